@@ -1,0 +1,35 @@
+import { randomBytes } from 'node:crypto';
+
+/** 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte. */
+export const ID_PATTERN = /^[A-Za-z0-9._:-]{1,64}$/;
+
+/** Ids that begin so are made by Holdfast itself; clients may not choose them. */
+export const RESERVED_ID_PREFIX = 'reversal:';
+
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/**
+ * The time in a UUIDv7 (RFC 9562: the first 48 bits), ms since 1970, or null for any other id. Only the lower-case form
+ * counts: ids are compared byte by byte, so the upper-case form is another id, and takes the looked-up path.
+ */
+export function uuidV7Time(id: string): number | null {
+  if (id.length !== 36 || id.charCodeAt(14) !== 0x37 || !UUID_V7.test(id)) return null;
+  return Number.parseInt(id.slice(0, 8), 16) * 0x10000 + Number.parseInt(id.slice(9, 13), 16);
+}
+
+const POOL_BYTES = 8192;
+let pool = Buffer.alloc(0);
+let poolOffset = 0;
+
+/** A new UUIDv7 (RFC 9562) with the given time, ms since 1970. Its 74 random bits come from a pool, as one call per id costs. */
+export function newUuidV7(nowMs: number): string {
+  if (poolOffset + 10 > pool.length) {
+    pool = randomBytes(POOL_BYTES);
+    poolOffset = 0;
+  }
+  const time = nowMs.toString(16).padStart(12, '0');
+  const random = pool.toString('hex', poolOffset, poolOffset + 10);
+  poolOffset += 10;
+  const variant = ((Number.parseInt(random.charAt(3), 16) & 0x3) | 0x8).toString(16);
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
+}

@@ -1,0 +1,44 @@
+import type { AccountChange, AccountView, Durability, NewAccount, Outcome, Posting, TransferOrder } from './types.ts';
+import type { Problem } from '../errors.ts';
+
+/**
+ * The one door to the ledger. The API knows this and nothing behind it.
+ *
+ * Methods that answer for several items give one result per item, in order; a Problem in the place of a result says why
+ * that item has none. `Outcome` REJECTED is a result, not a Problem: refusals by the rules are outcomes.
+ */
+export interface Ledger {
+  /**
+   * Applies independent transfers; all that arrive in one turn of the event loop share one script call.
+   * @throws never; in place of an outcome: `account_not_found`, `transaction_id_reused`, `ledger_switching`,
+   *   `ledger_closed`, `account_unsettled`, `backlog_full`, `overloaded`, `database_unavailable`, `outcome_unknown`.
+   */
+  apply(orders: readonly TransferOrder[], durability: Durability): Promise<(Outcome | Problem)[]>;
+  /** The outcome of a transaction id, from wherever it is. @throws Problem transfer_not_found and the 503s */
+  outcome(transactionId: string): Promise<Outcome>;
+  /** Current accounts; a Problem (`account_not_found`, the 503s) in the place of each that cannot be read. */
+  read(accountIds: readonly string[]): Promise<(AccountView | Problem)[]>;
+  /** Changes an account's settings, effective at once. @throws Problem account_not_found, settings_version_mismatch, account_not_empty, account_closed, the 503s */
+  changeAccount(change: AccountChange): Promise<AccountView>;
+}
+
+export interface AccountOpening {
+  account: AccountDetails;
+  /** False when the same account was opened before with the same content. */
+  created: boolean;
+}
+export interface AccountDetails extends NewAccount {
+  openedAt: number;
+}
+
+/** What is read from MySQL alone: never on the path of a transfer. */
+export interface Books {
+  /** Opens accounts at a balance of zero; `account_id_reused` in place of each whose id has other content. */
+  openAccounts(accounts: readonly NewAccount[], openedBy: string): Promise<(AccountOpening | Problem)[]>;
+  /** What never changes about an account (name, opening). @throws Problem account_not_found, database_unavailable */
+  accountDetails(accountId: string): Promise<AccountDetails>;
+  /** Postings oldest first, with version > `afterVersion`. Times are acceptance times, ms, `from` inclusive, `to` exclusive. */
+  postings(query: { accountId: string; afterVersion: number; limit: number; from?: number; to?: number }): Promise<Posting[]>;
+  /** The last posting accepted at or before `at` (ms), or null when the account had none: its balance was zero. */
+  postingAt(accountId: string, at: number): Promise<Posting | null>;
+}

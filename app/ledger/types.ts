@@ -1,0 +1,118 @@
+import type { Refusal } from '../errors.ts';
+
+/** What a journal entry is about. Holds and groups of transfers will add kinds; nothing may assume that these are all. */
+export type EntryKind = 'transfer' | 'reversal' | 'account-change';
+
+/** How safe an acknowledged transfer is: `cache` = Redis AOF and the pod's tail; `persisted` = committed in MySQL. */
+export type Durability = 'cache' | 'persisted';
+
+export type AccountStatus = 'ACTIVE' | 'SUSPENDED' | 'FROZEN' | 'CLOSED';
+
+/** Who asks, and under which correlation id: goes into every posting. */
+export interface Origin {
+  user: string;
+  correlationId: string;
+}
+
+/** A transfer as the API hands it to the ledger: validated, amounts in minor units (a safe integer > 0). */
+export interface TransferOrder extends Origin {
+  kind: 'transfer' | 'reversal';
+  transactionId: string;
+  source: string;
+  destination: string;
+  amount: number;
+  currency: string;
+  /** The client's own time, ms since 1970; null when it gave none. */
+  timestamp: number | null;
+  reference: string | null;
+  metadata: Readonly<Record<string, string>> | null;
+  /** The transfer that this one takes back, for `reversal`. */
+  reverses: string | null;
+}
+
+/** One side of a posted transfer: the account's balance after it (minor units) and the version that it got. */
+export interface Side {
+  balance: number;
+  version: number;
+}
+
+interface OutcomeCommon {
+  order: TransferOrder;
+  /** When a pod took it, ms since 1970. */
+  acceptedAt: number;
+  /** Its place in the ledger: the epoch and its own gap-free number in it. */
+  epoch: number;
+  seq: number;
+  /** True when this answer repeats an outcome that stood already. */
+  replayed: boolean;
+  /** True once it is known to be committed in MySQL. */
+  persisted: boolean;
+}
+export interface Posted extends OutcomeCommon {
+  status: 'POSTED';
+  source: Side;
+  destination: Side;
+}
+export interface Rejected extends OutcomeCommon {
+  status: 'REJECTED';
+  refusal: Refusal;
+}
+/** The one outcome that a transaction id has, for ever. */
+export type Outcome = Posted | Rejected;
+
+/** An account as Redis and MySQL both hold it. Money in minor units. */
+export interface Account {
+  accountId: string;
+  currency: string;
+  external: boolean;
+  balance: number;
+  version: number;
+  overdraftLimit: number;
+  status: AccountStatus;
+  settingsVersion: number;
+}
+
+/** An account as it was read, with where it came from. */
+export interface AccountView extends Account {
+  source: 'cache' | 'database';
+  /** When it was read, ms since 1970. */
+  asOf: number;
+  /** True only while the authority is moving or closed, or the account waits for the journal. */
+  stale: boolean;
+}
+
+/** A change of an account's settings; what is absent stays. */
+export interface AccountChange extends Origin {
+  changeId: string;
+  accountId: string;
+  status?: AccountStatus;
+  /** Minor units, ≥ 0. */
+  overdraftLimit?: number;
+  /** From If-Match: the change is made only on this settings version. */
+  expectedSettingsVersion?: number;
+}
+
+export interface NewAccount {
+  accountId: string;
+  currency: string;
+  overdraftLimit: number;
+  name: string | null;
+  external: boolean;
+}
+
+/** A posting as MySQL keeps it: one side of a transfer. */
+export interface Posting {
+  accountId: string;
+  version: number;
+  /** Signed, minor units: below zero is a debit. */
+  amount: number;
+  balanceAfter: number;
+  transactionId: string;
+  counterparty: string;
+  currency: string;
+  timestamp: number | null;
+  acceptedAt: number;
+  persistedAt: number;
+  correlationId: string;
+  user: string;
+}
