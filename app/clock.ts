@@ -8,6 +8,10 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Runs `action` once after `ms` milliseconds; the returned function cancels it. */
   after(ms: number, action: () => void): () => void;
+  /** Runs `action` when all that arrived in this turn of the event loop has been handled. */
+  endOfTurn(action: () => void): void;
+  /** A number from 0 to 1, for jitter: from here, so that a simulator can repeat it. */
+  random(): number;
 }
 
 export const systemClock: Clock = {
@@ -29,4 +33,6 @@ export const systemClock: Clock = {
     timer.unref();
     return () => clearTimeout(timer);
   },
+  endOfTurn: (action) => void setImmediate(action),
+  random: () => Math.random(),
 };

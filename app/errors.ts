@@ -14,7 +14,11 @@ export const PROBLEMS = {
   transfer_not_found: { status: 404, title: 'There is no such transfer', ...FINAL },
   method_not_allowed: { status: 405, title: 'This address does not take that method', ...FINAL },
   transaction_id_reused: { status: 409, title: 'This transaction id belongs to another transfer', ...FINAL },
-  account_id_reused: { status: 409, title: 'This account id belongs to an account opened with other content', ...FINAL },
+  account_id_reused: {
+    status: 409,
+    title: 'This account id belongs to an account opened with other content',
+    ...FINAL,
+  },
   account_not_empty: { status: 409, title: 'Only an account with a balance of zero can be closed', ...FINAL },
   settings_version_mismatch: { status: 412, title: 'The account was changed meanwhile', ...FINAL },
   payload_too_large: { status: 413, title: 'The body is larger than allowed', ...FINAL },

@@ -1,0 +1,64 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ID_PATTERN, newUuidV7, uuidV7Time } from './ids.ts';
+
+const anyTime = fc.integer({ min: 0, max: 2 ** 48 - 1 });
+
+describe('newUuidV7', () => {
+  it('carries its time, for any time of 48 bits', () => {
+    fc.assert(
+      fc.property(anyTime, (time) => {
+        expect(uuidV7Time(newUuidV7(time))).toBe(time);
+      }),
+      { examples: [[0], [1], [2 ** 48 - 1], [2 ** 32], [2 ** 32 - 1]] },
+    );
+  });
+
+  it('is of version 7 and variant 10, and an id that clients may use', () => {
+    for (let made = 0; made < 2_000; made++) {
+      const id = newUuidV7(made);
+      expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+      expect(id).toMatch(ID_PATTERN);
+    }
+  });
+
+  it('is never the same twice, across the refills of the pool', () => {
+    const made = Array.from({ length: 20_000 }, () => newUuidV7(5));
+    expect(new Set(made).size).toBe(made.length);
+  });
+
+  it('uses all four variants, and sorts by time', () => {
+    const variants = new Set(Array.from({ length: 500 }, () => newUuidV7(5).charAt(19)));
+    expect([...variants].sort()).toEqual(['8', '9', 'a', 'b']);
+    expect(newUuidV7(1_000) < newUuidV7(1_001)).toBe(true);
+  });
+});
+
+describe('uuidV7Time', () => {
+  it('reads the first 48 bits (the example of RFC 9562, A.6)', () => {
+    expect(uuidV7Time('017f22e2-79b0-7cc3-98c4-dc0c0c07398f')).toBe(1_645_557_742_000);
+  });
+
+  it.each([
+    ['another version', '017f22e2-79b0-4cc3-98c4-dc0c0c07398f'],
+    ['another variant', '017f22e2-79b0-7cc3-c8c4-dc0c0c07398f'],
+    ['capitals: ids are compared byte by byte', '017F22E2-79B0-7CC3-98C4-DC0C0C07398F'],
+    ['a character too many', '017f22e2-79b0-7cc3-98c4-dc0c0c07398f0'],
+    ['a character too few', '017f22e2-79b0-7cc3-98c4-dc0c0c07398'],
+    ['no hyphens', '017f22e279b07cc398c4dc0c0c07398f'],
+    ['a letter that is no digit', '017f22g2-79b0-7cc3-98c4-dc0c0c07398f'],
+    ['nothing', ''],
+  ])('is null for %s', (_, id) => {
+    expect(uuidV7Time(id)).toBeNull();
+  });
+});
+
+describe('ID_PATTERN', () => {
+  it('takes 1 to 64 of its characters, and nothing else', () => {
+    for (const id of ['a', 'A-Z_0.9:x', 'x'.repeat(64)]) expect(id).toMatch(ID_PATTERN);
+    for (const id of ['', 'x'.repeat(65), 'a b', 'ä', 'a\n', 'a/b', '#', 'a\0']) expect(id).not.toMatch(ID_PATTERN);
+  });
+  it('never is the name under which Redis keeps the highest seq of a hash of ids', () => {
+    expect('#').not.toMatch(ID_PATTERN);
+  });
+});

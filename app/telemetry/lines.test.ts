@@ -1,0 +1,145 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { linesTo } from './lines.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-lines-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('lines to a file', () => {
+  const file = join(folder, 'log');
+  let fd: number;
+  beforeAll(() => {
+    fd = openSync(file, 'a');
+  });
+
+  it('are written in order by themselves, soon, also when there are few or many', async () => {
+    const lost = vi.fn();
+    const lines = linesTo(fd, lost);
+    lines.write('first\n');
+    lines.write('second\n');
+    await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toBe('first\nsecond\n'));
+    const long = `${'x'.repeat(999)}\n`;
+    for (let i = 0; i < 1000; i++) lines.write(long);
+    await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toBe(`first\nsecond\n${long.repeat(1000)}`));
+    expect(lost).not.toHaveBeenCalled();
+  });
+
+  it('are there when flushSync returns', () => {
+    const lines = linesTo(fd, () => {});
+    lines.write('at once\n');
+    lines.flushSync();
+    expect(readFileSync(file, 'utf8').endsWith('at once\n')).toBe(true);
+  });
+
+  it('are counted when the buffer is full, and take no more memory then', () => {
+    const lost = vi.fn();
+    const lines = linesTo(fd, lost);
+    const line = `${'y'.repeat(64 * 1024)}\n`;
+    for (let i = 0; i < 400; i++) lines.write(line);
+    const dropped = lost.mock.calls.reduce((sum, [count]) => sum + (count as number), 0);
+    expect(dropped).toBeGreaterThan(100);
+    expect(dropped).toBeLessThan(200);
+    lines.flushSync();
+  });
+
+  it('that cannot be written are counted, and break nothing', async () => {
+    const lost = vi.fn();
+    const lines = linesTo(openSync(file, 'r'), lost);
+    lines.write('into the void\n');
+    lines.write('into the void\n');
+    await vi.waitFor(() => expect(lost.mock.calls).toEqual([[2]]));
+    lines.write('again\n');
+    lines.flushSync();
+    expect(lost.mock.calls).toEqual([[2], [1]]);
+    lines.write('and again\n');
+    await vi.waitFor(() => expect(lost).toHaveBeenCalledTimes(3));
+  });
+});
+
+describe('lines to a pipe that nobody reads', () => {
+  const fifo = join(folder, 'fifo');
+  let reader: number;
+  let writer: number;
+  beforeAll(() => {
+    execFileSync('mkfifo', [fifo]);
+    reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+    writer = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+  });
+  afterAll(() => [reader, writer].forEach(closeSync));
+  const line = `${'z'.repeat(99)}\n`;
+  const read = (): string => {
+    const buffer = Buffer.alloc(1024 * 1024);
+    try {
+      return buffer.toString('latin1', 0, readSync(reader, buffer));
+    } catch {
+      return '';
+    }
+  };
+
+  it('wait for the reader, and arrive whole and in order', async () => {
+    const lost = vi.fn();
+    const lines = linesTo(writer, lost);
+    for (let i = 0; i < 5000; i++) lines.write(line);
+    let got = '';
+    await vi.waitFor(() => {
+      got += read();
+      expect(got.length).toBe(500_000);
+    }, 10_000);
+    expect(got).toBe(line.repeat(5000));
+    expect(lost).not.toHaveBeenCalled();
+  }, 15_000);
+
+  it('hold a flush up for a second and no longer', () => {
+    const lost = vi.fn();
+    const lines = linesTo(writer, lost);
+    const started = performance.now();
+    for (let i = 0; i < 100; i++) lines.write(line);
+    for (let i = 0; i < 9000; i++) lines.write(line);
+    lines.flushSync();
+    expect(performance.now() - started).toBeGreaterThan(900);
+    expect(performance.now() - started).toBeLessThan(5000);
+    expect(lost).toHaveBeenCalled();
+  });
+});
+
+describe('a process that logs', () => {
+  const run = (ending: string): Promise<{ out: string; code: number | null }> => {
+    const script = `
+      import { createLogger } from './app/telemetry/logger.ts';
+      import { linesTo } from './app/telemetry/lines.ts';
+      const { log } = createLogger('info', {}, linesTo(1, () => {}));
+      for (let i = 0; i < 2000; i++) log.info({ i }, 'line');
+      ${ending}`;
+    const args = ['--import', 'tsx', '--input-type=module', '-e', script];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+    });
+    return new Promise((resolve) => child.on('close', (code) => resolve({ out, code })));
+  };
+
+  it.each([
+    ['ends by itself', '', 0],
+    ['exits', 'process.exit(3);', 3],
+    ['throws', "throw new Error('out');", 1],
+    ['logs once more on its way out', "process.on('exit', () => log.info({ i: 2000 }, 'last'));", 0],
+  ])(
+    'loses no line when it %s',
+    async (_, ending, expected) => {
+      const { out, code } = await run(ending);
+      expect(code).toBe(expected);
+      expect(
+        out
+          .trimEnd()
+          .split('\n')
+          .slice(0, 2000)
+          .map((line) => JSON.parse(line).i),
+      ).toEqual([...Array(2000).keys()]);
+    },
+    30_000,
+  );
+});

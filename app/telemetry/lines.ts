@@ -1,0 +1,98 @@
+import { write, writeSync } from 'node:fs';
+
+/** Where log lines go, each with its line break. Writing never blocks and never throws. */
+export interface Lines {
+  write(line: string): void;
+  /** Writes what is buffered before it returns, as far as the descriptor takes it within a second or two. */
+  flushSync(): void;
+}
+
+/** Lines wait here while the reader is slow; beyond it they are dropped and counted, as the tail needs the memory. */
+const BUFFERED_CHARS_MAX = 16 * 1024 * 1024;
+const WRITE_AT_CHARS = 16 * 1024;
+const WRITE_AFTER_MS = 20;
+const FLUSH_MS_MAX = 1000;
+const RETRY_MS = 20;
+
+/**
+ * Lines to a file descriptor, gathered and written in the background, one write on its way at a time. In the place of
+ * sonic-boom, pino's own writer: on a full disk its `flushSync`, which pino runs at each exit, tries for ever.
+ *
+ * @param dropped told how many lines were lost, because the buffer was full or the descriptor refused them
+ */
+export function linesTo(fd: number, dropped: (lines: number) => void): Lines {
+  let pending = '';
+  /** What a write left over because the descriptor was full: goes first. */
+  let unwritten: Buffer = Buffer.alloc(0);
+  let writing = false;
+  let scheduled = false;
+
+  const writeLater = () => {
+    if (scheduled) return;
+    scheduled = true;
+    const timer = setTimeout(() => {
+      scheduled = false;
+      writeNow();
+    }, WRITE_AFTER_MS);
+    timer.unref(); // Not to hold the process: the flush at its exit writes what this would have.
+  };
+  const take = (): Buffer => {
+    const chunk = unwritten.length > 0 ? unwritten : Buffer.from(pending);
+    if (unwritten.length > 0) unwritten = Buffer.alloc(0);
+    else pending = '';
+    return chunk;
+  };
+  const writeNow = () => {
+    if (writing || unwritten.length + pending.length === 0) return;
+    writing = true;
+    writeFrom(take(), 0);
+  };
+  const writeFrom = (chunk: Buffer, offset: number): void => {
+    write(fd, chunk, offset, chunk.length - offset, null, (error, written) => {
+      if (!error && offset + written < chunk.length) return writeFrom(chunk, offset + written);
+      if (error?.code === 'EAGAIN') unwritten = chunk.subarray(offset);
+      else if (error) dropped(linesIn(chunk, offset));
+      writing = false;
+      if (!error && pending.length >= WRITE_AT_CHARS) writeNow();
+      else if (unwritten.length + pending.length > 0) writeLater();
+    });
+  };
+  const flushSync = () => {
+    while (unwritten.length + pending.length > 0) {
+      const chunk = take();
+      const written = writeAllSync(fd, chunk);
+      if (written < chunk.length) dropped(linesIn(chunk, written));
+    }
+  };
+
+  process.on('exit', flushSync);
+  return {
+    write(line) {
+      if (pending.length + line.length > BUFFERED_CHARS_MAX) return dropped(1);
+      pending += line;
+      if (pending.length >= WRITE_AT_CHARS && unwritten.length === 0) writeNow();
+      else writeLater();
+    },
+    flushSync,
+  };
+}
+
+/** @returns how many bytes were written; fewer than there are when the descriptor fails, or is full for a second */
+function writeAllSync(fd: number, chunk: Buffer): number {
+  const deadline = performance.now() + FLUSH_MS_MAX;
+  let offset = 0;
+  while (offset < chunk.length) {
+    try {
+      offset += writeSync(fd, chunk, offset);
+    } catch (error) {
+      const full = (error as NodeJS.ErrnoException).code === 'EAGAIN';
+      if (!full || performance.now() > deadline) break;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+    }
+  }
+  return offset;
+}
+
+function linesIn(chunk: Buffer, offset: number): number {
+  return chunk.toString('latin1', offset).split('\n').length - 1;
+}

@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { AUTHORITY_MODES, Metrics } from './metrics.ts';
+
+let metrics: Metrics;
+beforeEach(() => {
+  metrics = new Metrics();
+});
+
+/** The sample whose name and labels are written as Prometheus writes them; undefined when there is none. */
+async function sample(series: string): Promise<number | undefined> {
+  const line = (await metrics.text()).split('\n').find((candidate) => candidate.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length));
+}
+
+describe('Metrics', () => {
+  it('counts transfers and problems by how they were answered, and keeps counting after a scrape', async () => {
+    expect(await sample('holdfast_transfers_total{outcome="posted"}')).toBe(0);
+    metrics.transferAnswered('posted');
+    metrics.transferAnswered('posted');
+    metrics.transferAnswered('outcome_unknown');
+    metrics.problemAnswered('overloaded');
+    expect(await sample('holdfast_transfers_total{outcome="posted"}')).toBe(2);
+    metrics.transferAnswered('posted');
+    expect(await sample('holdfast_transfers_total{outcome="posted"}')).toBe(3);
+    expect(await sample('holdfast_transfers_total{outcome="outcome_unknown"}')).toBe(1);
+    expect(await sample('holdfast_transfers_total{outcome="insufficient_funds"}')).toBe(0);
+    expect(await sample('holdfast_errors_total{code="overloaded"}')).toBe(1);
+  });
+
+  it('sorts requests into buckets that tell milliseconds apart', async () => {
+    metrics.httpAnswered('/v1/accounts/:id/balance', 'GET', 200, 0.0018);
+    metrics.httpAnswered('/v1/accounts/:id/balance', 'GET', 200, 0.0042);
+    metrics.httpAnswered('/v1/accounts/:id/balance', 'GET', 404, 0.001);
+    const labels = (le: string) => `{le="${le}",route="/v1/accounts/:id/balance",method="GET",status_class="2xx"}`;
+    expect(await sample(`holdfast_http_request_duration_seconds_bucket${labels('0.001')}`)).toBe(0);
+    expect(await sample(`holdfast_http_request_duration_seconds_bucket${labels('0.002')}`)).toBe(1);
+    expect(await sample(`holdfast_http_request_duration_seconds_bucket${labels('0.005')}`)).toBe(2);
+    const missing = '{route="/v1/accounts/:id/balance",method="GET",status_class="4xx"}';
+    expect(await sample(`holdfast_http_request_duration_seconds_count${missing}`)).toBe(1);
+  });
+
+  it('measures script calls and what they needed from MySQL', async () => {
+    metrics.applyCall({ transfers: 7, seconds: 0.0021 });
+    metrics.accountsFound({ hits: 13, misses: 1 });
+    metrics.idsLookedUp(3);
+    metrics.accountsEvicted(100);
+    expect(await sample('holdfast_apply_batch_size_sum')).toBe(7);
+    expect(await sample('holdfast_apply_duration_seconds_bucket{le="0.003"}')).toBe(1);
+    expect(await sample('holdfast_account_cache_total{result="hit"}')).toBe(13);
+    expect(await sample('holdfast_account_cache_total{result="miss"}')).toBe(1);
+    expect(await sample('holdfast_id_lookups_total')).toBe(3);
+    expect(await sample('holdfast_evictions_total')).toBe(100);
+  });
+
+  it('measures flushes, and the lag of each transfer', async () => {
+    metrics.flushed({ transfers: 3, seconds: 0.02, lagsMs: [40, 90, 20] });
+    expect(await sample('holdfast_flush_batch_size_sum')).toBe(3);
+    expect(await sample('holdfast_flush_duration_seconds_count')).toBe(1);
+    expect(await sample('holdfast_flush_lag_seconds_bucket{le="0.05"}')).toBe(2);
+    expect(await sample('holdfast_flush_lag_seconds_count')).toBe(3);
+    expect(await sample('holdfast_flush_lag_latest')).toBe(0.09);
+    metrics.flushFailed();
+    metrics.flushAlert(true);
+    expect(await sample('holdfast_flush_failures_total')).toBe(1);
+    expect(await sample('holdfast_flush_alert')).toBe(1);
+    metrics.flushAlert(false);
+    expect(await sample('holdfast_flush_alert')).toBe(0);
+  });
+
+  it('counts errors and retries, and shows breakers as levels', async () => {
+    metrics.redisFailed();
+    metrics.mysqlFailed();
+    metrics.retried('flush');
+    metrics.logLinesDropped(5);
+    for (const [state, level] of [
+      ['closed', 0],
+      ['half-open', 1],
+      ['open', 2],
+    ] as const) {
+      metrics.breakerMoved('redis', state);
+      expect(await sample('holdfast_breaker_state{name="redis"}')).toBe(level);
+    }
+    expect(await sample('holdfast_redis_errors_total')).toBe(1);
+    expect(await sample('holdfast_mysql_errors_total')).toBe(1);
+    expect(await sample('holdfast_retries_total{what="flush"}')).toBe(1);
+    expect(await sample('holdfast_log_lines_dropped_total')).toBe(5);
+  });
+
+  it('shows one mode of the authority at a time', async () => {
+    metrics.authority({ epoch: 7, mode: 'CACHE' });
+    metrics.authority({ epoch: 8, mode: 'CLOSING' });
+    expect(await sample('holdfast_authority_epoch')).toBe(8);
+    const levels = await Promise.all(AUTHORITY_MODES.map((mode) => sample(`holdfast_authority_mode{mode="${mode}"}`)));
+    expect(levels).toEqual([0, 1, 0, 0]);
+  });
+
+  it('forgets the drift of a currency that has none any more', async () => {
+    metrics.reconciled({ driftAccounts: 2, driftMinorUnits: { EUR: 5, USD: 1 }, endedAtMs: 1_700_000_000_000 });
+    expect(await sample('holdfast_reconciliation_drift_minor_units{currency="EUR"}')).toBe(5);
+    metrics.reconciled({ driftAccounts: 1, driftMinorUnits: { USD: 1 }, endedAtMs: 1_700_000_060_000 });
+    expect(await sample('holdfast_reconciliation_drift_minor_units{currency="EUR"}')).toBeUndefined();
+    expect(await sample('holdfast_reconciliation_drift_minor_units{currency="USD"}')).toBe(1);
+    expect(await sample('holdfast_reconciliation_drift_accounts')).toBe(1);
+    expect(await sample('holdfast_reconciliation_last_success_timestamp_seconds')).toBe(1_700_000_060);
+  });
+
+  it('samples a gauge from its latest source, and has none without a source', async () => {
+    expect(await sample('holdfast_tail_bytes')).toBeUndefined();
+    let bytes = 1;
+    metrics.sample({ tailBytes: () => bytes });
+    expect(await sample('holdfast_tail_bytes')).toBe(1);
+    bytes = 2;
+    expect(await sample('holdfast_tail_bytes')).toBe(2);
+    metrics.sample({ tailBytes: () => 3, queueTransfers: () => 4 });
+    expect(await sample('holdfast_tail_bytes')).toBe(3);
+    expect(await sample('holdfast_queue_transfers')).toBe(4);
+  });
+
+  it('shows the process and its event loop, in the format of Prometheus', async () => {
+    expect(metrics.contentType).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(await sample('process_resident_memory_bytes')).toBeGreaterThan(0);
+    expect(await metrics.text()).toContain('nodejs_eventloop_lag_p99_seconds');
+  });
+});
+
+describe('docs/observability.md', () => {
+  const page = readFileSync(new URL('../../docs/observability.md', import.meta.url), 'utf8');
+
+  it('explains every metric that there is, with its labels, and no other', async () => {
+    const zero = () => 0;
+    metrics.sample({ requestsInFlight: zero, queueTransfers: zero, tailEntries: zero, tailBytes: zero });
+    metrics.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero });
+    const there = (await metrics.text()).matchAll(/^# TYPE (holdfast_\w+) /gm);
+    const explained = page.matchAll(/^\| `(holdfast_\w+)(?:\{[\w,]+\})?` \|/gm);
+    expect([...explained].map(([, name]) => name).sort()).toEqual([...there].map(([, name]) => name).sort());
+  });
+});

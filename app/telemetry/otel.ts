@@ -1,0 +1,110 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import * as api from '@opentelemetry/api';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis';
+import { MySQL2Instrumentation } from '@opentelemetry/instrumentation-mysql2';
+import { core, NodeSDK, tracing } from '@opentelemetry/sdk-node';
+import type { Config } from '../config.ts';
+import type { Log } from './logger.ts';
+import type { Span, Tracing } from './span.ts';
+
+const EXPORT_TIMEOUT_MS = 2000;
+const SHUTDOWN_MS_MAX = 3000;
+const COMPLAIN_EVERY_MS = 60_000;
+const QUERY_CHARS_MAX = 200;
+
+/** Loaded by `startTracing` alone, when there is an endpoint. */
+export function startOpenTelemetry(config: Config['telemetry'] & { otlpEndpoint: string }, log: Log): Tracing {
+  complainTo(log);
+  const exporter = new OTLPTraceExporter({
+    url: `${config.otlpEndpoint.replace(/\/+$/, '')}/v1/traces`,
+    timeoutMillis: EXPORT_TIMEOUT_MS,
+  });
+  const sdk = new NodeSDK({
+    serviceName: config.serviceName,
+    sampler: new tracing.ParentBasedSampler({ root: new tracing.TraceIdRatioBasedSampler(config.traceSampleRatio) }),
+    // Bounded: with a dead collector what does not fit is dropped.
+    spanProcessors: [new tracing.BatchSpanProcessor(exporter, { maxQueueSize: 2048, maxExportBatchSize: 512 })],
+    textMapPropagator: new core.W3CTraceContextPropagator(),
+    // What goes to Redis holds ids; what goes to MySQL holds names: neither belongs into a trace.
+    instrumentations: [
+      new IORedisInstrumentation({ dbStatementSerializer: (command) => command }),
+      new MySQL2Instrumentation({ maskStatement: true, maskStatementHook: queryShown }),
+    ],
+    // Given as empty, or the SDK sends metrics and logs of its own making to the same collector.
+    metricReaders: [],
+    logRecordProcessors: [],
+  });
+  sdk.start();
+  loadInstrumented();
+  const tracer = api.trace.getTracer('holdfast');
+  return {
+    incomingSpan(headers, name, run) {
+      const parent = api.propagation.extract(api.context.active(), headers);
+      return tracer.startActiveSpan(name, { kind: api.SpanKind.SERVER }, parent, (span) => followed(span, run));
+    },
+    withSpan: (name, run) => tracer.startActiveSpan(name, (span) => followed(span, run)),
+    [Symbol.asyncDispose]: () => within(SHUTDOWN_MS_MAX, sdk.shutdown()),
+  };
+}
+
+async function followed<T>(span: api.Span, run: (span: Span) => Promise<T>): Promise<T> {
+  try {
+    return await run({
+      traceId: span.spanContext().traceId,
+      rename: (name) => void span.updateName(name),
+      set: (attribute, value) => void span.setAttribute(attribute, value),
+    });
+  } catch (error) {
+    // The kind of error only: its message may repeat what the client sent.
+    span.setAttribute('error.type', error instanceof Error ? error.name : typeof error);
+    span.setStatus({ code: api.SpanStatusCode.ERROR });
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+/**
+ * Instrumentation catches `require`, and this project uses `import`. Both share one copy of a CommonJS package, so
+ * requiring it here, once more, patches the prototypes that the imports have too, also when they came first.
+ */
+function loadInstrumented(): void {
+  const require = createRequire(import.meta.url);
+  require('ioredis');
+  require('mysql2');
+  require(join(dirname(require.resolve('mysql2/package.json')), 'lib/connection.js'));
+}
+
+/** The beginning of a statement without literals; whole inserts of 2000 rows are neither readable nor cheap to mask. */
+function queryShown(sql: string): string {
+  const masked = sql
+    .slice(0, QUERY_CHARS_MAX)
+    .replace(/'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"/g, '?')
+    .replace(/\b\d+\b/g, '?');
+  return masked.replace(/['"].*$/s, '…');
+}
+
+/** OpenTelemetry's own errors, such as a dead collector, as a warning a minute at most. */
+function complainTo(log: Log): void {
+  let quietUntil = 0;
+  const error = (reason: string) => {
+    if (performance.now() < quietUntil) return;
+    quietUntil = performance.now() + COMPLAIN_EVERY_MS;
+    log.warn({ reason }, 'traces are not exported');
+  };
+  const ignore = () => {};
+  const logger = { error, warn: ignore, info: ignore, debug: ignore, verbose: ignore };
+  api.diag.setLogger(logger, { logLevel: api.DiagLogLevel.ERROR, suppressOverrideMessage: true });
+}
+
+/** Waits for `work`, but no longer, and whatever becomes of it: what it was for is only telemetry. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work.catch(() => {}), limit]);
+  clearTimeout(timer);
+}

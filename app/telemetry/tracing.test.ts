@@ -1,0 +1,249 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
+import { Redis } from 'ioredis';
+import mysql from 'mysql2';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../config.ts';
+import { createLogger } from './logger.ts';
+import type { Tracing } from './span.ts';
+import { startTracing } from './tracing.ts';
+
+const CALLER = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+const CALLER_TRACE = '0af7651916cd43dd8448eb211c80319c';
+
+const servers: Server[] = [];
+async function listening<S extends Server>(server: S): Promise<number> {
+  servers.push(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+afterAll(() => {
+  for (const server of servers) server.close();
+});
+
+/** An OTLP collector over HTTP; protobuf keeps text as it is, so looking for text in the bodies is enough. */
+async function collector() {
+  const posts: { path: string; body: Buffer }[] = [];
+  const port = await listening(
+    createHttpServer(async (request, response) => {
+      posts.push({ path: request.url ?? '', body: Buffer.concat(await request.toArray()) });
+      response.end();
+    }),
+  );
+  return { url: `http://127.0.0.1:${port}`, posts, received: () => Buffer.concat(posts.map(({ body }) => body)) };
+}
+
+/** Says OK to every command. */
+const fakeRedis = () =>
+  listening(
+    createTcpServer((socket) =>
+      socket.on('data', (data) => {
+        for (const _ of data.toString('latin1').matchAll(/\*\d+\r\n\$/g)) socket.write('+OK\r\n');
+      }),
+    ),
+  );
+
+interface ServerSide extends mysql.Connection {
+  sequenceId: number;
+  serverHandshake(greeting: object): void;
+  writeOk(result: object): void;
+}
+
+/** Lets everybody in and says OK to every query. The typings do not know the server's side of mysql2. */
+async function fakeMysql(): Promise<number> {
+  const server = mysql.createServer((incoming) => {
+    const connection = incoming as unknown as ServerSide;
+    const nextCommand = () => {
+      connection.sequenceId = 0;
+    };
+    connection.on('error', () => {});
+    connection.on('query', () => {
+      connection.sequenceId = 1;
+      connection.writeOk({ affectedRows: 1 });
+      nextCommand();
+    });
+    connection.serverHandshake({
+      protocolVersion: 10,
+      serverVersion: '8.0.0',
+      connectionId: 1,
+      statusFlags: 2,
+      characterSet: 33,
+      capabilityFlags: 0xffffff & ~0x800,
+      authCallback: (_: unknown, done: (error: null, refusal: null) => void) => {
+        done(null, null);
+        setImmediate(nextCommand);
+      },
+    });
+  });
+  return listening((server as unknown as { _server: Server })._server);
+}
+
+function telemetry(env: Record<string, string>) {
+  return loadConfig({ REDIS_URL: 'redis://r', MYSQL_URL: 'mysql://m/d', TRACE_SAMPLE_RATIO: '1', ...env }).telemetry;
+}
+
+function logged() {
+  const lines: string[] = [];
+  const { log } = createLogger('info', {}, { write: (line) => void lines.push(line), flushSync() {} });
+  return { log, lines };
+}
+
+describe('without an endpoint', () => {
+  it('nothing is traced, and everything runs', async () => {
+    await using tracing = await startTracing(telemetry({}), logged().log);
+    const done = await tracing.incomingSpan({ traceparent: CALLER }, 'GET', async (span) => {
+      span.rename('GET /x');
+      span.set('a', 1);
+      expect(span.traceId).toBeNull();
+      return tracing.withSpan('inner', async () => 'done');
+    });
+    expect(done).toBe('done');
+  });
+});
+
+describe('with a collector', () => {
+  let tracing: Tracing;
+  let spans: Awaited<ReturnType<typeof collector>>;
+  beforeAll(async () => {
+    spans = await collector();
+    tracing = await startTracing(telemetry({ OTEL_EXPORTER_OTLP_ENDPOINT: `${spans.url}/` }), logged().log);
+  });
+
+  it('continues the trace of the caller, and begins one without', async () => {
+    const { incomingSpan } = tracing;
+    await expect(incomingSpan({ traceparent: CALLER }, 'GET', async ({ traceId }) => traceId)).resolves.toBe(
+      CALLER_TRACE,
+    );
+    const own = await incomingSpan({ traceparent: 'nonsense' }, 'GET', async ({ traceId }) => traceId);
+    expect(own).toMatch(/^[0-9a-f]{32}$/);
+    expect(own).not.toBe(CALLER_TRACE);
+  });
+
+  it('passes a failure on, and leaves its message out', async () => {
+    const boom = new TypeError('private words');
+    await expect(tracing.withSpan('failing', () => Promise.reject(boom))).rejects.toBe(boom);
+    await expect(tracing.withSpan('failing', () => Promise.reject('words'))).rejects.toBe('words');
+  });
+
+  it('sees Redis and MySQL under the request, without what is sent to them', async () => {
+    const redis = new Redis({ port: await fakeRedis(), enableReadyCheck: false });
+    const mysqlPort = await fakeMysql();
+    const db = mysql.createConnection({ host: '127.0.0.1', port: mysqlPort, user: 'u' });
+    db.on('error', () => {});
+
+    await tracing.incomingSpan({}, 'POST', async (span) => {
+      span.rename('POST /v1/transfers');
+      span.set('correlationId', 'c-77');
+      await redis.set('private-key', 'private-value');
+      await db.promise().query('INSERT INTO people VALUES (?, 42)', ['private-name']);
+      await db
+        .promise()
+        .query(`UPDATE people SET name = 'private-name', note = "private" ${' '.repeat(150)} 'private-cut'`);
+    });
+    redis.disconnect();
+    db.destroy();
+  });
+
+  it('sends it all when it ends, to the place for traces, and nothing else', async () => {
+    await tracing[Symbol.asyncDispose]();
+    expect(spans.posts.map(({ path }) => path)).toEqual(spans.posts.map(() => '/v1/traces'));
+    const text = spans.received().toString('latin1');
+    for (const word of [
+      'holdfast',
+      'POST /v1/transfers',
+      'c-77',
+      'failing',
+      'TypeError',
+      'redis',
+      'INSERT INTO people',
+      'UPDATE',
+    ]) {
+      expect(text).toContain(word);
+    }
+    expect(spans.received().includes(Buffer.from(CALLER_TRACE, 'hex'))).toBe(true);
+    expect(text).not.toMatch(/private/);
+  });
+});
+
+describe('a process', () => {
+  const run = async (endpoint: string | null) => {
+    const script = `
+      import { Redis } from 'ioredis';
+      import { loadConfig } from './app/config.ts';
+      import { createLogger } from './app/telemetry/logger.ts';
+      import { linesTo } from './app/telemetry/lines.ts';
+      import { startTracing } from './app/telemetry/tracing.ts';
+      const { log } = createLogger('info', {}, linesTo(1, () => {}));
+      const tracing = await startTracing(loadConfig(process.env).telemetry, log);
+      const redis = new Redis(process.env.REDIS_URL, { enableReadyCheck: false });
+      const started = performance.now();
+      for (let i = 0; i < 3000; i++) await tracing.incomingSpan({}, 'GET /child', () => redis.get('k'));
+      const workMs = performance.now() - started;
+      redis.disconnect();
+      const stopped = performance.now();
+      await tracing[Symbol.asyncDispose]();
+      const loaded = Object.keys((await import('node:module')).default._cache);
+      log.info({ workMs, stopMs: performance.now() - stopped, loaded: loaded.some((file) => file.includes('opentelemetry')) }, 'end');`;
+    const env = {
+      PATH: process.env['PATH'],
+      REDIS_URL: `redis://127.0.0.1:${await fakeRedis()}`,
+      MYSQL_URL: 'mysql://m/d',
+      TRACE_SAMPLE_RATIO: '1',
+      ...(endpoint !== null && { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }),
+    };
+    const args = ['--import', 'tsx', '--input-type=module', '-e', script];
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const out = Buffer.concat(await child.stdout.toArray()).toString();
+    const lines = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    return { code: child.exitCode ?? (await once(child, 'close'))[0], lines, end: lines.at(-1) };
+  };
+
+  it('without an endpoint loads nothing of OpenTelemetry', async () => {
+    const { code, end } = await run(null);
+    expect(code).toBe(0);
+    expect(end).toMatchObject({ msg: 'end', loaded: false });
+  }, 30_000);
+
+  it('sends the spans of its requests and of its Redis commands', async () => {
+    const { url, received } = await collector();
+    const { code, end } = await run(url);
+    expect(code).toBe(0);
+    expect(end).toMatchObject({ msg: 'end', loaded: true });
+    expect(received().toString('latin1')).toContain('GET /child');
+    expect(received().toString('latin1')).toContain('redis');
+  }, 30_000);
+
+  it.each([
+    ['refuses', async () => 'http://127.0.0.1:9'],
+    ['never answers', async () => `http://127.0.0.1:${await listening(createTcpServer(() => {}))}`],
+  ])(
+    'is neither slowed nor held nor broken by a collector that %s',
+    async (_, endpoint) => {
+      const { code, lines, end } = await run(await endpoint());
+      expect(code).toBe(0);
+      expect(end.workMs).toBeLessThan(6000);
+      expect(end.stopMs).toBeLessThan(4000);
+      expect(lines.filter(({ msg }) => msg === 'traces are not exported').length).toBeLessThanOrEqual(1);
+    },
+    30_000,
+  );
+});
+
+describe('a dead collector', () => {
+  it('is told of once, not with every batch', async () => {
+    const { log, lines } = logged();
+    const api = await import('@opentelemetry/api');
+    const dead = telemetry({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' });
+    await using _ = await startTracing(dead, log);
+    api.diag.error('first');
+    api.diag.error('second');
+    api.diag.warn('third');
+    expect(lines.filter((line) => line.includes('traces are not exported'))).toHaveLength(1);
+  });
+});

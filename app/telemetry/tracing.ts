@@ -1,0 +1,21 @@
+import type { Config } from '../config.ts';
+import type { Log } from './logger.ts';
+import type { Span, Tracing } from './span.ts';
+
+const NO_SPAN: Span = { traceId: null, rename() {}, set() {} };
+
+const NO_TRACING: Tracing = {
+  incomingSpan: (_headers, _name, run) => run(NO_SPAN),
+  withSpan: (_name, run) => run(NO_SPAN),
+  async [Symbol.asyncDispose]() {},
+};
+
+/**
+ * Tracing, when there is a collector to send to. Without one OpenTelemetry is not even loaded: it would take memory and
+ * a part of every await. To be called before the first connection to Redis or MySQL is used, so that all are traced.
+ */
+export async function startTracing(config: Config['telemetry'], log: Log): Promise<Tracing> {
+  if (config.otlpEndpoint === null) return NO_TRACING;
+  const { startOpenTelemetry } = await import('./otel.ts');
+  return startOpenTelemetry({ ...config, otlpEndpoint: config.otlpEndpoint }, log);
+}
