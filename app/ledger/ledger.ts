@@ -1,5 +1,5 @@
-import type { AccountChange, AccountView, Durability, NewAccount, Outcome, Posting, TransferOrder } from './types.ts';
 import type { Problem } from '../errors.ts';
+import type { AccountChange, AccountView, Durability, NewAccount, Outcome, Posting, TransferOrder } from './types.ts';
 
 /**
  * The one door to the ledger. The API knows this and nothing behind it.
@@ -38,7 +38,13 @@ export interface Books {
   /** What never changes about an account (name, opening). @throws Problem account_not_found, database_unavailable */
   accountDetails(accountId: string): Promise<AccountDetails>;
   /** Postings oldest first, with version > `afterVersion`. Times are acceptance times, ms, `from` inclusive, `to` exclusive. */
-  postings(query: { accountId: string; afterVersion: number; limit: number; from?: number; to?: number }): Promise<Posting[]>;
+  postings(query: {
+    accountId: string;
+    afterVersion: number;
+    limit: number;
+    from?: number;
+    to?: number;
+  }): Promise<Posting[]>;
   /** The last posting accepted at or before `at` (ms), or null when the account had none: its balance was zero. */
   postingAt(accountId: string, at: number): Promise<Posting | null>;
 }

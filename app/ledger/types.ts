@@ -1,8 +1,5 @@
 import type { Refusal } from '../errors.ts';
 
-/** What a journal entry is about. Holds and groups of transfers will add kinds; nothing may assume that these are all. */
-export type EntryKind = 'transfer' | 'reversal' | 'account-change';
-
 /** How safe an acknowledged transfer is: `cache` = Redis AOF and the pod's tail; `persisted` = committed in MySQL. */
 export type Durability = 'cache' | 'persisted';
 
@@ -30,10 +27,12 @@ export interface TransferOrder extends Origin {
   reverses: string | null;
 }
 
-/** One side of a posted transfer: the account's balance after it (minor units) and the version that it got. */
+/** One side of a posted transfer: the account's balance after it (minor units), the version that it got, and the
+ * version of the settings that it was decided on. */
 export interface Side {
   balance: number;
   version: number;
+  settingsVersion: number;
 }
 
 interface OutcomeCommon {

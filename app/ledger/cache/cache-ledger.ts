@@ -1,0 +1,79 @@
+import type { Clock } from '../../clock.ts';
+import { Problem } from '../../errors.ts';
+import type { LedgerDatabase } from '../database.ts';
+import type { LedgerEvents } from '../events.ts';
+import type { Ledger } from '../ledger.ts';
+import type { AccountChange, AccountView, Durability, Outcome, TransferOrder } from '../types.ts';
+import { AccountChanger } from './account-changer.ts';
+import { AccountLoader } from './account-loader.ts';
+import type { QueueLimits } from './admission.ts';
+import type { Seat } from './epoch-view.ts';
+import { OutcomeFinder } from './outcome-finder.ts';
+import { PersistenceWatch } from './persistence-watch.ts';
+import type { CacheServer } from './port.ts';
+import { AccountReader } from './reader.ts';
+import { TransferQueue } from './transfer-queue.ts';
+
+export interface CacheLedgerDependencies {
+  cache: CacheServer;
+  database: LedgerDatabase;
+  seat: Seat;
+  clock: Clock;
+  events: LedgerEvents;
+  limits: QueueLimits & { cachedAccountsMax: number };
+}
+
+/** The ledger while Redis has the authority: Redis decides, MySQL is asked for what Redis does not hold. */
+export class CacheLedger implements Ledger {
+  readonly #queue: TransferQueue;
+  readonly #reader: AccountReader;
+  readonly #finder: OutcomeFinder;
+  readonly #watch: PersistenceWatch;
+  readonly #changer: AccountChanger;
+  readonly #clock: Clock;
+  readonly #requestTimeoutMs: number;
+
+  constructor(deps: CacheLedgerDependencies) {
+    const { cache, seat, clock, limits } = deps;
+    this.#clock = clock;
+    this.#requestTimeoutMs = limits.requestTimeoutMs;
+    const loader = new AccountLoader({ ...deps, accountsMax: limits.cachedAccountsMax });
+    this.#finder = new OutcomeFinder(deps);
+    this.#queue = new TransferQueue({ ...deps, loader, finder: this.#finder });
+    this.#reader = new AccountReader({ ...deps, loader });
+    this.#watch = new PersistenceWatch({ cache, seat, clock, finder: this.#finder });
+    this.#changer = new AccountChanger({ ...deps, loader, requestTimeoutMs: limits.requestTimeoutMs });
+  }
+
+  /** Transfers that wait for their turn. */
+  get waiting(): number {
+    return this.#queue.waiting;
+  }
+
+  /** Transfers that have no answer yet. */
+  get open(): number {
+    return this.#queue.open;
+  }
+
+  async apply(orders: readonly TransferOrder[], durability: Durability): Promise<(Outcome | Problem)[]> {
+    const deadline = this.#clock.monotonic() + this.#requestTimeoutMs;
+    const answers = await this.#queue.submit(orders);
+    if (durability === 'cache') return answers;
+    return Promise.all(answers.map((answer) => this.#watch.wait(answer, deadline)));
+  }
+
+  async outcome(transactionId: string): Promise<Outcome> {
+    const [found] = await this.#finder.find([transactionId]);
+    if (found instanceof Problem) throw found;
+    if (!found) throw new Problem('transfer_not_found', `there is no transfer ${transactionId}`);
+    return found;
+  }
+
+  read(accountIds: readonly string[]): Promise<(AccountView | Problem)[]> {
+    return this.#reader.read(accountIds);
+  }
+
+  changeAccount(change: AccountChange): Promise<AccountView> {
+    return this.#changer.change(change);
+  }
+}

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { ModelLedger } from '../testing/model-ledger.ts';
+import { accountOf, orderOf, said } from '../testing/orders.ts';
+import { RealLedger } from '../testing/real-ledger.ts';
+import { CALL_TRANSFERS_MAX } from './call.ts';
+import { encodeOrder } from './codec.ts';
+
+let stage: RealLedger;
+beforeAll(async () => {
+  stage = await RealLedger.open({ redisPort: inject('redisPort'), mysqlUrl: inject('mysqlUrl') });
+  await stage.begin();
+});
+afterAll(() => stage[Symbol.asyncDispose]());
+
+const longId = (name: string, number: number): string => `${name}-${number}-`.padEnd(64, 'x');
+const itemsOf = (count: number) =>
+  Array.from({ length: count }, (_, index) => {
+    const order = orderOf({
+      transactionId: longId('t', index),
+      source: longId('world', index),
+      destination: longId('a', index),
+    });
+    return { order, payload: encodeOrder(order, 1), lookupCursor: 0 };
+  });
+
+/**
+ * A script unpacks ids and accounts onto a stack of some 8000 places; past it a call would fail after its first write, and
+ * leave balances without a journal entry.
+ */
+describe('the largest call', () => {
+  it('with an account of its own on every side, and ids as long as they may be, is applied whole', async () => {
+    const pod = await stage.pod();
+    const items = itemsOf(CALL_TRANSFERS_MAX);
+    for (let from = 0; from < items.length; from += 250) {
+      const some = items.slice(from, from + 250);
+      const accounts = some.flatMap(({ order }) => [accountOf(order.source), accountOf(order.destination)]);
+      await stage.scripts.install(pod.caller, accounts, 0, 10_000);
+    }
+    const { head, records, entries } = await stage.scripts.apply(pod.caller, items);
+    expect(records.map(({ status }) => status)).toEqual(items.map(() => 1));
+    expect(head.seq).toBe(items.length);
+    const { entries: journal } = await stage.scripts.journal(stage.keeper, 0, 1_000);
+    expect(journal).toEqual(entries);
+    const { accounts } = await stage.scripts.read(
+      pod.caller,
+      items.map(({ order }) => order.destination),
+    );
+    expect(accounts.every((account) => account?.balance === 100)).toBe(true);
+  });
+
+  it('is never exceeded: more is refused before anything is sent', async () => {
+    const pod = await stage.pod();
+    const before = (await stage.scripts.read(pod.caller, [])).head;
+    await expect(stage.scripts.apply(pod.caller, itemsOf(CALL_TRANSFERS_MAX + 1))).rejects.toThrow(RangeError);
+    expect((await stage.scripts.read(pod.caller, [])).head).toEqual(before);
+  });
+
+  it('bounds a batch, whatever the setting says', async () => {
+    const model = await ModelLedger.open({
+      applyBatchMax: 5_000,
+      queueTransfersMax: 10_000,
+      backlogEntriesMax: 10_000,
+    });
+    await model.apply(model.order());
+    model.cache.applied.length = 0;
+    const answers = await model.apply(...Array.from({ length: 2_500 }, () => model.order({ amount: 1 })));
+    expect(new Set(answers.map(said))).toEqual(new Set(['POSTED']));
+    expect(model.cache.applied.map((ids) => ids.length)).toEqual([1_000, 1_000, 500]);
+  });
+});

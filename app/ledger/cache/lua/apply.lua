@@ -1,0 +1,149 @@
+#!lua
+-- Applies transfers, in order, each whole or not at all, and writes their journal entries.
+--
+-- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts  KEYS[4] journal  KEYS[5] other ids, generation 0  KEYS[6] generation 1
+-- KEYS[7..] buckets of ids
+-- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid
+-- ARGV[4] items: per chunk its count H, then per item: source index H, destination index H (into the account ids, from 1),
+--         amount d, currency c3, place of the id H, time of the id d, cursor of its look-up d (-1: none), id s
+-- ARGV[5] number of chunks  ARGV[6..] the chunks' payloads, opaque, then the account ids
+-- Returns head, then a record per item (includes/record.lua): POSTED, REJECTED; REPLAYED with the seq of the outcome that
+--   stands; SAME_CALL with the index (from 0) of the item in this call that has the id; NEEDS_LOOKUP; MISSING with 1 =
+--   source, 2 = destination, 3 = both in its refusal byte. Only POSTED and REJECTED were written.
+-- An error after a write is not rolled back, so nothing below the line marked WRITES may fail.
+--@include prologue
+--@include account
+--@include record
+--@include ids
+--@include rules
+
+local ledger, refused = enter()
+if not ledger then return refused end
+
+local FIRST_BUCKET = 7
+local chunk_count = tonumber(ARGV[5])
+local account_base = 5 + chunk_count
+local blobs = redis.call('HMGET', KEYS[3], unpack(ARGV, account_base + 1))
+
+local accounts = {}
+local function account_at(index)
+  local account = accounts[index]
+  if account ~= nil then return account end
+  local blob = blobs[index]
+  if not blob then
+    accounts[index] = false
+    return false
+  end
+  account = {}
+  account.balance, account.version, account.overdraft, account.settings, account.status, account.external,
+    account.modified, account.currency, account.seq = struct.unpack(ACCOUNT, blob)
+  accounts[index] = account
+  return account
+end
+
+-- Unpack the items, and ask for all ids of a hash at once.
+local items, chunk_ends, asked = {}, {}, {}
+local packed, position = ARGV[4], 1
+local function ask(key, item)
+  local list = asked[key]
+  if not list then
+    list = { ids = {}, items = {} }
+    asked[key] = list
+  end
+  list.ids[#list.ids + 1] = item.id
+  list.items[#list.items + 1] = item
+end
+for chunk = 1, chunk_count do
+  local count
+  count, position = struct.unpack('<H', packed, position)
+  for _ = 1, count do
+    local item = {}
+    item.source, item.destination, item.amount, item.currency, item.place, item.time, item.lookup, item.id, position =
+      struct.unpack('<HHdc3Hdds', packed, position)
+    items[#items + 1] = item
+    if in_bucket(ledger, item.place, item.time) then
+      item.key = KEYS[FIRST_BUCKET + item.place - 1]
+      ask(item.key, item)
+    else
+      item.key = KEYS[5 + ledger.gen]
+      item.looked_up = item.lookup >= ledger.dropped
+      ask(KEYS[5], item)
+      ask(KEYS[6], item)
+    end
+  end
+  chunk_ends[chunk] = #items
+end
+for key, list in pairs(asked) do
+  local found = redis.call('HMGET', key, unpack(list.ids))
+  for i = 1, #found do
+    if found[i] then list.items[i].known = tonumber(found[i]) end
+  end
+end
+
+-- Decide every item on the accounts as the ones before left them.
+local records, changed, in_call, new_ids = {}, {}, {}, {}
+local function decide(item, index)
+  if item.known then return bare(REPLAYED, 0, item.known) end
+  if in_call[item.id] then return bare(SAME_CALL, 0, in_call[item.id]) end
+  if item.looked_up == false then return bare(NEEDS_LOOKUP, 0, 0) end
+  local source, destination = account_at(item.source), account_at(item.destination)
+  if not source or not destination then
+    return bare(MISSING, (source and 0 or 1) + (destination and 0 or 2), 0)
+  end
+  local seq = ledger.seq + 1
+  ledger.seq = seq
+  in_call[item.id] = index
+  local ids = new_ids[item.key]
+  if not ids then
+    ids = {}
+    new_ids[item.key] = ids
+  end
+  ids[#ids + 1] = item.id
+  ids[#ids + 1] = integer(seq)
+  local refusal = refusal_of(source, destination, item.amount, item.currency)
+  if refusal > 0 then return bare(REJECTED, refusal, seq) end
+  source.balance = source.balance - item.amount
+  source.version = source.version + 1
+  source.seq = seq
+  destination.balance = destination.balance + item.amount
+  destination.version = destination.version + 1
+  destination.seq = seq
+  changed[item.source] = source
+  changed[item.destination] = destination
+  return struct.pack(RECORD, POSTED, 0, source.balance, source.version, destination.balance, destination.version,
+    source.settings, destination.settings, seq)
+end
+
+local entries, first, start_seq = {}, 1, ledger.seq
+for chunk = 1, chunk_count do
+  local before = ledger.seq
+  for index = first, chunk_ends[chunk] do
+    records[index] = decide(items[index], index - 1)
+  end
+  if ledger.seq > before then
+    entries[#entries + 1] = { integer(before + 1) .. '-0', ARGV[5 + chunk], table.concat(records, '', first, chunk_ends[chunk]) }
+  end
+  first = chunk_ends[chunk] + 1
+end
+
+-- WRITES
+if ledger.seq > start_seq then
+  local fields = {}
+  for index, account in pairs(changed) do
+    fields[#fields + 1] = ARGV[account_base + index]
+    fields[#fields + 1] = struct.pack(ACCOUNT, account.balance, account.version, account.overdraft, account.settings,
+      account.status, account.external, 1, account.currency, account.seq)
+  end
+  if #fields > 0 then redis.call('HSET', KEYS[3], unpack(fields)) end
+  for key, ids in pairs(new_ids) do
+    local highest = ids[#ids]
+    ids[#ids + 1] = '#'
+    ids[#ids + 1] = highest
+    redis.call('HSET', key, unpack(ids))
+  end
+  for i = 1, #entries do
+    redis.call('XADD', KEYS[4], entries[i][1], 'k', 't', 'p', entries[i][2], 'r', entries[i][3])
+  end
+  redis.call('HSET', KEYS[2], 'seq', integer(ledger.seq))
+end
+return head(ledger) .. table.concat(records)

@@ -1,0 +1,44 @@
+#!lua
+-- Changes an account's settings, and writes the journal entry. Settings have a version of their own, so that postings stay
+-- contiguous.
+-- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts  KEYS[4] journal  KEYS[5] bucket of the change's id
+-- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4] account id  ARGV[5] change id  ARGV[6] time of the change id
+-- ARGV[7] expected settings version, or ''  ARGV[8] status, or ''  ARGV[9] overdraft limit, or ''  ARGV[10] payload
+-- Returns head, then a record: POSTED; REPLAYED with the seq of the change that stands; NEEDS_LOOKUP when the id is not
+--   later than M (the caller takes a new one); MISSING. REJECTED changes nothing and is not remembered: its refusal byte
+--   says 1 = other settings version, 2 = closed for good, 3 = not empty, 4 = settings version exhausted.
+--@include prologue
+--@include account
+--@include record
+--@include ids
+
+local ledger, refused = enter()
+if not ledger then return refused end
+
+local OTHER_VERSION, CLOSED_FOR_GOOD, NOT_EMPTY, EXHAUSTED = 1, 2, 3, 4
+-- '#' keeps ids of changes apart from those of transfers: no client can send it.
+local id = '#' .. ARGV[5]
+local known = redis.call('HGET', KEYS[5], id)
+if known then return head(ledger) .. bare(REPLAYED, 0, tonumber(known)) end
+if not in_bucket(ledger, 1, tonumber(ARGV[6])) then return head(ledger) .. bare(NEEDS_LOOKUP, 0, 0) end
+local blob = redis.call('HGET', KEYS[3], ARGV[4])
+if not blob then return head(ledger) .. bare(MISSING, 1, 0) end
+
+local balance, version, overdraft, settings, status, external, _, currency = struct.unpack(ACCOUNT, blob)
+local wanted_status = tonumber(ARGV[8]) or status
+local wanted_overdraft = tonumber(ARGV[9]) or overdraft
+if ARGV[7] ~= '' and tonumber(ARGV[7]) ~= settings then return head(ledger) .. bare(REJECTED, OTHER_VERSION, 0) end
+if status == CLOSED then return head(ledger) .. bare(REJECTED, CLOSED_FOR_GOOD, 0) end
+if wanted_status == CLOSED and balance ~= 0 then return head(ledger) .. bare(REJECTED, NOT_EMPTY, 0) end
+if settings >= 4294967295 then return head(ledger) .. bare(REJECTED, EXHAUSTED, 0) end
+
+local seq = ledger.seq + 1
+ledger.seq = seq
+local record = struct.pack(RECORD, POSTED, 0, balance, version, wanted_overdraft, 0, settings + 1, wanted_status, seq)
+-- WRITES
+redis.call('HSET', KEYS[3], ARGV[4], struct.pack(ACCOUNT, balance, version, wanted_overdraft, settings + 1, wanted_status,
+  external, 1, currency, seq))
+redis.call('HSET', KEYS[5], id, integer(seq), '#', integer(seq))
+redis.call('XADD', KEYS[4], integer(seq) .. '-0', 'k', 'c', 'p', ARGV[10], 'r', record)
+redis.call('HSET', KEYS[2], 'seq', integer(seq))
+return head(ledger) .. record

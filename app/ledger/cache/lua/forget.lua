@@ -1,0 +1,31 @@
+#!lua flags=allow-oom
+-- Forgets ids, in the order of their UUIDv7 time, and raises M to the end of each bucket: ids up to M are looked up in
+-- MySQL from then on. Only buckets whose outcomes are all committed may go. The older generation of other ids goes too,
+-- when asked for.
+-- KEYS[1] fence  KEYS[2] ledger  KEYS[3] other ids, generation 0  KEYS[4] generation 1  KEYS[5..] buckets, oldest first
+-- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] '1' to turn the generations of other ids  ARGV[5..] the last
+--   ms of each bucket
+-- Returns head.
+--@include prologue
+
+local ledger, refused = enter()
+if not ledger then return refused end
+
+local function let_go(key)
+  local highest = number_of(redis.call('HGET', key, '#'))
+  if highest > ledger.cursor then return false end
+  ledger.dropped = math.max(ledger.dropped, highest)
+  redis.call('UNLINK', key)
+  return true
+end
+
+for i = 5, #KEYS do
+  if not let_go(KEYS[i]) then break end
+  ledger.m = math.max(ledger.m, tonumber(ARGV[i]))
+end
+if ARGV[4] == '1' then
+  local older = 1 - ledger.gen
+  if let_go(KEYS[3 + older]) then ledger.gen = older end
+end
+redis.call('HSET', KEYS[2], 'm', integer(ledger.m), 'dropped', integer(ledger.dropped), 'gen', integer(ledger.gen))
+return head(ledger)

@@ -1,0 +1,40 @@
+-- Prologue of every script, reads too. A script may change or tell something only on the server of this epoch:
+-- a demoted server keeps its script cache, a thawed old master still answers, a retired pod may wake up.
+--   KEYS[1] fence    KEYS[2] ledger
+--   ARGV[1] epoch of the fence    ARGV[2] pod id, or 'keeper'    ARGV[3] master_replid of the epoch's server
+-- Refusals are error replies that begin with REFUSED: nothing was written.
+local function number_of(text)
+  return tonumber(text or '0') or 0
+end
+
+local function server_refusal()
+  local info = redis.call('INFO', 'replication')
+  if not string.find(info, 'role:master', 1, true) then return 'REFUSED demoted' end
+  if not string.find(info, 'master_replid:' .. ARGV[3], 1, true) then return 'REFUSED other_server' end
+  if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'REFUSED fenced' end
+  return nil
+end
+
+-- The ledger's counters, or nil and the refusal.
+local function enter()
+  local refused = server_refusal()
+  if refused then return nil, redis.error_reply(refused) end
+  local f = redis.call('HMGET', KEYS[2], 'seq', 'cursor', 'm', 'dropped', 'gen', 'pod:' .. ARGV[2])
+  if not f[1] then return nil, redis.error_reply('REFUSED lost') end
+  if ARGV[2] ~= 'keeper' and f[6] ~= 'live' then
+    return nil, redis.error_reply(f[6] and 'REFUSED retired' or 'REFUSED unregistered')
+  end
+  return {
+    seq = tonumber(f[1]), cursor = number_of(f[2]), m = number_of(f[3]), dropped = number_of(f[4]), gen = number_of(f[5]),
+  }, nil
+end
+
+-- The head of every packed reply: highest seq, published cursor, M, droppedUpTo.
+local function head(ledger)
+  return struct.pack('<dddd', ledger.seq, ledger.cursor, ledger.m, ledger.dropped)
+end
+
+-- Counters are stored as plain decimal integers: exact up to 2^53.
+local function integer(value)
+  return string.format('%.0f', value)
+end

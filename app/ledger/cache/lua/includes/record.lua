@@ -1,0 +1,10 @@
+-- The result of one item: 50 bytes, little endian. The same bytes stand in the journal and in the reply.
+--   status B, refusal B, balance d, version d, other balance d, other version d, settings version I4,
+--   other settings version I4, seq d
+-- A transfer: source first, destination as the other. An account change: its balance and version, then its overdraft
+-- limit as other balance, its status as other settings version.
+local RECORD = '<BBddddI4I4d'
+local NONE, POSTED, REJECTED, REPLAYED, SAME_CALL, NEEDS_LOOKUP, MISSING = 0, 1, 2, 3, 4, 5, 6
+local function bare(status, detail, seq)
+  return struct.pack(RECORD, status, detail, 0, 0, 0, 0, 0, 0, seq)
+end

@@ -1,0 +1,76 @@
+#!lua
+-- Brings accounts from MySQL into Redis; where the limit is reached, lets go of clean ones, the longest unused first.
+-- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts
+-- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4] cursor of the snapshot that the accounts were read in
+-- ARGV[5] most accounts allowed  ARGV[6..] pairs: account id, account (includes/account.lua, its seq is set here)
+-- Returns head, number evicted d, then per account a zero byte (no room, all are dirty) or a one byte and the account as it
+--   stands: one that is here already stays as it is. `STALE` when the snapshot is older than what Redis has let go.
+--@include prologue
+--@include account
+
+local ledger, refused = enter()
+if not ledger then return refused end
+-- P reads A at v5 and pauses; Q loads A, moves it to v6, it is flushed and let go; P must not install v5.
+if tonumber(ARGV[4]) < ledger.dropped then return redis.error_reply('STALE snapshot') end
+
+local count = (#ARGV - 5) / 2
+local wanted, ids = {}, {}
+for i = 1, count do
+  ids[i] = ARGV[4 + 2 * i]
+  wanted[ids[i]] = true
+end
+local present = redis.call('HMGET', KEYS[3], unpack(ids))
+local missing = 0
+for i = 1, count do
+  if not present[i] then missing = missing + 1 end
+end
+
+local SAMPLES_MAX = 20
+local function evict(needed)
+  local evicted = 0
+  for _ = 1, SAMPLES_MAX do
+    if evicted >= needed then break end
+    local sample = redis.call('HRANDFIELD', KEYS[3], math.min(16 + 4 * (needed - evicted), 512), 'WITHVALUES')
+    local clean = {}
+    for i = 1, #sample, 2 do
+      local _, _, _, _, _, _, modified, _, seq = struct.unpack(ACCOUNT, sample[i + 1])
+      if not wanted[sample[i]] and (modified == 0 or seq <= ledger.cursor) then
+        clean[#clean + 1] = { sample[i], modified, seq }
+      end
+    end
+    table.sort(clean, function(a, b) return a[3] < b[3] end)
+    local gone = {}
+    for i = 1, math.min(needed - evicted, math.ceil(#clean / 2)) do
+      gone[i] = clean[i][1]
+      if clean[i][2] == 1 then ledger.dropped = math.max(ledger.dropped, clean[i][3]) end
+    end
+    if #gone > 0 then redis.call('HDEL', KEYS[3], unpack(gone)) end
+    evicted = evicted + #gone
+  end
+  return evicted
+end
+
+local dropped_before = ledger.dropped
+local size = redis.call('HLEN', KEYS[3])
+local room = tonumber(ARGV[5]) - size
+local evicted = 0
+if room < missing then
+  -- The limit may have been lowered since: then more have to go than come.
+  evicted = evict(missing - room)
+  room = tonumber(ARGV[5]) - size + evicted
+  if ledger.dropped > dropped_before then redis.call('HSET', KEYS[2], 'dropped', integer(ledger.dropped)) end
+end
+
+local fields, parts = {}, {}
+for i = 1, count do
+  local blob = present[i]
+  if not blob and room > 0 then
+    room = room - 1
+    blob = string.sub(ARGV[5 + 2 * i], 1, 34) .. struct.pack('<d', ledger.seq)
+    fields[#fields + 1] = ids[i]
+    fields[#fields + 1] = blob
+  end
+  parts[i] = blob and ('\1' .. blob) or '\0'
+end
+if #fields > 0 then redis.call('HSET', KEYS[3], unpack(fields)) end
+return head(ledger) .. struct.pack('<d', evicted) .. table.concat(parts)

@@ -1,0 +1,12 @@
+#!lua flags=no-writes
+-- Reads the journal. The fence's epoch (ARGV[1]) may be later than the epoch of the keys: that is how an old journal is
+-- read to its end after its fence was raised.
+-- KEYS[1] fence  KEYS[2] ledger  KEYS[3] journal
+-- ARGV[1] epoch of the fence  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] last seq that is not wanted  ARGV[5] most entries
+-- Returns { head, marker, entries }: entries in order, the first is the one that begins with the next seq.
+--@include prologue
+
+local ledger, refused = enter()
+if not ledger then return refused end
+local from = integer(tonumber(ARGV[4]) + 1) .. '-0'
+return { head(ledger), redis.call('HGET', KEYS[2], 'marker'), redis.call('XRANGE', KEYS[3], from, '+', 'COUNT', ARGV[5]) }

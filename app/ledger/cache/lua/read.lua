@@ -1,0 +1,14 @@
+#!lua flags=no-writes
+-- Reads accounts.
+-- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts
+-- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4..] account ids (none: only the head is wanted)
+-- Returns head, then per id either a zero byte, or a one byte and the account (includes/account.lua).
+--@include prologue
+
+local ledger, refused = enter()
+if not ledger then return refused end
+if #ARGV == 3 then return head(ledger) end
+local found = redis.call('HMGET', KEYS[3], unpack(ARGV, 4))
+local parts = {}
+for i = 1, #found do parts[i] = found[i] and ('\1' .. found[i]) or '\0' end
+return head(ledger) .. table.concat(parts)

@@ -1,0 +1,82 @@
+import { Problem } from '../../errors.ts';
+import type { Outcome, TransferOrder } from '../types.ts';
+import { encodeOrder } from './codec.ts';
+import type { ApplyItem } from './port.ts';
+
+type Answer = Outcome | Problem;
+
+/** One call to the ledger: resolves when all its transfers have an answer. */
+export class Submission {
+  readonly answers: Promise<Answer[]>;
+  readonly #results: Answer[];
+  #open: number;
+  #resolve: (answers: Answer[]) => void = () => {};
+
+  constructor(count: number) {
+    this.#results = new Array<Answer>(count);
+    this.#open = count;
+    this.answers = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    if (count === 0) this.#resolve([]);
+  }
+
+  answer(index: number, answer: Answer): void {
+    this.#results[index] = answer;
+    this.#open -= 1;
+    if (this.#open === 0) this.#resolve(this.#results);
+  }
+}
+
+/** A transfer on its way through this pod, from its acceptance to its answer. */
+export class Pending implements ApplyItem {
+  readonly order: TransferOrder;
+  readonly payload: string;
+  readonly acceptedAt: number;
+  /** On the monotonic clock, ms. */
+  readonly deadline: number;
+  /** Cursor of the look-up that did not find the id in MySQL, and its epoch; -1: not looked up. */
+  lookupCursor = -1;
+  lookupEpoch = -1;
+  /** True from the moment that an attempt has left the pod without proof that it wrote nothing. */
+  inDoubt = false;
+  /** Attempts that failed for a reason that may pass. */
+  failures = 0;
+  /** Times that it came back for an account or a look-up: bounded, so that it cannot circle for ever. */
+  rounds = 0;
+  answered = false;
+  readonly #submission: Submission;
+  readonly #index: number;
+
+  constructor(
+    order: TransferOrder,
+    taken: { acceptedAt: number; deadline: number },
+    submission: Submission,
+    index: number,
+  ) {
+    this.order = order;
+    this.acceptedAt = taken.acceptedAt;
+    this.deadline = taken.deadline;
+    this.payload = encodeOrder(order, taken.acceptedAt);
+    this.#submission = submission;
+    this.#index = index;
+  }
+
+  answer(answer: Answer): void {
+    if (this.answered) return;
+    this.answered = true;
+    this.#submission.answer(this.#index, answer);
+  }
+
+  /** Answers with what can be said when it cannot be carried on: never 503 while an attempt is in doubt. */
+  giveUp(problem: Problem): void {
+    const { transactionId } = this.order;
+    this.answer(
+      this.inDoubt
+        ? new Problem('outcome_unknown', `the outcome of transaction ${transactionId} is not known yet`, {
+            transactionId,
+          })
+        : problem,
+    );
+  }
+}

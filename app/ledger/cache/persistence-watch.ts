@@ -1,0 +1,102 @@
+import type { Clock } from '../../clock.ts';
+import { Problem } from '../../errors.ts';
+import type { Outcome } from '../types.ts';
+import type { EpochView, Seat } from './epoch-view.ts';
+import type { OutcomeFinder } from './outcome-finder.ts';
+import type { CacheServer } from './port.ts';
+
+const POLL_MS = 15;
+
+interface Waiter {
+  outcome: Outcome;
+  deadline: number;
+  settle(answer: Outcome | Problem): void;
+}
+
+interface PersistenceWatchDependencies {
+  cache: CacheServer;
+  seat: Seat;
+  finder: OutcomeFinder;
+  clock: Clock;
+}
+
+/**
+ * Answers requests that want their transfer in MySQL: when the published cursor has passed it, or, after a change of
+ * epoch, when MySQL has it under its id. The cursor comes with every reply; when nothing else is asked, this asks.
+ */
+export class PersistenceWatch {
+  readonly #deps: PersistenceWatchDependencies;
+  #waiters = new Set<Waiter>();
+  #polling = false;
+
+  constructor(deps: PersistenceWatchDependencies) {
+    this.#deps = deps;
+  }
+
+  /** @param deadline when to give up, on the monotonic clock, ms */
+  async wait(answer: Outcome | Problem, deadline: number): Promise<Outcome | Problem> {
+    if (answer instanceof Problem || answer.persisted) return answer;
+    return new Promise((settle) => {
+      this.#waiters.add({ outcome: answer, deadline, settle });
+      if (!this.#polling) void this.#poll();
+    });
+  }
+
+  async #poll(): Promise<void> {
+    const { clock, seat, cache } = this.#deps;
+    this.#polling = true;
+    while (this.#waiters.size > 0) {
+      const view = seat.view();
+      if (view) {
+        this.#settlePersisted(view);
+        await this.#lookUpOthers(view);
+        if (this.#waiters.size === 0) break;
+      }
+      await clock.sleep(POLL_MS);
+      this.#expire();
+      try {
+        if (view && seat.view() === view) view.observe((await cache.read(view.caller, [])).head);
+      } catch (error) {
+        seat.suspect(error);
+      }
+    }
+    this.#polling = false;
+  }
+
+  #settlePersisted(view: EpochView): void {
+    for (const waiter of this.#waiters) {
+      const { outcome } = waiter;
+      if (outcome.epoch === view.caller.epoch && outcome.seq <= view.cursor)
+        this.#settle(waiter, { ...outcome, persisted: true });
+    }
+  }
+
+  /** Those of an epoch that has ended: its cursor says nothing any more, their ids do. */
+  async #lookUpOthers(view: EpochView): Promise<void> {
+    const others = [...this.#waiters].filter(({ outcome }) => outcome.epoch !== view.caller.epoch);
+    if (others.length === 0) return;
+    const found = await this.#deps.finder.inDatabase(others.map(({ outcome }) => outcome.order.transactionId));
+    if (found instanceof Problem) return;
+    for (const waiter of others) {
+      const stored = found.outcomes.get(waiter.outcome.order.transactionId);
+      if (stored) this.#settle(waiter, { ...stored, replayed: waiter.outcome.replayed, persisted: true });
+    }
+  }
+
+  #expire(): void {
+    const now = this.#deps.clock.monotonic();
+    for (const waiter of this.#waiters) {
+      if (waiter.deadline > now) continue;
+      const { transactionId } = waiter.outcome.order;
+      this.#settle(
+        waiter,
+        new Problem('outcome_unknown', `transaction ${transactionId} was not persisted in time`, { transactionId }),
+      );
+    }
+  }
+
+  #settle(waiter: Waiter, answer: Outcome | Problem): void {
+    this.#waiters.delete(waiter);
+    waiter.settle(answer);
+  }
+}

@@ -1,0 +1,273 @@
+import type { Redis } from 'ioredis';
+import type { Account } from '../types.ts';
+import { type PackedCall, packCall } from './call.ts';
+import {
+  ACCOUNT_BYTES,
+  type CachedAccount,
+  decodeAccount,
+  decodeHead,
+  decodeRecord,
+  encodeAccount,
+  HEAD_BYTES,
+  type Head,
+  RECORD_BYTES,
+  RecordStatus,
+  type ResultRecord,
+} from './codec.ts';
+import { runScript, type ScriptArgument } from './evalsha.ts';
+import { bucketEnd, Keys, placeOf } from './keys.ts';
+import { loadScript } from './lua.ts';
+import {
+  type ApplyItem,
+  type ApplyReply,
+  CacheError,
+  type CacheKeeper,
+  type CacheServer,
+  type Caller,
+  type ChangeCommand,
+  type FindReply,
+  type JournalEntry,
+  type KeeperCaller,
+} from './port.ts';
+
+const scripts = {
+  apply: loadScript('apply'),
+  read: loadScript('read'),
+  install: loadScript('install'),
+  find: loadScript('find'),
+  change: loadScript('change-account'),
+  register: loadScript('register'),
+  retire: loadScript('retire'),
+  journal: loadScript('journal'),
+  publish: loadScript('publish'),
+  forget: loadScript('forget'),
+  fence: loadScript('fence'),
+  activate: loadScript('activate'),
+};
+
+type RawEntry = [Buffer, Buffer[]];
+
+/** The Lua scripts, typed: packs their arguments and unpacks their replies, and decides nothing. */
+export class RedisScripts implements CacheServer, CacheKeeper {
+  readonly #redis: Redis;
+  readonly #prefix: string;
+  #keys: Keys;
+
+  constructor(redis: Redis, keyPrefix: string) {
+    this.#redis = redis;
+    this.#prefix = keyPrefix;
+    this.#keys = new Keys(keyPrefix, 0);
+  }
+
+  async register(caller: Caller): Promise<Head> {
+    const keys = this.#keysOf(caller.epoch);
+    return decodeHead(await this.#call('register', [keys.fence, keys.ledger], prologue(caller)));
+  }
+
+  async apply(caller: Caller, items: readonly ApplyItem[]): Promise<ApplyReply> {
+    const keys = this.#keysOf(caller.epoch);
+    const call = packCall(items, keys);
+    const reply = await this.#call(
+      'apply',
+      [keys.fence, keys.ledger, keys.accounts, keys.journal, keys.otherIds[0], keys.otherIds[1], ...call.bucketKeys],
+      [...prologue(caller), call.items, call.payloads.length, ...call.payloads, ...call.accountIds],
+    );
+    const records = items.map((_, index) => decodeRecord(reply, HEAD_BYTES + index * RECORD_BYTES));
+    return { head: decodeHead(reply), records, entries: writtenEntries(reply, records, call) };
+  }
+
+  async read(caller: Caller, accountIds: readonly string[]) {
+    const keys = this.#keysOf(caller.epoch);
+    const reply = await this.#call(
+      'read',
+      [keys.fence, keys.ledger, keys.accounts],
+      [...prologue(caller), ...accountIds],
+    );
+    return { head: decodeHead(reply), accounts: decodeAccounts(reply, HEAD_BYTES, accountIds) };
+  }
+
+  async install(caller: Caller, accounts: readonly Account[], snapshotCursor: number, accountsMax: number) {
+    const keys = this.#keysOf(caller.epoch);
+    const pairs: ScriptArgument[] = accounts.flatMap((account) => [account.accountId, encodeAccount(account)]);
+    const reply = await this.#call(
+      'install',
+      [keys.fence, keys.ledger, keys.accounts],
+      [...prologue(caller), snapshotCursor, accountsMax, ...pairs],
+    );
+    const ids = accounts.map((account) => account.accountId);
+    return {
+      head: decodeHead(reply),
+      evicted: reply.readDoubleLE(HEAD_BYTES),
+      accounts: decodeAccounts(reply, HEAD_BYTES + 8, ids),
+    };
+  }
+
+  async find(caller: Caller, ids: readonly string[]): Promise<FindReply> {
+    const keys = this.#keysOf(caller.epoch);
+    const buckets: string[] = [];
+    const asked = ids.map((id) => {
+      const { bucket, time } = placeOf(id);
+      const place = bucket === null ? 0 : indexOrAppend(buckets, keys.idBucket(bucket)) + 1;
+      const bytes = Buffer.alloc(10 + id.length + 1);
+      bytes.writeUInt16LE(place, 0);
+      bytes.writeDoubleLE(time, 2);
+      bytes.write(id, 10, 'latin1');
+      return bytes;
+    });
+    const reply = (await this.#callRaw(
+      'find',
+      [keys.fence, keys.ledger, keys.journal, keys.otherIds[0], keys.otherIds[1], ...buckets],
+      [...prologue(caller), ...asked],
+    )) as [Buffer, Buffer[], RawEntry[]];
+    return {
+      head: decodeHead(reply[0]),
+      seqs: reply[1].map((seq) => (seq.length === 0 ? null : Number(seq.toString('latin1')))),
+      entries: reply[2].map(decodeEntry),
+    };
+  }
+
+  async change(caller: Caller, command: ChangeCommand) {
+    const keys = this.#keysOf(caller.epoch);
+    const { bucket, time } = placeOf(command.changeId);
+    if (bucket === null) throw new TypeError('the id of an account change is a UUIDv7');
+    const reply = await this.#call(
+      'change',
+      [keys.fence, keys.ledger, keys.accounts, keys.journal, keys.idBucket(bucket)],
+      [
+        ...prologue(caller),
+        command.accountId,
+        command.changeId,
+        time,
+        command.expectedSettingsVersion ?? '',
+        command.status ?? '',
+        command.overdraftLimit ?? '',
+        command.payload,
+      ],
+    );
+    const record = decodeRecord(reply, HEAD_BYTES);
+    const entries: JournalEntry[] =
+      record.status === RecordStatus.POSTED
+        ? [
+            {
+              kind: 'account-change',
+              firstSeq: record.seq,
+              payload: command.payload,
+              records: reply.subarray(HEAD_BYTES),
+            },
+          ]
+        : [];
+    return { head: decodeHead(reply), record, entries };
+  }
+
+  async journal(caller: KeeperCaller, afterSeq: number, entriesMax: number) {
+    const keys = this.#keysOf(caller.epoch);
+    const [head, marker, entries] = (await this.#callRaw(
+      'journal',
+      [keys.fence, keys.ledger, keys.journal],
+      [...keeperPrologue(caller), afterSeq, entriesMax],
+    )) as [Buffer, Buffer | null, RawEntry[]];
+    return { head: decodeHead(head), marker: marker?.toString('latin1') ?? null, entries: entries.map(decodeEntry) };
+  }
+
+  async publish(caller: KeeperCaller, cursor: number, trimUpTo: number): Promise<Head> {
+    const keys = this.#keysOf(caller.epoch);
+    const reply = await this.#call(
+      'publish',
+      [keys.fence, keys.ledger, keys.journal],
+      [...keeperPrologue(caller), cursor, trimUpTo],
+    );
+    return decodeHead(reply);
+  }
+
+  async forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head> {
+    const keys = this.#keysOf(caller.epoch);
+    const reply = await this.#call(
+      'forget',
+      [keys.fence, keys.ledger, keys.otherIds[0], keys.otherIds[1], ...buckets.map((bucket) => keys.idBucket(bucket))],
+      [...keeperPrologue(caller), turnOthers ? 1 : 0, ...buckets.map(bucketEnd)],
+    );
+    return decodeHead(reply);
+  }
+
+  async retire(caller: KeeperCaller, podId: string): Promise<Head> {
+    const keys = this.#keysOf(caller.epoch);
+    return decodeHead(await this.#call('retire', [keys.fence, keys.ledger], [...keeperPrologue(caller), podId]));
+  }
+
+  async fence(epoch: number, replid: string): Promise<number> {
+    const keys = this.#keysOf(epoch);
+    return Number((await this.#call('fence', [keys.fence], [epoch, 'keeper', replid])).toString('latin1'));
+  }
+
+  async activate(epoch: number, replid: string, marker: string, m: number): Promise<string> {
+    const keys = this.#keysOf(epoch);
+    const reply = await this.#call('activate', [keys.fence, keys.ledger], [epoch, 'keeper', replid, marker, m]);
+    return reply.toString('latin1');
+  }
+
+  async #call(name: keyof typeof scripts, keys: string[], args: ScriptArgument[]): Promise<Buffer> {
+    const reply = await this.#callRaw(name, keys, args);
+    if (!Buffer.isBuffer(reply)) throw new CacheError('in_doubt', `${name} answered in another shape`);
+    return reply;
+  }
+
+  #callRaw(name: keyof typeof scripts, keys: string[], args: ScriptArgument[]): Promise<unknown> {
+    return runScript(this.#redis, scripts[name], keys, args);
+  }
+
+  #keysOf(epoch: number): Keys {
+    if (!this.#keys.epochPrefix.endsWith(`:${epoch}:`)) this.#keys = new Keys(this.#prefix, epoch);
+    return this.#keys;
+  }
+}
+
+const prologue = (caller: Caller): ScriptArgument[] => [caller.epoch, caller.podId, caller.replid];
+const keeperPrologue = (caller: KeeperCaller): ScriptArgument[] => [caller.fenceEpoch, 'keeper', caller.replid];
+
+function indexOrAppend(list: string[], value: string): number {
+  const index = list.indexOf(value);
+  return index >= 0 ? index : list.push(value) - 1;
+}
+
+function decodeAccounts(reply: Buffer, start: number, ids: readonly string[]): (CachedAccount | null)[] {
+  let at = start;
+  return ids.map((id) => {
+    if (reply[at++] === 0) return null;
+    const account = decodeAccount(id, reply, at);
+    at += ACCOUNT_BYTES;
+    return account;
+  });
+}
+
+export function decodeEntry([id, fields]: RawEntry): JournalEntry {
+  const [, kind, , payload, , records] = fields;
+  if (!kind || !payload || !records) throw new CacheError('in_doubt', 'a journal entry has another shape');
+  return {
+    kind: kind.toString('latin1') === 'c' ? 'account-change' : 'transfers',
+    firstSeq: Number.parseInt(id.toString('latin1'), 10),
+    payload: payload.toString('utf8'),
+    records,
+  };
+}
+
+/** The entries that a call wrote, put together as they stand in the journal, without asking for them again. */
+function writtenEntries(
+  reply: Buffer,
+  records: readonly ResultRecord[],
+  { payloads, chunkEnds }: PackedCall,
+): JournalEntry[] {
+  const entries: JournalEntry[] = [];
+  payloads.forEach((payload, chunk) => {
+    const from = chunkEnds[chunk - 1] ?? 0;
+    const to = chunkEnds[chunk] ?? records.length;
+    for (let index = from; index < to; index++) {
+      const record = records[index];
+      if (record && (record.status === RecordStatus.POSTED || record.status === RecordStatus.REJECTED)) {
+        const bytes = reply.subarray(HEAD_BYTES + from * RECORD_BYTES, HEAD_BYTES + to * RECORD_BYTES);
+        entries.push({ kind: 'transfers', firstSeq: record.seq, payload, records: bytes });
+        return;
+      }
+    }
+  });
+  return entries;
+}

@@ -1,0 +1,68 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { FaultyCache, failing, type Method } from '../testing/faulty-cache.ts';
+import { accountOf, orderOf } from '../testing/orders.ts';
+import { CacheModel } from './cache.model.ts';
+import { CacheError, type CacheServer } from './port.ts';
+import { WatchedScripts } from './watched-scripts.ts';
+
+const caller = { epoch: 1, replid: 'r', podId: 'pod' };
+let seen: unknown[];
+let faulty: FaultyCache;
+let watched: WatchedScripts;
+
+beforeEach(async () => {
+  const model = new CacheModel('r');
+  await model.activate(1, 'r', 'marker', 0);
+  await model.register(caller);
+  seen = [];
+  faulty = new FaultyCache(model);
+  watched = new WatchedScripts(faulty, {
+    succeeded: () => seen.push('succeeded'),
+    failed: (error) => seen.push(error),
+  });
+});
+
+const change = {
+  accountId: 'a',
+  changeId: orderOf().transactionId,
+  expectedSettingsVersion: null,
+  status: 1,
+  overdraftLimit: null,
+  payload: '{}',
+};
+const scripts: Record<Method, (cache: CacheServer) => Promise<unknown>> = {
+  register: (cache) => cache.register(caller),
+  apply: (cache) => cache.apply(caller, [{ order: orderOf(), payload: '[]', lookupCursor: -1 }]),
+  read: (cache) => cache.read(caller, ['a']),
+  install: (cache) => cache.install(caller, [accountOf('a')], 0, 10),
+  find: (cache) => cache.find(caller, ['x']),
+  change: (cache) => cache.change(caller, change),
+};
+const methods = Object.keys(scripts) as Method[];
+
+describe.each(methods)('%s, watched,', (method) => {
+  const run = () => scripts[method](watched);
+
+  it('answers what the scripts answer, and counts as a success', async () => {
+    expect(await run()).toEqual(await scripts[method](faulty));
+    expect(seen).toEqual(['succeeded']);
+  });
+
+  it('counts a refusal and a stale snapshot as an answer: the server is there', async () => {
+    faulty.next(method, failing(new CacheError('refused', 'fenced')), failing(new CacheError('stale', 'snapshot')));
+    await expect(run()).rejects.toMatchObject({ kind: 'refused' });
+    await expect(run()).rejects.toMatchObject({ kind: 'stale' });
+    expect(seen).toEqual(['succeeded', 'succeeded']);
+  });
+
+  it.each([
+    new CacheError('in_doubt', 'time'),
+    new CacheError('unable', 'OOM'),
+    new CacheError('not_sent', 'closed'),
+    new TypeError('odd'),
+  ])('counts %s as a failure, and passes it on', async (error) => {
+    faulty.next(method, failing(error));
+    await expect(run()).rejects.toBe(error);
+    expect(seen).toEqual([error]);
+  });
+});

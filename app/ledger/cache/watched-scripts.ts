@@ -1,0 +1,45 @@
+import type { Account } from '../types.ts';
+import { type ApplyItem, CacheError, type CacheServer, type Caller, type ChangeCommand } from './port.ts';
+
+/** Tells a detector how every script of a pod ended. A refusal is an answer: the server is there. */
+export class WatchedScripts implements CacheServer {
+  readonly #scripts: CacheServer;
+  readonly #watch: { succeeded(): void; failed(error: unknown): void };
+
+  constructor(scripts: CacheServer, watch: { succeeded(): void; failed(error: unknown): void }) {
+    this.#scripts = scripts;
+    this.#watch = watch;
+  }
+
+  register(caller: Caller) {
+    return this.#watched(this.#scripts.register(caller));
+  }
+  apply(caller: Caller, items: readonly ApplyItem[]) {
+    return this.#watched(this.#scripts.apply(caller, items));
+  }
+  read(caller: Caller, accountIds: readonly string[]) {
+    return this.#watched(this.#scripts.read(caller, accountIds));
+  }
+  install(caller: Caller, accounts: readonly Account[], snapshotCursor: number, accountsMax: number) {
+    return this.#watched(this.#scripts.install(caller, accounts, snapshotCursor, accountsMax));
+  }
+  find(caller: Caller, ids: readonly string[]) {
+    return this.#watched(this.#scripts.find(caller, ids));
+  }
+  change(caller: Caller, command: ChangeCommand) {
+    return this.#watched(this.#scripts.change(caller, command));
+  }
+
+  async #watched<T>(call: Promise<T>): Promise<T> {
+    try {
+      const reply = await call;
+      this.#watch.succeeded();
+      return reply;
+    } catch (error) {
+      const answered = error instanceof CacheError && (error.kind === 'refused' || error.kind === 'stale');
+      if (answered) this.#watch.succeeded();
+      else this.#watch.failed(error);
+      throw error;
+    }
+  }
+}

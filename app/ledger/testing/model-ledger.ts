@@ -1,0 +1,111 @@
+import { CacheModel } from '../cache/cache.model.ts';
+import { CacheLedger, type CacheLedgerDependencies } from '../cache/cache-ledger.ts';
+import { EpochView } from '../cache/epoch-view.ts';
+import type { Caller, KeeperCaller } from '../cache/port.ts';
+import type { LedgerDatabase, Stamp } from '../database.ts';
+import type { Account, Outcome, TransferOrder } from '../types.ts';
+import { FaultyCache } from './faulty-cache.ts';
+import { ManualSeat } from './manual-seat.ts';
+import { accountOf, CountedEvents, orderOf } from './orders.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+export const LIMITS: CacheLedgerDependencies['limits'] = {
+  requestTimeoutMs: 10_000,
+  queueTransfersMax: 1_000,
+  applyBatchMax: 500,
+  applyCallsInFlightMax: 4,
+  backlogEntriesMax: 1_000,
+  backlogAgeMaxMs: 60_000,
+  tailBytesMax: 10_000_000,
+  cachedAccountsMax: 1_000,
+};
+
+/** MySQL as a pod sees it: what a test has put there. */
+export class MemoryDatabase implements LedgerDatabase {
+  stamp: Stamp = { epoch: 1, cursor: 0 };
+  readonly accounts = new Map<string, Account>();
+  readonly outcomes = new Map<string, Outcome>();
+  /** When set, every read fails with it. */
+  broken: Error | null = null;
+  reads = { accounts: 0, outcomes: 0 };
+  /** Runs while a read is on its way back: of accounts, of outcomes. */
+  whileLoading: () => Promise<void> = async () => {};
+  whileReading: () => Promise<void> = async () => {};
+
+  async loadAccounts(ids: readonly string[]) {
+    this.reads.accounts += 1;
+    if (this.broken) throw this.broken;
+    const found = ids
+      .flatMap((id) => this.accounts.get(id) ?? [])
+      .map((account) => [account.accountId, { ...account }] as const);
+    const answer = { stamp: { ...this.stamp }, accounts: new Map(found) };
+    await this.whileLoading();
+    return answer;
+  }
+  async findOutcomes(ids: readonly string[]) {
+    this.reads.outcomes += 1;
+    if (this.broken) throw this.broken;
+    const found = ids
+      .flatMap((id) => this.outcomes.get(id) ?? [])
+      .map((outcome) => [outcome.order.transactionId, outcome] as const);
+    const answer = { stamp: { ...this.stamp }, outcomes: new Map(found) };
+    await this.whileReading();
+    return answer;
+  }
+}
+
+/** A ledger over the model of Redis, in virtual time, whose calls a test can make fail. */
+export class ModelLedger {
+  readonly clock = new VirtualClock();
+  readonly model = new CacheModel('replid');
+  readonly cache = new FaultyCache(this.model);
+  readonly database = new MemoryDatabase();
+  readonly seat = new ManualSeat();
+  readonly events = new CountedEvents();
+  readonly ledger: CacheLedger;
+  caller: Caller = { epoch: 1, replid: 'replid', podId: 'pod-1' };
+
+  private constructor(limits: Partial<CacheLedgerDependencies['limits']>) {
+    for (const id of ['world', 'a', 'b', 'c']) this.database.accounts.set(id, accountOf(id));
+    const { cache, database, seat, clock, events } = this;
+    this.ledger = new CacheLedger({ cache, database, seat, clock, events, limits: { ...LIMITS, ...limits } });
+  }
+
+  /** @param limits those that are not as usual */
+  static async open(limits: Partial<CacheLedgerDependencies['limits']> = {}): Promise<ModelLedger> {
+    const stage = new ModelLedger(limits);
+    await stage.begin(1);
+    return stage;
+  }
+
+  /** Begins an epoch, and seats the pod in it. */
+  async begin(epoch: number): Promise<void> {
+    this.caller = { ...this.caller, epoch };
+    await this.model.activate(epoch, 'replid', `marker-${epoch}`, this.clock.now() - 1_000);
+    this.database.stamp = { epoch, cursor: 0 };
+    await this.sit();
+  }
+  /** Registers, and opens the seat with a new view. */
+  async sit(): Promise<EpochView> {
+    const view = new EpochView(this.caller);
+    view.observe(await this.model.register(this.caller));
+    this.seat.open(view);
+    return view;
+  }
+
+  get keeper(): KeeperCaller {
+    return { fenceEpoch: this.caller.epoch, epoch: this.caller.epoch, replid: 'replid' };
+  }
+  /** An order with an id of this moment. */
+  order(different: Partial<TransferOrder> = {}): TransferOrder {
+    return orderOf(different, this.clock.now());
+  }
+  async apply(...orders: TransferOrder[]) {
+    return this.clock.until(this.ledger.apply(orders, 'cache'));
+  }
+  /** What the cache says that an account has, or null when it is not there. */
+  async balance(accountId: string): Promise<number | null> {
+    const { accounts } = await this.model.read(this.caller, [accountId]);
+    return accounts[0]?.balance ?? null;
+  }
+}
