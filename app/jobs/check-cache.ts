@@ -1,0 +1,85 @@
+import type { Clock } from '../clock.ts';
+import type { CachedAccount } from '../ledger/cache/codec.ts';
+import type { LedgerPages } from '../ledger/history.ts';
+import type { Account } from '../ledger/types.ts';
+import type { CachePages, Drift } from './drift.ts';
+
+/** How long the flush may take to bring what a page showed to MySQL, ms. */
+const WAIT_MS = 30_000;
+const POLL_MS = 20;
+
+/** Compares every cached account with MySQL, while both go on working: a page is read, then its journal is waited for. */
+export async function checkCache(cache: CachePages, ledger: LedgerPages, clock: Clock) {
+  const drift: Drift[] = [];
+  let accounts = 0;
+  let unverified = 0;
+  let position = '0';
+  do {
+    const { next, accountIds } = await cache.scan(position);
+    position = next;
+    if (accountIds.length === 0) continue;
+    const page = await cache.read(accountIds);
+    const cached = page.accounts.filter((account) => account !== null);
+    accounts += cached.length;
+    if (!(await reached(ledger, cache.epoch, page.head.seq, clock))) {
+      unverified += cached.length;
+      continue;
+    }
+    const stored = await ledger.accounts(cached.map(({ accountId }) => accountId));
+    for (const account of cached) {
+      const found = await compare(account, stored.get(account.accountId), ledger);
+      if (found) drift.push({ accountId: account.accountId, currency: account.currency, ...found });
+    }
+  } while (position !== '0');
+  return { accounts, unverified, drift };
+}
+
+async function reached(ledger: LedgerPages, epoch: number, seq: number, clock: Clock): Promise<boolean> {
+  const deadline = clock.monotonic() + WAIT_MS;
+  for (;;) {
+    const stamp = await ledger.cursor();
+    if (stamp.epoch !== epoch) return false;
+    if (stamp.cursor >= seq) return true;
+    if (clock.monotonic() > deadline) return false;
+    await clock.sleep(POLL_MS);
+  }
+}
+
+/** MySQL may have gone on since: then the posting of the cached version tells what the balance was. */
+async function compare(
+  cached: CachedAccount,
+  stored: Account | undefined,
+  ledger: LedgerPages,
+): Promise<Pick<Drift, 'what' | 'minorUnits'> | null> {
+  if (!stored) return { what: 'is in the cache and not in MySQL', minorUnits: cached.balance };
+  if (stored.version < cached.version) {
+    return {
+      what: `has version ${cached.version} in the cache, ${stored.version} in MySQL`,
+      minorUnits: cached.balance - stored.balance,
+    };
+  }
+  const balance =
+    stored.version === cached.version ? stored.balance : await ledger.balanceAt(cached.accountId, cached.version);
+  // Version 0 has no posting: nothing was ever posted, so the balance was zero.
+  const expected = balance ?? (cached.version === 0 ? 0 : null);
+  if (expected === null) return { what: `lacks the posting of version ${cached.version}`, minorUnits: 0 };
+  if (expected !== cached.balance) {
+    return {
+      what: `has another balance in the cache at version ${cached.version}`,
+      minorUnits: cached.balance - expected,
+    };
+  }
+  if (
+    stored.settingsVersion < cached.settingsVersion ||
+    (stored.settingsVersion === cached.settingsVersion && !sameSettings(cached, stored))
+  ) {
+    return { what: `has other settings in the cache at version ${cached.settingsVersion}`, minorUnits: 0 };
+  }
+  return null;
+}
+
+const sameSettings = (a: Account, b: Account): boolean =>
+  a.status === b.status &&
+  a.overdraftLimit === b.overdraftLimit &&
+  a.currency === b.currency &&
+  a.external === b.external;

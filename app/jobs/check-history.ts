@@ -1,0 +1,34 @@
+import type { HistoryRow, LedgerPages } from '../ledger/history.ts';
+import type { Drift } from './drift.ts';
+
+/** Adds up every account's postings: they must make its balance, and their versions must be 1, 2, … without gaps. */
+export async function checkHistory(ledger: LedgerPages) {
+  const drift: Drift[] = [];
+  let accounts = 0;
+  let postings = 0;
+  for await (const page of ledger.histories()) {
+    for (const row of page) {
+      accounts += 1;
+      postings += row.postings;
+      const found = faultOf(row);
+      if (found) drift.push({ accountId: row.accountId, currency: row.currency, ...found });
+    }
+  }
+  return { accounts, transfers: postings / 2, drift };
+}
+
+export function faultOf(row: HistoryRow): Pick<Drift, 'what' | 'minorUnits'> | null {
+  const off = BigInt(row.balance) - BigInt(row.amountSum);
+  if (off !== 0n) return { what: 'has a balance that its postings do not add up to', minorUnits: Number(off) };
+  // A version cannot stand twice on one side (unique keys), but could on both; count, maximum, sum and sum of squares
+  // together leave no room for a gap beside it but in contrived cases.
+  const n = BigInt(row.version);
+  const gapless =
+    row.postings === row.version &&
+    row.versionMax === row.version &&
+    BigInt(row.versionSum) === (n * (n + 1n)) / 2n &&
+    BigInt(row.versionSquareSum) === (n * (n + 1n) * (2n * n + 1n)) / 6n;
+  return gapless
+    ? null
+    : { what: `has ${row.postings} postings up to version ${row.versionMax}, and is at ${row.version}`, minorUnits: 0 };
+}

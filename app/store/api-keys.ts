@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import { Problem } from '../errors.ts';
+import type { Identity, KeyStore, Scope } from '../identity.ts';
+import type { Database } from './pool.ts';
+
+interface Known {
+  identity: Identity;
+  readAtMs: number;
+}
+
+/** A key is asked for again after this, ms: so long may a revoked key still be taken. */
+const FRESH_MS = 30_000;
+/** Unknown keys are forgotten sooner, and both are bounded: a flood of guesses must not fill the memory. */
+const UNKNOWN_FRESH_MS = 2_000;
+const KEYS_MAX = 10_000;
+/** Anybody can make up keys; looking them up must not take all connections. */
+const FLIGHTS_MAX = 100;
+
+export const hashOfKey = (key: string): string => createHash('sha256').update(key).digest('hex');
+
+/**
+ * API keys, hashed at rest. Every request asks for one, so they are answered from memory; a key that is known goes on
+ * being taken while MySQL is away.
+ */
+export class ApiKeyStore implements KeyStore {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #scopes: ReadonlySet<string>;
+  #known = new Map<string, Known>();
+  /** Keys that nobody has: apart, so that a flood of guesses drives out no good ones. */
+  #unknown = new Map<string, number>();
+  readonly #flights = new Map<string, Promise<Identity | null>>();
+
+  constructor(database: Database, clock: Clock, scopes: readonly string[]) {
+    this.#database = database;
+    this.#clock = clock;
+    this.#scopes = new Set(scopes);
+  }
+
+  async identify(presentedKey: string): Promise<Identity | null> {
+    const now = this.#clock.monotonic();
+    const known = this.#known.get(presentedKey);
+    if (known && now - known.readAtMs < FRESH_MS) return known.identity;
+    if (now - (this.#unknown.get(presentedKey) ?? Number.NEGATIVE_INFINITY) < UNKNOWN_FRESH_MS) return null;
+    let flight = this.#flights.get(presentedKey);
+    if (!flight) {
+      if (this.#flights.size >= FLIGHTS_MAX) {
+        if (known) return known.identity;
+        throw new Problem('overloaded', 'too many keys wait to be looked up');
+      }
+      flight = this.#read(presentedKey).finally(() => this.#flights.delete(presentedKey));
+      this.#flights.set(presentedKey, flight);
+    }
+    try {
+      return await flight;
+    } catch (error) {
+      if (known) return known.identity;
+      throw error;
+    }
+  }
+
+  /** Adds a key; the same key again only renews its holder and scopes. */
+  async add(key: string, user: string, scopes: readonly string[]): Promise<void> {
+    await this.#database.rows(
+      `INSERT INTO api_keys (key_hash, user, scopes) VALUES (?, ?, ?)
+       ON DUPLICATE KEY UPDATE user = VALUES(user), scopes = VALUES(scopes)`,
+      [hashOfKey(key), user, scopes.join(' ')],
+    );
+  }
+
+  async #read(key: string): Promise<Identity | null> {
+    const [row] = await this.#database.rows<{ user: string; scopes: string }>(
+      'SELECT user, scopes FROM api_keys WHERE key_hash = ? AND revoked_at IS NULL',
+      [hashOfKey(key)],
+    );
+    const scopes = row?.scopes.split(' ').filter((scope): scope is Scope => this.#scopes.has(scope));
+    if (!row || !scopes) {
+      this.#known.delete(key);
+      if (this.#unknown.size >= KEYS_MAX) this.#unknown = new Map();
+      this.#unknown.set(key, this.#clock.monotonic());
+      return null;
+    }
+    const identity = { user: row.user, scopes: new Set(scopes) };
+    // Full: start again, which costs a read per live key.
+    if (this.#known.size >= KEYS_MAX) this.#known = new Map();
+    this.#known.set(key, { identity, readAtMs: this.#clock.monotonic() });
+    return identity;
+  }
+}

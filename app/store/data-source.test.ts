@@ -1,0 +1,109 @@
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { emptyDatabase } from '../testing/database.ts';
+import { createDataSource, migrate } from './data-source.ts';
+import { ApiKeyEntity } from './entities.ts';
+
+const MIGRATIONS = ['Ledger1763690000000'];
+
+let db: Awaited<ReturnType<typeof emptyDatabase>>;
+beforeEach(async () => {
+  db = await emptyDatabase();
+});
+afterEach(() => db.drop());
+
+async function query<Row>(sql: string): Promise<Row[]> {
+  const connection = await createConnection(db.url);
+  try {
+    const [rows] = await connection.query<RowDataPacket[]>(sql);
+    return rows as Row[];
+  } finally {
+    await connection.end();
+  }
+}
+const tables = () =>
+  query<object>(
+    'SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1',
+  );
+
+describe('Migrations', () => {
+  it('are run once: the second time changes nothing', async () => {
+    expect(await migrate(db.url)).toEqual(MIGRATIONS);
+    await query("UPDATE authority SET epoch = 7, mode = 'CACHE'");
+    expect(await migrate(db.url)).toEqual([]);
+    expect(await query('SELECT epoch, mode FROM authority')).toEqual([{ epoch: 7, mode: 'CACHE' }]);
+  });
+
+  it('wait for one another when several start at once', async () => {
+    const done = await Promise.all([migrate(db.url), migrate(db.url), migrate(db.url)]);
+    expect(done.flat()).toEqual(MIGRATIONS);
+  });
+
+  it('begin with nobody in authority but MySQL, and the cursor at nothing', async () => {
+    await migrate(db.url);
+    expect(await query('SELECT shard, epoch, mode, cache_epoch FROM authority')).toEqual([
+      { shard: 0, epoch: 0, mode: 'DIRECT', cache_epoch: null },
+    ]);
+    expect(await query('SELECT shard, epoch, seq, id_time_max FROM flush_cursor')).toEqual([
+      { shard: 0, epoch: 0, seq: 0, id_time_max: 0 },
+    ]);
+  });
+
+  it('go down again, to nothing, and up once more', async () => {
+    await migrate(db.url);
+    const before = await tables();
+    const dataSource = await createDataSource(db.url).initialize();
+    await dataSource.undoLastMigration();
+    await dataSource.destroy();
+    expect(await tables()).toEqual([{ table_name: 'schema_migrations', table_type: 'BASE TABLE' }]);
+    expect(await migrate(db.url)).toEqual(MIGRATIONS);
+    expect(await tables()).toEqual(before);
+  });
+
+  it('let the lock go when they fail, and say what failed', async () => {
+    await query('CREATE TABLE accounts (id INT)');
+    await expect(migrate(db.url)).rejects.toThrow("'accounts' already exists");
+    await query('DROP TABLE accounts');
+    expect(await migrate(db.url)).toEqual(MIGRATIONS);
+  });
+});
+
+describe('The entities', () => {
+  it('fit the migrated schema: type, length, precision and NULL of every column that they list', async () => {
+    await migrate(db.url);
+    const dataSource = await createDataSource(db.url).initialize();
+    const runner = dataSource.createQueryRunner();
+    let compared = 0;
+    for (const { tableName, columns } of dataSource.entityMetadatas) {
+      const table = await runner.getTable(tableName);
+      for (const column of columns) {
+        const stored = table?.columns.find(({ name }) => name === column.databaseName);
+        expect(stored, `${tableName}.${column.databaseName}`).toBeDefined();
+        const said = dataSource.driver.normalizeType(column);
+        expect([column.databaseName, said]).toEqual([column.databaseName, stored?.type]);
+        expect([column.databaseName, column.isNullable]).toEqual([column.databaseName, stored?.isNullable]);
+        expect([column.databaseName, column.isPrimary]).toEqual([column.databaseName, stored?.isPrimary]);
+        if (column.length !== '')
+          expect([column.databaseName, column.length]).toEqual([column.databaseName, stored?.length]);
+        if (column.precision != null)
+          expect([column.databaseName, column.precision]).toEqual([column.databaseName, stored?.precision]);
+        if (column.enum) expect([column.databaseName, column.enum]).toEqual([column.databaseName, stored?.enum]);
+        if (column.unsigned) expect(stored?.unsigned).toBe(true);
+        compared += 1;
+      }
+    }
+    expect(compared).toBe(22);
+    await runner.release();
+    await dataSource.destroy();
+  });
+
+  it('serve administration: a row goes in and comes back', async () => {
+    await migrate(db.url);
+    const dataSource = await createDataSource(db.url).initialize();
+    const keys = dataSource.getRepository(ApiKeyEntity);
+    const revokedAt = new Date(Date.UTC(2026, 0, 31, 12, 0, 0, 123));
+    await keys.insert({ keyHash: 'f'.repeat(64), user: 'ada', scopes: 'ops', revokedAt });
+    expect(await keys.findOneBy({ user: 'ada' })).toMatchObject({ keyHash: 'f'.repeat(64), scopes: 'ops', revokedAt });
+    await dataSource.destroy();
+  });
+});

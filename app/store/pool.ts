@@ -1,0 +1,201 @@
+import { createPool, type RowDataPacket } from 'mysql2';
+import type { Pool, PoolConnection } from 'mysql2/promise';
+import { Problem } from '../errors.ts';
+
+export interface PoolOptions {
+  url: string;
+  connectionsMax: number;
+  /** Callers that may wait for a connection. */
+  queueMax: number;
+  connectTimeoutMs: number;
+  queryTimeoutMs: number;
+  lockWaitTimeoutS: number;
+  /** A dead client must not keep the authority row locked for long: idle seconds after which the server lets it go. */
+  waitTimeoutS?: number;
+  /** Told how each statement or transaction ended: answered, or MySQL was not available. */
+  watch?: { succeeded(): void; failed(error: unknown): void };
+}
+
+/**
+ * MySQL as the money path uses it: plain SQL, UTC, READ COMMITTED, and `affectedRows` that counts changed rows (mysql2
+ * would count matched ones), because the optimistic lock of the flush is read from it.
+ */
+export class Database implements AsyncDisposable {
+  readonly #pool: Pool;
+  readonly #queryTimeoutMs: number;
+  readonly #watch: NonNullable<PoolOptions['watch']>;
+
+  constructor(options: PoolOptions) {
+    this.#queryTimeoutMs = options.queryTimeoutMs;
+    this.#watch = options.watch ?? { succeeded: () => {}, failed: () => {} };
+    const pool = createPool({
+      uri: options.url,
+      flags: ['-FOUND_ROWS'],
+      timezone: 'Z',
+      charset: 'utf8mb4',
+      supportBigNumbers: true,
+      connectionLimit: options.connectionsMax,
+      maxIdle: options.connectionsMax,
+      queueLimit: options.queueMax,
+      connectTimeout: options.connectTimeoutMs,
+      enableKeepAlive: true,
+    });
+    const settings = [
+      "time_zone = '+00:00'",
+      "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
+      `innodb_lock_wait_timeout = ${options.lockWaitTimeoutS}`,
+      `wait_timeout = ${options.waitTimeoutS ?? 60}`,
+    ];
+    pool.on('connection', (connection) => {
+      // Queued before anything else on this connection. One that is not set up so must not be used: without strict mode the
+      // flush's optimistic lock would write zeros.
+      const setUp = (error: unknown) => {
+        if (error) connection.destroy();
+      };
+      const timeout = options.queryTimeoutMs;
+      connection.query({ sql: `SET SESSION ${settings.join(', ')}`, timeout }, setUp);
+      connection.query({ sql: 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', timeout }, setUp);
+      connection.on('error', () => {});
+    });
+    this.#pool = pool.promise();
+  }
+
+  /** Rows of one statement. @throws Problem database_unavailable when MySQL cannot be reached */
+  async rows<Row>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    return this.#on((session) => session.rows<Row>(sql, values), this.#queryTimeoutMs);
+  }
+
+  /**
+   * Runs `work` in one transaction (or on one snapshot, to read only) on one connection; rolls back when it throws. A failure
+   * of the commit leaves it unknown whether it was done.
+   * @throws what `work` throws, or a Problem
+   */
+  async transaction<T>(
+    work: (session: Session) => Promise<T>,
+    kind: 'read-committed' | 'snapshot' = 'read-committed',
+    timeoutMs = this.#queryTimeoutMs,
+  ): Promise<T> {
+    return this.#on(async (session) => {
+      if (kind === 'snapshot') await session.run('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+      await session.run(
+        kind === 'snapshot' ? 'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY' : 'START TRANSACTION',
+      );
+      try {
+        const result = await work(session);
+        await session.run('COMMIT');
+        return result;
+      } catch (error) {
+        if (!isBroken(error)) await session.run('ROLLBACK');
+        throw error;
+      }
+    }, timeoutMs);
+  }
+
+  /**
+   * Lends a connection. One that failed to answer is destroyed at once: mysql2 would keep it for the answer, and what comes
+   * after it on that connection would wait for ever.
+   */
+  async #on<T>(work: (session: Session) => Promise<T>, timeoutMs: number): Promise<T> {
+    try {
+      const connection = await this.#connection();
+      try {
+        const result = await work(new Session(connection, timeoutMs));
+        connection.release();
+        this.#watch.succeeded();
+        return result;
+      } catch (error) {
+        if (isBroken(error)) connection.destroy();
+        else connection.release();
+        throw error;
+      }
+    } catch (error) {
+      throw this.#seen(error);
+    }
+  }
+
+  /** A connection, waited for no longer than a query may take. */
+  async #connection(): Promise<PoolConnection> {
+    const waiting = this.#pool.getConnection();
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        waiting.then((connection) => connection.release()).catch(() => {});
+        reject(new Problem('database_unavailable', 'MySQL gave no connection in time'));
+      }, this.#queryTimeoutMs);
+    });
+    return Promise.race([waiting, tooLate]).finally(() => clearTimeout(timer));
+  }
+
+  #seen(error: unknown): unknown {
+    const problem = asProblem(error);
+    if (problem instanceof Problem && problem.code === 'database_unavailable') this.#watch.failed(error);
+    return problem;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+/** One connection inside a transaction. */
+export class Session {
+  readonly #connection: PoolConnection;
+  readonly #timeout: number;
+  constructor(connection: PoolConnection, timeoutMs: number) {
+    this.#connection = connection;
+    this.#timeout = timeoutMs;
+  }
+
+  async rows<Row>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    const [rows] = await this.#connection.query<RowDataPacket[]>({ sql, values, timeout: this.#timeout });
+    return rows as Row[];
+  }
+
+  /** Runs a statement that returns no rows. @returns the number of rows that it changed (an upsert that updates counts 2) */
+  async run(sql: string, values?: unknown[]): Promise<number> {
+    // Without values mysql2 must not even look for placeholders: the flush's statements are half a megabyte.
+    const [result] = await this.#connection.query({ sql, timeout: this.#timeout, ...(values && { values }) });
+    return (result as { affectedRows?: number }).affectedRows ?? 0;
+  }
+}
+
+/** True unless the error is an answer of the server: only then is it known what the connection does next. */
+function isBroken(error: unknown): boolean {
+  if (error instanceof Problem) return false;
+  const { errno, fatal, code } = error as { errno?: number; fatal?: boolean; code?: string };
+  if (fatal === true) return true;
+  if (code === undefined) return false;
+  return errno === undefined || code.startsWith('PROTOCOL_') || /^E[A-Z]+$/.test(code);
+}
+
+/** What mysql2 and MySQL say when the server is away, going away, too busy to take a connection, or too slow. */
+const UNAVAILABLE = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOENT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'PROTOCOL_CONNECTION_LOST',
+  'PROTOCOL_SEQUENCE_TIMEOUT',
+  'ER_CON_COUNT_ERROR',
+  'ER_SERVER_SHUTDOWN',
+  'ER_NORMAL_SHUTDOWN',
+  'ER_QUERY_TIMEOUT',
+  'ER_LOCK_WAIT_TIMEOUT',
+  'ER_LOCK_DEADLOCK',
+  'ER_QUERY_INTERRUPTED',
+  'ER_CONNECTION_KILLED',
+  'ER_OPTION_PREVENTS_STATEMENT',
+]);
+const UNAVAILABLE_MESSAGES = /closed state|Queue limit reached|Pool is closed|Connection lost/;
+
+/** A Problem `database_unavailable` for what passes by itself; any other error as it is. */
+export function asProblem(error: unknown): unknown {
+  if (error instanceof Problem || !(error instanceof Error)) return error;
+  const code = (error as { code?: string }).code ?? '';
+  if (!UNAVAILABLE.has(code) && !UNAVAILABLE_MESSAGES.test(error.message)) return error;
+  return new Problem('database_unavailable', `MySQL is not available (${code || 'closed'})`, {}, { cause: error });
+}

@@ -1,0 +1,34 @@
+import type { Context } from '../context.ts';
+import { Overtaken } from '../store/flush-store.ts';
+import type { FlushEvents } from './flusher.ts';
+
+/** The flush as operators see it: metrics, and a line at error level when it keeps failing. */
+export function flushEvents({ metrics, clock, logger }: Context): FlushEvents {
+  let waiting = 0;
+  let oldestAcceptedAt: number | null = null;
+  metrics.sample({
+    journalEntries: () => waiting,
+    journalAgeSeconds: () => (oldestAcceptedAt === null ? 0 : Math.max(0, (clock.now() - oldestAcceptedAt) / 1000)),
+  });
+  return {
+    flushed(batch, ms) {
+      const now = clock.now();
+      const lagsMs = batch.outcomes.map(({ acceptedAt }) => Math.max(0, now - acceptedAt));
+      metrics.flushed({ transfers: batch.outcomes.length, seconds: ms / 1000, lagsMs });
+    },
+    failed(error, failuresInARow) {
+      metrics.flushFailed();
+      if (error instanceof Overtaken) logger.log.info({ reason: error.message }, 'another keeper was faster');
+      else logger.log.warn({ err: error, failuresInARow }, 'a flush failed and is retried');
+    },
+    alert(on) {
+      metrics.flushAlert(on);
+      if (on) logger.log.error({ alert: 'flush' }, 'the journal cannot be flushed to MySQL; the retries go on');
+      else logger.log.info({ alert: 'flush' }, 'the journal is flushed again');
+    },
+    waiting(entries, oldest) {
+      waiting = entries;
+      oldestAcceptedAt = oldest;
+    },
+  };
+}

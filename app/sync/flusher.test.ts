@@ -1,0 +1,145 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { Overtaken } from '../store/flush-store.ts';
+import { modelEpoch } from '../testing/ledger.ts';
+import { until } from '../testing/until.ts';
+import type { FlushLimits } from './flusher.ts';
+import { ACCOUNTS, Bench, LIMITS } from './testing/flusher-bench.ts';
+
+const benches: Bench[] = [];
+async function bench(limits: Partial<FlushLimits> = {}): Promise<Bench> {
+  const made = new Bench(await modelEpoch(ACCOUNTS), limits);
+  benches.push(made);
+  return made;
+}
+afterEach(async () => {
+  for (const each of benches.splice(0)) await each.stop();
+});
+
+describe('A failing flush', () => {
+  it.each([
+    ['without jitter', 0.5, [50, 100, 200, 400, 400, 400]],
+    ['with the least jitter', 0, [25, 50, 100, 200, 200, 200]],
+    ['with the most jitter', 1, [75, 150, 300, 600, 600, 600]],
+  ])('is retried after a time that doubles up to a limit, %s', async (_what, jitter, expected) => {
+    const b = await bench();
+    b.clock.jitter = jitter;
+    await b.post(1);
+    const goOn = await b.failTimes(6);
+    expect(b.clock.slept).toEqual(expected);
+    expect(b.store.batches).toEqual([]);
+    goOn();
+  });
+
+  it('alerts once after N failures in a row, goes on trying, and ends the alert with the next success', async () => {
+    const b = await bench();
+    await b.post(1);
+    const goOn = await b.failTimes(5);
+    expect(b.alerts).toEqual([true]);
+    expect(b.failures.map(([, inARow]) => inARow)).toEqual([1, 2, 3, 4, 5]);
+    const before = b.flusher.lastProgressAt;
+    goOn();
+    await until('it is flushed', () => b.flusher.failuresInARow === 0);
+    expect(b.alerts).toEqual([true, false]);
+    expect(b.flusher.lastProgressAt).toBeGreaterThan(before);
+  });
+
+  it('does not alert before that, and does not end an alert that never was', async () => {
+    const b = await bench();
+    await b.post(1);
+    const goOn = await b.failTimes(2);
+    goOn();
+    await until('it is flushed', () => b.flusher.failuresInARow === 0);
+    expect(b.alerts).toEqual([]);
+  });
+
+  it('is no failure when another keeper was faster: it is told, nobody is alerted', async () => {
+    const b = await bench();
+    await b.post(1);
+    const started = b.flusher.lastProgressAt;
+    b.store.before = async () => {
+      throw new Overtaken('another keeper was faster');
+    };
+    b.run();
+    await until('it was overtaken often', () => b.failures.length > 2 * LIMITS.alertAfterFailures);
+    expect(b.failures.every(([, inARow]) => inARow === 0)).toBe(true);
+    expect(b.alerts).toEqual([]);
+    expect(b.flusher.lastProgressAt).toBeGreaterThan(started);
+    expect(b.clock.slept[0]).toBe(LIMITS.retryBaseMs);
+  });
+
+  it('asks MySQL where it is after a commit without an answer, and commits nothing twice', async () => {
+    const b = await bench();
+    await b.post(3);
+    b.store.after = async () => {
+      b.store.after = async () => {};
+      throw new Error('no answer');
+    };
+    b.run();
+    await until('it has failed once', () => b.failures.length === 1);
+    await b.post(2);
+    await until('all is flushed', () => b.store.at.seq === 5);
+    expect(b.store.batches.map(({ afterSeq, lastSeq }) => [afterSeq, lastSeq])).toEqual([
+      [0, 3],
+      [3, 5],
+    ]);
+  });
+
+  it('stands when the cursor is in another epoch: nothing is committed', async () => {
+    const b = await bench();
+    await b.post(1);
+    b.store.at = { epoch: 2, seq: 0, idTimeMax: 0 };
+    b.run();
+    await until('it has failed', () => b.failures.length > 0);
+    expect(b.failures[0]?.[0]).toBe('the cursor is in epoch 2, the journal in 1');
+    expect(b.store.attempts).toBe(0);
+  });
+
+  it('stands when the journal ends before its own head', async () => {
+    const b = await bench();
+    await b.post(3);
+    await b.epoch.cache.publish(b.epoch.keeper, 3, 3);
+    b.run();
+    await until('it has failed', () => b.failures.length > 0);
+    expect(b.failures[0]?.[0]).toBe('the journal ends before 3, at 0');
+  });
+});
+
+describe('Flusher.run', () => {
+  it('waits while there is no journal, and takes up the one that comes', async () => {
+    const b = await bench();
+    await b.post(1);
+    b.target = null;
+    b.run();
+    await until('it has waited', () => b.clock.slept.length > 3);
+    expect(b.store.attempts).toBe(0);
+    expect(b.clock.slept.every((ms) => ms === LIMITS.gatherMs)).toBe(true);
+    b.target = b.epoch.keeper;
+    await until('it is flushed', () => b.store.at.seq === 1);
+  });
+
+  it('gathers after a small batch, and goes on at once after a large one', async () => {
+    const b = await bench({ batchMax: 50 });
+    for (let n = 0; n < 4; n++) await b.post(50);
+    await b.post(1);
+    const sleptBefore: number[] = [];
+    b.store.before = async () => void sleptBefore.push(b.clock.slept.length);
+    b.run();
+    await until('it gathers', () => b.clock.slept.length > 0);
+    expect(b.store.batches.map(({ lastSeq }) => lastSeq)).toEqual([50, 100, 150, 200, 201]);
+    expect(sleptBefore).toEqual([0, 0, 0, 0, 0]);
+    expect(b.clock.slept[0]).toBe(LIMITS.gatherMs);
+  });
+
+  it('tells how much waits, and since when', async () => {
+    const b = await bench();
+    await b.post(2);
+    await b.epoch.change('01890000-0000-7000-8000-000000000001', 'ada', { overdraftLimit: 1 });
+    await b.flusher.round(b.epoch.keeper, 1);
+    expect(b.waiting[0]).toEqual([3, b.clock.wallMs]);
+    await b.flusher.round(b.epoch.keeper, 1);
+    expect(b.waiting.at(-1)).toEqual([0, null]);
+    await b.epoch.change('01890000-0000-7000-8000-000000000002', 'ada', { overdraftLimit: 2 });
+    await b.flusher.round(b.epoch.keeper, 1);
+    expect(b.waiting.at(-1)).toEqual([1, b.clock.wallMs]);
+  });
+});

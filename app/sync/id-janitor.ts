@@ -1,0 +1,36 @@
+import type { Clock } from '../clock.ts';
+import { bucketEnd, ID_BUCKET_MS } from '../ledger/cache/keys.ts';
+import type { CacheKeeper, KeeperCaller } from '../ledger/cache/port.ts';
+
+const BUCKETS_PER_ROUND_MAX = 100;
+
+/**
+ * Lets Redis forget ids, oldest UUIDv7 time first, once their outcomes are in MySQL and they are older than the window.
+ * How long the window is, is a matter of memory: whatever is forgotten is looked up in MySQL from then on.
+ */
+export class IdJanitor {
+  readonly #deps: { cache: CacheKeeper; clock: Clock; windowMs: number };
+  #turnedAtMs: number;
+
+  constructor(deps: { cache: CacheKeeper; clock: Clock; windowMs: number }) {
+    this.#deps = deps;
+    this.#turnedAtMs = deps.clock.monotonic();
+  }
+
+  /** @param idTimeMax the largest UUIDv7 time of any id in MySQL, ms. @throws CacheError */
+  async round(caller: KeeperCaller, idTimeMax: number): Promise<void> {
+    const { cache, clock, windowMs } = this.#deps;
+    const { m } = (await cache.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1)).head;
+    // Never past what MySQL has: M cannot fall again, and a clock that jumped ahead would raise it for hours.
+    const forgettable = Math.min(clock.now(), idTimeMax) - windowMs;
+    const buckets: number[] = [];
+    for (let bucket = Math.floor((m + 1) / ID_BUCKET_MS); buckets.length < BUCKETS_PER_ROUND_MAX; bucket++) {
+      if (bucketEnd(bucket) >= forgettable) break;
+      buckets.push(bucket);
+    }
+    const turn = clock.monotonic() - this.#turnedAtMs >= windowMs / 2;
+    if (buckets.length === 0 && !turn) return;
+    await cache.forget(caller, buckets, turn);
+    if (turn) this.#turnedAtMs = clock.monotonic();
+  }
+}
