@@ -1,0 +1,171 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { OwnRedis } from '../testing/redis.ts';
+import { until } from '../testing/until.ts';
+import {
+  connectRedis,
+  identifyServer,
+  inspectServer,
+  provableNode,
+  type ServerFacts,
+  unfitness,
+} from './redis-server.ts';
+
+let server: OwnRedis;
+beforeAll(async () => {
+  server = await OwnRedis.start();
+});
+afterAll(() => server.stop());
+
+const opened: ReturnType<typeof connectRedis>[] = [];
+function connect(url = server.url, commandTimeoutMs = 1500) {
+  const redis = connectRedis({ url, connectTimeoutMs: 500, commandTimeoutMs });
+  opened.push(redis);
+  return redis;
+}
+async function connected() {
+  const redis = connect();
+  await until('it is connected', () => redis.status === 'ready');
+  return redis;
+}
+afterEach(() => {
+  for (const redis of opened.splice(0)) redis.disconnect();
+});
+
+describe('A connection for money commands', () => {
+  it('queues nothing: a command before it stands fails at once', async () => {
+    await expect(connect().set('key', '1')).rejects.toThrow(
+      "Stream isn't writeable and enableOfflineQueue options is false",
+    );
+  });
+
+  it('fails a command that gets no answer in time, and gives the connection up', async () => {
+    const other = await connected();
+    const redis = connect(server.url, 100);
+    await until('it is connected', () => redis.status === 'ready');
+    const closed = new Promise((resolve) => redis.once('close', resolve));
+    await other.call('CLIENT', 'PAUSE', '1000', 'ALL');
+    await expect(redis.incr('counter')).rejects.toThrow('Command timed out');
+    await closed;
+    await until('it stands again', () => redis.incr('again').catch(() => null));
+  });
+
+  it('never sends a command again whose connection broke', async () => {
+    const other = await connected();
+    const redis = await connected();
+    const id = await redis.client('ID');
+    await other.call('CLIENT', 'PAUSE', '60000', 'WRITE');
+    const lost = redis.incr('once').catch((error: Error) => error.message);
+    await until('it has arrived', async () => /cmd=incr/.test((await other.client('LIST')) as string));
+    await other.client('KILL', 'ID', id);
+    await other.call('CLIENT', 'UNPAUSE');
+    expect(await lost).toMatch(/max retries per request|Connection is closed/);
+    await until('it stands again', () =>
+      redis
+        .get('once')
+        .catch(() => 'not yet')
+        .then((found) => found !== 'not yet'),
+    );
+    expect(await other.get('once')).toBeNull();
+  });
+
+  it('stands again by itself after it broke', async () => {
+    const redis = await connected();
+    const before = await redis.client('ID');
+    redis.disconnect(true);
+    expect(await until('it stands again', () => redis.client('ID').catch(() => null))).not.toBe(before);
+  });
+});
+
+describe('What is asked of a server', () => {
+  it('is which one it is, for next to nothing', async () => {
+    const redis = await connected();
+    const { role, replid } = await identifyServer(redis);
+    expect(role).toBe('master');
+    expect(replid).toMatch(/^[0-9a-f]{40}$/);
+  });
+
+  it('is everything that decides whether it may hold the ledger', async () => {
+    const redis = await connected();
+    expect(await inspectServer(redis)).toEqual({
+      ...(await identifyServer(redis)),
+      version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+      node: server.node,
+      connectedReplicas: 0,
+      replicationForbidden: true,
+      settings: {
+        appendonly: 'yes',
+        appendfsync: 'always',
+        'maxmemory-policy': 'noeviction',
+        'no-appendfsync-on-rewrite': 'no',
+        appenddirname: server.node,
+      },
+    });
+  });
+
+  it.each([['+replicaof'], ['+psync'], ['+sync']])('is whether any user may replicate: %s is enough', async (rule) => {
+    const redis = await connected();
+    await redis.call('ACL', 'SETUSER', 'somebody', 'on', 'nopass', rule);
+    expect((await inspectServer(redis)).replicationForbidden).toBe(false);
+    await redis.call('ACL', 'DELUSER', 'somebody');
+    expect((await inspectServer(redis)).replicationForbidden).toBe(true);
+  });
+});
+
+describe('A server that does not tell', () => {
+  it('what it is set to, or which it is, is not fit: nothing is guessed', async () => {
+    const redis = await connected();
+    vi.spyOn(redis, 'config').mockResolvedValue([]);
+    vi.spyOn(redis, 'info').mockResolvedValue('');
+    const facts = await inspectServer(redis);
+    expect(facts).toMatchObject({ role: '', replid: '', version: '', node: '' });
+    expect(unfitness(facts)).toEqual([
+      'its master_replid is ""',
+      'its role is ',
+      expect.stringContaining('7 or later'),
+      'appendonly is , must be yes',
+      'appendfsync is , must be always',
+      'maxmemory-policy is , must be noeviction',
+      'no-appendfsync-on-rewrite is , must be no',
+    ]);
+  });
+});
+
+describe('The name of a node', () => {
+  it('proves something after a restart only where it is its own and nobody may replicate', async () => {
+    const facts = await inspectServer(await connected());
+    expect(provableNode(facts)).toBe(server.node);
+    for (const doubt of [
+      { node: 'appendonlydir' },
+      { node: '' },
+      { connectedReplicas: 1 },
+      { replicationForbidden: false },
+    ]) {
+      expect(provableNode({ ...facts, ...doubt })).toBe('');
+    }
+  });
+});
+
+describe('A server is fit', () => {
+  const fit: ServerFacts = {
+    role: 'master',
+    replid: 'a'.repeat(40),
+    version: '7.0.15',
+    node: 'node-1',
+    connectedReplicas: 0,
+    replicationForbidden: false,
+    settings: {
+      appendonly: 'yes',
+      appendfsync: 'always',
+      'maxmemory-policy': 'noeviction',
+      'no-appendfsync-on-rewrite': 'no',
+    },
+  };
+  it('when it keeps everything: replicas and a missing name do not matter', () => {
+    expect(unfitness(fit)).toEqual([]);
+    expect(unfitness({ ...fit, version: '10.1.0', node: '', connectedReplicas: 2 })).toEqual([]);
+  });
+  it('not when it is old, and every fault is named', () => {
+    expect(unfitness({ ...fit, version: '6.2.14' })).toEqual(['its version is 6.2.14, 7 or later is needed']);
+    expect(unfitness({ ...fit, role: 'slave', version: '', settings: {} })).toHaveLength(6);
+  });
+});

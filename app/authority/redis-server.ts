@@ -1,0 +1,129 @@
+import { Redis, type RedisOptions } from 'ioredis';
+
+/**
+ * A connection whose other end is gone without a word answers nothing and breaks off nothing, for a quarter of an hour: a
+ * ping that gets no answer in time ends it, and ioredis makes a new one. What was under way is in doubt then.
+ */
+function giveUpWhenSilent(redis: Redis, everyMs: number): void {
+  const timer = setInterval(() => {
+    if (redis.status !== 'ready') return;
+    redis.ping().catch((error: Error) => {
+      if (redis.status === 'ready' && error.message === 'Command timed out') redis.disconnect(true);
+    });
+  }, everyMs);
+  timer.unref();
+  redis.once('end', () => clearInterval(timer));
+}
+
+/** Which server answers. */
+export interface ServerIdentity {
+  role: string;
+  replid: string;
+}
+
+/** What decides whether a Redis may hold the ledger, read on one connection. */
+export interface ServerFacts extends ServerIdentity {
+  version: string;
+  /** `appenddirname`: a name of the node that does not replicate. */
+  node: string;
+  connectedReplicas: number;
+  settings: Record<string, string>;
+  /** True when no user of this server may make it, or feed, a replica. */
+  replicationForbidden: boolean;
+}
+
+export interface RedisConnectionOptions {
+  url: string;
+  connectTimeoutMs: number;
+  commandTimeoutMs: number;
+}
+
+/**
+ * A connection for money commands: nothing is queued while it is down, nothing is ever sent twice by the library, and a
+ * command that gets no answer in time fails here while it may still run there: it is in doubt.
+ */
+export function connectRedis(options: RedisConnectionOptions, extra: RedisOptions = {}): Redis {
+  const redis = new Redis(options.url, {
+    lazyConnect: true,
+    connectTimeout: options.connectTimeoutMs,
+    commandTimeout: options.commandTimeoutMs,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    enableAutoPipelining: false,
+    retryStrategy: (attempt) => Math.min(25 * attempt, 500),
+    ...extra,
+  });
+  // Errors of the connection show in the commands that fail; without a listener ioredis would print them.
+  redis.on('error', () => {});
+  redis.connect().catch(() => {});
+  giveUpWhenSilent(redis, options.commandTimeoutMs);
+  return redis;
+}
+
+const SETTINGS = ['appendonly', 'appendfsync', 'maxmemory-policy', 'no-appendfsync-on-rewrite', 'appenddirname'];
+
+const field = (info: string, name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
+
+export async function identifyServer(redis: Redis): Promise<ServerIdentity> {
+  const info = await redis.info('replication');
+  return { role: field(info, 'role'), replid: field(info, 'master_replid') };
+}
+
+export async function inspectServer(redis: Redis): Promise<ServerFacts> {
+  const [info, server, ...found] = await Promise.all([
+    redis.info('replication'),
+    redis.info('server'),
+    ...SETTINGS.map((name) => redis.config('GET', name) as Promise<string[]>),
+  ]);
+  const settings = Object.fromEntries(found.map((pair, index) => [SETTINGS[index] ?? '', pair[1] ?? '']));
+  return {
+    role: field(info, 'role'),
+    replid: field(info, 'master_replid'),
+    version: field(server, 'redis_version'),
+    node: settings['appenddirname'] ?? '',
+    connectedReplicas: Number(field(info, 'connected_slaves')),
+    settings,
+    replicationForbidden: await replicationForbidden(redis),
+  };
+}
+
+async function replicationForbidden(redis: Redis): Promise<boolean> {
+  const users = (await redis.call('ACL', 'USERS')) as string[];
+  for (const user of users) {
+    for (const command of [['REPLICAOF', 'NO', 'ONE'], ['PSYNC', '?', '-1'], ['SYNC']]) {
+      const verdict = (await redis.call('ACL', 'DRYRUN', user, ...command)) as string;
+      if (verdict === 'OK') return false;
+    }
+  }
+  return true;
+}
+
+/** What every Redis is called that was not given a name. */
+const DEFAULT_NODE = 'appendonlydir';
+
+/**
+ * The name by which this node can be known again after a restart; '' when a restart proves nothing: it has no name of its
+ * own, or replicas could have taken its name and lost its past.
+ */
+export function provableNode(facts: ServerFacts): string {
+  const provable = facts.node !== DEFAULT_NODE && facts.connectedReplicas === 0 && facts.replicationForbidden;
+  return provable ? facts.node : '';
+}
+
+/** Why this server may not hold the ledger; empty when it may. */
+export function unfitness(facts: ServerFacts): string[] {
+  const wrong: string[] = [];
+  if (!/^[0-9a-f]{40}$/.test(facts.replid)) wrong.push(`its master_replid is ${JSON.stringify(facts.replid)}`);
+  const want = (name: string, value: string) => {
+    if (facts.settings[name] !== value) wrong.push(`${name} is ${facts.settings[name]}, must be ${value}`);
+  };
+  if (facts.role !== 'master') wrong.push(`its role is ${facts.role}`);
+  if (!(Number.parseInt(facts.version, 10) >= 7)) wrong.push(`its version is ${facts.version}, 7 or later is needed`);
+  want('appendonly', 'yes');
+  want('appendfsync', 'always');
+  want('maxmemory-policy', 'noeviction');
+  want('no-appendfsync-on-rewrite', 'no');
+  return wrong;
+}

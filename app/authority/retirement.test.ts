@@ -1,0 +1,137 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { PodRow } from '../store/authority-store.ts';
+import { TestClock } from '../testing/clock.ts';
+import { account, type EpochUnderTest, modelEpoch, order } from '../testing/ledger.ts';
+import { keptLog } from '../testing/log.ts';
+import { Retirement } from './retirement.ts';
+
+const RETIRE_MS = 15_000;
+const ROUND_MS = 2_000;
+
+let clock: TestClock;
+let epoch: EpochUnderTest;
+let pods: PodRow[];
+let retirement: Retirement;
+let log: ReturnType<typeof keptLog>;
+let asked = true;
+
+const row = (podId: string, silentMs: number, fields: Partial<PodRow> = {}): PodRow => ({
+  podId,
+  epoch: 1,
+  redisSeen: true,
+  retiredSeq: null,
+  silentMs,
+  ...fields,
+});
+
+beforeEach(async () => {
+  clock = new TestClock();
+  epoch = await modelEpoch([account('world'), account('ada')]);
+  pods = [];
+  log = keptLog();
+  asked = true;
+  retirement = new Retirement({
+    pods: async () => {
+      if (!asked) throw new Error('MySQL is away');
+      return pods.map((pod) => ({ ...pod }));
+    },
+    markRetired: async (podId, seq) => {
+      for (const pod of pods) if (pod.podId === podId) pod.retiredSeq = seq;
+    },
+    removePod: async (podId) => {
+      pods = pods.filter((pod) => pod.podId !== podId);
+    },
+    cache: epoch.cache,
+    clock,
+    logger: log,
+    retireAfterMs: RETIRE_MS,
+  });
+});
+
+/** Rounds as the keeper makes them, while the pods stay silent. */
+async function rounds(count: number, cursor = 0): Promise<void> {
+  for (let n = 0; n < count; n++) {
+    await retirement.round(epoch.keeper, cursor);
+    clock.advance(ROUND_MS);
+    for (const pod of pods) pod.silentMs += ROUND_MS;
+  }
+}
+const refused = async (): Promise<unknown> =>
+  epoch.cache.read(epoch.pod, []).then(
+    () => null,
+    (error: { reason: string }) => error.reason,
+  );
+
+describe('A silent pod', () => {
+  it('is retired: Redis refuses it for good, and the row tells the last seq it can have heard of', async () => {
+    await epoch.apply(order('t1'), order('t2'));
+    pods = [row('pod', 0)];
+    await rounds(8);
+    expect(await refused()).toBeNull();
+    await rounds(8);
+    expect(await refused()).toBe('retired');
+    expect(pods).toMatchObject([{ podId: 'pod', retiredSeq: 2 }]);
+    expect(log.lines).toEqual([
+      { level: 'warn', fields: { podId: 'pod', seq: 2 }, message: 'a silent pod was retired' },
+    ]);
+  });
+
+  it('is retired only when this keeper has itself seen it silent for a while', async () => {
+    pods = [row('pod', 10 * RETIRE_MS)];
+    await rounds(4);
+    expect(pods[0]?.retiredSeq).toBeNull();
+    await rounds(1);
+    expect(pods[0]?.retiredSeq).toBe(0);
+  });
+
+  it('that is heard once begins its silence anew', async () => {
+    pods = [row('pod', RETIRE_MS)];
+    await rounds(3);
+    pods = [row('pod', 0)];
+    await rounds(1);
+    pods = [row('pod', RETIRE_MS)];
+    await rounds(4);
+    expect(pods[0]?.retiredSeq).toBeNull();
+  });
+
+  it('is not blamed for a silence in which MySQL, or the keeper, was away', async () => {
+    pods = [row('pod', RETIRE_MS)];
+    await rounds(3);
+    asked = false;
+    for (let n = 0; n < 5; n++) {
+      await expect(retirement.round(epoch.keeper, 0)).rejects.toThrow('away');
+      clock.advance(ROUND_MS);
+    }
+    asked = true;
+    await rounds(4);
+    expect(pods[0]?.retiredSeq).toBeNull();
+    await rounds(1);
+    expect(pods[0]?.retiredSeq).toBe(0);
+  });
+
+  it('that registers under the same id again is counted from the beginning', async () => {
+    pods = [row('pod', RETIRE_MS)];
+    await rounds(3);
+    pods = [];
+    await rounds(1);
+    pods = [row('pod', RETIRE_MS)];
+    await rounds(4);
+    expect(pods[0]?.retiredSeq).toBeNull();
+  });
+});
+
+describe('The registration of a retired pod', () => {
+  it('goes only once the cursor has passed all that the pod can have been told', async () => {
+    pods = [row('gone', 0, { retiredSeq: 5 }), row('live', 0)];
+    await rounds(2, 4);
+    expect(pods.map(({ podId }) => podId)).toEqual(['gone', 'live']);
+    await rounds(1, 5);
+    expect(pods.map(({ podId }) => podId)).toEqual(['live']);
+  });
+
+  it('of another epoch is left alone', async () => {
+    pods = [row('old', 99 * RETIRE_MS, { epoch: 0 }), row('older', 0, { epoch: 0, retiredSeq: 0 })];
+    await rounds(10, 10);
+    expect(pods).toMatchObject([{ podId: 'old', retiredSeq: null }, { podId: 'older' }]);
+  });
+});

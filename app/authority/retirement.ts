@@ -1,0 +1,67 @@
+import type { Clock } from '../clock.ts';
+import type { CacheKeeper, KeeperCaller } from '../ledger/cache/port.ts';
+import type { Logger } from '../log.ts';
+import type { PodRow } from '../store/authority-store.ts';
+
+interface RetirementDependencies {
+  pods(): Promise<PodRow[]>;
+  markRetired(podId: string, seq: number): Promise<void>;
+  removePod(podId: string): Promise<void>;
+  cache: CacheKeeper;
+  clock: Clock;
+  logger: Logger;
+  retireAfterMs: number;
+}
+
+/**
+ * Retires pods that have gone silent: Redis refuses them for good, and once all that they can have been told is in MySQL,
+ * their registration goes. So only a pod that died just before Redis can hold up a switch.
+ *
+ * A keeper counts the silence that it has itself seen without a break: when MySQL was away, nobody could be heard.
+ */
+export class Retirement {
+  readonly #deps: RetirementDependencies;
+  readonly #silentSince = new Map<string, number>();
+  #lastRoundAt = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: RetirementDependencies) {
+    this.#deps = deps;
+  }
+
+  /** @throws when a store is away */
+  async round(caller: KeeperCaller, cursor: number): Promise<void> {
+    const { clock, retireAfterMs } = this.#deps;
+    const now = clock.monotonic();
+    if (now - this.#lastRoundAt > retireAfterMs / 2) this.#silentSince.clear();
+    const pods = await this.#deps.pods();
+    this.#lastRoundAt = now;
+    for (const podId of this.#silentSince.keys()) {
+      if (!pods.some((pod) => pod.podId === podId)) this.#silentSince.delete(podId);
+    }
+    for (const pod of pods) {
+      if (pod.epoch !== caller.epoch) continue;
+      if (pod.retiredSeq !== null) {
+        if (cursor >= pod.retiredSeq) await this.#deps.removePod(pod.podId);
+      } else if (this.#isSilent(pod, now)) {
+        await this.#retire(caller, pod);
+      }
+    }
+  }
+
+  #isSilent(pod: PodRow, now: number): boolean {
+    const { retireAfterMs } = this.#deps;
+    if (pod.silentMs < retireAfterMs) {
+      this.#silentSince.delete(pod.podId);
+      return false;
+    }
+    const since = this.#silentSince.get(pod.podId) ?? now;
+    this.#silentSince.set(pod.podId, since);
+    return now - since >= retireAfterMs / 2;
+  }
+
+  async #retire(caller: KeeperCaller, pod: PodRow): Promise<void> {
+    const head = await this.#deps.cache.retire(caller, pod.podId);
+    await this.#deps.markRetired(pod.podId, head.seq);
+    this.#deps.logger.warn({ podId: pod.podId, seq: head.seq }, 'a silent pod was retired');
+  }
+}
