@@ -1,0 +1,144 @@
+import { z } from 'zod';
+import type { FieldError } from '../../errors.ts';
+import type { AccountDetails } from '../../ledger/ledger.ts';
+import type { AccountChange, AccountView, NewAccount } from '../../ledger/types.ts';
+import { formatAmount } from '../../money.ts';
+import { Balance, balanceAnswer } from '../balances/schema.ts';
+import { batchAnswerOf, batchOf } from '../batch.ts';
+import { AccountStatus, amountAt, Currency, Id, Money, MoneyInput, Timestamp, text, Version } from '../fields.ts';
+import { formatTimestamp } from '../timestamp.ts';
+import { invalid, validate } from '../validation.ts';
+
+const NAME_LENGTH_MAX = 140;
+
+export const AccountOpeningRequest = z
+  .strictObject({
+    accountId: Id,
+    currency: Currency,
+    overdraftLimit: MoneyInput.optional().meta({ description: 'How far below zero it may go. Zero when absent.' }),
+    name: text(NAME_LENGTH_MAX).optional().meta({ example: 'Ada Lovelace' }),
+    external: z.boolean().optional().meta({
+      description: 'It stands for the world outside (cash, other banks), and has no lower limit. False when absent.',
+    }),
+  })
+  .meta({ id: 'AccountOpeningRequest' });
+
+export const OpenedAccount = z
+  .object({
+    accountId: Id,
+    currency: Currency,
+    overdraftLimit: Money,
+    name: z.string().nullable(),
+    external: z.boolean(),
+    openedAt: Timestamp,
+  })
+  .meta({ id: 'OpenedAccount', description: 'What the account was opened with. Opened again, it is not changed.' });
+
+export const AccountBatch = batchOf('accounts', AccountOpeningRequest, 'AccountBatch');
+export const AccountBatchAnswer = batchAnswerOf(OpenedAccount, 'AccountBatchAnswer');
+
+const SettingsVersion = Version.meta({ description: 'Grows with every change of status or limit; the `ETag`.' });
+
+export const Account = Balance.extend({
+  status: AccountStatus,
+  external: z.boolean(),
+  settingsVersion: SettingsVersion,
+  name: z.string().nullable(),
+  openedAt: Timestamp,
+}).meta({ id: 'Account' });
+
+export const AccountChangeRequest = z
+  .strictObject({
+    status: AccountStatus.optional(),
+    overdraftLimit: MoneyInput.optional(),
+  })
+  .refine((change) => change.status !== undefined || change.overdraftLimit !== undefined, {
+    error: 'must change status or overdraftLimit',
+    when: ({ issues }) => issues.length === 0,
+  })
+  .meta({ id: 'AccountChangeRequest', minProperties: 1 });
+
+export const AccountSettings = z
+  .object({
+    accountId: Id,
+    currency: Currency,
+    status: AccountStatus,
+    overdraftLimit: Money,
+    external: z.boolean(),
+    settingsVersion: SettingsVersion,
+    asOf: Timestamp,
+  })
+  .meta({ id: 'AccountSettings', description: 'Without balances: `accounts:write` alone does not read them.' });
+
+const IF_MATCH = /^(?:W\/)?(?:"(\d{1,15})"|(\d{1,15}))$/;
+
+export const IfMatch = z.object({
+  'If-Match': z
+    .string()
+    .optional()
+    .meta({ description: 'Change only this `settingsVersion`; 412 when it is another by now. `"3"` or `3`.' }),
+});
+
+/** The settings version of an If-Match; undefined when there is none, or `*`, which any account matches. */
+export function expectedSettingsVersion(ifMatch: string | undefined): number | undefined {
+  if (ifMatch === undefined || ifMatch === '*') return undefined;
+  const parts = IF_MATCH.exec(ifMatch);
+  if (parts === null) throw invalid([{ pointer: '/If-Match', detail: 'must be one settings version such as "3"' }]);
+  return Number(parts[1] ?? parts[2]);
+}
+
+/** @throws Problem validation_failed */
+export function newAccount(request: z.output<typeof AccountOpeningRequest>): NewAccount {
+  const errors: FieldError[] = [];
+  const { accountId, currency, overdraftLimit = '0', name = null, external = false } = request;
+  const limit = amountAt('/overdraftLimit', overdraftLimit, currency, errors);
+  if (errors.length > 0) throw invalid(errors);
+  return { accountId, currency, overdraftLimit: limit, name, external };
+}
+
+/** One item of a batch. @throws Problem validation_failed */
+export function newAccountFrom(item: unknown): NewAccount {
+  return newAccount(validate(AccountOpeningRequest, item));
+}
+
+/** The limit in a change, whose currency only its account knows. @throws Problem validation_failed */
+export function overdraftLimitIn(currency: string, overdraftLimit: string): Pick<AccountChange, 'overdraftLimit'> {
+  const errors: FieldError[] = [];
+  const limit = amountAt('/overdraftLimit', overdraftLimit, currency, errors);
+  if (errors.length > 0) throw invalid(errors);
+  return { overdraftLimit: limit };
+}
+
+export function openedAccount(details: AccountDetails): z.input<typeof OpenedAccount> {
+  return {
+    accountId: details.accountId,
+    currency: details.currency,
+    overdraftLimit: formatAmount(details.overdraftLimit, details.currency),
+    name: details.name,
+    external: details.external,
+    openedAt: formatTimestamp(details.openedAt),
+  };
+}
+
+export function accountAnswer(view: AccountView, details: AccountDetails): z.input<typeof Account> {
+  return {
+    ...balanceAnswer(view),
+    status: view.status,
+    external: view.external,
+    settingsVersion: view.settingsVersion,
+    name: details.name,
+    openedAt: formatTimestamp(details.openedAt),
+  };
+}
+
+export function settingsAnswer(view: AccountView): z.input<typeof AccountSettings> {
+  return {
+    accountId: view.accountId,
+    currency: view.currency,
+    status: view.status,
+    overdraftLimit: formatAmount(view.overdraftLimit, view.currency),
+    external: view.external,
+    settingsVersion: view.settingsVersion,
+    asOf: formatTimestamp(view.asOf),
+  };
+}

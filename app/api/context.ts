@@ -1,0 +1,29 @@
+import type { Middleware as KoaMiddleware, ParameterizedContext } from 'koa';
+import type { Identity } from '../identity.ts';
+import type { Answer, Route } from './route.ts';
+import type { PathParams } from './route-table.ts';
+
+/** What the middleware learns about a request, in the order in which it learns it. */
+export interface ApiState {
+  correlationId: string;
+  route: Route;
+  params: PathParams;
+  identity: Identity;
+  body: unknown;
+}
+export type ApiContext = ParameterizedContext<ApiState>;
+export type ApiMiddleware = KoaMiddleware<ApiState>;
+
+export function send(ctx: ApiContext, answer: Answer): void {
+  const { body, content, headers } = answer;
+  ctx.status = answer.status;
+  if (headers) for (const name in headers) ctx.res.setHeader(name, headers[name] ?? '');
+  if (content) sendContent(ctx, content.type, content.data);
+  else if (body) sendContent(ctx, 'application/json', JSON.stringify(body));
+  else ctx.body = null;
+}
+
+export function sendContent(ctx: ApiContext, type: string, data: string | Buffer): void {
+  ctx.res.setHeader('Content-Type', type);
+  ctx.body = data;
+}

@@ -1,0 +1,53 @@
+import type { Clock } from '../clock.ts';
+import type { JwtVerifier, KeyStore } from '../identity.ts';
+import type { Books, Ledger } from '../ledger/ledger.ts';
+import type { RequestTracing } from './middleware/trace.ts';
+
+/** What operators may see and start. The answers are shown as they are. */
+export interface OpsPort {
+  status(): Promise<object>;
+  /** Runs a reconciliation now and answers its result. */
+  reconcile(): Promise<object>;
+}
+
+/** The part of pino's logger that the API needs. */
+export interface ApiLogger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface ApiLimits {
+  /** A longer body is a 413. A batch of 1000 transfers with a reference each is about 300 kB. */
+  bodyBytesMax: number;
+  /** More requests at a time than this are answered 503 `overloaded` at once: waiting longer helps nobody. */
+  requestsInFlightMax: number;
+  /** What one user may ask for in a second before it is a 429; a batch is one request. Null for no limit. */
+  requestsPerSecondPerUserMax: number | null;
+}
+
+export interface ReadinessReport {
+  ready: boolean;
+  /** Why not, in words for an operator. Empty when ready. */
+  reasons: readonly string[];
+}
+
+export interface ApiDependencies {
+  ledger: Ledger;
+  books: Books;
+  keys: KeyStore;
+  /** Absent where JWTs are not taken: a JWT is then a key that nobody knows. */
+  jwt?: JwtVerifier;
+  ops: OpsPort;
+  /** Absent while tracing is off. */
+  tracing?: RequestTracing;
+  readiness: () => ReadinessReport;
+  /** True from the first shutdown signal: answers then ask clients to close their connection. */
+  shuttingDown: () => boolean;
+  metrics: { contentType: string; text(): Promise<string> };
+  /** Called once per request with the route's pattern (never the raw path: it would flood the metrics), after the answer. */
+  onRequest: (route: string, method: string, status: number, seconds: number) => void;
+  logger: ApiLogger;
+  clock: Clock;
+  limits: ApiLimits;
+}

@@ -1,0 +1,117 @@
+import { OpenAPIRegistry, OpenApiGeneratorV31, type ResponseConfig } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import { PROBLEMS, type ProblemCode } from '../../errors.ts';
+import { ProblemSchema } from '../problem-schema.ts';
+import type { AnswerDefinition, Route } from '../route.ts';
+
+const VERSION = '1';
+
+/** What any route of its kind can answer besides what it names itself; the middleware answers these. */
+const PROBLEMS_WITH_SCOPE: readonly ProblemCode[] = [
+  'unauthenticated',
+  'forbidden',
+  'rate_limited',
+  'overloaded',
+  'internal_error',
+];
+const PROBLEMS_WITH_BODY: readonly ProblemCode[] = ['validation_failed', 'payload_too_large', 'unsupported_media_type'];
+
+/** The OpenAPI 3.1 document of these routes: nothing in it is written by hand that the code would not obey. */
+export function openApiDocument(routes: readonly Route[]) {
+  const registry = new OpenAPIRegistry();
+  registry.registerComponent('securitySchemes', 'bearer', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An API key, or a JWT where the deployment takes them.',
+  });
+  for (const route of routes) if (!route.undocumented) registerRoute(registry, route);
+  return new OpenApiGeneratorV31(registry.definitions).generateDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'Holdfast',
+      version: VERSION,
+      description: [
+        'Balances and transfers at memory speed, every cent in MySQL.',
+        `Any path can also answer ${codes(['not_found', 'method_not_allowed', 'shutting_down'])}.`,
+        'What may be sent again carries `Retry-After`.',
+        'Send `X-Correlation-Id` to find a request again; it is echoed, and made when absent.',
+      ].join(' '),
+    },
+    servers: [{ url: '/' }],
+  });
+}
+
+/** Every code that a route can answer, in the order of the problem table. */
+export function problemsOf(route: Route): ProblemCode[] {
+  const documented = new Set<ProblemCode>(route.problems);
+  if (route.scopes.length > 0) for (const code of PROBLEMS_WITH_SCOPE) documented.add(code);
+  if (route.body) for (const code of PROBLEMS_WITH_BODY) documented.add(code);
+  if (route.params || route.query || route.headers) documented.add('validation_failed');
+  return (Object.keys(PROBLEMS) as ProblemCode[]).filter((code) => documented.has(code));
+}
+
+function registerRoute(registry: OpenAPIRegistry, route: Route): void {
+  const { body } = route;
+  const scopes = route.scopes.length > 0 ? `Scope: ${route.scopes.map((scope) => `\`${scope}\``).join(' or ')}.` : '';
+  registry.registerPath({
+    method: route.method === 'GET' ? 'get' : route.method === 'POST' ? 'post' : 'patch',
+    path: route.path,
+    operationId: operationId(route),
+    tags: [route.tag],
+    summary: route.summary,
+    description: [route.description, scopes].filter(Boolean).join('\n\n'),
+    security: route.scopes.length > 0 ? [{ bearer: [] }] : [],
+    request: {
+      ...(route.params && { params: route.params }),
+      ...(route.query && { query: route.query }),
+      ...(route.headers && { headers: route.headers }),
+      ...(body && {
+        body: {
+          required: !body.optional,
+          content: { 'application/json': { schema: body.documented ?? body.schema } },
+        },
+      }),
+    },
+    responses: responsesOf(route),
+  });
+}
+
+/** `POST /v1/accounts/{id}/balance` → `postAccountsIdBalance`: generated clients name their methods so. */
+function operationId({ method, path }: Route): string {
+  const words = path.replace('/v1', '').match(/[A-Za-z]+/g) ?? [];
+  return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+}
+
+function responsesOf(route: Route): Record<string, ResponseConfig> {
+  const responses: Record<string, ResponseConfig> = {};
+  for (const [status, answer] of Object.entries(route.answers)) responses[status] = success(answer);
+  const problems = problemsOf(route);
+  for (const status of new Set(problems.map((code) => PROBLEMS[code].status))) {
+    const list = problems.filter((code) => PROBLEMS[code].status === status);
+    responses[status] = {
+      description: codes(list),
+      ...(list.some((code) => PROBLEMS[code].retryable) && { headers: headersOf({ 'Retry-After': 'Seconds.' }) }),
+      content: { 'application/problem+json': { schema: ProblemSchema } },
+    };
+  }
+  return responses;
+}
+
+function success({ description, schema, contentType = 'application/json', headers }: AnswerDefinition): ResponseConfig {
+  const hasContent = schema !== undefined || contentType !== 'application/json';
+  return {
+    description,
+    ...(headers && { headers: headersOf(headers) }),
+    ...(hasContent && { content: { [contentType]: { schema: schema ?? z.string() } } }),
+  };
+}
+
+function headersOf(headers: Readonly<Record<string, string>>) {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' as const } }]),
+  );
+}
+
+function codes(list: readonly ProblemCode[]): string {
+  return list.map((code) => `\`${code}\``).join(', ');
+}

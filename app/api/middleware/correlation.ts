@@ -1,0 +1,31 @@
+import type { Clock } from '../../clock.ts';
+import { ID_PATTERN, newUuidV7 } from '../../ids.ts';
+import type { ApiMiddleware } from '../context.ts';
+
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;
+const NO_TRACE = '0'.repeat(32);
+
+/**
+ * Gives every request its correlation id: the client's `X-Correlation-Id`, else the trace id of its `traceparent`, else
+ * a new one. One that is not made like an id is replaced and not refused: it is no reason to hold up a payment, but
+ * it may not reach logs and MySQL either.
+ */
+export function correlate(clock: Clock): ApiMiddleware {
+  return (ctx, next) => {
+    const { headers } = ctx.req;
+    const given = headers['x-correlation-id'];
+    const id =
+      typeof given === 'string' && ID_PATTERN.test(given)
+        ? given
+        : (traceId(headers['traceparent']) ?? newUuidV7(clock.now()));
+    ctx.state.correlationId = id;
+    ctx.res.setHeader('X-Correlation-Id', id);
+    return next();
+  };
+}
+
+function traceId(traceparent: string | string[] | undefined): string | null {
+  if (typeof traceparent !== 'string') return null;
+  const id = TRACEPARENT.exec(traceparent)?.[1];
+  return id === undefined || id === NO_TRACE ? null : id;
+}

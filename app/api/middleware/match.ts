@@ -1,0 +1,18 @@
+import { Problem } from '../../errors.ts';
+import type { ApiMiddleware } from '../context.ts';
+import type { RouteTable } from '../route-table.ts';
+
+/** Finds the route, before anything is decided about the request: what it needs is written in its route. */
+export function matchRoute(table: RouteTable): ApiMiddleware {
+  return (ctx, next) => {
+    const match = table.match(ctx.method, ctx.path);
+    if ('allow' in match) {
+      if (match.allow.length === 0) throw new Problem('not_found', `There is nothing at ${ctx.path}.`);
+      ctx.res.setHeader('Allow', match.allow.join(', '));
+      throw new Problem('method_not_allowed', `${ctx.path} takes ${match.allow.join(', ')}, but not ${ctx.method}.`);
+    }
+    ctx.state.route = match.route;
+    ctx.state.params = match.params;
+    return next();
+  };
+}

@@ -1,0 +1,25 @@
+import type { Clock } from '../../clock.ts';
+import type { ApiMiddleware } from '../context.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+
+const UNMATCHED = 'unmatched';
+
+/** Tells the hook how each request went. Outermost, so that nothing is left out of the time. */
+export function measure(onRequest: ApiDependencies['onRequest'], clock: Clock): ApiMiddleware {
+  return async (ctx, next) => {
+    const start = clock.monotonic();
+    await next();
+    // The method of a matched route only: anything else is text that a client made up.
+    const route = ctx.state.route?.path ?? UNMATCHED;
+    const method = ctx.state.route?.method ?? UNMATCHED;
+    onRequest(route, method, ctx.status, (clock.monotonic() - start) / 1000);
+  };
+}
+
+/** From the first shutdown signal on, each answer asks its client to take another connection, to another pod. */
+export function closeWhenShuttingDown(shuttingDown: () => boolean): ApiMiddleware {
+  return (ctx, next) => {
+    if (shuttingDown()) ctx.res.setHeader('Connection', 'close');
+    return next();
+  };
+}

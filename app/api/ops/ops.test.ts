@@ -1,0 +1,37 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ApiUnderTest, keyWith } from '../testing/api-under-test.ts';
+
+let api: ApiUnderTest;
+let readiness = { ready: true, reasons: [] as string[] };
+beforeEach(async () => {
+  readiness = { ready: true, reasons: [] };
+  api = await ApiUnderTest.start({ readiness: () => readiness });
+});
+afterEach(() => api.stop());
+
+describe('operations', () => {
+  it('show the status and run a reconciliation, to the scope ops alone', async () => {
+    const key = keyWith('ops');
+    expect(await api.get('/v1/ops/status', { key })).toMatchObject({ status: 200, json: { mode: 'CACHE' } });
+    const reconciled = await api.post('/v1/ops/reconciliations', undefined, { key });
+    expect(reconciled).toMatchObject({ status: 200, json: { differences: 0 } });
+    const others = keyWith('balances:read', 'accounts:write', 'transfers:write');
+    expect(await api.get('/v1/ops/status', { key: others })).toMatchObject({ status: 403 });
+    expect(await api.post('/v1/ops/reconciliations', undefined, { key: others })).toMatchObject({ status: 403 });
+  });
+});
+
+describe('probes and metrics', () => {
+  it('need no key', async () => {
+    expect(await api.get('/livez', { key: null })).toMatchObject({ status: 200, json: { alive: true } });
+    expect(await api.get('/readyz', { key: null })).toMatchObject({ status: 200, json: { ready: true, reasons: [] } });
+    const metrics = await api.get('/metrics', { key: null });
+    expect(metrics).toMatchObject({ status: 200, text: 'up 1\n' });
+    expect(metrics.headers.get('content-type')).toBe('text/plain; version=0.0.4');
+  });
+  it('tell why the pod is not ready, and that it lives all the same', async () => {
+    readiness = { ready: false, reasons: ['Redis cannot be reached'] };
+    expect(await api.get('/readyz')).toMatchObject({ status: 503, json: readiness });
+    expect(await api.get('/livez')).toMatchObject({ status: 200 });
+  });
+});

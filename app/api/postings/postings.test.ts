@@ -1,0 +1,122 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ApiUnderTest, NOW } from '../testing/api-under-test.ts';
+
+let api: ApiUnderTest;
+beforeEach(async () => {
+  api = await ApiUnderTest.start();
+  api.ledger.open('a');
+  api.ledger.open('empty', { currency: 'JPY' });
+  for (let version = 1; version <= 5; version++) {
+    api.ledger.postingList.push({
+      accountId: 'a',
+      version,
+      amount: version % 2 ? 100 : -50,
+      balanceAfter: version * 10,
+      transactionId: `t${version}`,
+      counterparty: 'world',
+      currency: 'EUR',
+      timestamp: version === 1 ? NOW - 1 : null,
+      acceptedAt: NOW + version * 1000,
+      persistedAt: NOW + version * 1000 + 30,
+      correlationId: 'c',
+      user: 'tester',
+    });
+  }
+});
+afterEach(() => api.stop());
+
+interface List {
+  items: { version: number }[];
+  nextCursor: string | null;
+}
+async function list(query: string): Promise<List> {
+  const { status, json } = await api.get(`/v1/accounts/a/postings${query}`);
+  expect(status).toBe(200);
+  return json as unknown as List;
+}
+const versions = ({ items }: List) => items.map(({ version }) => version);
+const at = (second: number) => encodeURIComponent(new Date(NOW + second * 1000).toISOString());
+
+describe('GET /v1/accounts/{id}/postings', () => {
+  it('answers the history, oldest first', async () => {
+    const { items, nextCursor } = await list('');
+    expect(items.slice(0, 2)).toEqual([
+      {
+        accountId: 'a',
+        version: 1,
+        amount: '1.00',
+        balanceAfter: '0.10',
+        transactionId: 't1',
+        counterparty: 'world',
+        timestamp: '2026-01-31T11:59:59.999Z',
+        acceptedAt: '2026-01-31T12:00:01.000Z',
+        persistedAt: '2026-01-31T12:00:01.030Z',
+        correlationId: 'c',
+        user: 'tester',
+      },
+      expect.objectContaining({ amount: '-0.50', timestamp: '2026-01-31T12:00:02.000Z' }),
+    ]);
+    expect([items.length, nextCursor]).toEqual([5, null]);
+  });
+  it('goes on from page to page until there is no more', async () => {
+    const pages = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page: List = await list(`?limit=2${cursor && `&cursor=${cursor}`}`);
+      pages.push(versions(page));
+      cursor = page.nextCursor;
+    }
+    expect(pages).toEqual([[1, 2], [3, 4], [5]]);
+  });
+  it('ends with a page that is just full', async () => {
+    expect(await list('?limit=5')).toMatchObject({ nextCursor: null });
+  });
+  it('keeps to the times, the first included and the last not', async () => {
+    expect(versions(await list(`?from=${at(2)}&to=${at(4)}`))).toEqual([2, 3]);
+  });
+  it('tells an account without postings from none', async () => {
+    expect(await api.get('/v1/accounts/empty/postings')).toMatchObject({
+      status: 200,
+      json: { items: [], nextCursor: null },
+    });
+    expect(await api.get('/v1/accounts/no/postings')).toMatchObject({
+      status: 404,
+      json: { code: 'account_not_found' },
+    });
+  });
+  it('answers the balance at a moment', async () => {
+    expect((await api.get(`/v1/accounts/a/postings?at=${at(3.5)}`)).json).toMatchObject({
+      accountId: 'a',
+      currency: 'EUR',
+      at: '2026-01-31T12:00:03.500Z',
+      balance: '0.30',
+      version: 3,
+      items: [{ version: 3 }],
+      nextCursor: null,
+    });
+    expect((await api.get(`/v1/accounts/a/postings?at=${at(0)}`)).json).toMatchObject({
+      balance: '0.00',
+      version: 0,
+      items: [],
+    });
+    expect((await api.get(`/v1/accounts/empty/postings?at=${at(9)}`)).json).toMatchObject({ balance: '0', version: 0 });
+    expect(await api.get(`/v1/accounts/no/postings?at=${at(0)}`)).toMatchObject({ status: 404 });
+  });
+  it.each([
+    ['a limit of zero', '?limit=0', '/limit'],
+    ['a limit over 1000', '?limit=1001', '/limit'],
+    ['a limit that is no number', '?limit=1e2', '/limit'],
+    ['a limit twice', '?limit=1&limit=2', '/limit'],
+    ['a time that is none', '?from=yesterday', '/from'],
+    ['a plus that became a space', '?to=2026-01-31T12:00:00+01:00', '/to'],
+    ['a moment and a filter', `?at=${at(1)}&limit=5`, '/limit'],
+    ['a filter that there is not', '?form=2026-01-31T12:00:00Z', '/form'],
+    ['a cursor we did not make', '?cursor=abc', '/cursor'],
+    ['a cursor out of range', `?cursor=${Buffer.from('v1.9999999999999999').toString('base64url')}`, '/cursor'],
+    ['a cursor written in another way', `?cursor=${Buffer.from('v1.007').toString('base64url')}`, '/cursor'],
+  ])('refuses %s', async (_what, query, pointer) => {
+    const { status, json } = await api.get(`/v1/accounts/a/postings${query}`);
+    expect(status).toBe(400);
+    expect(json['errors']).toMatchObject([{ pointer }]);
+  });
+});

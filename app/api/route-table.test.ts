@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import type { Method, Route } from './route.ts';
+import { RouteTable } from './route-table.ts';
+
+function fakeRoute(method: Method, path: `/${string}`): Route {
+  const handle = () => ({ status: 200 });
+  return { method, path, scopes: [], tag: '', summary: '', answers: {}, problems: [], handle };
+}
+
+const table = new RouteTable([
+  fakeRoute('POST', '/things'),
+  fakeRoute('POST', '/things/batch'),
+  fakeRoute('GET', '/things/{id}'),
+  fakeRoute('PATCH', '/things/{id}'),
+  fakeRoute('GET', '/things/{id}/parts/{part}'),
+]);
+
+function matched(method: string, path: string) {
+  const match = table.match(method, path);
+  return 'allow' in match ? match.allow : [match.route.path, match.params];
+}
+
+describe('RouteTable', () => {
+  it('finds fixed paths and those with parameters', () => {
+    expect(matched('POST', '/things')).toEqual(['/things', {}]);
+    expect(matched('GET', '/things/a:1')).toEqual(['/things/{id}', { id: 'a:1' }]);
+    expect(matched('GET', '/things/a/parts/b')).toEqual(['/things/{id}/parts/{part}', { id: 'a', part: 'b' }]);
+  });
+  it('answers HEAD as GET', () => {
+    expect(matched('HEAD', '/things/a')).toEqual(['/things/{id}', { id: 'a' }]);
+  });
+  it('lets an id be named like a fixed path of another method', () => {
+    expect(matched('POST', '/things/batch')).toEqual(['/things/batch', {}]);
+    expect(matched('GET', '/things/batch')).toEqual(['/things/{id}', { id: 'batch' }]);
+  });
+  it('decodes parameters, and leaves alone what cannot be decoded', () => {
+    expect(matched('GET', '/things/a%3A1')).toEqual(['/things/{id}', { id: 'a:1' }]);
+    expect(matched('GET', '/things/a%2Fparts%2Fb')).toEqual(['/things/{id}', { id: 'a/parts/b' }]);
+    expect(matched('GET', '/things/%E0%A4%A')).toEqual(['/things/{id}', { id: '%E0%A4%A' }]);
+  });
+  it('names the methods that a path takes', () => {
+    expect(matched('DELETE', '/things/a')).toEqual(['HEAD', 'GET', 'PATCH']);
+    expect(matched('GET', '/things')).toEqual(['POST']);
+  });
+  it('knows no other paths', () => {
+    for (const path of [
+      '/',
+      '',
+      '/other',
+      '/things/',
+      '/things//parts/b',
+      '/things/a/',
+      `/things${'/a'.repeat(10_000)}`,
+    ]) {
+      expect(matched('GET', path === '/things' ? '' : path)).toEqual([]);
+    }
+  });
+});

@@ -1,0 +1,91 @@
+import { createServer, type Server } from 'node:http';
+import Koa from 'koa';
+import { accountRoutes } from './accounts/routes.ts';
+import { balanceRoutes } from './balances/routes.ts';
+import { type ApiMiddleware, type ApiState, send } from './context.ts';
+import type { ApiDependencies } from './dependencies.ts';
+import { docsRoutes } from './docs/routes.ts';
+import { healthRoutes } from './health/routes.ts';
+import { authenticate } from './middleware/authenticate.ts';
+import { readBody } from './middleware/body.ts';
+import { correlate } from './middleware/correlation.ts';
+import { limitRate, shedLoad } from './middleware/limits.ts';
+import { matchRoute } from './middleware/match.ts';
+import { closeWhenShuttingDown, measure } from './middleware/measure.ts';
+import { renderProblems } from './middleware/problems.ts';
+import { trace } from './middleware/trace.ts';
+import { opsRoutes } from './ops/routes.ts';
+import { postingRoutes } from './postings/routes.ts';
+import type { Route } from './route.ts';
+import { RouteTable } from './route-table.ts';
+import { transferRoutes } from './transfers/routes.ts';
+
+/** A client gets this long to send its headers, and its whole request; then its connection is closed. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** Clients come and go; a log line for each would be theirs to flood. */
+const CONNECTION_LOST = /^(ECONNRESET|EPIPE|HPE_.*)$/;
+
+/** The walk of a request, from the top down. */
+export function createApi(deps: ApiDependencies): Koa<ApiState> {
+  const { clock, keys, jwt, limits, logger } = deps;
+  const app = new Koa<ApiState>();
+  if (deps.tracing) app.use(trace(deps.tracing));
+  app.use(measure(deps.onRequest, clock));
+  app.use(closeWhenShuttingDown(deps.shuttingDown));
+  app.use(correlate(clock));
+  app.use(renderProblems(logger));
+  app.use(matchRoute(new RouteTable(apiRoutes(deps))));
+  app.use(shedLoad(limits.requestsInFlightMax));
+  app.use(authenticate(keys, jwt));
+  app.use(limitRate(limits.requestsPerSecondPerUserMax, clock));
+  app.use(readBody(limits.bodyBytesMax));
+  app.use(handle);
+  // Koa tells here what went wrong when no problem can be sent any more.
+  app.on('error', (error: NodeJS.ErrnoException) => {
+    if (!CONNECTION_LOST.test(error.code ?? '')) logger.warn({ err: error }, 'an answer could not be sent');
+  });
+  return app;
+}
+
+/** Every route there is; each says for itself who may call it, what it takes and what it answers. */
+export function apiRoutes(deps: ApiDependencies): readonly Route[] {
+  const routes = [
+    ...accountRoutes(deps),
+    ...balanceRoutes(deps),
+    ...postingRoutes(deps),
+    ...transferRoutes(deps),
+    ...opsRoutes(deps),
+    ...healthRoutes(deps),
+  ];
+  return [...routes, ...docsRoutes(routes)];
+}
+
+/** The server of an API, not listening yet. Idle connections should outlive the balancer's wish for them (60 s, mostly). */
+export function createApiServer(app: Koa<ApiState>, keepAliveTimeoutMs: number): Server {
+  const server = createServer(app.callback());
+  server.headersTimeout = HEADERS_TIMEOUT_MS;
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.keepAliveTimeout = keepAliveTimeoutMs;
+  return server;
+}
+
+const handle: ApiMiddleware = async (ctx) => {
+  const { route, params, body, identity, correlationId } = ctx.state;
+  const { headers } = ctx.req;
+  if (route.scopes.length > 0) ctx.res.setHeader('Cache-Control', 'no-store');
+  const answer = await route.handle({
+    params,
+    query: route.query === undefined ? undefined : ctx.query,
+    body,
+    identity,
+    correlationId,
+    path: ctx.path,
+    header: (name) => {
+      const value = headers[name];
+      return typeof value === 'string' ? value : undefined;
+    },
+  });
+  send(ctx, answer);
+};

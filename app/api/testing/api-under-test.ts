@@ -1,0 +1,131 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { z } from 'zod';
+import { type Clock, systemClock } from '../../clock.ts';
+import { type Identity, SCOPES, type Scope } from '../../identity.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { ProblemSchema } from '../problem-schema.ts';
+import { RouteTable } from '../route-table.ts';
+import { apiRoutes, createApi, createApiServer } from '../server.ts';
+import { MemoryLedger } from './memory-ledger.ts';
+
+export const NOW = Date.UTC(2026, 0, 31, 12);
+
+/** Every key in the tests is the list of its scopes: `balances:read+ops`. */
+export function keyWith(...scopes: Scope[]): string {
+  return scopes.join('+');
+}
+const EVERY_SCOPE = keyWith(...SCOPES);
+
+export interface Reply {
+  status: number;
+  headers: Headers;
+  text: string;
+  /** Empty when the answer is no JSON. */
+  json: Record<string, unknown>;
+}
+
+interface RequestOptions {
+  key?: string | null;
+  body?: unknown;
+  /** Sent as it is, instead of `body` as JSON. */
+  raw?: string | Uint8Array;
+  headers?: Record<string, string>;
+}
+
+/** A real server on a free port, over a ledger in memory, with a clock that stands still. */
+export class ApiUnderTest {
+  readonly clock: Clock & { time: number } = { ...systemClock, time: NOW, now: () => this.clock.time };
+  readonly ledger = new MemoryLedger(this.clock);
+  readonly logged: { level: string; fields: object; message: string }[] = [];
+  readonly observed: { route: string; method: string; status: number; seconds: number }[] = [];
+  readonly deps: ApiDependencies;
+  readonly server;
+  readonly #documented: RouteTable;
+
+  private constructor(overrides: Partial<ApiDependencies>) {
+    const log = (level: string) => (fields: object, message: string) =>
+      void this.logged.push({ level, fields, message });
+    this.deps = {
+      ledger: this.ledger,
+      books: this.ledger,
+      keys: { identify: async (key) => identityOf(key) },
+      ops: { status: async () => ({ mode: 'CACHE' }), reconcile: async () => ({ differences: 0 }) },
+      readiness: () => ({ ready: true, reasons: [] }),
+      shuttingDown: () => false,
+      metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'up 1\n' },
+      onRequest: (route, method, status, seconds) => void this.observed.push({ route, method, status, seconds }),
+      logger: { info: log('info'), warn: log('warn'), error: log('error') },
+      clock: this.clock,
+      limits: { bodyBytesMax: 65_536, requestsInFlightMax: 100, requestsPerSecondPerUserMax: null },
+      ...overrides,
+    };
+    this.#documented = new RouteTable(apiRoutes(this.deps));
+    this.server = createApiServer(createApi(this.deps), 65_000);
+  }
+
+  static async start(overrides: Partial<ApiDependencies> = {}): Promise<ApiUnderTest> {
+    const api = new ApiUnderTest(overrides);
+    api.server.listen(0, '127.0.0.1');
+    await once(api.server, 'listening');
+    return api;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** Sends a request, and holds its answer against what the route's documentation promises. */
+  async request(method: string, path: string, options: RequestOptions = {}): Promise<Reply> {
+    const { key = EVERY_SCOPE, body, raw, headers = {} } = options;
+    const content = raw ?? (body === undefined ? undefined : JSON.stringify(body));
+    const response = await fetch(this.url + path, {
+      method,
+      redirect: 'manual',
+      headers: {
+        ...(key !== null && { Authorization: `Bearer ${key}` }),
+        ...(content !== undefined && { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
+      ...(content !== undefined && { body: content as string }),
+    });
+    const text = await response.text();
+    const json = response.headers.get('content-type')?.includes('json') && text !== '' ? JSON.parse(text) : {};
+    const reply = { status: response.status, headers: response.headers, text, json };
+    this.#holdAgainstDocumentation(method, path, reply);
+    return reply;
+  }
+
+  get = (path: string, options?: RequestOptions) => this.request('GET', path, options);
+  post = (path: string, body?: unknown, options?: RequestOptions) => this.request('POST', path, { body, ...options });
+  patch = (path: string, body?: unknown, options?: RequestOptions) => this.request('PATCH', path, { body, ...options });
+
+  async stop(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  #holdAgainstDocumentation(method: string, path: string, reply: Reply): void {
+    if (reply.headers.get('content-type') === 'application/problem+json') {
+      ProblemSchema.strict().parse(reply.json);
+      return;
+    }
+    const match = this.#documented.match(method, path.split('?')[0] ?? path);
+    if ('allow' in match) return;
+    const documented = match.route.answers[reply.status];
+    if (!documented) throw new Error(`${match.route.path} does not document the status ${reply.status}`);
+    const { schema } = documented;
+    if (schema && method !== 'HEAD')
+      (schema instanceof z.ZodObject && !isOpen(schema) ? schema.strict() : schema).parse(reply.json);
+  }
+}
+
+function isOpen(schema: z.ZodObject): boolean {
+  return schema.def.catchall !== undefined;
+}
+
+function identityOf(key: string): Identity | null {
+  const scopes = key.split('+');
+  if (!scopes.every((scope): scope is Scope => (SCOPES as readonly string[]).includes(scope))) return null;
+  return { user: 'tester', scopes: new Set(scopes) };
+}

@@ -1,0 +1,188 @@
+import type { Clock } from '../../clock.ts';
+import { Problem, type Refusal } from '../../errors.ts';
+import type { AccountDetails, AccountOpening, Books, Ledger } from '../../ledger/ledger.ts';
+import type {
+  AccountChange,
+  AccountView,
+  Durability,
+  NewAccount,
+  Outcome,
+  Posting,
+  TransferOrder,
+} from '../../ledger/types.ts';
+
+/**
+ * A ledger small enough to be seen through, to test the shapes of the API and nothing of the ledger's own promises.
+ * What a test wants to be different it changes here: `accounts` and `postings` are open, `failures` come first.
+ */
+export class MemoryLedger implements Ledger, Books {
+  readonly accounts = new Map<string, AccountView>();
+  readonly details = new Map<string, AccountDetails>();
+  readonly outcomes = new Map<string, Outcome>();
+  readonly postingList: Posting[] = [];
+  readonly applied: { orders: readonly TransferOrder[]; durability: Durability }[] = [];
+  readonly changes: AccountChange[] = [];
+  /** Thrown, or put in the place of a result, by the method of that name instead of what it does. */
+  readonly failures = new Map<keyof Ledger | keyof Books, Problem | Error>();
+  /** Runs before each look-up of an outcome: where another request may come in between. */
+  beforeOutcome: (id: string) => Promise<void> = async () => {};
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  open(accountId: string, fields: Partial<AccountView> & { name?: string } = {}): void {
+    const { name = null, ...view } = fields;
+    const currency = view.currency ?? 'EUR';
+    const [external, overdraftLimit] = [view.external ?? false, view.overdraftLimit ?? 0];
+    const openedAt = this.#clock.now();
+    this.details.set(accountId, { accountId, currency, overdraftLimit, name, external, openedAt });
+    this.accounts.set(accountId, {
+      accountId,
+      currency,
+      external,
+      balance: 0,
+      version: 0,
+      overdraftLimit,
+      status: 'ACTIVE',
+      settingsVersion: 1,
+      source: 'cache',
+      asOf: openedAt,
+      stale: false,
+      ...view,
+    });
+  }
+
+  async apply(orders: readonly TransferOrder[], durability: Durability): Promise<(Outcome | Problem)[]> {
+    const failure = this.failures.get('apply');
+    if (failure instanceof Problem) return orders.map(() => failure);
+    if (failure) throw failure;
+    this.applied.push({ orders, durability });
+    return orders.map((order) => this.#applyOne(order, durability));
+  }
+
+  async outcome(transactionId: string): Promise<Outcome> {
+    this.#failFor('outcome');
+    await this.beforeOutcome(transactionId);
+    const outcome = this.outcomes.get(transactionId);
+    if (!outcome) throw new Problem('transfer_not_found', `There is no transfer ${transactionId}.`);
+    return { ...outcome, replayed: true };
+  }
+
+  async read(accountIds: readonly string[]): Promise<(AccountView | Problem)[]> {
+    const failure = this.failures.get('read');
+    if (failure instanceof Problem) return accountIds.map(() => failure);
+    return accountIds.map((id) => this.accounts.get(id) ?? noAccount(id));
+  }
+
+  async changeAccount(change: AccountChange): Promise<AccountView> {
+    this.#failFor('changeAccount');
+    this.changes.push(change);
+    const account = this.accounts.get(change.accountId);
+    if (!account) throw noAccount(change.accountId);
+    if (change.expectedSettingsVersion !== undefined && change.expectedSettingsVersion !== account.settingsVersion) {
+      throw new Problem('settings_version_mismatch', `The settings have version ${account.settingsVersion}.`);
+    }
+    if (change.status === 'CLOSED' && account.balance !== 0) throw new Problem('account_not_empty', 'Not at zero.');
+    account.status = change.status ?? account.status;
+    account.overdraftLimit = change.overdraftLimit ?? account.overdraftLimit;
+    account.settingsVersion++;
+    return account;
+  }
+
+  async openAccounts(accounts: readonly NewAccount[], _openedBy: string): Promise<(AccountOpening | Problem)[]> {
+    this.#failFor('openAccounts');
+    return accounts.map((account) => this.#openOne(account));
+  }
+
+  async accountDetails(accountId: string): Promise<AccountDetails> {
+    this.#failFor('accountDetails');
+    const details = this.details.get(accountId);
+    if (!details) throw noAccount(accountId);
+    return details;
+  }
+
+  async postings(query: Parameters<Books['postings']>[0]): Promise<Posting[]> {
+    const { accountId, afterVersion, limit, from = 0, to = Number.MAX_SAFE_INTEGER } = query;
+    return this.postingList
+      .filter((posting) => posting.accountId === accountId && posting.version > afterVersion)
+      .filter(({ acceptedAt }) => acceptedAt >= from && acceptedAt < to)
+      .slice(0, limit);
+  }
+
+  async postingAt(accountId: string, at: number): Promise<Posting | null> {
+    const before = this.postingList.filter((posting) => posting.accountId === accountId && posting.acceptedAt <= at);
+    return before.at(-1) ?? null;
+  }
+
+  #failFor(method: keyof Ledger | keyof Books): void {
+    const failure = this.failures.get(method);
+    if (failure) throw failure;
+  }
+
+  #openOne(account: NewAccount): AccountOpening | Problem {
+    const before = this.details.get(account.accountId);
+    if (!before) {
+      const { name, ...view } = account;
+      this.open(account.accountId, { ...view, ...(name !== null && { name }) });
+      return { account: { ...account, openedAt: this.#clock.now() }, created: true };
+    }
+    const { openedAt: _openedAt, ...content } = before;
+    if (JSON.stringify(content) === JSON.stringify(account)) return { account: before, created: false };
+    return new Problem('account_id_reused', `${account.accountId} was opened with other content.`);
+  }
+
+  #applyOne(order: TransferOrder, durability: Durability): Outcome | Problem {
+    const before = this.outcomes.get(order.transactionId);
+    if (before) {
+      const same = before.order.amount === order.amount && before.order.source === order.source;
+      return same ? { ...before, replayed: true } : new Problem('transaction_id_reused', 'Other content.');
+    }
+    const source = this.accounts.get(order.source);
+    const destination = this.accounts.get(order.destination);
+    if (!source) return noAccount(order.source);
+    if (!destination) return noAccount(order.destination);
+    const common = {
+      order,
+      acceptedAt: this.#clock.now(),
+      epoch: 1,
+      seq: this.outcomes.size + 1,
+      replayed: false,
+      persisted: durability === 'persisted',
+    };
+    const refusal = refusalOf(order, source, destination);
+    const outcome: Outcome = refusal
+      ? { ...common, status: 'REJECTED', refusal }
+      : {
+          ...common,
+          status: 'POSTED',
+          source: move(source, -order.amount),
+          destination: move(destination, order.amount),
+        };
+    this.outcomes.set(order.transactionId, outcome);
+    return outcome;
+  }
+}
+
+function refusalOf(order: TransferOrder, source: AccountView, destination: AccountView): Refusal | null {
+  if (source.currency !== order.currency || destination.currency !== order.currency) return 'currency_mismatch';
+  for (const { status } of [source, destination]) {
+    if (status === 'FROZEN') return 'account_frozen';
+    if (status === 'CLOSED') return 'account_closed';
+  }
+  if (source.status === 'SUSPENDED') return 'account_suspended';
+  if (destination.balance + order.amount > Number.MAX_SAFE_INTEGER) return 'balance_out_of_range';
+  if (!source.external && source.balance + source.overdraftLimit < order.amount) return 'insufficient_funds';
+  return null;
+}
+
+function move(account: AccountView, amount: number) {
+  account.balance += amount;
+  account.version++;
+  return { balance: account.balance, version: account.version, settingsVersion: account.settingsVersion };
+}
+
+function noAccount(accountId: string): Problem {
+  return new Problem('account_not_found', `There is no account ${accountId}.`);
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { Problem } from '../../errors.ts';
+import { RESERVED_ID_PREFIX } from '../../ids.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { Durability, Origin, Outcome, Posted, TransferOrder } from '../../ledger/types.ts';
+import { only } from '../only.ts';
+
+/** Each refused reversal uses up an attempt. Beyond these, someone has to look at why it never goes through. */
+const ATTEMPTS_MAX = 100;
+
+/**
+ * Takes a posted transfer back, once and never twice.
+ *
+ * The reversal's id is made of the original's, so whoever reverses the same transfer sends the same id, and the ledger
+ * posts one id once. The attempt is part of the id, as a refusal (too little there just now) is an outcome for ever:
+ * attempt n + 1 exists only when n is known to be refused for good, so at most one attempt can ever be posted.
+ * @throws Problem transfer_not_found, transfer_not_reversible, and those of the ledger
+ */
+export async function reverse(
+  ledger: Ledger,
+  originalId: string,
+  durability: Durability,
+  origin: Origin,
+): Promise<Outcome> {
+  const original = await reversible(ledger, originalId);
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const transactionId = reversalId(originalId, attempt);
+    const earlier = await outcomeOrNull(ledger, transactionId);
+    if (earlier === null) {
+      const order = reversalOrder(original, transactionId, origin);
+      return only(await ledger.apply([order], durability), transactionId);
+    }
+    if (earlier.status === 'POSTED') return repeated(ledger, earlier, durability);
+  }
+  throw new Problem('transfer_not_reversible', `${originalId} was refused its reversal ${ATTEMPTS_MAX} times.`);
+}
+
+/** 64 characters hold it: 9 of the prefix, 43 of the hash, a colon and the attempt. */
+export function reversalId(originalId: string, attempt: number): string {
+  return `${RESERVED_ID_PREFIX}${createHash('sha256').update(originalId).digest('base64url')}:${attempt}`;
+}
+
+async function reversible(ledger: Ledger, originalId: string): Promise<Posted> {
+  const original = await ledger.outcome(originalId);
+  if (original.status === 'REJECTED') {
+    throw new Problem('transfer_not_reversible', `${originalId} was refused, so there is nothing to take back.`);
+  }
+  if (original.order.kind !== 'transfer') {
+    throw new Problem('transfer_not_reversible', `${originalId} is a reversal itself; send a new transfer instead.`);
+  }
+  return original;
+}
+
+async function outcomeOrNull(ledger: Ledger, transactionId: string): Promise<Outcome | null> {
+  try {
+    return await ledger.outcome(transactionId);
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'transfer_not_found') return null;
+    throw error;
+  }
+}
+
+/** The outcome that stands. Who asks for `persisted` sends it again, as that is what waits until it is. */
+async function repeated(ledger: Ledger, earlier: Posted, durability: Durability): Promise<Outcome> {
+  if (durability === 'cache' || earlier.persisted) return { ...earlier, replayed: true };
+  return only(await ledger.apply([earlier.order], durability), earlier.order.transactionId);
+}
+
+function reversalOrder({ order }: Posted, transactionId: string, origin: Origin): TransferOrder {
+  return {
+    kind: 'reversal',
+    transactionId,
+    source: order.destination,
+    destination: order.source,
+    amount: order.amount,
+    currency: order.currency,
+    timestamp: null,
+    reference: null,
+    metadata: null,
+    reverses: order.transactionId,
+    user: origin.user,
+    correlationId: origin.correlationId,
+  };
+}

@@ -1,0 +1,161 @@
+import { Problem, type ProblemCode, REFUSALS } from '../../errors.ts';
+import type { Identity } from '../../identity.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { Durability, Origin, Outcome, TransferOrder } from '../../ledger/types.ts';
+import { attempt, batchItem, workOnValid } from '../batch.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { only } from '../only.ts';
+import { type Answer, type Call, type Route, route } from '../route.ts';
+import { validate } from '../validation.ts';
+import { outcomeAnswer, transferRecord } from './answer.ts';
+import { reverse } from './reversal.ts';
+import {
+  orderOf,
+  ReversalRequest,
+  Transfer,
+  TransferBatch,
+  TransferBatchAnswer,
+  TransferIdParams,
+  TransferRecord,
+  TransferRequest,
+} from './schema.ts';
+
+const tag = 'Transfers';
+
+/** What may stand in the way of any change of the ledger. */
+const LEDGER_PROBLEMS: readonly ProblemCode[] = [
+  'account_not_found',
+  ...REFUSALS,
+  'ledger_switching',
+  'ledger_closed',
+  'account_unsettled',
+  'backlog_full',
+  'database_unavailable',
+  'outcome_unknown',
+];
+
+const POSTED_ANSWERS = {
+  201: { description: 'Posted', schema: Transfer },
+  200: { description: 'The same id and content was posted before', schema: Transfer },
+};
+
+export function transferRoutes(deps: ApiDependencies): Route[] {
+  return [transfer(deps), transferBatch(deps), readTransfer(deps), reverseTransfer(deps)];
+}
+
+function transfer({ ledger, clock }: ApiDependencies): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/transfers',
+    scopes: ['transfers:write'],
+    tag,
+    summary: 'Transfer money between two accounts',
+    body: { schema: TransferRequest },
+    answers: POSTED_ANSWERS,
+    problems: ['transaction_id_reused', ...LEDGER_PROBLEMS],
+    async handle(call) {
+      const { durability } = call.body;
+      const order = orderOf(call.body, originOf(call), clock.now());
+      const result = only(await ledger.apply([order], durability), order.transactionId);
+      return answerOf(result, durability, call);
+    },
+  });
+}
+
+function transferBatch({ ledger, clock }: ApiDependencies): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/transfers/batch',
+    scopes: ['transfers:write'],
+    tag,
+    summary: 'Make up to 1000 independent transfers, with an outcome for each',
+    body: { schema: TransferBatch.envelope, documented: TransferBatch.documented },
+    answers: { 200: { description: 'An outcome for each, in order', schema: TransferBatchAnswer } },
+    problems: [],
+    async handle(call) {
+      const now = clock.now();
+      const requests = call.body.transfers.map((item) =>
+        attempt(() => {
+          const request = validate(TransferBatch.item, item);
+          return { order: orderOf(request, originOf(call), now), durability: request.durability };
+        }),
+      );
+      const answers = await workOnValid(requests, (valid) => answerEach(ledger, valid, call.identity));
+      const results = answers.map((answer) => batchItem(answer, call));
+      return { status: 200, body: { results } };
+    },
+  });
+}
+
+function readTransfer({ ledger }: ApiDependencies): Route {
+  return route({
+    method: 'GET',
+    path: '/v1/transfers/{transactionId}',
+    scopes: ['transfers:write', 'balances:read'],
+    tag,
+    summary: 'Read a transfer, posted or refused',
+    params: TransferIdParams,
+    answers: { 200: { description: 'The transfer', schema: TransferRecord } },
+    problems: ['transfer_not_found', 'account_unsettled', 'ledger_switching', 'ledger_closed', 'database_unavailable'],
+    async handle({ params, identity }) {
+      return { status: 200, body: transferRecord(await ledger.outcome(params.transactionId), identity) };
+    },
+  });
+}
+
+function reverseTransfer({ ledger }: ApiDependencies): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/transfers/{transactionId}/reversal',
+    scopes: ['transfers:write'],
+    tag,
+    summary: 'Take a transfer back, once',
+    description:
+      'A reversal that was refused, for example because too little was available, may be asked for again. One that was posted is answered again and never made twice.',
+    params: TransferIdParams,
+    body: { schema: ReversalRequest, optional: true },
+    answers: POSTED_ANSWERS,
+    problems: ['transfer_not_found', 'transfer_not_reversible', ...LEDGER_PROBLEMS],
+    async handle(call) {
+      const { durability } = call.body;
+      const outcome = await reverse(ledger, call.params.transactionId, durability, originOf(call));
+      return answerOf(outcome, durability, call);
+    },
+  });
+}
+
+/** One item of a batch that is valid. */
+interface Request {
+  order: TransferOrder;
+  durability: Durability;
+}
+
+/** Applies each order with the durability that it asks for, and answers each in its place. */
+async function answerEach(ledger: Ledger, requests: readonly Request[], identity: Identity) {
+  const [cache, persisted] = await Promise.all([
+    applyAll(ledger, requests, 'cache'),
+    applyAll(ledger, requests, 'persisted'),
+  ]);
+  const next = { cache: cache.values(), persisted: persisted.values() };
+  return requests.map(({ order, durability }) => {
+    const result = attempt(() => only([next[durability].next().value], order.transactionId));
+    return result instanceof Problem ? result : outcomeAnswer(result, durability, identity);
+  });
+}
+
+/** The outcomes of those requests that ask for this durability. */
+async function applyAll(ledger: Ledger, requests: readonly Request[], durability: Durability) {
+  const orders = requests.filter((request) => request.durability === durability).map(({ order }) => order);
+  return orders.length === 0 ? [] : ledger.apply(orders, durability);
+}
+
+function originOf({ identity, correlationId }: Call): Origin {
+  return { user: identity.user, correlationId };
+}
+
+/** @throws Problem for a refusal */
+function answerOf(outcome: Outcome, durability: Durability, call: Call): Answer {
+  const answer = outcomeAnswer(outcome, durability, call.identity);
+  if (answer instanceof Problem) throw answer;
+  return answer;
+}

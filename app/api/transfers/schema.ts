@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import { type FieldError, REFUSALS } from '../../errors.ts';
+import { newUuidV7, RESERVED_ID_PREFIX, uuidV7Time } from '../../ids.ts';
+import type { Origin, TransferOrder } from '../../ledger/types.ts';
+import { batchAnswerOf, batchOf } from '../batch.ts';
+import {
+  amountAt,
+  Currency,
+  Durability,
+  Id,
+  Metadata,
+  Money,
+  MoneyInput,
+  TIMESTAMP_AHEAD_MS_MAX,
+  Timestamp,
+  TimestampInput,
+  text,
+  Version,
+} from '../fields.ts';
+import { invalid } from '../validation.ts';
+
+const REFERENCE_LENGTH_MAX = 140;
+
+/** A UUIDv7 further ahead would make Redis forget ids of today before it; see docs on the ledger's `M`. */
+const UUID_AHEAD_MS_MAX = 60_000;
+
+const TransactionId = Id.refine(
+  (id) => !id.startsWith(RESERVED_ID_PREFIX),
+  `must not begin with ${RESERVED_ID_PREFIX}, which is reserved`,
+).meta({
+  description:
+    'The idempotency key: one id has one outcome, for ever. A UUIDv7 is the fast path. Made for you when absent.',
+  example: '019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e90',
+});
+
+export const TransferRequest = z
+  .strictObject({
+    transactionId: TransactionId.optional(),
+    sourceAccount: Id,
+    destinationAccount: Id,
+    amount: MoneyInput,
+    currency: Currency,
+    timestamp: TimestampInput.optional().meta({
+      description: 'When it happened, as the client sees it; at most 5 minutes ahead of our clock.',
+    }),
+    reference: text(REFERENCE_LENGTH_MAX).optional(),
+    metadata: Metadata.optional(),
+    durability: Durability.default('cache').meta({ description: '`persisted` answers only once it is in MySQL.' }),
+  })
+  .meta({ id: 'TransferRequest' });
+export type TransferRequest = z.output<typeof TransferRequest>;
+
+export const TransferIdParams = z.object({ transactionId: Id });
+
+export const ReversalRequest = z
+  .strictObject({ durability: Durability.default('cache') })
+  .meta({ id: 'ReversalRequest' });
+
+const balances = 'Only with the scope `balances:read`.';
+
+export const Transfer = z
+  .object({
+    transactionId: Id,
+    status: z.literal('POSTED'),
+    sourceAccount: Id,
+    destinationAccount: Id,
+    amount: Money,
+    currency: Currency,
+    timestamp: Timestamp.meta({ description: "The client's own time; the time of acceptance when it gave none." }),
+    acceptedAt: Timestamp,
+    sourceBalance: Money.optional().meta({ description: balances }),
+    sourceVersion: Version,
+    destinationBalance: Money.optional().meta({ description: balances }),
+    destinationVersion: Version,
+    durability: Durability.meta({ description: 'What it has reached: `persisted` is in MySQL.' }),
+    replayed: z.boolean().meta({ description: 'True when this outcome stood already.' }),
+  })
+  .meta({ id: 'Transfer' });
+
+export const TransferRecord = Transfer.extend({
+  status: z.enum(['POSTED', 'REJECTED']),
+  sourceVersion: Version.optional(),
+  destinationVersion: Version.optional(),
+  refusal: z.enum(REFUSALS).optional().meta({ description: 'Why it is `REJECTED`.' }),
+  persisted: z.boolean().meta({ description: 'True once it is in MySQL.' }),
+  kind: z.enum(['transfer', 'reversal']),
+  reference: z.string().nullable(),
+  metadata: z.record(z.string(), z.string()).nullable(),
+  reverses: Id.nullable().meta({ description: 'The transfer that this reversal takes back.' }),
+}).meta({ id: 'TransferRecord' });
+
+export const TransferBatch = batchOf('transfers', TransferRequest, 'TransferBatch');
+export const TransferBatchAnswer = batchAnswerOf(Transfer, 'TransferBatchAnswer');
+
+/** The order that a valid request means. @throws Problem validation_failed for what one field alone cannot show */
+export function orderOf(request: TransferRequest, { user, correlationId }: Origin, nowMs: number): TransferOrder {
+  const { sourceAccount, destinationAccount, currency, timestamp = null, reference = null, metadata = null } = request;
+  const transactionId = request.transactionId ?? newUuidV7(nowMs);
+  const errors: FieldError[] = [];
+  const amount = amountAt('/amount', request.amount, currency, errors);
+  if (amount === 0 && errors.length === 0) errors.push({ pointer: '/amount', detail: 'must be more than zero' });
+  if (sourceAccount === destinationAccount) {
+    errors.push({ pointer: '/destinationAccount', detail: 'must be another account than the source' });
+  }
+  if (timestamp !== null && timestamp > nowMs + TIMESTAMP_AHEAD_MS_MAX) {
+    errors.push({ pointer: '/timestamp', detail: 'is more than 5 minutes ahead of our clock' });
+  }
+  const idTime = uuidV7Time(transactionId);
+  if (idTime !== null && idTime > nowMs + UUID_AHEAD_MS_MAX) {
+    errors.push({ pointer: '/transactionId', detail: 'is a UUIDv7 more than 60 seconds ahead of our clock' });
+  }
+  if (errors.length > 0) throw invalid(errors);
+  return {
+    kind: 'transfer',
+    transactionId,
+    source: sourceAccount,
+    destination: destinationAccount,
+    amount,
+    currency,
+    timestamp,
+    reference,
+    metadata,
+    reverses: null,
+    user,
+    correlationId,
+  };
+}
