@@ -1,0 +1,152 @@
+import { readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
+import { jwtVerifier } from './api/jwt.ts';
+import { createApi, createApiServer } from './api/server.ts';
+import { PodSeat } from './authority/pod-seat.ts';
+import { type Context, newProcessId } from './context.ts';
+import { SCOPES } from './identity.ts';
+import { CacheLedger } from './ledger/cache/cache-ledger.ts';
+import type { LedgerEvents } from './ledger/events.ts';
+import { LoggedLedger } from './ledger/logged-ledger.ts';
+import { listen } from './listen.ts';
+import { OpsStatus } from './ops-status.ts';
+import { cachePages, createReconciliation } from './reconciling.ts';
+import { ApiKeyStore } from './store/api-keys.ts';
+import { SqlBooks } from './store/books.ts';
+
+const BOOTSTRAP_RETRY_MS = 1_000;
+const CLOSE_IDLE_EVERY_MS = 20;
+
+/** A running role: `stop` ends it without losing anything. */
+export interface Running {
+  stop(): Promise<void>;
+  server: Server;
+}
+
+/** One API pod: serves clients, applies in Redis, asks MySQL for what Redis does not hold. */
+export async function startApi(context: Context): Promise<Running> {
+  const { config, clock, metrics, cache, authority, database, detectors, logger, redis, reader } = context;
+  const seat = new PodSeat({
+    authority,
+    cache,
+    clock,
+    logger: logger.log,
+    heartbeatMs: config.authority.heartbeatMs,
+    newPodId: newProcessId,
+    redisReady: () => {
+      const ready = redis.status === 'ready';
+      // While there is no connection nothing else would tell the detector.
+      if (!ready) detectors.redis.failed();
+      return ready;
+    },
+    onAuthority: (now) => metrics.authority(now),
+  });
+  redis.on('close', () => seat.lostRedis());
+  const ledger = new CacheLedger({
+    cache,
+    database: reader,
+    seat,
+    clock,
+    events: ledgerEvents(context),
+    limits: { ...config.ledger, requestTimeoutMs: config.http.requestTimeoutMs },
+  });
+  const keys = new ApiKeyStore(database, clock, SCOPES);
+  metrics.sample({
+    queueTransfers: () => ledger.open,
+    tailEntries: () => seat.view()?.tail.size ?? 0,
+    tailBytes: () => seat.view()?.tail.bytes ?? 0,
+  });
+  const reconciliation = createReconciliation(context, () => {
+    const caller = seat.view()?.caller;
+    return caller ? cachePages(context, caller) : null;
+  });
+  let stopping = false;
+  const app = createApi({
+    ledger: new LoggedLedger(ledger, logger, metrics),
+    books: new SqlBooks(database),
+    keys,
+    ...jwt(context),
+    ...(context.tracing && { tracing: context.tracing }),
+    ops: { status: () => new OpsStatus(context, seat).read(), reconcile: () => reconciliation.run() },
+    readiness: () => {
+      const reasons = stopping ? ['it is shutting down'] : seat.complaints();
+      return { ready: reasons.length === 0, reasons };
+    },
+    shuttingDown: () => stopping,
+    metrics: { contentType: metrics.contentType, text: () => metrics.text() },
+    onRequest: (route, method, status, seconds) => metrics.httpAnswered(route, method, status, seconds),
+    logger: logger.log,
+    clock,
+    limits: { ...config.http, requestsPerSecondPerUserMax: config.http.requestsPerSecondPerUserMax || null },
+  });
+  const server = createApiServer(app, config.http.keepAliveTimeoutMs);
+  // Before anything is begun that would hold the process: a port that is taken ends the start.
+  await listen(server, config.http.port, config.http.host);
+  logger.log.info({ port: config.http.port }, 'the API is listening');
+  seat.start();
+  const stopped = new AbortController();
+  const { bootstrapApiKey } = config.auth;
+  const bootstrapped = bootstrapApiKey ? addBootstrapKey(context, keys, bootstrapApiKey, stopped.signal) : null;
+  return {
+    server,
+    async stop() {
+      stopping = true;
+      await clock.sleep(config.process.preStopDelayMs);
+      await closed(server);
+      stopped.abort();
+      await bootstrapped;
+      await seat.stop();
+    },
+  };
+}
+
+/**
+ * Waits until every request is answered. Idle connections are closed, again and again: one whose request was under way is
+ * idle only afterwards, and its client may keep it for minutes.
+ */
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const closing = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
+    server.close(() => {
+      clearInterval(closing);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+/** The key that a stack was started with; tried until MySQL is there, as the pod may be first. */
+async function addBootstrapKey(
+  { clock, logger }: Context,
+  keys: ApiKeyStore,
+  key: string,
+  stopped: AbortSignal,
+): Promise<void> {
+  while (!stopped.aborted) {
+    try {
+      return await keys.add(key, 'bootstrap', SCOPES);
+    } catch (error) {
+      logger.log.warn({ err: error }, 'the bootstrap key could not be stored yet');
+      await clock.sleep(BOOTSTRAP_RETRY_MS, stopped);
+    }
+  }
+}
+
+function jwt({ config, clock }: Context) {
+  const { jwtIssuer, jwtAudience, jwtJwksFile } = config.auth;
+  if (!jwtIssuer || !jwtAudience || !jwtJwksFile) return {};
+  const keySet = JSON.parse(readFileSync(jwtJwksFile, 'utf8')) as JSONWebKeySet;
+  return { jwt: jwtVerifier({ keys: createLocalJWKSet(keySet), issuer: jwtIssuer, audience: jwtAudience }, clock) };
+}
+
+function ledgerEvents({ metrics }: Context): LedgerEvents {
+  return {
+    applied: (transfers, ms) => metrics.applyCall({ transfers, seconds: ms / 1000 }),
+    retried: (what) => metrics.retried(what),
+    lookedUp: (ids) => metrics.idsLookedUp(ids),
+    accountsHit: (hits) => metrics.accountsFound({ hits, misses: 0 }),
+    accountsMissed: (misses) => metrics.accountsFound({ hits: 0, misses }),
+    evicted: (count) => metrics.accountsEvicted(count),
+  };
+}

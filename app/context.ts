@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Redis } from 'ioredis';
+import { connectRedis } from './authority/redis-server.ts';
+import { type Clock, systemClock } from './clock.ts';
+import type { Config } from './config.ts';
+import { RedisScripts } from './ledger/cache/scripts.ts';
+import { WatchedScripts } from './ledger/cache/watched-scripts.ts';
+import { AuthorityStore } from './store/authority-store.ts';
+import { FlushStore } from './store/flush-store.ts';
+import { LedgerReader } from './store/ledger-reader.ts';
+import { Database } from './store/pool.ts';
+import { Detector } from './telemetry/breaker.ts';
+import { linesTo } from './telemetry/lines.ts';
+import { type AppLogger, createLogger } from './telemetry/logger.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import type { Tracing } from './telemetry/span.ts';
+import { startTracing } from './telemetry/tracing.ts';
+
+const STDOUT = 1;
+/** Heartbeats, the authority and the flush have connections of their own: no flood of requests may hold them up. */
+const PROTOCOL_CONNECTIONS = 4;
+/** A process that is gone without a word must not keep the authority row locked for longer, seconds. */
+const PROTOCOL_WAIT_TIMEOUT_S = 10;
+
+/** What both roles are built from, once, in order; disposed of in reverse. */
+export interface Context extends AsyncDisposable {
+  config: Config;
+  clock: Clock;
+  /** This process, in logs and in the authority's log: the host and a random part, as a restart is another one. */
+  processId: string;
+  logger: AppLogger;
+  metrics: Metrics;
+  /** Null while there is no endpoint to send traces to. */
+  tracing: Tracing | null;
+  redis: Redis;
+  scripts: RedisScripts;
+  cache: WatchedScripts;
+  database: Database;
+  authority: AuthorityStore;
+  flushStore: FlushStore;
+  reader: LedgerReader;
+  detectors: { redis: Detector; mysql: Detector };
+}
+
+export function newProcessId(): string {
+  return `${hostname()
+    .replace(/[^A-Za-z0-9.-]/g, '-')
+    .slice(0, 40)}:${randomBytes(6).toString('hex')}`;
+}
+
+export async function createContext(config: Config): Promise<Context> {
+  const disposals: (() => unknown)[] = [];
+  const processId = newProcessId();
+  const metrics = new Metrics();
+  const lines = linesTo(STDOUT, (count) => metrics.logLinesDropped(count));
+  const logger = createLogger(
+    config.telemetry.logLevel,
+    { service: 'holdfast', role: config.process.role, processId },
+    lines,
+  );
+  const tracing = await startTracing(config.telemetry, logger.log);
+  disposals.push(() => tracing[Symbol.asyncDispose]());
+  const detectors = {
+    redis: new Detector('redis', config.breakers, metrics.breakerMoved),
+    mysql: new Detector('mysql', config.breakers, metrics.breakerMoved),
+  };
+  disposals.push(
+    () => detectors.redis[Symbol.dispose](),
+    () => detectors.mysql[Symbol.dispose](),
+  );
+  const mysql = {
+    url: config.mysql.url,
+    queueMax: config.mysql.queueMax,
+    connectTimeoutMs: config.mysql.connectTimeoutMs,
+    queryTimeoutMs: config.mysql.queryTimeoutMs,
+    lockWaitTimeoutS: config.mysql.lockWaitTimeoutS,
+    watch: {
+      succeeded: () => detectors.mysql.succeeded(),
+      failed: (error: unknown) => {
+        metrics.mysqlFailed();
+        detectors.mysql.failed(error);
+      },
+    },
+  };
+  const database = new Database({ ...mysql, connectionsMax: config.mysql.poolMax });
+  disposals.push(() => database[Symbol.asyncDispose]());
+  const protocol = new Database({
+    ...mysql,
+    connectionsMax: PROTOCOL_CONNECTIONS,
+    waitTimeoutS: PROTOCOL_WAIT_TIMEOUT_S,
+  });
+  disposals.push(() => protocol[Symbol.asyncDispose]());
+  const redis = connectRedis(config.redis);
+  disposals.push(() => redis.disconnect());
+  const scripts = new RedisScripts(redis, config.ledger.keyPrefix);
+  const cache = new WatchedScripts(scripts, {
+    succeeded: () => detectors.redis.succeeded(),
+    failed: (error) => {
+      metrics.redisFailed();
+      detectors.redis.failed(error);
+    },
+  });
+  return {
+    config,
+    clock: systemClock,
+    processId,
+    logger,
+    metrics,
+    tracing: config.telemetry.otlpEndpoint === null ? null : tracing,
+    redis,
+    scripts,
+    cache,
+    database,
+    authority: new AuthorityStore(protocol),
+    flushStore: new FlushStore(protocol),
+    reader: new LedgerReader(database),
+    detectors,
+    async [Symbol.asyncDispose]() {
+      for (const dispose of disposals.reverse()) await dispose();
+    },
+  };
+}

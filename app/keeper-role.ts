@@ -1,0 +1,175 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import cron from 'node-cron';
+import type { Running } from './api-role.ts';
+import { Keeper } from './authority/keeper.ts';
+import { identifyServer, inspectServer } from './authority/redis-server.ts';
+import { Retirement } from './authority/retirement.ts';
+import type { Context } from './context.ts';
+import type { KeeperCaller } from './ledger/cache/port.ts';
+import { listen } from './listen.ts';
+import { cachePages, createReconciliation } from './reconciling.ts';
+import type { Authority } from './store/authority-store.ts';
+import { sweepEpochsBefore } from './sync/epoch-sweep.ts';
+import { flushEvents } from './sync/flush-events.ts';
+import { Flusher } from './sync/flusher.ts';
+import { IdJanitor } from './sync/id-janitor.ts';
+import { SyncSupervisor } from './sync/supervisor.ts';
+
+const STEP_MS = 100;
+const HOUSEKEEPING_MS = 2_000;
+const SUPERVISION_MS = 5_000;
+
+/** A keeper: moves the authority, flushes the journal, and keeps Redis tidy. Any number may run. */
+export async function startKeeper(context: Context): Promise<Running> {
+  const { config, clock, scripts, authority, flushStore, logger, metrics, redis } = context;
+  const log = logger.log;
+  const server = createServer((request, response) => {
+    void answer(context, request, response);
+  });
+  // Before anything is begun that would hold the process: a port that is taken ends the start.
+  if (config.http.adminPort > 0) await listen(server, config.http.adminPort, config.http.host);
+  const stopped = new AbortController();
+  const events = flushEvents(context);
+  const limits = {
+    batchMax: config.sync.flushBatchMax,
+    gatherMs: config.sync.flushGatherMs,
+    retryBaseMs: config.sync.flushRetryBaseMs,
+    retryMaxMs: config.sync.flushRetryMaxMs,
+    alertAfterFailures: config.sync.flushAlertAfterFailures,
+  };
+  const flusher = new Flusher({ cache: scripts, store: flushStore, clock, limits, events });
+  const settler = new Flusher({ cache: scripts, store: flushStore, clock, limits, events });
+  const keeper = new Keeper({
+    keeperId: context.processId,
+    authority,
+    cache: scripts,
+    cursor: () => flushStore.cursor(),
+    flusher: settler,
+    identify: () => identifyServer(redis),
+    inspect: () => inspectServer(redis),
+    sweepEpochsBefore: (epoch) => sweepEpochsBefore(redis, config.ledger.keyPrefix, epoch),
+    clock,
+    logger: log,
+    onAuthority: (now) => metrics.authority(now),
+  });
+  const janitor = new IdJanitor({ cache: scripts, clock, windowMs: config.ledger.idWindowMs });
+  const retirement = new Retirement({
+    pods: () => authority.pods(),
+    markRetired: (podId, seq) => authority.markRetired(podId, seq),
+    removePod: (podId) => authority.removePod(podId),
+    cache: scripts,
+    clock,
+    logger: log,
+    retireAfterMs: config.authority.podRetireAfterMs,
+  });
+  let target: KeeperCaller | null = null;
+
+  const moving = (async () => {
+    let troubled = '';
+    while (!stopped.signal.aborted) {
+      try {
+        const now = await keeper.step();
+        target = targetOf(now);
+        troubled = '';
+      } catch (error) {
+        const trouble = error instanceof Error ? error.message : String(error);
+        if (trouble !== troubled) log.warn({ err: error }, 'the authority cannot be looked after just now');
+        troubled = trouble;
+      }
+      await clock.sleep(STEP_MS, stopped.signal);
+    }
+  })();
+  const flushing = flusher.run(() => target, stopped.signal);
+  // Often enough to see a silence without a break.
+  const housekeepingMs = Math.min(HOUSEKEEPING_MS, config.authority.podRetireAfterMs / 8);
+  const tidying = (async () => {
+    while (!stopped.signal.aborted) {
+      try {
+        await authority.keeperHeartbeat(context.processId);
+        const caller = target;
+        if (!caller) continue;
+        const { seq, idTimeMax } = await flushStore.cursor();
+        await janitor.round(caller, idTimeMax);
+        await retirement.round(caller, seq);
+      } catch (error) {
+        log.warn({ err: error }, 'housekeeping was put off');
+      } finally {
+        await clock.sleep(housekeepingMs, stopped.signal);
+      }
+    }
+  })();
+  const supervisor = new SyncSupervisor({
+    redisUrl: config.redis.url,
+    keyPrefix: config.ledger.keyPrefix,
+    everyMs: SUPERVISION_MS,
+    logger: log,
+    async supervise() {
+      const silentMs = clock.monotonic() - flusher.lastProgressAt;
+      if (target && silentMs > config.sync.lagAlertMs)
+        throw new Error(`nothing was flushed for ${Math.round(silentMs)} ms`);
+    },
+  });
+  const reconciliation = createReconciliation(context, () =>
+    target ? cachePages(context, { epoch: target.epoch, replid: target.replid, podId: 'keeper' }) : null,
+  );
+  const nightly = cron.schedule(
+    config.jobs.reconciliationCron,
+    () => reconciliation.run().catch((error: unknown) => log.error({ err: error }, 'the reconciliation failed')),
+    { timezone: 'UTC' },
+  );
+  log.info({ adminPort: config.http.adminPort }, 'the keeper is running');
+  return {
+    server,
+    async stop() {
+      await nightly.stop();
+      await drain(context, () => target, flusher);
+      stopped.abort();
+      await Promise.all([moving, flushing, tidying]);
+      await authority.removeKeeper(context.processId).catch(() => {});
+      await supervisor[Symbol.asyncDispose]();
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function targetOf(authority: Authority): KeeperCaller | null {
+  if (authority.mode !== 'CACHE' || authority.replid === null) return null;
+  return { fenceEpoch: authority.epoch, epoch: authority.epoch, replid: authority.replid };
+}
+
+/** Lets the flush reach the journal's end before it stops, as far as the grace period allows: others take over the rest. */
+async function drain(
+  { clock, config, scripts, flushStore, logger }: Context,
+  target: () => KeeperCaller | null,
+  flusher: Flusher,
+): Promise<void> {
+  const deadline = clock.monotonic() + config.process.shutdownGraceMs / 2;
+  const caller = target();
+  if (!caller) return;
+  try {
+    // The end as it is now: pods may go on writing.
+    const { head } = await scripts.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1);
+    while (clock.monotonic() < deadline && flusher.failuresInARow === 0) {
+      const cursor = await flushStore.cursor();
+      if (cursor.epoch !== caller.epoch || cursor.seq >= head.seq) return;
+      await clock.sleep(config.sync.flushGatherMs);
+    }
+  } catch (error) {
+    logger.log.warn({ err: error }, 'the journal could not be flushed to its end');
+  }
+}
+
+async function answer({ metrics }: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  switch (request.url) {
+    case '/livez':
+    case '/readyz':
+      response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"status":"ok"}');
+      return;
+    case '/metrics':
+      response.writeHead(200, { 'Content-Type': metrics.contentType }).end(await metrics.text());
+      return;
+    default:
+      response.writeHead(404).end();
+  }
+}

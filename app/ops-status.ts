@@ -1,0 +1,69 @@
+import type { PodSeat } from './authority/pod-seat.ts';
+import type { Context } from './context.ts';
+
+/** What an operator sees of the whole: read from both stores, each as far as it answers. */
+export class OpsStatus {
+  readonly #context: Context;
+  readonly #seat: PodSeat;
+
+  constructor(context: Context, seat: PodSeat) {
+    this.#context = context;
+    this.#seat = seat;
+  }
+
+  async read(): Promise<object> {
+    const { authority, flushStore, detectors } = this.#context;
+    const [now, cursor, pods, keepers] = await Promise.all([
+      authority.read().catch(() => this.#seat.authority),
+      flushStore.cursor().catch(() => null),
+      authority.pods().catch(() => null),
+      authority.keepers().catch(() => null),
+    ]);
+    return {
+      mode: now?.mode ?? 'UNKNOWN',
+      epoch: now?.epoch ?? null,
+      redisNode: now?.redisNode ?? null,
+      cursor: cursor && { epoch: cursor.epoch, seq: cursor.seq },
+      journal: await this.#journal(cursor),
+      pods:
+        pods?.map(({ podId, epoch, redisSeen, retiredSeq, silentMs }) => ({
+          podId,
+          epoch,
+          redisSeen,
+          retired: retiredSeq !== null,
+          silentMs: Math.round(silentMs),
+        })) ?? null,
+      keepers: keepers?.map(({ keeperId, silentMs }) => ({ keeperId, silentMs: Math.round(silentMs) })) ?? null,
+      frozenAccounts: [],
+      breakers: { redis: detectors.redis.state, mysql: detectors.mysql.state },
+      pod: {
+        podId: this.#seat.podId,
+        open: this.#seat.view() !== null,
+        observedSeq: this.#seat.view()?.observed ?? null,
+        tail: { entries: this.#seat.view()?.tail.size ?? 0, bytes: this.#seat.view()?.tail.bytes ?? 0 },
+        complaints: this.#seat.complaints(),
+      },
+    };
+  }
+
+  /** How much is in the journal and not in MySQL, and how long the oldest of what this pod holds has waited. */
+  async #journal(cursor: { epoch: number; seq: number } | null): Promise<object | null> {
+    const { cache, clock } = this.#context;
+    const view = this.#seat.view();
+    if (!view) return null;
+    try {
+      const { head } = await cache.read(view.caller, []);
+      view.observe(head);
+      const committed = cursor?.epoch === view.caller.epoch ? cursor.seq : head.cursor;
+      const oldest = view.tail.oldestKeptAtMs;
+      return {
+        seq: head.seq,
+        publishedCursor: head.cursor,
+        length: Math.max(0, head.seq - committed),
+        ageMs: oldest === null ? 0 : Math.round(clock.monotonic() - oldest),
+      };
+    } catch {
+      return null;
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import type { Context } from './context.ts';
+import { Problem } from './errors.ts';
+import type { CachePages } from './jobs/drift.ts';
+import { Reconciliation } from './jobs/reconciliation.ts';
+import { Keys } from './ledger/cache/keys.ts';
+import type { Caller } from './ledger/cache/port.ts';
+import { SqlLedgerPages } from './store/ledger-pages.ts';
+
+const SCAN_COUNT = 500;
+
+/** The cached accounts of an epoch, page by page. */
+export function cachePages({ redis, scripts, config }: Context, caller: Caller): CachePages {
+  const { accounts } = new Keys(config.ledger.keyPrefix, caller.epoch);
+  return {
+    epoch: caller.epoch,
+    async scan(position) {
+      // Only the ids are taken from here; what the accounts are is read by a script that checks where it runs.
+      const [next, pairs] = await answered(redis.hscan(accounts, position, 'COUNT', SCAN_COUNT));
+      return { next, accountIds: pairs.filter((_, index) => index % 2 === 0) };
+    },
+    read: (accountIds) => answered(scripts.read(caller, accountIds)),
+  };
+}
+
+/** Who asked for a reconciliation may ask again when Redis is back, or another epoch has begun. */
+async function answered<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw new Problem('ledger_switching', 'the cache does not answer as the one of this epoch', {}, { cause: error });
+  }
+}
+
+export function createReconciliation(context: Context, cache: () => CachePages | null): Reconciliation {
+  const { database, reader, flushStore, clock, logger, metrics } = context;
+  return new Reconciliation({
+    cache,
+    ledger: new SqlLedgerPages({ database, reader, flush: flushStore }),
+    clock,
+    logger: logger.log,
+    async save(report) {
+      await database.rows('INSERT INTO reconciliations (started_at, finished_at, clean, report) VALUES (?, ?, ?, ?)', [
+        new Date(report.startedAt),
+        new Date(report.finishedAt),
+        report.clean,
+        JSON.stringify(report),
+      ]);
+    },
+    done(report) {
+      const driftMinorUnits: Record<string, number> = {};
+      for (const { currency, minorUnits } of report.drift) {
+        driftMinorUnits[currency] = (driftMinorUnits[currency] ?? 0) + Math.abs(minorUnits);
+      }
+      metrics.reconciled({ driftAccounts: report.driftAccounts, driftMinorUnits, endedAtMs: clock.now() });
+    },
+  });
+}

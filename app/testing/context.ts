@@ -1,0 +1,42 @@
+import { inject } from 'vitest';
+import { type Config, loadConfig } from '../config.ts';
+import { type Context, createContext } from '../context.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { randomPrefix } from './redis.ts';
+
+// Each context writes what its log has left at the exit: a test process has many of them.
+process.setMaxListeners(100);
+
+/** A line of the log, as JSON.parse gives it. */
+export type Line = Record<string, unknown> & { level: string; msg: string };
+
+export interface ContextUnderTest extends Context {
+  lines: Line[];
+  /** The messages of a level, in order. */
+  said(level: 'info' | 'warn' | 'error'): string[];
+}
+
+/** A configuration with keys of its own, whose ports are free ones. The Redis of all tests, unless `env` names another. */
+export function testConfig(mysqlUrl: string, env: Record<string, string> = {}): Config {
+  return loadConfig({
+    REDIS_URL: `redis://127.0.0.1:${inject('redisPort')}/0`,
+    MYSQL_URL: mysqlUrl,
+    KEY_PREFIX: randomPrefix(),
+    HOST: '127.0.0.1',
+    PORT: '0',
+    LOG_LEVEL: 'silent',
+    ...env,
+  });
+}
+
+/** What the roles are made of, with a log that is kept. */
+export async function testContext(config: Config): Promise<ContextUnderTest> {
+  const context = await createContext(config);
+  const lines: Line[] = [];
+  const write = (text: string) => {
+    for (const line of text.trim().split('\n')) lines.push(JSON.parse(line) as Line);
+  };
+  const logger = createLogger('info', {}, { write, flushSync: () => {} });
+  const said = (level: string) => lines.filter((line) => line.level === level).map(({ msg }) => msg);
+  return Object.assign(context, { logger, lines, said });
+}

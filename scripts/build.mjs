@@ -1,0 +1,101 @@
+/** Builds dist/: TypeScript compiled, everything else of app/ (Lua, …) copied beside it. Does nothing when the sources are those of the last build. */
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { readJson, writeAtomically } from './stack/folder.mjs';
+import { runTool } from './stack/process.mjs';
+import { elapsed, messageOf, say, Trouble } from './stack/say.mjs';
+
+const SOURCES = ['app', 'mock-data'];
+const SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+/** What is compiled or is nothing of the product; the rest is copied. */
+const NOT_COPIED = /\.(ts|md)$|(^|\/)testing\//;
+const STAMP = '.built.json';
+
+/**
+ * @param {{ root: string, logFile: string, signal?: AbortSignal }} options
+ * @throws {Trouble} with the compiler's words
+ */
+export async function buildUnlessDone({ root, logFile, signal }) {
+  const dist = join(root, 'dist');
+  const files = SOURCES.flatMap((folder) => filesIn(root, folder));
+  const content = contentOf(root, [...files, ...SETTINGS]);
+  const stamp = join(dist, STAMP);
+  if (/** @type {{ content?: string } | undefined} */ (readJson(stamp))?.content === content) return;
+  const since = performance.now();
+  say('Building …');
+  rmSync(stamp, { force: true });
+  const args = [
+    '--project',
+    'tsconfig.build.json',
+    '--noEmitOnError',
+    '--incremental',
+    '--tsBuildInfoFile',
+    'dist/.tsbuildinfo',
+  ];
+  await runTool({
+    name: 'Compiling',
+    command: process.execPath,
+    args: [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), ...args],
+    logFile,
+    cwd: root,
+    ...(signal ? { signal } : {}),
+  });
+  removeLeftOvers(root, dist);
+  for (const file of files.filter((name) => !NOT_COPIED.test(name))) {
+    mkdirSync(dirname(join(dist, file)), { recursive: true });
+    copyFileSync(join(root, file), join(dist, file));
+  }
+  writeAtomically(stamp, JSON.stringify({ content }), 0o644);
+  say(`Built (${elapsed(since)}).`);
+}
+
+/**
+ * @param {string} root
+ * @param {string} folder
+ * @returns {string[]} sorted, relative to the root
+ */
+function filesIn(root, folder) {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+    .sort();
+}
+
+/**
+ * @param {string} root
+ * @param {readonly string[]} files
+ */
+function contentOf(root, files) {
+  const hash = createHash('sha256');
+  for (const file of files)
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(root, file)))
+      .update('\0');
+  return hash.digest('hex');
+}
+
+/**
+ * What was built from a source that is gone must not be imported by mistake.
+ * @param {string} root
+ * @param {string} dist
+ */
+function removeLeftOvers(root, dist) {
+  for (const file of SOURCES.flatMap((folder) => filesIn(dist, folder))) {
+    const source = file.replace(/\.js(\.map)?$/, '.ts');
+    if (!existsSync(join(root, source)) && !existsSync(join(root, file))) rmSync(join(dist, file));
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
+  try {
+    await buildUnlessDone({ root, logFile: join(root, 'dist', 'build.log') });
+  } catch (error) {
+    say(error instanceof Trouble ? error.message : messageOf(error));
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Who is at work here? A lock is a name in the kernel (an abstract Unix socket): it goes with its process, however that ends,
+ * so there are no stale ones to judge. Whoever connects is told the pid of the holder, and whether it is about to go.
+ */
+import { createHash } from 'node:crypto';
+import { connect, createServer } from 'node:net';
+import { pause } from './process.mjs';
+import { codeOf, say, Trouble } from './say.mjs';
+
+const ANSWER_MS_MAX = 1000;
+const RETRY_MS = 200;
+
+const GOING = 'going';
+
+/** @typedef {{ held: true, release: () => Promise<void> } | { held: false, by: string, going: boolean }} Lock `by` is the holder's pid, or `unknown` */
+
+/** @param {string} what */
+function nameOf(what) {
+  return `\0holdfast-${createHash('sha256').update(what).digest('hex').slice(0, 40)}`;
+}
+
+/**
+ * @param {string} what the real path of the locked thing
+ * @param {() => boolean} [isGoing] whether the holder is about to let it go, so that waiting for it makes sense
+ * @returns {Promise<Lock>}
+ */
+export async function tryLock(what, isGoing = () => true) {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.end(`${process.pid} ${isGoing() ? GOING : 'staying'}`);
+  });
+  try {
+    await new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(nameOf(what), () => resolve(undefined));
+    });
+  } catch (error) {
+    if (codeOf(error) !== 'EADDRINUSE') throw error;
+    const [by = 'unknown', state] = (await holderOf(what)).split(' ');
+    return { held: false, by, going: state === GOING };
+  }
+  server.unref();
+  return { held: true, release: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+/** @param {string} what */
+function holderOf(what) {
+  return new Promise((resolve) => {
+    let text = '';
+    const socket = connect(nameOf(what));
+    const done = () => {
+      socket.destroy();
+      resolve(text || 'unknown');
+    };
+    socket.setTimeout(ANSWER_MS_MAX, done);
+    socket.on('data', (data) => {
+      text += data;
+    });
+    socket.once('error', done);
+    socket.once('end', done);
+  });
+}
+
+/**
+ * Waits while the holder is about to let it go.
+ * @param {string} what
+ * @param {{ isGoing?: () => boolean, signal: AbortSignal | undefined }} options
+ * @returns {Promise<Lock>}
+ */
+export async function lockWhenFree(what, { isGoing, signal }) {
+  let lock = await tryLock(what, isGoing);
+  if (!lock.held && lock.going) say(`Waiting for process ${lock.by}, which is about to finish with ${what} …`);
+  while (!lock.held && lock.going) {
+    signal?.throwIfAborted();
+    await pause(RETRY_MS);
+    lock = await tryLock(what, isGoing);
+  }
+  return lock;
+}
+
+/**
+ * Does something while nobody else does it: waits for its turn.
+ * @template T
+ * @param {string} what
+ * @param {() => Promise<T>} action
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<T>}
+ */
+export async function whileLocked(what, action, signal) {
+  const lock = await lockWhenFree(what, { signal });
+  if (!lock.held) throw new Trouble(`Process ${lock.by} is at ${what} and does not finish: end it, and try again.`);
+  try {
+    return await action();
+  } finally {
+    await lock.release();
+  }
+}

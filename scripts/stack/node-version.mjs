@@ -1,0 +1,14 @@
+/** Is this Node.js new enough? Imports nothing, so that an old one gets this far and the reader gets a sentence. */
+
+const OLDEST = [20, 19];
+
+/** Ends the process with a sentence when it is not. */
+export function requireNodeVersion() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const [oldestMajor = 0, oldestMinor = 0] = OLDEST;
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
+  console.error(
+    `This is Node.js ${process.versions.node}; Holdfast needs ${OLDEST.join('.')} or newer. Install one (nodejs.org), and start again.`,
+  );
+  process.exit(1);
+}

@@ -1,0 +1,35 @@
+/** What a person at the console gets to read: lines with a time, and troubles told in a sentence. */
+
+/** A failure that the reader can do something about: its message says what happened and what to do, so no stack is shown. */
+export class Trouble extends Error {
+  /** @override */
+  name = 'Trouble';
+}
+
+// A reader that goes away (`npm start | head`) must not take the stack down with it.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+/** @param {string} text one or more lines */
+export function say(text) {
+  const time = new Date().toTimeString().slice(0, 8);
+  process.stdout.write(`${text.replace(/^/gm, `${time}  `)}\n`);
+}
+
+/** @param {number} sinceMs a `performance.now()` */
+export function elapsed(sinceMs) {
+  return `${((performance.now() - sinceMs) / 1000).toFixed(1)} s`;
+}
+
+/** @param {unknown} error */
+export function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * The system's code of an error (`ENOENT`, …), if it has one.
+ * @param {unknown} error
+ * @returns {string | undefined}
+ */
+export function codeOf(error) {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}

@@ -1,0 +1,96 @@
+/** `npm start`: everything that Holdfast needs, on this machine, until Ctrl-C. */
+import { appendFileSync, existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { requireNodeVersion } from './stack/node-version.mjs';
+
+requireNodeVersion();
+// Only now: these use what an old Node.js does not have.
+const { messageOf, say, Trouble } = await import('./stack/say.mjs');
+const { reasonOf } = await import('./stack/folder.mjs');
+const { readSettings } = await import('./stack/settings.mjs');
+const { Stack } = await import('./stack/stack.mjs');
+
+/** A Ctrl-C arrives twice when npm passes on what the terminal has sent to all. */
+const SAME_KEY_MS = 500;
+const LOOK_AT_PARENT_EVERY_MS = 250;
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const asked = new AbortController();
+
+/** npm, or its shell, has been killed: whoever stopped it meant this, too. Without npm a parent may go as it likes (nohup). */
+const parent = process.ppid;
+const isLeftAlone = () => process.env['npm_lifecycle_event'] === 'start' && process.ppid !== parent;
+
+/**
+ * @param {unknown} error
+ * @param {string | null} folder
+ */
+function tell(error, folder) {
+  if (error instanceof Trouble) return say(error.message);
+  const reason = reasonOf(error);
+  if (reason !== null) return say(`${messageOf(error)}: ${reason}. Correct that, and start again.`);
+  const log = folder !== null && existsSync(join(folder, 'logs')) ? join(folder, 'logs', 'start.log') : null;
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (log === null) return say(stack);
+  appendFileSync(log, `${new Date().toISOString()} ${stack}\n`);
+  say(`Something unexpected went wrong: ${messageOf(error)} (more in ${log})`);
+}
+
+/** @returns {Promise<number>} exit code */
+async function main() {
+  /** @type {string | null} */
+  let folder = null;
+  /** @type {InstanceType<typeof Stack> | null} */
+  let stack = null;
+  let failed = false;
+  let askedAt = 0;
+  /** @type {() => void} */
+  let stopNow = () => {};
+  const untilAsked = new Promise((resolve) => {
+    stopNow = () => resolve(undefined);
+  });
+  /** @param {string} name */
+  const onSignal = (name) => {
+    if (!asked.signal.aborted) {
+      askedAt = performance.now();
+      say(`Stopping (${name}) …`);
+      asked.abort();
+      stopNow();
+    } else if (performance.now() - askedAt > SAME_KEY_MS) {
+      say(`Still stopping, so that nothing is lost. Waiting for ${stack?.waitsFor ?? 'the start'}.`);
+    }
+  };
+  for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(name, () => onSignal(name));
+  setInterval(() => {
+    if (!asked.signal.aborted && isLeftAlone()) onSignal('npm has ended');
+  }, LOOK_AT_PARENT_EVERY_MS).unref();
+  process.on('uncaughtException', (error) => {
+    failed = true;
+    tell(error, folder);
+    asked.abort();
+    stopNow();
+  });
+
+  try {
+    if (process.platform !== 'linux')
+      throw new Trouble('npm start runs on Linux: elsewhere use a Linux container or machine.');
+    const settings = readSettings(process.env, root);
+    folder = settings.folder;
+    stack = new Stack(settings, asked.signal, () => asked.signal.aborted || isLeftAlone());
+    await stack.start();
+    await untilAsked;
+  } catch (error) {
+    // What fails because a stop was asked for has not failed.
+    if (!asked.signal.aborted) {
+      failed = true;
+      tell(error, folder);
+      asked.abort();
+    }
+  }
+  await stack?.stop();
+  if (!failed) say('Holdfast has stopped.');
+  return failed ? 1 : 0;
+}
+
+process.exit(await main());

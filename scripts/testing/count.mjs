@@ -1,0 +1,43 @@
+/** What a run of Vitest comes to, in numbers. A run that cannot show its results has failed. */
+
+/** @typedef {{ passed: number, failed: number, skipped: number, faults: string[] }} Count `faults`: what failed and is no test */
+
+/**
+ * @param {unknown} report what Vitest's JSON reporter wrote; undefined when it wrote nothing
+ * @param {number | null} exitCode null when it was killed
+ * @param {boolean} coverageWritten
+ * @returns {Count} every test, and the coverage as one more
+ */
+export function countTests(report, exitCode, coverageWritten) {
+  const files = filesOf(report);
+  if (files === null) return { passed: 0, failed: 1, skipped: 0, faults: ['Vitest left no results'] };
+  /** @type {Count} */
+  const count = { passed: 0, failed: 0, skipped: 0, faults: [] };
+  for (const { name, status, assertionResults } of files) {
+    const statuses = assertionResults.map((test) => test.status);
+    const failed = statuses.filter((one) => one === 'failed').length;
+    count.passed += statuses.filter((one) => one === 'passed').length;
+    count.failed += failed;
+    count.skipped += statuses.filter((one) => one !== 'passed' && one !== 'failed').length;
+    // It could not be loaded, or a hook of it failed: no single test says so.
+    if (status === 'failed' && failed === 0) count.faults.push(`${name} could not be run`);
+  }
+  if (count.passed + count.failed === 0) count.faults.push('no test was run');
+  if (exitCode === 0) {
+    if (coverageWritten) count.passed += 1;
+    else count.faults.push('the coverage is missing');
+  } else if (count.failed + count.faults.length === 0) {
+    count.faults.push('coverage under its thresholds, or an error outside of all tests (see above)');
+  }
+  count.failed += count.faults.length;
+  return count;
+}
+
+/**
+ * @param {unknown} report
+ * @returns {{ name: string, status: string, assertionResults: { status: string }[] }[] | null}
+ */
+function filesOf(report) {
+  if (typeof report !== 'object' || report === null || !('testResults' in report)) return null;
+  return Array.isArray(report.testResults) ? report.testResults : null;
+}

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { countTests } from './count.mjs';
+
+const file = (name: string, status: string, ...tests: string[]) => ({
+  name,
+  status,
+  assertionResults: tests.map((one) => ({ status: one })),
+});
+const report = (...testResults: unknown[]) => ({ testResults });
+
+test('counts every test, and the coverage as one more', () => {
+  const two = report(file('a', 'passed', 'passed', 'passed'), file('b', 'passed', 'passed', 'skipped', 'todo'));
+  expect(countTests(two, 0, true)).toEqual({ passed: 4, failed: 0, skipped: 2, faults: [] });
+});
+
+test('failed tests count once each, and the exit code that follows from them does not count again', () => {
+  const one = report(file('a', 'failed', 'passed', 'failed', 'failed'));
+  expect(countTests(one, 1, false)).toEqual({ passed: 1, failed: 2, skipped: 0, faults: [] });
+});
+
+test('a file that could not be loaded has failed', () => {
+  const count = countTests(report(file('a', 'failed'), file('b', 'passed', 'passed')), 1, false);
+  expect(count).toMatchObject({ passed: 1, failed: 1, faults: ['a could not be run'] });
+});
+
+test('an exit code that no test explains is a failure: coverage under its threshold', () => {
+  const count = countTests(report(file('a', 'passed', 'passed')), 1, true);
+  expect(count).toMatchObject({ passed: 1, failed: 1 });
+});
+
+test.each([
+  ['no report', undefined, 0],
+  ['a broken report', { testResults: 3 }, 0],
+  ['killed before it wrote anything', undefined, null],
+])('%s is a failure', (_name, content, exitCode) => {
+  expect(countTests(content, exitCode, true)).toMatchObject({ passed: 0, failed: 1 });
+});
+
+test('killed after its report is a failure', () => {
+  expect(countTests(report(file('a', 'passed', 'passed')), null, true).failed).toBe(1);
+});
+
+test('a run without any test is a failure', () => {
+  expect(countTests(report(), 0, true).failed).toBe(1);
+  expect(countTests(report(file('a', 'passed', 'skipped')), 0, true).failed).toBe(1);
+});
+
+test('a run without coverage is a failure', () => {
+  expect(countTests(report(file('a', 'passed', 'passed')), 0, false)).toMatchObject({ passed: 1, failed: 1 });
+});
