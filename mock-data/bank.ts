@@ -1,0 +1,188 @@
+/**
+ * The generated bank: everything that follows from seed, accounts, days and transfers, before the first transfer is made.
+ *
+ * It keeps a purse per account (what the account can surely spend) and nothing per transfer, so memory depends on
+ * `accounts` alone. Because the purse is exact for customers, the generator knows of every transfer whether the service
+ * must post or refuse it, provided that the transfers of one customer arrive in order (`Line.order`). What companies
+ * take in is not in their purse: their accounts are hot, ordering them would post the bank one transfer at a time.
+ */
+import {
+  ACCOUNTS_MIN,
+  accountId,
+  type Branch,
+  customerStatus,
+  employerOf,
+  isEmployed,
+  isTenant,
+  layBranches,
+  openingOf,
+  overdraftOf,
+  rentOf,
+  salaryOf,
+} from './branch.ts';
+import { DAY_MS, daysFrom, HOUR_MS, isFirstOfMonth, isLastWorkingDay } from './calendar.ts';
+import { type IdTimes, TransactionIds } from './ids.ts';
+import type { Line, TransferLine } from './lines.ts';
+import { toDecimal } from './money.ts';
+import { employerName, landlordName, merchantName, personName } from './names.ts';
+import { EMPLOYED_SHARE, RENTS_SHARE_MAX, SALARIES_SHARE_MAX, TENANT_SHARE } from './profile.ts';
+import { hash32, Random } from './random.ts';
+
+export interface BankOptions {
+  seed: string;
+  /** All accounts, the external ones included; at least ACCOUNTS_MIN. */
+  accounts: number;
+  days: number;
+  /** Transfers after the opening deposits. */
+  transfers: number;
+  /** Midnight (UTC) of the first day, ms since 1970. */
+  startMs: number;
+  ids: IdTimes;
+  now: () => number;
+}
+
+/** What the accounts of one branch can surely spend, in minor units; the index is that of `accountId`. */
+export interface Purse {
+  customers: Float64Array;
+  merchants: Float64Array;
+}
+
+export interface Bank {
+  /** What the ids of all its accounts begin with. */
+  name: string;
+  options: BankOptions;
+  branches: readonly { branch: Branch; purse: Purse }[];
+  random: Random;
+  ids: TransactionIds;
+  /** Shares of customers with a salary and a rent, lowered when the transfers asked for would not hold them all. */
+  employedShare: number;
+  tenantShare: number;
+  openings: number;
+}
+
+/** @throws Error when the options make no bank */
+export function layBank(options: BankOptions): Bank {
+  const { seed, accounts, days, transfers, startMs, ids, now } = options;
+  if (accounts < ACCOUNTS_MIN) throw new Error(`A bank needs at least ${ACCOUNTS_MIN} accounts`);
+  if (days < 1 || transfers < 0) throw new Error('A bank needs at least one day, and no fewer than 0 transfers');
+  // Other options make other accounts: two banks on one stack must never share an id with different content.
+  const from = ids.kind === 'history' ? 'history' : (ids.from ?? now());
+  const hash = hash32(`${seed}/${accounts}/${days}/${transfers}/${startMs}/${from}`);
+  const name = `b${hash.toString(36).padStart(7, '0')}`;
+  const branches = layBranches(name, hash, accounts).map((branch) => ({
+    branch,
+    purse: { customers: new Float64Array(branch.customers), merchants: new Float64Array(branch.merchants) },
+  }));
+  const calendar = [...daysFrom(startMs, days)];
+  const perMonth = (when: (dayMs: number) => boolean, share: number) =>
+    (transfers * share) / (accounts * Math.max(1, calendar.filter(when).length));
+  return {
+    name,
+    options,
+    branches,
+    random: new Random(`transfers/${hash}`),
+    ids: new TransactionIds(new Random(`ids/${hash}`), ids, now),
+    employedShare: Math.min(EMPLOYED_SHARE, perMonth(isLastWorkingDay, SALARIES_SHARE_MAX)),
+    tenantShare: Math.min(TENANT_SHARE, perMonth(isFirstOfMonth, RENTS_SHARE_MAX)),
+    openings: branches.reduce((sum, { branch }) => sum + openingsOf(branch), 0),
+  };
+}
+
+/** External accounts have no opening deposit, landlords start with nothing, closed accounts must stay empty. */
+function openingsOf(branch: Branch): number {
+  const closed = branch.firstActive - branch.frozen - branch.suspended;
+  return branch.employers + branch.merchants + branch.customers - closed;
+}
+
+/** Accounts, opening deposits, changes of status: what stands before the first everyday transfer. */
+export function* openBank(bank: Bank): Generator<Line> {
+  for (const { branch } of bank.branches) yield* accountsOf(branch);
+  let index = 0;
+  // The deposits of a working day before the first day, one after the other.
+  const spacingMs = (10 * HOUR_MS) / Math.max(1, bank.openings);
+  const firstMs = bank.options.startMs - DAY_MS + 8 * HOUR_MS;
+  for (const { branch, purse } of bank.branches) {
+    for (const { account, amount } of deposits(bank, branch, purse)) {
+      yield openingLine(bank, branch, account, amount, Math.floor(firstMs + index++ * spacingMs));
+    }
+  }
+  for (const { branch } of bank.branches) {
+    for (let customer = 0; customer < branch.firstActive; customer++) {
+      const status = customerStatus(branch, customer);
+      if (status !== 'ACTIVE') yield { kind: 'change', accountId: accountId(branch, 'c', customer), status };
+    }
+  }
+}
+
+function* accountsOf(branch: Branch): Generator<Line> {
+  const { seed, currency } = branch;
+  yield {
+    kind: 'account',
+    body: { accountId: accountId(branch, 'cash', 0), currency, name: `Cash ${currency}`, external: true },
+  };
+  yield {
+    kind: 'account',
+    body: { accountId: accountId(branch, 'banks', 0), currency, name: `Other banks ${currency}`, external: true },
+  };
+  const companies = [
+    { role: 'e', count: branch.employers, name: employerName },
+    { role: 'l', count: branch.landlords, name: landlordName },
+    { role: 'm', count: branch.merchants, name: merchantName },
+  ] as const;
+  for (const { role, count, name } of companies) {
+    for (let index = 0; index < count; index++) {
+      yield {
+        kind: 'account',
+        body: { accountId: accountId(branch, role, index), currency, name: name(seed, currency, index) },
+      };
+    }
+  }
+  for (let customer = 0; customer < branch.customers; customer++) {
+    const overdraft = overdraftOf(branch, customer);
+    const body = { accountId: accountId(branch, 'c', customer), currency, name: personName(seed, currency, customer) };
+    yield { kind: 'account', body: overdraft > 0 ? { ...body, overdraftLimit: toDecimal(overdraft, currency) } : body };
+  }
+}
+
+/** Opening deposits, also put into the purses. Employers start with all the salaries they will pay, so none can bounce. */
+function* deposits(bank: Bank, branch: Branch, purse: Purse): Generator<{ account: string; amount: number }> {
+  const { startMs, days } = bank.options;
+  const paydays = [...daysFrom(startMs, days)].filter(isLastWorkingDay).length;
+  const payroll = new Float64Array(branch.employers).fill(50_000 * branch.scale);
+  for (let customer = branch.firstActive; customer < branch.customers; customer++) {
+    if (!isEmployed(branch, customer, bank.employedShare)) continue;
+    const employer = employerOf(branch, customer);
+    payroll[employer] = (payroll[employer] ?? 0) + paydays * salaryOf(branch, customer);
+  }
+  for (const [employer, amount] of payroll.entries()) yield { account: accountId(branch, 'e', employer), amount };
+  for (let merchant = 0; merchant < branch.merchants; merchant++) {
+    const amount = 20_000 * branch.scale;
+    purse.merchants[merchant] = amount;
+    yield { account: accountId(branch, 'm', merchant), amount };
+  }
+  for (let customer = 0; customer < branch.customers; customer++) {
+    if (customerStatus(branch, customer) === 'CLOSED') continue;
+    // Whoever rents a flat could pay for it when moving in.
+    const floor = isTenant(branch, customer, bank.tenantShare) ? 1.5 * rentOf(branch, customer) : 0;
+    const amount = Math.round(Math.max(openingOf(branch, customer), floor));
+    purse.customers[customer] = amount;
+    yield { account: accountId(branch, 'c', customer), amount };
+  }
+}
+
+function openingLine(bank: Bank, branch: Branch, account: string, amount: number, momentMs: number): TransferLine {
+  return {
+    kind: 'opening',
+    expect: 'POSTED',
+    order: 'none',
+    body: {
+      transactionId: bank.ids.next(momentMs),
+      sourceAccount: accountId(branch, 'banks', 0),
+      destinationAccount: account,
+      amount: toDecimal(amount, branch.currency),
+      currency: branch.currency,
+      timestamp: new Date(momentMs).toISOString(),
+      reference: 'Opening deposit',
+    },
+  };
+}

@@ -1,0 +1,145 @@
+import type { Currency } from './money.ts';
+import { OVERDRAFT_SHARE } from './profile.ts';
+import { trait } from './random.ts';
+
+/**
+ * The part of the bank in one currency. Who exists follows from numbers alone, so nothing is stored but what changes:
+ * account ids are `<bank>-<currency>-<role><number>`.
+ */
+export interface Branch {
+  currency: Currency;
+  /** Minor units per euro of the profile: round figures, so that a step of ten euro stays a round amount. */
+  scale: number;
+  prefix: string;
+  /** For `trait`: every branch has customers of its own. */
+  seed: number;
+  employers: number;
+  landlords: number;
+  merchants: number;
+  /** Customers 0 … frozen − 1 are frozen, then the suspended, then the closed; all from `firstActive` on are ordinary. */
+  customers: number;
+  frozen: number;
+  suspended: number;
+  firstActive: number;
+}
+
+export type Role = 'cash' | 'banks' | 'e' | 'l' | 'm' | 'c';
+
+export const ACCOUNTS_MIN = 60;
+const BRANCH_ACCOUNTS_MIN = 20;
+const EXTERNALS = 2;
+const SCALES: Record<Currency, number> = { EUR: 100, CZK: 2000, JPY: 100 };
+
+/** Divides `accounts` over the currencies (85 % EUR, 10 % CZK, 5 % JPY) and the roles. The sum is exactly `accounts`. */
+export function layBranches(bank: string, seed: number, accounts: number): Branch[] {
+  const czk = Math.max(BRANCH_ACCOUNTS_MIN, Math.round(accounts * 0.1));
+  const jpy = Math.max(BRANCH_ACCOUNTS_MIN, Math.round(accounts * 0.05));
+  return [
+    layBranch(bank, seed, 'EUR', accounts - czk - jpy),
+    layBranch(bank, seed + 1, 'CZK', czk),
+    layBranch(bank, seed + 2, 'JPY', jpy),
+  ];
+}
+
+function layBranch(bank: string, seed: number, currency: Currency, accounts: number): Branch {
+  const employers = Math.max(1, Math.floor(accounts / 100));
+  const landlords = Math.max(1, Math.floor(accounts / 200));
+  const merchants = Math.max(3, Math.floor(accounts / 40));
+  const odd = Math.max(1, Math.floor(accounts / 500));
+  return {
+    currency,
+    scale: SCALES[currency],
+    prefix: `${bank}-${currency}`,
+    seed,
+    employers,
+    landlords,
+    merchants,
+    customers: accounts - EXTERNALS - employers - landlords - merchants,
+    frozen: odd,
+    suspended: odd,
+    firstActive: 3 * odd,
+  };
+}
+
+export function accountId(branch: Branch, role: Role, index: number): string {
+  if (role === 'cash' || role === 'banks') return `${branch.prefix}-${role}`;
+  return `${branch.prefix}-${role}${String(index).padStart(6, '0')}`;
+}
+
+export function customerStatus(branch: Branch, customer: number): 'ACTIVE' | 'FROZEN' | 'SUSPENDED' | 'CLOSED' {
+  if (customer >= branch.firstActive) return 'ACTIVE';
+  if (customer < branch.frozen) return 'FROZEN';
+  return customer < branch.frozen + branch.suspended ? 'SUSPENDED' : 'CLOSED';
+}
+
+// Salts of the lasting traits of a customer; each is its own stream of chances.
+const SALT = {
+  overdraft: 1,
+  limit: 2,
+  opening: 3,
+  openingB: 4,
+  salary: 5,
+  salaryB: 6,
+  employer: 7,
+  employed: 8,
+  rent: 9,
+};
+const LANDLORD_SALT = 10;
+const TENANT_SALT = 11;
+
+/** The overdraft limit in minor units; most customers have none. */
+export function overdraftOf(branch: Branch, customer: number): number {
+  if (customer < branch.firstActive || trait(branch.seed, customer, SALT.overdraft) >= OVERDRAFT_SHARE) return 0;
+  const euro = [500, 1000, 2000][Math.floor(trait(branch.seed, customer, SALT.limit) * 3)] ?? 500;
+  return euro * branch.scale;
+}
+
+/** Monthly pay in minor units, whole tens of euro. */
+export function salaryOf(branch: Branch, customer: number): number {
+  return lastingAmount(branch, customer, SALT.salary, SALT.salaryB, 2300, 0.38, 10);
+}
+
+export function openingOf(branch: Branch, customer: number): number {
+  const opening = lastingAmount(branch, customer, SALT.opening, SALT.openingB, 1400, 0.9, 5);
+  return Math.max(opening, 60 * branch.scale);
+}
+
+/** A fifth to two fifths of the pay. */
+export function rentOf(branch: Branch, customer: number): number {
+  const share = 0.2 + 0.2 * trait(branch.seed, customer, SALT.rent);
+  const step = 5 * branch.scale;
+  return Math.max(step, Math.round((salaryOf(branch, customer) * share) / step) * step);
+}
+
+export function isEmployed(branch: Branch, customer: number, share: number): boolean {
+  return customer >= branch.firstActive && trait(branch.seed, customer, SALT.employed) < share;
+}
+
+export function isTenant(branch: Branch, customer: number, share: number): boolean {
+  return customer >= branch.firstActive && trait(branch.seed, customer, TENANT_SALT) < share;
+}
+
+/** Squared, so that a few employers pay most people. */
+export function employerOf(branch: Branch, customer: number): number {
+  return Math.floor(trait(branch.seed, customer, SALT.employer) ** 2 * branch.employers);
+}
+
+export function landlordOf(branch: Branch, customer: number): number {
+  return Math.floor(trait(branch.seed, customer, LANDLORD_SALT) * branch.landlords);
+}
+
+/** A log-normal amount that belongs to the customer, in minor units and in whole steps of `stepEuro`. */
+function lastingAmount(
+  branch: Branch,
+  customer: number,
+  saltA: number,
+  saltB: number,
+  medianEuro: number,
+  sigma: number,
+  stepEuro: number,
+): number {
+  const radius = Math.sqrt(-2 * Math.log(1 - trait(branch.seed, customer, saltA)));
+  const normal = radius * Math.cos(2 * Math.PI * trait(branch.seed, customer, saltB));
+  const step = stepEuro * branch.scale;
+  return Math.max(1, Math.round((medianEuro * branch.scale * Math.exp(sigma * normal)) / step)) * step;
+}

@@ -1,0 +1,187 @@
+import type { Bank, Purse } from './bank.ts';
+import { accountId, type Branch, overdraftOf } from './branch.ts';
+import type { Order } from './lines.ts';
+import { HABIT_NAMES, HABITS, type Habit, type HabitName, REFUSED_SHARE } from './profile.ts';
+import { pickCumulative, type Random, Zipf } from './random.ts';
+
+/** A transfer before it has an id and a moment. Amount in minor units of the branch's currency. */
+export interface Draft {
+  branch: Branch;
+  source: string;
+  destination: string;
+  amount: number;
+  order: Order;
+  expect: string;
+  reference: string;
+}
+
+/** A customer in the act of paying. */
+interface Payer {
+  branch: Branch;
+  purse: Purse;
+  customer: number;
+  account: string;
+}
+
+/** A little above 1, as city shops are found to be: the first of 500 merchants takes a sixth of all payments. */
+const MERCHANT_ZIPF = 1.05;
+const AMOUNT_MAX_EURO = 10_000;
+
+/** Takes `amount` from the purse if balance and overdraft hold it. */
+export function spend(branch: Branch, purse: Purse, customer: number, amount: number): boolean {
+  if (amount > availableOf(branch, purse, customer)) return false;
+  receive(purse, customer, -amount);
+  return true;
+}
+
+export function receive(purse: Purse, customer: number, amount: number): void {
+  purse.customers[customer] = (purse.customers[customer] ?? 0) + amount;
+}
+
+function availableOf(branch: Branch, purse: Purse, customer: number): number {
+  return (purse.customers[customer] ?? 0) + overdraftOf(branch, customer);
+}
+
+/** What customers do between payday and rent day. */
+export class EverydayLife {
+  private readonly bank: Bank;
+  private readonly random: Random;
+  private readonly branchWeights: Float64Array;
+  private readonly zipf: readonly Zipf[];
+
+  constructor(bank: Bank) {
+    this.bank = bank;
+    this.random = bank.random;
+    let sum = 0;
+    this.branchWeights = Float64Array.from(bank.branches, ({ branch }) => {
+      sum += branch.customers - branch.firstActive;
+      return sum;
+    });
+    this.zipf = bank.branches.map(({ branch }) => new Zipf(branch.merchants, MERCHANT_ZIPF));
+  }
+
+  /** The next transfer, of a kind that `weights` (running sums over the habits) makes likely at this hour. */
+  next(weights: Float64Array): Draft {
+    const index = pickCumulative(this.branchWeights, this.random.uniform());
+    const payer = this.payerOf(index);
+    if (this.random.uniform() < REFUSED_SHARE) return this.refused(payer);
+    const name = HABIT_NAMES[pickCumulative(weights, this.random.uniform())] ?? 'card';
+    return this.paid(name, payer, this.merchantOf(index));
+  }
+
+  private payerOf(index: number): Payer {
+    const entry = this.bank.branches[index] ?? this.bank.branches[0];
+    if (entry === undefined) throw new Error('A bank has at least one branch');
+    const { branch, purse } = entry;
+    // Some pay much more often than others: the busiest tenth makes about a fifth of the payments.
+    const rank = this.random.uniform() ** 1.4;
+    const customer = branch.firstActive + Math.floor(rank * (branch.customers - branch.firstActive));
+    return { branch, purse, customer, account: accountId(branch, 'c', customer) };
+  }
+
+  private merchantOf(index: number): number {
+    return this.zipf[index]?.at(this.random.uniform()) ?? 0;
+  }
+
+  private paid(name: HabitName, payer: Payer, merchant: number): Draft {
+    const { branch, purse, customer, account } = payer;
+    const habit = HABITS[name];
+    const amount = this.amountOf(habit, branch);
+    const draft = { branch, amount, expect: 'POSTED', reference: habit.reference };
+    switch (name) {
+      case 'deposit':
+        receive(purse, customer, amount);
+        return { ...draft, source: accountId(branch, 'cash', 0), destination: account, order: 'destination' };
+      case 'refund':
+        return this.refund(payer, merchant, amount) ?? this.topUp(payer);
+      case 'friend': {
+        const friend = this.otherThan(branch, customer);
+        if (!spend(branch, purse, customer, amount)) return this.topUp(payer);
+        receive(purse, friend, amount);
+        return { ...draft, source: account, destination: accountId(branch, 'c', friend), order: 'both' };
+      }
+      case 'withdrawal':
+        if (!spend(branch, purse, customer, amount)) return this.topUp(payer);
+        return { ...draft, source: account, destination: accountId(branch, 'cash', 0), order: 'source' };
+      case 'groceries':
+      case 'card':
+        if (!spend(branch, purse, customer, amount)) return this.topUp(payer);
+        return { ...draft, source: account, destination: accountId(branch, 'm', merchant), order: 'source' };
+    }
+  }
+
+  /** From the merchant's opening deposit alone, so it can be paid whatever of its takings has arrived by then. */
+  private refund(payer: Payer, merchant: number, amount: number): Draft | null {
+    const { branch, purse, customer, account } = payer;
+    const float = purse.merchants[merchant] ?? 0;
+    if (amount > float) return null;
+    purse.merchants[merchant] = float - amount;
+    receive(purse, customer, amount);
+    const source = accountId(branch, 'm', merchant);
+    const { reference } = HABITS.refund;
+    return { branch, source, destination: account, amount, order: 'destination', expect: 'POSTED', reference };
+  }
+
+  /** Who cannot pay brings money from another bank first: so a bank runs for as long as it is asked to. */
+  private topUp(payer: Payer): Draft {
+    const { branch, purse, customer, account } = payer;
+    const step = 50 * branch.scale;
+    const amount = Math.max(1, Math.round(this.random.logNormal(700 * branch.scale, 0.6) / step)) * step;
+    receive(purse, customer, amount);
+    const source = accountId(branch, 'banks', 0);
+    const reference = 'From my other bank';
+    return { branch, source, destination: account, amount, order: 'destination', expect: 'POSTED', reference };
+  }
+
+  /** A transfer that must be refused, for one reason only, as the order of the service's checks is its own. */
+  private refused(payer: Payer): Draft {
+    const { branch, purse, customer, account } = payer;
+    const available = availableOf(branch, purse, customer);
+    const amount = this.amountOf(HABITS.card, branch);
+    const chance = this.random.uniform();
+    const draft = { branch, amount, source: account, order: 'source', reference: 'To be refused' } as const;
+    const dormant = (index: number) => accountId(branch, 'c', index);
+    if (chance < 0.5 || amount > available) {
+      const beyond = Math.max(0, available) + amount;
+      return { ...draft, amount: beyond, destination: this.anyFriend(payer), expect: 'insufficient_funds' };
+    }
+    if (chance < 0.7) return { ...draft, destination: dormant(0), expect: 'account_frozen' };
+    if (chance < 0.8) return { ...draft, destination: dormant(branch.firstActive - 1), expect: 'account_closed' };
+    if (chance < 0.9) return { ...draft, destination: this.abroad(branch), expect: 'currency_mismatch' };
+    const suspended = dormant(branch.frozen);
+    // One euro is always there: a suspended account keeps its opening deposit for good.
+    return {
+      ...draft,
+      source: suspended,
+      destination: account,
+      amount: branch.scale,
+      order: 'none',
+      expect: 'account_suspended',
+    };
+  }
+
+  private anyFriend({ branch, customer }: Payer): string {
+    return accountId(branch, 'c', this.otherThan(branch, customer));
+  }
+
+  private otherThan(branch: Branch, customer: number): number {
+    const active = branch.customers - branch.firstActive;
+    const distance = 1 + this.random.int(active - 1);
+    return branch.firstActive + ((customer - branch.firstActive + distance) % active);
+  }
+
+  /** An ordinary customer of another currency. */
+  private abroad(branch: Branch): string {
+    const other = this.bank.branches.find((entry) => entry.branch.currency !== branch.currency)?.branch ?? branch;
+    return accountId(other, 'c', other.firstActive);
+  }
+
+  private amountOf(habit: Habit, branch: Branch): number {
+    const step = Math.max(1, Math.round(habit.step * branch.scale));
+    const minor = Math.min(
+      this.random.logNormal(habit.median * branch.scale, habit.sigma),
+      AMOUNT_MAX_EURO * branch.scale,
+    );
+    return Math.max(1, Math.round(minor / step)) * step;
+  }
+}

@@ -1,0 +1,49 @@
+import type { Random } from './random.ts';
+
+/**
+ * Where the time inside a UUIDv7 comes from.
+ * `history`: the simulated moment. Always the same, but the service looks such old ids up in MySQL first.
+ * `now`: the wall clock, which takes the service's fast path; with `from` (ms since 1970) it is counted from there instead,
+ * so that the ids are the same each time.
+ */
+export type IdTimes = { kind: 'history' } | { kind: 'now'; from?: number };
+
+/**
+ * With `from`, ids advance by one millisecond per this many. More than any poster reaches, so that ids never run ahead of
+ * the service's clock: 60 s ahead is refused, behind is merely older.
+ */
+const IDS_PER_MS = 50;
+
+/** Stable transaction ids: the 74 random bits of each UUIDv7 (RFC 9562) come from the seed. */
+export class TransactionIds {
+  private readonly random: Random;
+  private readonly times: IdTimes;
+  private readonly now: () => number;
+  private count = 0;
+
+  constructor(random: Random, times: IdTimes, now: () => number) {
+    this.random = random;
+    this.times = times;
+    this.now = now;
+  }
+
+  /** The next id, for a transfer at a simulated moment (ms since 1970). */
+  next(momentMs: number): string {
+    const time = this.timeFor(momentMs).toString(16).padStart(12, '0');
+    const high = hex8(this.random.u32());
+    const middle = hex8(((this.random.u32() & 0x3fffffff) | 0x80000000) >>> 0);
+    const low = hex8(this.random.u32());
+    return `${time.slice(0, 8)}-${time.slice(8)}-7${high.slice(0, 3)}-${middle.slice(0, 4)}-${middle.slice(4)}${low}`;
+  }
+
+  private timeFor(momentMs: number): number {
+    const index = this.count++;
+    if (this.times.kind === 'history') return momentMs;
+    if (this.times.from === undefined) return this.now();
+    return this.times.from + Math.floor(index / IDS_PER_MS);
+  }
+}
+
+function hex8(word: number): string {
+  return word.toString(16).padStart(8, '0');
+}

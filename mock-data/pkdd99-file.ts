@@ -1,0 +1,131 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+/** One row of the PKDD'99 "trans" table. Money in haléř, hundredths of a koruna. */
+export interface PkddRow {
+  transId: string;
+  accountId: string;
+  /** Midnight UTC of its day, ms since 1970. */
+  dayMs: number;
+  type: string;
+  operation: string;
+  amount: number;
+  /** What the bank recorded as the balance after it; now and then 0.10 off its own arithmetic. */
+  balance: number;
+  kSymbol: string;
+  bank: string;
+  account: string;
+}
+
+/** `PRIJEM` is a credit, `VYDAJ` and `VYBER` are debits. @throws Error on any other type */
+export function isCredit(row: PkddRow): boolean {
+  if (row.type === 'PRIJEM') return true;
+  if (row.type === 'VYDAJ' || row.type === 'VYBER') return false;
+  throw new Error(`Row ${row.transId} is of an unknown type "${row.type}"`);
+}
+
+export function signedAmount(row: PkddRow): number {
+  return isCredit(row) ? row.amount : -row.amount;
+}
+
+const COLUMNS = [
+  'trans_id',
+  'account_id',
+  'date',
+  'type',
+  'operation',
+  'amount',
+  'balance',
+  'k_symbol',
+  'bank',
+  'account',
+];
+
+/**
+ * The rows of each day, day by day, without reading the file into memory.
+ * @throws Error with the line number for what is not such a file, or when a day comes back after a later one
+ */
+export async function* readDays(path: string): AsyncGenerator<PkddRow[]> {
+  const lines = createInterface({ input: createReadStream(path, 'latin1'), crlfDelay: Number.POSITIVE_INFINITY });
+  let number = 0;
+  let day: PkddRow[] = [];
+  for await (const line of lines) {
+    number++;
+    if (number === 1) {
+      const header = splitFields(line).join(',');
+      if (header !== COLUMNS.join(','))
+        throw new Error(`${path} does not begin with the columns of PKDD'99: ${header}`);
+      continue;
+    }
+    if (line === '') continue;
+    const row = parseRow(line, `${path}:${number}`);
+    const before = day[0]?.dayMs ?? row.dayMs;
+    if (row.dayMs < before) throw new Error(`${path}:${number} is of an earlier day than the line before`);
+    if (row.dayMs > before) {
+      yield day;
+      day = [];
+    }
+    day.push(row);
+  }
+  if (day.length > 0) yield day;
+}
+
+/** @throws Error that begins with `where` */
+export function parseRow(line: string, where: string): PkddRow {
+  const fields = splitFields(line);
+  if (fields.length !== COLUMNS.length)
+    throw new Error(`${where}: ${fields.length} fields instead of ${COLUMNS.length}`);
+  const field = (column: number) => (fields[column] ?? '').trim();
+  const row: PkddRow = {
+    transId: field(0),
+    accountId: field(1),
+    dayMs: parseDay(field(2), where),
+    type: field(3),
+    operation: field(4),
+    amount: parseHundredths(field(5), where),
+    balance: parseHundredths(field(6), where),
+    // A single space stands for "none" as well as the empty text does.
+    kSymbol: field(7),
+    bank: field(8),
+    account: field(9),
+  };
+  if (!/^\d+$/.test(row.transId) || !/^\d+$/.test(row.accountId)) throw new Error(`${where}: the ids are not numbers`);
+  isCredit(row);
+  return row;
+}
+
+/** Semicolons between fields, quotes around some; a doubled quote in quotes is a quote. */
+function splitFields(line: string): string[] {
+  const fields: string[] = [];
+  let field = '';
+  let quoted = false;
+  for (let at = 0; at < line.length; at++) {
+    const char = line[at];
+    if (quoted && char === '"' && line[at + 1] === '"') {
+      field += '"';
+      at++;
+    } else if (char === '"') quoted = !quoted;
+    else if (char === ';' && !quoted) {
+      fields.push(field);
+      field = '';
+    } else field += char;
+  }
+  fields.push(field);
+  return fields;
+}
+
+/** YYMMDD, 1900s. */
+function parseDay(text: string, where: string): number {
+  const parts = /^(\d\d)(\d\d)(\d\d)$/.exec(text);
+  const ms = parts === null ? Number.NaN : Date.parse(`19${parts[1]}-${parts[2]}-${parts[3]}T00:00:00.000Z`);
+  if (Number.isNaN(ms)) throw new Error(`${where}: "${text}" is not a date YYMMDD`);
+  return ms;
+}
+
+/** "700.00", "700.5" or "-12.00" → hundredths, without passing through a fraction. */
+function parseHundredths(text: string, where: string): number {
+  const parts = /^(-?)(\d+)(?:\.(\d{1,2}))?$/.exec(text);
+  if (parts === null) throw new Error(`${where}: "${text}" is not an amount`);
+  const minor = Number(`${parts[2]}${(parts[3] ?? '').padEnd(2, '0')}`);
+  return parts[1] === '-' && minor !== 0 ? -minor : minor;
+}

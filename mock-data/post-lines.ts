@@ -1,0 +1,162 @@
+import { type ApiClient, describe, member, Refused } from './client.ts';
+import { type Line, orderedAccounts, type TransferLine } from './lines.ts';
+import { type BatchJob, type ItemResult, type PostOptions, postInBatches } from './post.ts';
+
+export interface PostLinesOptions extends PostOptions {
+  /** Called for each transfer that has its outcome; per ordered account in the order of the lines. */
+  onTransfer?: (line: TransferLine, result: ItemResult) => void;
+}
+
+export interface PostReport {
+  /** How often each outcome was seen, by "accounts 201", "transfers 422 insufficient_funds"; replays are 200. */
+  outcomes: Map<string, number>;
+  transfers: number;
+  /** Items sent again after a lost connection, a 429, 503 or 504, counted per request. */
+  retries: number;
+  /** Transfers whose outcome is not the one that the line expects, and the first few of them in words. */
+  unexpected: number;
+  examples: string[];
+  /**
+   * The last transfer with an outcome of each sender. The journal is in the order of outcomes, so once these are
+   * persisted, all are.
+   */
+  lastTransferIds: Map<number, string>;
+}
+
+type AccountLine = Extract<Line, { kind: 'account' }>;
+type ChangeLine = Extract<Line, { kind: 'change' }>;
+
+const EXAMPLES_MAX = 10;
+
+/** Posts lines kind by kind: a kind starts when all of the one before has its outcome. @throws as `postInBatches` */
+export async function postLines(
+  client: ApiClient,
+  lines: Iterable<Line> | AsyncIterable<Line>,
+  options: PostLinesOptions,
+): Promise<PostReport> {
+  const report: PostReport = {
+    outcomes: new Map(),
+    transfers: 0,
+    retries: 0,
+    unexpected: 0,
+    examples: [],
+    lastTransferIds: new Map(),
+  };
+  const counting: PostLinesOptions = {
+    ...options,
+    onRetry: (reason) => {
+      report.retries++;
+      options.onRetry?.(reason);
+    },
+  };
+  const reader = new KindReader(lines);
+  for (let line = await reader.peek(); line !== null; line = await reader.peek()) {
+    const { kind } = line;
+    if (kind === 'account') {
+      await postInBatches(client, accountJob(report), reader.run(kind), counting);
+    } else if (kind === 'change') {
+      for await (const change of reader.run(kind)) await changeStatus(client, change, report);
+    } else {
+      await postInBatches(client, transferJob(report, counting), reader.run(kind), counting);
+    }
+  }
+  return report;
+}
+
+/** What was posted, as text: one line per outcome, the most frequent first. */
+export function describeReport(report: PostReport): string {
+  const outcomes = [...report.outcomes].sort(([, a], [, b]) => b - a);
+  const width = Math.max(0, ...outcomes.map(([, count]) => String(count).length));
+  const lines = outcomes.map(([outcome, count]) => `  ${String(count).padStart(width)}  ${outcome}`);
+  if (report.retries > 0) lines.push(`  requests sent again: ${report.retries}`);
+  lines.push(`  outcomes other than expected: ${report.unexpected}`);
+  for (const example of report.examples) lines.push(`    ${example}`);
+  return lines.join('\n');
+}
+
+function accountJob(report: PostReport): BatchJob<AccountLine> {
+  return {
+    path: '/v1/accounts/batch',
+    listName: 'accounts',
+    bodyOf: (line) => line.body,
+    lanesOf: () => [],
+    settled: (line, result) => {
+      countOutcome(report, 'accounts', result);
+      if (result.status >= 300) noteUnexpected(report, `account ${line.body.accountId}: ${describe(result)}`);
+    },
+  };
+}
+
+function transferJob(report: PostReport, options: PostLinesOptions): BatchJob<TransferLine> {
+  return {
+    path: '/v1/transfers/batch',
+    listName: 'transfers',
+    bodyOf: (line) => line.body,
+    lanesOf: orderedAccounts,
+    settled: (line, result, slot) => {
+      report.transfers++;
+      countOutcome(report, 'transfers', result);
+      const got = result.status < 300 ? 'POSTED' : result.code;
+      if (got !== line.expect) {
+        noteUnexpected(report, `transfer ${line.body.transactionId}: ${describe(result)}, not ${line.expect}`);
+      }
+      // Only 2xx and 422 are outcomes that the service keeps: anything else could not be asked for later.
+      if (result.status < 300 || result.status === 422) report.lastTransferIds.set(slot, line.body.transactionId);
+      options.onTransfer?.(line, result);
+    },
+  };
+}
+
+function countOutcome(report: PostReport, what: string, result: ItemResult): void {
+  const key = `${what} ${result.status}${result.code === '' ? '' : ` ${result.code}`}`;
+  report.outcomes.set(key, (report.outcomes.get(key) ?? 0) + 1);
+}
+
+function noteUnexpected(report: PostReport, text: string): void {
+  report.unexpected++;
+  if (report.examples.length < EXAMPLES_MAX) report.examples.push(text);
+}
+
+/** Looks first, as a repeated run finds its accounts closed already, and closed is for good. */
+async function changeStatus(client: ApiClient, change: ChangeLine, report: PostReport): Promise<void> {
+  const path = `/v1/accounts/${encodeURIComponent(change.accountId)}`;
+  const account = await client.json('GET', path);
+  let status = account.status;
+  if (member(account.body, 'status') !== change.status) {
+    const answer = await client.send('PATCH', path, { status: change.status });
+    if (answer.status >= 300) throw new Refused(`PATCH ${path} to ${change.status}`, answer);
+    status = answer.status;
+  }
+  countOutcome(report, `changes to ${change.status}`, { status, code: '', body: undefined });
+}
+
+/** Splits a stream of lines into runs of one kind without reading a run into memory. */
+class KindReader {
+  private readonly iterator: Iterator<Line> | AsyncIterator<Line>;
+  private head: Line | null = null;
+  private ended = false;
+
+  constructor(lines: Iterable<Line> | AsyncIterable<Line>) {
+    this.iterator = Symbol.asyncIterator in lines ? lines[Symbol.asyncIterator]() : lines[Symbol.iterator]();
+  }
+
+  async peek(): Promise<Line | null> {
+    if (this.head === null && !this.ended) {
+      const step = await this.iterator.next();
+      if (step.done === true) this.ended = true;
+      else this.head = step.value;
+    }
+    return this.head;
+  }
+
+  async *run<K extends Line['kind']>(kind: K): AsyncGenerator<Extract<Line, { kind: K }>> {
+    for (let line = await this.peek(); line !== null && isKind(line, kind); line = await this.peek()) {
+      this.head = null;
+      yield line;
+    }
+  }
+}
+
+function isKind<K extends Line['kind']>(line: Line, kind: K): line is Extract<Line, { kind: K }> {
+  return line.kind === kind;
+}

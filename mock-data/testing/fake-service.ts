@@ -1,0 +1,147 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { member } from '../client.ts';
+import type { AccountBody, TransferBody } from '../lines.ts';
+import { toDecimal, toMinor } from '../money.ts';
+
+/** How an attempt fails on purpose. `drop` carries it out and then cuts the connection; `items` leaves out every third. */
+export type Fault = 'none' | 'drop' | 'refuse' | 'items' | { status: number; retryAfter?: string };
+
+interface FakeAccount {
+  body: AccountBody;
+  balance: bigint;
+  version: number;
+  status: string;
+}
+
+/**
+ * The contract in memory, as far as the mock data use it: the rules of a transfer, one outcome per id, and failures on
+ * demand over a real HTTP server. One ledger may stand behind several servers, as behind several pods.
+ */
+export class FakeService implements AsyncDisposable {
+  readonly accounts = new Map<string, FakeAccount>();
+  readonly outcomes = new Map<string, Record<string, unknown>>();
+  /** The posted ones, as they were asked for. */
+  readonly posted: TransferBody[] = [];
+  /** The ids of each transfers request, in order of arrival. */
+  readonly requests: string[][] = [];
+  /** Decides about each batch request; by its number, from 0. */
+  faults: (request: number) => Fault = () => 'none';
+  delayMs: () => number = () => 0;
+  /** Called before it says that a transfer is persisted. */
+  persist: () => Promise<void> = async () => {};
+  private readonly servers: Server[] = [];
+
+  /** Starts another pod and returns its base URL. */
+  async listen(): Promise<string> {
+    const server = createServer((request, response) => void this.serve(request, response));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    this.servers.push(server);
+    return `http://127.0.0.1:${String(member(server.address(), 'port'))}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of this.servers) {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body: unknown = chunks.length === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    const path = request.url ?? '';
+    if (request.method === 'GET' && path.startsWith('/v1/transfers/')) await this.persist();
+    if (path !== '/v1/transfers/batch') return answer(response, ...this.other(request.method ?? '', path, body));
+    const transfers = member(body, 'transfers') as TransferBody[];
+    const fault = this.faults(this.requests.length);
+    this.requests.push(transfers.map(({ transactionId }) => transactionId));
+    if (fault === 'refuse') return void request.socket.destroy();
+    if (typeof fault === 'object') {
+      const headers = fault.retryAfter === undefined ? {} : { 'retry-after': fault.retryAfter };
+      return answer(response, fault.status, { status: fault.status, code: 'backlog_full' }, headers);
+    }
+    const results = transfers.map((transfer, index) =>
+      fault === 'items' && index % 3 === 1 ? { status: 503, code: 'account_unsettled' } : this.apply(transfer),
+    );
+    await new Promise((resolve) => setTimeout(resolve, this.delayMs()));
+    if (fault === 'drop') return void request.socket.destroy();
+    answer(response, 200, { results });
+  }
+
+  private other(method: string, path: string, body: unknown): [status: number, body: unknown] {
+    if (path === '/v1/accounts/batch') {
+      return [200, { results: (member(body, 'accounts') as AccountBody[]).map((account) => this.open(account)) }];
+    }
+    if (path === '/v1/balances/query') {
+      const ids = member(body, 'accountIds') as string[];
+      return [200, { items: ids.flatMap((id) => this.balanceOf(id)), missing: [] }];
+    }
+    if (path === '/readyz') return [200, {}];
+    const [, , kind, id = ''] = path.split('/');
+    if (kind === 'transfers') return [200, { persisted: this.outcomes.has(id) }];
+    const account = this.accounts.get(id);
+    if (account === undefined) return [404, { code: 'account_not_found' }];
+    if (method === 'PATCH') account.status = String(member(body, 'status'));
+    return [200, { status: account.status }];
+  }
+
+  private open(body: AccountBody): Record<string, unknown> {
+    const known = this.accounts.get(body.accountId);
+    if (known !== undefined) return { status: JSON.stringify(known.body) === JSON.stringify(body) ? 200 : 409 };
+    this.accounts.set(body.accountId, { body, balance: 0n, version: 0, status: 'ACTIVE' });
+    return { status: 201 };
+  }
+
+  private balanceOf(id: string): unknown[] {
+    const account = this.accounts.get(id);
+    if (account === undefined) return [];
+    const { currency } = account.body;
+    return [{ accountId: id, currency, balance: toDecimal(account.balance, currency), version: account.version }];
+  }
+
+  private apply(transfer: TransferBody): Record<string, unknown> {
+    const known = this.outcomes.get(transfer.transactionId);
+    if (known !== undefined) return known['status'] === 201 ? { ...known, status: 200, replayed: true } : known;
+    const outcome = this.decide(transfer);
+    // 404 is no outcome: the same id may succeed once the account is there.
+    if (outcome['status'] !== 404) this.outcomes.set(transfer.transactionId, outcome);
+    return outcome;
+  }
+
+  private decide(transfer: TransferBody): Record<string, unknown> {
+    const source = this.accounts.get(transfer.sourceAccount);
+    const destination = this.accounts.get(transfer.destinationAccount);
+    if (source === undefined || destination === undefined) return { status: 404, code: 'account_not_found' };
+    const { currency } = transfer;
+    const refused = (code: string) => ({ status: 422, code });
+    for (const { status } of [source, destination]) {
+      if (status === 'CLOSED' || status === 'FROZEN') return refused(`account_${status.toLowerCase()}`);
+    }
+    if (source.status === 'SUSPENDED') return refused('account_suspended');
+    if (source.body.currency !== currency || destination.body.currency !== currency)
+      return refused('currency_mismatch');
+    const amount = toMinor(transfer.amount, currency);
+    const limit = toMinor(source.body.overdraftLimit ?? '0', currency);
+    if (source.body.external !== true && source.balance + limit < amount) return refused('insufficient_funds');
+    source.balance -= amount;
+    destination.balance += amount;
+    this.posted.push(transfer);
+    source.version++;
+    destination.version++;
+    return {
+      status: 201,
+      sourceBalance: toDecimal(source.balance, currency),
+      sourceVersion: source.version,
+      destinationBalance: toDecimal(destination.balance, currency),
+      destinationVersion: destination.version,
+    };
+  }
+}
+
+function answer(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers });
+  response.end(JSON.stringify(body));
+}
