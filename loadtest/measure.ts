@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { Redis } from 'ioredis';
+import type { StackFile } from '../resilience-tests/harness/stack.ts';
+import type { Books } from './bank.ts';
+
+/** Linux counts the time of a process in hundredths of a second. */
+const MS_PER_TICK = 10;
+
+/** CPU time of a process so far, all threads, user and system, ms. */
+function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  // After the name, which may have spaces in it: utime and stime are fields 14 and 15 of all.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+}
+
+/** CPU time by part of the stack, this process (the generator) included, ms. */
+export function cpuByPart({ pods, redis, mysql }: StackFile): Record<string, number> {
+  const own = process.cpuUsage();
+  const parts: Record<string, number> = { generator: (own.user + own.system) / 1000 };
+  const add = (part: string, pid: number | null) => {
+    if (pid !== null) parts[part] = (parts[part] ?? 0) + cpuMs(pid);
+  };
+  for (const { role, pid } of pods) add(role, pid);
+  add('redis', redis.pid);
+  add('mysql', mysql.pid);
+  return parts;
+}
+
+/** CPU µs per unit of work by part, between two looks. */
+export function cpuPerUnit(before: Record<string, number>, after: Record<string, number>, units: number) {
+  const entries = Object.entries(after).map(([part, ms]) => [
+    part,
+    round(((ms - (before[part] ?? 0)) * 1000) / units, 1),
+  ]);
+  return Object.fromEntries(entries) as Record<string, number>;
+}
+
+/** Memory of Redis now, and its highest while this watches, bytes. */
+export class RedisMemory implements AsyncDisposable {
+  readonly #redis: Redis;
+  readonly #timer: NodeJS.Timeout;
+  peak = 0;
+
+  constructor({ host, port }: StackFile['redis']) {
+    this.#redis = new Redis({ host, port });
+    this.#redis.on('error', () => {});
+    this.#timer = setInterval(() => void this.used().catch(() => {}), 500);
+  }
+
+  async used(): Promise<number> {
+    const used = Number(/^used_memory:(\d+)/m.exec(await this.#redis.info('memory'))?.[1]);
+    this.peak = Math.max(this.peak, used);
+    return used;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#redis.quit();
+  }
+}
+
+export interface Lag {
+  p50Ms: number;
+  p99Ms: number;
+  maxMs: number;
+}
+
+/** From acceptance to the INSERT, of all outcomes after a seq. The commit follows within the same transaction. */
+export async function flushLag(books: Books, { epoch, seq }: { epoch: number; seq: number }): Promise<Lag> {
+  const rows = await books.rows(
+    `SELECT TIMESTAMPDIFF(MICROSECOND, accepted_at, persisted_at) DIV 1000 AS ms, COUNT(*) AS transfers
+     FROM transfers WHERE epoch = ? AND seq > ? GROUP BY ms ORDER BY ms`,
+    [epoch, seq],
+  );
+  const counts = rows.map((row) => ({ ms: Number(row['ms']), count: Number(row['transfers']) }));
+  const total = counts.reduce((sum, { count }) => sum + count, 0);
+  const at = (share: number): number => {
+    let seen = 0;
+    for (const { ms, count } of counts) {
+      seen += count;
+      if (seen >= total * share) return ms;
+    }
+    return Number.NaN;
+  };
+  return { p50Ms: at(0.5), p99Ms: at(0.99), maxMs: counts.at(-1)?.ms ?? 0 };
+}
+
+/** The buckets of the keeper's lag histogram: upper bound in seconds → transfers up to it. */
+export async function lagBuckets({ pods }: StackFile): Promise<Map<number, number>> {
+  const keeper = pods.find(({ role }) => role === 'keeper');
+  if (!keeper) throw new Error('the stack has no keeper');
+  const text = await (await fetch(`${keeper.url}/metrics`)).text();
+  const found = text.matchAll(/^holdfast_flush_lag_seconds_bucket\{le="([^"]+)"[^}]*\} (\d+)/gm);
+  return new Map([...found].map(([, bound, count]) => [bound === '+Inf' ? Infinity : Number(bound), Number(count)]));
+}
+
+/** The bound of the bucket that holds the quantile, s: as exact as the buckets are. */
+export function quantileBound(before: Map<number, number>, after: Map<number, number>, share: number): number {
+  const counts = [...after].map(([bound, count]) => ({ bound, count: count - (before.get(bound) ?? 0) }));
+  const total = counts.at(-1)?.count ?? 0;
+  return counts.find(({ count }) => count >= total * share)?.bound ?? Number.NaN;
+}
+
+export function machine(): string {
+  const gib = Math.round(totalmem() / 2 ** 30);
+  return `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${gib} GiB, Node.js ${process.version}`;
+}
+
+export function round(value: number, digits = 0): number {
+  return Number(value.toFixed(digits));
+}
+
+/** Of values in ascending order. */
+export function quantile(sorted: Float64Array, share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}

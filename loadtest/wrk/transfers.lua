@@ -1,0 +1,28 @@
+-- Single transfers between uniformly chosen accounts, each under a UUIDv7 of its own.
+-- Arguments: API key, number of accounts, six hex digits that no other run has, folder of these scripts
+local accounts, run, headers, counter, second, time
+
+function init(args)
+  accounts, run = tonumber(args[2]), args[3]
+  headers = { ['Authorization'] = 'Bearer ' .. args[1], ['Content-Type'] = 'application/json' }
+  counter, second, time = 0, 0, ''
+  math.randomseed(tonumber(run, 16))
+end
+
+function request()
+  local now = os.time()
+  if now ~= second then
+    second = now
+    -- ms since 1970 in 12 hex digits, in two parts, as neither is exact in 32 bits.
+    local ms = now * 1000
+    local high = math.floor(ms / 65536)
+    time = string.format('%08x-%04x', high, ms - high * 65536)
+  end
+  counter = counter + 1
+  local source = math.random(0, accounts - 1)
+  local destination = (source + math.random(1, accounts - 1)) % accounts
+  local body = string.format(
+    '{"transactionId":"%s-7%s-8%s-%012x","sourceAccount":"load-%05d","destinationAccount":"load-%05d","amount":"0.01","currency":"EUR"}',
+    time, string.sub(run, 1, 3), string.sub(run, 4, 6), counter, source, destination)
+  return wrk.format('POST', '/v1/transfers', headers, body)
+end

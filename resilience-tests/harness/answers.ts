@@ -1,0 +1,59 @@
+import type { Answer, Position } from '../checker/history.ts';
+import type { NoAnswer, Reply } from './client.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+export const fieldsOf = (value: unknown): Fields =>
+  typeof value === 'object' && value !== null ? (value as Fields) : {};
+
+/** Of the currencies that the populations use. Not the service's own table: the checker must not share its mistakes. */
+const DIGITS: Readonly<Record<string, number>> = { EUR: 2, JPY: 0 };
+
+const digitsOf = (currency: string): number => {
+  const digits = DIGITS[currency];
+  if (digits === undefined) throw new RangeError(`no population uses ${currency}`);
+  return digits;
+};
+
+/** "-12.34" EUR → -1234. @throws RangeError for what is not money of that currency */
+export function minorUnits(text: unknown, currency: string): number {
+  const digits = digitsOf(currency);
+  const form = digits === 0 ? /^-?\d+$/ : new RegExp(`^-?\\d+\\.\\d{${digits}}$`);
+  if (typeof text !== 'string' || !form.test(text))
+    throw new RangeError(`${JSON.stringify(text)} is no money in ${currency}`);
+  return Number(text.replace('.', ''));
+}
+
+/** 1234 EUR → "12.34". */
+export function majorUnits(units: number, currency: string): string {
+  const digits = digitsOf(currency);
+  const text = String(units).padStart(digits + 1, '0');
+  return digits === 0 ? text : `${text.slice(0, -digits)}.${text.slice(-digits)}`;
+}
+
+/** What an answer to a transfer (alone, or as an item of a batch) means for its id. */
+export function answerOf(status: number, body: unknown, currency: string): Answer {
+  const fields = fieldsOf(body);
+  const code = String(fields['code'] ?? 'no_code');
+  if (status === 200 || status === 201) {
+    const side = (name: string): Position => ({
+      balance: minorUnits(fields[`${name}Balance`], currency),
+      version: Number(fields[`${name}Version`]),
+    });
+    return {
+      kind: 'posted',
+      source: side('source'),
+      destination: side('destination'),
+      replayed: fields['replayed'] === true,
+    };
+  }
+  if (status === 422) return { kind: 'rejected', code };
+  // 503 promises that no attempt has left the pod; 504, 500 and whatever a proxy says promise nothing.
+  if (status === 503 || (status >= 400 && status < 500)) return { kind: 'refused', status, code };
+  return { kind: 'unknown', reason: `${status} ${code}` };
+}
+
+export const answerOfReply = ({ status, body }: Reply, currency: string): Answer => answerOf(status, body, currency);
+
+export function answerOfSilence({ message, delivered }: NoAnswer): Answer {
+  return delivered ? { kind: 'unknown', reason: message } : { kind: 'refused', status: 0, code: message };
+}

@@ -1,0 +1,97 @@
+import { Agent, type IncomingMessage, request } from 'node:http';
+
+export interface Reply {
+  status: number;
+  body: unknown;
+}
+
+/** No answer. `delivered` false: no connection could be made, so nothing was sent. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer';
+  readonly delivered: boolean;
+  constructor(reason: string, delivered: boolean) {
+    super(reason);
+    this.delivered = delivered;
+  }
+}
+
+/** For `catch`: no answer as a reply of its own, for those who only look again. */
+export function silence(error: unknown): Reply {
+  if (error instanceof NoAnswer) return { status: 0, body: error.message };
+  throw error;
+}
+
+export interface ClientOptions {
+  connectionsMax?: number;
+  /** Usually longer than the service holds a request (10 s), so that its own word comes first. */
+  timeoutMs?: number;
+}
+
+const NOT_DELIVERED = new Set(['ECONNREFUSED', 'EADDRNOTAVAIL']);
+
+/** JSON over kept-alive connections; each request is sent once, to any of the pods. */
+export class Client implements Disposable {
+  readonly #agent: Agent;
+  readonly #urls: () => readonly string[];
+  readonly #headers: Record<string, string>;
+  readonly #timeoutMs: number;
+
+  constructor(
+    urls: () => readonly string[],
+    apiKey: string,
+    { connectionsMax = 256, timeoutMs = 15_000 }: ClientOptions = {},
+  ) {
+    this.#timeoutMs = timeoutMs;
+    this.#urls = urls;
+    this.#headers = { authorization: `Bearer ${apiKey}` };
+    this.#agent = new Agent({ keepAlive: true, maxSockets: connectionsMax });
+  }
+
+  get(path: string): Promise<Reply> {
+    return this.send('GET', path);
+  }
+  post(path: string, body: unknown): Promise<Reply> {
+    return this.send('POST', path, body);
+  }
+
+  /** @throws NoAnswer */
+  send(method: string, path: string, body?: unknown): Promise<Reply> {
+    const urls = this.#urls();
+    const url = new URL(path, urls[Math.floor(Math.random() * urls.length)]);
+    const payload = body === undefined ? '' : JSON.stringify(body);
+    const headers: Record<string, string | number> = { ...this.#headers };
+    if (payload !== '') {
+      headers['content-type'] = 'application/json';
+      headers['content-length'] = Buffer.byteLength(payload);
+    }
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error & { code?: string }) =>
+        reject(new NoAnswer(error.code ?? error.message, !NOT_DELIVERED.has(error.code ?? '')));
+      const asked = request(url, { method, headers, agent: this.#agent }, (response) => {
+        readBody(response).then((text) => resolve({ status: response.statusCode ?? 0, body: parse(text) }), fail);
+      });
+      asked.setTimeout(this.#timeoutMs, () => asked.destroy(new Error('no answer in time')));
+      asked.on('error', fail);
+      asked.end(payload);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy();
+  }
+}
+
+async function readBody(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  // Throws when the connection ends before the answer does: half an answer is none.
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

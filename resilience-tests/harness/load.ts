@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto';
+import { newUuidV7 } from '../../app/ids.ts';
+import type { Answer, TransferContent, TransferHistory } from '../checker/history.ts';
+import { answerOf, answerOfReply, answerOfSilence, fieldsOf, majorUnits, minorUnits } from './answers.ts';
+import { type Client, NoAnswer, silence } from './client.ts';
+import { oneOf, type Population } from './population.ts';
+import type { Recorder } from './recorder.ts';
+import { now, sleep } from './time.ts';
+
+export interface LoadOptions {
+  /** Requests per second, at most. */
+  rate: number;
+  /** Requests under way at the same time, at most. */
+  workers: number;
+  /** Shares of all requests; the rest are single transfers. */
+  reads: number;
+  batches: number;
+  batchSize: number;
+}
+
+export const STEADY_LOAD: LoadOptions = { rate: 400, workers: 128, reads: 0.15, batches: 0.05, batchSize: 8 };
+
+interface Order {
+  transactionId: string;
+  content: TransferContent;
+  durability?: 'persisted';
+}
+
+/** Shares of single transfers. */
+const AGAIN = 0.04;
+const PERSISTED = 0.03;
+const NO_UUID = 0.03;
+const UNKNOWN_ACCOUNT = 0.01;
+const MALFORMED = 0.01;
+
+/** The service holds a request for 10 s at most. */
+const UNDER_WAY_MS_MAX = 12_000;
+
+/** Makes requests, each of which is recorded from its first byte to its answer. Bounded in rate, number and time. */
+export class Load {
+  readonly #client: Client;
+  readonly #recorder: Recorder;
+  readonly #population: Population;
+
+  constructor(client: Client, recorder: Recorder, population: Population) {
+    this.#client = client;
+    this.#recorder = recorder;
+    this.#population = population;
+  }
+
+  /** Until the signal; returns when the last answer is there. */
+  async run({ rate, workers, ...mix }: LoadOptions, stop: AbortSignal): Promise<void> {
+    const everyMs = 1000 / rate;
+    let next = now();
+    const work = async () => {
+      while (!stop.aborted) {
+        // What a pause of the service has held up is not made good afterwards: the rate is a limit.
+        next = Math.max(next + everyMs, now() - 50);
+        await sleep(Math.max(0, next - now()), undefined, { signal: stop }).catch(() => {});
+        if (!stop.aborted) await this.#one(mix);
+      }
+    };
+    await Promise.all(Array.from({ length: workers }, work));
+  }
+
+  /** Sends what brings the money in. @throws Error when one of them is not posted */
+  async openings(): Promise<void> {
+    for (const content of this.#population.openings) {
+      const answer = await this.transfer({ transactionId: newUuidV7(Date.now()), content });
+      if (answer.kind !== 'posted') throw new Error(`an opening transfer was answered ${JSON.stringify(answer)}`);
+    }
+  }
+
+  /** Once more under its id. */
+  again({ transactionId, content }: TransferHistory): Promise<Answer> {
+    return this.transfer({ transactionId, content });
+  }
+
+  /**
+   * Asks whether anybody knows the id. That nobody does counts only once no attempt can be under way any more; whatever
+   * else is answered changes nothing.
+   */
+  async lookFor({ transactionId, content, attempts }: TransferHistory): Promise<void> {
+    const open = attempts.filter(({ answer }) => answer.kind === 'unknown');
+    if (open.some(({ sentAt }) => now() - sentAt < UNDER_WAY_MS_MAX)) return;
+    const complete = this.#recorder.invoke(transactionId, content);
+    this.#recorder.requests += 1;
+    const reply = await this.#client.get(`/v1/transfers/${transactionId}`).catch(silence);
+    const nobody = reply.status === 404 && fieldsOf(reply.body)['code'] === 'transfer_not_found';
+    complete(nobody ? { kind: 'absent' } : { kind: 'refused', status: 0, code: `GET ${reply.status}` });
+  }
+
+  async transfer(order: Order): Promise<Answer> {
+    const complete = this.#recorder.invoke(order.transactionId, order.content);
+    this.#recorder.requests += 1;
+    const answer = await this.#client
+      .post('/v1/transfers', bodyOf(order))
+      .then((reply) => answerOfReply(reply, order.content.currency), answerOfError);
+    complete(answer);
+    return answer;
+  }
+
+  async #one({ reads, batches, batchSize }: Omit<LoadOptions, 'rate' | 'workers'>): Promise<void> {
+    const kind = Math.random();
+    if (kind < reads) return this.#read();
+    if (kind < reads + batches) return this.#batch(batchSize);
+    const posted = Math.random() < AGAIN ? this.#recorder.somePosted() : null;
+    await (posted ? this.again(posted) : this.transfer(this.#order()));
+  }
+
+  #order(): Order {
+    const { prefix } = this.#population;
+    const content = this.#population.pick();
+    const kind = Math.random();
+    const transactionId = kind < NO_UUID ? `own:${randomUUID()}` : newUuidV7(Date.now());
+    const other = Math.random();
+    if (other < UNKNOWN_ACCOUNT) return { transactionId, content: { ...content, destination: `${prefix}nobody` } };
+    if (other < UNKNOWN_ACCOUNT + MALFORMED) return { transactionId, content: { ...content, amount: 0 } };
+    return { transactionId, content, ...(Math.random() < PERSISTED ? { durability: 'persisted' } : {}) };
+  }
+
+  async #batch(size: number): Promise<void> {
+    const orders = Array.from({ length: size }, () => this.#order());
+    const completions = orders.map(({ transactionId, content }) => this.#recorder.invoke(transactionId, content));
+    this.#recorder.requests += 1;
+    let answers: Answer[];
+    try {
+      const reply = await this.#client.post('/v1/transfers/batch', { transfers: orders.map(bodyOf) });
+      const results = fieldsOf(reply.body)['results'];
+      answers = orders.map(({ content }, index) => {
+        if (reply.status !== 200 || !Array.isArray(results)) return answerOfReply(reply, content.currency);
+        const result = fieldsOf(results[index]);
+        return answerOf(Number(result['status']), result, content.currency);
+      });
+    } catch (error) {
+      answers = orders.map(() => answerOfError(error));
+    }
+    completions.forEach((complete, index) => {
+      complete(answers[index] ?? { kind: 'unknown', reason: 'missing in the answer' });
+    });
+  }
+
+  async #read(): Promise<void> {
+    const { accountId, currency } = oneOf(this.#population.accounts);
+    const sentAt = now();
+    this.#recorder.requests += 1;
+    try {
+      const { status, body } = await this.#client.get(`/v1/accounts/${accountId}/balance`);
+      const fields = fieldsOf(body);
+      if (status !== 200) {
+        this.#recorder.readsFailed += 1;
+        return;
+      }
+      const position = { balance: minorUnits(fields['balance'], currency), version: Number(fields['version']) };
+      this.#recorder.read({ accountId, sentAt, endedAt: now(), ...position, stale: fields['stale'] === true });
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      this.#recorder.readsFailed += 1;
+    }
+  }
+}
+
+function bodyOf({ transactionId, content, durability }: Order): object {
+  const { source: sourceAccount, destination: destinationAccount, currency } = content;
+  const amount = majorUnits(content.amount, currency);
+  return { transactionId, sourceAccount, destinationAccount, amount, currency, ...(durability && { durability }) };
+}
+
+function answerOfError(error: unknown): Answer {
+  if (error instanceof NoAnswer) return answerOfSilence(error);
+  throw error;
+}

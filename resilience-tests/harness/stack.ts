@@ -1,0 +1,167 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort, isFree } from '../../scripts/stack/ports.mjs';
+import { temporaryFolder } from '../../scripts/testing/temporary.mjs';
+import { now, until } from './time.ts';
+
+/** `stack.json`, as the contract has it. */
+export interface StackFile {
+  api: string[];
+  apiKey: string;
+  redis: { host: string; port: number; pid: number | null };
+  mysql: { host: string; port: number; user: string; password: string; database: string; pid: number | null };
+  pods: { pid: number | null; role: string; url: string }[];
+}
+
+export interface StackOptions {
+  /** On top of this process's own environment. */
+  env?: Readonly<Record<string, string>>;
+  apiPods?: number;
+}
+
+const START_MS_MAX = 300_000;
+const STOP_MS_MAX = 120_000;
+const REPOSITORY = join(import.meta.dirname, '..', '..');
+
+/** A stack of our own by `npm start`: its own folder, its own ports. Whatever ends this process ends it, too. */
+export class PrivateStack implements AsyncDisposable {
+  readonly dir: string;
+  readonly #env: NodeJS.ProcessEnv;
+  #child: ChildProcess | null = null;
+  #last: StackFile | null = null;
+  /** Set when something was found: the data and logs stay for a look, under another name. */
+  keep = false;
+
+  private constructor(dir: string, env: NodeJS.ProcessEnv) {
+    this.dir = dir;
+    this.#env = env;
+    process.once('exit', () => this.signal('SIGTERM'));
+  }
+
+  /** @throws Error with the end of its output when it does not come up */
+  static async start({ env = {}, apiPods = 1 }: StackOptions = {}): Promise<PrivateStack> {
+    const dir = temporaryFolder();
+    const port = await freePortsInARow(apiPods);
+    const own = { STACK_DIR: dir, PORT: String(port), API_PODS: String(apiPods) };
+    const stack = new PrivateStack(dir, { ...process.env, ...env, ...own });
+    try {
+      await stack.startAgain();
+    } catch (error) {
+      stack.keep = true;
+      await stack[Symbol.asyncDispose]();
+      throw new Error(`no stack: see ${stack.keptAs}`, { cause: error });
+    }
+    return stack;
+  }
+
+  /** After a stop: the same folder, so the same data. */
+  async startAgain(): Promise<void> {
+    const before = this.output.length;
+    const child = this.launch();
+    this.#child = child;
+    await until('npm start brings up a stack', START_MS_MAX, () => {
+      if (child.exitCode !== null)
+        throw new Error(`npm start ended with ${child.exitCode}:\n${this.output.slice(before)}`);
+      return this.#read() !== null && this.output.includes('Holdfast is ready', before);
+    });
+  }
+
+  /** `npm start` in this folder, not waited for. */
+  launch(): ChildProcess {
+    const log = openSync(join(this.dir, 'npm-start.log'), 'a');
+    // A process group of its own: a signal to it reaches npm and what npm runs, as Ctrl-C does, and not this process.
+    const child = spawn('npm', ['start', '--silent'], {
+      cwd: REPOSITORY,
+      env: this.#env,
+      stdio: ['ignore', log, log],
+      detached: true,
+    });
+    closeSync(log);
+    return child;
+  }
+
+  /** Whether `npm start` is there no more: somebody else has ended it. */
+  get ended(): boolean {
+    return this.#child === null || this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** Where everything is by now: pids change when something died. While it is down, where it was. */
+  get file(): StackFile {
+    this.#last = this.#read() ?? this.#last;
+    if (!this.#last) throw new Error('the stack has never been up');
+    return this.#last;
+  }
+
+  /** The processes of a part; @throws Error when one is not ours */
+  pids(part: 'api' | 'keeper' | 'redis' | 'mysql'): number[] {
+    const { pods, redis, mysql } = this.file;
+    const ofStore = { redis: redis.pid, mysql: mysql.pid };
+    const pids = part === 'redis' || part === 'mysql' ? [ofStore[part]] : podsOf(pods, part);
+    return pids.map((pid) => {
+      if (pid === null) throw new Error(`${part} is not a process of this stack`);
+      return pid;
+    });
+  }
+
+  /** As kill -9 does: no time to put anything in order. */
+  kill(part: 'api' | 'keeper' | 'redis' | 'mysql'): void {
+    for (const pid of this.pids(part)) process.kill(pid, 'SIGKILL');
+  }
+
+  /** To npm and to what it runs. */
+  signal(name: NodeJS.Signals): void {
+    const pid = this.#child?.pid;
+    if (pid !== undefined && !this.ended) process.kill(-pid, name);
+  }
+
+  /** @returns ms that it took */
+  async stop(name: NodeJS.Signals = 'SIGTERM'): Promise<number> {
+    const child = this.#child;
+    const since = now();
+    if (!child || this.ended) return 0;
+    const ended = once(child, 'exit', { signal: AbortSignal.timeout(STOP_MS_MAX) });
+    this.signal(name);
+    await ended;
+    return now() - since;
+  }
+
+  /** Not the name of a temporary folder, which the next run of the tests would clean up. */
+  get keptAs(): string {
+    return this.dir.replace('holdfast-test-', 'holdfast-kept-');
+  }
+
+  /** All that `npm start` has said in this folder. */
+  get output(): string {
+    try {
+      return readFileSync(join(this.dir, 'npm-start.log'), 'utf8');
+    } catch {
+      return '';
+    }
+  }
+
+  #read(): StackFile | null {
+    try {
+      return JSON.parse(readFileSync(join(this.dir, 'stack.json'), 'utf8')) as StackFile;
+    } catch {
+      return null;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    if (this.keep) renameSync(this.dir, this.keptAs);
+    else rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+}
+
+const podsOf = (pods: StackFile['pods'], role: string) => pods.filter((pod) => pod.role === role).map(({ pid }) => pid);
+
+async function freePortsInARow(count: number): Promise<number> {
+  for (;;) {
+    const first = await freePort();
+    const others = Array.from({ length: count - 1 }, (_, index) => isFree(first + 1 + index));
+    if ((await Promise.all(others)).every(Boolean)) return first;
+  }
+}

@@ -1,0 +1,20 @@
+import { type Hypothesis, ownStack } from '../harness/hypothesis.ts';
+import { largeTown } from '../harness/population.ts';
+import { sleep } from '../harness/time.ts';
+
+const CACHED = { full: '10000', short: '1000' };
+
+/** Not a fault of a part, but of the plan: a hundred times more accounts in use than Redis may hold. */
+export const accountsChurn: Hypothesis = {
+  name: 'accounts-churn',
+  expectation:
+    'A million accounts, used uniformly, and room for 10,000 in Redis: each is brought in and let go all the time, and none comes back old.',
+  pauseMsMax: 2_000,
+  seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },
+  load: { batches: 0.3, batchSize: 50, reads: 0.3 },
+  ground: (short) => ownStack({ env: { CACHED_ACCOUNTS_MAX: short ? CACHED.short : CACHED.full } }),
+  population: (prefix, short) => largeTown(prefix, short ? 30_000 : 1_000_000),
+  async fault({ short }) {
+    await sleep(short ? 3_000 : 20_000);
+  },
+};

@@ -1,0 +1,48 @@
+import { rmSync } from 'node:fs';
+import { startMariadb } from '../../scripts/stack/mariadb.mjs';
+import { temporaryFolder } from '../../scripts/testing/temporary.mjs';
+import { type Ground, type Hypothesis, ownStack } from '../harness/hypothesis.ts';
+import { sleep } from '../harness/time.ts';
+
+interface WithMysql extends Ground {
+  /** Stops the server in good order, and returns what starts it again on the same data and port. */
+  stopMysql(): Promise<() => Promise<void>>;
+}
+
+/** A MySQL that the stack is told of by MYSQL_URL: its supervisor does not start it again. */
+async function stackOnGivenMysql(): Promise<WithMysql> {
+  const dir = temporaryFolder();
+  let mysql = await startMariadb({ dir });
+  const { port, url } = mysql;
+  const { stack } = await ownStack({ env: { MYSQL_URL: url } });
+  return {
+    stack,
+    async stopMysql() {
+      await mysql.stop();
+      return async () => {
+        mysql = await startMariadb({ dir, port });
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      await stack[Symbol.asyncDispose]();
+      await mysql.stop();
+      if (!stack.keep) rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+export const mysqlStopped: Hypothesis<WithMysql> = {
+  name: 'mysql-stopped-two-minutes',
+  expectation:
+    'MySQL is away for 120 s: transfers between cached accounts go on all the time, and are in MySQL soon after it is back.',
+  pauseMsMax: 5_000,
+  seconds: { full: { before: 5, after: 30 }, short: { before: 3, after: 10 } },
+  ground: stackOnGivenMysql,
+  async fault({ ground, short, note }) {
+    const startAgain = await ground.stopMysql();
+    const seconds = short ? 10 : 120;
+    await sleep(seconds * 1000);
+    await startAgain();
+    note(`MySQL was away for ${seconds} s`);
+  },
+};

@@ -1,0 +1,26 @@
+import { once } from 'node:events';
+import { type Hypothesis, ownStack } from '../harness/hypothesis.ts';
+import { sleep } from '../harness/time.ts';
+
+const REFUSED_MS_MAX = 30_000;
+
+export const secondStart: Hypothesis = {
+  name: 'second-start',
+  expectation:
+    'A second npm start in the folder is refused and disturbs nothing; when the first one is killed with -9, the next ends what it left running, and takes over.',
+  pauseMsMax: 60_000,
+  seconds: { full: { before: 5, after: 20 }, short: { before: 3, after: 6 } },
+  ground: () => ownStack(),
+  async fault({ ground: { stack }, note }) {
+    const from = stack.output.length;
+    const [code] = await once(stack.launch(), 'exit', { signal: AbortSignal.timeout(REFUSED_MS_MAX) });
+    const refused = code !== 0 && stack.output.includes('already running', from);
+    if (!refused) throw new Error(`the second start ended with ${code}: ${stack.output.slice(from)}`);
+    note('the second start was refused');
+    await sleep(2000);
+    await stack.stop('SIGKILL');
+    await sleep(2000);
+    await stack.startAgain();
+    note('killed with -9, and taken over');
+  },
+};
