@@ -28,6 +28,13 @@ describe('a body', () => {
     expect(reply).toMatchObject({ status: 413, json: { code: 'payload_too_large' } });
     expect(reply.headers.get('connection')).toBe('close');
   });
+  it('is refused at once while others hold all the memory there is for bodies', async () => {
+    const holders = Array.from({ length: 64 }, () => sendRaw('Content-Length: 65536\r\n\r\n{'));
+    const code = async () => (await send(JSON.stringify(transfer))).json['code'];
+    await expect.poll(code).toBe('overloaded');
+    for (const holder of holders) holder.destroy();
+    await expect.poll(code).toBeUndefined();
+  });
   it('that is far too long is not read to its end, announced or not', async () => {
     const chunk = `ffff\r\n${'x'.repeat(0xffff)}\r\n`;
     for (const rest of ['Content-Length: 99999999\r\n\r\n', `Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(8)}`]) {
