@@ -8,6 +8,7 @@ export default defineConfig({
     pool: 'forks',
     // Real stores and child processes: slow on a busy machine. A test waits for a condition, so the limit costs nothing.
     testTimeout: 30_000,
+    expect: { poll: { timeout: 15_000 } },
     hookTimeout: 60_000,
     teardownTimeout: 60_000,
     coverage: {
