@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, type MockInstance, vi } from 'vitest';
+import { systemClock } from '../clock.ts';
 import { Problem } from '../errors.ts';
 import { SCOPES } from '../identity.ts';
 import { TestClock } from '../testing/clock.ts';
@@ -22,7 +23,8 @@ beforeEach(async () => {
   vi.restoreAllMocks();
   await db.database.rows('DELETE FROM api_keys');
   clock = new TestClock();
-  keys = new ApiKeyStore(db.database, clock, SCOPES);
+  // Its age is the test's to turn; its waits are real.
+  keys = new ApiKeyStore(db.database, { ...systemClock, monotonic: clock.monotonic }, SCOPES);
   await keys.add(KEY, 'ada', ['ops', 'balances:read']);
   reads = vi.spyOn(db.database, 'rows');
 });
@@ -93,6 +95,22 @@ describe('While MySQL is away', () => {
     mysqlAway();
     clock.advance(10 * FRESH_MS);
     expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
+  });
+
+  it('and says nothing at all, a key that is known holds nobody up: one request asks, and waits for a moment', async () => {
+    await keys.identify(KEY);
+    clock.advance(2 * FRESH_MS);
+    let answer = (_rows: unknown[]) => {};
+    reads.mockImplementation(() => new Promise((resolve) => (answer = resolve)));
+    const asking = keys.identify(KEY);
+    // While that one waits, the others do not.
+    expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
+    expect(await asking).toMatchObject({ user: 'ada' });
+    // When the answer comes after all, it counts.
+    const before = reads.mock.calls.length;
+    answer([]);
+    await expect.poll(() => keys.identify(KEY)).toBeNull();
+    expect(reads.mock.calls.length).toBe(before);
   });
 
   it('a key that is not known, or known as wrong, is database_unavailable and not refused', async () => {

@@ -11,6 +11,8 @@ interface Known {
 
 /** A key is asked for again after this, ms: so long may a revoked key still be taken. */
 const FRESH_MS = 30_000;
+/** A MySQL that hangs must not hold up those whose keys are known. */
+const RENEWAL_WAIT_MS = 200;
 /** Unknown keys are forgotten sooner, and both are bounded: a flood of guesses must not fill the memory. */
 const UNKNOWN_FRESH_MS = 2_000;
 const KEYS_MAX = 10_000;
@@ -43,21 +45,22 @@ export class ApiKeyStore implements KeyStore {
     const known = this.#known.get(presentedKey);
     if (known && now - known.readAtMs < FRESH_MS) return known.identity;
     if (now - (this.#unknown.get(presentedKey) ?? Number.NEGATIVE_INFINITY) < UNKNOWN_FRESH_MS) return null;
-    let flight = this.#flights.get(presentedKey);
-    if (!flight) {
-      if (this.#flights.size >= FLIGHTS_MAX) {
-        if (known) return known.identity;
-        throw new Problem('overloaded', 'too many keys wait to be looked up');
-      }
-      flight = this.#read(presentedKey).finally(() => this.#flights.delete(presentedKey));
-      this.#flights.set(presentedKey, flight);
-    }
-    try {
-      return await flight;
-    } catch (error) {
-      if (known) return known.identity;
-      throw error;
-    }
+    if (known) return this.#renewed(presentedKey, known);
+    return this.#flights.get(presentedKey) ?? this.#ask(presentedKey);
+  }
+
+  /** A known key that was read long ago: one request at a time asks again, and waits for the answer a moment only. */
+  async #renewed(key: string, { identity }: Known): Promise<Identity | null> {
+    if (this.#flights.has(key)) return identity;
+    const asStanding = () => identity;
+    return Promise.race([this.#ask(key).catch(asStanding), this.#clock.sleep(RENEWAL_WAIT_MS).then(asStanding)]);
+  }
+
+  async #ask(key: string): Promise<Identity | null> {
+    if (this.#flights.size >= FLIGHTS_MAX) throw new Problem('overloaded', 'too many keys wait to be looked up');
+    const flight = this.#read(key).finally(() => this.#flights.delete(key));
+    this.#flights.set(key, flight);
+    return flight;
   }
 
   /** Adds a key; the same key again only renews its holder and scopes. */
