@@ -202,7 +202,11 @@ describe('a process', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     // Not the last line: a complaint about the collector may come after it.
-    return { code: child.exitCode ?? (await once(child, 'close'))[0], lines, end: lines.find(({ msg }) => msg === 'end') };
+    return {
+      code: child.exitCode ?? (await once(child, 'close'))[0],
+      lines,
+      end: lines.find(({ msg }) => msg === 'end'),
+    };
   };
 
   it('without an endpoint loads nothing of OpenTelemetry', async () => {
