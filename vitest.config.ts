@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     environment: 'node',
-    include: ['{app,mock-data,scripts,loadtest,resilience-tests}/**/*.test.ts'],
+    include: ['{app,mock-data,scripts,loadtest,resilience-tests,simulator}/**/*.test.ts'],
     globalSetup: ['scripts/testing/stores.ts'],
     pool: 'forks',
     // Real stores and child processes: slow on a busy machine. A test waits for a condition, so the limit costs nothing.

@@ -4,12 +4,14 @@ import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import { jwtVerifier } from './api/jwt.ts';
 import { createApi, createApiServer } from './api/server.ts';
 import { PodSeat } from './authority/pod-seat.ts';
+import { cutConnection } from './authority/redis-server.ts';
 import { type Context, newProcessId } from './context.ts';
 import { SCOPES } from './identity.ts';
 import { CacheLedger } from './ledger/cache/cache-ledger.ts';
 import type { LedgerEvents } from './ledger/events.ts';
 import { LoggedLedger } from './ledger/logged-ledger.ts';
 import { listen } from './listen.ts';
+import { acceptLoss, unsettled } from './operator.ts';
 import { OpsStatus } from './ops-status.ts';
 import { cachePages, createReconciliation } from './reconciling.ts';
 import { ApiKeyStore } from './store/api-keys.ts';
@@ -26,19 +28,30 @@ export interface Running {
 
 /** One API pod: serves clients, applies in Redis, asks MySQL for what Redis does not hold. */
 export async function startApi(context: Context): Promise<Running> {
-  const { config, clock, metrics, cache, authority, database, detectors, logger, redis, reader } = context;
+  const { config, clock, metrics, cache, authority, database, detectors, direct, drains, logger, redis, reader } =
+    context;
   const seat = new PodSeat({
     authority,
+    drains,
     cache,
+    retire: (caller, podId) => context.scripts.retire(caller, podId),
     clock,
+    processId: context.processId,
+    closedAfterMs: config.http.requestTimeoutMs,
     logger: logger.log,
     heartbeatMs: config.authority.heartbeatMs,
     newPodId: newProcessId,
-    redisReady: () => {
-      const ready = redis.status === 'ready';
-      // While there is no connection nothing else would tell the detector.
-      if (!ready) detectors.redis.failed();
-      return ready;
+    redis: {
+      ready() {
+        const ready = redis.status === 'ready';
+        // While there is no connection nothing else would tell the detector.
+        if (!ready) detectors.redis.failed();
+        return ready;
+      },
+      async probe() {
+        await redis.ping();
+      },
+      cut: () => cutConnection(redis),
     },
     onAuthority: (now) => metrics.authority(now),
   });
@@ -46,6 +59,7 @@ export async function startApi(context: Context): Promise<Running> {
   const ledger = new CacheLedger({
     cache,
     database: reader,
+    direct,
     seat,
     clock,
     events: ledgerEvents(context),
@@ -68,7 +82,12 @@ export async function startApi(context: Context): Promise<Running> {
     keys,
     ...jwt(context),
     ...(context.tracing && { tracing: context.tracing }),
-    ops: { status: () => new OpsStatus(context, seat).read(), reconcile: () => reconciliation.run() },
+    ops: {
+      status: () => new OpsStatus(context, seat).read(),
+      reconcile: () => reconciliation.run(),
+      unsettled: () => unsettled(context),
+      acceptLoss: (acceptance, user) => acceptLoss(context, acceptance, user),
+    },
     readiness: () => {
       const reasons = stopping ? ['it is shutting down'] : seat.complaints();
       return { ready: reasons.length === 0, reasons };

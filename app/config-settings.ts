@@ -195,6 +195,24 @@ export const SETTINGS = {
   },
   authority: {
     heartbeatMs: setting('HEARTBEAT_MS', integer(50, MINUTE_MS), 1000, 'How often a pod reports to MySQL.'),
+    redisLostAfterMs: setting(
+      'REDIS_LOST_AFTER_MS',
+      integer(100, HOUR_MS),
+      1500,
+      'How long a keeper cannot reach Redis before the ledger goes on in MySQL, unless most pods still reach it.',
+    ),
+    redisLostByPodsAfterMs: setting(
+      'REDIS_LOST_BY_PODS_AFTER_MS',
+      integer(100, HOUR_MS),
+      5000,
+      'How long most pods cannot reach Redis before the ledger goes on in MySQL, whatever the keepers see.',
+    ),
+    redisSteadyAfterMs: setting(
+      'REDIS_STEADY_AFTER_MS',
+      integer(0, HOUR_MS),
+      3000,
+      'How long Redis has to be steady after a loss before the ledger returns to it; doubled with each further loss within 5 min.',
+    ),
     podRetireAfterMs: setting('POD_RETIRE_AFTER_MS', integer(500, HOUR_MS), 15_000, 'Silence that retires a pod.'),
   },
   jobs: {

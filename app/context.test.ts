@@ -35,15 +35,19 @@ describe('A context whose stores are away', () => {
   });
 
   it('shows operators that nothing is known', async () => {
-    const { authority, cache, clock } = context;
+    const { authority, cache, clock, drains, processId, scripts } = context;
     const seat = new PodSeat({
       authority,
+      drains,
       cache,
+      retire: (caller, podId) => scripts.retire(caller, podId),
       clock,
       logger: context.logger.log,
+      processId,
       heartbeatMs: 1000,
+      closedAfterMs: 1000,
       newPodId: () => 'pod',
-      redisReady: () => false,
+      redis: { ready: () => false, probe: async () => {}, cut: () => {} },
       onAuthority: () => {},
     });
     expect(await new OpsStatus(context, seat).read()).toMatchObject({

@@ -7,9 +7,13 @@ import type { Config } from './config.ts';
 import { RedisScripts } from './ledger/cache/scripts.ts';
 import { WatchedScripts } from './ledger/cache/watched-scripts.ts';
 import { AuthorityStore } from './store/authority-store.ts';
+import { DirectStore } from './store/direct-store.ts';
+import { DrainStore } from './store/drain-store.ts';
 import { FlushStore } from './store/flush-store.ts';
 import { LedgerReader } from './store/ledger-reader.ts';
 import { Database } from './store/pool.ts';
+import { SettlementStore } from './store/settlement-store.ts';
+import { UnsettledStore } from './store/unsettled-store.ts';
 import { Detector } from './telemetry/breaker.ts';
 import { linesTo } from './telemetry/lines.ts';
 import { type AppLogger, createLogger } from './telemetry/logger.ts';
@@ -22,6 +26,13 @@ const STDOUT = 1;
 const PROTOCOL_CONNECTIONS = 4;
 /** A process that is gone without a word must not keep the authority row locked for longer, seconds. */
 const PROTOCOL_WAIT_TIMEOUT_S = 10;
+
+/** A settlement reads what was drained, and works it out before it writes. */
+const SETTLING_CONNECTIONS = 2;
+const SETTLING_WAIT_TIMEOUT_S = 60;
+/** Transfers made in MySQL: as many groups at a time as the queue sends, and one to spare for account changes. */
+const DIRECT_CONNECTIONS = 4;
+const DIRECT_LOCK_WAIT_S = 2;
 
 /** What both roles are built from, once, in order; disposed of in reverse. */
 export interface Context extends AsyncDisposable {
@@ -38,6 +49,12 @@ export interface Context extends AsyncDisposable {
   cache: WatchedScripts;
   database: Database;
   authority: AuthorityStore;
+  drains: DrainStore;
+  settlement: SettlementStore;
+  unsettled: UnsettledStore;
+  /** The same, on the connections of requests: who looks at the ledger must not hold up what moves it. */
+  looking: { authority: AuthorityStore; flushStore: FlushStore };
+  direct: DirectStore;
   flushStore: FlushStore;
   reader: LedgerReader;
   detectors: { redis: Detector; mysql: Detector };
@@ -91,6 +108,19 @@ export async function createContext(config: Config): Promise<Context> {
     waitTimeoutS: PROTOCOL_WAIT_TIMEOUT_S,
   });
   disposals.push(() => protocol[Symbol.asyncDispose]());
+  const settling = new Database({
+    ...mysql,
+    connectionsMax: SETTLING_CONNECTIONS,
+    waitTimeoutS: SETTLING_WAIT_TIMEOUT_S,
+  });
+  disposals.push(() => settling[Symbol.asyncDispose]());
+  const direct = new Database({
+    ...mysql,
+    connectionsMax: DIRECT_CONNECTIONS,
+    lockWaitTimeoutS: DIRECT_LOCK_WAIT_S,
+    waitTimeoutS: PROTOCOL_WAIT_TIMEOUT_S,
+  });
+  disposals.push(() => direct[Symbol.asyncDispose]());
   const redis = connectRedis(config.redis);
   disposals.push(() => redis.disconnect());
   const scripts = new RedisScripts(redis, config.ledger.keyPrefix);
@@ -113,6 +143,11 @@ export async function createContext(config: Config): Promise<Context> {
     cache,
     database,
     authority: new AuthorityStore(protocol),
+    drains: new DrainStore(protocol),
+    settlement: new SettlementStore(settling),
+    unsettled: new UnsettledStore(database),
+    looking: { authority: new AuthorityStore(database), flushStore: new FlushStore(database) },
+    direct: new DirectStore({ database: direct, clock: systemClock }),
     flushStore: new FlushStore(protocol),
     reader: new LedgerReader(database),
     detectors,

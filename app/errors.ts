@@ -19,6 +19,7 @@ export const PROBLEMS = {
     title: 'This account id belongs to an account opened with other content',
     ...FINAL,
   },
+  authority_moved: { status: 409, title: 'The ledger does not wait for this any more', ...FINAL },
   account_not_empty: { status: 409, title: 'Only an account with a balance of zero can be closed', ...FINAL },
   settings_version_mismatch: { status: 412, title: 'The account was changed meanwhile', ...FINAL },
   payload_too_large: { status: 413, title: 'The body is larger than allowed', ...FINAL },

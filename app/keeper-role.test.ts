@@ -24,10 +24,10 @@ async function gauge(keeper: Role, name: string): Promise<number> {
   return Number(new RegExp(`^holdfast_${name} (.*)$`, 'm').exec(text)?.[1]);
 }
 
-async function podFor(keeper: Role): Promise<Role> {
-  await until('the authority is with the cache', async () => (await keeper.context.authority.read()).mode === 'CACHE');
+async function podInCache(): Promise<Role> {
   const api = await roles.api();
   await api.ready();
+  await api.worksIn('CACHE');
   await roles.openAccounts(api);
   return api;
 }
@@ -35,7 +35,7 @@ async function podFor(keeper: Role): Promise<Role> {
 describe('A keeper', () => {
   it('takes the authority to the cache, and brings what is posted to MySQL', async () => {
     const keeper = await roles.keeper();
-    const api = await podFor(keeper);
+    const api = await podInCache();
     await api.transfer('flushed-1');
     await until('it is in MySQL', () => inMysql('flushed-1'));
     expect(keeper.context.said('info')).toContain('the keeper is running');
@@ -80,7 +80,7 @@ describe('A keeper', () => {
     read.mockRejectedValue('not even an error');
     await until('the other trouble is said, too', () => keeper.context.said('warn').length > 1);
     read.mockRestore();
-    const api = await podFor(keeper);
+    const api = await podInCache();
     expect((await api.transfer('after-trouble')).status).toBe(201);
   });
 });
@@ -88,7 +88,7 @@ describe('A keeper', () => {
 describe('A keeper that stops', () => {
   it('flushes the journal to its end first', async () => {
     const keeper = await roles.keeper({ FLUSH_GATHER_MS: '2000' });
-    const api = await podFor(keeper);
+    const api = await podInCache();
     await api.transfer('before-stop-1');
     await until('the flush gathers', () => inMysql('before-stop-1'));
     await api.transfer('before-stop-2');
@@ -99,7 +99,7 @@ describe('A keeper that stops', () => {
 
   it('does not wait for those who go on writing', async () => {
     const keeper = await roles.keeper({ FLUSH_GATHER_MS: '0', SHUTDOWN_GRACE_MS: '600000' });
-    const api = await podFor(keeper);
+    const api = await podInCache();
     let writing = true;
     let written = 0;
     const writers = Array.from({ length: 8 }, async (_, writer) => {
@@ -116,7 +116,7 @@ describe('A keeper that stops', () => {
 
   it('does not wait while the flush fails: others take over', async () => {
     const keeper = await roles.keeper({ SHUTDOWN_GRACE_MS: '600000' });
-    const api = await podFor(keeper);
+    const api = await podInCache();
     vi.spyOn(keeper.context.flushStore, 'commit').mockRejectedValue(new Error('away'));
     await api.transfer('left-over');
     await until('it fails', () => keeper.context.said('warn').includes('a flush failed and is retried'));
@@ -128,7 +128,7 @@ describe('A keeper that stops', () => {
 
   it('does not wait for a Redis that is away', async () => {
     const keeper = await roles.keeper({ SHUTDOWN_GRACE_MS: '600000' });
-    await podFor(keeper);
+    await podInCache();
     keeper.context.redis.disconnect();
     await keeper.stop();
     expect(keeper.context.said('warn')).toContain('the journal could not be flushed to its end');
@@ -138,7 +138,7 @@ describe('A keeper that stops', () => {
 describe('What operators are told of the flush', () => {
   it('alerts when it fails again and again, ends the alert, and blames nobody for being overtaken', async () => {
     const keeper = await roles.keeper({ FLUSH_ALERT_AFTER_FAILURES: '3', FLUSH_RETRY_MAX_MS: '50' });
-    const api = await podFor(keeper);
+    const api = await podInCache();
     const { said, flushStore } = keeper.context;
     const commit = vi.spyOn(flushStore, 'commit').mockRejectedValueOnce(new Overtaken('the cursor is elsewhere'));
     await api.transfer(`told-${Date.now()}`);
@@ -160,7 +160,7 @@ describe('What operators are told of the flush', () => {
 
   it('has the schedule say that the flush does not keep up', async () => {
     const keeper = await roles.keeper({ LAG_ALERT_MS: '1000' });
-    const api = await podFor(keeper);
+    const api = await podInCache();
     vi.spyOn(keeper.context.flushStore, 'commit').mockRejectedValue(new Error('away'));
     await api.transfer(`late-${Date.now()}`);
     await until('it is said', () => keeper.context.said('error').includes('the flush does not keep up'));

@@ -1,14 +1,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import cron from 'node-cron';
 import type { Running } from './api-role.ts';
+import type { Authority } from './authority/authority.ts';
 import { Keeper } from './authority/keeper.ts';
-import { identifyServer, inspectServer } from './authority/redis-server.ts';
+import { inspectServer } from './authority/redis-server.ts';
 import { Retirement } from './authority/retirement.ts';
 import type { Context } from './context.ts';
 import type { KeeperCaller } from './ledger/cache/port.ts';
 import { listen } from './listen.ts';
 import { cachePages, createReconciliation } from './reconciling.ts';
-import type { Authority } from './store/authority-store.ts';
 import { sweepEpochsBefore } from './sync/epoch-sweep.ts';
 import { flushEvents } from './sync/flush-events.ts';
 import { Flusher } from './sync/flusher.ts';
@@ -21,7 +21,7 @@ const SUPERVISION_MS = 5_000;
 
 /** A keeper: moves the authority, flushes the journal, and keeps Redis tidy. Any number may run. */
 export async function startKeeper(context: Context): Promise<Running> {
-  const { config, clock, scripts, authority, flushStore, logger, metrics, redis } = context;
+  const { config, clock, scripts, authority, drains, flushStore, logger, metrics, redis } = context;
   const log = logger.log;
   const server = createServer((request, response) => {
     void answer(context, request, response);
@@ -42,14 +42,18 @@ export async function startKeeper(context: Context): Promise<Running> {
   const keeper = new Keeper({
     keeperId: context.processId,
     authority,
+    settlement: context.settlement,
     cache: scripts,
-    cursor: () => flushStore.cursor(),
     flusher: settler,
-    identify: () => identifyServer(redis),
     inspect: () => inspectServer(redis),
     sweepEpochsBefore: (epoch) => sweepEpochsBefore(redis, config.ledger.keyPrefix, epoch),
     clock,
     logger: log,
+    timing: {
+      lostAfterMs: config.authority.redisLostAfterMs,
+      lostByPodsAfterMs: config.authority.redisLostByPodsAfterMs,
+      steadyAfterMs: config.authority.redisSteadyAfterMs,
+    },
     onAuthority: (now) => metrics.authority(now),
   });
   const janitor = new IdJanitor({ cache: scripts, clock, windowMs: config.ledger.idWindowMs });
@@ -62,7 +66,7 @@ export async function startKeeper(context: Context): Promise<Running> {
     logger: log,
     retireAfterMs: config.authority.podRetireAfterMs,
   });
-  let target: KeeperCaller | null = null;
+  let target = null as KeeperCaller | null;
 
   const moving = (async () => {
     let troubled = '';
@@ -80,17 +84,21 @@ export async function startKeeper(context: Context): Promise<Running> {
     }
   })();
   const flushing = flusher.run(() => target, stopped.signal);
+  let frozenAccounts = 0;
+  metrics.sample({ frozenAccounts: () => frozenAccounts });
   // Often enough to see a silence without a break.
   const housekeepingMs = Math.min(HOUSEKEEPING_MS, config.authority.podRetireAfterMs / 8);
   const tidying = (async () => {
     while (!stopped.signal.aborted) {
       try {
         await authority.keeperHeartbeat(context.processId);
+        frozenAccounts = await context.unsettled.frozenAccounts();
         const caller = target;
         if (!caller) continue;
         const { seq, idTimeMax } = await flushStore.cursor();
         await janitor.round(caller, idTimeMax);
         await retirement.round(caller, seq);
+        await drains.forget(caller.epoch, seq);
       } catch (error) {
         log.warn({ err: error }, 'housekeeping was put off');
       } finally {

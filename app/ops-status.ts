@@ -1,6 +1,9 @@
 import type { PodSeat } from './authority/pod-seat.ts';
 import type { Context } from './context.ts';
 
+/** `GET /v1/ops/unsettled` lists more. */
+const FROZEN_LISTED_MAX = 100;
+
 /** What an operator sees of the whole: read from both stores, each as far as it answers. */
 export class OpsStatus {
   readonly #context: Context;
@@ -12,12 +15,15 @@ export class OpsStatus {
   }
 
   async read(): Promise<object> {
-    const { authority, flushStore, detectors } = this.#context;
-    const [now, cursor, pods, keepers] = await Promise.all([
+    const { looking, unsettled, detectors } = this.#context;
+    const { authority, flushStore } = looking;
+    const [now, cursor, pods, processes, keepers, waiting] = await Promise.all([
       authority.read().catch(() => this.#seat.authority),
       flushStore.cursor().catch(() => null),
       authority.pods().catch(() => null),
+      authority.livePods().catch(() => null),
       authority.keepers().catch(() => null),
+      unsettled.report(FROZEN_LISTED_MAX).catch(() => null),
     ]);
     return {
       mode: now?.mode ?? 'UNKNOWN',
@@ -26,15 +32,22 @@ export class OpsStatus {
       cursor: cursor && { epoch: cursor.epoch, seq: cursor.seq },
       journal: await this.#journal(cursor),
       pods:
-        pods?.map(({ podId, epoch, redisSeen, retiredSeq, silentMs }) => ({
+        pods?.map(({ podId, epoch, drained, retiredSeq, silentMs }) => ({
           podId,
           epoch,
-          redisSeen,
+          drained,
           retired: retiredSeq !== null,
           silentMs: Math.round(silentMs),
         })) ?? null,
+      processes:
+        processes?.map(({ processId, redisSeen, silentMs }) => ({
+          processId,
+          redisSeen,
+          silentMs: Math.round(silentMs),
+        })) ?? null,
       keepers: keepers?.map(({ keeperId, silentMs }) => ({ keeperId, silentMs: Math.round(silentMs) })) ?? null,
-      frozenAccounts: [],
+      frozenAccounts: waiting?.frozenAccounts.items ?? null,
+      frozenAccountsTotal: waiting?.frozenAccounts.total ?? null,
       breakers: { redis: detectors.redis.state, mysql: detectors.mysql.state },
       pod: {
         podId: this.#seat.podId,

@@ -117,7 +117,10 @@ describe('main, by its argument or ROLE', () => {
   it('migrates, and the second time says that there is nothing to do', async () => {
     const empty = await emptyDatabase();
     const env = { MYSQL_URL: empty.url, REDIS_URL: redis.url };
-    expect(await main('migrate', env)).toEqual({ exitCode: 0, said: 'Migrated: Ledger1763690000000.' });
+    expect(await main('migrate', env)).toEqual({
+      exitCode: 0,
+      said: 'Migrated: Ledger1763690000000, SwitchOver1763780000000.',
+    });
     expect(await main('migrate', env)).toEqual({ exitCode: 0, said: 'The schema is up to date.' });
     await empty.drop();
   });

@@ -8,6 +8,13 @@ export interface OpsPort {
   status(): Promise<object>;
   /** Runs a reconciliation now and answers its result. */
   reconcile(): Promise<object>;
+  /** What waits for the journal of an epoch that has ended. */
+  unsettled(): Promise<object>;
+  /** Gives up what is missing. @throws Problem authority_moved when the authority is not in that epoch, or nothing is missing */
+  acceptLoss(
+    acceptance: { epoch: number; reason: string },
+    user: string,
+  ): Promise<{ epoch: number; mode: string; dropped: number }>;
 }
 
 /** The part of pino's logger that the API needs. */

@@ -1,12 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { freePort } from '../../scripts/stack/ports.mjs';
 import { migratedDatabase, type TestDatabase } from '../testing/database.ts';
 import { order } from '../testing/ledger.ts';
 import { OwnRedis } from '../testing/redis.ts';
-import { until } from '../testing/until.ts';
-import type { KeeperAuthority } from './keeper.ts';
 import { identifyServer } from './redis-server.ts';
-import { KeeperBench, stepTo } from './testing/keeper-bench.ts';
+import { KeeperBench, staysIn, stepTo } from './testing/keeper-bench.ts';
 
 let db: TestDatabase;
 let server: OwnRedis;
@@ -17,7 +16,6 @@ beforeAll(async () => {
 afterAll(() => Promise.all([db.drop(), server.stop()]));
 beforeEach(async () => {
   await db.reset(0, 'DIRECT');
-  await db.database.rows('UPDATE authority SET cache_epoch = NULL');
   bench = new KeeperBench(db.database, server.url);
   await bench.redis.connect().catch(() => {});
   await bench.ready();
@@ -30,8 +28,9 @@ describe('The first activation', () => {
     expect(await keeper.step()).toMatchObject({ epoch: 1, mode: 'REBUILDING', cacheEpoch: null });
     const cache = await keeper.step();
     expect(cache).toMatchObject({ epoch: 2, mode: 'CACHE', cacheEpoch: 2, redisNode: server.node });
-    expect(await keeper.step()).toEqual(cache);
-    expect(await bench.authority.read()).toEqual(cache);
+    const { ageMs: _, ...standing } = cache;
+    expect(await keeper.step()).toMatchObject(standing);
+    expect(await bench.authority.read()).toMatchObject(standing);
   });
 
   it('writes the same marker in Redis and in MySQL, and begins the journal at seq 0', async () => {
@@ -66,15 +65,10 @@ describe('The first activation', () => {
 
 describe('A keeper that died between the script and the row', () => {
   it('is taken over: the marker that it left stands, and nothing is created again', async () => {
-    const dying: KeeperAuthority = {
-      read: () => bench.authority.read(),
-      observedIn: async () => 0,
-      move: async (from, to, by, also) => {
-        if (to.mode === 'CACHE') throw new Error('killed');
-        return bench.authority.move(from, to, by, also);
-      },
+    const activate = async () => {
+      throw new Error('killed');
     };
-    const first = bench.keeper('first', dying);
+    const first = bench.keeper('first', { settlement: { activate } });
     await first.step();
     await expect(first.step()).rejects.toThrow('killed');
     const { replid } = await identifyServer(bench.redis);
@@ -109,12 +103,7 @@ describe('Keepers that race', () => {
     const epoch = await bench.begin(bench.keeper('early'));
     await bench.open(epoch);
     await epoch.apply(order('t1'));
-    const asleep: KeeperAuthority = {
-      read: async () => rebuilding,
-      observedIn: async () => 0,
-      move: (from, to, by, also) => bench.authority.move(from, to, by, also),
-    };
-    const woken = bench.keeper('woken', asleep);
+    const woken = bench.keeper('woken', { authority: { read: async () => rebuilding } });
     await woken.step();
     await late.step();
     expect(await epoch.headSeq()).toBe(1);
@@ -157,27 +146,161 @@ describe('A Redis that may not hold the ledger', () => {
   });
 });
 
-describe('In the cache', () => {
-  it('the epoch is closed when the server has another history or another role', async () => {
+describe('On the way to the cache', () => {
+  it('a Redis that goes away takes the authority back to DIRECT, once it has been away for long enough', async () => {
     const keeper = bench.keeper();
-    const epoch = await bench.begin(keeper);
-    await db.database.rows('UPDATE authority SET replid = ?', ['b'.repeat(40)]);
-    expect(await keeper.step()).toMatchObject({ mode: 'CLOSING', cacheEpoch: epoch.pod.epoch });
-    const [line] = await db.database.rows<{ reason: string }>(
-      "SELECT reason FROM authority_log WHERE mode = 'CLOSING'",
-    );
-    expect(line?.reason).toBe(`Redis answers as master ${epoch.pod.replid}`);
-  });
-
-  it('nothing moves while Redis does not answer: a keeper alone knows too little', async () => {
-    const keeper = bench.keeper();
-    const epoch = await bench.begin(keeper);
+    await keeper.step();
     bench.redis.disconnect();
-    await expect(keeper.step()).rejects.toThrow();
-    expect(await bench.authority.read()).toMatchObject({ epoch: epoch.pod.epoch, mode: 'CACHE' });
+    expect(await staysIn(keeper, 'REBUILDING')).toMatchObject({ epoch: 1 });
+    await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 2 MINUTE');
+    // The authority has stood for long: Redis must have been away for as long as that, too.
+    expect(await staysIn(keeper, 'REBUILDING')).toMatchObject({ epoch: 1 });
+    bench.clock.push(61_000);
+    expect(await keeper.step()).toMatchObject({ epoch: 2, mode: 'DIRECT', cacheEpoch: null });
+    expect(await staysIn(keeper, 'DIRECT')).toMatchObject({ epoch: 2 });
   });
 
-  it('the keys of old epochs are swept when the next one begins, and nobody else’s', async () => {
+  it('a Redis that has become unfit is waited for as long, and not longer', async () => {
+    await bench.keeper().step();
+    await bench.redis.config('SET', 'appendfsync', 'no');
+    const keeper = bench.keeper();
+    expect(await staysIn(keeper, 'REBUILDING')).toMatchObject({ epoch: 1 });
+    await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 2 MINUTE');
+    expect(await keeper.step()).toMatchObject({ epoch: 2, mode: 'DIRECT' });
+    await bench.redis.config('SET', 'appendfsync', 'always');
+    await stepTo(keeper, 'CACHE');
+  });
+
+  it('a Redis that knows of a later epoch is left alone: DIRECT, and it is not asked again at once', async () => {
+    await bench.redis.set(`${bench.prefix}:{0}:fence`, '99');
+    const keeper = bench.keeper();
+    expect(await keeper.step()).toMatchObject({ epoch: 1, mode: 'REBUILDING' });
+    expect(await keeper.step()).toMatchObject({ epoch: 2, mode: 'DIRECT' });
+    expect((await bench.moves()).at(-1)?.reason).toBe('Redis does not begin the epoch: refused: fenced');
+    expect(bench.complaints()).toContain('this Redis does not begin epoch 2: refused: fenced');
+    expect(await staysIn(keeper, 'DIRECT')).toMatchObject({ epoch: 2 });
+    bench.clock.push(11_000);
+    expect(await keeper.step()).toMatchObject({ epoch: 3, mode: 'REBUILDING' });
+    expect(await bench.redis.get(`${bench.prefix}:{0}:fence`)).toBe('99');
+  });
+});
+
+describe('A Redis whose user may not do what is needed', () => {
+  const user = (rule: string) => bench.redis.call('ACL', 'SETUSER', 'default', rule);
+  /** As the default user may do less, it is put right by another. */
+  async function withoutRule(rule: string, work: () => Promise<void>): Promise<void> {
+    await bench.redis.call('ACL', 'SETUSER', 'admin', 'on', 'nopass', '~*', '&*', '+@all');
+    const admin = new Redis(server.url.replace('redis://', 'redis://admin:x@'));
+    await user(`-${rule}`);
+    try {
+      await work();
+    } finally {
+      await admin.call('ACL', 'SETUSER', 'default', `+${rule}`);
+      await admin.call('ACL', 'DELUSER', 'admin');
+      admin.disconnect();
+    }
+  }
+
+  it('is not waited for in REBUILDING: DIRECT, with the reason said', async () => {
+    const keeper = bench.keeper();
+    await keeper.step();
+    await withoutRule('scan', async () => {
+      await staysIn(keeper, 'REBUILDING');
+      await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 2 MINUTE');
+      expect(await keeper.step()).toMatchObject({ epoch: 2, mode: 'DIRECT' });
+      expect(bench.complaints()).toEqual([expect.stringContaining("no permissions to run the 'scan' command")]);
+      await staysIn(keeper, 'DIRECT');
+    });
+    bench.clock.push(11_000);
+    await stepTo(keeper, 'CACHE');
+  });
+
+  it('is told of when it refuses to be inspected', async () => {
+    await withoutRule('config', async () => {
+      await staysIn(bench.keeper(), 'DIRECT');
+      expect(bench.complaints()).toEqual([expect.stringMatching(/^Redis cannot be inspected: .*config/)]);
+    });
+  });
+});
+
+describe('From DIRECT, after Redis was lost', () => {
+  /** So many times lately. */
+  const lost = async (times: number) => {
+    for (let n = 1; n <= times; n++) {
+      await db.database.rows(
+        "INSERT INTO authority_log (epoch, mode, changed_by, reason) VALUES (?, 'CLOSING', '', '')",
+        [-n],
+      );
+    }
+  };
+  const timing = { steadyAfterMs: 60_000 };
+
+  it.each([
+    [1, 60_000],
+    [2, 120_000],
+    [3, 240_000],
+    [20, 480_000],
+  ])('%i times lately, it has to be steady for %i ms', async (times, neededMs) => {
+    await lost(times);
+    const keeper = bench.keeper('k', { timing });
+    expect(await staysIn(keeper, 'DIRECT')).toMatchObject({ epoch: 0 });
+    bench.clock.push(neededMs - 20_000);
+    expect(await staysIn(keeper, 'DIRECT', 1)).toMatchObject({ epoch: 0 });
+    bench.clock.push(20_000);
+    expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
+  });
+
+  it('long ago, it need not prove anything', async () => {
+    await lost(3);
+    await db.database.rows('UPDATE authority_log SET changed_at = NOW(3) - INTERVAL 6 MINUTE');
+    expect(await bench.keeper('k', { timing }).step()).toMatchObject({ mode: 'REBUILDING' });
+  });
+
+  it('what it has proved is lost with every break', async () => {
+    await lost(1);
+    const keeper = bench.keeper('k', { timing });
+    await keeper.step();
+    bench.clock.push(50_000);
+    const inspect = vi.spyOn(bench.redis, 'info').mockRejectedValue(new Error('away'));
+    await keeper.step();
+    inspect.mockRestore();
+    bench.clock.push(20_000);
+    expect(await staysIn(keeper, 'DIRECT', 2)).toMatchObject({ epoch: 0 });
+    bench.clock.push(60_000);
+    expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
+  });
+
+  it('most live pods have to find it, too; those that are silent have no say', async () => {
+    for (const processId of ['one', 'two']) await bench.report(processId, false);
+    await bench.report('three', true);
+    const keeper = bench.keeper();
+    expect(await staysIn(keeper, 'DIRECT')).toMatchObject({ epoch: 0 });
+    await db.database.rows("UPDATE processes SET heartbeat_at = NOW(3) - INTERVAL 6 SECOND WHERE process_id = 'one'");
+    expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
+  });
+});
+
+describe('The keys of old epochs', () => {
+  it('are not made anew by an activation that comes late: the fence is above them before they go', async () => {
+    const first = await bench.begin();
+    await bench.closing();
+    await bench.drain(first.pod, {});
+    // Settled by somebody who did not reach this Redis: nothing has raised its fence.
+    const blind = new KeeperBench(db.database, 'redis://127.0.0.1:1/0', bench.prefix);
+    expect(await blind.keeper('blind').step()).toMatchObject({ mode: 'DIRECT' });
+    blind.close();
+    const activate = bench.scripts.activate.bind(bench.scripts);
+    const late: unknown[] = [];
+    vi.spyOn(bench.scripts, 'activate').mockImplementation(async (...asked) => {
+      late.push(await activate(first.pod.epoch, first.pod.replid, 'late', 0).catch((error: unknown) => error));
+      return activate(...asked);
+    });
+    await stepTo(bench.keeper(), 'CACHE');
+    expect(late).toMatchObject([{ kind: 'refused', reason: 'fenced' }]);
+    vi.restoreAllMocks();
+  });
+
+  it('are swept when the next one begins, and nobody else’s', async () => {
     const keeper = bench.keeper();
     const first = await bench.begin(keeper);
     await bench.open(first);
@@ -189,21 +312,9 @@ describe('In the cache', () => {
     ];
     for (const key of others.slice(1)) await bench.redis.set(key, '1');
     expect(await bench.redis.keys(`${bench.prefix}:{0}:${first.pod.epoch}:*`)).not.toEqual([]);
-    await bench.authority.move(
-      await bench.authority.read(),
-      { mode: 'CLOSING', ...(await standing()) },
-      { keeper: 'k', reason: 'r' },
-    );
+    await bench.closing();
     await stepTo(keeper, 'CACHE');
-    await until(
-      'the old keys are gone',
-      async () => (await bench.redis.keys(`${bench.prefix}:{0}:${first.pod.epoch}:*`)).length === 0,
-    );
+    expect(await bench.redis.keys(`${bench.prefix}:{0}:${first.pod.epoch}:*`)).toEqual([]);
     expect(await bench.redis.exists(...others)).toBe(3);
   });
 });
-
-async function standing() {
-  const { cacheEpoch, redisNode, replid, marker } = await bench.authority.read();
-  return { cacheEpoch, redisNode, replid, marker };
-}

@@ -1,189 +1,354 @@
 import { randomBytes } from 'node:crypto';
+import { ReplyError } from 'ioredis';
 import type { Clock } from '../clock.ts';
+import { Problem } from '../errors.ts';
 import { CacheError, type CacheKeeper, type KeeperCaller } from '../ledger/cache/port.ts';
+import type { JournalEntry } from '../ledger/journal.ts';
 import type { Logger } from '../log.ts';
-import type { Authority, Mode } from '../store/authority-store.ts';
-import type { Cursor } from '../store/flush-store.ts';
-import type { Session } from '../store/pool.ts';
+import { Overtaken } from '../store/flush-store.ts';
 import type { Flusher } from '../sync/flusher.ts';
-import { provableNode, type ServerFacts, type ServerIdentity, unfitness } from './redis-server.ts';
+import type { Authority, Mode, MovedBy } from './authority.ts';
+import { type Opinion, opinionOf } from './opinion.ts';
+import type { KeeperAuthority, Settlement } from './ports.ts';
+import { provableNode, type ServerFacts, unfitness } from './redis-server.ts';
+import { RedisWatch } from './redis-watch.ts';
 
-/** What a keeper needs of the authority's table. */
-export interface KeeperAuthority {
-  read(): Promise<Authority>;
-  move(
-    from: Authority,
-    to: Omit<Authority, 'epoch'>,
-    by: { keeper: string; reason: string },
-    also?: (session: Session, epoch: number) => Promise<void>,
-  ): Promise<Authority | null>;
-  /** The highest seq that any pod of this epoch has reported. */
-  observedIn(epoch: number): Promise<number>;
+/** When the authority moves; being wrong about it costs time, never money. */
+export interface KeeperTiming {
+  /** Redis is lost when this keeper cannot reach it for so long, ms, and the pods do not contradict. */
+  lostAfterMs: number;
+  /** Redis is lost when most pods cannot reach it for so long, ms. */
+  lostByPodsAfterMs: number;
+  /** After a loss Redis has to be steady for so long, ms, before the authority goes back; longer with every further loss. */
+  steadyAfterMs: number;
 }
 
 interface KeeperDependencies {
   keeperId: string;
   authority: KeeperAuthority;
+  settlement: Settlement;
   cache: CacheKeeper;
-  cursor(): Promise<Cursor>;
   flusher: Flusher;
-  /** Which server answers: asked all the time, so it must cost next to nothing. */
-  identify(): Promise<ServerIdentity>;
   inspect(): Promise<ServerFacts>;
   /** Deletes what is left of epochs before this one in Redis. */
   sweepEpochsBefore(epoch: number): Promise<void>;
   clock: Clock;
   logger: Logger;
+  timing: KeeperTiming;
   onAuthority(authority: Authority): void;
 }
 
 /** How far back ids are looked up after an activation, at least, ms: no bucket of ids is older. */
 const M_BEHIND_MS = 60_000;
+/** How long a settled ledger waits for its pods to find Redis again, before it opens directly on MySQL instead, ms. */
+const REOPEN_WAIT_MS = 3_000;
+/** A Redis that is lost again and again within this time is believed later each time, ms. */
+const FLAPPING_MS = 5 * 60_000;
+const FLAPPING_DOUBLINGS_MAX = 3;
+/** A Redis that refuses an epoch, because it knows of later ones, is not asked again at once, ms. */
+const REFUSED_WAIT_MS = 10_000;
+const COMPLAINTS_MAX = 100;
+/** How long an inspection may take while a ledger is closing, ms: for a Redis that was there, and for one that was lost. */
+const HANGING_MS = 1_000;
+const INSPECTION_MS_MAX = 250;
+const JOURNAL_PAGE = 400;
+const NO_ENTRIES_AFTER = Number.MAX_SAFE_INTEGER - 1;
 
 /**
  * Moves the authority, one step at a time; each step is a compare-and-set in MySQL, so any number of keepers may try.
  *
- *   DIRECT ──► REBUILDING ──► CACHE ──(another server answers)──► CLOSING ──(journal read to its end)──► REBUILDING
+ *   DIRECT ──► REBUILDING ──► CACHE ──(Redis is lost, or another)──► CLOSING ──(settled)──► REBUILDING, or DIRECT
  *
- * It never guesses: while the old journal cannot be shown to be whole, the authority stays where it is.
+ * It never guesses: while neither the old journal can be shown to be whole, nor every pod has brought what it knows, the
+ * ledger stays closed.
  */
 export class Keeper {
   readonly #deps: KeeperDependencies;
-  #lastComplaint = '';
+  readonly #watch: RedisWatch;
+  /** What was said since the authority last moved, or was well. */
+  readonly #said = new Set<string>();
+  #activationFailedAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: KeeperDependencies) {
     this.#deps = deps;
+    this.#watch = new RedisWatch(deps.clock);
   }
 
-  /** Looks where the authority is, and takes the next step, if there is one. @throws when a store is away */
+  /** Looks where the authority is, and takes the next step, if there is one. @throws when MySQL is away */
   async step(): Promise<Authority> {
     const authority = await this.#deps.authority.read();
     this.#deps.onAuthority(authority);
     switch (authority.mode) {
-      case 'DIRECT':
-        return this.#rebuild(authority, await this.#deps.inspect());
-      case 'REBUILDING':
-        return this.#activate(authority, await this.#deps.inspect());
       case 'CACHE':
-        return this.#watch(authority, await this.#deps.identify());
+        return this.#guard(authority);
       case 'CLOSING':
-        return this.#settle(authority, await this.#deps.inspect());
+        return this.#settle(authority);
+      case 'DIRECT':
+        return authority.cacheEpoch === null ? this.#return(authority) : this.#settleLate(authority);
+      case 'REBUILDING':
+        return this.#activate(authority);
     }
   }
 
-  async #rebuild(authority: Authority, facts: ServerFacts): Promise<Authority> {
-    if (!this.#fit(facts)) return authority;
-    return this.#move(authority, 'REBUILDING', nobody, 'a fit Redis is there');
+  /** Sees whether Redis still is the server of the epoch, for this keeper and for the pods. */
+  async #guard(authority: Authority): Promise<Authority> {
+    const { epoch, replid, marker } = authority;
+    if (replid === null) throw new Error(`epoch ${epoch} of the cache names no server`);
+    const caller: KeeperCaller = { fenceEpoch: epoch, epoch, replid };
+    const other = await this.#watch.look(async () => {
+      const found = await this.#deps.cache.journal(caller, NO_ENTRIES_AFTER, 1).catch(refusal);
+      if (found instanceof CacheError) return found.reason;
+      return found.marker === marker ? null : 'another marker';
+    });
+    const { lostAfterMs, lostByPodsAfterMs } = this.#deps.timing;
+    const opinion = await this.#opinion();
+    // A keeper may be the only one that was led to another server; but what it cannot reach it cannot flush either.
+    if (other && (!opinion.mostReachRedis || this.#watch.steadyForMs >= lostByPodsAfterMs)) {
+      return this.#move(authority, 'CLOSING', `Redis is not the server of the epoch: ${other}`);
+    }
+    if (this.#watch.lostForMs >= lostAfterMs && !opinion.mostReachRedis) {
+      return this.#move(authority, 'CLOSING', 'Redis cannot be reached');
+    }
+    if (opinion.mostHaveLostRedisForMs >= lostByPodsAfterMs) {
+      return this.#move(authority, 'CLOSING', 'most pods cannot reach Redis');
+    }
+    if (this.#watch.lostForMs === 0) this.#said.clear();
+    return authority;
+  }
+
+  /** By the journal when the epoch's own Redis answers, else by what the pods have drained; whichever way is open first. */
+  async #settle(authority: Authority): Promise<Authority> {
+    const facts = await this.#inspectQuickly();
+    if (authority.cacheEpoch === null) {
+      return this.#move(authority, this.#isFit(facts) ? 'REBUILDING' : 'DIRECT', 'nothing to settle');
+    }
+    if (facts) {
+      const moved = await this.#settleByJournal(authority, facts).catch((error: unknown) => {
+        // What only MySQL or another keeper stands in the way of is tried again; a journal that is no good leaves the other way.
+        if (error instanceof Problem || error instanceof Overtaken) throw error;
+        return this.#complain(`the journal cannot be settled: ${error instanceof Error ? error.message : error}`);
+      });
+      if (moved) return moved;
+    }
+    return (await this.#settleByFold(authority)) ?? authority;
+  }
+
+  /** By what the pods have drained. Null, and a complaint, while somebody is missing. */
+  async #settleByFold(authority: Authority): Promise<Authority | null> {
+    const by = this.#by('settled by what the pods have drained');
+    const folded = await this.#deps.settlement.settleByFold(authority, by);
+    if (folded === null) return this.#deps.authority.read();
+    if ('undrained' in folded) {
+      return this.#complain(
+        `closed until these pods bring what they know: ${folded.undrained.slice(0, 10).join(', ')}`,
+      );
+    }
+    if ('unexplained' in folded) {
+      const gap = JSON.stringify(folded.unexplained);
+      return this.#complain(`closed: more is missing than the attempts in doubt explain ${gap}`);
+    }
+    return this.#moved(folded.authority, by.reason);
+  }
+
+  /**
+   * Reads what is left of the epoch's journal, when this is the epoch's Redis and nothing of it is lost. The fence goes up
+   * first: scripts of the old epoch may still be running while it is read. Null when this way is not open.
+   */
+  async #settleByJournal(authority: Authority, facts: ServerFacts): Promise<Authority | null> {
+    const { flusher, settlement } = this.#deps;
+    const { cacheEpoch } = authority;
+    if (cacheEpoch === null || !(await this.#isProven(authority, facts))) return null;
+    const caller = await this.#fenced(authority, facts);
+    if (!caller) return null;
+    const end = await flusher.drain(caller, authority.epoch);
+    const to = await this.#whereTo(authority, facts);
+    if (!to) return authority;
+    const by = this.#by(`epoch ${cacheEpoch} settled by its journal at ${end}`);
+    const moved = await settlement.settleByJournal(authority, to, end, by);
+    return moved ? this.#moved(moved, by.reason) : this.#deps.authority.read();
+  }
+
+  /** A Redis that has restarted goes on at once, when the pods find it too; one that flaps has to prove itself in DIRECT. */
+  async #whereTo(authority: Authority, facts: ServerFacts): Promise<'REBUILDING' | 'DIRECT' | null> {
+    if (!this.#isFit(facts) || (await this.#deps.authority.closingsWithin(FLAPPING_MS)) > 2) return 'DIRECT';
+    const opinion = await this.#opinion();
+    if (opinion.live === 0 || opinion.mostReachRedis) return 'REBUILDING';
+    return authority.ageMs < REOPEN_WAIT_MS ? null : 'DIRECT';
+  }
+
+  /**
+   * DIRECT with frozen accounts: when the epoch's Redis comes back, its journal settles them. Every pod has drained, so a
+   * server is the right one when it carries the marker and knows all that any pod has been told.
+   */
+  async #settleLate(authority: Authority): Promise<Authority> {
+    const { cache, settlement } = this.#deps;
+    const facts = await this.#inspect();
+    if (facts?.role !== 'master') return authority;
+    const caller = await this.#fenced(authority, facts).catch((error: unknown) => {
+      this.#complain(`frozen accounts wait for the journal: ${error instanceof Error ? error.message : error}`);
+      return null;
+    });
+    if (!caller) return authority;
+    const { seq } = await this.#deps.authority.cursor();
+    const entries: JournalEntry[] = [];
+    let after = seq;
+    for (;;) {
+      const page = await cache.journal(caller, after, JOURNAL_PAGE);
+      entries.push(...page.entries);
+      const last = page.entries.at(-1);
+      if (!last) {
+        const by = this.#by(`frozen accounts settled by the journal of epoch ${caller.epoch}`);
+        const moved = await settlement.settleLate(authority, entries, page.head.seq, by);
+        return moved ? this.#moved(moved, by.reason) : this.#deps.authority.read();
+      }
+      after = last.firstSeq;
+    }
+  }
+
+  /** Raises the fence, and makes sure that the epoch's journal is there and whole. Null, and a complaint, when it is not. */
+  async #fenced(authority: Authority, facts: ServerFacts): Promise<KeeperCaller | null> {
+    const { cache } = this.#deps;
+    const epoch = authority.cacheEpoch;
+    if (epoch === null) return null;
+    const fence = await cache.fence(authority.epoch, facts.replid);
+    if (fence !== authority.epoch) return this.#complain(`the fence of this Redis is at ${fence}`);
+    const caller: KeeperCaller = { fenceEpoch: authority.epoch, epoch, replid: facts.replid };
+    const found = await cache.journal(caller, NO_ENTRIES_AFTER, 1).catch(refusal);
+    if (found instanceof CacheError || found.marker !== authority.marker) {
+      return this.#complain('this Redis does not carry the marker of the epoch');
+    }
+    const [cursor, observed] = await Promise.all([
+      this.#deps.authority.cursor(),
+      this.#deps.authority.observedIn(epoch),
+    ]);
+    if (found.head.seq < Math.max(cursor.seq, observed, authority.bound ?? 0)) {
+      return this.#complain('this Redis knows less than MySQL, or than its pods have seen');
+    }
+    return caller;
+  }
+
+  /** Whether this is the server of the epoch, or one that can have lost nothing of it that any pod was told. */
+  async #isProven(authority: Authority, facts: ServerFacts): Promise<boolean> {
+    if (facts.role !== 'master') return this.#refuse('this Redis is a replica');
+    if (facts.replid === authority.replid) return true;
+    const fit = unfitness(facts).length === 0;
+    if (fit && authority.redisNode && provableNode(facts) === authority.redisNode) return true;
+    if (authority.cacheEpoch !== null && (await this.#deps.authority.allDrained(authority.cacheEpoch))) return true;
+    return this.#refuse('nothing proves that this Redis is the one of the epoch, and not every pod has drained');
+  }
+
+  /** DIRECT, and nothing waits: back to the cache when a fit Redis is there, steadily, for this keeper and for most pods. */
+  async #return(authority: Authority): Promise<Authority> {
+    const { clock } = this.#deps;
+    const facts = await this.#inspect();
+    if (!this.#isFit(facts)) return authority;
+    const losses = await this.#deps.authority.closingsWithin(FLAPPING_MS);
+    const { steadyAfterMs } = this.#deps.timing;
+    const needed = losses === 0 ? 0 : steadyAfterMs * 2 ** Math.min(losses - 1, FLAPPING_DOUBLINGS_MAX);
+    if (this.#watch.steadyForMs < needed) return authority;
+    if (clock.monotonic() - this.#activationFailedAt < REFUSED_WAIT_MS) return authority;
+    const opinion = await this.#opinion();
+    if (opinion.live > 0 && !opinion.mostReachRedis) return authority;
+    return this.#move(authority, 'REBUILDING', 'a fit Redis is there');
   }
 
   /**
    * Begins the next epoch on this Redis. The script activates once: a keeper that died between the script and the row is
    * taken over with the marker that it left.
    */
-  async #activate(authority: Authority, facts: ServerFacts): Promise<Authority> {
-    if (!this.#fit(facts)) return authority;
-    const { cache, clock } = this.#deps;
+  async #activate(authority: Authority): Promise<Authority> {
+    const { cache, clock, settlement, timing } = this.#deps;
+    const facts = await this.#inspect();
+    if (!this.#isFit(facts)) {
+      const waited = Math.min(authority.ageMs, facts ? Number.POSITIVE_INFINITY : this.#watch.lostForMs);
+      return waited < timing.lostAfterMs
+        ? authority
+        : this.#move(authority, 'DIRECT', 'no fit Redis is there any more');
+    }
     const epoch = authority.epoch + 1;
-    const { idTimeMax } = await this.#deps.cursor();
+    const { idTimeMax } = await this.#deps.authority.cursor();
     const m = Math.max(idTimeMax, clock.now() - M_BEHIND_MS);
-    // All that is older is settled; a full memory could not begin an epoch beside it.
-    await this.#deps.sweepEpochsBefore(epoch);
-    const marker = await cache.activate(epoch, facts.replid, randomBytes(16).toString('hex'), m);
+    let marker: string;
+    try {
+      // First the fence: no late command may make anew what is swept. All that is older is settled, and a full memory could not
+      // begin an epoch beside it.
+      await cache.fence(authority.epoch, facts.replid);
+      await this.#deps.sweepEpochsBefore(epoch);
+      marker = await cache.activate(epoch, facts.replid, randomBytes(16).toString('hex'), m);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#complain(`this Redis does not begin epoch ${epoch}: ${reason}`);
+      const refused = error instanceof CacheError && error.kind === 'refused';
+      if (!refused && authority.ageMs < timing.lostAfterMs) return authority;
+      this.#activationFailedAt = clock.monotonic();
+      return this.#move(authority, 'DIRECT', `Redis does not begin the epoch: ${reason}`);
+    }
     const server = { cacheEpoch: epoch, redisNode: provableNode(facts), replid: facts.replid, marker };
-    return this.#move(authority, 'CACHE', server, 'activated', async (session) => {
-      await session.run('UPDATE flush_cursor SET epoch = ?, seq = 0 WHERE shard = 0', [epoch]);
-      await session.run('DELETE FROM pods WHERE epoch < ?', [epoch]);
+    const by = this.#by('activated');
+    const moved = await settlement.activate(authority, server, by);
+    return moved ? this.#moved(moved, by.reason) : this.#deps.authority.read();
+  }
+
+  /** A Redis that hangs must not hold up a step for as long as a command may take: not to answer at once is not to answer. */
+  async #inspectQuickly(): Promise<ServerFacts | null> {
+    const tooLate = this.#deps.clock.sleep(this.#watch.lostForMs > 0 ? INSPECTION_MS_MAX : HANGING_MS).then(() => null);
+    return Promise.race([this.#inspect(), tooLate]);
+  }
+
+  /** What this Redis is, or null while it cannot be reached. */
+  async #inspect(): Promise<ServerFacts | null> {
+    let facts: ServerFacts | null = null;
+    await this.#watch.look(async () => {
+      facts = await this.#deps.inspect();
+      return unfitness(facts).length > 0 ? 'unfit' : facts.replid;
     });
+    // It answers, and refuses the question: that does not pass by waiting.
+    const { trouble } = this.#watch;
+    if (trouble instanceof ReplyError) this.#complain(`Redis cannot be inspected: ${(trouble as Error).message}`);
+    return facts;
   }
 
-  async #watch(authority: Authority, facts: ServerIdentity): Promise<Authority> {
-    if (facts.replid === authority.replid && facts.role === 'master') {
-      this.#lastComplaint = '';
-      return authority;
-    }
-    return this.#move(authority, 'CLOSING', serverOf(authority), `Redis answers as ${facts.role} ${facts.replid}`);
+  async #opinion(): Promise<Opinion> {
+    return opinionOf(await this.#deps.authority.livePods());
   }
 
-  /**
-   * Reads what is left of the old epoch's journal. The fence goes up first: scripts of the old epoch may still be running
-   * while it is read.
-   */
-  async #settle(authority: Authority, facts: ServerFacts): Promise<Authority> {
-    const { cache, flusher, logger } = this.#deps;
-    const { cacheEpoch, marker } = authority;
-    if (cacheEpoch === null) return this.#move(authority, 'REBUILDING', nobody, 'nothing to settle');
-    if (!this.#provenSame(authority, facts)) return authority;
-    const fence = await cache.fence(authority.epoch, facts.replid);
-    if (fence !== authority.epoch) return this.#complain(authority, `the fence of this Redis is at ${fence}`);
-    const caller: KeeperCaller = { fenceEpoch: authority.epoch, epoch: cacheEpoch, replid: facts.replid };
-    const cursor = await this.#deps.cursor();
-    const start = await cache.journal(caller, cursor.seq, 1).catch((error: unknown) => {
-      if (error instanceof CacheError && error.reason === 'lost') return null;
-      throw error;
-    });
-    if (start?.marker !== marker) return this.#complain(authority, 'this Redis does not carry the marker of the epoch');
-    const observed = await this.#deps.authority.observedIn(cacheEpoch);
-    if (start.head.seq < Math.max(cursor.seq, observed)) {
-      return this.#complain(authority, 'this Redis knows less than MySQL, or than its pods have seen');
-    }
-    const end = await flusher.drain(caller, authority.epoch);
-    logger.info({ epoch: cacheEpoch, seq: end }, 'the journal is settled');
-    return this.#move(authority, 'REBUILDING', nobody, `epoch ${cacheEpoch} settled at ${end}`, async (session) => {
-      const [row] = await session.rows<{ epoch: number; seq: number }>(
-        'SELECT epoch, seq FROM flush_cursor WHERE shard = 0 FOR UPDATE',
-      );
-      if (row?.epoch !== cacheEpoch || row.seq !== end)
-        throw new Error(`the cursor is at ${row?.epoch}/${row?.seq}, not ${cacheEpoch}/${end}`);
-    });
-  }
-
-  /** Whether this is the server of the epoch, or the same node restarted with its own disk. */
-  #provenSame(authority: Authority, facts: ServerFacts): boolean {
-    if (facts.role !== 'master') return this.#refuse('this Redis is a replica');
-    if (facts.replid === authority.replid) return true;
-    if (!authority.redisNode) {
-      return this.#refuse(
-        'nothing proves that this Redis is the one of the epoch: it had no name, or could have replicas',
-      );
-    }
-    if (provableNode(facts) !== authority.redisNode)
-      return this.#refuse('this Redis is another node, or has replicas now');
-    return true;
-  }
-
-  #fit(facts: ServerFacts): boolean {
+  #isFit(facts: ServerFacts | null): facts is ServerFacts {
+    if (!facts) return false;
     const wrong = unfitness(facts);
     return wrong.length === 0 || this.#refuse(`this Redis may not hold the ledger: ${wrong.join('; ')}`);
   }
 
-  #complain(authority: Authority, complaint: string): Authority {
+  #complain(complaint: string): null {
     this.#refuse(complaint);
-    return authority;
+    return null;
   }
 
   /** Says once why nothing moves. */
   #refuse(complaint: string): false {
-    if (complaint !== this.#lastComplaint) this.#deps.logger.error({ complaint }, 'the authority cannot move');
-    this.#lastComplaint = complaint;
+    if (!this.#said.has(complaint)) this.#deps.logger.error({ complaint }, 'the authority cannot move');
+    if (this.#said.size < COMPLAINTS_MAX) this.#said.add(complaint);
     return false;
   }
 
-  async #move(
-    from: Authority,
-    mode: Mode,
-    server: Omit<Authority, 'epoch' | 'mode'>,
-    reason: string,
-    also?: (session: Session, epoch: number) => Promise<void>,
-  ): Promise<Authority> {
-    const { authority, keeperId, logger, onAuthority } = this.#deps;
-    const moved = await authority.move(from, { mode, ...server }, { keeper: keeperId, reason }, also);
-    if (!moved) return authority.read();
-    this.#lastComplaint = '';
-    logger.info({ epoch: moved.epoch, mode, reason }, 'the authority has moved');
-    onAuthority(moved);
-    return moved;
+  #by(reason: string): MovedBy {
+    return { keeper: this.#deps.keeperId, reason };
+  }
+
+  async #move(from: Authority, mode: Exclude<Mode, 'CACHE'>, reason: string): Promise<Authority> {
+    const moved = await this.#deps.authority.move(from, mode, this.#by(reason));
+    return moved ? this.#moved(moved, reason) : this.#deps.authority.read();
+  }
+
+  #moved(authority: Authority, reason: string): Authority {
+    this.#said.clear();
+    this.#deps.logger.info({ epoch: authority.epoch, mode: authority.mode, reason }, 'the authority has moved');
+    this.#deps.onAuthority(authority);
+    return authority;
   }
 }
 
-const nobody = { cacheEpoch: null, redisNode: null, replid: null, marker: null };
-const serverOf = ({ cacheEpoch, redisNode, replid, marker }: Authority) => ({ cacheEpoch, redisNode, replid, marker });
+/** A refusal by the prologue is an answer; any other failure is none. */
+function refusal(error: unknown): CacheError {
+  if (error instanceof CacheError && error.kind === 'refused') return error;
+  throw error;
+}

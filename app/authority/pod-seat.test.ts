@@ -1,295 +1,441 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
-import { systemClock } from '../clock.ts';
 import { Problem } from '../errors.ts';
 import { CacheError } from '../ledger/cache/port.ts';
-import { RedisScripts } from '../ledger/cache/scripts.ts';
-import { type Authority, AuthorityStore } from '../store/authority-store.ts';
+import { Gate, passing } from '../ledger/testing/faulty-cache.ts';
 import { migratedDatabase, type TestDatabase } from '../testing/database.ts';
-import { account, EpochUnderTest, itemOf, order } from '../testing/ledger.ts';
-import { keptLog } from '../testing/log.ts';
-import { randomPrefix } from '../testing/redis.ts';
 import { until } from '../testing/until.ts';
-import { type PodAuthority, PodSeat } from './pod-seat.ts';
-import { connectRedis, identifyServer } from './redis-server.ts';
+import { PodBench } from './testing/pod-bench.ts';
 
 const url = `redis://127.0.0.1:${inject('redisPort')}/0`;
-const by = { keeper: 'k', reason: 'r' };
+const AWAY = new Problem('database_unavailable', 'away');
+const NO_REDIS = 'Redis does not answer this pod as the server of this epoch';
 
 let db: TestDatabase;
-let store: AuthorityStore;
-let redis: ReturnType<typeof connectRedis>;
-let scripts: RedisScripts;
-let seat: PodSeat;
-let log: ReturnType<typeof keptLog>;
-let authority: PodAuthority;
-let opened = 0;
-/** When set, MySQL answers everything with it. */
-let away: Error | null = null;
-/** When false, the authority has moved between its reading and the registration. */
-let registers = true;
-
+let pod: PodBench;
 beforeAll(async () => {
   db = await migratedDatabase();
-  store = new AuthorityStore(db.database);
 });
 afterAll(() => db.drop());
 beforeEach(async () => {
-  await db.reset(0, 'DIRECT');
-  redis = connectRedis({ url, connectTimeoutMs: 1000, commandTimeoutMs: 1500 });
-  scripts = new RedisScripts(redis, randomPrefix());
-  log = keptLog();
-  opened = 0;
-  away = null;
-  registers = true;
-  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (away) throw away;
-    return work();
-  };
-  authority = {
-    read: () => guarded(() => store.read()),
-    register: (podId, epoch) => guarded(async () => registers && store.register(podId, epoch)),
-    heartbeat: (podId, seen, observed) => guarded(() => store.heartbeat(podId, seen, observed)),
-    removePod: (podId) => guarded(() => store.removePod(podId)),
-  };
-  await until('Redis is connected', () => redis.status === 'ready');
-  seat = startSeat();
+  await db.reset(0, 'REBUILDING');
+  pod = new PodBench(db.database, url);
+  await pod.connected();
 });
 afterEach(async () => {
-  await seat.stop();
-  redis.disconnect();
+  vi.restoreAllMocks();
+  pod.clock.hurries = true;
+  await pod.stop();
 });
 
-function startSeat(): PodSeat {
-  let pods = 0;
-  const made = new PodSeat({
-    authority: { ...authority, read: () => authority.read() },
-    cache: scripts,
-    clock: systemClock,
-    logger: log,
-    heartbeatMs: 20,
-    newPodId: () => `pod-${++pods}`,
-    redisReady: () => redis.status === 'ready',
-    onAuthority: () => {},
-  });
-  redis.on('close', () => made.lostRedis());
-  made.onOpen(() => {
-    opened += 1;
-  });
-  made.start();
-  return made;
-}
+const podIds = async () => (await pod.store.pods()).map(({ podId }) => podId);
+const reported = async () => (await pod.store.livePods())[0];
+const inDirect = async (unsettled: number | null = null) =>
+  db.database.rows("UPDATE authority SET mode = 'DIRECT', epoch = epoch + 1, cache_epoch = ?", [unsettled]);
 
-/** Activates the next epoch on this Redis, as a keeper would. */
-async function activate(): Promise<Authority & { replid: string }> {
-  const now = await store.read();
-  const { replid } = await identifyServer(redis);
-  const epoch = now.epoch + 1;
-  const marker = await scripts.activate(epoch, replid, 'marker', 0);
-  await store.move(now, { mode: 'CACHE', cacheEpoch: epoch, redisNode: 'n', replid, marker }, by);
-  return { epoch, mode: 'CACHE', cacheEpoch: epoch, redisNode: 'n', replid, marker };
-}
-const open = () => until('the seat is open', () => seat.view());
-const closed = () => until('the seat is closed', () => seat.view() === null);
-const podIds = async () => (await store.pods()).map(({ podId }) => podId);
+describe('At its start a seat', () => {
+  it('is closed, and says why, until it knows who has the authority', async () => {
+    expect(pod.seat.view()).toBeNull();
+    expect(pod.seat.direct()).toBeNull();
+    expect(pod.seat.holdReason()).toBe('database_unavailable');
+    expect(pod.seat.complaints()).toEqual(['MySQL has not told who has the authority']);
+    pod.seat.start();
+    await until('it has read the authority', () => pod.seat.authority);
+    expect(pod.seat.holdReason()).toBe('ledger_switching');
+  });
 
-describe('A seat', () => {
-  it('is closed, and says why, until the authority is with the cache', async () => {
-    expect(seat.view()).toBeNull();
-    expect(seat.holdReason()).toBe('database_unavailable');
-    expect(seat.complaints()).toEqual(['MySQL has not told who has the authority']);
-    await until('it has read the authority', () => seat.authority);
-    expect(seat.complaints()).toEqual(['the authority is DIRECT']);
-    expect(seat.holdReason()).toBe('ledger_switching');
-    expect(seat.databaseSeen).toBe(true);
+  it('waits for MySQL', async () => {
+    pod.away = AWAY;
+    await pod.activate();
+    pod.seat.start();
+    const asked = vi.spyOn(pod.store, 'read');
+    pod.away = null;
+    await pod.open();
+    expect(asked).toHaveBeenCalled();
+    expect(pod.log.messages('error')).toEqual([]);
+  });
+
+  it('tells apart an outage of MySQL from our own mistake', async () => {
+    pod.away = new Error('no such column');
+    pod.seat.start();
+    await until('it is told', () => pod.log.messages('error').length > 0);
+    expect(pod.log.messages('error')[0]).toBe('the authority could not be read');
+    expect(pod.seat.view()).toBeNull();
   });
 
   it('opens when it is registered in MySQL and in Redis, and tells who waits', async () => {
-    const { epoch, replid } = await activate();
-    const view = await open();
+    const { epoch, replid } = await pod.activate();
+    pod.seat.start();
+    const view = await pod.open();
     expect(view.caller).toEqual({ epoch, replid, podId: 'pod-1' });
     expect(await podIds()).toEqual(['pod-1']);
-    expect((await scripts.read(view.caller, [])).head.seq).toBe(0);
-    expect(opened).toBe(1);
-    expect(seat.complaints()).toEqual([]);
-  });
-
-  it('sends heartbeats, that say whether it sees Redis, and observes what others have written', async () => {
-    await activate();
-    const view = await open();
-    await db.database.rows("UPDATE pods SET heartbeat_at = '2020-01-01', redis_seen = 0");
-    await until('it was heard', async () => (await store.pods())[0]?.redisSeen);
-    expect((await store.pods())[0]?.silentMs).toBeLessThan(60_000);
-    const other = new EpochUnderTest(scripts, view.caller.epoch, view.caller.replid);
-    await scripts.register(other.pod);
-    await scripts.install(other.pod, [account('world'), account('ada')], 0, 10);
-    await other.apply(order('t1'));
-    await until('it has observed it', () => view.observed === 1);
-    await until('it reports it', async () => (await store.observedIn(view.caller.epoch)) === 1);
+    expect((await pod.scripts.read(view.caller, [])).head.seq).toBe(0);
+    expect(pod.opened).toBe(1);
+    expect([pod.seat.complaints(), pod.seat.direct()]).toEqual([[], null]);
   });
 
   it('does not open on another server than the one of the epoch', async () => {
-    const now = await store.read();
-    await store.move(now, { mode: 'CACHE', cacheEpoch: 1, redisNode: 'n', replid: 'b'.repeat(40), marker: 'm' }, by);
+    await pod.activate();
+    await db.database.rows('UPDATE authority SET replid = ?', ['b'.repeat(40)]);
+    pod.seat.start();
     await until('it has tried', async () => (await podIds()).length > 0);
-    await until('it complains', () => seat.complaints()[0] === 'Redis does not answer as the server of this epoch');
-    expect(seat.view()).toBeNull();
+    await until('it complains', () => pod.seat.complaints()[0] === NO_REDIS);
+    expect(pod.seat.view()).toBeNull();
+  });
+
+  it('does not open where the keys of the epoch are not those that were activated', async () => {
+    await pod.activate();
+    await db.database.rows("UPDATE authority SET marker = 'another'");
+    pod.seat.start();
+    await until('it has tried', async () => (await podIds()).length > 0);
+    await until('it complains', () => pod.seat.complaints()[0] === NO_REDIS);
+    await expect(pod.redis.hget(`${pod.prefix}:{0}:2:ledger`, 'pod:pod-1')).resolves.toBeNull();
   });
 
   it('does not open in an epoch that has passed when it registers: Redis is not even asked', async () => {
-    registers = false;
-    const asked = vi.spyOn(scripts, 'register');
-    await activate();
-    await until('it complains', () => seat.complaints()[0] === 'Redis does not answer as the server of this epoch');
-    const reads = vi.spyOn(store, 'read');
-    await until('it has tried again', () => reads.mock.calls.length > 1);
-    expect(seat.view()).toBeNull();
-    expect(asked).not.toHaveBeenCalled();
-    registers = true;
-    await open();
+    pod.registers = false;
+    await pod.activate();
+    const reads = vi.spyOn(pod.store, 'read');
+    pod.seat.start();
+    await until('it has tried again', () => reads.mock.calls.length > 2);
+    expect([pod.seat.view(), pod.cache.calls('register')]).toEqual([null, 0]);
+    expect(pod.seat.complaints()).toEqual([NO_REDIS]);
+    pod.registers = true;
+    await pod.open();
   });
 
-  it('does not open while its connection to Redis is down', async () => {
-    redis.disconnect();
-    const other = connectRedis({ url, connectTimeoutMs: 1000, commandTimeoutMs: 1500 });
-    await until('the other is connected', () => other.status === 'ready');
-    const { replid } = await identifyServer(other);
-    await store.move(await store.read(), { mode: 'CACHE', cacheEpoch: 1, redisNode: 'n', replid, marker: 'm' }, by);
-    await until('it knows the epoch', () => seat.authority?.mode === 'CACHE');
-    expect(seat.complaints()).toEqual(['Redis does not answer as the server of this epoch']);
+  it('while Redis is away registers nowhere, and says that it lives without Redis', async () => {
+    await pod.activate();
+    pod.redis.disconnect();
+    await until('it is gone', () => pod.redis.status === 'end');
+    pod.seat.start();
+    await until('it is heard', reported);
+    expect(await reported()).toMatchObject({ processId: 'pod', redisSeen: false });
+    expect([await podIds(), pod.seat.complaints()]).toEqual([[], [NO_REDIS]]);
+    await pod.redis.connect();
+    await pod.open();
+    await until('it is heard again', async () => (await reported())?.redisSeen);
+  });
+
+  it('opens on MySQL without Redis, and is ready', async () => {
+    await inDirect();
+    pod.redis.disconnect();
+    pod.seat.start();
+    const { epoch } = await pod.store.read();
+    expect(await pod.openDirectly()).toBe(epoch);
+    expect([pod.seat.view(), pod.opened, pod.seat.complaints(), await podIds()]).toEqual([null, 1, [], []]);
+  });
+
+  it('while the ledger is closed has nothing to complain of: it reads, as all do', async () => {
+    await pod.activate();
+    await pod.closing();
+    pod.seat.start();
+    await until('it has read the authority', () => pod.seat.authority);
+    expect([pod.seat.complaints(), pod.seat.holdReason()]).toEqual([[], 'ledger_switching']);
     expect(await podIds()).toEqual([]);
-    other.disconnect();
   });
 });
 
-describe('When the connection to Redis is lost, the seat', () => {
-  it('closes at once, and opens again with the same view: its tail is kept', async () => {
-    await activate();
-    const view = await open();
-    await scripts.install(view.caller, [account('world'), account('ada')], 0, 10);
-    const { entries, head } = await scripts.apply(view.caller, [itemOf(order('t1'))]);
-    view.keep(entries, 0);
-    view.observe(head);
-    let seenAtClose: unknown = 'nothing';
-    redis.once('close', () => {
-      seenAtClose = seat.view();
+describe('An open seat', () => {
+  it('sends heartbeats, and observes and reports what others have written', async () => {
+    const view = await pod.serve();
+    await db.database.rows("UPDATE processes SET heartbeat_at = '2020-01-01'");
+    await db.database.rows("UPDATE pods SET heartbeat_at = '2020-01-01'");
+    const other = new PodBench(db.database, url, 'other', pod.prefix);
+    await other.connected();
+    other.seat.start();
+    await other.open();
+    await other.post();
+    await until('it has observed it', () => view.observed === 1);
+    await until('it reports it', async () => {
+      const row = (await pod.store.pods()).find(({ podId }) => podId === 'pod-1');
+      return row?.observed === 1 && row.silentMs < 60_000;
     });
-    redis.disconnect(true);
+    expect(await until('it lives', reported)).toMatchObject({ redisSeen: true });
+    await other.stop();
+  });
+
+  it('closes at once when the connection to Redis is lost, and opens again with the same view: its tail is kept', async () => {
+    const view = await pod.serve();
+    await pod.post();
+    let seenAtClose: unknown = 'nothing';
+    pod.redis.once('close', () => {
+      seenAtClose = pod.seat.view();
+    });
+    pod.redis.disconnect(true);
     await until('the connection is closed', () => seenAtClose !== 'nothing');
     expect(seenAtClose).toBeNull();
-    expect(await open()).toBe(view);
+    expect(await pod.open()).toBe(view);
     expect(view.tail.size).toBe(1);
     expect(await podIds()).toEqual(['pod-1']);
-    expect(opened).toBe(2);
+    expect(pod.opened).toBe(2);
   });
 
-  it('says so once, and no more than that: errors that mean nothing leave it open', async () => {
-    await activate();
-    await open();
+  it('says so once; errors that mean nothing, and those of another view, leave it open', async () => {
+    const view = await pod.serve();
     for (const harmless of [new Error('x'), new CacheError('stale', 'snapshot'), new CacheError('unable', 'OOM')]) {
-      seat.suspect(harmless);
-      expect(seat.view()).not.toBeNull();
+      pod.seat.suspect(harmless, view);
+      expect(pod.seat.view()).not.toBeNull();
     }
-    seat.suspect(new CacheError('in_doubt', 'timed out'));
-    seat.suspect(new CacheError('in_doubt', 'timed out'));
-    expect(seat.view()).toBeNull();
-    expect(log.messages('warn')).toEqual(['the cache is in doubt: holding']);
-    await open();
+    pod.seat.suspect(new CacheError('in_doubt', 'timed out'), view.renewed('earlier'));
+    expect(pod.seat.view()).not.toBeNull();
+    for (let n = 0; n < 2; n++) pod.seat.suspect(new CacheError('in_doubt', 'timed out'), view);
+    expect(pod.seat.view()).toBeNull();
+    expect(pod.log.messages('warn')).toEqual(['the cache is in doubt: holding']);
+    await pod.open();
   });
-});
 
-describe('In another epoch the seat', () => {
-  it('closes with the old one, and opens with a new view under a new pod id', async () => {
-    const first = await activate();
-    const before = await open();
-    const { redisNode, replid, marker, cacheEpoch } = first;
-    await store.move(first, { mode: 'CLOSING', redisNode, replid, marker, cacheEpoch }, by);
-    await closed();
-    expect(seat.complaints()).toEqual(['the authority is CLOSING']);
-    expect(log.messages('warn')).toContain('the epoch has ended');
-    await activate();
-    const after = await open();
-    expect(after).not.toBe(before);
-    expect(after.caller).toMatchObject({ epoch: 3, podId: 'pod-2' });
-    expect(seat.podId).toBe('pod-2');
+  it('that has lost Redis tells MySQL at once; it stays ready for a moment, to hold what it is asked', async () => {
+    await pod.serve();
+    await until('it is heard', async () => (await reported())?.redisSeen);
+    pod.redis.disconnect();
+    await until('it is heard', async () => (await reported())?.redisSeen === false);
+    expect(pod.seat.complaints()).toEqual([]);
+    pod.clock.push(5_000);
+    expect(pod.seat.complaints()).toEqual([NO_REDIS]);
+    await pod.redis.connect();
+  });
+
+  it('notices also when it has slept through a whole change of epochs', async () => {
+    const before = await pod.serve();
+    pod.away = AWAY;
+    const { epoch } = await pod.activate();
+    pod.away = null;
+    const after = await until('it has moved', () => (pod.seat.view() === before ? null : pod.seat.view()));
+    expect(after.caller).toMatchObject({ epoch, podId: 'pod-2' });
     expect(after.tail.size).toBe(0);
   });
-
-  it('notices also when it has slept through the change', async () => {
-    await activate();
-    const before = await open();
-    await activate();
-    await until('it has moved', () => seat.view() !== null && seat.view() !== before);
-    expect(seat.view()?.caller).toMatchObject({ epoch: 2, podId: 'pod-2' });
-  });
 });
 
-describe('A pod that was retired', () => {
-  it('comes back under a new id, with a new view', async () => {
-    const { epoch, replid } = await activate();
-    const before = await open();
-    await scripts.retire({ fenceEpoch: epoch, epoch, replid }, 'pod-1');
-    const after = await until('it is open under a new id', () => (seat.podId === 'pod-2' ? seat.view() : null));
+describe('A pod that was retired while it was paused', () => {
+  it('comes back under a new id in the same epoch, and remembers all that it was told', async () => {
+    const before = await pod.serve();
+    await pod.post();
+    await pod.scripts.retire({ ...before.caller, fenceEpoch: before.caller.epoch }, 'pod-1');
+    const after = await until('it is open under a new id', () => (pod.seat.podId === 'pod-2' ? pod.seat.view() : null));
     expect(after).not.toBe(before);
-    expect(after.caller).toEqual({ epoch, replid, podId: 'pod-2' });
+    expect(after.caller).toEqual({ ...before.caller, podId: 'pod-2' });
+    expect([after.tail.size, after.observed]).toEqual([1, 1]);
     expect(await podIds()).toEqual(['pod-1', 'pod-2']);
+    await pod.post();
+    expect(after.tail.size).toBe(2);
+  });
+
+  it('is registered once more when a keeper has forgotten its old id', async () => {
+    const view = await pod.serve();
+    await pod.scripts.retire({ ...view.caller, fenceEpoch: view.caller.epoch }, 'pod-1');
+    await pod.store.removePod('pod-1');
+    await until('it is open under a new id', () => (pod.seat.podId === 'pod-2' ? pod.seat.view() : null));
+    expect(await podIds()).toEqual(['pod-2']);
   });
 });
 
-describe('While MySQL is away the seat', () => {
+describe('While MySQL is away a seat', () => {
   it('goes on in its epoch', async () => {
-    await activate();
-    const view = await open();
-    away = new Problem('database_unavailable', 'away');
-    const reads = vi.spyOn(authority, 'read');
-    await until('it has missed MySQL again and again', () => !seat.databaseSeen && reads.mock.calls.length > 3);
-    expect(seat.view()).toBe(view);
-    expect(opened).toBe(1);
-    expect((await scripts.read(view.caller, [])).head.seq).toBe(0);
-    expect(seat.complaints()).toEqual([]);
-    seat.lostRedis();
-    expect(await open()).toBe(view);
-    expect(log.messages('error')).toEqual([]);
+    const view = await pod.serve();
+    pod.away = AWAY;
+    const asked = vi.spyOn(pod.cache, 'read');
+    await until('it has looked at Redis again', () => asked.mock.calls.length > 5);
+    expect([pod.seat.view(), pod.opened, pod.seat.complaints()]).toEqual([view, 1, []]);
+    pod.seat.lostRedis();
+    expect(await pod.open()).toBe(view);
+    await pod.post();
+    expect(pod.log.messages('error')).toEqual([]);
   });
 
   it('closes the moment that Redis says that the epoch has ended', async () => {
-    const { epoch, replid } = await activate();
-    await open();
-    away = new Problem('database_unavailable', 'away');
-    await scripts.fence(epoch + 1, replid);
-    await closed();
-    expect(seat.complaints()).toEqual(['Redis does not answer as the server of this epoch']);
+    const { caller } = await pod.serve();
+    pod.away = AWAY;
+    await pod.scripts.fence(caller.epoch + 1, caller.replid);
+    await pod.closed();
+    expect(pod.seat.holdReason()).toBe('ledger_switching');
+    pod.clock.push(6_000);
+    expect(pod.seat.complaints()).toEqual(['MySQL is away']);
   });
 
-  it('cannot open anew, and tells apart an outage from our own mistake', async () => {
-    away = new Error('no such column');
-    await until('it is told', () => log.messages('error').length > 0);
-    expect(log.messages('error')[0]).toBe('the authority could not be read');
-    expect(seat.view()).toBeNull();
+  it('that is open on it says so to those who wait, and turns unready after a moment', async () => {
+    await inDirect();
+    pod.seat.start();
+    await pod.openDirectly();
+    pod.away = AWAY;
+    await until('it has noticed', () => pod.seat.holdReason() === 'database_unavailable');
+    expect(pod.seat.direct()).not.toBeNull();
+    pod.clock.push(6_000);
+    expect(pod.seat.complaints()).toEqual(['MySQL is away']);
+    pod.away = null;
+    await until('it is ready again', () => pod.seat.complaints().length === 0);
   });
 });
 
-describe('When it stops, the seat', () => {
-  it('gives its registration back', async () => {
-    await activate();
-    await open();
-    await seat.stop();
-    expect(await podIds()).toEqual([]);
+describe('While MySQL has the authority a seat', () => {
+  beforeEach(async () => {
+    await inDirect();
+    pod.seat.start();
+    await pod.openDirectly();
   });
 
-  it('keeps its registration while something of it waits to be persisted', async () => {
-    await activate();
-    const view = await open();
-    await scripts.install(view.caller, [account('world'), account('ada')], 0, 10);
-    view.keep((await scripts.apply(view.caller, [itemOf(order('t1'))])).entries, 0);
-    await seat.stop();
-    expect(await podIds()).toEqual(['pod-1']);
+  it('stays open on it whether or not Redis answers, and tells which', async () => {
+    await until('Redis is seen', async () => (await reported())?.redisSeen);
+    pod.redis.disconnect();
+    await until('it is lost', async () => (await reported())?.redisSeen === false);
+    expect([pod.seat.direct() === null, pod.opened, pod.seat.complaints()]).toEqual([false, 1, []]);
+    await pod.redis.connect();
+    await until('Redis is seen again', async () => (await reported())?.redisSeen);
+  });
+
+  it('says that Redis is lost when it does not answer, connected as it is', async () => {
+    await until('Redis is seen', async () => (await reported())?.redisSeen);
+    const ping = vi.spyOn(pod.redis, 'ping').mockRejectedValue(new Error('LOADING'));
+    await until('it is lost', async () => (await reported())?.redisSeen === false);
+    ping.mockRestore();
+    await until('it is seen again', async () => (await reported())?.redisSeen);
+  });
+
+  it('holds when a transaction found the authority elsewhere, and looks anew', async () => {
+    const epoch = await pod.openDirectly();
+    pod.seat.moved(epoch - 1);
+    expect(pod.seat.direct()).toBe(epoch);
+    pod.seat.moved(epoch);
+    expect(pod.seat.direct()).toBeNull();
+    expect(await pod.openDirectly()).toBe(epoch);
+    expect(pod.opened).toBe(2);
+  });
+
+  it('is in the later epoch when frozen accounts were settled: still open, without a break', async () => {
+    const before = await pod.openDirectly();
+    await inDirect();
+    await until('it is there', () => pod.seat.direct() === before + 1);
+    expect(pod.opened).toBe(1);
+  });
+
+  it('holds while the cache is rebuilt, and opens there', async () => {
+    await pod.store.move(await pod.store.read(), 'REBUILDING', { keeper: 'k', reason: 'r' });
+    await pod.closed();
+    expect([pod.seat.holdReason(), pod.seat.complaints()]).toEqual(['ledger_switching', []]);
+    await pod.activate();
+    expect((await pod.open()).caller.podId).toBe('pod-1');
+    expect(pod.seat.direct()).toBeNull();
+  });
+});
+
+describe('While the ledger is closed', () => {
+  it('a pod says so at the door after a while, and is ready all along: it reads', async () => {
+    await pod.serve();
+    await pod.closing();
+    await pod.closed();
+    expect([pod.seat.holdReason(), pod.seat.complaints()]).toEqual(['ledger_switching', []]);
+    pod.clock.push(10_000);
+    expect([pod.seat.holdReason(), pod.seat.complaints()]).toEqual(['ledger_closed', []]);
+  });
+
+  it('a pod that has just come knows for how long it has been', async () => {
+    await pod.activate();
+    await pod.closing();
+    await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 11 SECOND');
+    pod.seat.start();
+    await until('it has read the authority', () => pod.seat.authority);
+    expect(pod.seat.holdReason()).toBe('ledger_closed');
+  });
+});
+
+describe('A Redis that hangs', () => {
+  it('does not keep a pod from hearing that its epoch has ended', async () => {
+    const { caller } = await pod.serve();
+    const gate = new Gate();
+    pod.cache.always('read', gate.command);
+    await gate.reached;
+    await pod.closing();
+    await pod.allDrained(caller.epoch);
+    expect(pod.seat.view()).toBeNull();
+    await pod.settleByFold();
+    await pod.openDirectly();
+    gate.open();
+  });
+
+  it('does not keep a pod from the store that has the authority, while it registers there', async () => {
+    await pod.activate();
+    const gate = new Gate();
+    pod.cache.always('register', gate.command);
+    pod.seat.start();
+    await gate.reached;
+    const { cacheEpoch } = await pod.closing();
+    expect((await pod.allDrained(cacheEpoch ?? 0)).pods).toEqual({ 'pod-1': 0 });
+    await pod.settleByFold();
+    await pod.openDirectly();
+    gate.open();
+    pod.cache.always('register', passing);
+    // The late reply opens nothing, and nothing of it is left.
+    const { epoch } = await pod.activate();
+    expect((await pod.open()).caller).toMatchObject({ epoch, podId: 'pod-2' });
+    expect(pod.opened).toBe(2);
+  });
+});
+
+describe('When it stops, a seat', () => {
+  it('gives its registration back, and its process', async () => {
+    await pod.serve();
+    await until('it was heard', reported);
+    await pod.seat.stop();
+    expect([await podIds(), await pod.store.livePods()]).toEqual([[], []]);
+  });
+
+  it('waits for the flush of what it was told, and then gives its registration back', async () => {
+    const { caller } = await pod.serve();
+    await pod.post();
+    const stopped = pod.seat.stop();
+    await pod.flush();
+    await stopped;
+    expect([await podIds(), await pod.drained(caller.epoch)]).toEqual([[], { ids: [], doubts: [], pods: {} }]);
+  });
+
+  it('hands over what it knows when the flush does not come: nobody has to wait for it', async () => {
+    const { caller } = await pod.serve();
+    const id = await pod.post();
+    pod.clock.hurries = true;
+    await pod.seat.stop();
+    expect(await pod.drained(caller.epoch)).toEqual({ ids: [id], doubts: [], pods: { 'pod-1': 1 } });
+    expect(await pod.store.livePods()).toEqual([]);
+    await pod.closing();
+    expect((await pod.settleByFold()).mode).toBe('DIRECT');
+  });
+
+  it('hands over at once when Redis is away', async () => {
+    const { caller } = await pod.serve();
+    const id = await pod.post();
+    pod.redis.disconnect();
+    await pod.closed();
+    await pod.seat.stop();
+    expect(await pod.drained(caller.epoch)).toEqual({ ids: [id], doubts: [], pods: { 'pod-1': 1 } });
+  });
+
+  it('tries again to hand over, while MySQL fails, and not for ever', async () => {
+    const { caller } = await pod.serve();
+    const id = await pod.post();
+    let failures = 2;
+    pod.clock.hurries = true;
+    pod.keeps = async (kept) => {
+      if (failures-- > 0) throw AWAY;
+      await kept();
+    };
+    await pod.seat.stop();
+    expect((await pod.drained(caller.epoch)).ids).toEqual([id]);
   });
 
   it('ends even when MySQL is away', async () => {
-    await activate();
-    await open();
-    away = new Problem('database_unavailable', 'away');
-    await seat.stop();
+    await pod.serve();
+    pod.away = AWAY;
+    await pod.seat.stop();
+    expect(await podIds()).toEqual(['pod-1']);
+  });
+
+  it('ends when MySQL takes nothing, and says that something could not be handed over', async () => {
+    await pod.serve();
+    await pod.post();
+    pod.keeps = async () => {
+      throw AWAY;
+    };
+    pod.clock.hurries = true;
+    await pod.seat.stop();
+    expect(pod.log.messages('error')).toEqual(['what this pod knows of its epoch could not be handed over']);
     expect(await podIds()).toEqual(['pod-1']);
   });
 });

@@ -102,13 +102,16 @@ describe('What is asked of a server', () => {
     });
   });
 
-  it.each([['+replicaof'], ['+psync'], ['+sync']])('is whether any user may replicate: %s is enough', async (rule) => {
-    const redis = await connected();
-    await redis.call('ACL', 'SETUSER', 'somebody', 'on', 'nopass', rule);
-    expect((await inspectServer(redis)).replicationForbidden).toBe(false);
-    await redis.call('ACL', 'DELUSER', 'somebody');
-    expect((await inspectServer(redis)).replicationForbidden).toBe(true);
-  });
+  it.each([['+replicaof'], ['+slaveof'], ['+psync'], ['+sync']])(
+    'is whether any user may replicate: %s is enough',
+    async (rule) => {
+      const redis = await connected();
+      await redis.call('ACL', 'SETUSER', 'somebody', 'on', 'nopass', rule);
+      expect((await inspectServer(redis)).replicationForbidden).toBe(false);
+      await redis.call('ACL', 'DELUSER', 'somebody');
+      expect((await inspectServer(redis)).replicationForbidden).toBe(true);
+    },
+  );
 });
 
 describe('A server that does not tell', () => {

@@ -62,6 +62,14 @@ export function connectRedis(options: RedisConnectionOptions, extra: RedisOption
   return redis;
 }
 
+/**
+ * Destroys the connection, with every command that is under way on it and every byte that still sits in it; a new one is made.
+ * `disconnect` would let the buffer reach the server first.
+ */
+export function cutConnection(redis: Redis): void {
+  redis.stream?.destroy();
+}
+
 const SETTINGS = ['appendonly', 'appendfsync', 'maxmemory-policy', 'no-appendfsync-on-rewrite', 'appenddirname'];
 
 const field = (info: string, name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
@@ -92,7 +100,7 @@ export async function inspectServer(redis: Redis): Promise<ServerFacts> {
 async function replicationForbidden(redis: Redis): Promise<boolean> {
   const users = (await redis.call('ACL', 'USERS')) as string[];
   for (const user of users) {
-    for (const command of [['REPLICAOF', 'NO', 'ONE'], ['PSYNC', '?', '-1'], ['SYNC']]) {
+    for (const command of [['REPLICAOF', 'NO', 'ONE'], ['SLAVEOF', 'NO', 'ONE'], ['PSYNC', '?', '-1'], ['SYNC']]) {
       const verdict = (await redis.call('ACL', 'DRYRUN', user, ...command)) as string;
       if (verdict === 'OK') return false;
     }

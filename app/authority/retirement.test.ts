@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { PodRow } from '../store/authority-store.ts';
 import { TestClock } from '../testing/clock.ts';
 import { account, type EpochUnderTest, modelEpoch, order } from '../testing/ledger.ts';
 import { keptLog } from '../testing/log.ts';
+import type { PodRow } from './authority.ts';
 import { Retirement } from './retirement.ts';
 
 const RETIRE_MS = 15_000;
@@ -18,7 +18,8 @@ let asked = true;
 const row = (podId: string, silentMs: number, fields: Partial<PodRow> = {}): PodRow => ({
   podId,
   epoch: 1,
-  redisSeen: true,
+  observed: 0,
+  drained: false,
   retiredSeq: null,
   silentMs,
   ...fields,

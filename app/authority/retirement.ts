@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { CacheKeeper, KeeperCaller } from '../ledger/cache/port.ts';
 import type { Logger } from '../log.ts';
-import type { PodRow } from '../store/authority-store.ts';
+import type { PodRow } from './authority.ts';
 
 interface RetirementDependencies {
   pods(): Promise<PodRow[]>;

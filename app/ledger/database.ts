@@ -7,12 +7,32 @@ export interface Stamp {
   cursor: number;
 }
 
-/** What a pod reads from MySQL for use in the cache. Each answer and its stamp are one snapshot. */
+/** Who had the authority in the snapshot of an answer. */
+export interface AuthorityStamp {
+  epoch: number;
+  mode: 'CACHE' | 'CLOSING' | 'DIRECT' | 'REBUILDING';
+  /** False while accounts or ids wait for the journal of an epoch that has ended. */
+  settled: boolean;
+}
+
+/** What a pod reads from MySQL. Each answer, its stamp and the authority are one snapshot. */
 export interface LedgerDatabase {
   /** Accounts that do not exist are absent from the map. @throws Problem database_unavailable */
-  loadAccounts(accountIds: readonly string[]): Promise<{ stamp: Stamp; accounts: Map<string, Account> }>;
+  loadAccounts(accountIds: readonly string[]): Promise<{
+    stamp: Stamp;
+    authority: AuthorityStamp;
+    accounts: Map<string, Account>;
+    /** Those among them that wait for the journal. */
+    frozen: Set<string>;
+  }>;
   /** Outcomes by transaction id; those that MySQL does not have are absent. @throws Problem database_unavailable */
-  findOutcomes(transactionIds: readonly string[]): Promise<{ stamp: Stamp; outcomes: Map<string, Outcome> }>;
+  findOutcomes(transactionIds: readonly string[]): Promise<{
+    stamp: Stamp;
+    authority: AuthorityStamp;
+    outcomes: Map<string, Outcome>;
+    /** Those ids whose outcome only the journal of an ended epoch knows. */
+    unsettled: Set<string>;
+  }>;
 }
 
 /** How reads of MySQL are tried again while it is away for a moment: they change nothing, so it is always safe. */

@@ -1,153 +1,156 @@
-import type { Database, Session } from './pool.ts';
+import type { Authority, LivePod, Mode, MovedBy, PodRow } from '../authority/authority.ts';
+import type { KeeperAuthority, PodAuthority } from '../authority/ports.ts';
+import { AUTHORITY_SELECT, authorityOf, lockedAuthority, NOTHING_WAITS, setAuthority } from './authority-row.ts';
+import { type Cursor, readCursor } from './flush-store.ts';
+import type { Database } from './pool.ts';
 
-export const MODES = ['CACHE', 'CLOSING', 'DIRECT', 'REBUILDING'] as const;
-export type Mode = (typeof MODES)[number];
-
-/** Who may change balances: one row of MySQL. Every transition adds 1 to the epoch. */
-export interface Authority {
-  epoch: number;
-  mode: Mode;
-  /** The epoch whose journal counts (CACHE), or waits to be settled (CLOSING, REBUILDING); null: none waits. */
-  cacheEpoch: number | null;
-  /** The name of the Redis node that was activated, when it has one that does not replicate. */
-  redisNode: string | null;
-  replid: string | null;
-  marker: string | null;
-}
-
-export interface PodRow {
-  podId: string;
-  epoch: number;
-  redisSeen: boolean;
-  retiredSeq: number | null;
-  silentMs: number;
-}
-
-interface AuthorityColumns {
-  epoch: number;
-  mode: Mode;
-  cache_epoch: number | null;
-  redis_node: string | null;
-  replid: string | null;
-  marker: string | null;
-}
-const COLUMNS = 'epoch, mode, cache_epoch, redis_node, replid, marker';
-
-const authorityOf = (row: AuthorityColumns): Authority => ({
-  epoch: row.epoch,
-  mode: row.mode,
-  cacheEpoch: row.cache_epoch,
-  redisNode: row.redis_node,
-  replid: row.replid,
-  marker: row.marker,
-});
-
-/** The authority row, its log, and the registered pods. */
-export class AuthorityStore {
+/** The authority row, its log, the registered pods, and who lives. */
+export class AuthorityStore implements PodAuthority, KeeperAuthority {
   readonly #database: Database;
   constructor(database: Database) {
     this.#database = database;
   }
 
   async read(): Promise<Authority> {
-    const [row] = await this.#database.rows<AuthorityColumns>(`SELECT ${COLUMNS} FROM authority WHERE shard = 0`);
-    if (!row) throw new Error('authority has no row: the schema is not migrated');
-    return authorityOf(row);
+    return authorityOf(await this.#database.rows(AUTHORITY_SELECT));
   }
 
-  /**
-   * Moves the authority by compare-and-set on the epoch. `also` runs in the same transaction, after the row is locked: the
-   * lock waits out the flush and the direct transactions that share it.
-   * @returns the new authority, or null when somebody else moved it first
-   */
-  async move(
-    from: Authority,
-    to: Omit<Authority, 'epoch'>,
-    by: { keeper: string; reason: string },
-    also: (session: Session, epoch: number) => Promise<void> = async () => {},
-  ): Promise<Authority | null> {
-    const epoch = from.epoch + 1;
+  async cursor(): Promise<Cursor> {
+    return readCursor(this.#database);
+  }
+
+  /** @throws Error when it would forget an epoch of the cache that is not settled: only a Settlement ends one */
+  async move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy): Promise<Authority | null> {
     return this.#database.transaction(async (session) => {
-      const changed = await session.run(
-        `UPDATE authority SET epoch = ?, mode = ?, cache_epoch = ?, redis_node = ?, replid = ?, marker = ?, changed_at = NOW(3)
-         WHERE shard = 0 AND epoch = ?`,
-        [epoch, to.mode, to.cacheEpoch, to.redisNode, to.replid, to.marker, from.epoch],
-      );
-      if (changed !== 1) return null;
-      await session.run('INSERT INTO authority_log (epoch, mode, changed_by, reason) VALUES (?, ?, ?, ?)', [
-        epoch,
-        to.mode,
-        by.keeper,
-        by.reason.slice(0, 255),
-      ]);
-      await also(session, epoch);
-      return { epoch, ...to };
+      const now = await lockedAuthority(session, from.epoch);
+      if (!now) return null;
+      if (now.cacheEpoch !== null && !(now.mode === 'CACHE' && mode === 'CLOSING'))
+        throw new Error(`epoch ${now.cacheEpoch} has to be settled: no move from ${now.mode} to ${mode}`);
+      const waiting = mode === 'CLOSING' ? now : NOTHING_WAITS;
+      const { cacheEpoch, redisNode, replid, marker, bound } = waiting;
+      return setAuthority(session, now, { mode, cacheEpoch, redisNode, replid, marker, bound }, by);
     });
   }
 
+  async closingsWithin(ms: number): Promise<number> {
+    const [row] = await this.#database.rows<{ closings: number }>(
+      `SELECT COUNT(*) AS closings FROM authority_log
+       WHERE mode = 'CLOSING' AND changed_at > NOW(3) - INTERVAL ? MICROSECOND`,
+      [Math.round(ms * 1000)],
+    );
+    return row?.closings ?? 0;
+  }
+
   /**
-   * Registers a pod in a cache epoch. The share lock is what a plain insert lacks: with it, none can commit after a keeper
-   * has left the epoch and read the list.
-   * @returns false when the authority is not (any more) with this epoch's cache
+   * The share lock is what a plain insert lacks: with it, no registration can commit after a keeper has left the epoch and
+   * read the list. What an id left in an older epoch says nothing about this one.
    */
   async register(podId: string, epoch: number): Promise<boolean> {
     return this.#database.transaction(async (session) => {
-      const [row] = await session.rows<AuthorityColumns>(
-        `SELECT ${COLUMNS} FROM authority WHERE shard = 0 LOCK IN SHARE MODE`,
+      const [row] = await session.rows<{ epoch: number; mode: Mode }>(
+        'SELECT epoch, mode FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
       );
       if (row?.mode !== 'CACHE' || row.epoch !== epoch) return false;
       await session.run(
         `INSERT INTO pods (pod_id, epoch) VALUES (?, ?)
-         ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), heartbeat_at = NOW(3)`,
+         ON DUPLICATE KEY UPDATE
+           observed_seq = IF(epoch = VALUES(epoch), observed_seq, 0),
+           retired_seq = IF(epoch = VALUES(epoch), retired_seq, NULL),
+           drained_at = NULL,
+           epoch = VALUES(epoch),
+           heartbeat_at = NOW(3)`,
         [podId, epoch],
       );
       return true;
     });
   }
 
-  /** Tells that a pod lives, whether it reaches Redis, and the highest seq that an answer of it has depended on. */
-  async heartbeat(podId: string, redisSeen: boolean, observed: number): Promise<void> {
+  async heartbeat({ processId, redisSeen, registration }: Parameters<PodAuthority['heartbeat']>[0]): Promise<void> {
+    // MySQL assigns from left to right: redis_since is decided by what redis_seen was before.
     await this.#database.rows(
-      'UPDATE pods SET heartbeat_at = NOW(3), redis_seen = ?, observed_seq = GREATEST(observed_seq, ?) WHERE pod_id = ?',
-      [redisSeen, observed, podId],
+      `INSERT INTO processes (process_id, redis_seen) VALUES (?, ?)
+       ON DUPLICATE KEY UPDATE
+         redis_since = IF(redis_seen = VALUES(redis_seen), redis_since, NOW(3)),
+         redis_seen = VALUES(redis_seen),
+         heartbeat_at = NOW(3)`,
+      [processId, redisSeen],
+    );
+    if (!registration) return;
+    await this.#database.rows(
+      'UPDATE pods SET heartbeat_at = NOW(3), observed_seq = GREATEST(observed_seq, ?) WHERE pod_id = ?',
+      [registration.observed, registration.podId],
     );
   }
 
   async observedIn(epoch: number): Promise<number> {
-    const [row] = await this.#database.rows<{ observed: number | null }>(
-      'SELECT MAX(observed_seq) AS observed FROM pods WHERE epoch = ?',
-      [epoch],
+    const [row] = await this.#database.rows<{ observed: number }>(
+      `SELECT GREATEST(COALESCE((SELECT MAX(observed_seq) FROM pods WHERE epoch = ?), 0),
+         COALESCE((SELECT MAX(last_seq) FROM drained_entries WHERE epoch = ?), 0)) AS observed`,
+      [epoch, epoch],
     );
     return row?.observed ?? 0;
   }
 
+  async allDrained(epoch: number): Promise<boolean> {
+    const rows = await this.#database.rows(
+      `SELECT 1 FROM pods p JOIN flush_cursor c ON c.shard = 0
+       WHERE p.epoch = ? AND p.drained_at IS NULL AND (p.retired_seq IS NULL OR c.epoch <> p.epoch OR p.retired_seq > c.seq) LIMIT 1`,
+      [epoch],
+    );
+    return rows.length === 0;
+  }
+
+  /** The first thousand, for operators and for retirement: nothing that has to be safe may rest on this list. */
   async pods(): Promise<PodRow[]> {
     const rows = await this.#database.rows<{
       pod_id: string;
       epoch: number;
-      redis_seen: number;
+      observed_seq: number;
+      drained: number;
       retired_seq: number | null;
       silent_us: number;
     }>(
-      `SELECT pod_id, epoch, redis_seen, retired_seq, TIMESTAMPDIFF(MICROSECOND, heartbeat_at, NOW(3)) AS silent_us
+      `SELECT pod_id, epoch, observed_seq, drained_at IS NOT NULL AS drained, retired_seq,
+         TIMESTAMPDIFF(MICROSECOND, heartbeat_at, NOW(3)) AS silent_us
        FROM pods ORDER BY registered_at LIMIT 1000`,
     );
     return rows.map((row) => ({
       podId: row.pod_id,
       epoch: row.epoch,
-      redisSeen: row.redis_seen === 1,
+      observed: row.observed_seq,
+      drained: row.drained === 1,
       retiredSeq: row.retired_seq,
       silentMs: row.silent_us / 1000,
     }));
   }
 
-  /** Tells that a keeper lives, and forgets those that have long been silent: only operators look at them. */
+  async livePods(): Promise<LivePod[]> {
+    const rows = await this.#database.rows<{
+      process_id: string;
+      redis_seen: number;
+      since_us: number;
+      silent_us: number;
+    }>(
+      `SELECT process_id, redis_seen, TIMESTAMPDIFF(MICROSECOND, redis_since, NOW(3)) AS since_us,
+         TIMESTAMPDIFF(MICROSECOND, heartbeat_at, NOW(3)) AS silent_us
+       FROM processes ORDER BY started_at LIMIT 1000`,
+    );
+    return rows.map((row) => ({
+      processId: row.process_id,
+      redisSeen: row.redis_seen === 1,
+      redisSinceMs: row.since_us / 1000,
+      silentMs: row.silent_us / 1000,
+    }));
+  }
+
+  /** Tells that a keeper lives, and forgets keepers and processes that have long been silent: nobody counts on them. */
   async keeperHeartbeat(keeperId: string): Promise<void> {
     await this.#database.rows(
       'INSERT INTO keepers (keeper_id) VALUES (?) ON DUPLICATE KEY UPDATE heartbeat_at = NOW(3)',
       [keeperId],
     );
     await this.#database.rows('DELETE FROM keepers WHERE heartbeat_at < NOW(3) - INTERVAL 1 HOUR');
+    await this.#database.rows('DELETE FROM processes WHERE heartbeat_at < NOW(3) - INTERVAL 1 HOUR');
   }
 
   async removeKeeper(keeperId: string): Promise<void> {
@@ -168,5 +171,9 @@ export class AuthorityStore {
 
   async removePod(podId: string): Promise<void> {
     await this.#database.rows('DELETE FROM pods WHERE pod_id = ?', [podId]);
+  }
+
+  async removeProcess(processId: string): Promise<void> {
+    await this.#database.rows('DELETE FROM processes WHERE process_id = ?', [processId]);
   }
 }

@@ -1,10 +1,12 @@
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import type { QueryRunner } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { emptyDatabase } from '../testing/database.ts';
 import { createDataSource, migrate } from './data-source.ts';
 import { ApiKeyEntity } from './entities.ts';
+import { SwitchOver1763780000000 } from './migrations/1763780000000-switch-over.ts';
 
-const MIGRATIONS = ['Ledger1763690000000'];
+const MIGRATIONS = ['Ledger1763690000000', 'SwitchOver1763780000000'];
 
 let db: Awaited<ReturnType<typeof emptyDatabase>>;
 beforeEach(async () => {
@@ -25,6 +27,35 @@ const tables = () =>
   query<object>(
     'SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1',
   );
+
+/** Every column of every table, and every index. */
+const schema = async () => ({
+  columns: await query<object>(
+    `SELECT table_name, column_name, column_type, is_nullable, collation_name FROM information_schema.columns
+     WHERE table_schema = DATABASE() ORDER BY table_name, ordinal_position`,
+  ),
+  indexes: await query<object>(
+    `SELECT table_name, index_name, seq_in_index, column_name FROM information_schema.statistics
+     WHERE table_schema = DATABASE() ORDER BY 1, 2, 3`,
+  ),
+});
+
+/** Runs a migration that dies before its next statement once so many changed the schema. @returns whether it died */
+async function dies(migration: SwitchOver1763780000000, runner: QueryRunner, allowed: number): Promise<boolean> {
+  let changes = 0;
+  const mortal = Object.create(runner, {
+    query: {
+      value: async (sql: string, values?: unknown[]) => {
+        if (!sql.startsWith('SELECT') && changes++ === allowed) throw new Error('died');
+        return runner.query(sql, values);
+      },
+    },
+  }) as QueryRunner;
+  return migration.up(mortal).then(
+    () => false,
+    () => true,
+  );
+}
 
 describe('Migrations', () => {
   it('are run once: the second time changes nothing', async () => {
@@ -53,11 +84,39 @@ describe('Migrations', () => {
     await migrate(db.url);
     const before = await tables();
     const dataSource = await createDataSource(db.url).initialize();
-    await dataSource.undoLastMigration();
+    for (const _ of MIGRATIONS) await dataSource.undoLastMigration();
     await dataSource.destroy();
     expect(await tables()).toEqual([{ table_name: 'schema_migrations', table_type: 'BASE TABLE' }]);
     expect(await migrate(db.url)).toEqual(MIGRATIONS);
     expect(await tables()).toEqual(before);
+  });
+
+  it('go on from wherever one died: each statement of the second may have been the last', async () => {
+    await migrate(db.url);
+    const wanted = await schema();
+    const up = new SwitchOver1763780000000();
+    let died = true;
+    for (let allowed = 0; died; allowed++) {
+      const dataSource = await createDataSource(db.url).initialize();
+      const runner = dataSource.createQueryRunner();
+      await up.down(runner);
+      expect(await schema()).not.toEqual(wanted);
+      died = await dies(up, runner, allowed);
+      await up.up(runner);
+      expect(await schema()).toEqual(wanted);
+      await runner.release();
+      await dataSource.destroy();
+    }
+  });
+
+  it('of the second one only add: what the version before reads and writes goes on working', async () => {
+    await migrate(db.url);
+    await query("INSERT INTO pods (pod_id, epoch) VALUES ('p', 1) ON DUPLICATE KEY UPDATE epoch = VALUES(epoch)");
+    await query(
+      "UPDATE authority SET epoch = 1, mode = 'CLOSING', cache_epoch = 1, redis_node = '', replid = '', marker = ''",
+    );
+    expect(await query('SELECT drained_at, redis_seen FROM pods')).toEqual([{ drained_at: null, redis_seen: 1 }]);
+    expect(await query('SELECT bound FROM authority')).toEqual([{ bound: null }]);
   });
 
   it('let the lock go when they fail, and say what failed', async () => {

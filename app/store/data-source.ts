@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { DataSource } from 'typeorm';
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
 import { Ledger1763690000000 } from './migrations/1763690000000-ledger.ts';
+import { SwitchOver1763780000000 } from './migrations/1763780000000-switch-over.ts';
 
 /** TypeORM's side of MySQL: schema, migrations and administration. Never on the path of a transfer. */
 export function createDataSource(mysqlUrl: string): DataSource {
@@ -13,7 +14,7 @@ export function createDataSource(mysqlUrl: string): DataSource {
     synchronize: false,
     logging: false,
     entities: [ApiKeyEntity, ReconciliationEntity, AccountEntity],
-    migrations: [Ledger1763690000000],
+    migrations: [Ledger1763690000000, SwitchOver1763780000000],
     migrationsTableName: 'schema_migrations',
   });
 }

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { batchOf } from '../sync/batch.ts';
-import { migratedDatabase, openIn, poolOptions, type TestDatabase } from '../testing/database.ts';
+import { InterruptedDatabase, migratedDatabase, openIn, poolOptions, type TestDatabase } from '../testing/database.ts';
 import { account, modelEpoch, order } from '../testing/ledger.ts';
 import { FlushStore } from './flush-store.ts';
 import { SqlLedgerPages } from './ledger-pages.ts';
@@ -66,8 +66,9 @@ describe('LedgerReader', () => {
   });
 
   it('tells the cursor even when nothing is found', async () => {
-    expect(await reader.loadAccounts(['nobody'])).toEqual({ stamp: { epoch: 1, cursor: MANY }, accounts: new Map() });
-    expect(await reader.findOutcomes(['nothing'])).toEqual({ stamp: { epoch: 1, cursor: MANY }, outcomes: new Map() });
+    const stamps = { stamp: { epoch: 1, cursor: MANY }, authority: { epoch: 1, mode: 'CACHE', settled: true } };
+    expect(await reader.loadAccounts(['nobody'])).toEqual({ ...stamps, accounts: new Map(), frozen: new Set() });
+    expect(await reader.findOutcomes(['nothing'])).toEqual({ ...stamps, outcomes: new Map(), unsettled: new Set() });
   });
 
   it('finds accounts by their primary key, never by reading the table', async () => {
@@ -122,6 +123,84 @@ describe('LedgerReader', () => {
     await expect(reader.loadAccounts(['ada'])).rejects.toThrow('not migrated');
     await expect(new FlushStore(db.database).cursor()).rejects.toThrow('not migrated');
     await db.database.rows('INSERT INTO flush_cursor (shard, epoch, seq) VALUES (0, 1, 0)');
+  });
+});
+
+describe('The authority', () => {
+  const FROZEN = ['ada', 'nobody'];
+  const UNSETTLED = ['held-1', 'held-2'];
+  beforeEach(async () => {
+    await db.reset(5, 'DIRECT');
+    await openIn(db.database, [account('world'), account('ada'), account('bob')]);
+  });
+  async function freeze(): Promise<void> {
+    await db.database.rows(
+      "INSERT INTO frozen_accounts (account_id, epoch, reason) VALUES ('ada', 3, 'held'), ('nobody', 3, 'held')",
+    );
+    await db.database.rows('INSERT INTO unsettled_ids (kind, id, epoch, account_id) VALUES ?', [
+      [...UNSETTLED.map((id) => ['transfers', id, 3, 'ada']), ['account-change', 'change', 3, 'ada']],
+    ]);
+  }
+
+  it.each([
+    ['CACHE', 5, true],
+    ['CLOSING', 3, false],
+    ['CLOSING', null, false],
+    ['DIRECT', null, true],
+    ['DIRECT', 3, false],
+    ['REBUILDING', null, true],
+  ] as const)('%s with the cache epoch %s is settled: %s', async (mode, cacheEpoch, settled) => {
+    await db.database.rows('UPDATE authority SET mode = ?, cache_epoch = ?', [mode, cacheEpoch]);
+    const authority = { epoch: 5, mode, settled };
+    expect(await reader.loadAccounts(['ada'])).toMatchObject({ authority, frozen: new Set() });
+    expect(await reader.findOutcomes(['t'])).toMatchObject({ authority, unsettled: new Set() });
+  });
+
+  it('names the accounts and ids that wait for a journal, and only those asked for', async () => {
+    await freeze();
+    await db.database.rows('UPDATE authority SET cache_epoch = 3');
+    const loaded = await reader.loadAccounts(['ada', 'bob']);
+    expect(loaded.frozen).toEqual(new Set(['ada']));
+    expect([...loaded.accounts.keys()].sort()).toEqual(['ada', 'bob']);
+    expect((await reader.loadAccounts(['bob', ...FROZEN])).frozen).toEqual(new Set(FROZEN));
+    expect((await reader.findOutcomes(['held-1', 'other', 'change'])).unsettled).toEqual(new Set(['held-1']));
+    expect((await reader.findOutcomes(['other'])).unsettled).toEqual(new Set());
+  });
+
+  it('and all that is told with it are of one moment, even when everything is settled in between', async () => {
+    const database = new InterruptedDatabase(poolOptions(db.url));
+    const settled = async () => {
+      await db.database.rows('UPDATE authority SET epoch = 6, cache_epoch = NULL');
+      for (const table of ['frozen_accounts', 'unsettled_ids']) await db.database.rows(`DELETE FROM ${table}`);
+      await db.database.rows('UPDATE accounts SET version = 6');
+    };
+    const between = new LedgerReader(database);
+    const LAST = 1;
+    database.before = async (statement) => {
+      if (statement === LAST) await settled();
+    };
+    const before = { epoch: 5, mode: 'DIRECT', settled: false };
+    for (const read of [
+      async () => {
+        const { authority, accounts, frozen } = await between.loadAccounts(['ada']);
+        expect({ authority, frozen }).toEqual({ authority: before, frozen: new Set(['ada']) });
+        expect(accounts.get('ada')).toMatchObject({ version: 0 });
+      },
+      async () => {
+        const { authority, unsettled } = await between.findOutcomes(UNSETTLED);
+        expect({ authority, unsettled }).toEqual({ authority: before, unsettled: new Set(UNSETTLED) });
+      },
+    ]) {
+      await db.database.rows('UPDATE authority SET epoch = 5, cache_epoch = 3');
+      await db.database.rows('UPDATE accounts SET version = 0');
+      await freeze();
+      await read();
+      expect(await reader.loadAccounts(['ada'])).toMatchObject({
+        authority: { epoch: 6, settled: true },
+        frozen: new Set(),
+      });
+    }
+    await database[Symbol.asyncDispose]();
   });
 });
 

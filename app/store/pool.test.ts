@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../scripts/stack/ports.mjs';
 import { Problem } from '../errors.ts';
 import { migratedDatabase, poolOptions, type TestDatabase } from '../testing/database.ts';
+import { SilentNetwork } from '../testing/network.ts';
 import { until } from '../testing/until.ts';
 import { asProblem, Database, type PoolOptions } from './pool.ts';
 
@@ -145,6 +146,15 @@ describe('What MySQL does not answer', () => {
       await expect(database.rows('SELECT 1')).rejects.toMatchObject(away);
     });
     server.close();
+  });
+
+  it('is database_unavailable when it falls silent just after it took the connection', async () => {
+    const network = await SilentNetwork.before(db.url, 'SET SESSION');
+    await using({ url: network.url, queryTimeoutMs: 150, connectionsMax: 1 }, async (database) => {
+      await expect(database.rows('SELECT 1')).rejects.toMatchObject(away);
+      await expect(database.transaction(async () => 1)).rejects.toMatchObject(away);
+    });
+    network.close();
   });
 
   it('is database_unavailable when too many wait for a connection, or the pool is closed', async () => {

@@ -22,6 +22,11 @@ export interface PoolOptions {
  */
 export class Database implements AsyncDisposable {
   readonly #pool: Pool;
+  /**
+   * Settles when a connection is set up, or has failed to be. It is not used before: without strict mode the flush's
+   * optimistic lock would write zeros; and what is queued behind a statement that timed out, mysql2 never answers.
+   */
+  readonly #ready = new WeakMap<object, Promise<unknown>>();
   readonly #queryTimeoutMs: number;
   readonly #watch: NonNullable<PoolOptions['watch']>;
 
@@ -47,15 +52,13 @@ export class Database implements AsyncDisposable {
       `wait_timeout = ${options.waitTimeoutS ?? 60}`,
     ];
     pool.on('connection', (connection) => {
-      // Queued before anything else on this connection. One that is not set up so must not be used: without strict mode the
-      // flush's optimistic lock would write zeros.
-      const setUp = (error: unknown) => {
-        if (error) connection.destroy();
-      };
-      const timeout = options.queryTimeoutMs;
-      connection.query({ sql: `SET SESSION ${settings.join(', ')}`, timeout }, setUp);
-      connection.query({ sql: 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', timeout }, setUp);
       connection.on('error', () => {});
+      const ask = (sql: string) => connection.promise().query({ sql, timeout: options.queryTimeoutMs });
+      const ready = ask(`SET SESSION ${settings.join(', ')}`).then(() =>
+        ask('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED'),
+      );
+      ready.catch(() => connection.destroy());
+      this.#ready.set(connection, ready);
     });
     this.#pool = pool.promise();
   }
@@ -113,7 +116,7 @@ export class Database implements AsyncDisposable {
     }
   }
 
-  /** A connection, waited for no longer than a query may take. */
+  /** A connection that is set up, waited for no longer than a query may take. */
   async #connection(): Promise<PoolConnection> {
     const waiting = this.#pool.getConnection();
     let timer: NodeJS.Timeout | undefined;
@@ -123,7 +126,9 @@ export class Database implements AsyncDisposable {
         reject(new Problem('database_unavailable', 'MySQL gave no connection in time'));
       }, this.#queryTimeoutMs);
     });
-    return Promise.race([waiting, tooLate]).finally(() => clearTimeout(timer));
+    const connection = await Promise.race([waiting, tooLate]).finally(() => clearTimeout(timer));
+    await this.#ready.get(connection.connection);
+    return connection;
   }
 
   #seen(error: unknown): unknown {

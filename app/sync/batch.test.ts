@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeRecord, encodeRecord, RECORD_BYTES, RecordStatus, type ResultRecord } from '../ledger/cache/codec.ts';
-import type { JournalEntry } from '../ledger/cache/port.ts';
+import type { JournalEntry } from '../ledger/journal.ts';
 import { account, modelEpoch, order } from '../testing/ledger.ts';
 import { batchOf, IntegrityError } from './batch.ts';
 

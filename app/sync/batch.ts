@@ -1,8 +1,8 @@
 import { uuidV7Time } from '../ids.ts';
 import { type ChangePayload, decodeRecord, statusName } from '../ledger/cache/codec.ts';
 import { outcomesOf } from '../ledger/cache/outcomes.ts';
-import type { JournalEntry } from '../ledger/cache/port.ts';
-import type { AccountStatus, Outcome, Posted } from '../ledger/types.ts';
+import type { JournalEntry } from '../ledger/journal.ts';
+import type { AccountStatus, Outcome } from '../ledger/types.ts';
 
 /** An account change as the journal tells it. */
 export interface JournaledChange extends ChangePayload {
@@ -55,12 +55,11 @@ export function batchOf(entries: readonly JournalEntry[], epoch: number, afterSe
     moves: [],
     idTimeMax: 0,
   };
-  const moves = new Map<string, AccountMove>();
   for (const entry of entries) {
     if (entry.kind === 'account-change') takeChange(batch, entry);
-    else takeTransfers(batch, moves, entry);
+    else takeTransfers(batch, entry);
   }
-  batch.moves = [...moves.values()].sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
+  batch.moves = movesOf(batch.outcomes);
   return batch;
 }
 
@@ -70,37 +69,49 @@ function takeSeq(batch: FlushBatch, seq: number): void {
   batch.lastSeq = seq;
 }
 
-function takeId(batch: FlushBatch, id: string): void {
-  const time = uuidV7Time(id);
-  if (time !== null && time > batch.idTimeMax) batch.idTimeMax = time;
-}
+/** The later of a UUIDv7 time, ms, and that of an id; an id that is no UUIDv7 has none. */
+export const laterIdTime = (time: number, id: string): number => Math.max(time, uuidV7Time(id) ?? 0);
 
 function takeChange(batch: FlushBatch, entry: JournalEntry): void {
+  const change = changeOf(entry);
+  takeSeq(batch, change.seq);
+  batch.idTimeMax = laterIdTime(batch.idTimeMax, change.changeId);
+  batch.changes.push(change);
+}
+
+/** The change that an entry of the kind `account-change` tells. */
+export function changeOf(entry: JournalEntry): JournaledChange {
   const record = decodeRecord(entry.records, 0);
-  const payload = JSON.parse(entry.payload) as ChangePayload;
-  takeSeq(batch, record.seq);
-  takeId(batch, payload.changeId);
-  batch.changes.push({
-    ...payload,
+  return {
+    ...(JSON.parse(entry.payload) as ChangePayload),
     seq: record.seq,
     status: statusName(record.otherSettingsVersion),
     overdraftLimit: record.otherBalance,
     settingsVersion: record.settingsVersion,
-  });
+  };
 }
 
-function takeTransfers(batch: FlushBatch, moves: Map<string, AccountMove>, entry: JournalEntry): void {
+function takeTransfers(batch: FlushBatch, entry: JournalEntry): void {
   for (const outcome of outcomesOf(entry, batch.epoch)) {
     takeSeq(batch, outcome.seq);
-    takeId(batch, outcome.order.transactionId);
+    batch.idTimeMax = laterIdTime(batch.idTimeMax, outcome.order.transactionId);
     batch.outcomes.push(outcome);
-    if (outcome.status === 'POSTED') takePostings(moves, outcome);
   }
 }
 
-function takePostings(moves: Map<string, AccountMove>, { order, source, destination }: Posted): void {
-  move(moves, order.source, order.currency, -order.amount, source);
-  move(moves, order.destination, order.currency, order.amount, destination);
+/**
+ * Where outcomes, in order, have moved each account, sorted by account.
+ * @throws IntegrityError when one does not follow the one before
+ */
+export function movesOf(outcomes: readonly Outcome[]): AccountMove[] {
+  const moves = new Map<string, AccountMove>();
+  for (const outcome of outcomes) {
+    if (outcome.status !== 'POSTED') continue;
+    const { order, source, destination } = outcome;
+    move(moves, order.source, order.currency, -order.amount, source);
+    move(moves, order.destination, order.currency, order.amount, destination);
+  }
+  return [...moves.values()].sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
 }
 
 function move(

@@ -64,7 +64,7 @@ describe('A failing flush', () => {
     expect(b.failures.every(([, inARow]) => inARow === 0)).toBe(true);
     expect(b.alerts).toEqual([]);
     expect(b.flusher.lastProgressAt).toBeGreaterThan(started);
-    expect(b.clock.slept[0]).toBe(LIMITS.retryBaseMs);
+    expect(b.clock.slept[0]).toBe(500);
   });
 
   it('asks MySQL where it is after a commit without an answer, and commits nothing twice', async () => {

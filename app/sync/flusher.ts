@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
 import { RECORD_BYTES } from '../ledger/cache/codec.ts';
 import { lastSeqOf } from '../ledger/cache/outcomes.ts';
-import type { CacheKeeper, JournalEntry, KeeperCaller } from '../ledger/cache/port.ts';
+import type { CacheKeeper, KeeperCaller } from '../ledger/cache/port.ts';
+import type { JournalEntry } from '../ledger/journal.ts';
 import { type Cursor, Overtaken } from '../store/flush-store.ts';
 import { batchOf, type FlushBatch } from './batch.ts';
 
@@ -57,6 +58,8 @@ const ENTRIES_PER_READ_MAX = 400;
 /** Flushed entries stay in the journal this long, ms: a retry that soon is answered without MySQL. */
 const KEEP_FLUSHED_MS = 10_000;
 const MARK_EVERY_MS = 1_000;
+/** How long the cursor stands still before a keeper that was overtaken tries again, about, ms. */
+const STAND_BY_MS = 500;
 
 /**
  * Brings the journal to MySQL. A round reads what follows the cursor, verifies it, commits it with the cursor in one
@@ -100,12 +103,32 @@ export class Flusher {
         if (flushed < limits.batchMax / 2) await clock.sleep(limits.gatherMs, stopped);
       } catch (error) {
         this.#failed(error);
+        if (error instanceof Overtaken) {
+          await this.#standBy(stopped).catch(() => {});
+          continue;
+        }
         const backoffMs = Math.min(
           limits.retryMaxMs,
           limits.retryBaseMs * 2 ** Math.max(0, Math.min(this.#failures - 1, 16)),
         );
         await clock.sleep(backoffMs * (0.5 + clock.random()), stopped);
       }
+    }
+  }
+
+  /**
+   * Another keeper flushes: two would do the same work and one of them in vain. Looks on until the cursor stands still, which
+   * may only mean that nothing is to be done. @throws when MySQL is away
+   */
+  async #standBy(stopped: AbortSignal): Promise<void> {
+    const { clock, store } = this.#deps;
+    let before: Cursor | null = null;
+    while (!stopped.aborted) {
+      const now = await store.cursor();
+      if (before && now.epoch === before.epoch && now.seq === before.seq) return;
+      before = now;
+      this.#lastProgressAt = clock.monotonic();
+      await clock.sleep(STAND_BY_MS * (0.5 + clock.random()), stopped);
     }
   }
 

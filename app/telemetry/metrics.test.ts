@@ -130,7 +130,7 @@ describe('docs/observability.md', () => {
   it('explains every metric that there is, with its labels, and no other', async () => {
     const zero = () => 0;
     metrics.sample({ requestsInFlight: zero, queueTransfers: zero, tailEntries: zero, tailBytes: zero });
-    metrics.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero });
+    metrics.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });
     const there = (await metrics.text()).matchAll(/^# TYPE (holdfast_\w+) /gm);
     const explained = page.matchAll(/^\| `(holdfast_\w+)(?:\{[\w,]+\})?` \|/gm);
     expect([...explained].map(([, name]) => name).sort()).toEqual([...there].map(([, name]) => name).sort());

@@ -28,6 +28,7 @@ const SAMPLED = {
   journalEntries: ['journal_entries', 'Entries of the journal that are not in MySQL yet'],
   journalAgeSeconds: ['journal_age_seconds', 'Age of the oldest entry of the journal that is not in MySQL yet'],
   accountsCached: ['accounts_cached', 'Accounts held in Redis'],
+  frozenAccounts: ['frozen_accounts', 'Accounts that wait for the journal of an epoch that has ended'],
 } as const;
 export type Sampled = keyof typeof SAMPLED;
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { createConnection } from 'mysql2/promise';
 import { inject } from 'vitest';
+import type { Mode } from '../authority/authority.ts';
 import type { Account } from '../ledger/types.ts';
-import type { Mode } from '../store/authority-store.ts';
 import { migrate } from '../store/data-source.ts';
 import { Database, type PoolOptions, Session } from '../store/pool.ts';
 
@@ -29,6 +29,23 @@ export const poolOptions = (url: string): PoolOptions => ({
   lockWaitTimeoutS: 5,
 });
 
+/** Children before their parents. */
+const EMPTIED = [
+  'account_changes',
+  'transfers',
+  'accounts',
+  'reconciliations',
+  'authority_log',
+  'pods',
+  'processes',
+  'keepers',
+  'drained_entries',
+  'drained_doubts',
+  'frozen_accounts',
+  'unsettled_ids',
+  'dropped_entries',
+];
+
 export interface TestDatabase {
   url: string;
   database: Database;
@@ -45,15 +62,14 @@ export async function migratedDatabase(serverUrl?: string, options: Partial<Pool
     url,
     database,
     async reset(epoch = 1, mode = 'CACHE') {
-      for (const table of ['account_changes', 'transfers', 'accounts', 'reconciliations', 'pods', 'authority_log']) {
-        await database.rows(`DELETE FROM ${table}`);
-      }
-      await database.rows('UPDATE authority SET epoch = ?, mode = ?, cache_epoch = ?, redis_node = NULL', [
+      for (const table of EMPTIED) await database.rows(`DELETE FROM ${table}`);
+      const cacheEpoch = mode === 'CACHE' || mode === 'CLOSING' ? epoch : null;
+      await database.rows('UPDATE authority SET epoch = ?, mode = ?, cache_epoch = ?, changed_at = NOW(3)', [
         epoch,
         mode,
-        epoch,
+        cacheEpoch,
       ]);
-      await database.rows('UPDATE authority SET replid = NULL, marker = NULL');
+      await database.rows('UPDATE authority SET redis_node = NULL, replid = NULL, marker = NULL, bound = NULL');
       await database.rows('UPDATE flush_cursor SET epoch = ?, seq = 0, id_time_max = 0', [epoch]);
     },
     async drop() {
@@ -87,21 +103,29 @@ export class InterruptedDatabase extends Database {
   /** Throw here, or kill the connection, whose id is given. */
   before: (statement: number, connectionId: number) => Promise<void> = async () => {};
 
-  override transaction<T>(work: (session: Session) => Promise<T>, kind?: 'read-committed' | 'snapshot'): Promise<T> {
-    return super.transaction(async (session) => {
-      const [row] = await session.rows<{ id: number }>('SELECT CONNECTION_ID() AS id');
-      let statement = 0;
-      const interrupted: Pick<Session, 'rows' | 'run'> = {
-        rows: async <Row>(sql: string, values?: unknown[]) => {
-          await this.before(statement++, row?.id ?? 0);
-          return session.rows<Row>(sql, values);
-        },
-        run: async (sql, values) => {
-          await this.before(statement++, row?.id ?? 0);
-          return session.run(sql, values);
-        },
-      };
-      return work(Object.setPrototypeOf(interrupted, Session.prototype) as Session);
-    }, kind);
+  override transaction<T>(
+    work: (session: Session) => Promise<T>,
+    kind?: 'read-committed' | 'snapshot',
+    timeoutMs?: number,
+  ): Promise<T> {
+    return super.transaction(
+      async (session) => {
+        const [row] = await session.rows<{ id: number }>('SELECT CONNECTION_ID() AS id');
+        let statement = 0;
+        const interrupted: Pick<Session, 'rows' | 'run'> = {
+          rows: async <Row>(sql: string, values?: unknown[]) => {
+            await this.before(statement++, row?.id ?? 0);
+            return session.rows<Row>(sql, values);
+          },
+          run: async (sql, values) => {
+            await this.before(statement++, row?.id ?? 0);
+            return session.run(sql, values);
+          },
+        };
+        return work(Object.setPrototypeOf(interrupted, Session.prototype) as Session);
+      },
+      kind,
+      timeoutMs,
+    );
   }
 }

@@ -1,6 +1,7 @@
 import { CacheModel } from '../ledger/cache/cache.model.ts';
 import { encodeOrder, statusNumber } from '../ledger/cache/codec.ts';
-import type { ApplyItem, CacheKeeper, CacheServer, Caller, JournalEntry, KeeperCaller } from '../ledger/cache/port.ts';
+import type { ApplyItem, CacheKeeper, CacheServer, Caller, KeeperCaller } from '../ledger/cache/port.ts';
+import type { JournalEntry } from '../ledger/journal.ts';
 import type { Account, AccountStatus, TransferOrder } from '../ledger/types.ts';
 
 export const REPLID = 'a'.repeat(40);

@@ -54,6 +54,14 @@ export class Role {
     await until('the key is known', async () => (await this.request('GET', '/v1/ops/status')).status === 200);
   }
 
+  /** Waits until this pod works where the authority is: with Redis, or directly on MySQL. */
+  async worksIn(mode: 'CACHE' | 'DIRECT'): Promise<void> {
+    await until(`the pod works in ${mode}`, async () => {
+      const { json } = await this.request('GET', '/v1/ops/status');
+      return json['mode'] === mode && (json['pod'] as { open: boolean }).open === (mode === 'CACHE');
+    });
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#running.stop().then(() => this.context[Symbol.asyncDispose]());
     return this.#stopped;

@@ -14,6 +14,9 @@ import { firstAnswer, freePort, LOOPBACK } from './ports.mjs';
 import { end, start } from './process.mjs';
 import { Trouble } from './say.mjs';
 
+/** Without a replica ever, a restarted node is known to be the one that it was (the ledger protocol, settling by way (a)). */
+const ALONE = 'user default on nopass ~* &* +@all -replicaof -slaveof -psync -sync\n';
+
 const OLDEST_MAJOR = 7; // script flags, INFO inside scripts, appenddirname
 
 /**
@@ -23,20 +26,24 @@ const OLDEST_MAJOR = 7; // script flags, INFO inside scripts, appenddirname
  * @property {string} [stack] the folder whose processes end together; `dir` when left out
  * @property {string} [logFile]
  * @property {boolean} [relaxed] for tests: no fsync, so that it is faster and loses data with the machine
+ * @property {boolean} [replicable] for tests: it may have a replica, and be one
+ * @property {string} [host] for tests: an address of its own to listen on
  */
 
 /**
  * @param {RedisOptions} options
  * @returns {{ program: import('./process.mjs').Program, node: string }}
  */
-export function redisProgram({ dir, port, stack = dir, logFile = join(dir, 'redis.log'), relaxed = false }) {
+export function redisProgram(options) {
+  const { dir, port, stack = dir, logFile = join(dir, 'redis.log') } = options;
+  const { relaxed = false, replicable = false, host = LOOPBACK } = options;
   const command = requireProgram('redis');
   requireVersion(command);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   // Kept beside the data: new data means another node, and the name is what tells them apart. It does not replicate.
   const node = kept(join(dir, 'node'), () => `node-${randomBytes(9).toString('hex')}`);
   const config = join(dir, 'redis.conf');
-  writeFileSync(config, redisConfig({ dir, port, node, relaxed }), { mode: 0o600 });
+  writeFileSync(config, redisConfig({ dir, port, node, relaxed, replicable, host }), { mode: 0o600 });
   return {
     node,
     program: {
@@ -46,7 +53,7 @@ export function redisProgram({ dir, port, stack = dir, logFile = join(dir, 'redi
       args: [config],
       stack,
       logFile,
-      answers: async () => (await firstAnswer(port, 'PING\r\n'))?.toString('latin1').startsWith('+PONG') ?? false,
+      answers: async () => (await firstAnswer(port, 'PING\r\n', host))?.toString('latin1').startsWith('+PONG') ?? false,
       readyMsMax: 300_000, // it reads its whole append-only file first
       stopMsMax: 30_000,
       advice: (log) => redisAdvice(log, dir),
@@ -54,13 +61,13 @@ export function redisProgram({ dir, port, stack = dir, logFile = join(dir, 'redi
   };
 }
 
-/** @param {{ dir: string, port: number, node: string, relaxed: boolean }} options */
-function redisConfig({ dir, port, node, relaxed }) {
+/** @param {{ dir: string, port: number, node: string, relaxed: boolean, replicable: boolean, host: string }} options */
+function redisConfig({ dir, port, node, relaxed, replicable, host }) {
   const memoryMiB = Math.min(8192, Math.max(512, Math.floor(totalmem() / 4 / 1024 / 1024)));
   return `# Written at every start by scripts/stack/redis.mjs; changes here are lost.
-bind ${LOOPBACK}
+bind ${host}
 port ${port}
-protected-mode yes
+protected-mode ${host === LOOPBACK ? 'yes' : 'no'}
 dir ${JSON.stringify(dir)}
 daemonize no
 set-proc-title no
@@ -77,9 +84,7 @@ save ""
 maxmemory ${memoryMiB}mb
 maxmemory-policy noeviction
 
-# Without a replica ever, a restarted node is known to be the one that it was (the ledger protocol, settling by way (a)).
-user default on nopass ~* &* +@all -replicaof -slaveof -psync -sync
-`;
+${replicable ? '' : ALONE}`;
 }
 
 /**

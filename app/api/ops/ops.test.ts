@@ -21,6 +21,31 @@ describe('operations', () => {
   });
 });
 
+describe('what waits for a journal', () => {
+  it('is listed, and given up with a reason, by the scope ops alone', async () => {
+    const key = keyWith('ops');
+    expect(await api.get('/v1/ops/unsettled', { key })).toMatchObject({ status: 200, json: { frozenAccounts: [] } });
+    const acceptance = { epoch: 17, reason: 'the node has burnt down' };
+    expect(await api.post('/v1/ops/loss-acceptances', acceptance, { key })).toMatchObject({
+      status: 200,
+      json: { epoch: 18, mode: 'DIRECT', dropped: 3 },
+    });
+    const others = keyWith('balances:read', 'accounts:write', 'transfers:write');
+    expect(await api.get('/v1/ops/unsettled', { key: others })).toMatchObject({ status: 403 });
+    expect(await api.post('/v1/ops/loss-acceptances', acceptance, { key: others })).toMatchObject({ status: 403 });
+  });
+  it.each([
+    [{ reason: 'no epoch was looked at' }, '/epoch'],
+    [{ epoch: -1, reason: 'no such epoch' }, '/epoch'],
+    [{ epoch: 17 }, '/reason'],
+    [{ epoch: 17, reason: 'short' }, '/reason'],
+    [{ epoch: 17, reason: '          ' }, '/reason'],
+  ])('is not given up without epoch and reason: %j', async (body, pointer) => {
+    const answer = await api.post('/v1/ops/loss-acceptances', body, { key: keyWith('ops') });
+    expect(answer).toMatchObject({ status: 400, json: { code: 'validation_failed', errors: [{ pointer }] } });
+  });
+});
+
 describe('probes and metrics', () => {
   it('need no key', async () => {
     expect(await api.get('/livez', { key: null })).toMatchObject({ status: 200, json: { alive: true } });

@@ -1,6 +1,6 @@
 import type { ApiDependencies } from '../dependencies.ts';
 import { type Route, route } from '../route.ts';
-import { OpsStatus, Reconciliation } from './schema.ts';
+import { LossAcceptance, LossAcceptanceRequest, OpsStatus, Reconciliation, Unsettled } from './schema.ts';
 
 const tag = 'Operations';
 
@@ -25,6 +25,30 @@ export function opsRoutes({ ops }: ApiDependencies): Route[] {
       answers: { 200: { description: 'The result', schema: Reconciliation } },
       problems: ['ledger_switching', 'ledger_closed', 'database_unavailable'],
       handle: async () => ({ status: 200, body: await ops.reconcile() }),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/ops/unsettled',
+      scopes: ['ops'],
+      tag,
+      summary: 'What waits for a journal, and why',
+      answers: { 200: { description: 'Pods that have not drained, frozen accounts, ids in doubt', schema: Unsettled } },
+      problems: ['database_unavailable'],
+      handle: async () => ({ status: 200, body: await ops.unsettled() }),
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/ops/loss-acceptances',
+      scopes: ['ops'],
+      tag,
+      summary: 'Accept that what is missing is lost, and open the ledger without it',
+      description:
+        'The last resort, for a Redis that is gone for good. What the pods have drained is applied as far as it is shown to ' +
+        'follow; the rest is given up and written down, with your name and reason. It cannot be taken back.',
+      body: { schema: LossAcceptanceRequest },
+      answers: { 200: { description: 'It is accepted', schema: LossAcceptance } },
+      problems: ['authority_moved', 'database_unavailable'],
+      handle: async ({ body, identity }) => ({ status: 200, body: await ops.acceptLoss(body, identity.user) }),
     }),
   ];
 }

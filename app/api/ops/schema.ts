@@ -10,3 +10,28 @@ export const Reconciliation = z.looseObject({}).meta({
   id: 'Reconciliation',
   description: 'What was compared, and what did not agree.',
 });
+
+export const Unsettled = z.looseObject({}).meta({
+  id: 'Unsettled',
+  description: 'What waits for a journal: pods that have not drained, frozen accounts, ids without a known outcome.',
+});
+
+export const LossAcceptanceRequest = z
+  .strictObject({
+    epoch: z.int().min(0).meta({
+      description:
+        'The epoch of the authority as `GET /v1/ops/unsettled` showed it: nothing is accepted that was not looked at.',
+    }),
+    reason: z.string().trim().min(10).max(200).meta({ description: 'Why, in a sentence; it is kept with your name.' }),
+  })
+  .meta({ id: 'LossAcceptanceRequest' });
+
+export const LossAcceptance = z
+  .object({
+    epoch: z.int().meta({ description: 'The epoch of the authority now.' }),
+    mode: z.string(),
+    dropped: z
+      .int()
+      .meta({ description: 'How many entries and attempts were given up; the table `dropped_entries` has each.' }),
+  })
+  .meta({ id: 'LossAcceptance' });

@@ -50,7 +50,12 @@ export class ApiUnderTest {
       ledger: this.ledger,
       books: this.ledger,
       keys: { identify: async (key) => identityOf(key) },
-      ops: { status: async () => ({ mode: 'CACHE' }), reconcile: async () => ({ differences: 0 }) },
+      ops: {
+        status: async () => ({ mode: 'CACHE' }),
+        reconcile: async () => ({ differences: 0 }),
+        unsettled: async () => ({ frozenAccounts: [] }),
+        acceptLoss: async ({ epoch }) => ({ epoch: epoch + 1, mode: 'DIRECT', dropped: 3 }),
+      },
       readiness: () => ({ ready: true, reasons: [] }),
       shuttingDown: () => false,
       metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'up 1\n' },

@@ -1,9 +1,13 @@
 import type { Redis } from 'ioredis';
 import { systemClock } from '../../clock.ts';
 import { RedisScripts } from '../../ledger/cache/scripts.ts';
-import { type Authority, AuthorityStore } from '../../store/authority-store.ts';
+import type { Doubt, JournalEntry } from '../../ledger/journal.ts';
+import { AuthorityStore } from '../../store/authority-store.ts';
+import { DrainStore } from '../../store/drain-store.ts';
 import { FlushStore } from '../../store/flush-store.ts';
+import { LedgerReader } from '../../store/ledger-reader.ts';
 import type { Database } from '../../store/pool.ts';
+import { SettlementStore } from '../../store/settlement-store.ts';
 import { sweepEpochsBefore } from '../../sync/epoch-sweep.ts';
 import { Flusher } from '../../sync/flusher.ts';
 import { openIn } from '../../testing/database.ts';
@@ -11,43 +15,64 @@ import { account, EpochUnderTest } from '../../testing/ledger.ts';
 import { keptLog } from '../../testing/log.ts';
 import { randomPrefix } from '../../testing/redis.ts';
 import { until } from '../../testing/until.ts';
-import { Keeper, type KeeperAuthority } from '../keeper.ts';
-import { connectRedis, identifyServer, inspectServer } from '../redis-server.ts';
+import type { Authority } from '../authority.ts';
+import { Keeper, type KeeperTiming } from '../keeper.ts';
+import type { KeeperAuthority, Settlement } from '../ports.ts';
+import { connectRedis, inspectServer } from '../redis-server.ts';
+import { PushedClock } from './pushed-clock.ts';
 
-export const ACCOUNTS = [account('world'), account('ada')];
+export const ACCOUNTS = ['world', 'ada', 'bob'].map((id) => account(id));
+export const BY = { keeper: 'k', reason: 'r' };
+
+/** So long that only the clock of the test reaches it, on a slow machine too; a Redis that is back has proved itself at once. */
+const TIMING: KeeperTiming = { lostAfterMs: 60_000, lostByPodsAfterMs: 5_000, steadyAfterMs: 0 };
+
+/** What a keeper of a test has instead of the real things. */
+interface Different {
+  authority?: Partial<KeeperAuthority>;
+  settlement?: Partial<Settlement>;
+  timing?: Partial<KeeperTiming>;
+}
 
 /** Keepers over a real Redis and a real MySQL, stepped by hand. */
 export class KeeperBench {
-  readonly prefix = randomPrefix();
+  readonly prefix: string;
   readonly log = keptLog();
+  readonly clock = new PushedClock();
   readonly redis: Redis;
   readonly scripts: RedisScripts;
   readonly authority: AuthorityStore;
+  readonly settlement: SettlementStore;
+  readonly drains: DrainStore;
   readonly flushStore: FlushStore;
   readonly #database: Database;
 
-  constructor(database: Database, redisUrl: string) {
+  /** @param prefix that of another bench, to find the same keys on another server */
+  constructor(database: Database, redisUrl: string, prefix = randomPrefix()) {
     this.#database = database;
+    this.prefix = prefix;
     this.redis = connectRedis({ url: redisUrl, connectTimeoutMs: 1000, commandTimeoutMs: 1500 });
     this.scripts = new RedisScripts(this.redis, this.prefix);
     this.authority = new AuthorityStore(database);
+    this.settlement = new SettlementStore(database);
+    this.drains = new DrainStore(database);
     this.flushStore = new FlushStore(database);
   }
 
-  keeper(keeperId = 'keeper', authority: KeeperAuthority = this.authority): Keeper {
+  keeper(keeperId = 'keeper', { authority = {}, settlement = {}, timing = {} }: Different = {}): Keeper {
     const limits = { batchMax: 100, gatherMs: 1, retryBaseMs: 1, retryMaxMs: 10, alertAfterFailures: 5 };
     const events = { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} };
     return new Keeper({
       keeperId,
-      authority,
+      authority: withMethods<KeeperAuthority>(this.authority, authority),
+      settlement: withMethods<Settlement>(this.settlement, settlement),
       cache: this.scripts,
-      cursor: () => this.flushStore.cursor(),
       flusher: new Flusher({ cache: this.scripts, store: this.flushStore, clock: systemClock, limits, events }),
-      identify: () => identifyServer(this.redis),
       inspect: () => inspectServer(this.redis),
       sweepEpochsBefore: (epoch) => sweepEpochsBefore(this.redis, this.prefix, epoch),
-      clock: systemClock,
+      clock: this.clock,
       logger: this.log,
+      timing: { ...TIMING, ...timing },
       onAuthority: () => {},
     });
   }
@@ -57,11 +82,12 @@ export class KeeperBench {
   }
 
   /** Steps until the authority is with the cache, and begins to work in the epoch as a pod would. */
-  async begin(keeper = this.keeper()): Promise<EpochUnderTest<RedisScripts>> {
+  async begin(keeper = this.keeper(), podId = 'pod'): Promise<EpochUnderTest<RedisScripts>> {
     await this.ready();
     const now = await stepTo(keeper, 'CACHE');
     const epoch = new EpochUnderTest(this.scripts, now.epoch, now.replid ?? '');
-    await this.authority.register(epoch.pod.podId, now.epoch);
+    epoch.pod.podId = podId;
+    await this.authority.register(podId, now.epoch);
     await this.scripts.register(epoch.pod);
     return epoch;
   }
@@ -70,6 +96,50 @@ export class KeeperBench {
   async open(epoch: EpochUnderTest<RedisScripts>): Promise<void> {
     await openIn(this.#database, ACCOUNTS);
     await this.scripts.install(epoch.pod, ACCOUNTS, 0, 1000);
+  }
+
+  /** As a keeper that has lost Redis would. */
+  async closing(): Promise<Authority> {
+    const moved = await this.authority.move(await this.authority.read(), 'CLOSING', BY);
+    if (!moved) throw new Error('somebody else was faster');
+    return moved;
+  }
+
+  /** A process tells whether it reaches Redis, and for how long that has been so. */
+  async report(processId: string, redisSeen: boolean, sinceMs = 0): Promise<void> {
+    await this.authority.heartbeat({ processId, redisSeen, registration: null });
+    await this.#database.rows(
+      'UPDATE processes SET redis_since = NOW(3) - INTERVAL ? MICROSECOND WHERE process_id = ?',
+      [sinceMs * 1000, processId],
+    );
+  }
+
+  /** A pod brings what it knows of its epoch, all of it. */
+  async drain(
+    { epoch, podId }: { epoch: number; podId: string },
+    known: { entries?: readonly JournalEntry[]; inDoubt?: readonly Doubt[]; observed?: number },
+  ): Promise<void> {
+    const { entries = [], inDoubt = [], observed = 0 } = known;
+    await this.drains.keep(epoch, podId, { entries, inDoubt });
+    await this.drains.complete(epoch, [podId], observed);
+  }
+
+  /** Those of the transfers that MySQL has. */
+  async inMysql(ids: readonly string[]): Promise<string[]> {
+    const { outcomes } = await new LedgerReader(this.#database).findOutcomes(ids);
+    return ids.filter((id) => outcomes.has(id));
+  }
+
+  /** An account as MySQL has it; whether it waits for a journal. */
+  async account(accountId: string): Promise<{ balance: number; version: number; frozen: boolean } | null> {
+    const { accounts, frozen } = await new LedgerReader(this.#database).loadAccounts([accountId]);
+    const found = accounts.get(accountId);
+    return found ? { balance: found.balance, version: found.version, frozen: frozen.has(accountId) } : null;
+  }
+
+  /** Every move of the authority, and why. */
+  moves(): Promise<{ epoch: number; mode: string; reason: string }[]> {
+    return this.#database.rows('SELECT epoch, mode, reason FROM authority_log ORDER BY epoch');
   }
 
   complaints(): unknown[] {
@@ -81,10 +151,28 @@ export class KeeperBench {
   }
 }
 
+/** The same, but for some of its methods. */
+function withMethods<T extends object>(store: T, methods: Partial<T>): T {
+  return new Proxy(store, {
+    get(target, name) {
+      const found: unknown = Reflect.get(methods, name) ?? Reflect.get(target, name);
+      return typeof found === 'function' ? found.bind(target) : found;
+    },
+  });
+}
+
 /** Steps a keeper as long as it takes; a store that is away is tried again. */
 export async function stepTo(keeper: Keeper, mode: Authority['mode']): Promise<Authority> {
   return until(`the authority is ${mode}`, async () => {
     const now = await keeper.step().catch(() => null);
     return now?.mode === mode ? now : null;
   });
+}
+
+/** Some steps, after which the authority is where it was. */
+export async function staysIn(keeper: Keeper, mode: Authority['mode'], steps = 3): Promise<Authority> {
+  let now = await keeper.step();
+  for (let n = 1; n < steps && now.mode === mode; n++) now = await keeper.step();
+  if (now.mode !== mode) throw new Error(`the authority is ${now.mode}`);
+  return now;
 }

@@ -2,10 +2,13 @@ import type { Clock } from '../../clock.ts';
 import { Problem, type ProblemCode } from '../../errors.ts';
 import { newUuidV7 } from '../../ids.ts';
 import { backoffMs } from '../../retry.ts';
+import { DirectError, type DirectServer } from '../direct/port.ts';
 import type { LedgerEvents } from '../events.ts';
+import type { Doubt } from '../journal.ts';
 import type { AccountChange, AccountView } from '../types.ts';
 import { type AccountLoader, notFound, Uncached } from './account-loader.ts';
 import { type ChangePayload, RecordStatus, type ResultRecord, statusNumber } from './codec.ts';
+import type { Attempt } from './doubts.ts';
 import type { EpochView, Seat } from './epoch-view.ts';
 import { CacheError, type CacheServer, type ChangeCommand } from './port.ts';
 import { viewOf } from './reader.ts';
@@ -23,6 +26,7 @@ const REFUSALS: Record<number, [ProblemCode, string]> = {
 
 interface AccountChangerDependencies {
   cache: CacheServer;
+  direct: DirectServer;
   seat: Seat;
   loader: AccountLoader;
   clock: Clock;
@@ -30,10 +34,34 @@ interface AccountChangerDependencies {
   requestTimeoutMs: number;
 }
 
-/**
- * Changes accounts in the cache. A change has an id like a transfer: a repeat after an answer that was lost finds the
- * change that stands, instead of failing on the version that it made itself.
- */
+/** A change on its way: the same id in whichever store it is tried. */
+class ChangeAttempt implements Attempt {
+  change: AccountChange;
+  readonly acceptedAt: number;
+  readonly deadline: number;
+  inDoubt = false;
+  failures = 0;
+
+  constructor(change: AccountChange, acceptedAt: number, deadline: number) {
+    this.change = change;
+    this.acceptedAt = acceptedAt;
+    this.deadline = deadline;
+  }
+
+  doubt(): Doubt {
+    return { kind: 'account-change', id: this.change.changeId, accounts: [this.change.accountId] };
+  }
+
+  /** What can be said when it cannot be carried on. */
+  giveUp(problem: Problem): Problem {
+    const { accountId } = this.change;
+    return this.inDoubt
+      ? new Problem('outcome_unknown', `whether account ${accountId} was changed is not known; read it`)
+      : problem;
+  }
+}
+
+/** Changes accounts' settings, in the store that has the authority; one that is in doubt is tried again under its own id. */
 export class AccountChanger {
   readonly #deps: AccountChangerDependencies;
 
@@ -43,68 +71,105 @@ export class AccountChanger {
 
   /** @throws Problem */
   async change(change: AccountChange): Promise<AccountView> {
-    const { clock, seat, events } = this.#deps;
-    const deadline = clock.monotonic() + this.#deps.requestTimeoutMs;
-    let command = commandOf(change, clock.now());
-    let inDoubt = false;
-    let failures = 0;
-    while (clock.monotonic() < deadline) {
+    const { clock, seat, requestTimeoutMs } = this.#deps;
+    const attempt = new ChangeAttempt(change, clock.now(), clock.monotonic() + requestTimeoutMs);
+    while (clock.monotonic() < attempt.deadline && attempt.failures <= FAILURES_MAX) {
       const view = seat.view();
-      if (!view) {
-        await clock.sleep(RETRY_BASE_MS);
-        continue;
-      }
-      try {
-        const { record, head, entries } = await this.#deps.cache.change(view.caller, command);
-        if (seat.view() !== view) {
-          inDoubt = true;
-          continue;
-        }
-        view.keep(entries, clock.monotonic());
-        view.observe(head);
-        // Done, whatever comes of reading it: from here on it must not be called undone.
-        inDoubt ||= record.status === RecordStatus.POSTED || record.status === RecordStatus.REPLAYED;
-        const done = await this.#take(view, change, record, inDoubt);
+      const direct = seat.direct();
+      if (view) {
+        const done = await this.#inCache(view, attempt);
         if (done) return done;
-        // Its id is not later than M, and no attempt is in doubt: a new id is as good.
-        if (record.status === RecordStatus.NEEDS_LOOKUP) {
-          const changeId = newUuidV7(Math.max(clock.now(), view.m + 1));
-          command = commandOf({ ...change, changeId }, clock.now());
-        }
-      } catch (error) {
-        if (error instanceof Problem) throw inDoubt ? unknown(change) : error;
-        seat.suspect(error);
-        const doubtful = !(error instanceof CacheError) || error.kind === 'in_doubt';
-        inDoubt ||= doubtful;
-        if ((doubtful || (error instanceof CacheError && error.kind === 'unable')) && ++failures > FAILURES_MAX) break;
-        events.retried('change');
-        await clock.sleep(backoffMs(failures, RETRY_BASE_MS, clock));
-      }
+      } else if (direct !== null) {
+        const done = await this.#inDatabase(direct, attempt);
+        if (done) return done;
+      } else if (seat.holdReason() === 'ledger_closed') break;
+      else await clock.sleep(RETRY_BASE_MS);
     }
-    if (inDoubt) throw unknown(change);
-    throw new Problem(seat.view() ? 'overloaded' : seat.holdReason(), 'the account could not be changed in time');
+    const works = seat.view() !== null || seat.direct() !== null;
+    const reason = seat.holdReason();
+    const code = works && reason !== 'database_unavailable' ? 'overloaded' : reason;
+    throw attempt.giveUp(new Problem(code, 'the account could not be changed in time'));
   }
 
-  /** The account as changed, or null when the change has to be tried again. */
-  async #take(
-    view: EpochView,
-    change: AccountChange,
-    record: ResultRecord,
-    inDoubt: boolean,
-  ): Promise<AccountView | null> {
+  /** Null when it has to be tried again. */
+  async #inCache(view: EpochView, attempt: ChangeAttempt): Promise<AccountView | null> {
+    const { cache, clock, seat } = this.#deps;
+    const attempts = [attempt];
+    view.doubts.begin(attempts);
+    try {
+      const { record, head, entries } = await cache.change(view.caller, commandOf(attempt));
+      if (seat.view() !== view) {
+        attempt.inDoubt = true;
+        view.doubts.leave(attempts, view.caller.podId, clock.monotonic());
+        return null;
+      }
+      view.doubts.end(attempts);
+      view.keep(entries, clock.monotonic());
+      view.observe(head);
+      return await this.#take(view, attempt, record);
+    } catch (error) {
+      const doubtful = !(error instanceof Problem) && !(error instanceof CacheError && error.kind !== 'in_doubt');
+      if (doubtful) view.doubts.leave(attempts, view.caller.podId, clock.monotonic());
+      else view.doubts.end(attempts);
+      attempt.inDoubt ||= doubtful;
+      if (error instanceof Problem) throw attempt.giveUp(error);
+      seat.suspect(error, view);
+      await this.#failed(attempt, doubtful || (error instanceof CacheError && error.kind === 'unable'));
+      return null;
+    }
+  }
+
+  async #inDatabase(epoch: number, attempt: ChangeAttempt): Promise<AccountView | null> {
+    const { direct, clock, seat } = this.#deps;
+    try {
+      const account = await direct.change(epoch, { ...attempt.change, acceptedAt: attempt.acceptedAt });
+      return { ...account, source: 'database', asOf: clock.now(), stale: false };
+    } catch (error) {
+      if (error instanceof Problem) throw attempt.giveUp(error);
+      const kind = error instanceof DirectError ? error.kind : 'in_doubt';
+      if (kind === 'in_doubt') attempt.inDoubt = true;
+      if (kind === 'moved') seat.moved(epoch);
+      await this.#failed(attempt, !(error instanceof DirectError));
+      return null;
+    }
+  }
+
+  async #failed(attempt: ChangeAttempt, costsTry: boolean): Promise<void> {
+    const { clock, events } = this.#deps;
+    if (costsTry) attempt.failures += 1;
+    if (attempt.failures > FAILURES_MAX) return;
+    events.retried('change');
+    await clock.sleep(backoffMs(attempt.failures, RETRY_BASE_MS, clock));
+  }
+
+  async #take(view: EpochView, attempt: ChangeAttempt, record: ResultRecord): Promise<AccountView | null> {
+    const { change } = attempt;
     switch (record.status) {
-      case RecordStatus.POSTED:
       case RecordStatus.REPLAYED:
+        // Its entry came with an answer that is lost: it counts once it is in MySQL.
+        attempt.inDoubt = true;
+        if (record.seq > view.cursor) {
+          await this.#deps.clock.sleep(RETRY_BASE_MS);
+          return null;
+        }
+        view.doubts.settled('account-change', change.changeId);
+        return this.#asItStands(view, change.accountId);
+      case RecordStatus.POSTED:
+        // Done, whatever comes of reading it: from here on it must not be called undone.
+        attempt.inDoubt = true;
+        view.doubts.settled('account-change', change.changeId);
         return this.#asItStands(view, change.accountId);
       case RecordStatus.MISSING: {
         const loaded = (await this.#deps.loader.ensure([change.accountId])).get(change.accountId);
-        if (loaded instanceof Problem && !inDoubt) throw loaded;
+        if (loaded instanceof Problem && loaded.code !== 'ledger_switching') throw loaded;
         // The flush makes room.
-        if (loaded instanceof Uncached) await this.#deps.clock.sleep(RETRY_BASE_MS);
+        if (loaded instanceof Uncached || loaded instanceof Problem) await this.#deps.clock.sleep(RETRY_BASE_MS);
         return null;
       }
       case RecordStatus.NEEDS_LOOKUP:
-        if (inDoubt) throw unknown(change);
+        if (attempt.inDoubt) throw new Problem('overloaded', 'its id is too old to be tried again');
+        // Not later than M, and no attempt is in doubt: a new id is as good.
+        attempt.change = { ...change, changeId: newUuidV7(Math.max(this.#deps.clock.now(), view.m + 1)) };
         return null;
       default: {
         const [code, why] = REFUSALS[record.detail] ?? ['internal_error', 'it was refused'];
@@ -121,15 +186,13 @@ export class AccountChanger {
     view.observe(head);
     const account = accounts[0] ?? (await loader.ensure([accountId])).get(accountId);
     if (!account || account instanceof Problem) throw account ?? notFound(accountId);
+    if (seat.view() !== view) return null;
     if (account instanceof Uncached) return { ...account.account, source: 'database', asOf: clock.now(), stale: false };
     return viewOf(account, clock.now());
   }
 }
 
-const unknown = ({ accountId }: AccountChange): Problem =>
-  new Problem('outcome_unknown', `whether account ${accountId} was changed is not known; read it`);
-
-function commandOf(change: AccountChange, acceptedAt: number): ChangeCommand {
+function commandOf({ change, acceptedAt }: ChangeAttempt): ChangeCommand {
   const payload: ChangePayload = {
     changeId: change.changeId,
     accountId: change.accountId,

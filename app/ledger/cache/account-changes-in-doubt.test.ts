@@ -25,15 +25,30 @@ function start(different: Partial<AccountChange> = {}) {
 }
 const change = (different: Partial<AccountChange> = {}) => stage.clock.until(start(different));
 const settingsVersion = async () => (await stage.model.read(stage.caller, ['a'])).accounts[0]?.settingsVersion;
+/** The flush has brought the transfer and the change to MySQL. */
+async function flushed(): Promise<void> {
+  await stage.clock.pass(1_000);
+  await stage.model.publish(stage.keeper, 2, 0);
+}
 const unable = failing(new CacheError('unable', 'OOM'));
 const refused = failing(new CacheError('refused', 'fenced'));
 
 describe('an account change whose reply is lost', () => {
   it('is found to stand by its id, and made once', async () => {
     stage.cache.next('change', replyLost);
-    expect(await change({ expectedSettingsVersion: 1 })).toMatchObject({ overdraftLimit: 5, settingsVersion: 2 });
+    const changed = start({ expectedSettingsVersion: 1 });
+    await flushed();
+    expect(await stage.clock.until(changed)).toMatchObject({ overdraftLimit: 5, settingsVersion: 2 });
     expect(await settingsVersion()).toBe(2);
     expect(new Set(stage.cache.changes).size).toBe(1);
+    expect(stage.seat.view()?.doubts.none).toBe(true);
+  });
+
+  it('is not answered while it is not in MySQL: nobody holds its entry', async () => {
+    stage.cache.next('change', replyLost);
+    expect(await codeOf(change())).toBe('outcome_unknown');
+    expect(await settingsVersion()).toBe(2);
+    expect(stage.seat.view()?.doubts.snapshot()).toMatchObject([{ kind: 'account-change', accounts: ['a'] }]);
   });
 
   it('is sent again three times at most, then 504', async () => {

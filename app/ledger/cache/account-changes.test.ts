@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { newUuidV7 } from '../../ids.ts';
+import { until } from '../../testing/until.ts';
 import { accountOf, codeOf, orderOf, said } from '../testing/orders.ts';
 import { type Pod, RealLedger } from '../testing/real-ledger.ts';
 import type { AccountChange } from '../types.ts';
@@ -166,6 +167,7 @@ describe('a repeated change id', () => {
     const changeId = newUuidV7(Date.now());
     await change({ changeId, overdraftLimit: 5 });
     await change({ overdraftLimit: 9 });
+    await stage.flush();
     expect(await change({ changeId, overdraftLimit: 5 })).toMatchObject({ overdraftLimit: 9, settingsVersion: 3 });
   });
 
@@ -173,7 +175,22 @@ describe('a repeated change id', () => {
     const changeId = newUuidV7(Date.now());
     const expected = { changeId, overdraftLimit: 5, expectedSettingsVersion: 1 };
     await change(expected);
+    await stage.flush();
     expect(await change(expected)).toMatchObject({ settingsVersion: 2 });
+  });
+
+  it('is answered only once it is in MySQL: its entry came with an answer that may be lost', async () => {
+    const changeId = newUuidV7(Date.now());
+    await change({ changeId, overdraftLimit: 5 });
+    const again = { answered: false };
+    const repeated = change({ changeId, overdraftLimit: 5 }).finally(() => {
+      again.answered = true;
+    });
+    const before = pod.cache.changes.length;
+    await until('it was asked again and again', () => pod.cache.changes.length > before + 2);
+    expect(again.answered).toBe(false);
+    await stage.flush();
+    expect(await repeated).toMatchObject({ overdraftLimit: 5, settingsVersion: 2 });
   });
 
   it('that is not later than M takes a new id, when no attempt is in doubt', async () => {

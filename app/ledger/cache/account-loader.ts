@@ -140,7 +140,7 @@ export class AccountLoader {
     } catch (error) {
       // Installing is safe to repeat: an account that is there stays as it is.
       if (!(error instanceof CacheError)) throw error;
-      if (error.kind !== 'stale') seat.suspect(error);
+      if (error.kind !== 'stale') seat.suspect(error, view);
       return null;
     }
   }

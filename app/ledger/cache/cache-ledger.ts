@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { Problem } from '../../errors.ts';
 import type { LedgerDatabase } from '../database.ts';
+import type { DirectServer } from '../direct/port.ts';
 import type { LedgerEvents } from '../events.ts';
 import type { Ledger } from '../ledger.ts';
 import type { AccountChange, AccountView, Durability, Outcome, TransferOrder } from '../types.ts';
@@ -14,16 +15,23 @@ import type { CacheServer } from './port.ts';
 import { AccountReader } from './reader.ts';
 import { TransferQueue } from './transfer-queue.ts';
 
+/** How often a look-up that is held asks again, ms. */
+const HELD_LOOK_MS = 100;
+
 export interface CacheLedgerDependencies {
   cache: CacheServer;
   database: LedgerDatabase;
+  direct: DirectServer;
   seat: Seat;
   clock: Clock;
   events: LedgerEvents;
   limits: QueueLimits & { cachedAccountsMax: number };
 }
 
-/** The ledger while Redis has the authority: Redis decides, MySQL is asked for what Redis does not hold. */
+/**
+ * The ledger of a pod. Redis decides, and MySQL is asked for what Redis does not hold; while Redis is away MySQL decides. Where
+ * the authority is, the seat tells.
+ */
 export class CacheLedger implements Ledger {
   readonly #queue: TransferQueue;
   readonly #reader: AccountReader;
@@ -63,10 +71,18 @@ export class CacheLedger implements Ledger {
   }
 
   async outcome(transactionId: string): Promise<Outcome> {
-    const [found] = await this.#finder.find([transactionId]);
-    if (found instanceof Problem) throw found;
-    if (!found) throw new Problem('transfer_not_found', `there is no transfer ${transactionId}`);
-    return found;
+    const deadline = this.#clock.monotonic() + this.#requestTimeoutMs;
+    for (;;) {
+      const [found] = await this.#finder.find([transactionId]);
+      // While the ledger moves nobody can say that there is none: it is held like a change.
+      if (found instanceof Problem && found.code === 'ledger_switching' && this.#clock.monotonic() < deadline) {
+        await this.#clock.sleep(HELD_LOOK_MS);
+        continue;
+      }
+      if (found instanceof Problem) throw found;
+      if (!found) throw new Problem('transfer_not_found', `there is no transfer ${transactionId}`);
+      return found;
+    }
   }
 
   read(accountIds: readonly string[]): Promise<(AccountView | Problem)[]> {

@@ -1,3 +1,4 @@
+import type { JournalEntry } from '../journal.ts';
 import { changeRefusalOf, refusalOf } from '../rules.ts';
 import type { Account, TransferOrder } from '../types.ts';
 import { chunkEndsOf } from './call.ts';
@@ -19,7 +20,6 @@ import {
   type CacheServer,
   type Caller,
   type ChangeCommand,
-  type JournalEntry,
   type KeeperCaller,
 } from './port.ts';
 
@@ -94,11 +94,11 @@ export class CacheModel implements CacheServer, CacheKeeper {
     return marker;
   }
 
-  async register(caller: Caller): Promise<Head> {
+  async register(caller: Caller, marker?: string): Promise<Head> {
     this.#server(caller.replid);
     if (this.#fence !== caller.epoch) throw new CacheError('refused', 'fenced');
     const epoch = this.#epochs.get(caller.epoch);
-    if (!epoch) throw new CacheError('refused', 'lost');
+    if (!epoch || (marker && marker !== epoch.marker)) throw new CacheError('refused', 'lost');
     if (epoch.pods.get(caller.podId) === 'retired') throw new CacheError('refused', 'retired');
     epoch.pods.set(caller.podId, 'live');
     return headOf(epoch);

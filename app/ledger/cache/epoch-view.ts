@@ -1,68 +1,97 @@
+import type { JournalEntry } from '../journal.ts';
 import type { Head } from './codec.ts';
-import type { Caller, JournalEntry } from './port.ts';
+import { Doubts } from './doubts.ts';
+import type { Caller } from './port.ts';
 import { Tail } from './tail.ts';
 
-/** What a pod knows of one epoch of the cache while it is registered in it. A new epoch is a new view. */
+/** What a process knows of one epoch of the cache, under whichever pod ids it has worked in it. */
+class EpochMemory {
+  readonly tail = new Tail();
+  readonly doubts = new Doubts();
+  seq = 0;
+  cursor = 0;
+  m = 0;
+  dropped = 0;
+}
+
+/** One epoch of the cache as a pod sees it while it is registered there. A new epoch, or a new pod id, is a new view. */
 export class EpochView {
   readonly caller: Caller;
-  readonly tail = new Tail();
-  #seq = 0;
-  #cursor = 0;
-  #m = 0;
-  #dropped = 0;
-  #onCursor: () => void = () => {};
+  readonly #memory: EpochMemory;
 
-  constructor(caller: Caller) {
+  constructor(caller: Caller, before?: EpochView) {
     this.caller = caller;
+    this.#memory = before ? before.#memory : new EpochMemory();
   }
 
+  /** The same epoch under another pod id: what is known stays known. */
+  renewed(podId: string): EpochView {
+    return new EpochView({ ...this.caller, podId }, this);
+  }
+
+  get tail(): Tail {
+    return this.#memory.tail;
+  }
+  get doubts(): Doubts {
+    return this.#memory.doubts;
+  }
   /** The highest seq that any answer passed on by this pod depends on. */
   get observed(): number {
-    return this.#seq;
+    return this.#memory.seq;
   }
   get cursor(): number {
-    return this.#cursor;
+    return this.#memory.cursor;
   }
   /** UUIDv7 times up to this need a look-up in MySQL. */
   get m(): number {
-    return this.#m;
+    return this.#memory.m;
   }
   get dropped(): number {
-    return this.#dropped;
+    return this.#memory.dropped;
   }
   /** Outcomes that are in the journal and not known to be in MySQL. */
   get backlog(): number {
-    return this.#seq - this.#cursor;
+    return this.#memory.seq - this.#memory.cursor;
   }
-
-  whenCursorMoves(listener: () => void): void {
-    this.#onCursor = listener;
+  /** True when MySQL has all that this pod was told up to this seq, and nothing of it is in doubt. */
+  isSettled(upTo: number): boolean {
+    const { tail, doubts, cursor } = this.#memory;
+    return tail.size === 0 && doubts.none && cursor >= upTo;
   }
 
   /** Takes in the head of a reply; replies may arrive in any order, so the highest wins. */
   observe(head: Head): void {
-    if (head.seq > this.#seq) this.#seq = head.seq;
-    if (head.m > this.#m) this.#m = head.m;
-    if (head.dropped > this.#dropped) this.#dropped = head.dropped;
-    if (head.cursor > this.#cursor) {
-      this.#cursor = head.cursor;
-      this.tail.advance(head.cursor);
-      this.#onCursor();
+    const memory = this.#memory;
+    if (head.seq > memory.seq) memory.seq = head.seq;
+    if (head.m > memory.m) memory.m = head.m;
+    if (head.dropped > memory.dropped) memory.dropped = head.dropped;
+    if (head.cursor > memory.cursor) {
+      memory.cursor = head.cursor;
+      memory.tail.advance(head.cursor);
+      memory.doubts.advance(head.cursor);
     }
   }
 
   keep(entries: readonly JournalEntry[], nowMs: number): void {
-    for (const entry of entries) this.tail.keep(entry, nowMs);
+    for (const entry of entries) this.#memory.tail.keep(entry, nowMs);
   }
 }
 
-/** Where a pod stands: gives the view of the epoch that it may work in, or null while it has to hold. */
+/** Why a pod holds what it is asked to change. */
+export type HoldReason = 'ledger_switching' | 'ledger_closed' | 'database_unavailable';
+
+/** Where a pod stands: who decides, and whether this pod may ask. */
 export interface Seat {
+  /** The epoch of the cache that it may work in, or null. */
   view(): EpochView | null;
-  /** Called with every error of a script: the seat finds out what it means. */
-  suspect(error: unknown): void;
-  /** Runs when the pod may work again, in whatever epoch. */
+  /** The authority's epoch while MySQL decides, or null. Never both. */
+  direct(): number | null;
+  /** Called with every error of a script, and the view that it ran in: the seat finds out what it means. */
+  suspect(error: unknown, view: EpochView): void;
+  /** A direct transaction found the authority elsewhere. */
+  moved(directEpoch: number): void;
+  /** Runs when the pod may work again, with whichever store. */
   onOpen(listener: () => void): void;
   /** Why the pod holds, for the answer to a request that was held too long. */
-  holdReason(): 'ledger_switching' | 'database_unavailable';
+  holdReason(): HoldReason;
 }

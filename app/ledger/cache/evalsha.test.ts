@@ -106,9 +106,9 @@ describe('classify', () => {
     ['REFUSED fenced', 'refused', 'fenced'],
     ['STALE snapshot', 'stale', 'snapshot'],
     ['OOM command not allowed', 'unable', 'OOM'],
-    ['READONLY You can’t write', 'unable', 'READONLY'],
+    ['READONLY You can’t write', 'refused', 'READONLY'],
     ['BUSY Redis is busy', 'unable', 'BUSY'],
-    ['LOADING Redis is loading', 'unable', 'LOADING'],
+    ['LOADING Redis is loading', 'refused', 'LOADING'],
     ['ERR something in a script', 'in_doubt', 'ERR something in a script'],
     ['MISCONF Errors writing to the AOF file', 'in_doubt', 'MISCONF Errors writing to the AOF file'],
   ])('%s is %s', (message, kind, reason) => {

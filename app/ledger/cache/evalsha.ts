@@ -5,7 +5,9 @@ import { CacheError } from './port.ts';
 export type ScriptArgument = string | number | Buffer;
 
 /** Words of error replies that Redis gives before a script begins: nothing was written. */
-const BEFORE_THE_SCRIPT = new Set(['OOM', 'READONLY', 'BUSY', 'LOADING', 'NOSCRIPT', 'NOAUTH', 'NOPERM', 'MASTERDOWN']);
+const BEFORE_THE_SCRIPT = new Set(['OOM', 'BUSY', 'NOSCRIPT', 'NOAUTH']);
+/** The same, from a server that is not, or not yet, a master: as good as a refusal by the prologue. */
+const NOT_A_MASTER = new Set(['READONLY', 'LOADING', 'MASTERDOWN']);
 /**
  * ioredis says so when a command was never handed to a socket. Its "max retries per request" is no such word: it comes for
  * commands that were sent, too, when the connection closes.
@@ -48,6 +50,7 @@ export function classify(error: unknown): CacheError {
     const [word = '', reason = ''] = message.split(' ');
     if (word === 'REFUSED') return new CacheError('refused', reason, { cause: error });
     if (word === 'STALE') return new CacheError('stale', reason, { cause: error });
+    if (NOT_A_MASTER.has(word)) return new CacheError('refused', word, { cause: error });
     if (BEFORE_THE_SCRIPT.has(word)) return new CacheError('unable', word, { cause: error });
     return new CacheError('in_doubt', message.slice(0, 200), { cause: error });
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { Problem } from '../../errors.ts';
 import { backoffMs, retried } from '../../retry.ts';
-import { DATABASE_RETRY, type LedgerDatabase, type Stamp } from '../database.ts';
+import { type AuthorityStamp, DATABASE_RETRY, type LedgerDatabase } from '../database.ts';
 import type { Outcome } from '../types.ts';
 import type { EpochView, Seat } from './epoch-view.ts';
 import { outcomesOf } from './outcomes.ts';
@@ -16,10 +16,7 @@ const LOOKUPS_IN_FLIGHT_MAX = 4;
 const LOOKUP_BATCH_MAX = 500;
 const WAITING_MAX = 50_000;
 
-export interface LookUp {
-  stamp: Stamp;
-  outcomes: Map<string, Outcome>;
-}
+export type LookUp = Awaited<ReturnType<LedgerDatabase['findOutcomes']>>;
 interface Asked {
   ids: readonly string[];
   settle(found: LookUp | Problem): void;
@@ -61,9 +58,10 @@ export class OutcomeFinder {
       if (inDatabase instanceof Problem) return inDatabase;
       const stored = inDatabase.outcomes.get(id);
       if (stored) return stored;
-      // "Nowhere" counts only when the cache was asked, and is still of the epoch that MySQL answered for.
-      const sure = inCache && view && view === this.#deps.seat.view() && inDatabase.stamp.epoch === view.caller.epoch;
-      return sure ? null : new Problem(this.#deps.seat.holdReason(), 'the outcome cannot be looked up just now');
+      if (inDatabase.unsettled.has(id)) return new Problem('account_unsettled', `transfer ${id} waits for the journal`);
+      const asked = inCache && view && view === this.#deps.seat.view() ? view.caller.epoch : null;
+      if (isNowhere(inDatabase.authority, asked)) return null;
+      return new Problem(this.#deps.seat.holdReason(), 'the outcome cannot be looked up just now');
     });
   }
 
@@ -123,10 +121,19 @@ export class OutcomeFinder {
         }
         return found;
       } catch (error) {
-        seat.suspect(error);
+        seat.suspect(error, view);
         if (!(error instanceof CacheError)) return null;
       }
     }
     return null;
   }
+}
+
+/**
+ * Whether "not found" means that there is none: when the cache of the epoch that has the authority did not know it either, or
+ * when MySQL has all there is.
+ */
+function isNowhere({ mode, epoch, settled }: AuthorityStamp, askedCacheOf: number | null): boolean {
+  if (mode === 'CACHE') return askedCacheOf === epoch;
+  return mode !== 'CLOSING' && settled;
 }

@@ -1,6 +1,6 @@
+import type { JournalEntry } from '../journal.ts';
 import type { Outcome, TransferOrder } from '../types.ts';
 import { decodeOrders, decodeRecord, RECORD_BYTES, RecordStatus, type ResultRecord, refusalName } from './codec.ts';
-import type { JournalEntry } from './port.ts';
 
 /** What an outcome is made of, beside its record. */
 interface Taken {

@@ -1,6 +1,9 @@
-import { Problem } from '../../errors.ts';
+import { Problem, type ProblemCode } from '../../errors.ts';
+import type { DirectItem } from '../direct/port.ts';
+import type { Doubt } from '../journal.ts';
 import type { Outcome, TransferOrder } from '../types.ts';
 import { encodeOrder } from './codec.ts';
+import type { Attempt } from './doubts.ts';
 import type { ApplyItem } from './port.ts';
 
 type Answer = Outcome | Problem;
@@ -29,7 +32,7 @@ export class Submission {
 }
 
 /** A transfer on its way through this pod, from its acceptance to its answer. */
-export class Pending implements ApplyItem {
+export class Pending implements ApplyItem, DirectItem, Attempt {
   readonly order: TransferOrder;
   readonly payload: string;
   readonly acceptedAt: number;
@@ -45,6 +48,8 @@ export class Pending implements ApplyItem {
   /** Times that it came back for an account or a look-up: bounded, so that it cannot circle for ever. */
   rounds = 0;
   answered = false;
+  /** What its last attempt met, when that says more than where the ledger stands now. */
+  trouble: ProblemCode | null = null;
   readonly #submission: Submission;
   readonly #index: number;
 
@@ -60,6 +65,11 @@ export class Pending implements ApplyItem {
     this.payload = encodeOrder(order, taken.acceptedAt);
     this.#submission = submission;
     this.#index = index;
+  }
+
+  doubt(): Doubt {
+    const { transactionId, source, destination } = this.order;
+    return { kind: 'transfers', id: transactionId, accounts: [source, destination] };
   }
 
   answer(answer: Answer): void {

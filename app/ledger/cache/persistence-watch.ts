@@ -6,6 +6,8 @@ import type { OutcomeFinder } from './outcome-finder.ts';
 import type { CacheServer } from './port.ts';
 
 const POLL_MS = 15;
+/** Looking ids up in MySQL costs more than asking Redis for its cursor. */
+const LOOK_UP_EVERY_MS = 100;
 
 interface Waiter {
   outcome: Outcome;
@@ -21,13 +23,14 @@ interface PersistenceWatchDependencies {
 }
 
 /**
- * Answers requests that want their transfer in MySQL: when the published cursor has passed it, or, after a change of
- * epoch, when MySQL has it under its id. The cursor comes with every reply; when nothing else is asked, this asks.
+ * Answers requests that want their transfer in MySQL: when the published cursor has passed it, or, when its epoch has ended,
+ * when MySQL has it under its id. The cursor comes with every reply; when nothing else is asked, this asks.
  */
 export class PersistenceWatch {
   readonly #deps: PersistenceWatchDependencies;
   #waiters = new Set<Waiter>();
   #polling = false;
+  #lookedUpAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: PersistenceWatchDependencies) {
     this.#deps = deps;
@@ -43,24 +46,27 @@ export class PersistenceWatch {
   }
 
   async #poll(): Promise<void> {
-    const { clock, seat, cache } = this.#deps;
+    const { clock, seat } = this.#deps;
     this.#polling = true;
     while (this.#waiters.size > 0) {
       const view = seat.view();
-      if (view) {
-        this.#settlePersisted(view);
-        await this.#lookUpOthers(view);
-        if (this.#waiters.size === 0) break;
-      }
+      if (view) this.#settlePersisted(view);
+      await this.#lookUpOthers(view);
+      if (this.#waiters.size === 0) break;
       await clock.sleep(POLL_MS);
       this.#expire();
-      try {
-        if (view && seat.view() === view) view.observe((await cache.read(view.caller, [])).head);
-      } catch (error) {
-        seat.suspect(error);
-      }
+      if (view && seat.view() === view) await this.#askForCursor(view);
     }
     this.#polling = false;
+  }
+
+  async #askForCursor(view: EpochView): Promise<void> {
+    const { cache, seat } = this.#deps;
+    try {
+      view.observe((await cache.read(view.caller, [])).head);
+    } catch (error) {
+      seat.suspect(error, view);
+    }
   }
 
   #settlePersisted(view: EpochView): void {
@@ -71,11 +77,14 @@ export class PersistenceWatch {
     }
   }
 
-  /** Those of an epoch that has ended: its cursor says nothing any more, their ids do. */
-  async #lookUpOthers(view: EpochView): Promise<void> {
-    const others = [...this.#waiters].filter(({ outcome }) => outcome.epoch !== view.caller.epoch);
+  /** Those of an epoch that this pod is not in any more: its cursor says nothing, their ids do. */
+  async #lookUpOthers(view: EpochView | null): Promise<void> {
+    const { clock, finder } = this.#deps;
+    if (clock.monotonic() - this.#lookedUpAt < LOOK_UP_EVERY_MS) return;
+    const others = [...this.#waiters].filter(({ outcome }) => outcome.epoch !== view?.caller.epoch);
     if (others.length === 0) return;
-    const found = await this.#deps.finder.inDatabase(others.map(({ outcome }) => outcome.order.transactionId));
+    this.#lookedUpAt = clock.monotonic();
+    const found = await finder.inDatabase(others.map(({ outcome }) => outcome.order.transactionId));
     if (found instanceof Problem) return;
     for (const waiter of others) {
       const stored = found.outcomes.get(waiter.outcome.order.transactionId);

@@ -1,4 +1,6 @@
+import type { JournalEntry } from '../journal.ts';
 import type { Account, TransferOrder } from '../types.ts';
+
 import type { CachedAccount, Head, ResultRecord } from './codec.ts';
 
 /** In whose name a script runs: the prologue refuses it when any of these is not (any more) so. */
@@ -14,15 +16,6 @@ export interface ApplyItem {
   order: TransferOrder;
   payload: string;
   lookupCursor: number;
-}
-
-/** The part of a journal entry that an answer depends on, as it stands in the journal. */
-export interface JournalEntry {
-  kind: 'transfers' | 'account-change';
-  /** The first seq in the entry. */
-  firstSeq: number;
-  payload: string;
-  records: Buffer;
 }
 
 export interface ApplyReply {
@@ -52,7 +45,8 @@ export interface ChangeCommand {
 
 /** What a pod asks of Redis. One implementation speaks Lua; a model of it drives property tests and the simulator. */
 export interface CacheServer {
-  register(caller: Caller): Promise<Head>;
+  /** `marker`: the keys of the epoch must carry it; they may have been made anew by a late command since they were lost. */
+  register(caller: Caller, marker?: string): Promise<Head>;
   apply(caller: Caller, items: readonly ApplyItem[]): Promise<ApplyReply>;
   read(caller: Caller, accountIds: readonly string[]): Promise<{ head: Head; accounts: (CachedAccount | null)[] }>;
   /** Null where all accounts in Redis are dirty and no room could be made. @throws CacheError `stale` */
@@ -93,9 +87,9 @@ export interface CacheKeeper extends JournalReader {
 }
 
 /**
- * - `refused`: the prologue said no; nothing was written
+ * - `refused`: the prologue said no, or the server is no master; nothing was written
  * - `stale`: what was to be installed is older than what Redis has let go; nothing was written
- * - `unable`: Redis refused before the script began (out of memory, read only, busy, loading); nothing was written
+ * - `unable`: Redis refused before the script began (out of memory, busy); nothing was written
  * - `not_sent`: the command never left this process
  * - `in_doubt`: anything else; it may have run, or may still run
  */
@@ -104,7 +98,7 @@ export type CacheErrorKind = 'refused' | 'stale' | 'unable' | 'not_sent' | 'in_d
 export class CacheError extends Error {
   override readonly name = 'CacheError';
   readonly kind: CacheErrorKind;
-  /** For `refused`: demoted, other_server, fenced, lost, unregistered, retired. For `unable`: Redis's error word. */
+  /** For `refused`: demoted, other_server, fenced, lost, unregistered, retired, or Redis's error word. For `unable`: Redis's error word. */
   readonly reason: string;
   constructor(kind: CacheErrorKind, reason: string, options?: ErrorOptions) {
     super(`${kind}: ${reason}`, options);

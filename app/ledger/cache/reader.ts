@@ -30,7 +30,7 @@ interface AccountReaderDependencies {
 
 /**
  * Reads accounts: those that wait when a turn of the event loop ends share one script call. What is not in the cache is
- * brought there. While the seat is closed MySQL answers, marked stale.
+ * brought there. While Redis does not decide MySQL answers: marked stale, but when it decides itself.
  */
 export class AccountReader {
   readonly #deps: AccountReaderDependencies;
@@ -95,17 +95,19 @@ export class AccountReader {
       events.accountsHit(accounts.filter((account) => account !== null).length);
       return accounts;
     } catch (error) {
-      seat.suspect(error);
+      seat.suspect(error, view);
       return null;
     }
   }
 
   async #fromDatabase(ids: readonly string[]): Promise<View[]> {
-    const { accounts } = await this.#deps.database.loadAccounts([...new Set(ids)]);
+    const { accounts, authority, frozen } = await this.#deps.database.loadAccounts([...new Set(ids)]);
     const asOf = this.#deps.clock.now();
+    // What MySQL has is the balance only while it decides, in the very snapshot that was read.
+    const decides = authority.mode === 'DIRECT';
     return ids.map((id) => {
       const account = accounts.get(id);
-      return account ? { ...account, source: 'database', asOf, stale: true } : notFound(id);
+      return account ? { ...account, source: 'database', asOf, stale: !decides || frozen.has(id) } : notFound(id);
     });
   }
 }

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { JournalEntry } from '../journal.ts';
 import type { Account } from '../types.ts';
 import { type PackedCall, packCall } from './call.ts';
 import {
@@ -26,7 +27,6 @@ import {
   type Caller,
   type ChangeCommand,
   type FindReply,
-  type JournalEntry,
   type KeeperCaller,
 } from './port.ts';
 
@@ -59,9 +59,9 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     this.#keys = new Keys(keyPrefix, 0);
   }
 
-  async register(caller: Caller): Promise<Head> {
+  async register(caller: Caller, marker = ''): Promise<Head> {
     const keys = this.#keysOf(caller.epoch);
-    return decodeHead(await this.#call('register', [keys.fence, keys.ledger], prologue(caller)));
+    return decodeHead(await this.#call('register', [keys.fence, keys.ledger], [...prologue(caller), marker]));
   }
 
   async apply(caller: Caller, items: readonly ApplyItem[]): Promise<ApplyReply> {

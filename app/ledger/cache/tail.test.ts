@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { JournalEntry } from '../journal.ts';
 import { encodeRecord, RecordStatus } from './codec.ts';
 import { EpochView } from './epoch-view.ts';
-import type { JournalEntry } from './port.ts';
 import { Tail } from './tail.ts';
 
 const nothing = {
@@ -100,17 +100,48 @@ describe('what a pod knows of an epoch', () => {
     expect([one.observed, one.cursor, one.backlog]).toEqual([9, 6, 3]);
   });
 
-  it('shrinks the tail, and tells, when the cursor moves and only then', () => {
+  it('shrinks the tail when the cursor moves', () => {
     const one = view();
-    let moved = 0;
-    one.whenCursorMoves(() => {
-      moved += 1;
-    });
     one.keep([entry(1), entry(2)], 1);
     one.observe(head(2, 0));
-    expect([one.tail.size, moved]).toEqual([2, 0]);
+    expect(one.tail.size).toBe(2);
     one.observe(head(2, 1));
+    expect(one.tail.size).toBe(1);
+  });
+
+  it('is settled once MySQL has all that the pod was told of, reads included', () => {
+    const one = view();
+    expect(one.isSettled(one.observed)).toBe(true);
     one.observe(head(2, 1));
-    expect([one.tail.size, moved]).toEqual([1, 1]);
+    expect(one.isSettled(one.observed)).toBe(false);
+    one.observe(head(2, 2));
+    expect(one.isSettled(one.observed)).toBe(true);
+    one.keep([entry(3)], 1);
+    expect(one.isSettled(one.observed)).toBe(false);
+    one.observe(head(3, 3));
+    expect(one.isSettled(one.observed)).toBe(true);
+  });
+
+  it('is not settled while an attempt is under way or in doubt', () => {
+    const one = view();
+    const attempts = [{ doubt: () => ({ kind: 'transfers' as const, id: 't', accounts: ['a', 'b'] }) }];
+    one.doubts.begin(attempts);
+    expect(one.isSettled(one.observed)).toBe(false);
+    one.doubts.leave(attempts, 'p', 0);
+    expect(one.isSettled(one.observed)).toBe(false);
+    one.doubts.settled('transfers', 't');
+    expect(one.isSettled(one.observed)).toBe(true);
+  });
+
+  it('stays known under a new pod id of the same process', () => {
+    const one = view();
+    one.keep([entry(1), entry(2)], 1);
+    one.observe(head(2, 0, 100, 1));
+    const two = one.renewed('q');
+    expect(two.caller).toEqual({ epoch: 1, replid: 'r', podId: 'q' });
+    expect([two.observed, two.m, two.dropped, two.tail.size]).toEqual([2, 100, 1, 2]);
+    // And what the new one learns, the old one knows: they are one memory.
+    two.observe(head(3, 2));
+    expect([one.observed, one.cursor, one.tail.size]).toEqual([3, 2, 0]);
   });
 });

@@ -1,5 +1,5 @@
+import type { JournalEntry } from '../journal.ts';
 import { lastSeqOf } from './outcomes.ts';
-import type { JournalEntry } from './port.ts';
 
 /**
  * The journal entries that this pod has received in any answer, until they are known to be in MySQL: what it can still

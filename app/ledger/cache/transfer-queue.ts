@@ -1,44 +1,34 @@
 import type { Clock } from '../../clock.ts';
 import { Problem } from '../../errors.ts';
-import { backoffMs } from '../../retry.ts';
-import type { LedgerEvents } from '../events.ts';
+import { DIRECT_BATCH_MAX, DirectCalls, type DirectCallsDependencies } from '../direct/direct-calls.ts';
 import type { Outcome, TransferOrder } from '../types.ts';
-import { type AccountLoader, Uncached } from './account-loader.ts';
 import { type QueueLimits, refusedAtTheDoor } from './admission.ts';
+import { CacheCalls, type CacheCallsDependencies } from './cache-calls.ts';
 import { CALL_TRANSFERS_MAX } from './call.ts';
-import { RecordStatus, type ResultRecord } from './codec.ts';
-import { replay } from './content.ts';
+import type { Desk } from './desk.ts';
 import type { EpochView, Seat } from './epoch-view.ts';
 import { placeOf } from './keys.ts';
-import type { OutcomeFinder } from './outcome-finder.ts';
-import { outcomeOf } from './outcomes.ts';
 import { Pending, Submission } from './pending.ts';
-import { type ApplyReply, CacheError, type CacheServer } from './port.ts';
 
-const FAILURES_MAX = 3;
-const RETRY_BASE_MS = 50;
-/** Circles through missing accounts and look-ups; each is a round trip, so the deadline normally comes first. */
-const ROUNDS_MAX = 50;
+/** Circles through missing accounts, look-ups and outages; each is a round trip, so the deadline normally comes first. */
+const ROUNDS_MAX = 100;
 const SWEEP_MS = 100;
-const NO_ROOM_WAIT_MS = 50;
 
 /**
  * How a transfer travels through a pod.
  *
- * It waits in the queue until the turn of the event loop ends; then all that wait go in one script call, as many calls at
- * once as the limit allows, so that calls grow with the load. Each comes back with an outcome, or with what it lacks: an
- * account (the loader brings it), a look-up in MySQL, the outcome that stands under its id. Then it waits again. While the
- * seat is closed everything stays in the queue. A call that fails without proof leaves its transfers in doubt: they go
- * again under their own ids, at most three times. Whoever still waits at its deadline gets 504 when in doubt, 503 if not.
+ * It waits in the queue until the turn of the event loop ends; then all that wait go in one call to the store that has the
+ * authority (one script in Redis, or one transaction in MySQL), as many calls at once as the limit allows, so that calls
+ * grow with the load. What comes back without an answer waits again. While the seat is closed everything stays in the queue,
+ * and runs wherever the ledger opens, under its own id. Whoever still waits at its deadline gets 504 when an attempt of it is
+ * in doubt, 503 if not.
  */
-export class TransferQueue {
-  readonly #cache: CacheServer;
+export class TransferQueue implements Desk {
   readonly #seat: Seat;
-  readonly #loader: AccountLoader;
-  readonly #finder: OutcomeFinder;
   readonly #clock: Clock;
   readonly #limits: QueueLimits;
-  readonly #events: LedgerEvents;
+  readonly #cacheCalls: CacheCalls;
+  readonly #directCalls: DirectCalls;
   #waiting: Pending[] = [];
   /** All that have no answer yet, in order of their deadlines. */
   readonly #open = new Set<Pending>();
@@ -46,22 +36,12 @@ export class TransferQueue {
   #pumpScheduled = false;
   #sweepScheduled = false;
 
-  constructor(deps: {
-    cache: CacheServer;
-    seat: Seat;
-    loader: AccountLoader;
-    finder: OutcomeFinder;
-    clock: Clock;
-    limits: QueueLimits;
-    events: LedgerEvents;
-  }) {
-    this.#cache = deps.cache;
+  constructor(deps: CacheCallsDependencies & DirectCallsDependencies & { limits: QueueLimits }) {
     this.#seat = deps.seat;
-    this.#loader = deps.loader;
-    this.#finder = deps.finder;
     this.#clock = deps.clock;
     this.#limits = { ...deps.limits, applyBatchMax: Math.min(deps.limits.applyBatchMax, CALL_TRANSFERS_MAX) };
-    this.#events = deps.events;
+    this.#cacheCalls = new CacheCalls(deps, this);
+    this.#directCalls = new DirectCalls(deps, this);
     this.#seat.onOpen(() => this.#schedulePump());
   }
 
@@ -78,14 +58,10 @@ export class TransferQueue {
   /** One answer per order, in order. Never rejects. */
   submit(orders: readonly TransferOrder[]): Promise<(Outcome | Problem)[]> {
     const submission = new Submission(orders.length);
-    const refused = refusedAtTheDoor(
-      this.#open.size + orders.length,
-      this.#seat.view(),
-      this.#limits,
-      this.#clock.monotonic(),
-    );
+    const now = this.#clock.monotonic();
+    const refused = refusedAtTheDoor(this.#open.size + orders.length, this.#seat, this.#limits, now);
     const acceptedAt = this.#clock.now();
-    const deadline = this.#clock.monotonic() + this.#limits.requestTimeoutMs;
+    const deadline = now + this.#limits.requestTimeoutMs;
     const view = this.#seat.view();
     for (const [index, order] of orders.entries()) {
       if (refused) {
@@ -94,7 +70,7 @@ export class TransferQueue {
       }
       const pending = new Pending(order, { acceptedAt, deadline }, submission, index);
       this.#open.add(pending);
-      if (view && mustBeLookedUp(pending, view)) void this.#lookUp([pending]);
+      if (view && mustBeLookedUp(pending, view)) void this.#cacheCalls.lookUp([pending]);
       else this.#waiting.push(pending);
     }
     this.#schedulePump();
@@ -112,152 +88,33 @@ export class TransferQueue {
   }
 
   #pump(): void {
-    const { applyBatchMax, applyCallsInFlightMax } = this.#limits;
-    for (;;) {
+    while (this.#waiting.length > 0 && this.#callsInFlight < this.#limits.applyCallsInFlightMax) {
       const view = this.#seat.view();
-      if (!view || this.#waiting.length === 0 || this.#callsInFlight >= applyCallsInFlightMax) return;
-      const batch = this.#waiting.length <= applyBatchMax ? this.#waiting : this.#waiting.slice(0, applyBatchMax);
-      this.#waiting = batch === this.#waiting ? [] : this.#waiting.slice(applyBatchMax);
-      const live = batch.filter((pending) => !pending.answered);
-      if (live.length > 0) void this.#call(view, live);
+      const direct = this.#seat.direct();
+      if (view) this.#run((batch) => this.#cacheCalls.call(view, batch), this.#limits.applyBatchMax);
+      else if (direct !== null) this.#run((batch) => this.#directCalls.call(direct, batch), DIRECT_BATCH_MAX);
+      else return;
     }
   }
 
-  async #call(view: EpochView, batch: Pending[]): Promise<void> {
+  #run(call: (batch: readonly Pending[]) => Promise<void>, batchMax: number): void {
+    const batch = this.#waiting.length <= batchMax ? this.#waiting : this.#waiting.slice(0, batchMax);
+    this.#waiting = batch === this.#waiting ? [] : this.#waiting.slice(batchMax);
+    const live = batch.filter((pending) => !pending.answered);
+    if (live.length === 0) return;
     this.#callsInFlight += 1;
-    const doubtBefore = batch.map((pending) => pending.inDoubt);
-    for (const pending of batch) {
-      // A look-up counts only in the epoch of its snapshot.
-      if (pending.lookupEpoch !== view.caller.epoch) pending.lookupCursor = -1;
-      pending.inDoubt = true;
-    }
-    const started = this.#clock.monotonic();
-    try {
-      const reply = await this.#cache.apply(view.caller, batch);
-      batch.forEach((pending, index) => {
-        pending.inDoubt = doubtBefore[index] ?? true;
-      });
-      this.#events.applied(batch.length, this.#clock.monotonic() - started);
-      this.#take(view, batch, reply);
-    } catch (error) {
-      // An answer that could not be understood is none: what it was about may be done.
-      const wroteNothing = error instanceof CacheError && error.kind !== 'in_doubt';
-      batch.forEach((pending, index) => {
-        pending.inDoubt = wroteNothing ? (doubtBefore[index] ?? true) : true;
-      });
-      this.#failed(batch, error);
-    } finally {
+    void call(live).finally(() => {
       this.#callsInFlight -= 1;
-    }
-    this.#schedulePump();
-  }
-
-  #take(view: EpochView, batch: readonly Pending[], reply: ApplyReply): void {
-    // Nothing that an epoch says after it ended counts; what it did is found again by the id.
-    if (this.#seat.view() !== view) {
-      for (const pending of batch) pending.inDoubt = true;
-      this.#again(batch);
-      return;
-    }
-    view.keep(reply.entries, this.#clock.monotonic());
-    view.observe(reply.head);
-    const missing: Pending[] = [];
-    const lookUps: Pending[] = [];
-    const known: Pending[] = [];
-    const outcomes: (Outcome | undefined)[] = [];
-    for (const [index, pending] of batch.entries()) {
-      const record = reply.records[index];
-      if (!record) throw new RangeError('the cache answered for fewer transfers than it was asked');
-      if (record.status === RecordStatus.MISSING) missing.push(pending);
-      else if (record.status === RecordStatus.NEEDS_LOOKUP) lookUps.push(pending);
-      else if (record.status === RecordStatus.REPLAYED) known.push(pending);
-      else {
-        // The id stands earlier in this very call, or this is its outcome.
-        const standing = record.status === RecordStatus.SAME_CALL ? outcomes[record.seq] : undefined;
-        const outcome = standing ?? this.#outcome(view, pending, record);
-        outcomes[index] = outcome;
-        this.#answer(pending, standing ? replay(pending, standing) : outcome);
-      }
-    }
-    if (missing.length > 0) void this.#load(missing);
-    if (lookUps.length > 0) void this.#lookUp(lookUps);
-    if (known.length > 0) void this.#replayKnown(known);
-  }
-
-  #outcome(view: EpochView, pending: Pending, record: ResultRecord): Outcome {
-    return outcomeOf(record, { order: pending.order, acceptedAt: pending.acceptedAt, epoch: view.caller.epoch });
-  }
-
-  #failed(batch: readonly Pending[], error: unknown): void {
-    this.#seat.suspect(error);
-    const reason = error instanceof CacheError ? error.reason : 'the cache failed';
-    const unable = error instanceof CacheError && error.kind === 'unable';
-    const wroteNothing = error instanceof CacheError && error.kind !== 'in_doubt';
-    for (const pending of batch) {
-      // A refusal by the prologue, or a command that was never sent, costs no try: the seat closes, and the queue holds.
-      const costsTry = unable || !wroteNothing;
-      if (costsTry && ++pending.failures > FAILURES_MAX) {
-        this.#close(pending, () => pending.giveUp(new Problem('overloaded', `the cache does not take it: ${reason}`)));
-      } else {
-        this.#events.retried('apply');
-        this.#clock.after(backoffMs(pending.failures, RETRY_BASE_MS, this.#clock), () => this.#again([pending]));
-      }
-    }
-  }
-
-  async #load(batch: readonly Pending[]): Promise<void> {
-    const ids = new Set(batch.flatMap(({ order }) => [order.source, order.destination]));
-    const loaded = await this.#loader.ensure([...ids]);
-    const ready: Pending[] = [];
-    const crowdedOut: Pending[] = [];
-    for (const pending of batch) {
-      const sides = [loaded.get(pending.order.source), loaded.get(pending.order.destination)];
-      const problem = sides.find((side) => side instanceof Problem);
-      // The seat closed meanwhile: it waits in the queue like everybody.
-      if (problem && problem.code !== 'ledger_switching') this.#close(pending, () => pending.giveUp(problem));
-      else if (sides.some((side) => side instanceof Uncached)) crowdedOut.push(pending);
-      else ready.push(pending);
-    }
-    this.#again(ready);
-    // The flush makes room.
-    if (crowdedOut.length > 0) this.#clock.after(NO_ROOM_WAIT_MS, () => this.#again(crowdedOut));
-  }
-
-  async #lookUp(batch: readonly Pending[]): Promise<void> {
-    this.#events.lookedUp(batch.length);
-    const found = await this.#finder.inDatabase(batch.map(({ order }) => order.transactionId));
-    if (found instanceof Problem) {
-      for (const pending of batch) this.#close(pending, () => pending.giveUp(found));
-      return;
-    }
-    const absent: Pending[] = [];
-    for (const pending of batch) {
-      const standing = found.outcomes.get(pending.order.transactionId);
-      pending.lookupCursor = found.stamp.cursor;
-      pending.lookupEpoch = found.stamp.epoch;
-      if (standing) this.#answer(pending, replay(pending, standing));
-      else absent.push(pending);
-    }
-    this.#again(absent);
-  }
-
-  async #replayKnown(batch: readonly Pending[]): Promise<void> {
-    const found = await this.#finder.find(batch.map(({ order }) => order.transactionId));
-    batch.forEach((pending, index) => {
-      const standing = found[index];
-      if (standing instanceof Problem && standing.code !== 'ledger_switching') {
-        this.#close(pending, () => pending.giveUp(standing));
-      } else if (standing && !(standing instanceof Problem)) this.#answer(pending, replay(pending, standing));
-      else this.#again([pending]);
+      this.#schedulePump();
     });
   }
 
-  #again(batch: readonly Pending[]): void {
+  again(batch: readonly Pending[]): void {
     for (const pending of batch) {
       if (pending.answered) continue;
       pending.rounds += 1;
       if (pending.rounds > ROUNDS_MAX) {
-        this.#close(pending, () => pending.giveUp(new Problem('overloaded', 'the cache has no room for its accounts')));
+        this.giveUp(pending, new Problem('overloaded', 'the cache has no room for its accounts'));
       } else {
         this.#waiting.push(pending);
       }
@@ -265,13 +122,14 @@ export class TransferQueue {
     this.#schedulePump();
   }
 
-  #answer(pending: Pending, answer: Outcome | Problem): void {
-    this.#close(pending, () => pending.answer(answer));
+  answer(pending: Pending, answer: Outcome | Problem): void {
+    this.#open.delete(pending);
+    pending.answer(answer);
   }
 
-  #close(pending: Pending, answer: () => void): void {
+  giveUp(pending: Pending, problem: Problem): void {
     this.#open.delete(pending);
-    answer();
+    pending.giveUp(problem);
   }
 
   #scheduleSweep(): void {
@@ -290,12 +148,16 @@ export class TransferQueue {
     const before = this.#open.size;
     for (const pending of this.#open) {
       if (pending.deadline > now) break;
-      const view = this.#seat.view();
-      const code = view ? 'overloaded' : this.#seat.holdReason();
-      this.#close(pending, () => pending.giveUp(new Problem(code, 'the ledger did not take it in time')));
+      this.giveUp(pending, new Problem(pending.trouble ?? this.#whyNot(), 'the ledger did not take it in time'));
     }
     // While the seat is closed nothing else takes them out of the queue.
     if (this.#open.size < before) this.#waiting = this.#waiting.filter((pending) => !pending.answered);
+  }
+
+  #whyNot() {
+    const works = this.#seat.view() !== null || this.#seat.direct() !== null;
+    const reason = this.#seat.holdReason();
+    return works && reason !== 'database_unavailable' ? 'overloaded' : reason;
   }
 }
 

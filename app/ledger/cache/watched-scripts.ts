@@ -11,8 +11,8 @@ export class WatchedScripts implements CacheServer {
     this.#watch = watch;
   }
 
-  register(caller: Caller) {
-    return this.#watched(this.#scripts.register(caller));
+  register(caller: Caller, marker?: string) {
+    return this.#watched(this.#scripts.register(caller, marker));
   }
   apply(caller: Caller, items: readonly ApplyItem[]) {
     return this.#watched(this.#scripts.apply(caller, items));

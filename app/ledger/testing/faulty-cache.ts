@@ -79,8 +79,8 @@ export class FaultyCache implements CacheServer {
     return this.#calls.get(method) ?? 0;
   }
 
-  register(caller: Caller) {
-    return this.#through('register', () => this.#server.register(caller));
+  register(caller: Caller, marker?: string) {
+    return this.#through('register', () => this.#server.register(caller, marker));
   }
   apply(caller: Caller, items: readonly ApplyItem[]) {
     this.applied.push(items.map(({ order }) => order.transactionId));

@@ -1,14 +1,23 @@
-import type { EpochView, Seat } from '../cache/epoch-view.ts';
+import type { EpochView, HoldReason, Seat } from '../cache/epoch-view.ts';
 
 /** A seat that opens and closes when a test says so; it only notes what is suspected. */
 export class ManualSeat implements Seat {
-  reason: 'ledger_switching' | 'database_unavailable' = 'ledger_switching';
+  reason: HoldReason = 'ledger_switching';
   readonly suspicions: unknown[] = [];
   #view: EpochView | null = null;
+  #direct: number | null = null;
+  readonly movedFrom: number[] = [];
   readonly #listeners: (() => void)[] = [];
 
   view(): EpochView | null {
     return this.#view;
+  }
+  direct(): number | null {
+    return this.#direct;
+  }
+  moved(directEpoch: number): void {
+    this.movedFrom.push(directEpoch);
+    this.#direct = null;
   }
   suspect(error: unknown): void {
     this.suspicions.push(error);
@@ -16,15 +25,23 @@ export class ManualSeat implements Seat {
   onOpen(listener: () => void): void {
     this.#listeners.push(listener);
   }
-  holdReason(): 'ledger_switching' | 'database_unavailable' {
+  holdReason(): HoldReason {
     return this.reason;
   }
 
   open(view: EpochView): void {
     this.#view = view;
+    this.#direct = null;
+    for (const listener of this.#listeners) listener();
+  }
+  /** MySQL decides, in this epoch of the authority. */
+  openDirectly(epoch: number): void {
+    this.#view = null;
+    this.#direct = epoch;
     for (const listener of this.#listeners) listener();
   }
   close(): void {
     this.#view = null;
+    this.#direct = null;
   }
 }

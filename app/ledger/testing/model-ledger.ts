@@ -2,10 +2,11 @@ import { CacheModel } from '../cache/cache.model.ts';
 import { CacheLedger, type CacheLedgerDependencies } from '../cache/cache-ledger.ts';
 import { EpochView } from '../cache/epoch-view.ts';
 import type { Caller, KeeperCaller } from '../cache/port.ts';
-import type { LedgerDatabase, Stamp } from '../database.ts';
+import type { AuthorityStamp, LedgerDatabase, Stamp } from '../database.ts';
 import type { Account, Outcome, TransferOrder } from '../types.ts';
 import { FaultyCache } from './faulty-cache.ts';
 import { ManualSeat } from './manual-seat.ts';
+import { MemoryDirect } from './memory-direct.ts';
 import { accountOf, CountedEvents, orderOf } from './orders.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -23,8 +24,13 @@ export const LIMITS: CacheLedgerDependencies['limits'] = {
 /** MySQL as a pod sees it: what a test has put there. */
 export class MemoryDatabase implements LedgerDatabase {
   stamp: Stamp = { epoch: 1, cursor: 0 };
+  /** Who has the authority; null: the cache, in the epoch of the stamp. */
+  authority: AuthorityStamp | null = null;
   readonly accounts = new Map<string, Account>();
   readonly outcomes = new Map<string, Outcome>();
+  /** Accounts and ids that wait for a journal. */
+  readonly frozen = new Set<string>();
+  readonly unsettled = new Set<string>();
   /** When set, every read fails with it. */
   broken: Error | null = null;
   reads = { accounts: 0, outcomes: 0 };
@@ -38,7 +44,8 @@ export class MemoryDatabase implements LedgerDatabase {
     const found = ids
       .flatMap((id) => this.accounts.get(id) ?? [])
       .map((account) => [account.accountId, { ...account }] as const);
-    const answer = { stamp: { ...this.stamp }, accounts: new Map(found) };
+    const frozen = new Set(ids.filter((id) => this.frozen.has(id)));
+    const answer = { ...this.#snapshot(), accounts: new Map(found), frozen };
     await this.whileLoading();
     return answer;
   }
@@ -48,9 +55,14 @@ export class MemoryDatabase implements LedgerDatabase {
     const found = ids
       .flatMap((id) => this.outcomes.get(id) ?? [])
       .map((outcome) => [outcome.order.transactionId, outcome] as const);
-    const answer = { stamp: { ...this.stamp }, outcomes: new Map(found) };
+    const unsettled = new Set(ids.filter((id) => this.unsettled.has(id)));
+    const answer = { ...this.#snapshot(), outcomes: new Map(found), unsettled };
     await this.whileReading();
     return answer;
+  }
+  #snapshot(): { stamp: Stamp; authority: AuthorityStamp } {
+    const authority = this.authority ?? { epoch: this.stamp.epoch, mode: 'CACHE', settled: true };
+    return { stamp: { ...this.stamp }, authority: { ...authority } };
   }
 }
 
@@ -60,6 +72,7 @@ export class ModelLedger {
   readonly model = new CacheModel('replid');
   readonly cache = new FaultyCache(this.model);
   readonly database = new MemoryDatabase();
+  readonly direct = new MemoryDirect(this.database);
   readonly seat = new ManualSeat();
   readonly events = new CountedEvents();
   readonly ledger: CacheLedger;
@@ -67,8 +80,8 @@ export class ModelLedger {
 
   private constructor(limits: Partial<CacheLedgerDependencies['limits']>) {
     for (const id of ['world', 'a', 'b', 'c']) this.database.accounts.set(id, accountOf(id));
-    const { cache, database, seat, clock, events } = this;
-    this.ledger = new CacheLedger({ cache, database, seat, clock, events, limits: { ...LIMITS, ...limits } });
+    const { cache, database, direct, seat, clock, events } = this;
+    this.ledger = new CacheLedger({ cache, database, direct, seat, clock, events, limits: { ...LIMITS, ...limits } });
   }
 
   /** @param limits those that are not as usual */
@@ -83,7 +96,14 @@ export class ModelLedger {
     this.caller = { ...this.caller, epoch };
     await this.model.activate(epoch, 'replid', `marker-${epoch}`, this.clock.now() - 1_000);
     this.database.stamp = { epoch, cursor: 0 };
+    this.database.authority = null;
     await this.sit();
+  }
+  /** Gives MySQL the authority. What the cache has is not brought there: a test puts it. */
+  beginDirect(epoch: number): void {
+    const settled = this.database.frozen.size === 0 && this.database.unsettled.size === 0;
+    this.database.authority = { epoch, mode: 'DIRECT', settled };
+    this.seat.openDirectly(epoch);
   }
   /** Registers, and opens the seat with a new view. */
   async sit(): Promise<EpochView> {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { systemClock } from '../../clock.ts';
 import { migrate } from '../../store/data-source.ts';
+import { DirectStore } from '../../store/direct-store.ts';
 import { FlushStore } from '../../store/flush-store.ts';
 import { LedgerReader } from '../../store/ledger-reader.ts';
 import { Database } from '../../store/pool.ts';
@@ -57,6 +58,7 @@ export class Pod {
     this.ledger = new CacheLedger({
       cache,
       database,
+      direct: new DirectStore({ database: stage.database, clock: systemClock }),
       seat,
       clock: systemClock,
       events,

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { opinionOf } from './opinion.ts';
+
+/** So many that reach Redis, and for how long each of the others has not, ms. */
+const pods = (reach: number, lostForMs: number[], silentMs = 0) =>
+  [...Array.from({ length: reach }, () => null), ...lostForMs].map((lost, n) => ({
+    processId: `p${n}`,
+    redisSeen: lost === null,
+    redisSinceMs: lost ?? 60_000,
+    silentMs,
+  }));
+
+describe('What the pods say of Redis', () => {
+  it.each([
+    ['nobody is there', pods(0, []), { live: 0, mostReachRedis: false, mostHaveLostRedisForMs: 0 }],
+    ['all reach it', pods(3, []), { live: 3, mostReachRedis: true, mostHaveLostRedisForMs: 0 }],
+    ['the only one has lost it', pods(0, [700]), { live: 1, mostReachRedis: false, mostHaveLostRedisForMs: 700 }],
+    ['half of two reach it', pods(1, [700]), { live: 2, mostReachRedis: true, mostHaveLostRedisForMs: 0 }],
+    ['two of three have lost it', pods(1, [900, 700]), { live: 3, mostReachRedis: false, mostHaveLostRedisForMs: 700 }],
+    ['half of four reach it', pods(2, [900, 700]), { live: 4, mostReachRedis: true, mostHaveLostRedisForMs: 0 }],
+    [
+      'three of four have lost it',
+      pods(1, [100, 900, 700]),
+      { live: 4, mostReachRedis: false, mostHaveLostRedisForMs: 100 },
+    ],
+    [
+      'all have lost it, one of them long ago',
+      pods(0, [9_000, 100, 200, 300]),
+      { live: 4, mostReachRedis: false, mostHaveLostRedisForMs: 200 },
+    ],
+  ])('%s', (_, live, opinion) => {
+    expect(opinionOf(live)).toEqual(opinion);
+    // Who has been silent for long has no say.
+    expect(opinionOf([...live, ...pods(9, [1, 1, 1], 5_000)])).toEqual(opinion);
+  });
+});

@@ -1,0 +1,28 @@
+import type { LivePod } from './authority.ts';
+
+/** Who has said nothing for so long has no say, ms. */
+const SILENT_AFTER_MS = 5_000;
+
+/** What the live pods say of Redis. */
+export interface Opinion {
+  live: number;
+  /** At least half of them reach it. */
+  mostReachRedis: boolean;
+  /** For how long more than half of them have not reached it, ms; 0 when they do. */
+  mostHaveLostRedisForMs: number;
+}
+
+export function opinionOf(pods: readonly LivePod[]): Opinion {
+  const live = pods.filter(({ silentMs }) => silentMs < SILENT_AFTER_MS);
+  const reach = live.filter(({ redisSeen }) => redisSeen).length;
+  // The longest lost first: when that many have lost it, more than half have.
+  const lostForMs = live
+    .filter(({ redisSeen }) => !redisSeen)
+    .map(({ redisSinceMs }) => redisSinceMs)
+    .sort((a, b) => b - a);
+  return {
+    live: live.length,
+    mostReachRedis: live.length > 0 && reach * 2 >= live.length,
+    mostHaveLostRedisForMs: lostForMs[Math.floor(live.length / 2)] ?? 0,
+  };
+}

@@ -1,0 +1,36 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { JournalEntry } from '../ledger/journal.ts';
+import { IntegrityError } from '../sync/batch.ts';
+import { type Journaled, toldBy } from '../sync/journaled.ts';
+
+/** Ids of transfers and of changes are apart, also when they are the same text. */
+export const keyOf = ({ kind, id }: { kind: JournalEntry['kind']; id: string }): string =>
+  kind === 'transfers' ? `t:${id}` : `c:${id}`;
+
+/** What journal entries tell after a cursor: each seq once, in order. */
+export interface Received {
+  told: Journaled[];
+  /** The ids of all that. */
+  keys: Set<string>;
+}
+
+/**
+ * Gathers entries in whatever order, repeated or not, also across the cursor.
+ * @throws IntegrityError when two of them tell different things of one seq, or one id has two seqs
+ */
+export function receive(entries: readonly JournalEntry[], epoch: number, cursor: number): Received {
+  const bySeq = new Map<number, Journaled>();
+  for (const entry of entries) {
+    for (const told of toldBy(entry, epoch)) {
+      if (told.seq <= cursor) continue;
+      const known = bySeq.get(told.seq);
+      if (!known) bySeq.set(told.seq, told);
+      else if (!isDeepStrictEqual(known, told))
+        throw new IntegrityError(`seq ${told.seq} of epoch ${epoch} is both ${keyOf(known)} and ${keyOf(told)}`);
+    }
+  }
+  const told = [...bySeq.values()].sort((a, b) => a.seq - b.seq);
+  const keys = new Set(told.map(keyOf));
+  if (keys.size !== told.length) throw new IntegrityError(`an id of epoch ${epoch} has two outcomes`);
+  return { told, keys };
+}

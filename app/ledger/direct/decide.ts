@@ -1,0 +1,139 @@
+import { Problem } from '../../errors.ts';
+import type { AccountMove, JournaledChange } from '../../sync/batch.ts';
+import { type ChangeRefusal, changeRefusalOf, refusalOf } from '../rules.ts';
+import type { Account, Outcome, Side, TransferOrder } from '../types.ts';
+import type { DirectChange, DirectItem } from './port.ts';
+
+/** What MySQL has of a call's accounts and ids, with the accounts locked. */
+export interface Found {
+  /** Of the authority: it becomes the epoch of what is decided. */
+  epoch: number;
+  /** By id; those that do not exist are absent. */
+  accounts: ReadonlyMap<string, Account>;
+  /** Outcomes that stand already, by transaction id. */
+  standing: ReadonlyMap<string, Outcome>;
+  /** Accounts and transaction ids that wait for the journal of an epoch of the cache. */
+  frozen: ReadonlySet<string>;
+  unsettled: ReadonlySet<string>;
+}
+
+interface Decided {
+  /** One per item, in order. A Problem is no outcome, and leaves nothing behind. */
+  answers: (Outcome | Problem)[];
+  /** What has to be written: outcomes, refusals too, and where the accounts go, in order of their ids. */
+  outcomes: Outcome[];
+  moves: AccountMove[];
+}
+
+/** A transfer made in MySQL has no place in a journal. */
+const NO_SEQ = 0;
+/** `settings_version` is an INT UNSIGNED, in Redis four bytes as well. */
+const SETTINGS_VERSION_MAX = 4_294_967_295;
+
+/**
+ * Decides transfers in order, each on the accounts as the ones before left them, just as cache/lua/apply.lua does: a known
+ * id is answered by what stands, a missing account is no outcome, and then the rules speak.
+ */
+export function decideTransfers(items: readonly DirectItem[], found: Found): Decided {
+  const accounts = new Map(found.accounts);
+  const outcomes = new Map<string, Outcome>();
+  const answers = items.map((item) => {
+    const { transactionId } = item.order;
+    // Only the journal knows what became of this id: whatever is asked under it now, there may be an outcome already.
+    if (found.unsettled.has(transactionId)) return unsettledId(transactionId);
+    const standing = found.standing.get(transactionId) ?? outcomes.get(transactionId);
+    if (standing) return { ...standing, replayed: true };
+    const answer = decide(item, accounts, found);
+    if (!(answer instanceof Problem)) outcomes.set(transactionId, answer);
+    return answer;
+  });
+  return { answers, outcomes: [...outcomes.values()], moves: movesBetween(found.accounts, accounts) };
+}
+
+/** The outcome of a new id; a posted one moves `accounts`. */
+function decide({ order, acceptedAt }: DirectItem, accounts: Map<string, Account>, found: Found): Outcome | Problem {
+  const source = accounts.get(order.source);
+  if (!source) return notFound(order.source);
+  const destination = accounts.get(order.destination);
+  if (!destination) return notFound(order.destination);
+  const frozen = [order.source, order.destination].find((id) => found.frozen.has(id));
+  if (frozen !== undefined) return unsettledAccount(frozen);
+  const common = { order, acceptedAt, epoch: found.epoch, seq: NO_SEQ, replayed: false, persisted: true };
+  const refusal = refusalOf(source, destination, order.amount, order.currency);
+  if (refusal) return { ...common, status: 'REJECTED', refusal };
+  return { ...common, status: 'POSTED', ...post(order, accounts) };
+}
+
+function post(order: TransferOrder, accounts: Map<string, Account>): { source: Side; destination: Side } {
+  const side = (accountId: string, change: number): Side => {
+    const before = accounts.get(accountId);
+    if (!before) throw new RangeError(`account ${accountId} is not there to be moved`);
+    const after = { ...before, balance: before.balance + change, version: before.version + 1 };
+    accounts.set(accountId, after);
+    return { balance: after.balance, version: after.version, settingsVersion: after.settingsVersion };
+  };
+  return { source: side(order.source, -order.amount), destination: side(order.destination, order.amount) };
+}
+
+function movesBetween(before: ReadonlyMap<string, Account>, after: ReadonlyMap<string, Account>): AccountMove[] {
+  const moves: AccountMove[] = [];
+  for (const [accountId, { currency, balance, version }] of after) {
+    const was = before.get(accountId);
+    if (!was || was.version === version) continue;
+    const previous = { previousBalance: was.balance, previousVersion: was.version };
+    moves.push({ accountId, currency, ...previous, balance, version });
+  }
+  return moves.sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
+}
+
+/** What MySQL has of an account change, with the account locked. */
+interface FoundForChange {
+  /** Undefined when there is no such account. */
+  account: Account | undefined;
+  /** Whether the change's id stands already. */
+  done: boolean;
+  /** Whether the account, or the change's id, waits for the journal of an epoch of the cache. */
+  frozen: boolean;
+  unsettled: boolean;
+}
+
+/** Decides a change as cache/lua/change-account.lua does. @returns the account as it is then, and what to write if anything */
+export function decideChange(
+  change: DirectChange,
+  found: FoundForChange,
+): { account: Account; write: JournaledChange | null } | Problem {
+  const { changeId, accountId, acceptedAt, user, correlationId } = change;
+  const { account } = found;
+  if (found.unsettled) return unsettledId(changeId);
+  if (!account) return notFound(accountId);
+  if (found.done) return { account, write: null };
+  if (found.frozen) return unsettledAccount(accountId);
+  const wanted = { status: change.status, expectedSettingsVersion: change.expectedSettingsVersion };
+  const refusal = changeRefusalOf(account, wanted);
+  if (refusal) return unchangeable(refusal, accountId, WHY[refusal]);
+  if (account.settingsVersion >= SETTINGS_VERSION_MAX) {
+    return unchangeable('internal_error', accountId, 'its settings version is exhausted');
+  }
+  const settings = {
+    status: change.status ?? account.status,
+    overdraftLimit: change.overdraftLimit ?? account.overdraftLimit,
+    settingsVersion: account.settingsVersion + 1,
+  };
+  return {
+    account: { ...account, ...settings },
+    write: { changeId, accountId, acceptedAt, user, correlationId, seq: NO_SEQ, ...settings },
+  };
+}
+
+const WHY: Record<ChangeRefusal, string> = {
+  settings_version_mismatch: 'its settings version is another by now',
+  account_closed: 'it is closed for good',
+  account_not_empty: 'its balance is not zero',
+};
+const unchangeable = (code: ChangeRefusal | 'internal_error', accountId: string, why: string): Problem =>
+  new Problem(code, `account ${accountId} cannot be changed so: ${why}`);
+const notFound = (accountId: string): Problem => new Problem('account_not_found', `there is no account ${accountId}`);
+const unsettledAccount = (accountId: string): Problem =>
+  new Problem('account_unsettled', `account ${accountId} waits for the journal of the cache`);
+const unsettledId = (id: string): Problem =>
+  new Problem('account_unsettled', `what became of ${id} is known only to the journal of the cache`);

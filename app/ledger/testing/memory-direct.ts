@@ -1,0 +1,74 @@
+import { Problem } from '../../errors.ts';
+import { decideChange, decideTransfers } from '../direct/decide.ts';
+import {
+  type DirectChange,
+  DirectError,
+  type DirectErrorKind,
+  type DirectItem,
+  type DirectServer,
+} from '../direct/port.ts';
+import type { Account, Outcome } from '../types.ts';
+import type { MemoryDatabase } from './model-ledger.ts';
+
+/** What becomes of a call: it fails so, and was done nevertheless, or not. */
+interface Fate {
+  kind: DirectErrorKind;
+  done: boolean;
+}
+
+/** MySQL while it has the authority, as a pod sees it: decides as the real one does, on what a test has put there. */
+export class MemoryDirect implements DirectServer {
+  readonly #database: MemoryDatabase;
+  readonly #changes = new Set<string>();
+  /** Of the next calls, in order; those after them go well. */
+  readonly fates: Fate[] = [];
+  calls = 0;
+
+  constructor(database: MemoryDatabase) {
+    this.#database = database;
+  }
+
+  async apply(epoch: number, items: readonly DirectItem[]): Promise<(Outcome | Problem)[]> {
+    return this.#call(epoch, () => {
+      const { accounts, outcomes: standing, frozen, unsettled } = this.#database;
+      const decided = decideTransfers(items, { epoch, accounts, standing, frozen, unsettled });
+      for (const outcome of decided.outcomes) standing.set(outcome.order.transactionId, { ...outcome, replayed: true });
+      for (const { accountId, balance, version } of decided.moves) {
+        const account = accounts.get(accountId);
+        if (account) accounts.set(accountId, { ...account, balance, version });
+      }
+      return decided.answers;
+    });
+  }
+
+  async change(epoch: number, change: DirectChange): Promise<Account> {
+    const { accountId, changeId } = change;
+    const decided = this.#call(epoch, () => {
+      const { accounts, frozen, unsettled } = this.#database;
+      const decision = decideChange(change, {
+        account: accounts.get(accountId),
+        done: this.#changes.has(changeId),
+        frozen: frozen.has(accountId),
+        unsettled: unsettled.has(changeId),
+      });
+      if (!(decision instanceof Problem) && decision.write) {
+        this.#changes.add(changeId);
+        accounts.set(accountId, decision.account);
+      }
+      return decision;
+    });
+    if (decided instanceof Problem) throw decided;
+    return decided.account;
+  }
+
+  #call<T>(epoch: number, work: () => T): T {
+    this.calls += 1;
+    const { authority } = this.#database;
+    if (authority?.mode !== 'DIRECT' || authority.epoch !== epoch) throw new DirectError('moved', 'elsewhere by now');
+    const fate = this.fates.shift();
+    if (fate && !fate.done) throw new DirectError(fate.kind, 'as planned');
+    const answer = work();
+    if (fate) throw new DirectError(fate.kind, 'as planned');
+    return answer;
+  }
+}

@@ -1,0 +1,167 @@
+import type { Clock } from '../clock.ts';
+import { Problem } from '../errors.ts';
+import { uuidV7Time } from '../ids.ts';
+import { decideChange, decideTransfers } from '../ledger/direct/decide.ts';
+import { type DirectChange, DirectError, type DirectItem, type DirectServer } from '../ledger/direct/port.ts';
+import type { Account, Outcome } from '../ledger/types.ts';
+import { retried } from '../retry.ts';
+import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from './account-row.ts';
+import { insertOutcomes, moveAccounts, writeChange } from './outcome-writer.ts';
+import type { Database, Session } from './pool.ts';
+import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from './transfer-row.ts';
+import { frozenAmong, rowsByIds, unsettledAmong } from './unsettled.ts';
+
+const RETRIES_MAX = 3;
+const RETRY_BASE_MS = 10;
+/** How far beyond its ids a call raises `id_time_max`, ms: so that this one row is not written for every call. */
+const ID_TIME_STEP_MS = 10_000;
+
+/** What a transaction does once it knows that it may. `unsettled`: whether anything waits for the journal of an ended epoch. */
+type Work<T> = (session: Session, unsettled: boolean) => Promise<T>;
+
+/**
+ * MySQL as the ledger, while it has the authority. Every call is one transaction, which locks in this order, so that it
+ * waits and is waited for but hardly ever dead-locks: the authority row (shared: a move of the authority waits for us, and
+ * we see whether we came too late), accounts by id, outcomes by id.
+ *
+ * Ids are looked up only once the accounts are locked: a transaction with the same id and accounts that is still under way,
+ * such as one whose commit was sent and not answered, is waited for. One with the same id and other accounts is met at the
+ * primary key.
+ */
+export class DirectStore implements DirectServer {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  /** `id_time_max` is at least this: it only grows. */
+  #idTimeMax = 0;
+
+  constructor(deps: { database: Database; clock: Clock }) {
+    this.#database = deps.database;
+    this.#clock = deps.clock;
+  }
+
+  async apply(epoch: number, items: readonly DirectItem[]): Promise<(Outcome | Problem)[]> {
+    if (items.length === 0) return [];
+    const ids = unique(items.map(({ order }) => order.transactionId));
+    const accountIds = unique(items.flatMap(({ order }) => [order.source, order.destination]));
+    return this.#transaction(epoch, ids, async (session, unsettled) => {
+      const decided = decideTransfers(items, {
+        epoch,
+        accounts: await lockAccounts(session, accountIds),
+        standing: await standingOutcomes(session, ids),
+        frozen: unsettled ? await frozenAmong(session, accountIds) : NONE,
+        unsettled: unsettled ? await unsettledAmong(session, 'transfers', ids) : NONE,
+      });
+      await moveAccounts(session, decided.moves);
+      // In order of ids: two calls with the same ids then wait for one another at the primary key, never in a circle.
+      await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
+      return decided.answers;
+    });
+  }
+
+  async change(epoch: number, change: DirectChange): Promise<Account> {
+    const { accountId, changeId } = change;
+    const decided = await this.#transaction(epoch, [changeId], async (session, unsettled) => {
+      const decision = decideChange(change, {
+        account: (await lockAccounts(session, [accountId])).get(accountId),
+        done: await changeStands(session, changeId),
+        frozen: unsettled && (await frozenAmong(session, [accountId])).has(accountId),
+        unsettled: unsettled && (await unsettledAmong(session, 'account-change', [changeId])).has(changeId),
+      });
+      if (!(decision instanceof Problem) && decision.write) await writeChange(session, decision.write, epoch);
+      return decision;
+    });
+    if (decided instanceof Problem) throw decided;
+    return decided.account;
+  }
+
+  /** @throws DirectError */
+  async #transaction<T>(epoch: number, ids: readonly string[], work: Work<T>): Promise<T> {
+    let commitSent = false;
+    const attempt = async () => {
+      commitSent = false;
+      await this.#raiseIdTimeMax(ids);
+      return this.#database.transaction(async (session) => {
+        const done = await work(session, await standOn(session, epoch));
+        // The transaction's next word is COMMIT: whatever fails from here on does not tell whether it was done.
+        commitSent = true;
+        return done;
+      });
+    };
+    const when = (error: unknown) => !commitSent && wasRolledBack(error);
+    try {
+      return await retried({ clock: this.#clock, retriesMax: RETRIES_MAX, baseMs: RETRY_BASE_MS, when }, attempt);
+    } catch (error) {
+      if (error instanceof DirectError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new DirectError(commitSent ? 'in_doubt' : 'unable', reason, { cause: error });
+    }
+  }
+
+  /**
+   * MySQL says that it may have such ids before it has them. A transaction of its own: all pods write this one row, and in the
+   * transfers' transaction each would hold it while it waits for its accounts. It only grows, so too high is merely slow.
+   */
+  async #raiseIdTimeMax(ids: readonly string[]): Promise<void> {
+    const latest = Math.max(...ids.map((id) => uuidV7Time(id) ?? 0));
+    if (latest <= this.#idTimeMax) return;
+    const raised = latest + ID_TIME_STEP_MS;
+    await this.#database.rows('UPDATE flush_cursor SET id_time_max = GREATEST(id_time_max, ?) WHERE shard = 0', [
+      raised,
+    ]);
+    this.#idTimeMax = Math.max(this.#idTimeMax, raised);
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set();
+const unique = (ids: readonly string[]): string[] => [...new Set(ids)];
+const byTransactionId = (a: Outcome, b: Outcome): number => (a.order.transactionId < b.order.transactionId ? -1 : 1);
+
+/**
+ * Share-locks the authority row.
+ * @returns whether anything waits for the journal of an ended epoch
+ * @throws DirectError `moved` when MySQL has not the authority of this epoch
+ */
+async function standOn(session: Session, epoch: number): Promise<boolean> {
+  const [row] = await session.rows<{ epoch: number; mode: string; cache_epoch: number | null }>(
+    'SELECT epoch, mode, cache_epoch FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
+  );
+  if (row?.mode !== 'DIRECT' || row.epoch !== epoch) {
+    throw new DirectError('moved', `the authority is at ${row?.mode} ${row?.epoch}, not at DIRECT ${epoch}`);
+  }
+  return row.cache_epoch !== null;
+}
+
+/** Locks accounts in order of their ids. Those that do not exist are absent, and nothing is locked for them. */
+async function lockAccounts(session: Session, accountIds: readonly string[]): Promise<Map<string, Account>> {
+  const rows = await rowsByIds<AccountColumns>(
+    session,
+    // Along the primary key, whatever the statistics say: a scan would lock, and wait for, what nobody asked for.
+    `SELECT ${ACCOUNT_COLUMNS} FROM accounts a FORCE INDEX (PRIMARY) WHERE a.account_id IN (?)
+     ORDER BY a.account_id FOR UPDATE`,
+    [...accountIds].sort(),
+  );
+  return new Map(rows.map((row) => [row.account_id, accountOfRow(row)]));
+}
+
+async function standingOutcomes(session: Session, ids: readonly string[]): Promise<Map<string, Outcome>> {
+  const rows = await rowsByIds<TransferRow>(
+    session,
+    `SELECT ${TRANSFER_COLUMNS} FROM transfers WHERE transaction_id IN (?)`,
+    ids,
+  );
+  return new Map(rows.map((row) => [row.transaction_id, outcomeOfRow(row)]));
+}
+
+async function changeStands(session: Session, changeId: string): Promise<boolean> {
+  return (await session.rows('SELECT 1 FROM account_changes WHERE change_id = ?', [changeId])).length > 0;
+}
+
+/**
+ * What an answer of the server proves undone, and a new transaction may well do. A duplicate key: somebody else was faster
+ * with the same id, and the next attempt finds what he did.
+ */
+const ROLLED_BACK = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_DUP_ENTRY']);
+function wasRolledBack(error: unknown): boolean {
+  const answered = error instanceof Problem ? error.cause : error;
+  return ROLLED_BACK.has((answered as { code?: string } | undefined)?.code ?? '');
+}

@@ -1,0 +1,80 @@
+import type { Authority, MovedBy } from '../authority/authority.ts';
+import type { FrozenAccount, Loss } from '../authority/fold.ts';
+import type { Doubt } from '../ledger/journal.ts';
+import type { Outcome } from '../ledger/types.ts';
+import { type AccountMove, IntegrityError, type JournaledChange } from '../sync/batch.ts';
+import { REASON_CHARS_MAX } from './authority-row.ts';
+import { insertOutcomes, moveAccounts, writeChange } from './outcome-writer.ts';
+import type { Session } from './pool.ts';
+import { integer, text, textOrNull } from './sql.ts';
+import { statements } from './statements.ts';
+
+/** What is brought to MySQL of an epoch of the cache, and where the cursor is then. */
+interface Books {
+  epoch: number;
+  outcomes: readonly Outcome[];
+  changes: readonly JournaledChange[];
+  moves: readonly AccountMove[];
+  cursor: number;
+  idTimeMax: number;
+}
+
+/** @throws IntegrityError when an account is elsewhere, or an id is there already */
+export async function writeBooks(session: Session, books: Books): Promise<void> {
+  await session.run(
+    'UPDATE flush_cursor SET seq = ?, id_time_max = GREATEST(id_time_max, ?), committed_at = NOW(3) WHERE shard = 0',
+    [books.cursor, books.idTimeMax],
+  );
+  try {
+    await moveAccounts(session, books.moves);
+    await insertOutcomes(session, books.outcomes);
+    for (const change of books.changes) await writeChange(session, change, books.epoch);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ER_DUP_ENTRY') throw error;
+    throw new IntegrityError('an id, or a version of an account, of the journal is in MySQL already', { cause: error });
+  }
+}
+
+export async function freeze(session: Session, epoch: number, frozen: readonly FrozenAccount[]): Promise<void> {
+  const rows = frozen.map(({ accountId, reason }) => `(${text(accountId)},${integer(epoch)},'${reason}')`);
+  for (const some of statements(rows))
+    await session.run(`INSERT INTO frozen_accounts (account_id, epoch, reason) VALUES ${some.join(',')}`);
+}
+
+export async function keepUnsettled(session: Session, epoch: number, ids: readonly Doubt[]): Promise<void> {
+  const rows = ids.map(
+    ({ kind, id, accounts: [one = '', other = null] }) =>
+      `('${kind}',${text(id)},${integer(epoch)},${text(one)},${textOrNull(other)})`,
+  );
+  for (const some of statements(rows)) {
+    await session.run(
+      `INSERT INTO unsettled_ids (kind, id, epoch, account_id, other_account_id) VALUES ${some.join(',')}`,
+    );
+  }
+}
+
+export async function unfreezeAll(session: Session): Promise<void> {
+  await session.run('DELETE FROM frozen_accounts');
+  await session.run('DELETE FROM unsettled_ids');
+}
+
+/** Writes down what an operator gives up, with all that is known of it. @returns how many rows */
+export async function writeLoss(session: Session, from: Authority, loss: Loss, by: MovedBy): Promise<number> {
+  const who = `${text(by.keeper)},${text(by.reason.slice(0, REASON_CHARS_MAX))}`;
+  const where = `${integer(from.epoch)},${integer(from.cacheEpoch ?? 0)}`;
+  const row = (kind: Doubt['kind'], id: string, what: object) =>
+    `(${where},'${kind}',${text(id)},${text(JSON.stringify(what))},${who})`;
+  const rows = [
+    ...loss.held.map((told) => row(told.kind, told.id, { held: told })),
+    ...loss.inDoubt.map((doubt) => row(doubt.kind, doubt.id, { inDoubt: doubt })),
+    // Of these nobody knows the id.
+    ...loss.gaps.map((gap) => row('transfers', `seq:${gap.fromSeq}-${gap.toSeq}`, { missing: gap })),
+  ];
+  for (const some of statements(rows)) {
+    await session.run(
+      `INSERT INTO dropped_entries (authority_epoch, cache_epoch, kind, entry_id, what, accepted_by, reason)
+       VALUES ${some.join(',')}`,
+    );
+  }
+  return rows.length;
+}

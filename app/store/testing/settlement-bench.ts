@@ -1,0 +1,127 @@
+import type { Authority } from '../../authority/authority.ts';
+import type { Doubt, JournalEntry } from '../../ledger/journal.ts';
+import type { Account } from '../../ledger/types.ts';
+import { batchOf } from '../../sync/batch.ts';
+import { migratedDatabase, openIn, type TestDatabase } from '../../testing/database.ts';
+import { account, type EpochUnderTest, modelEpoch, order } from '../../testing/ledger.ts';
+import { AuthorityStore } from '../authority-store.ts';
+import { DrainStore } from '../drain-store.ts';
+import { FlushStore } from '../flush-store.ts';
+import { SettlementStore } from '../settlement-store.ts';
+
+export const ACCOUNTS = [account('world'), account('ada'), account('bob', { overdraftLimit: 100 }), account('cy')];
+export const SERVER = { redisNode: 'node-1', replid: 'a'.repeat(40), marker: 'm-1' };
+export const BY = { keeper: 'keeper-1', reason: 'a test' };
+export const CHANGE_ID = '01890000-0000-7000-8000-000000000001';
+
+/** An epoch of the cache (number 1, on the model) whose authority and books are in a real MySQL. */
+export class SettlementBench {
+  readonly db: TestDatabase;
+  readonly authority: AuthorityStore;
+  readonly drains: DrainStore;
+  readonly flushes: FlushStore;
+  readonly settlement: SettlementStore;
+  epoch!: EpochUnderTest;
+
+  constructor(db: TestDatabase) {
+    this.db = db;
+    this.authority = new AuthorityStore(db.database);
+    this.drains = new DrainStore(db.database);
+    this.flushes = new FlushStore(db.database);
+    this.settlement = new SettlementStore(db.database);
+  }
+
+  static async start(): Promise<SettlementBench> {
+    return new SettlementBench(await migratedDatabase());
+  }
+
+  /** The authority is with the cache of epoch 1, and `pods` are registered. */
+  async begin(pods: readonly string[] = ['pod'], accounts: readonly Account[] = ACCOUNTS): Promise<void> {
+    await this.db.reset(1, 'CACHE');
+    await this.db.database.rows('UPDATE authority SET redis_node = ?, replid = ?, marker = ?', [
+      SERVER.redisNode,
+      SERVER.replid,
+      SERVER.marker,
+    ]);
+    await openIn(this.db.database, accounts);
+    this.epoch = await modelEpoch(accounts);
+    for (const podId of pods) await this.authority.register(podId, 1);
+  }
+
+  /** One call per transfer: an entry each, with seqs 1, 2, 3, … @returns the whole journal */
+  async journal(...transfers: [id: string, source: string, destination: string, amount?: number][]) {
+    for (const [id, source, destination, amount = 100] of transfers)
+      await this.epoch.apply(order(id, { source, destination, amount }));
+    return this.epoch.entries();
+  }
+
+  /** Brings the journal up to a seq to MySQL. */
+  async flush(entries: readonly JournalEntry[], authorityEpoch = 1): Promise<void> {
+    const { seq } = await this.flushes.cursor();
+    const rest = entries.filter(({ firstSeq }) => firstSeq > seq);
+    await this.flushes.commit(batchOf(rest, 1, seq), authorityEpoch);
+  }
+
+  async drain(podId: string, entries: readonly JournalEntry[], inDoubt: readonly Doubt[] = [], observed = 0) {
+    await this.drains.keep(1, podId, { entries, inDoubt });
+    await this.drains.complete(1, [podId], observed);
+  }
+
+  async closing(): Promise<Authority> {
+    const now = await this.authority.move(await this.authority.read(), 'CLOSING', BY);
+    if (!now) throw new Error('nobody else moves');
+    return now;
+  }
+
+  /** Closed; all pods have drained, and seq 2 of these is missing: t2 is in doubt, bob and cy are frozen. */
+  async frozen(): Promise<{ now: Authority; journal: JournalEntry[] }> {
+    const journal = await this.journal(
+      ['t1', 'world', 'ada', 500],
+      ['t2', 'bob', 'cy', 7],
+      ['t3', 'cy', 'bob', 2],
+      ['t4', 'world', 'ada', 50],
+    );
+    const closing = await this.closing();
+    const missing = journal.filter(({ firstSeq }) => firstSeq !== 2);
+    await this.drain('pod', missing, [doubt('t2', 'bob', 'cy')], 4);
+    const settled = await this.settlement.settleByFold(closing, BY);
+    if (!settled || !('authority' in settled)) throw new Error(JSON.stringify(settled));
+    return { now: settled.authority, journal };
+  }
+
+  /** All that a settlement writes. */
+  async everything(): Promise<Record<string, object[]>> {
+    const tables = [
+      ...['authority_log', 'flush_cursor', 'accounts', 'transfers', 'account_changes', 'pods', 'drained_entries'],
+      ...['drained_doubts', 'frozen_accounts', 'unsettled_ids', 'dropped_entries'],
+    ];
+    const all: Record<string, object[]> = { authority: [await this.standing()] };
+    for (const table of tables) {
+      const rows = await this.db.database.rows<object>(`SELECT * FROM ${table}`);
+      all[table] = rows.map((row) =>
+        Object.fromEntries(Object.entries(row).filter(([column]) => !column.endsWith('_at'))),
+      );
+    }
+    return all;
+  }
+
+  async standing(): Promise<Omit<Authority, 'ageMs'>> {
+    const { ageMs: _ageMs, ...rest } = await this.authority.read();
+    return rest;
+  }
+
+  async frozenAccounts() {
+    return this.db.database.rows<object>('SELECT account_id, epoch, reason FROM frozen_accounts ORDER BY account_id');
+  }
+  async unsettledIds() {
+    return this.db.database.rows<object>('SELECT * FROM unsettled_ids ORDER BY kind, id');
+  }
+  async transfers(): Promise<string[]> {
+    const rows = await this.db.database.rows<{ id: string }>('SELECT transaction_id AS id FROM transfers ORDER BY 1');
+    return rows.map(({ id }) => id);
+  }
+}
+
+export const doubt = (id: string, ...accounts: string[]): Doubt => ({ kind: 'transfers', id, accounts });
+export const except = (entries: readonly JournalEntry[], ...seqs: number[]): JournalEntry[] =>
+  entries.filter(({ firstSeq }) => !seqs.includes(firstSeq));

@@ -1,0 +1,125 @@
+import type { FrozenAccount } from '../authority/fold.ts';
+import type { Doubt } from '../ledger/journal.ts';
+import type { Database } from './pool.ts';
+import { doubtOf } from './settlement-reader.ts';
+
+/** The first of what there is, and how many there are. */
+export interface Listed<T> {
+  total: number;
+  items: T[];
+}
+
+/** What an operator has to see while an epoch of the cache is not settled, and what was given up before. */
+export interface UnsettledReport {
+  /** Accounts that wait for the journal of `epoch`, the oldest first. `frozenForMs`: how long. */
+  frozenAccounts: Listed<FrozenAccount & { epoch: number; frozenForMs: number }>;
+  /** Ids whose outcome only that journal knows. */
+  ids: Listed<Doubt & { epoch: number }>;
+  /** Pods of the closing epoch that may know of something that MySQL does not have: those that everything waits for. */
+  undrainedPods: Listed<{ podId: string; observed: number; silentMs: number }>;
+  /** What operators have given up, the latest first. `what` is all that was known of it. */
+  dropped: Listed<{
+    id: number;
+    cacheEpoch: number;
+    kind: Doubt['kind'];
+    entryId: string;
+    what: unknown;
+    acceptedBy: string;
+    reason: string;
+    /** ms since 1970. */
+    droppedAt: number;
+  }>;
+}
+
+/** For operators: what waits, for whom, and what was given up. */
+export class UnsettledStore {
+  readonly #database: Database;
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** How many accounts wait. @throws Problem database_unavailable */
+  async frozenAccounts(): Promise<number> {
+    const [row] = await this.#database.rows<{ total: number }>('SELECT COUNT(*) AS total FROM frozen_accounts');
+    return row?.total ?? 0;
+  }
+
+  /** All lists are of one snapshot, and hold `itemsMax` at most. @throws Problem database_unavailable */
+  async report(itemsMax: number): Promise<UnsettledReport> {
+    return this.#database.transaction(async (session) => {
+      const listed = async <Row, T>(
+        from: string,
+        columns: string,
+        order: string,
+        of: (row: Row) => T,
+      ): Promise<Listed<T>> => {
+        const [count] = await session.rows<{ total: number }>(`SELECT COUNT(*) AS total FROM ${from}`);
+        const rows = await session.rows<Row>(`SELECT ${columns} FROM ${from} ORDER BY ${order} LIMIT ?`, [itemsMax]);
+        return { total: count?.total ?? 0, items: rows.map(of) };
+      };
+      return {
+        frozenAccounts: await listed('frozen_accounts', FROZEN, 'frozen_at, account_id', frozenOf),
+        ids: await listed('unsettled_ids', UNSETTLED, 'kind, id', ({ epoch, ...row }: UnsettledRow) => ({
+          ...doubtOf(row),
+          epoch,
+        })),
+        undrainedPods: await listed(UNDRAINED_PODS, UNDRAINED, 'p.heartbeat_at, p.pod_id', podOf),
+        dropped: await listed('dropped_entries', DROPPED, 'id DESC', droppedOf),
+      };
+    }, 'snapshot');
+  }
+}
+
+const FROZEN = 'account_id, epoch, reason, TIMESTAMPDIFF(MICROSECOND, frozen_at, NOW(3)) AS frozen_us';
+interface FrozenRow {
+  account_id: string;
+  epoch: number;
+  reason: FrozenAccount['reason'];
+  frozen_us: number;
+}
+const frozenOf = (row: FrozenRow) => ({
+  accountId: row.account_id,
+  epoch: row.epoch,
+  reason: row.reason,
+  frozenForMs: row.frozen_us / 1000,
+});
+
+const UNSETTLED = 'kind, id, epoch, account_id, other_account_id';
+type UnsettledRow = Parameters<typeof doubtOf>[0] & { epoch: number };
+
+const UNDRAINED_PODS = `pods p JOIN authority a ON a.shard = 0 AND a.mode = 'CLOSING' AND a.cache_epoch = p.epoch
+  JOIN flush_cursor c ON c.shard = 0
+  WHERE p.drained_at IS NULL AND (p.retired_seq IS NULL OR c.epoch <> p.epoch OR p.retired_seq > c.seq)`;
+const UNDRAINED = 'p.pod_id, p.observed_seq, TIMESTAMPDIFF(MICROSECOND, p.heartbeat_at, NOW(3)) AS silent_us';
+interface UndrainedRow {
+  pod_id: string;
+  observed_seq: number;
+  silent_us: number;
+}
+const podOf = (row: UndrainedRow) => ({
+  podId: row.pod_id,
+  observed: row.observed_seq,
+  silentMs: row.silent_us / 1000,
+});
+
+const DROPPED = 'id, cache_epoch, kind, entry_id, what, accepted_by, reason, dropped_at';
+interface DroppedRow {
+  id: number;
+  cache_epoch: number;
+  kind: Doubt['kind'];
+  entry_id: string;
+  what: string;
+  accepted_by: string;
+  reason: string;
+  dropped_at: Date;
+}
+const droppedOf = (row: DroppedRow) => ({
+  id: row.id,
+  cacheEpoch: row.cache_epoch,
+  kind: row.kind,
+  entryId: row.entry_id,
+  what: JSON.parse(row.what) as unknown,
+  acceptedBy: row.accepted_by,
+  reason: row.reason,
+  droppedAt: row.dropped_at.getTime(),
+});

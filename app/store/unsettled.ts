@@ -1,0 +1,39 @@
+import type { JournalEntry } from '../ledger/journal.ts';
+import type { Database, Session } from './pool.ts';
+
+/**
+ * Ids in one IN list. From 1000 on MariaDB makes a join of it (`in_predicate_conversion_threshold`), which reads, and locks,
+ * in whatever order it likes.
+ */
+const IN_LIST_MAX = 500;
+
+/** The rows of a statement with one IN list, which may be longer than one statement should take. */
+export async function rowsByIds<Row>(
+  from: Pick<Session | Database, 'rows'>,
+  sql: string,
+  ids: readonly string[],
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let first = 0; first < ids.length; first += IN_LIST_MAX) {
+    rows.push(...(await from.rows<Row>(sql, [ids.slice(first, first + IN_LIST_MAX)])));
+  }
+  return rows;
+}
+
+/** Those accounts that wait for the journal of an epoch that has ended. They change only together with the authority's epoch. */
+export async function frozenAmong(session: Session, accountIds: readonly string[]): Promise<Set<string>> {
+  const sql = 'SELECT account_id FROM frozen_accounts WHERE account_id IN (?)';
+  const rows = await rowsByIds<{ account_id: string }>(session, sql, accountIds);
+  return new Set(rows.map((row) => row.account_id));
+}
+
+/** Those ids whose outcome only the journal of an epoch that has ended knows. */
+export async function unsettledAmong(
+  session: Session,
+  kind: JournalEntry['kind'],
+  ids: readonly string[],
+): Promise<Set<string>> {
+  const sql = `SELECT id FROM unsettled_ids WHERE kind = '${kind}' AND id IN (?)`;
+  const rows = await rowsByIds<{ id: string }>(session, sql, ids);
+  return new Set(rows.map((row) => row.id));
+}

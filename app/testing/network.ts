@@ -1,0 +1,53 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { until } from './until.ts';
+
+/**
+ * A network before MySQL that falls silent at a word of the client: from there on, what the client says is kept until it is
+ * told to deliver it. MySQL does not hear of a client that left.
+ */
+export class SilentNetwork {
+  readonly url: string;
+  readonly #server: Server;
+  readonly #sockets: Socket[] = [];
+  #kept: (() => void)[] = [];
+
+  private constructor(server: Server, url: string) {
+    this.#server = server;
+    this.url = url;
+  }
+
+  static async before(mysqlUrl: string, word: string): Promise<SilentNetwork> {
+    const url = new URL(mysqlUrl);
+    const target = { host: url.hostname, port: Number(url.port) };
+    // What still comes from a client that has ended is kept, too.
+    const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
+    await until('it listens', () => server.listening);
+    url.port = String((server.address() as { port: number }).port);
+    const network = new SilentNetwork(server, url.href);
+    server.on('connection', (client) => network.#join(client, connect(target), word));
+    return network;
+  }
+
+  #join(client: Socket, mysql: Socket, word: string): void {
+    this.#sockets.push(client, mysql);
+    let silent = false;
+    client.on('data', (bytes) => {
+      silent ||= bytes.includes(word);
+      const pass = () => mysql.write(bytes);
+      if (silent) this.#kept.push(pass);
+      else pass();
+    });
+    mysql.on('data', (bytes) => client.write(bytes));
+    for (const socket of [client, mysql]) socket.on('error', () => {});
+  }
+
+  deliver(): void {
+    for (const pass of this.#kept) pass();
+    this.#kept = [];
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+  }
+}
