@@ -1,0 +1,18 @@
+import { type Assembly, PROTOCOL } from '../world/ports.ts';
+import { DRAINING } from './draining.ts';
+import type { Mutant } from './mutant.ts';
+import { REGISTERING } from './registering.ts';
+import { REMEMBERING } from './remembering.ts';
+import { SETTLING } from './settling.ts';
+
+/** Every rule that is broken on purpose; the simulator has to find each. */
+export const MUTANTS: readonly Mutant[] = [...DRAINING, ...REGISTERING, ...SETTLING, ...REMEMBERING];
+
+/** The protocol, or the mutant of this name. @throws RangeError */
+export function assemblyOf(name: string | null): Assembly {
+  if (name === null) return PROTOCOL;
+  const mutant = MUTANTS.find((one) => one.name === name);
+  if (!mutant)
+    throw new RangeError(`there is no mutant ${name}; there are ${MUTANTS.map((one) => one.name).join(', ')}`);
+  return mutant.assembly;
+}

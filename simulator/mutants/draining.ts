@@ -1,0 +1,179 @@
+import type { DrainChunk } from '../../app/authority/ports.ts';
+import { Problem } from '../../app/errors.ts';
+import type { EpochView } from '../../app/ledger/cache/epoch-view.ts';
+import { CacheError } from '../../app/ledger/cache/port.ts';
+import type { JournalEntry } from '../../app/ledger/journal.ts';
+import { TIMES } from '../world/settings.ts';
+import { type Mutant, pods, replaced } from './mutant.ts';
+
+/** What pods bring to MySQL when an epoch ends, and what they tell clients around it. */
+export const DRAINING: Mutant[] = [
+  {
+    name: 'drain-without-tail',
+    rule: 'What a pod has received is drained.',
+    theme: 'lostReplies',
+    seed: 2,
+    assembly: pods(({ drains }) => ({
+      drains: replaced(drains, {
+        keep: (epoch, podId, chunk) => drains.keep(epoch, podId, { ...chunk, entries: [] }),
+      }),
+    })),
+  },
+  {
+    name: 'drain-without-replays',
+    rule: 'Whatever answer carries an outcome puts that entry into the tail of the pod that received it, replays too.',
+    theme: 'lostReplies',
+    seed: 120,
+    assembly: pods(({ drains, cache }) => {
+      const own = new Set<number>();
+      const keepOwn = (entries: readonly JournalEntry[]) => {
+        for (const { firstSeq } of entries) own.add(firstSeq);
+      };
+      return {
+        cache: replaced(cache, {
+          async apply(caller, items) {
+            const reply = await cache.apply(caller, items);
+            keepOwn(reply.entries);
+            return reply;
+          },
+          async change(caller, command) {
+            const reply = await cache.change(caller, command);
+            keepOwn(reply.entries);
+            return reply;
+          },
+        }),
+        drains: replaced(drains, {
+          keep(epoch, podId, chunk) {
+            const entries = chunk.entries.filter(({ firstSeq }) => own.has(firstSeq));
+            return drains.keep(epoch, podId, { ...chunk, entries });
+          },
+        }),
+      };
+    }),
+  },
+  {
+    name: 'drain-without-doubts',
+    rule: 'Attempts in doubt are drained.',
+    theme: 'lostReplies',
+    seed: 12,
+    assembly: pods(({ drains }) => ({
+      drains: replaced(drains, {
+        keep: (epoch, podId, chunk) => drains.keep(epoch, podId, { ...chunk, inDoubt: [] }),
+      }),
+    })),
+  },
+  {
+    name: 'drain-without-observed',
+    rule: 'The highest seq that a pod has passed on is drained.',
+    theme: 'lostReplies',
+    seed: 109,
+    assembly: pods(({ drains, authority }) => ({
+      drains: replaced(drains, { complete: (epoch, podIds) => drains.complete(epoch, podIds, 0) }),
+      authority: replaced(authority, {
+        heartbeat: (report) =>
+          authority.heartbeat({
+            ...report,
+            registration: report.registration && { ...report.registration, observed: 0 },
+          }),
+      }),
+    })),
+  },
+  {
+    name: 'drain-complete-before-its-parts',
+    rule: 'The last part carries the completion mark; only a complete drain counts.',
+    theme: 'divided',
+    seed: 8,
+    assembly: pods(({ drains }) => {
+      const parts: [number, string, DrainChunk][] = [];
+      return {
+        drains: {
+          keep: async (...part) => void parts.push(part),
+          async complete(epoch, podIds, observed) {
+            await drains.complete(epoch, podIds, observed);
+            for (const part of parts) await drains.keep(...part);
+          },
+        },
+      };
+    }),
+  },
+  {
+    name: 'answers-after-the-drain',
+    rule: 'From the drain on no reply of the epoch counts, reads and refusals included.',
+    theme: 'divided',
+    seed: 1,
+    assembly: pods(() => ({
+      cut: () => {},
+      seat(seat) {
+        let last: EpochView | null = null;
+        return replaced(seat, {
+          view() {
+            last = seat.view() ?? last;
+            return seat.direct() === null ? last : null;
+          },
+        });
+      },
+    })),
+  },
+  {
+    name: 'timed-out-means-not-done',
+    rule: 'An attempt is in doubt until a reply proves that it wrote nothing.',
+    theme: 'divided',
+    seed: 2,
+    assembly: pods(({ cache }) => ({
+      cache: replaced(cache, {
+        apply: (caller, items) => cache.apply(caller, items).catch(notDone),
+        change: (caller, command) => cache.change(caller, command).catch(notDone),
+      }),
+    })),
+  },
+  {
+    name: 'doubts-forgotten-with-their-requests',
+    rule: 'In doubt is a property of the attempt: it outlives the request.',
+    theme: 'forgotten',
+    seed: 6,
+    assembly: pods(({ cache, drains }, _mysql, clock) => {
+      const sentAt = new Map<string, number>();
+      return {
+        cache: replaced(cache, {
+          apply(caller, items) {
+            for (const { order } of items) {
+              if (!sentAt.has(order.transactionId)) sentAt.set(order.transactionId, clock.monotonic());
+            }
+            return cache.apply(caller, items);
+          },
+        }),
+        drains: replaced(drains, {
+          keep(epoch, podId, chunk) {
+            const since = clock.monotonic() - TIMES.requestTimeoutMs;
+            const inDoubt = chunk.inDoubt.filter(({ id }) => (sentAt.get(id) ?? since) > since);
+            return drains.keep(epoch, podId, { ...chunk, inDoubt });
+          },
+        }),
+      };
+    }),
+  },
+  {
+    name: 'unknown-answered-as-503',
+    rule: 'A request of which any attempt has left the pod is answered 504 when its time runs out, never 503.',
+    theme: 'anything',
+    seed: 21,
+    assembly: pods(() => ({
+      ledger: (ledger) =>
+        replaced(ledger, {
+          async apply(orders, durability) {
+            const answers = await ledger.apply(orders, durability);
+            return answers.map((answer) =>
+              answer instanceof Problem && answer.code === 'outcome_unknown'
+                ? new Problem('ledger_switching', 'not done')
+                : answer,
+            );
+          },
+        }),
+    })),
+  },
+];
+
+function notDone(error: unknown): never {
+  if (error instanceof CacheError && error.kind === 'in_doubt') throw new CacheError('not_sent', error.reason);
+  throw error;
+}

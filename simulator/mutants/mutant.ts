@@ -1,0 +1,57 @@
+import type { Clock } from '../../app/clock.ts';
+import type { CacheModel } from '../../app/ledger/cache/cache.model.ts';
+import type { MysqlClient } from '../mysql/mysql-client.ts';
+import type { RedisClient } from '../redis/redis-client.ts';
+import { type Assembly, type KeeperPorts, type PodPorts, PROTOCOL } from '../world/ports.ts';
+import type { Theme } from '../world/themes.ts';
+
+/** The protocol with one rule broken, from outside: what pod and keeper are given lies, their code is the real one. */
+export interface Mutant {
+  name: string;
+  /** The rule, as the protocol says it. */
+  rule: string;
+  assembly: Assembly;
+  /** What runs must be about to find it soon, and a seed that shows it there. */
+  theme: Theme;
+  seed: number;
+}
+
+/** Pods are given other ports. */
+export function pods(change: (ports: PodPorts, mysql: MysqlClient, clock: Clock) => Partial<PodPorts>): Assembly {
+  return {
+    ...PROTOCOL,
+    podPorts(mysql: MysqlClient, redis: RedisClient, clock: Clock) {
+      const ports = PROTOCOL.podPorts(mysql, redis, clock);
+      return { ...ports, ...change(ports, mysql, clock) };
+    },
+  };
+}
+
+/** Keepers are given other ports. */
+export function keepers(change: (ports: KeeperPorts, mysql: MysqlClient) => Partial<KeeperPorts>): Assembly {
+  return {
+    ...PROTOCOL,
+    keeperPorts(mysql: MysqlClient, redis: RedisClient) {
+      const ports = PROTOCOL.keeperPorts(mysql, redis);
+      return { ...ports, ...change(ports, mysql) };
+    },
+  };
+}
+
+/** The scripts mean something else. */
+export const scripts = (Model: new (replid: string) => CacheModel): Assembly => ({
+  ...PROTOCOL,
+  newModel: (replid) => new Model(replid),
+});
+
+/** The same object, with some methods replaced; the others stay bound to it. */
+export function replaced<T extends object>(target: T, methods: Partial<T>): T {
+  return new Proxy(target, {
+    get(from, name) {
+      const own = (methods as Record<PropertyKey, unknown>)[name];
+      if (own !== undefined) return own;
+      const value = Reflect.get(from, name, from) as unknown;
+      return typeof value === 'function' ? (value.bind(from) as unknown) : value;
+    },
+  });
+}

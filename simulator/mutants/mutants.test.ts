@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest';
+import { runSeed } from '../world/run-seed.ts';
+import { MUTANTS } from './all.ts';
+
+/** When code around it has changed, a mutant may need another seed: so many are tried. */
+const MORE_SEEDS = 1_500;
+
+describe('each rule that is broken is found', () => {
+  it.each(MUTANTS)('$name', { timeout: 600_000 }, async ({ assembly, theme, seed: known }) => {
+    const seeds = [known, ...Array.from({ length: MORE_SEEDS }, (_, index) => index + 1)];
+    for (const seed of seeds) {
+      const { violations } = await runSeed(seed, { assembly, theme });
+      if (violations.length === 0) continue;
+      // And it is the broken rule that is found: with it, the same run is sound.
+      expect((await runSeed(seed, { theme })).violations).toEqual([]);
+      return;
+    }
+    expect.fail(`none of ${seeds.length} seeds shows it`);
+  });
+});
+
+it('there are enough of them, each with its own name', () => {
+  expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);
+  expect(MUTANTS.length).toBeGreaterThanOrEqual(20);
+});

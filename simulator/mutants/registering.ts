@@ -1,0 +1,142 @@
+import { CacheModel } from '../../app/ledger/cache/cache.model.ts';
+import type { ApplyItem, Caller, ChangeCommand, KeeperCaller } from '../../app/ledger/cache/port.ts';
+import type { Account } from '../../app/ledger/types.ts';
+import { keepers, type Mutant, pods, replaced, scripts } from './mutant.ts';
+
+/** Who may write, who is asked before anything moves, and what the prologue of every script looks at. */
+
+class RetiredMayWrite extends CacheModel {
+  override async retire(caller: KeeperCaller) {
+    return (await super.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1)).head;
+  }
+}
+
+/** Every pod goes by one name, which is always registered. */
+class NobodyRegisters extends CacheModel {
+  #anyone(caller: Caller): Caller {
+    const anyone = { ...caller, podId: 'anyone' };
+    super.register(anyone).catch(() => {});
+    return anyone;
+  }
+  override apply(caller: Caller, items: readonly ApplyItem[]) {
+    return super.apply(this.#anyone(caller), items);
+  }
+  override read(caller: Caller, accountIds: readonly string[]) {
+    return super.read(this.#anyone(caller), accountIds);
+  }
+  override install(caller: Caller, accounts: readonly Account[], cursor: number, accountsMax: number) {
+    return super.install(this.#anyone(caller), accounts, cursor, accountsMax);
+  }
+  override find(caller: Caller, ids: readonly string[]) {
+    return super.find(this.#anyone(caller), ids);
+  }
+  override change(caller: Caller, command: ChangeCommand) {
+    return super.change(this.#anyone(caller), command);
+  }
+}
+
+class AnyServer extends CacheModel {
+  #here<C extends { replid: string }>(caller: C): C {
+    return { ...caller, replid: this.replid };
+  }
+  override register(caller: Caller, marker?: string) {
+    return super.register(this.#here(caller), marker);
+  }
+  override apply(caller: Caller, items: readonly ApplyItem[]) {
+    return super.apply(this.#here(caller), items);
+  }
+  override read(caller: Caller, accountIds: readonly string[]) {
+    return super.read(this.#here(caller), accountIds);
+  }
+  override find(caller: Caller, ids: readonly string[]) {
+    return super.find(this.#here(caller), ids);
+  }
+  override change(caller: Caller, command: ChangeCommand) {
+    return super.change(this.#here(caller), command);
+  }
+  override journal(caller: KeeperCaller, afterSeq: number, entriesMax: number) {
+    return super.journal(this.#here(caller), afterSeq, entriesMax);
+  }
+  override publish(caller: KeeperCaller, cursor: number, trimUpTo: number) {
+    return super.publish(this.#here(caller), cursor, trimUpTo);
+  }
+}
+
+/** As a plain HMGET would answer: whatever this server is by now, and whoever asks. */
+class PlainReads extends CacheModel {
+  override async read(caller: Caller, accountIds: readonly string[]) {
+    const { role } = this;
+    const anyone = { ...caller, replid: this.replid, podId: 'reader' };
+    this.role = 'master';
+    super.register(anyone).catch(() => {});
+    const found = super.read(anyone, accountIds);
+    this.role = role;
+    return found;
+  }
+}
+
+export const REGISTERING: Mutant[] = [
+  {
+    name: 'no-registration-in-mysql',
+    rule: 'Before its first script in an epoch a pod registers in MySQL.',
+    theme: 'halfDrained',
+    seed: 1,
+    assembly: pods(({ authority }) => ({ authority: replaced(authority, { register: async () => true }) })),
+  },
+  {
+    name: 'registration-without-the-share-lock',
+    rule: 'Registration share-locks the authority row: a plain insert can commit after the keeper has read the list.',
+    theme: 'divided',
+    seed: 86,
+    assembly: pods(({ authority }, mysql) => ({
+      authority: replaced(authority, {
+        async register(podId, epoch) {
+          const { mode, epoch: now } = await authority.read();
+          if (mode !== 'CACHE' || now !== epoch) return false;
+          await mysql.call(({ tables, nowMs }) => {
+            const row = { podId, epoch, observed: 0, retiredSeq: null, drained: false, heartbeatMs: nowMs };
+            tables.set(tables.pods, podId, row);
+          });
+          return true;
+        },
+      }),
+    })),
+  },
+  {
+    name: 'retired-pods-may-write',
+    rule: 'A script marks a retired pod for good.',
+    theme: 'forgotten',
+    seed: 28,
+    assembly: scripts(RetiredMayWrite),
+  },
+  {
+    name: 'retired-pods-go-at-once',
+    rule: 'The row of a retired pod goes only when the cursor has passed the seq of its retirement.',
+    theme: 'forgotten',
+    seed: 5,
+    assembly: keepers(({ authority }) => ({
+      authority: replaced(authority, { markRetired: (podId) => authority.removePod(podId) }),
+    })),
+  },
+  {
+    name: 'prologue-without-registration',
+    rule: 'The prologue refuses a pod that is not registered, or retired.',
+    theme: 'forgotten',
+    seed: 28,
+    assembly: scripts(NobodyRegisters),
+  },
+  {
+    name: 'prologue-without-replid',
+    rule: 'The prologue refuses on another server than the one of the activation.',
+    theme: 'halfDrained',
+    seed: 1,
+    assembly: scripts(AnyServer),
+  },
+  {
+    name: 'reads-without-prologue',
+    rule: 'Reads of a balance are scripts too: a replica or an old master answers plain reads with stale balances.',
+    theme: 'halfDrained',
+    seed: 18,
+    assembly: scripts(PlainReads),
+  },
+];

@@ -1,0 +1,224 @@
+import { CacheModel } from '../../app/ledger/cache/cache.model.ts';
+import type { Head } from '../../app/ledger/cache/codec.ts';
+import type { ApplyItem, Caller, ChangeCommand, KeeperCaller } from '../../app/ledger/cache/port.ts';
+import { DirectError } from '../../app/ledger/direct/port.ts';
+import type { Account } from '../../app/ledger/types.ts';
+import { DirectTables } from '../mysql/direct-tables.ts';
+import { type Mutant, pods, replaced, scripts } from './mutant.ts';
+
+/** Ids and accounts on demand, MySQL as the authority, and what counts as an answer. */
+
+class NoWatermark extends CacheModel {
+  override install(caller: Caller, accounts: readonly Account[], _cursor: number, accountsMax: number) {
+    return super.install(caller, accounts, Number.MAX_SAFE_INTEGER, accountsMax);
+  }
+}
+
+class LookUpsOfAnyAge extends CacheModel {
+  override apply(caller: Caller, items: readonly ApplyItem[]) {
+    const looked = items.map((item) => ({
+      ...item,
+      lookupCursor: item.lookupCursor < 0 ? item.lookupCursor : Number.MAX_SAFE_INTEGER,
+    }));
+    return super.apply(caller, looked);
+  }
+}
+
+class MIsZero extends CacheModel {
+  override activate(epoch: number, replid: string, marker: string) {
+    return super.activate(epoch, replid, marker, 0);
+  }
+}
+
+/** Buckets go, and M stays where the activation put it: their ids count as new. */
+class MStays extends CacheModel {
+  #m = 0;
+  override activate(epoch: number, replid: string, marker: string, m: number) {
+    this.#m = m;
+    return super.activate(epoch, replid, marker, m);
+  }
+  #lowered(head: Head): Head {
+    return { ...head, m: Math.min(head.m, this.#m) };
+  }
+  override async register(caller: Caller, marker?: string) {
+    return this.#lowered(await super.register(caller, marker));
+  }
+  override async read(caller: Caller, accountIds: readonly string[]) {
+    const reply = await super.read(caller, accountIds);
+    return { ...reply, head: this.#lowered(reply.head) };
+  }
+  override async find(caller: Caller, ids: readonly string[]) {
+    const reply = await super.find(caller, ids);
+    return { ...reply, head: this.#lowered(reply.head) };
+  }
+  override async install(caller: Caller, accounts: readonly Account[], cursor: number, accountsMax: number) {
+    const reply = await super.install(caller, accounts, cursor, accountsMax);
+    return { ...reply, head: this.#lowered(reply.head) };
+  }
+  override async change(caller: Caller, command: ChangeCommand) {
+    const reply = await super.change(caller, command);
+    return { ...reply, head: this.#lowered(reply.head) };
+  }
+  override async apply(caller: Caller, items: readonly ApplyItem[]) {
+    const reply = await super.apply(
+      caller,
+      items.map((item) => ({ ...item, lookupCursor: Number.MAX_SAFE_INTEGER })),
+    );
+    return { ...reply, head: this.#lowered(reply.head) };
+  }
+}
+
+/** Whoever activates begins anew, and no pod asks for the marker. */
+class ActivatesAgain extends CacheModel {
+  #inner: CacheModel;
+  constructor(replid: string) {
+    super(replid);
+    this.#inner = new CacheModel(replid);
+  }
+  #now(): CacheModel {
+    this.#inner.replid = this.replid;
+    this.#inner.role = this.role;
+    this.#inner.evict = this.evict;
+    return this.#inner;
+  }
+  override activate(epoch: number, replid: string, marker: string, m: number) {
+    this.#inner = new CacheModel(this.replid);
+    return this.#now().activate(epoch, replid, marker, m);
+  }
+  override fence(epoch: number, replid: string) {
+    return this.#now().fence(epoch, replid);
+  }
+  override register(caller: Caller) {
+    return this.#now().register(caller);
+  }
+  override retire(caller: KeeperCaller, podId: string) {
+    return this.#now().retire(caller, podId);
+  }
+  override apply(caller: Caller, items: readonly ApplyItem[]) {
+    return this.#now().apply(caller, items);
+  }
+  override read(caller: Caller, accountIds: readonly string[]) {
+    return this.#now().read(caller, accountIds);
+  }
+  override install(caller: Caller, accounts: readonly Account[], cursor: number, accountsMax: number) {
+    return this.#now().install(caller, accounts, cursor, accountsMax);
+  }
+  override find(caller: Caller, ids: readonly string[]) {
+    return this.#now().find(caller, ids);
+  }
+  override change(caller: Caller, command: ChangeCommand) {
+    return this.#now().change(caller, command);
+  }
+  override journal(caller: KeeperCaller, afterSeq: number, entriesMax: number) {
+    return this.#now().journal(caller, afterSeq, entriesMax);
+  }
+  override publish(caller: KeeperCaller, cursor: number, trimUpTo: number) {
+    return this.#now().publish(caller, cursor, trimUpTo);
+  }
+  override forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean) {
+    return this.#now().forget(caller, buckets, turnOthers);
+  }
+}
+
+class AnyAuthority extends DirectTables {
+  protected override standOn(): void {}
+}
+class HidesItsIds extends DirectTables {
+  protected override async raiseIdTimeMax(): Promise<void> {}
+}
+
+export const REMEMBERING: Mutant[] = [
+  {
+    name: 'install-without-the-watermark',
+    rule: 'An account is installed only when its snapshot is not older than what Redis has let go.',
+    theme: 'memory',
+    seed: 21,
+    assembly: scripts(NoWatermark),
+  },
+  {
+    name: 'look-ups-without-the-cursor',
+    rule: 'A look-up counts only when its snapshot is not older than what Redis has let go.',
+    theme: 'memory',
+    seed: 25,
+    assembly: scripts(LookUpsOfAnyAge),
+  },
+  {
+    name: 'm-is-zero-at-the-activation',
+    rule: 'M is read from MySQL when an epoch is activated.',
+    theme: 'divided',
+    seed: 1,
+    assembly: scripts(MIsZero),
+  },
+  {
+    name: 'm-stays-when-ids-are-forgotten',
+    rule: 'M is raised whenever Redis forgets ids.',
+    theme: 'memory',
+    seed: 2,
+    assembly: scripts(MStays),
+  },
+  {
+    name: 'activation-begins-again',
+    rule: 'What an epoch was activated as is taken over, not created again; and pods work only with its marker.',
+    theme: 'anything',
+    seed: 14,
+    assembly: scripts(ActivatesAgain),
+  },
+  {
+    name: 'direct-without-the-authority-check',
+    rule: 'A direct transaction share-locks the authority row first: mode and epoch are checked.',
+    theme: 'lostReplies',
+    seed: 1,
+    assembly: pods((_ports, mysql) => ({ direct: new AnyAuthority(mysql) })),
+  },
+  {
+    name: 'direct-hides-its-ids-from-m',
+    rule: 'M is at least the largest UUIDv7 time of any id that MySQL may have, transfers made in MySQL included.',
+    theme: 'divided',
+    seed: 1,
+    assembly: pods((_ports, mysql) => ({ direct: new HidesItsIds(mysql) })),
+  },
+  {
+    name: 'commit-without-answer-means-not-done',
+    rule: 'A commit without an answer is in doubt.',
+    theme: 'anything',
+    seed: 58,
+    assembly: pods(({ direct }) => ({
+      direct: replaced(direct, {
+        apply: (epoch, items) =>
+          direct.apply(epoch, items).catch((error: unknown) => {
+            throw error instanceof DirectError && error.kind === 'in_doubt'
+              ? new DirectError('unable', error.message)
+              : error;
+          }),
+      }),
+    })),
+  },
+  {
+    name: 'not-found-without-the-authority',
+    rule: 'A 404 for a transfer counts only together with the authority row in one snapshot.',
+    theme: 'lostReplies',
+    seed: 17,
+    assembly: pods(({ database }) => ({
+      database: replaced(database, {
+        async findOutcomes(ids) {
+          const found = await database.findOutcomes(ids);
+          return { ...found, authority: { ...found.authority, mode: 'DIRECT', settled: true } };
+        },
+      }),
+    })),
+  },
+  {
+    name: 'reads-never-stale',
+    rule: 'While the authority moves or is closed, reads answer from MySQL, marked as stale.',
+    theme: 'lostReplies',
+    seed: 2,
+    assembly: pods(({ database }) => ({
+      database: replaced(database, {
+        async loadAccounts(ids) {
+          const found = await database.loadAccounts(ids);
+          return { ...found, authority: { ...found.authority, mode: 'DIRECT', settled: true } };
+        },
+      }),
+    })),
+  },
+];

@@ -1,0 +1,263 @@
+import type { DrainedEpoch, Fold } from '../../app/authority/fold.ts';
+import { provableNode } from '../../app/authority/redis-server.ts';
+import { CacheModel } from '../../app/ledger/cache/cache.model.ts';
+import { decodeOrders, decodeRecord, encodeRecord, RECORD_BYTES } from '../../app/ledger/cache/codec.ts';
+import type { CacheKeeper, KeeperCaller } from '../../app/ledger/cache/port.ts';
+import type { JournalEntry } from '../../app/ledger/journal.ts';
+import type { FlushBatch } from '../../app/sync/batch.ts';
+import { JournalTables } from '../mysql/journal-tables.ts';
+import type { MysqlServer } from '../mysql/mysql-server.ts';
+import { SettlementTables } from '../mysql/settlement-tables.ts';
+import { PROTOCOL } from '../world/ports.ts';
+import { keepers, type Mutant, replaced, scripts } from './mutant.ts';
+
+/** How an epoch ends: the flush, the fence, the journal, and the fold. */
+
+class AnyAuthority extends JournalTables {
+  protected override checkAuthority(): void {}
+}
+class AnyCursor extends JournalTables {
+  protected override advance(
+    ...[{ tables }, { epoch, lastSeq, idTimeMax }]: Parameters<JournalTables['advance']>
+  ): void {
+    tables.cursor = { epoch, seq: lastSeq, idTimeMax: Math.max(tables.cursor.idTimeMax, idTimeMax) };
+  }
+}
+
+class HidesItsIds extends JournalTables {
+  protected override advance(server: MysqlServer, batch: FlushBatch): void {
+    super.advance(server, { ...batch, idTimeMax: 0 });
+  }
+}
+
+class NoFence extends CacheModel {
+  override async fence(epoch: number): Promise<number> {
+    return epoch;
+  }
+  override journal(caller: KeeperCaller, afterSeq: number, entriesMax: number) {
+    return super.journal({ ...caller, fenceEpoch: caller.epoch }, afterSeq, entriesMax);
+  }
+  override publish(caller: KeeperCaller, cursor: number, trimUpTo: number) {
+    return super.publish({ ...caller, fenceEpoch: caller.epoch }, cursor, trimUpTo);
+  }
+}
+
+class NobodyObserved extends SettlementTables {
+  protected override mustReach(): void {}
+}
+class NobodyMissing extends SettlementTables {
+  protected override undrained(): string[] {
+    return [];
+  }
+}
+class FoldOf extends SettlementTables {
+  readonly #change: (folded: Fold, drained: DrainedEpoch) => Fold;
+  constructor(client: ConstructorParameters<typeof SettlementTables>[0], change: (folded: Fold) => Fold) {
+    super(client);
+    this.#change = change;
+  }
+  protected override fold(drained: DrainedEpoch): Fold {
+    return this.#change(super.fold(drained), drained);
+  }
+}
+class NothingStands extends SettlementTables {
+  protected override stands(): boolean {
+    return false;
+  }
+}
+
+/** As if each posting had been decided on the settings that MySQL has. */
+class AnySettings extends SettlementTables {
+  protected override fold(drained: DrainedEpoch): Fold {
+    const real = new Map<string, { source: number; destination: number }>();
+    const entries = drained.entries.map((entry) => this.#onSettingsOf(entry, drained, real));
+    const folded = super.fold({ ...drained, entries });
+    if (folded.kind !== 'settled') return folded;
+    const outcomes = folded.outcomes.map((outcome) => {
+      const was = real.get(outcome.order.transactionId);
+      if (outcome.status !== 'POSTED' || !was) return outcome;
+      const source = { ...outcome.source, settingsVersion: was.source };
+      return { ...outcome, source, destination: { ...outcome.destination, settingsVersion: was.destination } };
+    });
+    return { ...folded, outcomes };
+  }
+  #onSettingsOf(
+    entry: JournalEntry,
+    { accounts }: DrainedEpoch,
+    real: Map<string, { source: number; destination: number }>,
+  ): JournalEntry {
+    if (entry.kind !== 'transfers') return entry;
+    const records = decodeOrders(entry.payload).map(({ order }, index) => {
+      const record = decodeRecord(entry.records, index * RECORD_BYTES);
+      const { settingsVersion: source, otherSettingsVersion: destination } = record;
+      real.set(order.transactionId, { source, destination });
+      return encodeRecord({
+        ...record,
+        settingsVersion: accounts.get(order.source)?.settingsVersion ?? source,
+        otherSettingsVersion: accounts.get(order.destination)?.settingsVersion ?? destination,
+      });
+    });
+    return { ...entry, records: Buffer.concat(records) };
+  }
+}
+
+export const SETTLING: Mutant[] = [
+  {
+    name: 'flush-without-the-epoch-check',
+    rule: 'The first statement of the flush locks the authority row: its epoch must match.',
+    theme: 'lostReplies',
+    seed: 533,
+    assembly: keepers((_ports, mysql) => ({ journal: new AnyAuthority(mysql) })),
+  },
+  {
+    name: 'flush-without-the-cursor',
+    rule: 'The flush moves the cursor by compare-and-set.',
+    theme: 'anything',
+    seed: 2,
+    assembly: keepers((_ports, mysql) => ({ journal: new AnyCursor(mysql) })),
+  },
+  {
+    name: 'publish-before-the-commit',
+    rule: 'The cursor is published after the commit.',
+    theme: 'anything',
+    seed: 4,
+    assembly: keepers(({ journal }) => ({
+      journal: replaced(journal, {
+        async commit(batch, authorityEpoch) {
+          journal.commit(batch, authorityEpoch).catch(() => {});
+        },
+      }),
+    })),
+  },
+  {
+    name: 'no-fence',
+    rule: 'An old Redis is fenced before its journal is read.',
+    theme: 'sleepers',
+    seed: 70,
+    assembly: scripts(NoFence),
+  },
+  {
+    name: 'journal-read-before-the-fence',
+    rule: 'Raise the fence first, then read the journal to its end.',
+    theme: 'lostReplies',
+    seed: 366,
+    assembly: keepers(({ cache, settlement }) => {
+      const fences: Parameters<CacheKeeper['fence']>[] = [];
+      const raise = async () => {
+        const fence = fences.at(-1);
+        if (fence) await cache.fence(...fence);
+      };
+      return {
+        cache: replaced(cache, {
+          async fence(epoch, replid) {
+            fences.push([epoch, replid]);
+            return epoch;
+          },
+          journal: (caller, afterSeq, max) => cache.journal({ ...caller, fenceEpoch: caller.epoch }, afterSeq, max),
+          publish: (caller, cursor, trim) => cache.publish({ ...caller, fenceEpoch: caller.epoch }, cursor, trim),
+        }),
+        settlement: replaced(settlement, {
+          async settleByJournal(from, to, end, by) {
+            await raise();
+            return settlement.settleByJournal(from, to, end, by);
+          },
+          async settleLate(from, entries, end, by) {
+            await raise();
+            return settlement.settleLate(from, entries, end, by);
+          },
+        }),
+      };
+    }),
+  },
+  {
+    name: 'settle-without-observed',
+    rule: 'The last seq of a verified Redis is at least everything drained or observed.',
+    theme: 'halfDrained',
+    seed: 1,
+    assembly: keepers(({ authority }, mysql) => ({
+      authority: replaced(authority, {
+        observedIn: async () => 0,
+        read: async () => ({ ...(await authority.read()), bound: 0 }),
+      }),
+      settlement: new NobodyObserved(mysql),
+    })),
+  },
+  {
+    name: 'settle-on-an-unproven-redis',
+    rule: 'Verified is: the recorded replid, or every pod has drained, or a node that cannot have been replicated.',
+    theme: 'halfDrained',
+    seed: 46,
+    assembly: keepers(({ authority }) => ({ authority: replaced(authority, { allDrained: async () => true }) })),
+  },
+  {
+    name: 'node-name-trusted-with-replicas',
+    rule: 'A node is known again by its name only where replicas are ruled out.',
+    theme: 'halfDrained',
+    seed: 50,
+    assembly: keepers(({ inspect }) => ({
+      async inspect() {
+        const facts = await inspect();
+        const alone = { ...facts, connectedReplicas: 0, replicationForbidden: true };
+        return provableNode(alone) === '' ? facts : alone;
+      },
+    })),
+  },
+  {
+    name: 'fold-with-undrained-pods',
+    rule: 'Fold only when every registered pod has drained.',
+    theme: 'halfDrained',
+    seed: 2,
+    assembly: keepers((_ports, mysql) => ({ settlement: new NobodyMissing(mysql) })),
+  },
+  {
+    name: 'fold-without-freezing',
+    rule: 'Accounts of attempts in doubt and of held entries are frozen, their ids wait.',
+    theme: 'lostReplies',
+    seed: 4,
+    assembly: keepers((_ports, mysql) => ({
+      settlement: new FoldOf(mysql, (folded) =>
+        folded.kind === 'settled' ? { ...folded, frozen: [], unsettled: [] } : folded,
+      ),
+    })),
+  },
+  {
+    name: 'fold-leaves-ids-free',
+    rule: 'Ids in doubt and of held entries answer account_unsettled, whatever their content.',
+    theme: 'lostReplies',
+    seed: 12,
+    assembly: keepers((_ports, mysql) => ({
+      settlement: new FoldOf(mysql, (folded) => (folded.kind === 'settled' ? { ...folded, unsettled: [] } : folded)),
+    })),
+  },
+  {
+    name: 'fold-without-settings-versions',
+    rule: 'An entry is applied only on exactly the settings version that it was decided on.',
+    theme: 'lostReplies',
+    seed: 49,
+    assembly: keepers((_ports, mysql) => ({ settlement: new AnySettings(mysql) })),
+  },
+  {
+    name: 'flush-and-fold-hide-their-ids-from-m',
+    rule: 'M is at least the largest UUIDv7 time of any id that MySQL may have.',
+    theme: 'anything',
+    seed: 29,
+    assembly: keepers((_ports, mysql) => ({
+      journal: new HidesItsIds(mysql),
+      settlement: new FoldOf(mysql, (folded) => (folded.kind === 'settled' ? { ...folded, idTimeMax: 0 } : folded)),
+    })),
+  },
+  {
+    name: 'late-settle-repeats',
+    rule: 'The late journal skips what is in MySQL under the same id and content.',
+    theme: 'lostReplies',
+    seed: 4,
+    assembly: keepers((_ports, mysql) => ({ settlement: new NothingStands(mysql) })),
+  },
+  {
+    name: 'replies-before-the-fsync',
+    rule: 'Acknowledged means: in the AOF, with appendfsync always.',
+    theme: 'halfDrained',
+    seed: 79,
+    assembly: { ...PROTOCOL, unsyncedMax: 6 },
+  },
+];

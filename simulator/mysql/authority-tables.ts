@@ -1,0 +1,140 @@
+import type { Authority, LivePod, Mode, MovedBy, PodRow } from '../../app/authority/authority.ts';
+import type { KeeperAuthority, PodAuthority } from '../../app/authority/ports.ts';
+import { lastSeqOf } from '../../app/sync/journaled.ts';
+import type { MysqlClient } from './mysql-client.ts';
+import type { MysqlServer } from './mysql-server.ts';
+import type { AuthorityRow } from './tables.ts';
+
+export const authorityOf = ({ changedAtMs, ...row }: AuthorityRow, nowMs: number): Authority => ({
+  ...row,
+  ageMs: nowMs - changedAtMs,
+});
+
+export const NOTHING_WAITS = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
+
+/** The set part of a compare-and-set: the next epoch. */
+export function setAuthority(
+  { tables, nowMs }: MysqlServer,
+  to: Omit<AuthorityRow, 'epoch' | 'changedAtMs'>,
+  by: MovedBy,
+): Authority {
+  const epoch = tables.authority.epoch + 1;
+  const { mode, cacheEpoch, redisNode, replid, marker, bound } = to;
+  tables.authority = { epoch, mode, cacheEpoch, redisNode, replid, marker, bound, changedAtMs: nowMs };
+  tables.log.push({ epoch, mode, by: by.keeper, reason: by.reason, atMs: nowMs });
+  return authorityOf(tables.authority, nowMs);
+}
+
+/** The same transactions as app/store/authority-store.ts. */
+export class AuthorityTables implements PodAuthority, KeeperAuthority {
+  protected readonly client: MysqlClient;
+  constructor(client: MysqlClient) {
+    this.client = client;
+  }
+
+  read(): Promise<Authority> {
+    return this.client.call(({ tables, nowMs }) => authorityOf(tables.authority, nowMs));
+  }
+  cursor() {
+    return this.client.call(({ tables }) => ({ ...tables.cursor }));
+  }
+
+  move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy): Promise<Authority | null> {
+    return this.client.call((server) => {
+      const now = server.tables.authority;
+      if (now.epoch !== from.epoch) return null;
+      if (now.cacheEpoch !== null && !(now.mode === 'CACHE' && mode === 'CLOSING')) {
+        throw new Error(`epoch ${now.cacheEpoch} has to be settled: no move from ${now.mode} to ${mode}`);
+      }
+      const waiting = mode === 'CLOSING' ? now : NOTHING_WAITS;
+      return setAuthority(server, { ...waiting, mode }, by);
+    });
+  }
+
+  closingsWithin(ms: number): Promise<number> {
+    return this.client.call(
+      ({ tables, nowMs }) => tables.log.filter(({ mode, atMs }) => mode === 'CLOSING' && atMs > nowMs - ms).length,
+    );
+  }
+
+  register(podId: string, epoch: number): Promise<boolean> {
+    return this.client.call(({ tables, nowMs }) => {
+      if (tables.authority.mode !== 'CACHE' || tables.authority.epoch !== epoch) return false;
+      const before = tables.pods.get(podId);
+      const same = before?.epoch === epoch;
+      tables.set(tables.pods, podId, {
+        podId,
+        epoch,
+        observed: same ? before.observed : 0,
+        retiredSeq: same ? before.retiredSeq : null,
+        drained: false,
+        heartbeatMs: nowMs,
+      });
+      return true;
+    });
+  }
+
+  heartbeat({ processId, redisSeen, registration }: Parameters<PodAuthority['heartbeat']>[0]): Promise<void> {
+    return this.client.call(({ tables, nowMs }) => {
+      const before = tables.processes.get(processId);
+      const redisSinceMs = before?.redisSeen === redisSeen ? before.redisSinceMs : nowMs;
+      tables.set(tables.processes, processId, { processId, redisSeen, redisSinceMs, heartbeatMs: nowMs });
+      const pod = registration && tables.pods.get(registration.podId);
+      if (!pod) return;
+      const observed = Math.max(pod.observed, registration.observed);
+      tables.set(tables.pods, pod.podId, { ...pod, observed, heartbeatMs: nowMs });
+    });
+  }
+
+  observedIn(epoch: number): Promise<number> {
+    return this.client.call(({ tables }) => {
+      const reported = [...tables.pods.values()].filter((pod) => pod.epoch === epoch).map(({ observed }) => observed);
+      const drained = [...(tables.drainedEntries.get(epoch)?.values() ?? [])].map(lastSeqOf);
+      return Math.max(0, ...reported, ...drained);
+    });
+  }
+
+  allDrained(epoch: number): Promise<boolean> {
+    return this.client.call(({ tables: { pods, cursor } }) => {
+      const flushed = (seq: number | null) => seq !== null && cursor.epoch === epoch && seq <= cursor.seq;
+      return [...pods.values()].every((pod) => pod.epoch !== epoch || pod.drained || flushed(pod.retiredSeq));
+    });
+  }
+
+  pods(): Promise<PodRow[]> {
+    return this.client.call(({ tables, nowMs }) =>
+      [...tables.pods.values()].map(({ podId, epoch, observed, drained, retiredSeq, heartbeatMs }) => ({
+        podId,
+        epoch,
+        observed,
+        drained,
+        retiredSeq,
+        silentMs: nowMs - heartbeatMs,
+      })),
+    );
+  }
+
+  livePods(): Promise<LivePod[]> {
+    return this.client.call(({ tables, nowMs }) =>
+      [...tables.processes.values()].map(({ processId, redisSeen, redisSinceMs, heartbeatMs }) => ({
+        processId,
+        redisSeen,
+        redisSinceMs: nowMs - redisSinceMs,
+        silentMs: nowMs - heartbeatMs,
+      })),
+    );
+  }
+
+  markRetired(podId: string, seq: number): Promise<void> {
+    return this.client.call(({ tables }) => {
+      const pod = tables.pods.get(podId);
+      if (pod) tables.set(tables.pods, podId, { ...pod, retiredSeq: seq });
+    });
+  }
+  removePod(podId: string): Promise<void> {
+    return this.client.call(({ tables }) => tables.delete(tables.pods, podId));
+  }
+  removeProcess(processId: string): Promise<void> {
+    return this.client.call(({ tables }) => tables.delete(tables.processes, processId));
+  }
+}

@@ -1,0 +1,102 @@
+import { Problem } from '../../app/errors.ts';
+import { uuidV7Time } from '../../app/ids.ts';
+import { decideChange, decideTransfers } from '../../app/ledger/direct/decide.ts';
+import { type DirectChange, DirectError, type DirectItem, type DirectServer } from '../../app/ledger/direct/port.ts';
+import type { Account, Outcome } from '../../app/ledger/types.ts';
+import { type MysqlClient, StoreLost } from './mysql-client.ts';
+import type { MysqlServer } from './mysql-server.ts';
+import { keyOf } from './tables.ts';
+
+const ID_TIME_STEP_MS = 10_000;
+
+/** The same transactions as app/store/direct-store.ts. */
+export class DirectTables implements DirectServer {
+  protected readonly client: MysqlClient;
+  #idTimeMax = 0;
+  constructor(client: MysqlClient) {
+    this.client = client;
+  }
+
+  apply(epoch: number, items: readonly DirectItem[]): Promise<(Outcome | Problem)[]> {
+    const packed = items.map(({ order, acceptedAt }) => ({ order, acceptedAt }));
+    const ids = packed.map(({ order }) => order.transactionId);
+    const accountIds = packed.flatMap(({ order }) => [order.source, order.destination]);
+    return this.#transaction(epoch, ids, (server) => {
+      const { tables } = server;
+      const decided = decideTransfers(packed, {
+        epoch,
+        accounts: new Map(accountIds.flatMap((id) => pairOf(id, tables.accounts.get(id)))),
+        standing: this.standing(server, ids),
+        frozen: new Set(accountIds.filter((id) => tables.frozen.has(id))),
+        unsettled: new Set(ids.filter((id) => tables.unsettled.has(keyOf('transfers', id)))),
+      });
+      tables.moveAccounts(decided.moves);
+      tables.insertOutcomes(decided.outcomes);
+      return decided.answers;
+    });
+  }
+
+  async change(epoch: number, change: DirectChange): Promise<Account> {
+    const packed = { ...change };
+    const { accountId, changeId } = change;
+    const decided = await this.#transaction(epoch, [changeId], ({ tables }) => {
+      const account = tables.accounts.get(accountId);
+      const decision = decideChange(packed, {
+        account: account && { ...account },
+        done: tables.changes.has(changeId),
+        frozen: tables.frozen.has(accountId),
+        unsettled: tables.unsettled.has(keyOf('account-change', changeId)),
+      });
+      if (!(decision instanceof Problem) && decision.write) tables.writeChange(decision.write, epoch);
+      return decision;
+    });
+    if (decided instanceof Problem) throw decided;
+    return decided.account;
+  }
+
+  protected standing({ tables }: MysqlServer, ids: readonly string[]): Map<string, Outcome> {
+    return new Map(ids.flatMap((id) => pairOf(id, tables.transfers.get(id))));
+  }
+
+  /** @throws DirectError `moved` */
+  protected standOn({ tables }: MysqlServer, epoch: number): void {
+    const { authority } = tables;
+    if (authority.mode !== 'DIRECT' || authority.epoch !== epoch) {
+      throw new DirectError(
+        'moved',
+        `the authority is at ${authority.mode} ${authority.epoch}, not at DIRECT ${epoch}`,
+      );
+    }
+  }
+
+  async #transaction<T>(epoch: number, ids: readonly string[], work: (server: MysqlServer) => T): Promise<T> {
+    try {
+      await this.raiseIdTimeMax(ids);
+    } catch (error) {
+      throw new DirectError('unable', String(error), { cause: error });
+    }
+    try {
+      return await this.client.transaction((server) => {
+        this.standOn(server, epoch);
+        return work(server);
+      });
+    } catch (error) {
+      if (error instanceof DirectError) throw error;
+      if (error instanceof StoreLost) throw new DirectError(error.kind, error.message);
+      throw new DirectError('unable', String(error), { cause: error });
+    }
+  }
+
+  /** A transaction of its own, before: MySQL says that it may have such ids before it has them. */
+  protected async raiseIdTimeMax(ids: readonly string[]): Promise<void> {
+    const latest = Math.max(...ids.map((id) => uuidV7Time(id) ?? 0));
+    if (latest <= this.#idTimeMax) return;
+    const raised = latest + ID_TIME_STEP_MS;
+    await this.client.transaction(({ tables }) => {
+      tables.cursor = { ...tables.cursor, idTimeMax: Math.max(tables.cursor.idTimeMax, raised) };
+    });
+    this.#idTimeMax = Math.max(this.#idTimeMax, raised);
+  }
+}
+
+const pairOf = <T>(id: string, row: T | undefined): [string, T][] => (row === undefined ? [] : [[id, row]]);

@@ -1,0 +1,57 @@
+import type { DrainChunk, DrainStore } from '../../app/authority/ports.ts';
+import type { Doubt, JournalEntry } from '../../app/ledger/journal.ts';
+import { IntegrityError } from '../../app/sync/batch.ts';
+import { lastSeqOf } from '../../app/sync/journaled.ts';
+import type { MysqlClient } from './mysql-client.ts';
+import { keyOf } from './tables.ts';
+
+const same = (a: JournalEntry, b: JournalEntry): boolean =>
+  a.kind === b.kind && a.payload === b.payload && a.records.equals(b.records);
+
+/** The same transactions as app/store/drain-store.ts. */
+export class DrainTables implements DrainStore {
+  protected readonly client: MysqlClient;
+  constructor(client: MysqlClient) {
+    this.client = client;
+  }
+
+  keep(epoch: number, podId: string, { entries, inDoubt }: DrainChunk): Promise<void> {
+    return this.client.call(({ tables }) => {
+      const kept = tables.drainedEntries.get(epoch) ?? new Map<number, JournalEntry>();
+      tables.set(tables.drainedEntries, epoch, kept);
+      for (const entry of entries) {
+        const before = kept.get(entry.firstSeq);
+        if (before && !same(before, entry)) {
+          throw new IntegrityError('a drained entry contradicts one that was drained before');
+        }
+        if (!before) tables.set(kept, entry.firstSeq, entry);
+      }
+      const doubts = tables.drainedDoubts.get(epoch) ?? new Map();
+      tables.set(tables.drainedDoubts, epoch, doubts);
+      for (const doubt of inDoubt) tables.set(doubts, `${podId} ${keyOf(doubt.kind, doubt.id)}`, doubt);
+    });
+  }
+
+  complete(epoch: number, podIds: readonly string[], observed: number): Promise<void> {
+    return this.client.call(({ tables }) => {
+      for (const podId of podIds) {
+        const pod = tables.pods.get(podId);
+        if (pod?.epoch !== epoch) continue;
+        tables.set(tables.pods, podId, { ...pod, drained: true, observed: Math.max(pod.observed, observed) });
+      }
+    });
+  }
+
+  /** Of what is in MySQL's own books by now, and settled. */
+  forget(epoch: number, cursor: number): Promise<void> {
+    return this.client.call(({ tables }) => {
+      const upTo = tables.cursor.epoch === epoch ? Math.min(cursor, tables.cursor.seq) : -1;
+      const entries = tables.drainedEntries.get(epoch) ?? new Map<number, JournalEntry>();
+      for (const entry of [...entries.values()]) if (lastSeqOf(entry) <= upTo) tables.delete(entries, entry.firstSeq);
+      const doubts = tables.drainedDoubts.get(epoch) ?? new Map<string, Doubt>();
+      for (const [key, { kind, id }] of [...doubts]) {
+        if (kind === 'transfers' ? tables.transfers.has(id) : tables.changes.has(id)) tables.delete(doubts, key);
+      }
+    });
+  }
+}

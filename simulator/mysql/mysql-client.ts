@@ -1,0 +1,92 @@
+import { Problem } from '../../app/errors.ts';
+import { Deadlines } from '../core/deadlines.ts';
+import type { Link } from '../core/link.ts';
+import type { Random } from '../core/random.ts';
+import type { Scheduler } from '../core/scheduler.ts';
+import type { SimProcess } from '../core/sim-process.ts';
+import type { MysqlServer } from './mysql-server.ts';
+
+/** Why a transaction has no answer: `unable` when it cannot have been done, `in_doubt` when nobody can say. */
+export class StoreLost extends Error {
+  override readonly name = 'StoreLost';
+  readonly kind: 'unable' | 'in_doubt';
+  constructor(kind: 'unable' | 'in_doubt', reason: string) {
+    super(reason);
+    this.kind = kind;
+  }
+}
+
+interface MysqlClientDependencies {
+  process: SimProcess;
+  scheduler: Scheduler;
+  random: Random;
+  server: MysqlServer;
+  link: Link;
+  queryTimeoutMs: number;
+}
+
+/**
+ * A process's pool of connections to MySQL. Every transaction travels on its own, so they may overtake one another; it
+ * happens at one moment, and may happen long after its client has given it up.
+ */
+export class MysqlClient {
+  readonly #deps: MysqlClientDependencies;
+  readonly #deadlines: Deadlines;
+  constructor(deps: MysqlClientDependencies) {
+    this.#deps = deps;
+    this.#deadlines = new Deadlines(deps.process, deps.queryTimeoutMs);
+  }
+
+  /** @throws Problem database_unavailable, and what the transaction throws */
+  async call<T>(work: (server: MysqlServer) => T): Promise<T> {
+    try {
+      return await this.transaction(work);
+    } catch (error) {
+      if (error instanceof StoreLost) throw new Problem('database_unavailable', error.message);
+      throw error;
+    }
+  }
+
+  /** @throws StoreLost, and what the transaction throws */
+  transaction<T>(work: (server: MysqlServer) => T): Promise<T> {
+    const { process, scheduler, random, server, link } = this.#deps;
+    return new Promise<T>((resolve, reject) => {
+      let done = false;
+      const cancel = this.#deadlines.begin(() => reject(new StoreLost(done ? 'in_doubt' : lost(), 'timed out')));
+      let sent = false;
+      // Whether the commit was sent before the connection died is for chance to say: what did not arrive was not done.
+      const lost = () => (sent || random.chance(0.5) ? 'in_doubt' : 'unable');
+      const answer = (settle: () => void) => {
+        const backMs = link.back.arrival();
+        if (backMs === null) return;
+        scheduler.at(
+          backMs,
+          () => {
+            cancel();
+            settle();
+          },
+          process,
+        );
+      };
+      const arrivalMs = link.there.arrival();
+      if (arrivalMs === null) return;
+      sent = true;
+      scheduler.at(arrivalMs, () => {
+        if (server.away) return answer(() => reject(new StoreLost('unable', 'connect ECONNREFUSED')));
+        if (server.deadlocks > 0 && random.chance(server.deadlocks)) {
+          return answer(() => reject(new StoreLost('unable', 'Deadlock found when trying to get lock')));
+        }
+        done = true;
+        try {
+          const value = server.tables.transaction(() => work(server));
+          if (server.unknownCommits > 0 && random.chance(server.unknownCommits)) {
+            return answer(() => reject(new StoreLost('in_doubt', 'Connection lost: the server closed the connection')));
+          }
+          answer(() => resolve(value));
+        } catch (error) {
+          answer(() => reject(error));
+        }
+      });
+    });
+  }
+}

@@ -1,0 +1,44 @@
+import type { AuthorityStamp, LedgerDatabase, Stamp } from '../../app/ledger/database.ts';
+import type { Account, Outcome } from '../../app/ledger/types.ts';
+import type { MysqlClient } from './mysql-client.ts';
+import { keyOf, type Tables } from './tables.ts';
+
+/** The same snapshots as app/store/ledger-reader.ts. */
+export class ReaderTables implements LedgerDatabase {
+  protected readonly client: MysqlClient;
+  constructor(client: MysqlClient) {
+    this.client = client;
+  }
+
+  loadAccounts(accountIds: readonly string[]) {
+    return this.client.call(({ tables }) => {
+      const accounts = new Map<string, Account>();
+      const frozen = new Set<string>();
+      for (const id of accountIds) {
+        const account = tables.accounts.get(id);
+        if (account) accounts.set(id, { ...account });
+        if (tables.frozen.has(id)) frozen.add(id);
+      }
+      return { ...stampsOf(tables), accounts, frozen };
+    });
+  }
+
+  findOutcomes(transactionIds: readonly string[]) {
+    return this.client.call(({ tables }) => {
+      const outcomes = new Map<string, Outcome>();
+      const unsettled = new Set<string>();
+      for (const id of transactionIds) {
+        const outcome = tables.transfers.get(id);
+        if (outcome) outcomes.set(id, outcome);
+        if (tables.unsettled.has(keyOf('transfers', id))) unsettled.add(id);
+      }
+      return { ...stampsOf(tables), outcomes, unsettled };
+    });
+  }
+}
+
+function stampsOf({ authority, cursor }: Tables): { stamp: Stamp; authority: AuthorityStamp } {
+  const { epoch, mode, cacheEpoch } = authority;
+  const settled = mode === 'CACHE' || (mode !== 'CLOSING' && cacheEpoch === null);
+  return { stamp: { epoch: cursor.epoch, cursor: cursor.seq }, authority: { epoch, mode, settled } };
+}

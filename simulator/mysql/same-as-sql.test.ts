@@ -1,0 +1,380 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Authority, Mode } from '../../app/authority/authority.ts';
+import type { DrainStore as Drains, KeeperAuthority, PodAuthority, Settlement } from '../../app/authority/ports.ts';
+import { systemClock } from '../../app/clock.ts';
+import { Problem } from '../../app/errors.ts';
+import { CacheModel } from '../../app/ledger/cache/cache.model.ts';
+import { encodeOrder } from '../../app/ledger/cache/codec.ts';
+import type { LedgerDatabase } from '../../app/ledger/database.ts';
+import { DirectError, type DirectServer } from '../../app/ledger/direct/port.ts';
+import type { Doubt, JournalEntry } from '../../app/ledger/journal.ts';
+import { accountOf, orderOf } from '../../app/ledger/testing/orders.ts';
+import type { TransferOrder } from '../../app/ledger/types.ts';
+import { AuthorityStore } from '../../app/store/authority-store.ts';
+import { DirectStore } from '../../app/store/direct-store.ts';
+import { DrainStore } from '../../app/store/drain-store.ts';
+import { FlushStore, Overtaken } from '../../app/store/flush-store.ts';
+import { LedgerReader } from '../../app/store/ledger-reader.ts';
+import { SettlementStore } from '../../app/store/settlement-store.ts';
+import { batchOf, IntegrityError } from '../../app/sync/batch.ts';
+import type { JournalStore } from '../../app/sync/flusher.ts';
+import { lastSeqOf } from '../../app/sync/journaled.ts';
+import { migratedDatabase, openIn, type TestDatabase } from '../../app/testing/database.ts';
+import { Link } from '../core/link.ts';
+import { Random } from '../core/random.ts';
+import { Scheduler } from '../core/scheduler.ts';
+import { SimProcess } from '../core/sim-process.ts';
+import { uuidV7 } from '../world/uuid.ts';
+import { AuthorityTables } from './authority-tables.ts';
+import { DirectTables } from './direct-tables.ts';
+import { DrainTables } from './drain-tables.ts';
+import { JournalTables } from './journal-tables.ts';
+import { MysqlClient } from './mysql-client.ts';
+import { MysqlServer } from './mysql-server.ts';
+import { ReaderTables } from './reader-tables.ts';
+import { SettlementTables } from './settlement-tables.ts';
+
+const RUNS = 25;
+const STEPS = 70;
+const ACCOUNTS = ['a', 'b', 'c', 'world'].map((id) => accountOf(id, { overdraftLimit: id === 'a' ? 30 : 0 }));
+const PODS = ['p1', 'p2', 'p3'];
+const BY = { keeper: 'k', reason: 'why' };
+
+interface Stores {
+  authority: PodAuthority & KeeperAuthority & Pick<AuthorityTables, 'markRetired'>;
+  drains: Drains & Pick<DrainTables, 'forget'>;
+  journal: JournalStore;
+  settlement: Settlement;
+  reader: LedgerDatabase;
+  direct: DirectServer;
+}
+
+let db: TestDatabase;
+beforeAll(async () => {
+  db = await migratedDatabase();
+});
+afterAll(() => db.drop());
+
+function real(): Stores {
+  const { database } = db;
+  return {
+    authority: new AuthorityStore(database),
+    drains: new DrainStore(database),
+    journal: new FlushStore(database),
+    settlement: new SettlementStore(database),
+    reader: new LedgerReader(database),
+    direct: new DirectStore({ database, clock: systemClock }),
+  };
+}
+
+function simulated(): { stores: Stores; until<T>(promise: Promise<T>): Promise<T> } {
+  const scheduler = new Scheduler();
+  const random = new Random(1);
+  const server = new MysqlServer(scheduler);
+  for (const account of ACCOUNTS) server.tables.accounts.set(account.accountId, { ...account });
+  const process = new SimProcess('p', scheduler, random, { rate: 1, offsetMs: 0 });
+  const link = new Link(scheduler, random, 0.1);
+  const client = new MysqlClient({ process, scheduler, random, server, link, queryTimeoutMs: 1_000 });
+  const stores: Stores = {
+    authority: new AuthorityTables(client),
+    drains: new DrainTables(client),
+    journal: new JournalTables(client),
+    settlement: new SettlementTables(client),
+    reader: new ReaderTables(client),
+    direct: new DirectTables(client),
+  };
+  return {
+    stores,
+    async until(promise) {
+      let settled = false;
+      const done = () => {
+        settled = true;
+      };
+      promise.then(done, done);
+      await scheduler.run(scheduler.nowMs + 10_000, () => settled);
+      return promise;
+    },
+  };
+}
+
+/** What a call came to, without times and words. */
+async function saidBy(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    (value) => ({ value: plain(value) }),
+    (error: unknown) => {
+      if (error instanceof Problem) return { problem: error.code };
+      if (error instanceof DirectError) return { direct: error.kind };
+      if (error instanceof Overtaken || error instanceof IntegrityError) return { refused: error.name };
+      return { refused: 'Error' };
+    },
+  );
+}
+function plain(value: unknown): unknown {
+  if (value instanceof Problem) return { problem: value.code };
+  if (value instanceof Map) return Object.fromEntries([...value].sort().map(([key, one]) => [key, plain(one)]));
+  if (value instanceof Set) return [...value].sort();
+  if (Buffer.isBuffer(value)) return value.toString('hex');
+  if (Array.isArray(value)) return value.map(plain);
+  if (value === null || typeof value !== 'object') return value ?? null;
+  const fields = Object.entries(value).filter(([name]) => !['ageMs', 'silentMs', 'redisSinceMs'].includes(name));
+  return Object.fromEntries(fields.sort().map(([name, one]) => [name, plain(one)]));
+}
+
+type Step = Exclude<
+  { [Name in keyof Pair]: Pair[Name] extends () => Promise<void> ? Name : never }[keyof Pair],
+  'step'
+>;
+
+/** The same calls at both, and a model of Redis that makes the journals. */
+class Pair {
+  readonly #random: Random;
+  readonly #real = real();
+  readonly #simulated = simulated();
+  #redis = new CacheModel('r'.repeat(40));
+  #journal: JournalEntry[] = [];
+  #epoch = 0;
+  #now: Authority | null = null;
+  readonly #orders: TransferOrder[] = [];
+  readonly said = new Map<string, number>();
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  async #both<T>(what: string, call: (stores: Stores) => Promise<T>): Promise<unknown> {
+    const [one, other] = [
+      await saidBy(call(this.#real)),
+      await saidBy(this.#simulated.until(call(this.#simulated.stores))),
+    ];
+    expect(other, what).toEqual(one);
+    const kind = `${what}: ${JSON.stringify(one).slice(0, 24)}`;
+    this.said.set(kind, (this.said.get(kind) ?? 0) + 1);
+    return (one as { value?: unknown }).value;
+  }
+
+  async step(): Promise<void> {
+    const random = this.#random;
+    const now = await this.#simulated.until(this.#simulated.stores.authority.read());
+    this.#now = random.chance(0.95) ? now : { ...now, epoch: now.epoch - 1 };
+    const what = random.weighted<Step>(NEXT[now.mode]);
+    await this[what]();
+    await this.#compare();
+  }
+
+  async #compare(): Promise<void> {
+    const ids = this.#orders.map(({ transactionId }) => transactionId).concat('none');
+    await this.#both('read', async ({ authority, reader }) => ({
+      authority: await authority.read(),
+      cursor: await authority.cursor(),
+      pods: [...(await authority.pods())].sort((a, b) => (a.podId < b.podId ? -1 : 1)),
+      live: (await authority.livePods()).length,
+      observed: await authority.observedIn(this.#epoch),
+      drained: await authority.allDrained(this.#epoch),
+      accounts: await reader.loadAccounts(ACCOUNTS.map(({ accountId }) => accountId)),
+      outcomes: await reader.findOutcomes(ids),
+    }));
+  }
+
+  get #from(): Authority {
+    if (!this.#now) throw new Error('where is the authority?');
+    return this.#now;
+  }
+
+  async move(): Promise<void> {
+    const mode = this.#random.pick(['CLOSING', 'DIRECT', 'REBUILDING'] as const);
+    await this.#both('move', ({ authority }) => authority.move(this.#from, mode, BY));
+  }
+  async activate(): Promise<void> {
+    const cacheEpoch = this.#from.epoch + 1;
+    const server = { cacheEpoch, redisNode: 'n', replid: this.#redis.replid, marker: `m${cacheEpoch}` };
+    const moved = await this.#both('activate', ({ settlement }) => settlement.activate(this.#from, server, BY));
+    if (!moved) return;
+    this.#epoch = cacheEpoch;
+    this.#journal = [];
+    this.#redis = new CacheModel(this.#redis.replid);
+    await this.#redis.activate(cacheEpoch, this.#redis.replid, server.marker, 0);
+    await this.#redis.register(this.#caller);
+    const ids = ACCOUNTS.map(({ accountId }) => accountId);
+    const { accounts } = await this.#simulated.until(this.#simulated.stores.reader.loadAccounts(ids));
+    await this.#redis.install(this.#caller, [...accounts.values()], 0, 10);
+  }
+  get #caller() {
+    return { epoch: this.#epoch, replid: this.#redis.replid, podId: 'writer' };
+  }
+
+  async write(): Promise<void> {
+    if (this.#random.chance(0.2)) {
+      const changeId = uuidV7(1_800_000_000_000, this.#random);
+      const accountId = this.#random.pick(['a', 'b']);
+      const payload = JSON.stringify({ changeId, accountId, acceptedAt: 5, user: 'u', correlationId: 'c' });
+      const command = { accountId, changeId, expectedSettingsVersion: null, status: null, overdraftLimit: 20, payload };
+      this.#journal.push(...(await this.#redis.change(this.#caller, command)).entries);
+      return;
+    }
+    const items = Array.from({ length: this.#random.whole(1, 3) }, () => this.#newOrder()).map((order) => ({
+      order,
+      payload: encodeOrder(order, 5),
+      lookupCursor: 0,
+    }));
+    this.#journal.push(...(await this.#redis.apply(this.#caller, items)).entries);
+  }
+  #newOrder(): TransferOrder {
+    const random = this.#random;
+    const [source, destination] = random.pick([
+      ['world', 'a'],
+      ['a', 'b'],
+      ['b', 'c'],
+      ['c', 'a'],
+      ['b', 'world'],
+    ] as const);
+    const transactionId = random.chance(0.5)
+      ? uuidV7(1_800_000_000_000 + random.whole(0, 9_999), random)
+      : `t-${random.hex(8)}`;
+    const order = orderOf({ transactionId, source, destination, amount: random.whole(1, 40) });
+    this.#orders.push(order);
+    return order;
+  }
+
+  async flush(): Promise<void> {
+    const { seq } = await this.#simulated.until(this.#simulated.stores.journal.cursor());
+    const after = this.#random.chance(0.9) ? seq : 0;
+    const entries = this.#journal.filter(({ firstSeq }) => firstSeq > after).slice(0, this.#random.whole(1, 3));
+    if (entries.length === 0 || entries[0]?.firstSeq !== after + 1) return;
+    const batch = batchOf(entries, this.#epoch, after);
+    await this.#both('flush', ({ journal }) => journal.commit(batch, this.#from.epoch));
+  }
+  async register(): Promise<void> {
+    const podId = this.#random.pick(PODS);
+    await this.#both('register', ({ authority }) => authority.register(podId, this.#from.epoch));
+  }
+  async heartbeat(): Promise<void> {
+    const podId = this.#random.pick(PODS);
+    const observed = this.#random.whole(0, this.#journal.length);
+    const registration = this.#random.chance(0.7) ? { podId, observed } : null;
+    const report = { processId: podId, redisSeen: this.#random.chance(0.5), registration };
+    await this.#both('heartbeat', ({ authority }) => authority.heartbeat(report));
+  }
+  async retire(): Promise<void> {
+    const podId = this.#random.pick(PODS);
+    const seq = this.#random.whole(0, this.#journal.length);
+    if (this.#random.chance(0.7)) await this.#both('retire', ({ authority }) => authority.markRetired(podId, seq));
+    else await this.#both('remove', ({ authority }) => authority.removePod(podId));
+  }
+  async keep(): Promise<void> {
+    const random = this.#random;
+    const podId = random.pick(PODS);
+    const lossless = random.chance(0.5);
+    const entries = this.#journal.filter(() => lossless || random.chance(0.8));
+    const inDoubt: Doubt[] = this.#orders
+      .slice(-6)
+      .filter(() => random.chance(0.4))
+      .map(({ transactionId: id, source, destination }) => ({
+        kind: 'transfers',
+        id,
+        accounts: [source, destination],
+      }));
+    await this.#both('keep', ({ drains }) => drains.keep(this.#epoch, podId, { entries, inDoubt }));
+  }
+  async complete(): Promise<void> {
+    const podIds = PODS.filter(() => this.#random.chance(0.7));
+    const observed = this.#random.whole(0, this.#journal.length);
+    if (podIds.length > 0) await this.#both('complete', ({ drains }) => drains.complete(this.#epoch, podIds, observed));
+  }
+  async forget(): Promise<void> {
+    await this.#both('forget', ({ drains }) => drains.forget(this.#epoch, this.#random.whole(0, 0) + 3));
+  }
+  get #end(): number {
+    const last = this.#journal.at(-1);
+    return last ? lastSeqOf(last) : 0;
+  }
+  async byJournal(): Promise<void> {
+    const end = this.#random.chance(0.8) ? this.#end : 1;
+    const to = this.#random.pick(['DIRECT', 'REBUILDING'] as const);
+    await this.#both('byJournal', ({ settlement }) => settlement.settleByJournal(this.#from, to, end, BY));
+  }
+  async byFold(): Promise<void> {
+    await this.#both('byFold', ({ settlement }) => settlement.settleByFold(this.#from, BY));
+  }
+  async late(): Promise<void> {
+    const { seq } = await this.#simulated.until(this.#simulated.stores.journal.cursor());
+    const entries = this.#journal.filter((entry) => entry.firstSeq > seq && this.#random.chance(0.97));
+    await this.#both('late', ({ settlement }) => settlement.settleLate(this.#from, entries, this.#end, BY));
+  }
+  async accept(): Promise<void> {
+    await this.#both('accept', ({ settlement }) => settlement.acceptLoss(this.#from, BY));
+  }
+  async apply(): Promise<void> {
+    const random = this.#random;
+    const items = Array.from({ length: random.whole(1, 3) }, () => ({
+      order: this.#orders.length > 0 && random.chance(0.4) ? random.pick(this.#orders) : this.#newOrder(),
+      acceptedAt: 7,
+    }));
+    await this.#both('apply', ({ direct }) => direct.apply(this.#from.epoch, items));
+  }
+  async change(): Promise<void> {
+    const who = { user: 'u', correlationId: 'c', acceptedAt: 7, changeId: uuidV7(1_800_000_000_000, this.#random) };
+    const change = {
+      ...who,
+      accountId: this.#random.pick(['a', 'c', 'none']),
+      overdraftLimit: this.#random.whole(0, 50),
+    };
+    await this.#both('change', ({ direct }) => direct.change(this.#from.epoch, change));
+  }
+}
+
+/** What is worth a try, by mode. */
+const NEXT = {
+  CACHE: { write: 8, flush: 5, register: 5, heartbeat: 3, retire: 1, move: 2, keep: 1, forget: 1, apply: 1, byFold: 1 },
+  CLOSING: {
+    keep: 6,
+    complete: 5,
+    flush: 2,
+    byFold: 4,
+    byJournal: 2,
+    accept: 0.5,
+    register: 1,
+    heartbeat: 1,
+    retire: 1,
+    forget: 1,
+    move: 1,
+  },
+  DIRECT: { apply: 8, change: 3, late: 2, accept: 0.5, move: 2, register: 1, flush: 1, byJournal: 0.5 },
+  REBUILDING: { activate: 6, move: 1, apply: 1, register: 1, flush: 0.5 },
+} satisfies Record<Mode, Partial<Record<Step, number>>>;
+
+it('the tables do what the statements do, over random histories', { timeout: 300_000 }, async () => {
+  const said = new Map<string, number>();
+  for (let run = 1; run <= RUNS; run++) {
+    await db.reset(0, 'DIRECT');
+    await openIn(db.database, ACCOUNTS);
+    const pair = new Pair(new Random(run));
+    for (let step = 0; step < STEPS; step++) await pair.step();
+    for (const [kind, times] of pair.said) said.set(kind, (said.get(kind) ?? 0) + times);
+  }
+  // Every call was seen to be done, and most of them to be refused.
+  const kinds = [...said.keys()];
+  const done = [
+    'move',
+    'activate',
+    'flush',
+    'register',
+    'keep',
+    'byJournal',
+    'byFold',
+    'late',
+    'accept',
+    'apply',
+    'change',
+  ];
+  for (const what of done)
+    expect(
+      kinds.filter((kind) => kind.startsWith(`${what}: {"value":`)),
+      what,
+    ).not.toEqual([]);
+  for (const what of ['flush', 'byJournal', 'byFold', 'late']) {
+    expect(
+      kinds.filter((kind) => kind.startsWith(`${what}: {"refused":`)),
+      what,
+    ).not.toEqual([]);
+  }
+});

@@ -1,0 +1,148 @@
+import type { Mode } from '../../app/authority/authority.ts';
+import type { FrozenAccount } from '../../app/authority/fold.ts';
+import type { Doubt, JournalEntry } from '../../app/ledger/journal.ts';
+import type { Account, Outcome } from '../../app/ledger/types.ts';
+import type { Cursor } from '../../app/store/flush-store.ts';
+import { type AccountMove, IntegrityError, type JournaledChange } from '../../app/sync/batch.ts';
+
+export interface AuthorityRow {
+  epoch: number;
+  mode: Mode;
+  cacheEpoch: number | null;
+  redisNode: string | null;
+  replid: string | null;
+  marker: string | null;
+  bound: number | null;
+  changedAtMs: number;
+}
+export interface PodsRow {
+  podId: string;
+  epoch: number;
+  observed: number;
+  retiredSeq: number | null;
+  drained: boolean;
+  heartbeatMs: number;
+}
+export interface ProcessRow {
+  processId: string;
+  redisSeen: boolean;
+  redisSinceMs: number;
+  heartbeatMs: number;
+}
+export interface ChangeRow extends JournaledChange {
+  epoch: number;
+}
+
+/** The primary key is taken. */
+export class DuplicateKey extends Error {
+  override readonly name = 'DuplicateKey';
+}
+
+/** What MySQL holds, table by table, and the constraints of the schema. Every method is a statement of a transaction. */
+export class Tables {
+  authority: AuthorityRow = {
+    epoch: 0,
+    mode: 'DIRECT',
+    cacheEpoch: null,
+    redisNode: null,
+    replid: null,
+    marker: null,
+    bound: null,
+    changedAtMs: 0,
+  };
+  cursor: Cursor = { epoch: 0, seq: 0, idTimeMax: 0 };
+  readonly log: { epoch: number; mode: Mode; by: string; reason: string; atMs: number }[] = [];
+  readonly pods = new Map<string, PodsRow>();
+  readonly processes = new Map<string, ProcessRow>();
+  readonly accounts = new Map<string, Account>();
+  /** In the order of their commits. */
+  readonly transfers = new Map<string, Outcome>();
+  readonly changes = new Map<string, ChangeRow>();
+  /** Per epoch, by first seq. */
+  readonly drainedEntries = new Map<number, Map<number, JournalEntry>>();
+  /** Per epoch, by pod, kind and id. */
+  readonly drainedDoubts = new Map<number, Map<string, Doubt>>();
+  readonly frozen = new Map<string, FrozenAccount>();
+  /** By kind and id. */
+  readonly unsettled = new Map<string, Doubt>();
+  readonly dropped: { kind: Doubt['kind']; id: string }[] = [];
+
+  #undo: (() => void)[] | null = null;
+
+  /** All of it or, when it throws, nothing. Transactions do not overlap: one that waits for a lock is one that comes later. */
+  transaction<T>(work: () => T): T {
+    const undo: (() => void)[] = [];
+    this.#undo = undo;
+    const cursor = { ...this.cursor };
+    const authority = { ...this.authority };
+    try {
+      return work();
+    } catch (error) {
+      for (const step of undo.reverse()) step();
+      this.cursor = cursor;
+      this.authority = authority;
+      throw error;
+    } finally {
+      this.#undo = null;
+    }
+  }
+
+  set<K, V>(table: Map<K, V>, key: K, row: V): void {
+    const before = table.get(key);
+    table.set(key, row);
+    this.#undo?.push(() => {
+      if (before === undefined) table.delete(key);
+      else table.set(key, before);
+    });
+  }
+  delete<K, V>(table: Map<K, V>, key: K): void {
+    const before = table.get(key);
+    if (before === undefined) return;
+    table.delete(key);
+    this.#undo?.push(() => table.set(key, before));
+  }
+  clear<K, V>(table: Map<K, V>): void {
+    for (const key of [...table.keys()]) this.delete(table, key);
+  }
+
+  /** To their absolute places, by optimistic lock on version and balance. @throws IntegrityError */
+  moveAccounts(moves: readonly AccountMove[]): void {
+    for (const move of moves) {
+      const account = this.accounts.get(move.accountId);
+      if (!account) throw new IntegrityError('an account of the journal is missing in MySQL');
+      const fits =
+        account.version === move.previousVersion &&
+        account.balance === move.previousBalance &&
+        account.currency === move.currency;
+      if (!fits)
+        throw new IntegrityError(`account ${move.accountId} in MySQL is not where the journal says that it was`);
+      this.set(this.accounts, move.accountId, { ...account, balance: move.balance, version: move.version });
+    }
+  }
+
+  /** @throws DuplicateKey */
+  insertOutcomes(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) {
+      const id = outcome.order.transactionId;
+      if (this.transfers.has(id)) throw new DuplicateKey(`transfer ${id} is there already`);
+      this.set(this.transfers, id, stored(outcome));
+    }
+  }
+
+  /** @throws IntegrityError, DuplicateKey */
+  writeChange(change: JournaledChange, epoch: number): void {
+    const { accountId, changeId, status, overdraftLimit, settingsVersion } = change;
+    const account = this.accounts.get(accountId);
+    if (account?.settingsVersion !== settingsVersion - 1) {
+      throw new IntegrityError(`account ${accountId} is not at settings version ${settingsVersion - 1} in MySQL`);
+    }
+    if (this.changes.has(changeId)) throw new DuplicateKey(`change ${changeId} is there already`);
+    this.set(this.accounts, accountId, { ...account, status, overdraftLimit, settingsVersion });
+    this.set(this.changes, changeId, { ...change, epoch });
+  }
+}
+
+/** As it is read again: it stands in MySQL, so any answer made of it is a replay. */
+const stored = (outcome: Outcome): Outcome => ({ ...outcome, replayed: true, persisted: true });
+
+export const keyOf = (kind: Doubt['kind'], id: string): string => `${kind} ${id}`;

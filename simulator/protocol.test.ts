@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import { runMany } from './many.ts';
+import { runSeed } from './world/run-seed.ts';
+
+const SEEDS = 2_000;
+const WORKERS = 2;
+
+it(`${SEEDS} seeds pass`, { timeout: 600_000 }, async () => {
+  const tally = await runMany({ from: 1, to: 1 + SEEDS, mutant: null, theme: null }, WORKERS);
+  const failed = tally.failed.map(({ seed, violations }) => ({ seed, first: violations[0] }));
+  expect(failed, 'replay one with: npm run simulate -- --seed N --trace').toEqual([]);
+  expect(tally.runs).toBe(SEEDS);
+  // The runs must go through what they are there for.
+  expect(tally.endings.CACHE ?? 0).toBeGreaterThan(SEEDS / 2);
+  expect(tally.endings.DIRECT ?? 0).toBeGreaterThan(SEEDS / 50);
+  expect(tally.endings.frozen ?? 0).toBeGreaterThan(SEEDS / 500);
+  expect(tally.epochs / tally.runs).toBeGreaterThan(4);
+  expect(tally.transfers / tally.runs).toBeGreaterThan(80);
+});
+
+it('the same seed is the same run, step by step', async () => {
+  for (const seed of [1, 7, 232]) {
+    const lines: string[][] = [[], []];
+    const [first, again] = [await runSeed(seed), await runSeed(seed)];
+    expect(again).toEqual(first);
+    for (const kept of lines) await runSeed(seed, { trace: (line) => kept.push(line) });
+    expect(lines[1]).toEqual(lines[0]);
+    expect(lines[0]?.length).toBeGreaterThan(100);
+  }
+  const hashes = new Set<string>();
+  for (let seed = 1; seed <= 20; seed++) hashes.add((await runSeed(seed)).hash);
+  expect(hashes.size).toBe(20);
+});

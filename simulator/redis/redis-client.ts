@@ -1,0 +1,271 @@
+import type { ServerFacts } from '../../app/authority/redis-server.ts';
+import type { Head } from '../../app/ledger/cache/codec.ts';
+import {
+  type ApplyItem,
+  type ApplyReply,
+  CacheError,
+  type CacheKeeper,
+  type CacheServer,
+  type Caller,
+  type ChangeCommand,
+  type FindReply,
+  type KeeperCaller,
+} from '../../app/ledger/cache/port.ts';
+import type { Account } from '../../app/ledger/types.ts';
+import { Deadlines } from '../core/deadlines.ts';
+import type { Link } from '../core/link.ts';
+import type { Scheduler } from '../core/scheduler.ts';
+import type { SimProcess } from '../core/sim-process.ts';
+import type { Command, RedisNode, Reply } from './redis-node.ts';
+import type { RedisService } from './redis-service.ts';
+
+interface RedisClientDependencies {
+  process: SimProcess;
+  scheduler: Scheduler;
+  service: RedisService;
+  link: Link;
+  connectTimeoutMs: number;
+  commandTimeoutMs: number;
+  /** Runs when a connection that was ready is none any more. */
+  onClose(): void;
+}
+
+interface Request {
+  settle(reply: Reply): void;
+}
+
+interface Connection {
+  node: RedisNode;
+  open: boolean;
+  /** The server has reset it: what is still on its way there comes to nothing. */
+  severed: boolean;
+  requests: Set<Request>;
+  /** Nothing overtakes on one connection. */
+  lastThereMs: number;
+  lastBackMs: number;
+  forget(): void;
+}
+
+const timedOut = () => new CacheError('in_doubt', 'Command timed out');
+const closed = () => new CacheError('in_doubt', 'Connection is closed.');
+
+/**
+ * A process's connection to Redis, with the manners of the real client: nothing waits for a connection, nothing is sent
+ * twice, a command without a reply in time is in doubt while it may still run, and a connection that answers no ping is
+ * given up. What was sent on a connection that is given up may still arrive.
+ */
+export class RedisClient implements CacheServer, CacheKeeper {
+  readonly #deps: RedisClientDependencies;
+  #connection: Connection | null = null;
+  #ready = false;
+  #attempts = 0;
+  readonly #commands: Deadlines;
+  readonly #connects: Deadlines;
+
+  constructor(deps: RedisClientDependencies) {
+    this.#deps = deps;
+    this.#commands = new Deadlines(deps.process, deps.commandTimeoutMs);
+    this.#connects = new Deadlines(deps.process, deps.connectTimeoutMs);
+    this.#connect();
+    this.#watch();
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+  async probe(): Promise<void> {
+    await this.#call('ping', false, async () => 'PONG');
+  }
+  /** Gives the connection up, with all that is under way on it, and makes a new one. */
+  cut(): void {
+    if (this.#connection) this.#close(this.#connection);
+  }
+
+  register(caller: Caller, marker?: string): Promise<Head> {
+    return this.#call('register', true, ({ model }) => model.register(caller, marker));
+  }
+  apply(caller: Caller, items: readonly ApplyItem[]): Promise<ApplyReply> {
+    // As they are when they are sent: the pod's own objects go on changing.
+    const packed = items.map(({ order, payload, lookupCursor }) => ({ order, payload, lookupCursor }));
+    return this.#call('apply', true, async (node) => {
+      if (node.full) throw new CacheError('unable', 'OOM');
+      return node.model.apply(caller, packed);
+    });
+  }
+  read(caller: Caller, accountIds: readonly string[]) {
+    return this.#call('read', false, ({ model }) => model.read(caller, accountIds));
+  }
+  install(caller: Caller, accounts: readonly Account[], snapshotCursor: number, accountsMax: number) {
+    const packed = accounts.map((account) => ({ ...account }));
+    return this.#call('install', true, async (node) => {
+      if (node.full) throw new CacheError('unable', 'OOM');
+      return node.model.install(caller, packed, snapshotCursor, accountsMax);
+    });
+  }
+  find(caller: Caller, ids: readonly string[]): Promise<FindReply> {
+    return this.#call('find', false, ({ model }) => model.find(caller, ids));
+  }
+  change(caller: Caller, command: ChangeCommand) {
+    return this.#call('change', true, async (node) => {
+      if (node.full) throw new CacheError('unable', 'OOM');
+      return node.model.change(caller, command);
+    });
+  }
+
+  journal(caller: KeeperCaller, afterSeq: number, entriesMax: number) {
+    return this.#call('journal', false, ({ model }) => model.journal(caller, afterSeq, entriesMax));
+  }
+  publish(caller: KeeperCaller, cursor: number, trimUpTo: number): Promise<Head> {
+    return this.#call('publish', true, ({ model }) => model.publish(caller, cursor, trimUpTo));
+  }
+  forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head> {
+    return this.#call('forget', true, ({ model }) => model.forget(caller, buckets, turnOthers));
+  }
+  retire(caller: KeeperCaller, podId: string): Promise<Head> {
+    return this.#call('retire', true, ({ model }) => model.retire(caller, podId));
+  }
+  fence(epoch: number, replid: string): Promise<number> {
+    return this.#call('fence', true, ({ model }) => model.fence(epoch, replid));
+  }
+  activate(epoch: number, replid: string, marker: string, m: number): Promise<string> {
+    return this.#call('activate', true, ({ model }) => model.activate(epoch, replid, marker, m));
+  }
+  inspect(): Promise<ServerFacts> {
+    return this.#call('inspect', false, async (node) => ({
+      role: node.role,
+      replid: node.replid,
+      version: '7.2.4',
+      node: node.name,
+      connectedReplicas: node.connectedReplicas,
+      settings: {
+        appendonly: 'yes',
+        appendfsync: 'always',
+        'maxmemory-policy': 'noeviction',
+        'no-appendfsync-on-rewrite': 'no',
+        appenddirname: node.name,
+      },
+      replicationForbidden: node.replicationForbidden,
+    }));
+  }
+
+  #call<T>(name: string, writes: boolean, run: (node: RedisNode) => Promise<T>): Promise<T> {
+    const connection = this.#connection;
+    if (!this.#ready || connection === null) {
+      return Promise.reject(
+        new CacheError('not_sent', "Stream isn't writeable and enableOfflineQueue options is false"),
+      );
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#send(connection, { name, writes, run }, this.#commands, (reply) => {
+        if (reply.ok) resolve(reply.value as T);
+        else reject(reply.error);
+      });
+    });
+  }
+
+  #send(connection: Connection, command: Command, deadlines: Deadlines, settle: (reply: Reply) => void): void {
+    const { scheduler, link } = this.#deps;
+    let waits = true;
+    const request: Request = {
+      settle(reply) {
+        if (!waits) return;
+        waits = false;
+        cancel();
+        connection.requests.delete(request);
+        settle(reply);
+      },
+    };
+    const cancel = deadlines.begin(() => request.settle({ ok: false, error: timedOut() }));
+    connection.requests.add(request);
+    const arrivalMs = link.there.arrival();
+    if (arrivalMs === null) return;
+    connection.lastThereMs = Math.max(connection.lastThereMs, arrivalMs);
+    scheduler.at(connection.lastThereMs, () => {
+      if (connection.severed) return;
+      connection.node.receive({ command, reply: (reply) => this.#reply(connection, request, reply) });
+    });
+  }
+
+  #reply(connection: Connection, request: Request, reply: Reply): void {
+    const { process, scheduler, link } = this.#deps;
+    if (!connection.open) return;
+    const arrivalMs = link.back.arrival();
+    if (arrivalMs === null) return;
+    connection.lastBackMs = Math.max(connection.lastBackMs, arrivalMs);
+    scheduler.at(
+      connection.lastBackMs,
+      () => {
+        if (connection.open) request.settle(reply);
+      },
+      process,
+    );
+  }
+
+  #connect(): void {
+    const { process, scheduler, service, link } = this.#deps;
+    const node = service.resolve(process);
+    if (node === null || node.state === 'down') {
+      this.#retry();
+      return;
+    }
+    const connection: Connection = {
+      node,
+      open: true,
+      severed: false,
+      requests: new Set(),
+      lastThereMs: scheduler.nowMs,
+      lastBackMs: scheduler.nowMs,
+      forget: () => {},
+    };
+    connection.forget = node.onCrash(() => {
+      connection.forget();
+      connection.severed = true;
+      // The reset travels like everything else, and is lost like everything else.
+      const arrivalMs = link.back.arrival();
+      if (arrivalMs !== null) scheduler.at(arrivalMs, () => this.#close(connection), process);
+    });
+    this.#connection = connection;
+    const hello: Command = { name: 'hello', writes: false, run: async () => 'OK' };
+    this.#send(connection, hello, this.#connects, (reply) => {
+      if (this.#connection !== connection) return;
+      if (!reply.ok) return this.#close(connection);
+      this.#ready = true;
+      this.#attempts = 0;
+    });
+  }
+
+  #close(connection: Connection): void {
+    if (!connection.open) return;
+    connection.open = false;
+    connection.forget();
+    const wasReady = this.#ready && this.#connection === connection;
+    if (this.#connection === connection) {
+      this.#connection = null;
+      this.#ready = false;
+    }
+    for (const request of [...connection.requests]) request.settle({ ok: false, error: closed() });
+    if (wasReady) this.#deps.onClose();
+    if (this.#connection === null) this.#retry();
+  }
+
+  #retry(): void {
+    this.#attempts += 1;
+    this.#deps.process.after(Math.min(25 * this.#attempts, 500), () => {
+      if (this.#connection === null) this.#connect();
+    });
+  }
+
+  /** A connection whose other end is gone without a word would never break. */
+  #watch(): void {
+    const { process, commandTimeoutMs } = this.#deps;
+    process.after(commandTimeoutMs, () => {
+      this.#watch();
+      const connection = this.#connection;
+      if (!this.#ready || connection === null) return;
+      const ping: Command = { name: 'ping', writes: false, run: async () => 'PONG' };
+      this.#send(connection, ping, this.#commands, (reply) => {
+        if (!reply.ok) this.#close(connection);
+      });
+    });
+  }
+}

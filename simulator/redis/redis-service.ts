@@ -1,0 +1,27 @@
+import type { SimProcess } from '../core/sim-process.ts';
+import type { RedisNode } from './redis-node.ts';
+
+/** The name under which Redis is reached: to which server a new connection goes; it may differ for a while. */
+export class RedisService {
+  readonly nodes: RedisNode[] = [];
+  #current: RedisNode | null = null;
+  readonly #others = new Map<SimProcess, RedisNode | null>();
+
+  get current(): RedisNode | null {
+    return this.#current;
+  }
+  pointTo(node: RedisNode | null): void {
+    this.#current = node;
+  }
+  /** For this process alone the name still means another server. */
+  pointOneTo(process: SimProcess, node: RedisNode | null): void {
+    this.#others.set(process, node);
+  }
+  agree(): void {
+    this.#others.clear();
+  }
+  resolve(process: SimProcess): RedisNode | null {
+    const other = this.#others.get(process);
+    return other === undefined ? this.#current : other;
+  }
+}

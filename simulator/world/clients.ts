@@ -1,0 +1,290 @@
+import { Problem } from '../../app/errors.ts';
+import type { AccountView, Durability, Outcome, TransferOrder } from '../../app/ledger/types.ts';
+import type { Answer, History } from '../check/history.ts';
+import { isUnknown } from '../check/history.ts';
+import type { Random } from '../core/random.ts';
+import type { Scheduler } from '../core/scheduler.ts';
+import type { SimProcess } from '../core/sim-process.ts';
+import { TIMES } from './settings.ts';
+import type { SimPod } from './sim-pod.ts';
+import { hashOf, said } from './told.ts';
+import { uuidV7 } from './uuid.ts';
+
+export interface ClientPlan {
+  /** Mean time between the requests of one client, ms. */
+  thinkMs: number;
+  accounts: readonly string[];
+  hot: string;
+  world: string;
+  amountMax: number;
+}
+
+interface ClientDependencies {
+  process: SimProcess;
+  scheduler: Scheduler;
+  random: Random;
+  history: History;
+  plan: ClientPlan;
+  pods(): readonly SimPod[];
+  note(what: string): void;
+  /** Told when "persisted" was answered, at that very moment. */
+  onPersisted(outcome: Outcome): void;
+}
+
+/** Ids that several clients may use at the same time. */
+export class SharedOrders {
+  readonly recent: TransferOrder[] = [];
+}
+
+/** One client: sends what chance says to whichever pod, takes answers, and tries again under the same id when it should. */
+export class Client {
+  readonly #deps: ClientDependencies;
+  readonly #shared: SharedOrders;
+  #correlations = 0;
+  #stopped = false;
+  /** Requests without an answer. */
+  asked = 0;
+  /** Transfers that are being brought to an outcome. */
+  settling = 0;
+
+  constructor(deps: ClientDependencies, shared: SharedOrders) {
+    this.#deps = deps;
+    this.#shared = shared;
+    this.#next();
+  }
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #next(): void {
+    const { process, random, plan } = this.#deps;
+    process.after(random.exponential(plan.thinkMs), () => {
+      if (this.#stopped) return;
+      this.#act();
+      this.#next();
+    });
+  }
+
+  #act(): void {
+    const { random } = this.#deps;
+    switch (random.weighted({ transfer: 60, again: 8, batch: 3, read: 20, seek: 5, change: 4 })) {
+      case 'transfer':
+        return void this.#transfer([this.#order()]);
+      case 'again': {
+        if (this.#shared.recent.length === 0) return;
+        const order = random.pick(this.#shared.recent);
+        // At times with other content: that is a 409, whoever was first.
+        return void this.#transfer([{ ...order, ...this.#different(order), correlationId: this.#correlation() }]);
+      }
+      case 'batch':
+        return void this.#transfer(Array.from({ length: random.whole(2, 7) }, () => this.#order()));
+      case 'read':
+        return void this.read(random.chance(0.4) ? [this.#deps.plan.hot] : [random.pick(this.#deps.plan.accounts)]);
+      case 'seek': {
+        if (this.#shared.recent.length === 0) return;
+        return void this.seek(random.pick(this.#shared.recent).transactionId);
+      }
+      case 'change':
+        return void this.#change();
+    }
+  }
+
+  #different({ amount, source }: TransferOrder): Partial<TransferOrder> {
+    const { random, plan } = this.#deps;
+    if (random.chance(0.85)) return {};
+    const destination = random.pick(plan.accounts);
+    return random.chance(0.5) || destination === source ? { amount: amount + 1 } : { destination };
+  }
+
+  #correlation(): string {
+    return `${this.#deps.process.name}-${++this.#correlations}`;
+  }
+
+  #order(): TransferOrder {
+    const { random, plan, process } = this.#deps;
+    const any = () => (random.chance(0.35) ? plan.hot : random.pick(plan.accounts));
+    let source = random.chance(0.3) ? plan.world : any();
+    let destination = any();
+    while (destination === source) destination = random.pick(plan.accounts);
+    if (random.chance(0.1) && source !== plan.world) {
+      destination = plan.world;
+      if (source === destination) source = plan.hot;
+    }
+    const order: TransferOrder = {
+      kind: 'transfer',
+      transactionId: random.chance(0.15) ? `order-${random.hex(12)}` : uuidV7(process.now(), random),
+      source,
+      destination,
+      amount: random.whole(1, plan.amountMax),
+      currency: 'EUR',
+      timestamp: null,
+      reference: null,
+      metadata: null,
+      reverses: null,
+      user: process.name,
+      correlationId: this.#correlation(),
+    };
+    this.#shared.recent.push(order);
+    if (this.#shared.recent.length > 12) this.#shared.recent.shift();
+    return order;
+  }
+
+  async #transfer(orders: readonly TransferOrder[]): Promise<void> {
+    const { random, process } = this.#deps;
+    const durability: Durability = random.chance(0.1) ? 'persisted' : 'cache';
+    const again = await this.#send(orders, durability, this.#pickPod());
+    if (again.length === 0 || this.#stopped) return;
+    await process.sleep(random.exponential(300));
+    if (this.#stopped) return;
+    for (const order of again) void this.#transfer([{ ...order, correlationId: this.#correlation() }]);
+  }
+
+  /** Sends it until its outcome is known. For the end of a run. */
+  async settle(order: TransferOrder): Promise<void> {
+    const { process } = this.#deps;
+    this.settling += 1;
+    for (let tries = 0; tries < 60; tries++) {
+      const [again] = await this.#send([{ ...order, correlationId: this.#correlation() }], 'cache', this.#pickPod());
+      if (!again) break;
+      await process.sleep(250);
+    }
+    this.settling -= 1;
+  }
+
+  /** @returns those that should be sent again */
+  async #send(orders: readonly TransferOrder[], durability: Durability, pod: SimPod | null): Promise<TransferOrder[]> {
+    const { scheduler, history, note, onPersisted } = this.#deps;
+    const sentAt = scheduler.nowMs;
+    const answers = await this.#ask(pod, (at) => at.ledger.apply(orders, durability));
+    const endedAt = scheduler.nowMs;
+    const again: TransferOrder[] = [];
+    for (const [index, order] of orders.entries()) {
+      const result = answers.kind === 'told' ? answers.value[index] : undefined;
+      const answer: Answer<Outcome> =
+        answers.kind !== 'told'
+          ? answers
+          : result instanceof Problem
+            ? { kind: 'problem', code: result.code }
+            : result
+              ? { kind: 'told', value: result }
+              : { kind: 'lost' };
+      const attempt = { order, sentAt, endedAt, pod: pod?.process.name ?? 'none', answer };
+      history.of(order.transactionId).attempts.push(attempt);
+      if (answer.kind === 'told' && answer.value.persisted) onPersisted(answer.value);
+      note(
+        `${order.correlationId} ${order.transactionId} ${order.source}>${order.destination} ${order.amount} at ${attempt.pod} since ${sentAt.toFixed(1)}: ${said(answer)}`,
+      );
+      scheduler.mix(hashOf(said(answer)));
+      if (isUnknown(attempt) || answer.kind === 'not_begun' || (result instanceof Problem && result.retryable))
+        again.push(order);
+    }
+    return again;
+  }
+
+  async read(accountIds: readonly string[]): Promise<boolean> {
+    const { scheduler, note } = this.#deps;
+    const pod = this.#pickPod();
+    const sentAt = scheduler.nowMs;
+    const answers = await this.#ask(pod, (at) => at.ledger.read(accountIds));
+    if (answers.kind !== 'told') return false;
+    for (const view of answers.value) {
+      if (view instanceof Problem) return false;
+      this.#saw(view, sentAt, pod);
+      note(
+        `read ${view.accountId} at ${pod?.process.name} since ${sentAt.toFixed(1)}: ${view.balance} v${view.version} s${view.settingsVersion}${view.stale ? ' stale' : ''}`,
+      );
+      scheduler.mix(view.version * 31 + view.balance);
+    }
+    return true;
+  }
+
+  #saw(view: AccountView, sentAt: number, pod: SimPod | null): void {
+    const { accountId, balance, version, overdraftLimit, status, settingsVersion, stale } = view;
+    const { history, scheduler } = this.#deps;
+    const seen = { accountId, balance, version, overdraftLimit, status, settingsVersion, stale };
+    history.reads.push({ ...seen, sentAt, endedAt: scheduler.nowMs, pod: pod?.process.name ?? 'none' });
+  }
+
+  async seek(transactionId: string): Promise<void> {
+    const { scheduler, history, note } = this.#deps;
+    const pod = this.#pickPod();
+    const sentAt = scheduler.nowMs;
+    const answer = await this.#ask(pod, (at) => at.ledger.outcome(transactionId));
+    history.of(transactionId).sought.push({ sentAt, endedAt: scheduler.nowMs, answer });
+    note(`seek ${transactionId} at ${pod?.process.name} since ${sentAt.toFixed(1)}: ${said(answer)}`);
+    scheduler.mix(hashOf(said(answer)));
+  }
+
+  async #change(): Promise<void> {
+    const { random, plan, scheduler, history, process, note } = this.#deps;
+    const accountId = random.chance(0.5) ? plan.hot : random.pick(plan.accounts);
+    const pod = this.#pickPod();
+    const sentAt = scheduler.nowMs;
+    const correlationId = this.#correlation();
+    const settings = random.chance(0.6)
+      ? { overdraftLimit: random.pick([0, 50, 500]) }
+      : { status: random.pick(['ACTIVE', 'ACTIVE', 'SUSPENDED'] as const) };
+    const changeId = uuidV7(process.now(), random);
+    const answer = await this.#ask(pod, (at) =>
+      at.ledger.changeAccount({ accountId, changeId, correlationId, user: process.name, ...settings }),
+    );
+    if (answer.kind === 'told') this.#saw(answer.value, sentAt, pod);
+    note(
+      `change ${correlationId} ${accountId} ${JSON.stringify(settings)} at ${pod?.process.name} since ${sentAt.toFixed(1)}: ${answer.kind === 'told' ? `s${answer.value.settingsVersion}` : said(answer)}`,
+    );
+    history.changes.push({
+      accountId,
+      correlationId,
+      status: settings.status,
+      overdraftLimit: settings.overdraftLimit,
+      sentAt,
+      endedAt: scheduler.nowMs,
+      answer,
+    });
+  }
+
+  #pickPod(): SimPod | null {
+    const pods = this.#deps.pods();
+    return pods.length > 0 ? this.#deps.random.pick(pods) : null;
+  }
+
+  #ask<T>(pod: SimPod | null, work: (pod: SimPod) => Promise<T>): Promise<Answer<T>> {
+    const { scheduler, random, process } = this.#deps;
+    if (!pod?.process.alive) return Promise.resolve({ kind: 'not_begun' });
+    this.asked += 1;
+    return new Promise<Answer<T>>((settle) => {
+      let open = true;
+      const resolve = (answer: Answer<T>) => {
+        if (open) this.asked -= 1;
+        open = false;
+        settle(answer);
+      };
+      const lost = () => {
+        forget();
+        resolve({ kind: 'lost' });
+      };
+      const cancel = process.after(TIMES.clientPatienceMs, lost);
+      const forget = pod.onDeath(() => void scheduler.after(random.exponential(5), lost));
+      const answer = (value: Answer<T>) =>
+        void scheduler.after(
+          random.exponential(0.5),
+          () => {
+            cancel();
+            forget();
+            resolve(value);
+          },
+          process,
+        );
+      const asked = () => {
+        work(pod).then(
+          (value) => answer({ kind: 'told', value }),
+          (error: unknown) => {
+            if (error instanceof Problem) answer({ kind: 'problem', code: error.code });
+            else answer({ kind: 'problem', code: 'internal_error' });
+          },
+        );
+      };
+      scheduler.after(random.exponential(0.5), asked, pod.process);
+    });
+  }
+}

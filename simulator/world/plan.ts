@@ -1,0 +1,52 @@
+import type { Random } from '../core/random.ts';
+import { type Fault, faultsOf, type Theme, themeOf } from './themes.ts';
+
+/** Everything about a run that is decided before it begins. */
+export interface Plan {
+  theme: Theme;
+  pods: number;
+  keepers: number;
+  clients: number;
+  /** Mean time between the requests of one client, ms. */
+  thinkMs: number;
+  accounts: number;
+  amountMax: number;
+  overdraftLimit: number;
+  cachedAccountsMax: number;
+  idWindowMs: number;
+  /** Whether the servers have a name of their own, and can be replicated. */
+  redisNamed: boolean;
+  redisReplicated: boolean;
+  /** Clients and faults stop then. */
+  loadMs: number;
+  /** In the end Redis is there again, or never comes back. */
+  redisReturns: boolean;
+  faults: Fault[];
+}
+
+/** @param about the theme, where it is not left to chance */
+export function planOf(random: Random, about: Theme | null): Plan {
+  const loadMs = random.whole(5_000, 9_000);
+  const drawn = themeOf(random);
+  const theme = about ?? drawn;
+  const faults = faultsOf(theme, random, loadMs);
+  const tight = theme === 'memory' || random.chance(0.25);
+  const promotes = faults.some(({ kind }) => kind === 'redisPromote');
+  return {
+    theme,
+    pods: random.whole(2, 3),
+    keepers: random.whole(1, 2),
+    clients: random.whole(2, 4),
+    thinkMs: random.between(60, 180),
+    accounts: random.whole(4, 9),
+    amountMax: random.pick([20, 60, 200]),
+    overdraftLimit: random.pick([0, 0, 50]),
+    cachedAccountsMax: tight ? random.whole(4, 6) : 1_000,
+    idWindowMs: tight ? random.pick([1_000, 2_000]) : random.pick([4_000, 120_000]),
+    redisNamed: random.chance(0.6),
+    redisReplicated: promotes ? random.chance(0.9) : random.chance(0.2),
+    loadMs,
+    redisReturns: random.chance(0.9),
+    faults,
+  };
+}

@@ -1,0 +1,83 @@
+import type { DrainStore, KeeperAuthority, PodAuthority, Settlement } from '../../app/authority/ports.ts';
+import type { ServerFacts } from '../../app/authority/redis-server.ts';
+import type { Clock } from '../../app/clock.ts';
+import { CacheModel } from '../../app/ledger/cache/cache.model.ts';
+import type { Seat } from '../../app/ledger/cache/epoch-view.ts';
+import type { CacheKeeper, CacheServer } from '../../app/ledger/cache/port.ts';
+import type { LedgerDatabase } from '../../app/ledger/database.ts';
+import type { DirectServer } from '../../app/ledger/direct/port.ts';
+import type { Ledger } from '../../app/ledger/ledger.ts';
+import type { JournalStore } from '../../app/sync/flusher.ts';
+import { AuthorityTables } from '../mysql/authority-tables.ts';
+import { DirectTables } from '../mysql/direct-tables.ts';
+import { DrainTables } from '../mysql/drain-tables.ts';
+import { JournalTables } from '../mysql/journal-tables.ts';
+import type { MysqlClient } from '../mysql/mysql-client.ts';
+import { ReaderTables } from '../mysql/reader-tables.ts';
+import { SettlementTables } from '../mysql/settlement-tables.ts';
+import type { RedisClient } from '../redis/redis-client.ts';
+import type { NewModel } from '../redis/redis-node.ts';
+
+/** What the real code of a pod is given. */
+export interface PodPorts {
+  authority: PodAuthority;
+  drains: DrainStore;
+  cache: CacheServer;
+  retire: CacheKeeper['retire'];
+  database: LedgerDatabase;
+  direct: DirectServer;
+  cut(): void;
+  /** What the ledger sees of the seat. */
+  seat(seat: Seat): Seat;
+  /** What clients see of the ledger. */
+  ledger(ledger: Ledger): Ledger;
+}
+
+/** What the real code of a keeper is given. */
+export interface KeeperPorts {
+  authority: KeeperAuthority & {
+    markRetired(podId: string, seq: number): Promise<void>;
+    removePod(podId: string): Promise<void>;
+  };
+  settlement: Settlement;
+  journal: JournalStore;
+  drains: Pick<DrainTables, 'forget'>;
+  cache: CacheKeeper;
+  inspect(): Promise<ServerFacts>;
+}
+
+/**
+ * How a system is put together. The protocol as it is: `PROTOCOL`. What breaks it on purpose replaces one of these, and
+ * leaves the code of pod, keeper and fold alone.
+ */
+export interface Assembly {
+  newModel: NewModel;
+  /** Writes that a crash of Redis may lose though it has answered them: none with `appendfsync always`. */
+  unsyncedMax: number;
+  podPorts(mysql: MysqlClient, redis: RedisClient, clock: Clock): PodPorts;
+  keeperPorts(mysql: MysqlClient, redis: RedisClient): KeeperPorts;
+}
+
+export const PROTOCOL: Assembly = {
+  newModel: (replid) => new CacheModel(replid),
+  unsyncedMax: 0,
+  podPorts: (mysql, redis) => ({
+    authority: new AuthorityTables(mysql),
+    drains: new DrainTables(mysql),
+    cache: redis,
+    retire: (caller, podId) => redis.retire(caller, podId),
+    database: new ReaderTables(mysql),
+    direct: new DirectTables(mysql),
+    cut: () => redis.cut(),
+    seat: (seat) => seat,
+    ledger: (ledger) => ledger,
+  }),
+  keeperPorts: (mysql, redis) => ({
+    authority: new AuthorityTables(mysql),
+    settlement: new SettlementTables(mysql),
+    journal: new JournalTables(mysql),
+    drains: new DrainTables(mysql),
+    cache: redis,
+    inspect: () => redis.inspect(),
+  }),
+};

@@ -1,0 +1,189 @@
+import type { Authority } from '../../app/authority/authority.ts';
+import { check } from '../check/check.ts';
+import { forgive, isUnknown } from '../check/history.ts';
+import { type CheckInput, type Violation, waitingIn } from '../check/violations.ts';
+import { Random } from '../core/random.ts';
+import { begin, healAll } from './faults.ts';
+import { type Plan, planOf } from './plan.ts';
+import { type Assembly, PROTOCOL } from './ports.ts';
+import type { Theme } from './themes.ts';
+import { World } from './world.ts';
+
+/** How a run ended: open, or rightly waiting for what is gone. */
+export type Ending = 'CACHE' | 'DIRECT' | 'frozen' | 'closed';
+
+export interface RunResult {
+  seed: number;
+  ending: Ending;
+  violations: Violation[];
+  /** Of the whole run: the same seed gives the same. */
+  hash: string;
+  steps: number;
+  transfers: number;
+  epochs: number;
+  virtualMs: number;
+}
+
+/** Longest that the system may take to come back once everything works again, virtual ms. */
+const BACK_WITHIN_MS = 60_000;
+const LOOK_EVERY_MS = 250;
+
+export interface RunOptions {
+  /** The protocol, when it is not broken on purpose. */
+  assembly?: Assembly;
+  /** What the run is about, when that is not left to chance. */
+  theme?: Theme | null;
+  /** Gets every line of what happens. */
+  trace?: ((line: string) => void) | null;
+}
+
+/** One run: load and faults, healing, settling, and the verdict. */
+export async function runSeed(
+  seed: number,
+  { assembly = PROTOCOL, theme = null, trace = null }: RunOptions = {},
+): Promise<RunResult> {
+  // Nobody reads the stacks of all those time-outs, and they cost most of them.
+  if (trace === null) Error.stackTraceLimit = 0;
+  const random = new Random(seed);
+  const plan: Plan = planOf(random.fork(), theme);
+  if (trace) trace(JSON.stringify({ ...plan, faults: plan.faults.length }));
+  const world = new World(random, plan, assembly, trace);
+  const { scheduler } = world;
+  for (const fault of plan.faults) scheduler.at(fault.atMs, () => begin(world, fault));
+  await scheduler.run(plan.loadMs);
+  for (const client of world.clients) client.stop();
+  healAll(world);
+  const ending = await comeBack(world);
+  if (ending === 'CACHE' || ending === 'DIRECT') await audit(world);
+  const found = check(inputOf(world));
+  // What waits for ever is for an operator to end: after that the books must be sound again, without what was given up.
+  if (found.length === 0 && (ending === 'frozen' || ending === 'closed')) await giveUp(world);
+  const violations = [...world.violations, ...(found.length > 0 ? found : check(inputOf(world)))];
+  world.note(`${ending}: ${violations.length} violations`);
+  return {
+    seed,
+    ending,
+    violations,
+    hash: scheduler.hash,
+    steps: scheduler.steps,
+    transfers: world.mysql.tables.transfers.size,
+    epochs: world.mysql.tables.authority.epoch,
+    virtualMs: scheduler.nowMs,
+  };
+}
+
+/** Waits until the system is open again, or rightly is not. */
+async function comeBack(world: World): Promise<Ending> {
+  const { scheduler, mysql, plan } = world;
+  const deadline = scheduler.nowMs + BACK_WITHIN_MS;
+  const ofEpoch = () => {
+    const { mode, cacheEpoch } = mysql.tables.authority;
+    if (mode === 'CACHE') return 'CACHE';
+    return mode === 'DIRECT' && cacheEpoch === null ? 'DIRECT' : null;
+  };
+  while (scheduler.nowMs < deadline) {
+    await scheduler.run(scheduler.nowMs + LOOK_EVERY_MS);
+    const state = ofEpoch();
+    const wanted = plan.redisReturns ? 'CACHE' : 'DIRECT';
+    const open = world.livePods.every(({ seat }) =>
+      state === 'CACHE' ? seat.view() !== null : seat.direct() !== null,
+    );
+    if (state === wanted && open && world.asked === 0) return state;
+    // Nothing will come any more; a while is given to what is still under way.
+    if (state === null && scheduler.nowMs > deadline - BACK_WITHIN_MS * 0.75 && (await isLost(world))) {
+      return mysql.tables.authority.mode === 'DIRECT' ? 'frozen' : 'closed';
+    }
+  }
+  const { mode, cacheEpoch } = mysql.tables.authority;
+  world.violations.push({ kind: 'stuck', what: `the authority is ${mode} (${cacheEpoch}), and should be open` });
+  return ofEpoch() ?? 'closed';
+}
+
+/** An operator accepts the loss, and all goes on. */
+async function giveUp(world: World): Promise<void> {
+  const { scheduler, mysql, history } = world;
+  const settlement = world.operator();
+  const from = { ...mysql.tables.authority, ageMs: 0 };
+  let accepted = false;
+  settlement
+    .acceptLoss(from, { keeper: 'operator', reason: 'the old Redis is gone' })
+    .then((done) => {
+      accepted = done !== null;
+      world.note(
+        `the loss is accepted: ${done?.dropped} dropped, ${forgive(history, mysql.tables)} answers taken back`,
+      );
+    })
+    .catch((error: unknown) => world.violations.push({ kind: 'stuck', what: `the loss cannot be accepted: ${error}` }));
+  await scheduler.run(scheduler.nowMs + LOOK_EVERY_MS, () => accepted);
+  if (!accepted) return;
+  const ending = await comeBack(world);
+  if (ending === 'CACHE' || ending === 'DIRECT') await audit(world);
+}
+
+/** Whether what is needed to settle is gone for good: then, and only then, the ledger may wait for an operator. */
+async function isLost(world: World): Promise<boolean> {
+  const { tables } = world.mysql;
+  const { mode, cacheEpoch, marker, bound, replid, redisNode } = tables.authority;
+  if (cacheEpoch === null) return false;
+  const node = world.redis.current;
+  if (node?.state === 'up') {
+    const fence = await node.model.fence(-1, node.replid);
+    const caller = { fenceEpoch: fence, epoch: cacheEpoch, replid: node.replid };
+    const journal = await node.model.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1).catch(() => null);
+    const whole = journal?.marker === marker && journal.head.seq >= Math.max(bound ?? 0, tables.cursor.seq);
+    const known = mode === 'DIRECT' || node.replid === replid || (redisNode !== '' && node.name === redisNode);
+    if (whole && known) return false;
+  }
+  if (mode === 'DIRECT') return true;
+  const undrained = [...tables.pods.values()].filter(({ epoch, drained }) => epoch === cacheEpoch && !drained);
+  const dead = (podId: string) => !world.livePods.some(({ process }) => podId.startsWith(`${process.name}.`));
+  // Whoever lives must have brought what he knows.
+  return undrained.length > 0 && undrained.every(({ podId }) => dead(podId));
+}
+
+/** Brings every id whose outcome nobody knows to one, reads everything, and waits for the flush. */
+async function audit(world: World): Promise<void> {
+  const { scheduler, history } = world;
+  const auditor = world.newClient();
+  auditor.stop();
+  world.clients.push(auditor);
+  const until = scheduler.nowMs + BACK_WITHIN_MS;
+  const open = [...history.transfers.values()].filter(
+    ({ attempts }) => attempts.some(isUnknown) && !attempts.some(({ answer }) => answer.kind === 'told'),
+  );
+  for (const { attempts } of open) if (attempts[0]) void auditor.settle(attempts[0].order);
+  await scheduler.run(until, () => auditor.settling === 0);
+  for (const { accountId } of world.opened) void auditor.read([accountId]);
+  for (const { transactionId } of open) void auditor.seek(transactionId);
+  await scheduler.run(until, () => world.asked === 0);
+  while (scheduler.nowMs < until && !(await isFlushed(world))) await scheduler.run(scheduler.nowMs + LOOK_EVERY_MS);
+  if (auditor.settling > 0) world.violations.push({ kind: 'stuck', what: `${auditor.settling} ids got no outcome` });
+  else if (!(await isFlushed(world))) world.violations.push({ kind: 'stuck', what: 'the journal is not flushed' });
+}
+
+async function isFlushed(world: World): Promise<boolean> {
+  const { authority, cursor } = world.mysql.tables;
+  if (authority.mode !== 'CACHE' || authority.replid === null) return true;
+  const { model } = world.redis.current ?? {};
+  if (!model) return false;
+  const caller = { fenceEpoch: authority.epoch, epoch: authority.epoch, replid: authority.replid };
+  const found = await model.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1).catch(() => null);
+  return found !== null && cursor.epoch === authority.epoch && found.head.seq === cursor.seq;
+}
+
+/** Outcomes and balances that only a Redis knew which is gone: they cannot be held against MySQL while it waits. */
+function inputOf(world: World): CheckInput {
+  const { history, opened } = world;
+  const { tables } = world.mysql;
+  const waiting = waitingIn(tables);
+  const { mode, cacheEpoch } = tables.authority satisfies Pick<Authority, 'mode'>;
+  if (mode !== 'CLOSING') return { history, tables, opened, waiting };
+  const ids = new Set(waiting.ids);
+  for (const { transactionId, attempts, sought } of history.transfers.values()) {
+    for (const { answer } of [...attempts, ...sought]) {
+      const ofEpoch = answer.kind === 'told' && answer.value.epoch === cacheEpoch;
+      if (ofEpoch || (answer.kind === 'problem' && answer.code === 'transaction_id_reused')) ids.add(transactionId);
+    }
+  }
+  return { history, tables, opened, waiting: { ids, accounts: new Set(opened.map(({ accountId }) => accountId)) } };
+}

@@ -1,0 +1,35 @@
+/** Times of a simulated system, ms: the real ones, shortened, so that a run of half a minute sees many switches. */
+export const TIMES = {
+  connectTimeoutMs: 400,
+  commandTimeoutMs: 500,
+  queryTimeoutMs: 1_200,
+  requestTimeoutMs: 3_000,
+  clientPatienceMs: 4_500,
+  heartbeatMs: 400,
+  closedAfterMs: 3_000,
+  retireAfterMs: 1_500,
+  lostAfterMs: 700,
+  lostByPodsAfterMs: 2_000,
+  steadyAfterMs: 500,
+  stepMs: 100,
+  housekeepingMs: 375,
+  gatherMs: 60,
+} as const;
+
+export const LEDGER_LIMITS = {
+  requestTimeoutMs: TIMES.requestTimeoutMs,
+  queueTransfersMax: 1_000,
+  applyBatchMax: 5,
+  applyCallsInFlightMax: 2,
+  backlogEntriesMax: 10_000,
+  backlogAgeMaxMs: 600_000,
+  tailBytesMax: 100_000_000,
+} as const;
+
+export const FLUSH_LIMITS = {
+  batchMax: 8,
+  gatherMs: TIMES.gatherMs,
+  retryBaseMs: 50,
+  retryMaxMs: 500,
+  alertAfterFailures: 1_000_000,
+} as const;

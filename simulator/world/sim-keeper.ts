@@ -1,0 +1,111 @@
+import type { Authority } from '../../app/authority/authority.ts';
+import { Keeper } from '../../app/authority/keeper.ts';
+import { Retirement } from '../../app/authority/retirement.ts';
+import type { KeeperCaller } from '../../app/ledger/cache/port.ts';
+import type { Logger } from '../../app/log.ts';
+import { type FlushEvents, Flusher } from '../../app/sync/flusher.ts';
+import { IdJanitor } from '../../app/sync/id-janitor.ts';
+import type { SimProcess } from '../core/sim-process.ts';
+import type { RedisClient } from '../redis/redis-client.ts';
+import type { KeeperPorts } from './ports.ts';
+import { FLUSH_LIMITS, TIMES } from './settings.ts';
+
+/** A keeper process: the real keeper, flusher, retirement and janitor, in the loops of app/keeper-role.ts. */
+export class SimKeeper {
+  readonly process: SimProcess;
+  readonly redis: RedisClient;
+  readonly #ports: KeeperPorts;
+  readonly #logger: Logger;
+  readonly #keeper: Keeper;
+  readonly #flusher: Flusher;
+  readonly #janitor: IdJanitor;
+  readonly #retirement: Retirement;
+  readonly #never = new AbortController().signal;
+  #target: KeeperCaller | null = null;
+
+  constructor(deps: {
+    process: SimProcess;
+    redis: RedisClient;
+    ports: KeeperPorts;
+    logger: Logger;
+    idWindowMs: number;
+    onBroken(error: unknown): void;
+  }) {
+    const { process, redis, ports, logger } = deps;
+    this.process = process;
+    this.redis = redis;
+    this.#ports = ports;
+    this.#logger = logger;
+    const { cache, authority } = ports;
+    const events: FlushEvents = {
+      flushed: () => {},
+      failed: (error) => deps.onBroken(error),
+      alert: () => {},
+      waiting: () => {},
+    };
+    const flush = { cache, store: ports.journal, clock: process, limits: FLUSH_LIMITS, events };
+    this.#flusher = new Flusher(flush);
+    this.#keeper = new Keeper({
+      keeperId: process.name,
+      authority,
+      settlement: ports.settlement,
+      cache,
+      flusher: new Flusher(flush),
+      inspect: () => ports.inspect(),
+      sweepEpochsBefore: async () => {},
+      clock: process,
+      logger,
+      timing: {
+        lostAfterMs: TIMES.lostAfterMs,
+        lostByPodsAfterMs: TIMES.lostByPodsAfterMs,
+        steadyAfterMs: TIMES.steadyAfterMs,
+      },
+      onAuthority: () => {},
+    });
+    this.#janitor = new IdJanitor({ cache, clock: process, windowMs: deps.idWindowMs });
+    this.#retirement = new Retirement({
+      pods: () => authority.pods(),
+      markRetired: (podId, seq) => authority.markRetired(podId, seq),
+      removePod: (podId) => authority.removePod(podId),
+      cache,
+      clock: process,
+      logger,
+      retireAfterMs: TIMES.retireAfterMs,
+    });
+    void this.#move(deps.onBroken);
+    void this.#flusher.run(() => this.#target, this.#never);
+    void this.#tidy();
+  }
+
+  async #move(onBroken: (error: unknown) => void): Promise<void> {
+    for (;;) {
+      try {
+        this.#target = targetOf(await this.#keeper.step());
+      } catch (error) {
+        onBroken(error);
+      }
+      await this.process.sleep(TIMES.stepMs);
+    }
+  }
+
+  async #tidy(): Promise<void> {
+    for (;;) {
+      try {
+        const caller = this.#target;
+        if (caller) {
+          const { seq, idTimeMax } = await this.#ports.journal.cursor();
+          await this.#janitor.round(caller, idTimeMax);
+          await this.#retirement.round(caller, seq);
+          await this.#ports.drains.forget(caller.epoch, seq);
+        }
+      } catch (error) {
+        this.#logger.warn({ reason: String(error) }, 'housekeeping was put off');
+      }
+      await this.process.sleep(TIMES.housekeepingMs);
+    }
+  }
+}
+
+function targetOf({ mode, epoch, replid }: Authority): KeeperCaller | null {
+  return mode === 'CACHE' && replid !== null ? { fenceEpoch: epoch, epoch, replid } : null;
+}

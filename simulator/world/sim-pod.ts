@@ -1,0 +1,75 @@
+import { PodSeat } from '../../app/authority/pod-seat.ts';
+import { CacheLedger } from '../../app/ledger/cache/cache-ledger.ts';
+import type { LedgerEvents } from '../../app/ledger/events.ts';
+import type { Ledger } from '../../app/ledger/ledger.ts';
+import type { Logger } from '../../app/log.ts';
+import type { SimProcess } from '../core/sim-process.ts';
+import type { RedisClient } from '../redis/redis-client.ts';
+import type { PodPorts } from './ports.ts';
+import { LEDGER_LIMITS, TIMES } from './settings.ts';
+
+export const SILENT_EVENTS: LedgerEvents = {
+  applied: () => {},
+  retried: () => {},
+  lookedUp: () => {},
+  accountsHit: () => {},
+  accountsMissed: () => {},
+  evicted: () => {},
+};
+
+/** An API process: the real seat and the real ledger, over simulated stores. */
+export class SimPod {
+  readonly process: SimProcess;
+  readonly redis: RedisClient;
+  readonly seat: PodSeat;
+  readonly ledger: Ledger;
+  readonly #onDeath = new Set<() => void>();
+
+  constructor(deps: {
+    process: SimProcess;
+    redis: RedisClient;
+    ports: PodPorts;
+    logger: Logger;
+    cachedAccountsMax: number;
+  }) {
+    const { process, redis, ports, logger } = deps;
+    this.process = process;
+    this.redis = redis;
+    let incarnation = 0;
+    this.seat = new PodSeat({
+      authority: ports.authority,
+      drains: ports.drains,
+      cache: ports.cache,
+      retire: ports.retire,
+      clock: process,
+      logger,
+      processId: process.name,
+      heartbeatMs: TIMES.heartbeatMs,
+      closedAfterMs: TIMES.closedAfterMs,
+      newPodId: () => `${process.name}.${++incarnation}`,
+      redis: { ready: () => redis.ready, probe: () => redis.probe(), cut: () => ports.cut() },
+      onAuthority: () => {},
+    });
+    const ledger = new CacheLedger({
+      cache: ports.cache,
+      database: ports.database,
+      direct: ports.direct,
+      seat: ports.seat(this.seat),
+      clock: process,
+      events: SILENT_EVENTS,
+      limits: { ...LEDGER_LIMITS, cachedAccountsMax: deps.cachedAccountsMax },
+    });
+    this.ledger = ports.ledger(ledger);
+    this.seat.start();
+  }
+
+  kill(): void {
+    this.process.kill();
+    for (const listener of [...this.#onDeath]) listener();
+  }
+  /** Runs when the process dies. @returns what ends it */
+  onDeath(listener: () => void): () => void {
+    this.#onDeath.add(listener);
+    return () => this.#onDeath.delete(listener);
+  }
+}

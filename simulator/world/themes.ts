@@ -1,0 +1,177 @@
+import type { Random } from '../core/random.ts';
+
+/** What can go wrong, and how often it does where all is left to chance. */
+const KINDS = {
+  redisCrash: 12,
+  redisDiskLost: 6,
+  redisFreeze: 12,
+  redisPromote: 8,
+  redisSpare: 4,
+  redisAway: 5,
+  redisFull: 2,
+  repliesLost: 6,
+  podCutFromRedis: 8,
+  podsCutFromRedis: 6,
+  keepersCutFromRedis: 5,
+  podCutFromMysql: 7,
+  keeperCutFromMysql: 5,
+  slowLinks: 8,
+  podPause: 14,
+  podKill: 9,
+  podStop: 4,
+  keeperPause: 10,
+  keeperKill: 6,
+  clockJump: 4,
+  mysqlAway: 8,
+  mysqlUnknownCommits: 6,
+  mysqlDeadlocks: 3,
+  flushBlocked: 4,
+  keepersPause: 3,
+  slowKeepers: 4,
+  slowPods: 3,
+  mostCutFromRedis: 3,
+  podStart: 2,
+} as const;
+export type FaultKind = keyof typeof KINDS;
+
+/** What goes wrong, when, and for how long; `which` picks a victim, `part` says how. All times are virtual ms. */
+export interface Fault {
+  kind: FaultKind;
+  atMs: number;
+  forMs: number;
+  /** From 0 to 1: which pod or keeper. */
+  which: number;
+  /** From 0 to 1: a second choice. */
+  part: number;
+}
+
+type Weights = Partial<Record<FaultKind, number>>;
+/** What ends an epoch. */
+const ENDS = { redisDiskLost: 4, redisPromote: 4, redisSpare: 4, redisFreeze: 4, redisAway: 2, redisCrash: 3 };
+/** What keeps the flush back. */
+const STALLS = { flushBlocked: 5, keepersPause: 3, slowKeepers: 4 };
+const SLEEPERS = { podPause: 5, keeperPause: 3, slowLinks: 2, podCutFromMysql: 4, podKill: 1 };
+const LATE_ANSWERS = { slowLinks: 5, podPause: 3, podCutFromMysql: 2, mysqlUnknownCommits: 2, redisFull: 1 };
+
+/** Faults as a theme lines them up. */
+class Storm {
+  readonly faults: Fault[] = [];
+  readonly #random: Random;
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** One of these, at about this time. */
+  some(weights: Weights, atMs: number, forMs = this.#duration()): void {
+    const random = this.#random;
+    const kind = random.weighted(weights as Record<FaultKind, number>);
+    this.faults.push({ kind, atMs: Math.max(50, atMs), forMs, which: random.unit(), part: random.unit() });
+  }
+  maybe(probability: number, weights: Weights, atMs: number, forMs?: number): void {
+    if (this.#random.chance(probability)) this.some(weights, atMs, forMs);
+  }
+  #duration(): number {
+    return this.#random.chance(0.15) ? this.#random.between(3_000, 9_000) : this.#random.exponential(1_500) + 20;
+  }
+}
+
+/** Trouble around one moment. */
+type Trouble = (storm: Storm, random: Random, atMs: number) => void;
+
+const TROUBLES = {
+  anything(storm, random, atMs) {
+    storm.some(KINDS, atMs);
+    // Trouble comes together: what is slow or cut off when Redis dies is where the holes are.
+    storm.maybe(0.5, KINDS, atMs + random.between(-1_500, 1_500));
+  },
+  /** Redis works, nobody hears of it, nothing is flushed, and then it is gone; at times it comes back. */
+  lostReplies(storm, random, atMs) {
+    const silentMs = random.between(50, 500);
+    storm.some({ repliesLost: 1 }, atMs, silentMs + random.between(0, 1_500));
+    storm.maybe(0.7, STALLS, atMs, silentMs + random.between(50, 1_500));
+    storm.some(ENDS, atMs + silentMs, random.between(300, 4_000));
+    storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
+  },
+  /** Somebody sleeps through a switch, at times long enough to be retired, and goes on where it was. */
+  sleepers(storm, random, atMs) {
+    const aheadMs = random.chance(0.5) ? random.between(0, 300) : random.between(1_500, 3_000);
+    storm.some(SLEEPERS, atMs - aheadMs, aheadMs + random.between(300, 4_000));
+    if (random.chance(0.3)) storm.some({ flushBlocked: 1 }, atMs - aheadMs - random.between(0, 200), aheadMs + 600);
+    else storm.maybe(0.6, STALLS, atMs - random.between(100, 600), random.between(500, 1_800));
+    storm.some(ENDS, atMs, random.between(100, 2_500));
+    storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
+  },
+  /** Redis forgets ids and accounts all the time, and MySQL answers late. */
+  memory(storm, random, atMs) {
+    storm.some(LATE_ANSWERS, atMs, random.between(300, 2_500));
+    storm.maybe(0.25, ENDS, atMs + random.between(0, 1_000));
+  },
+  /** Redis works, and most have lost it; pods come and go meanwhile. */
+  divided(storm, random, atMs) {
+    storm.some({ mostCutFromRedis: 1 }, atMs, random.between(1_500, 4_500));
+    storm.maybe(0.4, { slowPods: 1 }, atMs + random.between(300, 1_000), random.between(500, 2_500));
+    for (let pods = random.whole(0, 3); pods > 0; pods--)
+      storm.some({ podStart: 1 }, atMs + random.between(500, 1_600));
+    storm.maybe(0.3, STALLS, atMs - random.between(0, 300));
+    storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
+  },
+  /** A pod is given up, though it is only cut off, or has died with what only it knew; then Redis goes too. */
+  forgotten(storm, random, atMs) {
+    const goneMs = random.between(2_300, 4_200);
+    storm.some(
+      { podCutFromMysql: 5, podCutFromRedis: 3, podPause: 3, podKill: 2 },
+      atMs,
+      goneMs + random.between(-300, 2_000),
+    );
+    if (random.chance(0.5)) storm.some({ flushBlocked: 1 }, atMs - random.between(0, 300), goneMs + 700);
+    else storm.some({ flushBlocked: 1 }, atMs + goneMs - random.between(100, 600), 1_300);
+    storm.some({ redisDiskLost: 3, redisSpare: 2, redisPromote: 2, redisFreeze: 1 }, atMs + goneMs);
+  },
+  /** Redis has lost the last that it said, to somebody who cannot tell. */
+  halfDrained(storm, random, atMs) {
+    storm.some({ flushBlocked: 1 }, atMs - random.between(100, 400), random.between(600, 2_000));
+    storm.some(
+      { podPause: 3, podCutFromMysql: 2, podKill: 1 },
+      atMs - random.between(0, 15),
+      random.between(1_500, 4_000),
+    );
+    storm.some({ redisPromote: 5, redisCrash: 3, redisSpare: 1 }, atMs, random.between(60, 1_500));
+  },
+} satisfies Record<string, Trouble>;
+
+/** What a run is mostly about: left to chance alone, the narrow places are rarely met. */
+const THEMES = {
+  calm: { weight: 3 },
+  anything: { weight: 22, everyMs: [800, 5_000] },
+  lostReplies: { weight: 25, everyMs: [2_500, 5_000] },
+  sleepers: { weight: 25, everyMs: [2_500, 5_000] },
+  memory: { weight: 13, everyMs: [1_000, 3_000] },
+  divided: { weight: 12, everyMs: [3_000, 5_000] },
+  forgotten: { weight: 8, everyMs: [4_500, 6_000] },
+  halfDrained: { weight: 9, everyMs: [2_500, 5_000] },
+} as const satisfies Record<string, { weight: number; everyMs?: readonly [number, number] }>;
+export type Theme = keyof typeof THEMES;
+/** @throws RangeError */
+export function themeNamed(name: string): Theme {
+  if (name in THEMES) return name as Theme;
+  throw new RangeError(`there is no theme ${name}; there are ${Object.keys(THEMES).join(', ')}`);
+}
+
+export const themeOf = (random: Random): Theme =>
+  random.weighted(
+    Object.fromEntries(Object.entries(THEMES).map(([theme, { weight }]) => [theme, weight])) as Record<Theme, number>,
+  );
+
+/** All that goes wrong in a run, in order of time. */
+export function faultsOf(theme: Theme, random: Random, loadMs: number): Fault[] {
+  const storm = new Storm(random);
+  if (theme !== 'calm') {
+    const [least, most] = THEMES[theme].everyMs;
+    for (let atMs = random.between(600, 3_000); atMs < loadMs - 500; atMs += random.between(least, most)) {
+      TROUBLES[theme](storm, random, atMs);
+    }
+    // The first activation, too, is a place where keepers meet.
+    storm.maybe(0.25, { slowKeepers: 1 }, random.between(50, 300), random.between(300, 900));
+  }
+  return storm.faults.sort((a, b) => a.atMs - b.atMs);
+}

@@ -1,0 +1,246 @@
+import type { Settlement } from '../../app/authority/ports.ts';
+import type { Account, Outcome } from '../../app/ledger/types.ts';
+import type { Logger } from '../../app/log.ts';
+import { Overtaken } from '../../app/store/flush-store.ts';
+import { IntegrityError } from '../../app/sync/batch.ts';
+import { History } from '../check/history.ts';
+import type { Violation } from '../check/violations.ts';
+import { Link } from '../core/link.ts';
+import type { Random } from '../core/random.ts';
+import { Scheduler } from '../core/scheduler.ts';
+import { SimProcess } from '../core/sim-process.ts';
+import { MysqlClient } from '../mysql/mysql-client.ts';
+import { MysqlServer } from '../mysql/mysql-server.ts';
+import { RedisClient } from '../redis/redis-client.ts';
+import { RedisNode } from '../redis/redis-node.ts';
+import { RedisService } from '../redis/redis-service.ts';
+import { Client, SharedOrders } from './clients.ts';
+import type { Plan } from './plan.ts';
+import type { Assembly } from './ports.ts';
+import { TIMES } from './settings.ts';
+import { SimKeeper } from './sim-keeper.ts';
+import { SimPod } from './sim-pod.ts';
+
+/** The links of one process, by store. */
+export interface Links {
+  redis: Link;
+  mysql: Link;
+}
+
+/** A whole system in virtual time: stores, pods, keepers and clients, and what they were told. */
+export class World {
+  readonly scheduler = new Scheduler();
+  readonly history = new History();
+  readonly mysql = new MysqlServer(this.scheduler);
+  readonly redis = new RedisService();
+  readonly pods: SimPod[] = [];
+  /** Pods that take requests. */
+  readonly serving = new Set<SimPod>();
+  readonly keepers: SimKeeper[] = [];
+  readonly clients: Client[] = [];
+  readonly opened: Account[] = [];
+  readonly violations: Violation[] = [];
+  /** True once no fault may begin or go on. */
+  healed = false;
+  readonly plan: Plan;
+  readonly random: Random;
+  readonly #links = new Map<SimProcess, Links>();
+  readonly #assembly: Assembly;
+  readonly #trace: ((line: string) => void) | null;
+  #incarnations = 0;
+  #nodes = 0;
+  readonly #shared = new SharedOrders();
+
+  constructor(random: Random, plan: Plan, assembly: Assembly, trace: ((line: string) => void) | null) {
+    this.random = random;
+    this.plan = plan;
+    this.#assembly = assembly;
+    this.#trace = trace;
+    this.#openAccounts();
+    this.redis.pointTo(this.newNode());
+    for (let pod = 0; pod < plan.pods; pod++) this.startPod();
+    for (let keeper = 0; keeper < plan.keepers; keeper++) this.startKeeper();
+    for (let client = 0; client < plan.clients; client++) this.clients.push(this.newClient());
+  }
+
+  note(line: string): void {
+    this.#trace?.(`${this.scheduler.nowMs.toFixed(2).padStart(9)} ${line}`);
+  }
+  get tracing(): boolean {
+    return this.#trace !== null;
+  }
+
+  newNode(): RedisNode {
+    const { redisNamed, redisReplicated } = this.plan;
+    const number = ++this.#nodes;
+    const node = new RedisNode(redisNamed ? `node-${number}` : 'appendonlydir', {
+      scheduler: this.scheduler,
+      random: this.random.fork(),
+      newModel: this.#assembly.newModel,
+      unsyncedMax: this.#assembly.unsyncedMax,
+      replicationForbidden: !redisReplicated,
+    });
+    this.redis.nodes.push(node);
+    return node;
+  }
+
+  startPod(): SimPod {
+    const process = this.#process(`pod${++this.#incarnations}`);
+    const { redis, mysql } = this.#clientsOf(process, () => pod.seat.lostRedis());
+    const ports = this.#assembly.podPorts(mysql, redis, process);
+    const pod: SimPod = new SimPod({
+      process,
+      redis,
+      ports,
+      logger: this.#logger(process.name),
+      cachedAccountsMax: this.plan.cachedAccountsMax,
+    });
+    this.pods.push(pod);
+    this.serving.add(pod);
+    pod.onDeath(() => this.serving.delete(pod));
+    return pod;
+  }
+
+  startKeeper(): SimKeeper {
+    const process = this.#process(`keeper${++this.#incarnations}`);
+    const { redis, mysql } = this.#clientsOf(process, () => {});
+    const keeper = new SimKeeper({
+      process,
+      redis,
+      ports: this.#assembly.keeperPorts(mysql, redis),
+      logger: this.#logger(process.name),
+      idWindowMs: this.plan.idWindowMs,
+      onBroken: (error) => this.#broken(process.name, error),
+    });
+    this.keepers.push(keeper);
+    return keeper;
+  }
+
+  newClient(): Client {
+    const { plan, scheduler, history } = this;
+    const name = `client${this.clients.length + 1}`;
+    const random = this.random.fork();
+    const offsetMs = random.chance(0.35) ? random.whole(-30_000, 40_000) : random.whole(-200, 200);
+    return new Client(
+      {
+        process: new SimProcess(name, scheduler, random, { rate: 1, offsetMs }),
+        scheduler,
+        random,
+        history,
+        plan: {
+          thinkMs: plan.thinkMs,
+          accounts: this.opened.map(({ accountId }) => accountId),
+          hot: 'hot',
+          world: 'world',
+          amountMax: plan.amountMax,
+        },
+        pods: () => [...this.serving],
+        note: (line) => this.note(line),
+        onPersisted: (outcome) => this.#mustBePersisted(outcome),
+      },
+      this.#shared,
+    );
+  }
+
+  /** Somebody at a console. */
+  operator(): Settlement {
+    const process = this.#process('operator');
+    const { mysql, redis } = this.#clientsOf(process, () => {});
+    return this.#assembly.keeperPorts(mysql, redis).settlement;
+  }
+
+  linksOf(process: SimProcess): Links {
+    const links = this.#links.get(process);
+    if (!links) throw new RangeError(`${process.name} has no links`);
+    return links;
+  }
+
+  get livePods(): SimPod[] {
+    return this.pods.filter(({ process }) => process.alive);
+  }
+  get liveKeepers(): SimKeeper[] {
+    return this.keepers.filter(({ process }) => process.alive);
+  }
+  /** Requests without an answer. */
+  get asked(): number {
+    return this.clients.reduce((sum, { asked }) => sum + asked, 0);
+  }
+
+  #process(name: string): SimProcess {
+    const random = this.random.fork();
+    const rate = random.chance(0.2) ? random.between(0.9, 1.1) : 1;
+    const offsetMs = random.chance(0.2) ? random.whole(-20_000, 20_000) : random.whole(-50, 50);
+    const process = new SimProcess(name, this.scheduler, random, { rate, offsetMs });
+    this.#links.set(process, {
+      redis: new Link(this.scheduler, random.fork(), 0.4),
+      mysql: new Link(this.scheduler, random.fork(), 0.8),
+    });
+    return process;
+  }
+
+  #clientsOf(process: SimProcess, onClose: () => void): { redis: RedisClient; mysql: MysqlClient } {
+    const { scheduler } = this;
+    const links = this.linksOf(process);
+    const { connectTimeoutMs, commandTimeoutMs, queryTimeoutMs } = TIMES;
+    const redis = new RedisClient({
+      process,
+      scheduler,
+      service: this.redis,
+      link: links.redis,
+      connectTimeoutMs,
+      commandTimeoutMs,
+      onClose,
+    });
+    const random = this.random.fork();
+    const mysql = new MysqlClient({
+      process,
+      scheduler,
+      random,
+      server: this.mysql,
+      link: links.mysql,
+      queryTimeoutMs,
+    });
+    return { redis, mysql };
+  }
+
+  #openAccounts(): void {
+    const { accounts, overdraftLimit } = this.plan;
+    const names = ['world', 'hot', ...Array.from({ length: accounts - 1 }, (_, number) => `a${number}`)];
+    for (const accountId of names) {
+      const account: Account = {
+        accountId,
+        currency: 'EUR',
+        external: accountId === 'world',
+        balance: 0,
+        version: 0,
+        overdraftLimit: accountId === 'world' ? 0 : overdraftLimit,
+        status: 'ACTIVE',
+        settingsVersion: 1,
+      };
+      this.opened.push(account);
+      this.mysql.tables.accounts.set(accountId, { ...account });
+    }
+  }
+
+  #logger(name: string): Logger {
+    const line = (level: string) => (fields: object, message: string) => {
+      if (this.tracing) this.note(`${name} ${level} ${message} ${JSON.stringify(fields, textOfErrors)}`);
+    };
+    return { info: line('info'), warn: line('warn'), error: line('error') };
+  }
+
+  /** What must never happen, whatever fails: the books contradict themselves. */
+  #broken(name: string, error: unknown): void {
+    if (this.tracing) this.note(`${name} fails: ${error instanceof Error ? `${error.name} ${error.message}` : error}`);
+    if (error instanceof Overtaken) return;
+    const isBroken = error instanceof IntegrityError || error instanceof TypeError || error instanceof RangeError;
+    if (isBroken) this.violations.push({ kind: 'broken', what: `${name}: ${error.message}` });
+  }
+
+  #mustBePersisted({ order }: Outcome): void {
+    if (this.mysql.tables.transfers.has(order.transactionId)) return;
+    this.violations.push({ kind: 'not-persisted', what: `${order.transactionId} was called persisted` });
+  }
+}
+
+const textOfErrors = (_key: string, value: unknown): unknown => (value instanceof Error ? value.message : value);
