@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import type { Result } from './harness/experiment.ts';
 
 /** A test that did not come to a verdict. */
@@ -7,46 +8,111 @@ export interface Broken {
   reason: string;
 }
 
-/** For the terminal. */
-export function textOf(result: Result): string {
-  const { name, verdict, passed, requests, ok, failed, onceUnknown, pauseMs, lost, doubled, overdrawn, seconds } =
-    result;
-  const line = [
-    `${passed ? 'passed' : 'FAILED'}  ${name}: ${verdict} (${Math.round(seconds)} s)`,
-    `${requests} requests; ids: ${ok} ok, ${failed} failed, ${onceUnknown} once unknown`,
-    `lost ${lost}, doubled ${doubled}, overdrawn ${overdrawn}; at most ${inSeconds(pauseMs)} s without a success`,
-  ];
-  const violations = result.violations.slice(0, 20).map(({ kind, what }) => `${kind}: ${what}`);
-  return [...line, ...result.notes, ...violations].join('\n        ');
+/** Could not be tried on this machine. */
+export interface Skipped {
+  name: string;
+  reason: string;
 }
 
-const inSeconds = (ms: number): string => (ms / 1000).toFixed(1);
+/** For the terminal. */
+export function textOf(result: Result): string {
+  const { name, verdict, passed, requests, ok, failed, onceUnknown, lost, doubled, overdrawn } = result;
+  const line = [
+    `${passed ? 'passed' : 'FAILED'}  ${name}: ${verdict} (${Math.round(result.seconds)} s)`,
+    `${requests} requests, ${Math.round(result.steadyRate)} transfers/s before; ids: ${ok} ok, ${failed} failed, ${onceUnknown} once unknown`,
+    `lost ${lost}, doubled ${doubled}, overdrawn ${overdrawn}; ${result.errors} answers without an outcome`,
+    `at most ${inSeconds(result.pauseMs)} s without a success; the longest wait ${inSeconds(result.waitMsMax)} s; time to switch ${inSeconds(result.switchMs)}`,
+  ];
+  const violations = result.violations.slice(0, 20).map(({ kind, what }) => `${kind}: ${what}`);
+  return [
+    ...line,
+    ...result.wrongs.map((wrong) => `WRONG: ${wrong}`),
+    ...result.late.map((late) => `LATE: ${late}`),
+    ...result.notes,
+    ...violations,
+  ].join('\n        ');
+}
+
+const inSeconds = (ms: number | null): string => (ms === null ? '–' : (ms / 1000).toFixed(1));
+
+const COLUMNS = [
+  'fault',
+  'transfers/s before',
+  'requests',
+  'ok',
+  'failed',
+  'once unknown',
+  'unknown',
+  'errors',
+  'longest wait, s',
+  's without a success',
+  'time to switch, s',
+  'lost',
+  'doubled',
+  'overdrawn',
+  'books',
+  'verdict',
+];
+
+function cellsOf(result: Result): (string | number)[] {
+  return [
+    result.name,
+    Math.round(result.steadyRate),
+    result.requests,
+    result.ok,
+    result.failed,
+    result.onceUnknown,
+    result.unknown,
+    result.errors,
+    inSeconds(result.waitMsMax),
+    inSeconds(result.pauseMs),
+    inSeconds(result.switchMs),
+    result.lost,
+    result.doubled,
+    result.overdrawn,
+    result.reconciled ? 'clean' : 'drift',
+    verdictOf(result),
+  ];
+}
+
+const rowOf = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
+const emptyRow = (name: string, verdict: string): string =>
+  rowOf([name, ...Array.from({ length: COLUMNS.length - 2 }, () => '–'), verdict]);
 
 /** RESULTS.md: replaced by each run of all. */
 export function writeResults(
   path: string,
-  { results, broken, command }: { results: readonly Result[]; broken: readonly Broken[]; command: string },
+  {
+    results,
+    broken,
+    skipped,
+    command,
+  }: { results: readonly Result[]; broken: readonly Broken[]; skipped: readonly Skipped[]; command: string },
 ): void {
-  const rows = results.map((result) => {
-    const { name, requests, ok, failed, onceUnknown, unknown, pauseMs, lost, doubled, overdrawn, reconciled } = result;
-    const cells = [name, requests, ok, failed, onceUnknown, unknown, inSeconds(pauseMs), lost, doubled, overdrawn];
-    return `| ${[...cells, reconciled ? 'clean' : 'drift', verdictOf(result)].join(' | ')} |`;
-  });
-  for (const { name } of broken) rows.push(`| ${name} |${' – |'.repeat(10)} **not run to its end** |`);
-  const details = results.map(({ name, expectation, pauseMsMax, notes }) => {
+  const rows = [
+    ...results.map((result) => rowOf(cellsOf(result))),
+    ...skipped.map(({ name }) => emptyRow(name, 'skipped')),
+    ...broken.map(({ name }) => emptyRow(name, '**not run to its end**')),
+  ];
+  const details = results.map(({ name, expectation, pauseMsMax, notes, wrongs, late }) => {
     const limit = `At most ${pauseMsMax / 1000} s without a success are expected.`;
-    return [`- **${name}**: ${expectation} ${limit}`, ...notes.map((note) => `  - ${note}`)].join('\n');
+    const lines = [...[...wrongs, ...late].map((wrong) => `**not as expected**: ${wrong}`), ...notes];
+    return [`- **${name}**: ${expectation} ${limit}`, ...lines.map((line) => `  - ${line}`)].join('\n');
   });
+  for (const { name, reason } of skipped) details.push(`- **${name}** was skipped: ${reason}`);
   for (const { name, reason } of broken) details.push(`- **${name}** was not run to its end: ${reason}`);
   const text = `# Faults for real
 
-Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}${results.some(({ short }) => short) ? ' (short runs)' : ''}. Ids: *ok* have a known outcome (posted, or refused by a rule),
-*failed* were refused in every attempt and so must not be in MySQL, *once unknown* were answered by no outcome at first, *unknown* still at
-the end. Then the longest time without a posted transfer under load, and what the checker found. \`valid\` means: nothing lost,
-doubled or overdrawn, no gap, right arithmetic, no stale answer, and every outcome known.
+Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}${results.some(({ short }) => short) ? ' (short runs)' : ''}, on ${availableParallelism()} cores that the load, the pods and the stores share.
 
-| fault | requests | ok | failed | once unknown | unknown | s without a success | lost | doubled | overdrawn | books | verdict |
-|---|---|---|---|---|---|---|---|---|---|---|---|
+Ids: *ok* have a known outcome (posted, or refused by a rule), *failed* were refused in every attempt and so must not be in MySQL,
+*once unknown* were answered by no outcome at first, *unknown* still at the end. *errors* are attempts (a batch of ten counts ten times)
+that were answered by no outcome, the client's own faults left out; the *longest wait* is for any answer, by a client that waits 15 s.
+*Time to switch* is from the fault to the first mode in which balances may change again, when the authority moved. \`valid\` means:
+nothing lost, doubled or overdrawn, no gap, right arithmetic, limits in force, no stale answer, and every outcome known.
+
+${rowOf(COLUMNS)}
+${rowOf(COLUMNS.map(() => '---'))}
 ${rows.join('\n')}
 
 ${details.join('\n')}

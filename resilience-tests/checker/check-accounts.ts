@@ -1,7 +1,8 @@
-import type { FinalState, LedgerTransfer, OpenedAccount, Position } from './history.ts';
+import type { Limits } from './check-settings.ts';
+import type { FinalState, LedgerPosition, LedgerTransfer, OpenedAccount, Position } from './history.ts';
 import type { Violations } from './violations.ts';
 
-interface Posting extends Position {
+interface Posting extends LedgerPosition {
   amount: number;
   transactionId: string;
 }
@@ -10,12 +11,17 @@ interface Posting extends Position {
 export type Replay = ReadonlyMap<string, readonly number[]>;
 
 /** Posts everything again: versions without gaps, right sums, no limit passed, and the end is what the stores say. */
-export function replay(accounts: readonly OpenedAccount[], final: FinalState, violations: Violations): Replay {
+export function replay(
+  accounts: readonly OpenedAccount[],
+  final: FinalState,
+  limits: Limits,
+  violations: Violations,
+): Replay {
   const postings = postingsByAccount(final.transfers);
   const balances = new Map<string, number[]>();
   for (const account of accounts) {
     const own = postings.get(account.accountId) ?? [];
-    balances.set(account.accountId, replayOne(account, own, violations));
+    balances.set(account.accountId, replayOne(account, own, limits.get(account.accountId) ?? [], violations));
     postings.delete(account.accountId);
   }
   for (const [accountId, [first]] of postings) {
@@ -49,11 +55,24 @@ function postingsByAccount(rows: readonly LedgerTransfer[]): Map<string, Posting
   return postings;
 }
 
-function replayOne(account: OpenedAccount, postings: Posting[], violations: Violations): number[] {
-  const { accountId, external, overdraftLimit } = account;
+function replayOne(
+  { accountId, external }: OpenedAccount,
+  postings: Posting[],
+  limits: readonly number[],
+  violations: Violations,
+): number[] {
   const balances = [0];
+  let settings = 1;
   postings.sort((a, b) => a.version - b.version);
-  for (const { version, amount, balance, transactionId } of postings) {
+  for (const { version, amount, balance, settingsVersion, transactionId } of postings) {
+    const limit = limits[settingsVersion];
+    if (limit === undefined || settingsVersion < settings) {
+      violations.add(
+        'settings',
+        `${accountId} v${version} was posted under settings ${settingsVersion}, after ${settings}`,
+      );
+    }
+    settings = Math.max(settings, settingsVersion);
     if (version !== balances.length) {
       violations.add('gap', `${accountId} has version ${version} (${transactionId}) after ${balances.length - 1}`);
     }
@@ -61,8 +80,9 @@ function replayOne(account: OpenedAccount, postings: Posting[], violations: Viol
     if (balance !== before + amount) {
       violations.add('arithmetic', `${accountId} v${version}: ${before} and ${amount} make ${balance}`);
     }
-    if (!external && balance < -overdraftLimit) {
-      violations.add('overdrawn', `${accountId} v${version} is at ${balance}, its limit is ${-overdraftLimit}`);
+    // A limit may be taken below a balance; then credits are welcome still, and debits are not.
+    if (!external && amount < 0 && balance < -(limit ?? 0)) {
+      violations.add('overdrawn', `${accountId} v${version} is at ${balance}, its limit is ${-(limit ?? 0)}`);
     }
     balances[version] = balance;
   }

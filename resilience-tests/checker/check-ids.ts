@@ -1,9 +1,16 @@
-import { type Answer, fateOf, type LedgerTransfer, type Position, type TransferHistory } from './history.ts';
+import {
+  type Answer,
+  fateOf,
+  type History,
+  type LedgerTransfer,
+  type Position,
+  type TransferHistory,
+} from './history.ts';
 import type { Violations } from './violations.ts';
 
 /** Every id: an outcome that was told stands in MySQL exactly once and is that one; nothing else stands there. */
 export function checkIds(
-  transfers: readonly TransferHistory[],
+  { transfers, accounts }: History,
   rows: readonly LedgerTransfer[],
   violations: Violations,
 ): void {
@@ -12,9 +19,11 @@ export function checkIds(
     if (rowOf.has(row.transactionId)) violations.add('doubled', `${row.transactionId} is in MySQL more than once`);
     rowOf.set(row.transactionId, row);
   }
+  const opened = new Set(accounts.map(({ accountId }) => accountId));
   const sent = new Set<string>();
   for (const transfer of transfers) {
     sent.add(transfer.transactionId);
+    checkDenials(transfer, opened, violations);
     checkAnswers(transfer, violations);
     checkRow(transfer, rowOf.get(transfer.transactionId), violations);
   }
@@ -38,6 +47,27 @@ function checkAnswers({ transactionId, attempts }: TransferHistory, violations: 
     if (sameOutcome(first, answer)) continue;
     const kind = first.kind === 'posted' && answer.kind === 'posted' ? 'doubled' : 'contradicted';
     violations.add(kind, `${transactionId} was answered ${describe(first)}, and ${describe(answer)}`);
+  }
+}
+
+/** What was there before the question must not be denied: the accounts of a transfer, and the transfer once it was answered. */
+function checkDenials(
+  { transactionId, content, attempts }: TransferHistory,
+  opened: ReadonlySet<string>,
+  violations: Violations,
+): void {
+  let toldAt = Number.POSITIVE_INFINITY;
+  for (const { answer, endedAt } of attempts) {
+    if (answer.kind === 'posted' || answer.kind === 'rejected') toldAt = Math.min(toldAt, endedAt);
+  }
+  const accountsAreThere = opened.has(content.source) && opened.has(content.destination);
+  for (const { answer, sentAt } of attempts) {
+    if (answer.kind === 'absent' && sentAt > toldAt) {
+      violations.add('denied', `${transactionId} had been answered, and then nobody knew it`);
+    }
+    if (answer.kind === 'refused' && answer.code === 'account_not_found' && accountsAreThere) {
+      violations.add('denied', `${transactionId} was answered account_not_found, and both accounts had been opened`);
+    }
   }
 }
 

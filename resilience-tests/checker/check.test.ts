@@ -1,8 +1,21 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { check } from './check.ts';
-import type { Answer, FinalState, History, LedgerTransfer, Position, TransferHistory } from './history.ts';
+import { withoutGivenUp } from './given-up.ts';
+import type {
+  Answer,
+  FinalState,
+  History,
+  LedgerPosition,
+  LedgerTransfer,
+  Position,
+  TransferHistory,
+} from './history.ts';
 
 const at = (balance: number, version: number): Position => ({ balance, version });
+const posting = (balance: number, version: number, settingsVersion = 1): LedgerPosition => ({
+  ...at(balance, version),
+  settingsVersion,
+});
 const posted = (source: Position, destination: Position): Answer & { kind: 'posted' } => ({
   kind: 'posted',
   source,
@@ -59,19 +72,21 @@ beforeEach(() => {
       },
     ],
     reads: [{ accountId: 'a', sentAt: 8, endedAt: 9, balance: 70, version: 2, stale: false }],
+    changes: [],
   };
-  const positions = { source: at(-100, 1), destination: at(100, 1) };
+  const positions = { source: posting(-100, 1), destination: posting(100, 1) };
   final = {
     transfers: [
       { transactionId: 't1', content: t1, refusal: null, ...positions },
-      { transactionId: 't2', content: t2, refusal: null, source: at(70, 2), destination: at(30, 1) },
+      { transactionId: 't2', content: t2, refusal: null, source: posting(70, 2), destination: posting(30, 1) },
       { transactionId: 't3', content: t3, refusal: 'insufficient_funds', source: null, destination: null },
     ],
     accounts: [
-      { accountId: 'world', currency: EUR, ...at(-100, 1) },
-      { accountId: 'a', currency: EUR, ...at(70, 2) },
-      { accountId: 'b', currency: EUR, ...at(30, 1) },
+      { accountId: 'world', currency: EUR, overdraftLimit: 0, ...posting(-100, 1) },
+      { accountId: 'a', currency: EUR, overdraftLimit: 0, ...posting(70, 2) },
+      { accountId: 'b', currency: EUR, overdraftLimit: 0, ...posting(30, 1) },
     ],
+    changes: [],
     answered: [
       { accountId: 'world', ...at(-100, 1) },
       { accountId: 'a', ...at(70, 2) },
@@ -159,7 +174,7 @@ describe('what was told', () => {
     expect(found()).toEqual(['contradicted']);
   });
   it('contradicted: told as refused, stored as posted', () => {
-    Object.assign(row('t3'), { refusal: null, source: at(-10, 2), destination: at(110, 3) });
+    Object.assign(row('t3'), { refusal: null, source: posting(-10, 2), destination: posting(110, 3) });
     expect(found()).toEqual(['balance', 'contradicted', 'overdrawn']);
   });
 });
@@ -186,18 +201,18 @@ describe('what nobody was told', () => {
 
 describe('the postings of an account', () => {
   it('gap: a version is missing', () => {
-    row('t2').source = at(70, 3);
+    row('t2').source = posting(70, 3);
     transfer('t2').attempts = [{ sentAt: 2, endedAt: 3, answer: unknown }];
     history.reads = [];
     expect(found()).toEqual(['balance', 'gap']);
   });
   it('gap: a version is there twice', () => {
-    row('t2').source = at(70, 1);
+    row('t2').source = posting(70, 1);
     transfer('t2').attempts = [{ sentAt: 2, endedAt: 3, answer: unknown }];
     expect(found()).toContain('gap');
   });
   it('arithmetic: a cent too much', () => {
-    row('t2').destination = at(31, 1);
+    row('t2').destination = posting(31, 1);
     transfer('t2').attempts = [{ sentAt: 2, endedAt: 3, answer: posted(at(70, 2), at(31, 1)) }];
     expect(found()).toEqual(['arithmetic', 'balance']);
   });
@@ -205,7 +220,129 @@ describe('the postings of an account', () => {
     history.accounts = history.accounts.map((a) => (a.accountId === 'world' ? { ...a, external: false } : a));
     expect(check(history, final)).toMatchObject({ verdict: 'invalid', overdrawn: 1 });
     history.accounts = history.accounts.map((a) => ({ ...a, overdraftLimit: 100 }));
+    final.accounts = final.accounts.map((a) => ({ ...a, overdraftLimit: 100 }));
     expect(check(history, final).verdict).toBe('valid');
+  });
+});
+
+describe('what is there', () => {
+  it('denied: nobody knows an id that was answered', () => {
+    transfer('t2').attempts.push({ sentAt: 6, endedAt: 7, answer: { kind: 'absent' } });
+    expect(found()).toEqual(['denied']);
+  });
+  it('may be missing for somebody who asked before', () => {
+    transfer('t2').attempts.push({ sentAt: 1, endedAt: 7, answer: { kind: 'absent' } });
+    expect(found()).toEqual([]);
+  });
+  it('denied: an account that was opened', () => {
+    const answer: Answer = { kind: 'refused', status: 404, code: 'account_not_found' };
+    transfer('t2').attempts.unshift({ sentAt: 0, endedAt: 1, answer });
+    expect(found()).toEqual(['denied']);
+  });
+});
+
+/** The limit of a becomes 50, between t1 and t2. */
+function limitChanged(sentAt = 1.2, endedAt = 1.5): void {
+  history.changes = [
+    {
+      accountId: 'a',
+      overdraftLimit: 50,
+      sentAt,
+      endedAt,
+      answer: { kind: 'changed', settingsVersion: 2, overdraftLimit: 50 },
+    },
+  ];
+  final.changes = [{ accountId: 'a', settingsVersion: 2, overdraftLimit: 50 }];
+  final.accounts = final.accounts.map((a) =>
+    a.accountId === 'a' ? { ...a, overdraftLimit: 50, settingsVersion: 2 } : a,
+  );
+  row('t2').source = posting(70, 2, 2);
+}
+
+describe('the limit of an account', () => {
+  beforeEach(() => limitChanged());
+
+  it('may change', () => {
+    expect(found()).toEqual([]);
+  });
+  it('is the one in force at the posting', () => {
+    const t2 = { ...transfer('t2').content, amount: 130 };
+    Object.assign(transfer('t2'), { content: t2, attempts: [{ sentAt: 2, endedAt: 3, answer: unknown }] });
+    Object.assign(row('t2'), { content: t2, source: posting(-30, 2, 2), destination: posting(130, 1) });
+    expect(found()).not.toContain('overdrawn');
+    row('t2').source = posting(-30, 2, 1);
+    expect(found()).toContain('overdrawn');
+  });
+  it('may be taken below the balance: credits are welcome still, debits are not', () => {
+    history.accounts = history.accounts.map((a) => (a.accountId === 'a' ? { ...a, overdraftLimit: 200 } : a));
+    const t1 = { source: 'a', destination: 'b', amount: 100, currency: 'EUR' };
+    const t2 = { source: 'b', destination: 'a', amount: 30, currency: 'EUR' };
+    Object.assign(transfer('t1'), { content: t1, attempts: [{ sentAt: 0, endedAt: 1, answer: unknown }] });
+    Object.assign(transfer('t2'), { content: t2, attempts: [{ sentAt: 2, endedAt: 3, answer: unknown }] });
+    Object.assign(row('t1'), { content: t1, source: posting(-100, 1), destination: posting(100, 1) });
+    Object.assign(row('t2'), { content: t2, source: posting(70, 2), destination: posting(-70, 2, 2) });
+    expect(found()).not.toContain('overdrawn');
+    row('t1').source = posting(-100, 1, 2);
+    expect(found()).toContain('overdrawn');
+  });
+  it('lost: a change that was answered is not in MySQL, or is another one', () => {
+    final.changes = [];
+    expect(found()).toEqual(['lost', 'settings']);
+    limitChanged();
+    final.changes = [{ accountId: 'a', settingsVersion: 2, overdraftLimit: 51 }];
+    expect(check(history, final)).toMatchObject({ lost: 1 });
+  });
+  it('may be answered with a later change that came at the same time', () => {
+    const [first] = history.changes;
+    if (!first) throw new Error('there is one');
+    const answer = { kind: 'changed', settingsVersion: 3, overdraftLimit: 60 } as const;
+    history.changes = [
+      { ...first, answer },
+      { ...first, overdraftLimit: 60, answer },
+    ];
+    final.changes.push({ accountId: 'a', settingsVersion: 3, overdraftLimit: 60 });
+    final.accounts = final.accounts.map((a) =>
+      a.accountId === 'a' ? { ...a, overdraftLimit: 60, settingsVersion: 3 } : a,
+    );
+    row('t2').source = posting(70, 2, 3);
+    expect(found()).toEqual([]);
+    final.changes = final.changes.map((change) => ({ ...change, overdraftLimit: 60 }));
+    expect(found()).toEqual(['lost', 'phantom']);
+  });
+  it('phantom: nobody asked for it, or all who did were refused', () => {
+    history.changes = [];
+    expect(found()).toEqual(['phantom']);
+    limitChanged();
+    history.changes = history.changes.map((change) => ({ ...change, answer: { kind: 'refused' } }));
+    expect(found()).toEqual(['phantom']);
+    history.changes = history.changes.map((change) => ({ ...change, answer: { kind: 'unknown' } }));
+    expect(found()).toEqual([]);
+  });
+  it('settings: a version is missing', () => {
+    history.changes = history.changes.map((change) => ({
+      ...change,
+      answer: { kind: 'changed', settingsVersion: 3, overdraftLimit: 50 },
+    }));
+    final.changes = [{ accountId: 'a', settingsVersion: 3, overdraftLimit: 50 }];
+    expect(found()).toEqual(['settings']);
+  });
+  it('settings: a posting goes back to those before', () => {
+    row('t1').destination = posting(100, 1, 2);
+    row('t2').source = posting(70, 2, 1);
+    history.changes = [];
+    expect(found()).toContain('settings');
+  });
+  it('settings: not in force for a transfer that was sent after the answer', () => {
+    row('t2').source = posting(70, 2, 1);
+    expect(found()).toEqual(['settings']);
+  });
+  it('settings: in force for a transfer that was answered before it was asked for', () => {
+    limitChanged(5.5, 6);
+    expect(found()).toEqual(['settings']);
+  });
+  it('settings: the account says something else', () => {
+    final.accounts = final.accounts.map((a) => (a.accountId === 'a' ? { ...a, overdraftLimit: 0 } : a));
+    expect(found()).toEqual(['settings']);
   });
 });
 
@@ -221,6 +358,32 @@ describe('answers in time', () => {
   it('not in the history: a read carries a balance that never was', () => {
     history.reads = [{ accountId: 'a', sentAt: 8, endedAt: 9, ...at(71, 2), stale: false }];
     expect(found()).toEqual(['not-in-history']);
+  });
+});
+
+describe('what an operator gave up', () => {
+  /** t2 was answered and is gone, with its effect. */
+  beforeEach(() => {
+    final.transfers.splice(1, 1);
+    final.accounts = final.accounts.map((a) => ({ ...a, ...({ a: at(100, 1), b: at(0, 0) }[a.accountId] ?? {}) }));
+    final.answered = final.accounts;
+  });
+  const kinds = (ids: string[], moment: number) =>
+    Object.keys(check(withoutGivenUp(history, { ids: new Set(ids), at: moment }), final).counts);
+
+  it('is not lost, nor are the reads that saw it', () => {
+    expect(kinds(['t2'], 10)).toEqual([]);
+    expect(check(withoutGivenUp(history, { ids: new Set(['t2']), at: 10 }), final)).toMatchObject({
+      verdict: 'valid',
+      ok: 2,
+    });
+  });
+  it('covers nothing else', () => {
+    expect(kinds([], 10)).toContain('lost');
+    expect(kinds(['t1'], 10)).toContain('lost');
+  });
+  it('covers nothing that was sent afterwards', () => {
+    expect(kinds(['t2'], 3.5)).toContain('lost');
   });
 });
 

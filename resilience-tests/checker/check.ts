@@ -1,6 +1,7 @@
 import { replay } from './check-accounts.ts';
 import { checkIds } from './check-ids.ts';
 import { checkAnswersInTime } from './check-order.ts';
+import { checkChanges, limitsOf } from './check-settings.ts';
 import { type FinalState, fateOf, type History } from './history.ts';
 import { type Violation, type ViolationKind, Violations } from './violations.ts';
 
@@ -23,8 +24,10 @@ export interface Verdict {
 /** Holds the history of all clients against what the stores say in the end. Pure: the same input, the same verdict. */
 export function check(history: History, final: FinalState): Verdict {
   const violations = new Violations();
-  checkIds(history.transfers, final.transfers, violations);
-  const balances = replay(history.accounts, final, violations);
+  checkIds(history, final.transfers, violations);
+  const limits = limitsOf(history.accounts, final, violations);
+  const balances = replay(history.accounts, final, limits, violations);
+  checkChanges(history, final, limits, violations);
   checkAnswersInTime(history, balances, violations);
   const fates = { ok: 0, failed: 0, unknown: 0 };
   let onceUnknown = 0;

@@ -5,7 +5,7 @@
 export interface OpenedAccount {
   accountId: string;
   currency: string;
-  /** How far below zero it may go. */
+  /** How far below zero it may go, as it was opened: its settings version 1. */
   overdraftLimit: number;
   /** No lower limit. */
   external: boolean;
@@ -58,10 +58,31 @@ export interface ReadHistory extends Position {
   stale: boolean;
 }
 
+export interface Settings {
+  settingsVersion: number;
+  overdraftLimit: number;
+}
+
+/** A request for another limit. It carries no id of the client's, so it is sent once. */
+export interface ChangeHistory {
+  accountId: string;
+  overdraftLimit: number;
+  sentAt: number;
+  endedAt: number;
+  /** The settings as they stood when it was done; with other changes at the same time that may be a later one's. */
+  answer: ({ kind: 'changed' } & Settings) | { kind: 'refused' } | { kind: 'unknown' };
+}
+
 export interface History {
   accounts: OpenedAccount[];
   transfers: TransferHistory[];
   reads: ReadHistory[];
+  changes: ChangeHistory[];
+}
+
+/** Where a posting left an account, and under which of its settings. */
+export interface LedgerPosition extends Position {
+  settingsVersion: number;
 }
 
 /** A row of `transfers`; positions are null when it was rejected. */
@@ -69,19 +90,26 @@ export interface LedgerTransfer {
   transactionId: string;
   content: TransferContent;
   refusal: string | null;
-  source: Position | null;
-  destination: Position | null;
+  source: LedgerPosition | null;
+  destination: LedgerPosition | null;
 }
 
-export interface LedgerAccount extends Position {
+export interface LedgerAccount extends LedgerPosition {
   accountId: string;
   currency: string;
+  overdraftLimit: number;
+}
+
+/** A row of `account_changes`. */
+export interface LedgerChange extends Settings {
+  accountId: string;
 }
 
 /** What the stores say once everything is flushed. */
 export interface FinalState {
   transfers: LedgerTransfer[];
   accounts: LedgerAccount[];
+  changes: LedgerChange[];
   /** What the API answers for each account. */
   answered: (Position & { accountId: string })[];
   /** The sum of all balances in MySQL per currency, external accounts included, minor units. */

@@ -8,6 +8,8 @@ export const VIOLATIONS = {
   arithmetic: 'a balance is not the one before plus the amount',
   overdrawn: 'a balance went below its limit',
   'not-in-history': 'an answer carried a balance and version that the history does not have',
+  denied: 'an answer said that something did not exist, which had been answered before it was asked',
+  settings: 'a limit is not the one that was set, or was not in force when it should have been',
   stale: 'an answer shows less than what had been answered before it was asked',
   balance: 'MySQL, the API and the sum of the postings disagree about a balance',
   sum: 'the balances of a currency do not add up to zero',

@@ -47,10 +47,27 @@ export function answerOf(status: number, body: unknown, currency: string): Answe
     };
   }
   if (status === 422) return { kind: 'rejected', code };
-  // 503 promises that no attempt has left the pod; 504, 500 and whatever a proxy says promise nothing.
-  if (status === 503 || (status >= 400 && status < 500)) return { kind: 'refused', status, code };
-  return { kind: 'unknown', reason: `${status} ${code}` };
+  return isRefusal(status) ? { kind: 'refused', status, code } : { kind: 'unknown', reason: `${status} ${code}` };
 }
+
+/** 503 promises that no attempt has left the pod; 504, 500 and whatever a proxy says promise nothing. */
+export const isRefusal = (status: number): boolean => status === 503 || (status >= 400 && status < 500);
+
+/** What the answer to `GET /v1/transfers/{id}` means for the id; anything but an outcome, or that nobody knows it, means nothing. */
+export function answerOfLookUp({ status, body }: Reply, currency: string): Answer {
+  const fields = fieldsOf(body);
+  if (status === 404 && fields['code'] === 'transfer_not_found') return { kind: 'absent' };
+  if (status !== 200) {
+    // Of silence the body is the reason.
+    const code = String(fields['code'] ?? (status === 0 ? body : status));
+    return { kind: 'refused', status: LOOK_UP, code };
+  }
+  if (fields['status'] === 'REJECTED') return { kind: 'rejected', code: String(fields['refusal']) };
+  return answerOf(status, { ...fields, replayed: true }, currency);
+}
+
+/** The status of a look-up that failed: none of the transfer's. */
+export const LOOK_UP = -1;
 
 export const answerOfReply = ({ status, body }: Reply, currency: string): Answer => answerOf(status, body, currency);
 

@@ -1,8 +1,17 @@
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
-import type { FinalState, LedgerAccount, LedgerTransfer, OpenedAccount, Position } from '../checker/history.ts';
+import type { GivenUp } from '../checker/given-up.ts';
+import type {
+  FinalState,
+  LedgerAccount,
+  LedgerChange,
+  LedgerPosition,
+  LedgerTransfer,
+  OpenedAccount,
+} from '../checker/history.ts';
 import { fieldsOf, minorUnits } from './answers.ts';
 import type { Client } from './client.ts';
-import type { StackFile } from './stack.ts';
+import type { StackFile } from './system.ts';
+import { now } from './time.ts';
 
 const IDS_PER_REQUEST = 1000;
 
@@ -21,18 +30,25 @@ export async function readFinalState(
       (await connection.query<RowDataPacket[]>({ sql, values, timeout: 120_000 }))[0];
     await connection.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
     const transfers = await rows(
-      `SELECT transaction_id, status, refusal, source_account, destination_account, amount, currency, source_balance,
-         source_version, destination_balance, destination_version
+      `SELECT transaction_id, status, refusal, source_account, destination_account, amount, currency,
+         source_balance, source_version, source_settings_version, destination_balance, destination_version, destination_settings_version
        FROM transfers WHERE source_account LIKE ? OR destination_account LIKE ?`,
       [pattern, pattern],
     );
-    const stored = await rows('SELECT account_id, currency, balance, version FROM accounts WHERE account_id LIKE ?', [
-      pattern,
-    ]);
+    const stored = await rows(
+      `SELECT account_id, currency, balance, version, overdraft_limit, settings_version
+       FROM accounts WHERE account_id LIKE ?`,
+      [pattern],
+    );
+    const changes = await rows(
+      'SELECT account_id, settings_version, overdraft_limit FROM account_changes WHERE account_id LIKE ?',
+      [pattern],
+    );
     const sums = await rows('SELECT currency, CAST(SUM(balance) AS CHAR) AS total FROM accounts GROUP BY currency');
     return {
       transfers: transfers.map(transferOf),
       accounts: stored.map(accountOf),
+      changes: changes.map(changeOf),
       answered: await answeredBalances(client, accounts),
       sums: Object.fromEntries(sums.map((row) => [String(row['currency']), BigInt(row['total'])])),
     };
@@ -42,10 +58,14 @@ export async function readFinalState(
 }
 
 function transferOf(row: RowDataPacket): LedgerTransfer {
-  const position = (side: string): Position | null =>
-    row['status'] === 'POSTED'
-      ? { balance: Number(row[`${side}_balance`]), version: Number(row[`${side}_version`]) }
-      : null;
+  const position = (side: string): LedgerPosition | null => {
+    if (row['status'] !== 'POSTED') return null;
+    return {
+      balance: Number(row[`${side}_balance`]),
+      version: Number(row[`${side}_version`]),
+      settingsVersion: Number(row[`${side}_settings_version`]),
+    };
+  };
   return {
     transactionId: row['transaction_id'],
     content: {
@@ -62,7 +82,31 @@ function transferOf(row: RowDataPacket): LedgerTransfer {
 
 function accountOf(row: RowDataPacket): LedgerAccount {
   const { account_id: accountId, currency } = row;
-  return { accountId, currency, balance: Number(row['balance']), version: Number(row['version']) };
+  const position = { balance: Number(row['balance']), version: Number(row['version']) };
+  return { accountId, currency, ...position, ...settingsOf(row) };
+}
+
+const changeOf = (row: RowDataPacket): LedgerChange => ({ accountId: row['account_id'], ...settingsOf(row) });
+
+const settingsOf = (row: RowDataPacket) => ({
+  overdraftLimit: Number(row['overdraft_limit']),
+  settingsVersion: Number(row['settings_version']),
+});
+
+/** The transfers that an operator has accepted as lost, by the service's own account of it. */
+export async function readGivenUp(mysql: StackFile['mysql']): Promise<GivenUp> {
+  const { host, port, user, password, database } = mysql;
+  const connection = await createConnection({ host, port, user, password, database, timezone: 'Z' });
+  try {
+    const [rows] = await connection.query<RowDataPacket[]>(
+      "SELECT entry_id, dropped_at FROM dropped_entries WHERE kind = 'transfers'",
+    );
+    const ahead = Date.now() - now();
+    const at = Math.max(...rows.map((row) => (row['dropped_at'] as Date).getTime() - ahead));
+    return { ids: new Set(rows.map((row) => String(row['entry_id']))), at };
+  } finally {
+    connection.destroy();
+  }
 }
 
 async function answeredBalances(client: Client, accounts: readonly OpenedAccount[]): Promise<FinalState['answered']> {

@@ -28,6 +28,7 @@ export interface ClientOptions {
 }
 
 const NOT_DELIVERED = new Set(['ECONNREFUSED', 'EADDRNOTAVAIL']);
+const ADDRESS = /^http:\/\/([^:/]+):(\d+)$/;
 
 /** JSON over kept-alive connections; each request is sent once, to any of the pods. */
 export class Client implements Disposable {
@@ -35,6 +36,8 @@ export class Client implements Disposable {
   readonly #urls: () => readonly string[];
   readonly #headers: Record<string, string>;
   readonly #timeoutMs: number;
+  /** Requests whose connection broke, by the pod that they were sent to. */
+  readonly broken = new Map<string, number>();
 
   constructor(
     urls: () => readonly string[],
@@ -53,11 +56,16 @@ export class Client implements Disposable {
   post(path: string, body: unknown): Promise<Reply> {
     return this.send('POST', path, body);
   }
+  patch(path: string, body: unknown): Promise<Reply> {
+    return this.send('PATCH', path, body);
+  }
 
   /** @throws NoAnswer */
   send(method: string, path: string, body?: unknown): Promise<Reply> {
     const urls = this.#urls();
-    const url = new URL(path, urls[Math.floor(Math.random() * urls.length)]);
+    const url = urls[Math.floor(Math.random() * urls.length)] ?? '';
+    const [, host, port] = ADDRESS.exec(url) ?? [];
+    if (host === undefined || port === undefined) throw new RangeError(`${url} is no address of a pod`);
     const payload = body === undefined ? '' : JSON.stringify(body);
     const headers: Record<string, string | number> = { ...this.#headers };
     if (payload !== '') {
@@ -65,9 +73,11 @@ export class Client implements Disposable {
       headers['content-length'] = Buffer.byteLength(payload);
     }
     return new Promise((resolve, reject) => {
-      const fail = (error: Error & { code?: string }) =>
+      const fail = (error: Error & { code?: string }) => {
+        this.broken.set(url, (this.broken.get(url) ?? 0) + 1);
         reject(new NoAnswer(error.code ?? error.message, !NOT_DELIVERED.has(error.code ?? '')));
-      const asked = request(url, { method, headers, agent: this.#agent }, (response) => {
+      };
+      const asked = request({ host, port, path, method, headers, agent: this.#agent }, (response) => {
         readBody(response).then((text) => resolve({ status: response.statusCode ?? 0, body: parse(text) }), fail);
       });
       asked.setTimeout(this.#timeoutMs, () => asked.destroy(new Error('no answer in time')));

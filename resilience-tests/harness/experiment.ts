@@ -1,30 +1,41 @@
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { check, type Verdict } from '../checker/check.ts';
-import { fateOf, type History } from '../checker/history.ts';
+import { withoutGivenUp } from '../checker/given-up.ts';
+import { fateOf, type History, type TransferHistory } from '../checker/history.ts';
 import { fieldsOf, majorUnits } from './answers.ts';
-import { readFinalState } from './books.ts';
+import { readFinalState, readGivenUp } from './books.ts';
 import { Client, silence } from './client.ts';
-import type { Ground, Hypothesis } from './hypothesis.ts';
+import type { Ground, Hypothesis, Scene } from './hypothesis.ts';
 import { Load, STEADY_LOAD } from './load.ts';
 import { type Population, smallTown } from './population.ts';
 import { Recorder } from './recorder.ts';
+import { codeIn, listOf, type Seen, seen, sumOf } from './seen.ts';
+import type { System } from './system.ts';
 import { now, sleep, until } from './time.ts';
+import { type Moment, switchMs, told, transitions } from './timeline.ts';
 
-export interface Result extends Verdict {
+export interface Result extends Verdict, Pick<Seen, 'steadyRate' | 'waitMsMax'> {
   name: string;
   expectation: string;
   short: boolean;
   requests: number;
-  readsFailed: number;
+  /** Attempts that were answered by no outcome, though the client had nothing to blame itself for. */
+  errors: number;
   /** The longest time without a posted transfer while the load ran, and what was expected at most, ms. */
   pauseMs: number;
   pauseMsMax: number;
+  /** From the fault to the first mode in which balances may be changed again; null when the authority did not move. */
+  switchMs: number | null;
   /** What the service's own reconciliation found. */
   reconciled: boolean;
   notes: string[];
+  /** What else should have held and did not. */
+  wrongs: string[];
+  /** What took longer than expected. */
+  late: string[];
   seconds: number;
-  /** All of it: valid, reconciled, and no longer away than expected. */
+  /** All of it: valid, reconciled, no longer away than expected, and nothing wrong or late. */
   passed: boolean;
 }
 
@@ -35,22 +46,27 @@ const RECONCILIATION_MS_MAX = 300_000;
 const FLUSH_MS_MAX = 60_000;
 const ACCOUNTS_PER_REQUEST = 1000;
 const REQUESTS_AT_ONCE = 4;
+const CONNECTIONS_MAX = 512;
 
 /** Steady state, fault, recovery, verdict. */
-export async function experiment<G extends Ground>(
+export async function experiment<G extends Ground<System>>(
   hypothesis: Hypothesis<G>,
   ground: G,
   short: boolean,
 ): Promise<Result> {
   const { name, expectation, pauseMsMax } = hypothesis;
   const since = now();
-  const { api, apiKey } = ground.stack.file;
-  using client = new Client(() => api, apiKey);
+  const { stack } = ground;
+  const { apiKey } = stack.file;
+  using client = new Client(() => stack.addresses, apiKey, { connectionsMax: CONNECTIONS_MAX });
   const prefix = `${name}-${randomBytes(3).toString('hex')}:`;
   const population = hypothesis.population?.(prefix, short) ?? smallTown(prefix);
   const recorder = new Recorder();
   const load = new Load(client, recorder, population);
   const notes: string[] = [];
+  const wrongs: string[] = [];
+  const late: string[] = [];
+  const moments: Moment[] = [];
   await openAccounts(client, population);
   await load.openings();
 
@@ -59,32 +75,98 @@ export async function experiment<G extends Ground>(
   setMaxListeners(0, stop.signal); // every worker waits for it
   const began = now();
   const running = load.run({ ...STEADY_LOAD, ...hypothesis.load }, stop.signal);
-  const retrying = retryUnknown(load, recorder, stop.signal);
+  const retrying = comeAgain(load, recorder, stop.signal);
+  const scene: Scene<G> = {
+    ground,
+    short,
+    note: (text) => notes.push(text),
+    wrong: (text) => wrongs.push(text),
+    late: (text) => late.push(text),
+    mark(what) {
+      const at = now();
+      moments.push({ at, what });
+      return at;
+    },
+    firstPostedAfter: (at) => recorder.firstPostedAfter(at),
+  };
+  let fault = began;
   try {
     await sleep(before * 1000);
-    await hypothesis.fault({ ground, short, note: (text) => notes.push(text) });
+    fault = now();
+    await hypothesis.fault(scene);
     await sleep(after * 1000);
   } finally {
     stop.abort();
+    await Promise.all([running, retrying]);
   }
   const ended = now();
-  await Promise.all([running, retrying]);
   await resolveAll(load, recorder);
-  await flushed(client, ground);
-  const final = await readFinalState(ground.stack.file.mysql, client, prefix, population.accounts);
+  await flushed(client, stack);
+  const final = await readFinalState(stack.file.mysql, client, prefix, population.accounts);
   const history = recorder.history(population.accounts);
-  const verdict = check(history, final);
-  const reconciled = await reconcile(api, apiKey, notes);
-  notes.push(`failed: ${refusalsIn(history)}`);
+  const verdict = check(await historyToHold(hypothesis, history, ground, notes), final);
+  const reconciled = await reconcile(stack, notes);
+  const moves = await transitions(stack.file.mysql, began);
+  const faultAt = moments[0]?.at ?? fault;
+  const facts = seen(
+    history,
+    { began, fault: faultAt, ended },
+    {
+      broken: client.broken,
+      otherErrors: recorder.otherErrors,
+      moves,
+    },
+  );
+  hypothesis.afterwards?.(scene, facts);
+  wrongs.push(...errorsNotAllowed(facts, hypothesis.errorsAllowed ?? null));
+  const { transfersPerSecondMin = 0 } = hypothesis.load ?? {};
+  if (!short && facts.steadyRate < transfersPerSecondMin) {
+    late.push(
+      `${Math.round(facts.steadyRate)} transfers/s before the fault, ${transfersPerSecondMin} at least expected`,
+    );
+  }
+  const pauseMs = recorder.longestPauseMs(began, ended);
+  if (pauseMs > pauseMsMax)
+    wrongs.push(`${Math.round(pauseMs)} ms without a success, ${pauseMsMax} ms at most expected`);
+  notes.push(`timeline: ${told([...moments, ...moves], faultAt).join('; ') || 'nothing moved'}`);
+  notes.push(`answers without an outcome: ${listOf(facts.errors)}`, `ids that failed: ${refusalsIn(history)}`);
+  notes.push(`reads: ${listOf(recorder.readsBySource)}`);
   for (const { transactionId, attempts } of recorder.unresolved().slice(0, UNRESOLVED_TOLD_MAX)) {
     notes.push(`unknown: ${transactionId} ${JSON.stringify(attempts.slice(-3))}`);
   }
-  const pauseMs = recorder.longestPauseMs(began, ended);
-  const passed = verdict.verdict === 'valid' && reconciled && pauseMs <= pauseMsMax;
-  if (!passed) ground.stack.keep = true;
-  const { requests, readsFailed } = recorder;
-  const counted = { requests, readsFailed, pauseMs, pauseMsMax, reconciled, notes, seconds: (now() - since) / 1000 };
-  return { name, expectation, short, ...verdict, ...counted, passed };
+  const passed = verdict.verdict === 'valid' && reconciled && wrongs.length + late.length === 0;
+  if (!passed) stack.keep = true;
+  return {
+    ...{ name, expectation, short, ...verdict, passed, reconciled, notes, wrongs, late, pauseMs, pauseMsMax },
+    ...{ steadyRate: facts.steadyRate, waitMsMax: facts.waitMsMax, errors: sumOf(facts.errors) },
+    requests: recorder.requests,
+    switchMs: switchMs(moves, faultAt),
+    seconds: (now() - since) / 1000,
+  };
+}
+
+async function historyToHold<G extends Ground<System>>(
+  { givesUp }: Hypothesis<G>,
+  history: History,
+  { stack }: G,
+  notes: string[],
+): Promise<History> {
+  if (!givesUp) return history;
+  const givenUp = await readGivenUp(stack.file.mysql);
+  const acknowledged = history.transfers.filter(
+    ({ transactionId, attempts }) =>
+      givenUp.ids.has(transactionId) &&
+      attempts.some(({ answer, sentAt }) => answer.kind === 'posted' && sentAt <= givenUp.at),
+  );
+  notes.push(`given up: ${givenUp.ids.size} transfers, of which ${acknowledged.length} had been acknowledged`);
+  return withoutGivenUp(history, givenUp);
+}
+
+function errorsNotAllowed({ errors }: Seen, allowed: RegExp | null): string[] {
+  if (allowed === null) return [];
+  return [...errors]
+    .filter(([what]) => !allowed.test(codeIn(what)))
+    .map(([what, count]) => `${count} answers were ${what}`);
 }
 
 /** Why ids failed, by the answer to their last attempt. */
@@ -121,8 +203,11 @@ async function openAccounts(client: Client, { accounts }: Population): Promise<v
   await Promise.all(Array.from({ length: REQUESTS_AT_ONCE }, work));
 }
 
-/** While the load runs: what nobody knows the outcome of is asked for again, as a client would. */
-async function retryUnknown(load: Load, recorder: Recorder, stop: AbortSignal): Promise<void> {
+/**
+ * While the load runs: what nobody knows the outcome of is asked for again, as a client would, and some of what was refused
+ * for the moment.
+ */
+async function comeAgain(load: Load, recorder: Recorder, stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {
     await sleep(500, undefined, { signal: stop }).catch(() => {});
     await retrySome(load, recorder, stop);
@@ -131,9 +216,8 @@ async function retryUnknown(load: Load, recorder: Recorder, stop: AbortSignal): 
 
 async function retrySome(load: Load, recorder: Recorder, stop?: AbortSignal): Promise<void> {
   // Those under way have an attempt without an end.
-  const open = recorder
-    .unresolved()
-    .filter(({ attempts }) => attempts.every(({ endedAt }) => Number.isFinite(endedAt)));
+  const isOver = ({ attempts }: TransferHistory) => attempts.every(({ endedAt }) => Number.isFinite(endedAt));
+  const open = [...recorder.takeRefused(), ...recorder.unresolved().filter(isOver)];
   const work = async () => {
     for (let next = open.pop(); next && !stop?.aborted; next = open.pop()) await load.again(next);
   };
@@ -154,10 +238,10 @@ async function resolveAll(load: Load, recorder: Recorder): Promise<void> {
   }
 }
 
-async function flushed(client: Client, { stack }: Ground): Promise<void> {
+async function flushed(client: Client, stack: System): Promise<void> {
   let last: unknown;
   const isFlushed = async () => {
-    if (stack.ended) throw new Error(`npm start was ended by somebody else:\n${stack.output.slice(-1000)}`);
+    stack.assertRunning();
     last = (await client.get('/v1/ops/status').catch(silence)).body;
     const { mode, journal } = fieldsOf(last);
     return mode === 'CACHE' && fieldsOf(journal)['length'] === 0;
@@ -168,8 +252,8 @@ async function flushed(client: Client, { stack }: Ground): Promise<void> {
 }
 
 /** The service's own proof, which reads all there is. */
-async function reconcile(api: readonly string[], apiKey: string, notes: string[]): Promise<boolean> {
-  using client = new Client(() => api, apiKey, { timeoutMs: RECONCILIATION_MS_MAX });
+async function reconcile(stack: System, notes: string[]): Promise<boolean> {
+  using client = new Client(() => stack.addresses, stack.file.apiKey, { timeoutMs: RECONCILIATION_MS_MAX });
   const { status, body } = await client.post('/v1/ops/reconciliations', {}).catch(silence);
   if (status < 300 && fieldsOf(body)['clean'] === true) return true;
   notes.push(`reconciliation: ${status} ${JSON.stringify(body).slice(0, 500)}`);

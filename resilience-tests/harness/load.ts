@@ -1,10 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { newUuidV7 } from '../../app/ids.ts';
 import type { Answer, TransferContent, TransferHistory } from '../checker/history.ts';
-import { answerOf, answerOfReply, answerOfSilence, fieldsOf, majorUnits, minorUnits } from './answers.ts';
-import { type Client, NoAnswer, silence } from './client.ts';
+import {
+  answerOf,
+  answerOfLookUp,
+  answerOfReply,
+  answerOfSilence,
+  fieldsOf,
+  isRefusal,
+  majorUnits,
+  minorUnits,
+} from './answers.ts';
+import { type Client, NoAnswer, type Reply, silence } from './client.ts';
 import { oneOf, type Population } from './population.ts';
 import type { Recorder } from './recorder.ts';
+import { of } from './seen.ts';
 import { now, sleep } from './time.ts';
 
 export interface LoadOptions {
@@ -16,9 +26,33 @@ export interface LoadOptions {
   reads: number;
   batches: number;
   batchSize: number;
+  /** New limits for accounts. */
+  changes: number;
+  /** How often each single transfer is sent at the same time, under the same id. */
+  copies: number;
+  /** Transfers that must have had an outcome in each second before the fault: with fewer it would be too easy. */
+  transfersPerSecondMin: number;
 }
 
-export const STEADY_LOAD: LoadOptions = { rate: 400, workers: 128, reads: 0.15, batches: 0.05, batchSize: 8 };
+export const STEADY_LOAD: LoadOptions = {
+  rate: 400,
+  workers: 128,
+  reads: 0.15,
+  batches: 0.05,
+  batchSize: 8,
+  changes: 0.01,
+  copies: 1,
+  transfersPerSecondMin: 0,
+};
+
+/** 1,200 transfers a second, at most: three quarters of them in batches of ten. */
+export const BUSY_LOAD: Partial<LoadOptions> = {
+  rate: 350,
+  workers: 600,
+  batches: 0.26,
+  batchSize: 10,
+  transfersPerSecondMin: 1000,
+};
 
 interface Order {
   transactionId: string;
@@ -28,10 +62,14 @@ interface Order {
 
 /** Shares of single transfers. */
 const AGAIN = 0.04;
+const LOOKED_FOR = 0.03;
 const PERSISTED = 0.03;
 const NO_UUID = 0.03;
 const UNKNOWN_ACCOUNT = 0.01;
 const MALFORMED = 0.01;
+
+/** Minor units. */
+const LIMIT_MAX = 5000;
 
 /** The service holds a request for 10 s at most. */
 const UNDER_WAY_MS_MAX = 12_000;
@@ -85,9 +123,7 @@ export class Load {
     if (open.some(({ sentAt }) => now() - sentAt < UNDER_WAY_MS_MAX)) return;
     const complete = this.#recorder.invoke(transactionId, content);
     this.#recorder.requests += 1;
-    const reply = await this.#client.get(`/v1/transfers/${transactionId}`).catch(silence);
-    const nobody = reply.status === 404 && fieldsOf(reply.body)['code'] === 'transfer_not_found';
-    complete(nobody ? { kind: 'absent' } : { kind: 'refused', status: 0, code: `GET ${reply.status}` });
+    complete(answerOfLookUp(await this.#client.get(`/v1/transfers/${transactionId}`).catch(silence), content.currency));
   }
 
   async transfer(order: Order): Promise<Answer> {
@@ -100,12 +136,22 @@ export class Load {
     return answer;
   }
 
-  async #one({ reads, batches, batchSize }: Omit<LoadOptions, 'rate' | 'workers'>): Promise<void> {
+  async #one({
+    reads,
+    batches,
+    batchSize,
+    changes,
+    copies,
+  }: Omit<LoadOptions, 'rate' | 'workers' | 'transfersPerSecondMin'>): Promise<void> {
     const kind = Math.random();
     if (kind < reads) return this.#read();
     if (kind < reads + batches) return this.#batch(batchSize);
-    const posted = Math.random() < AGAIN ? this.#recorder.somePosted() : null;
-    await (posted ? this.again(posted) : this.transfer(this.#order()));
+    if (kind < reads + batches + changes) return this.#change();
+    const other = Math.random();
+    const posted = other < AGAIN + LOOKED_FOR ? this.#recorder.somePosted() : null;
+    if (posted) return other < AGAIN ? void (await this.again(posted)) : this.lookFor(posted);
+    const order = this.#order();
+    await Promise.all(Array.from({ length: copies }, () => this.transfer(order)));
   }
 
   #order(): Order {
@@ -140,6 +186,34 @@ export class Load {
     });
   }
 
+  async #change(): Promise<void> {
+    const { accountId, currency, external } = oneOf(this.#population.accounts);
+    if (external) return;
+    const overdraftLimit = Math.floor(Math.random() * LIMIT_MAX);
+    const complete = this.#recorder.change(accountId, overdraftLimit);
+    this.#recorder.requests += 1;
+    const limit = majorUnits(overdraftLimit, currency);
+    try {
+      const reply = await this.#client.patch(`/v1/accounts/${accountId}`, { overdraftLimit: limit });
+      if (reply.status === 200) {
+        const settings = fieldsOf(reply.body);
+        const settingsVersion = Number(settings['settingsVersion']);
+        complete({
+          kind: 'changed',
+          settingsVersion,
+          overdraftLimit: minorUnits(settings['overdraftLimit'], currency),
+        });
+      } else {
+        complete({ kind: isRefusal(reply.status) ? 'refused' : 'unknown' });
+        this.#recorder.failed(of('limit', codeOf(reply)));
+      }
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      complete({ kind: error.delivered ? 'unknown' : 'refused' });
+      this.#recorder.failed(of('limit', error.message));
+    }
+  }
+
   async #read(): Promise<void> {
     const { accountId, currency } = oneOf(this.#population.accounts);
     const sentAt = now();
@@ -148,14 +222,15 @@ export class Load {
       const { status, body } = await this.#client.get(`/v1/accounts/${accountId}/balance`);
       const fields = fieldsOf(body);
       if (status !== 200) {
-        this.#recorder.readsFailed += 1;
+        this.#recorder.failed(of('read', codeOf({ status, body })));
         return;
       }
       const position = { balance: minorUnits(fields['balance'], currency), version: Number(fields['version']) };
-      this.#recorder.read({ accountId, sentAt, endedAt: now(), ...position, stale: fields['stale'] === true });
+      const stale = fields['stale'] === true;
+      this.#recorder.read({ accountId, sentAt, endedAt: now(), ...position, stale }, String(fields['source']));
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
-      this.#recorder.readsFailed += 1;
+      this.#recorder.failed(of('read', error.message));
     }
   }
 }
@@ -164,6 +239,12 @@ function bodyOf({ transactionId, content, durability }: Order): object {
   const { source: sourceAccount, destination: destinationAccount, currency } = content;
   const amount = majorUnits(content.amount, currency);
   return { transactionId, sourceAccount, destinationAccount, amount, currency, ...(durability && { durability }) };
+}
+
+/** As `answerOf` names what is no outcome. */
+function codeOf({ status, body }: Reply): string {
+  const code = String(fieldsOf(body)['code'] ?? 'no_code');
+  return isRefusal(status) ? code : `${status} ${code}`;
 }
 
 function answerOfError(error: unknown): Answer {

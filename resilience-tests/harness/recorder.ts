@@ -1,17 +1,34 @@
-import type { Answer, Attempt, History, OpenedAccount, TransferContent, TransferHistory } from '../checker/history.ts';
+import type {
+  Answer,
+  Attempt,
+  ChangeHistory,
+  History,
+  OpenedAccount,
+  TransferContent,
+  TransferHistory,
+} from '../checker/history.ts';
 import { fateOf } from '../checker/history.ts';
 import { now } from './time.ts';
+
+/** Of the attempts that are told to come again, so many do: what is never sent again must not be in MySQL. */
+const COMES_AGAIN = 0.5;
+const COME_AGAIN = new Set([0, 429, 503]);
 
 /** Writes down every invocation when it is made, and every completion when it comes. */
 export class Recorder {
   readonly #transfers = new Map<string, TransferHistory>();
   readonly #reads: History['reads'] = [];
+  readonly #changes: History['changes'] = [];
   readonly #successes: number[] = [];
   /** Ids whose outcome may be asked for again without harm. */
   readonly #known: TransferHistory[] = [];
   readonly #unresolved = new Set<TransferHistory>();
+  #refused: TransferHistory[] = [];
   requests = 0;
-  readsFailed = 0;
+  /** Who answered them. */
+  readonly readsBySource = new Map<string, number>();
+  /** What was answered to requests that are no transfers, instead of what was asked for. */
+  readonly otherErrors = new Map<string, number>();
 
   /** An attempt begins: until it is completed, what became of it is unknown. */
   invoke(transactionId: string, content: TransferContent): (answer: Answer) => void {
@@ -33,19 +50,60 @@ export class Recorder {
       attempt.endedAt = now();
       attempt.answer = answer;
       if (fateOf(entry) !== 'unknown') this.#unresolved.delete(entry);
-      if (answer.kind !== 'posted') return;
+      if (answer.kind === 'refused' && COME_AGAIN.has(answer.status) && Math.random() < COMES_AGAIN) {
+        this.#refused.push(entry);
+      }
+      // What stood already is told by MySQL, too, while nothing can be changed.
+      if (answer.kind !== 'posted' || answer.replayed) return;
       this.#successes.push(attempt.endedAt);
-      if (!answer.replayed) this.#known.push(entry);
+      this.#known.push(entry);
     };
   }
 
-  read(read: History['reads'][number]): void {
+  read(read: History['reads'][number], source: string): void {
     this.#reads.push(read);
+    this.#countRead(read.stale ? `${source}, stale` : source);
+  }
+  /** Of a read, or a request for another limit. */
+  failed(why: string): void {
+    this.otherErrors.set(why, (this.otherErrors.get(why) ?? 0) + 1);
+  }
+  #countRead(what: string): void {
+    this.readsBySource.set(what, (this.readsBySource.get(what) ?? 0) + 1);
+  }
+
+  /** A request for another limit begins. */
+  change(accountId: string, overdraftLimit: number): (answer: ChangeHistory['answer']) => void {
+    const change: ChangeHistory = {
+      accountId,
+      overdraftLimit,
+      sentAt: now(),
+      endedAt: Number.POSITIVE_INFINITY,
+      answer: { kind: 'unknown' },
+    };
+    this.#changes.push(change);
+    return (answer) => {
+      change.endedAt = now();
+      change.answer = answer;
+    };
   }
 
   /** Sent, and without an outcome so far; those under way, too. */
   unresolved(): TransferHistory[] {
     return [...this.#unresolved];
+  }
+
+  /** Those that were told to come again, and do: each once. */
+  takeRefused(): TransferHistory[] {
+    const refused = this.#refused;
+    this.#refused = [];
+    return refused.filter((transfer) => fateOf(transfer) === 'failed');
+  }
+
+  /** When the first transfer after a moment was posted; null while none was. */
+  firstPostedAfter(at: number): number | null {
+    // They stand in the order in which they were answered.
+    return this.#successes[firstAfter(this.#successes, at)] ?? null;
   }
 
   /** One of the transfers known to be posted, most likely a recent one. */
@@ -56,7 +114,7 @@ export class Recorder {
 
   /** The longest time within [from, to] in which no transfer was posted, ms. */
   longestPauseMs(from: number, to: number): number {
-    const moments = this.#successes.filter((at) => at > from && at < to).sort((a, b) => a - b);
+    const moments = this.#successes.filter((at) => at > from && at < to);
     let last = from;
     let longest = 0;
     for (const at of [...moments, to]) {
@@ -67,6 +125,19 @@ export class Recorder {
   }
 
   history(accounts: readonly OpenedAccount[]): History {
-    return { accounts: [...accounts], transfers: [...this.#transfers.values()], reads: this.#reads };
+    const transfers = [...this.#transfers.values()];
+    return { accounts: [...accounts], transfers, reads: this.#reads, changes: this.#changes };
   }
+}
+
+/** The index of the first number above `limit` in an ascending list. */
+function firstAfter(list: readonly number[], limit: number): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle] ?? 0) > limit) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

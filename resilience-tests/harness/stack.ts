@@ -4,16 +4,10 @@ import { closeSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, isFree } from '../../scripts/stack/ports.mjs';
 import { temporaryFolder } from '../../scripts/testing/temporary.mjs';
+import type { StackFile, System } from './system.ts';
 import { now, until } from './time.ts';
 
-/** `stack.json`, as the contract has it. */
-export interface StackFile {
-  api: string[];
-  apiKey: string;
-  redis: { host: string; port: number; pid: number | null };
-  mysql: { host: string; port: number; user: string; password: string; database: string; pid: number | null };
-  pods: { pid: number | null; role: string; url: string }[];
-}
+export type { StackFile } from './system.ts';
 
 export interface StackOptions {
   /** On top of this process's own environment. */
@@ -26,7 +20,7 @@ const STOP_MS_MAX = 120_000;
 const REPOSITORY = join(import.meta.dirname, '..', '..');
 
 /** A stack of our own by `npm start`: its own folder, its own ports. Whatever ends this process ends it, too. */
-export class PrivateStack implements AsyncDisposable {
+export class PrivateStack implements System, AsyncDisposable {
   readonly dir: string;
   readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | null = null;
@@ -92,6 +86,14 @@ export class PrivateStack implements AsyncDisposable {
     this.#last = this.#read() ?? this.#last;
     if (!this.#last) throw new Error('the stack has never been up');
     return this.#last;
+  }
+
+  get addresses(): readonly string[] {
+    return this.file.api;
+  }
+
+  assertRunning(): void {
+    if (this.ended) throw new Error(`npm start was ended by somebody else:\n${this.output.slice(-1000)}`);
   }
 
   /** The processes of a part; @throws Error when one is not ours */

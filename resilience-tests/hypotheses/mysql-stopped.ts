@@ -36,7 +36,8 @@ export const mysqlStopped: Hypothesis<WithMysql> = {
   expectation:
     'MySQL is away for 120 s: transfers between cached accounts go on all the time, and are in MySQL soon after it is back.',
   pauseMsMax: 5_000,
-  seconds: { full: { before: 5, after: 30 }, short: { before: 3, after: 10 } },
+  // A new stack begins in MySQL, and looks ids up there for the next 10 s.
+  seconds: { full: { before: 15, after: 30 }, short: { before: 15, after: 10 } },
   ground: stackOnGivenMysql,
   async fault({ ground, short, note }) {
     const startAgain = await ground.stopMysql();

@@ -1,0 +1,204 @@
+/**
+ * What the safety of a switch-over costs while nothing happens: the same transfers through the same code on a private Redis,
+ * with and without the scripts' prologue, the pod's tail and its book of attempts in doubt, in turns.
+ *
+ *   npx tsx loadtest/protocol-cost.ts [--rounds 9] [--seconds 4]
+ */
+import { createHash } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { Redis } from 'ioredis';
+import { connectRedis } from '../app/authority/redis-server.ts';
+import { systemClock } from '../app/clock.ts';
+import { newUuidV7 } from '../app/ids.ts';
+import { CacheLedger } from '../app/ledger/cache/cache-ledger.ts';
+import { Doubts } from '../app/ledger/cache/doubts.ts';
+import { EpochView, type Seat } from '../app/ledger/cache/epoch-view.ts';
+import { loadScript } from '../app/ledger/cache/lua.ts';
+import type { Caller } from '../app/ledger/cache/port.ts';
+import { RedisScripts } from '../app/ledger/cache/scripts.ts';
+import type { Account, TransferOrder } from '../app/ledger/types.ts';
+import { startRedis } from '../scripts/stack/redis.mjs';
+import { temporaryFolder } from '../scripts/testing/temporary.mjs';
+
+const ACCOUNTS = 1000;
+const WORKERS = 64;
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '9' },
+    seconds: { type: 'string', default: '4' },
+    without: { type: 'string', default: 'both' },
+  },
+});
+
+/** The same script, which trusts whoever calls: no look at the server, the fence or the registration. */
+function bareApply(): { sha: string; bareSha: string; text: string } {
+  const { sha, text } = loadScript('apply');
+  const bare = text
+    .replace(/local function server_refusal\(\)[\s\S]*?\nend\n/, 'local function server_refusal() return nil end\n')
+    .replace(/ {2}if ARGV\[2\] ~= 'keeper'[\s\S]*?\n {2}end\n/, '');
+  if (bare.includes('INFO') || bare.includes("'REFUSED retired'"))
+    throw new Error('the prologue has another shape now');
+  return { sha, bareSha: createHash('sha1').update(bare).digest('hex'), text: bare };
+}
+
+class ForgetfulDoubts extends Doubts {
+  override begin(): void {}
+  override end(): void {}
+}
+class ForgetfulView extends EpochView {
+  readonly #none = new ForgetfulDoubts();
+  override get doubts(): Doubts {
+    return this.#none;
+  }
+  override keep(): void {}
+}
+
+function seatAt(view: EpochView): Seat {
+  return {
+    view: () => view,
+    direct: () => null,
+    suspect(error) {
+      throw error;
+    },
+    moved: () => {},
+    onOpen: () => {},
+    holdReason: () => 'ledger_switching',
+  };
+}
+
+const account = (index: number): Account => ({
+  accountId: `account-${index}`,
+  currency: 'EUR',
+  external: true,
+  balance: 0,
+  version: 0,
+  overdraftLimit: 0,
+  status: 'ACTIVE',
+  settingsVersion: 1,
+});
+const accounts = Array.from({ length: ACCOUNTS }, (_, index) => account(index));
+const nothing = { applied() {}, retried() {}, lookedUp() {}, accountsHit() {}, accountsMissed() {}, evicted() {} };
+const never = () => Promise.reject(new Error('everything is cached'));
+
+function order(number: number): TransferOrder {
+  return {
+    kind: 'transfer',
+    transactionId: newUuidV7(Date.now()),
+    source: `account-${number % ACCOUNTS}`,
+    destination: `account-${(number * 7 + 1) % ACCOUNTS}`,
+    amount: 1,
+    currency: 'EUR',
+    timestamp: null,
+    reference: null,
+    metadata: null,
+    reverses: null,
+    user: 'cost',
+    correlationId: 'cost',
+  };
+}
+
+interface Bench {
+  name: string;
+  run(seconds: number, perCall: number): Promise<number>;
+}
+
+function bench(name: string, ledger: CacheLedger): Bench {
+  return {
+    name,
+    async run(seconds, perCall) {
+      const until = performance.now() + seconds * 1000;
+      let done = 0;
+      const work = async (worker: number) => {
+        for (let number = worker; performance.now() < until; number += WORKERS * perCall) {
+          const orders = Array.from({ length: perCall }, (_, index) => order(number + index));
+          const answers = await ledger.apply(orders, 'cache');
+          if (answers.some((answer) => answer instanceof Error)) throw new Error('a transfer was not posted');
+          done += perCall;
+        }
+      };
+      const started = performance.now();
+      await Promise.all(Array.from({ length: perCall > 1 ? 4 : WORKERS }, (_, worker) => work(worker)));
+      return done / ((performance.now() - started) / 1000);
+    },
+  };
+}
+
+const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
+
+const dir = temporaryFolder();
+const server = await startRedis({ dir });
+try {
+  const redis = connectRedis({ url: server.url, connectTimeoutMs: 1000, commandTimeoutMs: 5000 });
+  const helper = new Redis(server.url);
+  const scripts = new RedisScripts(redis, 'cost');
+  const replid = /master_replid:(\w+)/.exec(await helper.info('replication'))?.[1] ?? '';
+  const caller: Caller = { epoch: 1, replid, podId: 'pod' };
+  await scripts.activate(1, replid, 'marker', Date.now() - 60_000);
+  await scripts.register(caller);
+  await scripts.install(caller, accounts, 0, ACCOUNTS);
+
+  const { sha, bareSha, text } = bareApply();
+  await helper.script('LOAD', text);
+  const bareRedis = new Proxy(redis, {
+    get(target, key) {
+      if (key !== 'callBuffer') return Reflect.get(target, key, target);
+      return (command: string, first: string, ...rest: never[]) =>
+        target.callBuffer(command, first === sha ? bareSha : first, ...rest);
+    },
+  });
+  const parts = (cache: RedisScripts, view: EpochView) => ({
+    cache,
+    view,
+    ledger: new CacheLedger({
+      cache,
+      seat: seatAt(view),
+      clock: systemClock,
+      events: nothing,
+      database: { loadAccounts: never, findOutcomes: never },
+      direct: { apply: never, change: never },
+      limits: {
+        requestTimeoutMs: 10_000,
+        queueTransfersMax: 100_000,
+        applyBatchMax: 1000,
+        applyCallsInFlightMax: 2,
+        backlogEntriesMax: 1e9,
+        backlogAgeMaxMs: 1e9,
+        tailBytesMax: 1e9,
+        cachedAccountsMax: ACCOUNTS,
+      },
+    }),
+  });
+  const safe = parts(scripts, new EpochView(caller));
+  const variant = values.without;
+  const bare = parts(
+    variant === 'tail' ? scripts : new RedisScripts(bareRedis, 'cost'),
+    variant === 'prologue' ? new EpochView(caller) : new ForgetfulView(caller),
+  );
+  // In the place of a keeper: the tail lets go, and the journal stays short.
+  const flushing = setInterval(async () => {
+    const { head } = await scripts.read(caller, []);
+    await scripts.publish({ fenceEpoch: 1, epoch: 1, replid }, head.seq, head.seq - 10_000);
+  }, 100);
+
+  for (const perCall of [1, 100]) {
+    const benches = [bench('with', safe.ledger), bench('without', bare.ledger)];
+    for (const one of benches) await one.run(1, perCall);
+    const rates: Record<string, number[]> = { with: [], without: [] };
+    for (let round = 0; round < Number(values.rounds); round++) {
+      for (const one of round % 2 ? [...benches].reverse() : benches) {
+        rates[one.name]?.push(await one.run(Number(values.seconds), perCall));
+      }
+    }
+    const [withIt, without] = [median(rates['with'] ?? []), median(rates['without'] ?? [])];
+    console.log(
+      `${perCall === 1 ? 'single transfers' : `batches of ${perCall}`}: ${Math.round(withIt)}/s with, ${Math.round(without)}/s without: ${((withIt / without) * 100).toFixed(1)} %`,
+    );
+  }
+  clearInterval(flushing);
+  helper.disconnect();
+  redis.disconnect();
+} finally {
+  await server.stop();
+  rmSync(dir, { recursive: true, force: true });
+}

@@ -1,0 +1,84 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { LOOPBACK } from '../../scripts/stack/ports.mjs';
+import { Link } from './link.ts';
+import { sleep } from './time.ts';
+
+/** Says back what it is told. */
+const echo = createServer((socket) => {
+  socket.on('error', () => {});
+  socket.on('data', (bytes) => {
+    heard += bytes;
+    socket.write(bytes);
+  });
+});
+let heard = '';
+let link: Link;
+let client: Socket;
+let said = '';
+
+async function dial(): Promise<void> {
+  said = '';
+  heard = '';
+  client = connect(link);
+  client.on('error', () => {});
+  client.on('data', (bytes) => {
+    said += bytes;
+  });
+  await once(client, 'connect');
+}
+
+beforeEach(async () => {
+  await new Promise<void>((resolve) => echo.listen(0, LOOPBACK, resolve));
+  const { port } = echo.address() as { port: number };
+  link = await Link.to({ host: LOOPBACK, port });
+  await dial();
+});
+afterEach(async () => {
+  client.destroy();
+  link[Symbol.dispose]();
+  await new Promise((resolve) => echo.close(resolve));
+});
+
+it('passes everything on, in order, while it is slow, too', async () => {
+  const numbers = Array.from({ length: 300 }, (_, index) => `${index},`);
+  for (const [index, number] of numbers.entries()) {
+    if (index === 100) link.slow(30);
+    if (index === 200) link.slow(5);
+    client.write(number);
+    if (index % 10 === 0) await sleep(1);
+  }
+  await expect.poll(() => said.length).toBe(numbers.join('').length);
+  expect(said).toBe(numbers.join(''));
+});
+
+it('holds up what is sent, and delivers it when it is whole again, though its sender has given up', async () => {
+  link.hold('requests');
+  client.write('late');
+  client.end();
+  await sleep(50);
+  expect(heard).toBe('');
+  link.heal();
+  await expect.poll(() => heard).toBe('late');
+});
+
+it('holds up the answers alone', async () => {
+  link.hold('replies');
+  client.write('hello');
+  await sleep(50);
+  expect(said).toBe('');
+  link.heal();
+  await expect.poll(() => said).toBe('hello');
+});
+
+it('is cut: connections break, new ones, too, until it is whole again', async () => {
+  link.cut();
+  await expect.poll(() => client.destroyed).toBe(true);
+  await dial().catch(() => {});
+  await expect.poll(() => client.destroyed).toBe(true);
+  link.heal();
+  await dial();
+  client.write('back');
+  await expect.poll(() => said).toBe('back');
+});

@@ -1,0 +1,62 @@
+import type { Program } from '../../scripts/stack/process.mjs';
+import { messageOf } from '../../scripts/stack/say.mjs';
+import { NotHere } from './hypothesis.ts';
+import { rootTool } from './root-tools.ts';
+
+/** Names of network interfaces end after 15 characters. */
+const NAME = `hf-${process.pid}`;
+/** Its own, of the block for tests between networks. */
+const OUTSIDE = '198.18.213.1';
+const INSIDE = '198.18.213.2';
+
+/** A network namespace behind a wire that loses packets. The machine's own network is left alone. */
+export class LossyNamespace implements Disposable {
+  readonly address = INSIDE;
+
+  /** @throws NotHere when this machine or this user cannot make one, or cannot lose packets in it */
+  constructor() {
+    try {
+      ip('netns', 'add', NAME);
+      ip('link', 'add', NAME, 'type', 'veth', 'peer', 'name', `${NAME}-in`);
+      ip('link', 'set', `${NAME}-in`, 'netns', NAME);
+      ip('addr', 'add', `${OUTSIDE}/30`, 'dev', NAME);
+      ip('link', 'set', NAME, 'up');
+      ip('-n', NAME, 'addr', 'add', `${INSIDE}/30`, 'dev', `${NAME}-in`);
+      ip('-n', NAME, 'link', 'set', `${NAME}-in`, 'up');
+      ip('-n', NAME, 'link', 'set', 'lo', 'up');
+      this.lose(1);
+      this.lose(0);
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw new NotHere(`no network namespace that loses packets: ${messageOf(error)}`);
+    }
+  }
+
+  inside(program: Program): Program {
+    return { ...program, command: 'ip', args: ['netns', 'exec', NAME, program.command, ...program.args] };
+  }
+
+  /** So many packets of a hundred, in each way. By nftables: netem is a module that few kernels come with. */
+  lose(percent: number): void {
+    const rule = percent === 0 ? '' : `numgen random mod 100 < ${percent} drop`;
+    const chain = (hook: string) => `chain ${hook} {\ntype filter hook ${hook} priority 0\n${rule}\n}\n`;
+    const table = `table inet loss\ndelete table inet loss\ntable inet loss {\n${chain('input')}${chain('output')}}\n`;
+    rootTool('ip', ['netns', 'exec', NAME, 'nft', '-f', '-'], table);
+  }
+
+  [Symbol.dispose](): void {
+    // The wire goes with it, and what runs inside has ended by then.
+    for (const args of [
+      ['netns', 'del', NAME],
+      ['link', 'del', NAME],
+    ]) {
+      try {
+        ip(...args);
+      } catch {
+        // It was never made, or is gone.
+      }
+    }
+  }
+}
+
+const ip = (...args: string[]): void => rootTool('ip', args);

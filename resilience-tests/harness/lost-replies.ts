@@ -1,0 +1,30 @@
+import type { Cluster } from './cluster.ts';
+import type { Ground, Scene } from './hypothesis.ts';
+import { sleep } from './time.ts';
+
+const UNHEARD_MS = 400;
+
+/**
+ * One pod sends, and hears nothing any more, while the others go on; nothing is flushed meanwhile. Then Redis is killed. So
+ * there are entries that nobody but its journal knows, and later ones that build on them. Returns in DIRECT.
+ */
+export async function loseReplies({ ground, mark, note, wrong }: Scene<Ground<Cluster>>): Promise<void> {
+  const { stack: cluster } = ground;
+  const keepers = cluster.keepers.map((keeper) => keeper.wire('redis'));
+  for (const wire of keepers) wire.hold();
+  cluster.pod(0).wire('redis').hold('replies');
+  await sleep(UNHEARD_MS);
+  mark('pod 1 has heard nothing for a moment, and Redis is killed');
+  await cluster.redis.kill();
+  for (const wire of [...keepers, cluster.pod(0).wire('redis')]) {
+    // What is still on the wire is lost with it.
+    wire.cut();
+    wire.heal();
+  }
+  await cluster.untilMode('DIRECT', 30_000);
+  const [row] = await cluster.query(
+    `SELECT (SELECT COUNT(*) FROM frozen_accounts) AS frozen, (SELECT COUNT(*) FROM unsettled_ids) AS unsettled`,
+  );
+  note(`frozen are ${row?.['frozen']} accounts, unsettled ${row?.['unsettled']} ids`);
+  if (Number(row?.['frozen']) === 0) wrong('no account was frozen: nothing that Redis knew was unknown to the pods');
+}

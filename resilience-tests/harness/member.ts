@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { end, launch, type Program, sendSignal, untilAnswers } from '../../scripts/stack/process.mjs';
+import { now, sleep } from './time.ts';
+
+type Running = ReturnType<typeof launch>;
+
+/** A process of a cluster. Nobody starts it again but the test. */
+export class Member {
+  readonly #program: Program;
+  #running: Running | null = null;
+
+  constructor(program: Program) {
+    this.#program = program;
+  }
+
+  get name(): string {
+    return this.#program.name;
+  }
+
+  get pid(): number | null {
+    return this.#running?.alive() ? this.#running.pid : null;
+  }
+
+  /** Returns when it answers. @throws Trouble with the end of its log when it does not */
+  async start(): Promise<void> {
+    this.launch();
+    await this.untilAnswers();
+  }
+
+  /** Starts it, and does not wait. */
+  launch(): void {
+    if (this.pid !== null) throw new Error(`${this.name} runs already`);
+    this.#running = launch(this.#program);
+  }
+
+  async untilAnswers(): Promise<void> {
+    if (this.#running) await untilAnswers(this.#running);
+  }
+
+  /** As kill -9 does: no time to put anything in order. Returns when it is gone. */
+  async kill(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.#running?.ended;
+  }
+
+  /** Stands still with everything that it holds, until `wake`. */
+  freeze(): void {
+    this.signal('SIGSTOP');
+  }
+
+  wake(): void {
+    this.signal('SIGCONT');
+  }
+
+  /** In good order. @returns ms that it took */
+  async stop(): Promise<number> {
+    const since = now();
+    if (this.#running && !(await end(this.#running))) throw new Error(`${this.name} did not stop in time`);
+    return now() - since;
+  }
+
+  /** All that it has said, in all its lives. */
+  get log(): string {
+    return readFileSync(this.#program.logFile, 'utf8');
+  }
+
+  /** Ends by itself, or has ended. */
+  async ended(msMax: number): Promise<boolean> {
+    return this.#running === null || Promise.race([this.#running.ended.then(() => true), sleep(msMax, false)]);
+  }
+
+  signal(name: NodeJS.Signals): void {
+    if (this.pid !== null) sendSignal(this.pid, name);
+  }
+}

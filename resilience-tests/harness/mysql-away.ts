@@ -1,0 +1,12 @@
+import type { Cluster } from './cluster.ts';
+import type { Ground, Scene } from './hypothesis.ts';
+import { sleep } from './time.ts';
+
+/** MySQL is killed, and comes back after half a minute. */
+export async function mysqlAway({ ground: { stack: cluster }, short, mark }: Scene<Ground<Cluster>>): Promise<void> {
+  mark('MySQL killed');
+  await cluster.mysql.kill();
+  await sleep(short ? 6_000 : 30_000);
+  await cluster.mysql.start();
+  mark('MySQL is back');
+}

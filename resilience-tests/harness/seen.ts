@@ -1,0 +1,68 @@
+import type { Answer, History } from '../checker/history.ts';
+import { LOOK_UP } from './answers.ts';
+import type { Transition } from './timeline.ts';
+
+/** What clients saw while the load ran. */
+export interface Seen {
+  /** Transfers with an outcome per second, before the fault. */
+  steadyRate: number;
+  /** The longest that anybody waited for an answer, ms. */
+  waitMsMax: number;
+  /**
+   * How often something was not answered, by code and kind of request; what a client had itself to blame for is left out.
+   */
+  errors: ReadonlyMap<string, number>;
+  /** How many of the connections to a pod broke under a request, by the pod's URL. */
+  broken: ReadonlyMap<string, number>;
+  /** Where the authority went since the load began. */
+  moves: readonly Transition[];
+}
+
+/** The load sends a few of these on purpose. */
+const OWN_FAULTS = new Set(['validation_failed', 'account_not_found']);
+
+/** Moments in ms of `now()`: the load began, the fault began, the load ended. */
+export function seen(
+  { transfers }: History,
+  { began, fault, ended }: { began: number; fault: number; ended: number },
+  { broken, moves, otherErrors }: Pick<Seen, 'broken' | 'moves'> & { otherErrors: Seen['errors'] },
+): Seen {
+  const errors = new Map(otherErrors);
+  let outcomes = 0;
+  let waitMsMax = 0;
+  for (const { attempts } of transfers) {
+    for (const { sentAt, endedAt, answer } of attempts) {
+      if (sentAt < began || sentAt > ended) continue;
+      if (Number.isFinite(endedAt)) waitMsMax = Math.max(waitMsMax, endedAt - sentAt);
+      const error = errorIn(answer);
+      if (error !== null) errors.set(error, (errors.get(error) ?? 0) + 1);
+      else if (endedAt < fault) outcomes += 1;
+    }
+  }
+  return { steadyRate: (1000 * outcomes) / (fault - began), waitMsMax, errors, broken, moves };
+}
+
+function errorIn(answer: Answer): string | null {
+  if (answer.kind === 'unknown') return of('transfer', answer.reason);
+  if (answer.kind === 'absent') return of('look-up', 'transfer_not_found');
+  if (answer.kind !== 'refused' || OWN_FAULTS.has(answer.code)) return null;
+  return of(answer.status === LOOK_UP ? 'look-up' : 'transfer', answer.code);
+}
+
+/** How an error is counted: its code, and for which kind of request. */
+export const of = (kind: 'transfer' | 'look-up' | 'read' | 'limit', code: string): string => `${code} (${kind})`;
+export const codeIn = (error: string): string => error.replace(/ \([a-z-]+\)$/, '');
+
+export const listOf = (counts: ReadonlyMap<string, number>): string =>
+  [...counts].map(([what, count]) => `${what} ${count}`).join(', ') || 'none';
+
+export const sumOf = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((a, b) => a + b, 0);
+
+/** Answers without an outcome that a fault may bring with it: none; or connections that break. */
+export const NONE = /^$/;
+export const BROKEN = /^(ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
+/** MySQL is away: what needs it says so, and what waited for it in vain, too. */
+export const WITHOUT_MYSQL = /^(database_unavailable|504 outcome_unknown)$/;
+/** The ledger is closed for longer than a request is held. */
+export const CLOSED =
+  /^(ledger_closed|ledger_switching|504 outcome_unknown|ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;

@@ -1,0 +1,16 @@
+import type { Cluster } from './cluster.ts';
+import type { Ground, Scene } from './hypothesis.ts';
+import { sleep } from './time.ts';
+
+/** Every answer of Redis takes so much longer, for a while. */
+export async function slowRedis(
+  { ground: { stack: cluster }, mark }: Scene<Ground<Cluster>>,
+  { roundTripMs, forMs }: { roundTripMs: number; forMs: number },
+): Promise<void> {
+  const wires = [...cluster.pods, ...cluster.keepers].map((service) => service.wire('redis'));
+  for (const wire of wires) wire.slow(roundTripMs / 2);
+  mark(`Redis takes ${roundTripMs} ms longer`);
+  await sleep(forMs);
+  for (const wire of wires) wire.heal();
+  mark('Redis is as fast as before');
+}

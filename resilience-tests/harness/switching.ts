@@ -1,0 +1,32 @@
+import type { Cluster } from './cluster.ts';
+import type { Ground, Scene } from './hypothesis.ts';
+import { until } from './time.ts';
+import { transitions } from './timeline.ts';
+
+const DIRECT_MS_MAX = 30_000;
+
+/**
+ * Waits until a transfer is posted in DIRECT: nothing of the cache can be answered any more by then.
+ * @returns ms since the fault
+ */
+export async function firstDirect(
+  { ground, firstPostedAfter }: Scene<Ground<Cluster>>,
+  fault: number,
+): Promise<number> {
+  const { stack: cluster } = ground;
+  await cluster.untilMode('DIRECT', DIRECT_MS_MAX);
+  const moves = await transitions(cluster.file.mysql, fault);
+  const direct = moves.find(({ mode }) => mode === 'DIRECT');
+  if (!direct) throw new Error('the log of the authority does not know of DIRECT');
+  let first: number | null = null;
+  await until('a transfer is posted in DIRECT', DIRECT_MS_MAX, () => {
+    first = firstPostedAfter(direct.at);
+    return first !== null;
+  });
+  return Number(first) - fault;
+}
+
+export function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}

@@ -1,0 +1,56 @@
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import type { StackFile } from './system.ts';
+import { now } from './time.ts';
+
+export interface Moment {
+  /** ms of `now()`. */
+  at: number;
+  what: string;
+}
+
+export interface Transition extends Moment {
+  mode: string;
+  epoch: number;
+  by: string;
+}
+
+/** Where the authority went since a moment, from its own log. MySQL's clock is this machine's. */
+export async function transitions(mysql: StackFile['mysql'], since: number): Promise<Transition[]> {
+  const { host, port, user, password, database } = mysql;
+  const connection = await createConnection({ host, port, user, password, database, timezone: 'Z' });
+  try {
+    const [rows] = await connection.query<RowDataPacket[]>(
+      `SELECT epoch, mode, changed_by, reason, changed_at FROM authority_log ORDER BY epoch`,
+    );
+    const ahead = Date.now() - now();
+    return rows
+      .map((row) => ({
+        at: (row['changed_at'] as Date).getTime() - ahead,
+        mode: String(row['mode']),
+        epoch: Number(row['epoch']),
+        by: String(row['changed_by']),
+        what: `${row['mode']} (${row['reason']})`,
+      }))
+      .filter(({ at }) => at >= since);
+  } finally {
+    connection.destroy();
+  }
+}
+
+/** From a fault to the first mode after it in which balances may be changed, ms; null when the authority did not move. */
+export function switchMs(moves: readonly Transition[], fault: number): number | null {
+  const open = moves.find(({ at, mode }) => at >= fault && (mode === 'DIRECT' || mode === 'CACHE'));
+  return open ? open.at - fault : null;
+}
+
+const MOMENTS_TOLD_MAX = 40;
+
+/** In order, in seconds from the fault on. */
+export function told(moments: readonly Moment[], from: number): string[] {
+  const inOrder = moments.toSorted((a, b) => a.at - b.at);
+  const lines = inOrder
+    .slice(0, MOMENTS_TOLD_MAX)
+    .map(({ at, what }) => `${((at - from) / 1000).toFixed(2)} s ${what}`);
+  const more = inOrder.length - lines.length;
+  return more > 0 ? [...lines, `and ${more} more`] : lines;
+}

@@ -1,0 +1,60 @@
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { messageOf } from '../../scripts/stack/say.mjs';
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import { type Ground, type Hypothesis, NotHere } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { rootTool } from '../harness/root-tools.ts';
+import { NONE } from '../harness/seen.ts';
+import { sleep } from '../harness/time.ts';
+
+interface SmallDisk extends Ground<Cluster> {
+  folder: string;
+}
+
+const SIZE_MIB = 128;
+const LEFT_BYTES = 512 * 1024;
+
+/** A disk for Redis alone. @throws NotHere when this user may not mount one */
+async function clusterWithASmallDisk(): Promise<SmallDisk> {
+  const folder = join(tmpdir(), `holdfast-disk-${process.pid}`);
+  mkdirSync(folder, { recursive: true });
+  const unmount = () => {
+    rootTool('umount', ['--lazy', folder]);
+    rmSync(folder, { recursive: true });
+  };
+  try {
+    rootTool('mount', ['-t', 'tmpfs', '-o', `size=${SIZE_MIB}m`, 'holdfast', folder]);
+  } catch (error) {
+    rmSync(folder, { recursive: true });
+    throw new NotHere(`no small disk could be mounted: ${messageOf(error)}`);
+  }
+  const dir = join(folder, 'redis');
+  return { ...(await ownCluster({ redis: { dir }, cleanUp: unmount })), folder };
+}
+
+export const diskFull: Hypothesis<SmallDisk> = {
+  name: 'disk-full',
+  expectation:
+    'The disk of Redis is full: it acknowledges nothing that it could not write, and ends itself; MySQL takes over until there is room and Redis is back.',
+  pauseMsMax: 10_000,
+  errorsAllowed: NONE,
+  seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  ground: clusterWithASmallDisk,
+  async fault({ ground: { stack: cluster, folder }, mark, note }) {
+    const { bavail, bsize } = statfsSync(folder);
+    const filler = join(folder, 'filler');
+    writeFileSync(filler, Buffer.alloc(bavail * bsize - LEFT_BYTES));
+    mark(`${LEFT_BYTES / 1024} KiB are left on the disk`);
+    const ended = await cluster.redis.ended(30_000);
+    note(ended ? 'Redis ended itself' : 'Redis went on');
+    await cluster.untilMode('DIRECT', 30_000);
+    await sleep(3_000);
+    rmSync(filler);
+    mark('there is room');
+    if (ended) await cluster.redis.start();
+    await cluster.untilBack();
+  },
+};

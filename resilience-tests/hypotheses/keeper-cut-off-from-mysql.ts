@@ -1,0 +1,31 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { NONE } from '../harness/seen.ts';
+import { sleep } from '../harness/time.ts';
+
+export const keeperCutOffFromMysql: Hypothesis<Ground<Cluster>> = {
+  name: 'keeper-cut-off-from-mysql',
+  expectation:
+    'One keeper alone loses MySQL, by connections that break and by silent ones: the other one does all the work, and nobody notices.',
+  pauseMsMax: 1_000,
+  errorsAllowed: NONE,
+  seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster({ wired: true }),
+  async fault({ ground: { stack: cluster }, short, mark }) {
+    for (const keeper of cluster.keepers) {
+      const wire = keeper.wire('mysql');
+      for (const how of ['cut', 'hold'] as const) {
+        wire[how]();
+        mark(`${keeper.name}: the wire is ${how === 'cut' ? 'cut' : 'silent'}`);
+        await sleep(short ? 2_500 : 10_000);
+        wire.heal();
+        await sleep(500);
+      }
+    }
+  },
+  afterwards({ wrong }, { moves }) {
+    if (moves.length > 0) wrong('the authority has moved');
+  },
+};

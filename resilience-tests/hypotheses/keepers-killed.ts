@@ -1,0 +1,22 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { sleep } from '../harness/time.ts';
+
+export const keepersKilled: Hypothesis<Ground<Cluster>> = {
+  name: 'keepers-killed',
+  expectation:
+    'All keepers are dead for a while: the journal grows, clients notice nothing (but for `persisted`, which waits), and the next keeper goes on from the cursor.',
+  pauseMsMax: 1_000,
+  errorsAllowed: /^504 outcome_unknown$/,
+  seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster(),
+  async fault({ ground: { stack: cluster }, short, mark }) {
+    mark('all keepers killed');
+    await Promise.all(cluster.keepers.map((keeper) => keeper.kill()));
+    await sleep(short ? 5_000 : 30_000);
+    await Promise.all(cluster.keepers.map((keeper) => keeper.start()));
+    mark('the keepers are back');
+  },
+};

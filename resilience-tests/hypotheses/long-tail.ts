@@ -1,0 +1,32 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { sleep } from '../harness/time.ts';
+
+export const longTail: Hypothesis<Ground<Cluster>> = {
+  name: 'long-tail',
+  expectation:
+    'The keepers are dead for a while, and then Redis loses its disk: thousands of transfers are in no store, and the tails of the pods bring them all.',
+  pauseMsMax: 15_000,
+  // `persisted` has waited for the keepers by then.
+  errorsAllowed: /^504 outcome_unknown$/,
+  seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster(),
+  async fault({ ground: { stack: cluster }, short, mark, note }) {
+    mark('all keepers killed');
+    await Promise.all(cluster.keepers.map((keeper) => keeper.kill()));
+    await sleep(short ? 4_000 : 8_000);
+    const cursor = async () => Number((await cluster.query('SELECT seq FROM flush_cursor'))[0]?.['seq']);
+    const before = await cursor();
+    await cluster.redis.kill();
+    cluster.redis.loseDisk();
+    await cluster.redis.start();
+    mark('Redis killed and its disk lost');
+    await Promise.all(cluster.keepers.map((keeper) => keeper.start()));
+    mark('the keepers are back');
+    await cluster.untilMode('DIRECT', 60_000);
+    note(`the tails brought seq ${before} to ${await cursor()}`);
+    await cluster.untilBack();
+  },
+};

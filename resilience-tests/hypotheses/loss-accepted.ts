@@ -1,0 +1,42 @@
+import { fieldsOf } from '../harness/answers.ts';
+import { Client } from '../harness/client.ts';
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { loseReplies } from '../harness/lost-replies.ts';
+import { smallTown } from '../harness/population.ts';
+import { sleep } from '../harness/time.ts';
+
+const WRITTEN_DOWN = 'The disk of Redis is gone for good: a test of that.';
+
+export const lossAccepted: Hypothesis<Ground<Cluster>> = {
+  name: 'loss-accepted',
+  expectation:
+    'As replies-lost, and the disk of Redis is lost, too: the accounts stay frozen until an operator accepts the loss, and then nothing is missing but what was written down as given up.',
+  pauseMsMax: 10_000,
+  errorsAllowed: /^(account_unsettled|504 outcome_unknown)$/,
+  seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
+  // Of a change that was given up only its own id would be told, which no client knows.
+  load: { ...BUSY_LOAD, changes: 0 },
+  population: (prefix) => smallTown(prefix, 2_000),
+  givesUp: true,
+  ground: () => ownCluster({ wired: true }),
+  async fault(scene) {
+    const { ground, short, mark, note, wrong } = scene;
+    const { stack: cluster } = ground;
+    await loseReplies(scene);
+    cluster.redis.loseDisk();
+    await cluster.redis.start();
+    mark('Redis is back, empty');
+    await sleep(short ? 5_000 : 10_000);
+    const mode = await cluster.mode();
+    if (mode !== 'DIRECT') wrong(`the authority is ${mode}, and accounts wait for a journal`);
+    using operator = new Client(() => cluster.addresses, cluster.file.apiKey);
+    const unsettled = await operator.get('/v1/ops/unsettled');
+    const { epoch } = fieldsOf(unsettled.body);
+    const accepted = await operator.post('/v1/ops/loss-acceptances', { epoch, reason: WRITTEN_DOWN });
+    mark('the loss is accepted');
+    note(`the acceptance was answered ${accepted.status} ${JSON.stringify(accepted.body)}`);
+    await cluster.untilBack();
+  },
+};

@@ -1,0 +1,19 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { mysqlAway } from '../harness/mysql-away.ts';
+import { WITHOUT_MYSQL } from '../harness/seen.ts';
+
+export const mysqlAwayInCache: Hypothesis<Ground<Cluster>> = {
+  name: 'mysql-away-in-cache',
+  expectation: 'MySQL is killed for 30 s: what needs it says so, everything else goes on, and no authority moves.',
+  pauseMsMax: 1_000,
+  errorsAllowed: WITHOUT_MYSQL,
+  seconds: { full: { before: 10, after: 20 }, short: { before: 3, after: 4 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster(),
+  fault: mysqlAway,
+  afterwards(scene, { moves }) {
+    if (moves.length > 0) scene.wrong('the authority has moved');
+  },
+};

@@ -1,0 +1,32 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { mysqlAway } from '../harness/mysql-away.ts';
+import { sleep } from '../harness/time.ts';
+
+export const mysqlAwayInClosing: Hypothesis<Ground<Cluster>> = {
+  name: 'mysql-away-in-closing',
+  expectation:
+    'MySQL is killed for 30 s while the pods bring it what they hold, and one of them stands still: they bring it all later.',
+  pauseMsMax: 60_000,
+  errorsAllowed: /^(database_unavailable|ledger_switching|ledger_closed|504 outcome_unknown|no answer in time)$/,
+  seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster(),
+  async fault(scene) {
+    const { ground, mark } = scene;
+    const { stack: cluster } = ground;
+    cluster.pod(0).freeze(); // so that it is CLOSING for as long as we like
+    mark('pod 1 stands still, and Redis is killed');
+    await cluster.redis.kill();
+    await cluster.untilMode('CLOSING', 30_000);
+    await mysqlAway(scene);
+    cluster.pod(0).wake();
+    mark('pod 1 wakes');
+    await cluster.untilMode('DIRECT', 60_000);
+    await sleep(2_000);
+    await cluster.redis.start();
+    mark('Redis is back');
+    await cluster.untilBack();
+  },
+};

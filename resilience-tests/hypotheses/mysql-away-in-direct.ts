@@ -1,0 +1,30 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { mysqlAway } from '../harness/mysql-away.ts';
+import { firstDirect } from '../harness/switching.ts';
+import { sleep } from '../harness/time.ts';
+
+export const mysqlAwayInDirect: Hypothesis<Ground<Cluster>> = {
+  name: 'mysql-away-in-direct',
+  expectation:
+    'MySQL, which has the authority, is killed for 30 s while Redis is away: nothing goes on, and nothing is lost.',
+  pauseMsMax: 45_000,
+  errorsAllowed: /^(database_unavailable|ledger_switching|504 outcome_unknown)$/,
+  seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster(),
+  async fault(scene) {
+    const { ground, mark } = scene;
+    const { stack: cluster } = ground;
+    const fault = mark('Redis killed');
+    await cluster.redis.kill();
+    await firstDirect(scene, fault);
+    await sleep(2_000);
+    await mysqlAway(scene);
+    await sleep(3_000);
+    await cluster.redis.start();
+    mark('Redis is back');
+    await cluster.untilBack();
+  },
+};

@@ -1,0 +1,33 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { WITHOUT_MYSQL } from '../harness/seen.ts';
+import { sleep, until } from '../harness/time.ts';
+
+export const mysqlKilledInAFlush: Hypothesis<Ground<Cluster>> = {
+  name: 'mysql-killed-in-a-flush',
+  expectation:
+    'MySQL is killed while a flush writes, and again, and again: each flush is there as a whole, or not at all.',
+  pauseMsMax: 1_000,
+  errorsAllowed: WITHOUT_MYSQL,
+  seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster(),
+  async fault({ ground: { stack: cluster }, short, mark }) {
+    for (let round = 0; round < (short ? 2 : 6); round++) {
+      await until('a flush writes', 30_000, async () => {
+        // As many looks as fit: a flush takes a few milliseconds.
+        for (let look = 0; look < 100; look++) {
+          const statements = await cluster.query('SHOW PROCESSLIST').catch(() => []);
+          if (statements.some(({ Info }) => /^\s*INSERT INTO transfers/.test(Info ?? ''))) return true;
+        }
+        return false;
+      });
+      mark('MySQL killed in a flush');
+      await cluster.mysql.kill();
+      await sleep(500);
+      await cluster.mysql.start();
+      await sleep(short ? 1_000 : 3_000);
+    }
+  },
+};

@@ -1,0 +1,39 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { LossyNamespace } from '../harness/lossy-namespace.ts';
+import { sleep } from '../harness/time.ts';
+
+interface Lossy extends Ground<Cluster> {
+  namespace: LossyNamespace;
+}
+
+async function redisBehindALossyWire(): Promise<Lossy> {
+  const namespace = new LossyNamespace();
+  const redis = { host: namespace.address, wrap: namespace.inside.bind(namespace) };
+  const ground = await ownCluster({ redis, cleanUp: () => namespace[Symbol.dispose]() });
+  return { ...ground, namespace };
+}
+
+export const packetsLost: Hypothesis<Lossy> = {
+  name: 'packets-lost',
+  expectation:
+    'One packet in twenty between Redis and everybody else is lost, in each way; then half of them; then none.',
+  pauseMsMax: 20_000,
+  seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  ground: redisBehindALossyWire,
+  async fault({ ground: { stack: cluster, namespace }, short, mark }) {
+    for (const [percent, ms] of [
+      [5, short ? 4_000 : 15_000],
+      [50, short ? 4_000 : 10_000],
+    ] as const) {
+      namespace.lose(percent);
+      mark(`${percent} % lost`);
+      await sleep(ms);
+    }
+    namespace.lose(0);
+    mark('none lost');
+    await cluster.untilBack();
+  },
+};

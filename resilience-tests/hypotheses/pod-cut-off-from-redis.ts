@@ -1,0 +1,29 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { sleep } from '../harness/time.ts';
+
+export const podCutOffFromRedis: Hypothesis<Ground<Cluster>> = {
+  name: 'pod-cut-off-from-redis',
+  expectation:
+    'One pod alone loses Redis, by a connection that breaks and by one that is silent: it turns unready, what it holds goes on afterwards or is told so after 10 s, and no authority moves.',
+  pauseMsMax: 1_000,
+  errorsAllowed: /^(ledger_switching|overloaded|504 outcome_unknown)$/,
+  seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster({ wired: true }),
+  async fault({ ground: { stack: cluster }, short, mark }) {
+    const wire = cluster.pod(0).wire('redis');
+    for (const how of ['cut', 'hold'] as const) {
+      wire[how]();
+      mark(how === 'cut' ? 'the wire is cut' : 'the wire is silent');
+      await sleep(short ? 3_000 : 7_000);
+      wire.heal();
+      mark('the wire is whole again');
+      await cluster.untilReady();
+    }
+  },
+  afterwards({ wrong }, { moves }) {
+    if (moves.length > 0) wrong('the authority has moved');
+  },
+};

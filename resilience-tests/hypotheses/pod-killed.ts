@@ -1,0 +1,29 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { BROKEN } from '../harness/seen.ts';
+import { sleep } from '../harness/time.ts';
+
+export const podKilled: Hypothesis<Ground<Cluster>> = {
+  name: 'pod-killed',
+  expectation:
+    'One of three pods dies with requests and unflushed answers in its memory: only those requests break, and asked again under their ids they have one outcome.',
+  pauseMsMax: 1_000,
+  errorsAllowed: BROKEN,
+  seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 4 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster(),
+  async fault({ ground: { stack: cluster }, short, mark }) {
+    mark('pod 1 killed');
+    await cluster.pod(0).kill();
+    await sleep(short ? 1_000 : 10_000);
+    await cluster.pod(0).start();
+    mark('pod 1 is back');
+    await cluster.untilReady();
+  },
+  afterwards({ ground: { stack: cluster }, wrong, note }, { broken }) {
+    const others = [...broken.keys()].filter((url) => url !== cluster.pod(0).url);
+    note(`requests of the dead pod that broke: ${broken.get(cluster.pod(0).url) ?? 0}`);
+    if (others.length > 0) wrong(`connections to other pods broke, too: ${others.join(', ')}`);
+  },
+};

@@ -1,0 +1,28 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { sleep, until } from '../harness/time.ts';
+
+export const podPaused: Hypothesis<Ground<Cluster>> = {
+  name: 'pod-paused-past-its-retirement',
+  expectation:
+    'A pod stands still with requests in its hands until a keeper has retired it, and wakes: its id is refused, and it goes on under a new one.',
+  pauseMsMax: 1_000,
+  // Who was in its hands hears nothing in time, or late.
+  errorsAllowed: /^(no answer in time|504 outcome_unknown|ledger_switching|ECONNRESET|socket hang up)$/,
+  seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 4 } },
+  load: BUSY_LOAD,
+  ground: (short) => ownCluster({ env: short ? { POD_RETIRE_AFTER_MS: '3000' } : {} }),
+  async fault({ ground: { stack: cluster }, mark }) {
+    const registered = async () => Number((await cluster.query('SELECT COUNT(*) AS pods FROM pods'))[0]?.['pods']);
+    const before = await registered();
+    cluster.pod(0).freeze();
+    mark('pod 1 stands still');
+    await until('its registration is gone', 90_000, async () => (await registered()) < before);
+    mark('pod 1 was retired');
+    await sleep(1_000);
+    cluster.pod(0).wake();
+    mark('pod 1 wakes');
+    await cluster.untilReady();
+  },
+};

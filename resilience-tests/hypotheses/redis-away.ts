@@ -1,0 +1,38 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { NONE } from '../harness/seen.ts';
+import { firstDirect, median } from '../harness/switching.ts';
+import { sleep } from '../harness/time.ts';
+
+const FIRST_DIRECT_MS_MAX = 3_000;
+
+export const redisAway: Hypothesis<Ground<Cluster>> = {
+  name: 'redis-away',
+  expectation:
+    'Redis is killed and stays away: MySQL takes over, first transfer within 3 s (median), and Redis has the authority again once it is back. Nobody who waits 10 s gets an error.',
+  pauseMsMax: 8_000,
+  errorsAllowed: NONE,
+  seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  // Each loss doubles the time that Redis has to be steady for, and there are several here.
+  ground: () => ownCluster({ env: { REDIS_STEADY_AFTER_MS: '500' } }),
+  async fault(scene) {
+    const { ground, short, mark, note, late } = scene;
+    const { stack: cluster } = ground;
+    const toFirst: number[] = [];
+    for (let round = 0; round < (short ? 1 : 7); round++) {
+      if (round > 0) await sleep(5_000);
+      const fault = mark('Redis killed');
+      await cluster.redis.kill();
+      toFirst.push(await firstDirect(scene, fault));
+      await sleep(short ? 2_000 : 5_000);
+      await cluster.redis.start();
+      mark('Redis is back');
+      await cluster.untilBack();
+    }
+    const inOrder = toFirst.map((ms) => (ms / 1000).toFixed(2)).join(', ');
+    note(`from kill -9 to the first transfer in DIRECT: median ${(median(toFirst) / 1000).toFixed(2)} s (${inOrder})`);
+    if (median(toFirst) > FIRST_DIRECT_MS_MAX) late('the first transfer in DIRECT came later than expected');
+  },
+};

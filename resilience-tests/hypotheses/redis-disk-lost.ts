@@ -1,0 +1,24 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { NONE } from '../harness/seen.ts';
+
+export const redisDiskLost: Hypothesis<Ground<Cluster>> = {
+  name: 'redis-disk-lost',
+  expectation:
+    'Redis is killed and comes back at once with an empty disk, under its old name: it is not believed; what the pods hold in their tails is all that is needed.',
+  pauseMsMax: 10_000,
+  errorsAllowed: NONE,
+  seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster(),
+  async fault({ ground: { stack: cluster }, mark }) {
+    mark('Redis killed, its disk lost');
+    await cluster.redis.kill();
+    cluster.redis.loseDisk();
+    await cluster.redis.start();
+    mark('Redis is back, empty');
+    await cluster.untilMode('CLOSING', 30_000).catch(() => {}); // it may be over already
+    await cluster.untilBack();
+  },
+};

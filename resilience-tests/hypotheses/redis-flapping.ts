@@ -1,0 +1,38 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { sleep } from '../harness/time.ts';
+
+export const redisFlapping: Hypothesis<Ground<Cluster>> = {
+  name: 'redis-flapping',
+  expectation:
+    'Redis dies again and again soon after it is back, at every stage of the way: it has the authority again only once it stays.',
+  pauseMsMax: 15_000,
+  errorsAllowed: /^504 outcome_unknown$|^ledger_switching$/,
+  seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster(),
+  async fault({ ground: { stack: cluster }, short, mark }) {
+    for (const [awayMs, backMs] of FLAPS.slice(0, short ? 4 : FLAPS.length)) {
+      mark('Redis killed');
+      await cluster.redis.kill();
+      await sleep(awayMs);
+      await cluster.redis.start();
+      mark('Redis is back');
+      await sleep(backMs);
+    }
+    await cluster.untilBack();
+  },
+};
+
+/** How long it is away, and then back, ms. */
+const FLAPS = [
+  [100, 700],
+  [2_000, 300],
+  [300, 2_000],
+  [2_500, 3_400],
+  [1_600, 1_000],
+  [1_000, 3_200],
+  [3_000, 100],
+  [500, 500],
+] as const;

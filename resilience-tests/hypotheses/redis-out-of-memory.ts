@@ -1,0 +1,31 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { sleep } from '../harness/time.ts';
+
+const ROOM_BYTES = 512 * 1024;
+
+export const redisOutOfMemory: Hypothesis<Ground<Cluster>> = {
+  name: 'redis-out-of-memory',
+  expectation:
+    'Redis is at its maxmemory: what would need more is refused with an error that says so, before anything is written; the rest goes on, and so does everything once there is room.',
+  pauseMsMax: 40_000,
+  errorsAllowed: /^overloaded$/,
+  seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster(),
+  async fault({ ground: { stack: cluster }, short, mark, note }) {
+    const { redis } = cluster;
+    const before = await redis.info('maxmemory');
+    await redis.call('CONFIG', 'SET', 'maxmemory', String((await redis.info('used_memory')) + ROOM_BYTES));
+    mark(`Redis has ${ROOM_BYTES / 1024} KiB left`);
+    await sleep(short ? 6_000 : 20_000);
+    note(`Redis refused ${await redis.errorCount('OOM')} calls`);
+    await redis.call('CONFIG', 'SET', 'maxmemory', String(before));
+    mark('Redis has room again');
+  },
+  afterwards({ wrong }, { moves, errors }) {
+    if (moves.length > 0) wrong('the authority has moved');
+    if (errors.size === 0) wrong('nothing was refused: there was too much room');
+  },
+};

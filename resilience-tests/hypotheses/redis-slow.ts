@@ -1,0 +1,20 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { NONE } from '../harness/seen.ts';
+import { slowRedis } from '../harness/slow-redis.ts';
+
+export const redisSlow: Hypothesis<Ground<Cluster>> = {
+  name: 'redis-slow',
+  expectation:
+    'Every answer of Redis takes 200 ms longer: everything takes longer, nothing fails, and no authority moves.',
+  pauseMsMax: 2_000,
+  errorsAllowed: NONE,
+  seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster({ wired: true }),
+  fault: (scene) => slowRedis(scene, { roundTripMs: 200, forMs: scene.short ? 5_000 : 20_000 }),
+  afterwards({ wrong }, { moves }) {
+    if (moves.length > 0) wrong('the authority has moved');
+  },
+};

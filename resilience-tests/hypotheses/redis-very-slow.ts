@@ -1,0 +1,20 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { NONE } from '../harness/seen.ts';
+import { slowRedis } from '../harness/slow-redis.ts';
+
+export const redisVerySlow: Hypothesis<Ground<Cluster>> = {
+  name: 'redis-very-slow',
+  expectation:
+    'Every answer of Redis takes 4 s longer, and nobody waits that long for it, but everything is carried out: that is no Redis to work with, and MySQL takes over.',
+  pauseMsMax: 15_000,
+  errorsAllowed: NONE,
+  seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster({ wired: true }),
+  async fault(scene) {
+    await slowRedis(scene, { roundTripMs: 4_000, forMs: scene.short ? 8_000 : 20_000 });
+    await scene.ground.stack.untilBack();
+  },
+};

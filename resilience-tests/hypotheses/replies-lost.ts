@@ -1,0 +1,32 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { loseReplies } from '../harness/lost-replies.ts';
+import { smallTown } from '../harness/population.ts';
+import { sleep, until } from '../harness/time.ts';
+
+export const repliesLost: Hypothesis<Ground<Cluster>> = {
+  name: 'replies-lost',
+  expectation:
+    'One pod has sent what Redis carries out, and hears nothing; then Redis is gone. Only Redis knows those entries: their accounts are frozen, all others go on in MySQL, and Redis settles them when it is back.',
+  pauseMsMax: 10_000,
+  errorsAllowed: /^(account_unsettled|504 outcome_unknown)$/,
+  seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
+  load: BUSY_LOAD,
+  population: (prefix) => smallTown(prefix, 2_000),
+  ground: () => ownCluster({ wired: true }),
+  async fault(scene) {
+    const { ground, short, mark } = scene;
+    const { stack: cluster } = ground;
+    await loseReplies(scene);
+    await sleep(short ? 2_000 : 10_000);
+    await cluster.redis.start();
+    mark('Redis is back');
+    await until('nothing is frozen any more', 30_000, async () => {
+      const [row] = await cluster.query('SELECT COUNT(*) AS frozen FROM frozen_accounts');
+      return Number(row?.['frozen']) === 0;
+    });
+    mark('nothing is frozen any more');
+    await cluster.untilBack();
+  },
+};

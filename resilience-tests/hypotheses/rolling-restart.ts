@@ -1,0 +1,24 @@
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { NONE } from '../harness/seen.ts';
+
+export const rollingRestart: Hypothesis<Ground<Cluster>> = {
+  name: 'rolling-restart',
+  expectation:
+    'Every pod and every keeper is restarted in good order (SIGTERM), one after the other: no client notices.',
+  pauseMsMax: 1_000,
+  errorsAllowed: NONE,
+  seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },
+  load: BUSY_LOAD,
+  ground: () => ownCluster(),
+  async fault({ ground: { stack: cluster }, mark, note }) {
+    for (const service of [...cluster.pods, ...cluster.keepers]) {
+      mark(`${service.name} is told to end`);
+      const ms = await service.stop();
+      note(`${service.name} ended in ${(ms / 1000).toFixed(1)} s`);
+      await service.start();
+      await cluster.untilReady();
+    }
+  },
+};
