@@ -150,7 +150,7 @@ describe('An API pod', () => {
 describe('Stopping', () => {
   it('is told by readiness first, while requests are still served', async () => {
     await roles.keeper();
-    const api = await roles.api({ PRE_STOP_DELAY_MS: '400' });
+    const api = await roles.api({ PRE_STOP_DELAY_MS: '1500' });
     await api.ready();
     const stopped = api.stop();
     expect(await api.request('GET', '/readyz')).toMatchObject({
@@ -191,7 +191,7 @@ describe('Stopping', () => {
     expect(await answered).toBe(200);
     expect(await stopped).toBe('stopped');
     agent.destroy();
-  }, 10_000);
+  });
 });
 
 describe('At its start', () => {
@@ -229,11 +229,13 @@ describe('At its start', () => {
     const context = await roles.context();
     vi.spyOn(context.database, 'rows').mockRejectedValue(new Problem('database_unavailable', 'away'));
     const running = await startApi(context);
-    await until('it was refused', () => context.said('warn').length > 0);
+    const tries = () =>
+      context.said('warn').filter((said) => said === 'the bootstrap key could not be stored yet').length;
+    await until('it was refused', () => tries() > 0);
     await running.stop();
-    const tries = context.said('warn').length;
+    const before = tries();
     await context[Symbol.asyncDispose]();
-    expect(context.said('warn')).toHaveLength(tries);
+    expect(tries()).toBe(before);
   });
 
   it('JWTs are taken when issuer, audience and keys are set, and not otherwise', async () => {

@@ -14,6 +14,8 @@ export interface ContextUnderTest extends Context {
   lines: Line[];
   /** The messages of a level, in order. */
   said(level: 'info' | 'warn' | 'error'): string[];
+  /** The messages of the lines that carry this as their error, or as their reason: other troubles a busy machine may have by itself. */
+  saidOf(trouble: string): string[];
 }
 
 /** A configuration with keys of its own, whose ports are free ones. The Redis of all tests, unless `env` names another. */
@@ -38,5 +40,10 @@ export async function testContext(config: Config): Promise<ContextUnderTest> {
   };
   const logger = createLogger('info', {}, { write, flushSync: () => {} });
   const said = (level: string) => lines.filter((line) => line.level === level).map(({ msg }) => msg);
-  return Object.assign(context, { logger, lines, said });
+  const saidOf = (trouble: string) => lines.filter((line) => troubleIn(line) === trouble).map(({ msg }) => msg);
+  return Object.assign(context, { logger, lines, said, saidOf });
+}
+
+function troubleIn({ err, reason }: Line): unknown {
+  return typeof err === 'object' && err !== null && 'message' in err ? err.message : (err ?? reason);
 }
