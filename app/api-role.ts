@@ -123,15 +123,20 @@ export async function startApi(context: Context): Promise<Running> {
 /**
  * Waits until every request is answered. Idle connections are closed, again and again: one whose request was under way is
  * idle only afterwards, and its client may keep it for minutes.
+ *
+ * A request that its client sends at the very moment that its idle connection is closed is lost, and HTTP/1.1 has no way to take
+ * it back. That is why the delay comes first: whoever sent anything meanwhile was told to close, and balancers send nothing more.
+ * What has arrived all the same must not be overlooked: connections are closed right after all that could be read was read.
  */
 function closed(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    const closing = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
-    server.close(() => {
-      clearInterval(closing);
-      resolve();
-    });
-    server.closeIdleConnections();
+    const closing = setInterval(() => setImmediate(() => server.closeIdleConnections()), CLOSE_IDLE_EVERY_MS);
+    setImmediate(() =>
+      server.close(() => {
+        clearInterval(closing);
+        resolve();
+      }),
+    );
   });
 }
 

@@ -39,6 +39,7 @@ import { redisVerySlow } from './hypotheses/redis-very-slow.ts';
 import { replicaPromoted } from './hypotheses/replica-promoted.ts';
 import { repliesLost } from './hypotheses/replies-lost.ts';
 import { retryStorm } from './hypotheses/retry-storm.ts';
+import { rollBehindHaproxy } from './hypotheses/roll-behind-haproxy.ts';
 import { rollingRestart } from './hypotheses/rolling-restart.ts';
 import { secondStart } from './hypotheses/second-start.ts';
 import { sigtermUnderLoad } from './hypotheses/sigterm-under-load.ts';
@@ -71,6 +72,7 @@ const TESTS = new Map<string, Test>([
   testOf(secondStart),
   testOf(podKilled),
   testOf(rollingRestart),
+  testOf(rollBehindHaproxy),
   testOf(keepersKilled),
   testOf(redisAway),
   testOf(redisDiskLost),

@@ -1,7 +1,8 @@
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
-import type { QueryRunner } from 'typeorm';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { emptyDatabase } from '../testing/database.ts';
+import { until } from '../testing/until.ts';
 import { createDataSource, migrate } from './data-source.ts';
 import { ApiKeyEntity } from './entities.ts';
 import { SwitchOver1763780000000 } from './migrations/1763780000000-switch-over.ts';
@@ -68,6 +69,34 @@ describe('Migrations', () => {
   it('wait for one another when several start at once', async () => {
     const done = await Promise.all([migrate(db.url), migrate(db.url), migrate(db.url)]);
     expect(done.flat()).toEqual(MIGRATIONS);
+  });
+
+  it('wait for a table that somebody uses without keeping others from it', async () => {
+    await migrate(db.url);
+    class Next1999999999000 implements MigrationInterface {
+      readonly name = 'Next1999999999000';
+      async up(runner: QueryRunner): Promise<void> {
+        await runner.query('ALTER TABLE accounts ADD COLUMN next INT NULL');
+      }
+      async down(): Promise<void> {}
+    }
+    const reader = await createConnection(db.url);
+    await reader.query('START TRANSACTION');
+    await reader.query('SELECT * FROM accounts');
+    const migrating = migrate(db.url, [Next1999999999000]);
+    const waits = "SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata lock%'";
+    const isWaiting = async () => (await query(waits)).length > 0;
+    await until('it waits for the table', isWaiting);
+    // Behind it in the queue, for as long as it waits; the one after the next proves that it gave up and came again.
+    for (let time = 0; time < 2; time++) {
+      const since = performance.now();
+      await query('SELECT * FROM accounts');
+      expect(performance.now() - since).toBeLessThan(10_000);
+    }
+    await until('it comes again', isWaiting);
+    await reader.query('COMMIT');
+    expect(await migrating).toEqual(['Next1999999999000']);
+    await reader.end();
   });
 
   it('begin with nobody in authority but MySQL, and the cursor at nothing', async () => {

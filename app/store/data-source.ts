@@ -1,11 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import 'reflect-metadata';
-import { DataSource } from 'typeorm';
+import { DataSource, MigrationExecutor, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
 import { Ledger1763690000000 } from './migrations/1763690000000-ledger.ts';
 import { SwitchOver1763780000000 } from './migrations/1763780000000-switch-over.ts';
 
+type Migration = new () => MigrationInterface;
+
 /** TypeORM's side of MySQL: schema, migrations and administration. Never on the path of a transfer. */
-export function createDataSource(mysqlUrl: string): DataSource {
+export function createDataSource(mysqlUrl: string, more: readonly Migration[] = []): DataSource {
   return new DataSource({
     type: 'mysql',
     url: mysqlUrl,
@@ -14,20 +17,30 @@ export function createDataSource(mysqlUrl: string): DataSource {
     synchronize: false,
     logging: false,
     entities: [ApiKeyEntity, ReconciliationEntity, AccountEntity],
-    migrations: [Ledger1763690000000, SwitchOver1763780000000],
+    migrations: [Ledger1763690000000, SwitchOver1763780000000, ...more],
     migrationsTableName: 'schema_migrations',
   });
 }
 
 const MIGRATION_LOCK = 'holdfast-migrations';
 const LOCK_WAIT_S = 120;
+/**
+ * A statement that waits for a table lets nobody else at it meanwhile: it gives up before a flush or a request would, and comes
+ * again. What it waits for (a backup, a reconciliation) may take minutes.
+ */
+const TABLE_WAIT_S = 1;
+const TABLE_TRIES_MAX = 60;
+const TABLE_RETRY_MS = 2_000;
+const TABLE_IN_USE = 'ER_LOCK_WAIT_TIMEOUT';
 
 /**
- * Brings the schema up to date; two that start together wait for one another, so it is safe to run anywhere, twice.
+ * Brings the schema up to date, while pods work; two that start together wait for one another, so it is safe to run anywhere,
+ * twice.
+ * @param more the migrations of a version that is yet to come
  * @returns the names of the migrations that were run
  */
-export async function migrate(mysqlUrl: string): Promise<string[]> {
-  const dataSource = await createDataSource(mysqlUrl).initialize();
+export async function migrate(mysqlUrl: string, more: readonly Migration[] = []): Promise<string[]> {
+  const dataSource = await createDataSource(mysqlUrl, more).initialize();
   const runner = dataSource.createQueryRunner();
   try {
     const [lock] = (await runner.query('SELECT GET_LOCK(?, ?) AS held', [MIGRATION_LOCK, LOCK_WAIT_S])) as {
@@ -35,13 +48,35 @@ export async function migrate(mysqlUrl: string): Promise<string[]> {
     }[];
     if (Number(lock?.held) !== 1) throw new Error(`another migration has been running for ${LOCK_WAIT_S} s`);
     try {
-      const done = await dataSource.runMigrations({ transaction: 'each' });
-      return done.map(({ name }) => name);
+      await runner.query('SET SESSION lock_wait_timeout = ?', [TABLE_WAIT_S]);
+      return await runAll(dataSource, runner);
     } finally {
       await runner.query('SELECT RELEASE_LOCK(?)', [MIGRATION_LOCK]);
     }
   } finally {
     await runner.release();
     await dataSource.destroy();
+  }
+}
+
+/** On the connection of the runner. A migration whose statement found a table in use is run again: each does nothing twice. */
+async function runAll(dataSource: DataSource, runner: QueryRunner): Promise<string[]> {
+  const before = new Set(
+    (await new MigrationExecutor(dataSource, runner).getExecutedMigrations()).map(({ name }) => name),
+  );
+  for (let tries = 1; ; tries++) {
+    const executor = new MigrationExecutor(dataSource, runner);
+    executor.transaction = 'each';
+    try {
+      await executor.executePendingMigrations();
+      const done = await executor.getExecutedMigrations();
+      return done
+        .map(({ name }) => name)
+        .filter((name) => !before.has(name))
+        .reverse();
+    } catch (error) {
+      if (tries >= TABLE_TRIES_MAX || (error as { code?: unknown }).code !== TABLE_IN_USE) throw error;
+      await sleep(TABLE_RETRY_MS);
+    }
   }
 }

@@ -78,6 +78,7 @@ export class Cluster implements System, AsyncDisposable {
   readonly #cleanUp: () => void;
   readonly #atExit = () => this.#end();
   #connection: Connection | null = null;
+  #proxy: string | null = null;
 
   private constructor(parts: {
     dir: string;
@@ -184,7 +185,12 @@ export class Cluster implements System, AsyncDisposable {
   }
 
   get addresses(): readonly string[] {
-    return this.#balancer.addresses;
+    return this.#proxy === null ? this.#balancer.addresses : [this.#proxy];
+  }
+
+  /** From now on clients know this address only. */
+  behind(proxy: string): void {
+    this.#proxy = proxy;
   }
 
   /** Nobody else ends what is ours. */

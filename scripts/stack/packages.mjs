@@ -13,7 +13,7 @@ import { say, Trouble } from './say.mjs';
  * @property {string} otherwise what to do by hand
  */
 
-/** @type {Readonly<Record<'redis' | 'mysql' | 'chromium', Wanted>>} */
+/** @type {Readonly<Record<'redis' | 'mysql' | 'chromium' | 'haproxy', Wanted>>} */
 export const WANTED = {
   redis: {
     name: 'Redis',
@@ -32,6 +32,12 @@ export const WANTED = {
     programs: ['chromium', 'chromium-browser', 'google-chrome'],
     packages: [['chromium']],
     otherwise: 'install chromium',
+  },
+  haproxy: {
+    name: 'HAProxy',
+    programs: ['haproxy'],
+    packages: [['haproxy']],
+    otherwise: 'install haproxy 2.4 or newer',
   },
 };
 

@@ -16,10 +16,16 @@ export function measure(onRequest: ApiDependencies['onRequest'], clock: Clock): 
   };
 }
 
-/** From the first shutdown signal on, each answer asks its client to take another connection, to another pod. */
+/**
+ * From the first shutdown signal on, each answer asks its client to take another connection, to another pod: also the answer to
+ * what was under way when the signal came.
+ */
 export function closeWhenShuttingDown(shuttingDown: () => boolean): ApiMiddleware {
-  return (ctx, next) => {
-    if (shuttingDown()) ctx.res.setHeader('Connection', 'close');
-    return next();
+  return async (ctx, next) => {
+    try {
+      await next();
+    } finally {
+      if (shuttingDown() && !ctx.headerSent) ctx.res.setHeader('Connection', 'close');
+    }
   };
 }

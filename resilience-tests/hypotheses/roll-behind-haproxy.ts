@@ -1,0 +1,116 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { migrate } from '../../app/store/data-source.ts';
+import { mysqlUrl } from '../../scripts/stack/mariadb.mjs';
+import { Cluster } from '../harness/cluster.ts';
+import { Haproxy } from '../harness/haproxy.ts';
+import type { Ground, Hypothesis, Scene } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { NONE } from '../harness/seen.ts';
+import { now, sleep } from '../harness/time.ts';
+
+interface BehindHaproxy extends Ground<Cluster> {
+  proxy: Haproxy;
+}
+
+const LOOK_EVERY_MS = 20;
+/** As long as Redis would need to grow noticeably, and far below any alert. */
+const FLUSH_GAP_MS_MAX = 2_500;
+
+/** What the next version might bring: only added to, without a lock, while pods of this version write. */
+class NextVersion1999999999000 implements MigrationInterface {
+  readonly name = 'NextVersion1999999999000';
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE accounts ADD COLUMN IF NOT EXISTS next_version INT NULL, ALGORITHM=INSTANT');
+    await runner.query('ALTER TABLE transfers ADD COLUMN IF NOT EXISTS next_version INT NULL, ALGORITHM=INSTANT');
+    await runner.query(
+      'ALTER TABLE transfers ADD INDEX IF NOT EXISTS next_version (persisted_at), ALGORITHM=INPLACE, LOCK=NONE',
+    );
+  }
+  async down(): Promise<void> {}
+}
+
+export const rollBehindHaproxy: Hypothesis<BehindHaproxy> = {
+  name: 'roll-behind-haproxy',
+  expectation:
+    'An upgrade behind an HAProxy that repeats nothing: the schema is migrated under load, by two at once, then every pod and every keeper is restarted, twice over: no client notices, and the flush never stalls.',
+  pauseMsMax: 1_000,
+  errorsAllowed: NONE,
+  seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },
+  load: BUSY_LOAD,
+  async ground() {
+    const cluster = await Cluster.start({ env: { PRE_STOP_DELAY_MS: '2000' } });
+    try {
+      const proxy = cluster.add(
+        await Haproxy.before(
+          cluster.pods.map(({ url }) => url),
+          cluster.dir,
+        ),
+      );
+      await proxy.start();
+      await proxy.untilUp(cluster.pods.length);
+      cluster.behind(proxy.url);
+      return { stack: cluster, proxy, [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose]() };
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+  },
+  async fault(scene) {
+    const { stack: cluster } = scene.ground;
+    const stop = new AbortController();
+    const watching = longestFlushGap(cluster, stop.signal);
+    try {
+      await upgradeSchema(scene);
+      for (const round of scene.short ? [1] : [1, 2]) await roll(scene, round);
+    } finally {
+      stop.abort();
+    }
+    const gapMs = await watching;
+    scene.note(`the flush stood still for ${Math.round(gapMs)} ms at most`);
+    if (gapMs > FLUSH_GAP_MS_MAX) scene.late(`the flush stood still for ${Math.round(gapMs)} ms`);
+  },
+};
+
+async function upgradeSchema({ ground: { stack: cluster }, mark, note, wrong }: Scene<BehindHaproxy>): Promise<void> {
+  const { port, password } = cluster.file.mysql;
+  const url = mysqlUrl({ port, password });
+  mark('two migrate the schema');
+  const since = now();
+  const done = await Promise.all([migrate(url, [NextVersion1999999999000]), migrate(url, [NextVersion1999999999000])]);
+  note(`migrated in ${((now() - since) / 1000).toFixed(1)} s`);
+  if (done.flat().join() !== 'NextVersion1999999999000') wrong(`the migrations that were run: ${JSON.stringify(done)}`);
+  if ((await migrate(url)).length > 0) wrong('the version before migrates again');
+}
+
+async function roll({ ground, mark, note }: Scene<BehindHaproxy>, round: number): Promise<void> {
+  const { stack: cluster, proxy } = ground;
+  for (const service of [...cluster.pods, ...cluster.keepers]) {
+    mark(`roll ${round}: ${service.name} is told to end`);
+    const ms = await service.stop();
+    const since = now();
+    await service.start();
+    await cluster.untilReady();
+    await proxy.untilUp(cluster.pods.length);
+    note(
+      `roll ${round}: ${service.name} ended in ${inSeconds(ms)} s, and was back ${inSeconds(now() - since)} s later`,
+    );
+  }
+}
+
+const inSeconds = (ms: number): string => (ms / 1000).toFixed(1);
+
+/** Under load something is always to be flushed: the cursor that stands still is a flush that does. */
+async function longestFlushGap(cluster: Cluster, stop: AbortSignal): Promise<number> {
+  let longest = 0;
+  let before = '';
+  let since = now();
+  while (!stop.aborted) {
+    const [row] = await cluster.query('SELECT seq FROM flush_cursor WHERE shard = 0');
+    const seq = String(row?.['seq']);
+    if (seq !== before) since = now();
+    before = seq;
+    longest = Math.max(longest, now() - since);
+    await sleep(LOOK_EVERY_MS);
+  }
+  return longest;
+}

@@ -1,0 +1,59 @@
+/**
+ * How long a killed pod is away: from the start of its process to the first 200 of `/readyz`, under load.
+ *
+ *   npx tsx resilience-tests/restart-time.ts
+ */
+import { Client } from './harness/client.ts';
+import { Cluster, type Service } from './harness/cluster.ts';
+import { Load, STEADY_LOAD } from './harness/load.ts';
+import { smallTown } from './harness/population.ts';
+import { Recorder } from './harness/recorder.ts';
+import { now, sleep, until } from './harness/time.ts';
+
+const TIMES = 9;
+const READY_MS_MAX = 30_000;
+const LOOK_EVERY_MS = 5;
+
+async function restartMs(pod: Service): Promise<number> {
+  await pod.kill();
+  const since = now();
+  pod.launch();
+  while (!(await isReady(pod))) {
+    if (now() - since > READY_MS_MAX) throw new Error(`${pod.name} was not ready within ${READY_MS_MAX} ms`);
+    await sleep(LOOK_EVERY_MS);
+  }
+  return now() - since;
+}
+
+const isReady = (pod: Service): Promise<boolean> =>
+  fetch(`${pod.url}/readyz`).then(
+    async (response) => {
+      await response.text();
+      return response.ok;
+    },
+    () => false,
+  );
+
+async function measure(what: string, pod: Service): Promise<void> {
+  const times: number[] = [];
+  for (let time = 0; time < TIMES; time++) times.push(await restartMs(pod));
+  times.sort((a, b) => a - b);
+  const [least, median, most] = [times[0], times[Math.floor(TIMES / 2)], times.at(-1)].map((ms) => Math.round(ms ?? 0));
+  console.log(`${what}: median ${median} ms, from ${least} to ${most} ms, of ${TIMES}`);
+}
+
+await using cluster = await Cluster.start();
+using client = new Client(() => cluster.addresses, cluster.file.apiKey);
+const population = smallTown('restart:');
+for (const { accountId, currency, external } of population.accounts) {
+  await client.post('/v1/accounts', { accountId, currency, external });
+}
+const stop = new AbortController();
+const running = new Load(client, new Recorder(), population).run(STEADY_LOAD, stop.signal);
+await measure('Redis has the authority, 400 requests/s', cluster.pod(0));
+await cluster.redis.kill();
+await cluster.untilMode('DIRECT', READY_MS_MAX);
+await until('all serve', READY_MS_MAX, () => isReady(cluster.pod(1)));
+await measure('Redis is away, 400 requests/s on MySQL', cluster.pod(0));
+stop.abort();
+await running;
