@@ -11,6 +11,7 @@ import { redisAway } from './hypotheses/redis-away.ts';
 import { redisDiskLost } from './hypotheses/redis-disk-lost.ts';
 import { redisFrozen } from './hypotheses/redis-frozen.ts';
 import { redisKilled } from './hypotheses/redis-killed.ts';
+import { rollBehindHaproxy } from './hypotheses/roll-behind-haproxy.ts';
 import { rollingRestart } from './hypotheses/rolling-restart.ts';
 
 const START_MS_MAX = 180_000;
@@ -64,3 +65,13 @@ describe('three pods and two keepers', () => {
     TEST_MS_MAX,
   );
 });
+
+/** On a ground of its own: clients know HAProxy only. */
+it(
+  'roll-behind-haproxy: nothing is lost, doubled or overdrawn, and no request fails',
+  async () => {
+    await using ground = await rollBehindHaproxy.ground(true);
+    await mustHold(rollBehindHaproxy, ground);
+  },
+  START_MS_MAX + TEST_MS_MAX,
+);

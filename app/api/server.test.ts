@@ -249,6 +249,21 @@ describe('shutting down', () => {
     shuttingDown = true;
     expect((await api.get('/v1/accounts/a/balance')).headers.get('connection')).toBe('close');
   });
+
+  it('asks those, too, whose request was under way when it began', async () => {
+    let shuttingDown = false;
+    await restart({
+      shuttingDown: () => shuttingDown,
+      metrics: {
+        contentType: 'text/plain',
+        text: async () => {
+          shuttingDown = true;
+          return '';
+        },
+      },
+    });
+    expect((await fetch(`${api.url}/metrics`)).headers.get('connection')).toBe('close');
+  });
 });
 
 describe('the server', () => {
