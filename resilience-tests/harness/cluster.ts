@@ -71,6 +71,8 @@ export class Cluster implements System, AsyncDisposable {
   readonly keepers: readonly Service[];
   /** Set when something was found: data and logs stay for a look, under another name. */
   keep = false;
+  /** The only address that clients know, once there is one. */
+  proxy: string | null = null;
   readonly #apiKey: string;
   readonly #address: StackFile['mysql'];
   readonly #balancer: Balancer;
@@ -78,7 +80,6 @@ export class Cluster implements System, AsyncDisposable {
   readonly #cleanUp: () => void;
   readonly #atExit = () => this.#end();
   #connection: Connection | null = null;
-  #proxy: string | null = null;
 
   private constructor(parts: {
     dir: string;
@@ -185,12 +186,7 @@ export class Cluster implements System, AsyncDisposable {
   }
 
   get addresses(): readonly string[] {
-    return this.#proxy === null ? this.#balancer.addresses : [this.#proxy];
-  }
-
-  /** From now on clients know this address only. */
-  behind(proxy: string): void {
-    this.#proxy = proxy;
+    return this.proxy === null ? this.#balancer.addresses : [this.proxy];
   }
 
   /** Nobody else ends what is ours. */

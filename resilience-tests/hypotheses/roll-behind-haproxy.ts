@@ -48,7 +48,7 @@ export const rollBehindHaproxy: Hypothesis<BehindHaproxy> = {
       );
       await proxy.start();
       await proxy.untilUp(cluster.pods.length);
-      cluster.behind(proxy.url);
+      cluster.proxy = proxy.url;
       return { stack: cluster, proxy, [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose]() };
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
