@@ -1,17 +1,20 @@
-import { ConfigError, loadConfig } from './config.ts';
-import { runRole } from './run.ts';
-import { migrate } from './store/data-source.ts';
+import { untilAskedToStop } from './stopping.ts';
 
 /** `node main.js api | keeper | migrate`: which role to run. Settings come from the environment. */
 const role = process.argv[2] ?? process.env['ROLE'];
+// Listened for before all else is loaded: to process 1 of a container a signal without a listener is as if never sent.
+const asked = role === 'api' || role === 'keeper' ? untilAskedToStop() : null;
+const { ConfigError, loadConfig } = await import('./config.ts');
 
 try {
   if (role === 'migrate') {
+    const { migrate } = await import('./store/data-source.ts');
     const { mysql } = loadConfig({ ...process.env, ROLE: 'keeper' });
     const done = await migrate(mysql.url);
     console.log(done.length === 0 ? 'The schema is up to date.' : `Migrated: ${done.join(', ')}.`);
-  } else if (role === 'api' || role === 'keeper') {
-    await runRole(loadConfig({ ...process.env, ROLE: role }));
+  } else if (asked !== null) {
+    const { runRole } = await import('./run.ts');
+    await runRole(loadConfig({ ...process.env, ROLE: role }), asked);
   } else {
     console.error('Say which role to run: api, keeper or migrate.');
     process.exitCode = 64;

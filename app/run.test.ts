@@ -48,6 +48,9 @@ function start(role: string | null, env: Record<string, string> = {}) {
 const says = (program: { output: string }, text: string) =>
   until(`it says ${text}`, () => program.output.includes(text));
 
+/** Tells when a process listens for SIGTERM. */
+const TELLS = `process.on('newListener', (name) => name === 'SIGTERM' && console.log('listens for SIGTERM'))`;
+
 describe('The program', () => {
   it('as api serves until SIGTERM, and then ends by itself, with 0', async () => {
     const port = await freePort();
@@ -58,6 +61,17 @@ describe('The program', () => {
     expect(await program.ended).toBe(0);
     expect(program.output).toContain('"msg":"stopped"');
     expect(program.output).not.toContain('x'.repeat(24));
+  });
+
+  it('takes a SIGTERM that comes while it is still loading', async () => {
+    for (const role of ['api', 'keeper']) {
+      const program = start(role, { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(TELLS)}` });
+      await says(program, 'listens for SIGTERM');
+      expect(program.output).not.toContain('"msg"');
+      program.child.kill('SIGTERM');
+      expect(await program.ended).toBe(0);
+      expect(program.output).toContain('"msg":"stopped"');
+    }
   });
 
   it('as keeper works until SIGINT, and then ends by itself, with 0', async () => {

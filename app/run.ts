@@ -2,12 +2,14 @@ import { type Running, startApi } from './api-role.ts';
 import type { Config } from './config.ts';
 import { createContext } from './context.ts';
 import { startKeeper } from './keeper-role.ts';
+import { untilAskedToStop } from './stopping.ts';
 
 /**
  * Runs a role until SIGTERM or SIGINT, and ends it naturally: what was begun is finished, then the process has nothing
  * left to do. What cannot end within the grace period is cut off; the protocol holds for a kill at any moment.
+ * @param asked settles when the signal has come, where it was listened for already
  */
-export async function runRole(config: Config): Promise<void> {
+export async function runRole(config: Config, asked?: Promise<void>): Promise<void> {
   const context = await createContext(config);
   const { logger } = context;
   let running: Running;
@@ -21,10 +23,7 @@ export async function runRole(config: Config): Promise<void> {
   process.on('unhandledRejection', (error) => {
     logger.log.error({ err: error }, 'a promise was rejected that nobody waited for');
   });
-  await new Promise<void>((resolve) => {
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGINT', () => resolve());
-  });
+  await (asked ?? untilAskedToStop());
   logger.log.info({}, 'stopping');
   const cutOff = setTimeout(() => {
     logger.log.error({}, 'the grace period is over');

@@ -14,12 +14,28 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
     url: mysqlUrl,
     timezone: 'Z',
     poolSize: 2,
+    extra: optionsOf(mysqlUrl),
     synchronize: false,
     logging: false,
     entities: [ApiKeyEntity, ReconciliationEntity, AccountEntity],
     migrations: [Ledger1763690000000, SwitchOver1763780000000, ...more],
     migrationsTableName: 'schema_migrations',
   });
+}
+
+/**
+ * What stands behind the `?`, such as `ssl={"verifyIdentity":true}`: mysql2 takes it from the URL of the pools, TypeORM drops it,
+ * and a migration would then speak in plain text. Each value is JSON, or a text, as mysql2 reads it.
+ */
+function optionsOf(mysqlUrl: string): Record<string, unknown> {
+  const read = (text: string): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return text;
+    }
+  };
+  return Object.fromEntries([...new URL(mysqlUrl).searchParams].map(([name, value]) => [name, read(value)]));
 }
 
 const MIGRATION_LOCK = 'holdfast-migrations';

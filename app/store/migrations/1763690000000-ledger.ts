@@ -7,7 +7,7 @@ const NAME = 'CHARACTER SET ascii COLLATE ascii_bin';
 /**
  * The ledger's tables. A transfer is one row that carries both of its postings (each side's version and balance after):
  * a table of postings of its own cost the flush a third of its rate, and could disagree with it. The view `postings` tells
- * the sides one by one.
+ * the sides one by one. Every statement does nothing when it was done before, as a migration that died half way is run again.
  */
 export class Ledger1763690000000 implements MigrationInterface {
   readonly name = 'Ledger1763690000000';
@@ -37,7 +37,7 @@ const TABLES = [
 ];
 
 const UP = [
-  `CREATE TABLE accounts (
+  `CREATE TABLE IF NOT EXISTS accounts (
     account_id ${ID} NOT NULL,
     currency CHAR(3) ${NAME} NOT NULL,
     external TINYINT(1) NOT NULL DEFAULT 0,
@@ -54,7 +54,7 @@ const UP = [
     opened_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
     PRIMARY KEY (account_id)
   ) ENGINE=InnoDB`,
-  `CREATE TABLE transfers (
+  `CREATE TABLE IF NOT EXISTS transfers (
     transaction_id ${ID} NOT NULL,
     kind ENUM('TRANSFER','REVERSAL') NOT NULL,
     status ENUM('POSTED','REJECTED') NOT NULL,
@@ -85,7 +85,8 @@ const UP = [
     CONSTRAINT transfer_source FOREIGN KEY (source_account) REFERENCES accounts (account_id),
     CONSTRAINT transfer_destination FOREIGN KEY (destination_account) REFERENCES accounts (account_id)
   ) ENGINE=InnoDB`,
-  `CREATE VIEW postings AS
+  // With the rights of who reads it: those of who made it would end with that user, when its password is rotated.
+  `CREATE OR REPLACE SQL SECURITY INVOKER VIEW postings AS
     SELECT source_account AS account_id, source_version AS version, -amount AS amount, source_balance AS balance_after,
       source_settings_version AS settings_version, kind, transaction_id, destination_account AS counterparty, currency,
       client_timestamp, accepted_at, persisted_at, correlation_id, user
@@ -94,7 +95,7 @@ const UP = [
     SELECT destination_account, destination_version, amount, destination_balance, destination_settings_version, kind,
       transaction_id, source_account, currency, client_timestamp, accepted_at, persisted_at, correlation_id, user
     FROM transfers WHERE status = 'POSTED'`,
-  `CREATE TABLE account_changes (
+  `CREATE TABLE IF NOT EXISTS account_changes (
     change_id ${ID} NOT NULL,
     account_id ${ID} NOT NULL,
     settings_version INT UNSIGNED NOT NULL,
@@ -110,7 +111,7 @@ const UP = [
     UNIQUE KEY account_settings (account_id, settings_version),
     CONSTRAINT change_account FOREIGN KEY (account_id) REFERENCES accounts (account_id)
   ) ENGINE=InnoDB`,
-  `CREATE TABLE authority (
+  `CREATE TABLE IF NOT EXISTS authority (
     shard INT NOT NULL,
     epoch BIGINT NOT NULL,
     mode ENUM('CACHE','CLOSING','DIRECT','REBUILDING') NOT NULL,
@@ -121,7 +122,7 @@ const UP = [
     changed_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
     PRIMARY KEY (shard)
   ) ENGINE=InnoDB`,
-  `CREATE TABLE authority_log (
+  `CREATE TABLE IF NOT EXISTS authority_log (
     epoch BIGINT NOT NULL,
     mode VARCHAR(16) ${NAME} NOT NULL,
     changed_by VARCHAR(64) ${NAME} NOT NULL,
@@ -129,7 +130,7 @@ const UP = [
     changed_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
     PRIMARY KEY (epoch)
   ) ENGINE=InnoDB`,
-  `CREATE TABLE flush_cursor (
+  `CREATE TABLE IF NOT EXISTS flush_cursor (
     shard INT NOT NULL,
     epoch BIGINT NOT NULL,
     seq BIGINT NOT NULL,
@@ -137,7 +138,7 @@ const UP = [
     committed_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
     PRIMARY KEY (shard)
   ) ENGINE=InnoDB`,
-  `CREATE TABLE pods (
+  `CREATE TABLE IF NOT EXISTS pods (
     pod_id VARCHAR(64) ${NAME} NOT NULL,
     epoch BIGINT NOT NULL,
     redis_seen TINYINT(1) NOT NULL DEFAULT 1,
@@ -148,13 +149,13 @@ const UP = [
     PRIMARY KEY (pod_id),
     KEY pod_epoch (epoch)
   ) ENGINE=InnoDB`,
-  `CREATE TABLE keepers (
+  `CREATE TABLE IF NOT EXISTS keepers (
     keeper_id VARCHAR(64) ${NAME} NOT NULL,
     started_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
     heartbeat_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
     PRIMARY KEY (keeper_id)
   ) ENGINE=InnoDB`,
-  `CREATE TABLE api_keys (
+  `CREATE TABLE IF NOT EXISTS api_keys (
     key_hash CHAR(64) ${NAME} NOT NULL COMMENT 'SHA-256 of the key, hex: keys are random, so no salt is needed',
     user VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     scopes VARCHAR(255) ${NAME} NOT NULL,
@@ -162,7 +163,7 @@ const UP = [
     revoked_at DATETIME(3) NULL,
     PRIMARY KEY (key_hash)
   ) ENGINE=InnoDB`,
-  `CREATE TABLE reconciliations (
+  `CREATE TABLE IF NOT EXISTS reconciliations (
     id BIGINT NOT NULL AUTO_INCREMENT,
     started_at DATETIME(3) NOT NULL,
     finished_at DATETIME(3) NOT NULL,
@@ -170,6 +171,6 @@ const UP = [
     report MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     PRIMARY KEY (id)
   ) ENGINE=InnoDB`,
-  `INSERT INTO authority (shard, epoch, mode) VALUES (0, 0, 'DIRECT')`,
-  `INSERT INTO flush_cursor (shard, epoch, seq) VALUES (0, 0, 0)`,
+  `INSERT IGNORE INTO authority (shard, epoch, mode) VALUES (0, 0, 'DIRECT')`,
+  `INSERT IGNORE INTO flush_cursor (shard, epoch, seq) VALUES (0, 0, 0)`,
 ];
