@@ -13,7 +13,7 @@ import { say, Trouble } from './say.mjs';
  * @property {string} otherwise what to do by hand
  */
 
-/** @type {Readonly<Record<'redis' | 'mysql' | 'chromium', Wanted>>} */
+/** @type {Readonly<Record<'redis' | 'mysql' | 'chromium' | 'promtool', Wanted>>} */
 export const WANTED = {
   redis: {
     name: 'Redis',
@@ -32,6 +32,12 @@ export const WANTED = {
     programs: ['chromium', 'chromium-browser', 'google-chrome'],
     packages: [['chromium']],
     otherwise: 'install chromium',
+  },
+  promtool: {
+    name: 'promtool',
+    programs: ['promtool'],
+    packages: [['prometheus']],
+    otherwise: 'install prometheus 2.42 or newer, of which it is a part',
   },
 };
 
