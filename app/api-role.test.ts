@@ -127,11 +127,15 @@ describe('An API pod', () => {
 
   it('counts what happens', async () => {
     await api.transfer(`new-${Date.now()}`);
+    await api.request('GET', '/v1/nowhere');
     const { text } = (await api.request('GET', '/metrics')).json;
     for (const line of [
       'holdfast_authority_mode{mode="CACHE"} 1',
       'holdfast_apply_batch_size_count',
       'holdfast_transfers_total{outcome="posted"}',
+      'holdfast_errors_total{code="not_found"} 1',
+      'holdfast_requests_in_flight 0',
+      'holdfast_limit{name="queue_transfers"}',
     ]) {
       expect(text).toContain(line);
     }

@@ -66,10 +66,17 @@ export async function startApi(context: Context): Promise<Running> {
     limits: { ...config.ledger, requestTimeoutMs: config.http.requestTimeoutMs },
   });
   const keys = new ApiKeyStore(database, clock, SCOPES);
+  const load = { requestsInFlight: 0 };
   metrics.sample({
+    requestsInFlight: () => load.requestsInFlight,
     queueTransfers: () => ledger.open,
     tailEntries: () => seat.view()?.tail.size ?? 0,
     tailBytes: () => seat.view()?.tail.bytes ?? 0,
+  });
+  metrics.limits({
+    requests_in_flight: config.http.requestsInFlightMax,
+    queue_transfers: config.ledger.queueTransfersMax,
+    tail_bytes: config.ledger.tailBytesMax,
   });
   const reconciliation = createReconciliation(context, () => {
     const caller = seat.view()?.caller;
@@ -95,6 +102,8 @@ export async function startApi(context: Context): Promise<Running> {
     shuttingDown: () => stopping,
     metrics: { contentType: metrics.contentType, text: () => metrics.text() },
     onRequest: (route, method, status, seconds) => metrics.httpAnswered(route, method, status, seconds),
+    onProblem: (code) => metrics.problemAnswered(code),
+    load,
     logger: logger.log,
     clock,
     limits: { ...config.http, requestsPerSecondPerUserMax: config.http.requestsPerSecondPerUserMax || null },

@@ -42,6 +42,7 @@ describe('A keeper', () => {
     expect(await gauge(keeper, 'flush_batch_size_count')).toBeGreaterThan(0);
     await until('nothing waits', async () => (await gauge(keeper, 'journal_entries')) === 0);
     expect(await gauge(keeper, 'journal_age_seconds')).toBe(0);
+    await until('the accounts are counted', async () => (await gauge(keeper, 'accounts_cached')) === 2);
   });
 
   it('answers probes and metrics on its own port, and nothing else', async () => {

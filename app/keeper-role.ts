@@ -6,6 +6,7 @@ import { Keeper } from './authority/keeper.ts';
 import { inspectServer } from './authority/redis-server.ts';
 import { Retirement } from './authority/retirement.ts';
 import type { Context } from './context.ts';
+import { Keys } from './ledger/cache/keys.ts';
 import type { KeeperCaller } from './ledger/cache/port.ts';
 import { listen } from './listen.ts';
 import { cachePages, createReconciliation } from './reconciling.ts';
@@ -85,7 +86,9 @@ export async function startKeeper(context: Context): Promise<Running> {
   })();
   const flushing = flusher.run(() => target, stopped.signal);
   let frozenAccounts = 0;
-  metrics.sample({ frozenAccounts: () => frozenAccounts });
+  let accountsCached = 0;
+  metrics.sample({ frozenAccounts: () => frozenAccounts, accountsCached: () => accountsCached });
+  metrics.limits({ journal_entries: config.ledger.backlogEntriesMax });
   // Often enough to see a silence without a break.
   const housekeepingMs = Math.min(HOUSEKEEPING_MS, config.authority.podRetireAfterMs / 8);
   const tidying = (async () => {
@@ -94,6 +97,7 @@ export async function startKeeper(context: Context): Promise<Running> {
         await authority.keeperHeartbeat(context.processId);
         frozenAccounts = await context.unsettled.frozenAccounts();
         const caller = target;
+        accountsCached = caller ? await redis.hlen(new Keys(config.ledger.keyPrefix, caller.epoch).accounts) : 0;
         if (!caller) continue;
         const { seq, idTimeMax } = await flushStore.cursor();
         await janitor.round(caller, idTimeMax);

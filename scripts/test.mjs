@@ -109,7 +109,7 @@ async function tests() {
 async function setUp() {
   const logs = join(temporary, 'logs');
   await whileLocked(root, () => installNpmPackages({ root, logFile: join(logs, 'npm.log') }));
-  await installPrograms(['redis', 'mysql', 'chromium', 'haproxy'], { logFile: join(logs, 'apt.log') });
+  await installPrograms(['redis', 'mysql', 'chromium', 'haproxy', 'promtool'], { logFile: join(logs, 'apt.log') });
 }
 
 async function everything() {

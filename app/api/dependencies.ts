@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { ProblemCode } from '../errors.ts';
 import type { JwtVerifier, KeyStore } from '../identity.ts';
 import type { Books, Ledger } from '../ledger/ledger.ts';
 import type { RequestTracing } from './middleware/trace.ts';
@@ -54,6 +55,10 @@ export interface ApiDependencies {
   metrics: { contentType: string; text(): Promise<string> };
   /** Called once per request with the route's pattern (never the raw path: it would flood the metrics), after the answer. */
   onRequest: (route: string, method: string, status: number, seconds: number) => void;
+  /** Called with the code of every problem that answers a request. */
+  onProblem: (code: ProblemCode) => void;
+  /** How much is being handled: counted here, read by whoever measures. */
+  load: { requestsInFlight: number };
   logger: ApiLogger;
   clock: Clock;
   limits: ApiLimits;

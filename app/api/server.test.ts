@@ -169,6 +169,7 @@ describe('the limits', () => {
     expect(second).toMatchObject({ status: 503, json: { code: 'overloaded' } });
     expect(second.headers.get('retry-after')).toBe('1');
     expect(await api.get('/livez')).toMatchObject({ status: 200 });
+    expect(api.deps.load.requestsInFlight).toBe(1);
     release();
     expect(await first).toMatchObject({ status: 404 });
     expect(await api.get('/v1/accounts/a/balance')).toMatchObject({ status: 200 });
@@ -207,6 +208,13 @@ describe('what is observed', () => {
       { route: 'unmatched', method: 'unmatched', status: 404 },
     ]);
     for (const { seconds } of api.observed) expect(seconds).toBeGreaterThanOrEqual(0);
+  });
+  it('tells the code of every problem that is answered', async () => {
+    await api.request('DELETE', '/v1/made-up');
+    api.ledger.beforeOutcome = () => Promise.reject(new Error('a fault of ours'));
+    await api.get('/v1/transfers/t');
+    expect(api.problems).toEqual(['not_found', 'internal_error']);
+    expect(api.deps.load.requestsInFlight).toBe(0);
   });
 });
 

@@ -35,9 +35,9 @@ export function createApi(deps: ApiDependencies): Koa<ApiState> {
   app.use(measure(deps.onRequest, clock));
   app.use(closeWhenShuttingDown(deps.shuttingDown));
   app.use(correlate(clock));
-  app.use(renderProblems(logger));
+  app.use(renderProblems(logger, deps.onProblem));
   app.use(matchRoute(new RouteTable(apiRoutes(deps))));
-  app.use(shedLoad(limits.requestsInFlightMax));
+  app.use(shedLoad(limits.requestsInFlightMax, deps.load));
   app.use(authenticate(keys, jwt));
   app.use(limitRate(limits.requestsPerSecondPerUserMax, clock));
   app.use(readBody(limits.bodyBytesMax));

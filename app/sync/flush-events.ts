@@ -17,9 +17,13 @@ export function flushEvents({ metrics, clock, logger }: Context): FlushEvents {
       metrics.flushed({ transfers: batch.outcomes.length, seconds: ms / 1000, lagsMs });
     },
     failed(error, failuresInARow) {
+      // Two keepers overtake each other all the time: nobody is to be woken for that.
+      if (error instanceof Overtaken) {
+        logger.log.info({ reason: error.message }, 'another keeper was faster');
+        return;
+      }
       metrics.flushFailed();
-      if (error instanceof Overtaken) logger.log.info({ reason: error.message }, 'another keeper was faster');
-      else logger.log.warn({ err: error, failuresInARow }, 'a flush failed and is retried');
+      logger.log.warn({ err: error, failuresInARow }, 'a flush failed and is retried');
     },
     alert(on) {
       metrics.flushAlert(on);

@@ -117,6 +117,11 @@ describe('Metrics', () => {
     expect(await sample('holdfast_queue_transfers')).toBe(4);
   });
 
+  it('shows what gauges may rise to', async () => {
+    metrics.limits({ tail_bytes: 7 });
+    expect(await sample('holdfast_limit{name="tail_bytes"}')).toBe(7);
+  });
+
   it('shows the process and its event loop, in the format of Prometheus', async () => {
     expect(metrics.contentType).toMatch(/^text\/plain; version=0\.0\.4/);
     expect(await sample('process_resident_memory_bytes')).toBeGreaterThan(0);

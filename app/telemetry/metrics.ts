@@ -84,6 +84,7 @@ export class Metrics {
     'Log lines lost, as their buffer was full or they could not be written',
   );
 
+  readonly #limits = this.#gauge('limit', 'What the gauge of this name may rise to, as it is configured', ['name']);
   readonly #epoch = this.#gauge('authority_epoch', 'Epoch of the authority as this process knows it');
   readonly #mode = this.#gauge('authority_mode', '1 for the mode that the authority is in', ['mode']);
   readonly #driftAccounts = this.#gauge('reconciliation_drift_accounts', 'Accounts that differ from their postings');
@@ -114,6 +115,11 @@ export class Metrics {
       if (!this.#sources.has(key)) this.#sampledGauge(key);
       this.#sources.set(key, source);
     }
+  }
+
+  /** So that rules and dashboards know how near a gauge is to its limit, whatever the settings are. */
+  limits(limits: Readonly<Partial<Record<(typeof SAMPLED)[Sampled][0], number>>>): void {
+    for (const [name, limit] of Object.entries(limits)) this.#limits.set({ name }, limit);
   }
 
   transferAnswered(answer: TransferAnswer): void {

@@ -13,7 +13,7 @@ import { say, Trouble } from './say.mjs';
  * @property {string} otherwise what to do by hand
  */
 
-/** @type {Readonly<Record<'redis' | 'mysql' | 'chromium' | 'haproxy', Wanted>>} */
+/** @type {Readonly<Record<'redis' | 'mysql' | 'chromium' | 'haproxy' | 'promtool', Wanted>>} */
 export const WANTED = {
   redis: {
     name: 'Redis',
@@ -38,6 +38,12 @@ export const WANTED = {
     programs: ['haproxy'],
     packages: [['haproxy']],
     otherwise: 'install haproxy 2.4 or newer',
+  },
+  promtool: {
+    name: 'promtool',
+    programs: ['promtool'],
+    packages: [['prometheus']],
+    otherwise: 'install prometheus 2.42 or newer, of which it is a part',
   },
 };
 

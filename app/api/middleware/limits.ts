@@ -1,26 +1,26 @@
 import type { Clock } from '../../clock.ts';
 import { Problem } from '../../errors.ts';
 import type { ApiMiddleware } from '../context.ts';
+import type { ApiDependencies } from '../dependencies.ts';
 
 /**
  * Refuses at once what is more than the pod can do at a time. Routes that are open to everybody pass: they are cheap, and
  * a probe that is refused would have a busy pod restarted.
  */
-export function shedLoad(requestsInFlightMax: number): ApiMiddleware {
-  let inFlight = 0;
+export function shedLoad(requestsInFlightMax: number, load: ApiDependencies['load']): ApiMiddleware {
   return async (ctx, next) => {
     if (ctx.state.route.scopes.length === 0) return next();
-    if (inFlight >= requestsInFlightMax) {
+    if (load.requestsInFlight >= requestsInFlightMax) {
       throw new Problem(
         'overloaded',
-        `This pod already works on ${inFlight} requests. Send the same request again later.`,
+        `This pod already works on ${load.requestsInFlight} requests. Send the same request again later.`,
       );
     }
-    inFlight++;
+    load.requestsInFlight++;
     try {
       await next();
     } finally {
-      inFlight--;
+      load.requestsInFlight--;
     }
   };
 }

@@ -1,6 +1,6 @@
 import { Problem } from '../../errors.ts';
 import { type ApiContext, type ApiMiddleware, sendContent } from '../context.ts';
-import type { ApiLogger } from '../dependencies.ts';
+import type { ApiDependencies, ApiLogger } from '../dependencies.ts';
 import { problemDocument, retryAfterSeconds } from '../problem-document.ts';
 import { ClientGone } from './body.ts';
 
@@ -8,13 +8,15 @@ import { ClientGone } from './body.ts';
 const CLIENT_CLOSED_REQUEST = 499;
 
 /** The one place where an error becomes an answer. */
-export function renderProblems(logger: ApiLogger): ApiMiddleware {
+export function renderProblems(logger: ApiLogger, onProblem: ApiDependencies['onProblem']): ApiMiddleware {
   return async (ctx, next) => {
     try {
       await next();
     } catch (error) {
-      if (error instanceof ClientGone) leaveUnanswered(ctx);
-      else render(ctx, error instanceof Problem ? error : unexpected(ctx, error, logger), logger);
+      if (error instanceof ClientGone) return leaveUnanswered(ctx);
+      const problem = error instanceof Problem ? error : unexpected(ctx, error, logger);
+      onProblem(problem.code);
+      render(ctx, problem, logger);
     }
   };
 }

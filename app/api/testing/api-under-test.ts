@@ -39,6 +39,7 @@ export class ApiUnderTest {
   readonly ledger = new MemoryLedger(this.clock);
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly observed: { route: string; method: string; status: number; seconds: number }[] = [];
+  readonly problems: string[] = [];
   readonly deps: ApiDependencies;
   readonly server;
   readonly #documented: RouteTable;
@@ -60,6 +61,8 @@ export class ApiUnderTest {
       shuttingDown: () => false,
       metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'up 1\n' },
       onRequest: (route, method, status, seconds) => void this.observed.push({ route, method, status, seconds }),
+      onProblem: (code) => void this.problems.push(code),
+      load: { requestsInFlight: 0 },
       logger: { info: log('info'), warn: log('warn'), error: log('error') },
       clock: this.clock,
       limits: { bodyBytesMax: 65_536, requestsInFlightMax: 100, requestsPerSecondPerUserMax: null },

@@ -1,0 +1,60 @@
+/**
+ * Tries the alerts by promtool: whether all rules are valid, whether each fires when it should and not when it should not
+ * (scripts/monitoring/alerts*.test.yaml, which must have a case for every alert), and whether the dashboard's queries can be read.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { ROWS } from '../monitoring/panels.mjs';
+import { requireProgram } from '../stack/packages.mjs';
+
+/** @param {string} path */
+const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const RULES = at('charts/holdfast/files/alerts.yaml');
+const CASES = ['alerts.test.yaml', 'alerts-days.test.yaml'].map((name) => at(`scripts/monitoring/${name}`));
+
+const promtool = requireProgram('promtool');
+/** @param {...string} args */
+function run(...args) {
+  const { status, error } = spawnSync(promtool, args, { stdio: 'inherit', timeout: 120_000 });
+  if (error) throw error;
+  if (status !== 0) process.exitCode = 1;
+}
+
+/** Every alert is shown to fire. That none fires when all is well is the first case. */
+function requireCases() {
+  /** @type {{ groups: { rules: { alert?: string }[] }[] }} */
+  const { groups } = parse(readFileSync(RULES, 'utf8'));
+  const cases = CASES.map((file) => readFileSync(file, 'utf8')).join('\n');
+  for (const { alert } of groups.flatMap(({ rules }) => rules)) {
+    if (alert === undefined || cases.includes(`alertname="${alert}"`)) continue;
+    console.error(`${alert}: scripts/monitoring/alerts*.test.yaml have no case in which it fires.`);
+    process.exitCode = 1;
+  }
+}
+
+/** promtool reads no dashboards: its queries are given to it as rules. */
+function checkQueries() {
+  const queries = ROWS.flatMap(({ panels }) => panels.flatMap((panel) => panel.queries.map(([expr]) => expr)));
+  const rules = queries.map((expr, index) => ({
+    record: `panel:query:${index}`,
+    expr: expr.replaceAll('$__rate_interval', '1m'),
+  }));
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-dashboard-'));
+  try {
+    const file = join(folder, 'queries.json');
+    writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] })); // JSON is YAML, too
+    run('check', 'rules', file);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+run('check', 'rules', RULES);
+run('test', 'rules', ...CASES);
+requireCases();
+checkQueries();

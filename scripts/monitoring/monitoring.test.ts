@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { Metrics } from '../../app/telemetry/metrics.ts';
+import { dashboard } from './dashboard.mjs';
+import { ROWS } from './panels.mjs';
+
+interface Alert {
+  alert: string;
+  expr: string;
+  for?: string;
+  labels: { severity: string };
+  annotations: { summary: string; description: string; runbook_url: string };
+}
+interface Recorded {
+  record: string;
+  expr: string;
+}
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const { groups } = parse(read('charts/holdfast/files/alerts.yaml')) as { groups: { rules: (Alert | Recorded)[] }[] };
+const rules = groups.flatMap((group) => group.rules);
+const alerts = rules.filter((rule) => 'alert' in rule);
+const recorded = new Map(rules.filter((rule) => 'record' in rule).map(({ record, expr }) => [record, expr]));
+const queries = ROWS.flatMap(({ panels }) => panels.flatMap((panel) => panel.queries.map(([expr]) => expr)));
+
+/** With what recorded series are made of in their place. */
+function written(expr: string): string {
+  const whole = expr.replace(/\bholdfast:\w+(?::\w+)?/g, (name) => recorded.get(name) ?? `unknown_${name}`);
+  return whole === expr ? expr : written(whole);
+}
+const metricsIn = (expr: string) => new Set(written(expr).match(/\b(?:holdfast|process|nodejs)_\w+/g) ?? []);
+
+/** The table of docs/observability.md: per alert the metrics whose condition leads to it, and whether somebody is woken. */
+function conditions(): Map<string, { metrics: string[]; severity: string }[]> {
+  const found = new Map<string, { metrics: string[]; severity: string }[]>();
+  for (const line of read('docs/observability.md').split('\n')) {
+    const metric = /^\| `(\w+)/.exec(line)?.[1];
+    for (const [whole, anchor = ''] of line.matchAll(/(?:\*\*)?\[[^\]]+\]\(runbook\.md#(\w+)\)/g)) {
+      const severity = whole.startsWith('**') ? 'page' : 'ticket';
+      found.set(anchor, [...(found.get(anchor) ?? []), { metrics: metric ? [metric] : [], severity }]);
+    }
+  }
+  return found;
+}
+
+const runbook = read('docs/runbook.md');
+const headings = [...runbook.matchAll(/^## (\w+)$/gm)].map(([, name]) => name ?? '');
+
+describe('The alerts', () => {
+  it('are those of docs/observability.md, and wake somebody up where it is bold', () => {
+    const table = conditions();
+    expect([...table.keys()].sort()).toEqual(alerts.map(({ alert }) => alert.toLowerCase()).sort());
+    for (const { alert, expr, labels } of alerts) {
+      for (const { metrics, severity } of table.get(alert.toLowerCase()) ?? []) {
+        expect.soft({ alert, severity }).toEqual({ alert, severity: labels.severity });
+        for (const metric of metrics) {
+          const used = [...metricsIn(expr)].some((name) => name.replace(/_(bucket|sum|count)$/, '') === metric);
+          expect.soft({ alert, metric, used }).toEqual({ alert, metric, used: true });
+        }
+      }
+    }
+  });
+
+  it('have each a page in the runbook, and no page is of none', () => {
+    expect([...headings].sort()).toEqual(alerts.map(({ alert }) => alert).sort());
+    for (const { alert, annotations } of alerts) {
+      expect(annotations.runbook_url).toBe(`docs/runbook.md#${alert.toLowerCase()}`);
+      expect(annotations.summary).toMatch(/\.$/);
+      expect(annotations.description).toContain('$labels.release');
+    }
+  });
+
+  it('are told in the runbook with their meaning, effect, causes, remedy and end', () => {
+    for (const page of runbook.split(/^## /m).slice(1)) {
+      for (const part of ['Means', 'Clients see', 'Look at', 'Over when']) expect.soft(page).toContain(`**${part}`);
+      expect.soft(page).toMatch(/\*\*(Look at, do|Do):\*\*/);
+    }
+    for (const [, anchor] of runbook.matchAll(/\]\(#(\w+)\)/g)) {
+      expect(headings.map((name) => name.toLowerCase())).toContain(anchor);
+    }
+  });
+});
+
+describe('Every metric', () => {
+  const known = new Set<string>();
+  beforeAll(async () => {
+    const metrics = new Metrics();
+    const zero = () => 0;
+    metrics.sample({ requestsInFlight: zero, queueTransfers: zero, tailEntries: zero, tailBytes: zero });
+    metrics.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });
+    for (const [, name = '', type] of (await metrics.text()).matchAll(/^# TYPE (\w+) (\w+)$/gm)) {
+      known.add(name);
+      if (type === 'histogram') for (const part of ['bucket', 'sum', 'count']) known.add(`${name}_${part}`);
+    }
+  });
+
+  it('of the rules is one of the code', () => {
+    for (const rule of rules) for (const name of metricsIn(rule.expr)) expect.soft([...known]).toContain(name);
+  });
+
+  it('of the dashboard is one of the code or of the rules, and every metric of the code is on it', () => {
+    const shown = new Set(queries.flatMap((expr) => [...metricsIn(expr)]));
+    for (const name of shown) expect.soft([...known]).toContain(name);
+    const base = new Set([...shown].map((name) => name.replace(/_(bucket|sum|count)$/, '')));
+    const ours = [...known].filter((name) => /^holdfast_/.test(name) && !/_(bucket|sum|count)$/.test(name));
+    expect(ours.filter((name) => !base.has(name))).toEqual([]);
+  });
+});
+
+describe('The dashboard', () => {
+  it('is as panels.mjs says; else: node scripts/monitoring/dashboard.mjs --write', () => {
+    expect(read('charts/holdfast/files/dashboard.json')).toBe(dashboard());
+  });
+
+  it('is small enough for a ConfigMap, and says of every panel what it shows', () => {
+    expect(Buffer.byteLength(dashboard())).toBeLessThan(200 * 1024);
+    for (const { panels } of ROWS) for (const { about } of panels) expect(about).toMatch(/\.$/);
+    const titles = ROWS.flatMap(({ panels }) => panels.map(({ title }) => title));
+    expect(new Set(titles).size).toBe(titles.length);
+  });
+});

@@ -1,0 +1,28 @@
+/** Pieces of the dashboard's queries: of the chosen ledgers, and of the chosen pods. */
+export const LEDGER = 'namespace=~"$namespace",release=~"$release"';
+export const PODS = `${LEDGER},pod=~"$pod"`;
+
+/**
+ * @param {string} metric
+ * @param {string} [more]
+ */
+export const rate = (metric, more = '') => `rate(${metric}{${PODS}${more && `,${more}`}}[$__rate_interval])`;
+
+/**
+ * @param {string} metric
+ * @param {readonly number[]} of
+ * @param {string} [more]
+ * @param {string} [name]
+ * @returns {(readonly [string, string])[]}
+ */
+export const quantiles = (metric, of, more = '', name = '') =>
+  of.map((q) => [
+    `histogram_quantile(${q}, sum by (le) (${rate(`${metric}_bucket`, more)}))`,
+    `${name}${name && ' '}p${q * 100}`,
+  ]);
+
+/**
+ * @param {string} metric
+ * @param {string} [more]
+ */
+export const gauge = (metric, more = '') => `${metric}{${PODS}${more && `,${more}`}}`;
