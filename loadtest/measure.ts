@@ -87,22 +87,6 @@ export async function flushLag(books: Books, { epoch, seq }: { epoch: number; se
   return { p50Ms: at(0.5), p99Ms: at(0.99), maxMs: counts.at(-1)?.ms ?? 0 };
 }
 
-/** The buckets of the keeper's lag histogram: upper bound in seconds → transfers up to it. */
-export async function lagBuckets({ pods }: StackFile): Promise<Map<number, number>> {
-  const keeper = pods.find(({ role }) => role === 'keeper');
-  if (!keeper) throw new Error('the stack has no keeper');
-  const text = await (await fetch(`${keeper.url}/metrics`)).text();
-  const found = text.matchAll(/^holdfast_flush_lag_seconds_bucket\{le="([^"]+)"[^}]*\} (\d+)/gm);
-  return new Map([...found].map(([, bound, count]) => [bound === '+Inf' ? Infinity : Number(bound), Number(count)]));
-}
-
-/** The bound of the bucket that holds the quantile, s: as exact as the buckets are. */
-export function quantileBound(before: Map<number, number>, after: Map<number, number>, share: number): number {
-  const counts = [...after].map(([bound, count]) => ({ bound, count: count - (before.get(bound) ?? 0) }));
-  const total = counts.at(-1)?.count ?? 0;
-  return counts.find(({ count }) => count >= total * share)?.bound ?? Number.NaN;
-}
-
 export function machine(): string {
   const gib = Math.round(totalmem() / 2 ** 30);
   return `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${gib} GiB, Node.js ${process.version}`;

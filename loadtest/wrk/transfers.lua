@@ -1,9 +1,10 @@
--- Single transfers between uniformly chosen accounts, each under a UUIDv7 of its own.
--- Arguments: API key, number of accounts, six hex digits that no other run has, folder of these scripts
-local accounts, run, headers, counter, second, time
+-- Single transfers, each under a UUIDv7 of its own: between uniformly chosen accounts, or all on one hot account, which is
+-- in turns the source and the destination.
+-- Arguments: API key, number of accounts, six hex digits that no other run has, uniform or hot
+local accounts, run, hot, headers, counter, second, time
 
 function init(args)
-  accounts, run = tonumber(args[2]), args[3]
+  accounts, run, hot = tonumber(args[2]), args[3], args[4] == 'hot'
   headers = { ['Authorization'] = 'Bearer ' .. args[1], ['Content-Type'] = 'application/json' }
   counter, second, time = 0, 0, ''
   math.randomseed(tonumber(run, 16))
@@ -19,8 +20,9 @@ function request()
     time = string.format('%08x-%04x', high, ms - high * 65536)
   end
   counter = counter + 1
-  local source = math.random(0, accounts - 1)
+  local source = hot and 0 or math.random(0, accounts - 1)
   local destination = (source + math.random(1, accounts - 1)) % accounts
+  if hot and counter % 2 == 0 then source, destination = destination, source end
   local body = string.format(
     '{"transactionId":"%s-7%s-8%s-%012x","sourceAccount":"load-%05d","destinationAccount":"load-%05d","amount":"0.01","currency":"EUR"}',
     time, string.sub(run, 1, 3), string.sub(run, 4, 6), counter, source, destination)

@@ -13,6 +13,8 @@ export interface StackOptions {
   /** On top of this process's own environment. */
   env?: Readonly<Record<string, string>>;
   apiPods?: number;
+  /** Another checkout, to compare it with this one. */
+  root?: string;
 }
 
 const START_MS_MAX = 300_000;
@@ -22,24 +24,26 @@ const REPOSITORY = join(import.meta.dirname, '..', '..');
 /** A stack of our own by `npm start`: its own folder, its own ports. Whatever ends this process ends it, too. */
 export class PrivateStack implements System, AsyncDisposable {
   readonly dir: string;
+  readonly #root: string;
   readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | null = null;
   #last: StackFile | null = null;
   /** Set when something was found: the data and logs stay for a look, under another name. */
   keep = false;
 
-  private constructor(dir: string, env: NodeJS.ProcessEnv) {
+  private constructor(root: string, dir: string, env: NodeJS.ProcessEnv) {
+    this.#root = root;
     this.dir = dir;
     this.#env = env;
     process.once('exit', () => this.signal('SIGTERM'));
   }
 
   /** @throws Error with the end of its output when it does not come up */
-  static async start({ env = {}, apiPods = 1 }: StackOptions = {}): Promise<PrivateStack> {
+  static async start({ env = {}, apiPods = 1, root = REPOSITORY }: StackOptions = {}): Promise<PrivateStack> {
     const dir = temporaryFolder();
     const port = await freePortsInARow(apiPods);
     const own = { STACK_DIR: dir, PORT: String(port), API_PODS: String(apiPods) };
-    const stack = new PrivateStack(dir, { ...process.env, ...env, ...own });
+    const stack = new PrivateStack(root, dir, { ...process.env, ...env, ...own });
     try {
       await stack.startAgain();
     } catch (error) {
@@ -67,7 +71,7 @@ export class PrivateStack implements System, AsyncDisposable {
     const log = openSync(join(this.dir, 'npm-start.log'), 'a');
     // A process group of its own: a signal to it reaches npm and what npm runs, as Ctrl-C does, and not this process.
     const child = spawn('npm', ['start', '--silent'], {
-      cwd: REPOSITORY,
+      cwd: this.#root,
       env: this.#env,
       stdio: ['ignore', log, log],
       detached: true,
