@@ -1,10 +1,25 @@
 import { batch100, batch500 } from './batches.ts';
+import { bare, bulk, script, typeorm, typeormHot } from './ceilings.ts';
 import type { Part } from './part.ts';
 import { mixed, reads, readsMax, steady } from './reads.ts';
 import { hot, single } from './transfers.ts';
 
 /** All parts, in the order in which they run. */
-const PARTS: readonly Part[] = [single, hot, steady, batch100, batch500, reads, readsMax, mixed];
+const PARTS: readonly Part[] = [
+  single,
+  hot,
+  steady,
+  batch100,
+  batch500,
+  reads,
+  readsMax,
+  mixed,
+  bare,
+  script,
+  bulk,
+  typeorm,
+  typeormHot,
+];
 
 /** @throws RangeError that says which there are */
 export function partsOf(names: string | undefined): readonly Part[] {

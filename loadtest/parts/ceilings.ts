@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import { startRedis } from '../../scripts/stack/redis.mjs';
+import { temporaryFolder } from '../../scripts/testing/temporary.mjs';
+import { ApplyScript } from '../ceiling/apply-script.ts';
+import { BulkInsert } from '../ceiling/bulk-insert.ts';
+import { ServerProcess } from '../ceiling/server-process.ts';
+import { inTurns, type Runner, ratioFigures } from '../ceiling/turns.ts';
+import { wrk } from '../wrk.ts';
+import { batch100 } from './batches.ts';
+import { apiOf, type Bench, CONNECTIONS, type Found, type Part } from './part.ts';
+
+const ROUNDS = 3;
+
+/** Ours and the others, by the same generator, in turns. */
+export const bare: Part = {
+  name: 'bare',
+  title: 'single transfers beside bare Koa with one EVALSHA, in turns',
+  run: (bench) =>
+    withRedis(async (url) => {
+      await using single = await ServerProcess.start(bench.stack, 'bare-koa.ts', [url, 'single']);
+      await using pipelined = await ServerProcess.start(bench.stack, 'bare-koa.ts', [url, 'pipelined']);
+      return await compared(bench, [
+        overHttp('Holdfast', bench, apiOf(bench.stack)),
+        overHttp('bare Koa and EVALSHA', bench, single.url),
+        overHttp('bare Koa and EVALSHA, pipelined by turn', bench, pipelined.url),
+      ]);
+    }),
+};
+
+/** As many in a call as the pod has under the load of single transfers, of batches, and fewer. */
+const CALL_SIZES = [1, 10, 30, 100, 500];
+const SCRIPT_TRANSFERS_PER_SECOND = 15_000;
+
+export const script: Part = {
+  name: 'script',
+  title: 'the apply script on Redis alone, by transfers in a call',
+  run: ({ accounts, seconds }) =>
+    withRedis(async (url) => {
+      const redis = new Redis(url);
+      redis.on('error', () => {});
+      const applied = await ApplyScript.prepare(redis, accounts);
+      const runners = CALL_SIZES.map((size) => ({
+        name: `${size} in a call`,
+        // Packed before: a few hundred bytes each, so not for too long.
+        run: (s: number) => applied.run(Math.min(s, 5) * SCRIPT_TRANSFERS_PER_SECOND * Math.min(size, 3), size),
+      }));
+      const rates = await inTurns(runners, seconds, ROUNDS);
+      redis.disconnect();
+      return { figures: Object.fromEntries([...rates].map(([name, rate]) => [`${name}, /s`, rate.median])) };
+    }),
+};
+
+const BULK_ROWS_PER_SECOND = 20_000;
+const BULK_ROWS_PER_COMMIT = 2000;
+
+export const bulk: Part = {
+  name: 'bulk',
+  title: 'batches of 100 persisted beside a bulk insert of the same rows, in turns',
+  async run(bench) {
+    await using insert = await BulkInsert.prepare(bench.stack.mysql);
+    return await compared(bench, [
+      {
+        name: 'persisted',
+        run: async (seconds) => {
+          const { figures } = await batch100.run({ ...bench, seconds });
+          return figures['persisted, by run and drain, /s'] ?? Number.NaN;
+        },
+      },
+      {
+        name: `bulk insert, ${BULK_ROWS_PER_COMMIT} rows in a commit`,
+        run: (seconds) => insert.run(Math.min(seconds, 10) * BULK_ROWS_PER_SECOND, BULK_ROWS_PER_COMMIT),
+      },
+    ]);
+  },
+};
+
+export const typeorm: Part = rival('typeorm', 'uniform', 'uniform accounts');
+export const typeormHot: Part = rival('typeormhot', 'hot', 'one hot account');
+
+/** What a user would write instead. */
+function rival(name: string, where: 'uniform' | 'hot', accountsTitle: string): Part {
+  return {
+    name,
+    title: `single transfers beside a TypeORM transaction on MySQL, ${accountsTitle}, in turns`,
+    async run(bench) {
+      const { user, password, host, port, database } = bench.stack.mysql;
+      const url = `mysql://${user}:${password}@${host}:${port}/${database}`;
+      const start = (how: string) =>
+        ServerProcess.start(bench.stack, 'typeorm-koa.ts', [url, how, String(bench.accounts)]);
+      await using optimistic = await start('optimistic');
+      await using locks = await start('locks');
+      return await compared(bench, [
+        overHttp('Holdfast', bench, apiOf(bench.stack), where),
+        overHttp('TypeORM, optimistic', bench, optimistic.url, where),
+        overHttp('TypeORM, row locks', bench, locks.url, where),
+      ]);
+    },
+  };
+}
+
+function overHttp(name: string, { stack, accounts }: Bench, url: string, where: 'uniform' | 'hot' = 'uniform'): Runner {
+  return {
+    name,
+    async run(seconds) {
+      const args = [stack.apiKey, String(accounts), randomBytes(3).toString('hex'), where];
+      const result = await wrk({ script: 'transfers', url, connections: CONNECTIONS, seconds, args });
+      return (result.perSecond * (result.requests - result.refused)) / result.requests;
+    },
+  };
+}
+
+async function compared({ seconds }: Bench, runners: readonly Runner[]): Promise<Found> {
+  const rates = await inTurns(runners, seconds, ROUNDS);
+  return { figures: { '/s': [...rates.values()][0]?.median ?? Number.NaN, ...ratioFigures(rates) } };
+}
+
+/** A Redis of its own, as durable as the stack's. */
+async function withRedis(work: (url: string) => Promise<Found>): Promise<Found> {
+  const dir = temporaryFolder();
+  const server = await startRedis({ dir });
+  try {
+    return await work(server.url);
+  } finally {
+    await server.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
