@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { PrivateStack } from '../resilience-tests/harness/stack.ts';
 import { reconcile } from './bank.ts';
-import { Contender, medians } from './contender.ts';
+import { Contender } from './contender.ts';
 import { round } from './measure.ts';
 import type { Part } from './parts/part.ts';
 
@@ -11,20 +11,27 @@ export interface AgainstOptions {
   parts: readonly Part[];
   accounts: number;
   seconds: number;
+  turnSeconds: number;
   rounds: number;
 }
 
 /** Prints a table per part: each figure's medians and this build's ratio to the other. @returns whether both books are clean */
-export async function against({ other, parts, accounts, seconds, rounds }: AgainstOptions): Promise<boolean> {
+export async function against({
+  other,
+  parts,
+  accounts,
+  seconds,
+  turnSeconds,
+  rounds,
+}: AgainstOptions): Promise<boolean> {
   await using mine = await PrivateStack.start();
   await using theirs = await PrivateStack.start({ root: resolve(other) });
   const [a, b] = [new Contender('this', mine), new Contender('other', theirs)];
-  const options = { accounts, seconds };
+  const options = { accounts, seconds, turnSeconds };
   for (const contender of [a, b]) await contender.prepare(accounts);
   // Not counted: what is compiled, and what grows to its size, does so now.
   for (const part of parts)
-    for (const contender of [a, b])
-      await part.run({ stack: contender.stack, ...options, seconds: 2, found: new Map() });
+    for (const contender of [a, b]) await part.run({ stack: contender.stack, ...options, seconds: 2 });
   for (let turn = 0; turn < rounds; turn++) {
     for (const part of parts) {
       for (const contender of turn % 2 === 0 ? [a, b] : [b, a]) {
@@ -36,7 +43,7 @@ export async function against({ other, parts, accounts, seconds, rounds }: Again
     }
   }
   for (const { name, title } of parts)
-    console.log(`\n${title}\n${comparison(medians(a.rounds(name)), medians(b.rounds(name)))}`);
+    console.log(`\n${title}\n${comparison(a.medians(name).figures, b.medians(name).figures)}`);
   let clean = true;
   for (const own of [mine, theirs]) {
     const books = await reconcile(own.file);

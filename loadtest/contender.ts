@@ -21,26 +21,20 @@ export class Contender {
     await openAccounts(this.stack, accounts);
   }
 
-  async run(part: Part, options: { accounts: number; seconds: number }): Promise<Found> {
-    const latest = new Map(
-      [...this.#found].flatMap(([name, rounds]) => rounds.slice(-1).map((found) => [name, found])),
-    );
-    const found = await part.run({ stack: this.stack, ...options, found: latest });
+  async run(part: Part, options: { accounts: number; seconds: number; turnSeconds: number }): Promise<Found> {
+    const found = await part.run({ stack: this.stack, ...options });
     this.#found.set(part.name, [...(this.#found.get(part.name) ?? []), found]);
     return found;
   }
 
-  rounds(part: string): readonly Found[] {
-    return this.#found.get(part) ?? [];
+  /** Of each figure the median of the rounds, with the seconds of the last. */
+  medians(part: string): Found {
+    const rounds = this.#found.get(part) ?? [];
+    const last = rounds.at(-1);
+    const names = Object.keys(last?.figures ?? {});
+    const of = (name: string) => median(rounds.map(({ figures }) => figures[name] ?? Number.NaN));
+    return { ...last, figures: Object.fromEntries(names.map((name) => [name, of(name)])) };
   }
-}
-
-/** Of each figure the median of the rounds. */
-export function medians(rounds: readonly Found[]): Record<string, number> {
-  const names = Object.keys(rounds[0]?.figures ?? {});
-  return Object.fromEntries(
-    names.map((name) => [name, median(rounds.map(({ figures }) => figures[name] ?? Number.NaN))]),
-  );
 }
 
 /** Of an even number of values the mean of the two in the middle. */

@@ -36,7 +36,7 @@ const SCRIPT_TRANSFERS_PER_SECOND = 15_000;
 export const script: Part = {
   name: 'script',
   title: 'the apply script on Redis alone, by transfers in a call',
-  run: ({ accounts, seconds }) =>
+  run: ({ accounts, turnSeconds }) =>
     withRedis(async (url) => {
       const redis = new Redis(url);
       redis.on('error', () => {});
@@ -46,7 +46,7 @@ export const script: Part = {
         // Packed before: a few hundred bytes each, so not for too long.
         run: (s: number) => applied.run(Math.min(s, 5) * SCRIPT_TRANSFERS_PER_SECOND * Math.min(size, 3), size),
       }));
-      const rates = await inTurns(runners, seconds, ROUNDS);
+      const rates = await inTurns(runners, turnSeconds, ROUNDS);
       redis.disconnect();
       return { figures: Object.fromEntries([...rates].map(([name, rate]) => [`${name}, /s`, rate.median])) };
     }),
@@ -111,8 +111,8 @@ function overHttp(name: string, { stack, accounts }: Bench, url: string, where: 
   };
 }
 
-async function compared({ seconds }: Bench, runners: readonly Runner[]): Promise<Found> {
-  const rates = await inTurns(runners, seconds, ROUNDS);
+async function compared({ turnSeconds }: Bench, runners: readonly Runner[]): Promise<Found> {
+  const rates = await inTurns(runners, turnSeconds, ROUNDS);
   return { figures: { '/s': [...rates.values()][0]?.median ?? Number.NaN, ...ratioFigures(rates) } };
 }
 

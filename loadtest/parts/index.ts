@@ -1,5 +1,6 @@
 import { batch100, batch500 } from './batches.ts';
 import { bare, bulk, script, typeorm, typeormHot } from './ceilings.ts';
+import { overload } from './overload.ts';
 import type { Part } from './part.ts';
 import { mixed, reads, readsMax, steady } from './reads.ts';
 import { hot, single } from './transfers.ts';
@@ -14,6 +15,7 @@ const PARTS: readonly Part[] = [
   reads,
   readsMax,
   mixed,
+  overload,
   bare,
   script,
   bulk,

@@ -6,8 +6,8 @@ export interface Bench {
   stack: StackFile;
   accounts: number;
   seconds: number;
-  /** What the parts before found, by their names: an overload needs to know the best rate. */
-  found: ReadonlyMap<string, Found>;
+  /** How long a turn is where two or more are compared in turns. */
+  turnSeconds: number;
 }
 
 export interface Found {
