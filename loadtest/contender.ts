@@ -1,6 +1,9 @@
 import type { PrivateStack, StackFile } from '../resilience-tests/harness/stack.ts';
 import { openAccounts } from './bank.ts';
 import type { Found, Part } from './parts/part.ts';
+import { single } from './parts/transfers.ts';
+
+const WARM_UP_SECONDS = 3;
 
 /** A stack that parts are run against, and what they found there: per part, a result per round. */
 export class Contender {
@@ -17,8 +20,10 @@ export class Contender {
     return this.#own.file;
   }
 
+  /** Opens the accounts, and lets what is compiled and what grows to its size do so before anything is counted. */
   async prepare(accounts: number): Promise<void> {
     await openAccounts(this.stack, accounts);
+    await single.run({ stack: this.stack, accounts, seconds: WARM_UP_SECONDS, turnSeconds: 1 });
   }
 
   async run(part: Part, options: { accounts: number; seconds: number; turnSeconds: number }): Promise<Found> {

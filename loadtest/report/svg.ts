@@ -29,6 +29,7 @@ export function charts(title: string, axis: Axis, panels: readonly Panel[]): str
   const height = TOP + panels.length * (PANEL_HEIGHT + GAP) + 10;
   const body = panels.map((panel, index) => drawn(panel, x, TOP + 18 + index * (PANEL_HEIGHT + GAP)));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">
+<title>${escaped(title)}</title>
 <rect width="${WIDTH}" height="${height}" fill="#fff"/>
 <text x="${LEFT}" y="18" font-size="14" font-weight="bold">${escaped(title)}</text>
 ${body.join('\n')}

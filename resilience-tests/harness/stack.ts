@@ -15,6 +15,8 @@ export interface StackOptions {
   apiPods?: number;
   /** Another checkout, to compare it with this one. */
   root?: string;
+  /** A folder that is there afterwards, too; else one that goes when this ends. */
+  dir?: string;
 }
 
 const START_MS_MAX = 300_000;
@@ -25,25 +27,27 @@ const REPOSITORY = join(import.meta.dirname, '..', '..');
 export class PrivateStack implements System, AsyncDisposable {
   readonly dir: string;
   readonly #root: string;
+  readonly #stays: boolean;
   readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | null = null;
   #last: StackFile | null = null;
   /** Set when something was found: the data and logs stay for a look, under another name. */
   keep = false;
 
-  private constructor(root: string, dir: string, env: NodeJS.ProcessEnv) {
+  private constructor(root: string, dir: string, stays: boolean, env: NodeJS.ProcessEnv) {
     this.#root = root;
     this.dir = dir;
+    this.#stays = stays;
     this.#env = env;
     process.once('exit', () => this.signal('SIGTERM'));
   }
 
   /** @throws Error with the end of its output when it does not come up */
-  static async start({ env = {}, apiPods = 1, root = REPOSITORY }: StackOptions = {}): Promise<PrivateStack> {
-    const dir = temporaryFolder();
+  static async start({ env = {}, apiPods = 1, root = REPOSITORY, ...given }: StackOptions = {}): Promise<PrivateStack> {
+    const dir = given.dir ?? temporaryFolder();
     const port = await freePortsInARow(apiPods);
     const own = { STACK_DIR: dir, PORT: String(port), API_PODS: String(apiPods) };
-    const stack = new PrivateStack(root, dir, { ...process.env, ...env, ...own });
+    const stack = new PrivateStack(root, dir, given.dir !== undefined, { ...process.env, ...env, ...own });
     try {
       await stack.startAgain();
     } catch (error) {
@@ -157,6 +161,7 @@ export class PrivateStack implements System, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+    if (this.#stays) return;
     if (this.keep) renameSync(this.dir, this.keptAs);
     else rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
