@@ -37,7 +37,7 @@ export async function against({
       for (const contender of turn % 2 === 0 ? [a, b] : [b, a]) {
         const { figures } = await contender.run(part, options);
         console.log(
-          `${part.name}, round ${turn + 1}, ${contender.name}: ${figures['/s']}/s, p99 ${figures['p99, ms']} ms`,
+          `${part.name}, round ${turn + 1}, ${contender.name}: ${figures['/s'] ?? ''}/s, p99 ${figures['p99, ms'] ?? '–'} ms`,
         );
       }
     }

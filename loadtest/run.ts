@@ -58,7 +58,7 @@ if (values.against !== undefined) {
     for (const part of parts) {
       console.log(`${part.name}: ${part.title} …`);
       const { figures } = await contender.run(part, { accounts, seconds, turnSeconds });
-      console.log(`  ${figures['/s'] ?? ''}/s`);
+      if (figures['/s'] !== undefined) console.log(`  ${figures['/s']}/s`);
     }
   }
   const podNode = nodeOf(contender.stack);

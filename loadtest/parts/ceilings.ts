@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { startRedis } from '../../scripts/stack/redis.mjs';
 import { temporaryFolder } from '../../scripts/testing/temporary.mjs';
+import { Books } from '../bank.ts';
 import { ApplyScript } from '../ceiling/apply-script.ts';
 import { BulkInsert } from '../ceiling/bulk-insert.ts';
 import { ServerProcess } from '../ceiling/server-process.ts';
@@ -85,19 +86,40 @@ function rival(name: string, where: 'uniform' | 'hot', accountsTitle: string): P
     name,
     title: `single transfers beside a TypeORM transaction on MySQL, ${accountsTitle}, in turns`,
     async run(bench) {
-      const { user, password, host, port, database } = bench.stack.mysql;
-      const url = `mysql://${user}:${password}@${host}:${port}/${database}`;
-      const start = (how: string) =>
-        ServerProcess.start(bench.stack, 'typeorm-koa.ts', [url, how, String(bench.accounts)]);
-      await using optimistic = await start('optimistic');
-      await using locks = await start('locks');
-      return await compared(bench, [
-        overHttp('Holdfast', bench, apiOf(bench.stack), where),
-        overHttp('TypeORM, optimistic', bench, optimistic.url, where),
-        overHttp('TypeORM, row locks', bench, locks.url, where),
-      ]);
+      const found = await besideRivals(bench, where);
+      await requireRightBooks(bench);
+      return found;
     },
   };
+}
+
+async function besideRivals(bench: Bench, where: 'uniform' | 'hot'): Promise<Found> {
+  const { user, password, host, port, database } = bench.stack.mysql;
+  const args = (how: string) => [
+    `mysql://${user}:${password}@${host}:${port}/${database}`,
+    how,
+    String(bench.accounts),
+  ];
+  await using optimistic = await ServerProcess.start(bench.stack, 'typeorm-koa.ts', args('optimistic'));
+  await using locks = await ServerProcess.start(bench.stack, 'typeorm-koa.ts', args('locks'));
+  return await compared(bench, [
+    overHttp('Holdfast', bench, apiOf(bench.stack), where),
+    overHttp('TypeORM, optimistic', bench, optimistic.url, where),
+    overHttp('TypeORM, row locks', bench, locks.url, where),
+  ]);
+}
+
+/** A rival that loses money is none. Both ways have worked on the same tables, which go afterwards. */
+async function requireRightBooks({ stack }: Bench): Promise<void> {
+  await using books = await Books.open(stack.mysql);
+  const [row] = await books.rows(
+    `SELECT SUM(balance) AS sum, SUM(version) AS versions, (SELECT COUNT(*) FROM rival_transfers) AS transfers
+     FROM rival_accounts`,
+  );
+  const [sum, versions, transfers] = ['sum', 'versions', 'transfers'].map((name) => Number(row?.[name]));
+  if (sum !== 0 || !transfers || versions !== 2 * transfers)
+    throw new Error(`the rival's books are wrong: ${JSON.stringify(row)}`);
+  for (const table of ['rival_transfers', 'rival_accounts']) await books.rows(`DROP TABLE ${table}`);
 }
 
 function overHttp(name: string, { stack, accounts }: Bench, url: string, where: 'uniform' | 'hot' = 'uniform'): Runner {
