@@ -49,6 +49,8 @@ for (const point of wanted) {
   }
   await visit(point);
 }
+const all = POINTS.flatMap(({ name }) => measured.get(name) ?? []);
+if (all.length > 0) writeGrowth(import.meta.dirname, 'npm run loadtest:growth', machine(), all);
 
 async function visit(point: Point): Promise<void> {
   const dir = join(import.meta.dirname, '..', '.local', 'growth', point.name);
@@ -65,9 +67,7 @@ async function visit(point: Point): Promise<void> {
   if (values.fill) return;
   const found = await measurePoint(own.file, point, seconds);
   measured.set(point.name, found);
-  const all = POINTS.flatMap(({ name }) => measured.get(name) ?? []);
-  writeFileSync(RESULTS, `${JSON.stringify(all, null, 1)}\n`);
-  writeGrowth(import.meta.dirname, 'npm run loadtest:growth', machine(), all);
+  writeFileSync(RESULTS, `${JSON.stringify([...measured.values()], null, 1)}\n`);
   console.log(`${point.name}: ${found.figures['/s']}/s, ${JSON.stringify(found.figures)}`);
 }
 

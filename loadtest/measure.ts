@@ -12,7 +12,7 @@ const MS_PER_TICK = 10;
  * CPU time of a process so far, all threads, user and system, ms.
  * @param times 2: its own; 4: with its children that have ended
  */
-function cpuMs(pid: number, times: 2 | 4 = 2): number {
+export function cpuMs(pid: number, times: 2 | 4 = 2): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   // After the name, which may have spaces in it: utime, stime, cutime and cstime are fields 14 to 17 of all.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

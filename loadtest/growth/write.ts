@@ -9,6 +9,7 @@ const SHOWN = [
   'p95, ms',
   'p99, ms',
   ...CPU,
+  'persisted, by run and drain, /s',
   'flush lag p99, ms',
   'accounts in Redis',
   'accounts brought into Redis, /s',
@@ -45,8 +46,7 @@ of all, 64 connections. Accounts and history were brought in by bulk SQL, as rig
 
 ${table}
 
-Redis holds a million accounts (\`CACHED_ACCOUNTS_MAX\`). Up to there a transfer costs the same whatever their number; with ten million, uniformly chosen, nine of
-ten have to be brought from MySQL first and another let go, which is the worst that can happen: real access is far from uniform.
+What the curves say is told in [README.md](README.md#growth).
 
 ![Cost by accounts](results/growth-accounts.svg)
 

@@ -8,6 +8,7 @@ import { ApplyScript } from '../ceiling/apply-script.ts';
 import { BulkInsert } from '../ceiling/bulk-insert.ts';
 import { ServerProcess } from '../ceiling/server-process.ts';
 import { inTurns, type Runner, ratioFigures } from '../ceiling/turns.ts';
+import { cpuMs } from '../measure.ts';
 import { wrk } from '../wrk.ts';
 import { batch100 } from './batches.ts';
 import { apiOf, type Bench, CONNECTIONS, type Found, type Part } from './part.ts';
@@ -22,13 +23,25 @@ export const bare: Part = {
     withRedis(async (url) => {
       await using single = await ServerProcess.start(bench.stack, 'bare-koa.ts', [url, 'single']);
       await using pipelined = await ServerProcess.start(bench.stack, 'bare-koa.ts', [url, 'pipelined']);
-      return await compared(bench, [
-        overHttp('Holdfast', bench, apiOf(bench.stack)),
-        overHttp('bare Koa and EVALSHA', bench, single.url),
-        overHttp('bare Koa and EVALSHA, pipelined by turn', bench, pipelined.url),
+      const found = await compared(bench, [
+        overHttp('Holdfast', bench, ours(bench)),
+        overHttp('bare Koa and EVALSHA', bench, single),
+        overHttp('bare Koa and EVALSHA, pipelined by turn', bench, pipelined),
       ]);
+      await requireMoved(url);
+      return found;
     }),
 };
+
+/** That money was moved, and none made: a ceiling that does nothing would be no ceiling. */
+async function requireMoved(url: string): Promise<void> {
+  const redis = new Redis(url);
+  const [, ids] = await redis.scan(0, 'MATCH', 'load-*', 'COUNT', 100_000);
+  const balances = (await redis.mget(ids)).map(Number);
+  redis.disconnect();
+  if (!balances.some((balance) => balance !== 0) || balances.reduce((sum, balance) => sum + balance, 0) !== 0)
+    throw new Error('the bare transfers have not moved money');
+}
 
 /** As many in a call as the pod has under the load of single transfers, of batches, and fewer. */
 const CALL_SIZES = [1, 10, 30, 100, 500];
@@ -45,11 +58,13 @@ export const script: Part = {
       const runners = CALL_SIZES.map((size) => ({
         name: `${size} in a call`,
         // Packed before: a few hundred bytes each, so not for too long.
-        run: (s: number) => applied.run(Math.min(s, 5) * SCRIPT_TRANSFERS_PER_SECOND * Math.min(size, 3), size),
+        run: async (s: number) => ({
+          rate: await applied.run(Math.min(s, 5) * SCRIPT_TRANSFERS_PER_SECOND * Math.min(size, 3), size),
+        }),
       }));
       const rates = await inTurns(runners, turnSeconds, ROUNDS);
       redis.disconnect();
-      return { figures: Object.fromEntries([...rates].map(([name, rate]) => [`${name}, /s`, rate.median])) };
+      return { figures: Object.fromEntries([...rates].map(([name, rate]) => [`${name}, /s`, rate.rate])) };
     }),
 };
 
@@ -66,12 +81,14 @@ export const bulk: Part = {
         name: 'persisted',
         run: async (seconds) => {
           const { figures } = await batch100.run({ ...bench, seconds });
-          return figures['persisted, by run and drain, /s'] ?? Number.NaN;
+          return { rate: figures['persisted, by run and drain, /s'] ?? Number.NaN };
         },
       },
       {
         name: `bulk insert, ${BULK_ROWS_PER_COMMIT} rows in a commit`,
-        run: (seconds) => insert.run(Math.min(seconds, 10) * BULK_ROWS_PER_SECOND, BULK_ROWS_PER_COMMIT),
+        run: async (seconds) => ({
+          rate: await insert.run(Math.min(seconds, 10) * BULK_ROWS_PER_SECOND, BULK_ROWS_PER_COMMIT),
+        }),
       },
     ]);
   },
@@ -103,9 +120,9 @@ async function besideRivals(bench: Bench, where: 'uniform' | 'hot'): Promise<Fou
   await using optimistic = await ServerProcess.start(bench.stack, 'typeorm-koa.ts', args('optimistic'));
   await using locks = await ServerProcess.start(bench.stack, 'typeorm-koa.ts', args('locks'));
   return await compared(bench, [
-    overHttp('Holdfast', bench, apiOf(bench.stack), where),
-    overHttp('TypeORM, optimistic', bench, optimistic.url, where),
-    overHttp('TypeORM, row locks', bench, locks.url, where),
+    overHttp('Holdfast', bench, ours(bench), where),
+    overHttp('TypeORM, optimistic', bench, optimistic, where),
+    overHttp('TypeORM, row locks', bench, locks, where),
   ]);
 }
 
@@ -122,20 +139,40 @@ async function requireRightBooks({ stack }: Bench): Promise<void> {
   for (const table of ['rival_transfers', 'rival_accounts']) await books.rows(`DROP TABLE ${table}`);
 }
 
-function overHttp(name: string, { stack, accounts }: Bench, url: string, where: 'uniform' | 'hot' = 'uniform'): Runner {
+interface Server {
+  url: string;
+  pid: number;
+}
+
+function ours({ stack }: Bench): Server {
+  const pid = stack.pods.find(({ role }) => role === 'api')?.pid;
+  return { url: apiOf(stack), pid: pid ?? Number.NaN };
+}
+
+function overHttp(
+  name: string,
+  { stack, accounts }: Bench,
+  { url, pid }: Server,
+  where: 'uniform' | 'hot' = 'uniform',
+): Runner {
   return {
     name,
     async run(seconds) {
       const args = [stack.apiKey, String(accounts), randomBytes(3).toString('hex'), where];
+      const before = cpuMs(pid);
       const result = await wrk({ script: 'transfers', url, connections: CONNECTIONS, seconds, args });
-      return (result.perSecond * (result.requests - result.refused)) / result.requests;
+      const done = result.requests - result.refused;
+      return {
+        rate: (result.perSecond * done) / result.requests,
+        cpuMicros: ((cpuMs(pid) - before) * 1000) / done,
+      };
     },
   };
 }
 
 async function compared({ turnSeconds }: Bench, runners: readonly Runner[]): Promise<Found> {
   const rates = await inTurns(runners, turnSeconds, ROUNDS);
-  return { figures: { '/s': [...rates.values()][0]?.median ?? Number.NaN, ...ratioFigures(rates) } };
+  return { figures: { '/s': [...rates.values()][0]?.rate ?? Number.NaN, ...ratioFigures(rates) } };
 }
 
 /** A Redis of its own, as durable as the stack's. */
