@@ -53,7 +53,7 @@ async function run({ stack, accounts, seconds }: Bench, size: number): Promise<F
   await Promise.all(lanes.map(work));
   const runS = (performance.now() - began) / 1000;
   sender.close();
-  await drained(books, before.seq + posted);
+  await drained(books, before, posted);
   const drainS = (performance.now() - began) / 1000 - runS;
   const seen = await watch.end(posted);
   const lag = await flushLag(books, before);

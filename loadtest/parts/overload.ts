@@ -22,7 +22,7 @@ export const overload: Part = {
   async run(bench): Promise<Found> {
     const { stack, accounts, seconds } = bench;
     await using books = await Books.open(stack.mysql);
-    const { seq } = await books.cursor();
+    const cursor = await books.cursor();
     const before = await load(bench, CONNECTIONS);
     const offered = Math.round(TIMES_BEST * before.accepted);
     const watch = await Watch.begin(stack);
@@ -39,7 +39,7 @@ export const overload: Part = {
     ]);
     const seen = await watch.end(over.posted);
     const after = await load(bench, CONNECTIONS);
-    await drained(books, seq + before.posted + over.posted + after.posted);
+    await drained(books, cursor, before.posted + over.posted + after.posted);
     const best = (before.accepted + after.accepted) / 2;
     const taken = latencies(probes, (status) => status < 300);
     const refused = latencies(probes, (status) => status === 429 || status === 503);

@@ -26,7 +26,7 @@ async function run({ stack, accounts, seconds }: Bench, where: string): Promise<
   const result = await wrk({ script: 'transfers', url: apiOf(stack), connections: CONNECTIONS, seconds, args });
   const posted = result.requests - result.refused;
   const runS = (performance.now() - began) / 1000;
-  await drained(books, before.seq + posted);
+  await drained(books, before, posted);
   const drainS = (performance.now() - began) / 1000 - runS;
   const { figures, seconds: timeline } = await watch.end(posted);
   const lag = await flushLag(books, before);
@@ -58,10 +58,17 @@ export function wrkFigures(result: WrkResult): Record<string, number> {
   };
 }
 
-/** Waits until MySQL has a seq of the journal. */
-export async function drained(books: Books, seq: number): Promise<void> {
+interface Cursor {
+  epoch: number;
+  seq: number;
+}
+
+/** Waits until MySQL has so many more than at a cursor. The first after a start begin an epoch, and count from one. */
+export async function drained(books: Books, { epoch, seq }: Cursor, posted: number): Promise<void> {
   const deadline = performance.now() + DRAIN_MS_MAX;
-  while ((await books.cursor()).seq < seq) {
+  for (;;) {
+    const now = await books.cursor();
+    if (now.seq >= posted + (now.epoch === epoch ? seq : 0)) return;
     if (performance.now() > deadline) throw new Error(`not all was in MySQL after ${DRAIN_MS_MAX / 1000} s`);
     await sleep(LOOK_EVERY_MS);
   }
