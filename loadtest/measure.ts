@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { Redis } from 'ioredis';
@@ -7,18 +8,20 @@ import type { Books } from './bank.ts';
 /** Linux counts the time of a process in hundredths of a second. */
 const MS_PER_TICK = 10;
 
-/** CPU time of a process so far, all threads, user and system, ms. */
-function cpuMs(pid: number): number {
+/**
+ * CPU time of a process so far, all threads, user and system, ms.
+ * @param times 2: its own; 4: with its children that have ended
+ */
+export function cpuMs(pid: number, times: 2 | 4 = 2): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // After the name, which may have spaces in it: utime and stime are fields 14 and 15 of all.
+  // After the name, which may have spaces in it: utime, stime, cutime and cstime are fields 14 to 17 of all.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+  return fields.slice(11, 11 + times).reduce((sum, ticks) => sum + Number(ticks), 0) * MS_PER_TICK;
 }
 
-/** CPU time by part of the stack, this process (the generator) included, ms. */
+/** CPU time by part of the stack, ms. The generator is this process and what it has started and waited for, so wrk. */
 export function cpuByPart({ pods, redis, mysql }: StackFile): Record<string, number> {
-  const own = process.cpuUsage();
-  const parts: Record<string, number> = { generator: (own.user + own.system) / 1000 };
+  const parts: Record<string, number> = { generator: cpuMs(process.pid, 4) };
   const add = (part: string, pid: number | null) => {
     if (pid !== null) parts[part] = (parts[part] ?? 0) + cpuMs(pid);
   };
@@ -87,25 +90,24 @@ export async function flushLag(books: Books, { epoch, seq }: { epoch: number; se
   return { p50Ms: at(0.5), p99Ms: at(0.99), maxMs: counts.at(-1)?.ms ?? 0 };
 }
 
-/** The buckets of the keeper's lag histogram: upper bound in seconds → transfers up to it. */
-export async function lagBuckets({ pods }: StackFile): Promise<Map<number, number>> {
-  const keeper = pods.find(({ role }) => role === 'keeper');
-  if (!keeper) throw new Error('the stack has no keeper');
-  const text = await (await fetch(`${keeper.url}/metrics`)).text();
-  const found = text.matchAll(/^holdfast_flush_lag_seconds_bucket\{le="([^"]+)"[^}]*\} (\d+)/gm);
-  return new Map([...found].map(([, bound, count]) => [bound === '+Inf' ? Infinity : Number(bound), Number(count)]));
-}
-
-/** The bound of the bucket that holds the quantile, s: as exact as the buckets are. */
-export function quantileBound(before: Map<number, number>, after: Map<number, number>, share: number): number {
-  const counts = [...after].map(([bound, count]) => ({ bound, count: count - (before.get(bound) ?? 0) }));
-  const total = counts.at(-1)?.count ?? 0;
-  return counts.find(({ count }) => count >= total * share)?.bound ?? Number.NaN;
-}
-
 export function machine(): string {
   const gib = Math.round(totalmem() / 2 ** 30);
   return `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${gib} GiB, Node.js ${process.version}`;
+}
+
+/** The version of the API pods' runtime, which need not be ours. */
+export function nodeOf({ pods }: StackFile): string {
+  const pid = pods.find(({ role }) => role === 'api')?.pid;
+  return execFileSync(`/proc/${pid}/exe`, ['--version'], { encoding: 'utf8' }).trim();
+}
+
+export function commit(): string {
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim();
+  try {
+    return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '--', '../app') === '' ? '' : ' with changes'}`;
+  } catch {
+    return 'unknown';
+  }
 }
 
 export function round(value: number, digits = 0): number {

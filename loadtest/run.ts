@@ -1,41 +1,42 @@
 /**
- * Measures a stack of its own, over loopback: a million transfers in batches, single transfers, and balance reads.
+ * Measures a stack of its own, over loopback. `--only` measures parts of it, and prints; all of it writes RESULTS.md.
  *
- *   npx tsx loadtest/run.ts [--transfers 1000000] [--accounts 10000] [--seconds 30] [--reads 5000] [--only batch,singles,reads]
+ *   npx tsx loadtest/run.ts [--full]
+ *   npx tsx loadtest/run.ts [--only single,hot] [--seconds 10] [--rounds 1] [--accounts 10000]
+ *   npx tsx loadtest/run.ts --only single,hot --against ../another-checkout [--rounds 3]
  */
-import { randomBytes } from 'node:crypto';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { PrivateStack } from '../resilience-tests/harness/stack.ts';
-import { openAccounts, reconcile } from './bank.ts';
-import { batchRun } from './batch-run.ts';
-import { cpuByPart, cpuPerUnit, machine, round } from './measure.ts';
-import { pacedReads } from './paced-reads.ts';
-import { type Report, tableOf, writeReport } from './report.ts';
-import { wrk } from './wrk.ts';
-
-const CONNECTIONS = 64;
-const BATCH = { batchSize: 500, connections: 8 };
+import { against } from './against.ts';
+import { reconcile } from './bank.ts';
+import { Contender } from './contender.ts';
+import { commit, machine, nodeOf, round } from './measure.ts';
+import { partsOf } from './parts/index.ts';
+import { goalTable, writeReport } from './report/report.ts';
 
 const { values } = parseArgs({
   options: {
-    transfers: { type: 'string', default: '1000000' },
+    only: { type: 'string' },
+    full: { type: 'boolean', default: false },
+    seconds: { type: 'string' },
+    turn: { type: 'string' },
+    rounds: { type: 'string' },
     accounts: { type: 'string', default: '10000' },
-    seconds: { type: 'string', default: '30' },
-    reads: { type: 'string', default: '5000' },
-    only: { type: 'string', default: 'batch,singles,reads' },
+    against: { type: 'string' },
   },
 });
-const limited = (name: 'transfers' | 'accounts' | 'seconds' | 'reads', most: number): number => {
-  const value = Number(values[name]);
+const limited = (name: 'seconds' | 'turn' | 'rounds' | 'accounts', most: number, fallback = Number.NaN): number => {
+  const value = Number(values[name] ?? fallback);
   if (Number.isInteger(value) && value >= 1 && value <= most) return value;
   throw new RangeError(`--${name} must be a whole number from 1 to ${most}`);
 };
-const transfers = limited('transfers', 10_000_000);
+const parts = partsOf(values.only);
 const accounts = limited('accounts', 100_000);
-const seconds = limited('seconds', 600);
-const readsPerSecond = limited('reads', 50_000);
-const wanted = new Set(values.only.split(','));
+const whole = values.only === undefined && values.against === undefined;
+const seconds = limited('seconds', 600, values.full ? 60 : whole ? 6 : 10);
+const turnSeconds = limited('turn', 600, values.full ? 10 : 2);
+const rounds = limited('rounds', 100, values.against === undefined ? 1 : 3);
 
 for (const [signal, code] of [
   ['SIGINT', 130],
@@ -44,53 +45,44 @@ for (const [signal, code] of [
   process.once(signal, () => process.exit(code));
 }
 
-const loadAverage = round(loadavg()[0] ?? Number.NaN, 1);
-await using own = await PrivateStack.start();
-const stack = own.file;
-const [url = ''] = stack.api;
-const { apiKey } = stack;
-console.log(`The stack is ready; opening ${accounts} accounts.`);
-await openAccounts(stack, accounts);
-const found: Partial<Report> = {};
-if (wanted.has('batch')) {
-  console.log(`${transfers} transfers in batches …`);
-  found.batch = await batchRun(stack, { transfers, accounts, ...BATCH });
-}
-if (wanted.has('singles')) {
-  console.log(`Single transfers for ${seconds} s …`);
-  const before = cpuByPart(stack);
-  const args = [apiKey, String(accounts), randomBytes(3).toString('hex')];
-  const result = await wrk({ script: 'transfers', url, connections: CONNECTIONS, seconds, args });
-  found.singles = { ...result, cpuMicrosPerTransfer: cpuPerUnit(before, cpuByPart(stack), result.requests) };
-}
-if (wanted.has('reads')) {
-  console.log(`Balance reads at ${readsPerSecond}/s for ${seconds} s, then as many as go …`);
-  const paced = { url, apiKey, accounts, perSecond: readsPerSecond, seconds, connections: CONNECTIONS };
-  found.reads = await pacedReads(paced);
-  const args = [apiKey, String(accounts)];
-  found.readsMax = await wrk({
-    script: 'balances',
-    url,
-    connections: CONNECTIONS,
-    seconds: Math.ceil(seconds / 2),
-    args,
-  });
-}
-const command = ['npm run loadtest', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ');
-const reconciliation = await reconcile(stack);
-const report: Report = {
-  at: new Date().toISOString(),
-  command,
-  machine: machine(),
-  loadAverage,
-  accounts,
-  ...found,
-  reconciliation,
-};
-writeReport(import.meta.dirname, report);
-console.log(`\n${tableOf(report)}\n`);
-if (!reconciliation.clean) {
-  own.keep = true;
-  console.error(`The books drift; kept for a look: ${own.keptAs}`);
-  process.exitCode = 1;
+if (values.against !== undefined) {
+  const clean = await against({ other: values.against, parts, accounts, seconds, turnSeconds, rounds });
+  if (!clean) process.exitCode = 1;
+} else {
+  const loadAverage = round(loadavg()[0] ?? Number.NaN, 1);
+  const at = new Date().toISOString();
+  await using own = await PrivateStack.start();
+  const contender = new Contender('this', own);
+  await contender.prepare(accounts);
+  for (let turn = 0; turn < rounds; turn++) {
+    for (const part of parts) {
+      console.log(`${part.name}: ${part.title} …`);
+      const { figures } = await contender.run(part, { accounts, seconds, turnSeconds });
+      if (figures['/s'] !== undefined) console.log(`  ${figures['/s']}/s`);
+    }
+  }
+  const podNode = nodeOf(contender.stack);
+  const reconciliation = await reconcile(own.file);
+  const found = new Map(parts.map(({ name }) => [name, contender.medians(name)]));
+  if (whole) {
+    const command = ['npm run loadtest', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(
+      ' ',
+    );
+    const circumstances = { at, command, commit: commit(), machine: machine(), podNode, loadAverage };
+    const report = { ...circumstances, accounts, seconds, turnSeconds, parts, found, reconciliation };
+    writeReport(import.meta.dirname, report);
+    console.log(`\n${goalTable(found)}`);
+  } else {
+    for (const { name, title } of parts) {
+      console.log(`\n${title}`);
+      for (const [what, value] of Object.entries(found.get(name)?.figures ?? {})) console.log(`  ${what}: ${value}`);
+    }
+  }
+  const { clean, report } = reconciliation;
+  console.log(`\nThe books are ${clean ? 'clean' : `not clean: ${JSON.stringify(report).slice(0, 300)}`}.`);
+  if (!clean) {
+    own.keep = true;
+    console.error(`Kept for a look: ${own.keptAs}`);
+    process.exitCode = 1;
+  }
 }

@@ -1,12 +1,31 @@
--- Single transfers between uniformly chosen accounts, each under a UUIDv7 of its own.
--- Arguments: API key, number of accounts, six hex digits that no other run has, folder of these scripts
-local accounts, run, headers, counter, second, time
+-- Single transfers, each under a UUIDv7 of its own: between uniformly chosen accounts, or all on one hot account, which is
+-- in turns the source and the destination.
+-- Arguments: API key, number of accounts, six hex digits that no other run has, uniform or hot, and perhaps a rate: then each
+-- has its moment in a plan, for as long as there is a free connection.
+local ffi = require('ffi')
+ffi.cdef('typedef struct { long s; long ns; } timespec_t; int clock_gettime(int clock, timespec_t *time);')
+local accounts, run, hot, headers, counter, second, time
 
 function init(args)
-  accounts, run = tonumber(args[2]), args[3]
+  accounts, run, hot = tonumber(args[2]), args[3], args[4] == 'hot'
   headers = { ['Authorization'] = 'Bearer ' .. args[1], ['Content-Type'] = 'application/json' }
   counter, second, time = 0, 0, ''
   math.randomseed(tonumber(run, 16))
+  if args[5] then delay = planned(tonumber(args[5])) end
+end
+
+-- How many ms to wait before the next request.
+function planned(per_second)
+  local MONOTONIC, clock, sent = 1, ffi.new('timespec_t'), 0
+  local function now_ms()
+    ffi.C.clock_gettime(MONOTONIC, clock)
+    return tonumber(clock.s) * 1000 + tonumber(clock.ns) / 1e6
+  end
+  local began = now_ms()
+  return function()
+    sent = sent + 1
+    return math.max(0, began + sent * 1000 / per_second - now_ms())
+  end
 end
 
 function request()
@@ -19,8 +38,9 @@ function request()
     time = string.format('%08x-%04x', high, ms - high * 65536)
   end
   counter = counter + 1
-  local source = math.random(0, accounts - 1)
+  local source = hot and 0 or math.random(0, accounts - 1)
   local destination = (source + math.random(1, accounts - 1)) % accounts
+  if hot and counter % 2 == 0 then source, destination = destination, source end
   local body = string.format(
     '{"transactionId":"%s-7%s-8%s-%012x","sourceAccount":"load-%05d","destinationAccount":"load-%05d","amount":"0.01","currency":"EUR"}',
     time, string.sub(run, 1, 3), string.sub(run, 4, 6), counter, source, destination)

@@ -13,6 +13,10 @@ export interface StackOptions {
   /** On top of this process's own environment. */
   env?: Readonly<Record<string, string>>;
   apiPods?: number;
+  /** Another checkout, to compare it with this one. */
+  root?: string;
+  /** A folder that is there afterwards, too; else one that goes when this ends. */
+  dir?: string;
 }
 
 const START_MS_MAX = 300_000;
@@ -22,24 +26,28 @@ const REPOSITORY = join(import.meta.dirname, '..', '..');
 /** A stack of our own by `npm start`: its own folder, its own ports. Whatever ends this process ends it, too. */
 export class PrivateStack implements System, AsyncDisposable {
   readonly dir: string;
+  readonly #root: string;
+  readonly #stays: boolean;
   readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | null = null;
   #last: StackFile | null = null;
   /** Set when something was found: the data and logs stay for a look, under another name. */
   keep = false;
 
-  private constructor(dir: string, env: NodeJS.ProcessEnv) {
+  private constructor(root: string, dir: string, stays: boolean, env: NodeJS.ProcessEnv) {
+    this.#root = root;
     this.dir = dir;
+    this.#stays = stays;
     this.#env = env;
     process.once('exit', () => this.signal('SIGTERM'));
   }
 
   /** @throws Error with the end of its output when it does not come up */
-  static async start({ env = {}, apiPods = 1 }: StackOptions = {}): Promise<PrivateStack> {
-    const dir = temporaryFolder();
+  static async start({ env = {}, apiPods = 1, root = REPOSITORY, ...given }: StackOptions = {}): Promise<PrivateStack> {
+    const dir = given.dir ?? temporaryFolder();
     const port = await freePortsInARow(apiPods);
     const own = { STACK_DIR: dir, PORT: String(port), API_PODS: String(apiPods) };
-    const stack = new PrivateStack(dir, { ...process.env, ...env, ...own });
+    const stack = new PrivateStack(root, dir, given.dir !== undefined, { ...process.env, ...env, ...own });
     try {
       await stack.startAgain();
     } catch (error) {
@@ -67,7 +75,7 @@ export class PrivateStack implements System, AsyncDisposable {
     const log = openSync(join(this.dir, 'npm-start.log'), 'a');
     // A process group of its own: a signal to it reaches npm and what npm runs, as Ctrl-C does, and not this process.
     const child = spawn('npm', ['start', '--silent'], {
-      cwd: REPOSITORY,
+      cwd: this.#root,
       env: this.#env,
       stdio: ['ignore', log, log],
       detached: true,
@@ -153,6 +161,7 @@ export class PrivateStack implements System, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+    if (this.#stays) return;
     if (this.keep) renameSync(this.dir, this.keptAs);
     else rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }

@@ -1,0 +1,64 @@
+/** Two builds in turns, A B A B …, so that what else the machine does meets both. */
+import { resolve } from 'node:path';
+import { PrivateStack } from '../resilience-tests/harness/stack.ts';
+import { reconcile } from './bank.ts';
+import { Contender } from './contender.ts';
+import { round } from './measure.ts';
+import type { Part } from './parts/part.ts';
+
+export interface AgainstOptions {
+  other: string;
+  parts: readonly Part[];
+  accounts: number;
+  seconds: number;
+  turnSeconds: number;
+  rounds: number;
+}
+
+/** Prints a table per part: each figure's medians and this build's ratio to the other. @returns whether both books are clean */
+export async function against({
+  other,
+  parts,
+  accounts,
+  seconds,
+  turnSeconds,
+  rounds,
+}: AgainstOptions): Promise<boolean> {
+  await using mine = await PrivateStack.start();
+  await using theirs = await PrivateStack.start({ root: resolve(other) });
+  const [a, b] = [new Contender('this', mine), new Contender('other', theirs)];
+  const options = { accounts, seconds, turnSeconds };
+  for (const contender of [a, b]) await contender.prepare(accounts);
+  // Not counted: what is compiled, and what grows to its size, does so now.
+  for (const part of parts)
+    for (const contender of [a, b]) await part.run({ stack: contender.stack, ...options, seconds: 2 });
+  for (let turn = 0; turn < rounds; turn++) {
+    for (const part of parts) {
+      for (const contender of turn % 2 === 0 ? [a, b] : [b, a]) {
+        const { figures } = await contender.run(part, options);
+        console.log(
+          `${part.name}, round ${turn + 1}, ${contender.name}: ${figures['/s'] ?? ''}/s, p99 ${figures['p99, ms'] ?? '–'} ms`,
+        );
+      }
+    }
+  }
+  for (const { name, title } of parts)
+    console.log(`\n${title}\n${comparison(a.medians(name).figures, b.medians(name).figures)}`);
+  let clean = true;
+  for (const own of [mine, theirs]) {
+    const books = await reconcile(own.file);
+    if (books.clean) continue;
+    clean = false;
+    own.keep = true;
+    console.error(`The books drift: ${JSON.stringify(books.report).slice(0, 300)}; kept for a look: ${own.keptAs}`);
+  }
+  return clean;
+}
+
+function comparison(mine: Record<string, number>, theirs: Record<string, number>): string {
+  const rows = Object.entries(mine).map(([name, value]) => {
+    const other = theirs[name] ?? Number.NaN;
+    return `| ${name} | ${round(value, 2)} | ${round(other, 2)} | ${other === 0 ? '' : (value / other).toFixed(3)} |`;
+  });
+  return ['| | this | other | ratio |', '|---|---|---|---|', ...rows].join('\n');
+}

@@ -1,0 +1,150 @@
+/** Our own script on Redis alone: calls that were packed before, sent over bare sockets, their answers only counted. */
+import { connect } from 'node:net';
+import type { Redis } from 'ioredis';
+import { newUuidV7 } from '../../app/ids.ts';
+import { encodeOrder } from '../../app/ledger/cache/codec.ts';
+import { loadScript } from '../../app/ledger/cache/lua.ts';
+import type { Caller } from '../../app/ledger/cache/port.ts';
+import { RedisScripts } from '../../app/ledger/cache/scripts.ts';
+import type { TransferOrder } from '../../app/ledger/types.ts';
+import { accountId } from '../bank.ts';
+
+const PREFIX = 'ceiling';
+/** Two calls in flight, as a pod has: the next one is there when Redis ends the last. */
+const CONNECTIONS = 2;
+
+export class ApplyScript {
+  readonly #redis: Redis;
+  readonly #accounts: number;
+  readonly #scripts: RedisScripts;
+  readonly #caller: Caller;
+
+  private constructor(redis: Redis, accounts: number, scripts: RedisScripts, caller: Caller) {
+    this.#redis = redis;
+    this.#accounts = accounts;
+    this.#scripts = scripts;
+    this.#caller = caller;
+  }
+
+  static async prepare(redis: Redis, accounts: number): Promise<ApplyScript> {
+    const scripts = new RedisScripts(redis, PREFIX);
+    const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
+    const caller: Caller = { epoch: 1, replid, podId: 'ceiling' };
+    await scripts.activate(1, replid, 'marker', Date.now() - 60_000);
+    await scripts.register(caller);
+    await redis.script('LOAD', loadScript('apply').text);
+    for (let from = 0; from < accounts; from += 1000) {
+      const some = Array.from({ length: Math.min(1000, accounts - from) }, (_, index) => ({
+        accountId: accountId(from + index),
+        currency: 'EUR',
+        external: true,
+        balance: 0,
+        version: 0,
+        overdraftLimit: 0,
+        status: 'ACTIVE' as const,
+        settingsVersion: 1,
+      }));
+      await scripts.install(caller, some, 0, accounts);
+    }
+    return new ApplyScript(redis, accounts, scripts, caller);
+  }
+
+  /** @returns transfers a second with so many in each call */
+  async run(transfers: number, perCall: number): Promise<number> {
+    const calls = await this.#pack(Math.ceil(transfers / perCall), perCall);
+    const { host = '127.0.0.1', port = 6379 } = this.#redis.options;
+    let next = 0;
+    const began = performance.now();
+    await Promise.all(Array.from({ length: CONNECTIONS }, () => exchange(host, port, () => calls[next++])));
+    const rate = (calls.length * perCall) / ((performance.now() - began) / 1000);
+    await this.#trim();
+    return rate;
+  }
+
+  /** As the pod would pack them, caught on their way to the socket. */
+  async #pack(count: number, perCall: number): Promise<Buffer[]> {
+    const calls: Buffer[] = [];
+    const caught = new Proxy(this.#redis, {
+      get(target, key) {
+        if (key !== 'callBuffer') return Reflect.get(target, key, target);
+        return (...words: (string | number | Buffer)[]) => {
+          calls.push(asBytes(words));
+          return Promise.reject(new Error('caught'));
+        };
+      },
+    });
+    const packer = new RedisScripts(caught, PREFIX);
+    for (let call = 0; call < count; call++) {
+      const items = Array.from({ length: perCall }, () => this.#item());
+      await packer.apply(this.#caller, items).catch(() => {});
+    }
+    return calls;
+  }
+
+  #item() {
+    const acceptedAt = Date.now();
+    const source = Math.floor(Math.random() * this.#accounts);
+    const order: TransferOrder = {
+      kind: 'transfer',
+      transactionId: newUuidV7(acceptedAt),
+      source: accountId(source),
+      destination: accountId((source + 1 + Math.floor(Math.random() * (this.#accounts - 1))) % this.#accounts),
+      amount: 1,
+      currency: 'EUR',
+      timestamp: null,
+      reference: null,
+      metadata: null,
+      reverses: null,
+      user: 'ceiling',
+      correlationId: newUuidV7(acceptedAt),
+    };
+    return { order, payload: encodeOrder(order, acceptedAt), lookupCursor: -1 };
+  }
+
+  /** In the place of a keeper: the journal stays short. Also says when nothing was written at all. */
+  async #trim(): Promise<void> {
+    const { head } = await this.#scripts.read(this.#caller, []);
+    if (head.seq === 0) throw new Error('the script has applied nothing');
+    await this.#scripts.publish({ fenceEpoch: 1, epoch: 1, replid: this.#caller.replid }, head.seq, head.seq);
+  }
+}
+
+function asBytes(words: readonly (string | number | Buffer)[]): Buffer {
+  const parts = words.flatMap((word) => {
+    const bytes = Buffer.isBuffer(word) ? word : Buffer.from(String(word));
+    return [Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n')];
+  });
+  return Buffer.concat([Buffer.from(`*${words.length}\r\n`), ...parts]);
+}
+
+/** Sends calls one after the other until there are no more. @throws Error with the first answer that is one of Redis */
+function exchange(host: string, port: number, next: () => Buffer | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port });
+    socket.setNoDelay(true);
+    let awaited = 0;
+    const send = () => {
+      const call = next();
+      if (call === undefined) {
+        socket.destroy();
+        resolve();
+      } else socket.write(call);
+    };
+    socket.once('connect', send);
+    socket.once('error', reject);
+    socket.on('data', (piece) => {
+      if (awaited === 0) {
+        const head = piece.toString('latin1', 0, 200);
+        const length = /^\$(\d+)\r\n/.exec(head);
+        if (length === null) {
+          socket.destroy();
+          reject(new Error(`Redis answered ${head}`));
+          return;
+        }
+        awaited = length[0].length + Number(length[1]) + 2;
+      }
+      awaited -= piece.length;
+      if (awaited === 0) send();
+    });
+  });
+}

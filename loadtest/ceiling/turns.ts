@@ -1,0 +1,61 @@
+import { median } from '../contender.ts';
+import { round } from '../measure.ts';
+
+/** Something with a rate: ours, or what the machine could do at best. */
+export interface Runner {
+  name: string;
+  run(seconds: number): Promise<Turn>;
+}
+
+interface Turn {
+  /** What was done in a second. */
+  rate: number;
+  /** CPU time of the process that answers, for each that was done. */
+  cpuMicros?: number;
+}
+
+/** Medians of the turns. */
+export interface Rates {
+  rate: number;
+  cpuMicros: number | null;
+}
+
+/**
+ * All of them one after the other, A B A B …, every other round backwards, so that what else the machine does meets all; a
+ * short round before is not counted.
+ */
+export async function inTurns(
+  runners: readonly Runner[],
+  seconds: number,
+  rounds: number,
+): Promise<Map<string, Rates>> {
+  const all = new Map<string, Turn[]>(runners.map(({ name }) => [name, []]));
+  for (const runner of runners) await runner.run(1);
+  for (let turn = 0; turn < rounds; turn++) {
+    for (const { name, run } of turn % 2 === 0 ? runners : [...runners].reverse()) {
+      all.get(name)?.push(await run(seconds));
+    }
+  }
+  return new Map([...all].map(([name, turns]) => [name, medians(turns)]));
+}
+
+function medians(turns: readonly Turn[]): Rates {
+  const micros = turns.flatMap(({ cpuMicros }) => cpuMicros ?? []);
+  return {
+    rate: round(median(turns.map(({ rate }) => rate))),
+    cpuMicros: micros.length === 0 ? null : round(median(micros), 1),
+  };
+}
+
+/** The rates by name, and of the first its ratio to each other. */
+export function ratioFigures(rates: ReadonlyMap<string, Rates>): Record<string, number> {
+  const [[, ours] = ['', undefined], ...others] = [...rates];
+  const own = ours?.rate ?? Number.NaN;
+  return Object.fromEntries([
+    ...[...rates].map(([name, rate]) => [`${name}, /s`, rate.rate]),
+    ...[...rates].flatMap(([name, { cpuMicros }]) =>
+      cpuMicros === null ? [] : [[`${name}, cpu of its server, µs`, cpuMicros]],
+    ),
+    ...others.map(([name, rate]) => [`ratio to ${name}`, round(own / rate.rate, 3)]),
+  ]);
+}

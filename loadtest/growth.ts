@@ -1,0 +1,80 @@
+/**
+ * How the cost of a transfer grows with accounts and with history. Each point has a folder of its own in .local/growth, which
+ * stays: what is filled is not filled again, what is measured is not measured again (unless --again), so that it can be
+ * cut off and taken up point by point. Some 10 GB of disk; delete .local/growth afterwards.
+ *
+ *   npx tsx loadtest/growth.ts [--points accounts-1e3,history-1e7] [--fill] [--again] [--seconds 15] [--reconcile]
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { PrivateStack } from '../resilience-tests/harness/stack.ts';
+import { reconcile } from './bank.ts';
+import { fill } from './growth/fill.ts';
+import { type Measured, measurePoint } from './growth/measure-point.ts';
+import { POINTS, type Point } from './growth/points.ts';
+import { writeGrowth } from './growth/write.ts';
+import { machine } from './measure.ts';
+
+const { values } = parseArgs({
+  options: {
+    points: { type: 'string', default: POINTS.map(({ name }) => name).join(',') },
+    /** Only fills. */
+    fill: { type: 'boolean', default: false },
+    again: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '15' },
+    reconcile: { type: 'boolean', default: false },
+  },
+});
+const seconds = Number(values.seconds);
+if (!Number.isInteger(seconds) || seconds < 1 || seconds > 600) throw new RangeError('--seconds must be from 1 to 600');
+const wanted = values.points.split(',').map((name) => {
+  const point = POINTS.find((one) => one.name === name);
+  if (!point) throw new RangeError(`--points knows no ${name}; there are ${POINTS.map((one) => one.name).join(', ')}`);
+  return point;
+});
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => process.exit(code));
+}
+
+const RESULTS = join(import.meta.dirname, 'results', 'growth.json');
+const measured = new Map(readMeasured().map((one) => [one.name, one]));
+for (const point of wanted) {
+  if (!values.again && !values.fill && !values.reconcile && measured.has(point.name)) {
+    console.log(`${point.name} is measured already.`);
+    continue;
+  }
+  await visit(point);
+}
+const all = POINTS.flatMap(({ name }) => measured.get(name) ?? []);
+if (all.length > 0) writeGrowth(import.meta.dirname, 'npm run loadtest:growth', machine(), all);
+
+async function visit(point: Point): Promise<void> {
+  const dir = join(import.meta.dirname, '..', '.local', 'growth', point.name);
+  mkdirSync(dir, { recursive: true });
+  await using own = await PrivateStack.start({ dir });
+  const since = performance.now();
+  await fill(own.file.mysql, point);
+  console.log(`${point.name}: filled (${((performance.now() - since) / 1000).toFixed(0)} s)`);
+  if (values.reconcile) {
+    const { clean, report, seconds: took } = await reconcile(own.file);
+    console.log(`${point.name}: ${clean ? 'clean' : JSON.stringify(report).slice(0, 500)} (${took.toFixed(1)} s)`);
+    if (!clean) process.exitCode = 1;
+  }
+  if (values.fill) return;
+  const found = await measurePoint(own.file, point, seconds);
+  measured.set(point.name, found);
+  writeFileSync(RESULTS, `${JSON.stringify([...measured.values()], null, 1)}\n`);
+  console.log(`${point.name}: ${found.figures['/s']}/s, ${JSON.stringify(found.figures)}`);
+}
+
+function readMeasured(): Measured[] {
+  try {
+    return JSON.parse(readFileSync(RESULTS, 'utf8')) as Measured[];
+  } catch {
+    return [];
+  }
+}

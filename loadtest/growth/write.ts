@@ -1,0 +1,78 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { charts } from '../report/svg.ts';
+import type { Measured } from './measure-point.ts';
+
+const CPU = ['cpu api, µs', 'cpu keeper, µs', 'cpu redis, µs', 'cpu mysql, µs'];
+const SHOWN = [
+  '/s',
+  'p95, ms',
+  'p99, ms',
+  ...CPU,
+  'persisted, by run and drain, /s',
+  'flush lag p99, ms',
+  'accounts in Redis',
+  'accounts brought into Redis, /s',
+  'Redis memory per cached account, bytes',
+  'ids in the window',
+  'Redis memory per id, bytes',
+];
+
+/** GROWTH.md and its pictures, from the points that were measured so far. */
+export function writeGrowth(folder: string, command: string, machine: string, points: readonly Measured[]): void {
+  const byAccounts = points.filter(({ history }) => history === 100_000);
+  const byHistory = points.filter(({ accounts }) => accounts === 100_000);
+  picture(
+    folder,
+    'growth-accounts',
+    'Cost of a transfer by number of accounts',
+    byAccounts,
+    ({ accounts }) => accounts,
+  );
+  picture(folder, 'growth-history', 'Cost of a transfer by rows of history', byHistory, ({ history }) => history);
+  const head = ['accounts / rows of history', ...points.map((p) => `${power(p.accounts)} / ${power(p.history)}`)];
+  const rows = SHOWN.map((name) => [
+    name === '/s' ? 'single transfers, /s' : name,
+    ...points.map(({ figures }) => figures[name]?.toLocaleString('en') ?? ''),
+  ]);
+  const table = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  const dates = [...new Set(points.map(({ at }) => at.slice(0, 10)))].join(', ');
+  writeFileSync(
+    join(folder, 'GROWTH.md'),
+    `# Growth
+
+Written by \`${command}\`, measured ${dates} on ${machine}, generator and all processes on it. Single transfers between uniformly chosen accounts
+of all, 64 connections. Accounts and history were brought in by bulk SQL, as right as if they had been posted. CPU is per transfer.
+
+${table}
+
+What the curves say is told in [README.md](README.md#growth).
+
+![Cost by accounts](results/growth-accounts.svg)
+
+![Cost by history](results/growth-history.svg)
+`,
+  );
+}
+
+const power = (value: number): string => `10^${Math.round(Math.log10(value))}`;
+
+function picture(
+  folder: string,
+  name: string,
+  title: string,
+  points: readonly Measured[],
+  x: (point: Measured) => number,
+): void {
+  if (points.length < 2) return;
+  const line = (figure: string) => ({
+    name: figure.replace(/^cpu |, µs$/g, ''),
+    points: points.map((point) => [x(point), point.figures[figure] ?? Number.NaN] as const),
+  });
+  const axis = { title: name === 'growth-accounts' ? 'accounts' : 'rows of history', logarithmic: true };
+  const panels = [
+    { title: 'CPU per transfer, µs', lines: CPU.map(line) },
+    { title: 'single transfers, /s', lines: [{ ...line('/s'), name: 'transfers' }] },
+  ];
+  writeFileSync(join(folder, 'results', `${name}.svg`), charts(title, axis, panels));
+}

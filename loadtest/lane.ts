@@ -1,0 +1,52 @@
+import { connect, type Socket } from 'node:net';
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+/** After `HTTP/1.1 `. */
+const STATUS_AT = 9;
+const LENGTH = /^content-length: *(\d+)/im;
+
+/** One connection, one request at a time. */
+export class Lane {
+  readonly #socket: Socket;
+  #got: Buffer = Buffer.alloc(0);
+  #waitsFor: number | null = null;
+  onAnswer: (request: number, status: number) => void = () => {};
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk) => this.#take(chunk));
+    // A lane that breaks takes no more requests: what it owed is missing in the end.
+    socket.on('error', () => {});
+  }
+
+  static open(host: string, port: number): Promise<Lane> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host, port }, () => resolve(new Lane(socket)));
+      socket.once('error', reject);
+    });
+  }
+
+  /** @param request its number, which comes back with the answer */
+  send(bytes: Buffer, request: number): void {
+    this.#waitsFor = request;
+    this.#socket.write(bytes);
+  }
+
+  #take(chunk: Buffer): void {
+    this.#got = this.#got.length === 0 ? chunk : Buffer.concat([this.#got, chunk]);
+    const headEnd = this.#got.indexOf(HEAD_END);
+    if (headEnd < 0) return;
+    const head = this.#got.toString('latin1', 0, headEnd);
+    const length = Number(LENGTH.exec(head)?.[1] ?? 0);
+    if (this.#got.length < headEnd + HEAD_END.length + length) return;
+    this.#got = Buffer.alloc(0);
+    const request = this.#waitsFor;
+    this.#waitsFor = null;
+    if (request !== null) this.onAnswer(request, Number(head.slice(STATUS_AT, STATUS_AT + 3)));
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}

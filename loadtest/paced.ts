@@ -1,0 +1,117 @@
+import { Lane } from './lane.ts';
+import { quantile, round } from './measure.ts';
+
+export interface Plan {
+  url: string;
+  perSecond: number;
+  seconds: number;
+  connections: number;
+  /** The bytes of a request, by its number. */
+  request(number: number): Buffer;
+}
+
+/** By the number of the request. */
+export interface Answers {
+  /** From the moment that the plan had for the request, so that waiting for a free connection counts, ms; NaN: none came. */
+  latencyMs: Float64Array;
+  /** From when it was really sent: what a client sees that does not keep to a plan, ms. */
+  sentMs: Float64Array;
+  /** Of HTTP; 0: none came. */
+  status: Uint16Array;
+}
+
+const DRAIN_MS_MAX = 10_000;
+
+/**
+ * Requests at a fixed rate, come what may: each has its moment in a plan, and its latency is counted from there. A service
+ * that pauses is thus charged for all who would have asked meanwhile (no coordinated omission). Over bare sockets, as an HTTP
+ * client would cost more than the service.
+ */
+export async function paced({ url, perSecond, seconds, connections, request }: Plan): Promise<Answers> {
+  const { hostname, port } = new URL(url);
+  const total = perSecond * seconds;
+  const latencyMs = new Float64Array(total).fill(Number.NaN);
+  const sentMs = new Float64Array(total).fill(Number.NaN);
+  const status = new Uint16Array(total);
+  const everyMs = 1000 / perSecond;
+  let [sent, answered, began] = [0, 0, 0];
+  const lanes = await Promise.all(Array.from({ length: connections }, () => Lane.open(hostname, Number(port))));
+  // A ring, not an array: with a thousand lanes a shift costs more than the request.
+  const free = new Ring(lanes);
+  for (const lane of lanes) {
+    lane.onAnswer = (number, code) => {
+      const now = performance.now();
+      latencyMs[number] = now - began - number * everyMs;
+      sentMs[number] = now - (sentMs[number] ?? Number.NaN);
+      status[number] = code;
+      answered += 1;
+      free.add(lane);
+    };
+  }
+  began = performance.now();
+  const pump = () => {
+    const due = Math.min(total, Math.floor((performance.now() - began) / everyMs) + 1);
+    while (sent < due) {
+      // In turn: the server closes a connection on which nothing is asked for long.
+      const lane = free.take();
+      if (lane === undefined) return;
+      sentMs[sent] = performance.now();
+      lane.send(request(sent), sent);
+      sent += 1;
+    }
+  };
+  await new Promise<void>((resolve) => {
+    const timer = setInterval(() => {
+      pump();
+      const over = performance.now() - began > seconds * 1000 + DRAIN_MS_MAX;
+      if (answered < total && !over) return;
+      clearInterval(timer);
+      resolve();
+    }, 1);
+  });
+  for (const lane of lanes) lane.close();
+  return { latencyMs, sentMs, status };
+}
+
+class Ring<T> {
+  readonly #slots: T[];
+  #first = 0;
+  #count: number;
+  constructor(items: readonly T[]) {
+    this.#slots = [...items];
+    this.#count = items.length;
+  }
+  take(): T | undefined {
+    if (this.#count === 0) return undefined;
+    const item = this.#slots[this.#first];
+    this.#first = (this.#first + 1) % this.#slots.length;
+    this.#count -= 1;
+    return item;
+  }
+  add(item: T): void {
+    this.#slots[(this.#first + this.#count) % this.#slots.length] = item;
+    this.#count += 1;
+  }
+}
+
+/** Of the answers that are chosen by status and number. */
+export function latencies(
+  { latencyMs, sentMs, status }: Answers,
+  chosen: (status: number, number: number) => boolean,
+): { answered: number; figures: Record<string, number> } {
+  const which = [...status.keys()].filter((number) => status[number] !== 0 && chosen(status[number] ?? 0, number));
+  const sorted = (values: Float64Array) => Float64Array.from(which, (number) => values[number] ?? Number.NaN).sort();
+  const planned = sorted(latencyMs);
+  const at = (share: number) => round(quantile(planned, share), 2);
+  return {
+    answered: which.length,
+    figures: {
+      'p50, ms': at(0.5),
+      'p95, ms': at(0.95),
+      'p99, ms': at(0.99),
+      'p99.9, ms': at(0.999),
+      'max, ms': at(1),
+      'p99 from the sending, ms': round(quantile(sorted(sentMs), 0.99), 2),
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import { goalsOf } from './goals.ts';
+
+const figures = (of: Record<string, number>) => ({ figures: of });
+
+it('tells what is met, what is missed, and what was not measured', () => {
+  const goals = goalsOf(
+    new Map([
+      ['single', figures({ '/s': 12_000, 'p95, ms': 50, 'p99, ms': 99 })],
+      ['hot', figures({ '/s': 10_700 })],
+      ['typeorm', figures({ 'Holdfast, /s': 10_000, 'TypeORM, optimistic, /s': 1000, 'TypeORM, row locks, /s': 2500 })],
+      ['overload', figures({ 'API pods before, MiB': 200, 'API pods after, MiB': 300 })],
+    ]),
+  );
+  const met = (what: string) => goals.find((goal) => goal.what.includes(what))?.met;
+  expect(met('single transfers over HTTP')).toBe(true);
+  expect(met('… p95')).toBe(false);
+  expect(met('… p99')).toBe(true);
+  expect(met('hot account, of uniform')).toBe(false);
+  // Of the two the better one counts: 10,000 is ten times the worse and four times the better.
+  expect(met('better TypeORM transaction, uniform')).toBe(false);
+  expect(met('memory of the API pods')).toBe(false);
+  expect(met('balance reads')).toBeNull();
+});

@@ -1,0 +1,59 @@
+import type { Found } from '../parts/part.ts';
+
+export interface Goal {
+  what: string;
+  goal: string;
+  measured: string;
+  met: boolean | null;
+}
+
+type Figures = (part: string, figure: string) => number;
+
+const most = (a: number, b: number) => Math.max(a, b);
+const number = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 2 });
+/** Memory that is not given back at once is no growth; what a leak takes in a run at twice the capacity is far more. */
+const GROWTH_MAX = 1.25;
+
+/** What was to be shown, and what came of it. A part that did not run, or a figure that is missing, is neither met nor missed. */
+export function goalsOf(found: ReadonlyMap<string, Found>): Goal[] {
+  const of: Figures = (part, figure) => found.get(part)?.figures[figure] ?? Number.NaN;
+  const least = (what: string, value: number, bound: number, unit = ''): Goal =>
+    goal(what, `≥ ${number(bound)}${unit}`, value, unit, value >= bound);
+  const below = (what: string, value: number, bound: number, unit: string): Goal =>
+    goal(what, `< ${number(bound)}${unit}`, value, unit, value < bound);
+  const rival = (part: string) =>
+    of(part, 'Holdfast, /s') / most(of(part, 'TypeORM, optimistic, /s'), of(part, 'TypeORM, row locks, /s'));
+  const [before, after] = [of('overload', 'API pods before, MiB'), of('overload', 'API pods after, MiB')];
+  return [
+    least('single transfers over HTTP, uniform accounts', of('single', '/s'), 10_000, '/s'),
+    below('… p95', of('single', 'p95, ms'), 50, ' ms'),
+    below('… p99', of('single', 'p99, ms'), 100, ' ms'),
+    below('… flush lag p99', of('single', 'flush lag p99, ms'), 1000, ' ms'),
+    least('all on one hot account, of uniform', of('hot', '/s') / of('single', '/s'), 0.9),
+    least('batches of 100: accepted', of('batch100', '/s'), 50_000, '/s'),
+    least('… persisted, by run and drain', of('batch100', 'persisted, by run and drain, /s'), 25_000, '/s'),
+    least('balance reads', of('readsmax', '/s'), 15_000, '/s'),
+    below('… p99 at 10,000/s', of('reads', 'p99, ms'), 10, ' ms'),
+    below('80 % reads, 20 % transfers at 8,000/s: p95', of('mixed', 'p95, ms'), 10, ' ms'),
+    least('single transfers, of the bare ceiling', of('bare', 'ratio to bare Koa and EVALSHA'), 0.75),
+    least('single transfers, of the better TypeORM transaction, uniform', rival('typeorm'), 5),
+    least('… on one hot account', rival('typeormhot'), 20),
+    least(
+      'overload at twice the best rate: accepted, of the best rate',
+      of('overload', 'ratio to the best rate'),
+      0.95,
+    ),
+    below('… refusals, p99 from the sending', of('overload', 'refused: p99 from the sending, ms'), 20, ' ms'),
+    {
+      what: '… memory of the API pods, before / after',
+      goal: 'no growth',
+      measured: `${number(before)} / ${number(after)} MiB`,
+      met: Number.isNaN(before) ? null : after <= GROWTH_MAX * before,
+    },
+  ];
+}
+
+function goal(what: string, bound: string, value: number, unit: string, met: boolean): Goal {
+  if (Number.isNaN(value)) return { what, goal: bound, measured: 'not measured', met: null };
+  return { what, goal: bound, measured: `${number(value)}${unit}`, met };
+}
