@@ -165,7 +165,7 @@ export const SETTINGS = {
     flushGatherMs: setting(
       'FLUSH_GATHER_MS',
       integer(0, 10_000),
-      10,
+      50,
       'How long a flush waits for more than it found, as small transactions cost most.',
     ),
     flushRetryBaseMs: setting(

@@ -14,6 +14,7 @@ requireNodeVersion();
 const { readJson } = await import('./stack/folder.mjs');
 const { whileLocked } = await import('./stack/lock.mjs');
 const { findProgram, installNpmPackages, installPrograms, WANTED } = await import('./stack/packages.mjs');
+const { installRuntime } = await import('./stack/runtime.mjs');
 const { elapsed, messageOf, say, Trouble } = await import('./stack/say.mjs');
 const { countTests } = await import('./testing/count.mjs');
 
@@ -108,7 +109,10 @@ async function tests() {
 
 async function setUp() {
   const logs = join(temporary, 'logs');
-  await whileLocked(root, () => installNpmPackages({ root, logFile: join(logs, 'npm.log') }));
+  await whileLocked(root, async () => {
+    await installNpmPackages({ root, logFile: join(logs, 'npm.log') });
+    await installRuntime({ root, logFile: join(logs, 'runtime.log') });
+  });
   await installPrograms(['redis', 'mysql', 'chromium', 'haproxy', 'promtool'], { logFile: join(logs, 'apt.log') });
 }
 

@@ -158,8 +158,8 @@ export class Session {
 
   /** Runs a statement that returns no rows. @returns the number of rows that it changed (an upsert that updates counts 2) */
   async run(sql: string, values?: unknown[]): Promise<number> {
-    // Without values mysql2 must not even look for placeholders: the flush's statements are half a megabyte.
-    const [result] = await this.#connection.query({ sql, timeout: this.#timeout, ...(values && { values }) });
+    // null, not undefined: mysql2 would look for placeholders all the same, and the flush's statements are half a megabyte.
+    const [result] = await this.#connection.query({ sql, timeout: this.#timeout, values: values ?? null });
     return (result as { affectedRows?: number }).affectedRows ?? 0;
   }
 }

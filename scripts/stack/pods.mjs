@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { LOOPBACK } from './ports.mjs';
 import { runTool } from './process.mjs';
+import { runtimeOf } from './runtime.mjs';
 
 /** Requests live for milliseconds: with V8's default of 16 MiB a fifth of a busy pod's time goes into collecting them. */
 const YOUNG_GENERATION = '--max-semi-space-size=64';
@@ -44,7 +45,7 @@ function mainOf({ root }) {
 export async function migrate(around, signal) {
   await runTool({
     name: 'Migrating the database',
-    command: process.execPath,
+    command: runtimeOf(around.root),
     args: [mainOf(around), 'migrate'],
     stack: around.folder,
     logFile: join(around.folder, 'logs', 'migrate.log'),
@@ -70,7 +71,7 @@ export function pod(around, role, port, number) {
     program: {
       name: role === 'api' ? `API pod ${number}` : 'The keeper',
       part: role,
-      command: process.execPath,
+      command: runtimeOf(around.root),
       args: [YOUNG_GENERATION, mainOf(around), role],
       stack: around.folder,
       logFile: join(around.folder, 'logs', `${name}.log`),

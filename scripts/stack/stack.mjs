@@ -13,6 +13,7 @@ import { installNpmPackages, installPrograms } from './packages.mjs';
 import { migrate, pod } from './pods.mjs';
 import { freePort, isFree, LOOPBACK, rememberedPorts } from './ports.mjs';
 import { PARTS } from './process.mjs';
+import { installRuntime } from './runtime.mjs';
 import { elapsed, say, Trouble } from './say.mjs';
 import { removeStackFile, writeStackFile } from './stack-file.mjs';
 import { provideMysql, provideRedis } from './stores.mjs';
@@ -95,6 +96,7 @@ export class Stack {
     const signal = this.#signal;
     const installAndBuild = async () => {
       await installNpmPackages({ root, logFile: join(logs, 'npm.log'), signal });
+      await installRuntime({ root, logFile: join(logs, 'runtime.log'), signal });
       await buildUnlessDone({ root, logFile: join(logs, 'build.log'), signal });
     };
     await whileLocked(root, installAndBuild, signal);

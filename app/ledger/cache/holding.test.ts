@@ -139,21 +139,38 @@ describe('a reply of an epoch that has ended', () => {
 });
 
 describe('calls in flight', () => {
-  it('are as many as the limit allows; what comes meanwhile shares the next', async () => {
+  it('go beside another only with enough in them, and as many as the limit allows; the rest shares the next', async () => {
     stage = await ModelLedger.open({ applyCallsInFlightMax: 2 });
     await stage.apply(stage.order());
     stage.cache.applied.length = 0;
     const gate = new Gate();
     stage.cache.next('apply', gate.reply, gate.reply);
-    const answers = [];
-    for (let call = 0; call < 6; call++) {
-      answers.push(stage.ledger.apply([stage.order()], 'cache'));
-      await stage.clock.settle();
-    }
-    expect(stage.cache.applied.map((ids) => ids.length)).toEqual([1, 1]);
+    const answers: Promise<unknown>[] = [];
+    const ask = async (count: number) => {
+      for (let n = 0; n < count; n++) {
+        answers.push(stage.ledger.apply([stage.order()], 'cache'));
+        await stage.clock.settle();
+      }
+      return stage.cache.applied.map((ids) => ids.length);
+    };
+    expect(await ask(32)).toEqual([1]);
+    expect(await ask(1)).toEqual([1, 32]);
+    expect(await ask(40)).toEqual([1, 32]);
     gate.open();
     await stage.clock.until(Promise.all(answers));
-    expect(stage.cache.applied.map((ids) => ids.length)).toEqual([1, 1, 4]);
+    expect(stage.cache.applied.map((ids) => ids.length)).toEqual([1, 32, 40]);
+  });
+
+  it('go alone when the one beside which they waited returns', async () => {
+    stage = await ModelLedger.open({ applyCallsInFlightMax: 2 });
+    await stage.apply(stage.order());
+    const gate = new Gate();
+    stage.cache.next('apply', gate.reply);
+    const first = stage.ledger.apply([stage.order()], 'cache');
+    await gate.reached;
+    const second = stage.ledger.apply([stage.order()], 'cache');
+    gate.open();
+    expect((await stage.clock.until(Promise.all([first, second]))).flat().map(said)).toEqual(['POSTED', 'POSTED']);
   });
 
   it('are given back after a failure', async () => {

@@ -22,7 +22,7 @@ function headerOf(name: string): string {
  * is to be told here, and in the header, what the script may touch.
  */
 const COMPUTED: Record<string, number[] | { from: number }> = {
-  'apply KEYS[FIRST_BUCKET + item.place - 1]': { from: 7 },
+  'apply KEYS[FIRST_BUCKET + place - 1]': { from: 7 },
   'apply KEYS[5 + ledger.gen]': [5, 6],
   'apply ARGV[5 + chunk]': { from: 6 },
   'apply ARGV[account_base + index]': { from: 6 },

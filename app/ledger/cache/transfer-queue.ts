@@ -13,13 +13,18 @@ import { Pending, Submission } from './pending.ts';
 /** Circles through missing accounts, look-ups and outages; each is a round trip, so the deadline normally comes first. */
 const ROUNDS_MAX = 100;
 const SWEEP_MS = 100;
+/**
+ * A call costs Redis and us as much as some ten transfers, however few are in it. So one that goes beside another waits for
+ * this many; when fewer wait, they go when the other returns.
+ */
+const SECOND_CALL_TRANSFERS_MIN = 32;
 
 /**
  * How a transfer travels through a pod.
  *
  * It waits in the queue until the turn of the event loop ends; then all that wait go in one call to the store that has the
- * authority (one script in Redis, or one transaction in MySQL), as many calls at once as the limit allows, so that calls
- * grow with the load. What comes back without an answer waits again. While the seat is closed everything stays in the queue,
+ * authority (one script in Redis, or one transaction in MySQL). A few calls run at once, so calls grow with the
+ * load. What comes back without an answer waits again. While the seat is closed everything stays in the queue,
  * and runs wherever the ledger opens, under its own id. Whoever still waits at its deadline gets 504 when an attempt of it is
  * in doubt, 503 if not.
  */
@@ -89,6 +94,7 @@ export class TransferQueue implements Desk {
 
   #pump(): void {
     while (this.#waiting.length > 0 && this.#callsInFlight < this.#limits.applyCallsInFlightMax) {
+      if (this.#callsInFlight > 0 && this.#waiting.length < SECOND_CALL_TRANSFERS_MIN) return;
       const view = this.#seat.view();
       const direct = this.#seat.direct();
       if (view) this.#run((batch) => this.#cacheCalls.call(view, batch), this.#limits.applyBatchMax);

@@ -34,9 +34,11 @@ local function account_at(index)
     accounts[index] = false
     return false
   end
-  account = {}
-  account.balance, account.version, account.overdraft, account.settings, account.status, account.external,
-    account.modified, account.currency, account.seq = struct.unpack(ACCOUNT, blob)
+  local balance, version, overdraft, settings, status, external, _, currency, seq = struct.unpack(ACCOUNT, blob)
+  account = {
+    balance = balance, version = version, overdraft = overdraft, settings = settings, status = status,
+    external = external, currency = currency, seq = seq,
+  }
   accounts[index] = account
   return account
 end
@@ -57,16 +59,20 @@ for chunk = 1, chunk_count do
   local count
   count, position = struct.unpack('<H', packed, position)
   for _ = 1, count do
-    local item = {}
-    item.source, item.destination, item.amount, item.currency, item.place, item.time, item.lookup, item.id, position =
+    local source, destination, amount, currency, place, time, lookup, id
+    source, destination, amount, currency, place, time, lookup, id, position =
       struct.unpack('<HHdc3Hdds', packed, position)
+    -- All fields at once: a table that grows field by field is made anew four times.
+    local item = {
+      key = KEYS[5 + ledger.gen], source = source, destination = destination, amount = amount, currency = currency, id = id,
+      known = false, looked_up = true,
+    }
     items[#items + 1] = item
-    if in_bucket(ledger, item.place, item.time) then
-      item.key = KEYS[FIRST_BUCKET + item.place - 1]
+    if in_bucket(ledger, place, time) then
+      item.key = KEYS[FIRST_BUCKET + place - 1]
       ask(item.key, item)
     else
-      item.key = KEYS[5 + ledger.gen]
-      item.looked_up = item.lookup >= ledger.dropped
+      item.looked_up = lookup >= ledger.dropped
       ask(KEYS[5], item)
       ask(KEYS[6], item)
     end
@@ -85,7 +91,7 @@ local records, changed, in_call, new_ids = {}, {}, {}, {}
 local function decide(item, index)
   if item.known then return bare(REPLAYED, 0, item.known) end
   if in_call[item.id] then return bare(SAME_CALL, 0, in_call[item.id]) end
-  if item.looked_up == false then return bare(NEEDS_LOOKUP, 0, 0) end
+  if not item.looked_up then return bare(NEEDS_LOOKUP, 0, 0) end
   local source, destination = account_at(item.source), account_at(item.destination)
   if not source or not destination then
     return bare(MISSING, (source and 0 or 1) + (destination and 0 or 2), 0)
