@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
+import { Admission } from './api/admission.ts';
+import type { ApiDependencies } from './api/dependencies.ts';
 import { jwtVerifier } from './api/jwt.ts';
 import { createApi, createApiServer } from './api/server.ts';
 import { PodSeat } from './authority/pod-seat.ts';
@@ -66,9 +68,7 @@ export async function startApi(context: Context): Promise<Running> {
     limits: { ...config.ledger, requestTimeoutMs: config.http.requestTimeoutMs },
   });
   const keys = new ApiKeyStore(database, clock, SCOPES);
-  const load = { requestsInFlight: 0 };
   metrics.sample({
-    requestsInFlight: () => load.requestsInFlight,
     queueTransfers: () => ledger.open,
     tailEntries: () => seat.view()?.tail.size ?? 0,
     tailBytes: () => seat.view()?.tail.bytes ?? 0,
@@ -83,7 +83,7 @@ export async function startApi(context: Context): Promise<Running> {
     return caller ? cachePages(context, caller) : null;
   });
   let stopping = false;
-  const app = createApi({
+  const deps: ApiDependencies = {
     ledger: new LoggedLedger(ledger, logger, metrics),
     books: new SqlBooks(database),
     keys,
@@ -103,12 +103,13 @@ export async function startApi(context: Context): Promise<Running> {
     metrics: { contentType: metrics.contentType, text: () => metrics.text() },
     onRequest: (route, method, status, seconds) => metrics.httpAnswered(route, method, status, seconds),
     onProblem: (code) => metrics.problemAnswered(code),
-    load,
     logger: logger.log,
     clock,
     limits: { ...config.http, requestsPerSecondPerUserMax: config.http.requestsPerSecondPerUserMax || null },
-  });
-  const server = createApiServer(app, config.http.keepAliveTimeoutMs);
+  };
+  const admission = new Admission(deps);
+  metrics.sample({ requestsInFlight: () => admission.inFlight });
+  const server = createApiServer(createApi(deps), admission, config.http.keepAliveTimeoutMs);
   // Before anything is begun that would hold the process: a port that is taken ends the start.
   await listen(server, config.http.port, config.http.host);
   logger.log.info({ port: config.http.port }, 'the API is listening');

@@ -55,6 +55,12 @@ export const SETTINGS = {
       5000,
       'Requests handled at the same time; more are answered `overloaded`.',
     ),
+    requestsInFlightBusyMax: setting(
+      'REQUESTS_IN_FLIGHT_BUSY_MAX',
+      integer(1, 100_000),
+      400,
+      'The same while the pod is short of CPU, and not just waiting for a store: more would only be answered later.',
+    ),
     requestsPerSecondPerUserMax: setting(
       'REQUESTS_PER_SECOND_PER_USER_MAX',
       integer(0, 1_000_000),

@@ -106,6 +106,10 @@ const CONTRADICTIONS: readonly (readonly [unless: (config: Config) => boolean, f
     'MYSQL_LOCK_WAIT_TIMEOUT_S must not exceed MYSQL_QUERY_TIMEOUT_MS, or a wait for a row looks like a dead server',
   ],
   [
+    ({ http }) => http.requestsInFlightBusyMax <= http.requestsInFlightMax,
+    'REQUESTS_IN_FLIGHT_BUSY_MAX must not exceed REQUESTS_IN_FLIGHT_MAX',
+  ],
+  [
     ({ ledger }) => ledger.applyBatchMax <= ledger.queueTransfersMax,
     'APPLY_BATCH_MAX must not exceed QUEUE_TRANSFERS_MAX',
   ],

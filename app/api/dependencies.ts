@@ -30,6 +30,8 @@ export interface ApiLimits {
   bodyBytesMax: number;
   /** More requests at a time than this are answered 503 `overloaded` at once: waiting longer helps nobody. */
   requestsInFlightMax: number;
+  /** The same while the pod is short of CPU, and not just waiting for a store. */
+  requestsInFlightBusyMax: number;
   /** What one user may ask for in a second before it is a 429; a batch is one request. Null for no limit. */
   requestsPerSecondPerUserMax: number | null;
 }
@@ -55,10 +57,8 @@ export interface ApiDependencies {
   metrics: { contentType: string; text(): Promise<string> };
   /** Called once per request with the route's pattern (never the raw path: it would flood the metrics), after the answer. */
   onRequest: (route: string, method: string, status: number, seconds: number) => void;
-  /** Called with the code of every problem that answers a request. */
+  /** Called once for every request that is answered with a problem. */
   onProblem: (code: ProblemCode) => void;
-  /** How much is being handled: counted here, read by whoever measures. */
-  load: { requestsInFlight: number };
   logger: ApiLogger;
   clock: Clock;
   limits: ApiLimits;

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import Koa from 'koa';
 import { accountRoutes } from './accounts/routes.ts';
+import type { Admission } from './admission.ts';
 import { balanceRoutes } from './balances/routes.ts';
 import { type ApiMiddleware, type ApiState, send } from './context.ts';
 import type { ApiDependencies } from './dependencies.ts';
@@ -9,7 +10,7 @@ import { healthRoutes } from './health/routes.ts';
 import { authenticate } from './middleware/authenticate.ts';
 import { readBody } from './middleware/body.ts';
 import { correlate } from './middleware/correlation.ts';
-import { limitRate, shedLoad } from './middleware/limits.ts';
+import { limitRate } from './middleware/limits.ts';
 import { matchRoute } from './middleware/match.ts';
 import { closeWhenShuttingDown, measure } from './middleware/measure.ts';
 import { renderProblems } from './middleware/problems.ts';
@@ -37,7 +38,6 @@ export function createApi(deps: ApiDependencies): Koa<ApiState> {
   app.use(correlate(clock));
   app.use(renderProblems(logger, deps.onProblem));
   app.use(matchRoute(new RouteTable(apiRoutes(deps))));
-  app.use(shedLoad(limits.requestsInFlightMax, deps.load));
   app.use(authenticate(keys, jwt));
   app.use(limitRate(limits.requestsPerSecondPerUserMax, clock));
   app.use(readBody(limits.bodyBytesMax));
@@ -63,8 +63,11 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
 }
 
 /** The server of an API, not listening yet. Idle connections should outlive the balancer's wish for them (60 s, mostly). */
-export function createApiServer(app: Koa<ApiState>, keepAliveTimeoutMs: number): Server {
-  const server = createServer(app.callback());
+export function createApiServer(app: Koa<ApiState>, admission: Admission, keepAliveTimeoutMs: number): Server {
+  const handle = app.callback();
+  const server = createServer((request, response) => {
+    if (admission.enter(request, response)) void handle(request, response);
+  });
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = keepAliveTimeoutMs;

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Clock } from '../../clock.ts';
 import { ID_PATTERN, newUuidV7 } from '../../ids.ts';
 import type { ApiMiddleware } from '../context.ts';
@@ -12,16 +13,18 @@ const NO_TRACE = '0'.repeat(32);
  */
 export function correlate(clock: Clock): ApiMiddleware {
   return (ctx, next) => {
-    const { headers } = ctx.req;
-    const given = headers['x-correlation-id'];
-    const id =
-      typeof given === 'string' && ID_PATTERN.test(given)
-        ? given
-        : (traceId(headers['traceparent']) ?? newUuidV7(clock.now()));
+    const id = correlationIdOf(ctx.req.headers, clock);
     ctx.state.correlationId = id;
     ctx.res.setHeader('X-Correlation-Id', id);
     return next();
   };
+}
+
+/** The correlation id of a request with these headers; a new one when they name none that may be stored. */
+export function correlationIdOf(headers: IncomingHttpHeaders, clock: Clock): string {
+  const given = headers['x-correlation-id'];
+  if (typeof given === 'string' && ID_PATTERN.test(given)) return given;
+  return traceId(headers['traceparent']) ?? newUuidV7(clock.now());
 }
 
 function traceId(traceparent: string | string[] | undefined): string | null {

@@ -1,29 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { Problem } from '../../errors.ts';
 import type { ApiMiddleware } from '../context.ts';
-import type { ApiDependencies } from '../dependencies.ts';
-
-/**
- * Refuses at once what is more than the pod can do at a time. Routes that are open to everybody pass: they are cheap, and
- * a probe that is refused would have a busy pod restarted.
- */
-export function shedLoad(requestsInFlightMax: number, load: ApiDependencies['load']): ApiMiddleware {
-  return async (ctx, next) => {
-    if (ctx.state.route.scopes.length === 0) return next();
-    if (load.requestsInFlight >= requestsInFlightMax) {
-      throw new Problem(
-        'overloaded',
-        `This pod already works on ${load.requestsInFlight} requests. Send the same request again later.`,
-      );
-    }
-    load.requestsInFlight++;
-    try {
-      await next();
-    } finally {
-      load.requestsInFlight--;
-    }
-  };
-}
 
 /** More users than this in a second, and the oldest are forgotten, which only means that they start with a full second. */
 const USERS_MAX = 10_000;

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../../clock.ts';
 import { type Identity, SCOPES, type Scope } from '../../identity.ts';
+import { Admission, type LoopUtilization } from '../admission.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { ProblemSchema } from '../problem-schema.ts';
 import { RouteTable } from '../route-table.ts';
@@ -44,7 +45,7 @@ export class ApiUnderTest {
   readonly server;
   readonly #documented: RouteTable;
 
-  private constructor(overrides: Partial<ApiDependencies>) {
+  private constructor(overrides: Partial<ApiDependencies>, utilization?: LoopUtilization) {
     const log = (level: string) => (fields: object, message: string) =>
       void this.logged.push({ level, fields, message });
     this.deps = {
@@ -62,18 +63,22 @@ export class ApiUnderTest {
       metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'up 1\n' },
       onRequest: (route, method, status, seconds) => void this.observed.push({ route, method, status, seconds }),
       onProblem: (code) => void this.problems.push(code),
-      load: { requestsInFlight: 0 },
       logger: { info: log('info'), warn: log('warn'), error: log('error') },
       clock: this.clock,
-      limits: { bodyBytesMax: 65_536, requestsInFlightMax: 100, requestsPerSecondPerUserMax: null },
+      limits: {
+        bodyBytesMax: 65_536,
+        requestsInFlightMax: 100,
+        requestsInFlightBusyMax: 100,
+        requestsPerSecondPerUserMax: null,
+      },
       ...overrides,
     };
     this.#documented = new RouteTable(apiRoutes(this.deps));
-    this.server = createApiServer(createApi(this.deps), 65_000);
+    this.server = createApiServer(createApi(this.deps), new Admission(this.deps, utilization), 65_000);
   }
 
-  static async start(overrides: Partial<ApiDependencies> = {}): Promise<ApiUnderTest> {
-    const api = new ApiUnderTest(overrides);
+  static async start(overrides: Partial<ApiDependencies> = {}, utilization?: LoopUtilization): Promise<ApiUnderTest> {
+    const api = new ApiUnderTest(overrides, utilization);
     api.server.listen(0, '127.0.0.1');
     await once(api.server, 'listening');
     return api;
