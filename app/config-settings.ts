@@ -135,6 +135,12 @@ export const SETTINGS = {
       2,
       'Script calls of this pod that wait for their reply at the same time.',
     ),
+    secondCallTransfersMin: setting(
+      'SECOND_CALL_TRANSFERS_MIN',
+      integer(1, 1000),
+      32,
+      'A script call beside another waits for so many transfers; when fewer wait, they go when the other returns. A call costs as much as some ten transfers, however few are in it.',
+    ),
     cachedAccountsMax: setting(
       'CACHED_ACCOUNTS_MAX',
       integer(1000, 100_000_000),

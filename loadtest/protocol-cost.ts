@@ -162,6 +162,7 @@ try {
         queueTransfersMax: 100_000,
         applyBatchMax: 1000,
         applyCallsInFlightMax: 2,
+        secondCallTransfersMin: 32,
         backlogEntriesMax: 1e9,
         backlogAgeMaxMs: 1e9,
         tailBytesMax: 1e9,

@@ -21,6 +21,7 @@ export const LEDGER_LIMITS = {
   queueTransfersMax: 1_000,
   applyBatchMax: 5,
   applyCallsInFlightMax: 2,
+  secondCallTransfersMin: 1,
   backlogEntriesMax: 10_000,
   backlogAgeMaxMs: 600_000,
   tailBytesMax: 100_000_000,

@@ -7,6 +7,8 @@ export interface QueueLimits {
   queueTransfersMax: number;
   applyBatchMax: number;
   applyCallsInFlightMax: number;
+  /** A call that goes beside another waits for so many transfers; when fewer wait, they go when the other returns. */
+  secondCallTransfersMin: number;
   backlogEntriesMax: number;
   backlogAgeMaxMs: number;
   tailBytesMax: number;

@@ -140,7 +140,7 @@ describe('a reply of an epoch that has ended', () => {
 
 describe('calls in flight', () => {
   it('go beside another only with enough in them, and as many as the limit allows; the rest shares the next', async () => {
-    stage = await ModelLedger.open({ applyCallsInFlightMax: 2 });
+    stage = await ModelLedger.open({ applyCallsInFlightMax: 2, secondCallTransfersMin: 32 });
     await stage.apply(stage.order());
     stage.cache.applied.length = 0;
     const gate = new Gate();
@@ -162,7 +162,7 @@ describe('calls in flight', () => {
   });
 
   it('go alone when the one beside which they waited returns', async () => {
-    stage = await ModelLedger.open({ applyCallsInFlightMax: 2 });
+    stage = await ModelLedger.open({ applyCallsInFlightMax: 2, secondCallTransfersMin: 32 });
     await stage.apply(stage.order());
     const gate = new Gate();
     stage.cache.next('apply', gate.reply);

@@ -13,11 +13,6 @@ import { Pending, Submission } from './pending.ts';
 /** Circles through missing accounts, look-ups and outages; each is a round trip, so the deadline normally comes first. */
 const ROUNDS_MAX = 100;
 const SWEEP_MS = 100;
-/**
- * A call costs Redis and us as much as some ten transfers, however few are in it. So one that goes beside another waits for
- * this many; when fewer wait, they go when the other returns.
- */
-const SECOND_CALL_TRANSFERS_MIN = 32;
 
 /**
  * How a transfer travels through a pod.
@@ -94,7 +89,7 @@ export class TransferQueue implements Desk {
 
   #pump(): void {
     while (this.#waiting.length > 0 && this.#callsInFlight < this.#limits.applyCallsInFlightMax) {
-      if (this.#callsInFlight > 0 && this.#waiting.length < SECOND_CALL_TRANSFERS_MIN) return;
+      if (this.#callsInFlight > 0 && this.#waiting.length < this.#limits.secondCallTransfersMin) return;
       const view = this.#seat.view();
       const direct = this.#seat.direct();
       if (view) this.#run((batch) => this.#cacheCalls.call(view, batch), this.#limits.applyBatchMax);

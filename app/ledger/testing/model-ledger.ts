@@ -15,6 +15,7 @@ export const LIMITS: CacheLedgerDependencies['limits'] = {
   queueTransfersMax: 1_000,
   applyBatchMax: 500,
   applyCallsInFlightMax: 4,
+  secondCallTransfersMin: 1,
   backlogEntriesMax: 1_000,
   backlogAgeMaxMs: 60_000,
   tailBytesMax: 10_000_000,
