@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { freePort } from '../scripts/stack/ports.mjs';
 import { startApi } from './api-role.ts';
 import { Problem } from './errors.ts';
 import { type Role, RolesUnderTest } from './testing/stack.ts';
@@ -211,6 +212,26 @@ describe('At its start', () => {
     expect(reads).not.toHaveBeenCalled();
     await context[Symbol.asyncDispose]();
     other.close();
+  });
+
+  it('a port for metrics takes them from the port of clients; probes are on both', async () => {
+    const port = await freePort();
+    const api = await roles.api({ ADMIN_PORT: String(port), PRE_STOP_DELAY_MS: '500' });
+    await api.ready();
+    const ask = async (path: string) => {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`);
+      return { status: response.status, text: await response.text() };
+    };
+    expect((await ask('/metrics')).text).toContain('holdfast_queue_transfers');
+    expect((await ask('/livez')).status).toBe(200);
+    expect((await ask('/readyz')).status).toBe(200);
+    expect((await ask('/v1/ops/status')).status).toBe(404);
+    expect((await api.request('GET', '/livez')).status).toBe(200);
+    expect((await api.request('GET', '/metrics')).status).toBe(404);
+    const stopped = api.stop();
+    expect(await ask('/readyz')).toEqual({ status: 503, text: '{"ready":false,"reasons":["it is shutting down"]}' });
+    await stopped;
+    await expect(ask('/livez')).rejects.toThrow();
   });
 
   it('the bootstrap key is stored as soon as MySQL takes it', async () => {

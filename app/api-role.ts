@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
+import { closeAdminServer, startAdminServer } from './admin-server.ts';
 import { Admission } from './api/admission.ts';
 import type { ApiDependencies } from './api/dependencies.ts';
 import { jwtVerifier } from './api/jwt.ts';
@@ -83,6 +84,11 @@ export async function startApi(context: Context): Promise<Running> {
     return caller ? cachePages(context, caller) : null;
   });
   let stopping = false;
+  const readiness = () => {
+    const reasons = stopping ? ['it is shutting down'] : seat.complaints();
+    return { ready: reasons.length === 0, reasons };
+  };
+  const { host, port, adminPort } = config.http;
   const deps: ApiDependencies = {
     ledger: new LoggedLedger(ledger, logger, metrics),
     books: new SqlBooks(database),
@@ -95,12 +101,10 @@ export async function startApi(context: Context): Promise<Running> {
       unsettled: () => unsettled(context),
       acceptLoss: (acceptance, user) => acceptLoss(context, acceptance, user),
     },
-    readiness: () => {
-      const reasons = stopping ? ['it is shutting down'] : seat.complaints();
-      return { ready: reasons.length === 0, reasons };
-    },
+    readiness,
     shuttingDown: () => stopping,
-    metrics: { contentType: metrics.contentType, text: () => metrics.text() },
+    // What has a port of its own is not for clients.
+    ...(adminPort === 0 && { metrics }),
     onRequest: (route, method, status, seconds) => metrics.httpAnswered(route, method, status, seconds),
     onProblem: (code) => metrics.problemAnswered(code),
     logger: logger.log,
@@ -111,8 +115,9 @@ export async function startApi(context: Context): Promise<Running> {
   metrics.sample({ requestsInFlight: () => admission.inFlight });
   const server = createApiServer(createApi(deps), admission, config.http.keepAliveTimeoutMs);
   // Before anything is begun that would hold the process: a port that is taken ends the start.
-  await listen(server, config.http.port, config.http.host);
-  logger.log.info({ port: config.http.port }, 'the API is listening');
+  await listen(server, port, host);
+  const admin = await startAdminServer({ readiness, metrics, host, port: adminPort });
+  logger.log.info({ port, adminPort }, 'the API is listening');
   seat.start();
   const stopped = new AbortController();
   const { bootstrapApiKey } = config.auth;
@@ -126,6 +131,7 @@ export async function startApi(context: Context): Promise<Running> {
       stopped.abort();
       await bootstrapped;
       await seat.stop();
+      await closeAdminServer(admin);
     },
   };
 }

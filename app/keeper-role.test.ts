@@ -47,8 +47,8 @@ describe('A keeper', () => {
 
   it('answers probes and metrics on its own port, and nothing else', async () => {
     const keeper = await roles.keeper();
-    for (const path of ['/livez', '/readyz'])
-      expect(await keeper.request('GET', path)).toMatchObject({ status: 200, json: { status: 'ok' } });
+    expect(await keeper.request('GET', '/livez')).toMatchObject({ status: 200, json: { alive: true } });
+    expect(await keeper.request('GET', '/readyz')).toMatchObject({ status: 200, json: { ready: true, reasons: [] } });
     expect((await keeper.request('GET', '/metrics')).json['text']).toContain('holdfast_authority_epoch');
     expect((await keeper.request('GET', '/v1/ops/status')).status).toBe(404);
   });

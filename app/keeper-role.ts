@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import cron from 'node-cron';
+import { closeAdminServer, startAdminServer } from './admin-server.ts';
 import type { Running } from './api-role.ts';
 import type { Authority } from './authority/authority.ts';
 import { Keeper } from './authority/keeper.ts';
@@ -8,7 +8,6 @@ import { Retirement } from './authority/retirement.ts';
 import type { Context } from './context.ts';
 import { Keys } from './ledger/cache/keys.ts';
 import type { KeeperCaller } from './ledger/cache/port.ts';
-import { listen } from './listen.ts';
 import { cachePages, createReconciliation } from './reconciling.ts';
 import { sweepEpochsBefore } from './sync/epoch-sweep.ts';
 import { flushEvents } from './sync/flush-events.ts';
@@ -24,11 +23,14 @@ const SUPERVISION_MS = 5_000;
 export async function startKeeper(context: Context): Promise<Running> {
   const { config, clock, scripts, authority, drains, flushStore, logger, metrics, redis } = context;
   const log = logger.log;
-  const server = createServer((request, response) => {
-    void answer(context, request, response);
-  });
+  let stopping = false;
   // Before anything is begun that would hold the process: a port that is taken ends the start.
-  if (config.http.adminPort > 0) await listen(server, config.http.adminPort, config.http.host);
+  const server = await startAdminServer({
+    readiness: () => ({ ready: !stopping, reasons: stopping ? ['it is shutting down'] : [] }),
+    metrics,
+    host: config.http.host,
+    port: config.http.adminPort,
+  });
   const stopped = new AbortController();
   const events = flushEvents(context);
   const limits = {
@@ -133,14 +135,14 @@ export async function startKeeper(context: Context): Promise<Running> {
   return {
     server,
     async stop() {
+      stopping = true;
       await nightly.stop();
       await drain(context, () => target, flusher);
       stopped.abort();
       await Promise.all([moving, flushing, tidying]);
       await authority.removeKeeper(context.processId).catch(() => {});
       await supervisor[Symbol.asyncDispose]();
-      server.close();
-      server.closeAllConnections();
+      await closeAdminServer(server);
     },
   };
 }
@@ -169,19 +171,5 @@ async function drain(
     }
   } catch (error) {
     logger.log.warn({ err: error }, 'the journal could not be flushed to its end');
-  }
-}
-
-async function answer({ metrics }: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  switch (request.url) {
-    case '/livez':
-    case '/readyz':
-      response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"status":"ok"}');
-      return;
-    case '/metrics':
-      response.writeHead(200, { 'Content-Type': metrics.contentType }).end(await metrics.text());
-      return;
-    default:
-      response.writeHead(404).end();
   }
 }

@@ -54,7 +54,8 @@ export interface ApiDependencies {
   readiness: () => ReadinessReport;
   /** True from the first shutdown signal: answers then ask clients to close their connection. */
   shuttingDown: () => boolean;
-  metrics: { contentType: string; text(): Promise<string> };
+  /** Where they have no port of their own. */
+  metrics?: { contentType: string; text(): Promise<string> };
   /** Called once per request with the route's pattern (never the raw path: it would flood the metrics), after the answer. */
   onRequest: (route: string, method: string, status: number, seconds: number) => void;
   /** Called once for every request that is answered with a problem. */

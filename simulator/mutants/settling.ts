@@ -140,7 +140,7 @@ export const SETTLING: Mutant[] = [
     name: 'journal-read-before-the-fence',
     rule: 'Raise the fence first, then read the journal to its end.',
     theme: 'lostReplies',
-    seed: 366,
+    seed: 1299,
     assembly: keepers(({ cache, settlement }) => {
       const fences: Parameters<CacheKeeper['fence']>[] = [];
       const raise = async () => {

@@ -34,19 +34,23 @@ export function healthRoutes({ readiness, metrics }: ApiDependencies): Route[] {
         return { status: report.ready ? 200 : 503, body: report, headers };
       },
     }),
-    route({
-      method: 'GET',
-      path: '/metrics',
-      scopes: [],
-      tag,
-      summary: 'Metrics for Prometheus',
-      answers: { 200: { description: 'The metrics', contentType: 'text/plain' } },
-      problems: [],
-      handle: async () => ({
-        status: 200,
-        content: { type: metrics.contentType, data: await metrics.text() },
-        headers,
-      }),
-    }),
+    ...(metrics ? [metricsRoute(metrics)] : []),
   ];
+}
+
+function metricsRoute(metrics: NonNullable<ApiDependencies['metrics']>): Route {
+  return route({
+    method: 'GET',
+    path: '/metrics',
+    scopes: [],
+    tag,
+    summary: 'Metrics for Prometheus',
+    answers: { 200: { description: 'The metrics', contentType: 'text/plain' } },
+    problems: [],
+    handle: async () => ({
+      status: 200,
+      content: { type: metrics.contentType, data: await metrics.text() },
+      headers,
+    }),
+  });
 }

@@ -59,7 +59,7 @@ export class CacheCalls {
       const reply = await cache.apply(view.caller, batch);
       // Nothing that an epoch says after it ended counts; what it did is found again by the id.
       if (this.#deps.seat.view() !== view) {
-        view.doubts.leave(batch, view.caller.podId, clock.monotonic());
+        this.#leaveInDoubt(view, batch);
         return this.#desk.again(batch);
       }
       view.doubts.end(batch);
@@ -73,10 +73,17 @@ export class CacheCalls {
         view.doubts.end(batch);
         restoreDoubts();
       } else {
-        view.doubts.leave(batch, view.caller.podId, clock.monotonic());
-        for (const pending of batch) pending.inDoubt = true;
+        this.#leaveInDoubt(view, batch);
       }
       this.#failed(view, batch, error);
+    }
+  }
+
+  #leaveInDoubt(view: EpochView, batch: readonly Pending[]): void {
+    view.doubts.leave(batch, view.caller.podId, this.#deps.clock.monotonic());
+    for (const pending of batch) {
+      pending.inDoubt = true;
+      pending.doubtEpoch = view.caller.epoch;
     }
   }
 
@@ -102,7 +109,7 @@ export class CacheCalls {
         this.#desk.answer(pending, standing ? replay(pending, standing) : outcome);
       }
     }
-    if (missing.length > 0) void this.#load(missing);
+    if (missing.length > 0) void this.#load(view, missing);
     if (lookUps.length > 0) void this.lookUp(lookUps);
     if (known.length > 0) void this.#replayKnown(view, known);
   }
@@ -125,7 +132,7 @@ export class CacheCalls {
     }
   }
 
-  async #load(batch: readonly Pending[]): Promise<void> {
+  async #load(view: EpochView, batch: readonly Pending[]): Promise<void> {
     const ids = new Set(batch.flatMap(({ order }) => [order.source, order.destination]));
     const loaded = await this.#deps.loader.ensure([...ids]);
     const ready: Pending[] = [];
@@ -133,8 +140,10 @@ export class CacheCalls {
     for (const pending of batch) {
       const sides = [loaded.get(pending.order.source), loaded.get(pending.order.destination)];
       const problem = sides.find((side) => side instanceof Problem);
-      if (problem && !isHeld(problem)) this.#desk.giveUp(pending, problem);
-      else if (sides.some((side) => side instanceof Uncached)) crowdedOut.push(pending);
+      if (problem && !isHeld(problem)) {
+        pending.settleBy(problem, view.caller.epoch);
+        this.#desk.giveUp(pending, problem);
+      } else if (sides.some((side) => side instanceof Uncached)) crowdedOut.push(pending);
       else ready.push(pending);
     }
     this.#desk.again(ready);

@@ -43,6 +43,8 @@ export class Pending implements ApplyItem, DirectItem, Attempt {
   lookupEpoch = -1;
   /** True from the moment that an attempt has left the pod without proof that it wrote nothing. */
   inDoubt = false;
+  /** Epoch of the cache in which an attempt was last left in doubt; 0: in none. */
+  doubtEpoch = 0;
   /** Attempts that failed for a reason that may pass. */
   failures = 0;
   /** Times that it came back for an account or a look-up: bounded, so that it cannot circle for ever. */
@@ -70,6 +72,15 @@ export class Pending implements ApplyItem, DirectItem, Attempt {
   doubt(): Doubt {
     const { transactionId, source, destination } = this.order;
     return { kind: 'transfers', id: transactionId, accounts: [source, destination] };
+  }
+
+  /**
+   * An account that is not in MySQL now has never been there, as accounts do not vanish. So no attempt that has been carried out
+   * has posted anything, and those that Redis may still carry out belong to an epoch that is over: nothing is in doubt any more.
+   * @param epoch in which the account was looked for
+   */
+  settleBy(problem: Problem, epoch: number): void {
+    if (problem.code === 'account_not_found' && this.doubtEpoch < epoch) this.inDoubt = false;
   }
 
   answer(answer: Answer): void {

@@ -56,8 +56,10 @@ export class DirectCalls {
           pending.inDoubt = true;
           throw new RangeError('MySQL answered for fewer transfers than it was asked');
         }
-        if (answer instanceof Problem) this.#desk.giveUp(pending, answer);
-        else this.#desk.answer(pending, answer.replayed ? replay(pending, answer) : answer);
+        if (answer instanceof Problem) {
+          pending.settleBy(answer, epoch);
+          this.#desk.giveUp(pending, answer);
+        } else this.#desk.answer(pending, answer.replayed ? replay(pending, answer) : answer);
       }
     } catch (error) {
       if (error instanceof DirectError && error.kind !== 'in_doubt') restoreDoubts();
