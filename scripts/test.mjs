@@ -16,6 +16,7 @@ const { whileLocked } = await import('./stack/lock.mjs');
 const { findProgram, installNpmPackages, installPrograms, WANTED } = await import('./stack/packages.mjs');
 const { installRuntime } = await import('./stack/runtime.mjs');
 const { elapsed, messageOf, say, Trouble } = await import('./stack/say.mjs');
+const { SKIPPED } = await import('./testing/checks.mjs');
 const { countTests } = await import('./testing/count.mjs');
 
 const CHECK_MS_MAX = 20 * 60_000;
@@ -77,6 +78,8 @@ async function check(name, command, ...args) {
   if (code === 0) {
     total.passed += 1;
     console.log(`${name}: good (${elapsed(since)})`);
+  } else if (code === SKIPPED) {
+    console.log(`${name}: skipped`);
   } else {
     total.failed += 1;
     faults.push(code === null ? `${name} (killed, or could not be started)` : `${name} (exit code ${code})`);
@@ -114,6 +117,9 @@ async function setUp() {
     await installRuntime({ root, logFile: join(logs, 'runtime.log') });
   });
   await installPrograms(['redis', 'mysql', 'chromium', 'haproxy', 'promtool'], { logFile: join(logs, 'apt.log') });
+  // Only now, as it uses what npm has just installed. Built here, as a first build takes longer than a test may.
+  const { buildTools } = await import('./chart/tools.mjs');
+  buildTools();
 }
 
 async function everything() {

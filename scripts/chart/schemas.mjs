@@ -17,6 +17,7 @@ const BUILT_IN = [
   'api.autoscaling.v2.HorizontalPodAutoscaler',
   'api.batch.v1.Job',
   'api.core.v1.ConfigMap',
+  'api.core.v1.Namespace',
   'api.core.v1.Pod',
   'api.core.v1.Secret',
   'api.core.v1.Service',

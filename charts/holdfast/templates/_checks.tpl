@@ -1,0 +1,56 @@
+{{/*
+What the schema cannot say, or would say with a secret in it: its messages repeat the value.
+*/}}
+{{- define "holdfast.checks" -}}
+{{- $secrets := dict
+  "redisUrl" (list .Values.redisUrl "^rediss?://\\S+$" "must be like redis://user:password@host:6379")
+  "mysqlUrl" (list .Values.mysqlUrl "^mysql://\\S+/\\S+$" "must be like mysql://user:password@host:3306/database")
+  "bootstrapApiKey" (list .Values.bootstrapApiKey "^\\S{24,}$" "must have at least 24 characters, and no spaces")
+  "development.redis.password" (list .Values.development.redis.password "^[A-Za-z0-9]{16,128}$" "must be 16 to 128 letters and digits")
+  "development.mysql.password" (list .Values.development.mysql.password "^[A-Za-z0-9]{16,128}$" "must be 16 to 128 letters and digits")
+-}}
+{{- range $name, $rule := $secrets }}
+{{- if first $rule }}
+{{- if $.Values.existingSecret }}
+{{- fail (printf "%s is given, and existingSecret too: one of them" $name) }}
+{{- end }}
+{{- if not (regexMatch (index $rule 1) (first $rule)) }}
+{{- fail (printf "%s %s" $name (index $rule 2)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if not .Values.existingSecret }}
+{{- range $rule := list (list "redisUrl" .Values.redisUrl .Values.development.redis.enabled) (list "mysqlUrl" .Values.mysqlUrl .Values.development.mysql.enabled) }}
+{{- if not (or (index $rule 1) (index $rule 2)) }}
+{{- fail (printf "%s is missing: give it, or existingSecret, a Secret that you made with REDIS_URL and MYSQL_URL in it" (first $rule)) }}
+{{- end }}
+{{- end }}
+{{- range $name, $part := .Values.development }}
+{{- if and $part.enabled (not $part.password) }}
+{{- fail (printf "development.%s.password is missing: 16 letters and digits at least" $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) }}
+{{- fail "ingress.hosts is empty: say which names it answers to" }}
+{{- end }}
+{{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}
+{{- fail "httpRoute.parentRefs is empty: say which gateway it belongs to" }}
+{{- end }}
+{{- with .Values.autoscaling }}
+{{- if ne .kind "none" }}
+{{- if gt (int .minReplicas) (int .maxReplicas) }}
+{{- fail "autoscaling.minReplicas must not be above maxReplicas" }}
+{{- end }}
+{{- if not (or .targetCpuPercent .targetTransfersPerSecond) }}
+{{- fail "autoscaling needs targetCpuPercent or targetTransfersPerSecond, or kind none" }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $delay := mul .Values.shutdown.preStopDelaySeconds 1000 }}
+{{- $request := index .Values.config "REQUEST_TIMEOUT_MS" | default "10000" | int64 }}
+{{- $least := div (add $delay $request 7999) 1000 }}
+{{- if lt (int64 .Values.shutdown.graceSeconds) $least }}
+{{- fail (printf "shutdown.graceSeconds must be at least %d: the delay (%d ms), a request that is held (REQUEST_TIMEOUT_MS, %d ms) and 7 s to hand over" $least $delay $request) }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,166 @@
+{{/* What all pods of ours have in common. */}}
+
+{{/* The restricted profile of the pod security standards, and nothing that can be written. */}}
+{{- define "holdfast.podSecurity" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  seccompProfile: { type: RuntimeDefault }
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "holdfast.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  capabilities: { drop: [ALL] }
+{{- end -}}
+
+{{/* One variable out of a Secret. (list name secret key) */}}
+{{- define "holdfast.fromSecret" -}}
+- name: {{ index . 0 }}
+  valueFrom: { secretKeyRef: { name: {{ index . 1 }}, key: {{ index . 2 }} } }
+{{- end -}}
+
+{{/* The addresses of the stores. Those of development are put together from their passwords. */}}
+{{- define "holdfast.mysqlUrl" -}}
+{{- if .Values.development.mysql.enabled -}}
+{{ include "holdfast.fromSecret" (list "MYSQL_PASSWORD" (include "holdfast.secretName" .) "MYSQL_PASSWORD") }}
+- name: MYSQL_URL
+  value: mysql://holdfast:$(MYSQL_PASSWORD)@{{ include "holdfast.mysqlName" . }}:3306/holdfast
+{{- else -}}
+{{ include "holdfast.fromSecret" (list "MYSQL_URL" (include "holdfast.secretName" .) "MYSQL_URL") }}
+{{- end -}}
+{{- end -}}
+
+{{- define "holdfast.redisUrl" -}}
+{{- if .Values.development.redis.enabled -}}
+{{ include "holdfast.fromSecret" (list "REDIS_PASSWORD" (include "holdfast.secretName" .) "REDIS_PASSWORD") }}
+- name: REDIS_URL
+  value: redis://default:$(REDIS_PASSWORD)@{{ include "holdfast.redisName" . }}:6379
+{{- else -}}
+{{ include "holdfast.fromSecret" (list "REDIS_URL" (include "holdfast.secretName" .) "REDIS_URL") }}
+{{- end -}}
+{{- end -}}
+
+{{- define "holdfast.caEnv" -}}
+{{- if .Values.caBundle.configMap }}
+- name: NODE_EXTRA_CA_CERTS
+  value: /etc/holdfast/ca/{{ .Values.caBundle.key }}
+{{- end }}
+{{- end -}}
+
+{{/* Pods are found by their labels: Prometheus tells the ledgers apart by them. A changed setting is a new pod. */}}
+{{- define "holdfast.podMetadata" -}}
+labels:
+  {{- include "holdfast.labels" . | nindent 2 }}
+  {{- with (index .root.Values .part).podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+annotations:
+  holdfast/settings: {{ include (print .root.Template.BasePath "/configmap.yaml") .root | sha256sum | trunc 16 }}
+  {{- if not .root.Values.existingSecret }}
+  holdfast/secret: {{ include (print .root.Template.BasePath "/secret.yaml") .root | sha256sum | trunc 16 }}
+  {{- end }}
+  {{- with (index .root.Values .part).podAnnotations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{/* The container of a role. (dict "root" $ "part" "api") */}}
+{{- define "holdfast.container" -}}
+{{- $values := index .root.Values .part -}}
+name: {{ .part }}
+image: {{ include "holdfast.image" .root }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+args: [{{ .part }}]
+envFrom:
+  - configMapRef: { name: {{ include "holdfast.fullname" .root }} }
+env:
+  {{- include "holdfast.redisUrl" .root | nindent 2 }}
+  {{- include "holdfast.mysqlUrl" .root | nindent 2 }}
+  {{- if eq .part "api" }}
+  - name: BOOTSTRAP_API_KEY
+    valueFrom: { secretKeyRef: { name: {{ include "holdfast.secretName" .root }}, key: BOOTSTRAP_API_KEY, optional: true } }
+  {{- end }}
+  {{- include "holdfast.caEnv" .root | nindent 2 }}
+ports:
+  {{- if eq .part "api" }}
+  - { name: http, containerPort: 8080 }
+  {{- end }}
+  - { name: metrics, containerPort: 9090 }
+# Starting takes a second or two. After that a hanging process is restarted; Redis and MySQL are no business of this one.
+startupProbe:
+  httpGet: { path: /livez, port: metrics }
+  periodSeconds: 1
+  failureThreshold: 60
+livenessProbe:
+  httpGet: { path: /livez, port: metrics }
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+readinessProbe:
+  httpGet: { path: /readyz, port: metrics }
+  periodSeconds: 2
+  timeoutSeconds: 1
+  failureThreshold: 1
+resources: {{- toYaml $values.resources | nindent 2 }}
+{{ include "holdfast.containerSecurity" .root }}
+{{- if include "holdfast.volumes" .root }}
+volumeMounts:
+  {{- include "holdfast.caMount" .root | nindent 2 }}
+  {{- if .root.Values.jwt.jwksConfigMap }}
+  - { name: jwks, mountPath: /etc/holdfast/jwks, readOnly: true }
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "holdfast.caVolume" -}}
+{{- if .Values.caBundle.configMap }}
+- name: ca
+  configMap: { name: {{ .Values.caBundle.configMap }} }
+{{- end }}
+{{- end -}}
+
+{{- define "holdfast.caMount" -}}
+{{- if .Values.caBundle.configMap }}
+- { name: ca, mountPath: /etc/holdfast/ca, readOnly: true }
+{{- end }}
+{{- end -}}
+
+{{- define "holdfast.volumes" -}}
+{{- include "holdfast.caVolume" . }}
+{{- if .Values.jwt.jwksConfigMap }}
+- name: jwks
+  configMap: { name: {{ .Values.jwt.jwksConfigMap }} }
+{{- end }}
+{{- end -}}
+
+{{/* What a role's pod has beside its containers. */}}
+{{- define "holdfast.podRest" -}}
+{{- $values := index .root.Values .part -}}
+serviceAccountName: {{ include "holdfast.serviceAccountName" .root }}
+{{ include "holdfast.podSecurity" .root }}
+terminationGracePeriodSeconds: {{ add .root.Values.shutdown.graceSeconds 5 }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with include "holdfast.volumes" .root }}
+volumes: {{- . | nindent 2 }}
+{{- end }}
+{{- end -}}

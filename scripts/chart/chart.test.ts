@@ -1,0 +1,258 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { SETTINGS } from '../../app/config-settings.ts';
+import { type Manifest, manifestsOf, render, renderText, SECRETS } from './render.mjs';
+import { findTool } from './tools.mjs';
+import { withValuesTable } from './values-table.mjs';
+
+const chartFile = (path: string) => readFileSync(new URL(`../../charts/holdfast/${path}`, import.meta.url), 'utf8');
+
+describe('The documents of the chart', () => {
+  it('its README has every value with its default and meaning', () => {
+    const page = chartFile('README.md');
+    expect(withValuesTable(page), 'run: node scripts/chart/values-table.mjs --write').toBe(page);
+  });
+
+  it('the schema takes every setting but those that the chart makes itself, and no other', () => {
+    const own = ['ROLE', 'HOST', 'PORT', 'ADMIN_PORT', 'PRE_STOP_DELAY_MS', 'SHUTDOWN_GRACE_MS'];
+    const secret = ['REDIS_URL', 'MYSQL_URL', 'BOOTSTRAP_API_KEY', 'JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_FILE'];
+    const all = Object.values(SETTINGS).flatMap((group) => Object.values(group).map(({ variable }) => variable));
+    const taken: string[] = JSON.parse(chartFile('values.schema.json')).properties.config.propertyNames.enum;
+    expect(taken.toSorted()).toEqual(all.filter((name) => ![...own, ...secret].includes(name)).toSorted());
+  });
+});
+
+// Where neither Go nor Helm is there, scripts/checks/chart.mjs says so.
+describe.skipIf(findTool('helm') === null)('The chart', () => {
+  const minimal = SECRETS.default;
+  const found = (values: object, key: string, options?: Parameters<typeof render>[1]) => {
+    const manifest = render(values, options).get(key);
+    if (!manifest) throw new Error(`there is no ${key}`);
+    return manifest;
+  };
+  const containerOf = (manifest: Manifest) => manifest['spec'].template.spec.containers[0];
+  const refused = (values: object): string => {
+    try {
+      renderText(values);
+    } catch (error) {
+      return String(error);
+    }
+    throw new Error('it was rendered');
+  };
+
+  it('needs two addresses and no more; both go into a Secret, and nowhere else', () => {
+    const objects = render({ ...minimal, bootstrapApiKey: 'k'.repeat(24) });
+    expect(objects.get('Secret/holdfast')?.['stringData']).toEqual({
+      REDIS_URL: minimal.redisUrl,
+      MYSQL_URL: minimal.mysqlUrl,
+      BOOTSTRAP_API_KEY: 'k'.repeat(24),
+    });
+    const others = [...objects].filter(([key]) => !key.startsWith('Secret/'));
+    const text = JSON.stringify(others);
+    expect(text).not.toContain('password');
+    expect(text).not.toContain('kkkk');
+    expect([...objects.keys()]).toEqual(
+      expect.arrayContaining(['Deployment/holdfast-api', 'Deployment/holdfast-keeper', 'Job/holdfast-migration']),
+    );
+  });
+
+  it('takes a Secret that is there, and makes none then', () => {
+    const objects = render({ existingSecret: 'mine' });
+    expect([...objects.keys()].filter((key) => key.startsWith('Secret/'))).toEqual([]);
+    for (const part of ['api', 'keeper'])
+      expect(containerOf(found({ existingSecret: 'mine' }, `Deployment/holdfast-${part}`)).env).toContainEqual({
+        name: 'MYSQL_URL',
+        valueFrom: { secretKeyRef: { name: 'mine', key: 'MYSQL_URL' } },
+      });
+  });
+
+  it.each([
+    [{}, 'redisUrl is missing'],
+    [{ ...minimal, redisUrl: 'http://redis' }, 'redisUrl must be like redis://'],
+    [{ ...minimal, mysqlUrl: 'mysql://secret-password@host' }, 'mysqlUrl must be like mysql://'],
+    [{ ...minimal, existingSecret: 'mine' }, 'existingSecret too: one of them'],
+    [{ ...minimal, bootstrapApiKey: 'short-secret' }, 'bootstrapApiKey must have at least 24 characters'],
+    [{ ...minimal, api: { replica: 3 } }, "'replica' not allowed"],
+    [{ ...minimal, image: { tag: 'latest' } }, "at '/image/tag'"],
+    [{ ...minimal, config: { REQUEST_TIMEOUT: '5' } }, "invalid propertyName 'REQUEST_TIMEOUT'"],
+    [{ ...minimal, config: { REQUEST_TIMEOUT_MS: 5000 } }, 'got number, want string'],
+    [{ ...minimal, config: { MYSQL_URL: 'x' } }, "invalid propertyName 'MYSQL_URL'"],
+    [{ ...minimal, config: { REQUEST_TIMEOUT_MS: '20000' } }, 'graceSeconds must be at least 33'],
+    [{ ...minimal, shutdown: { preStopDelaySeconds: 20 } }, 'graceSeconds must be at least 37'],
+    [{ ...minimal, autoscaling: { minReplicas: 20 } }, 'minReplicas must not be above maxReplicas'],
+    [{ ...minimal, autoscaling: { targetCpuPercent: 0 } }, 'needs targetCpuPercent or targetTransfersPerSecond'],
+    [{ ...minimal, jwt: { issuer: 'https://issuer' } }, "at '/jwt/audience'"],
+    [{ ...minimal, monitoring: { interval: '60s' } }, "at '/monitoring/interval'"],
+    [{ ...minimal, development: { redis: { enabled: true } } }, 'development.redis.password is missing'],
+    [{ ...minimal, ingress: { enabled: true } }, 'ingress.hosts is empty'],
+    [{ ...minimal, httpRoute: { enabled: true } }, 'httpRoute.parentRefs is empty'],
+  ])('refuses %j and says why, without repeating a secret', (values, why) => {
+    const said = refused(values);
+    expect(said).toContain(why);
+    expect(said).not.toMatch(/secret-password|short-secret/);
+  });
+
+  it('gives a pod its delay, its grace and probes that ask for nothing but the process', () => {
+    const shutdown = { preStopDelaySeconds: 8, graceSeconds: 40 };
+    const { spec } = found({ ...minimal, shutdown }, 'Deployment/holdfast-api')['spec'].template;
+    expect(spec.terminationGracePeriodSeconds).toBe(45);
+    expect(found({ ...minimal, shutdown }, 'ConfigMap/holdfast')['data']).toEqual({
+      ADMIN_PORT: '9090',
+      PRE_STOP_DELAY_MS: '8000',
+      SHUTDOWN_GRACE_MS: '40000',
+    });
+    const [container] = spec.containers;
+    expect([container.startupProbe, container.livenessProbe].map(({ httpGet }) => httpGet.path)).toEqual([
+      '/livez',
+      '/livez',
+    ]);
+    const { periodSeconds, failureThreshold, timeoutSeconds } = container.readinessProbe;
+    // docs/operation.md, "Rolling": with the defaults, what notices it must fit in the delay, and three seconds more.
+    expect(periodSeconds * failureThreshold + timeoutSeconds + 3).toBeLessThanOrEqual(6);
+  });
+
+  it('rolls without taking a pod away first, and a changed setting is a new pod', () => {
+    const hashes = [{}, { config: { LOG_LEVEL: 'warn' } }].map((more) => {
+      const { spec } = found({ ...minimal, ...more }, 'Deployment/holdfast-api');
+      expect(spec.strategy.rollingUpdate).toEqual({ maxUnavailable: 0, maxSurge: 1 });
+      return spec.template.metadata.annotations['holdfast/settings'];
+    });
+    expect(new Set(hashes).size).toBe(2);
+  });
+
+  it('every pod is of the restricted profile, writes nothing, and says what it needs', () => {
+    const objects = render(SECRETS.dev, { files: ['values-dev.yaml'] });
+    const pods = [...objects.values()]
+      .map(({ kind, spec }) => (kind === 'Pod' ? spec : spec?.template?.spec))
+      .filter(Boolean);
+    expect(pods.length).toBe(6);
+    for (const pod of pods) {
+      expect(pod.automountServiceAccountToken).toBe(false);
+      expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+      for (const { securityContext, resources } of pod.containers) {
+        expect(securityContext).toMatchObject({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        });
+        for (const amount of ['cpu', 'memory', 'ephemeral-storage']) expect(resources.requests[amount]).toBeDefined();
+        expect(resources.limits.memory).toBeDefined();
+      }
+    }
+  });
+
+  it('scales by CPU and by transfers, through the adapter or KEDA, or not at all', () => {
+    const scaled = (autoscaling: object) => render({ ...minimal, autoscaling: { ...autoscaling } });
+    const both = scaled({ kind: 'hpa', targetTransfersPerSecond: 4000 });
+    const { spec } = both.get('HorizontalPodAutoscaler/holdfast-api') ?? {};
+    expect(spec.metrics.map((metric: { type: string }) => metric.type)).toEqual(['Resource', 'Pods']);
+    expect(spec.metrics[1].pods.target).toEqual({ type: 'AverageValue', averageValue: '4000' });
+    expect(spec.behavior.scaleUp.stabilizationWindowSeconds).toBe(0);
+    expect(spec.behavior.scaleDown.stabilizationWindowSeconds).toBeGreaterThanOrEqual(300);
+    expect(both.get('Deployment/holdfast-api')?.['spec'].replicas).toBeUndefined();
+
+    const keda = scaled({ kind: 'keda', targetTransfersPerSecond: 4000 });
+    expect(keda.has('HorizontalPodAutoscaler/holdfast-api')).toBe(false);
+    const triggers = keda.get('ScaledObject/holdfast-api')?.['spec'].triggers;
+    expect(triggers.map((trigger: { type: string }) => trigger.type)).toEqual(['cpu', 'prometheus']);
+    expect(triggers[1].metadata).toMatchObject({
+      threshold: '4000',
+      query: 'sum(holdfast:transfers:rate1m{namespace="bank", release="holdfast"})',
+    });
+
+    const none = render({ ...minimal, autoscaling: { kind: 'none' }, api: { replicas: 5 } });
+    expect([...none.keys()].some((key) => /Autoscaler|Scaled/.test(key))).toBe(false);
+    expect(none.get('Deployment/holdfast-api')?.['spec'].replicas).toBe(5);
+  });
+
+  it('lets pods talk to Redis, MySQL and names, and to nothing else', () => {
+    const to = [{ ipBlock: { cidr: '10.0.0.0/24' } }];
+    const policy = (values: object) => found({ ...minimal, ...values }, 'NetworkPolicy/holdfast-api')['spec'];
+    const ports = (rules: { ports: { port: number }[] }[]) =>
+      rules.flatMap((rule) => rule.ports.map(({ port }) => port));
+    expect(ports(policy({}).egress)).toEqual([53, 53, 6379, 3306]);
+    const narrow = policy({ networkPolicy: { redis: { to, ports: [6380] }, clients: to } });
+    expect(narrow.egress[1]).toEqual({ ports: [{ port: 6380, protocol: 'TCP' }], to });
+    expect(narrow.ingress[0].from).toContainEqual(to[0]);
+    const traced = policy({ config: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' } });
+    expect(ports(traced.egress)).toContain(4318);
+  });
+
+  it('migrates before all else, with a Secret of its own that is gone afterwards', () => {
+    const objects = render(minimal);
+    const weights = ['Secret/holdfast-migration', 'NetworkPolicy/holdfast-migration', 'Job/holdfast-migration'].map(
+      (key) => {
+        const annotations = objects.get(key)?.['metadata'].annotations;
+        expect(annotations['helm.sh/hook']).toBe('pre-install,pre-upgrade');
+        expect(annotations['helm.sh/hook-delete-policy']).toContain('before-hook-creation');
+        return Number(annotations['helm.sh/hook-weight']);
+      },
+    );
+    expect(weights).toEqual([-10, -10, 0]);
+    const own = found({ ...minimal, migration: { existingSecret: 'ddl' } }, 'Job/holdfast-migration');
+    expect(JSON.stringify(containerOf(own).env)).toContain('"name":"ddl"');
+    // The MySQL of development is not there before the install.
+    const dev = found(SECRETS.dev, 'Job/holdfast-migration-1', { files: ['values-dev.yaml'] });
+    expect(JSON.stringify(dev['metadata'].annotations)).not.toContain('helm.sh/hook');
+  });
+
+  it('keeps API pods away from Redis, and keepers from each other', () => {
+    const away = { matchLabels: { app: 'redis' }, required: true };
+    const api = found({ ...minimal, api: { awayFromRedis: away } }, 'Deployment/holdfast-api');
+    expect(api['spec'].template.spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution).toEqual([
+      { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app: 'redis' } } },
+    ]);
+    const { affinity } = found({ ...minimal, keeper: { antiAffinity: 'hard' } }, 'Deployment/holdfast-keeper')['spec']
+      .template.spec;
+    expect(affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution).toHaveLength(1);
+  });
+
+  it('scrapes pods and keepers under one release, and brings the alerts and the dashboard as they are', () => {
+    const objects = render(SECRETS.production, { files: ['values-production.yaml'] });
+    const monitor = objects.get('ServiceMonitor/holdfast')?.['spec'];
+    const selected = [...objects.values()].filter(
+      ({ kind, metadata }) =>
+        kind === 'Service' &&
+        Object.entries(monitor.selector.matchLabels).every(([name, value]) => metadata.labels[name] === value),
+    );
+    expect(selected.map(({ metadata }) => metadata.name).toSorted()).toEqual([
+      'holdfast-api-metrics',
+      'holdfast-keeper',
+    ]);
+    expect(monitor.endpoints[0].relabelings).toEqual([{ targetLabel: 'release', replacement: 'holdfast' }]);
+    const [alerts] = manifestsOf(chartFile('files/alerts.yaml'));
+    expect(objects.get('PrometheusRule/holdfast')?.['spec']).toEqual(alerts);
+    const dashboard = objects.get('ConfigMap/holdfast-dashboard')?.['data']['holdfast.json'];
+    expect(JSON.parse(dashboard)).toEqual(JSON.parse(chartFile('files/dashboard.json')));
+  });
+
+  it('mounts a CA and the keys of JWTs where the process looks for them', () => {
+    const values = {
+      caBundle: { configMap: 'ca' },
+      jwt: { issuer: 'https://i', audience: 'a', jwksConfigMap: 'keys' },
+    };
+    const { spec } = found({ ...minimal, ...values }, 'Deployment/holdfast-api')['spec'].template;
+    expect(spec.volumes.map(({ name }: { name: string }) => name)).toEqual(['ca', 'jwks']);
+    const [{ env, volumeMounts }] = spec.containers;
+    expect(env).toContainEqual({ name: 'NODE_EXTRA_CA_CERTS', value: '/etc/holdfast/ca/ca.crt' });
+    expect(volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath)).toEqual([
+      '/etc/holdfast/ca',
+      '/etc/holdfast/jwks',
+    ]);
+    expect(found({ ...minimal, ...values }, 'ConfigMap/holdfast')['data'].JWT_JWKS_FILE).toBe(
+      '/etc/holdfast/jwks/jwks.json',
+    );
+    expect(found({ ...minimal, ...values }, 'Job/holdfast-migration')['spec'].template.spec.volumes).toHaveLength(1);
+  });
+
+  it('routes clients by an Ingress or an HTTPRoute, when asked', () => {
+    const ingress = { enabled: true, hosts: ['ledger.example'], tlsSecret: 'tls' };
+    const httpRoute = { enabled: true, parentRefs: [{ name: 'gateway' }], hostnames: ['ledger.example'] };
+    const objects = render({ ...minimal, ingress, httpRoute });
+    expect(objects.get('Ingress/holdfast')?.['spec'].rules[0].http.paths[0].backend.service).toEqual({
+      name: 'holdfast',
+      port: { name: 'http' },
+    });
+    expect(objects.get('HTTPRoute/holdfast')?.['spec'].rules[0].backendRefs).toEqual([{ name: 'holdfast', port: 80 }]);
+  });
+});
