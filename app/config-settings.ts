@@ -173,7 +173,12 @@ export const SETTINGS = {
     ),
   },
   sync: {
-    flushBatchMax: setting('FLUSH_BATCH_MAX', integer(1, 20_000), 2000, 'Transfers in one transaction of the flush.'),
+    flushBatchMax: setting(
+      'FLUSH_BATCH_MAX',
+      integer(1, 20_000),
+      8000,
+      'Transfers in one transaction of the flush. An account is written once in each, so large ones cost less.',
+    ),
     flushGatherMs: setting(
       'FLUSH_GATHER_MS',
       integer(0, 10_000),

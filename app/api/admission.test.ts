@@ -1,3 +1,4 @@
+import { Agent, request as httpRequest } from 'node:http';
 import { afterEach, expect, it } from 'vitest';
 import { ApiUnderTest } from './testing/api-under-test.ts';
 
@@ -18,7 +19,8 @@ async function held(limits: { max: number; busyMax: number }) {
     },
     () => ({ idle: 0, active: 0, utilization: loop.utilization }),
   );
-  let time = api.clock.monotonic();
+  // A whole number: sums of fractions can fall short.
+  let time = Math.ceil(api.clock.monotonic());
   api.clock.monotonic = () => time;
   let release = () => {};
   const released = new Promise<void>((resolve) => {
@@ -94,6 +96,32 @@ it('counts every refusal, and logs them together', async () => {
   expect(api.problems).toEqual(Array.from({ length: 6 }, () => 'overloaded'));
   const lines = api.logged.filter(({ message }) => message === 'requests refused at the door');
   expect(lines.map(({ fields }) => fields)).toMatchObject([{ refused: 1 }, { refused: 5 }]);
+  release();
+  await Promise.all(answers);
+});
+
+it('answers at once who was not refused lately, and lets wait who asks again without a pause', async () => {
+  const { hold, release, pass } = await held({ max: 1, busyMax: 1 });
+  const answers = await hold(1);
+  const turns: (() => void)[] = [];
+  api.clock.endOfTurn = (action) => void turns.push(action);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const refused = () =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const asked = httpRequest(`${api.url}/v1/transfers/t`, { agent }, (response) => {
+        response.resume().once('end', () => resolve(response.statusCode));
+      });
+      asked.once('error', reject).end();
+    });
+  expect(await refused()).toBe(503);
+  const again = refused();
+  await expect.poll(() => turns.length).toBe(1);
+  turns[0]?.();
+  expect(await again).toBe(503);
+  pass(1000);
+  expect(await refused()).toBe(503);
+  expect(turns).toHaveLength(1);
+  agent.destroy();
   release();
   await Promise.all(answers);
 });

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import type { Clock } from '../clock.ts';
 import { Problem } from '../errors.ts';
@@ -11,12 +12,20 @@ const BUSY_OVER_MS = 500;
 /** Share of that time in which the event loop did not wait for anything. */
 const BUSY_UTILIZATION = 0.95;
 const LOG_EVERY_MS = 1_000;
+/** Refusals of a turn to those who were refused a moment ago, and come again at once. */
 const REFUSALS_PER_TURN = 50;
+/** `Retry-After` is a second: who was not refused on this connection for so long gets its refusal at once. */
+const PATIENT_AFTER_MS = 900;
 
 type AdmissionDependencies = Pick<
   ApiDependencies,
   'clock' | 'limits' | 'logger' | 'onRequest' | 'onProblem' | 'shuttingDown'
 >;
+
+interface Refused {
+  request: IncomingMessage;
+  response: ServerResponse;
+}
 
 /** The measure of the event loop, by which a pod that works at its limit is told from one that waits for a store. */
 export type LoopUtilization = (since?: EventLoopUtilization) => EventLoopUtilization;
@@ -33,7 +42,10 @@ export class Admission {
   readonly #deps: AdmissionDependencies;
   readonly #busy: BusyLoop;
   #inFlight = 0;
-  #refused: { request: IncomingMessage; response: ServerResponse }[] = [];
+  /** Those who wait for their refusal. */
+  #impatient: Refused[] = [];
+  /** When a connection was last refused anything. */
+  readonly #refusedAt = new WeakMap<Socket, number>();
   /** Refusals since the last line about them. */
   #untold = 0;
   #toldAtMs = Number.NEGATIVE_INFINITY;
@@ -61,8 +73,7 @@ export class Admission {
     const now = this.#deps.clock.monotonic();
     const limit = this.#busy.is(now) ? requestsInFlightBusyMax : requestsInFlightMax;
     if (this.#inFlight >= limit) {
-      this.#refused.push({ request, response });
-      if (this.#refused.length === 1) this.#deps.clock.endOfTurn(() => this.#refuseSome());
+      this.#turnAway({ request, response }, now);
       return false;
     }
     this.#inFlight += 1;
@@ -71,18 +82,32 @@ export class Admission {
   }
 
   /**
-   * At the end of the turn, and only so many: clients that ask again without a pause would else keep the event loop reading,
-   * and it would hardly come to the answers of those who were let in. As it is, such clients wait a little longer.
+   * Clients that ask again without a pause get their refusals at the end of the turn, and only so many: else the event loop would go
+   * on reading what they send, and hardly come to the answers of those who were let in. As it is, they wait a little longer.
    */
+  #turnAway(refused: Refused, now: number): void {
+    const { socket } = refused.request;
+    const patient = now - (this.#refusedAt.get(socket) ?? Number.NEGATIVE_INFINITY) > PATIENT_AFTER_MS;
+    this.#refusedAt.set(socket, now);
+    if (patient) {
+      this.#refuse(refused);
+      return;
+    }
+    this.#impatient.push(refused);
+    if (this.#impatient.length === 1) this.#deps.clock.endOfTurn(() => this.#refuseSome());
+  }
+
   #refuseSome(): void {
+    for (const refused of this.#impatient.splice(0, REFUSALS_PER_TURN)) this.#refuse(refused);
+    if (this.#impatient.length > 0) this.#deps.clock.endOfTurn(() => this.#refuseSome());
+  }
+
+  /** One line a second for all: a line each would cost more than the refusal. */
+  #tell(): void {
     const { clock, logger } = this.#deps;
-    const refused = this.#refused.splice(0, REFUSALS_PER_TURN);
-    if (this.#refused.length > 0) clock.endOfTurn(() => this.#refuseSome());
-    for (const { request, response } of refused) this.#refuse(request, response);
-    this.#untold += refused.length;
+    this.#untold += 1;
     const now = clock.monotonic();
     if (now - this.#toldAtMs < LOG_EVERY_MS) return;
-    // One line for all of them: a line each would cost more than the refusal.
     logger.warn(
       { code: 'overloaded', refused: this.#untold, inFlight: this.#inFlight },
       'requests refused at the door',
@@ -91,7 +116,7 @@ export class Admission {
     this.#untold = 0;
   }
 
-  #refuse(request: IncomingMessage, response: ServerResponse): void {
+  #refuse({ request, response }: Refused): void {
     const { clock, onProblem, onRequest, shuttingDown } = this.#deps;
     const detail = `This pod already works on ${this.#inFlight} requests. Send the same request again later.`;
     const problem = new Problem('overloaded', detail);
@@ -108,6 +133,7 @@ export class Admission {
     response.end(body);
     onProblem(problem.code);
     onRequest('refused', 'refused', problem.status, 0);
+    this.#tell();
   }
 }
 

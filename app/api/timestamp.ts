@@ -23,9 +23,16 @@ export function parseTimestamp(text: string): number | null {
   return ms >= 0 ? ms : null;
 }
 
-/** RFC 3339 in UTC with milliseconds: `2026-01-02T03:04:05.678Z`. */
+let latestMs = 0;
+let latest = '1970-01-01T00:00:00.000Z';
+
+/** RFC 3339 in UTC with milliseconds: `2026-01-02T03:04:05.678Z`. The latest is kept: a batch has one time for all. */
 export function formatTimestamp(ms: number): string {
-  return new Date(ms).toISOString();
+  if (ms !== latestMs) {
+    latest = new Date(ms).toISOString();
+    latestMs = ms;
+  }
+  return latest;
 }
 
 function daysInMonth(year: number, month: number): number {
