@@ -9,8 +9,11 @@ const OVERDRAFT = '10000000.00';
 
 export const accountId = (index: number): string => `load-${String(index).padStart(5, '0')}`;
 
+/** Where to send, and under which key. */
+export type Target = Pick<StackFile, 'api' | 'apiKey'>;
+
 /** Opens the accounts, and reads each once, so that all are in Redis before anything is measured. */
-export async function openAccounts(stack: StackFile, count: number): Promise<void> {
+export async function openAccounts(stack: Target, count: number): Promise<void> {
   using client = new Client(() => stack.api, stack.apiKey);
   for (let from = 0; from < count; from += ACCOUNTS_PER_REQUEST) {
     const ids = Array.from({ length: Math.min(ACCOUNTS_PER_REQUEST, count - from) }, (_, i) => accountId(from + i));
@@ -30,7 +33,7 @@ export interface Reconciliation {
 
 const RECONCILIATION_MS_MAX = 300_000;
 
-export async function reconcile(stack: StackFile): Promise<Reconciliation> {
+export async function reconcile(stack: Target): Promise<Reconciliation> {
   using client = new Client(() => stack.api, stack.apiKey, { timeoutMs: RECONCILIATION_MS_MAX });
   const since = performance.now();
   const { status, body } = await client.post('/v1/ops/reconciliations', {});

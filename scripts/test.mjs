@@ -118,7 +118,7 @@ async function setUp() {
   });
   await installPrograms(['redis', 'mysql', 'chromium', 'haproxy', 'promtool'], { logFile: join(logs, 'apt.log') });
   // Only now, as it uses what npm has just installed. Built here, as a first build takes longer than a test may.
-  const { buildTools } = await import('./chart/tools.mjs');
+  const { buildTools } = await import('./stack/go-tools.mjs');
   buildTools();
 }
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { SETTINGS } from '../../app/config-settings.ts';
+import { findTool } from '../stack/go-tools.mjs';
 import { type Manifest, manifestsOf, render, renderText, SECRETS } from './render.mjs';
-import { findTool } from './tools.mjs';
 import { withValuesTable } from './values-table.mjs';
 
 const chartFile = (path: string) => readFileSync(new URL(`../../charts/holdfast/${path}`, import.meta.url), 'utf8');

@@ -8,8 +8,8 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
+import { ROOT } from '../stack/go-tools.mjs';
 import { render } from './render.mjs';
-import { ROOT } from './tools.mjs';
 
 /** @typedef {import('./render.mjs').Manifest} Manifest */
 

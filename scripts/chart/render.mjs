@@ -1,6 +1,10 @@
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { CHART, KUBERNETES, runTool } from './tools.mjs';
+import { ROOT, runTool } from '../stack/go-tools.mjs';
+
+export const CHART = join(ROOT, 'charts', 'holdfast');
+/** Helm that is built as a library thinks of a Kubernetes of long ago. */
+export const KUBERNETES = '1.37.0';
 
 /** @typedef {Record<string, any>} Manifest */
 

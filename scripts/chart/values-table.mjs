@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMap, isScalar, parseDocument } from 'yaml';
-import { CHART } from './tools.mjs';
+import { CHART } from './render.mjs';
 
 const README = join(CHART, 'README.md');
 const MARKED = /(<!-- values -->\n)[\s\S]*?(<!-- end of values -->)/;

@@ -6,8 +6,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { manifestFiles, OVERLAYS, overlayPlain } from '../chart/manifests.mjs';
-import { manifestsOf, renderText, SECRETS } from '../chart/render.mjs';
-import { CHART, findTool, KUBERNETES, ROOT, runTool } from '../chart/tools.mjs';
+import { CHART, KUBERNETES, manifestsOf, renderText, SECRETS } from '../chart/render.mjs';
+import { findTool, ROOT, runTool } from '../stack/go-tools.mjs';
 import { filesUnder, SKIPPED } from '../testing/checks.mjs';
 
 const SCHEMAS = join(ROOT, 'scripts', 'chart', 'schemas', '{{ .ResourceKind }}{{ .KindSuffix }}.json');

@@ -1,15 +1,12 @@
 /**
- * The tools that the chart is checked by: pinned in tools/go.mod and built by Go, once, into its cache; without Go, the ones on the
+ * Tools that are checked and loaded with: pinned in tools/go.mod and built by Go, once, into its cache; without Go, the ones on the
  * PATH. (kube-score is a module of its own: it needs older libraries than the others.)
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { findProgram } from '../stack/packages.mjs';
+import { findProgram } from './packages.mjs';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
-export const CHART = join(ROOT, 'charts', 'holdfast');
-/** Helm as a library's program says that it talks to a Kubernetes of long ago. */
-export const KUBERNETES = '1.37.0';
 
 /** @type {Readonly<Record<'helm' | 'kubeconform' | 'kustomize' | 'kube-score' | 'k6', string>>} */
 const MODULES = {

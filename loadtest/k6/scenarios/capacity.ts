@@ -1,0 +1,24 @@
+/**
+ * What this service gives to this generator at best: a closed loop, because only that one finds out. Its rate is what
+ * overload takes twice; its latencies are those of a queue that is always full, and say nothing else.
+ */
+import { anyOrder } from '../shared/bank.ts';
+import { batch, transfer } from '../shared/client.ts';
+import { batchOr, optionsOf, secondsOr } from '../shared/settings.ts';
+
+export { setup } from '../shared/client.ts';
+export { handleSummary } from '../shared/summary.ts';
+
+const [seconds, size] = [secondsOr(15), batchOr(1)];
+const CONNECTIONS = 32;
+
+export const options = optionsOf(
+  { closed: { executor: 'constant-vus', exec: 'pay', vus: CONNECTIONS, duration: `${seconds}s` } },
+  { transfers_posted: ['count>0'] },
+  1,
+);
+
+export function pay(): void {
+  if (size === 1) transfer(anyOrder());
+  else batch(Array.from({ length: size }, anyOrder));
+}

@@ -1,0 +1,34 @@
+/**
+ * Five times the usual rate for a fifth of the time, and back. In the spike the service may refuse; before and after it
+ * nothing may be refused, and after it everything is as quick as before: what was held up must not be held against others.
+ */
+import { anyOrder } from '../shared/bank.ts';
+import { expectRefusals, transfer } from '../shared/client.ts';
+import { arrivals, below, optionsOf, rateOr, secondsOr } from '../shared/settings.ts';
+
+export { setup } from '../shared/client.ts';
+export { handleSummary } from '../shared/summary.ts';
+
+const TIMES = 5;
+const [rate, seconds] = [rateOr(200), secondsOr(30)];
+const part = Math.max(1, Math.floor(seconds / 5));
+
+expectRefusals();
+
+export const options = optionsOf(
+  {
+    before: arrivals('pay', rate, 2 * part),
+    spike: arrivals('payIfYouCan', rate * TIMES, part, 2 * part, 1000),
+    after: arrivals('pay', rate, 2 * part, 3 * part),
+  },
+  {
+    'http_req_duration{scenario:before}': [below('p(95)', 50), below('p(99)', 100)],
+    'http_req_duration{scenario:spike}': [below('p(99)', 1000)],
+    'http_req_duration{scenario:after}': [below('p(95)', 50), below('p(99)', 100)],
+    refusal_duration: [below('p(99)', 20)],
+  },
+  rate * part * (4 + TIMES),
+);
+
+export const pay = (): void => transfer(anyOrder());
+export const payIfYouCan = (): void => transfer(anyOrder(), true);

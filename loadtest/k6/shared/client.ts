@@ -1,0 +1,122 @@
+import { check } from 'k6';
+import exec from 'k6/execution';
+import http, { type RefinedResponse } from 'k6/http';
+import { Counter, Trend } from 'k6/metrics';
+import { accountId, type Order } from './bank.ts';
+import { accounts, key, urls } from './settings.ts';
+
+type Response = RefinedResponse<'text'>;
+export type Fields = Readonly<Record<string, unknown>>;
+
+const posted = new Counter('transfers_posted');
+/** Answers 503 and 429, by their code: the service says no, and quickly. */
+const refusals = new Counter('refusals');
+const refusalMs = new Trend('refusal_duration', true);
+const servedMs = new Trend('served_duration', true);
+
+const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+/** Longer than the service holds a request, so that its own word comes first. */
+const timeout = '15s';
+const named = (name: string) => ({ headers, timeout, tags: { name } });
+const READ = named('balance');
+const TRANSFER = named('transfer');
+const BATCH = named('batch');
+const LOOK_UP = named('look-up');
+const START = named('start');
+
+/** Which pod this virtual user talks to. Its connection stays open. */
+const home = (): string => urls[exec.vu.idInTest % urls.length] as string;
+
+export function fieldsOf(response: Response): Fields {
+  try {
+    const value: unknown = JSON.parse(response.body);
+    return typeof value === 'object' && value !== null ? (value as Fields) : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Before anything is measured: the key is good, and the first and the last account are open. */
+export function setup(): void {
+  if (key === '') exec.test.abort('HOLDFAST_KEY is missing: an API key with balances:read and transfers:write');
+  for (const id of [accountId(0), accountId(accounts - 1)]) {
+    const { status, body, error } = http.get(`${urls[0]}/v1/accounts/${id}/balance`, START);
+    if (status !== 200) exec.test.abort(`account ${id} cannot be read: ${status} ${body ?? error}`);
+  }
+}
+
+const MONEY = /^-?\d+\.\d\d$/;
+
+export function readBalance(id: string): void {
+  const response = http.get(`${home()}/v1/accounts/${id}/balance`, READ);
+  check(response, {
+    'balance of the account asked for': () => {
+      const { accountId: found, balance, source } = fieldsOf(response);
+      return response.status === 200 && found === id && MONEY.test(String(balance)) && source !== undefined;
+    },
+  });
+}
+
+/** A transfer, once. Without tolerance a refusal fails the check. */
+export function transfer(order: Order, tolerant = false): void {
+  const response = sendTransfer(order);
+  if (tolerant && isRefusal(response.status)) {
+    noteRefusal(response);
+    return;
+  }
+  servedMs.add(response.timings.duration);
+  const good = check(response, {
+    'transfer posted as ordered': () => response.status === 201 && isPosted(fieldsOf(response), order),
+  });
+  if (good) posted.add(1);
+}
+
+export const sendTransfer = (order: Order): Response =>
+  http.post(`${home()}/v1/transfers`, JSON.stringify(order), TRANSFER);
+
+export const lookUp = (id: string): Response => http.get(`${home()}/v1/transfers/${id}`, LOOK_UP);
+
+export function isPosted(fields: Fields, order: Order): boolean {
+  const { status, transactionId, sourceAccount, destinationAccount, amount } = fields;
+  return (
+    (status === 'POSTED' || status === 200 || status === 201) &&
+    transactionId === order.transactionId &&
+    sourceAccount === order.sourceAccount &&
+    destinationAccount === order.destinationAccount &&
+    amount === order.amount
+  );
+}
+
+/** Some hundred transfers in a request. A refusal may meet the request, or some of its items. */
+export function batch(orders: readonly Order[], tolerant = false): void {
+  const response = http.post(`${home()}/v1/transfers/batch`, JSON.stringify({ transfers: orders }), BATCH);
+  if (tolerant && isRefusal(response.status)) {
+    noteRefusal(response);
+    return;
+  }
+  const results = (fieldsOf(response)['results'] ?? []) as readonly Fields[];
+  const done = results.filter((result, index) => isPosted(result, orders[index] as Order)).length;
+  const refused = tolerant ? results.filter(({ status }) => isRefusal(Number(status))).length : 0;
+  if (done > 0) servedMs.add(response.timings.duration);
+  if (refused > 0) refusals.add(refused, { code: 'in a batch' });
+  posted.add(done);
+  check(response, { 'batch posted as ordered': () => response.status === 200 && done + refused === orders.length });
+}
+
+export const isRefusal = (status: number): boolean => status === 503 || status === 429;
+
+/** A refusal is an answer: it has to come quickly, name its reason and say when to come again. */
+export function noteRefusal(response: Response): void {
+  const code = String(fieldsOf(response)['code']);
+  refusals.add(1, { code });
+  refusalMs.add(response.timings.duration);
+  check(response, {
+    'refusal says why, and when to come again': () =>
+      code !== 'undefined' && /^\d+$/.test(response.headers['Retry-After'] ?? ''),
+  });
+}
+
+/** Refusals are no failed requests in a script that provokes them. To be called in the init stage. */
+export function expectRefusals(...others: number[]): void {
+  http.setResponseCallback(http.expectedStatuses(200, 201, 429, 503, ...others));
+}

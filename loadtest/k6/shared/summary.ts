@@ -1,0 +1,29 @@
+interface Metric {
+  type: string;
+  values: Record<string, number>;
+  thresholds?: Record<string, { ok: boolean }>;
+}
+
+interface Summary {
+  metrics: Record<string, Metric>;
+  state: { testRunDurationMs: number };
+}
+
+const shown = (value: number): string => (Number.isInteger(value) ? String(value) : value.toFixed(2));
+
+function linesOf([name, { values, thresholds = {} }]: [string, Metric]): string[] {
+  const figures = Object.entries(values).map(([what, value]) => `${what} ${shown(value)}`);
+  const limits = Object.entries(thresholds).map(([limit, { ok }]) => `    ${ok ? 'kept  ' : 'BROKEN'} ${limit}`);
+  return [`  ${name}: ${figures.join(', ')}`, ...limits];
+}
+
+const TOLD =
+  /^(http_req_(duration|failed)|http_reqs|checks|dropped_iterations|vus_max|transfers_|refusal|served_|ids_)/;
+
+/** On the terminal what matters; in the file of SUMMARY_JSON everything. The HTML is k6's own (K6_WEB_DASHBOARD_EXPORT). */
+export function handleSummary(data: Summary): Record<string, string> {
+  const told = Object.entries(data.metrics).filter(([name]) => TOLD.test(name));
+  const text = `${told.flatMap(linesOf).join('\n')}\n`;
+  const file = __ENV['SUMMARY_JSON'];
+  return { stdout: text, ...(file ? { [file]: `${JSON.stringify(data, null, 1)}\n` } : {}) };
+}
