@@ -1,0 +1,75 @@
+/**
+ * Whether k6 can still run what is in loadtest/k6: every scenario is packed into an archive, as its operator needs it, a wrong
+ * variable is refused, and one runs for some seconds against a stack of its own, with clean books.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findTool, ROOT, runTool } from '../stack/go-tools.mjs';
+import { SKIPPED } from '../testing/checks.mjs';
+
+const SCENARIOS = join(ROOT, 'loadtest', 'k6', 'scenarios');
+
+/** @param {string} text */
+function fault(text) {
+  console.error(text);
+  process.exitCode = 1;
+}
+
+function archives() {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-k6-'));
+  try {
+    for (const name of readdirSync(SCENARIOS)) {
+      const { ok, stderr } = runTool('k6', ['archive', '-O', join(folder, `${name}.tar`), join(SCENARIOS, name)]);
+      if (ok) console.log(`${name}: packed`);
+      else fault(`${name}: ${stderr}`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function refusesNonsense() {
+  const { ok, stderr } = runTool('k6', [
+    'archive',
+    '-O',
+    '/dev/null',
+    '-e',
+    'RATE=many',
+    join(SCENARIOS, 'mixed-day.ts'),
+  ]);
+  if (ok || !stderr.includes('RATE must be a whole number')) fault(`RATE=many was not refused: ${stderr}`);
+  else console.log('RATE=many is refused');
+}
+
+/** Low and patient: it is about whether it works, on a machine that has other things to do. */
+function runs() {
+  const args = [
+    'loadtest/k6/run.ts',
+    'mixed-day',
+    '--seconds',
+    '5',
+    '--rate',
+    '50',
+    '--accounts',
+    '100',
+    '--patience',
+    '50',
+  ];
+  const { status } = spawnSync(join(ROOT, 'node_modules', '.bin', 'tsx'), args, {
+    cwd: ROOT,
+    stdio: 'inherit',
+    timeout: 240_000,
+  });
+  if (status !== 0) fault(`the mixed day ended with ${status}`);
+}
+
+if (findTool('k6') === null) {
+  console.log('Neither Go 1.21 or newer nor k6 is here: not checked.');
+  process.exitCode = SKIPPED;
+} else {
+  archives();
+  refusesNonsense();
+  runs();
+}
