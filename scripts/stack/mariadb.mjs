@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir, totalmem, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { kept, readJson, requireSpace, writeAtomically } from './folder.mjs';
 import { findProgram, requireProgram } from './packages.mjs';
@@ -215,9 +215,15 @@ performance_schema = OFF
 ${maker.flavour === 'MySQL' ? 'mysqlx = OFF' : ''}
 
 ${log}
-innodb_buffer_pool_size = ${relaxed ? '128M' : '512M'}
+innodb_buffer_pool_size = ${relaxed ? 128 : bufferPoolMib()}M
 ${maker.flavour === 'MySQL' && !isOlder(maker.version, '8.1') ? `innodb_redo_log_capacity = ${redo}` : `innodb_log_file_size = ${redo}`}
 `;
+}
+
+/** An eighth of the machine, so that the keys of a long history fit where there is room: loadtest/GROWTH.md. MiB. */
+function bufferPoolMib() {
+  const mib = Math.floor(totalmem() / 8 / 2 ** 20);
+  return Math.min(8192, Math.max(256, mib - (mib % 128)));
 }
 
 /** @param {string} path */
