@@ -1,0 +1,27 @@
+/**
+ * How many pods, cores and connections a rate of single transfers needs, from the newest raw result of the load test, by the
+ * formulas of docs/sizing.md.
+ *
+ *   npx tsx loadtest/sizing.ts [--rates 10000,50000,100000]
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { costsOf, need } from './sizing/model.ts';
+
+const RESULTS = join(import.meta.dirname, 'results');
+
+const { values } = parseArgs({ options: { rates: { type: 'string', default: '10000,50000,100000' } } });
+const rates = values.rates.split(',').map(Number);
+if (!rates.every((rate) => Number.isInteger(rate) && rate > 0)) throw new RangeError('--rates are whole numbers');
+
+const newest = readdirSync(RESULTS)
+  .filter((name) => /^\d{4}-.*\.json$/.test(name))
+  .sort()
+  .at(-1);
+if (newest === undefined) throw new Error('there is no result yet: npm run loadtest');
+const costs = costsOf(JSON.parse(readFileSync(join(RESULTS, newest), 'utf8')).found);
+
+console.log(`From loadtest/results/${newest}.\n`);
+console.table(costs);
+console.table(Object.fromEntries(rates.map((rate) => [rate.toLocaleString('en'), need(rate, costs)])));

@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import { costsOf, need } from './model.ts';
+
+const part = (calls: number, api: number, redis: number, mysql: number, keeper: number) => ({
+  figures: {
+    'transfers in a script call': calls,
+    'cpu api, µs': api,
+    'cpu redis, µs': redis,
+    'cpu mysql, µs': mysql,
+    'cpu keeper, µs': keeper,
+  },
+});
+/** Redis: 9 µs a transfer and 100 µs a call. */
+const found = { single: part(30, 48, 12, 32, 10), steady: part(5, 80, 29, 35, 12), batch100: part(250, 9, 9.4, 16, 5) };
+
+it('divides the cost of Redis into that of a call and that of a transfer', () => {
+  expect(costsOf(found)).toMatchObject({ redisPerTransfer: 9, redisPerCall: 100, api: 48 });
+});
+
+it('says what is enough, what has no reserve, and what is too much', () => {
+  const costs = costsOf(found);
+  expect(need(10_000, costs)).toMatchObject({
+    'API pods': 3,
+    'CPU of one': 0.16,
+    'transfers in a call': 2,
+    'Redis, cores of 1': '0.59',
+    'MySQL flush, cores of 1': '0.32',
+    'MySQL connections, rolling': 140,
+  });
+  expect(need(50_000, costs)).toMatchObject({ 'API pods': 4, 'MySQL flush, cores of 1': '0.8 no reserve' });
+  expect(need(150_000, costs)).toMatchObject({
+    'Redis, cores of 1': '1.35 TOO MUCH',
+    'MySQL flush, cores of 1': '2.4 TOO MUCH',
+  });
+});
+
+it('asks for the parts that it needs', () => {
+  expect(() => costsOf({ single: found.single })).toThrow('of steady');
+});

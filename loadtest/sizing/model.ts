@@ -1,0 +1,78 @@
+import { round } from '../measure.ts';
+
+/** What was found by the load test, as far as it is needed here: figures by part. */
+export type Found = Readonly<Record<string, { figures: Readonly<Record<string, number>> } | undefined>>;
+
+/** Of a store or process one core, of which so much may be used: the rest is for peaks, for a pod that is lost, and for forks. */
+const SHARE_OF_CORE = 0.6;
+const PODS_MIN = 3;
+const KEEPERS = 2;
+/** `MYSQL_POOL_MAX`, and as many of its own for what no flood may hold up. */
+const CONNECTIONS_PER_PROCESS = 20;
+
+export interface Costs {
+  /** CPU of an API pod, µs: of a request with one transfer, when calls are full. */
+  api: number;
+  /** CPU of Redis, µs: of a transfer, and of a call however few are in it. */
+  redisPerTransfer: number;
+  redisPerCall: number;
+  /** CPU of MySQL and of the keeper, µs per transfer, when flushes are small, and when they are as large as they may be. */
+  mysqlSmall: number;
+  mysqlLarge: number;
+  keeperSmall: number;
+  keeperLarge: number;
+}
+
+/**
+ * Redis: cost(k) = perTransfer + perCall / k for calls of k transfers; two points, `steady` and `batch100`, give the two.
+ * @throws Error when a part is missing
+ */
+export function costsOf(found: Found): Costs {
+  const figure = (part: string, name: string): number => {
+    const value = found[part]?.figures[name];
+    if (value === undefined) throw new Error(`the result has no "${name}" of ${part}`);
+    return value;
+  };
+  const calls = (part: string) => figure(part, 'transfers in a script call');
+  const redis = (part: string) => figure(part, 'cpu redis, µs');
+  const perCall = (redis('steady') - redis('batch100')) / (1 / calls('steady') - 1 / calls('batch100'));
+  return {
+    api: figure('single', 'cpu api, µs'),
+    redisPerTransfer: round(redis('batch100') - perCall / calls('batch100'), 1),
+    redisPerCall: round(perCall),
+    mysqlSmall: figure('single', 'cpu mysql, µs'),
+    mysqlLarge: figure('batch100', 'cpu mysql, µs'),
+    keeperSmall: figure('single', 'cpu keeper, µs'),
+    keeperLarge: figure('batch100', 'cpu keeper, µs'),
+  };
+}
+
+/**
+ * What a rate of single transfers a second needs.
+ *
+ * - pods = rate × api / share, at least three
+ * - Redis = rate × (perTransfer + perCall / k), where k is the least with which it keeps within its share: a pod's next call takes what
+ *   came in meanwhile, so k sets itself, and a call of k has waited for k × pods / rate
+ * - flush: one connection, one core of MySQL, one of the keeper; large flushes when small ones would not keep up
+ */
+export function need(rate: number, costs: Costs): Record<string, number | string> {
+  const cores = (micros: number) => (rate * micros) / 1e6;
+  const pods = Math.max(PODS_MIN, Math.ceil(cores(costs.api) / SHARE_OF_CORE));
+  const left = SHARE_OF_CORE - cores(costs.redisPerTransfer);
+  const transfersInCall = left > 0 ? Math.max(1, Math.ceil(cores(costs.redisPerCall) / left)) : null;
+  const isSmall = cores(costs.mysqlSmall) <= SHARE_OF_CORE;
+  const mysql = cores(isSmall ? costs.mysqlSmall : costs.mysqlLarge);
+  const keeper = cores(isSmall ? costs.keeperSmall : costs.keeperLarge);
+  const redis = cores(costs.redisPerTransfer + costs.redisPerCall / (transfersInCall ?? Number.POSITIVE_INFINITY));
+  return {
+    'API pods': pods,
+    'CPU of one': round(cores(costs.api) / pods, 2),
+    'target per pod, /s': Math.floor((SHARE_OF_CORE * 1e4) / costs.api) * 100,
+    'transfers in a call': transfersInCall ?? '–',
+    'a call waits, ms': transfersInCall === null ? '–' : round((1000 * transfersInCall * pods) / rate, 1),
+    'Redis, cores of 1': `${round(redis, 2)}${redis > 1 ? ' TOO MUCH' : transfersInCall === null ? ' no reserve' : ''}`,
+    'MySQL flush, cores of 1': `${round(mysql, 2)}${mysql > 1 ? ' TOO MUCH' : mysql > SHARE_OF_CORE ? ' no reserve' : ''}`,
+    'keeper, cores': round(keeper, 2),
+    'MySQL connections, rolling': (pods + 1 + KEEPERS + 1) * CONNECTIONS_PER_PROCESS,
+  };
+}
