@@ -29,7 +29,7 @@ export const SETTINGS = {
       'ADMIN_PORT',
       integer(0, 65_535),
       0,
-      'Port of its own for metrics and health; 0: none, the API port answers them.',
+      'Port of its own for metrics and probes: the API port then has the probes alone. 0: none, the API port answers both.',
     ),
     requestTimeoutMs: setting(
       'REQUEST_TIMEOUT_MS',
