@@ -15,6 +15,8 @@ import { Flusher } from './sync/flusher.ts';
 import { IdJanitor } from './sync/id-janitor.ts';
 import { SyncSupervisor } from './sync/supervisor.ts';
 
+/** Some ten times as much memory, with what is made of it. */
+const FLUSH_CHARS_MAX = 8 * 1024 * 1024;
 const STEP_MS = 100;
 const HOUSEKEEPING_MS = 2_000;
 const SUPERVISION_MS = 5_000;
@@ -35,6 +37,7 @@ export async function startKeeper(context: Context): Promise<Running> {
   const events = flushEvents(context);
   const limits = {
     batchMax: config.sync.flushBatchMax,
+    charsMax: FLUSH_CHARS_MAX,
     gatherMs: config.sync.flushGatherMs,
     retryBaseMs: config.sync.flushRetryBaseMs,
     retryMaxMs: config.sync.flushRetryMaxMs,

@@ -35,12 +35,17 @@ export async function moveAccounts(session: Session, moves: readonly AccountMove
 }
 
 export async function insertOutcomes(session: Session, outcomes: readonly Outcome[]): Promise<void> {
-  for (const rows of statements(outcomes.map(outcomeLiteral))) {
+  for (const rows of statements(literalsOf(outcomes))) {
     await session.run(`INSERT INTO transfers (transaction_id, kind, status, refusal, source_account, destination_account,
       amount, currency, source_version, source_balance, source_settings_version, destination_version, destination_balance,
       destination_settings_version, client_timestamp, accepted_at, user, correlation_id, reference, metadata, reverses,
       epoch, seq) VALUES ${rows.join(',')}`);
   }
+}
+
+/** One by one, so that no more of them are in memory than a statement takes. */
+function* literalsOf(outcomes: readonly Outcome[]): Iterable<string> {
+  for (const outcome of outcomes) yield outcomeLiteral(outcome);
 }
 
 function outcomeLiteral(outcome: Outcome): string {

@@ -135,7 +135,14 @@ it('brings any journal to MySQL, each outcome exactly once, whatever fails on th
               if (cursor.seq === head || rounds > TO_THE_END) stopped.abort();
             },
           },
-          limits: { batchMax, gatherMs: 0, retryBaseMs: 1, retryMaxMs: 1, alertAfterFailures: 1000 },
+          limits: {
+            batchMax,
+            charsMax: 1_000_000,
+            gatherMs: 0,
+            retryBaseMs: 1,
+            retryMaxMs: 1,
+            alertAfterFailures: 1000,
+          },
           events: { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} },
         });
         await flusher.run(() => epoch.keeper, stopped.signal);

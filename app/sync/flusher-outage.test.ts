@@ -47,7 +47,14 @@ class Traffic {
       cache: new RedisScripts(this.keeperRedis, prefix),
       store: new FlushStore(this.db.database),
       clock: systemClock,
-      limits: { batchMax: 200, gatherMs: 1, retryBaseMs: 5, retryMaxMs: 50, alertAfterFailures: 3 },
+      limits: {
+        batchMax: 200,
+        charsMax: 1_000_000,
+        gatherMs: 1,
+        retryBaseMs: 5,
+        retryMaxMs: 50,
+        alertAfterFailures: 3,
+      },
       events: {
         flushed: () => {
           this.flushed += 1;

@@ -130,6 +130,14 @@ describe('Flusher.run', () => {
     expect(b.clock.slept[0]).toBe(LIMITS.gatherMs);
   });
 
+  it('takes fewer when they are heavy, at least one, and goes on at once while more wait', async () => {
+    const b = await bench({ charsMax: 1 });
+    for (let n = 0; n < 3; n++) await b.post(1);
+    b.run();
+    await until('it gathers', () => b.clock.slept.length > 0);
+    expect(b.store.batches.map(({ lastSeq }) => lastSeq)).toEqual([1, 2, 3]);
+  });
+
   it('tells how much waits, and since when', async () => {
     const b = await bench();
     await b.post(2);

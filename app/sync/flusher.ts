@@ -15,6 +15,8 @@ export interface JournalStore {
 export interface FlushLimits {
   /** Outcomes per transaction. */
   batchMax: number;
+  /** Characters of their payloads per transaction, as metadata can make an outcome a hundred times as large as another. */
+  charsMax: number;
   /** While less than a batch waits, a round begins this long after the one before, ms: small commits cost as much as large ones. */
   gatherMs: number;
   retryBaseMs: number;
@@ -100,7 +102,8 @@ export class Flusher {
       try {
         const flushed = await this.round(caller, caller.fenceEpoch);
         this.#succeeded();
-        if (flushed < limits.batchMax / 2) await clock.sleep(limits.gatherMs, stopped);
+        if (flushed < limits.batchMax / 2 && this.#reading.ahead.length === 0)
+          await clock.sleep(limits.gatherMs, stopped);
       } catch (error) {
         this.#failed(error);
         if (error instanceof Overtaken) {
@@ -200,11 +203,13 @@ export class Flusher {
   async #fill(reading: Reading, caller: KeeperCaller): Promise<JournalEntry[]> {
     let entries = reading.ahead;
     let count = outcomesIn(entries);
-    while (count <= this.#batchMax) {
+    let chars = charsIn(entries);
+    while (count <= this.#batchMax && chars <= this.#charsMax) {
       const last = entries.at(-1);
       const more = await this.#read(reading, caller, last ? lastSeqOf(last) : reading.seq);
       entries = entries.length === 0 ? more : entries.concat(more);
       count += outcomesIn(more);
+      chars += charsIn(more);
       if (more.length < this.#entriesPerRead) break;
     }
     return entries;
@@ -221,11 +226,11 @@ export class Flusher {
 
   /** As many whole entries as make a batch; at least one. */
   #split(entries: JournalEntry[]): { now: JournalEntry[]; later: JournalEntry[] } {
-    let count = 0;
-    let end = 0;
+    let [count, chars, end] = [0, 0, 0];
     for (const entry of entries) {
       count += outcomesIn([entry]);
-      if (end > 0 && count > this.#batchMax) break;
+      chars += charsIn([entry]);
+      if (end > 0 && (count > this.#batchMax || chars > this.#charsMax)) break;
       end += 1;
     }
     return { now: entries.slice(0, end), later: entries.slice(end) };
@@ -234,6 +239,9 @@ export class Flusher {
   /** Each failure in a row halves what is tried next: a batch that is too heavy to be read or written must not block for ever. */
   get #batchMax(): number {
     return Math.max(1, this.#deps.limits.batchMax >> Math.min(this.#failures, 30));
+  }
+  get #charsMax(): number {
+    return this.#deps.limits.charsMax >> Math.min(this.#failures, 30);
   }
   get #entriesPerRead(): number {
     return Math.max(1, ENTRIES_PER_READ_MAX >> Math.min(this.#failures, 30));
@@ -271,6 +279,9 @@ export class Flusher {
     if (this.#failures === limits.alertAfterFailures) events.alert(true);
   }
 }
+
+const charsIn = (entries: readonly JournalEntry[]): number =>
+  entries.reduce((sum, { payload }) => sum + payload.length, 0);
 
 /** Outcomes in entries, at most: items that got none are counted too. */
 const outcomesIn = (entries: readonly JournalEntry[]): number =>

@@ -29,6 +29,7 @@ export const LEDGER_LIMITS = {
 
 export const FLUSH_LIMITS = {
   batchMax: 8,
+  charsMax: 1_000_000,
   gatherMs: TIMES.gatherMs,
   retryBaseMs: 50,
   retryMaxMs: 500,

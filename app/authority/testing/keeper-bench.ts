@@ -60,7 +60,14 @@ export class KeeperBench {
   }
 
   keeper(keeperId = 'keeper', { authority = {}, settlement = {}, timing = {} }: Different = {}): Keeper {
-    const limits = { batchMax: 100, gatherMs: 1, retryBaseMs: 1, retryMaxMs: 10, alertAfterFailures: 5 };
+    const limits = {
+      batchMax: 100,
+      charsMax: 1_000_000,
+      gatherMs: 1,
+      retryBaseMs: 1,
+      retryMaxMs: 10,
+      alertAfterFailures: 5,
+    };
     const events = { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} };
     return new Keeper({
       keeperId,

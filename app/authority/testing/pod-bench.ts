@@ -167,7 +167,14 @@ export class PodBench {
     return this.#flusher().drain({ fenceEpoch: epoch, epoch, replid: replid ?? '' }, epoch);
   }
   #flusher(): Flusher {
-    const limits = { batchMax: 500, gatherMs: 1, retryBaseMs: 1, retryMaxMs: 10, alertAfterFailures: 5 };
+    const limits = {
+      batchMax: 500,
+      charsMax: 1_000_000,
+      gatherMs: 1,
+      retryBaseMs: 1,
+      retryMaxMs: 10,
+      alertAfterFailures: 5,
+    };
     const events = { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} };
     return new Flusher({
       cache: this.scripts,

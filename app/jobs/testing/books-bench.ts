@@ -54,7 +54,14 @@ export class BooksBench {
   }
 
   flusher(): Flusher {
-    const limits = { batchMax: 200, gatherMs: 1, retryBaseMs: 5, retryMaxMs: 50, alertAfterFailures: 5 };
+    const limits = {
+      batchMax: 200,
+      charsMax: 1_000_000,
+      gatherMs: 1,
+      retryBaseMs: 5,
+      retryMaxMs: 50,
+      alertAfterFailures: 5,
+    };
     const events = { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} };
     return new Flusher({
       cache: this.context.scripts,

@@ -162,7 +162,14 @@ export class RealLedger implements AsyncDisposable {
   }
 
   flusher(batchMax = 2_000): Flusher {
-    const limits = { batchMax, gatherMs: 1, retryBaseMs: 5, retryMaxMs: 50, alertAfterFailures: 5 };
+    const limits = {
+      batchMax,
+      charsMax: 1_000_000,
+      gatherMs: 1,
+      retryBaseMs: 5,
+      retryMaxMs: 50,
+      alertAfterFailures: 5,
+    };
     return new Flusher({
       cache: this.scripts,
       store: new FlushStore(this.database),

@@ -9,6 +9,7 @@ import { Flusher, type FlushLimits, type JournalStore } from '../flusher.ts';
 export const ACCOUNTS = [account('world'), account('ada')];
 export const LIMITS: FlushLimits = {
   batchMax: 100,
+  charsMax: 1_000_000,
   gatherMs: 10,
   retryBaseMs: 50,
   retryMaxMs: 400,
