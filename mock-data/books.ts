@@ -21,15 +21,15 @@ const ACCOUNTS = 'SELECT account_id, currency, balance, version FROM accounts WH
 
 /** Each transfer counts once for either side; summed per account, so 100,000 accounts come as so many rows. */
 const SUMS = `
-  SELECT account, SUM(amount) AS total, COUNT(*) AS postings
+  SELECT \`account\`, SUM(amount) AS total, COUNT(*) AS postings
   FROM (
-    SELECT source_account AS account, -amount AS amount
-    FROM transfers WHERE status = 'POSTED' AND source_account LIKE ?
+    SELECT source_account AS \`account\`, -amount AS amount
+    FROM transfers WHERE \`status\` = 'POSTED' AND source_account LIKE ?
     UNION ALL
     SELECT destination_account, amount
-    FROM transfers WHERE status = 'POSTED' AND destination_account LIKE ?
+    FROM transfers WHERE \`status\` = 'POSTED' AND destination_account LIKE ?
   ) AS sides
-  GROUP BY account`;
+  GROUP BY \`account\``;
 
 export class BooksReader implements AsyncDisposable {
   private readonly connection: Connection;

@@ -143,7 +143,7 @@ describe('Drift is found and named', () => {
     ['MySQL', "UPDATE accounts SET overdraft_limit = 501 WHERE account_id = 'eve'"],
     ['MySQL, the status', "UPDATE accounts SET status = 'FROZEN' WHERE account_id = 'eve'"],
     ['MySQL, the version', "UPDATE accounts SET settings_version = 0 WHERE account_id = 'eve'"],
-    ['MySQL, the kind', "UPDATE accounts SET external = 1 WHERE account_id = 'eve'"],
+    ['MySQL, the kind', "UPDATE accounts SET `external` = 1 WHERE account_id = 'eve'"],
   ])('when settings were changed in %s', async (_where, statement) => {
     await sql(statement);
     expect((await named()).drift).toEqual([

@@ -66,15 +66,15 @@ export class ApiKeyStore implements KeyStore {
   /** Adds a key; the same key again only renews its holder and scopes. */
   async add(key: string, user: string, scopes: readonly string[]): Promise<void> {
     await this.#database.rows(
-      `INSERT INTO api_keys (key_hash, user, scopes) VALUES (?, ?, ?)
-       ON DUPLICATE KEY UPDATE user = VALUES(user), scopes = VALUES(scopes)`,
+      `INSERT INTO api_keys (key_hash, \`user\`, scopes) VALUES (?, ?, ?)
+       ON DUPLICATE KEY UPDATE \`user\` = VALUES(\`user\`), scopes = VALUES(scopes)`,
       [hashOfKey(key), user, scopes.join(' ')],
     );
   }
 
   async #read(key: string): Promise<Identity | null> {
     const [row] = await this.#database.rows<{ user: string; scopes: string }>(
-      'SELECT user, scopes FROM api_keys WHERE key_hash = ? AND revoked_at IS NULL',
+      'SELECT `user`, scopes FROM api_keys WHERE key_hash = ? AND revoked_at IS NULL',
       [hashOfKey(key)],
     );
     const scopes = row?.scopes.split(' ').filter((scope): scope is Scope => this.#scopes.has(scope));

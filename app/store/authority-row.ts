@@ -12,7 +12,7 @@ interface AuthorityColumns {
   age_us: number;
 }
 
-export const AUTHORITY_SELECT = `SELECT epoch, mode, cache_epoch, redis_node, replid, marker, bound,
+export const AUTHORITY_SELECT = `SELECT epoch, \`mode\`, cache_epoch, redis_node, replid, marker, bound,
   TIMESTAMPDIFF(MICROSECOND, changed_at, NOW(3)) AS age_us FROM authority WHERE shard = 0`;
 
 /** @throws Error when there is no row */
@@ -48,11 +48,11 @@ type Standing = Omit<Authority, 'epoch' | 'ageMs'>;
 export async function setAuthority(session: Session, from: Authority, to: Standing, by: MovedBy): Promise<Authority> {
   const epoch = from.epoch + 1;
   await session.run(
-    `UPDATE authority SET epoch = ?, mode = ?, cache_epoch = ?, redis_node = ?, replid = ?, marker = ?, bound = ?,
+    `UPDATE authority SET epoch = ?, \`mode\` = ?, cache_epoch = ?, redis_node = ?, replid = ?, marker = ?, bound = ?,
        changed_at = NOW(3) WHERE shard = 0`,
     [epoch, to.mode, to.cacheEpoch, to.redisNode, to.replid, to.marker, to.bound],
   );
-  await session.run('INSERT INTO authority_log (epoch, mode, changed_by, reason) VALUES (?, ?, ?, ?)', [
+  await session.run('INSERT INTO authority_log (epoch, `mode`, changed_by, reason) VALUES (?, ?, ?, ?)', [
     epoch,
     to.mode,
     by.keeper,

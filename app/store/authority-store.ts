@@ -35,7 +35,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   async closingsWithin(ms: number): Promise<number> {
     const [row] = await this.#database.rows<{ closings: number }>(
       `SELECT COUNT(*) AS closings FROM authority_log
-       WHERE mode = 'CLOSING' AND changed_at > NOW(3) - INTERVAL ? MICROSECOND`,
+       WHERE \`mode\` = 'CLOSING' AND changed_at > NOW(3) - INTERVAL ? MICROSECOND`,
       [Math.round(ms * 1000)],
     );
     return row?.closings ?? 0;
@@ -48,7 +48,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   async register(podId: string, epoch: number): Promise<boolean> {
     return this.#database.transaction(async (session) => {
       const [row] = await session.rows<{ epoch: number; mode: Mode }>(
-        'SELECT epoch, mode FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
+        'SELECT epoch, `mode` FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
       );
       if (row?.mode !== 'CACHE' || row.epoch !== epoch) return false;
       await session.run(

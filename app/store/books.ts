@@ -11,7 +11,7 @@ interface OpeningColumns {
   external: number;
   opened_at: Date;
 }
-const OPENING_COLUMNS = 'account_id, currency, opening_overdraft_limit, name, external, opened_at';
+const OPENING_COLUMNS = 'account_id, currency, opening_overdraft_limit, `name`, `external`, opened_at';
 
 interface PostingColumns {
   version: number;
@@ -50,7 +50,7 @@ export class SqlBooks implements Books {
         .sort((a, b) => (a.accountId < b.accountId ? -1 : 1))
         .map((a) => [a.accountId, a.currency, a.external, a.name, a.overdraftLimit, a.overdraftLimit, openedBy]);
       await session.run(
-        `INSERT INTO accounts (account_id, currency, external, name, overdraft_limit, opening_overdraft_limit, opened_by)
+        `INSERT INTO accounts (account_id, currency, \`external\`, \`name\`, overdraft_limit, opening_overdraft_limit, opened_by)
          VALUES ? ON DUPLICATE KEY UPDATE account_id = VALUES(account_id)`,
         [rows],
       );
@@ -144,11 +144,11 @@ export class SqlBooks implements Books {
 
 const SIDES = `
   SELECT source_version AS version, -amount AS amount, source_balance AS balance_after, transaction_id,
-    destination_account AS counterparty, currency, client_timestamp, accepted_at, persisted_at, correlation_id, user
+    destination_account AS counterparty, currency, client_timestamp, accepted_at, persisted_at, correlation_id, \`user\`
   FROM transfers WHERE source_account = ? AND source_version > ? AND source_version <= ?
   UNION ALL
   SELECT destination_version, amount, destination_balance, transaction_id,
-    source_account, currency, client_timestamp, accepted_at, persisted_at, correlation_id, user
+    source_account, currency, client_timestamp, accepted_at, persisted_at, correlation_id, \`user\`
   FROM transfers WHERE destination_account = ? AND destination_version > ? AND destination_version <= ?`;
 
 function sameOpening(account: NewAccount, row: OpeningColumns): boolean {

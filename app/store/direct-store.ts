@@ -123,7 +123,7 @@ const byTransactionId = (a: Outcome, b: Outcome): number => (a.order.transaction
  */
 async function standOn(session: Session, epoch: number): Promise<boolean> {
   const [row] = await session.rows<{ epoch: number; mode: string; cache_epoch: number | null }>(
-    'SELECT epoch, mode, cache_epoch FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
+    'SELECT epoch, `mode`, cache_epoch FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
   );
   if (row?.mode !== 'DIRECT' || row.epoch !== epoch) {
     throw new DirectError('moved', `the authority is at ${row?.mode} ${row?.epoch}, not at DIRECT ${epoch}`);

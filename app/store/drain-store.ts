@@ -26,8 +26,8 @@ export class DrainStore implements Drains {
         await keepEntries(session, rows);
       for (const rows of statements(inDoubt.map((doubt) => doubtLiteral(epoch, podId, doubt)))) {
         await session.run(
-          `INSERT INTO drained_doubts (epoch, pod_id, kind, id, account_id, other_account_id) VALUES ${rows.join(',')}
-           ON DUPLICATE KEY UPDATE id = VALUES(id)`,
+          `INSERT INTO drained_doubts (epoch, pod_id, kind, \`id\`, account_id, other_account_id) VALUES ${rows.join(',')}
+           ON DUPLICATE KEY UPDATE \`id\` = VALUES(\`id\`)`,
         );
       }
     });

@@ -36,9 +36,9 @@ export async function moveAccounts(session: Session, moves: readonly AccountMove
 
 export async function insertOutcomes(session: Session, outcomes: readonly Outcome[]): Promise<void> {
   for (const rows of statements(literalsOf(outcomes))) {
-    await session.run(`INSERT INTO transfers (transaction_id, kind, status, refusal, source_account, destination_account,
+    await session.run(`INSERT INTO transfers (transaction_id, kind, \`status\`, refusal, source_account, destination_account,
       amount, currency, source_version, source_balance, source_settings_version, destination_version, destination_balance,
-      destination_settings_version, client_timestamp, accepted_at, user, correlation_id, reference, metadata, reverses,
+      destination_settings_version, client_timestamp, accepted_at, \`user\`, correlation_id, \`reference\`, metadata, reverses,
       epoch, seq) VALUES ${rows.join(',')}`);
   }
 }
@@ -62,13 +62,13 @@ function outcomeLiteral(outcome: Outcome): string {
 export async function writeChange(session: Session, change: JournaledChange, epoch: number): Promise<void> {
   const { accountId, status, overdraftLimit, settingsVersion } = change;
   const changed = await session.run(
-    'UPDATE accounts SET status = ?, overdraft_limit = ?, settings_version = ? WHERE account_id = ? AND settings_version = ?',
+    'UPDATE accounts SET `status` = ?, overdraft_limit = ?, settings_version = ? WHERE account_id = ? AND settings_version = ?',
     [status, overdraftLimit, settingsVersion, accountId, settingsVersion - 1],
   );
   if (changed !== 1)
     throw new IntegrityError(`account ${accountId} is not at settings version ${settingsVersion - 1} in MySQL`);
   await session.run(
-    `INSERT INTO account_changes (change_id, account_id, settings_version, status, overdraft_limit, accepted_at, user,
+    `INSERT INTO account_changes (change_id, account_id, settings_version, \`status\`, overdraft_limit, accepted_at, \`user\`,
        correlation_id, epoch, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     [
       change.changeId,

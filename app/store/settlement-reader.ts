@@ -106,7 +106,7 @@ export const doubtOf = ({ kind, id, account_id, other_account_id }: DoubtRow): D
 /** Attempts in doubt of an epoch whose id MySQL does not have. */
 export async function drainedDoubts(session: Session, epoch: number): Promise<Doubt[]> {
   const rows = await session.rows<DoubtRow>(
-    `SELECT DISTINCT kind, id, account_id, other_account_id FROM drained_doubts d WHERE epoch = ? AND ${UNKNOWN}`,
+    `SELECT DISTINCT kind, \`id\`, account_id, other_account_id FROM drained_doubts d WHERE epoch = ? AND ${UNKNOWN}`,
     [epoch],
   );
   return rows.map(doubtOf);
@@ -115,7 +115,7 @@ export async function drainedDoubts(session: Session, epoch: number): Promise<Do
 /** Ids that wait for the journal, and that MySQL does not have. */
 export async function unsettledIds(session: Session): Promise<Doubt[]> {
   const rows = await session.rows<DoubtRow>(
-    `SELECT kind, id, account_id, other_account_id FROM unsettled_ids d WHERE ${UNKNOWN}`,
+    `SELECT kind, \`id\`, account_id, other_account_id FROM unsettled_ids d WHERE ${UNKNOWN}`,
   );
   return rows.map(doubtOf);
 }
@@ -156,6 +156,6 @@ interface ChangeRow extends Omit<JournaledChange, 'acceptedAt' | 'status'> {
   status: AccountStatus;
   epoch: number;
 }
-const CHANGES_SELECT = `SELECT change_id AS changeId, account_id AS accountId, accepted_at AS acceptedAt, user,
-  correlation_id AS correlationId, epoch, seq, status, overdraft_limit AS overdraftLimit,
+const CHANGES_SELECT = `SELECT change_id AS changeId, account_id AS accountId, accepted_at AS acceptedAt, \`user\`,
+  correlation_id AS correlationId, epoch, seq, \`status\`, overdraft_limit AS overdraftLimit,
   settings_version AS settingsVersion FROM account_changes WHERE change_id IN (?)`;

@@ -48,7 +48,7 @@ export async function keepUnsettled(session: Session, epoch: number, ids: readon
   );
   for (const some of statements(rows)) {
     await session.run(
-      `INSERT INTO unsettled_ids (kind, id, epoch, account_id, other_account_id) VALUES ${some.join(',')}`,
+      `INSERT INTO unsettled_ids (kind, \`id\`, epoch, account_id, other_account_id) VALUES ${some.join(',')}`,
     );
   }
 }

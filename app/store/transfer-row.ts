@@ -28,10 +28,10 @@ export interface TransferRow {
   seq: number;
 }
 
-export const TRANSFER_COLUMNS = `transaction_id, kind, status, refusal, source_account, destination_account, amount, currency,
+export const TRANSFER_COLUMNS = `transaction_id, kind, \`status\`, refusal, source_account, destination_account, amount, currency,
   source_version, source_balance, source_settings_version, destination_version, destination_balance,
-  destination_settings_version, client_timestamp, accepted_at, user,
-  correlation_id, reference, metadata, reverses, epoch, seq`;
+  destination_settings_version, client_timestamp, accepted_at, \`user\`,
+  correlation_id, \`reference\`, metadata, reverses, epoch, seq`;
 
 /** The outcome that a row tells. It stands in MySQL, so any answer made of it is a replay. */
 export function outcomeOfRow(row: TransferRow): Outcome {

@@ -84,7 +84,7 @@ const frozenOf = (row: FrozenRow) => ({
   frozenForMs: row.frozen_us / 1000,
 });
 
-const UNSETTLED = 'kind, id, epoch, account_id, other_account_id';
+const UNSETTLED = 'kind, `id`, epoch, account_id, other_account_id';
 type UnsettledRow = Parameters<typeof doubtOf>[0] & { epoch: number };
 
 const UNDRAINED_PODS = `pods p JOIN authority a ON a.shard = 0 AND a.mode = 'CLOSING' AND a.cache_epoch = p.epoch
@@ -102,7 +102,7 @@ const podOf = (row: UndrainedRow) => ({
   silentMs: row.silent_us / 1000,
 });
 
-const DROPPED = 'id, cache_epoch, kind, entry_id, what, accepted_by, reason, dropped_at';
+const DROPPED = '`id`, cache_epoch, kind, entry_id, what, accepted_by, reason, dropped_at';
 interface DroppedRow {
   id: number;
   cache_epoch: number;

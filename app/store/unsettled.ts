@@ -33,7 +33,7 @@ export async function unsettledAmong(
   kind: JournalEntry['kind'],
   ids: readonly string[],
 ): Promise<Set<string>> {
-  const sql = `SELECT id FROM unsettled_ids WHERE kind = '${kind}' AND id IN (?)`;
+  const sql = `SELECT \`id\` FROM unsettled_ids WHERE kind = '${kind}' AND \`id\` IN (?)`;
   const rows = await rowsByIds<{ id: string }>(session, sql, ids);
   return new Set(rows.map((row) => row.id));
 }

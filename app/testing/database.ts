@@ -83,7 +83,7 @@ export async function migratedDatabase(serverUrl?: string, options: Partial<Pool
 export async function openIn(database: Database, accounts: readonly Account[]): Promise<void> {
   const rows = accounts.map((a) => [a.accountId, a.currency, a.external, a.overdraftLimit, a.overdraftLimit]);
   await database.rows(
-    'INSERT INTO accounts (account_id, currency, external, overdraft_limit, opening_overdraft_limit) VALUES ?',
+    'INSERT INTO accounts (account_id, currency, `external`, overdraft_limit, opening_overdraft_limit) VALUES ?',
     [rows],
   );
 }

@@ -25,7 +25,7 @@ export async function putAccounts(database: Database, accounts: readonly Account
     a.settingsVersion,
   ]);
   await database.rows(
-    'INSERT INTO accounts (account_id, currency, external, balance, version, overdraft_limit, status, settings_version) VALUES ?',
+    'INSERT INTO accounts (account_id, currency, `external`, balance, version, overdraft_limit, status, settings_version) VALUES ?',
     [rows],
   );
 }

@@ -18,11 +18,11 @@ const HISTORY_DAYS = 60;
 export async function fill({ host, port, user, password, database }: StackFile['mysql'], point: Point): Promise<void> {
   const connection = await createConnection({ host, port, user, password, database, timezone: 'Z' });
   try {
-    await connection.query('CREATE TABLE IF NOT EXISTS growth_filled (point VARCHAR(64) PRIMARY KEY)');
-    const [done] = await connection.query('SELECT point FROM growth_filled WHERE point = ?', [point.name]);
+    await connection.query('CREATE TABLE IF NOT EXISTS growth_filled (`point` VARCHAR(64) PRIMARY KEY)');
+    const [done] = await connection.query('SELECT `point` FROM growth_filled WHERE `point` = ?', [point.name]);
     if ((done as unknown[]).length > 0) return;
     await connection.query('SET SESSION unique_checks = 0, foreign_key_checks = 0');
-    await connection.query("DELETE FROM transfers WHERE user = 'growth'");
+    await connection.query("DELETE FROM transfers WHERE `user` = 'growth'");
     await connection.query("DELETE FROM accounts WHERE account_id LIKE 'load-%'");
     await digits(connection);
     await fillAccounts(connection, point);
@@ -76,9 +76,9 @@ async function fillHistory(connection: Connection, point: Point): Promise<void> 
     const version = `i % ${rounds} + 1`;
     const hex = `LPAD(LOWER(HEX(${since} + i)), 12, '0')`;
     return connection.query(
-      `INSERT INTO transfers (transaction_id, kind, status, source_account, destination_account, amount, currency,
+      `INSERT INTO transfers (transaction_id, kind, \`status\`, source_account, destination_account, amount, currency,
          source_version, source_balance, source_settings_version, destination_version, destination_balance,
-         destination_settings_version, accepted_at, user, correlation_id, epoch, seq)
+         destination_settings_version, accepted_at, \`user\`, correlation_id, epoch, seq)
        SELECT CONCAT(LEFT(${hex}, 8), '-', RIGHT(${hex}, 4), '-7000-8000-', LPAD(LOWER(HEX(i)), 12, '0')), 'TRANSFER', 'POSTED',
          ${ID(payer)}, ${ID(`${payer} + 1`)}, 1, 'EUR', ${version}, -(${version}), 1, ${version}, ${version}, 1,
          FROM_UNIXTIME((${since} + i) / 1000), 'growth', 'growth', 0, i + 1

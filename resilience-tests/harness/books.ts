@@ -30,7 +30,7 @@ export async function readFinalState(
       (await connection.query<RowDataPacket[]>({ sql, values, timeout: 120_000 }))[0];
     await connection.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
     const transfers = await rows(
-      `SELECT transaction_id, status, refusal, source_account, destination_account, amount, currency,
+      `SELECT transaction_id, \`status\`, refusal, source_account, destination_account, amount, currency,
          source_balance, source_version, source_settings_version, destination_balance, destination_version, destination_settings_version
        FROM transfers WHERE source_account LIKE ? OR destination_account LIKE ?`,
       [pattern, pattern],

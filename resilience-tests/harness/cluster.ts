@@ -227,7 +227,7 @@ export class Cluster implements System, AsyncDisposable {
   }
 
   async mode(): Promise<Mode> {
-    const [row] = await this.query('SELECT mode FROM authority WHERE shard = 0');
+    const [row] = await this.query('SELECT `mode` FROM authority WHERE shard = 0');
     return row?.['mode'];
   }
 

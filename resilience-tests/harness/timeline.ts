@@ -20,7 +20,7 @@ export async function transitions(mysql: StackFile['mysql'], since: number): Pro
   const connection = await createConnection({ host, port, user, password, database, timezone: 'Z' });
   try {
     const [rows] = await connection.query<RowDataPacket[]>(
-      `SELECT epoch, mode, changed_by, reason, changed_at FROM authority_log ORDER BY epoch`,
+      `SELECT epoch, \`mode\`, changed_by, reason, changed_at FROM authority_log ORDER BY epoch`,
     );
     const ahead = Date.now() - now();
     return rows

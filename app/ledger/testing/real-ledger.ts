@@ -156,7 +156,7 @@ export class RealLedger implements AsyncDisposable {
       a.settingsVersion,
     ]);
     await this.database.rows(
-      'INSERT INTO accounts (account_id, currency, external, balance, version, overdraft_limit, status, settings_version) VALUES ?',
+      'INSERT INTO accounts (account_id, currency, `external`, balance, version, overdraft_limit, status, settings_version) VALUES ?',
       [rows],
     );
   }

@@ -40,12 +40,12 @@ const UP = [
   `CREATE TABLE IF NOT EXISTS accounts (
     account_id ${ID} NOT NULL,
     currency CHAR(3) ${NAME} NOT NULL,
-    external TINYINT(1) NOT NULL DEFAULT 0,
-    name VARCHAR(140) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+    \`external\` TINYINT(1) NOT NULL DEFAULT 0,
+    \`name\` VARCHAR(140) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
     balance BIGINT NOT NULL DEFAULT 0,
     version BIGINT NOT NULL DEFAULT 0,
     overdraft_limit BIGINT NOT NULL DEFAULT 0,
-    status ENUM('ACTIVE','SUSPENDED','FROZEN','CLOSED') NOT NULL DEFAULT 'ACTIVE',
+    \`status\` ENUM('ACTIVE','SUSPENDED','FROZEN','CLOSED') NOT NULL DEFAULT 'ACTIVE',
     settings_version INT UNSIGNED NOT NULL DEFAULT 1,
     previous_version BIGINT NOT NULL DEFAULT 0 COMMENT 'what the last flush found: its optimistic lock',
     previous_balance BIGINT NOT NULL DEFAULT 0,
@@ -57,7 +57,7 @@ const UP = [
   `CREATE TABLE IF NOT EXISTS transfers (
     transaction_id ${ID} NOT NULL,
     kind ENUM('TRANSFER','REVERSAL') NOT NULL,
-    status ENUM('POSTED','REJECTED') NOT NULL,
+    \`status\` ENUM('POSTED','REJECTED') NOT NULL,
     refusal VARCHAR(32) ${NAME} NULL,
     source_account ${ID} NOT NULL,
     destination_account ${ID} NOT NULL,
@@ -72,9 +72,9 @@ const UP = [
     client_timestamp DATETIME(3) NULL,
     accepted_at DATETIME(3) NOT NULL,
     persisted_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
-    user VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    \`user\` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     correlation_id VARCHAR(128) ${NAME} NOT NULL,
-    reference VARCHAR(140) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+    \`reference\` VARCHAR(140) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
     metadata TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
     reverses ${ID} NULL,
     epoch BIGINT NOT NULL,
@@ -89,21 +89,21 @@ const UP = [
   `CREATE OR REPLACE SQL SECURITY INVOKER VIEW postings AS
     SELECT source_account AS account_id, source_version AS version, -amount AS amount, source_balance AS balance_after,
       source_settings_version AS settings_version, kind, transaction_id, destination_account AS counterparty, currency,
-      client_timestamp, accepted_at, persisted_at, correlation_id, user
-    FROM transfers WHERE status = 'POSTED'
+      client_timestamp, accepted_at, persisted_at, correlation_id, \`user\`
+    FROM transfers WHERE \`status\` = 'POSTED'
     UNION ALL
     SELECT destination_account, destination_version, amount, destination_balance, destination_settings_version, kind,
-      transaction_id, source_account, currency, client_timestamp, accepted_at, persisted_at, correlation_id, user
-    FROM transfers WHERE status = 'POSTED'`,
+      transaction_id, source_account, currency, client_timestamp, accepted_at, persisted_at, correlation_id, \`user\`
+    FROM transfers WHERE \`status\` = 'POSTED'`,
   `CREATE TABLE IF NOT EXISTS account_changes (
     change_id ${ID} NOT NULL,
     account_id ${ID} NOT NULL,
     settings_version INT UNSIGNED NOT NULL,
-    status ENUM('ACTIVE','SUSPENDED','FROZEN','CLOSED') NOT NULL,
+    \`status\` ENUM('ACTIVE','SUSPENDED','FROZEN','CLOSED') NOT NULL,
     overdraft_limit BIGINT NOT NULL,
     accepted_at DATETIME(3) NOT NULL,
     persisted_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
-    user VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    \`user\` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     correlation_id VARCHAR(128) ${NAME} NOT NULL,
     epoch BIGINT NOT NULL,
     seq BIGINT NOT NULL,
@@ -114,7 +114,7 @@ const UP = [
   `CREATE TABLE IF NOT EXISTS authority (
     shard INT NOT NULL,
     epoch BIGINT NOT NULL,
-    mode ENUM('CACHE','CLOSING','DIRECT','REBUILDING') NOT NULL,
+    \`mode\` ENUM('CACHE','CLOSING','DIRECT','REBUILDING') NOT NULL,
     cache_epoch BIGINT NULL COMMENT 'the epoch whose journal counts, or waits to be settled',
     redis_node VARCHAR(128) ${NAME} NULL,
     replid VARCHAR(64) ${NAME} NULL,
@@ -124,7 +124,7 @@ const UP = [
   ) ENGINE=InnoDB`,
   `CREATE TABLE IF NOT EXISTS authority_log (
     epoch BIGINT NOT NULL,
-    mode VARCHAR(16) ${NAME} NOT NULL,
+    \`mode\` VARCHAR(16) ${NAME} NOT NULL,
     changed_by VARCHAR(64) ${NAME} NOT NULL,
     reason VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     changed_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
@@ -157,20 +157,20 @@ const UP = [
   ) ENGINE=InnoDB`,
   `CREATE TABLE IF NOT EXISTS api_keys (
     key_hash CHAR(64) ${NAME} NOT NULL COMMENT 'SHA-256 of the key, hex: keys are random, so no salt is needed',
-    user VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    \`user\` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     scopes VARCHAR(255) ${NAME} NOT NULL,
     created_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
     revoked_at DATETIME(3) NULL,
     PRIMARY KEY (key_hash)
   ) ENGINE=InnoDB`,
   `CREATE TABLE IF NOT EXISTS reconciliations (
-    id BIGINT NOT NULL AUTO_INCREMENT,
+    \`id\` BIGINT NOT NULL AUTO_INCREMENT,
     started_at DATETIME(3) NOT NULL,
     finished_at DATETIME(3) NOT NULL,
     clean TINYINT(1) NOT NULL,
     report MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-    PRIMARY KEY (id)
+    PRIMARY KEY (\`id\`)
   ) ENGINE=InnoDB`,
-  `INSERT IGNORE INTO authority (shard, epoch, mode) VALUES (0, 0, 'DIRECT')`,
+  `INSERT IGNORE INTO authority (shard, epoch, \`mode\`) VALUES (0, 0, 'DIRECT')`,
   `INSERT IGNORE INTO flush_cursor (shard, epoch, seq) VALUES (0, 0, 0)`,
 ];

@@ -38,7 +38,7 @@ export class SwitchOver1763780000000 implements MigrationInterface {
 
 async function hasColumn(runner: QueryRunner, table: string, column: string): Promise<boolean> {
   const found = (await runner.query(
-    'SELECT 1 FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?',
+    'SELECT 1 FROM information_schema.columns WHERE table_schema = DATABASE() AND `table_name` = ? AND `column_name` = ?',
     [table, column],
   )) as unknown[];
   return found.length > 0;
@@ -77,10 +77,10 @@ const TABLES = {
     epoch BIGINT NOT NULL,
     pod_id ${ID} NOT NULL,
     kind ${KIND} NOT NULL,
-    id ${ID} NOT NULL,
+    \`id\` ${ID} NOT NULL,
     account_id ${ID} NOT NULL,
     other_account_id ${ID} NOT NULL DEFAULT '' COMMENT 'none for an account change',
-    PRIMARY KEY (epoch, pod_id, kind, id, account_id, other_account_id) COMMENT 'one id may have been tried on other accounts'`,
+    PRIMARY KEY (epoch, pod_id, kind, \`id\`, account_id, other_account_id) COMMENT 'one id may have been tried on other accounts'`,
   frozen_accounts: `
     account_id ${ID} NOT NULL,
     epoch BIGINT NOT NULL COMMENT 'the epoch of the cache whose journal it waits for',
@@ -89,13 +89,13 @@ const TABLES = {
     PRIMARY KEY (account_id)`,
   unsettled_ids: `
     kind ${KIND} NOT NULL,
-    id ${ID} NOT NULL,
+    \`id\` ${ID} NOT NULL,
     epoch BIGINT NOT NULL COMMENT 'the epoch of the cache whose journal knows the outcome',
     account_id ${ID} NOT NULL,
     other_account_id ${ID} NULL,
-    PRIMARY KEY (kind, id)`,
+    PRIMARY KEY (kind, \`id\`)`,
   dropped_entries: `
-    id BIGINT NOT NULL AUTO_INCREMENT,
+    \`id\` BIGINT NOT NULL AUTO_INCREMENT,
     authority_epoch BIGINT NOT NULL,
     cache_epoch BIGINT NOT NULL,
     kind ${KIND} NOT NULL,
@@ -104,6 +104,6 @@ const TABLES = {
     accepted_by VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     reason VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     dropped_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
-    PRIMARY KEY (id),
+    PRIMARY KEY (\`id\`),
     KEY dropped_entry (kind, entry_id)`,
 };
