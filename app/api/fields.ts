@@ -4,7 +4,10 @@ import { ID_PATTERN } from '../ids.ts';
 import { isCurrency, parseAmount } from '../money.ts';
 import { parseTimestamp } from './timestamp.ts';
 
-/** What several resources speak of: each is one schema, for validation, for types and for the OpenAPI document. */
+/**
+ * What several resources speak of: each is one schema, for validation, for types and for the OpenAPI document. An optional member
+ * of a body is `nullish`: many serializers (Jackson, System.Text.Json, Go's pointers) write null for what is absent.
+ */
 
 export const LIST_MAX = 1000;
 
@@ -89,6 +92,10 @@ export const Metadata = z
 
 export const Version = z.int().min(0).meta({ description: 'Grows by one with every posting of the account.' });
 export const Durability = z.enum(['cache', 'persisted']);
+export const DurabilityInput = Durability.nullish().meta({
+  description: '`persisted` answers only once it is in MySQL. `cache` when absent.',
+  default: 'cache',
+});
 export const AccountStatus = z.enum(['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED']).meta({
   description:
     '`SUSPENDED` takes no debits, `FROZEN` neither debits nor credits, `CLOSED` is for good and only at zero.',

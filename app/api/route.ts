@@ -34,7 +34,7 @@ export interface BodyDefinition<Body extends z.ZodType> {
   schema: Body;
   /** What the OpenAPI document shows, where it says more than `schema` checks: of a batch, whose items are checked one by one. */
   documented?: z.ZodType;
-  /** No body at all is as good as `{}`. */
+  /** No body at all, or null, is as good as `{}`. */
   optional?: boolean;
 }
 
@@ -99,5 +99,5 @@ export function route<
 }
 
 function orEmpty(value: unknown, { optional }: BodyDefinition<z.ZodType>): unknown {
-  return value === undefined && optional ? {} : value;
+  return optional ? (value ?? {}) : value;
 }

@@ -62,8 +62,8 @@ function fieldErrors(issue: Issue): FieldError[] {
   return [{ pointer: pointer(issue.path), detail: issue.message }];
 }
 
-/** RFC 6901. */
-function pointer(path: readonly PropertyKey[]): string {
+/** RFC 6901, with each name cut to a length that can be shown. */
+export function pointer(path: readonly PropertyKey[]): string {
   return path
     .map((key) => `/${String(key).slice(0, KEY_LENGTH_MAX).replaceAll('~', '~0').replaceAll('/', '~1')}`)
     .join('');

@@ -29,6 +29,18 @@ describe('POST /v1/accounts', () => {
       external: false,
     });
   });
+  it('takes null for what could be left out', async () => {
+    const nulls = { overdraftLimit: null, name: null, external: null };
+    expect(await api.post('/v1/accounts', { ...account, ...nulls })).toMatchObject({
+      status: 201,
+      json: { overdraftLimit: '0.00', name: null, external: false },
+    });
+    expect((await api.post('/v1/accounts/batch', { accounts: [{ ...account, ...nulls }] })).json).toMatchObject({
+      results: [{ status: 200 }],
+    });
+    expect(await api.patch('/v1/accounts/a', { status: null, overdraftLimit: '5' })).toMatchObject({ status: 200 });
+    expect(await api.patch('/v1/accounts/a', { status: null, overdraftLimit: null })).toMatchObject({ status: 400 });
+  });
   it('answers 200 to the same again and 409 to other content', async () => {
     await api.post('/v1/accounts', account);
     expect(await api.post('/v1/accounts', account)).toMatchObject({ status: 200, json: account });

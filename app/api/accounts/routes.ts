@@ -16,6 +16,7 @@ import {
   accountAnswer,
   expectedSettingsVersion,
   IfMatch,
+  isGiven,
   newAccount,
   newAccountFrom,
   OpenedAccount,
@@ -126,11 +127,11 @@ function changeAccount({ ledger, clock }: ApiDependencies): Route {
     async handle({ params: { id }, body, identity, correlationId, header }) {
       const expected = expectedSettingsVersion(header('if-match'));
       const { status, overdraftLimit } = body;
-      const limit = overdraftLimit === undefined ? {} : overdraftLimitIn(await currencyOf(id), overdraftLimit);
+      const limit = isGiven(overdraftLimit) ? overdraftLimitIn(await currencyOf(id), overdraftLimit) : {};
       const view = await ledger.changeAccount({
         changeId: newUuidV7(clock.now()),
         accountId: id,
-        ...(status !== undefined && { status }),
+        ...(isGiven(status) && { status }),
         ...limit,
         ...(expected !== undefined && { expectedSettingsVersion: expected }),
         user: identity.user,

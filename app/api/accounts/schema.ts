@@ -15,9 +15,9 @@ export const AccountOpeningRequest = z
   .strictObject({
     accountId: Id,
     currency: Currency,
-    overdraftLimit: MoneyInput.optional().meta({ description: 'How far below zero it may go. Zero when absent.' }),
-    name: text(NAME_LENGTH_MAX).optional().meta({ example: 'Ada Lovelace' }),
-    external: z.boolean().optional().meta({
+    overdraftLimit: MoneyInput.nullish().meta({ description: 'How far below zero it may go. Zero when absent.' }),
+    name: text(NAME_LENGTH_MAX).nullish().meta({ example: 'Ada Lovelace' }),
+    external: z.boolean().nullish().meta({
       description: 'It stands for the world outside (cash, other banks), and has no lower limit. False when absent.',
     }),
   })
@@ -49,10 +49,10 @@ export const Account = Balance.extend({
 
 export const AccountChangeRequest = z
   .strictObject({
-    status: AccountStatus.optional(),
-    overdraftLimit: MoneyInput.optional(),
+    status: AccountStatus.nullish(),
+    overdraftLimit: MoneyInput.nullish(),
   })
-  .refine((change) => change.status !== undefined || change.overdraftLimit !== undefined, {
+  .refine((change) => isGiven(change.status) || isGiven(change.overdraftLimit), {
     error: 'must change status or overdraftLimit',
     when: ({ issues }) => issues.length === 0,
   })
@@ -69,6 +69,11 @@ export const AccountSettings = z
     asOf: Timestamp,
   })
   .meta({ id: 'AccountSettings', description: 'Without balances: `accounts:write` alone does not read them.' });
+
+/** Neither absent nor null. */
+export function isGiven<T>(member: T | null | undefined): member is T {
+  return member !== null && member !== undefined;
+}
 
 const IF_MATCH = /^(?:W\/)?(?:"(\d{1,15})"|(\d{1,15}))$/;
 
@@ -90,10 +95,10 @@ export function expectedSettingsVersion(ifMatch: string | undefined): number | u
 /** @throws Problem validation_failed */
 export function newAccount(request: z.output<typeof AccountOpeningRequest>): NewAccount {
   const errors: FieldError[] = [];
-  const { accountId, currency, overdraftLimit = '0', name = null, external = false } = request;
-  const limit = amountAt('/overdraftLimit', overdraftLimit, currency, errors);
+  const { accountId, currency, name = null } = request;
+  const limit = amountAt('/overdraftLimit', request.overdraftLimit ?? '0', currency, errors);
   if (errors.length > 0) throw invalid(errors);
-  return { accountId, currency, overdraftLimit: limit, name, external };
+  return { accountId, currency, overdraftLimit: limit, name, external: request.external ?? false };
 }
 
 /** One item of a batch. @throws Problem validation_failed */

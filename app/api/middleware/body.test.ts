@@ -44,18 +44,56 @@ describe('a body', () => {
       socket.destroy();
     }
   });
-  it('is JSON in UTF-8', async () => {
-    const wrong = ['text/plain', 'application/json; charset=latin1', 'application/xml', 'application/jsonx'];
-    for (const type of wrong) {
-      const reply = await send('{}', { 'Content-Type': type });
-      expect(reply).toMatchObject({ status: 415, json: { code: 'unsupported_media_type' } });
-    }
-    for (const type of ['application/json; charset=utf-8', 'Application/JSON', 'application/vnd.holdfast+json']) {
-      expect(await send(JSON.stringify(transfer), { 'Content-Type': type })).toMatchObject({ status: 201 });
-    }
+  it.each([
+    'application/json; charset=utf-8',
+    'application/json;charset="UTF-8"',
+    'application/json; charset="utf-8"',
+    'application/json; charset= utf-8',
+    'application/json; charset=utf8',
+    'application/json; odata=verbose; charset=utf-8',
+    'Application/JSON; Charset=UTF-8',
+    'application/vnd.holdfast+json',
+  ])('of the type %s is taken', async (type) => {
+    expect(await send(JSON.stringify(transfer), { 'Content-Type': type })).toMatchObject({ status: 201 });
+  });
+  it.each([
+    'text/plain',
+    'application/json; charset=latin1',
+    'application/json; charset="utf-16"',
+    'application/json, application/json',
+    'application/xml',
+    'application/jsonx',
+    'application/+json2',
+    'json',
+    `application/json; a=${'x'.repeat(8000)}`,
+  ])('of the type %s is refused', async (type) => {
+    const reply = await send('{}', { 'Content-Type': type });
+    expect(reply).toMatchObject({ status: 415, json: { code: 'unsupported_media_type' } });
+  });
+  it('is not compressed', async () => {
     expect(await send('{}', { 'Content-Encoding': 'gzip' })).toMatchObject({ status: 415 });
+    expect(await send(JSON.stringify(transfer), { 'Content-Encoding': 'IDENTITY' })).toMatchObject({ status: 201 });
+  });
+  it('is UTF-8, with or without a byte order mark', async () => {
+    const text = JSON.stringify(transfer);
+    expect(await send(`\ufeff${text}`)).toMatchObject({ status: 201 });
     const bad = await send(new Uint8Array([0x22, 0xff, 0x22]));
     expect(bad).toMatchObject({ status: 400, json: { detail: 'The body is not valid UTF-8.' } });
+    for (const wide of [Buffer.from(text, 'utf16le'), Buffer.from(`\ufeff${text}`, 'utf16le')]) {
+      for (const bytes of [wide, Buffer.from(wide).swap16()]) {
+        expect(await send(bytes)).toMatchObject({
+          status: 400,
+          json: { detail: 'The body is encoded in UTF-16 or UTF-32. Send it in UTF-8.' },
+        });
+      }
+    }
+  });
+  it('has no member twice', async () => {
+    const text = JSON.stringify(transfer).replace('}', ',"amount":"900.00"}');
+    expect(await send(text)).toMatchObject({ status: 400, json: { errors: [{ pointer: '/amount' }] } });
+    const batch = await api.request('POST', '/v1/transfers/batch', { raw: `{"transfers":[${text}]}` });
+    expect(batch).toMatchObject({ status: 400, json: { errors: [{ pointer: '/transfers/0/amount' }] } });
+    expect(api.ledger.applied).toEqual([]);
   });
   it('is refused with the reason when it cannot be read', async () => {
     expect(await send('{"a":')).toMatchObject({

@@ -1,15 +1,13 @@
-import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { Problem } from '../../errors.ts';
 import type { ApiMiddleware } from '../context.ts';
+import { parseJson, requireJson } from '../json-body.ts';
 
 /** The client went away before its request was whole: nobody is there to be answered. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone';
 }
 
-const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json *(?:;|$)/i;
-const FOREIGN_CHARSET = /charset *= *"?(?!utf-8)/i;
 /** A body that is too long is read on for so many times the limit, thrown away, so that its sender gets to read the 413. */
 const DISCARD_FACTOR = 4;
 /** All bodies together may take as much memory as so many of the largest. */
@@ -25,7 +23,7 @@ export function readBody(bytesMax: number): ApiMiddleware {
       if (!body.optional) throw new Problem('validation_failed', 'The body is missing.');
       return next();
     }
-    requireJson(ctx.req);
+    requireJson(ctx.req.headers);
     // What it says it will send, or at worst the most that is taken.
     const reserved = Math.min(Number(ctx.req.headers['content-length'] ?? bytesMax), bytesMax);
     if (bytesInFlight + reserved > bytesMax * BODIES_IN_FLIGHT) {
@@ -51,17 +49,6 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-function requireJson({ headers }: IncomingMessage): void {
-  const type = headers['content-type'];
-  // The one form that nearly every client sends is not worth two regular expressions.
-  if (type !== 'application/json' && (type === undefined || !JSON_TYPE.test(type) || FOREIGN_CHARSET.test(type))) {
-    throw new Problem('unsupported_media_type', 'Send the body as application/json in UTF-8.');
-  }
-  if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
-    throw new Problem('unsupported_media_type', 'Send the body without a Content-Encoding.');
-  }
-}
-
 /** The whole body, or null when it is longer than allowed. @throws ClientGone */
 function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer | null> {
   if (Number(request.headers['content-length'] ?? 0) > bytesMax * DISCARD_FACTOR) return Promise.resolve(null);
@@ -83,13 +70,4 @@ function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer |
 
 function single(chunks: readonly Buffer[]): Buffer | undefined {
   return chunks.length === 1 ? chunks[0] : undefined;
-}
-
-function parseJson(bytes: Buffer): unknown {
-  if (!isUtf8(bytes)) throw new Problem('validation_failed', 'The body is not valid UTF-8.');
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    throw new Problem('validation_failed', `The body is not valid JSON: ${(error as SyntaxError).message}`);
-  }
 }

@@ -144,6 +144,9 @@ describe('POST /v1/transfers/{transactionId}/reversal', () => {
     };
     expect(await reverse()).toMatchObject({ status: 503, json: { code: 'ledger_switching' } });
   });
+  it('takes a body of null for none', async () => {
+    expect(await api.request('POST', '/v1/transfers/t1/reversal', { raw: 'null' })).toMatchObject({ status: 201 });
+  });
   it('takes no other field', async () => {
     expect(await reverse('t1', { amount: '1' })).toMatchObject({
       status: 400,

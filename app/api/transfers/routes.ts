@@ -54,7 +54,7 @@ function transfer({ ledger, clock }: ApiDependencies): Route {
     answers: POSTED_ANSWERS,
     problems: ['transaction_id_reused', ...LEDGER_PROBLEMS],
     async handle(call) {
-      const { durability } = call.body;
+      const durability = call.body.durability ?? 'cache';
       const order = orderOf(call.body, originOf(call), clock.now());
       const result = only(await ledger.apply([order], durability), order.transactionId);
       return answerOf(result, durability, call);
@@ -77,7 +77,7 @@ function transferBatch({ ledger, clock }: ApiDependencies): Route {
       const requests = call.body.transfers.map((item) =>
         attempt(() => {
           const request = validate(TransferBatch.item, item);
-          return { order: orderOf(request, originOf(call), now), durability: request.durability };
+          return { order: orderOf(request, originOf(call), now), durability: request.durability ?? 'cache' };
         }),
       );
       const answers = await workOnValid(requests, (valid) => answerEach(ledger, valid, call.identity));
@@ -117,7 +117,7 @@ function reverseTransfer({ ledger }: ApiDependencies): Route {
     answers: POSTED_ANSWERS,
     problems: ['transfer_not_found', 'transfer_not_reversible', ...LEDGER_PROBLEMS],
     async handle(call) {
-      const { durability } = call.body;
+      const durability = call.body.durability ?? 'cache';
       const outcome = await reverse(ledger, call.params.transactionId, durability, originOf(call));
       return answerOf(outcome, durability, call);
     },

@@ -7,6 +7,7 @@ import {
   amountAt,
   Currency,
   Durability,
+  DurabilityInput,
   Id,
   Metadata,
   Money,
@@ -35,26 +36,24 @@ const TransactionId = Id.refine(
 
 export const TransferRequest = z
   .strictObject({
-    transactionId: TransactionId.optional(),
+    transactionId: TransactionId.nullish(),
     sourceAccount: Id,
     destinationAccount: Id,
     amount: MoneyInput,
     currency: Currency,
-    timestamp: TimestampInput.optional().meta({
+    timestamp: TimestampInput.nullish().meta({
       description: 'When it happened, as the client sees it; at most 5 minutes ahead of our clock.',
     }),
-    reference: text(REFERENCE_LENGTH_MAX).optional(),
-    metadata: Metadata.optional(),
-    durability: Durability.default('cache').meta({ description: '`persisted` answers only once it is in MySQL.' }),
+    reference: text(REFERENCE_LENGTH_MAX).nullish(),
+    metadata: Metadata.nullish(),
+    durability: DurabilityInput,
   })
   .meta({ id: 'TransferRequest' });
 export type TransferRequest = z.output<typeof TransferRequest>;
 
 export const TransferIdParams = z.object({ transactionId: Id });
 
-export const ReversalRequest = z
-  .strictObject({ durability: Durability.default('cache') })
-  .meta({ id: 'ReversalRequest' });
+export const ReversalRequest = z.strictObject({ durability: DurabilityInput }).meta({ id: 'ReversalRequest' });
 
 const balances = 'Only with the scope `balances:read`.';
 
@@ -94,7 +93,8 @@ export const TransferBatchAnswer = batchAnswerOf(Transfer, 'TransferBatchAnswer'
 
 /** The order that a valid request means. @throws Problem validation_failed for what one field alone cannot show */
 export function orderOf(request: TransferRequest, { user, correlationId }: Origin, nowMs: number): TransferOrder {
-  const { sourceAccount, destinationAccount, currency, timestamp = null, reference = null, metadata = null } = request;
+  const { sourceAccount, destinationAccount, currency } = request;
+  const { timestamp = null, reference = null, metadata = null } = request;
   const transactionId = request.transactionId ?? newUuidV7(nowMs);
   const errors: FieldError[] = [];
   const amount = amountAt('/amount', request.amount, currency, errors);

@@ -67,6 +67,23 @@ describe('POST /v1/transfers', () => {
       },
     ]);
   });
+  it('takes null for what could be left out', async () => {
+    const nulls = { transactionId: null, timestamp: null, reference: null, metadata: null, durability: null };
+    expect(await send(nulls)).toMatchObject({ status: 201, json: { durability: 'cache' } });
+    expect(api.ledger.applied).toMatchObject([
+      { durability: 'cache', orders: [{ timestamp: null, reference: null, metadata: null }] },
+    ]);
+    expect(await send({ metadata: { k: null } })).toMatchObject({
+      status: 400,
+      json: { errors: [{ pointer: '/metadata/k' }] },
+    });
+    for (const field of Object.keys(transfer)) {
+      expect(await send({ [field]: null })).toMatchObject({
+        status: 400,
+        json: { errors: [{ pointer: `/${field}` }] },
+      });
+    }
+  });
   it('makes a UUIDv7 for a transfer without an id', async () => {
     expect((await send()).json['transactionId']).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
   });
@@ -180,7 +197,6 @@ describe('a transfer is not valid', () => {
       'must have at most 256 characters',
     ],
     ['with a durability there is not', { durability: 'memory' }, '/durability', 'must be one of cache, persisted'],
-    ['with null for nothing', { reference: null }, '/reference', 'must be a string'],
     ['with an unknown field', { ammount: '1' }, '/ammount', 'is not a known field'],
   ])('%s', async (_what, fields, pointer, detail) => {
     const { status, json } = await send(fields);
@@ -222,9 +238,6 @@ describe('hostile JSON', () => {
     await raw(`{"amount":"1",${rest},"metadata":{"__proto__":"x","constructor":"y"}}`);
     expect(api.ledger.applied[0]?.orders[0]?.metadata).toEqual({ constructor: 'y' });
     expect({}).not.toHaveProperty('x');
-  });
-  it('means the last of keys that it has twice', async () => {
-    expect((await raw(`{"amount":"1","amount":"2",${rest}}`)).json).toMatchObject({ amount: '2.00' });
   });
   it('may be nested as deep as it likes', async () => {
     expect(await raw(`{"amount":${'['.repeat(30_000)}${']'.repeat(30_000)},${rest}}`)).toMatchObject({ status: 400 });
