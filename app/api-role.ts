@@ -91,7 +91,7 @@ export async function startApi(context: Context): Promise<Running> {
   const { host, port, adminPort } = config.http;
   const deps: ApiDependencies = {
     ledger: new LoggedLedger(ledger, logger, metrics),
-    books: new SqlBooks(database),
+    books: new SqlBooks({ database, clock }),
     keys,
     ...jwt(context),
     ...(context.tracing && { tracing: context.tracing }),

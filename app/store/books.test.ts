@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Problem } from '../errors.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../clock.ts';
 import { CacheModel } from '../ledger/cache/cache.model.ts';
-import type { AccountOpening } from '../ledger/ledger.ts';
 import type { NewAccount } from '../ledger/types.ts';
 import { batchOf } from '../sync/batch.ts';
 import { migratedDatabase, type TestDatabase } from '../testing/database.ts';
@@ -13,86 +12,16 @@ let db: TestDatabase;
 let books: SqlBooks;
 beforeAll(async () => {
   db = await migratedDatabase();
-  books = new SqlBooks(db.database);
+  books = new SqlBooks({ database: db.database, clock: systemClock });
 });
 afterAll(() => db.drop());
 
-const opening = (accountId: string, fields: Partial<NewAccount> = {}): NewAccount => ({
+const opening = (accountId: string): NewAccount => ({
   accountId,
   currency: 'EUR',
   overdraftLimit: 0,
   name: null,
   external: false,
-  ...fields,
-});
-const said = (answers: (AccountOpening | Problem)[]) =>
-  answers.map((answer) => (answer instanceof Problem ? answer.code : answer.created));
-
-describe('Opening accounts', () => {
-  beforeEach(() => db.reset());
-
-  it('begins at a balance of zero, with what was asked for', async () => {
-    const ada = opening('ada', { overdraftLimit: 5000, name: "Ada 👩 O'Neil", external: true, currency: 'JPY' });
-    const [answer] = await books.openAccounts([ada], 'tester');
-    expect(answer).toMatchObject({ created: true, account: { ...ada, openedAt: expect.any(Number) } });
-    expect(await db.database.rows('SELECT balance, version, overdraft_limit, status, opened_by FROM accounts')).toEqual(
-      [{ balance: 0, version: 0, overdraft_limit: 5000, status: 'ACTIVE', opened_by: 'tester' }],
-    );
-    expect(await books.accountDetails('ada')).toEqual((answer as AccountOpening).account);
-  });
-
-  it('of the same again changes nothing, and says so', async () => {
-    const ada = opening('ada', { name: 'Ada' });
-    const [first] = await books.openAccounts([ada], 'tester');
-    const [again] = await books.openAccounts([{ ...ada }], 'somebody else');
-    expect(again).toEqual({ ...first, created: false });
-    expect(await db.database.rows('SELECT opened_by FROM accounts')).toEqual([{ opened_by: 'tester' }]);
-  });
-
-  it('of the same again is the same even when limit and status were changed since', async () => {
-    const ada = opening('ada', { overdraftLimit: 5 });
-    await books.openAccounts([ada], 'tester');
-    await db.database.rows("UPDATE accounts SET overdraft_limit = 99, status = 'FROZEN', balance = 3");
-    const [again] = await books.openAccounts([ada], 'tester');
-    expect(again).toMatchObject({ created: false, account: { overdraftLimit: 5 } });
-  });
-
-  it.each<[string, Partial<NewAccount>]>([
-    ['currency', { currency: 'USD' }],
-    ['limit', { overdraftLimit: 1 }],
-    ['name', { name: 'Other' }],
-    ['name: none', { name: null }],
-    ['kind', { external: true }],
-  ])('of an id that was opened with another %s is account_id_reused, and changes nothing', async (_what, fields) => {
-    const ada = opening('ada', { name: 'Ada' });
-    await books.openAccounts([ada], 'tester');
-    expect(said(await books.openAccounts([{ ...ada, ...fields }], 'tester'))).toEqual(['account_id_reused']);
-    expect(await books.accountDetails('ada')).toMatchObject(ada);
-  });
-
-  it('compares ids byte by byte', async () => {
-    expect(said(await books.openAccounts([opening('abc'), opening('ABC', { currency: 'USD' })], 'tester'))).toEqual([
-      true,
-      true,
-    ]);
-  });
-
-  it('opens the first of equal ids in one request, and compares the others with it', async () => {
-    await books.openAccounts([opening('old')], 'tester');
-    const batch = [opening('new'), opening('old'), opening('new'), opening('new', { currency: 'USD' }), opening('z')];
-    expect(said(await books.openAccounts(batch, 'tester'))).toEqual([true, false, false, 'account_id_reused', true]);
-  });
-
-  it('at the same time, in whatever order, opens each account once, and nobody waits for ever', async () => {
-    const ids = Array.from({ length: 30 }, (_, n) => opening(`same-${n}`));
-    const answers = await Promise.all(
-      Array.from({ length: 8 }, (_, n) => books.openAccounts(n % 2 ? ids : ids.toReversed(), `user-${n}`)),
-    );
-    for (const each of answers) expect(each.every((answer) => !(answer instanceof Problem))).toBe(true);
-    const rows = await db.database.rows<{ opened_by: string }>('SELECT opened_by FROM accounts');
-    expect(rows).toHaveLength(30);
-    expect(new Set(rows.map((row) => row.opened_by)).size).toBe(1);
-  });
 });
 
 describe('An account that there is not', () => {
@@ -116,7 +45,7 @@ describe('History', () => {
     const epoch = new EpochUnderTest(new CacheModel(REPLID), 1, REPLID);
     const accounts = [account('world'), account('ada')];
     await epoch.begin(accounts);
-    await books.openAccounts([opening('world', { external: true }), opening('ada'), opening('idle')], 'tester');
+    await books.openAccounts([opening('world'), opening('ada'), opening('idle')], 'tester');
     for (let version = 1; version <= POSTINGS; version++) {
       const debit = version % 3 === 0 ? { source: 'ada', destination: 'world', amount: 5 } : { amount: 10 };
       const one = order(`t${version}`, {

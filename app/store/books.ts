@@ -1,17 +1,9 @@
+import type { Clock } from '../clock.ts';
 import { Problem } from '../errors.ts';
 import type { AccountDetails, AccountOpening, Books } from '../ledger/ledger.ts';
 import type { NewAccount, Posting } from '../ledger/types.ts';
+import { AccountOpener } from './account-opener.ts';
 import type { Database } from './pool.ts';
-
-interface OpeningColumns {
-  account_id: string;
-  currency: string;
-  opening_overdraft_limit: number;
-  name: string | null;
-  external: number;
-  opened_at: Date;
-}
-const OPENING_COLUMNS = 'account_id, currency, opening_overdraft_limit, `name`, `external`, opened_at';
 
 interface PostingColumns {
   version: number;
@@ -30,51 +22,18 @@ interface PostingColumns {
 /** Opening of accounts and history, from MySQL. */
 export class SqlBooks implements Books {
   readonly #database: Database;
-  constructor(database: Database) {
-    this.#database = database;
+  readonly #opener: AccountOpener;
+  constructor(deps: { database: Database; clock: Clock }) {
+    this.#database = deps.database;
+    this.#opener = new AccountOpener(deps);
   }
 
-  async openAccounts(accounts: readonly NewAccount[], openedBy: string): Promise<(AccountOpening | Problem)[]> {
-    // The first of equal ids in one request is opened; the others are compared with it.
-    const first = new Map<string, NewAccount>();
-    for (const account of accounts) if (!first.has(account.accountId)) first.set(account.accountId, account);
-    const ids = [...first.keys()];
-    const { before, after } = await this.#database.transaction(async (session) => {
-      const select = `SELECT ${OPENING_COLUMNS} FROM accounts WHERE account_id IN (?)`;
-      const existing = await session.rows<OpeningColumns>(select, [ids]);
-      const known = new Set(existing.map((row) => row.account_id));
-      const fresh = [...first.values()].filter((account) => !known.has(account.accountId));
-      if (fresh.length === 0) return { before: known, after: existing };
-      // Sorted, so that two requests with the same accounts wait for one another instead of dead-locking.
-      const rows = fresh
-        .sort((a, b) => (a.accountId < b.accountId ? -1 : 1))
-        .map((a) => [a.accountId, a.currency, a.external, a.name, a.overdraftLimit, a.overdraftLimit, openedBy]);
-      await session.run(
-        `INSERT INTO accounts (account_id, currency, \`external\`, \`name\`, overdraft_limit, opening_overdraft_limit, opened_by)
-         VALUES ? ON DUPLICATE KEY UPDATE account_id = VALUES(account_id)`,
-        [rows],
-      );
-      return { before: known, after: await session.rows<OpeningColumns>(select, [ids]) };
-    });
-    const stored = new Map(after.map((row) => [row.account_id, row]));
-    return accounts.map((account) => {
-      const row = stored.get(account.accountId);
-      if (!row) throw new Error(`account ${account.accountId} was neither found nor opened`);
-      if (!sameOpening(account, row)) {
-        return new Problem('account_id_reused', `account ${account.accountId} was opened with other content`);
-      }
-      const created = !before.has(account.accountId) && first.get(account.accountId) === account;
-      return { account: detailsOf(row), created };
-    });
+  openAccounts(accounts: readonly NewAccount[], openedBy: string): Promise<(AccountOpening | Problem)[]> {
+    return this.#opener.open(accounts, openedBy);
   }
 
-  async accountDetails(accountId: string): Promise<AccountDetails> {
-    const [row] = await this.#database.rows<OpeningColumns>(
-      `SELECT ${OPENING_COLUMNS} FROM accounts WHERE account_id = ?`,
-      [accountId],
-    );
-    if (!row) throw new Problem('account_not_found', `there is no account ${accountId}`);
-    return detailsOf(row);
+  accountDetails(accountId: string): Promise<AccountDetails> {
+    return this.#opener.details(accountId);
   }
 
   async postings(query: {
@@ -150,26 +109,6 @@ const SIDES = `
   SELECT destination_version, amount, destination_balance, transaction_id,
     source_account, currency, client_timestamp, accepted_at, persisted_at, correlation_id, \`user\`
   FROM transfers WHERE destination_account = ? AND destination_version > ? AND destination_version <= ?`;
-
-function sameOpening(account: NewAccount, row: OpeningColumns): boolean {
-  return (
-    account.currency === row.currency &&
-    account.overdraftLimit === row.opening_overdraft_limit &&
-    account.name === row.name &&
-    account.external === (row.external === 1)
-  );
-}
-
-function detailsOf(row: OpeningColumns): AccountDetails {
-  return {
-    accountId: row.account_id,
-    currency: row.currency,
-    overdraftLimit: row.opening_overdraft_limit,
-    name: row.name,
-    external: row.external === 1,
-    openedAt: row.opened_at.getTime(),
-  };
-}
 
 function postingOf(accountId: string, row: PostingColumns): Posting {
   return {

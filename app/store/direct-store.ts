@@ -7,7 +7,7 @@ import type { Account, Outcome } from '../ledger/types.ts';
 import { retried } from '../retry.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from './account-row.ts';
 import { insertOutcomes, moveAccounts, writeChange } from './outcome-writer.ts';
-import type { Database, Session } from './pool.ts';
+import { type Database, isRolledBack, type Session } from './pool.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from './transfer-row.ts';
 import { frozenAmong, rowsByIds, unsettledAmong } from './unsettled.ts';
 
@@ -87,7 +87,7 @@ export class DirectStore implements DirectServer {
         return done;
       });
     };
-    const when = (error: unknown) => !commitSent && wasRolledBack(error);
+    const when = (error: unknown) => !commitSent && isRolledBack(error);
     try {
       return await retried({ clock: this.#clock, retriesMax: RETRIES_MAX, baseMs: RETRY_BASE_MS, when }, attempt);
     } catch (error) {
@@ -154,14 +154,4 @@ async function standingOutcomes(session: Session, ids: readonly string[]): Promi
 
 async function changeStands(session: Session, changeId: string): Promise<boolean> {
   return (await session.rows('SELECT 1 FROM account_changes WHERE change_id = ?', [changeId])).length > 0;
-}
-
-/**
- * What an answer of the server proves undone, and a new transaction may well do. A duplicate key: somebody else was faster
- * with the same id, and the next attempt finds what he did.
- */
-const ROLLED_BACK = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_DUP_ENTRY']);
-function wasRolledBack(error: unknown): boolean {
-  const answered = error instanceof Problem ? error.cause : error;
-  return ROLLED_BACK.has((answered as { code?: string } | undefined)?.code ?? '');
 }

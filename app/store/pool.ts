@@ -204,3 +204,10 @@ export function asProblem(error: unknown): unknown {
   if (!UNAVAILABLE.has(code) && !UNAVAILABLE_MESSAGES.test(error.message)) return error;
   return new Problem('database_unavailable', `MySQL is not available (${code || 'closed'})`, {}, { cause: error });
 }
+
+/** What an answer of the server proves undone, and a new transaction may well do: a duplicate key is somebody else's, who was faster. */
+const ROLLED_BACK = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_DUP_ENTRY']);
+export function isRolledBack(error: unknown): boolean {
+  const answered = error instanceof Problem ? error.cause : error;
+  return ROLLED_BACK.has((answered as { code?: string } | undefined)?.code ?? '');
+}

@@ -43,7 +43,7 @@ function openAccount({ books }: ApiDependencies): Route {
       201: { description: 'Opened', schema: OpenedAccount },
       200: { description: 'It was opened before, with the same content', schema: OpenedAccount },
     },
-    problems: ['account_id_reused', 'database_unavailable'],
+    problems: ['account_id_reused', 'database_unavailable', 'outcome_unknown'],
     async handle({ body, identity }) {
       return openingAnswer(only(await books.openAccounts([newAccount(body)], identity.user)));
     },
@@ -59,7 +59,7 @@ function openAccounts({ books }: ApiDependencies): Route {
     summary: 'Open up to 1000 accounts, with an outcome for each',
     body: { schema: AccountBatch.envelope, documented: AccountBatch.documented },
     answers: { 200: { description: 'An outcome for each, in order', schema: AccountBatchAnswer } },
-    problems: ['database_unavailable'],
+    problems: ['database_unavailable', 'outcome_unknown'],
     async handle(call) {
       const accounts = call.body.accounts.map((item) => attempt(() => newAccountFrom(item)));
       const openings = await workOnValid(accounts, (valid) => books.openAccounts(valid, call.identity.user));
