@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ID_PATTERN, newUuidV7, uuidV7Time } from './ids.ts';
+import { ID_PATTERN, isDotSegment, newUuidV7, uuidV7Time } from './ids.ts';
 
 const anyTime = fc.integer({ min: 0, max: 2 ** 48 - 1 });
 
@@ -60,5 +60,22 @@ describe('ID_PATTERN', () => {
   });
   it('never is the name under which Redis keeps the highest seq of a hash of ids', () => {
     expect('#').not.toMatch(ID_PATTERN);
+  });
+});
+
+describe('an id in the path of a URL', () => {
+  const characters = [...'ABCXYZabcxyz0189._:-'];
+  it('names itself, written as it is or escaped, unless it is a dot segment', () => {
+    const id = fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(id, (text) => {
+        for (const written of [text, encodeURIComponent(text), text.replaceAll('.', '%2e').replaceAll(':', '%3A')]) {
+          const { pathname } = new URL(`http://host/v1/accounts/${written}/balance`);
+          const arrives = decodeURIComponent(pathname) === `/v1/accounts/${text}/balance`;
+          expect(arrives).toBe(!isDotSegment(text));
+        }
+      }),
+      { numRuns: 2_000, examples: [['.'], ['..'], ['...'], ['-'], [':'], ['a:b'], ['c:'], ['a.'], ['.a'], ['-.']] },
+    );
   });
 });

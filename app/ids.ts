@@ -1,7 +1,15 @@
 import { randomBytes } from 'node:crypto';
 
+export const ID_LENGTH_MAX = 64;
+
 /** 1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte. */
 export const ID_PATTERN = /^[A-Za-z0-9._:-]{1,64}$/;
+
+/**
+ * URL clients and proxies take these for steps in a path and remove them, also when they are written as `%2e`: what has such an id
+ * could never be asked for again. No other id is changed on its way: three dots are a name like any other (RFC 3986, 5.2.4).
+ */
+export const isDotSegment = (id: string): boolean => id === '.' || id === '..';
 
 /** Ids that begin so are made by Holdfast itself; clients may not choose them. */
 export const RESERVED_ID_PREFIX = 'reversal:';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type FieldError, Problem } from '../errors.ts';
-import { ID_PATTERN } from '../ids.ts';
+import { ID_PATTERN, isDotSegment } from '../ids.ts';
 import { isCurrency, parseAmount } from '../money.ts';
 import { parseTimestamp } from './timestamp.ts';
 
@@ -23,6 +23,9 @@ export const Id = z
   .string()
   .regex(ID_PATTERN, 'must be 1 to 64 characters of A-Z a-z 0-9 . _ : -')
   .meta({ description: '1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.', example: 'customer-4711' });
+
+/** The id of something new. What has an id like these from before can still be named in a body, so that it can be emptied. */
+export const NewId = Id.refine((id) => !isDotSegment(id), 'must not be . or .., which no URL can name');
 
 /** Money in a request: only its type is checked here, as its form depends on the currency beside it; see `amountAt`. */
 export const MoneyInput = z

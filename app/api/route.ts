@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { ProblemCode } from '../errors.ts';
 import type { Identity, Scope } from '../identity.ts';
+import { refuseIdempotencyKey } from './idempotency-key.ts';
 import { validate } from './validation.ts';
 
 /**
@@ -55,6 +56,8 @@ interface RouteDescription {
   summary: string;
   description?: string;
   headers?: z.ZodObject;
+  /** Its handler reads the Idempotency-Key; every other route refuses it. */
+  takesIdempotencyKey?: true;
   answers: Readonly<Record<number, AnswerDefinition>>;
   /** Beyond those that every route of its kind can answer. */
   problems: readonly ProblemCode[];
@@ -87,6 +90,7 @@ export function route<
   return {
     ...definition,
     handle(call) {
+      if (!definition.takesIdempotencyKey) refuseIdempotencyKey(call);
       // Without a schema the type is unknown, and the value as it came is just that.
       return definition.handle({
         ...call,

@@ -76,6 +76,18 @@ describe('POST /v1/accounts', () => {
       expect([status, Object.keys(faults(json))]).toEqual([400, ['/name']]);
     }
   });
+  it('refuses an id that no URL can name, and takes any other', async () => {
+    const open = (accountId: string) => api.post('/v1/accounts', { ...account, accountId });
+    for (const id of ['.', '..']) {
+      expect(await open(id)).toMatchObject({ status: 400, json: { errors: [{ pointer: '/accountId' }] } });
+      const batch = await api.post('/v1/accounts/batch', { accounts: [{ ...account, accountId: id }] });
+      expect(batch.json).toMatchObject({ results: [{ status: 400 }] });
+    }
+    for (const id of ['...', '-', ':', '_', '-rf', 'c:', 'a.', '.a', '__proto__', 'constructor', 'batch', 'query']) {
+      expect(await open(id)).toMatchObject({ status: 201 });
+      expect(await api.get(`/v1/accounts/${id}/balance`)).toMatchObject({ status: 200, json: { accountId: id } });
+    }
+  });
   it('refuses a limit with too many digits', async () => {
     const { json } = await api.post('/v1/accounts', { ...account, overdraftLimit: '1.005' });
     expect(faults(json)).toEqual({ '/overdraftLimit': 'has 3 decimals, but EUR takes at most 2' });

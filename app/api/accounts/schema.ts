@@ -5,7 +5,18 @@ import type { AccountChange, AccountView, NewAccount } from '../../ledger/types.
 import { formatAmount } from '../../money.ts';
 import { Balance, balanceAnswer } from '../balances/schema.ts';
 import { batchAnswerOf, batchOf } from '../batch.ts';
-import { AccountStatus, amountAt, Currency, Id, Money, MoneyInput, Timestamp, text, Version } from '../fields.ts';
+import {
+  AccountStatus,
+  amountAt,
+  Currency,
+  Id,
+  Money,
+  MoneyInput,
+  NewId,
+  Timestamp,
+  text,
+  Version,
+} from '../fields.ts';
 import { formatTimestamp } from '../timestamp.ts';
 import { invalid, validate } from '../validation.ts';
 
@@ -13,7 +24,7 @@ const NAME_LENGTH_MAX = 140;
 
 export const AccountOpeningRequest = z
   .strictObject({
-    accountId: Id,
+    accountId: NewId,
     currency: Currency,
     overdraftLimit: MoneyInput.nullish().meta({ description: 'How far below zero it may go. Zero when absent.' }),
     name: text(NAME_LENGTH_MAX).nullish().meta({ example: 'Ada Lovelace' }),

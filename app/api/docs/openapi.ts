@@ -8,13 +8,15 @@ const VERSION = '1';
 
 /** What any route of its kind can answer besides what it names itself; the middleware answers these. */
 const PROBLEMS_WITH_SCOPE: readonly ProblemCode[] = [
+  // For an Idempotency-Key where it means nothing.
+  'validation_failed',
   'unauthenticated',
   'forbidden',
   'rate_limited',
   'overloaded',
   'internal_error',
 ];
-const PROBLEMS_WITH_BODY: readonly ProblemCode[] = ['validation_failed', 'payload_too_large', 'unsupported_media_type'];
+const PROBLEMS_WITH_BODY: readonly ProblemCode[] = ['payload_too_large', 'unsupported_media_type'];
 
 /** The OpenAPI 3.1 document of these routes: nothing in it is written by hand that the code would not obey. */
 export function openApiDocument(routes: readonly Route[]) {
@@ -34,6 +36,7 @@ export function openApiDocument(routes: readonly Route[]) {
         'Balances and transfers at memory speed, every cent in MySQL.',
         `Any path can also answer ${codes(['not_found', 'method_not_allowed', 'shutting_down'])}.`,
         'What may be sent again carries `Retry-After`.',
+        'An `Idempotency-Key` is refused with `validation_failed` where it is not documented.',
         'Send `X-Correlation-Id` to find a request again; it is echoed, and made when absent.',
       ].join(' '),
     },
@@ -46,7 +49,6 @@ export function problemsOf(route: Route): ProblemCode[] {
   const documented = new Set<ProblemCode>(route.problems);
   if (route.scopes.length > 0) for (const code of PROBLEMS_WITH_SCOPE) documented.add(code);
   if (route.body) for (const code of PROBLEMS_WITH_BODY) documented.add(code);
-  if (route.params || route.query || route.headers) documented.add('validation_failed');
   return (Object.keys(PROBLEMS) as ProblemCode[]).filter((code) => documented.has(code));
 }
 

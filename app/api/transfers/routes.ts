@@ -1,9 +1,11 @@
 import { Problem, type ProblemCode, REFUSALS } from '../../errors.ts';
 import type { Identity } from '../../identity.ts';
+import { ID_LENGTH_MAX } from '../../ids.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { Durability, Origin, Outcome, TransferOrder } from '../../ledger/types.ts';
 import { attempt, batchItem, workOnValid } from '../batch.ts';
 import type { ApiDependencies } from '../dependencies.ts';
+import { IdempotencyKeyHeader, idempotencyKeyOf, refused } from '../idempotency-key.ts';
 import { only } from '../only.ts';
 import { type Answer, type Call, type Route, route } from '../route.ts';
 import { validate } from '../validation.ts';
@@ -12,6 +14,7 @@ import { reverse } from './reversal.ts';
 import {
   orderOf,
   ReversalRequest,
+  TransactionId,
   Transfer,
   TransferBatch,
   TransferBatchAnswer,
@@ -50,12 +53,20 @@ function transfer({ ledger, clock }: ApiDependencies): Route {
     scopes: ['transfers:write'],
     tag,
     summary: 'Transfer money between two accounts',
+    headers: IdempotencyKeyHeader(
+      'The `transactionId`, for a body without one; both given have to be the same. An id, bare or in double quotes.',
+    ),
+    takesIdempotencyKey: true,
     body: { schema: TransferRequest },
     answers: POSTED_ANSWERS,
     problems: ['transaction_id_reused', ...LEDGER_PROBLEMS],
     async handle(call) {
       const durability = call.body.durability ?? 'cache';
-      const order = orderOf(call.body, originOf(call), clock.now());
+      const key = idempotencyKeyOf(call, TransactionId);
+      if (key !== null && (call.body.transactionId ?? key) !== key) {
+        throw refused('must be the transactionId of the body, or one of the two must be left out');
+      }
+      const order = orderOf(call.body, originOf(call), clock.now(), key);
       const result = only(await ledger.apply([order], durability), order.transactionId);
       return answerOf(result, durability, call);
     },
@@ -69,15 +80,21 @@ function transferBatch({ ledger, clock }: ApiDependencies): Route {
     scopes: ['transfers:write'],
     tag,
     summary: 'Make up to 1000 independent transfers, with an outcome for each',
+    headers: IdempotencyKeyHeader(
+      'Gives items without a `transactionId` one: `<key>.<index>`, with the index of the item from 0. An id, bare or in double quotes.',
+    ),
+    takesIdempotencyKey: true,
     body: { schema: TransferBatch.envelope, documented: TransferBatch.documented },
     answers: { 200: { description: 'An outcome for each, in order', schema: TransferBatchAnswer } },
     problems: [],
     async handle(call) {
       const now = clock.now();
-      const requests = call.body.transfers.map((item) =>
+      const key = batchKeyOf(call, call.body.transfers.length);
+      const requests = call.body.transfers.map((item, i) =>
         attempt(() => {
           const request = validate(TransferBatch.item, item);
-          return { order: orderOf(request, originOf(call), now), durability: request.durability ?? 'cache' };
+          const itemKey = key === null ? null : `${key}.${i}`;
+          return { order: orderOf(request, originOf(call), now, itemKey), durability: request.durability ?? 'cache' };
         }),
       );
       const answers = await workOnValid(requests, (valid) => answerEach(ledger, valid, call.identity));
@@ -85,6 +102,16 @@ function transferBatch({ ledger, clock }: ApiDependencies): Route {
       return { status: 200, body: { results } };
     },
   });
+}
+
+/** The key of a batch, each of whose items gets an id of it and its index. @throws Problem validation_failed when they are too long */
+function batchKeyOf(call: Pick<Call, 'header'>, items: number): string | null {
+  const key = idempotencyKeyOf(call, TransactionId);
+  const lengthMax = ID_LENGTH_MAX - `.${items - 1}`.length;
+  if (key !== null && key.length > lengthMax) {
+    throw refused(`must have at most ${lengthMax} characters for ${items} transfers, as their ids are made of it`);
+  }
+  return key;
 }
 
 function readTransfer({ ledger }: ApiDependencies): Route {

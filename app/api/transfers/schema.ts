@@ -12,12 +12,14 @@ import {
   Metadata,
   Money,
   MoneyInput,
+  NewId,
   TIMESTAMP_AHEAD_MS_MAX,
   Timestamp,
   TimestampInput,
   text,
   Version,
 } from '../fields.ts';
+import { KEY_POINTER } from '../idempotency-key.ts';
 import { invalid } from '../validation.ts';
 
 const REFERENCE_LENGTH_MAX = 140;
@@ -25,12 +27,12 @@ const REFERENCE_LENGTH_MAX = 140;
 /** A UUIDv7 further ahead would make Redis forget ids of today before it; see docs on the ledger's `M`. */
 const UUID_AHEAD_MS_MAX = 60_000;
 
-const TransactionId = Id.refine(
+export const TransactionId = NewId.refine(
   (id) => !id.startsWith(RESERVED_ID_PREFIX),
   `must not begin with ${RESERVED_ID_PREFIX}, which is reserved`,
 ).meta({
   description:
-    'The idempotency key: one id has one outcome, for ever. A UUIDv7 is the fast path. Made for you when absent.',
+    'The idempotency key: one id has one outcome, for ever. A UUIDv7 is the fast path. When absent it is the `Idempotency-Key`, or made for you.',
   example: '019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e90',
 });
 
@@ -91,11 +93,20 @@ export const TransferRecord = Transfer.extend({
 export const TransferBatch = batchOf('transfers', TransferRequest, 'TransferBatch');
 export const TransferBatchAnswer = batchAnswerOf(Transfer, 'TransferBatchAnswer');
 
-/** The order that a valid request means. @throws Problem validation_failed for what one field alone cannot show */
-export function orderOf(request: TransferRequest, { user, correlationId }: Origin, nowMs: number): TransferOrder {
+/**
+ * The order that a valid request means.
+ * @param key the id that its Idempotency-Key gives it, where it has none of its own
+ * @throws Problem validation_failed for what one field alone cannot show
+ */
+export function orderOf(
+  request: TransferRequest,
+  { user, correlationId }: Origin,
+  nowMs: number,
+  key: string | null = null,
+): TransferOrder {
   const { sourceAccount, destinationAccount, currency } = request;
   const { timestamp = null, reference = null, metadata = null } = request;
-  const transactionId = request.transactionId ?? newUuidV7(nowMs);
+  const transactionId = request.transactionId ?? key ?? newUuidV7(nowMs);
   const errors: FieldError[] = [];
   const amount = amountAt('/amount', request.amount, currency, errors);
   if (amount === 0 && errors.length === 0) errors.push({ pointer: '/amount', detail: 'must be more than zero' });
@@ -107,7 +118,8 @@ export function orderOf(request: TransferRequest, { user, correlationId }: Origi
   }
   const idTime = uuidV7Time(transactionId);
   if (idTime !== null && idTime > nowMs + UUID_AHEAD_MS_MAX) {
-    errors.push({ pointer: '/transactionId', detail: 'is a UUIDv7 more than 60 seconds ahead of our clock' });
+    const pointer = transactionId === key ? KEY_POINTER : '/transactionId';
+    errors.push({ pointer, detail: 'is a UUIDv7 more than 60 seconds ahead of our clock' });
   }
   if (errors.length > 0) throw invalid(errors);
   return {

@@ -67,6 +67,17 @@ describe('POST /v1/transfers', () => {
       },
     ]);
   });
+  it('refuses an id that no URL can name, but empties an account that has one from before', async () => {
+    for (const transactionId of ['.', '..']) {
+      expect(await send({ transactionId })).toMatchObject({
+        status: 400,
+        json: { errors: [{ pointer: '/transactionId' }] },
+      });
+    }
+    api.ledger.open('..', { balance: 1234 });
+    expect(await send({ sourceAccount: '..' })).toMatchObject({ status: 201, json: { sourceBalance: '0.00' } });
+    expect(await api.post('/v1/balances/query', { accountIds: ['..'] })).toMatchObject({ json: { missing: [] } });
+  });
   it('takes null for what could be left out', async () => {
     const nulls = { transactionId: null, timestamp: null, reference: null, metadata: null, durability: null };
     expect(await send(nulls)).toMatchObject({ status: 201, json: { durability: 'cache' } });
