@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { readWriteCommand } from './command-line.mjs';
 import { settings } from './config.ts';
 
 /** The table of `docs/configuration.md`, made from the settings themselves so that it cannot be wrong. */
@@ -18,7 +19,8 @@ export function withSettingsTable(page: string): string {
 }
 
 // npx tsx app/config-docs.ts --write
-if (process.argv[1]?.endsWith('config-docs.ts') && process.argv.includes('--write')) {
+if (process.argv[1]?.endsWith('config-docs.ts')) {
+  readWriteCommand('npx tsx app/config-docs.ts', 'Makes the table of docs/configuration.md.');
   const file = new URL('../docs/configuration.md', import.meta.url);
   writeFileSync(file, withSettingsTable(readFileSync(file, 'utf8')));
 }

@@ -1,9 +1,21 @@
 import { untilAskedToStop } from './stopping.ts';
 
 /** `node main.js api | keeper | migrate`: which role to run. Settings come from the environment. */
-const role = process.argv[2] ?? process.env['ROLE'];
+const ROLES = ['api', 'keeper', 'migrate'];
+const [word] = process.argv.slice(2);
+const role = word ?? process.env['ROLE'];
 // Listened for before all else is loaded: to process 1 of a container a signal without a listener is as if never sent.
 const asked = role === 'api' || role === 'keeper' ? untilAskedToStop() : null;
+const { readCommandLine, refuse } = await import('./command-line.mjs');
+const command = {
+  name: 'node main.js',
+  about: 'Runs a role of Holdfast, or the migration of its schema.',
+  options: {},
+  operands: { label: 'ROLE', help: 'Which one; the variable ROLE says it, too.', choices: ROLES, max: 1 },
+  environment: { ROLE: 'the role, where none is given', 'REDIS_URL, …': 'every setting: docs/configuration.md' },
+};
+readCommandLine(command);
+if (role === undefined || !ROLES.includes(role)) refuse(command, `ROLE must be one of ${ROLES.join(', ')}.`);
 const { ConfigError, loadConfig } = await import('./config.ts');
 
 try {
@@ -15,9 +27,6 @@ try {
   } else if (asked !== null) {
     const { runRole } = await import('./run.ts');
     await runRole(loadConfig({ ...process.env, ROLE: role }), asked);
-  } else {
-    console.error('Say which role to run: api, keeper or migrate.');
-    process.exitCode = 64;
   }
 } catch (error) {
   // A stack trace helps nobody who has to correct a setting.

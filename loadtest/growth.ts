@@ -2,12 +2,10 @@
  * How the cost of a transfer grows with accounts and with history. Each point has a folder of its own in .local/growth, which
  * stays: what is filled is not filled again, what is measured is not measured again (unless --again), so that it can be
  * cut off and taken up point by point. Some 10 GB of disk; delete .local/growth afterwards.
- *
- *   npx tsx loadtest/growth.ts [--points accounts-1e3,history-1e7] [--fill] [--again] [--seconds 15] [--reconcile]
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { flag, readCommandLine, some, wholeNumber } from '../app/command-line.mjs';
 import { PrivateStack } from '../resilience-tests/harness/stack.ts';
 import { reconcile } from './bank.ts';
 import { fill } from './growth/fill.ts';
@@ -16,23 +14,22 @@ import { POINTS, type Point } from './growth/points.ts';
 import { writeGrowth } from './growth/write.ts';
 import { machine } from './measure.ts';
 
-const { values } = parseArgs({
+const { values } = readCommandLine({
+  name: 'npm run loadtest:growth --',
+  about: 'Measures how the cost of a transfer grows with accounts and history, in .local/growth (some 10 GB).',
   options: {
-    points: { type: 'string', default: POINTS.map(({ name }) => name).join(',') },
-    /** Only fills. */
-    fill: { type: 'boolean', default: false },
-    again: { type: 'boolean', default: false },
-    seconds: { type: 'string', default: '15' },
-    reconcile: { type: 'boolean', default: false },
+    points: some(
+      POINTS.map(({ name }) => name),
+      'some points only',
+    ),
+    fill: flag('only fill the databases'),
+    again: flag('measure also what is measured already'),
+    seconds: wholeNumber('for each point', { min: 1, max: 600, fallback: 15 }),
+    reconcile: flag('reconcile the books of each point, too'),
   },
 });
-const seconds = Number(values.seconds);
-if (!Number.isInteger(seconds) || seconds < 1 || seconds > 600) throw new RangeError('--seconds must be from 1 to 600');
-const wanted = values.points.split(',').map((name) => {
-  const point = POINTS.find((one) => one.name === name);
-  if (!point) throw new RangeError(`--points knows no ${name}; there are ${POINTS.map((one) => one.name).join(', ')}`);
-  return point;
-});
+const { seconds } = values;
+const wanted = POINTS.filter(({ name }) => values.points?.includes(name) ?? true);
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],

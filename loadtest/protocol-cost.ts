@@ -1,15 +1,13 @@
 /**
  * What the safety of a switch-over costs while nothing happens: the same transfers through the same code on a private Redis,
  * with and without the scripts' prologue, the pod's tail and its book of attempts in doubt, in turns.
- *
- *   npx tsx loadtest/protocol-cost.ts [--rounds 9] [--seconds 4]
  */
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { connectRedis } from '../app/authority/redis-server.ts';
 import { systemClock } from '../app/clock.ts';
+import { choice, readCommandLine, wholeNumber } from '../app/command-line.mjs';
 import { newUuidV7 } from '../app/ids.ts';
 import { CacheLedger } from '../app/ledger/cache/cache-ledger.ts';
 import { Doubts } from '../app/ledger/cache/doubts.ts';
@@ -23,11 +21,13 @@ import { temporaryFolder } from '../scripts/testing/temporary.mjs';
 
 const ACCOUNTS = 1000;
 const WORKERS = 64;
-const { values } = parseArgs({
+const { values } = readCommandLine({
+  name: 'npx tsx loadtest/protocol-cost.ts',
+  about: 'Measures what the protocol of a switch-over costs per transfer, on a private Redis.',
   options: {
-    rounds: { type: 'string', default: '9' },
-    seconds: { type: 'string', default: '4' },
-    without: { type: 'string', default: 'both' },
+    rounds: wholeNumber('how often', { min: 1, max: 1000, fallback: 9 }),
+    seconds: wholeNumber('for each turn', { min: 1, max: 600, fallback: 4 }),
+    without: choice(['both', 'tail', 'prologue'], 'what the other contender lacks', 'both'),
   },
 });
 
@@ -186,9 +186,9 @@ try {
     const benches = [bench('with', safe.ledger), bench('without', bare.ledger)];
     for (const one of benches) await one.run(1, perCall);
     const rates: Record<string, number[]> = { with: [], without: [] };
-    for (let round = 0; round < Number(values.rounds); round++) {
+    for (let round = 0; round < values.rounds; round++) {
       for (const one of round % 2 ? [...benches].reverse() : benches) {
-        rates[one.name]?.push(await one.run(Number(values.seconds), perCall));
+        rates[one.name]?.push(await one.run(values.seconds, perCall));
       }
     }
     const [withIt, without] = [median(rates['with'] ?? []), median(rates['without'] ?? [])];

@@ -1,42 +1,36 @@
-/**
- * Measures a stack of its own, over loopback. `--only` measures parts of it, and prints; all of it writes RESULTS.md.
- *
- *   npx tsx loadtest/run.ts [--full]
- *   npx tsx loadtest/run.ts [--only single,hot] [--seconds 10] [--rounds 1] [--accounts 10000]
- *   npx tsx loadtest/run.ts --only single,hot --against ../another-checkout [--rounds 3]
- */
+/** `npm run loadtest`: measures a stack of its own, over loopback. */
 import { loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
+import { flag, readCommandLine, some, text, wholeNumber } from '../app/command-line.mjs';
 import { PrivateStack } from '../resilience-tests/harness/stack.ts';
 import { against } from './against.ts';
 import { reconcile } from './bank.ts';
 import { Contender } from './contender.ts';
 import { commit, machine, nodeOf, round } from './measure.ts';
-import { partsOf } from './parts/index.ts';
+import { PARTS } from './parts/index.ts';
 import { goalTable, writeReport } from './report/report.ts';
 
-const { values } = parseArgs({
+const { values } = readCommandLine({
+  name: 'npm run loadtest --',
+  about: 'Measures a stack of its own. All parts together write RESULTS.md; some of them (--only) are only printed.',
   options: {
-    only: { type: 'string' },
-    full: { type: 'boolean', default: false },
-    seconds: { type: 'string' },
-    turn: { type: 'string' },
-    rounds: { type: 'string' },
-    accounts: { type: 'string', default: '10000' },
-    against: { type: 'string' },
+    only: some(
+      PARTS.map(({ name }) => name),
+      'some parts only',
+    ),
+    full: flag('a minute each (npm run loadtest:full)'),
+    against: text('FOLDER', 'compare with another checkout, in turns'),
+    seconds: wholeNumber('for each part (6; with --only 10; with --full 60)', { min: 1, max: 600 }),
+    turn: wholeNumber('seconds of each turn of contenders (2; with --full 10)', { min: 1, max: 600 }),
+    rounds: wholeNumber('how often (1; with --against 3)', { min: 1, max: 100 }),
+    accounts: wholeNumber('how many', { min: 1, max: 100_000, fallback: 10_000 }),
   },
 });
-const limited = (name: 'seconds' | 'turn' | 'rounds' | 'accounts', most: number, fallback = Number.NaN): number => {
-  const value = Number(values[name] ?? fallback);
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw new RangeError(`--${name} must be a whole number from 1 to ${most}`);
-};
-const parts = partsOf(values.only);
-const accounts = limited('accounts', 100_000);
+const { accounts } = values;
+const parts = PARTS.filter(({ name }) => values.only?.includes(name) ?? true);
 const whole = values.only === undefined && values.against === undefined;
-const seconds = limited('seconds', 600, values.full ? 60 : whole ? 6 : 10);
-const turnSeconds = limited('turn', 600, values.full ? 10 : 2);
-const rounds = limited('rounds', 100, values.against === undefined ? 1 : 3);
+const seconds = values.seconds ?? (values.full ? 60 : whole ? 6 : 10);
+const turnSeconds = values.turn ?? (values.full ? 10 : 2);
+const rounds = values.rounds ?? (values.against === undefined ? 1 : 3);
 
 for (const [signal, code] of [
   ['SIGINT', 130],

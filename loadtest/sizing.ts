@@ -1,19 +1,22 @@
 /**
  * How many pods, cores and connections a rate of single transfers needs, from the newest raw result of the load test, by the
  * formulas of docs/sizing.md.
- *
- *   npx tsx loadtest/sizing.ts [--rates 10000,50000,100000]
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readCommandLine, refuse, text } from '../app/command-line.mjs';
 import { costsOf, need } from './sizing/model.ts';
 
 const RESULTS = join(import.meta.dirname, 'results');
 
-const { values } = parseArgs({ options: { rates: { type: 'string', default: '10000,50000,100000' } } });
-const rates = values.rates.split(',').map(Number);
-if (!rates.every((rate) => Number.isInteger(rate) && rate > 0)) throw new RangeError('--rates are whole numbers');
+const command = {
+  name: 'npx tsx loadtest/sizing.ts',
+  about:
+    'Computes pods, cores and connections for rates of single transfers, from the newest result in loadtest/results.',
+  options: { rates: text('RATES', 'transfers per second, separated by commas', '10000,50000,100000') },
+};
+const rates = readCommandLine(command).values.rates.split(',').map(Number);
+if (!rates.every((rate) => Number.isInteger(rate) && rate > 0)) refuse(command, '--rates must be whole numbers.');
 
 const newest = readdirSync(RESULTS)
   .filter((name) => /^\d{4}-.*\.json$/.test(name))

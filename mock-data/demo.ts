@@ -7,15 +7,15 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { systemClock } from '../app/clock.ts';
+import { flag, readCommandLine, text, type Values, wholeNumber } from '../app/command-line.mjs';
 import { BooksReader } from './books.ts';
 import { ApiClient } from './client.ts';
 import { idsFromOf } from './demo-ids.ts';
 import { printChecks, printDrift, printTimes } from './demo-report.ts';
 import { generate } from './generate.ts';
 import type { Line, Source } from './lines.ts';
-import { midnight, runCommand, wholeNumber } from './options.ts';
+import { midnight, runCommand } from './options.ts';
 import { importPkdd99, overdraftFor } from './pkdd99.ts';
 import { describeReport, postLines } from './post-lines.ts';
 import { count, duration, Progress } from './progress.ts';
@@ -23,52 +23,33 @@ import { isReady, OwnStack, readStack, type Stack, stackDir } from './stack.ts';
 import { Tally } from './tally.ts';
 import { verifyBooks, waitPersisted } from './verify.ts';
 
-const HELP = `Usage: npm run demo -- [options]
-
-Posts a bank to a running stack (npm start), or to one of its own, and verifies every balance to the cent.
-
-  --pkdd99 FILE       transactions of a real bank, trans.asc of PKDD'99 (or the environment's PKDD99_FILE, or
-                      mock-data/trans-1993.asc when it is there); otherwise a bank is generated
-  --generated         generate a bank even where such a file is there
-  --seed TEXT         (demo)
-  --accounts N        (20000)
-  --transfers N       (200000)
-  --days N            (30)
-  --own               start a stack of its own even when one is running
-  --batch N           transfers per request, 1 to 1000 (200)
-  --concurrency N     requests at once (8)
-  --help
-
-A running stack is found by stack.json in $STACK_DIR (.local).
-`;
-
-const OPTIONS = {
-  pkdd99: { type: 'string' },
-  generated: { type: 'boolean', default: false },
-  seed: { type: 'string', default: 'demo' },
-  accounts: { type: 'string', default: '20000' },
-  transfers: { type: 'string', default: '200000' },
-  days: { type: 'string', default: '30' },
-  own: { type: 'boolean', default: false },
-  batch: { type: 'string', default: '200' },
-  concurrency: { type: 'string', default: '8' },
-  help: { type: 'boolean', default: false },
-} as const;
+const COMMAND = {
+  name: 'npm run demo --',
+  about: 'Posts a bank to a running stack (npm start), or to one of its own, and verifies every balance to the cent.',
+  options: {
+    pkdd99: text('FILE', "transactions of a real bank, trans.asc of PKDD'99; otherwise a bank is generated"),
+    generated: flag('generate a bank even where such a file is there'),
+    seed: text('TEXT', 'of the generated bank', 'demo'),
+    accounts: wholeNumber('of the generated bank', { min: 1, fallback: 20_000 }),
+    transfers: wholeNumber('of the generated bank', { min: 0, fallback: 200_000 }),
+    days: wholeNumber('of the generated bank', { min: 1, max: 365, fallback: 30 }),
+    own: flag('start a stack of its own even when one is running'),
+    batch: wholeNumber('transfers per request', { min: 1, max: 1000, fallback: 200 }),
+    concurrency: wholeNumber('requests at once', { min: 1, max: 256, fallback: 8 }),
+  },
+  environment: {
+    PKDD99_FILE: 'as --pkdd99 (mock-data/trans-1993.asc when it is there)',
+    STACK_DIR: 'folder of a running stack (.local)',
+  },
+};
+type Given = Values<typeof COMMAND.options>;
 
 const GENERATED_START = '2025-01-15';
 const PERSIST_MS_MAX = 120_000;
 
-function parse() {
-  return parseArgs({ options: OPTIONS }).values;
-}
-type Values = ReturnType<typeof parse>;
+const { values } = readCommandLine(COMMAND);
 
 await runCommand(async (signal) => {
-  const values = parse();
-  if (values.help) {
-    process.stdout.write(HELP);
-    return 0;
-  }
   const running = values.own ? null : await readStack(stackDir());
   if (running !== null && (await isReady(running))) {
     console.log(`Using the stack in ${running.dir} (${running.api.join(', ')})`);
@@ -81,15 +62,15 @@ await runCommand(async (signal) => {
   return await demo(own.stack, values, signal);
 });
 
-async function demo(stack: Stack, values: Values, signal: AbortSignal): Promise<number> {
+async function demo(stack: Stack, values: Given, signal: AbortSignal): Promise<number> {
   const { source, prefix } = await bankOf(values, stack);
   using client = new ApiClient({ urls: stack.api, apiKey: stack.apiKey, signal });
   const tally = new Tally();
   const progress = new Progress('Posted', source.transfersTotal, process.stderr, systemClock);
   const startedMs = systemClock.monotonic();
   const report = await postLines(client, tallied(source.lines, tally), {
-    batch: wholeNumber('batch', values.batch, 1, 1000),
-    concurrency: wholeNumber('concurrency', values.concurrency, 1, 256),
+    batch: values.batch,
+    concurrency: values.concurrency,
     onTransfer: (line, result) => {
       tally.apply(line, result);
       progress.add(1);
@@ -120,7 +101,7 @@ async function demo(stack: Stack, values: Values, signal: AbortSignal): Promise<
 }
 
 /** The bank to post, and what the ids of all its accounts begin with. */
-async function bankOf(values: Values, stack: Stack): Promise<{ source: Source; prefix: string }> {
+async function bankOf(values: Given, stack: Stack): Promise<{ source: Source; prefix: string }> {
   const file = pkdd99File(values);
   if (file !== undefined) {
     const startedMs = systemClock.monotonic();
@@ -133,20 +114,18 @@ async function bankOf(values: Values, stack: Stack): Promise<{ source: Source; p
     );
     return { source, prefix: 'pkdd-' };
   }
-  const accounts = wholeNumber('accounts', values.accounts, 1);
-  const transfers = wholeNumber('transfers', values.transfers, 0);
-  const days = wholeNumber('days', values.days, 1, 365);
-  const from = await idsFromOf(stack.dir, `${values.seed}/${accounts}/${transfers}/${days}`, systemClock.now());
+  const { seed, accounts, transfers, days } = values;
+  const from = await idsFromOf(stack.dir, `${seed}/${accounts}/${transfers}/${days}`, systemClock.now());
   const startMs = midnight('start', GENERATED_START);
   const ids = { kind: 'now', from } as const;
-  const source = generate({ seed: values.seed, accounts, transfers, days, startMs, ids, now: systemClock.now });
+  const source = generate({ seed, accounts, transfers, days, startMs, ids, now: systemClock.now });
   console.log(
     `A generated bank (${source.bank}): ${count(accounts)} accounts, ${count(source.transfersTotal)} transfers`,
   );
   return { source, prefix: `${source.bank}-` };
 }
 
-function pkdd99File(values: Values): string | undefined {
+function pkdd99File(values: Given): string | undefined {
   if (values.generated) return undefined;
   const beside = join(import.meta.dirname, 'trans-1993.asc');
   return values.pkdd99 ?? process.env['PKDD99_FILE'] ?? (existsSync(beside) ? beside : undefined);

@@ -1,15 +1,20 @@
 /**
  * How long a killed pod is away: from the start of its process to the first 200 of `/readyz`, under load.
- *
- *   npx tsx resilience-tests/restart-time.ts
  */
 import { setMaxListeners } from 'node:events';
+import { readCommandLine } from '../app/command-line.mjs';
 import { Client } from './harness/client.ts';
 import { Cluster, type Service } from './harness/cluster.ts';
 import { Load, STEADY_LOAD } from './harness/load.ts';
 import { smallTown } from './harness/population.ts';
 import { Recorder } from './harness/recorder.ts';
 import { now, sleep, until } from './harness/time.ts';
+
+readCommandLine({
+  name: 'npx tsx resilience-tests/restart-time.ts',
+  about: 'Measures how long a killed pod is away, nine times in each mode.',
+  options: {},
+});
 
 const TIMES = 9;
 const READY_MS_MAX = 30_000;

@@ -1,9 +1,6 @@
-/**
- * Breaks a running stack on purpose, and holds what clients were told against what is in MySQL afterwards.
- *
- *   npx tsx resilience-tests/run.ts <name>… | all [--short]
- */
+/** `npm run resilience`: breaks a running stack on purpose, and compares what clients were told with what is in MySQL afterwards. */
 import { join } from 'node:path';
+import { flag, readCommandLine } from '../app/command-line.mjs';
 import { experiment, type Result } from './harness/experiment.ts';
 import { type Ground, type Hypothesis, NotHere } from './harness/hypothesis.ts';
 import type { System } from './harness/system.ts';
@@ -109,15 +106,26 @@ for (const [signal, code] of [
   process.once(signal, () => process.exit(code));
 }
 
-const words = process.argv.slice(2);
-const short = words.includes('--short');
-const asked = words.filter((word) => word !== '--short');
-const all = asked.includes('all');
-const names = all ? [...TESTS.keys()] : asked;
-if (names.length === 0 || names.some((name) => !TESTS.has(name))) {
-  console.error(`npx tsx resilience-tests/run.ts <name>… | all [--short]\n\nNames: ${[...TESTS.keys()].join(', ')}`);
-  process.exit(2);
+const { values, operands } = readCommandLine({
+  name: 'npm run resilience --',
+  about: 'Breaks a running stack on purpose, and compares what clients were told with what is in MySQL afterwards.',
+  options: {
+    short: flag('less load, less time'),
+    list: flag('only print the names'),
+  },
+  operands: {
+    label: '[NAME]…',
+    help: 'Which experiments; all of them (40 minutes, writes RESULTS.md) when none is named.',
+    choices: ['all', ...TESTS.keys()],
+  },
+});
+if (values.list) {
+  console.log([...TESTS.keys()].join('\n'));
+  process.exit();
 }
+const { short } = values;
+const all = operands.length === 0 || operands.includes('all');
+const names = all ? [...TESTS.keys()] : operands;
 
 const results: Result[] = [];
 const broken: Broken[] = [];
@@ -139,7 +147,7 @@ for (const [name, test] of TESTS) {
     console.error(`FAILED  ${name} could not be run to its end:`, error);
   }
 }
-const command = `npx tsx resilience-tests/run.ts ${words.join(' ')}`;
+const command = short ? 'npm run resilience -- --short' : 'npm run resilience';
 if (all) writeResults(join(import.meta.dirname, 'RESULTS.md'), { results, broken, skipped, command });
 process.exitCode = broken.length === 0 && results.every(({ passed }) => passed) ? 0 : 1;
 // Everything that was started is stopped; a connection that somebody left half open must not hold the command.

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { readCommandLine } from '../app/command-line.mjs';
 import { readJson, writeAtomically } from './stack/folder.mjs';
 import { runTool } from './stack/process.mjs';
 import { elapsed, messageOf, say, Trouble } from './stack/say.mjs';
@@ -91,6 +92,11 @@ function removeLeftOvers(root, dist) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  readCommandLine({
+    name: 'npm run build --',
+    about: 'Builds dist/ when the sources have changed since the last build.',
+    options: {},
+  });
   const root = dirname(dirname(fileURLToPath(import.meta.url)));
   try {
     await buildUnlessDone({ root, logFile: join(root, 'dist', 'build.log') });

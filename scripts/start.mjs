@@ -6,10 +6,31 @@ import { requireNodeVersion } from './stack/node-version.mjs';
 
 requireNodeVersion();
 // Only now: these use what an old Node.js does not have.
+const { flag, readCommandLine, refuse } = await import('../app/command-line.mjs');
 const { messageOf, say, Trouble } = await import('./stack/say.mjs');
 const { reasonOf } = await import('./stack/folder.mjs');
 const { readSettings } = await import('./stack/settings.mjs');
 const { Stack } = await import('./stack/stack.mjs');
+
+const command = {
+  name: 'npm start --',
+  about: `Runs Redis, MariaDB, a keeper and API pods on this machine until Ctrl-C, and installs what is missing.
+The stores and the service can run in two terminals, so that one stops without the other (docs/deployment.md, "Backup and restore").`,
+  options: {
+    'stores-only': flag('only Redis and MariaDB'),
+    'service-only': flag('only the keeper and the pods, on the stores of a running --stores-only'),
+  },
+  environment: {
+    PORT: 'port of the first API pod (8080)',
+    API_PODS: 'how many API pods (1)',
+    STACK_DIR: 'folder of data, logs and stack.json (.local)',
+    REDIS_URL: 'use this Redis instead of starting one',
+    MYSQL_URL: 'use this MySQL instead of starting one',
+  },
+};
+const { values } = readCommandLine(command);
+if (values['stores-only'] && values['service-only']) refuse(command, 'Choose one: --stores-only or --service-only.');
+const scope = values['stores-only'] ? 'stores' : values['service-only'] ? 'service' : 'all';
 
 /** A Ctrl-C arrives twice when npm passes on what the terminal has sent to all. */
 const SAME_KEY_MS = 500;
@@ -75,7 +96,7 @@ async function main() {
   try {
     if (process.platform !== 'linux')
       throw new Trouble('npm start runs on Linux: elsewhere use a Linux container or machine.');
-    const settings = readSettings(process.env, root);
+    const settings = readSettings(process.env, root, scope);
     folder = settings.folder;
     stack = new Stack(settings, asked.signal, () => asked.signal.aborted || isLeftAlone());
     await stack.start();

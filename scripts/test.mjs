@@ -11,6 +11,12 @@ import { requireNodeVersion } from './stack/node-version.mjs';
 
 requireNodeVersion();
 // Only now: these use what an old Node.js does not have.
+const { readCommandLine } = await import('../app/command-line.mjs');
+readCommandLine({
+  name: 'npm test --',
+  about: 'Installs what is missing, and runs every test and check. For some tests only: npx vitest run PATH.',
+  options: {},
+});
 const { readJson } = await import('./stack/folder.mjs');
 const { whileLocked } = await import('./stack/lock.mjs');
 const { findProgram, installNpmPackages, installPrograms, WANTED } = await import('./stack/packages.mjs');

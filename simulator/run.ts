@@ -1,18 +1,21 @@
-import { parseArgs } from 'node:util';
+import { flag, readCommandLine, text, wholeNumber } from '../app/command-line.mjs';
 import { runMany } from './many.ts';
 import { assemblyOf } from './mutants/all.ts';
 import { type RunResult, runSeed } from './world/run-seed.ts';
 import { themeNamed } from './world/themes.ts';
 
-const { values } = parseArgs({
+const { values } = readCommandLine({
+  name: 'npm run simulate --',
+  about:
+    'Runs the protocol against models of Redis and MySQL, a world for each seed; exit code 1 when an invariant broke.',
   options: {
-    seed: { type: 'string' },
-    trace: { type: 'boolean', default: false },
-    seeds: { type: 'string', default: '2000' },
-    from: { type: 'string', default: '1' },
-    workers: { type: 'string', default: '2' },
-    mutant: { type: 'string' },
-    theme: { type: 'string' },
+    seeds: wholeNumber('how many', { min: 1, fallback: 2000 }),
+    from: wholeNumber('the first seed', { min: 0, fallback: 1 }),
+    workers: wholeNumber('threads', { min: 1, max: 1024, fallback: 2 }),
+    seed: wholeNumber('replay one seed', { min: 0 }),
+    trace: flag('with --seed: print every step'),
+    theme: text('NAME', 'what the worlds are about, instead of chance'),
+    mutant: text('NAME', 'with one rule of the protocol broken on purpose'),
   },
 });
 const VIOLATIONS_SHOWN = 3;
@@ -21,7 +24,7 @@ const mutant = values.mutant ?? null;
 const theme = values.theme === undefined ? null : themeNamed(values.theme);
 
 if (values.seed === undefined) await runAll();
-else await replay(Number(values.seed));
+else await replay(values.seed);
 
 async function replay(seed: number): Promise<void> {
   const run = await runSeed(seed, {
@@ -36,11 +39,11 @@ async function replay(seed: number): Promise<void> {
 
 async function runAll(): Promise<void> {
   assemblyOf(mutant);
-  const from = Number(values.from);
+  const { from } = values;
   const started = performance.now();
   let shownAt = started;
-  const share = { from, to: from + Number(values.seeds), mutant, theme };
-  const tally = await runMany(share, Number(values.workers), ({ runs, failed }) => {
+  const share = { from, to: from + values.seeds, mutant, theme };
+  const tally = await runMany(share, values.workers, ({ runs, failed }) => {
     if (performance.now() - shownAt < PROGRESS_EVERY_MS) return;
     shownAt = performance.now();
     console.log(`${runs} seeds, ${failed.length} failed`);

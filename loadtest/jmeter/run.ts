@@ -1,13 +1,11 @@
 /**
  * Runs holdfast.jmx against a stack of its own, or against --url (with HOLDFAST_KEY), writes an HTML report, and reconciles the
  * books: a run with drift is no result.
- *
- *   npm run jmeter -- [--transfers 100 --reads 400 --seconds 30 --accounts 10000 --threads 16] [--url http://host:port]
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readCommandLine, text, wholeNumber } from '../../app/command-line.mjs';
 import { PrivateStack } from '../../resilience-tests/harness/stack.ts';
 import { findProgram } from '../../scripts/stack/packages.mjs';
 import { accountId, openAccounts, reconcile, type Target } from '../bank.ts';
@@ -19,30 +17,20 @@ const DEBIAN_CLASSES = '/usr/share/jmeter/bin/ApacheJMeter.jar:/usr/share/java/b
 const LINES = 50_000;
 const SKEW = 0.99;
 
-function wholeNumber(name: string, text: string, most: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value;
-  throw new RangeError(`--${name} must be a whole number from 1 to ${most}, and is ${JSON.stringify(text)}`);
-}
-
-const string = (fallback: string) => ({ type: 'string', default: fallback }) as const;
-const { values } = parseArgs({
+const { values } = readCommandLine({
+  name: 'npm run jmeter --',
+  about: 'Runs holdfast.jmx against a stack of its own, or against --url, writes a report, and reconciles the books.',
   options: {
-    transfers: string('100'),
-    reads: string('400'),
-    seconds: string('30'),
-    accounts: string('10000'),
-    threads: string('16'),
-    url: string(''),
+    transfers: wholeNumber('per second', { min: 1, max: 100_000, fallback: 100 }),
+    reads: wholeNumber('of balances, per second', { min: 1, max: 100_000, fallback: 400 }),
+    seconds: wholeNumber('how long', { min: 1, max: 86_400, fallback: 30 }),
+    accounts: wholeNumber('how many accounts are opened', { min: 1, max: 100_000, fallback: 10_000 }),
+    threads: wholeNumber('of JMeter', { min: 1, max: 5000, fallback: 16 }),
+    url: text('URL', 'a running service; its key is HOLDFAST_KEY', ''),
   },
+  environment: { HOLDFAST_KEY: 'API key for --url' },
 });
-const order = {
-  transfers: wholeNumber('transfers', values.transfers, 100_000),
-  reads: wholeNumber('reads', values.reads, 100_000),
-  seconds: wholeNumber('seconds', values.seconds, 86_400),
-  threads: wholeNumber('threads', values.threads, 5000),
-};
-const accounts = wholeNumber('accounts', values.accounts, 100_000);
+const { accounts, url: given, ...order } = values;
 
 const jmeter = findProgram('jmeter');
 if (jmeter === null)
@@ -71,8 +59,8 @@ function ordersByZipf(): string {
   return Array.from({ length: LINES }, line).join('');
 }
 
-await using own = values.url === '' ? await PrivateStack.start() : null;
-const target: Target = own?.file ?? { api: [values.url], apiKey: process.env['HOLDFAST_KEY'] ?? '' };
+await using own = given === '' ? await PrivateStack.start() : null;
+const target: Target = own?.file ?? { api: [given], apiKey: process.env['HOLDFAST_KEY'] ?? '' };
 const url = new URL(target.api[0] ?? '');
 await openAccounts(target, accounts);
 rmSync(RESULTS, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { flag, readCommandLine, text, wholeNumber } from '../../app/command-line.mjs';
 
 /** In the order of `all`: what breaks something comes last. */
 export const SCENARIOS = [
@@ -17,15 +17,31 @@ export type ScenarioName = (typeof SCENARIOS)[number];
 
 /** `--name` here is the variable of the scripts. */
 const NUMBERS = {
-  rate: 'RATE',
-  seconds: 'SECONDS',
-  accounts: 'ACCOUNTS',
-  skew: 'SKEW',
-  batch: 'BATCH',
-  best: 'BEST',
-  patience: 'PATIENCE',
-  vus: 'VUS_MAX',
+  rate: ['RATE', 'transfers (or reads) per second'],
+  seconds: ['SECONDS', 'how long'],
+  accounts: ['ACCOUNTS', 'how many accounts are opened (10000)'],
+  skew: ['SKEW', "exponent of Zipf's law in percent"],
+  batch: ['BATCH', 'transfers per request'],
+  best: ['BEST', 'the rate that overload doubles'],
+  patience: ['PATIENCE', 'seconds that a client waits'],
+  vus: ['VUS_MAX', 'most virtual users'],
 } as const;
+type NumberName = keyof typeof NUMBERS;
+const numbers = Object.fromEntries(
+  Object.entries(NUMBERS).map(([name, [, help]]) => [name, wholeNumber(help, { min: 0 })]),
+) as Record<NumberName, ReturnType<typeof wholeNumber>>;
+
+const COMMAND = {
+  name: 'npm run k6 --',
+  about: 'Runs a scenario of k6 against a stack of its own, or against --url, and reconciles the books.',
+  options: {
+    ...numbers,
+    url: text('URLS', 'a running service, several pods separated by commas; its key is HOLDFAST_KEY'),
+    short: flag('ten seconds each'),
+  },
+  operands: { label: 'SCENARIO', help: 'Which one.', choices: [...SCENARIOS, 'all'], min: 1, max: 1 },
+  environment: { HOLDFAST_KEY: 'API key for --url' },
+};
 
 const SHORT_SECONDS = '10';
 
@@ -39,36 +55,18 @@ export interface Asked {
   all: boolean;
 }
 
-/** @throws Error saying what is wrong with the command line */
 export function asked(args: readonly string[]): Asked {
-  const text = { type: 'string' } as const;
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      ...(Object.fromEntries(Object.keys(NUMBERS).map((name) => [name, text])) as Record<
-        keyof typeof NUMBERS,
-        typeof text
-      >),
-      url: text,
-      short: { type: 'boolean', default: false },
-    },
-  });
-  const [name = '', ...others] = positionals;
-  const known = SCENARIOS.find((scenario) => scenario === name);
-  if ((!known && name !== 'all') || others.length > 0)
-    throw new Error(`usage: npm run k6 -- <${SCENARIOS.join('|')}|all> [--rate n] [--seconds n] [--url http://…]`);
+  const { values, operands } = readCommandLine(COMMAND, args);
+  const known = SCENARIOS.find((scenario) => scenario === operands[0]);
   const env: Record<string, string> = values.short ? { SECONDS: SHORT_SECONDS } : {};
-  for (const [option, variable] of Object.entries(NUMBERS)) {
-    const value = values[option as keyof typeof NUMBERS];
-    if (value !== undefined && !/^\d+$/.test(value))
-      throw new Error(`--${option} must be a whole number, and is ${value}`);
-    if (value !== undefined) env[variable] = value;
+  for (const [option, [variable]] of Object.entries(NUMBERS)) {
+    const value = values[option as NumberName];
+    if (value !== undefined) env[variable] = String(value);
   }
   return {
     scenarios: known ? [known] : SCENARIOS,
     urls: values.url ? values.url.split(',') : [],
-    accounts: Number(values.accounts ?? 10_000),
+    accounts: values.accounts ?? 10_000,
     env,
     all: !known,
   };

@@ -1,8 +1,6 @@
 /**
  * Runs a k6 scenario against a stack of its own, or against --url (with HOLDFAST_KEY), and reconciles the books: a run with
  * drift is no result.
- *
- *   npm run k6 -- <scenario|all> [--short] [--rate 500 --seconds 30 --accounts 10000 --skew 99 --batch 100 --patience 1]
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

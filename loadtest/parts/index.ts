@@ -6,7 +6,7 @@ import { mixed, reads, readsMax, steady } from './reads.ts';
 import { hot, single } from './transfers.ts';
 
 /** All parts, in the order in which they run. */
-const PARTS: readonly Part[] = [
+export const PARTS: readonly Part[] = [
   single,
   hot,
   steady,
@@ -22,15 +22,3 @@ const PARTS: readonly Part[] = [
   typeorm,
   typeormHot,
 ];
-
-/** @throws RangeError that says which there are */
-export function partsOf(names: string | undefined): readonly Part[] {
-  if (names === undefined) return PARTS;
-  const wanted = new Set(names.split(','));
-  for (const name of wanted) {
-    if (!PARTS.some((part) => part.name === name)) {
-      throw new RangeError(`--only knows no ${name}; there are ${PARTS.map((part) => part.name).join(', ')}`);
-    }
-  }
-  return PARTS.filter(({ name }) => wanted.has(name));
-}

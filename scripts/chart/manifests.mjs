@@ -8,6 +8,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
+import { readWriteCommand } from '../../app/command-line.mjs';
 import { ROOT } from '../stack/go-tools.mjs';
 import { render } from './render.mjs';
 
@@ -123,7 +124,8 @@ export function manifestFiles() {
 /** @param {object} rest */
 const kustomization = (rest) => ({ apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', ...rest });
 
-if (process.argv[1] === import.meta.filename && process.argv.includes('--write')) {
+if (process.argv[1] === import.meta.filename) {
+  readWriteCommand('node scripts/chart/manifests.mjs', 'Makes k8s/ from the chart.');
   const folder = join(ROOT, 'k8s');
   for (const part of ['base', 'overlays']) rmSync(join(folder, part), { recursive: true, force: true });
   for (const [path, text] of manifestFiles()) {

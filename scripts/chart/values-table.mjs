@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMap, isScalar, parseDocument } from 'yaml';
+import { readWriteCommand } from '../../app/command-line.mjs';
 import { CHART } from './render.mjs';
 
 const README = join(CHART, 'README.md');
@@ -63,5 +64,7 @@ export function withValuesTable(page) {
   return page.replace(MARKED, (_, begin, end) => `${begin}${valuesTable()}\n${end}`);
 }
 
-if (process.argv[1] === import.meta.filename && process.argv.includes('--write'))
+if (process.argv[1] === import.meta.filename) {
+  readWriteCommand('node scripts/chart/values-table.mjs', "Makes the table of values in the chart's README.");
   writeFileSync(README, withValuesTable(readFileSync(README, 'utf8')));
+}

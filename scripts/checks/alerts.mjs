@@ -9,8 +9,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
+import { readCommandLine } from '../../app/command-line.mjs';
 import { ROWS } from '../monitoring/panels.mjs';
 import { requireProgram } from '../stack/packages.mjs';
+
+readCommandLine({
+  name: 'node scripts/checks/alerts.mjs',
+  about: 'Tries the alerts by promtool, and the queries of the dashboard.',
+  options: {},
+});
 
 /** @param {string} path */
 const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));

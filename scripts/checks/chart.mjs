@@ -5,10 +5,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { readCommandLine } from '../../app/command-line.mjs';
 import { manifestFiles, OVERLAYS, overlayPlain } from '../chart/manifests.mjs';
 import { CHART, KUBERNETES, manifestsOf, renderText, SECRETS } from '../chart/render.mjs';
 import { findTool, ROOT, runTool } from '../stack/go-tools.mjs';
 import { filesUnder, SKIPPED } from '../testing/checks.mjs';
+
+readCommandLine({
+  name: 'node scripts/checks/chart.mjs',
+  about: "Holds the chart and k8s/ against Kubernetes' schemas, a policy, and each other.",
+  options: {},
+});
 
 const SCHEMAS = join(ROOT, 'scripts', 'chart', 'schemas', '{{ .ResourceKind }}{{ .KindSuffix }}.json');
 /** CPU has no limit on purpose (the chart's README says why): the only test that is left out for all. */

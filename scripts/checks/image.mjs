@@ -7,11 +7,18 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readCommandLine } from '../../app/command-line.mjs';
 import { lastOf, parseDockerfile } from '../image/dockerfile.mjs';
 import { exercise } from '../image/exercise.mjs';
 import { buildStages } from '../image/stages.mjs';
 import { elapsed } from '../stack/say.mjs';
 import { endLeftTemporaryFolders, temporaryFolder } from '../testing/temporary.mjs';
+
+readCommandLine({
+  name: 'node scripts/checks/image.mjs',
+  about: 'Builds the image, or its stages in folders, and tries it.',
+  options: {},
+});
 
 const MIB = 1024 * 1024;
 const SIZE_MIB_MAX = 190;

@@ -6,8 +6,15 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readCommandLine } from '../../app/command-line.mjs';
 import { findTool, ROOT, runTool } from '../stack/go-tools.mjs';
 import { SKIPPED } from '../testing/checks.mjs';
+
+readCommandLine({
+  name: 'node scripts/checks/k6.mjs',
+  about: 'Packs every scenario of k6, and runs one for some seconds.',
+  options: {},
+});
 
 const SCENARIOS = join(ROOT, 'loadtest', 'k6', 'scenarios');
 

@@ -26,7 +26,7 @@ const STOP_MS_MAX = 25_000;
  */
 export async function exercise(start, folder) {
   await refuses(start('api', {}), 1, /REDIS_URL is missing[\s\S]*MYSQL_URL is missing/);
-  await refuses(start('queen', {}), 64, /Say which role to run/);
+  await refuses(start('queen', {}), 2, /not one of api, keeper, migrate/);
   const [redis, mysql] = await Promise.all([
     startRedis({ dir: join(folder, 'redis'), relaxed: true }),
     startMariadb({ dir: join(folder, 'mysql'), relaxed: true }),

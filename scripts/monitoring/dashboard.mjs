@@ -1,6 +1,7 @@
 /** Makes charts/holdfast/files/dashboard.json from panels.mjs: `node scripts/monitoring/dashboard.mjs --write`. */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { readWriteCommand } from '../../app/command-line.mjs';
 import { ROWS } from './panels.mjs';
 
 const FILE = fileURLToPath(new URL('../../charts/holdfast/files/dashboard.json', import.meta.url));
@@ -150,5 +151,7 @@ export function dashboard() {
   return `${JSON.stringify(model, null, 1)}\n`;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url) && process.argv.includes('--write'))
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  readWriteCommand('node scripts/monitoring/dashboard.mjs', 'Makes charts/holdfast/files/dashboard.json.');
   writeFileSync(FILE, dashboard());
+}

@@ -19,11 +19,12 @@ const LOOK_EVERY_MS = 15_000;
 /**
  * Begins new files; those of the last run become `*.log.1`.
  * @param {string} folder
+ * @param {(name: string) => boolean} [isOurs] not those that another start writes to
  */
-export function rotateLogs(folder) {
+export function rotateLogs(folder, isOurs = () => true) {
   mkdirSync(folder, { recursive: true });
   for (const name of readdirSync(folder)) {
-    if (name.endsWith('.log')) renameSync(join(folder, name), join(folder, `${name}.1`));
+    if (name.endsWith('.log') && isOurs(name)) renameSync(join(folder, name), join(folder, `${name}.1`));
   }
 }
 

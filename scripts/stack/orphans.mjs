@@ -10,7 +10,7 @@ const STOP_MS_MAX = 60_000;
 
 /** @typedef {{ pid: number, part: import('./process.mjs').Part }} Orphan */
 
-/** @typedef {(stack: string) => boolean} Belongs by the real path of a stack folder */
+/** @typedef {(stack: string, part: import('./process.mjs').Part) => boolean} Belongs by the real path of a stack folder */
 
 /**
  * @param {string} environ /proc/<pid>/environ, empty for a process that has ended
@@ -20,8 +20,8 @@ const STOP_MS_MAX = 60_000;
 export function partOf(environ, belongs) {
   const entries = environ.split('\0');
   const stack = entries.find((entry) => entry.startsWith(`${STACK_MARK}=`))?.slice(STACK_MARK.length + 1);
-  if (stack === undefined || !belongs(stack)) return null;
-  return PARTS.find((part) => entries.includes(`${PART_MARK}=${part}`)) ?? null;
+  const part = PARTS.find((one) => entries.includes(`${PART_MARK}=${one}`));
+  return stack !== undefined && part !== undefined && belongs(stack, part) ? part : null;
 }
 
 /**

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { LOOPBACK } from './ports.mjs';
 import { runTool } from './process.mjs';
 import { runtimeOf } from './runtime.mjs';
+import { messageOf } from './say.mjs';
 
 /** Requests live for milliseconds: with V8's default of 16 MiB a fifth of a busy pod's time goes into collecting them. */
 const YOUNG_GENERATION = '--max-semi-space-size=64';
@@ -55,13 +56,31 @@ export async function migrate(around, signal) {
 }
 
 /**
+ * @param {string} url of a pod
+ * @param {string} apiKey
+ * @returns {Promise<string>} the mode of the authority, or why it is not known
+ */
+export async function modeOf(url, apiKey) {
+  try {
+    const response = await fetch(`${url}/v1/ops/status`, {
+      headers: { authorization: `Bearer ${apiKey}` },
+      signal: AbortSignal.timeout(2000),
+    });
+    return /** @type {{ mode?: string }} */ (await response.json()).mode ?? String(response.status);
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/**
  * @param {Surroundings} around
  * @param {'api' | 'keeper'} role
  * @param {number} port
  * @param {number} [number] of the pod, from 1
+ * @param {{ mayBeUnready?: boolean }} [options] whether it has started when it lives, though it cannot serve yet
  * @returns {{ role: string, url: string, program: import('./process.mjs').Program }}
  */
-export function pod(around, role, port, number) {
+export function pod(around, role, port, number, { mayBeUnready = false } = {}) {
   const name = number === undefined ? role : `${role}-${number}`;
   const url = `http://${LOOPBACK}:${port}`;
   let readiness = '';
@@ -80,7 +99,7 @@ export function pod(around, role, port, number) {
         try {
           const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2000) });
           readiness = `${response.status} ${await response.text()}`;
-          return response.ok;
+          return response.ok || mayBeUnready;
         } catch {
           readiness = '';
           return false;

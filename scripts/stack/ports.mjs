@@ -70,7 +70,7 @@ export async function rememberedPorts(file, names, avoid = []) {
     ports[name] = usable ? Number(last) : await freePort(taken);
     taken.add(ports[name]);
   }
-  writeAtomically(file, `${JSON.stringify(ports)}\n`);
+  writeAtomically(file, `${JSON.stringify({ ...remembered, ...ports })}\n`);
   return ports;
 }
 

@@ -4,6 +4,8 @@ import { Trouble } from './say.mjs';
 
 const PODS_MAX = 16;
 
+/** @typedef {'all' | 'stores' | 'service'} Scope which half of the stack this `npm start` runs */
+
 /**
  * @typedef {object} Address
  * @property {string} host
@@ -16,6 +18,7 @@ const PODS_MAX = 16;
 /**
  * @typedef {object} Settings
  * @property {string} root the repository
+ * @property {Scope} scope
  * @property {string} folder STACK_DIR
  * @property {readonly number[]} ports one for each API pod
  * @property {string | null} redisUrl null: start one
@@ -25,10 +28,11 @@ const PODS_MAX = 16;
 /**
  * @param {Readonly<Record<string, string | undefined>>} env
  * @param {string} root
+ * @param {Scope} [scope]
  * @returns {Settings}
  * @throws {Trouble}
  */
-export function readSettings(env, root) {
+export function readSettings(env, root, scope = 'all') {
   const pods = wholeNumber('API_PODS', env['API_PODS'], 1, PODS_MAX, 1);
   const first = wholeNumber('PORT', env['PORT'], 1, 65_536 - pods, 8080);
   const { REDIS_URL: redisUrl, MYSQL_URL: mysqlUrl, STACK_DIR: folder } = env;
@@ -36,6 +40,7 @@ export function readSettings(env, root) {
   if (mysqlUrl) parseUrl('MYSQL_URL', mysqlUrl);
   return {
     root,
+    scope,
     folder: folder ? resolve(folder) : join(root, '.local'),
     ports: Array.from({ length: pods }, (_, index) => first + index),
     redisUrl: redisUrl || null,

@@ -1,7 +1,10 @@
-/** `stack.json`: where everything is, for programs. Its shape is part of the HTTP contract ("Running it"). */
+/**
+ * `stack.json`: where everything is, for programs. Its shape is part of the HTTP contract ("Running it").
+ * `stores.json`: where the stores of a running `npm start -- --stores-only` are, for `--service-only` and for backups.
+ */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAtomically } from './folder.mjs';
+import { readJson, writeAtomically } from './folder.mjs';
 
 /**
  * @typedef {object} StackFile
@@ -13,11 +16,34 @@ import { writeAtomically } from './folder.mjs';
  */
 
 /**
+ * @typedef {Pick<StackFile, 'redis' | 'mysql'>} StoresFile
+ *
  * @param {string} folder
  * @param {StackFile} content
  */
 export function writeStackFile(folder, content) {
   writeAtomically(join(folder, 'stack.json'), `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/**
+ * @param {string} folder
+ * @param {StoresFile} content
+ */
+export function writeStoresFile(folder, content) {
+  writeAtomically(join(folder, 'stores.json'), `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/**
+ * @param {string} folder
+ * @returns {StoresFile | null}
+ */
+export function readStoresFile(folder) {
+  return /** @type {StoresFile | undefined} */ (readJson(join(folder, 'stores.json'))) ?? null;
+}
+
+/** @param {string} folder */
+export function removeStoresFile(folder) {
+  rmSync(join(folder, 'stores.json'), { force: true });
 }
 
 /**

@@ -89,6 +89,7 @@ describe('settings', () => {
   test('what is not set has its usual value', () => {
     expect(readSettings({}, '/repo')).toEqual({
       root: '/repo',
+      scope: 'all',
       folder: '/repo/.local',
       ports: [8080],
       redisUrl: null,

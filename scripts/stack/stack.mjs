@@ -1,27 +1,36 @@
 /**
  * `npm start`, told in order: claim the folder, end what a killed start left there, install, build, start the stores, migrate,
  * start the keeper and the API pods, keep all of it running, and stop it the other way round: clients first, Redis last.
+ * With a scope of `stores` or `service` it does one half of that, so that each can be stopped without the other.
  */
 import { join, relative } from 'node:path';
 import { buildUnlessDone } from '../build.mjs';
+import { claimFolder } from './claim.mjs';
 import { ALICE, openDemoAccounts } from './demo.mjs';
 import { kept as keptValue, openFolder } from './folder.mjs';
-import { lockWhenFree, whileLocked } from './lock.mjs';
+import { whileLocked } from './lock.mjs';
 import { boundLogs, rotateLogs } from './logs.mjs';
-import { endOrphans } from './orphans.mjs';
 import { installNpmPackages, installPrograms } from './packages.mjs';
-import { migrate, pod } from './pods.mjs';
-import { freePort, isFree, LOOPBACK, rememberedPorts } from './ports.mjs';
-import { PARTS } from './process.mjs';
+import { migrate, modeOf, pod } from './pods.mjs';
+import { rememberedPorts } from './ports.mjs';
+import { PARTS, pause } from './process.mjs';
 import { installRuntime } from './runtime.mjs';
-import { elapsed, say, Trouble } from './say.mjs';
-import { removeStackFile, writeStackFile } from './stack-file.mjs';
-import { provideMysql, provideRedis } from './stores.mjs';
+import { elapsed, say } from './say.mjs';
+import { removeStackFile, removeStoresFile, writeStackFile, writeStoresFile } from './stack-file.mjs';
+import { provideMysql, provideRedis, urlsOf } from './stores.mjs';
 import { keepRunning } from './supervise.mjs';
 
 /** @typedef {import('./supervise.mjs').Kept} Kept */
 /** @typedef {{ role: string, url: string, kept: Kept }} Pod */
-/** @typedef {{ redis: import('./stores.mjs').Redis, mysql: import('./stores.mjs').Mysql, pods: Pod[], apiKey: string }} Parts */
+/** @typedef {{ redis: import('./stores.mjs').Redis, mysql: import('./stores.mjs').Mysql }} Stores */
+/** @typedef {Stores & { pods: Pod[], apiKey: string }} Parts */
+
+/** What the half of the stores writes; all else is the service's. */
+const STORE_LOGS = ['redis.log', 'mysql.log', 'apt.log'];
+
+/** How long a service on its own is given to open the ledger, before it is said that it is closed. */
+const OPEN_MS_MAX = 15_000;
+const OPEN_POLL_MS = 200;
 
 export class Stack {
   /** For people: what a stop waits for at the moment. */
@@ -53,45 +62,33 @@ export class Stack {
    */
   async start() {
     const since = performance.now();
-    await this.#claim();
+    this.#folder = openFolder(this.#settings.folder);
+    const given = await claimFolder(this.#folder, this.#settings, this.#isStopping, this.#signal);
     await this.#prepare();
-    const parts = await this.#startParts();
-    const [api = ''] = addressesOf(parts.pods);
-    const fault = await openDemoAccounts(api, parts.apiKey, this.#signal);
-    if (fault !== null) say(`The demo accounts are not as they should be: ${fault}`);
+    const stores = await this.#startStores(given);
+    if (this.#settings.scope === 'stores') {
+      this.#publish = () => writeStoresFile(this.#folder, addressesOfStores(stores));
+      this.#publish();
+      this.#tellStores(stores, since);
+      return;
+    }
+    const parts = await this.#startService(stores);
     this.#publish = () => this.#writeFile(parts);
     this.#publish();
-    this.#tell(parts, since);
-  }
-
-  /** The folder is this process's alone, nothing runs in it, and the ports that were asked for are free. */
-  async #claim() {
-    this.#folder = openFolder(this.#settings.folder);
-    const lock = await lockWhenFree(this.#folder, { isGoing: this.#isStopping, signal: this.#signal });
-    if (!lock.held) {
-      throw new Trouble(
-        `Holdfast is already running in ${this.#folder} (process ${lock.by}). Stop that one first (kill ${lock.by}), or name another folder by STACK_DIR and another port by PORT.`,
-      );
+    const [api = ''] = addressesOf(parts.pods);
+    const closed = this.#settings.scope === 'service' ? await this.#whyClosed(api, parts.apiKey) : null;
+    if (closed === null) {
+      const fault = await openDemoAccounts(api, parts.apiKey, this.#signal);
+      if (fault !== null) say(`The demo accounts are not as they should be: ${fault}`);
     }
-    const ended = await endOrphans((stack) => stack === this.#folder);
-    if (ended.length > 0) {
-      const parts = [...new Set(ended.map(({ part }) => part))].join(', ');
-      say(`Ended what an earlier start had left running when it was killed: ${parts}.`);
-    }
-    removeStackFile(this.#folder);
-    for (const port of this.#settings.ports) {
-      if (await isFree(port)) continue;
-      throw new Trouble(
-        `Port ${port} on ${LOOPBACK} cannot be used: something listens there, or this user may not. End that, or choose another port, such as: PORT=${await freePort()} npm start`,
-      );
-    }
+    this.#tell(parts, since, closed);
   }
 
   /** Everything that is needed is installed and built. */
   async #prepare() {
-    const { root, redisUrl, mysqlUrl } = this.#settings;
+    const { root, redisUrl, mysqlUrl, scope } = this.#settings;
     const logs = join(this.#folder, 'logs');
-    rotateLogs(logs);
+    rotateLogs(logs, (name) => scope === 'all' || STORE_LOGS.includes(name) === (scope === 'stores'));
     boundLogs(logs);
     const signal = this.#signal;
     const installAndBuild = async () => {
@@ -99,32 +96,77 @@ export class Stack {
       await installRuntime({ root, logFile: join(logs, 'runtime.log'), signal });
       await buildUnlessDone({ root, logFile: join(logs, 'build.log'), signal });
     };
-    await whileLocked(root, installAndBuild, signal);
+    if (scope !== 'stores') await whileLocked(root, installAndBuild, signal);
+    if (scope === 'service') return;
     const logFile = join(logs, 'apt.log');
     if (redisUrl === null) await installPrograms(['redis'], { logFile });
     if (mysqlUrl === null) await installPrograms(['mysql'], { logFile });
   }
 
-  /** @returns {Promise<Parts>} */
-  async #startParts() {
-    const { redisUrl, mysqlUrl, root, ports } = this.#settings;
+  /**
+   * @param {import('./stack-file.mjs').StoresFile | null} running stores of another start, to be used
+   * @returns {Promise<Stores>}
+   */
+  async #startStores(running) {
+    const { redisUrl, mysqlUrl, ports } = this.#settings;
     const folder = this.#folder;
-    const signal = this.#signal;
     const keep = this.#keep.bind(this);
-    const own = await rememberedPorts(join(folder, 'ports.json'), ['redis', 'mysql', 'keeper'], ports);
+    const urls = running === null ? null : urlsOf(running);
+    const own = urls ? { redis: 0, mysql: 0 } : await this.#ports(['redis', 'mysql'], ports);
     const [redis, mysql] = await bothOf(
-      provideRedis({ folder, port: own.redis, given: redisUrl, keep }),
-      provideMysql({ folder, port: own.mysql, given: mysqlUrl, keep, signal }),
+      provideRedis({ folder, port: own.redis, given: urls?.redis ?? redisUrl, keep }),
+      provideMysql({ folder, port: own.mysql, given: urls?.mysql ?? mysqlUrl, keep, signal: this.#signal }),
     );
+    return { redis, mysql };
+  }
+
+  /**
+   * @param {Stores} stores
+   * @returns {Promise<Parts>}
+   */
+  async #startService({ redis, mysql }) {
+    const { root, ports, scope } = this.#settings;
+    const folder = this.#folder;
     const apiKey = keptValue(join(folder, 'api-key'));
     const around = { root, folder, redisUrl: redis.url, mysqlUrl: mysql.url, apiKey };
-    await migrate(around, signal);
+    await migrate(around, this.#signal);
+    const own = await this.#ports(['keeper'], [...ports, redis.port, mysql.port]);
+    const options = { mayBeUnready: scope === 'service' };
     const wanted = [
-      pod(around, 'keeper', own.keeper),
-      ...ports.map((port, index) => pod(around, 'api', port, index + 1)),
+      pod(around, 'keeper', own.keeper, undefined, options),
+      ...ports.map((port, index) => pod(around, 'api', port, index + 1, options)),
     ];
-    const pods = await allOf(wanted.map(async ({ program, ...rest }) => ({ ...rest, kept: await keep(program) })));
+    const pods = await allOf(
+      wanted.map(async ({ program, ...rest }) => ({ ...rest, kept: await this.#keep(program) })),
+    );
     return { redis, mysql, pods, apiKey };
+  }
+
+  /**
+   * @template {string} Name
+   * @param {readonly Name[]} names
+   * @param {readonly number[]} avoid
+   */
+  #ports(names, avoid) {
+    return rememberedPorts(join(this.#folder, 'ports.json'), names, avoid);
+  }
+
+  /**
+   * Whoever starts the service alone may have restored MySQL, and is about to accept what the backup lacks: it runs all the same.
+   * @param {string} api
+   * @param {string} apiKey
+   * @returns {Promise<string | null>} null: the ledger is open
+   */
+  async #whyClosed(api, apiKey) {
+    const giveUpAt = performance.now() + OPEN_MS_MAX;
+    for (;;) {
+      const state = await modeOf(api, apiKey);
+      if (state === 'CACHE' || state === 'DIRECT') return null;
+      this.#signal.throwIfAborted();
+      if (performance.now() > giveUpAt)
+        return `GET /v1/ops/status says ${state} (docs/operation.md, "Closed or frozen").`;
+      await pause(OPEN_POLL_MS);
+    }
   }
 
   /** @param {import('./process.mjs').Program} program */
@@ -136,13 +178,11 @@ export class Stack {
 
   /** @param {Parts} parts */
   #writeFile({ redis, mysql, pods, apiKey }) {
-    const { host, port, user, password, database } = mysql;
     try {
       writeStackFile(this.#folder, {
         api: addressesOf(pods),
         apiKey,
-        redis: { host: redis.host, port: redis.port, pid: redis.kept?.pid() ?? null },
-        mysql: { host, port, user, password, database, pid: mysql.kept?.pid() ?? null },
+        ...addressesOfStores({ redis, mysql }),
         pods: pods.map(({ kept, role, url }) => ({ pid: kept.pid(), role, url })),
       });
     } catch (error) {
@@ -150,24 +190,44 @@ export class Stack {
     }
   }
 
+  /** For people: relative where that is shorter. */
+  get #shownFolder() {
+    const folder = relative(process.env['INIT_CWD'] ?? process.cwd(), this.#folder) || '.';
+    return folder.startsWith('..') ? this.#folder : folder;
+  }
+
   /**
    * @param {Parts} parts
    * @param {number} since
+   * @param {string | null} closed why no writes are accepted
    */
-  #tell({ redis, mysql, pods }, since) {
-    const folder = relative(process.env['INIT_CWD'] ?? process.cwd(), this.#folder) || '.';
-    const shown = folder.startsWith('..') ? this.#folder : folder;
+  #tell({ redis, mysql, pods }, since, closed) {
+    const shown = this.#shownFolder;
     const apis = addressesOf(pods);
-    say(`Holdfast is ready (${elapsed(since)}).
+    const state =
+      closed === null ? `Holdfast is ready (${elapsed(since)}).` : `The service runs, but accepts no writes: ${closed}`;
+    say(`${state}
   API     ${apis.join('  ')}   to read and try: ${apis[0]}/docs
   Redis   ${redis.host}:${redis.port}
   MySQL   ${mysql.host}:${mysql.port}, database ${mysql.database}
   Files   ${shown}: stack.json (addresses and pids), api-key, logs/, and the data
-Try it, in another terminal; Ctrl-C here stops everything and loses nothing:`);
+Try it, in another terminal; Ctrl-C here stops ${redis.kept ? 'everything' : 'the service'} and loses nothing:`);
     // Without the time in front, so that it can be pasted.
     console.log(
       `\n  curl -H "Authorization: Bearer $(cat ${shown}/api-key)" ${apis[0]}/v1/accounts/${ALICE}/balance\n`,
     );
+  }
+
+  /**
+   * @param {Stores} stores
+   * @param {number} since
+   */
+  #tellStores({ redis, mysql }, since) {
+    say(`The stores are ready (${elapsed(since)}).
+  Redis   ${redis.host}:${redis.port}
+  MySQL   ${mysql.host}:${mysql.port}, database ${mysql.database}
+  Files   ${this.#shownFolder}: stores.json (addresses, password and pids), logs/, and the data
+The service, in another terminal: npm start -- --service-only. Ctrl-C here stops the stores and loses nothing.`);
   }
 
   /** Clients first, so that nobody is refused halfway; then the keeper, which still flushes; Redis last. */
@@ -190,8 +250,19 @@ Try it, in another terminal; Ctrl-C here stops everything and loses nothing:`);
         }),
       );
     }
-    if (this.#kept.length > 0) removeStackFile(this.#folder);
+    if (this.#kept.length === 0) return;
+    if (this.#settings.scope === 'stores') removeStoresFile(this.#folder);
+    else removeStackFile(this.#folder);
   }
+}
+
+/** @param {Stores} stores */
+function addressesOfStores({ redis, mysql }) {
+  const { host, port, user, password, database } = mysql;
+  return {
+    redis: { host: redis.host, port: redis.port, pid: redis.kept?.pid() ?? null },
+    mysql: { host, port, user, password, database, pid: mysql.kept?.pid() ?? null },
+  };
 }
 
 /** @param {readonly Pod[]} pods */

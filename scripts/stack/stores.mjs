@@ -50,3 +50,16 @@ export async function provideMysql({ folder, port, given, keep, signal }) {
   say(`${program.name} runs on port ${port} (${elapsed(since)}).`);
   return { url: mysqlUrl({ port, password }), host: LOOPBACK, port, user: USER, password, database: DATABASE, kept };
 }
+
+/**
+ * @param {import('./stack-file.mjs').StoresFile} running
+ * @returns {{ redis: string, mysql: string }}
+ */
+export function urlsOf({ redis, mysql }) {
+  const { user, password, host, port, database } = mysql;
+  const secret = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+  return {
+    redis: `redis://${redis.host}:${redis.port}/0`,
+    mysql: `mysql://${secret}@${host}:${port}/${encodeURIComponent(database)}`,
+  };
+}

@@ -1,0 +1,87 @@
+/** Who may run what in a stack folder: one start has its stores, one its service, and a whole stack is both. */
+import { lockWhenFree, tryLock } from './lock.mjs';
+import { endOrphans } from './orphans.mjs';
+import { freePort, isFree, LOOPBACK } from './ports.mjs';
+import { say, Trouble } from './say.mjs';
+import { readStoresFile, removeStackFile, removeStoresFile } from './stack-file.mjs';
+
+/** @typedef {import('./process.mjs').Part} Part */
+
+/** @type {readonly Part[]} */
+const STORES = ['mysql', 'redis'];
+
+/** @param {string} folder */
+const serviceOf = (folder) => `${folder}#service`;
+
+/**
+ * Afterwards the parts of this start are its alone, what a killed one left of them has ended, and the ports are free.
+ * @param {string} folder its real path
+ * @param {import('./settings.mjs').Settings} settings
+ * @param {() => boolean} isGoing told to another start in the same folder, which then waits
+ * @param {AbortSignal} signal
+ * @returns {Promise<import('./stack-file.mjs').StoresFile | null>} the stores of another start, when this one is the service alone
+ * @throws {Trouble}
+ */
+export async function claimFolder(folder, { scope, ports }, isGoing, signal) {
+  if (scope !== 'service') await claim(folder, folder, isGoing, signal);
+  if (scope !== 'stores') await claim(serviceOf(folder), folder, isGoing, signal);
+  const running = scope === 'service' ? await storesIn(folder) : null;
+  await endLeftParts(folder, await partsToEnd(folder, scope));
+  if (scope !== 'stores') removeStackFile(folder);
+  if (scope !== 'service') removeStoresFile(folder);
+  for (const port of scope === 'stores' ? [] : ports) {
+    if (await isFree(port)) continue;
+    throw new Trouble(
+      `Port ${port} on ${LOOPBACK} cannot be used: something listens there, or this user may not. End that, or choose another port, such as: PORT=${await freePort()} npm start`,
+    );
+  }
+  return running;
+}
+
+/**
+ * @param {string} what
+ * @param {string} folder
+ * @param {() => boolean} isGoing
+ * @param {AbortSignal} signal
+ */
+async function claim(what, folder, isGoing, signal) {
+  const lock = await lockWhenFree(what, { isGoing, signal });
+  if (lock.held) return;
+  throw new Trouble(
+    `Holdfast is already running in ${folder} (process ${lock.by}). Stop that one first (kill ${lock.by}), or name another folder by STACK_DIR and another port by PORT.`,
+  );
+}
+
+/** @param {string} folder */
+async function storesIn(folder) {
+  const lock = await tryLock(folder);
+  if (lock.held) await lock.release();
+  const stores = readStoresFile(folder);
+  if (!lock.held && stores !== null) return stores;
+  throw new Trouble(`No stores run in ${folder}. Start them first: npm start -- --stores-only`);
+}
+
+/**
+ * @param {string} folder
+ * @param {import('./settings.mjs').Scope} scope
+ * @returns {Promise<(part: Part) => boolean>}
+ */
+async function partsToEnd(folder, scope) {
+  if (scope === 'all') return () => true;
+  if (scope === 'service') return (part) => !STORES.includes(part);
+  // A service that nobody looks after any more goes, too; one that is looked after waits for these stores.
+  const service = await tryLock(serviceOf(folder));
+  if (service.held) await service.release();
+  return (part) => service.held || STORES.includes(part);
+}
+
+/**
+ * @param {string} folder
+ * @param {(part: Part) => boolean} mine
+ */
+async function endLeftParts(folder, mine) {
+  const ended = await endOrphans((stack, part) => stack === folder && mine(part));
+  if (ended.length === 0) return;
+  const parts = [...new Set(ended.map(({ part }) => part))].join(', ');
+  say(`Ended what an earlier start had left running when it was killed: ${parts}.`);
+}
