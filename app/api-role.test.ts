@@ -155,7 +155,7 @@ describe('An API pod', () => {
 describe('Stopping', () => {
   it('is told by readiness first, while requests are still served', async () => {
     await roles.keeper();
-    const api = await roles.api({ PRE_STOP_DELAY_MS: '1500' });
+    const api = await roles.api({ PRE_STOP_DELAY_MS: '4000' });
     await api.ready();
     const stopped = api.stop();
     expect(await api.request('GET', '/readyz')).toMatchObject({

@@ -41,11 +41,15 @@ describe('A connection for money commands', () => {
   it('fails a command that gets no answer in time, and gives the connection up', async () => {
     const other = await connected();
     const redis = connect(server.url, 100);
-    await until('it is connected', () => redis.status === 'ready');
-    const closed = new Promise((resolve) => redis.once('close', resolve));
-    await other.call('CLIENT', 'PAUSE', '1000', 'ALL');
+    await until('it is connected', () => redis.ping().catch(() => null));
+    let closings = 0;
+    redis.on('close', () => {
+      closings += 1;
+    });
+    await other.call('CLIENT', 'PAUSE', '3600000', 'ALL');
     await expect(redis.incr('counter')).rejects.toThrow('Command timed out');
-    await closed;
+    await until('the connection is given up', () => closings > 0);
+    await other.call('CLIENT', 'UNPAUSE');
     await until('it stands again', () => redis.incr('again').catch(() => null));
   });
 

@@ -96,12 +96,8 @@ describe('Migrations', () => {
     const waits = "SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata lock%'";
     const isWaiting = async () => (await query(waits)).length > 0;
     await until('it waits for the table', isWaiting);
-    // Behind it in the queue, for as long as it waits; the one after the next proves that it gave up and came again.
-    for (let time = 0; time < 2; time++) {
-      const since = performance.now();
-      await query('SELECT * FROM accounts');
-      expect(performance.now() - since).toBeLessThan(10_000);
-    }
+    // Behind it in the queue, for as long as it waits: a migration that never gave up would hold these for ever.
+    for (let time = 0; time < 2; time++) await query('SELECT * FROM accounts');
     await until('it comes again', isWaiting);
     await reader.query('COMMIT');
     expect(await migrating).toEqual(['Next1999999999000']);

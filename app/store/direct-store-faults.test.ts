@@ -181,9 +181,17 @@ describe('A commit that is still on its way', () => {
   let far: Database;
   beforeEach(async () => {
     network = await SilentNetwork.before(db.url, '\x03COMMIT');
-    far = new Database({ ...poolOptions(network.url), queryTimeoutMs: 250, connectionsMax: 1, waitTimeoutS: 2 });
-    await expect(storeOn(far).apply(DIRECT_EPOCH, ITEMS)).rejects.toMatchObject({ kind: 'in_doubt' });
   });
+  /** Its server gives it up after so long. */
+  async function send(waitTimeoutS: number): Promise<void> {
+    far = new Database({ ...poolOptions(network.url), queryTimeoutMs: 250, connectionsMax: 1, waitTimeoutS });
+    // On a busy machine a statement before the COMMIT may take too long, too.
+    await until('the commit is under way', () =>
+      storeOn(far)
+        .apply(DIRECT_EPOCH, ITEMS)
+        .catch((error: { kind?: string }) => error.kind === 'in_doubt'),
+    );
+  }
   const close = async () => {
     network.close();
     await far[Symbol.asyncDispose]();
@@ -195,6 +203,7 @@ describe('A commit that is still on its way', () => {
   };
 
   it('is waited for by a repetition, which then answers with its outcome', async () => {
+    await send(3600);
     const again = storeOn(db.database).apply(DIRECT_EPOCH, ITEMS);
     await until('the repetition waits for the accounts', waits('%FOR UPDATE'));
     network.deliver();
@@ -204,6 +213,7 @@ describe('A commit that is still on its way', () => {
   });
 
   it('is met at the id by one that asks for other accounts under it', async () => {
+    await send(3600);
     await putAccounts(db.database, [account('world-2', { external: true }), account('cy')]);
     const other = directItem(ITEMS[0]?.order.transactionId ?? '', { source: 'world-2', destination: 'cy' });
     const again = storeOn(db.database).apply(DIRECT_EPOCH, [other]);
@@ -215,6 +225,7 @@ describe('A commit that is still on its way', () => {
   });
 
   it('is given up by the server when it never comes, and the repetition does it', async () => {
+    await send(2);
     const again = await storeOn(db.database).apply(DIRECT_EPOCH, ITEMS);
     expect(again.map(said)).toEqual(['POSTED', 'POSTED']);
     await expectWholeHistory(db.database);

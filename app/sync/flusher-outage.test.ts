@@ -15,17 +15,22 @@ import { Flusher } from './flusher.ts';
 
 const ACCOUNTS = [account('world'), ...Array.from({ length: 20 }, (_, n) => account(`a${n}`))];
 const connect = () =>
-  connectRedis({ url: `redis://127.0.0.1:${inject('redisPort')}/0`, connectTimeoutMs: 1000, commandTimeoutMs: 1500 });
+  connectRedis({
+    url: `redis://127.0.0.1:${inject('redisPort')}/0`,
+    connectTimeoutMs: 60_000,
+    commandTimeoutMs: 60_000,
+  });
 
 /** Writers and a flush over a real Redis and a real MySQL, each with a connection of its own. */
 class Traffic {
   readonly writerRedis = connect();
   readonly keeperRedis = connect();
   readonly db: TestDatabase;
-  readonly failures: string[] = [];
   readonly alerts: boolean[] = [];
   epoch!: EpochUnderTest<RedisScripts>;
   flushed = 0;
+  /** How often the keeper's connection to Redis has closed. */
+  closings = 0;
   acknowledged = 0;
   #writing = true;
   #running: Promise<unknown>[] = [];
@@ -33,6 +38,9 @@ class Traffic {
 
   constructor(db: TestDatabase) {
     this.db = db;
+    this.keeperRedis.on('close', () => {
+      this.closings += 1;
+    });
   }
 
   async start(): Promise<void> {
@@ -59,7 +67,7 @@ class Traffic {
         flushed: () => {
           this.flushed += 1;
         },
-        failed: (error) => void this.failures.push((error as Error).message),
+        failed: () => {},
         alert: (on) => void this.alerts.push(on),
         waiting: () => {},
       },
@@ -150,7 +158,7 @@ describe('MySQL killed in the middle of flushing, under writes', () => {
     await traffic.settle();
     expect(traffic.alerts).toEqual([true, false, true, false]);
     await traffic.expectWhole();
-  }, 60_000);
+  });
 });
 
 describe('The keeper’s connection to Redis lost again and again, under writes', () => {
@@ -170,12 +178,13 @@ describe('The keeper’s connection to Redis lost again and again, under writes'
     for (let cut = 1; cut <= 5; cut++) {
       const flushedBefore = traffic.flushed;
       await until('it flushes', () => traffic.flushed > flushedBefore + 3);
-      const failuresBefore = traffic.failures.length;
+      const closingsBefore = traffic.closings;
       const id = await until('it is connected', () => traffic.keeperRedis.client('ID').catch(() => null));
       await traffic.writerRedis.client('KILL', 'ID', id);
-      await until('it was noticed', () => traffic.failures.length > failuresBefore);
+      // Whether the flush meets it is chance: on a busy machine the connection may stand again before its next command.
+      await until('it is closed', () => traffic.closings > closingsBefore);
     }
     await traffic.settle();
     await traffic.expectWhole();
-  }, 60_000);
+  });
 });

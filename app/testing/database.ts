@@ -24,8 +24,8 @@ export const poolOptions = (url: string): PoolOptions => ({
   url,
   connectionsMax: 6,
   queueMax: 1000,
-  connectTimeoutMs: 2000,
-  queryTimeoutMs: 5000,
+  connectTimeoutMs: 60_000,
+  queryTimeoutMs: 60_000,
   lockWaitTimeoutS: 5,
 });
 

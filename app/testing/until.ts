@@ -1,7 +1,7 @@
 const POLL_MS = 5;
 
 /** Waits until something is so, and returns it. The limit is for what never becomes so; no test depends on it. */
-export async function until<T>(what: string, probe: () => T | Promise<T>, limitMs = 25_000): Promise<NonNullable<T>> {
+export async function until<T>(what: string, probe: () => T | Promise<T>, limitMs = 90_000): Promise<NonNullable<T>> {
   const giveUpAt = performance.now() + limitMs;
   for (;;) {
     const found = await probe();

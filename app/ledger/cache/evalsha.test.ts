@@ -36,7 +36,7 @@ describe('a Redis that is killed while a script is under way', () => {
     const own = temporaryFolder();
     const victim = await startRedis({ dir: own, relaxed: true });
     // As the pods connect: ioredis has words of its own for what it gives up when a connection closes.
-    const connection = connectRedis({ url: victim.url, connectTimeoutMs: 1_000, commandTimeoutMs: 5_000 });
+    const connection = connectRedis({ url: victim.url, connectTimeoutMs: 60_000, commandTimeoutMs: 120_000 });
     await expect.poll(() => connection.status).toBe('ready');
     const text = "#!lua\nredis.call('INCR', KEYS[1])\nwhile true do end";
     const endless = { name: 'endless', text, sha: (await connection.script('LOAD', text)) as string };
@@ -91,9 +91,10 @@ describe('runScript', () => {
   });
 
   it('a command without an answer in time is in doubt', async () => {
-    const hasty = new Redis(server.port, { commandTimeout: 20, maxRetriesPerRequest: 0 });
-    await hasty.ping();
-    await redis.client('PAUSE', 100, 'ALL').catch(() => {});
+    const hasty = new Redis(server.port, { commandTimeout: 20, maxRetriesPerRequest: 0, enableReadyCheck: false });
+    await expect.poll(() => hasty.ping().catch(() => 'late')).toBe('PONG');
+    // Until it is told to go on.
+    await redis.client('PAUSE', 3_600_000, 'ALL');
     await expect(runScript(hasty, echo, ['n'], ['x'])).rejects.toMatchObject({ kind: 'in_doubt' });
     hasty.disconnect();
     await redis.client('UNPAUSE');

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { Gate } from '../testing/faulty-cache.ts';
 import { accountOf, orderOf, posted, said } from '../testing/orders.ts';
 import { type Pod, RealLedger } from '../testing/real-ledger.ts';
@@ -111,11 +111,13 @@ describe('a snapshot of MySQL', () => {
     await pause.reached;
     expect((await quick.apply([orderOf({ source: world, destination: id, amount: 6 })])).map(said)).toEqual(['POSTED']);
     await stage.flush();
-    await vi.waitFor(async () => {
-      await quick.ledger.read([idOf(20 + Math.floor(Math.random() * 200))]);
-      const { accounts, head } = await stage.scripts.read(quick.caller, [id]);
-      expect([accounts[0], head.dropped]).toEqual([null, 1]);
-    });
+    await expect
+      .poll(async () => {
+        await quick.ledger.read([idOf(20 + Math.floor(Math.random() * 200))]);
+        const { accounts, head } = await stage.scripts.read(quick.caller, [id]);
+        return [accounts[0], head.dropped];
+      })
+      .toEqual([null, 1]);
     pause.open();
     const [answer] = await paused;
     expect(posted(answer).source).toEqual({ balance: 10, version: 3, settingsVersion: 1 });

@@ -309,4 +309,4 @@ it('The transactions of MySQL and the scripts of Redis give the same answers, an
     { numRuns: HISTORIES, interruptAfterTimeLimit: SHRINKING_MS_MAX },
   );
   expect([...seen]).toEqual(expect.arrayContaining(SEEN));
-}, 120_000);
+}, 600_000);
