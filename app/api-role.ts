@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import { closeAdminServer, startAdminServer } from './admin-server.ts';
-import { Admission } from './api/admission.ts';
 import type { ApiDependencies } from './api/dependencies.ts';
 import { jwtVerifier } from './api/jwt.ts';
-import { createApi, createApiServer } from './api/server.ts';
+import { createApiServer } from './api/server.ts';
 import { PodSeat } from './authority/pod-seat.ts';
 import { cutConnection } from './authority/redis-server.ts';
 import { type Context, newProcessId } from './context.ts';
@@ -111,9 +110,8 @@ export async function startApi(context: Context): Promise<Running> {
     clock,
     limits: { ...config.http, requestsPerSecondPerUserMax: config.http.requestsPerSecondPerUserMax || null },
   };
-  const admission = new Admission(deps);
+  const { server, admission } = createApiServer(deps, config.http.keepAliveTimeoutMs);
   metrics.sample({ requestsInFlight: () => admission.inFlight });
-  const server = createApiServer(createApi(deps), admission, config.http.keepAliveTimeoutMs);
   // Before anything is begun that would hold the process: a port that is taken ends the start.
   await listen(server, port, host);
   const admin = await startAdminServer({ readiness, metrics, host, port: adminPort });

@@ -61,6 +61,12 @@ export const SETTINGS = {
       400,
       'The same while the pod is short of CPU, and not just waiting for a store: more would only be answered later.',
     ),
+    connectionsMax: setting(
+      'CONNECTIONS_MAX',
+      integer(100, 100_000),
+      10_000,
+      'Client connections at the same time; more are closed at once.',
+    ),
     requestsPerSecondPerUserMax: setting(
       'REQUESTS_PER_SECOND_PER_USER_MAX',
       integer(0, 1_000_000),

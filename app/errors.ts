@@ -13,6 +13,7 @@ export const PROBLEMS = {
   account_not_found: { status: 404, title: 'There is no such account', ...FINAL },
   transfer_not_found: { status: 404, title: 'There is no such transfer', ...FINAL },
   method_not_allowed: { status: 405, title: 'This address does not take that method', ...FINAL },
+  request_timeout: { status: 408, title: 'The request did not arrive in time', ...RETRY },
   transaction_id_reused: { status: 409, title: 'This transaction id belongs to another transfer', ...FINAL },
   account_id_reused: {
     status: 409,
@@ -32,6 +33,7 @@ export const PROBLEMS = {
   balance_out_of_range: { status: 422, title: 'A balance would leave the exact range', ...FINAL },
   transfer_not_reversible: { status: 422, title: 'This transfer cannot be reversed', ...FINAL },
   rate_limited: { status: 429, title: 'Too many requests', ...RETRY },
+  headers_too_large: { status: 431, title: 'The headers are larger than allowed', ...FINAL },
   internal_error: { status: 500, title: 'Something went wrong on our side', ...FINAL },
   ledger_switching: { status: 503, title: 'The ledger is moving between its stores', ...RETRY },
   ledger_closed: { status: 503, title: 'The ledger is closed until its journal can be read', ...RETRY },

@@ -1,6 +1,7 @@
 import { Agent, request as httpRequest } from 'node:http';
-import { afterEach, expect, it } from 'vitest';
-import { ApiUnderTest } from './testing/api-under-test.ts';
+import { connect } from 'node:net';
+import { afterEach, expect, it, vi } from 'vitest';
+import { ApiUnderTest, connectionsOf, keyWith } from './testing/api-under-test.ts';
 
 let api: ApiUnderTest;
 afterEach(() => api.stop());
@@ -14,6 +15,7 @@ async function held(limits: { max: number; busyMax: number }) {
         bodyBytesMax: 1000,
         requestsInFlightMax: limits.max,
         requestsInFlightBusyMax: limits.busyMax,
+        connectionsMax: 2_000,
         requestsPerSecondPerUserMax: null,
       },
     },
@@ -61,11 +63,10 @@ it('refuses what is more than memory allows, with the problem and the headers of
   expect(await served()).toBe(true);
 });
 
-it('lets probes, metrics and operators pass', async () => {
+it('lets probes and metrics pass', async () => {
   const { hold, release } = await held({ max: 1, busyMax: 1 });
   const answers = await hold(1);
-  for (const path of ['/livez', '/readyz', '/metrics', '/v1/ops/status'])
-    expect((await api.get(path)).status).toBe(200);
+  for (const path of ['/livez', '/readyz', '/metrics']) expect((await api.get(path)).status).toBe(200);
   release();
   await Promise.all(answers);
 });
@@ -85,17 +86,128 @@ it('holds less while the pod is short of CPU, and more again when it only waits'
   await Promise.all(answers);
 });
 
-it('counts every refusal, and logs them together', async () => {
-  const { hold, release, pass } = await held({ max: 1, busyMax: 1 });
+it('lets operators pass that were authenticated before, and few others', async () => {
+  const { hold, release } = await held({ max: 1, busyMax: 1 });
+  const statuses: number[] = [];
+  let release2 = () => {};
+  const held2 = new Promise<void>((resolve) => {
+    release2 = resolve;
+  });
+  const slow = async (): Promise<object> => {
+    await held2;
+    return { mode: 'CACHE' };
+  };
+  const operator = keyWith('ops');
+  const stranger = keyWith('ops', 'balances:read');
+  expect((await api.get('/v1/ops/status', { key: operator })).status).toBe(200);
+  // Keyless, unknown and unknown routes: nothing of it makes an operator.
+  await api.get('/v1/ops/status', { key: 'nobody' });
+  await api.get('/v1/ops/nothing', { key: stranger });
   const answers = await hold(1);
-  for (let n = 0; n < 5; n++) await api.post('/v1/transfers', {});
-  pass(1000);
-  await api.post('/v1/transfers', {});
+  vi.spyOn(api.deps.ops, 'status').mockImplementation(slow);
+  const ask = async (key: string) => statuses.push((await api.get('/v1/ops/status', { key })).status);
+  const strangers = Array.from({ length: 8 }, () => ask(stranger));
+  await expect.poll(() => statuses).toEqual([503, 503, 503]);
+  const operators = Array.from({ length: 10 }, () => ask(operator));
+  await expect.poll(() => vi.mocked(api.deps.ops.status).mock.calls.length).toBe(15);
+  release2();
+  await Promise.all([...strangers, ...operators]);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(15);
+  release();
+  await Promise.all(answers);
+});
+
+it('counts a request in absolute form, and any other spelling', async () => {
+  const { hold, release } = await held({ max: 1, busyMax: 1 });
+  const answers = await hold(1);
+  const targets = [
+    'http://anything/v1/accounts/nobody/balance',
+    '//v1/accounts/nobody/balance',
+    '/V1/ops/status',
+    '/v1/%6fps/status',
+    '/livez/',
+    '/livez?x',
+    'http://anything/v1/ops/nothing',
+  ];
+  for (const target of targets) expect([target, await statusOf('GET', target)]).toEqual([target, 503]);
+  expect(await statusOf('OPTIONS', '*')).toBe(503);
+  release();
+  await Promise.all(answers);
+  const key = { Authorization: `Bearer ${keyWith('balances:read')}` };
+  expect(await statusOf('GET', 'http://anything/v1/accounts/nobody/balance', key)).toBe(404);
+  expect(api.observed.at(-1)).toMatchObject({ route: '/v1/accounts/{id}/balance', status: 404 });
+});
+
+function statusOf(method: string, path: string, headers: Record<string, string> = {}): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const { port } = new URL(api.url);
+    httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
+      response.resume().once('end', () => resolve(response.statusCode));
+    })
+      .once('error', reject)
+      .end();
+  });
+}
+
+it('keeps its place until the work is done, though the client is gone, and not longer', async () => {
+  const { hold, release } = await held({ max: 2, busyMax: 2 });
+  const answers = await hold(1);
+  const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
+  // Pipelined: Node.js tells nothing about the second answer when the connection ends.
+  const get = `GET /v1/transfers/t HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${keyWith('balances:read')}\r\n\r\n`;
+  socket.write(get + get);
+  await expect.poll(() => api.problems).toEqual(['overloaded']);
+  socket.destroy();
+  await expect.poll(() => connectionsOf(api.server)).toBe(1);
+  expect(await served()).toBe(false);
+  release();
+  await Promise.all(answers);
+  await expect.poll(served).toBe(true);
+});
+
+it('counts every refusal, and logs a few of them and their number', async () => {
+  const { hold, release } = await held({ max: 1, busyMax: 1 });
+  const answers = await hold(1);
+  let secondIsOver = () => {};
+  api.clock.after = (_ms, action) => {
+    secondIsOver = action;
+    return () => {};
+  };
+  for (let n = 0; n < 15; n++) await api.post('/v1/transfers', {});
   const seen = { route: 'refused', method: 'refused', status: 503, seconds: 0 };
-  expect(api.observed.filter(({ status }) => status === 503)).toEqual(Array.from({ length: 6 }, () => seen));
-  expect(api.problems).toEqual(Array.from({ length: 6 }, () => 'overloaded'));
-  const lines = api.logged.filter(({ message }) => message === 'requests refused at the door');
-  expect(lines.map(({ fields }) => fields)).toMatchObject([{ refused: 1 }, { refused: 5 }]);
+  expect(api.observed.filter(({ status }) => status === 503)).toEqual(Array.from({ length: 15 }, () => seen));
+  expect(api.problems).toEqual(Array.from({ length: 15 }, () => 'overloaded'));
+  const line = {
+    level: 'warn',
+    message: 'request refused',
+    fields: { code: 'overloaded', status: 503, route: 'refused' },
+  };
+  expect(api.logged).toMatchObject(Array.from({ length: 10 }, () => line));
+  secondIsOver();
+  expect(api.logged.slice(10)).toEqual([
+    { level: 'warn', message: 'refused requests not logged', fields: { code: 'overloaded', suppressed: 5 } },
+  ]);
+  release();
+  await Promise.all(answers);
+});
+
+it('defers so many refusals and no more, and forgets those whose client is gone', async () => {
+  const { hold, release } = await held({ max: 1, busyMax: 1 });
+  const answers = await hold(1);
+  const turns: (() => void)[] = [];
+  api.clock.endOfTurn = (action) => void turns.push(action);
+  const port = Number(new URL(api.url).port);
+  const get = 'GET /v1/x HTTP/1.1\r\nHost: x\r\n\r\n';
+  // The first of each connection is refused at once, fifteen wait.
+  const sockets = Array.from({ length: 68 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+  for (const socket of sockets) socket.resume().write(get.repeat(16));
+  await expect.poll(() => api.problems.length).toBe(68 + 68 * 15 - 1000);
+  expect(turns).toHaveLength(1);
+  for (const socket of sockets) socket.destroy();
+  await expect.poll(() => connectionsOf(api.server)).toBe(1);
+  for (const turn of turns) turn();
+  expect(turns).toHaveLength(20);
+  expect(api.problems).toHaveLength(88);
   release();
   await Promise.all(answers);
 });

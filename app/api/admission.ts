@@ -6,26 +6,37 @@ import { Problem } from '../errors.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { correlationIdOf } from './middleware/correlation.ts';
 import { problemDocument, retryAfterSeconds } from './problem-document.ts';
+import type { RefusalLog } from './refusal-log.ts';
+import { requestTarget } from './request-target.ts';
 
 /** How long a pod has to be short of CPU before it refuses: the rush after a switch-over is over sooner. */
 const BUSY_OVER_MS = 500;
 /** Share of that time in which the event loop did not wait for anything. */
 const BUSY_UTILIZATION = 0.95;
-const LOG_EVERY_MS = 1_000;
 /** Refusals of a turn to those who were refused a moment ago, and come again at once. */
 const REFUSALS_PER_TURN = 50;
+/** Refusals that wait for their turn; more are answered at once. */
+const DEFERRED_MAX = 1_000;
 /** `Retry-After` is a second: who was not refused on this connection for so long gets its refusal at once. */
 const PATIENT_AFTER_MS = 900;
+/** What operators may do while the pod refuses everybody else: those that have been authenticated before, and any. */
+const OPERATORS_IN_FLIGHT_MAX = 50;
+const UNKNOWN_OPERATORS_IN_FLIGHT_MAX = 5;
+/** Credentials of operators that are remembered, for nothing but to let their next request pass. */
+const OPERATORS_MAX = 32;
 
-type AdmissionDependencies = Pick<
-  ApiDependencies,
-  'clock' | 'limits' | 'logger' | 'onRequest' | 'onProblem' | 'shuttingDown'
->;
+/** The route under which refusals are counted and logged. */
+const REFUSED = 'refused';
+
+type AdmissionDependencies = Pick<ApiDependencies, 'clock' | 'limits' | 'onRequest' | 'onProblem' | 'shuttingDown'>;
 
 interface Refused {
   request: IncomingMessage;
   response: ServerResponse;
 }
+
+/** Gives back the place of a request that was let in, when its handler has finished. */
+type Leave = () => void;
 
 /** The measure of the event loop, by which a pod that works at its limit is told from one that waits for a store. */
 export type LoopUtilization = (since?: EventLoopUtilization) => EventLoopUtilization;
@@ -36,28 +47,33 @@ export type LoopUtilization = (since?: EventLoopUtilization) => EventLoopUtiliza
  *
  * Two limits. A pod that waits (for Redis to come back, for the authority to move) holds as many requests as memory allows, as
  * their clients would rather wait than be refused. A pod that is short of CPU holds as many as it answers in a moment: with
- * more it would do no more, only later. Probes, metrics and operators always pass.
+ * more it would do no more, only later. Probes and metrics always pass. Operators have places of their own, most of them for
+ * credentials that were authenticated before: a flood of requests without a key cannot take those.
  */
 export class Admission {
   readonly #deps: AdmissionDependencies;
+  readonly #refusals: RefusalLog;
   readonly #busy: BusyLoop;
   #inFlight = 0;
-  /** Those who wait for their refusal. */
-  #impatient: Refused[] = [];
+  #operatorsInFlight = 0;
+  #unknownOperatorsInFlight = 0;
+  /** `Authorization` headers of successful requests below `/v1/ops/`, the latest last. */
+  readonly #operators = new Set<string>();
+  /** Refusals that wait for their turn. */
+  readonly #deferred: Refused[] = [];
   /** When a connection was last refused anything. */
   readonly #refusedAt = new WeakMap<Socket, number>();
-  /** Refusals since the last line about them. */
-  #untold = 0;
-  #toldAtMs = Number.NEGATIVE_INFINITY;
-  readonly #left = () => {
+  readonly #leave: Leave = () => {
     this.#inFlight -= 1;
   };
 
   constructor(
     deps: AdmissionDependencies,
+    refusals: RefusalLog,
     utilization: LoopUtilization = (since) => performance.eventLoopUtilization(since),
   ) {
     this.#deps = deps;
+    this.#refusals = refusals;
     this.#busy = new BusyLoop(deps.clock, utilization);
   }
 
@@ -66,19 +82,53 @@ export class Admission {
     return this.#inFlight;
   }
 
-  /** True when the request may go on; it is counted until its answer is sent, or its client gone. False: it was refused. */
-  enter(request: IncomingMessage, response: ServerResponse): boolean {
-    if (!mayBeRefused(request.url ?? '')) return true;
+  /** What to call when the handler of the request has finished. Null: it was refused. */
+  enter(request: IncomingMessage, response: ServerResponse): Leave | null {
+    const url = request.url ?? '';
+    if (alwaysPasses(url)) return passed;
     const { requestsInFlightMax, requestsInFlightBusyMax } = this.#deps.limits;
     const now = this.#deps.clock.monotonic();
     const limit = this.#busy.is(now) ? requestsInFlightBusyMax : requestsInFlightMax;
-    if (this.#inFlight >= limit) {
-      this.#turnAway({ request, response }, now);
-      return false;
+    const isOperator = url.startsWith('/v1/ops/');
+    if (this.#inFlight < limit) {
+      this.#inFlight += 1;
+      return isOperator ? this.#remembering(request, response, this.#leave) : this.#leave;
     }
-    this.#inFlight += 1;
-    response.once('close', this.#left);
-    return true;
+    const leave = isOperator ? this.#enterAsOperator(request) : null;
+    if (leave) return this.#remembering(request, response, leave);
+    this.#turnAway({ request, response }, now);
+    return null;
+  }
+
+  #enterAsOperator({ headers }: IncomingMessage): Leave | null {
+    if (this.#operators.has(headers.authorization ?? '')) {
+      if (this.#operatorsInFlight >= OPERATORS_IN_FLIGHT_MAX) return null;
+      this.#operatorsInFlight += 1;
+      return () => {
+        this.#operatorsInFlight -= 1;
+      };
+    }
+    if (this.#unknownOperatorsInFlight >= UNKNOWN_OPERATORS_IN_FLIGHT_MAX) return null;
+    this.#unknownOperatorsInFlight += 1;
+    return () => {
+      this.#unknownOperatorsInFlight -= 1;
+    };
+  }
+
+  /** Only who was authenticated for an operator's route is answered 2xx there. */
+  #remembering({ headers }: IncomingMessage, response: ServerResponse, leave: Leave): Leave {
+    return () => {
+      leave();
+      const { authorization } = headers;
+      if (authorization === undefined || response.statusCode >= 300) return;
+      this.#operators.delete(authorization);
+      this.#operators.add(authorization);
+      if (this.#operators.size <= OPERATORS_MAX) return;
+      for (const oldest of this.#operators) {
+        this.#operators.delete(oldest);
+        return;
+      }
+    };
   }
 
   /**
@@ -89,39 +139,26 @@ export class Admission {
     const { socket } = refused.request;
     const patient = now - (this.#refusedAt.get(socket) ?? Number.NEGATIVE_INFINITY) > PATIENT_AFTER_MS;
     this.#refusedAt.set(socket, now);
-    if (patient) {
+    if (patient || this.#deferred.length >= DEFERRED_MAX) {
       this.#refuse(refused);
       return;
     }
-    this.#impatient.push(refused);
-    if (this.#impatient.length === 1) this.#deps.clock.endOfTurn(() => this.#refuseSome());
+    this.#deferred.push(refused);
+    if (this.#deferred.length === 1) this.#deps.clock.endOfTurn(() => this.#refuseSome());
   }
 
   #refuseSome(): void {
-    for (const refused of this.#impatient.splice(0, REFUSALS_PER_TURN)) this.#refuse(refused);
-    if (this.#impatient.length > 0) this.#deps.clock.endOfTurn(() => this.#refuseSome());
-  }
-
-  /** One line a second for all: a line each would cost more than the refusal. */
-  #tell(): void {
-    const { clock, logger } = this.#deps;
-    this.#untold += 1;
-    const now = clock.monotonic();
-    if (now - this.#toldAtMs < LOG_EVERY_MS) return;
-    logger.warn(
-      { code: 'overloaded', refused: this.#untold, inFlight: this.#inFlight },
-      'requests refused at the door',
-    );
-    this.#toldAtMs = now;
-    this.#untold = 0;
+    for (const refused of this.#deferred.splice(0, REFUSALS_PER_TURN)) this.#refuse(refused);
+    if (this.#deferred.length > 0) this.#deps.clock.endOfTurn(() => this.#refuseSome());
   }
 
   #refuse({ request, response }: Refused): void {
+    if (response.destroyed || request.socket.destroyed) return;
     const { clock, onProblem, onRequest, shuttingDown } = this.#deps;
     const detail = `This pod already works on ${this.#inFlight} requests. Send the same request again later.`;
     const problem = new Problem('overloaded', detail);
     const correlationId = correlationIdOf(request.headers, clock);
-    const body = JSON.stringify(problemDocument(problem, pathOf(request.url ?? ''), correlationId));
+    const body = JSON.stringify(problemDocument(problem, requestTarget(request.url ?? '').path, correlationId));
     response.writeHead(problem.status, {
       'Content-Type': 'application/problem+json',
       'Content-Length': Buffer.byteLength(body),
@@ -132,8 +169,8 @@ export class Admission {
     });
     response.end(body);
     onProblem(problem.code);
-    onRequest('refused', 'refused', problem.status, 0);
-    this.#tell();
+    onRequest(REFUSED, REFUSED, problem.status, 0);
+    this.#refusals.write({ code: problem.code, correlationId, route: REFUSED, method: REFUSED, detail });
   }
 }
 
@@ -159,12 +196,9 @@ class BusyLoop {
   }
 }
 
-/** What clients ask for, but not what operators, probes and Prometheus do: they must see a pod that is overloaded. */
-function mayBeRefused(url: string): boolean {
-  return url.startsWith('/v1/') && !url.startsWith('/v1/ops/');
-}
+const passed: Leave = () => {};
 
-function pathOf(url: string): string {
-  const query = url.indexOf('?');
-  return query === -1 ? url : url.slice(0, query);
+/** The paths of probes and Prometheus, which must see a pod that is overloaded; literally these, in no other spelling. */
+function alwaysPasses(url: string): boolean {
+  return url === '/livez' || url === '/readyz' || url === '/metrics';
 }

@@ -1,10 +1,12 @@
 import type { Middleware as KoaMiddleware, ParameterizedContext } from 'koa';
 import type { Identity } from '../identity.ts';
+import type { RequestTarget } from './request-target.ts';
 import type { Answer, Route } from './route.ts';
 import type { PathParams } from './route-table.ts';
 
 /** What the middleware learns about a request, in the order in which it learns it. */
 export interface ApiState {
+  target: RequestTarget;
   correlationId: string;
   route: Route;
   params: PathParams;

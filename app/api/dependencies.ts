@@ -32,6 +32,8 @@ export interface ApiLimits {
   requestsInFlightMax: number;
   /** The same while the pod is short of CPU, and not just waiting for a store. */
   requestsInFlightBusyMax: number;
+  /** Client connections at a time; more are closed at once. */
+  connectionsMax: number;
   /** What one user may ask for in a second before it is a 429; a batch is one request. Null for no limit. */
   requestsPerSecondPerUserMax: number | null;
 }

@@ -13,6 +13,13 @@ export interface ProblemDocument {
   errors?: Problem['extras']['errors'];
 }
 
+const PATH_LENGTH_MAX = 256;
+
+/** A path as an answer repeats it: a request may have one of 16 kB. */
+export function shown(path: string): string {
+  return path.length <= PATH_LENGTH_MAX ? path : `${path.slice(0, PATH_LENGTH_MAX)}…`;
+}
+
 export function problemDocument(problem: Problem, instance: string, correlationId: string): ProblemDocument {
   const { transactionId, errors } = problem.extras;
   return {
@@ -20,7 +27,7 @@ export function problemDocument(problem: Problem, instance: string, correlationI
     title: problem.title,
     status: problem.status,
     detail: problem.message,
-    instance,
+    instance: shown(instance),
     code: problem.code,
     correlationId,
     ...(transactionId !== undefined && { transactionId }),

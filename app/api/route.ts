@@ -35,6 +35,8 @@ export interface BodyDefinition<Body extends z.ZodType> {
   schema: Body;
   /** What the OpenAPI document shows, where it says more than `schema` checks: of a batch, whose items are checked one by one. */
   documented?: z.ZodType;
+  /** A list of items, as long as `BODY_BYTES_MAX` allows. The body of any other route is small. */
+  isList?: true;
   /** No body at all, or null, is as good as `{}`. */
   optional?: boolean;
 }

@@ -44,8 +44,9 @@ describe('the correlation id', () => {
     const headers = { 'X-Correlation-Id': 'c-1' };
     await api.post('/v1/transfers', transfer, { headers });
     expect(api.ledger.applied[0]?.orders[0]).toMatchObject({ correlationId: 'c-1', user: 'tester' });
-    api.ledger.failures.set('apply', new Problem('ledger_closed', 'Closed.'));
-    expect((await api.post('/v1/transfers', transfer, { headers })).json).toMatchObject({ correlationId: 'c-1' });
+    api.ledger.failures.set('read', new Problem('ledger_closed', 'Closed.'));
+    const reply = await api.get('/v1/accounts/a/balance', { headers });
+    expect(reply.json).toMatchObject({ correlationId: 'c-1' });
     expect(api.logged).toMatchObject([{ level: 'warn', fields: { correlationId: 'c-1', code: 'ledger_closed' } }]);
   });
 });
@@ -253,7 +254,7 @@ describe('the server', () => {
     const { headersTimeout, requestTimeout, keepAliveTimeout } = api.server;
     expect({ headersTimeout, requestTimeout, keepAliveTimeout }).toEqual({
       headersTimeout: 10_000,
-      requestTimeout: 30_000,
+      requestTimeout: 60_000,
       keepAliveTimeout: 65_000,
     });
   });

@@ -1,8 +1,12 @@
 import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import Koa from 'koa';
+import { newUuidV7 } from '../ids.ts';
 import { accountRoutes } from './accounts/routes.ts';
-import type { Admission } from './admission.ts';
+import { Admission, type LoopUtilization } from './admission.ts';
 import { balanceRoutes } from './balances/routes.ts';
+import { refuseBroken } from './broken-requests.ts';
+import { Connections, type CutReason } from './connections.ts';
 import { type ApiMiddleware, type ApiState, send } from './context.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { docsRoutes } from './docs/routes.ts';
@@ -12,35 +16,39 @@ import { readBody } from './middleware/body.ts';
 import { correlate } from './middleware/correlation.ts';
 import { limitRate } from './middleware/limits.ts';
 import { matchRoute } from './middleware/match.ts';
-import { closeWhenShuttingDown, measure } from './middleware/measure.ts';
+import { closeWhenShuttingDown, measure, UNMATCHED } from './middleware/measure.ts';
 import { renderProblems } from './middleware/problems.ts';
 import { trace } from './middleware/trace.ts';
 import { opsRoutes } from './ops/routes.ts';
 import { postingRoutes } from './postings/routes.ts';
+import { shown } from './problem-document.ts';
+import { parseQuery } from './query.ts';
+import { RefusalLog } from './refusal-log.ts';
 import type { Route } from './route.ts';
 import { RouteTable } from './route-table.ts';
 import { transferRoutes } from './transfers/routes.ts';
 
 /** A client gets this long to send its headers, and its whole request; then its connection is closed. */
 const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+const CONNECTIONS_CHECKED_EVERY_MS = 2_000;
 
 /** Clients come and go; a log line for each would be theirs to flood. */
 const CONNECTION_LOST = /^(ECONNRESET|EPIPE|HPE_.*)$/;
 
 /** The walk of a request, from the top down. */
-export function createApi(deps: ApiDependencies): Koa<ApiState> {
+function createApi(deps: ApiDependencies, refusals: RefusalLog): Koa<ApiState> {
   const { clock, keys, jwt, limits, logger } = deps;
   const app = new Koa<ApiState>();
   if (deps.tracing) app.use(trace(deps.tracing));
   app.use(measure(deps.onRequest, clock));
   app.use(closeWhenShuttingDown(deps.shuttingDown));
   app.use(correlate(clock));
-  app.use(renderProblems(logger, deps.onProblem));
+  app.use(renderProblems(logger, refusals, deps.onProblem));
   app.use(matchRoute(new RouteTable(apiRoutes(deps))));
   app.use(authenticate(keys, jwt));
   app.use(limitRate(limits.requestsPerSecondPerUserMax, clock));
-  app.use(readBody(limits.bodyBytesMax));
+  app.use(readBody(limits.bodyBytesMax, clock));
   app.use(handle);
   // Koa tells here what went wrong when no problem can be sent any more.
   app.on('error', (error: NodeJS.ErrnoException) => {
@@ -62,29 +70,56 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
   return [...routes, ...docsRoutes(routes)];
 }
 
-/** The server of an API, not listening yet. Idle connections should outlive the balancer's wish for them (60 s, mostly). */
-export function createApiServer(app: Koa<ApiState>, admission: Admission, keepAliveTimeoutMs: number): Server {
-  const handle = app.callback();
-  const server = createServer((request, response) => {
-    if (admission.enter(request, response)) void handle(request, response);
+/** An API that does not listen yet, and what its metrics read. */
+export interface ApiServer {
+  server: Server;
+  admission: Admission;
+  connections: Connections;
+}
+
+/** The server of an API. Idle connections should outlive the balancer's wish for them (60 s, mostly). */
+export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: number, loop?: LoopUtilization): ApiServer {
+  const { clock, limits, logger, onProblem } = deps;
+  const refusals = new RefusalLog(logger, clock);
+  const admission = new Admission(deps, refusals, loop);
+  const onCut = (reason: CutReason) => {
+    onProblem('overloaded');
+    refusals.write({
+      code: 'overloaded',
+      correlationId: newUuidV7(clock.now()),
+      route: UNMATCHED,
+      method: UNMATCHED,
+      detail: reason,
+    });
+  };
+  const connections = new Connections(clock, limits.connectionsMax, onCut);
+  const handle = createApi(deps, refusals).callback();
+  const server = createServer({ connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS }, (request, response) => {
+    if (!connections.accept(request, response)) return;
+    const leave = admission.enter(request, response);
+    if (leave) void handle(request, response).then(leave, leave);
   });
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = keepAliveTimeoutMs;
-  return server;
+  connections.watch(server);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    refuseBroken(error, socket as Socket, connections.isAnswering(socket as Socket), { clock, onProblem, refusals });
+  });
+  return { server, admission, connections };
 }
 
 const handle: ApiMiddleware = async (ctx) => {
-  const { route, params, body, identity, correlationId } = ctx.state;
+  const { route, params, body, identity, correlationId, target } = ctx.state;
   const { headers } = ctx.req;
   if (route.scopes.length > 0) ctx.res.setHeader('Cache-Control', 'no-store');
   const answer = await route.handle({
     params,
-    query: route.query === undefined ? undefined : ctx.query,
+    query: route.query === undefined ? undefined : parseQuery(target.query),
     body,
     identity,
     correlationId,
-    path: ctx.path,
+    path: shown(target.path),
     header: (name) => {
       const value = headers[name];
       return typeof value === 'string' ? value : undefined;

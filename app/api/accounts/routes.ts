@@ -57,7 +57,7 @@ function openAccounts({ books }: ApiDependencies): Route {
     scopes: ['accounts:write'],
     tag,
     summary: 'Open up to 1000 accounts, with an outcome for each',
-    body: { schema: AccountBatch.envelope, documented: AccountBatch.documented },
+    body: { schema: AccountBatch.envelope, documented: AccountBatch.documented, isList: true },
     answers: { 200: { description: 'An outcome for each, in order', schema: AccountBatchAnswer } },
     problems: ['database_unavailable', 'outcome_unknown'],
     async handle(call) {

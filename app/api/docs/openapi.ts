@@ -16,7 +16,7 @@ const PROBLEMS_WITH_SCOPE: readonly ProblemCode[] = [
   'overloaded',
   'internal_error',
 ];
-const PROBLEMS_WITH_BODY: readonly ProblemCode[] = ['payload_too_large', 'unsupported_media_type'];
+const PROBLEMS_WITH_BODY: readonly ProblemCode[] = ['request_timeout', 'payload_too_large', 'unsupported_media_type'];
 
 /** The OpenAPI 3.1 document of these routes: nothing in it is written by hand that the code would not obey. */
 export function openApiDocument(routes: readonly Route[]) {
@@ -34,7 +34,7 @@ export function openApiDocument(routes: readonly Route[]) {
       version: VERSION,
       description: [
         'Balances and transfers at memory speed, every cent in MySQL.',
-        `Any path can also answer ${codes(['not_found', 'method_not_allowed', 'shutting_down'])}.`,
+        `Any path can also answer ${codes(['not_found', 'method_not_allowed', 'headers_too_large', 'shutting_down'])}.`,
         'What may be sent again carries `Retry-After`.',
         'An `Idempotency-Key` is refused with `validation_failed` where it is not documented.',
         'Send `X-Correlation-Id` to find a request again; it is echoed, and made when absent.',

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ApiUnderTest, keyWith } from '../testing/api-under-test.ts';
+import { ApiUnderTest, connectionsOf, keyWith } from '../testing/api-under-test.ts';
 
 let api: ApiUnderTest;
 beforeEach(async () => {
@@ -28,12 +28,99 @@ describe('a body', () => {
     expect(reply).toMatchObject({ status: 413, json: { code: 'payload_too_large' } });
     expect(reply.headers.get('connection')).toBe('close');
   });
-  it('is refused at once while others hold all the memory there is for bodies', async () => {
-    const holders = Array.from({ length: 64 }, () => sendRaw('Content-Length: 65536\r\n\r\n{'));
-    const code = async () => (await send(JSON.stringify(transfer))).json['code'];
-    await expect.poll(code).toBe('overloaded');
+  it('takes memory only for what has arrived of it, and is refused when there is no more', async () => {
+    const announced = Array.from({ length: 90 }, () => sendRaw('Content-Length: 65536\r\n\r\n{'));
+    const status = async () => (await send(JSON.stringify(transfer))).status;
+    expect(await status()).toBe(201);
+    for (const socket of announced) socket.destroy();
+    // 64 bodies of 64 KiB are all that may wait here; each of these has arrived but for its last byte.
+    const holders = Array.from({ length: 65 }, () => sendRaw(`Content-Length: 65536\r\n\r\n{${' '.repeat(65_534)}`));
+    await expect.poll(() => api.problems).toEqual(['overloaded']);
     for (const holder of holders) holder.destroy();
-    await expect.poll(code).toBeUndefined();
+    await expect.poll(() => api.observed.filter((seen) => seen.status === 499)).toHaveLength(154);
+    expect(await status()).toBe(201);
+  });
+  it('that comes byte by byte takes no more memory than another', async () => {
+    const text = JSON.stringify(transfer);
+    const chunks = [...text].map((byte) => `1\r\n${byte}\r\n`).join('');
+    const filler = '1\r\n \r\n'.repeat(60_000);
+    const sockets = Array.from({ length: 20 }, () => sendRaw('Transfer-Encoding: chunked\r\n\r\n'));
+    for (const socket of sockets) socket.write(`${filler}${chunks}0\r\n\r\n`);
+    const answers = await Promise.all(sockets.map(async (socket) => String((await once(socket, 'data'))[0])));
+    for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 (201|422) /);
+    for (const socket of sockets) socket.destroy();
+  });
+  it('that trickles is given up, with 408', async () => {
+    const monotonic = api.clock.monotonic.bind(api.clock);
+    let passed = 0;
+    api.clock.monotonic = () => monotonic() + passed;
+    const sweeps: (() => void)[] = [];
+    api.clock.after = (_ms, action) => {
+      sweeps.push(action);
+      return () => {};
+    };
+    const slow = sendRaw('Content-Length: 65536\r\n\r\n{');
+    const faster = sendRaw(`Content-Length: 65536\r\n\r\n{${' '.repeat(65_500)}`);
+    await expect.poll(() => sweeps).toHaveLength(1);
+    await expect.poll(() => connectionsOf(api.server)).toBe(2);
+    passed += 10_100;
+    const answer = once(slow, 'data');
+    // A second for every 64 KiB: who has sent more has more time. Its body has arrived once it is not too slow any more.
+    await expect
+      .poll(() => {
+        sweeps.pop()?.();
+        return api.problems;
+      })
+      .toEqual(['request_timeout']);
+    expect(String((await answer)[0])).toMatch(/^HTTP\/1\.1 408 [\s\S]*Connection: close\r\n/);
+    faster.write(`${' '.repeat(34)}}`);
+    expect(String((await once(faster, 'data'))[0])).toMatch(/^HTTP\/1\.1 400 /);
+    slow.destroy();
+    faster.destroy();
+  });
+  it('is taken from a thousand clients at once, whether it comes in chunks or whole', async () => {
+    await api.stop();
+    api = await ApiUnderTest.start({
+      limits: { ...api.deps.limits, requestsInFlightMax: 5_000, requestsInFlightBusyMax: 5_000 },
+    });
+    api.ledger.open('a', { balance: 1_000_000 });
+    api.ledger.open('b');
+    const text = JSON.stringify({ ...transfer, amount: '0.01' });
+    const half = text.length >> 1;
+    const chunk = (part: string) => `${part.length.toString(16)}\r\n${part}\r\n`;
+    const chunked = Array.from({ length: 1_000 }, () =>
+      sendRaw(`Transfer-Encoding: chunked\r\n\r\n${chunk(text.slice(0, half))}`),
+    );
+    const whole = Array.from({ length: 1_000 }, () => sendRaw(`Content-Length: ${text.length}\r\n\r\n${text}`));
+    const statuses = async (sockets: Socket[]) => {
+      const answers = await Promise.all(sockets.map(async (socket) => String((await once(socket, 'data'))[0])));
+      return new Set(answers.map((answer) => answer.slice(9, 12)));
+    };
+    expect(await statuses(whole)).toEqual(new Set(['201']));
+    for (const socket of chunked) socket.write(`${chunk(text.slice(half))}0\r\n\r\n`);
+    expect(await statuses(chunked)).toEqual(new Set(['201']));
+    for (const socket of [...chunked, ...whole]) socket.destroy();
+  }, 60_000);
+  it('of a single item has 64 KiB at most, and a list what is configured', async () => {
+    await api.stop();
+    api = await ApiUnderTest.start({ limits: { ...api.deps.limits, bodyBytesMax: 1_000_000 } });
+    const padded = (length: number) => `{}${' '.repeat(length - 2)}`;
+    const lists = ['/v1/accounts/batch', '/v1/balances/query', '/v1/transfers/batch'];
+    const singles: [string, string][] = [
+      ['POST', '/v1/accounts'],
+      ['PATCH', '/v1/accounts/a'],
+      ['POST', '/v1/transfers'],
+      ['POST', '/v1/transfers/t/reversal'],
+      ['POST', '/v1/ops/loss-acceptances'],
+    ];
+    for (const path of lists) {
+      expect((await api.request('POST', path, { raw: padded(1_000_000) })).status).toBe(400);
+      expect((await api.request('POST', path, { raw: padded(1_000_001) })).status).toBe(413);
+    }
+    for (const [method, path] of singles) {
+      expect((await api.request(method, path, { raw: padded(65_536) })).status).not.toBe(413);
+      expect((await api.request(method, path, { raw: padded(65_537) })).status).toBe(413);
+    }
   });
   it('that is far too long is not read to its end, announced or not', async () => {
     const chunk = `ffff\r\n${'x'.repeat(0xffff)}\r\n`;

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Clock } from '../../clock.ts';
 import { Problem } from '../../errors.ts';
 import type { ApiMiddleware } from '../context.ts';
 import { parseJson, requireJson } from '../json-body.ts';
@@ -8,14 +9,21 @@ export class ClientGone extends Error {
   override readonly name = 'ClientGone';
 }
 
+/** The longest body of a route that takes one item. What is valid has at most a tenth of it. */
+const SINGLE_BODY_BYTES_MAX = 64 * 1024;
 /** A body that is too long is read on for so many times the limit, thrown away, so that its sender gets to read the 413. */
 const DISCARD_FACTOR = 4;
-/** All bodies together may take as much memory as so many of the largest. */
+/** All bodies that have arrived and are not parsed yet may take as much memory as so many of the largest. */
 const BODIES_IN_FLIGHT = 64;
+/** A body must be whole after this, and a second for every 64 KiB of it that have arrived. */
+const BODY_TIMEOUT_MS = 10_000;
+const BYTES_PER_MS_MIN = 64;
+const SWEEP_EVERY_MS = 1_000;
+const FIRST_CAPACITY = 4_096;
 
 /** Reads the JSON of the routes that take a body. */
-export function readBody(bytesMax: number): ApiMiddleware {
-  let bytesInFlight = 0;
+export function readBody(bytesMax: number, clock: Clock): ApiMiddleware {
+  const bodies = new Bodies(bytesMax * BODIES_IN_FLIGHT, clock);
   return async (ctx, next) => {
     const { body } = ctx.state.route;
     if (body === undefined) return next();
@@ -24,50 +32,170 @@ export function readBody(bytesMax: number): ApiMiddleware {
       return next();
     }
     requireJson(ctx.req.headers);
-    // What it says it will send, or at worst the most that is taken.
-    const reserved = Math.min(Number(ctx.req.headers['content-length'] ?? bytesMax), bytesMax);
-    if (bytesInFlight + reserved > bytesMax * BODIES_IN_FLIGHT) {
-      ctx.res.setHeader('Connection', 'close');
-      throw new Problem('overloaded', 'This pod already holds as much as it can. Send the same request again later.');
-    }
-    bytesInFlight += reserved;
+    const arriving = new ArrivingBody(
+      bodies,
+      ctx.req,
+      body.isList ? bytesMax : Math.min(bytesMax, SINGLE_BODY_BYTES_MAX),
+    );
     try {
-      const bytes = await readBytes(ctx.req, bytesMax);
-      if (bytes === null) {
-        ctx.res.setHeader('Connection', 'close');
-        throw new Problem('payload_too_large', `The body may have at most ${bytesMax} bytes.`);
-      }
-      ctx.state.body = parseJson(bytes);
-      await next();
+      ctx.state.body = parseJson(await arriving.whole());
+    } catch (error) {
+      // The rest of a body that is not wanted may still be on its way.
+      if (!ctx.req.complete || isTooLarge(error)) ctx.res.setHeader('Connection', 'close');
+      throw error;
     } finally {
-      bytesInFlight -= reserved;
+      arriving.release();
     }
+    return next();
   };
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof Problem && error.code === 'payload_too_large';
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** The whole body, or null when it is longer than allowed. @throws ClientGone */
-function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer | null> {
-  if (Number(request.headers['content-length'] ?? 0) > bytesMax * DISCARD_FACTOR) return Promise.resolve(null);
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= bytesMax) chunks.push(chunk);
-      else if (length > bytesMax * DISCARD_FACTOR) resolve(null);
-    });
-    request.on('end', () => resolve(length > bytesMax ? null : (single(chunks) ?? Buffer.concat(chunks, length))));
-    // Comes after every end as well; an error too many per request would cost more than the rest of this function.
-    request.on('close', () => {
-      if (!request.complete) reject(new ClientGone('The client closed the connection while it sent its body.'));
-    });
-  });
+/** All bodies that are being received: the memory they take, and those that take long to arrive. */
+class Bodies {
+  readonly #bytesMax: number;
+  readonly #clock: Clock;
+  #bytes = 0;
+  readonly #slow = new Map<ArrivingBody, number>();
+
+  constructor(bytesMax: number, clock: Clock) {
+    this.#bytesMax = bytesMax;
+    this.#clock = clock;
+  }
+
+  /** False when there is not so much left. */
+  take(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#bytesMax) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+
+  watch(body: ArrivingBody): void {
+    this.#slow.set(body, this.#clock.monotonic());
+    if (this.#slow.size === 1) this.#clock.after(SWEEP_EVERY_MS, () => this.#sweep());
+  }
+
+  forget(body: ArrivingBody): void {
+    this.#slow.delete(body);
+  }
+
+  #sweep(): void {
+    const now = this.#clock.monotonic();
+    for (const [body, sinceMs] of this.#slow) {
+      if (now - sinceMs > BODY_TIMEOUT_MS + body.length / BYTES_PER_MS_MIN) body.timeOut();
+    }
+    if (this.#slow.size > 0) this.#clock.after(SWEEP_EVERY_MS, () => this.#sweep());
+  }
 }
 
-function single(chunks: readonly Buffer[]): Buffer | undefined {
-  return chunks.length === 1 ? chunks[0] : undefined;
+/** One body. It takes memory for what has arrived of it, until it is released. */
+class ArrivingBody {
+  readonly #bodies: Bodies;
+  readonly #request: IncomingMessage;
+  readonly #bytesMax: number;
+  /** Bytes that have arrived. */
+  length = 0;
+  #bytes: Buffer | null = null;
+  #taken = 0;
+  #fail: (error: Error) => void = () => {};
+
+  constructor(bodies: Bodies, request: IncomingMessage, bytesMax: number) {
+    this.#bodies = bodies;
+    this.#request = request;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** @throws Problem payload_too_large, overloaded, request_timeout @throws ClientGone */
+  whole(): Promise<Buffer> {
+    const request = this.#request;
+    if (Number(request.headers['content-length'] ?? 0) > this.#bytesMax * DISCARD_FACTOR) {
+      return Promise.reject(this.#tooLarge());
+    }
+    if (!request.complete) this.#bodies.watch(this);
+    return new Promise((resolve, reject) => {
+      this.#fail = reject;
+      request.on('data', (chunk: Buffer) => this.#receive(chunk));
+      request.on('end', () => {
+        if (this.length > this.#bytesMax) reject(this.#tooLarge());
+        else resolve(this.#bytes?.subarray(0, this.length) ?? Buffer.alloc(0));
+      });
+      // Comes after every end as well; an error too many per request would cost more than the rest of this function.
+      request.on('close', () => {
+        if (!request.complete) reject(new ClientGone('The client closed the connection while it sent its body.'));
+      });
+    });
+  }
+
+  timeOut(): void {
+    this.#fail(new Problem('request_timeout', 'The body did not arrive in time. Send the same request again.'));
+  }
+
+  release(): void {
+    this.#bodies.giveBack(this.#taken);
+    this.#bodies.forget(this);
+    this.#taken = 0;
+    this.#bytes = null;
+    // What arrives from now on is read and thrown away.
+    this.#receive = () => {};
+  }
+
+  #receive = (chunk: Buffer): void => {
+    const before = this.length;
+    this.length += chunk.length;
+    if (this.length > this.#bytesMax) {
+      this.#drop();
+      if (this.length > this.#bytesMax * DISCARD_FACTOR) this.#fail(this.#tooLarge());
+      return;
+    }
+    if (before === 0) {
+      // Nearly always this is all of it, and needs no copy.
+      if (this.#grow(chunk.length)) this.#bytes = chunk;
+      return;
+    }
+    if (this.#bytes === null) return;
+    if (this.length > this.#bytes.length && !this.#enlarge()) return;
+    chunk.copy(this.#bytes, before);
+  };
+
+  /** Twice the room, as a body may arrive byte by byte: a list of its pieces would take a hundred times its memory. */
+  #enlarge(): boolean {
+    const capacity = Math.min(Math.max(this.length * 2, FIRST_CAPACITY), this.#bytesMax);
+    if (!this.#grow(capacity)) return false;
+    const larger = Buffer.allocUnsafeSlow(capacity);
+    this.#bytes?.copy(larger);
+    this.#bytes = larger;
+    return true;
+  }
+
+  #grow(capacity: number): boolean {
+    if (!this.#bodies.take(capacity - this.#taken)) {
+      this.#drop();
+      const detail = 'This pod already holds as much as it can. Send the same request again later.';
+      this.#fail(new Problem('overloaded', detail));
+      return false;
+    }
+    this.#taken = capacity;
+    return true;
+  }
+
+  #drop(): void {
+    this.#bodies.giveBack(this.#taken);
+    this.#taken = 0;
+    this.#bytes = null;
+  }
+
+  #tooLarge(): Problem {
+    return new Problem('payload_too_large', `The body may have at most ${this.#bytesMax} bytes.`);
+  }
 }

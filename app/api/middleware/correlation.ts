@@ -2,18 +2,20 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Clock } from '../../clock.ts';
 import { ID_PATTERN, newUuidV7 } from '../../ids.ts';
 import type { ApiMiddleware } from '../context.ts';
+import { requestTarget } from '../request-target.ts';
 
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;
 const NO_TRACE = '0'.repeat(32);
 
 /**
- * Gives every request its correlation id: the client's `X-Correlation-Id`, else the trace id of its `traceparent`, else
+ * Gives every request its target and its correlation id: the client's `X-Correlation-Id`, else the trace id of its `traceparent`, else
  * a new one. One that is not made like an id is replaced and not refused: it is no reason to hold up a payment, but
  * it may not reach logs and MySQL either.
  */
 export function correlate(clock: Clock): ApiMiddleware {
   return (ctx, next) => {
     const id = correlationIdOf(ctx.req.headers, clock);
+    ctx.state.target = requestTarget(ctx.req.url ?? '');
     ctx.state.correlationId = id;
     ctx.res.setHeader('X-Correlation-Id', id);
     return next();

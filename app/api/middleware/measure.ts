@@ -2,7 +2,8 @@ import type { Clock } from '../../clock.ts';
 import type { ApiMiddleware } from '../context.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 
-const UNMATCHED = 'unmatched';
+/** The route and method of requests for which there is no route. */
+export const UNMATCHED = 'unmatched';
 
 /** Tells the hook how each request went. Outermost, so that nothing is left out of the time. */
 export function measure(onRequest: ApiDependencies['onRequest'], clock: Clock): ApiMiddleware {

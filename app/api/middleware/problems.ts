@@ -1,14 +1,20 @@
 import { Problem } from '../../errors.ts';
 import { type ApiContext, type ApiMiddleware, sendContent } from '../context.ts';
 import type { ApiDependencies, ApiLogger } from '../dependencies.ts';
-import { problemDocument, retryAfterSeconds } from '../problem-document.ts';
+import { problemDocument, retryAfterSeconds, shown } from '../problem-document.ts';
+import type { RefusalLog, RefusedRequest } from '../refusal-log.ts';
 import { ClientGone } from './body.ts';
+import { UNMATCHED } from './measure.ts';
 
 /** As nginx counts requests whose client went away; it is never sent. */
 const CLIENT_CLOSED_REQUEST = 499;
 
 /** The one place where an error becomes an answer. */
-export function renderProblems(logger: ApiLogger, onProblem: ApiDependencies['onProblem']): ApiMiddleware {
+export function renderProblems(
+  logger: ApiLogger,
+  refusals: RefusalLog,
+  onProblem: ApiDependencies['onProblem'],
+): ApiMiddleware {
   return async (ctx, next) => {
     try {
       await next();
@@ -16,28 +22,45 @@ export function renderProblems(logger: ApiLogger, onProblem: ApiDependencies['on
       if (error instanceof ClientGone) return leaveUnanswered(ctx);
       const problem = error instanceof Problem ? error : unexpected(ctx, error, logger);
       onProblem(problem.code);
-      render(ctx, problem, logger);
+      render(ctx, problem);
+      if (!isLogged(problem)) refusals.write(refusedRequest(ctx, problem));
     }
   };
 }
 
-function render(ctx: ApiContext, problem: Problem, logger: ApiLogger): void {
-  const { correlationId } = ctx.state;
-  if (problem.status > 500) {
-    logger.warn({ correlationId, code: problem.code, path: ctx.path, detail: problem.message }, 'request not served');
-  }
+/** What was unexpected has its line, and an outcome of a transfer is one of the lines about transfers. */
+function isLogged({ code, extras }: Problem): boolean {
+  return code === 'internal_error' || extras.transactionId !== undefined;
+}
+
+function refusedRequest({ state, method }: ApiContext, problem: Problem): RefusedRequest {
+  const { correlationId, identity, route } = state;
+  return {
+    code: problem.code,
+    correlationId,
+    route: route?.path ?? UNMATCHED,
+    // The method of a matched route only: anything else is text that a client made up.
+    method: route ? method : UNMATCHED,
+    ...(identity && { user: identity.user }),
+    // The details of the others speak of what the client sent.
+    ...(problem.status >= 500 && { detail: problem.message }),
+  };
+}
+
+function render(ctx: ApiContext, problem: Problem): void {
+  const { correlationId, target } = ctx.state;
   const retryAfter = retryAfterSeconds(problem);
   if (retryAfter !== null) ctx.res.setHeader('Retry-After', String(retryAfter));
   if (problem.code === 'unauthenticated') ctx.res.setHeader('WWW-Authenticate', 'Bearer');
   ctx.res.setHeader('Cache-Control', 'no-store');
   ctx.status = problem.status;
-  sendContent(ctx, 'application/problem+json', JSON.stringify(problemDocument(problem, ctx.path, correlationId)));
+  sendContent(ctx, 'application/problem+json', JSON.stringify(problemDocument(problem, target.path, correlationId)));
 }
 
 /** What was thrown goes to the log and not to the client: it may name hosts, SQL or keys. */
-function unexpected(ctx: ApiContext, error: unknown, logger: ApiLogger): Problem {
-  const { correlationId } = ctx.state;
-  logger.error({ correlationId, path: ctx.path, method: ctx.method, err: error }, 'request failed unexpectedly');
+function unexpected({ state, method }: ApiContext, error: unknown, logger: ApiLogger): Problem {
+  const { correlationId, target } = state;
+  logger.error({ correlationId, path: shown(target.path), method, err: error }, 'request failed unexpectedly');
   return new Problem('internal_error', 'An unexpected error happened; the correlation id names it in our logs.');
 }
 

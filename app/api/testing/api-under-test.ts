@@ -1,13 +1,14 @@
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../../clock.ts';
 import { type Identity, SCOPES, type Scope } from '../../identity.ts';
-import { Admission, type LoopUtilization } from '../admission.ts';
+import type { LoopUtilization } from '../admission.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { ProblemSchema } from '../problem-schema.ts';
 import { RouteTable } from '../route-table.ts';
-import { apiRoutes, createApi, createApiServer } from '../server.ts';
+import { apiRoutes, createApiServer } from '../server.ts';
 import { MemoryLedger } from './memory-ledger.ts';
 
 export const NOW = Date.UTC(2026, 0, 31, 12);
@@ -43,6 +44,7 @@ export class ApiUnderTest {
   readonly problems: string[] = [];
   readonly deps: ApiDependencies;
   readonly server;
+  readonly connections;
   readonly #documented: RouteTable;
 
   private constructor(overrides: Partial<ApiDependencies>, utilization?: LoopUtilization) {
@@ -69,12 +71,15 @@ export class ApiUnderTest {
         bodyBytesMax: 65_536,
         requestsInFlightMax: 100,
         requestsInFlightBusyMax: 100,
+        connectionsMax: 10_000,
         requestsPerSecondPerUserMax: null,
       },
       ...overrides,
     };
     this.#documented = new RouteTable(apiRoutes(this.deps));
-    this.server = createApiServer(createApi(this.deps), new Admission(this.deps, utilization), 65_000);
+    const { server, connections } = createApiServer(this.deps, 65_000, utilization);
+    this.server = server;
+    this.connections = connections;
   }
 
   static async start(overrides: Partial<ApiDependencies> = {}, utilization?: LoopUtilization): Promise<ApiUnderTest> {
@@ -131,6 +136,13 @@ export class ApiUnderTest {
     if (schema && method !== 'HEAD')
       (schema instanceof z.ZodObject && !isOpen(schema) ? schema.strict() : schema).parse(reply.json);
   }
+}
+
+/** How many clients are connected to the server. */
+export function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+  });
 }
 
 function isOpen(schema: z.ZodObject): boolean {

@@ -84,7 +84,7 @@ function transferBatch({ ledger, clock }: ApiDependencies): Route {
       'Gives items without a `transactionId` one: `<key>.<index>`, with the index of the item from 0. An id, bare or in double quotes.',
     ),
     takesIdempotencyKey: true,
-    body: { schema: TransferBatch.envelope, documented: TransferBatch.documented },
+    body: { schema: TransferBatch.envelope, documented: TransferBatch.documented, isList: true },
     answers: { 200: { description: 'An outcome for each, in order', schema: TransferBatchAnswer } },
     problems: [],
     async handle(call) {

@@ -1,0 +1,54 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Clock } from '../clock.ts';
+import { Problem } from '../errors.ts';
+import { newUuidV7 } from '../ids.ts';
+import type { ApiDependencies } from './dependencies.ts';
+import { UNMATCHED } from './middleware/measure.ts';
+import { problemDocument } from './problem-document.ts';
+import type { RefusalLog } from './refusal-log.ts';
+
+/** The client closed its connection, be it in the middle of a request: nobody is there to be answered. */
+const CLIENT_GONE = /^(?:ECONNRESET|EPIPE|HPE_INVALID_EOF_STATE)$/;
+
+interface BrokenRequestDependencies {
+  clock: Clock;
+  onProblem: ApiDependencies['onProblem'];
+  refusals: RefusalLog;
+}
+
+/**
+ * Answers what Node.js could not read as a request, counts and logs it, and closes its connection.
+ * @param isAnswering whether an answer to an earlier request on the connection is due: nothing may then come before it
+ */
+export function refuseBroken(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  isAnswering: boolean,
+  { clock, onProblem, refusals }: BrokenRequestDependencies,
+): void {
+  if (CLIENT_GONE.test(error.code ?? '')) {
+    socket.destroy();
+    return;
+  }
+  const problem = problemOf(error.code);
+  const correlationId = newUuidV7(clock.now());
+  onProblem(problem.code);
+  refusals.write({ code: problem.code, correlationId, route: UNMATCHED, method: UNMATCHED });
+  if (socket.writable && !isAnswering) {
+    const body = JSON.stringify(problemDocument(problem, '/', correlationId));
+    socket.write(
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: application/problem+json\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\nX-Correlation-Id: ${correlationId}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  }
+  socket.destroy();
+}
+
+function problemOf(code: string | undefined): Problem {
+  if (code === 'HPE_HEADER_OVERFLOW') return new Problem('headers_too_large', 'The headers may have at most 16 KiB.');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return new Problem('request_timeout', 'The request did not arrive in time. Send it again.');
+  }
+  return new Problem('validation_failed', 'This is not an HTTP/1.1 request.');
+}
