@@ -24,9 +24,8 @@ export function receive(entries: readonly JournalEntry[], epoch: number, cursor:
     for (const told of toldBy(entry, epoch)) {
       if (told.seq <= cursor) continue;
       const known = bySeq.get(told.seq);
-      if (!known) bySeq.set(told.seq, told);
-      else if (!isDeepStrictEqual(known, told))
-        throw new IntegrityError(`seq ${told.seq} of epoch ${epoch} is both ${keyOf(known)} and ${keyOf(told)}`);
+      if (!known || agrees(known, told)) bySeq.set(told.seq, known && isTimed(known) ? known : told);
+      else throw new IntegrityError(`seq ${told.seq} of epoch ${epoch} is both ${keyOf(known)} and ${keyOf(told)}`);
     }
   }
   const told = [...bySeq.values()].sort((a, b) => a.seq - b.seq);
@@ -34,3 +33,25 @@ export function receive(entries: readonly JournalEntry[], epoch: number, cursor:
   if (keys.size !== told.length) throw new IntegrityError(`an id of epoch ${epoch} has two outcomes`);
   return { told, keys };
 }
+
+interface Times {
+  acceptedAt: number;
+  takenAt: number | null;
+}
+const timesOf = (told: Journaled): Times => (told.kind === 'transfers' ? told.outcome : told.change);
+const isTimed = (told: Journaled): boolean => timesOf(told).takenAt !== null;
+
+/** Without the times: a process of an older release has that of the pod where the journal has that of the ledger. */
+export function withoutTimes<T extends Times>(one: T): Omit<T, keyof Times> {
+  const { acceptedAt: _, takenAt: __, ...rest } = one;
+  return rest;
+}
+
+function agrees(one: Journaled, other: Journaled): boolean {
+  if (isTimed(one) && isTimed(other)) return isDeepStrictEqual(one, other);
+  return isDeepStrictEqual(bodyOf(one), bodyOf(other));
+}
+const bodyOf = (told: Journaled): object =>
+  told.kind === 'transfers'
+    ? { ...told, outcome: withoutTimes(told.outcome) }
+    : { ...told, change: withoutTimes(told.change) };

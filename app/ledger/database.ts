@@ -22,6 +22,8 @@ export interface LedgerDatabase {
     stamp: Stamp;
     authority: AuthorityStamp;
     accounts: Map<string, Account>;
+    /** The latest acceptance of anything on these accounts, ms; 0 when none is known. */
+    acceptedUpTo: number;
     /** Those among them that wait for the journal. */
     frozen: Set<string>;
   }>;

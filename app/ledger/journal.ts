@@ -5,6 +5,8 @@ export interface JournalEntry {
   firstSeq: number;
   payload: string;
   records: Buffer;
+  /** When the ledger accepted it, by its own clock, ms since 1970; null in an entry that an older release wrote. */
+  acceptedAt: number | null;
 }
 
 /**

@@ -5,7 +5,7 @@ import { LoggedLedger } from './logged-ledger.ts';
 import { accountOf, orderOf } from './testing/orders.ts';
 import type { AccountView, Outcome, Posted, Rejected } from './types.ts';
 
-const common = { order: orderOf(), acceptedAt: 1, epoch: 1, seq: 1, replayed: false, persisted: false };
+const common = { order: orderOf(), acceptedAt: 1, takenAt: 1, epoch: 1, seq: 1, replayed: false, persisted: false };
 const side = { balance: 1, version: 1, settingsVersion: 1 };
 const posted: Posted = { ...common, status: 'POSTED', source: side, destination: side };
 const rejected: Rejected = { ...common, status: 'REJECTED', refusal: 'insufficient_funds' };

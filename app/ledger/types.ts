@@ -37,8 +37,16 @@ export interface Side {
 
 interface OutcomeCommon {
   order: TransferOrder;
-  /** When a pod took it, ms since 1970. */
+  /**
+   * When the ledger accepted it, ms since 1970: by the clock of the store that decided it, never decreasing along the versions
+   * of an account.
+   */
   acceptedAt: number;
+  /**
+   * When a pod took it, by the pod's own clock: a request recognizes its own attempt by it. Null for what an older release
+   * decided: then `acceptedAt` is that moment.
+   */
+  takenAt: number | null;
   /** Its place in the ledger: the epoch and its own gap-free number in it. */
   epoch: number;
   seq: number;

@@ -4,6 +4,7 @@ import { DataSource, MigrationExecutor, type MigrationInterface, type QueryRunne
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
 import { Ledger1763690000000 } from './migrations/1763690000000-ledger.ts';
 import { SwitchOver1763780000000 } from './migrations/1763780000000-switch-over.ts';
+import { LedgerTime1763800000000 } from './migrations/1763800000000-ledger-time.ts';
 
 type Migration = new () => MigrationInterface;
 
@@ -18,7 +19,7 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
     synchronize: false,
     logging: false,
     entities: [ApiKeyEntity, ReconciliationEntity, AccountEntity],
-    migrations: [Ledger1763690000000, SwitchOver1763780000000, ...more],
+    migrations: [Ledger1763690000000, SwitchOver1763780000000, LedgerTime1763800000000, ...more],
     migrationsTableName: 'schema_migrations',
   });
 }

@@ -38,7 +38,7 @@ const ITEMS = [
   directItem('018f0000-0000-7000-8000-000000000001'),
   directItem('t2', { source: 'ada', destination: 'bob', amount: 30 }),
 ];
-const CHANGE = { changeId: 'c1', accountId: 'ada', user: 'u', correlationId: 'c', acceptedAt: 1, overdraftLimit: 5 };
+const CHANGE = { changeId: 'c1', accountId: 'ada', user: 'u', correlationId: 'c', takenAt: 1, overdraftLimit: 5 };
 /** Both kinds of call, as the faults are the same for both; with how many statements each makes before its COMMIT. */
 const CALLS = [
   ['apply', 5, (store: DirectStore) => store.apply(DIRECT_EPOCH, ITEMS)],

@@ -14,7 +14,7 @@ import {
   type TestDatabase,
 } from '../testing/database.ts';
 import { DIRECT_EPOCH, directItem, putAccounts } from '../testing/direct.ts';
-import { account, modelEpoch, order } from '../testing/ledger.ts';
+import { ACCEPTED_AT, account, modelEpoch, order } from '../testing/ledger.ts';
 import { DirectStore } from './direct-store.ts';
 import { FlushStore } from './flush-store.ts';
 import { LedgerReader } from './ledger-reader.ts';
@@ -42,6 +42,36 @@ beforeEach(async () => {
 const apply = (...items: ReturnType<typeof directItem>[]) => store.apply(DIRECT_EPOCH, items);
 const settings = (accountId: string, status: AccountStatus) =>
   db.database.rows('UPDATE accounts SET status = ? WHERE account_id = ?', [status, accountId]);
+
+describe('the time of acceptance', () => {
+  it("is MySQL's clock, whatever the pod's says; its own moment stays with it", async () => {
+    const [before] = await db.database.rows<{ at: Date }>('SELECT NOW(3) AS at');
+    const [answer] = await apply(directItem('t1'));
+    const [after] = await db.database.rows<{ at: Date }>('SELECT NOW(3) AS at');
+    if (!answer || answer instanceof Problem || !before || !after) throw new Error('no outcome');
+    expect(answer.acceptedAt).toBeGreaterThanOrEqual(before.at.getTime());
+    expect(answer.acceptedAt).toBeLessThanOrEqual(after.at.getTime());
+    const stored = (await new LedgerReader(db.database).findOutcomes(['t1'])).outcomes.get('t1');
+    expect(stored).toMatchObject({ acceptedAt: answer.acceptedAt, takenAt: ACCEPTED_AT });
+    const { acceptedUpTo } = await new LedgerReader(db.database).loadAccounts(['world', 'ada', 'bob']);
+    expect(acceptedUpTo).toBe(answer.acceptedAt);
+  });
+
+  it('never decreases along an account, though the clock was set back or another store was ahead', async () => {
+    const ahead = Date.now() + 3_600_000;
+    await db.database.rows("UPDATE accounts SET last_accepted_ms = ? WHERE account_id = 'bob'", [ahead]);
+    const [first, second, third] = await apply(
+      directItem('t1', { destination: 'ada' }),
+      directItem('t2', { source: 'ada', destination: 'bob' }),
+      directItem('t3', { source: 'bob', destination: 'ada' }),
+    );
+    expect([first, second, third]).toMatchObject([{ status: 'POSTED' }, { acceptedAt: ahead }, { acceptedAt: ahead }]);
+    expect((first as { acceptedAt: number }).acceptedAt).toBeLessThan(ahead);
+    const change = { changeId: newUuidV7(Date.now()), accountId: 'ada', user: 'u', correlationId: 'c', takenAt: 1 };
+    await store.change(DIRECT_EPOCH, { ...change, overdraftLimit: 5 });
+    expect((await ledgerRows(db.database)).changes).toMatchObject([{ accepted_at: new Date(ahead) }]);
+  });
+});
 
 describe('DirectStore.apply', () => {
   it('posts transfers in order, and writes outcomes and accounts', async () => {
@@ -121,7 +151,7 @@ describe('DirectStore.apply', () => {
     expect(first.map(said)).toEqual(['POSTED', 'again POSTED']);
     const other = new DirectStore({ database: db.database, clock: systemClock });
     const again = await other.apply(DIRECT_EPOCH, [
-      { ...directItem('t1', { source: 'bob', destination: 'nobody', amount: 3 }), acceptedAt: 1 },
+      { ...directItem('t1', { source: 'bob', destination: 'nobody', amount: 3 }), takenAt: 1 },
     ]);
     expect(again).toEqual([first[1]]);
     expect((await ledgerRows(db.database)).transfers).toHaveLength(1);
@@ -152,7 +182,7 @@ describe('DirectStore.change', () => {
       accountId: 'ada',
       user: 'admin',
       correlationId: 'c-2',
-      acceptedAt: 5,
+      takenAt: 5,
       ...fields,
     });
 
@@ -215,7 +245,7 @@ describe('Accounts and ids that wait for a journal', () => {
       accountId,
       user: 'u',
       correlationId: 'c',
-      acceptedAt: 1,
+      takenAt: 1,
       overdraftLimit: 1,
     });
   const unsettled = { code: 'account_unsettled' };
@@ -281,7 +311,7 @@ describe('The largest id time', () => {
     await apply(directItem(newUuidV7(AT + 10_000)));
     expect(await idTimeMax()).toBe(AT + 10_000);
     const changeId = newUuidV7(AT + 10_001);
-    await store.change(DIRECT_EPOCH, { changeId, accountId: 'ada', user: 'u', correlationId: 'c', acceptedAt: 1 });
+    await store.change(DIRECT_EPOCH, { changeId, accountId: 'ada', user: 'u', correlationId: 'c', takenAt: 1 });
     expect(await idTimeMax()).toBe(AT + 20_001);
   });
 

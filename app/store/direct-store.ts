@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { Problem } from '../errors.ts';
 import { uuidV7Time } from '../ids.ts';
-import { decideChange, decideTransfers } from '../ledger/direct/decide.ts';
+import { decideChange, decideTransfers, LedgerTime } from '../ledger/direct/decide.ts';
 import { type DirectChange, DirectError, type DirectItem, type DirectServer } from '../ledger/direct/port.ts';
 import type { Account, Outcome } from '../ledger/types.ts';
 import { retried } from '../retry.ts';
@@ -46,7 +46,7 @@ export class DirectStore implements DirectServer {
     return this.#transaction(epoch, ids, async (session, unsettled) => {
       const decided = decideTransfers(items, {
         epoch,
-        accounts: await lockAccounts(session, accountIds),
+        ...(await lockAccounts(session, accountIds)),
         standing: await standingOutcomes(session, ids),
         frozen: unsettled ? await frozenAmong(session, accountIds) : NONE,
         unsettled: unsettled ? await unsettledAmong(session, 'transfers', ids) : NONE,
@@ -61,8 +61,10 @@ export class DirectStore implements DirectServer {
   async change(epoch: number, change: DirectChange): Promise<Account> {
     const { accountId, changeId } = change;
     const decided = await this.#transaction(epoch, [changeId], async (session, unsettled) => {
+      const { accounts, time } = await lockAccounts(session, [accountId]);
       const decision = decideChange(change, {
-        account: (await lockAccounts(session, [accountId])).get(accountId),
+        account: accounts.get(accountId),
+        time,
         done: await changeStands(session, changeId),
         frozen: unsettled && (await frozenAmong(session, [accountId])).has(accountId),
         unsettled: unsettled && (await unsettledAmong(session, 'account-change', [changeId])).has(changeId),
@@ -131,16 +133,29 @@ async function standOn(session: Session, epoch: number): Promise<boolean> {
   return row.cache_epoch !== null;
 }
 
-/** Locks accounts in order of their ids. Those that do not exist are absent, and nothing is locked for them. */
-async function lockAccounts(session: Session, accountIds: readonly string[]): Promise<Map<string, Account>> {
-  const rows = await rowsByIds<AccountColumns>(
+interface LockedColumns extends AccountColumns {
+  last_accepted_ms: number | null;
+  now_ms: number;
+}
+
+/**
+ * Locks accounts in order of their ids. Those that do not exist are absent, and nothing is locked for them. The time is that
+ * of the last lock: SYSDATE is the moment at which a row is read, where NOW is that of the statement, before it waited.
+ */
+async function lockAccounts(session: Session, accountIds: readonly string[]) {
+  const rows = await rowsByIds<LockedColumns>(
     session,
     // Along the primary key, whatever the statistics say: a scan would lock, and wait for, what nobody asked for.
-    `SELECT ${ACCOUNT_COLUMNS} FROM accounts a FORCE INDEX (PRIMARY) WHERE a.account_id IN (?)
+    `SELECT ${ACCOUNT_COLUMNS}, a.last_accepted_ms, CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) AS now_ms
+     FROM accounts a FORCE INDEX (PRIMARY) WHERE a.account_id IN (?)
      ORDER BY a.account_id FOR UPDATE`,
     [...accountIds].sort(),
   );
-  return new Map(rows.map((row) => [row.account_id, accountOfRow(row)]));
+  const latest = new Map(rows.map((row) => [row.account_id, row.last_accepted_ms ?? 0]));
+  return {
+    accounts: new Map(rows.map((row) => [row.account_id, accountOfRow(row)])),
+    time: new LedgerTime(Math.max(0, ...rows.map((row) => row.now_ms)), latest),
+  };
 }
 
 async function standingOutcomes(session: Session, ids: readonly string[]): Promise<Map<string, Outcome>> {

@@ -85,6 +85,22 @@ describe('DrainStore.keep', () => {
     expect(kept).toEqual({ payload: first.payload, records: first.records });
   });
 
+  it('takes the same entry with and without its time, as a pod of an older release has none, and keeps the time', async () => {
+    const timed = await journal();
+    const untimed = timed.map((entry) => ({ ...entry, acceptedAt: null }));
+    const times = async () =>
+      (await db.database.rows<{ at: number | null }>('SELECT accepted_ms AS at FROM drained_entries')).map(
+        ({ at }) => at,
+      );
+    await store.keep(1, 'old', { entries: untimed, inDoubt: [] });
+    expect(await times()).toEqual([null, null, null]);
+    await store.keep(1, 'new', { entries: timed, inDoubt: [] });
+    await store.keep(1, 'old', { entries: untimed, inDoubt: [] });
+    expect(await times()).toEqual(timed.map(({ acceptedAt }) => acceptedAt));
+    const other = timed.map((entry) => ({ ...entry, acceptedAt: 1 }));
+    await expect(store.keep(1, 'new', { entries: other, inDoubt: [] })).rejects.toThrow(IntegrityError);
+  });
+
   it('keeps the same seq of another epoch apart', async () => {
     const [one] = await journal();
     if (!one) throw new Error('there is one');

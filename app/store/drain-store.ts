@@ -17,7 +17,7 @@ export class DrainStore implements Drains {
   }
 
   /**
-   * Two pods may bring the same entry; it is kept once.
+   * Two pods may bring the same entry; it is kept once. One of an older release does not know when it was accepted.
    * @throws IntegrityError when another one stands under its seq; Problem database_unavailable
    */
   async keep(epoch: number, podId: string, { entries, inDoubt }: DrainChunk): Promise<void> {
@@ -72,9 +72,11 @@ const KNOWN_IDS = [
 async function keepEntries(session: Session, rows: string[]): Promise<void> {
   await session
     .run(
-      `INSERT INTO drained_entries (epoch, first_seq, last_seq, kind, payload, records) VALUES ${rows.join(',')}
+      `INSERT INTO drained_entries (epoch, first_seq, last_seq, kind, payload, records, accepted_ms)
+       VALUES ${rows.join(',')}
        ON DUPLICATE KEY UPDATE payload = IF(kind = VALUES(kind) AND payload = VALUES(payload)
-         AND records = VALUES(records), payload, NULL)`,
+         AND records = VALUES(records) AND COALESCE(accepted_ms = VALUES(accepted_ms), TRUE), payload, NULL),
+         accepted_ms = COALESCE(accepted_ms, VALUES(accepted_ms))`,
     )
     .catch((error: unknown) => {
       // NULL in a NOT NULL column: two pods were told different things of one seq.
@@ -84,7 +86,7 @@ async function keepEntries(session: Session, rows: string[]): Promise<void> {
 }
 
 const entryLiteral = (epoch: number, entry: JournalEntry): string =>
-  `(${integer(epoch)},${integer(entry.firstSeq)},${integer(lastSeqOf(entry))},'${entry.kind}',${text(entry.payload)},x'${entry.records.toString('hex')}')`;
+  `(${integer(epoch)},${integer(entry.firstSeq)},${integer(lastSeqOf(entry))},'${entry.kind}',${text(entry.payload)},x'${entry.records.toString('hex')}',${entry.acceptedAt ?? 'NULL'})`;
 
 const doubtLiteral = (epoch: number, podId: string, { kind, id, accounts: [one = '', other = ''] }: Doubt): string =>
   `(${integer(epoch)},${text(podId)},'${kind}',${text(id)},${text(one)},${text(other)})`;

@@ -10,7 +10,7 @@ import {
   poolOptions,
   type TestDatabase,
 } from '../testing/database.ts';
-import { account, modelEpoch, order } from '../testing/ledger.ts';
+import { ACCEPTED_AT, account, itemOf, modelEpoch, order } from '../testing/ledger.ts';
 import { FlushStore, Overtaken } from './flush-store.ts';
 import { LedgerReader } from './ledger-reader.ts';
 
@@ -38,6 +38,33 @@ async function anyBatch(): Promise<FlushBatch> {
   await epoch.apply(order('t3', { source: 'ada', destination: 'bob' }), order('t4', { amount: 1 }));
   return batchOf(await epoch.entries(), 1, 0);
 }
+
+it('keeps the latest acceptance on each account, and believes no time of a pod', async () => {
+  const latest = async () =>
+    Object.fromEntries(
+      (
+        await db.database.rows<{ account_id: string; last_accepted_ms: number | null }>(
+          'SELECT account_id, last_accepted_ms FROM accounts ORDER BY account_id',
+        )
+      ).map((row) => [row.account_id, row.last_accepted_ms]),
+    );
+  const epoch = await modelEpoch(ACCOUNTS);
+  await epoch.apply(order('t1', { amount: 500 }));
+  const flush = async (afterSeq: number, timed: boolean) => {
+    const entries = (await epoch.entries(afterSeq)).map((entry) => (timed ? entry : { ...entry, acceptedAt: null }));
+    await store.commit(batchOf(entries, 1, afterSeq), 1);
+  };
+  await flush(0, true);
+  expect(await latest()).toEqual({ ada: ACCEPTED_AT, bob: null, world: ACCEPTED_AT });
+  // By a script of an older release, on a pod whose clock is far ahead.
+  await epoch.cache.apply(epoch.pod, [itemOf(order('t2', { source: 'ada', destination: 'bob' }), ACCEPTED_AT + 9e6)]);
+  await flush(1, false);
+  expect(await latest()).toEqual({ ada: ACCEPTED_AT, bob: null, world: ACCEPTED_AT });
+  epoch.cache.now = () => ACCEPTED_AT + 5;
+  await epoch.apply(order('t3', { source: 'ada', destination: 'bob' }));
+  await flush(2, true);
+  expect(await latest()).toEqual({ ada: ACCEPTED_AT + 5, bob: ACCEPTED_AT + 5, world: ACCEPTED_AT });
+});
 
 async function expectNothingWritten(batch: FlushBatch, error: unknown): Promise<void> {
   const before = await ledgerRows(db.database);

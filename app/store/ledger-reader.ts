@@ -58,14 +58,19 @@ export class LedgerReader implements LedgerDatabase {
 const someWait = ({ mode, settled }: AuthorityStamp): boolean => mode === 'DIRECT' && !settled;
 
 async function accountsIn(source: Database | Session, accountIds: readonly string[]) {
-  const rows = await source.rows<StampColumns & Found<AccountColumns>>(
-    `SELECT ${STAMP_COLUMNS}, ${ACCOUNT_COLUMNS} FROM ${STAMP} LEFT JOIN accounts a ON a.account_id IN (?)
+  const rows = await source.rows<StampColumns & Found<AccountColumns> & { last_accepted_ms: number | null }>(
+    `SELECT ${STAMP_COLUMNS}, ${ACCOUNT_COLUMNS}, a.last_accepted_ms FROM ${STAMP} LEFT JOIN accounts a ON a.account_id IN (?)
      WHERE c.shard = 0`,
     [accountIds],
   );
   const accounts = new Map<string, Account>();
-  for (const row of rows) if (isAccount(row)) accounts.set(row.account_id, accountOfRow(row));
-  return { ...stampOf(rows), accounts };
+  let acceptedUpTo = 0;
+  for (const row of rows) {
+    if (!isAccount(row)) continue;
+    accounts.set(row.account_id, accountOfRow(row));
+    acceptedUpTo = Math.max(acceptedUpTo, row.last_accepted_ms ?? 0);
+  }
+  return { ...stampOf(rows), accounts, acceptedUpTo };
 }
 
 async function outcomesIn(source: Database | Session, transactionIds: readonly string[]) {
@@ -82,7 +87,7 @@ async function outcomesIn(source: Database | Session, transactionIds: readonly s
 
 /** The columns of the right side of the join: all null when nothing was found. */
 type Found<T> = T | { [K in keyof T]: null };
-const isAccount = (row: Found<AccountColumns>): row is AccountColumns => row.account_id !== null;
+const isAccount = <R>(row: R & Found<AccountColumns>): row is R & AccountColumns => row.account_id !== null;
 const isTransfer = (row: Found<TransferRow>): row is TransferRow => row.transaction_id !== null;
 
 function stampOf(rows: readonly StampColumns[]): { stamp: Stamp; authority: AuthorityStamp } {

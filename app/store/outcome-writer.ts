@@ -12,19 +12,22 @@ import { statements } from './statements.ts';
 export async function moveAccounts(session: Session, moves: readonly AccountMove[]): Promise<void> {
   const rows = moves.map(
     (m) =>
-      `(${text(m.accountId)},${text(m.currency)},${integer(m.balance)},${integer(m.version)},${integer(m.previousVersion)},${integer(m.previousBalance)})`,
+      `(${text(m.accountId)},${text(m.currency)},${integer(m.balance)},${integer(m.version)},${integer(m.previousVersion)},${integer(m.previousBalance)},${m.acceptedAt ?? 'NULL'})`,
   );
   for (const values of statements(rows)) {
     const changed = await session
       .run(
-        `INSERT INTO accounts (account_id, currency, balance, version, previous_version, previous_balance)
+        `INSERT INTO accounts (account_id, currency, balance, version, previous_version, previous_balance,
+           last_accepted_ms)
          VALUES ${values.join(',')}
          ON DUPLICATE KEY UPDATE
            balance = IF(version = VALUES(previous_version) AND balance = VALUES(previous_balance) AND currency = VALUES(currency),
              VALUES(balance), NULL),
            version = VALUES(version),
            previous_version = VALUES(previous_version),
-           previous_balance = VALUES(previous_balance)`,
+           previous_balance = VALUES(previous_balance),
+           last_accepted_ms = IF(VALUES(last_accepted_ms) > COALESCE(last_accepted_ms, 0), VALUES(last_accepted_ms),
+             last_accepted_ms)`,
       )
       .catch((error: unknown) => {
         if ((error as { code?: string }).code !== 'ER_BAD_NULL_ERROR') throw error;
@@ -38,8 +41,8 @@ export async function insertOutcomes(session: Session, outcomes: readonly Outcom
   for (const rows of statements(literalsOf(outcomes))) {
     await session.run(`INSERT INTO transfers (transaction_id, kind, \`status\`, refusal, source_account, destination_account,
       amount, currency, source_version, source_balance, source_settings_version, destination_version, destination_balance,
-      destination_settings_version, client_timestamp, accepted_at, \`user\`, correlation_id, \`reference\`, metadata, reverses,
-      epoch, seq) VALUES ${rows.join(',')}`);
+      destination_settings_version, client_timestamp, accepted_at, accepted_after_ms, \`user\`, correlation_id, \`reference\`,
+      metadata, reverses, epoch, seq) VALUES ${rows.join(',')}`);
   }
 }
 
@@ -47,6 +50,10 @@ export async function insertOutcomes(session: Session, outcomes: readonly Outcom
 function* literalsOf(outcomes: readonly Outcome[]): Iterable<string> {
   for (const outcome of outcomes) yield outcomeLiteral(outcome);
 }
+
+/** How long after the pod's own moment it was accepted, ms: a short literal. The two clocks may differ, so it may be below zero. */
+const acceptedAfter = ({ acceptedAt, takenAt }: Outcome): string =>
+  takenAt === null ? 'NULL' : integer(acceptedAt - takenAt);
 
 function outcomeLiteral(outcome: Outcome): string {
   const { order } = outcome;
@@ -56,14 +63,17 @@ function outcomeLiteral(outcome: Outcome): string {
       : 'NULL,NULL,NULL,NULL,NULL,NULL';
   const verdict = outcome.status === 'POSTED' ? "'POSTED',NULL" : `'REJECTED','${outcome.refusal}'`;
   const metadata = order.metadata === null ? 'NULL' : text(JSON.stringify(order.metadata));
-  return `(${text(order.transactionId)},${order.kind === 'reversal' ? "'REVERSAL'" : "'TRANSFER'"},${verdict},${text(order.source)},${text(order.destination)},${integer(order.amount)},${text(order.currency)},${sides},${momentOrNull(order.timestamp)},${moment(outcome.acceptedAt)},${text(order.user)},${text(order.correlationId)},${textOrNull(order.reference)},${metadata},${textOrNull(order.reverses)},${integer(outcome.epoch)},${integer(outcome.seq)})`;
+  return `(${text(order.transactionId)},${order.kind === 'reversal' ? "'REVERSAL'" : "'TRANSFER'"},${verdict},${text(order.source)},${text(order.destination)},${integer(order.amount)},${text(order.currency)},${sides},${momentOrNull(order.timestamp)},${moment(outcome.acceptedAt)},${acceptedAfter(outcome)},${text(order.user)},${text(order.correlationId)},${textOrNull(order.reference)},${metadata},${textOrNull(order.reverses)},${integer(outcome.epoch)},${integer(outcome.seq)})`;
 }
 
 export async function writeChange(session: Session, change: JournaledChange, epoch: number): Promise<void> {
   const { accountId, status, overdraftLimit, settingsVersion } = change;
+  const acceptedAt = change.takenAt === null ? null : change.acceptedAt;
   const changed = await session.run(
-    'UPDATE accounts SET `status` = ?, overdraft_limit = ?, settings_version = ? WHERE account_id = ? AND settings_version = ?',
-    [status, overdraftLimit, settingsVersion, accountId, settingsVersion - 1],
+    `UPDATE accounts SET \`status\` = ?, overdraft_limit = ?, settings_version = ?,
+       last_accepted_ms = IF(? > COALESCE(last_accepted_ms, 0), ?, last_accepted_ms)
+     WHERE account_id = ? AND settings_version = ?`,
+    [status, overdraftLimit, settingsVersion, acceptedAt, acceptedAt, accountId, settingsVersion - 1],
   );
   if (changed !== 1)
     throw new IntegrityError(`account ${accountId} is not at settings version ${settingsVersion - 1} in MySQL`);

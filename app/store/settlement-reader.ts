@@ -47,20 +47,28 @@ interface EntryRow {
   first_seq: number;
   payload: string;
   records: Buffer;
+  accepted_ms: number | null;
 }
+const entryOf = ({ kind, first_seq, payload, records, accepted_ms }: EntryRow): JournalEntry => ({
+  kind,
+  firstSeq: first_seq,
+  payload,
+  records,
+  acceptedAt: accepted_ms,
+});
 
 /** Drained entries that reach above the cursor. */
 export async function drainedEntries(session: Session, epoch: number, cursor: number): Promise<JournalEntry[]> {
   const entries: JournalEntry[] = [];
   for (let after = -1; ; ) {
     const rows = await session.rows<EntryRow>(
-      `SELECT kind, first_seq, payload, records FROM drained_entries
+      `SELECT kind, first_seq, payload, records, accepted_ms FROM drained_entries
        WHERE epoch = ? AND first_seq > ? AND last_seq > ? ORDER BY first_seq LIMIT ${ENTRIES_MAX}`,
       [epoch, after, cursor],
     );
-    for (const { kind, first_seq, payload, records } of rows) {
-      entries.push({ kind, firstSeq: first_seq, payload, records });
-      after = first_seq;
+    for (const row of rows) {
+      entries.push(entryOf(row));
+      after = row.first_seq;
     }
     if (rows.length < ENTRIES_MAX) return entries;
   }
@@ -76,17 +84,17 @@ export async function drainedBatch(
   seq: number,
 ): Promise<JournalEntry[]> {
   const rows = await database.rows<EntryRow & { last_seq: number }>(
-    `SELECT kind, first_seq, last_seq, payload, records FROM drained_entries
+    `SELECT kind, first_seq, last_seq, payload, records, accepted_ms FROM drained_entries
      WHERE epoch = ? AND first_seq > ? ORDER BY first_seq LIMIT ${ENTRIES_MAX}`,
     [epoch, seq],
   );
   if (rows.length < ENTRIES_MAX) return [];
   const entries: JournalEntry[] = [];
   let last = seq;
-  for (const { kind, first_seq, last_seq, payload, records } of rows) {
-    if (first_seq !== last + 1 || last - seq >= BATCH_OUTCOMES) break;
-    entries.push({ kind, firstSeq: first_seq, payload, records });
-    last = last_seq;
+  for (const row of rows) {
+    if (row.first_seq !== last + 1 || last - seq >= BATCH_OUTCOMES) break;
+    entries.push(entryOf(row));
+    last = row.last_seq;
   }
   return entries;
 }
@@ -146,12 +154,14 @@ export async function knownIds(session: Session, told: readonly Journaled[]): Pr
   const changes = await rowsByIds<ChangeRow>(session, CHANGES_SELECT, idsOf('account-change'));
   return {
     outcomes: new Map(transfers.map((row) => [row.transaction_id, outcomeOfRow(row)])),
-    changes: new Map(changes.map((row) => [row.changeId, { ...row, acceptedAt: row.acceptedAt.getTime() }])),
+    changes: new Map(
+      changes.map((row) => [row.changeId, { ...row, acceptedAt: row.acceptedAt.getTime(), takenAt: null }]),
+    ),
   };
 }
 const TRANSFERS_SELECT = `SELECT ${TRANSFER_COLUMNS} FROM transfers WHERE transaction_id IN (?)`;
 
-interface ChangeRow extends Omit<JournaledChange, 'acceptedAt' | 'status'> {
+interface ChangeRow extends Omit<JournaledChange, 'acceptedAt' | 'takenAt' | 'status'> {
   acceptedAt: Date;
   status: AccountStatus;
   epoch: number;

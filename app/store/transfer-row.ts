@@ -19,6 +19,7 @@ export interface TransferRow {
   destination_settings_version: number | null;
   client_timestamp: Date | null;
   accepted_at: Date;
+  accepted_after_ms: number | null;
   user: string;
   correlation_id: string;
   reference: string | null;
@@ -30,7 +31,7 @@ export interface TransferRow {
 
 export const TRANSFER_COLUMNS = `transaction_id, kind, \`status\`, refusal, source_account, destination_account, amount, currency,
   source_version, source_balance, source_settings_version, destination_version, destination_balance,
-  destination_settings_version, client_timestamp, accepted_at, \`user\`,
+  destination_settings_version, client_timestamp, accepted_at, accepted_after_ms, \`user\`,
   correlation_id, \`reference\`, metadata, reverses, epoch, seq`;
 
 /** The outcome that a row tells. It stands in MySQL, so any answer made of it is a replay. */
@@ -51,6 +52,7 @@ export function outcomeOfRow(row: TransferRow): Outcome {
       correlationId: row.correlation_id,
     },
     acceptedAt: row.accepted_at.getTime(),
+    takenAt: row.accepted_after_ms === null ? null : row.accepted_at.getTime() - row.accepted_after_ms,
     epoch: row.epoch,
     seq: row.seq,
     replayed: true,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeRecord, encodeRecord, RECORD_BYTES, RecordStatus, type ResultRecord } from '../ledger/cache/codec.ts';
 import type { JournalEntry } from '../ledger/journal.ts';
-import { account, modelEpoch, order } from '../testing/ledger.ts';
+import { ACCEPTED_AT, account, modelEpoch, order } from '../testing/ledger.ts';
 import { batchOf, IntegrityError } from './batch.ts';
 
 const ACCOUNTS = [account('world'), account('ada'), account('bob')];
@@ -41,9 +41,33 @@ describe('batchOf', () => {
       { seq: 3, changeId: CHANGE_ID, accountId: 'ada', status: 'FROZEN', overdraftLimit: 7, settingsVersion: 2 },
     ]);
     expect(batch.moves).toEqual([
-      { accountId: 'ada', currency: 'EUR', previousBalance: 0, previousVersion: 0, balance: 380, version: 2 },
-      { accountId: 'bob', currency: 'EUR', previousBalance: 0, previousVersion: 0, balance: 125, version: 2 },
-      { accountId: 'world', currency: 'EUR', previousBalance: 0, previousVersion: 0, balance: -505, version: 2 },
+      {
+        accountId: 'ada',
+        currency: 'EUR',
+        previousBalance: 0,
+        previousVersion: 0,
+        balance: 380,
+        version: 2,
+        acceptedAt: ACCEPTED_AT,
+      },
+      {
+        accountId: 'bob',
+        currency: 'EUR',
+        previousBalance: 0,
+        previousVersion: 0,
+        balance: 125,
+        version: 2,
+        acceptedAt: ACCEPTED_AT,
+      },
+      {
+        accountId: 'world',
+        currency: 'EUR',
+        previousBalance: 0,
+        previousVersion: 0,
+        balance: -505,
+        version: 2,
+        acceptedAt: ACCEPTED_AT,
+      },
     ]);
   });
 

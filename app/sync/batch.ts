@@ -1,11 +1,15 @@
 import { uuidV7Time } from '../ids.ts';
 import { type ChangePayload, decodeRecord, statusName } from '../ledger/cache/codec.ts';
-import { outcomesOf } from '../ledger/cache/outcomes.ts';
+import { outcomesOf, timesOf } from '../ledger/cache/outcomes.ts';
 import type { JournalEntry } from '../ledger/journal.ts';
 import type { AccountStatus, Outcome } from '../ledger/types.ts';
 
 /** An account change as the journal tells it. */
 export interface JournaledChange extends ChangePayload {
+  /** By the clock of the store that decided it, ms. */
+  acceptedAt: number;
+  /** By the pod's own clock; null for what an older release decided, where `acceptedAt` is that moment. */
+  takenAt: number | null;
   seq: number;
   status: AccountStatus;
   overdraftLimit: number;
@@ -20,6 +24,8 @@ export interface AccountMove {
   previousVersion: number;
   balance: number;
   version: number;
+  /** The latest acceptance by a store's clock, ms; null when an older release decided it all, by the clocks of pods. */
+  acceptedAt: number | null;
 }
 
 /** A run of the journal, checked and ready to be written to MySQL in one transaction. */
@@ -82,8 +88,10 @@ function takeChange(batch: FlushBatch, entry: JournalEntry): void {
 /** The change that an entry of the kind `account-change` tells. */
 export function changeOf(entry: JournalEntry): JournaledChange {
   const record = decodeRecord(entry.records, 0);
+  const payload = JSON.parse(entry.payload) as ChangePayload;
   return {
-    ...(JSON.parse(entry.payload) as ChangePayload),
+    ...payload,
+    ...timesOf(entry, payload.acceptedAt),
     seq: record.seq,
     status: statusName(record.otherSettingsVersion),
     overdraftLimit: record.otherBalance,
@@ -108,8 +116,9 @@ export function movesOf(outcomes: readonly Outcome[]): AccountMove[] {
   for (const outcome of outcomes) {
     if (outcome.status !== 'POSTED') continue;
     const { order, source, destination } = outcome;
-    move(moves, order.source, order.currency, -order.amount, source);
-    move(moves, order.destination, order.currency, order.amount, destination);
+    const acceptedAt = outcome.takenAt === null ? null : outcome.acceptedAt;
+    move(moves, order.source, order.currency, -order.amount, { ...source, acceptedAt });
+    move(moves, order.destination, order.currency, order.amount, { ...destination, acceptedAt });
   }
   return [...moves.values()].sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
 }
@@ -119,7 +128,7 @@ function move(
   accountId: string,
   currency: string,
   change: number,
-  after: { balance: number; version: number },
+  after: { balance: number; version: number; acceptedAt: number | null },
 ): void {
   const previousBalance = after.balance - change;
   const previousVersion = after.version - 1;
@@ -132,6 +141,7 @@ function move(
       previousVersion,
       balance: after.balance,
       version: after.version,
+      acceptedAt: after.acceptedAt,
     });
     return;
   }
@@ -140,4 +150,5 @@ function move(
   }
   known.balance = after.balance;
   known.version = after.version;
+  if (after.acceptedAt !== null) known.acceptedAt = Math.max(known.acceptedAt ?? 0, after.acceptedAt);
 }

@@ -18,7 +18,15 @@ const ORDER: TransferOrder = {
   user: 'key-7',
   correlationId: 'c-1',
 };
-const PLACE = { order: ORDER, acceptedAt: 1_700_000_000_000, epoch: 3, seq: 42, replayed: false, persisted: false };
+const PLACE = {
+  order: ORDER,
+  acceptedAt: 1_700_000_000_000,
+  takenAt: null,
+  epoch: 3,
+  seq: 42,
+  replayed: false,
+  persisted: false,
+};
 const POSTED: Outcome = {
   ...PLACE,
   status: 'POSTED',

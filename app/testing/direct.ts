@@ -9,7 +9,7 @@ export const DIRECT_EPOCH = 4;
 
 export const directItem = (transactionId: string, fields: Partial<TransferOrder> = {}): DirectItem => ({
   order: order(transactionId, fields),
-  acceptedAt: ACCEPTED_AT,
+  takenAt: ACCEPTED_AT,
 });
 
 /** Accounts as a test wants them; balances of more than zero come from nowhere. */

@@ -91,7 +91,9 @@ export class EpochUnderTest<C extends CacheServer & CacheKeeper = CacheModel> {
 }
 
 export async function modelEpoch(accounts: readonly Account[], epoch = 1): Promise<EpochUnderTest> {
-  const begun = new EpochUnderTest(new CacheModel(REPLID), epoch, REPLID);
+  const model = new CacheModel(REPLID);
+  model.now = () => ACCEPTED_AT;
+  const begun = new EpochUnderTest(model, epoch, REPLID);
   await begun.begin(accounts);
   return begun;
 }

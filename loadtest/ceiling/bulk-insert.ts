@@ -67,6 +67,7 @@ export class BulkInsert implements AsyncDisposable {
     return {
       status: 'POSTED',
       acceptedAt,
+      takenAt: acceptedAt,
       epoch: 1,
       seq: this.#seq,
       replayed: false,

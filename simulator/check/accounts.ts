@@ -47,7 +47,15 @@ export function accountHistories({ tables, opened }: CheckInput, add: Add): Map<
     const id = outcome.order.transactionId;
     if (side.version !== versions.length)
       add('gap', `${accountId} has v${side.version} (${id}) after v${versions.length - 1}`);
-    const before = versions[side.version - 1]?.balance ?? 0;
+    const previous = versions[side.version - 1];
+    const before = previous?.balance ?? 0;
+    const earlier = previous?.outcome?.acceptedAt ?? 0;
+    if (outcome.acceptedAt < earlier) {
+      add(
+        'time',
+        `${accountId} v${side.version} (${id}) was accepted ${earlier - outcome.acceptedAt} ms before v${side.version - 1}`,
+      );
+    }
     if (side.balance !== before + amount) {
       add('arithmetic', `${accountId} v${side.version} (${id}): ${before} and ${amount} make ${side.balance}`);
     }

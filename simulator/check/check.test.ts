@@ -30,7 +30,7 @@ class Books {
     this.tell(this.second, 30, 40);
     this.read('a', 60, 2, 50);
     const change = { accountId: 'b', status: 'ACTIVE' as const, overdraftLimit: 10, settingsVersion: 2 };
-    const who = { changeId: 'c1', correlationId: 'c1', acceptedAt: 1, user: 'u', seq: 3 };
+    const who = { changeId: 'c1', correlationId: 'c1', acceptedAt: 1, takenAt: 1, user: 'u', seq: 3 };
     this.tables.writeChange({ ...change, ...who }, 1);
     this.history.changes.push({
       ...change,
@@ -46,6 +46,7 @@ class Books {
       status: 'POSTED',
       order: { ...order, correlationId: order.transactionId },
       acceptedAt: 1,
+      takenAt: 1,
       epoch: 1,
       seq: 1,
       replayed: false,
@@ -90,6 +91,15 @@ const WRONG: [string, ViolationKind, (books: Books) => void][] = [
       void history
         .of('t1')
         .sought.push({ sentAt: 25, endedAt: 26, answer: { kind: 'problem', code: 'transfer_not_found' } }),
+  ],
+  [
+    'a version was accepted before the one that it follows',
+    'time',
+    ({ tables, second }) => {
+      const stored = tables.transfers.get('t2');
+      if (stored) tables.transfers.set('t2', { ...stored, acceptedAt: second.acceptedAt - 1 });
+      second.acceptedAt -= 1;
+    },
   ],
   ['two requests have both done it', 'doubled', (books) => books.tell(books.first, 80, 90)],
   [

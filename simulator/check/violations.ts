@@ -15,6 +15,8 @@ export type ViolationKind =
   | 'phantom'
   | 'gap'
   | 'arithmetic'
+  /** A version of an account was accepted before the version that it follows. */
+  | 'time'
   /** Posted against the rules: below a limit, on an account that was closed to it. */
   | 'against-the-rules'
   /** An answer showed a balance, or settings, that were never so. */

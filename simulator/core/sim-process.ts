@@ -3,7 +3,7 @@ import type { Random } from './random.ts';
 import type { Happening, Owner, Scheduler } from './scheduler.ts';
 
 /** Virtual time begins here on the wall, ms since 1970. */
-const EPOCH_MS = 1_800_000_000_000;
+export const EPOCH_MS = 1_800_000_000_000;
 
 /**
  * A process with a clock of its own. Paused, it does nothing, and what came meanwhile happens when it goes on; killed, it

@@ -24,8 +24,8 @@ class NobodyRegisters extends CacheModel {
   override read(caller: Caller, accountIds: readonly string[]) {
     return super.read(this.#anyone(caller), accountIds);
   }
-  override install(caller: Caller, accounts: readonly Account[], cursor: number, accountsMax: number) {
-    return super.install(this.#anyone(caller), accounts, cursor, accountsMax);
+  override install(caller: Caller, accounts: readonly Account[], cursor: number, accountsMax: number, upTo?: number) {
+    return super.install(this.#anyone(caller), accounts, cursor, accountsMax, upTo);
   }
   override find(caller: Caller, ids: readonly string[]) {
     return super.find(this.#anyone(caller), ids);

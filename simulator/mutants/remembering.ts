@@ -9,8 +9,14 @@ import { type Mutant, pods, replaced, scripts } from './mutant.ts';
 /** Ids and accounts on demand, MySQL as the authority, and what counts as an answer. */
 
 class NoWatermark extends CacheModel {
-  override install(caller: Caller, accounts: readonly Account[], _cursor: number, accountsMax: number) {
-    return super.install(caller, accounts, Number.MAX_SAFE_INTEGER, accountsMax);
+  override install(
+    caller: Caller,
+    accounts: readonly Account[],
+    _cursor: number,
+    accountsMax: number,
+    acceptedUpTo?: number,
+  ) {
+    return super.install(caller, accounts, Number.MAX_SAFE_INTEGER, accountsMax, acceptedUpTo);
   }
 }
 
@@ -51,8 +57,14 @@ class MStays extends CacheModel {
     const reply = await super.find(caller, ids);
     return { ...reply, head: this.#lowered(reply.head) };
   }
-  override async install(caller: Caller, accounts: readonly Account[], cursor: number, accountsMax: number) {
-    const reply = await super.install(caller, accounts, cursor, accountsMax);
+  override async install(
+    caller: Caller,
+    accounts: readonly Account[],
+    cursor: number,
+    accountsMax: number,
+    upTo?: number,
+  ) {
+    const reply = await super.install(caller, accounts, cursor, accountsMax, upTo);
     return { ...reply, head: this.#lowered(reply.head) };
   }
   override async change(caller: Caller, command: ChangeCommand) {
@@ -100,8 +112,8 @@ class ActivatesAgain extends CacheModel {
   override read(caller: Caller, accountIds: readonly string[]) {
     return this.#now().read(caller, accountIds);
   }
-  override install(caller: Caller, accounts: readonly Account[], cursor: number, accountsMax: number) {
-    return this.#now().install(caller, accounts, cursor, accountsMax);
+  override install(caller: Caller, accounts: readonly Account[], cursor: number, accountsMax: number, upTo?: number) {
+    return this.#now().install(caller, accounts, cursor, accountsMax, upTo);
   }
   override find(caller: Caller, ids: readonly string[]) {
     return this.#now().find(caller, ids);

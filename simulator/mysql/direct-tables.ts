@@ -1,6 +1,6 @@
 import { Problem } from '../../app/errors.ts';
 import { uuidV7Time } from '../../app/ids.ts';
-import { decideChange, decideTransfers } from '../../app/ledger/direct/decide.ts';
+import { decideChange, decideTransfers, LedgerTime } from '../../app/ledger/direct/decide.ts';
 import { type DirectChange, DirectError, type DirectItem, type DirectServer } from '../../app/ledger/direct/port.ts';
 import type { Account, Outcome } from '../../app/ledger/types.ts';
 import { type MysqlClient, StoreLost } from './mysql-client.ts';
@@ -18,7 +18,7 @@ export class DirectTables implements DirectServer {
   }
 
   apply(epoch: number, items: readonly DirectItem[]): Promise<(Outcome | Problem)[]> {
-    const packed = items.map(({ order, acceptedAt }) => ({ order, acceptedAt }));
+    const packed = items.map(({ order, takenAt }) => ({ order, takenAt }));
     const ids = packed.map(({ order }) => order.transactionId);
     const accountIds = packed.flatMap(({ order }) => [order.source, order.destination]);
     return this.#transaction(epoch, ids, (server) => {
@@ -29,6 +29,7 @@ export class DirectTables implements DirectServer {
         standing: this.standing(server, ids),
         frozen: new Set(accountIds.filter((id) => tables.frozen.has(id))),
         unsettled: new Set(ids.filter((id) => tables.unsettled.has(keyOf('transfers', id)))),
+        time: this.time(server),
       });
       tables.moveAccounts(decided.moves);
       tables.insertOutcomes(decided.outcomes);
@@ -39,19 +40,25 @@ export class DirectTables implements DirectServer {
   async change(epoch: number, change: DirectChange): Promise<Account> {
     const packed = { ...change };
     const { accountId, changeId } = change;
-    const decided = await this.#transaction(epoch, [changeId], ({ tables }) => {
+    const decided = await this.#transaction(epoch, [changeId], (server) => {
+      const { tables } = server;
       const account = tables.accounts.get(accountId);
       const decision = decideChange(packed, {
         account: account && { ...account },
         done: tables.changes.has(changeId),
         frozen: tables.frozen.has(accountId),
         unsettled: tables.unsettled.has(keyOf('account-change', changeId)),
+        time: this.time(server),
       });
       if (!(decision instanceof Problem) && decision.write) tables.writeChange(decision.write, epoch);
       return decision;
     });
     if (decided instanceof Problem) throw decided;
     return decided.account;
+  }
+
+  protected time({ tables, wallMs }: MysqlServer): LedgerTime {
+    return new LedgerTime(wallMs, tables.acceptedMs);
   }
 
   protected standing({ tables }: MysqlServer, ids: readonly string[]): Map<string, Outcome> {

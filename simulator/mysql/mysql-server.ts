@@ -1,4 +1,5 @@
 import type { Scheduler } from '../core/scheduler.ts';
+import { EPOCH_MS } from '../core/sim-process.ts';
 import { Tables } from './tables.ts';
 
 /** One MySQL server: its tables, its clock, and whether it answers. */
@@ -17,9 +18,18 @@ export class MysqlServer {
   }
 
   #flushBlockedUntilMs = 0;
+  #wallOffsetMs = 0;
 
   get nowMs(): number {
     return this.#scheduler.nowMs;
+  }
+  /** Its clock on the wall, ms since 1970. */
+  get wallMs(): number {
+    return EPOCH_MS + Math.floor(this.#scheduler.nowMs) + this.#wallOffsetMs;
+  }
+  /** The wall clock is set. */
+  jump(ms: number): void {
+    this.#wallOffsetMs += ms;
   }
   get away(): boolean {
     return this.#scheduler.nowMs < this.#awayUntilMs;

@@ -14,12 +14,14 @@ export class ReaderTables implements LedgerDatabase {
     return this.client.call(({ tables }) => {
       const accounts = new Map<string, Account>();
       const frozen = new Set<string>();
+      let acceptedUpTo = 0;
       for (const id of accountIds) {
         const account = tables.accounts.get(id);
         if (account) accounts.set(id, { ...account });
+        acceptedUpTo = Math.max(acceptedUpTo, tables.acceptedMs.get(id) ?? 0);
         if (tables.frozen.has(id)) frozen.add(id);
       }
-      return { ...stampsOf(tables), accounts, frozen };
+      return { ...stampsOf(tables), accounts, acceptedUpTo, frozen };
     });
   }
 

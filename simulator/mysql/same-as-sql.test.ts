@@ -97,6 +97,8 @@ function simulated(): { stores: Stores; until<T>(promise: Promise<T>): Promise<T
   };
 }
 
+const CLOCKS = ['ageMs', 'silentMs', 'redisSinceMs', 'acceptedAt', 'acceptedUpTo'];
+
 /** What a call came to, without times and words. */
 async function saidBy(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
@@ -116,7 +118,7 @@ function plain(value: unknown): unknown {
   if (Buffer.isBuffer(value)) return value.toString('hex');
   if (Array.isArray(value)) return value.map(plain);
   if (value === null || typeof value !== 'object') return value ?? null;
-  const fields = Object.entries(value).filter(([name]) => !['ageMs', 'silentMs', 'redisSinceMs'].includes(name));
+  const fields = Object.entries(value).filter(([name]) => !CLOCKS.includes(name));
   return Object.fromEntries(fields.sort().map(([name, one]) => [name, plain(one)]));
 }
 
@@ -307,12 +309,12 @@ class Pair {
     const random = this.#random;
     const items = Array.from({ length: random.whole(1, 3) }, () => ({
       order: this.#orders.length > 0 && random.chance(0.4) ? random.pick(this.#orders) : this.#newOrder(),
-      acceptedAt: 7,
+      takenAt: 7,
     }));
     await this.#both('apply', ({ direct }) => direct.apply(this.#from.epoch, items));
   }
   async change(): Promise<void> {
-    const who = { user: 'u', correlationId: 'c', acceptedAt: 7, changeId: uuidV7(1_800_000_000_000, this.#random) };
+    const who = { user: 'u', correlationId: 'c', takenAt: 7, changeId: uuidV7(1_800_000_000_000, this.#random) };
     const change = {
       ...who,
       accountId: this.#random.pick(['a', 'c', 'none']),

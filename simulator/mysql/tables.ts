@@ -55,6 +55,8 @@ export class Tables {
   readonly pods = new Map<string, PodsRow>();
   readonly processes = new Map<string, ProcessRow>();
   readonly accounts = new Map<string, Account>();
+  /** The latest acceptance on each account, ms. */
+  readonly acceptedMs = new Map<string, number>();
   /** In the order of their commits. */
   readonly transfers = new Map<string, Outcome>();
   readonly changes = new Map<string, ChangeRow>();
@@ -117,6 +119,7 @@ export class Tables {
       if (!fits)
         throw new IntegrityError(`account ${move.accountId} in MySQL is not where the journal says that it was`);
       this.set(this.accounts, move.accountId, { ...account, balance: move.balance, version: move.version });
+      this.#accepted(move.accountId, move.acceptedAt);
     }
   }
 
@@ -139,6 +142,12 @@ export class Tables {
     if (this.changes.has(changeId)) throw new DuplicateKey(`change ${changeId} is there already`);
     this.set(this.accounts, accountId, { ...account, status, overdraftLimit, settingsVersion });
     this.set(this.changes, changeId, { ...change, epoch });
+    this.#accepted(accountId, change.takenAt === null ? null : change.acceptedAt);
+  }
+
+  #accepted(accountId: string, acceptedAt: number | null): void {
+    if (acceptedAt === null || acceptedAt <= (this.acceptedMs.get(accountId) ?? 0)) return;
+    this.set(this.acceptedMs, accountId, acceptedAt);
   }
 }
 

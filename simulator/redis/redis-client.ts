@@ -95,11 +95,17 @@ export class RedisClient implements CacheServer, CacheKeeper {
   read(caller: Caller, accountIds: readonly string[]) {
     return this.#call('read', false, ({ model }) => model.read(caller, accountIds));
   }
-  install(caller: Caller, accounts: readonly Account[], snapshotCursor: number, accountsMax: number) {
+  install(
+    caller: Caller,
+    accounts: readonly Account[],
+    snapshotCursor: number,
+    accountsMax: number,
+    acceptedUpTo?: number,
+  ) {
     const packed = accounts.map((account) => ({ ...account }));
     return this.#call('install', true, async (node) => {
       if (node.full) throw new CacheError('unable', 'OOM');
-      return node.model.install(caller, packed, snapshotCursor, accountsMax);
+      return node.model.install(caller, packed, snapshotCursor, accountsMax, acceptedUpTo);
     });
   }
   find(caller: Caller, ids: readonly string[]): Promise<FindReply> {

@@ -2,6 +2,7 @@ import type { CacheModel } from '../../app/ledger/cache/cache.model.ts';
 import type { CachedAccount } from '../../app/ledger/cache/codec.ts';
 import type { Random } from '../core/random.ts';
 import type { Scheduler } from '../core/scheduler.ts';
+import { EPOCH_MS } from '../core/sim-process.ts';
 
 /** A command as the server runs it. */
 export interface Command {
@@ -21,6 +22,8 @@ export type Reply = { ok: true; value: unknown } | { ok: false; error: unknown }
 /** A write as it can be done again: by which name the server went at that time, and what was done. */
 interface LogEntry {
   replid: string;
+  /** The server's clock when it was done: what is done again has the times that it had. */
+  atMs: number;
   run(node: RedisNode): Promise<unknown>;
   /** It was refused: nothing of it is in the file. */
   refused: boolean;
@@ -49,6 +52,9 @@ export class RedisNode {
   #syncDue = false;
   /** Grows with every crash: what belonged to the life before does not happen. */
   #life = 0;
+  #wallOffsetMs = 0;
+  /** While the log is done again. */
+  #replayedMs: number | null = null;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #newModel: NewModel;
@@ -72,6 +78,15 @@ export class RedisNode {
     this.#unsyncedMax = deps.unsyncedMax;
     this.replicationForbidden = deps.replicationForbidden;
     this.model = this.#modelOf(this.#random.hex(40));
+  }
+
+  /** Its clock on the wall, ms since 1970. */
+  get wallMs(): number {
+    return EPOCH_MS + Math.floor(this.#scheduler.nowMs) + this.#wallOffsetMs;
+  }
+  /** The wall clock is set. */
+  jump(ms: number): void {
+    this.#wallOffsetMs += ms;
   }
 
   get replid(): string {
@@ -157,6 +172,7 @@ export class RedisNode {
 
   #modelOf(replid: string): CacheModel {
     const model = this.#newModel(replid);
+    model.now = () => this.#replayedMs ?? this.wallMs;
     // As if at random, but the same when the log is done again.
     const rank = ({ accountId, seq }: CachedAccount) =>
       Math.imul(seq + accountId.charCodeAt(accountId.length - 1) * 31, 0x9e3779b1) >>> 0;
@@ -170,9 +186,11 @@ export class RedisNode {
     for (const entry of log) {
       if (entry.refused) continue;
       this.model.replid = entry.replid;
+      this.#replayedMs = entry.atMs;
       // The model works at once; its promise only says so later.
       entry.run(this).catch(() => {});
     }
+    this.#replayedMs = null;
     this.model.replid = replid;
     this.model.role = role;
     this.#log = [...log];
@@ -188,7 +206,7 @@ export class RedisNode {
     let writes = false;
     for (const { command, reply } of arrived) {
       const { replid } = this;
-      const entry: LogEntry = { replid, run: command.run, refused: false };
+      const entry: LogEntry = { replid, atMs: this.wallMs, run: command.run, refused: false };
       // In the order in which they run, whichever of the promises is the first to tell.
       if (command.writes) this.#log.push(entry);
       const answered = command.run(this).then(

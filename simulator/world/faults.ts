@@ -133,7 +133,8 @@ const FAULTS: Record<FaultKind, (world: World, fault: Fault) => void> = {
   },
   clockJump(world, { which, part }) {
     const processes = [...world.livePods, ...world.liveKeepers].map(({ process }) => process);
-    processes[Math.floor(which * processes.length)]?.jump(Math.floor((part - 0.5) * 60_000));
+    const clocks = [world.redis.current, world.mysql, ...processes];
+    clocks[Math.floor(which * clocks.length)]?.jump(Math.floor((part - 0.5) * 60_000));
   },
   mysqlAway(world, { forMs }) {
     world.mysql.goAwayFor(forMs);

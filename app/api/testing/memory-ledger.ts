@@ -146,6 +146,7 @@ export class MemoryLedger implements Ledger, Books {
     const common = {
       order,
       acceptedAt: this.#clock.now(),
+      takenAt: this.#clock.now(),
       epoch: 1,
       seq: this.outcomes.size + 1,
       replayed: false,

@@ -231,7 +231,7 @@ export class PodBench {
     );
     return {
       ids: entries.flatMap(({ kind, first_seq, payload, records }) =>
-        toldBy({ kind, firstSeq: first_seq, payload, records }, epoch).map(({ id }) => id),
+        toldBy({ kind, firstSeq: first_seq, payload, records, acceptedAt: null }, epoch).map(({ id }) => id),
       ),
       doubts: doubts.map(({ id }) => id),
       pods: Object.fromEntries(pods.map(({ podId, drained, observed }) => [podId, drained ? observed : null])),

@@ -37,14 +37,15 @@ interface AccountChangerDependencies {
 /** A change on its way: the same id in whichever store it is tried. */
 class ChangeAttempt implements Attempt {
   change: AccountChange;
-  readonly acceptedAt: number;
+  /** By this pod's own clock, ms. */
+  readonly takenAt: number;
   readonly deadline: number;
   inDoubt = false;
   failures = 0;
 
-  constructor(change: AccountChange, acceptedAt: number, deadline: number) {
+  constructor(change: AccountChange, takenAt: number, deadline: number) {
     this.change = change;
-    this.acceptedAt = acceptedAt;
+    this.takenAt = takenAt;
     this.deadline = deadline;
   }
 
@@ -122,7 +123,7 @@ export class AccountChanger {
   async #inDatabase(epoch: number, attempt: ChangeAttempt): Promise<AccountView | null> {
     const { direct, clock, seat } = this.#deps;
     try {
-      const account = await direct.change(epoch, { ...attempt.change, acceptedAt: attempt.acceptedAt });
+      const account = await direct.change(epoch, { ...attempt.change, takenAt: attempt.takenAt });
       return { ...account, source: 'database', asOf: clock.now(), stale: false };
     } catch (error) {
       if (error instanceof Problem) throw attempt.giveUp(error);
@@ -192,11 +193,11 @@ export class AccountChanger {
   }
 }
 
-function commandOf({ change, acceptedAt }: ChangeAttempt): ChangeCommand {
+function commandOf({ change, takenAt }: ChangeAttempt): ChangeCommand {
   const payload: ChangePayload = {
     changeId: change.changeId,
     accountId: change.accountId,
-    acceptedAt,
+    acceptedAt: takenAt,
     user: change.user,
     correlationId: change.correlationId,
   };

@@ -109,11 +109,12 @@ export class AccountLoader {
       }
       const view = seat.view();
       if (!view) break;
-      const { stamp, accounts } = await this.#read(ids);
+      const { stamp, accounts, acceptedUpTo } = await this.#read(ids);
       if (accounts.size === 0) return new Map();
       // The flush of another epoch: what it read may be older than this epoch's journal.
       if (stamp.epoch !== view.caller.epoch) continue;
-      const installed = await this.#install(view, [...accounts.values()], stamp.cursor);
+      const snapshot = { cursor: stamp.cursor, acceptedUpTo };
+      const installed = await this.#install(view, [...accounts.values()], snapshot);
       if (installed) return installed;
     }
     throw new Problem(
@@ -128,10 +129,14 @@ export class AccountLoader {
     return retried(plan, () => database.loadAccounts(ids));
   }
 
-  async #install(view: EpochView, accounts: readonly Account[], cursor: number): Promise<Map<string, Loaded> | null> {
+  async #install(
+    view: EpochView,
+    accounts: readonly Account[],
+    { cursor, acceptedUpTo }: { cursor: number; acceptedUpTo: number },
+  ): Promise<Map<string, Loaded> | null> {
     const { cache, events, accountsMax, seat } = this.#deps;
     try {
-      const reply = await cache.install(view.caller, accounts, cursor, accountsMax);
+      const reply = await cache.install(view.caller, accounts, cursor, accountsMax, acceptedUpTo);
       view.observe(reply.head);
       if (reply.evicted > 0) events.evicted(reply.evicted);
       return new Map(

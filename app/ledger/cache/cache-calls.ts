@@ -103,7 +103,7 @@ export class CacheCalls {
       else {
         // The id stands earlier in this very call, or this is its outcome.
         const standing = record.status === RecordStatus.SAME_CALL ? outcomes[record.seq] : undefined;
-        const outcome = standing ?? outcomeIn(view, pending, record);
+        const outcome = standing ?? outcomeIn(view, pending, record, reply.head.time);
         outcomes[index] = outcome;
         view.doubts.settled('transfers', pending.order.transactionId);
         this.#desk.answer(pending, standing ? replay(pending, standing) : outcome);
@@ -186,5 +186,5 @@ export class CacheCalls {
 /** The seat closed meanwhile: who met it waits in the queue like everybody. */
 const isHeld = ({ code }: Problem): boolean => code === 'ledger_switching' || code === 'ledger_closed';
 
-const outcomeIn = (view: EpochView, pending: Pending, record: ResultRecord): Outcome =>
-  outcomeOf(record, { order: pending.order, acceptedAt: pending.acceptedAt, epoch: view.caller.epoch });
+const outcomeIn = (view: EpochView, { order, takenAt }: Pending, record: ResultRecord, acceptedAt: number): Outcome =>
+  outcomeOf(record, { order, acceptedAt, takenAt, epoch: view.caller.epoch });

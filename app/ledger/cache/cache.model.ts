@@ -29,6 +29,7 @@ interface Epoch {
   cursor: number;
   m: number;
   dropped: number;
+  time: number;
   pods: Map<string, 'live' | 'retired'>;
   accounts: Map<string, CachedAccount>;
   buckets: Map<number, Map<string, number>>;
@@ -56,6 +57,8 @@ const highest = (ids: Map<string, number>): number => Math.max(0, ...ids.values(
 export class CacheModel implements CacheServer, CacheKeeper {
   replid: string;
   role: 'master' | 'slave' = 'master';
+  /** The server's clock, ms since 1970. */
+  now: () => number = () => 0;
   #fence = -1;
   readonly #epochs = new Map<number, Epoch>();
   /** Which accounts to let go: the model lets a test choose, as Redis takes a random sample. */
@@ -84,6 +87,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
       cursor: 0,
       m,
       dropped: 0,
+      time: 0,
       pods: new Map(),
       accounts: new Map(),
       buckets: new Map(),
@@ -101,13 +105,13 @@ export class CacheModel implements CacheServer, CacheKeeper {
     if (!epoch || (marker && marker !== epoch.marker)) throw new CacheError('refused', 'lost');
     if (epoch.pods.get(caller.podId) === 'retired') throw new CacheError('refused', 'retired');
     epoch.pods.set(caller.podId, 'live');
-    return headOf(epoch);
+    return this.#head(epoch);
   }
 
   async retire(caller: KeeperCaller, podId: string): Promise<Head> {
     const epoch = this.#keeper(caller);
     epoch.pods.set(podId, 'retired');
-    return headOf(epoch);
+    return this.#head(epoch);
   }
 
   async apply(caller: Caller, items: readonly ApplyItem[]) {
@@ -117,6 +121,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     // Every look-up of an id sees the ids as they were before the call: what the call itself adds is in `inCall`.
     const known = items.map(({ order }) => this.#known(epoch, order.transactionId));
     for (const [index, item] of items.entries()) records.push(this.#decide(epoch, item, index, known[index], inCall));
+    if (records.some(isOutcome)) epoch.time = this.#time(epoch);
     const entries: JournalEntry[] = [];
     const payloads = items.map(({ payload }) => payload);
     const ends = chunkEndsOf(payloads);
@@ -133,11 +138,12 @@ export class CacheModel implements CacheServer, CacheKeeper {
         firstSeq: first.seq,
         payload,
         records: Buffer.concat(some.map(encodeRecord)),
+        acceptedAt: epoch.time,
       };
       entries.push(entry);
       epoch.journal.push({ ...entry, lastSeq: last.seq });
     }
-    return { head: headOf(epoch), records, entries };
+    return { head: this.#head(epoch), records, entries };
   }
 
   #decide(
@@ -190,12 +196,19 @@ export class CacheModel implements CacheServer, CacheKeeper {
 
   async read(caller: Caller, accountIds: readonly string[]) {
     const epoch = this.#pod(caller);
-    return { head: headOf(epoch), accounts: accountIds.map((id) => copy(epoch.accounts.get(id))) };
+    return { head: this.#head(epoch), accounts: accountIds.map((id) => copy(epoch.accounts.get(id))) };
   }
 
-  async install(caller: Caller, accounts: readonly Account[], snapshotCursor: number, accountsMax: number) {
+  async install(
+    caller: Caller,
+    accounts: readonly Account[],
+    snapshotCursor: number,
+    accountsMax: number,
+    acceptedUpTo = 0,
+  ) {
     const epoch = this.#pod(caller);
     if (snapshotCursor < epoch.dropped) throw new CacheError('stale', 'snapshot');
+    epoch.time = Math.max(epoch.time, acceptedUpTo);
     const wanted = new Set(accounts.map(({ accountId }) => accountId));
     const missing = accounts.filter(({ accountId }) => !epoch.accounts.has(accountId)).length;
     const needed = missing - (accountsMax - epoch.accounts.size);
@@ -213,7 +226,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
       }
       return copy(epoch.accounts.get(account.accountId));
     });
-    return { head: headOf(epoch), evicted: gone.length, accounts: standing };
+    return { head: this.#head(epoch), evicted: gone.length, accounts: standing };
   }
 
   async find(caller: Caller, ids: readonly string[]) {
@@ -222,12 +235,16 @@ export class CacheModel implements CacheServer, CacheKeeper {
     const entries = new Set(
       seqs.flatMap((seq) => (seq === null ? [] : (epoch.journal.findLast((entry) => entry.firstSeq <= seq) ?? []))),
     );
-    return { head: headOf(epoch), seqs, entries: [...entries].map(entryOnly) };
+    return { head: this.#head(epoch), seqs, entries: [...entries].map(entryOnly) };
   }
 
   async change(caller: Caller, command: ChangeCommand) {
     const epoch = this.#pod(caller);
-    const answer = (record: ResultRecord, entries: JournalEntry[] = []) => ({ head: headOf(epoch), record, entries });
+    const answer = (record: ResultRecord, entries: JournalEntry[] = []) => ({
+      head: this.#head(epoch),
+      record,
+      entries,
+    });
     const { bucket, time } = placeOf(command.changeId);
     const known = bucket === null ? undefined : epoch.buckets.get(bucket)?.get(`#${command.changeId}`);
     if (known !== undefined) return answer(bare(RecordStatus.REPLAYED, 0, known));
@@ -241,6 +258,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     });
     if (refusal) return answer(bare(RecordStatus.REJECTED, CHANGE_REFUSALS.indexOf(refusal) + 1, 0));
     epoch.seq += 1;
+    epoch.time = this.#time(epoch);
     this.#idsFor(epoch, command.changeId).set(`#${command.changeId}`, epoch.seq);
     account.status = statusName(status);
     account.overdraftLimit = command.overdraftLimit ?? account.overdraftLimit;
@@ -263,6 +281,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
       firstSeq: epoch.seq,
       payload: command.payload,
       records: encodeRecord(record),
+      acceptedAt: epoch.time,
     };
     epoch.journal.push({ ...entry, lastSeq: epoch.seq });
     return answer(record, [entry]);
@@ -271,7 +290,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
   async journal(caller: KeeperCaller, afterSeq: number, entriesMax: number) {
     const epoch = this.#keeper(caller);
     const entries = epoch.journal.filter((entry) => entry.firstSeq > afterSeq).slice(0, entriesMax);
-    return { head: headOf(epoch), marker: epoch.marker, entries: entries.map(entryOnly) };
+    return { head: this.#head(epoch), marker: epoch.marker, entries: entries.map(entryOnly) };
   }
 
   async publish(caller: KeeperCaller, cursor: number, trimUpTo: number): Promise<Head> {
@@ -280,7 +299,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     epoch.cursor = Math.max(epoch.cursor, cursor);
     const trim = Math.min(trimUpTo, epoch.cursor);
     epoch.journal = epoch.journal.filter((entry) => entry.firstSeq > trim);
-    return headOf(epoch);
+    return this.#head(epoch);
   }
 
   async forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head> {
@@ -298,7 +317,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
       older.clear();
       epoch.gen = 1 - epoch.gen;
     }
-    return headOf(epoch);
+    return this.#head(epoch);
   }
 
   #known(epoch: Epoch, id: string): number | undefined {
@@ -313,6 +332,16 @@ export class CacheModel implements CacheServer, CacheKeeper {
     const ids = epoch.buckets.get(bucket) ?? new Map<string, number>();
     epoch.buckets.set(bucket, ids);
     return ids;
+  }
+
+  /** The time of a call: the server's clock, but never earlier than a time that the ledger has used before. */
+  #time(epoch: Epoch): number {
+    return Math.max(epoch.time, this.now());
+  }
+
+  #head(epoch: Epoch): Head {
+    const { seq, cursor, m, dropped } = epoch;
+    return { seq, cursor, m, dropped, time: this.#time(epoch) };
   }
 
   #server(replid: string): void {
@@ -336,13 +365,13 @@ export class CacheModel implements CacheServer, CacheKeeper {
   }
 }
 
-const headOf = ({ seq, cursor, m, dropped }: Epoch): Head => ({ seq, cursor, m, dropped });
 const copy = (account: CachedAccount | undefined): CachedAccount | null => (account ? { ...account } : null);
 const isOutcome = ({ status }: ResultRecord): boolean =>
   status === RecordStatus.POSTED || status === RecordStatus.REJECTED;
-const entryOnly = ({ kind, firstSeq, payload, records }: JournalEntry): JournalEntry => ({
+const entryOnly = ({ kind, firstSeq, payload, records, acceptedAt }: JournalEntry): JournalEntry => ({
   kind,
   firstSeq,
   payload,
   records,
+  acceptedAt,
 });

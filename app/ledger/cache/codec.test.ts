@@ -86,11 +86,11 @@ describe('an order in the journal', () => {
       })
       .map((different) => orderOf({ ...different, transactionId: 'id' }));
     fc.assert(
-      fc.property(fc.array(anyOrder), fc.maxSafeNat(), (orders, acceptedAt) => {
-        const payload = `[${orders.map((order) => encodeOrder(order, acceptedAt)).join(',')}]`;
+      fc.property(fc.array(anyOrder), fc.maxSafeNat(), (orders, takenAt) => {
+        const payload = `[${orders.map((order) => encodeOrder(order, takenAt)).join(',')}]`;
         const back = decodeOrders(payload);
         expect(back.map(({ order }) => order)).toEqual(orders);
-        expect(back.every((one) => one.acceptedAt === acceptedAt)).toBe(true);
+        expect(back.every((one) => one.takenAt === takenAt)).toBe(true);
       }),
     );
   });
@@ -127,6 +127,7 @@ describe('a journal entry', () => {
     firstSeq: 5,
     payload: `[${records.map((_, index) => encodeOrder(orderOf({ transactionId: `t${index}` }), 1)).join(',')}]`,
     records: Buffer.concat(records.map(encodeRecord)),
+    acceptedAt: 9,
   });
   const { POSTED, REJECTED, REPLAYED, SAME_CALL, MISSING, NEEDS_LOOKUP } = RecordStatus;
 
@@ -149,7 +150,7 @@ describe('a journal entry', () => {
   });
 
   it('has no outcome but of records that say POSTED or REJECTED', () => {
-    const taken = { order: orderOf(), acceptedAt: 1, epoch: 1 };
+    const taken = { order: orderOf(), acceptedAt: 1, takenAt: 1, epoch: 1 };
     expect(outcomeOf(record(POSTED, 5), taken).status).toBe('POSTED');
     expect(outcomeOf(record(REJECTED, 5), taken).status).toBe('REJECTED');
     for (const status of [0, REPLAYED, SAME_CALL, NEEDS_LOOKUP, MISSING, 7]) {

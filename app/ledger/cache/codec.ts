@@ -106,14 +106,16 @@ export function encodeRecord(record: ResultRecord): Buffer {
   return bytes;
 }
 
-/** What every reply begins with: highest seq, published cursor, M, droppedUpTo. */
+/** What every reply begins with: highest seq, published cursor, M, droppedUpTo, and the time of the call. */
 export interface Head {
   seq: number;
   cursor: number;
   m: number;
   dropped: number;
+  /** The ledger's time, ms since 1970: Redis's clock, but never earlier than a time that the ledger has used before. */
+  time: number;
 }
-export const HEAD_BYTES = 32;
+export const HEAD_BYTES = 40;
 
 export function decodeHead(bytes: Buffer): Head {
   return {
@@ -121,17 +123,18 @@ export function decodeHead(bytes: Buffer): Head {
     cursor: bytes.readDoubleLE(8),
     m: bytes.readDoubleLE(16),
     dropped: bytes.readDoubleLE(24),
+    time: bytes.readDoubleLE(32),
   };
 }
 
-/** An order with the moment that a pod took it: what the journal carries of a transfer. */
+/** An order with the moment that a pod took it, by the pod's own clock: what the journal carries of a transfer. */
 export interface TakenOrder {
   order: TransferOrder;
-  acceptedAt: number;
+  takenAt: number;
 }
 
 /** One order as it stands in a chunk's payload: a positional JSON array, so that a journal can be read by eye. */
-export function encodeOrder(order: TransferOrder, acceptedAt: number): string {
+export function encodeOrder(order: TransferOrder, takenAt: number): string {
   return JSON.stringify([
     order.transactionId,
     order.kind === 'reversal' ? 1 : 0,
@@ -140,7 +143,7 @@ export function encodeOrder(order: TransferOrder, acceptedAt: number): string {
     order.amount,
     order.currency,
     order.timestamp,
-    acceptedAt,
+    takenAt,
     order.user,
     order.correlationId,
     order.reference,
@@ -167,7 +170,7 @@ type OrderFields = [
 
 export function decodeOrders(payload: string): TakenOrder[] {
   return (JSON.parse(payload) as OrderFields[]).map((f) => ({
-    acceptedAt: f[7],
+    takenAt: f[7],
     order: {
       transactionId: f[0],
       kind: f[1] === 1 ? 'reversal' : 'transfer',
@@ -189,6 +192,7 @@ export function decodeOrders(payload: string): TakenOrder[] {
 export interface ChangePayload {
   changeId: string;
   accountId: string;
+  /** By the clock of the pod that took it, ms. */
   acceptedAt: number;
   user: string;
   correlationId: string;

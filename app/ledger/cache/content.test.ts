@@ -39,7 +39,8 @@ describe('replay', () => {
     status: 'REJECTED',
     refusal: 'account_closed',
     order: one,
-    acceptedAt: 7,
+    acceptedAt: 8,
+    takenAt: 7,
     epoch: 1,
     seq: 1,
     replayed: false,
@@ -47,18 +48,20 @@ describe('replay', () => {
   };
 
   it('is the standing outcome, or 409 with the id', () => {
-    expect(said(replay({ order: one, acceptedAt: 9, inDoubt: false }, standing))).toBe('again account_closed');
-    expect(replay({ order: { ...one, amount: 1 }, acceptedAt: 9, inDoubt: false }, standing)).toMatchObject({
+    expect(said(replay({ order: one, takenAt: 9, inDoubt: false }, standing))).toBe('again account_closed');
+    expect(replay({ order: { ...one, amount: 1 }, takenAt: 9, inDoubt: false }, standing)).toMatchObject({
       code: 'transaction_id_reused',
       extras: { transactionId: one.transactionId },
     });
   });
 
   it('is no repetition when it is the outcome of this very request, whose attempt was in doubt', () => {
-    const own = { order: one, acceptedAt: 7, inDoubt: true };
+    const own = { order: one, takenAt: 7, inDoubt: true };
     expect(said(replay(own, standing))).toBe('account_closed');
     expect(said(replay({ ...own, inDoubt: false }, standing))).toBe('again account_closed');
-    expect(said(replay({ ...own, acceptedAt: 8 }, standing))).toBe('again account_closed');
+    expect(said(replay({ ...own, takenAt: 8 }, standing))).toBe('again account_closed');
+    // An older release had no time but that of the pod.
+    expect(said(replay(own, { ...standing, acceptedAt: 7, takenAt: null }))).toBe('account_closed');
     expect(said(replay({ ...own, order: { ...one, correlationId: 'other' } }, standing))).toBe('again account_closed');
   });
 });

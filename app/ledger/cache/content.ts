@@ -34,13 +34,13 @@ export function replay(asked: Asked, standing: Outcome): Outcome | Problem {
       transactionId: order.transactionId,
     });
   }
-  const own =
-    asked.inDoubt && standing.acceptedAt === asked.acceptedAt && standing.order.correlationId === order.correlationId;
+  const takenAt = standing.takenAt ?? standing.acceptedAt;
+  const own = asked.inDoubt && takenAt === asked.takenAt && standing.order.correlationId === order.correlationId;
   return { ...standing, replayed: !own };
 }
 
 interface Asked {
   order: TransferOrder;
-  acceptedAt: number;
+  takenAt: number;
   inDoubt: boolean;
 }

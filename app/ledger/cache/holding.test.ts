@@ -77,6 +77,7 @@ describe('a reply of an epoch that has ended', () => {
       status: 'POSTED',
       order: one,
       acceptedAt: stage.clock.now(),
+      takenAt: stage.clock.now(),
       epoch: 1,
       seq: 2,
       replayed: true,

@@ -52,7 +52,7 @@ describe('the largest call', () => {
     const pod = await stage.pod();
     const before = (await stage.scripts.read(pod.caller, [])).head;
     await expect(stage.scripts.apply(pod.caller, itemsOf(CALL_TRANSFERS_MAX + 1))).rejects.toThrow(RangeError);
-    expect((await stage.scripts.read(pod.caller, [])).head).toEqual(before);
+    expect((await stage.scripts.read(pod.caller, [])).head.seq).toBe(before.seq);
   });
 
   it('bounds a batch, whatever the setting says', async () => {

@@ -6,12 +6,13 @@ import { decodeOrders, decodeRecord, RECORD_BYTES, RecordStatus, type ResultReco
 interface Taken {
   order: TransferOrder;
   acceptedAt: number;
+  takenAt: number | null;
   epoch: number;
 }
 
 /** The outcome that a POSTED or REJECTED record tells of a transfer. @throws RangeError for any other: it tells none */
-export function outcomeOf(record: ResultRecord, { order, acceptedAt, epoch }: Taken): Outcome {
-  const common = { order, acceptedAt, epoch, seq: record.seq, replayed: false, persisted: false };
+export function outcomeOf(record: ResultRecord, { order, acceptedAt, takenAt, epoch }: Taken): Outcome {
+  const common = { order, acceptedAt, takenAt, epoch, seq: record.seq, replayed: false, persisted: false };
   if (record.status === RecordStatus.REJECTED) {
     return { ...common, status: 'REJECTED', refusal: refusalName(record.detail) };
   }
@@ -31,13 +32,17 @@ export function outcomeOf(record: ResultRecord, { order, acceptedAt, epoch }: Ta
 /** All outcomes of a journal entry of transfers, in order of seq. Items that got no outcome in that call are left out. */
 export function outcomesOf(entry: JournalEntry, epoch: number): Outcome[] {
   const outcomes: Outcome[] = [];
-  decodeOrders(entry.payload).forEach(({ order, acceptedAt }, index) => {
+  decodeOrders(entry.payload).forEach(({ order, takenAt }, index) => {
     const record = decodeRecord(entry.records, index * RECORD_BYTES);
     if (record.status !== RecordStatus.POSTED && record.status !== RecordStatus.REJECTED) return;
-    outcomes.push(outcomeOf(record, { order, acceptedAt, epoch }));
+    outcomes.push(outcomeOf(record, { order, ...timesOf(entry, takenAt), epoch }));
   });
   return outcomes;
 }
+
+/** An older release had no time but that of the pod. */
+export const timesOf = ({ acceptedAt }: JournalEntry, takenAt: number) =>
+  acceptedAt === null ? { acceptedAt: takenAt, takenAt: null } : { acceptedAt, takenAt };
 
 /** The last seq in an entry; items that got no outcome in that call have none. */
 export function lastSeqOf(entry: JournalEntry): number {

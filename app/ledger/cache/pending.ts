@@ -35,7 +35,8 @@ export class Submission {
 export class Pending implements ApplyItem, DirectItem, Attempt {
   readonly order: TransferOrder;
   readonly payload: string;
-  readonly acceptedAt: number;
+  /** By this pod's own clock, ms. */
+  readonly takenAt: number;
   /** On the monotonic clock, ms. */
   readonly deadline: number;
   /** Cursor of the look-up that did not find the id in MySQL, and its epoch; -1: not looked up. */
@@ -57,14 +58,14 @@ export class Pending implements ApplyItem, DirectItem, Attempt {
 
   constructor(
     order: TransferOrder,
-    taken: { acceptedAt: number; deadline: number },
+    taken: { takenAt: number; deadline: number },
     submission: Submission,
     index: number,
   ) {
     this.order = order;
-    this.acceptedAt = taken.acceptedAt;
+    this.takenAt = taken.takenAt;
     this.deadline = taken.deadline;
-    this.payload = encodeOrder(order, taken.acceptedAt);
+    this.payload = encodeOrder(order, taken.takenAt);
     this.#submission = submission;
     this.#index = index;
   }

@@ -19,6 +19,7 @@ const persistedOutcome = (order: TransferOrder, epoch: number): Outcome => ({
   refusal: 'insufficient_funds',
   order,
   acceptedAt: 5,
+  takenAt: 5,
   epoch,
   seq: 1,
   replayed: true,

@@ -49,12 +49,17 @@ export interface CacheServer {
   register(caller: Caller, marker?: string): Promise<Head>;
   apply(caller: Caller, items: readonly ApplyItem[]): Promise<ApplyReply>;
   read(caller: Caller, accountIds: readonly string[]): Promise<{ head: Head; accounts: (CachedAccount | null)[] }>;
-  /** Null where all accounts in Redis are dirty and no room could be made. @throws CacheError `stale` */
+  /**
+   * Null where all accounts in Redis are dirty and no room could be made.
+   * @param acceptedUpTo the latest acceptance of any of the accounts, ms: the ledger's time goes on from there
+   * @throws CacheError `stale`
+   */
   install(
     caller: Caller,
     accounts: readonly Account[],
     snapshotCursor: number,
     accountsMax: number,
+    acceptedUpTo?: number,
   ): Promise<{ head: Head; evicted: number; accounts: (CachedAccount | null)[] }>;
   find(caller: Caller, ids: readonly string[]): Promise<FindReply>;
   change(

@@ -72,8 +72,9 @@ export class RedisScripts implements CacheServer, CacheKeeper {
       [keys.fence, keys.ledger, keys.accounts, keys.journal, keys.otherIds[0], keys.otherIds[1], ...call.bucketKeys],
       [...prologue(caller), call.items, call.payloads.length, ...call.payloads, ...call.accountIds],
     );
+    const head = decodeHead(reply);
     const records = items.map((_, index) => decodeRecord(reply, HEAD_BYTES + index * RECORD_BYTES));
-    return { head: decodeHead(reply), records, entries: writtenEntries(reply, records, call) };
+    return { head, records, entries: writtenEntries(reply, records, call, head.time) };
   }
 
   async read(caller: Caller, accountIds: readonly string[]) {
@@ -86,13 +87,19 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     return { head: decodeHead(reply), accounts: decodeAccounts(reply, HEAD_BYTES, accountIds) };
   }
 
-  async install(caller: Caller, accounts: readonly Account[], snapshotCursor: number, accountsMax: number) {
+  async install(
+    caller: Caller,
+    accounts: readonly Account[],
+    snapshotCursor: number,
+    accountsMax: number,
+    acceptedUpTo = 0,
+  ) {
     const keys = this.#keysOf(caller.epoch);
     const pairs: ScriptArgument[] = accounts.flatMap((account) => [account.accountId, encodeAccount(account)]);
     const reply = await this.#call(
       'install',
       [keys.fence, keys.ledger, keys.accounts],
-      [...prologue(caller), snapshotCursor, accountsMax, ...pairs],
+      [...prologue(caller), snapshotCursor, accountsMax, acceptedUpTo, ...pairs],
     );
     const ids = accounts.map((account) => account.accountId);
     return {
@@ -144,6 +151,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
         command.payload,
       ],
     );
+    const head = decodeHead(reply);
     const record = decodeRecord(reply, HEAD_BYTES);
     const entries: JournalEntry[] =
       record.status === RecordStatus.POSTED
@@ -153,10 +161,11 @@ export class RedisScripts implements CacheServer, CacheKeeper {
               firstSeq: record.seq,
               payload: command.payload,
               records: reply.subarray(HEAD_BYTES),
+              acceptedAt: head.time,
             },
           ]
         : [];
-    return { head: decodeHead(reply), record, entries };
+    return { head, record, entries };
   }
 
   async journal(caller: KeeperCaller, afterSeq: number, entriesMax: number) {
@@ -240,13 +249,15 @@ function decodeAccounts(reply: Buffer, start: number, ids: readonly string[]): (
 }
 
 export function decodeEntry([id, fields]: RawEntry): JournalEntry {
-  const [, kind, , payload, , records] = fields;
+  // By position: an older release does not look past the records.
+  const [, kind, , payload, , records, , time] = fields;
   if (!kind || !payload || !records) throw new CacheError('in_doubt', 'a journal entry has another shape');
   return {
     kind: kind.toString('latin1') === 'c' ? 'account-change' : 'transfers',
     firstSeq: Number.parseInt(id.toString('latin1'), 10),
     payload: payload.toString('utf8'),
     records,
+    acceptedAt: time ? Number(time.toString('latin1')) : null,
   };
 }
 
@@ -255,6 +266,7 @@ function writtenEntries(
   reply: Buffer,
   records: readonly ResultRecord[],
   { payloads, chunkEnds }: PackedCall,
+  acceptedAt: number,
 ): JournalEntry[] {
   const entries: JournalEntry[] = [];
   payloads.forEach((payload, chunk) => {
@@ -264,7 +276,7 @@ function writtenEntries(
       const record = records[index];
       if (record && (record.status === RecordStatus.POSTED || record.status === RecordStatus.REJECTED)) {
         const bytes = reply.subarray(HEAD_BYTES + from * RECORD_BYTES, HEAD_BYTES + to * RECORD_BYTES);
-        entries.push({ kind: 'transfers', firstSeq: record.seq, payload, records: bytes });
+        entries.push({ kind: 'transfers', firstSeq: record.seq, payload, records: bytes, acceptedAt });
         return;
       }
     }

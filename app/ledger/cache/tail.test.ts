@@ -19,6 +19,7 @@ const entry = (...seqs: number[]): JournalEntry => ({
   firstSeq: seqs[0] ?? 0,
   payload: 'x'.repeat(10),
   records: Buffer.concat(seqs.map((seq) => encodeRecord({ ...nothing, status: RecordStatus.POSTED, seq }))),
+  acceptedAt: 1,
 });
 const firsts = (tail: Tail): number[] => tail.snapshot().map(({ firstSeq }) => firstSeq);
 
@@ -89,7 +90,7 @@ describe('the tail', () => {
 
 describe('what a pod knows of an epoch', () => {
   const view = () => new EpochView({ epoch: 1, replid: 'r', podId: 'p' });
-  const head = (seq: number, cursor: number, m = 0, dropped = 0) => ({ seq, cursor, m, dropped });
+  const head = (seq: number, cursor: number, m = 0, dropped = 0) => ({ seq, cursor, m, dropped, time: 0 });
 
   it('is the highest of each counter, as replies come in any order', () => {
     const one = view();

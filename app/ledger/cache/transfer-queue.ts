@@ -60,7 +60,7 @@ export class TransferQueue implements Desk {
     const submission = new Submission(orders.length);
     const now = this.#clock.monotonic();
     const refused = refusedAtTheDoor(this.#open.size + orders.length, this.#seat, this.#limits, now);
-    const acceptedAt = this.#clock.now();
+    const takenAt = this.#clock.now();
     const deadline = now + this.#limits.requestTimeoutMs;
     const view = this.#seat.view();
     for (const [index, order] of orders.entries()) {
@@ -68,7 +68,7 @@ export class TransferQueue implements Desk {
         submission.answer(index, refused);
         continue;
       }
-      const pending = new Pending(order, { acceptedAt, deadline }, submission, index);
+      const pending = new Pending(order, { takenAt, deadline }, submission, index);
       this.#open.add(pending);
       if (view && mustBeLookedUp(pending, view)) void this.#cacheCalls.lookUp([pending]);
       else this.#waiting.push(pending);

@@ -1,4 +1,3 @@
-import type { Account } from '../types.ts';
 import { type ApplyItem, CacheError, type CacheServer, type Caller, type ChangeCommand } from './port.ts';
 
 /** Tells a detector how every script of a pod ended. A refusal is an answer: the server is there. */
@@ -20,8 +19,8 @@ export class WatchedScripts implements CacheServer {
   read(caller: Caller, accountIds: readonly string[]) {
     return this.#watched(this.#scripts.read(caller, accountIds));
   }
-  install(caller: Caller, accounts: readonly Account[], snapshotCursor: number, accountsMax: number) {
-    return this.#watched(this.#scripts.install(caller, accounts, snapshotCursor, accountsMax));
+  install(...args: Parameters<CacheServer['install']>) {
+    return this.#watched(this.#scripts.install(...args));
   }
   find(caller: Caller, ids: readonly string[]) {
     return this.#watched(this.#scripts.find(caller, ids));

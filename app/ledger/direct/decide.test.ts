@@ -3,13 +3,13 @@ import { Problem } from '../../errors.ts';
 import { notFound } from '../cache/account-loader.ts';
 import { accountOf, orderOf, said } from '../testing/orders.ts';
 import type { Account, Outcome } from '../types.ts';
-import { decideChange, decideTransfers, type Found } from './decide.ts';
+import { decideChange, decideTransfers, type Found, LedgerTime } from './decide.ts';
 import type { DirectChange } from './port.ts';
 
 const EPOCH = 9;
 const item = (transactionId: string, different: Parameters<typeof orderOf>[0] = {}) => ({
   order: orderOf({ transactionId, ...different }),
-  acceptedAt: 5,
+  takenAt: 5,
 });
 
 function found(different: Partial<Omit<Found, 'accounts'>> & { accounts?: Account[] } = {}): Found {
@@ -19,6 +19,7 @@ function found(different: Partial<Omit<Found, 'accounts'>> & { accounts?: Accoun
     standing: new Map(),
     frozen: new Set(),
     unsettled: new Set(),
+    time: new LedgerTime(1000, new Map()),
     ...different,
     accounts: new Map(accounts.map((account) => [account.accountId, account])),
   };
@@ -42,7 +43,7 @@ describe('decideTransfers', () => {
     );
     expect(decided.answers.map(said)).toEqual(['POSTED', 'insufficient_funds', 'POSTED']);
     expect(decided.answers).toEqual(decided.outcomes);
-    const common = { acceptedAt: 5, epoch: EPOCH, seq: 0, replayed: false, persisted: true };
+    const common = { acceptedAt: 1000, takenAt: 5, epoch: EPOCH, seq: 0, replayed: false, persisted: true };
     expect(decided.outcomes[2]).toMatchObject({
       ...common,
       source: { balance: 0, version: 2, settingsVersion: 1 },
@@ -50,11 +51,57 @@ describe('decideTransfers', () => {
     });
     expect(decided.outcomes[1]).toMatchObject({ ...common, status: 'REJECTED', refusal: 'insufficient_funds' });
     expect(decided.moves).toEqual([
-      { accountId: 'a', currency: 'EUR', previousBalance: 0, previousVersion: 0, balance: 0, version: 2 },
-      { accountId: 'b', currency: 'EUR', previousBalance: 0, previousVersion: 0, balance: 30, version: 1 },
-      { accountId: 'world', currency: 'EUR', previousBalance: 0, previousVersion: 0, balance: -30, version: 1 },
+      {
+        accountId: 'a',
+        currency: 'EUR',
+        previousBalance: 0,
+        previousVersion: 0,
+        balance: 0,
+        version: 2,
+        acceptedAt: 1000,
+      },
+      {
+        accountId: 'b',
+        currency: 'EUR',
+        previousBalance: 0,
+        previousVersion: 0,
+        balance: 30,
+        version: 1,
+        acceptedAt: 1000,
+      },
+      {
+        accountId: 'world',
+        currency: 'EUR',
+        previousBalance: 0,
+        previousVersion: 0,
+        balance: -30,
+        version: 1,
+        acceptedAt: 1000,
+      },
     ]);
     expect(accounts.map(({ version }) => version)).toEqual([0, 0, 0]);
+  });
+
+  it('accepts nothing before the latest acceptance on its accounts, one after the other', () => {
+    const accounts = ['world', 'a', 'b', 'c'].map((id) => accountOf(id, { balance: 100 }));
+    const time = new LedgerTime(
+      1000,
+      new Map([
+        ['a', 1500],
+        ['b', 700],
+      ]),
+    );
+    const decided = decideTransfers(
+      [
+        item('1', { source: 'world', destination: 'b' }),
+        item('2', { source: 'a', destination: 'b' }),
+        item('3', { source: 'b', destination: 'c' }),
+        item('4', { source: 'world', destination: 'a', amount: 500 }),
+      ],
+      found({ accounts, time }),
+    );
+    expect(decided.outcomes.map(({ acceptedAt }) => acceptedAt)).toEqual([1000, 1500, 1500, 1500]);
+    expect(decided.moves.map(({ acceptedAt }) => acceptedAt)).toEqual([1500, 1500, 1500, 1500]);
   });
 
   it('answers an id that stands with what stands, of whatever content, and writes nothing', () => {
@@ -125,10 +172,10 @@ describe('decideChange', () => {
     accountId: 'a',
     user: 'admin',
     correlationId: 'correlation',
-    acceptedAt: 5,
+    takenAt: 5,
     ...different,
   });
-  const FREE = { done: false, frozen: false, unsettled: false };
+  const FREE = { done: false, frozen: false, unsettled: false, time: new LedgerTime(1000, new Map([['a', 1005]])) };
   const open = accountOf('a', { balance: 50, overdraftLimit: 10, settingsVersion: 3 });
   const code = (decided: ReturnType<typeof decideChange>) => (decided instanceof Problem ? decided.code : 'done');
 
@@ -140,7 +187,8 @@ describe('decideChange', () => {
       write: {
         changeId: 'c1',
         accountId: 'a',
-        acceptedAt: 5,
+        acceptedAt: 1005,
+        takenAt: 5,
         user: 'admin',
         correlationId: 'correlation',
         seq: 0,

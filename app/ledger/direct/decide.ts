@@ -4,6 +4,32 @@ import { type ChangeRefusal, changeRefusalOf, refusalOf } from '../rules.ts';
 import type { Account, Outcome, Side, TransferOrder } from '../types.ts';
 import type { DirectChange, DirectItem } from './port.ts';
 
+/**
+ * When something is accepted: MySQL's clock, but never before the latest acceptance on one of its accounts. An order per account
+ * is enough; one for all would have every transaction wait for the same row.
+ */
+export class LedgerTime {
+  readonly #nowMs: number;
+  /** By account. */
+  readonly #latest: Map<string, number>;
+
+  /** @param latest by account, ms; absent where none is known */
+  constructor(nowMs: number, latest: ReadonlyMap<string, number>) {
+    this.#nowMs = nowMs;
+    this.#latest = new Map(latest);
+  }
+
+  of(accountIds: readonly string[]): number {
+    return Math.max(this.#nowMs, ...accountIds.map((id) => this.#latest.get(id) ?? 0));
+  }
+  /** Something is accepted on these accounts: nothing that follows on them is accepted earlier. */
+  accept(accountIds: readonly string[]): number {
+    const acceptedAt = this.of(accountIds);
+    for (const id of accountIds) this.#latest.set(id, acceptedAt);
+    return acceptedAt;
+  }
+}
+
 /** What MySQL has of a call's accounts and ids, with the accounts locked. */
 export interface Found {
   /** Of the authority: it becomes the epoch of what is decided. */
@@ -15,6 +41,7 @@ export interface Found {
   /** Accounts and transaction ids that wait for the journal of an epoch of the cache. */
   frozen: ReadonlySet<string>;
   unsettled: ReadonlySet<string>;
+  time: LedgerTime;
 }
 
 interface Decided {
@@ -47,18 +74,19 @@ export function decideTransfers(items: readonly DirectItem[], found: Found): Dec
     if (!(answer instanceof Problem)) outcomes.set(transactionId, answer);
     return answer;
   });
-  return { answers, outcomes: [...outcomes.values()], moves: movesBetween(found.accounts, accounts) };
+  return { answers, outcomes: [...outcomes.values()], moves: movesBetween(found.accounts, accounts, found.time) };
 }
 
 /** The outcome of a new id; a posted one moves `accounts`. */
-function decide({ order, acceptedAt }: DirectItem, accounts: Map<string, Account>, found: Found): Outcome | Problem {
+function decide({ order, takenAt }: DirectItem, accounts: Map<string, Account>, found: Found): Outcome | Problem {
   const source = accounts.get(order.source);
   if (!source) return notFound(order.source);
   const destination = accounts.get(order.destination);
   if (!destination) return notFound(order.destination);
   const frozen = [order.source, order.destination].find((id) => found.frozen.has(id));
   if (frozen !== undefined) return unsettledAccount(frozen);
-  const common = { order, acceptedAt, epoch: found.epoch, seq: NO_SEQ, replayed: false, persisted: true };
+  const acceptedAt = found.time.accept([order.source, order.destination]);
+  const common = { order, acceptedAt, takenAt, epoch: found.epoch, seq: NO_SEQ, replayed: false, persisted: true };
   const refusal = refusalOf(source, destination, order.amount, order.currency);
   if (refusal) return { ...common, status: 'REJECTED', refusal };
   return { ...common, status: 'POSTED', ...post(order, accounts) };
@@ -75,13 +103,17 @@ function post(order: TransferOrder, accounts: Map<string, Account>): { source: S
   return { source: side(order.source, -order.amount), destination: side(order.destination, order.amount) };
 }
 
-function movesBetween(before: ReadonlyMap<string, Account>, after: ReadonlyMap<string, Account>): AccountMove[] {
+function movesBetween(
+  before: ReadonlyMap<string, Account>,
+  after: ReadonlyMap<string, Account>,
+  time: LedgerTime,
+): AccountMove[] {
   const moves: AccountMove[] = [];
   for (const [accountId, { currency, balance, version }] of after) {
     const was = before.get(accountId);
     if (!was || was.version === version) continue;
     const previous = { previousBalance: was.balance, previousVersion: was.version };
-    moves.push({ accountId, currency, ...previous, balance, version });
+    moves.push({ accountId, currency, ...previous, balance, version, acceptedAt: time.of([accountId]) });
   }
   return moves.sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
 }
@@ -95,6 +127,7 @@ interface FoundForChange {
   /** Whether the account, or the change's id, waits for the journal of an epoch of the cache. */
   frozen: boolean;
   unsettled: boolean;
+  time: LedgerTime;
 }
 
 /** Decides a change as cache/lua/change-account.lua does. @returns the account as it is then, and what to write if anything */
@@ -102,7 +135,7 @@ export function decideChange(
   change: DirectChange,
   found: FoundForChange,
 ): { account: Account; write: JournaledChange | null } | Problem {
-  const { changeId, accountId, acceptedAt, user, correlationId } = change;
+  const { changeId, accountId, takenAt, user, correlationId } = change;
   const { account } = found;
   if (found.unsettled) return unsettledId(changeId);
   if (!account) return notFound(accountId);
@@ -121,7 +154,16 @@ export function decideChange(
   };
   return {
     account: { ...account, ...settings },
-    write: { changeId, accountId, acceptedAt, user, correlationId, seq: NO_SEQ, ...settings },
+    write: {
+      changeId,
+      accountId,
+      acceptedAt: found.time.accept([accountId]),
+      takenAt,
+      user,
+      correlationId,
+      seq: NO_SEQ,
+      ...settings,
+    },
   };
 }
 

@@ -4,12 +4,12 @@ import type { Account, AccountChange, Outcome, TransferOrder } from '../types.ts
 /** One transfer as a pod has taken it. */
 export interface DirectItem {
   order: TransferOrder;
-  /** When the pod took it, ms since 1970. */
-  acceptedAt: number;
+  /** When the pod took it, by its own clock, ms since 1970. */
+  takenAt: number;
 }
 
 export interface DirectChange extends AccountChange {
-  acceptedAt: number;
+  takenAt: number;
 }
 
 /**

@@ -74,7 +74,7 @@ const anyContents = fc.array(anyContent, { minLength: IDS, maxLength: IDS });
 const anyTransfer = fc.record({
   n: fc.nat(IDS - 1),
   other: fc.oneof({ weight: 8, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: anyContent }),
-  acceptedAt: fc.nat(1_000_000),
+  takenAt: fc.nat(1_000_000),
 });
 const anyChange = fc.record({
   n: fc.nat(20),
@@ -119,9 +119,9 @@ class LuaLedger implements Ledger {
   }
 
   async apply(items: readonly DirectItem[]): Promise<(Outcome | Problem)[]> {
-    const { records } = await this.#scripts.apply(
+    const { records, head } = await this.#scripts.apply(
       this.#caller,
-      items.map(({ order: one, acceptedAt }) => ({ order: one, payload: encodeOrder(one, acceptedAt), ...LOOKED_UP })),
+      items.map(({ order: one, takenAt }) => ({ order: one, payload: encodeOrder(one, takenAt), ...LOOKED_UP })),
     );
     const { epoch } = this.#caller;
     const outcomes: (Outcome | undefined)[] = [];
@@ -137,7 +137,7 @@ class LuaLedger implements Ledger {
         const standing = same ?? (await this.#standing(item.order.transactionId));
         answers.push({ ...standing, replayed: true });
       } else {
-        outcomes[index] = outcomeOf(record, { ...item, epoch });
+        outcomes[index] = outcomeOf(record, { ...item, acceptedAt: head.time, epoch });
         answers.push(outcomes[index]);
       }
     }
@@ -235,11 +235,11 @@ class History {
   }
   #uuid = (n: number) => `${this.#uuids}${String(n).padStart(12, '0')}`;
   account = <A extends { accountId: string }>(one: A): A => ({ ...one, accountId: this.#name + one.accountId });
-  item = ({ n, other, acceptedAt }: Transfer): DirectItem => {
+  item = ({ n, other, takenAt }: Transfer): DirectItem => {
     const { source, destination, ...fields } = other ?? (this.#contents[n] as Content);
     const accounts = { source: this.#name + source, destination: this.#name + destination };
     const id = n % 2 === 0 ? this.#uuid(n) : `${this.#name}${n}`;
-    return { order: order(id, { ...fields, ...accounts }), acceptedAt };
+    return { order: order(id, { ...fields, ...accounts }), takenAt };
   };
   change = ({ n, ...change }: Change): DirectChange =>
     Object.fromEntries(
@@ -248,15 +248,15 @@ class History {
         changeId: this.#uuid(n),
         user: 'u',
         correlationId: 'c',
-        acceptedAt: 1,
+        takenAt: 1,
       }).filter(([, value]) => value !== undefined),
     ) as unknown as DirectChange;
 }
 
-/** Where an outcome stands differs between the stores; all that it says must not. */
+/** Where an outcome stands, and when, differs between the stores; all that it says must not. */
 function plain(answer: Outcome | Problem): unknown {
   if (answer instanceof Problem) return { code: answer.code, message: answer.message };
-  const { epoch: _, seq: __, persisted: ___, ...rest } = answer;
+  const { epoch: _, seq: __, persisted: ___, acceptedAt: ____, ...rest } = answer;
   return rest;
 }
 

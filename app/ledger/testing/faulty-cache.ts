@@ -1,5 +1,4 @@
 import { type ApplyItem, CacheError, type CacheServer, type Caller, type ChangeCommand } from '../cache/port.ts';
-import type { Account } from '../types.ts';
 
 /** What happens to one call: it is given the call, and may run it, or not, and answer otherwise. */
 export type Fault = <T>(run: () => Promise<T>) => Promise<T>;
@@ -89,8 +88,8 @@ export class FaultyCache implements CacheServer {
   read(caller: Caller, accountIds: readonly string[]) {
     return this.#through('read', () => this.#server.read(caller, accountIds));
   }
-  install(caller: Caller, accounts: readonly Account[], snapshotCursor: number, accountsMax: number) {
-    return this.#through('install', () => this.#server.install(caller, accounts, snapshotCursor, accountsMax));
+  install(...args: Parameters<CacheServer['install']>) {
+    return this.#through('install', () => this.#server.install(...args));
   }
   find(caller: Caller, ids: readonly string[]) {
     return this.#through('find', () => this.#server.find(caller, ids));

@@ -1,5 +1,5 @@
 import { Problem } from '../../errors.ts';
-import { decideChange, decideTransfers } from '../direct/decide.ts';
+import { decideChange, decideTransfers, LedgerTime } from '../direct/decide.ts';
 import {
   type DirectChange,
   DirectError,
@@ -23,6 +23,8 @@ export class MemoryDirect implements DirectServer {
   /** Of the next calls, in order; those after them go well. */
   readonly fates: Fate[] = [];
   calls = 0;
+  /** MySQL's clock. */
+  now: () => number = () => 0;
 
   constructor(database: MemoryDatabase) {
     this.#database = database;
@@ -31,7 +33,7 @@ export class MemoryDirect implements DirectServer {
   async apply(epoch: number, items: readonly DirectItem[]): Promise<(Outcome | Problem)[]> {
     return this.#call(epoch, () => {
       const { accounts, outcomes: standing, frozen, unsettled } = this.#database;
-      const decided = decideTransfers(items, { epoch, accounts, standing, frozen, unsettled });
+      const decided = decideTransfers(items, { epoch, accounts, standing, frozen, unsettled, time: this.#time() });
       for (const outcome of decided.outcomes) standing.set(outcome.order.transactionId, { ...outcome, replayed: true });
       for (const { accountId, balance, version } of decided.moves) {
         const account = accounts.get(accountId);
@@ -50,6 +52,7 @@ export class MemoryDirect implements DirectServer {
         done: this.#changes.has(changeId),
         frozen: frozen.has(accountId),
         unsettled: unsettled.has(changeId),
+        time: this.#time(),
       });
       if (!(decision instanceof Problem) && decision.write) {
         this.#changes.add(changeId);
@@ -59,6 +62,10 @@ export class MemoryDirect implements DirectServer {
     });
     if (decided instanceof Problem) throw decided;
     return decided.account;
+  }
+
+  #time(): LedgerTime {
+    return new LedgerTime(this.now(), new Map());
   }
 
   #call<T>(epoch: number, work: () => T): T {

@@ -46,7 +46,7 @@ export class MemoryDatabase implements LedgerDatabase {
       .flatMap((id) => this.accounts.get(id) ?? [])
       .map((account) => [account.accountId, { ...account }] as const);
     const frozen = new Set(ids.filter((id) => this.frozen.has(id)));
-    const answer = { ...this.#snapshot(), accounts: new Map(found), frozen };
+    const answer = { ...this.#snapshot(), accounts: new Map(found), acceptedUpTo: 0, frozen };
     await this.whileLoading();
     return answer;
   }
@@ -80,6 +80,7 @@ export class ModelLedger {
   caller: Caller = { epoch: 1, replid: 'replid', podId: 'pod-1' };
 
   private constructor(limits: Partial<CacheLedgerDependencies['limits']>) {
+    this.model.now = () => this.clock.now();
     for (const id of ['world', 'a', 'b', 'c']) this.database.accounts.set(id, accountOf(id));
     const { cache, database, direct, seat, clock, events } = this;
     this.ledger = new CacheLedger({ cache, database, direct, seat, clock, events, limits: { ...LIMITS, ...limits } });

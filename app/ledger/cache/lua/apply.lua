@@ -134,7 +134,7 @@ end
 
 -- WRITES
 if ledger.seq > start_seq then
-  local fields = {}
+  local fields, time = {}, integer(ledger.time)
   for index, account in pairs(changed) do
     fields[#fields + 1] = ARGV[account_base + index]
     fields[#fields + 1] = struct.pack(ACCOUNT, account.balance, account.version, account.overdraft, account.settings,
@@ -148,8 +148,8 @@ if ledger.seq > start_seq then
     redis.call('HSET', key, unpack(ids))
   end
   for i = 1, #entries do
-    redis.call('XADD', KEYS[4], entries[i][1], 'k', 't', 'p', entries[i][2], 'r', entries[i][3])
+    redis.call('XADD', KEYS[4], entries[i][1], 'k', 't', 'p', entries[i][2], 'r', entries[i][3], 'a', time)
   end
-  redis.call('HSET', KEYS[2], 'seq', integer(ledger.seq))
+  redis.call('HSET', KEYS[2], 'seq', integer(ledger.seq), 'time', time)
 end
 return head(ledger) .. table.concat(records)

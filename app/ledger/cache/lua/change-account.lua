@@ -34,11 +34,12 @@ if settings >= 4294967295 then return head(ledger) .. bare(REJECTED, EXHAUSTED, 
 
 local seq = ledger.seq + 1
 ledger.seq = seq
+local time = integer(ledger.time)
 local record = struct.pack(RECORD, POSTED, 0, balance, version, wanted_overdraft, 0, settings + 1, wanted_status, seq)
 -- WRITES
 redis.call('HSET', KEYS[3], ARGV[4], struct.pack(ACCOUNT, balance, version, wanted_overdraft, settings + 1, wanted_status,
   external, 1, currency, seq))
 redis.call('HSET', KEYS[5], id, integer(seq), '#', integer(seq))
-redis.call('XADD', KEYS[4], integer(seq) .. '-0', 'k', 'c', 'p', ARGV[10], 'r', record)
-redis.call('HSET', KEYS[2], 'seq', integer(seq))
+redis.call('XADD', KEYS[4], integer(seq) .. '-0', 'k', 'c', 'p', ARGV[10], 'r', record, 'a', time)
+redis.call('HSET', KEYS[2], 'seq', integer(seq), 'time', time)
 return head(ledger) .. record

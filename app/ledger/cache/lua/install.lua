@@ -2,7 +2,9 @@
 -- Brings accounts from MySQL into Redis; where the limit is reached, lets go of clean ones, the longest unused first.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4] cursor of the snapshot that the accounts were read in
--- ARGV[5] most accounts allowed  ARGV[6..] pairs: account id, account (includes/account.lua, its seq is set here)
+-- ARGV[5] most accounts allowed  ARGV[6] latest time at which one of the accounts was changed, ms: the ledger's time goes
+--   on from there, so that times never decrease along an account, whichever store decided before
+-- ARGV[7..] pairs: account id, account (includes/account.lua, its seq is set here)
 -- Returns head, number evicted d, then per account a zero byte (no room, all are dirty) or a one byte and the account as it
 --   stands: one that is here already stays as it is. `STALE` when the snapshot is older than what Redis has let go.
 --@include prologue
@@ -13,10 +15,17 @@ if not ledger then return refused end
 -- P reads A at v5 and pauses; Q loads A, moves it to v6, it is flushed and let go; P must not install v5.
 if tonumber(ARGV[4]) < ledger.dropped then return redis.error_reply('STALE snapshot') end
 
-local count = (#ARGV - 5) / 2
+-- Stored also while the clock is ahead of it: the clock may be set back.
+local latest = tonumber(ARGV[6])
+if latest > ledger.time_floor then
+  redis.call('HSET', KEYS[2], 'time', integer(latest))
+  ledger.time = math.max(ledger.time, latest)
+end
+
+local count = (#ARGV - 6) / 2
 local wanted, ids = {}, {}
 for i = 1, count do
-  ids[i] = ARGV[4 + 2 * i]
+  ids[i] = ARGV[5 + 2 * i]
   wanted[ids[i]] = true
 end
 local present = redis.call('HMGET', KEYS[3], unpack(ids))
@@ -66,7 +75,7 @@ for i = 1, count do
   local blob = present[i]
   if not blob and room > 0 then
     room = room - 1
-    blob = string.sub(ARGV[5 + 2 * i], 1, 34) .. struct.pack('<d', ledger.seq)
+    blob = string.sub(ARGV[6 + 2 * i], 1, 34) .. struct.pack('<d', ledger.seq)
     fields[#fields + 1] = ids[i]
     fields[#fields + 1] = blob
   end

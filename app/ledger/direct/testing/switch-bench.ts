@@ -67,6 +67,7 @@ export class SwitchBench {
   #epoch = 0;
 
   private constructor(limits: Partial<CacheLedgerDependencies['limits']>) {
+    this.model.now = () => this.clock.now();
     for (const id of ['world', 'a', 'b', 'c']) this.database.accounts.set(id, accountOf(id));
     const { cache, database, direct, seat, clock, events } = this;
     this.ledger = new CacheLedger({ cache, database, direct, seat, clock, events, limits: { ...LIMITS, ...limits } });

@@ -15,23 +15,31 @@ local function server_refusal()
   return nil
 end
 
--- The ledger's counters, or nil and the refusal.
+-- The time of a call in ms: this server's clock, but never earlier than a time that the ledger has used before.
+local function time_from(floor)
+  local clock = redis.call('TIME')
+  return math.max(floor, clock[1] * 1000 + math.floor(clock[2] / 1000))
+end
+
+-- The ledger's counters, or nil and the refusal. `time` is the time of this call, `time_floor` the latest time stored.
 local function enter()
   local refused = server_refusal()
   if refused then return nil, redis.error_reply(refused) end
-  local f = redis.call('HMGET', KEYS[2], 'seq', 'cursor', 'm', 'dropped', 'gen', 'pod:' .. ARGV[2])
+  local f = redis.call('HMGET', KEYS[2], 'seq', 'cursor', 'm', 'dropped', 'gen', 'time', 'pod:' .. ARGV[2])
   if not f[1] then return nil, redis.error_reply('REFUSED lost') end
-  if ARGV[2] ~= 'keeper' and f[6] ~= 'live' then
-    return nil, redis.error_reply(f[6] and 'REFUSED retired' or 'REFUSED unregistered')
+  if ARGV[2] ~= 'keeper' and f[7] ~= 'live' then
+    return nil, redis.error_reply(f[7] and 'REFUSED retired' or 'REFUSED unregistered')
   end
+  local time_floor = number_of(f[6])
   return {
     seq = tonumber(f[1]), cursor = number_of(f[2]), m = number_of(f[3]), dropped = number_of(f[4]), gen = number_of(f[5]),
+    time_floor = time_floor, time = time_from(time_floor),
   }, nil
 end
 
--- The head of every packed reply: highest seq, published cursor, M, droppedUpTo.
+-- The head of every packed reply: highest seq, published cursor, M, droppedUpTo, time of the call.
 local function head(ledger)
-  return struct.pack('<dddd', ledger.seq, ledger.cursor, ledger.m, ledger.dropped)
+  return struct.pack('<ddddd', ledger.seq, ledger.cursor, ledger.m, ledger.dropped, ledger.time)
 end
 
 -- Counters are stored as plain decimal integers: exact up to 2^53.
