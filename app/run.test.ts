@@ -1,6 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freePort } from '../scripts/stack/ports.mjs';
 import { listen } from './listen.ts';
@@ -26,7 +29,7 @@ afterEach(() => {
 });
 
 /** The program itself, as its own process: what it has said, and how it ended. */
-function start(role: string | null, env: Record<string, string> = {}) {
+function start(role: string | null, env: Record<string, string> = {}, stdout: number | 'pipe' = 'pipe') {
   const child = spawn(process.execPath, ['--import', 'tsx', 'app/main.ts', ...(role === null ? [] : [role])], {
     env: {
       PATH: process.env['PATH'] ?? '',
@@ -37,6 +40,7 @@ function start(role: string | null, env: Record<string, string> = {}) {
       PORT: '0',
       ...env,
     },
+    stdio: ['ignore', stdout, 'pipe'],
   });
   children.push(child);
   const program = { child, output: '', ended: new Promise<number | string>(() => {}) };
@@ -45,6 +49,15 @@ function start(role: string | null, env: Record<string, string> = {}) {
   program.ended = new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? '')));
   return program;
 }
+/** Writes until the pipe takes no more. */
+function fill(fd: number): void {
+  try {
+    for (;;) writeSync(fd, '.'.repeat(4096));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+  }
+}
+
 const says = (program: { output: string }, text: string) =>
   until(`it says ${text}`, () => program.output.includes(text));
 
@@ -80,6 +93,25 @@ describe('The program', () => {
     program.child.kill('SIGINT');
     expect(await program.ended).toBe(0);
     expect(program.output).toContain('"msg":"stopped"');
+  });
+
+  it('ends by itself though nobody reads its output', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-run-'));
+    const fifo = join(folder, 'stdout');
+    execFileSync('mkfifo', [fifo]);
+    const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+    const filler = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+    // Shared with nobody, and blocking, as a container's output is.
+    const stdout = openSync(fifo, constants.O_WRONLY);
+    fill(filler);
+    const port = await freePort();
+    const program = start('api', { PORT: String(port) }, stdout);
+    const alive = async () => (await fetch(`http://127.0.0.1:${port}/livez`).catch(() => null))?.status === 200;
+    await until('it serves', alive);
+    program.child.kill('SIGTERM');
+    expect(await program.ended).toBe(0);
+    for (const fd of [reader, filler, stdout]) closeSync(fd);
+    rmSync(folder, { recursive: true });
   });
 
   it('ends by itself also while both stores are away', async () => {

@@ -140,4 +140,46 @@ describe('a process that logs', () => {
         .map((line) => JSON.parse(line).i),
     ).toEqual([...Array(2000).keys()]);
   });
+
+  describe('to a reader that does not read', () => {
+    const script = `
+      import { linesTo } from './app/telemetry/lines.ts';
+      let lost = 0;
+      const lines = linesTo(1, (count) => { lost += count; });
+      for (let i = 0; i < 40_000; i++) lines.write('x'.repeat(999) + '\\n');
+      const buffered = process.memoryUsage().rss;
+      process.once('SIGTERM', () => {
+        lines.flushSync();
+        process.send({ lost, buffered });
+        process.disconnect();
+        clearInterval(hold);
+      });
+      const hold = setInterval(() => {}, 1000);
+      setTimeout(() => process.send('ready'), 200);`;
+    const args = ['--import', 'tsx', '--input-type=module', '-e', script];
+
+    it.each(['socket', 'pipe'])(
+      'ends all the same, when its output is a %s',
+      async (kind) => {
+        const fifo = join(folder, `unread-${kind}`);
+        execFileSync('mkfifo', [fifo]);
+        const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+        const writer = openSync(fifo, constants.O_WRONLY);
+        const child = spawn(process.execPath, args, {
+          stdio: ['ignore', kind === 'pipe' ? writer : 'pipe', 'inherit', 'ipc'],
+        });
+        const messages: unknown[] = [];
+        child.on('message', (message) => messages.push(message));
+        await vi.waitFor(() => expect(messages).toEqual(['ready']), 20_000);
+        child.kill('SIGTERM');
+        const code = await new Promise((resolve) => child.once('exit', resolve));
+        expect(code).toBe(0);
+        // 40 MB were written: 16 MiB were buffered, and counted as lost in the end, but for what fits into the pipe.
+        expect(messages[1]).toMatchObject({ lost: expect.toSatisfy((lost: number) => lost > 39_000 && lost < 40_000) });
+        child.stdout?.destroy();
+        [reader, writer].forEach(closeSync);
+      },
+      60_000,
+    );
+  });
 });

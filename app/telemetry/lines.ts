@@ -1,4 +1,5 @@
 import { write, writeSync } from 'node:fs';
+import { withoutBlocking } from './writable.ts';
 
 /** Where log lines go, each with its line break. Writing never blocks and never throws. */
 export interface Lines {
@@ -12,28 +13,35 @@ const BUFFERED_CHARS_MAX = 16 * 1024 * 1024;
 const WRITE_AT_CHARS = 16 * 1024;
 const WRITE_AFTER_MS = 20;
 const FLUSH_MS_MAX = 1000;
-const RETRY_MS = 20;
+/** Waits for a reader that is slow, ms: doubled from the first to the last while nothing moves. */
+const RETRY_MS_MIN = 1;
+const RETRY_MS_MAX = 20;
 
 /**
  * Lines to a file descriptor, gathered and written in the background, one write on its way at a time. In the place of
  * sonic-boom, pino's own writer: on a full disk its `flushSync`, which pino runs at each exit, tries for ever.
  *
+ * A reader that stops reading costs log lines, never the process: pipes and terminals are written without blocking, since
+ * a write that blocks keeps its thread, and the process waits for its threads when it exits.
+ *
  * @param dropped told how many lines were lost, because the buffer was full or the descriptor refused them
  */
-export function linesTo(fd: number, dropped: (lines: number) => void): Lines {
+export function linesTo(descriptor: number, dropped: (lines: number) => void): Lines {
+  const fd = withoutBlocking(descriptor);
   let pending = '';
   /** What a write left over because the descriptor was full: goes first. */
   let unwritten: Buffer = Buffer.alloc(0);
   let writing = false;
   let scheduled = false;
+  let retryMs = RETRY_MS_MIN;
 
-  const writeLater = () => {
+  const writeLater = (ms: number) => {
     if (scheduled) return;
     scheduled = true;
     const timer = setTimeout(() => {
       scheduled = false;
       writeNow();
-    }, WRITE_AFTER_MS);
+    }, ms);
     timer.unref(); // Not to hold the process: the flush at its exit writes what this would have.
   };
   const take = (): Buffer => {
@@ -49,12 +57,19 @@ export function linesTo(fd: number, dropped: (lines: number) => void): Lines {
   };
   const writeFrom = (chunk: Buffer, offset: number): void => {
     write(fd, chunk, offset, chunk.length - offset, null, (error, written) => {
-      if (!error && offset + written < chunk.length) return writeFrom(chunk, offset + written);
-      if (error?.code === 'EAGAIN') unwritten = chunk.subarray(offset);
-      else if (error) dropped(linesIn(chunk, offset));
+      if (!error && offset + written < chunk.length) {
+        retryMs = RETRY_MS_MIN;
+        return writeFrom(chunk, offset + written);
+      }
       writing = false;
+      if (error?.code === 'EAGAIN') {
+        unwritten = chunk.subarray(offset);
+        retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
+        return writeLater(retryMs);
+      }
+      if (error) dropped(linesIn(chunk, offset));
       if (!error && pending.length >= WRITE_AT_CHARS) writeNow();
-      else if (unwritten.length + pending.length > 0) writeLater();
+      else if (pending.length > 0) writeLater(WRITE_AFTER_MS);
     });
   };
   const flushSync = () => {
@@ -68,10 +83,10 @@ export function linesTo(fd: number, dropped: (lines: number) => void): Lines {
   process.on('exit', flushSync);
   return {
     write(line) {
-      if (pending.length + line.length > BUFFERED_CHARS_MAX) return dropped(1);
+      if (unwritten.length + pending.length + line.length > BUFFERED_CHARS_MAX) return dropped(1);
       pending += line;
       if (pending.length >= WRITE_AT_CHARS && unwritten.length === 0) writeNow();
-      else writeLater();
+      else writeLater(WRITE_AFTER_MS);
     },
     flushSync,
   };
@@ -87,7 +102,7 @@ function writeAllSync(fd: number, chunk: Buffer): number {
     } catch (error) {
       const full = (error as NodeJS.ErrnoException).code === 'EAGAIN';
       if (!full || performance.now() > deadline) break;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS_MAX);
     }
   }
   return offset;

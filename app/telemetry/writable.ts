@@ -1,0 +1,35 @@
+import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
+import { Socket } from 'node:net';
+
+/** Keeps the sockets that hold descriptors in non-blocking mode from being collected, which would close the descriptors. */
+const held: Socket[] = [];
+
+/**
+ * A descriptor for the same output that returns EAGAIN instead of blocking when its reader is slow: a write that blocks
+ * cannot be called off, and the end of the process would wait for it. Files stay as they are, as they do not wait for a reader.
+ */
+export function withoutBlocking(fd: number): number {
+  const stats = fstatSync(fd);
+  if (!stats.isFIFO() && !stats.isSocket() && !stats.isCharacterDevice()) return fd;
+  return reopened(fd, stats) ?? switched(fd, stats);
+}
+
+/** Its own opening of the same pipe or terminal, so that other processes that share the descriptor are not affected. */
+function reopened(fd: number, { dev, ino }: Stats): number | null {
+  let own: number;
+  try {
+    own = openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    return null;
+  }
+  const opened = fstatSync(own);
+  if (opened.dev === dev && opened.ino === ino) return own;
+  closeSync(own);
+  return null;
+}
+
+/** Without /proc, and for a socket, which cannot be opened again: libuv switches the descriptor itself. */
+function switched(fd: number, stats: Stats): number {
+  if (!stats.isCharacterDevice()) held.push(new Socket({ fd, readable: false, writable: true }));
+  return fd;
+}
