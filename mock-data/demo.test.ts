@@ -143,7 +143,7 @@ describe('npm run mock-data', () => {
   it('says in one line what is wrong with its options', async () => {
     for (const [args, message] of [
       [['--days', '0'], '--days must be a whole number from 1'],
-      [['--ids', 'later'], '--ids is "now" or "history"'],
+      [['--ids', 'later'], '--ids must be one of now, history'],
       [['--pkdd99', 'a', '--in', 'b'], 'exclude each other'],
       [['--post', 'http://127.0.0.1:1'], 'Posting needs --key'],
       [['--stack', '--days', '30000'], 'must be over'],
@@ -151,7 +151,7 @@ describe('npm run mock-data', () => {
     ] as const) {
       const { code, output } = await run('cli.ts', ...args);
       expect(output).toContain(message);
-      expect(code).toBe(1);
+      expect(code).toBe(2);
     }
   });
 });

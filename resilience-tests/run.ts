@@ -25,6 +25,7 @@ import { podAndRedisKilled } from './hypotheses/pod-and-redis-killed.ts';
 import { podCutOffFromRedis } from './hypotheses/pod-cut-off-from-redis.ts';
 import { podKilled } from './hypotheses/pod-killed.ts';
 import { podPaused } from './hypotheses/pod-paused.ts';
+import { processHung } from './hypotheses/process-hung.ts';
 import { redisAway } from './hypotheses/redis-away.ts';
 import { redisDiskLost } from './hypotheses/redis-disk-lost.ts';
 import { redisFlapping } from './hypotheses/redis-flapping.ts';
@@ -81,6 +82,7 @@ const TESTS = new Map<string, Test>([
   testOf(podAndRedisKilled),
   testOf(keeperKilledAtEachStep),
   testOf(podPaused),
+  testOf(processHung),
   testOf(mysqlAwayInCache),
   testOf(mysqlAwayInDirect),
   testOf(mysqlAwayInClosing),

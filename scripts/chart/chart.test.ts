@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SETTINGS } from '../../app/config-settings.ts';
 import { findTool } from '../stack/go-tools.mjs';
 import { type Manifest, manifestsOf, render, renderText, SECRETS } from './render.mjs';
+import { REPLACED_SECONDS_MAX, replacedWithin, toleratedFor } from './replacement.mjs';
 import { withValuesTable } from './values-table.mjs';
 
 const chartFile = (path: string) => readFileSync(new URL(`../../charts/holdfast/${path}`, import.meta.url), 'utf8');
@@ -110,6 +111,23 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     // docs/operation.md, "Rolling": with the defaults, what notices it must fit in the delay, and three seconds more.
     expect(periodSeconds * failureThreshold + timeoutSeconds + 3).toBeLessThanOrEqual(6);
   });
+
+  it.each(['api', 'keeper'])(
+    'replaces a hung %s within 30 s, and not one that stands still for some seconds',
+    (part) => {
+      // A long grace period is for a pod that is told to stop; what hangs does not get it.
+      const container = containerOf(
+        found({ ...minimal, shutdown: { graceSeconds: 120 } }, `Deployment/holdfast-${part}`),
+      );
+      const sums = [replacedWithin(container, 'livenessProbe'), replacedWithin(container, 'startupProbe')];
+      expect(sums).toEqual([28, 29]);
+      for (const seconds of sums) expect(seconds).toBeLessThanOrEqual(REPLACED_SECONDS_MAX);
+      expect(toleratedFor(container.livenessProbe)).toBe(16);
+      const told = chartFile('README.md');
+      expect(told).toContain(`| **${sums[0]} s** |`);
+      expect(told).toContain(`3 s: ${sums[1]} s.`);
+    },
+  );
 
   it('rolls without taking a pod away first, and a changed setting is a new pod', () => {
     const hashes = [{}, { config: { LOG_LEVEL: 'warn' } }].map((more) => {

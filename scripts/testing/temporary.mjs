@@ -23,7 +23,14 @@ export async function endLeftTemporaryFolders() {
   await endOrphans((stack) => left.some((folder) => `${stack}${sep}`.startsWith(`${folder}${sep}`)), {
     stopMsMax: STOP_MS_MAX,
   });
-  for (const folder of left) rmSync(folder, { recursive: true, force: true });
+  for (const folder of left) {
+    try {
+      rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      // A disk that a killed experiment had mounted there is left to whoever may unmount it: it is in nobody's way.
+      if (codeOf(error) !== 'EBUSY') throw error;
+    }
+  }
 }
 
 /** @param {number} pid */

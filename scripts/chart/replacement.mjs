@@ -1,0 +1,57 @@
+/**
+ * How long a process that hangs is away, at most, by the numbers of its probes: the arithmetic of docs/operation.md ("A process
+ * that hangs"), computed from the manifests so that it cannot differ from them.
+ */
+
+/** Requirement: a process that hangs is replaced, and its successor serves, within this time. */
+export const REPLACED_SECONDS_MAX = 30;
+
+/** What Kubernetes itself takes to notice that a container has ended and to start another one: kubelet looks once a second. */
+export const KUBELET_SECONDS = 2;
+/** From the start of the process until it answers: 0.9 s were measured under load (resilience-tests/restart-time.ts). */
+export const START_SECONDS = 2;
+
+/**
+ * @typedef {object} Probe
+ * @property {{ path: string }} httpGet
+ * @property {number} periodSeconds
+ * @property {number} [timeoutSeconds]
+ * @property {number} failureThreshold
+ * @property {number} [terminationGracePeriodSeconds]
+ */
+
+/** @typedef {{ startupProbe: Probe, livenessProbe: Probe, readinessProbe: Probe }} Probed a container with its probes */
+
+/** @param {Probe} probe kubelet's default is a second */
+export const timeoutOf = ({ timeoutSeconds = 1 }) => timeoutSeconds;
+
+/**
+ * From the moment it hangs until the last probe that must fail has failed. Probes do not overlap: one that times out late delays
+ * the next.
+ * @param {Probe} probe
+ */
+export function detectedWithin(probe) {
+  const { periodSeconds, failureThreshold } = probe;
+  const timeout = timeoutOf(probe);
+  return periodSeconds + (failureThreshold - 1) * Math.max(periodSeconds, timeout) + timeout;
+}
+
+/**
+ * The shortest standstill that can be taken for a hang: it begins just before a probe does.
+ * @param {Probe} probe
+ */
+export function toleratedFor(probe) {
+  return detectedWithin(probe) - probe.periodSeconds;
+}
+
+/**
+ * @param {Probed} container
+ * @param {'livenessProbe' | 'startupProbe'} by
+ */
+export function replacedWithin(container, by) {
+  const probe = container[by];
+  const { terminationGracePeriodSeconds: grace } = probe;
+  if (grace === undefined) throw new Error(`${by} has no terminationGracePeriodSeconds: a hung process gets the pod's`);
+  const ready = container.startupProbe.periodSeconds + container.readinessProbe.periodSeconds;
+  return detectedWithin(probe) + grace + KUBELET_SECONDS + START_SECONDS + ready;
+}
