@@ -13,7 +13,7 @@ import { CacheLedger } from './ledger/cache/cache-ledger.ts';
 import type { LedgerEvents } from './ledger/events.ts';
 import { LoggedLedger } from './ledger/logged-ledger.ts';
 import { listen } from './listen.ts';
-import { acceptLoss, unsettled } from './operator.ts';
+import { acceptLoss, takeRedisOver, unsettled } from './operator.ts';
 import { OpsStatus } from './ops-status.ts';
 import { cachePages, createReconciliation } from './reconciling.ts';
 import { ApiKeyStore } from './store/api-keys.ts';
@@ -99,6 +99,7 @@ export async function startApi(context: Context): Promise<Running> {
       reconcile: () => reconciliation.run(),
       unsettled: () => unsettled(context),
       acceptLoss: (acceptance, user) => acceptLoss(context, acceptance, user),
+      takeRedisOver: (takeover, user) => takeRedisOver(context, takeover, user),
     },
     readiness,
     shuttingDown: () => stopping,

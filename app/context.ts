@@ -10,6 +10,7 @@ import { AuthorityStore } from './store/authority-store.ts';
 import { DirectStore } from './store/direct-store.ts';
 import { DrainStore } from './store/drain-store.ts';
 import { FlushStore } from './store/flush-store.ts';
+import { LedgerIdentity } from './store/ledger-identity.ts';
 import { LedgerReader } from './store/ledger-reader.ts';
 import { Database } from './store/pool.ts';
 import { SettlementStore } from './store/settlement-store.ts';
@@ -44,6 +45,8 @@ export interface Context extends AsyncDisposable {
   metrics: Metrics;
   /** Null while there is no endpoint to send traces to. */
   tracing: Tracing | null;
+  /** Which ledger this is, to Redis and to other installations. */
+  identity: LedgerIdentity;
   redis: Redis;
   scripts: RedisScripts;
   cache: WatchedScripts;
@@ -123,7 +126,8 @@ export async function createContext(config: Config): Promise<Context> {
   disposals.push(() => direct[Symbol.asyncDispose]());
   const redis = connectRedis(config.redis);
   disposals.push(() => redis.disconnect());
-  const scripts = new RedisScripts(redis, config.ledger.keyPrefix);
+  const identity = new LedgerIdentity(protocol);
+  const scripts = new RedisScripts(redis, config.ledger.keyPrefix, () => identity.read());
   const cache = new WatchedScripts(scripts, {
     succeeded: () => detectors.redis.succeeded(),
     failed: (error) => {
@@ -138,6 +142,7 @@ export async function createContext(config: Config): Promise<Context> {
     logger,
     metrics,
     tracing: config.telemetry.otlpEndpoint === null ? null : tracing,
+    identity,
     redis,
     scripts,
     cache,

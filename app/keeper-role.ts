@@ -52,7 +52,8 @@ export async function startKeeper(context: Context): Promise<Running> {
     cache: scripts,
     flusher: settler,
     inspect: () => inspectServer(redis),
-    sweepEpochsBefore: (epoch) => sweepEpochsBefore(redis, config.ledger.keyPrefix, epoch),
+    sweepEpochsBefore: (epoch, caller) =>
+      sweepEpochsBefore({ redis, scripts, keyPrefix: config.ledger.keyPrefix }, epoch, caller),
     clock,
     logger: log,
     timing: {
@@ -61,6 +62,7 @@ export async function startKeeper(context: Context): Promise<Running> {
       steadyAfterMs: config.authority.redisSteadyAfterMs,
     },
     onAuthority: (now) => metrics.authority(now),
+    onRedisOwner: (state) => metrics.redisOwner(state),
   });
   const janitor = new IdJanitor({ cache: scripts, clock, windowMs: config.ledger.idWindowMs });
   const retirement = new Retirement({
@@ -96,10 +98,25 @@ export async function startKeeper(context: Context): Promise<Running> {
   metrics.limits({ journal_entries: config.ledger.backlogEntriesMax });
   // Often enough to see a silence without a break.
   const housekeepingMs = Math.min(HOUSEKEEPING_MS, config.authority.podRetireAfterMs / 8);
+  const startSupervisor = (ledgerId: string) =>
+    new SyncSupervisor({
+      redisUrl: config.redis.url,
+      // Not the queue of another installation on this Redis.
+      keyPrefix: `${config.ledger.keyPrefix}:${ledgerId}`,
+      everyMs: SUPERVISION_MS,
+      logger: log,
+      async supervise() {
+        const silentMs = clock.monotonic() - flusher.lastProgressAt;
+        if (target && silentMs > config.sync.lagAlertMs)
+          throw new Error(`nothing was flushed for ${Math.round(silentMs)} ms`);
+      },
+    });
+  let supervisor = null as SyncSupervisor | null;
   const tidying = (async () => {
     while (!stopped.signal.aborted) {
       try {
         await authority.keeperHeartbeat(context.processId);
+        supervisor ??= startSupervisor(await context.identity.read());
         frozenAccounts = await context.unsettled.frozenAccounts();
         const caller = target;
         accountsCached = caller ? await redis.hlen(new Keys(config.ledger.keyPrefix, caller.epoch).accounts) : 0;
@@ -115,17 +132,6 @@ export async function startKeeper(context: Context): Promise<Running> {
       }
     }
   })();
-  const supervisor = new SyncSupervisor({
-    redisUrl: config.redis.url,
-    keyPrefix: config.ledger.keyPrefix,
-    everyMs: SUPERVISION_MS,
-    logger: log,
-    async supervise() {
-      const silentMs = clock.monotonic() - flusher.lastProgressAt;
-      if (target && silentMs > config.sync.lagAlertMs)
-        throw new Error(`nothing was flushed for ${Math.round(silentMs)} ms`);
-    },
-  });
   const reconciliation = createReconciliation(context, () =>
     target ? cachePages(context, { epoch: target.epoch, replid: target.replid, podId: 'keeper' }) : null,
   );
@@ -144,7 +150,7 @@ export async function startKeeper(context: Context): Promise<Running> {
       stopped.abort();
       await Promise.all([moving, flushing, tidying]);
       await authority.removeKeeper(context.processId).catch(() => {});
-      await supervisor[Symbol.asyncDispose]();
+      await supervisor?.[Symbol.asyncDispose]();
       await closeAdminServer(server);
     },
   };

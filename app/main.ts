@@ -1,7 +1,7 @@
 import { untilAskedToStop } from './stopping.ts';
 
-/** `node main.js api | keeper | migrate`: which role to run. Settings come from the environment. */
-const ROLES = ['api', 'keeper', 'migrate'];
+/** `node main.js api | keeper | migrate | renew-identity`: which role to run. Settings come from the environment. */
+const ROLES = ['api', 'keeper', 'migrate', 'renew-identity'];
 const [word] = process.argv.slice(2);
 const role = word ?? process.env['ROLE'];
 // Listened for before all else is loaded: to process 1 of a container a signal without a listener is as if never sent.
@@ -9,7 +9,7 @@ const asked = role === 'api' || role === 'keeper' ? untilAskedToStop() : null;
 const { readCommandLine, refuse } = await import('./command-line.mjs');
 const command = {
   name: 'node main.js',
-  about: 'Runs a role of Holdfast, or the migration of its schema.',
+  about: 'Runs a role of Holdfast, migrates its schema, or makes a copy of its database a ledger of its own.',
   options: {},
   operands: { label: 'ROLE', help: 'Which one; the variable ROLE says it, too.', choices: ROLES, max: 1 },
   environment: { ROLE: 'the role, where none is given', 'REDIS_URL, …': 'every setting: docs/configuration.md' },
@@ -24,6 +24,10 @@ try {
     const { mysql } = loadConfig({ ...process.env, ROLE: 'keeper' });
     const done = await migrate(mysql.url);
     console.log(done.length === 0 ? 'The schema is up to date.' : `Migrated: ${done.join(', ')}.`);
+  } else if (role === 'renew-identity') {
+    const { renewIdentity } = await import('./renew-identity.ts');
+    const { mysql } = loadConfig({ ...process.env, ROLE: 'keeper' });
+    console.log(`This database is a ledger of its own now: ${await renewIdentity(mysql)}.`);
   } else if (asked !== null) {
     const { runRole } = await import('./run.ts');
     await runRole(loadConfig({ ...process.env, ROLE: role }), asked);

@@ -1,5 +1,7 @@
+import { identifyServer } from './authority/redis-server.ts';
 import type { Context } from './context.ts';
 import { Problem } from './errors.ts';
+import type { Ownership } from './ledger/cache/port.ts';
 
 const LISTED_MAX = 1000;
 
@@ -29,4 +31,46 @@ export async function acceptLoss(
   const { authority: after, dropped } = accepted;
   logger.log.warn({ user, reason, epoch: after.epoch, cacheEpoch: now.cacheEpoch, dropped }, 'a loss was accepted');
   return { epoch: after.epoch, mode: after.mode, dropped };
+}
+
+/** Whose the Redis is that this process talks to; null while it does not answer. */
+export async function redisOwnership({
+  redis,
+  scripts,
+}: Pick<Context, 'redis' | 'scripts'>): Promise<Ownership | null> {
+  try {
+    return await scripts.ownership((await identifyServer(redis)).replid);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Makes a Redis this ledger's that belongs to another ledger, or to nobody knows whom. What the operator has looked at is
+ * compared first; what was there is fenced off, and deleted, when the next epoch begins.
+ * @throws Problem authority_moved, ledger_switching, database_unavailable
+ */
+export async function takeRedisOver(
+  context: Pick<Context, 'authority' | 'redis' | 'scripts' | 'logger'>,
+  { owner, reason }: { owner: string | null; reason: string },
+  user: string,
+): Promise<{ epoch: number; mode: string }> {
+  const { authority, redis, scripts, logger } = context;
+  const now = await authority.read();
+  const seen = await redisOwnership(context);
+  if (!seen) throw new Problem('ledger_switching', 'Redis does not answer');
+  if (seen.owner !== owner || (seen.state !== 'foreign' && seen.state !== 'unclaimed')) {
+    throw new Problem('authority_moved', `this Redis is ${seen.state}, its owner ${seen.owner}: look at it again`);
+  }
+  const by = { keeper: user, reason: `Redis of ${owner ?? 'an unknown ledger'} taken over: ${reason}` };
+  const after = await authority.goBeyond(now, seen.fence ?? 0, by);
+  if (!after)
+    throw new Problem('authority_moved', 'a Redis is taken over in DIRECT only, while nothing waits for a journal');
+  const { replid } = await identifyServer(redis);
+  const taken = await scripts.takeOver(replid, seen).catch((error: unknown) => {
+    throw new Problem('ledger_switching', 'Redis does not answer', {}, { cause: error });
+  });
+  if (!taken) throw new Problem('authority_moved', 'this Redis has changed meanwhile: look at it again');
+  logger.log.warn({ user, reason, owner, epoch: after.epoch }, 'the Redis of another ledger was taken over');
+  return { epoch: after.epoch, mode: after.mode };
 }

@@ -1,5 +1,6 @@
 import type { PodSeat } from './authority/pod-seat.ts';
 import type { Context } from './context.ts';
+import { redisOwnership } from './operator.ts';
 
 /** `GET /v1/ops/unsettled` lists more. */
 const FROZEN_LISTED_MAX = 100;
@@ -30,6 +31,8 @@ export class OpsStatus {
       epoch: now?.epoch ?? null,
       redisNode: now?.redisNode ?? null,
       cursor: cursor && { epoch: cursor.epoch, seq: cursor.seq },
+      // In the other modes whose it is is beyond question, or Redis may hang.
+      redisOwner: now?.mode === 'DIRECT' ? await redisOwnership(this.#context) : null,
       journal: await this.#journal(cursor),
       pods:
         pods?.map(({ podId, epoch, drained, retiredSeq, silentMs }) => ({

@@ -2,6 +2,7 @@
  * What the safety of a switch-over costs while nothing happens: the same transfers through the same code on a private Redis,
  * with and without the scripts' prologue, the pod's tail and its book of attempts in doubt, in turns.
  */
+
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { Redis } from 'ioredis';
@@ -16,6 +17,7 @@ import { loadScript } from '../app/ledger/cache/lua.ts';
 import type { Caller } from '../app/ledger/cache/port.ts';
 import { RedisScripts } from '../app/ledger/cache/scripts.ts';
 import type { Account, TransferOrder } from '../app/ledger/types.ts';
+import { ofTestLedger } from '../app/testing/ledger-id.ts';
 import { startRedis } from '../scripts/stack/redis.mjs';
 import { temporaryFolder } from '../scripts/testing/temporary.mjs';
 
@@ -131,11 +133,11 @@ const server = await startRedis({ dir });
 try {
   const redis = connectRedis({ url: server.url, connectTimeoutMs: 1000, commandTimeoutMs: 5000 });
   const helper = new Redis(server.url);
-  const scripts = new RedisScripts(redis, 'cost');
+  const scripts = new RedisScripts(redis, 'cost', ofTestLedger);
   const replid = /master_replid:(\w+)/.exec(await helper.info('replication'))?.[1] ?? '';
   const caller: Caller = { epoch: 1, replid, podId: 'pod' };
   await scripts.activate(1, replid, 'marker', Date.now() - 60_000);
-  await scripts.register(caller);
+  await scripts.register(caller, 'marker');
   await scripts.install(caller, accounts, 0, ACCOUNTS);
 
   const { sha, bareSha, text } = bareApply();
@@ -173,7 +175,7 @@ try {
   const safe = parts(scripts, new EpochView(caller));
   const variant = values.without;
   const bare = parts(
-    variant === 'tail' ? scripts : new RedisScripts(bareRedis, 'cost'),
+    variant === 'tail' ? scripts : new RedisScripts(bareRedis, 'cost', ofTestLedger),
     variant === 'prologue' ? new EpochView(caller) : new ForgetfulView(caller),
   );
   // In the place of a keeper: the tail lets go, and the journal stays short.

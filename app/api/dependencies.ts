@@ -16,6 +16,11 @@ export interface OpsPort {
     acceptance: { epoch: number; reason: string },
     user: string,
   ): Promise<{ epoch: number; mode: string; dropped: number }>;
+  /** Makes the Redis of another ledger this one's. @throws Problem authority_moved when it is not as it was seen */
+  takeRedisOver(
+    takeover: { owner: string | null; reason: string },
+    user: string,
+  ): Promise<{ epoch: number; mode: string }>;
 }
 
 /** The part of pino's logger that the API needs. */

@@ -75,7 +75,7 @@ describe('A keeper that died between the script and the row', () => {
     const left = await bench.scripts.journal({ fenceEpoch: 2, epoch: 2, replid }, 0, 1);
     expect(left.marker).toMatch(/^[0-9a-f]{32}$/);
     // As if its epoch had been worked in already: a second creation would be seen.
-    await bench.scripts.register({ epoch: 2, replid, podId: 'pod' });
+    await bench.scripts.register({ epoch: 2, replid, podId: 'pod' }, (await bench.authority.read()).marker ?? '');
     const cache = await stepTo(bench.keeper('second'), 'CACHE');
     expect(cache).toMatchObject({ epoch: 2, marker: left.marker });
     await bench.scripts.read({ epoch: 2, replid, podId: 'pod' }, []);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { ReplyError } from 'ioredis';
 import type { Clock } from '../clock.ts';
 import { Problem } from '../errors.ts';
-import { CacheError, type CacheKeeper, type KeeperCaller } from '../ledger/cache/port.ts';
+import { CacheError, type CacheKeeper, type KeeperCaller, type Ownership } from '../ledger/cache/port.ts';
 import type { JournalEntry } from '../ledger/journal.ts';
 import type { Logger } from '../log.ts';
 import { Overtaken } from '../store/flush-store.ts';
@@ -10,6 +10,7 @@ import type { Flusher } from '../sync/flusher.ts';
 import type { Authority, Mode, MovedBy } from './authority.ts';
 import { type Opinion, opinionOf } from './opinion.ts';
 import type { KeeperAuthority, Settlement } from './ports.ts';
+import { RedisOwnership } from './redis-ownership.ts';
 import { provableNode, type ServerFacts, unfitness } from './redis-server.ts';
 import { RedisWatch } from './redis-watch.ts';
 
@@ -31,11 +32,12 @@ interface KeeperDependencies {
   flusher: Flusher;
   inspect(): Promise<ServerFacts>;
   /** Deletes what is left of epochs before this one in Redis. */
-  sweepEpochsBefore(epoch: number): Promise<void>;
+  sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>): Promise<void>;
   clock: Clock;
   logger: Logger;
   timing: KeeperTiming;
   onAuthority(authority: Authority): void;
+  onRedisOwner(state: Ownership['state']): void;
 }
 
 /** How far back ids are looked up after an activation, at least, ms: no bucket of ids is older. */
@@ -65,6 +67,7 @@ const NO_ENTRIES_AFTER = Number.MAX_SAFE_INTEGER - 1;
 export class Keeper {
   readonly #deps: KeeperDependencies;
   readonly #watch: RedisWatch;
+  readonly #ownership: RedisOwnership;
   /** What was said since the authority last moved, or was well. */
   readonly #said = new Set<string>();
   #activationFailedAt = Number.NEGATIVE_INFINITY;
@@ -72,6 +75,7 @@ export class Keeper {
   constructor(deps: KeeperDependencies) {
     this.#deps = deps;
     this.#watch = new RedisWatch(deps.clock);
+    this.#ownership = new RedisOwnership(deps);
   }
 
   /** Looks where the authority is, and takes the next step, if there is one. @throws when MySQL is away */
@@ -97,8 +101,9 @@ export class Keeper {
     const caller: KeeperCaller = { fenceEpoch: epoch, epoch, replid };
     const other = await this.#watch.look(async () => {
       const found = await this.#deps.cache.journal(caller, NO_ENTRIES_AFTER, 1).catch(refusal);
-      if (found instanceof CacheError) return found.reason;
-      return found.marker === marker ? null : 'another marker';
+      if (!(found instanceof CacheError)) return found.marker === marker ? null : 'another marker';
+      const claimed = found.reason === 'unclaimed' && (await this.#ownership.claim(authority, replid));
+      return claimed ? null : found.reason;
     });
     const { lostAfterMs, lostByPodsAfterMs } = this.#deps.timing;
     const opinion = await this.#opinion();
@@ -210,6 +215,7 @@ export class Keeper {
     const { cache } = this.#deps;
     const epoch = authority.cacheEpoch;
     if (epoch === null) return null;
+    await this.#ownership.claim(authority, facts.replid);
     const fence = await cache.fence(authority.epoch, facts.replid);
     if (fence !== authority.epoch) return this.#complain(`the fence of this Redis is at ${fence}`);
     const caller: KeeperCaller = { fenceEpoch: authority.epoch, epoch, replid: facts.replid };
@@ -249,6 +255,8 @@ export class Keeper {
     if (clock.monotonic() - this.#activationFailedAt < REFUSED_WAIT_MS) return authority;
     const opinion = await this.#opinion();
     if (opinion.live > 0 && !opinion.mostReachRedis) return authority;
+    const obstacle = await this.#ownership.obstacle(facts.replid);
+    if (obstacle) return this.#complain(obstacle) ?? authority;
     return this.#move(authority, 'REBUILDING', 'a fit Redis is there');
   }
 
@@ -273,7 +281,7 @@ export class Keeper {
       // First the fence: no late command may make anew what is swept. All that is older is settled, and a full memory could not
       // begin an epoch beside it.
       await cache.fence(authority.epoch, facts.replid);
-      await this.#deps.sweepEpochsBefore(epoch);
+      await this.#deps.sweepEpochsBefore(epoch, { fenceEpoch: authority.epoch, replid: facts.replid });
       marker = await cache.activate(epoch, facts.replid, randomBytes(16).toString('hex'), m);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -32,6 +32,23 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
     });
   }
 
+  /**
+   * DIRECT → DIRECT, in an epoch above the fence of a Redis that is taken over, so that no epoch of its former owner is above
+   * ours. @returns null when the authority is elsewhere, or something waits for a journal
+   */
+  async goBeyond(from: Authority, fence: number, by: MovedBy): Promise<Authority | null> {
+    return this.#database.transaction(async (session) => {
+      const now = await lockedAuthority(session, from.epoch);
+      if (now?.mode !== 'DIRECT' || now.cacheEpoch !== null) return null;
+      return setAuthority(
+        session,
+        { ...now, epoch: Math.max(now.epoch, fence) },
+        { ...NOTHING_WAITS, mode: 'DIRECT' },
+        by,
+      );
+    });
+  }
+
   async closingsWithin(ms: number): Promise<number> {
     const [row] = await this.#database.rows<{ closings: number }>(
       `SELECT COUNT(*) AS closings FROM authority_log

@@ -6,7 +6,12 @@ import { until } from '../testing/until.ts';
 import { createDataSource, migrate } from './data-source.ts';
 import { ApiKeyEntity } from './entities.ts';
 
-const MIGRATIONS = ['Ledger1763690000000', 'SwitchOver1763780000000', 'LedgerTime1763800000000'];
+const MIGRATIONS = [
+  'Ledger1763690000000',
+  'SwitchOver1763780000000',
+  'LedgerTime1763800000000',
+  'LedgerIdentity1763820000000',
+];
 
 let db: Awaited<ReturnType<typeof emptyDatabase>>;
 beforeEach(async () => {

@@ -5,6 +5,7 @@ import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts
 import { Ledger1763690000000 } from './migrations/1763690000000-ledger.ts';
 import { SwitchOver1763780000000 } from './migrations/1763780000000-switch-over.ts';
 import { LedgerTime1763800000000 } from './migrations/1763800000000-ledger-time.ts';
+import { LedgerIdentity1763820000000 } from './migrations/1763820000000-ledger-identity.ts';
 
 type Migration = new () => MigrationInterface;
 
@@ -19,7 +20,13 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
     synchronize: false,
     logging: false,
     entities: [ApiKeyEntity, ReconciliationEntity, AccountEntity],
-    migrations: [Ledger1763690000000, SwitchOver1763780000000, LedgerTime1763800000000, ...more],
+    migrations: [
+      Ledger1763690000000,
+      SwitchOver1763780000000,
+      LedgerTime1763800000000,
+      LedgerIdentity1763820000000,
+      ...more,
+    ],
     migrationsTableName: 'schema_migrations',
   });
 }

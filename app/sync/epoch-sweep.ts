@@ -1,18 +1,29 @@
 import type { Redis } from 'ioredis';
+import { Keys } from '../ledger/cache/keys.ts';
+import type { KeeperCaller } from '../ledger/cache/port.ts';
+import type { RedisScripts } from '../ledger/cache/scripts.ts';
 
 const SCAN_COUNT = 1000;
 
-/** Deletes in Redis what is left of epochs before the given one: they are settled, and nothing reads them any more. */
-export async function sweepEpochsBefore(redis: Redis, keyPrefix: string, epoch: number): Promise<void> {
-  const shard = `${keyPrefix}:{0}:`;
+/**
+ * Deletes in Redis what is left of this ledger's epochs before the given one: they are settled, and nothing reads them any
+ * more. A script deletes them, so that a server that belongs to another ledger, or was given to one meanwhile, is left alone.
+ * @throws CacheError
+ */
+export async function sweepEpochsBefore(
+  { redis, scripts, keyPrefix }: { redis: Redis; scripts: Pick<RedisScripts, 'sweep'>; keyPrefix: string },
+  epoch: number,
+  caller: Omit<KeeperCaller, 'epoch'>,
+): Promise<void> {
+  const { shardPrefix } = new Keys(keyPrefix, epoch);
   let position = '0';
   do {
-    const [next, keys] = await redis.scan(position, 'MATCH', `${shard}*`, 'COUNT', SCAN_COUNT);
+    const [next, keys] = await redis.scan(position, 'MATCH', `${shardPrefix}*`, 'COUNT', SCAN_COUNT);
     position = next;
     const old = keys.filter((key) => {
-      const found = /^(\d+):/.exec(key.slice(shard.length));
+      const found = /^(\d+):/.exec(key.slice(shardPrefix.length));
       return found !== null && Number(found[1]) < epoch;
     });
-    if (old.length > 0) await redis.unlink(...old);
+    if (old.length > 0) await scripts.sweep(caller, old);
   } while (position !== '0');
 }

@@ -9,6 +9,7 @@ import { RedisScripts } from '../ledger/cache/scripts.ts';
 import { FlushStore } from '../store/flush-store.ts';
 import { ledgerRows, migratedDatabase, openIn, type TestDatabase } from '../testing/database.ts';
 import { account, EpochUnderTest, order } from '../testing/ledger.ts';
+import { ofTestLedger } from '../testing/ledger-id.ts';
 import { randomPrefix } from '../testing/redis.ts';
 import { until } from '../testing/until.ts';
 import { Flusher } from './flusher.ts';
@@ -49,10 +50,10 @@ class Traffic {
     await until('Redis is connected', () => this.writerRedis.status === 'ready' && this.keeperRedis.status === 'ready');
     const prefix = randomPrefix();
     const { replid } = await identifyServer(this.writerRedis);
-    this.epoch = new EpochUnderTest(new RedisScripts(this.writerRedis, prefix), 1, replid);
+    this.epoch = new EpochUnderTest(new RedisScripts(this.writerRedis, prefix, ofTestLedger), 1, replid);
     await this.epoch.begin(ACCOUNTS);
     const flusher = new Flusher({
-      cache: new RedisScripts(this.keeperRedis, prefix),
+      cache: new RedisScripts(this.keeperRedis, prefix, ofTestLedger),
       store: new FlushStore(this.db.database),
       clock: systemClock,
       limits: {

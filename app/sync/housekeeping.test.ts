@@ -1,9 +1,12 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { identifyServer } from '../authority/redis-server.ts';
 import { newUuidV7 } from '../ids.ts';
 import { ID_BUCKET_MS } from '../ledger/cache/keys.ts';
+import { RedisScripts } from '../ledger/cache/scripts.ts';
 import { TestClock } from '../testing/clock.ts';
 import { account, type EpochUnderTest, itemOf, modelEpoch, order } from '../testing/ledger.ts';
+import { ofTestLedger } from '../testing/ledger-id.ts';
 import { randomPrefix } from '../testing/redis.ts';
 import { sweepEpochsBefore } from './epoch-sweep.ts';
 import { IdJanitor } from './id-janitor.ts';
@@ -26,7 +29,7 @@ describe('IdJanitor', () => {
       pod: { ...epoch.pod, epoch: 2 },
       keeper: { ...epoch.keeper, epoch: 2, fenceEpoch: 2 },
     });
-    await epoch.cache.register(epoch.pod);
+    await epoch.cache.register(epoch.pod, 'marker');
     await epoch.cache.install(epoch.pod, [account('world'), account('ada')], 0, 10);
     idTimeMax = Number.MAX_SAFE_INTEGER;
     janitor = new IdJanitor({ cache: epoch.cache, clock, windowMs: WINDOW_MS });
@@ -108,7 +111,7 @@ describe('sweepEpochsBefore', () => {
   });
   afterAll(() => redis.disconnect());
 
-  it('deletes the keys of earlier epochs, all of them, and nothing else', async () => {
+  it('deletes the keys of earlier epochs of this ledger, all of them, and nothing else', async () => {
     const prefix = randomPrefix();
     const old = Array.from({ length: 3000 }, (_, n) => `${prefix}:{0}:${n % 2 === 0 ? 3 : 10}:ids:${n}`);
     const kept = [
@@ -119,10 +122,19 @@ describe('sweepEpochsBefore', () => {
       `${prefix}:bull:3:x`,
       `${prefix}2:{0}:3:ledger`,
     ];
+    const { replid } = await identifyServer(redis);
+    const scripts = new RedisScripts(redis, prefix, ofTestLedger);
+    await scripts.fence(10, replid);
     await redis.mset(...[...old, ...kept].flatMap((key) => [key, '1']));
-    await sweepEpochsBefore(redis, prefix, 11);
+    const sweep = (of: RedisScripts) =>
+      sweepEpochsBefore({ redis, scripts: of, keyPrefix: prefix }, 11, { fenceEpoch: 10, replid });
+    const foreign = new RedisScripts(redis, prefix, async () => 'another-ledger');
+    await expect(sweep(foreign)).rejects.toMatchObject({ kind: 'refused', reason: 'foreign' });
+    expect(await redis.exists(...old)).toBe(old.length);
+    await redis.set(kept[0] ?? '', '10');
+    await sweep(scripts);
     expect(await redis.exists(...old)).toBe(0);
     expect(await redis.exists(...kept)).toBe(kept.length);
-    await redis.del(...kept);
+    await redis.del(...kept, `${prefix}:{0}:owner`);
   });
 });

@@ -87,6 +87,10 @@ export class Metrics {
   readonly #limits = this.#gauge('limit', 'What the gauge of this name may rise to, as it is configured', ['name']);
   readonly #epoch = this.#gauge('authority_epoch', 'Epoch of the authority as this process knows it');
   readonly #mode = this.#gauge('authority_mode', '1 for the mode that the authority is in', ['mode']);
+  readonly #redisForeign = this.#gauge(
+    'redis_foreign',
+    '1 while Redis belongs to another ledger, or holds keys that cannot be shown to be of this one',
+  );
   readonly #driftAccounts = this.#gauge('reconciliation_drift_accounts', 'Accounts that differ from their postings');
   readonly #driftUnits = this.#gauge('reconciliation_drift_minor_units', 'What the accounts of a currency differ by', [
     'currency',
@@ -205,6 +209,10 @@ export class Metrics {
   authority(now: { epoch: number; mode: AuthorityMode }): void {
     this.#epoch.set(now.epoch);
     for (const mode of AUTHORITY_MODES) this.#mode.set({ mode }, mode === now.mode ? 1 : 0);
+  }
+
+  redisOwner(state: 'own' | 'free' | 'foreign' | 'unclaimed'): void {
+    this.#redisForeign.set(state === 'foreign' || state === 'unclaimed' ? 1 : 0);
   }
 
   /** `driftMinorUnits` is by currency; currencies that are not in it have none. */

@@ -58,7 +58,7 @@ export class EpochUnderTest<C extends CacheServer & CacheKeeper = CacheModel> {
   /** Activates it, and installs the accounts. */
   async begin(accounts: readonly Account[]): Promise<void> {
     await this.cache.activate(this.pod.epoch, this.pod.replid, 'marker', 0);
-    await this.cache.register(this.pod);
+    await this.cache.register(this.pod, 'marker');
     await this.cache.install(this.pod, accounts, 0, 1_000_000);
   }
 

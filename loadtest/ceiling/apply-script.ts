@@ -1,4 +1,5 @@
 /** Our own script on Redis alone: calls that were packed before, sent over bare sockets, their answers only counted. */
+
 import { connect } from 'node:net';
 import type { Redis } from 'ioredis';
 import { newUuidV7 } from '../../app/ids.ts';
@@ -7,6 +8,7 @@ import { loadScript } from '../../app/ledger/cache/lua.ts';
 import type { Caller } from '../../app/ledger/cache/port.ts';
 import { RedisScripts } from '../../app/ledger/cache/scripts.ts';
 import type { TransferOrder } from '../../app/ledger/types.ts';
+import { ofTestLedger } from '../../app/testing/ledger-id.ts';
 import { accountId } from '../bank.ts';
 
 const PREFIX = 'ceiling';
@@ -27,11 +29,11 @@ export class ApplyScript {
   }
 
   static async prepare(redis: Redis, accounts: number): Promise<ApplyScript> {
-    const scripts = new RedisScripts(redis, PREFIX);
+    const scripts = new RedisScripts(redis, PREFIX, ofTestLedger);
     const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
     const caller: Caller = { epoch: 1, replid, podId: 'ceiling' };
     await scripts.activate(1, replid, 'marker', Date.now() - 60_000);
-    await scripts.register(caller);
+    await scripts.register(caller, 'marker');
     await redis.script('LOAD', loadScript('apply').text);
     for (let from = 0; from < accounts; from += 1000) {
       const some = Array.from({ length: Math.min(1000, accounts - from) }, (_, index) => ({
@@ -73,7 +75,7 @@ export class ApplyScript {
         };
       },
     });
-    const packer = new RedisScripts(caught, PREFIX);
+    const packer = new RedisScripts(caught, PREFIX, ofTestLedger);
     for (let call = 0; call < count; call++) {
       const items = Array.from({ length: perCall }, () => this.#item());
       await packer.apply(this.#caller, items).catch(() => {});

@@ -160,6 +160,13 @@ export const MACHINERY_ROWS = [
         queries: [[`max(last_over_time(holdfast:reconciliation_drift_accounts:latest{${LEDGER}}[26h]))`, 'accounts']],
       },
       {
+        title: 'Redis of another ledger',
+        about: '1: the Redis belongs to another installation, and the ledger does without it.',
+        stat: true,
+        thresholds: [0.5, 1],
+        queries: [[`max(${gauge('holdfast_redis_foreign')})`, 'foreign']],
+      },
+      {
         title: 'Drift by currency',
         about: 'In minor units, as each process found it last. Empty: none.',
         queries: [[`max by (currency) (${gauge('holdfast_reconciliation_drift_minor_units')})`, '{{currency}}']],

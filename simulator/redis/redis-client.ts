@@ -10,6 +10,7 @@ import {
   type ChangeCommand,
   type FindReply,
   type KeeperCaller,
+  type Ownership,
 } from '../../app/ledger/cache/port.ts';
 import type { Account } from '../../app/ledger/types.ts';
 import { Deadlines } from '../core/deadlines.ts';
@@ -81,7 +82,7 @@ export class RedisClient implements CacheServer, CacheKeeper {
     if (this.#connection) this.#close(this.#connection);
   }
 
-  register(caller: Caller, marker?: string): Promise<Head> {
+  register(caller: Caller, marker: string): Promise<Head> {
     return this.#call('register', true, ({ model }) => model.register(caller, marker));
   }
   apply(caller: Caller, items: readonly ApplyItem[]): Promise<ApplyReply> {
@@ -135,6 +136,12 @@ export class RedisClient implements CacheServer, CacheKeeper {
   }
   activate(epoch: number, replid: string, marker: string, m: number): Promise<string> {
     return this.#call('activate', true, ({ model }) => model.activate(epoch, replid, marker, m));
+  }
+  ownership(replid: string): Promise<Ownership> {
+    return this.#call('ownership', false, ({ model }) => model.ownership(replid));
+  }
+  claim(): Promise<boolean> {
+    return this.#call('claim', true, ({ model }) => model.claim());
   }
   inspect(): Promise<ServerFacts> {
     return this.#call('inspect', false, async (node) => ({

@@ -47,7 +47,7 @@ async function stage(seed: number) {
   await scheduler.run(20);
   await until(client.activate(1, node.replid, 'marker', M));
   const caller: Caller = { epoch: 1, replid: node.replid, podId: 'pod.1' };
-  await until(client.register(caller));
+  await until(client.register(caller, 'marker'));
   await until(client.install(caller, [accountOf('world'), accountOf('a')], 0, 10));
   const apply = () => {
     const order = orderOf({ transactionId: uuidV7(process.now(), random) });

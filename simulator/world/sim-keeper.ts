@@ -61,6 +61,7 @@ export class SimKeeper {
         steadyAfterMs: TIMES.steadyAfterMs,
       },
       onAuthority: () => {},
+      onRedisOwner: () => {},
     });
     this.#janitor = new IdJanitor({ cache, clock: process, windowMs: deps.idWindowMs });
     this.#retirement = new Retirement({

@@ -46,6 +46,26 @@ describe('what waits for a journal', () => {
   });
 });
 
+describe('the Redis of another ledger', () => {
+  it('is taken over with the owner that was seen and a reason, by the scope ops alone', async () => {
+    const takeover = { owner: 'a'.repeat(32), reason: 'that ledger was shut down in May' };
+    const taken = await api.post('/v1/ops/redis-takeovers', takeover, { key: keyWith('ops') });
+    expect(taken).toMatchObject({ status: 200, json: { epoch: 19, mode: 'DIRECT' } });
+    const unclaimed = await api.post('/v1/ops/redis-takeovers', { ...takeover, owner: null }, { key: keyWith('ops') });
+    expect(unclaimed).toMatchObject({ status: 200 });
+    const others = keyWith('balances:read', 'accounts:write', 'transfers:write');
+    expect(await api.post('/v1/ops/redis-takeovers', takeover, { key: others })).toMatchObject({ status: 403 });
+  });
+  it.each([
+    [{ reason: 'nobody looked whose it is' }, '/owner'],
+    [{ owner: 'somebody', reason: 'that is no identity' }, '/owner'],
+    [{ owner: null, reason: 'short' }, '/reason'],
+  ])('is not taken over by %j', async (body, pointer) => {
+    const answer = await api.post('/v1/ops/redis-takeovers', body, { key: keyWith('ops') });
+    expect(answer).toMatchObject({ status: 400, json: { code: 'validation_failed', errors: [{ pointer }] } });
+  });
+});
+
 describe('probes and metrics', () => {
   it('need no key', async () => {
     expect(await api.get('/livez', { key: null })).toMatchObject({ status: 200, json: { alive: true } });

@@ -1,6 +1,14 @@
 import type { ApiDependencies } from '../dependencies.ts';
 import { type Route, route } from '../route.ts';
-import { LossAcceptance, LossAcceptanceRequest, OpsStatus, Reconciliation, Unsettled } from './schema.ts';
+import {
+  LossAcceptance,
+  LossAcceptanceRequest,
+  OpsStatus,
+  Reconciliation,
+  RedisTakeover,
+  RedisTakeoverRequest,
+  Unsettled,
+} from './schema.ts';
 
 const tag = 'Operations';
 
@@ -49,6 +57,20 @@ export function opsRoutes({ ops }: ApiDependencies): Route[] {
       answers: { 200: { description: 'It is accepted', schema: LossAcceptance } },
       problems: ['authority_moved', 'database_unavailable'],
       handle: async ({ body, identity }) => ({ status: 200, body: await ops.acceptLoss(body, identity.user) }),
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/ops/redis-takeovers',
+      scopes: ['ops'],
+      tag,
+      summary: 'Take over a Redis that belongs to another ledger',
+      description:
+        'For a Redis whose ledger is gone for good, or whose keys an older release has left. What that ledger has not flushed ' +
+        'to its MySQL is deleted when this one begins to use the Redis. Stop the other installation first. Only in mode `DIRECT`.',
+      body: { schema: RedisTakeoverRequest },
+      answers: { 200: { description: 'The Redis is this ledger’s', schema: RedisTakeover } },
+      problems: ['authority_moved', 'ledger_switching', 'database_unavailable'],
+      handle: async ({ body, identity }) => ({ status: 200, body: await ops.takeRedisOver(body, identity.user) }),
     }),
   ];
 }

@@ -26,6 +26,21 @@ export const LossAcceptanceRequest = z
   })
   .meta({ id: 'LossAcceptanceRequest' });
 
+export const RedisTakeoverRequest = z
+  .strictObject({
+    owner: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/)
+      .nullable()
+      .meta({ description: '`redisOwner.owner` as `GET /v1/ops/status` showed it; null when nobody has claimed it.' }),
+    reason: z.string().trim().min(10).max(200).meta({ description: 'Why, in a sentence; it is kept with your name.' }),
+  })
+  .meta({ id: 'RedisTakeoverRequest' });
+
+export const RedisTakeover = z
+  .object({ epoch: z.int().meta({ description: 'The epoch of the authority now.' }), mode: z.string() })
+  .meta({ id: 'RedisTakeover' });
+
 export const LossAcceptance = z
   .object({
     epoch: z.int().meta({ description: 'The epoch of the authority now.' }),

@@ -59,6 +59,7 @@ export class ApiUnderTest {
         reconcile: async () => ({ differences: 0 }),
         unsettled: async () => ({ frozenAccounts: [] }),
         acceptLoss: async ({ epoch }) => ({ epoch: epoch + 1, mode: 'DIRECT', dropped: 3 }),
+        takeRedisOver: async () => ({ epoch: 19, mode: 'DIRECT' }),
       },
       readiness: () => ({ ready: true, reasons: [] }),
       shuttingDown: () => false,

@@ -72,7 +72,7 @@ export async function live({ steps, flushed }: History): Promise<Lived> {
   for (const [index, { pod: at, replied, does }] of steps.entries()) {
     const memory = pods[at] ?? { entries: [], inDoubt: [], observed: 0 };
     const caller = { ...epoch.pod, podId: `pod-${at}` };
-    await epoch.cache.register(caller);
+    await epoch.cache.register(caller, 'marker');
     const receive = (head: { seq: number }, entries: readonly JournalEntry[]) => {
       memory.entries.push(...entries);
       memory.observed = Math.max(memory.observed, head.seq);

@@ -5,6 +5,7 @@ import type { Doubt, JournalEntry } from '../../ledger/journal.ts';
 import { AuthorityStore } from '../../store/authority-store.ts';
 import { DrainStore } from '../../store/drain-store.ts';
 import { FlushStore } from '../../store/flush-store.ts';
+import { LedgerIdentity } from '../../store/ledger-identity.ts';
 import { LedgerReader } from '../../store/ledger-reader.ts';
 import type { Database } from '../../store/pool.ts';
 import { SettlementStore } from '../../store/settlement-store.ts';
@@ -39,6 +40,8 @@ export class KeeperBench {
   readonly prefix: string;
   readonly log = keptLog();
   readonly clock = new PushedClock();
+  /** What keepers have said of the owner of Redis. */
+  readonly owners: string[] = [];
   readonly redis: Redis;
   readonly scripts: RedisScripts;
   readonly authority: AuthorityStore;
@@ -52,7 +55,8 @@ export class KeeperBench {
     this.#database = database;
     this.prefix = prefix;
     this.redis = connectRedis({ url: redisUrl, connectTimeoutMs: 1000, commandTimeoutMs: 1500 });
-    this.scripts = new RedisScripts(this.redis, this.prefix);
+    const identity = new LedgerIdentity(database);
+    this.scripts = new RedisScripts(this.redis, this.prefix, () => identity.read());
     this.authority = new AuthorityStore(database);
     this.settlement = new SettlementStore(database);
     this.drains = new DrainStore(database);
@@ -76,11 +80,13 @@ export class KeeperBench {
       cache: this.scripts,
       flusher: new Flusher({ cache: this.scripts, store: this.flushStore, clock: systemClock, limits, events }),
       inspect: () => inspectServer(this.redis),
-      sweepEpochsBefore: (epoch) => sweepEpochsBefore(this.redis, this.prefix, epoch),
+      sweepEpochsBefore: (epoch, caller) =>
+        sweepEpochsBefore({ redis: this.redis, scripts: this.scripts, keyPrefix: this.prefix }, epoch, caller),
       clock: this.clock,
       logger: this.log,
       timing: { ...TIMING, ...timing },
       onAuthority: () => {},
+      onRedisOwner: (state) => this.owners.push(state),
     });
   }
 
@@ -95,7 +101,7 @@ export class KeeperBench {
     const epoch = new EpochUnderTest(this.scripts, now.epoch, now.replid ?? '');
     epoch.pod.podId = podId;
     await this.authority.register(podId, now.epoch);
-    await this.scripts.register(epoch.pod);
+    await this.scripts.register(epoch.pod, now.marker ?? '');
     return epoch;
   }
 

@@ -18,6 +18,7 @@ import { Flusher } from '../../sync/flusher.ts';
 import { toldBy } from '../../sync/journaled.ts';
 import { openIn } from '../../testing/database.ts';
 import { account } from '../../testing/ledger.ts';
+import { ofTestLedger } from '../../testing/ledger-id.ts';
 import { keptLog } from '../../testing/log.ts';
 import { randomPrefix } from '../../testing/redis.ts';
 import { until } from '../../testing/until.ts';
@@ -62,8 +63,8 @@ export class PodBench {
     const options = { url: redisUrl, connectTimeoutMs: 1000, commandTimeoutMs: 1500 };
     this.redis = connectRedis(options);
     this.#keeperRedis = connectRedis(options);
-    this.scripts = new RedisScripts(this.#keeperRedis, this.prefix);
-    const scripts = new RedisScripts(this.redis, this.prefix);
+    this.scripts = new RedisScripts(this.#keeperRedis, this.prefix, ofTestLedger);
+    const scripts = new RedisScripts(this.redis, this.prefix, ofTestLedger);
     this.cache = new FaultyCache(scripts);
     this.store = new AuthorityStore(database);
     this.settlement = new SettlementStore(database);

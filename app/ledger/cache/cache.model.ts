@@ -21,6 +21,7 @@ import {
   type Caller,
   type ChangeCommand,
   type KeeperCaller,
+  type Ownership,
 } from './port.ts';
 
 interface Epoch {
@@ -59,6 +60,9 @@ export class CacheModel implements CacheServer, CacheKeeper {
   role: 'master' | 'slave' = 'master';
   /** The server's clock, ms since 1970. */
   now: () => number = () => 0;
+  /** In whose name the next call is made: the identity that the Lua scripts are handed. */
+  ledger = 'ledger';
+  #owner: string | null = null;
   #fence = -1;
   readonly #epochs = new Map<number, Epoch>();
   /** Which accounts to let go: the model lets a test choose, as Redis takes a random sample. */
@@ -71,12 +75,14 @@ export class CacheModel implements CacheServer, CacheKeeper {
 
   async fence(epoch: number, replid: string): Promise<number> {
     this.#server(replid);
+    this.#claimFree();
     this.#fence = Math.max(this.#fence, epoch);
     return this.#fence;
   }
 
   async activate(epoch: number, replid: string, marker: string, m: number): Promise<string> {
     this.#server(replid);
+    this.#claimFree();
     if (this.#fence > epoch) throw new CacheError('refused', 'fenced');
     const standing = this.#epochs.get(epoch);
     if (this.#fence === epoch && standing) return standing.marker;
@@ -98,18 +104,31 @@ export class CacheModel implements CacheServer, CacheKeeper {
     return marker;
   }
 
+  async ownership(replid: string): Promise<Ownership> {
+    this.#server(replid);
+    const fence = this.#fence < 0 ? null : this.#fence;
+    const state = this.#owner === this.ledger ? 'own' : this.#owner === null ? 'free' : 'foreign';
+    return { state, owner: this.#owner, fence };
+  }
+
+  /** Every server of the model has an owner from its first epoch on. */
+  async claim(): Promise<boolean> {
+    return this.#owner === this.ledger;
+  }
+
   async register(caller: Caller, marker?: string): Promise<Head> {
     this.#server(caller.replid);
     if (this.#fence !== caller.epoch) throw new CacheError('refused', 'fenced');
     const epoch = this.#epochs.get(caller.epoch);
     if (!epoch || (marker && marker !== epoch.marker)) throw new CacheError('refused', 'lost');
+    if (this.#owner !== this.ledger) throw new CacheError('refused', 'foreign');
     if (epoch.pods.get(caller.podId) === 'retired') throw new CacheError('refused', 'retired');
     epoch.pods.set(caller.podId, 'live');
     return this.#head(epoch);
   }
 
   async retire(caller: KeeperCaller, podId: string): Promise<Head> {
-    const epoch = this.#keeper(caller);
+    const epoch = this.#ownKeeper(caller);
     epoch.pods.set(podId, 'retired');
     return this.#head(epoch);
   }
@@ -288,13 +307,13 @@ export class CacheModel implements CacheServer, CacheKeeper {
   }
 
   async journal(caller: KeeperCaller, afterSeq: number, entriesMax: number) {
-    const epoch = this.#keeper(caller);
+    const epoch = this.#ownKeeper(caller);
     const entries = epoch.journal.filter((entry) => entry.firstSeq > afterSeq).slice(0, entriesMax);
     return { head: this.#head(epoch), marker: epoch.marker, entries: entries.map(entryOnly) };
   }
 
   async publish(caller: KeeperCaller, cursor: number, trimUpTo: number): Promise<Head> {
-    const epoch = this.#keeper(caller);
+    const epoch = this.#ownKeeper(caller);
     if (cursor > epoch.seq) throw new CacheError('refused', 'cursor_ahead');
     epoch.cursor = Math.max(epoch.cursor, cursor);
     const trim = Math.min(trimUpTo, epoch.cursor);
@@ -303,7 +322,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
   }
 
   async forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head> {
-    const epoch = this.#keeper(caller);
+    const epoch = this.#ownKeeper(caller);
     for (const bucket of buckets) {
       const last = highest(epoch.buckets.get(bucket) ?? new Map());
       if (last > epoch.cursor) break;
@@ -347,6 +366,17 @@ export class CacheModel implements CacheServer, CacheKeeper {
   #server(replid: string): void {
     if (this.role !== 'master') throw new CacheError('refused', 'demoted');
     if (replid !== this.replid) throw new CacheError('refused', 'other_server');
+  }
+
+  #claimFree(): void {
+    if (this.#fence < 0) this.#owner = this.ledger;
+    if (this.#owner !== this.ledger) throw new CacheError('refused', 'foreign');
+  }
+
+  #ownKeeper(caller: KeeperCaller): Epoch {
+    const epoch = this.#keeper(caller);
+    if (this.#owner !== this.ledger) throw new CacheError('refused', 'foreign');
+    return epoch;
   }
 
   #keeper(caller: KeeperCaller): Epoch {

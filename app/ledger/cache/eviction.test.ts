@@ -42,7 +42,7 @@ describe('an account that was let go', () => {
     const pod = await stage.pod();
     await pod.apply([orderOf({ source: world, destination: idOf(0), amount: 70 })]);
     await stage.flush();
-    await stage.scripts.register(caller());
+    await stage.scripts.register(caller(), stage.marker);
     // Room for one: whatever else is there has to go.
     await install([idOf(9)], { cursor: 1, max: 1 });
     expect(await cached([idOf(0), world])).toEqual([]);
@@ -52,7 +52,7 @@ describe('an account that was let go', () => {
 });
 
 describe('letting go', () => {
-  beforeEach(() => stage.scripts.register(caller()));
+  beforeEach(() => stage.scripts.register(caller(), stage.marker));
 
   it('never takes what was changed and is not in MySQL; the newcomer is told that there is no room', async () => {
     const pod = await stage.pod();
@@ -128,7 +128,7 @@ describe('a snapshot of MySQL', () => {
 
   it('is installed from the cursor on that Redis has let go, and refused below it', async () => {
     const pod = await stage.pod();
-    await stage.scripts.register(caller());
+    await stage.scripts.register(caller(), stage.marker);
     await pod.apply([orderOf({ source: world, destination: idOf(0) })]);
     await stage.flush();
     await install([idOf(1)], { cursor: 1, max: 1 });

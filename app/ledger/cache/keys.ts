@@ -22,11 +22,15 @@ export function placeOf(id: string): IdPlace {
 export const bucketEnd = (bucket: number): number => (bucket + 1) * ID_BUCKET_MS - 1;
 
 /**
- * The Redis keys of one shard. All but the fence carry the epoch, so that nothing of an old epoch can be taken for new;
+ * The Redis keys of one shard. All but the fence and the owner carry the epoch, so that nothing of an old epoch can be taken for new;
  * the hash tag keeps them in one slot.
  */
 export class Keys {
   readonly fence: string;
+  /** The identity of the ledger that this server belongs to; it survives epochs, as the fence does. */
+  readonly owner: string;
+  /** Every key of every epoch begins so, followed by the epoch and a colon. */
+  readonly shardPrefix: string;
   readonly ledger: string;
   readonly accounts: string;
   readonly journal: string;
@@ -37,6 +41,8 @@ export class Keys {
   constructor(prefix: string, epoch: number) {
     const shard = `${prefix}:{0}:`;
     this.fence = `${shard}fence`;
+    this.owner = `${shard}owner`;
+    this.shardPrefix = shard;
     this.epochPrefix = `${shard}${epoch}:`;
     this.ledger = `${this.epochPrefix}ledger`;
     this.accounts = `${this.epochPrefix}accounts`;

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { account, itemOf, order } from '../../testing/ledger.ts';
+import { ofTestLedger } from '../../testing/ledger-id.ts';
 import { outcomesOf } from './outcomes.ts';
 import type { Caller } from './port.ts';
 import { decodeEntry, RedisScripts } from './scripts.ts';
@@ -17,10 +18,10 @@ beforeAll(async () => {
 afterAll(() => redis.disconnect());
 beforeEach(async () => {
   const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
-  scripts = new RedisScripts(redis, `time-${process.pid}-${++number}`);
+  scripts = new RedisScripts(redis, `time-${process.pid}-${++number}`, ofTestLedger);
   pod = { epoch: 1, replid, podId: 'pod' };
   await scripts.activate(1, replid, 'marker', 0);
-  await scripts.register(pod);
+  await scripts.register(pod, 'marker');
 });
 
 const clock = async (): Promise<number> => {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startRedis } from '../../../scripts/stack/redis.mjs';
 import { temporaryFolder } from '../../../scripts/testing/temporary.mjs';
 import { newUuidV7 } from '../../ids.ts';
+import { ofTestLedger } from '../../testing/ledger-id.ts';
 import { accountOf, orderOf } from '../testing/orders.ts';
 import { encodeOrder } from './codec.ts';
 import { placeOf } from './keys.ts';
@@ -46,18 +47,27 @@ it('whatever the scripts are asked, Redis sees them touch no key but those that 
     touched.add(first.replace(/\d{5,}$/, 'N'));
   }
   const prefix = 'p:{0}:';
-  const expected = ['fence', '3:ledger', '3:accounts', '3:journal', '3:ids:other:0', '3:ids:other:1', '3:ids:N'];
+  const expected = [
+    'fence',
+    'owner',
+    '3:ledger',
+    '3:accounts',
+    '3:journal',
+    '3:ids:other:0',
+    '3:ids:other:1',
+    '3:ids:N',
+  ];
   expect([...touched].sort()).toEqual(expected.map((key) => `${prefix}${key}`).sort());
 });
 
 async function everyPath(): Promise<void> {
   const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
-  const scripts = new RedisScripts(redis, 'p');
+  const scripts = new RedisScripts(redis, 'p', ofTestLedger);
   const pod = { epoch: 3, replid, podId: 'pod' };
   const keeper = { fenceEpoch: 3, epoch: 3, replid };
   const now = Date.now();
   await scripts.activate(3, replid, 'marker', now - 50_000);
-  await scripts.register(pod);
+  await scripts.register(pod, 'marker');
   await scripts.install(pod, [accountOf('world'), accountOf('a'), accountOf('b'), accountOf('c')], 0, 10);
   const orders = [
     orderOf(),
@@ -93,4 +103,9 @@ async function everyPath(): Promise<void> {
   await scripts.find(pod, ids);
   await scripts.retire(keeper, 'pod');
   await scripts.fence(4, replid);
+  await scripts.ownership(replid);
+  await redis.del('p:{0}:owner');
+  await scripts.claim(3, replid, 'marker');
+  await scripts.takeOver(replid, await scripts.ownership(replid));
+  await scripts.sweep({ fenceEpoch: 4, replid }, ['p:{0}:3:journal']);
 }

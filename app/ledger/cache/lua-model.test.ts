@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { ofTestLedger } from '../../testing/ledger-id.ts';
 import type { TransferOrder } from '../types.ts';
 import { CacheModel } from './cache.model.ts';
 import { encodeOrder } from './codec.ts';
@@ -182,11 +183,11 @@ describe('the Lua scripts and their model', () => {
       fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 40 }), async (steps) => {
         run += 1;
         const epoch = 7;
-        const lua = new RedisScripts(redis, `model-${process.pid}-${run}`);
+        const lua = new RedisScripts(redis, `model-${process.pid}-${run}`, ofTestLedger);
         const model = new CacheModel(replid);
         for (const cache of [lua, model]) {
           await cache.activate(epoch, replid, 'marker', START - 1);
-          await cache.register({ epoch, replid, podId: 'pod' });
+          await cache.register({ epoch, replid, podId: 'pod' }, 'marker');
         }
         let seq = 0;
         for (const step of steps) {
@@ -210,10 +211,10 @@ describe('the Lua scripts and their model', () => {
         fc.array(fc.array(anyTransfer, { minLength: 1, maxLength: 20 }), { maxLength: 10 }),
         async (calls) => {
           run += 1;
-          const lua = new RedisScripts(redis, `sum-${process.pid}-${run}`);
+          const lua = new RedisScripts(redis, `sum-${process.pid}-${run}`, ofTestLedger);
           const pod = { epoch: 1, replid, podId: 'pod' };
           await lua.activate(1, replid, 'marker', START - 1);
-          await lua.register(pod);
+          await lua.register(pod, 'marker');
           const ids = ['a', 'b', 'c', 'world'];
           await lua.install(
             pod,

@@ -46,7 +46,7 @@ export interface ChangeCommand {
 /** What a pod asks of Redis. One implementation speaks Lua; a model of it drives property tests and the simulator. */
 export interface CacheServer {
   /** `marker`: the keys of the epoch must carry it; they may have been made anew by a late command since they were lost. */
-  register(caller: Caller, marker?: string): Promise<Head>;
+  register(caller: Caller, marker: string): Promise<Head>;
   apply(caller: Caller, items: readonly ApplyItem[]): Promise<ApplyReply>;
   read(caller: Caller, accountIds: readonly string[]): Promise<{ head: Head; accounts: (CachedAccount | null)[] }>;
   /**
@@ -81,13 +81,32 @@ export interface JournalReader {
     entriesMax: number,
   ): Promise<{ head: Head; marker: string | null; entries: JournalEntry[] }>;
 }
+/**
+ * To which ledger a Redis belongs. `free`: to none, it has never held one. `unclaimed`: it holds keys of a ledger, but not
+ * whose they are, as a release before this one has written them.
+ */
+export interface Ownership {
+  state: 'own' | 'free' | 'foreign' | 'unclaimed';
+  /** Identity of the ledger that owns it. */
+  owner: string | null;
+  fence: number | null;
+}
+
+/** Every method but `ownership` and `claim` is refused (`foreign`, `unclaimed`) on a Redis that is not this ledger's. */
 export interface CacheKeeper extends JournalReader {
   publish(caller: KeeperCaller, cursor: number, trimUpTo: number): Promise<Head>;
   forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head>;
   retire(caller: KeeperCaller, podId: string): Promise<Head>;
-  /** Raises the fence, and tells what it is now. */
+  /** Who owns this server. */
+  ownership(replid: string): Promise<Ownership>;
+  /**
+   * Claims a server that nobody has claimed and whose keys of this epoch carry the marker, which proves them this ledger's.
+   * @returns whether the server is this ledger's now
+   */
+  claim(epoch: number, replid: string, marker: string): Promise<boolean>;
+  /** Raises the fence, and tells what it is now. Claims a `free` server. */
   fence(epoch: number, replid: string): Promise<number>;
-  /** Begins an epoch; returns the marker that stands. */
+  /** Begins an epoch; returns the marker that stands. Claims a `free` server. */
   activate(epoch: number, replid: string, marker: string, m: number): Promise<string>;
 }
 
@@ -103,7 +122,7 @@ export type CacheErrorKind = 'refused' | 'stale' | 'unable' | 'not_sent' | 'in_d
 export class CacheError extends Error {
   override readonly name = 'CacheError';
   readonly kind: CacheErrorKind;
-  /** For `refused`: demoted, other_server, fenced, lost, unregistered, retired, or Redis's error word. For `unable`: Redis's error word. */
+  /** For `refused`: demoted, other_server, fenced, lost, unregistered, retired, foreign, unclaimed, or Redis's error word. For `unable`: Redis's error word. */
   readonly reason: string;
   constructor(kind: CacheErrorKind, reason: string, options?: ErrorOptions) {
     super(`${kind}: ${reason}`, options);

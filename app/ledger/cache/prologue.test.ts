@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startRedis } from '../../../scripts/stack/redis.mjs';
 import { temporaryFolder } from '../../../scripts/testing/temporary.mjs';
 import { newUuidV7 } from '../../ids.ts';
+import { ofTestLedger } from '../../testing/ledger-id.ts';
 import { accountOf, orderOf } from '../testing/orders.ts';
 import { encodeOrder } from './codec.ts';
 import { CacheError, type Caller, type KeeperCaller } from './port.ts';
@@ -31,9 +32,9 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await redis.flushall();
-  scripts = new RedisScripts(redis, 'p');
+  scripts = new RedisScripts(redis, 'p', ofTestLedger);
   await scripts.activate(7, caller.replid, 'marker', 0);
-  await scripts.register(caller);
+  await scripts.register(caller, 'marker');
   await scripts.install(caller, [accountOf('world'), accountOf('a')], 0, 10);
 });
 
@@ -93,7 +94,7 @@ describe.each(podScripts)('a pod’s %s is refused, and changes nothing,', (_, r
   it('when the pod was retired, for good', async () => {
     await scripts.retire(keeper, 'pod');
     await expectRefused(() => run(caller), 'retired');
-    await expectRefused(() => scripts.register(caller), 'retired');
+    await expectRefused(() => scripts.register(caller, 'marker'), 'retired');
   });
   it('when all keys are lost: there is no fence either', async () => {
     await redis.flushall();
@@ -117,14 +118,14 @@ describe.each(keeperScripts)('a keeper’s %s is refused, and changes nothing,',
 
 describe('registration', () => {
   it('is refused on another server, in another epoch, and when the keys are lost', async () => {
-    await expectRefused(() => scripts.register({ ...caller, replid: 'f'.repeat(40) }), 'other_server');
-    await expectRefused(() => scripts.register({ ...caller, epoch: 6 }), 'fenced');
+    await expectRefused(() => scripts.register({ ...caller, replid: 'f'.repeat(40) }, 'marker'), 'other_server');
+    await expectRefused(() => scripts.register({ ...caller, epoch: 6 }, 'marker'), 'fenced');
     await redis.del('p:{0}:7:ledger');
-    await expectRefused(() => scripts.register(caller), 'lost');
+    await expectRefused(() => scripts.register(caller, 'marker'), 'lost');
   });
   it('twice is the same as once', async () => {
-    const { time: _, ...once } = await scripts.register(caller);
-    expect(await scripts.register(caller)).toMatchObject(once);
+    const { time: _, ...once } = await scripts.register(caller, 'marker');
+    expect(await scripts.register(caller, 'marker')).toMatchObject(once);
   });
 });
 

@@ -28,6 +28,7 @@ import {
   type ChangeCommand,
   type FindReply,
   type KeeperCaller,
+  type Ownership,
 } from './port.ts';
 
 const scripts = {
@@ -43,6 +44,10 @@ const scripts = {
   forget: loadScript('forget'),
   fence: loadScript('fence'),
   activate: loadScript('activate'),
+  claim: loadScript('claim'),
+  ownership: loadScript('ownership'),
+  takeOver: loadScript('take-over'),
+  sweep: loadScript('sweep'),
 };
 
 type RawEntry = [Buffer, Buffer[]];
@@ -51,17 +56,20 @@ type RawEntry = [Buffer, Buffer[]];
 export class RedisScripts implements CacheServer, CacheKeeper {
   readonly #redis: Redis;
   readonly #prefix: string;
+  readonly #ledgerId: () => Promise<string>;
   #keys: Keys;
 
-  constructor(redis: Redis, keyPrefix: string) {
+  /** @param ledgerId the identity of the ledger in MySQL; scripts of transfers and reads do without it */
+  constructor(redis: Redis, keyPrefix: string, ledgerId: () => Promise<string>) {
     this.#redis = redis;
     this.#prefix = keyPrefix;
+    this.#ledgerId = ledgerId;
     this.#keys = new Keys(keyPrefix, 0);
   }
 
-  async register(caller: Caller, marker = ''): Promise<Head> {
-    const keys = this.#keysOf(caller.epoch);
-    return decodeHead(await this.#call('register', [keys.fence, keys.ledger], [...prologue(caller), marker]));
+  async register(caller: Caller, marker: string): Promise<Head> {
+    const args = [...prologue(caller), await this.#ledgerId(), marker];
+    return decodeHead(await this.#call('register', ownedKeys(this.#keysOf(caller.epoch)), args));
   }
 
   async apply(caller: Caller, items: readonly ApplyItem[]): Promise<ApplyReply> {
@@ -172,8 +180,8 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     const keys = this.#keysOf(caller.epoch);
     const [head, marker, entries] = (await this.#callRaw(
       'journal',
-      [keys.fence, keys.ledger, keys.journal],
-      [...keeperPrologue(caller), afterSeq, entriesMax],
+      [...ownedKeys(keys), keys.journal],
+      [...(await this.#keeperPrologue(caller)), afterSeq, entriesMax],
     )) as [Buffer, Buffer | null, RawEntry[]];
     return { head: decodeHead(head), marker: marker?.toString('latin1') ?? null, entries: entries.map(decodeEntry) };
   }
@@ -182,8 +190,8 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     const keys = this.#keysOf(caller.epoch);
     const reply = await this.#call(
       'publish',
-      [keys.fence, keys.ledger, keys.journal],
-      [...keeperPrologue(caller), cursor, trimUpTo],
+      [...ownedKeys(keys), keys.journal],
+      [...(await this.#keeperPrologue(caller)), cursor, trimUpTo],
     );
     return decodeHead(reply);
   }
@@ -192,26 +200,59 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     const keys = this.#keysOf(caller.epoch);
     const reply = await this.#call(
       'forget',
-      [keys.fence, keys.ledger, keys.otherIds[0], keys.otherIds[1], ...buckets.map((bucket) => keys.idBucket(bucket))],
-      [...keeperPrologue(caller), turnOthers ? 1 : 0, ...buckets.map(bucketEnd)],
+      [...ownedKeys(keys), keys.otherIds[0], keys.otherIds[1], ...buckets.map((bucket) => keys.idBucket(bucket))],
+      [...(await this.#keeperPrologue(caller)), turnOthers ? 1 : 0, ...buckets.map(bucketEnd)],
     );
     return decodeHead(reply);
   }
 
   async retire(caller: KeeperCaller, podId: string): Promise<Head> {
-    const keys = this.#keysOf(caller.epoch);
-    return decodeHead(await this.#call('retire', [keys.fence, keys.ledger], [...keeperPrologue(caller), podId]));
+    const args = [...(await this.#keeperPrologue(caller)), podId];
+    return decodeHead(await this.#call('retire', ownedKeys(this.#keysOf(caller.epoch)), args));
   }
 
   async fence(epoch: number, replid: string): Promise<number> {
-    const keys = this.#keysOf(epoch);
-    return Number((await this.#call('fence', [keys.fence], [epoch, 'keeper', replid])).toString('latin1'));
+    const args = await this.#keeperPrologue({ fenceEpoch: epoch, replid });
+    return Number((await this.#call('fence', ownedKeys(this.#keysOf(epoch)), args)).toString('latin1'));
   }
 
   async activate(epoch: number, replid: string, marker: string, m: number): Promise<string> {
-    const keys = this.#keysOf(epoch);
-    const reply = await this.#call('activate', [keys.fence, keys.ledger], [epoch, 'keeper', replid, marker, m]);
-    return reply.toString('latin1');
+    const args = [...(await this.#keeperPrologue({ fenceEpoch: epoch, replid })), marker, m];
+    return (await this.#call('activate', ownedKeys(this.#keysOf(epoch)), args)).toString('latin1');
+  }
+
+  async claim(epoch: number, replid: string, marker: string): Promise<boolean> {
+    const args = [...(await this.#keeperPrologue({ fenceEpoch: epoch, replid })), marker];
+    return (await this.#callRaw('claim', ownedKeys(this.#keysOf(epoch)), args)) === 1;
+  }
+
+  async ownership(replid: string): Promise<Ownership> {
+    const ledgerId = await this.#ledgerId();
+    const reply = (await this.#callRaw('ownership', ownedKeys(this.#keysOf(0)), [0, 'keeper', replid])) as [
+      Buffer,
+      Buffer,
+    ];
+    const [owner = '', fence = ''] = reply.map((part) => part.toString('latin1'));
+    return {
+      state: owner === ledgerId ? 'own' : owner !== '' ? 'foreign' : fence === '' ? 'free' : 'unclaimed',
+      owner: owner || null,
+      fence: fence === '' ? null : Number(fence),
+    };
+  }
+
+  async takeOver(replid: string, seen: { owner: string | null; fence: number | null }): Promise<boolean> {
+    const args = [seen.fence ?? '', 'keeper', replid, await this.#ledgerId(), seen.owner ?? ''];
+    return (await this.#callRaw('takeOver', ownedKeys(this.#keysOf(0)), args)) === 1;
+  }
+
+  /** Deletes keys of epochs that are over, while the fence is at `fenceEpoch` or above and the server is this ledger's. */
+  async sweep({ fenceEpoch, replid }: Omit<KeeperCaller, 'epoch'>, oldKeys: readonly string[]): Promise<void> {
+    const args = await this.#keeperPrologue({ fenceEpoch, replid });
+    await this.#callRaw('sweep', [...ownedKeys(this.#keysOf(fenceEpoch)), ...oldKeys], args);
+  }
+
+  async #keeperPrologue({ fenceEpoch, replid }: Omit<KeeperCaller, 'epoch'>): Promise<ScriptArgument[]> {
+    return [fenceEpoch, 'keeper', replid, await this.#ledgerId()];
   }
 
   async #call(name: keyof typeof scripts, keys: string[], args: ScriptArgument[]): Promise<Buffer> {
@@ -231,7 +272,8 @@ export class RedisScripts implements CacheServer, CacheKeeper {
 }
 
 const prologue = (caller: Caller): ScriptArgument[] => [caller.epoch, caller.podId, caller.replid];
-const keeperPrologue = (caller: KeeperCaller): ScriptArgument[] => [caller.fenceEpoch, 'keeper', caller.replid];
+/** The keys of every script that checks to whom the server belongs. */
+const ownedKeys = (keys: Keys): string[] => [keys.fence, keys.ledger, keys.owner];
 
 function indexOrAppend(list: string[], value: string): number {
   const index = list.indexOf(value);

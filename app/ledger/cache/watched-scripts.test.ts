@@ -31,7 +31,7 @@ const change = {
   payload: '{}',
 };
 const scripts: Record<Method, (cache: CacheServer) => Promise<unknown>> = {
-  register: (cache) => cache.register(caller),
+  register: (cache) => cache.register(caller, 'marker'),
   apply: (cache) => cache.apply(caller, [{ order: orderOf(), payload: '[]', lookupCursor: -1 }]),
   read: (cache) => cache.read(caller, ['a']),
   install: (cache) => cache.install(caller, [accountOf('a')], 0, 10),

@@ -10,7 +10,7 @@ export class WatchedScripts implements CacheServer {
     this.#watch = watch;
   }
 
-  register(caller: Caller, marker?: string) {
+  register(caller: Caller, marker: string) {
     return this.#watched(this.#scripts.register(caller, marker));
   }
   apply(caller: Caller, items: readonly ApplyItem[]) {

@@ -8,6 +8,7 @@ import { LedgerReader } from '../../store/ledger-reader.ts';
 import { migratedDatabase, type TestDatabase } from '../../testing/database.ts';
 import { DIRECT_EPOCH, putAccounts } from '../../testing/direct.ts';
 import { account, order } from '../../testing/ledger.ts';
+import { ofTestLedger } from '../../testing/ledger-id.ts';
 import { notFound } from '../cache/account-loader.ts';
 import { encodeOrder, RecordStatus, type ResultRecord, statusNumber } from '../cache/codec.ts';
 import { replay } from '../cache/content.ts';
@@ -112,7 +113,7 @@ class LuaLedger implements Ledger {
 
   async begin(): Promise<void> {
     await this.#scripts.activate(this.#caller.epoch, this.#caller.replid, 'marker', 0);
-    await this.#scripts.register(this.#caller);
+    await this.#scripts.register(this.#caller, 'marker');
   }
   async open(accounts: readonly Account[]): Promise<void> {
     await this.#scripts.install(this.#caller, accounts, MAX, 1000);
@@ -292,7 +293,11 @@ it('The transactions of MySQL and the scripts of Redis give the same answers, an
       async (contents, steps) => {
         run += 1;
         const history = new History(run, contents);
-        const lua = new LuaLedger(new RedisScripts(redis, history.prefix), { epoch: 1, replid, podId: 'pod' });
+        const lua = new LuaLedger(new RedisScripts(redis, history.prefix, ofTestLedger), {
+          epoch: 1,
+          replid,
+          podId: 'pod',
+        });
         await lua.begin();
         const sql = sqlLedger();
         const opened = OPENED.map(history.account);

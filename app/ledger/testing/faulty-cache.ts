@@ -78,7 +78,7 @@ export class FaultyCache implements CacheServer {
     return this.#calls.get(method) ?? 0;
   }
 
-  register(caller: Caller, marker?: string) {
+  register(caller: Caller, marker: string) {
     return this.#through('register', () => this.#server.register(caller, marker));
   }
   apply(caller: Caller, items: readonly ApplyItem[]) {

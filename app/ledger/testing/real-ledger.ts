@@ -7,6 +7,7 @@ import { FlushStore } from '../../store/flush-store.ts';
 import { LedgerReader } from '../../store/ledger-reader.ts';
 import { Database } from '../../store/pool.ts';
 import { Flusher } from '../../sync/flusher.ts';
+import { ofTestLedger } from '../../testing/ledger-id.ts';
 import { CacheLedger, type CacheLedgerDependencies } from '../cache/cache-ledger.ts';
 import { EpochView } from '../cache/epoch-view.ts';
 import type { Caller, KeeperCaller } from '../cache/port.ts';
@@ -48,10 +49,12 @@ export class Pod {
   readonly reader: CountedReader;
   readonly cache: FaultyCache;
   caller: Caller;
+  readonly #stage: RealLedger;
   readonly ledger: CacheLedger;
 
   constructor(stage: RealLedger, caller: Caller, limits: Partial<CacheLedgerDependencies['limits']>) {
     this.caller = caller;
+    this.#stage = stage;
     this.reader = new CountedReader(new LedgerReader(stage.database));
     this.cache = new FaultyCache(stage.scripts);
     const { cache, reader: database, seat, events } = this;
@@ -69,7 +72,7 @@ export class Pod {
   async sit(epoch = this.caller.epoch): Promise<void> {
     this.caller = { ...this.caller, epoch };
     const view = new EpochView(this.caller);
-    view.observe(await this.cache.register(this.caller));
+    view.observe(await this.cache.register(this.caller, this.#stage.marker));
     this.seat.open(view);
   }
   apply(orders: readonly TransferOrder[], durability: Durability = 'cache') {
@@ -86,6 +89,7 @@ export class RealLedger implements AsyncDisposable {
   readonly replid: string;
   readonly #dropDatabase: () => Promise<void>;
   epoch = 0;
+  marker = '';
   #pods = 0;
 
   private constructor(from: {
@@ -100,7 +104,7 @@ export class RealLedger implements AsyncDisposable {
     this.replid = from.replid;
     this.database = from.database;
     this.#dropDatabase = from.drop;
-    this.scripts = new RedisScripts(this.redis, this.prefix);
+    this.scripts = new RedisScripts(this.redis, this.prefix, ofTestLedger);
   }
 
   static async open(stores: { redisPort: number; mysqlUrl: string }): Promise<RealLedger> {
@@ -126,11 +130,11 @@ export class RealLedger implements AsyncDisposable {
   /** Begins an epoch: in Redis by its script, in MySQL by what a keeper would write. UUIDv7 times up to `m` are looked up. */
   async begin({ m = Date.now() - 60_000 }: { m?: number } = {}): Promise<void> {
     this.epoch += 1;
-    const marker = randomBytes(8).toString('hex');
-    await this.scripts.activate(this.epoch, this.replid, marker, m);
+    this.marker = randomBytes(8).toString('hex');
+    await this.scripts.activate(this.epoch, this.replid, this.marker, m);
     await this.database.rows(
       "UPDATE authority SET epoch = ?, mode = 'CACHE', cache_epoch = ?, replid = ?, marker = ? WHERE shard = 0",
-      [this.epoch, this.epoch, this.replid, marker],
+      [this.epoch, this.epoch, this.replid, this.marker],
     );
     await this.database.rows('UPDATE flush_cursor SET epoch = ?, seq = 0 WHERE shard = 0', [this.epoch]);
   }

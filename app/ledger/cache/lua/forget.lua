@@ -2,13 +2,15 @@
 -- Forgets ids, in the order of their UUIDv7 time, and raises M to the end of each bucket: ids up to M are looked up in
 -- MySQL from then on. Only buckets whose outcomes are all committed may go. The older generation of other ids goes too,
 -- when asked for.
--- KEYS[1] fence  KEYS[2] ledger  KEYS[3] other ids, generation 0  KEYS[4] generation 1  KEYS[5..] buckets, oldest first
--- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] '1' to turn the generations of other ids  ARGV[5..] the last
---   ms of each bucket
+-- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner  KEYS[4] other ids, generation 0  KEYS[5] generation 1
+-- KEYS[6..] buckets, oldest first
+-- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] '1' to turn the generations of other
+--   ids  ARGV[6..] the last ms of each bucket
 -- Returns head.
 --@include prologue
+--@include owner
 
-local ledger, refused = enter()
+local ledger, refused = enter_as_keeper()
 if not ledger then return refused end
 
 local function let_go(key)
@@ -19,13 +21,13 @@ local function let_go(key)
   return true
 end
 
-for i = 5, #KEYS do
+for i = 6, #KEYS do
   if not let_go(KEYS[i]) then break end
   ledger.m = math.max(ledger.m, tonumber(ARGV[i]))
 end
-if ARGV[4] == '1' then
+if ARGV[5] == '1' then
   local older = 1 - ledger.gen
-  if let_go(KEYS[3 + older]) then ledger.gen = older end
+  if let_go(KEYS[4 + older]) then ledger.gen = older end
 end
 redis.call('HSET', KEYS[2], 'm', integer(ledger.m), 'dropped', integer(ledger.dropped), 'gen', integer(ledger.gen))
 return head(ledger)

@@ -1,17 +1,23 @@
 #!lua flags=allow-oom
 -- Lets a pod run scripts in this epoch; for good until it is retired.
--- KEYS[1] fence  KEYS[2] ledger
--- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4] marker that the keys must carry, or ''
+-- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner
+-- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4] ledger identity
+-- ARGV[5] marker that the keys must carry
 -- Returns head.
 --@include prologue
+--@include owner
 
 local refused = server_refusal()
 if refused then return redis.error_reply(refused) end
 -- Keys that were lost, and made anew by an activation that came late, are not those of the epoch.
 local marker = redis.call('HGET', KEYS[2], 'marker')
-if not marker or (ARGV[4] ~= '' and ARGV[4] ~= marker) then return redis.error_reply('REFUSED lost') end
+if marker ~= ARGV[5] then return redis.error_reply('REFUSED lost') end
+refused = owner_refusal()
+if refused == 'REFUSED foreign' then return redis.error_reply(refused) end
 local state = redis.call('HGET', KEYS[2], 'pod:' .. ARGV[2])
 if state == 'retired' then return redis.error_reply('REFUSED retired') end
+-- The marker proves that these keys are this ledger's: a keeper of a release before has not written so.
+if refused then redis.call('SET', KEYS[3], ARGV[4]) end
 if not state then redis.call('HSET', KEYS[2], 'pod:' .. ARGV[2], 'live') end
 local ledger = enter()
 return head(ledger)

@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
 -- Marks a pod as retired, for good: no script of it runs in this epoch again. Its registration in MySQL may go once the
 -- cursor has passed the seq in the head.
--- KEYS[1] fence  KEYS[2] ledger
--- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] pod id
+-- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner
+-- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] pod id
 -- Returns head.
 --@include prologue
+--@include owner
 
-local ledger, refused = enter()
+local ledger, refused = enter_as_keeper()
 if not ledger then return refused end
-redis.call('HSET', KEYS[2], 'pod:' .. ARGV[4], 'retired')
+redis.call('HSET', KEYS[2], 'pod:' .. ARGV[5], 'retired')
 return head(ledger)

@@ -7,10 +7,16 @@ local function number_of(text)
   return tonumber(text or '0') or 0
 end
 
-local function server_refusal()
+local function other_server()
   local info = redis.call('INFO', 'replication')
   if not string.find(info, 'role:master', 1, true) then return 'REFUSED demoted' end
   if not string.find(info, 'master_replid:' .. ARGV[3], 1, true) then return 'REFUSED other_server' end
+  return nil
+end
+
+local function server_refusal()
+  local refused = other_server()
+  if refused then return refused end
   if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'REFUSED fenced' end
   return nil
 end

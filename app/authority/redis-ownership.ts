@@ -1,0 +1,43 @@
+import type { CacheKeeper, Ownership } from '../ledger/cache/port.ts';
+import type { Authority } from './authority.ts';
+
+interface RedisOwnershipDependencies {
+  cache: Pick<CacheKeeper, 'ownership' | 'claim'>;
+  onRedisOwner(state: Ownership['state']): void;
+}
+
+/**
+ * Whether a Redis is this ledger's. Two installations with one key prefix on one Redis would fence off and sweep away each
+ * other's journal, so a keeper begins nothing where another ledger's keys are, or keys that it cannot prove to be its own.
+ */
+export class RedisOwnership {
+  readonly #deps: RedisOwnershipDependencies;
+  constructor(deps: RedisOwnershipDependencies) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Claims the Redis of the authority's epoch where a release before this one has used it without leaving an owner. The
+   * epoch's marker is the proof: a random value that only this ledger's MySQL and its own keys hold.
+   * @returns whether the Redis is this ledger's now
+   */
+  async claim({ cacheEpoch, marker }: Authority, replid: string): Promise<boolean> {
+    if (cacheEpoch === null || marker === null) return false;
+    return this.#deps.cache.claim(cacheEpoch, replid, marker);
+  }
+
+  /** Why an epoch may not begin on this Redis; null when it may. */
+  async obstacle(replid: string): Promise<string | null> {
+    const { state, owner, fence } = await this.#deps.cache.ownership(replid);
+    this.#deps.onRedisOwner(state);
+    switch (state) {
+      case 'own':
+      case 'free':
+        return null;
+      case 'foreign':
+        return `this Redis belongs to another ledger (${owner}) with the same KEY_PREFIX; nothing was changed there`;
+      case 'unclaimed':
+        return `this Redis holds keys (fence ${fence}) that cannot be shown to be this ledger's; nothing was changed there`;
+    }
+  }
+}

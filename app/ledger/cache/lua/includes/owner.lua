@@ -1,0 +1,18 @@
+-- The ledger to which this server belongs. Two ledgers with one key prefix would fence off and sweep away each other's journal,
+-- so every script that begins, moves or ends an epoch checks the owner first. It survives epochs, as the fence does.
+--   KEYS[3] owner    ARGV[4] identity of the caller's ledger
+local function owner_refusal()
+  local owner = redis.call('GET', KEYS[3])
+  if owner == ARGV[4] then return nil end
+  -- Unclaimed: releases before this one wrote no owner.
+  return owner and 'REFUSED foreign' or 'REFUSED unclaimed'
+end
+
+-- The ledger's counters for a keeper, or nil and the refusal.
+local function enter_as_keeper()
+  local ledger, refused = enter()
+  if not ledger then return nil, refused end
+  local foreign = owner_refusal()
+  if foreign then return nil, redis.error_reply(foreign) end
+  return ledger, nil
+end

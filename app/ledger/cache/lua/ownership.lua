@@ -1,0 +1,10 @@
+#!lua flags=no-writes
+-- Tells to which ledger this server belongs, whoever asks.
+-- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner
+-- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid
+-- Returns { owner, or '' for none; fence, or '' for none }.
+--@include prologue
+
+local refused = other_server()
+if refused then return redis.error_reply(refused) end
+return { redis.call('GET', KEYS[3]) or '', redis.call('GET', KEYS[1]) or '' }

@@ -1,0 +1,14 @@
+#!lua flags=allow-oom
+-- Makes this server the caller's, whoever owned it: an operator has decided so. The caller's epoch is above the fence by
+-- then, so the next activation fences off, and sweeps away, what the owner before has left.
+-- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner
+-- ARGV[1] fence that was seen, or ''  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity
+-- ARGV[5] owner that was seen, or ''
+-- Returns 1; 0 when owner or fence are not (any more) as they were seen.
+--@include prologue
+
+local refused = other_server()
+if refused then return redis.error_reply(refused) end
+if (redis.call('GET', KEYS[3]) or '') ~= ARGV[5] or (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[3], ARGV[4])
+return 1

@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto';
+import type { Authority } from './authority/authority.ts';
+import { AuthorityStore } from './store/authority-store.ts';
+import { LedgerIdentity } from './store/ledger-identity.ts';
+import { Database } from './store/pool.ts';
+import { SettlementStore } from './store/settlement-store.ts';
+
+const BY = { keeper: 'renew-identity', reason: 'a copy of the database became a ledger of its own' };
+/** Whoever has lived so recently, ms, may still run. */
+const RECENT_MS = 60_000;
+
+type MysqlSettings = Pick<
+  ConstructorParameters<typeof Database>[0],
+  'url' | 'queueMax' | 'connectTimeoutMs' | 'queryTimeoutMs' | 'lockWaitTimeoutS'
+>;
+
+/**
+ * Makes a copy of a database a ledger of its own. What the original had not flushed when the copy was made belongs to the
+ * original: the copy gives it up, and goes on in DIRECT until it has a Redis.
+ * @returns the new identity
+ * @throws Error while processes of the ledger may run
+ */
+export async function renewIdentity(mysql: MysqlSettings): Promise<string> {
+  await using database = new Database({ ...mysql, connectionsMax: 2 });
+  const authority = new AuthorityStore(database);
+  const live = [...(await authority.keepers()), ...(await authority.livePods())].filter(
+    ({ silentMs }) => silentMs < RECENT_MS,
+  );
+  if (live.length > 0) {
+    throw new Error(
+      `${live.length} processes of this ledger were alive within the last minute: stop all of them first, and make sure that this database is the copy`,
+    );
+  }
+  const now = await authority.read();
+  const closing = now.mode === 'CACHE' ? await authority.move(now, 'CLOSING', BY) : now;
+  if (!closing) throw new Error('somebody else moved the authority meanwhile');
+  if (waits(closing) && !(await new SettlementStore(database).acceptLoss(closing, BY)))
+    throw new Error('somebody else moved the authority meanwhile');
+  const ledgerId = randomBytes(16).toString('hex');
+  await new LedgerIdentity(database).write(ledgerId);
+  return ledgerId;
+}
+
+const waits = ({ mode, cacheEpoch }: Authority): boolean =>
+  cacheEpoch !== null && (mode === 'CLOSING' || mode === 'DIRECT');
