@@ -1,7 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { linesTo } from './lines.ts';
 
@@ -142,13 +143,15 @@ describe('a process that logs', () => {
   });
 
   describe('to a reader that does not read', () => {
+    // By Node.js alone: tsx switches the output to non-blocking itself.
     const script = `
-      import { linesTo } from './app/telemetry/lines.ts';
+      import { linesTo } from './lines.mjs';
       let lost = 0;
       const lines = linesTo(1, (count) => { lost += count; });
       for (let i = 0; i < 40_000; i++) lines.write('x'.repeat(999) + '\\n');
       const buffered = process.memoryUsage().rss;
       process.once('SIGTERM', () => {
+        lines.write('stopping\\n');
         lines.flushSync();
         process.send({ lost, buffered });
         process.disconnect();
@@ -156,7 +159,15 @@ describe('a process that logs', () => {
       });
       const hold = setInterval(() => {}, 1000);
       setTimeout(() => process.send('ready'), 200);`;
-    const args = ['--import', 'tsx', '--input-type=module', '-e', script];
+    beforeAll(() => {
+      for (const name of ['lines', 'writable']) {
+        const { outputText } = transpileModule(readFileSync(join(import.meta.dirname, `${name}.ts`), 'utf8'), {
+          compilerOptions: { module: ModuleKind.ESNext, target: ScriptTarget.ES2022 },
+        });
+        writeFileSync(join(folder, `${name}.mjs`), outputText.replace('./writable.ts', './writable.mjs'));
+      }
+      writeFileSync(join(folder, 'script.mjs'), script);
+    });
 
     it.each(['socket', 'pipe'])(
       'ends all the same, when its output is a %s',
@@ -165,7 +176,7 @@ describe('a process that logs', () => {
         execFileSync('mkfifo', [fifo]);
         const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
         const writer = openSync(fifo, constants.O_WRONLY);
-        const child = spawn(process.execPath, args, {
+        const child = spawn(process.execPath, [join(folder, 'script.mjs')], {
           stdio: ['ignore', kind === 'pipe' ? writer : 'pipe', 'inherit', 'ipc'],
         });
         const messages: unknown[] = [];
@@ -175,7 +186,9 @@ describe('a process that logs', () => {
         const code = await new Promise((resolve) => child.once('exit', resolve));
         expect(code).toBe(0);
         // 40 MB were written: 16 MiB were buffered, and counted as lost in the end, but for what fits into the pipe.
-        expect(messages[1]).toMatchObject({ lost: expect.toSatisfy((lost: number) => lost > 39_000 && lost < 40_000) });
+        expect(messages[1]).toMatchObject({
+          lost: expect.toSatisfy((lost: number) => lost > 39_000 && lost <= 40_001),
+        });
         child.stdout?.destroy();
         [reader, writer].forEach(closeSync);
       },

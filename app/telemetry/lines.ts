@@ -73,9 +73,10 @@ export function linesTo(descriptor: number, dropped: (lines: number) => void): L
     });
   };
   const flushSync = () => {
+    const deadline = performance.now() + FLUSH_MS_MAX;
     while (unwritten.length + pending.length > 0) {
       const chunk = take();
-      const written = writeAllSync(fd, chunk);
+      const written = writeAllSync(fd, chunk, deadline);
       if (written < chunk.length) dropped(linesIn(chunk, written));
     }
   };
@@ -92,9 +93,8 @@ export function linesTo(descriptor: number, dropped: (lines: number) => void): L
   };
 }
 
-/** @returns how many bytes were written; fewer than there are when the descriptor fails, or is full for a second */
-function writeAllSync(fd: number, chunk: Buffer): number {
-  const deadline = performance.now() + FLUSH_MS_MAX;
+/** @returns how many bytes were written; fewer than there are when the descriptor fails, or is still full at the deadline */
+function writeAllSync(fd: number, chunk: Buffer, deadline: number): number {
   let offset = 0;
   while (offset < chunk.length) {
     try {
