@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Clock } from '../clock.ts';
 import { Problem } from '../errors.ts';
 import { LIST_MAX } from './fields.ts';
 import { type ProblemDocument, problemDocument } from './problem-document.ts';
@@ -47,6 +48,23 @@ export function attempt<T>(action: () => T): T | Problem {
     if (error instanceof Problem) return error;
     throw error;
   }
+}
+
+/** Items that are checked in one turn of the event loop: a batch of 1000 would otherwise hold up everybody for 20 to 50 ms. */
+const ITEMS_PER_TURN = 50;
+
+/** Runs what may be refused for each item, in order. */
+export async function attemptEach<Item, T>(
+  items: readonly Item[],
+  action: (item: Item, index: number) => T,
+  clock: Clock,
+): Promise<(T | Problem)[]> {
+  const results: (T | Problem)[] = [];
+  for (const [index, item] of items.entries()) {
+    if (index > 0 && index % ITEMS_PER_TURN === 0) await new Promise<void>((resolve) => clock.endOfTurn(resolve));
+    results.push(attempt(() => action(item, index)));
+  }
+  return results;
 }
 
 /**

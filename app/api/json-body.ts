@@ -2,7 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import { MIMEType } from 'node:util';
 import { Problem } from '../errors.ts';
-import { membersInText, membersInValue, repeatedMember } from './json-members.ts';
+import { LIST_MAX } from './fields.ts';
+import { membersInText, membersInValue, repeatedMember, type ShapeLimits } from './json-members.ts';
 import { invalid } from './validation.ts';
 
 /** How the bytes of a body become a value. What clients really send is taken; what could be read in two ways is refused. */
@@ -19,6 +20,9 @@ const USUAL_TYPES = new Set([
 const TYPE_LENGTH_MAX = 256;
 /** The names under which the encoding standard (WHATWG) and real clients know UTF-8. */
 const UTF_8_LABELS = new Set(['utf-8', 'utf8']);
+
+/** A batch of 1000 transfers with all their metadata has 52,000 parts; one item more than a list may have gets its pointer. */
+const SHAPE_LIMITS: ShapeLimits = { membersOfObject: 64, itemsOfList: LIST_MAX + 1, levels: 16, parts: 65_536 };
 
 /** @throws Problem unsupported_media_type unless these are the headers of JSON in UTF-8 */
 export function requireJson(headers: IncomingHttpHeaders): void {
@@ -52,6 +56,7 @@ function mediaType(text: string): MIMEType | null {
  */
 export function parseJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw unreadable(bytes, 'The body is not valid UTF-8.');
+  const members = membersWithinLimits(bytes);
   const text = bytes.toString('utf8', startsWithMark(bytes) ? 3 : 0);
   let value: unknown;
   try {
@@ -59,10 +64,20 @@ export function parseJson(bytes: Buffer): unknown {
   } catch (error) {
     throw unreadable(bytes, `The body is not valid JSON: ${(error as SyntaxError).message}`);
   }
-  if (membersInText(bytes) !== membersInValue(value)) {
+  if (members !== membersInValue(value)) {
     throw invalid([{ pointer: repeatedMember(text) ?? '', detail: 'is there more than once' }]);
   }
   return value;
+}
+
+/** @throws Problem validation_failed for a body whose structure alone would take long to parse and to check */
+function membersWithinLimits(bytes: Buffer): number {
+  try {
+    return membersInText(bytes, SHAPE_LIMITS);
+  } catch (error) {
+    if (error instanceof RangeError) throw new Problem('validation_failed', `The body ${error.message}.`);
+    throw error;
+  }
 }
 
 /** The mark that .NET and PowerShell write before UTF-8 (RFC 8259, section 8.1, allows to ignore it). */

@@ -9,24 +9,82 @@ import { pointer } from './validation.ts';
  */
 
 const QUOTE = 0x22;
+const COMMA = 0x2c;
 const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
 const BACKSLASH = 0x5c;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 
 /** A pointer names at most this many levels: a hostile body can nest a hundred thousand. */
 const POINTER_LEVELS_MAX = 8;
 
-/** Members of all objects in a JSON text in UTF-8. Of a text that is not JSON it counts the colons outside of quotes. */
-export function membersInText(bytes: Uint8Array): number {
+/** How much structure a text may have. What is valid has far less. */
+export interface ShapeLimits {
+  membersOfObject: number;
+  itemsOfList: number;
+  levels: number;
+  /** Members, items, objects and lists, all together. */
+  parts: number;
+}
+
+const NO_LIMITS: ShapeLimits = { membersOfObject: Infinity, itemsOfList: Infinity, levels: Infinity, parts: Infinity };
+
+/**
+ * Members of all objects in a JSON text in UTF-8. Of a text that is not JSON it counts the colons outside of quotes.
+ * @throws RangeError, in words for the client, as soon as a limit is exceeded: before such a text costs anything to parse
+ */
+export function membersInText(bytes: Uint8Array, limits: ShapeLimits = NO_LIMITS): number {
   const { length } = bytes;
   let members = 0;
+  let parts = 0;
+  let level = 0;
+  // Colons and commas so far in each object or list that is open.
+  const colons: number[] = [0];
+  const commas: number[] = [0];
   for (let i = 0; i < length; i++) {
-    const byte = bytes[i];
-    if (byte === COLON) members++;
-    if (byte !== QUOTE) continue;
-    // To the quote that ends the string. No byte of a longer UTF-8 sequence looks like a quote or a backslash.
-    for (i++; i < length && bytes[i] !== QUOTE; i++) if (bytes[i] === BACKSLASH) i++;
+    switch (bytes[i]) {
+      case QUOTE:
+        // To the quote that ends the string. No byte of a longer UTF-8 sequence looks like a quote or a backslash.
+        for (i++; i < length && bytes[i] !== QUOTE; i++) if (bytes[i] === BACKSLASH) i++;
+        break;
+      case COLON:
+        members++;
+        parts++;
+        if (count(colons, level) > limits.membersOfObject)
+          throw tooMany(`${limits.membersOfObject} members in an object`);
+        break;
+      case COMMA:
+        parts++;
+        if (count(commas, level) >= limits.itemsOfList) throw tooMany(`${limits.itemsOfList} items in a list`);
+        break;
+      case OPEN_BRACE:
+      case OPEN_BRACKET:
+        parts++;
+        level++;
+        colons[level] = 0;
+        commas[level] = 0;
+        if (level > limits.levels) throw tooMany(`${limits.levels} levels`);
+        break;
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
+        if (level > 0) level--;
+        break;
+    }
+    if (parts > limits.parts) throw tooMany(`${limits.parts} members and items`);
   }
   return members;
+}
+
+function count(counts: number[], level: number): number {
+  const now = (counts[level] ?? 0) + 1;
+  counts[level] = now;
+  return now;
+}
+
+function tooMany(limit: string): RangeError {
+  return new RangeError(`may have at most ${limit}`);
 }
 
 /** Members of all objects in a value that `JSON.parse` returned. Without recursion, as it may be nested to any depth. */

@@ -12,13 +12,15 @@ type RawIssue = z.core.$ZodRawIssue;
 export function validate<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const result = schema.safeParse(value, MESSAGES);
   if (result.success) return result.data;
-  throw invalid(result.error.issues.slice(0, ERRORS_MAX).flatMap(fieldErrors).slice(0, ERRORS_MAX));
+  const { issues } = result.error;
+  const total = issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1), 0);
+  throw invalid(issues.slice(0, ERRORS_MAX).flatMap(fieldErrors).slice(0, ERRORS_MAX), total);
 }
 
-/** The problem for faults that were found. */
-export function invalid(errors: readonly FieldError[]): Problem {
+/** The problem for faults that were found; `total` when there are more than `errors` names. */
+export function invalid(errors: readonly FieldError[], total: number = errors.length): Problem {
   const [first] = errors;
-  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  const more = total > 1 ? ` (and ${total - 1} more)` : '';
   const where = first === undefined || first.pointer === '' ? 'The request' : first.pointer;
   return new Problem('validation_failed', `${where} ${first?.detail ?? 'is not valid'}${more}.`, { errors });
 }

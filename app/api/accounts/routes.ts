@@ -1,7 +1,7 @@
 import { Problem } from '../../errors.ts';
 import { newUuidV7 } from '../../ids.ts';
 import type { AccountOpening } from '../../ledger/ledger.ts';
-import { attempt, batchItem, workOnValid } from '../batch.ts';
+import { attemptEach, batchItem, workOnValid } from '../batch.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { IdParams } from '../fields.ts';
 import { only } from '../only.ts';
@@ -50,7 +50,7 @@ function openAccount({ books }: ApiDependencies): Route {
   });
 }
 
-function openAccounts({ books }: ApiDependencies): Route {
+function openAccounts({ books, clock }: ApiDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/accounts/batch',
@@ -61,7 +61,7 @@ function openAccounts({ books }: ApiDependencies): Route {
     answers: { 200: { description: 'An outcome for each, in order', schema: AccountBatchAnswer } },
     problems: ['database_unavailable', 'outcome_unknown'],
     async handle(call) {
-      const accounts = call.body.accounts.map((item) => attempt(() => newAccountFrom(item)));
+      const accounts = await attemptEach(call.body.accounts, newAccountFrom, clock);
       const openings = await workOnValid(accounts, (valid) => books.openAccounts(valid, call.identity.user));
       const results = openings.map((opening) =>
         batchItem(opening instanceof Problem ? opening : openingAnswer(opening), call),

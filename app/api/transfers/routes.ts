@@ -3,7 +3,7 @@ import type { Identity } from '../../identity.ts';
 import { ID_LENGTH_MAX } from '../../ids.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { Durability, Origin, Outcome, TransferOrder } from '../../ledger/types.ts';
-import { attempt, batchItem, workOnValid } from '../batch.ts';
+import { attempt, attemptEach, batchItem, workOnValid } from '../batch.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { IdempotencyKeyHeader, idempotencyKeyOf, refused } from '../idempotency-key.ts';
 import { only } from '../only.ts';
@@ -90,13 +90,13 @@ function transferBatch({ ledger, clock }: ApiDependencies): Route {
     async handle(call) {
       const now = clock.now();
       const key = batchKeyOf(call, call.body.transfers.length);
-      const requests = call.body.transfers.map((item, i) =>
-        attempt(() => {
-          const request = validate(TransferBatch.item, item);
-          const itemKey = key === null ? null : `${key}.${i}`;
-          return { order: orderOf(request, originOf(call), now, itemKey), durability: request.durability ?? 'cache' };
-        }),
-      );
+      const origin = originOf(call);
+      const check = (item: unknown, i: number): Request => {
+        const request = validate(TransferBatch.item, item);
+        const itemKey = key === null ? null : `${key}.${i}`;
+        return { order: orderOf(request, origin, now, itemKey), durability: request.durability ?? 'cache' };
+      };
+      const requests = await attemptEach(call.body.transfers, check, clock);
       const answers = await workOnValid(requests, (valid) => answerEach(ledger, valid, call.identity));
       const results = answers.map((answer) => batchItem(answer, call));
       return { status: 200, body: { results } };
