@@ -30,7 +30,10 @@ export async function reverse(
       const order = reversalOrder(original, transactionId, origin);
       return only(await ledger.apply([order], durability), transactionId);
     }
-    if (earlier.status === 'POSTED') return repeated(ledger, earlier, durability);
+    if (earlier.status === 'POSTED') {
+      requireReversalOf(original, earlier);
+      return repeated(ledger, earlier, durability);
+    }
   }
   throw new Problem('transfer_not_reversible', `${originalId} was refused its reversal ${ATTEMPTS_MAX} times.`);
 }
@@ -49,6 +52,17 @@ async function reversible(ledger: Ledger, originalId: string): Promise<Posted> {
     throw new Problem('transfer_not_reversible', `${originalId} is a reversal itself; send a new transfer instead.`);
   }
   return original;
+}
+
+/** An id whose transfer was given up may belong to another transfer by now: what took the first back is no answer for it. */
+function requireReversalOf(original: Posted, { order }: Posted): void {
+  const { source, destination, amount, currency } = original.order;
+  const takesBack = order.source === destination && order.destination === source;
+  if (takesBack && order.amount === amount && order.currency === currency) return;
+  const { transactionId } = order;
+  throw new Problem('transaction_id_reused', `${transactionId} takes back an earlier transfer that had this id.`, {
+    transactionId,
+  });
 }
 
 async function outcomeOrNull(ledger: Ledger, transactionId: string): Promise<Outcome | null> {

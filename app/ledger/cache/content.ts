@@ -39,6 +39,23 @@ export function replay(asked: Asked, standing: Outcome): Outcome | Problem {
   return { ...standing, replayed: !own };
 }
 
+/**
+ * What MySQL has under the id of an outcome that was received in an epoch that has ended. Epoch and seq tell whether it is
+ * that very outcome. If an operator accepted the loss of it, the id was free again and may belong to another transfer.
+ */
+export function persistedAs(received: Outcome, stored: Outcome): Outcome | Problem {
+  const { transactionId } = received.order;
+  if (stored.epoch === received.epoch && stored.seq === received.seq) {
+    return { ...stored, replayed: received.replayed, persisted: true };
+  }
+  if (sameContent(received.order, stored.order)) return { ...stored, replayed: true, persisted: true };
+  return new Problem(
+    'transaction_id_reused',
+    `transaction ${transactionId} was given up when its epoch ended, and its id now belongs to a transfer with other content; send it again under a new id`,
+    { transactionId },
+  );
+}
+
 interface Asked {
   order: TransferOrder;
   takenAt: number;

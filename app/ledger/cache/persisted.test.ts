@@ -121,6 +121,21 @@ describe('durability persisted across a change of epoch', () => {
     expect(answer).toMatchObject({ epoch: 1, persisted: true, replayed: false });
   });
 
+  it('is 409 when the transfer was given up and its id belongs to another one: never the 201 of that', async () => {
+    const { stage, one, state } = await acrossEpochs();
+    stage.database.outcomes.set(one.transactionId, persistedOutcome({ ...one, amount: one.amount + 1 }, 2));
+    const [answer] = await stage.clock.until(state.answers);
+    expect(answer).toBeInstanceOf(Problem);
+    expect(answer).toMatchObject({ code: 'transaction_id_reused', extras: { transactionId: one.transactionId } });
+  });
+
+  it('is a replay when the transfer was given up and the same was sent again meanwhile', async () => {
+    const { stage, one, state } = await acrossEpochs();
+    stage.database.outcomes.set(one.transactionId, persistedOutcome(one, 2));
+    const [answer] = await stage.clock.until(state.answers);
+    expect(answer).toMatchObject({ epoch: 2, persisted: true, replayed: true });
+  });
+
   it('waits on while MySQL is away, and answers 504 at its deadline', async () => {
     const { stage, state } = await acrossEpochs();
     stage.database.broken = new Problem('database_unavailable', 'away');

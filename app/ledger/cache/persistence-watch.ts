@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { Problem } from '../../errors.ts';
 import type { Outcome } from '../types.ts';
+import { persistedAs } from './content.ts';
 import type { EpochView, Seat } from './epoch-view.ts';
 import type { OutcomeFinder } from './outcome-finder.ts';
 import type { CacheServer } from './port.ts';
@@ -88,7 +89,7 @@ export class PersistenceWatch {
     if (found instanceof Problem) return;
     for (const waiter of others) {
       const stored = found.outcomes.get(waiter.outcome.order.transactionId);
-      if (stored) this.#settle(waiter, { ...stored, replayed: waiter.outcome.replayed, persisted: true });
+      if (stored) this.#settle(waiter, persistedAs(waiter.outcome, stored));
     }
   }
 
