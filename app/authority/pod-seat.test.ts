@@ -3,6 +3,7 @@ import { Problem } from '../errors.ts';
 import { CacheError } from '../ledger/cache/port.ts';
 import { Gate, passing } from '../ledger/testing/faulty-cache.ts';
 import { migratedDatabase, type TestDatabase } from '../testing/database.ts';
+import { itemOf } from '../testing/ledger.ts';
 import { until } from '../testing/until.ts';
 import { PodBench } from './testing/pod-bench.ts';
 
@@ -385,6 +386,34 @@ describe('When it stops, a seat', () => {
     await pod.flush();
     await stopped;
     expect([await podIds(), await pod.drained(caller.epoch)]).toEqual([[], { ids: [], doubts: [], pods: {} }]);
+  });
+
+  it('applies nothing any more when its registration goes, and Redis refuses its ids', async () => {
+    const { caller } = await pod.serve();
+    const order = pod.order();
+    const removePod = pod.store.removePod.bind(pod.store);
+    const atRemoval: unknown[] = [];
+    vi.spyOn(pod.store, 'removePod').mockImplementation(async (podId) => {
+      atRemoval.push(
+        pod.seat.view(),
+        await pod.scripts.apply(caller, [itemOf(order)]).catch((error: unknown) => error),
+      );
+      await removePod(podId);
+    });
+    await pod.seat.stop();
+    expect(atRemoval).toEqual([null, expect.objectContaining({ kind: 'refused', reason: 'retired' })]);
+    expect(await podIds()).toEqual([]);
+  });
+
+  it('hands over when Redis does not confirm that it runs nothing more', async () => {
+    const { caller } = await pod.serve();
+    pod.retires = async () => {
+      throw new CacheError('in_doubt', 'Command timed out');
+    };
+    const cuts = pod.cuts;
+    await pod.seat.stop();
+    expect(pod.cuts).toBe(cuts + 1);
+    expect(await pod.drained(caller.epoch)).toEqual({ ids: [], doubts: [], pods: { 'pod-1': 0 } });
   });
 
   it('hands over what it knows when the flush does not come: nobody has to wait for it', async () => {

@@ -146,8 +146,9 @@ export class PodSeat implements Seat {
   }
 
   /**
-   * Stops. Gives the registration back once MySQL has all that this pod was told and nothing of it is in doubt; when that
-   * takes too long, hands over what it knows instead, so that nobody waits for it.
+   * Stops, once every request is answered. When MySQL has all that this pod was told and nothing of it is in doubt, it closes,
+   * has Redis refuse its ids for good, and only then gives the registration back. When that takes too long, or Redis does
+   * not confirm, it cuts the connection and hands over what it knows instead, so that nobody waits for it.
    */
   async stop(): Promise<void> {
     const { authority, clock, logger, processId } = this.#deps;
@@ -163,8 +164,10 @@ export class PodSeat implements Seat {
       await this.#observe();
       await clock.sleep(SEARCH_MS / 2);
     }
-    const settled = this.#view?.isSettled(told) ?? true;
-    if (settled && this.#drains.length === 0) {
+    // From this line to the next there is no await: what was settled stays so, because nothing runs under this view any more.
+    const settled = (this.#view?.isSettled(told) ?? true) && this.#drains.length === 0;
+    this.#hold();
+    if (settled && (await this.#retireAll())) {
       for (const podId of this.#tried?.podIds ?? []) await authority.removePod(podId).catch(() => {});
     } else {
       this.#leave();
@@ -308,6 +311,20 @@ export class PodSeat implements Seat {
     }
     this.#podId = standing;
     this.#registered = true;
+  }
+
+  /** Makes sure that Redis runs nothing more under any id of this process. @returns false when Redis did not confirm it */
+  async #retireAll(): Promise<boolean> {
+    const view = this.#view;
+    if (!view) return true;
+    const { epoch, replid } = view.caller;
+    try {
+      for (const podId of this.#tried?.podIds ?? [])
+        await this.#deps.retire({ fenceEpoch: epoch, epoch, replid }, podId);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** What is left in doubt from earlier ids of this process cannot run after this, and is in MySQL once the cursor is there. */

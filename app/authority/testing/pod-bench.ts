@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { newUuidV7 } from '../../ids.ts';
 import { CacheLedger } from '../../ledger/cache/cache-ledger.ts';
+import type { Head } from '../../ledger/cache/codec.ts';
 import type { EpochView } from '../../ledger/cache/epoch-view.ts';
 import { RedisScripts } from '../../ledger/cache/scripts.ts';
 import { FaultyCache } from '../../ledger/testing/faulty-cache.ts';
@@ -53,6 +54,8 @@ export class PodBench {
   /** How the pod's drains are kept; a test can have them fail. */
   keeps: (kept: () => Promise<void>) => Promise<void> = (kept) => kept();
   completes: (completed: () => Promise<void>) => Promise<void> = (completed) => completed();
+  /** How the pod's ids are retired in Redis, where it is not as usual. */
+  retires: (() => Promise<Head>) | null = null;
   opened = 0;
   cuts = 0;
   readonly #database: Database;
@@ -74,7 +77,7 @@ export class PodBench {
       authority: this.#authority(),
       drains: this.#drains(),
       cache,
-      retire: (caller, podId) => scripts.retire(caller, podId),
+      retire: (caller, podId) => (this.retires ? this.retires() : scripts.retire(caller, podId)),
       clock,
       logger: this.log,
       processId: podName,
