@@ -44,7 +44,9 @@ export async function startKeeper(context: Context): Promise<Running> {
     alertAfterFailures: config.sync.flushAlertAfterFailures,
   };
   const flusher = new Flusher({ cache: scripts, store: flushStore, clock, limits, events });
-  const settler = new Flusher({ cache: scripts, store: flushStore, clock, limits, events });
+  // What fails while an epoch is settled is tried again by whichever keeper is next: the mode says that it is not over yet.
+  const settling = { ...events, alert() {}, waiting() {} };
+  const settler = new Flusher({ cache: scripts, store: flushStore, clock, limits, events: settling });
   const keeper = new Keeper({
     keeperId: context.processId,
     authority,

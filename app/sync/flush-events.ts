@@ -4,12 +4,14 @@ import type { FlushEvents } from './flusher.ts';
 
 /** The flush as operators see it: metrics, and a line at error level when it keeps failing. */
 export function flushEvents({ metrics, clock, logger }: Context): FlushEvents {
-  let waiting = 0;
+  /** null: not known here, so no number at all. An old one would grow older for ever, and a 0 would hide what others see. */
+  let waiting: number | null = null;
   let oldestAcceptedAt: number | null = null;
-  metrics.sample({
-    journalEntries: () => waiting,
-    journalAgeSeconds: () => (oldestAcceptedAt === null ? 0 : Math.max(0, (clock.now() - oldestAcceptedAt) / 1000)),
-  });
+  const journalAgeSeconds = (): number => {
+    if (waiting === null) return Number.NaN;
+    return oldestAcceptedAt === null ? 0 : Math.max(0, (clock.now() - oldestAcceptedAt) / 1000);
+  };
+  metrics.sample({ journalEntries: () => waiting ?? Number.NaN, journalAgeSeconds });
   return {
     flushed(batch, ms) {
       const now = clock.now();

@@ -148,6 +148,49 @@ describe('Flusher.run', () => {
     expect(b.waiting.at(-1)).toEqual([0, null]);
     await b.epoch.change('01890000-0000-7000-8000-000000000002', 'ada', { overdraftLimit: 2 });
     await b.flusher.round(b.epoch.keeper, 1);
-    expect(b.waiting.at(-1)).toEqual([1, b.clock.wallMs]);
+    expect(b.waiting.slice(-2)).toEqual([
+      [1, b.clock.wallMs],
+      [0, null],
+    ]);
+  });
+
+  it('says after a commit what still waits, although Redis cannot be asked any more', async () => {
+    const b = await bench({ batchMax: 2 });
+    for (let n = 0; n < 3; n++) await b.post(2);
+    await b.flusher.round(b.epoch.keeper, 1);
+    expect(b.waiting.at(-1)).toEqual([4, b.clock.wallMs]);
+    await b.flusher.round(b.epoch.keeper, 1);
+    await b.flusher.round(b.epoch.keeper, 1);
+    expect(b.waiting.at(-1)).toEqual([0, null]);
+  });
+
+  it('does not know what waits while nothing is to be flushed by it, and alerts nobody of what is over', async () => {
+    const b = await bench();
+    await b.post(1);
+    b.store.before = async () => {
+      throw new Error('Redis or MySQL is away');
+    };
+    b.run();
+    await until('the alert fires', () => b.alerts.at(-1) === true);
+    b.target = null; // the authority has moved
+    await until('the alert ends', () => b.alerts.at(-1) === false);
+    await until('it knows of nothing', () => b.waiting.at(-1)?.[0] === null);
+    expect(b.alerts).toEqual([true, false]);
+    expect(b.flusher.failuresInARow).toBe(0);
+  });
+
+  it('alerts nobody when it fails and another keeper does not', async () => {
+    const b = await bench();
+    await b.post(1);
+    b.store.before = async () => {
+      throw new Error('MySQL does not answer this keeper');
+    };
+    b.run();
+    await until('the alert fires', () => b.alerts.at(-1) === true);
+    b.store.before = async () => {
+      throw new Overtaken('another keeper was faster');
+    };
+    await until('the alert ends', () => b.alerts.at(-1) === false);
+    expect(b.waiting.at(-1)).toEqual([null, null]);
   });
 });

@@ -28,10 +28,10 @@ export interface FlushLimits {
 export interface FlushEvents {
   flushed(batch: FlushBatch, ms: number): void;
   failed(error: unknown, failuresInARow: number): void;
-  /** The alert fires, and ends with the next success. */
+  /** The alert fires, and ends with the next success, or when this flusher has nothing to flush any more. */
   alert(on: boolean): void;
-  /** After every look into the journal: how much waits. */
-  waiting(entries: number, oldestAcceptedAt: number | null): void;
+  /** After every look into the journal, and every commit: how much waits. `entries` null: not known here. */
+  waiting(entries: number | null, oldestAcceptedAt: number | null): void;
 }
 
 /** How far the journal was read. A failure begins a new one, so that what still reads for the old one changes nothing. */
@@ -41,12 +41,14 @@ interface Reading {
   seq: number;
   /** The cursor in Redis, as it was last seen. */
   published: number;
+  /** The journal's last seq, as it was last seen. */
+  headSeq: number;
   /** Entries after that. */
   ahead: JournalEntry[];
   /** The batch that is being made ready while the one before it commits. */
   next: Promise<FlushBatch | null> | null;
 }
-const nowhere = (): Reading => ({ epoch: -1, seq: 0, published: 0, ahead: [], next: null });
+const nowhere = (): Reading => ({ epoch: -1, seq: 0, published: 0, headSeq: 0, ahead: [], next: null });
 
 interface FlusherDependencies {
   cache: CacheKeeper;
@@ -95,7 +97,7 @@ export class Flusher {
     while (!stopped.aborted) {
       const caller = target();
       if (!caller) {
-        this.forget();
+        this.#rest();
         await clock.sleep(limits.gatherMs, stopped);
         continue;
       }
@@ -158,6 +160,7 @@ export class Flusher {
       if (reading.published < reading.seq) await this.#publish(reading, caller);
       return 0;
     }
+    const [following] = reading.ahead;
     const started = clock.monotonic();
     const committed = store.commit(batch, authorityEpoch);
     // Where more than a batch waits, the next one is read and made ready while MySQL works on this one.
@@ -167,6 +170,10 @@ export class Flusher {
     }
     await committed;
     events.flushed(batch, clock.monotonic() - started);
+    const waiting = Math.max(0, reading.headSeq - batch.lastSeq);
+    // What follows may not have been read yet: it was accepted after the last of this batch.
+    const oldest = acceptedAtOf(following) ?? batch.outcomes.at(-1)?.acceptedAt ?? null;
+    events.waiting(waiting, waiting === 0 ? null : oldest);
     await this.#publish(reading, caller, batch.lastSeq);
     return batch.lastSeq - batch.afterSeq;
   }
@@ -174,6 +181,16 @@ export class Flusher {
   async #publish(reading: Reading, caller: KeeperCaller, cursor = reading.seq): Promise<void> {
     const head = await this.#deps.cache.publish(caller, cursor, this.#trimmable(caller.epoch, cursor));
     reading.published = head.cursor;
+  }
+
+  /**
+   * Nothing is to be flushed by this keeper for now: an alert of before would fire for ever, and what waited when it last looked
+   * is in MySQL, or somebody else's to count.
+   */
+  #rest(): void {
+    this.forget();
+    this.#recovered();
+    this.#deps.events.waiting(null, null);
   }
 
   /** Forgets what was read ahead and where it was: MySQL will tell. */
@@ -218,6 +235,7 @@ export class Flusher {
   async #read(reading: Reading, caller: KeeperCaller, afterSeq: number): Promise<JournalEntry[]> {
     const { head, entries } = await this.#deps.cache.journal(caller, afterSeq, this.#entriesPerRead);
     reading.published = head.cursor;
+    reading.headSeq = head.seq;
     if (head.seq > afterSeq && entries.length === 0)
       throw new Error(`the journal ends before ${head.seq}, at ${afterSeq}`);
     this.#deps.events.waiting(head.seq - afterSeq, acceptedAtOf(entries[0]));
@@ -261,6 +279,10 @@ export class Flusher {
 
   #succeeded(): void {
     this.#lastProgressAt = this.#deps.clock.monotonic();
+    this.#recovered();
+  }
+
+  #recovered(): void {
     if (this.#failures >= this.#deps.limits.alertAfterFailures) this.#deps.events.alert(false);
     this.#failures = 0;
   }
@@ -272,6 +294,7 @@ export class Flusher {
       // The journal goes on all the same, by another keeper: nothing to alert anybody of.
       this.#lastProgressAt = clock.monotonic();
       events.failed(error, this.#failures);
+      this.#rest();
       return;
     }
     this.#failures += 1;

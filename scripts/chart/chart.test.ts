@@ -129,6 +129,33 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     },
   );
 
+  it('gives every alert a link to its page where people can read the runbook, and no link that leads nowhere', () => {
+    const annotationsOf = (monitoring: object): Record<string, string>[] =>
+      found({ ...minimal, monitoring: { prometheusRule: true, ...monitoring } }, 'PrometheusRule/holdfast')[
+        'spec'
+      ].groups.flatMap(({ rules }: Manifest) => rules.flatMap(({ annotations }: Manifest) => annotations ?? []));
+    const headings = [
+      ...readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8').matchAll(/^## (\w+)$/gm),
+    ];
+    const anchors = headings.map(([, name = '']) => name.toLowerCase());
+    const runbookUrl = 'https://git.example/holdfast/blob/v0.1.0/docs/runbook.md';
+    const linked = annotationsOf({ runbookUrl });
+    expect(linked.length).toBe(anchors.length);
+    for (const { runbook, runbook_url: url } of linked) {
+      expect(runbook).toBeUndefined();
+      const [page, anchor = ''] = String(url).split('#');
+      expect(page).toBe(runbookUrl);
+      expect(anchors).toContain(anchor);
+    }
+    for (const { runbook, runbook_url: url } of annotationsOf({})) {
+      expect(runbook).toMatch(/^docs\/runbook\.md#\w+$/);
+      expect(url).toBeUndefined();
+    }
+    expect(refused({ ...minimal, monitoring: { runbookUrl: 'docs/runbook.md' } })).toContain(
+      "at '/monitoring/runbookUrl'",
+    );
+  });
+
   it('rolls without taking a pod away first, and a changed setting is a new pod', () => {
     const hashes = [{}, { config: { LOG_LEVEL: 'warn' } }].map((more) => {
       const { spec } = found({ ...minimal, ...more }, 'Deployment/holdfast-api');

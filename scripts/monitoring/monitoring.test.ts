@@ -10,7 +10,7 @@ interface Alert {
   expr: string;
   for?: string;
   labels: { severity: string };
-  annotations: { summary: string; description: string; runbook_url: string };
+  annotations: { summary: string; description: string; runbook: string };
 }
 interface Recorded {
   record: string;
@@ -65,7 +65,7 @@ describe('The alerts', () => {
   it('have each a page in the runbook, and no page is of none', () => {
     expect([...headings].sort()).toEqual(alerts.map(({ alert }) => alert).sort());
     for (const { alert, annotations } of alerts) {
-      expect(annotations.runbook_url).toBe(`docs/runbook.md#${alert.toLowerCase()}`);
+      expect(annotations.runbook).toBe(`docs/runbook.md#${alert.toLowerCase()}`);
       expect(annotations.summary).toMatch(/\.$/);
       expect(annotations.description).toContain('$labels.release');
     }

@@ -44,7 +44,7 @@ export class Bench {
   readonly stopped = new AbortController();
   readonly alerts: boolean[] = [];
   readonly failures: [message: string, inARow: number][] = [];
-  readonly waiting: [entries: number, oldest: number | null][] = [];
+  readonly waiting: [entries: number | null, oldest: number | null][] = [];
   readonly epoch: EpochUnderTest;
   readonly flusher: Flusher;
   target: KeeperCaller | null;
