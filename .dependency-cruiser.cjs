@@ -21,7 +21,7 @@ module.exports = {
       from: { path: '^app/api/', pathNot: TESTS },
       to: {
         path: '^app/',
-        pathNot: '^app/(api/|ledger/[^/]+\\.ts$|telemetry/|(money|errors|ids|identity|clock)\\.ts$)',
+        pathNot: '^app/(api/|ledger/[^/]+\\.ts$|telemetry/|(money|errors|ids|identity|clock|secure-url)\\.ts$)',
       },
     },
     {

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { freePort } from '../scripts/stack/ports.mjs';
 import { startApi } from './api-role.ts';
 import { Problem } from './errors.ts';
+import { listen } from './listen.ts';
 import { type Role, RolesUnderTest } from './testing/stack.ts';
 import { until } from './testing/until.ts';
 
@@ -278,5 +279,45 @@ describe('At its start', () => {
     expect((await taking.request('GET', '/v1/ops/status', undefined, token)).status).toBe(200);
     const other = await roles.api();
     expect((await other.request('GET', '/v1/ops/status', undefined, token)).status).toBe(401);
+  });
+
+  it('the keys of JWTs are found by their issuer, and the longest user reaches every table', async () => {
+    const { publicKey, privateKey } = await generateKeyPair('ES256');
+    const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256' }] });
+    const server = createServer((request, response) => {
+      const discovery = { issuer, jwks_uri: `${issuer}/keys` };
+      response.end(request.url === '/keys' ? jwks : JSON.stringify(discovery));
+    });
+    await listen(server, 0, '127.0.0.1');
+    const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      await roles.keeper();
+      const api = await roles.api({ JWT_ISSUER: issuer, JWT_AUDIENCE: 'holdfast' });
+      await api.ready();
+      await api.worksIn('CACHE');
+      const sub = `auth0|${'山'.repeat(249)}`;
+      const token = await new SignJWT({ sub, scp: ['accounts:write', 'transfers:write', 'balances:read'] })
+        .setProtectedHeader({ alg: 'ES256' })
+        .setIssuer(issuer)
+        .setAudience('holdfast')
+        .setExpirationTime('1 hour')
+        .sign(privateKey);
+      const send = (method: string, path: string, body?: object) => api.request(method, path, body, token);
+      await send('POST', '/v1/accounts', { accountId: 'jwt-a', currency: 'EUR', external: true });
+      await send('POST', '/v1/accounts', { accountId: 'jwt-b', currency: 'EUR' });
+      expect((await send('PATCH', '/v1/accounts/jwt-b', { overdraftLimit: '1' })).status).toBe(200);
+      const accounts = { sourceAccount: 'jwt-a', destinationAccount: 'jwt-b' };
+      const transfer = { ...accounts, amount: '1.00', currency: 'EUR', durability: 'persisted' };
+      expect((await send('POST', '/v1/transfers', transfer)).status).toBe(201);
+      const { json } = await send('GET', '/v1/accounts/jwt-b/postings');
+      expect(json['items']).toMatchObject([{ user: `jwt:${sub}` }]);
+      const users = await roles.db.database.rows(
+        "SELECT opened_by AS `user` FROM accounts WHERE account_id = 'jwt-a' UNION ALL SELECT `user` FROM account_changes WHERE account_id = 'jwt-b'",
+      );
+      expect(users).toEqual([{ user: `jwt:${sub}` }, { user: `jwt:${sub}` }]);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 });

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import { closeAdminServer, startAdminServer } from './admin-server.ts';
 import type { ApiDependencies } from './api/dependencies.ts';
+import { IssuerKeys } from './api/issuer-keys.ts';
 import { jwtVerifier } from './api/jwt.ts';
 import { createApiServer } from './api/server.ts';
 import { PodSeat } from './authority/pod-seat.ts';
@@ -172,11 +173,17 @@ async function addBootstrapKey(
   }
 }
 
-function jwt({ config, clock }: Context) {
-  const { jwtIssuer, jwtAudience, jwtJwksFile } = config.auth;
-  if (!jwtIssuer || !jwtAudience || !jwtJwksFile) return {};
-  const keySet = JSON.parse(readFileSync(jwtJwksFile, 'utf8')) as JSONWebKeySet;
-  return { jwt: jwtVerifier({ keys: createLocalJWKSet(keySet), issuer: jwtIssuer, audience: jwtAudience }, clock) };
+function jwt({ config, clock, logger }: Context) {
+  const { jwtIssuer: issuer, jwtAudience: audience, jwtJwksFile, jwtJwksUrl } = config.auth;
+  if (!issuer || !audience) return {};
+  if (jwtJwksFile) {
+    const keySet = JSON.parse(readFileSync(jwtJwksFile, 'utf8')) as JSONWebKeySet;
+    return { jwt: jwtVerifier({ keys: createLocalJWKSet(keySet), issuer, audience }, clock) };
+  }
+  const keys = new IssuerKeys(jwtJwksUrl ? { jwksUrl: jwtJwksUrl } : { issuer }, clock, logger.log);
+  // So that the first request need not wait for it. A pod works without: API keys do not need the issuer.
+  keys.warm();
+  return { jwt: jwtVerifier({ keys: keys.keyOf, issuer, audience }, clock) };
 }
 
 function ledgerEvents({ metrics }: Context): LedgerEvents {

@@ -1,4 +1,5 @@
 import { choice, cron, integer, optional, ratio, required, secret, setting, text, url } from './config-kinds.ts';
+import { isSecureUrl } from './secure-url.ts';
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
@@ -252,9 +253,22 @@ export const SETTINGS = {
       secret(24),
       'An API key with every scope, to begin with; leave it out once others exist.',
     ),
-    jwtIssuer: optional('JWT_ISSUER', text(/^\S{1,255}$/, '1–255 characters'), 'The `iss` that a JWT must carry.'),
+    jwtIssuer: optional(
+      'JWT_ISSUER',
+      text(/^\S{1,255}$/, '1–255 characters'),
+      'The `iss` that a JWT must carry. Without `JWT_JWKS_FILE` and `JWT_JWKS_URL` its keys are found by OpenID Connect Discovery.',
+    ),
     jwtAudience: optional('JWT_AUDIENCE', text(/^\S{1,255}$/, '1–255 characters'), 'The `aud` that a JWT must carry.'),
-    jwtJwksFile: optional('JWT_JWKS_FILE', text(/^.{1,4096}$/, 'a path'), 'File with the public keys of JWTs (JWKS).'),
+    jwtJwksFile: optional(
+      'JWT_JWKS_FILE',
+      text(/^.{1,4096}$/, 'a path'),
+      'File with the public keys of JWTs (JWKS), read once at the start.',
+    ),
+    jwtJwksUrl: optional(
+      'JWT_JWKS_URL',
+      url(['https', 'http'], 'https://host[:port]/path, or http:// on loopback', ({ href }) => isSecureUrl(href)),
+      'Address of the public keys of JWTs (JWKS), fetched every 10 minutes and when a token names a new key.',
+    ),
   },
   telemetry: {
     logLevel: setting(

@@ -28,6 +28,7 @@ describe('loadConfig', () => {
       jwtIssuer: null,
       jwtAudience: null,
       jwtJwksFile: null,
+      jwtJwksUrl: null,
     });
     const defaults = settings.filter(({ fallback }) => fallback !== undefined && fallback !== null);
     expect(faultsOf(Object.fromEntries(defaults.map((s) => [s.variable, String(s.fallback)])))).toEqual([]);
@@ -104,6 +105,19 @@ describe('loadConfig', () => {
     [{ LAG_ALERT_MS: '600000' }, 'LAG_ALERT_MS'],
     [{ HEARTBEAT_MS: '6000' }, 'POD_RETIRE_AFTER_MS'],
     [{ JWT_ISSUER: 'https://issuer' }, 'JWT_ISSUER'],
+    [{ JWT_JWKS_URL: 'https://issuer/keys' }, 'JWT_JWKS_URL'],
+    [{ JWT_ISSUER: 'issuer', JWT_AUDIENCE: 'holdfast' }, 'JWT_ISSUER must be an https URL'],
+    [{ JWT_ISSUER: 'http://issuer', JWT_AUDIENCE: 'holdfast' }, 'JWT_ISSUER must be an https URL'],
+    [
+      {
+        JWT_ISSUER: 'https://issuer',
+        JWT_AUDIENCE: 'holdfast',
+        JWT_JWKS_FILE: '/keys.json',
+        JWT_JWKS_URL: 'https://issuer/keys',
+      },
+      'JWT_JWKS_FILE and JWT_JWKS_URL',
+    ],
+    [{ JWT_JWKS_URL: 'http://issuer/keys' }, 'JWT_JWKS_URL must be https://'],
   ])('refuses %j, as it contradicts another setting or itself', (env, fault) => {
     const faults = faultsOf(env);
     expect(faults).toHaveLength(1);
@@ -113,6 +127,15 @@ describe('loadConfig', () => {
   it('takes keys for JWTs with issuer and audience', () => {
     const names = { JWT_ISSUER: 'https://issuer', JWT_AUDIENCE: 'holdfast' };
     expect(loadConfig({ ...URLS, ...names, JWT_JWKS_FILE: '/keys.json' }).auth.jwtJwksFile).toBe('/keys.json');
+    expect(loadConfig({ ...URLS, ...names }).auth).toMatchObject({ jwtJwksFile: null, jwtJwksUrl: null });
+    for (const keys of [
+      'https://issuer/keys',
+      'http://127.0.0.1:8000/keys',
+      'http://localhost/keys',
+      'http://[::1]/',
+    ]) {
+      expect(loadConfig({ ...URLS, ...names, JWT_JWKS_URL: keys }).auth.jwtJwksUrl).toBe(keys);
+    }
   });
 
   it('derives no contradiction from a value that is wrong by itself', () => {

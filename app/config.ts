@@ -1,5 +1,6 @@
 import type { Setting } from './config-kinds.ts';
 import { SETTINGS } from './config-settings.ts';
+import { isSecureUrl } from './secure-url.ts';
 
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 
@@ -73,9 +74,9 @@ function namesAny(conflict: string, variables: readonly string[]): boolean {
   return variables.some((variable) => new RegExp(`\\b${variable}\\b`).test(conflict));
 }
 
-function jwtIsWhole({ jwtIssuer, jwtAudience, jwtJwksFile }: Config['auth']): boolean {
-  const given = [jwtIssuer, jwtAudience, jwtJwksFile].filter((value) => value !== null).length;
-  return given === 0 || given === 3;
+function jwtIsWhole({ jwtIssuer, jwtAudience, jwtJwksFile, jwtJwksUrl }: Config['auth']): boolean {
+  const given = [jwtIssuer, jwtAudience].filter((value) => value !== null).length;
+  return given === 2 || (given === 0 && jwtJwksFile === null && jwtJwksUrl === null);
 }
 
 /** Settings that are fine by themselves and cannot all be meant: what must hold, and what to say when it does not. */
@@ -131,6 +132,15 @@ const CONTRADICTIONS: readonly (readonly [unless: (config: Config) => boolean, f
   ],
   [
     ({ auth }) => jwtIsWhole(auth),
-    'JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_FILE must be given together, or none of them',
+    'JWT_ISSUER and JWT_AUDIENCE must be given together, and with JWT_JWKS_FILE or JWT_JWKS_URL, or a JWT is not checked whole',
+  ],
+  [
+    ({ auth }) => auth.jwtJwksFile === null || auth.jwtJwksUrl === null,
+    'JWT_JWKS_FILE and JWT_JWKS_URL must not be given together: the keys come from one place',
+  ],
+  [
+    ({ auth: { jwtIssuer, jwtJwksFile, jwtJwksUrl } }) =>
+      jwtIssuer === null || jwtJwksFile !== null || jwtJwksUrl !== null || isSecureUrl(jwtIssuer),
+    'JWT_ISSUER must be an https URL to find its keys by, or JWT_JWKS_FILE or JWT_JWKS_URL must say where they are',
   ],
 ];

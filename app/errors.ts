@@ -41,6 +41,7 @@ export const PROBLEMS = {
   backlog_full: { status: 503, title: 'Too much waits to be persisted', ...RETRY },
   overloaded: { status: 503, title: 'The service is overloaded', ...RETRY },
   database_unavailable: { status: 503, title: 'The database that this request needs is away', ...RETRY },
+  issuer_unavailable: { status: 503, title: 'The keys of the token issuer cannot be fetched', ...RETRY },
   shutting_down: { status: 503, title: 'This pod is shutting down', ...RETRY },
   outcome_unknown: { status: 504, title: 'The outcome was not known in time; send the same id again', ...RETRY },
 } as const;
@@ -68,6 +69,8 @@ export interface ProblemExtras {
   /** For `outcome_unknown` and for outcomes: the id to ask for, or to send again. */
   transactionId?: string;
   errors?: readonly FieldError[];
+  /** Why, for our log and never for the client. */
+  logged?: string;
   /** Seconds after which a retry makes sense; retryable problems carry 1 when none is given. */
   retryAfterSeconds?: number;
 }

@@ -8,6 +8,12 @@ export interface Identity {
   readonly scopes: ReadonlySet<Scope>;
 }
 
+/**
+ * What the user of every JWT begins with, and that of no API key: whose name an issuer gives out must not be taken for one that an
+ * operator has given, nor the other way around.
+ */
+export const JWT_USER_PREFIX = 'jwt:';
+
 export const ANONYMOUS: Identity = { user: 'anonymous', scopes: new Set() };
 
 /** Where API keys are known. Asked for every request, so it has to answer from memory nearly always. */
@@ -18,6 +24,9 @@ export interface KeyStore {
 
 /** Checks JWTs, where a deployment takes them. */
 export interface JwtVerifier {
-  /** The token's holder, or null when signature, time, issuer or audience do not hold. */
-  verify(token: string): Promise<Identity | null>;
+  /**
+   * The token's holder.
+   * @throws Problem unauthenticated when signature, time, issuer or audience do not hold, issuer_unavailable
+   */
+  verify(token: string): Promise<Identity>;
 }

@@ -129,7 +129,7 @@ describe('authentication', () => {
     expect(either.json).toMatchObject({ detail: 'This needs the scope transfers:write or balances:read.' });
   });
   it('gives to the JWT verifier what looks like a JWT, and only that', async () => {
-    const verify = vi.fn(async (): Promise<Identity | null> => ({ user: 'ada', scopes: new Set(['balances:read']) }));
+    const verify = vi.fn(async (): Promise<Identity> => ({ user: 'ada', scopes: new Set(['balances:read']) }));
     await restart({ jwt: { verify } });
     expect(await api.get('/v1/accounts/a/balance', { key: 'eyJhbGciOiJFUzI1NiJ9.e30.c2ln' })).toMatchObject({
       status: 200,

@@ -37,6 +37,13 @@ describe('An API key', () => {
     expect(await keys.identify('other')).toEqual({ user: 'bob', scopes: new Set(['ops']) });
   });
 
+  it('never has the user of a JWT for its holder', async () => {
+    await keys.add('other', 'jwt:ada', ['ops']);
+    await keys.add('another', 'JWT:ada', ['ops']);
+    expect((await keys.identify('other'))?.user).toBe('key:jwt:ada');
+    expect((await keys.identify('another'))?.user).toBe('key:JWT:ada');
+  });
+
   it('never stands in MySQL: only its hash does, in no column the key or a part of it', async () => {
     const rows = await db.database.rows<Record<string, unknown>>('SELECT * FROM api_keys');
     expect(rows).toMatchObject([{ key_hash: hashOfKey(KEY), user: 'ada' }]);

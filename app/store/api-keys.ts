@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { Problem } from '../errors.ts';
-import type { Identity, KeyStore, Scope } from '../identity.ts';
+import { type Identity, JWT_USER_PREFIX, type KeyStore, type Scope } from '../identity.ts';
 import type { Database } from './pool.ts';
 
 interface Known {
@@ -84,10 +84,15 @@ export class ApiKeyStore implements KeyStore {
       this.#unknown.set(key, this.#clock.monotonic());
       return null;
     }
-    const identity = { user: row.user, scopes: new Set(scopes) };
+    const identity = { user: holderOf(row.user), scopes: new Set(scopes) };
     // Full: start again, which costs a read per live key.
     if (this.#known.size >= KEYS_MAX) this.#known = new Map();
     this.#known.set(key, { identity, readAtMs: this.#clock.monotonic() });
     return identity;
   }
+}
+
+/** A key whose holder is named like the user of a JWT goes by another name, so that no posting can be taken for that user's. */
+function holderOf(user: string): string {
+  return user.toLowerCase().startsWith(JWT_USER_PREFIX) ? `key:${user}` : user;
 }

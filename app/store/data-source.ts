@@ -4,6 +4,7 @@ import { DataSource, MigrationExecutor, type MigrationInterface, type QueryRunne
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
 import { Ledger1763690000000 } from './migrations/1763690000000-ledger.ts';
 import { SwitchOver1763780000000 } from './migrations/1763780000000-switch-over.ts';
+import { LongerUsers1763790000000 } from './migrations/1763790000000-longer-users.ts';
 import { LedgerTime1763800000000 } from './migrations/1763800000000-ledger-time.ts';
 import { LedgerIdentity1763820000000 } from './migrations/1763820000000-ledger-identity.ts';
 
@@ -23,6 +24,7 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
     migrations: [
       Ledger1763690000000,
       SwitchOver1763780000000,
+      LongerUsers1763790000000,
       LedgerTime1763800000000,
       LedgerIdentity1763820000000,
       ...more,

@@ -74,7 +74,7 @@ export const AccountEntity = new EntitySchema<AccountRow>({
     status: { type: 'enum', enum: ['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED'] },
     settingsVersion: { type: 'int', unsigned: true, name: 'settings_version' },
     openingOverdraftLimit: { ...money, name: 'opening_overdraft_limit' },
-    openedBy: { type: 'varchar', length: 64, name: 'opened_by' },
+    openedBy: { type: 'varchar', length: 259, name: 'opened_by' },
     openedAt: { ...moment, name: 'opened_at', createDate: true },
   },
 });

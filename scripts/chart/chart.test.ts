@@ -16,7 +16,8 @@ describe('The documents of the chart', () => {
 
   it('the schema takes every setting but those that the chart makes itself, and no other', () => {
     const own = ['ROLE', 'HOST', 'PORT', 'ADMIN_PORT', 'PRE_STOP_DELAY_MS', 'SHUTDOWN_GRACE_MS'];
-    const secret = ['REDIS_URL', 'MYSQL_URL', 'BOOTSTRAP_API_KEY', 'JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_FILE'];
+    const jwt = ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_FILE', 'JWT_JWKS_URL'];
+    const secret = ['REDIS_URL', 'MYSQL_URL', 'BOOTSTRAP_API_KEY', ...jwt];
     const all = Object.values(SETTINGS).flatMap((group) => Object.values(group).map(({ variable }) => variable));
     const taken: string[] = JSON.parse(chartFile('values.schema.json')).properties.config.propertyNames.enum;
     expect(taken.toSorted()).toEqual(all.filter((name) => ![...own, ...secret].includes(name)).toSorted());
@@ -83,6 +84,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     [{ ...minimal, autoscaling: { minReplicas: 20 } }, 'minReplicas must not be above maxReplicas'],
     [{ ...minimal, autoscaling: { targetCpuPercent: 0 } }, 'needs targetCpuPercent or targetTransfersPerSecond'],
     [{ ...minimal, jwt: { issuer: 'https://issuer' } }, "at '/jwt/audience'"],
+    [{ ...minimal, jwt: { jwksUrl: 'http://issuer/keys' } }, "at '/jwt/jwksUrl'"],
     [{ ...minimal, monitoring: { interval: '60s' } }, "at '/monitoring/interval'"],
     [{ ...minimal, development: { redis: { enabled: true } } }, 'development.redis.password is missing'],
     [{ ...minimal, ingress: { enabled: true } }, 'ingress.hosts is empty'],
@@ -288,6 +290,22 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
       '/etc/holdfast/jwks/jwks.json',
     );
     expect(found({ ...minimal, ...values }, 'Job/holdfast-migration')['spec'].template.spec.volumes).toHaveLength(1);
+  });
+
+  it('lets API pods reach the issuer of JWTs when they fetch its keys, and no other pod', () => {
+    const ports = (jwt: object, part: string): number[] =>
+      found({ ...minimal, jwt }, `NetworkPolicy/holdfast-${part}`)['spec'].egress.flatMap(
+        (rule: { ports: { port: number }[] }) => rule.ports.map(({ port }) => port),
+      );
+    const names = { issuer: 'https://i', audience: 'a' };
+    for (const jwt of [names, { ...names, jwksUrl: 'https://i/keys' }]) {
+      expect(ports(jwt, 'api')).toContain(443);
+      expect(ports(jwt, 'keeper')).not.toContain(443);
+    }
+    for (const jwt of [{}, { ...names, jwksConfigMap: 'keys' }]) expect(ports(jwt, 'api')).not.toContain(443);
+    const { data } = found({ ...minimal, jwt: { ...names, jwksUrl: 'https://i/keys' } }, 'ConfigMap/holdfast');
+    expect(data).toMatchObject({ JWT_ISSUER: 'https://i', JWT_JWKS_URL: 'https://i/keys' });
+    expect(data).not.toHaveProperty('JWT_JWKS_FILE');
   });
 
   it('routes clients by an Ingress or an HTTPRoute, when asked', () => {

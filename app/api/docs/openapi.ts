@@ -14,6 +14,7 @@ const PROBLEMS_WITH_SCOPE: readonly ProblemCode[] = [
   'forbidden',
   'rate_limited',
   'overloaded',
+  'issuer_unavailable',
   'internal_error',
 ];
 const PROBLEMS_WITH_BODY: readonly ProblemCode[] = ['request_timeout', 'payload_too_large', 'unsupported_media_type'];
@@ -24,7 +25,8 @@ export function openApiDocument(routes: readonly Route[]) {
   registry.registerComponent('securitySchemes', 'bearer', {
     type: 'http',
     scheme: 'bearer',
-    description: 'An API key, or a JWT where the deployment takes them.',
+    description:
+      'An API key, or a JWT where the deployment accepts them (`sub` is the user; `scope` or `scp` lists its scopes).',
   });
   for (const route of routes) if (!route.undocumented) registerRoute(registry, route);
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
