@@ -11,6 +11,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../clock.ts';
 import { Problem } from '../errors.ts';
 import { type JwtSettings, jwtVerifier } from './jwt.ts';
+import { ApiUnderTest } from './testing/api-under-test.ts';
 
 const NOW = Date.UTC(2026, 0, 31, 12);
 const SECONDS = NOW / 1000;
@@ -117,5 +118,23 @@ describe('jwtVerifier', () => {
     await expect(jwtVerifier({ ...settings, keys: () => Promise.reject(away) }, clock).verify(token)).rejects.toBe(
       away,
     );
+  });
+});
+
+describe('A refused token', () => {
+  it('is one line with its reason and correlation id, and without the token', async () => {
+    const api = await ApiUnderTest.start({ jwt: jwtVerifier(settings, clock) });
+    try {
+      const expired = { ...claims, exp: SECONDS - 60 };
+      const token = await new SignJWT(expired).setProtectedHeader({ alg: 'ES256' }).sign(privateKey);
+      const reply = await api.get('/v1/ops/status', { key: token, headers: { 'X-Correlation-Id': 'c-1' } });
+      expect(reply).toMatchObject({ status: 401, json: { detail: 'The token is not valid.' } });
+      const fields = { code: 'unauthenticated', correlationId: 'c-1', detail: 'ERR_JWT_EXPIRED: exp' };
+      expect(api.logged).toMatchObject([{ level: 'warn', fields }]);
+      for (const part of token.split('.')) expect(JSON.stringify(api.logged)).not.toContain(part);
+      expect(reply.text).not.toContain('ERR_');
+    } finally {
+      await api.stop();
+    }
   });
 });

@@ -44,6 +44,7 @@ function refusedRequest({ state, method }: ApiContext, problem: Problem): Refuse
     ...(identity && { user: identity.user }),
     // The details of the others speak of what the client sent.
     ...(problem.status >= 500 && { detail: problem.message }),
+    ...(problem.extras.logged !== undefined && { detail: problem.extras.logged }),
   };
 }
 
