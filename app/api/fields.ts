@@ -103,7 +103,7 @@ export const AccountStatus = z.enum(['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED'])
   description:
     '`SUSPENDED` takes no debits, `FROZEN` neither debits nor credits, `CLOSED` is for good and only at zero.',
 });
-export const IdParams = z.object({ id: Id });
+export const IdParams = z.object({ id: Id.meta({ example: 'demo-alice' }) });
 
 /** Minor units of an amount in a request; what is wrong with it goes to `errors`, and zero is returned. */
 export function amountAt(pointer: string, amount: string, currency: string, errors: FieldError[]): number {

@@ -37,6 +37,8 @@ export interface BodyDefinition<Body extends z.ZodType> {
   documented?: z.ZodType;
   /** A list of items, as long as `BODY_BYTES_MAX` allows. The body of any other route is small. */
   isList?: true;
+  /** What `/docs` fills in. It has to succeed where the accounts of `npm start` are (scripts/stack/demo.mjs). */
+  example: z.input<Body>;
   /** No body at all, or null, is as good as `{}`. */
   optional?: boolean;
 }

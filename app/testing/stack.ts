@@ -7,7 +7,7 @@ import { migratedDatabase, type TestDatabase } from './database.ts';
 import { OwnRedis, randomPrefix } from './redis.ts';
 import { until } from './until.ts';
 
-const API_KEY = 'a-bootstrap-key-for-tests-alone';
+export const API_KEY = 'a-bootstrap-key-for-tests-alone';
 
 interface Answer {
   status: number;

@@ -7,7 +7,7 @@ const RETRY_MS = 250;
 
 const WORLD = 'world';
 export const ALICE = 'demo-alice';
-export const BOB = 'demo-bob';
+const BOB = 'demo-bob';
 
 /** @type {readonly { path: string, body: Record<string, unknown> }[]} */
 const REQUESTS = [
@@ -21,6 +21,17 @@ const REQUESTS = [
       sourceAccount: WORLD,
       destinationAccount: ALICE,
       amount: '1000.00',
+      currency: 'EUR',
+    },
+  },
+  {
+    // For readers of /docs to look up and to reverse. From the world outside, as Alice may have nothing left.
+    path: '/v1/transfers',
+    body: {
+      transactionId: 'demo-payment',
+      sourceAccount: WORLD,
+      destinationAccount: BOB,
+      amount: '25.00',
       currency: 'EUR',
     },
   },

@@ -27,6 +27,11 @@ import {
 
 const tag = 'Accounts';
 
+const ACCOUNT_EXAMPLE = { accountId: 'customer-4711', currency: 'EUR', overdraftLimit: '100.00', name: 'Ada Lovelace' };
+const BATCH_EXAMPLE = {
+  accounts: [ACCOUNT_EXAMPLE, { accountId: 'customer-4712', currency: 'EUR', name: 'Grace Hopper' }],
+};
+
 export function accountRoutes(deps: ApiDependencies): Route[] {
   return [openAccount(deps), openAccounts(deps), readAccount(deps), changeAccount(deps)];
 }
@@ -38,7 +43,7 @@ function openAccount({ books }: ApiDependencies): Route {
     scopes: ['accounts:write'],
     tag,
     summary: 'Open an account',
-    body: { schema: AccountOpeningRequest },
+    body: { schema: AccountOpeningRequest, example: ACCOUNT_EXAMPLE },
     answers: {
       201: { description: 'Opened', schema: OpenedAccount },
       200: { description: 'It was opened before, with the same content', schema: OpenedAccount },
@@ -57,7 +62,7 @@ function openAccounts({ books, clock }: ApiDependencies): Route {
     scopes: ['accounts:write'],
     tag,
     summary: 'Open up to 1000 accounts, with an outcome for each',
-    body: { schema: AccountBatch.envelope, documented: AccountBatch.documented, isList: true },
+    body: { schema: AccountBatch.envelope, documented: AccountBatch.documented, isList: true, example: BATCH_EXAMPLE },
     answers: { 200: { description: 'An outcome for each, in order', schema: AccountBatchAnswer } },
     problems: ['database_unavailable', 'outcome_unknown'],
     async handle(call) {
@@ -104,7 +109,7 @@ function changeAccount({ ledger, clock }: ApiDependencies): Route {
     summary: 'Change status or overdraft limit, effective at once',
     params: IdParams,
     headers: IfMatch,
-    body: { schema: AccountChangeRequest },
+    body: { schema: AccountChangeRequest, example: { overdraftLimit: '100.00' } },
     answers: {
       200: {
         description: 'The settings after the change',

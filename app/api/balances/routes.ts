@@ -45,7 +45,7 @@ function queryBalances({ ledger }: ApiDependencies): Route {
     scopes: ['balances:read'],
     tag,
     summary: 'Read up to 1000 balances',
-    body: { schema: BalanceQuery, isList: true },
+    body: { schema: BalanceQuery, isList: true, example: { accountIds: ['demo-alice', 'demo-bob'] } },
     answers: {
       200: {
         description: 'In the order of the ids; an id that is asked for twice is answered once',

@@ -72,7 +72,7 @@ function registerRoute(registry: OpenAPIRegistry, route: Route): void {
       ...(body && {
         body: {
           required: !body.optional,
-          content: { 'application/json': { schema: body.documented ?? body.schema } },
+          content: { 'application/json': { schema: body.documented ?? body.schema, example: body.example } },
         },
       }),
     },

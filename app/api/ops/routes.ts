@@ -52,8 +52,11 @@ export function opsRoutes({ ops }: ApiDependencies): Route[] {
       summary: 'Accept that what is missing is lost, and open the ledger without it',
       description:
         'The last resort, for a Redis that is gone for good. What the pods have drained is applied as far as it is shown to ' +
-        'follow; the rest is given up and written down, with your name and reason. It cannot be taken back.',
-      body: { schema: LossAcceptanceRequest },
+        'follow; the rest is given up and written down, with your name and reason. It cannot be taken back. While nothing is missing it answers 409 and changes nothing.',
+      body: {
+        schema: LossAcceptanceRequest,
+        example: { epoch: 7, reason: 'The disk of the old Redis is lost, see incident 4711.' },
+      },
       answers: { 200: { description: 'It is accepted', schema: LossAcceptance } },
       problems: ['authority_moved', 'database_unavailable'],
       handle: async ({ body, identity }) => ({ status: 200, body: await ops.acceptLoss(body, identity.user) }),
@@ -66,8 +69,14 @@ export function opsRoutes({ ops }: ApiDependencies): Route[] {
       summary: 'Take over a Redis that belongs to another ledger',
       description:
         'For a Redis whose ledger is gone for good, or whose keys an older release has left. What that ledger has not flushed ' +
-        'to its MySQL is deleted when this one begins to use the Redis. Stop the other installation first. Only in mode `DIRECT`.',
-      body: { schema: RedisTakeoverRequest },
+        'to its MySQL is deleted when this one begins to use the Redis. Stop the other installation first. Only in mode `DIRECT`; else it answers 409 and changes nothing.',
+      body: {
+        schema: RedisTakeoverRequest,
+        example: {
+          owner: '4f1d2c3b5a69788796a5b4c3d2e1f001',
+          reason: 'The other ledger was shut down for good on Monday.',
+        },
+      },
       answers: { 200: { description: 'The Redis is this ledger’s', schema: RedisTakeover } },
       problems: ['authority_moved', 'ledger_switching', 'database_unavailable'],
       handle: async ({ body, identity }) => ({ status: 200, body: await ops.takeRedisOver(body, identity.user) }),

@@ -42,6 +42,11 @@ const POSTED_ANSWERS = {
   200: { description: 'The same id and content was posted before', schema: Transfer },
 };
 
+const DEMO_TRANSFER = { sourceAccount: 'demo-alice', destinationAccount: 'demo-bob', amount: '1.00', currency: 'EUR' };
+/** Without ids and times of their own: sent again from the page, each is a new transfer. */
+const TRANSFER_EXAMPLE = { ...DEMO_TRANSFER, reference: 'Invoice 2026-0042', metadata: { invoice: '2026-0042' } };
+const BATCH_EXAMPLE = { transfers: [DEMO_TRANSFER, { ...DEMO_TRANSFER, amount: '2.00' }] };
+
 export function transferRoutes(deps: ApiDependencies): Route[] {
   return [transfer(deps), transferBatch(deps), readTransfer(deps), reverseTransfer(deps)];
 }
@@ -57,7 +62,7 @@ function transfer({ ledger, clock }: ApiDependencies): Route {
       'The `transactionId`, for a body without one; both given have to be the same. An id, bare or in double quotes.',
     ),
     takesIdempotencyKey: true,
-    body: { schema: TransferRequest },
+    body: { schema: TransferRequest, example: TRANSFER_EXAMPLE },
     answers: POSTED_ANSWERS,
     problems: ['transaction_id_reused', ...LEDGER_PROBLEMS],
     async handle(call) {
@@ -84,7 +89,12 @@ function transferBatch({ ledger, clock }: ApiDependencies): Route {
       'Gives items without a `transactionId` one: `<key>.<index>`, with the index of the item from 0. An id, bare or in double quotes.',
     ),
     takesIdempotencyKey: true,
-    body: { schema: TransferBatch.envelope, documented: TransferBatch.documented, isList: true },
+    body: {
+      schema: TransferBatch.envelope,
+      documented: TransferBatch.documented,
+      isList: true,
+      example: BATCH_EXAMPLE,
+    },
     answers: { 200: { description: 'An outcome for each, in order', schema: TransferBatchAnswer } },
     problems: [],
     async handle(call) {
@@ -140,7 +150,7 @@ function reverseTransfer({ ledger }: ApiDependencies): Route {
     description:
       'A reversal that was refused, for example because too little was available, may be asked for again. One that was posted is answered again and never made twice.',
     params: TransferIdParams,
-    body: { schema: ReversalRequest, optional: true },
+    body: { schema: ReversalRequest, example: { durability: 'persisted' }, optional: true },
     answers: POSTED_ANSWERS,
     problems: ['transfer_not_found', 'transfer_not_reversible', ...LEDGER_PROBLEMS],
     async handle(call) {

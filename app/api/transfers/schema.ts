@@ -53,7 +53,7 @@ export const TransferRequest = z
   .meta({ id: 'TransferRequest' });
 export type TransferRequest = z.output<typeof TransferRequest>;
 
-export const TransferIdParams = z.object({ transactionId: Id });
+export const TransferIdParams = z.object({ transactionId: Id.meta({ example: 'demo-payment' }) });
 
 export const ReversalRequest = z.strictObject({ durability: DurabilityInput }).meta({ id: 'ReversalRequest' });
 
