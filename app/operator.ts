@@ -11,26 +11,46 @@ export async function unsettled({ authority, unsettled }: Pick<Context, 'authori
   return { mode, epoch, cacheEpoch, redisNode, sinceMs: Math.round(ageMs), ...(await unsettled.report(LISTED_MAX)) };
 }
 
+/** A request is answered after so long, ms; a keeper carries on with what is left. */
+const ANSWERED_WITHIN_MS = 5_000;
+
+/** `done`: false while a keeper still carries it out. `dropped`: how much was given up, so far. */
+export interface LossAcceptance {
+  epoch: number;
+  mode: string;
+  dropped: number;
+  done: boolean;
+}
+
 /**
  * Opens the ledger without what is missing: the last resort of an operator whose Redis is gone for good. The epoch is the one
- * that the operator has looked at; should the authority have moved meanwhile, nothing is given up.
+ * that the operator has looked at; should the authority have moved meanwhile, nothing is given up. The decision is kept at
+ * once; asked again, it goes on.
  * @throws Problem authority_moved, database_unavailable
  */
 export async function acceptLoss(
-  { authority, settlement, logger }: Pick<Context, 'authority' | 'settlement' | 'logger'>,
+  deps: Pick<Context, 'authority' | 'settlement' | 'unsettled' | 'clock' | 'logger'>,
   { epoch, reason }: { epoch: number; reason: string },
   user: string,
-): Promise<{ epoch: number; mode: string; dropped: number }> {
+): Promise<LossAcceptance> {
+  const { authority, settlement, unsettled, clock, logger } = deps;
   const now = await authority.read();
   const waits = now.cacheEpoch !== null && (now.mode === 'CLOSING' || now.mode === 'DIRECT');
   if (!waits || now.epoch !== epoch) {
     throw new Problem('authority_moved', `the authority is ${now.mode} in epoch ${now.epoch}: look at it again`);
   }
-  const accepted = await settlement.acceptLoss(now, { keeper: user, reason });
-  if (!accepted) throw new Problem('authority_moved', 'the authority has moved meanwhile: look at it again');
-  const { authority: after, dropped } = accepted;
-  logger.log.warn({ user, reason, epoch: after.epoch, cacheEpoch: now.cacheEpoch, dropped }, 'a loss was accepted');
-  return { epoch: after.epoch, mode: after.mode, dropped };
+  const by = { keeper: user, reason };
+  let step = await settlement.acceptLoss(now, by);
+  if (!step) throw new Problem('authority_moved', 'the authority has moved meanwhile: look at it again');
+  logger.log.warn({ user, reason, epoch, cacheEpoch: now.cacheEpoch }, 'a loss was accepted');
+  const until = clock.monotonic() + ANSWERED_WITHIN_MS;
+  while (step && 'working' in step && clock.monotonic() < until) step = await settlement.acceptLoss(now, by);
+  if (step && 'working' in step) return { epoch, mode: now.mode, dropped: step.working.held, done: false };
+  // Null: a keeper that carries it out, too, was faster.
+  const after = step?.authority ?? (await authority.read());
+  const dropped = step?.dropped ?? (await unsettled.droppedUnder(epoch));
+  logger.log.warn({ user, epoch: after.epoch, cacheEpoch: now.cacheEpoch, dropped }, 'what was lost is given up');
+  return { epoch: after.epoch, mode: after.mode, dropped, done: true };
 }
 
 /** Whose the Redis is that this process talks to; null while it does not answer. */

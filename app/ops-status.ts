@@ -24,8 +24,9 @@ export class OpsStatus {
       authority.pods().catch(() => null),
       authority.livePods().catch(() => null),
       authority.keepers().catch(() => null),
-      unsettled.report(FROZEN_LISTED_MAX).catch(() => null),
+      unsettled.frozen(FROZEN_LISTED_MAX).catch(() => null),
     ]);
+    const recovery = now && (await unsettled.recovery(now).catch(() => null));
     return {
       mode: now?.mode ?? 'UNKNOWN',
       epoch: now?.epoch ?? null,
@@ -34,6 +35,7 @@ export class OpsStatus {
       // In the other modes whose it is is beyond question, or Redis may hang.
       redisOwner: now?.mode === 'DIRECT' ? await redisOwnership(this.#context) : null,
       journal: await this.#journal(cursor),
+      recovery: recovery && { ...recovery, accepted: recovery.accepted?.keeper ?? null },
       pods:
         pods?.map(({ podId, epoch, drained, retiredSeq, silentMs }) => ({
           podId,
@@ -49,8 +51,8 @@ export class OpsStatus {
           silentMs: Math.round(silentMs),
         })) ?? null,
       keepers: keepers?.map(({ keeperId, silentMs }) => ({ keeperId, silentMs: Math.round(silentMs) })) ?? null,
-      frozenAccounts: waiting?.frozenAccounts.items ?? null,
-      frozenAccountsTotal: waiting?.frozenAccounts.total ?? null,
+      frozenAccounts: waiting?.items ?? null,
+      frozenAccountsTotal: waiting?.total ?? null,
       breakers: { redis: detectors.redis.state, mysql: detectors.mysql.state },
       pod: {
         podId: this.#seat.podId,

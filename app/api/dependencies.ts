@@ -11,11 +11,11 @@ export interface OpsPort {
   reconcile(): Promise<object>;
   /** What waits for the journal of an epoch that has ended. */
   unsettled(): Promise<object>;
-  /** Gives up what is missing. @throws Problem authority_moved when the authority is not in that epoch, or nothing is missing */
+  /** Gives up what is missing; `done` is false while a keeper carries it out. @throws Problem authority_moved when the authority is not in that epoch, or nothing is missing */
   acceptLoss(
     acceptance: { epoch: number; reason: string },
     user: string,
-  ): Promise<{ epoch: number; mode: string; dropped: number }>;
+  ): Promise<{ epoch: number; mode: string; dropped: number; done: boolean }>;
   /** Makes the Redis of another ledger this one's. @throws Problem authority_moved when it is not as it was seen */
   takeRedisOver(
     takeover: { owner: string | null; reason: string },

@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Journaled } from '../sync/journaled.ts';
 import { type Fold, fold, foldAccepting, type Settled } from './fold.ts';
-import { replayRest, wholeJournal } from './late.ts';
+import { wholeJournal } from './late.ts';
 import { keyOf, receive } from './received.ts';
+import { recoverPage } from './recovery.ts';
 import { anyHistory, drainedOf, type Lived, live, PODS, replayed } from './testing/drained-history.ts';
 
 const RUNS = { numRuns: 400 };
@@ -118,8 +119,8 @@ describe('The fold of any history that all pods have drained', () => {
         const refused = told.kind === 'transfers' && told.outcome.status === 'REJECTED';
         if (!refused) expect(told.accounts.filter((id) => !frozen.has(id))).toEqual([]);
       }
-      const replay = replayRest(rest, accounts);
-      expect(replay.outcomes.length + replay.changes.length + applied.length).toBe(lived.journal.length - lived.cursor);
+      const page = recoverPage(whole, accounts, ({ seq }) => seqs.has(seq), 'require');
+      expect(page.outcomes.length + page.changes.length + applied.length).toBe(lived.journal.length - lived.cursor);
       expect(replayed(rest, accounts.values())).toEqual(lived.end);
     }));
 

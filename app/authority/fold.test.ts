@@ -5,8 +5,9 @@ import type { Account } from '../ledger/types.ts';
 import { IntegrityError } from '../sync/batch.ts';
 import { account, type EpochUnderTest, modelEpoch, order } from '../testing/ledger.ts';
 import { accountIdsOf, type DrainedEpoch, fold, foldAccepting } from './fold.ts';
-import { replayRest, wholeJournal } from './late.ts';
+import { wholeJournal } from './late.ts';
 import { receive } from './received.ts';
+import { recoverPage } from './recovery.ts';
 
 const ACCOUNTS = [account('world'), account('ada'), account('bob'), account('cy')];
 const CHANGE_ID = '01890000-0000-7000-8000-000000000001';
@@ -267,7 +268,8 @@ describe('A journal that is read late', () => {
   it('must follow on what MySQL has, all of it', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const { told } = receive(entries, 1, 0);
-    expect(replayRest(told, asMap(ACCOUNTS)).outcomes).toHaveLength(2);
-    expect(() => replayRest(told.slice(1), asMap(ACCOUNTS))).toThrow(IntegrityError);
+    const page = (some: typeof told) => recoverPage(some, asMap(ACCOUNTS), () => false, 'require');
+    expect(page(told).outcomes).toHaveLength(2);
+    expect(() => page(told.slice(1))).toThrow(IntegrityError);
   });
 });

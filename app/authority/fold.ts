@@ -51,8 +51,9 @@ export interface Unexplained {
 export type Fold = Settled | Unexplained;
 
 /**
- * Settles an epoch by what its pods have drained, all of them. A pure function, whatever the order and repetition of what
- * was drained:
+ * Settles an epoch by what its pods have drained, all of them. This is the specification: what the keeper does in pages
+ * (recovery.ts, app/store/settlement-pages.ts) comes to the same, and property tests compare the two. A pure function,
+ * whatever the order and repetition of what was drained:
  *
  * - no seq is missing up to the bound: everything is applied. What is in doubt counts as not done, for nobody was told of it.
  * - some are missing, no more than there are ids in doubt: each missing seq is one of those. What is shown to follow on MySQL
@@ -86,7 +87,18 @@ export interface Loss {
 export function foldAccepting(drained: DrainedEpoch): { settled: Settled; loss: Loss } {
   const { received, bound, doubts } = gathered(drained);
   const { settled: partial, held } = settled(drained, received, bound, doubts, { contradictionsHeld: true });
-  return { settled: partial, loss: { held, inDoubt: doubts, gaps: gapsIn(received, drained.cursor, bound) } };
+  return {
+    settled: partial,
+    loss: {
+      held,
+      inDoubt: doubts,
+      gaps: gapsIn(
+        received.told.map(({ seq }) => seq),
+        drained.cursor,
+        bound,
+      ),
+    },
+  };
 }
 
 /** All accounts that entries tell of, sorted. */
@@ -164,10 +176,11 @@ function lastWithoutGap({ told }: Received, cursor: number): number {
   return last;
 }
 
-function gapsIn({ told }: Received, cursor: number, bound: number): Loss['gaps'] {
+/** The runs of seqs that are missing after one seq, up to another. @param seqs those that are there, in order */
+export function gapsIn(seqs: readonly number[], after: number, bound: number): Loss['gaps'] {
   const gaps: Loss['gaps'] = [];
-  let last = cursor;
-  for (const seq of [...told.map((one) => one.seq), bound + 1]) {
+  let last = after;
+  for (const seq of [...seqs, bound + 1]) {
     if (seq > last + 1) gaps.push({ fromSeq: last + 1, toSeq: seq - 1 });
     last = seq;
   }

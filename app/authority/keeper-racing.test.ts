@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RedisScripts } from '../ledger/cache/scripts.ts';
+import { done } from '../store/testing/settlement-bench.ts';
 import { ledgerRows, migratedDatabase, type TestDatabase } from '../testing/database.ts';
 import { type EpochUnderTest, order } from '../testing/ledger.ts';
 import { OwnRedis } from '../testing/redis.ts';
@@ -148,11 +149,11 @@ describe('A keeper that dies in a step', () => {
     if (!method) throw new Error('each step has its method');
     const before = await bench.moves();
     const store = methods[method] === 'authority' ? bench.authority : bench.settlement;
-    const asItIs = Reflect.get(store, method).bind(store) as (...args: unknown[]) => Promise<unknown>;
+    const asItIs = Reflect.get(store, method).bind(store) as (...args: unknown[]) => Promise<object | null>;
     let died = false;
     const dies = async (...args: unknown[]) => {
       died = true;
-      if (when === 'after it is written') await asItIs(...args);
+      if (when === 'after it is written') await done(() => asItIs(...args));
       throw new TypeError('killed');
     };
     const dead = bench.keeper('dead', { [methods[method]]: { [method]: dies } });

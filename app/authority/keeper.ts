@@ -3,13 +3,14 @@ import { ReplyError } from 'ioredis';
 import type { Clock } from '../clock.ts';
 import { Problem } from '../errors.ts';
 import { CacheError, type CacheKeeper, type KeeperCaller, type Ownership } from '../ledger/cache/port.ts';
-import type { JournalEntry } from '../ledger/journal.ts';
 import type { Logger } from '../log.ts';
 import { Overtaken } from '../store/flush-store.ts';
 import type { Flusher } from '../sync/flusher.ts';
 import type { Authority, Mode, MovedBy } from './authority.ts';
+import { EpochRecovery } from './epoch-recovery.ts';
 import { type Opinion, opinionOf } from './opinion.ts';
 import type { KeeperAuthority, Settlement } from './ports.ts';
+import type { Recovery } from './recovery.ts';
 import { RedisOwnership } from './redis-ownership.ts';
 import { provableNode, type ServerFacts, unfitness } from './redis-server.ts';
 import { RedisWatch } from './redis-watch.ts';
@@ -53,7 +54,6 @@ const COMPLAINTS_MAX = 100;
 /** How long an inspection may take while a ledger is closing, ms: for a Redis that was there, and for one that was lost. */
 const HANGING_MS = 1_000;
 const INSPECTION_MS_MAX = 250;
-const JOURNAL_PAGE = 400;
 const NO_ENTRIES_AFTER = Number.MAX_SAFE_INTEGER - 1;
 
 /**
@@ -68,6 +68,7 @@ export class Keeper {
   readonly #deps: KeeperDependencies;
   readonly #watch: RedisWatch;
   readonly #ownership: RedisOwnership;
+  readonly #recovery: EpochRecovery;
   /** What was said since the authority last moved, or was well. */
   readonly #said = new Set<string>();
   #activationFailedAt = Number.NEGATIVE_INFINITY;
@@ -76,6 +77,7 @@ export class Keeper {
     this.#deps = deps;
     this.#watch = new RedisWatch(deps.clock);
     this.#ownership = new RedisOwnership(deps);
+    this.#recovery = new EpochRecovery({ ...deps, cursor: () => deps.authority.cursor() });
   }
 
   /** Looks where the authority is, and takes the next step, if there is one. @throws when MySQL is away */
@@ -88,7 +90,7 @@ export class Keeper {
       case 'CLOSING':
         return this.#settle(authority);
       case 'DIRECT':
-        return authority.cacheEpoch === null ? this.#return(authority) : this.#settleLate(authority);
+        return authority.cacheEpoch === null ? this.#return(authority) : this.#unfreeze(authority);
       case 'REBUILDING':
         return this.#activate(authority);
     }
@@ -123,12 +125,15 @@ export class Keeper {
 
   /** By the journal when the epoch's own Redis answers, else by what the pods have drained; whichever way is open first. */
   async #settle(authority: Authority): Promise<Authority> {
-    const facts = await this.#inspectQuickly();
     if (authority.cacheEpoch === null) {
+      const facts = await this.#inspectQuickly();
       return this.#move(authority, this.#isFit(facts) ? 'REBUILDING' : 'DIRECT', 'nothing to settle');
     }
+    const recovery = await this.#deps.settlement.recovery(authority);
+    if (recovery?.accepted) return this.#giveUp(authority, recovery.accepted);
+    const facts = await this.#inspectQuickly();
     if (facts) {
-      const moved = await this.#settleByJournal(authority, facts).catch((error: unknown) => {
+      const moved = await this.#settleByJournal(authority, facts, recovery).catch((error: unknown) => {
         // What only MySQL or another keeper stands in the way of is tried again; a journal that is no good leaves the other way.
         if (error instanceof Problem || error instanceof Overtaken) throw error;
         return this.#complain(`the journal cannot be settled: ${error instanceof Error ? error.message : error}`);
@@ -138,34 +143,46 @@ export class Keeper {
     return (await this.#settleByFold(authority)) ?? authority;
   }
 
-  /** By what the pods have drained. Null, and a complaint, while somebody is missing. */
+  /** By what the pods have drained. Null, and a complaint, while somebody is missing; null while there is more to do, too. */
   async #settleByFold(authority: Authority): Promise<Authority | null> {
     const by = this.#by('settled by what the pods have drained');
-    const folded = await this.#deps.settlement.settleByFold(authority, by);
-    if (folded === null) return this.#deps.authority.read();
-    if ('undrained' in folded) {
-      return this.#complain(
-        `closed until these pods bring what they know: ${folded.undrained.slice(0, 10).join(', ')}`,
-      );
+    const step = await this.#recovery.byFold(authority, by);
+    if (step === null) return this.#deps.authority.read();
+    if ('working' in step) return null;
+    if ('undrained' in step) {
+      return this.#complain(`closed until these pods bring what they know: ${step.undrained.slice(0, 10).join(', ')}`);
     }
-    if ('unexplained' in folded) {
-      const gap = JSON.stringify(folded.unexplained);
+    if ('unexplained' in step) {
+      const gap = JSON.stringify(step.unexplained);
       return this.#complain(`closed: more is missing than the attempts in doubt explain ${gap}`);
     }
-    return this.#moved(folded.authority, by.reason);
+    return this.#moved(step.authority, by.reason);
+  }
+
+  /** Carries out what an operator has decided, should the process that was asked for it have died. */
+  async #giveUp(authority: Authority, by: MovedBy): Promise<Authority> {
+    const step = await this.#recovery.byLoss(authority, by);
+    if (step === null) return this.#deps.authority.read();
+    return 'working' in step ? authority : this.#moved(step.authority, by.reason);
   }
 
   /**
    * Reads what is left of the epoch's journal, when this is the epoch's Redis and nothing of it is lost. The fence goes up
    * first: scripts of the old epoch may still be running while it is read. Null when this way is not open.
    */
-  async #settleByJournal(authority: Authority, facts: ServerFacts): Promise<Authority | null> {
+  async #settleByJournal(
+    authority: Authority,
+    facts: ServerFacts,
+    recovery: Recovery | null,
+  ): Promise<Authority | null> {
     const { flusher, settlement } = this.#deps;
     const { cacheEpoch } = authority;
     if (cacheEpoch === null || !(await this.#isProven(authority, facts))) return null;
     const caller = await this.#fenced(authority, facts);
     if (!caller) return null;
-    const end = await flusher.drain(caller, authority.epoch);
+    // Once a fold has begun, MySQL may have entries above the cursor, which the flush does not expect.
+    const end = await (recovery ? this.#recovery.byJournal(authority, caller) : flusher.drain(caller, authority.epoch));
+    if (end === null) return authority;
     const to = await this.#whereTo(authority, facts);
     if (!to) return authority;
     const by = this.#by(`epoch ${cacheEpoch} settled by its journal at ${end}`);
@@ -185,8 +202,10 @@ export class Keeper {
    * DIRECT with frozen accounts: when the epoch's Redis comes back, its journal settles them. Every pod has drained, so a
    * server is the right one when it carries the marker and knows all that any pod has been told.
    */
-  async #settleLate(authority: Authority): Promise<Authority> {
-    const { cache, settlement } = this.#deps;
+  async #unfreeze(authority: Authority): Promise<Authority> {
+    const { settlement } = this.#deps;
+    const recovery = await settlement.recovery(authority);
+    if (recovery?.accepted) return this.#giveUp(authority, recovery.accepted);
     const facts = await this.#inspect();
     if (facts?.role !== 'master') return authority;
     const caller = await this.#fenced(authority, facts).catch((error: unknown) => {
@@ -194,20 +213,11 @@ export class Keeper {
       return null;
     });
     if (!caller) return authority;
-    const { seq } = await this.#deps.authority.cursor();
-    const entries: JournalEntry[] = [];
-    let after = seq;
-    for (;;) {
-      const page = await cache.journal(caller, after, JOURNAL_PAGE);
-      entries.push(...page.entries);
-      const last = page.entries.at(-1);
-      if (!last) {
-        const by = this.#by(`frozen accounts settled by the journal of epoch ${caller.epoch}`);
-        const moved = await settlement.settleLate(authority, entries, page.head.seq, by);
-        return moved ? this.#moved(moved, by.reason) : this.#deps.authority.read();
-      }
-      after = last.firstSeq;
-    }
+    const end = await this.#recovery.byJournal(authority, caller);
+    if (end === null) return authority;
+    const by = this.#by(`frozen accounts settled by the journal of epoch ${caller.epoch}`);
+    const moved = await settlement.settleLate(authority, end, by);
+    return moved ? this.#moved(moved, by.reason) : this.#deps.authority.read();
   }
 
   /** Raises the fence, and makes sure that the epoch's journal is there and whole. Null, and a complaint, when it is not. */

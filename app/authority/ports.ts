@@ -1,7 +1,8 @@
 import type { Doubt, JournalEntry } from '../ledger/journal.ts';
 import type { Cursor } from '../store/flush-store.ts';
 import type { Authority, CacheServerIdentity, LivePod, Mode, MovedBy, PodRow } from './authority.ts';
-import type { Fold } from './fold.ts';
+import type { Unexplained } from './fold.ts';
+import type { Recovery } from './recovery.ts';
 
 /** What a pod needs of the authority's tables. */
 export interface PodAuthority {
@@ -55,29 +56,44 @@ export interface KeeperAuthority {
   move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy): Promise<Authority | null>;
 }
 
-/** Each method is one transaction of MySQL, which begins with the compare-and-set on the authority's epoch. */
+/** One page of a fold, or what ends it. */
+export type FoldStep =
+  | { working: Recovery }
+  | { authority: Authority }
+  | { undrained: string[] }
+  | { unexplained: Unexplained };
+/** One page of an accepted loss, or its end. */
+export type AcceptStep = { working: Recovery } | { authority: Authority; dropped: number };
+
+/**
+ * Each method is one page, a transaction of MySQL, or the transition at the end, which is a compare-and-set on the authority's
+ * epoch. What is to be repeated until it is done says so by `working`. Null: somebody else moved the authority.
+ */
 export interface Settlement {
-  /** REBUILDING → CACHE: the cursor begins at seq 0 of the new epoch; registrations and drains of older epochs go. */
+  /** How far the recovery has come that began under this epoch of the authority; null where none has begun. */
+  recovery(from: Authority): Promise<Recovery | null>;
+  /** REBUILDING → CACHE: the cursor begins at seq 0 of the new epoch; registrations of older epochs go. */
   activate(from: Authority, server: CacheServerIdentity, by: MovedBy): Promise<Authority | null>;
   /** CLOSING → `to`, when the whole journal is in MySQL. @throws Error when the cursor is not at `end` of the closing epoch */
   settleByJournal(from: Authority, to: 'REBUILDING' | 'DIRECT', end: number, by: MovedBy): Promise<Authority | null>;
   /**
-   * CLOSING → DIRECT by what the pods have drained: all must have. The drains are read, folded and written in this one
-   * transaction. @returns `undrained` or an `unexplained` fold when the authority stays; null when somebody else moved it
+   * CLOSING → DIRECT by what the pods have drained: all must have. The authority stays while some have not (`undrained`), or
+   * while more is missing than is in doubt (`unexplained`).
+   * @throws IntegrityError when what was drained contradicts MySQL
    */
-  settleByFold(
-    from: Authority,
-    by: MovedBy,
-  ): Promise<{ authority: Authority; fold: Fold } | { undrained: string[] } | { unexplained: Fold } | null>;
+  settleByFold(from: Authority, by: MovedBy): Promise<FoldStep | null>;
   /**
-   * DIRECT with frozen accounts → DIRECT without: posts those entries of the unsettled journal that MySQL does not have, and
-   * unfreezes. `entries` is the journal from the cursor to its end, read after the fence was raised.
+   * Posts those of the next entries of the unsettled journal that MySQL does not have, and moves the cursor past them; in
+   * CLOSING or in DIRECT. They follow on the cursor, and were read after the fence was raised. `end`: the journal's last seq.
    * @throws IntegrityError when an entry contradicts what MySQL has
    */
-  settleLate(from: Authority, entries: readonly JournalEntry[], end: number, by: MovedBy): Promise<Authority | null>;
+  postJournal(from: Authority, entries: readonly JournalEntry[], end: number): Promise<Recovery | null>;
+  /** DIRECT with frozen accounts → DIRECT without, when the cursor is at the end of the unsettled journal. */
+  settleLate(from: Authority, end: number, by: MovedBy): Promise<Authority | null>;
   /**
    * An operator accepts that what is missing is lost. CLOSING → DIRECT by what was drained, whoever has not; DIRECT with
-   * frozen accounts → DIRECT without. What is dropped is written down with the operator's name and reason.
+   * frozen accounts → DIRECT without. What is dropped is written down with the operator's name and reason. The decision is kept
+   * with the first page, and then no other way is open.
    */
-  acceptLoss(from: Authority, by: MovedBy): Promise<{ authority: Authority; dropped: number } | null>;
+  acceptLoss(from: Authority, by: MovedBy): Promise<AcceptStep | null>;
 }

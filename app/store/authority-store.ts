@@ -3,6 +3,7 @@ import type { KeeperAuthority, PodAuthority } from '../authority/ports.ts';
 import { AUTHORITY_SELECT, authorityOf, lockedAuthority, NOTHING_WAITS, setAuthority } from './authority-row.ts';
 import { type Cursor, readCursor } from './flush-store.ts';
 import type { Database } from './pool.ts';
+import { drainedSeq, observedSeq } from './settlement-reader.ts';
 
 /** The authority row, its log, the registered pods, and who lives. */
 export class AuthorityStore implements PodAuthority, KeeperAuthority {
@@ -100,12 +101,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   }
 
   async observedIn(epoch: number): Promise<number> {
-    const [row] = await this.#database.rows<{ observed: number }>(
-      `SELECT GREATEST(COALESCE((SELECT MAX(observed_seq) FROM pods WHERE epoch = ?), 0),
-         COALESCE((SELECT MAX(last_seq) FROM drained_entries WHERE epoch = ?), 0)) AS observed`,
-      [epoch, epoch],
-    );
-    return row?.observed ?? 0;
+    return Math.max(await observedSeq(this.#database, epoch), await drainedSeq(this.#database, epoch));
   }
 
   async allDrained(epoch: number): Promise<boolean> {

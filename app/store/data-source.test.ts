@@ -11,6 +11,7 @@ const MIGRATIONS = [
   'SwitchOver1763780000000',
   'LongerUsers1763790000000',
   'LedgerTime1763800000000',
+  'EpochRecovery1763810000000',
   'LedgerIdentity1763820000000',
 ];
 
@@ -69,7 +70,7 @@ async function dies(migration: MigrationInterface, runner: QueryRunner, allowed:
 
 /** What a process of the version before does not notice: new tables, views and keys, and columns that need no value. */
 const EXPANDS =
-  /^(CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE SQL SECURITY INVOKER VIEW|CREATE INDEX|INSERT IGNORE)\b|^ALTER TABLE \w+ ADD COLUMN (?!.*\bNOT NULL\b(?!.*\bDEFAULT\b))/s;
+  /^(CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE SQL SECURITY INVOKER VIEW|CREATE INDEX|INSERT IGNORE)\b|^ALTER TABLE `?\w+`? ADD COLUMN (?!.*\bNOT NULL\b(?!.*\bDEFAULT\b))/s;
 /** Columns that became wider: each was looked at by hand. */
 const WIDENS = new Set([
   'ALTER TABLE transfers MODIFY `user`',

@@ -6,6 +6,7 @@ import { Ledger1763690000000 } from './migrations/1763690000000-ledger.ts';
 import { SwitchOver1763780000000 } from './migrations/1763780000000-switch-over.ts';
 import { LongerUsers1763790000000 } from './migrations/1763790000000-longer-users.ts';
 import { LedgerTime1763800000000 } from './migrations/1763800000000-ledger-time.ts';
+import { EpochRecovery1763810000000 } from './migrations/1763810000000-epoch-recovery.ts';
 import { LedgerIdentity1763820000000 } from './migrations/1763820000000-ledger-identity.ts';
 
 type Migration = new () => MigrationInterface;
@@ -26,6 +27,7 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
       SwitchOver1763780000000,
       LongerUsers1763790000000,
       LedgerTime1763800000000,
+      EpochRecovery1763810000000,
       LedgerIdentity1763820000000,
       ...more,
     ],

@@ -6,8 +6,8 @@ import type { Database, Session } from './pool.ts';
 import { integer, text } from './sql.ts';
 import { statements } from './statements.ts';
 
-/** Rows that one housekeeping statement deletes at most: it must not hold locks for long. */
-const FORGOTTEN_MAX = 5_000;
+/** Rows that one housekeeping statement deletes at most: it must not hold locks for long, and an entry may have 1 MB. */
+const FORGOTTEN_MAX = 2_000;
 
 /** Where pods bring what they know of an epoch that ends, until it is in MySQL's own books. */
 export class DrainStore implements Drains {
@@ -43,7 +43,8 @@ export class DrainStore implements Drains {
   }
 
   /**
-   * Deletes some of what is in MySQL's own books by now: entries up to the cursor, doubts whose outcome is known. Other
+   * Deletes some of what is in MySQL's own books by now: entries up to the cursor, doubts whose outcome is known, and what
+   * is left of epochs before this one. Other
    * doubts stay as long as the epoch is not settled, also when their pod has gone: the id under which a process has
    * drained need not be the one that its attempts were made under.
    */
@@ -53,6 +54,9 @@ export class DrainStore implements Drains {
          AND last_seq <= LEAST(?, (SELECT seq FROM flush_cursor WHERE shard = 0 AND epoch = ?)) LIMIT ${FORGOTTEN_MAX}`,
       [epoch, cursor, epoch],
     );
+    // Of older epochs nothing is waited for: this one could not have begun.
+    for (const table of ['drained_entries', 'drained_doubts', 'frozen_accounts', 'unsettled_ids'])
+      await this.#database.rows(`DELETE FROM ${table} WHERE epoch < ? LIMIT ${FORGOTTEN_MAX}`, [epoch]);
     for (const [kind, table, id] of KNOWN_IDS) {
       await this.#database.rows(
         `DELETE FROM drained_doubts WHERE epoch = ? AND kind = '${kind}'

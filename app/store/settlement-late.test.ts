@@ -44,7 +44,7 @@ describe('SettlementStore.settleLate', () => {
     await direct('meanwhile', 3, 551);
     // Written, and never told to anybody: it was in doubt.
     const whole = await bench.journal(['t5', 'bob', 'cy', 1]);
-    expect(await bench.settlement.settleLate(now, whole, 5, BY)).toMatchObject({
+    expect(await bench.late(now, whole, 5)).toMatchObject({
       epoch: 4,
       mode: 'DIRECT',
       ...NOTHING,
@@ -59,7 +59,7 @@ describe('SettlementStore.settleLate', () => {
     expect(await bench.transfers()).toEqual(['meanwhile', 't1', 't2', 't3', 't4', 't5']);
     expect([await bench.frozenAccounts(), await bench.unsettledIds()]).toEqual([[], []]);
     expect(await bench.flushes.cursor()).toMatchObject({ epoch: 1, seq: 5 });
-    expect(await bench.settlement.settleLate(now, whole, 5, BY)).toBeNull();
+    expect(await bench.late(now, whole, 5)).toBeNull();
   });
 
   it('brings account changes, too, and knows again those that MySQL has', async () => {
@@ -71,10 +71,10 @@ describe('SettlementStore.settleLate', () => {
     const journal = await bench.epoch.entries();
     const closing = await bench.closing();
     await bench.drain('pod', except(journal, 2), [{ kind: 'account-change', id: CHANGE_ID, accounts: ['ada'] }], 4);
-    const settled = await bench.settlement.settleByFold(closing, BY);
+    const settled = await bench.fold(closing);
     if (!settled || !('authority' in settled)) throw new Error('all have drained');
     expect(await bench.flushes.cursor()).toMatchObject({ seq: 1, idTimeMax: 0x018900000009 });
-    await bench.settlement.settleLate(settled.authority, except(journal, 1), 4, BY);
+    await bench.late(settled.authority, except(journal, 1), 4);
     const books = await bench.everything();
     expect(books['account_changes']).toMatchObject([
       { change_id: CHANGE_ID, seq: 2 },
@@ -100,7 +100,7 @@ describe('SettlementStore.settleLate', () => {
     const { now, journal } = await bench.frozen();
     await bench.db.database.rows(tamper);
     const before = await bench.everything();
-    await expect(bench.settlement.settleLate(now, journal, 4, BY)).rejects.toThrow(IntegrityError);
+    await expect(bench.late(now, journal, 4)).rejects.toThrow(IntegrityError);
     expect(await bench.everything()).toEqual(before);
   });
 
@@ -109,21 +109,21 @@ describe('SettlementStore.settleLate', () => {
     for (const [entries, end] of [
       [except(journal, 3), 4],
       [except(journal, 4), 3],
-      [journal, 5],
     ] as const)
-      await expect(bench.settlement.settleLate(now, entries, end, BY)).rejects.toThrow(IntegrityError);
+      await expect(bench.late(now, entries, end)).rejects.toThrow(IntegrityError);
+    await expect(bench.late(now, journal, 5)).rejects.toThrow('the cursor is at 1/4, not at 5');
     // The bound is all that is left of what was known when those who knew it have gone.
     for (const table of ['pods', 'drained_entries']) await bench.db.database.rows(`DELETE FROM ${table}`);
-    const short = bench.settlement.settleLate(now, except(journal, 4), 3, BY);
+    const short = bench.late(now, except(journal, 4), 3);
     await expect(short).rejects.toThrow('the journal ends at 3, and 4 was observed');
     expect(await bench.standing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, bound: 4 });
   });
 
   it('is refused when nothing waits', async () => {
     const { now, journal } = await bench.frozen();
-    const settled = await bench.settlement.settleLate(now, journal, 4, BY);
+    const settled = await bench.late(now, journal, 4);
     if (!settled) throw new Error('nobody else moves');
-    await expect(bench.settlement.settleLate(settled, journal, 4, BY)).rejects.toThrow('no epoch of the cache waits');
+    await expect(bench.late(settled, journal, 4)).rejects.toThrow('no epoch of the cache waits');
   });
 });
 
@@ -138,13 +138,13 @@ describe('SettlementStore.acceptLoss', () => {
     );
     const closing = await bench.closing();
     await bench.drain('here', except(journal, 2), [doubt('x', 'ada', 'bob')], 6);
-    expect(await bench.settlement.settleByFold(closing, BY)).toEqual({ undrained: ['gone'] });
+    expect(await bench.fold(closing)).toEqual({ undrained: ['gone'] });
     expect((await report.report(10)).undrainedPods).toMatchObject({
       total: 1,
       items: [{ podId: 'gone', observed: 0 }],
     });
 
-    expect(await bench.settlement.acceptLoss(closing, OPERATOR)).toMatchObject({
+    expect(await bench.accept(closing, OPERATOR)).toMatchObject({
       authority: { epoch: 3, mode: 'DIRECT', ...NOTHING },
       dropped: 4,
     });
@@ -153,9 +153,9 @@ describe('SettlementStore.acceptLoss', () => {
     const { dropped, undrainedPods } = await report.report(10);
     expect(undrainedPods.total).toBe(0);
     expect(dropped.items.map(({ entryId, what }) => [entryId, Object.keys(what as object)])).toEqual([
+      ['x', ['inDoubt']],
       ['seq:5-6', ['missing']],
       ['seq:2-2', ['missing']],
-      ['x', ['inDoubt']],
       ['t3', ['held']],
     ]);
     expect(dropped.items[3]).toMatchObject({
@@ -167,7 +167,7 @@ describe('SettlementStore.acceptLoss', () => {
     });
     const books = await bench.everything();
     expect(books['authority_log']?.at(-1)).toMatchObject({ epoch: 3, changed_by: 'olga', reason: 'the disk is gone' });
-    expect(await bench.settlement.acceptLoss(closing, OPERATOR)).toBeNull();
+    expect(await bench.accept(closing, OPERATOR)).toBeNull();
   });
 
   it('of a closed ledger drops nothing that was received when no seq is missing', async () => {
@@ -175,7 +175,7 @@ describe('SettlementStore.acceptLoss', () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'bob', 'cy', 7]);
     const closing = await bench.closing();
     await bench.drain('here', journal, [], 2);
-    expect(await bench.settlement.acceptLoss(closing, OPERATOR)).toMatchObject({ dropped: 0 });
+    expect(await bench.accept(closing, OPERATOR)).toMatchObject({ dropped: 0 });
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
 
@@ -189,7 +189,7 @@ describe('SettlementStore.acceptLoss', () => {
     });
     await direct('meanwhile', 3, 551);
     const before = await accounts();
-    expect(await bench.settlement.acceptLoss(now, OPERATOR)).toMatchObject({
+    expect(await bench.accept(now, OPERATOR)).toMatchObject({
       authority: { epoch: 4, mode: 'DIRECT', ...NOTHING },
       dropped: 2,
     });
@@ -205,11 +205,11 @@ describe('SettlementStore.acceptLoss', () => {
   });
 
   it('is refused where nothing waits, and while the cache serves', async () => {
-    await expect(bench.settlement.acceptLoss(await bench.authority.read(), OPERATOR)).rejects.toThrow('is CACHE');
+    await expect(bench.accept(await bench.authority.read(), OPERATOR)).rejects.toThrow('is CACHE');
     const { now } = await bench.frozen();
-    const accepted = await bench.settlement.acceptLoss(now, OPERATOR);
+    const accepted = await bench.accept(now, OPERATOR);
     if (!accepted) throw new Error('nobody else moves');
-    await expect(bench.settlement.acceptLoss(accepted.authority, OPERATOR)).rejects.toThrow('no epoch of the cache');
+    await expect(bench.accept(accepted.authority, OPERATOR)).rejects.toThrow('no epoch of the cache');
   });
 });
 

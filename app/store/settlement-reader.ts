@@ -1,22 +1,28 @@
 import type { Doubt, JournalEntry } from '../ledger/journal.ts';
 import type { Account, AccountStatus, Outcome } from '../ledger/types.ts';
-import type { JournaledChange } from '../sync/batch.ts';
+import { IntegrityError, type JournaledChange } from '../sync/batch.ts';
 import type { Journaled } from '../sync/journaled.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from './account-row.ts';
 import type { Session } from './pool.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from './transfer-row.ts';
-import { rowsByIds } from './unsettled.ts';
+import { IN_LIST_MAX, rowsByIds } from './unsettled.ts';
 
-/** Drained entries in one answer: each may be nearly 1 MB. */
-const ENTRIES_MAX = 500;
-/** Outcomes that are brought to the books in one transaction, about, while more than one is needed. */
-const BATCH_OUTCOMES = 2000;
+/** Entries of which one page chooses as many as fit. */
+const PAGE_ENTRIES_MAX = 1000;
+
+/** How much of a journal is brought to the books in one transaction. */
+export interface PageLimits {
+  outcomesMax: number;
+  /** Bytes of their payloads. With what is made of them they take some ten times as much memory. */
+  bytesMax: number;
+}
+export const PAGE_LIMITS: PageLimits = { outcomesMax: 2000, bytesMax: 4 * 1024 * 1024 };
 
 /**
  * Registrations that may still know of something above the cursor: those that have neither drained nor been retired at a
  * seq that is in MySQL. A retired pod was told of nothing later, and Redis lets it write nothing.
  */
-export async function undrainedPods(session: Session, epoch: number, cursor: number): Promise<string[]> {
+export async function undrainedPods(session: Pick<Session, 'rows'>, epoch: number, cursor: number): Promise<string[]> {
   const rows = await session.rows<{ pod_id: string }>(
     `SELECT pod_id FROM pods WHERE epoch = ? AND drained_at IS NULL AND (retired_seq IS NULL OR retired_seq > ?)
      ORDER BY pod_id`,
@@ -26,18 +32,29 @@ export async function undrainedPods(session: Session, epoch: number, cursor: num
 }
 
 /** The highest seq that any pod of the epoch has passed on, received or not. */
-export async function observedSeq(session: Session, epoch: number): Promise<number> {
-  const [row] = await session.rows<{ observed: number }>(
+export async function observedSeq(from: Pick<Session, 'rows'>, epoch: number): Promise<number> {
+  const [row] = await from.rows<{ observed: number }>(
     'SELECT COALESCE(MAX(observed_seq), 0) AS observed FROM pods WHERE epoch = ?',
     [epoch],
   );
   return row?.observed ?? 0;
 }
 
-export async function drainedSeq(session: Session, epoch: number): Promise<number> {
-  const [row] = await session.rows<{ drained: number }>(
-    'SELECT COALESCE(MAX(last_seq), 0) AS drained FROM drained_entries WHERE epoch = ?',
+/** The highest seq that was drained. Entries do not overlap, so it is in the last of them. */
+export async function drainedSeq(from: Pick<Session, 'rows'>, epoch: number): Promise<number> {
+  const [row] = await from.rows<{ last_seq: number }>(
+    'SELECT last_seq FROM drained_entries WHERE epoch = ? ORDER BY first_seq DESC LIMIT 1',
     [epoch],
+  );
+  return row?.last_seq ?? 0;
+}
+
+/** How many seqs above the cursor were drained. */
+export async function drainedCount(session: Session, epoch: number, cursor: number): Promise<number> {
+  const [row] = await session.rows<{ drained: number }>(
+    `SELECT CAST(COALESCE(SUM(last_seq - GREATEST(first_seq - 1, ?)), 0) AS SIGNED) AS drained FROM drained_entries
+     WHERE epoch = ? AND last_seq > ?`,
+    [cursor, epoch, cursor],
   );
   return row?.drained ?? 0;
 }
@@ -57,47 +74,52 @@ const entryOf = ({ kind, first_seq, payload, records, accepted_ms }: EntryRow): 
   acceptedAt: accepted_ms,
 });
 
-/** Drained entries that reach above the cursor. */
-export async function drainedEntries(session: Session, epoch: number, cursor: number): Promise<JournalEntry[]> {
-  const entries: JournalEntry[] = [];
-  for (let after = -1; ; ) {
-    const rows = await session.rows<EntryRow>(
-      `SELECT kind, first_seq, payload, records, accepted_ms FROM drained_entries
-       WHERE epoch = ? AND first_seq > ? AND last_seq > ? ORDER BY first_seq LIMIT ${ENTRIES_MAX}`,
-      [epoch, after, cursor],
-    );
-    for (const row of rows) {
-      entries.push(entryOf(row));
-      after = row.first_seq;
-    }
-    if (rows.length < ENTRIES_MAX) return entries;
+/**
+ * The next drained entries that reach above a seq, in order, as many as make a page; at least one, if there is one.
+ * @throws IntegrityError when two entries overlap
+ */
+export async function drainedPage(
+  from: Pick<Session, 'rows'>,
+  epoch: number,
+  after: number,
+  limits: PageLimits,
+): Promise<{ entries: JournalEntry[]; lastSeq: number }> {
+  const sizes = await from.rows<{ first_seq: number; last_seq: number; bytes: number | null }>(
+    `SELECT first_seq, last_seq, payload_bytes AS bytes FROM drained_entries
+     WHERE epoch = ? AND last_seq > ? AND first_seq >=
+       (SELECT COALESCE(MAX(first_seq), 0) FROM drained_entries WHERE epoch = ? AND first_seq <= ?)
+     ORDER BY first_seq LIMIT ${PAGE_ENTRIES_MAX}`,
+    [epoch, after, epoch, after + 1],
+  );
+  const [first] = sizes;
+  if (!first) return { entries: [], lastSeq: after };
+  let [count, bytes, lastSeq, lastFirst] = [0, 0, after, first.first_seq];
+  for (const size of sizes) {
+    count += size.last_seq - size.first_seq + 1;
+    bytes += size.bytes ?? 0;
+    if (lastSeq > after && (count > limits.outcomesMax || bytes > limits.bytesMax)) break;
+    if (lastSeq > after && size.first_seq <= lastSeq)
+      throw new IntegrityError(`two drained entries of epoch ${epoch} tell of seq ${size.first_seq}`);
+    lastSeq = size.last_seq;
+    lastFirst = size.first_seq;
   }
+  const rows = await from.rows<EntryRow>(
+    `SELECT kind, first_seq, payload, records, accepted_ms FROM drained_entries
+     WHERE epoch = ? AND first_seq BETWEEN ? AND ? ORDER BY first_seq`,
+    [epoch, first.first_seq, lastFirst],
+  );
+  return { entries: rows.map(entryOf), lastSeq };
 }
 
-/**
- * The next drained entries that follow on a seq without a gap, as many as make a batch; none when the seq after it was not
- * drained, or when fewer are there than are worth a batch of their own.
- */
-export async function drainedBatch(
-  database: Pick<Session, 'rows'>,
-  epoch: number,
-  seq: number,
-): Promise<JournalEntry[]> {
-  const rows = await database.rows<EntryRow & { last_seq: number }>(
-    `SELECT kind, first_seq, last_seq, payload, records, accepted_ms FROM drained_entries
-     WHERE epoch = ? AND first_seq > ? ORDER BY first_seq LIMIT ${ENTRIES_MAX}`,
-    [epoch, seq],
+/** Whether so many drained entries are above a seq that they are worth a page of their own while others are waited for. */
+export async function isLong(from: Pick<Session, 'rows'>, epoch: number, after: number): Promise<boolean> {
+  const rows = await from.rows<object>(
+    `SELECT 1 FROM drained_entries WHERE epoch = ? AND first_seq > ? LIMIT ${LONG_ENTRIES}`,
+    [epoch, after],
   );
-  if (rows.length < ENTRIES_MAX) return [];
-  const entries: JournalEntry[] = [];
-  let last = seq;
-  for (const row of rows) {
-    if (row.first_seq !== last + 1 || last - seq >= BATCH_OUTCOMES) break;
-    entries.push(entryOf(row));
-    last = row.last_seq;
-  }
-  return entries;
+  return rows.length === LONG_ENTRIES;
 }
+const LONG_ENTRIES = 500;
 
 interface DoubtRow {
   kind: Doubt['kind'];
@@ -111,25 +133,97 @@ export const doubtOf = ({ kind, id, account_id, other_account_id }: DoubtRow): D
   accounts: other_account_id ? [account_id, other_account_id] : [account_id],
 });
 
-/** Attempts in doubt of an epoch whose id MySQL does not have. */
-export async function drainedDoubts(session: Session, epoch: number): Promise<Doubt[]> {
-  const rows = await session.rows<DoubtRow>(
-    `SELECT DISTINCT kind, \`id\`, account_id, other_account_id FROM drained_doubts d WHERE epoch = ? AND ${UNKNOWN}`,
+/** Marks attempts in doubt whose outcome was received: their ids are among these. */
+export async function markReceived(session: Session, epoch: number, told: readonly Journaled[]): Promise<void> {
+  for (const kind of DOUBT_KINDS) {
+    const ids = told.filter((one) => one.kind === kind).map(({ id }) => id);
+    for (let first = 0; first < ids.length; first += IN_LIST_MAX) {
+      await session.run('UPDATE drained_doubts SET received = 1 WHERE epoch = ? AND kind = ? AND `id` IN (?)', [
+        epoch,
+        kind,
+        ids.slice(first, first + IN_LIST_MAX),
+      ]);
+    }
+  }
+}
+const DOUBT_KINDS = ['transfers', 'account-change'] as const;
+
+/** How many ids are in doubt: neither marked as received, nor in MySQL. */
+export async function doubtCount(session: Session, epoch: number): Promise<number> {
+  const [row] = await session.rows<{ ids: number }>(
+    `SELECT COUNT(DISTINCT d.kind, d.\`id\`) AS ids FROM drained_doubts d WHERE d.epoch = ? AND d.received = 0 AND ${UNKNOWN}`,
     [epoch],
   );
-  return rows.map(doubtOf);
+  return row?.ids ?? 0;
 }
 
-/** Ids that wait for the journal, and that MySQL does not have. */
-export async function unsettledIds(session: Session): Promise<Doubt[]> {
-  const rows = await session.rows<DoubtRow>(
-    `SELECT kind, \`id\`, account_id, other_account_id FROM unsettled_ids d WHERE ${UNKNOWN}`,
-  );
-  return rows.map(doubtOf);
+/** A page of attempts in doubt, and the place after which the next begins; null after the last one. */
+export interface DoubtPage {
+  doubts: Doubt[];
+  position: string | null;
 }
+
+/** The next attempts in doubt of an epoch that were not received and are not in MySQL. Each is one once, whoever drained it. */
+export async function doubtsPage(session: Session, epoch: number, position: string, max: number): Promise<DoubtPage> {
+  return pageOf(position, max, async (kind, after) => {
+    const { sql, values } = afterDoubt(after, 'd.other_account_id');
+    return session.rows<DoubtRow>(
+      `SELECT DISTINCT d.kind, d.\`id\`, d.account_id, d.other_account_id FROM drained_doubts d
+       WHERE d.epoch = ? AND d.kind = ? AND d.received = 0 AND ${UNKNOWN} AND ${sql}
+       ORDER BY d.\`id\`, d.account_id, d.other_account_id LIMIT ${max}`,
+      [epoch, kind, ...values],
+    );
+  });
+}
+
+/** The next ids that wait for the journal, and that MySQL does not have; without those that were given up already. */
+export async function unsettledPage(
+  session: Session,
+  { epoch, cacheEpoch }: { epoch: number; cacheEpoch: number },
+  position: string,
+  max: number,
+): Promise<DoubtPage> {
+  return pageOf(position, max, async (kind, after) => {
+    const { sql, values } = afterDoubt(after, "COALESCE(d.other_account_id, '')");
+    return session.rows<DoubtRow>(
+      `SELECT d.kind, d.\`id\`, d.account_id, d.other_account_id FROM unsettled_ids d
+       WHERE d.epoch = ? AND d.kind = ? AND ${UNKNOWN} AND ${sql}
+         AND NOT EXISTS (SELECT 1 FROM dropped_entries x WHERE x.kind = d.kind AND x.entry_id = d.\`id\` AND x.authority_epoch = ?)
+       ORDER BY d.\`id\` LIMIT ${max}`,
+      [cacheEpoch, kind, ...values, epoch],
+    );
+  });
+}
+
+/** Kind by kind: of one kind, the order of the index is the order of the texts. */
+async function pageOf(
+  position: string,
+  max: number,
+  read: (kind: Doubt['kind'], after: readonly string[] | null) => Promise<DoubtRow[]>,
+): Promise<DoubtPage> {
+  const [from = 'transfers', ...after] = position === '' ? [] : (JSON.parse(position) as [Doubt['kind'], ...string[]]);
+  const rows = await read(from, after.length > 0 ? after : null);
+  const last = rows.at(-1);
+  const next = from === 'transfers' ? JSON.stringify(['account-change']) : null;
+  return {
+    doubts: rows.map(doubtOf),
+    position:
+      rows.length < max || !last ? next : JSON.stringify([from, last.id, last.account_id, last.other_account_id ?? '']),
+  };
+}
+
+/** The first comparison is for the index. */
+function afterDoubt(after: readonly string[] | null, other: string): { sql: string; values: string[] } {
+  if (!after) return { sql: 'TRUE', values: [] };
+  return {
+    sql: `d.\`id\` >= ? AND (d.\`id\`, d.account_id, ${other}) > (?, ?, ?)`,
+    values: [after[0] ?? '', ...after],
+  };
+}
+
 const UNKNOWN = `IF(d.kind = 'transfers',
-  NOT EXISTS (SELECT 1 FROM transfers t WHERE t.transaction_id = d.id),
-  NOT EXISTS (SELECT 1 FROM account_changes c WHERE c.change_id = d.id))`;
+  NOT EXISTS (SELECT 1 FROM transfers t WHERE t.transaction_id = d.\`id\`),
+  NOT EXISTS (SELECT 1 FROM account_changes c WHERE c.change_id = d.\`id\`))`;
 
 /** Accounts, locked in order of id. Those that do not exist are absent. */
 export async function lockedAccounts(session: Session, sortedIds: readonly string[]): Promise<Map<string, Account>> {

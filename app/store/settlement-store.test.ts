@@ -20,8 +20,7 @@ describe('SettlementStore.settleByFold', () => {
     const journal = await bench.journal(['t2', 'ada', 'bob', 550], ['t3', 'bob', 'cy', 999]);
     const closing = await bench.closing();
     await bench.drain('pod', journal, [doubt('x', 'ada', 'bob')], 4);
-    const settled = await bench.settlement.settleByFold(closing, BY);
-    expect(settled).toMatchObject({ fold: { kind: 'settled', cursor: 4, bound: 4 } });
+    const settled = await bench.fold(closing);
     expect(settled).toMatchObject({ authority: { epoch: 3, mode: 'DIRECT', ...NOTHING } });
     expect(await bench.standing()).toEqual({ epoch: 3, mode: 'DIRECT', ...NOTHING });
     const books = await bench.everything();
@@ -56,8 +55,8 @@ describe('SettlementStore.settleByFold', () => {
     // Four seqs were observed after the last that was received: so many must be in doubt.
     const more = ['u', 'v', 'w', 'x'].map((id) => doubt(id, 'cy', 'bob'));
     await bench.drains.keep(1, 'pod', { entries: [], inDoubt: more });
-    const settled = await bench.settlement.settleByFold(await bench.authority.read(), BY);
-    expect(settled).toMatchObject({ fold: { cursor: 1, bound: 9 } });
+    const settled = await bench.fold(await bench.authority.read());
+    expect(settled).toMatchObject({ authority: { bound: 9 } });
     expect(await bench.standing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, bound: 9 });
     expect(await bench.transfers()).toEqual(['t1']);
     expect(await bench.frozenAccounts()).toEqual([
@@ -95,7 +94,8 @@ describe('SettlementStore.settleByFold', () => {
     await bench.flushes.commit({ ...whole, outcomes, moves: movesOf(outcomes), lastSeq: 1 }, 1);
     const closing = await bench.closing();
     await bench.drain('pod', journal, [], 2);
-    expect(await bench.settlement.settleByFold(closing, BY)).toMatchObject({ fold: { cursor: 2 } });
+    expect(await bench.fold(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+    expect(await bench.flushes.cursor()).toMatchObject({ seq: 2 });
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
 
@@ -105,10 +105,11 @@ describe('SettlementStore.settleByFold', () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);
     const closing = await bench.closing();
     await bench.drain('b', except(journal, 1), [], 3);
-    expect(await bench.settlement.settleByFold(closing, BY)).toEqual({ undrained: ['a', 'c'] });
+    expect(await bench.fold(closing)).toEqual({ undrained: ['a', 'c'] });
     await bench.drain('a', except(journal, 2, 3), [], 1);
     await bench.drain('c', []);
-    expect(await bench.settlement.settleByFold(closing, BY)).toMatchObject({ fold: { cursor: 3, bound: 3 } });
+    expect(await bench.fold(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+    expect(await bench.flushes.cursor()).toMatchObject({ seq: 3 });
   });
 
   it('does not wait for a pod that was retired at a seq that is in MySQL', async () => {
@@ -118,9 +119,10 @@ describe('SettlementStore.settleByFold', () => {
     await bench.flush(except(journal, 2));
     const closing = await bench.closing();
     await bench.drain('live', journal, [], 2);
-    expect(await bench.settlement.settleByFold(closing, BY)).toEqual({ undrained: ['retired'] });
+    expect(await bench.fold(closing)).toEqual({ undrained: ['retired'] });
     await bench.flush(journal, 2);
-    expect(await bench.settlement.settleByFold(closing, BY)).toMatchObject({ fold: { cursor: 2 } });
+    expect(await bench.fold(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+    expect(await bench.flushes.cursor()).toMatchObject({ seq: 2 });
   });
 
   it('stays closed, and writes nothing, when more is missing than is in doubt', async () => {
@@ -128,7 +130,7 @@ describe('SettlementStore.settleByFold', () => {
     const closing = await bench.closing();
     await bench.drain('pod', except(journal, 1, 2), [doubt('t1', 'world', 'ada')], 3);
     const before = await bench.everything();
-    expect(await bench.settlement.settleByFold(closing, BY)).toEqual({
+    expect(await bench.fold(closing)).toEqual({
       unexplained: { kind: 'unexplained', missing: 2, inDoubt: 1, bound: 3 },
     });
     expect(await bench.everything()).toEqual(before);
@@ -139,7 +141,7 @@ describe('SettlementStore.settleByFold', () => {
     await bench.flush(except(journal, 2, 3));
     const closing = await bench.closing();
     await bench.drain('pod', except(journal, 2), [doubt('t1', 'world', 'ada')], 3);
-    expect(await bench.settlement.settleByFold(closing, BY)).toMatchObject({ unexplained: { inDoubt: 0, missing: 1 } });
+    expect(await bench.fold(closing)).toMatchObject({ unexplained: { inDoubt: 0, missing: 1 } });
   });
 
   it('counts what a pod observed, also when it has received nothing of it', async () => {
@@ -151,7 +153,7 @@ describe('SettlementStore.settleByFold', () => {
     });
     const closing = await bench.closing();
     await bench.drain('pod', []);
-    expect(await bench.settlement.settleByFold(closing, BY)).toMatchObject({ unexplained: { missing: 1, bound: 1 } });
+    expect(await bench.fold(closing)).toMatchObject({ unexplained: { missing: 1, bound: 1 } });
   });
 
   it.each([
@@ -169,20 +171,20 @@ describe('SettlementStore.settleByFold', () => {
     await bench.drain('pod', journal, [], 2);
     await bench.db.database.rows(tamper);
     const before = await bench.everything();
-    await expect(bench.settlement.settleByFold(closing, BY)).rejects.toThrow(IntegrityError);
+    await expect(bench.fold(closing)).rejects.toThrow(IntegrityError);
     expect(await bench.everything()).toEqual(before);
   });
 
   it('is for CLOSING only, and for the epoch that the cursor is in', async () => {
     const cache = await bench.authority.read();
-    await expect(bench.settlement.settleByFold(cache, BY)).rejects.toThrow('the authority is CACHE');
+    await expect(bench.fold(cache)).rejects.toThrow('the authority is CACHE');
     const closing = await bench.closing();
-    expect(await bench.settlement.settleByFold(cache, BY)).toBeNull();
+    expect(await bench.fold(cache)).toBeNull();
     await bench.drain('pod', []);
     await bench.db.database.rows('UPDATE flush_cursor SET epoch = 0');
-    await expect(bench.settlement.settleByFold(closing, BY)).rejects.toThrow('the cursor is in epoch 0');
+    await expect(bench.fold(closing)).rejects.toThrow('the cursor is in epoch 0');
     await bench.db.database.rows('UPDATE authority SET cache_epoch = NULL');
-    await expect(bench.settlement.settleByFold(closing, BY)).rejects.toThrow('no epoch of the cache waits');
+    await expect(bench.fold(closing)).rejects.toThrow('no epoch of the cache waits');
   });
 });
 
@@ -212,11 +214,11 @@ describe('SettlementStore.settleByJournal', () => {
 });
 
 describe('SettlementStore.activate', () => {
-  it('begins the epoch at seq 0, and deletes what pods of older ones left', async () => {
+  it('begins the epoch at seq 0, and what pods of older ones left is deleted by housekeeping', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada']);
     const closing = await bench.closing();
     await bench.drain('pod', journal, [doubt('x', 'ada', 'bob')], 1);
-    await bench.settlement.settleByFold(closing, BY);
+    await bench.fold(closing);
     await bench.db.database.rows('UPDATE flush_cursor SET id_time_max = 77');
     const rebuilding = await bench.authority.move(await bench.authority.read(), 'REBUILDING', BY);
     if (!rebuilding) throw new Error('nobody else moves');
@@ -226,6 +228,7 @@ describe('SettlementStore.activate', () => {
     const cache = await bench.settlement.activate(rebuilding, { ...SERVER, cacheEpoch: 5 }, BY);
     expect(cache).toEqual({ epoch: 5, mode: 'CACHE', cacheEpoch: 5, ...SERVER, bound: null, ageMs: 0 });
     expect(await bench.flushes.cursor()).toEqual({ epoch: 5, seq: 0, idTimeMax: 77 });
+    await bench.drains.forget(5, 0);
     const books = await bench.everything();
     expect([books['pods'], books['drained_entries'], books['drained_doubts']]).toEqual([[], [], []]);
     expect(books['transfers']).toHaveLength(1);

@@ -1,46 +1,64 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Authority, CacheServerIdentity, Mode, MovedBy } from '../authority/authority.ts';
-import { accountIdsOf, type DrainedEpoch, type Fold, fold, foldAccepting, type Settled } from '../authority/fold.ts';
-import { replayRest, wholeJournal } from '../authority/late.ts';
-import type { Settlement } from '../authority/ports.ts';
-import { keyOf, receive, withoutTimes } from '../authority/received.ts';
+import type { AcceptStep, FoldStep, Settlement } from '../authority/ports.ts';
+import { receive } from '../authority/received.ts';
+import { batchUpToGap, type Recovery } from '../authority/recovery.ts';
 import type { JournalEntry } from '../ledger/journal.ts';
-import { batchOf, IntegrityError, movesOf } from '../sync/batch.ts';
-import type { Journaled } from '../sync/journaled.ts';
-import { lockedAuthority, NOTHING_WAITS, setAuthority } from './authority-row.ts';
+import { IntegrityError } from '../sync/batch.ts';
+import { AUTHORITY_SELECT, authorityOf, lockedAuthority, NOTHING_WAITS, setAuthority } from './authority-row.ts';
 import { type Cursor, FlushStore, Overtaken, readCursor } from './flush-store.ts';
 import type { Database, Session } from './pool.ts';
+import { beginRecovery, endRecovery, progressOf, type RecoveryRow, readRecovery } from './recovery-row.ts';
 import {
-  drainedBatch,
-  drainedDoubts,
-  drainedEntries,
+  comparePage,
+  countPage,
+  freezePage,
+  journalPage,
+  type PageContext,
+  postPage,
+  postPageAccepting,
+  recordPage,
+} from './settlement-pages.ts';
+import {
+  doubtCount,
+  drainedCount,
+  drainedPage,
   drainedSeq,
-  type KnownIds,
-  knownIds,
-  lockedAccounts,
+  isLong,
   observedSeq,
+  PAGE_LIMITS,
+  type PageLimits,
   undrainedPods,
-  unsettledIds,
 } from './settlement-reader.ts';
-import { freeze, keepUnsettled, unfreezeAll, writeBooks, writeLoss } from './settlement-writer.ts';
+import { duplicateAsIntegrity, sweepUnsettled, unfreeze } from './settlement-writer.ts';
 
-/** A statement of a settlement may touch 100,000 rows. */
+/** A statement of a page touches some 10,000 rows; one that counts reads everything that was drained. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 
 /** An authority that has an epoch of the cache to settle. */
 type Unsettled = Authority & { cacheEpoch: number };
 
+/** What a page of whatever kind finds; `row` is null where no recovery has begun. */
+type Found = Omit<PageContext, 'row'> & { row: RecoveryRow | null };
+
 /**
- * Ends an epoch of the cache, and begins the next. Each is one transaction that locks the authority row first: whoever was
- * faster, whatever died half way and whether or not the answer of a commit arrived, it is done once or not at all.
- * Locks are taken in the order authority, cursor, accounts by id.
+ * Ends an epoch of the cache, and begins the next. An epoch may end with millions of outcomes: they are brought to the books
+ * in pages, each of which is one transaction together with how far the recovery has come; the transition is a last one, and
+ * until then the ledger stays as it is. Whoever was faster, whatever died half way and whether or not the answer of a commit
+ * arrived, each page is done once or not at all. Locks are taken in the order authority, cursor, accounts by id.
  */
 export class SettlementStore implements Settlement {
   readonly #database: Database;
   readonly #flushes: FlushStore;
-  constructor(database: Database) {
+  readonly #limits: PageLimits;
+  constructor(database: Database, limits = PAGE_LIMITS) {
     this.#database = database;
     this.#flushes = new FlushStore(database);
+    this.#limits = limits;
+  }
+
+  async recovery(from: Authority): Promise<Recovery | null> {
+    const row = await readRecovery(this.#database, from);
+    return row && progressOf(row);
   }
 
   async activate(from: Authority, server: CacheServerIdentity, by: MovedBy): Promise<Authority | null> {
@@ -51,8 +69,8 @@ export class SettlementStore implements Settlement {
       await session.run('UPDATE flush_cursor SET epoch = ?, seq = 0, committed_at = NOW(3) WHERE shard = 0', [
         cacheEpoch,
       ]);
-      for (const table of ['pods', 'drained_doubts', 'drained_entries'])
-        await session.run(`DELETE FROM ${table} WHERE epoch < ?`, [cacheEpoch]);
+      // What pods have drained of older epochs means nothing any more; there may be millions of rows, so housekeeping deletes them.
+      await session.run('DELETE FROM pods WHERE epoch < ?', [cacheEpoch]);
       return setAuthority(session, now, { ...server, mode: 'CACHE', bound: null }, by);
     });
   }
@@ -66,99 +84,145 @@ export class SettlementStore implements Settlement {
     return this.#from(from, ['CLOSING'], async (session, now) => {
       const { cacheEpoch } = unsettled(now);
       const cursor = await lockedCursor(session, cacheEpoch);
+      mustNotBeAccepted(await readRecovery(session, now));
       if (cursor.seq !== end) throw new Error(`the cursor is at ${cacheEpoch}/${cursor.seq}, not at ${end}`);
-      await mustReach(session, cacheEpoch, end);
-      return setAuthority(session, now, { ...NOTHING_WAITS, mode: to }, by);
+      await mustReach(session, now, end);
+      return settledIn(session, now, to, by);
     });
   }
 
-  async settleByFold(
-    from: Authority,
-    by: MovedBy,
-  ): Promise<{ authority: Authority; fold: Fold } | { undrained: string[] } | { unexplained: Fold } | null> {
-    await this.#flushDrained(from);
-    return this.#from(from, ['CLOSING'], async (session, now) => {
-      const { cacheEpoch } = unsettled(now);
-      const cursor = await lockedCursor(session, cacheEpoch);
+  async settleByFold(from: Authority, by: MovedBy): Promise<FoldStep | null> {
+    const flushed = await this.#flushDrained(from);
+    if (flushed) return { working: flushed };
+    const step = await this.#page<FoldStep | 'settled'>(from, ['CLOSING'], async (found) => {
+      const { session, now, cursor, row } = found;
+      mustNotBeAccepted(row);
       // Who has drained is asked before what was drained: then all of it is seen.
+      const undrained = await undrainedPods(session, now.cacheEpoch, cursor.seq);
+      if (undrained.length > 0) return { undrained };
+      const bound = await boundOf(session, now.cacheEpoch, cursor);
+      if (cursor.seq === bound) return 'settled';
+      if (!row || row.phase === 'journal' || row.bound !== bound) return beginFold(found, bound);
+      const context = { ...found, row };
+      switch (row.phase) {
+        case 'counting': {
+          const counted = await countPage(context);
+          return 'kind' in counted ? { unexplained: counted } : { working: counted };
+        }
+        case 'freezing':
+          return { working: await freezePage(context) };
+        case 'posting':
+          return { working: await postPage(context) };
+        default:
+          return 'settled';
+      }
+    });
+    return step === 'settled' ? this.#finishFold(from, by) : step;
+  }
+
+  async #finishFold(from: Authority, by: MovedBy): Promise<FoldStep | null> {
+    return this.#from(from, ['CLOSING'], async (session, now): Promise<FoldStep> => {
+      const { cacheEpoch, redisNode, replid, marker } = unsettled(now);
+      const cursor = await lockedCursor(session, cacheEpoch);
+      const row = await readRecovery(session, now);
+      const bound = await boundOf(session, cacheEpoch, cursor);
+      mustNotBeAccepted(row);
       const undrained = await undrainedPods(session, cacheEpoch, cursor.seq);
       if (undrained.length > 0) return { undrained };
-      const folded = fold(await drainedEpoch(session, cacheEpoch, cursor));
-      if (folded.kind === 'unexplained') return { unexplained: folded };
-      await writeBooks(session, { ...folded, epoch: cacheEpoch });
-      await freeze(session, cacheEpoch, folded.frozen);
-      await keepUnsettled(session, cacheEpoch, folded.unsettled);
-      return {
-        authority: await setAuthority(session, now, { ...standingAfter(now, folded), mode: 'DIRECT' }, by),
-        fold: folded,
-      };
+      if (cursor.seq === bound) return { authority: await settledIn(session, now, 'DIRECT', by) };
+      if (row?.phase !== 'done' || row.bound !== bound)
+        return { working: row ? progressOf(row) : flushing(cursor, bound) };
+      await endRecovery(session);
+      // While ids wait for the journal, the row keeps what the journal will be known by.
+      const waits = { cacheEpoch, redisNode, replid, marker, bound };
+      return { authority: await setAuthority(session, now, { ...waits, mode: 'DIRECT' }, by) };
     });
   }
 
-  async settleLate(
-    from: Authority,
-    entries: readonly JournalEntry[],
-    end: number,
-    by: MovedBy,
-  ): Promise<Authority | null> {
+  async postJournal(from: Authority, entries: readonly JournalEntry[], end: number): Promise<Recovery | null> {
+    return this.#page(from, ['CLOSING', 'DIRECT'], async (found) => {
+      mustNotBeAccepted(found.row);
+      await mustReach(found.session, found.now, end);
+      return journalPage(found, entries, end);
+    });
+  }
+
+  async settleLate(from: Authority, end: number, by: MovedBy): Promise<Authority | null> {
     return this.#from(from, ['DIRECT'], async (session, now) => {
-      const { cacheEpoch, bound } = unsettled(now);
-      const cursor = await lockedCursor(session, cacheEpoch);
-      if (end < (bound ?? 0)) throw new IntegrityError(`the journal ends at ${end}, and ${bound} was observed`);
-      await mustReach(session, cacheEpoch, end);
-      const told = wholeJournal(entries, cacheEpoch, cursor.seq, end);
-      const known = await knownIds(session, told);
-      const rest = told.filter((one) => !stands(one, known, cacheEpoch));
-      const accounts = await lockedAccounts(session, [...new Set(rest.flatMap((one) => one.accounts))].sort());
-      const { outcomes, changes, idTimeMax } = replayRest(rest, accounts);
-      const moves = movesOf(outcomes);
-      await writeBooks(session, { epoch: cacheEpoch, outcomes, changes, moves, cursor: end, idTimeMax });
-      await unfreezeAll(session);
-      return setAuthority(session, now, { ...NOTHING_WAITS, mode: 'DIRECT' }, by);
-    });
-  }
-
-  async acceptLoss(from: Authority, by: MovedBy): Promise<{ authority: Authority; dropped: number } | null> {
-    if (from.mode === 'CLOSING') {
-      await this.#flushDrained(from).catch((error: unknown) => {
-        // What contradicts the books is given up below.
-        if (!(error instanceof IntegrityError)) throw error;
-      });
-    }
-    return this.#from(from, ['CLOSING', 'DIRECT'], async (session, now) => {
       const { cacheEpoch } = unsettled(now);
       const cursor = await lockedCursor(session, cacheEpoch);
-      const loss =
-        now.mode === 'CLOSING'
-          ? await lossOfClosing(session, cacheEpoch, cursor)
-          : await lossOfFrozen(session, cacheEpoch, cursor);
-      const dropped = await writeLoss(session, now, loss, by);
-      await unfreezeAll(session);
-      return { authority: await setAuthority(session, now, { ...NOTHING_WAITS, mode: 'DIRECT' }, by), dropped };
+      mustNotBeAccepted(await readRecovery(session, now));
+      await mustReach(session, now, end);
+      if (cursor.seq !== end) throw new Error(`the cursor is at ${cacheEpoch}/${cursor.seq}, not at ${end}`);
+      return settledIn(session, now, 'DIRECT', by);
+    });
+  }
+
+  async acceptLoss(from: Authority, by: MovedBy): Promise<AcceptStep | null> {
+    const step = await this.#page<Recovery>(from, ['CLOSING', 'DIRECT'], async (found) => {
+      const { session, now, cursor, row } = found;
+      if (!row?.accepted) {
+        const phase = now.mode === 'CLOSING' ? 'posting' : 'comparing';
+        const bound = await boundOf(session, now.cacheEpoch, cursor);
+        const { cacheEpoch } = now;
+        return progressOf(
+          await beginRecovery(session, now, { cacheEpoch, phase, position: cursor.seq, bound, accepted: by }),
+        );
+      }
+      const context = { ...found, row };
+      if (row.phase === 'posting') return postPageAccepting(context, row.accepted);
+      if (row.phase === 'comparing') return comparePage(context, row.accepted);
+      return row.phase === 'recording' ? recordPage(context, row.accepted) : progressOf(row);
+    });
+    if (step?.phase !== 'done') return step && { working: step };
+    return this.#from(from, ['CLOSING', 'DIRECT'], async (session, now) => {
+      const row = await readRecovery(session, now);
+      if (!row?.accepted || row.phase !== 'done') throw new Error('the acceptance of the loss has begun again');
+      return { authority: await settledIn(session, now, 'DIRECT', row.accepted), dropped: row.held };
     });
   }
 
   /**
-   * Brings a long tail to the books batch by batch, as the flush would, as far as it follows on the cursor without a gap: what
-   * was received and follows is the journal, whoever else drains or not. What is left to fold is short.
+   * Brings the next of what was drained to the books as the flush would, where it follows on the cursor without a gap: that is
+   * the journal, whoever else drains or not. While pods are waited for, only where it is long.
    */
-  async #flushDrained({ epoch, cacheEpoch }: Authority): Promise<void> {
-    if (cacheEpoch === null) return;
-    for (;;) {
-      const cursor = await readCursor(this.#database);
-      if (cursor.epoch !== cacheEpoch) return;
-      const entries = await drainedBatch(this.#database, cacheEpoch, cursor.seq);
-      if (entries.length === 0) return;
-      try {
-        await this.#flushes.commit(batchOf(entries, cacheEpoch, cursor.seq), epoch);
-      } catch (error) {
-        if (error instanceof Overtaken) return;
-        throw error;
-      }
+  async #flushDrained({ epoch, cacheEpoch }: Authority): Promise<Recovery | null> {
+    if (cacheEpoch === null) return null;
+    const cursor = await readCursor(this.#database);
+    if (cursor.epoch !== cacheEpoch) return null;
+    const undrained = await undrainedPods(this.#database, cacheEpoch, cursor.seq);
+    if (undrained.length > 0 && !(await isLong(this.#database, cacheEpoch, cursor.seq))) return null;
+    const { entries } = await drainedPage(this.#database, cacheEpoch, cursor.seq, this.#limits);
+    const batch = batchUpToGap(receive(entries, cacheEpoch, cursor.seq).told, cursor);
+    if (batch.lastSeq === cursor.seq) return null;
+    try {
+      await this.#flushes.commit(batch, epoch);
+    } catch (error) {
+      if (!(error instanceof Overtaken)) throw duplicateAsIntegrity(error);
+      const now = authorityOf(await this.#database.rows(AUTHORITY_SELECT));
+      if (now.epoch !== epoch) return null;
     }
+    return flushing({ ...cursor, seq: batch.lastSeq }, await drainedSeq(this.#database, cacheEpoch));
   }
 
-  /** @returns null when the authority has moved. @throws Error when it is in another mode */
+  /** A page: whoever works on MySQL directly goes on beside it. @returns null when the authority has moved */
+  async #page<T>(from: Authority, modes: readonly Mode[], work: (found: Found) => Promise<T>): Promise<T | null> {
+    return this.#database.transaction(
+      async (session) => {
+        const now = authorityOf(await session.rows(`${AUTHORITY_SELECT} LOCK IN SHARE MODE`));
+        if (now.epoch !== from.epoch) return null;
+        mustBeIn(now, modes);
+        const waiting = unsettled(now);
+        const cursor = await lockedCursor(session, waiting.cacheEpoch);
+        const row = await readRecovery(session, now);
+        return work({ session, now: waiting, cursor, row, limits: this.#limits });
+      },
+      'read-committed',
+      STATEMENT_TIMEOUT_MS,
+    );
+  }
+
+  /** A transition. @returns null when the authority has moved. @throws Error when it is in another mode */
   async #from<T>(
     from: Authority,
     modes: readonly Mode[],
@@ -168,13 +232,22 @@ export class SettlementStore implements Settlement {
       async (session) => {
         const now = await lockedAuthority(session, from.epoch);
         if (!now) return null;
-        if (!modes.includes(now.mode)) throw new Error(`the authority is ${now.mode}, not ${modes.join(' or ')}`);
+        mustBeIn(now, modes);
         return work(session, now);
       },
       'read-committed',
       STATEMENT_TIMEOUT_MS,
     );
   }
+}
+
+function mustBeIn({ mode }: Authority, modes: readonly Mode[]): void {
+  if (!modes.includes(mode)) throw new Error(`the authority is ${mode}, not ${modes.join(' or ')}`);
+}
+
+/** What an operator has decided is carried out, whatever comes back meanwhile. */
+function mustNotBeAccepted(row: RecoveryRow | null): void {
+  if (row?.accepted) throw new Error(`${row.accepted.keeper} has accepted the loss, which is being carried out`);
 }
 
 function unsettled(now: Authority): Unsettled {
@@ -189,52 +262,44 @@ async function lockedCursor(session: Session, epoch: number): Promise<Cursor> {
   return cursor;
 }
 
+/** The highest seq that was received or observed. */
+async function boundOf(session: Session, epoch: number, cursor: Cursor): Promise<number> {
+  return Math.max(cursor.seq, await observedSeq(session, epoch), await drainedSeq(session, epoch));
+}
+
 /** A journal that ends before something that a pod was told of has lost it. */
-async function mustReach(session: Session, epoch: number, end: number): Promise<void> {
+async function mustReach(session: Session, { cacheEpoch, bound }: Authority, end: number): Promise<void> {
+  if (end < (bound ?? 0)) throw new IntegrityError(`the journal ends at ${end}, and ${bound} was observed`);
+  const epoch = cacheEpoch ?? 0;
   const known = Math.max(await observedSeq(session, epoch), await drainedSeq(session, epoch));
   if (end < known) throw new IntegrityError(`the journal of epoch ${epoch} ends at ${end}, and ${known} was observed`);
 }
 
-async function drainedEpoch(session: Session, epoch: number, cursor: Cursor): Promise<DrainedEpoch> {
-  const entries = await drainedEntries(session, epoch, cursor.seq);
-  return {
-    epoch,
-    cursor: cursor.seq,
-    observed: await observedSeq(session, epoch),
-    entries,
-    inDoubt: await drainedDoubts(session, epoch),
-    accounts: await lockedAccounts(session, accountIdsOf(entries, epoch, cursor.seq)),
-  };
+/** Nothing of the epoch waits any more. */
+async function settledIn(session: Session, now: Authority, mode: 'DIRECT' | 'REBUILDING', by: MovedBy) {
+  await unfreeze(session);
+  await endRecovery(session);
+  return setAuthority(session, now, { ...NOTHING_WAITS, mode }, by);
 }
 
-/** While ids wait for the journal, the row keeps what the journal will be known by. */
-function standingAfter(now: Authority, { bound, cursor }: Settled) {
-  const { cacheEpoch, redisNode, replid, marker } = now;
-  return cursor < bound ? { cacheEpoch, redisNode, replid, marker, bound } : NOTHING_WAITS;
+/** Some seqs are missing. Unless more are than are in doubt, each of them may be one of those. */
+async function beginFold({ session, now, cursor }: Found, bound: number): Promise<FoldStep> {
+  const { cacheEpoch } = now;
+  if (await sweepUnsettled(session, cacheEpoch)) return { working: flushing(cursor, bound) };
+  const missing = bound - cursor.seq - (await drainedCount(session, cacheEpoch, cursor.seq));
+  const inDoubt = await doubtCount(session, cacheEpoch);
+  if (missing > inDoubt) return { unexplained: { kind: 'unexplained', missing, inDoubt, bound } };
+  const begun = { cacheEpoch, phase: 'counting', position: cursor.seq, bound } as const;
+  return { working: progressOf(await beginRecovery(session, now, begun)) };
 }
 
-/** Whether MySQL has it. @throws IntegrityError when what it has is something else */
-function stands(told: Journaled, known: KnownIds, epoch: number): boolean {
-  const [standing, expected] =
-    told.kind === 'transfers'
-      ? [known.outcomes.get(told.id), { ...told.outcome, replayed: true, persisted: true }]
-      : [known.changes.get(told.id), { ...told.change, epoch }];
-  if (!standing) return false;
-  if (isDeepStrictEqual(withoutTimes(standing), withoutTimes(expected))) return true;
-  throw new IntegrityError(`${told.kind} ${told.id} is in MySQL with another content than in the journal`);
-}
-
-async function lossOfClosing(session: Session, epoch: number, cursor: Cursor) {
-  const { settled, loss } = foldAccepting(await drainedEpoch(session, epoch, cursor));
-  await writeBooks(session, { ...settled, epoch });
-  return loss;
-}
-
-/** The fold before has applied what can be: all that was drained and is not in MySQL was held. */
-async function lossOfFrozen(session: Session, epoch: number, cursor: Cursor) {
-  const { told, keys } = receive(await drainedEntries(session, epoch, cursor.seq), epoch, cursor.seq);
-  const known = await knownIds(session, told);
-  const held = told.filter((one) => !stands(one, known, epoch));
-  const inDoubt = (await unsettledIds(session)).filter((doubt) => !keys.has(keyOf(doubt)));
-  return { held, inDoubt, gaps: [] };
-}
+/** What follows on the cursor is on its way to the books, as from the journal itself. */
+const flushing = ({ epoch, seq }: Cursor, bound: number): Recovery => ({
+  cacheEpoch: epoch,
+  phase: 'flushing',
+  position: seq,
+  bound,
+  posted: 0,
+  held: 0,
+  accepted: null,
+});

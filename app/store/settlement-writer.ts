@@ -3,6 +3,7 @@ import type { FrozenAccount, Loss } from '../authority/fold.ts';
 import type { Doubt } from '../ledger/journal.ts';
 import type { Outcome } from '../ledger/types.ts';
 import { type AccountMove, IntegrityError, type JournaledChange } from '../sync/batch.ts';
+import type { Journaled } from '../sync/journaled.ts';
 import { REASON_CHARS_MAX } from './authority-row.ts';
 import { insertOutcomes, moveAccounts, writeChange } from './outcome-writer.ts';
 import type { Session } from './pool.ts';
@@ -30,15 +31,29 @@ export async function writeBooks(session: Session, books: Books): Promise<void> 
     await insertOutcomes(session, books.outcomes);
     for (const change of books.changes) await writeChange(session, change, books.epoch);
   } catch (error) {
-    if ((error as { code?: string }).code !== 'ER_DUP_ENTRY') throw error;
-    throw new IntegrityError('an id, or a version of an account, of the journal is in MySQL already', { cause: error });
+    throw duplicateAsIntegrity(error);
   }
 }
 
-export async function freeze(session: Session, epoch: number, frozen: readonly FrozenAccount[]): Promise<void> {
-  const rows = frozen.map(({ accountId, reason }) => `(${text(accountId)},${integer(epoch)},'${reason}')`);
-  for (const some of statements(rows))
-    await session.run(`INSERT INTO frozen_accounts (account_id, epoch, reason) VALUES ${some.join(',')}`);
+export function duplicateAsIntegrity(error: unknown): unknown {
+  if ((error as { code?: string }).code !== 'ER_DUP_ENTRY') return error;
+  return new IntegrityError('an id, or a version of an account, of the journal is in MySQL already', { cause: error });
+}
+
+/** Freezes accounts; one that is frozen already stays so, and `held` says more than `in_doubt`. */
+export async function freeze(
+  session: Session,
+  epoch: number,
+  accountIds: readonly string[],
+  reason: FrozenAccount['reason'],
+): Promise<void> {
+  const rows = [...new Set(accountIds)].sort().map((id) => `(${text(id)},${integer(epoch)},'${reason}')`);
+  const again = reason === 'held' ? "epoch = VALUES(epoch), reason = 'held'" : 'epoch = VALUES(epoch)';
+  for (const some of statements(rows)) {
+    await session.run(
+      `INSERT INTO frozen_accounts (account_id, epoch, reason) VALUES ${some.join(',')} ON DUPLICATE KEY UPDATE ${again}`,
+    );
+  }
 }
 
 export async function keepUnsettled(session: Session, epoch: number, ids: readonly Doubt[]): Promise<void> {
@@ -48,14 +63,42 @@ export async function keepUnsettled(session: Session, epoch: number, ids: readon
   );
   for (const some of statements(rows)) {
     await session.run(
-      `INSERT INTO unsettled_ids (kind, \`id\`, epoch, account_id, other_account_id) VALUES ${some.join(',')}`,
+      `INSERT INTO unsettled_ids (kind, \`id\`, epoch, account_id, other_account_id) VALUES ${some.join(',')}
+       ON DUPLICATE KEY UPDATE epoch = VALUES(epoch)`,
     );
   }
 }
 
-export async function unfreezeAll(session: Session): Promise<void> {
-  await session.run('DELETE FROM frozen_accounts');
-  await session.run('DELETE FROM unsettled_ids');
+/** What was received, and does not follow: it waits for the journal, and its accounts with it. */
+export async function hold(session: Session, epoch: number, held: readonly Journaled[]): Promise<void> {
+  await freeze(
+    session,
+    epoch,
+    held.flatMap(({ accounts }) => accounts),
+    'held',
+  );
+  await keepUnsettled(session, epoch, held);
+}
+
+/** Rows that one transaction deletes at most. Those that are left are of an epoch that nothing waits for: they mean nothing. */
+const SWEPT_MAX = 10_000;
+
+/** Part of a transition after which nothing waits. */
+export async function unfreeze(session: Session): Promise<void> {
+  for (const table of WAITING_TABLES) await session.run(`DELETE FROM ${table} LIMIT ${SWEPT_MAX}`);
+}
+const WAITING_TABLES = ['frozen_accounts', 'unsettled_ids'] as const;
+
+/** Deletes what is left of other epochs. @returns whether there may be more */
+export async function sweepUnsettled(session: Session, epoch: number): Promise<boolean> {
+  let most = 0;
+  for (const table of WAITING_TABLES) {
+    most = Math.max(
+      most,
+      await session.run(`DELETE FROM ${table} WHERE epoch <> ${integer(epoch)} LIMIT ${SWEPT_MAX}`),
+    );
+  }
+  return most === SWEPT_MAX;
 }
 
 /** Writes down what an operator gives up, with all that is known of it. @returns how many rows */

@@ -1,7 +1,11 @@
+import type { Authority } from '../authority/authority.ts';
 import type { FrozenAccount } from '../authority/fold.ts';
+import type { Recovery } from '../authority/recovery.ts';
 import type { Doubt } from '../ledger/journal.ts';
 import type { Database } from './pool.ts';
+import { progressOf, readRecovery } from './recovery-row.ts';
 import { doubtOf } from './settlement-reader.ts';
+import { WAITS } from './unsettled.ts';
 
 /** The first of what there is, and how many there are. */
 export interface Listed<T> {
@@ -40,35 +44,76 @@ export class UnsettledStore {
 
   /** How many accounts wait. @throws Problem database_unavailable */
   async frozenAccounts(): Promise<number> {
-    const [row] = await this.#database.rows<{ total: number }>('SELECT COUNT(*) AS total FROM frozen_accounts');
+    const [row] = await this.#database.rows<{ total: number }>(
+      `SELECT COUNT(*) AS total FROM frozen_accounts WHERE ${WAITS}`,
+    );
     return row?.total ?? 0;
+  }
+
+  /** How far the recovery of an epoch has come; null where none is under way. @throws Problem database_unavailable */
+  async recovery(now: Authority): Promise<Recovery | null> {
+    const row = await readRecovery(this.#database, now);
+    return row && progressOf(row);
+  }
+
+  /** How much was given up under an epoch of the authority. @throws Problem database_unavailable */
+  async droppedUnder(authorityEpoch: number): Promise<number> {
+    const [row] = await this.#database.rows<{ total: number }>(
+      'SELECT COUNT(*) AS total FROM dropped_entries WHERE authority_epoch = ?',
+      [authorityEpoch],
+    );
+    return row?.total ?? 0;
+  }
+
+  /** The first accounts that wait. @throws Problem database_unavailable */
+  async frozen(itemsMax: number): Promise<UnsettledReport['frozenAccounts']> {
+    return this.#reading((list) => list(`frozen_accounts WHERE ${WAITS}`, FROZEN, FROZEN_ORDER, itemsMax, frozenOf));
   }
 
   /** All lists are of one snapshot, and hold `itemsMax` at most. @throws Problem database_unavailable */
   async report(itemsMax: number): Promise<UnsettledReport> {
-    return this.#database.transaction(async (session) => {
-      const listed = async <Row, T>(
-        from: string,
-        columns: string,
-        order: string,
-        of: (row: Row) => T,
-      ): Promise<Listed<T>> => {
-        const [count] = await session.rows<{ total: number }>(`SELECT COUNT(*) AS total FROM ${from}`);
-        const rows = await session.rows<Row>(`SELECT ${columns} FROM ${from} ORDER BY ${order} LIMIT ?`, [itemsMax]);
-        return { total: count?.total ?? 0, items: rows.map(of) };
-      };
+    return this.#reading(async (list) => {
+      const listed = <Row, T>(from: string, columns: string, order: string, of: (row: Row) => T): Promise<Listed<T>> =>
+        list(from, columns, order, itemsMax, of);
       return {
-        frozenAccounts: await listed('frozen_accounts', FROZEN, 'frozen_at, account_id', frozenOf),
-        ids: await listed('unsettled_ids', UNSETTLED, 'kind, id', ({ epoch, ...row }: UnsettledRow) => ({
+        frozenAccounts: await listed(`frozen_accounts WHERE ${WAITS}`, FROZEN, FROZEN_ORDER, frozenOf),
+        ids: await listed(`unsettled_ids WHERE ${WAITS}`, UNSETTLED, 'kind, id', ({ epoch, ...row }: UnsettledRow) => ({
           ...doubtOf(row),
           epoch,
         })),
         undrainedPods: await listed(UNDRAINED_PODS, UNDRAINED, 'p.heartbeat_at, p.pod_id', podOf),
         dropped: await listed('dropped_entries', DROPPED, 'id DESC', droppedOf),
       };
-    }, 'snapshot');
+    });
+  }
+
+  /** There may be millions of rows to count. */
+  #reading<T>(work: (list: List) => Promise<T>): Promise<T> {
+    return this.#database.transaction(
+      (session) =>
+        work(async (from, columns, order, itemsMax, of) => {
+          const [count] = await session.rows<{ total: number }>(`SELECT COUNT(*) AS total FROM ${from}`);
+          const rows = await session.rows<Parameters<typeof of>[0]>(
+            `SELECT ${columns} FROM ${from} ORDER BY ${order} LIMIT ?`,
+            [itemsMax],
+          );
+          return { total: count?.total ?? 0, items: rows.map(of) };
+        }),
+      'snapshot',
+      LISTING_TIMEOUT_MS,
+    );
   }
 }
+
+const LISTING_TIMEOUT_MS = 20_000;
+const FROZEN_ORDER = 'frozen_at, account_id';
+type List = <Row, T>(
+  from: string,
+  columns: string,
+  order: string,
+  itemsMax: number,
+  of: (row: Row) => T,
+) => Promise<Listed<T>>;
 
 const FROZEN = 'account_id, epoch, reason, TIMESTAMPDIFF(MICROSECOND, frozen_at, NOW(3)) AS frozen_us';
 interface FrozenRow {

@@ -5,7 +5,7 @@ import type { Database, Session } from './pool.ts';
  * Ids in one IN list. From 1000 on MariaDB makes a join of it (`in_predicate_conversion_threshold`), which reads, and locks,
  * in whatever order it likes.
  */
-const IN_LIST_MAX = 500;
+export const IN_LIST_MAX = 500;
 
 /** The rows of a statement with one IN list, which may be longer than one statement should take. */
 export async function rowsByIds<Row>(
@@ -20,9 +20,12 @@ export async function rowsByIds<Row>(
   return rows;
 }
 
+/** Rows of an epoch that nothing waits for any more mean nothing: there may be millions, and they are deleted bit by bit. */
+export const WAITS = 'epoch = (SELECT a.cache_epoch FROM authority a WHERE a.shard = 0)';
+
 /** Those accounts that wait for the journal of an epoch that has ended. They change only together with the authority's epoch. */
 export async function frozenAmong(session: Session, accountIds: readonly string[]): Promise<Set<string>> {
-  const sql = 'SELECT account_id FROM frozen_accounts WHERE account_id IN (?)';
+  const sql = `SELECT account_id FROM frozen_accounts WHERE account_id IN (?) AND ${WAITS}`;
   const rows = await rowsByIds<{ account_id: string }>(session, sql, accountIds);
   return new Set(rows.map((row) => row.account_id));
 }
@@ -33,7 +36,7 @@ export async function unsettledAmong(
   kind: JournalEntry['kind'],
   ids: readonly string[],
 ): Promise<Set<string>> {
-  const sql = `SELECT \`id\` FROM unsettled_ids WHERE kind = '${kind}' AND \`id\` IN (?)`;
+  const sql = `SELECT \`id\` FROM unsettled_ids WHERE kind = '${kind}' AND \`id\` IN (?) AND ${WAITS}`;
   const rows = await rowsByIds<{ id: string }>(session, sql, ids);
   return new Set(rows.map((row) => row.id));
 }

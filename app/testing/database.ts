@@ -44,6 +44,7 @@ const EMPTIED = [
   'frozen_accounts',
   'unsettled_ids',
   'dropped_entries',
+  'epoch_recovery',
 ];
 
 export interface TestDatabase {

@@ -1,10 +1,10 @@
-import type { DrainedEpoch, Fold } from '../../app/authority/fold.ts';
+import type { Page } from '../../app/authority/recovery.ts';
 import { provableNode } from '../../app/authority/redis-server.ts';
 import { CacheModel } from '../../app/ledger/cache/cache.model.ts';
-import { decodeOrders, decodeRecord, encodeRecord, RECORD_BYTES } from '../../app/ledger/cache/codec.ts';
 import type { CacheKeeper, KeeperCaller } from '../../app/ledger/cache/port.ts';
-import type { JournalEntry } from '../../app/ledger/journal.ts';
+import type { Account, Side } from '../../app/ledger/types.ts';
 import type { FlushBatch } from '../../app/sync/batch.ts';
+import type { Journaled } from '../../app/sync/journaled.ts';
 import { JournalTables } from '../mysql/journal-tables.ts';
 import type { MysqlServer } from '../mysql/mysql-server.ts';
 import { SettlementTables } from '../mysql/settlement-tables.ts';
@@ -50,55 +50,47 @@ class NobodyMissing extends SettlementTables {
     return [];
   }
 }
-class FoldOf extends SettlementTables {
-  readonly #change: (folded: Fold, drained: DrainedEpoch) => Fold;
-  constructor(client: ConstructorParameters<typeof SettlementTables>[0], change: (folded: Fold) => Fold) {
-    super(client);
-    this.#change = change;
-  }
-  protected override fold(drained: DrainedEpoch): Fold {
-    return this.#change(super.fold(drained), drained);
+class FreezesNothing extends SettlementTables {
+  override freeze(): void {}
+  override keepUnsettled(): void {}
+}
+class KeepsNoIds extends SettlementTables {
+  override keepUnsettled(): void {}
+}
+class PagesHideTheirIds extends SettlementTables {
+  override recover(...args: Parameters<SettlementTables['recover']>): Page {
+    return { ...super.recover(...args), idTimeMax: 0 };
   }
 }
 class NothingStands extends SettlementTables {
-  protected override stands(): boolean {
+  override stands(): boolean {
     return false;
   }
 }
 
 /** As if each posting had been decided on the settings that MySQL has. */
 class AnySettings extends SettlementTables {
-  protected override fold(drained: DrainedEpoch): Fold {
-    const real = new Map<string, { source: number; destination: number }>();
-    const entries = drained.entries.map((entry) => this.#onSettingsOf(entry, drained, real));
-    const folded = super.fold({ ...drained, entries });
-    if (folded.kind !== 'settled') return folded;
-    const outcomes = folded.outcomes.map((outcome) => {
-      const was = real.get(outcome.order.transactionId);
-      if (outcome.status !== 'POSTED' || !was) return outcome;
-      const source = { ...outcome.source, settingsVersion: was.source };
-      return { ...outcome, source, destination: { ...outcome.destination, settingsVersion: was.destination } };
+  override recover(...[told, accounts, stands, rule]: Parameters<SettlementTables['recover']>): Page {
+    const lenient = told.map((one) => onSettingsOf(one, accounts));
+    const was = new Map(told.map((one) => [one.seq, one]));
+    const page = super.recover(lenient, accounts, (one) => stands(was.get(one.seq) ?? one), rule);
+    const outcomes = page.outcomes.map((outcome) => {
+      const before = was.get(outcome.seq);
+      return before?.kind === 'transfers' ? before.outcome : outcome;
     });
-    return { ...folded, outcomes };
+    return { ...page, outcomes };
   }
-  #onSettingsOf(
-    entry: JournalEntry,
-    { accounts }: DrainedEpoch,
-    real: Map<string, { source: number; destination: number }>,
-  ): JournalEntry {
-    if (entry.kind !== 'transfers') return entry;
-    const records = decodeOrders(entry.payload).map(({ order }, index) => {
-      const record = decodeRecord(entry.records, index * RECORD_BYTES);
-      const { settingsVersion: source, otherSettingsVersion: destination } = record;
-      real.set(order.transactionId, { source, destination });
-      return encodeRecord({
-        ...record,
-        settingsVersion: accounts.get(order.source)?.settingsVersion ?? source,
-        otherSettingsVersion: accounts.get(order.destination)?.settingsVersion ?? destination,
-      });
-    });
-    return { ...entry, records: Buffer.concat(records) };
-  }
+}
+function onSettingsOf(one: Journaled, accounts: ReadonlyMap<string, Account>): Journaled {
+  if (one.kind !== 'transfers' || one.outcome.status !== 'POSTED') return one;
+  const { outcome } = one;
+  const on = (accountId: string, side: Side): Side => ({
+    ...side,
+    settingsVersion: accounts.get(accountId)?.settingsVersion ?? side.settingsVersion,
+  });
+  const source = on(outcome.order.source, outcome.source);
+  const destination = on(outcome.order.destination, outcome.destination);
+  return { ...one, outcome: { ...outcome, source, destination } };
 }
 
 export const SETTLING: Mutant[] = [
@@ -161,9 +153,9 @@ export const SETTLING: Mutant[] = [
             await raise();
             return settlement.settleByJournal(from, to, end, by);
           },
-          async settleLate(from, entries, end, by) {
+          async settleLate(from, end, by) {
             await raise();
-            return settlement.settleLate(from, entries, end, by);
+            return settlement.settleLate(from, end, by);
           },
         }),
       };
@@ -214,26 +206,20 @@ export const SETTLING: Mutant[] = [
     rule: 'Accounts of attempts in doubt and of held entries are frozen, their ids wait.',
     theme: 'lostReplies',
     seed: 4,
-    assembly: keepers((_ports, mysql) => ({
-      settlement: new FoldOf(mysql, (folded) =>
-        folded.kind === 'settled' ? { ...folded, frozen: [], unsettled: [] } : folded,
-      ),
-    })),
+    assembly: keepers((_ports, mysql) => ({ settlement: new FreezesNothing(mysql) })),
   },
   {
     name: 'fold-leaves-ids-free',
     rule: 'Ids in doubt and of held entries answer account_unsettled, whatever their content.',
     theme: 'lostReplies',
     seed: 12,
-    assembly: keepers((_ports, mysql) => ({
-      settlement: new FoldOf(mysql, (folded) => (folded.kind === 'settled' ? { ...folded, unsettled: [] } : folded)),
-    })),
+    assembly: keepers((_ports, mysql) => ({ settlement: new KeepsNoIds(mysql) })),
   },
   {
     name: 'fold-without-settings-versions',
     rule: 'An entry is applied only on exactly the settings version that it was decided on.',
     theme: 'lostReplies',
-    seed: 49,
+    seed: 861,
     assembly: keepers((_ports, mysql) => ({ settlement: new AnySettings(mysql) })),
   },
   {
@@ -243,7 +229,7 @@ export const SETTLING: Mutant[] = [
     seed: 29,
     assembly: keepers((_ports, mysql) => ({
       journal: new HidesItsIds(mysql),
-      settlement: new FoldOf(mysql, (folded) => (folded.kind === 'settled' ? { ...folded, idTimeMax: 0 } : folded)),
+      settlement: new PagesHideTheirIds(mysql),
     })),
   },
   {

@@ -1,9 +1,9 @@
 import type { DrainChunk, DrainStore } from '../../app/authority/ports.ts';
-import type { Doubt, JournalEntry } from '../../app/ledger/journal.ts';
+import type { JournalEntry } from '../../app/ledger/journal.ts';
 import { IntegrityError } from '../../app/sync/batch.ts';
 import { lastSeqOf } from '../../app/sync/journaled.ts';
 import type { MysqlClient } from './mysql-client.ts';
-import { keyOf } from './tables.ts';
+import { type DoubtRow, keyOf } from './tables.ts';
 
 const same = (a: JournalEntry, b: JournalEntry): boolean =>
   a.kind === b.kind && a.payload === b.payload && a.records.equals(b.records);
@@ -26,9 +26,12 @@ export class DrainTables implements DrainStore {
         }
         if (!before) tables.set(kept, entry.firstSeq, entry);
       }
-      const doubts = tables.drainedDoubts.get(epoch) ?? new Map();
+      const doubts = tables.drainedDoubts.get(epoch) ?? new Map<string, DoubtRow>();
       tables.set(tables.drainedDoubts, epoch, doubts);
-      for (const doubt of inDoubt) tables.set(doubts, `${podId} ${keyOf(doubt.kind, doubt.id)}`, doubt);
+      for (const doubt of inDoubt) {
+        const key = `${podId} ${keyOf(doubt.kind, doubt.id)}`;
+        tables.set(doubts, key, { ...doubt, received: doubts.get(key)?.received ?? false });
+      }
     });
   }
 
@@ -42,13 +45,15 @@ export class DrainTables implements DrainStore {
     });
   }
 
-  /** Of what is in MySQL's own books by now, and settled. */
+  /** Of what is in MySQL's own books by now, and settled; and of older epochs. */
   forget(epoch: number, cursor: number): Promise<void> {
     return this.client.call(({ tables }) => {
+      for (const table of [tables.drainedEntries, tables.drainedDoubts] as Map<number, unknown>[])
+        for (const older of [...table.keys()]) if (older < epoch) tables.delete(table, older);
       const upTo = tables.cursor.epoch === epoch ? Math.min(cursor, tables.cursor.seq) : -1;
       const entries = tables.drainedEntries.get(epoch) ?? new Map<number, JournalEntry>();
       for (const entry of [...entries.values()]) if (lastSeqOf(entry) <= upTo) tables.delete(entries, entry.firstSeq);
-      const doubts = tables.drainedDoubts.get(epoch) ?? new Map<string, Doubt>();
+      const doubts = tables.drainedDoubts.get(epoch) ?? new Map<string, DoubtRow>();
       for (const [key, { kind, id }] of [...doubts]) {
         if (kind === 'transfers' ? tables.transfers.has(id) : tables.changes.has(id)) tables.delete(doubts, key);
       }

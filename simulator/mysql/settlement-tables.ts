@@ -1,23 +1,32 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Authority, CacheServerIdentity, Mode, MovedBy } from '../../app/authority/authority.ts';
-import { type DrainedEpoch, type Fold, fold, foldAccepting, type Settled } from '../../app/authority/fold.ts';
-import { replayRest, wholeJournal } from '../../app/authority/late.ts';
-import type { Settlement } from '../../app/authority/ports.ts';
-import { receive, withoutTimes } from '../../app/authority/received.ts';
-import type { Doubt, JournalEntry } from '../../app/ledger/journal.ts';
-import type { Cursor } from '../../app/store/flush-store.ts';
-import { IntegrityError, movesOf } from '../../app/sync/batch.ts';
-import { type Journaled, lastSeqOf } from '../../app/sync/journaled.ts';
+import { gapsIn, type Unexplained } from '../../app/authority/fold.ts';
+import type { AcceptStep, FoldStep, Settlement } from '../../app/authority/ports.ts';
+import { batchUpToGap, type Recovery } from '../../app/authority/recovery.ts';
+import type { JournalEntry } from '../../app/ledger/journal.ts';
+import { IntegrityError } from '../../app/sync/batch.ts';
 import { authorityOf, NOTHING_WAITS, setAuthority } from './authority-tables.ts';
 import type { MysqlClient } from './mysql-client.ts';
 import type { MysqlServer } from './mysql-server.ts';
-import { keyOf, type Tables } from './tables.ts';
+import { RecoveryTables } from './recovery-tables.ts';
+import type { RecoveryRow, Tables } from './tables.ts';
+
+/** What a page finds. */
+interface Found {
+  mysql: MysqlServer;
+  now: Authority & { cacheEpoch: number };
+  row: RecoveryRow | null;
+}
 
 /** The same transactions as app/store/settlement-store.ts. */
-export class SettlementTables implements Settlement {
+export class SettlementTables extends RecoveryTables implements Settlement {
   protected readonly client: MysqlClient;
   constructor(client: MysqlClient) {
+    super();
     this.client = client;
+  }
+
+  recovery(from: Authority): Promise<Recovery | null> {
+    return this.client.call(({ tables }) => progressOf(rowOf(tables, from)));
   }
 
   activate(from: Authority, server: CacheServerIdentity, by: MovedBy): Promise<Authority | null> {
@@ -28,71 +37,123 @@ export class SettlementTables implements Settlement {
       tables.cursor = { ...tables.cursor, epoch: cacheEpoch, seq: 0 };
       for (const { podId, epoch } of [...tables.pods.values()])
         if (epoch < cacheEpoch) tables.delete(tables.pods, podId);
-      for (const table of [tables.drainedDoubts, tables.drainedEntries] as Map<number, unknown>[]) {
-        for (const epoch of [...table.keys()]) if (epoch < cacheEpoch) tables.delete(table, epoch);
-      }
       return setAuthority(mysql, { ...server, mode: 'CACHE', bound: null }, by);
     });
   }
 
   settleByJournal(from: Authority, to: 'REBUILDING' | 'DIRECT', end: number, by: MovedBy): Promise<Authority | null> {
-    return this.from(from, ['CLOSING'], (mysql, now) => {
-      const cacheEpoch = unsettled(now);
-      const cursor = cursorIn(mysql.tables, cacheEpoch);
-      if (cursor.seq !== end) throw new Error(`the cursor is at ${cacheEpoch}/${cursor.seq}, not at ${end}`);
-      this.mustReach(mysql.tables, cacheEpoch, end);
-      return setAuthority(mysql, { ...NOTHING_WAITS, mode: to }, by);
-    });
+    return this.from(from, ['CLOSING'], (mysql, now) => this.#endAt(mysql, now, to, end, by));
   }
 
-  settleByFold(
-    from: Authority,
-    by: MovedBy,
-  ): Promise<{ authority: Authority; fold: Fold } | { undrained: string[] } | { unexplained: Fold } | null> {
-    return this.from(from, ['CLOSING'], (mysql, now) => {
-      const { tables } = mysql;
-      const cacheEpoch = unsettled(now);
-      const cursor = cursorIn(tables, cacheEpoch);
+  settleLate(from: Authority, end: number, by: MovedBy): Promise<Authority | null> {
+    return this.from(from, ['DIRECT'], (mysql, now) => this.#endAt(mysql, now, 'DIRECT', end, by));
+  }
+
+  #endAt(mysql: MysqlServer, now: Authority, to: 'REBUILDING' | 'DIRECT', end: number, by: MovedBy): Authority {
+    const { cacheEpoch } = unsettled(now);
+    const cursor = this.cursorIn(mysql.tables, cacheEpoch);
+    mustNotBeAccepted(rowOf(mysql.tables, now));
+    if (cursor.seq !== end) throw new Error(`the cursor is at ${cacheEpoch}/${cursor.seq}, not at ${end}`);
+    this.#mustReach(mysql.tables, unsettled(now), end);
+    return this.#settledIn(mysql, to, by);
+  }
+
+  async settleByFold(from: Authority, by: MovedBy): Promise<FoldStep | null> {
+    if (await this.#flushDrained(from)) return { working: FLUSHING };
+    const step = await this.#page<FoldStep | 'settled'>(from, ['CLOSING'], ({ mysql: { tables }, now, row }) => {
+      mustNotBeAccepted(row);
+      const { cacheEpoch } = now;
+      const cursor = this.cursorIn(tables, cacheEpoch);
       const undrained = this.undrained(tables, cacheEpoch, cursor.seq);
       if (undrained.length > 0) return { undrained };
-      const folded = this.fold(drainedEpoch(tables, cacheEpoch, cursor));
-      if (folded.kind === 'unexplained') return { unexplained: folded };
-      writeBooks(tables, cacheEpoch, folded);
-      for (const account of folded.frozen) tables.set(tables.frozen, account.accountId, account);
-      for (const doubt of folded.unsettled) tables.set(tables.unsettled, keyOf(doubt.kind, doubt.id), doubt);
-      const authority = setAuthority(mysql, { ...standingAfter(now, folded), mode: 'DIRECT' }, by);
-      return { authority, fold: folded };
+      const bound = this.boundOf(tables, cacheEpoch);
+      if (cursor.seq === bound) return 'settled';
+      if (!row || row.phase === 'journal' || row.bound !== bound) {
+        const unexplained = this.#unexplained(tables, cacheEpoch, bound);
+        if (unexplained) return { unexplained };
+        return { working: this.begin(tables, now, { phase: 'counting', bound, accepted: null }) };
+      }
+      if (row.phase === 'counting') {
+        const told = this.nextDrained(tables, row);
+        if (told.length > 0) return { working: this.markPage(tables, row, told) };
+        const unexplained = this.#unexplained(tables, cacheEpoch, bound);
+        if (unexplained) return { unexplained };
+        return { working: this.keepRow(tables, row, { phase: 'freezing', position: cursor.seq }) };
+      }
+      if (row.phase === 'freezing') return { working: this.freezePage(tables, row) };
+      return row.phase === 'posting' ? { working: this.postPage(tables, row) } : 'settled';
     });
+    return step === 'settled' ? this.#finishFold(from, by) : step;
   }
 
-  settleLate(from: Authority, entries: readonly JournalEntry[], end: number, by: MovedBy): Promise<Authority | null> {
-    return this.from(from, ['DIRECT'], (mysql, now) => {
+  #finishFold(from: Authority, by: MovedBy): Promise<FoldStep | null> {
+    return this.from(from, ['CLOSING'], (mysql, now): FoldStep => {
       const { tables } = mysql;
-      const cacheEpoch = unsettled(now);
-      const cursor = cursorIn(tables, cacheEpoch);
-      if (end < (now.bound ?? 0)) throw new IntegrityError(`the journal ends at ${end}, and ${now.bound} was observed`);
-      this.mustReach(tables, cacheEpoch, end);
-      const told = wholeJournal(entries, cacheEpoch, cursor.seq, end);
-      const rest = told.filter((one) => !this.stands(tables, one, cacheEpoch));
-      const replay = replayRest(rest, accountsOf(tables, rest));
-      const { outcomes, changes, idTimeMax } = replay;
-      writeBooks(tables, cacheEpoch, { outcomes, changes, moves: movesOf(outcomes), cursor: end, idTimeMax });
-      unfreezeAll(tables);
-      return setAuthority(mysql, { ...NOTHING_WAITS, mode: 'DIRECT' }, by);
+      const { cacheEpoch, redisNode, replid, marker } = unsettled(now);
+      const cursor = this.cursorIn(tables, cacheEpoch);
+      const row = rowOf(tables, now);
+      mustNotBeAccepted(row);
+      const undrained = this.undrained(tables, cacheEpoch, cursor.seq);
+      if (undrained.length > 0) return { undrained };
+      const bound = this.boundOf(tables, cacheEpoch);
+      if (cursor.seq === bound) return { authority: this.#settledIn(mysql, 'DIRECT', by) };
+      if (row?.phase !== 'done' || row.bound !== bound) return { working: FLUSHING };
+      tables.recovery = null;
+      return { authority: setAuthority(mysql, { cacheEpoch, redisNode, replid, marker, bound, mode: 'DIRECT' }, by) };
     });
   }
 
-  acceptLoss(from: Authority, by: MovedBy): Promise<{ authority: Authority; dropped: number } | null> {
+  postJournal(from: Authority, entries: readonly JournalEntry[], end: number): Promise<Recovery | null> {
+    return this.#page(from, ['CLOSING', 'DIRECT'], ({ mysql: { tables }, now, row }) => {
+      mustNotBeAccepted(row);
+      this.#mustReach(tables, now, end);
+      return this.journalPage(tables, now, row, entries, end);
+    });
+  }
+
+  async acceptLoss(from: Authority, by: MovedBy): Promise<AcceptStep | null> {
+    const step = await this.#page<Recovery>(from, ['CLOSING', 'DIRECT'], ({ mysql: { tables }, now, row }) => {
+      if (!row?.accepted) {
+        const bound = this.boundOf(tables, now.cacheEpoch);
+        const phase = now.mode === 'CLOSING' ? 'posting' : 'comparing';
+        return this.begin(tables, now, { phase, bound, accepted: by });
+      }
+      if (row.phase === 'posting') return this.postPageAccepting(tables, row);
+      if (row.phase === 'comparing') return this.comparePage(tables, row);
+      return row.phase === 'recording' ? this.recordPage(tables, now, row) : row;
+    });
+    if (step?.phase !== 'done') return step && { working: step };
     return this.from(from, ['CLOSING', 'DIRECT'], (mysql, now) => {
-      const { tables } = mysql;
-      const cacheEpoch = unsettled(now);
-      const cursor = cursorIn(tables, cacheEpoch);
-      const lost =
-        now.mode === 'CLOSING' ? lossOfClosing(tables, cacheEpoch, cursor) : lossOfFrozen(tables, cacheEpoch, cursor);
-      tables.dropped.push(...lost);
-      unfreezeAll(tables);
-      return { authority: setAuthority(mysql, { ...NOTHING_WAITS, mode: 'DIRECT' }, by), dropped: lost.length };
+      const row = rowOf(mysql.tables, now);
+      if (!row?.accepted || row.phase !== 'done') throw new Error('the acceptance of the loss has begun again');
+      return { authority: this.#settledIn(mysql, 'DIRECT', row.accepted), dropped: row.held };
     });
+  }
+
+  /** What follows on the cursor without a gap. */
+  async #flushDrained({ epoch, cacheEpoch }: Authority): Promise<boolean> {
+    return this.client.call((mysql) => {
+      const { tables } = mysql;
+      if (cacheEpoch === null || tables.cursor.epoch !== cacheEpoch || tables.authority.epoch !== epoch) return false;
+      if (this.undrained(tables, cacheEpoch, tables.cursor.seq).length > 0) return false;
+      const told = this.drainedAfter(tables, cacheEpoch, tables.cursor.seq);
+      const batch = batchUpToGap(told, tables.cursor);
+      if (batch.lastSeq === batch.afterSeq) return false;
+      this.writeBooks(tables, cacheEpoch, { ...batch, held: [] }, batch.lastSeq);
+      return true;
+    });
+  }
+
+  #unexplained(tables: Tables, epoch: number, bound: number): Unexplained | null {
+    const { seq } = tables.cursor;
+    const gaps = gapsIn(
+      this.allDrained(tables, epoch, seq).map((one) => one.seq),
+      seq,
+      bound,
+    );
+    const missing = gaps.reduce((sum, { fromSeq, toSeq }) => sum + toSeq - fromSeq + 1, 0);
+    const inDoubt = new Set(this.doubtsOf(tables, epoch).map(({ kind, id }) => `${kind} ${id}`)).size;
+    return missing > inDoubt ? { kind: 'unexplained', missing, inDoubt, bound } : null;
   }
 
   /** Registrations that may still know of something above the cursor. */
@@ -102,23 +163,26 @@ export class SettlementTables implements Settlement {
       .map(({ podId }) => podId)
       .sort();
   }
-  protected fold(drained: DrainedEpoch): Fold {
-    return fold(drained);
+  #mustReach(tables: Tables, now: Authority & { cacheEpoch: number }, end: number): void {
+    if (end < (now.bound ?? 0)) throw new IntegrityError(`the journal ends at ${end}, and ${now.bound} was observed`);
+    this.mustReach(tables, now.cacheEpoch, end);
   }
   protected mustReach(tables: Tables, epoch: number, end: number): void {
-    const known = Math.max(observedIn(tables, epoch), ...drainedIn(tables, epoch).map(lastSeqOf));
-    if (end < known)
-      throw new IntegrityError(`the journal of epoch ${epoch} ends at ${end}, and ${known} was observed`);
+    if (end < this.knownOf(tables, epoch)) throw new IntegrityError(`the journal of epoch ${epoch} ends at ${end}`);
   }
-  /** Whether MySQL has it. @throws IntegrityError when what it has is something else */
-  protected stands({ transfers, changes }: Tables, told: Journaled, epoch: number): boolean {
-    const [standing, expected] =
-      told.kind === 'transfers'
-        ? [transfers.get(told.id), { ...told.outcome, replayed: true, persisted: true }]
-        : [changes.get(told.id), { ...told.change, epoch }];
-    if (!standing) return false;
-    if (isDeepStrictEqual(withoutTimes(standing), withoutTimes(expected))) return true;
-    throw new IntegrityError(`${told.kind} ${told.id} is in MySQL with another content than in the journal`);
+  #settledIn(mysql: MysqlServer, mode: 'DIRECT' | 'REBUILDING', by: MovedBy): Authority {
+    mysql.tables.clear(mysql.tables.frozen);
+    mysql.tables.clear(mysql.tables.unsettled);
+    mysql.tables.recovery = null;
+    return setAuthority(mysql, { ...NOTHING_WAITS, mode }, by);
+  }
+
+  #page<T>(from: Authority, modes: readonly Mode[], work: (found: Found) => T): Promise<T | null> {
+    return this.from(from, modes, (mysql, now) => {
+      const waiting = unsettled(now);
+      this.cursorIn(mysql.tables, waiting.cacheEpoch);
+      return work({ mysql, now: waiting, row: rowOf(mysql.tables, now) });
+    });
   }
 
   protected from<T>(
@@ -135,77 +199,31 @@ export class SettlementTables implements Settlement {
   }
 }
 
-function unsettled({ cacheEpoch }: Authority): number {
+const FLUSHING: Recovery = {
+  cacheEpoch: 0,
+  phase: 'flushing',
+  position: 0,
+  bound: 0,
+  posted: 0,
+  held: 0,
+  accepted: null,
+};
+
+const rowOf = ({ recovery }: Tables, { epoch }: Authority): RecoveryRow | null =>
+  recovery?.authorityEpoch === epoch ? recovery : null;
+
+function progressOf(row: RecoveryRow | null): Recovery | null {
+  if (!row) return null;
+  const { authorityEpoch: _authorityEpoch, doubtPosition: _doubtPosition, ...progress } = row;
+  return progress;
+}
+
+function mustNotBeAccepted(row: RecoveryRow | null): void {
+  if (row?.accepted) throw new Error('a loss is accepted, and being carried out');
+}
+
+function unsettled(now: Authority): Authority & { cacheEpoch: number } {
+  const { cacheEpoch } = now;
   if (cacheEpoch === null) throw new Error('no epoch of the cache waits to be settled');
-  return cacheEpoch;
-}
-
-function cursorIn({ cursor }: Tables, epoch: number): Cursor {
-  if (cursor.epoch !== epoch) throw new Error(`the cursor is in epoch ${cursor.epoch}, not in ${epoch}`);
-  return cursor;
-}
-
-const observedIn = ({ pods }: Tables, epoch: number): number =>
-  Math.max(0, ...[...pods.values()].filter((pod) => pod.epoch === epoch).map(({ observed }) => observed));
-
-const drainedIn = ({ drainedEntries }: Tables, epoch: number): JournalEntry[] => [
-  ...(drainedEntries.get(epoch)?.values() ?? []),
-];
-
-function drainedEpoch(tables: Tables, epoch: number, { seq }: Cursor): DrainedEpoch {
-  const entries = drainedIn(tables, epoch).filter((entry) => lastSeqOf(entry) > seq);
-  const inDoubt = [...(tables.drainedDoubts.get(epoch)?.values() ?? [])].filter((doubt) => !isKnown(tables, doubt));
-  const accounts = accountsOf(tables, receive(entries, epoch, seq).told);
-  return { epoch, cursor: seq, observed: observedIn(tables, epoch), entries, inDoubt, accounts };
-}
-
-const isKnown = ({ transfers, changes }: Tables, { kind, id }: Doubt): boolean =>
-  kind === 'transfers' ? transfers.has(id) : changes.has(id);
-
-function accountsOf({ accounts }: Tables, told: readonly Journaled[]) {
-  const ids = new Set(told.flatMap((one) => one.accounts));
-  return new Map(
-    [...ids].flatMap((id) => {
-      const account = accounts.get(id);
-      return account ? [[id, account] as const] : [];
-    }),
-  );
-}
-
-/** While ids wait for the journal, the row keeps what the journal will be known by. */
-function standingAfter({ cacheEpoch, redisNode, replid, marker }: Authority, { bound, cursor }: Settled) {
-  return cursor < bound ? { cacheEpoch, redisNode, replid, marker, bound } : NOTHING_WAITS;
-}
-
-function writeBooks(
-  tables: Tables,
-  epoch: number,
-  books: Pick<Settled, 'outcomes' | 'changes' | 'moves' | 'cursor' | 'idTimeMax'>,
-): void {
-  const idTimeMax = Math.max(tables.cursor.idTimeMax, books.idTimeMax);
-  tables.cursor = { epoch: tables.cursor.epoch, seq: books.cursor, idTimeMax };
-  tables.moveAccounts(books.moves);
-  tables.insertOutcomes(books.outcomes);
-  for (const change of books.changes) tables.writeChange(change, epoch);
-}
-
-function unfreezeAll(tables: Tables): void {
-  tables.clear(tables.frozen);
-  tables.clear(tables.unsettled);
-}
-
-function lossOfClosing(tables: Tables, epoch: number, cursor: Cursor) {
-  const { settled, loss } = foldAccepting(drainedEpoch(tables, epoch, cursor));
-  writeBooks(tables, epoch, settled);
-  return [...loss.held, ...loss.inDoubt].map(({ kind, id }) => ({ kind, id }));
-}
-
-function lossOfFrozen(tables: Tables, epoch: number, { seq }: Cursor) {
-  const { told } = receive(drainedIn(tables, epoch), epoch, seq);
-  const held = told.filter((one) => !isKnown(tables, one)).map(({ kind, id }) => ({ kind, id }));
-  const ids = new Set(held.map(({ kind, id }) => keyOf(kind, id)));
-  const inDoubt = [...tables.unsettled.values()].filter(
-    (one) => !isKnown(tables, one) && !ids.has(keyOf(one.kind, one.id)),
-  );
-  return [...held, ...inDoubt.map(({ kind, id }) => ({ kind, id }))];
+  return { ...now, cacheEpoch };
 }

@@ -1,5 +1,6 @@
 import type { Mode } from '../../app/authority/authority.ts';
 import type { FrozenAccount } from '../../app/authority/fold.ts';
+import type { Recovery } from '../../app/authority/recovery.ts';
 import type { Doubt, JournalEntry } from '../../app/ledger/journal.ts';
 import type { Account, Outcome } from '../../app/ledger/types.ts';
 import type { Cursor } from '../../app/store/flush-store.ts';
@@ -33,6 +34,15 @@ export interface ChangeRow extends JournaledChange {
   epoch: number;
 }
 
+export interface RecoveryRow extends Recovery {
+  authorityEpoch: number;
+  /** The last attempt in doubt that was handled; '' for none. */
+  doubtPosition: string;
+}
+export interface DoubtRow extends Doubt {
+  received: boolean;
+}
+
 /** The primary key is taken. */
 export class DuplicateKey extends Error {
   override readonly name = 'DuplicateKey';
@@ -63,11 +73,12 @@ export class Tables {
   /** Per epoch, by first seq. */
   readonly drainedEntries = new Map<number, Map<number, JournalEntry>>();
   /** Per epoch, by pod, kind and id. */
-  readonly drainedDoubts = new Map<number, Map<string, Doubt>>();
+  readonly drainedDoubts = new Map<number, Map<string, DoubtRow>>();
   readonly frozen = new Map<string, FrozenAccount>();
   /** By kind and id. */
   readonly unsettled = new Map<string, Doubt>();
-  readonly dropped: { kind: Doubt['kind']; id: string }[] = [];
+  readonly dropped: { kind: Doubt['kind']; id: string; authorityEpoch: number }[] = [];
+  recovery: RecoveryRow | null = null;
 
   #undo: (() => void)[] | null = null;
 
@@ -77,12 +88,16 @@ export class Tables {
     this.#undo = undo;
     const cursor = { ...this.cursor };
     const authority = { ...this.authority };
+    const { recovery } = this;
+    const dropped = this.dropped.length;
     try {
       return work();
     } catch (error) {
       for (const step of undo.reverse()) step();
       this.cursor = cursor;
       this.authority = authority;
+      this.recovery = recovery;
+      this.dropped.length = dropped;
       throw error;
     } finally {
       this.#undo = null;

@@ -1,4 +1,5 @@
 import type { Authority } from '../../app/authority/authority.ts';
+import type { AcceptStep } from '../../app/authority/ports.ts';
 import { check } from '../check/check.ts';
 import { forgive, isUnknown } from '../check/history.ts';
 import { type CheckInput, type Violation, waitingIn } from '../check/violations.ts';
@@ -105,17 +106,25 @@ async function giveUp(world: World): Promise<void> {
   const settlement = world.operator();
   const from = { ...mysql.tables.authority, ageMs: 0 };
   let accepted = false;
-  settlement
-    .acceptLoss(from, { keeper: 'operator', reason: 'the old Redis is gone' })
+  const by = { keeper: 'operator', reason: 'the old Redis is gone' };
+  const accept = async (): Promise<AcceptStep | null> => {
+    const step = await settlement.acceptLoss(from, by);
+    return step && 'working' in step ? accept() : step;
+  };
+  accept()
     .then((done) => {
-      accepted = done !== null;
+      // A keeper may have carried it out.
+      accepted = true;
       world.note(
-        `the loss is accepted: ${done?.dropped} dropped, ${forgive(history, mysql.tables)} answers taken back`,
+        `the loss is accepted: ${done && 'dropped' in done ? done.dropped : mysql.tables.dropped.length} dropped, ${forgive(history, mysql.tables)} answers taken back`,
       );
     })
     .catch((error: unknown) => world.violations.push({ kind: 'stuck', what: `the loss cannot be accepted: ${error}` }));
-  await scheduler.run(scheduler.nowMs + LOOK_EVERY_MS, () => accepted);
-  if (!accepted) return;
+  await scheduler.run(scheduler.nowMs + BACK_WITHIN_MS, () => accepted);
+  if (!accepted) {
+    world.violations.push({ kind: 'stuck', what: 'a loss was accepted, and is not carried out' });
+    return;
+  }
   const ending = await comeBack(world);
   if (ending === 'CACHE' || ending === 'DIRECT') await audit(world);
 }

@@ -57,9 +57,15 @@ export function opsRoutes({ ops }: ApiDependencies): Route[] {
         schema: LossAcceptanceRequest,
         example: { epoch: 7, reason: 'The disk of the old Redis is lost, see incident 4711.' },
       },
-      answers: { 200: { description: 'It is accepted', schema: LossAcceptance } },
+      answers: {
+        200: { description: 'It is accepted, and the ledger is open', schema: LossAcceptance },
+        202: { description: 'It is accepted, and being carried out: see `GET /v1/ops/status`', schema: LossAcceptance },
+      },
       problems: ['authority_moved', 'database_unavailable'],
-      handle: async ({ body, identity }) => ({ status: 200, body: await ops.acceptLoss(body, identity.user) }),
+      handle: async ({ body, identity }) => {
+        const accepted = await ops.acceptLoss(body, identity.user);
+        return { status: accepted.done ? 200 : 202, body: accepted };
+      },
     }),
     route({
       method: 'POST',

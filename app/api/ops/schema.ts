@@ -3,7 +3,8 @@ import { z } from 'zod';
 /** Left open: what operators look at grows with what there is to look at, and programs should not build on it. */
 export const OpsStatus = z.looseObject({}).meta({
   id: 'OpsStatus',
-  description: 'Mode, epoch, cursor, journal length and age, pods, keepers, frozen accounts and why, breakers.',
+  description:
+    'Mode, epoch, cursor, journal length and age, how far the recovery of an ended epoch has come, pods, keepers, frozen accounts and why, breakers.',
 });
 
 export const Reconciliation = z.looseObject({}).meta({
@@ -45,8 +46,11 @@ export const LossAcceptance = z
   .object({
     epoch: z.int().meta({ description: 'The epoch of the authority now.' }),
     mode: z.string(),
-    dropped: z
-      .int()
-      .meta({ description: 'How many entries and attempts were given up; the table `dropped_entries` has each.' }),
+    dropped: z.int().meta({
+      description: 'How many entries and attempts were given up so far; the table `dropped_entries` has each.',
+    }),
+    done: z
+      .boolean()
+      .meta({ description: 'False while a keeper still carries it out; the same request then says how far it is.' }),
   })
   .meta({ id: 'LossAcceptance' });

@@ -58,7 +58,7 @@ export class ApiUnderTest {
         status: async () => ({ mode: 'CACHE' }),
         reconcile: async () => ({ differences: 0 }),
         unsettled: async () => ({ frozenAccounts: [] }),
-        acceptLoss: async ({ epoch }) => ({ epoch: epoch + 1, mode: 'DIRECT', dropped: 3 }),
+        acceptLoss: async ({ epoch }) => ({ epoch: epoch + 1, mode: 'DIRECT', dropped: 3, done: true }),
         takeRedisOver: async () => ({ epoch: 19, mode: 'DIRECT' }),
       },
       readiness: () => ({ ready: true, reasons: [] }),

@@ -2,11 +2,13 @@ import type { Authority } from '../../authority/authority.ts';
 import type { Doubt, JournalEntry } from '../../ledger/journal.ts';
 import type { Account } from '../../ledger/types.ts';
 import { batchOf } from '../../sync/batch.ts';
+import { lastSeqOf } from '../../sync/journaled.ts';
 import { migratedDatabase, openIn, type TestDatabase } from '../../testing/database.ts';
 import { account, type EpochUnderTest, modelEpoch, order } from '../../testing/ledger.ts';
 import { AuthorityStore } from '../authority-store.ts';
 import { DrainStore } from '../drain-store.ts';
 import { FlushStore } from '../flush-store.ts';
+import type { PageLimits } from '../settlement-reader.ts';
 import { SettlementStore } from '../settlement-store.ts';
 
 export const ACCOUNTS = [account('world'), account('ada'), account('bob', { overdraftLimit: 100 }), account('cy')];
@@ -23,16 +25,16 @@ export class SettlementBench {
   readonly settlement: SettlementStore;
   epoch!: EpochUnderTest;
 
-  constructor(db: TestDatabase) {
+  constructor(db: TestDatabase, limits?: PageLimits) {
     this.db = db;
     this.authority = new AuthorityStore(db.database);
     this.drains = new DrainStore(db.database);
     this.flushes = new FlushStore(db.database);
-    this.settlement = new SettlementStore(db.database);
+    this.settlement = new SettlementStore(db.database, limits);
   }
 
-  static async start(): Promise<SettlementBench> {
-    return new SettlementBench(await migratedDatabase());
+  static async start(limits?: PageLimits): Promise<SettlementBench> {
+    return new SettlementBench(await migratedDatabase(), limits);
   }
 
   /** The authority is with the cache of epoch 1, and `pods` are registered. */
@@ -67,6 +69,27 @@ export class SettlementBench {
     await this.drains.complete(1, [podId], observed);
   }
 
+  /** Folds, page by page. */
+  fold(from: Authority, settlement = this.settlement) {
+    return done(() => settlement.settleByFold(from, BY));
+  }
+  /** Settles by the journal, which is read in pages of so many entries. */
+  async late(
+    from: Authority,
+    entries: readonly JournalEntry[],
+    end: number,
+    { settlement = this.settlement, pageEntries = entries.length } = {},
+  ): Promise<Authority | null> {
+    const { seq } = await this.flushes.cursor();
+    const rest = entries.filter((one) => lastSeqOf(one) > seq);
+    for (let first = 0; first < rest.length; first += pageEntries)
+      await settlement.postJournal(from, rest.slice(first, first + pageEntries), end);
+    return settlement.settleLate(from, end, BY);
+  }
+  accept(from: Authority, by = BY, settlement = this.settlement) {
+    return done(() => settlement.acceptLoss(from, by));
+  }
+
   async closing(): Promise<Authority> {
     const now = await this.authority.move(await this.authority.read(), 'CLOSING', BY);
     if (!now) throw new Error('nobody else moves');
@@ -84,7 +107,7 @@ export class SettlementBench {
     const closing = await this.closing();
     const missing = journal.filter(({ firstSeq }) => firstSeq !== 2);
     await this.drain('pod', missing, [doubt('t2', 'bob', 'cy')], 4);
-    const settled = await this.settlement.settleByFold(closing, BY);
+    const settled = await this.fold(closing);
     if (!settled || !('authority' in settled)) throw new Error(JSON.stringify(settled));
     return { now: settled.authority, journal };
   }
@@ -93,13 +116,18 @@ export class SettlementBench {
   async everything(): Promise<Record<string, object[]>> {
     const tables = [
       ...['authority_log', 'flush_cursor', 'accounts', 'transfers', 'account_changes', 'pods', 'drained_entries'],
-      ...['drained_doubts', 'frozen_accounts', 'unsettled_ids', 'dropped_entries'],
+      ...['drained_doubts', 'frozen_accounts', 'unsettled_ids', 'dropped_entries', 'epoch_recovery'],
     ];
     const all: Record<string, object[]> = { authority: [await this.standing()] };
     for (const table of tables) {
       const rows = await this.db.database.rows<object>(`SELECT * FROM ${table}`);
       all[table] = rows.map((row) =>
-        Object.fromEntries(Object.entries(row).filter(([column]) => !column.endsWith('_at'))),
+        // A number that was rolled back is not given again.
+        Object.fromEntries(
+          Object.entries(row).filter(
+            ([column]) => !column.endsWith('_at') && `${table}.${column}` !== 'dropped_entries.id',
+          ),
+        ),
       );
     }
     return all;
@@ -119,6 +147,16 @@ export class SettlementBench {
   async transfers(): Promise<string[]> {
     const rows = await this.db.database.rows<{ id: string }>('SELECT transaction_id AS id FROM transfers ORDER BY 1');
     return rows.map(({ id }) => id);
+  }
+}
+
+/** Repeats a page until nothing is left to do. */
+export async function done<T extends object>(
+  page: () => Promise<T | null>,
+): Promise<Exclude<T, { working: unknown }> | null> {
+  for (;;) {
+    const step = await page();
+    if (step === null || !('working' in step)) return step as Exclude<T, { working: unknown }> | null;
   }
 }
 

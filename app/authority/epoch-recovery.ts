@@ -1,0 +1,85 @@
+import type { Clock } from '../clock.ts';
+import type { CacheKeeper, KeeperCaller } from '../ledger/cache/port.ts';
+import type { Logger } from '../log.ts';
+import type { Cursor } from '../store/flush-store.ts';
+import { lastSeqOf } from '../sync/journaled.ts';
+import type { Authority, MovedBy } from './authority.ts';
+import type { AcceptStep, FoldStep, Settlement } from './ports.ts';
+import type { Recovery } from './recovery.ts';
+
+/** A keeper looks after everything else, too, after so long, ms; the recovery goes on with its next step. */
+const SLICE_MS = 5_000;
+/** Counting what is missing reads all that was drained; it does not change while nobody drains, ms. */
+const UNEXPLAINED_WAIT_MS = 2_000;
+const JOURNAL_PAGE = 400;
+
+interface EpochRecoveryDependencies {
+  settlement: Settlement;
+  cache: Pick<CacheKeeper, 'journal'>;
+  cursor(): Promise<Cursor>;
+  clock: Clock;
+  logger: Logger;
+}
+
+/**
+ * Ends an epoch page by page, in bounded memory however much it has left behind. Every page is committed by itself, so that
+ * another keeper continues where this one stopped; the log says how far it has come.
+ */
+export class EpochRecovery {
+  readonly #deps: EpochRecoveryDependencies;
+  #unexplained: { epoch: number; step: FoldStep; atMs: number } | null = null;
+
+  constructor(deps: EpochRecoveryDependencies) {
+    this.#deps = deps;
+  }
+
+  /** By what the pods have drained. */
+  async byFold(authority: Authority, by: MovedBy): Promise<FoldStep | null> {
+    const { clock, settlement } = this.#deps;
+    const before = this.#unexplained;
+    if (before?.epoch === authority.epoch && clock.monotonic() - before.atMs < UNEXPLAINED_WAIT_MS) return before.step;
+    const step = await this.#pages(() => settlement.settleByFold(authority, by));
+    const unexplained = step !== null && 'unexplained' in step;
+    this.#unexplained = unexplained ? { epoch: authority.epoch, step, atMs: clock.monotonic() } : null;
+    return step;
+  }
+
+  /** By a loss that an operator has accepted. */
+  async byLoss(authority: Authority, by: MovedBy): Promise<AcceptStep | null> {
+    return this.#pages(() => this.#deps.settlement.acceptLoss(authority, by));
+  }
+
+  /**
+   * Posts what MySQL does not have of the epoch's journal, after its fence was raised.
+   * @returns the journal's last seq; null when there is more to do, or when the authority has moved
+   */
+  async byJournal(authority: Authority, caller: KeeperCaller): Promise<number | null> {
+    const { cache, settlement } = this.#deps;
+    let { seq } = await this.#deps.cursor();
+    const end = await this.#pages(async () => {
+      const { head, entries } = await cache.journal(caller, seq, JOURNAL_PAGE);
+      const last = entries.at(-1);
+      if (!last) return { end: head.seq };
+      const working = await settlement.postJournal(authority, entries, head.seq);
+      seq = lastSeqOf(last);
+      return working && { working };
+    });
+    return end && 'end' in end ? end.end : null;
+  }
+
+  /** Repeats a page while there is more to do and time is left. */
+  async #pages<T extends object>(
+    page: () => Promise<T | { working: Recovery } | null>,
+  ): Promise<T | { working: Recovery } | null> {
+    const { clock, logger } = this.#deps;
+    const until = clock.monotonic() + SLICE_MS;
+    for (;;) {
+      const done = await page();
+      if (done === null || !('working' in done)) return done;
+      if (clock.monotonic() < until) continue;
+      const { cacheEpoch, phase, position, bound, posted, held } = done.working as Recovery;
+      logger.info({ cacheEpoch, phase, position, bound, posted, held }, 'the epoch is being recovered');
+      return done;
+    }
+  }
+}

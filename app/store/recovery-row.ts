@@ -1,0 +1,82 @@
+import type { Authority, MovedBy } from '../authority/authority.ts';
+import type { Recovery, RecoveryPhase } from '../authority/recovery.ts';
+import { REASON_CHARS_MAX } from './authority-row.ts';
+import type { Session } from './pool.ts';
+
+interface RecoveryColumns {
+  cache_epoch: number;
+  phase: RecoveryPhase;
+  position: number;
+  doubt_position: string;
+  bound: number;
+  posted: number;
+  held: number;
+  accepted_by: string | null;
+  reason: string | null;
+}
+
+/** The row, with what only the pages themselves need. */
+export interface RecoveryRow extends Recovery {
+  /** The last attempt in doubt that was handled; '' for none. */
+  doubtPosition: string;
+}
+
+/** How far the recovery has come that began under this epoch of the authority; null where none has begun. */
+export async function readRecovery(
+  from: Pick<Session, 'rows'>,
+  { epoch }: Pick<Authority, 'epoch'>,
+): Promise<RecoveryRow | null> {
+  const [row] = await from.rows<RecoveryColumns>(
+    `SELECT cache_epoch, \`phase\`, position, doubt_position, bound, posted, held, accepted_by, reason FROM epoch_recovery
+     WHERE shard = 0 AND authority_epoch = ?`,
+    [epoch],
+  );
+  if (!row) return null;
+  return {
+    cacheEpoch: row.cache_epoch,
+    phase: row.phase,
+    position: row.position,
+    doubtPosition: row.doubt_position,
+    bound: row.bound,
+    posted: row.posted,
+    held: row.held,
+    accepted: row.accepted_by === null ? null : { keeper: row.accepted_by, reason: row.reason ?? '' },
+  };
+}
+
+/** Begins a recovery, in place of one that has begun before. */
+export async function beginRecovery(
+  session: Session,
+  { epoch }: Pick<Authority, 'epoch'>,
+  begun: Pick<Recovery, 'cacheEpoch' | 'phase' | 'position' | 'bound'> & { accepted?: MovedBy },
+): Promise<RecoveryRow> {
+  const { cacheEpoch, phase, position, bound, accepted } = begun;
+  const reason = accepted?.reason.slice(0, REASON_CHARS_MAX) ?? null;
+  await session.run(
+    `REPLACE INTO epoch_recovery (shard, authority_epoch, cache_epoch, \`phase\`, position, bound, accepted_by, reason)
+     VALUES (0, ?, ?, ?, ?, ?, ?, ?)`,
+    [epoch, cacheEpoch, phase, position, bound, accepted?.keeper ?? null, reason],
+  );
+  const by = accepted ? { keeper: accepted.keeper, reason: reason ?? '' } : null;
+  return { cacheEpoch, phase, position, doubtPosition: '', bound, posted: 0, held: 0, accepted: by };
+}
+
+/** Writes down how far it has come, in the transaction that does it. */
+export async function keepRecovery(
+  session: Session,
+  row: RecoveryRow,
+  change: Partial<Omit<RecoveryRow, 'cacheEpoch' | 'accepted'>>,
+): Promise<Recovery> {
+  const next = { ...row, ...change };
+  await session.run(
+    `UPDATE epoch_recovery SET \`phase\` = ?, position = ?, doubt_position = ?, bound = ?, posted = ?, held = ? WHERE shard = 0`,
+    [next.phase, next.position, next.doubtPosition, next.bound, next.posted, next.held],
+  );
+  return progressOf(next);
+}
+
+export const progressOf = ({ doubtPosition: _doubtPosition, ...progress }: RecoveryRow): Recovery => progress;
+
+export async function endRecovery(session: Session): Promise<void> {
+  await session.run('DELETE FROM epoch_recovery WHERE shard = 0');
+}

@@ -1,0 +1,270 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Authority, MovedBy } from '../../app/authority/authority.ts';
+import { type FrozenAccount, gapsIn } from '../../app/authority/fold.ts';
+import { wholeJournal } from '../../app/authority/late.ts';
+import { receive, withoutTimes } from '../../app/authority/received.ts';
+import {
+  type Page,
+  type PageRule,
+  type Recovery,
+  type RecoveryPhase,
+  recoverPage,
+} from '../../app/authority/recovery.ts';
+import type { Doubt, JournalEntry } from '../../app/ledger/journal.ts';
+import type { Account } from '../../app/ledger/types.ts';
+import type { Cursor } from '../../app/store/flush-store.ts';
+import { IntegrityError } from '../../app/sync/batch.ts';
+import { type Journaled, lastSeqOf } from '../../app/sync/journaled.ts';
+import { keyOf, type RecoveryRow, type Tables } from './tables.ts';
+
+type Unsettled = Authority & { cacheEpoch: number };
+type Change = Partial<Pick<RecoveryRow, 'phase' | 'position' | 'bound' | 'posted' | 'held' | 'doubtPosition'>>;
+
+/** Small, so that every history has several pages. */
+const PAGE_ENTRIES = 1;
+const PAGE_DOUBTS = 1;
+
+/** The same pages as app/store/settlement-pages.ts. */
+export class RecoveryTables {
+  begin(
+    tables: Tables,
+    { epoch, cacheEpoch }: Unsettled,
+    begun: { phase: RecoveryPhase; bound: number; accepted: MovedBy | null },
+  ): Recovery {
+    const position = tables.cursor.seq;
+    tables.recovery = { ...begun, authorityEpoch: epoch, cacheEpoch, position, posted: 0, held: 0, doubtPosition: '' };
+    return tables.recovery;
+  }
+  keepRow(tables: Tables, row: RecoveryRow, change: Change): Recovery {
+    tables.recovery = { ...row, ...change };
+    return tables.recovery;
+  }
+
+  markPage(tables: Tables, row: RecoveryRow, told: readonly Journaled[]): Recovery {
+    this.#markReceived(tables, row.cacheEpoch, told);
+    return this.keepRow(tables, row, { position: told.at(-1)?.seq ?? row.position });
+  }
+
+  freezePage(tables: Tables, row: RecoveryRow): Recovery {
+    const { doubts, position } = pageOf(this.doubtsOf(tables, row.cacheEpoch), row.doubtPosition);
+    this.freeze(
+      tables,
+      doubts.flatMap(({ accounts }) => accounts),
+      'in_doubt',
+    );
+    this.keepUnsettled(tables, doubts);
+    if (position === null) return this.keepRow(tables, row, { phase: 'posting', doubtPosition: '' });
+    return this.keepRow(tables, row, { doubtPosition: position });
+  }
+
+  postPage(tables: Tables, row: RecoveryRow): Recovery {
+    const told = this.nextDrained(tables, row);
+    if (told.length === 0) return this.keepRow(tables, row, { phase: 'done' });
+    const page = this.#post(tables, row.cacheEpoch, told, 'hold', tables.cursor.seq);
+    this.freeze(
+      tables,
+      page.held.flatMap(({ accounts }) => accounts),
+      'held',
+    );
+    this.keepUnsettled(tables, page.held);
+    return this.keepRow(tables, row, { position: told.at(-1)?.seq ?? 0, ...counted(row, page) });
+  }
+
+  postPageAccepting(tables: Tables, row: RecoveryRow): Recovery {
+    const told = this.nextDrained(tables, row);
+    const position = told.at(-1)?.seq ?? row.bound;
+    const gaps = gapsIn(
+      told.map(({ seq }) => seq),
+      Math.max(row.position, tables.cursor.seq),
+      position,
+    );
+    const page = this.#post(tables, row.cacheEpoch, told, 'accept', tables.cursor.seq);
+    this.#markReceived(tables, row.cacheEpoch, told);
+    this.#drop(tables, row, [
+      ...page.held,
+      ...gaps.map(({ fromSeq, toSeq }) => ({ kind: 'transfers' as const, id: `seq:${fromSeq}-${toSeq}` })),
+    ]);
+    const posted = row.posted + page.outcomes.length + page.changes.length;
+    const phase = told.length === 0 ? 'recording' : 'posting';
+    return this.keepRow(tables, row, { position, phase, posted, held: row.held + page.held.length + gaps.length });
+  }
+
+  comparePage(tables: Tables, row: RecoveryRow): Recovery {
+    const told = this.nextDrained(tables, row);
+    if (told.length === 0) return this.keepRow(tables, row, { phase: 'recording' });
+    const held = told.filter((one) => {
+      try {
+        return !this.stands(tables, one, row.cacheEpoch);
+      } catch {
+        return true;
+      }
+    });
+    this.#drop(tables, row, held);
+    return this.keepRow(tables, row, { position: told.at(-1)?.seq ?? 0, held: row.held + held.length });
+  }
+
+  recordPage(tables: Tables, { mode }: Authority, row: RecoveryRow): Recovery {
+    const given = new Set(
+      tables.dropped
+        .filter(({ authorityEpoch }) => authorityEpoch === row.authorityEpoch)
+        .map(({ kind, id }) => keyOf(kind, id)),
+    );
+    const waiting =
+      mode === 'CLOSING'
+        ? this.doubtsOf(tables, row.cacheEpoch)
+        : [...tables.unsettled.values()].filter((one) => !isKnown(tables, one) && !given.has(keyOf(one.kind, one.id)));
+    const { doubts, position } = pageOf(waiting, row.doubtPosition);
+    this.#drop(tables, row, doubts);
+    const held = row.held + doubts.length;
+    if (position === null) return this.keepRow(tables, row, { phase: 'done', held });
+    return this.keepRow(tables, row, { doubtPosition: position, held });
+  }
+
+  journalPage(
+    tables: Tables,
+    now: Unsettled,
+    row: RecoveryRow | null,
+    entries: readonly JournalEntry[],
+    end: number,
+  ): Recovery {
+    const { seq } = tables.cursor;
+    const last = entries.at(-1);
+    const lastSeq = last ? Math.max(seq, lastSeqOf(last)) : seq;
+    const told = wholeJournal(entries, now.cacheEpoch, seq, lastSeq);
+    const page = this.#post(tables, now.cacheEpoch, told, 'require', lastSeq);
+    if (!row) this.begin(tables, now, { phase: 'journal', bound: end, accepted: null });
+    const current = row ?? tables.recovery;
+    if (!current) throw new Error('it has begun');
+    if (current.phase !== 'journal') {
+      const { authorityEpoch: _authorityEpoch, doubtPosition: _doubtPosition, ...progress } = current;
+      return { ...progress, phase: 'journal', position: lastSeq, bound: end };
+    }
+    return this.keepRow(tables, current, { position: lastSeq, bound: end, ...counted(current, page) });
+  }
+
+  #post(tables: Tables, epoch: number, told: readonly Journaled[], rule: PageRule, cursor: number): Page {
+    const page = this.recover(told, accountsOf(tables, told), (one) => this.stands(tables, one, epoch), rule);
+    this.writeBooks(tables, epoch, page, cursor);
+    return page;
+  }
+  recover(
+    told: readonly Journaled[],
+    accounts: ReadonlyMap<string, Account>,
+    stands: (one: Journaled) => boolean,
+    rule: PageRule,
+  ): Page {
+    return recoverPage(told, accounts, stands, rule);
+  }
+  writeBooks(tables: Tables, epoch: number, page: Page, cursor: number): void {
+    const idTimeMax = Math.max(tables.cursor.idTimeMax, page.idTimeMax);
+    tables.cursor = { epoch: tables.cursor.epoch, seq: cursor, idTimeMax };
+    tables.moveAccounts(page.moves);
+    tables.insertOutcomes(page.outcomes);
+    for (const change of page.changes) tables.writeChange(change, epoch);
+  }
+
+  freeze(tables: Tables, accountIds: readonly string[], reason: FrozenAccount['reason']): void {
+    for (const accountId of accountIds) {
+      if (reason === 'held' || !tables.frozen.has(accountId))
+        tables.set(tables.frozen, accountId, { accountId, reason });
+    }
+  }
+  keepUnsettled(tables: Tables, ids: readonly Doubt[]): void {
+    for (const { kind, id, accounts } of ids) {
+      const key = keyOf(kind, id);
+      if (!tables.unsettled.has(key)) tables.set(tables.unsettled, key, { kind, id, accounts });
+    }
+  }
+  /** Whether MySQL has it. @throws IntegrityError when what it has is something else */
+  stands({ transfers, changes }: Tables, told: Journaled, epoch: number): boolean {
+    const [standing, expected] =
+      told.kind === 'transfers'
+        ? [transfers.get(told.id), { ...told.outcome, replayed: true, persisted: true }]
+        : [changes.get(told.id), { ...told.change, epoch }];
+    if (!standing) return false;
+    if (isDeepStrictEqual(withoutTimes(standing), withoutTimes(expected))) return true;
+    throw new IntegrityError(`${told.kind} ${told.id} is in MySQL with another content than in the journal`);
+  }
+
+  /** The next page of what was drained. */
+  nextDrained(tables: Tables, row: RecoveryRow): Journaled[] {
+    return this.drainedAfter(tables, row.cacheEpoch, Math.max(row.position, tables.cursor.seq));
+  }
+  drainedAfter(tables: Tables, epoch: number, seq: number): Journaled[] {
+    const next = drainedIn(tables, epoch)
+      .filter((entry) => lastSeqOf(entry) > seq)
+      .sort((a, b) => a.firstSeq - b.firstSeq)
+      .slice(0, PAGE_ENTRIES);
+    return receive(next, epoch, seq).told;
+  }
+  allDrained(tables: Tables, epoch: number, seq: number): Journaled[] {
+    return receive(drainedIn(tables, epoch), epoch, seq).told;
+  }
+
+  cursorIn({ cursor }: Tables, epoch: number): Cursor {
+    if (cursor.epoch !== epoch) throw new Error(`the cursor is in epoch ${cursor.epoch}, not in ${epoch}`);
+    return cursor;
+  }
+  knownOf(tables: Tables, epoch: number): number {
+    const observed = [...tables.pods.values()].filter((pod) => pod.epoch === epoch).map((pod) => pod.observed);
+    return Math.max(0, ...observed, ...drainedIn(tables, epoch).map(lastSeqOf));
+  }
+  boundOf(tables: Tables, epoch: number): number {
+    return Math.max(tables.cursor.seq, this.knownOf(tables, epoch));
+  }
+
+  /** Attempts in doubt that were neither received nor are in MySQL: each once, in order. */
+  doubtsOf(tables: Tables, epoch: number): Doubt[] {
+    const byText = new Map<string, Doubt>();
+    for (const { received, kind, id, accounts } of tables.drainedDoubts.get(epoch)?.values() ?? []) {
+      if (received || isKnown(tables, { kind, id, accounts })) continue;
+      byText.set(`${kind} ${placeOf({ kind, id, accounts })}`, { kind, id, accounts });
+    }
+    return [...byText.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, doubt]) => doubt);
+  }
+  #markReceived(tables: Tables, epoch: number, told: readonly Journaled[]): void {
+    const keys = new Set(told.map(({ kind, id }) => keyOf(kind, id)));
+    const doubts = tables.drainedDoubts.get(epoch) ?? new Map();
+    for (const [key, doubt] of [...doubts])
+      if (keys.has(keyOf(doubt.kind, doubt.id))) tables.set(doubts, key, { ...doubt, received: true });
+  }
+  #drop(tables: Tables, { authorityEpoch }: RecoveryRow, given: readonly { kind: Doubt['kind']; id: string }[]): void {
+    tables.dropped.push(...given.map(({ kind, id }) => ({ kind, id, authorityEpoch })));
+  }
+}
+
+const placeOf = ({ id, accounts }: Doubt): string => [id, ...accounts].join('\n');
+
+/** The next page, kind by kind, and where the one after it begins; null after the last. */
+function pageOf(all: readonly Doubt[], position: string): { doubts: Doubt[]; position: string | null } {
+  const [kind, after] = (position === '' ? ['transfers', ''] : JSON.parse(position)) as [Doubt['kind'], string];
+  const doubts = all
+    .filter((doubt) => doubt.kind === kind && placeOf(doubt) > after)
+    .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1))
+    .slice(0, PAGE_DOUBTS);
+  const last = doubts.at(-1);
+  const next = kind === 'transfers' ? JSON.stringify(['account-change', '']) : null;
+  return { doubts, position: doubts.length < PAGE_DOUBTS || !last ? next : JSON.stringify([kind, placeOf(last)]) };
+}
+
+const counted = (row: Recovery, { outcomes, changes, held }: Page) => ({
+  posted: row.posted + outcomes.length + changes.length,
+  held: row.held + held.length,
+});
+
+const drainedIn = ({ drainedEntries }: Tables, epoch: number): JournalEntry[] => [
+  ...(drainedEntries.get(epoch)?.values() ?? []),
+];
+
+const isKnown = ({ transfers, changes }: Tables, { kind, id }: Doubt): boolean =>
+  kind === 'transfers' ? transfers.has(id) : changes.has(id);
+
+function accountsOf({ accounts }: Tables, told: readonly Journaled[]): Map<string, Account> {
+  const ids = new Set(told.flatMap((one) => one.accounts));
+  return new Map(
+    [...ids].flatMap((id) => {
+      const account = accounts.get(id);
+      return account ? [[id, account] as const] : [];
+    }),
+  );
+}
