@@ -30,7 +30,7 @@ export class ApiKeyStore implements KeyStore {
   readonly #clock: Clock;
   readonly #scopes: ReadonlySet<string>;
   #known = new Map<string, Known>();
-  /** Keys that nobody has: apart, so that a flood of guesses drives out no good ones. */
+  /** Hashes of keys that nobody has (a guess may have 8 kB): apart, so that a flood of guesses drives out no good ones. */
   #unknown = new Map<string, number>();
   readonly #flights = new Map<string, Promise<Identity | null>>();
 
@@ -44,8 +44,8 @@ export class ApiKeyStore implements KeyStore {
     const now = this.#clock.monotonic();
     const known = this.#known.get(presentedKey);
     if (known && now - known.readAtMs < FRESH_MS) return known.identity;
-    if (now - (this.#unknown.get(presentedKey) ?? Number.NEGATIVE_INFINITY) < UNKNOWN_FRESH_MS) return null;
     if (known) return this.#renewed(presentedKey, known);
+    if (now - (this.#unknown.get(hashOfKey(presentedKey)) ?? Number.NEGATIVE_INFINITY) < UNKNOWN_FRESH_MS) return null;
     return this.#flights.get(presentedKey) ?? this.#ask(presentedKey);
   }
 
@@ -73,15 +73,16 @@ export class ApiKeyStore implements KeyStore {
   }
 
   async #read(key: string): Promise<Identity | null> {
+    const hash = hashOfKey(key);
     const [row] = await this.#database.rows<{ user: string; scopes: string }>(
       'SELECT `user`, scopes FROM api_keys WHERE key_hash = ? AND revoked_at IS NULL',
-      [hashOfKey(key)],
+      [hash],
     );
     const scopes = row?.scopes.split(' ').filter((scope): scope is Scope => this.#scopes.has(scope));
     if (!row || !scopes) {
       this.#known.delete(key);
       if (this.#unknown.size >= KEYS_MAX) this.#unknown = new Map();
-      this.#unknown.set(key, this.#clock.monotonic());
+      this.#unknown.set(hash, this.#clock.monotonic());
       return null;
     }
     const identity = { user: holderOf(row.user), scopes: new Set(scopes) };

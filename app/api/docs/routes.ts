@@ -26,7 +26,7 @@ const swaggerFolder = dirname(createRequire(import.meta.url).resolve('swagger-ui
 /** The contract of `others` and of these routes themselves, and a page to read and try it. */
 export function docsRoutes(others: readonly Route[]): Route[] {
   // Made when first asked for: a pod that starts has better things to do.
-  let document: string | null = null;
+  let document: Buffer | null = null;
   const assets = new Map<string, Answer>();
 
   const own: Route[] = [
@@ -39,7 +39,8 @@ export function docsRoutes(others: readonly Route[]): Route[] {
       answers: { 200: { description: 'The document', schema: z.looseObject({}) } },
       problems: [],
       handle: () => {
-        document ??= JSON.stringify(openApiDocument([...others, ...own]));
+        // Bytes and not text, which would be copied for every client that does not read its answer.
+        document ??= Buffer.from(JSON.stringify(openApiDocument([...others, ...own])));
         return { status: 200, content: { type: 'application/json', data: document }, headers: FRESH_HEADERS };
       },
     }),

@@ -1,0 +1,94 @@
+/**
+ * A pod under a flood of pipelined requests without a key whose answers nobody reads, beside an honest client. The pod has
+ * the heap that it has in a container of 1 GiB, as in the chart.
+ */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readCommandLine, text, wholeNumber } from '../app/command-line.mjs';
+import { openAccounts } from '../loadtest/bank.ts';
+import { PrivateStack, type StackFile } from './harness/stack.ts';
+
+const { values } = readCommandLine({
+  name: 'npx tsx resilience-tests/flood.ts',
+  about: 'Floods a pod with pipelined requests without a key, and measures its memory and an honest client.',
+  options: {
+    seconds: wholeNumber('how long', { min: 5, max: 600, fallback: 60 }),
+    connections: wholeNumber('of the flood', { min: 1, max: 1_000, fallback: 12 }),
+    root: text('FOLDER', 'another checkout, to compare'),
+  },
+});
+
+const HEAP_MIB = 512;
+const RSS_MIB_MAX = 512;
+const P99_MS_MAX = 500;
+const HONEST_EVERY_MS = 50;
+
+await using stack = await PrivateStack.start({
+  env: { NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}` },
+  ...(values.root && { root: values.root }),
+});
+const { file } = stack;
+await openAccounts(file, 2);
+const pid = file.pods.find(({ role }) => role === 'api')?.pid ?? 0;
+const url = file.api[0] ?? '';
+const flood = spawn(
+  process.execPath,
+  [join(import.meta.dirname, 'harness', 'flood-clients.mjs'), new URL(url).port, String(values.connections)],
+  { stdio: 'inherit' },
+);
+process.once('exit', () => flood.kill());
+
+let rssMiB = 0;
+const latenciesMs: number[] = [];
+const answers: Record<string, number> = {};
+const until = performance.now() + values.seconds * 1_000;
+while (performance.now() < until) {
+  rssMiB = Math.max(rssMiB, rssOf(pid));
+  const since = performance.now();
+  const answer = await transfer(file);
+  latenciesMs.push(performance.now() - since);
+  answers[answer] = (answers[answer] ?? 0) + 1;
+  await sleep(HONEST_EVERY_MS);
+}
+flood.kill();
+latenciesMs.sort((a, b) => a - b);
+const p99Ms = Math.round(latenciesMs[Math.floor(latenciesMs.length * 0.99)] ?? 0);
+const isAlive = stack.file.pods.some((pod) => pod.pid === pid) && rssOf(pid) > 0;
+const passed = isAlive && rssMiB < RSS_MIB_MAX && p99Ms < P99_MS_MAX;
+console.log(
+  `${values.connections} connections, ${values.seconds} s: the pod is ${isAlive ? 'alive' : 'dead'}, ${rssMiB} MiB at most (limit ${RSS_MIB_MAX}); ` +
+    `honest client: p99 ${p99Ms} ms (limit ${P99_MS_MAX}), answers ${JSON.stringify(answers)}: ${passed ? 'passed' : 'FAILED'}`,
+);
+process.exitCode = passed ? 0 : 1;
+
+async function transfer({ apiKey }: StackFile): Promise<string> {
+  try {
+    const response = await fetch(`${url}/v1/transfers`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${apiKey}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify({
+        sourceAccount: 'load-00000',
+        destinationAccount: 'load-00001',
+        amount: '0.01',
+        currency: 'EUR',
+      }),
+      signal: AbortSignal.timeout(10_000),
+    });
+    await response.text();
+    return String(response.status);
+  } catch {
+    return 'no answer';
+  }
+}
+
+/** 0 when there is no such process. */
+function rssOf(process: number): number {
+  try {
+    const status = readFileSync(`/proc/${process}/status`, 'utf8');
+    return Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024);
+  } catch {
+    return 0;
+  }
+}
