@@ -63,7 +63,9 @@ class Bodies {
   readonly #bytesMax: number;
   readonly #clock: Clock;
   #bytes = 0;
-  readonly #slow = new Map<ArrivingBody, number>();
+  /** Nearly all leave before a sweep sees them: only then is the clock looked at. */
+  readonly #arriving = new Set<ArrivingBody>();
+  #sweepScheduled = false;
 
   constructor(bytesMax: number, clock: Clock) {
     this.#bytesMax = bytesMax;
@@ -81,21 +83,24 @@ class Bodies {
     this.#bytes -= bytes;
   }
 
-  watch(body: ArrivingBody): void {
-    this.#slow.set(body, this.#clock.monotonic());
-    if (this.#slow.size === 1) this.#clock.after(SWEEP_EVERY_MS, () => this.#sweep());
+  add(body: ArrivingBody): void {
+    this.#arriving.add(body);
+    this.#scheduleSweep();
   }
 
-  forget(body: ArrivingBody): void {
-    this.#slow.delete(body);
+  remove(body: ArrivingBody): void {
+    this.#arriving.delete(body);
   }
 
-  #sweep(): void {
-    const now = this.#clock.monotonic();
-    for (const [body, sinceMs] of this.#slow) {
-      if (now - sinceMs > BODY_TIMEOUT_MS + body.length / BYTES_PER_MS_MIN) body.timeOut();
-    }
-    if (this.#slow.size > 0) this.#clock.after(SWEEP_EVERY_MS, () => this.#sweep());
+  #scheduleSweep(): void {
+    if (this.#sweepScheduled || this.#arriving.size === 0) return;
+    this.#sweepScheduled = true;
+    this.#clock.after(SWEEP_EVERY_MS, () => {
+      this.#sweepScheduled = false;
+      const now = this.#clock.monotonic();
+      for (const body of this.#arriving) body.sweep(now);
+      this.#scheduleSweep();
+    });
   }
 }
 
@@ -105,7 +110,10 @@ class ArrivingBody {
   readonly #request: IncomingMessage;
   readonly #bytesMax: number;
   /** Bytes that have arrived. */
-  length = 0;
+  #length = 0;
+  /** When a sweep first saw it. */
+  #sinceMs: number | null = null;
+  #isReleased = false;
   #bytes: Buffer | null = null;
   #taken = 0;
   #fail: (error: Error) => void = () => {};
@@ -122,13 +130,13 @@ class ArrivingBody {
     if (Number(request.headers['content-length'] ?? 0) > this.#bytesMax * DISCARD_FACTOR) {
       return Promise.reject(this.#tooLarge());
     }
-    if (!request.complete) this.#bodies.watch(this);
+    this.#bodies.add(this);
     return new Promise((resolve, reject) => {
       this.#fail = reject;
       request.on('data', (chunk: Buffer) => this.#receive(chunk));
       request.on('end', () => {
-        if (this.length > this.#bytesMax) reject(this.#tooLarge());
-        else resolve(this.#bytes?.subarray(0, this.length) ?? Buffer.alloc(0));
+        if (this.#length > this.#bytesMax) reject(this.#tooLarge());
+        else resolve(this.#bytes?.subarray(0, this.#length) ?? Buffer.alloc(0));
       });
       // Comes after every end as well; an error too many per request would cost more than the rest of this function.
       request.on('close', () => {
@@ -137,25 +145,29 @@ class ArrivingBody {
     });
   }
 
-  timeOut(): void {
+  /** Gives up a body that takes too long. */
+  sweep(nowMs: number): void {
+    this.#sinceMs ??= nowMs;
+    if (nowMs - this.#sinceMs <= BODY_TIMEOUT_MS + this.#length / BYTES_PER_MS_MIN) return;
     this.#fail(new Problem('request_timeout', 'The body did not arrive in time. Send the same request again.'));
   }
 
   release(): void {
     this.#bodies.giveBack(this.#taken);
-    this.#bodies.forget(this);
+    this.#bodies.remove(this);
     this.#taken = 0;
     this.#bytes = null;
-    // What arrives from now on is read and thrown away.
-    this.#receive = () => {};
+    this.#isReleased = true;
   }
 
-  #receive = (chunk: Buffer): void => {
-    const before = this.length;
-    this.length += chunk.length;
-    if (this.length > this.#bytesMax) {
+  #receive(chunk: Buffer): void {
+    // Read and thrown away.
+    if (this.#isReleased) return;
+    const before = this.#length;
+    this.#length += chunk.length;
+    if (this.#length > this.#bytesMax) {
       this.#drop();
-      if (this.length > this.#bytesMax * DISCARD_FACTOR) this.#fail(this.#tooLarge());
+      if (this.#length > this.#bytesMax * DISCARD_FACTOR) this.#fail(this.#tooLarge());
       return;
     }
     if (before === 0) {
@@ -164,13 +176,13 @@ class ArrivingBody {
       return;
     }
     if (this.#bytes === null) return;
-    if (this.length > this.#bytes.length && !this.#enlarge()) return;
+    if (this.#length > this.#bytes.length && !this.#enlarge()) return;
     chunk.copy(this.#bytes, before);
-  };
+  }
 
   /** Twice the room, as a body may arrive byte by byte: a list of its pieces would take a hundred times its memory. */
   #enlarge(): boolean {
-    const capacity = Math.min(Math.max(this.length * 2, FIRST_CAPACITY), this.#bytesMax);
+    const capacity = Math.min(Math.max(this.#length * 2, FIRST_CAPACITY), this.#bytesMax);
     if (!this.#grow(capacity)) return false;
     const larger = Buffer.allocUnsafeSlow(capacity);
     this.#bytes?.copy(larger);
