@@ -43,6 +43,29 @@ describe('durability persisted', () => {
     ]);
   });
 
+  it('lets 50,000 wait, and no more', async () => {
+    const stage = await ModelLedger.open();
+    const order = stage.order();
+    const [first] = await stage.clock.until(stage.ledger.apply([order], 'cache'));
+    expect(posted(first).persisted).toBe(false);
+    const again = Array.from({ length: 51 }, () => Array.from({ length: 1_000 }, () => order));
+    const waiting: ReturnType<typeof persisting>[] = [];
+    // As many as the transfer queue takes at a time.
+    for (const orders of again) {
+      waiting.push(persisting(stage, ...orders));
+      await stage.clock.pass(10);
+    }
+    const last = waiting.at(-1);
+    expect(waiting.filter(({ answered }) => answered)).toEqual([last]);
+    for (const answer of (await last?.answers) ?? []) {
+      expect(answer).toMatchObject({ code: 'outcome_unknown', extras: { transactionId: order.transactionId } });
+    }
+    await stage.model.publish(stage.keeper, 1, 0);
+    for (const { answers } of waiting.slice(0, 50)) {
+      expect((await stage.clock.until(answers)).every((answer) => !(answer instanceof Problem))).toBe(true);
+    }
+  }, 60_000);
+
   it('waits for refusals too: they are outcomes', async () => {
     const stage = await ModelLedger.open();
     const state = persisting(stage, stage.order({ source: 'b', destination: 'a' }));

@@ -9,6 +9,8 @@ import type { CacheServer } from './port.ts';
 const POLL_MS = 15;
 /** Looking ids up in MySQL costs more than asking Redis for its cursor. */
 const LOOK_UP_EVERY_MS = 100;
+/** Requests that only repeat what was posted are not bounded by the transfer queue, and one of them can wait for a thousand. */
+const WAITERS_MAX = 50_000;
 
 interface Waiter {
   outcome: Outcome;
@@ -40,6 +42,10 @@ export class PersistenceWatch {
   /** @param deadline when to give up, on the monotonic clock, ms */
   async wait(answer: Outcome | Problem, deadline: number): Promise<Outcome | Problem> {
     if (answer instanceof Problem || answer.persisted) return answer;
+    if (this.#waiters.size >= WAITERS_MAX) {
+      const { transactionId } = answer.order;
+      return new Problem('outcome_unknown', 'Too many transfers wait to be persisted.', { transactionId });
+    }
     return new Promise((settle) => {
       this.#waiters.add({ outcome: answer, deadline, settle });
       if (!this.#polling) void this.#poll();
