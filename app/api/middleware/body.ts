@@ -208,6 +208,7 @@ class ArrivingBody {
   }
 
   #tooLarge(): Problem {
-    return new Problem('payload_too_large', `The body may have at most ${this.#bytesMax} bytes.`);
+    const detail = `The body may have at most ${this.#bytesMax} bytes. Send a longer list in several requests.`;
+    return new Problem('payload_too_large', detail);
   }
 }
