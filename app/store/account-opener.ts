@@ -3,7 +3,8 @@ import { Problem } from '../errors.ts';
 import type { AccountDetails, AccountOpening } from '../ledger/ledger.ts';
 import type { NewAccount } from '../ledger/types.ts';
 import { retried } from '../retry.ts';
-import { type Database, isRolledBack, type Session } from './pool.ts';
+import { isRolledBack } from './mysql-errors.ts';
+import type { Database, Session } from './pool.ts';
 import { rowsByIds } from './unsettled.ts';
 
 const RETRIES_MAX = 5;

@@ -6,8 +6,9 @@ import { type DirectChange, DirectError, type DirectItem, type DirectServer } fr
 import type { Account, Outcome } from '../ledger/types.ts';
 import { retried } from '../retry.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from './account-row.ts';
+import { isRolledBack } from './mysql-errors.ts';
 import { insertOutcomes, moveAccounts, writeChange } from './outcome-writer.ts';
-import { type Database, isRolledBack, type Session } from './pool.ts';
+import type { Database, Session } from './pool.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from './transfer-row.ts';
 import { frozenAmong, rowsByIds, unsettledAmong } from './unsettled.ts';
 
@@ -95,7 +96,8 @@ export class DirectStore implements DirectServer {
     } catch (error) {
       if (error instanceof DirectError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
-      throw new DirectError(commitSent ? 'in_doubt' : 'unable', reason, { cause: error });
+      const refused = error instanceof Problem ? 'unable' : 'failed';
+      throw new DirectError(commitSent ? 'in_doubt' : refused, reason, { cause: error });
     }
   }
 

@@ -1,6 +1,7 @@
 import { createPool, type RowDataPacket } from 'mysql2';
 import type { Pool, PoolConnection } from 'mysql2/promise';
 import { Problem } from '../errors.ts';
+import { asProblem, isBadConnection, isUnanswered } from './mysql-errors.ts';
 
 export interface PoolOptions {
   url: string;
@@ -88,7 +89,7 @@ export class Database implements AsyncDisposable {
         await session.run('COMMIT');
         return result;
       } catch (error) {
-        if (!isBroken(error)) await session.run('ROLLBACK');
+        if (!isUnanswered(error)) await session.run('ROLLBACK');
         throw error;
       }
     }, timeoutMs);
@@ -107,7 +108,7 @@ export class Database implements AsyncDisposable {
         this.#watch.succeeded();
         return result;
       } catch (error) {
-        if (isBroken(error)) connection.destroy();
+        if (isUnanswered(error) || isBadConnection(error)) connection.destroy();
         else connection.release();
         throw error;
       }
@@ -162,52 +163,4 @@ export class Session {
     const [result] = await this.#connection.query({ sql, timeout: this.#timeout, values: values ?? null });
     return (result as { affectedRows?: number }).affectedRows ?? 0;
   }
-}
-
-/** True unless the error is an answer of the server: only then is it known what the connection does next. */
-function isBroken(error: unknown): boolean {
-  if (error instanceof Problem) return false;
-  const { errno, fatal, code } = error as { errno?: number; fatal?: boolean; code?: string };
-  if (fatal === true) return true;
-  if (code === undefined) return false;
-  return errno === undefined || code.startsWith('PROTOCOL_') || /^E[A-Z]+$/.test(code);
-}
-
-/** What mysql2 and MySQL say when the server is away, going away, too busy to take a connection, or too slow. */
-const UNAVAILABLE = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOENT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'PROTOCOL_CONNECTION_LOST',
-  'PROTOCOL_SEQUENCE_TIMEOUT',
-  'ER_CON_COUNT_ERROR',
-  'ER_SERVER_SHUTDOWN',
-  'ER_NORMAL_SHUTDOWN',
-  'ER_QUERY_TIMEOUT',
-  'ER_LOCK_WAIT_TIMEOUT',
-  'ER_LOCK_DEADLOCK',
-  'ER_QUERY_INTERRUPTED',
-  'ER_CONNECTION_KILLED',
-  'ER_OPTION_PREVENTS_STATEMENT',
-]);
-const UNAVAILABLE_MESSAGES = /closed state|Queue limit reached|Pool is closed|Connection lost/;
-
-/** A Problem `database_unavailable` for what passes by itself; any other error as it is. */
-export function asProblem(error: unknown): unknown {
-  if (error instanceof Problem || !(error instanceof Error)) return error;
-  const code = (error as { code?: string }).code ?? '';
-  if (!UNAVAILABLE.has(code) && !UNAVAILABLE_MESSAGES.test(error.message)) return error;
-  return new Problem('database_unavailable', `MySQL is not available (${code || 'closed'})`, {}, { cause: error });
-}
-
-/** What an answer of the server proves undone, and a new transaction may well do: a duplicate key is somebody else's, who was faster. */
-const ROLLED_BACK = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_DUP_ENTRY']);
-export function isRolledBack(error: unknown): boolean {
-  const answered = error instanceof Problem ? error.cause : error;
-  return ROLLED_BACK.has((answered as { code?: string } | undefined)?.code ?? '');
 }

@@ -54,6 +54,10 @@ export function createLogger(
   return {
     log,
     transferLogged(order, answer) {
+      if (answer instanceof Problem && answer.code === 'internal_error') {
+        const { correlationId, transactionId } = order;
+        log.error({ correlationId, transactionId, err: answer.cause }, 'transfer failed unexpectedly');
+      }
       if (!enabled) return;
       lines.write(
         `{"level":"info","time":"${time()}"${constant},"correlationId":${quoted(order.correlationId)},` +

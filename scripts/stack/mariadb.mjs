@@ -31,7 +31,7 @@ const SPACE_MIB = 200;
  * @property {number} port
  * @property {string} [stack] the folder whose processes end together; `dir` when left out
  * @property {string} [logFile]
- * @property {boolean} [relaxed] for tests: small, no binlog, loses commits with the machine, and the user may make databases
+ * @property {boolean} [relaxed] for tests: small, no binlog, loses commits with the machine, and the user may make databases and users
  * @property {AbortSignal} [signal]
  */
 
@@ -250,7 +250,7 @@ function initStatements(password, mayMakeDatabases) {
   return `CREATE DATABASE IF NOT EXISTS ${DATABASE} CHARACTER SET utf8mb4;
 CREATE USER IF NOT EXISTS '${USER}'@'%' IDENTIFIED BY '${password}';
 ALTER USER '${USER}'@'%' IDENTIFIED BY '${password}';
-GRANT ALL ON ${mayMakeDatabases ? '*' : DATABASE}.* TO '${USER}'@'%';
+GRANT ALL ON ${mayMakeDatabases ? '*' : DATABASE}.* TO '${USER}'@'%'${mayMakeDatabases ? ' WITH GRANT OPTION' : ''};
 `;
 }
 

@@ -20,7 +20,8 @@ export function renderProblems(
       await next();
     } catch (error) {
       if (error instanceof ClientGone) return leaveUnanswered(ctx);
-      const problem = error instanceof Problem ? error : unexpected(ctx, error, logger);
+      const problem = error instanceof Problem ? error : internalError();
+      if (problem.code === 'internal_error') logUnexpected(ctx, error instanceof Problem ? error.cause : error, logger);
       onProblem(problem.code);
       render(ctx, problem);
       if (!isLogged(problem)) refusals.write(refusedRequest(ctx, problem));
@@ -59,9 +60,12 @@ function render(ctx: ApiContext, problem: Problem): void {
 }
 
 /** What was thrown goes to the log and not to the client: it may name hosts, SQL or keys. */
-function unexpected({ state, method }: ApiContext, error: unknown, logger: ApiLogger): Problem {
+function logUnexpected({ state, method }: ApiContext, error: unknown, logger: ApiLogger): void {
   const { correlationId, target } = state;
   logger.error({ correlationId, path: shown(target.path), method, err: error }, 'request failed unexpectedly');
+}
+
+function internalError(): Problem {
   return new Problem('internal_error', 'An unexpected error happened; the correlation id names it in our logs.');
 }
 

@@ -129,6 +129,10 @@ export class AccountChanger {
       if (error instanceof Problem) throw attempt.giveUp(error);
       const kind = error instanceof DirectError ? error.kind : 'in_doubt';
       if (kind === 'in_doubt') attempt.inDoubt = true;
+      if (kind === 'failed') {
+        const options = { cause: error };
+        throw attempt.giveUp(new Problem('internal_error', 'the account could not be changed', {}, options));
+      }
       if (kind === 'moved') seat.moved(epoch);
       await this.#failed(attempt, !(error instanceof DirectError));
       return null;

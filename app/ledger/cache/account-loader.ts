@@ -95,7 +95,7 @@ export class AccountLoader {
       const problem =
         error instanceof Problem
           ? error
-          : new Problem('database_unavailable', 'the accounts could not be loaded', {}, { cause: error });
+          : new Problem('internal_error', 'the accounts could not be loaded', {}, { cause: error });
       for (const id of ids) land(id, problem);
     }
   }

@@ -124,7 +124,8 @@ export class CacheCalls {
       // A refusal by the prologue, or a command that was never sent, costs no try: the seat closes, and the queue holds.
       const costsTry = unable || !wroteNothing;
       if (costsTry && ++pending.failures > FAILURES_MAX) {
-        this.#desk.giveUp(pending, new Problem('overloaded', `the cache does not take it: ${reason}`));
+        const code = reason === 'OOM' || reason === 'BUSY' || !unable ? 'overloaded' : 'database_unavailable';
+        this.#desk.giveUp(pending, new Problem(code, `the cache does not take it: ${reason}`));
       } else {
         events.retried('apply');
         clock.after(backoffMs(pending.failures, RETRY_BASE_MS, clock), () => this.#desk.again([pending]));

@@ -111,7 +111,13 @@ describe('classify', () => {
     ['BUSY Redis is busy', 'unable', 'BUSY'],
     ['LOADING Redis is loading', 'refused', 'LOADING'],
     ['ERR something in a script', 'in_doubt', 'ERR something in a script'],
-    ['MISCONF Errors writing to the AOF file', 'in_doubt', 'MISCONF Errors writing to the AOF file'],
+    ['MISCONF Errors writing to the AOF file', 'unable', 'MISCONF'],
+    ['NOPERM User a has no permissions', 'unable', 'NOPERM'],
+    [
+      `OOM x script: ${'a'.repeat(40)}, on @user_script:3.`,
+      'in_doubt',
+      `OOM x script: ${'a'.repeat(40)}, on @user_script:3.`,
+    ],
   ])('%s is %s', (message, kind, reason) => {
     expect(reply(message)).toMatchObject({ kind, reason });
   });

@@ -5,7 +5,23 @@ import { CacheError } from './port.ts';
 export type ScriptArgument = string | number | Buffer;
 
 /** Words of error replies that Redis gives before a script begins: nothing was written. */
-const BEFORE_THE_SCRIPT = new Set(['OOM', 'BUSY', 'NOSCRIPT', 'NOAUTH']);
+const BEFORE_THE_SCRIPT = new Set([
+  'OOM',
+  'BUSY',
+  'NOSCRIPT',
+  'NOAUTH',
+  'WRONGPASS',
+  'NOPERM',
+  'MISCONF',
+  'NOREPLICAS',
+  'CLUSTERDOWN',
+  'CROSSSLOT',
+  'MOVED',
+  'ASK',
+  'TRYAGAIN',
+]);
+/** Errors that a running script met end with where it was: what it wrote before stays written. */
+const IN_THE_SCRIPT = / script: [0-9a-f]{40}\b/;
 /** The same, from a server that is not, or not yet, a master: as good as a refusal by the prologue. */
 const NOT_A_MASTER = new Set(['READONLY', 'LOADING', 'MASTERDOWN']);
 /**
@@ -51,7 +67,8 @@ export function classify(error: unknown): CacheError {
     if (word === 'REFUSED') return new CacheError('refused', reason, { cause: error });
     if (word === 'STALE') return new CacheError('stale', reason, { cause: error });
     if (NOT_A_MASTER.has(word)) return new CacheError('refused', word, { cause: error });
-    if (BEFORE_THE_SCRIPT.has(word)) return new CacheError('unable', word, { cause: error });
+    if (BEFORE_THE_SCRIPT.has(word) && !IN_THE_SCRIPT.test(message))
+      return new CacheError('unable', word, { cause: error });
     return new CacheError('in_doubt', message.slice(0, 200), { cause: error });
   }
   return new CacheError(NOT_SENT.test(message) ? 'not_sent' : 'in_doubt', message.slice(0, 200), { cause: error });

@@ -84,7 +84,7 @@ export class OutcomeFinder {
       found =
         error instanceof Problem
           ? error
-          : new Problem('database_unavailable', 'ids could not be looked up', {}, { cause: error });
+          : new Problem('internal_error', 'ids could not be looked up', {}, { cause: error });
     }
     for (const { settle } of batch) settle(found);
   }

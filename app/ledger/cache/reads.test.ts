@@ -164,14 +164,14 @@ describe('bringing accounts into the cache', () => {
     expect(stage.cache.calls('install')).toBeLessThan(20);
   });
 
-  it('answers database_unavailable when MySQL is away, whatever the error', async () => {
+  it('answers database_unavailable when MySQL is away, and internal_error for a mistake of ours', async () => {
     stage.database.broken = away;
     expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['database_unavailable']);
     stage.database.broken = new Error('odd');
-    expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['database_unavailable']);
+    expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['internal_error']);
     stage.database.broken = null;
     stage.cache.next('install', failing(new TypeError('odd')));
-    expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['database_unavailable']);
+    expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['internal_error']);
   });
 
   it('lets transfers wait for room while all in the cache is dirty, and reads what MySQL has', async () => {
@@ -266,7 +266,7 @@ describe('the outcome of an id', () => {
     stage.database.broken = away;
     expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('database_unavailable');
     stage.database.broken = new Error('odd');
-    expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('database_unavailable');
+    expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('internal_error');
   });
 
   it('of an account change is none: its id is no transfer', async () => {

@@ -69,8 +69,8 @@ export class DirectCalls {
 
   #failed(epoch: number, batch: readonly Pending[], error: unknown): void {
     const { seat, clock, events } = this.#deps;
-    const known = error instanceof DirectError;
-    if (known && error.kind === 'moved') {
+    const kind = error instanceof DirectError ? error.kind : 'failed';
+    if (kind === 'moved') {
       seat.moved(epoch);
       this.#desk.again(batch);
       return;
@@ -79,7 +79,7 @@ export class DirectCalls {
       if (pending.answered) continue;
       pending.trouble = 'database_unavailable';
       // A fault of our own does not pass by waiting; an outage of MySQL may.
-      if (!known && ++pending.failures > FAILURES_MAX) {
+      if (kind === 'failed' && ++pending.failures > FAILURES_MAX) {
         this.#desk.giveUp(
           pending,
           new Problem('internal_error', 'the transfer could not be made', {}, { cause: error }),

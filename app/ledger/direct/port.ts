@@ -34,9 +34,10 @@ export interface DirectServer {
 /**
  * - `moved`: MySQL has not the authority of this epoch; nothing was written
  * - `unable`: MySQL refused, or could not be reached, before the commit was sent; nothing was written
+ * - `failed`: a mistake of ours, before the commit was sent; nothing was written, and waiting does not help
  * - `in_doubt`: the commit was sent and not answered
  */
-export type DirectErrorKind = 'moved' | 'unable' | 'in_doubt';
+export type DirectErrorKind = 'moved' | 'unable' | 'failed' | 'in_doubt';
 
 export class DirectError extends Error {
   override readonly name = 'DirectError';
