@@ -93,6 +93,12 @@ export const SETTINGS = {
       1500,
       'Longest wait for a reply of Redis; after it the call is in doubt.',
     ),
+    managed: setting(
+      'REDIS_MANAGED',
+      choice('false', 'true'),
+      'false',
+      'States that a Redis that refuses `CONFIG GET` runs with `appendfsync always` and `no-appendfsync-on-rewrite no`. What `INFO` shows is still checked.',
+    ),
   },
   mysql: {
     url: required(

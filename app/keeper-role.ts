@@ -53,7 +53,7 @@ export async function startKeeper(context: Context): Promise<Running> {
     settlement: context.settlement,
     cache: scripts,
     flusher: settler,
-    inspect: () => inspectServer(redis),
+    inspect: () => inspectServer(redis, config.redis.managed === 'true'),
     sweepEpochsBefore: (epoch, caller) =>
       sweepEpochsBefore({ redis, scripts, keyPrefix: config.ledger.keyPrefix }, epoch, caller),
     clock,

@@ -216,9 +216,16 @@ describe('A Redis whose user may not do what is needed', () => {
   });
 
   it('is told of when it refuses to be inspected', async () => {
+    await withoutRule('info', async () => {
+      await staysIn(bench.keeper(), 'DIRECT');
+      expect(bench.complaints()).toEqual([expect.stringMatching(/^Redis cannot be inspected: .*info/)]);
+    });
+  });
+
+  it('stays in DIRECT while it refuses CONFIG, and says what the operator can state instead', async () => {
     await withoutRule('config', async () => {
       await staysIn(bench.keeper(), 'DIRECT');
-      expect(bench.complaints()).toEqual([expect.stringMatching(/^Redis cannot be inspected: .*config/)]);
+      expect(bench.complaints()).toEqual([expect.stringMatching(/refuses CONFIG GET: .* REDIS_MANAGED=true/)]);
     });
   });
 });

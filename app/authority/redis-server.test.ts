@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { OwnRedis } from '../testing/redis.ts';
 import { until } from '../testing/until.ts';
@@ -96,6 +97,7 @@ describe('What is asked of a server', () => {
       node: server.node,
       connectedReplicas: 0,
       replicationForbidden: true,
+      settingsFrom: 'server',
       settings: {
         appendonly: 'yes',
         appendfsync: 'always',
@@ -137,6 +139,65 @@ describe('A server that does not tell', () => {
   });
 });
 
+describe('A managed server, which refuses CONFIG and ACL', () => {
+  let own: OwnRedis;
+  let admin: Redis;
+  let client: Redis;
+  beforeAll(async () => {
+    own = await OwnRedis.start();
+    admin = new Redis(own.port);
+    await admin.call(
+      'ACL',
+      'SETUSER',
+      'client',
+      'on',
+      '>secret',
+      '~*',
+      '&*',
+      '+@all',
+      '-@admin',
+      '-config',
+      '-acl',
+      '+info',
+    );
+    client = new Redis(own.port, { username: 'client', password: 'secret' });
+    await client.ping();
+  });
+  afterAll(async () => {
+    client.disconnect();
+    admin.disconnect();
+    await own.stop();
+  });
+
+  it('is not fit by itself, and the reason tells what to state', async () => {
+    const facts = await inspectServer(client);
+    expect(facts).toMatchObject({ role: 'master', settingsFrom: 'nowhere', settings: {}, replicationForbidden: false });
+    expect(unfitness(facts)).toEqual([expect.stringMatching(/refuses CONFIG GET.*REDIS_MANAGED=true/)]);
+  });
+
+  it('is fit when the operator states its settings, and is never known again by a name', async () => {
+    const facts = await inspectServer(client, true);
+    expect(facts.settingsFrom).toBe('operator');
+    expect(unfitness(facts)).toEqual([]);
+    expect(provableNode(facts)).toBe('');
+  });
+
+  it.each([
+    ['evicts', 'maxmemory-policy', 'allkeys-lru', 'noeviction', 'maxmemory-policy is allkeys-lru, must be noeviction'],
+    ['keeps no file', 'appendonly', 'no', 'yes', 'appendonly is no, must be yes'],
+  ])('is not fit when INFO shows that it %s, whatever is stated', async (_what, name, wrong, right, complaint) => {
+    await admin.config('SET', name, wrong);
+    expect(unfitness(await inspectServer(client, true))).toEqual([complaint]);
+    await admin.config('SET', name, right);
+  });
+
+  it('that answers CONFIG is believed itself, whatever is stated', async () => {
+    await admin.config('SET', 'appendfsync', 'everysec');
+    expect(unfitness(await inspectServer(admin, true))).toEqual(['appendfsync is everysec, must be always']);
+    await admin.config('SET', 'appendfsync', 'always');
+  });
+});
+
 describe('The name of a node', () => {
   it('proves something after a restart only where it is its own and nobody may replicate', async () => {
     const facts = await inspectServer(await connected());
@@ -160,6 +221,7 @@ describe('A server is fit', () => {
     node: 'node-1',
     connectedReplicas: 0,
     replicationForbidden: false,
+    settingsFrom: 'server',
     settings: {
       appendonly: 'yes',
       appendfsync: 'always',

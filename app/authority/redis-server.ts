@@ -1,4 +1,4 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 
 /**
  * A connection whose other end is gone without a word answers nothing and breaks off nothing, for a quarter of an hour: a
@@ -28,6 +28,8 @@ export interface ServerFacts extends ServerIdentity {
   node: string;
   connectedReplicas: number;
   settings: Record<string, string>;
+  /** Where `settings` come from: the server's own answer, or, where it refuses `CONFIG`, what the operator states. */
+  settingsFrom: 'server' | 'operator' | 'nowhere';
   /** True when no user of this server may make it, or feed, a replica. */
   replicationForbidden: boolean;
 }
@@ -79,13 +81,21 @@ export async function identifyServer(redis: Redis): Promise<ServerIdentity> {
   return { role: field(info, 'role'), replid: field(info, 'master_replid') };
 }
 
-export async function inspectServer(redis: Redis): Promise<ServerFacts> {
-  const [info, server, ...found] = await Promise.all([
+/**
+ * Reads what decides whether this server may hold the ledger. Managed services refuse `CONFIG` and `ACL`.
+ * @param managed the operator states that the server writes its append-only file before every reply
+ */
+export async function inspectServer(redis: Redis, managed = false): Promise<ServerFacts> {
+  const [info, server, told] = await Promise.all([
     redis.info('replication'),
     redis.info('server'),
-    ...SETTINGS.map((name) => redis.config('GET', name) as Promise<string[]>),
+    refusedAsNull(Promise.all(SETTINGS.map((name) => redis.config('GET', name) as Promise<string[]>))),
   ]);
-  const settings = Object.fromEntries(found.map((pair, index) => [SETTINGS[index] ?? '', pair[1] ?? '']));
+  const settings = told
+    ? Object.fromEntries(told.map((pair, index) => [SETTINGS[index] ?? '', pair[1] ?? '']))
+    : managed
+      ? await statedSettings(redis)
+      : {};
   return {
     role: field(info, 'role'),
     replid: field(info, 'master_replid'),
@@ -93,7 +103,31 @@ export async function inspectServer(redis: Redis): Promise<ServerFacts> {
     node: settings['appenddirname'] ?? '',
     connectedReplicas: Number(field(info, 'connected_slaves')),
     settings,
-    replicationForbidden: await replicationForbidden(redis),
+    settingsFrom: told ? 'server' : managed ? 'operator' : 'nowhere',
+    replicationForbidden: (await refusedAsNull(replicationForbidden(redis))) ?? false,
+  };
+}
+
+/** What this user may not ask, or what this server does not know: it answers, and waiting changes nothing. */
+const REFUSED = /^(NOPERM|ERR (unknown|Unknown|This instance|command|.*(disabled|not (allowed|supported))))/;
+
+async function refusedAsNull<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ReplyError && REFUSED.test((error as Error).message)) return null;
+    throw error;
+  }
+}
+
+/** What `INFO` shows is read; what only `CONFIG` could show is what the operator states by `REDIS_MANAGED`. */
+async function statedSettings(redis: Redis): Promise<Record<string, string>> {
+  const [persistence, memory] = await Promise.all([redis.info('persistence'), redis.info('memory')]);
+  return {
+    appendonly: field(persistence, 'aof_enabled') === '1' ? 'yes' : 'no',
+    'maxmemory-policy': field(memory, 'maxmemory_policy'),
+    appendfsync: 'always',
+    'no-appendfsync-on-rewrite': 'no',
   };
 }
 
@@ -129,6 +163,10 @@ export function unfitness(facts: ServerFacts): string[] {
   };
   if (facts.role !== 'master') wrong.push(`its role is ${facts.role}`);
   if (!(Number.parseInt(facts.version, 10) >= 7)) wrong.push(`its version is ${facts.version}, 7 or later is needed`);
+  if (facts.settingsFrom === 'nowhere') {
+    wrong.push('it refuses CONFIG GET: grant it, or state its settings by REDIS_MANAGED=true');
+    return wrong;
+  }
   want('appendonly', 'yes');
   want('appendfsync', 'always');
   want('maxmemory-policy', 'noeviction');

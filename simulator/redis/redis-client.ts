@@ -157,6 +157,7 @@ export class RedisClient implements CacheServer, CacheKeeper {
         'no-appendfsync-on-rewrite': 'no',
         appenddirname: node.name,
       },
+      settingsFrom: 'server',
       replicationForbidden: node.replicationForbidden,
     }));
   }
