@@ -37,6 +37,14 @@ export class OwnRedis {
     await this.#running.ended;
   }
 
+  /** It answers nothing until it is thawed, and its connections stay. */
+  freeze(): void {
+    process.kill(this.#running.pid, 'SIGSTOP');
+  }
+  thaw(): void {
+    process.kill(this.#running.pid, 'SIGCONT');
+  }
+
   async startAgain(): Promise<void> {
     this.#running = await startRedis({ dir: this.dir, port: this.port });
   }
