@@ -1,18 +1,27 @@
-/** Two builds in turns, A B A B …, so that what else the machine does meets both. */
-import { resolve } from 'node:path';
-import { PrivateStack } from '../resilience-tests/harness/stack.ts';
+/** Two builds, or one on two sets of stores, in turns, A B A B …, so that what else the machine does meets both. */
+import { delimiter, resolve } from 'node:path';
+import { PrivateStack, type StackOptions } from '../resilience-tests/harness/stack.ts';
 import { reconcile } from './bank.ts';
 import { Contender } from './contender.ts';
 import { round } from './measure.ts';
 import type { Part } from './parts/part.ts';
 
 export interface AgainstOptions {
-  other: string;
+  other: StackOptions;
   parts: readonly Part[];
   accounts: number;
   seconds: number;
   turnSeconds: number;
   rounds: number;
+}
+
+/** Another build, or this one with the programs of other folders; null for none. */
+export function otherStack(root: string | undefined, programs: string | undefined): StackOptions | null {
+  if (root === undefined && programs === undefined) return null;
+  return {
+    ...(root !== undefined && { root: resolve(root) }),
+    ...(programs !== undefined && { env: { PATH: `${programs}${delimiter}${process.env['PATH']}` } }),
+  };
 }
 
 /** Prints a table per part: each figure's medians and this build's ratio to the other. @returns whether both books are clean */
@@ -25,7 +34,7 @@ export async function against({
   rounds,
 }: AgainstOptions): Promise<boolean> {
   await using mine = await PrivateStack.start();
-  await using theirs = await PrivateStack.start({ root: resolve(other) });
+  await using theirs = await PrivateStack.start(other);
   const [a, b] = [new Contender('this', mine), new Contender('other', theirs)];
   const options = { accounts, seconds, turnSeconds };
   for (const contender of [a, b]) await contender.prepare(accounts);

@@ -2,7 +2,7 @@
 import { loadavg } from 'node:os';
 import { flag, readCommandLine, some, text, wholeNumber } from '../app/command-line.mjs';
 import { PrivateStack } from '../resilience-tests/harness/stack.ts';
-import { against } from './against.ts';
+import { against, otherStack } from './against.ts';
 import { reconcile } from './bank.ts';
 import { Contender } from './contender.ts';
 import { commit, machine, nodeOf, round } from './measure.ts';
@@ -19,6 +19,7 @@ const { values } = readCommandLine({
     ),
     full: flag('a minute each (npm run loadtest:full)'),
     against: text('FOLDER', 'compare with another checkout, in turns'),
+    'against-programs': text('FOLDERS', 'compare with this checkout on stores whose programs are there, in turns'),
     seconds: wholeNumber('for each part (6; with --only 10; with --full 60)', { min: 1, max: 600 }),
     turn: wholeNumber('seconds of each turn of contenders (2; with --full 10)', { min: 1, max: 600 }),
     rounds: wholeNumber('how often (1; with --against 3)', { min: 1, max: 100 }),
@@ -27,10 +28,11 @@ const { values } = readCommandLine({
 });
 const { accounts } = values;
 const parts = PARTS.filter(({ name }) => values.only?.includes(name) ?? true);
-const whole = values.only === undefined && values.against === undefined;
+const other = otherStack(values.against, values['against-programs']);
+const whole = values.only === undefined && other === null;
 const seconds = values.seconds ?? (values.full ? 60 : whole ? 6 : 10);
 const turnSeconds = values.turn ?? (values.full ? 10 : 2);
-const rounds = values.rounds ?? (values.against === undefined ? 1 : 3);
+const rounds = values.rounds ?? (other === null ? 1 : 3);
 
 for (const [signal, code] of [
   ['SIGINT', 130],
@@ -39,8 +41,8 @@ for (const [signal, code] of [
   process.once(signal, () => process.exit(code));
 }
 
-if (values.against !== undefined) {
-  const clean = await against({ other: values.against, parts, accounts, seconds, turnSeconds, rounds });
+if (other !== null) {
+  const clean = await against({ other, parts, accounts, seconds, turnSeconds, rounds });
   if (!clean) process.exitCode = 1;
 } else {
   const loadAverage = round(loadavg()[0] ?? Number.NaN, 1);

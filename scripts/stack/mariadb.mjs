@@ -212,7 +212,7 @@ max_connections = 400
 max_allowed_packet = 64M
 local_infile = OFF
 performance_schema = OFF
-${maker.flavour === 'MySQL' ? 'mysqlx = OFF' : ''}
+${maker.flavour === 'MySQL' ? 'mysqlx = OFF\n# The default names a folder of the package, and without that the server does not start.\nsecure_file_priv = NULL' : ''}
 
 ${log}
 innodb_buffer_pool_size = ${relaxed ? 128 : bufferPoolMib()}M

@@ -13,7 +13,7 @@ import { say, Trouble } from './say.mjs';
  * @property {string} otherwise what to do by hand
  */
 
-/** @type {Readonly<Record<'redis' | 'mysql' | 'chromium' | 'haproxy' | 'promtool', Wanted>>} */
+/** @type {Readonly<Record<'redis' | 'mysql' | 'chromium' | 'haproxy' | 'promtool' | 'debootstrap', Wanted>>} */
 export const WANTED = {
   redis: {
     name: 'Redis',
@@ -44,6 +44,12 @@ export const WANTED = {
     programs: ['promtool'],
     packages: [['prometheus']],
     otherwise: 'install prometheus 2.42 or newer, of which it is a part',
+  },
+  debootstrap: {
+    name: 'debootstrap',
+    programs: ['debootstrap'],
+    packages: [['debootstrap']],
+    otherwise: 'install debootstrap',
   },
 };
 

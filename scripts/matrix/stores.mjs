@@ -1,0 +1,101 @@
+/**
+ * The stores that the matrix tries: MySQL, Valkey and Redis of Debian unstable, in a folder of their own beside those of this
+ * machine. They are not run in a chroot: each gets a small program that starts it with its own loader and libraries, so that
+ * `npm start` and every test find it by the PATH, with its data wherever they want it.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findProgram, installPrograms } from '../stack/packages.mjs';
+import { runTool } from '../stack/process.mjs';
+import { say, Trouble } from '../stack/say.mjs';
+
+/** @typedef {'mysql' | 'valkey' | 'redis'} StoreName */
+/** @typedef {{ package: string, path: string, programs: readonly string[] }} Store `programs`: the names it is looked for by */
+
+/** @type {Readonly<Record<StoreName, Store>>} */
+const STORES = {
+  // Under MariaDB's name too, which is looked for first.
+  mysql: { package: 'mysql-server-core', path: 'usr/sbin/mysqld', programs: ['mysqld', 'mariadbd'] },
+  valkey: { package: 'valkey-server', path: 'usr/bin/valkey-server', programs: ['redis-server'] },
+  redis: { package: 'redis-server', path: 'usr/bin/redis-server', programs: ['redis-server'] },
+};
+
+/** @type {Readonly<Partial<Record<NodeJS.Architecture, { loader: string, libraries: string }>>>} */
+const LAYOUTS = {
+  x64: { loader: 'lib64/ld-linux-x86-64.so.2', libraries: 'usr/lib/x86_64-linux-gnu' },
+  arm64: { loader: 'lib/ld-linux-aarch64.so.1', libraries: 'usr/lib/aarch64-linux-gnu' },
+};
+
+/** No service starts when its package is installed. */
+const NO_SERVICES = '#!/bin/sh\nexit 101\n';
+
+/**
+ * Makes the root folder if it is not complete. As root, with debootstrap.
+ * @param {string} root
+ */
+export async function makeStores(root) {
+  const missing = () => Object.values(STORES).filter(({ path }) => !existsSync(join(root, path)));
+  if (missing().length > 0) {
+    if (process.getuid?.() !== 0) throw new Trouble('debootstrap needs root: run npm run test:matrix as root once.');
+    await installPrograms(['debootstrap'], { logFile: join(root, '..', 'apt.log') });
+    const logFile = join(root, '..', 'make.log');
+    if (!existsSync(join(root, 'usr/bin/apt-get'))) {
+      say('Unpacking Debian unstable …');
+      const command = findProgram('debootstrap') ?? 'debootstrap';
+      await runTool({ name: 'debootstrap', command, args: ['--variant=minbase', 'sid', root, ...mirror()], logFile });
+    }
+    const policy = join(root, 'usr/sbin/policy-rc.d');
+    writeFileSync(policy, NO_SERVICES);
+    chmodSync(policy, 0o755);
+    say('Installing MySQL, Valkey and Redis of Debian unstable …');
+    const packages = Object.values(STORES).map((store) => store.package);
+    const install = `apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install ${packages.join(' ')}`;
+    // A package whose service cannot be set up is unpacked all the same, and its program is all that is needed.
+    await runTool({ name: 'apt-get', command: 'chroot', args: [root, 'sh', '-c', install], logFile }).catch(() => {});
+  }
+  const [absent] = missing();
+  if (absent) throw new Trouble(`${absent.package} could not be installed in ${root}: see make.log beside it.`);
+}
+
+/** The mirror that this machine uses, or none: debootstrap then takes Debian's own. */
+function mirror() {
+  const sources = execFileSync(
+    'sh',
+    ['-c', 'cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  const [found] = /https?:\/\/\S+\/debian\b/.exec(sources) ?? [];
+  return found ? [found] : [];
+}
+
+/**
+ * @param {string} root
+ * @param {StoreName} name
+ * @returns {{ folder: string, version: string }} a folder for the front of the PATH
+ */
+export function programsOf(root, name) {
+  const layout = LAYOUTS[process.arch];
+  if (!layout) throw new Trouble(`the matrix does not know where Debian keeps its libraries on ${process.arch}.`);
+  const { path, programs } = STORES[name];
+  const program = join(root, path);
+  const start = `exec ${join(root, layout.loader)} --library-path ${join(root, layout.libraries)} --argv0 ${program} ${program}`;
+  // mysqld takes --defaults-file as its first argument only, and would look for its messages where MariaDB's are.
+  const mysql = `first=$1\nshift\n${start} "$first" --basedir=${join(root, 'usr')} --lc-messages-dir=${join(root, 'usr/share/mysql')} "$@"\n`;
+  const folder = join(root, '..', 'programs', name);
+  mkdirSync(folder, { recursive: true });
+  for (const file of programs) {
+    writeFileSync(join(folder, file), `#!/bin/sh\n${name === 'mysql' ? mysql : `${start} "$@"\n`}`, { mode: 0o755 });
+  }
+  const [first = ''] = programs;
+  const arguments_ = name === 'mysql' ? ['--no-defaults', '--version'] : ['--version'];
+  const text = execFileSync(join(folder, first), arguments_, { encoding: 'utf8' });
+  return { folder, version: versionIn(text) };
+}
+
+/** @param {string} text what a server says of itself */
+export function versionIn(text) {
+  return /(?:v=|Ver )(\d+(?:\.\d+)+)/.exec(text)?.[1] ?? 'unknown';
+}
