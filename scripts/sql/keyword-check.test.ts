@@ -105,6 +105,8 @@ describe('SQL in this repository', () => {
         statements.push(sql);
         return [];
       },
+      hasTable: async () => false,
+      hasColumn: async () => false,
     } as unknown as QueryRunner;
     for (const Migration of createDataSource('mysql://nobody@localhost/none').options.migrations as (new () => {
       up(runner: QueryRunner): Promise<void>;
