@@ -1,7 +1,7 @@
 import type { Page } from '../../app/authority/recovery.ts';
 import { provableNode } from '../../app/authority/redis-server.ts';
 import { CacheModel } from '../../app/ledger/cache/cache.model.ts';
-import type { CacheKeeper, KeeperCaller } from '../../app/ledger/cache/port.ts';
+import type { KeeperCaller } from '../../app/ledger/cache/port.ts';
 import type { Account, Side } from '../../app/ledger/types.ts';
 import type { FlushBatch } from '../../app/sync/batch.ts';
 import type { Journaled } from '../../app/sync/journaled.ts';
@@ -132,34 +132,17 @@ export const SETTLING: Mutant[] = [
     name: 'journal-read-before-the-fence',
     rule: 'Raise the fence first, then read the journal to its end.',
     theme: 'lostReplies',
-    seed: 1299,
-    assembly: keepers(({ cache, settlement }) => {
-      const fences: Parameters<CacheKeeper['fence']>[] = [];
-      const raise = async () => {
-        const fence = fences.at(-1);
-        if (fence) await cache.fence(...fence);
-      };
-      return {
-        cache: replaced(cache, {
-          async fence(epoch, replid) {
-            fences.push([epoch, replid]);
-            return epoch;
-          },
-          journal: (caller, afterSeq, max) => cache.journal({ ...caller, fenceEpoch: caller.epoch }, afterSeq, max),
-          publish: (caller, cursor, trim) => cache.publish({ ...caller, fenceEpoch: caller.epoch }, cursor, trim),
-        }),
-        settlement: replaced(settlement, {
-          async settleByJournal(from, to, end, by) {
-            await raise();
-            return settlement.settleByJournal(from, to, end, by);
-          },
-          async settleLate(from, end, by) {
-            await raise();
-            return settlement.settleLate(from, end, by);
-          },
-        }),
-      };
-    }),
+    seed: 27,
+    // It rises with the next activation only.
+    assembly: keepers(({ cache }) => ({
+      cache: replaced(cache, {
+        async fence(epoch) {
+          return epoch;
+        },
+        journal: (caller, afterSeq, max) => cache.journal({ ...caller, fenceEpoch: caller.epoch }, afterSeq, max),
+        publish: (caller, cursor, trim) => cache.publish({ ...caller, fenceEpoch: caller.epoch }, cursor, trim),
+      }),
+    })),
   },
   {
     name: 'settle-without-observed',
