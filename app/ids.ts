@@ -14,6 +14,9 @@ export const isDotSegment = (id: string): boolean => id === '.' || id === '..';
 /** Ids that begin so are made by Holdfast itself; clients may not choose them. */
 export const RESERVED_ID_PREFIX = 'reversal:';
 
+/** A new UUIDv7 may be so far ahead of the ledger's time, ms: the same as AHEAD_MAX in includes/ids.lua. */
+export const ID_AHEAD_MS_MAX = 60_000;
+
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /**

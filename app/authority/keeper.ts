@@ -8,6 +8,7 @@ import { Overtaken } from '../store/flush-store.ts';
 import type { Flusher } from '../sync/flusher.ts';
 import type { Authority, Mode, MovedBy } from './authority.ts';
 import { EpochRecovery } from './epoch-recovery.ts';
+import { lowerLookupHorizon } from './lookup-horizon.ts';
 import { type Opinion, opinionOf } from './opinion.ts';
 import type { KeeperAuthority, Settlement } from './ports.ts';
 import type { Recovery } from './recovery.ts';
@@ -301,6 +302,7 @@ export class Keeper {
       this.#activationFailedAt = clock.monotonic();
       return this.#move(authority, 'DIRECT', `Redis does not begin the epoch: ${reason}`);
     }
+    await lowerLookupHorizon(this.#deps, { fenceEpoch: epoch, epoch, replid: facts.replid });
     const server = { cacheEpoch: epoch, redisNode: provableNode(facts), replid: facts.replid, marker };
     const by = this.#by('activated');
     const moved = await settlement.activate(authority, server, by);

@@ -46,6 +46,11 @@ export interface KeeperAuthority {
   observedIn(epoch: number): Promise<number>;
   /** Whether nobody who is registered in this epoch can know of anything that is not in MySQL: all have drained, or are retired and flushed. */
   allDrained(epoch: number): Promise<boolean>;
+  /**
+   * All ids in MySQL whose UUIDv7 time is later than `after` and not later than `upTo`, ms; those of account changes after a
+   * '#'. Null when there are too many to be read.
+   */
+  idsBetween(after: number, upTo: number): Promise<string[] | null>;
   /** How often the authority has gone to CLOSING in so many last ms. */
   closingsWithin(ms: number): Promise<number>;
   /**

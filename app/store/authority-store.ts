@@ -2,6 +2,7 @@ import type { Authority, LivePod, Mode, MovedBy, PodRow } from '../authority/aut
 import type { KeeperAuthority, PodAuthority } from '../authority/ports.ts';
 import { AUTHORITY_SELECT, authorityOf, lockedAuthority, NOTHING_WAITS, setAuthority } from './authority-row.ts';
 import { type Cursor, readCursor } from './flush-store.ts';
+import { idsBetween } from './ids-between.ts';
 import type { Database } from './pool.ts';
 import { drainedSeq, observedSeq } from './settlement-reader.ts';
 
@@ -48,6 +49,10 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
         by,
       );
     });
+  }
+
+  async idsBetween(after: number, upTo: number): Promise<string[] | null> {
+    return idsBetween(this.#database, after, upTo);
   }
 
   async closingsWithin(ms: number): Promise<number> {

@@ -3,7 +3,7 @@ import { systemClock } from '../clock.ts';
 import { Problem } from '../errors.ts';
 import { newUuidV7 } from '../ids.ts';
 import { said } from '../ledger/testing/orders.ts';
-import type { AccountStatus } from '../ledger/types.ts';
+import type { AccountStatus, Outcome } from '../ledger/types.ts';
 import { batchOf } from '../sync/batch.ts';
 import {
   InterruptedDatabase,
@@ -42,6 +42,28 @@ beforeEach(async () => {
 const apply = (...items: ReturnType<typeof directItem>[]) => store.apply(DIRECT_EPOCH, items);
 const settings = (accountId: string, status: AccountStatus) =>
   db.database.rows('UPDATE accounts SET status = ? WHERE account_id = ?', [status, accountId]);
+
+describe('a UUIDv7 of the future', () => {
+  const idTimeMax = async () => (await new FlushStore(db.database).cursor()).idTimeMax;
+
+  it("is refused where it is more than 60 s ahead of MySQL's clock, and raises nothing", async () => {
+    const far = newUuidV7(Date.now() + 3_600_000);
+    const near = newUuidV7(Date.now() + 55_000);
+    const [refused, done] = await apply(directItem(far), directItem(near));
+    expect(refused).toMatchObject({ code: 'validation_failed', extras: { errors: [{ pointer: '/transactionId' }] } });
+    expect(done).toMatchObject({ status: 'POSTED' });
+    expect(await idTimeMax()).toBeLessThanOrEqual(Date.now() + 70_000);
+    expect((await ledgerRows(db.database)).transfers).toMatchObject([{ transaction_id: near }]);
+  });
+
+  it('that stands already is answered with what stands', async () => {
+    const far = newUuidV7(Date.now() + 3_600_000);
+    const [first] = await apply(directItem('t1'));
+    await db.database.rows('UPDATE transfers SET transaction_id = ?', [far]);
+    const [again] = await apply(directItem(far));
+    expect(again).toMatchObject({ status: 'POSTED', replayed: true, acceptedAt: (first as Outcome).acceptedAt });
+  });
+});
 
 describe('the time of acceptance', () => {
   it("is MySQL's clock, whatever the pod's says; its own moment stays with it", async () => {

@@ -1,11 +1,12 @@
 import type { Clock } from '../clock.ts';
 import { Problem } from '../errors.ts';
-import { uuidV7Time } from '../ids.ts';
+import { ID_AHEAD_MS_MAX, uuidV7Time } from '../ids.ts';
 import { decideChange, decideTransfers, LedgerTime } from '../ledger/direct/decide.ts';
 import { type DirectChange, DirectError, type DirectItem, type DirectServer } from '../ledger/direct/port.ts';
 import type { Account, Outcome } from '../ledger/types.ts';
 import { retried } from '../retry.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from './account-row.ts';
+import { readCursor } from './flush-store.ts';
 import { isRolledBack } from './mysql-errors.ts';
 import { insertOutcomes, moveAccounts, writeChange } from './outcome-writer.ts';
 import type { Database, Session } from './pool.ts';
@@ -45,9 +46,11 @@ export class DirectStore implements DirectServer {
     const ids = unique(items.map(({ order }) => order.transactionId));
     const accountIds = unique(items.flatMap(({ order }) => [order.source, order.destination]));
     return this.#transaction(epoch, ids, async (session, unsettled) => {
+      const locked = await lockAccounts(session, accountIds);
+      this.#mustCover(ids, locked.time);
       const decided = decideTransfers(items, {
         epoch,
-        ...(await lockAccounts(session, accountIds)),
+        ...locked,
         standing: await standingOutcomes(session, ids),
         frozen: unsettled ? await frozenAmong(session, accountIds) : NONE,
         unsettled: unsettled ? await unsettledAmong(session, 'transfers', ids) : NONE,
@@ -63,6 +66,7 @@ export class DirectStore implements DirectServer {
     const { accountId, changeId } = change;
     const decided = await this.#transaction(epoch, [changeId], async (session, unsettled) => {
       const { accounts, time } = await lockAccounts(session, [accountId]);
+      this.#mustCover([changeId], { idTimeMax: Number.POSITIVE_INFINITY });
       const decision = decideChange(change, {
         account: accounts.get(accountId),
         time,
@@ -103,16 +107,29 @@ export class DirectStore implements DirectServer {
 
   /**
    * MySQL says that it may have such ids before it has them. A transaction of its own: all pods write this one row, and in the
-   * transfers' transaction each would hold it while it waits for its accounts. It only grows, so too high is merely slow.
+   * transfers' transaction each would hold it while it waits for its accounts. It only grows, so too high is merely slow; but
+   * an id that is refused because it is too far ahead must not raise it.
    */
   async #raiseIdTimeMax(ids: readonly string[]): Promise<void> {
     const latest = Math.max(...ids.map((id) => uuidV7Time(id) ?? 0));
     if (latest <= this.#idTimeMax) return;
-    const raised = latest + ID_TIME_STEP_MS;
-    await this.#database.rows('UPDATE flush_cursor SET id_time_max = GREATEST(id_time_max, ?) WHERE shard = 0', [
-      raised,
-    ]);
-    this.#idTimeMax = Math.max(this.#idTimeMax, raised);
+    await this.#database.rows(
+      `UPDATE flush_cursor SET id_time_max = GREATEST(id_time_max, LEAST(?, ${NOW_MS} + ?)) WHERE shard = 0`,
+      [latest + ID_TIME_STEP_MS, ID_AHEAD_MS_MAX + ID_TIME_STEP_MS],
+    );
+    const { idTimeMax } = await readCursor(this.#database);
+    this.#idTimeMax = Math.max(this.#idTimeMax, idTimeMax);
+  }
+
+  /**
+   * An id that is not too far ahead any more, but was when `id_time_max` was raised, because the locks were waited for so long.
+   * @throws Error which the transaction is repeated for
+   */
+  #mustCover(ids: readonly string[], { idTimeMax }: Pick<LedgerTime, 'idTimeMax'>): void {
+    for (const id of ids) {
+      const time = uuidV7Time(id) ?? 0;
+      if (time > this.#idTimeMax && time <= idTimeMax) throw new DirectError('unable', `${id} came too early`);
+    }
   }
 }
 
@@ -135,6 +152,8 @@ async function standOn(session: Session, epoch: number): Promise<boolean> {
   return row.cache_epoch !== null;
 }
 
+const NOW_MS = 'CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)';
+
 interface LockedColumns extends AccountColumns {
   last_accepted_ms: number | null;
   now_ms: number;
@@ -148,7 +167,7 @@ async function lockAccounts(session: Session, accountIds: readonly string[]) {
   const rows = await rowsByIds<LockedColumns>(
     session,
     // Along the primary key, whatever the statistics say: a scan would lock, and wait for, what nobody asked for.
-    `SELECT ${ACCOUNT_COLUMNS}, a.last_accepted_ms, CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) AS now_ms
+    `SELECT ${ACCOUNT_COLUMNS}, a.last_accepted_ms, ${NOW_MS} AS now_ms
      FROM accounts a FORCE INDEX (PRIMARY) WHERE a.account_id IN (?)
      ORDER BY a.account_id FOR UPDATE`,
     [...accountIds].sort(),

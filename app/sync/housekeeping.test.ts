@@ -23,6 +23,7 @@ describe('IdJanitor', () => {
     clock = new TestClock();
     clock.wallMs = Math.ceil(clock.wallMs / ID_BUCKET_MS) * ID_BUCKET_MS;
     epoch = await modelEpoch([account('world'), account('ada')]);
+    epoch.cache.now = () => clock.wallMs;
     // The model's M is 0: raised to where an activation would set it.
     await epoch.cache.activate(2, epoch.pod.replid, 'marker', clock.wallMs - 60_000);
     epoch = Object.assign(epoch, {
@@ -85,6 +86,20 @@ describe('IdJanitor', () => {
     clock.wallMs += 365 * 24 * 3_600_000;
     await janitor.round(epoch.keeper, idTimeMax);
     expect(forget).not.toHaveBeenCalled();
+  });
+
+  it('goes by the ledger, whatever the clock of its keeper says', async () => {
+    const id = await post();
+    await publishAll();
+    const ledgerMs = clock.wallMs;
+    epoch.cache.now = () => ledgerMs;
+    clock.wallMs += 365 * 24 * 3_600_000;
+    await janitor.round(epoch.keeper, idTimeMax);
+    expect(await known(id)).toBe(true);
+    epoch.cache.now = () => ledgerMs + WINDOW_MS + ID_BUCKET_MS;
+    clock.wallMs = 0;
+    await janitor.round(epoch.keeper, idTimeMax);
+    expect(await known(id)).toBe(false);
   });
 
   it('turns the generations of other ids every half window, and not before', async () => {

@@ -20,9 +20,9 @@ export class IdJanitor {
   /** @param idTimeMax the largest UUIDv7 time of any id in MySQL, ms. @throws CacheError */
   async round(caller: KeeperCaller, idTimeMax: number): Promise<void> {
     const { cache, clock, windowMs } = this.#deps;
-    const { m } = (await cache.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1)).head;
-    // Never past what MySQL has: M cannot fall again, and a clock that jumped ahead would raise it for hours.
-    const forgettable = Math.min(clock.now(), idTimeMax) - windowMs;
+    const { m, time } = (await cache.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1)).head;
+    // By the ledger's time, not by that of this keeper; and never past what MySQL has, as M cannot fall again in this epoch.
+    const forgettable = Math.min(time, idTimeMax) - windowMs;
     const buckets: number[] = [];
     for (let bucket = Math.floor((m + 1) / ID_BUCKET_MS); buckets.length < BUCKETS_PER_ROUND_MAX; bucket++) {
       if (bucketEnd(bucket) >= forgettable) break;

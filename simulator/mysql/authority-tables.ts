@@ -1,5 +1,6 @@
 import type { Authority, LivePod, Mode, MovedBy, PodRow } from '../../app/authority/authority.ts';
 import type { KeeperAuthority, PodAuthority } from '../../app/authority/ports.ts';
+import { uuidV7Time } from '../../app/ids.ts';
 import { lastSeqOf } from '../../app/sync/journaled.ts';
 import type { MysqlClient } from './mysql-client.ts';
 import type { MysqlServer } from './mysql-server.ts';
@@ -48,6 +49,17 @@ export class AuthorityTables implements PodAuthority, KeeperAuthority {
       }
       const waiting = mode === 'CLOSING' ? now : NOTHING_WAITS;
       return setAuthority(server, { ...waiting, mode }, by);
+    });
+  }
+
+  idsBetween(after: number, upTo: number): Promise<string[] | null> {
+    return this.client.call(({ tables }) => {
+      const isBetween = (id: string) => {
+        const time = uuidV7Time(id);
+        return time !== null && time > after && time <= upTo;
+      };
+      const changes = [...tables.changes.keys()].filter(isBetween).map((id) => `#${id}`);
+      return [...[...tables.transfers.keys()].filter(isBetween), ...changes];
     });
   }
 

@@ -1,5 +1,5 @@
 import { Problem } from '../../app/errors.ts';
-import { uuidV7Time } from '../../app/ids.ts';
+import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../app/ids.ts';
 import { decideChange, decideTransfers, LedgerTime } from '../../app/ledger/direct/decide.ts';
 import { type DirectChange, DirectError, type DirectItem, type DirectServer } from '../../app/ledger/direct/port.ts';
 import type { Account, Outcome } from '../../app/ledger/types.ts';
@@ -98,11 +98,11 @@ export class DirectTables implements DirectServer {
   protected async raiseIdTimeMax(ids: readonly string[]): Promise<void> {
     const latest = Math.max(...ids.map((id) => uuidV7Time(id) ?? 0));
     if (latest <= this.#idTimeMax) return;
-    const raised = latest + ID_TIME_STEP_MS;
-    await this.client.transaction(({ tables }) => {
+    await this.client.transaction(({ tables, wallMs }) => {
+      const raised = Math.min(latest, wallMs + ID_AHEAD_MS_MAX) + ID_TIME_STEP_MS;
       tables.cursor = { ...tables.cursor, idTimeMax: Math.max(tables.cursor.idTimeMax, raised) };
+      this.#idTimeMax = Math.max(this.#idTimeMax, tables.cursor.idTimeMax);
     });
-    this.#idTimeMax = Math.max(this.#idTimeMax, raised);
   }
 }
 

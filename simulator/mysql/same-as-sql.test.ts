@@ -213,7 +213,7 @@ class Pair {
 
   async write(): Promise<void> {
     if (this.#random.chance(0.2)) {
-      const changeId = uuidV7(1_800_000_000_000, this.#random);
+      const changeId = uuidV7(1_700_000_000_000, this.#random);
       const accountId = this.#random.pick(['a', 'b']);
       const payload = JSON.stringify({ changeId, accountId, acceptedAt: 5, user: 'u', correlationId: 'c' });
       const command = { accountId, changeId, expectedSettingsVersion: null, status: null, overdraftLimit: 20, payload };
@@ -237,7 +237,7 @@ class Pair {
       ['b', 'world'],
     ] as const);
     const transactionId = random.chance(0.5)
-      ? uuidV7(1_800_000_000_000 + random.whole(0, 9_999), random)
+      ? uuidV7(1_700_000_000_000 + random.whole(0, 9_999), random)
       : `t-${random.hex(8)}`;
     const order = orderOf({ transactionId, source, destination, amount: random.whole(1, 40) });
     this.#orders.push(order);
@@ -324,7 +324,7 @@ class Pair {
     await this.#both('apply', ({ direct }) => direct.apply(this.#from.epoch, items));
   }
   async change(): Promise<void> {
-    const who = { user: 'u', correlationId: 'c', takenAt: 7, changeId: uuidV7(1_800_000_000_000, this.#random) };
+    const who = { user: 'u', correlationId: 'c', takenAt: 7, changeId: uuidV7(1_700_000_000_000, this.#random) };
     const change = {
       ...who,
       accountId: this.#random.pick(['a', 'c', 'none']),

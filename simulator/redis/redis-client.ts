@@ -128,6 +128,9 @@ export class RedisClient implements CacheServer, CacheKeeper {
   forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head> {
     return this.#call('forget', true, ({ model }) => model.forget(caller, buckets, turnOthers));
   }
+  lowerHorizon(caller: KeeperCaller, m: number, ids: readonly string[]): Promise<Head> {
+    return this.#call('lowerHorizon', true, ({ model }) => model.lowerHorizon(caller, m, ids));
+  }
   retire(caller: KeeperCaller, podId: string): Promise<Head> {
     return this.#call('retire', true, ({ model }) => model.retire(caller, podId));
   }

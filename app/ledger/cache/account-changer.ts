@@ -172,8 +172,9 @@ export class AccountChanger {
         return null;
       }
       case RecordStatus.NEEDS_LOOKUP:
-        if (attempt.inDoubt) throw new Problem('overloaded', 'its id is too old to be tried again');
-        // Not later than M, and no attempt is in doubt: a new id is as good.
+      case RecordStatus.AHEAD:
+        if (attempt.inDoubt) throw new Problem('overloaded', 'its id can no longer be tried again');
+        // Not later than M, or too far ahead, and no attempt is in doubt: a new id is as good.
         attempt.change = { ...change, changeId: newUuidV7(Math.max(this.#deps.clock.now(), view.m + 1)) };
         return null;
       default: {

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts';
 import { Problem } from '../../errors.ts';
 import { backoffMs } from '../../retry.ts';
 import type { LedgerEvents } from '../events.ts';
+import { idAhead } from '../id-ahead.ts';
 import type { Outcome } from '../types.ts';
 import { type AccountLoader, Uncached } from './account-loader.ts';
 import { RecordStatus, type ResultRecord } from './codec.ts';
@@ -100,6 +101,7 @@ export class CacheCalls {
       if (record.status === RecordStatus.MISSING) missing.push(pending);
       else if (record.status === RecordStatus.NEEDS_LOOKUP) lookUps.push(pending);
       else if (record.status === RecordStatus.REPLAYED) known.push(pending);
+      else if (record.status === RecordStatus.AHEAD) this.#desk.giveUp(pending, idAhead());
       else {
         // The id stands earlier in this very call, or this is its outcome.
         const standing = record.status === RecordStatus.SAME_CALL ? outcomes[record.seq] : undefined;

@@ -1,3 +1,4 @@
+import { ID_AHEAD_MS_MAX } from '../../ids.ts';
 import type { JournalEntry } from '../journal.ts';
 import { changeRefusalOf, refusalOf } from '../rules.ts';
 import type { Account, TransferOrder } from '../types.ts';
@@ -59,7 +60,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
   replid: string;
   role: 'master' | 'slave' = 'master';
   /** The server's clock, ms since 1970. */
-  now: () => number = () => 0;
+  now: () => number = () => Date.now();
   /** In whose name the next call is made: the identity that the Lua scripts are handed. */
   ledger = 'ledger';
   #owner: string | null = null;
@@ -179,6 +180,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     const { bucket, time } = placeOf(order.transactionId);
     const fast = bucket !== null && time > epoch.m;
     if (!fast && item.lookupCursor < epoch.dropped) return bare(RecordStatus.NEEDS_LOOKUP, 0, 0);
+    if (time > this.#time(epoch) + ID_AHEAD_MS_MAX) return bare(RecordStatus.AHEAD, 0, 0);
     const source = epoch.accounts.get(order.source);
     const destination = epoch.accounts.get(order.destination);
     if (!source || !destination) return bare(RecordStatus.MISSING, (source ? 0 : 1) + (destination ? 0 : 2), 0);
@@ -268,6 +270,8 @@ export class CacheModel implements CacheServer, CacheKeeper {
     const known = bucket === null ? undefined : epoch.buckets.get(bucket)?.get(`#${command.changeId}`);
     if (known !== undefined) return answer(bare(RecordStatus.REPLAYED, 0, known));
     if (time <= epoch.m) return answer(bare(RecordStatus.NEEDS_LOOKUP, 0, 0));
+    const timeMax = Math.max(this.#time(epoch) + ID_AHEAD_MS_MAX, epoch.m + 1);
+    if (time > timeMax) return answer(bare(RecordStatus.AHEAD, 0, 0));
     const account = epoch.accounts.get(command.accountId);
     if (!account) return answer(bare(RecordStatus.MISSING, 1, 0));
     const status = command.status ?? statusNumber(account.status);
@@ -325,7 +329,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     const epoch = this.#ownKeeper(caller);
     for (const bucket of buckets) {
       const last = highest(epoch.buckets.get(bucket) ?? new Map());
-      if (last > epoch.cursor) break;
+      if (bucketEnd(bucket) >= this.#time(epoch) || last > epoch.cursor) break;
       epoch.dropped = Math.max(epoch.dropped, last);
       epoch.buckets.delete(bucket);
       epoch.m = Math.max(epoch.m, bucketEnd(bucket));
@@ -335,6 +339,15 @@ export class CacheModel implements CacheServer, CacheKeeper {
       epoch.dropped = Math.max(epoch.dropped, highest(older));
       older.clear();
       epoch.gen = 1 - epoch.gen;
+    }
+    return this.#head(epoch);
+  }
+
+  async lowerHorizon(caller: KeeperCaller, m: number, ids: readonly string[]): Promise<Head> {
+    const epoch = this.#ownKeeper(caller);
+    if (epoch.seq === 0 && m < epoch.m) {
+      epoch.m = m;
+      for (const id of ids) this.#idsFor(epoch, id.replace('#', '')).set(id, 0);
     }
     return this.#head(epoch);
   }

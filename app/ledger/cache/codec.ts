@@ -62,6 +62,7 @@ export const RecordStatus = {
   SAME_CALL: 4,
   NEEDS_LOOKUP: 5,
   MISSING: 6,
+  AHEAD: 7,
 } as const;
 
 /** The result of one item of a call. What the two sides mean depends on the entry's kind, see record.lua. */

@@ -1,7 +1,10 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { newUuidV7 } from '../../ids.ts';
 import { account, itemOf, order } from '../../testing/ledger.ts';
 import { ofTestLedger } from '../../testing/ledger-id.ts';
+import { RecordStatus } from './codec.ts';
+import { bucketEnd, ID_BUCKET_MS } from './keys.ts';
 import { outcomesOf } from './outcomes.ts';
 import type { Caller } from './port.ts';
 import { decodeEntry, RedisScripts } from './scripts.ts';
@@ -29,6 +32,34 @@ const clock = async (): Promise<number> => {
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
 };
 const open = (acceptedUpTo?: number) => scripts.install(pod, [account('world'), account('ada')], 0, 100, acceptedUpTo);
+
+describe('a UUIDv7 of the future', () => {
+  it('is refused where it is more than 60 s ahead of the ledger, and leaves nothing behind', async () => {
+    await open();
+    const { time } = (await scripts.read(pod, [])).head;
+    const near = newUuidV7(time + 60_000);
+    const far = newUuidV7(time + HOUR_MS);
+    const items = [far, near].map((id) => ({ ...itemOf(order(id)), lookupCursor: -1 }));
+    const { records, head, entries } = await scripts.apply(pod, items);
+    expect(records.map(({ status }) => status)).toEqual([RecordStatus.AHEAD, RecordStatus.POSTED]);
+    expect(head.seq).toBe(1);
+    expect(entries.flatMap((entry) => outcomesOf(entry, 1)).map((outcome) => outcome.order.transactionId)).toEqual([
+      near,
+    ]);
+    const change = { accountId: 'ada', changeId: far, payload: '{}' };
+    const settings = { expectedSettingsVersion: null, status: null, overdraftLimit: 5 };
+    expect((await scripts.change(pod, { ...change, ...settings })).record.status).toBe(RecordStatus.AHEAD);
+    expect((await scripts.find(pod, [far])).seqs).toEqual([null]);
+  });
+
+  it('does not end before the ledger has come to it: its bucket is not forgotten', async () => {
+    const keeper = { fenceEpoch: 1, epoch: 1, replid: pod.replid };
+    const { time } = (await scripts.read(pod, [])).head;
+    const bucket = Math.floor(time / ID_BUCKET_MS);
+    const { m } = await scripts.forget(keeper, [bucket - 1, bucket + 6], false);
+    expect(m).toBe(bucketEnd(bucket - 1));
+  });
+});
 
 describe('the time of the ledger', () => {
   it("is that of Redis's clock, in the reply and in the journal, whatever the pod's clock says", async () => {

@@ -34,6 +34,9 @@ const COMPUTED: Record<string, number[] | { from: number }> = {
   'forget ARGV[i]': { from: 6 },
   'install ARGV[5 + 2 * i]': { from: 7 },
   'install ARGV[6 + 2 * i]': { from: 7 },
+  'lower-horizon KEYS[3 + place]': { from: 4 },
+  'lower-horizon ARGV[i]': { from: 6 },
+  'lower-horizon ARGV[i + 1]': { from: 6 },
   'read unpack(ARGV, 4)': { from: 4 },
   'sweep KEYS[i]': { from: 4 },
 };
@@ -72,6 +75,7 @@ const FLAGS: Record<string, string> = {
   journal: 'no-writes',
   publish: 'allow-oom',
   forget: 'allow-oom',
+  'lower-horizon': '',
   retire: 'allow-oom',
   fence: 'allow-oom',
   apply: '',

@@ -96,6 +96,11 @@ export interface Ownership {
 export interface CacheKeeper extends JournalReader {
   publish(caller: KeeperCaller, cursor: number, trimUpTo: number): Promise<Head>;
   forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head>;
+  /**
+   * Lowers M while nothing is written in the epoch. `ids`: all that MySQL has whose UUIDv7 time is later than `m` and not later
+   * than M is now; those of changes after a '#'.
+   */
+  lowerHorizon(caller: KeeperCaller, m: number, ids: readonly string[]): Promise<Head>;
   retire(caller: KeeperCaller, podId: string): Promise<Head>;
   /** Who owns this server. */
   ownership(replid: string): Promise<Ownership>;

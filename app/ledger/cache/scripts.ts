@@ -42,6 +42,7 @@ const scripts = {
   journal: loadScript('journal'),
   publish: loadScript('publish'),
   forget: loadScript('forget'),
+  lowerHorizon: loadScript('lower-horizon'),
   fence: loadScript('fence'),
   activate: loadScript('activate'),
   claim: loadScript('claim'),
@@ -204,6 +205,18 @@ export class RedisScripts implements CacheServer, CacheKeeper {
       [...(await this.#keeperPrologue(caller)), turnOthers ? 1 : 0, ...buckets.map(bucketEnd)],
     );
     return decodeHead(reply);
+  }
+
+  async lowerHorizon(caller: KeeperCaller, m: number, ids: readonly string[]): Promise<Head> {
+    const keys = this.#keysOf(caller.epoch);
+    const buckets: string[] = [];
+    const places = ids.flatMap((id) => {
+      const { bucket } = placeOf(id.replace('#', ''));
+      if (bucket === null) throw new TypeError(`${id} is not the id of a bucket`);
+      return [indexOrAppend(buckets, keys.idBucket(bucket)) + 1, id];
+    });
+    const args = [...(await this.#keeperPrologue(caller)), m, ...places];
+    return decodeHead(await this.#call('lowerHorizon', [...ownedKeys(keys), ...buckets], args));
   }
 
   async retire(caller: KeeperCaller, podId: string): Promise<Head> {

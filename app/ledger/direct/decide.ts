@@ -1,5 +1,7 @@
 import { Problem } from '../../errors.ts';
+import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../ids.ts';
 import type { AccountMove, JournaledChange } from '../../sync/batch.ts';
+import { idAhead } from '../id-ahead.ts';
 import { type ChangeRefusal, changeRefusalOf, refusalOf } from '../rules.ts';
 import type { Account, Outcome, Side, TransferOrder } from '../types.ts';
 import type { DirectChange, DirectItem } from './port.ts';
@@ -19,6 +21,10 @@ export class LedgerTime {
     this.#latest = new Map(latest);
   }
 
+  /** A new UUIDv7 must not be later, ms. */
+  get idTimeMax(): number {
+    return this.#nowMs + ID_AHEAD_MS_MAX;
+  }
   of(accountIds: readonly string[]): number {
     return Math.max(this.#nowMs, ...accountIds.map((id) => this.#latest.get(id) ?? 0));
   }
@@ -70,6 +76,7 @@ export function decideTransfers(items: readonly DirectItem[], found: Found): Dec
     if (found.unsettled.has(transactionId)) return unsettledId(transactionId);
     const standing = found.standing.get(transactionId) ?? outcomes.get(transactionId);
     if (standing) return { ...standing, replayed: true };
+    if ((uuidV7Time(transactionId) ?? 0) > found.time.idTimeMax) return idAhead();
     const answer = decide(item, accounts, found);
     if (!(answer instanceof Problem)) outcomes.set(transactionId, answer);
     return answer;

@@ -9,7 +9,8 @@
 -- ARGV[5] number of chunks  ARGV[6..] the chunks' payloads, opaque, then the account ids
 -- Returns head, then a record per item (includes/record.lua): POSTED, REJECTED; REPLAYED with the seq of the outcome that
 --   stands; SAME_CALL with the index (from 0) of the item in this call that has the id; NEEDS_LOOKUP; MISSING with 1 =
---   source, 2 = destination, 3 = both in its refusal byte. Only POSTED and REJECTED were written.
+--   source, 2 = destination, 3 = both in its refusal byte; AHEAD for a new UUIDv7 that is too far ahead of the ledger's
+--   time. Only POSTED and REJECTED were written.
 -- An error after a write is not rolled back, so nothing below the line marked WRITES may fail.
 --@include prologue
 --@include account
@@ -65,7 +66,7 @@ for chunk = 1, chunk_count do
     -- All fields at once: a table that grows field by field is made anew four times.
     local item = {
       key = KEYS[5 + ledger.gen], source = source, destination = destination, amount = amount, currency = currency, id = id,
-      known = false, looked_up = true,
+      time = time, known = false, looked_up = true,
     }
     items[#items + 1] = item
     if in_bucket(ledger, place, time) then
@@ -88,10 +89,12 @@ end
 
 -- Decide every item on the accounts as the ones before left them.
 local records, changed, in_call, new_ids = {}, {}, {}, {}
+local time_max = ledger.time + AHEAD_MAX
 local function decide(item, index)
   if item.known then return bare(REPLAYED, 0, item.known) end
   if in_call[item.id] then return bare(SAME_CALL, 0, in_call[item.id]) end
   if not item.looked_up then return bare(NEEDS_LOOKUP, 0, 0) end
+  if item.time > time_max then return bare(AHEAD, 0, 0) end
   local source, destination = account_at(item.source), account_at(item.destination)
   if not source or not destination then
     return bare(MISSING, (source and 0 or 1) + (destination and 0 or 2), 0)

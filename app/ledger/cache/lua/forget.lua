@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Forgets ids, in the order of their UUIDv7 time, and raises M to the end of each bucket: ids up to M are looked up in
--- MySQL from then on. Only buckets whose outcomes are all committed may go. The older generation of other ids goes too,
--- when asked for.
+-- MySQL from then on. Only buckets whose outcomes are all committed, and which are over by the ledger's time, may go. The
+-- older generation of other ids goes too, when asked for.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner  KEYS[4] other ids, generation 0  KEYS[5] generation 1
 -- KEYS[6..] buckets, oldest first
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] '1' to turn the generations of other
@@ -22,7 +22,7 @@ local function let_go(key)
 end
 
 for i = 6, #KEYS do
-  if not let_go(KEYS[i]) then break end
+  if tonumber(ARGV[i]) >= ledger.time or not let_go(KEYS[i]) then break end
   ledger.m = math.max(ledger.m, tonumber(ARGV[i]))
 end
 if ARGV[5] == '1' then

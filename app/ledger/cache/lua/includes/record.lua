@@ -4,7 +4,7 @@
 -- A transfer: source first, destination as the other. An account change: its balance and version, then its overdraft
 -- limit as other balance, its status as other settings version.
 local RECORD = '<BBddddI4I4d'
-local NONE, POSTED, REJECTED, REPLAYED, SAME_CALL, NEEDS_LOOKUP, MISSING = 0, 1, 2, 3, 4, 5, 6
+local NONE, POSTED, REJECTED, REPLAYED, SAME_CALL, NEEDS_LOOKUP, MISSING, AHEAD = 0, 1, 2, 3, 4, 5, 6, 7
 local function bare(status, detail, seq)
   return struct.pack(RECORD, status, detail, 0, 0, 0, 0, 0, 0, seq)
 end
