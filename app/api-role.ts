@@ -110,6 +110,7 @@ export async function startApi(context: Context): Promise<Running> {
     onProblem: (code) => metrics.problemAnswered(code),
     logger: logger.log,
     clock,
+    ledgerNow: () => context.ledgerClock.now(),
     limits: { ...config.http, requestsPerSecondPerUserMax: config.http.requestsPerSecondPerUserMax || null },
   };
   const { server, admission } = createApiServer(deps, config.http.keepAliveTimeoutMs);

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { RedisScripts } from './ledger/cache/scripts.ts';
 import { WatchedScripts } from './ledger/cache/watched-scripts.ts';
+import { LedgerClock } from './ledger/ledger-clock.ts';
 import { AuthorityStore } from './store/authority-store.ts';
 import { DirectStore } from './store/direct-store.ts';
 import { DrainStore } from './store/drain-store.ts';
@@ -58,6 +59,7 @@ export interface Context extends AsyncDisposable {
   /** The same, on the connections of requests: who looks at the ledger must not hold up what moves it. */
   looking: { authority: AuthorityStore; flushStore: FlushStore };
   direct: DirectStore;
+  ledgerClock: LedgerClock;
   flushStore: FlushStore;
   reader: LedgerReader;
   detectors: { redis: Detector; mysql: Detector };
@@ -69,7 +71,7 @@ export function newProcessId(): string {
     .slice(0, 40)}:${randomBytes(6).toString('hex')}`;
 }
 
-export async function createContext(config: Config): Promise<Context> {
+export async function createContext(config: Config, clock: Clock = systemClock): Promise<Context> {
   const disposals: (() => unknown)[] = [];
   const processId = newProcessId();
   const metrics = new Metrics();
@@ -128,16 +130,22 @@ export async function createContext(config: Config): Promise<Context> {
   disposals.push(() => redis.disconnect());
   const identity = new LedgerIdentity(protocol);
   const scripts = new RedisScripts(redis, config.ledger.keyPrefix, () => identity.read());
+  const ledgerClock = new LedgerClock({
+    clock,
+    onOff: (offMs) => sayClock(context.logger, offMs),
+  });
+  metrics.sample({ clockOffsetSeconds: () => ledgerClock.offMs / 1000 });
   const cache = new WatchedScripts(scripts, {
     succeeded: () => detectors.redis.succeeded(),
+    heard: (timeMs) => ledgerClock.heardCache(timeMs),
     failed: (error) => {
       metrics.redisFailed();
       detectors.redis.failed(error);
     },
   });
-  return {
+  const context: Context = {
     config,
-    clock: systemClock,
+    clock,
     processId,
     logger,
     metrics,
@@ -147,12 +155,13 @@ export async function createContext(config: Config): Promise<Context> {
     scripts,
     cache,
     database,
-    authority: new AuthorityStore(protocol),
+    ledgerClock,
+    authority: new AuthorityStore(protocol, (timeMs, mode) => ledgerClock.heardDatabase(timeMs, mode)),
     drains: new DrainStore(protocol),
     settlement: new SettlementStore(settling),
     unsettled: new UnsettledStore(database),
     looking: { authority: new AuthorityStore(database), flushStore: new FlushStore(database) },
-    direct: new DirectStore({ database: direct, clock: systemClock }),
+    direct: new DirectStore({ database: direct, clock }),
     flushStore: new FlushStore(protocol),
     reader: new LedgerReader(database),
     detectors,
@@ -160,4 +169,10 @@ export async function createContext(config: Config): Promise<Context> {
       for (const dispose of disposals.reverse()) await dispose();
     },
   };
+  return context;
+}
+
+function sayClock({ log }: AppLogger, offMs: number | null): void {
+  if (offMs === null) log.info({}, "this process's clock agrees with the ledger's again");
+  else log.warn({ offsetSeconds: offMs / 1000 }, "this process's clock is off the ledger's");
 }

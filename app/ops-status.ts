@@ -53,6 +53,10 @@ export class OpsStatus {
       keepers: keepers?.map(({ keeperId, silentMs }) => ({ keeperId, silentMs: Math.round(silentMs) })) ?? null,
       frozenAccounts: waiting?.items ?? null,
       frozenAccountsTotal: waiting?.total ?? null,
+      clock: {
+        ledgerTime: new Date(this.#context.ledgerClock.now()).toISOString(),
+        offsetSeconds: Math.round(this.#context.ledgerClock.offMs) / 1000,
+      },
       breakers: { redis: detectors.redis.state, mysql: detectors.mysql.state },
       pod: {
         podId: this.#seat.podId,

@@ -69,5 +69,7 @@ export interface ApiDependencies {
   onProblem: (code: ProblemCode) => void;
   logger: ApiLogger;
   clock: Clock;
+  /** The ledger's time, ms since 1970, as far as this pod knows it: what ids and moments of clients are held against. */
+  ledgerNow: () => number;
   limits: ApiLimits;
 }

@@ -9,6 +9,7 @@ import { FlushStore } from '../store/flush-store.ts';
 import { batchOf } from '../sync/batch.ts';
 import { migratedDatabase, openIn, type TestDatabase } from '../testing/database.ts';
 import { account, modelEpoch, order } from '../testing/ledger.ts';
+import { ofTestLedger } from '../testing/ledger-id.ts';
 import { keptLog } from '../testing/log.ts';
 import { randomPrefix } from '../testing/redis.ts';
 import { lowerLookupHorizon } from './lookup-horizon.ts';
@@ -38,7 +39,7 @@ beforeEach(async () => {
   await db.reset();
   await openIn(db.database, ACCOUNTS);
   const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
-  scripts = new RedisScripts(redis, randomPrefix());
+  scripts = new RedisScripts(redis, randomPrefix(), ofTestLedger);
   pod = { epoch: 9, replid, podId: 'pod' };
   keeper = { fenceEpoch: 9, epoch: 9, replid };
   nowMs = Date.now();
@@ -55,7 +56,7 @@ async function posted(...ids: string[]): Promise<void> {
 async function begin(): Promise<void> {
   await scripts.activate(9, pod.replid, 'marker', (await authority.cursor()).idTimeMax);
   await lowerLookupHorizon({ cache: scripts, authority, logger: keptLog() }, keeper);
-  await scripts.register(pod);
+  await scripts.register(pod, 'marker');
   await scripts.install(pod, ACCOUNTS, 0, 100);
 }
 async function tried(...ids: string[]): Promise<(number | undefined)[]> {
@@ -100,7 +101,7 @@ describe('ids from the future', () => {
     await scripts.activate(9, pod.replid, 'marker', idTimeMax);
     const log = keptLog();
     await lowerLookupHorizon({ cache: scripts, authority: { idsBetween: async () => null }, logger: log }, keeper);
-    await scripts.register(pod);
+    await scripts.register(pod, 'marker');
     await scripts.install(pod, ACCOUNTS, 0, 100);
     expect((await scripts.read(pod, [])).head.m).toBe(idTimeMax);
     await scripts.apply(pod, [{ order: order('other'), payload: '[]', lookupCursor: 0 }]);

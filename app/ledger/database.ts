@@ -24,6 +24,8 @@ export interface LedgerDatabase {
     accounts: Map<string, Account>;
     /** The latest acceptance of anything on these accounts, ms; 0 when none is known. */
     acceptedUpTo: number;
+    /** MySQL's clock then, ms since 1970. */
+    readAt: number;
     /** Those among them that wait for the journal. */
     frozen: Set<string>;
   }>;

@@ -1,7 +1,7 @@
 import type { Authority, Mode, MovedBy } from '../authority/authority.ts';
 import type { Session } from './pool.ts';
 
-interface AuthorityColumns {
+export interface AuthorityColumns {
   epoch: number;
   mode: Mode;
   cache_epoch: number | null;
@@ -10,10 +10,12 @@ interface AuthorityColumns {
   marker: string | null;
   bound: number | null;
   age_us: number;
+  now_ms: number;
 }
 
 export const AUTHORITY_SELECT = `SELECT epoch, \`mode\`, cache_epoch, redis_node, replid, marker, bound,
-  TIMESTAMPDIFF(MICROSECOND, changed_at, NOW(3)) AS age_us FROM authority WHERE shard = 0`;
+  TIMESTAMPDIFF(MICROSECOND, changed_at, NOW(3)) AS age_us,
+  CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms FROM authority WHERE shard = 0`;
 
 /** @throws Error when there is no row */
 export function authorityOf([row]: AuthorityColumns[]): Authority {

@@ -243,7 +243,8 @@ describe('Pods', () => {
     expect(await store.observedIn(epoch)).toBe(12);
     expect(await store.observedIn(epoch + 1)).toBe(0);
     await db.database.rows(
-      "INSERT INTO drained_entries VALUES (?, 20, 21, 'transfers', '[]', ''), (9, 40, 41, 'transfers', '[]', '')",
+      `INSERT INTO drained_entries (epoch, first_seq, last_seq, kind, payload, records)
+       VALUES (?, 20, 21, 'transfers', '[]', ''), (9, 40, 41, 'transfers', '[]', '')`,
       [epoch],
     );
     expect(await store.observedIn(epoch)).toBe(21);

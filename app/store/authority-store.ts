@@ -1,6 +1,13 @@
 import type { Authority, LivePod, Mode, MovedBy, PodRow } from '../authority/authority.ts';
 import type { KeeperAuthority, PodAuthority } from '../authority/ports.ts';
-import { AUTHORITY_SELECT, authorityOf, lockedAuthority, NOTHING_WAITS, setAuthority } from './authority-row.ts';
+import {
+  AUTHORITY_SELECT,
+  type AuthorityColumns,
+  authorityOf,
+  lockedAuthority,
+  NOTHING_WAITS,
+  setAuthority,
+} from './authority-row.ts';
 import { type Cursor, readCursor } from './flush-store.ts';
 import { idsBetween } from './ids-between.ts';
 import type { Database } from './pool.ts';
@@ -9,12 +16,19 @@ import { drainedSeq, observedSeq } from './settlement-reader.ts';
 /** The authority row, its log, the registered pods, and who lives. */
 export class AuthorityStore implements PodAuthority, KeeperAuthority {
   readonly #database: Database;
-  constructor(database: Database) {
+  readonly #heard: ((timeMs: number, mode: Mode) => void) | undefined;
+
+  /** @param heard learns MySQL's clock, ms, and who has the authority, with every read of it */
+  constructor(database: Database, heard?: (timeMs: number, mode: Mode) => void) {
     this.#database = database;
+    this.#heard = heard;
   }
 
   async read(): Promise<Authority> {
-    return authorityOf(await this.#database.rows(AUTHORITY_SELECT));
+    const rows = await this.#database.rows<AuthorityColumns>(AUTHORITY_SELECT);
+    const [row] = rows;
+    if (row) this.#heard?.(row.now_ms, row.mode);
+    return authorityOf(rows);
   }
 
   async cursor(): Promise<Cursor> {

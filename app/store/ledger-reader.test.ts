@@ -67,7 +67,13 @@ describe('LedgerReader', () => {
 
   it('tells the cursor even when nothing is found', async () => {
     const stamps = { stamp: { epoch: 1, cursor: MANY }, authority: { epoch: 1, mode: 'CACHE', settled: true } };
-    expect(await reader.loadAccounts(['nobody'])).toEqual({ ...stamps, accounts: new Map(), frozen: new Set() });
+    expect(await reader.loadAccounts(['nobody'])).toEqual({
+      ...stamps,
+      accounts: new Map(),
+      acceptedUpTo: 0,
+      readAt: expect.any(Number),
+      frozen: new Set(),
+    });
     expect(await reader.findOutcomes(['nothing'])).toEqual({ ...stamps, outcomes: new Map(), unsettled: new Set() });
   });
 

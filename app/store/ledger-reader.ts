@@ -12,8 +12,10 @@ interface StampColumns {
   authority_epoch: number;
   mode: Mode;
   cache_epoch: number | null;
+  now_ms: number;
 }
-const STAMP_COLUMNS = 'c.epoch AS cursor_epoch, c.seq AS cursor_seq, u.epoch AS authority_epoch, u.mode, u.cache_epoch';
+const STAMP_COLUMNS = `c.epoch AS cursor_epoch, c.seq AS cursor_seq, u.epoch AS authority_epoch, u.mode, u.cache_epoch,
+  CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms`;
 const STAMP = 'flush_cursor c JOIN authority u ON u.shard = c.shard';
 
 /**
@@ -70,7 +72,7 @@ async function accountsIn(source: Database | Session, accountIds: readonly strin
     accounts.set(row.account_id, accountOfRow(row));
     acceptedUpTo = Math.max(acceptedUpTo, row.last_accepted_ms ?? 0);
   }
-  return { ...stampOf(rows), accounts, acceptedUpTo };
+  return { ...stampOf(rows), accounts, acceptedUpTo, readAt: rows[0]?.now_ms ?? 0 };
 }
 
 async function outcomesIn(source: Database | Session, transactionIds: readonly string[]) {

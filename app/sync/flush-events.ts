@@ -3,18 +3,18 @@ import { Overtaken } from '../store/flush-store.ts';
 import type { FlushEvents } from './flusher.ts';
 
 /** The flush as operators see it: metrics, and a line at error level when it keeps failing. */
-export function flushEvents({ metrics, clock, logger }: Context): FlushEvents {
+export function flushEvents({ metrics, ledgerClock, logger }: Context): FlushEvents {
   /** null: not known here, so no number at all. An old one would grow older for ever, and a 0 would hide what others see. */
   let waiting: number | null = null;
   let oldestAcceptedAt: number | null = null;
   const journalAgeSeconds = (): number => {
     if (waiting === null) return Number.NaN;
-    return oldestAcceptedAt === null ? 0 : Math.max(0, (clock.now() - oldestAcceptedAt) / 1000);
+    return oldestAcceptedAt === null ? 0 : Math.max(0, (ledgerClock.now() - oldestAcceptedAt) / 1000);
   };
   metrics.sample({ journalEntries: () => waiting ?? Number.NaN, journalAgeSeconds });
   return {
     flushed(batch, ms) {
-      const now = clock.now();
+      const now = ledgerClock.now();
       const lagsMs = batch.outcomes.map(({ acceptedAt }) => Math.max(0, now - acceptedAt));
       metrics.flushed({ transfers: batch.outcomes.length, seconds: ms / 1000, lagsMs });
     },

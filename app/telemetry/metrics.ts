@@ -28,6 +28,10 @@ const SAMPLED = {
   journalEntries: ['journal_entries', 'Entries of the journal that are not in MySQL yet'],
   journalAgeSeconds: ['journal_age_seconds', 'Age of the oldest entry of the journal that is not in MySQL yet'],
   accountsCached: ['accounts_cached', 'Accounts held in Redis'],
+  clockOffsetSeconds: [
+    'clock_offset_seconds',
+    "How far this process's clock is ahead of the ledger's (Redis, or MySQL while it decides); below zero: behind",
+  ],
   frozenAccounts: ['frozen_accounts', 'Accounts that wait for the journal of an epoch that has ended'],
 } as const;
 export type Sampled = keyof typeof SAMPLED;

@@ -1,4 +1,5 @@
 import { inject } from 'vitest';
+import type { Clock } from '../clock.ts';
 import { type Config, loadConfig } from '../config.ts';
 import { type Context, createContext } from '../context.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -32,8 +33,8 @@ export function testConfig(mysqlUrl: string, env: Record<string, string> = {}): 
 }
 
 /** What the roles are made of, with a log that is kept. */
-export async function testContext(config: Config): Promise<ContextUnderTest> {
-  const context = await createContext(config);
+export async function testContext(config: Config, clock?: Clock): Promise<ContextUnderTest> {
+  const context = await createContext(config, clock);
   const lines: Line[] = [];
   const write = (text: string) => {
     for (const line of text.trim().split('\n')) lines.push(JSON.parse(line) as Line);
@@ -41,7 +42,8 @@ export async function testContext(config: Config): Promise<ContextUnderTest> {
   const logger = createLogger('info', {}, { write, flushSync: () => {} });
   const said = (level: string) => lines.filter((line) => line.level === level).map(({ msg }) => msg);
   const saidOf = (trouble: string) => lines.filter((line) => troubleIn(line) === trouble).map(({ msg }) => msg);
-  return Object.assign(context, { logger, lines, said, saidOf });
+  Object.assign(context, { logger, lines, said, saidOf });
+  return context as ContextUnderTest;
 }
 
 function troubleIn({ err, reason }: Line): unknown {

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { freePort } from '../../scripts/stack/ports.mjs';
 import { type Running, startApi } from '../api-role.ts';
+import type { Clock } from '../clock.ts';
 import { startKeeper } from '../keeper-role.ts';
 import { type ContextUnderTest, testConfig, testContext } from './context.ts';
 import { migratedDatabase, type TestDatabase } from './database.ts';
@@ -84,21 +85,21 @@ export class RolesUnderTest {
     return new RolesUnderTest(db, redis);
   }
 
-  context(env: Record<string, string> = {}): Promise<ContextUnderTest> {
+  context(env: Record<string, string> = {}, clock?: Clock): Promise<ContextUnderTest> {
     const urls = {
       REDIS_URL: this.redis.url,
       KEY_PREFIX: this.prefix,
       HEARTBEAT_MS: '50',
       POD_RETIRE_AFTER_MS: '1000',
     };
-    return testContext(testConfig(this.db.url, { ...urls, BOOTSTRAP_API_KEY: API_KEY, ...env }));
+    return testContext(testConfig(this.db.url, { ...urls, BOOTSTRAP_API_KEY: API_KEY, ...env }), clock);
   }
-  async api(env: Record<string, string> = {}): Promise<Role> {
-    const context = await this.context(env);
+  async api(env: Record<string, string> = {}, clock?: Clock): Promise<Role> {
+    const context = await this.context(env, clock);
     return this.#started(new Role(context, await startApi(context)));
   }
-  async keeper(env: Record<string, string> = {}): Promise<Role> {
-    const context = await this.context({ ROLE: 'keeper', ADMIN_PORT: String(await freePort()), ...env });
+  async keeper(env: Record<string, string> = {}, clock?: Clock): Promise<Role> {
+    const context = await this.context({ ROLE: 'keeper', ADMIN_PORT: String(await freePort()), ...env }, clock);
     return this.#started(new Role(context, await startKeeper(context)));
   }
   #started(role: Role): Role {

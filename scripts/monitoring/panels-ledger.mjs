@@ -119,6 +119,13 @@ export const LEDGER_ROWS = [
         queries: [[gauge('holdfast_authority_epoch'), '{{pod}}']],
       },
       {
+        title: 'Clock offset',
+        about:
+          "How far each process's clock is ahead of the ledger's. One that is off decides nothing; all at once: a store's clock is wrong.",
+        unit: 's',
+        queries: [[gauge('holdfast_clock_offset_seconds'), '{{pod}}']],
+      },
+      {
         title: 'Frozen accounts',
         about: 'They wait for the journal of a Redis that has gone.',
         stat: true,

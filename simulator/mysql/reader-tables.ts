@@ -11,7 +11,7 @@ export class ReaderTables implements LedgerDatabase {
   }
 
   loadAccounts(accountIds: readonly string[]) {
-    return this.client.call(({ tables }) => {
+    return this.client.call(({ tables, wallMs }) => {
       const accounts = new Map<string, Account>();
       const frozen = new Set<string>();
       let acceptedUpTo = 0;
@@ -21,7 +21,7 @@ export class ReaderTables implements LedgerDatabase {
         acceptedUpTo = Math.max(acceptedUpTo, tables.acceptedMs.get(id) ?? 0);
         if (tables.frozen.has(id)) frozen.add(id);
       }
-      return { ...stampsOf(tables), accounts, acceptedUpTo, frozen };
+      return { ...stampsOf(tables), accounts, acceptedUpTo, readAt: wallMs, frozen };
     });
   }
 

@@ -98,7 +98,7 @@ function simulated(): { stores: Stores; until<T>(promise: Promise<T>): Promise<T
   };
 }
 
-const CLOCKS = ['ageMs', 'silentMs', 'redisSinceMs', 'acceptedAt', 'acceptedUpTo'];
+const CLOCKS = ['ageMs', 'silentMs', 'redisSinceMs', 'acceptedAt', 'acceptedUpTo', 'readAt'];
 
 /** What a call came to, without times and words. */
 async function saidBy(promise: Promise<unknown>): Promise<unknown> {

@@ -100,7 +100,7 @@ function readAccount({ ledger, books }: ApiDependencies): Route {
   });
 }
 
-function changeAccount({ ledger, clock }: ApiDependencies): Route {
+function changeAccount({ ledger, ledgerNow }: ApiDependencies): Route {
   return route({
     method: 'PATCH',
     path: '/v1/accounts/{id}',
@@ -134,7 +134,7 @@ function changeAccount({ ledger, clock }: ApiDependencies): Route {
       const { status, overdraftLimit } = body;
       const limit = isGiven(overdraftLimit) ? overdraftLimitIn(await currencyOf(id), overdraftLimit) : {};
       const view = await ledger.changeAccount({
-        changeId: newUuidV7(clock.now()),
+        changeId: newUuidV7(ledgerNow()),
         accountId: id,
         ...(isGiven(status) && { status }),
         ...limit,

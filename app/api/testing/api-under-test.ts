@@ -38,6 +38,8 @@ interface RequestOptions {
 /** A real server on a free port, over a ledger in memory, with a clock that stands still. */
 export class ApiUnderTest {
   readonly clock: Clock & { time: number } = { ...systemClock, time: NOW, now: () => this.clock.time };
+  /** The ledger's time, where it is another than that of the pod's clock. */
+  ledgerTime: number | null = null;
   readonly ledger = new MemoryLedger(this.clock);
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly observed: { route: string; method: string; status: number; seconds: number }[] = [];
@@ -68,6 +70,7 @@ export class ApiUnderTest {
       onProblem: (code) => void this.problems.push(code),
       logger: { info: log('info'), warn: log('warn'), error: log('error') },
       clock: this.clock,
+      ledgerNow: () => this.ledgerTime ?? this.clock.time,
       limits: {
         bodyBytesMax: 65_536,
         requestsInFlightMax: 100,

@@ -51,7 +51,7 @@ export function transferRoutes(deps: ApiDependencies): Route[] {
   return [transfer(deps), transferBatch(deps), readTransfer(deps), reverseTransfer(deps)];
 }
 
-function transfer({ ledger, clock }: ApiDependencies): Route {
+function transfer({ ledger, ledgerNow }: ApiDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/transfers',
@@ -71,14 +71,14 @@ function transfer({ ledger, clock }: ApiDependencies): Route {
       if (key !== null && (call.body.transactionId ?? key) !== key) {
         throw refused('must be the transactionId of the body, or one of the two must be left out');
       }
-      const order = orderOf(call.body, originOf(call), clock.now(), key);
+      const order = orderOf(call.body, originOf(call), ledgerNow(), key);
       const result = only(await ledger.apply([order], durability), order.transactionId);
       return answerOf(result, durability, call);
     },
   });
 }
 
-function transferBatch({ ledger, clock }: ApiDependencies): Route {
+function transferBatch({ ledger, clock, ledgerNow }: ApiDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/transfers/batch',
@@ -98,7 +98,7 @@ function transferBatch({ ledger, clock }: ApiDependencies): Route {
     answers: { 200: { description: 'An outcome for each, in order', schema: TransferBatchAnswer } },
     problems: [],
     async handle(call) {
-      const now = clock.now();
+      const now = ledgerNow();
       const key = batchKeyOf(call, call.body.transfers.length);
       const origin = originOf(call);
       const check = (item: unknown, i: number): Request => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type FieldError, REFUSALS } from '../../errors.ts';
-import { newUuidV7, RESERVED_ID_PREFIX, uuidV7Time } from '../../ids.ts';
+import { ID_AHEAD_MS_MAX, newUuidV7, RESERVED_ID_PREFIX, uuidV7Time } from '../../ids.ts';
 import type { Origin, TransferOrder } from '../../ledger/types.ts';
 import { batchAnswerOf, batchOf } from '../batch.ts';
 import {
@@ -23,9 +23,6 @@ import { KEY_POINTER } from '../idempotency-key.ts';
 import { invalid } from '../validation.ts';
 
 const REFERENCE_LENGTH_MAX = 140;
-
-/** A UUIDv7 further ahead would make Redis forget ids of today before it; see docs on the ledger's `M`. */
-const UUID_AHEAD_MS_MAX = 60_000;
 
 export const TransactionId = NewId.refine(
   (id) => !id.startsWith(RESERVED_ID_PREFIX),
@@ -117,7 +114,7 @@ export function orderOf(
     errors.push({ pointer: '/timestamp', detail: 'is more than 5 minutes ahead of our clock' });
   }
   const idTime = uuidV7Time(transactionId);
-  if (idTime !== null && idTime > nowMs + UUID_AHEAD_MS_MAX) {
+  if (idTime !== null && idTime > nowMs + ID_AHEAD_MS_MAX) {
     const pointer = transactionId === key ? KEY_POINTER : '/transactionId';
     errors.push({ pointer, detail: 'is a UUIDv7 more than 60 seconds ahead of our clock' });
   }

@@ -107,7 +107,7 @@ export class AccountChanger {
       view.doubts.end(attempts);
       view.keep(entries, clock.monotonic());
       view.observe(head);
-      return await this.#take(view, attempt, record);
+      return await this.#take(view, attempt, record, head.time);
     } catch (error) {
       const doubtful = !(error instanceof Problem) && !(error instanceof CacheError && error.kind !== 'in_doubt');
       if (doubtful) view.doubts.leave(attempts, view.caller.podId, clock.monotonic());
@@ -147,7 +147,12 @@ export class AccountChanger {
     await clock.sleep(backoffMs(attempt.failures, RETRY_BASE_MS, clock));
   }
 
-  async #take(view: EpochView, attempt: ChangeAttempt, record: ResultRecord): Promise<AccountView | null> {
+  async #take(
+    view: EpochView,
+    attempt: ChangeAttempt,
+    record: ResultRecord,
+    nowMs: number,
+  ): Promise<AccountView | null> {
     const { change } = attempt;
     switch (record.status) {
       case RecordStatus.REPLAYED:
@@ -175,7 +180,7 @@ export class AccountChanger {
       case RecordStatus.AHEAD:
         if (attempt.inDoubt) throw new Problem('overloaded', 'its id can no longer be tried again');
         // Not later than M, or too far ahead, and no attempt is in doubt: a new id is as good.
-        attempt.change = { ...change, changeId: newUuidV7(Math.max(this.#deps.clock.now(), view.m + 1)) };
+        attempt.change = { ...change, changeId: newUuidV7(Math.max(nowMs, view.m + 1)) };
         return null;
       default: {
         const [code, why] = REFUSALS[record.detail] ?? ['internal_error', 'it was refused'];
@@ -186,15 +191,15 @@ export class AccountChanger {
 
   /** Null when the epoch ended meanwhile: then nothing that it said counts. */
   async #asItStands(view: EpochView, accountId: string): Promise<AccountView | null> {
-    const { cache, clock, loader, seat } = this.#deps;
+    const { cache, loader, seat } = this.#deps;
     const { head, accounts } = await cache.read(view.caller, [accountId]);
     if (seat.view() !== view) return null;
     view.observe(head);
     const account = accounts[0] ?? (await loader.ensure([accountId])).get(accountId);
     if (!account || account instanceof Problem) throw account ?? notFound(accountId);
     if (seat.view() !== view) return null;
-    if (account instanceof Uncached) return { ...account.account, source: 'database', asOf: clock.now(), stale: false };
-    return viewOf(account, clock.now());
+    if (account instanceof Uncached) return { ...account.account, source: 'database', asOf: head.time, stale: false };
+    return viewOf(account, head.time);
   }
 }
 

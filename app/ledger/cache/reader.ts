@@ -15,6 +15,12 @@ interface Asked {
   settle(found: View[]): void;
 }
 
+/** What the cache had at a moment of the ledger's time, ms. */
+interface Cached {
+  accounts: (CachedAccount | null)[];
+  asOf: number;
+}
+
 const BATCH_IDS_MAX = 2000;
 const WAITING_IDS_MAX = 100_000;
 const CALLS_IN_FLIGHT_MAX = 4;
@@ -61,10 +67,10 @@ export class AccountReader {
     const ids = batch.length === 1 && batch[0] ? batch[0].ids : batch.flatMap((asked) => asked.ids);
     const cached = view && (await this.#fromCache(view, ids));
     if (!view || !cached) return void answer(batch, (wanted) => this.#fromDatabase(wanted));
-    const asOf = this.#deps.clock.now();
+    const { asOf } = cached;
     let from = 0;
     for (const asked of batch) {
-      const accounts = cached.slice(from, from + asked.ids.length);
+      const accounts = cached.accounts.slice(from, from + asked.ids.length);
       from += asked.ids.length;
       if (accounts.includes(null)) void this.#complete(view, asked, accounts, asOf);
       else asked.settle(accounts.map((account, index) => found(account, asked.ids[index] ?? '', asOf)));
@@ -73,27 +79,26 @@ export class AccountReader {
 
   /** Brings the accounts that were not in the cache; their loader joins those of all who wait. */
   async #complete(view: EpochView, asked: Asked, accounts: (CachedAccount | null)[], asOf: number): Promise<void> {
-    const { loader, clock, seat } = this.#deps;
+    const { loader, seat } = this.#deps;
     const loaded = await loader.ensure([...new Set(asked.ids.filter((_, index) => !accounts[index]))]);
     if (seat.view() !== view) return answer([asked], (ids) => this.#fromDatabase(ids));
-    const now = clock.now();
     asked.settle(
       asked.ids.map((id, index) => {
         const account = accounts[index];
-        return account ? viewOf(account, asOf) : found(loaded.get(id), id, now);
+        return account ? viewOf(account, asOf) : found(loaded.get(id), id, asOf);
       }),
     );
   }
 
   /** Null when the cache did not answer, or the epoch ended meanwhile: then nothing that it said counts. */
-  async #fromCache(view: EpochView, ids: readonly string[]): Promise<(CachedAccount | null)[] | null> {
+  async #fromCache(view: EpochView, ids: readonly string[]): Promise<Cached | null> {
     const { cache, seat, events } = this.#deps;
     try {
       const { head, accounts } = await cache.read(view.caller, ids);
       if (seat.view() !== view) return null;
       view.observe(head);
       events.accountsHit(accounts.filter((account) => account !== null).length);
-      return accounts;
+      return { accounts, asOf: head.time };
     } catch (error) {
       seat.suspect(error, view);
       return null;
@@ -101,8 +106,7 @@ export class AccountReader {
   }
 
   async #fromDatabase(ids: readonly string[]): Promise<View[]> {
-    const { accounts, authority, frozen } = await this.#deps.database.loadAccounts([...new Set(ids)]);
-    const asOf = this.#deps.clock.now();
+    const { accounts, authority, frozen, readAt: asOf } = await this.#deps.database.loadAccounts([...new Set(ids)]);
     // What MySQL has is the balance only while it decides, in the very snapshot that was read.
     const decides = authority.mode === 'DIRECT';
     return ids.map((id) => {

@@ -1,11 +1,19 @@
+import type { Head } from './codec.ts';
 import { type ApplyItem, CacheError, type CacheServer, type Caller, type ChangeCommand } from './port.ts';
+
+interface Watch {
+  succeeded(): void;
+  failed(error: unknown): void;
+  /** The ledger's time of a reply, ms. */
+  heard?(timeMs: number): void;
+}
 
 /** Tells a detector how every script of a pod ended. A refusal is an answer: the server is there. */
 export class WatchedScripts implements CacheServer {
   readonly #scripts: CacheServer;
-  readonly #watch: { succeeded(): void; failed(error: unknown): void };
+  readonly #watch: Watch;
 
-  constructor(scripts: CacheServer, watch: { succeeded(): void; failed(error: unknown): void }) {
+  constructor(scripts: CacheServer, watch: Watch) {
     this.#scripts = scripts;
     this.#watch = watch;
   }
@@ -29,10 +37,11 @@ export class WatchedScripts implements CacheServer {
     return this.#watched(this.#scripts.change(caller, command));
   }
 
-  async #watched<T>(call: Promise<T>): Promise<T> {
+  async #watched<T extends Head | { head: Head }>(call: Promise<T>): Promise<T> {
     try {
       const reply = await call;
       this.#watch.succeeded();
+      this.#watch.heard?.('head' in reply ? reply.head.time : reply.time);
       return reply;
     } catch (error) {
       const answered = error instanceof CacheError && (error.kind === 'refused' || error.kind === 'stale');

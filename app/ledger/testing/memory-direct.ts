@@ -23,8 +23,6 @@ export class MemoryDirect implements DirectServer {
   /** Of the next calls, in order; those after them go well. */
   readonly fates: Fate[] = [];
   calls = 0;
-  /** MySQL's clock. */
-  now: () => number = () => 0;
 
   constructor(database: MemoryDatabase) {
     this.#database = database;
@@ -65,7 +63,7 @@ export class MemoryDirect implements DirectServer {
   }
 
   #time(): LedgerTime {
-    return new LedgerTime(this.now(), new Map());
+    return new LedgerTime(this.#database.now(), new Map());
   }
 
   #call<T>(epoch: number, work: () => T): T {

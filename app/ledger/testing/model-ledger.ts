@@ -32,6 +32,8 @@ export class MemoryDatabase implements LedgerDatabase {
   /** Accounts and ids that wait for a journal. */
   readonly frozen = new Set<string>();
   readonly unsettled = new Set<string>();
+  /** MySQL's clock. */
+  now: () => number = () => 0;
   /** When set, every read fails with it. */
   broken: Error | null = null;
   reads = { accounts: 0, outcomes: 0 };
@@ -46,7 +48,7 @@ export class MemoryDatabase implements LedgerDatabase {
       .flatMap((id) => this.accounts.get(id) ?? [])
       .map((account) => [account.accountId, { ...account }] as const);
     const frozen = new Set(ids.filter((id) => this.frozen.has(id)));
-    const answer = { ...this.#snapshot(), accounts: new Map(found), acceptedUpTo: 0, frozen };
+    const answer = { ...this.#snapshot(), accounts: new Map(found), acceptedUpTo: 0, readAt: this.now(), frozen };
     await this.whileLoading();
     return answer;
   }
@@ -81,6 +83,7 @@ export class ModelLedger {
 
   private constructor(limits: Partial<CacheLedgerDependencies['limits']>) {
     this.model.now = () => this.clock.now();
+    this.database.now = () => this.clock.now();
     for (const id of ['world', 'a', 'b', 'c']) this.database.accounts.set(id, accountOf(id));
     const { cache, database, direct, seat, clock, events } = this;
     this.ledger = new CacheLedger({ cache, database, direct, seat, clock, events, limits: { ...LIMITS, ...limits } });

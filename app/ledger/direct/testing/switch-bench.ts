@@ -68,6 +68,7 @@ export class SwitchBench {
 
   private constructor(limits: Partial<CacheLedgerDependencies['limits']>) {
     this.model.now = () => this.clock.now();
+    this.database.now = () => this.clock.now();
     for (const id of ['world', 'a', 'b', 'c']) this.database.accounts.set(id, accountOf(id));
     const { cache, database, direct, seat, clock, events } = this;
     this.ledger = new CacheLedger({ cache, database, direct, seat, clock, events, limits: { ...LIMITS, ...limits } });

@@ -1,0 +1,66 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { TestClock } from '../testing/clock.ts';
+import { LedgerClock } from './ledger-clock.ts';
+
+describe('the time of the ledger, as a process knows it', () => {
+  let clock: TestClock;
+  let ledger: LedgerClock;
+  let said: (number | null)[];
+  beforeEach(() => {
+    clock = new TestClock();
+    said = [];
+    ledger = new LedgerClock({ clock, onOff: (offMs) => said.push(offMs) });
+  });
+  /** Redis answers every 500 ms for so long, and its clock is ahead of the process's by so much. */
+  function listen(forMs: number, aheadMs: number): void {
+    for (let ms = 0; ms < forMs; ms += 500) {
+      clock.advance(500);
+      ledger.heardCache(clock.wallMs + aheadMs);
+    }
+  }
+
+  it("is the process's own until a store has told it", () => {
+    expect(ledger.now()).toBe(clock.wallMs);
+    ledger.heardDatabase(clock.wallMs - 3_600_000, 'CACHE');
+    expect(ledger.now()).toBe(clock.wallMs - 3_600_000);
+  });
+
+  it("goes on with the monotonic clock, whatever becomes of the process's clock on the wall", () => {
+    ledger.heardCache(clock.wallMs);
+    const before = ledger.now();
+    clock.wallMs += 3_600_000;
+    clock.monotonicMs += 250;
+    expect(ledger.now()).toBe(before + 250);
+    expect(ledger.offMs).toBe(3_600_000 - 250);
+  });
+
+  it('is that of Redis while Redis decides, and that of MySQL while MySQL does', () => {
+    ledger.heardDatabase(clock.wallMs + 1_000, 'CACHE');
+    ledger.heardCache(clock.wallMs + 5_000);
+    expect(ledger.offMs).toBe(-5_000);
+    ledger.heardDatabase(clock.wallMs + 1_000, 'CLOSING');
+    expect(ledger.offMs).toBe(-5_000);
+    ledger.heardDatabase(clock.wallMs + 1_000, 'DIRECT');
+    expect(ledger.offMs).toBe(-1_000);
+  });
+
+  it('is told best by the fastest reply, and follows a clock that is set back', () => {
+    ledger.heardCache(clock.wallMs);
+    ledger.heardCache(clock.wallMs - 1_500);
+    expect(ledger.offMs).toBe(0);
+    listen(30_000, -60_000);
+    expect(ledger.offMs).toBe(60_000);
+    listen(500, 0);
+    expect(ledger.offMs).toBe(0);
+  });
+
+  it('says once that the process is off, and once that it agrees again; one slow reply says nothing', () => {
+    ledger.heardCache(clock.wallMs - 4_000);
+    listen(500, 0);
+    expect(said).toEqual([]);
+    listen(60_000, -3_000);
+    expect(said).toEqual([3_000]);
+    listen(60_000, -1_000);
+    expect(said).toEqual([3_000, null]);
+  });
+});
