@@ -310,7 +310,10 @@ const charsIn = (entries: readonly JournalEntry[]): number =>
 const outcomesIn = (entries: readonly JournalEntry[]): number =>
   entries.reduce((count, entry) => count + entry.records.length / RECORD_BYTES, 0);
 
-/** When an entry was accepted; in one of an older release that is the eighth field of its first item, found without parsing the rest of a long payload. */
+/**
+ * When an entry was accepted; in one of an older release that is the eighth field of its first item, found without parsing the
+ * rest of a long payload.
+ */
 function acceptedAtOf(entry: JournalEntry | undefined): number | null {
   if (!entry) return null;
   if (entry.acceptedAt !== null) return entry.acceptedAt;
