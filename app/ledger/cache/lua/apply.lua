@@ -45,6 +45,7 @@ local function account_at(index)
 end
 
 -- Unpack the items, and ask for all ids of a hash at once.
+local time_max = ledger.time + AHEAD_MAX
 local items, chunk_ends, asked = {}, {}, {}
 local packed, position = ARGV[4], 1
 local function ask(key, item)
@@ -66,7 +67,7 @@ for chunk = 1, chunk_count do
     -- All fields at once: a table that grows field by field is made anew four times.
     local item = {
       key = KEYS[5 + ledger.gen], source = source, destination = destination, amount = amount, currency = currency, id = id,
-      time = time, known = false, looked_up = true,
+      known = false, looked_up = true,
     }
     items[#items + 1] = item
     if in_bucket(ledger, place, time) then
@@ -77,6 +78,7 @@ for chunk = 1, chunk_count do
       ask(KEYS[5], item)
       ask(KEYS[6], item)
     end
+    if time > time_max and item.looked_up then item.looked_up = AHEAD end
   end
   chunk_ends[chunk] = #items
 end
@@ -89,12 +91,11 @@ end
 
 -- Decide every item on the accounts as the ones before left them.
 local records, changed, in_call, new_ids = {}, {}, {}, {}
-local time_max = ledger.time + AHEAD_MAX
 local function decide(item, index)
   if item.known then return bare(REPLAYED, 0, item.known) end
   if in_call[item.id] then return bare(SAME_CALL, 0, in_call[item.id]) end
   if not item.looked_up then return bare(NEEDS_LOOKUP, 0, 0) end
-  if item.time > time_max then return bare(AHEAD, 0, 0) end
+  if item.looked_up == AHEAD then return bare(AHEAD, 0, 0) end
   local source, destination = account_at(item.source), account_at(item.destination)
   if not source or not destination then
     return bare(MISSING, (source and 0 or 1) + (destination and 0 or 2), 0)
