@@ -179,6 +179,18 @@ describe('Flusher.run', () => {
     expect(b.flusher.failuresInARow).toBe(0);
   });
 
+  it('says what waits while MySQL is away, also when it has only just started', async () => {
+    const b = await bench();
+    await b.post(2);
+    b.store.cursor = () => Promise.reject(new Error('MySQL is away'));
+    b.run();
+    await until('it knows of both', () => b.waiting.at(-1)?.[0] === 2);
+    expect(b.waiting.at(-1)).toEqual([2, b.waiting[0]?.[1]]);
+    expect(b.waiting.at(-1)?.[1]).not.toBeNull();
+    await b.post(3);
+    await until('it knows of all', () => b.waiting.at(-1)?.[0] === 5);
+  });
+
   it('alerts nobody when it fails and another keeper does not', async () => {
     const b = await bench();
     await b.post(1);

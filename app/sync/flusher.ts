@@ -112,6 +112,7 @@ export class Flusher {
           await this.#standBy(stopped).catch(() => {});
           continue;
         }
+        await this.#look(caller).catch(() => {}); // Redis is away: what was known stays
         const backoffMs = Math.min(
           limits.retryMaxMs,
           limits.retryBaseMs * 2 ** Math.max(0, Math.min(this.#failures - 1, 16)),
@@ -135,6 +136,14 @@ export class Flusher {
       this.#lastProgressAt = clock.monotonic();
       await clock.sleep(STAND_BY_MS * (0.5 + clock.random()), stopped);
     }
+  }
+
+  /** While MySQL is away nothing is read to be flushed, and what waits grows all the same. */
+  async #look(caller: KeeperCaller): Promise<void> {
+    const { cache, events } = this.#deps;
+    const { head } = await cache.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1);
+    const { entries } = await cache.journal(caller, head.cursor, 1);
+    events.waiting(Math.max(0, head.seq - head.cursor), acceptedAtOf(entries[0]));
   }
 
   /** Flushes until the journal's end. @returns its last seq. @throws what stopped it */

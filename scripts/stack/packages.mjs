@@ -13,7 +13,7 @@ import { say, Trouble } from './say.mjs';
  * @property {string} otherwise what to do by hand
  */
 
-/** @type {Readonly<Record<'redis' | 'mysql' | 'chromium' | 'haproxy' | 'promtool' | 'debootstrap', Wanted>>} */
+/** @type {Readonly<Record<'redis' | 'mysql' | 'chromium' | 'haproxy' | 'promtool' | 'debootstrap' | 'prometheus' | 'alertmanager', Wanted>>} */
 export const WANTED = {
   redis: {
     name: 'Redis',
@@ -50,6 +50,18 @@ export const WANTED = {
     programs: ['debootstrap'],
     packages: [['debootstrap']],
     otherwise: 'install debootstrap',
+  },
+  prometheus: {
+    name: 'Prometheus',
+    programs: ['prometheus'],
+    packages: [['prometheus']],
+    otherwise: 'install prometheus 2.42 or newer',
+  },
+  alertmanager: {
+    name: 'Alertmanager',
+    programs: ['alertmanager', 'prometheus-alertmanager'],
+    packages: [['prometheus-alertmanager']],
+    otherwise: 'install prometheus-alertmanager 0.25 or newer',
   },
 };
 

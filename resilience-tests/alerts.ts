@@ -1,0 +1,153 @@
+/** `npx tsx resilience-tests/alerts.ts`: the chart's alerts in a real Prometheus and Alertmanager, with real faults. */
+import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readCommandLine, some } from '../app/command-line.mjs';
+import { FAULTS, type Fault, NOT_TRIED, type Scene } from './alerts/faults.ts';
+import { Client, silence } from './harness/client.ts';
+import { Cluster } from './harness/cluster.ts';
+import { FASTER, Monitoring } from './harness/monitoring.ts';
+import { now, sleep, until } from './harness/time.ts';
+
+const PAGE = join(import.meta.dirname, 'ALERTS.md');
+const WORKERS = 12;
+const ACCOUNTS = 40;
+const FIRES_MS_MAX = 120_000;
+const CLEARS_MS_MAX = 240_000;
+/** What a fault leaves in the windows of the rules may still fire. */
+const QUIET_MS = 15_000;
+
+const { values } = readCommandLine({
+  name: 'npx tsx resilience-tests/alerts.ts',
+  about:
+    'Loads the alerts of the chart into Prometheus and Alertmanager, breaks things, and holds what arrives at a receiver against what must. Writes ALERTS.md when everything is tried.',
+  options: {
+    only: some(
+      FAULTS.map(({ name }) => name),
+      'some faults only',
+    ),
+  },
+});
+
+interface Outcome {
+  fault: Fault;
+  fired: readonly [alert: string, seconds: number][];
+  wrong: readonly string[];
+}
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => process.exit(code));
+}
+const faults = FAULTS.filter(({ name }) => values.only?.includes(name) ?? true);
+await using cluster = await Cluster.start({
+  pods: 2,
+  env: { BACKLOG_ENTRIES_MAX: '3000', PRE_STOP_DELAY_MS: '200' },
+});
+await using monitoring = await Monitoring.start(cluster);
+using client = new Client(() => cluster.addresses, cluster.file.apiKey);
+const id = (n: number) => `alerts-${n % ACCOUNTS}`;
+for (let n = 0; n < ACCOUNTS; n++) {
+  await client.post('/v1/accounts', { accountId: id(n), currency: 'EUR', external: true });
+}
+const stop = new AbortController();
+const load = Promise.all(Array.from({ length: WORKERS }, (_, worker) => post(worker)));
+const outcomes: Outcome[] = [];
+for (const fault of faults) {
+  outcomes.push(await tried(fault));
+  if (values.only === undefined) writeFileSync(PAGE, report(outcomes, await checkLinks()));
+}
+stop.abort();
+await load;
+const brokenLinks = await checkLinks();
+const page = report(outcomes, brokenLinks);
+console.log(`\n${page}`);
+process.exitCode = outcomes.some(({ wrong }) => wrong.length > 0) || brokenLinks.length > 0 ? 1 : 0;
+
+/** Traffic all the time: several alerts are about what clients get. */
+async function post(worker: number): Promise<void> {
+  for (let n = worker; !stop.signal.aborted; n++) {
+    const order = { sourceAccount: id(n), destinationAccount: id(n * 7 + 1), amount: '0.01', currency: 'EUR' };
+    await client.post('/v1/transfers', order).catch(silence);
+    await sleep(100);
+  }
+}
+
+async function tried(fault: Fault): Promise<Outcome> {
+  const { inbox } = monitoring;
+  await until(`nothing fires before ${fault.name}`, CLEARS_MS_MAX, () => inbox.firing.length === 0);
+  inbox.forget();
+  const wrong: string[] = [];
+  const since = now();
+  const scene: Scene = { cluster, client, id: randomUUID(), fires: (alert) => inbox.seen.has(alert) };
+  console.log(`${fault.name}: ${fault.what}`);
+  await using undo = await fault.begin(scene);
+  const missing = () => fault.must.filter((alert) => !inbox.seen.has(alert));
+  await until('', FIRES_MS_MAX, () => missing().length === 0).catch(() =>
+    wrong.push(`did not fire: ${missing().join(', ')}`),
+  );
+  await undo[Symbol.asyncDispose]();
+  await sleep(QUIET_MS);
+  await until('', CLEARS_MS_MAX, () => inbox.firing.length === 0).catch(() =>
+    wrong.push(`did not clear: ${inbox.firing.join(', ')}`),
+  );
+  const allowed = new Set([...fault.must, ...fault.may]);
+  for (const alert of inbox.seen.keys()) if (!allowed.has(alert)) wrong.push(`fired, and must not: ${alert}`);
+  const fired = [...inbox.seen].map(([alert, at]) => [alert, (at - since) / 1000] as [string, number]);
+  console.log(
+    `  fired: ${fired.map(([alert, seconds]) => `${alert} ${seconds.toFixed(0)} s`).join(', ') || 'nothing'}`,
+  );
+  for (const text of wrong) console.error(`  WRONG ${text}`);
+  return { fault, fired, wrong };
+}
+
+/** Every link that came is followed: it must lead to a page with the alert's heading. */
+async function checkLinks(): Promise<string[]> {
+  const broken = [];
+  for (const [alert, link] of monitoring.inbox.links) {
+    const text = await fetch(link).then(
+      (response) => (response.ok ? response.text() : ''),
+      () => '',
+    );
+    if (!link.endsWith(`#${alert.toLowerCase()}`) || !text.includes(`\n## ${alert}\n`))
+      broken.push(`${alert}: ${link}`);
+  }
+  return broken;
+}
+
+function report(all: readonly Outcome[], broken: readonly string[]): string {
+  const rows = all.map(({ fault, fired, wrong }) => {
+    const list = fired.map(([alert, seconds]) => `${alert} (${seconds.toFixed(0)} s)`).join(', ') || 'nothing';
+    return `| ${fault.name} | ${fault.what} | ${fault.must.join(', ') || 'nothing'} | ${list} | ${wrong.join('; ') || 'as it must be'} |`;
+  });
+  const firedBy = (alert: string) =>
+    all.filter(({ fired }) => fired.some(([name]) => name === alert)).map(({ fault }) => fault.name);
+  const alerts = monitoring.rules.map(({ alert, severity }) => {
+    const by = firedBy(alert);
+    const how =
+      by.length > 0
+        ? `fired by ${by.join(', ')}, and cleared`
+        : `promtool only: ${NOT_TRIED[alert] ?? 'did not fire in this run'}`;
+    return `| ${alert} | ${severity} | ${how} |`;
+  });
+  return `# Alerts, tried
+
+Written by \`npx tsx resilience-tests/alerts.ts\` on ${new Date().toISOString().slice(0, 10)}: the rules of the chart, rendered by Helm, in Debian's Prometheus
+and Alertmanager; two pods, two keepers, Redis and MariaDB with traffic; real faults; what arrived at a webhook. Windows and waits of
+a minute and more, and the scrape interval, are ${FASTER} times shorter; shorter waits and thresholds are not. Times are from the fault to the arrival.
+
+| fault | what was done | must fire | fired | verdict |
+|---|---|---|---|---|
+${rows.join('\n')}
+
+Links that were followed: ${monitoring.inbox.links.size}; broken: ${broken.join(', ') || 'none'}.
+
+| alert | severity | how it was tried |
+|---|---|---|
+${alerts.join('\n')}
+
+Every alert has its case in \`scripts/monitoring/alerts*.test.yaml\`, too, at its real durations, which promtool tries in \`npm test\`.
+`;
+}

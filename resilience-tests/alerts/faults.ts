@@ -1,0 +1,229 @@
+import { fieldsOf } from '../harness/answers.ts';
+import { type Client, silence } from '../harness/client.ts';
+import type { Cluster } from '../harness/cluster.ts';
+import { sleep, until } from '../harness/time.ts';
+
+export interface Scene {
+  cluster: Cluster;
+  client: Client;
+  id: string;
+  /** Whether the alert has arrived since the fault began. */
+  fires(alert: string): boolean;
+}
+
+export interface Fault {
+  name: string;
+  what: string;
+  must: readonly string[];
+  /** What may fire, too: it is true of the moment. All else is false. */
+  may: readonly string[];
+  /** @returns what ends it; may be called twice */
+  begin(scene: Scene): Promise<AsyncDisposable>;
+}
+
+const BACK_MS_MAX = 90_000;
+
+const once = (end: () => Promise<unknown>): AsyncDisposable => {
+  let ended: Promise<unknown> | null = null;
+  return {
+    async [Symbol.asyncDispose]() {
+      ended ??= end();
+      await ended;
+    },
+  };
+};
+const nothing = once(async () => {});
+
+/** Tickets about slowness: true on a machine that has more to do than it can. */
+const SLOW = ['HoldfastTransfersSlow', 'HoldfastBalancesSlow', 'HoldfastApplySlow', 'HoldfastFlushLagHigh'];
+const CLIENTS_SEE = [...SLOW, 'HoldfastServerErrors'];
+
+export const FAULTS: readonly Fault[] = [
+  {
+    name: 'calm',
+    what: 'traffic, and no fault, for 20 s',
+    must: [],
+    may: SLOW,
+    async begin() {
+      await sleep(20_000);
+      return nothing;
+    },
+  },
+  {
+    name: 'redis-restart',
+    what: 'Redis is killed and started again at once, three times in a minute',
+    must: [],
+    may: [...CLIENTS_SEE, 'HoldfastEpochChanging', 'HoldfastRedisErrors'],
+    async begin({ cluster }) {
+      for (let time = 0; time < 3; time++) {
+        await cluster.redis.kill();
+        await cluster.redis.start();
+        await cluster.untilBack(BACK_MS_MAX);
+        await sleep(15_000);
+      }
+      return nothing;
+    },
+  },
+  {
+    name: 'redis-away',
+    what: 'Redis is killed, and away for 45 s; MySQL has everything',
+    must: ['HoldfastNotInCache', 'HoldfastStoreDown'],
+    // Not for long: once the ledger has moved to MySQL, nobody asks Redis for anything.
+    may: [...CLIENTS_SEE, 'HoldfastEpochChanging', 'HoldfastRedisErrors'],
+    async begin({ cluster }) {
+      await cluster.redis.kill();
+      await sleep(45_000);
+      return once(async () => {
+        await cluster.redis.start();
+        await cluster.untilBack(BACK_MS_MAX);
+      });
+    },
+  },
+  {
+    name: 'mysql-stopped',
+    what: 'MariaDB is killed, and away until the journal is old and full',
+    must: [
+      'HoldfastStoreDown',
+      'HoldfastMysqlErrors',
+      'HoldfastFlushFailing',
+      'HoldfastFlushAlert',
+      'HoldfastJournalOld',
+      'HoldfastJournalLong',
+      'HoldfastBacklogFull',
+    ],
+    may: [...CLIENTS_SEE, 'HoldfastFlushLagBroken'],
+    async begin({ cluster }) {
+      await cluster.mysql.kill();
+      return once(async () => {
+        await cluster.mysql.start();
+        await cluster.untilBack(BACK_MS_MAX);
+      });
+    },
+  },
+  {
+    name: 'mysql-restart',
+    what: 'MariaDB is killed and started again at once',
+    must: [],
+    may: [...CLIENTS_SEE, 'HoldfastFlushLagBroken'],
+    async begin({ cluster }) {
+      await cluster.mysql.kill();
+      await cluster.mysql.start();
+      await sleep(20_000);
+      return nothing;
+    },
+  },
+  {
+    name: 'keeper-killed',
+    what: 'one of two keepers is killed, for 15 s',
+    must: [],
+    may: SLOW,
+    async begin({ cluster }) {
+      await cluster.keeper(0).kill();
+      await sleep(15_000);
+      return once(() => cluster.keeper(0).start());
+    },
+  },
+  {
+    name: 'keepers-killed',
+    what: 'both keepers are killed',
+    must: ['HoldfastKeeperAbsent'],
+    may: [...CLIENTS_SEE, 'HoldfastBacklogFull', 'HoldfastJournalOld', 'HoldfastJournalLong', 'HoldfastFlushLagBroken'],
+    async begin({ cluster }) {
+      await Promise.all(cluster.keepers.map((keeper) => keeper.kill()));
+      return once(async () => {
+        await Promise.all(cluster.keepers.map((keeper) => keeper.start()));
+        await cluster.untilBack(BACK_MS_MAX);
+      });
+    },
+  },
+  {
+    name: 'pods-killed',
+    what: 'both pods are killed',
+    must: ['HoldfastApiAbsent'],
+    may: SLOW,
+    async begin({ cluster }) {
+      await Promise.all(cluster.pods.map((pod) => pod.kill()));
+      return once(() => Promise.all(cluster.pods.map((pod) => pod.start())));
+    },
+  },
+  {
+    name: 'redis-and-pod-killed',
+    what: 'Redis and a pod are killed in the same moment, and both stay away',
+    must: ['HoldfastClosing', 'HoldfastLedgerClosed', 'HoldfastNotInCache', 'HoldfastStoreDown'],
+    // What was accepted just before reaches MySQL when that Redis is back: late, if that takes longer than 30 s.
+    may: [
+      ...CLIENTS_SEE,
+      'HoldfastRedisErrors',
+      'HoldfastEpochChanging',
+      'HoldfastRequestsNearLimit',
+      'HoldfastFlushLagBroken',
+    ],
+    async begin({ cluster }) {
+      await Promise.all([cluster.redis.kill(), cluster.pod(0).kill()]);
+      return once(async () => {
+        await Promise.all([cluster.redis.start(), cluster.pod(0).start()]);
+        await cluster.untilBack(BACK_MS_MAX);
+      });
+    },
+  },
+  {
+    name: 'balance-changed',
+    what: 'a balance is changed by hand in MySQL, and the books are reconciled',
+    must: ['HoldfastDrift'],
+    may: SLOW,
+    async begin({ cluster, client, id }) {
+      const account = `drift-${id}`;
+      await client.post('/v1/accounts', { accountId: account, currency: 'EUR' });
+      const reconcile = (clean: boolean) =>
+        until(`the books are ${clean ? 'clean' : 'not clean'}`, BACK_MS_MAX, async () => {
+          const { status, body } = await client.post('/v1/ops/reconciliations', {}).catch(silence);
+          return status === 200 && fieldsOf(body)['clean'] === clean;
+        });
+      const change = (by: number) =>
+        cluster.query(`UPDATE accounts SET balance = balance + ${by} WHERE account_id = '${account}'`);
+      await change(1);
+      await reconcile(false);
+      return once(async () => {
+        await change(-1);
+        await reconcile(true);
+      });
+    },
+  },
+  {
+    name: 'pod-restarts',
+    what: 'a pod is killed and started again four times',
+    must: ['HoldfastRestarting'],
+    may: SLOW,
+    async begin({ cluster }) {
+      for (let time = 0; time < 4; time++) {
+        await cluster.pod(0).kill();
+        await cluster.pod(0).start();
+        await sleep(4000);
+      }
+      return nothing;
+    },
+  },
+];
+
+/** Why an alert is not in the faults above. */
+export const NOT_TRIED: Readonly<Record<string, string>> = {
+  HoldfastInternalErrors: 'there is no known way to make one; each that is found is a bug',
+  HoldfastTransfersSlow: 'depends on the load of the machine; fires here when it is starved',
+  HoldfastBalancesSlow: 'depends on the load of the machine; the traffic here reads no balances',
+  HoldfastServerErrors: 'depends on the load; a fault that holds all requests fires it',
+  HoldfastRequestsNearLimit: 'needs thousands of requests at a time',
+  HoldfastQueueNearLimit: 'needs thousands of transfers at a time',
+  HoldfastRedisErrors: 'needs a Redis that goes on answering with errors (redis-out-of-memory)',
+  HoldfastApplySlow: 'needs a slow Redis for minutes (redis-slow)',
+  HoldfastCacheMisses: 'needs more accounts than Redis holds (accounts-churn)',
+  HoldfastRedisForeign: 'needs a second installation on the same Redis',
+  HoldfastSlowIds: 'needs clients with ids that are no UUIDv7',
+  HoldfastFlushLagHigh: 'depends on how fast the backlog is worked off',
+  HoldfastFlushLagBroken: 'needs a backlog that is older than 30 s when MySQL is back',
+  HoldfastTailLarge: 'needs a tail of half of TAIL_BYTES_MAX',
+  HoldfastEpochsDiffer: 'needs a pod that is cut off from MySQL alone (pod-cut-off)',
+  HoldfastEpochChanging: 'needs a Redis that flaps (redis-flapping)',
+  HoldfastFrozenAccounts: 'needs replies that are lost together with Redis (replies-lost)',
+  HoldfastReconciliationMissing: 'needs 26 hours',
+  HoldfastLogLinesDropped: 'needs a reader of the log that stands still',
+};
