@@ -16,7 +16,7 @@ import { LoggedLedger } from './ledger/logged-ledger.ts';
 import { listen } from './listen.ts';
 import { acceptLoss, takeRedisOver, unsettled } from './operator.ts';
 import { OpsStatus } from './ops-status.ts';
-import { cachePages, createReconciliation } from './reconciling.ts';
+import { cachePages, SharedReconciliation } from './reconciling.ts';
 import { ApiKeyStore } from './store/api-keys.ts';
 import { SqlBooks } from './store/books.ts';
 
@@ -79,7 +79,7 @@ export async function startApi(context: Context): Promise<Running> {
     queue_transfers: config.ledger.queueTransfersMax,
     tail_bytes: config.ledger.tailBytesMax,
   });
-  const reconciliation = createReconciliation(context, () => {
+  const reconciliation = new SharedReconciliation(context, () => {
     const caller = seat.view()?.caller;
     return caller ? cachePages(context, caller) : null;
   });

@@ -1,5 +1,5 @@
-import { validate as isCron } from 'node-cron';
 import { z } from 'zod';
+import { isCron, isTimeZone } from './jobs/schedule.ts';
 
 /** What a setting's text may be, and what it becomes. */
 export interface Kind<T> {
@@ -78,5 +78,9 @@ export function url(
 }
 
 export function cron(): Kind<string> {
-  return { schema: z.string().refine((value) => isCron(value)), range: 'a cron expression (UTC)', secret: false };
+  return { schema: z.string().refine((value) => isCron(value)), range: 'a cron expression', secret: false };
+}
+
+export function timeZone(): Kind<string> {
+  return { schema: z.string().refine(isTimeZone), range: 'a time zone such as UTC or Europe/Berlin', secret: false };
 }

@@ -1,4 +1,16 @@
-import { choice, cron, integer, optional, ratio, required, secret, setting, text, url } from './config-kinds.ts';
+import {
+  choice,
+  cron,
+  integer,
+  optional,
+  ratio,
+  required,
+  secret,
+  setting,
+  text,
+  timeZone,
+  url,
+} from './config-kinds.ts';
 import { isSecureUrl } from './secure-url.ts';
 
 const HOUR_MS = 3_600_000;
@@ -250,7 +262,13 @@ export const SETTINGS = {
       'RECONCILIATION_CRON',
       cron(),
       '0 3 * * *',
-      'When balances, postings and sums are checked against each other.',
+      'When balances, postings and sums are checked against each other; once, however many keepers there are.',
+    ),
+    reconciliationTimeZone: setting(
+      'RECONCILIATION_TIME_ZONE',
+      timeZone(),
+      'UTC',
+      'The zone of `RECONCILIATION_CRON`. A time that a change of the clock leaves out comes when the clock jumps over it; one that comes twice runs once.',
     ),
   },
   auth: {

@@ -1,4 +1,3 @@
-import cron from 'node-cron';
 import { closeAdminServer, startAdminServer } from './admin-server.ts';
 import type { Running } from './api-role.ts';
 import type { Authority } from './authority/authority.ts';
@@ -8,7 +7,7 @@ import { Retirement } from './authority/retirement.ts';
 import type { Context } from './context.ts';
 import { Keys } from './ledger/cache/keys.ts';
 import type { KeeperCaller } from './ledger/cache/port.ts';
-import { cachePages, createReconciliation } from './reconciling.ts';
+import { cachePages, SharedReconciliation } from './reconciling.ts';
 import { sweepEpochsBefore } from './sync/epoch-sweep.ts';
 import { flushEvents } from './sync/flush-events.ts';
 import { Flusher } from './sync/flusher.ts';
@@ -20,6 +19,8 @@ const FLUSH_CHARS_MAX = 8 * 1024 * 1024;
 const STEP_MS = 100;
 const HOUSEKEEPING_MS = 2_000;
 const SUPERVISION_MS = 5_000;
+/** How often a keeper looks whether the reconciliation is due. */
+const SCHEDULE_MS = 10_000;
 
 /** A keeper: moves the authority, flushes the journal, and keeps Redis tidy. Any number may run. */
 export async function startKeeper(context: Context): Promise<Running> {
@@ -134,23 +135,24 @@ export async function startKeeper(context: Context): Promise<Running> {
       }
     }
   })();
-  const reconciliation = createReconciliation(context, () =>
+  const reconciliation = new SharedReconciliation(context, () =>
     target ? cachePages(context, { epoch: target.epoch, replid: target.replid, podId: 'keeper' }) : null,
   );
-  const nightly = cron.schedule(
-    config.jobs.reconciliationCron,
-    () => reconciliation.run().catch((error: unknown) => log.error({ err: error }, 'the reconciliation failed')),
-    { timezone: 'UTC' },
-  );
+  const reconciling = (async () => {
+    while (!stopped.signal.aborted) {
+      // Beside the loop: a process that is asked to stop does not wait for hours of reconciliation; another begins it anew.
+      reconciliation.whenDue().catch((error: unknown) => log.error({ err: error }, 'the reconciliation failed'));
+      await clock.sleep(SCHEDULE_MS, stopped.signal);
+    }
+  })();
   log.info({ adminPort: config.http.adminPort }, 'the keeper is running');
   return {
     server,
     async stop() {
       stopping = true;
-      await nightly.stop();
       await drain(context, () => target, flusher);
       stopped.abort();
-      await Promise.all([moving, flushing, tidying]);
+      await Promise.all([moving, flushing, tidying, reconciling]);
       await authority.removeKeeper(context.processId).catch(() => {});
       await supervisor?.[Symbol.asyncDispose]();
       await closeAdminServer(server);

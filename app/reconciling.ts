@@ -1,9 +1,11 @@
 import type { Context } from './context.ts';
 import { Problem } from './errors.ts';
 import type { CachePages } from './jobs/drift.ts';
-import { Reconciliation } from './jobs/reconciliation.ts';
+import { Reconciliation, type ReconciliationReport } from './jobs/reconciliation.ts';
+import { SingleRun } from './jobs/single-run.ts';
 import { Keys } from './ledger/cache/keys.ts';
 import type { Caller } from './ledger/cache/port.ts';
+import { JobLease } from './store/job-lease.ts';
 import { SqlLedgerPages } from './store/ledger-pages.ts';
 
 const SCAN_COUNT = 500;
@@ -28,6 +30,45 @@ async function answered<T>(call: Promise<T>): Promise<T> {
     return await call;
   } catch (error) {
     throw new Problem('ledger_switching', 'the cache does not answer as the one of this epoch', {}, { cause: error });
+  }
+}
+
+/** The reconciliation, in one process at a time. */
+export class SharedReconciliation {
+  readonly #context: Context;
+  readonly #reconciliation: Reconciliation;
+  readonly #single: SingleRun;
+
+  constructor(context: Context, cache: () => CachePages | null) {
+    const { database, clock, logger } = context;
+    this.#context = context;
+    this.#reconciliation = createReconciliation(context, cache);
+    this.#single = new SingleRun({ lease: new JobLease(database, 'reconciliation'), clock, logger: logger.log });
+  }
+
+  /** Runs it when `RECONCILIATION_CRON` says so and no keeper has. @throws Problem database_unavailable */
+  async whenDue(): Promise<void> {
+    const { reconciliationCron: cron, reconciliationTimeZone: timeZone } = this.#context.config.jobs;
+    await this.#single.whenDue({ cron, timeZone }, () => this.#reconciliation.run());
+  }
+
+  /** Runs it now; who asks while another process runs it gets the report of that one. @throws Problem */
+  async run(): Promise<ReconciliationReport> {
+    for (;;) {
+      const before = await this.#latest();
+      const report = await this.#single.now(() => this.#reconciliation.run());
+      if (report) return report;
+      await this.#single.idle();
+      const after = await this.#latest();
+      if (after && after.id !== before?.id) return JSON.parse(after.report) as ReconciliationReport;
+    }
+  }
+
+  async #latest(): Promise<{ id: number; report: string } | undefined> {
+    const [row] = await this.#context.database.rows<{ id: number; report: string }>(
+      'SELECT `id`, report FROM reconciliations ORDER BY `id` DESC LIMIT 1',
+    );
+    return row;
   }
 }
 

@@ -13,7 +13,7 @@ import { type Opinion, opinionOf } from './opinion.ts';
 import type { KeeperAuthority, Settlement } from './ports.ts';
 import type { Recovery } from './recovery.ts';
 import { RedisOwnership } from './redis-ownership.ts';
-import { provableNode, type ServerFacts, unfitness } from './redis-server.ts';
+import { explainReplid, provableNode, replidRisks, type ServerFacts, unfitness } from './redis-server.ts';
 import { RedisWatch } from './redis-watch.ts';
 
 /** When the authority moves; being wrong about it costs time, never money. */
@@ -72,6 +72,7 @@ export class Keeper {
   readonly #recovery: EpochRecovery;
   /** What was said since the authority last moved, or was well. */
   readonly #said = new Set<string>();
+  #serves: { epoch: number; runId: string } | null = null;
   #activationFailedAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: KeeperDependencies) {
@@ -104,7 +105,10 @@ export class Keeper {
     const caller: KeeperCaller = { fenceEpoch: epoch, epoch, replid };
     const other = await this.#watch.look(async () => {
       const found = await this.#deps.cache.journal(caller, NO_ENTRIES_AFTER, 1).catch(refusal);
-      if (!(found instanceof CacheError)) return found.marker === marker ? null : 'another marker';
+      if (!(found instanceof CacheError)) {
+        await this.#remember(epoch, replid);
+        return found.marker === marker ? null : 'another marker';
+      }
       const claimed = found.reason === 'unclaimed' && (await this.#ownership.claim(authority, replid));
       return claimed ? null : found.reason;
     });
@@ -112,7 +116,11 @@ export class Keeper {
     const opinion = await this.#opinion();
     // A keeper may be the only one that was led to another server; but what it cannot reach it cannot flush either.
     if (other && (!opinion.mostReachRedis || this.#watch.steadyForMs >= lostByPodsAfterMs)) {
-      return this.#move(authority, 'CLOSING', `Redis is not the server of the epoch: ${other}`);
+      return this.#move(
+        authority,
+        'CLOSING',
+        `Redis is not the server of the epoch: ${other}${await this.#whatHappened()}`,
+      );
     }
     if (this.#watch.lostForMs >= lostAfterMs && !opinion.mostReachRedis) {
       return this.#move(authority, 'CLOSING', 'Redis cannot be reached');
@@ -122,6 +130,23 @@ export class Keeper {
     }
     if (this.#watch.lostForMs === 0) this.#said.clear();
     return authority;
+  }
+
+  /** The process that serves the epoch: asked for once, to be able to tell later what has happened to it. */
+  async #remember(epoch: number, replid: string): Promise<void> {
+    if (this.#serves?.epoch === epoch) return;
+    const facts = await this.#deps.inspect().catch(() => null);
+    if (facts?.replid !== replid) return;
+    this.#serves = { epoch, runId: facts.runId };
+    const risks = replidRisks(facts);
+    if (risks.length > 0) this.#deps.logger.warn({ risks }, 'this Redis can cost a switch-over that is not needed');
+  }
+
+  async #whatHappened(): Promise<string> {
+    // Not worth a delay: what it is for is the log.
+    const tooLate = this.#deps.clock.sleep(INSPECTION_MS_MAX).then(() => null);
+    const facts = await Promise.race([this.#deps.inspect().catch(() => null), tooLate]);
+    return facts ? ` (${explainReplid(facts, this.#serves?.runId ?? null)})` : '';
   }
 
   /** By the journal when the epoch's own Redis answers, else by what the pods have drained; whichever way is open first. */

@@ -216,6 +216,8 @@ describe('A server is fit', () => {
   const fit: ServerFacts = {
     role: 'master',
     replid: 'a'.repeat(40),
+    runId: 'r',
+    formerReplid: '',
     version: '7.0.15',
     node: 'node-1',
     connectedReplicas: 0,

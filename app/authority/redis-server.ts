@@ -24,6 +24,10 @@ export interface ServerIdentity {
 /** What decides whether a Redis may hold the ledger, read on one connection. */
 export interface ServerFacts extends ServerIdentity {
   version: string;
+  /** Of the process: a restart is another one. */
+  runId: string;
+  /** `master_replid2`: the name that it had as a replica, until its replication backlog was made anew. */
+  formerReplid: string;
   /** `appenddirname`: a name of the node that does not replicate. */
   node: string;
   connectedReplicas: number;
@@ -72,7 +76,15 @@ export function cutConnection(redis: Redis): void {
   redis.stream?.destroy();
 }
 
-const SETTINGS = ['appendonly', 'appendfsync', 'maxmemory-policy', 'no-appendfsync-on-rewrite', 'appenddirname'];
+const BACKLOG_TTL = 'repl-backlog-ttl';
+const SETTINGS = [
+  'appendonly',
+  'appendfsync',
+  'maxmemory-policy',
+  'no-appendfsync-on-rewrite',
+  'appenddirname',
+  BACKLOG_TTL,
+];
 
 const field = (info: string, name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
 
@@ -99,6 +111,8 @@ export async function inspectServer(redis: Redis, managed = false): Promise<Serv
   return {
     role: field(info, 'role'),
     replid: field(info, 'master_replid'),
+    runId: field(server, 'run_id'),
+    formerReplid: field(info, 'master_replid2'),
     version: field(server, 'redis_version'),
     node: settings['appenddirname'] ?? '',
     connectedReplicas: Number(field(info, 'connected_slaves')),
@@ -152,6 +166,34 @@ const DEFAULT_NODE = 'appendonlydir';
 export function provableNode(facts: ServerFacts): string {
   const provable = facts.node !== DEFAULT_NODE && facts.connectedReplicas === 0 && facts.replicationForbidden;
   return provable ? facts.node : '';
+}
+
+/**
+ * What is no reason to refuse this server, and will cost a switch-over one day: its `master_replid`, by which its scripts
+ * know it, changes with the first replica (or `redis-cli --rdb`), and when the backlog of the last one is let go.
+ */
+export function replidRisks(facts: ServerFacts): string[] {
+  if (facts.replicationForbidden) return [];
+  const ttl = facts.settings[BACKLOG_TTL];
+  const risks = [
+    'REPLICAOF, PSYNC and SYNC are not forbidden by ACL: a replica or `redis-cli --rdb` changes master_replid',
+  ];
+  if (ttl !== undefined && ttl !== '' && ttl !== '0') {
+    risks.push(`${BACKLOG_TTL} is ${ttl}, not 0: so long after the last replica has gone, master_replid changes again`);
+  }
+  return risks;
+}
+
+/** What has happened to a server whose `master_replid` is not the one of the epoch any more, as far as it can be told. */
+export function explainReplid(facts: ServerFacts, runIdBefore: string | null): string {
+  if (facts.role !== 'master') return `it is a ${facts.role} now`;
+  if (runIdBefore === null) return 'its master_replid has changed';
+  if (facts.runId !== runIdBefore) return 'its process is another: it has restarted, or this is another node';
+  if (!/^0*$/.test(facts.formerReplid)) {
+    return 'its process is the same, and it was a replica for a while (REPLICAOF): its data may be those of another node';
+  }
+  const replicas = facts.connectedReplicas > 0 ? `, ${facts.connectedReplicas} connected` : '';
+  return `its process is the same and its master_replid has changed: a replica or \`redis-cli --rdb\` connected${replicas}, or ${BACKLOG_TTL} ran out`;
 }
 
 /** Why this server may not hold the ledger; empty when it may. */

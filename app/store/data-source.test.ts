@@ -13,6 +13,7 @@ const MIGRATIONS = [
   'LedgerTime1763800000000',
   'EpochRecovery1763810000000',
   'LedgerIdentity1763820000000',
+  'JobLeases1763821000000',
 ];
 
 let db: Awaited<ReturnType<typeof emptyDatabase>>;

@@ -8,6 +8,7 @@ import { LongerUsers1763790000000 } from './migrations/1763790000000-longer-user
 import { LedgerTime1763800000000 } from './migrations/1763800000000-ledger-time.ts';
 import { EpochRecovery1763810000000 } from './migrations/1763810000000-epoch-recovery.ts';
 import { LedgerIdentity1763820000000 } from './migrations/1763820000000-ledger-identity.ts';
+import { JobLeases1763821000000 } from './migrations/1763821000000-job-leases.ts';
 
 type Migration = new () => MigrationInterface;
 
@@ -29,6 +30,7 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
       LedgerTime1763800000000,
       EpochRecovery1763810000000,
       LedgerIdentity1763820000000,
+      JobLeases1763821000000,
       ...more,
     ],
     migrationsTableName: 'schema_migrations',

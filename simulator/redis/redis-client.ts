@@ -150,6 +150,8 @@ export class RedisClient implements CacheServer, CacheKeeper {
     return this.#call('inspect', false, async (node) => ({
       role: node.role,
       replid: node.replid,
+      runId: node.name,
+      formerReplid: '',
       version: '7.2.4',
       node: node.name,
       connectedReplicas: node.connectedReplicas,

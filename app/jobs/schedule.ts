@@ -1,0 +1,58 @@
+import { CronExpressionParser } from 'cron-parser';
+
+/** Whether this is a cron expression of five fields, or six with seconds. */
+export function isCron(text: string): boolean {
+  if (![5, 6].includes(text.trim().split(/\s+/).length)) return false;
+  try {
+    CronExpressionParser.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function isTimeZone(text: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: text });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export interface Slot {
+  /** The scheduled wall-clock time, such as `2026-03-29T02:30:00`: it sorts, and names the run. */
+  name: string;
+  /** How long ago it was on the wall clock, ms. */
+  ageMs: number;
+}
+
+/**
+ * The latest scheduled time that has come, by the wall clock of a zone. The schedule is worked out on wall-clock times alone:
+ * a time that a change to summer time leaves out has come when the clock jumps over it, and one that a change back brings
+ * twice is one slot. So no night is skipped and none runs twice, whatever zone the process is in.
+ */
+export function latestSlot(cron: string, timeZone: string, nowMs: number): Slot {
+  const wall = wallClock(timeZone, nowMs);
+  // `prev` is exclusive: a slot has come at its very second.
+  const slot = CronExpressionParser.parse(cron, { currentDate: new Date(wall + 1), tz: 'UTC' })
+    .prev()
+    .getTime();
+  return { name: new Date(slot).toISOString().slice(0, 19), ageMs: wall - slot };
+}
+
+/** What the clock on the wall of a zone shows, as ms since 1970 as if it were UTC. */
+function wallClock(timeZone: string, nowMs: number): number {
+  const parts = new Intl.DateTimeFormat('en', {
+    timeZone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+    second: 'numeric',
+  }).formatToParts(nowMs);
+  const of = (type: Intl.DateTimeFormatPartTypes) => Number(parts.find((part) => part.type === type)?.value);
+  return Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'));
+}

@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import type { JobState } from '../store/job-lease.ts';
+import { latestSlot } from './schedule.ts';
+
+/** How long a run that has died keeps others from it, ms; a run that lives renews its lease three times as often. */
+const LEASE_MS = 60_000;
+/** A slot that nobody has begun within this time, ms, is left out: the keepers were down. */
+const START_WITHIN_MS = 60 * 60_000;
+const POLL_MS = 500;
+
+interface Lease {
+  state(): Promise<JobState>;
+  take(holder: string, leaseMs: number, slot: string | null): Promise<boolean>;
+  renew(holder: string, leaseMs: number): Promise<boolean>;
+  finish(holder: string, slot: string | null): Promise<void>;
+}
+
+interface SingleRunDependencies {
+  lease: Lease;
+  clock: Clock;
+  logger: Logger;
+  leaseMs?: number;
+}
+
+/** Runs a job in one process at a time, and once for each scheduled time. */
+export class SingleRun {
+  readonly #deps: SingleRunDependencies;
+  readonly #leaseMs: number;
+
+  constructor(deps: SingleRunDependencies) {
+    this.#deps = deps;
+    this.#leaseMs = deps.leaseMs ?? LEASE_MS;
+  }
+
+  /**
+   * Runs it when its time has come and nobody has run it. A run that fails keeps its lease until it expires: so it is tried
+   * again, but not at once. @returns whether it ran here @throws what the work throws; Problem database_unavailable
+   */
+  async whenDue(schedule: { cron: string; timeZone: string }, work: () => Promise<unknown>): Promise<boolean> {
+    const { nowMs, held, begunSlot, doneSlot } = await this.#deps.lease.state();
+    const { name, ageMs } = latestSlot(schedule.cron, schedule.timeZone, nowMs);
+    if (held || name <= doneSlot || (ageMs > START_WITHIN_MS && begunSlot !== name)) return false;
+    return (await this.#run(name, work)) !== null;
+  }
+
+  /** Runs it now, unless another process does. @returns its result, or null when another process was running it */
+  async now<T extends object>(work: () => Promise<T>): Promise<T | null> {
+    const done = await this.#run(null, work);
+    return done?.result ?? null;
+  }
+
+  /** Resolves when nobody runs it any more, or whoever did has died. */
+  async idle(): Promise<void> {
+    while ((await this.#deps.lease.state()).held) await this.#deps.clock.sleep(POLL_MS);
+  }
+
+  async #run<T>(slot: string | null, work: () => Promise<T>): Promise<{ result: T } | null> {
+    const { lease, clock, logger } = this.#deps;
+    const holder = randomBytes(16).toString('hex');
+    if (!(await lease.take(holder, this.#leaseMs, slot))) return null;
+    const ended = new AbortController();
+    const renewing = (async () => {
+      while (!ended.signal.aborted) {
+        await clock.sleep(this.#leaseMs / 3, ended.signal);
+        if (ended.signal.aborted) return;
+        await lease.renew(holder, this.#leaseMs).catch((error: unknown) => {
+          logger.warn({ err: error }, 'the lease on a job could not be renewed');
+        });
+      }
+    })();
+    try {
+      const result = await work();
+      ended.abort();
+      await renewing;
+      await lease.finish(holder, slot);
+      return { result };
+    } catch (error) {
+      // A run that nobody scheduled may be asked for again at once.
+      if (slot === null) await lease.finish(holder, null).catch(() => {});
+      throw error;
+    } finally {
+      ended.abort();
+      await renewing;
+    }
+  }
+}
