@@ -92,6 +92,8 @@ describe('What is asked of a server', () => {
     const redis = await connected();
     expect(await inspectServer(redis)).toEqual({
       ...(await identifyServer(redis)),
+      runId: expect.stringMatching(/^[0-9a-f]{40}$/),
+      formerReplid: '0'.repeat(40),
       version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
       node: server.node,
       connectedReplicas: 0,
@@ -103,6 +105,7 @@ describe('What is asked of a server', () => {
         'maxmemory-policy': 'noeviction',
         'no-appendfsync-on-rewrite': 'no',
         appenddirname: server.node,
+        'repl-backlog-ttl': '3600',
       },
     });
   });
