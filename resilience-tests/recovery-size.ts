@@ -98,7 +98,7 @@ async function fill(): Promise<void> {
 
 async function close(): Promise<void> {
   await database.rows(
-    "UPDATE authority SET epoch = 2, mode = 'CLOSING', cache_epoch = 1, replid = 'r', marker = 'm', redis_node = '', bound = NULL",
+    "UPDATE authority SET epoch = 2, `mode` = 'CLOSING', cache_epoch = 1, replid = 'r', marker = 'm', redis_node = '', bound = NULL",
   );
   await database.rows('UPDATE flush_cursor SET epoch = 1, seq = 0');
   await database.rows('DELETE FROM authority_log');

@@ -15,7 +15,7 @@ export async function idsBetween(database: Database, after: number, upTo: number
   const ids: string[] = [];
   for (const { table, column, mark } of TABLES) {
     const rows = await database.rows<{ id: string }>(
-      `SELECT ${column} AS id FROM ${table} WHERE ${column} >= ? AND ${column} < ? ORDER BY ${column} LIMIT ${ROWS_MAX + 1}`,
+      `SELECT ${column} AS \`id\` FROM ${table} WHERE ${column} >= ? AND ${column} < ? ORDER BY ${column} LIMIT ${ROWS_MAX + 1}`,
       [prefixOf(after + 1), prefixOf(upTo + 1)],
     );
     if (rows.length > ROWS_MAX) return null;
