@@ -25,7 +25,8 @@ const { elapsed, messageOf, say, Trouble } = await import('./stack/say.mjs');
 const { SKIPPED } = await import('./testing/checks.mjs');
 const { countTests } = await import('./testing/count.mjs');
 
-const CHECK_MS_MAX = 20 * 60_000;
+/** For a check that hangs: all tests take 8 minutes, and three times as long where others compete for the cores. */
+const CHECK_MS_MAX = 2 * 3_600_000;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const temporary = mkdtempSync(join(tmpdir(), 'holdfast-npm-test-'));

@@ -5,7 +5,7 @@ import { runSeed } from './world/run-seed.ts';
 const SEEDS = 2_000;
 const WORKERS = 2;
 
-it(`${SEEDS} seeds pass`, { timeout: 600_000 }, async () => {
+it(`${SEEDS} seeds pass`, { timeout: 3_600_000 }, async () => {
   const tally = await runMany({ from: 1, to: 1 + SEEDS, mutant: null, theme: null }, WORKERS);
   const failed = tally.failed.map(({ seed, violations }) => ({ seed, first: violations[0] }));
   expect(failed, 'replay one with: npm run simulate -- --seed N --trace').toEqual([]);

@@ -19,6 +19,8 @@ interface PodSeatDependencies {
   logger: Logger;
   processId: string;
   heartbeatMs: number;
+  /** After how long without a reply an attempt in doubt makes the pod take a new id, ms. */
+  renewDoubtsAfterMs?: number;
   /** How long the ledger is closing before requests are refused at once instead of held, ms. */
   closedAfterMs: number;
   newPodId(): string;
@@ -264,8 +266,9 @@ export class PodSeat implements Seat {
   #doubtsAreOld(): boolean {
     const since = this.#view?.doubts.oldestSinceMs ?? null;
     if (since === null || !this.#databaseSeen) return false;
-    const now = this.#deps.clock.monotonic();
-    if (now - Math.max(since, this.#renewedAt) < RENEW_DOUBTS_AFTER_MS) return false;
+    const { clock, renewDoubtsAfterMs = RENEW_DOUBTS_AFTER_MS } = this.#deps;
+    const now = clock.monotonic();
+    if (now - Math.max(since, this.#renewedAt) < renewDoubtsAfterMs) return false;
     this.#renewedAt = now;
     this.#renew();
     return true;

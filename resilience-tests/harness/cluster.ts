@@ -50,8 +50,8 @@ export class Service extends Member {
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const MODE_EVERY_MS = 10;
-const READY_MS_MAX = 60_000;
-const BACK_MS_MAX = 90_000;
+const READY_MS_MAX = 300_000;
+const BACK_MS_MAX = 300_000;
 
 /** As in Kubernetes: a pod that is told to end stays until the balancer has noticed. A line for each transfer would cost too much here. */
 const USUAL = {
@@ -218,7 +218,7 @@ export class Cluster implements System, AsyncDisposable {
         this.#connection = await createConnection({ host, port, user, password, database, timezone: 'Z' });
         this.#connection.on('error', () => {}); // shows in the query
       }
-      return (await this.#connection.query<RowDataPacket[]>({ sql, timeout: 5000 }))[0];
+      return (await this.#connection.query<RowDataPacket[]>({ sql, timeout: 60_000 }))[0];
     } catch (error) {
       this.#connection?.destroy();
       this.#connection = null;

@@ -39,11 +39,11 @@ export interface Result extends Verdict, Pick<Seen, 'steadyRate' | 'waitMsMax'> 
   passed: boolean;
 }
 
-const RESOLVE_MS_MAX = 60_000;
+const RESOLVE_MS_MAX = 300_000;
 const RETRIES_AT_ONCE = 16;
 const UNRESOLVED_TOLD_MAX = 5;
 const RECONCILIATION_MS_MAX = 300_000;
-const FLUSH_MS_MAX = 60_000;
+const FLUSH_MS_MAX = 300_000;
 const ACCOUNTS_PER_REQUEST = 1000;
 const REQUESTS_AT_ONCE = 4;
 const CONNECTIONS_MAX = 512;
@@ -126,8 +126,7 @@ export async function experiment<G extends Ground<System>>(
     );
   }
   const pauseMs = recorder.longestPauseMs(began, ended);
-  if (pauseMs > pauseMsMax)
-    wrongs.push(`${Math.round(pauseMs)} ms without a success, ${pauseMsMax} ms at most expected`);
+  if (pauseMs > pauseMsMax) late.push(`${Math.round(pauseMs)} ms without a success, ${pauseMsMax} ms at most expected`);
   notes.push(`timeline: ${told([...moments, ...moves], faultAt).join('; ') || 'nothing moved'}`);
   notes.push(`answers without an outcome: ${listOf(facts.errors)}`, `ids that failed: ${refusalsIn(history)}`);
   notes.push(`reads: ${listOf(recorder.readsBySource)}`);

@@ -38,7 +38,7 @@ export const rollBehindHaproxy: Hypothesis<BehindHaproxy> = {
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },
   load: BUSY_LOAD,
   async ground() {
-    const cluster = await Cluster.start({ env: { PRE_STOP_DELAY_MS: '2000' } });
+    const cluster = await Cluster.start({ env: { PRE_STOP_DELAY_MS: '4000' } });
     try {
       const proxy = cluster.add(
         await Haproxy.before(

@@ -105,6 +105,9 @@ function checkRules(
     add('against-the-rules', `${order.transactionId} was decided on settings ${side.settingsVersion} of ${accountId}`);
     return;
   }
+  // Not left to the rules of the product alone: a rule that is wrong would find nothing wrong.
+  if (isSource && !opened.external && side.balance < -inForce.overdraftLimit)
+    add('against-the-rules', `${order.transactionId} left ${accountId} at ${side.balance}`);
   const party = { ...opened, ...inForce, balance: before.balance };
   const other = { ...opened, external: true, status: 'ACTIVE' as const, balance: 0 };
   const refusal = isSource

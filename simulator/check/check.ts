@@ -34,6 +34,11 @@ function checkChanges({ history, tables, waiting }: CheckInput, add: Add): void 
     const own = rows.get(change.correlationId) ?? [];
     rows.delete(change.correlationId);
     if (own.length > 1) add('doubled', `change ${change.correlationId} was made ${own.length} times`);
+    const { expectedSettingsVersion: expected } = change;
+    for (const { settingsVersion } of own) {
+      if (expected !== undefined && settingsVersion !== expected + 1)
+        add('against-the-rules', `change ${change.correlationId} was made on settings version ${settingsVersion - 1}`);
+    }
     const told = change.answer.kind === 'told';
     if (told && own.length === 0 && !waiting.accounts.has(change.accountId))
       add('lost', `change ${change.correlationId} was told as done, and is not in MySQL`);

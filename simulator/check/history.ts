@@ -47,6 +47,8 @@ export interface ChangeHistory {
   correlationId: string;
   status: AccountStatus | undefined;
   overdraftLimit: number | undefined;
+  /** The client wanted it only on this version. */
+  expectedSettingsVersion?: number;
   sentAt: number;
   endedAt: number;
   answer: Answer<{ settingsVersion: number; overdraftLimit: number; status: AccountStatus }>;

@@ -1,12 +1,23 @@
 import { type Assembly, PROTOCOL } from '../world/ports.ts';
+import { CHANGING } from './changing.ts';
 import { DRAINING } from './draining.ts';
+import { MOVING } from './moving.ts';
 import type { Mutant } from './mutant.ts';
 import { REGISTERING } from './registering.ts';
 import { REMEMBERING } from './remembering.ts';
 import { SETTLING } from './settling.ts';
+import { STOPPING } from './stopping.ts';
 
 /** Every rule that is broken on purpose; the simulator has to find each. */
-export const MUTANTS: readonly Mutant[] = [...DRAINING, ...REGISTERING, ...SETTLING, ...REMEMBERING];
+export const MUTANTS: readonly Mutant[] = [
+  ...DRAINING,
+  ...REGISTERING,
+  ...SETTLING,
+  ...REMEMBERING,
+  ...STOPPING,
+  ...CHANGING,
+  ...MOVING,
+];
 
 /** The protocol, or the mutant of this name. @throws RangeError */
 export function assemblyOf(name: string | null): Assembly {

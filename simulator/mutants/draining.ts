@@ -12,7 +12,7 @@ export const DRAINING: Mutant[] = [
     name: 'drain-without-tail',
     rule: 'What a pod has received is drained.',
     theme: 'lostReplies',
-    seed: 2,
+    seed: 6,
     assembly: pods(({ drains }) => ({
       drains: replaced(drains, {
         keep: (epoch, podId, chunk) => drains.keep(epoch, podId, { ...chunk, entries: [] }),
@@ -55,7 +55,7 @@ export const DRAINING: Mutant[] = [
     name: 'drain-without-doubts',
     rule: 'Attempts in doubt are drained.',
     theme: 'lostReplies',
-    seed: 12,
+    seed: 22,
     assembly: pods(({ drains }) => ({
       drains: replaced(drains, {
         keep: (epoch, podId, chunk) => drains.keep(epoch, podId, { ...chunk, inDoubt: [] }),
@@ -66,7 +66,7 @@ export const DRAINING: Mutant[] = [
     name: 'drain-without-observed',
     rule: 'The highest seq that a pod has passed on is drained.',
     theme: 'lostReplies',
-    seed: 109,
+    seed: 117,
     assembly: pods(({ drains, authority }) => ({
       drains: replaced(drains, { complete: (epoch, podIds) => drains.complete(epoch, podIds, 0) }),
       authority: replaced(authority, {
@@ -156,7 +156,7 @@ export const DRAINING: Mutant[] = [
     name: 'unknown-answered-as-503',
     rule: 'A request of which any attempt has left the pod is answered 504 when its time runs out, never 503.',
     theme: 'anything',
-    seed: 21,
+    seed: 12,
     assembly: pods(() => ({
       ledger: (ledger) =>
         replaced(ledger, {

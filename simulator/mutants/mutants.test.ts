@@ -6,7 +6,7 @@ import { MUTANTS } from './all.ts';
 const MORE_SEEDS = 1_500;
 
 describe('each rule that is broken is found', () => {
-  it.each(MUTANTS)('$name', { timeout: 600_000 }, async ({ assembly, theme, seed: known }) => {
+  it.each(MUTANTS)('$name', { timeout: 1_800_000 }, async ({ assembly, theme, seed: known }) => {
     const seeds = [known, ...Array.from({ length: MORE_SEEDS }, (_, index) => index + 1)];
     for (const seed of seeds) {
       const { violations } = await runSeed(seed, { assembly, theme });

@@ -87,7 +87,7 @@ export const REGISTERING: Mutant[] = [
     name: 'registration-without-the-share-lock',
     rule: 'Registration share-locks the authority row: a plain insert can commit after the keeper has read the list.',
     theme: 'divided',
-    seed: 86,
+    seed: 194,
     assembly: pods(({ authority }, mysql) => ({
       authority: replaced(authority, {
         async register(podId, epoch) {
@@ -106,7 +106,7 @@ export const REGISTERING: Mutant[] = [
     name: 'retired-pods-may-write',
     rule: 'A script marks a retired pod for good.',
     theme: 'forgotten',
-    seed: 28,
+    seed: 142,
     assembly: scripts(RetiredMayWrite),
   },
   {
@@ -122,7 +122,7 @@ export const REGISTERING: Mutant[] = [
     name: 'prologue-without-registration',
     rule: 'The prologue refuses a pod that is not registered, or retired.',
     theme: 'forgotten',
-    seed: 28,
+    seed: 142,
     assembly: scripts(NobodyRegisters),
   },
   {
@@ -136,7 +136,7 @@ export const REGISTERING: Mutant[] = [
     name: 'reads-without-prologue',
     rule: 'Reads of a balance are scripts too: a replica or an old master answers plain reads with stale balances.',
     theme: 'halfDrained',
-    seed: 18,
+    seed: 54,
     assembly: scripts(PlainReads),
   },
 ];

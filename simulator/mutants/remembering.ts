@@ -130,6 +130,9 @@ class ActivatesAgain extends CacheModel {
   override forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean) {
     return this.#now().forget(caller, buckets, turnOthers);
   }
+  override sweepEpochsBefore(epoch: number) {
+    this.#now().sweepEpochsBefore(epoch);
+  }
 }
 
 class AnyAuthority extends DirectTables {
@@ -144,7 +147,7 @@ export const REMEMBERING: Mutant[] = [
     name: 'install-without-the-watermark',
     rule: 'An account is installed only when its snapshot is not older than what Redis has let go.',
     theme: 'memory',
-    seed: 21,
+    seed: 51,
     assembly: scripts(NoWatermark),
   },
   {
@@ -172,7 +175,7 @@ export const REMEMBERING: Mutant[] = [
     name: 'activation-begins-again',
     rule: 'What an epoch was activated as is taken over, not created again; and pods work only with its marker.',
     theme: 'anything',
-    seed: 14,
+    seed: 21,
     assembly: scripts(ActivatesAgain),
   },
   {

@@ -125,7 +125,7 @@ export const SETTLING: Mutant[] = [
     name: 'no-fence',
     rule: 'An old Redis is fenced before its journal is read.',
     theme: 'sleepers',
-    seed: 70,
+    seed: 278,
     assembly: scripts(NoFence),
   },
   {
@@ -161,7 +161,7 @@ export const SETTLING: Mutant[] = [
     name: 'settle-on-an-unproven-redis',
     rule: 'Verified is: the recorded replid, or every pod has drained, or a node that cannot have been replicated.',
     theme: 'halfDrained',
-    seed: 46,
+    seed: 50,
     assembly: keepers(({ authority }) => ({ authority: replaced(authority, { allDrained: async () => true }) })),
   },
   {
@@ -181,7 +181,7 @@ export const SETTLING: Mutant[] = [
     name: 'fold-with-undrained-pods',
     rule: 'Fold only when every registered pod has drained.',
     theme: 'halfDrained',
-    seed: 2,
+    seed: 16,
     assembly: keepers((_ports, mysql) => ({ settlement: new NobodyMissing(mysql) })),
   },
   {
@@ -195,14 +195,14 @@ export const SETTLING: Mutant[] = [
     name: 'fold-leaves-ids-free',
     rule: 'Ids in doubt and of held entries answer account_unsettled, whatever their content.',
     theme: 'lostReplies',
-    seed: 12,
+    seed: 22,
     assembly: keepers((_ports, mysql) => ({ settlement: new KeepsNoIds(mysql) })),
   },
   {
     name: 'fold-without-settings-versions',
     rule: 'An entry is applied only on exactly the settings version that it was decided on.',
     theme: 'lostReplies',
-    seed: 861,
+    seed: 59,
     assembly: keepers((_ports, mysql) => ({ settlement: new AnySettings(mysql) })),
   },
   {

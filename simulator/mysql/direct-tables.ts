@@ -2,6 +2,7 @@ import { Problem } from '../../app/errors.ts';
 import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../app/ids.ts';
 import { decideChange, decideTransfers, LedgerTime } from '../../app/ledger/direct/decide.ts';
 import { type DirectChange, DirectError, type DirectItem, type DirectServer } from '../../app/ledger/direct/port.ts';
+import type { Doubt } from '../../app/ledger/journal.ts';
 import type { Account, Outcome } from '../../app/ledger/types.ts';
 import { type MysqlClient, StoreLost } from './mysql-client.ts';
 import type { MysqlServer } from './mysql-server.ts';
@@ -27,8 +28,8 @@ export class DirectTables implements DirectServer {
         epoch,
         accounts: new Map(accountIds.flatMap((id) => pairOf(id, tables.accounts.get(id)))),
         standing: this.standing(server, ids),
-        frozen: new Set(accountIds.filter((id) => tables.frozen.has(id))),
-        unsettled: new Set(ids.filter((id) => tables.unsettled.has(keyOf('transfers', id)))),
+        frozen: this.frozenIn(server, accountIds),
+        unsettled: this.unsettledIn(server, 'transfers', ids),
         time: this.time(server),
       });
       tables.moveAccounts(decided.moves);
@@ -46,8 +47,8 @@ export class DirectTables implements DirectServer {
       const decision = decideChange(packed, {
         account: account && { ...account },
         done: tables.changes.has(changeId),
-        frozen: tables.frozen.has(accountId),
-        unsettled: tables.unsettled.has(keyOf('account-change', changeId)),
+        frozen: this.frozenIn(server, [accountId]).has(accountId),
+        unsettled: this.unsettledIn(server, 'account-change', [changeId]).has(changeId),
         time: this.time(server),
       });
       if (!(decision instanceof Problem) && decision.write) tables.writeChange(decision.write, epoch);
@@ -63,6 +64,13 @@ export class DirectTables implements DirectServer {
 
   protected standing({ tables }: MysqlServer, ids: readonly string[]): Map<string, Outcome> {
     return new Map(ids.flatMap((id) => pairOf(id, tables.transfers.get(id))));
+  }
+
+  protected frozenIn({ tables }: MysqlServer, accountIds: readonly string[]): Set<string> {
+    return new Set(accountIds.filter((id) => tables.frozen.has(id)));
+  }
+  protected unsettledIn({ tables }: MysqlServer, kind: Doubt['kind'], ids: readonly string[]): Set<string> {
+    return new Set(ids.filter((id) => tables.unsettled.has(keyOf(kind, id))));
   }
 
   /** @throws DirectError `moved` */

@@ -138,7 +138,15 @@ export class RedisClient implements CacheServer, CacheKeeper {
     return this.#call('fence', true, ({ model }) => model.fence(epoch, replid));
   }
   activate(epoch: number, replid: string, marker: string, m: number): Promise<string> {
-    return this.#call('activate', true, ({ model }) => model.activate(epoch, replid, marker, m));
+    return this.#call('activate', true, ({ model }) => model.activate(epoch, replid, marker, m), epoch);
+  }
+  /** SCAN, then UNLINK: two commands, with whatever happens between them. */
+  async sweepEpochsBefore(epoch: number): Promise<void> {
+    await this.#call('scan', false, async () => []);
+    await this.#call('unlink', true, async (node) => {
+      if (node.role !== 'master') throw new CacheError('refused', 'READONLY');
+      node.model.sweepEpochsBefore(epoch);
+    });
   }
   ownership(replid: string): Promise<Ownership> {
     return this.#call('ownership', false, ({ model }) => model.ownership(replid));
@@ -167,7 +175,7 @@ export class RedisClient implements CacheServer, CacheKeeper {
     }));
   }
 
-  #call<T>(name: string, writes: boolean, run: (node: RedisNode) => Promise<T>): Promise<T> {
+  #call<T>(name: string, writes: boolean, run: (node: RedisNode) => Promise<T>, begins?: number): Promise<T> {
     const connection = this.#connection;
     if (!this.#ready || connection === null) {
       return Promise.reject(
@@ -175,7 +183,8 @@ export class RedisClient implements CacheServer, CacheKeeper {
       );
     }
     return new Promise<T>((resolve, reject) => {
-      this.#send(connection, { name, writes, run }, this.#commands, (reply) => {
+      const command: Command = { name, writes, run, ...(begins !== undefined && { begins }) };
+      this.#send(connection, command, this.#commands, (reply) => {
         if (reply.ok) resolve(reply.value as T);
         else reject(reply.error);
       });

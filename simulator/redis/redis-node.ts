@@ -9,6 +9,8 @@ export interface Command {
   name: string;
   /** What it changes goes into the append-only file. */
   writes: boolean;
+  /** The epoch that it activates. */
+  begins?: number;
   run(node: RedisNode): Promise<unknown>;
 }
 
@@ -40,6 +42,8 @@ export class RedisNode {
   readonly name: string;
   state: 'up' | 'down' | 'frozen' = 'up';
   connectedReplicas = 0;
+  /** The epochs that were activated on this server and whose keys no fault has taken from it. */
+  readonly begun = new Set<number>();
   replicationForbidden: boolean;
   /** Until then every script that may need memory is refused. */
   fullUntilMs = 0;
@@ -142,6 +146,7 @@ export class RedisNode {
   loseDisk(): void {
     this.#log = [];
     this.#synced = 0;
+    this.begun.clear();
   }
   /** Comes back with what its disk has, under a new replid. */
   start(): void {
@@ -158,6 +163,7 @@ export class RedisNode {
     this.#syncing = false;
     this.#syncDue = false;
     this.#rebuild(other.#log.slice(0, upTo), this.#random.hex(40));
+    this.begun.clear();
   }
   demote(): void {
     this.model.role = 'slave';
@@ -210,7 +216,10 @@ export class RedisNode {
       // In the order in which they run, whichever of the promises is the first to tell.
       if (command.writes) this.#log.push(entry);
       const answered = command.run(this).then(
-        (value): Reply => ({ ok: true, value }),
+        (value): Reply => {
+          if (command.begins !== undefined && life === this.#life) this.begun.add(command.begins);
+          return { ok: true, value };
+        },
         (error: unknown): Reply => {
           entry.refused = true;
           return { ok: false, error };

@@ -17,6 +17,7 @@ export interface ClientPlan {
   hot: string;
   world: string;
   amountMax: number;
+  changeWeight: number;
 }
 
 interface ClientDependencies {
@@ -40,6 +41,8 @@ export class SharedOrders {
 export class Client {
   readonly #deps: ClientDependencies;
   readonly #shared: SharedOrders;
+  /** As this client last read them, by account. */
+  readonly #settingsVersions = new Map<string, number>();
   #correlations = 0;
   #stopped = false;
   /** Requests without an answer. */
@@ -66,8 +69,8 @@ export class Client {
   }
 
   #act(): void {
-    const { random } = this.#deps;
-    switch (random.weighted({ transfer: 60, again: 8, batch: 3, read: 20, seek: 5, change: 4 })) {
+    const { random, plan } = this.#deps;
+    switch (random.weighted({ transfer: 60, again: 8, batch: 3, read: 20, seek: 5, change: plan.changeWeight })) {
       case 'transfer':
         return void this.#transfer([this.#order()]);
       case 'again': {
@@ -79,7 +82,7 @@ export class Client {
       case 'batch':
         return void this.#transfer(Array.from({ length: random.whole(2, 7) }, () => this.#order()));
       case 'read':
-        return void this.read(random.chance(0.4) ? [this.#deps.plan.hot] : [random.pick(this.#deps.plan.accounts)]);
+        return void this.read(random.chance(0.4) ? [plan.hot] : [random.pick(plan.accounts)]);
       case 'seek': {
         if (this.#shared.recent.length === 0) return;
         return void this.seek(random.pick(this.#shared.recent).transactionId);
@@ -93,7 +96,8 @@ export class Client {
     const { random, plan } = this.#deps;
     if (random.chance(0.85)) return {};
     const destination = random.pick(plan.accounts);
-    return random.chance(0.5) || destination === source ? { amount: amount + 1 } : { destination };
+    const other = random.chance(0.4) ? random.pick(plan.accounts) : source;
+    return random.chance(0.4) || destination === other ? { amount: amount + 1 } : { source: other, destination };
   }
 
   #correlation(): string {
@@ -133,7 +137,8 @@ export class Client {
     const { random, process } = this.#deps;
     const durability: Durability = random.chance(0.1) ? 'persisted' : 'cache';
     const again = await this.#send(orders, durability, this.#pickPod());
-    if (again.length === 0 || this.#stopped) return;
+    // Some give up: nobody asks again what became of it.
+    if (again.length === 0 || this.#stopped || random.chance(0.2)) return;
     await process.sleep(random.exponential(300));
     if (this.#stopped) return;
     for (const order of again) void this.#transfer([{ ...order, correlationId: this.#correlation() }]);
@@ -202,6 +207,7 @@ export class Client {
     const { accountId, balance, version, overdraftLimit, status, settingsVersion, stale } = view;
     const { history, scheduler } = this.#deps;
     const seen = { accountId, balance, version, overdraftLimit, status, settingsVersion, stale };
+    this.#settingsVersions.set(accountId, settingsVersion);
     history.reads.push({ ...seen, sentAt, endedAt: scheduler.nowMs, pod: pod?.process.name ?? 'none' });
   }
 
@@ -225,9 +231,10 @@ export class Client {
       ? { overdraftLimit: random.pick([0, 50, 500]) }
       : { status: random.pick(['ACTIVE', 'ACTIVE', 'SUSPENDED'] as const) };
     const changeId = uuidV7(process.now(), random);
-    const answer = await this.#ask(pod, (at) =>
-      at.ledger.changeAccount({ accountId, changeId, correlationId, user: process.name, ...settings }),
-    );
+    const known = this.#settingsVersions.get(accountId);
+    const expected = known !== undefined && random.chance(0.3) ? { expectedSettingsVersion: known } : {};
+    const change = { accountId, changeId, correlationId, user: process.name, ...settings, ...expected };
+    const answer = await this.#ask(pod, (at) => at.ledger.changeAccount(change));
     if (answer.kind === 'told') this.#saw(answer.value, sentAt, pod);
     note(
       `change ${correlationId} ${accountId} ${JSON.stringify(settings)} at ${pod?.process.name} since ${sentAt.toFixed(1)}: ${answer.kind === 'told' ? `s${answer.value.settingsVersion}` : said(answer)}`,
@@ -237,6 +244,7 @@ export class Client {
       correlationId,
       status: settings.status,
       overdraftLimit: settings.overdraftLimit,
+      ...expected,
       sentAt,
       endedAt: scheduler.nowMs,
       answer,

@@ -117,11 +117,8 @@ const FAULTS: Record<FaultKind, (world: World, fault: Fault) => void> = {
     world.serving.delete(pod);
     void pod.process
       .sleep(1_000)
-      .then(() => pod.seat.stop())
-      .then(() => {
-        world.note(`${pod.process.name} has stopped`);
-        pod.kill();
-      });
+      .then(() => pod.stop())
+      .then(() => world.note(`${pod.process.name} has stopped${pod.stoppedWell ? '' : ', and not handed over'}`));
     later(world, fault.forMs / 2, () => void world.startPod());
   },
   keeperPause(world, fault) {

@@ -1,5 +1,5 @@
 import type { Random } from '../core/random.ts';
-import { type Fault, faultsOf, type Theme, themeOf } from './themes.ts';
+import { type Fault, faultsOf, loadTimesOf, type Theme, themeOf } from './themes.ts';
 
 /** Everything about a run that is decided before it begins. */
 export interface Plan {
@@ -12,6 +12,8 @@ export interface Plan {
   accounts: number;
   amountMax: number;
   overdraftLimit: number;
+  /** How often a client changes an account; 100 is about the sum of everything else that it does. */
+  changeWeight: number;
   cachedAccountsMax: number;
   idWindowMs: number;
   /** Whether the servers have a name of their own, and can be replicated. */
@@ -26,9 +28,10 @@ export interface Plan {
 
 /** @param about the theme, where it is not left to chance */
 export function planOf(random: Random, about: Theme | null): Plan {
-  const loadMs = random.whole(5_000, 9_000);
+  const drawnMs = random.whole(5_000, 9_000);
   const drawn = themeOf(random);
   const theme = about ?? drawn;
+  const loadMs = drawnMs * loadTimesOf(theme);
   const faults = faultsOf(theme, random, loadMs);
   const tight = theme === 'memory' || random.chance(0.25);
   const promotes = faults.some(({ kind }) => kind === 'redisPromote');
@@ -41,6 +44,7 @@ export function planOf(random: Random, about: Theme | null): Plan {
     accounts: random.whole(4, 9),
     amountMax: random.pick([20, 60, 200]),
     overdraftLimit: random.pick([0, 0, 50]),
+    changeWeight: theme === 'changes' ? 60 : theme === 'renewals' ? 30 : 4,
     cachedAccountsMax: tight ? random.whole(4, 6) : 1_000,
     idWindowMs: tight ? random.pick([1_000, 2_000]) : random.pick([4_000, 120_000]),
     redisNamed: random.chance(0.6),

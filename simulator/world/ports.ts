@@ -1,3 +1,4 @@
+import type { PodSeat } from '../../app/authority/pod-seat.ts';
 import type { DrainStore, KeeperAuthority, PodAuthority, Settlement } from '../../app/authority/ports.ts';
 import type { ServerFacts } from '../../app/authority/redis-server.ts';
 import type { Clock } from '../../app/clock.ts';
@@ -27,6 +28,8 @@ export interface PodPorts {
   database: LedgerDatabase;
   direct: DirectServer;
   cut(): void;
+  /** Ends the process in order. */
+  stop(seat: PodSeat): Promise<void>;
   /** What the ledger sees of the seat. */
   seat(seat: Seat): Seat;
   /** What clients see of the ledger. */
@@ -44,6 +47,7 @@ export interface KeeperPorts {
   drains: Pick<DrainTables, 'forget'>;
   cache: CacheKeeper;
   inspect(): Promise<ServerFacts>;
+  sweepEpochsBefore(epoch: number): Promise<void>;
 }
 
 /**
@@ -69,6 +73,7 @@ export const PROTOCOL: Assembly = {
     database: new ReaderTables(mysql),
     direct: new DirectTables(mysql),
     cut: () => redis.cut(),
+    stop: (seat) => seat.stop(),
     seat: (seat) => seat,
     ledger: (ledger) => ledger,
   }),
@@ -79,5 +84,6 @@ export const PROTOCOL: Assembly = {
     drains: new DrainTables(mysql),
     cache: redis,
     inspect: () => redis.inspect(),
+    sweepEpochsBefore: (epoch) => redis.sweepEpochsBefore(epoch),
   }),
 };

@@ -141,13 +141,17 @@ async function isLost(world: World): Promise<boolean> {
     const journal = await node.model.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1).catch(() => null);
     const whole = journal?.marker === marker && journal.head.seq >= Math.max(bound ?? 0, tables.cursor.seq);
     const known = mode === 'DIRECT' || node.replid === replid || (redisNode !== '' && node.name === redisNode);
-    if (whole && known) return false;
+    // A server that no fault has taken anything from has lost nothing: if it has, that is a bug.
+    if ((whole || node.begun.has(cacheEpoch)) && known) return false;
   }
   if (mode === 'DIRECT') return true;
   const undrained = [...tables.pods.values()].filter(({ epoch, drained }) => epoch === cacheEpoch && !drained);
-  const dead = (podId: string) => !world.livePods.some(({ process }) => podId.startsWith(`${process.name}.`));
-  // Whoever lives must have brought what he knows.
-  return undrained.length > 0 && undrained.every(({ podId }) => dead(podId));
+  // A pod that lives must have drained, and one that stopped in order must have handed over what it knew.
+  const owes = (podId: string) =>
+    world.pods.some(
+      ({ process, stoppedWell }) => podId.startsWith(`${process.name}.`) && (process.alive || stoppedWell),
+    );
+  return undrained.length > 0 && !undrained.some(({ podId }) => owes(podId));
 }
 
 /** Brings every id whose outcome nobody knows to one, reads everything, and waits for the flush. */

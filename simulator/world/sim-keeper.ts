@@ -52,7 +52,7 @@ export class SimKeeper {
       cache,
       flusher: new Flusher(flush),
       inspect: () => ports.inspect(),
-      sweepEpochsBefore: async () => {},
+      sweepEpochsBefore: (epoch) => ports.sweepEpochsBefore(epoch),
       clock: process,
       logger,
       timing: {

@@ -17,12 +17,19 @@ export const SILENT_EVENTS: LedgerEvents = {
   evicted: () => {},
 };
 
+/** What a pod reports when MySQL did not take what it knows. */
+const NOT_HANDED_OVER = 'what this pod knows of its epoch could not be handed over';
+
 /** An API process: the real seat and the real ledger, over simulated stores. */
 export class SimPod {
   readonly process: SimProcess;
   readonly redis: RedisClient;
   readonly seat: PodSeat;
   readonly ledger: Ledger;
+  /** It has stopped in order, and did not report that it could not hand over what it knows. */
+  stoppedWell = false;
+  readonly #ports: PodPorts;
+  #failed = false;
   readonly #onDeath = new Set<() => void>();
 
   constructor(deps: {
@@ -35,6 +42,7 @@ export class SimPod {
     const { process, redis, ports, logger } = deps;
     this.process = process;
     this.redis = redis;
+    this.#ports = ports;
     let incarnation = 0;
     this.seat = new PodSeat({
       authority: ports.authority,
@@ -42,10 +50,11 @@ export class SimPod {
       cache: ports.cache,
       retire: ports.retire,
       clock: process,
-      logger,
+      logger: { ...logger, error: (...line) => this.#failing(logger, ...line) },
       processId: process.name,
       heartbeatMs: TIMES.heartbeatMs,
       closedAfterMs: TIMES.closedAfterMs,
+      renewDoubtsAfterMs: TIMES.renewDoubtsAfterMs,
       newPodId: () => `${process.name}.${++incarnation}`,
       redis: { ready: () => redis.ready, probe: () => redis.probe(), cut: () => ports.cut() },
       onAuthority: () => {},
@@ -61,6 +70,17 @@ export class SimPod {
     });
     this.ledger = ports.ledger(ledger);
     this.seat.start();
+  }
+
+  /** Ends in order: what clients have sent by now is answered, or lost with their connection. */
+  async stop(): Promise<void> {
+    await this.#ports.stop(this.seat);
+    this.stoppedWell = !this.#failed;
+    this.kill();
+  }
+  #failing(logger: Logger, ...[fields, message]: Parameters<Logger['error']>): void {
+    if (message === NOT_HANDED_OVER) this.#failed = true;
+    logger.error(fields, message);
   }
 
   kill(): void {

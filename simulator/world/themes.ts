@@ -48,6 +48,8 @@ export interface Fault {
 type Weights = Partial<Record<FaultKind, number>>;
 /** What ends an epoch. */
 const ENDS = { redisDiskLost: 4, redisPromote: 4, redisSpare: 4, redisFreeze: 4, redisAway: 2, redisCrash: 3 };
+/** What ends an epoch with what only its Redis knew. */
+const GOES = { redisDiskLost: 5, redisSpare: 3, redisPromote: 2, redisFreeze: 1, redisCrash: 1 };
 /** What keeps the flush back. */
 const STALLS = { flushBlocked: 5, keepersPause: 3, slowKeepers: 4 };
 const SLEEPERS = { podPause: 5, keeperPause: 3, slowLinks: 2, podCutFromMysql: 4, podKill: 1 };
@@ -137,6 +139,35 @@ const TROUBLES = {
     );
     storm.some({ redisPromote: 5, redisCrash: 3, redisSpare: 1 }, atMs, random.between(60, 1_500));
   },
+  /** A pod stops in order while nothing is flushed, and then Redis is gone: what it knew must have been handed over. */
+  stops(storm, random, atMs) {
+    storm.some(STALLS, atMs - random.between(0, 300), random.between(2_000, 5_500));
+    storm.some({ podStop: 1 }, atMs + random.between(0, 400), random.between(4_000, 9_000));
+    storm.maybe(
+      0.4,
+      { repliesLost: 2, podCutFromMysql: 1, mysqlAway: 1, podStart: 1 },
+      atMs + random.between(0, 2_000),
+    );
+    storm.some(GOES, atMs + random.between(1_200, 5_000), random.between(300, 3_000));
+  },
+  /** Attempts stay in doubt until their pod takes another id, nothing is flushed meanwhile, and then Redis is gone. */
+  renewals(storm, random, atMs) {
+    const silentMs = random.between(2_500, 4_500);
+    storm.some(
+      { flushBlocked: 3, keepersPause: 1 },
+      atMs + random.between(-300, silentMs),
+      random.between(3_000, 6_000),
+    );
+    storm.some({ podCutFromRedis: 3, repliesLost: 2, slowLinks: 1 }, atMs, silentMs);
+    storm.maybe(0.3, { podPause: 2, podCutFromMysql: 2, podStop: 1 }, atMs + silentMs + random.between(0, 1_500));
+    storm.some(GOES, atMs + silentMs + random.between(1_000, 3_000), random.between(300, 3_000));
+  },
+  /** Account changes whose answers are lost are repeated, nothing is flushed, and then Redis is gone. */
+  changes(storm, random, atMs) {
+    storm.some({ flushBlocked: 3, keepersPause: 1 }, atMs - random.between(0, 300), random.between(1_500, 3_500));
+    storm.some({ repliesLost: 4, podCutFromRedis: 1, mysqlUnknownCommits: 1 }, atMs, random.between(50, 500));
+    storm.some(GOES, atMs + random.between(700, 2_200), random.between(300, 3_000));
+  },
 } satisfies Record<string, Trouble>;
 
 /** What a run is mostly about: left to chance alone, the narrow places are rarely met. */
@@ -149,7 +180,12 @@ const THEMES = {
   divided: { weight: 12, everyMs: [3_000, 5_000] },
   forgotten: { weight: 8, everyMs: [4_500, 6_000] },
   halfDrained: { weight: 9, everyMs: [2_500, 5_000] },
-} as const satisfies Record<string, { weight: number; everyMs?: readonly [number, number] }>;
+  stops: { weight: 8, everyMs: [4_000, 7_000] },
+  renewals: { weight: 6, everyMs: [7_000, 11_000], loadTimes: 2 },
+  changes: { weight: 6, everyMs: [2_500, 4_500] },
+  /** Long enough for the journal to be trimmed and ids to be forgotten, with some trouble now and then. */
+  long: { weight: 3, everyMs: [3_000, 12_000], loadTimes: 5 },
+} as const satisfies Record<string, { weight: number; everyMs?: readonly [number, number]; loadTimes?: number }>;
 export type Theme = keyof typeof THEMES;
 /** @throws RangeError */
 export function themeNamed(name: string): Theme {
@@ -162,13 +198,19 @@ export const themeOf = (random: Random): Theme =>
     Object.fromEntries(Object.entries(THEMES).map(([theme, { weight }]) => [theme, weight])) as Record<Theme, number>,
   );
 
+/** How much longer the load goes on than in most runs. */
+export const loadTimesOf = (theme: Theme): number => {
+  const about = THEMES[theme];
+  return 'loadTimes' in about ? about.loadTimes : 1;
+};
+
 /** All that goes wrong in a run, in order of time. */
 export function faultsOf(theme: Theme, random: Random, loadMs: number): Fault[] {
   const storm = new Storm(random);
   if (theme !== 'calm') {
     const [least, most] = THEMES[theme].everyMs;
     for (let atMs = random.between(600, 3_000); atMs < loadMs - 500; atMs += random.between(least, most)) {
-      TROUBLES[theme](storm, random, atMs);
+      TROUBLES[theme === 'long' ? 'anything' : theme](storm, random, atMs);
     }
     // The first activation, too, is a place where keepers meet.
     storm.maybe(0.25, { slowKeepers: 1 }, random.between(50, 300), random.between(300, 900));

@@ -133,6 +133,7 @@ export class World {
           hot: 'hot',
           world: 'world',
           amountMax: plan.amountMax,
+          changeWeight: plan.changeWeight,
         },
         pods: () => [...this.serving],
         note: (line) => this.note(line),

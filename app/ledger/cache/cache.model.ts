@@ -352,6 +352,11 @@ export class CacheModel implements CacheServer, CacheKeeper {
     return this.#head(epoch);
   }
 
+  /** What app/sync/epoch-sweep.ts does. It is not a script: no prologue checks who asks. */
+  sweepEpochsBefore(epoch: number): void {
+    for (const old of [...this.#epochs.keys()]) if (old < epoch) this.#epochs.delete(old);
+  }
+
   #known(epoch: Epoch, id: string): number | undefined {
     const { bucket, time } = placeOf(id);
     if (bucket !== null && time > epoch.m) return epoch.buckets.get(bucket)?.get(id);

@@ -1,0 +1,139 @@
+import type { Authority, Mode, MovedBy } from '../../app/authority/authority.ts';
+import { Problem } from '../../app/errors.ts';
+import type { Outcome } from '../../app/ledger/types.ts';
+import { AuthorityTables, NOTHING_WAITS, setAuthority } from '../mysql/authority-tables.ts';
+import { DirectTables } from '../mysql/direct-tables.ts';
+import { keepers, type Mutant, pods, replaced } from './mutant.ts';
+
+/** The authority's row, MySQL as the authority, and what answers are made of. */
+
+class ClosingForgetsItsEpoch extends AuthorityTables {
+  override move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy) {
+    if (mode !== 'CLOSING') return super.move(from, mode, by);
+    return this.client.call((server) =>
+      server.tables.authority.epoch === from.epoch ? setAuthority(server, { ...NOTHING_WAITS, mode }, by) : null,
+    );
+  }
+}
+/** As if nothing waited for the journal: the keeper goes back to the cache. */
+class LeavesFrozenBehind extends AuthorityTables {
+  override async read() {
+    const row = await super.read();
+    return row.mode === 'DIRECT' ? { ...row, ...NOTHING_WAITS } : row;
+  }
+  override move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy) {
+    return this.client.call((server) => {
+      const now = server.tables.authority;
+      if (now.epoch !== from.epoch) return null;
+      return setAuthority(server, { ...(mode === 'CLOSING' ? now : NOTHING_WAITS), mode }, by);
+    });
+  }
+}
+class NothingIsFrozen extends DirectTables {
+  protected override frozenIn(): Set<string> {
+    return new Set();
+  }
+}
+class NothingStands extends DirectTables {
+  protected override standing(): Map<string, Outcome> {
+    return new Map();
+  }
+}
+
+export const MOVING: Mutant[] = [
+  {
+    name: 'closing-forgets-its-epoch',
+    rule: 'While it is closing, the authority row names the epoch that has to be settled.',
+    theme: 'lostReplies',
+    seed: 1,
+    assembly: keepers((_ports, mysql) => ({ authority: new ClosingForgetsItsEpoch(mysql) })),
+  },
+  {
+    name: 'rebuilding-with-frozen-accounts',
+    rule: 'Frozen accounts must be settled before the cache has the authority again.',
+    theme: 'lostReplies',
+    seed: 1,
+    assembly: keepers((_ports, mysql) => ({ authority: new LeavesFrozenBehind(mysql) })),
+  },
+  {
+    name: 'sweeps-the-epoch-that-begins',
+    rule: 'What is swept are epochs before the one that begins.',
+    theme: 'sleepers',
+    seed: 174,
+    assembly: keepers(({ sweepEpochsBefore }) => ({ sweepEpochsBefore: (epoch) => sweepEpochsBefore(epoch + 1) })),
+  },
+  {
+    name: 'direct-on-frozen-accounts',
+    rule: 'Frozen accounts take no transfer and no change before they are settled.',
+    theme: 'lostReplies',
+    seed: 1,
+    assembly: pods((_ports, mysql) => ({ direct: new NothingIsFrozen(mysql) })),
+  },
+  {
+    name: 'direct-without-what-stands',
+    rule: 'A direct transaction answers an id that MySQL has with the outcome that it has.',
+    theme: 'anything',
+    seed: 1,
+    assembly: pods((_ports, mysql) => ({ direct: new NothingStands(mysql) })),
+  },
+  {
+    name: 'look-ups-of-another-epoch',
+    rule: 'A look-up counts only in the epoch of its snapshot.',
+    theme: 'memory',
+    seed: 1,
+    assembly: pods(({ cache }) => ({
+      cache: replaced(cache, {
+        apply: (caller, items) =>
+          cache.apply(
+            caller,
+            items.map((item) => withLookup(item)),
+          ),
+      }),
+    })),
+  },
+  {
+    name: 'known-ids-whatever-their-content',
+    rule: 'A known id with other content is a 409.',
+    theme: 'calm',
+    seed: 1,
+    assembly: pods(() => ({
+      ledger: (ledger) =>
+        replaced(ledger, {
+          async apply(orders, durability) {
+            const answers = await ledger.apply(orders, durability);
+            return Promise.all(
+              answers.map((answer, index) =>
+                answer instanceof Problem && answer.code === 'transaction_id_reused'
+                  ? ledger.outcome(orders[index]?.transactionId ?? '').catch(() => answer)
+                  : answer,
+              ),
+            );
+          },
+        }),
+    })),
+  },
+  {
+    name: 'persisted-as-soon-as-cached',
+    rule: '"Persisted" is said of what MySQL has.',
+    theme: 'calm',
+    seed: 1,
+    assembly: pods(() => ({
+      ledger: (ledger) =>
+        replaced(ledger, {
+          async apply(orders, durability) {
+            const answers = await ledger.apply(orders, 'cache');
+            if (durability === 'cache') return answers;
+            return answers.map((answer) => (answer instanceof Problem ? answer : { ...answer, persisted: true }));
+          },
+        }),
+    })),
+  },
+];
+
+const lookedUp = new WeakMap<object, number>();
+/** Once looked up, for ever looked up. */
+function withLookup<T extends { lookupCursor: number }>(item: T): T {
+  const cursor = Math.max(item.lookupCursor, lookedUp.get(item) ?? -1);
+  lookedUp.set(item, cursor);
+  return { ...item, lookupCursor: cursor };
+}

@@ -1,0 +1,93 @@
+import type { PodAuthority } from '../../app/authority/ports.ts';
+import { TIMES } from '../world/settings.ts';
+import { type Mutant, pods, replaced } from './mutant.ts';
+
+/** Every pod id that a process registers, in order. */
+function registeredBy(authority: PodAuthority): { podIds: Set<string>; authority: PodAuthority } {
+  const podIds = new Set<string>();
+  return {
+    podIds,
+    authority: replaced(authority, {
+      register(podId, epoch) {
+        podIds.add(podId);
+        return authority.register(podId, epoch);
+      },
+    }),
+  };
+}
+
+/** How a process leaves an epoch that goes on: it stops, or it takes another id because attempts stay in doubt. */
+export const STOPPING: Mutant[] = [
+  {
+    name: 'stop-without-hand-over',
+    rule: 'A pod that stops hands over what it knows of its epoch.',
+    theme: 'stops',
+    seed: 1,
+    assembly: pods(({ authority }) => ({ stop: (seat) => authority.removeProcess(seat.podId) })),
+  },
+  {
+    name: 'stop-removes-its-registration-at-once',
+    rule: 'A pod that stops removes its registration only when MySQL has all that it knows.',
+    theme: 'stops',
+    seed: 1,
+    assembly: pods((ports) => {
+      const { podIds, authority } = registeredBy(ports.authority);
+      return {
+        authority,
+        async stop() {
+          for (const podId of podIds) await authority.removePod(podId).catch(() => {});
+        },
+      };
+    }),
+  },
+  {
+    name: 'stop-forgets-its-drain-after-one-failure',
+    rule: 'A pod that stops repeats the hand-over while MySQL does not take it, and reports when it gives up.',
+    theme: 'stops',
+    seed: 48,
+    assembly: pods(({ drains }, _mysql, clock) => {
+      let stopping = false;
+      const once = (step: Promise<void>) => (stopping ? step.catch(() => {}) : step);
+      return {
+        async stop(seat) {
+          stopping = true;
+          await seat.stop();
+          await clock.sleep(TIMES.heartbeatMs);
+        },
+        drains: {
+          keep: (...part) => once(drains.keep(...part)),
+          complete: (...mark) => once(drains.complete(...mark)),
+        },
+      };
+    }),
+  },
+  {
+    name: 'own-ids-are-retired-at-seq-0',
+    rule: 'What an earlier id of a process left in doubt is settled when MySQL has all up to the seq of its retirement.',
+    theme: 'renewals',
+    seed: 1,
+    assembly: pods(({ retire }) => ({
+      retire: async (caller, podId) => ({ ...(await retire(caller, podId)), seq: 0 }),
+    })),
+  },
+  {
+    name: 'own-ids-are-not-retired',
+    rule: 'A process that takes another id retires the ones before in Redis: no attempt under them may still run.',
+    theme: 'renewals',
+    seed: 1,
+    assembly: pods(({ cache }) => ({
+      retire: async ({ epoch, replid }, podId) => (await cache.read({ epoch, replid, podId }, [])).head,
+    })),
+  },
+  {
+    name: 'drains-under-its-last-id-only',
+    rule: 'A process drains under every id that it tried to register in the epoch, retired ones too.',
+    theme: 'renewals',
+    seed: 1,
+    assembly: pods(({ drains }) => ({
+      drains: replaced(drains, {
+        complete: (epoch, podIds, observed) => drains.complete(epoch, podIds.slice(-1), observed),
+      }),
+    })),
+  },
+];
