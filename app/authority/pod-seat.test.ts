@@ -449,10 +449,24 @@ describe('When it stops, a seat', () => {
     expect((await pod.drained(caller.epoch)).ids).toEqual([id]);
   });
 
-  it('ends even when MySQL is away', async () => {
-    await pod.serve();
+  it('hands over instead when MySQL does not take its registration back: nobody has to wait for it', async () => {
+    const { caller } = await pod.serve();
     pod.away = AWAY;
     await pod.seat.stop();
+    expect(await pod.drained(caller.epoch)).toEqual({ ids: [], doubts: [], pods: { 'pod-1': 0 } });
+    await pod.closing();
+    expect((await pod.settleByFold()).mode).toBe('DIRECT');
+  });
+
+  it('ends even when MySQL is away, and says that it could not hand over', async () => {
+    await pod.serve();
+    pod.away = AWAY;
+    pod.completes = async () => {
+      throw AWAY;
+    };
+    pod.clock.hurries = true;
+    await pod.seat.stop();
+    expect(pod.log.messages('error')).toEqual(['what this pod knows of its epoch could not be handed over']);
     expect(await podIds()).toEqual(['pod-1']);
   });
 

@@ -169,9 +169,7 @@ export class PodSeat implements Seat {
     // From this line to the next there is no await: what was settled stays so, because nothing runs under this view any more.
     const settled = (this.#view?.isSettled(told) ?? true) && this.#drains.length === 0;
     this.#hold();
-    if (settled && (await this.#retireAll())) {
-      for (const podId of this.#tried?.podIds ?? []) await authority.removePod(podId).catch(() => {});
-    } else {
+    if (!(settled && (await this.#retireAll()) && (await this.#removeRegistrations()))) {
       this.#leave();
       for (let tries = 0; this.#drains.length > 0 && tries < HAND_OVER_TRIES_MAX; tries++) {
         if (tries > 0) await clock.sleep(HAND_OVER_RETRY_MS);
@@ -180,6 +178,16 @@ export class PodSeat implements Seat {
       if (this.#drains.length > 0) logger.error({}, 'what this pod knows of its epoch could not be handed over');
     }
     await authority.removeProcess(processId).catch(() => {});
+  }
+
+  /** @returns false when MySQL did not take it: then it has to be handed over like what is not settled */
+  async #removeRegistrations(): Promise<boolean> {
+    try {
+      for (const podId of this.#tried?.podIds ?? []) await this.#deps.authority.removePod(podId);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async #run(): Promise<void> {

@@ -99,8 +99,9 @@ export class RedisNode {
   get role(): 'master' | 'slave' {
     return this.model.role;
   }
+  /** A server that reads its append-only file takes all of it, whatever its memory. */
   get full(): boolean {
-    return this.#scheduler.nowMs < this.fullUntilMs;
+    return this.#replayedMs === null && this.#scheduler.nowMs < this.fullUntilMs;
   }
   /** Writes that are on disk. */
   get synced(): number {
