@@ -25,7 +25,7 @@ export const CHANGING: Mutant[] = [
     name: 'repeated-change-answered-before-it-is-safe',
     rule: 'A change that is repeated is answered only when MySQL has it: its entry came with an answer that is lost.',
     theme: 'changes',
-    seed: 1,
+    seed: 49,
     assembly: pods(({ cache }) => ({
       cache: replaced(cache, {
         async change(caller, command) {
@@ -53,7 +53,7 @@ export const CHANGING: Mutant[] = [
     name: 'every-try-of-a-change-has-another-id',
     rule: 'A change is repeated under its own id.',
     theme: 'changes',
-    seed: 1,
+    seed: 14,
     assembly: pods(({ cache }, _mysql, clock) => {
       const random = new Random(1);
       return {
@@ -85,7 +85,7 @@ export const CHANGING: Mutant[] = [
     name: 'refusals-are-not-kept',
     rule: 'A refusal by the rules is an outcome: its entry is kept like any other.',
     theme: 'lostReplies',
-    seed: 1,
+    seed: 16,
     assembly: pods(({ cache }) => ({
       cache: replaced(cache, {
         async apply(caller, items) {

@@ -45,14 +45,14 @@ export const MOVING: Mutant[] = [
     name: 'closing-forgets-its-epoch',
     rule: 'While it is closing, the authority row names the epoch that has to be settled.',
     theme: 'lostReplies',
-    seed: 1,
+    seed: 2,
     assembly: keepers((_ports, mysql) => ({ authority: new ClosingForgetsItsEpoch(mysql) })),
   },
   {
     name: 'rebuilding-with-frozen-accounts',
     rule: 'Frozen accounts must be settled before the cache has the authority again.',
     theme: 'lostReplies',
-    seed: 1,
+    seed: 4,
     assembly: keepers((_ports, mysql) => ({ authority: new LeavesFrozenBehind(mysql) })),
   },
   {
@@ -66,21 +66,21 @@ export const MOVING: Mutant[] = [
     name: 'direct-on-frozen-accounts',
     rule: 'Frozen accounts take no transfer and no change before they are settled.',
     theme: 'lostReplies',
-    seed: 1,
+    seed: 4,
     assembly: pods((_ports, mysql) => ({ direct: new NothingIsFrozen(mysql) })),
   },
   {
     name: 'direct-without-what-stands',
     rule: 'A direct transaction answers an id that MySQL has with the outcome that it has.',
     theme: 'anything',
-    seed: 1,
+    seed: 4,
     assembly: pods((_ports, mysql) => ({ direct: new NothingStands(mysql) })),
   },
   {
     name: 'look-ups-of-another-epoch',
     rule: 'A look-up counts only in the epoch of its snapshot.',
     theme: 'memory',
-    seed: 1,
+    seed: 11,
     assembly: pods(({ cache }) => ({
       cache: replaced(cache, {
         apply: (caller, items) =>

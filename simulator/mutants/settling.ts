@@ -208,8 +208,8 @@ export const SETTLING: Mutant[] = [
   {
     name: 'flush-and-fold-hide-their-ids-from-m',
     rule: 'M is at least the largest UUIDv7 time of any id that MySQL may have.',
-    theme: 'anything',
-    seed: 29,
+    theme: 'divided',
+    seed: 25,
     assembly: keepers((_ports, mysql) => ({
       journal: new HidesItsIds(mysql),
       settlement: new PagesHideTheirIds(mysql),

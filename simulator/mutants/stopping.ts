@@ -29,7 +29,7 @@ export const STOPPING: Mutant[] = [
     name: 'stop-removes-its-registration-at-once',
     rule: 'A pod that stops removes its registration only when MySQL has all that it knows.',
     theme: 'stops',
-    seed: 1,
+    seed: 10,
     assembly: pods((ports) => {
       const { podIds, authority } = registeredBy(ports.authority);
       return {
@@ -65,7 +65,7 @@ export const STOPPING: Mutant[] = [
     name: 'own-ids-are-retired-at-seq-0',
     rule: 'What an earlier id of a process left in doubt is settled when MySQL has all up to the seq of its retirement.',
     theme: 'renewals',
-    seed: 1,
+    seed: 141,
     assembly: pods(({ retire }) => ({
       retire: async (caller, podId) => ({ ...(await retire(caller, podId)), seq: 0 }),
     })),
@@ -74,7 +74,7 @@ export const STOPPING: Mutant[] = [
     name: 'own-ids-are-not-retired',
     rule: 'A process that takes another id retires the ones before in Redis: no attempt under them may still run.',
     theme: 'renewals',
-    seed: 1,
+    seed: 35,
     assembly: pods(({ cache }) => ({
       retire: async ({ epoch, replid }, podId) => (await cache.read({ epoch, replid, podId }, [])).head,
     })),
@@ -83,7 +83,7 @@ export const STOPPING: Mutant[] = [
     name: 'drains-under-its-last-id-only',
     rule: 'A process drains under every id that it tried to register in the epoch, retired ones too.',
     theme: 'renewals',
-    seed: 1,
+    seed: 3,
     assembly: pods(({ drains }) => ({
       drains: replaced(drains, {
         complete: (epoch, podIds, observed) => drains.complete(epoch, podIds.slice(-1), observed),
