@@ -74,7 +74,8 @@ describe('At the end of its epoch a pod', () => {
     const answered = answersOf([after]);
     await gate.reached;
     await pod.closing();
-    expect(await pod.allDrained(epoch)).toEqual({ ids: [before], doubts: [after.transactionId], pods: { 'pod-1': 1 } });
+    // How far it has observed is chance: it may have asked Redis meanwhile.
+    expect(await pod.allDrained(epoch)).toMatchObject({ ids: [before], doubts: [after.transactionId] });
     gate.open();
     // Its reply said POSTED, and is not passed on: the transfer waits, in doubt.
     await until('the reply was taken', () => pod.ledger.waiting === 1);

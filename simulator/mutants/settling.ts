@@ -13,9 +13,6 @@ import { keepers, type Mutant, replaced, scripts } from './mutant.ts';
 
 /** How an epoch ends: the flush, the fence, the journal, and the fold. */
 
-class AnyAuthority extends JournalTables {
-  protected override checkAuthority(): void {}
-}
 class AnyCursor extends JournalTables {
   protected override advance(
     ...[{ tables }, { epoch, lastSeq, idTimeMax }]: Parameters<JournalTables['advance']>
@@ -94,13 +91,6 @@ function onSettingsOf(one: Journaled, accounts: ReadonlyMap<string, Account>): J
 }
 
 export const SETTLING: Mutant[] = [
-  {
-    name: 'flush-without-the-epoch-check',
-    rule: 'The first statement of the flush locks the authority row: its epoch must match.',
-    theme: 'lostReplies',
-    seed: 533,
-    assembly: keepers((_ports, mysql) => ({ journal: new AnyAuthority(mysql) })),
-  },
   {
     name: 'flush-without-the-cursor',
     rule: 'The flush moves the cursor by compare-and-set.',

@@ -168,13 +168,6 @@ const TROUBLES = {
     storm.some({ repliesLost: 4, podCutFromRedis: 1, mysqlUnknownCommits: 1 }, atMs, random.between(50, 500));
     storm.some(GOES, atMs + random.between(700, 2_200), random.between(300, 3_000));
   },
-  /** Nobody hears of what is written, the flush of it is under way, and the epoch is settled without it. */
-  lateCommits(storm, random, atMs) {
-    const silentMs = random.between(100, 400);
-    storm.some({ slowKeepers: 1 }, atMs - random.between(0, 200), silentMs + random.between(50, 600));
-    storm.some({ repliesLost: 1 }, atMs, silentMs + random.between(500, 2_000));
-    storm.some({ redisDiskLost: 4, redisSpare: 4, redisPromote: 2 }, atMs + silentMs, random.between(300, 4_000));
-  },
 } satisfies Record<string, Trouble>;
 
 /** What a run is mostly about: left to chance alone, the narrow places are rarely met. */
@@ -190,7 +183,6 @@ const THEMES = {
   stops: { weight: 8, everyMs: [4_000, 7_000] },
   renewals: { weight: 6, everyMs: [7_000, 11_000], loadTimes: 2 },
   changes: { weight: 6, everyMs: [2_500, 4_500] },
-  lateCommits: { weight: 0, everyMs: [2_500, 4_500] },
   /** Long enough for the journal to be trimmed and ids to be forgotten, with some trouble now and then. */
   long: { weight: 3, everyMs: [3_000, 12_000], loadTimes: 5 },
 } as const satisfies Record<string, { weight: number; everyMs?: readonly [number, number]; loadTimes?: number }>;
