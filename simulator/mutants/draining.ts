@@ -66,7 +66,7 @@ export const DRAINING: Mutant[] = [
     name: 'drain-without-observed',
     rule: 'The highest seq that a pod has passed on is drained.',
     theme: 'lostReplies',
-    seed: 117,
+    seed: 702,
     assembly: pods(({ drains, authority }) => ({
       drains: replaced(drains, { complete: (epoch, podIds) => drains.complete(epoch, podIds, 0) }),
       authority: replaced(authority, {

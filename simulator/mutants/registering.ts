@@ -106,7 +106,7 @@ export const REGISTERING: Mutant[] = [
     name: 'retired-pods-may-write',
     rule: 'A script marks a retired pod for good.',
     theme: 'forgotten',
-    seed: 142,
+    seed: 143,
     assembly: scripts(RetiredMayWrite),
   },
   {
@@ -122,7 +122,7 @@ export const REGISTERING: Mutant[] = [
     name: 'prologue-without-registration',
     rule: 'The prologue refuses a pod that is not registered, or retired.',
     theme: 'forgotten',
-    seed: 142,
+    seed: 157,
     assembly: scripts(NobodyRegisters),
   },
   {
@@ -136,7 +136,7 @@ export const REGISTERING: Mutant[] = [
     name: 'reads-without-prologue',
     rule: 'Reads of a balance are scripts too: a replica or an old master answers plain reads with stale balances.',
     theme: 'halfDrained',
-    seed: 54,
+    seed: 67,
     assembly: scripts(PlainReads),
   },
 ];

@@ -102,7 +102,7 @@ export const SETTLING: Mutant[] = [
     name: 'publish-before-the-commit',
     rule: 'The cursor is published after the commit.',
     theme: 'anything',
-    seed: 4,
+    seed: 2,
     assembly: keepers(({ journal }) => ({
       journal: replaced(journal, {
         async commit(batch, authorityEpoch) {
@@ -192,7 +192,7 @@ export const SETTLING: Mutant[] = [
     name: 'fold-without-settings-versions',
     rule: 'An entry is applied only on exactly the settings version that it was decided on.',
     theme: 'lostReplies',
-    seed: 59,
+    seed: 209,
     assembly: keepers((_ports, mysql) => ({ settlement: new AnySettings(mysql) })),
   },
   {

@@ -65,7 +65,7 @@ export const STOPPING: Mutant[] = [
     name: 'own-ids-are-retired-at-seq-0',
     rule: 'What an earlier id of a process left in doubt is settled when MySQL has all up to the seq of its retirement.',
     theme: 'renewals',
-    seed: 141,
+    seed: 12,
     assembly: pods(({ retire }) => ({
       retire: async (caller, podId) => ({ ...(await retire(caller, podId)), seq: 0 }),
     })),
