@@ -9,7 +9,7 @@ const FOLDERS = ['app', 'loadtest', 'mock-data', 'resilience-tests', 'scripts', 
 /** A start through tsx takes seconds on a busy machine. */
 const MS_MAX = 180_000;
 /** Started by a command with what it needs, never by a person. */
-const CHILDREN = /^loadtest\/ceiling\//;
+const CHILDREN = /^loadtest\/ceiling\/|^resilience-tests\/harness\//;
 
 const sources = FOLDERS.flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),
