@@ -75,7 +75,7 @@ describe('A keeper that died between the script and the row', () => {
     const left = await bench.scripts.journal({ fenceEpoch: 2, epoch: 2, replid }, 0, 1);
     expect(left.marker).toMatch(/^[0-9a-f]{32}$/);
     // As if its epoch had been worked in already: a second creation would be seen.
-    await bench.scripts.register({ epoch: 2, replid, podId: 'pod' }, (await bench.authority.read()).marker ?? '');
+    await bench.scripts.register({ epoch: 2, replid, podId: 'pod' }, left.marker ?? '');
     const cache = await stepTo(bench.keeper('second'), 'CACHE');
     expect(cache).toMatchObject({ epoch: 2, marker: left.marker });
     await bench.scripts.read({ epoch: 2, replid, podId: 'pod' }, []);
@@ -172,8 +172,10 @@ describe('On the way to the cache', () => {
   });
 
   it('a Redis that knows of a later epoch is left alone: DIRECT, and it is not asked again at once', async () => {
-    await bench.redis.set(`${bench.prefix}:{0}:fence`, '99');
     const keeper = bench.keeper();
+    const [row] = await db.database.rows<{ ledger_id: string }>('SELECT ledger_id FROM ledger_identity');
+    await bench.redis.set(`${bench.prefix}:{0}:owner`, row?.ledger_id ?? '');
+    await bench.redis.set(`${bench.prefix}:{0}:fence`, '99');
     expect(await keeper.step()).toMatchObject({ epoch: 1, mode: 'REBUILDING' });
     expect(await keeper.step()).toMatchObject({ epoch: 2, mode: 'DIRECT' });
     expect((await bench.moves()).at(-1)?.reason).toBe('Redis does not begin the epoch: refused: fenced');

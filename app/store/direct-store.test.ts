@@ -168,6 +168,11 @@ describe('DirectStore.apply', () => {
     expect((await apply(directItem('t1', { destination: 'nobody' }))).map(said)).toEqual(['POSTED']);
   });
 
+  it('says so for a current UUIDv7 too when neither account exists', async () => {
+    const item = directItem(newUuidV7(Date.now()), { source: 'no-one', destination: 'nobody' });
+    expect(await apply(item)).toEqual([new Problem('account_not_found', 'there is no account no-one')]);
+  });
+
   it('gives one id one outcome: in one call, in the next one, from another store, whatever its content', async () => {
     const first = await apply(directItem('t1'), directItem('t1', { amount: 7 }));
     expect(first.map(said)).toEqual(['POSTED', 'again POSTED']);

@@ -173,10 +173,18 @@ async function lockAccounts(session: Session, accountIds: readonly string[]) {
     [...accountIds].sort(),
   );
   const latest = new Map(rows.map((row) => [row.account_id, row.last_accepted_ms ?? 0]));
+  // With no account there is no row to carry the time, and every UUIDv7 would look as if it came from the future.
+  const nowMs = rows.length > 0 ? Math.max(...rows.map((row) => row.now_ms)) : await storeTime(session);
   return {
     accounts: new Map(rows.map((row) => [row.account_id, accountOfRow(row)])),
-    time: new LedgerTime(Math.max(0, ...rows.map((row) => row.now_ms)), latest),
+    time: new LedgerTime(nowMs, latest),
   };
+}
+
+async function storeTime(session: Session): Promise<number> {
+  const [row] = await session.rows<{ now_ms: number }>(`SELECT ${NOW_MS} AS now_ms`);
+  if (!row) throw new Error('MySQL returned no time');
+  return row.now_ms;
 }
 
 async function standingOutcomes(session: Session, ids: readonly string[]): Promise<Map<string, Outcome>> {
