@@ -60,7 +60,7 @@ export const SETTINGS = {
       'BODY_BYTES_MAX',
       integer(MIB, 16 * MIB),
       2 * MIB,
-      'Largest request body; a batch of 1000 transfers must fit.',
+      'Largest body of a list; a batch of 1000 transfers must fit. Any other body may have 64 KiB.',
     ),
     requestsInFlightMax: setting(
       'REQUESTS_IN_FLIGHT_MAX',
@@ -78,7 +78,7 @@ export const SETTINGS = {
       'CONNECTIONS_MAX',
       integer(100, 100_000),
       10_000,
-      'Client connections at the same time; more are closed at once.',
+      'Most client connections at a time; further ones are closed immediately.',
     ),
     requestsPerSecondPerUserMax: setting(
       'REQUESTS_PER_SECOND_PER_USER_MAX',
@@ -109,7 +109,7 @@ export const SETTINGS = {
       'REDIS_MANAGED',
       choice('false', 'true'),
       'false',
-      'States that a Redis that refuses `CONFIG GET` runs with `appendfsync always` and `no-appendfsync-on-rewrite no`. What `INFO` shows is still checked.',
+      'Declares that a Redis that refuses `CONFIG GET` runs with `appendfsync always` and `no-appendfsync-on-rewrite no`. Settings that `INFO` reports are still checked.',
     ),
   },
   mysql: {
@@ -232,7 +232,7 @@ export const SETTINGS = {
       'LAG_ALERT_MS',
       integer(100, HOUR_MS),
       30_000,
-      'Age of the oldest entry not yet in MySQL at which administrators are alerted.',
+      'How long a keeper may go without flushing before it logs the error `the flush does not keep up`.',
     ),
   },
   authority: {
@@ -280,18 +280,18 @@ export const SETTINGS = {
     jwtIssuer: optional(
       'JWT_ISSUER',
       text(/^\S{1,255}$/, '1–255 characters'),
-      'The `iss` that a JWT must carry. Without `JWT_JWKS_FILE` and `JWT_JWKS_URL` its keys are found by OpenID Connect Discovery.',
+      'The `iss` that a JWT must carry. If neither `JWT_JWKS_FILE` nor `JWT_JWKS_URL` is set, OpenID Connect Discovery finds its keys.',
     ),
     jwtAudience: optional('JWT_AUDIENCE', text(/^\S{1,255}$/, '1–255 characters'), 'The `aud` that a JWT must carry.'),
     jwtJwksFile: optional(
       'JWT_JWKS_FILE',
       text(/^.{1,4096}$/, 'a path'),
-      'File with the public keys of JWTs (JWKS), read once at the start.',
+      'File with the public keys of JWTs (JWKS), read once at startup.',
     ),
     jwtJwksUrl: optional(
       'JWT_JWKS_URL',
       url(['https', 'http'], 'https://host[:port]/path, or http:// on loopback', ({ href }) => isSecureUrl(href)),
-      'Address of the public keys of JWTs (JWKS), fetched every 10 minutes and when a token names a new key.',
+      'URL of the public keys of JWTs (JWKS), fetched every 10 minutes and when a token names an unknown key.',
     ),
   },
   telemetry: {

@@ -132,15 +132,15 @@ const CONTRADICTIONS: readonly (readonly [unless: (config: Config) => boolean, f
   ],
   [
     ({ auth }) => jwtIsWhole(auth),
-    'JWT_ISSUER and JWT_AUDIENCE must be given together, and with JWT_JWKS_FILE or JWT_JWKS_URL, or a JWT is not checked whole',
+    'JWT_ISSUER and JWT_AUDIENCE must be set together, and JWT_JWKS_FILE or JWT_JWKS_URL requires both, or JWTs would be checked only in part',
   ],
   [
     ({ auth }) => auth.jwtJwksFile === null || auth.jwtJwksUrl === null,
-    'JWT_JWKS_FILE and JWT_JWKS_URL must not be given together: the keys come from one place',
+    'JWT_JWKS_FILE and JWT_JWKS_URL must not both be set: the keys come from one source',
   ],
   [
     ({ auth: { jwtIssuer, jwtJwksFile, jwtJwksUrl } }) =>
       jwtIssuer === null || jwtJwksFile !== null || jwtJwksUrl !== null || isSecureUrl(jwtIssuer),
-    'JWT_ISSUER must be an https URL to find its keys by, or JWT_JWKS_FILE or JWT_JWKS_URL must say where they are',
+    'JWT_ISSUER must be an https URL for discovery of its keys, unless JWT_JWKS_FILE or JWT_JWKS_URL is set',
   ],
 ];

@@ -98,21 +98,21 @@ ports:
   - { name: http, containerPort: 8080 }
   {{- end }}
   - { name: metrics, containerPort: 9090 }
-# A process that hangs is replaced within 30 s (README.md, "A process that hangs"; scripts/chart/replacement.mjs computes the sum).
-# /livez depends on the event loop alone: a restart heals neither Redis nor MySQL. Starting takes a second or two.
+# A hung process is replaced within 30 s (README.md, "A hung process"; scripts/chart/replacement.mjs computes the sum).
+# /livez depends on the event loop alone, because a restart repairs neither Redis nor MySQL. Startup takes a second or two.
 startupProbe:
   httpGet: { path: /livez, port: metrics }
   periodSeconds: 1
   timeoutSeconds: 1
   failureThreshold: 18
   terminationGracePeriodSeconds: 3
-# Detected after 16 to 18 s: 2 + 4 x 4. A process that is merely busy answers one of four probes within its 4 s.
+# Detected after 16 to 18 s: up to 2 + 4 x 4. A process that is merely busy answers at least one of four probes within 4 s.
 livenessProbe:
   httpGet: { path: /livez, port: metrics }
   periodSeconds: 2
   timeoutSeconds: 4
   failureThreshold: 4
-  # What hangs cannot hand over anything: without this it would keep the pod's whole grace period.
+  # A hung process cannot hand over anything, so do not give it the pod's whole grace period.
   terminationGracePeriodSeconds: 3
 readinessProbe:
   httpGet: { path: /readyz, port: metrics }
