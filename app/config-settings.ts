@@ -262,13 +262,13 @@ export const SETTINGS = {
       'RECONCILIATION_CRON',
       cron(),
       '0 3 * * *',
-      'When balances, postings and sums are checked against each other; once, however many keepers there are.',
+      'When balances, postings and sums are compared; runs once, however many keepers there are.',
     ),
     reconciliationTimeZone: setting(
       'RECONCILIATION_TIME_ZONE',
       timeZone(),
       'UTC',
-      'The zone of `RECONCILIATION_CRON`. A time that a change of the clock leaves out comes when the clock jumps over it; one that comes twice runs once.',
+      'Time zone of `RECONCILIATION_CRON`. A time that daylight saving time skips is due when the clock jumps over it; one that occurs twice runs once.',
     ),
   },
   auth: {
