@@ -80,17 +80,21 @@ export async function takeRedisOver(
   const seen = await redisOwnership(context);
   if (!seen) throw new Problem('ledger_switching', 'Redis does not answer');
   if (seen.owner !== owner || (seen.state !== 'foreign' && seen.state !== 'unclaimed')) {
-    throw new Problem('authority_moved', `this Redis is ${seen.state}, its owner ${seen.owner}: look at it again`);
+    throw new Problem(
+      'authority_moved',
+      `this Redis is ${seen.state}, with owner ${seen.owner}: check GET /v1/ops/status again`,
+    );
   }
   const by = { keeper: user, reason: `Redis of ${owner ?? 'an unknown ledger'} taken over: ${reason}` };
   const after = await authority.goBeyond(now, seen.fence ?? 0, by);
   if (!after)
-    throw new Problem('authority_moved', 'a Redis is taken over in DIRECT only, while nothing waits for a journal');
+    throw new Problem('authority_moved', 'a Redis can be taken over only in DIRECT, while nothing waits for a journal');
   const { replid } = await identifyServer(redis);
   const taken = await scripts.takeOver(replid, seen).catch((error: unknown) => {
     throw new Problem('ledger_switching', 'Redis does not answer', {}, { cause: error });
   });
-  if (!taken) throw new Problem('authority_moved', 'this Redis has changed meanwhile: look at it again');
+  if (!taken)
+    throw new Problem('authority_moved', 'this Redis has changed in the meantime: check GET /v1/ops/status again');
   logger.log.warn({ user, reason, owner, epoch: after.epoch }, 'the Redis of another ledger was taken over');
   return { epoch: after.epoch, mode: after.mode };
 }

@@ -25,7 +25,7 @@ export const Id = z
   .meta({ description: '1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.', example: 'customer-4711' });
 
 /** The id of something new. What has an id like these from before can still be named in a body, so that it can be emptied. */
-export const NewId = Id.refine((id) => !isDotSegment(id), 'must not be . or .., which no URL can name');
+export const NewId = Id.refine((id) => !isDotSegment(id), 'must not be . or .., which a URL path cannot contain');
 
 /** Money in a request: only its type is checked here, as its form depends on the currency beside it; see `amountAt`. */
 export const MoneyInput = z

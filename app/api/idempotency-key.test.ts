@@ -45,8 +45,8 @@ describe('Idempotency-Key on a transfer', () => {
     });
   });
   it('is refused beside another id in the body', async () => {
-    expect(await send('key-1', { transactionId: 'key-2' })).toMatchObject(refusal('must be the transactionId'));
-    expect(await send('KEY-1', { transactionId: 'key-1' })).toMatchObject(refusal('must be the transactionId'));
+    expect(await send('key-1', { transactionId: 'key-2' })).toMatchObject(refusal('must equal the transactionId'));
+    expect(await send('KEY-1', { transactionId: 'key-1' })).toMatchObject(refusal('must equal the transactionId'));
     expect(api.ledger.applied).toEqual([]);
   });
   it.each([
@@ -64,7 +64,7 @@ describe('Idempotency-Key on a transfer', () => {
     ['"."', /no URL can name/],
     ['reversal:x:0', /reserved/],
     ['"reversal:x:0"', /reserved/],
-    [newUuidV7(NOW + 61_000), /ahead of our clock/],
+    [newUuidV7(NOW + 61_000), /ahead of the ledger's clock/],
   ])('is refused as %s', async (key, detail) => {
     expect(await send(key)).toMatchObject(refusal(detail));
     expect(await sendBatch(key, [transfer])).toMatchObject(

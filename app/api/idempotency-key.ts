@@ -34,7 +34,7 @@ export function idempotencyKeyOf(call: WithHeader, id: z.ZodType<string>): strin
  */
 export function refuseIdempotencyKey(call: WithHeader): void {
   if (call.header(HEADER) === undefined) return;
-  throw refused('is taken by POST /v1/transfers and POST /v1/transfers/batch alone; here it would mean nothing');
+  throw refused('is accepted only by POST /v1/transfers and POST /v1/transfers/batch');
 }
 
 export function refused(detail: string) {

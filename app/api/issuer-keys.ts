@@ -69,7 +69,7 @@ export class IssuerKeys {
       return await this.#remote(header, token);
     } catch (error) {
       if (ABOUT_THE_TOKEN.some((type) => error instanceof type)) throw error;
-      throw new Problem('issuer_unavailable', 'The keys of the issuer cannot be fetched.', {}, { cause: error });
+      throw new Problem('issuer_unavailable', 'The public keys of the issuer cannot be fetched.', {}, { cause: error });
     }
   };
 
@@ -81,7 +81,8 @@ export class IssuerKeys {
 
   async #fetch(url: string, options: RequestInit): Promise<Response> {
     const { failureCooldownMs } = this.#timing;
-    if (this.#clock.monotonic() - this.#failedAtMs < failureCooldownMs) throw new Error('it failed a moment ago');
+    if (this.#clock.monotonic() - this.#failedAtMs < failureCooldownMs)
+      throw new Error('the last fetch failed a moment ago');
     this.#triedAtMs = this.#clock.monotonic();
     try {
       const keys = await this.#keySet(url, options);
@@ -98,14 +99,14 @@ export class IssuerKeys {
     let jwksUrl = url;
     if ('issuer' in this.#source) {
       const { issuer, jwks_uri } = await fetchJson(url, options);
-      if (issuer !== this.#source.issuer) throw new Error('the discovery document is of another issuer');
+      if (issuer !== this.#source.issuer) throw new Error('the discovery document belongs to another issuer');
       if (typeof jwks_uri !== 'string' || !isSecureUrl(jwks_uri)) {
-        throw new Error('the discovery document has no jwks_uri that is https');
+        throw new Error('the discovery document has no https jwks_uri');
       }
       jwksUrl = jwks_uri;
     }
     const keySet = await fetchJson(jwksUrl, options);
-    if (!Array.isArray(keySet['keys'])) throw new Error('the answer is no JSON Web Key Set');
+    if (!Array.isArray(keySet['keys'])) throw new Error('the answer is not a JSON Web Key Set');
     return keySet;
   }
 }
@@ -119,10 +120,10 @@ async function fetchJson(url: string, options: RequestInit): Promise<Record<stri
   const response = await fetch(url, options);
   if (response.status !== 200) {
     await response.body?.cancel();
-    throw new Error(`it answered ${response.status}`);
+    throw new Error(`the issuer answered ${response.status}`);
   }
   const parsed: unknown = JSON.parse(await boundedText(response));
-  if (typeof parsed !== 'object' || parsed === null) throw new Error('the answer is no object');
+  if (typeof parsed !== 'object' || parsed === null) throw new Error('the answer is not a JSON object');
   return parsed as Record<string, unknown>;
 }
 

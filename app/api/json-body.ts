@@ -65,7 +65,7 @@ export function parseJson(bytes: Buffer): unknown {
     throw unreadable(bytes, `The body is not valid JSON: ${(error as SyntaxError).message}`);
   }
   if (members !== membersInValue(value)) {
-    throw invalid([{ pointer: repeatedMember(text) ?? '', detail: 'is there more than once' }]);
+    throw invalid([{ pointer: repeatedMember(text) ?? '', detail: 'appears more than once' }]);
   }
   return value;
 }

@@ -97,8 +97,8 @@ describe('a JSON text', () => {
     expect(() => parseJson(bytesOf(text))).toThrow(
       expect.objectContaining({
         code: 'validation_failed',
-        message: `${pointer} is there more than once.`,
-        extras: { errors: [{ pointer, detail: 'is there more than once' }] },
+        message: `${pointer} appears more than once.`,
+        extras: { errors: [{ pointer, detail: 'appears more than once' }] },
       }),
     );
   });

@@ -176,7 +176,7 @@ describe('A Redis of the release before, without an owner', () => {
     await forgetOwner();
     const before = await everything();
     await staysIn(other.keeper(), 'DIRECT', 5);
-    expect(other.complaints()).toEqual([expect.stringContaining('cannot be shown to be this ledger')]);
+    expect(other.complaints()).toEqual([expect.stringContaining('cannot be proven to be this ledger')]);
     expect(other.owners).toContain('unclaimed');
     expect(await everything()).toEqual(before);
     await staysIn(bench.keeper(), 'CACHE');

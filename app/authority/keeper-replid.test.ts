@@ -34,7 +34,7 @@ describe('A Redis whose master_replid changes while it runs', () => {
     const epoch = await bench.begin(keeper);
     await bench.open(epoch);
     await keeper.step();
-    expect(bench.log.messages('warn')).toEqual(['this Redis can cost a switch-over that is not needed']);
+    expect(bench.log.messages('warn')).toEqual(['this Redis can cause unnecessary switch-overs']);
     await epoch.apply(order('one'));
     await promisify(execFile)('redis-cli', ['-p', String(server.port), '--rdb', join(server.dir, 'copy.rdb')]);
     await stepTo(keeper, 'CLOSING');

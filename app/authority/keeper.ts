@@ -139,7 +139,7 @@ export class Keeper {
     if (facts?.replid !== replid) return;
     this.#serves = { epoch, runId: facts.runId };
     const risks = replidRisks(facts);
-    if (risks.length > 0) this.#deps.logger.warn({ risks }, 'this Redis can cost a switch-over that is not needed');
+    if (risks.length > 0) this.#deps.logger.warn({ risks }, 'this Redis can cause unnecessary switch-overs');
   }
 
   async #whatHappened(): Promise<string> {

@@ -27,15 +27,15 @@ export async function lowerLookupHorizon(deps: LookupHorizonDependencies, caller
     const ids = await authority.idsBetween(m, head.m);
     const fields = { epoch: caller.epoch, aheadMs: head.m - head.time };
     if (ids === null) {
-      logger.warn(fields, 'MySQL holds many ids from the future: ids are looked up there until their time has come');
+      logger.warn(fields, 'MySQL has many ids from the future: every id is looked up there until that time');
       return;
     }
     await cache.lowerHorizon(caller, m, ids);
-    logger.info({ ...fields, ids: ids.length }, 'ids from the future no longer make every id be looked up');
+    logger.info({ ...fields, ids: ids.length }, 'ids from the future no longer force a look-up of every id');
   } catch (error) {
     logger.warn(
       { err: error },
-      'the look-up horizon could not be lowered: ids from the future make every id be looked up',
+      'the look-up horizon could not be lowered: ids from the future force a look-up of every id',
     );
   }
 }

@@ -37,7 +37,7 @@ export class RedisOwnership {
       case 'foreign':
         return `this Redis belongs to another ledger (${owner}) with the same KEY_PREFIX; nothing was changed there`;
       case 'unclaimed':
-        return `this Redis holds keys (fence ${fence}) that cannot be shown to be this ledger's; nothing was changed there`;
+        return `this Redis holds keys (fence ${fence}) that cannot be proven to be this ledger's; nothing was changed there`;
     }
   }
 }

@@ -206,7 +206,7 @@ export function unfitness(facts: ServerFacts): string[] {
   if (facts.role !== 'master') wrong.push(`its role is ${facts.role}`);
   if (!(Number.parseInt(facts.version, 10) >= 7)) wrong.push(`its version is ${facts.version}, 7 or later is needed`);
   if (facts.settingsFrom === 'nowhere') {
-    wrong.push('it refuses CONFIG GET: grant it, or state its settings by REDIS_MANAGED=true');
+    wrong.push('it refuses CONFIG GET: grant the command, or vouch for its settings with REDIS_MANAGED=true');
     return wrong;
   }
   want('appendonly', 'yes');

@@ -90,7 +90,7 @@ export class AccountOpener {
       return await retried(plan, () => untilNobodyWasFaster(attempt));
     } catch (error) {
       if (!inDoubt) throw error;
-      const detail = 'MySQL did not answer whether the accounts were opened; send the same request again';
+      const detail = 'MySQL did not confirm whether the accounts were opened; send the same request again';
       throw new Problem('outcome_unknown', detail, {}, { cause: error });
     }
   }

@@ -167,7 +167,7 @@ function stands(told: Journaled, known: KnownIds, epoch: number): boolean {
       : [known.changes.get(told.id), { ...told.change, epoch }];
   if (!standing) return false;
   if (isDeepStrictEqual(withoutTimes(standing), withoutTimes(expected))) return true;
-  throw new IntegrityError(`${told.kind} ${told.id} is in MySQL with another content than in the journal`);
+  throw new IntegrityError(`${told.kind} ${told.id} is in MySQL with other content than in the journal`);
 }
 
 /** The same where a person has decided: what MySQL has under the id is then not what was drained, which is given up. */

@@ -99,7 +99,7 @@ export async function drainedPage(
     bytes += size.bytes ?? 0;
     if (lastSeq > after && (count > limits.outcomesMax || bytes > limits.bytesMax)) break;
     if (lastSeq > after && size.first_seq <= lastSeq)
-      throw new IntegrityError(`two drained entries of epoch ${epoch} tell of seq ${size.first_seq}`);
+      throw new IntegrityError(`two drained entries of epoch ${epoch} overlap at seq ${size.first_seq}`);
     lastSeq = size.last_seq;
     lastFirst = size.first_seq;
   }

@@ -177,7 +177,7 @@ export class SettlementStore implements Settlement {
     if (step?.phase !== 'done') return step && { working: step };
     return this.#from(from, ['CLOSING', 'DIRECT'], async (session, now) => {
       const row = await readRecovery(session, now);
-      if (!row?.accepted || row.phase !== 'done') throw new Error('the acceptance of the loss has begun again');
+      if (!row?.accepted || row.phase !== 'done') throw new Error('the acceptance of the loss has restarted');
       return { authority: await settledIn(session, now, 'DIRECT', row.accepted), dropped: row.held };
     });
   }

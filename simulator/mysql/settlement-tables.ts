@@ -125,7 +125,7 @@ export class SettlementTables extends RecoveryTables implements Settlement {
     if (step?.phase !== 'done') return step && { working: step };
     return this.from(from, ['CLOSING', 'DIRECT'], (mysql, now) => {
       const row = rowOf(mysql.tables, now);
-      if (!row?.accepted || row.phase !== 'done') throw new Error('the acceptance of the loss has begun again');
+      if (!row?.accepted || row.phase !== 'done') throw new Error('the acceptance of the loss has restarted');
       return { authority: this.#settledIn(mysql, 'DIRECT', row.accepted), dropped: row.held };
     });
   }

@@ -60,7 +60,7 @@ function requireReversalOf(original: Posted, { order }: Posted): void {
   const takesBack = order.source === destination && order.destination === source;
   if (takesBack && order.amount === amount && order.currency === currency) return;
   const { transactionId } = order;
-  throw new Problem('transaction_id_reused', `${transactionId} takes back an earlier transfer that had this id.`, {
+  throw new Problem('transaction_id_reused', `${transactionId} reverses an earlier transfer that had this id.`, {
     transactionId,
   });
 }

@@ -69,7 +69,7 @@ function transfer({ ledger, ledgerNow }: ApiDependencies): Route {
       const durability = call.body.durability ?? 'cache';
       const key = idempotencyKeyOf(call, TransactionId);
       if (key !== null && (call.body.transactionId ?? key) !== key) {
-        throw refused('must be the transactionId of the body, or one of the two must be left out');
+        throw refused('must equal the transactionId of the body, or one of the two must be omitted');
       }
       const order = orderOf(call.body, originOf(call), ledgerNow(), key);
       const result = only(await ledger.apply([order], durability), order.transactionId);
@@ -119,7 +119,9 @@ function batchKeyOf(call: Pick<Call, 'header'>, items: number): string | null {
   const key = idempotencyKeyOf(call, TransactionId);
   const lengthMax = ID_LENGTH_MAX - `.${items - 1}`.length;
   if (key !== null && key.length > lengthMax) {
-    throw refused(`must have at most ${lengthMax} characters for ${items} transfers, as their ids are made of it`);
+    throw refused(
+      `must have at most ${lengthMax} characters for a batch of ${items} transfers, because it is part of their ids`,
+    );
   }
   return key;
 }

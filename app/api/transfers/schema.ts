@@ -116,7 +116,7 @@ export function orderOf(
   const idTime = uuidV7Time(transactionId);
   if (idTime !== null && idTime > nowMs + ID_AHEAD_MS_MAX) {
     const pointer = transactionId === key ? KEY_POINTER : '/transactionId';
-    errors.push({ pointer, detail: 'is a UUIDv7 more than 60 seconds ahead of our clock' });
+    errors.push({ pointer, detail: "is a UUIDv7 more than 60 seconds ahead of the ledger's clock" });
   }
   if (errors.length > 0) throw invalid(errors);
   return {

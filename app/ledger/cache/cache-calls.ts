@@ -127,7 +127,7 @@ export class CacheCalls {
       const costsTry = unable || !wroteNothing;
       if (costsTry && ++pending.failures > FAILURES_MAX) {
         const code = reason === 'OOM' || reason === 'BUSY' || !unable ? 'overloaded' : 'database_unavailable';
-        this.#desk.giveUp(pending, new Problem(code, `the cache does not take it: ${reason}`));
+        this.#desk.giveUp(pending, new Problem(code, `the cache refuses the transfer: ${reason}`));
       } else {
         events.retried('apply');
         clock.after(backoffMs(pending.failures, RETRY_BASE_MS, clock), () => this.#desk.again([pending]));
