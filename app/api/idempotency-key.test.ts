@@ -60,8 +60,8 @@ describe('Idempotency-Key on a transfer', () => {
     [String.raw`"a\"b"`, /1 to 64/],
     ['?1', /1 to 64/],
     ['x'.repeat(65), /1 to 64/],
-    ['..', /no URL can name/],
-    ['"."', /no URL can name/],
+    ['..', /a URL path cannot contain/],
+    ['"."', /a URL path cannot contain/],
     ['reversal:x:0', /reserved/],
     ['"reversal:x:0"', /reserved/],
     [newUuidV7(NOW + 61_000), /ahead of the ledger's clock/],
@@ -126,7 +126,7 @@ describe('Idempotency-Key where it would mean nothing', () => {
   ])('is refused: %s %s', async (method, path, body) => {
     for (const key of ['k', '"k"', '']) {
       const reply = await api.request(method, path, { body, headers: { 'Idempotency-Key': key } });
-      expect(reply).toMatchObject(refusal('alone'));
+      expect(reply).toMatchObject(refusal('is accepted only by'));
     }
     expect(api.ledger.accounts.get('a')).toMatchObject({ status: 'ACTIVE' });
     expect(api.ledger.accounts.has('x')).toBe(false);

@@ -76,7 +76,7 @@ describe('POST /v1/accounts', () => {
       expect([status, Object.keys(faults(json))]).toEqual([400, ['/name']]);
     }
   });
-  it('refuses an id that no URL can name, and takes any other', async () => {
+  it('refuses an id that a URL path cannot contain, and takes any other', async () => {
     const open = (accountId: string) => api.post('/v1/accounts', { ...account, accountId });
     for (const id of ['.', '..']) {
       expect(await open(id)).toMatchObject({ status: 400, json: { errors: [{ pointer: '/accountId' }] } });

@@ -67,7 +67,7 @@ describe('POST /v1/transfers', () => {
       },
     ]);
   });
-  it('refuses an id that no URL can name, but empties an account that has one from before', async () => {
+  it('refuses an id that a URL path cannot contain, but empties an account that has one from before', async () => {
     for (const transactionId of ['.', '..']) {
       expect(await send({ transactionId })).toMatchObject({
         status: 400,
