@@ -104,12 +104,17 @@ function verdictOn(
   return 'held';
 }
 
+/** What follows on a seq without a gap. @param told in order of seq */
+export function upToGap(told: readonly Journaled[], after: number): Journaled[] {
+  const gap = told.findIndex(({ seq }, index) => seq !== after + 1 + index);
+  return gap < 0 ? [...told] : told.slice(0, gap);
+}
+
 /** What follows on the cursor without a gap, as the flush would bring it. @param told in order of seq */
 export function batchUpToGap(told: readonly Journaled[], cursor: { epoch: number; seq: number }): FlushBatch {
   const { epoch, seq: afterSeq } = cursor;
   const batch: FlushBatch = { epoch, afterSeq, lastSeq: afterSeq, outcomes: [], changes: [], moves: [], idTimeMax: 0 };
-  for (const one of told) {
-    if (one.seq !== batch.lastSeq + 1) break;
+  for (const one of upToGap(told, afterSeq)) {
     batch.lastSeq = one.seq;
     batch.idTimeMax = laterIdTime(batch.idTimeMax, one.id);
     if (one.kind === 'transfers') batch.outcomes.push(one.outcome);

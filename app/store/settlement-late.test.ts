@@ -170,6 +170,15 @@ describe('SettlementStore.acceptLoss', () => {
     expect(await bench.accept(closing, OPERATOR)).toBeNull();
   });
 
+  it('is kept under the longest name that a user can have', async () => {
+    const { now } = await bench.frozen();
+    const keeper = `jwt:${'s'.repeat(255)}`;
+    expect(await bench.accept(now, { ...OPERATOR, keeper })).toMatchObject({
+      authority: { mode: 'DIRECT', ...NOTHING },
+    });
+    expect((await report.report(10)).dropped.items[0]).toMatchObject({ acceptedBy: keeper });
+  });
+
   it('of a closed ledger drops nothing that was received when no seq is missing', async () => {
     await bench.begin(['here', 'gone']);
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'bob', 'cy', 7]);

@@ -3,7 +3,7 @@ import type { Authority, MovedBy } from '../authority/authority.ts';
 import { gapsIn, type Unexplained } from '../authority/fold.ts';
 import { wholeJournal } from '../authority/late.ts';
 import { receive, withoutTimes } from '../authority/received.ts';
-import { type Page, type PageRule, type Recovery, recoverPage } from '../authority/recovery.ts';
+import { type Page, type PageRule, type Recovery, recoverPage, upToGap } from '../authority/recovery.ts';
 import type { JournalEntry } from '../ledger/journal.ts';
 import { IntegrityError } from '../sync/batch.ts';
 import { type Journaled, lastSeqOf } from '../sync/journaled.ts';
@@ -35,6 +35,20 @@ export interface PageContext {
 
 /** Up to here everything of this phase is done; the cursor may have passed it. */
 const doneUpTo = ({ row, cursor }: PageContext): number => Math.max(row.position, cursor.seq);
+
+/**
+ * Posts those of the next drained entries that MySQL does not have, as far as they follow on the cursor without a gap, and moves
+ * the cursor past them. The journal may have been read over a gap above which the pages before had posted, and been lost again.
+ * Null when the next seq is missing.
+ */
+export async function upToGapPage(context: PageContext): Promise<Recovery | null> {
+  const { session, now, cursor, row, limits } = context;
+  const { entries } = await drainedPage(session, now.cacheEpoch, cursor.seq, limits);
+  const told = upToGap(receive(entries, now.cacheEpoch, cursor.seq).told, cursor.seq);
+  const last = told.at(-1);
+  if (!last) return null;
+  return keepRecovery(session, row, counted(row, await post(context, told, 'require', last.seq)));
+}
 
 /**
  * Marks the attempts in doubt whose outcome was received; at the end, compares how many are left with how many seqs are

@@ -17,6 +17,7 @@ import {
   postPage,
   postPageAccepting,
   recordPage,
+  upToGapPage,
 } from './settlement-pages.ts';
 import {
   doubtCount,
@@ -104,6 +105,8 @@ export class SettlementStore implements Settlement {
       if (cursor.seq === bound) return 'settled';
       if (!row || row.phase === 'journal' || row.bound !== bound) return beginFold(found, bound);
       const context = { ...found, row };
+      const flushed = await upToGapPage(context);
+      if (flushed) return { working: flushed };
       switch (row.phase) {
         case 'counting': {
           const counted = await countPage(context);
@@ -188,6 +191,8 @@ export class SettlementStore implements Settlement {
    */
   async #flushDrained({ epoch, cacheEpoch }: Authority): Promise<Recovery | null> {
     if (cacheEpoch === null) return null;
+    // Once a fold has begun, MySQL may have entries above the cursor, which the flush does not expect: its own pages do.
+    if (await readRecovery(this.#database, { epoch })) return null;
     const cursor = await readCursor(this.#database);
     if (cursor.epoch !== cacheEpoch) return null;
     const undrained = await undrainedPods(this.#database, cacheEpoch, cursor.seq);

@@ -9,6 +9,7 @@ import {
   type Recovery,
   type RecoveryPhase,
   recoverPage,
+  upToGap,
 } from '../../app/authority/recovery.ts';
 import type { Doubt, JournalEntry } from '../../app/ledger/journal.ts';
 import type { Account } from '../../app/ledger/types.ts';
@@ -38,6 +39,15 @@ export class RecoveryTables {
   keepRow(tables: Tables, row: RecoveryRow, change: Change): Recovery {
     tables.recovery = { ...row, ...change };
     return tables.recovery;
+  }
+
+  upToGapPage(tables: Tables, row: RecoveryRow): Recovery | null {
+    const { seq } = tables.cursor;
+    const told = upToGap(this.drainedAfter(tables, row.cacheEpoch, seq), seq);
+    const last = told.at(-1);
+    if (!last) return null;
+    const page = this.#post(tables, row.cacheEpoch, told, 'require', last.seq);
+    return this.keepRow(tables, row, counted(row, page));
   }
 
   markPage(tables: Tables, row: RecoveryRow, told: readonly Journaled[]): Recovery {

@@ -73,6 +73,8 @@ export class SettlementTables extends RecoveryTables implements Settlement {
         if (unexplained) return { unexplained };
         return { working: this.begin(tables, now, { phase: 'counting', bound, accepted: null }) };
       }
+      const flushed = this.upToGapPage(tables, row);
+      if (flushed) return { working: flushed };
       if (row.phase === 'counting') {
         const told = this.nextDrained(tables, row);
         if (told.length > 0) return { working: this.markPage(tables, row, told) };
@@ -135,6 +137,7 @@ export class SettlementTables extends RecoveryTables implements Settlement {
     return this.client.call((mysql) => {
       const { tables } = mysql;
       if (cacheEpoch === null || tables.cursor.epoch !== cacheEpoch || tables.authority.epoch !== epoch) return false;
+      if (tables.recovery?.authorityEpoch === epoch) return false;
       if (this.undrained(tables, cacheEpoch, tables.cursor.seq).length > 0) return false;
       const told = this.drainedAfter(tables, cacheEpoch, tables.cursor.seq);
       const batch = batchUpToGap(told, tables.cursor);

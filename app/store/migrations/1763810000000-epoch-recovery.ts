@@ -61,7 +61,7 @@ const TABLE = `CREATE TABLE IF NOT EXISTS \`epoch_recovery\` (
   \`bound\` BIGINT NOT NULL COMMENT 'the seq at which the phase ends',
   \`posted\` BIGINT NOT NULL DEFAULT 0,
   \`held\` BIGINT NOT NULL DEFAULT 0 COMMENT 'what waits for the journal, or is given up',
-  \`accepted_by\` VARCHAR(64) ${TEXT} NULL COMMENT 'the operator who has accepted the loss',
+  \`accepted_by\` VARCHAR(259) ${TEXT} NULL COMMENT 'the operator who has accepted the loss',
   \`reason\` VARCHAR(255) ${TEXT} NULL,
   \`started_at\` DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
   PRIMARY KEY (\`shard\`)
