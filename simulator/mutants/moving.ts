@@ -80,7 +80,7 @@ export const MOVING: Mutant[] = [
     name: 'look-ups-of-another-epoch',
     rule: 'A look-up counts only in the epoch of its snapshot.',
     theme: 'memory',
-    seed: 11,
+    seed: 31,
     assembly: pods(({ cache }) => ({
       cache: replaced(cache, {
         apply: (caller, items) =>

@@ -154,7 +154,7 @@ export const REMEMBERING: Mutant[] = [
     name: 'look-ups-without-the-cursor',
     rule: 'A look-up counts only when its snapshot is not older than what Redis has let go.',
     theme: 'memory',
-    seed: 37,
+    seed: 56,
     assembly: scripts(LookUpsOfAnyAge),
   },
   {
@@ -196,7 +196,7 @@ export const REMEMBERING: Mutant[] = [
     name: 'commit-without-answer-means-not-done',
     rule: 'A commit without an answer is in doubt.',
     theme: 'anything',
-    seed: 87,
+    seed: 77,
     assembly: pods(({ direct }) => ({
       direct: replaced(direct, {
         apply: (epoch, items) =>

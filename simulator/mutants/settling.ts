@@ -115,14 +115,14 @@ export const SETTLING: Mutant[] = [
     name: 'no-fence',
     rule: 'An old Redis is fenced before its journal is read.',
     theme: 'sleepers',
-    seed: 278,
+    seed: 201,
     assembly: scripts(NoFence),
   },
   {
     name: 'journal-read-before-the-fence',
     rule: 'Raise the fence first, then read the journal to its end.',
     theme: 'lostReplies',
-    seed: 27,
+    seed: 140,
     // It rises with the next activation only.
     assembly: keepers(({ cache }) => ({
       cache: replaced(cache, {
@@ -199,7 +199,7 @@ export const SETTLING: Mutant[] = [
     name: 'flush-and-fold-hide-their-ids-from-m',
     rule: 'M is at least the largest UUIDv7 time of any id that MySQL may have.',
     theme: 'divided',
-    seed: 25,
+    seed: 379,
     assembly: keepers((_ports, mysql) => ({
       journal: new HidesItsIds(mysql),
       settlement: new PagesHideTheirIds(mysql),
