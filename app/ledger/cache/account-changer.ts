@@ -7,7 +7,7 @@ import type { LedgerEvents } from '../events.ts';
 import type { Doubt } from '../journal.ts';
 import type { AccountChange, AccountView } from '../types.ts';
 import { type AccountLoader, notFound, Uncached } from './account-loader.ts';
-import { type ChangePayload, RecordStatus, type ResultRecord, statusNumber } from './codec.ts';
+import { type ChangePayload, type Head, RecordStatus, type ResultRecord, statusNumber } from './codec.ts';
 import type { Attempt } from './doubts.ts';
 import type { EpochView, Seat } from './epoch-view.ts';
 import { CacheError, type CacheServer, type ChangeCommand } from './port.ts';
@@ -107,7 +107,7 @@ export class AccountChanger {
       view.doubts.end(attempts);
       view.keep(entries, clock.monotonic());
       view.observe(head);
-      return await this.#take(view, attempt, record, head.time);
+      return await this.#take(view, attempt, record, head);
     } catch (error) {
       const doubtful = !(error instanceof Problem) && !(error instanceof CacheError && error.kind !== 'in_doubt');
       if (doubtful) view.doubts.leave(attempts, view.caller.podId, clock.monotonic());
@@ -147,12 +147,7 @@ export class AccountChanger {
     await clock.sleep(backoffMs(attempt.failures, RETRY_BASE_MS, clock));
   }
 
-  async #take(
-    view: EpochView,
-    attempt: ChangeAttempt,
-    record: ResultRecord,
-    nowMs: number,
-  ): Promise<AccountView | null> {
+  async #take(view: EpochView, attempt: ChangeAttempt, record: ResultRecord, head: Head): Promise<AccountView | null> {
     const { change } = attempt;
     switch (record.status) {
       case RecordStatus.REPLAYED:
@@ -179,8 +174,9 @@ export class AccountChanger {
       case RecordStatus.NEEDS_LOOKUP:
       case RecordStatus.AHEAD:
         if (attempt.inDoubt) throw new Problem('overloaded', 'its id can no longer be tried again');
-        // Not later than M, or too far ahead, and no attempt is in doubt: a new id is as good.
-        attempt.change = { ...change, changeId: newUuidV7(Math.max(nowMs, view.m + 1)) };
+        // Not later than M, or too far ahead, and no attempt is in doubt: a new id is as good. M as it is now: it may have been
+        // lowered since this pod first heard of it, and an id later than that one would be too far ahead at every try.
+        attempt.change = { ...change, changeId: newUuidV7(Math.max(head.time, head.m + 1)) };
         return null;
       default: {
         const [code, why] = REFUSALS[record.detail] ?? ['internal_error', 'it was refused'];
