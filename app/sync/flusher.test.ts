@@ -67,6 +67,20 @@ describe('A failing flush', () => {
     expect(b.clock.slept[0]).toBe(500);
   });
 
+  it('is no fault of the journal when another keeper has flushed and trimmed it meanwhile', async () => {
+    const b = await bench();
+    await b.post(1);
+    expect(await b.flusher.round(b.epoch.keeper, 1)).toBe(1);
+    await b.post(2);
+    await b.post(1);
+    b.store.at = { ...b.store.at, seq: 3 };
+    await b.epoch.cache.publish(b.epoch.keeper, 3, 3);
+    await expect(b.flusher.round(b.epoch.keeper, 1)).rejects.toThrow(Overtaken);
+    b.flusher.forget();
+    expect(await b.flusher.round(b.epoch.keeper, 1)).toBe(1);
+    expect(b.store.at.seq).toBe(4);
+  });
+
   it('asks MySQL where it is after a commit without an answer, and commits nothing twice', async () => {
     const b = await bench();
     await b.post(3);

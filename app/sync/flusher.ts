@@ -245,6 +245,9 @@ export class Flusher {
     const { head, entries } = await this.#deps.cache.journal(caller, afterSeq, this.#entriesPerRead);
     reading.published = head.cursor;
     reading.headSeq = head.seq;
+    // Nothing is wrong with a journal that another keeper has flushed, and trimmed, while this one slept: if MySQL has it.
+    if (head.cursor > afterSeq && (await this.#deps.store.cursor()).seq > afterSeq)
+      throw new Overtaken(`the journal is flushed up to ${head.cursor}`);
     if (head.seq > afterSeq && entries.length === 0)
       throw new Error(`the journal ends before ${head.seq}, at ${afterSeq}`);
     this.#deps.events.waiting(head.seq - afterSeq, acceptedAtOf(entries[0]));
