@@ -56,6 +56,8 @@ const COMPLAINTS_MAX = 100;
 const HANGING_MS = 1_000;
 const INSPECTION_MS_MAX = 250;
 const NO_ENTRIES_AFTER = Number.MAX_SAFE_INTEGER - 1;
+/** How scripts refuse a server by its role or its `master_replid`. */
+const REPLID_REFUSALS = new Set(['demoted', 'other_server']);
 
 /**
  * Moves the authority, one step at a time; each step is a compare-and-set in MySQL, so any number of keepers may try.
@@ -119,7 +121,7 @@ export class Keeper {
       return this.#move(
         authority,
         'CLOSING',
-        `Redis is not the server of the epoch: ${other}${await this.#whatHappened()}`,
+        `Redis is not the server of the epoch: ${other}${await this.#whatHappened(other)}`,
       );
     }
     if (this.#watch.lostForMs >= lostAfterMs && !opinion.mostReachRedis) {
@@ -142,7 +144,9 @@ export class Keeper {
     if (risks.length > 0) this.#deps.logger.warn({ risks }, 'this Redis can cause unnecessary switch-overs');
   }
 
-  async #whatHappened(): Promise<string> {
+  /** A Redis that refuses for another reason (its fence, its marker) has the same master_replid as before. */
+  async #whatHappened(refusedAs: string): Promise<string> {
+    if (!REPLID_REFUSALS.has(refusedAs)) return '';
     // Not worth a delay: what it is for is the log.
     const tooLate = this.#deps.clock.sleep(INSPECTION_MS_MAX).then(() => null);
     const facts = await Promise.race([this.#deps.inspect().catch(() => null), tooLate]);
