@@ -86,7 +86,7 @@ it('holds less while the pod is short of CPU, and more again when it only waits'
   await Promise.all(answers);
 });
 
-it('lets operators pass that were authenticated before, and few others', async () => {
+it('admits operators that were authenticated before, and few others', async () => {
   const { hold, release } = await held({ max: 1, busyMax: 1 });
   const statuses: number[] = [];
   let release2 = () => {};
@@ -100,7 +100,7 @@ it('lets operators pass that were authenticated before, and few others', async (
   const operator = keyWith('ops');
   const stranger = keyWith('ops', 'balances:read');
   expect((await api.get('/v1/ops/status', { key: operator })).status).toBe(200);
-  // Keyless, unknown and unknown routes: nothing of it makes an operator.
+  // No key, an unknown key, an unknown route: none of these makes a caller an operator.
   await api.get('/v1/ops/status', { key: 'nobody' });
   await api.get('/v1/ops/nothing', { key: stranger });
   const answers = await hold(1);
@@ -149,11 +149,11 @@ function statusOf(method: string, path: string, headers: Record<string, string> 
   });
 }
 
-it('keeps its place until the work is done, though the client is gone, and not longer', async () => {
+it('keeps its slot until the handler has finished, even if the client is gone, and no longer', async () => {
   const { hold, release } = await held({ max: 2, busyMax: 2 });
   const answers = await hold(1);
   const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
-  // Pipelined: Node.js tells nothing about the second answer when the connection ends.
+  // Pipelined: Node.js emits nothing for the second response when the connection ends.
   const get = `GET /v1/transfers/t HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${keyWith('balances:read')}\r\n\r\n`;
   socket.write(get + get);
   await expect.poll(() => api.problems).toEqual(['overloaded']);
@@ -165,7 +165,7 @@ it('keeps its place until the work is done, though the client is gone, and not l
   await expect.poll(served).toBe(true);
 });
 
-it('counts every refusal, and logs a few of them and their number', async () => {
+it('counts every refusal, and logs a few of them and the number of the rest', async () => {
   const { hold, release } = await held({ max: 1, busyMax: 1 });
   const answers = await hold(1);
   let secondIsOver = () => {};
@@ -191,7 +191,7 @@ it('counts every refusal, and logs a few of them and their number', async () => 
   await Promise.all(answers);
 });
 
-it('defers so many refusals and no more, and forgets those whose client is gone', async () => {
+it('defers a bounded number of refusals, and drops those whose client is gone', async () => {
   const { hold, release } = await held({ max: 1, busyMax: 1 });
   const answers = await hold(1);
   const turns: (() => void)[] = [];

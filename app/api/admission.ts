@@ -15,14 +15,14 @@ const BUSY_OVER_MS = 500;
 const BUSY_UTILIZATION = 0.95;
 /** Refusals of a turn to those who were refused a moment ago, and come again at once. */
 const REFUSALS_PER_TURN = 50;
-/** Refusals that wait for their turn; more are answered at once. */
+/** Most deferred refusals; further ones are answered immediately. */
 const DEFERRED_MAX = 1_000;
 /** `Retry-After` is a second: who was not refused on this connection for so long gets its refusal at once. */
 const PATIENT_AFTER_MS = 900;
-/** What operators may do while the pod refuses everybody else: those that have been authenticated before, and any. */
+/** Slots for operators while the pod refuses everybody else: for those authenticated before, and for any others. */
 const OPERATORS_IN_FLIGHT_MAX = 50;
 const UNKNOWN_OPERATORS_IN_FLIGHT_MAX = 5;
-/** Credentials of operators that are remembered, for nothing but to let their next request pass. */
+/** How many operators' credentials are remembered, only to admit their next request. */
 const OPERATORS_MAX = 32;
 
 /** The route under which refusals are counted and logged. */
@@ -35,7 +35,7 @@ interface Refused {
   response: ServerResponse;
 }
 
-/** Gives back the place of a request that was let in, when its handler has finished. */
+/** Releases the slot of an admitted request when its handler has finished. */
 type Leave = () => void;
 
 /** The measure of the event loop, by which a pod that works at its limit is told from one that waits for a store. */
@@ -47,8 +47,8 @@ export type LoopUtilization = (since?: EventLoopUtilization) => EventLoopUtiliza
  *
  * Two limits. A pod that waits (for Redis to come back, for the authority to move) holds as many requests as memory allows, as
  * their clients would rather wait than be refused. A pod that is short of CPU holds as many as it answers in a moment: with
- * more it would do no more, only later. Probes and metrics always pass. Operators have places of their own, most of them for
- * credentials that were authenticated before: a flood of requests without a key cannot take those.
+ * more it would do no more, only later. Probes and metrics always pass. Operators have reserved slots, most of them for
+ * credentials that were authenticated before, so an unauthenticated flood cannot occupy them.
  */
 export class Admission {
   readonly #deps: AdmissionDependencies;
@@ -59,7 +59,7 @@ export class Admission {
   #unknownOperatorsInFlight = 0;
   /** `Authorization` headers of successful requests below `/v1/ops/`, the latest last. */
   readonly #operators = new Set<string>();
-  /** Refusals that wait for their turn. */
+  /** Deferred refusals. */
   readonly #deferred: Refused[] = [];
   /** When a connection was last refused anything. */
   readonly #refusedAt = new WeakMap<Socket, number>();
@@ -82,7 +82,7 @@ export class Admission {
     return this.#inFlight;
   }
 
-  /** What to call when the handler of the request has finished. Null: it was refused. */
+  /** Returns what to call when the handler has finished; null if the request was refused. */
   enter(request: IncomingMessage, response: ServerResponse): Leave | null {
     const url = request.url ?? '';
     if (alwaysPasses(url)) return passed;
@@ -115,7 +115,7 @@ export class Admission {
     };
   }
 
-  /** Only who was authenticated for an operator's route is answered 2xx there. */
+  /** A 2xx on an operator's route proves that the caller was authenticated. */
   #remembering({ headers }: IncomingMessage, response: ServerResponse, leave: Leave): Leave {
     return () => {
       leave();
@@ -198,7 +198,7 @@ class BusyLoop {
 
 const passed: Leave = () => {};
 
-/** The paths of probes and Prometheus, which must see a pod that is overloaded; literally these, in no other spelling. */
+/** Paths of probes and Prometheus, which must reach an overloaded pod. Only these exact spellings bypass load shedding. */
 function alwaysPasses(url: string): boolean {
   return url === '/livez' || url === '/readyz' || url === '/metrics';
 }

@@ -50,10 +50,10 @@ export function attempt<T>(action: () => T): T | Problem {
   }
 }
 
-/** Items that are checked in one turn of the event loop: a batch of 1000 would otherwise hold up everybody for 20 to 50 ms. */
+/** Items validated per turn of the event loop: a batch of 1000 would otherwise block all other requests for 20 to 50 ms. */
 const ITEMS_PER_TURN = 50;
 
-/** Runs what may be refused for each item, in order. */
+/** Runs a function that may refuse each item, in order. */
 export async function attemptEach<Item, T>(
   items: readonly Item[],
   action: (item: Item, index: number) => T,

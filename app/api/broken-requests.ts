@@ -8,7 +8,7 @@ import { UNMATCHED } from './middleware/measure.ts';
 import { problemDocument } from './problem-document.ts';
 import type { RefusalLog } from './refusal-log.ts';
 
-/** The client closed its connection, be it in the middle of a request: nobody is there to be answered. */
+/** The client closed its connection, perhaps in the middle of a request, so there is nobody to answer. */
 const CLIENT_GONE = /^(?:ECONNRESET|EPIPE|HPE_INVALID_EOF_STATE)$/;
 
 interface BrokenRequestDependencies {
@@ -18,8 +18,8 @@ interface BrokenRequestDependencies {
 }
 
 /**
- * Answers what Node.js could not read as a request, counts and logs it, and closes its connection.
- * @param isAnswering whether an answer to an earlier request on the connection is due: nothing may then come before it
+ * Answers input that Node.js could not parse as a request, counts and logs it, and closes the connection.
+ * @param isAnswering whether an earlier request on the connection is still unanswered; nothing may be sent before that answer
  */
 export function refuseBroken(
   error: NodeJS.ErrnoException,

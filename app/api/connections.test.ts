@@ -41,7 +41,7 @@ async function received(socket: Socket): Promise<string> {
 const answersIn = (text: string) => text.split('HTTP/1.1 ').length - 1;
 
 describe('a connection', () => {
-  it('may have sixteen requests unanswered, and is closed at the seventeenth', async () => {
+  it('may have sixteen unanswered requests, and is closed at the seventeenth', async () => {
     api = await ApiUnderTest.start({ limits: LIMITS });
     const socket = client();
     socket.write(GET.repeat(16));
@@ -57,7 +57,7 @@ describe('a connection', () => {
     expect(api.logged.at(-1)).toMatchObject({ message: 'request refused', fields: { detail: 'too_many_pipelined' } });
   });
 
-  it('beyond the limit is closed, and counted', async () => {
+  it('is closed and counted when it exceeds the limit', async () => {
     api = await ApiUnderTest.start({ limits: { ...LIMITS, connectionsMax: 2 } });
     await Promise.all([client(), client()].map((socket) => once(socket, 'connect')));
     await expect.poll(() => connectionsOf(api.server)).toBe(2);
@@ -71,7 +71,7 @@ describe('a connection', () => {
     let passed = 0;
     api.clock.monotonic = () => monotonic() + passed;
     const socket = client();
-    // More than what the kernel takes for a connection that nobody reads.
+    // More than the kernel buffers for a connection that nobody reads.
     const get = 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n';
     socket.write(get.repeat(16));
     await expect.poll(() => api.connections.waiting).toBe(1);
@@ -92,7 +92,7 @@ describe('a connection', () => {
   });
 });
 
-describe('what is not an HTTP request', () => {
+describe('Input that is not an HTTP request', () => {
   it.each([
     ['nonsense\r\n\r\n', '400 Bad Request', 'validation_failed'],
     [`GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, '431 Request Header', 'headers_too_large'],

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.ts';
 
-/** Unanswered requests of one connection. Clients and balancers that pipeline at all stay far below it. */
+/** Most unanswered requests per connection. Clients and load balancers that pipeline at all stay far below this. */
 const OPEN_PER_CONNECTION_MAX = 16;
 const SWEEP_EVERY_MS = 1_000;
 /** A client must read at least this much of its answers in `UNREAD_MS_MAX`, or its connection is closed. */
@@ -12,13 +12,13 @@ const READ_BYTES_MIN = 64 * 1024;
 /** Why a connection was closed by this pod. */
 export type CutReason = 'too_many_connections' | 'too_many_pipelined' | 'answers_not_read';
 
-/** What is known of one client connection. */
+/** State of one client connection. */
 interface Connection {
   socket: Socket;
   /** Requests whose answers are not sent yet. */
   open: number;
   cut: boolean;
-  /** Since when answers have been waiting for the client to read; null while none is. */
+  /** When answers began to wait for the client to read them; null while none are waiting. */
   unreadSinceMs: number | null;
   /** How many bytes the client had read at that time. */
   readBytes: number;
@@ -26,9 +26,9 @@ interface Connection {
 }
 
 /**
- * Bounds what a client can make the pod hold by its connections alone: how many there are, how many requests are
- * unanswered on each (and on all beyond one each), and how long answers wait to be read. Node.js stops reading from a
- * connection whose answers pile up, but it sets no limit in time, and it parses whatever has already arrived.
+ * Bounds what a client can make the pod hold through connections alone: their number, the number of unanswered requests
+ * on each one (and in total), and how long answers wait to be read. Node.js stops reading from a connection whose answers
+ * pile up, but it sets no time limit, and it parses everything that has already arrived.
  */
 export class Connections {
   readonly #clock: Clock;
@@ -68,10 +68,10 @@ export class Connections {
     server.once('close', () => cancel());
   }
 
-  /** Counts the request until its answer is sent. False: its connection is closed, and nothing may be done for it. */
+  /** Counts the request until its answer is sent. False: its connection is closed, and the request must not be processed. */
   accept({ socket }: IncomingMessage, response: ServerResponse): boolean {
     const connection = this.#connections.get(socket);
-    // Closed, while the parser still delivers what had arrived before.
+    // The connection is closed, but the parser still delivers requests that arrived before.
     if (connection === undefined || connection.cut) return false;
     const isPipelined = connection.open > 0;
     if (isPipelined && (connection.open >= OPEN_PER_CONNECTION_MAX || this.#open >= this.#max)) {
@@ -84,7 +84,7 @@ export class Connections {
     return true;
   }
 
-  /** True when an answer written to this connection now would be taken for the answer to an earlier request. */
+  /** True if an answer written to this connection now would be mistaken for the answer to an earlier request. */
   isAnswering(socket: Socket): boolean {
     return (this.#connections.get(socket)?.open ?? 0) > 0;
   }
@@ -116,7 +116,7 @@ export class Connections {
       unreadSinceMs: null,
       readBytes: 0,
       answered: () => {
-        // Of the answers that a closed connection still owed only the first says so, and `close` has counted them all.
+        // After a connection closes, only its first pending response emits `close`; the socket's handler has subtracted them all.
         if (connection.open === 0) return;
         connection.open -= 1;
         this.#open -= 1;

@@ -11,12 +11,12 @@ export interface OpsPort {
   reconcile(): Promise<object>;
   /** What waits for the journal of an epoch that has ended. */
   unsettled(): Promise<object>;
-  /** Gives up what is missing; `done` is false while a keeper carries it out. @throws Problem authority_moved when the authority is not in that epoch, or nothing is missing */
+  /** Gives up what is missing; `done` is false while a keeper still carries it out. @throws Problem authority_moved if the authority is not in that epoch, or if nothing is missing */
   acceptLoss(
     acceptance: { epoch: number; reason: string },
     user: string,
   ): Promise<{ epoch: number; mode: string; dropped: number; done: boolean }>;
-  /** Makes the Redis of another ledger this one's. @throws Problem authority_moved when it is not as it was seen */
+  /** Takes over the Redis of another ledger. @throws Problem authority_moved if its owner has changed */
   takeRedisOver(
     takeover: { owner: string | null; reason: string },
     user: string,
@@ -37,7 +37,7 @@ export interface ApiLimits {
   requestsInFlightMax: number;
   /** The same while the pod is short of CPU, and not just waiting for a store. */
   requestsInFlightBusyMax: number;
-  /** Client connections at a time; more are closed at once. */
+  /** Most client connections at a time; further ones are closed immediately. */
   connectionsMax: number;
   /** What one user may ask for in a second before it is a 429; a batch is one request. Null for no limit. */
   requestsPerSecondPerUserMax: number | null;
@@ -69,7 +69,7 @@ export interface ApiDependencies {
   onProblem: (code: ProblemCode) => void;
   logger: ApiLogger;
   clock: Clock;
-  /** The ledger's time, ms since 1970, as far as this pod knows it: what ids and moments of clients are held against. */
+  /** This pod's estimate of the ledger's time, ms since 1970; ids and timestamps of clients are validated against it. */
   ledgerNow: () => number;
   limits: ApiLimits;
 }

@@ -10,9 +10,9 @@ import { TransferBatch, TransferRequest } from './transfers/schema.ts';
 import { validate } from './validation.ts';
 
 /**
- * No request may hold the event loop for longer than 20 ms, whatever its shape. What is measured is the CPU time of this
- * process and not the time that passed, so that a busy machine changes little; the compiler and the garbage collector work
- * beside, hence the smallest of several measurements counts.
+ * No request may block the event loop for longer than 20 ms, whatever its shape. The test measures the CPU time of this
+ * process instead of elapsed time, so that a busy machine changes little. The compiler and the garbage collector run at the
+ * same time, so the smallest of several measurements counts.
  */
 const CPU_MS_MAX = 20;
 const REPEATS = 6;
@@ -26,7 +26,7 @@ function cpuMs(work: () => unknown): number {
     try {
       work();
     } catch {
-      // A refusal is as good as a success here.
+      // For this test, a refusal is as good as a success.
     }
     const { user, system } = process.cpuUsage(before);
     least = Math.min(least, (user + system) / 1000);
@@ -64,8 +64,8 @@ const SHAPES: Record<string, string> = {
   'a string of escapes': `{"reference":"${repeated('\\u0041', LARGEST_BODY - 20)}"}`,
   'a number of two million digits': repeated('7', LARGEST_BODY),
   blanks: repeated(' ', LARGEST_BODY),
-  '60,000 ids that are not ids': JSON.stringify({ accountIds: Array.from({ length: 60_000 }, () => '!') }),
-  '1000 ids that are not ids': JSON.stringify({ accountIds: Array.from({ length: 1000 }, () => '!') }),
+  '60,000 invalid ids': JSON.stringify({ accountIds: Array.from({ length: 60_000 }, () => '!') }),
+  '1000 invalid ids': JSON.stringify({ accountIds: Array.from({ length: 1000 }, () => '!') }),
   'as many parts as are allowed': JSON.stringify({
     transfers: Array.from({ length: 1000 }, () =>
       Object.fromEntries(Array.from({ length: 30 }, (_, k) => [`k${k}`, 1])),
@@ -76,7 +76,7 @@ const SHAPES: Record<string, string> = {
 
 const schemas = [TransferRequest, TransferBatch.envelope, AccountBatch.envelope, BalanceQuery];
 
-/** What a request does with its body in one turn, before the items of a batch are checked, fifty in each further turn. */
+/** Processes a body as a request does in its first turn; the items of a batch are then checked fifty per turn. */
 function take(text: string): void {
   const value = parseJson(Buffer.from(text));
   for (const schema of schemas) {
@@ -89,11 +89,11 @@ function take(text: string): void {
 }
 
 describe('the event loop', () => {
-  it.each(Object.entries(SHAPES))('is not held by %s', (_, text) => {
+  it.each(Object.entries(SHAPES))('is not blocked by %s', (_, text) => {
     expect(cpuMs(() => take(text.slice(0, LARGEST_BODY)))).toBeLessThan(CPU_MS_MAX);
   });
 
-  it('is not held by a small body of any shape', () => {
+  it('is not blocked by a small body of any shape', () => {
     const { json } = fc.letrec<{ json: string }>((tie) => ({
       json: fc.oneof(
         { depthSize: 'small', withCrossShrink: true },
@@ -119,7 +119,7 @@ describe('the event loop', () => {
     );
   });
 
-  it('is not held by fifty items of a batch, right or wrong', () => {
+  it('is not blocked by fifty items of a batch, valid or not', () => {
     const items = [{}, transfer(1), 'x', null, Object.fromEntries(Array.from({ length: 64 }, (_, k) => [`k${k}`, 1]))];
     for (const item of items) {
       const work = () => {
@@ -141,7 +141,7 @@ describe('the event loop', () => {
     ['percent signs', '%'.repeat(16_000)],
     ['encoded bytes', '%61'.repeat(5_000)],
     ['equal signs', '='.repeat(16_000)],
-  ])('is not held by a query of %s', (_, query) => {
+  ])('is not blocked by a query of %s', (_, query) => {
     expect(cpuMs(() => validate(PostingsQuery, parseQuery(query)))).toBeLessThan(CPU_MS_MAX / 4);
   });
 });
@@ -155,7 +155,7 @@ describe('a whole batch', () => {
   });
   afterAll(() => api.stop());
 
-  it('is checked in many turns, between which others are served', async () => {
+  it('is checked over many turns, between which others are served', async () => {
     let turns = 0;
     const endOfTurn = api.clock.endOfTurn;
     api.clock.endOfTurn = (action) => {

@@ -5,8 +5,8 @@ import { isCurrency, parseAmount } from '../money.ts';
 import { parseTimestamp } from './timestamp.ts';
 
 /**
- * What several resources speak of: each is one schema, for validation, for types and for the OpenAPI document. An optional member
- * of a body is `nullish`: many serializers (Jackson, System.Text.Json, Go's pointers) write null for what is absent.
+ * Fields that several resources share: each is one schema, for validation, types and the OpenAPI document. Optional members of a
+ * body are `nullish`, because many serializers (Jackson, System.Text.Json, Go's pointers) write null for an absent value.
  */
 
 export const LIST_MAX = 1000;
@@ -24,7 +24,7 @@ export const Id = z
   .regex(ID_PATTERN, 'must be 1 to 64 characters of A-Z a-z 0-9 . _ : -')
   .meta({ description: '1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.', example: 'customer-4711' });
 
-/** The id of something new. What has an id like these from before can still be named in a body, so that it can be emptied. */
+/** The id of a new resource. Existing accounts with such an id can still be named in a body, so that they can be emptied. */
 export const NewId = Id.refine((id) => !isDotSegment(id), 'must not be . or .., which a URL path cannot contain');
 
 /** Money in a request: only its type is checked here, as its form depends on the currency beside it; see `amountAt`. */
@@ -96,7 +96,7 @@ export const Metadata = z
 export const Version = z.int().min(0).meta({ description: 'Grows by one with every posting of the account.' });
 export const Durability = z.enum(['cache', 'persisted']);
 export const DurabilityInput = Durability.nullish().meta({
-  description: '`persisted` answers only once it is in MySQL. `cache` when absent.',
+  description: '`persisted` answers only once the transfer is in MySQL. Defaults to `cache`.',
   default: 'cache',
 });
 export const AccountStatus = z.enum(['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED']).meta({

@@ -25,7 +25,7 @@ const refusal = (detail: string | RegExp = /./) => ({
 });
 
 describe('Idempotency-Key on a transfer', () => {
-  it('is its id, so that the same key twice moves the money once', async () => {
+  it('is its id, so sending the same key twice moves the money once', async () => {
     expect(await send('key-1')).toMatchObject({ status: 201, json: { transactionId: 'key-1', replayed: false } });
     expect(await send('key-1')).toMatchObject({ status: 200, json: { transactionId: 'key-1', replayed: true } });
     expect(api.ledger.accounts.get('b')?.balance).toBe(2500);
@@ -71,7 +71,7 @@ describe('Idempotency-Key on a transfer', () => {
       detail.source.includes('ahead') ? { status: 200 } : refusal(detail),
     );
   });
-  it('is refused when it is there twice', async () => {
+  it('is refused when it is repeated', async () => {
     const status = await new Promise<number | undefined>((resolve, reject) => {
       const request = httpRequest(`${api.url}/v1/transfers`, {
         method: 'POST',
@@ -91,7 +91,7 @@ describe('Idempotency-Key on a transfer', () => {
 });
 
 describe('Idempotency-Key on a batch', () => {
-  it('gives those without an id one of the key and their index', async () => {
+  it('derives an id from key and index for items without one', async () => {
     const items = [transfer, { ...transfer, transactionId: 'own' }, { ...transfer, amount: '1.00' }];
     const ids = [{ transactionId: 'key.0' }, { transactionId: 'own' }, { transactionId: 'key.2' }];
     expect((await sendBatch('"key"', items)).json['results']).toMatchObject(ids.map((id) => ({ status: 201, ...id })));
@@ -111,7 +111,7 @@ describe('Idempotency-Key on a batch', () => {
   });
 });
 
-describe('Idempotency-Key where it would mean nothing', () => {
+describe('Idempotency-Key on a route that does not support it', () => {
   it.each([
     ['POST', '/v1/accounts', { accountId: 'x', currency: 'EUR' }],
     ['POST', '/v1/accounts/batch', { accounts: [{ accountId: 'x', currency: 'EUR' }] }],

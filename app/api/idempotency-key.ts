@@ -3,14 +3,14 @@ import { invalid } from './validation.ts';
 
 /**
  * The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header). Its value is a quoted string (RFC 8941), but nearly every
- * client sends it bare: both forms are the same key. Node joins a repeated header with commas, so one that is there twice is no id.
+ * client sends it bare; both forms are the same key. Node.js joins a repeated header with commas, so a repeated key is not a valid id.
  */
 const HEADER = 'idempotency-key';
 export const KEY_POINTER = '/Idempotency-Key';
 
 const QUOTED = /^"([^"\\]*)"$/;
 
-/** For the OpenAPI document of a route that takes it. */
+/** For the OpenAPI document of a route that accepts it. */
 export function IdempotencyKeyHeader(description: string) {
   return z.object({ 'Idempotency-Key': z.string().optional().meta({ description }) });
 }
@@ -19,7 +19,7 @@ interface WithHeader {
   header(name: string): string | undefined;
 }
 
-/** The key of a request, which has to be an id of that schema; null when there is none. @throws Problem validation_failed */
+/** The key of a request, validated by that schema; null when there is none. @throws Problem validation_failed */
 export function idempotencyKeyOf(call: WithHeader, id: z.ZodType<string>): string | null {
   const value = call.header(HEADER);
   if (value === undefined) return null;
@@ -29,7 +29,7 @@ export function idempotencyKeyOf(call: WithHeader, id: z.ZodType<string>): strin
 }
 
 /**
- * For a route where it would mean nothing. Who sends a key relies on it: to ignore it would be a promise that nobody keeps.
+ * For a route that does not support it. A client that sends a key relies on it, so ignoring it would be unsafe.
  * @throws Problem validation_failed
  */
 export function refuseIdempotencyKey(call: WithHeader): void {

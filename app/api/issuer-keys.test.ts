@@ -18,7 +18,7 @@ async function signingKey(kid: string): Promise<SigningKey> {
   return { kid, privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg: 'ES256' } };
 }
 
-/** A real issuer: what it answers at each path is the test's to say. */
+/** A real issuer whose answers the test defines. */
 class Issuer {
   readonly #server: Server;
   readonly asked: string[] = [];
@@ -93,13 +93,13 @@ function verifying(source?: KeySource, timing: Partial<KeyTiming> = {}) {
 }
 
 describe('The keys of an issuer', () => {
-  it('are fetched once, by as many requests as there are', async () => {
+  it('are fetched once, however many requests need them', async () => {
     const verify = verifying();
     expect(await Promise.all([verify(first), verify(first), verify(first)])).toEqual(Array(3).fill('jwt:ada'));
     expect(issuer.asked).toEqual(['/keys']);
   });
 
-  it('are found by the discovery document of the issuer', async () => {
+  it('are found through the discovery document of the issuer', async () => {
     const verify = verifying({ issuer: issuer.url });
     expect(await verify(first)).toBe('jwt:ada');
     expect(issuer.asked).toEqual(['/.well-known/openid-configuration', '/keys']);
@@ -108,12 +108,9 @@ describe('The keys of an issuer', () => {
   it.each([
     ['is of another issuer', (url: string) => ({ issuer: 'https://other', jwks_uri: `${url}/keys` })],
     ['names no keys', (url: string) => ({ issuer: url })],
-    [
-      'names keys that anybody on the way could change',
-      (url: string) => ({ issuer: url, jwks_uri: 'http://host/keys' }),
-    ],
+    ['names keys without https', (url: string) => ({ issuer: url, jwks_uri: 'http://host/keys' })],
     ['names a file', (url: string) => ({ issuer: url, jwks_uri: 'file:///etc/passwd' })],
-    ['is no object', () => []],
+    ['is not an object', () => []],
   ])('are not taken from a discovery document that %s', async (_what, document) => {
     issuer.discovered = document(issuer.url);
     expect(await verifying({ issuer: issuer.url })(first)).toBe('issuer_unavailable');
@@ -121,7 +118,7 @@ describe('The keys of an issuer', () => {
     expect(logged).toHaveLength(1);
   });
 
-  it('are fetched again for a key that is new, and the old one goes with the issuer', async () => {
+  it('are fetched again for a new key, and a withdrawn one stops working', async () => {
     const verify = verifying();
     expect(await verify(first)).toBe('jwt:ada');
     const second = await signingKey('second');
@@ -130,7 +127,7 @@ describe('The keys of an issuer', () => {
     expect(await verify(first)).toBe('unauthenticated');
   });
 
-  it('are not fetched for each token with a key that somebody made up', async () => {
+  it('are not fetched for every token with an invented key id', async () => {
     const verify = verifying(undefined, { cooldownMs: 3_600_000 });
     await verify(first);
     const other = await signingKey('made-up');
@@ -138,7 +135,7 @@ describe('The keys of an issuer', () => {
     expect(issuer.asked).toHaveLength(1);
   });
 
-  it('are renewed in the background, so that a key that was withdrawn goes', async () => {
+  it('are refreshed in the background, so that a withdrawn key stops working', async () => {
     const verify = verifying(undefined, { cooldownMs: 3_600_000 });
     await verify(first);
     issuer.keys = [(await signingKey('second')).jwk];
@@ -149,7 +146,7 @@ describe('The keys of an issuer', () => {
     expect(issuer.asked).toHaveLength(2);
   });
 
-  it('go on being used while the issuer is away, until they are too old', async () => {
+  it('remain in use while the issuer is unavailable, until they are too old', async () => {
     const verify = verifying();
     await verify(first);
     issuer.answer = (_path, response) => response.writeHead(503).end();
@@ -165,7 +162,7 @@ describe('The keys of an issuer', () => {
     expect(await verify(first)).toBe('jwt:ada');
   });
 
-  it('are not waited for by request after request when the issuer hangs', async () => {
+  it('do not make request after request wait when the issuer hangs', async () => {
     issuer.answer = () => {};
     const verify = verifying(undefined, { timeoutMs: 50 });
     expect(await Promise.all([verify(first), verify(first)])).toEqual(['issuer_unavailable', 'issuer_unavailable']);
@@ -177,16 +174,16 @@ describe('The keys of an issuer', () => {
     expect(await verifying()(first)).toBe('jwt:ada');
   });
 
-  it('are not waited for when the issuer sends its answer byte by byte', async () => {
+  it('do not make requests wait when the issuer answers byte by byte', async () => {
     issuer.answer = (_path, response) => void response.write('{"keys":');
     expect(await verifying(undefined, { timeoutMs: 50 })(first)).toBe('issuer_unavailable');
   });
 
   it.each<[string, (response: ServerResponse) => void]>([
     ['is far too long', (response) => response.end(' '.repeat(300 * 1024))],
-    ['is no JSON', (response) => response.end('<html>')],
-    ['is no key set', (response) => response.end('{"keys":{}}')],
-    ['has keys that are none', (response) => response.end('{"keys":[7]}')],
+    ['is not JSON', (response) => response.end('<html>')],
+    ['is not a key set', (response) => response.end('{"keys":{}}')],
+    ['has invalid keys', (response) => response.end('{"keys":[7]}')],
     ['is a redirect', (response) => response.writeHead(302, { Location: '/keys' }).end()],
     ['never comes', (response) => response.destroy()],
   ])('are not taken from an answer that %s', async (_what, answer) => {

@@ -4,19 +4,19 @@ import { Problem } from '../errors.ts';
 import { isSecureUrl } from '../secure-url.ts';
 import type { ApiLogger } from './dependencies.ts';
 
-/** Where the keys are: at an address, or where the issuer's discovery document says (OpenID Connect Discovery 1.0). */
+/** Where the keys are: at a URL, or where the issuer's discovery document points (OpenID Connect Discovery 1.0). */
 export type KeySource = { jwksUrl: string } | { issuer: string };
 
 export interface KeyTiming {
-  /** Keys are fetched again in the background after this, so that one that the issuer has withdrawn goes. */
+  /** Keys are fetched again in the background after this time, so that a withdrawn key stops working. */
   refreshAfterMs: number;
-  /** How long keys are used while the issuer does not answer. Tokens expire long before. */
+  /** How long known keys are used while the issuer does not answer. Tokens expire long before. */
   staleMaxMs: number;
-  /** A token with an unknown key fetches again, but no sooner than this after the last time: anybody can make up keys. */
+  /** An unknown key id triggers a fetch, but no sooner than this after the last one: anybody can invent key ids. */
   cooldownMs: number;
-  /** After a failure nobody asks the issuer for this long: requests must not wait in turn for a server that hangs. */
+  /** No fetch is tried for this long after a failure: requests must not wait one after the other for a server that hangs. */
   failureCooldownMs: number;
-  /** The longest time of a fetch, discovery included. */
+  /** Longest time of a fetch, including discovery. */
   timeoutMs: number;
 }
 
@@ -29,12 +29,12 @@ const TIMING: KeyTiming = {
 };
 const RESPONSE_BYTES_MAX = 256 * 1024;
 
-/** What says something about the token, and nothing about the issuer. */
+/** Errors that concern the token, not the issuer. */
 const ABOUT_THE_TOKEN = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported];
 
 /**
- * The public keys of an issuer, fetched when a token first needs them and kept. Known keys go on being used while the issuer is
- * away; a token whose key cannot be looked up is answered `issuer_unavailable`, as nobody can say that it is not valid.
+ * The public keys of an issuer, fetched at startup and cached. Known keys remain in use while the issuer is unavailable. A token
+ * whose key cannot be looked up is answered with `issuer_unavailable`, because it may well be valid.
  */
 export class IssuerKeys {
   readonly #source: KeySource;
@@ -54,13 +54,13 @@ export class IssuerKeys {
     this.#remote = createRemoteJWKSet(new URL('jwksUrl' in source ? source.jwksUrl : discoveryUrl(source.issuer)), {
       timeoutDuration: timing.timeoutMs,
       cooldownDuration: timing.cooldownMs,
-      // When to fetch again is decided here, so that requests do not wait for it.
+      // This class decides when to fetch again, so that requests do not wait for it.
       cacheMaxAge: Number.POSITIVE_INFINITY,
       [customFetch]: (url, options) => this.#fetch(url, options),
     });
   }
 
-  /** The key of a token, as jose asks for it. @throws Problem issuer_unavailable */
+  /** Looks up the key of a token, for jose. @throws Problem issuer_unavailable */
   readonly keyOf: JWTVerifyGetKey = async (header, token) => {
     const now = this.#clock.monotonic();
     try {
@@ -115,7 +115,7 @@ function discoveryUrl(issuer: string): string {
   return `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
 }
 
-/** A JSON object of bounded length. Redirects are not followed: they could lead anywhere. */
+/** Fetches a JSON object of bounded length. Redirects are not followed, because they could lead anywhere. */
 async function fetchJson(url: string, options: RequestInit): Promise<Record<string, unknown>> {
   const response = await fetch(url, options);
   if (response.status !== 200) {

@@ -6,9 +6,9 @@ import { LIST_MAX } from './fields.ts';
 import { membersInText, membersInValue, repeatedMember, type ShapeLimits } from './json-members.ts';
 import { invalid } from './validation.ts';
 
-/** How the bytes of a body become a value. What clients really send is taken; what could be read in two ways is refused. */
+/** Parses the bytes of a body. Accepts what real clients send, and refuses what could be read in two ways. */
 
-/** As nearly every client writes it: not worth parsing. */
+/** As nearly every client writes it; needs no parsing. */
 const USUAL_TYPES = new Set([
   'application/json',
   'application/json; charset=utf-8',
@@ -16,9 +16,9 @@ const USUAL_TYPES = new Set([
   'application/json;charset=utf-8',
   'application/json;charset=UTF-8',
 ]);
-/** Parsing takes time in proportion to the length, and a header may have 16 kB. */
+/** Parsing takes time proportional to the length, and a header may have 16 KiB. */
 const TYPE_LENGTH_MAX = 256;
-/** The names under which the encoding standard (WHATWG) and real clients know UTF-8. */
+/** The names of UTF-8 in the encoding standard (WHATWG) and in real clients. */
 const UTF_8_LABELS = new Set(['utf-8', 'utf8']);
 
 /** A batch of 1000 transfers with all their metadata has 52,000 parts; one item more than a list may have gets its pointer. */
@@ -52,7 +52,7 @@ function mediaType(text: string): MIMEType | null {
 
 /**
  * The value of a JSON text in UTF-8, with or without a byte order mark.
- * @throws Problem validation_failed for another encoding, for what is not JSON, and for a member that is there twice
+ * @throws Problem validation_failed for another encoding, invalid JSON, or a duplicate member
  */
 export function parseJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw unreadable(bytes, 'The body is not valid UTF-8.');
@@ -70,7 +70,7 @@ export function parseJson(bytes: Buffer): unknown {
   return value;
 }
 
-/** @throws Problem validation_failed for a body whose structure alone would take long to parse and to check */
+/** @throws Problem validation_failed for a body whose structure alone would take long to parse and check */
 function membersWithinLimits(bytes: Buffer): number {
   try {
     return membersInText(bytes, SHAPE_LIMITS);
@@ -80,12 +80,12 @@ function membersWithinLimits(bytes: Buffer): number {
   }
 }
 
-/** The mark that .NET and PowerShell write before UTF-8 (RFC 8259, section 8.1, allows to ignore it). */
+/** The byte order mark that .NET and PowerShell write before UTF-8 (RFC 8259, section 8.1, permits ignoring it). */
 function startsWithMark(bytes: Buffer): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 }
 
-/** UTF-16 and UTF-32 have a zero among the first two bytes of any JSON text, or a mark of their own. */
+/** In UTF-16 and UTF-32, the first two bytes of any JSON text contain a zero or belong to a byte order mark. */
 function unreadable(bytes: Buffer, detail: string): Problem {
   const [first, second] = bytes;
   const isWide =

@@ -1,11 +1,11 @@
 import { pointer } from './validation.ts';
 
 /**
- * Finds members that a JSON text names twice. `JSON.parse` silently keeps the last of them, while another parser on the way of the
- * same request may keep the first: I-JSON (RFC 7493) forbids them, and an amount must not depend on who reads it.
+ * Finds duplicate members in a JSON text. `JSON.parse` silently keeps the last one, while another parser that handles the same
+ * request may keep the first. I-JSON (RFC 7493) forbids duplicates, and an amount must not depend on the parser.
  *
- * The check costs one pass over the bytes and one over the parsed value: the text has more members than the value exactly when one
- * of them was dropped. Only then is it worth finding out which.
+ * The check costs one pass over the bytes and one over the parsed value: the text has more members than the value exactly when
+ * `JSON.parse` has dropped one. Only then does a slower pass find out which.
  */
 
 const QUOTE = 0x22;
@@ -17,10 +17,10 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** A pointer names at most this many levels: a hostile body can nest a hundred thousand. */
+/** Most levels in a pointer: a hostile body can nest a hundred thousand. */
 const POINTER_LEVELS_MAX = 8;
 
-/** How much structure a text may have. What is valid has far less. */
+/** How much structure a text may have. Valid requests have far less. */
 export interface ShapeLimits {
   membersOfObject: number;
   itemsOfList: number;
@@ -32,8 +32,8 @@ export interface ShapeLimits {
 const NO_LIMITS: ShapeLimits = { membersOfObject: Infinity, itemsOfList: Infinity, levels: Infinity, parts: Infinity };
 
 /**
- * Members of all objects in a JSON text in UTF-8. Of a text that is not JSON it counts the colons outside of quotes.
- * @throws RangeError, in words for the client, as soon as a limit is exceeded: before such a text costs anything to parse
+ * Counts the members of all objects in a JSON text in UTF-8. In a text that is not JSON, it counts the colons outside of quotes.
+ * @throws RangeError, with a message for the client, as soon as a limit is exceeded, before such a text is parsed
  */
 export function membersInText(bytes: Uint8Array, limits: ShapeLimits = NO_LIMITS): number {
   const { length } = bytes;
@@ -46,7 +46,7 @@ export function membersInText(bytes: Uint8Array, limits: ShapeLimits = NO_LIMITS
   for (let i = 0; i < length; i++) {
     switch (bytes[i]) {
       case QUOTE:
-        // To the quote that ends the string. No byte of a longer UTF-8 sequence looks like a quote or a backslash.
+        // Skip to the closing quote. No byte of a multi-byte UTF-8 sequence looks like a quote or a backslash.
         for (i++; i < length && bytes[i] !== QUOTE; i++) if (bytes[i] === BACKSLASH) i++;
         break;
       case COLON:
@@ -87,7 +87,7 @@ function tooMany(limit: string): RangeError {
   return new RangeError(`may have at most ${limit}`);
 }
 
-/** Members of all objects in a value that `JSON.parse` returned. Without recursion, as it may be nested to any depth. */
+/** Counts the members of all objects in a value from `JSON.parse`. Not recursive, because it may be nested to any depth. */
 export function membersInValue(value: unknown): number {
   if (!isContainer(value)) return 0;
   const open: object[] = [value];
@@ -97,7 +97,7 @@ export function membersInValue(value: unknown): number {
       for (const item of container) if (isContainer(item)) open.push(item);
       continue;
     }
-    // Own members only: Object.prototype has none that can be enumerated. A for-in is three times as fast as Object.keys here.
+    // Own members only, because Object.prototype has no enumerable ones. for-in is three times as fast as Object.keys here.
     for (const name in container) {
       members++;
       const item = (container as Record<string, unknown>)[name];
@@ -119,8 +119,8 @@ interface Level {
 }
 
 /**
- * The first member of a valid JSON text whose object has that name already, as a JSON pointer (RFC 6901); null when there is none.
- * Linear in the text, whatever it is.
+ * The first duplicate member of a valid JSON text, as a JSON pointer (RFC 6901); null when there is none. Linear in the length of
+ * the text.
  */
 export function repeatedMember(text: string): string | null {
   const levels: Level[] = [];

@@ -26,14 +26,14 @@ const ALGORITHMS = [
 ];
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-/** The columns for users hold it with the prefix. */
+/** With the prefix, it fits into the columns for users. */
 const SUBJECT_LENGTH_MAX = 255;
-/** What could not be seen in an audit trail, or would turn the text around it: controls, formats, halves of pairs, private use. */
+/** Invisible in an audit trail, or able to reorder the text around it: controls, formats, unpaired surrogates, private use. */
 const NOT_PRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
 
 /**
- * Takes JWT access tokens (RFC 9068): `sub` is the user, `scope` or `scp` its scopes, as a list or with spaces between them. A
- * token without an expiry is refused, as nobody could take it back.
+ * Accepts JWT access tokens (RFC 9068): `sub` is the user; `scope` or `scp` has its scopes, as an array or separated by spaces. A
+ * token without an expiry is refused, because it could not be revoked.
  */
 export function jwtVerifier({ keys, issuer, audience }: JwtSettings, clock: Clock): JwtVerifier {
   return {
@@ -49,7 +49,7 @@ export function jwtVerifier({ keys, issuer, audience }: JwtSettings, clock: Cloc
           currentDate: new Date(clock.now()),
         }));
       } catch (error) {
-        // What is no error about the token, such as keys that cannot be fetched, is no 401.
+        // An error that does not concern the token, such as keys that cannot be fetched, is not a 401.
         if (error instanceof errors.JOSEError) throw refused(reasonOf(error));
         throw error;
       }
@@ -70,13 +70,13 @@ function identityOf({ sub, scope, scp }: JWTPayload): Identity {
   };
 }
 
-/** Scopes as RFC 8693 and Entra ID write them, with spaces between them, or as Okta does, in a list. */
+/** Scopes as RFC 8693 and Entra ID write them, separated by spaces, or as Okta does, in an array. */
 function scopesIn(claim: unknown): readonly unknown[] {
   if (typeof claim === 'string') return claim.split(' ');
   return Array.isArray(claim) ? claim : [];
 }
 
-/** jose's code and the claim that it is about. Not its message: that can hold a part of the token. */
+/** jose's error code and the claim concerned. Not its message, which can contain a part of the token. */
 function reasonOf(error: errors.JOSEError): string {
   const hasClaim = error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired;
   return hasClaim ? `${error.code}: ${error.claim}` : error.code;

@@ -15,7 +15,7 @@ export interface ProblemDocument {
 
 const PATH_LENGTH_MAX = 256;
 
-/** A path as an answer repeats it: a request may have one of 16 kB. */
+/** A path as it appears in answers, shortened: a request's path may have 16 KiB. */
 export function shown(path: string): string {
   return path.length <= PATH_LENGTH_MAX ? path : `${path.slice(0, PATH_LENGTH_MAX)}…`;
 }

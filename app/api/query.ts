@@ -1,12 +1,12 @@
 import { Problem } from '../errors.ts';
 
-/** More than any route has a use for. */
+/** More than any route needs. */
 const QUERY_LENGTH_MAX = 2_048;
 const PARAMETERS_MAX = 32;
 
 /**
- * The parameters of a query; one that is there several times is a list, which the schemas refuse. In linear time: Koa's
- * own `ctx.query` searches all parameters once for each of them.
+ * The parameters of a query. A repeated parameter becomes a list, which the schemas refuse. Takes linear time; Koa's own
+ * `ctx.query` searches all parameters once for each of them.
  * @throws Problem validation_failed when the query is too long
  */
 export function parseQuery(query: string): Record<string, string | string[]> {

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { PROBLEMS, type ProblemCode } from '../errors.ts';
 import type { ApiLogger } from './dependencies.ts';
 
-/** What a line says about a refused request: ids and our own words, never what the client sent. */
+/** The fields of a log line about a refused request: ids and our own words, never what the client sent. */
 export interface RefusedRequest {
   code: ProblemCode;
   correlationId: string;
@@ -14,11 +14,11 @@ export interface RefusedRequest {
   detail?: string;
 }
 
-/** Lines a second for each code: beyond, refusals are only counted, so that nobody can flood the log. */
+/** Lines per second and code. Further refusals are only counted, so that nobody can flood the log. */
 const LINES_PER_SECOND = 10;
 const WINDOW_MS = 1_000;
 
-/** Refusals that say something about who calls, or about us; the others are the everyday of an API. */
+/** Refusals that say something about the caller or about this service; the others are routine for an API. */
 const WARNINGS: ReadonlySet<ProblemCode> = new Set(['unauthenticated', 'forbidden', 'rate_limited']);
 
 interface Window {
@@ -26,11 +26,11 @@ interface Window {
   suppressed: number;
 }
 
-/** One line for every refused request, as long as they are few; of many with the same code a sample and their number. */
+/** Logs every refused request while there are few; of many with the same code, a sample and their number. */
 export class RefusalLog {
   readonly #logger: ApiLogger;
   readonly #clock: Clock;
-  /** Codes with lines in the current second. At most as many as there are codes. */
+  /** Codes with lines in the current second. */
   readonly #windows = new Map<ProblemCode, Window>();
 
   constructor(logger: ApiLogger, clock: Clock) {

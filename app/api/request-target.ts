@@ -8,9 +8,9 @@ export interface RequestTarget {
 const SCHEME = /^https?:\/\/[^/?]*/i;
 
 /**
- * Splits a request target. The absolute form (`GET http://host/path`), which proxies send and every server has to accept
- * (RFC 9112, section 3.2.2), is served like the path alone. Everything else is taken literally, so that no two spellings
- * of one path exist.
+ * Splits a request target. The absolute form (`GET http://host/path`), which proxies send and every server must accept
+ * (RFC 9112, section 3.2.2), is treated like the path alone. Everything else is taken literally, so that each path has
+ * exactly one spelling.
  */
 export function requestTarget(url: string): RequestTarget {
   const target = url.startsWith('/') ? url : url.replace(SCHEME, '') || '/';

@@ -35,11 +35,11 @@ export interface BodyDefinition<Body extends z.ZodType> {
   schema: Body;
   /** What the OpenAPI document shows, where it says more than `schema` checks: of a batch, whose items are checked one by one. */
   documented?: z.ZodType;
-  /** A list of items, as long as `BODY_BYTES_MAX` allows. The body of any other route is small. */
+  /** Whether the body is a list of items, up to `BODY_BYTES_MAX`. Bodies of other routes are small. */
   isList?: true;
-  /** What `/docs` fills in. It has to succeed where the accounts of `npm start` are (scripts/stack/demo.mjs). */
+  /** The example that `/docs` fills in. It must succeed with the accounts of `npm start` (scripts/stack/demo.mjs). */
   example: z.input<Body>;
-  /** No body at all, or null, is as good as `{}`. */
+  /** A missing body, or null, counts as `{}`. */
   optional?: boolean;
 }
 

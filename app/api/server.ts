@@ -70,14 +70,14 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
   return [...routes, ...docsRoutes(routes)];
 }
 
-/** An API that does not listen yet, and what its metrics read. */
+/** An API that does not listen yet, and the sources of its metrics. */
 export interface ApiServer {
   server: Server;
   admission: Admission;
   connections: Connections;
 }
 
-/** The server of an API. Idle connections should outlive the balancer's wish for them (60 s, mostly). */
+/** Creates the server of an API. Keep idle connections open longer than the load balancer does (usually 60 s). */
 export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: number, loop?: LoopUtilization): ApiServer {
   const { clock, limits, logger, onProblem } = deps;
   const refusals = new RefusalLog(logger, clock);

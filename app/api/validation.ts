@@ -17,7 +17,7 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown): z.outp
   throw invalid(issues.slice(0, ERRORS_MAX).flatMap(fieldErrors).slice(0, ERRORS_MAX), total);
 }
 
-/** The problem for faults that were found; `total` when there are more than `errors` names. */
+/** The problem for a list of faults; `total` if there are more than `errors` lists. */
 export function invalid(errors: readonly FieldError[], total: number = errors.length): Problem {
   const [first] = errors;
   const more = total > 1 ? ` (and ${total - 1} more)` : '';
@@ -64,7 +64,7 @@ function fieldErrors(issue: Issue): FieldError[] {
   return [{ pointer: pointer(issue.path), detail: issue.message }];
 }
 
-/** RFC 6901, with each name cut to a length that can be shown. */
+/** A pointer by RFC 6901, with each name cut to a printable length. */
 export function pointer(path: readonly PropertyKey[]): string {
   return path
     .map((key) => `/${String(key).slice(0, KEY_LENGTH_MAX).replaceAll('~', '~0').replaceAll('/', '~1')}`)

@@ -26,7 +26,9 @@ export const AccountOpeningRequest = z
   .strictObject({
     accountId: NewId,
     currency: Currency,
-    overdraftLimit: MoneyInput.nullish().meta({ description: 'How far below zero it may go. Zero when absent.' }),
+    overdraftLimit: MoneyInput.nullish().meta({
+      description: 'How far below zero the balance may go. Defaults to zero.',
+    }),
     name: text(NAME_LENGTH_MAX).nullish().meta({ example: 'Ada Lovelace' }),
     external: z.boolean().nullish().meta({
       description: 'It stands for the world outside (cash, other banks), and has no lower limit. False when absent.',

@@ -6,13 +6,13 @@ import { API_KEY, type Role, RolesUnderTest } from '../../testing/stack.ts';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 
-/** Last resorts that a healthy ledger refuses; their descriptions say so. */
+/** Operations of last resort, which a healthy ledger refuses; their descriptions say so. */
 const WITHOUT_SUCCESS = new Map([
   ['POST /v1/ops/loss-acceptances', 409],
   ['POST /v1/ops/redis-takeovers', 409],
 ]);
 
-/** A path, a query, and bodies: enough to show that the page fills in what is taken here for its doing. It needs seconds for each. */
+/** A path, a query, and bodies: enough to show that the page fills in the same examples as this test. Each takes seconds. */
 const ON_THE_PAGE = new Set([
   'PATCH /v1/accounts/{id}',
   'GET /v1/accounts/{id}/postings',
@@ -92,7 +92,7 @@ async function send({ method, path, operation }: Prefilled): Promise<{ status: n
   return { status: response.status, text: await response.text() };
 }
 
-describe('Every operation of /docs, with what it fills in, on a new ledger with the demo accounts', () => {
+describe('Every operation of /docs, with its prefilled examples, on a new ledger with the demo accounts', () => {
   it('succeeds, and again', async () => {
     expect(operations.length).toBeGreaterThan(15);
     for (const round of [1, 2]) {
@@ -109,7 +109,7 @@ describe('Every operation of /docs, with what it fills in, on a new ledger with 
     }
   });
 
-  it('has everything filled in that must be given', () => {
+  it('has an example for everything that is required', () => {
     for (const { name, operation } of operations) {
       for (const parameter of operation.parameters ?? [])
         if (parameter.in === 'path') expect(filledIn(parameter), `${name} ${parameter.name}`).toBeDefined();
@@ -118,7 +118,7 @@ describe('Every operation of /docs, with what it fills in, on a new ledger with 
     }
   });
 
-  it.skipIf(CHROMIUM === undefined)('is filled in so by the page itself', async () => {
+  it.skipIf(CHROMIUM === undefined)('is prefilled with these examples by the page itself', async () => {
     const { chromium } = await import('playwright-core');
     const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: ['--no-sandbox'] });
     try {

@@ -8,7 +8,7 @@ const VERSION = '1';
 
 /** What any route of its kind can answer besides what it names itself; the middleware answers these. */
 const PROBLEMS_WITH_SCOPE: readonly ProblemCode[] = [
-  // For an Idempotency-Key where it means nothing.
+  // For an Idempotency-Key on a route that does not support it.
   'validation_failed',
   'unauthenticated',
   'forbidden',
@@ -38,7 +38,7 @@ export function openApiDocument(routes: readonly Route[]) {
         'Balances and transfers at memory speed, every cent in MySQL.',
         `Any path can also answer ${codes(['not_found', 'method_not_allowed', 'headers_too_large', 'shutting_down'])}.`,
         'What may be sent again carries `Retry-After`.',
-        'An `Idempotency-Key` is refused with `validation_failed` where it is not documented.',
+        'An `Idempotency-Key` is refused with `validation_failed` on operations that do not document it.',
         'Send `X-Correlation-Id` to find a request again; it is echoed, and made when absent.',
       ].join(' '),
     },

@@ -39,7 +39,7 @@ export function docsRoutes(others: readonly Route[]): Route[] {
       answers: { 200: { description: 'The document', schema: z.looseObject({}) } },
       problems: [],
       handle: () => {
-        // Bytes and not text, which would be copied for every client that does not read its answer.
+        // Bytes instead of text, which would be copied for every client that does not read its answer.
         document ??= Buffer.from(JSON.stringify(openApiDocument([...others, ...own])));
         return { status: 200, content: { type: 'application/json', data: document }, headers: FRESH_HEADERS };
       },

@@ -9,13 +9,13 @@ export class ClientGone extends Error {
   override readonly name = 'ClientGone';
 }
 
-/** The longest body of a route that takes one item. What is valid has at most a tenth of it. */
+/** Longest body of a route that takes a single item. Valid ones have at most a tenth of that. */
 const SINGLE_BODY_BYTES_MAX = 64 * 1024;
 /** A body that is too long is read on for so many times the limit, thrown away, so that its sender gets to read the 413. */
 const DISCARD_FACTOR = 4;
-/** All bodies that have arrived and are not parsed yet may take as much memory as so many of the largest. */
+/** All bodies that have arrived but are not parsed yet may take as much memory as this many of the largest. */
 const BODIES_IN_FLIGHT = 64;
-/** A body must be whole after this, and a second for every 64 KiB of it that have arrived. */
+/** A body must be complete after this time, plus one second for every 64 KiB that have arrived. */
 const BODY_TIMEOUT_MS = 10_000;
 const BYTES_PER_MS_MIN = 64;
 const SWEEP_EVERY_MS = 1_000;
@@ -40,7 +40,7 @@ export function readBody(bytesMax: number, clock: Clock): ApiMiddleware {
     try {
       ctx.state.body = parseJson(await arriving.whole());
     } catch (error) {
-      // The rest of a body that is not wanted may still be on its way.
+      // The rest of an unwanted body may still be arriving.
       if (!ctx.req.complete || isTooLarge(error)) ctx.res.setHeader('Connection', 'close');
       throw error;
     } finally {
@@ -63,7 +63,7 @@ class Bodies {
   readonly #bytesMax: number;
   readonly #clock: Clock;
   #bytes = 0;
-  /** Nearly all leave before a sweep sees them: only then is the clock looked at. */
+  /** Nearly all bodies finish before a sweep sees them, so the clock is read only in a sweep. */
   readonly #arriving = new Set<ArrivingBody>();
   #sweepScheduled = false;
 
@@ -72,7 +72,7 @@ class Bodies {
     this.#clock = clock;
   }
 
-  /** False when there is not so much left. */
+  /** False if there is not that much left. */
   take(bytes: number): boolean {
     if (this.#bytes + bytes > this.#bytesMax) return false;
     this.#bytes += bytes;
@@ -104,7 +104,7 @@ class Bodies {
   }
 }
 
-/** One body. It takes memory for what has arrived of it, until it is released. */
+/** One body. It takes memory only for what has arrived, until it is released. */
 class ArrivingBody {
   readonly #bodies: Bodies;
   readonly #request: IncomingMessage;
@@ -138,7 +138,7 @@ class ArrivingBody {
         if (this.#length > this.#bytesMax) reject(this.#tooLarge());
         else resolve(this.#bytes?.subarray(0, this.#length) ?? Buffer.alloc(0));
       });
-      // Comes after every end as well; an error too many per request would cost more than the rest of this function.
+      // `close` also follows every normal end; creating an error each time would cost more than the rest of this function.
       request.on('close', () => {
         if (!request.complete) reject(new ClientGone('The client closed the connection while it sent its body.'));
       });
@@ -180,7 +180,7 @@ class ArrivingBody {
     chunk.copy(this.#bytes, before);
   }
 
-  /** Twice the room, as a body may arrive byte by byte: a list of its pieces would take a hundred times its memory. */
+  /** Doubles the capacity: a body may arrive byte by byte, and a list of the pieces would take a hundred times its memory. */
   #enlarge(): boolean {
     const capacity = Math.min(Math.max(this.#length * 2, FIRST_CAPACITY), this.#bytesMax);
     if (!this.#grow(capacity)) return false;

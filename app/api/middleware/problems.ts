@@ -29,7 +29,7 @@ export function renderProblems(
   };
 }
 
-/** What was unexpected has its line, and an outcome of a transfer is one of the lines about transfers. */
+/** Unexpected errors and outcomes of transfers have log lines of their own. */
 function isLogged({ code, extras }: Problem): boolean {
   return code === 'internal_error' || extras.transactionId !== undefined;
 }
@@ -40,10 +40,10 @@ function refusedRequest({ state, method }: ApiContext, problem: Problem): Refuse
     code: problem.code,
     correlationId,
     route: route?.path ?? UNMATCHED,
-    // The method of a matched route only: anything else is text that a client made up.
+    // Only the method of a matched route: anything else is text chosen by the client.
     method: route ? method : UNMATCHED,
     ...(identity && { user: identity.user }),
-    // The details of the others speak of what the client sent.
+    // The details of other problems refer to what the client sent.
     ...(problem.status >= 500 && { detail: problem.message }),
     ...(problem.extras.logged !== undefined && { detail: problem.extras.logged }),
   };

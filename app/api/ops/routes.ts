@@ -19,7 +19,7 @@ export function opsRoutes({ ops }: ApiDependencies): Route[] {
       path: '/v1/ops/status',
       scopes: ['ops'],
       tag,
-      summary: 'How the ledger stands',
+      summary: 'Read the status of the ledger',
       answers: { 200: { description: 'The status', schema: OpsStatus } },
       problems: ['database_unavailable'],
       handle: async () => ({ status: 200, body: await ops.status() }),
@@ -29,7 +29,7 @@ export function opsRoutes({ ops }: ApiDependencies): Route[] {
       path: '/v1/ops/reconciliations',
       scopes: ['ops'],
       tag,
-      summary: 'Compare the books with each other, now',
+      summary: 'Reconcile the books now',
       answers: { 200: { description: 'The result', schema: Reconciliation } },
       problems: ['ledger_switching', 'ledger_closed', 'database_unavailable'],
       handle: async () => ({ status: 200, body: await ops.reconcile() }),
@@ -51,15 +51,18 @@ export function opsRoutes({ ops }: ApiDependencies): Route[] {
       tag,
       summary: 'Accept that what is missing is lost, and open the ledger without it',
       description:
-        'The last resort, for a Redis that is gone for good. What the pods have drained is applied as far as it is shown to ' +
-        'follow; the rest is given up and written down, with your name and reason. It cannot be taken back. While nothing is missing it answers 409 and changes nothing.',
+        'The last resort, for a Redis that is gone for good. Transfers that the pods have drained are applied as far as they can ' +
+        'be shown to follow on the books; the rest is given up and recorded with your name and reason. This cannot be undone. If nothing is missing, it answers 409 and changes nothing.',
       body: {
         schema: LossAcceptanceRequest,
         example: { epoch: 7, reason: 'The disk of the old Redis is lost, see incident 4711.' },
       },
       answers: {
-        200: { description: 'It is accepted, and the ledger is open', schema: LossAcceptance },
-        202: { description: 'It is accepted, and being carried out: see `GET /v1/ops/status`', schema: LossAcceptance },
+        200: { description: 'The loss is accepted, and the ledger is open', schema: LossAcceptance },
+        202: {
+          description: 'The loss is accepted, and a keeper carries it out: see `recovery` in `GET /v1/ops/status`',
+          schema: LossAcceptance,
+        },
       },
       problems: ['authority_moved', 'database_unavailable'],
       handle: async ({ body, identity }) => {
@@ -74,8 +77,8 @@ export function opsRoutes({ ops }: ApiDependencies): Route[] {
       tag,
       summary: 'Take over a Redis that belongs to another ledger',
       description:
-        'For a Redis whose ledger is gone for good, or whose keys an older release has left. What that ledger has not flushed ' +
-        'to its MySQL is deleted when this one begins to use the Redis. Stop the other installation first. Only in mode `DIRECT`; else it answers 409 and changes nothing.',
+        'For a Redis whose ledger is gone for good, or whose keys were left by an older release. Transfers that the other ledger has ' +
+        'not flushed to its MySQL are deleted when this ledger begins to use the Redis. Stop the other installation first. Possible only in mode `DIRECT` while nothing waits for a journal; otherwise it answers 409 and changes nothing.',
       body: {
         schema: RedisTakeoverRequest,
         example: {
@@ -83,7 +86,7 @@ export function opsRoutes({ ops }: ApiDependencies): Route[] {
           reason: 'The other ledger was shut down for good on Monday.',
         },
       },
-      answers: { 200: { description: 'The Redis is this ledger’s', schema: RedisTakeover } },
+      answers: { 200: { description: 'The Redis now belongs to this ledger', schema: RedisTakeover } },
       problems: ['authority_moved', 'ledger_switching', 'database_unavailable'],
       handle: async ({ body, identity }) => ({ status: 200, body: await ops.takeRedisOver(body, identity.user) }),
     }),

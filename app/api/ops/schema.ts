@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** Left open: what operators look at grows with what there is to look at, and programs should not build on it. */
+/** Deliberately loose: the status grows over time, and programs should not depend on its shape. */
 export const OpsStatus = z.looseObject({}).meta({
   id: 'OpsStatus',
   description:
-    'Mode, epoch, cursor, journal length and age, how far the recovery of an ended epoch has come, pods, keepers, frozen accounts and why, breakers.',
+    'Mode, epoch, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts and why, clock offset, breakers.',
 });
 
 export const Reconciliation = z.looseObject({}).meta({
@@ -21,9 +21,14 @@ export const LossAcceptanceRequest = z
   .strictObject({
     epoch: z.int().min(0).meta({
       description:
-        'The epoch of the authority as `GET /v1/ops/unsettled` showed it: nothing is accepted that was not looked at.',
+        'The epoch of the authority that `GET /v1/ops/unsettled` returned; the request is refused if it has changed since.',
     }),
-    reason: z.string().trim().min(10).max(200).meta({ description: 'Why, in a sentence; it is kept with your name.' }),
+    reason: z
+      .string()
+      .trim()
+      .min(10)
+      .max(200)
+      .meta({ description: 'The reason, in a sentence; it is recorded with your name.' }),
   })
   .meta({ id: 'LossAcceptanceRequest' });
 
@@ -33,24 +38,29 @@ export const RedisTakeoverRequest = z
       .string()
       .regex(/^[0-9a-f]{32}$/)
       .nullable()
-      .meta({ description: '`redisOwner.owner` as `GET /v1/ops/status` showed it; null when nobody has claimed it.' }),
-    reason: z.string().trim().min(10).max(200).meta({ description: 'Why, in a sentence; it is kept with your name.' }),
+      .meta({ description: '`redisOwner.owner` from `GET /v1/ops/status`; null if the Redis is unclaimed.' }),
+    reason: z
+      .string()
+      .trim()
+      .min(10)
+      .max(200)
+      .meta({ description: 'The reason, in a sentence; it is recorded with your name.' }),
   })
   .meta({ id: 'RedisTakeoverRequest' });
 
 export const RedisTakeover = z
-  .object({ epoch: z.int().meta({ description: 'The epoch of the authority now.' }), mode: z.string() })
+  .object({ epoch: z.int().meta({ description: 'The current epoch of the authority.' }), mode: z.string() })
   .meta({ id: 'RedisTakeover' });
 
 export const LossAcceptance = z
   .object({
-    epoch: z.int().meta({ description: 'The epoch of the authority now.' }),
+    epoch: z.int().meta({ description: 'The current epoch of the authority.' }),
     mode: z.string(),
     dropped: z.int().meta({
-      description: 'How many entries and attempts were given up so far; the table `dropped_entries` has each.',
+      description: 'Entries and attempts given up so far; the table `dropped_entries` lists them.',
     }),
     done: z
       .boolean()
-      .meta({ description: 'False while a keeper still carries it out; the same request then says how far it is.' }),
+      .meta({ description: 'False while a keeper still carries it out; repeat the request to see its progress.' }),
   })
   .meta({ id: 'LossAcceptance' });

@@ -38,7 +38,7 @@ interface RequestOptions {
 /** A real server on a free port, over a ledger in memory, with a clock that stands still. */
 export class ApiUnderTest {
   readonly clock: Clock & { time: number } = { ...systemClock, time: NOW, now: () => this.clock.time };
-  /** The ledger's time, where it is another than that of the pod's clock. */
+  /** The ledger's time, where it differs from the pod's clock. */
   ledgerTime: number | null = null;
   readonly ledger = new MemoryLedger(this.clock);
   readonly logged: { level: string; fields: object; message: string }[] = [];

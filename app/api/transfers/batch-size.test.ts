@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-/** Three bytes in UTF-8, and six as `\uXXXX`: no character takes more for each unit of its length. */
+/** Three bytes in UTF-8, and six as `\uXXXX`: no character takes more per unit of length. */
 const WIDE = '山';
 
 /** A transfer with every field but its metadata at its longest. */
@@ -54,7 +54,7 @@ describe('A batch of transfers', () => {
   ])('takes %i with the largest metadata', (_items, text) => {
     expect(bytesOf(text)).toBeLessThanOrEqual(BODY_BYTES_MAX);
   });
-  it('that is longer is refused with the limit, as a whole', async () => {
+  it('is refused as a whole, with the limit, when it is longer', async () => {
     const before = api.ledger.applied.length;
     expect(await api.post('/v1/transfers/batch', batchOf(1000, fullMetadata('v')))).toMatchObject({
       status: 413,

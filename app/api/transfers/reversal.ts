@@ -54,7 +54,7 @@ async function reversible(ledger: Ledger, originalId: string): Promise<Posted> {
   return original;
 }
 
-/** An id whose transfer was given up may belong to another transfer by now: what took the first back is no answer for it. */
+/** The id of a transfer that was given up may now belong to another one; a reversal of the first is not a reversal of that. */
 function requireReversalOf(original: Posted, { order }: Posted): void {
   const { source, destination, amount, currency } = original.order;
   const takesBack = order.source === destination && order.destination === source;

@@ -43,7 +43,7 @@ const POSTED_ANSWERS = {
 };
 
 const DEMO_TRANSFER = { sourceAccount: 'demo-alice', destinationAccount: 'demo-bob', amount: '1.00', currency: 'EUR' };
-/** Without ids and times of their own: sent again from the page, each is a new transfer. */
+/** Without ids and timestamps, so that each request from the page is a new transfer. */
 const TRANSFER_EXAMPLE = { ...DEMO_TRANSFER, reference: 'Invoice 2026-0042', metadata: { invoice: '2026-0042' } };
 const BATCH_EXAMPLE = { transfers: [DEMO_TRANSFER, { ...DEMO_TRANSFER, amount: '2.00' }] };
 
@@ -59,7 +59,7 @@ function transfer({ ledger, ledgerNow }: ApiDependencies): Route {
     tag,
     summary: 'Transfer money between two accounts',
     headers: IdempotencyKeyHeader(
-      'The `transactionId`, for a body without one; both given have to be the same. An id, bare or in double quotes.',
+      'The `transactionId` of a body that has none; if both are given, they must be equal. An id, bare or in double quotes.',
     ),
     takesIdempotencyKey: true,
     body: { schema: TransferRequest, example: TRANSFER_EXAMPLE },
@@ -86,7 +86,7 @@ function transferBatch({ ledger, clock, ledgerNow }: ApiDependencies): Route {
     tag,
     summary: 'Make up to 1000 independent transfers, with an outcome for each',
     headers: IdempotencyKeyHeader(
-      'Gives items without a `transactionId` one: `<key>.<index>`, with the index of the item from 0. An id, bare or in double quotes.',
+      'Items without a `transactionId` get `<key>.<index>`, counting from 0. An id, bare or in double quotes.',
     ),
     takesIdempotencyKey: true,
     body: {
@@ -114,7 +114,7 @@ function transferBatch({ ledger, clock, ledgerNow }: ApiDependencies): Route {
   });
 }
 
-/** The key of a batch, each of whose items gets an id of it and its index. @throws Problem validation_failed when they are too long */
+/** The key of a batch; an item's id is the key and the item's index. @throws Problem validation_failed if the ids would be too long */
 function batchKeyOf(call: Pick<Call, 'header'>, items: number): string | null {
   const key = idempotencyKeyOf(call, TransactionId);
   const lengthMax = ID_LENGTH_MAX - `.${items - 1}`.length;

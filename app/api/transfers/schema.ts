@@ -29,7 +29,7 @@ export const TransactionId = NewId.refine(
   `must not begin with ${RESERVED_ID_PREFIX}, which is reserved`,
 ).meta({
   description:
-    'The idempotency key: one id has one outcome, for ever. A UUIDv7 is the fast path. When absent it is the `Idempotency-Key`, or made for you.',
+    'The idempotency key: one id has one outcome, forever. A UUIDv7 is the fast path. If absent, the `Idempotency-Key` is used, or an id is generated.',
   example: '019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e90',
 });
 
@@ -91,9 +91,9 @@ export const TransferBatch = batchOf('transfers', TransferRequest, 'TransferBatc
 export const TransferBatchAnswer = batchAnswerOf(Transfer, 'TransferBatchAnswer');
 
 /**
- * The order that a valid request means.
- * @param key the id that its Idempotency-Key gives it, where it has none of its own
- * @throws Problem validation_failed for what one field alone cannot show
+ * Converts a valid request to an order.
+ * @param key the id from its Idempotency-Key, used if the request has no id
+ * @throws Problem validation_failed for rules that concern more than one field
  */
 export function orderOf(
   request: TransferRequest,
