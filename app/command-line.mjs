@@ -1,7 +1,7 @@
 /**
- * The command line of every command of this project: a command declares its options once, in a table, and gets its values,
- * `--help`, and a refusal (exit code 2, one sentence) of everything that it does not know. Parsing is Node.js's own
- * `util.parseArgs`. This is JavaScript, and imports no package, because `npm start` and `npm test` run before packages are
+ * Parses the command line of every command of this project. A command declares its options once, in a table. It gets typed
+ * values and `--help`; anything unknown is refused with one sentence and exit code 2. Parsing uses Node.js's own
+ * `util.parseArgs`. This is JavaScript and imports no package, because `npm start` and `npm test` run before packages are
  * installed: docs/decisions/029-one-argument-parser.md.
  */
 import { parseArgs } from 'node:util';
@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 const HELP_INDENT = '  ';
 const USAGE_EXIT_CODE = 2;
 
-/** What is wrong with a command line, in a sentence. */
+/** A mistake on a command line, described in one sentence. */
 export class UsageError extends Error {
   /** @override */
   name = 'UsageError';
@@ -18,7 +18,7 @@ export class UsageError extends Error {
 /**
  * @template T
  * @typedef {object} Option
- * @property {string | null} value what help calls its value; null: it takes none
+ * @property {string | null} value the name of its value in the help; null: it takes none
  * @property {string} help
  * @property {string | null} shownDefault
  * @property {(name: string, texts: readonly string[] | undefined) => T} read texts: undefined when it was not given
@@ -183,7 +183,7 @@ function parsed(args, options, allowPositionals) {
   try {
     return parseArgs({ args: [...args], options, allowPositionals, strict: true });
   } catch (error) {
-    // The first sentence says what is wrong, the others how Node.js would like it.
+    // The first sentence says what is wrong; the others are advice from Node.js.
     if (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))
       throw new UsageError(`${error.message.split(/\.\s|\n/)[0]?.replace(/\.$/, '')}.`);
     throw error;
@@ -232,7 +232,7 @@ function aligned(rows) {
 }
 
 /**
- * Ends the process as a command does that was called wrongly.
+ * Ends the process after a usage error.
  * @param {Command<any>} command
  * @param {string} message
  * @returns {never}
@@ -270,6 +270,6 @@ export function readCommandLine(command, args = process.argv.slice(2)) {
  * @param {string} about
  */
 export function readWriteCommand(name, about) {
-  const command = { name, about, options: { write: flag('write it: without this nothing is done') } };
+  const command = { name, about, options: { write: flag('write the files; required') } };
   if (!readCommandLine(command).values.write) refuse(command, 'Nothing is written without --write.');
 }

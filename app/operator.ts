@@ -11,7 +11,7 @@ export async function unsettled({ authority, unsettled }: Pick<Context, 'authori
   return { mode, epoch, cacheEpoch, redisNode, sinceMs: Math.round(ageMs), ...(await unsettled.report(LISTED_MAX)) };
 }
 
-/** A request is answered after so long, ms; a keeper carries on with what is left. */
+/** Longest time before the request is answered, ms; a keeper finishes the rest. */
 const ANSWERED_WITHIN_MS = 5_000;
 
 /** `done`: false while a keeper still carries it out. `dropped`: how much was given up, so far. */
@@ -53,7 +53,7 @@ export async function acceptLoss(
   return { epoch: after.epoch, mode: after.mode, dropped, done: true };
 }
 
-/** Whose the Redis is that this process talks to; null while it does not answer. */
+/** The owner of this process's Redis; null while Redis does not answer. */
 export async function redisOwnership({
   redis,
   scripts,
@@ -66,8 +66,8 @@ export async function redisOwnership({
 }
 
 /**
- * Makes a Redis this ledger's that belongs to another ledger, or to nobody knows whom. What the operator has looked at is
- * compared first; what was there is fenced off, and deleted, when the next epoch begins.
+ * Takes over a Redis that belongs to another ledger, or to an unknown one. The owner that the operator has seen is compared
+ * first. The former owner's keys are fenced off and deleted when the next epoch begins.
  * @throws Problem authority_moved, ledger_switching, database_unavailable
  */
 export async function takeRedisOver(

@@ -32,7 +32,7 @@ export class OpsStatus {
       epoch: now?.epoch ?? null,
       redisNode: now?.redisNode ?? null,
       cursor: cursor && { epoch: cursor.epoch, seq: cursor.seq },
-      // In the other modes whose it is is beyond question, or Redis may hang.
+      // In other modes the owner is certain, or Redis may hang.
       redisOwner: now?.mode === 'DIRECT' ? await redisOwnership(this.#context) : null,
       journal: await this.#journal(cursor),
       recovery: recovery && { ...recovery, accepted: recovery.accepted?.keeper ?? null },

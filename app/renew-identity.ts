@@ -6,7 +6,7 @@ import { Database } from './store/pool.ts';
 import { SettlementStore } from './store/settlement-store.ts';
 
 const BY = { keeper: 'renew-identity', reason: 'a copy of the database became a ledger of its own' };
-/** Whoever has lived so recently, ms, may still run. */
+/** A process that reported this recently, ms, may still be running. */
 const RECENT_MS = 60_000;
 
 type MysqlSettings = Pick<
@@ -15,8 +15,8 @@ type MysqlSettings = Pick<
 >;
 
 /**
- * Makes a copy of a database a ledger of its own. What the original had not flushed when the copy was made belongs to the
- * original: the copy gives it up, and goes on in DIRECT until it has a Redis.
+ * Turns a copy of a database into a separate ledger. Transfers that the original had not flushed when the copy was made belong to
+ * the original: the copy gives them up, and continues in DIRECT until it has a Redis.
  * @returns the new identity
  * @throws Error while processes of the ledger may run
  */

@@ -7,9 +7,9 @@ import type { Authority, MovedBy } from './authority.ts';
 import type { AcceptStep, FoldStep, Settlement } from './ports.ts';
 import type { Recovery } from './recovery.ts';
 
-/** A keeper looks after everything else, too, after so long, ms; the recovery goes on with its next step. */
+/** Time after which a keeper returns to its other work, ms; the recovery continues with its next step. */
 const SLICE_MS = 5_000;
-/** Counting what is missing reads all that was drained; it does not change while nobody drains, ms. */
+/** How often missing seqs are counted, ms: counting reads everything drained, and the result rarely changes. */
 const UNEXPLAINED_WAIT_MS = 2_000;
 const JOURNAL_PAGE = 400;
 
@@ -22,8 +22,8 @@ interface EpochRecoveryDependencies {
 }
 
 /**
- * Ends an epoch page by page, in bounded memory however much it has left behind. Every page is committed by itself, so that
- * another keeper continues where this one stopped; the log says how far it has come.
+ * Recovers an ended epoch page by page, in bounded memory whatever its size. Each page is committed separately, so that
+ * another keeper can continue where this one stopped. The log shows the progress.
  */
 export class EpochRecovery {
   readonly #deps: EpochRecoveryDependencies;
@@ -33,7 +33,7 @@ export class EpochRecovery {
     this.#deps = deps;
   }
 
-  /** By what the pods have drained. */
+  /** Recovers from what the pods have drained. */
   async byFold(authority: Authority, by: MovedBy): Promise<FoldStep | null> {
     const { clock, settlement } = this.#deps;
     const before = this.#unexplained;
@@ -44,13 +44,13 @@ export class EpochRecovery {
     return step;
   }
 
-  /** By a loss that an operator has accepted. */
+  /** Recovers without what is missing, because an operator has accepted the loss. */
   async byLoss(authority: Authority, by: MovedBy): Promise<AcceptStep | null> {
     return this.#pages(() => this.#deps.settlement.acceptLoss(authority, by));
   }
 
   /**
-   * Posts what MySQL does not have of the epoch's journal, after its fence was raised.
+   * Posts the entries of the epoch's journal that MySQL does not have, after its fence was raised.
    * @returns the journal's last seq; null when there is more to do, or when the authority has moved
    */
   async byJournal(authority: Authority, caller: KeeperCaller): Promise<number | null> {
@@ -67,7 +67,7 @@ export class EpochRecovery {
     return end && 'end' in end ? end.end : null;
   }
 
-  /** Repeats a page while there is more to do and time is left. */
+  /** Processes pages while there is more to do and time is left. */
   async #pages<T extends object>(
     page: () => Promise<T | { working: Recovery } | null>,
   ): Promise<T | { working: Recovery } | null> {

@@ -7,7 +7,7 @@ import { order } from '../testing/ledger.ts';
 import { OwnRedis, randomPrefix } from '../testing/redis.ts';
 import { KeeperBench, staysIn, stepTo } from './testing/keeper-bench.ts';
 
-/** Two installations, each with a MySQL of its own, that were given the same Redis and the same key prefix. */
+/** Two installations, each with its own MySQL, configured with the same Redis and the same key prefix. */
 let db: TestDatabase;
 let otherDb: TestDatabase;
 let server: OwnRedis;
@@ -41,7 +41,7 @@ async function everything(): Promise<Record<string, string>> {
 }
 
 describe('A second installation on the same Redis', () => {
-  it('changes nothing there, moves nothing, and says why; the first goes on', async () => {
+  it('changes nothing there, moves nothing, and logs why; the first continues', async () => {
     const first = bench.keeper();
     const epoch = await bench.begin(first);
     await bench.open(epoch);
@@ -69,7 +69,7 @@ describe('A second installation on the same Redis', () => {
     ]);
   });
 
-  it('begins there when the first is gone with all its keys', async () => {
+  it('starts there once the first is gone with all its keys', async () => {
     await bench.begin();
     await bench.redis.flushall();
     await other.begin();
@@ -88,7 +88,7 @@ describe('An operator', () => {
   });
   const reason = 'the other ledger is gone for good';
 
-  it('takes over the Redis of another ledger, whose epochs are far ahead, and whose keys go then', async () => {
+  it('takes over the Redis of another ledger whose epochs are far ahead, and deletes its keys', async () => {
     await db.reset(40, 'DIRECT');
     const epoch = await bench.begin();
     await bench.open(epoch);
@@ -105,7 +105,7 @@ describe('An operator', () => {
     await expect(epoch.apply(order('two', { amount: 5 }))).rejects.toMatchObject({ reason: 'fenced' });
     expect(await other.moves()).toMatchObject([{ reason: expect.stringContaining(reason) }, {}, {}]);
   });
-  it('takes over nothing from a ledger that is in the cache itself, and nothing that is its own', async () => {
+  it('takes over nothing while it is in CACHE itself, and nothing that it already owns', async () => {
     const epoch = await bench.begin();
     await expect(
       takeRedisOver(
@@ -144,15 +144,15 @@ describe('A copy of the database', () => {
     expect(await everything()).toEqual(before);
     copy.close();
   });
-  it('is not given one while a process of it is alive', async () => {
+  it('is not given one while a process of the ledger is alive', async () => {
     await other.authority.keeperHeartbeat('alive');
     await expect(renewIdentity({ ...MYSQL, url: otherDb.url })).rejects.toThrow('stop all of them first');
     await other.authority.removeKeeper('alive');
   });
 });
 
-describe('A Redis of the release before, without an owner', () => {
-  /** What the release before has left: the same keys, but nobody's name. */
+describe('A Redis of the previous release, without an owner', () => {
+  /** What the previous release leaves: the same keys, but no owner. */
   const forgetOwner = () => bench.redis.del(key('owner'));
 
   it('is claimed by a keeper whose MySQL knows the marker, without a switch', async () => {

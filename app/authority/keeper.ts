@@ -189,7 +189,7 @@ export class Keeper {
     return this.#moved(step.authority, by.reason);
   }
 
-  /** Carries out what an operator has decided, should the process that was asked for it have died. */
+  /** Carries out an operator's decision if the process that received it has died. */
   async #giveUp(authority: Authority, by: MovedBy): Promise<Authority> {
     const step = await this.#recovery.byLoss(authority, by);
     if (step === null) return this.#deps.authority.read();

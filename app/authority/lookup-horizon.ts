@@ -12,11 +12,11 @@ interface LookupHorizonDependencies {
 }
 
 /**
- * Ids up to M are looked up in MySQL. An epoch begins with the largest UUIDv7 time of any id there; one id of the far future, as
- * a release took it that believed the clocks of pods, would have every id of everybody looked up until that time has come, and
- * again after every restart. So M comes down to what the ledger's clock allows, and Redis is told the few ids beyond.
+ * Ids up to M are looked up in MySQL. An epoch begins with the largest UUIDv7 time of any id there. A single id from the far
+ * future (older releases trusted the clocks of pods) would force a look-up of every id until that time, and again after every
+ * restart. So this lowers M to what the ledger's clock allows, and stores the few later ids in Redis.
  *
- * Where they are not few, or this fails, M stays: that is slow, and safe.
+ * If there are too many of them, or if this fails, M stays as it is, which is slow but safe.
  */
 export async function lowerLookupHorizon(deps: LookupHorizonDependencies, caller: KeeperCaller): Promise<void> {
   const { cache, authority, logger } = deps;

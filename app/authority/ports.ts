@@ -61,7 +61,7 @@ export interface KeeperAuthority {
   move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy): Promise<Authority | null>;
 }
 
-/** One page of a fold, or what ends it. */
+/** One page of a recovery, or its end. */
 export type FoldStep =
   | { working: Recovery }
   | { authority: Authority }
@@ -71,11 +71,11 @@ export type FoldStep =
 export type AcceptStep = { working: Recovery } | { authority: Authority; dropped: number };
 
 /**
- * Each method is one page, a transaction of MySQL, or the transition at the end, which is a compare-and-set on the authority's
- * epoch. What is to be repeated until it is done says so by `working`. Null: somebody else moved the authority.
+ * Each method processes one page, as a MySQL transaction, or makes the final transition, a compare-and-set on the authority's
+ * epoch. A result with `working` means that the call must be repeated. Null: another process moved the authority.
  */
 export interface Settlement {
-  /** How far the recovery has come that began under this epoch of the authority; null where none has begun. */
+  /** Progress of the recovery that began under this epoch of the authority; null if none has begun. */
   recovery(from: Authority): Promise<Recovery | null>;
   /** REBUILDING → CACHE: the cursor begins at seq 0 of the new epoch; registrations of older epochs go. */
   activate(from: Authority, server: CacheServerIdentity, by: MovedBy): Promise<Authority | null>;

@@ -41,7 +41,7 @@ interface Times {
 const timesOf = (told: Journaled): Times => (told.kind === 'transfers' ? told.outcome : told.change);
 const isTimed = (told: Journaled): boolean => timesOf(told).takenAt !== null;
 
-/** Without the times: a process of an older release has that of the pod where the journal has that of the ledger. */
+/** Without the times: a process of an older release has the pod's time where the journal has the ledger's. */
 export function withoutTimes<T extends Times>(one: T): Omit<T, keyof Times> {
   const { acceptedAt: _, takenAt: __, ...rest } = one;
   return rest;

@@ -30,29 +30,29 @@ export type RecoveryPhase =
   | 'journal'
   | 'done';
 
-/** How far the recovery of an epoch has come. It is kept in MySQL, so that any keeper continues where another one stopped. */
+/** Progress of the recovery of an epoch, stored in MySQL so that any keeper can continue where another one stopped. */
 export interface Recovery {
   cacheEpoch: number;
   phase: RecoveryPhase;
-  /** The phase is done up to this seq, and ends at `bound`. */
+  /** The phase is complete up to this seq, and ends at `bound`. */
   position: number;
   bound: number;
-  /** Outcomes and account changes that were posted by it. */
+  /** Outcomes and account changes that the recovery has posted. */
   posted: number;
-  /** What waits for the journal; where a loss is accepted, what was given up. */
+  /** Entries that wait for the journal or, if the loss is accepted, were given up. */
   held: number;
-  /** The operator who has accepted the loss. */
+  /** The operator who accepted the loss. */
   accepted: MovedBy | null;
 }
 
-/** What one page of journaled outcomes does to the books. */
+/** The effect of one page of journaled outcomes on the books. */
 export interface Page {
   outcomes: Outcome[];
   changes: JournaledChange[];
   moves: AccountMove[];
   /** The largest UUIDv7 time of what is posted, ms. */
   idTimeMax: number;
-  /** What does not follow on the accounts. */
+  /** Entries that do not follow on their accounts. */
   held: Journaled[];
 }
 
@@ -64,8 +64,8 @@ export interface Page {
 export type PageRule = 'hold' | 'accept' | 'require';
 
 /**
- * What the next page of a journal does to accounts as MySQL has them. Whether an entry follows depends on its accounts alone,
- * so pages in order of seq, each on the accounts that the one before left, come to what one fold over all of them comes to.
+ * The effect of the next page of a journal on accounts as MySQL has them. Whether an entry follows depends only on its accounts,
+ * so pages in order of seq, each applied to the accounts that the previous one left, give the same result as one fold over all.
  * @param told in order of seq
  * @param stands whether MySQL has it already. @throws IntegrityError when MySQL has something else under its id
  * @throws IntegrityError by the rule
@@ -104,13 +104,13 @@ function verdictOn(
   return 'held';
 }
 
-/** What follows on a seq without a gap. @param told in order of seq */
+/** The entries that follow a seq without a gap. @param told in order of seq */
 export function upToGap(told: readonly Journaled[], after: number): Journaled[] {
   const gap = told.findIndex(({ seq }, index) => seq !== after + 1 + index);
   return gap < 0 ? [...told] : told.slice(0, gap);
 }
 
-/** What follows on the cursor without a gap, as the flush would bring it. @param told in order of seq */
+/** The entries that follow the cursor without a gap, as the flush would write them. @param told in order of seq */
 export function batchUpToGap(told: readonly Journaled[], cursor: { epoch: number; seq: number }): FlushBatch {
   const { epoch, seq: afterSeq } = cursor;
   const batch: FlushBatch = { epoch, afterSeq, lastSeq: afterSeq, outcomes: [], changes: [], moves: [], idTimeMax: 0 };

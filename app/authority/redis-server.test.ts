@@ -171,13 +171,13 @@ describe('A managed server, which refuses CONFIG and ACL', () => {
     await own.stop();
   });
 
-  it('is not fit by itself, and the reason tells what to state', async () => {
+  it('is not accepted by default, and the reason says what the operator can declare', async () => {
     const facts = await inspectServer(client);
     expect(facts).toMatchObject({ role: 'master', settingsFrom: 'nowhere', settings: {}, replicationForbidden: false });
     expect(unfitness(facts)).toEqual([expect.stringMatching(/refuses CONFIG GET.*REDIS_MANAGED=true/)]);
   });
 
-  it('is fit when the operator states its settings, and is never known again by a name', async () => {
+  it('is accepted when the operator vouches for its settings, and is never recognized by its name', async () => {
     const facts = await inspectServer(client, true);
     expect(facts.settingsFrom).toBe('operator');
     expect(unfitness(facts)).toEqual([]);
@@ -187,13 +187,16 @@ describe('A managed server, which refuses CONFIG and ACL', () => {
   it.each([
     ['evicts', 'maxmemory-policy', 'allkeys-lru', 'noeviction', 'maxmemory-policy is allkeys-lru, must be noeviction'],
     ['keeps no file', 'appendonly', 'no', 'yes', 'appendonly is no, must be yes'],
-  ])('is not fit when INFO shows that it %s, whatever is stated', async (_what, name, wrong, right, complaint) => {
-    await admin.config('SET', name, wrong);
-    expect(unfitness(await inspectServer(client, true))).toEqual([complaint]);
-    await admin.config('SET', name, right);
-  });
+  ])(
+    'is not accepted when INFO shows that it %s, whatever the operator declares',
+    async (_what, name, wrong, right, complaint) => {
+      await admin.config('SET', name, wrong);
+      expect(unfitness(await inspectServer(client, true))).toEqual([complaint]);
+      await admin.config('SET', name, right);
+    },
+  );
 
-  it('that answers CONFIG is believed itself, whatever is stated', async () => {
+  it('is judged by its own answer when it answers CONFIG, whatever the operator declares', async () => {
     await admin.config('SET', 'appendfsync', 'everysec');
     expect(unfitness(await inspectServer(admin, true))).toEqual(['appendfsync is everysec, must be always']);
     await admin.config('SET', 'appendfsync', 'always');

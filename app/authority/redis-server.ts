@@ -32,7 +32,7 @@ export interface ServerFacts extends ServerIdentity {
   node: string;
   connectedReplicas: number;
   settings: Record<string, string>;
-  /** Where `settings` come from: the server's own answer, or, where it refuses `CONFIG`, what the operator states. */
+  /** The source of `settings`: the server's own answer or, if it refuses `CONFIG`, the operator's guarantee. */
   settingsFrom: 'server' | 'operator' | 'nowhere';
   /** True when no user of this server may make it, or feed, a replica. */
   replicationForbidden: boolean;
@@ -94,8 +94,8 @@ export async function identifyServer(redis: Redis): Promise<ServerIdentity> {
 }
 
 /**
- * Reads what decides whether this server may hold the ledger. Managed services refuse `CONFIG` and `ACL`.
- * @param managed the operator states that the server writes its append-only file before every reply
+ * Reads the facts that decide whether this server may hold the ledger. Managed services refuse `CONFIG` and `ACL`.
+ * @param managed the operator guarantees that the server writes its append-only file before every reply
  */
 export async function inspectServer(redis: Redis, managed = false): Promise<ServerFacts> {
   const [info, server, told] = await Promise.all([
@@ -122,7 +122,7 @@ export async function inspectServer(redis: Redis, managed = false): Promise<Serv
   };
 }
 
-/** What this user may not ask, or what this server does not know: it answers, and waiting changes nothing. */
+/** The user lacks the permission, or the server does not know the command: a definite answer that waiting does not change. */
 const REFUSED = /^(NOPERM|ERR (unknown|Unknown|This instance|command|.*(disabled|not (allowed|supported))))/;
 
 async function refusedAsNull<T>(answer: Promise<T>): Promise<T | null> {
@@ -134,7 +134,7 @@ async function refusedAsNull<T>(answer: Promise<T>): Promise<T | null> {
   }
 }
 
-/** What `INFO` shows is read; what only `CONFIG` could show is what the operator states by `REDIS_MANAGED`. */
+/** Settings that `INFO` reports are read; those that only `CONFIG` reports are guaranteed by the operator (`REDIS_MANAGED`). */
 async function statedSettings(redis: Redis): Promise<Record<string, string>> {
   const [persistence, memory] = await Promise.all([redis.info('persistence'), redis.info('memory')]);
   return {

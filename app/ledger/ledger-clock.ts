@@ -1,12 +1,12 @@
 import type { Clock } from '../clock.ts';
 
-/** The store whose clock is the ledger's: Redis while it decides, else MySQL. */
+/** The store whose clock the ledger uses: Redis while it decides, otherwise MySQL. */
 type Store = 'cache' | 'database';
 
-/** A reply is late, never early: the fastest of this long tells the time best, ms. It also bounds how long a clock that was set
- * back is not noticed. */
+/** Window of replies, ms. A reply can be late but never early, so the fastest one in the window is the best sample. The window
+ * also bounds how long it takes to notice a clock that was set back. */
 const WINDOW_MS = 10_000;
-/** A process whose clock is further off says so, ms; when it has been so for as long as a slow reply may mislead. */
+/** Deviation of the process's clock that is reported, ms, once it has lasted longer than a slow reply could mislead. */
 const OFF_MS = 2_000;
 const OFF_FOR_MS = 5_000;
 
@@ -31,13 +31,13 @@ class StoreClock {
 
 interface LedgerClockDependencies {
   clock: Clock;
-  /** This process's clock is off by so much, ms (above zero: ahead), or agrees again (null). */
+  /** Called when this process's clock is off by this much, ms (positive: ahead), or agrees again (null). */
   onOff(offMs: number | null): void;
 }
 
 /**
- * The ledger's time, as this process knows it from replies of the stores: what UUIDv7s are made of and held against. The clock of
- * a process decides nothing. Until a store has answered it stands in.
+ * This process's estimate of the ledger's time, from replies of the stores. UUIDv7s are generated and validated by it. The
+ * process's own clock decides nothing; it is used only until a store has answered.
  */
 export class LedgerClock {
   readonly #deps: LedgerClockDependencies;
@@ -50,11 +50,11 @@ export class LedgerClock {
     this.#deps = deps;
   }
 
-  /** A script of Redis has told the ledger's time, ms. */
+  /** Takes the ledger's time from a reply of Redis, ms. */
   heardCache(timeMs: number): void {
     this.#hear('cache', timeMs);
   }
-  /** MySQL has told its time, ms, and who has the authority. */
+  /** Takes MySQL's time, ms, and who has the authority. */
   heardDatabase(timeMs: number, mode: string): void {
     if (mode === 'CACHE' || mode === 'DIRECT') this.#deciding = mode === 'DIRECT' ? 'database' : 'cache';
     this.#hear('database', timeMs);
@@ -66,7 +66,7 @@ export class LedgerClock {
     const offsetMs = this.#offsetMs;
     return offsetMs === null ? clock.now() : Math.floor(clock.monotonic() + offsetMs);
   }
-  /** By how much this process's own clock is ahead of the ledger's, ms; below zero: behind. */
+  /** How far this process's own clock is ahead of the ledger's, ms; negative: behind. */
   get offMs(): number {
     return this.#deps.clock.now() - this.now();
   }

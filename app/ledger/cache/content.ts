@@ -40,8 +40,8 @@ export function replay(asked: Asked, standing: Outcome): Outcome | Problem {
 }
 
 /**
- * What MySQL has under the id of an outcome that was received in an epoch that has ended. Epoch and seq tell whether it is
- * that very outcome. If an operator accepted the loss of it, the id was free again and may belong to another transfer.
+ * Checks what MySQL has under the id of an outcome received in an epoch that has ended. Epoch and seq show whether it is the same
+ * outcome. If an operator accepted its loss, the id became free again and may belong to another transfer.
  */
 export function persistedAs(received: Outcome, stored: Outcome): Outcome | Problem {
   const { transactionId } = received.order;

@@ -20,7 +20,7 @@ const BEFORE_THE_SCRIPT = new Set([
   'ASK',
   'TRYAGAIN',
 ]);
-/** Errors that a running script met end with where it was: what it wrote before stays written. */
+/** Errors raised inside a running script end with their location in it; what the script wrote before remains written. */
 const IN_THE_SCRIPT = / script: [0-9a-f]{40}\b/;
 /** The same, from a server that is not, or not yet, a master: as good as a refusal by the prologue. */
 const NOT_A_MASTER = new Set(['READONLY', 'LOADING', 'MASTERDOWN']);

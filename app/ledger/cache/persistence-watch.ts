@@ -9,7 +9,7 @@ import type { CacheServer } from './port.ts';
 const POLL_MS = 15;
 /** Looking ids up in MySQL costs more than asking Redis for its cursor. */
 const LOOK_UP_EVERY_MS = 100;
-/** Requests that only repeat what was posted are not bounded by the transfer queue, and one of them can wait for a thousand. */
+/** The transfer queue does not bound requests that only repeat posted transfers, and one of them can wait for a thousand. */
 const WAITERS_MAX = 50_000;
 
 interface Waiter {

@@ -82,8 +82,8 @@ export interface JournalReader {
   ): Promise<{ head: Head; marker: string | null; entries: JournalEntry[] }>;
 }
 /**
- * To which ledger a Redis belongs. `free`: to none, it has never held one. `unclaimed`: it holds keys of a ledger, but not
- * whose they are, as a release before this one has written them.
+ * Which ledger a Redis belongs to. `free`: none; it has never held one. `unclaimed`: it holds keys of a ledger but no owner,
+ * because an older release wrote them.
  */
 export interface Ownership {
   state: 'own' | 'free' | 'foreign' | 'unclaimed';
@@ -92,7 +92,7 @@ export interface Ownership {
   fence: number | null;
 }
 
-/** Every method but `ownership` and `claim` is refused (`foreign`, `unclaimed`) on a Redis that is not this ledger's. */
+/** Every method except `ownership` and `claim` is refused (`foreign`, `unclaimed`) on a Redis that is not this ledger's. */
 export interface CacheKeeper extends JournalReader {
   publish(caller: KeeperCaller, cursor: number, trimUpTo: number): Promise<Head>;
   forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head>;
@@ -102,7 +102,7 @@ export interface CacheKeeper extends JournalReader {
    */
   lowerHorizon(caller: KeeperCaller, m: number, ids: readonly string[]): Promise<Head>;
   retire(caller: KeeperCaller, podId: string): Promise<Head>;
-  /** Who owns this server. */
+  /** The ledger that owns this server. */
   ownership(replid: string): Promise<Ownership>;
   /**
    * Claims a server that nobody has claimed and whose keys of this epoch carry the marker, which proves them this ledger's.

@@ -7,8 +7,8 @@ import type { Account, Outcome, Side, TransferOrder } from '../types.ts';
 import type { DirectChange, DirectItem } from './port.ts';
 
 /**
- * When something is accepted: MySQL's clock, but never before the latest acceptance on one of its accounts. An order per account
- * is enough; one for all would have every transaction wait for the same row.
+ * The time of acceptance: MySQL's clock, but never earlier than the latest acceptance on one of the accounts. Order per account is
+ * sufficient; a global order would make every transaction wait for the same row.
  */
 export class LedgerTime {
   readonly #nowMs: number;
@@ -21,14 +21,14 @@ export class LedgerTime {
     this.#latest = new Map(latest);
   }
 
-  /** A new UUIDv7 must not be later, ms. */
+  /** Latest time of a new UUIDv7, ms. */
   get idTimeMax(): number {
     return this.#nowMs + ID_AHEAD_MS_MAX;
   }
   of(accountIds: readonly string[]): number {
     return Math.max(this.#nowMs, ...accountIds.map((id) => this.#latest.get(id) ?? 0));
   }
-  /** Something is accepted on these accounts: nothing that follows on them is accepted earlier. */
+  /** Records an acceptance on these accounts: nothing that follows on them is accepted earlier. */
   accept(accountIds: readonly string[]): number {
     const acceptedAt = this.of(accountIds);
     for (const id of accountIds) this.#latest.set(id, acceptedAt);

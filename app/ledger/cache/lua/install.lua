@@ -15,7 +15,7 @@ if not ledger then return refused end
 -- P reads A at v5 and pauses; Q loads A, moves it to v6, it is flushed and let go; P must not install v5.
 if tonumber(ARGV[4]) < ledger.dropped then return redis.error_reply('STALE snapshot') end
 
--- Stored also while the clock is ahead of it: the clock may be set back.
+-- Stored even while the clock is ahead of it, because the clock may be set back.
 local latest = tonumber(ARGV[6])
 if latest > ledger.time_floor then
   redis.call('HSET', KEYS[2], 'time', integer(latest))

@@ -4,8 +4,8 @@
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner  KEYS[4] journal
 -- ARGV[1] epoch of the fence  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity
 -- ARGV[5] last seq that is not wanted  ARGV[6] most entries
--- Returns { head, marker, entries }: entries in order, the first is the one that begins with the next seq. Fewer than the
--- most when they are large: an entry may be nearly 1 MB, and whoever reads has to hold the whole answer.
+-- Returns { head, marker, entries }: entries in order; the first one begins with the next seq. Fewer than the maximum if they are
+-- large: an entry may be nearly 1 MB, and the reader has to hold the whole reply.
 --@include prologue
 --@include owner
 

@@ -1,6 +1,6 @@
 #!lua
--- Lowers M before anything is written in the epoch, where ids far in the future have raised it: those of them that MySQL has
--- are remembered here instead. A later call changes nothing, so it may be repeated, and may come late.
+-- Lowers M before anything is written in the epoch, if ids from the far future have raised it. The ids that MySQL has beyond the
+-- new M are stored here instead. A later call changes nothing, so it may be repeated or arrive late.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner  KEYS[4..] buckets of ids
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] M
 -- ARGV[6..] pairs: place of the bucket in KEYS[4..], from 1, and an
@@ -13,7 +13,7 @@ local ledger, refused = enter_as_keeper()
 if not ledger then return refused end
 local m = tonumber(ARGV[5])
 if ledger.seq > 0 or m >= ledger.m then return head(ledger) end
--- Under seq 0, which is flushed: whoever asks for such an id finds its outcome in MySQL.
+-- Under seq 0, which counts as flushed: the outcome of such an id is looked up in MySQL.
 for i = 6, #ARGV, 2 do
   local place = tonumber(ARGV[i])
   redis.call('HSET', KEYS[3 + place], ARGV[i + 1], '0', '#', '0')

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Tells to which ledger this server belongs, whoever asks.
+-- Returns the ledger that owns this server; any caller may ask.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid
 -- Returns { owner, or '' for none; fence, or '' for none }.

@@ -1,10 +1,10 @@
--- The ledger to which this server belongs. Two ledgers with one key prefix would fence off and sweep away each other's journal,
--- so every script that begins, moves or ends an epoch checks the owner first. It survives epochs, as the fence does.
+-- The ledger that owns this server. Two ledgers with the same key prefix would fence off and delete each other's journal, so
+-- every script that begins, moves or ends an epoch checks the owner first. Like the fence, it survives epochs.
 --   KEYS[3] owner    ARGV[4] identity of the caller's ledger
 local function owner_refusal()
   local owner = redis.call('GET', KEYS[3])
   if owner == ARGV[4] then return nil end
-  -- Unclaimed: releases before this one wrote no owner.
+  -- Unclaimed: older releases wrote no owner.
   return owner and 'REFUSED foreign' or 'REFUSED unclaimed'
 end
 

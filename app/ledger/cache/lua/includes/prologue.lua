@@ -21,7 +21,7 @@ local function server_refusal()
   return nil
 end
 
--- The time of a call in ms: this server's clock, but never earlier than a time that the ledger has used before.
+-- The time of a call, ms: this server's clock, but never earlier than a time that the ledger has already used.
 local function time_from(floor)
   local clock = redis.call('TIME')
   return math.max(floor, clock[1] * 1000 + math.floor(clock[2] / 1000))
