@@ -20,7 +20,7 @@ export function withSettingsTable(page: string): string {
 
 // npx tsx app/config-docs.ts --write
 if (process.argv[1]?.endsWith('config-docs.ts')) {
-  readWriteCommand('npx tsx app/config-docs.ts', 'Makes the table of docs/configuration.md.');
+  readWriteCommand('npx tsx app/config-docs.ts', 'Generates the table in docs/configuration.md.');
   const file = new URL('../docs/configuration.md', import.meta.url);
   writeFileSync(file, withSettingsTable(readFileSync(file, 'utf8')));
 }

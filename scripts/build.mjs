@@ -94,7 +94,7 @@ function removeLeftOvers(root, dist) {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   readCommandLine({
     name: 'npm run build --',
-    about: 'Builds dist/ when the sources have changed since the last build.',
+    about: 'Builds dist/ if the sources have changed since the last build.',
     options: {},
   });
   const root = dirname(dirname(fileURLToPath(import.meta.url)));

@@ -14,8 +14,8 @@ const { Stack } = await import('./stack/stack.mjs');
 
 const command = {
   name: 'npm start --',
-  about: `Runs Redis, MariaDB, a keeper and API pods on this machine until Ctrl-C, and installs what is missing.
-The stores and the service can run in two terminals, so that one stops without the other (docs/deployment.md, "Backup and restore").`,
+  about: `Runs Redis, MariaDB, a keeper and API pods on this machine until Ctrl-C, and installs missing software.
+The stores and the service can run in two terminals, so that you can stop one without the other (docs/deployment.md, "Backup and restore").`,
   options: {
     'stores-only': flag('only Redis and MariaDB'),
     'service-only': flag('only the keeper and the pods, on the stores of a running --stores-only'),

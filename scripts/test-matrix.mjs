@@ -1,6 +1,6 @@
 /**
- * `npm run test:matrix`: the tests that meet the stores, on the stores that users have: MySQL 9 with Valkey 9, and MySQL 9 with
- * Redis 8, from Debian unstable. Outside `npm test`, as it downloads some 150 MB and takes half an hour.
+ * `npm run test:matrix`: runs the tests that use stores on other stores that users run: MySQL 9 with Valkey 9, and MySQL 9 with
+ * Redis 8, from Debian unstable. Not part of `npm test`, because it downloads about 150 MB and takes half an hour.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -28,11 +28,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values } = readCommandLine({
   name: 'npm run test:matrix --',
   about:
-    'Runs the store tests, the contract, six switch-over faults and a short load test on MySQL 9, Valkey 9 and Redis 8 of Debian unstable, compares throughput and flush lag with the stores of this machine in turns, and prints a table.',
+    'Runs the store tests, the contract, six switch-over faults and a short load test on MySQL 9, Valkey 9 and Redis 8 from Debian unstable, compares throughput and flush lag with the stores of this machine, and prints a table.',
   options: {
     folder: text(
       'FOLDER',
-      'where the stores are unpacked, once, as root, with debootstrap (~/.cache/holdfast-matrix)',
+      'where to unpack the stores, once, as root, with debootstrap (~/.cache/holdfast-matrix)',
       join(homedir(), '.cache', 'holdfast-matrix'),
     ),
     set: choice(['mysql-valkey', 'mysql-redis'], 'one set of stores (both)'),

@@ -14,7 +14,7 @@ requireNodeVersion();
 const { readCommandLine } = await import('../app/command-line.mjs');
 readCommandLine({
   name: 'npm test --',
-  about: 'Installs what is missing, and runs every test and check. For some tests only: npx vitest run PATH.',
+  about: 'Installs missing software, and runs every test and check. To run only some tests: npx vitest run PATH.',
   options: {},
 });
 const { readJson } = await import('./stack/folder.mjs');

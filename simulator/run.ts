@@ -7,15 +7,15 @@ import { themeNamed } from './world/themes.ts';
 const { values } = readCommandLine({
   name: 'npm run simulate --',
   about:
-    'Runs the protocol against models of Redis and MySQL, a world for each seed; exit code 1 when an invariant broke.',
+    'Runs the protocol against models of Redis and MySQL, one world per seed. Exit code 1 if an invariant is violated.',
   options: {
     seeds: wholeNumber('how many', { min: 1, fallback: 2000 }),
     from: wholeNumber('the first seed', { min: 0, fallback: 1 }),
     workers: wholeNumber('threads', { min: 1, max: 1024, fallback: 2 }),
     seed: wholeNumber('replay one seed', { min: 0 }),
     trace: flag('with --seed: print every step'),
-    theme: text('NAME', 'what the worlds are about, instead of chance'),
-    mutant: text('NAME', 'with one rule of the protocol broken on purpose'),
+    theme: text('NAME', 'the theme of the worlds, instead of a random one'),
+    mutant: text('NAME', 'break one rule of the protocol on purpose'),
   },
 });
 const VIOLATIONS_SHOWN = 3;

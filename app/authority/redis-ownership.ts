@@ -17,9 +17,9 @@ export class RedisOwnership {
   }
 
   /**
-   * Claims the Redis of the authority's epoch where a release before this one has used it without leaving an owner. The
-   * epoch's marker is the proof: a random value that only this ledger's MySQL and its own keys hold.
-   * @returns whether the Redis is this ledger's now
+   * Claims the Redis of the authority's epoch if an older release has used it without leaving an owner. The epoch's marker
+   * is the proof: a random value that exists only in this ledger's MySQL and in its own keys.
+   * @returns whether the Redis now belongs to this ledger
    */
   async claim({ cacheEpoch, marker }: Authority, replid: string): Promise<boolean> {
     if (cacheEpoch === null || marker === null) return false;

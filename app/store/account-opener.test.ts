@@ -38,7 +38,7 @@ describe('Opening accounts', () => {
     expect(await opener.details('ada')).toEqual((answer as AccountOpening).account);
   });
 
-  it('of the same again changes nothing, and says so', async () => {
+  it('of the same account again changes nothing, and reports it', async () => {
     const ada = opening('ada', { name: 'Ada' });
     const [first] = await opener.open([ada], 'tester');
     const [again] = await opener.open([{ ...ada }], 'somebody else');
@@ -46,7 +46,7 @@ describe('Opening accounts', () => {
     expect(await db.database.rows('SELECT opened_by FROM accounts')).toEqual([{ opened_by: 'tester' }]);
   });
 
-  it('of the same again is the same even when limit and status were changed since', async () => {
+  it('of the same account again succeeds even if limit and status have changed since', async () => {
     const ada = opening('ada', { overdraftLimit: 5 });
     await opener.open([ada], 'tester');
     await db.database.rows("UPDATE accounts SET overdraft_limit = 99, status = 'FROZEN', balance = 3");
@@ -74,14 +74,14 @@ describe('Opening accounts', () => {
     ]);
   });
 
-  it('opens the first of equal ids in one request, and compares the others with it', async () => {
+  it('opens the first of equal ids in a request, and compares the others with it', async () => {
     await opener.open([opening('old')], 'tester');
     const batch = [opening('new'), opening('old'), opening('new'), opening('new', { currency: 'USD' }), opening('z')];
     expect(said(await opener.open(batch, 'tester'))).toEqual([true, false, false, 'account_id_reused', true]);
   });
 });
 
-/** How many requests were told that they created an account, for each account. */
+/** The number of requests per account that were answered with having created it. */
 function creators(requests: readonly NewAccount[][], answers: readonly (AccountOpening | Problem)[][]) {
   const counts = new Map<string, number>();
   for (const [index, request] of requests.entries()) {
@@ -155,14 +155,14 @@ class AnswerlessDatabase extends Database {
   }
 }
 
-describe('A commit without an answer', () => {
+describe('A commit without a reply', () => {
   const using = async (lost: number, work: (opener: AccountOpener) => Promise<void>) => {
     const database = new AnswerlessDatabase(poolOptions(db.url));
     database.lost = lost;
     await work(new AccountOpener({ database, clock: systemClock })).finally(() => database[Symbol.asyncDispose]());
   };
 
-  it('is repeated, and finds the accounts that it has opened', async () => {
+  it('is repeated, and finds the accounts that it opened', async () => {
     await using(1, async (doubtful) => {
       const ada = opening('ada', { name: 'Ada' });
       expect(said(await doubtful.open([ada, opening('bob')], 'tester'))).toEqual([false, false]);
@@ -170,14 +170,14 @@ describe('A commit without an answer', () => {
     });
   });
 
-  it('is never called undone: when it stays without one, the outcome is unknown', async () => {
+  it('never counts as undone: if no reply arrives, the outcome is unknown', async () => {
     await using(Number.POSITIVE_INFINITY, async (doubtful) => {
       await expect(doubtful.open([opening('ada')], 'tester')).rejects.toMatchObject({ code: 'outcome_unknown' });
     });
     expect(said(await opener.open([opening('ada')], 'tester'))).toEqual([false]);
   });
 
-  it('that only read says nothing about openings: MySQL is not available', async () => {
+  it('of a transaction that only read is answered database_unavailable', async () => {
     await opener.open([opening('ada')], 'tester');
     await using(Number.POSITIVE_INFINITY, async (doubtful) => {
       await expect(doubtful.open([opening('ada')], 'tester')).rejects.toMatchObject({ code: 'database_unavailable' });
@@ -186,7 +186,7 @@ describe('A commit without an answer', () => {
 });
 
 describe('A connection that is lost before the commit', () => {
-  it('leaves nothing behind, and the request may be sent again', async () => {
+  it('leaves nothing behind, so the request can be sent again', async () => {
     const interrupted = new InterruptedDatabase(poolOptions(db.url));
     interrupted.before = async (statement, connection) => {
       if (statement === 2) await db.database.rows(`KILL CONNECTION ${connection}`);

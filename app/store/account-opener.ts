@@ -26,12 +26,12 @@ class OpenedMeanwhile extends Error {
 }
 
 /**
- * Opens accounts, all of one request in one transaction. Of several requests that open the same account at once, exactly one is
- * told that it created it: the count of inserted rows shows whether somebody was faster, and then the transaction is rolled back
- * and begins again. Each new beginning finds at least one account more, so there are at most as many as accounts.
+ * Opens all accounts of a request in one transaction. When several requests open the same account at the same time, exactly one
+ * gets the answer that it created it: the count of inserted rows shows whether another request was faster; if so, the transaction
+ * is rolled back and repeated. Each repetition finds at least one more account, so there are at most as many as accounts.
  *
- * A commit without an answer is repeated. If it was done after all, the accounts are found with the same content: they exist, but
- * nobody can tell any more who created them, so no request claims it.
+ * A commit without a reply is repeated. If the first commit did take effect, the accounts are found with the same content. They
+ * exist, but it is no longer known which request created them, so none claims to have done so.
  */
 export class AccountOpener {
   readonly #database: Database;
@@ -44,10 +44,10 @@ export class AccountOpener {
 
   /**
    * One answer per account, in order; `account_id_reused` for each that was opened with other content.
-   * @throws Problem database_unavailable: nothing was opened; outcome_unknown: a commit was not answered
+   * @throws Problem database_unavailable: nothing was opened; outcome_unknown: a commit got no reply
    */
   async open(accounts: readonly NewAccount[], openedBy: string): Promise<(AccountOpening | Problem)[]> {
-    // The first of equal ids in one request is opened; the others are compared with it.
+    // Of equal ids in one request, the first is opened and the others are compared with it.
     const first = new Map<string, NewAccount>();
     for (const account of accounts) if (!first.has(account.accountId)) first.set(account.accountId, account);
     const { created, stored } = await this.#insertMissing(first, openedBy);
@@ -127,13 +127,13 @@ async function insertMissing(
   openedBy: string,
 ): Promise<Inserted> {
   const existing = await storedAmong(session, wanted);
-  // In the order of the primary key: two requests with the same accounts wait for one another instead of deadlocking.
+  // In primary-key order, so that two requests with the same accounts wait for each other instead of deadlocking.
   const missing = [...wanted.values()]
     .filter(({ accountId }) => !existing.has(accountId))
     .sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
   if (missing.length === 0) return { created: new Set(), stored: existing };
-  // An account that exists by now is locked and left as it is, and does not count: not an error, since that would leave a shared
-  // lock on it, over which requests deadlock.
+  // An account that exists by now is locked, left unchanged, and not counted. An error instead would leave a shared lock on it,
+  // which makes requests deadlock.
   const inserted = await session.run(
     `INSERT INTO accounts (account_id, currency, \`external\`, \`name\`, overdraft_limit, opening_overdraft_limit, opened_by)
      VALUES ? ON DUPLICATE KEY UPDATE account_id = accounts.account_id`,

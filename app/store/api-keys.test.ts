@@ -37,7 +37,7 @@ describe('An API key', () => {
     expect(await keys.identify('other')).toEqual({ user: 'bob', scopes: new Set(['ops']) });
   });
 
-  it('never has the user of a JWT for its holder', async () => {
+  it('never has a JWT user as its holder', async () => {
     await keys.add('other', 'jwt:ada', ['ops']);
     await keys.add('another', 'JWT:ada', ['ops']);
     expect((await keys.identify('other'))?.user).toBe('key:jwt:ada');

@@ -30,7 +30,7 @@ export class ApiKeyStore implements KeyStore {
   readonly #clock: Clock;
   readonly #scopes: ReadonlySet<string>;
   #known = new Map<string, Known>();
-  /** Hashes of keys that nobody has (a guess may have 8 kB): apart, so that a flood of guesses drives out no good ones. */
+  /** Hashes of unknown keys (a guess may have 8 kB), cached separately so that a flood of guesses does not evict valid ones. */
   #unknown = new Map<string, number>();
   readonly #flights = new Map<string, Promise<Identity | null>>();
 
@@ -93,7 +93,7 @@ export class ApiKeyStore implements KeyStore {
   }
 }
 
-/** A key whose holder is named like the user of a JWT goes by another name, so that no posting can be taken for that user's. */
+/** The holder of a key who is named like a JWT user gets another name, so that no posting can be mistaken for that user's. */
 function holderOf(user: string): string {
   return user.toLowerCase().startsWith(JWT_USER_PREFIX) ? `key:${user}` : user;
 }

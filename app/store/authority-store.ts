@@ -18,7 +18,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   readonly #database: Database;
   readonly #heard: ((timeMs: number, mode: Mode) => void) | undefined;
 
-  /** @param heard learns MySQL's clock, ms, and who has the authority, with every read of it */
+  /** @param heard receives MySQL's clock, ms, and who has the authority, with every read */
   constructor(database: Database, heard?: (timeMs: number, mode: Mode) => void) {
     this.#database = database;
     this.#heard = heard;
@@ -50,7 +50,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
 
   /**
    * DIRECT → DIRECT, in an epoch above the fence of a Redis that is taken over, so that no epoch of its former owner is above
-   * ours. @returns null when the authority is elsewhere, or something waits for a journal
+   * ours. @returns null if the authority is in another mode or epoch, or if something waits for a journal
    */
   async goBeyond(from: Authority, fence: number, by: MovedBy): Promise<Authority | null> {
     return this.#database.transaction(async (session) => {

@@ -110,7 +110,7 @@ describe('Migrations', () => {
     const waits = "SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata lock%'";
     const isWaiting = async () => (await query(waits)).length > 0;
     await until('it waits for the table', isWaiting);
-    // Behind it in the queue, for as long as it waits: a migration that never gave up would hold these for ever.
+    // Queued behind the migration while it waits; one that never gave up would block these forever.
     for (let time = 0; time < 2; time++) await query('SELECT * FROM accounts');
     await until('it comes again', isWaiting);
     await reader.query('COMMIT');

@@ -56,7 +56,7 @@ describe('a UUIDv7 of the future', () => {
     expect((await ledgerRows(db.database)).transfers).toMatchObject([{ transaction_id: near }]);
   });
 
-  it('that stands already is answered with what stands', async () => {
+  it('that already has an outcome is answered with that outcome', async () => {
     const far = newUuidV7(Date.now() + 3_600_000);
     const [first] = await apply(directItem('t1'));
     await db.database.rows('UPDATE transfers SET transaction_id = ?', [far]);
@@ -66,7 +66,7 @@ describe('a UUIDv7 of the future', () => {
 });
 
 describe('the time of acceptance', () => {
-  it("is MySQL's clock, whatever the pod's says; its own moment stays with it", async () => {
+  it("is MySQL's clock, whatever the pod's clock says; the pod's own time is stored as well", async () => {
     const [before] = await db.database.rows<{ at: Date }>('SELECT NOW(3) AS at');
     const [answer] = await apply(directItem('t1'));
     const [after] = await db.database.rows<{ at: Date }>('SELECT NOW(3) AS at');

@@ -122,8 +122,8 @@ export class DirectStore implements DirectServer {
   }
 
   /**
-   * An id that is not too far ahead any more, but was when `id_time_max` was raised, because the locks were waited for so long.
-   * @throws Error which the transaction is repeated for
+   * Finds an id that is no longer too far ahead, but was when `id_time_max` was raised, because waiting for locks took so long.
+   * @throws Error that makes the transaction repeat
    */
   #mustCover(ids: readonly string[], { idTimeMax }: Pick<LedgerTime, 'idTimeMax'>): void {
     for (const id of ids) {
@@ -160,8 +160,8 @@ interface LockedColumns extends AccountColumns {
 }
 
 /**
- * Locks accounts in order of their ids. Those that do not exist are absent, and nothing is locked for them. The time is that
- * of the last lock: SYSDATE is the moment at which a row is read, where NOW is that of the statement, before it waited.
+ * Locks accounts in order of their ids. Accounts that do not exist are absent from the result and not locked. The time is that
+ * of the last lock: SYSDATE is the time at which a row is read, NOW the start of the statement, before it waited.
  */
 async function lockAccounts(session: Session, accountIds: readonly string[]) {
   const rows = await rowsByIds<LockedColumns>(

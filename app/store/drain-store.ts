@@ -17,7 +17,7 @@ export class DrainStore implements Drains {
   }
 
   /**
-   * Two pods may bring the same entry; it is kept once. One of an older release does not know when it was accepted.
+   * Two pods may drain the same entry; it is stored once. A pod of an older release does not know when it was accepted.
    * @throws IntegrityError when another one stands under its seq; Problem database_unavailable
    */
   async keep(epoch: number, podId: string, { entries, inDoubt }: DrainChunk): Promise<void> {
@@ -54,7 +54,7 @@ export class DrainStore implements Drains {
          AND last_seq <= LEAST(?, (SELECT seq FROM flush_cursor WHERE shard = 0 AND epoch = ?)) LIMIT ${FORGOTTEN_MAX}`,
       [epoch, cursor, epoch],
     );
-    // Of older epochs nothing is waited for: this one could not have begun.
+    // Nothing waits for older epochs; otherwise this one could not have begun.
     for (const table of ['drained_entries', 'drained_doubts', 'frozen_accounts', 'unsettled_ids'])
       await this.#database.rows(`DELETE FROM ${table} WHERE epoch < ? LIMIT ${FORGOTTEN_MAX}`, [epoch]);
     for (const [kind, table, id] of KNOWN_IDS) {

@@ -39,7 +39,7 @@ async function anyBatch(): Promise<FlushBatch> {
   return batchOf(await epoch.entries(), 1, 0);
 }
 
-it('keeps the latest acceptance on each account, and believes no time of a pod', async () => {
+it('stores the latest acceptance on each account, and trusts no time of a pod', async () => {
   const latest = async () =>
     Object.fromEntries(
       (

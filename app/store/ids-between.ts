@@ -1,15 +1,15 @@
 import { uuidV7Time } from '../ids.ts';
 import type { Database } from './pool.ts';
 
-/** Rows that are read for it at most, of each table: some MB, and a moment of a Redis that nobody uses yet. */
+/** Most rows read per table: a few MB, and a moment of a Redis that nobody uses yet. */
 const ROWS_MAX = 20_000;
 
 /**
  * Ids whose UUIDv7 time is later than `after` and not later than `upTo`, ms: those of account changes after a '#'. Null when
  * there are more than can be read.
  *
- * A range of the primary key: the hexadecimal digits of a lower-case UUID sort as its time, byte by byte. Ids of other kinds that
- * stand in between are read, and left out.
+ * This is a range of the primary key, because the hexadecimal digits of a lower-case UUIDv7 sort by time, byte by byte. Other ids
+ * in the range are read and skipped.
  */
 export async function idsBetween(database: Database, after: number, upTo: number): Promise<string[] | null> {
   const ids: string[] = [];
@@ -32,7 +32,7 @@ const TABLES = [
   { table: 'account_changes', column: 'change_id', mark: '#' },
 ];
 
-/** What every UUIDv7 of this ms begins with, and none before it. */
+/** The prefix of every UUIDv7 of this ms, and of none before it. */
 function prefixOf(ms: number): string {
   const hex = ms.toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-`;

@@ -1,7 +1,7 @@
 import type { Database } from './pool.ts';
 
 /**
- * The identity of this ledger: a random value that the migration wrote. Redis keeps it as the owner, so that another
+ * The identity of this ledger: a random value written by the migration. Redis stores it as the owner, so that another
  * installation on the same Redis is refused instead of destroying this ledger's journal.
  */
 export class LedgerIdentity {
@@ -12,7 +12,7 @@ export class LedgerIdentity {
     this.#database = database;
   }
 
-  /** Read once: it changes only while no process of the ledger runs. @throws Problem database_unavailable */
+  /** Reads it once: it changes only while no process of the ledger is running. @throws Problem database_unavailable */
   async read(): Promise<string> {
     if (this.#known !== null) return this.#known;
     const [row] = await this.#database.rows<{ ledger_id: string }>(
@@ -23,7 +23,7 @@ export class LedgerIdentity {
     return row.ledger_id;
   }
 
-  /** Only while no process of the ledger runs. @throws Problem database_unavailable */
+  /** Call only while no process of the ledger is running. @throws Problem database_unavailable */
   async write(ledgerId: string): Promise<void> {
     await this.#database.rows('UPDATE ledger_identity SET ledger_id = ?, created_at = NOW(3) WHERE shard = 0', [
       ledgerId,

@@ -1,9 +1,9 @@
 import { Problem } from '../errors.ts';
 
 /**
- * What MySQL answers only to a statement that is wrong in itself: it would fail on any server, at any time. Everything else
- * (limits, locked or changed accounts, missing rights, read-only servers, full disks, lost connections, a schema that is not
- * migrated yet, and codes that nobody has seen yet) is a state of the server, which ends without a change of this program.
+ * Errors that MySQL returns only for a statement that is wrong in itself: it would fail on any server, at any time. Everything
+ * else (limits, locked or changed accounts, missing privileges, read-only servers, full disks, lost connections, a schema that is
+ * not migrated yet, and unknown codes) is a state of the server, which can end without a change to this program.
  */
 const OUR_MISTAKES = new Set([
   'ER_PARSE_ERROR',
@@ -37,10 +37,10 @@ const OUR_MISTAKES = new Set([
   'WARN_DATA_TRUNCATED',
   'ER_CHECK_CONSTRAINT_VIOLATED',
 ]);
-/** Classes of SQLSTATE that tell of wrong data: cardinality (a value for each column), value, integrity constraint. */
+/** SQLSTATE classes for wrong data: cardinality (a value for each column), value, integrity constraint. */
 const MISTAKEN_DATA = new Set(['21', '22', '23']);
 
-/** Codes of Node.js for arguments that a program got wrong; those of TLS are failures of a connection. */
+/** Node.js codes for wrong arguments; those of TLS are connection failures. */
 const NODE_MISTAKE = /^ERR_(?!SSL|TLS|SOCKET|STREAM)/;
 /** Errors that mysql2 raises without a code. */
 const DRIVER_MESSAGE = /closed state|Queue limit reached|Pool is closed|No connections available|Connection lost/;
@@ -52,7 +52,7 @@ interface DriverError extends Error {
   fatal?: boolean;
 }
 
-/** Whether mysql2 or the server raised it, and not the code that used them. */
+/** Whether mysql2 or the server raised the error, and not the calling code. */
 function isFromMysql(error: Error): error is DriverError {
   const { code, errno, sqlState, fatal } = error as DriverError;
   if (typeof code === 'string') return !NODE_MISTAKE.test(code);
@@ -63,20 +63,20 @@ function isOurMistake({ code = '', sqlState = '' }: DriverError): boolean {
   return OUR_MISTAKES.has(code) || MISTAKEN_DATA.has(sqlState.slice(0, 2));
 }
 
-/** A Problem `database_unavailable` for a failure of MySQL that is not proven to be our mistake; any other error as it is. */
+/** Turns a MySQL failure that is not proven to be our mistake into a Problem `database_unavailable`; returns other errors as they are. */
 export function asProblem(error: unknown): unknown {
   if (error instanceof Problem || !(error instanceof Error)) return error;
   if (!isFromMysql(error) || isOurMistake(error)) return error;
   return new Problem('database_unavailable', `MySQL is not available (${nameOf(error)})`, {}, { cause: error });
 }
 
-/** From here on MySQL and MariaDB give other meanings to the same numbers, and mysql2 knows those of MySQL alone. */
+/** From this number on, MySQL and MariaDB assign different meanings, and mysql2 knows only those of MySQL. */
 const FIRST_OWN_ERRNO = 1900;
 function nameOf({ code, errno = 0 }: DriverError): string {
   return errno >= FIRST_OWN_ERRNO ? `error ${errno}` : (code ?? 'closed');
 }
 
-/** Conflicts with other transactions: the connection is as good as before. */
+/** Conflicts with other transactions; the connection remains usable. */
 const CONFLICTS = new Set([
   'ER_LOCK_DEADLOCK',
   'ER_LOCK_WAIT_TIMEOUT',
@@ -86,8 +86,8 @@ const CONFLICTS = new Set([
 ]);
 
 /**
- * Whether the connection is better replaced: the server is leaving, or refuses what it should do. After a failover a pool would
- * otherwise keep its connections to a former primary, which is read-only now, while its name leads elsewhere.
+ * Whether to replace the connection: the server is shutting down, or refuses to work. After a failover, the pool would otherwise
+ * keep its connections to the former primary, now read-only, although the host name points elsewhere.
  */
 export function isBadConnection(error: unknown): boolean {
   const problem = asProblem(error);
@@ -95,7 +95,7 @@ export function isBadConnection(error: unknown): boolean {
   return !CONFLICTS.has((problem.cause as DriverError).code ?? '');
 }
 
-/** True unless the error is an answer of the server: only then is it known what the connection does next. */
+/** True unless the error is a reply of the server; only then is the state of the connection known. */
 export function isUnanswered(error: unknown): boolean {
   if (error instanceof Problem) return false;
   const { errno, fatal, code } = error as DriverError;
@@ -104,7 +104,7 @@ export function isUnanswered(error: unknown): boolean {
   return errno === undefined || code.startsWith('PROTOCOL_') || /^E[A-Z]+$/.test(code);
 }
 
-/** What an answer of the server proves undone, and a new transaction may well do. A duplicate key: another one was faster. */
+/** Errors that prove the transaction undone, and may not recur in a new one. A duplicate key means that another one was faster. */
 const ROLLED_BACK = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_DUP_ENTRY']);
 export function isRolledBack(error: unknown): boolean {
   const answered = error instanceof Problem ? error.cause : error;

@@ -9,7 +9,7 @@ import { Database, type PoolOptions } from './pool.ts';
 
 type Server = Awaited<ReturnType<typeof startMariadb>>;
 
-/** A server of its own: what is done to it must not meet other tests. */
+/** A separate server, so that changes to it do not affect other tests. */
 let server: Server;
 let root: Connection;
 let database: Database;
@@ -32,7 +32,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** An account of the server as operators make it for Holdfast: with rights on one database, and none over the server. */
+/** A user as operators create it for Holdfast: with privileges on one database, and none on the server. */
 beforeEach(async () => {
   const empty = await emptyDatabase(server.url);
   drop = empty.drop;
@@ -76,7 +76,7 @@ async function heals(): Promise<void> {
   for (let n = 0; n < 12; n++) await write(n);
 }
 
-describe('What MySQL refuses for a reason that passes is database_unavailable, and heals when the reason is gone', () => {
+describe('A refusal by MySQL for a temporary reason is database_unavailable, and ends with the reason', () => {
   it.each<[string, string, string, RegExp]>([
     [
       'a locked account',
@@ -112,7 +112,7 @@ describe('What MySQL refuses for a reason that passes is database_unavailable, a
     await heals();
   });
 
-  it('a user without the right', async () => {
+  it('a user without the privilege', async () => {
     const name = new URL(clientUrl).pathname.slice(1);
     await root.query(`REVOKE INSERT, DELETE ON ${name}.* FROM client`);
     await killClients();
@@ -194,7 +194,7 @@ describe('What MySQL refuses for a reason that passes is database_unavailable, a
   });
 });
 
-describe('What would fail at any time is our mistake, and stays what it is', () => {
+describe('A statement that would fail at any time is our mistake, and remains an internal error', () => {
   it.each([
     ['wrong SQL', 'SELEKT 1', 'ER_PARSE_ERROR'],
     ['an unknown column', 'SELECT nothing FROM notes', 'ER_BAD_FIELD_ERROR'],

@@ -51,7 +51,7 @@ function* literalsOf(outcomes: readonly Outcome[]): Iterable<string> {
   for (const outcome of outcomes) yield outcomeLiteral(outcome);
 }
 
-/** How long after the pod's own moment it was accepted, ms: a short literal. The two clocks may differ, so it may be below zero. */
+/** Time from the pod's own moment to the acceptance, ms: a short literal. The two clocks may differ, so it can be negative. */
 const acceptedAfter = ({ acceptedAt, takenAt }: Outcome): string =>
   takenAt === null ? 'NULL' : integer(acceptedAt - takenAt);
 

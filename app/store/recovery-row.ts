@@ -15,13 +15,13 @@ interface RecoveryColumns {
   reason: string | null;
 }
 
-/** The row, with what only the pages themselves need. */
+/** The row, including fields that only the pages need. */
 export interface RecoveryRow extends Recovery {
   /** The last attempt in doubt that was handled; '' for none. */
   doubtPosition: string;
 }
 
-/** How far the recovery has come that began under this epoch of the authority; null where none has begun. */
+/** Progress of the recovery that began under this epoch of the authority; null if none has begun. */
 export async function readRecovery(
   from: Pick<Session, 'rows'>,
   { epoch }: Pick<Authority, 'epoch'>,
@@ -44,7 +44,7 @@ export async function readRecovery(
   };
 }
 
-/** Begins a recovery, in place of one that has begun before. */
+/** Begins a recovery, replacing an earlier one. */
 export async function beginRecovery(
   session: Session,
   { epoch }: Pick<Authority, 'epoch'>,
@@ -61,7 +61,7 @@ export async function beginRecovery(
   return { cacheEpoch, phase, position, doubtPosition: '', bound, posted: 0, held: 0, accepted: by };
 }
 
-/** Writes down how far it has come, in the transaction that does it. */
+/** Stores the progress, in the same transaction as the page. */
 export async function keepRecovery(
   session: Session,
   row: RecoveryRow,

@@ -24,7 +24,7 @@ import {
 } from './settlement-reader.ts';
 import { freeze, hold, keepUnsettled, writeBooks, writeLoss } from './settlement-writer.ts';
 
-/** What a page finds: the authority, share-locked; the cursor, locked, so that pages come one after another; the row. */
+/** The state that a page reads: the authority, share-locked; the cursor, locked, which serializes pages; the progress row. */
 export interface PageContext {
   session: Session;
   now: Authority & { cacheEpoch: number };
@@ -33,13 +33,13 @@ export interface PageContext {
   limits: PageLimits;
 }
 
-/** Up to here everything of this phase is done; the cursor may have passed it. */
+/** This phase is complete up to this seq; the cursor may be ahead of it. */
 const doneUpTo = ({ row, cursor }: PageContext): number => Math.max(row.position, cursor.seq);
 
 /**
- * Posts those of the next drained entries that MySQL does not have, as far as they follow on the cursor without a gap, and moves
- * the cursor past them. The journal may have been read over a gap above which the pages before had posted, and been lost again.
- * Null when the next seq is missing.
+ * Posts the next drained entries that MySQL does not have, as far as they follow the cursor without a gap, and moves the cursor
+ * past them. The journal may have come back, filled a gap above which earlier pages had posted, and been lost again. Null if the
+ * next seq is missing.
  */
 export async function upToGapPage(context: PageContext): Promise<Recovery | null> {
   const { session, now, cursor, row, limits } = context;
@@ -51,8 +51,8 @@ export async function upToGapPage(context: PageContext): Promise<Recovery | null
 }
 
 /**
- * Marks the attempts in doubt whose outcome was received; at the end, compares how many are left with how many seqs are
- * missing. Each missing seq must be one of those, or a pod that has written is not among those that have drained.
+ * Marks the in-doubt attempts whose outcome was received; at the end, compares the number of remaining ones with the number of
+ * missing seqs. Each missing seq must be one of them; otherwise a pod that has written is not among those that have drained.
  */
 export async function countPage(context: PageContext): Promise<Recovery | Unexplained> {
   const { session, now, cursor, row, limits } = context;
@@ -67,7 +67,7 @@ export async function countPage(context: PageContext): Promise<Recovery | Unexpl
   return keepRecovery(session, row, { phase: 'freezing', position: cursor.seq });
 }
 
-/** Freezes the accounts of attempts in doubt, and keeps their ids. */
+/** Freezes the accounts of in-doubt attempts, and stores their ids. */
 export async function freezePage({ session, now, row, limits }: PageContext): Promise<Recovery> {
   const { doubts, position } = await doubtsPage(session, now.cacheEpoch, row.doubtPosition, limits.outcomesMax);
   const frozen = doubts.flatMap(({ accounts }) => accounts);
@@ -77,7 +77,7 @@ export async function freezePage({ session, now, row, limits }: PageContext): Pr
   return keepRecovery(session, row, { doubtPosition: position });
 }
 
-/** Posts what follows on the accounts; what does not waits for the journal, and its accounts with it. */
+/** Posts the entries that follow on their accounts; the others wait for the journal, together with their accounts. */
 export async function postPage(context: PageContext): Promise<Recovery> {
   const { session, now, row } = context;
   const { told, lastSeq } = await nextDrained(context);
@@ -87,7 +87,7 @@ export async function postPage(context: PageContext): Promise<Recovery> {
   return keepRecovery(session, row, { position: lastSeq, ...counted(row, page) });
 }
 
-/** The same where the loss of the rest is accepted: what does not follow, and what nobody has received, is written down. */
+/** The same if the loss is accepted: entries that do not follow, and missing ones, are recorded as given up. */
 export async function postPageAccepting(context: PageContext, by: MovedBy): Promise<Recovery> {
   const { session, now, row } = context;
   const { told, lastSeq } = await nextDrained(context);
@@ -104,7 +104,7 @@ export async function postPageAccepting(context: PageContext, by: MovedBy): Prom
   return keepRecovery(session, row, { ...counts, position: end, phase: told.length === 0 ? 'recording' : 'posting' });
 }
 
-/** Of frozen accounts: what was drained and is not in MySQL was held, and is given up now. */
+/** For frozen accounts: drained entries that are not in MySQL were held, and are now given up. */
 export async function comparePage(context: PageContext, by: MovedBy): Promise<Recovery> {
   const { session, now, row } = context;
   const { told, lastSeq } = await nextDrained(context);
@@ -115,7 +115,7 @@ export async function comparePage(context: PageContext, by: MovedBy): Promise<Re
   return keepRecovery(session, row, { position: lastSeq, held: row.held + dropped });
 }
 
-/** Writes down the attempts in doubt that are given up: whether they were made will not be known. */
+/** Records the in-doubt attempts that are given up; whether they took effect will never be known. */
 export async function recordPage({ session, now, row, limits }: PageContext, by: MovedBy): Promise<Recovery> {
   const { doubts, position } =
     now.mode === 'CLOSING'
@@ -128,7 +128,7 @@ export async function recordPage({ session, now, row, limits }: PageContext, by:
 }
 
 /**
- * Posts those of the next entries of the journal itself that MySQL does not have, and moves the cursor past them.
+ * Posts the next entries of the journal itself that MySQL does not have, and moves the cursor past them.
  * @throws IntegrityError when they do not follow on the cursor, or on what MySQL has
  */
 export async function journalPage(
@@ -144,7 +144,7 @@ export async function journalPage(
   const page = await post(context, told, 'require', lastSeq);
   const begun = { cacheEpoch, phase: 'journal', position: cursor.seq, bound: end } as const;
   const current = row ?? (await beginRecovery(session, now, begun));
-  // A recovery by what was drained keeps its own place, should this Redis be lost again.
+  // A recovery from drained entries keeps its own progress in case this Redis is lost again.
   if (current.phase !== 'journal') return { ...progressOf(current), phase: 'journal', position: lastSeq, bound: end };
   return keepRecovery(session, current, { position: lastSeq, bound: end, ...counted(current, page) });
 }
@@ -173,7 +173,7 @@ const counted = (row: Recovery, { outcomes, changes, held }: Page) => ({
   held: row.held + held.length,
 });
 
-/** Whether MySQL has it. @throws IntegrityError when what it has is something else */
+/** Whether MySQL has the entry. @throws IntegrityError if MySQL has other content under its id */
 function stands(told: Journaled, known: KnownIds, epoch: number): boolean {
   const [standing, expected] =
     told.kind === 'transfers'
@@ -184,7 +184,7 @@ function stands(told: Journaled, known: KnownIds, epoch: number): boolean {
   throw new IntegrityError(`${told.kind} ${told.id} is in MySQL with other content than in the journal`);
 }
 
-/** The same where a person has decided: what MySQL has under the id is then not what was drained, which is given up. */
+/** The same after an operator's decision: if MySQL has other content under the id, the drained entry is given up. */
 function standsUnchanged(told: Journaled, known: KnownIds, epoch: number): boolean {
   try {
     return stands(told, known, epoch);

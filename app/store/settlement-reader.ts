@@ -7,13 +7,13 @@ import type { Session } from './pool.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from './transfer-row.ts';
 import { IN_LIST_MAX, rowsByIds } from './unsettled.ts';
 
-/** Entries of which one page chooses as many as fit. */
+/** Entries read per page; as many as fit are used. */
 const PAGE_ENTRIES_MAX = 1000;
 
-/** How much of a journal is brought to the books in one transaction. */
+/** How much of a journal one transaction posts. */
 export interface PageLimits {
   outcomesMax: number;
-  /** Bytes of their payloads. With what is made of them they take some ten times as much memory. */
+  /** Bytes of payload. Processing takes about ten times as much memory. */
   bytesMax: number;
 }
 export const PAGE_LIMITS: PageLimits = { outcomesMax: 2000, bytesMax: 4 * 1024 * 1024 };
@@ -111,7 +111,7 @@ export async function drainedPage(
   return { entries: rows.map(entryOf), lastSeq };
 }
 
-/** Whether so many drained entries are above a seq that they are worth a page of their own while others are waited for. */
+/** Whether enough drained entries are above a seq to process a page while other pods are still draining. */
 export async function isLong(from: Pick<Session, 'rows'>, epoch: number, after: number): Promise<boolean> {
   const rows = await from.rows<object>(
     `SELECT 1 FROM drained_entries WHERE epoch = ? AND first_seq > ? LIMIT ${LONG_ENTRIES}`,
@@ -133,7 +133,7 @@ export const doubtOf = ({ kind, id, account_id, other_account_id }: DoubtRow): D
   accounts: other_account_id ? [account_id, other_account_id] : [account_id],
 });
 
-/** Marks attempts in doubt whose outcome was received: their ids are among these. */
+/** Marks the in-doubt attempts with one of these ids: their outcome was received. */
 export async function markReceived(session: Session, epoch: number, told: readonly Journaled[]): Promise<void> {
   for (const kind of DOUBT_KINDS) {
     const ids = told.filter((one) => one.kind === kind).map(({ id }) => id);
@@ -163,7 +163,7 @@ export interface DoubtPage {
   position: string | null;
 }
 
-/** The next attempts in doubt of an epoch that were not received and are not in MySQL. Each is one once, whoever drained it. */
+/** The next in-doubt attempts of an epoch that were not received and are not in MySQL, each once, whoever drained it. */
 export async function doubtsPage(session: Session, epoch: number, position: string, max: number): Promise<DoubtPage> {
   return pageOf(position, max, async (kind, after) => {
     const { sql, values } = afterDoubt(after, 'd.other_account_id');
@@ -176,7 +176,7 @@ export async function doubtsPage(session: Session, epoch: number, position: stri
   });
 }
 
-/** The next ids that wait for the journal, and that MySQL does not have; without those that were given up already. */
+/** The next ids that wait for the journal and are not in MySQL, without those already given up. */
 export async function unsettledPage(
   session: Session,
   { epoch, cacheEpoch }: { epoch: number; cacheEpoch: number },
@@ -195,7 +195,7 @@ export async function unsettledPage(
   });
 }
 
-/** Kind by kind: of one kind, the order of the index is the order of the texts. */
+/** Kind by kind, because within one kind the index order is the order of the texts. */
 async function pageOf(
   position: string,
   max: number,
@@ -212,7 +212,7 @@ async function pageOf(
   };
 }
 
-/** The first comparison is for the index. */
+/** The first comparison lets MySQL use the index. */
 function afterDoubt(after: readonly string[] | null, other: string): { sql: string; values: string[] } {
   if (!after) return { sql: 'TRUE', values: [] };
   return {

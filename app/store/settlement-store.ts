@@ -32,20 +32,20 @@ import {
 } from './settlement-reader.ts';
 import { duplicateAsIntegrity, sweepUnsettled, unfreeze } from './settlement-writer.ts';
 
-/** A statement of a page touches some 10,000 rows; one that counts reads everything that was drained. */
+/** A statement of a page touches about 10,000 rows; one that counts reads all drained rows. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 
 /** An authority that has an epoch of the cache to settle. */
 type Unsettled = Authority & { cacheEpoch: number };
 
-/** What a page of whatever kind finds; `row` is null where no recovery has begun. */
+/** The state that any page reads; `row` is null if no recovery has begun. */
 type Found = Omit<PageContext, 'row'> & { row: RecoveryRow | null };
 
 /**
- * Ends an epoch of the cache, and begins the next. An epoch may end with millions of outcomes: they are brought to the books
- * in pages, each of which is one transaction together with how far the recovery has come; the transition is a last one, and
- * until then the ledger stays as it is. Whoever was faster, whatever died half way and whether or not the answer of a commit
- * arrived, each page is done once or not at all. Locks are taken in the order authority, cursor, accounts by id.
+ * Ends an epoch of the cache, and begins the next. An epoch may end with millions of outcomes. They are posted in pages, each of
+ * which is one transaction together with the progress of the recovery. The transition is the last transaction; until then the
+ * ledger's mode does not change. Each page takes effect once or not at all, whichever keeper is faster, whatever dies halfway,
+ * and whether or not the reply to a commit arrives. Locks are taken in the order authority, cursor, accounts by id.
  */
 export class SettlementStore implements Settlement {
   readonly #database: Database;
@@ -70,7 +70,7 @@ export class SettlementStore implements Settlement {
       await session.run('UPDATE flush_cursor SET epoch = ?, seq = 0, committed_at = NOW(3) WHERE shard = 0', [
         cacheEpoch,
       ]);
-      // What pods have drained of older epochs means nothing any more; there may be millions of rows, so housekeeping deletes them.
+      // Drained rows of older epochs are obsolete. There may be millions, so housekeeping deletes them.
       await session.run('DELETE FROM pods WHERE epoch < ?', [cacheEpoch]);
       return setAuthority(session, now, { ...server, mode: 'CACHE', bound: null }, by);
     });
@@ -186,8 +186,8 @@ export class SettlementStore implements Settlement {
   }
 
   /**
-   * Brings the next of what was drained to the books as the flush would, where it follows on the cursor without a gap: that is
-   * the journal, whoever else drains or not. While pods are waited for, only where it is long.
+   * Posts the next drained entries as the flush would, if they follow the cursor without a gap: these are the journal, whatever
+   * other pods drain. While pods are still draining, only if there are many.
    */
   async #flushDrained({ epoch, cacheEpoch }: Authority): Promise<Recovery | null> {
     if (cacheEpoch === null) return null;
@@ -210,7 +210,7 @@ export class SettlementStore implements Settlement {
     return flushing({ ...cursor, seq: batch.lastSeq }, await drainedSeq(this.#database, cacheEpoch));
   }
 
-  /** A page: whoever works on MySQL directly goes on beside it. @returns null when the authority has moved */
+  /** Runs a page; processes that work on MySQL directly continue meanwhile. @returns null when the authority has moved */
   async #page<T>(from: Authority, modes: readonly Mode[], work: (found: Found) => Promise<T>): Promise<T | null> {
     return this.#database.transaction(
       async (session) => {
@@ -227,7 +227,7 @@ export class SettlementStore implements Settlement {
     );
   }
 
-  /** A transition. @returns null when the authority has moved. @throws Error when it is in another mode */
+  /** Runs a transition. @returns null when the authority has moved. @throws Error when it is in another mode */
   async #from<T>(
     from: Authority,
     modes: readonly Mode[],
@@ -250,7 +250,7 @@ function mustBeIn({ mode }: Authority, modes: readonly Mode[]): void {
   if (!modes.includes(mode)) throw new Error(`the authority is ${mode}, not ${modes.join(' or ')}`);
 }
 
-/** What an operator has decided is carried out, whatever comes back meanwhile. */
+/** An operator's decision is carried out, whatever comes back meanwhile. */
 function mustNotBeAccepted(row: RecoveryRow | null): void {
   if (row?.accepted) throw new Error(`${row.accepted.keeper} has accepted the loss, which is being carried out`);
 }
@@ -280,14 +280,14 @@ async function mustReach(session: Session, { cacheEpoch, bound }: Authority, end
   if (end < known) throw new IntegrityError(`the journal of epoch ${epoch} ends at ${end}, and ${known} was observed`);
 }
 
-/** Nothing of the epoch waits any more. */
+/** Nothing waits for this epoch any longer. */
 async function settledIn(session: Session, now: Authority, mode: 'DIRECT' | 'REBUILDING', by: MovedBy) {
   await unfreeze(session);
   await endRecovery(session);
   return setAuthority(session, now, { ...NOTHING_WAITS, mode }, by);
 }
 
-/** Some seqs are missing. Unless more are than are in doubt, each of them may be one of those. */
+/** Some seqs are missing. Unless there are more of them than in-doubt attempts, each may be one of those. */
 async function beginFold({ session, now, cursor }: Found, bound: number): Promise<FoldStep> {
   const { cacheEpoch } = now;
   if (await sweepUnsettled(session, cacheEpoch)) return { working: flushing(cursor, bound) };
@@ -298,7 +298,7 @@ async function beginFold({ session, now, cursor }: Found, bound: number): Promis
   return { working: progressOf(await beginRecovery(session, now, begun)) };
 }
 
-/** What follows on the cursor is on its way to the books, as from the journal itself. */
+/** Entries that follow the cursor are being posted, as from the journal itself. */
 const flushing = ({ epoch, seq }: Cursor, bound: number): Recovery => ({
   cacheEpoch: epoch,
   phase: 'flushing',

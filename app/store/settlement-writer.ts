@@ -69,7 +69,7 @@ export async function keepUnsettled(session: Session, epoch: number, ids: readon
   }
 }
 
-/** What was received, and does not follow: it waits for the journal, and its accounts with it. */
+/** Stores entries that were received but do not follow: they wait for the journal, together with their accounts. */
 export async function hold(session: Session, epoch: number, held: readonly Journaled[]): Promise<void> {
   await freeze(
     session,
@@ -80,7 +80,7 @@ export async function hold(session: Session, epoch: number, held: readonly Journ
   await keepUnsettled(session, epoch, held);
 }
 
-/** Rows that one transaction deletes at most. Those that are left are of an epoch that nothing waits for: they mean nothing. */
+/** Most rows that one transaction deletes. Remaining rows belong to an epoch that nothing waits for, and are ignored. */
 const SWEPT_MAX = 10_000;
 
 /** Part of a transition after which nothing waits. */
@@ -89,7 +89,7 @@ export async function unfreeze(session: Session): Promise<void> {
 }
 const WAITING_TABLES = ['frozen_accounts', 'unsettled_ids'] as const;
 
-/** Deletes what is left of other epochs. @returns whether there may be more */
+/** Deletes rows of other epochs. @returns whether there may be more */
 export async function sweepUnsettled(session: Session, epoch: number): Promise<boolean> {
   let most = 0;
   for (const table of WAITING_TABLES) {

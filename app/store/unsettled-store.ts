@@ -50,13 +50,13 @@ export class UnsettledStore {
     return row?.total ?? 0;
   }
 
-  /** How far the recovery of an epoch has come; null where none is under way. @throws Problem database_unavailable */
+  /** Progress of an epoch recovery; null if none is under way. @throws Problem database_unavailable */
   async recovery(now: Authority): Promise<Recovery | null> {
     const row = await readRecovery(this.#database, now);
     return row && progressOf(row);
   }
 
-  /** How much was given up under an epoch of the authority. @throws Problem database_unavailable */
+  /** The number of entries given up under an epoch of the authority. @throws Problem database_unavailable */
   async droppedUnder(authorityEpoch: number): Promise<number> {
     const [row] = await this.#database.rows<{ total: number }>(
       'SELECT COUNT(*) AS total FROM dropped_entries WHERE authority_epoch = ?',

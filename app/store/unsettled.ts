@@ -20,7 +20,7 @@ export async function rowsByIds<Row>(
   return rows;
 }
 
-/** Rows of an epoch that nothing waits for any more mean nothing: there may be millions, and they are deleted bit by bit. */
+/** Rows of an epoch that nothing waits for are ignored; there may be millions, and they are deleted gradually. */
 export const WAITS = 'epoch = (SELECT a.cache_epoch FROM authority a WHERE a.shard = 0)';
 
 /** Those accounts that wait for the journal of an epoch that has ended. They change only together with the authority's epoch. */

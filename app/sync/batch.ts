@@ -24,7 +24,7 @@ export interface AccountMove {
   previousVersion: number;
   balance: number;
   version: number;
-  /** The latest acceptance by a store's clock, ms; null when an older release decided it all, by the clocks of pods. */
+  /** The latest acceptance by a store's clock, ms; null if an older release decided all of it, by the clocks of pods. */
   acceptedAt: number | null;
 }
 

@@ -6,8 +6,8 @@ import type { RedisScripts } from '../ledger/cache/scripts.ts';
 const SCAN_COUNT = 1000;
 
 /**
- * Deletes in Redis what is left of this ledger's epochs before the given one: they are settled, and nothing reads them any
- * more. A script deletes them, so that a server that belongs to another ledger, or was given to one meanwhile, is left alone.
+ * Deletes the keys of this ledger's epochs before the given one from Redis; those epochs are recovered, and nothing reads them
+ * any more. A script deletes them, so that a server that now belongs to another ledger is not touched.
  * @throws CacheError
  */
 export async function sweepEpochsBefore(

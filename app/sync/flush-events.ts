@@ -4,7 +4,7 @@ import type { FlushEvents } from './flusher.ts';
 
 /** The flush as operators see it: metrics, and a line at error level when it keeps failing. */
 export function flushEvents({ metrics, ledgerClock, logger }: Context): FlushEvents {
-  /** null: not known here, so no number at all. An old one would grow older for ever, and a 0 would hide what others see. */
+  /** null: unknown here, so no number at all. An old value would keep growing, and a 0 would hide what other keepers report. */
   let waiting: number | null = null;
   let oldestAcceptedAt: number | null = null;
   const journalAgeSeconds = (): number => {

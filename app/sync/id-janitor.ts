@@ -21,7 +21,7 @@ export class IdJanitor {
   async round(caller: KeeperCaller, idTimeMax: number): Promise<void> {
     const { cache, clock, windowMs } = this.#deps;
     const { m, time } = (await cache.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1)).head;
-    // By the ledger's time, not by that of this keeper; and never past what MySQL has, as M cannot fall again in this epoch.
+    // By the ledger's time, not this keeper's; and never past what MySQL has, because M cannot be lowered again in this epoch.
     const forgettable = Math.min(time, idTimeMax) - windowMs;
     const buckets: number[] = [];
     for (let bucket = Math.floor((m + 1) / ID_BUCKET_MS); buckets.length < BUCKETS_PER_ROUND_MAX; bucket++) {

@@ -13,7 +13,7 @@ const BUFFERED_CHARS_MAX = 16 * 1024 * 1024;
 const WRITE_AT_CHARS = 16 * 1024;
 const WRITE_AFTER_MS = 20;
 const FLUSH_MS_MAX = 1000;
-/** Waits for a reader that is slow, ms: doubled from the first to the last while nothing moves. */
+/** Waits for a slow reader, ms: doubled from the first to the last while nothing is read. */
 const RETRY_MS_MIN = 1;
 const RETRY_MS_MAX = 20;
 
@@ -21,8 +21,8 @@ const RETRY_MS_MAX = 20;
  * Lines to a file descriptor, gathered and written in the background, one write on its way at a time. In the place of
  * sonic-boom, pino's own writer: on a full disk its `flushSync`, which pino runs at each exit, tries for ever.
  *
- * A reader that stops reading costs log lines, never the process: pipes and terminals are written without blocking, since
- * a write that blocks keeps its thread, and the process waits for its threads when it exits.
+ * A reader that stops reading costs log lines, but does not block the process: writes to pipes and terminals do not block,
+ * because a blocked write keeps its thread, and the process waits for its threads when it exits.
  *
  * @param dropped told how many lines were lost, because the buffer was full or the descriptor refused them
  */

@@ -30,7 +30,7 @@ const SAMPLED = {
   accountsCached: ['accounts_cached', 'Accounts held in Redis'],
   clockOffsetSeconds: [
     'clock_offset_seconds',
-    "How far this process's clock is ahead of the ledger's (Redis, or MySQL while it decides); below zero: behind",
+    "Seconds by which this process's clock is ahead of the ledger's (Redis, or MySQL while it decides); negative: behind",
   ],
   frozenAccounts: ['frozen_accounts', 'Accounts that wait for the journal of an epoch that has ended'],
 } as const;
@@ -93,7 +93,7 @@ export class Metrics {
   readonly #mode = this.#gauge('authority_mode', '1 for the mode that the authority is in', ['mode']);
   readonly #redisForeign = this.#gauge(
     'redis_foreign',
-    '1 while Redis belongs to another ledger, or holds keys that cannot be shown to be of this one',
+    "1 while Redis belongs to another ledger, or holds keys that cannot be proven to be this ledger's",
   );
   readonly #driftAccounts = this.#gauge('reconciliation_drift_accounts', 'Accounts that differ from their postings');
   readonly #driftUnits = this.#gauge('reconciliation_drift_minor_units', 'What the accounts of a currency differ by', [

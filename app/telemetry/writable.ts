@@ -5,8 +5,8 @@ import { Socket } from 'node:net';
 const held: Socket[] = [];
 
 /**
- * A descriptor for the same output that returns EAGAIN instead of blocking when its reader is slow: a write that blocks
- * cannot be called off, and the end of the process would wait for it. Files stay as they are, as they do not wait for a reader.
+ * A descriptor for the same output that returns EAGAIN instead of blocking when its reader is slow: a blocked write cannot be
+ * canceled, and would delay the exit of the process. Files are unchanged, because they do not wait for a reader.
  */
 export function withoutBlocking(fd: number): number {
   const stats = fstatSync(fd);
@@ -14,7 +14,7 @@ export function withoutBlocking(fd: number): number {
   return reopened(fd, stats) ?? switched(fd, stats);
 }
 
-/** Its own opening of the same pipe or terminal, so that other processes that share the descriptor are not affected. */
+/** Opens the same pipe or terminal again, so that other processes that share the descriptor are not affected. */
 function reopened(fd: number, { dev, ino }: Stats): number | null {
   let own: number;
   try {

@@ -19,10 +19,10 @@ const SKEW = 0.99;
 
 const { values } = readCommandLine({
   name: 'npm run jmeter --',
-  about: 'Runs holdfast.jmx against a stack of its own, or against --url, writes a report, and reconciles the books.',
+  about: 'Runs holdfast.jmx against its own stack or against --url, writes a report, and reconciles the books.',
   options: {
     transfers: wholeNumber('per second', { min: 1, max: 100_000, fallback: 100 }),
-    reads: wholeNumber('of balances, per second', { min: 1, max: 100_000, fallback: 400 }),
+    reads: wholeNumber('balance reads per second', { min: 1, max: 100_000, fallback: 400 }),
     seconds: wholeNumber('how long', { min: 1, max: 86_400, fallback: 30 }),
     accounts: wholeNumber('how many accounts are opened', { min: 1, max: 100_000, fallback: 10_000 }),
     threads: wholeNumber('of JMeter', { min: 1, max: 5000, fallback: 16 }),

@@ -33,7 +33,7 @@ const numbers = Object.fromEntries(
 
 const COMMAND = {
   name: 'npm run k6 --',
-  about: 'Runs a scenario of k6 against a stack of its own, or against --url, and reconciles the books.',
+  about: 'Runs a k6 scenario against its own stack or against --url, and reconciles the books.',
   options: {
     ...numbers,
     url: text('URLS', 'a running service, several pods separated by commas; its key is HOLDFAST_KEY'),

@@ -1,6 +1,6 @@
 /**
- * Hostile clients: each connection pipelines requests without a key as fast as they are taken, never reads an answer, and
- * connects again when it is closed. A process of its own, started by flood.ts: node harness/flood-clients.mjs PORT CONNECTIONS.
+ * Hostile clients: each connection pipelines unauthenticated requests as fast as the pod accepts them, never reads an answer, and
+ * reconnects when it is closed. A separate process, started by flood.ts: node harness/flood-clients.mjs PORT CONNECTIONS.
  */
 import { connect } from 'node:net';
 

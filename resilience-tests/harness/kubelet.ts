@@ -6,7 +6,7 @@ import type { Service } from './cluster.ts';
 import { now, sleep } from './time.ts';
 
 const MANIFESTS = join(import.meta.dirname, '..', '..', 'k8s', 'base');
-/** Kubelet looks once a second whether its containers still run. */
+/** kubelet checks once a second whether its containers are still running. */
 const RELIST_MS = 1000;
 
 /** The probes that a pod or keeper has in Kubernetes. */
@@ -15,15 +15,15 @@ export function probesOf(part: 'api' | 'keeper'): Probed {
   return manifest.spec.template.spec.containers[0];
 }
 
-/** Does for one process what kubelet does for its container: probes it by the manifest's numbers, kills it, starts it again. */
+/** Acts for one process as kubelet does for a container: probes it with the manifest's numbers, kills it, restarts it. */
 export class Kubelet {
   readonly #service: Service;
   readonly #probes: Probed;
   readonly #stop = new AbortController();
   #running: Promise<void> | null = null;
-  /** When it was started again, each time, ms. */
+  /** Times of its restarts, ms. */
   readonly restarts: number[] = [];
-  /** The slowest answer of /livez that came in time, ms. */
+  /** The slowest answer of /livez within the timeout, ms. */
   slowestMs = 0;
   failures = 0;
 
@@ -52,7 +52,7 @@ export class Kubelet {
     for (;;) {
       await this.#untilFailed(this.#probes.livenessProbe);
       await this.#replace(this.#probes.livenessProbe);
-      // Until the startup probe has succeeded there is no other.
+      // No other probe runs until the startup probe has succeeded.
       while (!(await this.#untilStarted())) await this.#replace(this.#probes.startupProbe);
     }
   }
@@ -63,7 +63,7 @@ export class Kubelet {
       const good = await this.#ask(probe);
       if (!good) this.failures += 1;
       failed = good ? 0 : failed + 1;
-      // As a ticker does: one that took longer than the period is followed by the next at once.
+      // Like a ticker: a probe that took longer than the period is followed by the next one immediately.
       if (failed < probe.failureThreshold) await this.#pause(next - now());
     }
   }

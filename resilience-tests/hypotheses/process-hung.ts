@@ -4,13 +4,13 @@ import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
 import { Kubelet } from '../harness/kubelet.ts';
 import { now, until } from '../harness/time.ts';
 
-/** Whatever kubelet would do is over by then, good or bad. */
+/** By this time kubelet would have acted in any case. */
 const OVER_MS_MAX = 120_000;
 
 export const processHung: Hypothesis<Ground<Cluster>> = {
   name: 'process-hung',
   expectation:
-    "A pod and the keeper stand still for good; kubelet's probes, with the chart's numbers, find it, and both are replaced and ready within 30 s. Nobody else is killed, busy as they are.",
+    "A pod and the active keeper hang for good. kubelet's probes, with the chart's numbers, detect it, and both are replaced and ready within 30 s. No other process is killed, however busy.",
   pauseMsMax: 30_000,
   seconds: { full: { before: 30, after: 20 }, short: { before: 10, after: 10 } },
   ground: () => ownCluster(),
@@ -22,7 +22,7 @@ export const processHung: Hypothesis<Ground<Cluster>> = {
     for (const kubelet of kubelets) kubelet.start();
     const working = (await stack.mover()) ?? stack.keeper(0);
     const hung: readonly Service[] = [stack.pod(0), working];
-    const since = mark('one pod and the keeper stand still');
+    const since = mark('one pod and the active keeper hang');
     for (const service of hung) service.freeze();
     try {
       await Promise.all(
@@ -41,7 +41,7 @@ export const processHung: Hypothesis<Ground<Cluster>> = {
     }
     const others = kubelets.filter(({ name }) => !hung.some((service) => service.name === name));
     for (const { name } of others.filter(({ restarts }) => restarts.length > 0))
-      wrong(`${name} was killed, and did not hang`);
+      wrong(`${name} was killed although it did not hang`);
     const slowest = Math.max(...others.map(({ slowestMs }) => slowestMs));
     const failures = others.reduce((sum, one) => sum + one.failures, 0);
     note(

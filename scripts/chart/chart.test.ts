@@ -115,9 +115,9 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
   });
 
   it.each(['api', 'keeper'])(
-    'replaces a hung %s within 30 s, and not one that stands still for some seconds',
+    'replaces a hung %s within 30 s, but not one that is blocked for a few seconds',
     (part) => {
-      // A long grace period is for a pod that is told to stop; what hangs does not get it.
+      // The long grace period is for a pod that shuts down in order; a hung one does not get it.
       const container = containerOf(
         found({ ...minimal, shutdown: { graceSeconds: 120 } }, `Deployment/holdfast-${part}`),
       );
@@ -131,7 +131,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     },
   );
 
-  it('gives every alert a link to its page where people can read the runbook, and no link that leads nowhere', () => {
+  it('links every alert to its page of the runbook if there is a URL, and never adds a broken link', () => {
     const annotationsOf = (monitoring: object): Record<string, string>[] =>
       found({ ...minimal, monitoring: { prometheusRule: true, ...monitoring } }, 'PrometheusRule/holdfast')[
         'spec'
@@ -292,7 +292,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     expect(found({ ...minimal, ...values }, 'Job/holdfast-migration')['spec'].template.spec.volumes).toHaveLength(1);
   });
 
-  it('lets API pods reach the issuer of JWTs when they fetch its keys, and no other pod', () => {
+  it('lets API pods, and no others, reach the JWT issuer when they fetch its keys', () => {
     const ports = (jwt: object, part: string): number[] =>
       found({ ...minimal, jwt }, `NetworkPolicy/holdfast-${part}`)['spec'].egress.flatMap(
         (rule: { ports: { port: number }[] }) => rule.ports.map(({ port }) => port),

@@ -125,7 +125,7 @@ export function manifestFiles() {
 const kustomization = (rest) => ({ apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', ...rest });
 
 if (process.argv[1] === import.meta.filename) {
-  readWriteCommand('node scripts/chart/manifests.mjs', 'Makes k8s/ from the chart.');
+  readWriteCommand('node scripts/chart/manifests.mjs', 'Generates k8s/ from the chart.');
   const folder = join(ROOT, 'k8s');
   for (const part of ['base', 'overlays']) rmSync(join(folder, part), { recursive: true, force: true });
   for (const [path, text] of manifestFiles()) {

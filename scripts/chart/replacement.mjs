@@ -1,12 +1,12 @@
 /**
- * How long a process that hangs is away, at most, by the numbers of its probes: the arithmetic of docs/operation.md ("A process
+ * The longest time that a hung process is unavailable, from the numbers of its probes: the arithmetic of docs/operation.md ("A process
  * that hangs"), computed from the manifests so that it cannot differ from them.
  */
 
-/** Requirement: a process that hangs is replaced, and its successor serves, within this time. */
+/** Requirement: a hung process is replaced, and its successor serves, within this time. */
 export const REPLACED_SECONDS_MAX = 30;
 
-/** What Kubernetes itself takes to notice that a container has ended and to start another one: kubelet looks once a second. */
+/** Time for Kubernetes to notice that a container has ended and to start another one; kubelet checks once a second. */
 export const KUBELET_SECONDS = 2;
 /** From the start of the process until it answers: 0.9 s were measured under load (resilience-tests/restart-time.ts). */
 export const START_SECONDS = 2;
@@ -26,8 +26,8 @@ export const START_SECONDS = 2;
 export const timeoutOf = ({ timeoutSeconds = 1 }) => timeoutSeconds;
 
 /**
- * From the moment it hangs until the last probe that must fail has failed. Probes do not overlap: one that times out late delays
- * the next.
+ * Time from the hang until the last required probe has failed. Probes do not overlap, so one that times out late delays the
+ * next.
  * @param {Probe} probe
  */
 export function detectedWithin(probe) {
@@ -37,7 +37,7 @@ export function detectedWithin(probe) {
 }
 
 /**
- * The shortest standstill that can be taken for a hang: it begins just before a probe does.
+ * The shortest standstill that counts as a hang: one that begins just before a probe.
  * @param {Probe} probe
  */
 export function toleratedFor(probe) {
@@ -51,7 +51,8 @@ export function toleratedFor(probe) {
 export function replacedWithin(container, by) {
   const probe = container[by];
   const { terminationGracePeriodSeconds: grace } = probe;
-  if (grace === undefined) throw new Error(`${by} has no terminationGracePeriodSeconds: a hung process gets the pod's`);
+  if (grace === undefined)
+    throw new Error(`${by} has no terminationGracePeriodSeconds: a hung process would get that of the pod`);
   const ready = container.startupProbe.periodSeconds + container.readinessProbe.periodSeconds;
   return detectedWithin(probe) + grace + KUBELET_SECONDS + START_SECONDS + ready;
 }

@@ -65,6 +65,6 @@ export function withValuesTable(page) {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  readWriteCommand('node scripts/chart/values-table.mjs', "Makes the table of values in the chart's README.");
+  readWriteCommand('node scripts/chart/values-table.mjs', "Generates the table of values in the chart's README.");
   writeFileSync(README, withValuesTable(readFileSync(README, 'utf8')));
 }

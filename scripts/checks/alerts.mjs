@@ -15,7 +15,7 @@ import { requireProgram } from '../stack/packages.mjs';
 
 readCommandLine({
   name: 'node scripts/checks/alerts.mjs',
-  about: 'Tries the alerts by promtool, and the queries of the dashboard.',
+  about: 'Tests the alerts and the queries of the dashboard with promtool.',
   options: {},
 });
 

@@ -13,7 +13,7 @@ import { filesUnder, SKIPPED } from '../testing/checks.mjs';
 
 readCommandLine({
   name: 'node scripts/checks/chart.mjs',
-  about: "Holds the chart and k8s/ against Kubernetes' schemas, a policy, and each other.",
+  about: "Validates the chart and k8s/ against Kubernetes' schemas, a policy, and each other.",
   options: {},
 });
 

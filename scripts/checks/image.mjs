@@ -16,7 +16,7 @@ import { endLeftTemporaryFolders, temporaryFolder } from '../testing/temporary.m
 
 readCommandLine({
   name: 'node scripts/checks/image.mjs',
-  about: 'Builds the image, or its stages in folders, and tries it.',
+  about: 'Builds the image, or its stages in folders, and tests it.',
   options: {},
 });
 

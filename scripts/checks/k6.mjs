@@ -12,7 +12,7 @@ import { SKIPPED } from '../testing/checks.mjs';
 
 readCommandLine({
   name: 'node scripts/checks/k6.mjs',
-  about: 'Packs every scenario of k6, and runs one for some seconds.',
+  about: 'Bundles every k6 scenario, and runs one for a few seconds.',
   options: {},
 });
 

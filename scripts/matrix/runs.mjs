@@ -1,14 +1,14 @@
-/** What the matrix runs on each set of stores, and what it reads from the output. */
+/** The runs of the matrix on each set of stores, and how their output is read. */
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { elapsed } from '../stack/say.mjs';
 
-/** Everything that speaks to a store, with real stores. */
+/** All tests that use a store, on real stores. */
 const STORE_TESTS = ['app/store', 'app/ledger', 'app/authority', 'app/sync', 'app/jobs'];
 /** The API on real stores. */
 const CONTRACT_TESTS = ['app/api-role', 'app/keeper-role', 'app/roles.test', 'app/opening-accounts', 'mock-data/demo'];
-/** Each moves the authority, or stops a store in the middle of its work. */
+/** Each moves the authority, or stops a store while it is working. */
 const FAULTS = [
   'redis-killed',
   'redis-frozen',
@@ -62,7 +62,7 @@ export function countIn(kind, output) {
 }
 
 /**
- * The same build on two sets of stores, in turns.
+ * Runs the same build on two sets of stores, alternately.
  * @param {{ root: string, logFolder: string, set: string, folders: string, seconds: number, rounds: number }} options
  * @returns {Promise<Verdict & { figures: Record<string, [theirs: number, ours: number]> }>} ours: of this machine's own stores
  */
@@ -75,7 +75,7 @@ export async function compare({ root, logFolder, set, folders, seconds, rounds }
   const figures = figuresIn(output);
   return {
     passed: code === 0 && figures['/s'] !== undefined,
-    text: code === 0 ? 'the books are clean' : 'failed',
+    text: code === 0 ? 'the books reconcile' : 'failed',
     figures,
   };
 }

@@ -1,7 +1,7 @@
 /**
- * The stores that the matrix tries: MySQL, Valkey and Redis of Debian unstable, in a folder of their own beside those of this
- * machine. They are not run in a chroot: each gets a small program that starts it with its own loader and libraries, so that
- * `npm start` and every test find it by the PATH, with its data wherever they want it.
+ * The stores that the matrix tests: MySQL, Valkey and Redis from Debian unstable, in a separate folder next to those of this
+ * machine. They do not run in a chroot: a small wrapper starts each one with its own loader and libraries, so that `npm start`
+ * and every test find it through the PATH, and keep its data where they want.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { say, Trouble } from '../stack/say.mjs';
 
 /** @type {Readonly<Record<StoreName, Store>>} */
 const STORES = {
-  // Under MariaDB's name too, which is looked for first.
+  // Also under MariaDB's name, which is looked up first.
   mysql: { package: 'mysql-server-core', path: 'usr/sbin/mysqld', programs: ['mysqld', 'mariadbd'] },
   valkey: { package: 'valkey-server', path: 'usr/bin/valkey-server', programs: ['redis-server'] },
   redis: { package: 'redis-server', path: 'usr/bin/redis-server', programs: ['redis-server'] },
@@ -31,7 +31,7 @@ const LAYOUTS = {
 const NO_SERVICES = '#!/bin/sh\nexit 101\n';
 
 /**
- * Makes the root folder if it is not complete. As root, with debootstrap.
+ * Creates the root folder if it is incomplete. Requires root and debootstrap.
  * @param {string} root
  */
 export async function makeStores(root) {
@@ -51,14 +51,14 @@ export async function makeStores(root) {
     say('Installing MySQL, Valkey and Redis of Debian unstable …');
     const packages = Object.values(STORES).map((store) => store.package);
     const install = `apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install ${packages.join(' ')}`;
-    // A package whose service cannot be set up is unpacked all the same, and its program is all that is needed.
+    // A package whose service cannot be configured is unpacked anyway, and only its program is needed.
     await runTool({ name: 'apt-get', command: 'chroot', args: [root, 'sh', '-c', install], logFile }).catch(() => {});
   }
   const [absent] = missing();
   if (absent) throw new Trouble(`${absent.package} could not be installed in ${root}: see make.log beside it.`);
 }
 
-/** The mirror that this machine uses, or none: debootstrap then takes Debian's own. */
+/** The mirror of this machine; if there is none, debootstrap uses Debian's own. */
 function mirror() {
   const sources = execFileSync(
     'sh',
@@ -82,7 +82,7 @@ export function programsOf(root, name) {
   const { path, programs } = STORES[name];
   const program = join(root, path);
   const start = `exec ${join(root, layout.loader)} --library-path ${join(root, layout.libraries)} --argv0 ${program} ${program}`;
-  // mysqld takes --defaults-file as its first argument only, and would look for its messages where MariaDB's are.
+  // mysqld accepts --defaults-file only as its first argument, and would look for its messages where MariaDB's are.
   const mysql = `first=$1\nshift\n${start} "$first" --basedir=${join(root, 'usr')} --lc-messages-dir=${join(root, 'usr/share/mysql')} "$@"\n`;
   const folder = join(root, '..', 'programs', name);
   mkdirSync(folder, { recursive: true });
@@ -95,7 +95,7 @@ export function programsOf(root, name) {
   return { folder, version: versionIn(text) };
 }
 
-/** @param {string} text what a server says of itself */
+/** @param {string} text the version output of a server */
 export function versionIn(text) {
   return /(?:v=|Ver )(\d+(?:\.\d+)+)/.exec(text)?.[1] ?? 'unknown';
 }

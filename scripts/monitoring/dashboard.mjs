@@ -152,6 +152,6 @@ export function dashboard() {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  readWriteCommand('node scripts/monitoring/dashboard.mjs', 'Makes charts/holdfast/files/dashboard.json.');
+  readWriteCommand('node scripts/monitoring/dashboard.mjs', 'Generates charts/holdfast/files/dashboard.json.');
   writeFileSync(FILE, dashboard());
 }

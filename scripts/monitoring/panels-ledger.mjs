@@ -121,7 +121,7 @@ export const LEDGER_ROWS = [
       {
         title: 'Clock offset',
         about:
-          "How far each process's clock is ahead of the ledger's. One that is off decides nothing; all at once: a store's clock is wrong.",
+          "How far each process's clock is ahead of the ledger's. A single deviating clock affects nothing; if all deviate, a store's clock is wrong.",
         unit: 's',
         queries: [[gauge('holdfast_clock_offset_seconds'), '{{pod}}']],
       },

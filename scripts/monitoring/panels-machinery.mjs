@@ -161,7 +161,7 @@ export const MACHINERY_ROWS = [
       },
       {
         title: 'Redis of another ledger',
-        about: '1: the Redis belongs to another installation, and the ledger does without it.',
+        about: '1: Redis belongs to another installation, and the ledger runs without it.',
         stat: true,
         thresholds: [0.5, 1],
         queries: [[`max(${gauge('holdfast_redis_foreign')})`, 'foreign']],

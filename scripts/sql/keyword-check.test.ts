@@ -28,7 +28,7 @@ describe('Bare keywords', () => {
     expect(bareKeywords(sql)).toEqual([]);
   });
 
-  it('are told apart into reserved ones and others', () => {
+  it('are classified as reserved or not', () => {
     expect(bareKeywords('SELECT external, status FROM accounts')).toMatchObject([
       { word: 'external', reserved: true },
       { word: 'status', reserved: false },
@@ -69,7 +69,7 @@ function filesBelow(folder: string, pattern: RegExp): string[] {
     .filter((name) => pattern.test(name) && !name.includes('node_modules'));
 }
 
-/** SQL of the product meets servers that do not exist yet; that of tests meets those that the tests run on. */
+/** SQL of the product must also work on future servers; that of tests only on the servers that the tests run on. */
 const isTest = (file: string) => /\.test\.ts$|\.model\.ts$|\/testing\//.test(file);
 
 const placesOf = (file: string, text: string, found: BareKeyword[]) =>

@@ -1,8 +1,7 @@
 /**
- * Finds SQL identifiers that a server may take for a keyword. In this repository SQL keywords are written in upper case and
- * identifiers in lower case, so a lower-case word that is a keyword of some server (reserved or not: what is free today may be
- * reserved in the next version) must be quoted with backticks. After a dot no quotes are needed: there, MySQL and MariaDB
- * accept an identifier only.
+ * Finds SQL identifiers that a server may interpret as keywords. In this repository SQL keywords are written in upper case and
+ * identifiers in lower case, so a lower-case word that is a keyword of any server (reserved or not, because the next version may
+ * reserve it) must be quoted with backticks. No quotes are needed after a dot, where MySQL and MariaDB accept only an identifier.
  */
 import { readFileSync } from 'node:fs';
 import ts from 'typescript';
@@ -16,7 +15,7 @@ const KEYWORDS: ReadonlyMap<string, boolean> = new Map(
     .map(([word = '', reserved]) => [word, reserved === 'reserved']),
 );
 
-/** Stands for `${…}`: a character of words, so that `${side}_account` is one word, which no list can know. */
+/** Placeholder for `${…}`: a word character, so that `${side}_account` is one word, which is in no list. */
 const HOLE = '\uFFFC';
 
 const TOKEN =
@@ -79,7 +78,7 @@ export function bareKeywordsInSource(fileName: string, source: string): BareKeyw
   return found;
 }
 
-/** What is written between the quotes, character for character, with `${…}` and escapes made harmless. */
+/** The text between the quotes, character for character, with `${…}` and escapes replaced by placeholders. */
 function literalText(
   source: string,
   node: ts.StringLiteral | ts.NoSubstitutionTemplateLiteral | ts.TemplateExpression,

@@ -1,4 +1,4 @@
-/** Who may run what in a stack folder: one start has its stores, one its service, and a whole stack is both. */
+/** Who may run what in a stack folder: one start may run the stores and another one the service; a whole stack is both. */
 import { lockWhenFree, tryLock } from './lock.mjs';
 import { endOrphans } from './orphans.mjs';
 import { freePort, isFree, LOOPBACK } from './ports.mjs';
@@ -14,7 +14,7 @@ const STORES = ['mysql', 'redis'];
 const serviceOf = (folder) => `${folder}#service`;
 
 /**
- * Afterwards the parts of this start are its alone, what a killed one left of them has ended, and the ports are free.
+ * Claims the parts of this start exclusively, ends what a killed start has left of them, and checks that the ports are free.
  * @param {string} folder its real path
  * @param {import('./settings.mjs').Settings} settings
  * @param {() => boolean} isGoing told to another start in the same folder, which then waits
@@ -32,7 +32,7 @@ export async function claimFolder(folder, { scope, ports }, isGoing, signal) {
   for (const port of scope === 'stores' ? [] : ports) {
     if (await isFree(port)) continue;
     throw new Trouble(
-      `Port ${port} on ${LOOPBACK} cannot be used: something listens there, or this user may not. End that, or choose another port, such as: PORT=${await freePort()} npm start`,
+      `Port ${port} on ${LOOPBACK} cannot be used: another process listens on it, or this user lacks permission. Stop that process, or choose another port, for example: PORT=${await freePort()} npm start`,
     );
   }
   return running;
@@ -48,7 +48,7 @@ async function claim(what, folder, isGoing, signal) {
   const lock = await lockWhenFree(what, { isGoing, signal });
   if (lock.held) return;
   throw new Trouble(
-    `Holdfast is already running in ${folder} (process ${lock.by}). Stop that one first (kill ${lock.by}), or name another folder by STACK_DIR and another port by PORT.`,
+    `Holdfast is already running in ${folder} (process ${lock.by}). Stop it first (kill ${lock.by}), or choose another folder with STACK_DIR and another port with PORT.`,
   );
 }
 
@@ -58,7 +58,7 @@ async function storesIn(folder) {
   if (lock.held) await lock.release();
   const stores = readStoresFile(folder);
   if (!lock.held && stores !== null) return stores;
-  throw new Trouble(`No stores run in ${folder}. Start them first: npm start -- --stores-only`);
+  throw new Trouble(`No stores are running in ${folder}. Start them first: npm start -- --stores-only`);
 }
 
 /**
@@ -69,7 +69,7 @@ async function storesIn(folder) {
 async function partsToEnd(folder, scope) {
   if (scope === 'all') return () => true;
   if (scope === 'service') return (part) => !STORES.includes(part);
-  // A service that nobody looks after any more goes, too; one that is looked after waits for these stores.
+  // A service whose start has died is ended, too; one whose start is running waits for these stores.
   const service = await tryLock(serviceOf(folder));
   if (service.held) await service.release();
   return (part) => service.held || STORES.includes(part);

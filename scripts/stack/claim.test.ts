@@ -31,7 +31,7 @@ const claim = (scope: Scope) =>
     AbortSignal.any([]),
   );
 
-/** Another start: a claim is held until its process ends. */
+/** Another start; a claim is held until its process ends. */
 async function startElsewhere(scope: Scope): Promise<ChildProcess> {
   const claimModule = join(import.meta.dirname, 'claim.mjs');
   const code = `const { claimFolder } = await import(${JSON.stringify(claimModule)});
@@ -49,12 +49,12 @@ async function end(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-test('the service alone needs stores that run, and is given their addresses', async () => {
+test('the service alone needs running stores, and gets their addresses', async () => {
   writeStoresFile(dir, STORES); // of a start that was killed
-  await expect(claim('service')).rejects.toThrow('No stores run');
+  await expect(claim('service')).rejects.toThrow('No stores are running');
 });
 
-test('the stores and the service are claimed by one start each', async () => {
+test('the stores and the service can be claimed by one start each', async () => {
   const stores = await startElsewhere('stores');
   writeStoresFile(dir, STORES);
   await startElsewhere('service');
@@ -63,12 +63,12 @@ test('the stores and the service are claimed by one start each', async () => {
   await expect(claim('all')).rejects.toThrow('already running');
   expect(existsSync(join(dir, 'stores.json'))).toBe(true);
   await end(stores);
-  // The service waits for its stores: another start may bring them back, and forgets where they were.
+  // The service waits for its stores: another start may start them again, and discards their old addresses.
   await expect(claim('stores')).resolves.toBeNull();
   expect(existsSync(join(dir, 'stores.json'))).toBe(false);
 });
 
-test('a whole stack leaves room for neither', async () => {
+test('a whole stack excludes both', async () => {
   await startElsewhere('all');
   writeStoresFile(dir, STORES);
   for (const scope of ['all', 'stores', 'service'] as const) {

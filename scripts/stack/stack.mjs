@@ -1,7 +1,7 @@
 /**
  * `npm start`, told in order: claim the folder, end what a killed start left there, install, build, start the stores, migrate,
  * start the keeper and the API pods, keep all of it running, and stop it the other way round: clients first, Redis last.
- * With a scope of `stores` or `service` it does one half of that, so that each can be stopped without the other.
+ * With the scope `stores` or `service` it runs one half of that, so that each can be stopped without the other.
  */
 import { join, relative } from 'node:path';
 import { buildUnlessDone } from '../build.mjs';
@@ -25,10 +25,10 @@ import { keepRunning } from './supervise.mjs';
 /** @typedef {{ redis: import('./stores.mjs').Redis, mysql: import('./stores.mjs').Mysql }} Stores */
 /** @typedef {Stores & { pods: Pod[], apiKey: string }} Parts */
 
-/** What the half of the stores writes; all else is the service's. */
+/** The parts that belong to the stores; all others belong to the service. */
 const STORE_LOGS = ['redis.log', 'mysql.log', 'apt.log'];
 
-/** How long a service on its own is given to open the ledger, before it is said that it is closed. */
+/** How long to wait for a separately started service to open the ledger, before reporting that it is closed. */
 const OPEN_MS_MAX = 15_000;
 const OPEN_POLL_MS = 200;
 
@@ -79,7 +79,7 @@ export class Stack {
     const closed = this.#settings.scope === 'service' ? await this.#whyClosed(api, parts.apiKey) : null;
     if (closed === null) {
       const fault = await openDemoAccounts(api, parts.apiKey, this.#signal);
-      if (fault !== null) say(`The demo accounts are not as they should be: ${fault}`);
+      if (fault !== null) say(`The demo accounts are not as expected: ${fault}`);
     }
     this.#tell(parts, since, closed);
   }
@@ -152,7 +152,7 @@ export class Stack {
   }
 
   /**
-   * Whoever starts the service alone may have restored MySQL, and is about to accept what the backup lacks: it runs all the same.
+   * A service that is started alone may run on a restored MySQL, whose operator is about to accept a loss, so it runs even while closed.
    * @param {string} api
    * @param {string} apiKey
    * @returns {Promise<string | null>} null: the ledger is open

@@ -5,7 +5,7 @@ const TEXT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL';
 const WIDE = 'VARCHAR(259)';
 const NARROW = 'VARCHAR(64)';
 
-/** Every column that takes a user of the API. */
+/** Every column that stores a user of the API. */
 const COLUMNS = [
   { table: 'transfers', column: '`user`', more: '' },
   { table: 'account_changes', column: '`user`', more: '' },
@@ -15,9 +15,9 @@ const COLUMNS = [
 ];
 
 /**
- * Room for the users of JWTs. In utf8mb4 a VARCHAR of 64 characters has two bytes for its length already, so a longer one is a
- * change of metadata alone: no row is written, nobody waits, and processes of the version before notice nothing. With `INPLACE` and
- * `LOCK=NONE` a server that would do it otherwise refuses instead.
+ * Makes room for JWT users. In utf8mb4 a VARCHAR of 64 characters already has two length bytes, so widening it changes only
+ * metadata: no row is written, nothing waits, and processes of the previous release do not notice. With `INPLACE` and `LOCK=NONE`,
+ * a server that could not do it this way refuses.
  */
 export class LongerUsers1763790000000 implements MigrationInterface {
   readonly name = 'LongerUsers1763790000000';
@@ -28,7 +28,7 @@ export class LongerUsers1763790000000 implements MigrationInterface {
     }
   }
 
-  /** Fails on a user that would have to be cut. */
+  /** Fails if a user would have to be truncated. */
   async down(runner: QueryRunner): Promise<void> {
     for (const { table, column, more } of COLUMNS) {
       await runner.query(`ALTER TABLE ${table} MODIFY ${column} ${NARROW} ${TEXT} ${more}`);

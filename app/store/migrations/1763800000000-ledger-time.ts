@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Times come from the store that decides. The columns are nullable and come last, so that they are added at once whatever the
- * size of the table, and processes of the release before go on beside them without writing them.
+ * Times come from the store that decides. The columns are nullable and last, so adding them is instant whatever the size of the
+ * table, and processes of the previous release can keep running without writing them.
  */
 export class LedgerTime1763800000000 implements MigrationInterface {
   readonly name = 'LedgerTime1763800000000';

@@ -4,8 +4,8 @@ const NAME = 'CHARACTER SET ascii COLLATE ascii_bin';
 const TEXT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 
 /**
- * What a keeper needs to end an epoch in pages of bounded size: how far it has come, how large each drained entry is, and
- * which attempts in doubt were received after all. It only adds, and every statement does nothing when it was done before.
+ * What a keeper needs to recover an epoch in pages of bounded size: its progress, the size of each drained entry, and which
+ * in-doubt attempts were received after all. It only adds; every statement does nothing if it has been run before.
  */
 export class EpochRecovery1763810000000 implements MigrationInterface {
   readonly name = 'EpochRecovery1763810000000';
