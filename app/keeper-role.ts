@@ -19,7 +19,7 @@ const FLUSH_CHARS_MAX = 8 * 1024 * 1024;
 const STEP_MS = 100;
 const HOUSEKEEPING_MS = 2_000;
 const SUPERVISION_MS = 5_000;
-/** How often a keeper looks whether the reconciliation is due. */
+/** How often a keeper checks whether the reconciliation is due. */
 const SCHEDULE_MS = 10_000;
 
 /** A keeper: moves the authority, flushes the journal, and keeps Redis tidy. Any number may run. */
@@ -140,7 +140,7 @@ export async function startKeeper(context: Context): Promise<Running> {
   );
   const reconciling = (async () => {
     while (!stopped.signal.aborted) {
-      // Beside the loop: a process that is asked to stop does not wait for hours of reconciliation; another begins it anew.
+      // Not awaited: a process that is asked to stop does not wait for a long reconciliation; another one starts it again.
       reconciliation.whenDue().catch((error: unknown) => log.error({ err: error }, 'the reconciliation failed'));
       await clock.sleep(SCHEDULE_MS, stopped.signal);
     }

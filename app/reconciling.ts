@@ -46,13 +46,13 @@ export class SharedReconciliation {
     this.#single = new SingleRun({ lease: new JobLease(database, 'reconciliation'), clock, logger: logger.log });
   }
 
-  /** Runs it when `RECONCILIATION_CRON` says so and no keeper has. @throws Problem database_unavailable */
+  /** Runs it if it is due by `RECONCILIATION_CRON` and no keeper has run it. @throws Problem database_unavailable */
   async whenDue(): Promise<void> {
     const { reconciliationCron: cron, reconciliationTimeZone: timeZone } = this.#context.config.jobs;
     await this.#single.whenDue({ cron, timeZone }, () => this.#reconciliation.run());
   }
 
-  /** Runs it now; who asks while another process runs it gets the report of that one. @throws Problem */
+  /** Runs it now; a call during a run of another process gets that run's report. @throws Problem */
   async run(): Promise<ReconciliationReport> {
     for (;;) {
       const before = await this.#latest();

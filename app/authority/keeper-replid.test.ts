@@ -29,7 +29,7 @@ afterEach(async () => {
 const SAME_PROCESS = 'a replica or `redis-cli --rdb` connected';
 
 describe('A Redis whose master_replid changes while it runs', () => {
-  it('because somebody took a copy with `redis-cli --rdb` costs a switch-over that says so, and nothing else', async () => {
+  it('because of a copy with `redis-cli --rdb` costs one switch-over, whose reason is recorded, and nothing else', async () => {
     const keeper = bench.keeper();
     const epoch = await bench.begin(keeper);
     await bench.open(epoch);
@@ -39,7 +39,7 @@ describe('A Redis whose master_replid changes while it runs', () => {
     await promisify(execFile)('redis-cli', ['-p', String(server.port), '--rdb', join(server.dir, 'copy.rdb')]);
     await stepTo(keeper, 'CLOSING');
     expect((await bench.moves()).at(-1)?.reason).toContain(SAME_PROCESS);
-    // The pod brings what it knows: then the journal is believed, though nothing else proves this server.
+    // The pod hands over what it knows; then the journal is trusted, although nothing else proves this server.
     await bench.drain(epoch.pod, { observed: 1 });
     await stepTo(keeper, 'CACHE');
     expect(await bench.inMysql(['one'])).toEqual(['one']);

@@ -134,7 +134,7 @@ export class Keeper {
     return authority;
   }
 
-  /** The process that serves the epoch: asked for once, to be able to tell later what has happened to it. */
+  /** The process that serves the epoch, read once, to explain later what happened to it. */
   async #remember(epoch: number, replid: string): Promise<void> {
     if (this.#serves?.epoch === epoch) return;
     const facts = await this.#deps.inspect().catch(() => null);
@@ -147,7 +147,7 @@ export class Keeper {
   /** A Redis that refuses for another reason (its fence, its marker) has the same master_replid as before. */
   async #whatHappened(refusedAs: string): Promise<string> {
     if (!REPLID_REFUSALS.has(refusedAs)) return '';
-    // Not worth a delay: what it is for is the log.
+    // Not worth a delay, because it serves only the log.
     const tooLate = this.#deps.clock.sleep(INSPECTION_MS_MAX).then(() => null);
     const facts = await Promise.race([this.#deps.inspect().catch(() => null), tooLate]);
     return facts ? ` (${explainReplid(facts, this.#serves?.runId ?? null)})` : '';

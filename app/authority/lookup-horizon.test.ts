@@ -65,7 +65,7 @@ async function tried(...ids: string[]): Promise<(number | undefined)[]> {
 }
 
 describe('ids from the future', () => {
-  it('make nobody else look ids up, and are themselves never taken for new', async () => {
+  it('do not force look-ups of other ids, and are never taken for new ones', async () => {
     const future = [
       newUuidV7(nowMs + HOUR_MS),
       newUuidV7(nowMs + 2 * HOUR_MS),
@@ -95,7 +95,7 @@ describe('ids from the future', () => {
     expect(record).toMatchObject({ status: REPLAYED, seq: 0 });
   });
 
-  it('lower nothing once the epoch has an outcome, and leave M alone where there are too many of them', async () => {
+  it('do not lower M once the epoch has an outcome, or if there are too many of them', async () => {
     await posted(newUuidV7(nowMs + HOUR_MS));
     const { idTimeMax } = await authority.cursor();
     await scripts.activate(9, pod.replid, 'marker', idTimeMax);

@@ -388,7 +388,7 @@ describe('When it stops, a seat', () => {
     expect([await podIds(), await pod.drained(caller.epoch)]).toEqual([[], { ids: [], doubts: [], pods: {} }]);
   });
 
-  it('applies nothing any more when its registration goes, and Redis refuses its ids', async () => {
+  it('applies nothing more when its registration is removed, and Redis refuses its ids', async () => {
     const { caller } = await pod.serve();
     const order = pod.order();
     const removePod = pod.store.removePod.bind(pod.store);
@@ -405,7 +405,7 @@ describe('When it stops, a seat', () => {
     expect(await podIds()).toEqual([]);
   });
 
-  it('hands over when Redis does not confirm that it runs nothing more', async () => {
+  it('hands over if Redis does not confirm that it no longer runs anything for the pod', async () => {
     const { caller } = await pod.serve();
     pod.retires = async () => {
       throw new CacheError('in_doubt', 'Command timed out');
@@ -449,7 +449,7 @@ describe('When it stops, a seat', () => {
     expect((await pod.drained(caller.epoch)).ids).toEqual([id]);
   });
 
-  it('hands over instead when MySQL does not take its registration back: nobody has to wait for it', async () => {
+  it('hands over when MySQL cannot remove its registration, so that nobody has to wait for it', async () => {
     const { caller } = await pod.serve();
     pod.away = AWAY;
     await pod.seat.stop();
@@ -458,7 +458,7 @@ describe('When it stops, a seat', () => {
     expect((await pod.settleByFold()).mode).toBe('DIRECT');
   });
 
-  it('ends even when MySQL is away, and says that it could not hand over', async () => {
+  it('ends even if MySQL is unavailable, and logs that it could not hand over', async () => {
     await pod.serve();
     pod.away = AWAY;
     pod.completes = async () => {

@@ -19,7 +19,7 @@ interface PodSeatDependencies {
   logger: Logger;
   processId: string;
   heartbeatMs: number;
-  /** After how long without a reply an attempt in doubt makes the pod take a new id, ms. */
+  /** Time without a reply after which an in-doubt attempt makes the pod take a new id, ms. */
   renewDoubtsAfterMs?: number;
   /** How long the ledger is closing before requests are refused at once instead of held, ms. */
   closedAfterMs: number;
@@ -180,7 +180,7 @@ export class PodSeat implements Seat {
     await authority.removeProcess(processId).catch(() => {});
   }
 
-  /** @returns false when MySQL did not take it: then it has to be handed over like what is not settled */
+  /** @returns false if MySQL did not accept it; then it must be handed over like everything unsettled */
   async #removeRegistrations(): Promise<boolean> {
     try {
       for (const podId of this.#tried?.podIds ?? []) await this.#deps.authority.removePod(podId);
@@ -324,7 +324,7 @@ export class PodSeat implements Seat {
     this.#registered = true;
   }
 
-  /** Makes sure that Redis runs nothing more under any id of this process. @returns false when Redis did not confirm it */
+  /** Ensures that Redis runs nothing more under any id of this process. @returns false if Redis did not confirm it */
   async #retireAll(): Promise<boolean> {
     const view = this.#view;
     if (!view) return true;

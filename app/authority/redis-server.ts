@@ -24,9 +24,9 @@ export interface ServerIdentity {
 /** What decides whether a Redis may hold the ledger, read on one connection. */
 export interface ServerFacts extends ServerIdentity {
   version: string;
-  /** Of the process: a restart is another one. */
+  /** Identifies the process; it changes with a restart. */
   runId: string;
-  /** `master_replid2`: the name that it had as a replica, until its replication backlog was made anew. */
+  /** `master_replid2`: its replid as a replica, until its replication backlog was recreated. */
   formerReplid: string;
   /** `appenddirname`: a name of the node that does not replicate. */
   node: string;
@@ -169,8 +169,8 @@ export function provableNode(facts: ServerFacts): string {
 }
 
 /**
- * What is no reason to refuse this server, and will cost a switch-over one day: its `master_replid`, by which its scripts
- * know it, changes with the first replica (or `redis-cli --rdb`), and when the backlog of the last one is let go.
+ * Settings that are no reason to refuse this server but will cause a switch-over some day: its `master_replid`, by which scripts
+ * identify it, changes with the first replica (or `redis-cli --rdb`), and when the backlog of the last replica expires.
  */
 export function replidRisks(facts: ServerFacts): string[] {
   if (facts.replicationForbidden) return [];
@@ -184,7 +184,7 @@ export function replidRisks(facts: ServerFacts): string[] {
   return risks;
 }
 
-/** What has happened to a server whose `master_replid` is not the one of the epoch any more, as far as it can be told. */
+/** Explains, as far as possible, why the `master_replid` of a server is no longer that of the epoch. */
 export function explainReplid(facts: ServerFacts, runIdBefore: string | null): string {
   if (facts.role !== 'master') return `it is a ${facts.role} now`;
   if (runIdBefore === null) return 'its master_replid has changed';

@@ -8,7 +8,7 @@ afterEach(() => {
   else process.env['TZ'] = zoneBefore;
 });
 
-/** Every slot that a keeper sees which looks once a minute, in order, each once; and the moment it first saw it. */
+/** Every slot that a keeper checking once a minute sees, in order, each once, with the time at which it first saw it. */
 function slotsSeen(cron: string, zone: string, from: string, days: number): [name: string, at: string][] {
   const seen: [string, string][] = [];
   let done = '';
@@ -51,7 +51,7 @@ describe.each(['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe'
 );
 
 describe('A schedule', () => {
-  it('has come at its very second, and says how long ago', () => {
+  it('is due at its exact second, and reports its age', () => {
     const at = Date.parse('2026-06-01T03:00:00Z');
     expect(latestSlot('0 3 * * *', 'UTC', at)).toEqual({ name: '2026-06-01T03:00:00', ageMs: 0 });
     expect(latestSlot('0 3 * * *', 'UTC', at - 1).name).toBe('2026-05-31T03:00:00');
@@ -61,7 +61,7 @@ describe('A schedule', () => {
   it.each(['daily', '', '0 3 * *', '61 3 * * *', '0 3 * * * * *'])('may not be %j', (text) =>
     expect(isCron(text)).toBe(false),
   );
-  it('has a zone that there is', () => {
+  it('must have an existing time zone', () => {
     expect([isTimeZone('Europe/Berlin'), isTimeZone('UTC'), isTimeZone('Europe/Nowhere')]).toEqual([true, true, false]);
   });
 });

@@ -28,20 +28,20 @@ export interface Slot {
 }
 
 /**
- * The latest scheduled time that has come, by the wall clock of a zone. The schedule is worked out on wall-clock times alone:
- * a time that a change to summer time leaves out has come when the clock jumps over it, and one that a change back brings
- * twice is one slot. So no night is skipped and none runs twice, whatever zone the process is in.
+ * The latest scheduled time that is due, by the wall clock of a zone. The schedule is evaluated only on wall-clock times: a time
+ * that a change to summer time skips is due when the clock jumps over it, and one that occurs twice is a single slot. So no
+ * night is skipped and none runs twice, whatever zone the process is in.
  */
 export function latestSlot(cron: string, timeZone: string, nowMs: number): Slot {
   const wall = wallClock(timeZone, nowMs);
-  // `prev` is exclusive: a slot has come at its very second.
+  // `prev` is exclusive, but a slot is due at its exact second.
   const slot = CronExpressionParser.parse(cron, { currentDate: new Date(wall + 1), tz: 'UTC' })
     .prev()
     .getTime();
   return { name: new Date(slot).toISOString().slice(0, 19), ageMs: wall - slot };
 }
 
-/** What the clock on the wall of a zone shows, as ms since 1970 as if it were UTC. */
+/** The wall-clock time of a zone, as ms since 1970 as if it were UTC. */
 function wallClock(timeZone: string, nowMs: number): number {
   const parts = new Intl.DateTimeFormat('en', {
     timeZone,

@@ -43,7 +43,7 @@ const expire = () => db.database.rows('UPDATE job_leases SET leased_until = NOW(
 const never = () => new Promise<never>(() => {});
 
 describe('A scheduled run', () => {
-  it('is one, however many keepers look at the same time, and look again', async () => {
+  it('happens once, however many keepers check at the same time, and check again', async () => {
     const keepers = Array.from({ length: 5 }, () => runner());
     const look = () => Promise.all(keepers.map((keeper) => keeper.whenDue(NIGHTLY, count)));
     expect((await look()).filter(Boolean)).toHaveLength(1);
@@ -56,7 +56,7 @@ describe('A scheduled run', () => {
     expect(runs).toBe(2);
   });
 
-  it('neither is left out nor comes twice when the clock changes', async () => {
+  it('is neither skipped nor repeated when the clock changes', async () => {
     const ran: string[] = [];
     const keeper = runner();
     for (const from of ['2026-03-28T12:00:00Z', '2026-10-24T12:00:00Z']) {
@@ -68,7 +68,7 @@ describe('A scheduled run', () => {
     expect(ran).toEqual(['2026-03-29T01:00', '2026-03-30T00:30', '2026-10-25T00:30', '2026-10-26T01:30']);
   });
 
-  it('that has died is begun again by another, once its lease has run out', async () => {
+  it('is started again by another keeper when it dies, once its lease has expired', async () => {
     void runner().whenDue(NIGHTLY, never);
     const state = new JobLease(db.database, 'reconciliation');
     await until('it has begun', async () => (await state.state()).held);
@@ -81,7 +81,7 @@ describe('A scheduled run', () => {
     expect(runs).toBe(1);
   });
 
-  it('that takes long keeps its lease', async () => {
+  it('keeps its lease when it takes long', async () => {
     let end = () => {};
     const work = new Promise<void>((resolve) => {
       end = resolve;
@@ -95,7 +95,7 @@ describe('A scheduled run', () => {
     expect((await renewed())[0]?.u).toBeNull();
   });
 
-  it('that fails says so, and is tried again when its lease has run out, and not before', async () => {
+  it('reports its failure, and is retried once its lease has expired, not before', async () => {
     const keeper = runner();
     const failing = async () => {
       throw new Error('away');
@@ -106,14 +106,14 @@ describe('A scheduled run', () => {
     expect(await keeper.whenDue(NIGHTLY, async () => {})).toBe(true);
   });
 
-  it('is left out when no keeper was there within an hour of its time', async () => {
+  it('is skipped when no keeper was up within an hour of its time', async () => {
     now = '2026-06-01T01:31:00Z';
     expect(await runner().whenDue(NIGHTLY, async () => {})).toBe(false);
   });
 });
 
 describe('A run on demand', () => {
-  it('does not run beside another; who asks may wait until that has ended', async () => {
+  it('does not run at the same time as another; a caller may wait until that has ended', async () => {
     let end = () => {};
     const work = new Promise<{ by: string }>((resolve) => {
       end = () => resolve({ by: 'first' });
@@ -128,7 +128,7 @@ describe('A run on demand', () => {
     await idle;
     expect(await runner().now(async () => ({ by: 'second' }))).toEqual({ by: 'second' });
   });
-  it('that failed may be asked for again at once', async () => {
+  it('may be requested again immediately after a failure', async () => {
     await expect(
       runner().now(async () => {
         throw new Error('away');

@@ -4,9 +4,9 @@ import type { Logger } from '../log.ts';
 import type { JobState } from '../store/job-lease.ts';
 import { latestSlot } from './schedule.ts';
 
-/** How long a run that has died keeps others from it, ms; a run that lives renews its lease three times as often. */
+/** How long the lease of a dead run blocks others, ms; a live run renews its lease three times as often. */
 const LEASE_MS = 60_000;
-/** A slot that nobody has begun within this time, ms, is left out: the keepers were down. */
+/** A slot that no keeper has begun within this time, ms, is skipped: the keepers were down. */
 const START_WITHIN_MS = 60 * 60_000;
 const POLL_MS = 500;
 
@@ -24,7 +24,7 @@ interface SingleRunDependencies {
   leaseMs?: number;
 }
 
-/** Runs a job in one process at a time, and once for each scheduled time. */
+/** Runs a job in one process at a time, and once per scheduled time. */
 export class SingleRun {
   readonly #deps: SingleRunDependencies;
   readonly #leaseMs: number;
@@ -35,8 +35,8 @@ export class SingleRun {
   }
 
   /**
-   * Runs it when its time has come and nobody has run it. A run that fails keeps its lease until it expires: so it is tried
-   * again, but not at once. @returns whether it ran here @throws what the work throws; Problem database_unavailable
+   * Runs the job if it is due and no process has run it. A failed run keeps its lease until it expires, so it is retried, but
+   * not immediately. @returns whether it ran here @throws what the work throws; Problem database_unavailable
    */
   async whenDue(schedule: { cron: string; timeZone: string }, work: () => Promise<unknown>): Promise<boolean> {
     const { nowMs, held, begunSlot, doneSlot } = await this.#deps.lease.state();
@@ -51,7 +51,7 @@ export class SingleRun {
     return done?.result ?? null;
   }
 
-  /** Resolves when nobody runs it any more, or whoever did has died. */
+  /** Resolves when no process runs it any longer, or the one that did has died. */
   async idle(): Promise<void> {
     while ((await this.#deps.lease.state()).held) await this.#deps.clock.sleep(POLL_MS);
   }
@@ -77,7 +77,7 @@ export class SingleRun {
       await lease.finish(holder, slot);
       return { result };
     } catch (error) {
-      // A run that nobody scheduled may be asked for again at once.
+      // A run on demand may be requested again immediately.
       if (slot === null) await lease.finish(holder, null).catch(() => {});
       throw error;
     } finally {

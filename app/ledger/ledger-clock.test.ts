@@ -11,7 +11,7 @@ describe('the time of the ledger, as a process knows it', () => {
     said = [];
     ledger = new LedgerClock({ clock, onOff: (offMs) => said.push(offMs) });
   });
-  /** Redis answers every 500 ms for so long, and its clock is ahead of the process's by so much. */
+  /** Redis answers every 500 ms during this time, with a clock ahead of the process's by this much. */
   function listen(forMs: number, aheadMs: number): void {
     for (let ms = 0; ms < forMs; ms += 500) {
       clock.advance(500);
@@ -19,13 +19,13 @@ describe('the time of the ledger, as a process knows it', () => {
     }
   }
 
-  it("is the process's own until a store has told it", () => {
+  it("is the process's own until a store has answered", () => {
     expect(ledger.now()).toBe(clock.wallMs);
     ledger.heardDatabase(clock.wallMs - 3_600_000, 'CACHE');
     expect(ledger.now()).toBe(clock.wallMs - 3_600_000);
   });
 
-  it("goes on with the monotonic clock, whatever becomes of the process's clock on the wall", () => {
+  it("continues with the monotonic clock, whatever happens to the process's wall clock", () => {
     ledger.heardCache(clock.wallMs);
     const before = ledger.now();
     clock.wallMs += 3_600_000;
@@ -44,7 +44,7 @@ describe('the time of the ledger, as a process knows it', () => {
     expect(ledger.offMs).toBe(-1_000);
   });
 
-  it('is told best by the fastest reply, and follows a clock that is set back', () => {
+  it('is taken from the fastest reply, and follows a clock that is set back', () => {
     ledger.heardCache(clock.wallMs);
     ledger.heardCache(clock.wallMs - 1_500);
     expect(ledger.offMs).toBe(0);
@@ -54,7 +54,7 @@ describe('the time of the ledger, as a process knows it', () => {
     expect(ledger.offMs).toBe(0);
   });
 
-  it('says once that the process is off, and once that it agrees again; one slow reply says nothing', () => {
+  it('reports a deviation once, and its end once; a single slow reply reports nothing', () => {
     ledger.heardCache(clock.wallMs - 4_000);
     listen(500, 0);
     expect(said).toEqual([]);

@@ -173,7 +173,7 @@ async function lockAccounts(session: Session, accountIds: readonly string[]) {
     [...accountIds].sort(),
   );
   const latest = new Map(rows.map((row) => [row.account_id, row.last_accepted_ms ?? 0]));
-  // With no account there is no row to carry the time, and every UUIDv7 would look as if it came from the future.
+  // Without an account there is no row with the time, and every UUIDv7 would seem to come from the future.
   const nowMs = rows.length > 0 ? Math.max(...rows.map((row) => row.now_ms)) : await storeTime(session);
   return {
     accounts: new Map(rows.map((row) => [row.account_id, accountOfRow(row)])),

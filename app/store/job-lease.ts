@@ -1,15 +1,15 @@
 import type { Database } from './pool.ts';
 
-/** Where a job stands, by the clock of MySQL. */
+/** State of a job, by the clock of MySQL. */
 export interface JobState {
   nowMs: number;
-  /** Somebody runs it, or was running it a moment ago. */
+  /** Whether a process is running it, or was a moment ago. */
   held: boolean;
   begunSlot: string;
   doneSlot: string;
 }
 
-/** The lease on a job: one process runs it at a time. It expires, so that another goes on where one has died. */
+/** The lease on a job: one process runs it at a time. It expires, so that another process can take over from a dead one. */
 export class JobLease {
   readonly #database: Pick<Database, 'rows'>;
   readonly #job: string;
@@ -31,7 +31,7 @@ export class JobLease {
 
   /**
    * @param slot the scheduled time of the run; null for one that is not scheduled
-   * @returns false when somebody else has the lease, or has done this slot
+   * @returns false if another process has the lease, or has completed this slot
    */
   async take(holder: string, leaseMs: number, slot: string | null): Promise<boolean> {
     const due = slot === null ? '' : 'AND done_slot < ?';
@@ -43,7 +43,7 @@ export class JobLease {
     return this.#isHeldBy(holder);
   }
 
-  /** @returns false when the lease has gone to somebody else */
+  /** @returns false if another process has taken the lease */
   async renew(holder: string, leaseMs: number): Promise<boolean> {
     await this.#database.rows(
       'UPDATE job_leases SET leased_until = NOW(3) + INTERVAL ? MICROSECOND WHERE job = ? AND holder = ?',

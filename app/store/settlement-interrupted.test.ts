@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => bench.db.drop());
 beforeEach(() => bench.begin());
 
-/** Folds until what was drained is posted up to a seq. */
+/** Recovers until the drained entries are posted up to a seq. */
 async function foldUpTo(seq: number, closing: Authority): Promise<void> {
   for (;;) {
     const step = await bench.settlement.settleByFold(closing, BY);

@@ -6,7 +6,7 @@ import type { AccountStatus, Outcome } from '../ledger/types.ts';
 
 /** An account change as the journal tells it. */
 export interface JournaledChange extends ChangePayload {
-  /** By the clock of the store that decided it, ms. */
+  /** By the clock of the store that decided, ms. */
   acceptedAt: number;
   /** By the pod's own clock; null for what an older release decided, where `acceptedAt` is that moment. */
   takenAt: number | null;

@@ -168,7 +168,7 @@ describe('Flusher.run', () => {
     ]);
   });
 
-  it('says after a commit what still waits, although Redis cannot be asked any more', async () => {
+  it('reports the remaining backlog after a commit, even if Redis is no longer reachable', async () => {
     const b = await bench({ batchMax: 2 });
     for (let n = 0; n < 3; n++) await b.post(2);
     await b.flusher.round(b.epoch.keeper, 1);
@@ -178,7 +178,7 @@ describe('Flusher.run', () => {
     expect(b.waiting.at(-1)).toEqual([0, null]);
   });
 
-  it('does not know what waits while nothing is to be flushed by it, and alerts nobody of what is over', async () => {
+  it('reports no backlog while it has nothing to flush, and ends its alert', async () => {
     const b = await bench();
     await b.post(1);
     b.store.before = async () => {
@@ -205,7 +205,7 @@ describe('Flusher.run', () => {
     await until('it knows of all', () => b.waiting.at(-1)?.[0] === 5);
   });
 
-  it('alerts nobody when it fails and another keeper does not', async () => {
+  it('ends its alert when another keeper flushes', async () => {
     const b = await bench();
     await b.post(1);
     b.store.before = async () => {

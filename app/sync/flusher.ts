@@ -28,9 +28,9 @@ export interface FlushLimits {
 export interface FlushEvents {
   flushed(batch: FlushBatch, ms: number): void;
   failed(error: unknown, failuresInARow: number): void;
-  /** The alert fires, and ends with the next success, or when this flusher has nothing to flush any more. */
+  /** The alert fires; it ends with the next success, or when this flusher no longer has anything to flush. */
   alert(on: boolean): void;
-  /** After every look into the journal, and every commit: how much waits. `entries` null: not known here. */
+  /** The remaining backlog, after every read of the journal and every commit. `entries` is null where it is unknown. */
   waiting(entries: number | null, oldestAcceptedAt: number | null): void;
 }
 
@@ -180,7 +180,7 @@ export class Flusher {
     await committed;
     events.flushed(batch, clock.monotonic() - started);
     const waiting = Math.max(0, reading.headSeq - batch.lastSeq);
-    // What follows may not have been read yet: it was accepted after the last of this batch.
+    // The following entry may not have been read yet; it was accepted after the last one of this batch.
     const oldest = acceptedAtOf(following) ?? batch.outcomes.at(-1)?.acceptedAt ?? null;
     events.waiting(waiting, waiting === 0 ? null : oldest);
     await this.#publish(reading, caller, batch.lastSeq);
@@ -193,8 +193,8 @@ export class Flusher {
   }
 
   /**
-   * Nothing is to be flushed by this keeper for now: an alert of before would fire for ever, and what waited when it last looked
-   * is in MySQL, or somebody else's to count.
+   * This keeper has nothing to flush for now. An earlier alert would otherwise fire forever, and the backlog that it last saw is
+   * in MySQL, or counted by another keeper.
    */
   #rest(): void {
     this.forget();

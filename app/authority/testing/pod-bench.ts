@@ -211,7 +211,7 @@ export class PodBench {
   }
 
   order(different: Partial<TransferOrder> = {}): TransferOrder {
-    // Redis runs on the real time, and refuses ids that a pushed clock has minted in its future.
+    // Redis uses the real time, and refuses ids that an advanced clock has generated in its future.
     return orderOf({ transactionId: newUuidV7(systemClock.now()), destination: 'ada', ...different });
   }
   async post(different: Partial<TransferOrder> = {}): Promise<string> {

@@ -43,7 +43,7 @@ describe('durability persisted', () => {
     ]);
   });
 
-  it('lets 50,000 wait, and no more', async () => {
+  it('lets at most 50,000 wait', async () => {
     const stage = await ModelLedger.open();
     const order = stage.order();
     const [first] = await stage.clock.until(stage.ledger.apply([order], 'cache'));

@@ -109,9 +109,9 @@ export interface CacheKeeper extends JournalReader {
    * @returns whether the server is this ledger's now
    */
   claim(epoch: number, replid: string, marker: string): Promise<boolean>;
-  /** Raises the fence, and tells what it is now. Claims a `free` server. */
+  /** Raises the fence, and returns its current value. Claims a `free` server. */
   fence(epoch: number, replid: string): Promise<number>;
-  /** Begins an epoch; returns the marker that stands. Claims a `free` server. */
+  /** Begins an epoch; returns the stored marker. Claims a `free` server. */
   activate(epoch: number, replid: string, marker: string, m: number): Promise<string>;
 }
 

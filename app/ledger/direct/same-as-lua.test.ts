@@ -254,7 +254,7 @@ class History {
     ) as unknown as DirectChange;
 }
 
-/** Where an outcome stands, and when, differs between the stores; all that it says must not. */
+/** The position and the time of an outcome differ between the stores; everything else must be equal. */
 function plain(answer: Outcome | Problem): unknown {
   if (answer instanceof Problem) return { code: answer.code, message: answer.message };
   const { epoch: _, seq: __, persisted: ___, acceptedAt: ____, ...rest } = answer;

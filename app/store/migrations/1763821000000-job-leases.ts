@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 const TEXT = 'CHARACTER SET ascii COLLATE ascii_bin';
 
-/** Who runs a job, until when, and for which scheduled time: so that it runs once, however many keepers there are. */
+/** Stores who runs a job, until when, and for which scheduled time, so that it runs once, however many keepers there are. */
 export class JobLeases1763821000000 implements MigrationInterface {
   readonly name = 'JobLeases1763821000000';
 
