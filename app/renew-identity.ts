@@ -34,11 +34,19 @@ export async function renewIdentity(mysql: MysqlSettings): Promise<string> {
   const now = await authority.read();
   const closing = now.mode === 'CACHE' ? await authority.move(now, 'CLOSING', BY) : now;
   if (!closing) throw new Error('somebody else moved the authority meanwhile');
-  if (waits(closing) && !(await new SettlementStore(database).acceptLoss(closing, BY)))
-    throw new Error('somebody else moved the authority meanwhile');
+  if (waits(closing)) await giveUp(new SettlementStore(database), closing);
   const ledgerId = randomBytes(16).toString('hex');
   await new LedgerIdentity(database).write(ledgerId);
   return ledgerId;
+}
+
+/** Accepts the loss page by page, to its end: only then may another identity begin. */
+async function giveUp(settlement: SettlementStore, closing: Authority): Promise<void> {
+  for (;;) {
+    const step = await settlement.acceptLoss(closing, BY);
+    if (!step) throw new Error('somebody else moved the authority meanwhile');
+    if (!('working' in step)) return;
+  }
 }
 
 const waits = ({ mode, cacheEpoch }: Authority): boolean =>
