@@ -56,6 +56,13 @@ describe('History', () => {
       await epoch.cache.apply(epoch.pod, [itemOf(one, momentOf(version))]);
     }
     await new FlushStore(db.database).commit(batchOf(await epoch.entries(), 1, 0), 1);
+    // The store accepted them all just now; the tests below want moments that they can name.
+    for (let version = 1; version <= POSTINGS; version++) {
+      await db.database.rows('UPDATE transfers SET accepted_at = ? WHERE transaction_id = ?', [
+        new Date(momentOf(version)),
+        `t${version}`,
+      ]);
+    }
   });
 
   const versions = async (query: { afterVersion?: number; limit?: number; from?: number; to?: number }) =>
