@@ -93,7 +93,7 @@ describe('An API pod', () => {
   });
 
   it('shows operators what it can while Redis is away, and is not ready', async () => {
-    vi.spyOn(api.context.cache, 'read').mockRejectedValueOnce(new Error('away'));
+    vi.spyOn(api.context.cache, 'read').mockRejectedValue(new Error('away'));
     expect(await status(api)).toMatchObject({ journal: null });
     vi.restoreAllMocks();
     api.context.redis.disconnect();
@@ -120,7 +120,7 @@ describe('An API pod', () => {
 
   it('says that the ledger is switching when Redis goes away under a reconciliation', async () => {
     await api.transfer(`gone-${Date.now()}`);
-    vi.spyOn(api.context.scripts, 'read').mockRejectedValueOnce(new Error('away'));
+    vi.spyOn(api.context.scripts, 'read').mockRejectedValue(new Error('away'));
     expect(await api.request('POST', '/v1/ops/reconciliations')).toMatchObject({
       status: 503,
       json: { code: 'ledger_switching' },
