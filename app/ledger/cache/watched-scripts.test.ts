@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FaultyCache, failing, type Method } from '../testing/faulty-cache.ts';
 import { accountOf, orderOf } from '../testing/orders.ts';
 import { CacheModel } from './cache.model.ts';
@@ -10,7 +10,12 @@ let seen: unknown[];
 let faulty: FaultyCache;
 let watched: WatchedScripts;
 
+afterEach(() => {
+  vi.useRealTimers();
+});
 beforeEach(async () => {
+  // Every answer carries the time of the store: two calls must be made at one moment to be compared.
+  vi.useFakeTimers({ toFake: ['Date'] });
   const model = new CacheModel('r');
   await model.activate(1, 'r', 'marker', 0);
   await model.register(caller);
