@@ -84,8 +84,11 @@ export async function startApi(context: Context): Promise<Running> {
     return caller ? cachePages(context, caller) : null;
   });
   let stopping = false;
+  const { bootstrapApiKey } = config.auth;
+  let keyIsStored = !bootstrapApiKey;
   const readiness = () => {
-    const reasons = stopping ? ['it is shutting down'] : seat.complaints();
+    const reasons = stopping ? ['it is shutting down'] : [...seat.complaints()];
+    if (!stopping && !keyIsStored) reasons.push('the bootstrap key is not stored yet');
     return { ready: reasons.length === 0, reasons };
   };
   const { host, port, adminPort } = config.http;
@@ -121,8 +124,11 @@ export async function startApi(context: Context): Promise<Running> {
   logger.log.info({ port, adminPort }, 'the API is listening');
   seat.start();
   const stopped = new AbortController();
-  const { bootstrapApiKey } = config.auth;
-  const bootstrapped = bootstrapApiKey ? addBootstrapKey(context, keys, bootstrapApiKey, stopped.signal) : null;
+  const bootstrapped = bootstrapApiKey
+    ? addBootstrapKey(context, keys, bootstrapApiKey, stopped.signal).then(() => {
+        keyIsStored = true;
+      })
+    : null;
   return {
     server,
     async stop() {
