@@ -12,20 +12,23 @@ export interface ApiState {
   params: PathParams;
   identity: Identity;
   body: unknown;
+  /** What the response will carry, once it is known; null for a response without a body. */
+  content: string | Buffer | null;
 }
 export type ApiContext = ParameterizedContext<ApiState>;
 export type ApiMiddleware = KoaMiddleware<ApiState>;
 
 export function send(ctx: ApiContext, answer: Answer): void {
   const { body, content, headers } = answer;
-  ctx.status = answer.status;
+  ctx.res.statusCode = answer.status;
   if (headers) for (const name in headers) ctx.res.setHeader(name, headers[name] ?? '');
   if (content) sendContent(ctx, content.type, content.data);
   else if (body) sendContent(ctx, 'application/json', JSON.stringify(body));
-  else ctx.body = null;
+  else ctx.state.content = null;
 }
 
-export function sendContent(ctx: ApiContext, type: string, data: string | Buffer): void {
-  ctx.res.setHeader('Content-Type', type);
-  ctx.body = data;
+export function sendContent({ res, state }: ApiContext, type: string, data: string | Buffer): void {
+  res.setHeader('Content-Type', type);
+  res.setHeader('Content-Length', Buffer.byteLength(data));
+  state.content = data;
 }

@@ -1,13 +1,13 @@
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
-import Koa from 'koa';
 import { newUuidV7 } from '../ids.ts';
 import { accountRoutes } from './accounts/routes.ts';
 import { Admission, type LoopUtilization } from './admission.ts';
+import { ApiApplication } from './application.ts';
 import { balanceRoutes } from './balances/routes.ts';
 import { refuseBroken } from './broken-requests.ts';
 import { Connections, type CutReason } from './connections.ts';
-import { type ApiMiddleware, type ApiState, send } from './context.ts';
+import { type ApiMiddleware, send } from './context.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { docsRoutes } from './docs/routes.ts';
 import { healthRoutes } from './health/routes.ts';
@@ -37,9 +37,9 @@ const CONNECTIONS_CHECKED_EVERY_MS = 2_000;
 const CONNECTION_LOST = /^(ECONNRESET|EPIPE|HPE_.*)$/;
 
 /** The walk of a request, from the top down. */
-function createApi(deps: ApiDependencies, refusals: RefusalLog): Koa<ApiState> {
+function createApi(deps: ApiDependencies, refusals: RefusalLog): ApiApplication {
   const { clock, keys, jwt, limits, logger } = deps;
-  const app = new Koa<ApiState>();
+  const app = new ApiApplication();
   if (deps.tracing) app.use(trace(deps.tracing));
   app.use(measure(deps.onRequest, clock));
   app.use(closeWhenShuttingDown(deps.shuttingDown));

@@ -1,7 +1,7 @@
 import type { Outcome } from '../ledger/types.ts';
 import { type AccountMove, IntegrityError, type JournaledChange } from '../sync/batch.ts';
 import type { Session } from './pool.ts';
-import { integer, moment, momentOrNull, text, textOrNull } from './sql.ts';
+import { integer, millisecondsOrNull, moment, momentOrNull, text, textOrNull } from './sql.ts';
 import { statements } from './statements.ts';
 
 /**
@@ -12,7 +12,7 @@ import { statements } from './statements.ts';
 export async function moveAccounts(session: Session, moves: readonly AccountMove[]): Promise<void> {
   const rows = moves.map(
     (m) =>
-      `(${text(m.accountId)},${text(m.currency)},${integer(m.balance)},${integer(m.version)},${integer(m.previousVersion)},${integer(m.previousBalance)},${m.acceptedAt ?? 'NULL'})`,
+      `(${text(m.accountId)},${text(m.currency)},${integer(m.balance)},${integer(m.version)},${integer(m.previousVersion)},${integer(m.previousBalance)},${millisecondsOrNull(m.acceptedAt)})`,
   );
   for (const values of statements(rows)) {
     const changed = await session

@@ -19,14 +19,22 @@ export function integer(value: number): string {
   return String(value);
 }
 
-let lastMs = Number.NaN;
-let lastLiteral = '';
-/** A moment (ms since 1970) as DATETIME(3) in UTC. Neighbours in a batch often share it. */
-export function moment(ms: number): string {
-  if (ms !== lastMs) {
-    lastLiteral = `'${new Date(ms).toISOString().slice(0, 23)}'`;
-    lastMs = ms;
-  }
-  return lastLiteral;
+/** Neighbors in a batch often share a moment, and writing so large a number takes long: the last literal is kept. */
+function keepingLast(literalOf: (ms: number) => string): (ms: number) => string {
+  let lastMs = Number.NaN;
+  let last = '';
+  return (ms) => {
+    if (ms !== lastMs) {
+      last = literalOf(ms);
+      lastMs = ms;
+    }
+    return last;
+  };
 }
+
+/** A moment (ms since 1970) as DATETIME(3) in UTC. */
+export const moment = keepingLast((ms) => `'${new Date(ms).toISOString().slice(0, 23)}'`);
+/** A moment (ms since 1970) as BIGINT. */
+const milliseconds = keepingLast(integer);
+export const millisecondsOrNull = (ms: number | null): string => (ms === null ? 'NULL' : milliseconds(ms));
 export const momentOrNull = (ms: number | null): string => (ms === null ? 'NULL' : moment(ms));

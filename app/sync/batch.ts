@@ -117,8 +117,8 @@ export function movesOf(outcomes: readonly Outcome[]): AccountMove[] {
     if (outcome.status !== 'POSTED') continue;
     const { order, source, destination } = outcome;
     const acceptedAt = outcome.takenAt === null ? null : outcome.acceptedAt;
-    move(moves, order.source, order.currency, -order.amount, { ...source, acceptedAt });
-    move(moves, order.destination, order.currency, order.amount, { ...destination, acceptedAt });
+    move(moves, order.source, order.currency, -order.amount, source, acceptedAt);
+    move(moves, order.destination, order.currency, order.amount, destination, acceptedAt);
   }
   return [...moves.values()].sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
 }
@@ -128,7 +128,8 @@ function move(
   accountId: string,
   currency: string,
   change: number,
-  after: { balance: number; version: number; acceptedAt: number | null },
+  after: { balance: number; version: number },
+  acceptedAt: number | null,
 ): void {
   const previousBalance = after.balance - change;
   const previousVersion = after.version - 1;
@@ -141,7 +142,7 @@ function move(
       previousVersion,
       balance: after.balance,
       version: after.version,
-      acceptedAt: after.acceptedAt,
+      acceptedAt,
     });
     return;
   }
@@ -150,5 +151,5 @@ function move(
   }
   known.balance = after.balance;
   known.version = after.version;
-  if (after.acceptedAt !== null) known.acceptedAt = Math.max(known.acceptedAt ?? 0, after.acceptedAt);
+  if (acceptedAt !== null && acceptedAt > (known.acceptedAt ?? 0)) known.acceptedAt = acceptedAt;
 }

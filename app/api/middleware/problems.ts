@@ -55,7 +55,7 @@ function render(ctx: ApiContext, problem: Problem): void {
   if (retryAfter !== null) ctx.res.setHeader('Retry-After', String(retryAfter));
   if (problem.code === 'unauthenticated') ctx.res.setHeader('WWW-Authenticate', 'Bearer');
   ctx.res.setHeader('Cache-Control', 'no-store');
-  ctx.status = problem.status;
+  ctx.res.statusCode = problem.status;
   sendContent(ctx, 'application/problem+json', JSON.stringify(problemDocument(problem, target.path, correlationId)));
 }
 
