@@ -9,6 +9,8 @@ import { JobLease } from './store/job-lease.ts';
 import { SqlLedgerPages } from './store/ledger-pages.ts';
 
 const SCAN_COUNT = 500;
+/** How long a request waits for the run of another process. */
+const WAIT_MS_MAX = 600_000;
 
 /** The cached accounts of an epoch, page by page. */
 export function cachePages({ redis, scripts, config }: Context, caller: Caller): CachePages {
@@ -38,12 +40,14 @@ export class SharedReconciliation {
   readonly #context: Context;
   readonly #reconciliation: Reconciliation;
   readonly #single: SingleRun;
+  readonly #waitMsMax: number;
 
-  constructor(context: Context, cache: () => CachePages | null) {
+  constructor(context: Context, cache: () => CachePages | null, waitMsMax = WAIT_MS_MAX) {
     const { database, clock, logger } = context;
     this.#context = context;
     this.#reconciliation = createReconciliation(context, cache);
     this.#single = new SingleRun({ lease: new JobLease(database, 'reconciliation'), clock, logger: logger.log });
+    this.#waitMsMax = waitMsMax;
   }
 
   /** Runs it if it is due by `RECONCILIATION_CRON` and no keeper has run it. @throws Problem database_unavailable */
@@ -52,13 +56,17 @@ export class SharedReconciliation {
     await this.#single.whenDue({ cron, timeZone }, () => this.#reconciliation.run());
   }
 
-  /** Runs it now; a call during a run of another process gets that run's report. @throws Problem */
+  /** Runs it now; a call during a run of another process gets that run's report. @throws Problem overloaded after a long wait */
   async run(): Promise<ReconciliationReport> {
+    const deadlineMs = this.#context.clock.monotonic() + this.#waitMsMax;
     for (;;) {
       const before = await this.#latest();
       const report = await this.#single.now(() => this.#reconciliation.run());
       if (report) return report;
-      await this.#single.idle();
+      if (!(await this.#single.idle(deadlineMs))) {
+        const detail = 'Another process is still running a reconciliation. Send the request again later.';
+        throw new Problem('overloaded', detail, { retryAfterSeconds: 60 });
+      }
       const after = await this.#latest();
       if (after && after.id !== before?.id) return JSON.parse(after.report) as ReconciliationReport;
     }

@@ -27,6 +27,7 @@ import { podKilled } from './hypotheses/pod-killed.ts';
 import { podPaused } from './hypotheses/pod-paused.ts';
 import { processHung } from './hypotheses/process-hung.ts';
 import { redisAway } from './hypotheses/redis-away.ts';
+import { redisCopied } from './hypotheses/redis-copied.ts';
 import { redisDiskLost } from './hypotheses/redis-disk-lost.ts';
 import { redisFlapping } from './hypotheses/redis-flapping.ts';
 import { redisFrozen } from './hypotheses/redis-frozen.ts';
@@ -73,6 +74,7 @@ const TESTS = new Map<string, Test>([
   testOf(rollBehindHaproxy),
   testOf(keepersKilled),
   testOf(redisAway),
+  testOf(redisCopied),
   testOf(redisDiskLost),
   testOf(longTail),
   testOf(repliesLost),

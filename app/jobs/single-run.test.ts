@@ -122,7 +122,7 @@ describe('A run on demand', () => {
     const state = new JobLease(db.database, 'reconciliation');
     await until('it runs', async () => (await state.state()).held);
     expect(await runner().now(async () => ({ by: 'second' }))).toBeNull();
-    const idle = runner().idle();
+    const idle = runner().idle(Number.POSITIVE_INFINITY);
     end();
     expect(await first).toEqual({ by: 'first' });
     await idle;

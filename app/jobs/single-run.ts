@@ -51,9 +51,14 @@ export class SingleRun {
     return done?.result ?? null;
   }
 
-  /** Resolves when no process runs it any longer, or the one that did has died. */
-  async idle(): Promise<void> {
-    while ((await this.#deps.lease.state()).held) await this.#deps.clock.sleep(POLL_MS);
+  /** Waits until no process runs it. @returns false if one still does at `deadlineMs` of the monotonic clock */
+  async idle(deadlineMs: number): Promise<boolean> {
+    const { lease, clock } = this.#deps;
+    while ((await lease.state()).held) {
+      if (clock.monotonic() >= deadlineMs) return false;
+      await clock.sleep(POLL_MS);
+    }
+    return true;
   }
 
   async #run<T>(slot: string | null, work: () => Promise<T>): Promise<{ result: T } | null> {

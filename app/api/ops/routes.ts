@@ -31,7 +31,7 @@ export function opsRoutes({ ops }: ApiDependencies): Route[] {
       tag,
       summary: 'Reconcile the books now',
       answers: { 200: { description: 'The result', schema: Reconciliation } },
-      problems: ['ledger_switching', 'ledger_closed', 'database_unavailable'],
+      problems: ['ledger_switching', 'ledger_closed', 'overloaded', 'database_unavailable'],
       handle: async () => ({ status: 200, body: await ops.reconcile() }),
     }),
     route({
