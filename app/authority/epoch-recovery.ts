@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { CacheKeeper, KeeperCaller } from '../ledger/cache/port.ts';
 import type { Logger } from '../log.ts';
 import type { Cursor } from '../store/flush-store.ts';
+import type { Flusher } from '../sync/flusher.ts';
 import { lastSeqOf } from '../sync/journaled.ts';
 import type { Authority, MovedBy } from './authority.ts';
 import type { AcceptStep, FoldStep, Settlement } from './ports.ts';
@@ -16,6 +17,7 @@ const JOURNAL_PAGE = 400;
 interface EpochRecoveryDependencies {
   settlement: Settlement;
   cache: Pick<CacheKeeper, 'journal'>;
+  flusher: Pick<Flusher, 'drain'>;
   cursor(): Promise<Cursor>;
   clock: Clock;
   logger: Logger;
@@ -50,6 +52,20 @@ export class EpochRecovery {
   }
 
   /**
+   * Flushes what is left of the epoch's journal, whose fence was raised, while MySQL has nothing above the cursor.
+   * @returns the journal's last seq; null when there is more to do
+   */
+  async byFlush(authority: Authority, caller: KeeperCaller): Promise<number | null> {
+    const { clock, flusher } = this.#deps;
+    const until = clock.monotonic() + SLICE_MS;
+    return flusher.drain(caller, authority.epoch, (position, bound) => {
+      if (clock.monotonic() < until) return true;
+      this.#tell({ cacheEpoch: caller.epoch, phase: 'flushing', position, bound });
+      return false;
+    });
+  }
+
+  /**
    * Posts the entries of the epoch's journal that MySQL does not have, after its fence was raised.
    * @returns the journal's last seq; null when there is more to do, or when the authority has moved
    */
@@ -71,15 +87,19 @@ export class EpochRecovery {
   async #pages<T extends object>(
     page: () => Promise<T | { working: Recovery } | null>,
   ): Promise<T | { working: Recovery } | null> {
-    const { clock, logger } = this.#deps;
+    const { clock } = this.#deps;
     const until = clock.monotonic() + SLICE_MS;
     for (;;) {
       const done = await page();
       if (done === null || !('working' in done)) return done;
       if (clock.monotonic() < until) continue;
       const { cacheEpoch, phase, position, bound, posted, held } = done.working as Recovery;
-      logger.info({ cacheEpoch, phase, position, bound, posted, held }, 'the epoch is being recovered');
+      this.#tell({ cacheEpoch, phase, position, bound, posted, held });
       return done;
     }
+  }
+
+  #tell(progress: Partial<Recovery>): void {
+    this.#deps.logger.info(progress, 'the epoch is being recovered');
   }
 }

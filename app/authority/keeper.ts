@@ -205,13 +205,15 @@ export class Keeper {
     facts: ServerFacts,
     recovery: Recovery | null,
   ): Promise<Authority | null> {
-    const { flusher, settlement } = this.#deps;
+    const { settlement } = this.#deps;
     const { cacheEpoch } = authority;
     if (cacheEpoch === null || !(await this.#isProven(authority, facts))) return null;
     const caller = await this.#fenced(authority, facts);
     if (!caller) return null;
     // Once a fold has begun, MySQL may have entries above the cursor, which the flush does not expect.
-    const end = await (recovery ? this.#recovery.byJournal(authority, caller) : flusher.drain(caller, authority.epoch));
+    const end = await (recovery
+      ? this.#recovery.byJournal(authority, caller)
+      : this.#recovery.byFlush(authority, caller));
     if (end === null) return authority;
     const to = await this.#whereTo(authority, facts);
     if (!to) return authority;

@@ -14,6 +14,7 @@ const MIGRATIONS = [
   'EpochRecovery1763810000000',
   'LedgerIdentity1763820000000',
   'JobLeases1763821000000',
+  'DrainedBytes1763822000000',
 ];
 
 let db: Awaited<ReturnType<typeof emptyDatabase>>;

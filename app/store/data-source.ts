@@ -9,6 +9,7 @@ import { LedgerTime1763800000000 } from './migrations/1763800000000-ledger-time.
 import { EpochRecovery1763810000000 } from './migrations/1763810000000-epoch-recovery.ts';
 import { LedgerIdentity1763820000000 } from './migrations/1763820000000-ledger-identity.ts';
 import { JobLeases1763821000000 } from './migrations/1763821000000-job-leases.ts';
+import { DrainedBytes1763822000000 } from './migrations/1763822000000-drained-bytes.ts';
 
 type Migration = new () => MigrationInterface;
 
@@ -31,6 +32,7 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
       EpochRecovery1763810000000,
       LedgerIdentity1763820000000,
       JobLeases1763821000000,
+      DrainedBytes1763822000000,
       ...more,
     ],
     migrationsTableName: 'schema_migrations',

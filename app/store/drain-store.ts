@@ -76,7 +76,7 @@ const KNOWN_IDS = [
 async function keepEntries(session: Session, rows: string[]): Promise<void> {
   await session
     .run(
-      `INSERT INTO drained_entries (epoch, first_seq, last_seq, kind, payload, records, accepted_ms)
+      `INSERT INTO drained_entries (epoch, first_seq, last_seq, kind, payload, records, payload_bytes, accepted_ms)
        VALUES ${rows.join(',')}
        ON DUPLICATE KEY UPDATE payload = IF(kind = VALUES(kind) AND payload = VALUES(payload)
          AND records = VALUES(records) AND COALESCE(accepted_ms = VALUES(accepted_ms), TRUE), payload, NULL),
@@ -90,7 +90,7 @@ async function keepEntries(session: Session, rows: string[]): Promise<void> {
 }
 
 const entryLiteral = (epoch: number, entry: JournalEntry): string =>
-  `(${integer(epoch)},${integer(entry.firstSeq)},${integer(lastSeqOf(entry))},'${entry.kind}',${text(entry.payload)},x'${entry.records.toString('hex')}',${entry.acceptedAt ?? 'NULL'})`;
+  `(${integer(epoch)},${integer(entry.firstSeq)},${integer(lastSeqOf(entry))},'${entry.kind}',${text(entry.payload)},x'${entry.records.toString('hex')}',${Buffer.byteLength(entry.payload)},${entry.acceptedAt ?? 'NULL'})`;
 
 const doubtLiteral = (epoch: number, podId: string, { kind, id, accounts: [one = '', other = ''] }: Doubt): string =>
   `(${integer(epoch)},${text(podId)},'${kind}',${text(id)},${text(one)},${text(other)})`;

@@ -1,6 +1,7 @@
 import type { Authority, MovedBy } from '../authority/authority.ts';
 import type { Recovery, RecoveryPhase } from '../authority/recovery.ts';
 import { REASON_CHARS_MAX } from './authority-row.ts';
+import type { Cursor } from './flush-store.ts';
 import type { Session } from './pool.ts';
 
 interface RecoveryColumns {
@@ -80,3 +81,14 @@ export const progressOf = ({ doubtPosition: _doubtPosition, ...progress }: Recov
 export async function endRecovery(session: Session): Promise<void> {
   await session.run('DELETE FROM epoch_recovery WHERE shard = 0');
 }
+
+/** Entries that follow the cursor are being posted, as from the journal itself: no row says so, the cursor does. */
+export const flushing = ({ epoch, seq }: Pick<Cursor, 'epoch' | 'seq'>, bound: number): Recovery => ({
+  cacheEpoch: epoch,
+  phase: 'flushing',
+  position: seq,
+  bound,
+  posted: 0,
+  held: 0,
+  accepted: null,
+});

@@ -3,7 +3,9 @@ import type { Account, AccountStatus, Outcome } from '../ledger/types.ts';
 import { IntegrityError, type JournaledChange } from '../sync/batch.ts';
 import type { Journaled } from '../sync/journaled.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from './account-row.ts';
+import type { Cursor } from './flush-store.ts';
 import type { Session } from './pool.ts';
+import { integer } from './sql.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from './transfer-row.ts';
 import { IN_LIST_MAX, rowsByIds } from './unsettled.ts';
 
@@ -49,6 +51,11 @@ export async function drainedSeq(from: Pick<Session, 'rows'>, epoch: number): Pr
   return row?.last_seq ?? 0;
 }
 
+/** The highest seq that was received or observed: the epoch is known to reach so far. */
+export async function boundOf(from: Pick<Session, 'rows'>, epoch: number, cursor: Cursor): Promise<number> {
+  return Math.max(cursor.seq, await observedSeq(from, epoch), await drainedSeq(from, epoch));
+}
+
 /** How many seqs above the cursor were drained. */
 export async function drainedCount(session: Session, epoch: number, cursor: number): Promise<number> {
   const [row] = await session.rows<{ drained: number }>(
@@ -84,19 +91,13 @@ export async function drainedPage(
   after: number,
   limits: PageLimits,
 ): Promise<{ entries: JournalEntry[]; lastSeq: number }> {
-  const sizes = await from.rows<{ first_seq: number; last_seq: number; bytes: number | null }>(
-    `SELECT first_seq, last_seq, payload_bytes AS bytes FROM drained_entries
-     WHERE epoch = ? AND last_seq > ? AND first_seq >=
-       (SELECT COALESCE(MAX(first_seq), 0) FROM drained_entries WHERE epoch = ? AND first_seq <= ?)
-     ORDER BY first_seq LIMIT ${PAGE_ENTRIES_MAX}`,
-    [epoch, after, epoch, after + 1],
-  );
+  const sizes = await sizesAfter(from, epoch, after);
   const [first] = sizes;
   if (!first) return { entries: [], lastSeq: after };
   let [count, bytes, lastSeq, lastFirst] = [0, 0, after, first.first_seq];
   for (const size of sizes) {
     count += size.last_seq - size.first_seq + 1;
-    bytes += size.bytes ?? 0;
+    bytes += size.bytes;
     if (lastSeq > after && (count > limits.outcomesMax || bytes > limits.bytesMax)) break;
     if (lastSeq > after && size.first_seq <= lastSeq)
       throw new IntegrityError(`two drained entries of epoch ${epoch} overlap at seq ${size.first_seq}`);
@@ -109,6 +110,31 @@ export async function drainedPage(
     [epoch, first.first_seq, lastFirst],
   );
   return { entries: rows.map(entryOf), lastSeq };
+}
+
+interface EntrySize {
+  first_seq: number;
+  last_seq: number;
+  bytes: number;
+}
+
+/** Without reading the payloads, except those of pods of an older release, which did not write how large they are. */
+async function sizesAfter(from: Pick<Session, 'rows'>, epoch: number, after: number): Promise<EntrySize[]> {
+  const sizes = await from.rows<Omit<EntrySize, 'bytes'> & { bytes: number | null }>(
+    `SELECT first_seq, last_seq, payload_bytes AS bytes FROM drained_entries
+     WHERE epoch = ? AND last_seq > ? AND first_seq >=
+       (SELECT COALESCE(MAX(first_seq), 0) FROM drained_entries WHERE epoch = ? AND first_seq <= ?)
+     ORDER BY first_seq LIMIT ${PAGE_ENTRIES_MAX}`,
+    [epoch, after, epoch, after + 1],
+  );
+  const unknown = sizes.filter(({ bytes }) => bytes === null).map(({ first_seq }) => first_seq);
+  const read = await rowsByIds<{ first_seq: number; bytes: number }>(
+    from,
+    `SELECT first_seq, LENGTH(payload) AS bytes FROM drained_entries WHERE epoch = ${integer(epoch)} AND first_seq IN (?)`,
+    unknown,
+  );
+  const bytesOf = new Map(read.map(({ first_seq, bytes }) => [first_seq, bytes]));
+  return sizes.map((size) => ({ ...size, bytes: size.bytes ?? bytesOf.get(size.first_seq) ?? 0 }));
 }
 
 /** Whether enough drained entries are above a seq to process a page while other pods are still draining. */

@@ -7,7 +7,7 @@ import { IntegrityError } from '../sync/batch.ts';
 import { AUTHORITY_SELECT, authorityOf, lockedAuthority, NOTHING_WAITS, setAuthority } from './authority-row.ts';
 import { type Cursor, FlushStore, Overtaken, readCursor } from './flush-store.ts';
 import type { Database, Session } from './pool.ts';
-import { beginRecovery, endRecovery, progressOf, type RecoveryRow, readRecovery } from './recovery-row.ts';
+import { beginRecovery, endRecovery, flushing, progressOf, type RecoveryRow, readRecovery } from './recovery-row.ts';
 import {
   comparePage,
   countPage,
@@ -20,6 +20,7 @@ import {
   upToGapPage,
 } from './settlement-pages.ts';
 import {
+  boundOf,
   doubtCount,
   drainedCount,
   drainedPage,
@@ -267,11 +268,6 @@ async function lockedCursor(session: Session, epoch: number): Promise<Cursor> {
   return cursor;
 }
 
-/** The highest seq that was received or observed. */
-async function boundOf(session: Session, epoch: number, cursor: Cursor): Promise<number> {
-  return Math.max(cursor.seq, await observedSeq(session, epoch), await drainedSeq(session, epoch));
-}
-
 /** A journal that ends before something that a pod was told of has lost it. */
 async function mustReach(session: Session, { cacheEpoch, bound }: Authority, end: number): Promise<void> {
   if (end < (bound ?? 0)) throw new IntegrityError(`the journal ends at ${end}, and ${bound} was observed`);
@@ -297,14 +293,3 @@ async function beginFold({ session, now, cursor }: Found, bound: number): Promis
   const begun = { cacheEpoch, phase: 'counting', position: cursor.seq, bound } as const;
   return { working: progressOf(await beginRecovery(session, now, begun)) };
 }
-
-/** Entries that follow the cursor are being posted, as from the journal itself. */
-const flushing = ({ epoch, seq }: Cursor, bound: number): Recovery => ({
-  cacheEpoch: epoch,
-  phase: 'flushing',
-  position: seq,
-  bound,
-  posted: 0,
-  held: 0,
-  accepted: null,
-});

@@ -2,9 +2,10 @@ import type { Authority } from '../authority/authority.ts';
 import type { FrozenAccount } from '../authority/fold.ts';
 import type { Recovery } from '../authority/recovery.ts';
 import type { Doubt } from '../ledger/journal.ts';
-import type { Database } from './pool.ts';
-import { progressOf, readRecovery } from './recovery-row.ts';
-import { doubtOf } from './settlement-reader.ts';
+import { readCursor } from './flush-store.ts';
+import type { Database, Session } from './pool.ts';
+import { flushing, progressOf, readRecovery } from './recovery-row.ts';
+import { boundOf, doubtOf } from './settlement-reader.ts';
 import { WAITS } from './unsettled.ts';
 
 /** The first of what there is, and how many there are. */
@@ -50,10 +51,17 @@ export class UnsettledStore {
     return row?.total ?? 0;
   }
 
-  /** Progress of an epoch recovery; null if none is under way. @throws Problem database_unavailable */
+  /**
+   * Progress of an epoch recovery; null if nothing is known to be left. While a journal is read whose end only Redis knows, the
+   * bound is what the pods have reported. @throws Problem database_unavailable
+   */
   async recovery(now: Authority): Promise<Recovery | null> {
     const row = await readRecovery(this.#database, now);
-    return row && progressOf(row);
+    if (row) return progressOf(row);
+    if (now.mode !== 'CLOSING' || now.cacheEpoch === null) return null;
+    const cursor = await readCursor(this.#database);
+    const bound = await boundOf(this.#database, now.cacheEpoch, cursor);
+    return cursor.epoch === now.cacheEpoch && cursor.seq < bound ? flushing(cursor, bound) : null;
   }
 
   /** The number of entries given up under an epoch of the authority. @throws Problem database_unavailable */
@@ -70,9 +78,12 @@ export class UnsettledStore {
     return this.#reading((list) => list(`frozen_accounts WHERE ${WAITS}`, FROZEN, FROZEN_ORDER, itemsMax, frozenOf));
   }
 
-  /** All lists are of one snapshot, and hold `itemsMax` at most. @throws Problem database_unavailable */
+  /**
+   * All lists are of one snapshot, and hold `itemsMax` at most; what was given up also no more than fits into DROPPED_BYTES_MAX.
+   * @throws Problem database_unavailable
+   */
   async report(itemsMax: number): Promise<UnsettledReport> {
-    return this.#reading(async (list) => {
+    return this.#reading(async (list, session) => {
       const listed = <Row, T>(from: string, columns: string, order: string, of: (row: Row) => T): Promise<Listed<T>> =>
         list(from, columns, order, itemsMax, of);
       return {
@@ -82,13 +93,13 @@ export class UnsettledStore {
           epoch,
         })),
         undrainedPods: await listed(UNDRAINED_PODS, UNDRAINED, 'p.heartbeat_at, p.pod_id', podOf),
-        dropped: await listed('dropped_entries', DROPPED, 'id DESC', droppedOf),
+        dropped: await latestDropped(session, itemsMax),
       };
     });
   }
 
   /** There may be millions of rows to count. */
-  #reading<T>(work: (list: List) => Promise<T>): Promise<T> {
+  #reading<T>(work: (list: List, session: Session) => Promise<T>): Promise<T> {
     return this.#database.transaction(
       (session) =>
         work(async (from, columns, order, itemsMax, of) => {
@@ -98,13 +109,33 @@ export class UnsettledStore {
             [itemsMax],
           );
           return { total: count?.total ?? 0, items: rows.map(of) };
-        }),
+        }, session),
       'snapshot',
       LISTING_TIMEOUT_MS,
     );
   }
 }
 
+/** The latest of what was given up, as much as a process can answer with without noticing: an entry may have 18 KB of metadata. */
+async function latestDropped(session: Session, itemsMax: number): Promise<UnsettledReport['dropped']> {
+  const [count] = await session.rows<{ total: number }>('SELECT COUNT(*) AS total FROM dropped_entries');
+  const sizes = await session.rows<{ bytes: number }>(
+    'SELECT LENGTH(what) AS bytes FROM dropped_entries ORDER BY `id` DESC LIMIT ?',
+    [itemsMax],
+  );
+  let [fit, total] = [0, 0];
+  for (const { bytes } of sizes) {
+    total += bytes;
+    if (fit > 0 && total > DROPPED_BYTES_MAX) break;
+    fit += 1;
+  }
+  const rows = await session.rows<DroppedRow>(`SELECT ${DROPPED} FROM dropped_entries ORDER BY \`id\` DESC LIMIT ?`, [
+    fit,
+  ]);
+  return { total: count?.total ?? 0, items: rows.map(droppedOf) };
+}
+
+const DROPPED_BYTES_MAX = 1024 * 1024;
 const LISTING_TIMEOUT_MS = 20_000;
 const FROZEN_ORDER = 'frozen_at, account_id';
 type List = <Row, T>(

@@ -11,7 +11,7 @@ export const IN_LIST_MAX = 500;
 export async function rowsByIds<Row>(
   from: Pick<Session | Database, 'rows'>,
   sql: string,
-  ids: readonly string[],
+  ids: readonly (string | number)[],
 ): Promise<Row[]> {
   const rows: Row[] = [];
   for (let first = 0; first < ids.length; first += IN_LIST_MAX) {

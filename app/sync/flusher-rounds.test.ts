@@ -201,6 +201,22 @@ describe('Draining', () => {
     expect(b.store.attempts).toBe(3);
   });
 
+  it('is over earlier when it is told so, and goes on from the cursor the next time', async () => {
+    const b = await bench(50);
+    for (let n = 0; n < 3; n++) await b.post(50);
+    const told: [seq: number, headSeq: number][] = [];
+    const goesOn = (seq: number, headSeq: number) => told.push([seq, headSeq]) < 2;
+    expect(await b.flusher.drain(b.epoch.keeper, 1, goesOn)).toBeNull();
+    expect(told).toEqual([
+      [50, 150],
+      [100, 150],
+    ]);
+    expect(b.store.at.seq).toBe(100);
+    expect(await b.flusher.drain(b.epoch.keeper, 1, goesOn)).toBeNull();
+    expect(await b.flusher.drain(b.epoch.keeper, 1, goesOn)).toBe(150);
+    expect(b.store.batches.map(({ lastSeq }) => lastSeq)).toEqual([50, 100, 150]);
+  });
+
   it('is stopped by the first failure, and goes on from the cursor the next time', async () => {
     const b = await bench(50);
     for (let n = 0; n < 3; n++) await b.post(50);

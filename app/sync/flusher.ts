@@ -58,6 +58,8 @@ interface FlusherDependencies {
   events: FlushEvents;
 }
 
+type GoesOn = (seq: number, headSeq: number) => boolean;
+
 const ENTRIES_PER_READ_MAX = 400;
 /** Flushed entries stay in the journal this long, ms: a retry that soon is answered without MySQL. */
 const KEEP_FLUSHED_MS = 10_000;
@@ -146,11 +148,19 @@ export class Flusher {
     events.waiting(Math.max(0, head.seq - head.cursor), acceptedAtOf(entries[0]));
   }
 
-  /** Flushes until the journal's end. @returns its last seq. @throws what stopped it */
-  async drain(caller: KeeperCaller, authorityEpoch: number): Promise<number> {
+  /**
+   * Flushes until the journal's end, or until `goesOn`, which is told of every transaction, says otherwise.
+   * @returns the journal's last seq; null where it was not reached. @throws what stopped it
+   */
+  async drain(caller: KeeperCaller, authorityEpoch: number): Promise<number>;
+  async drain(caller: KeeperCaller, authorityEpoch: number, goesOn: GoesOn): Promise<number | null>;
+  async drain(caller: KeeperCaller, authorityEpoch: number, goesOn: GoesOn = () => true): Promise<number | null> {
     this.forget();
     try {
-      while ((await this.round(caller, authorityEpoch)) > 0) this.#succeeded();
+      while ((await this.round(caller, authorityEpoch)) > 0) {
+        this.#succeeded();
+        if (!goesOn(this.#reading.published, this.#reading.headSeq)) return null;
+      }
       return this.#reading.seq;
     } catch (error) {
       this.#failed(error);

@@ -34,6 +34,15 @@ describe('what waits for a journal', () => {
     expect(await api.get('/v1/ops/unsettled', { key: others })).toMatchObject({ status: 403 });
     expect(await api.post('/v1/ops/loss-acceptances', acceptance, { key: others })).toMatchObject({ status: 403 });
   });
+  it('is answered 202 while a keeper still carries it out', async () => {
+    const unfinished = { epoch: 17, mode: 'CLOSING', dropped: 2, done: false };
+    api.deps.ops.acceptLoss = async () => unfinished;
+    const acceptance = { epoch: 17, reason: 'the node has burnt down' };
+    expect(await api.post('/v1/ops/loss-acceptances', acceptance, { key: keyWith('ops') })).toMatchObject({
+      status: 202,
+      json: unfinished,
+    });
+  });
   it.each([
     [{ reason: 'no epoch was looked at' }, '/epoch'],
     [{ epoch: -1, reason: 'no such epoch' }, '/epoch'],

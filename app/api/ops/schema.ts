@@ -14,7 +14,8 @@ export const Reconciliation = z.looseObject({}).meta({
 
 export const Unsettled = z.looseObject({}).meta({
   id: 'Unsettled',
-  description: 'What waits for a journal: pods that have not drained, frozen accounts, ids without a known outcome.',
+  description:
+    'What waits for a journal: pods that have not drained, frozen accounts, ids without a known outcome; and what was given up before. Each list has its total and at most 1,000 items; what was given up also at most 1 MiB.',
 });
 
 export const LossAcceptanceRequest = z

@@ -68,3 +68,26 @@ describe('the largest call', () => {
     expect(model.cache.applied.map((ids) => ids.length)).toEqual([1_000, 1_000, 500]);
   });
 });
+
+describe('a read of the journal', () => {
+  const MIB = 1024 * 1024;
+  const entryOf = (bytes: number) => {
+    const one = orderOf({ source: 'world', destination: 'ada' });
+    return [{ order: one, payload: encodeOrder(one, 1).padEnd(bytes - 2), lookupCursor: 0 }];
+  };
+
+  it('answers with no more than 4 MiB, and goes on after what it answered; a larger entry comes alone', async () => {
+    await stage.begin();
+    const pod = await stage.pod();
+    await stage.scripts.install(pod.caller, [accountOf('world'), accountOf('ada')], 0, 10_000);
+    const sizes = [1, 1, 1, 1, 1, 5, 3, 2].map((mib) => mib * MIB);
+    for (const bytes of sizes) await stage.scripts.apply(pod.caller, entryOf(bytes));
+    const replies: number[][] = [];
+    for (let seq = 0; seq < sizes.length; seq = replies.flat().length) {
+      const { entries } = await stage.scripts.journal(stage.keeper, seq, 1_000);
+      expect(entries.map(({ firstSeq }) => firstSeq)).toEqual(entries.map((_, index) => seq + 1 + index));
+      replies.push(entries.map(({ payload }) => payload.length / MIB));
+    }
+    expect(replies).toEqual([[1, 1, 1, 1], [1], [5], [3], [2]]);
+  });
+});

@@ -4,8 +4,8 @@ const NAME = 'CHARACTER SET ascii COLLATE ascii_bin';
 const TEXT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 
 /**
- * What a keeper needs to recover an epoch in pages of bounded size: its progress, the size of each drained entry, and which
- * in-doubt attempts were received after all. It only adds; every statement does nothing if it has been run before.
+ * What a keeper needs to recover an epoch in pages of bounded size: its progress, and which in-doubt
+ * attempts were received after all. It only adds; every statement does nothing if it has been run before.
  */
 export class EpochRecovery1763810000000 implements MigrationInterface {
   readonly name = 'EpochRecovery1763810000000';
@@ -68,7 +68,6 @@ const TABLE = `CREATE TABLE IF NOT EXISTS \`epoch_recovery\` (
 ) ENGINE=InnoDB`;
 
 const COLUMNS = [
-  { table: 'drained_entries', column: 'payload_bytes', type: 'INT UNSIGNED AS (LENGTH(`payload`)) STORED' },
   {
     table: 'drained_doubts',
     column: 'received',

@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest';
+import { ACCOUNTS, Bench } from '../sync/testing/flusher-bench.ts';
+import { modelEpoch } from '../testing/ledger.ts';
+import { keptLog } from '../testing/log.ts';
+import type { Authority } from './authority.ts';
+import { EpochRecovery } from './epoch-recovery.ts';
+import type { Settlement } from './ports.ts';
+
+const CLOSING: Authority = {
+  epoch: 1,
+  mode: 'CLOSING',
+  cacheEpoch: 1,
+  redisNode: '',
+  replid: 'r',
+  marker: 'm',
+  bound: null,
+  ageMs: 0,
+};
+
+it('a journal that takes long to flush is left every few seconds, says how far it is, and is gone on with', async () => {
+  const b = new Bench(await modelEpoch(ACCOUNTS), { batchMax: 50 });
+  const log = keptLog();
+  for (let n = 0; n < 5; n++) await b.post(50);
+  b.store.before = async () => b.clock.advance(3_000);
+  const recovery = new EpochRecovery({
+    settlement: {} as Settlement,
+    cache: b.epoch.cache,
+    flusher: b.flusher,
+    cursor: () => b.store.cursor(),
+    clock: b.clock,
+    logger: log,
+  });
+  const answers: (number | null)[] = [];
+  do answers.push(await recovery.byFlush(CLOSING, b.epoch.keeper));
+  while (answers.at(-1) === null);
+  expect(answers).toEqual([null, null, 250]);
+  expect(log.lines).toEqual(
+    [100, 200].map((position) => ({
+      level: 'info',
+      fields: { cacheEpoch: 1, phase: 'flushing', position, bound: 250 },
+      message: 'the epoch is being recovered',
+    })),
+  );
+});

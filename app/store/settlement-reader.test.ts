@@ -1,0 +1,31 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { drainedPage, PAGE_LIMITS } from './settlement-reader.ts';
+import { except, SettlementBench } from './testing/settlement-bench.ts';
+
+let bench: SettlementBench;
+beforeEach(async () => {
+  bench = await SettlementBench.start();
+  await bench.begin();
+});
+afterEach(() => bench.db.drop());
+
+it.each([
+  ['this release', null],
+  ['an older release, which does not write how large an entry is', 'UPDATE drained_entries SET payload_bytes = NULL'],
+])('entries that a pod of %s has drained are read in pages of bounded size', async (_who, change) => {
+  const journal = await bench.journal(
+    ['t1', 'world', 'ada'],
+    ['t2', 'world', 'ada'],
+    ['t3', 'world', 'ada'],
+    ['t4', 'world', 'ada'],
+  );
+  await bench.drain('pod', except(journal, 1), [], 4);
+  if (change) await bench.db.database.rows(change);
+  const bytesMax = Buffer.byteLength(journal[1]?.payload ?? '') * 2;
+  const page = (after: number, limits: object) =>
+    drainedPage(bench.db.database, 1, after, { ...PAGE_LIMITS, ...limits });
+  expect(await page(0, { bytesMax })).toEqual({ entries: journal.slice(1, 3), lastSeq: 3 });
+  expect(await page(3, { bytesMax })).toEqual({ entries: journal.slice(3), lastSeq: 4 });
+  expect(await page(0, { bytesMax: 1 })).toMatchObject({ lastSeq: 2 });
+  expect(await page(0, {})).toMatchObject({ lastSeq: 4 });
+});

@@ -1,0 +1,255 @@
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { identifyServer } from '../../app/authority/redis-server.ts';
+import { encodeOrder } from '../../app/ledger/cache/codec.ts';
+import type { Caller, KeeperCaller } from '../../app/ledger/cache/port.ts';
+import { RedisScripts } from '../../app/ledger/cache/scripts.ts';
+import type { Account, TransferOrder } from '../../app/ledger/types.ts';
+import { AuthorityStore } from '../../app/store/authority-store.ts';
+import { migrate } from '../../app/store/data-source.ts';
+import { DrainStore } from '../../app/store/drain-store.ts';
+import { LedgerIdentity } from '../../app/store/ledger-identity.ts';
+import { Database } from '../../app/store/pool.ts';
+import { SettlementStore } from '../../app/store/settlement-store.ts';
+import { lastSeqOf } from '../../app/sync/journaled.ts';
+import { startMariadb } from '../../scripts/stack/mariadb.mjs';
+import { startRedis } from '../../scripts/stack/redis.mjs';
+
+export const KEY_PREFIX = 'hf';
+const POD = 'pod';
+const BY = { keeper: 'operator', reason: 'to see that it fits into memory' };
+/** Transfers go between the accounts of a pair, so that each account has many. */
+const PAIRS = 20_000;
+/** As a pod does under load: so many transfers per call, which is one entry of the journal. */
+const PER_ENTRY = 50;
+const ENTRIES_PER_READ = 400;
+const CALLS_AT_ONCE = 8;
+const INSTALLED_AT_ONCE = 1_000;
+
+export interface LargeEpochOptions {
+  dir: string;
+  outcomes: number;
+  /** Bytes of metadata of each. */
+  metadataBytes: number;
+}
+
+/**
+ * An epoch of the cache with a large backlog, in stores of its own: a real activation, the real script, and what a pod drains. The
+ * first transfer, between two accounts of its own, is in doubt and was not drained.
+ */
+export class LargeEpoch implements AsyncDisposable {
+  readonly database: Database;
+  readonly authority: AuthorityStore;
+  readonly outcomes: number;
+  readonly mysqlUrl: string;
+  readonly redisUrl: string;
+  readonly #redis: Redis;
+  readonly #scripts: RedisScripts;
+  readonly #stop: () => Promise<unknown>;
+  readonly #note: string;
+  #caller!: Caller;
+
+  private constructor(
+    { outcomes, metadataBytes }: LargeEpochOptions,
+    urls: { mysqlUrl: string; redisUrl: string },
+    stop: () => Promise<unknown>,
+  ) {
+    this.outcomes = outcomes;
+    this.#note = 'x'.repeat(metadataBytes);
+    this.mysqlUrl = urls.mysqlUrl;
+    this.redisUrl = urls.redisUrl;
+    this.database = new Database({
+      url: urls.mysqlUrl,
+      connectionsMax: 4,
+      queueMax: 100,
+      connectTimeoutMs: 5_000,
+      queryTimeoutMs: 600_000,
+      lockWaitTimeoutS: 60,
+    });
+    this.authority = new AuthorityStore(this.database);
+    this.#redis = new Redis(urls.redisUrl);
+    const identity = new LedgerIdentity(this.database);
+    this.#scripts = new RedisScripts(this.#redis, KEY_PREFIX, () => identity.read());
+    this.#stop = stop;
+  }
+
+  /** Made, and closed. */
+  static async make(options: LargeEpochOptions): Promise<LargeEpoch> {
+    const mysql = await startMariadb({ dir: join(options.dir, 'mysql'), relaxed: true });
+    // Not safe enough for a ledger, so the keeper reads this Redis to its end, and begins no new epoch in it.
+    const redis = await startRedis({ dir: join(options.dir, 'redis'), relaxed: true });
+    await migrate(mysql.url);
+    const urls = { mysqlUrl: mysql.url, redisUrl: redis.url };
+    const epoch = new LargeEpoch(options, urls, () => Promise.all([mysql.stop(), redis.stop()]));
+    await epoch.#openAccounts();
+    await epoch.#activate();
+    await epoch.#write();
+    await epoch.#drain();
+    return epoch;
+  }
+
+  /** The authority is CLOSING, and nothing of the epoch is in MySQL's books. */
+  async close(): Promise<void> {
+    const { epoch: cacheEpoch, replid } = this.#caller;
+    await this.database.transaction(async (session) => {
+      await session.run('SET FOREIGN_KEY_CHECKS = 0');
+      await session.run('TRUNCATE TABLE transfers');
+      await session.run('SET FOREIGN_KEY_CHECKS = 1');
+    });
+    await this.database.rows(
+      'UPDATE accounts SET balance = 0, version = 0, previous_version = 0, previous_balance = 0, settings_version = 1',
+    );
+    for (const table of ['frozen_accounts', 'unsettled_ids', 'dropped_entries'])
+      await this.database.rows(`TRUNCATE TABLE ${table}`);
+    await this.database.rows('DELETE FROM epoch_recovery');
+    await this.database.rows('UPDATE flush_cursor SET epoch = ?, seq = 0', [cacheEpoch]);
+    await this.database.rows(
+      "UPDATE authority SET epoch = epoch + 1, `mode` = 'CLOSING', cache_epoch = ?, replid = ?, marker = ?, redis_node = '', bound = NULL",
+      [cacheEpoch, replid, MARKER],
+    );
+    // What was lost again and again would be believed later each time.
+    await this.database.rows('DELETE FROM authority_log');
+  }
+
+  /** As if a change of each account were missing: then nothing that was drained follows on MySQL's books. */
+  async turnSettingsBack(): Promise<void> {
+    await this.#settingsVersion(0);
+  }
+  /** As if the pod had died before it drained: then only the journal can end the epoch. */
+  async forgetDrained(): Promise<void> {
+    await this.database.rows('UPDATE pods SET drained_at = NULL');
+  }
+
+  async restoreSettings(): Promise<void> {
+    await this.#settingsVersion(1);
+  }
+
+  /** Stores an operator's decision; a keeper carries it out. */
+  async acceptLoss(): Promise<void> {
+    const step = await new SettlementStore(this.database).acceptLoss(await this.authority.read(), BY);
+    if (step === null || !('working' in step)) throw new Error('a loss of this size is not over with one page');
+  }
+
+  async count(sql: string): Promise<number> {
+    const [row] = await this.database.rows<{ n: number }>(`SELECT COUNT(*) AS n FROM ${sql}`);
+    return row?.n ?? 0;
+  }
+
+  /** What is wrong with the books, if so many transfers are in them; null if nothing is. */
+  async wrongWith(posted: number): Promise<string | null> {
+    const [books] = await this.database.rows<{ sum: number; versions: number }>(
+      'SELECT CAST(SUM(balance) AS SIGNED) AS sum, CAST(SUM(version) AS SIGNED) AS versions FROM accounts',
+    );
+    const transfers = await this.count('transfers');
+    if (transfers !== posted) return `${transfers} transfers are posted, not ${posted}`;
+    if (books?.sum !== 0) return `the balances add up to ${books?.sum}`;
+    return books.versions === 2 * posted ? null : `the versions add up to ${books.versions}, not to ${2 * posted}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#redis.disconnect();
+    await this.database[Symbol.asyncDispose]();
+    await this.#stop();
+  }
+
+  async #settingsVersion(version: number): Promise<void> {
+    await this.database.rows('UPDATE accounts SET settings_version = ?', [version]);
+  }
+
+  async #openAccounts(): Promise<void> {
+    for (const ids of chunks(accountIds(), INSTALLED_AT_ONCE))
+      await this.database.rows('INSERT INTO accounts (account_id, currency, `external`) VALUES ?', [
+        ids.map((id) => [id, 'EUR', 1]),
+      ]);
+  }
+
+  async #activate(): Promise<void> {
+    const rebuilding = await this.authority.move(await this.authority.read(), 'REBUILDING', BY);
+    if (!rebuilding) throw new Error('nobody else moves');
+    const { replid } = await identifyServer(this.#redis);
+    const epoch = rebuilding.epoch + 1;
+    await this.#scripts.activate(epoch, replid, MARKER, 0);
+    const server = { cacheEpoch: epoch, redisNode: '', replid, marker: MARKER };
+    await new SettlementStore(this.database).activate(rebuilding, server, BY);
+    this.#caller = { epoch, replid, podId: POD };
+    await this.authority.register(POD, epoch);
+    await this.#scripts.register(this.#caller, MARKER);
+    for (const ids of chunks(accountIds(), INSTALLED_AT_ONCE))
+      await this.#scripts.install(this.#caller, ids.map(accountOf), 0, 1_000_000);
+  }
+
+  async #write(): Promise<void> {
+    await this.#apply([this.#order('lost', 'x', 'y')]);
+    const calls: TransferOrder[][] = [];
+    for (let first = 0; first < this.outcomes; first += PER_ENTRY) {
+      const count = Math.min(PER_ENTRY, this.outcomes - first);
+      calls.push(
+        Array.from({ length: count }, (_, index) => {
+          const pair = (first + index) % PAIRS;
+          return this.#order(`t-${first + index}`, `a${pair}`, `b${pair}`);
+        }),
+      );
+      if (calls.length < CALLS_AT_ONCE && first + count < this.outcomes) continue;
+      await Promise.all(calls.splice(0).map((orders) => this.#apply(orders)));
+    }
+  }
+
+  /** As a pod drains that was told of everything but the first transfer. */
+  async #drain(): Promise<void> {
+    const { epoch, replid } = this.#caller;
+    const caller: KeeperCaller = { fenceEpoch: epoch, epoch, replid };
+    const drains = new DrainStore(this.database);
+    const inDoubt = [{ kind: 'transfers' as const, id: 'lost', accounts: ['x', 'y'] }];
+    await drains.keep(epoch, POD, { entries: [], inDoubt });
+    for (let seq = 1; ; ) {
+      const { entries, head } = await this.#scripts.journal(caller, seq, ENTRIES_PER_READ);
+      const last = entries.at(-1);
+      if (!last) return drains.complete(epoch, [POD], head.seq);
+      await drains.keep(epoch, POD, { entries, inDoubt: [] });
+      seq = lastSeqOf(last);
+    }
+  }
+
+  async #apply(orders: readonly TransferOrder[]): Promise<void> {
+    const now = Date.now();
+    const items = orders.map((order) => ({ order, payload: encodeOrder(order, now), lookupCursor: 0 }));
+    const { entries } = await this.#scripts.apply(this.#caller, items);
+    const written = entries.reduce((sum, entry) => sum + lastSeqOf(entry) - entry.firstSeq + 1, 0);
+    if (written !== orders.length) throw new Error(`${written} of ${orders.length} transfers were applied`);
+  }
+
+  #order(transactionId: string, source: string, destination: string): TransferOrder {
+    return {
+      kind: 'transfer',
+      transactionId,
+      source,
+      destination,
+      amount: 1,
+      currency: 'EUR',
+      timestamp: null,
+      reference: null,
+      metadata: { note: this.#note },
+      reverses: null,
+      user: 'u',
+      correlationId: 'c',
+    };
+  }
+}
+
+const MARKER = 'm';
+
+const accountIds = (): string[] => ['x', 'y', ...Array.from({ length: PAIRS }, (_, n) => [`a${n}`, `b${n}`]).flat()];
+
+const accountOf = (accountId: string): Account => ({
+  accountId,
+  currency: 'EUR',
+  status: 'ACTIVE',
+  external: true,
+  overdraftLimit: 0,
+  settingsVersion: 1,
+  balance: 0,
+  version: 0,
+});
+
+const chunks = <T>(items: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, n) => items.slice(n * size, (n + 1) * size));
