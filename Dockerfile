@@ -12,6 +12,7 @@ WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --include=dev --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
+COPY devstack devstack
 COPY scripts scripts
 COPY app app
 RUN node scripts/build.mjs && find dist -name '*.map' -delete

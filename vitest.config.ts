@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     environment: 'node',
-    include: ['{app,mock-data,scripts,loadtest,resilience-tests,simulator}/**/*.test.ts'],
-    globalSetup: ['scripts/testing/stores.ts'],
+    include: ['{app,devstack,mock-data,scripts,loadtest,resilience-tests,simulator}/**/*.test.ts'],
+    globalSetup: ['devstack/testing/test-stores.ts'],
     pool: 'forks',
     // Tests use real stores and child processes, which are slow on a busy machine. Every test waits for a condition, so a
     // limit only matters when the condition never holds. A test that passes on a second try is broken: no retries.
@@ -16,7 +16,7 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['app/**/*.ts'],
-      exclude: ['**/*.test.ts', '**/*.model.ts', '**/testing/**'],
+      exclude: ['**/*.test.ts', '**/testing/**'],
       reporter: ['text-summary', 'html', 'json-summary'],
       reportsDirectory: 'coverage',
       reportOnFailure: true,

@@ -1,4 +1,4 @@
-import { untilAskedToStop } from './stopping.ts';
+import { untilAskedToStop } from './roles/stopping.ts';
 
 /** `node main.js api | keeper | migrate | renew-identity`: which role to run. Settings come from the environment. */
 const ROLES = ['api', 'keeper', 'migrate', 'renew-identity'];
@@ -6,7 +6,7 @@ const [word] = process.argv.slice(2);
 const role = word ?? process.env['ROLE'];
 // Listened for before all else is loaded: to process 1 of a container a signal without a listener is as if never sent.
 const asked = role === 'api' || role === 'keeper' ? untilAskedToStop() : null;
-const { readCommandLine, refuse } = await import('./command-line.mjs');
+const { readCommandLine, refuse } = await import('./config/command-line.mjs');
 const command = {
   name: 'node main.js',
   about: 'Runs a role of Holdfast, migrates its schema, or makes a copy of its database a ledger of its own.',
@@ -16,20 +16,20 @@ const command = {
 };
 readCommandLine(command);
 if (role === undefined || !ROLES.includes(role)) refuse(command, `ROLE must be one of ${ROLES.join(', ')}.`);
-const { ConfigError, loadConfig } = await import('./config.ts');
+const { ConfigError, loadConfig } = await import('./config/config.ts');
 
 try {
   if (role === 'migrate') {
-    const { migrate } = await import('./store/data-source.ts');
+    const { migrate } = await import('./mysql/schema/data-source.ts');
     const { mysql } = loadConfig({ ...process.env, ROLE: 'keeper' });
     const done = await migrate(mysql.url);
     console.log(done.length === 0 ? 'The schema is up to date.' : `Migrated: ${done.join(', ')}.`);
   } else if (role === 'renew-identity') {
-    const { renewIdentity } = await import('./renew-identity.ts');
+    const { renewIdentity } = await import('./roles/renew-identity.ts');
     const { mysql } = loadConfig({ ...process.env, ROLE: 'keeper' });
     console.log(`This database is a ledger of its own now: ${await renewIdentity(mysql)}.`);
   } else if (asked !== null) {
-    const { runRole } = await import('./run.ts');
+    const { runRole } = await import('./roles/run.ts');
     await runRole(loadConfig({ ...process.env, ROLE: role }), asked);
   }
 } catch (error) {

@@ -5,7 +5,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { flag, readCommandLine, some, wholeNumber } from '../app/command-line.mjs';
+import { flag, readCommandLine, some, wholeNumber } from '../app/config/command-line.mjs';
 import { PrivateStack } from '../resilience-tests/harness/stack.ts';
 import { reconcile } from './bank.ts';
 import { fill } from './growth/fill.ts';

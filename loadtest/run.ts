@@ -1,6 +1,6 @@
 /** `npm run loadtest`: measures a stack of its own, over loopback. */
 import { loadavg } from 'node:os';
-import { flag, readCommandLine, some, text, wholeNumber } from '../app/command-line.mjs';
+import { flag, readCommandLine, some, text, wholeNumber } from '../app/config/command-line.mjs';
 import { PrivateStack } from '../resilience-tests/harness/stack.ts';
 import { against, otherStack } from './against.ts';
 import { reconcile } from './bank.ts';

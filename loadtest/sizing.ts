@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readCommandLine, refuse, text } from '../app/command-line.mjs';
+import { readCommandLine, refuse, text } from '../app/config/command-line.mjs';
 import { costsOf, need } from './sizing/model.ts';
 
 const RESULTS = join(import.meta.dirname, 'results');

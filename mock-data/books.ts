@@ -1,6 +1,6 @@
 /**
  * The books as MySQL holds them, read past the service. All that the mock data know of the schema is in this file
- * (app/store/migrations is where it is made).
+ * (app/mysql/migrations is where it is made).
  */
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 

@@ -1,7 +1,6 @@
 import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { systemClock } from '../app/clock.ts';
 import {
   choice,
   flag,
@@ -11,7 +10,8 @@ import {
   UsageError,
   type Values,
   wholeNumber,
-} from '../app/command-line.mjs';
+} from '../app/config/command-line.mjs';
+import { systemClock } from '../app/kernel/clock.ts';
 import { DAY_MS } from './calendar.ts';
 import { ApiClient } from './client.ts';
 import { generate } from './generate.ts';

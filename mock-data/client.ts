@@ -1,6 +1,6 @@
 import { Agent, type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http';
 import { Agent as AgentTls, request as requestHttps } from 'node:https';
-import { type Clock, systemClock } from '../app/clock.ts';
+import { type Clock, systemClock } from '../app/kernel/clock.ts';
 import { DEFAULT_RETRY, parseRetryAfter, Retry, type RetryPolicy } from './retry.ts';
 
 export interface ClientOptions {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { migrate } from '../app/store/data-source.ts';
+import { migrate } from '../app/mysql/schema/data-source.ts';
 import { toMinor } from './money.ts';
 import { FakeService } from './testing/fake-service.ts';
 

@@ -7,8 +7,8 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemClock } from '../app/clock.ts';
-import { flag, readCommandLine, text, type Values, wholeNumber } from '../app/command-line.mjs';
+import { flag, readCommandLine, text, type Values, wholeNumber } from '../app/config/command-line.mjs';
+import { systemClock } from '../app/kernel/clock.ts';
 import { BooksReader } from './books.ts';
 import { ApiClient } from './client.ts';
 import { idsFromOf } from './demo-ids.ts';

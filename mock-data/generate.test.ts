@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { uuidV7Time } from '../app/ids.ts';
+import { uuidV7Time } from '../app/domain/ids.ts';
 import type { BankOptions } from './bank.ts';
 import { isFirstOfMonth, isLastWorkingDay } from './calendar.ts';
 import { generate } from './generate.ts';

@@ -1,4 +1,4 @@
-import { UsageError } from '../app/command-line.mjs';
+import { UsageError } from '../app/config/command-line.mjs';
 
 /** What the commands of the mock data have in common in reading their options. */
 

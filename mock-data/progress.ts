@@ -1,4 +1,4 @@
-import type { Clock } from '../app/clock.ts';
+import type { Clock } from '../app/kernel/clock.ts';
 
 export interface ProgressOutput {
   isTTY?: boolean;

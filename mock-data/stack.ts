@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Clock } from '../app/clock.ts';
+import type { Clock } from '../app/kernel/clock.ts';
 import { ApiClient, member } from './client.ts';
 
 /** What `npm start` writes into stack.json, as far as it is needed here. */

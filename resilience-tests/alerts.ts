@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readCommandLine, some } from '../app/command-line.mjs';
+import { readCommandLine, some } from '../app/config/command-line.mjs';
 import { FAULTS, type Fault, NOT_TRIED, type Scene } from './alerts/faults.ts';
 import { Client, silence } from './harness/client.ts';
 import { Cluster } from './harness/cluster.ts';

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readCommandLine, text, wholeNumber } from '../app/command-line.mjs';
+import { readCommandLine, text, wholeNumber } from '../app/config/command-line.mjs';
 import { openAccounts } from '../loadtest/bank.ts';
 import { PrivateStack, type StackFile } from './harness/stack.ts';
 

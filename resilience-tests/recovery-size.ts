@@ -4,11 +4,11 @@
  */
 import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Authority } from '../app/authority/authority.ts';
-import type { Recovery } from '../app/authority/recovery.ts';
-import { readCommandLine, text, wholeNumber } from '../app/command-line.mjs';
-import type { UnsettledReport } from '../app/store/unsettled-store.ts';
-import { temporaryFolder } from '../scripts/testing/temporary.mjs';
+import { readCommandLine, text, wholeNumber } from '../app/config/command-line.mjs';
+import type { Authority } from '../app/domain/authority.ts';
+import type { Recovery } from '../app/journal/recovery/recovery.ts';
+import type { UnsettledReport } from '../app/mysql/authority/unsettled-store.ts';
+import { temporaryFolder } from '../devstack/testing/temporary.mjs';
 import { LargeEpoch } from './harness/large-epoch.ts';
 import { MeasuredRole } from './harness/measured-role.ts';
 

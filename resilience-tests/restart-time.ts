@@ -2,7 +2,7 @@
  * How long a killed pod is away: from the start of its process to the first 200 of `/readyz`, under load.
  */
 import { setMaxListeners } from 'node:events';
-import { readCommandLine } from '../app/command-line.mjs';
+import { readCommandLine } from '../app/config/command-line.mjs';
 import { Client } from './harness/client.ts';
 import { Cluster, type Service } from './harness/cluster.ts';
 import { Load, STEADY_LOAD } from './harness/load.ts';

@@ -1,6 +1,6 @@
 /** `npm run resilience`: breaks a running stack on purpose, and compares what clients were told with what is in MySQL afterwards. */
 import { join } from 'node:path';
-import { flag, readCommandLine } from '../app/command-line.mjs';
+import { flag, readCommandLine } from '../app/config/command-line.mjs';
 import { experiment, type Result } from './harness/experiment.ts';
 import { type Ground, type Hypothesis, NotHere } from './harness/hypothesis.ts';
 import type { System } from './harness/system.ts';

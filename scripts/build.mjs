@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { readCommandLine } from '../app/command-line.mjs';
-import { readJson, writeAtomically } from './stack/folder.mjs';
-import { runTool } from './stack/process.mjs';
-import { elapsed, messageOf, say, Trouble } from './stack/say.mjs';
+import { readCommandLine } from '../app/config/command-line.mjs';
+import { readJson, writeAtomically } from '../devstack/system/folder.mjs';
+import { runTool } from '../devstack/system/process.mjs';
+import { elapsed, messageOf, say, Trouble } from '../devstack/system/say.mjs';
 
 const SOURCES = ['app', 'mock-data'];
 const SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];

@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from './testing/temporary.mjs';
+import { temporaryFolder } from '../devstack/testing/temporary.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
-const FOLDERS = ['app', 'loadtest', 'mock-data', 'resilience-tests', 'scripts', 'simulator'];
+const FOLDERS = ['app', 'devstack', 'loadtest', 'mock-data', 'resilience-tests', 'scripts', 'simulator'];
 /** A start through tsx takes seconds on a busy machine. */
 const MS_MAX = 180_000;
 /** Started by a command with what it needs, never by a person. */
@@ -21,7 +21,7 @@ const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string
 const commands = [
   ...Object.values(scripts),
   ...sources
-    .filter((path) => /\bread(Write)?Command(Line)?\(/.test(read(path)) && path !== 'app/command-line.mjs')
+    .filter((path) => /\bread(Write)?Command(Line)?\(/.test(read(path)) && path !== 'app/config/command-line.mjs')
     .filter((path) => !/\/options\.ts$/.test(path) && !Object.values(scripts).some((line) => line.includes(path)))
     .map((path) => `${path.endsWith('.ts') ? 'tsx' : 'node'} ${path}`),
 ];
@@ -83,6 +83,6 @@ test.concurrent.each(Object.values(scripts))(
 
 test('nothing else reads a command line', () => {
   const others = sources.filter((path) => /parseArgs|process\.argv(?!\[1\])/.test(read(path)));
-  const allowed = /^app\/command-line\.mjs$|^app\/main\.ts$|^loadtest\/(k6\/)?run\.ts$/;
+  const allowed = /^app\/config\/command-line\.mjs$|^app\/main\.ts$|^loadtest\/(k6\/)?run\.ts$/;
   expect(others.filter((path) => !allowed.test(path) && !CHILDREN.test(path))).toEqual([]);
 });

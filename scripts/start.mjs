@@ -2,15 +2,15 @@
 import { appendFileSync, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { requireNodeVersion } from './stack/node-version.mjs';
+import { requireNodeVersion } from '../devstack/install/node-version.mjs';
 
 requireNodeVersion();
 // Only now: these use what an old Node.js does not have.
-const { flag, readCommandLine, refuse } = await import('../app/command-line.mjs');
-const { messageOf, say, Trouble } = await import('./stack/say.mjs');
-const { reasonOf } = await import('./stack/folder.mjs');
-const { readSettings } = await import('./stack/settings.mjs');
-const { Stack } = await import('./stack/stack.mjs');
+const { flag, readCommandLine, refuse } = await import('../app/config/command-line.mjs');
+const { messageOf, say, Trouble } = await import('../devstack/system/say.mjs');
+const { reasonOf } = await import('../devstack/system/folder.mjs');
+const { readSettings } = await import('../devstack/settings.mjs');
+const { Stack } = await import('../devstack/stack.mjs');
 
 const command = {
   name: 'npm start --',

@@ -7,11 +7,11 @@ import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { choice, readCommandLine, some, text, wholeNumber } from '../app/command-line.mjs';
+import { choice, readCommandLine, some, text, wholeNumber } from '../app/config/command-line.mjs';
+import { requireProgram } from '../devstack/install/packages.mjs';
+import { messageOf, say, Trouble } from '../devstack/system/say.mjs';
 import { compare, runTests } from './matrix/runs.mjs';
 import { makeStores, programsOf, versionIn } from './matrix/stores.mjs';
-import { requireProgram } from './stack/packages.mjs';
-import { messageOf, say, Trouble } from './stack/say.mjs';
 
 /** @typedef {'stores' | 'contract' | 'faults' | 'load'} Kind */
 /** @type {readonly Kind[]} */

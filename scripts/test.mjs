@@ -7,21 +7,21 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { requireNodeVersion } from './stack/node-version.mjs';
+import { requireNodeVersion } from '../devstack/install/node-version.mjs';
 
 requireNodeVersion();
 // Only now: these use what an old Node.js does not have.
-const { readCommandLine } = await import('../app/command-line.mjs');
+const { readCommandLine } = await import('../app/config/command-line.mjs');
 readCommandLine({
   name: 'npm test --',
   about: 'Installs missing software, and runs every test and check. To run only some tests: npx vitest run PATH.',
   options: {},
 });
-const { readJson } = await import('./stack/folder.mjs');
-const { whileLocked } = await import('./stack/lock.mjs');
-const { findProgram, installNpmPackages, installPrograms, WANTED } = await import('./stack/packages.mjs');
-const { installRuntime } = await import('./stack/runtime.mjs');
-const { elapsed, messageOf, say, Trouble } = await import('./stack/say.mjs');
+const { readJson } = await import('../devstack/system/folder.mjs');
+const { whileLocked } = await import('../devstack/system/lock.mjs');
+const { findProgram, installNpmPackages, installPrograms, WANTED } = await import('../devstack/install/packages.mjs');
+const { installRuntime } = await import('../devstack/install/runtime.mjs');
+const { elapsed, messageOf, say, Trouble } = await import('../devstack/system/say.mjs');
 const { SKIPPED } = await import('./testing/checks.mjs');
 const { countTests } = await import('./testing/count.mjs');
 
@@ -125,7 +125,7 @@ async function setUp() {
   });
   await installPrograms(['redis', 'mysql', 'chromium', 'haproxy', 'promtool'], { logFile: join(logs, 'apt.log') });
   // Only now, as it uses what npm has just installed. Built here, as a first build takes longer than a test may.
-  const { buildTools } = await import('./stack/go-tools.mjs');
+  const { buildTools } = await import('../devstack/install/go-tools.mjs');
   buildTools();
 }
 

@@ -1,4 +1,4 @@
-import { flag, readCommandLine, text, wholeNumber } from '../app/command-line.mjs';
+import { flag, readCommandLine, text, wholeNumber } from '../app/config/command-line.mjs';
 import { runMany } from './many.ts';
 import { assemblyOf } from './mutants/all.ts';
 import { type RunResult, runSeed } from './world/run-seed.ts';

@@ -1,6 +1,6 @@
-import type { EpochView } from '../ledger/cache/epoch-view.ts';
-import type { Doubt, JournalEntry } from '../ledger/journal.ts';
-import type { DrainChunk, DrainStore } from './ports.ts';
+import type { Doubt, JournalEntry } from '../journal/journal-entry.ts';
+import type { EpochView } from '../ledger/epoch/epoch-view.ts';
+import type { DrainChunk, DrainStore } from './authority-ports.ts';
 
 const CHUNK_ENTRIES_MAX = 200;
 const CHUNK_CHARS_MAX = 1024 * 1024;

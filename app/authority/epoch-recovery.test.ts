@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
+import type { Authority } from '../domain/authority.ts';
+import { modelEpoch } from '../journal/testing/epoch-under-test.ts';
+import { keptLog } from '../kernel/testing/kept-log.ts';
 import { ACCOUNTS, Bench } from '../sync/testing/flusher-bench.ts';
-import { modelEpoch } from '../testing/ledger.ts';
-import { keptLog } from '../testing/log.ts';
-import type { Authority } from './authority.ts';
+import type { Settlement } from './authority-ports.ts';
 import { EpochRecovery } from './epoch-recovery.ts';
-import type { Settlement } from './ports.ts';
 
 const CLOSING: Authority = {
   epoch: 1,

@@ -1,12 +1,12 @@
-import type { Clock } from '../clock.ts';
-import type { CacheKeeper, KeeperCaller } from '../ledger/cache/port.ts';
-import type { Logger } from '../log.ts';
-import type { Cursor } from '../store/flush-store.ts';
+import type { Authority, MovedBy } from '../domain/authority.ts';
+import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
+import { lastSeqOf } from '../journal/journaled.ts';
+import type { Recovery } from '../journal/recovery/recovery.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/log.ts';
+import type { Cursor } from '../mysql/ledger/flush-store.ts';
 import type { Flusher } from '../sync/flusher.ts';
-import { lastSeqOf } from '../sync/journaled.ts';
-import type { Authority, MovedBy } from './authority.ts';
-import type { AcceptStep, FoldStep, Settlement } from './ports.ts';
-import type { Recovery } from './recovery.ts';
+import type { AcceptStep, FoldStep, Settlement } from './authority-ports.ts';
 
 /** Time after which a keeper returns to its other work, ms; the recovery continues with its next step. */
 const SLICE_MS = 5_000;

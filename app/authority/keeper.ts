@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { ReplyError } from 'ioredis';
-import type { Clock } from '../clock.ts';
-import { Problem } from '../errors.ts';
-import { CacheError, type CacheKeeper, type KeeperCaller, type Ownership } from '../ledger/cache/port.ts';
-import type { Logger } from '../log.ts';
-import { Overtaken } from '../store/flush-store.ts';
+import type { Authority, Mode, MovedBy } from '../domain/authority.ts';
+import { Problem } from '../domain/problem.ts';
+import { CacheError, type CacheKeeper, type KeeperCaller, type Ownership } from '../journal/cache-port.ts';
+import type { Recovery } from '../journal/recovery/recovery.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/log.ts';
+import { Overtaken } from '../mysql/ledger/flush-store.ts';
+import { explainReplid, provableNode, replidRisks, type ServerFacts, unfitness } from '../redis/connection.ts';
 import type { Flusher } from '../sync/flusher.ts';
-import type { Authority, Mode, MovedBy } from './authority.ts';
+import type { KeeperAuthority, Settlement } from './authority-ports.ts';
 import { EpochRecovery } from './epoch-recovery.ts';
 import { lowerLookupHorizon } from './lookup-horizon.ts';
 import { type Opinion, opinionOf } from './opinion.ts';
-import type { KeeperAuthority, Settlement } from './ports.ts';
-import type { Recovery } from './recovery.ts';
 import { RedisOwnership } from './redis-ownership.ts';
-import { explainReplid, provableNode, replidRisks, type ServerFacts, unfitness } from './redis-server.ts';
 import { RedisWatch } from './redis-watch.ts';
 
 /** When the authority moves; being wrong about it costs time, never money. */

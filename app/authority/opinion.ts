@@ -1,4 +1,4 @@
-import type { LivePod } from './authority.ts';
+import type { LivePod } from '../domain/authority.ts';
 
 /** Who has said nothing for so long has no say, ms. */
 const SILENT_AFTER_MS = 5_000;

@@ -1,12 +1,12 @@
-import type { Clock } from '../clock.ts';
-import { Problem } from '../errors.ts';
-import type { Head } from '../ledger/cache/codec.ts';
-import { EpochView, type HoldReason, type Seat } from '../ledger/cache/epoch-view.ts';
-import { CacheError, type CacheServer, type Caller, type KeeperCaller } from '../ledger/cache/port.ts';
-import type { Logger } from '../log.ts';
-import type { Authority } from './authority.ts';
+import type { Authority } from '../domain/authority.ts';
+import { Problem } from '../domain/problem.ts';
+import { CacheError, type CacheServer, type Caller, type KeeperCaller } from '../journal/cache-port.ts';
+import type { Head } from '../journal/codec.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/log.ts';
+import { EpochView, type HoldReason, type Seat } from '../ledger/epoch/epoch-view.ts';
+import type { DrainStore, PodAuthority } from './authority-ports.ts';
 import { Drain } from './drain.ts';
-import type { DrainStore, PodAuthority } from './ports.ts';
 import { type PodRedis, RedisProbe } from './redis-probe.ts';
 
 interface PodSeatDependencies {

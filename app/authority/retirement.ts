@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts';
-import type { CacheKeeper, KeeperCaller } from '../ledger/cache/port.ts';
-import type { Logger } from '../log.ts';
-import type { PodRow } from './authority.ts';
+import type { PodRow } from '../domain/authority.ts';
+import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/log.ts';
 
 interface RetirementDependencies {
   pods(): Promise<PodRow[]>;

@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.ts';
-import type { CachedAccount } from '../ledger/cache/codec.ts';
-import type { LedgerPages } from '../ledger/history.ts';
-import type { Account } from '../ledger/types.ts';
+import type { Account } from '../domain/types.ts';
+import type { CachedAccount } from '../journal/codec.ts';
+import type { Clock } from '../kernel/clock.ts';
 import type { CachePages, Drift } from './drift.ts';
+import type { LedgerPages } from './ledger-history.ts';
 
 /** How long the flush may take to bring what a page showed to MySQL, ms. */
 const WAIT_MS = 30_000;

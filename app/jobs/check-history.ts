@@ -1,5 +1,5 @@
-import type { HistoryRow, LedgerPages } from '../ledger/history.ts';
 import type { Drift } from './drift.ts';
+import type { HistoryRow, LedgerPages } from './ledger-history.ts';
 
 /** Adds up every account's postings: they must make its balance, and their versions must be 1, 2, … without gaps. */
 export async function checkHistory(ledger: LedgerPages) {

@@ -1,4 +1,4 @@
-import type { CachedAccount } from '../ledger/cache/codec.ts';
+import type { CachedAccount } from '../journal/codec.ts';
 
 /** An account that is not what it should be. Money in minor units. */
 export interface Drift {

@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.ts';
-import type { LedgerPages } from '../ledger/history.ts';
-import type { Logger } from '../log.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/log.ts';
 import { checkCache } from './check-cache.ts';
 import { checkHistory } from './check-history.ts';
 import type { CachePages, Drift } from './drift.ts';
+import type { LedgerPages } from './ledger-history.ts';
 
 export interface ReconciliationReport {
   startedAt: string;

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../clock.ts';
-import type { Logger } from '../log.ts';
-import type { JobState } from '../store/job-lease.ts';
-import { latestSlot } from './schedule.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/log.ts';
+import { latestSlot } from '../kernel/schedule.ts';
+import type { JobState } from '../mysql/operations/job-lease.ts';
 
 /** How long the lease of a dead run blocks others, ms; a live run renews its lease three times as often. */
 const LEASE_MS = 60_000;

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { TestClock } from '../testing/clock.ts';
+import { TestClock } from '../kernel/testing/test-clock.ts';
 import { LedgerClock } from './ledger-clock.ts';
 
 describe('the time of the ledger, as a process knows it', () => {

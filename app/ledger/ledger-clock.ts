@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../kernel/clock.ts';
 
 /** The store whose clock the ledger uses: Redis while it decides, otherwise MySQL. */
 type Store = 'cache' | 'database';

@@ -1,5 +1,13 @@
-import type { Problem } from '../errors.ts';
-import type { AccountChange, AccountView, Durability, NewAccount, Outcome, Posting, TransferOrder } from './types.ts';
+import type { Problem } from '../domain/problem.ts';
+import type {
+  AccountChange,
+  AccountView,
+  Durability,
+  NewAccount,
+  Outcome,
+  Posting,
+  TransferOrder,
+} from '../domain/types.ts';
 
 /**
  * The one door to the ledger. The API knows this and nothing behind it.

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { modelEpoch, order } from '../testing/ledger.ts';
-import { until } from '../testing/until.ts';
+import { modelEpoch, order } from '../journal/testing/epoch-under-test.ts';
+import { until } from '../kernel/testing/until.ts';
 import { ACCOUNTS, Bench } from './testing/flusher-bench.ts';
 
 const KEEP_FLUSHED_MS = 10_000;

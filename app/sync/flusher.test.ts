@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { Overtaken } from '../store/flush-store.ts';
-import { modelEpoch } from '../testing/ledger.ts';
-import { until } from '../testing/until.ts';
+import { modelEpoch } from '../journal/testing/epoch-under-test.ts';
+import { until } from '../kernel/testing/until.ts';
+import { Overtaken } from '../mysql/ledger/flush-store.ts';
 import type { FlushLimits } from './flusher.ts';
 import { ACCOUNTS, Bench, LIMITS } from './testing/flusher-bench.ts';
 

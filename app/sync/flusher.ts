@@ -1,10 +1,10 @@
-import type { Clock } from '../clock.ts';
-import { RECORD_BYTES } from '../ledger/cache/codec.ts';
-import { lastSeqOf } from '../ledger/cache/outcomes.ts';
-import type { CacheKeeper, KeeperCaller } from '../ledger/cache/port.ts';
-import type { JournalEntry } from '../ledger/journal.ts';
-import { type Cursor, Overtaken } from '../store/flush-store.ts';
-import { batchOf, type FlushBatch } from './batch.ts';
+import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
+import { RECORD_BYTES } from '../journal/codec.ts';
+import { batchOf, type FlushBatch } from '../journal/flush-batch.ts';
+import type { JournalEntry } from '../journal/journal-entry.ts';
+import { lastSeqOf } from '../journal/outcomes.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { type Cursor, Overtaken } from '../mysql/ledger/flush-store.ts';
 
 /** What a flush needs of MySQL. */
 export interface JournalStore {

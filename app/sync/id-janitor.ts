@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
-import { bucketEnd, ID_BUCKET_MS } from '../ledger/cache/keys.ts';
-import type { CacheKeeper, KeeperCaller } from '../ledger/cache/port.ts';
+import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { bucketEnd, ID_BUCKET_MS } from '../redis/keys.ts';
 
 const BUCKETS_PER_ROUND_MAX = 100;
 

@@ -1,5 +1,5 @@
 import CircuitBreaker from 'opossum';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 
 export type BreakerState = 'closed' | 'half-open' | 'open';
 

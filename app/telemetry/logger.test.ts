@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import { type Clock, systemClock } from '../clock.ts';
-import { Problem } from '../errors.ts';
-import type { Outcome, TransferOrder } from '../ledger/types.ts';
+import { Problem } from '../domain/problem.ts';
+import type { Outcome, TransferOrder } from '../domain/types.ts';
+import { type Clock, systemClock } from '../kernel/clock.ts';
 import { createLogger } from './logger.ts';
 
 const ORDER: TransferOrder = {

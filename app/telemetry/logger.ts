@@ -1,8 +1,8 @@
 import { pino } from 'pino';
-import { type Clock, systemClock } from '../clock.ts';
-import type { Config } from '../config.ts';
-import { Problem } from '../errors.ts';
-import type { Outcome, TransferOrder } from '../ledger/types.ts';
+import type { Config } from '../config/config.ts';
+import { Problem } from '../domain/problem.ts';
+import type { Outcome, TransferOrder } from '../domain/types.ts';
+import { type Clock, systemClock } from '../kernel/clock.ts';
 import { errorFields } from './error-fields.ts';
 import type { Lines } from './lines.ts';
 import { loggable, withoutUrlPasswords } from './loggable.ts';

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { type ProblemCode, REFUSALS } from '../errors.ts';
+import { type ProblemCode, REFUSALS } from '../domain/problem.ts';
 import type { BreakerState } from './breaker.ts';
 
 /** How a transfer was answered: done, done before, or the code of its problem. */

@@ -5,7 +5,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis';
 import { MySQL2Instrumentation } from '@opentelemetry/instrumentation-mysql2';
 import { core, NodeSDK, tracing } from '@opentelemetry/sdk-node';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Log } from './logger.ts';
 import type { Span, Tracing } from './span.ts';
 

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer as createTcpServer, type Server } from '
 import { Redis } from 'ioredis';
 import mysql from 'mysql2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import { createLogger } from './logger.ts';
 import type { Tracing } from './span.ts';
 import { startTracing } from './tracing.ts';
@@ -172,7 +172,7 @@ describe('a process', () => {
   const run = async (endpoint: string | null) => {
     const script = `
       import { Redis } from 'ioredis';
-      import { loadConfig } from './app/config.ts';
+      import { loadConfig } from './app/config/config.ts';
       import { createLogger } from './app/telemetry/logger.ts';
       import { linesTo } from './app/telemetry/lines.ts';
       import { startTracing } from './app/telemetry/tracing.ts';

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Log } from './logger.ts';
 import type { Span, Tracing } from './span.ts';
 

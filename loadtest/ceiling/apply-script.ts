@@ -2,13 +2,13 @@
 
 import { connect } from 'node:net';
 import type { Redis } from 'ioredis';
-import { newUuidV7 } from '../../app/ids.ts';
-import { encodeOrder } from '../../app/ledger/cache/codec.ts';
-import { loadScript } from '../../app/ledger/cache/lua.ts';
-import type { Caller } from '../../app/ledger/cache/port.ts';
-import { RedisScripts } from '../../app/ledger/cache/scripts.ts';
-import type { TransferOrder } from '../../app/ledger/types.ts';
-import { ofTestLedger } from '../../app/testing/ledger-id.ts';
+import { newUuidV7 } from '../../app/domain/ids.ts';
+import { ofTestLedger } from '../../app/domain/testing/ledger-id.ts';
+import type { TransferOrder } from '../../app/domain/types.ts';
+import type { Caller } from '../../app/journal/cache-port.ts';
+import { encodeOrder } from '../../app/journal/codec.ts';
+import { loadScript } from '../../app/redis/lua-loader.ts';
+import { RedisScripts } from '../../app/redis/redis-scripts.ts';
 import { accountId } from '../bank.ts';
 
 const PREFIX = 'ceiling';

@@ -3,10 +3,10 @@
  * transaction. The accounts that a flush also has to move are not in it, so no flush can reach it.
  */
 import { createConnection } from 'mysql2/promise';
-import { newUuidV7 } from '../../app/ids.ts';
-import type { Posted } from '../../app/ledger/types.ts';
-import { insertOutcomes } from '../../app/store/outcome-writer.ts';
-import { Session } from '../../app/store/pool.ts';
+import { newUuidV7 } from '../../app/domain/ids.ts';
+import type { Posted } from '../../app/domain/types.ts';
+import { Session } from '../../app/mysql/connection/pool.ts';
+import { insertOutcomes } from '../../app/mysql/rows/outcome-writer.ts';
 import type { StackFile } from '../../resilience-tests/harness/stack.ts';
 import { accountId } from '../bank.ts';
 

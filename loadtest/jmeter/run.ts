@@ -5,9 +5,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readCommandLine, text, wholeNumber } from '../../app/command-line.mjs';
+import { readCommandLine, text, wholeNumber } from '../../app/config/command-line.mjs';
+import { findProgram } from '../../devstack/install/packages.mjs';
 import { PrivateStack } from '../../resilience-tests/harness/stack.ts';
-import { findProgram } from '../../scripts/stack/packages.mjs';
 import { accountId, openAccounts, reconcile, type Target } from '../bank.ts';
 import { reportOf, samplesOf, summaryOf } from './report.ts';
 

@@ -1,4 +1,4 @@
-import { flag, readCommandLine, text, wholeNumber } from '../../app/command-line.mjs';
+import { flag, readCommandLine, text, wholeNumber } from '../../app/config/command-line.mjs';
 
 /** In the order of `all`: what breaks something comes last. */
 export const SCENARIOS = [

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { findTool } from '../../scripts/stack/go-tools.mjs';
+import { findTool } from '../../devstack/install/go-tools.mjs';
 
 /**
  * The pinned k6, when there is Go, which builds it once; otherwise the one on the PATH.

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { uuidV7Time } from '../../app/ids.ts';
+import { uuidV7Time } from '../../app/domain/ids.ts';
 import { BatchBody, PostedCounter } from './batch-bodies.ts';
 
 interface Parsed {

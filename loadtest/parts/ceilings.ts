@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { Redis } from 'ioredis';
-import { startRedis } from '../../scripts/stack/redis.mjs';
-import { temporaryFolder } from '../../scripts/testing/temporary.mjs';
+import { startRedis } from '../../devstack/stores/redis.mjs';
+import { temporaryFolder } from '../../devstack/testing/temporary.mjs';
 import { Books } from '../bank.ts';
 import { ApplyScript } from '../ceiling/apply-script.ts';
 import { BulkInsert } from '../ceiling/bulk-insert.ts';

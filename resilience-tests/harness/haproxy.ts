@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findProgram, WANTED } from '../../scripts/stack/packages.mjs';
-import { LOOPBACK } from '../../scripts/stack/ports.mjs';
+import { findProgram, WANTED } from '../../devstack/install/packages.mjs';
+import { LOOPBACK } from '../../devstack/system/ports.mjs';
 import { NotHere } from './hypothesis.ts';
 import { Member } from './member.ts';
 import { ownPort } from './ports.ts';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { LOOPBACK } from '../../scripts/stack/ports.mjs';
+import { LOOPBACK } from '../../devstack/system/ports.mjs';
 import { Link } from './link.ts';
 import { sleep } from './time.ts';
 

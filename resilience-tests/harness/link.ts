@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { LOOPBACK } from '../../scripts/stack/ports.mjs';
+import { LOOPBACK } from '../../devstack/system/ports.mjs';
 
 import { ownPort } from './ports.ts';
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { newUuidV7 } from '../../app/ids.ts';
+import { newUuidV7 } from '../../app/domain/ids.ts';
 import type { Answer, TransferContent, TransferHistory } from '../checker/history.ts';
 import {
   answerOf,

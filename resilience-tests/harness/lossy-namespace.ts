@@ -1,5 +1,5 @@
-import type { Program } from '../../scripts/stack/process.mjs';
-import { messageOf } from '../../scripts/stack/say.mjs';
+import type { Program } from '../../devstack/system/process.mjs';
+import { messageOf } from '../../devstack/system/say.mjs';
 import { NotHere } from './hypothesis.ts';
 import { rootTool } from './root-tools.ts';
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../scripts/stack/ports.mjs';
+import { freePort } from '../../devstack/system/ports.mjs';
 
 import { KEY_PREFIX } from './large-epoch.ts';
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { end, launch, type Program, sendSignal, untilAnswers } from '../../scripts/stack/process.mjs';
+import { end, launch, type Program, sendSignal, untilAnswers } from '../../devstack/system/process.mjs';
 import { now, sleep } from './time.ts';
 
 type Running = ReturnType<typeof launch>;

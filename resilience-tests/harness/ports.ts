@@ -1,4 +1,4 @@
-import { freePort } from '../../scripts/stack/ports.mjs';
+import { freePort } from '../../devstack/system/ports.mjs';
 
 /** Ports that this process has chosen: many of them are listened on only later. */
 const chosen = new Set<number>();

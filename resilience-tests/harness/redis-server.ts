@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { LOOPBACK } from '../../scripts/stack/ports.mjs';
-import type { Program } from '../../scripts/stack/process.mjs';
-import { redisProgram } from '../../scripts/stack/redis.mjs';
+import { redisProgram } from '../../devstack/stores/redis.mjs';
+import { LOOPBACK } from '../../devstack/system/ports.mjs';
+import type { Program } from '../../devstack/system/process.mjs';
 import type { Address } from './link.ts';
 import { Member } from './member.ts';
 import { ownPort } from './ports.ts';

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, isFree } from '../../scripts/stack/ports.mjs';
-import { temporaryFolder } from '../../scripts/testing/temporary.mjs';
+import { freePort, isFree } from '../../devstack/system/ports.mjs';
+import { temporaryFolder } from '../../devstack/testing/temporary.mjs';
 import type { StackFile, System } from './system.ts';
 import { now, until } from './time.ts';
 

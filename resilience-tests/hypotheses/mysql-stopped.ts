@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
-import { startMariadb } from '../../scripts/stack/mariadb.mjs';
-import { temporaryFolder } from '../../scripts/testing/temporary.mjs';
+import { startMariadb } from '../../devstack/stores/mariadb.mjs';
+import { temporaryFolder } from '../../devstack/testing/temporary.mjs';
 import { type Ground, type Hypothesis, ownStack } from '../harness/hypothesis.ts';
 import { sleep } from '../harness/time.ts';
 

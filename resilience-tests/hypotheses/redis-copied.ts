@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findProgram } from '../../scripts/stack/packages.mjs';
+import { findProgram } from '../../devstack/install/packages.mjs';
 import { type Cluster, ownCluster } from '../harness/cluster.ts';
 import { type Ground, type Hypothesis, NotHere } from '../harness/hypothesis.ts';
 import { NONE } from '../harness/seen.ts';

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { migrate } from '../../app/store/data-source.ts';
-import { mysqlUrl } from '../../scripts/stack/mariadb.mjs';
+import { migrate } from '../../app/mysql/schema/data-source.ts';
+import { mysqlUrl } from '../../devstack/stores/mariadb.mjs';
 import { Cluster } from '../harness/cluster.ts';
 import { Haproxy } from '../harness/haproxy.ts';
 import type { Ground, Hypothesis, Scene } from '../harness/hypothesis.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { SETTINGS } from '../../app/config-settings.ts';
-import { findTool } from '../stack/go-tools.mjs';
+import { SETTINGS } from '../../app/config/config-settings.ts';
+import { findTool } from '../../devstack/install/go-tools.mjs';
 import { type Manifest, manifestsOf, render, renderText, SECRETS } from './render.mjs';
 import { REPLACED_SECONDS_MAX, replacedWithin, toleratedFor } from './replacement.mjs';
 import { withValuesTable } from './values-table.mjs';

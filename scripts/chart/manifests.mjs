@@ -8,8 +8,8 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
-import { readWriteCommand } from '../../app/command-line.mjs';
-import { ROOT } from '../stack/go-tools.mjs';
+import { readWriteCommand } from '../../app/config/command-line.mjs';
+import { ROOT } from '../../devstack/install/go-tools.mjs';
 import { render } from './render.mjs';
 
 /** @typedef {import('./render.mjs').Manifest} Manifest */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { ROOT, runTool } from '../stack/go-tools.mjs';
+import { ROOT, runTool } from '../../devstack/install/go-tools.mjs';
 
 export const CHART = join(ROOT, 'charts', 'holdfast');
 /** Helm that is built as a library thinks of a Kubernetes of long ago. */

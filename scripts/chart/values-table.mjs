@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMap, isScalar, parseDocument } from 'yaml';
-import { readWriteCommand } from '../../app/command-line.mjs';
+import { readWriteCommand } from '../../app/config/command-line.mjs';
 import { CHART } from './render.mjs';
 
 const README = join(CHART, 'README.md');

@@ -9,9 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { readCommandLine } from '../../app/command-line.mjs';
+import { readCommandLine } from '../../app/config/command-line.mjs';
+import { requireProgram } from '../../devstack/install/packages.mjs';
 import { ROWS } from '../monitoring/panels.mjs';
-import { requireProgram } from '../stack/packages.mjs';
 
 readCommandLine({
   name: 'node scripts/checks/alerts.mjs',

@@ -5,10 +5,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { readCommandLine } from '../../app/command-line.mjs';
+import { readCommandLine } from '../../app/config/command-line.mjs';
+import { findTool, ROOT, runTool } from '../../devstack/install/go-tools.mjs';
 import { manifestFiles, OVERLAYS, overlayPlain } from '../chart/manifests.mjs';
 import { CHART, KUBERNETES, manifestsOf, renderText, SECRETS } from '../chart/render.mjs';
-import { findTool, ROOT, runTool } from '../stack/go-tools.mjs';
 import { filesUnder, SKIPPED } from '../testing/checks.mjs';
 
 readCommandLine({

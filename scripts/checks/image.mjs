@@ -7,12 +7,12 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readCommandLine } from '../../app/command-line.mjs';
+import { readCommandLine } from '../../app/config/command-line.mjs';
+import { elapsed } from '../../devstack/system/say.mjs';
+import { endLeftTemporaryFolders, temporaryFolder } from '../../devstack/testing/temporary.mjs';
 import { lastOf, parseDockerfile } from '../image/dockerfile.mjs';
 import { exercise } from '../image/exercise.mjs';
 import { buildStages } from '../image/stages.mjs';
-import { elapsed } from '../stack/say.mjs';
-import { endLeftTemporaryFolders, temporaryFolder } from '../testing/temporary.mjs';
 
 readCommandLine({
   name: 'node scripts/checks/image.mjs',

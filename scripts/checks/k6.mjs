@@ -6,8 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readCommandLine } from '../../app/command-line.mjs';
-import { findTool, ROOT, runTool } from '../stack/go-tools.mjs';
+import { readCommandLine } from '../../app/config/command-line.mjs';
+import { findTool, ROOT, runTool } from '../../devstack/install/go-tools.mjs';
 import { SKIPPED } from '../testing/checks.mjs';
 
 readCommandLine({

@@ -38,9 +38,21 @@ describe('parseIgnore', () => {
   });
 
   it('keeps what is built from, and no test of it', () => {
-    for (const path of ['app', 'app/main.ts', 'app/ledger/cache/lua/apply.lua', 'scripts/build.mjs', 'package.json'])
+    for (const path of [
+      'app',
+      'app/main.ts',
+      'app/redis/lua/apply.lua',
+      'devstack/system/folder.mjs',
+      'scripts/build.mjs',
+      'package.json',
+    ])
       expect(ignored(path), path).toBe(false);
-    for (const path of ['app/run.test.ts', 'app/api/server.test.ts', 'app/testing', 'app/ledger/testing/x.ts'])
+    for (const path of [
+      'app/integration/run.test.ts',
+      'app/api/tests/server.test.ts',
+      'app/kernel/testing',
+      'app/ledger/testing/x.ts',
+    ])
       expect(ignored(path), path).toBe(true);
   });
 });

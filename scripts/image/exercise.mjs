@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startMariadb } from '../stack/mariadb.mjs';
-import { freePort, LOOPBACK } from '../stack/ports.mjs';
-import { startRedis } from '../stack/redis.mjs';
+import { startMariadb } from '../../devstack/stores/mariadb.mjs';
+import { startRedis } from '../../devstack/stores/redis.mjs';
+import { freePort, LOOPBACK } from '../../devstack/system/ports.mjs';
 
 const READY_MS_MAX = 20_000;
 const STOP_MS_MAX = 25_000;

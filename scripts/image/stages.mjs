@@ -5,8 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
-import { readJson } from '../stack/folder.mjs';
-import { packagesMatch } from '../stack/packages.mjs';
+import { packagesMatch } from '../../devstack/install/packages.mjs';
+import { readJson } from '../../devstack/system/folder.mjs';
 import { parseDockerfile, parseIgnore } from './dockerfile.mjs';
 
 const RUN_MS_MAX = 120_000;

@@ -2,12 +2,26 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
-import { elapsed } from '../stack/say.mjs';
+import { elapsed } from '../../devstack/system/say.mjs';
 
 /** All tests that use a store, on real stores. */
-const STORE_TESTS = ['app/store', 'app/ledger', 'app/authority', 'app/sync', 'app/jobs'];
+const STORE_TESTS = [
+  'app/mysql',
+  'app/redis',
+  'app/integration',
+  'app/ledger',
+  'app/authority',
+  'app/sync',
+  'app/journal',
+];
 /** The API on real stores. */
-const CONTRACT_TESTS = ['app/api-role', 'app/keeper-role', 'app/roles.test', 'app/opening-accounts', 'mock-data/demo'];
+const CONTRACT_TESTS = [
+  'app/roles/tests/api-role',
+  'app/roles/tests/keeper-role',
+  'app/roles/tests/roles.test',
+  'app/roles/tests/opening-accounts',
+  'mock-data/demo',
+];
 /** Each moves the authority, or stops a store while it is working. */
 const FAULTS = [
   'redis-killed',

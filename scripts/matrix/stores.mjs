@@ -6,9 +6,9 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findProgram, installPrograms } from '../stack/packages.mjs';
-import { runTool } from '../stack/process.mjs';
-import { say, Trouble } from '../stack/say.mjs';
+import { findProgram, installPrograms } from '../../devstack/install/packages.mjs';
+import { runTool } from '../../devstack/system/process.mjs';
+import { say, Trouble } from '../../devstack/system/say.mjs';
 
 /** @typedef {'mysql' | 'valkey' | 'redis'} StoreName */
 /** @typedef {{ package: string, path: string, programs: readonly string[] }} Store `programs`: the names it is looked for by */

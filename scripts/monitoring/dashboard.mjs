@@ -1,7 +1,7 @@
 /** Makes charts/holdfast/files/dashboard.json from panels.mjs: `node scripts/monitoring/dashboard.mjs --write`. */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { readWriteCommand } from '../../app/command-line.mjs';
+import { readWriteCommand } from '../../app/config/command-line.mjs';
 import { ROWS } from './panels.mjs';
 
 const FILE = fileURLToPath(new URL('../../charts/holdfast/files/dashboard.json', import.meta.url));

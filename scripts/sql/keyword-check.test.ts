@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { QueryRunner } from 'typeorm';
 import { describe, expect, it, test } from 'vitest';
-import { createDataSource } from '../../app/store/data-source.ts';
+import { createDataSource } from '../../app/mysql/schema/data-source.ts';
 import { type BareKeyword, bareKeywords, bareKeywordsInMarkdown, bareKeywordsInSource } from './keyword-check.ts';
 
 const words = (found: BareKeyword[]) => found.map(({ word }) => word);
@@ -70,13 +70,13 @@ function filesBelow(folder: string, pattern: RegExp): string[] {
 }
 
 /** SQL of the product must also work on future servers; that of tests only on the servers that the tests run on. */
-const isTest = (file: string) => /\.test\.ts$|\.model\.ts$|\/testing\//.test(file);
+const isTest = (file: string) => /\.test\.ts$|\/testing\//.test(file);
 
 const placesOf = (file: string, text: string, found: BareKeyword[]) =>
   found.map(({ word, position }) => `${file}:${text.slice(0, position).split('\n').length} ${word}`);
 
 describe('SQL in this repository', () => {
-  test.each(['app', 'mock-data', 'loadtest', 'resilience-tests', 'simulator', 'scripts'])(
+  test.each(['app', 'devstack', 'mock-data', 'loadtest', 'resilience-tests', 'simulator', 'scripts'])(
     'in %s uses no keyword as a bare identifier',
     (folder) => {
       const places = filesBelow(folder, /\.(ts|mjs)$/)

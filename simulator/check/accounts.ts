@@ -1,5 +1,5 @@
-import { refusalOf } from '../../app/ledger/rules.ts';
-import type { Account, Posted } from '../../app/ledger/types.ts';
+import { refusalOf } from '../../app/domain/rules.ts';
+import type { Account, Posted } from '../../app/domain/types.ts';
 import type { Add, CheckInput } from './violations.ts';
 
 interface Version {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { accountOf, orderOf } from '../../app/ledger/testing/orders.ts';
-import type { Account, Outcome, Posted, TransferOrder } from '../../app/ledger/types.ts';
+import { accountOf, orderOf } from '../../app/domain/testing/orders.ts';
+import type { Account, Outcome, Posted, TransferOrder } from '../../app/domain/types.ts';
 import { Tables } from '../mysql/tables.ts';
 import { check } from './check.ts';
 import { type Attempt, forgive, History } from './history.ts';

@@ -1,5 +1,5 @@
-import type { ProblemCode } from '../../app/errors.ts';
-import type { AccountStatus, Outcome, TransferOrder } from '../../app/ledger/types.ts';
+import type { ProblemCode } from '../../app/domain/problem.ts';
+import type { AccountStatus, Outcome, TransferOrder } from '../../app/domain/types.ts';
 import type { Tables } from '../mysql/tables.ts';
 
 /** What a client was told of one request. */

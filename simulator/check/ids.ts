@@ -1,5 +1,5 @@
-import { sameContent } from '../../app/ledger/cache/content.ts';
-import type { Outcome, Posted } from '../../app/ledger/types.ts';
+import { sameContent } from '../../app/domain/content.ts';
+import type { Outcome, Posted } from '../../app/domain/types.ts';
 import type { Tables } from '../mysql/tables.ts';
 import { isUnknown, type TransferHistory } from './history.ts';
 import type { Add, CheckInput } from './violations.ts';

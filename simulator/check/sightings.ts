@@ -1,4 +1,4 @@
-import type { Posted } from '../../app/ledger/types.ts';
+import type { Posted } from '../../app/domain/types.ts';
 import { type AccountHistory, sidesOf } from './accounts.ts';
 import type { Add, CheckInput } from './violations.ts';
 

@@ -1,4 +1,4 @@
-import type { Account } from '../../app/ledger/types.ts';
+import type { Account } from '../../app/domain/types.ts';
 import type { Tables } from '../mysql/tables.ts';
 import type { History } from './history.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../app/clock.ts';
+import type { Clock } from '../../app/kernel/clock.ts';
 import type { Random } from './random.ts';
 import type { Happening, Owner, Scheduler } from './scheduler.ts';
 

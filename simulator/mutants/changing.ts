@@ -1,7 +1,7 @@
-import { CacheModel } from '../../app/ledger/cache/cache.model.ts';
-import { RecordStatus } from '../../app/ledger/cache/codec.ts';
-import type { Caller, ChangeCommand } from '../../app/ledger/cache/port.ts';
-import type { Account } from '../../app/ledger/types.ts';
+import type { Account } from '../../app/domain/types.ts';
+import type { Caller, ChangeCommand } from '../../app/journal/cache-port.ts';
+import { RecordStatus } from '../../app/journal/codec.ts';
+import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import { Random } from '../core/random.ts';
 import { uuidV7 } from '../world/uuid.ts';
 import { type Mutant, pods, replaced, scripts } from './mutant.ts';

@@ -1,8 +1,8 @@
-import type { DrainChunk } from '../../app/authority/ports.ts';
-import { Problem } from '../../app/errors.ts';
-import type { EpochView } from '../../app/ledger/cache/epoch-view.ts';
-import { CacheError } from '../../app/ledger/cache/port.ts';
-import type { JournalEntry } from '../../app/ledger/journal.ts';
+import type { DrainChunk } from '../../app/authority/authority-ports.ts';
+import { Problem } from '../../app/domain/problem.ts';
+import { CacheError } from '../../app/journal/cache-port.ts';
+import type { JournalEntry } from '../../app/journal/journal-entry.ts';
+import type { EpochView } from '../../app/ledger/epoch/epoch-view.ts';
 import { TIMES } from '../world/settings.ts';
 import { type Mutant, pods, replaced } from './mutant.ts';
 

@@ -1,6 +1,6 @@
-import type { Authority, Mode, MovedBy } from '../../app/authority/authority.ts';
-import { Problem } from '../../app/errors.ts';
-import type { Outcome } from '../../app/ledger/types.ts';
+import type { Authority, Mode, MovedBy } from '../../app/domain/authority.ts';
+import { Problem } from '../../app/domain/problem.ts';
+import type { Outcome } from '../../app/domain/types.ts';
 import { AuthorityTables, NOTHING_WAITS, setAuthority } from '../mysql/authority-tables.ts';
 import { DirectTables } from '../mysql/direct-tables.ts';
 import { keepers, type Mutant, pods, replaced } from './mutant.ts';

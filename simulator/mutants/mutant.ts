@@ -1,5 +1,5 @@
-import type { Clock } from '../../app/clock.ts';
-import type { CacheModel } from '../../app/ledger/cache/cache.model.ts';
+import type { CacheModel } from '../../app/journal/testing/cache-model.ts';
+import type { Clock } from '../../app/kernel/clock.ts';
 import type { MysqlClient } from '../mysql/mysql-client.ts';
 import type { RedisClient } from '../redis/redis-client.ts';
 import { type Assembly, type KeeperPorts, type PodPorts, PROTOCOL } from '../world/ports.ts';

@@ -1,6 +1,6 @@
-import { CacheModel } from '../../app/ledger/cache/cache.model.ts';
-import type { ApplyItem, Caller, ChangeCommand, KeeperCaller } from '../../app/ledger/cache/port.ts';
-import type { Account } from '../../app/ledger/types.ts';
+import type { Account } from '../../app/domain/types.ts';
+import type { ApplyItem, Caller, ChangeCommand, KeeperCaller } from '../../app/journal/cache-port.ts';
+import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import { keepers, type Mutant, pods, replaced, scripts } from './mutant.ts';
 
 /** Who may write, who is asked before anything moves, and what the prologue of every script looks at. */

@@ -1,8 +1,8 @@
-import { CacheModel } from '../../app/ledger/cache/cache.model.ts';
-import type { Head } from '../../app/ledger/cache/codec.ts';
-import type { ApplyItem, Caller, ChangeCommand, KeeperCaller } from '../../app/ledger/cache/port.ts';
-import { DirectError } from '../../app/ledger/direct/port.ts';
-import type { Account } from '../../app/ledger/types.ts';
+import type { Account } from '../../app/domain/types.ts';
+import type { ApplyItem, Caller, ChangeCommand, KeeperCaller } from '../../app/journal/cache-port.ts';
+import type { Head } from '../../app/journal/codec.ts';
+import { CacheModel } from '../../app/journal/testing/cache-model.ts';
+import { DirectError } from '../../app/ledger/direct/direct-server.ts';
 import { DirectTables } from '../mysql/direct-tables.ts';
 import { type Mutant, pods, replaced, scripts } from './mutant.ts';
 

@@ -1,10 +1,10 @@
-import type { Page } from '../../app/authority/recovery.ts';
-import { provableNode } from '../../app/authority/redis-server.ts';
-import { CacheModel } from '../../app/ledger/cache/cache.model.ts';
-import type { KeeperCaller } from '../../app/ledger/cache/port.ts';
-import type { Account, Side } from '../../app/ledger/types.ts';
-import type { FlushBatch } from '../../app/sync/batch.ts';
-import type { Journaled } from '../../app/sync/journaled.ts';
+import type { Account, Side } from '../../app/domain/types.ts';
+import type { KeeperCaller } from '../../app/journal/cache-port.ts';
+import type { FlushBatch } from '../../app/journal/flush-batch.ts';
+import type { Journaled } from '../../app/journal/journaled.ts';
+import type { Page } from '../../app/journal/recovery/recovery.ts';
+import { CacheModel } from '../../app/journal/testing/cache-model.ts';
+import { provableNode } from '../../app/redis/connection.ts';
 import { JournalTables } from '../mysql/journal-tables.ts';
 import type { MysqlServer } from '../mysql/mysql-server.ts';
 import { SettlementTables } from '../mysql/settlement-tables.ts';

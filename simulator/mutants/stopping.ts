@@ -1,4 +1,4 @@
-import type { PodAuthority } from '../../app/authority/ports.ts';
+import type { PodAuthority } from '../../app/authority/authority-ports.ts';
 import { TIMES } from '../world/settings.ts';
 import { type Mutant, pods, replaced } from './mutant.ts';
 

@@ -1,7 +1,7 @@
-import type { Authority, LivePod, Mode, MovedBy, PodRow } from '../../app/authority/authority.ts';
-import type { KeeperAuthority, PodAuthority } from '../../app/authority/ports.ts';
-import { uuidV7Time } from '../../app/ids.ts';
-import { lastSeqOf } from '../../app/sync/journaled.ts';
+import type { KeeperAuthority, PodAuthority } from '../../app/authority/authority-ports.ts';
+import type { Authority, LivePod, Mode, MovedBy, PodRow } from '../../app/domain/authority.ts';
+import { uuidV7Time } from '../../app/domain/ids.ts';
+import { lastSeqOf } from '../../app/journal/journaled.ts';
 import type { MysqlClient } from './mysql-client.ts';
 import type { MysqlServer } from './mysql-server.ts';
 import type { AuthorityRow } from './tables.ts';
@@ -26,7 +26,7 @@ export function setAuthority(
   return authorityOf(tables.authority, nowMs);
 }
 
-/** The same transactions as app/store/authority-store.ts. */
+/** The same transactions as app/mysql/authority/authority-store.ts. */
 export class AuthorityTables implements PodAuthority, KeeperAuthority {
   protected readonly client: MysqlClient;
   constructor(client: MysqlClient) {

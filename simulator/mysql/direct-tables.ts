@@ -1,16 +1,21 @@
-import { Problem } from '../../app/errors.ts';
-import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../app/ids.ts';
+import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../app/domain/ids.ts';
+import { Problem } from '../../app/domain/problem.ts';
+import type { Account, Outcome } from '../../app/domain/types.ts';
+import type { Doubt } from '../../app/journal/journal-entry.ts';
 import { decideChange, decideTransfers, LedgerTime } from '../../app/ledger/direct/decide.ts';
-import { type DirectChange, DirectError, type DirectItem, type DirectServer } from '../../app/ledger/direct/port.ts';
-import type { Doubt } from '../../app/ledger/journal.ts';
-import type { Account, Outcome } from '../../app/ledger/types.ts';
+import {
+  type DirectChange,
+  DirectError,
+  type DirectItem,
+  type DirectServer,
+} from '../../app/ledger/direct/direct-server.ts';
 import { type MysqlClient, StoreLost } from './mysql-client.ts';
 import type { MysqlServer } from './mysql-server.ts';
 import { keyOf } from './tables.ts';
 
 const ID_TIME_STEP_MS = 10_000;
 
-/** The same transactions as app/store/direct-store.ts. */
+/** The same transactions as app/mysql/ledger/direct-store.ts. */
 export class DirectTables implements DirectServer {
   protected readonly client: MysqlClient;
   #idTimeMax = 0;

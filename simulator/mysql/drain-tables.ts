@@ -1,14 +1,14 @@
-import type { DrainChunk, DrainStore } from '../../app/authority/ports.ts';
-import type { JournalEntry } from '../../app/ledger/journal.ts';
-import { IntegrityError } from '../../app/sync/batch.ts';
-import { lastSeqOf } from '../../app/sync/journaled.ts';
+import type { DrainChunk, DrainStore } from '../../app/authority/authority-ports.ts';
+import { IntegrityError } from '../../app/journal/flush-batch.ts';
+import type { JournalEntry } from '../../app/journal/journal-entry.ts';
+import { lastSeqOf } from '../../app/journal/journaled.ts';
 import type { MysqlClient } from './mysql-client.ts';
 import { type DoubtRow, keyOf } from './tables.ts';
 
 const same = (a: JournalEntry, b: JournalEntry): boolean =>
   a.kind === b.kind && a.payload === b.payload && a.records.equals(b.records);
 
-/** The same transactions as app/store/drain-store.ts. */
+/** The same transactions as app/mysql/authority/drain-store.ts. */
 export class DrainTables implements DrainStore {
   protected readonly client: MysqlClient;
   constructor(client: MysqlClient) {

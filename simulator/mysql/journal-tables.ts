@@ -1,11 +1,11 @@
-import { Problem } from '../../app/errors.ts';
-import { type Cursor, Overtaken } from '../../app/store/flush-store.ts';
-import type { FlushBatch } from '../../app/sync/batch.ts';
+import { Problem } from '../../app/domain/problem.ts';
+import type { FlushBatch } from '../../app/journal/flush-batch.ts';
+import { type Cursor, Overtaken } from '../../app/mysql/ledger/flush-store.ts';
 import type { JournalStore } from '../../app/sync/flusher.ts';
 import type { MysqlClient } from './mysql-client.ts';
 import type { MysqlServer } from './mysql-server.ts';
 
-/** The same transaction as app/store/flush-store.ts. */
+/** The same transaction as app/mysql/ledger/flush-store.ts. */
 export class JournalTables implements JournalStore {
   protected readonly client: MysqlClient;
   constructor(client: MysqlClient) {

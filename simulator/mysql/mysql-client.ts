@@ -1,4 +1,4 @@
-import { Problem } from '../../app/errors.ts';
+import { Problem } from '../../app/domain/problem.ts';
 import { Deadlines } from '../core/deadlines.ts';
 import type { Link } from '../core/link.ts';
 import type { Random } from '../core/random.ts';

@@ -1,9 +1,9 @@
-import type { AuthorityStamp, LedgerDatabase, Stamp } from '../../app/ledger/database.ts';
-import type { Account, Outcome } from '../../app/ledger/types.ts';
+import type { Account, Outcome } from '../../app/domain/types.ts';
+import type { AuthorityStamp, LedgerDatabase, Stamp } from '../../app/ledger/ports/ledger-database.ts';
 import type { MysqlClient } from './mysql-client.ts';
 import { keyOf, type Tables } from './tables.ts';
 
-/** The same snapshots as app/store/ledger-reader.ts. */
+/** The same snapshots as app/mysql/ledger/ledger-reader.ts. */
 export class ReaderTables implements LedgerDatabase {
   protected readonly client: MysqlClient;
   constructor(client: MysqlClient) {

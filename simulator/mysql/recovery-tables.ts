@@ -1,8 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Authority, MovedBy } from '../../app/authority/authority.ts';
-import { type FrozenAccount, gapsIn } from '../../app/authority/fold.ts';
-import { wholeJournal } from '../../app/authority/late.ts';
-import { receive, withoutTimes } from '../../app/authority/received.ts';
+import type { Authority, MovedBy } from '../../app/domain/authority.ts';
+import type { Account } from '../../app/domain/types.ts';
+import { IntegrityError } from '../../app/journal/flush-batch.ts';
+import type { Doubt, JournalEntry } from '../../app/journal/journal-entry.ts';
+import { type Journaled, lastSeqOf } from '../../app/journal/journaled.ts';
+import { type FrozenAccount, gapsIn } from '../../app/journal/recovery/fold.ts';
+import { wholeJournal } from '../../app/journal/recovery/late.ts';
+import { receive, withoutTimes } from '../../app/journal/recovery/received.ts';
 import {
   type Page,
   type PageRule,
@@ -10,12 +14,8 @@ import {
   type RecoveryPhase,
   recoverPage,
   upToGap,
-} from '../../app/authority/recovery.ts';
-import type { Doubt, JournalEntry } from '../../app/ledger/journal.ts';
-import type { Account } from '../../app/ledger/types.ts';
-import type { Cursor } from '../../app/store/flush-store.ts';
-import { IntegrityError } from '../../app/sync/batch.ts';
-import { type Journaled, lastSeqOf } from '../../app/sync/journaled.ts';
+} from '../../app/journal/recovery/recovery.ts';
+import type { Cursor } from '../../app/mysql/ledger/flush-store.ts';
 import { keyOf, type RecoveryRow, type Tables } from './tables.ts';
 
 type Unsettled = Authority & { cacheEpoch: number };
@@ -25,7 +25,7 @@ type Change = Partial<Pick<RecoveryRow, 'phase' | 'position' | 'bound' | 'posted
 const PAGE_ENTRIES = 1;
 const PAGE_DOUBTS = 1;
 
-/** The same pages as app/store/settlement-pages.ts. */
+/** The same pages as app/mysql/authority/settlement-pages.ts. */
 export class RecoveryTables {
   begin(
     tables: Tables,

@@ -1,26 +1,31 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Authority, Mode } from '../../app/authority/authority.ts';
-import type { DrainStore as Drains, KeeperAuthority, PodAuthority, Settlement } from '../../app/authority/ports.ts';
-import type { Recovery } from '../../app/authority/recovery.ts';
-import { systemClock } from '../../app/clock.ts';
-import { Problem } from '../../app/errors.ts';
-import { CacheModel } from '../../app/ledger/cache/cache.model.ts';
-import { encodeOrder } from '../../app/ledger/cache/codec.ts';
-import type { LedgerDatabase } from '../../app/ledger/database.ts';
-import { DirectError, type DirectServer } from '../../app/ledger/direct/port.ts';
-import type { Doubt, JournalEntry } from '../../app/ledger/journal.ts';
-import { accountOf, orderOf } from '../../app/ledger/testing/orders.ts';
-import type { TransferOrder } from '../../app/ledger/types.ts';
-import { AuthorityStore } from '../../app/store/authority-store.ts';
-import { DirectStore } from '../../app/store/direct-store.ts';
-import { DrainStore } from '../../app/store/drain-store.ts';
-import { FlushStore, Overtaken } from '../../app/store/flush-store.ts';
-import { LedgerReader } from '../../app/store/ledger-reader.ts';
-import { SettlementStore } from '../../app/store/settlement-store.ts';
-import { batchOf, IntegrityError } from '../../app/sync/batch.ts';
+import type {
+  DrainStore as Drains,
+  KeeperAuthority,
+  PodAuthority,
+  Settlement,
+} from '../../app/authority/authority-ports.ts';
+import type { Authority, Mode } from '../../app/domain/authority.ts';
+import { Problem } from '../../app/domain/problem.ts';
+import { accountOf, orderOf } from '../../app/domain/testing/orders.ts';
+import type { TransferOrder } from '../../app/domain/types.ts';
+import { encodeOrder } from '../../app/journal/codec.ts';
+import { batchOf, IntegrityError } from '../../app/journal/flush-batch.ts';
+import type { Doubt, JournalEntry } from '../../app/journal/journal-entry.ts';
+import { lastSeqOf } from '../../app/journal/journaled.ts';
+import type { Recovery } from '../../app/journal/recovery/recovery.ts';
+import { CacheModel } from '../../app/journal/testing/cache-model.ts';
+import { systemClock } from '../../app/kernel/clock.ts';
+import { DirectError, type DirectServer } from '../../app/ledger/direct/direct-server.ts';
+import type { LedgerDatabase } from '../../app/ledger/ports/ledger-database.ts';
+import { AuthorityStore } from '../../app/mysql/authority/authority-store.ts';
+import { DrainStore } from '../../app/mysql/authority/drain-store.ts';
+import { SettlementStore } from '../../app/mysql/authority/settlement-store.ts';
+import { DirectStore } from '../../app/mysql/ledger/direct-store.ts';
+import { FlushStore, Overtaken } from '../../app/mysql/ledger/flush-store.ts';
+import { LedgerReader } from '../../app/mysql/ledger/ledger-reader.ts';
+import { migratedDatabase, openIn, type TestDatabase } from '../../app/mysql/testing/test-database.ts';
 import type { JournalStore } from '../../app/sync/flusher.ts';
-import { lastSeqOf } from '../../app/sync/journaled.ts';
-import { migratedDatabase, openIn, type TestDatabase } from '../../app/testing/database.ts';
 import { Link } from '../core/link.ts';
 import { Random } from '../core/random.ts';
 import { Scheduler } from '../core/scheduler.ts';

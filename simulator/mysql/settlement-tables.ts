@@ -1,9 +1,9 @@
-import type { Authority, CacheServerIdentity, Mode, MovedBy } from '../../app/authority/authority.ts';
-import { gapsIn, type Unexplained } from '../../app/authority/fold.ts';
-import type { AcceptStep, FoldStep, Settlement } from '../../app/authority/ports.ts';
-import { batchUpToGap, type Recovery } from '../../app/authority/recovery.ts';
-import type { JournalEntry } from '../../app/ledger/journal.ts';
-import { IntegrityError } from '../../app/sync/batch.ts';
+import type { AcceptStep, FoldStep, Settlement } from '../../app/authority/authority-ports.ts';
+import type { Authority, CacheServerIdentity, Mode, MovedBy } from '../../app/domain/authority.ts';
+import { IntegrityError } from '../../app/journal/flush-batch.ts';
+import type { JournalEntry } from '../../app/journal/journal-entry.ts';
+import { gapsIn, type Unexplained } from '../../app/journal/recovery/fold.ts';
+import { batchUpToGap, type Recovery } from '../../app/journal/recovery/recovery.ts';
 import { authorityOf, NOTHING_WAITS, setAuthority } from './authority-tables.ts';
 import type { MysqlClient } from './mysql-client.ts';
 import type { MysqlServer } from './mysql-server.ts';
@@ -17,7 +17,7 @@ interface Found {
   row: RecoveryRow | null;
 }
 
-/** The same transactions as app/store/settlement-store.ts. */
+/** The same transactions as app/mysql/authority/settlement-store.ts. */
 export class SettlementTables extends RecoveryTables implements Settlement {
   protected readonly client: MysqlClient;
   constructor(client: MysqlClient) {

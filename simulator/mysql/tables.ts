@@ -1,10 +1,10 @@
-import type { Mode } from '../../app/authority/authority.ts';
-import type { FrozenAccount } from '../../app/authority/fold.ts';
-import type { Recovery } from '../../app/authority/recovery.ts';
-import type { Doubt, JournalEntry } from '../../app/ledger/journal.ts';
-import type { Account, Outcome } from '../../app/ledger/types.ts';
-import type { Cursor } from '../../app/store/flush-store.ts';
-import { type AccountMove, IntegrityError, type JournaledChange } from '../../app/sync/batch.ts';
+import type { Mode } from '../../app/domain/authority.ts';
+import type { Account, Outcome } from '../../app/domain/types.ts';
+import { type AccountMove, IntegrityError, type JournaledChange } from '../../app/journal/flush-batch.ts';
+import type { Doubt, JournalEntry } from '../../app/journal/journal-entry.ts';
+import type { FrozenAccount } from '../../app/journal/recovery/fold.ts';
+import type { Recovery } from '../../app/journal/recovery/recovery.ts';
+import type { Cursor } from '../../app/mysql/ledger/flush-store.ts';
 
 export interface AuthorityRow {
   epoch: number;

@@ -1,5 +1,4 @@
-import type { ServerFacts } from '../../app/authority/redis-server.ts';
-import type { Head } from '../../app/ledger/cache/codec.ts';
+import type { Account } from '../../app/domain/types.ts';
 import {
   type ApplyItem,
   type ApplyReply,
@@ -11,8 +10,9 @@ import {
   type FindReply,
   type KeeperCaller,
   type Ownership,
-} from '../../app/ledger/cache/port.ts';
-import type { Account } from '../../app/ledger/types.ts';
+} from '../../app/journal/cache-port.ts';
+import type { Head } from '../../app/journal/codec.ts';
+import type { ServerFacts } from '../../app/redis/connection.ts';
 import { Deadlines } from '../core/deadlines.ts';
 import type { Link } from '../core/link.ts';
 import type { Scheduler } from '../core/scheduler.ts';

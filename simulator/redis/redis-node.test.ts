@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { CacheModel } from '../../app/ledger/cache/cache.model.ts';
-import { encodeOrder } from '../../app/ledger/cache/codec.ts';
-import type { Caller } from '../../app/ledger/cache/port.ts';
-import { accountOf, orderOf } from '../../app/ledger/testing/orders.ts';
+import { accountOf, orderOf } from '../../app/domain/testing/orders.ts';
+import type { Caller } from '../../app/journal/cache-port.ts';
+import { encodeOrder } from '../../app/journal/codec.ts';
+import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import { Link } from '../core/link.ts';
 import { Random } from '../core/random.ts';
 import { Scheduler } from '../core/scheduler.ts';

@@ -1,5 +1,5 @@
-import type { CacheModel } from '../../app/ledger/cache/cache.model.ts';
-import type { CachedAccount } from '../../app/ledger/cache/codec.ts';
+import type { CachedAccount } from '../../app/journal/codec.ts';
+import type { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import type { Random } from '../core/random.ts';
 import type { Scheduler } from '../core/scheduler.ts';
 import { EPOCH_MS } from '../core/sim-process.ts';

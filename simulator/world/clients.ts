@@ -1,5 +1,5 @@
-import { Problem } from '../../app/errors.ts';
-import type { AccountView, Durability, Outcome, TransferOrder } from '../../app/ledger/types.ts';
+import { Problem } from '../../app/domain/problem.ts';
+import type { AccountView, Durability, Outcome, TransferOrder } from '../../app/domain/types.ts';
 import type { Answer, History } from '../check/history.ts';
 import { isUnknown } from '../check/history.ts';
 import type { Random } from '../core/random.ts';

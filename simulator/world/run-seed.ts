@@ -1,5 +1,5 @@
-import type { Authority } from '../../app/authority/authority.ts';
-import type { AcceptStep } from '../../app/authority/ports.ts';
+import type { AcceptStep } from '../../app/authority/authority-ports.ts';
+import type { Authority } from '../../app/domain/authority.ts';
 import { check } from '../check/check.ts';
 import { forgive, isUnknown } from '../check/history.ts';
 import { type CheckInput, type Violation, waitingIn } from '../check/violations.ts';

@@ -1,8 +1,8 @@
-import type { Authority } from '../../app/authority/authority.ts';
 import { Keeper } from '../../app/authority/keeper.ts';
 import { Retirement } from '../../app/authority/retirement.ts';
-import type { KeeperCaller } from '../../app/ledger/cache/port.ts';
-import type { Logger } from '../../app/log.ts';
+import type { Authority } from '../../app/domain/authority.ts';
+import type { KeeperCaller } from '../../app/journal/cache-port.ts';
+import type { Logger } from '../../app/kernel/log.ts';
 import { type FlushEvents, Flusher } from '../../app/sync/flusher.ts';
 import { IdJanitor } from '../../app/sync/id-janitor.ts';
 import type { SimProcess } from '../core/sim-process.ts';
@@ -10,7 +10,7 @@ import type { RedisClient } from '../redis/redis-client.ts';
 import type { KeeperPorts } from './ports.ts';
 import { FLUSH_LIMITS, TIMES } from './settings.ts';
 
-/** A keeper process: the real keeper, flusher, retirement and janitor, in the loops of app/keeper-role.ts. */
+/** A keeper process: the real keeper, flusher, retirement and janitor, in the loops of app/roles/keeper-role.ts. */
 export class SimKeeper {
   readonly process: SimProcess;
   readonly redis: RedisClient;

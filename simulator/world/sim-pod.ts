@@ -1,8 +1,8 @@
 import { PodSeat } from '../../app/authority/pod-seat.ts';
-import { CacheLedger } from '../../app/ledger/cache/cache-ledger.ts';
-import type { LedgerEvents } from '../../app/ledger/events.ts';
+import type { Logger } from '../../app/kernel/log.ts';
 import type { Ledger } from '../../app/ledger/ledger.ts';
-import type { Logger } from '../../app/log.ts';
+import { CacheLedger } from '../../app/ledger/pod-ledger.ts';
+import type { LedgerEvents } from '../../app/ledger/ports/ledger-events.ts';
 import type { SimProcess } from '../core/sim-process.ts';
 import type { RedisClient } from '../redis/redis-client.ts';
 import type { PodPorts } from './ports.ts';

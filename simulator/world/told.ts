@@ -1,4 +1,4 @@
-import type { Outcome } from '../../app/ledger/types.ts';
+import type { Outcome } from '../../app/domain/types.ts';
 import type { Answer } from '../check/history.ts';
 
 /** An answer in a few words, for the trace. */

@@ -1,8 +1,8 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type ResponseConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
-import { PROBLEMS, type ProblemCode } from '../../errors.ts';
-import { ProblemSchema } from '../problem-schema.ts';
-import type { AnswerDefinition, Route } from '../route.ts';
+import { PROBLEMS, type ProblemCode } from '../../domain/problem.ts';
+import { ProblemSchema } from '../http/problem-schema.ts';
+import type { AnswerDefinition, Route } from '../http/route.ts';
 
 const VERSION = '1';
 

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
-import { type Clock, systemClock } from '../../clock.ts';
-import { type Identity, SCOPES, type Scope } from '../../identity.ts';
-import type { LoopUtilization } from '../admission.ts';
-import type { ApiDependencies } from '../dependencies.ts';
-import { ProblemSchema } from '../problem-schema.ts';
-import { RouteTable } from '../route-table.ts';
+import { type Identity, SCOPES, type Scope } from '../../domain/identity.ts';
+import { type Clock, systemClock } from '../../kernel/clock.ts';
+import type { ApiDependencies } from '../http/api-dependencies.ts';
+import type { LoopUtilization } from '../http/connections/load-shedding.ts';
+import { ProblemSchema } from '../http/problem-schema.ts';
+import { RouteTable } from '../http/route-table.ts';
 import { apiRoutes, createApiServer } from '../server.ts';
 import { MemoryLedger } from './memory-ledger.ts';
 

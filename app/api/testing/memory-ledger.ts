@@ -1,6 +1,4 @@
-import type { Clock } from '../../clock.ts';
-import { Problem, type Refusal } from '../../errors.ts';
-import type { AccountDetails, AccountOpening, Books, Ledger } from '../../ledger/ledger.ts';
+import { Problem, type Refusal } from '../../domain/problem.ts';
 import type {
   AccountChange,
   AccountView,
@@ -9,7 +7,9 @@ import type {
   Outcome,
   Posting,
   TransferOrder,
-} from '../../ledger/types.ts';
+} from '../../domain/types.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { AccountDetails, AccountOpening, Books, Ledger } from '../../ledger/ledger.ts';
 
 /**
  * A ledger small enough to be seen through, to test the shapes of the API and nothing of the ledger's own promises.

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { Problem } from '../../errors.ts';
-import { RESERVED_ID_PREFIX } from '../../ids.ts';
+import { RESERVED_ID_PREFIX } from '../../domain/ids.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Durability, Origin, Outcome, Posted, TransferOrder } from '../../domain/types.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { Durability, Origin, Outcome, Posted, TransferOrder } from '../../ledger/types.ts';
-import { only } from '../only.ts';
+import { only } from '../schemas/single-result.ts';
 
 /** Each refused reversal uses up an attempt. Beyond these, someone has to look at why it never goes through. */
 const ATTEMPTS_MAX = 100;

@@ -1,10 +1,10 @@
-import { Problem } from '../../errors.ts';
-import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../ids.ts';
-import type { AccountMove, JournaledChange } from '../../sync/batch.ts';
-import { idAhead } from '../id-ahead.ts';
-import { type ChangeRefusal, changeRefusalOf, refusalOf } from '../rules.ts';
-import type { Account, Outcome, Side, TransferOrder } from '../types.ts';
-import type { DirectChange, DirectItem } from './port.ts';
+import { idAhead } from '../../domain/id-ahead.ts';
+import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../domain/ids.ts';
+import { Problem } from '../../domain/problem.ts';
+import { type ChangeRefusal, changeRefusalOf, refusalOf } from '../../domain/rules.ts';
+import type { Account, Outcome, Side, TransferOrder } from '../../domain/types.ts';
+import type { AccountMove, JournaledChange } from '../../journal/flush-batch.ts';
+import type { DirectChange, DirectItem } from './direct-server.ts';
 
 /**
  * The time of acceptance: MySQL's clock, but never earlier than the latest acceptance on one of the accounts. Order per account is
@@ -64,7 +64,7 @@ const NO_SEQ = 0;
 const SETTINGS_VERSION_MAX = 4_294_967_295;
 
 /**
- * Decides transfers in order, each on the accounts as the ones before left them, just as cache/lua/apply.lua does: a known
+ * Decides transfers in order, each on the accounts as the ones before left them, just as redis/lua/apply.lua does: a known
  * id is answered by what stands, a missing account is no outcome, and then the rules speak.
  */
 export function decideTransfers(items: readonly DirectItem[], found: Found): Decided {
@@ -137,7 +137,7 @@ interface FoundForChange {
   time: LedgerTime;
 }
 
-/** Decides a change as cache/lua/change-account.lua does. @returns the account as it is then, and what to write if anything */
+/** Decides a change as redis/lua/change-account.lua does. @returns the account as it is then, and what to write if anything */
 export function decideChange(
   change: DirectChange,
   found: FoundForChange,

@@ -1,4 +1,4 @@
-import type { EpochView, HoldReason, Seat } from '../cache/epoch-view.ts';
+import type { EpochView, HoldReason, Seat } from '../epoch/epoch-view.ts';
 
 /** A seat that opens and closes when a test says so; it only notes what is suspected. */
 export class ManualSeat implements Seat {

@@ -1,4 +1,5 @@
-import { Problem } from '../../errors.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Account, Outcome } from '../../domain/types.ts';
 import { decideChange, decideTransfers, LedgerTime } from '../direct/decide.ts';
 import {
   type DirectChange,
@@ -6,8 +7,7 @@ import {
   type DirectErrorKind,
   type DirectItem,
   type DirectServer,
-} from '../direct/port.ts';
-import type { Account, Outcome } from '../types.ts';
+} from '../direct/direct-server.ts';
 import type { MemoryDatabase } from './model-ledger.ts';
 
 /** What becomes of a call: it fails so, and was done nevertheless, or not. */

@@ -1,14 +1,14 @@
-import { CacheModel } from '../cache/cache.model.ts';
-import { CacheLedger, type CacheLedgerDependencies } from '../cache/cache-ledger.ts';
-import { EpochView } from '../cache/epoch-view.ts';
-import type { Caller, KeeperCaller } from '../cache/port.ts';
-import type { AuthorityStamp, LedgerDatabase, Stamp } from '../database.ts';
-import type { Account, Outcome, TransferOrder } from '../types.ts';
-import { FaultyCache } from './faulty-cache.ts';
+import { accountOf, CountedEvents, orderOf } from '../../domain/testing/orders.ts';
+import type { Account, Outcome, TransferOrder } from '../../domain/types.ts';
+import type { Caller, KeeperCaller } from '../../journal/cache-port.ts';
+import { CacheModel } from '../../journal/testing/cache-model.ts';
+import { FaultyCache } from '../../journal/testing/faulty-cache.ts';
+import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import { EpochView } from '../epoch/epoch-view.ts';
+import { CacheLedger, type CacheLedgerDependencies } from '../pod-ledger.ts';
+import type { AuthorityStamp, LedgerDatabase, Stamp } from '../ports/ledger-database.ts';
 import { ManualSeat } from './manual-seat.ts';
 import { MemoryDirect } from './memory-direct.ts';
-import { accountOf, CountedEvents, orderOf } from './orders.ts';
-import { VirtualClock } from './virtual-clock.ts';
 
 export const LIMITS: CacheLedgerDependencies['limits'] = {
   requestTimeoutMs: 10_000,

@@ -1,0 +1,162 @@
+import { z } from 'zod';
+import { formatAmount } from '../../domain/money.ts';
+import type { FieldError } from '../../domain/problem.ts';
+import type { AccountChange, AccountView, NewAccount } from '../../domain/types.ts';
+import type { AccountDetails } from '../../ledger/ledger.ts';
+import { Balance, balanceAnswer } from '../balances/balance-schema.ts';
+import { invalid, validate } from '../http/validation.ts';
+import { batchAnswerOf, batchOf } from '../schemas/batch-items.ts';
+import {
+  AccountStatus,
+  amountAt,
+  Currency,
+  Id,
+  Money,
+  MoneyInput,
+  NewId,
+  Timestamp,
+  text,
+  Version,
+} from '../schemas/fields.ts';
+import { formatTimestamp } from '../schemas/timestamp.ts';
+
+const NAME_LENGTH_MAX = 140;
+
+export const AccountOpeningRequest = z
+  .strictObject({
+    accountId: NewId,
+    currency: Currency,
+    overdraftLimit: MoneyInput.nullish().meta({
+      description: 'How far below zero the balance may go. Defaults to zero.',
+    }),
+    name: text(NAME_LENGTH_MAX).nullish().meta({ example: 'Ada Lovelace' }),
+    external: z.boolean().nullish().meta({
+      description: 'It stands for the world outside (cash, other banks), and has no lower limit. False when absent.',
+    }),
+  })
+  .meta({ id: 'AccountOpeningRequest' });
+
+export const OpenedAccount = z
+  .object({
+    accountId: Id,
+    currency: Currency,
+    overdraftLimit: Money,
+    name: z.string().nullable(),
+    external: z.boolean(),
+    openedAt: Timestamp,
+  })
+  .meta({ id: 'OpenedAccount', description: 'What the account was opened with. Opened again, it is not changed.' });
+
+export const AccountBatch = batchOf('accounts', AccountOpeningRequest, 'AccountBatch');
+export const AccountBatchAnswer = batchAnswerOf(OpenedAccount, 'AccountBatchAnswer');
+
+const SettingsVersion = Version.meta({ description: 'Grows with every change of status or limit; the `ETag`.' });
+
+export const Account = Balance.extend({
+  status: AccountStatus,
+  external: z.boolean(),
+  settingsVersion: SettingsVersion,
+  name: z.string().nullable(),
+  openedAt: Timestamp,
+}).meta({ id: 'Account' });
+
+export const AccountChangeRequest = z
+  .strictObject({
+    status: AccountStatus.nullish(),
+    overdraftLimit: MoneyInput.nullish(),
+  })
+  .refine((change) => isGiven(change.status) || isGiven(change.overdraftLimit), {
+    error: 'must change status or overdraftLimit',
+    when: ({ issues }) => issues.length === 0,
+  })
+  .meta({ id: 'AccountChangeRequest', minProperties: 1 });
+
+export const AccountSettings = z
+  .object({
+    accountId: Id,
+    currency: Currency,
+    status: AccountStatus,
+    overdraftLimit: Money,
+    external: z.boolean(),
+    settingsVersion: SettingsVersion,
+    asOf: Timestamp,
+  })
+  .meta({ id: 'AccountSettings', description: 'Without balances: `accounts:write` alone does not read them.' });
+
+/** Neither absent nor null. */
+export function isGiven<T>(member: T | null | undefined): member is T {
+  return member !== null && member !== undefined;
+}
+
+const IF_MATCH = /^(?:W\/)?(?:"(\d{1,15})"|(\d{1,15}))$/;
+
+export const IfMatch = z.object({
+  'If-Match': z
+    .string()
+    .optional()
+    .meta({ description: 'Change only this `settingsVersion`; 412 when it is another by now. `"3"` or `3`.' }),
+});
+
+/** The settings version of an If-Match; undefined when there is none, or `*`, which any account matches. */
+export function expectedSettingsVersion(ifMatch: string | undefined): number | undefined {
+  if (ifMatch === undefined || ifMatch === '*') return undefined;
+  const parts = IF_MATCH.exec(ifMatch);
+  if (parts === null) throw invalid([{ pointer: '/If-Match', detail: 'must be one settings version such as "3"' }]);
+  return Number(parts[1] ?? parts[2]);
+}
+
+/** @throws Problem validation_failed */
+export function newAccount(request: z.output<typeof AccountOpeningRequest>): NewAccount {
+  const errors: FieldError[] = [];
+  const { accountId, currency, name = null } = request;
+  const limit = amountAt('/overdraftLimit', request.overdraftLimit ?? '0', currency, errors);
+  if (errors.length > 0) throw invalid(errors);
+  return { accountId, currency, overdraftLimit: limit, name, external: request.external ?? false };
+}
+
+/** One item of a batch. @throws Problem validation_failed */
+export function newAccountFrom(item: unknown): NewAccount {
+  return newAccount(validate(AccountOpeningRequest, item));
+}
+
+/** The limit in a change, whose currency only its account knows. @throws Problem validation_failed */
+export function overdraftLimitIn(currency: string, overdraftLimit: string): Pick<AccountChange, 'overdraftLimit'> {
+  const errors: FieldError[] = [];
+  const limit = amountAt('/overdraftLimit', overdraftLimit, currency, errors);
+  if (errors.length > 0) throw invalid(errors);
+  return { overdraftLimit: limit };
+}
+
+export function openedAccount(details: AccountDetails): z.input<typeof OpenedAccount> {
+  return {
+    accountId: details.accountId,
+    currency: details.currency,
+    overdraftLimit: formatAmount(details.overdraftLimit, details.currency),
+    name: details.name,
+    external: details.external,
+    openedAt: formatTimestamp(details.openedAt),
+  };
+}
+
+export function accountAnswer(view: AccountView, details: AccountDetails): z.input<typeof Account> {
+  return {
+    ...balanceAnswer(view),
+    status: view.status,
+    external: view.external,
+    settingsVersion: view.settingsVersion,
+    name: details.name,
+    openedAt: formatTimestamp(details.openedAt),
+  };
+}
+
+export function settingsAnswer(view: AccountView): z.input<typeof AccountSettings> {
+  return {
+    accountId: view.accountId,
+    currency: view.currency,
+    status: view.status,
+    overdraftLimit: formatAmount(view.overdraftLimit, view.currency),
+    external: view.external,
+    settingsVersion: view.settingsVersion,
+    asOf: formatTimestamp(view.asOf),
+  };
+}

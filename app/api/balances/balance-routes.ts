@@ -1,0 +1,68 @@
+import { Problem } from '../../domain/problem.ts';
+import type { ApiDependencies } from '../http/api-dependencies.ts';
+import { type Route, route } from '../http/route.ts';
+import { IdParams } from '../schemas/fields.ts';
+import { only } from '../schemas/single-result.ts';
+import { Balance, BalanceQuery, BalanceQueryAnswer, balanceAnswer, IfNoneMatch, matches } from './balance-schema.ts';
+
+const tag = 'Balances';
+
+export function balanceRoutes(deps: ApiDependencies): Route[] {
+  return [readBalance(deps), queryBalances(deps)];
+}
+
+function readBalance({ ledger }: ApiDependencies): Route {
+  return route({
+    method: 'GET',
+    path: '/v1/accounts/{id}/balance',
+    scopes: ['balances:read'],
+    tag,
+    summary: 'Read a balance',
+    description:
+      'The `ETag` is the version of the balance. A change of the overdraft limit changes `available` but not the version: poll without `If-None-Match` where that matters.',
+    params: IdParams,
+    headers: IfNoneMatch,
+    answers: {
+      200: { description: 'The balance', schema: Balance, headers: { ETag: 'The `version`.' } },
+      304: { description: 'It still has the version of `If-None-Match`' },
+    },
+    problems: ['account_not_found', 'ledger_switching', 'ledger_closed', 'database_unavailable'],
+    async handle({ params, header }) {
+      const view = only(await ledger.read([params.id]));
+      const etag = `"${view.version}"`;
+      const headers = { ETag: etag, 'Cache-Control': 'private, no-cache' };
+      // A stale balance is always shown: that it is stale is news.
+      if (!view.stale && matches(header('if-none-match'), etag)) return { status: 304, headers };
+      return { status: 200, body: balanceAnswer(view), headers };
+    },
+  });
+}
+
+function queryBalances({ ledger }: ApiDependencies): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/balances/query',
+    scopes: ['balances:read'],
+    tag,
+    summary: 'Read up to 1000 balances',
+    body: { schema: BalanceQuery, isList: true, example: { accountIds: ['demo-alice', 'demo-bob'] } },
+    answers: {
+      200: {
+        description: 'In the order of the ids; an id that is asked for twice is answered once',
+        schema: BalanceQueryAnswer,
+      },
+    },
+    problems: ['ledger_switching', 'ledger_closed', 'database_unavailable'],
+    async handle({ body }) {
+      const accountIds = [...new Set(body.accountIds)];
+      const items = [];
+      const missing = [];
+      for (const [i, result] of (await ledger.read(accountIds)).entries()) {
+        if (!(result instanceof Problem)) items.push(balanceAnswer(result));
+        else if (result.code === 'account_not_found') missing.push(accountIds[i]);
+        else throw result;
+      }
+      return { status: 200, body: { items, missing } };
+    },
+  });
+}

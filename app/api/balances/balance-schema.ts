@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { formatAmount, formatSum } from '../../domain/money.ts';
+import type { AccountView } from '../../domain/types.ts';
+import { Currency, Id, LIST_MAX, Money, Timestamp, Version } from '../schemas/fields.ts';
+import { formatTimestamp } from '../schemas/timestamp.ts';
+
+export const Balance = z
+  .object({
+    accountId: Id,
+    currency: Currency,
+    balance: Money,
+    available: Money.nullable().meta({
+      description: 'The balance and the overdraft limit. Null for an external account, which has no lower limit.',
+    }),
+    overdraftLimit: Money,
+    version: Version,
+    asOf: Timestamp.meta({ description: 'When it was read.' }),
+    source: z.enum(['cache', 'database']),
+    stale: z.literal(true).optional().meta({
+      description: 'Only while the ledger moves between its stores or is closed, or the account waits for it.',
+    }),
+  })
+  .meta({ id: 'Balance' });
+
+export const BalanceQuery = z
+  .strictObject({ accountIds: z.array(Id).min(1).max(LIST_MAX) })
+  .meta({ id: 'BalanceQuery' });
+
+export const BalanceQueryAnswer = z
+  .object({ items: z.array(Balance), missing: z.array(Id).meta({ description: 'There are no such accounts.' }) })
+  .meta({ id: 'BalanceQueryAnswer' });
+
+export const IfNoneMatch = z.object({
+  'If-None-Match': z
+    .string()
+    .optional()
+    .meta({ description: 'The `ETag` that is known: 304 as long as the balance has that version.' }),
+});
+
+export function balanceAnswer(view: AccountView): z.input<typeof Balance> {
+  const { accountId, currency, balance, overdraftLimit, version, source } = view;
+  return {
+    accountId,
+    currency,
+    balance: formatAmount(balance, currency),
+    available: view.external ? null : formatSum(balance, overdraftLimit, currency),
+    overdraftLimit: formatAmount(overdraftLimit, currency),
+    version,
+    asOf: formatTimestamp(view.asOf),
+    source,
+    ...(view.stale && { stale: true as const }),
+  };
+}
+
+/** RFC 9110's If-None-Match: a list of tags, weak ones compared like strong ones, or `*`. */
+export function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  return ifNoneMatch.split(',').some((tag) => {
+    const known = tag.trim();
+    return known === '*' || known === etag || known === `W/${etag}`;
+  });
+}

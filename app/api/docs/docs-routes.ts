@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { Problem } from '../../domain/problem.ts';
+import { type Answer, type Route, route } from '../http/route.ts';
+import { CONTENT_SECURITY_POLICY, DOCS_PAGE, DOCS_SCRIPT } from './docs-page.ts';
+import { openApiDocument } from './openapi.ts';
+
+const tag = 'Documentation';
+
+/** The files of the page: our script, and those of swagger-ui-dist that it needs. No other file can be asked for. */
+const SWAGGER_FILES: Readonly<Record<string, string>> = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+  'favicon-32x32.png': 'image/png',
+};
+const OUR_SCRIPT = 'page.js';
+
+/** A day: they change only with a release, and for a day after it an old page still works. */
+const ASSET_HEADERS = { 'Cache-Control': 'public, max-age=86400', 'X-Content-Type-Options': 'nosniff' };
+const FRESH_HEADERS = { 'Cache-Control': 'no-cache', 'X-Content-Type-Options': 'nosniff' };
+
+const swaggerFolder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+
+/** The contract of `others` and of these routes themselves, and a page to read and try it. */
+export function docsRoutes(others: readonly Route[]): Route[] {
+  const assets = new Map<string, Answer>();
+
+  const own: Route[] = [
+    route({
+      method: 'GET',
+      path: '/openapi.json',
+      scopes: [],
+      tag,
+      summary: 'This contract, as OpenAPI 3.1',
+      answers: { 200: { description: 'The document', schema: z.looseObject({}) } },
+      problems: [],
+      handle: () => ({ status: 200, content: { type: 'application/json', data: document }, headers: FRESH_HEADERS }),
+    }),
+    route({
+      method: 'GET',
+      path: '/docs',
+      scopes: [],
+      tag,
+      summary: 'This contract, as a page to read and try it',
+      answers: { 200: { description: 'The page', contentType: 'text/html' } },
+      problems: [],
+      handle: () => ({
+        status: 200,
+        content: { type: 'text/html; charset=utf-8', data: DOCS_PAGE },
+        headers: { ...FRESH_HEADERS, 'Content-Security-Policy': CONTENT_SECURITY_POLICY },
+      }),
+    }),
+    route({
+      method: 'GET',
+      path: '/docs/{file}',
+      scopes: [],
+      tag,
+      summary: 'A file of the page',
+      undocumented: true,
+      params: z.object({ file: z.string() }),
+      answers: { 200: { description: 'The file' } },
+      problems: ['not_found'],
+      handle: async ({ params: { file } }) => {
+        const asset = assets.get(file) ?? (await readAsset(file));
+        assets.set(file, asset);
+        return asset;
+      },
+    }),
+  ];
+  // Generated before the pod listens: it takes the event loop 130 ms. As bytes, because text would be copied for every
+  // client that does not read its response.
+  const document = Buffer.from(JSON.stringify(openApiDocument([...others, ...own])));
+  return own;
+}
+
+async function readAsset(file: string): Promise<Answer> {
+  if (file === OUR_SCRIPT) return asset('text/javascript; charset=utf-8', DOCS_SCRIPT);
+  const type = Object.hasOwn(SWAGGER_FILES, file) ? SWAGGER_FILES[file] : undefined;
+  if (type === undefined) throw new Problem('not_found', `There is no file ${file} behind the page.`);
+  return asset(type, await readFile(join(swaggerFolder, file)));
+}
+
+function asset(type: string, data: string | Buffer): Answer {
+  return { status: 200, content: { type, data }, headers: ASSET_HEADERS };
+}

@@ -1,0 +1,56 @@
+import type { ApiDependencies } from '../http/api-dependencies.ts';
+import { type Route, route } from '../http/route.ts';
+import { Liveness, Readiness } from './health-schema.ts';
+
+const tag = 'Health';
+const headers = { 'Cache-Control': 'no-store' };
+
+export function healthRoutes({ readiness, metrics }: ApiDependencies): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/livez',
+      scopes: [],
+      tag,
+      summary: 'Whether the process is alive',
+      description: 'Looks at the process alone: a restart heals neither Redis nor MySQL.',
+      answers: { 200: { description: 'It is', schema: Liveness } },
+      problems: [],
+      handle: () => ({ status: 200, body: { alive: true }, headers }),
+    }),
+    route({
+      method: 'GET',
+      path: '/readyz',
+      scopes: [],
+      tag,
+      summary: 'Whether this pod can serve, and why not',
+      answers: {
+        200: { description: 'It can', schema: Readiness },
+        503: { description: 'It cannot', schema: Readiness },
+      },
+      problems: [],
+      handle: () => {
+        const report = readiness();
+        return { status: report.ready ? 200 : 503, body: report, headers };
+      },
+    }),
+    ...(metrics ? [metricsRoute(metrics)] : []),
+  ];
+}
+
+function metricsRoute(metrics: NonNullable<ApiDependencies['metrics']>): Route {
+  return route({
+    method: 'GET',
+    path: '/metrics',
+    scopes: [],
+    tag,
+    summary: 'Metrics for Prometheus',
+    answers: { 200: { description: 'The metrics', contentType: 'text/plain' } },
+    problems: [],
+    handle: async () => ({
+      status: 200,
+      content: { type: metrics.contentType, data: await metrics.text() },
+      headers,
+    }),
+  });
+}

@@ -1,0 +1,138 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Clock } from '../../../kernel/clock.ts';
+
+/** Most unanswered requests per connection. Clients and load balancers that pipeline at all stay far below this. */
+const OPEN_PER_CONNECTION_MAX = 16;
+const SWEEP_EVERY_MS = 1_000;
+/** A client must read at least this much of its answers in `UNREAD_MS_MAX`, or its connection is closed. */
+const UNREAD_MS_MAX = 30_000;
+const READ_BYTES_MIN = 64 * 1024;
+
+/** Why a connection was closed by this pod. */
+export type CutReason = 'too_many_connections' | 'too_many_pipelined' | 'answers_not_read';
+
+/** State of one client connection. */
+interface Connection {
+  socket: Socket;
+  /** Requests whose answers are not sent yet. */
+  open: number;
+  cut: boolean;
+  /** When answers began to wait for the client to read them; null while none are waiting. */
+  unreadSinceMs: number | null;
+  /** How many bytes the client had read at that time. */
+  readBytes: number;
+  readonly answered: () => void;
+}
+
+/**
+ * Bounds what a client can make the pod hold through connections alone: their number, the number of unanswered requests
+ * on each one (and in total), and how long answers wait to be read. Node.js stops reading from a connection whose answers
+ * pile up, but it sets no time limit, and it parses everything that has already arrived.
+ */
+export class Connections {
+  readonly #clock: Clock;
+  readonly #max: number;
+  readonly #onCut: (reason: CutReason) => void;
+  readonly #connections = new Map<Socket, Connection>();
+  #open = 0;
+
+  constructor(clock: Clock, max: number, onCut: (reason: CutReason) => void) {
+    this.#clock = clock;
+    this.#max = max;
+    this.#onCut = onCut;
+  }
+
+  /** Requests that are not answered yet, on all connections. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** Connections whose clients have not read all that was answered. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const { socket } of this.#connections.values()) if (socket.writableLength > 0) waiting += 1;
+    return waiting;
+  }
+
+  watch(server: Server): void {
+    server.maxConnections = this.#max;
+    server.on('connection', (socket) => this.#add(socket));
+    server.on('drop', () => this.#onCut('too_many_connections'));
+    let cancel = () => {};
+    const sweep = () => {
+      this.sweep();
+      cancel = this.#clock.after(SWEEP_EVERY_MS, sweep);
+    };
+    sweep();
+    server.once('close', () => cancel());
+  }
+
+  /** Counts the request until its answer is sent. False: its connection is closed, and the request must not be processed. */
+  accept({ socket }: IncomingMessage, response: ServerResponse): boolean {
+    const connection = this.#connections.get(socket);
+    // The connection is closed, but the parser still delivers requests that arrived before.
+    if (connection === undefined || connection.cut) return false;
+    const isPipelined = connection.open > 0;
+    if (isPipelined && (connection.open >= OPEN_PER_CONNECTION_MAX || this.#open >= this.#max)) {
+      this.#cut(connection, 'too_many_pipelined');
+      return false;
+    }
+    connection.open += 1;
+    this.#open += 1;
+    response.on('close', connection.answered);
+    return true;
+  }
+
+  /** True if an answer written to this connection now would be mistaken for the answer to an earlier request. */
+  isAnswering(socket: Socket): boolean {
+    return (this.#connections.get(socket)?.open ?? 0) > 0;
+  }
+
+  /** Closes the connections whose clients do not read. */
+  sweep(): void {
+    const now = this.#clock.monotonic();
+    for (const connection of this.#connections.values()) this.#sweepOne(connection, now);
+  }
+
+  #sweepOne(connection: Connection, now: number): void {
+    const { socket } = connection;
+    if (socket.writableLength === 0) {
+      connection.unreadSinceMs = null;
+      return;
+    }
+    const read = socket.bytesWritten - socket.writableLength;
+    if (connection.unreadSinceMs === null || read - connection.readBytes >= READ_BYTES_MIN) {
+      connection.unreadSinceMs = now;
+      connection.readBytes = read;
+    } else if (now - connection.unreadSinceMs > UNREAD_MS_MAX) this.#cut(connection, 'answers_not_read');
+  }
+
+  #add(socket: Socket): void {
+    const connection: Connection = {
+      socket,
+      open: 0,
+      cut: false,
+      unreadSinceMs: null,
+      readBytes: 0,
+      answered: () => {
+        // After a connection closes, only its first pending response emits `close`; the socket's handler has subtracted them all.
+        if (connection.open === 0) return;
+        connection.open -= 1;
+        this.#open -= 1;
+      },
+    };
+    this.#connections.set(socket, connection);
+    socket.once('close', () => {
+      this.#open -= connection.open;
+      connection.open = 0;
+      this.#connections.delete(socket);
+    });
+  }
+
+  #cut(connection: Connection, reason: CutReason): void {
+    connection.cut = true;
+    connection.socket.destroy();
+    this.#onCut(reason);
+  }
+}

@@ -1,0 +1,204 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { type EventLoopUtilization, performance } from 'node:perf_hooks';
+import { Problem } from '../../../domain/problem.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import type { ApiDependencies } from '../api-dependencies.ts';
+import { correlationIdOf } from '../middleware/correlation.ts';
+import { problemDocument, retryAfterSeconds } from '../problem-document.ts';
+import type { RefusalLog } from '../refusal-log.ts';
+import { requestTarget } from '../request-target.ts';
+
+/** How long a pod has to be short of CPU before it refuses: the rush after a switch-over is over sooner. */
+const BUSY_OVER_MS = 500;
+/** Share of that time in which the event loop did not wait for anything. */
+const BUSY_UTILIZATION = 0.95;
+/** Refusals of a turn to those who were refused a moment ago, and come again at once. */
+const REFUSALS_PER_TURN = 50;
+/** Most deferred refusals; further ones are answered immediately. */
+const DEFERRED_MAX = 1_000;
+/** `Retry-After` is a second: who was not refused on this connection for so long gets its refusal at once. */
+const PATIENT_AFTER_MS = 900;
+/** Slots for operators while the pod refuses everybody else: for those authenticated before, and for any others. */
+const OPERATORS_IN_FLIGHT_MAX = 50;
+const UNKNOWN_OPERATORS_IN_FLIGHT_MAX = 5;
+/** How many operators' credentials are remembered, only to admit their next request. */
+const OPERATORS_MAX = 32;
+
+/** The route under which refusals are counted and logged. */
+const REFUSED = 'refused';
+
+type AdmissionDependencies = Pick<ApiDependencies, 'clock' | 'limits' | 'onRequest' | 'onProblem' | 'shuttingDown'>;
+
+interface Refused {
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+/** Releases the slot of an admitted request when its handler has finished. */
+type Leave = () => void;
+
+/** The measure of the event loop, by which a pod that works at its limit is told from one that waits for a store. */
+export type LoopUtilization = (since?: EventLoopUtilization) => EventLoopUtilization;
+
+/**
+ * Refuses what is more than the pod can do, before anything is spent on it: a refusal costs a fifth of a transfer, so that under
+ * twice the load it can bear a pod goes on at its best rate.
+ *
+ * Two limits. A pod that waits (for Redis to come back, for the authority to move) holds as many requests as memory allows, as
+ * their clients would rather wait than be refused. A pod that is short of CPU holds as many as it answers in a moment: with
+ * more it would do no more, only later. Probes and metrics always pass. Operators have reserved slots, most of them for
+ * credentials that were authenticated before, so an unauthenticated flood cannot occupy them.
+ */
+export class Admission {
+  readonly #deps: AdmissionDependencies;
+  readonly #refusals: RefusalLog;
+  readonly #busy: BusyLoop;
+  #inFlight = 0;
+  #operatorsInFlight = 0;
+  #unknownOperatorsInFlight = 0;
+  /** `Authorization` headers of successful requests below `/v1/ops/`, the latest last. */
+  readonly #operators = new Set<string>();
+  /** Deferred refusals. */
+  readonly #deferred: Refused[] = [];
+  /** When a connection was last refused anything. */
+  readonly #refusedAt = new WeakMap<Socket, number>();
+  readonly #leave: Leave = () => {
+    this.#inFlight -= 1;
+  };
+
+  constructor(
+    deps: AdmissionDependencies,
+    refusals: RefusalLog,
+    utilization: LoopUtilization = (since) => performance.eventLoopUtilization(since),
+  ) {
+    this.#deps = deps;
+    this.#refusals = refusals;
+    this.#busy = new BusyLoop(deps.clock, utilization);
+  }
+
+  /** Requests being handled, of those that may be refused. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Returns what to call when the handler has finished; null if the request was refused. */
+  enter(request: IncomingMessage, response: ServerResponse): Leave | null {
+    const url = request.url ?? '';
+    if (alwaysPasses(url)) return passed;
+    const { requestsInFlightMax, requestsInFlightBusyMax } = this.#deps.limits;
+    const now = this.#deps.clock.monotonic();
+    const limit = this.#busy.is(now) ? requestsInFlightBusyMax : requestsInFlightMax;
+    const isOperator = url.startsWith('/v1/ops/');
+    if (this.#inFlight < limit) {
+      this.#inFlight += 1;
+      return isOperator ? this.#remembering(request, response, this.#leave) : this.#leave;
+    }
+    const leave = isOperator ? this.#enterAsOperator(request) : null;
+    if (leave) return this.#remembering(request, response, leave);
+    this.#turnAway({ request, response }, now);
+    return null;
+  }
+
+  #enterAsOperator({ headers }: IncomingMessage): Leave | null {
+    if (this.#operators.has(headers.authorization ?? '')) {
+      if (this.#operatorsInFlight >= OPERATORS_IN_FLIGHT_MAX) return null;
+      this.#operatorsInFlight += 1;
+      return () => {
+        this.#operatorsInFlight -= 1;
+      };
+    }
+    if (this.#unknownOperatorsInFlight >= UNKNOWN_OPERATORS_IN_FLIGHT_MAX) return null;
+    this.#unknownOperatorsInFlight += 1;
+    return () => {
+      this.#unknownOperatorsInFlight -= 1;
+    };
+  }
+
+  /** A 2xx on an operator's route proves that the caller was authenticated. */
+  #remembering({ headers }: IncomingMessage, response: ServerResponse, leave: Leave): Leave {
+    return () => {
+      leave();
+      const { authorization } = headers;
+      if (authorization === undefined || response.statusCode >= 300) return;
+      this.#operators.delete(authorization);
+      this.#operators.add(authorization);
+      if (this.#operators.size <= OPERATORS_MAX) return;
+      for (const oldest of this.#operators) {
+        this.#operators.delete(oldest);
+        return;
+      }
+    };
+  }
+
+  /**
+   * Clients that ask again without a pause get their refusals at the end of the turn, and only so many: else the event loop would go
+   * on reading what they send, and hardly come to the answers of those who were let in. As it is, they wait a little longer.
+   */
+  #turnAway(refused: Refused, now: number): void {
+    const { socket } = refused.request;
+    const patient = now - (this.#refusedAt.get(socket) ?? Number.NEGATIVE_INFINITY) > PATIENT_AFTER_MS;
+    this.#refusedAt.set(socket, now);
+    if (patient || this.#deferred.length >= DEFERRED_MAX) {
+      this.#refuse(refused);
+      return;
+    }
+    this.#deferred.push(refused);
+    if (this.#deferred.length === 1) this.#deps.clock.endOfTurn(() => this.#refuseSome());
+  }
+
+  #refuseSome(): void {
+    for (const refused of this.#deferred.splice(0, REFUSALS_PER_TURN)) this.#refuse(refused);
+    if (this.#deferred.length > 0) this.#deps.clock.endOfTurn(() => this.#refuseSome());
+  }
+
+  #refuse({ request, response }: Refused): void {
+    if (response.destroyed || request.socket.destroyed) return;
+    const { clock, onProblem, onRequest, shuttingDown } = this.#deps;
+    const detail = `This pod already works on ${this.#inFlight} requests. Send the same request again later.`;
+    const problem = new Problem('overloaded', detail);
+    const correlationId = correlationIdOf(request.headers, clock);
+    const body = JSON.stringify(problemDocument(problem, requestTarget(request.url ?? '').path, correlationId));
+    response.writeHead(problem.status, {
+      'Content-Type': 'application/problem+json',
+      'Content-Length': Buffer.byteLength(body),
+      'Cache-Control': 'no-store',
+      'Retry-After': String(retryAfterSeconds(problem) ?? 1),
+      'X-Correlation-Id': correlationId,
+      ...(shuttingDown() && { Connection: 'close' }),
+    });
+    response.end(body);
+    onProblem(problem.code);
+    onRequest(REFUSED, REFUSED, problem.status, 0);
+    this.#refusals.write({ code: problem.code, correlationId, route: REFUSED, method: REFUSED, detail });
+  }
+}
+
+/** Whether the event loop has worked nearly all the time lately. Looked at when somebody asks: no timer holds the process. */
+class BusyLoop {
+  readonly #utilization: LoopUtilization;
+  #since: EventLoopUtilization;
+  #sinceMs: number;
+  #busy = false;
+
+  constructor(clock: Clock, utilization: LoopUtilization) {
+    this.#utilization = utilization;
+    this.#since = utilization();
+    this.#sinceMs = clock.monotonic();
+  }
+
+  is(nowMs: number): boolean {
+    if (nowMs - this.#sinceMs < BUSY_OVER_MS) return this.#busy;
+    this.#busy = this.#utilization(this.#since).utilization > BUSY_UTILIZATION;
+    this.#since = this.#utilization();
+    this.#sinceMs = nowMs;
+    return this.#busy;
+  }
+}
+
+const passed: Leave = () => {};
+
+/** Paths of probes and Prometheus, which must reach an overloaded pod. Only these exact spellings bypass load shedding. */
+function alwaysPasses(url: string): boolean {
+  return url === '/livez' || url === '/readyz' || url === '/metrics';
+}

@@ -1,0 +1,36 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { ID_PATTERN, newUuidV7 } from '../../../domain/ids.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import type { ApiMiddleware } from '../http-context.ts';
+import { requestTarget } from '../request-target.ts';
+
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;
+const NO_TRACE = '0'.repeat(32);
+
+/**
+ * Gives every request its target and its correlation id: the client's `X-Correlation-Id`, else the trace id of its `traceparent`, else
+ * a new one. One that is not made like an id is replaced and not refused: it is no reason to hold up a payment, but
+ * it may not reach logs and MySQL either.
+ */
+export function correlate(clock: Clock): ApiMiddleware {
+  return (ctx, next) => {
+    const id = correlationIdOf(ctx.req.headers, clock);
+    ctx.state.target = requestTarget(ctx.req.url ?? '');
+    ctx.state.correlationId = id;
+    ctx.res.setHeader('X-Correlation-Id', id);
+    return next();
+  };
+}
+
+/** The correlation id of a request with these headers; a new one when they name none that may be stored. */
+export function correlationIdOf(headers: IncomingHttpHeaders, clock: Clock): string {
+  const given = headers['x-correlation-id'];
+  if (typeof given === 'string' && ID_PATTERN.test(given)) return given;
+  return traceId(headers['traceparent']) ?? newUuidV7(clock.now());
+}
+
+function traceId(traceparent: string | string[] | undefined): string | null {
+  if (typeof traceparent !== 'string') return null;
+  const id = TRACEPARENT.exec(traceparent)?.[1];
+  return id === undefined || id === NO_TRACE ? null : id;
+}

@@ -1,0 +1,214 @@
+import type { IncomingMessage } from 'node:http';
+import { Problem } from '../../../domain/problem.ts';
+import type { Clock } from '../../../kernel/clock.ts';
+import type { ApiMiddleware } from '../http-context.ts';
+import { parseJson, requireJson } from '../json-body.ts';
+
+/** The client went away before its request was whole: nobody is there to be answered. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone';
+}
+
+/** Longest body of a route that takes a single item. Valid ones have at most a tenth of that. */
+const SINGLE_BODY_BYTES_MAX = 64 * 1024;
+/** A body that is too long is read on for so many times the limit, thrown away, so that its sender gets to read the 413. */
+const DISCARD_FACTOR = 4;
+/** All bodies that have arrived but are not parsed yet may take as much memory as this many of the largest. */
+const BODIES_IN_FLIGHT = 64;
+/** A body must be complete after this time, plus one second for every 64 KiB that have arrived. */
+const BODY_TIMEOUT_MS = 10_000;
+const BYTES_PER_MS_MIN = 64;
+const SWEEP_EVERY_MS = 1_000;
+const FIRST_CAPACITY = 4_096;
+
+/** Reads the JSON of the routes that take a body. */
+export function readBody(bytesMax: number, clock: Clock): ApiMiddleware {
+  const bodies = new Bodies(bytesMax * BODIES_IN_FLIGHT, clock);
+  return async (ctx, next) => {
+    const { body } = ctx.state.route;
+    if (body === undefined) return next();
+    if (!hasBody(ctx.req)) {
+      if (!body.optional) throw new Problem('validation_failed', 'The body is missing.');
+      return next();
+    }
+    requireJson(ctx.req.headers);
+    const arriving = new ArrivingBody(
+      bodies,
+      ctx.req,
+      body.isList ? bytesMax : Math.min(bytesMax, SINGLE_BODY_BYTES_MAX),
+    );
+    try {
+      ctx.state.body = parseJson(await arriving.whole());
+    } catch (error) {
+      // The rest of an unwanted body may still be arriving.
+      if (!ctx.req.complete || isTooLarge(error)) ctx.res.setHeader('Connection', 'close');
+      throw error;
+    } finally {
+      arriving.release();
+    }
+    return next();
+  };
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof Problem && error.code === 'payload_too_large';
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** All bodies that are being received: the memory they take, and those that take long to arrive. */
+class Bodies {
+  readonly #bytesMax: number;
+  readonly #clock: Clock;
+  #bytes = 0;
+  /** Nearly all bodies finish before a sweep sees them, so the clock is read only in a sweep. */
+  readonly #arriving = new Set<ArrivingBody>();
+  #sweepScheduled = false;
+
+  constructor(bytesMax: number, clock: Clock) {
+    this.#bytesMax = bytesMax;
+    this.#clock = clock;
+  }
+
+  /** False if there is not that much left. */
+  take(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#bytesMax) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+
+  add(body: ArrivingBody): void {
+    this.#arriving.add(body);
+    this.#scheduleSweep();
+  }
+
+  remove(body: ArrivingBody): void {
+    this.#arriving.delete(body);
+  }
+
+  #scheduleSweep(): void {
+    if (this.#sweepScheduled || this.#arriving.size === 0) return;
+    this.#sweepScheduled = true;
+    this.#clock.after(SWEEP_EVERY_MS, () => {
+      this.#sweepScheduled = false;
+      const now = this.#clock.monotonic();
+      for (const body of this.#arriving) body.sweep(now);
+      this.#scheduleSweep();
+    });
+  }
+}
+
+/** One body. It takes memory only for what has arrived, until it is released. */
+class ArrivingBody {
+  readonly #bodies: Bodies;
+  readonly #request: IncomingMessage;
+  readonly #bytesMax: number;
+  /** Bytes that have arrived. */
+  #length = 0;
+  /** When a sweep first saw it. */
+  #sinceMs: number | null = null;
+  #isReleased = false;
+  #bytes: Buffer | null = null;
+  #taken = 0;
+  #fail: (error: Error) => void = () => {};
+
+  constructor(bodies: Bodies, request: IncomingMessage, bytesMax: number) {
+    this.#bodies = bodies;
+    this.#request = request;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** @throws Problem payload_too_large, overloaded, request_timeout @throws ClientGone */
+  whole(): Promise<Buffer> {
+    const request = this.#request;
+    if (Number(request.headers['content-length'] ?? 0) > this.#bytesMax * DISCARD_FACTOR) {
+      return Promise.reject(this.#tooLarge());
+    }
+    this.#bodies.add(this);
+    return new Promise((resolve, reject) => {
+      this.#fail = reject;
+      request.on('data', (chunk: Buffer) => this.#receive(chunk));
+      request.on('end', () => {
+        if (this.#length > this.#bytesMax) reject(this.#tooLarge());
+        else resolve(this.#bytes?.subarray(0, this.#length) ?? Buffer.alloc(0));
+      });
+      // `close` also follows every normal end; creating an error each time would cost more than the rest of this function.
+      request.on('close', () => {
+        if (!request.complete) reject(new ClientGone('The client closed the connection while it sent its body.'));
+      });
+    });
+  }
+
+  /** Gives up a body that takes too long. */
+  sweep(nowMs: number): void {
+    this.#sinceMs ??= nowMs;
+    if (nowMs - this.#sinceMs <= BODY_TIMEOUT_MS + this.#length / BYTES_PER_MS_MIN) return;
+    this.#fail(new Problem('request_timeout', 'The body did not arrive in time. Send the same request again.'));
+  }
+
+  release(): void {
+    this.#bodies.giveBack(this.#taken);
+    this.#bodies.remove(this);
+    this.#taken = 0;
+    this.#bytes = null;
+    this.#isReleased = true;
+  }
+
+  #receive(chunk: Buffer): void {
+    // Read and thrown away.
+    if (this.#isReleased) return;
+    const before = this.#length;
+    this.#length += chunk.length;
+    if (this.#length > this.#bytesMax) {
+      this.#drop();
+      if (this.#length > this.#bytesMax * DISCARD_FACTOR) this.#fail(this.#tooLarge());
+      return;
+    }
+    if (before === 0) {
+      // Nearly always this is all of it, and needs no copy.
+      if (this.#grow(chunk.length)) this.#bytes = chunk;
+      return;
+    }
+    if (this.#bytes === null) return;
+    if (this.#length > this.#bytes.length && !this.#enlarge()) return;
+    chunk.copy(this.#bytes, before);
+  }
+
+  /** Doubles the capacity: a body may arrive byte by byte, and a list of the pieces would take a hundred times its memory. */
+  #enlarge(): boolean {
+    const capacity = Math.min(Math.max(this.#length * 2, FIRST_CAPACITY), this.#bytesMax);
+    if (!this.#grow(capacity)) return false;
+    const larger = Buffer.allocUnsafeSlow(capacity);
+    this.#bytes?.copy(larger);
+    this.#bytes = larger;
+    return true;
+  }
+
+  #grow(capacity: number): boolean {
+    if (!this.#bodies.take(capacity - this.#taken)) {
+      this.#drop();
+      const detail = 'This pod already holds as much as it can. Send the same request again later.';
+      this.#fail(new Problem('overloaded', detail));
+      return false;
+    }
+    this.#taken = capacity;
+    return true;
+  }
+
+  #drop(): void {
+    this.#bodies.giveBack(this.#taken);
+    this.#taken = 0;
+    this.#bytes = null;
+  }
+
+  #tooLarge(): Problem {
+    const detail = `The body may have at most ${this.#bytesMax} bytes. Send a longer list in several requests.`;
+    return new Problem('payload_too_large', detail);
+  }
+}

@@ -1,0 +1,72 @@
+import type { z } from 'zod';
+import { type FieldError, Problem } from '../../domain/problem.ts';
+
+/** A body of a megabyte can hold a hundred thousand faults; nobody reads more than a few. */
+const ERRORS_MAX = 20;
+const KEY_LENGTH_MAX = 64;
+
+type Issue = z.core.$ZodIssue;
+type RawIssue = z.core.$ZodRawIssue;
+
+/** The value as the schema describes it. @throws Problem validation_failed that names each field that is wrong */
+export function validate<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const result = schema.safeParse(value, MESSAGES);
+  if (result.success) return result.data;
+  const { issues } = result.error;
+  const total = issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1), 0);
+  throw invalid(issues.slice(0, ERRORS_MAX).flatMap(fieldErrors).slice(0, ERRORS_MAX), total);
+}
+
+/** The problem for a list of faults; `total` if there are more than `errors` lists. */
+export function invalid(errors: readonly FieldError[], total: number = errors.length): Problem {
+  const [first] = errors;
+  const more = total > 1 ? ` (and ${total - 1} more)` : '';
+  const where = first === undefined || first.pointer === '' ? 'The request' : first.pointer;
+  return new Problem('validation_failed', `${where} ${first?.detail ?? 'is not valid'}${more}.`, { errors });
+}
+
+/** Messages that zod's own do not say well; each stands after the name of a field. */
+const MESSAGES = { error: (issue: RawIssue) => message(issue) };
+
+function message(issue: RawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.input === undefined ? 'is required' : `must be ${article(issue.expected)}`;
+    case 'too_big':
+      return `must have at most ${issue.maximum} ${unit(issue.origin)}`;
+    case 'too_small':
+      return `must have at least ${issue.minimum} ${unit(issue.origin)}`;
+    case 'invalid_value':
+      return `must be one of ${issue.values.map(String).join(', ')}`;
+    case 'invalid_key':
+      return issue.issues[0]?.message;
+    default:
+      return undefined;
+  }
+}
+
+function article(type: string): string {
+  const name = type === 'record' ? 'object' : type;
+  return /^[aeiou]/.test(name) ? `an ${name}` : `a ${name}`;
+}
+
+function unit(origin: string): string {
+  return origin === 'string' ? 'characters' : 'items';
+}
+
+/** One zod issue can be about several unknown fields: each is named on its own. */
+function fieldErrors(issue: Issue): FieldError[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys
+      .slice(0, ERRORS_MAX)
+      .map((key) => ({ pointer: pointer([...issue.path, key]), detail: 'is not a known field' }));
+  }
+  return [{ pointer: pointer(issue.path), detail: issue.message }];
+}
+
+/** A pointer by RFC 6901, with each name cut to a printable length. */
+export function pointer(path: readonly PropertyKey[]): string {
+  return path
+    .map((key) => `/${String(key).slice(0, KEY_LENGTH_MAX).replaceAll('~', '~0').replaceAll('/', '~1')}`)
+    .join('');
+}

@@ -1,0 +1,94 @@
+import type { ApiDependencies } from '../http/api-dependencies.ts';
+import { type Route, route } from '../http/route.ts';
+import {
+  LossAcceptance,
+  LossAcceptanceRequest,
+  OpsStatus,
+  Reconciliation,
+  RedisTakeover,
+  RedisTakeoverRequest,
+  Unsettled,
+} from './ops-schema.ts';
+
+const tag = 'Operations';
+
+export function opsRoutes({ ops }: ApiDependencies): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/ops/status',
+      scopes: ['ops'],
+      tag,
+      summary: 'Read the status of the ledger',
+      answers: { 200: { description: 'The status', schema: OpsStatus } },
+      problems: ['database_unavailable'],
+      handle: async () => ({ status: 200, body: await ops.status() }),
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/ops/reconciliations',
+      scopes: ['ops'],
+      tag,
+      summary: 'Reconcile the books now',
+      answers: { 200: { description: 'The result', schema: Reconciliation } },
+      problems: ['ledger_switching', 'ledger_closed', 'overloaded', 'database_unavailable'],
+      handle: async () => ({ status: 200, body: await ops.reconcile() }),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/ops/unsettled',
+      scopes: ['ops'],
+      tag,
+      summary: 'What waits for a journal, and why',
+      answers: { 200: { description: 'Pods that have not drained, frozen accounts, ids in doubt', schema: Unsettled } },
+      problems: ['database_unavailable'],
+      handle: async () => ({ status: 200, body: await ops.unsettled() }),
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/ops/loss-acceptances',
+      scopes: ['ops'],
+      tag,
+      summary: 'Accept that what is missing is lost, and open the ledger without it',
+      description:
+        'The last resort, for a Redis that is gone for good. Transfers that the pods have drained are applied as far as they can ' +
+        'be shown to follow on the books; the rest is given up and recorded with your name and reason. This cannot be undone. If nothing is missing, it answers 409 and changes nothing.',
+      body: {
+        schema: LossAcceptanceRequest,
+        example: { epoch: 7, reason: 'The disk of the old Redis is lost, see incident 4711.' },
+      },
+      answers: {
+        200: { description: 'The loss is accepted, and the ledger is open', schema: LossAcceptance },
+        202: {
+          description: 'The loss is accepted, and a keeper carries it out: see `recovery` in `GET /v1/ops/status`',
+          schema: LossAcceptance,
+        },
+      },
+      problems: ['authority_moved', 'database_unavailable'],
+      handle: async ({ body, identity }) => {
+        const accepted = await ops.acceptLoss(body, identity.user);
+        return { status: accepted.done ? 200 : 202, body: accepted };
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/ops/redis-takeovers',
+      scopes: ['ops'],
+      tag,
+      summary: 'Take over a Redis that belongs to another ledger',
+      description:
+        'For a Redis whose ledger is gone for good, or whose keys were left by an older release. Transfers that the other ledger has ' +
+        'not flushed to its MySQL are deleted when this ledger begins to use the Redis. Stop the other installation first. Possible only in mode `DIRECT` while nothing waits for a journal; otherwise it answers 409 and changes nothing.',
+      body: {
+        schema: RedisTakeoverRequest,
+        example: {
+          owner: '4f1d2c3b5a69788796a5b4c3d2e1f001',
+          reason: 'The other ledger was shut down for good on Monday.',
+        },
+      },
+      answers: { 200: { description: 'The Redis now belongs to this ledger', schema: RedisTakeover } },
+      problems: ['authority_moved', 'ledger_switching', 'database_unavailable'],
+      handle: async ({ body, identity }) => ({ status: 200, body: await ops.takeRedisOver(body, identity.user) }),
+    }),
+  ];
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { formatAmount } from '../../domain/money.ts';
+import type { ApiDependencies } from '../http/api-dependencies.ts';
+import { type Answer, type Route, route } from '../http/route.ts';
+import { IdParams } from '../schemas/fields.ts';
+import { formatTimestamp } from '../schemas/timestamp.ts';
+import { decodeCursor, encodeCursor } from './posting-cursor.ts';
+import { BalanceAt, type Page, PostingList, PostingsQuery, pageOf, postingAnswer } from './posting-schema.ts';
+
+export function postingRoutes({ books }: ApiDependencies): Route[] {
+  const readPostings = route({
+    method: 'GET',
+    path: '/v1/accounts/{id}/postings',
+    scopes: ['balances:read'],
+    tag: 'Postings',
+    summary: "Read an account's history, or its balance at a moment",
+    description:
+      'From MySQL: a transfer shows up here some tens of milliseconds after its 201. Oldest first. Send the same `from` and `to` along with a cursor.',
+    params: IdParams,
+    query: PostingsQuery,
+    answers: {
+      200: {
+        description: 'A page of postings; with `at` the balance at that moment',
+        schema: z.union([PostingList, BalanceAt]),
+      },
+    },
+    problems: ['account_not_found', 'database_unavailable'],
+    handle({ params: { id }, query }) {
+      if (query.at !== undefined) return balanceAt(id, query.at);
+      return page(id, pageOf(query, query.cursor === undefined ? 0 : decodeCursor(query.cursor)));
+    },
+  });
+  return [readPostings];
+
+  async function page(accountId: string, { limit, ...filter }: Page): Promise<Answer> {
+    // One more than asked for tells whether there is a next page.
+    const found = await books.postings({ accountId, limit: limit + 1, ...filter });
+    // An empty list is right for an account without postings and wrong for one that does not exist.
+    if (found.length === 0) await books.accountDetails(accountId);
+    const items = found.slice(0, limit);
+    const last = items.at(-1);
+    const nextCursor = found.length > limit && last ? encodeCursor(last.version) : null;
+    return { status: 200, body: { items: items.map(postingAnswer), nextCursor } };
+  }
+
+  async function balanceAt(accountId: string, at: number): Promise<Answer> {
+    const posting = await books.postingAt(accountId, at);
+    const { currency } = posting ?? (await books.accountDetails(accountId));
+    const body: z.input<typeof BalanceAt> = {
+      accountId,
+      currency,
+      at: formatTimestamp(at),
+      balance: formatAmount(posting?.balanceAfter ?? 0, currency),
+      version: posting?.version ?? 0,
+      items: posting ? [postingAnswer(posting)] : [],
+      nextCursor: null,
+    };
+    return { status: 200, body };
+  }
+}

@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { ID_PATTERN, isDotSegment } from '../../domain/ids.ts';
+import { isCurrency, parseAmount } from '../../domain/money.ts';
+import { type FieldError, Problem } from '../../domain/problem.ts';
+import { parseTimestamp } from './timestamp.ts';
+
+/**
+ * Fields that several resources share: each is one schema, for validation, types and the OpenAPI document. Optional members of a
+ * body are `nullish`, because many serializers (Jackson, System.Text.Json, Go's pointers) write null for an absent value.
+ */
+
+export const LIST_MAX = 1000;
+
+/** The client's clock may be this far ahead of ours. */
+export const TIMESTAMP_AHEAD_MS_MAX = 5 * 60_000;
+
+const CONTROL_CHARACTER = /\p{Cc}/u;
+const KEY_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const METADATA_PAIRS_MAX = 16;
+const METADATA_VALUE_LENGTH_MAX = 256;
+
+export const Id = z
+  .string()
+  .regex(ID_PATTERN, 'must be 1 to 64 characters of A-Z a-z 0-9 . _ : -')
+  .meta({ description: '1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.', example: 'customer-4711' });
+
+/** The id of a new resource. Existing accounts with such an id can still be named in a body, so that they can be emptied. */
+export const NewId = Id.refine((id) => !isDotSegment(id), 'must not be . or .., which a URL path cannot contain');
+
+/** Money in a request: only its type is checked here, as its form depends on the currency beside it; see `amountAt`. */
+export const MoneyInput = z
+  .string({
+    error: ({ input }) =>
+      input === undefined
+        ? 'is required'
+        : `must be a string such as "12.34"${typeof input === 'number' ? ', not a JSON number' : ''}`,
+  })
+  .meta({
+    description: 'Major units, with at most the ISO 4217 digits of the currency. Never a JSON number.',
+    pattern: String.raw`^(0|[1-9]\d*)(\.\d+)?$`,
+    maxLength: 21,
+    example: '12.34',
+  });
+
+export const Money = z.string().meta({
+  description: 'Major units with all the decimals of the currency; below zero with a `-`.',
+  pattern: String.raw`^-?\d+(\.\d+)?$`,
+  example: '12.34',
+});
+
+export const Currency = z
+  .string()
+  .refine(isCurrency, 'is not an ISO 4217 currency code in capitals')
+  .meta({ description: 'ISO 4217 code.', pattern: '^[A-Z]{3}$', example: 'EUR' });
+
+/** RFC 3339 in, milliseconds since 1970 out. Without an example: the page of the docs would fill in every filter with it. */
+export const TimestampInput = z
+  .string()
+  .transform((text, context) => {
+    const ms = parseTimestamp(text);
+    if (ms !== null) return ms;
+    context.addIssue({ code: 'custom', message: 'must be an RFC 3339 date-time such as 2026-01-31T12:00:00.000Z' });
+    return z.NEVER;
+  })
+  .meta({ type: 'string', format: 'date-time' });
+
+export const Timestamp = z
+  .string()
+  .meta({ format: 'date-time', description: 'RFC 3339, UTC, milliseconds.', example: '2026-01-31T12:00:00.000Z' });
+
+/** Text that people wrote. What cannot be stored, shown or logged as it is, is refused here and nowhere else. */
+export function text(lengthMax: number) {
+  return z
+    .string()
+    .min(1)
+    .max(lengthMax)
+    .refine((value) => value.isWellFormed(), 'must be well-formed Unicode: it has half of a surrogate pair')
+    .refine((value) => !CONTROL_CHARACTER.test(value), 'must not have control characters');
+}
+
+/** The key pattern also keeps `__proto__` out. */
+export const Metadata = z
+  .record(
+    z
+      .string()
+      .regex(KEY_PATTERN, 'must be named with 1 to 64 characters of A-Z a-z 0-9 . _ -, a letter or digit first'),
+    text(METADATA_VALUE_LENGTH_MAX),
+  )
+  .refine((pairs) => Object.keys(pairs).length <= METADATA_PAIRS_MAX, `must have at most ${METADATA_PAIRS_MAX} pairs`)
+  .meta({
+    description: `The caller's own pairs of strings: at most ${METADATA_PAIRS_MAX}, each value at most ${METADATA_VALUE_LENGTH_MAX} characters.`,
+    maxProperties: METADATA_PAIRS_MAX,
+    example: { invoice: '2026-0042' },
+  });
+
+export const Version = z.int().min(0).meta({ description: 'Grows by one with every posting of the account.' });
+export const Durability = z.enum(['cache', 'persisted']);
+export const DurabilityInput = Durability.nullish().meta({
+  description: '`persisted` answers only once the transfer is in MySQL. Defaults to `cache`.',
+  default: 'cache',
+});
+export const AccountStatus = z.enum(['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED']).meta({
+  description:
+    '`SUSPENDED` takes no debits, `FROZEN` neither debits nor credits, `CLOSED` is for good and only at zero.',
+});
+export const IdParams = z.object({ id: Id.meta({ example: 'demo-alice' }) });
+
+/** Minor units of an amount in a request; what is wrong with it goes to `errors`, and zero is returned. */
+export function amountAt(pointer: string, amount: string, currency: string, errors: FieldError[]): number {
+  try {
+    return parseAmount(amount, currency);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    errors.push({ pointer, detail: error.message });
+    return 0;
+  }
+}

@@ -1,0 +1,239 @@
+import { Agent, request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import { afterEach, expect, it, vi } from 'vitest';
+import { ApiUnderTest, connectionsOf, keyWith } from '../testing/api-under-test.ts';
+
+let api: ApiUnderTest;
+afterEach(() => api.stop());
+
+/** An API whose requests for transfers are held until `release`, and whose event loop is as busy as it is told. */
+async function held(limits: { max: number; busyMax: number }) {
+  const loop = { utilization: 0 };
+  api = await ApiUnderTest.start(
+    {
+      limits: {
+        bodyBytesMax: 1000,
+        requestsInFlightMax: limits.max,
+        requestsInFlightBusyMax: limits.busyMax,
+        connectionsMax: 2_000,
+        requestsPerSecondPerUserMax: null,
+      },
+    },
+    () => ({ idle: 0, active: 0, utilization: loop.utilization }),
+  );
+  // A whole number: sums of fractions can fall short.
+  let time = Math.ceil(api.clock.monotonic());
+  api.clock.monotonic = () => time;
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let inside = 0;
+  api.ledger.beforeOutcome = async () => {
+    inside += 1;
+    await released;
+  };
+  const hold = async (count: number) => {
+    const before = inside;
+    const answers = Array.from({ length: count }, () => api.get('/v1/transfers/t'));
+    await expect.poll(() => inside).toBe(before + count);
+    return answers;
+  };
+  return { hold, release, pass: (ms: number) => (time += ms), beBusy: (share: number) => (loop.utilization = share) };
+}
+
+/** Whether a request was let in: there is no such account. */
+async function served(): Promise<boolean> {
+  const { status } = await api.get('/v1/accounts/nobody/balance');
+  return status === 404;
+}
+
+it('refuses what is more than memory allows, with the problem and the headers of every other one', async () => {
+  const { hold, release } = await held({ max: 2, busyMax: 1 });
+  const answers = await hold(2);
+  const refused = await api.get('/v1/accounts/a/balance?x=1', { headers: { 'X-Correlation-Id': 'mine' } });
+  expect(refused).toMatchObject({
+    status: 503,
+    json: { code: 'overloaded', instance: '/v1/accounts/a/balance', correlationId: 'mine' },
+  });
+  expect(refused.headers.get('retry-after')).toBe('1');
+  expect(refused.headers.get('x-correlation-id')).toBe('mine');
+  release();
+  for (const answer of answers) expect((await answer).status).toBe(404);
+  expect(await served()).toBe(true);
+});
+
+it('lets probes and metrics pass', async () => {
+  const { hold, release } = await held({ max: 1, busyMax: 1 });
+  const answers = await hold(1);
+  for (const path of ['/livez', '/readyz', '/metrics']) expect((await api.get(path)).status).toBe(200);
+  release();
+  await Promise.all(answers);
+});
+
+it('holds less while the pod is short of CPU, and more again when it only waits', async () => {
+  const { hold, release, pass, beBusy } = await held({ max: 10, busyMax: 2 });
+  const answers = await hold(3);
+  beBusy(0.99);
+  expect(await served()).toBe(true);
+  pass(500);
+  expect(await served()).toBe(false);
+  beBusy(0.6);
+  expect(await served()).toBe(false);
+  pass(500);
+  expect(await served()).toBe(true);
+  release();
+  await Promise.all(answers);
+});
+
+it('admits operators that were authenticated before, and few others', async () => {
+  const { hold, release } = await held({ max: 1, busyMax: 1 });
+  const statuses: number[] = [];
+  let release2 = () => {};
+  const held2 = new Promise<void>((resolve) => {
+    release2 = resolve;
+  });
+  const slow = async (): Promise<object> => {
+    await held2;
+    return { mode: 'CACHE' };
+  };
+  const operator = keyWith('ops');
+  const stranger = keyWith('ops', 'balances:read');
+  expect((await api.get('/v1/ops/status', { key: operator })).status).toBe(200);
+  // No key, an unknown key, an unknown route: none of these makes a caller an operator.
+  await api.get('/v1/ops/status', { key: 'nobody' });
+  await api.get('/v1/ops/nothing', { key: stranger });
+  const answers = await hold(1);
+  vi.spyOn(api.deps.ops, 'status').mockImplementation(slow);
+  const ask = async (key: string) => statuses.push((await api.get('/v1/ops/status', { key })).status);
+  const strangers = Array.from({ length: 8 }, () => ask(stranger));
+  await expect.poll(() => statuses).toEqual([503, 503, 503]);
+  const operators = Array.from({ length: 10 }, () => ask(operator));
+  await expect.poll(() => vi.mocked(api.deps.ops.status).mock.calls.length).toBe(15);
+  release2();
+  await Promise.all([...strangers, ...operators]);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(15);
+  release();
+  await Promise.all(answers);
+});
+
+it('counts a request in absolute form, and any other spelling', async () => {
+  const { hold, release } = await held({ max: 1, busyMax: 1 });
+  const answers = await hold(1);
+  const targets = [
+    'http://anything/v1/accounts/nobody/balance',
+    '//v1/accounts/nobody/balance',
+    '/V1/ops/status',
+    '/v1/%6fps/status',
+    '/livez/',
+    '/livez?x',
+    'http://anything/v1/ops/nothing',
+  ];
+  for (const target of targets) expect([target, await statusOf('GET', target)]).toEqual([target, 503]);
+  expect(await statusOf('OPTIONS', '*')).toBe(503);
+  release();
+  await Promise.all(answers);
+  const key = { Authorization: `Bearer ${keyWith('balances:read')}` };
+  expect(await statusOf('GET', 'http://anything/v1/accounts/nobody/balance', key)).toBe(404);
+  expect(api.observed.at(-1)).toMatchObject({ route: '/v1/accounts/{id}/balance', status: 404 });
+});
+
+function statusOf(method: string, path: string, headers: Record<string, string> = {}): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const { port } = new URL(api.url);
+    httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
+      response.resume().once('end', () => resolve(response.statusCode));
+    })
+      .once('error', reject)
+      .end();
+  });
+}
+
+it('keeps its slot until the handler has finished, even if the client is gone, and no longer', async () => {
+  const { hold, release } = await held({ max: 2, busyMax: 2 });
+  const answers = await hold(1);
+  const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
+  // Pipelined: Node.js emits nothing for the second response when the connection ends.
+  const get = `GET /v1/transfers/t HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${keyWith('balances:read')}\r\n\r\n`;
+  socket.write(get + get);
+  await expect.poll(() => api.problems).toEqual(['overloaded']);
+  socket.destroy();
+  await expect.poll(() => connectionsOf(api.server)).toBe(1);
+  expect(await served()).toBe(false);
+  release();
+  await Promise.all(answers);
+  await expect.poll(served).toBe(true);
+});
+
+it('counts every refusal, and logs a few of them and the number of the rest', async () => {
+  const { hold, release } = await held({ max: 1, busyMax: 1 });
+  const answers = await hold(1);
+  let secondIsOver = () => {};
+  api.clock.after = (_ms, action) => {
+    secondIsOver = action;
+    return () => {};
+  };
+  for (let n = 0; n < 15; n++) await api.post('/v1/transfers', {});
+  const seen = { route: 'refused', method: 'refused', status: 503, seconds: 0 };
+  expect(api.observed.filter(({ status }) => status === 503)).toEqual(Array.from({ length: 15 }, () => seen));
+  expect(api.problems).toEqual(Array.from({ length: 15 }, () => 'overloaded'));
+  const line = {
+    level: 'warn',
+    message: 'request refused',
+    fields: { code: 'overloaded', status: 503, route: 'refused' },
+  };
+  expect(api.logged).toMatchObject(Array.from({ length: 10 }, () => line));
+  secondIsOver();
+  expect(api.logged.slice(10)).toEqual([
+    { level: 'warn', message: 'refused requests not logged', fields: { code: 'overloaded', suppressed: 5 } },
+  ]);
+  release();
+  await Promise.all(answers);
+});
+
+it('defers a bounded number of refusals, and drops those whose client is gone', async () => {
+  const { hold, release } = await held({ max: 1, busyMax: 1 });
+  const answers = await hold(1);
+  const turns: (() => void)[] = [];
+  api.clock.endOfTurn = (action) => void turns.push(action);
+  const port = Number(new URL(api.url).port);
+  const get = 'GET /v1/x HTTP/1.1\r\nHost: x\r\n\r\n';
+  // The first of each connection is refused at once, fifteen wait.
+  const sockets = Array.from({ length: 68 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+  for (const socket of sockets) socket.resume().write(get.repeat(16));
+  await expect.poll(() => api.problems.length).toBe(68 + 68 * 15 - 1000);
+  expect(turns).toHaveLength(1);
+  for (const socket of sockets) socket.destroy();
+  await expect.poll(() => connectionsOf(api.server)).toBe(1);
+  for (const turn of turns) turn();
+  expect(turns).toHaveLength(20);
+  expect(api.problems).toHaveLength(88);
+  release();
+  await Promise.all(answers);
+});
+
+it('answers at once who was not refused lately, and lets wait who asks again without a pause', async () => {
+  const { hold, release, pass } = await held({ max: 1, busyMax: 1 });
+  const answers = await hold(1);
+  const turns: (() => void)[] = [];
+  api.clock.endOfTurn = (action) => void turns.push(action);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const refused = () =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const asked = httpRequest(`${api.url}/v1/transfers/t`, { agent }, (response) => {
+        response.resume().once('end', () => resolve(response.statusCode));
+      });
+      asked.once('error', reject).end();
+    });
+  expect(await refused()).toBe(503);
+  const again = refused();
+  await expect.poll(() => turns.length).toBe(1);
+  turns[0]?.();
+  expect(await again).toBe(503);
+  pass(1000);
+  expect(await refused()).toBe(503);
+  expect(turns).toHaveLength(1);
+  agent.destroy();
+  release();
+  await Promise.all(answers);
+});

@@ -1,0 +1,200 @@
+import type { Identity } from '../../domain/identity.ts';
+import { ID_LENGTH_MAX } from '../../domain/ids.ts';
+import { Problem, type ProblemCode, REFUSALS } from '../../domain/problem.ts';
+import type { Durability, Origin, Outcome, TransferOrder } from '../../domain/types.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { ApiDependencies } from '../http/api-dependencies.ts';
+import { IdempotencyKeyHeader, idempotencyKeyOf, refused } from '../http/idempotency-key.ts';
+import { type Answer, type Call, type Route, route } from '../http/route.ts';
+import { validate } from '../http/validation.ts';
+import { attempt, attemptEach, batchItem, workOnValid } from '../schemas/batch-items.ts';
+import { only } from '../schemas/single-result.ts';
+import { reverse } from './reversal.ts';
+import { outcomeAnswer, transferRecord } from './transfer-answer.ts';
+import {
+  orderOf,
+  ReversalRequest,
+  TransactionId,
+  Transfer,
+  TransferBatch,
+  TransferBatchAnswer,
+  TransferIdParams,
+  TransferRecord,
+  TransferRequest,
+} from './transfer-schema.ts';
+
+const tag = 'Transfers';
+
+/** What may stand in the way of any change of the ledger. */
+const LEDGER_PROBLEMS: readonly ProblemCode[] = [
+  'account_not_found',
+  ...REFUSALS,
+  'ledger_switching',
+  'ledger_closed',
+  'account_unsettled',
+  'backlog_full',
+  'database_unavailable',
+  'outcome_unknown',
+];
+
+const POSTED_ANSWERS = {
+  201: { description: 'Posted', schema: Transfer },
+  200: { description: 'The same id and content was posted before', schema: Transfer },
+};
+
+const DEMO_TRANSFER = { sourceAccount: 'demo-alice', destinationAccount: 'demo-bob', amount: '1.00', currency: 'EUR' };
+/** Without ids and timestamps, so that each request from the page is a new transfer. */
+const TRANSFER_EXAMPLE = { ...DEMO_TRANSFER, reference: 'Invoice 2026-0042', metadata: { invoice: '2026-0042' } };
+const BATCH_EXAMPLE = { transfers: [DEMO_TRANSFER, { ...DEMO_TRANSFER, amount: '2.00' }] };
+
+export function transferRoutes(deps: ApiDependencies): Route[] {
+  return [transfer(deps), transferBatch(deps), readTransfer(deps), reverseTransfer(deps)];
+}
+
+function transfer({ ledger, ledgerNow }: ApiDependencies): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/transfers',
+    scopes: ['transfers:write'],
+    tag,
+    summary: 'Transfer money between two accounts',
+    headers: IdempotencyKeyHeader(
+      'The `transactionId` of a body that has none; if both are given, they must be equal. An id, bare or in double quotes.',
+    ),
+    takesIdempotencyKey: true,
+    body: { schema: TransferRequest, example: TRANSFER_EXAMPLE },
+    answers: POSTED_ANSWERS,
+    problems: ['transaction_id_reused', ...LEDGER_PROBLEMS],
+    async handle(call) {
+      const durability = call.body.durability ?? 'cache';
+      const key = idempotencyKeyOf(call, TransactionId);
+      if (key !== null && (call.body.transactionId ?? key) !== key) {
+        throw refused('must equal the transactionId of the body, or one of the two must be omitted');
+      }
+      const order = orderOf(call.body, originOf(call), ledgerNow(), key);
+      const result = only(await ledger.apply([order], durability), order.transactionId);
+      return answerOf(result, durability, call);
+    },
+  });
+}
+
+function transferBatch({ ledger, clock, ledgerNow }: ApiDependencies): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/transfers/batch',
+    scopes: ['transfers:write'],
+    tag,
+    summary: 'Make up to 1000 independent transfers, with an outcome for each',
+    headers: IdempotencyKeyHeader(
+      'Items without a `transactionId` get `<key>.<index>`, counting from 0. An id, bare or in double quotes.',
+    ),
+    takesIdempotencyKey: true,
+    body: {
+      schema: TransferBatch.envelope,
+      documented: TransferBatch.documented,
+      isList: true,
+      example: BATCH_EXAMPLE,
+    },
+    answers: { 200: { description: 'An outcome for each, in order', schema: TransferBatchAnswer } },
+    problems: [],
+    async handle(call) {
+      const now = ledgerNow();
+      const key = batchKeyOf(call, call.body.transfers.length);
+      const origin = originOf(call);
+      const check = (item: unknown, i: number): Request => {
+        const request = validate(TransferBatch.item, item);
+        const itemKey = key === null ? null : `${key}.${i}`;
+        return { order: orderOf(request, origin, now, itemKey), durability: request.durability ?? 'cache' };
+      };
+      const requests = await attemptEach(call.body.transfers, check, clock);
+      const answers = await workOnValid(requests, (valid) => answerEach(ledger, valid, call.identity));
+      const results = answers.map((answer) => batchItem(answer, call));
+      return { status: 200, body: { results } };
+    },
+  });
+}
+
+/** The key of a batch; an item's id is the key and the item's index. @throws Problem validation_failed if the ids would be too long */
+function batchKeyOf(call: Pick<Call, 'header'>, items: number): string | null {
+  const key = idempotencyKeyOf(call, TransactionId);
+  const lengthMax = ID_LENGTH_MAX - `.${items - 1}`.length;
+  if (key !== null && key.length > lengthMax) {
+    throw refused(
+      `must have at most ${lengthMax} characters for a batch of ${items} transfers, because it is part of their ids`,
+    );
+  }
+  return key;
+}
+
+function readTransfer({ ledger }: ApiDependencies): Route {
+  return route({
+    method: 'GET',
+    path: '/v1/transfers/{transactionId}',
+    scopes: ['transfers:write', 'balances:read'],
+    tag,
+    summary: 'Read a transfer, posted or refused',
+    params: TransferIdParams,
+    answers: { 200: { description: 'The transfer', schema: TransferRecord } },
+    problems: ['transfer_not_found', 'account_unsettled', 'ledger_switching', 'ledger_closed', 'database_unavailable'],
+    async handle({ params, identity }) {
+      return { status: 200, body: transferRecord(await ledger.outcome(params.transactionId), identity) };
+    },
+  });
+}
+
+function reverseTransfer({ ledger }: ApiDependencies): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/transfers/{transactionId}/reversal',
+    scopes: ['transfers:write'],
+    tag,
+    summary: 'Take a transfer back, once',
+    description:
+      'A reversal that was refused, for example because too little was available, may be asked for again. One that was posted is answered again and never made twice.',
+    params: TransferIdParams,
+    body: { schema: ReversalRequest, example: { durability: 'persisted' }, optional: true },
+    answers: POSTED_ANSWERS,
+    problems: ['transfer_not_found', 'transfer_not_reversible', ...LEDGER_PROBLEMS],
+    async handle(call) {
+      const durability = call.body.durability ?? 'cache';
+      const outcome = await reverse(ledger, call.params.transactionId, durability, originOf(call));
+      return answerOf(outcome, durability, call);
+    },
+  });
+}
+
+/** One item of a batch that is valid. */
+interface Request {
+  order: TransferOrder;
+  durability: Durability;
+}
+
+/** Applies each order with the durability that it asks for, and answers each in its place. */
+async function answerEach(ledger: Ledger, requests: readonly Request[], identity: Identity) {
+  const [cache, persisted] = await Promise.all([
+    applyAll(ledger, requests, 'cache'),
+    applyAll(ledger, requests, 'persisted'),
+  ]);
+  const next = { cache: cache.values(), persisted: persisted.values() };
+  return requests.map(({ order, durability }) => {
+    const result = attempt(() => only([next[durability].next().value], order.transactionId));
+    return result instanceof Problem ? result : outcomeAnswer(result, durability, identity);
+  });
+}
+
+/** The outcomes of those requests that ask for this durability. */
+async function applyAll(ledger: Ledger, requests: readonly Request[], durability: Durability) {
+  const orders = requests.filter((request) => request.durability === durability).map(({ order }) => order);
+  return orders.length === 0 ? [] : ledger.apply(orders, durability);
+}
+
+function originOf({ identity, correlationId }: Call): Origin {
+  return { user: identity.user, correlationId };
+}
+
+/** @throws Problem for a refusal */
+function answerOf(outcome: Outcome, durability: Durability, call: Call): Answer {
+  const answer = outcomeAnswer(outcome, durability, call.identity);
+  if (answer instanceof Problem) throw answer;
+  return answer;
+}

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { isCron, isTimeZone } from '../kernel/schedule.ts';
+
+/** What a setting's text may be, and what it becomes. */
+export interface Kind<T> {
+  schema: z.ZodType<T, string>;
+  /** The allowed values in words: stands in the docs, and in the message after "must be". */
+  range: string;
+  /** True when the text may hold a credential: no message may ever repeat it. */
+  secret: boolean;
+}
+
+export interface Setting<T> extends Kind<T> {
+  variable: string;
+  /** Undefined: the setting must be given. Null: without it, what it is for is off. */
+  fallback: T | undefined;
+  description: string;
+}
+
+export function setting<T>(variable: string, kind: Kind<T>, fallback: T, description: string): Setting<T> {
+  return { ...kind, variable, fallback, description };
+}
+
+export function required<T>(variable: string, kind: Kind<T>, description: string): Setting<T> {
+  return { ...kind, variable, fallback: undefined, description };
+}
+
+export function optional<T>(variable: string, kind: Kind<T>, description: string): Setting<T | null> {
+  return { ...kind, variable, fallback: null, description };
+}
+
+/** Digits only: `Number()` alone would take "", "0x10", "1e3" and "1.0", and a typing error would become a limit. */
+export function integer(min: number, max: number): Kind<number> {
+  const range = `a whole number from ${min} to ${max}`;
+  const schema = z
+    .string()
+    .regex(/^\d{1,16}$/)
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
+  return { schema, range, secret: false };
+}
+
+export function ratio(): Kind<number> {
+  const schema = z
+    .string()
+    .regex(/^\d(\.\d{1,9})?$/)
+    .transform(Number)
+    .pipe(z.number().max(1));
+  return { schema, range: 'a number from 0 to 1', secret: false };
+}
+
+export function choice<const T extends string>(...values: [T, ...T[]]): Kind<T> {
+  return { schema: z.string().pipe(z.enum(values)), range: `one of ${values.join(', ')}`, secret: false };
+}
+
+/** Text that keeps to a pattern; `range` says the pattern in words. */
+export function text(pattern: RegExp, range: string): Kind<string> {
+  return { schema: z.string().regex(pattern), range, secret: false };
+}
+
+export function secret(charactersMin: number): Kind<string> {
+  return { schema: z.string().min(charactersMin), range: `at least ${charactersMin} characters`, secret: true };
+}
+
+/** A URL of one of the schemes (without colon). Always secret, as any URL may carry a password. */
+export function url(
+  schemes: readonly string[],
+  range: string,
+  accept: (url: URL) => boolean = () => true,
+): Kind<string> {
+  const fits = (value: string): boolean => {
+    const parsed = URL.canParse(value) ? new URL(value) : null;
+    return (
+      parsed !== null && parsed.hostname !== '' && schemes.includes(parsed.protocol.slice(0, -1)) && accept(parsed)
+    );
+  };
+  return { schema: z.string().refine(fits), range, secret: true };
+}
+
+export function cron(): Kind<string> {
+  return { schema: z.string().refine((value) => isCron(value)), range: 'a cron expression', secret: false };
+}
+
+export function timeZone(): Kind<string> {
+  return { schema: z.string().refine(isTimeZone), range: 'a time zone such as UTC or Europe/Berlin', secret: false };
+}

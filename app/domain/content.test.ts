@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { replay, sameContent } from './content.ts';
+import { orderOf, said } from './testing/orders.ts';
+import type { Outcome, TransferOrder } from './types.ts';
+
+const one = orderOf({ timestamp: 5, reference: 'r', metadata: { a: '1', b: '2' }, reverses: 'x' });
+
+describe('the same content', () => {
+  it.each([
+    ['kind', { kind: 'reversal' as const }],
+    ['source', { source: 'b' }],
+    ['destination', { destination: 'b' }],
+    ['amount', { amount: 101 }],
+    ['currency', { currency: 'JPY' }],
+    ['timestamp', { timestamp: null }],
+    ['reference', { reference: 'other' }],
+    ['reverses', { reverses: null }],
+    ['a value of the metadata', { metadata: { a: '1', b: '3' } }],
+    ['a name in the metadata', { metadata: { a: '1', c: '2' } }],
+    ['more metadata', { metadata: { a: '1', b: '2', c: '3' } }],
+    ['less metadata', { metadata: { a: '1' } }],
+    ['no metadata', { metadata: null }],
+    ['a name that every object has', { metadata: { a: '1', toString: '2' } }],
+  ])('differs by %s', (_, different: Partial<TransferOrder>) => {
+    expect(sameContent(one, { ...one, ...different })).toBe(false);
+    expect(sameContent({ ...one, ...different }, one)).toBe(false);
+  });
+
+  it('does not depend on who asks, nor on the order of the metadata', () => {
+    expect(sameContent(one, { ...one, user: 'another', correlationId: 'another', metadata: { b: '2', a: '1' } })).toBe(
+      true,
+    );
+    expect(sameContent({ ...one, metadata: null }, { ...one, metadata: null })).toBe(true);
+  });
+});
+
+describe('replay', () => {
+  const standing: Outcome = {
+    status: 'REJECTED',
+    refusal: 'account_closed',
+    order: one,
+    acceptedAt: 8,
+    takenAt: 7,
+    epoch: 1,
+    seq: 1,
+    replayed: false,
+    persisted: false,
+  };
+
+  it('is the standing outcome, or 409 with the id', () => {
+    expect(said(replay({ order: one, takenAt: 9, inDoubt: false }, standing))).toBe('again account_closed');
+    expect(replay({ order: { ...one, amount: 1 }, takenAt: 9, inDoubt: false }, standing)).toMatchObject({
+      code: 'transaction_id_reused',
+      extras: { transactionId: one.transactionId },
+    });
+  });
+
+  it('is no repetition when it is the outcome of this very request, whose attempt was in doubt', () => {
+    const own = { order: one, takenAt: 7, inDoubt: true };
+    expect(said(replay(own, standing))).toBe('account_closed');
+    expect(said(replay({ ...own, inDoubt: false }, standing))).toBe('again account_closed');
+    expect(said(replay({ ...own, takenAt: 8 }, standing))).toBe('again account_closed');
+    // An older release had no time but that of the pod.
+    expect(said(replay(own, { ...standing, acceptedAt: 7, takenAt: null }))).toBe('account_closed');
+    expect(said(replay({ ...own, order: { ...one, correlationId: 'other' } }, standing))).toBe('again account_closed');
+  });
+});

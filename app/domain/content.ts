@@ -1,0 +1,63 @@
+import { Problem } from './problem.ts';
+import type { Outcome, TransferOrder } from './types.ts';
+
+/** Whether two orders under one id ask for the same: everything the client said, not who said it or when it was taken. */
+export function sameContent(a: TransferOrder, b: TransferOrder): boolean {
+  return (
+    a.kind === b.kind &&
+    a.source === b.source &&
+    a.destination === b.destination &&
+    a.amount === b.amount &&
+    a.currency === b.currency &&
+    a.timestamp === b.timestamp &&
+    a.reference === b.reference &&
+    a.reverses === b.reverses &&
+    sameMetadata(a.metadata, b.metadata)
+  );
+}
+
+function sameMetadata(a: TransferOrder['metadata'], b: TransferOrder['metadata']): boolean {
+  if (a === null || b === null) return a === b;
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && a[name] === b[name]);
+}
+
+/**
+ * The answer to an order whose id has an outcome already: that outcome again, or 409 when the content differs. When an
+ * attempt of this very request was in doubt, and the outcome carries its moment and correlation id, it is no repetition:
+ * the request is told what became of it.
+ */
+export function replay(asked: Asked, standing: Outcome): Outcome | Problem {
+  const { order } = asked;
+  if (!sameContent(order, standing.order)) {
+    return new Problem('transaction_id_reused', `transaction ${order.transactionId} has other content`, {
+      transactionId: order.transactionId,
+    });
+  }
+  const takenAt = standing.takenAt ?? standing.acceptedAt;
+  const own = asked.inDoubt && takenAt === asked.takenAt && standing.order.correlationId === order.correlationId;
+  return { ...standing, replayed: !own };
+}
+
+/**
+ * Checks what MySQL has under the id of an outcome received in an epoch that has ended. Epoch and seq show whether it is the same
+ * outcome. If an operator accepted its loss, the id became free again and may belong to another transfer.
+ */
+export function persistedAs(received: Outcome, stored: Outcome): Outcome | Problem {
+  const { transactionId } = received.order;
+  if (stored.epoch === received.epoch && stored.seq === received.seq) {
+    return { ...stored, replayed: received.replayed, persisted: true };
+  }
+  if (sameContent(received.order, stored.order)) return { ...stored, replayed: true, persisted: true };
+  return new Problem(
+    'transaction_id_reused',
+    `transaction ${transactionId} was given up when its epoch ended, and its id now belongs to a transfer with other content; send it again under a new id`,
+    { transactionId },
+  );
+}
+
+interface Asked {
+  order: TransferOrder;
+  takenAt: number;
+  inDoubt: boolean;
+}

@@ -1,0 +1,81 @@
+import type { LedgerEvents } from '../../ledger/ports/ledger-events.ts';
+import { newUuidV7 } from '../ids.ts';
+import { Problem } from '../problem.ts';
+import type { Account, Outcome, Posted, TransferOrder } from '../types.ts';
+
+/** A transfer of 1.00 EUR from `world` to `a` under a new id; a test says what is different. */
+export function orderOf(different: Partial<TransferOrder> = {}, nowMs = Date.now()): TransferOrder {
+  return {
+    kind: 'transfer',
+    transactionId: newUuidV7(nowMs),
+    source: 'world',
+    destination: 'a',
+    amount: 100,
+    currency: 'EUR',
+    timestamp: null,
+    reference: null,
+    metadata: null,
+    reverses: null,
+    user: 'tester',
+    correlationId: 'correlation',
+    ...different,
+  };
+}
+
+export function accountOf(accountId: string, different: Partial<Account> = {}): Account {
+  return {
+    accountId,
+    currency: 'EUR',
+    external: accountId.startsWith('world'),
+    balance: 0,
+    version: 0,
+    overdraftLimit: 0,
+    status: 'ACTIVE',
+    settingsVersion: 1,
+    ...different,
+  };
+}
+
+/** What an answer says, in a word: POSTED, a refusal, or a problem's code; `again` in front when it is a replay. */
+export function said(answer: Outcome | Problem | undefined): string {
+  if (!answer) return 'nothing';
+  if (answer instanceof Problem) return answer.code;
+  return `${answer.replayed ? 'again ' : ''}${answer.status === 'POSTED' ? 'POSTED' : answer.refusal}`;
+}
+
+export function posted(answer: Outcome | Problem | undefined): Posted {
+  if (!answer || answer instanceof Problem || answer.status !== 'POSTED')
+    throw new Error(`not posted: ${said(answer)}`);
+  return answer;
+}
+
+/** The code of the Problem that a promise is rejected with. */
+export async function codeOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => 'no problem',
+    (error: unknown) => (error instanceof Problem ? error.code : String(error)),
+  );
+}
+
+/** Counts what the ledger tells. */
+export class CountedEvents implements LedgerEvents {
+  readonly counts = { applied: 0, retried: 0, lookedUp: 0, hit: 0, missed: 0, evicted: 0 };
+  applied(transfers: number): void {
+    this.counts.applied += transfers;
+  }
+  retried(): void {
+    this.counts.retried += 1;
+  }
+  lookedUp(ids: number): void {
+    this.counts.lookedUp += ids;
+  }
+  accountsHit(count: number): void {
+    this.counts.hit += count;
+  }
+  accountsMissed(count: number): void {
+    this.counts.missed += count;
+  }
+  evicted(count: number): void {
+    this.counts.evicted += count;
+  }
+}

@@ -1,0 +1,231 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Keeper } from '../../authority/keeper.ts';
+import type { JournalEntry } from '../../journal/journal-entry.ts';
+import { type EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
+import { done } from '../../mysql/authority/testing/settlement-bench.ts';
+import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
+import type { RedisScripts } from '../../redis/redis-scripts.ts';
+import { OwnRedis } from '../../redis/testing/own-redis.ts';
+import { BY, KeeperBench, staysIn, stepTo } from '../testing/keeper-bench.ts';
+
+let db: TestDatabase;
+let server: OwnRedis;
+let bench: KeeperBench;
+let keeper: Keeper;
+let epoch: EpochUnderTest<RedisScripts>;
+beforeAll(async () => {
+  db = await migratedDatabase();
+});
+afterAll(() => db.drop());
+beforeEach(async () => {
+  await db.reset(0, 'DIRECT');
+  server = await OwnRedis.start();
+  bench = new KeeperBench(db.database, server.url);
+  keeper = bench.keeper();
+  epoch = await bench.begin(keeper);
+  await bench.open(epoch);
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  bench.close();
+  await server.stop();
+});
+
+/** One call, and so one entry, each. */
+async function post(...ids: string[]): Promise<JournalEntry[]> {
+  const entries: JournalEntry[] = [];
+  for (const id of ids) entries.push(...(await epoch.apply(order(id))).entries);
+  return entries;
+}
+const doubt = (id: string, ...accounts: string[]) => ({ kind: 'transfers' as const, id, accounts });
+
+/** Redis dies, and a keeper finds out. */
+async function lose(): Promise<void> {
+  await server.kill();
+  await keeper.step();
+  bench.clock.push(61_000);
+  expect(await stepTo(keeper, 'CLOSING')).toMatchObject({ cacheEpoch: epoch.pod.epoch });
+}
+async function comesBack(): Promise<void> {
+  await server.startAgain();
+  await bench.ready();
+}
+
+describe('Redis is gone', () => {
+  it('and every pod has drained: the ledger opens on MySQL, with all that was acknowledged', async () => {
+    const entries = await post('t1', 't2', 't3');
+    await lose();
+    await staysIn(keeper, 'CLOSING');
+    await bench.drain(epoch.pod, { entries, observed: 3 });
+    expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null, bound: null });
+    expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
+    expect(await bench.account('ada')).toEqual({ balance: 300, version: 3, frozen: false });
+    // And it stays open there while Redis is away.
+    await staysIn(keeper, 'DIRECT');
+  });
+
+  it('and one pod of two has not drained: closed, and what the other brought is not settled', async () => {
+    const entries = await post('t1');
+    await bench.authority.register('other', epoch.pod.epoch);
+    await lose();
+    await bench.drain(epoch.pod, { entries });
+    await staysIn(keeper, 'CLOSING');
+    expect(bench.complaints()).toEqual(['closed until these pods bring what they know: other']);
+    expect(await bench.inMysql(['t1'])).toEqual([]);
+    // The last one comes late, with what only it was told.
+    await bench.drain({ epoch: epoch.pod.epoch, podId: 'other' }, {});
+    expect(await keeper.step()).toMatchObject({ mode: 'DIRECT' });
+    expect(await bench.inMysql(['t1'])).toEqual(['t1']);
+  });
+
+  it('and more is missing than attempts in doubt explain: closed', async () => {
+    const [first] = await post('t1', 't2', 't3');
+    await lose();
+    await bench.drain(epoch.pod, {
+      entries: first ? [first] : [],
+      observed: 3,
+      inDoubt: [doubt('t2', 'world', 'ada')],
+    });
+    await staysIn(keeper, 'CLOSING');
+    expect(bench.complaints()).toEqual([
+      expect.stringMatching(/^closed: more is missing .*"missing":2,"inDoubt":1,"bound":3/),
+    ]);
+    // Its journal settles it all the same.
+    await comesBack();
+    await stepTo(keeper, 'CACHE');
+    expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
+  });
+
+  it('and the disk with it: what came back in its place is not believed, what the pods know is', async () => {
+    const entries = await post('t1', 't2');
+    await lose();
+    rmSync(join(server.dir, server.node), { recursive: true });
+    await comesBack();
+    await staysIn(keeper, 'CLOSING');
+    expect(bench.complaints()).toContain('this Redis does not carry the marker of the epoch');
+    await bench.drain(epoch.pod, { entries, observed: 2 });
+    expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
+    expect(await bench.inMysql(['t1', 't2'])).toHaveLength(2);
+  });
+
+  it('and it is back before the pods have drained: settled by its journal, without them', async () => {
+    await post('t1', 't2');
+    await lose();
+    await comesBack();
+    expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
+    expect(await bench.inMysql(['t1', 't2'])).toHaveLength(2);
+  });
+
+  it('what was drained of an attempt in doubt that was made is made once: its journal has it, too', async () => {
+    const entries = await post('t1', 't2');
+    await lose();
+    await bench.drain(epoch.pod, { entries: entries.slice(0, 1), inDoubt: [doubt('t2', 'world', 'ada')] });
+    await comesBack();
+    // A keeper that has seen it away looks there first all the same: the journal knows more than the pods.
+    expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
+    expect(await bench.account('ada')).toEqual({ balance: 200, version: 2, frozen: false });
+  });
+
+  it('and it hangs: a step does not wait for it once every pod has drained', async () => {
+    const entries = await post('t1');
+    await lose();
+    await bench.drain(epoch.pod, { entries });
+    vi.spyOn(bench.redis, 'info').mockImplementation(() => new Promise(() => {}));
+    // Waiting for the answer would never end.
+    expect(await keeper.step()).toMatchObject({ mode: 'DIRECT' });
+  });
+});
+
+describe('Accounts that wait for the journal', () => {
+  /** The answer of t3 was lost with Redis: it is in doubt, and t4 follows on it. */
+  async function freeze(): Promise<void> {
+    const [one, two] = await post('t1', 't2');
+    const [lost] = (await epoch.apply(order('t3', { destination: 'bob' }))).entries;
+    const [four] = await post('t4');
+    if (!one || !two || !lost || !four) throw new Error('each is an entry');
+    await lose();
+    const inDoubt = [doubt('t3', 'world', 'bob')];
+    await bench.drain(epoch.pod, { entries: [one, two, four], inDoubt, observed: 4 });
+    expect(await keeper.step()).toMatchObject({
+      mode: 'DIRECT',
+      cacheEpoch: epoch.pod.epoch,
+      bound: 4,
+      marker: expect.stringMatching(/./),
+    });
+  }
+  beforeEach(freeze);
+
+  it('are frozen, all that follows on what is missing too, and the ledger is open for the others', async () => {
+    expect(await bench.inMysql(['t1', 't2', 't3', 't4'])).toEqual(['t1', 't2']);
+    expect(await bench.account('ada')).toEqual({ balance: 200, version: 2, frozen: true });
+    expect(await bench.account('bob')).toEqual({ balance: 0, version: 0, frozen: true });
+    await staysIn(keeper, 'DIRECT');
+  });
+
+  it('are settled by the journal when it comes back, and only then the authority goes on to the cache', async () => {
+    await comesBack();
+    expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null, marker: null, bound: null });
+    expect(await bench.inMysql(['t1', 't2', 't3', 't4'])).toHaveLength(4);
+    expect(await bench.account('ada')).toEqual({ balance: 300, version: 3, frozen: false });
+    expect(await bench.account('bob')).toEqual({ balance: 100, version: 1, frozen: false });
+    expect(await bench.account('world')).toEqual({ balance: -400, version: 4, frozen: false });
+    await stepTo(keeper, 'CACHE');
+  });
+
+  it('are settled once by two keepers at the same time', async () => {
+    await comesBack();
+    const all = ['a', 'b', 'c'].map((id) => bench.keeper(id));
+    await Promise.all(all.map((one) => stepTo(one, 'CACHE')));
+    expect(await bench.account('world')).toEqual({ balance: -400, version: 4, frozen: false });
+    const reasons = (await bench.moves()).map(({ reason }) => reason);
+    expect(reasons.filter((reason) => reason.startsWith('frozen accounts settled'))).toHaveLength(1);
+  });
+
+  it('stay so while what answers is empty', async () => {
+    rmSync(join(server.dir, server.node), { recursive: true });
+    await comesBack();
+    await staysIn(keeper, 'DIRECT');
+    expect(await bench.account('ada')).toMatchObject({ frozen: true });
+    expect(bench.complaints()).toEqual(['this Redis does not carry the marker of the epoch']);
+  });
+
+  it('stay so while what answers knows less than a pod was told', async () => {
+    await db.database.rows('UPDATE authority SET bound = 5');
+    await comesBack();
+    await staysIn(keeper, 'DIRECT');
+    expect(await bench.account('ada')).toMatchObject({ frozen: true });
+    expect(bench.complaints()).toEqual(['this Redis knows less than MySQL, or than its pods have seen']);
+  });
+
+  it('stay so while what answers is a replica, or is fenced by somebody else', async () => {
+    await comesBack();
+    await bench.redis.call('ACL', 'SETUSER', 'default', '+@all');
+    await bench.redis.replicaof('127.0.0.1', 1);
+    await staysIn(keeper, 'DIRECT');
+    await bench.redis.replicaof('NO', 'ONE');
+    await bench.redis.set(`${bench.prefix}:{0}:fence`, '99');
+    await staysIn(keeper, 'DIRECT');
+    expect(await bench.account('ada')).toMatchObject({ frozen: true });
+    expect(bench.complaints()).toEqual(['the fence of this Redis is at 99']);
+  });
+
+  it('stay so when the journal contradicts what MySQL has', async () => {
+    await db.database.rows("UPDATE accounts SET version = 7 WHERE account_id = 'bob'");
+    await comesBack();
+    await expect(keeper.step()).rejects.toThrow('transfers t3 was decided on 0/1 of account bob, which is at 7/1');
+    expect(await bench.authority.read()).toMatchObject({ mode: 'DIRECT', cacheEpoch: epoch.pod.epoch });
+    expect(await bench.account('ada')).toMatchObject({ balance: 200, frozen: true });
+  });
+
+  it('are let go when an operator accepts the loss; and the authority goes on', async () => {
+    const now = await bench.authority.read();
+    await done(() => bench.settlement.acceptLoss(now, BY));
+    expect(await bench.account('ada')).toEqual({ balance: 200, version: 2, frozen: false });
+    // What comes back now is of an epoch that nobody waits for.
+    await comesBack();
+    await stepTo(keeper, 'CACHE');
+    expect(await bench.inMysql(['t1', 't2', 't3', 't4'])).toEqual(['t1', 't2']);
+  });
+});

@@ -1,0 +1,213 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Keeper } from '../../authority/keeper.ts';
+import { type EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
+import { done } from '../../mysql/authority/testing/settlement-bench.ts';
+import { ledgerRows, migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
+import type { RedisScripts } from '../../redis/redis-scripts.ts';
+import { OwnRedis } from '../../redis/testing/own-redis.ts';
+import { KeeperBench, staysIn, stepTo } from '../testing/keeper-bench.ts';
+
+let db: TestDatabase;
+let server: OwnRedis;
+let bench: KeeperBench;
+let keepers: Keeper[];
+let epoch: EpochUnderTest<RedisScripts>;
+const everyone = () => Promise.allSettled(keepers.map((keeper) => keeper.step()));
+beforeAll(async () => {
+  db = await migratedDatabase();
+});
+afterAll(() => db.drop());
+beforeEach(async () => {
+  await db.reset(0, 'DIRECT');
+  server = await OwnRedis.start();
+  bench = new KeeperBench(db.database, server.url);
+  keepers = ['a', 'b', 'c'].map((id) => bench.keeper(id));
+  epoch = await bench.begin(keepers[0]);
+  await bench.open(epoch);
+});
+afterEach(async () => {
+  bench.close();
+  await server.stop();
+});
+
+async function post(): Promise<void> {
+  const { entries } = await epoch.apply(order('t1'), order('t2'));
+  const [lost] = (await epoch.apply(order('t3', { destination: 'bob' }))).entries;
+  if (!lost) throw new Error('it is an entry');
+  const later = (await epoch.apply(order('t4'))).entries;
+  const inDoubt = [{ kind: 'transfers' as const, id: 't3', accounts: ['world', 'bob'] }];
+  drained = () => bench.drain(epoch.pod, { entries: [...entries, ...later], inDoubt, observed: 4 });
+}
+let drained: () => Promise<void> = async () => {};
+
+async function lose(): Promise<void> {
+  await server.kill();
+  await everyone();
+  bench.clock.push(61_000);
+}
+async function comeBack(): Promise<void> {
+  await server.startAgain();
+  await bench.ready();
+}
+
+/** Brings the authority to where the step begins; all keepers are there then. */
+const steps: [string, () => Promise<void>][] = [
+  ['CACHE → CLOSING', lose],
+  [
+    'CLOSING → REBUILDING by the journal',
+    async () => {
+      await bench.closing();
+    },
+  ],
+  [
+    'CLOSING → DIRECT by what was drained',
+    async () => {
+      await lose();
+      await everyone();
+      await drained();
+    },
+  ],
+  [
+    'DIRECT with frozen accounts → DIRECT',
+    async () => {
+      await lose();
+      await everyone();
+      await drained();
+      await everyone();
+      await comeBack();
+    },
+  ],
+  [
+    'DIRECT → REBUILDING',
+    async () => {
+      await lose();
+      await everyone();
+      await drained();
+      await everyone();
+      await comeBack();
+      await everyone();
+    },
+  ],
+  [
+    'REBUILDING → CACHE',
+    async () => {
+      await bench.closing();
+      await everyone();
+    },
+  ],
+];
+
+describe('Keepers that take the same step', () => {
+  beforeEach(post);
+
+  it.each(steps)('at the same time: %s is made once', async (_, prepare) => {
+    await prepare();
+    const before = await bench.moves();
+    await everyone();
+    const made = (await bench.moves()).slice(before.length);
+    expect(made).toHaveLength(1);
+    expect(await bench.authority.read()).toMatchObject({ epoch: made[0]?.epoch, mode: made[0]?.mode });
+    expect(await postings()).toBe(true);
+  });
+
+  it.each(steps)(
+    'one after the other, where the second has slept since it looked: %s is made once',
+    async (_, prepare) => {
+      await prepare();
+      const looked = await bench.authority.read();
+      const [first] = keepers;
+      await first?.step();
+      const moved = await bench.authority.read();
+      expect(moved.epoch).toBe(looked.epoch + 1);
+      const [rows, moves] = [await ledgerRows(db.database), await bench.moves()];
+      const asleep = bench.keeper('asleep', { authority: { read: async () => looked } });
+      // It may fail, and it may find out; but it moves nothing.
+      await asleep.step().catch(() => null);
+      bench.clock.push(61_000);
+      await asleep.step().catch(() => null);
+      expect({ ...(await bench.authority.read()), ageMs: 0 }).toEqual({ ...moved, ageMs: 0 });
+      expect(await bench.moves()).toEqual(moves);
+      expect(await ledgerRows(db.database)).toEqual(rows);
+    },
+  );
+});
+
+describe('A keeper that dies in a step', () => {
+  beforeEach(post);
+  const stores = { move: 'authority', settleByJournal: 'settlement', settleByFold: 'settlement' } as const;
+  const rest = { settleLate: 'settlement', activate: 'settlement' } as const;
+  const methods = { ...stores, ...rest };
+  /** By which method each of the steps is taken. */
+  const dying: (keyof typeof methods)[] = ['move', 'settleByJournal', 'settleByFold', 'settleLate', 'move', 'activate'];
+
+  it.each(
+    steps.flatMap(([name, prepare], n) =>
+      ['before it is written', 'after it is written'].map((when) => [name, when, prepare, dying[n]] as const),
+    ),
+  )('%s, %s: another goes on, and all that was acknowledged is there once', async (_, when, prepare, method) => {
+    await prepare();
+    if (!method) throw new Error('each step has its method');
+    const before = await bench.moves();
+    const store = methods[method] === 'authority' ? bench.authority : bench.settlement;
+    const asItIs = Reflect.get(store, method).bind(store) as (...args: unknown[]) => Promise<object | null>;
+    let died = false;
+    const dies = async (...args: unknown[]) => {
+      died = true;
+      if (when === 'after it is written') await done(() => asItIs(...args));
+      throw new TypeError('killed');
+    };
+    const dead = bench.keeper('dead', { [methods[method]]: { [method]: dies } });
+    await dead.step().catch(() => null);
+    // It has to see for some time that Redis is lost.
+    bench.clock.push(61_000);
+    if (!died) await dead.step().catch(() => null);
+    expect(died).toBe(true);
+    expect((await bench.moves()).length - before.length).toBe(when === 'after it is written' ? 1 : 0);
+    if (bench.redis.status !== 'ready') await comeBack();
+    if ((await bench.authority.read()).mode === 'CLOSING') await drained();
+    const [next] = keepers;
+    if (next) await stepTo(next, 'CACHE');
+    expect(await postings()).toBe(true);
+    expect(await bench.inMysql(['t1', 't2', 't3', 't4'])).toHaveLength(4);
+    expect(new Set((await bench.moves()).map(({ epoch: at }) => at)).size).toBe((await bench.moves()).length);
+  });
+});
+
+describe('Keepers that see different things', () => {
+  beforeEach(post);
+
+  it('one reads the journal, the other has the drains: it is settled once, and nothing is there twice', async () => {
+    await bench.closing();
+    await drained();
+    const blind = new KeeperBench(db.database, 'redis://127.0.0.1:1/0', bench.prefix);
+    const [sees] = keepers;
+    await Promise.allSettled([sees?.step(), blind.keeper('blind').step(), sees?.step()]);
+    blind.close();
+    expect(await postings()).toBe(true);
+    const settled = (await bench.moves()).filter(({ mode }) => mode !== 'CLOSING').slice(2);
+    expect(settled.map(({ epoch: at }) => at)).toEqual(settled.map((_, n) => epoch.pod.epoch + 2 + n));
+  });
+
+  it('one has lost Redis, and the other has not: it closes, is settled by the journal, and serves again', async () => {
+    const blind = new KeeperBench(db.database, 'redis://127.0.0.1:1/0', bench.prefix);
+    const closing = blind.keeper('blind', { timing: { lostAfterMs: 0 } });
+    expect(await closing.step()).toMatchObject({ mode: 'CLOSING' });
+    const [sees] = keepers;
+    if (!sees) throw new Error('there are three');
+    expect(await sees.step()).toMatchObject({ mode: 'REBUILDING' });
+    expect(await sees.step()).toMatchObject({ mode: 'CACHE' });
+    await staysIn(sees, 'CACHE');
+    expect(await postings()).toBe(true);
+    blind.close();
+  });
+});
+
+/** Every account is where its postings say, and no version is there twice or missing. */
+async function postings(): Promise<boolean> {
+  const rows = await db.database.rows<{ right: number }>(
+    `SELECT a.version = COUNT(p.version) AND a.version = COALESCE(MAX(p.version), 0)
+       AND a.balance = COALESCE(SUM(p.amount), 0) AS \`right\`
+     FROM accounts a LEFT JOIN postings p ON p.account_id = a.account_id GROUP BY a.account_id, a.version, a.balance`,
+  );
+  return rows.every((row) => row.right === 1);
+}

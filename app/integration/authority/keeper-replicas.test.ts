@@ -1,0 +1,128 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { JournalEntry } from '../../journal/journal-entry.ts';
+import { type EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
+import type { RedisScripts } from '../../redis/redis-scripts.ts';
+import { KeeperBench, staysIn, stepTo } from '../testing/keeper-bench.ts';
+import { ReplicableRedis } from '../testing/replicable-redis.ts';
+
+let db: TestDatabase;
+let master: ReplicableRedis;
+let replica: ReplicableRedis;
+/** Keepers that reach the master, and, once it is promoted, the replica. */
+let bench: KeeperBench;
+let promoted: KeeperBench;
+let epoch: EpochUnderTest<RedisScripts>;
+let entries: JournalEntry[];
+beforeAll(async () => {
+  db = await migratedDatabase();
+});
+afterAll(() => db.drop());
+beforeEach(async () => {
+  await db.reset(0, 'DIRECT');
+  [master, replica] = await Promise.all([ReplicableRedis.start(), ReplicableRedis.start()]);
+  bench = new KeeperBench(db.database, master.url);
+  promoted = new KeeperBench(db.database, replica.url, bench.prefix);
+  await Promise.all([bench.ready(), promoted.ready()]);
+  await bench.redis.config('SET', 'repl-diskless-sync-delay', 0);
+  await promoted.redis.replicaof('127.0.0.1', master.port);
+  epoch = await bench.begin();
+  await bench.open(epoch);
+  entries = [];
+});
+afterEach(async () => {
+  bench.close();
+  promoted.close();
+  await Promise.all([master.stop(), replica.stop()]);
+});
+
+async function post(...ids: string[]): Promise<void> {
+  for (const id of ids) entries.push(...(await epoch.apply(order(id))).entries);
+}
+/** The replica has all that the master had; from here on it has lost the link to it. */
+async function promote(): Promise<void> {
+  const info = async (redis: KeeperBench['redis'], field: string) =>
+    new RegExp(`^${field}:(\\d+)`, 'm').exec(await redis.info('replication'))?.[1];
+  await until('the replica has it', async () => {
+    const [sent, taken] = [
+      await info(bench.redis, 'master_repl_offset'),
+      await info(promoted.redis, 'slave_repl_offset'),
+    ];
+    return sent !== undefined && sent === taken;
+  });
+  await promoted.redis.replicaof('NO', 'ONE');
+}
+async function failover(): Promise<ReturnType<KeeperBench['keeper']>> {
+  await master.kill();
+  const keeper = promoted.keeper();
+  await stepTo(keeper, 'CLOSING');
+  return keeper;
+}
+
+const UNPROVEN = 'nothing proves that this Redis is the one of the epoch, and not every pod has drained';
+
+describe('A replica that was promoted', () => {
+  it('ends the epoch, though it carries its fence and its marker: it has another history', async () => {
+    await post('t1');
+    await promote();
+    expect((await bench.authority.read()).redisNode).toBe('');
+    await failover();
+    expect((await bench.moves()).at(-1)?.reason).toMatch(/^Redis is not the server of the epoch: other_server/);
+  });
+
+  it('is not believed while a pod has not drained, whatever it knows', async () => {
+    await post('t1', 't2');
+    await promote();
+    await staysIn(await failover(), 'CLOSING');
+    expect(promoted.complaints()).toEqual([UNPROVEN, 'closed until these pods bring what they know: pod']);
+    expect(await bench.inMysql(['t1', 't2'])).toEqual([]);
+  });
+
+  it('is believed once all pods have drained, when it knows all that they know', async () => {
+    await post('t1', 't2');
+    await promote();
+    const keeper = await failover();
+    // This pod has seen t2, and holds nothing of it: only the journal can tell it.
+    await promoted.drain(epoch.pod, { entries: entries.slice(0, 1), observed: 2 });
+    expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
+    expect((await promoted.moves()).at(-1)?.reason).toBe(`epoch ${epoch.pod.epoch} settled by its journal at 2`);
+    expect(await promoted.inMysql(['t1', 't2'])).toHaveLength(2);
+    await stepTo(keeper, 'CACHE');
+  });
+
+  it('is not believed when it knows less than a pod has seen: what the pods hold counts', async () => {
+    await post('t1', 't2');
+    await promote();
+    await post('t3', 't4');
+    const keeper = await failover();
+    await promoted.drain(epoch.pod, { entries, observed: 4 });
+    expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
+    expect(promoted.complaints()).toEqual(['this Redis knows less than MySQL, or than its pods have seen']);
+    expect(await promoted.inMysql(['t1', 't2', 't3', 't4'])).toHaveLength(4);
+  });
+
+  it('is not believed when it knows less than what another pod holds, though nobody has reported that', async () => {
+    await post('t1');
+    await promote();
+    await post('t2');
+    const keeper = await failover();
+    await promoted.drain(epoch.pod, { entries });
+    expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
+    expect(await promoted.inMysql(['t1', 't2'])).toHaveLength(2);
+  });
+
+  it('does not settle what waits for the journal, when it knows less than a pod has seen', async () => {
+    await post('t1');
+    await promote();
+    await post('t2', 't3');
+    const keeper = await failover();
+    const inDoubt = [{ kind: 'transfers' as const, id: 't2', accounts: ['world', 'ada'] }];
+    const [one, , three] = entries;
+    if (!one || !three) throw new Error('each is an entry');
+    await promoted.drain(epoch.pod, { entries: [one, three], inDoubt, observed: 3 });
+    expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: epoch.pod.epoch, bound: 3 });
+    await staysIn(keeper, 'DIRECT');
+    expect(await promoted.account('ada')).toMatchObject({ balance: 100, frozen: true });
+  });
+});

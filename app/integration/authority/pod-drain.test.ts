@@ -1,0 +1,448 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { newUuidV7 } from '../../domain/ids.ts';
+import { Problem } from '../../domain/problem.ts';
+import { said } from '../../domain/testing/orders.ts';
+import { CacheError } from '../../journal/cache-port.ts';
+import { commandLost, failing, Gate, passing, replyLost } from '../../journal/testing/faulty-cache.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { DrainStore } from '../../mysql/authority/drain-store.ts';
+import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
+import { PodBench } from '../testing/pod-bench.ts';
+
+const url = `redis://127.0.0.1:${inject('redisPort')}/0`;
+const AWAY = new Problem('database_unavailable', 'away');
+
+let db: TestDatabase;
+let pod: PodBench;
+let epoch: number;
+const others: PodBench[] = [];
+beforeAll(async () => {
+  db = await migratedDatabase();
+});
+afterAll(() => db.drop());
+beforeEach(async () => {
+  await db.reset(0, 'REBUILDING');
+  pod = new PodBench(db.database, url);
+  await pod.connected();
+  epoch = (await pod.serve()).caller.epoch;
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  for (const one of [...others.splice(0), pod]) {
+    one.clock.hurries = true;
+    await one.stop();
+  }
+});
+
+async function anotherPod(): Promise<PodBench> {
+  const other = new PodBench(db.database, url, 'other', pod.prefix);
+  others.push(other);
+  await other.connected();
+  other.seat.start();
+  await other.open();
+  return other;
+}
+const answersOf = (orders: Parameters<PodBench['ledger']['apply']>[0]) => pod.ledger.apply(orders, 'cache');
+const viewOf = (one: PodBench) => {
+  const view = one.seat.view();
+  if (!view) throw new Error('the seat is closed');
+  return view;
+};
+
+describe('At the end of its epoch a pod', () => {
+  it('stops, brings what it was told, and waits; then it works wherever the ledger opens', async () => {
+    const ids = [await pod.post(), await pod.post()];
+    await pod.closing();
+    expect(await pod.allDrained(epoch)).toEqual({ ids, doubts: [], pods: { 'pod-1': 2 } });
+    expect([pod.seat.view(), pod.seat.direct(), pod.opened]).toEqual([null, null, 1]);
+    const held = answersOf([pod.order()]);
+    await pod.settleByFold();
+    await pod.openDirectly();
+    expect((await held).map(said)).toEqual(['POSTED']);
+    await pod.activate();
+    expect((await pod.open()).caller.podId).toBe('pod-2');
+    expect((await answersOf([pod.order()])).map(said)).toEqual(['POSTED']);
+    const [found] = await pod.ledger.read(['ada']);
+    expect(found).toMatchObject({ balance: 400, version: 4 });
+  });
+
+  it('counts an answer that came before, and no answer that comes after: that one is in doubt', async () => {
+    const before = await pod.post();
+    const gate = new Gate();
+    pod.cache.next('apply', gate.reply);
+    const after = pod.order();
+    const answered = answersOf([after]);
+    await gate.reached;
+    await pod.closing();
+    // How far it has observed is chance: it may have asked Redis meanwhile.
+    expect(await pod.allDrained(epoch)).toMatchObject({ ids: [before], doubts: [after.transactionId] });
+    gate.open();
+    // Its reply said POSTED, and is not passed on: the transfer waits, in doubt.
+    await until('the reply was taken', () => pod.ledger.waiting === 1);
+    expect(pod.ledger.open).toBe(1);
+    // Its journal has it, and the request finds it there under its own id.
+    await pod.settleByJournal('DIRECT');
+    expect((await answered).map(said)).toEqual(['POSTED']);
+    expect((await pod.ledger.read(['ada']))[0]).toMatchObject({ balance: 200, version: 2 });
+  });
+
+  it('takes down what it knows and closes in one step, whatever comes in at that very moment', async () => {
+    const seen: unknown[] = [];
+    const cut = vi.spyOn(pod, 'cuts', 'set').mockImplementation(() => {
+      seen.push(pod.seat.view(), pod.seat.direct());
+    });
+    const acknowledged: string[] = [];
+    /** Until something else happens than an answer of this epoch. */
+    const writers = Array.from({ length: 20 }, async () => {
+      for (;;) {
+        const one = pod.order({ amount: 1 });
+        const [answer] = await answersOf([one]);
+        if (!answer || answer instanceof Problem || answer.epoch !== epoch) return;
+        acknowledged.push(one.transactionId);
+      }
+    });
+    await until('they write', () => acknowledged.length > 300);
+    await pod.closing();
+    const { ids, doubts } = await pod.allDrained(epoch);
+    const told = [...acknowledged];
+    expect(seen).toEqual([null, null]);
+    expect(told.filter((id) => !ids.includes(id))).toEqual([]);
+    expect(ids.filter((id) => doubts.includes(id))).toEqual([]);
+    cut.mockRestore();
+    await pod.settleByFold();
+    await pod.openDirectly();
+    await Promise.all(writers);
+    // None was acknowledged in that epoch afterwards.
+    expect(acknowledged).toEqual(told);
+  });
+
+  it('brings what it was told by repetition and by id, though another pod has made it', async () => {
+    const other = await anotherPod();
+    const [one, two] = [other.order(), other.order()];
+    await other.ledger.apply([one], 'cache');
+    await other.ledger.apply([two], 'cache');
+    expect((await answersOf([one])).map(said)).toEqual(['again POSTED']);
+    await pod.ledger.outcome(two.transactionId);
+    // The other one dies without a word; it is as if it had never been registered.
+    await other.seat.stop();
+    await db.database.rows("DELETE FROM pods WHERE pod_id LIKE 'other%'");
+    await db.database.rows('DELETE FROM drained_entries');
+    await pod.closing();
+    expect((await pod.allDrained(epoch)).ids).toEqual([one.transactionId, two.transactionId]);
+  });
+
+  it('brings the highest seq that any answer depended on, a read too', async () => {
+    const other = await anotherPod();
+    for (let n = 0; n < 3; n++) await other.post();
+    await pod.ledger.read(['ada']);
+    await pod.closing();
+    const { pods } = await pod.allDrained(epoch);
+    expect(pods).toEqual({ 'pod-1': 3, 'other-1': 3 });
+  });
+
+  it('brings attempts that were answered 504 long ago: they may still run', async () => {
+    const one = pod.order();
+    pod.cache.always('apply', commandLost);
+    const answered = answersOf([one]);
+    await until('it was tried', () => pod.cache.calls('apply') > 1);
+    pod.clock.push(11_000);
+    expect((await answered).map(said)).toEqual(['outcome_unknown']);
+    pod.cache.always('apply', passing);
+    await pod.open();
+    await pod.closing();
+    expect((await pod.allDrained(epoch)).doubts).toEqual([one.transactionId]);
+  });
+
+  it('brings no attempt whose outcome it was told later, or that was proven to have written nothing', async () => {
+    const first = await pod.post();
+    const one = pod.order();
+    pod.cache.next('apply', replyLost);
+    expect((await answersOf([one])).map(said)).toEqual(['POSTED']);
+    pod.cache.next('apply', failing(new CacheError('unable', 'OOM')), failing(new CacheError('unable', 'OOM')));
+    const two = pod.order();
+    expect((await answersOf([two])).map(said)).toEqual(['POSTED']);
+    await pod.closing();
+    expect(await pod.allDrained(epoch)).toMatchObject({
+      ids: [first, one.transactionId, two.transactionId],
+      doubts: [],
+    });
+  });
+
+  it('brings every account that an id in doubt was tried on', async () => {
+    const one = pod.order({ destination: 'ada' });
+    pod.cache.next('apply', commandLost);
+    const gate = new Gate();
+    pod.cache.next('apply', gate.command, gate.command);
+    void answersOf([one]);
+    await until('it is in doubt', () => pod.cache.calls('apply') === 1);
+    await pod.open();
+    void answersOf([{ ...one, destination: 'bob' }]);
+    await gate.reached;
+    await pod.closing();
+    await pod.allDrained(epoch);
+    const rows = await db.database.rows<{ account_id: string; other_account_id: string }>(
+      'SELECT account_id, other_account_id FROM drained_doubts',
+    );
+    expect(new Set(rows.flatMap((row) => [row.account_id, row.other_account_id]))).toEqual(
+      new Set(['world', 'ada', 'bob']),
+    );
+    gate.open();
+  });
+
+  it('brings a change of an account in doubt, with its one account', async () => {
+    const gate = new Gate();
+    pod.cache.next('change', gate.command);
+    const changeId = newUuidV7(pod.clock.now());
+    const changing = pod.ledger.changeAccount({
+      changeId,
+      accountId: 'ada',
+      overdraftLimit: 5,
+      user: 'u',
+      correlationId: 'c',
+    });
+    await gate.reached;
+    await pod.closing();
+    expect((await pod.allDrained(epoch)).doubts).toEqual([changeId]);
+    expect(await db.database.rows('SELECT kind, account_id, other_account_id FROM drained_doubts')).toEqual([
+      { kind: 'account-change', account_id: 'ada', other_account_id: '' },
+    ]);
+    gate.open();
+    await pod.settleByFold();
+    // What was in doubt counts as not done; the request is made on MySQL, under its own id.
+    expect(await changing).toMatchObject({ overdraftLimit: 5, settingsVersion: 2, source: 'database' });
+    expect(await db.database.rows('SELECT change_id FROM account_changes')).toEqual([{ change_id: changeId }]);
+  });
+
+  it('cuts its connection to Redis, with all that still sits in it', async () => {
+    const before = await pod.redis.client('ID');
+    await pod.closing();
+    await pod.closed();
+    await until('there is another connection', async () => {
+      if (pod.redis.status !== 'ready') return false;
+      return (await pod.redis.client('ID')) !== before;
+    });
+    expect(pod.cuts).toBe(1);
+  });
+
+  it('brings what it knows when it hears of the end late: the epoch is still to be settled', async () => {
+    const id = await pod.post();
+    pod.away = AWAY;
+    await pod.closing();
+    await until('Redis may say what it likes', () => pod.seat.view() !== null);
+    expect((await pod.settlement.settleByFold(await pod.store.read(), { keeper: 'k', reason: 'r' })) ?? {}).toEqual({
+      undrained: ['pod-1'],
+    });
+    pod.away = null;
+    expect((await pod.allDrained(epoch)).ids).toEqual([id]);
+  });
+
+  it('keeps it to itself when the epoch was settled without it', async () => {
+    await pod.post();
+    let failures = 0;
+    pod.keeps = async () => {
+      failures += 1;
+      throw AWAY;
+    };
+    await pod.closing();
+    await until('it has tried', () => failures > 2);
+    await pod.activate();
+    const { caller } = await pod.open();
+    const tried = failures;
+    pod.keeps = (kept) => kept();
+    const asked = vi.spyOn(pod.store, 'read');
+    await until('it has looked again', () => asked.mock.calls.length > 2);
+    expect([failures, (await pod.drained(epoch)).ids]).toEqual([tried, []]);
+    expect((await pod.ledger.read(['ada']))[0]).toMatchObject({ balance: 100, source: 'cache' });
+    expect(caller.podId).toBe('pod-2');
+  });
+});
+
+describe('What a pod brings', () => {
+  it('goes in parts, again and again until all is there; only then it counts', async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < 250; n++) ids.push(await pod.post({ amount: 1 }));
+    let parts = 0;
+    const kept = vi.spyOn(DrainStore.prototype, 'keep');
+    pod.keeps = async (kept) => {
+      parts += 1;
+      // The second part fails; and one is kept, though nobody hears of it.
+      if (parts === 2) throw AWAY;
+      await kept();
+      if (parts === 3) throw AWAY;
+    };
+    let completions = 0;
+    pod.completes = async (completed) => {
+      completions += 1;
+      expect((await pod.drained(epoch)).ids).toHaveLength(250);
+      if (completions === 1) throw AWAY;
+      await completed();
+    };
+    await pod.closing();
+    expect(await pod.allDrained(epoch)).toEqual({ ids, doubts: [], pods: { 'pod-1': 250 } });
+    expect(completions).toBe(2);
+    // What MySQL has is not brought again: the first part, once, and the second until its answer came.
+    expect(kept.mock.calls.map(([, , { entries }]) => entries.length)).toEqual([200, 50, 50]);
+    expect(pod.log.messages('error')).toEqual([]);
+    const asked = vi.spyOn(pod.store, 'read');
+    const brought = parts;
+    await until('it has looked again', () => asked.mock.calls.length > 2);
+    expect(parts).toBe(brought);
+  });
+
+  it('does not keep the pod from hearing that the ledger has opened without it', async () => {
+    await pod.post();
+    const gate = new Gate();
+    pod.keeps = (kept) => gate.command(kept);
+    let completions = 0;
+    pod.completes = async () => {
+      completions += 1;
+    };
+    await pod.closing();
+    await gate.reached;
+    await pod.activate();
+    expect((await pod.open()).caller.podId).toBe('pod-2');
+    gate.open();
+    // And the rest is not wanted any more.
+    const looks = vi.spyOn(pod.store, 'read');
+    await until('it has looked again', () => looks.mock.calls.length > 2);
+    expect(completions).toBe(0);
+  });
+
+  it('is brought again after a failure of our own, which is logged', async () => {
+    const id = await pod.post();
+    let failures = 1;
+    pod.keeps = async (kept) => {
+      if (failures-- > 0) throw new TypeError('odd');
+      await kept();
+    };
+    await pod.closing();
+    expect((await pod.allDrained(epoch)).ids).toEqual([id]);
+    expect(pod.log.messages('error')).toEqual(['the drain failed and is repeated']);
+  });
+
+  it('counts for every id that the process has tried in the epoch', async () => {
+    const { caller } = viewOf(pod);
+    const first = await pod.post();
+    await pod.scripts.retire({ ...caller, fenceEpoch: epoch }, 'pod-1');
+    await until('it is open under a new id', () => pod.seat.podId === 'pod-2' && pod.seat.view());
+    const second = await pod.post();
+    await pod.closing();
+    expect(await pod.allDrained(epoch)).toEqual({
+      ids: [first, second],
+      doubts: [],
+      pods: { 'pod-1': 2, 'pod-2': 2 },
+    });
+  });
+
+  it('counts for an id that it could register in MySQL alone', async () => {
+    const { caller } = viewOf(pod);
+    const lost = new Gate();
+    pod.cache.always('register', lost.command);
+    await pod.scripts.retire({ ...caller, fenceEpoch: epoch }, 'pod-1');
+    await lost.reached;
+    await until('MySQL has it', async () => (await pod.store.pods()).some(({ podId }) => podId === 'pod-2'));
+    await pod.closing();
+    expect((await pod.allDrained(epoch)).pods).toEqual({ 'pod-1': 0, 'pod-2': 0 });
+    lost.open();
+  });
+});
+
+describe('Attempts that no reply will tell of', () => {
+  async function inDoubt(): Promise<string> {
+    const one = pod.order();
+    pod.cache.always('apply', commandLost);
+    const view = viewOf(pod);
+    const answered = answersOf([one]);
+    await until('it is in doubt', () => view.doubts.size === 1);
+    pod.clock.push(11_000);
+    expect((await answered).map(said)).toEqual(['outcome_unknown']);
+    pod.cache.always('apply', passing);
+    await pod.open();
+    return one.transactionId;
+  }
+  const doubts = () => viewOf(pod).doubts.size;
+
+  it('are ended after a while by a new pod id: under the old one nothing can run any more', async () => {
+    const id = await inDoubt();
+    const { caller } = viewOf(pod);
+    pod.clock.push(20_000);
+    const after = await until('it has another id', () => {
+      const view = pod.seat.view();
+      return view?.caller.podId === 'pod-2' ? view : null;
+    });
+    await until('nothing is in doubt', () => after.doubts.none);
+    await expect(pod.scripts.read(caller, [])).rejects.toMatchObject({ kind: 'refused', reason: 'retired' });
+    await pod.closing();
+    expect((await pod.allDrained(epoch)).doubts).not.toContain(id);
+  });
+
+  it('are in doubt until all that the old id can have written is in MySQL', async () => {
+    await pod.post();
+    await inDoubt();
+    pod.clock.push(20_000);
+    await until('it has another id', () => pod.seat.podId === 'pod-2');
+    await pod.open();
+    const asked = vi.spyOn(pod.cache, 'read');
+    await until('it has looked again', () => asked.mock.calls.length > 2);
+    expect(doubts()).toBe(1);
+    await pod.flush();
+    await until('nothing is in doubt', () => doubts() === 0);
+  });
+
+  it('take one new id, however long the flush stands still', async () => {
+    await pod.post();
+    await inDoubt();
+    for (let n = 0; n < 5; n++) {
+      pod.clock.push(31_000);
+      const looks = vi.spyOn(pod.store, 'read');
+      await until('it has looked again', () => looks.mock.calls.length > 1);
+      looks.mockRestore();
+      await pod.open();
+    }
+    expect(pod.seat.podId).toBe('pod-2');
+    expect(doubts()).toBe(1);
+  });
+
+  it('stay in doubt while MySQL is away: no new id can be registered', async () => {
+    await inDoubt();
+    pod.away = AWAY;
+    pod.clock.push(31_000);
+    const asked = vi.spyOn(pod.cache, 'read');
+    await until('it has looked again', () => asked.mock.calls.length > 2);
+    expect([pod.seat.podId, doubts()]).toEqual(['pod-1', 1]);
+    pod.away = null;
+    await until('it has another id', () => pod.seat.podId === 'pod-2');
+  });
+
+  it('may stay so while no new id can be had: the pod works on under the one that it has', async () => {
+    await inDoubt();
+    const register = vi.spyOn(pod.store, 'register').mockRejectedValue(AWAY);
+    const opened = pod.opened;
+    pod.clock.push(31_000);
+    const looks = vi.spyOn(pod.store, 'read');
+    await until('it has tried', () => register.mock.calls.length > 0 && looks.mock.calls.length > 3);
+    // The try for another id may still be under way.
+    await expect
+      .poll(() => [pod.seat.podId, pod.seat.view()?.caller.podId, pod.opened])
+      .toEqual(['pod-1', 'pod-1', opened]);
+    await pod.post();
+    register.mockRestore();
+    pod.clock.push(31_000);
+    await until('it has another id', () => pod.seat.view()?.caller.podId !== 'pod-1');
+    await pod.post();
+  });
+
+  it('are those of requests that were under way when the id changed, too: each is made once', async () => {
+    const { caller } = viewOf(pod);
+    const gate = new Gate();
+    pod.cache.next('apply', gate.reply);
+    const answered = answersOf([pod.order()]);
+    await gate.reached;
+    await pod.scripts.retire({ ...caller, fenceEpoch: epoch }, 'pod-1');
+    await until('it has another id', () => pod.seat.view()?.caller.podId === 'pod-2');
+    gate.open();
+    expect((await answered).map(said)).toEqual(['POSTED']);
+    expect((await pod.ledger.read(['ada']))[0]).toMatchObject({ balance: 100, version: 1 });
+    expect(viewOf(pod).doubts.none).toBe(true);
+  });
+});

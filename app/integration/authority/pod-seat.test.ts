@@ -1,0 +1,484 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { Problem } from '../../domain/problem.ts';
+import { CacheError } from '../../journal/cache-port.ts';
+import { itemOf } from '../../journal/testing/epoch-under-test.ts';
+import { Gate, passing } from '../../journal/testing/faulty-cache.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
+import { PodBench } from '../testing/pod-bench.ts';
+
+const url = `redis://127.0.0.1:${inject('redisPort')}/0`;
+const AWAY = new Problem('database_unavailable', 'away');
+const NO_REDIS = 'Redis does not answer this pod as the server of this epoch';
+
+let db: TestDatabase;
+let pod: PodBench;
+beforeAll(async () => {
+  db = await migratedDatabase();
+});
+afterAll(() => db.drop());
+beforeEach(async () => {
+  await db.reset(0, 'REBUILDING');
+  pod = new PodBench(db.database, url);
+  await pod.connected();
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  pod.clock.hurries = true;
+  await pod.stop();
+});
+
+const podIds = async () => (await pod.store.pods()).map(({ podId }) => podId);
+const reported = async () => (await pod.store.livePods())[0];
+const inDirect = async (unsettled: number | null = null) =>
+  db.database.rows("UPDATE authority SET mode = 'DIRECT', epoch = epoch + 1, cache_epoch = ?", [unsettled]);
+
+describe('At its start a seat', () => {
+  it('is closed, and says why, until it knows who has the authority', async () => {
+    expect(pod.seat.view()).toBeNull();
+    expect(pod.seat.direct()).toBeNull();
+    expect(pod.seat.holdReason()).toBe('database_unavailable');
+    expect(pod.seat.complaints()).toEqual(['MySQL has not told who has the authority']);
+    pod.seat.start();
+    await until('it has read the authority', () => pod.seat.authority);
+    expect(pod.seat.holdReason()).toBe('ledger_switching');
+  });
+
+  it('waits for MySQL', async () => {
+    pod.away = AWAY;
+    await pod.activate();
+    pod.seat.start();
+    const asked = vi.spyOn(pod.store, 'read');
+    pod.away = null;
+    await pod.open();
+    expect(asked).toHaveBeenCalled();
+    expect(pod.log.messages('error')).toEqual([]);
+  });
+
+  it('tells apart an outage of MySQL from our own mistake', async () => {
+    pod.away = new Error('no such column');
+    pod.seat.start();
+    await until('it is told', () => pod.log.messages('error').length > 0);
+    expect(pod.log.messages('error')[0]).toBe('the authority could not be read');
+    expect(pod.seat.view()).toBeNull();
+  });
+
+  it('opens when it is registered in MySQL and in Redis, and tells who waits', async () => {
+    const { epoch, replid } = await pod.activate();
+    pod.seat.start();
+    const view = await pod.open();
+    expect(view.caller).toEqual({ epoch, replid, podId: 'pod-1' });
+    expect(await podIds()).toEqual(['pod-1']);
+    expect((await pod.scripts.read(view.caller, [])).head.seq).toBe(0);
+    expect(pod.opened).toBe(1);
+    expect([pod.seat.complaints(), pod.seat.direct()]).toEqual([[], null]);
+  });
+
+  it('does not open on another server than the one of the epoch', async () => {
+    await pod.activate();
+    await db.database.rows('UPDATE authority SET replid = ?', ['b'.repeat(40)]);
+    pod.seat.start();
+    await until('it has tried', async () => (await podIds()).length > 0);
+    await until('it complains', () => pod.seat.complaints()[0] === NO_REDIS);
+    expect(pod.seat.view()).toBeNull();
+  });
+
+  it('does not open where the keys of the epoch are not those that were activated', async () => {
+    await pod.activate();
+    await db.database.rows("UPDATE authority SET marker = 'another'");
+    pod.seat.start();
+    await until('it has tried', async () => (await podIds()).length > 0);
+    await until('it complains', () => pod.seat.complaints()[0] === NO_REDIS);
+    await expect(pod.redis.hget(`${pod.prefix}:{0}:2:ledger`, 'pod:pod-1')).resolves.toBeNull();
+  });
+
+  it('does not open in an epoch that has passed when it registers: Redis is not even asked', async () => {
+    pod.registers = false;
+    await pod.activate();
+    const reads = vi.spyOn(pod.store, 'read');
+    pod.seat.start();
+    await until('it has tried again', () => reads.mock.calls.length > 2);
+    expect([pod.seat.view(), pod.cache.calls('register')]).toEqual([null, 0]);
+    expect(pod.seat.complaints()).toEqual([NO_REDIS]);
+    pod.registers = true;
+    await pod.open();
+  });
+
+  it('while Redis is away registers nowhere, and says that it lives without Redis', async () => {
+    await pod.activate();
+    pod.redis.disconnect();
+    await until('it is gone', () => pod.redis.status === 'end');
+    pod.seat.start();
+    await until('it is heard', reported);
+    expect(await reported()).toMatchObject({ processId: 'pod', redisSeen: false });
+    expect([await podIds(), pod.seat.complaints()]).toEqual([[], [NO_REDIS]]);
+    await pod.redis.connect();
+    await pod.open();
+    await until('it is heard again', async () => (await reported())?.redisSeen);
+  });
+
+  it('opens on MySQL without Redis, and is ready', async () => {
+    await inDirect();
+    pod.redis.disconnect();
+    pod.seat.start();
+    const { epoch } = await pod.store.read();
+    expect(await pod.openDirectly()).toBe(epoch);
+    expect([pod.seat.view(), pod.opened, pod.seat.complaints(), await podIds()]).toEqual([null, 1, [], []]);
+  });
+
+  it('while the ledger is closed has nothing to complain of: it reads, as all do', async () => {
+    await pod.activate();
+    await pod.closing();
+    pod.seat.start();
+    await until('it has read the authority', () => pod.seat.authority);
+    expect([pod.seat.complaints(), pod.seat.holdReason()]).toEqual([[], 'ledger_switching']);
+    expect(await podIds()).toEqual([]);
+  });
+});
+
+describe('An open seat', () => {
+  it('sends heartbeats, and observes and reports what others have written', async () => {
+    const view = await pod.serve();
+    await db.database.rows("UPDATE processes SET heartbeat_at = '2020-01-01'");
+    await db.database.rows("UPDATE pods SET heartbeat_at = '2020-01-01'");
+    const other = new PodBench(db.database, url, 'other', pod.prefix);
+    await other.connected();
+    other.seat.start();
+    await other.open();
+    await other.post();
+    await until('it has observed it', () => view.observed === 1);
+    await until('it reports it', async () => {
+      const row = (await pod.store.pods()).find(({ podId }) => podId === 'pod-1');
+      return row?.observed === 1 && row.silentMs < 60_000;
+    });
+    expect(await until('it lives', reported)).toMatchObject({ redisSeen: true });
+    await other.stop();
+  });
+
+  it('closes at once when the connection to Redis is lost, and opens again with the same view: its tail is kept', async () => {
+    const view = await pod.serve();
+    await pod.post();
+    let seenAtClose: unknown = 'nothing';
+    pod.redis.once('close', () => {
+      seenAtClose = pod.seat.view();
+    });
+    pod.redis.disconnect(true);
+    await until('the connection is closed', () => seenAtClose !== 'nothing');
+    expect(seenAtClose).toBeNull();
+    expect(await pod.open()).toBe(view);
+    expect(view.tail.size).toBe(1);
+    expect(await podIds()).toEqual(['pod-1']);
+    expect(pod.opened).toBe(2);
+  });
+
+  it('says so once; errors that mean nothing, and those of another view, leave it open', async () => {
+    const view = await pod.serve();
+    for (const harmless of [new Error('x'), new CacheError('stale', 'snapshot'), new CacheError('unable', 'OOM')]) {
+      pod.seat.suspect(harmless, view);
+      expect(pod.seat.view()).not.toBeNull();
+    }
+    pod.seat.suspect(new CacheError('in_doubt', 'timed out'), view.renewed('earlier'));
+    expect(pod.seat.view()).not.toBeNull();
+    for (let n = 0; n < 2; n++) pod.seat.suspect(new CacheError('in_doubt', 'timed out'), view);
+    expect(pod.seat.view()).toBeNull();
+    expect(pod.log.messages('warn')).toEqual(['the cache is in doubt: holding']);
+    await pod.open();
+  });
+
+  it('that has lost Redis tells MySQL at once; it stays ready for a moment, to hold what it is asked', async () => {
+    await pod.serve();
+    await until('it is heard', async () => (await reported())?.redisSeen);
+    pod.redis.disconnect();
+    await until('it is heard', async () => (await reported())?.redisSeen === false);
+    expect(pod.seat.complaints()).toEqual([]);
+    pod.clock.push(5_000);
+    expect(pod.seat.complaints()).toEqual([NO_REDIS]);
+    await pod.redis.connect();
+  });
+
+  it('notices also when it has slept through a whole change of epochs', async () => {
+    const before = await pod.serve();
+    pod.away = AWAY;
+    const { epoch } = await pod.activate();
+    pod.away = null;
+    const after = await until('it has moved', () => (pod.seat.view() === before ? null : pod.seat.view()));
+    expect(after.caller).toMatchObject({ epoch, podId: 'pod-2' });
+    expect(after.tail.size).toBe(0);
+  });
+});
+
+describe('A pod that was retired while it was paused', () => {
+  it('comes back under a new id in the same epoch, and remembers all that it was told', async () => {
+    const before = await pod.serve();
+    await pod.post();
+    await pod.scripts.retire({ ...before.caller, fenceEpoch: before.caller.epoch }, 'pod-1');
+    const after = await until('it is open under a new id', () => (pod.seat.podId === 'pod-2' ? pod.seat.view() : null));
+    expect(after).not.toBe(before);
+    expect(after.caller).toEqual({ ...before.caller, podId: 'pod-2' });
+    expect([after.tail.size, after.observed]).toEqual([1, 1]);
+    expect(await podIds()).toEqual(['pod-1', 'pod-2']);
+    await pod.post();
+    expect(after.tail.size).toBe(2);
+  });
+
+  it('is registered once more when a keeper has forgotten its old id', async () => {
+    const view = await pod.serve();
+    await pod.scripts.retire({ ...view.caller, fenceEpoch: view.caller.epoch }, 'pod-1');
+    await pod.store.removePod('pod-1');
+    await until('it is open under a new id', () => (pod.seat.podId === 'pod-2' ? pod.seat.view() : null));
+    expect(await podIds()).toEqual(['pod-2']);
+  });
+});
+
+describe('While MySQL is away a seat', () => {
+  it('goes on in its epoch', async () => {
+    const view = await pod.serve();
+    pod.away = AWAY;
+    const asked = vi.spyOn(pod.cache, 'read');
+    await until('it has looked at Redis again', () => asked.mock.calls.length > 5);
+    expect([pod.seat.view(), pod.opened, pod.seat.complaints()]).toEqual([view, 1, []]);
+    pod.seat.lostRedis();
+    expect(await pod.open()).toBe(view);
+    await pod.post();
+    expect(pod.log.messages('error')).toEqual([]);
+  });
+
+  it('closes the moment that Redis says that the epoch has ended', async () => {
+    const { caller } = await pod.serve();
+    pod.away = AWAY;
+    await pod.scripts.fence(caller.epoch + 1, caller.replid);
+    await pod.closed();
+    expect(pod.seat.holdReason()).toBe('ledger_switching');
+    pod.clock.push(6_000);
+    expect(pod.seat.complaints()).toEqual(['MySQL is away']);
+  });
+
+  it('that is open on it says so to those who wait, and turns unready after a moment', async () => {
+    await inDirect();
+    pod.seat.start();
+    await pod.openDirectly();
+    pod.away = AWAY;
+    await until('it has noticed', () => pod.seat.holdReason() === 'database_unavailable');
+    expect(pod.seat.direct()).not.toBeNull();
+    pod.clock.push(6_000);
+    expect(pod.seat.complaints()).toEqual(['MySQL is away']);
+    pod.away = null;
+    await until('it is ready again', () => pod.seat.complaints().length === 0);
+  });
+});
+
+describe('While MySQL has the authority a seat', () => {
+  beforeEach(async () => {
+    await inDirect();
+    pod.seat.start();
+    await pod.openDirectly();
+  });
+
+  it('stays open on it whether or not Redis answers, and tells which', async () => {
+    await until('Redis is seen', async () => (await reported())?.redisSeen);
+    pod.redis.disconnect();
+    await until('it is lost', async () => (await reported())?.redisSeen === false);
+    expect([pod.seat.direct() === null, pod.opened, pod.seat.complaints()]).toEqual([false, 1, []]);
+    await pod.redis.connect();
+    await until('Redis is seen again', async () => (await reported())?.redisSeen);
+  });
+
+  it('says that Redis is lost when it does not answer, connected as it is', async () => {
+    await until('Redis is seen', async () => (await reported())?.redisSeen);
+    const ping = vi.spyOn(pod.redis, 'ping').mockRejectedValue(new Error('LOADING'));
+    await until('it is lost', async () => (await reported())?.redisSeen === false);
+    ping.mockRestore();
+    await until('it is seen again', async () => (await reported())?.redisSeen);
+  });
+
+  it('holds when a transaction found the authority elsewhere, and looks anew', async () => {
+    const epoch = await pod.openDirectly();
+    pod.seat.moved(epoch - 1);
+    expect(pod.seat.direct()).toBe(epoch);
+    pod.seat.moved(epoch);
+    expect(pod.seat.direct()).toBeNull();
+    expect(await pod.openDirectly()).toBe(epoch);
+    expect(pod.opened).toBe(2);
+  });
+
+  it('is in the later epoch when frozen accounts were settled: still open, without a break', async () => {
+    const before = await pod.openDirectly();
+    await inDirect();
+    await until('it is there', () => pod.seat.direct() === before + 1);
+    expect(pod.opened).toBe(1);
+  });
+
+  it('holds while the cache is rebuilt, and opens there', async () => {
+    await pod.store.move(await pod.store.read(), 'REBUILDING', { keeper: 'k', reason: 'r' });
+    await pod.closed();
+    expect([pod.seat.holdReason(), pod.seat.complaints()]).toEqual(['ledger_switching', []]);
+    await pod.activate();
+    expect((await pod.open()).caller.podId).toBe('pod-1');
+    expect(pod.seat.direct()).toBeNull();
+  });
+});
+
+describe('While the ledger is closed', () => {
+  it('a pod says so at the door after a while, and is ready all along: it reads', async () => {
+    await pod.serve();
+    await pod.closing();
+    await pod.closed();
+    expect([pod.seat.holdReason(), pod.seat.complaints()]).toEqual(['ledger_switching', []]);
+    pod.clock.push(10_000);
+    expect([pod.seat.holdReason(), pod.seat.complaints()]).toEqual(['ledger_closed', []]);
+  });
+
+  it('a pod that has just come knows for how long it has been', async () => {
+    await pod.activate();
+    await pod.closing();
+    await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 11 SECOND');
+    pod.seat.start();
+    await until('it has read the authority', () => pod.seat.authority);
+    expect(pod.seat.holdReason()).toBe('ledger_closed');
+  });
+});
+
+describe('A Redis that hangs', () => {
+  it('does not keep a pod from hearing that its epoch has ended', async () => {
+    const { caller } = await pod.serve();
+    const gate = new Gate();
+    pod.cache.always('read', gate.command);
+    await gate.reached;
+    await pod.closing();
+    await pod.allDrained(caller.epoch);
+    expect(pod.seat.view()).toBeNull();
+    await pod.settleByFold();
+    await pod.openDirectly();
+    gate.open();
+  });
+
+  it('does not keep a pod from the store that has the authority, while it registers there', async () => {
+    await pod.activate();
+    const gate = new Gate();
+    pod.cache.always('register', gate.command);
+    pod.seat.start();
+    await gate.reached;
+    const { cacheEpoch } = await pod.closing();
+    expect((await pod.allDrained(cacheEpoch ?? 0)).pods).toEqual({ 'pod-1': 0 });
+    await pod.settleByFold();
+    await pod.openDirectly();
+    gate.open();
+    pod.cache.always('register', passing);
+    // The late reply opens nothing, and nothing of it is left.
+    const { epoch } = await pod.activate();
+    expect((await pod.open()).caller).toMatchObject({ epoch, podId: 'pod-2' });
+    expect(pod.opened).toBe(2);
+  });
+});
+
+describe('When it stops, a seat', () => {
+  it('gives its registration back, and its process', async () => {
+    await pod.serve();
+    await until('it was heard', reported);
+    await pod.seat.stop();
+    expect([await podIds(), await pod.store.livePods()]).toEqual([[], []]);
+  });
+
+  it('waits for the flush of what it was told, and then gives its registration back', async () => {
+    const { caller } = await pod.serve();
+    await pod.post();
+    const stopped = pod.seat.stop();
+    await pod.flush();
+    await stopped;
+    expect([await podIds(), await pod.drained(caller.epoch)]).toEqual([[], { ids: [], doubts: [], pods: {} }]);
+  });
+
+  it('applies nothing more when its registration is removed, and Redis refuses its ids', async () => {
+    const { caller } = await pod.serve();
+    const order = pod.order();
+    const removePod = pod.store.removePod.bind(pod.store);
+    const atRemoval: unknown[] = [];
+    vi.spyOn(pod.store, 'removePod').mockImplementation(async (podId) => {
+      atRemoval.push(
+        pod.seat.view(),
+        await pod.scripts.apply(caller, [itemOf(order)]).catch((error: unknown) => error),
+      );
+      await removePod(podId);
+    });
+    await pod.seat.stop();
+    expect(atRemoval).toEqual([null, expect.objectContaining({ kind: 'refused', reason: 'retired' })]);
+    expect(await podIds()).toEqual([]);
+  });
+
+  it('hands over if Redis does not confirm that it no longer runs anything for the pod', async () => {
+    const { caller } = await pod.serve();
+    pod.retires = async () => {
+      throw new CacheError('in_doubt', 'Command timed out');
+    };
+    const cuts = pod.cuts;
+    await pod.seat.stop();
+    expect(pod.cuts).toBe(cuts + 1);
+    expect(await pod.drained(caller.epoch)).toEqual({ ids: [], doubts: [], pods: { 'pod-1': 0 } });
+  });
+
+  it('hands over what it knows when the flush does not come: nobody has to wait for it', async () => {
+    const { caller } = await pod.serve();
+    const id = await pod.post();
+    pod.clock.hurries = true;
+    await pod.seat.stop();
+    expect(await pod.drained(caller.epoch)).toEqual({ ids: [id], doubts: [], pods: { 'pod-1': 1 } });
+    expect(await pod.store.livePods()).toEqual([]);
+    await pod.closing();
+    expect((await pod.settleByFold()).mode).toBe('DIRECT');
+  });
+
+  it('hands over at once when Redis is away', async () => {
+    const { caller } = await pod.serve();
+    const id = await pod.post();
+    pod.redis.disconnect();
+    await pod.closed();
+    await pod.seat.stop();
+    expect(await pod.drained(caller.epoch)).toEqual({ ids: [id], doubts: [], pods: { 'pod-1': 1 } });
+  });
+
+  it('tries again to hand over, while MySQL fails, and not for ever', async () => {
+    const { caller } = await pod.serve();
+    const id = await pod.post();
+    let failures = 2;
+    pod.clock.hurries = true;
+    pod.keeps = async (kept) => {
+      if (failures-- > 0) throw AWAY;
+      await kept();
+    };
+    await pod.seat.stop();
+    expect((await pod.drained(caller.epoch)).ids).toEqual([id]);
+  });
+
+  it('hands over when MySQL cannot remove its registration, so that nobody has to wait for it', async () => {
+    const { caller } = await pod.serve();
+    pod.away = AWAY;
+    await pod.seat.stop();
+    expect(await pod.drained(caller.epoch)).toEqual({ ids: [], doubts: [], pods: { 'pod-1': 0 } });
+    await pod.closing();
+    expect((await pod.settleByFold()).mode).toBe('DIRECT');
+  });
+
+  it('ends even if MySQL is unavailable, and logs that it could not hand over', async () => {
+    await pod.serve();
+    pod.away = AWAY;
+    pod.completes = async () => {
+      throw AWAY;
+    };
+    pod.clock.hurries = true;
+    await pod.seat.stop();
+    expect(pod.log.messages('error')).toEqual(['what this pod knows of its epoch could not be handed over']);
+    expect(await podIds()).toEqual(['pod-1']);
+  });
+
+  it('ends when MySQL takes nothing, and says that something could not be handed over', async () => {
+    await pod.serve();
+    await pod.post();
+    pod.keeps = async () => {
+      throw AWAY;
+    };
+    pod.clock.hurries = true;
+    await pod.seat.stop();
+    expect(pod.log.messages('error')).toEqual(['what this pod knows of its epoch could not be handed over']);
+    expect(await podIds()).toEqual(['pod-1']);
+  });
+});

@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { faultOf } from '../../jobs/check-history.ts';
+import type { HistoryRow } from '../../jobs/ledger-history.ts';
+import { BooksBench } from '../testing/books-bench.ts';
+
+let bench: BooksBench;
+beforeAll(async () => {
+  bench = await BooksBench.start();
+});
+afterAll(() => bench.stop());
+beforeEach(() => bench.reset());
+
+describe('A reconciliation', () => {
+  it('runs one at a time: who asks meanwhile gets the same answer, who asks later a new one', async () => {
+    const reconciliation = bench.reconciliation();
+    const [first, second] = await Promise.all([reconciliation.run(), reconciliation.run()]);
+    expect(second).toBe(first);
+    const third = await reconciliation.run();
+    expect(third).not.toBe(first);
+    expect(await bench.db.database.rows('SELECT 1 FROM reconciliations')).toHaveLength(2);
+  });
+
+  it('is saved as it was reported', async () => {
+    await bench.tamperCache('ada', { balance: 7 });
+    const report = await bench.reconciliation().run();
+    const rows = await bench.db.database.rows<{ clean: number; report: string; started_at: Date; finished_at: Date }>(
+      'SELECT clean, report, started_at, finished_at FROM reconciliations',
+    );
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toMatchObject({
+      clean: 0,
+      started_at: new Date(report.startedAt),
+      finished_at: new Date(report.finishedAt),
+    });
+    expect(JSON.parse(rows[0]?.report ?? '')).toEqual(report);
+  });
+
+  it('shows in the metrics: accounts, money by currency however its sign, and when', async () => {
+    await bench.tamperCache('ada', { balance: 1357 });
+    await bench.tamperCache('bob', { balance: 145 });
+    await bench.reconciliation().run();
+    const text = await bench.context.metrics.text();
+    expect(text).toContain('holdfast_reconciliation_drift_accounts 2');
+    expect(text).toContain('holdfast_reconciliation_drift_minor_units{currency="EUR"} 12');
+    expect(text).toMatch(
+      /holdfast_reconciliation_last_success_timestamp_seconds 1\.\d+e\+?9|holdfast_reconciliation_last_success_timestamp_seconds \d{10}/,
+    );
+  });
+
+  it('that fails is told to who asked, and the next one runs again', async () => {
+    const reconciliation = bench.reconciliation();
+    const rows = vi.spyOn(bench.context.database, 'rows').mockRejectedValueOnce(new Error('MySQL is away'));
+    await expect(reconciliation.run()).rejects.toThrow('away');
+    rows.mockRestore();
+    expect(await reconciliation.run()).toMatchObject({ clean: true });
+  });
+});
+
+describe('The history of an account', () => {
+  const whole: HistoryRow = {
+    accountId: 'a',
+    currency: 'EUR',
+    balance: '600',
+    version: 3,
+    postings: 3,
+    versionMax: 3,
+    versionSum: '6',
+    versionSquareSum: '14',
+    amountSum: '600',
+  };
+  it('is whole when it adds up and its versions are 1, 2, …', () => {
+    expect(faultOf(whole)).toBeNull();
+    const none = {
+      balance: '0',
+      version: 0,
+      postings: 0,
+      versionMax: 0,
+      versionSum: '0',
+      versionSquareSum: '0',
+      amountSum: '0',
+    };
+    expect(faultOf({ ...whole, ...none })).toBeNull();
+  });
+  it.each<[string, Partial<HistoryRow>]>([
+    ['there are too few postings', { postings: 2 }],
+    ['there are too many', { postings: 4 }],
+    ['the last version is another', { versionMax: 4 }],
+    ['the versions sum up to another number', { versionSum: '7' }],
+    ['their squares do', { versionSquareSum: '15' }],
+    ['the account is further on', { version: 4 }],
+  ])('is not when %s', (_what, change) => {
+    expect(faultOf({ ...whole, ...change })).toMatchObject({ minorUnits: 0 });
+  });
+  it('adds up exactly, beyond what a float can hold', () => {
+    const sums = { balance: '9007199254740993', amountSum: '9007199254740992' };
+    expect(faultOf({ ...whole, ...sums })).toEqual({
+      what: 'has a balance that its postings do not add up to',
+      minorUnits: 1,
+    });
+    const version = 3_000_000_000;
+    const n = BigInt(version);
+    const large = {
+      versionSum: String((n * (n + 1n)) / 2n),
+      versionSquareSum: String((n * (n + 1n) * (2n * n + 1n)) / 6n),
+    };
+    expect(faultOf({ ...whole, version, postings: version, versionMax: version, ...large })).toBeNull();
+    expect(
+      faultOf({
+        ...whole,
+        version,
+        postings: version,
+        versionMax: version,
+        ...large,
+        versionSum: String((n * (n + 1n)) / 2n + 1n),
+      }),
+    ).not.toBeNull();
+  });
+});

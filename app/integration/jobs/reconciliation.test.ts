@@ -1,0 +1,231 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { checkCache } from '../../jobs/check-cache.ts';
+import { DRIFT_LISTED_MAX } from '../../jobs/reconciliation.ts';
+import { account, order } from '../../journal/testing/epoch-under-test.ts';
+import { TestClock } from '../../kernel/testing/test-clock.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { SqlLedgerPages } from '../../mysql/ledger/ledger-pages.ts';
+import { openIn } from '../../mysql/testing/test-database.ts';
+import { Keys } from '../../redis/keys.ts';
+import { createReconciliation } from '../../roles/shared-reconciliation.ts';
+import { ACCOUNTS, BooksBench } from '../testing/books-bench.ts';
+
+let bench: BooksBench;
+beforeAll(async () => {
+  bench = await BooksBench.start();
+});
+afterAll(() => bench.stop());
+beforeEach(() => bench.reset());
+const sql = (statement: string) => bench.db.database.rows(statement);
+
+describe('Clean books', () => {
+  it('are reported as clean, with what was looked at', async () => {
+    const report = await bench.reconciliation().run();
+    expect(report).toMatchObject({
+      clean: true,
+      accounts: 4,
+      cachedAccounts: 4,
+      transfers: 10,
+      unverified: 0,
+      sums: { EUR: '0' },
+      driftAccounts: 0,
+      drift: [],
+    });
+    expect(Date.parse(report.finishedAt)).toBeGreaterThanOrEqual(Date.parse(report.startedAt));
+    expect(bench.context.said('info')).toEqual(['the books are clean']);
+  });
+
+  it('stay clean under running writes and flushes', async () => {
+    const traffic = bench.traffic();
+    for (let n = 0; n < 5; n++) {
+      const before = traffic.transfers();
+      await until('the writers are under way', () => traffic.transfers() > before + 50);
+      expect(await bench.reconciliation().run()).toMatchObject({
+        clean: true,
+        cachedAccounts: 4,
+        drift: [],
+        sums: { EUR: '0' },
+      });
+    }
+    await traffic.stop();
+  });
+
+  it('are all looked at, where they fill more than a page', async () => {
+    const many = Array.from({ length: 2500 }, (_, n) => account(`many-${n}`, { currency: 'JPY' }));
+    await openIn(bench.db.database, many);
+    for (let from = 0; from < many.length; from += 500) {
+      await bench.epoch.cache.install(bench.epoch.pod, many.slice(from, from + 500), 10, 10_000);
+    }
+    const report = await bench.reconciliation().run();
+    expect(report).toMatchObject({ clean: true, accounts: 2504, transfers: 10, sums: { EUR: '0', JPY: '0' } });
+    expect(report.cachedAccounts).toBeGreaterThanOrEqual(2504);
+  });
+
+  it('with nobody in the cache are clean', async () => {
+    const { accounts } = new Keys(bench.context.config.ledger.keyPrefix, 1);
+    await bench.context.redis.del(accounts);
+    expect(await bench.reconciliation().run()).toMatchObject({ clean: true, accounts: 4, cachedAccounts: 0 });
+  });
+
+  it('of MySQL alone are checked while the cache has no authority', async () => {
+    await bench.tamperCache('ada', { balance: 1 });
+    const report = await createReconciliation(bench.context, () => null).run();
+    expect(report).toMatchObject({ clean: true, accounts: 4, cachedAccounts: 0 });
+  });
+});
+
+describe('Drift is found and named', () => {
+  const named = async () => {
+    const { clean, drift, driftAccounts, sums } = await bench.reconciliation().run();
+    expect(clean).toBe(false);
+    expect(bench.context.said('error')).toEqual(['the books drift']);
+    return { drift, driftAccounts, sums };
+  };
+
+  it('when a balance in Redis was changed: by how much', async () => {
+    await bench.tamperCache('ada', { balance: 1357 });
+    expect(await named()).toEqual({
+      driftAccounts: 1,
+      sums: { EUR: '0' },
+      drift: [
+        { accountId: 'ada', currency: 'EUR', what: 'has another balance in the cache at version 10', minorUnits: 7 },
+      ],
+    });
+  });
+
+  it('when a balance in MySQL was changed: against the cache, the postings, and the sum', async () => {
+    await sql("UPDATE accounts SET balance = balance + 5 WHERE account_id = 'bob'");
+    const { drift, driftAccounts, sums } = await named();
+    expect(sums).toEqual({ EUR: '5' });
+    expect(driftAccounts).toBe(1);
+    expect(drift).toEqual([
+      { accountId: 'bob', currency: 'EUR', what: 'has another balance in the cache at version 5', minorUnits: -5 },
+      { accountId: 'bob', currency: 'EUR', what: 'has a balance that its postings do not add up to', minorUnits: 5 },
+    ]);
+  });
+
+  it('when the amount of a posting was changed: on both of its sides', async () => {
+    await sql("UPDATE transfers SET amount = amount + 3 WHERE transaction_id = 'out-2'");
+    expect((await named()).drift).toEqual([
+      { accountId: 'ada', currency: 'EUR', what: 'has a balance that its postings do not add up to', minorUnits: 3 },
+      { accountId: 'bob', currency: 'EUR', what: 'has a balance that its postings do not add up to', minorUnits: -3 },
+    ]);
+  });
+
+  it('when money has gone from one currency to another, though each account is right by itself', async () => {
+    await sql("UPDATE accounts SET currency = 'JPY' WHERE account_id = 'bob'");
+    await bench.tamperCache('bob', { currency: 'JPY' });
+    expect(await named()).toEqual({ drift: [], driftAccounts: 0, sums: { EUR: '-150', JPY: '150' } });
+  });
+
+  it('when a posting is missing', async () => {
+    await sql("DELETE FROM transfers WHERE transaction_id = 'in-3'");
+    expect((await named()).drift.map(({ accountId, minorUnits }) => [accountId, minorUnits])).toEqual([
+      ['ada', 300],
+      ['world', -300],
+    ]);
+  });
+
+  it('when a version is missing though the amounts add up', async () => {
+    await sql("UPDATE transfers SET destination_version = 77 WHERE transaction_id = 'in-2'");
+    expect((await named()).drift).toEqual([
+      { accountId: 'ada', currency: 'EUR', what: 'has 10 postings up to version 77, and is at 10', minorUnits: 0 },
+    ]);
+  });
+
+  it('when one version stands twice and another not at all', async () => {
+    // On the other side, as a unique key forbids it on the same one.
+    await sql("UPDATE transfers SET source_version = 1 WHERE transaction_id = 'out-3'");
+    expect((await named()).drift).toMatchObject([{ accountId: 'ada', minorUnits: 0 }]);
+  });
+
+  it.each([
+    ['MySQL', "UPDATE accounts SET overdraft_limit = 501 WHERE account_id = 'eve'"],
+    ['MySQL, the status', "UPDATE accounts SET status = 'FROZEN' WHERE account_id = 'eve'"],
+    ['MySQL, the version', "UPDATE accounts SET settings_version = 0 WHERE account_id = 'eve'"],
+    ['MySQL, the kind', "UPDATE accounts SET `external` = 1 WHERE account_id = 'eve'"],
+  ])('when settings were changed in %s', async (_where, statement) => {
+    await sql(statement);
+    expect((await named()).drift).toEqual([
+      { accountId: 'eve', currency: 'EUR', what: 'has other settings in the cache at version 1', minorUnits: 0 },
+    ]);
+  });
+
+  it('when an account is in the cache and not in MySQL', async () => {
+    await bench.tamperCache('ghost', { balance: 12 });
+    expect((await named()).drift).toEqual([
+      { accountId: 'ghost', currency: 'EUR', what: 'is in the cache and not in MySQL', minorUnits: 12 },
+    ]);
+  });
+
+  it('when the cache is ahead of all that the journal told', async () => {
+    await bench.tamperCache('bob', { version: 6, balance: 151 });
+    expect((await named()).drift).toEqual([
+      { accountId: 'bob', currency: 'EUR', what: 'has version 6 in the cache, 5 in MySQL', minorUnits: 1 },
+    ]);
+  });
+
+  it('when the cache is behind, at a balance that MySQL never had then', async () => {
+    await bench.tamperCache('bob', { version: 4, balance: 101 });
+    expect((await named()).drift).toMatchObject([{ accountId: 'bob', minorUnits: 1 }]);
+    await bench.reset();
+    await bench.tamperCache('bob', { version: 0, balance: 1 });
+    expect((await named()).drift).toMatchObject([
+      { what: 'has another balance in the cache at version 0', minorUnits: 1 },
+    ]);
+  });
+
+  it('when the posting of the cached version is gone', async () => {
+    await bench.tamperCache('bob', { version: 4, balance: 100 });
+    await sql("DELETE FROM transfers WHERE transaction_id = 'out-4'");
+    const { drift } = await named();
+    expect(drift[0]).toEqual({
+      accountId: 'bob',
+      currency: 'EUR',
+      what: 'lacks the posting of version 4',
+      minorUnits: 0,
+    });
+  });
+
+  it('and counted in full, though only the first are listed', async () => {
+    const many = Array.from({ length: DRIFT_LISTED_MAX + 50 }, (_, n) => account(`many-${n}`));
+    await openIn(bench.db.database, many);
+    await sql("UPDATE accounts SET balance = 1 WHERE account_id LIKE 'many-%'");
+    const { drift, driftAccounts } = await named();
+    expect(driftAccounts).toBe(DRIFT_LISTED_MAX + 50);
+    expect(drift).toHaveLength(DRIFT_LISTED_MAX);
+  });
+});
+
+describe('A page of the cache', () => {
+  it('is no drift when MySQL has gone on since it was read', async () => {
+    const pages = bench.pages();
+    const { database, reader, flushStore, clock } = bench.context;
+    const goingOn: typeof pages = {
+      ...pages,
+      read: async (ids) => {
+        const page = await pages.read(ids);
+        await bench.epoch.apply(order('later', { destination: 'bob' }));
+        await bench.epoch.change('01890000-0000-7000-8000-000000000001', 'eve', { overdraftLimit: 1 });
+        await bench.flush();
+        return page;
+      },
+    };
+    const ledger = new SqlLedgerPages({ database, reader, flush: flushStore });
+    expect(await checkCache(goingOn, ledger, clock)).toEqual({ accounts: ACCOUNTS.length, unverified: 0, drift: [] });
+  });
+
+  it('is unverified, and the books not clean, when the flush stands still', async () => {
+    const clock = new TestClock();
+    const standing = { ...bench.context, clock };
+    await bench.epoch.apply(order('unflushed', { destination: 'bob' }));
+    const report = await createReconciliation(standing, () => bench.pages()).run();
+    expect(report).toMatchObject({ clean: false, unverified: 4, cachedAccounts: 4, drift: [] });
+    expect(clock.slept.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThanOrEqual(30_000);
+  });
+
+  it('is unverified when another epoch has begun meanwhile', async () => {
+    await sql('UPDATE flush_cursor SET epoch = 2, seq = 0');
+    expect(await bench.reconciliation().run()).toMatchObject({ clean: false, unverified: 4, drift: [] });
+  });
+});

@@ -1,0 +1,234 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { newUuidV7 } from '../../domain/ids.ts';
+import { accountOf, orderOf, said } from '../../domain/testing/orders.ts';
+import { RecordStatus } from '../../journal/codec.ts';
+import { Gate } from '../../journal/testing/faulty-cache.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { bucketEnd, ID_BUCKET_MS, placeOf } from '../../redis/keys.ts';
+import { IdJanitor } from '../../sync/id-janitor.ts';
+import { type Pod, RealLedger } from '../testing/real-ledger.ts';
+
+let stage: RealLedger;
+let pod: Pod;
+let round = 0;
+let a: string;
+let world: string;
+let m: number;
+
+beforeAll(async () => {
+  stage = await RealLedger.open({ redisPort: inject('redisPort'), mysqlUrl: inject('mysqlUrl') });
+});
+afterAll(() => stage[Symbol.asyncDispose]());
+beforeEach(async () => {
+  round += 1;
+  [a, world] = [`a-${round}`, `world-${round}`];
+  m = Date.now() - 60_000;
+  await stage.begin({ m });
+  await stage.open(accountOf(a), accountOf(world));
+  pod = await stage.pod();
+  await pod.ledger.read([a, world]);
+});
+
+const order = (transactionId: string, amount = 1) => orderOf({ transactionId, source: world, destination: a, amount });
+const say = async (...orders: ReturnType<typeof order>[]) => (await pod.apply(orders)).map(said);
+async function balance(): Promise<number | undefined> {
+  const [account] = (await stage.scripts.read(pod.caller, [a])).accounts;
+  return account?.balance;
+}
+const bucketOf = (id: string): number => placeOf(id).bucket ?? 0;
+/** Forgets every bucket from M up to that of the id, as a keeper would. */
+function forgetUpTo(id: string, turnOthers = false) {
+  const first = Math.floor((m + 1) / ID_BUCKET_MS);
+  const buckets = Array.from({ length: bucketOf(id) - first + 1 }, (_, index) => first + index);
+  return stage.scripts.forget(stage.keeper, buckets, turnOthers);
+}
+
+describe('a UUIDv7 later than M', () => {
+  it('is decided by Redis alone: MySQL is not read', async () => {
+    const id = newUuidV7(Date.now());
+    expect(await say(order(id))).toEqual(['POSTED']);
+    expect(await say(order(id), order(newUuidV7(m + 1)))).toEqual(['again POSTED', 'POSTED']);
+    expect(pod.reader.reads.outcomes).toBe(0);
+    expect(pod.events.counts.lookedUp).toBe(0);
+  });
+});
+
+describe('every other id is looked up in MySQL first', () => {
+  it.each([
+    ['a UUIDv7 of M itself', () => newUuidV7(m)],
+    ['an old UUIDv7', () => newUuidV7(1_600_000_000_000)],
+    ['an id of the client’s own making', () => `invoice-${round}`],
+    ['a UUIDv7 in capitals, which is another id', () => newUuidV7(Date.now()).toUpperCase()],
+  ])('%s', async (_, newId) => {
+    const id = newId();
+    expect(await say(order(id))).toEqual(['POSTED']);
+    expect(pod.reader.reads.outcomes).toBe(1);
+    expect(await say(order(id))).toEqual(['again POSTED']);
+    expect(await say(order(id, 2))).toEqual(['transaction_id_reused']);
+    expect(await balance()).toBe(1);
+  });
+
+  it('up to M itself, whatever the pod thinks: the script has the last word, to the millisecond', async () => {
+    const item = (time: number) => [{ order: order(newUuidV7(time)), payload: '{}', lookupCursor: -1 }];
+    const statusOf = async (time: number) => (await stage.scripts.apply(pod.caller, item(time))).records[0]?.status;
+    expect(await statusOf(m)).toBe(RecordStatus.NEEDS_LOOKUP);
+    expect(await statusOf(m + 1)).toBe(RecordStatus.POSTED);
+  });
+
+  it('many of one call with one read', async () => {
+    const many = Array.from({ length: 20 }, (_, index) => order(`many-${round}-${index}`));
+    expect(await say(...many)).toEqual(many.map(() => 'POSTED'));
+    expect(pod.reader.reads.outcomes).toBeLessThanOrEqual(2);
+  });
+
+  it('ids that differ in case only are different ids', async () => {
+    expect(await say(order(`ABC-${round}`), order(`abc-${round}`))).toEqual(['POSTED', 'POSTED']);
+    await stage.flush();
+    expect(await balance()).toBe(2);
+  });
+
+  it('a pod that knows only an older M is put right by the script', async () => {
+    const id = newUuidV7(Date.now() - 30_000);
+    await say(order(id));
+    await stage.flush();
+    await forgetUpTo(id);
+    expect(pod.seat.view()?.m).toBe(m);
+    expect(await say(order(id))).toEqual(['again POSTED']);
+    expect(pod.seat.view()?.m).toBe(bucketEnd(bucketOf(id)));
+    expect(await balance()).toBe(1);
+  });
+});
+
+describe('an id that Redis has forgotten', () => {
+  it('is still recognised: a replay, through MySQL', async () => {
+    const id = newUuidV7(Date.now() - 30_000);
+    await say(order(id), order(`other-${round}`));
+    await stage.flush();
+    await forgetUpTo(id, true);
+    await stage.scripts.forget(stage.keeper, [], true);
+    await stage.scripts.publish(stage.keeper, 2, 2);
+    expect(
+      await stage.redis.exists(
+        `${stage.prefix}:{0}:${stage.epoch}:ids:other:0`,
+        `${stage.prefix}:{0}:${stage.epoch}:ids:other:1`,
+      ),
+    ).toBe(0);
+    expect(await say(order(id), order(`other-${round}`))).toEqual(['again POSTED', 'again POSTED']);
+    expect(await say(order(id, 2))).toEqual(['transaction_id_reused']);
+    expect(await balance()).toBe(2);
+    expect((await pod.ledger.outcome(id)).persisted).toBe(true);
+  });
+
+  it('goes only when all of its bucket is in MySQL; later buckets wait for it', async () => {
+    const [early, late] = [newUuidV7(Date.now() - 40_000), newUuidV7(Date.now() - 20_000)];
+    await say(order(early), order(late));
+    expect((await forgetUpTo(late)).m).toBe(bucketEnd(bucketOf(early)) - ID_BUCKET_MS);
+    await stage.flush();
+    expect((await forgetUpTo(late)).m).toBe(bucketEnd(bucketOf(late)));
+    expect((await stage.scripts.find(pod.caller, [early, late])).seqs).toEqual([null, null]);
+  });
+
+  it('raises what Redis has let go to its own seq, not to that of others in the same call', async () => {
+    const [early, late] = [newUuidV7(Date.now() - 40_000), newUuidV7(Date.now())];
+    await say(order(early), order(late));
+    await stage.flush();
+    expect((await forgetUpTo(early)).dropped).toBe(1);
+  });
+
+  it('was let go by the janitor in the order of UUIDv7 time, and only out of the window', async () => {
+    const [old, young] = [newUuidV7(Date.now() - 45_000), newUuidV7(Date.now())];
+    await say(order(old), order(young));
+    await stage.flush();
+    const janitor = new IdJanitor({ cache: stage.scripts, clock: systemClock, windowMs: 15_000 });
+    await janitor.round(stage.keeper, Date.now());
+    expect((await stage.scripts.find(pod.caller, [old, young])).seqs).toEqual([null, 2]);
+    const reads = pod.reader.reads.outcomes;
+    expect(await say(order(old))).toEqual(['again POSTED']);
+    expect(pod.reader.reads.outcomes).toBe(reads + 1);
+    expect(await balance()).toBe(2);
+  });
+
+  it('that is not in MySQL either is new: posted once', async () => {
+    const id = newUuidV7(Date.now() - 30_000);
+    await forgetUpTo(id);
+    expect(await say(order(id))).toEqual(['POSTED']);
+    expect(await say(order(id))).toEqual(['again POSTED']);
+    expect(await balance()).toBe(1);
+  });
+});
+
+describe('the two generations of other ids', () => {
+  it('a retry of an id in the older one is a replay, without MySQL', async () => {
+    const id = `generation-${round}`;
+    await say(order(id));
+    await stage.scripts.forget(stage.keeper, [], true);
+    const { seqs } = await stage.scripts.find(pod.caller, [id]);
+    expect(seqs).toEqual([1]);
+    expect(await say(order(id), order(`${id}-new`))).toEqual(['again POSTED', 'POSTED']);
+    expect(await balance()).toBe(2);
+  });
+
+  it('turn only when all of the older one is in MySQL', async () => {
+    const id = `unflushed-${round}`;
+    await say(order(id));
+    await stage.scripts.forget(stage.keeper, [], true);
+    await stage.scripts.forget(stage.keeper, [], true);
+    expect((await stage.scripts.find(pod.caller, [id])).seqs).toEqual([1]);
+    await stage.flush();
+    const { dropped } = await stage.scripts.forget(stage.keeper, [], true);
+    expect(dropped).toBe(1);
+    expect((await stage.scripts.find(pod.caller, [id])).seqs).toEqual([null]);
+    expect(await say(order(id))).toEqual(['again POSTED']);
+  });
+});
+
+describe('a look-up that is older than what Redis has let go', () => {
+  it('does not count: the id is looked up again, and found', async () => {
+    const id = `slow-${round}`;
+    const twin = await stage.pod();
+    const held = new Gate();
+    pod.cache.next('apply', held.command);
+    // Looked up (MySQL has nothing), and paused on its way to Redis.
+    const slow = pod.apply([order(id)]);
+    await held.reached;
+    // Meanwhile another pod posts it; it is flushed, and Redis forgets it.
+    expect((await twin.apply([order(id)])).map(said)).toEqual(['POSTED']);
+    await stage.flush();
+    await stage.scripts.forget(stage.keeper, [], true);
+    await stage.scripts.forget(stage.keeper, [], true);
+    held.open();
+    expect((await slow).map(said)).toEqual(['again POSTED']);
+    expect(pod.reader.reads.outcomes).toBe(2);
+    expect(await balance()).toBe(1);
+  });
+
+  it('counts from exactly the cursor that Redis has let go', async () => {
+    const item = (lookupCursor: number) => [{ order: order(`exact-${round}`), payload: '{}', lookupCursor }];
+    await say(order(`first-${round}`));
+    await stage.flush();
+    await stage.scripts.forget(stage.keeper, [], true);
+    await stage.scripts.forget(stage.keeper, [], true);
+    const behind = await stage.scripts.apply(pod.caller, item(0));
+    expect([behind.records[0]?.status, behind.head.dropped, behind.entries]).toEqual([
+      RecordStatus.NEEDS_LOOKUP,
+      1,
+      [],
+    ]);
+    const level = await stage.scripts.apply(pod.caller, item(1));
+    expect(level.records[0]?.status).toBe(RecordStatus.POSTED);
+  });
+
+  it('does not count in another epoch than that of its snapshot', async () => {
+    const id = `epochs-${round}`;
+    const held = new Gate();
+    pod.cache.next('apply', held.command);
+    const slow = pod.apply([order(id)]);
+    await held.reached;
+    pod.seat.close();
+    await stage.begin();
+    held.open();
+    await pod.sit(stage.epoch);
+    expect((await slow).map(said)).toEqual(['POSTED']);
+    expect(pod.reader.reads.outcomes).toBe(2);
+  });
+});

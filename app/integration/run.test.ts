@@ -1,0 +1,260 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { freePort } from '../../devstack/system/ports.mjs';
+import { until } from '../kernel/testing/until.ts';
+import { emptyDatabase, migratedDatabase, type TestDatabase } from '../mysql/testing/test-database.ts';
+import { OwnRedis, randomPrefix } from '../redis/testing/own-redis.ts';
+import { listen } from '../roles/listen.ts';
+import { runRole } from '../roles/run.ts';
+import { testConfig } from '../roles/testing/test-context.ts';
+
+let db: TestDatabase;
+let redis: OwnRedis;
+const children: ChildProcess[] = [];
+beforeAll(async () => {
+  [db, redis] = await Promise.all([migratedDatabase(), OwnRedis.start()]);
+});
+afterAll(async () => {
+  await Promise.all([db.drop(), redis.stop()]);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+
+/** The program itself, as its own process: what it has said, and how it ended. */
+function start(role: string | null, env: Record<string, string> = {}, stdout: number | 'pipe' = 'pipe') {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'app/main.ts', ...(role === null ? [] : [role])], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      REDIS_URL: redis.url,
+      MYSQL_URL: db.url,
+      KEY_PREFIX: randomPrefix(),
+      HOST: '127.0.0.1',
+      PORT: '0',
+      ...env,
+    },
+    stdio: ['ignore', stdout, 'pipe'],
+  });
+  children.push(child);
+  const program = { child, output: '', ended: new Promise<number | string>(() => {}) };
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (bytes: Buffer) => (program.output += bytes.toString()));
+  program.ended = new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? '')));
+  return program;
+}
+/** Writes until the pipe takes no more. */
+function fill(fd: number): void {
+  try {
+    for (;;) writeSync(fd, '.'.repeat(4096));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+  }
+}
+
+const says = (program: { output: string }, text: string) =>
+  until(`it says ${text}`, () => program.output.includes(text));
+
+/** Tells when a process listens for SIGTERM. */
+const TELLS = `process.on('newListener', (name) => name === 'SIGTERM' && console.log('listens for SIGTERM'))`;
+
+describe('The program', () => {
+  it('as api serves until SIGTERM, and then ends by itself, with 0', async () => {
+    const port = await freePort();
+    const program = start('api', { PORT: String(port), BOOTSTRAP_API_KEY: 'x'.repeat(24) });
+    await says(program, 'the API is listening');
+    expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200);
+    program.child.kill('SIGTERM');
+    expect(await program.ended).toBe(0);
+    expect(program.output).toContain('"msg":"stopped"');
+    expect(program.output).not.toContain('x'.repeat(24));
+  });
+
+  it('takes a SIGTERM that comes while it is still loading', async () => {
+    for (const role of ['api', 'keeper']) {
+      const program = start(role, { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(TELLS)}` });
+      await says(program, 'listens for SIGTERM');
+      expect(program.output).not.toContain('"msg"');
+      program.child.kill('SIGTERM');
+      expect(await program.ended).toBe(0);
+      expect(program.output).toContain('"msg":"stopped"');
+    }
+  });
+
+  it('as keeper works until SIGINT, and then ends by itself, with 0', async () => {
+    const program = start('keeper');
+    await says(program, '"mode":"CACHE"');
+    program.child.kill('SIGINT');
+    expect(await program.ended).toBe(0);
+    expect(program.output).toContain('"msg":"stopped"');
+  });
+
+  it('ends by itself though nobody reads its output', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-run-'));
+    const fifo = join(folder, 'stdout');
+    execFileSync('mkfifo', [fifo]);
+    const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+    const filler = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+    // Shared with nobody, and blocking, as a container's output is.
+    const stdout = openSync(fifo, constants.O_WRONLY);
+    fill(filler);
+    const port = await freePort();
+    const program = start('api', { PORT: String(port) }, stdout);
+    const alive = async () => (await fetch(`http://127.0.0.1:${port}/livez`).catch(() => null))?.status === 200;
+    await until('it serves', alive);
+    program.child.kill('SIGTERM');
+    expect(await program.ended).toBe(0);
+    for (const fd of [reader, filler, stdout]) closeSync(fd);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('ends by itself also while both stores are away', async () => {
+    const nowhere = String(await freePort());
+    for (const role of ['api', 'keeper']) {
+      const away = { REDIS_URL: `redis://127.0.0.1:${nowhere}`, MYSQL_URL: `mysql://u:p@127.0.0.1:${nowhere}/db` };
+      const program = start(role, { ...away, BOOTSTRAP_API_KEY: 'x'.repeat(24) });
+      await says(program, role === 'api' ? 'could not be stored yet' : 'cannot be looked after just now');
+      program.child.kill('SIGTERM');
+      expect(await program.ended).toBe(0);
+    }
+  });
+
+  it.each([
+    ['api', 'PORT'],
+    ['keeper', 'ADMIN_PORT'],
+  ])('as %s with a port that is taken says so, and ends with 1', async (role, variable) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await until('it listens', () => other.listening);
+    const program = start(role, { [variable]: String((other.address() as AddressInfo).port) });
+    expect(await program.ended).toBe(1);
+    expect(program.output).toContain('it is in use: stop what uses it, or set another PORT');
+    other.close();
+  });
+});
+
+describe('main, by its argument or ROLE', () => {
+  const main = async (argument: string | undefined, env: Record<string, string>) => {
+    vi.resetModules();
+    vi.stubEnv('ROLE', undefined);
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+    const argv = process.argv;
+    const said: string[] = [];
+    for (const method of ['log', 'error'] as const) {
+      vi.spyOn(console, method).mockImplementation((text: unknown) => void said.push(String(text)));
+    }
+    process.argv = [argv[0] ?? '', 'main.ts', ...(argument === undefined ? [] : [argument])];
+    const before = process.exitCode;
+    process.exitCode = 0;
+    try {
+      await import('../main.ts');
+      return { exitCode: process.exitCode, said: said.join('\n') };
+    } finally {
+      process.argv = argv;
+      process.exitCode = before;
+    }
+  };
+
+  it('migrates, and the second time says that there is nothing to do', async () => {
+    const empty = await emptyDatabase();
+    const env = { MYSQL_URL: empty.url, REDIS_URL: redis.url };
+    expect(await main('migrate', env)).toEqual({
+      exitCode: 0,
+      said: 'Migrated: Ledger1763690000000, SwitchOver1763780000000, LongerUsers1763790000000, LedgerTime1763800000000, EpochRecovery1763810000000, LedgerIdentity1763820000000, JobLeases1763821000000.',
+    });
+    expect(await main('migrate', env)).toEqual({ exitCode: 0, said: 'The schema is up to date.' });
+    await empty.drop();
+  });
+
+  it('says which roles there are when it is given none, or another', async () => {
+    for (const role of [null, 'queen', '--no-such-option']) {
+      const program = start(role);
+      expect(await program.ended).toBe(2);
+      expect(program.output).toMatch(/ROLE must be|not one of api, keeper, migrate|Unknown option/);
+    }
+  });
+
+  it('names what is wrong with the configuration, without a stack trace, and ends with 1', async () => {
+    const { exitCode, said } = await main('api', { MYSQL_URL: 'nonsense', REDIS_URL: redis.url });
+    expect(exitCode).toBe(1);
+    expect(said).toContain('MYSQL_URL must be');
+    expect(said).not.toContain(' at ');
+  });
+
+  it('ends with 1 when the migration cannot be run', async () => {
+    const nowhere = `mysql://u:p@127.0.0.1:${await freePort()}/db`;
+    expect(await main('migrate', { MYSQL_URL: nowhere, REDIS_URL: redis.url })).toMatchObject({
+      exitCode: 1,
+      said: expect.stringContaining('ECONNREFUSED'),
+    });
+  });
+
+  it('runs a role', async () => {
+    const stop = setInterval(() => process.emit('SIGTERM'), 50);
+    const env = { MYSQL_URL: db.url, REDIS_URL: redis.url, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' };
+    expect(await main(undefined, { ...env, ROLE: 'api', KEY_PREFIX: randomPrefix() })).toEqual({
+      exitCode: 0,
+      said: '',
+    });
+    clearInterval(stop);
+  });
+});
+
+describe('runRole', () => {
+  const config = (env: Record<string, string>) => testConfig(db.url, { REDIS_URL: redis.url, ...env });
+
+  it('runs until a signal, for either role', async () => {
+    for (const role of ['api', 'keeper']) {
+      const before = process.listenerCount('SIGTERM');
+      const running = runRole(config({ ROLE: role }));
+      await until('it waits for a signal', () => process.listenerCount('SIGTERM') > before);
+      process.emit('SIGTERM');
+      await running;
+    }
+  });
+
+  it('cuts off what does not end within the grace period', async () => {
+    const exit = vi.spyOn(process, 'exit').mockImplementation(() => undefined as never);
+    const env = { PRE_STOP_DELAY_MS: '300', REQUEST_TIMEOUT_MS: '10000' };
+    const whole = config({ ROLE: 'api', ...env });
+    const before = process.listenerCount('SIGINT');
+    const running = runRole({ ...whole, process: { ...whole.process, shutdownGraceMs: 20 } });
+    await until('it waits for a signal', () => process.listenerCount('SIGINT') > before);
+    process.emit('SIGINT');
+    await running;
+    expect(exit).toHaveBeenCalledWith(1);
+  });
+
+  it('logs a rejection that nobody waited for, and goes on', async () => {
+    const before = process.listenerCount('SIGTERM');
+    const known = new Set(process.listeners('unhandledRejection'));
+    const running = runRole(config({ ROLE: 'api' }));
+    await until('it waits for a signal', () => process.listenerCount('SIGTERM') > before);
+    for (const listener of process.listeners('unhandledRejection')) {
+      if (!known.has(listener)) expect(() => listener(new Error('lost'), Promise.resolve())).not.toThrow();
+    }
+    process.emit('SIGTERM');
+    await running;
+  });
+
+  it('disposes of everything when the start fails', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await until('it listens', () => server.listening);
+    const port = String((server.address() as AddressInfo).port);
+    await expect(runRole(config({ ROLE: 'api', PORT: port }))).rejects.toThrow('cannot listen');
+    server.close();
+  });
+});
+
+describe('listen', () => {
+  it('says what is wrong when it is not the port that is taken', async () => {
+    await expect(listen(createServer(), 1, '203.0.113.1')).rejects.toThrow(
+      /cannot listen on 203\.0\.113\.1:1: listen EADDRNOTAVAIL/,
+    );
+  });
+});

@@ -1,0 +1,169 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { CacheKeeper } from '../../journal/cache-port.ts';
+import type { FlushBatch } from '../../journal/flush-batch.ts';
+import { account, modelEpoch, order } from '../../journal/testing/epoch-under-test.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { FlushStore } from '../../mysql/ledger/flush-store.ts';
+import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
+import {
+  InterruptedDatabase,
+  ledgerRows,
+  migratedDatabase,
+  openIn,
+  poolOptions,
+  type TestDatabase,
+} from '../../mysql/testing/test-database.ts';
+import { Flusher, type JournalStore } from '../../sync/flusher.ts';
+
+const ACCOUNTS = [
+  account('world'),
+  account('ada'),
+  account('bob', { overdraftLimit: 90 }),
+  account('yen', { currency: 'JPY' }),
+];
+const RUNS = 60;
+const TO_THE_END = 400;
+
+let db: TestDatabase;
+let interrupted: InterruptedDatabase;
+beforeAll(async () => {
+  db = await migratedDatabase();
+  interrupted = new InterruptedDatabase(poolOptions(db.url));
+});
+afterAll(async () => {
+  await interrupted[Symbol.asyncDispose]();
+  await db.drop();
+});
+
+const anyTransfer = fc.record({
+  id: fc.nat(40),
+  source: fc.constantFrom('world', 'world', 'ada', 'bob'),
+  destination: fc.constantFrom('ada', 'bob', 'yen', 'world'),
+  amount: fc.integer({ min: 1, max: 120 }),
+});
+const anyCall = fc.oneof(
+  { weight: 5, arbitrary: fc.array(anyTransfer, { minLength: 1, maxLength: 8 }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ id: fc.nat(9), accountId: fc.constantFrom('ada', 'bob'), overdraftLimit: fc.nat(200) }),
+  },
+);
+/** What goes wrong with one commit. `twice`: another keeper commits the same batch at the same time. */
+const anyFate = fc.constantFrom('well', 'well', 'before', 'after', 'twice', 'midway', 'cursor');
+type Fate = typeof anyFate extends fc.Arbitrary<infer F> ? F : never;
+
+/** The real store, with a failure planned for each commit; those beyond the plan go well. */
+class FatefulStore implements JournalStore {
+  readonly #fates: Fate[];
+  readonly #real = new FlushStore(db.database);
+  readonly #midway = new FlushStore(interrupted);
+  committed = 0;
+  constructor(fates: Fate[]) {
+    this.#fates = fates;
+  }
+
+  async cursor() {
+    if (this.#fates[0] === 'cursor') {
+      this.#fates.shift();
+      throw new Error('no cursor');
+    }
+    return this.#real.cursor();
+  }
+
+  async commit(batch: FlushBatch, authorityEpoch: number): Promise<void> {
+    const fate = this.#fates.shift() ?? 'well';
+    if (fate === 'before') throw new Error('never arrived');
+    if (fate === 'midway') await this.#midway.commit(batch, authorityEpoch);
+    const commits = fate === 'twice' ? 2 : 1;
+    const ends = await Promise.allSettled(
+      Array.from({ length: commits }, () => this.#real.commit(batch, authorityEpoch)),
+    );
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed && commits === 1) throw failed.reason;
+    this.committed = Math.max(this.committed, batch.lastSeq);
+    if (failed) throw failed.reason;
+    if (fate === 'after') throw new Error('no answer');
+  }
+}
+
+it('brings any journal to MySQL, each outcome exactly once, whatever fails on the way', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anyCall, { minLength: 1, maxLength: 25 }),
+      fc.array(anyFate, { maxLength: 12 }),
+      fc.integer({ min: 1, max: 40 }),
+      fc.nat(5),
+      async (calls, fates, batchMax, failingStatement) => {
+        await db.reset();
+        await openIn(db.database, ACCOUNTS);
+        interrupted.before = async (statement) => {
+          if (statement === failingStatement) throw new Error('midway');
+        };
+        const epoch = await modelEpoch(ACCOUNTS);
+        for (const call of calls) {
+          if (!Array.isArray(call)) {
+            await epoch.change(`01890000-0000-7000-8000-00000000000${call.id}`, call.accountId, {
+              overdraftLimit: call.overdraftLimit,
+            });
+            continue;
+          }
+          const transfers = call.filter(({ source, destination }) => source !== destination);
+          if (transfers.length > 0) await epoch.apply(...transfers.map(({ id, ...rest }) => order(`t${id}`, rest)));
+        }
+        const head = await epoch.headSeq();
+        const store = new FatefulStore([...fates]);
+        const cache: CacheKeeper = Object.create(epoch.cache, {
+          publish: {
+            value: (...[caller, cursor, trim]: Parameters<CacheKeeper['publish']>) => {
+              expect(cursor).toBeLessThanOrEqual(store.committed);
+              return epoch.cache.publish(caller, cursor, trim);
+            },
+          },
+          journal: { value: epoch.cache.journal.bind(epoch.cache) },
+        });
+        const stopped = new AbortController();
+        let rounds = 0;
+        const flusher = new Flusher({
+          cache,
+          store,
+          clock: {
+            ...systemClock,
+            sleep: async () => {
+              rounds += 1;
+              const cursor = await new FlushStore(db.database).cursor();
+              if (cursor.seq === head || rounds > TO_THE_END) stopped.abort();
+            },
+          },
+          limits: {
+            batchMax,
+            charsMax: 1_000_000,
+            gatherMs: 0,
+            retryBaseMs: 1,
+            retryMaxMs: 1,
+            alertAfterFailures: 1000,
+          },
+          events: { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} },
+        });
+        await flusher.run(() => epoch.keeper, stopped.signal);
+        await expectInMysql(epoch, head);
+      },
+    ),
+    { numRuns: RUNS },
+  );
+});
+
+async function expectInMysql(epoch: Awaited<ReturnType<typeof modelEpoch>>, head: number): Promise<void> {
+  const { cursor, transfers, changes } = await ledgerRows(db.database);
+  expect(cursor).toMatchObject([{ epoch: 1, seq: head }]);
+  const seqs = [...transfers, ...changes].map((row) => (row as { seq: number }).seq).sort((a, b) => a - b);
+  expect(seqs).toEqual(Array.from({ length: head }, (_, n) => n + 1));
+  const ids = ACCOUNTS.map(({ accountId }) => accountId);
+  const { accounts } = await new LedgerReader(db.database).loadAccounts(ids);
+  const cached = (await epoch.cache.read(epoch.pod, ids)).accounts;
+  const plain = cached.map((one) => {
+    const { modified: _modified, seq: _seq, ...rest } = one ?? { modified: false, seq: 0 };
+    return rest;
+  });
+  expect(ids.map((id) => accounts.get(id))).toEqual(plain);
+}

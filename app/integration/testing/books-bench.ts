@@ -1,0 +1,119 @@
+import { newUuidV7 } from '../../domain/ids.ts';
+import type { Account } from '../../domain/types.ts';
+import { encodeAccount } from '../../journal/codec.ts';
+import { account, EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { migratedDatabase, openIn, type TestDatabase } from '../../mysql/testing/test-database.ts';
+import { identifyServer } from '../../redis/connection.ts';
+import { Keys } from '../../redis/keys.ts';
+import type { RedisScripts } from '../../redis/redis-scripts.ts';
+import { cachePages, createReconciliation } from '../../roles/shared-reconciliation.ts';
+import { type ContextUnderTest, testConfig, testContext } from '../../roles/testing/test-context.ts';
+import { Flusher } from '../../sync/flusher.ts';
+
+export const ACCOUNTS = [account('world'), account('ada'), account('bob'), account('eve', { overdraftLimit: 500 })];
+
+/** Both stores with a few accounts and transfers in them, and the reconciliation over them. */
+export class BooksBench {
+  readonly db: TestDatabase;
+  readonly context: ContextUnderTest;
+  readonly epoch: EpochUnderTest<RedisScripts>;
+
+  private constructor(db: TestDatabase, context: ContextUnderTest, epoch: EpochUnderTest<RedisScripts>) {
+    this.db = db;
+    this.context = context;
+    this.epoch = epoch;
+  }
+
+  static async start(): Promise<BooksBench> {
+    const db = await migratedDatabase();
+    const context = await testContext(testConfig(db.url));
+    await until('Redis is connected', () => context.redis.status === 'ready');
+    const { replid } = await identifyServer(context.redis);
+    return new BooksBench(db, context, new EpochUnderTest(context.scripts, 1, replid));
+  }
+
+  /** Begins anew, with ten transfers that are in both stores. */
+  async reset(): Promise<void> {
+    await this.db.reset();
+    await this.context.redis.del(
+      ...(await this.context.redis.keys(`${this.context.config.ledger.keyPrefix}:{0}:*`)),
+      'x',
+    );
+    await openIn(this.db.database, ACCOUNTS);
+    await this.epoch.begin(ACCOUNTS);
+    for (let n = 1; n <= 5; n++) {
+      await this.epoch.apply(
+        order(`in-${n}`, { amount: 100 * n }),
+        order(`out-${n}`, { source: 'ada', destination: 'bob', amount: 10 * n }),
+      );
+    }
+    await this.flush();
+    this.context.lines.length = 0;
+  }
+
+  flusher(): Flusher {
+    const limits = {
+      batchMax: 200,
+      charsMax: 1_000_000,
+      gatherMs: 1,
+      retryBaseMs: 5,
+      retryMaxMs: 50,
+      alertAfterFailures: 5,
+    };
+    const events = { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} };
+    return new Flusher({
+      cache: this.context.scripts,
+      store: this.context.flushStore,
+      clock: systemClock,
+      limits,
+      events,
+    });
+  }
+  async flush(): Promise<void> {
+    await this.flusher().drain(this.epoch.keeper, 1);
+  }
+
+  pages() {
+    return cachePages(this.context, this.epoch.pod);
+  }
+  reconciliation() {
+    return createReconciliation(this.context, () => this.pages());
+  }
+
+  /** Overwrites an account in Redis behind the ledger's back. */
+  async tamperCache(accountId: string, change: Partial<Account>): Promise<void> {
+    const [standing] = (await this.epoch.cache.read(this.epoch.pod, [accountId])).accounts;
+    const base = standing ?? { ...account(accountId), seq: 0 };
+    const { accounts } = new Keys(this.context.config.ledger.keyPrefix, 1);
+    await this.context.redis.hset(accounts, accountId, encodeAccount({ ...base, ...change }, base.seq, true));
+  }
+
+  /** Writes and flushes until it is stopped. */
+  traffic(): { transfers: () => number; stop(): Promise<void> } {
+    const stopped = new AbortController();
+    let transfers = 0;
+    const writing = (async () => {
+      while (!stopped.signal.aborted) {
+        const ids = Array.from({ length: 10 }, () => newUuidV7(Date.now()));
+        await this.epoch.apply(...ids.map((id, n) => order(id, { destination: n % 2 ? 'ada' : 'bob', amount: n + 1 })));
+        await this.epoch.change(newUuidV7(Date.now()), 'eve', { overdraftLimit: transfers });
+        transfers += ids.length;
+      }
+    })();
+    const flushing = this.flusher().run(() => this.epoch.keeper, stopped.signal);
+    return {
+      transfers: () => transfers,
+      async stop() {
+        stopped.abort();
+        await Promise.all([writing, flushing]);
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.context[Symbol.asyncDispose]();
+    await this.db.drop();
+  }
+}

@@ -1,0 +1,191 @@
+import type { Redis } from 'ioredis';
+import type { KeeperAuthority, Settlement } from '../../authority/authority-ports.ts';
+import { Keeper, type KeeperTiming } from '../../authority/keeper.ts';
+import type { Authority } from '../../domain/authority.ts';
+import type { Doubt, JournalEntry } from '../../journal/journal-entry.ts';
+import { account, EpochUnderTest } from '../../journal/testing/epoch-under-test.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { keptLog } from '../../kernel/testing/kept-log.ts';
+import { PushedClock } from '../../kernel/testing/pushed-clock.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { AuthorityStore } from '../../mysql/authority/authority-store.ts';
+import { DrainStore } from '../../mysql/authority/drain-store.ts';
+import { SettlementStore } from '../../mysql/authority/settlement-store.ts';
+import type { Database } from '../../mysql/connection/pool.ts';
+import { FlushStore } from '../../mysql/ledger/flush-store.ts';
+import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
+import { LedgerIdentity } from '../../mysql/operations/ledger-identity.ts';
+import { openIn } from '../../mysql/testing/test-database.ts';
+import { connectRedis, inspectServer } from '../../redis/connection.ts';
+import { sweepEpochsBefore } from '../../redis/epoch-sweep.ts';
+import { RedisScripts } from '../../redis/redis-scripts.ts';
+import { randomPrefix } from '../../redis/testing/own-redis.ts';
+import { Flusher } from '../../sync/flusher.ts';
+
+export const ACCOUNTS = ['world', 'ada', 'bob'].map((id) => account(id));
+export const BY = { keeper: 'k', reason: 'r' };
+
+/** So long that only the clock of the test reaches it, on a slow machine too; a Redis that is back has proved itself at once. */
+const TIMING: KeeperTiming = { lostAfterMs: 60_000, lostByPodsAfterMs: 5_000, steadyAfterMs: 0 };
+
+/** What a keeper of a test has instead of the real things. */
+interface Different {
+  authority?: Partial<KeeperAuthority>;
+  settlement?: Partial<Settlement>;
+  timing?: Partial<KeeperTiming>;
+}
+
+/** Keepers over a real Redis and a real MySQL, stepped by hand. */
+export class KeeperBench {
+  readonly prefix: string;
+  readonly log = keptLog();
+  readonly clock = new PushedClock();
+  /** What keepers have said of the owner of Redis. */
+  readonly owners: string[] = [];
+  readonly redis: Redis;
+  readonly scripts: RedisScripts;
+  readonly authority: AuthorityStore;
+  readonly settlement: SettlementStore;
+  readonly drains: DrainStore;
+  readonly flushStore: FlushStore;
+  readonly #database: Database;
+
+  /** @param prefix that of another bench, to find the same keys on another server */
+  constructor(database: Database, redisUrl: string, prefix = randomPrefix()) {
+    this.#database = database;
+    this.prefix = prefix;
+    this.redis = connectRedis({ url: redisUrl, connectTimeoutMs: 1000, commandTimeoutMs: 1500 });
+    const identity = new LedgerIdentity(database);
+    this.scripts = new RedisScripts(this.redis, this.prefix, () => identity.read());
+    this.authority = new AuthorityStore(database);
+    this.settlement = new SettlementStore(database);
+    this.drains = new DrainStore(database);
+    this.flushStore = new FlushStore(database);
+  }
+
+  keeper(keeperId = 'keeper', { authority = {}, settlement = {}, timing = {} }: Different = {}): Keeper {
+    const limits = {
+      batchMax: 100,
+      charsMax: 1_000_000,
+      gatherMs: 1,
+      retryBaseMs: 1,
+      retryMaxMs: 10,
+      alertAfterFailures: 5,
+    };
+    const events = { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} };
+    return new Keeper({
+      keeperId,
+      authority: withMethods<KeeperAuthority>(this.authority, authority),
+      settlement: withMethods<Settlement>(this.settlement, settlement),
+      cache: this.scripts,
+      flusher: new Flusher({ cache: this.scripts, store: this.flushStore, clock: systemClock, limits, events }),
+      inspect: () => inspectServer(this.redis),
+      sweepEpochsBefore: (epoch, caller) =>
+        sweepEpochsBefore({ redis: this.redis, scripts: this.scripts, keyPrefix: this.prefix }, epoch, caller),
+      clock: this.clock,
+      logger: this.log,
+      timing: { ...TIMING, ...timing },
+      onAuthority: () => {},
+      onRedisOwner: (state) => this.owners.push(state),
+    });
+  }
+
+  async ready(): Promise<void> {
+    await until('Redis is connected', () => this.redis.status === 'ready');
+  }
+
+  /** Steps until the authority is with the cache, and begins to work in the epoch as a pod would. */
+  async begin(keeper = this.keeper(), podId = 'pod'): Promise<EpochUnderTest<RedisScripts>> {
+    await this.ready();
+    const now = await stepTo(keeper, 'CACHE');
+    const epoch = new EpochUnderTest(this.scripts, now.epoch, now.replid ?? '');
+    epoch.pod.podId = podId;
+    await this.authority.register(podId, now.epoch);
+    await this.scripts.register(epoch.pod, now.marker ?? '');
+    return epoch;
+  }
+
+  /** The accounts in both stores. */
+  async open(epoch: EpochUnderTest<RedisScripts>): Promise<void> {
+    await openIn(this.#database, ACCOUNTS);
+    await this.scripts.install(epoch.pod, ACCOUNTS, 0, 1000);
+  }
+
+  /** As a keeper that has lost Redis would. */
+  async closing(): Promise<Authority> {
+    const moved = await this.authority.move(await this.authority.read(), 'CLOSING', BY);
+    if (!moved) throw new Error('somebody else was faster');
+    return moved;
+  }
+
+  /** A process tells whether it reaches Redis, and for how long that has been so. */
+  async report(processId: string, redisSeen: boolean, sinceMs = 0): Promise<void> {
+    await this.authority.heartbeat({ processId, redisSeen, registration: null });
+    await this.#database.rows(
+      'UPDATE processes SET redis_since = NOW(3) - INTERVAL ? MICROSECOND WHERE process_id = ?',
+      [sinceMs * 1000, processId],
+    );
+  }
+
+  /** A pod brings what it knows of its epoch, all of it. */
+  async drain(
+    { epoch, podId }: { epoch: number; podId: string },
+    known: { entries?: readonly JournalEntry[]; inDoubt?: readonly Doubt[]; observed?: number },
+  ): Promise<void> {
+    const { entries = [], inDoubt = [], observed = 0 } = known;
+    await this.drains.keep(epoch, podId, { entries, inDoubt });
+    await this.drains.complete(epoch, [podId], observed);
+  }
+
+  /** Those of the transfers that MySQL has. */
+  async inMysql(ids: readonly string[]): Promise<string[]> {
+    const { outcomes } = await new LedgerReader(this.#database).findOutcomes(ids);
+    return ids.filter((id) => outcomes.has(id));
+  }
+
+  /** An account as MySQL has it; whether it waits for a journal. */
+  async account(accountId: string): Promise<{ balance: number; version: number; frozen: boolean } | null> {
+    const { accounts, frozen } = await new LedgerReader(this.#database).loadAccounts([accountId]);
+    const found = accounts.get(accountId);
+    return found ? { balance: found.balance, version: found.version, frozen: frozen.has(accountId) } : null;
+  }
+
+  /** Every move of the authority, and why. */
+  moves(): Promise<{ epoch: number; mode: string; reason: string }[]> {
+    return this.#database.rows('SELECT epoch, mode, reason FROM authority_log ORDER BY epoch');
+  }
+
+  complaints(): unknown[] {
+    return this.log.lines.flatMap(({ fields }) => fields['complaint'] ?? []);
+  }
+
+  close(): void {
+    this.redis.disconnect();
+  }
+}
+
+/** The same, but for some of its methods. */
+function withMethods<T extends object>(store: T, methods: Partial<T>): T {
+  return new Proxy(store, {
+    get(target, name) {
+      const found: unknown = Reflect.get(methods, name) ?? Reflect.get(target, name);
+      return typeof found === 'function' ? found.bind(target) : found;
+    },
+  });
+}
+
+/** Steps a keeper as long as it takes; a store that is away is tried again. */
+export async function stepTo(keeper: Keeper, mode: Authority['mode']): Promise<Authority> {
+  return until(`the authority is ${mode}`, async () => {
+    const now = await keeper.step().catch(() => null);
+    return now?.mode === mode ? now : null;
+  });
+}
+
+/** Some steps, after which the authority is where it was. */
+export async function staysIn(keeper: Keeper, mode: Authority['mode'], steps = 3): Promise<Authority> {
+  let now = await keeper.step();
+  for (let n = 1; n < steps && now.mode === mode; n++) now = await keeper.step();
+  if (now.mode !== mode) throw new Error(`the authority is ${now.mode}`);
+  return now;
+}

@@ -1,0 +1,265 @@
+import type { Redis } from 'ioredis';
+import type { DrainStore as Drains, PodAuthority } from '../../authority/authority-ports.ts';
+import { PodSeat } from '../../authority/pod-seat.ts';
+import type { Authority } from '../../domain/authority.ts';
+import { newUuidV7 } from '../../domain/ids.ts';
+import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
+import { CountedEvents, orderOf } from '../../domain/testing/orders.ts';
+import type { TransferOrder } from '../../domain/types.ts';
+import type { Head } from '../../journal/codec.ts';
+import { toldBy } from '../../journal/journaled.ts';
+import { account } from '../../journal/testing/epoch-under-test.ts';
+import { FaultyCache } from '../../journal/testing/faulty-cache.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { keptLog } from '../../kernel/testing/kept-log.ts';
+import { PushedClock } from '../../kernel/testing/pushed-clock.ts';
+import { until } from '../../kernel/testing/until.ts';
+import type { EpochView } from '../../ledger/epoch/epoch-view.ts';
+import { CacheLedger } from '../../ledger/pod-ledger.ts';
+import { LIMITS } from '../../ledger/testing/model-ledger.ts';
+import { AuthorityStore } from '../../mysql/authority/authority-store.ts';
+import { DrainStore } from '../../mysql/authority/drain-store.ts';
+import { SettlementStore } from '../../mysql/authority/settlement-store.ts';
+import type { Database } from '../../mysql/connection/pool.ts';
+import { DirectStore } from '../../mysql/ledger/direct-store.ts';
+import { FlushStore } from '../../mysql/ledger/flush-store.ts';
+import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
+import { openIn } from '../../mysql/testing/test-database.ts';
+import { connectRedis, cutConnection, identifyServer } from '../../redis/connection.ts';
+import { RedisScripts } from '../../redis/redis-scripts.ts';
+import { randomPrefix } from '../../redis/testing/own-redis.ts';
+import { Flusher } from '../../sync/flusher.ts';
+
+const BY = { keeper: 'k', reason: 'r' };
+
+/** A pod's seat with the ledger over it, over a real Redis and a real MySQL. The test is the keeper. */
+export class PodBench {
+  readonly prefix = randomPrefix();
+  readonly log = keptLog();
+  readonly clock = new PushedClock();
+  /** The pod's connection. */
+  readonly redis: Redis;
+  readonly #keeperRedis: Redis;
+  /** Over a connection of the test's own: the pod's is cut with its epoch. */
+  readonly scripts: RedisScripts;
+  /** What the pod asks of Redis: a test can have it fail. */
+  readonly cache: FaultyCache;
+  readonly store: AuthorityStore;
+  readonly settlement: SettlementStore;
+  readonly seat: PodSeat;
+  readonly ledger: CacheLedger;
+  /** When set, MySQL answers every question about the authority with it. */
+  away: Error | null = null;
+  /** When false, the authority has moved between its reading and the registration. */
+  registers = true;
+  /** How the pod's drains are kept; a test can have them fail. */
+  keeps: (kept: () => Promise<void>) => Promise<void> = (kept) => kept();
+  completes: (completed: () => Promise<void>) => Promise<void> = (completed) => completed();
+  /** How the pod's ids are retired in Redis, where it is not as usual. */
+  retires: (() => Promise<Head>) | null = null;
+  opened = 0;
+  cuts = 0;
+  readonly #database: Database;
+
+  constructor(database: Database, redisUrl: string, podName = 'pod', prefix?: string) {
+    this.#database = database;
+    if (prefix !== undefined) this.prefix = prefix;
+    const options = { url: redisUrl, connectTimeoutMs: 1000, commandTimeoutMs: 1500 };
+    this.redis = connectRedis(options);
+    this.#keeperRedis = connectRedis(options);
+    this.scripts = new RedisScripts(this.#keeperRedis, this.prefix, ofTestLedger);
+    const scripts = new RedisScripts(this.redis, this.prefix, ofTestLedger);
+    this.cache = new FaultyCache(scripts);
+    this.store = new AuthorityStore(database);
+    this.settlement = new SettlementStore(database);
+    const { cache, clock } = this;
+    let pods = 0;
+    this.seat = new PodSeat({
+      authority: this.#authority(),
+      drains: this.#drains(),
+      cache,
+      retire: (caller, podId) => (this.retires ? this.retires() : scripts.retire(caller, podId)),
+      clock,
+      logger: this.log,
+      processId: podName,
+      heartbeatMs: 20,
+      closedAfterMs: 10_000,
+      newPodId: () => `${podName}-${++pods}`,
+      redis: {
+        ready: () => this.redis.status === 'ready',
+        probe: async () => void (await this.redis.ping()),
+        cut: () => {
+          this.cuts += 1;
+          cutConnection(this.redis);
+        },
+      },
+      onAuthority: () => {},
+    });
+    this.redis.on('close', () => this.seat.lostRedis());
+    this.seat.onOpen(() => {
+      this.opened += 1;
+    });
+    this.ledger = new CacheLedger({
+      cache,
+      database: new LedgerReader(database),
+      direct: new DirectStore({ database, clock }),
+      seat: this.seat,
+      clock,
+      events: new CountedEvents(),
+      limits: { ...LIMITS, queueTransfersMax: 10_000 },
+    });
+  }
+
+  #authority(): PodAuthority {
+    const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+      if (this.away) throw this.away;
+      return work();
+    };
+    return {
+      read: () => guarded(() => this.store.read()),
+      register: (podId, epoch) => guarded(async () => this.registers && this.store.register(podId, epoch)),
+      heartbeat: (report) => guarded(() => this.store.heartbeat(report)),
+      removePod: (podId) => guarded(() => this.store.removePod(podId)),
+      removeProcess: (processId) => guarded(() => this.store.removeProcess(processId)),
+    };
+  }
+
+  #drains(): Drains {
+    const drains = new DrainStore(this.#database);
+    return {
+      keep: (epoch, podId, chunk) => this.keeps(() => drains.keep(epoch, podId, chunk)),
+      complete: (epoch, podIds, observed) => this.completes(() => drains.complete(epoch, podIds, observed)),
+    };
+  }
+
+  async connected(): Promise<void> {
+    await until('Redis is connected', () => this.redis.status === 'ready' && this.#keeperRedis.status === 'ready');
+  }
+
+  /** Activates the next epoch on this Redis, as a keeper would, from wherever the authority is. */
+  async activate(): Promise<Authority & { replid: string }> {
+    let now = await this.store.read();
+    if (now.mode === 'CACHE') now = await this.closing();
+    if (now.mode === 'CLOSING') now = await this.settleByJournal();
+    if (now.mode === 'DIRECT') now = moved(await this.store.move(now, 'REBUILDING', BY));
+    const { replid } = await identifyServer(this.#keeperRedis);
+    const cacheEpoch = now.epoch + 1;
+    const marker = await this.scripts.activate(cacheEpoch, replid, 'marker', this.clock.now() - 1_000);
+    const server = { cacheEpoch, redisNode: 'n', replid, marker };
+    return { ...moved(await this.settlement.activate(now, server, BY)), replid };
+  }
+  async closing(): Promise<Authority> {
+    return moved(await this.store.move(await this.store.read(), 'CLOSING', BY));
+  }
+  async settleByJournal(to: 'REBUILDING' | 'DIRECT' = 'REBUILDING'): Promise<Authority> {
+    const now = await this.store.read();
+    const { replid } = await identifyServer(this.#keeperRedis);
+    await this.scripts.fence(now.epoch, replid);
+    const end = await this.#flusher().drain({ fenceEpoch: now.epoch, epoch: now.cacheEpoch ?? 0, replid }, now.epoch);
+    return moved(await this.settlement.settleByJournal(now, to, end, BY));
+  }
+  /** Once every pod has drained. */
+  async settleByFold(): Promise<Authority> {
+    return until('all have drained', async () => {
+      const settled = await this.settlement.settleByFold(await this.store.read(), BY);
+      if (settled && 'unexplained' in settled) throw new Error(JSON.stringify(settled));
+      return settled && 'authority' in settled ? settled.authority : null;
+    });
+  }
+  /** Brings the running epoch's journal to MySQL. */
+  async flush(): Promise<number> {
+    const { epoch, replid } = await this.store.read();
+    return this.#flusher().drain({ fenceEpoch: epoch, epoch, replid: replid ?? '' }, epoch);
+  }
+  #flusher(): Flusher {
+    const limits = {
+      batchMax: 500,
+      charsMax: 1_000_000,
+      gatherMs: 1,
+      retryBaseMs: 1,
+      retryMaxMs: 10,
+      alertAfterFailures: 5,
+    };
+    const events = { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} };
+    return new Flusher({
+      cache: this.scripts,
+      store: new FlushStore(this.#database),
+      clock: this.clock,
+      limits,
+      events,
+    });
+  }
+
+  /** An epoch in which the seat is open, and the accounts world, ada and bob are there. */
+  async serve(): Promise<EpochView> {
+    await openIn(
+      this.#database,
+      ['world', 'ada', 'bob'].map((id) => account(id)),
+    );
+    await this.activate();
+    this.seat.start();
+    return this.open();
+  }
+  open(): Promise<EpochView> {
+    return until('the seat is open', () => this.seat.view());
+  }
+  openDirectly(): Promise<number> {
+    return until('the seat is open on MySQL', () => this.seat.direct());
+  }
+  async closed(): Promise<void> {
+    await until('the seat is closed', () => this.seat.view() === null && this.seat.direct() === null);
+  }
+
+  order(different: Partial<TransferOrder> = {}): TransferOrder {
+    // Redis uses the real time, and refuses ids that an advanced clock has generated in its future.
+    return orderOf({ transactionId: newUuidV7(systemClock.now()), destination: 'ada', ...different });
+  }
+  async post(different: Partial<TransferOrder> = {}): Promise<string> {
+    const one = this.order(different);
+    const [answer] = await this.ledger.apply([one], 'cache');
+    if (!answer || answer instanceof Error || answer.status !== 'POSTED') throw new Error(`not posted: ${answer}`);
+    return one.transactionId;
+  }
+
+  /** What has been brought to MySQL of an epoch. */
+  async drained(epoch: number): Promise<{ ids: string[]; doubts: string[]; pods: Record<string, number | null> }> {
+    // Who has drained first: then all that they brought is seen.
+    const pods = (await this.store.pods()).filter((pod) => pod.epoch === epoch);
+    const entries = await this.#database.rows<{
+      kind: 'transfers' | 'account-change';
+      first_seq: number;
+      payload: string;
+      records: Buffer;
+    }>('SELECT kind, first_seq, payload, records FROM drained_entries WHERE epoch = ? ORDER BY first_seq', [epoch]);
+    const doubts = await this.#database.rows<{ id: string }>(
+      'SELECT DISTINCT id FROM drained_doubts WHERE epoch = ? ORDER BY id',
+      [epoch],
+    );
+    return {
+      ids: entries.flatMap(({ kind, first_seq, payload, records }) =>
+        toldBy({ kind, firstSeq: first_seq, payload, records, acceptedAt: null }, epoch).map(({ id }) => id),
+      ),
+      doubts: doubts.map(({ id }) => id),
+      pods: Object.fromEntries(pods.map(({ podId, drained, observed }) => [podId, drained ? observed : null])),
+    };
+  }
+  /** Waits until all that the pod registered has drained. */
+  async allDrained(epoch: number) {
+    return until('all have drained', async () => {
+      const found = await this.drained(epoch);
+      const observed = Object.values(found.pods);
+      return observed.length > 0 && observed.every((one) => one !== null) ? found : null;
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.seat.stop();
+    this.redis.disconnect();
+    this.#keeperRedis.disconnect();
+  }
+}
+
+function moved(authority: Authority | null): Authority {
+  if (!authority) throw new Error('somebody else moved the authority');
+  return authority;
+}

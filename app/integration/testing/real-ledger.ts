@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
+import { CountedEvents } from '../../domain/testing/orders.ts';
+import type { Account, Durability, TransferOrder } from '../../domain/types.ts';
+import type { Caller, KeeperCaller } from '../../journal/cache-port.ts';
+import { FaultyCache } from '../../journal/testing/faulty-cache.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { EpochView } from '../../ledger/epoch/epoch-view.ts';
+import { CacheLedger, type CacheLedgerDependencies } from '../../ledger/pod-ledger.ts';
+import type { LedgerDatabase } from '../../ledger/ports/ledger-database.ts';
+import { ManualSeat } from '../../ledger/testing/manual-seat.ts';
+import { LIMITS } from '../../ledger/testing/model-ledger.ts';
+import { Database } from '../../mysql/connection/pool.ts';
+import { DirectStore } from '../../mysql/ledger/direct-store.ts';
+import { FlushStore } from '../../mysql/ledger/flush-store.ts';
+import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
+import { migrate } from '../../mysql/schema/data-source.ts';
+import { RedisScripts } from '../../redis/redis-scripts.ts';
+import { Flusher } from '../../sync/flusher.ts';
+
+const silent = { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} };
+
+/** Counts the reads that a pod makes of MySQL. */
+export class CountedReader implements LedgerDatabase {
+  readonly #reader: LedgerDatabase;
+  reads = { accounts: 0, outcomes: 0 };
+  /** Awaited between a read and its answer. */
+  delayed: () => Promise<void> = async () => {};
+  constructor(reader: LedgerDatabase) {
+    this.#reader = reader;
+  }
+  async loadAccounts(ids: readonly string[]) {
+    this.reads.accounts += 1;
+    const found = await this.#reader.loadAccounts(ids);
+    await this.delayed();
+    return found;
+  }
+  async findOutcomes(ids: readonly string[]) {
+    this.reads.outcomes += 1;
+    return this.#reader.findOutcomes(ids);
+  }
+}
+
+/** One pod with its seat, over a cache that many may share. */
+export class Pod {
+  readonly seat = new ManualSeat();
+  readonly events = new CountedEvents();
+  readonly reader: CountedReader;
+  readonly cache: FaultyCache;
+  caller: Caller;
+  readonly #stage: RealLedger;
+  readonly ledger: CacheLedger;
+
+  constructor(stage: RealLedger, caller: Caller, limits: Partial<CacheLedgerDependencies['limits']>) {
+    this.caller = caller;
+    this.#stage = stage;
+    this.reader = new CountedReader(new LedgerReader(stage.database));
+    this.cache = new FaultyCache(stage.scripts);
+    const { cache, reader: database, seat, events } = this;
+    this.ledger = new CacheLedger({
+      cache,
+      database,
+      direct: new DirectStore({ database: stage.database, clock: systemClock }),
+      seat,
+      clock: systemClock,
+      events,
+      limits: { ...LIMITS, ...limits },
+    });
+  }
+  /** Registers, and opens the seat with a new view; in another epoch when one is given. */
+  async sit(epoch = this.caller.epoch): Promise<void> {
+    this.caller = { ...this.caller, epoch };
+    const view = new EpochView(this.caller);
+    view.observe(await this.cache.register(this.caller, this.#stage.marker));
+    this.seat.open(view);
+  }
+  apply(orders: readonly TransferOrder[], durability: Durability = 'cache') {
+    return this.ledger.apply(orders, durability);
+  }
+}
+
+/** A real Redis (its own key prefix) and a real MariaDB (its own database), and any number of pods and epochs. */
+export class RealLedger implements AsyncDisposable {
+  readonly redis: Redis;
+  readonly scripts: RedisScripts;
+  readonly database: Database;
+  readonly prefix: string;
+  readonly replid: string;
+  readonly #dropDatabase: () => Promise<void>;
+  epoch = 0;
+  marker = '';
+  #pods = 0;
+
+  private constructor(from: {
+    redis: Redis;
+    prefix: string;
+    replid: string;
+    database: Database;
+    drop: () => Promise<void>;
+  }) {
+    this.redis = from.redis;
+    this.prefix = from.prefix;
+    this.replid = from.replid;
+    this.database = from.database;
+    this.#dropDatabase = from.drop;
+    this.scripts = new RedisScripts(this.redis, this.prefix, ofTestLedger);
+  }
+
+  static async open(stores: { redisPort: number; mysqlUrl: string }): Promise<RealLedger> {
+    const name = `t_${randomBytes(6).toString('hex')}`;
+    const admin = openDatabase(stores.mysqlUrl);
+    await admin.rows(`CREATE DATABASE ${name}`);
+    const url = new URL(stores.mysqlUrl);
+    url.pathname = `/${name}`;
+    await migrate(url.href);
+    const redis = new Redis(stores.redisPort, { maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false });
+    const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
+    const drop = async () => {
+      await admin.rows(`DROP DATABASE ${name}`);
+      await admin[Symbol.asyncDispose]();
+    };
+    return new RealLedger({ redis, replid, prefix: name, database: openDatabase(url.href), drop });
+  }
+
+  get keeper(): KeeperCaller {
+    return { fenceEpoch: this.epoch, epoch: this.epoch, replid: this.replid };
+  }
+
+  /** Begins an epoch: in Redis by its script, in MySQL by what a keeper would write. UUIDv7 times up to `m` are looked up. */
+  async begin({ m = Date.now() - 60_000 }: { m?: number } = {}): Promise<void> {
+    this.epoch += 1;
+    this.marker = randomBytes(8).toString('hex');
+    await this.scripts.activate(this.epoch, this.replid, this.marker, m);
+    await this.database.rows(
+      "UPDATE authority SET epoch = ?, mode = 'CACHE', cache_epoch = ?, replid = ?, marker = ? WHERE shard = 0",
+      [this.epoch, this.epoch, this.replid, this.marker],
+    );
+    await this.database.rows('UPDATE flush_cursor SET epoch = ?, seq = 0 WHERE shard = 0', [this.epoch]);
+  }
+
+  /** A new pod, registered and seated in the epoch. */
+  async pod(limits: Partial<CacheLedgerDependencies['limits']> = {}): Promise<Pod> {
+    this.#pods += 1;
+    const pod = new Pod(this, { epoch: this.epoch, replid: this.replid, podId: `pod-${this.#pods}` }, limits);
+    await pod.sit();
+    return pod;
+  }
+
+  /** Puts accounts into MySQL as they are told; their balances come from nowhere. */
+  async open(...accounts: Account[]): Promise<void> {
+    const rows = accounts.map((a) => [
+      a.accountId,
+      a.currency,
+      a.external,
+      a.balance,
+      a.version,
+      a.overdraftLimit,
+      a.status,
+      a.settingsVersion,
+    ]);
+    await this.database.rows(
+      'INSERT INTO accounts (account_id, currency, `external`, balance, version, overdraft_limit, status, settings_version) VALUES ?',
+      [rows],
+    );
+  }
+
+  flusher(batchMax = 2_000): Flusher {
+    const limits = {
+      batchMax,
+      charsMax: 1_000_000,
+      gatherMs: 1,
+      retryBaseMs: 5,
+      retryMaxMs: 50,
+      alertAfterFailures: 5,
+    };
+    return new Flusher({
+      cache: this.scripts,
+      store: new FlushStore(this.database),
+      clock: systemClock,
+      limits,
+      events: silent,
+    });
+  }
+  /** Brings the whole journal to MySQL. @returns its last seq */
+  flush(): Promise<number> {
+    return this.flusher().drain(this.keeper, this.epoch);
+  }
+
+  async storedAccount(
+    accountId: string,
+  ): Promise<{ balance: number; version: number; status: string; overdraft_limit: number } | undefined> {
+    const [row] = await this.database.rows<{
+      balance: number;
+      version: number;
+      status: string;
+      overdraft_limit: number;
+    }>('SELECT balance, version, status, overdraft_limit FROM accounts WHERE account_id = ?', [accountId]);
+    return row;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.redis.disconnect();
+    await this.database[Symbol.asyncDispose]();
+    await this.#dropDatabase();
+  }
+}
+
+function openDatabase(url: string): Database {
+  return new Database({
+    url,
+    connectionsMax: 6,
+    queueMax: 10_000,
+    connectTimeoutMs: 10_000,
+    queryTimeoutMs: 20_000,
+    lockWaitTimeoutS: 10,
+  });
+}

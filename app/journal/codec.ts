@@ -1,0 +1,200 @@
+import { REFUSALS, type Refusal } from '../domain/problem.ts';
+import type { Account, AccountStatus, TransferOrder } from '../domain/types.ts';
+
+/** The byte layouts that the Lua scripts share with us: see lua/includes/account.lua and record.lua. Little endian. */
+const STATUSES = ['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED'] as const satisfies readonly AccountStatus[];
+export const statusNumber = (status: AccountStatus): number => STATUSES.indexOf(status);
+export function statusName(code: number): AccountStatus {
+  const name = STATUSES[code];
+  if (name === undefined) throw new RangeError(`account status ${code} is not known`);
+  return name;
+}
+
+export function refusalName(code: number): Refusal {
+  const name = REFUSALS[code - 1];
+  if (name === undefined) throw new RangeError(`refusal ${code} is not known`);
+  return name;
+}
+export const refusalNumber = (refusal: Refusal): number => REFUSALS.indexOf(refusal) + 1;
+
+export const ACCOUNT_BYTES = 42;
+
+export interface CachedAccount extends Account {
+  /** Changed in this epoch; clean again once the cursor has passed `seq`. */
+  modified: boolean;
+  seq: number;
+}
+
+export function encodeAccount(account: Account, seq = 0, modified = false): Buffer {
+  const bytes = Buffer.allocUnsafe(ACCOUNT_BYTES);
+  bytes.writeDoubleLE(account.balance, 0);
+  bytes.writeDoubleLE(account.version, 8);
+  bytes.writeDoubleLE(account.overdraftLimit, 16);
+  bytes.writeUInt32LE(account.settingsVersion, 24);
+  bytes[28] = statusNumber(account.status);
+  bytes[29] = account.external ? 1 : 0;
+  bytes[30] = modified ? 1 : 0;
+  bytes.write(account.currency, 31, 3, 'latin1');
+  bytes.writeDoubleLE(seq, 34);
+  return bytes;
+}
+
+export function decodeAccount(accountId: string, bytes: Buffer, at = 0): CachedAccount {
+  return {
+    accountId,
+    balance: bytes.readDoubleLE(at),
+    version: bytes.readDoubleLE(at + 8),
+    overdraftLimit: bytes.readDoubleLE(at + 16),
+    settingsVersion: bytes.readUInt32LE(at + 24),
+    status: statusName(bytes.readUInt8(at + 28)),
+    external: bytes.readUInt8(at + 29) === 1,
+    modified: bytes.readUInt8(at + 30) === 1,
+    currency: bytes.toString('latin1', at + 31, at + 34),
+    seq: bytes.readDoubleLE(at + 34),
+  };
+}
+
+export const RECORD_BYTES = 50;
+export const RecordStatus = {
+  POSTED: 1,
+  REJECTED: 2,
+  REPLAYED: 3,
+  SAME_CALL: 4,
+  NEEDS_LOOKUP: 5,
+  MISSING: 6,
+  AHEAD: 7,
+} as const;
+
+/** The result of one item of a call. What the two sides mean depends on the entry's kind, see record.lua. */
+export interface ResultRecord {
+  status: number;
+  /** The number of the refusal, or for MISSING which accounts. */
+  detail: number;
+  balance: number;
+  version: number;
+  otherBalance: number;
+  otherVersion: number;
+  settingsVersion: number;
+  otherSettingsVersion: number;
+  seq: number;
+}
+
+export function decodeRecord(bytes: Buffer, at: number): ResultRecord {
+  return {
+    status: bytes.readUInt8(at),
+    detail: bytes.readUInt8(at + 1),
+    balance: bytes.readDoubleLE(at + 2),
+    version: bytes.readDoubleLE(at + 10),
+    otherBalance: bytes.readDoubleLE(at + 18),
+    otherVersion: bytes.readDoubleLE(at + 26),
+    settingsVersion: bytes.readUInt32LE(at + 34),
+    otherSettingsVersion: bytes.readUInt32LE(at + 38),
+    seq: bytes.readDoubleLE(at + 42),
+  };
+}
+
+export function encodeRecord(record: ResultRecord): Buffer {
+  const bytes = Buffer.allocUnsafe(RECORD_BYTES);
+  bytes[0] = record.status;
+  bytes[1] = record.detail;
+  bytes.writeDoubleLE(record.balance, 2);
+  bytes.writeDoubleLE(record.version, 10);
+  bytes.writeDoubleLE(record.otherBalance, 18);
+  bytes.writeDoubleLE(record.otherVersion, 26);
+  bytes.writeUInt32LE(record.settingsVersion, 34);
+  bytes.writeUInt32LE(record.otherSettingsVersion, 38);
+  bytes.writeDoubleLE(record.seq, 42);
+  return bytes;
+}
+
+/** What every reply begins with: highest seq, published cursor, M, droppedUpTo, and the time of the call. */
+export interface Head {
+  seq: number;
+  cursor: number;
+  m: number;
+  dropped: number;
+  /** The ledger's time, ms since 1970: Redis's clock, but never earlier than a time that the ledger has used before. */
+  time: number;
+}
+export const HEAD_BYTES = 40;
+
+export function decodeHead(bytes: Buffer): Head {
+  return {
+    seq: bytes.readDoubleLE(0),
+    cursor: bytes.readDoubleLE(8),
+    m: bytes.readDoubleLE(16),
+    dropped: bytes.readDoubleLE(24),
+    time: bytes.readDoubleLE(32),
+  };
+}
+
+/** An order with the moment that a pod took it, by the pod's own clock: what the journal carries of a transfer. */
+export interface TakenOrder {
+  order: TransferOrder;
+  takenAt: number;
+}
+
+/** One order as it stands in a chunk's payload: a positional JSON array, so that a journal can be read by eye. */
+export function encodeOrder(order: TransferOrder, takenAt: number): string {
+  return JSON.stringify([
+    order.transactionId,
+    order.kind === 'reversal' ? 1 : 0,
+    order.source,
+    order.destination,
+    order.amount,
+    order.currency,
+    order.timestamp,
+    takenAt,
+    order.user,
+    order.correlationId,
+    order.reference,
+    order.metadata,
+    order.reverses,
+  ]);
+}
+
+type OrderFields = [
+  string,
+  number,
+  string,
+  string,
+  number,
+  string,
+  number | null,
+  number,
+  string,
+  string,
+  string | null,
+  Record<string, string> | null,
+  string | null,
+];
+
+export function decodeOrders(payload: string): TakenOrder[] {
+  return (JSON.parse(payload) as OrderFields[]).map((f) => ({
+    takenAt: f[7],
+    order: {
+      transactionId: f[0],
+      kind: f[1] === 1 ? 'reversal' : 'transfer',
+      source: f[2],
+      destination: f[3],
+      amount: f[4],
+      currency: f[5],
+      timestamp: f[6],
+      user: f[8],
+      correlationId: f[9],
+      reference: f[10],
+      metadata: f[11],
+      reverses: f[12],
+    },
+  }));
+}
+
+/** What the journal carries of an account change. */
+export interface ChangePayload {
+  changeId: string;
+  accountId: string;
+  /** By the clock of the pod that took it, ms. */
+  acceptedAt: number;
+  user: string;
+  correlationId: string;
+}

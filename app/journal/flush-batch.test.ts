@@ -1,0 +1,147 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeRecord, encodeRecord, RECORD_BYTES, RecordStatus, type ResultRecord } from './codec.ts';
+import { batchOf, IntegrityError } from './flush-batch.ts';
+import type { JournalEntry } from './journal-entry.ts';
+import { ACCEPTED_AT, account, modelEpoch, order } from './testing/epoch-under-test.ts';
+
+const ACCOUNTS = [account('world'), account('ada'), account('bob')];
+const CHANGE_ID = '01890000-0000-7000-8000-000000000001';
+
+/** Three entries: two transfers, an account change, and a transfer and a refusal. */
+async function anyJournal(): Promise<JournalEntry[]> {
+  const epoch = await modelEpoch(ACCOUNTS);
+  await epoch.apply(order('t1', { amount: 500 }), order('t2', { source: 'ada', destination: 'bob', amount: 120 }));
+  await epoch.change(CHANGE_ID, 'ada', { status: 'FROZEN', overdraftLimit: 7 });
+  await epoch.apply(order('t3', { destination: 'bob', amount: 5 }), order('t4', { source: 'ada', destination: 'bob' }));
+  return epoch.entries();
+}
+
+/** The journal with one record of one entry replaced. */
+function tampered(journal: JournalEntry[], at: number, record: number, change: Partial<ResultRecord>): JournalEntry[] {
+  return journal.map((entry, index) => {
+    if (index !== at) return entry;
+    const records = Buffer.from(entry.records);
+    encodeRecord({ ...decodeRecord(records, record * RECORD_BYTES), ...change }).copy(records, record * RECORD_BYTES);
+    return { ...entry, records };
+  });
+}
+
+describe('batchOf', () => {
+  it('gathers outcomes, changes, the last seq, and where each account was and is', async () => {
+    const batch = batchOf(await anyJournal(), 1, 0);
+    expect(batch).toMatchObject({ epoch: 1, afterSeq: 0, lastSeq: 5, idTimeMax: 0x018900000000 });
+    expect(batch.outcomes.map(({ seq, status }) => [seq, status])).toEqual([
+      [1, 'POSTED'],
+      [2, 'POSTED'],
+      [4, 'POSTED'],
+      [5, 'REJECTED'],
+    ]);
+    expect(batch.changes).toMatchObject([
+      { seq: 3, changeId: CHANGE_ID, accountId: 'ada', status: 'FROZEN', overdraftLimit: 7, settingsVersion: 2 },
+    ]);
+    expect(batch.moves).toEqual([
+      {
+        accountId: 'ada',
+        currency: 'EUR',
+        previousBalance: 0,
+        previousVersion: 0,
+        balance: 380,
+        version: 2,
+        acceptedAt: ACCEPTED_AT,
+      },
+      {
+        accountId: 'bob',
+        currency: 'EUR',
+        previousBalance: 0,
+        previousVersion: 0,
+        balance: 125,
+        version: 2,
+        acceptedAt: ACCEPTED_AT,
+      },
+      {
+        accountId: 'world',
+        currency: 'EUR',
+        previousBalance: 0,
+        previousVersion: 0,
+        balance: -505,
+        version: 2,
+        acceptedAt: ACCEPTED_AT,
+      },
+    ]);
+  });
+
+  it('of no entries is empty, at the cursor', () => {
+    expect(batchOf([], 3, 9)).toMatchObject({ afterSeq: 9, lastSeq: 9, outcomes: [], moves: [] });
+  });
+
+  it('is an IntegrityError when a seq is missing: before, between, within', async () => {
+    const journal = await anyJournal();
+    const [first, second, third] = journal as [JournalEntry, JournalEntry, JournalEntry];
+    for (const [entries, afterSeq] of [
+      [[second, third], 0],
+      [[first, third], 0],
+      [journal, 1],
+      [[second, first], 2],
+      [tampered(journal, 2, 1, { seq: 6 }), 0],
+      [tampered(journal, 1, 0, { seq: 4 }), 0],
+    ] as const) {
+      expect(() => batchOf(entries, 1, afterSeq)).toThrow(IntegrityError);
+    }
+  });
+
+  it.each<[string, Partial<ResultRecord>]>([
+    ['a version jumps', { version: 3 }],
+    ['a version stands still', { version: 1 }],
+    ['the version of the other side jumps', { otherVersion: 3 }],
+    ['balances do not add up', { balance: -504 }],
+    ['balances of the other side do not add up', { otherBalance: 126 }],
+  ])('is an IntegrityError when %s within the batch', async (_what, change) => {
+    const journal = tampered(await anyJournal(), 2, 0, change);
+    expect(() => batchOf(journal, 1, 0)).toThrow(IntegrityError);
+  });
+
+  it('is an IntegrityError when an account changes its currency', async () => {
+    const journal = await anyJournal();
+    const entries = journal.map((entry, n) =>
+      n === 2 ? { ...entry, payload: entry.payload.replaceAll('EUR', 'JPY') } : entry,
+    );
+    expect(() => batchOf(entries, 1, 0)).toThrow(IntegrityError);
+  });
+
+  it('refuses a status that it does not know', async () => {
+    const journal = tampered(await anyJournal(), 1, 0, { otherSettingsVersion: 9 });
+    expect(() => batchOf(journal, 1, 0)).toThrow(RangeError);
+  });
+
+  it('leaves out items that got no outcome in their call', async () => {
+    const epoch = await modelEpoch(ACCOUNTS);
+    await epoch.apply(order('t1'));
+    await epoch.apply(order('t1'), order('t2'), order('t3', { destination: 'nobody' }));
+    expect(batchOf(await epoch.entries(), 1, 0).outcomes.map(({ order: { transactionId } }) => transactionId)).toEqual([
+      't1',
+      't2',
+    ]);
+  });
+
+  it('lets no single changed number of a posting pass that touches an account twice', async () => {
+    const epoch = await modelEpoch(ACCOUNTS);
+    for (let n = 0; n < 4; n++) await epoch.apply(order(`t${n}`, { amount: n + 1 }));
+    const journal = await epoch.entries();
+    const fields = ['balance', 'version', 'otherBalance', 'otherVersion', 'seq'] as const;
+    fc.assert(
+      fc.property(fc.nat(3), fc.constantFrom(...fields), fc.integer({ min: -3, max: 3 }), (at, field, by) => {
+        fc.pre(by !== 0);
+        const standing = decodeRecord(journal[at]?.records ?? Buffer.alloc(0), 0);
+        expect(() => batchOf(tampered(journal, at, 0, { [field]: standing[field] + by }), 1, 0)).toThrow(
+          IntegrityError,
+        );
+      }),
+    );
+  });
+
+  it('takes a record without outcome for none, so that the next batch misses its seq', async () => {
+    const journal = tampered(await anyJournal(), 0, 1, { status: RecordStatus.MISSING });
+    expect(() => batchOf(journal, 1, 0)).toThrow('seq 3 follows 1');
+  });
+});

@@ -1,0 +1,155 @@
+import { uuidV7Time } from '../domain/ids.ts';
+import type { AccountStatus, Outcome } from '../domain/types.ts';
+import { type ChangePayload, decodeRecord, statusName } from './codec.ts';
+import type { JournalEntry } from './journal-entry.ts';
+import { outcomesOf, timesOf } from './outcomes.ts';
+
+/** An account change as the journal tells it. */
+export interface JournaledChange extends ChangePayload {
+  /** By the clock of the store that decided, ms. */
+  acceptedAt: number;
+  /** By the pod's own clock; null for what an older release decided, where `acceptedAt` is that moment. */
+  takenAt: number | null;
+  seq: number;
+  status: AccountStatus;
+  overdraftLimit: number;
+  settingsVersion: number;
+}
+
+/** Where an account was before a batch and where it is after it. */
+export interface AccountMove {
+  accountId: string;
+  currency: string;
+  previousBalance: number;
+  previousVersion: number;
+  balance: number;
+  version: number;
+  /** The latest acceptance by a store's clock, ms; null if an older release decided all of it, by the clocks of pods. */
+  acceptedAt: number | null;
+}
+
+/** A run of the journal, checked and ready to be written to MySQL in one transaction. */
+export interface FlushBatch {
+  epoch: number;
+  /** The cursor before it and after it. */
+  afterSeq: number;
+  lastSeq: number;
+  outcomes: Outcome[];
+  changes: JournaledChange[];
+  moves: AccountMove[];
+  /** The largest UUIDv7 time of its ids, ms; 0 for none. */
+  idTimeMax: number;
+}
+
+/** The journal contradicts itself or what is before it: nothing of it may be written. */
+export class IntegrityError extends Error {
+  override readonly name = 'IntegrityError';
+}
+
+/**
+ * Gathers journal entries into one batch, and verifies them: every seq is there; each account's versions follow one
+ * another and its balances are the sums of their amounts. Whether the first version follows what MySQL has, MySQL checks.
+ * @throws IntegrityError
+ */
+export function batchOf(entries: readonly JournalEntry[], epoch: number, afterSeq: number): FlushBatch {
+  const batch: FlushBatch = {
+    epoch,
+    afterSeq,
+    lastSeq: afterSeq,
+    outcomes: [],
+    changes: [],
+    moves: [],
+    idTimeMax: 0,
+  };
+  for (const entry of entries) {
+    if (entry.kind === 'account-change') takeChange(batch, entry);
+    else takeTransfers(batch, entry);
+  }
+  batch.moves = movesOf(batch.outcomes);
+  return batch;
+}
+
+function takeSeq(batch: FlushBatch, seq: number): void {
+  if (seq !== batch.lastSeq + 1)
+    throw new IntegrityError(`seq ${seq} follows ${batch.lastSeq} in epoch ${batch.epoch}`);
+  batch.lastSeq = seq;
+}
+
+/** The later of a UUIDv7 time, ms, and that of an id; an id that is no UUIDv7 has none. */
+export const laterIdTime = (time: number, id: string): number => Math.max(time, uuidV7Time(id) ?? 0);
+
+function takeChange(batch: FlushBatch, entry: JournalEntry): void {
+  const change = changeOf(entry);
+  takeSeq(batch, change.seq);
+  batch.idTimeMax = laterIdTime(batch.idTimeMax, change.changeId);
+  batch.changes.push(change);
+}
+
+/** The change that an entry of the kind `account-change` tells. */
+export function changeOf(entry: JournalEntry): JournaledChange {
+  const record = decodeRecord(entry.records, 0);
+  const payload = JSON.parse(entry.payload) as ChangePayload;
+  return {
+    ...payload,
+    ...timesOf(entry, payload.acceptedAt),
+    seq: record.seq,
+    status: statusName(record.otherSettingsVersion),
+    overdraftLimit: record.otherBalance,
+    settingsVersion: record.settingsVersion,
+  };
+}
+
+function takeTransfers(batch: FlushBatch, entry: JournalEntry): void {
+  for (const outcome of outcomesOf(entry, batch.epoch)) {
+    takeSeq(batch, outcome.seq);
+    batch.idTimeMax = laterIdTime(batch.idTimeMax, outcome.order.transactionId);
+    batch.outcomes.push(outcome);
+  }
+}
+
+/**
+ * Where outcomes, in order, have moved each account, sorted by account.
+ * @throws IntegrityError when one does not follow the one before
+ */
+export function movesOf(outcomes: readonly Outcome[]): AccountMove[] {
+  const moves = new Map<string, AccountMove>();
+  for (const outcome of outcomes) {
+    if (outcome.status !== 'POSTED') continue;
+    const { order, source, destination } = outcome;
+    const acceptedAt = outcome.takenAt === null ? null : outcome.acceptedAt;
+    move(moves, order.source, order.currency, -order.amount, source, acceptedAt);
+    move(moves, order.destination, order.currency, order.amount, destination, acceptedAt);
+  }
+  return [...moves.values()].sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
+}
+
+function move(
+  moves: Map<string, AccountMove>,
+  accountId: string,
+  currency: string,
+  change: number,
+  after: { balance: number; version: number },
+  acceptedAt: number | null,
+): void {
+  const previousBalance = after.balance - change;
+  const previousVersion = after.version - 1;
+  const known = moves.get(accountId);
+  if (!known) {
+    moves.set(accountId, {
+      accountId,
+      currency,
+      previousBalance,
+      previousVersion,
+      balance: after.balance,
+      version: after.version,
+      acceptedAt,
+    });
+    return;
+  }
+  if (known.version !== previousVersion || known.balance !== previousBalance || known.currency !== currency) {
+    throw new IntegrityError(`account ${accountId} goes from version ${known.version} to ${after.version}`);
+  }
+  known.balance = after.balance;
+  known.version = after.version;
+  if (acceptedAt !== null && acceptedAt > (known.acceptedAt ?? 0)) known.acceptedAt = acceptedAt;
+}

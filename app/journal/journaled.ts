@@ -1,0 +1,43 @@
+import type { Outcome } from '../domain/types.ts';
+import { decodeRecord } from './codec.ts';
+import { changeOf, type JournaledChange } from './flush-batch.ts';
+import type { JournalEntry } from './journal-entry.ts';
+import { outcomesOf } from './outcomes.ts';
+
+export { lastSeqOf } from './outcomes.ts';
+
+/** One thing that a journal tells, under a seq of its own: an entry of transfers tells up to 50. */
+export type Journaled = JournaledTransfer | JournaledSettings;
+
+interface Told {
+  seq: number;
+  /** Of the transfer or of the change. */
+  id: string;
+  accounts: readonly string[];
+}
+export interface JournaledTransfer extends Told {
+  kind: 'transfers';
+  outcome: Outcome;
+}
+export interface JournaledSettings extends Told {
+  kind: 'account-change';
+  change: JournaledChange;
+  /** The version that the account's balance had then. */
+  version: number;
+}
+
+/** What an entry tells, in order of seq. */
+export function toldBy(entry: JournalEntry, epoch: number): Journaled[] {
+  if (entry.kind === 'account-change') {
+    const change = changeOf(entry);
+    const { version } = decodeRecord(entry.records, 0);
+    return [{ kind: entry.kind, seq: change.seq, id: change.changeId, accounts: [change.accountId], change, version }];
+  }
+  return outcomesOf(entry, epoch).map((outcome) => ({
+    kind: 'transfers',
+    seq: outcome.seq,
+    id: outcome.order.transactionId,
+    accounts: [outcome.order.source, outcome.order.destination],
+    outcome,
+  }));
+}

@@ -1,0 +1,200 @@
+import type { Account, Outcome } from '../../domain/types.ts';
+import { type AccountMove, IntegrityError, type JournaledChange, movesOf } from '../flush-batch.ts';
+import type { Doubt, JournalEntry } from '../journal-entry.ts';
+import type { Journaled } from '../journaled.ts';
+import { keyOf, type Received, receive } from './received.ts';
+import { Replay } from './replay.ts';
+
+/** What all pods together know of an epoch that ended without its Redis. */
+export interface DrainedEpoch {
+  epoch: number;
+  /** Up to here the journal is in MySQL. */
+  cursor: number;
+  /** The highest seq that any pod has passed on in an answer. */
+  observed: number;
+  /** Everything drained, in any order; may repeat, may reach below the cursor. */
+  entries: readonly JournalEntry[];
+  /** Attempts in doubt whose id MySQL does not have. */
+  inDoubt: readonly Doubt[];
+  /** The accounts of the entries as MySQL has them; one that it does not have is absent. */
+  accounts: ReadonlyMap<string, Account>;
+}
+
+export interface FrozenAccount {
+  accountId: string;
+  reason: 'in_doubt' | 'held';
+}
+
+/** What is written for an epoch that is settled by what its pods drained. */
+export interface Settled {
+  kind: 'settled';
+  outcomes: Outcome[];
+  changes: JournaledChange[];
+  moves: AccountMove[];
+  /** The last seq before the first missing one; the bound when none is missing. */
+  cursor: number;
+  /** The highest seq that was received or observed. */
+  bound: number;
+  idTimeMax: number;
+  /** Accounts that wait for the journal; none when no seq is missing. */
+  frozen: FrozenAccount[];
+  /** Ids whose outcome only the journal knows: those in doubt and those of held entries. */
+  unsettled: Doubt[];
+}
+/** More is missing than attempts in doubt can explain: a pod that has written is not among those that drained. */
+export interface Unexplained {
+  kind: 'unexplained';
+  missing: number;
+  inDoubt: number;
+  bound: number;
+}
+export type Fold = Settled | Unexplained;
+
+/**
+ * Settles an epoch by what its pods have drained, all of them. This is the specification: what the keeper does in pages
+ * (recovery.ts, app/mysql/authority/settlement-pages.ts) comes to the same, and property tests compare the two. A pure function,
+ * whatever the order and repetition of what was drained:
+ *
+ * - no seq is missing up to the bound: everything is applied. What is in doubt counts as not done, for nobody was told of it.
+ * - some are missing, no more than there are ids in doubt: each missing seq is one of those. What is shown to follow on MySQL
+ *   is applied; the rest, and whatever an attempt in doubt may have touched, waits for the journal.
+ * - more are missing: somebody else has written. Nothing is settled.
+ *
+ * @throws IntegrityError when what was drained contradicts itself or MySQL
+ */
+export function fold(drained: DrainedEpoch): Fold {
+  const { received, bound, doubts } = gathered(drained);
+  const missing = bound - drained.cursor - received.told.length;
+  const inDoubt = new Set(doubts.map(keyOf)).size;
+  if (missing > inDoubt) return { kind: 'unexplained', missing, inDoubt, bound };
+  return settled(drained, received, bound, doubts).settled;
+}
+
+/** What an operator gives up: each with all that is known of it. */
+export interface Loss {
+  /** Entries that were received, and do not follow on what MySQL has. */
+  held: Journaled[];
+  /** Attempts in doubt: whether they were made will not be known. */
+  inDoubt: Doubt[];
+  /** Runs of seqs that nobody has received. */
+  gaps: { fromSeq: number; toSeq: number }[];
+}
+
+/**
+ * The same where an operator accepts that what is missing is lost, whoever has not drained: applies what is shown to follow
+ * on MySQL, and tells what is given up, what contradicts MySQL included. @throws IntegrityError for two drains that disagree
+ */
+export function foldAccepting(drained: DrainedEpoch): { settled: Settled; loss: Loss } {
+  const { received, bound, doubts } = gathered(drained);
+  const { settled: partial, held } = settled(drained, received, bound, doubts, { contradictionsHeld: true });
+  return {
+    settled: partial,
+    loss: {
+      held,
+      inDoubt: doubts,
+      gaps: gapsIn(
+        received.told.map(({ seq }) => seq),
+        drained.cursor,
+        bound,
+      ),
+    },
+  };
+}
+
+/** All accounts that entries tell of, sorted. */
+export function accountIdsOf(entries: readonly JournalEntry[], epoch: number, cursor: number): string[] {
+  return [...new Set(receive(entries, epoch, cursor).told.flatMap(({ accounts }) => accounts))].sort();
+}
+
+function gathered({ entries, epoch, cursor, observed, inDoubt }: DrainedEpoch) {
+  const received = receive(entries, epoch, cursor);
+  return {
+    received,
+    bound: Math.max(cursor, observed, received.told.at(-1)?.seq ?? 0),
+    doubts: inDoubt.filter((doubt) => !received.keys.has(keyOf(doubt))),
+  };
+}
+
+function settled(
+  { accounts, cursor }: DrainedEpoch,
+  received: Received,
+  bound: number,
+  doubts: Doubt[],
+  { contradictionsHeld = false } = {},
+): { settled: Settled; held: Journaled[] } {
+  const complete = received.told.length === bound - cursor;
+  const replay = new Replay(accounts);
+  const frozen = new Map<string, FrozenAccount['reason']>();
+  if (!complete) for (const doubt of doubts) for (const accountId of doubt.accounts) frozen.set(accountId, 'in_doubt');
+  const held: Journaled[] = [];
+  for (const told of received.told) {
+    // What is held stays so by itself: whatever comes later on one of its accounts carries a version after it.
+    if (contradictionsHeld ? fitsWithoutContradiction(replay, told) : replay.fits(told)) {
+      replay.apply(told);
+      continue;
+    }
+    if (complete && !contradictionsHeld)
+      throw new IntegrityError(`${told.kind} ${told.id} (seq ${told.seq}) does not follow, and nothing is missing`);
+    held.push(told);
+    for (const accountId of told.accounts) frozen.set(accountId, 'held');
+  }
+  const { outcomes, changes, idTimeMax } = replay;
+  return {
+    held,
+    settled: {
+      kind: 'settled',
+      outcomes,
+      changes,
+      moves: movesOf(outcomes),
+      cursor: lastWithoutGap(received, cursor),
+      bound,
+      idTimeMax,
+      frozen: [...frozen].map(([accountId, reason]) => ({ accountId, reason })).sort(byAccount),
+      unsettled: complete
+        ? []
+        : distinct([...doubts, ...held.map(({ kind, id, accounts }) => ({ kind, id, accounts }))]),
+    },
+  };
+}
+
+/** Where a person has decided, what contradicts the books is given up like what is missing: nobody else could open the ledger. */
+function fitsWithoutContradiction(replay: Replay, told: Journaled): boolean {
+  try {
+    return replay.fits(told);
+  } catch (error) {
+    if (error instanceof IntegrityError) return false;
+    throw error;
+  }
+}
+
+function lastWithoutGap({ told }: Received, cursor: number): number {
+  let last = cursor;
+  for (const { seq } of told) {
+    if (seq !== last + 1) break;
+    last = seq;
+  }
+  return last;
+}
+
+/** The runs of seqs that are missing after one seq, up to another. @param seqs those that are there, in order */
+export function gapsIn(seqs: readonly number[], after: number, bound: number): Loss['gaps'] {
+  const gaps: Loss['gaps'] = [];
+  let last = after;
+  for (const seq of [...seqs, bound + 1]) {
+    if (seq > last + 1) gaps.push({ fromSeq: last + 1, toSeq: seq - 1 });
+    last = seq;
+  }
+  return gaps;
+}
+
+const byAccount = (a: FrozenAccount, b: FrozenAccount): number => (a.accountId < b.accountId ? -1 : 1);
+
+/** One per id, the same one whatever their order. */
+function distinct(doubts: Doubt[]): Doubt[] {
+  const byKey = new Map<string, Doubt>();
+  for (const doubt of doubts) {
+    const known = byKey.get(keyOf(doubt));
+    if (!known || doubt.accounts.join() < known.accounts.join()) byKey.set(keyOf(doubt), doubt);
+  }
+  return [...byKey.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, doubt]) => doubt);
+}

@@ -1,0 +1,23 @@
+import { IntegrityError } from '../flush-batch.ts';
+import type { JournalEntry } from '../journal-entry.ts';
+import type { Journaled } from '../journaled.ts';
+import { receive } from './received.ts';
+
+/**
+ * What a journal that was read late tells after the cursor.
+ * @throws IntegrityError when it is not whole from the cursor to its end
+ */
+export function wholeJournal(
+  entries: readonly JournalEntry[],
+  epoch: number,
+  cursor: number,
+  end: number,
+): Journaled[] {
+  const { told } = receive(entries, epoch, cursor);
+  for (const [index, { seq }] of told.entries()) {
+    if (seq !== cursor + 1 + index) throw new IntegrityError(`seq ${seq} follows ${cursor + index} in epoch ${epoch}`);
+  }
+  if (cursor + told.length !== end)
+    throw new IntegrityError(`the journal of epoch ${epoch} ends at ${cursor + told.length}, not at ${end}`);
+  return told;
+}

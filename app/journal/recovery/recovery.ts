@@ -1,0 +1,125 @@
+import type { MovedBy } from '../../domain/authority.ts';
+import type { Account, Outcome } from '../../domain/types.ts';
+import {
+  type AccountMove,
+  type FlushBatch,
+  IntegrityError,
+  type JournaledChange,
+  laterIdTime,
+  movesOf,
+} from '../flush-batch.ts';
+import type { Journaled } from '../journaled.ts';
+import { keyOf } from './received.ts';
+import { Replay } from './replay.ts';
+
+/**
+ * How an epoch is ended in pages. In order:
+ *
+ *   what the pods have drained        flushing, and where seqs are missing → counting → freezing → posting → done
+ *   the same, the loss accepted       posting → recording → done
+ *   frozen accounts, the loss accepted  comparing → recording → done
+ *   frozen accounts, by the journal   journal
+ */
+export type RecoveryPhase =
+  | 'flushing'
+  | 'counting'
+  | 'freezing'
+  | 'posting'
+  | 'comparing'
+  | 'recording'
+  | 'journal'
+  | 'done';
+
+/** Progress of the recovery of an epoch, stored in MySQL so that any keeper can continue where another one stopped. */
+export interface Recovery {
+  cacheEpoch: number;
+  phase: RecoveryPhase;
+  /** The phase is complete up to this seq, and ends at `bound`. */
+  position: number;
+  bound: number;
+  /** Outcomes and account changes that the recovery has posted. */
+  posted: number;
+  /** Entries that wait for the journal or, if the loss is accepted, were given up. */
+  held: number;
+  /** The operator who accepted the loss. */
+  accepted: MovedBy | null;
+}
+
+/** The effect of one page of journaled outcomes on the books. */
+export interface Page {
+  outcomes: Outcome[];
+  changes: JournaledChange[];
+  moves: AccountMove[];
+  /** The largest UUIDv7 time of what is posted, ms. */
+  idTimeMax: number;
+  /** Entries that do not follow on their accounts. */
+  held: Journaled[];
+}
+
+/**
+ * - `hold`: what does not follow is held; what contradicts the books is an error, and nothing of the page is written
+ * - `accept`: both are held. An operator has decided, and nobody else could open the ledger
+ * - `require`: nothing may be missing
+ */
+export type PageRule = 'hold' | 'accept' | 'require';
+
+/**
+ * The effect of the next page of a journal on accounts as MySQL has them. Whether an entry follows depends only on its accounts,
+ * so pages in order of seq, each applied to the accounts that the previous one left, give the same result as one fold over all.
+ * @param told in order of seq
+ * @param stands whether MySQL has it already. @throws IntegrityError when MySQL has something else under its id
+ * @throws IntegrityError by the rule
+ */
+export function recoverPage(
+  told: readonly Journaled[],
+  accounts: ReadonlyMap<string, Account>,
+  stands: (one: Journaled) => boolean,
+  rule: PageRule,
+): Page {
+  const replay = new Replay(accounts);
+  const held: Journaled[] = [];
+  for (const one of told) {
+    const verdict = verdictOn(one, replay, stands, rule);
+    if (verdict === 'follows') replay.apply(one);
+    if (verdict === 'held') held.push(one);
+  }
+  const { outcomes, changes, idTimeMax } = replay;
+  return { outcomes, changes, moves: movesOf(outcomes), idTimeMax, held };
+}
+
+function verdictOn(
+  one: Journaled,
+  replay: Replay,
+  stands: (one: Journaled) => boolean,
+  rule: PageRule,
+): 'stands' | 'follows' | 'held' {
+  try {
+    if (stands(one)) return 'stands';
+    if (replay.fits(one)) return 'follows';
+  } catch (error) {
+    if (rule === 'accept' && error instanceof IntegrityError) return 'held';
+    throw error;
+  }
+  if (rule === 'require') throw new IntegrityError(`${keyOf(one)} (seq ${one.seq}) does not follow on what MySQL has`);
+  return 'held';
+}
+
+/** The entries that follow a seq without a gap. @param told in order of seq */
+export function upToGap(told: readonly Journaled[], after: number): Journaled[] {
+  const gap = told.findIndex(({ seq }, index) => seq !== after + 1 + index);
+  return gap < 0 ? [...told] : told.slice(0, gap);
+}
+
+/** The entries that follow the cursor without a gap, as the flush would write them. @param told in order of seq */
+export function batchUpToGap(told: readonly Journaled[], cursor: { epoch: number; seq: number }): FlushBatch {
+  const { epoch, seq: afterSeq } = cursor;
+  const batch: FlushBatch = { epoch, afterSeq, lastSeq: afterSeq, outcomes: [], changes: [], moves: [], idTimeMax: 0 };
+  for (const one of upToGap(told, afterSeq)) {
+    batch.lastSeq = one.seq;
+    batch.idTimeMax = laterIdTime(batch.idTimeMax, one.id);
+    if (one.kind === 'transfers') batch.outcomes.push(one.outcome);
+    else batch.changes.push(one.change);
+  }
+  batch.moves = movesOf(batch.outcomes);
+  return batch;
+}

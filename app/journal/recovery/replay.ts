@@ -1,0 +1,85 @@
+import type { Account, Outcome, Side } from '../../domain/types.ts';
+import { IntegrityError, type JournaledChange, laterIdTime } from '../flush-batch.ts';
+import type { Journaled, JournaledSettings } from '../journaled.ts';
+
+/**
+ * Replays a journal onto the accounts as MySQL has them. What is told of an account is told in the order of its versions:
+ * each posting carries the next version and the settings version it was decided on, each change of the settings the next
+ * settings version and the version of the balance. So whether something fits shows whether all before it is there.
+ */
+export class Replay {
+  readonly outcomes: Outcome[] = [];
+  readonly changes: JournaledChange[] = [];
+  /** The largest UUIDv7 time of what was applied, ms. */
+  idTimeMax = 0;
+  readonly #accounts: Map<string, Account>;
+
+  constructor(accounts: ReadonlyMap<string, Account>) {
+    this.#accounts = new Map(accounts);
+  }
+
+  /**
+   * True when nothing is missing before it: it may be applied. A refusal moves no account, so it always fits.
+   * @throws IntegrityError when it contradicts what is before it
+   */
+  fits(told: Journaled): boolean {
+    if (told.kind === 'account-change') return this.#changeFits(told);
+    if (told.outcome.status === 'REJECTED') return true;
+    const { order, source, destination } = told.outcome;
+    // Both are looked at, so that a contradiction on one side never hides behind a gap on the other.
+    const sourceFits = this.#sideFits(told, order.source, -order.amount, source);
+    const destinationFits = this.#sideFits(told, order.destination, order.amount, destination);
+    return sourceFits && destinationFits;
+  }
+
+  /** What fits. */
+  apply(told: Journaled): void {
+    this.idTimeMax = laterIdTime(this.idTimeMax, told.id);
+    if (told.kind === 'account-change') {
+      const { accountId, status, overdraftLimit, settingsVersion } = told.change;
+      this.#accounts.set(accountId, { ...this.#account(accountId), status, overdraftLimit, settingsVersion });
+      this.changes.push(told.change);
+      return;
+    }
+    const { outcome } = told;
+    this.outcomes.push(outcome);
+    if (outcome.status === 'REJECTED') return;
+    this.#moveTo(outcome.order.source, outcome.source);
+    this.#moveTo(outcome.order.destination, outcome.destination);
+  }
+
+  #moveTo(accountId: string, { balance, version }: Side): void {
+    this.#accounts.set(accountId, { ...this.#account(accountId), balance, version });
+  }
+
+  #sideFits(told: Journaled, accountId: string, change: number, side: Side): boolean {
+    const account = this.#account(accountId);
+    this.#mustFollow(told, account, side.version - 1, side.settingsVersion);
+    if (side.version !== account.version + 1 || side.settingsVersion !== account.settingsVersion) return false;
+    const { currency } = told.kind === 'transfers' ? told.outcome.order : account;
+    if (side.balance !== account.balance + change || account.currency !== currency)
+      throw new IntegrityError(`${told.kind} ${told.id}: not the sum of account ${accountId} and its amount`);
+    return true;
+  }
+
+  #changeFits(told: JournaledSettings): boolean {
+    const account = this.#account(told.change.accountId);
+    const settingsBefore = told.change.settingsVersion - 1;
+    this.#mustFollow(told, account, told.version, settingsBefore);
+    return told.version === account.version && settingsBefore === account.settingsVersion;
+  }
+
+  /** Something decided on older versions than the account has by now would be there twice, or never have been. */
+  #mustFollow(told: Journaled, account: Account, version: number, settingsVersion: number): void {
+    if (version >= account.version && settingsVersion >= account.settingsVersion) return;
+    throw new IntegrityError(
+      `${told.kind} ${told.id} was decided on ${version}/${settingsVersion} of account ${account.accountId}, which is at ${account.version}/${account.settingsVersion}`,
+    );
+  }
+
+  #account(accountId: string): Account {
+    const account = this.#accounts.get(accountId);
+    if (!account) throw new IntegrityError(`MySQL does not have account ${accountId}`);
+    return account;
+  }
+}

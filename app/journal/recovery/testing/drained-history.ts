@@ -1,0 +1,162 @@
+import fc from 'fast-check';
+import type { Account } from '../../../domain/types.ts';
+import { RecordStatus } from '../../codec.ts';
+import type { Doubt, JournalEntry } from '../../journal-entry.ts';
+import type { Journaled } from '../../journaled.ts';
+import { toldBy } from '../../journaled.ts';
+import { account, itemOf, modelEpoch, order } from '../../testing/epoch-under-test.ts';
+import type { DrainedEpoch } from '../fold.ts';
+import { keyOf } from '../received.ts';
+
+export const ACCOUNTS = [
+  account('world'),
+  account('ada'),
+  account('bob', { overdraftLimit: 90 }),
+  account('cy', { overdraftLimit: 10 }),
+  account('yen', { currency: 'JPY' }),
+];
+export const PODS = 3;
+const IDS = ACCOUNTS.map(({ accountId }) => accountId);
+
+const anyTransfer = fc.record({
+  id: fc.nat(60),
+  source: fc.constantFrom('world', 'world', 'ada', 'bob', 'cy'),
+  destination: fc.constantFrom('ada', 'bob', 'cy', 'yen', 'world'),
+  amount: fc.integer({ min: 1, max: 120 }),
+});
+const anyChange = fc.record({
+  id: fc.nat(30),
+  accountId: fc.constantFrom('ada', 'bob', 'cy'),
+  overdraftLimit: fc.option(fc.nat(200)),
+  status: fc.option(fc.constantFrom('ACTIVE' as const, 'SUSPENDED' as const, 'FROZEN' as const)),
+});
+/** What a pod does, and whether it gets the reply. Reading passes on the highest seq without any entry. */
+const anyStep = fc.record({
+  pod: fc.nat(PODS - 1),
+  replied: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+  does: fc.oneof(
+    { weight: 6, arbitrary: fc.array(anyTransfer, { minLength: 1, maxLength: 5 }) },
+    { weight: 2, arbitrary: anyChange },
+    { weight: 1, arbitrary: fc.constant('reads' as const) },
+  ),
+});
+export const anyHistory = fc.record({
+  steps: fc.array(anyStep, { minLength: 1, maxLength: 40 }),
+  /** How much of the journal was flushed. */
+  flushed: fc.double({ min: 0, max: 0.9, noNaN: true }),
+});
+export type History = typeof anyHistory extends fc.Arbitrary<infer H> ? H : never;
+
+/** What one pod knows at the end. */
+export interface PodMemory {
+  entries: JournalEntry[];
+  inDoubt: Doubt[];
+  observed: number;
+}
+
+export interface Lived {
+  pods: PodMemory[];
+  /** Everything that happened, in order. */
+  journal: Journaled[];
+  journalEntries: JournalEntry[];
+  cursor: number;
+  accountsAt(told: (one: Journaled) => boolean): Map<string, Account>;
+  /** The accounts as the cache has them at the very end. */
+  end: Map<string, Account>;
+}
+
+/** Lives a history on the model of the cache. */
+export async function live({ steps, flushed }: History): Promise<Lived> {
+  const epoch = await modelEpoch(ACCOUNTS);
+  const pods = Array.from({ length: PODS }, (): PodMemory => ({ entries: [], inDoubt: [], observed: 0 }));
+  for (const [index, { pod: at, replied, does }] of steps.entries()) {
+    const memory = pods[at] ?? { entries: [], inDoubt: [], observed: 0 };
+    const caller = { ...epoch.pod, podId: `pod-${at}` };
+    await epoch.cache.register(caller, 'marker');
+    const receive = (head: { seq: number }, entries: readonly JournalEntry[]) => {
+      memory.entries.push(...entries);
+      memory.observed = Math.max(memory.observed, head.seq);
+    };
+    if (does === 'reads') {
+      if (replied) receive((await epoch.cache.read(caller, [])).head, []);
+    } else if (Array.isArray(does)) {
+      const orders = does
+        .filter(({ source, destination }) => source !== destination)
+        .map(({ id, ...fields }) => order(`t${id}`, { ...fields, correlationId: `step-${index}` }));
+      if (orders.length === 0) continue;
+      const reply = await epoch.cache.apply(
+        caller,
+        orders.map((one) => itemOf(one)),
+      );
+      if (replied) {
+        receive(reply.head, reply.entries);
+        const stood = orders.filter((_, n) => reply.records[n]?.status === RecordStatus.REPLAYED);
+        const found = await epoch.cache.find(
+          caller,
+          stood.map(({ transactionId }) => transactionId),
+        );
+        receive(found.head, found.entries);
+      } else {
+        for (const { transactionId, source, destination } of orders)
+          memory.inDoubt.push({ kind: 'transfers', id: transactionId, accounts: [source, destination] });
+      }
+    } else {
+      const id = `01890000-0000-7000-8000-0000000000${String(does.id).padStart(2, '0')}`;
+      const { accountId, overdraftLimit, status } = does;
+      const reply = await epoch.change(id, accountId, {
+        ...(overdraftLimit === null ? {} : { overdraftLimit }),
+        ...(status === null ? {} : { status }),
+      });
+      if (replied) receive(reply.head, reply.entries);
+      else memory.inDoubt.push({ kind: 'account-change', id, accounts: [accountId] });
+    }
+  }
+  const journalEntries = await epoch.entries();
+  const journal = journalEntries.flatMap((entry) => toldBy(entry, 1));
+  const cached = (await epoch.cache.read(epoch.pod, IDS)).accounts;
+  return {
+    pods,
+    journal,
+    journalEntries,
+    cursor: Math.floor(journal.length * flushed),
+    accountsAt: (told) => replayed(journal.filter(told)),
+    end: new Map(
+      cached.map((one, n) => {
+        const { modified: _modified, seq: _seq, ...plain } = one ?? { modified: false, seq: 0 };
+        return [IDS[n] ?? '', plain as Account];
+      }),
+    ),
+  };
+}
+
+/** The accounts after what is told, in the plainest way: each is where it was last said to be. */
+export function replayed(journal: readonly Journaled[], from: Iterable<Account> = ACCOUNTS): Map<string, Account> {
+  const accounts = new Map([...from].map((one) => [one.accountId, { ...one }]));
+  for (const told of journal) {
+    if (told.kind === 'account-change') {
+      const { accountId, status, overdraftLimit, settingsVersion } = told.change;
+      Object.assign(accounts.get(accountId) ?? {}, { status, overdraftLimit, settingsVersion });
+    } else if (told.outcome.status === 'POSTED') {
+      const { order: one, source, destination } = told.outcome;
+      for (const [id, { balance, version }] of [
+        [one.source, source],
+        [one.destination, destination],
+      ] as const)
+        Object.assign(accounts.get(id) ?? {}, { balance, version });
+    }
+  }
+  return accounts;
+}
+
+/** What the store hands to the fold when these pods have drained. */
+export function drainedOf(lived: Lived, pods: readonly PodMemory[] = lived.pods): DrainedEpoch {
+  const inMysql = new Set(lived.journal.filter(({ seq }) => seq <= lived.cursor).map(keyOf));
+  return {
+    epoch: 1,
+    cursor: lived.cursor,
+    observed: Math.max(0, ...pods.map(({ observed }) => observed)),
+    entries: pods.flatMap(({ entries }) => entries),
+    inDoubt: pods.flatMap(({ inDoubt }) => inDoubt).filter((doubt) => !inMysql.has(keyOf(doubt))),
+    accounts: lived.accountsAt(({ seq }) => seq <= lived.cursor),
+  };
+}

@@ -1,0 +1,99 @@
+import type { Account, AccountStatus, TransferOrder } from '../../domain/types.ts';
+import type { ApplyItem, CacheKeeper, CacheServer, Caller, KeeperCaller } from '../cache-port.ts';
+import { encodeOrder, statusNumber } from '../codec.ts';
+import type { JournalEntry } from '../journal-entry.ts';
+import { CacheModel } from './cache-model.ts';
+
+export const REPLID = 'a'.repeat(40);
+export const ACCEPTED_AT = Date.UTC(2026, 0, 31, 12);
+
+export function account(accountId: string, fields: Partial<Account> = {}): Account {
+  return {
+    accountId,
+    currency: 'EUR',
+    external: accountId === 'world',
+    balance: 0,
+    version: 0,
+    overdraftLimit: 0,
+    status: 'ACTIVE',
+    settingsVersion: 1,
+    ...fields,
+  };
+}
+
+export function order(transactionId: string, fields: Partial<TransferOrder> = {}): TransferOrder {
+  return {
+    kind: 'transfer',
+    transactionId,
+    source: 'world',
+    destination: 'ada',
+    amount: 100,
+    currency: 'EUR',
+    timestamp: null,
+    reference: null,
+    metadata: null,
+    reverses: null,
+    user: 'tester',
+    correlationId: 'c-1',
+    ...fields,
+  };
+}
+
+export function itemOf(one: TransferOrder, acceptedAt = ACCEPTED_AT): ApplyItem {
+  return { order: one, payload: encodeOrder(one, acceptedAt), lookupCursor: Number.MAX_SAFE_INTEGER };
+}
+
+/** One epoch of the cache with a registered pod: of the model, or of any other implementation. */
+export class EpochUnderTest<C extends CacheServer & CacheKeeper = CacheModel> {
+  readonly cache: C;
+  readonly pod: Caller;
+  readonly keeper: KeeperCaller;
+
+  constructor(cache: C, epoch: number, replid: string) {
+    this.cache = cache;
+    this.pod = { epoch, replid, podId: 'pod' };
+    this.keeper = { fenceEpoch: epoch, epoch, replid };
+  }
+
+  /** Activates it, and installs the accounts. */
+  async begin(accounts: readonly Account[]): Promise<void> {
+    await this.cache.activate(this.pod.epoch, this.pod.replid, 'marker', 0);
+    await this.cache.register(this.pod, 'marker');
+    await this.cache.install(this.pod, accounts, 0, 1_000_000);
+  }
+
+  apply(...orders: TransferOrder[]) {
+    return this.cache.apply(
+      this.pod,
+      orders.map((one) => itemOf(one)),
+    );
+  }
+
+  change(changeId: string, accountId: string, change: { status?: AccountStatus; overdraftLimit?: number }) {
+    const by = { user: 'admin', correlationId: 'c-2' };
+    return this.cache.change(this.pod, {
+      accountId,
+      changeId,
+      expectedSettingsVersion: null,
+      status: change.status === undefined ? null : statusNumber(change.status),
+      overdraftLimit: change.overdraftLimit ?? null,
+      payload: JSON.stringify({ changeId, accountId, acceptedAt: ACCEPTED_AT, ...by }),
+    });
+  }
+
+  async entries(afterSeq = 0): Promise<JournalEntry[]> {
+    return (await this.cache.journal(this.keeper, afterSeq, 100_000)).entries;
+  }
+
+  async headSeq(): Promise<number> {
+    return (await this.cache.read(this.pod, [])).head.seq;
+  }
+}
+
+export async function modelEpoch(accounts: readonly Account[], epoch = 1): Promise<EpochUnderTest> {
+  const model = new CacheModel(REPLID);
+  model.now = () => ACCEPTED_AT;
+  const begun = new EpochUnderTest(model, epoch, REPLID);
+  await begun.begin(accounts);
+  return begun;
+}

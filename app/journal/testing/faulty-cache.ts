@@ -1,0 +1,107 @@
+import { type ApplyItem, CacheError, type CacheServer, type Caller, type ChangeCommand } from '../cache-port.ts';
+
+/** What happens to one call: it is given the call, and may run it, or not, and answer otherwise. */
+export type Fault = <T>(run: () => Promise<T>) => Promise<T>;
+export type Method = keyof CacheServer;
+
+const timedOut = () => new CacheError('in_doubt', 'Command timed out');
+
+/** It ran, and nobody heard the answer. */
+export const replyLost: Fault = async (run) => {
+  await run();
+  throw timedOut();
+};
+/** It never ran, and nobody knows. */
+export const commandLost: Fault = async () => {
+  throw timedOut();
+};
+export const failing =
+  (error: unknown): Fault =>
+  async () => {
+    throw error;
+  };
+export const passing: Fault = (run) => run();
+
+/** A moment that a test decides on. */
+export class Gate {
+  open: () => void = () => {};
+  readonly opened: Promise<void>;
+  /** Resolves when the first call has come to the gate. */
+  readonly reached: Promise<void>;
+  #arrive: () => void = () => {};
+  constructor() {
+    this.opened = new Promise((resolve) => {
+      this.open = resolve;
+    });
+    this.reached = new Promise((resolve) => {
+      this.#arrive = resolve;
+    });
+  }
+  /** It runs at once, and its answer comes when the gate opens. */
+  readonly reply: Fault = async (run) => {
+    const answer = await run();
+    this.#arrive();
+    await this.opened;
+    return answer;
+  };
+  /** It runs when the gate opens. */
+  readonly command: Fault = async (run) => {
+    this.#arrive();
+    await this.opened;
+    return run();
+  };
+}
+
+/** A cache server whose calls meet faults that a test has lined up; and it counts them. */
+export class FaultyCache implements CacheServer {
+  readonly #server: CacheServer;
+  readonly #faults = new Map<Method, Fault[]>();
+  readonly #always = new Map<Method, Fault>();
+  readonly #calls = new Map<Method, number>();
+  /** The ids of the transfers of every call of `apply`. */
+  readonly applied: string[][] = [];
+  readonly changes: string[] = [];
+
+  constructor(server: CacheServer) {
+    this.#server = server;
+  }
+
+  /** The next calls of a method meet these faults, one each. */
+  next(method: Method, ...faults: Fault[]): void {
+    this.#faults.set(method, [...(this.#faults.get(method) ?? []), ...faults]);
+  }
+  /** Every call that has no fault of its own meets this one. */
+  always(method: Method, fault: Fault): void {
+    this.#always.set(method, fault);
+  }
+  calls(method: Method): number {
+    return this.#calls.get(method) ?? 0;
+  }
+
+  register(caller: Caller, marker: string) {
+    return this.#through('register', () => this.#server.register(caller, marker));
+  }
+  apply(caller: Caller, items: readonly ApplyItem[]) {
+    this.applied.push(items.map(({ order }) => order.transactionId));
+    return this.#through('apply', () => this.#server.apply(caller, items));
+  }
+  read(caller: Caller, accountIds: readonly string[]) {
+    return this.#through('read', () => this.#server.read(caller, accountIds));
+  }
+  install(...args: Parameters<CacheServer['install']>) {
+    return this.#through('install', () => this.#server.install(...args));
+  }
+  find(caller: Caller, ids: readonly string[]) {
+    return this.#through('find', () => this.#server.find(caller, ids));
+  }
+  change(caller: Caller, command: ChangeCommand) {
+    this.changes.push(command.changeId);
+    return this.#through('change', () => this.#server.change(caller, command));
+  }
+
+  #through<T>(method: Method, run: () => Promise<T>): Promise<T> {
+    this.#calls.set(method, this.calls(method) + 1);
+    const fault = this.#faults.get(method)?.shift() ?? this.#always.get(method) ?? passing;
+    return fault(run);
+  }
+}

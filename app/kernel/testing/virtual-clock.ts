@@ -1,0 +1,83 @@
+import type { Clock } from '../clock.ts';
+
+const START_MS = 1_800_000_000_000;
+/** Turns of the event loop after which in-memory code has done all that it can do without time. */
+const IDLE_TURNS = 12;
+const STEPS_MAX = 200_000;
+/** Without a timer, so often it waits for work that takes many turns before it says that nothing will come. */
+const PATIENCE = 500;
+
+interface Timer {
+  atMs: number;
+  action(): void;
+}
+
+/** Time that passes only when nothing else can happen: tests of deadlines and back-offs take none, and repeat exactly. */
+export class VirtualClock implements Clock {
+  #elapsedMs = 0;
+  #timers: Timer[] = [];
+
+  now(): number {
+    return START_MS + this.#elapsedMs;
+  }
+  monotonic(): number {
+    return this.#elapsedMs;
+  }
+  random(): number {
+    return 0.5;
+  }
+  endOfTurn(action: () => void): void {
+    setImmediate(action);
+  }
+  after(ms: number, action: () => void): () => void {
+    const timer = { atMs: this.#elapsedMs + ms, action };
+    const later = this.#timers.findIndex(({ atMs }) => atMs > timer.atMs);
+    this.#timers.splice(later < 0 ? this.#timers.length : later, 0, timer);
+    return () => {
+      this.#timers = this.#timers.filter((one) => one !== timer);
+    };
+  }
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const cancel = this.after(ms, resolve);
+      signal?.addEventListener('abort', () => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** All that can happen at this very moment has happened. */
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < IDLE_TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Lets time pass until the promise settles. @throws when nothing is left that could settle it */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const done = () => {
+      settled = true;
+    };
+    promise.then(done, done);
+    let patience = PATIENCE;
+    for (let step = 0; step < STEPS_MAX && patience > 0; step++) {
+      await this.settle();
+      if (settled) return promise;
+      const next = this.#timers.shift();
+      if (!next) {
+        patience -= 1;
+        continue;
+      }
+      patience = PATIENCE;
+      this.#elapsedMs = next.atMs;
+      next.action();
+    }
+    throw new Error('nothing is left that could answer');
+  }
+
+  /** Lets so much time pass. */
+  async pass(ms: number): Promise<void> {
+    await this.until(this.sleep(ms));
+  }
+}

@@ -1,0 +1,218 @@
+import { newUuidV7 } from '../../domain/ids.ts';
+import { Problem, type ProblemCode } from '../../domain/problem.ts';
+import type { AccountChange, AccountView } from '../../domain/types.ts';
+import { CacheError, type CacheServer, type ChangeCommand } from '../../journal/cache-port.ts';
+import { type ChangePayload, type Head, RecordStatus, type ResultRecord, statusNumber } from '../../journal/codec.ts';
+import type { Doubt } from '../../journal/journal-entry.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { backoffMs } from '../../kernel/retry.ts';
+import { DirectError, type DirectServer } from '../direct/direct-server.ts';
+import type { Attempt } from '../epoch/doubts.ts';
+import type { EpochView, Seat } from '../epoch/epoch-view.ts';
+import type { LedgerEvents } from '../ports/ledger-events.ts';
+import { type AccountLoader, notFound, Uncached } from './account-loader.ts';
+import { viewOf } from './account-reader.ts';
+
+const FAILURES_MAX = 3;
+const RETRY_BASE_MS = 50;
+
+/** REJECTED by change-account.lua, by number. */
+const REFUSALS: Record<number, [ProblemCode, string]> = {
+  1: ['settings_version_mismatch', 'its settings version is another by now'],
+  2: ['account_closed', 'it is closed for good'],
+  3: ['account_not_empty', 'its balance is not zero'],
+  4: ['internal_error', 'its settings version is exhausted'],
+};
+
+interface AccountChangerDependencies {
+  cache: CacheServer;
+  direct: DirectServer;
+  seat: Seat;
+  loader: AccountLoader;
+  clock: Clock;
+  events: LedgerEvents;
+  requestTimeoutMs: number;
+}
+
+/** A change on its way: the same id in whichever store it is tried. */
+class ChangeAttempt implements Attempt {
+  change: AccountChange;
+  /** By this pod's own clock, ms. */
+  readonly takenAt: number;
+  readonly deadline: number;
+  inDoubt = false;
+  failures = 0;
+
+  constructor(change: AccountChange, takenAt: number, deadline: number) {
+    this.change = change;
+    this.takenAt = takenAt;
+    this.deadline = deadline;
+  }
+
+  doubt(): Doubt {
+    return { kind: 'account-change', id: this.change.changeId, accounts: [this.change.accountId] };
+  }
+
+  /** What can be said when it cannot be carried on. */
+  giveUp(problem: Problem): Problem {
+    const { accountId } = this.change;
+    return this.inDoubt
+      ? new Problem('outcome_unknown', `whether account ${accountId} was changed is not known; read it`)
+      : problem;
+  }
+}
+
+/** Changes accounts' settings, in the store that has the authority; one that is in doubt is tried again under its own id. */
+export class AccountChanger {
+  readonly #deps: AccountChangerDependencies;
+
+  constructor(deps: AccountChangerDependencies) {
+    this.#deps = deps;
+  }
+
+  /** @throws Problem */
+  async change(change: AccountChange): Promise<AccountView> {
+    const { clock, seat, requestTimeoutMs } = this.#deps;
+    const attempt = new ChangeAttempt(change, clock.now(), clock.monotonic() + requestTimeoutMs);
+    while (clock.monotonic() < attempt.deadline && attempt.failures <= FAILURES_MAX) {
+      const view = seat.view();
+      const direct = seat.direct();
+      if (view) {
+        const done = await this.#inCache(view, attempt);
+        if (done) return done;
+      } else if (direct !== null) {
+        const done = await this.#inDatabase(direct, attempt);
+        if (done) return done;
+      } else if (seat.holdReason() === 'ledger_closed') break;
+      else await clock.sleep(RETRY_BASE_MS);
+    }
+    const works = seat.view() !== null || seat.direct() !== null;
+    const reason = seat.holdReason();
+    const code = works && reason !== 'database_unavailable' ? 'overloaded' : reason;
+    throw attempt.giveUp(new Problem(code, 'the account could not be changed in time'));
+  }
+
+  /** Null when it has to be tried again. */
+  async #inCache(view: EpochView, attempt: ChangeAttempt): Promise<AccountView | null> {
+    const { cache, clock, seat } = this.#deps;
+    const attempts = [attempt];
+    view.doubts.begin(attempts);
+    try {
+      const { record, head, entries } = await cache.change(view.caller, commandOf(attempt));
+      if (seat.view() !== view) {
+        attempt.inDoubt = true;
+        view.doubts.leave(attempts, view.caller.podId, clock.monotonic());
+        return null;
+      }
+      view.doubts.end(attempts);
+      view.keep(entries, clock.monotonic());
+      view.observe(head);
+      return await this.#take(view, attempt, record, head);
+    } catch (error) {
+      const doubtful = !(error instanceof Problem) && !(error instanceof CacheError && error.kind !== 'in_doubt');
+      if (doubtful) view.doubts.leave(attempts, view.caller.podId, clock.monotonic());
+      else view.doubts.end(attempts);
+      attempt.inDoubt ||= doubtful;
+      if (error instanceof Problem) throw attempt.giveUp(error);
+      seat.suspect(error, view);
+      await this.#failed(attempt, doubtful || (error instanceof CacheError && error.kind === 'unable'));
+      return null;
+    }
+  }
+
+  async #inDatabase(epoch: number, attempt: ChangeAttempt): Promise<AccountView | null> {
+    const { direct, clock, seat } = this.#deps;
+    try {
+      const account = await direct.change(epoch, { ...attempt.change, takenAt: attempt.takenAt });
+      return { ...account, source: 'database', asOf: clock.now(), stale: false };
+    } catch (error) {
+      if (error instanceof Problem) throw attempt.giveUp(error);
+      const kind = error instanceof DirectError ? error.kind : 'in_doubt';
+      if (kind === 'in_doubt') attempt.inDoubt = true;
+      if (kind === 'failed') {
+        const options = { cause: error };
+        throw attempt.giveUp(new Problem('internal_error', 'the account could not be changed', {}, options));
+      }
+      if (kind === 'moved') seat.moved(epoch);
+      await this.#failed(attempt, !(error instanceof DirectError));
+      return null;
+    }
+  }
+
+  async #failed(attempt: ChangeAttempt, costsTry: boolean): Promise<void> {
+    const { clock, events } = this.#deps;
+    if (costsTry) attempt.failures += 1;
+    if (attempt.failures > FAILURES_MAX) return;
+    events.retried('change');
+    await clock.sleep(backoffMs(attempt.failures, RETRY_BASE_MS, clock));
+  }
+
+  async #take(view: EpochView, attempt: ChangeAttempt, record: ResultRecord, head: Head): Promise<AccountView | null> {
+    const { change } = attempt;
+    switch (record.status) {
+      case RecordStatus.REPLAYED:
+        // Its entry came with an answer that is lost: it counts once it is in MySQL.
+        attempt.inDoubt = true;
+        if (record.seq > view.cursor) {
+          await this.#deps.clock.sleep(RETRY_BASE_MS);
+          return null;
+        }
+        view.doubts.settled('account-change', change.changeId);
+        return this.#asItStands(view, change.accountId);
+      case RecordStatus.POSTED:
+        // Done, whatever comes of reading it: from here on it must not be called undone.
+        attempt.inDoubt = true;
+        view.doubts.settled('account-change', change.changeId);
+        return this.#asItStands(view, change.accountId);
+      case RecordStatus.MISSING: {
+        const loaded = (await this.#deps.loader.ensure([change.accountId])).get(change.accountId);
+        if (loaded instanceof Problem && loaded.code !== 'ledger_switching') throw loaded;
+        // The flush makes room.
+        if (loaded instanceof Uncached || loaded instanceof Problem) await this.#deps.clock.sleep(RETRY_BASE_MS);
+        return null;
+      }
+      case RecordStatus.NEEDS_LOOKUP:
+      case RecordStatus.AHEAD:
+        if (attempt.inDoubt) throw new Problem('overloaded', 'its id can no longer be tried again');
+        // Not later than M, or too far ahead, and no attempt is in doubt: a new id is as good. M as it is now: it may have been
+        // lowered since this pod first heard of it, and an id later than that one would be too far ahead at every try.
+        attempt.change = { ...change, changeId: newUuidV7(Math.max(head.time, head.m + 1)) };
+        return null;
+      default: {
+        const [code, why] = REFUSALS[record.detail] ?? ['internal_error', 'it was refused'];
+        throw new Problem(code, `account ${change.accountId} cannot be changed so: ${why}`);
+      }
+    }
+  }
+
+  /** Null when the epoch ended meanwhile: then nothing that it said counts. */
+  async #asItStands(view: EpochView, accountId: string): Promise<AccountView | null> {
+    const { cache, loader, seat } = this.#deps;
+    const { head, accounts } = await cache.read(view.caller, [accountId]);
+    if (seat.view() !== view) return null;
+    view.observe(head);
+    const account = accounts[0] ?? (await loader.ensure([accountId])).get(accountId);
+    if (!account || account instanceof Problem) throw account ?? notFound(accountId);
+    if (seat.view() !== view) return null;
+    if (account instanceof Uncached) return { ...account.account, source: 'database', asOf: head.time, stale: false };
+    return viewOf(account, head.time);
+  }
+}
+
+function commandOf({ change, takenAt }: ChangeAttempt): ChangeCommand {
+  const payload: ChangePayload = {
+    changeId: change.changeId,
+    accountId: change.accountId,
+    acceptedAt: takenAt,
+    user: change.user,
+    correlationId: change.correlationId,
+  };
+  return {
+    accountId: change.accountId,
+    changeId: change.changeId,
+    expectedSettingsVersion: change.expectedSettingsVersion ?? null,
+    status: change.status ? statusNumber(change.status) : null,
+    overdraftLimit: change.overdraftLimit ?? null,
+    payload: JSON.stringify(payload),
+  };
+}

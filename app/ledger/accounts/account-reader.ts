@@ -1,0 +1,160 @@
+import { Problem } from '../../domain/problem.ts';
+import type { AccountView } from '../../domain/types.ts';
+import type { CacheServer } from '../../journal/cache-port.ts';
+import type { CachedAccount } from '../../journal/codec.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { TurnBatches } from '../../kernel/turn-batches.ts';
+import type { EpochView, Seat } from '../epoch/epoch-view.ts';
+import type { LedgerDatabase } from '../ports/ledger-database.ts';
+import type { LedgerEvents } from '../ports/ledger-events.ts';
+import { type AccountLoader, type Loaded, notFound, Uncached } from './account-loader.ts';
+
+type View = AccountView | Problem;
+interface Asked {
+  ids: readonly string[];
+  settle(found: View[]): void;
+}
+
+/** What the cache had at a moment of the ledger's time, ms. */
+interface Cached {
+  accounts: (CachedAccount | null)[];
+  asOf: number;
+}
+
+const BATCH_IDS_MAX = 2000;
+const WAITING_IDS_MAX = 100_000;
+const CALLS_IN_FLIGHT_MAX = 4;
+
+interface AccountReaderDependencies {
+  cache: CacheServer;
+  database: LedgerDatabase;
+  seat: Seat;
+  loader: AccountLoader;
+  clock: Clock;
+  events: LedgerEvents;
+}
+
+/**
+ * Reads accounts: those that wait when a turn of the event loop ends share one script call. What is not in the cache is
+ * brought there. While Redis does not decide MySQL answers: marked stale, but when it decides itself.
+ */
+export class AccountReader {
+  readonly #deps: AccountReaderDependencies;
+  readonly #asked: TurnBatches<Asked>;
+
+  constructor(deps: AccountReaderDependencies) {
+    this.#deps = deps;
+    this.#asked = new TurnBatches({
+      clock: deps.clock,
+      batchesInFlightMax: CALLS_IN_FLIGHT_MAX,
+      batchWeightMax: BATCH_IDS_MAX,
+      weightOf: ({ ids }) => ids.length,
+      work: (batch) => this.#serve(batch),
+    });
+  }
+
+  read(ids: readonly string[]): Promise<View[]> {
+    if (this.#asked.weight + ids.length > WAITING_IDS_MAX) {
+      const refused = new Problem('overloaded', 'too many reads wait');
+      return Promise.resolve(ids.map(() => refused));
+    }
+    return new Promise((settle) => this.#asked.add({ ids, settle }));
+  }
+
+  /** One script call. What MySQL is needed for goes on by itself: it must not hold up the reads of cached accounts. */
+  async #serve(batch: readonly Asked[]): Promise<void> {
+    const view = this.#deps.seat.view();
+    const ids = batch.length === 1 && batch[0] ? batch[0].ids : batch.flatMap((asked) => asked.ids);
+    const cached = view && (await this.#fromCache(view, ids));
+    if (!view || !cached) return void answer(batch, (wanted) => this.#fromDatabase(wanted));
+    const { asOf } = cached;
+    let from = 0;
+    for (const asked of batch) {
+      const accounts = cached.accounts.slice(from, from + asked.ids.length);
+      from += asked.ids.length;
+      if (accounts.includes(null)) void this.#complete(view, asked, accounts, asOf);
+      else asked.settle(accounts.map((account, index) => found(account, asked.ids[index] ?? '', asOf)));
+    }
+  }
+
+  /** Brings the accounts that were not in the cache; their loader joins those of all who wait. */
+  async #complete(view: EpochView, asked: Asked, accounts: (CachedAccount | null)[], asOf: number): Promise<void> {
+    const { loader, seat } = this.#deps;
+    const loaded = await loader.ensure([...new Set(asked.ids.filter((_, index) => !accounts[index]))]);
+    if (seat.view() !== view) return answer([asked], (ids) => this.#fromDatabase(ids));
+    asked.settle(
+      asked.ids.map((id, index) => {
+        const account = accounts[index];
+        return account ? viewOf(account, asOf) : found(loaded.get(id), id, asOf);
+      }),
+    );
+  }
+
+  /** Null when the cache did not answer, or the epoch ended meanwhile: then nothing that it said counts. */
+  async #fromCache(view: EpochView, ids: readonly string[]): Promise<Cached | null> {
+    const { cache, seat, events } = this.#deps;
+    try {
+      const { head, accounts } = await cache.read(view.caller, ids);
+      if (seat.view() !== view) return null;
+      view.observe(head);
+      events.accountsHit(accounts.filter((account) => account !== null).length);
+      return { accounts, asOf: head.time };
+    } catch (error) {
+      seat.suspect(error, view);
+      return null;
+    }
+  }
+
+  async #fromDatabase(ids: readonly string[]): Promise<View[]> {
+    const { accounts, authority, frozen, readAt: asOf } = await this.#deps.database.loadAccounts([...new Set(ids)]);
+    // What MySQL has is the balance only while it decides, in the very snapshot that was read.
+    const decides = authority.mode === 'DIRECT';
+    return ids.map((id) => {
+      const account = accounts.get(id);
+      return account ? { ...account, source: 'database', asOf, stale: !decides || frozen.has(id) } : notFound(id);
+    });
+  }
+}
+
+function found(account: Loaded | null | undefined, id: string, asOf: number): View {
+  if (!account) return notFound(id);
+  if (account instanceof Problem) return account;
+  return account instanceof Uncached
+    ? { ...account.account, source: 'database', asOf, stale: false }
+    : viewOf(account, asOf);
+}
+
+/** Reads what several asked for at once, and gives each its part. */
+async function answer(batch: readonly Asked[], read: (ids: readonly string[]) => Promise<View[]>): Promise<void> {
+  const ids = batch.flatMap((asked) => asked.ids);
+  const found = await read(ids).catch((error: unknown) => {
+    const problem =
+      error instanceof Problem
+        ? error
+        : new Problem('internal_error', 'the accounts could not be read', {}, { cause: error });
+    return ids.map(() => problem);
+  });
+  let from = 0;
+  for (const asked of batch) {
+    asked.settle(found.slice(from, from + asked.ids.length));
+    from += asked.ids.length;
+  }
+}
+
+/** An account as the cache told it at `asOf`, ms. */
+export function viewOf(account: CachedAccount, asOf: number): AccountView {
+  const { accountId, currency, external, balance, version, overdraftLimit, status, settingsVersion } = account;
+  return {
+    accountId,
+    currency,
+    external,
+    balance,
+    version,
+    overdraftLimit,
+    status,
+    settingsVersion,
+    source: 'cache',
+    asOf,
+    stale: false,
+  };
+}

@@ -1,0 +1,193 @@
+import { replay } from '../../domain/content.ts';
+import { idAhead } from '../../domain/id-ahead.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Outcome } from '../../domain/types.ts';
+import { type ApplyReply, CacheError, type CacheServer } from '../../journal/cache-port.ts';
+import { RecordStatus, type ResultRecord } from '../../journal/codec.ts';
+import { outcomeOf } from '../../journal/outcomes.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { backoffMs } from '../../kernel/retry.ts';
+import { type AccountLoader, Uncached } from '../accounts/account-loader.ts';
+import type { EpochView, Seat } from '../epoch/epoch-view.ts';
+import type { OutcomeFinder } from '../outcomes/outcome-finder.ts';
+import type { LedgerEvents } from '../ports/ledger-events.ts';
+import type { Desk } from './desk.ts';
+import type { Pending } from './pending.ts';
+
+const FAILURES_MAX = 3;
+const RETRY_BASE_MS = 50;
+const NO_ROOM_WAIT_MS = 50;
+
+export interface CacheCallsDependencies {
+  cache: CacheServer;
+  seat: Seat;
+  loader: AccountLoader;
+  finder: OutcomeFinder;
+  clock: Clock;
+  events: LedgerEvents;
+}
+
+/**
+ * Transfers in Redis, one script call at a time. Each comes back with an outcome, or with what it lacks: an account (the
+ * loader brings it), a look-up in MySQL, the outcome that stands under its id. A call that fails without proof leaves its
+ * transfers in doubt: they go again under their own ids, at most three times.
+ */
+export class CacheCalls {
+  readonly #deps: CacheCallsDependencies;
+  readonly #desk: Desk;
+
+  constructor(deps: CacheCallsDependencies, desk: Desk) {
+    this.#deps = deps;
+    this.#desk = desk;
+  }
+
+  async call(view: EpochView, batch: readonly Pending[]): Promise<void> {
+    const { cache, clock, events } = this.#deps;
+    const doubtBefore = batch.map((pending) => pending.inDoubt);
+    for (const pending of batch) {
+      // A look-up counts only in the epoch of its snapshot.
+      if (pending.lookupEpoch !== view.caller.epoch) pending.lookupCursor = -1;
+      pending.inDoubt = true;
+      pending.trouble = null;
+    }
+    const restoreDoubts = () =>
+      batch.forEach((pending, index) => {
+        pending.inDoubt = doubtBefore[index] ?? true;
+      });
+    const started = clock.monotonic();
+    view.doubts.begin(batch);
+    try {
+      const reply = await cache.apply(view.caller, batch);
+      // Nothing that an epoch says after it ended counts; what it did is found again by the id.
+      if (this.#deps.seat.view() !== view) {
+        this.#leaveInDoubt(view, batch);
+        return this.#desk.again(batch);
+      }
+      view.doubts.end(batch);
+      restoreDoubts();
+      events.applied(batch.length, clock.monotonic() - started);
+      this.#take(view, batch, reply);
+    } catch (error) {
+      // An answer that could not be understood is none: what it was about may be done.
+      const wroteNothing = error instanceof CacheError && error.kind !== 'in_doubt';
+      if (wroteNothing) {
+        view.doubts.end(batch);
+        restoreDoubts();
+      } else {
+        this.#leaveInDoubt(view, batch);
+      }
+      this.#failed(view, batch, error);
+    }
+  }
+
+  #leaveInDoubt(view: EpochView, batch: readonly Pending[]): void {
+    view.doubts.leave(batch, view.caller.podId, this.#deps.clock.monotonic());
+    for (const pending of batch) {
+      pending.inDoubt = true;
+      pending.doubtEpoch = view.caller.epoch;
+    }
+  }
+
+  #take(view: EpochView, batch: readonly Pending[], reply: ApplyReply): void {
+    view.keep(reply.entries, this.#deps.clock.monotonic());
+    view.observe(reply.head);
+    const missing: Pending[] = [];
+    const lookUps: Pending[] = [];
+    const known: Pending[] = [];
+    const outcomes: (Outcome | undefined)[] = [];
+    for (const [index, pending] of batch.entries()) {
+      const record = reply.records[index];
+      if (!record) throw new RangeError('the cache answered for fewer transfers than it was asked');
+      if (record.status === RecordStatus.MISSING) missing.push(pending);
+      else if (record.status === RecordStatus.NEEDS_LOOKUP) lookUps.push(pending);
+      else if (record.status === RecordStatus.REPLAYED) known.push(pending);
+      else if (record.status === RecordStatus.AHEAD) this.#desk.giveUp(pending, idAhead());
+      else {
+        // The id stands earlier in this very call, or this is its outcome.
+        const standing = record.status === RecordStatus.SAME_CALL ? outcomes[record.seq] : undefined;
+        const outcome = standing ?? outcomeIn(view, pending, record, reply.head.time);
+        outcomes[index] = outcome;
+        view.doubts.settled('transfers', pending.order.transactionId);
+        this.#desk.answer(pending, standing ? replay(pending, standing) : outcome);
+      }
+    }
+    if (missing.length > 0) void this.#load(view, missing);
+    if (lookUps.length > 0) void this.lookUp(lookUps);
+    if (known.length > 0) void this.#replayKnown(view, known);
+  }
+
+  #failed(view: EpochView, batch: readonly Pending[], error: unknown): void {
+    const { seat, clock, events } = this.#deps;
+    seat.suspect(error, view);
+    const reason = error instanceof CacheError ? error.reason : 'the cache failed';
+    const unable = error instanceof CacheError && error.kind === 'unable';
+    const wroteNothing = error instanceof CacheError && error.kind !== 'in_doubt';
+    for (const pending of batch) {
+      // A refusal by the prologue, or a command that was never sent, costs no try: the seat closes, and the queue holds.
+      const costsTry = unable || !wroteNothing;
+      if (costsTry && ++pending.failures > FAILURES_MAX) {
+        const code = reason === 'OOM' || reason === 'BUSY' || !unable ? 'overloaded' : 'database_unavailable';
+        this.#desk.giveUp(pending, new Problem(code, `the cache refuses the transfer: ${reason}`));
+      } else {
+        events.retried('apply');
+        clock.after(backoffMs(pending.failures, RETRY_BASE_MS, clock), () => this.#desk.again([pending]));
+      }
+    }
+  }
+
+  async #load(view: EpochView, batch: readonly Pending[]): Promise<void> {
+    const ids = new Set(batch.flatMap(({ order }) => [order.source, order.destination]));
+    const loaded = await this.#deps.loader.ensure([...ids]);
+    const ready: Pending[] = [];
+    const crowdedOut: Pending[] = [];
+    for (const pending of batch) {
+      const sides = [loaded.get(pending.order.source), loaded.get(pending.order.destination)];
+      const problem = sides.find((side) => side instanceof Problem);
+      if (problem && !isHeld(problem)) {
+        pending.settleBy(problem, view.caller.epoch);
+        this.#desk.giveUp(pending, problem);
+      } else if (sides.some((side) => side instanceof Uncached)) crowdedOut.push(pending);
+      else ready.push(pending);
+    }
+    this.#desk.again(ready);
+    // The flush makes room.
+    if (crowdedOut.length > 0) this.#deps.clock.after(NO_ROOM_WAIT_MS, () => this.#desk.again(crowdedOut));
+  }
+
+  /** Looks ids up in MySQL, which Redis alone cannot decide; those that are not there wait for their turn with the proof of it. */
+  async lookUp(batch: readonly Pending[]): Promise<void> {
+    this.#deps.events.lookedUp(batch.length);
+    const found = await this.#deps.finder.inDatabase(batch.map(({ order }) => order.transactionId));
+    if (found instanceof Problem) {
+      for (const pending of batch) this.#desk.giveUp(pending, found);
+      return;
+    }
+    const absent: Pending[] = [];
+    for (const pending of batch) {
+      const standing = found.outcomes.get(pending.order.transactionId);
+      pending.lookupCursor = found.stamp.cursor;
+      pending.lookupEpoch = found.stamp.epoch;
+      if (standing) this.#desk.answer(pending, replay(pending, standing));
+      else absent.push(pending);
+    }
+    this.#desk.again(absent);
+  }
+
+  async #replayKnown(view: EpochView, batch: readonly Pending[]): Promise<void> {
+    const found = await this.#deps.finder.find(batch.map(({ order }) => order.transactionId));
+    batch.forEach((pending, index) => {
+      const standing = found[index];
+      if (standing instanceof Problem && !isHeld(standing)) this.#desk.giveUp(pending, standing);
+      else if (standing && !(standing instanceof Problem)) {
+        view.doubts.settled('transfers', pending.order.transactionId);
+        this.#desk.answer(pending, replay(pending, standing));
+      } else this.#desk.again([pending]);
+    });
+  }
+}
+
+/** The seat closed meanwhile: who met it waits in the queue like everybody. */
+const isHeld = ({ code }: Problem): boolean => code === 'ledger_switching' || code === 'ledger_closed';
+
+const outcomeIn = (view: EpochView, { order, takenAt }: Pending, record: ResultRecord, acceptedAt: number): Outcome =>
+  outcomeOf(record, { order, acceptedAt, takenAt, epoch: view.caller.epoch });

@@ -1,0 +1,94 @@
+import { replay } from '../../domain/content.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { backoffMs } from '../../kernel/retry.ts';
+import { DirectError, type DirectServer } from '../direct/direct-server.ts';
+import type { Seat } from '../epoch/epoch-view.ts';
+import type { LedgerEvents } from '../ports/ledger-events.ts';
+import type { Desk } from './desk.ts';
+import type { Pending } from './pending.ts';
+
+/** Locks are held until a group commits: groups small enough that a hot account is not held long, large enough to share a commit. */
+export const DIRECT_BATCH_MAX = 200;
+const FAILURES_MAX = 3;
+const RETRY_BASE_MS = 50;
+const RETRY_DOUBLINGS_MAX = 4;
+
+export interface DirectCallsDependencies {
+  direct: DirectServer;
+  seat: Seat;
+  clock: Clock;
+  events: LedgerEvents;
+}
+
+/**
+ * Transfers in MySQL while it has the authority, one transaction per group. What could not be done, or is in doubt, goes again
+ * under its own id until its request's time is up: the repeated transaction meets the locks, or the row, of the first.
+ */
+export class DirectCalls {
+  readonly #deps: DirectCallsDependencies;
+  readonly #desk: Desk;
+
+  constructor(deps: DirectCallsDependencies, desk: Desk) {
+    this.#deps = deps;
+    this.#desk = desk;
+  }
+
+  async call(epoch: number, batch: readonly Pending[]): Promise<void> {
+    const { direct, clock, events } = this.#deps;
+    const doubtBefore = batch.map((pending) => pending.inDoubt);
+    for (const pending of batch) {
+      pending.inDoubt = true;
+      pending.trouble = null;
+    }
+    const restoreDoubts = () =>
+      batch.forEach((pending, index) => {
+        pending.inDoubt = doubtBefore[index] ?? true;
+      });
+    const started = clock.monotonic();
+    try {
+      const answers = await direct.apply(epoch, batch);
+      restoreDoubts();
+      events.applied(batch.length, clock.monotonic() - started);
+      for (const [index, pending] of batch.entries()) {
+        const answer = answers[index];
+        if (!answer) {
+          pending.inDoubt = true;
+          throw new RangeError('MySQL answered for fewer transfers than it was asked');
+        }
+        if (answer instanceof Problem) {
+          pending.settleBy(answer, epoch);
+          this.#desk.giveUp(pending, answer);
+        } else this.#desk.answer(pending, answer.replayed ? replay(pending, answer) : answer);
+      }
+    } catch (error) {
+      if (error instanceof DirectError && error.kind !== 'in_doubt') restoreDoubts();
+      this.#failed(epoch, batch, error);
+    }
+  }
+
+  #failed(epoch: number, batch: readonly Pending[], error: unknown): void {
+    const { seat, clock, events } = this.#deps;
+    const kind = error instanceof DirectError ? error.kind : 'failed';
+    if (kind === 'moved') {
+      seat.moved(epoch);
+      this.#desk.again(batch);
+      return;
+    }
+    for (const pending of batch) {
+      if (pending.answered) continue;
+      pending.trouble = 'database_unavailable';
+      // A fault of our own does not pass by waiting; an outage of MySQL may.
+      if (kind === 'failed' && ++pending.failures > FAILURES_MAX) {
+        this.#desk.giveUp(
+          pending,
+          new Problem('internal_error', 'the transfer could not be made', {}, { cause: error }),
+        );
+        continue;
+      }
+      events.retried('apply');
+      const waitMs = backoffMs(Math.min(pending.rounds, RETRY_DOUBLINGS_MAX), RETRY_BASE_MS, clock);
+      clock.after(waitMs, () => this.#desk.again([pending]));
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import { Problem, type ProblemCode } from '../../domain/problem.ts';
+import type { Outcome, TransferOrder } from '../../domain/types.ts';
+import type { ApplyItem } from '../../journal/cache-port.ts';
+import { encodeOrder } from '../../journal/codec.ts';
+import type { Doubt } from '../../journal/journal-entry.ts';
+import type { DirectItem } from '../direct/direct-server.ts';
+import type { Attempt } from '../epoch/doubts.ts';
+
+type Answer = Outcome | Problem;
+
+/** One call to the ledger: resolves when all its transfers have an answer. */
+export class Submission {
+  readonly answers: Promise<Answer[]>;
+  readonly #results: Answer[];
+  #open: number;
+  #resolve: (answers: Answer[]) => void = () => {};
+
+  constructor(count: number) {
+    this.#results = new Array<Answer>(count);
+    this.#open = count;
+    this.answers = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    if (count === 0) this.#resolve([]);
+  }
+
+  answer(index: number, answer: Answer): void {
+    this.#results[index] = answer;
+    this.#open -= 1;
+    if (this.#open === 0) this.#resolve(this.#results);
+  }
+}
+
+/** A transfer on its way through this pod, from its acceptance to its answer. */
+export class Pending implements ApplyItem, DirectItem, Attempt {
+  readonly order: TransferOrder;
+  readonly payload: string;
+  /** By this pod's own clock, ms. */
+  readonly takenAt: number;
+  /** On the monotonic clock, ms. */
+  readonly deadline: number;
+  /** Cursor of the look-up that did not find the id in MySQL, and its epoch; -1: not looked up. */
+  lookupCursor = -1;
+  lookupEpoch = -1;
+  /** True from the moment that an attempt has left the pod without proof that it wrote nothing. */
+  inDoubt = false;
+  /** Epoch of the cache in which an attempt was last left in doubt; 0: in none. */
+  doubtEpoch = 0;
+  /** Attempts that failed for a reason that may pass. */
+  failures = 0;
+  /** Times that it came back for an account or a look-up: bounded, so that it cannot circle for ever. */
+  rounds = 0;
+  answered = false;
+  /** What its last attempt met, when that says more than where the ledger stands now. */
+  trouble: ProblemCode | null = null;
+  readonly #submission: Submission;
+  readonly #index: number;
+
+  constructor(
+    order: TransferOrder,
+    taken: { takenAt: number; deadline: number },
+    submission: Submission,
+    index: number,
+  ) {
+    this.order = order;
+    this.takenAt = taken.takenAt;
+    this.deadline = taken.deadline;
+    this.payload = encodeOrder(order, taken.takenAt);
+    this.#submission = submission;
+    this.#index = index;
+  }
+
+  doubt(): Doubt {
+    const { transactionId, source, destination } = this.order;
+    return { kind: 'transfers', id: transactionId, accounts: [source, destination] };
+  }
+
+  /**
+   * An account that is not in MySQL now has never been there, as accounts do not vanish. So no attempt that has been carried out
+   * has posted anything, and those that Redis may still carry out belong to an epoch that is over: nothing is in doubt any more.
+   * @param epoch in which the account was looked for
+   */
+  settleBy(problem: Problem, epoch: number): void {
+    if (problem.code === 'account_not_found' && this.doubtEpoch < epoch) this.inDoubt = false;
+  }
+
+  answer(answer: Answer): void {
+    if (this.answered) return;
+    this.answered = true;
+    this.#submission.answer(this.#index, answer);
+  }
+
+  /** Answers with what can be said when it cannot be carried on: never 503 while an attempt is in doubt. */
+  giveUp(problem: Problem): void {
+    const { transactionId } = this.order;
+    this.answer(
+      this.inDoubt
+        ? new Problem('outcome_unknown', `the outcome of transaction ${transactionId} is not known yet`, {
+            transactionId,
+          })
+        : problem,
+    );
+  }
+}

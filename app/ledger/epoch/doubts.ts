@@ -1,0 +1,88 @@
+import type { Doubt } from '../../journal/journal-entry.ts';
+
+/** Something that was handed to Redis, and would change these accounts. */
+export interface Attempt {
+  doubt(): Doubt;
+}
+
+interface Left {
+  /** By their accounts: one id may have been tried with other content. */
+  doubts: Map<string, Doubt>;
+  sinceMs: number;
+  /** The pod ids under which an attempt of it may still run. */
+  podIds: Set<string>;
+  /** What attempts under ids that are retired have done has at most this seq. */
+  untilSeq: number;
+}
+
+/**
+ * The attempts of one process in one epoch that are in doubt: from the moment that they are handed to the client library
+ * until a reply gives their outcome, or proves that they wrote nothing. Requests come and go; an attempt whose request was
+ * answered "unknown" stays here, because it may still run.
+ */
+export class Doubts {
+  readonly #underWay = new Set<readonly Attempt[]>();
+  readonly #left = new Map<string, Left>();
+
+  /** How many attempts no reply will tell of. */
+  get size(): number {
+    return this.#left.size;
+  }
+  get none(): boolean {
+    return this.#left.size === 0 && this.#underWay.size === 0;
+  }
+  /** When the oldest of those that may still run was left, on the monotonic clock, ms; null for none. */
+  get oldestSinceMs(): number | null {
+    for (const { podIds, sinceMs } of this.#left.values()) if (podIds.size > 0) return sinceMs;
+    return null;
+  }
+
+  /** They are handed to the client library in one call. */
+  begin(attempts: readonly Attempt[]): void {
+    this.#underWay.add(attempts);
+  }
+  /** A reply told what became of each, or proved that nothing was written. */
+  end(attempts: readonly Attempt[]): void {
+    this.#underWay.delete(attempts);
+  }
+  /** No reply came, or none that counts. */
+  leave(attempts: readonly Attempt[], podId: string, nowMs: number): void {
+    this.#underWay.delete(attempts);
+    for (const attempt of attempts) {
+      const doubt = attempt.doubt();
+      const key = keyOf(doubt.kind, doubt.id);
+      const left = this.#left.get(key) ?? { doubts: new Map(), sinceMs: nowMs, podIds: new Set(), untilSeq: 0 };
+      left.doubts.set(doubt.accounts.join(), doubt);
+      left.podIds.add(podId);
+      this.#left.set(key, left);
+    }
+  }
+
+  /** The outcome of this id is known: whatever attempt of it still runs can only repeat it. */
+  settled(kind: Doubt['kind'], id: string): void {
+    if (this.#left.size > 0) this.#left.delete(keyOf(kind, id));
+  }
+  /** This pod id is retired: no attempt under it can run any more, and what they did has at most this seq. */
+  endAt(podId: string, seq: number): void {
+    for (const left of this.#left.values()) {
+      if (left.podIds.delete(podId)) left.untilSeq = Math.max(left.untilSeq, seq);
+    }
+  }
+  /** MySQL has everything up to the cursor. */
+  advance(cursor: number): void {
+    if (this.#left.size === 0) return;
+    for (const [key, { podIds, untilSeq }] of this.#left) {
+      if (podIds.size === 0 && untilSeq <= cursor) this.#left.delete(key);
+    }
+  }
+
+  /** All that is in doubt now. */
+  snapshot(): Doubt[] {
+    const left = [...this.#left.values()].flatMap(({ doubts }) => [...doubts.values()]);
+    const underWay = [...this.#underWay].flatMap((attempts) => attempts.map((attempt) => attempt.doubt()));
+    return [...left, ...underWay];
+  }
+}
+
+/** Ids of changes are apart from those of transfers: no client can send a '#'. */
+const keyOf = (kind: Doubt['kind'], id: string): string => (kind === 'transfers' ? id : `#${id}`);

@@ -1,0 +1,97 @@
+import type { Caller } from '../../journal/cache-port.ts';
+import type { Head } from '../../journal/codec.ts';
+import type { JournalEntry } from '../../journal/journal-entry.ts';
+import { Doubts } from './doubts.ts';
+import { Tail } from './tail.ts';
+
+/** What a process knows of one epoch of the cache, under whichever pod ids it has worked in it. */
+class EpochMemory {
+  readonly tail = new Tail();
+  readonly doubts = new Doubts();
+  seq = 0;
+  cursor = 0;
+  m = 0;
+  dropped = 0;
+}
+
+/** One epoch of the cache as a pod sees it while it is registered there. A new epoch, or a new pod id, is a new view. */
+export class EpochView {
+  readonly caller: Caller;
+  readonly #memory: EpochMemory;
+
+  constructor(caller: Caller, before?: EpochView) {
+    this.caller = caller;
+    this.#memory = before ? before.#memory : new EpochMemory();
+  }
+
+  /** The same epoch under another pod id: what is known stays known. */
+  renewed(podId: string): EpochView {
+    return new EpochView({ ...this.caller, podId }, this);
+  }
+
+  get tail(): Tail {
+    return this.#memory.tail;
+  }
+  get doubts(): Doubts {
+    return this.#memory.doubts;
+  }
+  /** The highest seq that any answer passed on by this pod depends on. */
+  get observed(): number {
+    return this.#memory.seq;
+  }
+  get cursor(): number {
+    return this.#memory.cursor;
+  }
+  /** UUIDv7 times up to this need a look-up in MySQL. */
+  get m(): number {
+    return this.#memory.m;
+  }
+  get dropped(): number {
+    return this.#memory.dropped;
+  }
+  /** Outcomes that are in the journal and not known to be in MySQL. */
+  get backlog(): number {
+    return this.#memory.seq - this.#memory.cursor;
+  }
+  /** True when MySQL has all that this pod was told up to this seq, and nothing of it is in doubt. */
+  isSettled(upTo: number): boolean {
+    const { tail, doubts, cursor } = this.#memory;
+    return tail.size === 0 && doubts.none && cursor >= upTo;
+  }
+
+  /** Takes in the head of a reply; replies may arrive in any order, so the highest wins. */
+  observe(head: Head): void {
+    const memory = this.#memory;
+    if (head.seq > memory.seq) memory.seq = head.seq;
+    if (head.m > memory.m) memory.m = head.m;
+    if (head.dropped > memory.dropped) memory.dropped = head.dropped;
+    if (head.cursor > memory.cursor) {
+      memory.cursor = head.cursor;
+      memory.tail.advance(head.cursor);
+      memory.doubts.advance(head.cursor);
+    }
+  }
+
+  keep(entries: readonly JournalEntry[], nowMs: number): void {
+    for (const entry of entries) this.#memory.tail.keep(entry, nowMs);
+  }
+}
+
+/** Why a pod holds what it is asked to change. */
+export type HoldReason = 'ledger_switching' | 'ledger_closed' | 'database_unavailable';
+
+/** Where a pod stands: who decides, and whether this pod may ask. */
+export interface Seat {
+  /** The epoch of the cache that it may work in, or null. */
+  view(): EpochView | null;
+  /** The authority's epoch while MySQL decides, or null. Never both. */
+  direct(): number | null;
+  /** Called with every error of a script, and the view that it ran in: the seat finds out what it means. */
+  suspect(error: unknown, view: EpochView): void;
+  /** A direct transaction found the authority elsewhere. */
+  moved(directEpoch: number): void;
+  /** Runs when the pod may work again, with whichever store. */
+  onOpen(listener: () => void): void;
+  /** Why the pod holds, for the answer to a request that was held too long. */
+  holdReason(): HoldReason;
+}

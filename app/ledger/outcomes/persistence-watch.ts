@@ -1,0 +1,118 @@
+import { persistedAs } from '../../domain/content.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Outcome } from '../../domain/types.ts';
+import type { CacheServer } from '../../journal/cache-port.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { EpochView, Seat } from '../epoch/epoch-view.ts';
+import type { OutcomeFinder } from './outcome-finder.ts';
+
+const POLL_MS = 15;
+/** Looking ids up in MySQL costs more than asking Redis for its cursor. */
+const LOOK_UP_EVERY_MS = 100;
+/** The transfer queue does not bound requests that only repeat posted transfers, and one of them can wait for a thousand. */
+const WAITERS_MAX = 50_000;
+
+interface Waiter {
+  outcome: Outcome;
+  deadline: number;
+  settle(answer: Outcome | Problem): void;
+}
+
+interface PersistenceWatchDependencies {
+  cache: CacheServer;
+  seat: Seat;
+  finder: OutcomeFinder;
+  clock: Clock;
+}
+
+/**
+ * Answers requests that want their transfer in MySQL: when the published cursor has passed it, or, when its epoch has ended,
+ * when MySQL has it under its id. The cursor comes with every reply; when nothing else is asked, this asks.
+ */
+export class PersistenceWatch {
+  readonly #deps: PersistenceWatchDependencies;
+  #waiters = new Set<Waiter>();
+  #polling = false;
+  #lookedUpAt = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: PersistenceWatchDependencies) {
+    this.#deps = deps;
+  }
+
+  /** @param deadline when to give up, on the monotonic clock, ms */
+  async wait(answer: Outcome | Problem, deadline: number): Promise<Outcome | Problem> {
+    if (answer instanceof Problem || answer.persisted) return answer;
+    if (this.#waiters.size >= WAITERS_MAX) {
+      const { transactionId } = answer.order;
+      return new Problem('outcome_unknown', 'Too many transfers wait to be persisted.', { transactionId });
+    }
+    return new Promise((settle) => {
+      this.#waiters.add({ outcome: answer, deadline, settle });
+      if (!this.#polling) void this.#poll();
+    });
+  }
+
+  async #poll(): Promise<void> {
+    const { clock, seat } = this.#deps;
+    this.#polling = true;
+    while (this.#waiters.size > 0) {
+      const view = seat.view();
+      if (view) this.#settlePersisted(view);
+      await this.#lookUpOthers(view);
+      if (this.#waiters.size === 0) break;
+      await clock.sleep(POLL_MS);
+      this.#expire();
+      if (view && seat.view() === view) await this.#askForCursor(view);
+    }
+    this.#polling = false;
+  }
+
+  async #askForCursor(view: EpochView): Promise<void> {
+    const { cache, seat } = this.#deps;
+    try {
+      view.observe((await cache.read(view.caller, [])).head);
+    } catch (error) {
+      seat.suspect(error, view);
+    }
+  }
+
+  #settlePersisted(view: EpochView): void {
+    for (const waiter of this.#waiters) {
+      const { outcome } = waiter;
+      if (outcome.epoch === view.caller.epoch && outcome.seq <= view.cursor)
+        this.#settle(waiter, { ...outcome, persisted: true });
+    }
+  }
+
+  /** Those of an epoch that this pod is not in any more: its cursor says nothing, their ids do. */
+  async #lookUpOthers(view: EpochView | null): Promise<void> {
+    const { clock, finder } = this.#deps;
+    if (clock.monotonic() - this.#lookedUpAt < LOOK_UP_EVERY_MS) return;
+    const others = [...this.#waiters].filter(({ outcome }) => outcome.epoch !== view?.caller.epoch);
+    if (others.length === 0) return;
+    this.#lookedUpAt = clock.monotonic();
+    const found = await finder.inDatabase(others.map(({ outcome }) => outcome.order.transactionId));
+    if (found instanceof Problem) return;
+    for (const waiter of others) {
+      const stored = found.outcomes.get(waiter.outcome.order.transactionId);
+      if (stored) this.#settle(waiter, persistedAs(waiter.outcome, stored));
+    }
+  }
+
+  #expire(): void {
+    const now = this.#deps.clock.monotonic();
+    for (const waiter of this.#waiters) {
+      if (waiter.deadline > now) continue;
+      const { transactionId } = waiter.outcome.order;
+      this.#settle(
+        waiter,
+        new Problem('outcome_unknown', `transaction ${transactionId} was not persisted in time`, { transactionId }),
+      );
+    }
+  }
+
+  #settle(waiter: Waiter, answer: Outcome | Problem): void {
+    this.#waiters.delete(waiter);
+    waiter.settle(answer);
+  }
+}

@@ -1,0 +1,95 @@
+import { Problem } from '../domain/problem.ts';
+import type { AccountChange, AccountView, Durability, Outcome, TransferOrder } from '../domain/types.ts';
+import type { CacheServer } from '../journal/cache-port.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { AccountChanger } from './accounts/account-changer.ts';
+import { AccountLoader } from './accounts/account-loader.ts';
+import { AccountReader } from './accounts/account-reader.ts';
+import type { DirectServer } from './direct/direct-server.ts';
+import type { Seat } from './epoch/epoch-view.ts';
+import type { Ledger } from './ledger.ts';
+import { OutcomeFinder } from './outcomes/outcome-finder.ts';
+import { PersistenceWatch } from './outcomes/persistence-watch.ts';
+import type { LedgerDatabase } from './ports/ledger-database.ts';
+import type { LedgerEvents } from './ports/ledger-events.ts';
+import type { QueueLimits } from './queue/queue-limits.ts';
+import { TransferQueue } from './queue/transfer-queue.ts';
+
+/** How often a look-up that is held asks again, ms. */
+const HELD_LOOK_MS = 100;
+
+export interface CacheLedgerDependencies {
+  cache: CacheServer;
+  database: LedgerDatabase;
+  direct: DirectServer;
+  seat: Seat;
+  clock: Clock;
+  events: LedgerEvents;
+  limits: QueueLimits & { cachedAccountsMax: number };
+}
+
+/**
+ * The ledger of a pod. Redis decides, and MySQL is asked for what Redis does not hold; while Redis is away MySQL decides. Where
+ * the authority is, the seat tells.
+ */
+export class CacheLedger implements Ledger {
+  readonly #queue: TransferQueue;
+  readonly #reader: AccountReader;
+  readonly #finder: OutcomeFinder;
+  readonly #watch: PersistenceWatch;
+  readonly #changer: AccountChanger;
+  readonly #clock: Clock;
+  readonly #requestTimeoutMs: number;
+
+  constructor(deps: CacheLedgerDependencies) {
+    const { cache, seat, clock, limits } = deps;
+    this.#clock = clock;
+    this.#requestTimeoutMs = limits.requestTimeoutMs;
+    const loader = new AccountLoader({ ...deps, accountsMax: limits.cachedAccountsMax });
+    this.#finder = new OutcomeFinder(deps);
+    this.#queue = new TransferQueue({ ...deps, loader, finder: this.#finder });
+    this.#reader = new AccountReader({ ...deps, loader });
+    this.#watch = new PersistenceWatch({ cache, seat, clock, finder: this.#finder });
+    this.#changer = new AccountChanger({ ...deps, loader, requestTimeoutMs: limits.requestTimeoutMs });
+  }
+
+  /** Transfers that wait for their turn. */
+  get waiting(): number {
+    return this.#queue.waiting;
+  }
+
+  /** Transfers that have no answer yet. */
+  get open(): number {
+    return this.#queue.open;
+  }
+
+  async apply(orders: readonly TransferOrder[], durability: Durability): Promise<(Outcome | Problem)[]> {
+    const deadline = this.#clock.monotonic() + this.#requestTimeoutMs;
+    const answers = await this.#queue.submit(orders);
+    if (durability === 'cache') return answers;
+    return Promise.all(answers.map((answer) => this.#watch.wait(answer, deadline)));
+  }
+
+  async outcome(transactionId: string): Promise<Outcome> {
+    const deadline = this.#clock.monotonic() + this.#requestTimeoutMs;
+    for (;;) {
+      const [found] = await this.#finder.find([transactionId]);
+      // While the ledger moves nobody can say that there is none: it is held like a change.
+      if (found instanceof Problem && found.code === 'ledger_switching' && this.#clock.monotonic() < deadline) {
+        await this.#clock.sleep(HELD_LOOK_MS);
+        continue;
+      }
+      if (found instanceof Problem) throw found;
+      if (!found) throw new Problem('transfer_not_found', `there is no transfer ${transactionId}`);
+      return found;
+    }
+  }
+
+  read(accountIds: readonly string[]): Promise<(AccountView | Problem)[]> {
+    return this.#reader.read(accountIds);
+  }
+
+  changeAccount(change: AccountChange): Promise<AccountView> {
+    return this.#changer.change(change);
+  }
+}

@@ -1,0 +1,47 @@
+import { Problem } from '../../domain/problem.ts';
+import type { Account, Outcome } from '../../domain/types.ts';
+
+/** The snapshot that something was read from MySQL in: the flush had come to `cursor` of `epoch`. */
+export interface Stamp {
+  epoch: number;
+  cursor: number;
+}
+
+/** Who had the authority in the snapshot of an answer. */
+export interface AuthorityStamp {
+  epoch: number;
+  mode: 'CACHE' | 'CLOSING' | 'DIRECT' | 'REBUILDING';
+  /** False while accounts or ids wait for the journal of an epoch that has ended. */
+  settled: boolean;
+}
+
+/** What a pod reads from MySQL. Each answer, its stamp and the authority are one snapshot. */
+export interface LedgerDatabase {
+  /** Accounts that do not exist are absent from the map. @throws Problem database_unavailable */
+  loadAccounts(accountIds: readonly string[]): Promise<{
+    stamp: Stamp;
+    authority: AuthorityStamp;
+    accounts: Map<string, Account>;
+    /** The latest acceptance of anything on these accounts, ms; 0 when none is known. */
+    acceptedUpTo: number;
+    /** MySQL's clock then, ms since 1970. */
+    readAt: number;
+    /** Those among them that wait for the journal. */
+    frozen: Set<string>;
+  }>;
+  /** Outcomes by transaction id; those that MySQL does not have are absent. @throws Problem database_unavailable */
+  findOutcomes(transactionIds: readonly string[]): Promise<{
+    stamp: Stamp;
+    authority: AuthorityStamp;
+    outcomes: Map<string, Outcome>;
+    /** Those ids whose outcome only the journal of an ended epoch knows. */
+    unsettled: Set<string>;
+  }>;
+}
+
+/** How reads of MySQL are tried again while it is away for a moment: they change nothing, so it is always safe. */
+export const DATABASE_RETRY = {
+  retriesMax: 3,
+  baseMs: 100,
+  when: (error: unknown): boolean => error instanceof Problem && error.code === 'database_unavailable',
+};

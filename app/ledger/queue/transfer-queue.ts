@@ -1,0 +1,169 @@
+import { Problem } from '../../domain/problem.ts';
+import type { Outcome, TransferOrder } from '../../domain/types.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { CALL_TRANSFERS_MAX } from '../../redis/apply-call.ts';
+import { placeOf } from '../../redis/keys.ts';
+import { CacheCalls, type CacheCallsDependencies } from '../calls/cache-calls.ts';
+import type { Desk } from '../calls/desk.ts';
+import { DIRECT_BATCH_MAX, DirectCalls, type DirectCallsDependencies } from '../calls/direct-calls.ts';
+import { Pending, Submission } from '../calls/pending.ts';
+import type { EpochView, Seat } from '../epoch/epoch-view.ts';
+import { type QueueLimits, refusedAtTheDoor } from './queue-limits.ts';
+
+/** Circles through missing accounts, look-ups and outages; each is a round trip, so the deadline normally comes first. */
+const ROUNDS_MAX = 100;
+const SWEEP_MS = 100;
+
+/**
+ * How a transfer travels through a pod.
+ *
+ * It waits in the queue until the turn of the event loop ends; then all that wait go in one call to the store that has the
+ * authority (one script in Redis, or one transaction in MySQL). A few calls run at once, so calls grow with the
+ * load. What comes back without an answer waits again. While the seat is closed everything stays in the queue,
+ * and runs wherever the ledger opens, under its own id. Whoever still waits at its deadline gets 504 when an attempt of it is
+ * in doubt, 503 if not.
+ */
+export class TransferQueue implements Desk {
+  readonly #seat: Seat;
+  readonly #clock: Clock;
+  readonly #limits: QueueLimits;
+  readonly #cacheCalls: CacheCalls;
+  readonly #directCalls: DirectCalls;
+  #waiting: Pending[] = [];
+  /** All that have no answer yet, in order of their deadlines. */
+  readonly #open = new Set<Pending>();
+  #callsInFlight = 0;
+  #pumpScheduled = false;
+  #sweepScheduled = false;
+
+  constructor(deps: CacheCallsDependencies & DirectCallsDependencies & { limits: QueueLimits }) {
+    this.#seat = deps.seat;
+    this.#clock = deps.clock;
+    this.#limits = { ...deps.limits, applyBatchMax: Math.min(deps.limits.applyBatchMax, CALL_TRANSFERS_MAX) };
+    this.#cacheCalls = new CacheCalls(deps, this);
+    this.#directCalls = new DirectCalls(deps, this);
+    this.#seat.onOpen(() => this.#schedulePump());
+  }
+
+  /** Transfers without an answer. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** Transfers that wait for their turn, as this pod holds them. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** One answer per order, in order. Never rejects. */
+  submit(orders: readonly TransferOrder[]): Promise<(Outcome | Problem)[]> {
+    const submission = new Submission(orders.length);
+    const now = this.#clock.monotonic();
+    const refused = refusedAtTheDoor(this.#open.size + orders.length, this.#seat, this.#limits, now);
+    const takenAt = this.#clock.now();
+    const deadline = now + this.#limits.requestTimeoutMs;
+    const view = this.#seat.view();
+    for (const [index, order] of orders.entries()) {
+      if (refused) {
+        submission.answer(index, refused);
+        continue;
+      }
+      const pending = new Pending(order, { takenAt, deadline }, submission, index);
+      this.#open.add(pending);
+      if (view && mustBeLookedUp(pending, view)) void this.#cacheCalls.lookUp([pending]);
+      else this.#waiting.push(pending);
+    }
+    this.#schedulePump();
+    this.#scheduleSweep();
+    return submission.answers;
+  }
+
+  #schedulePump(): void {
+    if (this.#pumpScheduled || this.#waiting.length === 0) return;
+    this.#pumpScheduled = true;
+    this.#clock.endOfTurn(() => {
+      this.#pumpScheduled = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    while (this.#waiting.length > 0 && this.#callsInFlight < this.#limits.applyCallsInFlightMax) {
+      if (this.#callsInFlight > 0 && this.#waiting.length < this.#limits.secondCallTransfersMin) return;
+      const view = this.#seat.view();
+      const direct = this.#seat.direct();
+      if (view) this.#run((batch) => this.#cacheCalls.call(view, batch), this.#limits.applyBatchMax);
+      else if (direct !== null) this.#run((batch) => this.#directCalls.call(direct, batch), DIRECT_BATCH_MAX);
+      else return;
+    }
+  }
+
+  #run(call: (batch: readonly Pending[]) => Promise<void>, batchMax: number): void {
+    const batch = this.#waiting.length <= batchMax ? this.#waiting : this.#waiting.slice(0, batchMax);
+    this.#waiting = batch === this.#waiting ? [] : this.#waiting.slice(batchMax);
+    const live = batch.filter((pending) => !pending.answered);
+    if (live.length === 0) return;
+    this.#callsInFlight += 1;
+    void call(live).finally(() => {
+      this.#callsInFlight -= 1;
+      this.#schedulePump();
+    });
+  }
+
+  again(batch: readonly Pending[]): void {
+    for (const pending of batch) {
+      if (pending.answered) continue;
+      pending.rounds += 1;
+      if (pending.rounds > ROUNDS_MAX) {
+        this.giveUp(pending, new Problem('overloaded', 'the cache has no room for its accounts'));
+      } else {
+        this.#waiting.push(pending);
+      }
+    }
+    this.#schedulePump();
+  }
+
+  answer(pending: Pending, answer: Outcome | Problem): void {
+    this.#open.delete(pending);
+    pending.answer(answer);
+  }
+
+  giveUp(pending: Pending, problem: Problem): void {
+    this.#open.delete(pending);
+    pending.giveUp(problem);
+  }
+
+  #scheduleSweep(): void {
+    if (this.#sweepScheduled || this.#open.size === 0) return;
+    this.#sweepScheduled = true;
+    this.#clock.after(SWEEP_MS, () => {
+      this.#sweepScheduled = false;
+      this.#sweep();
+      this.#scheduleSweep();
+    });
+  }
+
+  /** Answers those whose time is up; the set is in order of deadlines, so it looks at no more than one besides. */
+  #sweep(): void {
+    const now = this.#clock.monotonic();
+    const before = this.#open.size;
+    for (const pending of this.#open) {
+      if (pending.deadline > now) break;
+      this.giveUp(pending, new Problem(pending.trouble ?? this.#whyNot(), 'the ledger did not take it in time'));
+    }
+    // While the seat is closed nothing else takes them out of the queue.
+    if (this.#open.size < before) this.#waiting = this.#waiting.filter((pending) => !pending.answered);
+  }
+
+  #whyNot() {
+    const works = this.#seat.view() !== null || this.#seat.direct() !== null;
+    const reason = this.#seat.holdReason();
+    return works && reason !== 'database_unavailable' ? 'overloaded' : reason;
+  }
+}
+
+/** A UUIDv7 later than M is decided by Redis alone; the script has the last word on it. */
+const mustBeLookedUp = (pending: Pending, view: EpochView): boolean => {
+  const { bucket, time } = placeOf(pending.order.transactionId);
+  return bucket === null || time <= view.m;
+};

@@ -1,0 +1,152 @@
+import { accountOf, CountedEvents, orderOf } from '../../domain/testing/orders.ts';
+import type { TransferOrder } from '../../domain/types.ts';
+import { toldBy } from '../../journal/journaled.ts';
+import { CacheModel } from '../../journal/testing/cache-model.ts';
+import { type Fault, FaultyCache, passing } from '../../journal/testing/faulty-cache.ts';
+import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import type { DirectChange, DirectItem, DirectServer } from '../direct/direct-server.ts';
+import { EpochView } from '../epoch/epoch-view.ts';
+import { CacheLedger, type CacheLedgerDependencies } from '../pod-ledger.ts';
+import type { AuthorityStamp } from '../ports/ledger-database.ts';
+import { ManualSeat } from './manual-seat.ts';
+import { MemoryDirect } from './memory-direct.ts';
+import { LIMITS, MemoryDatabase } from './model-ledger.ts';
+
+/** MySQL as the ledger, whose calls meet the faults that a test has lined up; and it keeps them. */
+export class FaultyDirect implements DirectServer {
+  readonly #database: MemoryDatabase;
+  readonly #server: DirectServer;
+  readonly #faults: Fault[] = [];
+  #always: Fault = passing;
+  /** The ids of every transaction. */
+  readonly calls: string[][] = [];
+  /** Changes that the journal has brought. */
+  readonly settled = new Set<string>();
+
+  constructor(database: MemoryDatabase) {
+    this.#database = database;
+    this.#server = new MemoryDirect(database);
+  }
+
+  next(...faults: Fault[]): void {
+    this.#faults.push(...faults);
+  }
+  always(fault: Fault): void {
+    this.#always = fault;
+  }
+
+  apply(epoch: number, items: readonly DirectItem[]) {
+    this.calls.push(items.map(({ order }) => order.transactionId));
+    return this.#through(() => this.#server.apply(epoch, items));
+  }
+
+  change(epoch: number, change: DirectChange) {
+    this.calls.push([change.changeId]);
+    return this.#through(async () => {
+      if (!this.settled.has(change.changeId)) return this.#server.change(epoch, change);
+      await this.#server.apply(epoch, []);
+      return this.#database.accounts.get(change.accountId) ?? accountOf(change.accountId);
+    });
+  }
+
+  #through<T>(run: () => Promise<T>): Promise<T> {
+    return (this.#faults.shift() ?? this.#always)(run);
+  }
+}
+
+/** One pod's ledger whose authority a test moves between a model of Redis and one of MySQL, in virtual time. */
+export class SwitchBench {
+  readonly clock = new VirtualClock();
+  readonly model = new CacheModel('replid');
+  readonly cache = new FaultyCache(this.model);
+  readonly database = new MemoryDatabase();
+  readonly direct = new FaultyDirect(this.database);
+  readonly seat = new ManualSeat();
+  readonly events = new CountedEvents();
+  readonly ledger: CacheLedger;
+  #epoch = 0;
+
+  private constructor(limits: Partial<CacheLedgerDependencies['limits']>) {
+    this.model.now = () => this.clock.now();
+    this.database.now = () => this.clock.now();
+    for (const id of ['world', 'a', 'b', 'c']) this.database.accounts.set(id, accountOf(id));
+    const { cache, database, direct, seat, clock, events } = this;
+    this.ledger = new CacheLedger({ cache, database, direct, seat, clock, events, limits: { ...LIMITS, ...limits } });
+  }
+
+  /** The pod works in epoch 1 of the cache. */
+  static async open(limits: Partial<CacheLedgerDependencies['limits']> = {}): Promise<SwitchBench> {
+    const bench = new SwitchBench(limits);
+    await bench.toCache();
+    return bench;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+  #moved(mode: AuthorityStamp['mode'], settled: boolean): void {
+    this.#epoch += 1;
+    this.database.authority = { epoch: this.#epoch, mode, settled };
+  }
+
+  async toCache(): Promise<EpochView> {
+    this.#moved('CACHE', true);
+    const epoch = this.#epoch;
+    await this.model.activate(epoch, 'replid', `marker-${epoch}`, this.clock.now() - 1);
+    this.database.stamp = { epoch, cursor: 0 };
+    const view = new EpochView({ epoch, replid: 'replid', podId: `pod-${epoch}` });
+    view.observe(await this.model.register(view.caller));
+    this.seat.open(view);
+    return view;
+  }
+  /** The epoch has ended, and the pod has heard of it. */
+  close(): void {
+    this.#moved('CLOSING', false);
+    this.seat.close();
+  }
+  /** The whole journal of the epoch that has ended is brought to MySQL. */
+  async settle(): Promise<void> {
+    const { epoch } = this.database.stamp;
+    await this.model.fence(this.#epoch, 'replid');
+    const { entries, head } = await this.model.journal({ fenceEpoch: this.#epoch, epoch, replid: 'replid' }, 0, 10_000);
+    const { accounts, outcomes } = this.database;
+    const changed = (id: string, fields: object) =>
+      accounts.set(id, { ...accountOf(id), ...accounts.get(id), ...fields });
+    for (const told of entries.flatMap((entry) => toldBy(entry, epoch))) {
+      if (told.kind === 'account-change') {
+        const { status, overdraftLimit, settingsVersion } = told.change;
+        changed(told.change.accountId, { status, overdraftLimit, settingsVersion });
+        this.direct.settled.add(told.id);
+        continue;
+      }
+      outcomes.set(told.id, { ...told.outcome, replayed: true, persisted: true });
+      if (told.outcome.status === 'REJECTED') continue;
+      const { order, source, destination } = told.outcome;
+      changed(order.source, { balance: source.balance, version: source.version });
+      changed(order.destination, { balance: destination.balance, version: destination.version });
+    }
+    this.database.stamp = { epoch, cursor: head.seq };
+  }
+  /** MySQL decides. @param settled false: something waits for the journal */
+  toDirect(settled = true): number {
+    this.#moved('DIRECT', settled);
+    this.seat.openDirectly(this.#epoch);
+    return this.#epoch;
+  }
+  rebuild(): void {
+    this.#moved('REBUILDING', true);
+    this.seat.close();
+  }
+
+  /** An order with an id of this moment. */
+  order(different: Partial<TransferOrder> = {}): TransferOrder {
+    return orderOf(different, this.clock.now());
+  }
+  async apply(...orders: TransferOrder[]) {
+    return this.clock.until(this.ledger.apply(orders, 'cache'));
+  }
+  stored(accountId: string): { balance: number; version: number } {
+    const { balance, version } = this.database.accounts.get(accountId) ?? accountOf(accountId);
+    return { balance, version };
+  }
+}

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { said } from '../../domain/testing/orders.ts';
+import { Gate } from '../../journal/testing/faulty-cache.ts';
+import { ModelLedger } from '../testing/model-ledger.ts';
+
+/** Fills a ledger with transfers that nobody flushes. */
+async function fill(stage: ModelLedger, transfers: number): Promise<void> {
+  for (let made = 0; made < transfers; made++) await stage.apply(stage.order({ amount: 1 }));
+}
+/** What a keeper tells after a flush. */
+async function publish(stage: ModelLedger, cursor: number): Promise<void> {
+  await stage.model.publish(stage.keeper, cursor, 0);
+  await stage.clock.until(stage.ledger.read(['a']));
+}
+
+describe('a full queue', () => {
+  it('refuses at once, and all of a batch that does not fit', async () => {
+    const stage = await ModelLedger.open({ queueTransfersMax: 3 });
+    await stage.apply(stage.order());
+    const gate = new Gate();
+    stage.cache.next('apply', gate.reply);
+    const inside = stage.ledger.apply([stage.order(), stage.order()], 'cache');
+    await gate.reached;
+    const before = stage.clock.monotonic();
+    expect((await stage.apply(stage.order(), stage.order())).map(said)).toEqual(['overloaded', 'overloaded']);
+    expect(stage.clock.monotonic()).toBe(before);
+    const fitting = stage.ledger.apply([stage.order()], 'cache');
+    gate.open();
+    expect((await stage.clock.until(inside)).map(said)).toEqual(['POSTED', 'POSTED']);
+    expect((await stage.clock.until(fitting)).map(said)).toEqual(['POSTED']);
+    expect((await stage.apply(stage.order(), stage.order(), stage.order())).map(said)).toEqual([
+      'POSTED',
+      'POSTED',
+      'POSTED',
+    ]);
+  });
+
+  it('counts what is held while the seat is closed', async () => {
+    const stage = await ModelLedger.open({ queueTransfersMax: 2 });
+    stage.seat.close();
+    const held = stage.ledger.apply([stage.order(), stage.order()], 'cache');
+    expect((await stage.apply(stage.order())).map(said)).toEqual(['overloaded']);
+    expect((await stage.clock.until(held)).map(said)).toEqual(['ledger_switching', 'ledger_switching']);
+  });
+});
+
+describe('backlog_full, until more is persisted', () => {
+  it('by entries: one more than the limit waits', async () => {
+    const stage = await ModelLedger.open({ backlogEntriesMax: 3 });
+    await fill(stage, 3);
+    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
+    expect(await stage.apply(stage.order())).toMatchObject([
+      { code: 'backlog_full', status: 503, retryable: true, extras: { retryAfterSeconds: 5 } },
+    ]);
+    await publish(stage, 1);
+    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
+  });
+
+  it('by the bytes of the tail', async () => {
+    const stage = await ModelLedger.open({ tailBytesMax: 1_000 });
+    await fill(stage, 1);
+    const bytesOfOne = stage.seat.view()?.tail.bytes ?? 0;
+    const fitting = Math.floor(1_000 / bytesOfOne);
+    await fill(stage, fitting - 1);
+    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
+    expect((await stage.apply(stage.order())).map(said)).toEqual(['backlog_full']);
+    await publish(stage, fitting);
+    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
+  });
+
+  it('by age: the oldest in the tail is older than the limit', async () => {
+    const stage = await ModelLedger.open({ backlogAgeMaxMs: 60_000 });
+    await fill(stage, 1);
+    await stage.clock.pass(60_000);
+    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
+    await stage.clock.pass(1);
+    expect((await stage.apply(stage.order())).map(said)).toEqual(['backlog_full']);
+    await publish(stage, 1);
+    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
+  });
+
+  it('refuses nothing while the seat is closed: there it is held', async () => {
+    const stage = await ModelLedger.open({ backlogEntriesMax: 1 });
+    await fill(stage, 3);
+    stage.seat.close();
+    const held = stage.ledger.apply([stage.order()], 'cache');
+    await stage.clock.pass(100);
+    expect(stage.ledger.open).toBe(1);
+    await stage.clock.until(held);
+  });
+});

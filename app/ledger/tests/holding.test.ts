@@ -1,0 +1,218 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { accountOf, codeOf, said } from '../../domain/testing/orders.ts';
+import { CacheError } from '../../journal/cache-port.ts';
+import { commandLost, failing, Gate } from '../../journal/testing/faulty-cache.ts';
+import { LIMITS, ModelLedger } from '../testing/model-ledger.ts';
+
+let stage: ModelLedger;
+beforeEach(async () => {
+  stage = await ModelLedger.open();
+  await stage.apply(stage.order({ amount: 1_000 }));
+  stage.cache.applied.length = 0;
+});
+
+describe('while the seat is closed', () => {
+  it('transfers wait, nothing is sent, and all go on when it opens', async () => {
+    const view = stage.seat.view();
+    stage.seat.close();
+    const waiting = stage.ledger.apply([stage.order(), stage.order({ amount: 5 })], 'cache');
+    await stage.clock.pass(5_000);
+    expect([stage.ledger.open, stage.cache.applied]).toEqual([2, []]);
+    if (view) stage.seat.open(view);
+    expect((await stage.clock.until(waiting)).map(said)).toEqual(['POSTED', 'POSTED']);
+    expect(stage.ledger.open).toBe(0);
+  });
+
+  it('ids that need a look-up are looked up when it opens', async () => {
+    stage.seat.close();
+    const waiting = stage.ledger.apply([stage.order({ transactionId: 'mine' })], 'cache');
+    await stage.clock.pass(1_000);
+    expect(stage.database.reads.outcomes).toBe(0);
+    await stage.sit();
+    expect((await stage.clock.until(waiting)).map(said)).toEqual(['POSTED']);
+    expect(stage.database.reads.outcomes).toBe(1);
+  });
+
+  it('one that waits for its account goes on waiting when the seat closes, and is made when it opens', async () => {
+    const closing = { done: false };
+    stage.database.whileLoading = async () => {
+      if (!closing.done) stage.seat.close();
+      closing.done = true;
+    };
+    stage.cache.next('install', failing(new CacheError('refused', 'fenced')));
+    const waiting = stage.ledger.apply([stage.order({ destination: 'c' })], 'cache');
+    await stage.clock.pass(3_000);
+    expect(stage.ledger.open).toBe(1);
+    await stage.sit();
+    expect((await stage.clock.until(waiting)).map(said)).toEqual(['POSTED']);
+  });
+
+  it('those whose time is up are let go, so that a long hold does not fill the memory', async () => {
+    stage.seat.close();
+    for (let n = 0; n < 10; n++) {
+      const answers = stage.ledger.apply([stage.order(), stage.order()], 'cache');
+      expect((await stage.clock.until(answers)).map(said)).toEqual(['ledger_switching', 'ledger_switching']);
+    }
+    expect([stage.ledger.open, stage.ledger.waiting]).toEqual([0, 0]);
+  });
+
+  it('a deadline answers 503 with why it holds', async () => {
+    stage.seat.close();
+    stage.seat.reason = 'database_unavailable';
+    expect((await stage.apply(stage.order())).map(said)).toEqual(['database_unavailable']);
+  });
+});
+
+describe('a reply of an epoch that has ended', () => {
+  it('does not count: what it did is found under its id in the next', async () => {
+    const gate = new Gate();
+    const one = stage.order({ amount: 7 });
+    stage.cache.next('apply', gate.reply);
+    const waiting = stage.ledger.apply([one], 'cache');
+    await gate.reached;
+    const old = stage.seat.view();
+    stage.seat.close();
+    // The journal of the old epoch was settled: MySQL has the transfer.
+    stage.database.outcomes.set(one.transactionId, {
+      status: 'POSTED',
+      order: one,
+      acceptedAt: stage.clock.now(),
+      takenAt: stage.clock.now(),
+      epoch: 1,
+      seq: 2,
+      replayed: true,
+      persisted: true,
+      source: { balance: -1_007, version: 2, settingsVersion: 1 },
+      destination: { balance: 1_007, version: 2, settingsVersion: 1 },
+    });
+    await stage.clock.pass(2_000);
+    await stage.model.activate(2, 'replid', 'marker-2', stage.clock.now());
+    stage.database.stamp = { epoch: 2, cursor: 0 };
+    stage.caller = { ...stage.caller, epoch: 2 };
+    const view = await stage.sit();
+    gate.open();
+    const [answer] = await stage.clock.until(waiting);
+    expect(answer).toMatchObject({ status: 'POSTED', epoch: 1, seq: 2, persisted: true });
+    // Nothing of the late reply was taken in.
+    expect([old?.observed, old?.tail.size, view.observed]).toEqual([1, 1, 0]);
+  });
+
+  it('a refusal by the rules does not count either', async () => {
+    const gate = new Gate();
+    stage.cache.next('apply', gate.reply);
+    const waiting = stage.ledger.apply([stage.order({ source: 'b', destination: 'a', amount: 5 })], 'cache');
+    await gate.reached;
+    stage.seat.close();
+    gate.open();
+    await stage.clock.settle();
+    expect(stage.ledger.open).toBe(1);
+    expect((await stage.clock.until(waiting)).map(said)).toEqual(['outcome_unknown']);
+  });
+
+  it('is asked for anew when it was a read', async () => {
+    const gate = new Gate();
+    stage.cache.next('read', gate.reply);
+    const reading = stage.ledger.read(['a']);
+    await gate.reached;
+    stage.seat.close();
+    gate.open();
+    const [found] = await stage.clock.until(reading);
+    expect(found).toMatchObject({ source: 'database', stale: true, balance: 0 });
+  });
+
+  it('does not tell the outcome of an id', async () => {
+    const one = stage.order();
+    await stage.apply(one);
+    const gate = new Gate();
+    stage.cache.next('find', gate.reply);
+    const asking = stage.ledger.outcome(one.transactionId);
+    await gate.reached;
+    stage.seat.close();
+    gate.open();
+    await expect(stage.clock.until(asking)).rejects.toMatchObject({ code: 'ledger_switching' });
+    expect(stage.clock.monotonic()).toBeGreaterThanOrEqual(LIMITS.requestTimeoutMs);
+  });
+
+  it('does not tell that a transfer is nowhere, when the epoch ended while MySQL was asked', async () => {
+    stage.database.whileReading = async () => stage.seat.close();
+    expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('ledger_switching');
+  });
+});
+
+describe('calls in flight', () => {
+  it('go beside another only with enough in them, and as many as the limit allows; the rest shares the next', async () => {
+    stage = await ModelLedger.open({ applyCallsInFlightMax: 2, secondCallTransfersMin: 32 });
+    await stage.apply(stage.order());
+    stage.cache.applied.length = 0;
+    const gate = new Gate();
+    stage.cache.next('apply', gate.reply, gate.reply);
+    const answers: Promise<unknown>[] = [];
+    const ask = async (count: number) => {
+      for (let n = 0; n < count; n++) {
+        answers.push(stage.ledger.apply([stage.order()], 'cache'));
+        await stage.clock.settle();
+      }
+      return stage.cache.applied.map((ids) => ids.length);
+    };
+    expect(await ask(32)).toEqual([1]);
+    expect(await ask(1)).toEqual([1, 32]);
+    expect(await ask(40)).toEqual([1, 32]);
+    gate.open();
+    await stage.clock.until(Promise.all(answers));
+    expect(stage.cache.applied.map((ids) => ids.length)).toEqual([1, 32, 40]);
+  });
+
+  it('go alone when the one beside which they waited returns', async () => {
+    stage = await ModelLedger.open({ applyCallsInFlightMax: 2, secondCallTransfersMin: 32 });
+    await stage.apply(stage.order());
+    const gate = new Gate();
+    stage.cache.next('apply', gate.reply);
+    const first = stage.ledger.apply([stage.order()], 'cache');
+    await gate.reached;
+    const second = stage.ledger.apply([stage.order()], 'cache');
+    gate.open();
+    expect((await stage.clock.until(Promise.all([first, second]))).flat().map(said)).toEqual(['POSTED', 'POSTED']);
+  });
+
+  it('are given back after a failure', async () => {
+    stage = await ModelLedger.open({ applyCallsInFlightMax: 1 });
+    stage.cache.next('apply', commandLost, failing(new TypeError('odd')), async (run) => ({
+      ...(await run()),
+      records: [],
+    }));
+    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
+    const gate = new Gate();
+    stage.cache.next('apply', gate.reply);
+    const first = stage.ledger.apply([stage.order()], 'cache');
+    await gate.reached;
+    const before = stage.cache.calls('apply');
+    const second = stage.ledger.apply([stage.order()], 'cache');
+    await stage.clock.settle();
+    expect(stage.cache.calls('apply')).toBe(before);
+    gate.open();
+    await stage.clock.until(Promise.all([first, second]));
+  });
+
+  it('carry no more than a batch each', async () => {
+    stage = await ModelLedger.open({ applyBatchMax: 3 });
+    await stage.apply(stage.order());
+    stage.cache.applied.length = 0;
+    const answers = await stage.apply(...Array.from({ length: 7 }, () => stage.order()));
+    expect(answers.map(said)).toEqual(Array.from({ length: 7 }, () => 'POSTED'));
+    expect(stage.cache.applied.map((ids) => ids.length)).toEqual([3, 3, 1]);
+  });
+});
+
+describe('a transfer that circles', () => {
+  it('for accounts that never stay is given up as overloaded', async () => {
+    stage.cache.always('install', async (run) => {
+      const reply = await run();
+      // Another pod needs the room at once: all that is clean goes.
+      await stage.model.install(stage.caller, [accountOf('d')], 0, 1);
+      return reply;
+    });
+    const [answer] = await stage.apply(stage.order({ source: 'b', destination: 'c' }));
+    expect(answer).toMatchObject({ code: 'overloaded', message: 'the cache has no room for its accounts' });
+    expect(stage.cache.applied).toHaveLength(101);
+  });
+});

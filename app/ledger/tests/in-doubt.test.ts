@@ -1,0 +1,193 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Problem } from '../../domain/problem.ts';
+import { said } from '../../domain/testing/orders.ts';
+import { CacheError } from '../../journal/cache-port.ts';
+import type { ResultRecord } from '../../journal/codec.ts';
+import { commandLost, failing, Gate, passing, replyLost } from '../../journal/testing/faulty-cache.ts';
+import { ModelLedger } from '../testing/model-ledger.ts';
+
+let stage: ModelLedger;
+beforeEach(async () => {
+  stage = await ModelLedger.open();
+  // The accounts are there, so that a call is one call.
+  await stage.apply(stage.order({ amount: 1_000 }), stage.order({ destination: 'b' }));
+  stage.cache.applied.length = 0;
+});
+const callsOf = (id: string): number => stage.cache.applied.filter((ids) => ids.includes(id)).length;
+
+describe('a reply that is lost after the script ran', () => {
+  it('is asked for again under the same id, and the transfer is made and answered once', async () => {
+    const one = stage.order({ amount: 7 });
+    stage.cache.next('apply', replyLost);
+    const [answer] = await stage.apply(one);
+    // Its own outcome, not a repetition: this request is the one that made it.
+    expect(said(answer)).toBe('POSTED');
+    expect(await stage.balance('a')).toBe(1_007);
+    expect(callsOf(one.transactionId)).toBe(2);
+  });
+
+  it('puts the entry into the tail, though only the answer by id carried it', async () => {
+    stage.cache.next('apply', replyLost);
+    const one = stage.order({ amount: 7 });
+    await stage.apply(one);
+    const kept = stage.seat.view()?.tail.snapshot() ?? [];
+    expect(kept.some(({ payload }) => payload.includes(one.transactionId))).toBe(true);
+  });
+
+  it('of a refusal answers that refusal, though funds came meanwhile', async () => {
+    const one = stage.order({ source: 'b', destination: 'a', amount: 500 });
+    stage.cache.next('apply', async (run) => {
+      await run();
+      await stage.model.apply(stage.caller, [itemOf(stage.order({ destination: 'b', amount: 500 }))]);
+      throw new CacheError('in_doubt', 'Command timed out');
+    });
+    expect((await stage.apply(one)).map(said)).toEqual(['insufficient_funds']);
+  });
+
+  it('leaves every transfer of the call in doubt, and each is answered once', async () => {
+    const many = Array.from({ length: 5 }, () => stage.order({ amount: 1 }));
+    stage.cache.next('apply', replyLost);
+    expect((await stage.apply(...many)).map(said)).toEqual(many.map(() => 'POSTED'));
+    expect(await stage.balance('a')).toBe(1_005);
+  });
+
+  it('is a replay to another request with the same id', async () => {
+    const one = stage.order({ amount: 7 });
+    stage.cache.next('apply', replyLost);
+    await stage.apply(one);
+    expect((await stage.apply({ ...one, correlationId: 'another request' })).map(said)).toEqual(['again POSTED']);
+  });
+});
+
+describe('an attempt in doubt', () => {
+  it('that did not run is made by the next attempt', async () => {
+    stage.cache.next('apply', commandLost, commandLost, commandLost);
+    expect((await stage.apply(stage.order({ amount: 7 }))).map(said)).toEqual(['POSTED']);
+    expect(await stage.balance('a')).toBe(1_007);
+  });
+
+  it('is sent again three times at most, then 504 with its id', async () => {
+    const one = stage.order();
+    stage.cache.always('apply', commandLost);
+    const started = stage.clock.monotonic();
+    const [answer] = await stage.apply(one);
+    expect(answer).toMatchObject({
+      code: 'outcome_unknown',
+      status: 504,
+      extras: { transactionId: one.transactionId },
+    });
+    expect(callsOf(one.transactionId)).toBe(4);
+    expect(stage.clock.monotonic() - started).toBeLessThan(10_000);
+  });
+
+  it('waits longer before each new attempt', async () => {
+    const times: number[] = [];
+    stage.cache.always('apply', async () => {
+      times.push(stage.clock.monotonic());
+      throw new CacheError('in_doubt', 'Command timed out');
+    });
+    await stage.apply(stage.order());
+    const waits = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    expect(waits).toEqual([100, 200, 400]);
+  });
+
+  it('stays in doubt when later attempts were refused or never sent: 504, not 503', async () => {
+    const one = stage.order();
+    stage.cache.next('apply', commandLost);
+    stage.cache.always('apply', failing(new CacheError('refused', 'fenced')));
+    const [answer] = await stage.apply(one);
+    expect(said(answer)).toBe('outcome_unknown');
+  });
+
+  it('a refusal by the prologue costs no try: it holds for as long as the request may', async () => {
+    stage.cache.next(
+      'apply',
+      commandLost,
+      ...Array.from({ length: 10 }, () => failing(new CacheError('refused', 'fenced'))),
+    );
+    expect((await stage.apply(stage.order({ amount: 7 }))).map(said)).toEqual(['POSTED']);
+  });
+
+  it('and unknown errors count as in doubt', async () => {
+    stage.cache.always('apply', failing(new TypeError('something else')));
+    expect((await stage.apply(stage.order())).map(said)).toEqual(['outcome_unknown']);
+  });
+
+  it.each([
+    ['with too few records', () => []],
+    [
+      'with a record of no known status',
+      (records: ResultRecord[]) => records.map((record) => ({ ...record, status: 0 })),
+    ],
+  ])('an answer that cannot be understood leaves it in doubt: %s', async (_, spoil) => {
+    stage.cache.always('apply', async (run) => {
+      const reply = await run();
+      const { records } = reply as { records: ResultRecord[] };
+      return { ...reply, records: spoil(records) };
+    });
+    const one = stage.order();
+    expect((await stage.apply(one)).map(said)).toEqual(['outcome_unknown']);
+    expect(stage.ledger.open).toBe(0);
+    stage.cache.always('apply', passing);
+    expect((await stage.apply(one)).map(said)).toEqual(['again POSTED']);
+  });
+
+  it('may be answered by an unknown account, which then says nothing: 504', async () => {
+    stage.cache.next('apply', commandLost);
+    expect((await stage.apply(stage.order({ destination: 'nobody' }))).map(said)).toEqual(['outcome_unknown']);
+  });
+});
+
+describe('a request out of time', () => {
+  it('is 504 outcome_unknown with its id while an attempt is out', async () => {
+    const gate = new Gate();
+    const one = stage.order();
+    stage.cache.always('apply', gate.reply);
+    const started = stage.clock.monotonic();
+    const [answer] = await stage.apply(one);
+    expect(answer).toMatchObject({ code: 'outcome_unknown', extras: { transactionId: one.transactionId } });
+    expect(stage.clock.monotonic() - started).toBeLessThan(10_200);
+    gate.open();
+    await stage.clock.settle();
+    expect(stage.ledger.open).toBe(0);
+    expect(await stage.balance('a')).toBe(1_100);
+  });
+
+  it('is 503 when nothing ever left the pod', async () => {
+    stage.seat.close();
+    const [answer] = await stage.apply(stage.order());
+    expect(answer).toMatchObject({ code: 'ledger_switching', status: 503, retryable: true });
+    expect(stage.cache.applied).toEqual([]);
+  });
+
+  it('is 503 when every attempt was proven to have written nothing', async () => {
+    stage.cache.always('apply', failing(new CacheError('not_sent', "Stream isn't writeable")));
+    const [answer] = await stage.apply(stage.order());
+    expect(answer).toBeInstanceOf(Problem);
+    expect(said(answer)).toBe('overloaded');
+  });
+
+  it('is 503 after three tries when Redis says that it cannot take it', async () => {
+    stage.cache.always('apply', failing(new CacheError('unable', 'OOM')));
+    const one = stage.order();
+    const [answer] = await stage.apply(one);
+    expect(answer).toMatchObject({ code: 'overloaded', retryable: true });
+    expect((answer as Problem).message).toContain('OOM');
+    expect(callsOf(one.transactionId)).toBe(4);
+  });
+});
+
+describe('the library', () => {
+  it('tells the seat of every error', async () => {
+    stage.cache.next('apply', commandLost);
+    await stage.apply(stage.order());
+    expect(stage.seat.suspicions).toMatchObject([{ kind: 'in_doubt' }]);
+    expect(stage.events.counts.retried).toBe(1);
+  });
+});
+
+const itemOf = (order: ReturnType<ModelLedger['order']>) => ({
+  order,
+  payload: JSON.stringify([order.transactionId]),
+  lookupCursor: -1,
+});

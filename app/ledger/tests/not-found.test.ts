@@ -1,0 +1,37 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { said } from '../../domain/testing/orders.ts';
+import { commandLost } from '../../journal/testing/faulty-cache.ts';
+import { SwitchBench } from '../testing/switch-bench.ts';
+
+let bench: SwitchBench;
+beforeEach(async () => {
+  bench = await SwitchBench.open();
+});
+
+describe('A transfer in doubt whose account is in no store', () => {
+  it('is no more once MySQL decides: no attempt can have moved anything', async () => {
+    bench.cache.always('apply', commandLost);
+    const waiting = bench.ledger.apply([bench.order({ destination: 'nobody' })], 'cache');
+    await bench.clock.pass(50);
+    bench.close();
+    await bench.settle();
+    bench.toDirect();
+    expect((await bench.clock.until(waiting)).map(said)).toEqual(['account_not_found']);
+  });
+
+  it('is no more in the next epoch', async () => {
+    bench.cache.next('apply', commandLost);
+    const waiting = bench.ledger.apply([bench.order({ destination: 'nobody' })], 'cache');
+    await bench.clock.pass(1);
+    bench.close();
+    await bench.settle();
+    await bench.toCache();
+    expect((await bench.clock.until(waiting)).map(said)).toEqual(['account_not_found']);
+  });
+
+  it('stays so in the same epoch: it may be carried out after its account was opened', async () => {
+    bench.cache.next('apply', commandLost);
+    const [answer] = await bench.apply(bench.order({ destination: 'nobody' }));
+    expect(answer).toMatchObject({ code: 'outcome_unknown' });
+  });
+});

@@ -1,0 +1,223 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Problem } from '../../domain/problem.ts';
+import { codeOf, said } from '../../domain/testing/orders.ts';
+import type { AccountView } from '../../domain/types.ts';
+import { commandLost, Gate } from '../../journal/testing/faulty-cache.ts';
+import { SwitchBench } from '../testing/switch-bench.ts';
+
+let bench: SwitchBench;
+beforeEach(async () => {
+  bench = await SwitchBench.open();
+  await bench.apply(bench.order());
+});
+const shortly = (found: AccountView | Problem | undefined) =>
+  !found || found instanceof Problem
+    ? found?.code
+    : `${found.balance} from ${found.source}${found.stale ? ', stale' : ''}`;
+const read = async (...ids: string[]) => (await bench.clock.until(bench.ledger.read(ids))).map(shortly);
+const outcome = (id: string) => bench.clock.until(bench.ledger.outcome(id));
+
+describe('A balance', () => {
+  it('is what the store with the authority says, and stale while nobody has it', async () => {
+    expect(await read('a', 'nobody')).toEqual(['100 from cache', 'account_not_found']);
+    bench.close();
+    // Not flushed yet: MySQL is behind, and says so.
+    expect(await read('a', 'nobody')).toEqual(['0 from database, stale', 'account_not_found']);
+    await bench.settle();
+    bench.toDirect();
+    expect(await read('a')).toEqual(['100 from database']);
+    await bench.apply(bench.order());
+    expect(await read('a')).toEqual(['200 from database']);
+    bench.rebuild();
+    expect(await read('a')).toEqual(['200 from database, stale']);
+    await bench.toCache();
+    expect(await read('a')).toEqual(['200 from cache']);
+  });
+
+  it('of an account that waits for the journal is stale, the others are not', async () => {
+    bench.close();
+    bench.database.frozen.add('a');
+    bench.toDirect(false);
+    expect(await read('a', 'b')).toEqual(['0 from database, stale', '0 from database']);
+  });
+
+  it('is stale while the pod believes that MySQL decides, and it does not any more', async () => {
+    bench.close();
+    await bench.settle();
+    bench.toDirect();
+    // The pod has not heard of it: what counts is the snapshot.
+    bench.database.authority = { epoch: 4, mode: 'REBUILDING', settled: true };
+    expect(await read('a')).toEqual(['100 from database, stale']);
+  });
+
+  it('is stale while this pod alone has lost Redis: others go on writing there', async () => {
+    bench.seat.close();
+    expect(await read('a')).toEqual(['0 from database, stale']);
+  });
+
+  it('that Redis told after its epoch had ended is asked for anew', async () => {
+    const gate = new Gate();
+    bench.cache.next('read', gate.reply);
+    const reading = bench.ledger.read(['a']);
+    await gate.reached;
+    bench.close();
+    await bench.settle();
+    bench.toDirect();
+    await bench.apply(bench.order());
+    gate.open();
+    expect((await bench.clock.until(reading)).map(shortly)).toEqual(['200 from database']);
+  });
+
+  it('that was to be brought to Redis when its epoch ended is read from MySQL', async () => {
+    const gate = new Gate();
+    bench.cache.next('install', gate.command);
+    const reading = bench.ledger.read(['a', 'c']);
+    await gate.reached;
+    bench.close();
+    await bench.settle();
+    bench.toDirect();
+    gate.open();
+    expect((await bench.clock.until(reading)).map(shortly)).toEqual(['100 from database', '0 from database']);
+  });
+
+  it('is a Problem while MySQL decides, and is away', async () => {
+    bench.close();
+    bench.toDirect();
+    bench.database.broken = new Problem('database_unavailable', 'away');
+    expect(await read('a')).toEqual(['database_unavailable']);
+  });
+});
+
+describe('The outcome of an id that nobody has', () => {
+  const nowhere = () => codeOf(outcome('nothing'));
+
+  it('is 404 where MySQL and Redis of the epoch that has the authority do not know it', async () => {
+    expect(await nowhere()).toBe('transfer_not_found');
+  });
+
+  it('cannot be told while this pod has no part in the epoch, or MySQL is in another', async () => {
+    bench.seat.close();
+    expect(await nowhere()).toBe('ledger_switching');
+    await bench.toCache();
+    bench.database.authority = { epoch: 9, mode: 'CACHE', settled: true };
+    expect(await nowhere()).toBe('ledger_switching');
+  });
+
+  it('cannot be told once the epoch is closing, though this pod has not heard of it', async () => {
+    bench.database.authority = { epoch: 2, mode: 'CLOSING', settled: false };
+    expect(await nowhere()).toBe('ledger_switching');
+  });
+
+  it('cannot be told while the ledger is closed, and it says so', async () => {
+    bench.close();
+    expect(await nowhere()).toBe('ledger_switching');
+    bench.seat.reason = 'ledger_closed';
+    expect(await nowhere()).toBe('ledger_closed');
+  });
+
+  it('is 404 where MySQL has all there is: DIRECT and REBUILDING', async () => {
+    bench.close();
+    bench.toDirect();
+    expect(await nowhere()).toBe('transfer_not_found');
+    bench.rebuild();
+    expect(await nowhere()).toBe('transfer_not_found');
+  });
+
+  it('cannot be told while anything waits for a journal', async () => {
+    bench.close();
+    bench.toDirect(false);
+    expect(await nowhere()).toBe('ledger_switching');
+  });
+
+  it('is account_unsettled where the journal is known to tell of it', async () => {
+    bench.close();
+    bench.database.unsettled.add('nothing');
+    bench.toDirect(false);
+    expect(await nowhere()).toBe('account_unsettled');
+  });
+
+  it('is 404 although Redis failed, when MySQL has the authority by then', async () => {
+    bench.cache.next('find', async (run) => {
+      bench.close();
+      await bench.settle();
+      bench.toDirect();
+      return commandLost(run);
+    });
+    expect(await nowhere()).toBe('transfer_not_found');
+  });
+});
+
+describe('The outcome of an id', () => {
+  it('that MySQL has is told in every mode', async () => {
+    const one = bench.order({ amount: 7 });
+    await bench.apply(one);
+    const told = async () => (await outcome(one.transactionId)).persisted;
+    expect(await told()).toBe(false);
+    bench.close();
+    expect(await codeOf(outcome(one.transactionId))).toBe('ledger_switching');
+    await bench.settle();
+    expect(await told()).toBe(true);
+    bench.toDirect();
+    expect(await told()).toBe(true);
+    bench.rebuild();
+    expect(await told()).toBe(true);
+    await bench.toCache();
+    expect(await told()).toBe(true);
+  });
+
+  it('is that which stands, also while something else waits for a journal', async () => {
+    const one = bench.order();
+    await bench.apply(one);
+    bench.close();
+    await bench.settle();
+    bench.toDirect(false);
+    expect(await outcome(one.transactionId)).toMatchObject({ status: 'POSTED', persisted: true });
+  });
+});
+
+describe('A transfer that is to be persisted', () => {
+  async function waiting() {
+    const one = bench.order();
+    const state = { answered: false, answers: bench.ledger.apply([one], 'persisted'), one };
+    void state.answers.finally(() => {
+      state.answered = true;
+    });
+    await bench.clock.pass(50);
+    bench.close();
+    await bench.clock.pass(500);
+    return state;
+  }
+
+  it('is answered as soon as MySQL has it, also before the ledger opens again', async () => {
+    const state = await waiting();
+    expect(state.answered).toBe(false);
+    await bench.settle();
+    const [answer] = await bench.clock.until(state.answers);
+    expect(answer).toMatchObject({ status: 'POSTED', epoch: 1, persisted: true, replayed: false });
+    expect(bench.clock.monotonic()).toBeLessThan(800);
+  });
+
+  it('is answered when MySQL decides', async () => {
+    const state = await waiting();
+    await bench.settle();
+    bench.toDirect();
+    expect((await bench.clock.until(state.answers)).map(said)).toEqual(['POSTED']);
+  });
+
+  it('that waits for the journal waits on, and is 504 at its deadline', async () => {
+    const { answers, one } = await waiting();
+    bench.database.unsettled.add(one.transactionId);
+    bench.toDirect(false);
+    const [answer] = await bench.clock.until(answers);
+    expect(answer).toMatchObject({ code: 'outcome_unknown', extras: { transactionId: one.transactionId } });
+  });
+
+  it('asks MySQL not too often while it waits', async () => {
+    const { answers } = await waiting();
+    const before = bench.database.reads.outcomes;
+    await bench.clock.pass(1_000);
+    expect(bench.database.reads.outcomes - before).toBeLessThanOrEqual(10);
+    await bench.settle();
+    await bench.clock.until(answers);
+  });
+});

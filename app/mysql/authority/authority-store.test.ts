@@ -1,0 +1,311 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Authority } from '../../domain/authority.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { InterruptedDatabase, migratedDatabase, poolOptions, type TestDatabase } from '../testing/test-database.ts';
+import { AuthorityStore } from './authority-store.ts';
+import { SettlementStore } from './settlement-store.ts';
+
+const by = { keeper: 'keeper-1', reason: 'a test' };
+const nothing = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
+const server = { redisNode: 'node-1', replid: 'a'.repeat(40), marker: 'm' };
+
+let db: TestDatabase;
+let store: AuthorityStore;
+let slow: InterruptedDatabase;
+beforeAll(async () => {
+  db = await migratedDatabase();
+  store = new AuthorityStore(db.database);
+  slow = new InterruptedDatabase(poolOptions(db.url));
+});
+afterAll(async () => {
+  await slow[Symbol.asyncDispose]();
+  await db.drop();
+});
+beforeEach(() => db.reset(0, 'DIRECT'));
+
+const heard = (podId: string, observed: number) =>
+  store.heartbeat({ processId: 'p', redisSeen: true, registration: { podId, observed } });
+
+/** Runs something up to before its given statement, and goes on when told to. */
+function pausedBefore(statement: number) {
+  let arrive = () => {};
+  let open = () => {};
+  const reached = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  slow.before = async (at) => {
+    if (at !== statement) return;
+    arrive();
+    await opened;
+  };
+  return { reached, open };
+}
+
+async function moved(mode: 'CLOSING' | 'DIRECT' | 'REBUILDING', from?: Authority): Promise<Authority> {
+  const now = await store.move(from ?? (await store.read()), mode, by);
+  if (!now) throw new Error('nobody else moves');
+  return now;
+}
+async function inCache(): Promise<Authority> {
+  const rebuilding = await moved('REBUILDING');
+  const cacheEpoch = rebuilding.epoch + 1;
+  const cache = await new SettlementStore(db.database).activate(rebuilding, { ...server, cacheEpoch }, by);
+  if (!cache) throw new Error('nobody else moves');
+  return cache;
+}
+const standing = { ...server, cacheEpoch: 2, bound: null };
+const row = async () => {
+  const { ageMs: _ageMs, ...rest } = await store.read();
+  return rest;
+};
+
+describe('AuthorityStore.move', () => {
+  it('adds 1 to the epoch with every transition, and logs who moved it and why', async () => {
+    expect(await inCache()).toEqual({ epoch: 2, mode: 'CACHE', ...standing, ageMs: 0 });
+    expect(await row()).toEqual({ epoch: 2, mode: 'CACHE', ...standing });
+    expect(await db.database.rows('SELECT epoch, mode, changed_by, reason FROM authority_log')).toEqual([
+      { epoch: 1, mode: 'REBUILDING', changed_by: 'keeper-1', reason: 'a test' },
+      { epoch: 2, mode: 'CACHE', changed_by: 'keeper-1', reason: 'a test' },
+    ]);
+  });
+
+  it('keeps what the row says of the epoch of the cache for CLOSING, and forgets it for other modes', async () => {
+    await inCache();
+    expect(await moved('CLOSING')).toEqual({ epoch: 3, mode: 'CLOSING', ...standing, ageMs: 0 });
+    await db.database.rows('UPDATE authority SET cache_epoch = NULL');
+    expect(await moved('DIRECT')).toEqual({ epoch: 4, mode: 'DIRECT', ...nothing, ageMs: 0 });
+    expect(await row()).toEqual({ epoch: 4, mode: 'DIRECT', ...nothing });
+    expect(await moved('REBUILDING')).toEqual({ epoch: 5, mode: 'REBUILDING', ...nothing, ageMs: 0 });
+    expect(await moved('DIRECT')).toEqual({ epoch: 6, mode: 'DIRECT', ...nothing, ageMs: 0 });
+  });
+
+  it.each([
+    ['DIRECT', 'REBUILDING'],
+    ['DIRECT', 'CLOSING'],
+    ['DIRECT', 'DIRECT'],
+    ['CLOSING', 'DIRECT'],
+    ['CLOSING', 'REBUILDING'],
+    ['CLOSING', 'CLOSING'],
+    ['CACHE', 'DIRECT'],
+    ['CACHE', 'REBUILDING'],
+  ] as const)('never drops an epoch that is not settled: from %s with one to %s it is refused', async (from, to) => {
+    await db.database.rows(
+      "UPDATE authority SET mode = ?, epoch = 7, cache_epoch = 5, marker = 'm', replid = 'r', redis_node = '', bound = 9",
+      [from],
+    );
+    const before = await row();
+    await expect(store.move(await store.read(), to, by)).rejects.toThrow('epoch 5 has to be settled');
+    // What the caller believes of the row changes nothing.
+    await expect(store.move({ ...(await store.read()), ...nothing }, to, by)).rejects.toThrow('has to be settled');
+    expect(await row()).toEqual(before);
+    expect(await db.database.rows('SELECT 1 FROM authority_log')).toEqual([]);
+  });
+
+  it('is a compare-and-set: from an epoch that has passed, nothing moves and nothing is logged', async () => {
+    const before = await store.read();
+    await inCache();
+    const now = await row();
+    expect(await store.move(before, 'CLOSING', by)).toBeNull();
+    expect(await row()).toEqual(now);
+    expect(await db.database.rows('SELECT 1 FROM authority_log')).toHaveLength(2);
+  });
+
+  it('lets exactly one of many at once through', async () => {
+    const before = await store.read();
+    const moves = await Promise.all(Array.from({ length: 6 }, () => store.move(before, 'REBUILDING', by)));
+    expect(moves.filter((one) => one !== null)).toEqual([{ epoch: 1, mode: 'REBUILDING', ...nothing, ageMs: 0 }]);
+    expect((await store.read()).epoch).toBe(1);
+  });
+
+  it('moves nothing when the log cannot be written', async () => {
+    const before = await row();
+    await db.database.rows("INSERT INTO authority_log (epoch, mode, changed_by, reason) VALUES (1, '', '', '')");
+    await expect(moved('REBUILDING')).rejects.toThrow('Duplicate');
+    expect(await row()).toEqual(before);
+  });
+
+  it('cuts a reason that is longer than its column', async () => {
+    await store.move(await store.read(), 'REBUILDING', { keeper: 'k', reason: 'x'.repeat(300) });
+    expect(await db.database.rows('SELECT CHAR_LENGTH(reason) AS n FROM authority_log')).toEqual([{ n: 255 }]);
+  });
+
+  it('is known by its age, and how often it closed is counted over a time', async () => {
+    await inCache();
+    await moved('CLOSING');
+    await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 90 SECOND');
+    expect((await store.read()).ageMs).toBeGreaterThanOrEqual(90_000);
+    expect((await store.read()).ageMs).toBeLessThan(150_000);
+    expect(await store.closingsWithin(60_000)).toBe(1);
+    await db.database.rows("UPDATE authority_log SET changed_at = NOW(3) - INTERVAL 90 SECOND WHERE mode = 'CLOSING'");
+    expect(await store.closingsWithin(60_000)).toBe(0);
+    expect(await store.closingsWithin(120_000)).toBe(1);
+  });
+});
+
+describe('Registration', () => {
+  it('is taken in the cache and in that epoch only', async () => {
+    expect(await store.register('early', 0)).toBe(false);
+    const { epoch } = await inCache();
+    expect(await store.register('pod', epoch)).toBe(true);
+    expect(await store.register('late', epoch - 1)).toBe(false);
+    expect(await store.register('hasty', epoch + 1)).toBe(false);
+    expect((await store.pods()).map(({ podId }) => podId)).toEqual(['pod']);
+  });
+
+  it('cannot commit after the authority has left the epoch: the move waits for it, and then sees it', async () => {
+    const cache = await inCache();
+    const { reached, open } = pausedBefore(1);
+    const registered = new AuthorityStore(slow).register('pod', cache.epoch);
+    await reached;
+    const moving = moved('CLOSING', cache).then(async () => (await store.pods()).map(({ podId }) => podId));
+    await until('the move waits for the row', waitsForALock);
+    open();
+    expect(await registered).toBe(true);
+    expect(await moving).toEqual(['pod']);
+  });
+
+  it('that comes while the authority moves waits for the move, and is refused', async () => {
+    const cache = await inCache();
+    const { reached, open } = pausedBefore(1);
+    const moving = new AuthorityStore(slow).move(cache, 'CLOSING', by);
+    await reached;
+    const registered = store.register('pod', cache.epoch);
+    await until('the registration waits for the row', waitsForALock);
+    open();
+    expect(await moving).toMatchObject({ epoch: 3 });
+    expect(await registered).toBe(false);
+    expect(await store.pods()).toEqual([]);
+  });
+
+  it('may be repeated under the same id', async () => {
+    const { epoch } = await inCache();
+    await store.register('pod', epoch);
+    await db.database.rows("UPDATE pods SET heartbeat_at = '2020-01-01'");
+    expect(await store.register('pod', epoch)).toBe(true);
+    const [pod] = await store.pods();
+    expect(pod?.silentMs).toBeLessThan(60_000);
+  });
+
+  it('takes nothing along from another epoch, and is not drained any more', async () => {
+    const { epoch } = await inCache();
+    await db.database.rows(
+      "INSERT INTO pods (pod_id, epoch, observed_seq, retired_seq, drained_at) VALUES ('old', 1, 9, 7, NOW(3)), ('pod', ?, 9, 7, NOW(3))",
+      [epoch],
+    );
+    for (const podId of ['old', 'pod']) await store.register(podId, epoch);
+    const pods = new Map((await store.pods()).map((pod) => [pod.podId, pod]));
+    expect(pods.get('old')).toMatchObject({ epoch, observed: 0, retiredSeq: null, drained: false });
+    expect(pods.get('pod')).toMatchObject({ epoch, observed: 9, retiredSeq: 7, drained: false });
+  });
+});
+
+/** InnoDB renews what it tells of its transactions only when nobody has asked for 100 ms. */
+const INNODB_TELLS_MS = 120;
+async function waitsForALock(): Promise<boolean> {
+  await systemClock.sleep(INNODB_TELLS_MS);
+  const waiting = await db.database.rows("SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'");
+  return waiting.length > 0;
+}
+
+describe('Pods', () => {
+  it('are heard by their heartbeats', async () => {
+    const { epoch } = await inCache();
+    await store.register('pod', epoch);
+    await db.database.rows('UPDATE pods SET heartbeat_at = DATE_SUB(NOW(3), INTERVAL 90 SECOND)');
+    const [silent] = await store.pods();
+    expect(silent).toMatchObject({ podId: 'pod', epoch, drained: false, observed: 0, retiredSeq: null });
+    expect(silent?.silentMs).toBeGreaterThanOrEqual(90_000);
+    await heard('pod', 3);
+    const [pod] = await store.pods();
+    expect(pod).toMatchObject({ observed: 3 });
+    expect(pod?.silentMs).toBeLessThan(60_000);
+  });
+
+  it('are marked as retired, and removed by their id', async () => {
+    const { epoch } = await inCache();
+    for (const podId of ['a', 'b']) await store.register(podId, epoch);
+    await store.markRetired('a', 17);
+    expect((await store.pods()).find(({ podId }) => podId === 'a')?.retiredSeq).toBe(17);
+    await store.removePod('a');
+    expect((await store.pods()).map(({ podId }) => podId)).toEqual(['b']);
+  });
+
+  it('report the highest seq that they have seen; it never falls, and counts in their epoch only', async () => {
+    const { epoch } = await inCache();
+    expect(await store.observedIn(epoch)).toBe(0);
+    for (const podId of ['a', 'b']) await store.register(podId, epoch);
+    for (const seen of [7, 12, 3]) await heard('a', seen);
+    await heard('b', 5);
+    expect(await store.observedIn(epoch)).toBe(12);
+    expect(await store.observedIn(epoch + 1)).toBe(0);
+    await db.database.rows(
+      `INSERT INTO drained_entries (epoch, first_seq, last_seq, kind, payload, records)
+       VALUES (?, 20, 21, 'transfers', '[]', ''), (9, 40, 41, 'transfers', '[]', '')`,
+      [epoch],
+    );
+    expect(await store.observedIn(epoch)).toBe(21);
+  });
+});
+
+describe('Processes', () => {
+  const tell = (redisSeen: boolean) => store.heartbeat({ processId: 'p', redisSeen, registration: null });
+  const only = async () => {
+    const [process, ...others] = await store.livePods();
+    if (!process || others.length > 0) throw new Error('one is expected');
+    return process;
+  };
+
+  it('tell whether they see Redis, and the time counts from when that changed', async () => {
+    await tell(true);
+    await db.database.rows('UPDATE processes SET redis_since = NOW(3) - INTERVAL 90 SECOND');
+    await tell(true);
+    expect(await only()).toMatchObject({ processId: 'p', redisSeen: true });
+    expect((await only()).redisSinceMs).toBeGreaterThanOrEqual(90_000);
+    await tell(false);
+    expect((await only()).redisSeen).toBe(false);
+    expect((await only()).redisSinceMs).toBeLessThan(60_000);
+    await db.database.rows('UPDATE processes SET redis_since = NOW(3) - INTERVAL 90 SECOND');
+    await tell(false);
+    expect((await only()).redisSinceMs).toBeGreaterThanOrEqual(90_000);
+  });
+
+  it('live without any registration; they are removed when they leave, or forgotten after an hour of silence', async () => {
+    await tell(true);
+    expect(await store.pods()).toEqual([]);
+    await db.database.rows('UPDATE processes SET heartbeat_at = NOW(3) - INTERVAL 90 SECOND');
+    await store.keeperHeartbeat('k');
+    expect((await only()).silentMs).toBeGreaterThanOrEqual(90_000);
+    await db.database.rows('UPDATE processes SET heartbeat_at = NOW(3) - INTERVAL 2 HOUR');
+    await store.keeperHeartbeat('k');
+    expect(await store.livePods()).toEqual([]);
+    await tell(false);
+    await store.removeProcess('p');
+    expect(await store.livePods()).toEqual([]);
+  });
+});
+
+describe('Keepers', () => {
+  it('are heard by their heartbeats, and forgotten when they leave or have been silent for an hour', async () => {
+    for (const id of ['a', 'b', 'c']) await store.keeperHeartbeat(id);
+    await db.database.rows("UPDATE keepers SET heartbeat_at = NOW(3) - INTERVAL 90 SECOND WHERE keeper_id = 'a'");
+    await db.database.rows("UPDATE keepers SET heartbeat_at = NOW(3) - INTERVAL 2 HOUR WHERE keeper_id = 'b'");
+    await store.keeperHeartbeat('c');
+    const heard = await store.keepers();
+    expect(heard.map(({ keeperId }) => keeperId).sort()).toEqual(['a', 'c']);
+    expect(heard.find(({ keeperId }) => keeperId === 'a')?.silentMs).toBeGreaterThanOrEqual(90_000);
+    await store.removeKeeper('c');
+    expect((await store.keepers()).map(({ keeperId }) => keeperId)).toEqual(['a']);
+  });
+});
+
+describe('A schema without its rows', () => {
+  it('is said to be not migrated', async () => {
+    await db.database.rows('DELETE FROM authority');
+    await expect(store.read()).rejects.toThrow('the schema is not migrated');
+    await db.database.rows("INSERT INTO authority (shard, epoch, mode) VALUES (0, 0, 'DIRECT')");
+  });
+});

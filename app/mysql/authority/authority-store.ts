@@ -1,0 +1,211 @@
+import type { KeeperAuthority, PodAuthority } from '../../authority/authority-ports.ts';
+import type { Authority, LivePod, Mode, MovedBy, PodRow } from '../../domain/authority.ts';
+import type { Database } from '../connection/pool.ts';
+import { type Cursor, readCursor } from '../ledger/flush-store.ts';
+import {
+  AUTHORITY_SELECT,
+  type AuthorityColumns,
+  authorityOf,
+  lockedAuthority,
+  NOTHING_WAITS,
+  setAuthority,
+} from '../rows/authority-row.ts';
+import { idsBetween } from '../rows/ids-between.ts';
+import { drainedSeq, observedSeq } from './settlement-reader.ts';
+
+/** The authority row, its log, the registered pods, and who lives. */
+export class AuthorityStore implements PodAuthority, KeeperAuthority {
+  readonly #database: Database;
+  readonly #heard: ((timeMs: number, mode: Mode) => void) | undefined;
+
+  /** @param heard receives MySQL's clock, ms, and who has the authority, with every read */
+  constructor(database: Database, heard?: (timeMs: number, mode: Mode) => void) {
+    this.#database = database;
+    this.#heard = heard;
+  }
+
+  async read(): Promise<Authority> {
+    const rows = await this.#database.rows<AuthorityColumns>(AUTHORITY_SELECT);
+    const [row] = rows;
+    if (row) this.#heard?.(row.now_ms, row.mode);
+    return authorityOf(rows);
+  }
+
+  async cursor(): Promise<Cursor> {
+    return readCursor(this.#database);
+  }
+
+  /** @throws Error when it would forget an epoch of the cache that is not settled: only a Settlement ends one */
+  async move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy): Promise<Authority | null> {
+    return this.#database.transaction(async (session) => {
+      const now = await lockedAuthority(session, from.epoch);
+      if (!now) return null;
+      if (now.cacheEpoch !== null && !(now.mode === 'CACHE' && mode === 'CLOSING'))
+        throw new Error(`epoch ${now.cacheEpoch} has to be settled: no move from ${now.mode} to ${mode}`);
+      const waiting = mode === 'CLOSING' ? now : NOTHING_WAITS;
+      const { cacheEpoch, redisNode, replid, marker, bound } = waiting;
+      return setAuthority(session, now, { mode, cacheEpoch, redisNode, replid, marker, bound }, by);
+    });
+  }
+
+  /**
+   * DIRECT → DIRECT, in an epoch above the fence of a Redis that is taken over, so that no epoch of its former owner is above
+   * ours. @returns null if the authority is in another mode or epoch, or if something waits for a journal
+   */
+  async goBeyond(from: Authority, fence: number, by: MovedBy): Promise<Authority | null> {
+    return this.#database.transaction(async (session) => {
+      const now = await lockedAuthority(session, from.epoch);
+      if (now?.mode !== 'DIRECT' || now.cacheEpoch !== null) return null;
+      return setAuthority(
+        session,
+        { ...now, epoch: Math.max(now.epoch, fence) },
+        { ...NOTHING_WAITS, mode: 'DIRECT' },
+        by,
+      );
+    });
+  }
+
+  async idsBetween(after: number, upTo: number): Promise<string[] | null> {
+    return idsBetween(this.#database, after, upTo);
+  }
+
+  async closingsWithin(ms: number): Promise<number> {
+    const [row] = await this.#database.rows<{ closings: number }>(
+      `SELECT COUNT(*) AS closings FROM authority_log
+       WHERE \`mode\` = 'CLOSING' AND changed_at > NOW(3) - INTERVAL ? MICROSECOND`,
+      [Math.round(ms * 1000)],
+    );
+    return row?.closings ?? 0;
+  }
+
+  /**
+   * The share lock is what a plain insert lacks: with it, no registration can commit after a keeper has left the epoch and
+   * read the list. What an id left in an older epoch says nothing about this one.
+   */
+  async register(podId: string, epoch: number): Promise<boolean> {
+    return this.#database.transaction(async (session) => {
+      const [row] = await session.rows<{ epoch: number; mode: Mode }>(
+        'SELECT epoch, `mode` FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
+      );
+      if (row?.mode !== 'CACHE' || row.epoch !== epoch) return false;
+      await session.run(
+        `INSERT INTO pods (pod_id, epoch) VALUES (?, ?)
+         ON DUPLICATE KEY UPDATE
+           observed_seq = IF(epoch = VALUES(epoch), observed_seq, 0),
+           retired_seq = IF(epoch = VALUES(epoch), retired_seq, NULL),
+           drained_at = NULL,
+           epoch = VALUES(epoch),
+           heartbeat_at = NOW(3)`,
+        [podId, epoch],
+      );
+      return true;
+    });
+  }
+
+  async heartbeat({ processId, redisSeen, registration }: Parameters<PodAuthority['heartbeat']>[0]): Promise<void> {
+    // MySQL assigns from left to right: redis_since is decided by what redis_seen was before.
+    await this.#database.rows(
+      `INSERT INTO processes (process_id, redis_seen) VALUES (?, ?)
+       ON DUPLICATE KEY UPDATE
+         redis_since = IF(redis_seen = VALUES(redis_seen), redis_since, NOW(3)),
+         redis_seen = VALUES(redis_seen),
+         heartbeat_at = NOW(3)`,
+      [processId, redisSeen],
+    );
+    if (!registration) return;
+    await this.#database.rows(
+      'UPDATE pods SET heartbeat_at = NOW(3), observed_seq = GREATEST(observed_seq, ?) WHERE pod_id = ?',
+      [registration.observed, registration.podId],
+    );
+  }
+
+  async observedIn(epoch: number): Promise<number> {
+    return Math.max(await observedSeq(this.#database, epoch), await drainedSeq(this.#database, epoch));
+  }
+
+  async allDrained(epoch: number): Promise<boolean> {
+    const rows = await this.#database.rows(
+      `SELECT 1 FROM pods p JOIN flush_cursor c ON c.shard = 0
+       WHERE p.epoch = ? AND p.drained_at IS NULL AND (p.retired_seq IS NULL OR c.epoch <> p.epoch OR p.retired_seq > c.seq) LIMIT 1`,
+      [epoch],
+    );
+    return rows.length === 0;
+  }
+
+  /** The first thousand, for operators and for retirement: nothing that has to be safe may rest on this list. */
+  async pods(): Promise<PodRow[]> {
+    const rows = await this.#database.rows<{
+      pod_id: string;
+      epoch: number;
+      observed_seq: number;
+      drained: number;
+      retired_seq: number | null;
+      silent_us: number;
+    }>(
+      `SELECT pod_id, epoch, observed_seq, drained_at IS NOT NULL AS drained, retired_seq,
+         TIMESTAMPDIFF(MICROSECOND, heartbeat_at, NOW(3)) AS silent_us
+       FROM pods ORDER BY registered_at LIMIT 1000`,
+    );
+    return rows.map((row) => ({
+      podId: row.pod_id,
+      epoch: row.epoch,
+      observed: row.observed_seq,
+      drained: row.drained === 1,
+      retiredSeq: row.retired_seq,
+      silentMs: row.silent_us / 1000,
+    }));
+  }
+
+  async livePods(): Promise<LivePod[]> {
+    const rows = await this.#database.rows<{
+      process_id: string;
+      redis_seen: number;
+      since_us: number;
+      silent_us: number;
+    }>(
+      `SELECT process_id, redis_seen, TIMESTAMPDIFF(MICROSECOND, redis_since, NOW(3)) AS since_us,
+         TIMESTAMPDIFF(MICROSECOND, heartbeat_at, NOW(3)) AS silent_us
+       FROM processes ORDER BY started_at LIMIT 1000`,
+    );
+    return rows.map((row) => ({
+      processId: row.process_id,
+      redisSeen: row.redis_seen === 1,
+      redisSinceMs: row.since_us / 1000,
+      silentMs: row.silent_us / 1000,
+    }));
+  }
+
+  /** Tells that a keeper lives, and forgets keepers and processes that have long been silent: nobody counts on them. */
+  async keeperHeartbeat(keeperId: string): Promise<void> {
+    await this.#database.rows(
+      'INSERT INTO keepers (keeper_id) VALUES (?) ON DUPLICATE KEY UPDATE heartbeat_at = NOW(3)',
+      [keeperId],
+    );
+    await this.#database.rows('DELETE FROM keepers WHERE heartbeat_at < NOW(3) - INTERVAL 1 HOUR');
+    await this.#database.rows('DELETE FROM processes WHERE heartbeat_at < NOW(3) - INTERVAL 1 HOUR');
+  }
+
+  async removeKeeper(keeperId: string): Promise<void> {
+    await this.#database.rows('DELETE FROM keepers WHERE keeper_id = ?', [keeperId]);
+  }
+
+  async keepers(): Promise<{ keeperId: string; silentMs: number }[]> {
+    const rows = await this.#database.rows<{ keeper_id: string; silent_us: number }>(
+      `SELECT keeper_id, TIMESTAMPDIFF(MICROSECOND, heartbeat_at, NOW(3)) AS silent_us FROM keepers
+       ORDER BY started_at LIMIT 100`,
+    );
+    return rows.map((row) => ({ keeperId: row.keeper_id, silentMs: row.silent_us / 1000 }));
+  }
+
+  async markRetired(podId: string, seq: number): Promise<void> {
+    await this.#database.rows('UPDATE pods SET retired_seq = ? WHERE pod_id = ?', [seq, podId]);
+  }
+
+  async removePod(podId: string): Promise<void> {
+    await this.#database.rows('DELETE FROM pods WHERE pod_id = ?', [podId]);
+  }
+
+  async removeProcess(processId: string): Promise<void> {
+    await this.#database.rows('DELETE FROM processes WHERE process_id = ?', [processId]);
+  }
+}

@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { IntegrityError } from '../../journal/flush-batch.ts';
+import type { Doubt, JournalEntry } from '../../journal/journal-entry.ts';
+import { account, modelEpoch, order } from '../../journal/testing/epoch-under-test.ts';
+import { migratedDatabase, openIn, type TestDatabase } from '../testing/test-database.ts';
+import { AuthorityStore } from './authority-store.ts';
+import { DrainStore } from './drain-store.ts';
+
+const ACCOUNTS = [account('world'), account('ada'), account('bob')];
+
+let db: TestDatabase;
+let store: DrainStore;
+beforeAll(async () => {
+  db = await migratedDatabase();
+  store = new DrainStore(db.database);
+});
+afterAll(() => db.drop());
+beforeEach(() => db.reset());
+
+const doubt = (id: string, ...accounts: string[]): Doubt => ({ kind: 'transfers', id, accounts });
+const entries = () =>
+  db.database.rows<object>('SELECT epoch, first_seq, last_seq, kind FROM drained_entries ORDER BY epoch, first_seq');
+const doubts = () =>
+  db.database.rows<object>(
+    'SELECT pod_id, kind, id, account_id AS one, other_account_id AS other FROM drained_doubts ORDER BY pod_id, kind, id, one, other',
+  );
+
+/** Entries of 2, 1 (a change) and 1 outcomes. */
+async function journal(): Promise<JournalEntry[]> {
+  const epoch = await modelEpoch(ACCOUNTS);
+  await epoch.apply(order('t1', { reference: `'quoted" \\ 👩‍👩‍👧 \u202e` }), order('t2'));
+  await epoch.change('01890000-0000-7000-8000-000000000001', 'ada', { overdraftLimit: 7 });
+  await epoch.apply(order('t3', { source: 'ada', destination: 'bob', amount: 5 }));
+  return epoch.entries();
+}
+
+describe('DrainStore.keep', () => {
+  it('keeps entries byte for byte, and what is in doubt', async () => {
+    const drained = await journal();
+    const inDoubt: Doubt[] = [doubt('x', 'ada', 'bob'), { kind: 'account-change', id: 'x', accounts: ['ada'] }];
+    await store.keep(1, 'pod', { entries: drained, inDoubt });
+    expect(await entries()).toMatchObject([
+      { epoch: 1, first_seq: 1, last_seq: 2, kind: 'transfers' },
+      { epoch: 1, first_seq: 3, last_seq: 3, kind: 'account-change' },
+      { epoch: 1, first_seq: 4, last_seq: 4, kind: 'transfers' },
+    ]);
+    const kept = await db.database.rows('SELECT payload, records FROM drained_entries ORDER BY first_seq');
+    expect(kept).toEqual(drained.map(({ payload, records }) => ({ payload, records })));
+    expect(await doubts()).toEqual([
+      { pod_id: 'pod', kind: 'transfers', id: 'x', one: 'ada', other: 'bob' },
+      { pod_id: 'pod', kind: 'account-change', id: 'x', one: 'ada', other: '' },
+    ]);
+  });
+
+  it('changes nothing when it is repeated, by the same pod or with the same entries by another', async () => {
+    const chunk = { entries: await journal(), inDoubt: [doubt('x', 'ada', 'bob')] };
+    await store.keep(1, 'pod', chunk);
+    const before = [await entries(), await doubts()];
+    await store.keep(1, 'pod', chunk);
+    await store.keep(1, 'other', { ...chunk, inDoubt: [] });
+    expect([await entries(), await doubts()]).toEqual(before);
+  });
+
+  it('keeps all accounts of an id that was tried on others, too', async () => {
+    await store.keep(1, 'pod', { entries: [], inDoubt: [doubt('x', 'ada', 'bob'), doubt('x', 'ada', 'world')] });
+    expect(await doubts()).toMatchObject([
+      { id: 'x', one: 'ada', other: 'bob' },
+      { id: 'x', one: 'ada', other: 'world' },
+    ]);
+  });
+
+  it('is an IntegrityError when another entry stands under the same seq, and keeps nothing of that chunk', async () => {
+    const drained = await journal();
+    await store.keep(1, 'pod', { entries: drained, inDoubt: [] });
+    const [first] = drained;
+    if (!first) throw new Error('there is one');
+    const records = Buffer.from(first.records);
+    records.writeDoubleLE(1, 2);
+    for (const other of [{ payload: first.payload.replace('quoted', 'quotes') }, { records }]) {
+      const chunk = { entries: [{ ...first, ...other }], inDoubt: [doubt('x', 'ada', 'bob')] };
+      await expect(store.keep(1, 'other', chunk)).rejects.toThrow(IntegrityError);
+    }
+    expect(await doubts()).toEqual([]);
+    const [kept] = await db.database.rows<object>('SELECT payload, records FROM drained_entries WHERE first_seq = 1');
+    expect(kept).toEqual({ payload: first.payload, records: first.records });
+  });
+
+  it('takes the same entry with and without its time, as a pod of an older release has none, and keeps the time', async () => {
+    const timed = await journal();
+    const untimed = timed.map((entry) => ({ ...entry, acceptedAt: null }));
+    const times = async () =>
+      (await db.database.rows<{ at: number | null }>('SELECT accepted_ms AS at FROM drained_entries')).map(
+        ({ at }) => at,
+      );
+    await store.keep(1, 'old', { entries: untimed, inDoubt: [] });
+    expect(await times()).toEqual([null, null, null]);
+    await store.keep(1, 'new', { entries: timed, inDoubt: [] });
+    await store.keep(1, 'old', { entries: untimed, inDoubt: [] });
+    expect(await times()).toEqual(timed.map(({ acceptedAt }) => acceptedAt));
+    const other = timed.map((entry) => ({ ...entry, acceptedAt: 1 }));
+    await expect(store.keep(1, 'new', { entries: other, inDoubt: [] })).rejects.toThrow(IntegrityError);
+  });
+
+  it('keeps the same seq of another epoch apart', async () => {
+    const [one] = await journal();
+    if (!one) throw new Error('there is one');
+    await store.keep(1, 'pod', { entries: [one], inDoubt: [] });
+    await store.keep(2, 'pod', { entries: [{ ...one, payload: `${one.payload} ` }], inDoubt: [] });
+    expect(await entries()).toHaveLength(2);
+  });
+
+  it('takes a chunk that is far larger than one statement may be', async () => {
+    const epoch = await modelEpoch(ACCOUNTS);
+    const metadata = { note: `'${'x'.repeat(16_000)}"` };
+    for (let call = 0; call < 30; call++)
+      await epoch.apply(...Array.from({ length: 50 }, (_, n) => order(`t${call}-${n}`, { metadata })));
+    const drained = await epoch.entries();
+    expect(drained.reduce((bytes, { payload }) => bytes + payload.length, 0)).toBeGreaterThan(20 * 1024 * 1024);
+    await store.keep(1, 'pod', { entries: drained, inDoubt: [] });
+    expect(await entries()).toHaveLength(drained.length);
+  });
+});
+
+describe('DrainStore.complete', () => {
+  it('marks every registration of the process in that epoch, and what it has observed', async () => {
+    const authority = new AuthorityStore(db.database);
+    for (const podId of ['a', 'b', 'c']) await authority.register(podId, 1);
+    await db.database.rows("UPDATE pods SET observed_seq = 50 WHERE pod_id = 'b'");
+    await db.database.rows("INSERT INTO pods (pod_id, epoch) VALUES ('old', 0)");
+    await store.complete(1, ['a', 'b', 'old', 'never registered'], 17);
+    const pods = (await authority.pods()).map(({ podId, drained, observed }) => [podId, drained, observed]).sort();
+    expect(pods).toEqual([
+      ['a', true, 17],
+      ['b', true, 50],
+      ['c', false, 0],
+      ['old', false, 0],
+    ]);
+  });
+
+  it('may be repeated, and never takes back what was observed or when', async () => {
+    const authority = new AuthorityStore(db.database);
+    await authority.register('a', 1);
+    await store.complete(1, ['a'], 17);
+    await db.database.rows("UPDATE pods SET drained_at = '2020-01-01'");
+    await store.complete(1, ['a'], 3);
+    await store.complete(1, [], 99);
+    expect(await db.database.rows('SELECT YEAR(drained_at) AS year, observed_seq FROM pods')).toEqual([
+      { year: 2020, observed_seq: 17 },
+    ]);
+  });
+});
+
+describe('DrainStore.forget', () => {
+  it('deletes entries that the cursor has passed as a whole, of that epoch', async () => {
+    await store.keep(1, 'pod', { entries: await journal(), inDoubt: [] });
+    await store.keep(2, 'pod', { entries: await journal(), inDoubt: [] });
+    await db.database.rows('UPDATE flush_cursor SET seq = 3');
+    await store.forget(1, 1);
+    expect(await entries()).toHaveLength(6);
+    await store.forget(1, 3);
+    expect(await entries()).toMatchObject([{ epoch: 1, first_seq: 4 }, { epoch: 2 }, { epoch: 2 }, { epoch: 2 }]);
+  });
+
+  it('believes no cursor that MySQL is not at', async () => {
+    await store.keep(1, 'pod', { entries: await journal(), inDoubt: [] });
+    await store.forget(1, 99);
+    expect(await entries()).toHaveLength(3);
+    await db.database.rows('UPDATE flush_cursor SET epoch = 2, seq = 99');
+    await store.forget(1, 99);
+    expect(await entries()).toHaveLength(3);
+  });
+
+  it('deletes doubts whose outcome is known, and no others, whether or not their pod is registered', async () => {
+    await openIn(db.database, ACCOUNTS);
+    await db.database.rows(
+      `INSERT INTO transfers (transaction_id, kind, status, source_account, destination_account, amount, currency, accepted_at, user,
+         correlation_id, epoch, seq) VALUES ('known', 'TRANSFER', 'REJECTED', 'ada', 'bob', 1, 'EUR', NOW(3), '', '', 1, 1)`,
+    );
+    await db.database.rows(
+      `INSERT INTO account_changes (change_id, account_id, settings_version, status, overdraft_limit, accepted_at, user,
+         correlation_id, epoch, seq) VALUES ('changed', 'ada', 2, 'ACTIVE', 0, NOW(3), '', '', 1, 2)`,
+    );
+    const change = (id: string): Doubt => ({ kind: 'account-change', id, accounts: ['ada'] });
+    const inDoubt = [
+      ...[doubt('known', 'ada', 'bob'), doubt('changed', 'ada', 'bob'), doubt('open', 'ada', 'bob')],
+      ...[change('known'), change('changed')],
+    ];
+    await store.keep(1, 'nobody', { entries: [], inDoubt });
+    await store.keep(2, 'nobody', { entries: [], inDoubt: [doubt('known', 'ada', 'bob')] });
+    await store.forget(1, 0);
+    expect(await doubts()).toMatchObject([
+      { kind: 'transfers', id: 'changed' },
+      { kind: 'transfers', id: 'known' },
+      { kind: 'transfers', id: 'open' },
+      { kind: 'account-change', id: 'known' },
+    ]);
+  });
+});

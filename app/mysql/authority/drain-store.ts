@@ -1,0 +1,96 @@
+import type { DrainChunk, DrainStore as Drains } from '../../authority/authority-ports.ts';
+import { IntegrityError } from '../../journal/flush-batch.ts';
+import type { Doubt, JournalEntry } from '../../journal/journal-entry.ts';
+import { lastSeqOf } from '../../journal/journaled.ts';
+import type { Database, Session } from '../connection/pool.ts';
+import { integer, text } from '../connection/sql.ts';
+import { statements } from '../connection/statements.ts';
+
+/** Rows that one housekeeping statement deletes at most: it must not hold locks for long, and an entry may have 1 MB. */
+const FORGOTTEN_MAX = 2_000;
+
+/** Where pods bring what they know of an epoch that ends, until it is in MySQL's own books. */
+export class DrainStore implements Drains {
+  readonly #database: Database;
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /**
+   * Two pods may drain the same entry; it is stored once. A pod of an older release does not know when it was accepted.
+   * @throws IntegrityError when another one stands under its seq; Problem database_unavailable
+   */
+  async keep(epoch: number, podId: string, { entries, inDoubt }: DrainChunk): Promise<void> {
+    await this.#database.transaction(async (session) => {
+      for (const rows of statements(entries.map((entry) => entryLiteral(epoch, entry))))
+        await keepEntries(session, rows);
+      for (const rows of statements(inDoubt.map((doubt) => doubtLiteral(epoch, podId, doubt)))) {
+        await session.run(
+          `INSERT INTO drained_doubts (epoch, pod_id, kind, \`id\`, account_id, other_account_id) VALUES ${rows.join(',')}
+           ON DUPLICATE KEY UPDATE \`id\` = VALUES(\`id\`)`,
+        );
+      }
+    });
+  }
+
+  async complete(epoch: number, podIds: readonly string[], observed: number): Promise<void> {
+    if (podIds.length === 0) return;
+    await this.#database.rows(
+      `UPDATE pods SET drained_at = COALESCE(drained_at, NOW(3)), observed_seq = GREATEST(observed_seq, ?)
+       WHERE epoch = ? AND pod_id IN (?)`,
+      [observed, epoch, podIds],
+    );
+  }
+
+  /**
+   * Deletes some of what is in MySQL's own books by now: entries up to the cursor, doubts whose outcome is known, and what
+   * is left of epochs before this one. Other
+   * doubts stay as long as the epoch is not settled, also when their pod has gone: the id under which a process has
+   * drained need not be the one that its attempts were made under.
+   */
+  async forget(epoch: number, cursor: number): Promise<void> {
+    await this.#database.rows(
+      `DELETE FROM drained_entries WHERE epoch = ?
+         AND last_seq <= LEAST(?, (SELECT seq FROM flush_cursor WHERE shard = 0 AND epoch = ?)) LIMIT ${FORGOTTEN_MAX}`,
+      [epoch, cursor, epoch],
+    );
+    // Nothing waits for older epochs; otherwise this one could not have begun.
+    for (const table of ['drained_entries', 'drained_doubts', 'frozen_accounts', 'unsettled_ids'])
+      await this.#database.rows(`DELETE FROM ${table} WHERE epoch < ? LIMIT ${FORGOTTEN_MAX}`, [epoch]);
+    for (const [kind, table, id] of KNOWN_IDS) {
+      await this.#database.rows(
+        `DELETE FROM drained_doubts WHERE epoch = ? AND kind = '${kind}'
+           AND EXISTS (SELECT 1 FROM ${table} k WHERE k.${id} = drained_doubts.id) LIMIT ${FORGOTTEN_MAX}`,
+        [epoch],
+      );
+    }
+  }
+}
+
+/** Where MySQL has the outcomes of each kind, and the column of their id. */
+const KNOWN_IDS = [
+  ['transfers', 'transfers', 'transaction_id'],
+  ['account-change', 'account_changes', 'change_id'],
+] as const;
+
+async function keepEntries(session: Session, rows: string[]): Promise<void> {
+  await session
+    .run(
+      `INSERT INTO drained_entries (epoch, first_seq, last_seq, kind, payload, records, payload_bytes, accepted_ms)
+       VALUES ${rows.join(',')}
+       ON DUPLICATE KEY UPDATE payload = IF(kind = VALUES(kind) AND payload = VALUES(payload)
+         AND records = VALUES(records) AND COALESCE(accepted_ms = VALUES(accepted_ms), TRUE), payload, NULL),
+         accepted_ms = COALESCE(accepted_ms, VALUES(accepted_ms))`,
+    )
+    .catch((error: unknown) => {
+      // NULL in a NOT NULL column: two pods were told different things of one seq.
+      if ((error as { code?: string }).code !== 'ER_BAD_NULL_ERROR') throw error;
+      throw new IntegrityError('a drained entry contradicts one that was drained before', { cause: error });
+    });
+}
+
+const entryLiteral = (epoch: number, entry: JournalEntry): string =>
+  `(${integer(epoch)},${integer(entry.firstSeq)},${integer(lastSeqOf(entry))},'${entry.kind}',${text(entry.payload)},x'${entry.records.toString('hex')}',${Buffer.byteLength(entry.payload)},${entry.acceptedAt ?? 'NULL'})`;
+
+const doubtLiteral = (epoch: number, podId: string, { kind, id, accounts: [one = '', other = ''] }: Doubt): string =>
+  `(${integer(epoch)},${text(podId)},'${kind}',${text(id)},${text(one)},${text(other)})`;

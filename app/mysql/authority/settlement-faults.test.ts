@@ -1,0 +1,231 @@
+import { createConnection } from 'mysql2/promise';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Authority } from '../../domain/authority.ts';
+import { batchOf } from '../../journal/flush-batch.ts';
+import type { JournalEntry } from '../../journal/journal-entry.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { FlushStore, Overtaken } from '../ledger/flush-store.ts';
+import { InterruptedDatabase, poolOptions } from '../testing/test-database.ts';
+import { AuthorityStore } from './authority-store.ts';
+import { SettlementStore } from './settlement-store.ts';
+import { BY, doubt, except, SERVER, SettlementBench } from './testing/settlement-bench.ts';
+
+const STATEMENTS_MAX = 150;
+/** Every entry and every attempt in doubt is a page of its own. */
+const LIMITS = { outcomesMax: 1, bytesMax: 1 };
+
+let bench: SettlementBench;
+let interrupted: InterruptedDatabase;
+beforeAll(async () => {
+  bench = await SettlementBench.start(LIMITS);
+  interrupted = new InterruptedDatabase(poolOptions(bench.db.url));
+});
+afterAll(async () => {
+  await interrupted[Symbol.asyncDispose]();
+  await bench.db.drop();
+});
+beforeEach(async () => {
+  interrupted.before = async () => {};
+  await bench.begin(['pod', 'other']);
+});
+
+/** Everything that two pods know of four entries, of which the second is missing. */
+async function drained(): Promise<{ closing: Authority; journal: JournalEntry[] }> {
+  const journal = await bench.journal(
+    ['t1', 'world', 'ada', 500],
+    ['t2', 'bob', 'cy', 7],
+    ['t3', 'cy', 'bob', 2],
+    ['t4', 'world', 'ada', 50],
+  );
+  const closing = await bench.closing();
+  await bench.drain('pod', except(journal, 2), [doubt('t2', 'bob', 'cy')], 4);
+  await bench.drain('other', except(journal, 2, 3));
+  return { closing, journal };
+}
+
+type Step = (settlement: SettlementStore) => Promise<unknown>;
+/** Each way to settle, brought to where it can be done. */
+const steps: [string, () => Promise<Step>][] = [
+  [
+    'settleByFold',
+    async () => {
+      const { closing } = await drained();
+      return (settlement) => bench.fold(closing, settlement);
+    },
+  ],
+  [
+    'settleByJournal',
+    async () => {
+      const { closing, journal } = await drained();
+      await bench.flush(journal, closing.epoch);
+      return (settlement) => settlement.settleByJournal(closing, 'REBUILDING', 4, BY);
+    },
+  ],
+  [
+    'settleLate',
+    async () => {
+      const { closing, journal } = await drained();
+      await bench.fold(closing);
+      const direct = await bench.authority.read();
+      return (settlement) => bench.late(direct, journal, 4, { settlement, pageEntries: 1 });
+    },
+  ],
+  [
+    'acceptLoss, closed',
+    async () => {
+      const { closing } = await drained();
+      return (settlement) => bench.accept(closing, BY, settlement);
+    },
+  ],
+  [
+    'acceptLoss, frozen',
+    async () => {
+      const { closing } = await drained();
+      await bench.fold(closing);
+      const direct = await bench.authority.read();
+      return (settlement) => bench.accept(direct, BY, settlement);
+    },
+  ],
+  [
+    'activate',
+    async () => {
+      const { closing, journal } = await drained();
+      await bench.flush(journal, closing.epoch);
+      const rebuilding = await bench.settlement.settleByJournal(closing, 'REBUILDING', 4, BY);
+      if (!rebuilding) throw new Error('nobody else moves');
+      return (settlement) => settlement.activate(rebuilding, { ...SERVER, cacheEpoch: 4 }, BY);
+    },
+  ],
+];
+
+describe.each(steps)('%s', (_name, prepare) => {
+  it('goes on after its connection dies, before whichever statement, and comes to the same', async () => {
+    const whole = await prepare();
+    expect(await whole(bench.settlement)).not.toBeNull();
+    const expected = await bench.everything();
+    let died = true;
+    for (let at = 0; died; at++) {
+      expect(at).toBeLessThan(STATEMENTS_MAX);
+      interrupted.before = async () => {};
+      await bench.begin(['pod', 'other']);
+      const step = await prepare();
+      const { epoch, mode } = await bench.authority.read();
+      let statement = 0;
+      interrupted.before = async (_now, connectionId) => {
+        if (statement++ !== at) return;
+        const killer = await createConnection(bench.db.url);
+        await killer.query(`KILL ${connectionId}`);
+        await killer.end();
+      };
+      const result = await step(new SettlementStore(interrupted, LIMITS)).catch((error: unknown) => error);
+      died = result instanceof Error;
+      if (died) {
+        expect(result).toMatchObject({ code: 'database_unavailable' });
+        // Nothing that is half done is open.
+        expect(await bench.authority.read()).toMatchObject({ epoch, mode });
+        expect(await step(bench.settlement)).not.toBeNull();
+      } else {
+        expect(at).toBeGreaterThan(4);
+        expect(result).not.toBeNull();
+      }
+      expect(await bench.everything()).toEqual(expected);
+      // The answer of a commit that was lost: it is simply done again, and finds that it was done.
+      expect(await step(bench.settlement)).toBeNull();
+      expect(await bench.everything()).toEqual(expected);
+    }
+  }, 120_000);
+
+  it('is done by one of two keepers at once, and the other is told that the authority has moved', async () => {
+    const step = await prepare();
+    const { epoch } = await bench.authority.read();
+    const ends = await Promise.all(Array.from({ length: 4 }, () => step(bench.settlement)));
+    expect(ends.filter((end) => end === null)).toHaveLength(3);
+    expect((await bench.authority.read()).epoch).toBe(epoch + 1);
+  });
+});
+
+describe('What is in flight', () => {
+  /** Stops inside a transaction, before its given statement, until told to go on. */
+  function paused(statement: number) {
+    let arrive = () => {};
+    let open = () => {};
+    const reached = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    interrupted.before = async (at) => {
+      if (at !== statement) return;
+      arrive();
+      await opened;
+    };
+    return { reached, open };
+  }
+  const runs = async (statement: string) => {
+    const rows = await bench.db.database.rows(
+      'SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE ?',
+      [statement],
+    );
+    return rows.length > 0;
+  };
+  const waits = () => runs('SELECT epoch%FROM authority WHERE shard = 0 FOR UPDATE');
+
+  it('a flush when CLOSING comes is waited out: the fold begins where it has ended', async () => {
+    const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
+    const { reached, open } = paused(2);
+    const flushing = new FlushStore(interrupted).commit(batchOf(except(journal, 2), 1, 0), 1);
+    await reached;
+    const closing = bench.closing();
+    await until('CLOSING waits for the flush', waits);
+    open();
+    await flushing;
+    const now = await closing;
+    for (const podId of ['pod', 'other']) await bench.drain(podId, journal, [], 2);
+    expect(await bench.fold(now)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+    expect(await bench.transfers()).toEqual(['t1', 't2']);
+  });
+
+  it('a flush that comes after CLOSING is overtaken, and so is one of the closing keeper after the fold', async () => {
+    const journal = await bench.journal(['t1', 'world', 'ada']);
+    const batch = batchOf(journal, 1, 0);
+    const closing = await bench.closing();
+    await expect(bench.flushes.commit(batch, 1)).rejects.toThrow(Overtaken);
+    for (const podId of ['pod', 'other']) await bench.drain(podId, journal, [], 1);
+    const { reached, open } = paused(4);
+    const folding = bench.fold(closing, new SettlementStore(interrupted));
+    await reached;
+    const flushing = bench.flushes.commit(batch, closing.epoch).catch((error: unknown) => error);
+    open();
+    expect(await folding).toMatchObject({ authority: { mode: 'DIRECT' } });
+    expect(await flushing).toBeInstanceOf(Overtaken);
+    expect(await bench.transfers()).toEqual(['t1']);
+  });
+
+  it('a flush of the closing keeper that comes first moves the cursor: the fold waits for it and goes on from there', async () => {
+    const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
+    const closing = await bench.closing();
+    for (const podId of ['pod', 'other']) await bench.drain(podId, journal, [], 2);
+    const { reached, open } = paused(3);
+    const flushing = new FlushStore(interrupted).commit(batchOf(except(journal, 2), 1, 0), closing.epoch);
+    await reached;
+    const folding = bench.fold(closing);
+    await until('the fold waits for the flush', () => runs('UPDATE flush_cursor SET seq%'));
+    open();
+    await flushing;
+    expect(await folding).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+    expect(await bench.transfers()).toEqual(['t1', 't2']);
+  });
+
+  it('a registration that commits before CLOSING is one that the fold waits for', async () => {
+    const { reached, open } = paused(1);
+    const registering = new AuthorityStore(interrupted).register('late', 1);
+    await reached;
+    const closing = bench.closing();
+    await until('CLOSING waits for the registration', waits);
+    for (const podId of ['pod', 'other']) await bench.drain(podId, []);
+    open();
+    expect(await registering).toBe(true);
+    expect(await bench.fold(await closing)).toEqual({ undrained: ['late'] });
+  });
+});

@@ -1,0 +1,195 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Authority, MovedBy } from '../../domain/authority.ts';
+import { IntegrityError } from '../../journal/flush-batch.ts';
+import type { JournalEntry } from '../../journal/journal-entry.ts';
+import { type Journaled, lastSeqOf } from '../../journal/journaled.ts';
+import { gapsIn, type Unexplained } from '../../journal/recovery/fold.ts';
+import { wholeJournal } from '../../journal/recovery/late.ts';
+import { receive, withoutTimes } from '../../journal/recovery/received.ts';
+import { type Page, type PageRule, type Recovery, recoverPage, upToGap } from '../../journal/recovery/recovery.ts';
+import type { Session } from '../connection/pool.ts';
+import type { Cursor } from '../ledger/flush-store.ts';
+import { beginRecovery, keepRecovery, progressOf, type RecoveryRow } from '../rows/recovery-row.ts';
+import {
+  doubtCount,
+  doubtsPage,
+  drainedCount,
+  drainedPage,
+  type KnownIds,
+  knownIds,
+  lockedAccounts,
+  markReceived,
+  type PageLimits,
+  unsettledPage,
+} from './settlement-reader.ts';
+import { freeze, hold, keepUnsettled, writeBooks, writeLoss } from './settlement-writer.ts';
+
+/** The state that a page reads: the authority, share-locked; the cursor, locked, which serializes pages; the progress row. */
+export interface PageContext {
+  session: Session;
+  now: Authority & { cacheEpoch: number };
+  cursor: Cursor;
+  row: RecoveryRow;
+  limits: PageLimits;
+}
+
+/** This phase is complete up to this seq; the cursor may be ahead of it. */
+const doneUpTo = ({ row, cursor }: PageContext): number => Math.max(row.position, cursor.seq);
+
+/**
+ * Posts the next drained entries that MySQL does not have, as far as they follow the cursor without a gap, and moves the cursor
+ * past them. The journal may have come back, filled a gap above which earlier pages had posted, and been lost again. Null if the
+ * next seq is missing.
+ */
+export async function upToGapPage(context: PageContext): Promise<Recovery | null> {
+  const { session, now, cursor, row, limits } = context;
+  const { entries } = await drainedPage(session, now.cacheEpoch, cursor.seq, limits);
+  const told = upToGap(receive(entries, now.cacheEpoch, cursor.seq).told, cursor.seq);
+  const last = told.at(-1);
+  if (!last) return null;
+  return keepRecovery(session, row, counted(row, await post(context, told, 'require', last.seq)));
+}
+
+/**
+ * Marks the in-doubt attempts whose outcome was received; at the end, compares the number of remaining ones with the number of
+ * missing seqs. Each missing seq must be one of them; otherwise a pod that has written is not among those that have drained.
+ */
+export async function countPage(context: PageContext): Promise<Recovery | Unexplained> {
+  const { session, now, cursor, row, limits } = context;
+  const { entries, lastSeq } = await drainedPage(session, now.cacheEpoch, doneUpTo(context), limits);
+  if (entries.length > 0) {
+    await markReceived(session, now.cacheEpoch, receive(entries, now.cacheEpoch, doneUpTo(context)).told);
+    return keepRecovery(session, row, { position: lastSeq });
+  }
+  const missing = row.bound - cursor.seq - (await drainedCount(session, now.cacheEpoch, cursor.seq));
+  const inDoubt = await doubtCount(session, now.cacheEpoch);
+  if (missing > inDoubt) return { kind: 'unexplained', missing, inDoubt, bound: row.bound };
+  return keepRecovery(session, row, { phase: 'freezing', position: cursor.seq });
+}
+
+/** Freezes the accounts of in-doubt attempts, and stores their ids. */
+export async function freezePage({ session, now, row, limits }: PageContext): Promise<Recovery> {
+  const { doubts, position } = await doubtsPage(session, now.cacheEpoch, row.doubtPosition, limits.outcomesMax);
+  const frozen = doubts.flatMap(({ accounts }) => accounts);
+  await freeze(session, now.cacheEpoch, frozen, 'in_doubt');
+  await keepUnsettled(session, now.cacheEpoch, doubts);
+  if (position === null) return keepRecovery(session, row, { phase: 'posting', doubtPosition: '' });
+  return keepRecovery(session, row, { doubtPosition: position });
+}
+
+/** Posts the entries that follow on their accounts; the others wait for the journal, together with their accounts. */
+export async function postPage(context: PageContext): Promise<Recovery> {
+  const { session, now, row } = context;
+  const { told, lastSeq } = await nextDrained(context);
+  if (told.length === 0) return keepRecovery(session, row, { phase: 'done' });
+  const page = await post(context, told, 'hold', context.cursor.seq);
+  await hold(session, now.cacheEpoch, page.held);
+  return keepRecovery(session, row, { position: lastSeq, ...counted(row, page) });
+}
+
+/** The same if the loss is accepted: entries that do not follow, and missing ones, are recorded as given up. */
+export async function postPageAccepting(context: PageContext, by: MovedBy): Promise<Recovery> {
+  const { session, now, row } = context;
+  const { told, lastSeq } = await nextDrained(context);
+  const end = told.length === 0 ? row.bound : lastSeq;
+  const gaps = gapsIn(
+    told.map(({ seq }) => seq),
+    doneUpTo(context),
+    end,
+  );
+  const page = await post(context, told, 'accept', context.cursor.seq);
+  await markReceived(session, now.cacheEpoch, told);
+  const dropped = await writeLoss(session, now, { held: page.held, inDoubt: [], gaps }, by);
+  const counts = { posted: row.posted + page.outcomes.length + page.changes.length, held: row.held + dropped };
+  return keepRecovery(session, row, { ...counts, position: end, phase: told.length === 0 ? 'recording' : 'posting' });
+}
+
+/** For frozen accounts: drained entries that are not in MySQL were held, and are now given up. */
+export async function comparePage(context: PageContext, by: MovedBy): Promise<Recovery> {
+  const { session, now, row } = context;
+  const { told, lastSeq } = await nextDrained(context);
+  if (told.length === 0) return keepRecovery(session, row, { phase: 'recording' });
+  const known = await knownIds(session, told);
+  const held = told.filter((one) => !standsUnchanged(one, known, now.cacheEpoch));
+  const dropped = await writeLoss(session, now, { held, inDoubt: [], gaps: [] }, by);
+  return keepRecovery(session, row, { position: lastSeq, held: row.held + dropped });
+}
+
+/** Records the in-doubt attempts that are given up; whether they took effect will never be known. */
+export async function recordPage({ session, now, row, limits }: PageContext, by: MovedBy): Promise<Recovery> {
+  const { doubts, position } =
+    now.mode === 'CLOSING'
+      ? await doubtsPage(session, now.cacheEpoch, row.doubtPosition, limits.outcomesMax)
+      : await unsettledPage(session, now, row.doubtPosition, limits.outcomesMax);
+  const dropped = await writeLoss(session, now, { held: [], inDoubt: doubts, gaps: [] }, by);
+  const held = row.held + dropped;
+  if (position === null) return keepRecovery(session, row, { phase: 'done', held });
+  return keepRecovery(session, row, { doubtPosition: position, held });
+}
+
+/**
+ * Posts the next entries of the journal itself that MySQL does not have, and moves the cursor past them.
+ * @throws IntegrityError when they do not follow on the cursor, or on what MySQL has
+ */
+export async function journalPage(
+  context: Omit<PageContext, 'row' | 'limits'> & { row: RecoveryRow | null },
+  entries: readonly JournalEntry[],
+  end: number,
+): Promise<Recovery> {
+  const { session, now, cursor, row } = context;
+  const { cacheEpoch } = now;
+  const last = entries.at(-1);
+  const lastSeq = last ? Math.max(cursor.seq, lastSeqOf(last)) : cursor.seq;
+  const told = wholeJournal(entries, cacheEpoch, cursor.seq, lastSeq);
+  const page = await post(context, told, 'require', lastSeq);
+  const begun = { cacheEpoch, phase: 'journal', position: cursor.seq, bound: end } as const;
+  const current = row ?? (await beginRecovery(session, now, begun));
+  // A recovery from drained entries keeps its own progress in case this Redis is lost again.
+  if (current.phase !== 'journal') return { ...progressOf(current), phase: 'journal', position: lastSeq, bound: end };
+  return keepRecovery(session, current, { position: lastSeq, bound: end, ...counted(current, page) });
+}
+
+async function nextDrained(context: PageContext): Promise<{ told: Journaled[]; lastSeq: number }> {
+  const { session, now, limits } = context;
+  const { entries, lastSeq } = await drainedPage(session, now.cacheEpoch, doneUpTo(context), limits);
+  return { told: receive(entries, now.cacheEpoch, doneUpTo(context)).told, lastSeq };
+}
+
+async function post(
+  { session, now }: Pick<PageContext, 'session' | 'now'>,
+  told: readonly Journaled[],
+  rule: PageRule,
+  cursor: number,
+): Promise<Page> {
+  const known = await knownIds(session, told);
+  const accounts = await lockedAccounts(session, [...new Set(told.flatMap((one) => one.accounts))].sort());
+  const page = recoverPage(told, accounts, (one) => stands(one, known, now.cacheEpoch), rule);
+  await writeBooks(session, { ...page, epoch: now.cacheEpoch, cursor });
+  return page;
+}
+
+const counted = (row: Recovery, { outcomes, changes, held }: Page) => ({
+  posted: row.posted + outcomes.length + changes.length,
+  held: row.held + held.length,
+});
+
+/** Whether MySQL has the entry. @throws IntegrityError if MySQL has other content under its id */
+function stands(told: Journaled, known: KnownIds, epoch: number): boolean {
+  const [standing, expected] =
+    told.kind === 'transfers'
+      ? [known.outcomes.get(told.id), { ...told.outcome, replayed: true, persisted: true }]
+      : [known.changes.get(told.id), { ...told.change, epoch }];
+  if (!standing) return false;
+  if (isDeepStrictEqual(withoutTimes(standing), withoutTimes(expected))) return true;
+  throw new IntegrityError(`${told.kind} ${told.id} is in MySQL with other content than in the journal`);
+}
+
+/** The same after an operator's decision: if MySQL has other content under the id, the drained entry is given up. */
+function standsUnchanged(told: Journaled, known: KnownIds, epoch: number): boolean {
+  try {
+    return stands(told, known, epoch);
+  } catch (error) {
+    if (error instanceof IntegrityError) return false;
+    throw error;
+  }
+}

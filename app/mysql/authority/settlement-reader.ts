@@ -1,0 +1,291 @@
+import type { Account, AccountStatus, Outcome } from '../../domain/types.ts';
+import { IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
+import type { Doubt, JournalEntry } from '../../journal/journal-entry.ts';
+import type { Journaled } from '../../journal/journaled.ts';
+import type { Session } from '../connection/pool.ts';
+import { integer } from '../connection/sql.ts';
+import type { Cursor } from '../ledger/flush-store.ts';
+import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
+import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
+import { IN_LIST_MAX, rowsByIds } from '../rows/unsettled-rows.ts';
+
+/** Entries read per page; as many as fit are used. */
+const PAGE_ENTRIES_MAX = 1000;
+
+/** How much of a journal one transaction posts. */
+export interface PageLimits {
+  outcomesMax: number;
+  /** Bytes of payload. Processing takes about ten times as much memory. */
+  bytesMax: number;
+}
+export const PAGE_LIMITS: PageLimits = { outcomesMax: 2000, bytesMax: 4 * 1024 * 1024 };
+
+/**
+ * Registrations that may still know of something above the cursor: those that have neither drained nor been retired at a
+ * seq that is in MySQL. A retired pod was told of nothing later, and Redis lets it write nothing.
+ */
+export async function undrainedPods(session: Pick<Session, 'rows'>, epoch: number, cursor: number): Promise<string[]> {
+  const rows = await session.rows<{ pod_id: string }>(
+    `SELECT pod_id FROM pods WHERE epoch = ? AND drained_at IS NULL AND (retired_seq IS NULL OR retired_seq > ?)
+     ORDER BY pod_id`,
+    [epoch, cursor],
+  );
+  return rows.map(({ pod_id }) => pod_id);
+}
+
+/** The highest seq that any pod of the epoch has passed on, received or not. */
+export async function observedSeq(from: Pick<Session, 'rows'>, epoch: number): Promise<number> {
+  const [row] = await from.rows<{ observed: number }>(
+    'SELECT COALESCE(MAX(observed_seq), 0) AS observed FROM pods WHERE epoch = ?',
+    [epoch],
+  );
+  return row?.observed ?? 0;
+}
+
+/** The highest seq that was drained. Entries do not overlap, so it is in the last of them. */
+export async function drainedSeq(from: Pick<Session, 'rows'>, epoch: number): Promise<number> {
+  const [row] = await from.rows<{ last_seq: number }>(
+    'SELECT last_seq FROM drained_entries WHERE epoch = ? ORDER BY first_seq DESC LIMIT 1',
+    [epoch],
+  );
+  return row?.last_seq ?? 0;
+}
+
+/** The highest seq that was received or observed: the epoch is known to reach so far. */
+export async function boundOf(from: Pick<Session, 'rows'>, epoch: number, cursor: Cursor): Promise<number> {
+  return Math.max(cursor.seq, await observedSeq(from, epoch), await drainedSeq(from, epoch));
+}
+
+/** How many seqs above the cursor were drained. */
+export async function drainedCount(session: Session, epoch: number, cursor: number): Promise<number> {
+  const [row] = await session.rows<{ drained: number }>(
+    `SELECT CAST(COALESCE(SUM(last_seq - GREATEST(first_seq - 1, ?)), 0) AS SIGNED) AS drained FROM drained_entries
+     WHERE epoch = ? AND last_seq > ?`,
+    [cursor, epoch, cursor],
+  );
+  return row?.drained ?? 0;
+}
+
+interface EntryRow {
+  kind: JournalEntry['kind'];
+  first_seq: number;
+  payload: string;
+  records: Buffer;
+  accepted_ms: number | null;
+}
+const entryOf = ({ kind, first_seq, payload, records, accepted_ms }: EntryRow): JournalEntry => ({
+  kind,
+  firstSeq: first_seq,
+  payload,
+  records,
+  acceptedAt: accepted_ms,
+});
+
+/**
+ * The next drained entries that reach above a seq, in order, as many as make a page; at least one, if there is one.
+ * @throws IntegrityError when two entries overlap
+ */
+export async function drainedPage(
+  from: Pick<Session, 'rows'>,
+  epoch: number,
+  after: number,
+  limits: PageLimits,
+): Promise<{ entries: JournalEntry[]; lastSeq: number }> {
+  const sizes = await sizesAfter(from, epoch, after);
+  const [first] = sizes;
+  if (!first) return { entries: [], lastSeq: after };
+  let [count, bytes, lastSeq, lastFirst] = [0, 0, after, first.first_seq];
+  for (const size of sizes) {
+    count += size.last_seq - size.first_seq + 1;
+    bytes += size.bytes;
+    if (lastSeq > after && (count > limits.outcomesMax || bytes > limits.bytesMax)) break;
+    if (lastSeq > after && size.first_seq <= lastSeq)
+      throw new IntegrityError(`two drained entries of epoch ${epoch} overlap at seq ${size.first_seq}`);
+    lastSeq = size.last_seq;
+    lastFirst = size.first_seq;
+  }
+  const rows = await from.rows<EntryRow>(
+    `SELECT kind, first_seq, payload, records, accepted_ms FROM drained_entries
+     WHERE epoch = ? AND first_seq BETWEEN ? AND ? ORDER BY first_seq`,
+    [epoch, first.first_seq, lastFirst],
+  );
+  return { entries: rows.map(entryOf), lastSeq };
+}
+
+interface EntrySize {
+  first_seq: number;
+  last_seq: number;
+  bytes: number;
+}
+
+/** Without reading the payloads, except those of pods of an older release, which did not write how large they are. */
+async function sizesAfter(from: Pick<Session, 'rows'>, epoch: number, after: number): Promise<EntrySize[]> {
+  const sizes = await from.rows<Omit<EntrySize, 'bytes'> & { bytes: number | null }>(
+    `SELECT first_seq, last_seq, payload_bytes AS bytes FROM drained_entries
+     WHERE epoch = ? AND last_seq > ? AND first_seq >=
+       (SELECT COALESCE(MAX(first_seq), 0) FROM drained_entries WHERE epoch = ? AND first_seq <= ?)
+     ORDER BY first_seq LIMIT ${PAGE_ENTRIES_MAX}`,
+    [epoch, after, epoch, after + 1],
+  );
+  const unknown = sizes.filter(({ bytes }) => bytes === null).map(({ first_seq }) => first_seq);
+  const read = await rowsByIds<{ first_seq: number; bytes: number }>(
+    from,
+    `SELECT first_seq, LENGTH(payload) AS bytes FROM drained_entries WHERE epoch = ${integer(epoch)} AND first_seq IN (?)`,
+    unknown,
+  );
+  const bytesOf = new Map(read.map(({ first_seq, bytes }) => [first_seq, bytes]));
+  return sizes.map((size) => ({ ...size, bytes: size.bytes ?? bytesOf.get(size.first_seq) ?? 0 }));
+}
+
+/** Whether enough drained entries are above a seq to process a page while other pods are still draining. */
+export async function isLong(from: Pick<Session, 'rows'>, epoch: number, after: number): Promise<boolean> {
+  const rows = await from.rows<object>(
+    `SELECT 1 FROM drained_entries WHERE epoch = ? AND first_seq > ? LIMIT ${LONG_ENTRIES}`,
+    [epoch, after],
+  );
+  return rows.length === LONG_ENTRIES;
+}
+const LONG_ENTRIES = 500;
+
+interface DoubtRow {
+  kind: Doubt['kind'];
+  id: string;
+  account_id: string;
+  other_account_id: string | null;
+}
+export const doubtOf = ({ kind, id, account_id, other_account_id }: DoubtRow): Doubt => ({
+  kind,
+  id,
+  accounts: other_account_id ? [account_id, other_account_id] : [account_id],
+});
+
+/** Marks the in-doubt attempts with one of these ids: their outcome was received. */
+export async function markReceived(session: Session, epoch: number, told: readonly Journaled[]): Promise<void> {
+  for (const kind of DOUBT_KINDS) {
+    const ids = told.filter((one) => one.kind === kind).map(({ id }) => id);
+    for (let first = 0; first < ids.length; first += IN_LIST_MAX) {
+      await session.run('UPDATE drained_doubts SET received = 1 WHERE epoch = ? AND kind = ? AND `id` IN (?)', [
+        epoch,
+        kind,
+        ids.slice(first, first + IN_LIST_MAX),
+      ]);
+    }
+  }
+}
+const DOUBT_KINDS = ['transfers', 'account-change'] as const;
+
+/** How many ids are in doubt: neither marked as received, nor in MySQL. */
+export async function doubtCount(session: Session, epoch: number): Promise<number> {
+  const [row] = await session.rows<{ ids: number }>(
+    `SELECT COUNT(DISTINCT d.kind, d.\`id\`) AS ids FROM drained_doubts d WHERE d.epoch = ? AND d.received = 0 AND ${UNKNOWN}`,
+    [epoch],
+  );
+  return row?.ids ?? 0;
+}
+
+/** A page of attempts in doubt, and the place after which the next begins; null after the last one. */
+export interface DoubtPage {
+  doubts: Doubt[];
+  position: string | null;
+}
+
+/** The next in-doubt attempts of an epoch that were not received and are not in MySQL, each once, whoever drained it. */
+export async function doubtsPage(session: Session, epoch: number, position: string, max: number): Promise<DoubtPage> {
+  return pageOf(position, max, async (kind, after) => {
+    const { sql, values } = afterDoubt(after, 'd.other_account_id');
+    return session.rows<DoubtRow>(
+      `SELECT DISTINCT d.kind, d.\`id\`, d.account_id, d.other_account_id FROM drained_doubts d
+       WHERE d.epoch = ? AND d.kind = ? AND d.received = 0 AND ${UNKNOWN} AND ${sql}
+       ORDER BY d.\`id\`, d.account_id, d.other_account_id LIMIT ${max}`,
+      [epoch, kind, ...values],
+    );
+  });
+}
+
+/** The next ids that wait for the journal and are not in MySQL, without those already given up. */
+export async function unsettledPage(
+  session: Session,
+  { epoch, cacheEpoch }: { epoch: number; cacheEpoch: number },
+  position: string,
+  max: number,
+): Promise<DoubtPage> {
+  return pageOf(position, max, async (kind, after) => {
+    const { sql, values } = afterDoubt(after, "COALESCE(d.other_account_id, '')");
+    return session.rows<DoubtRow>(
+      `SELECT d.kind, d.\`id\`, d.account_id, d.other_account_id FROM unsettled_ids d
+       WHERE d.epoch = ? AND d.kind = ? AND ${UNKNOWN} AND ${sql}
+         AND NOT EXISTS (SELECT 1 FROM dropped_entries x WHERE x.kind = d.kind AND x.entry_id = d.\`id\` AND x.authority_epoch = ?)
+       ORDER BY d.\`id\` LIMIT ${max}`,
+      [cacheEpoch, kind, ...values, epoch],
+    );
+  });
+}
+
+/** Kind by kind, because within one kind the index order is the order of the texts. */
+async function pageOf(
+  position: string,
+  max: number,
+  read: (kind: Doubt['kind'], after: readonly string[] | null) => Promise<DoubtRow[]>,
+): Promise<DoubtPage> {
+  const [from = 'transfers', ...after] = position === '' ? [] : (JSON.parse(position) as [Doubt['kind'], ...string[]]);
+  const rows = await read(from, after.length > 0 ? after : null);
+  const last = rows.at(-1);
+  const next = from === 'transfers' ? JSON.stringify(['account-change']) : null;
+  return {
+    doubts: rows.map(doubtOf),
+    position:
+      rows.length < max || !last ? next : JSON.stringify([from, last.id, last.account_id, last.other_account_id ?? '']),
+  };
+}
+
+/** The first comparison lets MySQL use the index. */
+function afterDoubt(after: readonly string[] | null, other: string): { sql: string; values: string[] } {
+  if (!after) return { sql: 'TRUE', values: [] };
+  return {
+    sql: `d.\`id\` >= ? AND (d.\`id\`, d.account_id, ${other}) > (?, ?, ?)`,
+    values: [after[0] ?? '', ...after],
+  };
+}
+
+const UNKNOWN = `IF(d.kind = 'transfers',
+  NOT EXISTS (SELECT 1 FROM transfers t WHERE t.transaction_id = d.\`id\`),
+  NOT EXISTS (SELECT 1 FROM account_changes c WHERE c.change_id = d.\`id\`))`;
+
+/** Accounts, locked in order of id. Those that do not exist are absent. */
+export async function lockedAccounts(session: Session, sortedIds: readonly string[]): Promise<Map<string, Account>> {
+  const rows = await rowsByIds<AccountColumns>(
+    session,
+    `SELECT ${ACCOUNT_COLUMNS} FROM accounts a FORCE INDEX (PRIMARY) WHERE a.account_id IN (?)
+     ORDER BY a.account_id FOR UPDATE`,
+    sortedIds,
+  );
+  return new Map(rows.map((row) => [row.account_id, accountOfRow(row)]));
+}
+
+/** What MySQL has of the ids that a journal tells of. */
+export interface KnownIds {
+  outcomes: Map<string, Outcome>;
+  changes: Map<string, JournaledChange & { epoch: number }>;
+}
+
+export async function knownIds(session: Session, told: readonly Journaled[]): Promise<KnownIds> {
+  const idsOf = (kind: Journaled['kind']) => told.filter((one) => one.kind === kind).map(({ id }) => id);
+  const transfers = await rowsByIds<TransferRow>(session, TRANSFERS_SELECT, idsOf('transfers'));
+  const changes = await rowsByIds<ChangeRow>(session, CHANGES_SELECT, idsOf('account-change'));
+  return {
+    outcomes: new Map(transfers.map((row) => [row.transaction_id, outcomeOfRow(row)])),
+    changes: new Map(
+      changes.map((row) => [row.changeId, { ...row, acceptedAt: row.acceptedAt.getTime(), takenAt: null }]),
+    ),
+  };
+}
+const TRANSFERS_SELECT = `SELECT ${TRANSFER_COLUMNS} FROM transfers WHERE transaction_id IN (?)`;
+
+interface ChangeRow extends Omit<JournaledChange, 'acceptedAt' | 'takenAt' | 'status'> {
+  acceptedAt: Date;
+  status: AccountStatus;
+  epoch: number;
+}
+const CHANGES_SELECT = `SELECT change_id AS changeId, account_id AS accountId, accepted_at AS acceptedAt, \`user\`,
+  correlation_id AS correlationId, epoch, seq, \`status\`, overdraft_limit AS overdraftLimit,
+  settings_version AS settingsVersion FROM account_changes WHERE change_id IN (?)`;

@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { account, order } from '../../journal/testing/epoch-under-test.ts';
+import { BY, doubt, SettlementBench } from './testing/settlement-bench.ts';
+
+const OUTCOMES = 100_000;
+const PER_CALL = 500;
+const DOUBTS = 5_000;
+/** Each takes a few seconds on a machine that does nothing else; what grows with the square of it takes an hour. */
+const MS_MAX = 240_000;
+const PEOPLE = Array.from({ length: 2_000 }, (_, n) => `p${n}`);
+
+let bench: SettlementBench;
+beforeAll(async () => {
+  bench = await SettlementBench.start();
+});
+afterAll(() => bench.db.drop());
+
+const person = (n: number): string => PEOPLE[n % PEOPLE.length] ?? '';
+
+it('100,000 drained outcomes and 5,000 attempts in doubt are drained, folded, settled late and swept in seconds', async () => {
+  await bench.begin(
+    ['pod'],
+    [...PEOPLE, 'x', 'y'].map((id) => account(id, { overdraftLimit: 1_000_000_000 })),
+  );
+  const metadata = { note: 'a reference of some length, as clients send them' };
+  await bench.epoch.apply(order('d0', { source: 'x', destination: 'y' }));
+  for (let from = 0; from < OUTCOMES; from += PER_CALL) {
+    const orders = Array.from({ length: PER_CALL }, (_, n) => ({ n: from + n }));
+    await bench.epoch.apply(
+      ...orders.map(({ n }) =>
+        order(`t${n}`, { source: person(n), destination: person(n * 7 + 1), amount: 5, metadata }),
+      ),
+    );
+  }
+  const { entries } = await bench.epoch.cache.journal(bench.epoch.keeper, 0, OUTCOMES + 1);
+  const closing = await bench.closing();
+  const took: Record<string, number> = {};
+  const timed = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    const started = performance.now();
+    const result = await work();
+    took[what] = Math.round(performance.now() - started);
+    return result;
+  };
+  const inDoubt = Array.from({ length: DOUBTS }, (_, n) => doubt(`d${n}`, 'x', 'y'));
+  // The first entry is missing: all others are above the cursor, and are looked up again when they are settled late.
+  await timed('drain', () => bench.drain('pod', entries.slice(1), inDoubt, OUTCOMES + 1));
+  const settled = await timed('fold', () => bench.fold(closing));
+  if (!settled || !('authority' in settled)) throw new Error('all have drained');
+  expect(settled.authority).toMatchObject({ cacheEpoch: 1, bound: OUTCOMES + 1 });
+  const count = async () => {
+    const [row] = await bench.db.database.rows<{ n: number }>('SELECT COUNT(*) AS n FROM transfers');
+    return row?.n;
+  };
+  expect(await count()).toBe(OUTCOMES);
+  const late = await timed('late', () => bench.late(settled.authority, entries, OUTCOMES + 1, { pageEntries: 40 }));
+  if (!late) throw new Error('nobody else moves');
+  expect(await count()).toBe(OUTCOMES + 1);
+  const rebuilding = await bench.authority.move(late, 'REBUILDING', BY);
+  if (!rebuilding) throw new Error('nobody else moves');
+  const server = { cacheEpoch: rebuilding.epoch + 1, redisNode: '', replid: 'r', marker: 'm' };
+  expect(await timed('activate', () => bench.settlement.activate(rebuilding, server, BY))).toMatchObject({
+    mode: 'CACHE',
+  });
+  for (const ms of Object.values(took)) expect(ms).toBeLessThan(MS_MAX);
+}, 1_200_000);

@@ -1,0 +1,240 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { batchOf, IntegrityError, movesOf } from '../../journal/flush-batch.ts';
+import { order } from '../../journal/testing/epoch-under-test.ts';
+import { BY, CHANGE_ID, doubt, except, SERVER, SettlementBench } from './testing/settlement-bench.ts';
+
+const NOTHING = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
+
+let bench: SettlementBench;
+beforeAll(async () => {
+  bench = await SettlementBench.start();
+});
+afterAll(() => bench.db.drop());
+beforeEach(() => bench.begin());
+
+describe('SettlementStore.settleByFold', () => {
+  it('writes everything when no seq is missing: nothing waits, and nothing stays in doubt', async () => {
+    await bench.epoch.apply(order('01890000-0000-7000-8000-00000000000a', { amount: 500 }));
+    await bench.flush(await bench.epoch.entries());
+    await bench.epoch.change('01890000-0001-7000-8000-000000000001', 'ada', { overdraftLimit: 70 });
+    const journal = await bench.journal(['t2', 'ada', 'bob', 550], ['t3', 'bob', 'cy', 999]);
+    const closing = await bench.closing();
+    await bench.drain('pod', journal, [doubt('x', 'ada', 'bob')], 4);
+    const settled = await bench.fold(closing);
+    expect(settled).toMatchObject({ authority: { epoch: 3, mode: 'DIRECT', ...NOTHING } });
+    expect(await bench.standing()).toEqual({ epoch: 3, mode: 'DIRECT', ...NOTHING });
+    const books = await bench.everything();
+    expect(books['accounts']).toMatchObject([
+      { account_id: 'ada', balance: -50, version: 2, overdraft_limit: 70, settings_version: 2 },
+      { account_id: 'bob', balance: 550, version: 1 },
+      { account_id: 'cy', balance: 0, version: 0 },
+      { account_id: 'world', balance: -500, version: 1 },
+    ]);
+    expect(books['transfers']).toMatchObject([{ seq: 1 }, { seq: 3, epoch: 1 }, { seq: 4, status: 'REJECTED' }]);
+    expect(books['account_changes']).toMatchObject([{ seq: 2, epoch: 1 }]);
+    expect(books['flush_cursor']).toMatchObject([{ epoch: 1, seq: 4, id_time_max: 0x018900000001 }]);
+    expect([books['frozen_accounts'], books['unsettled_ids'], books['dropped_entries']]).toEqual([[], [], []]);
+    expect(books['authority_log']).toMatchObject([
+      { epoch: 2, mode: 'CLOSING' },
+      { epoch: 3, mode: 'DIRECT', changed_by: 'keeper-1', reason: 'a test' },
+    ]);
+  });
+
+  it('freezes what waits for the journal when seqs are missing, and keeps what the journal is known by', async () => {
+    const journal = await bench.journal(
+      ['t1', 'world', 'ada'],
+      ['t2', 'ada', 'bob', 60],
+      ['t3', 'bob', 'cy', 10],
+      ['t4', 'world', 'ada'],
+    );
+    await bench.epoch.change(CHANGE_ID, 'world', { overdraftLimit: 1 });
+    const entries = await bench.epoch.entries();
+    expect(entries).toHaveLength(journal.length + 1);
+    await bench.closing();
+    await bench.drain('pod', except(entries, 2), [doubt('t2', 'ada', 'bob')], 9);
+    // Four seqs were observed after the last that was received: so many must be in doubt.
+    const more = ['u', 'v', 'w', 'x'].map((id) => doubt(id, 'cy', 'bob'));
+    await bench.drains.keep(1, 'pod', { entries: [], inDoubt: more });
+    const settled = await bench.fold(await bench.authority.read());
+    expect(settled).toMatchObject({ authority: { bound: 9 } });
+    expect(await bench.standing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, bound: 9 });
+    expect(await bench.transfers()).toEqual(['t1']);
+    expect(await bench.frozenAccounts()).toEqual([
+      { account_id: 'ada', epoch: 1, reason: 'held' },
+      { account_id: 'bob', epoch: 1, reason: 'held' },
+      { account_id: 'cy', epoch: 1, reason: 'held' },
+      { account_id: 'world', epoch: 1, reason: 'held' },
+    ]);
+    expect((await bench.unsettledIds()).map((row) => (row as { id: string }).id)).toEqual([
+      't2',
+      't3',
+      't4',
+      'u',
+      'v',
+      'w',
+      'x',
+      CHANGE_ID,
+    ]);
+    expect(await bench.unsettledIds()).toContainEqual({
+      kind: 'account-change',
+      id: CHANGE_ID,
+      epoch: 1,
+      account_id: 'world',
+      other_account_id: null,
+    });
+    expect(await bench.flushes.cursor()).toMatchObject({ epoch: 1, seq: 1 });
+  });
+
+  it('takes of a drained entry across the cursor what MySQL does not have', async () => {
+    await bench.epoch.apply(order('t1'), order('t2'));
+    const journal = await bench.epoch.entries();
+    expect(journal).toHaveLength(1);
+    const whole = batchOf(journal, 1, 0);
+    const outcomes = whole.outcomes.slice(0, 1);
+    await bench.flushes.commit({ ...whole, outcomes, moves: movesOf(outcomes), lastSeq: 1 }, 1);
+    const closing = await bench.closing();
+    await bench.drain('pod', journal, [], 2);
+    expect(await bench.fold(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+    expect(await bench.flushes.cursor()).toMatchObject({ seq: 2 });
+    expect(await bench.transfers()).toEqual(['t1', 't2']);
+  });
+
+  it('waits for every registered pod, and says for whom; then folds what they all brought', async () => {
+    await bench.begin(['a', 'b', 'c']);
+    await bench.db.database.rows("INSERT INTO pods (pod_id, epoch) VALUES ('old', 0)");
+    const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);
+    const closing = await bench.closing();
+    await bench.drain('b', except(journal, 1), [], 3);
+    expect(await bench.fold(closing)).toEqual({ undrained: ['a', 'c'] });
+    await bench.drain('a', except(journal, 2, 3), [], 1);
+    await bench.drain('c', []);
+    expect(await bench.fold(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+    expect(await bench.flushes.cursor()).toMatchObject({ seq: 3 });
+  });
+
+  it('does not wait for a pod that was retired at a seq that is in MySQL', async () => {
+    await bench.begin(['live', 'retired']);
+    const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
+    await bench.authority.markRetired('retired', 2);
+    await bench.flush(except(journal, 2));
+    const closing = await bench.closing();
+    await bench.drain('live', journal, [], 2);
+    expect(await bench.fold(closing)).toEqual({ undrained: ['retired'] });
+    await bench.flush(journal, 2);
+    expect(await bench.fold(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+    expect(await bench.flushes.cursor()).toMatchObject({ seq: 2 });
+  });
+
+  it('stays closed, and writes nothing, when more is missing than is in doubt', async () => {
+    const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);
+    const closing = await bench.closing();
+    await bench.drain('pod', except(journal, 1, 2), [doubt('t1', 'world', 'ada')], 3);
+    const before = await bench.everything();
+    expect(await bench.fold(closing)).toEqual({
+      unexplained: { kind: 'unexplained', missing: 2, inDoubt: 1, bound: 3 },
+    });
+    expect(await bench.everything()).toEqual(before);
+  });
+
+  it('counts no doubt whose outcome MySQL has', async () => {
+    const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);
+    await bench.flush(except(journal, 2, 3));
+    const closing = await bench.closing();
+    await bench.drain('pod', except(journal, 2), [doubt('t1', 'world', 'ada')], 3);
+    expect(await bench.fold(closing)).toMatchObject({ unexplained: { inDoubt: 0, missing: 1 } });
+  });
+
+  it('counts what a pod observed, also when it has received nothing of it', async () => {
+    await bench.journal(['t1', 'world', 'ada']);
+    await bench.authority.heartbeat({
+      processId: 'p',
+      redisSeen: true,
+      registration: { podId: 'pod', observed: 1 },
+    });
+    const closing = await bench.closing();
+    await bench.drain('pod', []);
+    expect(await bench.fold(closing)).toMatchObject({ unexplained: { missing: 1, bound: 1 } });
+  });
+
+  it.each([
+    ['an account is elsewhere', "UPDATE accounts SET balance = 1 WHERE account_id = 'ada'"],
+    ['an account is further on', "UPDATE accounts SET version = 9 WHERE account_id = 'ada'"],
+    ['an account is missing', "DELETE FROM accounts WHERE account_id = 'ada'"],
+    [
+      'an id is there already',
+      `INSERT INTO transfers (transaction_id, kind, status, source_account, destination_account, amount, currency, accepted_at,
+         user, correlation_id, epoch, seq) VALUES ('t1', 'TRANSFER', 'REJECTED', 'ada', 'bob', 1, 'EUR', NOW(3), '', '', 0, 0)`,
+    ],
+  ])('is an IntegrityError and writes nothing at all when %s', async (_what, tamper) => {
+    const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'bob']);
+    const closing = await bench.closing();
+    await bench.drain('pod', journal, [], 2);
+    await bench.db.database.rows(tamper);
+    const before = await bench.everything();
+    await expect(bench.fold(closing)).rejects.toThrow(IntegrityError);
+    expect(await bench.everything()).toEqual(before);
+  });
+
+  it('is for CLOSING only, and for the epoch that the cursor is in', async () => {
+    const cache = await bench.authority.read();
+    await expect(bench.fold(cache)).rejects.toThrow('the authority is CACHE');
+    const closing = await bench.closing();
+    expect(await bench.fold(cache)).toBeNull();
+    await bench.drain('pod', []);
+    await bench.db.database.rows('UPDATE flush_cursor SET epoch = 0');
+    await expect(bench.fold(closing)).rejects.toThrow('the cursor is in epoch 0');
+    await bench.db.database.rows('UPDATE authority SET cache_epoch = NULL');
+    await expect(bench.fold(closing)).rejects.toThrow('no epoch of the cache waits');
+  });
+});
+
+describe('SettlementStore.settleByJournal', () => {
+  it.each(['REBUILDING', 'DIRECT'] as const)('moves to %s when the cursor is at the end', async (to) => {
+    const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
+    const closing = await bench.closing();
+    await bench.flush(journal, closing.epoch);
+    expect(await bench.settlement.settleByJournal(closing, to, 2, BY)).toMatchObject({ epoch: 3, mode: to });
+    expect(await bench.standing()).toEqual({ epoch: 3, mode: to, ...NOTHING });
+    expect(await bench.settlement.settleByJournal(closing, to, 2, BY)).toBeNull();
+  });
+
+  it('is refused while the cursor is elsewhere, and when the journal ends before what a pod has seen', async () => {
+    const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
+    const closing = await bench.closing();
+    const settle = (end: number) => bench.settlement.settleByJournal(closing, 'REBUILDING', end, BY);
+    await expect(settle(2)).rejects.toThrow('the cursor is at 1/0, not at 2');
+    await bench.flush(except(journal, 2), closing.epoch);
+    await bench.db.database.rows('UPDATE pods SET observed_seq = 2');
+    await expect(settle(1)).rejects.toThrow(IntegrityError);
+    await bench.db.database.rows('UPDATE pods SET observed_seq = 0');
+    await bench.drains.keep(1, 'pod', { entries: journal, inDoubt: [] });
+    await expect(settle(1)).rejects.toThrow('2 was observed');
+    expect(await bench.standing()).toMatchObject({ epoch: 2, mode: 'CLOSING', cacheEpoch: 1 });
+  });
+});
+
+describe('SettlementStore.activate', () => {
+  it('begins the epoch at seq 0, and what pods of older ones left is deleted by housekeeping', async () => {
+    const journal = await bench.journal(['t1', 'world', 'ada']);
+    const closing = await bench.closing();
+    await bench.drain('pod', journal, [doubt('x', 'ada', 'bob')], 1);
+    await bench.fold(closing);
+    await bench.db.database.rows('UPDATE flush_cursor SET id_time_max = 77');
+    const rebuilding = await bench.authority.move(await bench.authority.read(), 'REBUILDING', BY);
+    if (!rebuilding) throw new Error('nobody else moves');
+    await expect(bench.settlement.activate(rebuilding, { ...SERVER, cacheEpoch: 9 }, BY)).rejects.toThrow(
+      'cannot follow',
+    );
+    const cache = await bench.settlement.activate(rebuilding, { ...SERVER, cacheEpoch: 5 }, BY);
+    expect(cache).toEqual({ epoch: 5, mode: 'CACHE', cacheEpoch: 5, ...SERVER, bound: null, ageMs: 0 });
+    expect(await bench.flushes.cursor()).toEqual({ epoch: 5, seq: 0, idTimeMax: 77 });
+    await bench.drains.forget(5, 0);
+    const books = await bench.everything();
+    expect([books['pods'], books['drained_entries'], books['drained_doubts']]).toEqual([[], [], []]);
+    expect(books['transfers']).toHaveLength(1);
+    await expect(
+      bench.settlement.activate(await bench.authority.read(), { ...SERVER, cacheEpoch: 6 }, BY),
+    ).rejects.toThrow('the authority is CACHE');
+    expect(await bench.settlement.activate(rebuilding, { ...SERVER, cacheEpoch: 5 }, BY)).toBeNull();
+  });
+});

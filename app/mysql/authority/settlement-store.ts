@@ -1,0 +1,302 @@
+import type { AcceptStep, FoldStep, Settlement } from '../../authority/authority-ports.ts';
+import type { Authority, CacheServerIdentity, Mode, MovedBy } from '../../domain/authority.ts';
+import { IntegrityError } from '../../journal/flush-batch.ts';
+import type { JournalEntry } from '../../journal/journal-entry.ts';
+import { receive } from '../../journal/recovery/received.ts';
+import { batchUpToGap, type Recovery } from '../../journal/recovery/recovery.ts';
+import type { Database, Session } from '../connection/pool.ts';
+import { type Cursor, FlushStore, Overtaken, readCursor } from '../ledger/flush-store.ts';
+import { AUTHORITY_SELECT, authorityOf, lockedAuthority, NOTHING_WAITS, setAuthority } from '../rows/authority-row.ts';
+import {
+  beginRecovery,
+  endRecovery,
+  flushing,
+  progressOf,
+  type RecoveryRow,
+  readRecovery,
+} from '../rows/recovery-row.ts';
+import {
+  comparePage,
+  countPage,
+  freezePage,
+  journalPage,
+  type PageContext,
+  postPage,
+  postPageAccepting,
+  recordPage,
+  upToGapPage,
+} from './settlement-pages.ts';
+import {
+  boundOf,
+  doubtCount,
+  drainedCount,
+  drainedPage,
+  drainedSeq,
+  isLong,
+  observedSeq,
+  PAGE_LIMITS,
+  type PageLimits,
+  undrainedPods,
+} from './settlement-reader.ts';
+import { duplicateAsIntegrity, sweepUnsettled, unfreeze } from './settlement-writer.ts';
+
+/** A statement of a page touches about 10,000 rows; one that counts reads all drained rows. */
+const STATEMENT_TIMEOUT_MS = 60_000;
+
+/** An authority that has an epoch of the cache to settle. */
+type Unsettled = Authority & { cacheEpoch: number };
+
+/** The state that any page reads; `row` is null if no recovery has begun. */
+type Found = Omit<PageContext, 'row'> & { row: RecoveryRow | null };
+
+/**
+ * Ends an epoch of the cache, and begins the next. An epoch may end with millions of outcomes. They are posted in pages, each of
+ * which is one transaction together with the progress of the recovery. The transition is the last transaction; until then the
+ * ledger's mode does not change. Each page takes effect once or not at all, whichever keeper is faster, whatever dies halfway,
+ * and whether or not the reply to a commit arrives. Locks are taken in the order authority, cursor, accounts by id.
+ */
+export class SettlementStore implements Settlement {
+  readonly #database: Database;
+  readonly #flushes: FlushStore;
+  readonly #limits: PageLimits;
+  constructor(database: Database, limits = PAGE_LIMITS) {
+    this.#database = database;
+    this.#flushes = new FlushStore(database);
+    this.#limits = limits;
+  }
+
+  async recovery(from: Authority): Promise<Recovery | null> {
+    const row = await readRecovery(this.#database, from);
+    return row && progressOf(row);
+  }
+
+  async activate(from: Authority, server: CacheServerIdentity, by: MovedBy): Promise<Authority | null> {
+    return this.#from(from, ['REBUILDING'], async (session, now) => {
+      if (server.cacheEpoch !== now.epoch + 1)
+        throw new Error(`epoch ${server.cacheEpoch} of the cache cannot follow ${now.epoch}`);
+      const { cacheEpoch } = server;
+      await session.run('UPDATE flush_cursor SET epoch = ?, seq = 0, committed_at = NOW(3) WHERE shard = 0', [
+        cacheEpoch,
+      ]);
+      // Drained rows of older epochs are obsolete. There may be millions, so housekeeping deletes them.
+      await session.run('DELETE FROM pods WHERE epoch < ?', [cacheEpoch]);
+      return setAuthority(session, now, { ...server, mode: 'CACHE', bound: null }, by);
+    });
+  }
+
+  async settleByJournal(
+    from: Authority,
+    to: 'REBUILDING' | 'DIRECT',
+    end: number,
+    by: MovedBy,
+  ): Promise<Authority | null> {
+    return this.#from(from, ['CLOSING'], async (session, now) => {
+      const { cacheEpoch } = unsettled(now);
+      const cursor = await lockedCursor(session, cacheEpoch);
+      mustNotBeAccepted(await readRecovery(session, now));
+      if (cursor.seq !== end) throw new Error(`the cursor is at ${cacheEpoch}/${cursor.seq}, not at ${end}`);
+      await mustReach(session, now, end);
+      return settledIn(session, now, to, by);
+    });
+  }
+
+  async settleByFold(from: Authority, by: MovedBy): Promise<FoldStep | null> {
+    const flushed = await this.#flushDrained(from);
+    if (flushed) return { working: flushed };
+    const step = await this.#page<FoldStep | 'settled'>(from, ['CLOSING'], async (found) => {
+      const { session, now, cursor, row } = found;
+      mustNotBeAccepted(row);
+      // Who has drained is asked before what was drained: then all of it is seen.
+      const undrained = await undrainedPods(session, now.cacheEpoch, cursor.seq);
+      if (undrained.length > 0) return { undrained };
+      const bound = await boundOf(session, now.cacheEpoch, cursor);
+      if (cursor.seq === bound) return 'settled';
+      if (!row || row.phase === 'journal' || row.bound !== bound) return beginFold(found, bound);
+      const context = { ...found, row };
+      const flushed = await upToGapPage(context);
+      if (flushed) return { working: flushed };
+      switch (row.phase) {
+        case 'counting': {
+          const counted = await countPage(context);
+          return 'kind' in counted ? { unexplained: counted } : { working: counted };
+        }
+        case 'freezing':
+          return { working: await freezePage(context) };
+        case 'posting':
+          return { working: await postPage(context) };
+        default:
+          return 'settled';
+      }
+    });
+    return step === 'settled' ? this.#finishFold(from, by) : step;
+  }
+
+  async #finishFold(from: Authority, by: MovedBy): Promise<FoldStep | null> {
+    return this.#from(from, ['CLOSING'], async (session, now): Promise<FoldStep> => {
+      const { cacheEpoch, redisNode, replid, marker } = unsettled(now);
+      const cursor = await lockedCursor(session, cacheEpoch);
+      const row = await readRecovery(session, now);
+      const bound = await boundOf(session, cacheEpoch, cursor);
+      mustNotBeAccepted(row);
+      const undrained = await undrainedPods(session, cacheEpoch, cursor.seq);
+      if (undrained.length > 0) return { undrained };
+      if (cursor.seq === bound) return { authority: await settledIn(session, now, 'DIRECT', by) };
+      if (row?.phase !== 'done' || row.bound !== bound)
+        return { working: row ? progressOf(row) : flushing(cursor, bound) };
+      await endRecovery(session);
+      // While ids wait for the journal, the row keeps what the journal will be known by.
+      const waits = { cacheEpoch, redisNode, replid, marker, bound };
+      return { authority: await setAuthority(session, now, { ...waits, mode: 'DIRECT' }, by) };
+    });
+  }
+
+  async postJournal(from: Authority, entries: readonly JournalEntry[], end: number): Promise<Recovery | null> {
+    return this.#page(from, ['CLOSING', 'DIRECT'], async (found) => {
+      mustNotBeAccepted(found.row);
+      await mustReach(found.session, found.now, end);
+      return journalPage(found, entries, end);
+    });
+  }
+
+  async settleLate(from: Authority, end: number, by: MovedBy): Promise<Authority | null> {
+    return this.#from(from, ['DIRECT'], async (session, now) => {
+      const { cacheEpoch } = unsettled(now);
+      const cursor = await lockedCursor(session, cacheEpoch);
+      mustNotBeAccepted(await readRecovery(session, now));
+      await mustReach(session, now, end);
+      if (cursor.seq !== end) throw new Error(`the cursor is at ${cacheEpoch}/${cursor.seq}, not at ${end}`);
+      return settledIn(session, now, 'DIRECT', by);
+    });
+  }
+
+  async acceptLoss(from: Authority, by: MovedBy): Promise<AcceptStep | null> {
+    const step = await this.#page<Recovery>(from, ['CLOSING', 'DIRECT'], async (found) => {
+      const { session, now, cursor, row } = found;
+      if (!row?.accepted) {
+        const phase = now.mode === 'CLOSING' ? 'posting' : 'comparing';
+        const bound = await boundOf(session, now.cacheEpoch, cursor);
+        const { cacheEpoch } = now;
+        return progressOf(
+          await beginRecovery(session, now, { cacheEpoch, phase, position: cursor.seq, bound, accepted: by }),
+        );
+      }
+      const context = { ...found, row };
+      if (row.phase === 'posting') return postPageAccepting(context, row.accepted);
+      if (row.phase === 'comparing') return comparePage(context, row.accepted);
+      return row.phase === 'recording' ? recordPage(context, row.accepted) : progressOf(row);
+    });
+    if (step?.phase !== 'done') return step && { working: step };
+    return this.#from(from, ['CLOSING', 'DIRECT'], async (session, now) => {
+      const row = await readRecovery(session, now);
+      if (!row?.accepted || row.phase !== 'done') throw new Error('the acceptance of the loss has restarted');
+      return { authority: await settledIn(session, now, 'DIRECT', row.accepted), dropped: row.held };
+    });
+  }
+
+  /**
+   * Posts the next drained entries as the flush would, if they follow the cursor without a gap: these are the journal, whatever
+   * other pods drain. While pods are still draining, only if there are many.
+   */
+  async #flushDrained({ epoch, cacheEpoch }: Authority): Promise<Recovery | null> {
+    if (cacheEpoch === null) return null;
+    // Once a fold has begun, MySQL may have entries above the cursor, which the flush does not expect: its own pages do.
+    if (await readRecovery(this.#database, { epoch })) return null;
+    const cursor = await readCursor(this.#database);
+    if (cursor.epoch !== cacheEpoch) return null;
+    const undrained = await undrainedPods(this.#database, cacheEpoch, cursor.seq);
+    if (undrained.length > 0 && !(await isLong(this.#database, cacheEpoch, cursor.seq))) return null;
+    const { entries } = await drainedPage(this.#database, cacheEpoch, cursor.seq, this.#limits);
+    const batch = batchUpToGap(receive(entries, cacheEpoch, cursor.seq).told, cursor);
+    if (batch.lastSeq === cursor.seq) return null;
+    try {
+      await this.#flushes.commit(batch, epoch);
+    } catch (error) {
+      if (!(error instanceof Overtaken)) throw duplicateAsIntegrity(error);
+      const now = authorityOf(await this.#database.rows(AUTHORITY_SELECT));
+      if (now.epoch !== epoch) return null;
+    }
+    return flushing({ ...cursor, seq: batch.lastSeq }, await drainedSeq(this.#database, cacheEpoch));
+  }
+
+  /** Runs a page; processes that work on MySQL directly continue meanwhile. @returns null when the authority has moved */
+  async #page<T>(from: Authority, modes: readonly Mode[], work: (found: Found) => Promise<T>): Promise<T | null> {
+    return this.#database.transaction(
+      async (session) => {
+        const now = authorityOf(await session.rows(`${AUTHORITY_SELECT} LOCK IN SHARE MODE`));
+        if (now.epoch !== from.epoch) return null;
+        mustBeIn(now, modes);
+        const waiting = unsettled(now);
+        const cursor = await lockedCursor(session, waiting.cacheEpoch);
+        const row = await readRecovery(session, now);
+        return work({ session, now: waiting, cursor, row, limits: this.#limits });
+      },
+      'read-committed',
+      STATEMENT_TIMEOUT_MS,
+    );
+  }
+
+  /** Runs a transition. @returns null when the authority has moved. @throws Error when it is in another mode */
+  async #from<T>(
+    from: Authority,
+    modes: readonly Mode[],
+    work: (session: Session, now: Authority) => Promise<T>,
+  ): Promise<T | null> {
+    return this.#database.transaction(
+      async (session) => {
+        const now = await lockedAuthority(session, from.epoch);
+        if (!now) return null;
+        mustBeIn(now, modes);
+        return work(session, now);
+      },
+      'read-committed',
+      STATEMENT_TIMEOUT_MS,
+    );
+  }
+}
+
+function mustBeIn({ mode }: Authority, modes: readonly Mode[]): void {
+  if (!modes.includes(mode)) throw new Error(`the authority is ${mode}, not ${modes.join(' or ')}`);
+}
+
+/** An operator's decision is carried out, whatever comes back meanwhile. */
+function mustNotBeAccepted(row: RecoveryRow | null): void {
+  if (row?.accepted) throw new Error(`${row.accepted.keeper} has accepted the loss, which is being carried out`);
+}
+
+function unsettled(now: Authority): Unsettled {
+  const { cacheEpoch } = now;
+  if (cacheEpoch === null) throw new Error('no epoch of the cache waits to be settled');
+  return { ...now, cacheEpoch };
+}
+
+async function lockedCursor(session: Session, epoch: number): Promise<Cursor> {
+  const cursor = await readCursor(session, 'FOR UPDATE');
+  if (cursor.epoch !== epoch) throw new Error(`the cursor is in epoch ${cursor.epoch}, not in ${epoch}`);
+  return cursor;
+}
+
+/** A journal that ends before something that a pod was told of has lost it. */
+async function mustReach(session: Session, { cacheEpoch, bound }: Authority, end: number): Promise<void> {
+  if (end < (bound ?? 0)) throw new IntegrityError(`the journal ends at ${end}, and ${bound} was observed`);
+  const epoch = cacheEpoch ?? 0;
+  const known = Math.max(await observedSeq(session, epoch), await drainedSeq(session, epoch));
+  if (end < known) throw new IntegrityError(`the journal of epoch ${epoch} ends at ${end}, and ${known} was observed`);
+}
+
+/** Nothing waits for this epoch any longer. */
+async function settledIn(session: Session, now: Authority, mode: 'DIRECT' | 'REBUILDING', by: MovedBy) {
+  await unfreeze(session);
+  await endRecovery(session);
+  return setAuthority(session, now, { ...NOTHING_WAITS, mode }, by);
+}
+
+/** Some seqs are missing. Unless there are more of them than in-doubt attempts, each may be one of those. */
+async function beginFold({ session, now, cursor }: Found, bound: number): Promise<FoldStep> {
+  const { cacheEpoch } = now;
+  if (await sweepUnsettled(session, cacheEpoch)) return { working: flushing(cursor, bound) };
+  const missing = bound - cursor.seq - (await drainedCount(session, cacheEpoch, cursor.seq));
+  const inDoubt = await doubtCount(session, cacheEpoch);
+  if (missing > inDoubt) return { unexplained: { kind: 'unexplained', missing, inDoubt, bound } };
+  const begun = { cacheEpoch, phase: 'counting', position: cursor.seq, bound } as const;
+  return { working: progressOf(await beginRecovery(session, now, begun)) };
+}

@@ -1,0 +1,123 @@
+import type { Authority, MovedBy } from '../../domain/authority.ts';
+import type { Outcome } from '../../domain/types.ts';
+import { type AccountMove, IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
+import type { Doubt } from '../../journal/journal-entry.ts';
+import type { Journaled } from '../../journal/journaled.ts';
+import type { FrozenAccount, Loss } from '../../journal/recovery/fold.ts';
+import type { Session } from '../connection/pool.ts';
+import { integer, text, textOrNull } from '../connection/sql.ts';
+import { statements } from '../connection/statements.ts';
+import { REASON_CHARS_MAX } from '../rows/authority-row.ts';
+import { insertOutcomes, moveAccounts, writeChange } from '../rows/outcome-writer.ts';
+
+/** What is brought to MySQL of an epoch of the cache, and where the cursor is then. */
+interface Books {
+  epoch: number;
+  outcomes: readonly Outcome[];
+  changes: readonly JournaledChange[];
+  moves: readonly AccountMove[];
+  cursor: number;
+  idTimeMax: number;
+}
+
+/** @throws IntegrityError when an account is elsewhere, or an id is there already */
+export async function writeBooks(session: Session, books: Books): Promise<void> {
+  await session.run(
+    'UPDATE flush_cursor SET seq = ?, id_time_max = GREATEST(id_time_max, ?), committed_at = NOW(3) WHERE shard = 0',
+    [books.cursor, books.idTimeMax],
+  );
+  try {
+    await moveAccounts(session, books.moves);
+    await insertOutcomes(session, books.outcomes);
+    for (const change of books.changes) await writeChange(session, change, books.epoch);
+  } catch (error) {
+    throw duplicateAsIntegrity(error);
+  }
+}
+
+export function duplicateAsIntegrity(error: unknown): unknown {
+  if ((error as { code?: string }).code !== 'ER_DUP_ENTRY') return error;
+  return new IntegrityError('an id, or a version of an account, of the journal is in MySQL already', { cause: error });
+}
+
+/** Freezes accounts; one that is frozen already stays so, and `held` says more than `in_doubt`. */
+export async function freeze(
+  session: Session,
+  epoch: number,
+  accountIds: readonly string[],
+  reason: FrozenAccount['reason'],
+): Promise<void> {
+  const rows = [...new Set(accountIds)].sort().map((id) => `(${text(id)},${integer(epoch)},'${reason}')`);
+  const again = reason === 'held' ? "epoch = VALUES(epoch), reason = 'held'" : 'epoch = VALUES(epoch)';
+  for (const some of statements(rows)) {
+    await session.run(
+      `INSERT INTO frozen_accounts (account_id, epoch, reason) VALUES ${some.join(',')} ON DUPLICATE KEY UPDATE ${again}`,
+    );
+  }
+}
+
+export async function keepUnsettled(session: Session, epoch: number, ids: readonly Doubt[]): Promise<void> {
+  const rows = ids.map(
+    ({ kind, id, accounts: [one = '', other = null] }) =>
+      `('${kind}',${text(id)},${integer(epoch)},${text(one)},${textOrNull(other)})`,
+  );
+  for (const some of statements(rows)) {
+    await session.run(
+      `INSERT INTO unsettled_ids (kind, \`id\`, epoch, account_id, other_account_id) VALUES ${some.join(',')}
+       ON DUPLICATE KEY UPDATE epoch = VALUES(epoch)`,
+    );
+  }
+}
+
+/** Stores entries that were received but do not follow: they wait for the journal, together with their accounts. */
+export async function hold(session: Session, epoch: number, held: readonly Journaled[]): Promise<void> {
+  await freeze(
+    session,
+    epoch,
+    held.flatMap(({ accounts }) => accounts),
+    'held',
+  );
+  await keepUnsettled(session, epoch, held);
+}
+
+/** Most rows that one transaction deletes. Remaining rows belong to an epoch that nothing waits for, and are ignored. */
+const SWEPT_MAX = 10_000;
+
+/** Part of a transition after which nothing waits. */
+export async function unfreeze(session: Session): Promise<void> {
+  for (const table of WAITING_TABLES) await session.run(`DELETE FROM ${table} LIMIT ${SWEPT_MAX}`);
+}
+const WAITING_TABLES = ['frozen_accounts', 'unsettled_ids'] as const;
+
+/** Deletes rows of other epochs. @returns whether there may be more */
+export async function sweepUnsettled(session: Session, epoch: number): Promise<boolean> {
+  let most = 0;
+  for (const table of WAITING_TABLES) {
+    most = Math.max(
+      most,
+      await session.run(`DELETE FROM ${table} WHERE epoch <> ${integer(epoch)} LIMIT ${SWEPT_MAX}`),
+    );
+  }
+  return most === SWEPT_MAX;
+}
+
+/** Writes down what an operator gives up, with all that is known of it. @returns how many rows */
+export async function writeLoss(session: Session, from: Authority, loss: Loss, by: MovedBy): Promise<number> {
+  const who = `${text(by.keeper)},${text(by.reason.slice(0, REASON_CHARS_MAX))}`;
+  const where = `${integer(from.epoch)},${integer(from.cacheEpoch ?? 0)}`;
+  const row = (kind: Doubt['kind'], id: string, what: object) =>
+    `(${where},'${kind}',${text(id)},${text(JSON.stringify(what))},${who})`;
+  const rows = [
+    ...loss.held.map((told) => row(told.kind, told.id, { held: told })),
+    ...loss.inDoubt.map((doubt) => row(doubt.kind, doubt.id, { inDoubt: doubt })),
+    // Of these nobody knows the id.
+    ...loss.gaps.map((gap) => row('transfers', `seq:${gap.fromSeq}-${gap.toSeq}`, { missing: gap })),
+  ];
+  for (const some of statements(rows)) {
+    await session.run(
+      `INSERT INTO dropped_entries (authority_epoch, cache_epoch, kind, entry_id, what, accepted_by, reason)
+       VALUES ${some.join(',')}`,
+    );
+  }
+  return rows.length;
+}

@@ -1,0 +1,123 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { batchOf } from '../../journal/flush-batch.ts';
+import { fold, foldAccepting } from '../../journal/recovery/fold.ts';
+import { keyOf } from '../../journal/recovery/received.ts';
+import {
+  ACCOUNTS,
+  anyHistory,
+  drainedOf,
+  live,
+  PODS,
+  replayed,
+} from '../../journal/recovery/testing/drained-history.ts';
+import { LedgerReader } from '../ledger/ledger-reader.ts';
+import { SettlementStore } from './settlement-store.ts';
+import { BY, SettlementBench } from './testing/settlement-bench.ts';
+
+let bench: SettlementBench;
+beforeAll(async () => {
+  bench = await SettlementBench.start();
+});
+afterAll(() => bench.db.drop());
+
+it('Any history that is flushed in part, drained, recovered in pages and settled late is in MySQL as it was lived', async () => {
+  const seen = { complete: 0, partial: 0, held: 0 };
+  await fc.assert(
+    fc.asyncProperty(anyHistory, fc.boolean(), fc.integer({ min: 1, max: 6 }), async (history, accepted, page) => {
+      const lived = await live(history);
+      const pods = lived.pods.map((_, n) => `pod-${n}`);
+      await bench.begin(pods, ACCOUNTS);
+      const settlement = new SettlementStore(bench.db.database, { outcomesMax: page, bytesMax: 1_000_000 });
+      // Entries are flushed whole.
+      const flushed = batchOf(
+        lived.journalEntries.filter(({ firstSeq }) => firstSeq <= lived.cursor),
+        1,
+        0,
+      );
+      await bench.flushes.commit(flushed, 1);
+      const closing = await bench.closing();
+      for (const [n, { entries, inDoubt, observed }] of lived.pods.entries())
+        await bench.drain(`pod-${n}`, entries, inDoubt, observed);
+      // What one fold over all of it comes to.
+      const spec = fold(drainedOf({ ...lived, cursor: flushed.lastSeq }));
+      if (spec.kind !== 'settled') throw new Error(`all pods have drained, and ${JSON.stringify(spec)}`);
+      const settled = await bench.fold(closing, settlement);
+      if (!settled || !('authority' in settled))
+        throw new Error(`all pods have drained, and ${JSON.stringify(settled)}`);
+      const { authority } = settled;
+      const applied = new Set([...spec.outcomes, ...spec.changes].map(({ seq }) => seq));
+      await expectBooks(lived, (seq) => seq <= flushed.lastSeq || applied.has(seq));
+      expect(authority.bound).toBe(spec.cursor < spec.bound ? spec.bound : null);
+      expect(await bench.flushes.cursor()).toMatchObject({ seq: spec.cursor });
+      expect(await bench.frozenAccounts()).toEqual(
+        spec.frozen.map(({ accountId, reason }) => ({ account_id: accountId, epoch: 1, reason })),
+      );
+      const waiting = (await bench.unsettledIds()).map((row) => keyOf(row as Parameters<typeof keyOf>[0]));
+      expect(waiting.sort()).toEqual(spec.unsettled.map(keyOf).sort());
+      if (spec.frozen.some(({ reason }) => reason === 'held')) seen.held += 1;
+      if (authority.cacheEpoch === null) {
+        seen.complete += 1;
+      } else if (accepted) {
+        await bench.accept(authority, BY, settlement);
+        await expectBooks(lived, (seq) => seq <= flushed.lastSeq || applied.has(seq));
+      } else {
+        seen.partial += 1;
+        const end = lived.journal.length;
+        await bench.late(authority, lived.journalEntries, end, { settlement, pageEntries: page });
+        await expectBooks(lived, () => true);
+      }
+      expect([await bench.frozenAccounts(), await bench.unsettledIds()]).toEqual([[], []]);
+    }),
+    { numRuns: 60 },
+  );
+  expect(seen.complete).toBeGreaterThan(5);
+  expect(seen.partial).toBeGreaterThan(5);
+  expect(seen.held).toBeGreaterThan(0);
+});
+
+it('A loss that is accepted in pages gives up what one fold over all of it would, and no pod has to drain', async () => {
+  let dropped = 0;
+  await fc.assert(
+    fc.asyncProperty(anyHistory, fc.nat(PODS - 1), fc.integer({ min: 1, max: 6 }), async (history, missing, page) => {
+      const lived = await live(history);
+      const pods = lived.pods.filter((_, at) => at !== missing);
+      await bench.begin(['gone'], ACCOUNTS);
+      const settlement = new SettlementStore(bench.db.database, { outcomesMax: page, bytesMax: 1_000_000 });
+      const closing = await bench.closing();
+      for (const [n, { entries, inDoubt, observed }] of pods.entries()) {
+        await bench.db.database.rows('INSERT INTO pods (pod_id, epoch) VALUES (?, 1)', [`pod-${n}`]);
+        await bench.drain(`pod-${n}`, entries, inDoubt, observed);
+      }
+      const { settled, loss } = foldAccepting(drainedOf({ ...lived, cursor: 0, accountsAt: () => replayed([]) }, pods));
+      const doubts = new Set(loss.inDoubt.map((one) => JSON.stringify(one)));
+      expect(await bench.accept(closing, BY, settlement)).toMatchObject({
+        authority: { mode: 'DIRECT', cacheEpoch: null },
+        dropped: loss.held.length + doubts.size + loss.gaps.length,
+      });
+      const applied = new Set([...settled.outcomes, ...settled.changes].map(({ seq }) => seq));
+      await expectBooks(lived, (seq) => applied.has(seq));
+      dropped += loss.held.length;
+    }),
+    { numRuns: 40 },
+  );
+  expect(dropped).toBeGreaterThan(0);
+});
+
+async function expectBooks(lived: Awaited<ReturnType<typeof live>>, there: (seq: number) => boolean): Promise<void> {
+  const { transfers = [], account_changes: changes = [] } = await bench.everything();
+  const ids = [
+    ...transfers.map((row) => `t:${(row as { transaction_id: string }).transaction_id}`),
+    ...changes.map((row) => `c:${(row as { change_id: string }).change_id}`),
+  ];
+  expect(ids.sort()).toEqual(
+    lived.journal
+      .filter(({ seq }) => there(seq))
+      .map(keyOf)
+      .sort(),
+  );
+  const { accounts } = await new LedgerReader(bench.db.database).loadAccounts(
+    ACCOUNTS.map(({ accountId }) => accountId),
+  );
+  expect(accounts).toEqual(lived.accountsAt(({ seq }) => there(seq)));
+}

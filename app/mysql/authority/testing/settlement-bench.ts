@@ -1,0 +1,165 @@
+import type { Authority } from '../../../domain/authority.ts';
+import type { Account } from '../../../domain/types.ts';
+import { batchOf } from '../../../journal/flush-batch.ts';
+import type { Doubt, JournalEntry } from '../../../journal/journal-entry.ts';
+import { lastSeqOf } from '../../../journal/journaled.ts';
+import { account, type EpochUnderTest, modelEpoch, order } from '../../../journal/testing/epoch-under-test.ts';
+import { FlushStore } from '../../ledger/flush-store.ts';
+import { migratedDatabase, openIn, type TestDatabase } from '../../testing/test-database.ts';
+import { AuthorityStore } from '../authority-store.ts';
+import { DrainStore } from '../drain-store.ts';
+import type { PageLimits } from '../settlement-reader.ts';
+import { SettlementStore } from '../settlement-store.ts';
+
+export const ACCOUNTS = [account('world'), account('ada'), account('bob', { overdraftLimit: 100 }), account('cy')];
+export const SERVER = { redisNode: 'node-1', replid: 'a'.repeat(40), marker: 'm-1' };
+export const BY = { keeper: 'keeper-1', reason: 'a test' };
+export const CHANGE_ID = '01890000-0000-7000-8000-000000000001';
+
+/** An epoch of the cache (number 1, on the model) whose authority and books are in a real MySQL. */
+export class SettlementBench {
+  readonly db: TestDatabase;
+  readonly authority: AuthorityStore;
+  readonly drains: DrainStore;
+  readonly flushes: FlushStore;
+  readonly settlement: SettlementStore;
+  epoch!: EpochUnderTest;
+
+  constructor(db: TestDatabase, limits?: PageLimits) {
+    this.db = db;
+    this.authority = new AuthorityStore(db.database);
+    this.drains = new DrainStore(db.database);
+    this.flushes = new FlushStore(db.database);
+    this.settlement = new SettlementStore(db.database, limits);
+  }
+
+  static async start(limits?: PageLimits): Promise<SettlementBench> {
+    return new SettlementBench(await migratedDatabase(), limits);
+  }
+
+  /** The authority is with the cache of epoch 1, and `pods` are registered. */
+  async begin(pods: readonly string[] = ['pod'], accounts: readonly Account[] = ACCOUNTS): Promise<void> {
+    await this.db.reset(1, 'CACHE');
+    await this.db.database.rows('UPDATE authority SET redis_node = ?, replid = ?, marker = ?', [
+      SERVER.redisNode,
+      SERVER.replid,
+      SERVER.marker,
+    ]);
+    await openIn(this.db.database, accounts);
+    this.epoch = await modelEpoch(accounts);
+    for (const podId of pods) await this.authority.register(podId, 1);
+  }
+
+  /** One call per transfer: an entry each, with seqs 1, 2, 3, … @returns the whole journal */
+  async journal(...transfers: [id: string, source: string, destination: string, amount?: number][]) {
+    for (const [id, source, destination, amount = 100] of transfers)
+      await this.epoch.apply(order(id, { source, destination, amount }));
+    return this.epoch.entries();
+  }
+
+  /** Brings the journal up to a seq to MySQL. */
+  async flush(entries: readonly JournalEntry[], authorityEpoch = 1): Promise<void> {
+    const { seq } = await this.flushes.cursor();
+    const rest = entries.filter(({ firstSeq }) => firstSeq > seq);
+    await this.flushes.commit(batchOf(rest, 1, seq), authorityEpoch);
+  }
+
+  async drain(podId: string, entries: readonly JournalEntry[], inDoubt: readonly Doubt[] = [], observed = 0) {
+    await this.drains.keep(1, podId, { entries, inDoubt });
+    await this.drains.complete(1, [podId], observed);
+  }
+
+  /** Folds, page by page. */
+  fold(from: Authority, settlement = this.settlement) {
+    return done(() => settlement.settleByFold(from, BY));
+  }
+  /** Settles by the journal, which is read in pages of so many entries. */
+  async late(
+    from: Authority,
+    entries: readonly JournalEntry[],
+    end: number,
+    { settlement = this.settlement, pageEntries = entries.length } = {},
+  ): Promise<Authority | null> {
+    const { seq } = await this.flushes.cursor();
+    const rest = entries.filter((one) => lastSeqOf(one) > seq);
+    for (let first = 0; first < rest.length; first += pageEntries)
+      await settlement.postJournal(from, rest.slice(first, first + pageEntries), end);
+    return settlement.settleLate(from, end, BY);
+  }
+  accept(from: Authority, by = BY, settlement = this.settlement) {
+    return done(() => settlement.acceptLoss(from, by));
+  }
+
+  async closing(): Promise<Authority> {
+    const now = await this.authority.move(await this.authority.read(), 'CLOSING', BY);
+    if (!now) throw new Error('nobody else moves');
+    return now;
+  }
+
+  /** Closed; all pods have drained, and seq 2 of these is missing: t2 is in doubt, bob and cy are frozen. */
+  async frozen(): Promise<{ now: Authority; journal: JournalEntry[] }> {
+    const journal = await this.journal(
+      ['t1', 'world', 'ada', 500],
+      ['t2', 'bob', 'cy', 7],
+      ['t3', 'cy', 'bob', 2],
+      ['t4', 'world', 'ada', 50],
+    );
+    const closing = await this.closing();
+    const missing = journal.filter(({ firstSeq }) => firstSeq !== 2);
+    await this.drain('pod', missing, [doubt('t2', 'bob', 'cy')], 4);
+    const settled = await this.fold(closing);
+    if (!settled || !('authority' in settled)) throw new Error(JSON.stringify(settled));
+    return { now: settled.authority, journal };
+  }
+
+  /** All that a settlement writes. */
+  async everything(): Promise<Record<string, object[]>> {
+    const tables = [
+      ...['authority_log', 'flush_cursor', 'accounts', 'transfers', 'account_changes', 'pods', 'drained_entries'],
+      ...['drained_doubts', 'frozen_accounts', 'unsettled_ids', 'dropped_entries', 'epoch_recovery'],
+    ];
+    const all: Record<string, object[]> = { authority: [await this.standing()] };
+    for (const table of tables) {
+      const rows = await this.db.database.rows<object>(`SELECT * FROM ${table}`);
+      all[table] = rows.map((row) =>
+        // A number that was rolled back is not given again.
+        Object.fromEntries(
+          Object.entries(row).filter(
+            ([column]) => !column.endsWith('_at') && `${table}.${column}` !== 'dropped_entries.id',
+          ),
+        ),
+      );
+    }
+    return all;
+  }
+
+  async standing(): Promise<Omit<Authority, 'ageMs'>> {
+    const { ageMs: _ageMs, ...rest } = await this.authority.read();
+    return rest;
+  }
+
+  async frozenAccounts() {
+    return this.db.database.rows<object>('SELECT account_id, epoch, reason FROM frozen_accounts ORDER BY account_id');
+  }
+  async unsettledIds() {
+    return this.db.database.rows<object>('SELECT * FROM unsettled_ids ORDER BY kind, id');
+  }
+  async transfers(): Promise<string[]> {
+    const rows = await this.db.database.rows<{ id: string }>('SELECT transaction_id AS id FROM transfers ORDER BY 1');
+    return rows.map(({ id }) => id);
+  }
+}
+
+/** Repeats a page until nothing is left to do. */
+export async function done<T extends object>(
+  page: () => Promise<T | null>,
+): Promise<Exclude<T, { working: unknown }> | null> {
+  for (;;) {
+    const step = await page();
+    if (step === null || !('working' in step)) return step as Exclude<T, { working: unknown }> | null;
+  }
+}
+
+export const doubt = (id: string, ...accounts: string[]): Doubt => ({ kind: 'transfers', id, accounts });
+export const except = (entries: readonly JournalEntry[], ...seqs: number[]): JournalEntry[] =>
+  entries.filter(({ firstSeq }) => !seqs.includes(firstSeq));

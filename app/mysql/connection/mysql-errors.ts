@@ -1,0 +1,112 @@
+import { Problem } from '../../domain/problem.ts';
+
+/**
+ * Errors that MySQL returns only for a statement that is wrong in itself: it would fail on any server, at any time. Everything
+ * else (limits, locked or changed accounts, missing privileges, read-only servers, full disks, lost connections, a schema that is
+ * not migrated yet, and unknown codes) is a state of the server, which can end without a change to this program.
+ */
+const OUR_MISTAKES = new Set([
+  'ER_PARSE_ERROR',
+  'ER_SYNTAX_ERROR',
+  'ER_EMPTY_QUERY',
+  'ER_BAD_FIELD_ERROR',
+  'ER_NON_UNIQ_ERROR',
+  'ER_NONUNIQ_TABLE',
+  'ER_UNKNOWN_TABLE',
+  'ER_FIELD_SPECIFIED_TWICE',
+  'ER_INVALID_GROUP_FUNC_USE',
+  'ER_WRONG_FIELD_WITH_GROUP',
+  'ER_WRONG_NUMBER_OF_COLUMNS_IN_SELECT',
+  'ER_DUP_FIELDNAME',
+  'ER_DUP_KEYNAME',
+  'ER_CANT_DROP_FIELD_OR_KEY',
+  'ER_TABLE_EXISTS_ERROR',
+  'ER_SP_DOES_NOT_EXIST',
+  'ER_FUNC_INEXISTENT_NAME_COLLISION',
+  'ER_WRONG_PARAMCOUNT_TO_NATIVE_FCT',
+  'ER_WRONG_ARGUMENTS',
+  'ER_NOT_SUPPORTED_YET',
+  'ER_UNKNOWN_SYSTEM_VARIABLE',
+  'ER_WRONG_VALUE_FOR_VAR',
+  'ER_WRONG_TYPE_FOR_VAR',
+  'ER_UNKNOWN_CHARACTER_SET',
+  'ER_UNKNOWN_COLLATION',
+  'ER_CANT_AGGREGATE_2COLLATIONS',
+  'ER_NO_DEFAULT_FOR_FIELD',
+  'ER_TRUNCATED_WRONG_VALUE_FOR_FIELD',
+  'WARN_DATA_TRUNCATED',
+  'ER_CHECK_CONSTRAINT_VIOLATED',
+]);
+/** SQLSTATE classes for wrong data: cardinality (a value for each column), value, integrity constraint. */
+const MISTAKEN_DATA = new Set(['21', '22', '23']);
+
+/** Node.js codes for wrong arguments; those of TLS are connection failures. */
+const NODE_MISTAKE = /^ERR_(?!SSL|TLS|SOCKET|STREAM)/;
+/** Errors that mysql2 raises without a code. */
+const DRIVER_MESSAGE = /closed state|Queue limit reached|Pool is closed|No connections available|Connection lost/;
+
+interface DriverError extends Error {
+  code?: string;
+  errno?: number;
+  sqlState?: string;
+  fatal?: boolean;
+}
+
+/** Whether mysql2 or the server raised the error, and not the calling code. */
+function isFromMysql(error: Error): error is DriverError {
+  const { code, errno, sqlState, fatal } = error as DriverError;
+  if (typeof code === 'string') return !NODE_MISTAKE.test(code);
+  return errno !== undefined || sqlState !== undefined || fatal !== undefined || DRIVER_MESSAGE.test(error.message);
+}
+
+function isOurMistake({ code = '', sqlState = '' }: DriverError): boolean {
+  return OUR_MISTAKES.has(code) || MISTAKEN_DATA.has(sqlState.slice(0, 2));
+}
+
+/** Turns a MySQL failure that is not proven to be our mistake into a Problem `database_unavailable`; returns other errors as they are. */
+export function asProblem(error: unknown): unknown {
+  if (error instanceof Problem || !(error instanceof Error)) return error;
+  if (!isFromMysql(error) || isOurMistake(error)) return error;
+  return new Problem('database_unavailable', `MySQL is not available (${nameOf(error)})`, {}, { cause: error });
+}
+
+/** From this number on, MySQL and MariaDB assign different meanings, and mysql2 knows only those of MySQL. */
+const FIRST_OWN_ERRNO = 1900;
+function nameOf({ code, errno = 0 }: DriverError): string {
+  return errno >= FIRST_OWN_ERRNO ? `error ${errno}` : (code ?? 'closed');
+}
+
+/** Conflicts with other transactions; the connection remains usable. */
+const CONFLICTS = new Set([
+  'ER_LOCK_DEADLOCK',
+  'ER_LOCK_WAIT_TIMEOUT',
+  'ER_LOCK_NOWAIT',
+  'ER_QUERY_INTERRUPTED',
+  'ER_QUERY_TIMEOUT',
+]);
+
+/**
+ * Whether to replace the connection: the server is shutting down, or refuses to work. After a failover, the pool would otherwise
+ * keep its connections to the former primary, now read-only, although the host name points elsewhere.
+ */
+export function isBadConnection(error: unknown): boolean {
+  const problem = asProblem(error);
+  if (!(problem instanceof Problem) || !(problem.cause instanceof Error)) return false;
+  return !CONFLICTS.has((problem.cause as DriverError).code ?? '');
+}
+
+/** True unless the error is a reply of the server; only then is the state of the connection known. */
+export function isUnanswered(error: unknown): boolean {
+  if (error instanceof Problem) return false;
+  const { errno, fatal, code } = error as DriverError;
+  if (fatal === true) return true;
+  if (code === undefined) return false;
+  return errno === undefined || code.startsWith('PROTOCOL_') || /^E[A-Z]+$/.test(code);
+}
+
+/** Errors that prove the transaction undone, and may not recur in a new one. A duplicate key means that another one was faster. */
+const ROLLED_BACK = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_DUP_ENTRY']);
+export function isRolledBack(error: unknown): boolean {
+  const answered = error instanceof Problem ? error.cause : error;
+  return ROLLED_BACK.has((answered as { code?: string } | undefined)?.code ?? '');
+}

@@ -1,0 +1,166 @@
+import { createPool, type RowDataPacket } from 'mysql2';
+import type { Pool, PoolConnection } from 'mysql2/promise';
+import { Problem } from '../../domain/problem.ts';
+import { asProblem, isBadConnection, isUnanswered } from './mysql-errors.ts';
+
+export interface PoolOptions {
+  url: string;
+  connectionsMax: number;
+  /** Callers that may wait for a connection. */
+  queueMax: number;
+  connectTimeoutMs: number;
+  queryTimeoutMs: number;
+  lockWaitTimeoutS: number;
+  /** A dead client must not keep the authority row locked for long: idle seconds after which the server lets it go. */
+  waitTimeoutS?: number;
+  /** Told how each statement or transaction ended: answered, or MySQL was not available. */
+  watch?: { succeeded(): void; failed(error: unknown): void };
+}
+
+/**
+ * MySQL as the money path uses it: plain SQL, UTC, READ COMMITTED, and `affectedRows` that counts changed rows (mysql2
+ * would count matched ones), because the optimistic lock of the flush is read from it.
+ */
+export class Database implements AsyncDisposable {
+  readonly #pool: Pool;
+  /**
+   * Settles when a connection is set up, or has failed to be. It is not used before: without strict mode the flush's
+   * optimistic lock would write zeros; and what is queued behind a statement that timed out, mysql2 never answers.
+   */
+  readonly #ready = new WeakMap<object, Promise<unknown>>();
+  readonly #queryTimeoutMs: number;
+  readonly #watch: NonNullable<PoolOptions['watch']>;
+
+  constructor(options: PoolOptions) {
+    this.#queryTimeoutMs = options.queryTimeoutMs;
+    this.#watch = options.watch ?? { succeeded: () => {}, failed: () => {} };
+    const pool = createPool({
+      uri: options.url,
+      flags: ['-FOUND_ROWS'],
+      timezone: 'Z',
+      charset: 'utf8mb4',
+      supportBigNumbers: true,
+      connectionLimit: options.connectionsMax,
+      maxIdle: options.connectionsMax,
+      queueLimit: options.queueMax,
+      connectTimeout: options.connectTimeoutMs,
+      enableKeepAlive: true,
+    });
+    const settings = [
+      "time_zone = '+00:00'",
+      "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
+      `innodb_lock_wait_timeout = ${options.lockWaitTimeoutS}`,
+      `wait_timeout = ${options.waitTimeoutS ?? 60}`,
+    ];
+    pool.on('connection', (connection) => {
+      connection.on('error', () => {});
+      const ask = (sql: string) => connection.promise().query({ sql, timeout: options.queryTimeoutMs });
+      const ready = ask(`SET SESSION ${settings.join(', ')}`).then(() =>
+        ask('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED'),
+      );
+      ready.catch(() => connection.destroy());
+      this.#ready.set(connection, ready);
+    });
+    this.#pool = pool.promise();
+  }
+
+  /** Rows of one statement. @throws Problem database_unavailable when MySQL cannot be reached */
+  async rows<Row>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    return this.#on((session) => session.rows<Row>(sql, values), this.#queryTimeoutMs);
+  }
+
+  /**
+   * Runs `work` in one transaction (or on one snapshot, to read only) on one connection; rolls back when it throws. A failure
+   * of the commit leaves it unknown whether it was done.
+   * @throws what `work` throws, or a Problem
+   */
+  async transaction<T>(
+    work: (session: Session) => Promise<T>,
+    kind: 'read-committed' | 'snapshot' = 'read-committed',
+    timeoutMs = this.#queryTimeoutMs,
+  ): Promise<T> {
+    return this.#on(async (session) => {
+      if (kind === 'snapshot') await session.run('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+      await session.run(
+        kind === 'snapshot' ? 'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY' : 'START TRANSACTION',
+      );
+      try {
+        const result = await work(session);
+        await session.run('COMMIT');
+        return result;
+      } catch (error) {
+        if (!isUnanswered(error)) await session.run('ROLLBACK');
+        throw error;
+      }
+    }, timeoutMs);
+  }
+
+  /**
+   * Lends a connection. One that failed to answer is destroyed at once: mysql2 would keep it for the answer, and what comes
+   * after it on that connection would wait for ever.
+   */
+  async #on<T>(work: (session: Session) => Promise<T>, timeoutMs: number): Promise<T> {
+    try {
+      const connection = await this.#connection();
+      try {
+        const result = await work(new Session(connection, timeoutMs));
+        connection.release();
+        this.#watch.succeeded();
+        return result;
+      } catch (error) {
+        if (isUnanswered(error) || isBadConnection(error)) connection.destroy();
+        else connection.release();
+        throw error;
+      }
+    } catch (error) {
+      throw this.#seen(error);
+    }
+  }
+
+  /** A connection that is set up, waited for no longer than a query may take. */
+  async #connection(): Promise<PoolConnection> {
+    const waiting = this.#pool.getConnection();
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        waiting.then((connection) => connection.release()).catch(() => {});
+        reject(new Problem('database_unavailable', 'MySQL gave no connection in time'));
+      }, this.#queryTimeoutMs);
+    });
+    const connection = await Promise.race([waiting, tooLate]).finally(() => clearTimeout(timer));
+    await this.#ready.get(connection.connection);
+    return connection;
+  }
+
+  #seen(error: unknown): unknown {
+    const problem = asProblem(error);
+    if (problem instanceof Problem && problem.code === 'database_unavailable') this.#watch.failed(error);
+    return problem;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+/** One connection inside a transaction. */
+export class Session {
+  readonly #connection: PoolConnection;
+  readonly #timeout: number;
+  constructor(connection: PoolConnection, timeoutMs: number) {
+    this.#connection = connection;
+    this.#timeout = timeoutMs;
+  }
+
+  async rows<Row>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    const [rows] = await this.#connection.query<RowDataPacket[]>({ sql, values, timeout: this.#timeout });
+    return rows as Row[];
+  }
+
+  /** Runs a statement that returns no rows. @returns the number of rows that it changed (an upsert that updates counts 2) */
+  async run(sql: string, values?: unknown[]): Promise<number> {
+    // null, not undefined: mysql2 would look for placeholders all the same, and the flush's statements are half a megabyte.
+    const [result] = await this.#connection.query({ sql, timeout: this.#timeout, values: values ?? null });
+    return (result as { affectedRows?: number }).affectedRows ?? 0;
+  }
+}

@@ -1,0 +1,176 @@
+import { Problem } from '../../domain/problem.ts';
+import type { NewAccount } from '../../domain/types.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { retried } from '../../kernel/retry.ts';
+import type { AccountDetails, AccountOpening } from '../../ledger/ledger.ts';
+import { isRolledBack } from '../connection/mysql-errors.ts';
+import type { Database, Session } from '../connection/pool.ts';
+import { rowsByIds } from '../rows/unsettled-rows.ts';
+
+const RETRIES_MAX = 5;
+const RETRY_BASE_MS = 20;
+
+interface OpeningColumns {
+  account_id: string;
+  currency: string;
+  opening_overdraft_limit: number;
+  name: string | null;
+  external: number;
+  opened_at: Date;
+}
+const OPENING_COLUMNS = 'account_id, currency, opening_overdraft_limit, `name`, `external`, opened_at';
+
+/** Another request has inserted one of the accounts since this transaction looked for them. */
+class OpenedMeanwhile extends Error {
+  override readonly name = 'OpenedMeanwhile';
+}
+
+/**
+ * Opens all accounts of a request in one transaction. When several requests open the same account at the same time, exactly one
+ * gets the answer that it created it: the count of inserted rows shows whether another request was faster; if so, the transaction
+ * is rolled back and repeated. Each repetition finds at least one more account, so there are at most as many as accounts.
+ *
+ * A commit without a reply is repeated. If the first commit did take effect, the accounts are found with the same content. They
+ * exist, but it is no longer known which request created them, so none claims to have done so.
+ */
+export class AccountOpener {
+  readonly #database: Database;
+  readonly #clock: Clock;
+
+  constructor(deps: { database: Database; clock: Clock }) {
+    this.#database = deps.database;
+    this.#clock = deps.clock;
+  }
+
+  /**
+   * One answer per account, in order; `account_id_reused` for each that was opened with other content.
+   * @throws Problem database_unavailable: nothing was opened; outcome_unknown: a commit got no reply
+   */
+  async open(accounts: readonly NewAccount[], openedBy: string): Promise<(AccountOpening | Problem)[]> {
+    // Of equal ids in one request, the first is opened and the others are compared with it.
+    const first = new Map<string, NewAccount>();
+    for (const account of accounts) if (!first.has(account.accountId)) first.set(account.accountId, account);
+    const { created, stored } = await this.#insertMissing(first, openedBy);
+    const claimed = new Set<string>();
+    return accounts.map((account) => {
+      const row = stored.get(account.accountId);
+      if (!row) throw new Error(`account ${account.accountId} was neither found nor opened`);
+      if (!sameOpening(account, row)) {
+        return new Problem('account_id_reused', `account ${account.accountId} was opened with other content`);
+      }
+      const isCreation = created.has(account.accountId) && !claimed.has(account.accountId);
+      claimed.add(account.accountId);
+      return { account: detailsOf(row), created: isCreation };
+    });
+  }
+
+  async #insertMissing(wanted: ReadonlyMap<string, NewAccount>, openedBy: string): Promise<Inserted> {
+    let inDoubt = false;
+    const attempt = async (): Promise<Inserted> => {
+      let commitSent = false;
+      try {
+        return await this.#database.transaction(async (session) => {
+          const inserted = await insertMissing(session, wanted, openedBy);
+          // The next statement is COMMIT: a failure from here on leaves it unknown whether the accounts were opened.
+          commitSent = inserted.created.size > 0;
+          return inserted;
+        });
+      } catch (error) {
+        inDoubt ||= commitSent;
+        throw error;
+      }
+    };
+    const plan = {
+      clock: this.#clock,
+      retriesMax: RETRIES_MAX,
+      baseMs: RETRY_BASE_MS,
+      when: (error: unknown) => inDoubt || isRolledBack(error),
+    };
+    try {
+      return await retried(plan, () => untilNobodyWasFaster(attempt));
+    } catch (error) {
+      if (!inDoubt) throw error;
+      const detail = 'MySQL did not confirm whether the accounts were opened; send the same request again';
+      throw new Problem('outcome_unknown', detail, {}, { cause: error });
+    }
+  }
+
+  async details(accountId: string): Promise<AccountDetails> {
+    const [row] = await this.#database.rows<OpeningColumns>(
+      `SELECT ${OPENING_COLUMNS} FROM accounts WHERE account_id = ?`,
+      [accountId],
+    );
+    if (!row) throw new Problem('account_not_found', `there is no account ${accountId}`);
+    return detailsOf(row);
+  }
+}
+
+interface Inserted {
+  created: ReadonlySet<string>;
+  stored: ReadonlyMap<string, OpeningColumns>;
+}
+
+async function untilNobodyWasFaster<T>(attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof OpenedMeanwhile)) throw error;
+    }
+  }
+}
+
+/** @throws OpenedMeanwhile */
+async function insertMissing(
+  session: Session,
+  wanted: ReadonlyMap<string, NewAccount>,
+  openedBy: string,
+): Promise<Inserted> {
+  const existing = await storedAmong(session, wanted);
+  // In primary-key order, so that two requests with the same accounts wait for each other instead of deadlocking.
+  const missing = [...wanted.values()]
+    .filter(({ accountId }) => !existing.has(accountId))
+    .sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
+  if (missing.length === 0) return { created: new Set(), stored: existing };
+  // An account that exists by now is locked, left unchanged, and not counted. An error instead would leave a shared lock on it,
+  // which makes requests deadlock.
+  const inserted = await session.run(
+    `INSERT INTO accounts (account_id, currency, \`external\`, \`name\`, overdraft_limit, opening_overdraft_limit, opened_by)
+     VALUES ? ON DUPLICATE KEY UPDATE account_id = accounts.account_id`,
+    [missing.map((a) => [a.accountId, a.currency, a.external, a.name, a.overdraftLimit, a.overdraftLimit, openedBy])],
+  );
+  if (inserted !== missing.length) throw new OpenedMeanwhile('another request opened one of the accounts');
+  return {
+    created: new Set(missing.map(({ accountId }) => accountId)),
+    stored: await storedAmong(session, wanted),
+  };
+}
+
+async function storedAmong(
+  session: Session,
+  wanted: ReadonlyMap<string, NewAccount>,
+): Promise<Map<string, OpeningColumns>> {
+  const sql = `SELECT ${OPENING_COLUMNS} FROM accounts WHERE account_id IN (?)`;
+  const rows = await rowsByIds<OpeningColumns>(session, sql, [...wanted.keys()]);
+  return new Map(rows.map((row) => [row.account_id, row]));
+}
+
+function sameOpening(account: NewAccount, row: OpeningColumns): boolean {
+  return (
+    account.currency === row.currency &&
+    account.overdraftLimit === row.opening_overdraft_limit &&
+    account.name === row.name &&
+    account.external === (row.external === 1)
+  );
+}
+
+function detailsOf(row: OpeningColumns): AccountDetails {
+  return {
+    accountId: row.account_id,
+    currency: row.currency,
+    overdraftLimit: row.opening_overdraft_limit,
+    name: row.name,
+    external: row.external === 1,
+    openedAt: row.opened_at.getTime(),
+  };
+}

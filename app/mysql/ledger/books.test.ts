@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { NewAccount } from '../../domain/types.ts';
+import { batchOf } from '../../journal/flush-batch.ts';
+import { CacheModel } from '../../journal/testing/cache-model.ts';
+import { account, EpochUnderTest, itemOf, order, REPLID } from '../../journal/testing/epoch-under-test.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { migratedDatabase, type TestDatabase } from '../testing/test-database.ts';
+import { SqlBooks } from './books.ts';
+import { FlushStore } from './flush-store.ts';
+
+let db: TestDatabase;
+let books: SqlBooks;
+beforeAll(async () => {
+  db = await migratedDatabase();
+  books = new SqlBooks({ database: db.database, clock: systemClock });
+});
+afterAll(() => db.drop());
+
+const opening = (accountId: string): NewAccount => ({
+  accountId,
+  currency: 'EUR',
+  overdraftLimit: 0,
+  name: null,
+  external: false,
+});
+
+describe('An account that there is not', () => {
+  it('is account_not_found, wherever it is asked for', async () => {
+    const missing = { code: 'account_not_found' };
+    await expect(books.accountDetails('nobody')).rejects.toMatchObject(missing);
+    await expect(books.postings({ accountId: 'nobody', afterVersion: 0, limit: 10 })).rejects.toMatchObject(missing);
+    await expect(books.postingAt('nobody', Date.now())).rejects.toMatchObject(missing);
+  });
+});
+
+describe('History', () => {
+  const START = Date.UTC(2026, 0, 1);
+  const SECOND = 1000;
+  /** Postings of ada: one a second, +10, and every third one -5. The fifth and the sixth share their moment. */
+  const momentOf = (version: number) => START + (version === 6 ? 5 : version) * SECOND;
+  const POSTINGS = 12;
+
+  beforeAll(async () => {
+    await db.reset();
+    const epoch = new EpochUnderTest(new CacheModel(REPLID), 1, REPLID);
+    const accounts = [account('world'), account('ada')];
+    await epoch.begin(accounts);
+    await books.openAccounts([opening('world'), opening('ada'), opening('idle')], 'tester');
+    for (let version = 1; version <= POSTINGS; version++) {
+      const debit = version % 3 === 0 ? { source: 'ada', destination: 'world', amount: 5 } : { amount: 10 };
+      const one = order(`t${version}`, {
+        ...debit,
+        timestamp: version === 1 ? START : null,
+        correlationId: `c${version}`,
+      });
+      await epoch.cache.apply(epoch.pod, [itemOf(one, momentOf(version))]);
+    }
+    await new FlushStore(db.database).commit(batchOf(await epoch.entries(), 1, 0), 1);
+    // The store accepted them all just now; the tests below want moments that they can name.
+    for (let version = 1; version <= POSTINGS; version++) {
+      await db.database.rows('UPDATE transfers SET accepted_at = ? WHERE transaction_id = ?', [
+        new Date(momentOf(version)),
+        `t${version}`,
+      ]);
+    }
+  });
+
+  const versions = async (query: { afterVersion?: number; limit?: number; from?: number; to?: number }) =>
+    (await books.postings({ accountId: 'ada', afterVersion: 0, limit: 100, ...query })).map(({ version }) => version);
+  const all = Array.from({ length: POSTINGS }, (_, n) => n + 1);
+
+  it('tells each side with its signed amount, and the balance after it', async () => {
+    const postings = await books.postings({ accountId: 'ada', afterVersion: 0, limit: 3 });
+    expect(postings).toEqual([
+      {
+        accountId: 'ada',
+        version: 1,
+        amount: 10,
+        balanceAfter: 10,
+        transactionId: 't1',
+        counterparty: 'world',
+        currency: 'EUR',
+        timestamp: START,
+        acceptedAt: momentOf(1),
+        persistedAt: expect.any(Number),
+        correlationId: 'c1',
+        user: 'tester',
+      },
+      expect.objectContaining({ version: 2, amount: 10, balanceAfter: 20, timestamp: null }),
+      expect.objectContaining({ version: 3, amount: -5, balanceAfter: 15, counterparty: 'world' }),
+    ]);
+    expect(Math.abs((postings[0]?.persistedAt ?? 0) - Date.now())).toBeLessThan(3_600_000);
+  });
+
+  it('comes page by page, oldest first, without gap or repeat', async () => {
+    expect(await versions({ limit: 5 })).toEqual([1, 2, 3, 4, 5]);
+    expect(await versions({ limit: 5, afterVersion: 5 })).toEqual([6, 7, 8, 9, 10]);
+    expect(await versions({ limit: 5, afterVersion: 10 })).toEqual([11, 12]);
+    expect(await versions({ limit: 5, afterVersion: 12 })).toEqual([]);
+    expect(await versions({ limit: 5, afterVersion: 99 })).toEqual([]);
+  });
+
+  it('may be cut by time: from is included, to is not', async () => {
+    expect(await versions({ from: momentOf(3), to: momentOf(5) })).toEqual([3, 4]);
+    expect(await versions({ from: momentOf(5), to: momentOf(7) })).toEqual([5, 6]);
+    expect(await versions({ from: momentOf(5) + 1 })).toEqual(all.slice(6));
+    expect(await versions({ to: momentOf(5) })).toEqual([1, 2, 3, 4]);
+    expect(await versions({ to: momentOf(5) + 1 })).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('is empty before the first posting and after the last, and whole around them', async () => {
+    expect(await versions({ to: START })).toEqual([]);
+    expect(await versions({ from: momentOf(POSTINGS) + 1 })).toEqual([]);
+    expect(await versions({ from: START, to: momentOf(POSTINGS) + 1 })).toEqual(all);
+    expect(await versions({ from: momentOf(5), to: momentOf(3) })).toEqual([]);
+  });
+
+  it('goes on by page within a time, too', async () => {
+    expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 2 })).toEqual([3, 4]);
+    expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 2, afterVersion: 4 })).toEqual([5, 6]);
+    expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 9, afterVersion: 7 })).toEqual([8]);
+  });
+
+  it('at a moment is the last posting accepted until then', async () => {
+    const at = async (moment: number) => (await books.postingAt('ada', moment))?.version ?? null;
+    expect(await at(momentOf(1) - 1)).toBeNull();
+    expect(await at(momentOf(1))).toBe(1);
+    expect(await at(momentOf(3) + 1)).toBe(3);
+    expect(await at(momentOf(5))).toBe(6);
+    expect(await at(momentOf(POSTINGS))).toBe(POSTINGS);
+    expect(await at(momentOf(POSTINGS) + 10 * SECOND)).toBe(POSTINGS);
+    expect(await books.postingAt('ada', momentOf(4))).toMatchObject({ balanceAfter: 25 });
+  });
+
+  it('of an account without postings is empty', async () => {
+    expect(await books.postings({ accountId: 'idle', afterVersion: 0, limit: 10, from: START })).toEqual([]);
+    expect(await books.postingAt('idle', Date.now())).toBeNull();
+  });
+
+  it('with a version missing is an error and not a wrong answer', async () => {
+    await db.database.rows("UPDATE transfers SET destination_version = 99 WHERE transaction_id = 't7'");
+    await expect(books.postingAt('ada', momentOf(7))).rejects.toThrow('account ada lacks version 7');
+    await db.database.rows("UPDATE transfers SET destination_version = 7 WHERE transaction_id = 't7'");
+  });
+});

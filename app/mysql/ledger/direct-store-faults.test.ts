@@ -1,0 +1,236 @@
+import { createConnection } from 'mysql2/promise';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { said } from '../../domain/testing/orders.ts';
+import { account } from '../../journal/testing/epoch-under-test.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { SilentNetwork } from '../../kernel/testing/silent-network.ts';
+import { TestClock } from '../../kernel/testing/test-clock.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { Database, type PoolOptions, type Session } from '../connection/pool.ts';
+import { DIRECT_EPOCH, directItem, expectWholeHistory, putAccounts } from '../testing/direct-accounts.ts';
+import {
+  InterruptedDatabase,
+  ledgerRows,
+  migratedDatabase,
+  poolOptions,
+  type TestDatabase,
+} from '../testing/test-database.ts';
+import { DirectStore } from './direct-store.ts';
+
+let db: TestDatabase;
+let interrupted: InterruptedDatabase;
+beforeAll(async () => {
+  db = await migratedDatabase();
+  interrupted = new InterruptedDatabase(poolOptions(db.url));
+});
+afterAll(async () => {
+  await interrupted[Symbol.asyncDispose]();
+  await db.drop();
+});
+beforeEach(async () => {
+  interrupted.before = async () => {};
+  await db.reset(DIRECT_EPOCH, 'DIRECT');
+  await putAccounts(db.database, [account('world'), account('ada'), account('bob')]);
+});
+
+const storeOn = (database: Database, clock = systemClock) => new DirectStore({ database, clock });
+const ITEMS = [
+  directItem('018f0000-0000-7000-8000-000000000001'),
+  directItem('t2', { source: 'ada', destination: 'bob', amount: 30 }),
+];
+const CHANGE = { changeId: 'c1', accountId: 'ada', user: 'u', correlationId: 'c', takenAt: 1, overdraftLimit: 5 };
+/** Both kinds of call, as the faults are the same for both; with how many statements each makes before its COMMIT. */
+const CALLS = [
+  ['apply', 5, (store: DirectStore) => store.apply(DIRECT_EPOCH, ITEMS)],
+  ['change', 4, (store: DirectStore) => store.change(DIRECT_EPOCH, CHANGE)],
+] as const;
+
+/** The cursor not included: the largest id time may be raised for nothing. */
+async function written() {
+  const { cursor: _, ...rest } = await ledgerRows(db.database);
+  return rest;
+}
+async function kill(connectionId: number): Promise<void> {
+  const killer = await createConnection(db.url);
+  await killer.query(`KILL CONNECTION ${connectionId}`);
+  await killer.end();
+}
+const fault = (code: string) => Object.assign(new Error(code), { code, errno: 1 });
+
+describe.each(CALLS)('%s', (_name, statements, call) => {
+  it('is unable, and has written nothing, when MySQL goes before the commit was sent; once it is back, it does it once', async () => {
+    const before = await written();
+    let seen = 0;
+    for (let failing = 0; failing < statements; failing++) {
+      interrupted.before = async (statement, connectionId) => {
+        seen = Math.max(seen, statement + 1);
+        if (statement === failing) await kill(connectionId);
+      };
+      await expect(call(storeOn(interrupted))).rejects.toMatchObject({ name: 'DirectError', kind: 'unable' });
+      expect(await written()).toEqual(before);
+    }
+    expect(seen).toBe(statements);
+    interrupted.before = async () => {};
+    await call(storeOn(interrupted));
+    const after = await written();
+    await call(storeOn(db.database));
+    expect(await written()).toEqual(after);
+    expect(after).not.toEqual(before);
+  });
+
+  it.each(['before it arrives', 'after it was done'])(
+    'is in doubt when the commit is lost %s; repeated, it is done once',
+    async (when) => {
+      const database = new UnheardCommit(poolOptions(db.url), when === 'before it arrives');
+      await expect(call(storeOn(database))).rejects.toMatchObject({ name: 'DirectError', kind: 'in_doubt' });
+      await call(storeOn(db.database));
+      const { transfers, changes } = await written();
+      expect(transfers.length + changes.length).toBe(call === CALLS[0][2] ? 2 : 1);
+      await expectWholeHistory(db.database);
+      await database[Symbol.asyncDispose]();
+    },
+  );
+
+  it('is refused as moved, and has written nothing, in any other mode or epoch', async () => {
+    for (const [mode, epoch] of [
+      ['DIRECT', DIRECT_EPOCH + 1],
+      ['DIRECT', DIRECT_EPOCH - 1],
+      ['REBUILDING', DIRECT_EPOCH],
+      ['CLOSING', DIRECT_EPOCH],
+      ['CACHE', DIRECT_EPOCH],
+    ] as const) {
+      await db.database.rows('UPDATE authority SET mode = ?, epoch = ?', [mode, epoch]);
+      const before = await written();
+      await expect(call(storeOn(db.database))).rejects.toMatchObject({ name: 'DirectError', kind: 'moved' });
+      expect(await written()).toEqual(before);
+    }
+  });
+
+  it('is waited for by a move of the authority, and what comes after the move is refused', async () => {
+    let moved = false;
+    let move: Promise<unknown> = Promise.resolve();
+    interrupted.before = async (statement) => {
+      if (statement === 1) {
+        move = db.database.rows("UPDATE authority SET epoch = epoch + 1, mode = 'REBUILDING'").then(() => {
+          moved = true;
+        });
+      }
+      expect(moved).toBe(false);
+    };
+    await call(storeOn(interrupted));
+    await move;
+    await expect(call(storeOn(db.database))).rejects.toMatchObject({ kind: 'moved' });
+  });
+
+  it.each(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_DUP_ENTRY'])(
+    'tries again after %s, at most three times',
+    async (code) => {
+      const clock = new TestClock();
+      clock.jitter = 0.25;
+      let failures = 0;
+      interrupted.before = async (statement) => {
+        if (statement === 1 && failures < 3) {
+          failures += 1;
+          throw fault(code);
+        }
+      };
+      await call(storeOn(interrupted, clock));
+      expect(clock.slept).toEqual([7.5, 15, 30]);
+      let attempts = 0;
+      interrupted.before = async (statement) => {
+        if (statement !== 1) return;
+        attempts += 1;
+        throw fault(code);
+      };
+      await expect(call(storeOn(interrupted, clock))).rejects.toMatchObject({ kind: 'unable' });
+      expect(attempts).toBe(4);
+    },
+  );
+
+  it('does not try again what will not pass', async () => {
+    let attempts = 0;
+    interrupted.before = async () => {
+      attempts += 1;
+      throw fault('ER_DATA_TOO_LONG');
+    };
+    await expect(call(storeOn(interrupted))).rejects.toMatchObject({ kind: 'unable' });
+    expect(attempts).toBe(1);
+  });
+});
+
+/** The answer to each COMMIT is lost; or the connection is cut before it. */
+class UnheardCommit extends Database {
+  readonly #cut: boolean;
+  constructor(options: PoolOptions, cut: boolean) {
+    super(options);
+    this.#cut = cut;
+  }
+  override async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    await super.transaction(async (session) => {
+      const done = await work(session);
+      const [row] = await session.rows<{ id: number }>('SELECT CONNECTION_ID() AS id');
+      if (this.#cut) await kill(row?.id ?? 0);
+      return done;
+    });
+    throw fault('PROTOCOL_CONNECTION_LOST');
+  }
+}
+
+describe('A commit that is still on its way', () => {
+  let network: SilentNetwork;
+  let far: Database;
+  beforeEach(async () => {
+    network = await SilentNetwork.before(db.url, '\x03COMMIT');
+  });
+  /** Its server gives it up after so long. */
+  async function send(waitTimeoutS: number): Promise<void> {
+    far = new Database({ ...poolOptions(network.url), queryTimeoutMs: 250, connectionsMax: 1, waitTimeoutS });
+    // On a busy machine a statement before the COMMIT may take too long, too.
+    await until('the commit is under way', () =>
+      storeOn(far)
+        .apply(DIRECT_EPOCH, ITEMS)
+        .catch((error: { kind?: string }) => error.kind === 'in_doubt'),
+    );
+  }
+  const close = async () => {
+    network.close();
+    await far[Symbol.asyncDispose]();
+  };
+  /** Somebody has been at such a statement for longer than one takes that need not wait. */
+  const waits = (statement: string) => async () => {
+    const sql = 'SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE ? AND time_ms > 100';
+    return (await db.database.rows(sql, [statement])).length > 0;
+  };
+
+  it('is waited for by a repetition, which then answers with its outcome', async () => {
+    await send(3600);
+    const again = storeOn(db.database).apply(DIRECT_EPOCH, ITEMS);
+    await until('the repetition waits for the accounts', waits('%FOR UPDATE'));
+    network.deliver();
+    expect((await again).map(said)).toEqual(['again POSTED', 'again POSTED']);
+    await expectWholeHistory(db.database);
+    await close();
+  });
+
+  it('is met at the id by one that asks for other accounts under it', async () => {
+    await send(3600);
+    await putAccounts(db.database, [account('world-2', { external: true }), account('cy')]);
+    const other = directItem(ITEMS[0]?.order.transactionId ?? '', { source: 'world-2', destination: 'cy' });
+    const again = storeOn(db.database).apply(DIRECT_EPOCH, [other]);
+    await until('it waits for the id', waits('INSERT INTO transfers%'));
+    network.deliver();
+    expect(await again).toMatchObject([{ replayed: true, order: { source: 'world', destination: 'ada' } }]);
+    await expectWholeHistory(db.database);
+    await close();
+  });
+
+  it('is given up by the server when it never comes, and the repetition does it', async () => {
+    await send(2);
+    const again = await storeOn(db.database).apply(DIRECT_EPOCH, ITEMS);
+    expect(again.map(said)).toEqual(['POSTED', 'POSTED']);
+    await expectWholeHistory(db.database);
+    network.deliver();
+    expect((await written()).transfers).toHaveLength(2);
+    await close();
+  });
+});

@@ -1,0 +1,361 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { newUuidV7 } from '../../domain/ids.ts';
+import { Problem } from '../../domain/problem.ts';
+import { said } from '../../domain/testing/orders.ts';
+import type { AccountStatus, Outcome } from '../../domain/types.ts';
+import { batchOf } from '../../journal/flush-batch.ts';
+import { ACCEPTED_AT, account, modelEpoch, order } from '../../journal/testing/epoch-under-test.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { DIRECT_EPOCH, directItem, putAccounts } from '../testing/direct-accounts.ts';
+import {
+  InterruptedDatabase,
+  ledgerRows,
+  migratedDatabase,
+  openIn,
+  poolOptions,
+  type TestDatabase,
+} from '../testing/test-database.ts';
+import { DirectStore } from './direct-store.ts';
+import { FlushStore } from './flush-store.ts';
+import { LedgerReader } from './ledger-reader.ts';
+
+const MAX = Number.MAX_SAFE_INTEGER;
+const ACCOUNTS = [
+  account('world'),
+  account('ada', { balance: 500, version: 2, settingsVersion: 3 }),
+  account('bob', { overdraftLimit: 50 }),
+  account('yen', { currency: 'JPY' }),
+];
+
+let db: TestDatabase;
+let store: DirectStore;
+beforeAll(async () => {
+  db = await migratedDatabase();
+});
+afterAll(() => db.drop());
+beforeEach(async () => {
+  await db.reset(DIRECT_EPOCH, 'DIRECT');
+  await putAccounts(db.database, ACCOUNTS);
+  store = new DirectStore({ database: db.database, clock: systemClock });
+});
+
+const apply = (...items: ReturnType<typeof directItem>[]) => store.apply(DIRECT_EPOCH, items);
+const settings = (accountId: string, status: AccountStatus) =>
+  db.database.rows('UPDATE accounts SET status = ? WHERE account_id = ?', [status, accountId]);
+
+describe('a UUIDv7 of the future', () => {
+  const idTimeMax = async () => (await new FlushStore(db.database).cursor()).idTimeMax;
+
+  it("is refused where it is more than 60 s ahead of MySQL's clock, and raises nothing", async () => {
+    const far = newUuidV7(Date.now() + 3_600_000);
+    const near = newUuidV7(Date.now() + 55_000);
+    const [refused, done] = await apply(directItem(far), directItem(near));
+    expect(refused).toMatchObject({ code: 'validation_failed', extras: { errors: [{ pointer: '/transactionId' }] } });
+    expect(done).toMatchObject({ status: 'POSTED' });
+    expect(await idTimeMax()).toBeLessThanOrEqual(Date.now() + 70_000);
+    expect((await ledgerRows(db.database)).transfers).toMatchObject([{ transaction_id: near }]);
+  });
+
+  it('that already has an outcome is answered with that outcome', async () => {
+    const far = newUuidV7(Date.now() + 3_600_000);
+    const [first] = await apply(directItem('t1'));
+    await db.database.rows('UPDATE transfers SET transaction_id = ?', [far]);
+    const [again] = await apply(directItem(far));
+    expect(again).toMatchObject({ status: 'POSTED', replayed: true, acceptedAt: (first as Outcome).acceptedAt });
+  });
+});
+
+describe('the time of acceptance', () => {
+  it("is MySQL's clock, whatever the pod's clock says; the pod's own time is stored as well", async () => {
+    const [before] = await db.database.rows<{ at: Date }>('SELECT NOW(3) AS at');
+    const [answer] = await apply(directItem('t1'));
+    const [after] = await db.database.rows<{ at: Date }>('SELECT NOW(3) AS at');
+    if (!answer || answer instanceof Problem || !before || !after) throw new Error('no outcome');
+    expect(answer.acceptedAt).toBeGreaterThanOrEqual(before.at.getTime());
+    expect(answer.acceptedAt).toBeLessThanOrEqual(after.at.getTime());
+    const stored = (await new LedgerReader(db.database).findOutcomes(['t1'])).outcomes.get('t1');
+    expect(stored).toMatchObject({ acceptedAt: answer.acceptedAt, takenAt: ACCEPTED_AT });
+    const { acceptedUpTo } = await new LedgerReader(db.database).loadAccounts(['world', 'ada', 'bob']);
+    expect(acceptedUpTo).toBe(answer.acceptedAt);
+  });
+
+  it('never decreases along an account, though the clock was set back or another store was ahead', async () => {
+    const ahead = Date.now() + 3_600_000;
+    await db.database.rows("UPDATE accounts SET last_accepted_ms = ? WHERE account_id = 'bob'", [ahead]);
+    const [first, second, third] = await apply(
+      directItem('t1', { destination: 'ada' }),
+      directItem('t2', { source: 'ada', destination: 'bob' }),
+      directItem('t3', { source: 'bob', destination: 'ada' }),
+    );
+    expect([first, second, third]).toMatchObject([{ status: 'POSTED' }, { acceptedAt: ahead }, { acceptedAt: ahead }]);
+    expect((first as { acceptedAt: number }).acceptedAt).toBeLessThan(ahead);
+    const change = { changeId: newUuidV7(Date.now()), accountId: 'ada', user: 'u', correlationId: 'c', takenAt: 1 };
+    await store.change(DIRECT_EPOCH, { ...change, overdraftLimit: 5 });
+    expect((await ledgerRows(db.database)).changes).toMatchObject([{ accepted_at: new Date(ahead) }]);
+  });
+});
+
+describe('DirectStore.apply', () => {
+  it('posts transfers in order, and writes outcomes and accounts', async () => {
+    const answers = await apply(
+      directItem('t2', { source: 'ada', destination: 'bob', amount: 120 }),
+      directItem('t1', { source: 'bob', destination: 'ada', amount: 170, metadata: { note: "O'Neil" }, timestamp: 1 }),
+    );
+    expect(answers).toMatchObject([
+      {
+        status: 'POSTED',
+        source: { balance: 380, version: 3, settingsVersion: 3 },
+        destination: { balance: 120, version: 1, settingsVersion: 1 },
+      },
+      { status: 'POSTED', source: { balance: -50, version: 2 }, destination: { balance: 550, version: 4 } },
+    ]);
+    const { outcomes } = await new LedgerReader(db.database).findOutcomes(['t1', 't2']);
+    expect(['t2', 't1'].map((id) => outcomes.get(id))).toEqual(
+      answers.map((answer) => ({ ...answer, replayed: true })),
+    );
+    expect(outcomes.get('t1')).toMatchObject({ epoch: DIRECT_EPOCH, seq: 0, persisted: true });
+    expect((await ledgerRows(db.database)).accounts).toMatchObject([
+      { account_id: 'ada', balance: 550, version: 4, previous_version: 2, previous_balance: 500 },
+      { account_id: 'bob', balance: -50, version: 2 },
+      { account_id: 'world', version: 0 },
+      { account_id: 'yen', version: 0 },
+    ]);
+  });
+
+  it.each([
+    ['currency_mismatch', async () => {}, { destination: 'yen' }],
+    ['insufficient_funds', async () => {}, { source: 'ada', destination: 'bob', amount: 501 }],
+    ['account_suspended', () => settings('ada', 'SUSPENDED'), { source: 'ada', destination: 'bob' }],
+    ['account_frozen', () => settings('ada', 'FROZEN'), { destination: 'ada' }],
+    ['account_closed', () => settings('bob', 'CLOSED'), { source: 'ada', destination: 'bob' }],
+    ['balance_out_of_range', async () => {}, { destination: 'ada', amount: MAX }],
+  ] as const)('remembers %s as the outcome of the id, and changes nothing else', async (refusal, prepare, fields) => {
+    await prepare();
+    const before = await ledgerRows(db.database);
+    expect((await apply(directItem('t1', fields))).map(said)).toEqual([refusal]);
+    const { accounts, transfers } = await ledgerRows(db.database);
+    expect(accounts).toEqual(before.accounts);
+    expect(transfers).toMatchObject([{ transaction_id: 't1', status: 'REJECTED', refusal, source_version: null }]);
+    await db.database.rows("UPDATE accounts SET status = 'ACTIVE', balance = 1000");
+    expect((await apply(directItem('t1', fields))).map(said)).toEqual([`again ${refusal}`]);
+  });
+
+  it('keeps to the exact range at both of its ends', async () => {
+    await putAccounts(db.database, [
+      account('world-2', { external: true, balance: 1 - MAX }),
+      account('rich', { balance: MAX - 1 }),
+    ]);
+    const out = { source: 'world-2', destination: 'rich', amount: 1 };
+    const answers = await apply(
+      directItem('t1', { ...out, amount: 2 }),
+      directItem('t2', out),
+      directItem('t3', out),
+      directItem('t4', { source: 'rich', destination: 'world-2', amount: MAX }),
+    );
+    expect(answers.map(said)).toEqual(['balance_out_of_range', 'POSTED', 'balance_out_of_range', 'POSTED']);
+    expect((await ledgerRows(db.database)).accounts).toMatchObject([{}, {}, { balance: 0 }, {}, { balance: 0 }, {}]);
+  });
+
+  it('says which account there is not, and leaves nothing behind under that id', async () => {
+    const before = await ledgerRows(db.database);
+    const answers = await apply(directItem('t1', { destination: 'nobody' }), directItem('t2', { source: 'no-one' }));
+    expect(answers).toEqual([
+      new Problem('account_not_found', 'there is no account nobody'),
+      new Problem('account_not_found', 'there is no account no-one'),
+    ]);
+    expect(await ledgerRows(db.database)).toEqual(before);
+    await putAccounts(db.database, [account('nobody')]);
+    expect((await apply(directItem('t1', { destination: 'nobody' }))).map(said)).toEqual(['POSTED']);
+  });
+
+  it('says so for a current UUIDv7 too when neither account exists', async () => {
+    const item = directItem(newUuidV7(Date.now()), { source: 'no-one', destination: 'nobody' });
+    expect(await apply(item)).toEqual([new Problem('account_not_found', 'there is no account no-one')]);
+  });
+
+  it('gives one id one outcome: in one call, in the next one, from another store, whatever its content', async () => {
+    const first = await apply(directItem('t1'), directItem('t1', { amount: 7 }));
+    expect(first.map(said)).toEqual(['POSTED', 'again POSTED']);
+    const other = new DirectStore({ database: db.database, clock: systemClock });
+    const again = await other.apply(DIRECT_EPOCH, [
+      { ...directItem('t1', { source: 'bob', destination: 'nobody', amount: 3 }), takenAt: 1 },
+    ]);
+    expect(again).toEqual([first[1]]);
+    expect((await ledgerRows(db.database)).transfers).toHaveLength(1);
+  });
+
+  it('keeps ids apart that differ only in case', async () => {
+    expect((await apply(directItem('abc'), directItem('ABC'))).map(said)).toEqual(['POSTED', 'POSTED']);
+    expect((await apply(directItem('Abc'))).map(said)).toEqual(['POSTED']);
+  });
+
+  it('answers none for none, and takes calls that are longer than an IN list', async () => {
+    expect(await apply()).toEqual([]);
+    const many = Array.from({ length: 1300 }, (_, n) => n);
+    await openIn(
+      db.database,
+      many.map((n) => account(`many-${n}`)),
+    );
+    const items = many.map((n) => directItem(`t-${n}`, { destination: `many-${n}` }));
+    expect(new Set((await apply(...items)).map(said))).toEqual(new Set(['POSTED']));
+    expect(new Set((await apply(...items)).map(said))).toEqual(new Set(['again POSTED']));
+  });
+});
+
+describe('DirectStore.change', () => {
+  const change = (changeId: string, fields: Partial<Parameters<DirectStore['change']>[1]> = {}) =>
+    store.change(DIRECT_EPOCH, {
+      changeId,
+      accountId: 'ada',
+      user: 'admin',
+      correlationId: 'c-2',
+      takenAt: 5,
+      ...fields,
+    });
+
+  it('changes settings, and writes the change', async () => {
+    const changed = await change('c1', { overdraftLimit: 9, status: 'SUSPENDED', expectedSettingsVersion: 3 });
+    expect(changed).toEqual(
+      account('ada', { balance: 500, version: 2, overdraftLimit: 9, status: 'SUSPENDED', settingsVersion: 4 }),
+    );
+    const { accounts, changes } = await ledgerRows(db.database);
+    expect(accounts[0]).toMatchObject({ status: 'SUSPENDED', overdraft_limit: 9, settings_version: 4, version: 2 });
+    const written = { change_id: 'c1', account_id: 'ada', settings_version: 4, user: 'admin', epoch: DIRECT_EPOCH };
+    expect(changes).toMatchObject([{ ...written, overdraft_limit: 9, seq: 0 }]);
+  });
+
+  it('answers the same change again with the account as it is by now', async () => {
+    await change('c1', { overdraftLimit: 9, expectedSettingsVersion: 3 });
+    await change('c2', { overdraftLimit: 8 });
+    const again = await change('c1', { overdraftLimit: 9, expectedSettingsVersion: 3 });
+    expect(again).toMatchObject({ overdraftLimit: 8, settingsVersion: 5 });
+    expect((await ledgerRows(db.database)).changes).toHaveLength(2);
+  });
+
+  it('makes a change once, however many ask for it at the same time', async () => {
+    const all = await Promise.all(Array.from({ length: 6 }, () => change('c1', { overdraftLimit: 9 })));
+    expect(new Set(all.map(({ settingsVersion }) => settingsVersion))).toEqual(new Set([4]));
+    expect((await ledgerRows(db.database)).changes).toHaveLength(1);
+  });
+
+  it.each([
+    ['account_not_found', { accountId: 'nobody' }],
+    ['settings_version_mismatch', { expectedSettingsVersion: 2 }],
+    ['account_not_empty', { status: 'CLOSED' }],
+    ['account_closed', { accountId: 'yen', status: 'ACTIVE' }],
+  ] as const)('refuses with %s, and writes nothing', async (code, fields) => {
+    await settings('yen', 'CLOSED');
+    const before = await ledgerRows(db.database);
+    await expect(change('c1', fields)).rejects.toMatchObject({ name: 'Problem', code });
+    const { cursor: _, ...after } = await ledgerRows(db.database);
+    expect(before).toMatchObject(after);
+  });
+});
+
+describe('Accounts and ids that wait for a journal', () => {
+  const CACHE_EPOCH = 2;
+  beforeEach(async () => {
+    await db.database.rows('UPDATE authority SET cache_epoch = ?', [CACHE_EPOCH]);
+    await db.database.rows("INSERT INTO frozen_accounts (account_id, epoch, reason) VALUES ('ada', ?, 'held')", [
+      CACHE_EPOCH,
+    ]);
+    await db.database.rows('INSERT INTO unsettled_ids (kind, id, epoch, account_id) VALUES ?', [
+      [
+        ['transfers', 't-held', CACHE_EPOCH, 'ada'],
+        ['account-change', 'c-held', CACHE_EPOCH, 'ada'],
+      ],
+    ]);
+  });
+  const change = (changeId: string, accountId: string) =>
+    store.change(DIRECT_EPOCH, {
+      changeId,
+      accountId,
+      user: 'u',
+      correlationId: 'c',
+      takenAt: 1,
+      overdraftLimit: 1,
+    });
+  const unsettled = { code: 'account_unsettled' };
+
+  it('are left alone, and all others go on', async () => {
+    const answers = await apply(
+      directItem('t1', { destination: 'ada' }),
+      directItem('t2', { destination: 'bob' }),
+      directItem('t-held', { destination: 'bob' }),
+      directItem('c-held', { destination: 'bob' }),
+    );
+    expect(answers.map(said)).toEqual(['account_unsettled', 'POSTED', 'account_unsettled', 'POSTED']);
+    await expect(change('c1', 'ada')).rejects.toMatchObject(unsettled);
+    await expect(change('c-held', 'bob')).rejects.toMatchObject(unsettled);
+    expect(await change('t-held', 'bob')).toMatchObject({ settingsVersion: 2 });
+    const { transfers, changes } = await ledgerRows(db.database);
+    expect(transfers).toHaveLength(2);
+    expect(changes).toHaveLength(1);
+  });
+
+  it('answer with what stands already', async () => {
+    await db.database.rows('UPDATE authority SET cache_epoch = NULL');
+    await apply(directItem('t1', { destination: 'ada' }));
+    await db.database.rows('UPDATE authority SET cache_epoch = ?', [CACHE_EPOCH]);
+    expect((await apply(directItem('t1', { destination: 'ada' }))).map(said)).toEqual(['again POSTED']);
+  });
+});
+
+describe('From one mode to the other', () => {
+  it('an outcome stays the outcome of its id, and versions go on', async () => {
+    await db.reset(1, 'CACHE');
+    const accounts = [account('world'), account('ada')];
+    await openIn(db.database, accounts);
+    const cache = await modelEpoch(accounts);
+    await cache.apply(order('t1'), order('t2', { source: 'ada', destination: 'world', amount: 101 }));
+    await cache.change('01890000-0000-7000-8000-000000000001', 'ada', { overdraftLimit: 1 });
+    await new FlushStore(db.database).commit(batchOf(await cache.entries(), 1, 0), 1);
+    await db.database.rows("UPDATE authority SET epoch = ?, mode = 'DIRECT', cache_epoch = NULL", [DIRECT_EPOCH]);
+    const answers = await apply(
+      directItem('t1'),
+      directItem('t2', { source: 'ada', destination: 'world', amount: 101 }),
+      directItem('t3', { source: 'ada', destination: 'world', amount: 101 }),
+    );
+    expect(answers.map(said)).toEqual(['again POSTED', 'again insufficient_funds', 'POSTED']);
+    expect(answers).toMatchObject([
+      { epoch: 1, seq: 1 },
+      { epoch: 1, seq: 2 },
+      { epoch: DIRECT_EPOCH, seq: 0 },
+    ]);
+    expect(answers[2]).toMatchObject({ source: { version: 2, balance: -1, settingsVersion: 2 } });
+  });
+});
+
+describe('The largest id time', () => {
+  const AT = Date.UTC(2026, 0, 1);
+  const idTimeMax = async () => (await new FlushStore(db.database).cursor()).idTimeMax;
+
+  it('is raised for any id of a later time, refused ones too, and some way ahead', async () => {
+    await apply(directItem('not-a-uuid'));
+    expect(await idTimeMax()).toBe(0);
+    await apply(directItem('x'), directItem(newUuidV7(AT), { destination: 'yen' }));
+    expect(await idTimeMax()).toBe(AT + 10_000);
+    await apply(directItem(newUuidV7(AT + 10_000)));
+    expect(await idTimeMax()).toBe(AT + 10_000);
+    const changeId = newUuidV7(AT + 10_001);
+    await store.change(DIRECT_EPOCH, { changeId, accountId: 'ada', user: 'u', correlationId: 'c', takenAt: 1 });
+    expect(await idTimeMax()).toBe(AT + 20_001);
+  });
+
+  it('is never lowered by a store that knows less', async () => {
+    await db.database.rows('UPDATE flush_cursor SET id_time_max = ?', [AT + 60_000]);
+    await apply(directItem(newUuidV7(AT)));
+    expect(await idTimeMax()).toBe(AT + 60_000);
+  });
+
+  it('is there before the ids are', async () => {
+    const database = new InterruptedDatabase(poolOptions(db.url));
+    const seen: number[] = [];
+    database.before = async () => {
+      seen.push(await idTimeMax());
+    };
+    await new DirectStore({ database, clock: systemClock }).apply(DIRECT_EPOCH, [directItem(newUuidV7(AT))]);
+    expect(new Set(seen)).toEqual(new Set([AT + 10_000]));
+    await database[Symbol.asyncDispose]();
+  });
+});

@@ -1,0 +1,206 @@
+import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../domain/ids.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Account, Outcome } from '../../domain/types.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { retried } from '../../kernel/retry.ts';
+import { decideChange, decideTransfers, LedgerTime } from '../../ledger/direct/decide.ts';
+import {
+  type DirectChange,
+  DirectError,
+  type DirectItem,
+  type DirectServer,
+} from '../../ledger/direct/direct-server.ts';
+import { isRolledBack } from '../connection/mysql-errors.ts';
+import type { Database, Session } from '../connection/pool.ts';
+import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
+import { insertOutcomes, moveAccounts, writeChange } from '../rows/outcome-writer.ts';
+import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
+import { frozenAmong, rowsByIds, unsettledAmong } from '../rows/unsettled-rows.ts';
+import { readCursor } from './flush-store.ts';
+
+const RETRIES_MAX = 3;
+const RETRY_BASE_MS = 10;
+/** How far beyond its ids a call raises `id_time_max`, ms: so that this one row is not written for every call. */
+const ID_TIME_STEP_MS = 10_000;
+
+/** What a transaction does once it knows that it may. `unsettled`: whether anything waits for the journal of an ended epoch. */
+type Work<T> = (session: Session, unsettled: boolean) => Promise<T>;
+
+/**
+ * MySQL as the ledger, while it has the authority. Every call is one transaction, which locks in this order, so that it
+ * waits and is waited for but hardly ever dead-locks: the authority row (shared: a move of the authority waits for us, and
+ * we see whether we came too late), accounts by id, outcomes by id.
+ *
+ * Ids are looked up only once the accounts are locked: a transaction with the same id and accounts that is still under way,
+ * such as one whose commit was sent and not answered, is waited for. One with the same id and other accounts is met at the
+ * primary key.
+ */
+export class DirectStore implements DirectServer {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  /** `id_time_max` is at least this: it only grows. */
+  #idTimeMax = 0;
+
+  constructor(deps: { database: Database; clock: Clock }) {
+    this.#database = deps.database;
+    this.#clock = deps.clock;
+  }
+
+  async apply(epoch: number, items: readonly DirectItem[]): Promise<(Outcome | Problem)[]> {
+    if (items.length === 0) return [];
+    const ids = unique(items.map(({ order }) => order.transactionId));
+    const accountIds = unique(items.flatMap(({ order }) => [order.source, order.destination]));
+    return this.#transaction(epoch, ids, async (session, unsettled) => {
+      const locked = await lockAccounts(session, accountIds);
+      this.#mustCover(ids, locked.time);
+      const decided = decideTransfers(items, {
+        epoch,
+        ...locked,
+        standing: await standingOutcomes(session, ids),
+        frozen: unsettled ? await frozenAmong(session, accountIds) : NONE,
+        unsettled: unsettled ? await unsettledAmong(session, 'transfers', ids) : NONE,
+      });
+      await moveAccounts(session, decided.moves);
+      // In order of ids: two calls with the same ids then wait for one another at the primary key, never in a circle.
+      await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
+      return decided.answers;
+    });
+  }
+
+  async change(epoch: number, change: DirectChange): Promise<Account> {
+    const { accountId, changeId } = change;
+    const decided = await this.#transaction(epoch, [changeId], async (session, unsettled) => {
+      const { accounts, time } = await lockAccounts(session, [accountId]);
+      this.#mustCover([changeId], { idTimeMax: Number.POSITIVE_INFINITY });
+      const decision = decideChange(change, {
+        account: accounts.get(accountId),
+        time,
+        done: await changeStands(session, changeId),
+        frozen: unsettled && (await frozenAmong(session, [accountId])).has(accountId),
+        unsettled: unsettled && (await unsettledAmong(session, 'account-change', [changeId])).has(changeId),
+      });
+      if (!(decision instanceof Problem) && decision.write) await writeChange(session, decision.write, epoch);
+      return decision;
+    });
+    if (decided instanceof Problem) throw decided;
+    return decided.account;
+  }
+
+  /** @throws DirectError */
+  async #transaction<T>(epoch: number, ids: readonly string[], work: Work<T>): Promise<T> {
+    let commitSent = false;
+    const attempt = async () => {
+      commitSent = false;
+      await this.#raiseIdTimeMax(ids);
+      return this.#database.transaction(async (session) => {
+        const done = await work(session, await standOn(session, epoch));
+        // The transaction's next word is COMMIT: whatever fails from here on does not tell whether it was done.
+        commitSent = true;
+        return done;
+      });
+    };
+    const when = (error: unknown) => !commitSent && isRolledBack(error);
+    try {
+      return await retried({ clock: this.#clock, retriesMax: RETRIES_MAX, baseMs: RETRY_BASE_MS, when }, attempt);
+    } catch (error) {
+      if (error instanceof DirectError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      const refused = error instanceof Problem ? 'unable' : 'failed';
+      throw new DirectError(commitSent ? 'in_doubt' : refused, reason, { cause: error });
+    }
+  }
+
+  /**
+   * MySQL says that it may have such ids before it has them. A transaction of its own: all pods write this one row, and in the
+   * transfers' transaction each would hold it while it waits for its accounts. It only grows, so too high is merely slow; but
+   * an id that is refused because it is too far ahead must not raise it.
+   */
+  async #raiseIdTimeMax(ids: readonly string[]): Promise<void> {
+    const latest = Math.max(...ids.map((id) => uuidV7Time(id) ?? 0));
+    if (latest <= this.#idTimeMax) return;
+    await this.#database.rows(
+      `UPDATE flush_cursor SET id_time_max = GREATEST(id_time_max, LEAST(?, ${NOW_MS} + ?)) WHERE shard = 0`,
+      [latest + ID_TIME_STEP_MS, ID_AHEAD_MS_MAX + ID_TIME_STEP_MS],
+    );
+    const { idTimeMax } = await readCursor(this.#database);
+    this.#idTimeMax = Math.max(this.#idTimeMax, idTimeMax);
+  }
+
+  /**
+   * Finds an id that is no longer too far ahead, but was when `id_time_max` was raised, because waiting for locks took so long.
+   * @throws Error that makes the transaction repeat
+   */
+  #mustCover(ids: readonly string[], { idTimeMax }: Pick<LedgerTime, 'idTimeMax'>): void {
+    for (const id of ids) {
+      const time = uuidV7Time(id) ?? 0;
+      if (time > this.#idTimeMax && time <= idTimeMax) throw new DirectError('unable', `${id} came too early`);
+    }
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set();
+const unique = (ids: readonly string[]): string[] => [...new Set(ids)];
+const byTransactionId = (a: Outcome, b: Outcome): number => (a.order.transactionId < b.order.transactionId ? -1 : 1);
+
+/**
+ * Share-locks the authority row.
+ * @returns whether anything waits for the journal of an ended epoch
+ * @throws DirectError `moved` when MySQL has not the authority of this epoch
+ */
+async function standOn(session: Session, epoch: number): Promise<boolean> {
+  const [row] = await session.rows<{ epoch: number; mode: string; cache_epoch: number | null }>(
+    'SELECT epoch, `mode`, cache_epoch FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
+  );
+  if (row?.mode !== 'DIRECT' || row.epoch !== epoch) {
+    throw new DirectError('moved', `the authority is at ${row?.mode} ${row?.epoch}, not at DIRECT ${epoch}`);
+  }
+  return row.cache_epoch !== null;
+}
+
+const NOW_MS = 'CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)';
+
+interface LockedColumns extends AccountColumns {
+  last_accepted_ms: number | null;
+  now_ms: number;
+}
+
+/**
+ * Locks accounts in order of their ids. Accounts that do not exist are absent from the result and not locked. The time is that
+ * of the last lock: SYSDATE is the time at which a row is read, NOW the start of the statement, before it waited.
+ */
+async function lockAccounts(session: Session, accountIds: readonly string[]) {
+  const rows = await rowsByIds<LockedColumns>(
+    session,
+    // Along the primary key, whatever the statistics say: a scan would lock, and wait for, what nobody asked for.
+    `SELECT ${ACCOUNT_COLUMNS}, a.last_accepted_ms, ${NOW_MS} AS now_ms
+     FROM accounts a FORCE INDEX (PRIMARY) WHERE a.account_id IN (?)
+     ORDER BY a.account_id FOR UPDATE`,
+    [...accountIds].sort(),
+  );
+  const latest = new Map(rows.map((row) => [row.account_id, row.last_accepted_ms ?? 0]));
+  // Without an account there is no row with the time, and every UUIDv7 would seem to come from the future.
+  const nowMs = rows.length > 0 ? Math.max(...rows.map((row) => row.now_ms)) : await storeTime(session);
+  return {
+    accounts: new Map(rows.map((row) => [row.account_id, accountOfRow(row)])),
+    time: new LedgerTime(nowMs, latest),
+  };
+}
+
+async function storeTime(session: Session): Promise<number> {
+  const [row] = await session.rows<{ now_ms: number }>(`SELECT ${NOW_MS} AS now_ms`);
+  if (!row) throw new Error('MySQL returned no time');
+  return row.now_ms;
+}
+
+async function standingOutcomes(session: Session, ids: readonly string[]): Promise<Map<string, Outcome>> {
+  const rows = await rowsByIds<TransferRow>(
+    session,
+    `SELECT ${TRANSFER_COLUMNS} FROM transfers WHERE transaction_id IN (?)`,
+    ids,
+  );
+  return new Map(rows.map((row) => [row.transaction_id, outcomeOfRow(row)]));
+}
+
+async function changeStands(session: Session, changeId: string): Promise<boolean> {
+  return (await session.rows('SELECT 1 FROM account_changes WHERE change_id = ?', [changeId])).length > 0;
+}

@@ -1,0 +1,61 @@
+import type { FlushBatch } from '../../journal/flush-batch.ts';
+import type { Database, Session } from '../connection/pool.ts';
+import { insertOutcomes, moveAccounts, writeChange } from '../rows/outcome-writer.ts';
+
+export interface Cursor {
+  epoch: number;
+  seq: number;
+  /** The largest UUIDv7 time of any id that MySQL may have, ms. */
+  idTimeMax: number;
+}
+
+/** The authority is another by now, or another keeper was faster: not a failure, but nothing was written. */
+export class Overtaken extends Error {
+  override readonly name = 'Overtaken';
+}
+
+export async function readCursor(from: Pick<Session, 'rows'>, lock: '' | 'FOR UPDATE' = ''): Promise<Cursor> {
+  const [row] = await from.rows<{ epoch: number; seq: number; id_time_max: number }>(
+    `SELECT epoch, seq, id_time_max FROM flush_cursor WHERE shard = 0 ${lock}`,
+  );
+  if (!row) throw new Error('flush_cursor has no row: the schema is not migrated');
+  return { epoch: row.epoch, seq: row.seq, idTimeMax: row.id_time_max };
+}
+
+/** Writes the journal to MySQL. */
+export class FlushStore {
+  readonly #database: Database;
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async cursor(): Promise<Cursor> {
+    return readCursor(this.#database);
+  }
+
+  /**
+   * One transaction: the authority row share-locked and still of `authorityEpoch`; the cursor by compare-and-set; accounts to
+   * their absolute balance and version where MySQL has the version (and balance) before; outcomes; settings.
+   * An error leaves it unknown whether it was committed: the cursor tells.
+   * @throws Overtaken, IntegrityError, Problem database_unavailable
+   */
+  async commit(batch: FlushBatch, authorityEpoch: number): Promise<void> {
+    await this.#database.transaction(async (session) => {
+      const [authority] = await session.rows<{ epoch: number }>(
+        'SELECT epoch FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
+      );
+      if (authority?.epoch !== authorityEpoch) throw new Overtaken(`the authority is at epoch ${authority?.epoch}`);
+      // The cursor before the accounts: of two keepers with the same batch, the later one finds itself overtaken, and not the
+      // accounts elsewhere than the journal says, which would look like corruption.
+      const advanced = await session.run(
+        `UPDATE flush_cursor SET seq = ?, id_time_max = GREATEST(id_time_max, ?), committed_at = NOW(3)
+         WHERE shard = 0 AND epoch = ? AND seq = ?`,
+        [batch.lastSeq, batch.idTimeMax, batch.epoch, batch.afterSeq],
+      );
+      if (advanced !== 1) throw new Overtaken(`the cursor is not at ${batch.epoch}/${batch.afterSeq} any more`);
+      await moveAccounts(session, batch.moves);
+      await insertOutcomes(session, batch.outcomes);
+      for (const change of batch.changes) await writeChange(session, change, batch.epoch);
+    });
+  }
+}

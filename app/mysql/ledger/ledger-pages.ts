@@ -1,0 +1,121 @@
+import type { Account } from '../../domain/types.ts';
+import type { HistoryRow, LedgerPages } from '../../jobs/ledger-history.ts';
+import type { Stamp } from '../../ledger/ports/ledger-database.ts';
+import type { Database, Session } from '../connection/pool.ts';
+import type { FlushStore } from './flush-store.ts';
+import type { LedgerReader } from './ledger-reader.ts';
+
+interface SideRow {
+  account_id: string;
+  postings: number;
+  version_max: number;
+  version_sum: string;
+  square_sum: string;
+  amount_sum: string;
+}
+
+const PAGE = 1000;
+/** A page with a hot account adds up millions of rows. */
+const PAGE_TIMEOUT_MS = 30 * 60_000;
+
+/** MySQL as the reconciliation reads it. */
+export class SqlLedgerPages implements LedgerPages {
+  readonly #deps: { database: Database; reader: LedgerReader; flush: FlushStore };
+  constructor(deps: { database: Database; reader: LedgerReader; flush: FlushStore }) {
+    this.#deps = deps;
+  }
+
+  async cursor(): Promise<Stamp> {
+    const { epoch, seq } = await this.#deps.flush.cursor();
+    return { epoch, cursor: seq };
+  }
+
+  async accounts(accountIds: readonly string[]): Promise<Map<string, Account>> {
+    return accountIds.length === 0 ? new Map() : (await this.#deps.reader.loadAccounts(accountIds)).accounts;
+  }
+
+  async balanceAt(accountId: string, version: number): Promise<number | null> {
+    const [row] = await this.#deps.database.rows<{ balance: number }>(
+      `SELECT source_balance AS balance FROM transfers WHERE source_account = ? AND source_version = ?
+       UNION ALL
+       SELECT destination_balance FROM transfers WHERE destination_account = ? AND destination_version = ?`,
+      [accountId, version, accountId, version],
+    );
+    return row?.balance ?? null;
+  }
+
+  async *histories(): AsyncIterable<HistoryRow[]> {
+    let after = '';
+    for (;;) {
+      const page = await this.#deps.database.transaction(
+        (session) => historyPage(session, after),
+        'snapshot',
+        PAGE_TIMEOUT_MS,
+      );
+      const last = page.at(-1);
+      if (!last) return;
+      yield page;
+      after = last.accountId;
+    }
+  }
+
+  async sums(): Promise<Record<string, string>> {
+    const rows = await this.#deps.database.transaction(
+      (session) =>
+        session.rows<{ currency: string; total: string }>(
+          'SELECT currency, CAST(SUM(balance) AS CHAR) AS total FROM accounts GROUP BY currency',
+        ),
+      'snapshot',
+      PAGE_TIMEOUT_MS,
+    );
+    return Object.fromEntries(rows.map(({ currency, total }) => [currency, total]));
+  }
+}
+
+/** One page in one snapshot: accounts and both sides of their transfers as they are at the same moment. */
+async function historyPage(session: Session, after: string): Promise<HistoryRow[]> {
+  const accounts = await session.rows<{ account_id: string; currency: string; balance: string; version: number }>(
+    `SELECT account_id, currency, CAST(balance AS CHAR) AS balance, version FROM accounts WHERE account_id > ? ORDER BY account_id LIMIT ${PAGE}`,
+    [after],
+  );
+  if (accounts.length === 0) return [];
+  const ids = accounts.map(({ account_id }) => account_id);
+  const debits = await sideSums(session, 'source', '-', ids);
+  const credits = await sideSums(session, 'destination', '', ids);
+  return accounts.map((account) => {
+    const debit = debits.get(account.account_id) ?? NOTHING;
+    const credit = credits.get(account.account_id) ?? NOTHING;
+    const total = (name: 'version_sum' | 'square_sum' | 'amount_sum') =>
+      String(BigInt(debit[name]) + BigInt(credit[name]));
+    return {
+      accountId: account.account_id,
+      currency: account.currency,
+      balance: account.balance,
+      version: account.version,
+      postings: debit.postings + credit.postings,
+      versionMax: Math.max(debit.version_max, credit.version_max),
+      versionSum: total('version_sum'),
+      versionSquareSum: total('square_sum'),
+      amountSum: total('amount_sum'),
+    };
+  });
+}
+
+const NOTHING = { postings: 0, version_max: 0, version_sum: '0', square_sum: '0', amount_sum: '0' };
+
+async function sideSums(
+  session: Session,
+  side: 'source' | 'destination',
+  sign: '-' | '',
+  ids: string[],
+): Promise<Map<string, SideRow>> {
+  const rows = await session.rows<SideRow>(
+    `SELECT ${side}_account AS account_id, COUNT(*) AS postings, MAX(${side}_version) AS version_max,
+       CAST(SUM(${side}_version) AS CHAR) AS version_sum,
+       CAST(SUM(CAST(${side}_version AS DECIMAL(20)) * ${side}_version) AS CHAR) AS square_sum,
+       CAST(SUM(${sign}amount) AS CHAR) AS amount_sum
+     FROM transfers WHERE ${side}_account IN (?) AND ${side}_version IS NOT NULL GROUP BY ${side}_account`,
+    [ids],
+  );
+  return new Map(rows.map((row) => [row.account_id, row]));
+}

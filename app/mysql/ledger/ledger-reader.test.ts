@@ -1,0 +1,227 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { batchOf } from '../../journal/flush-batch.ts';
+import { account, modelEpoch, order } from '../../journal/testing/epoch-under-test.ts';
+import { Database } from '../connection/pool.ts';
+import {
+  InterruptedDatabase,
+  migratedDatabase,
+  openIn,
+  poolOptions,
+  type TestDatabase,
+} from '../testing/test-database.ts';
+import { FlushStore } from './flush-store.ts';
+import { SqlLedgerPages } from './ledger-pages.ts';
+import { LedgerReader } from './ledger-reader.ts';
+
+const MANY = 3000;
+const accountIds = Array.from({ length: MANY }, (_, n) => `account-${String(n).padStart(5, '0')}`);
+const ids = Array.from({ length: MANY }, (_, n) => `transfer-${n}`);
+
+/** Keeps the statements that are run. */
+class SpiedDatabase extends Database {
+  readonly statements: { sql: string; values: unknown[] }[] = [];
+  override rows<Row>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    this.statements.push({ sql, values });
+    return super.rows(sql, values);
+  }
+}
+
+let db: TestDatabase;
+let spied: SpiedDatabase;
+let reader: LedgerReader;
+beforeAll(async () => {
+  db = await migratedDatabase();
+  await db.reset();
+  spied = new SpiedDatabase(poolOptions(db.url));
+  reader = new LedgerReader(spied);
+  const accounts = [account('world'), ...accountIds.map((id) => account(id))];
+  await openIn(db.database, accounts);
+  const epoch = await modelEpoch(accounts);
+  for (let from = 0; from < MANY; from += 1000) {
+    const some = ids.slice(from, from + 1000);
+    await epoch.apply(
+      ...some.map((id, n) => order(id, { destination: accountIds[from + n] ?? '', amount: from + n + 1 })),
+    );
+  }
+  await new FlushStore(db.database).commit(batchOf(await epoch.entries(), 1, 0), 1);
+  await db.database.rows('ANALYZE TABLE accounts, transfers');
+});
+afterAll(async () => {
+  await spied[Symbol.asyncDispose]();
+  await db.drop();
+});
+
+interface Explained {
+  table: string;
+  type: string;
+  key: string | null;
+  rows: string;
+}
+async function explained(): Promise<Explained[]> {
+  const last = spied.statements.at(-1);
+  return db.database.rows<Explained>(`EXPLAIN ${last?.sql}`, last?.values);
+}
+
+describe('LedgerReader', () => {
+  it('reads accounts, and leaves out those that there are not', async () => {
+    const { accounts, stamp } = await reader.loadAccounts(['account-00001', 'nobody', 'world']);
+    expect(stamp).toEqual({ epoch: 1, cursor: MANY });
+    expect([...accounts.keys()].sort()).toEqual(['account-00001', 'world']);
+    expect(accounts.get('account-00001')).toEqual(account('account-00001', { balance: 2, version: 1 }));
+    expect(accounts.get('world')).toMatchObject({ external: true, version: MANY });
+  });
+
+  it('tells the cursor even when nothing is found', async () => {
+    const stamps = { stamp: { epoch: 1, cursor: MANY }, authority: { epoch: 1, mode: 'CACHE', settled: true } };
+    expect(await reader.loadAccounts(['nobody'])).toEqual({
+      ...stamps,
+      accounts: new Map(),
+      acceptedUpTo: 0,
+      readAt: expect.any(Number),
+      frozen: new Set(),
+    });
+    expect(await reader.findOutcomes(['nothing'])).toEqual({ ...stamps, outcomes: new Map(), unsettled: new Set() });
+  });
+
+  it('finds accounts by their primary key, never by reading the table', async () => {
+    await reader.loadAccounts(accountIds.slice(0, 200));
+    const accounts = (await explained()).find(({ table }) => table === 'a');
+    expect(accounts).toMatchObject({ key: 'PRIMARY' });
+    expect(['range', 'eq_ref', 'ref']).toContain(accounts?.type);
+    expect(Number(accounts?.rows)).toBeLessThanOrEqual(400);
+  });
+
+  it('finds outcomes by their primary key, never by reading the table', async () => {
+    await reader.findOutcomes(ids.slice(0, 200));
+    const plan = await explained();
+    const transfers = plan.find(({ table }) => table === 'transfers');
+    expect(transfers).toMatchObject({ key: 'PRIMARY' });
+    expect(['range', 'eq_ref', 'ref']).toContain(transfers?.type);
+    expect(Number(transfers?.rows)).toBeLessThanOrEqual(400);
+  });
+
+  it('shows rows and cursor of one moment, while the flush goes on', async () => {
+    await db.reset();
+    const accounts = [account('world'), account('ada')];
+    await openIn(db.database, accounts);
+    const epoch = await modelEpoch(accounts);
+    const store = new FlushStore(db.database);
+    const ROUNDS = 60;
+    let flushing = true;
+    const flush = (async () => {
+      for (let seq = 0; seq < ROUNDS; seq++) {
+        await epoch.apply(order(`m${seq + 1}`, { amount: 1 }));
+        await store.commit(batchOf(await epoch.entries(seq), 1, seq), 1);
+      }
+      flushing = false;
+    })();
+    const seen = new Set<number>();
+    const all = Array.from({ length: ROUNDS }, (_, n) => `m${n + 1}`);
+    while (flushing) {
+      const loaded = await reader.loadAccounts(['ada', 'world']);
+      const { cursor } = loaded.stamp;
+      expect(loaded.accounts.get('ada')).toMatchObject({ version: cursor, balance: cursor });
+      expect(loaded.accounts.get('world')).toMatchObject({ version: cursor, balance: cursor === 0 ? 0 : -cursor });
+      const found = await reader.findOutcomes(all);
+      expect(found.outcomes.size).toBe(found.stamp.cursor);
+      seen.add(cursor);
+    }
+    await flush;
+    expect(seen.size).toBeGreaterThan(3);
+  });
+
+  it('says when the schema is not migrated', async () => {
+    await db.database.rows('DELETE FROM flush_cursor');
+    await expect(reader.loadAccounts(['ada'])).rejects.toThrow('not migrated');
+    await expect(new FlushStore(db.database).cursor()).rejects.toThrow('not migrated');
+    await db.database.rows('INSERT INTO flush_cursor (shard, epoch, seq) VALUES (0, 1, 0)');
+  });
+});
+
+describe('The authority', () => {
+  const FROZEN = ['ada', 'nobody'];
+  const UNSETTLED = ['held-1', 'held-2'];
+  beforeEach(async () => {
+    await db.reset(5, 'DIRECT');
+    await openIn(db.database, [account('world'), account('ada'), account('bob')]);
+  });
+  async function freeze(): Promise<void> {
+    await db.database.rows(
+      "INSERT INTO frozen_accounts (account_id, epoch, reason) VALUES ('ada', 3, 'held'), ('nobody', 3, 'held')",
+    );
+    await db.database.rows('INSERT INTO unsettled_ids (kind, id, epoch, account_id) VALUES ?', [
+      [...UNSETTLED.map((id) => ['transfers', id, 3, 'ada']), ['account-change', 'change', 3, 'ada']],
+    ]);
+  }
+
+  it.each([
+    ['CACHE', 5, true],
+    ['CLOSING', 3, false],
+    ['CLOSING', null, false],
+    ['DIRECT', null, true],
+    ['DIRECT', 3, false],
+    ['REBUILDING', null, true],
+  ] as const)('%s with the cache epoch %s is settled: %s', async (mode, cacheEpoch, settled) => {
+    await db.database.rows('UPDATE authority SET mode = ?, cache_epoch = ?', [mode, cacheEpoch]);
+    const authority = { epoch: 5, mode, settled };
+    expect(await reader.loadAccounts(['ada'])).toMatchObject({ authority, frozen: new Set() });
+    expect(await reader.findOutcomes(['t'])).toMatchObject({ authority, unsettled: new Set() });
+  });
+
+  it('names the accounts and ids that wait for a journal, and only those asked for', async () => {
+    await freeze();
+    await db.database.rows('UPDATE authority SET cache_epoch = 3');
+    const loaded = await reader.loadAccounts(['ada', 'bob']);
+    expect(loaded.frozen).toEqual(new Set(['ada']));
+    expect([...loaded.accounts.keys()].sort()).toEqual(['ada', 'bob']);
+    expect((await reader.loadAccounts(['bob', ...FROZEN])).frozen).toEqual(new Set(FROZEN));
+    expect((await reader.findOutcomes(['held-1', 'other', 'change'])).unsettled).toEqual(new Set(['held-1']));
+    expect((await reader.findOutcomes(['other'])).unsettled).toEqual(new Set());
+  });
+
+  it('and all that is told with it are of one moment, even when everything is settled in between', async () => {
+    const database = new InterruptedDatabase(poolOptions(db.url));
+    const settled = async () => {
+      await db.database.rows('UPDATE authority SET epoch = 6, cache_epoch = NULL');
+      for (const table of ['frozen_accounts', 'unsettled_ids']) await db.database.rows(`DELETE FROM ${table}`);
+      await db.database.rows('UPDATE accounts SET version = 6');
+    };
+    const between = new LedgerReader(database);
+    const LAST = 1;
+    database.before = async (statement) => {
+      if (statement === LAST) await settled();
+    };
+    const before = { epoch: 5, mode: 'DIRECT', settled: false };
+    for (const read of [
+      async () => {
+        const { authority, accounts, frozen } = await between.loadAccounts(['ada']);
+        expect({ authority, frozen }).toEqual({ authority: before, frozen: new Set(['ada']) });
+        expect(accounts.get('ada')).toMatchObject({ version: 0 });
+      },
+      async () => {
+        const { authority, unsettled } = await between.findOutcomes(UNSETTLED);
+        expect({ authority, unsettled }).toEqual({ authority: before, unsettled: new Set(UNSETTLED) });
+      },
+    ]) {
+      await db.database.rows('UPDATE authority SET epoch = 5, cache_epoch = 3');
+      await db.database.rows('UPDATE accounts SET version = 0');
+      await freeze();
+      await read();
+      expect(await reader.loadAccounts(['ada'])).toMatchObject({
+        authority: { epoch: 6, settled: true },
+        frozen: new Set(),
+      });
+    }
+    await database[Symbol.asyncDispose]();
+  });
+});
+
+describe('SqlLedgerPages', () => {
+  it('asks MySQL for nothing when no account is asked for', async () => {
+    const pages = new SqlLedgerPages({ database: spied, reader, flush: new FlushStore(spied) });
+    const before = spied.statements.length;
+    expect(await pages.accounts([])).toEqual(new Map());
+    expect(spied.statements).toHaveLength(before);
+    expect(await pages.balanceAt('ada', 99_999)).toBeNull();
+  });
+});

@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, type MockInstance, vi } from 'vitest';
+import { SCOPES } from '../../domain/identity.ts';
+import { Problem } from '../../domain/problem.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { TestClock } from '../../kernel/testing/test-clock.ts';
+import type { Database } from '../connection/pool.ts';
+import { migratedDatabase, type TestDatabase } from '../testing/test-database.ts';
+import { ApiKeyStore, hashOfKey } from './api-keys.ts';
+
+const KEY = 'a-key-of-enough-characters';
+const FRESH_MS = 30_000;
+const UNKNOWN_FRESH_MS = 2_000;
+
+let db: TestDatabase;
+let clock: TestClock;
+let keys: ApiKeyStore;
+let reads: MockInstance<Database['rows']>;
+beforeAll(async () => {
+  db = await migratedDatabase();
+});
+afterAll(() => db.drop());
+beforeEach(async () => {
+  vi.restoreAllMocks();
+  await db.database.rows('DELETE FROM api_keys');
+  clock = new TestClock();
+  // Its age is the test's to turn; its waits are real.
+  keys = new ApiKeyStore(db.database, { ...systemClock, monotonic: clock.monotonic }, SCOPES);
+  await keys.add(KEY, 'ada', ['ops', 'balances:read']);
+  reads = vi.spyOn(db.database, 'rows');
+});
+const mysqlAway = () => reads.mockRejectedValue(new Problem('database_unavailable', 'away'));
+
+describe('An API key', () => {
+  it('is told by its holder and scopes, of those that there are', async () => {
+    expect(await keys.identify(KEY)).toEqual({ user: 'ada', scopes: new Set(['ops', 'balances:read']) });
+    await keys.add('other', 'bob', ['ops', 'fly']);
+    expect(await keys.identify('other')).toEqual({ user: 'bob', scopes: new Set(['ops']) });
+  });
+
+  it('never has a JWT user as its holder', async () => {
+    await keys.add('other', 'jwt:ada', ['ops']);
+    await keys.add('another', 'JWT:ada', ['ops']);
+    expect((await keys.identify('other'))?.user).toBe('key:jwt:ada');
+    expect((await keys.identify('another'))?.user).toBe('key:JWT:ada');
+  });
+
+  it('never stands in MySQL: only its hash does, in no column the key or a part of it', async () => {
+    const rows = await db.database.rows<Record<string, unknown>>('SELECT * FROM api_keys');
+    expect(rows).toMatchObject([{ key_hash: hashOfKey(KEY), user: 'ada' }]);
+    expect(hashOfKey(KEY)).toMatch(/^[0-9a-f]{64}$/);
+    expect(JSON.stringify(rows)).not.toContain(KEY.slice(0, 8));
+  });
+
+  it('added again only changes its holder and scopes', async () => {
+    await keys.add(KEY, 'eve', []);
+    expect(await keys.identify(KEY)).toEqual({ user: 'eve', scopes: new Set() });
+    expect(await db.database.rows('SELECT 1 FROM api_keys')).toHaveLength(1);
+  });
+
+  it('is not taken in another case, nor cut, nor with blanks', async () => {
+    for (const wrong of [KEY.toUpperCase(), KEY.slice(0, -1), `${KEY} `, '', hashOfKey(KEY), "' OR 1=1 -- "]) {
+      expect(await keys.identify(wrong)).toBeNull();
+    }
+  });
+
+  it('is answered from memory, and read again when that is old', async () => {
+    await keys.identify(KEY);
+    clock.advance(FRESH_MS - 1);
+    await keys.identify(KEY);
+    expect(reads).toHaveBeenCalledTimes(1);
+    clock.advance(1);
+    await keys.identify(KEY);
+    expect(reads).toHaveBeenCalledTimes(2);
+  });
+
+  it('that is revoked is refused once the memory is old', async () => {
+    await keys.identify(KEY);
+    await db.database.rows('UPDATE api_keys SET revoked_at = NOW(3)');
+    clock.advance(FRESH_MS);
+    expect(await keys.identify(KEY)).toBeNull();
+  });
+
+  it('that is unknown is remembered as such for a short time only', async () => {
+    expect(await keys.identify('new')).toBeNull();
+    await keys.add('new', 'bob', []);
+    clock.advance(UNKNOWN_FRESH_MS - 1);
+    expect(await keys.identify('new')).toBeNull();
+    clock.advance(1);
+    expect(await keys.identify('new')).toMatchObject({ user: 'bob' });
+  });
+
+  it('asked for by many at once is read once', async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => keys.identify(KEY)));
+    expect(new Set(answers.map((answer) => answer?.user))).toEqual(new Set(['ada']));
+    expect(reads).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('While MySQL is away', () => {
+  it('a key that is known goes on being taken, however old', async () => {
+    await keys.identify(KEY);
+    mysqlAway();
+    clock.advance(10 * FRESH_MS);
+    expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
+  });
+
+  it('and says nothing at all, a key that is known holds nobody up: one request asks, and waits for a moment', async () => {
+    await keys.identify(KEY);
+    clock.advance(2 * FRESH_MS);
+    let answer = (_rows: unknown[]) => {};
+    reads.mockImplementation(() => new Promise((resolve) => (answer = resolve)));
+    const asking = keys.identify(KEY);
+    // While that one waits, the others do not.
+    expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
+    expect(await asking).toMatchObject({ user: 'ada' });
+    // When the answer comes after all, it counts.
+    const before = reads.mock.calls.length;
+    answer([]);
+    await expect.poll(() => keys.identify(KEY)).toBeNull();
+    expect(reads.mock.calls.length).toBe(before);
+  });
+
+  it('a key that is not known, or known as wrong, is database_unavailable and not refused', async () => {
+    expect(await keys.identify('wrong')).toBeNull();
+    mysqlAway();
+    clock.advance(UNKNOWN_FRESH_MS);
+    await expect(keys.identify('wrong')).rejects.toMatchObject({ code: 'database_unavailable' });
+    await expect(keys.identify('never seen')).rejects.toMatchObject({ code: 'database_unavailable' });
+  });
+
+  it('the failed read is not kept: the next one asks again', async () => {
+    mysqlAway();
+    await expect(keys.identify(KEY)).rejects.toBeInstanceOf(Problem);
+    reads.mockRestore();
+    expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
+  });
+});
+
+describe('A flood of guesses', () => {
+  it('does not fill the memory: 10,000 are remembered, and then it begins anew', async () => {
+    reads.mockImplementation(async () => []);
+    for (let n = 0; n < 10_000; n++) await keys.identify(`guess-${n}`);
+    await keys.identify('guess-0');
+    expect(reads).toHaveBeenCalledTimes(10_000);
+    await keys.identify('one more');
+    await keys.identify('guess-0');
+    expect(reads).toHaveBeenCalledTimes(10_002);
+  });
+
+  it('drives out no good key', async () => {
+    await keys.identify(KEY);
+    reads.mockImplementation(async () => []);
+    for (let n = 0; n < 10_001; n++) await keys.identify(`guess-${n}`);
+    mysqlAway();
+    expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
+  });
+
+  it('takes a bounded number of connections: others are told overloaded, keys that are known are taken', async () => {
+    await keys.identify(KEY);
+    clock.advance(FRESH_MS);
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    reads.mockImplementation(async () => {
+      await opened;
+      return [];
+    });
+    const guesses = Array.from({ length: 100 }, (_, n) => keys.identify(`guess-${n}`));
+    await expect(keys.identify('guess-100')).rejects.toMatchObject({ code: 'overloaded' });
+    expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
+    const again = keys.identify('guess-7');
+    open();
+    expect(await Promise.all([...guesses, again])).toEqual(Array.from({ length: 101 }, () => null));
+    expect(await keys.identify('guess-100')).toBeNull();
+  });
+});
+
+it('Many good keys do not fill the memory either', async () => {
+  reads.mockImplementation(async () => [{ user: 'u', scopes: 'ops' }] as never);
+  for (let n = 0; n < 10_001; n++) await keys.identify(`key-${n}`);
+  const before = reads.mock.calls.length;
+  await keys.identify('key-10000');
+  expect(reads).toHaveBeenCalledTimes(before);
+  await keys.identify('key-0');
+  expect(reads).toHaveBeenCalledTimes(before + 1);
+});

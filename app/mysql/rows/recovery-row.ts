@@ -1,0 +1,94 @@
+import type { Authority, MovedBy } from '../../domain/authority.ts';
+import type { Recovery, RecoveryPhase } from '../../journal/recovery/recovery.ts';
+import type { Session } from '../connection/pool.ts';
+import type { Cursor } from '../ledger/flush-store.ts';
+import { REASON_CHARS_MAX } from './authority-row.ts';
+
+interface RecoveryColumns {
+  cache_epoch: number;
+  phase: RecoveryPhase;
+  position: number;
+  doubt_position: string;
+  bound: number;
+  posted: number;
+  held: number;
+  accepted_by: string | null;
+  reason: string | null;
+}
+
+/** The row, including fields that only the pages need. */
+export interface RecoveryRow extends Recovery {
+  /** The last attempt in doubt that was handled; '' for none. */
+  doubtPosition: string;
+}
+
+/** Progress of the recovery that began under this epoch of the authority; null if none has begun. */
+export async function readRecovery(
+  from: Pick<Session, 'rows'>,
+  { epoch }: Pick<Authority, 'epoch'>,
+): Promise<RecoveryRow | null> {
+  const [row] = await from.rows<RecoveryColumns>(
+    `SELECT cache_epoch, \`phase\`, position, doubt_position, bound, posted, held, accepted_by, reason FROM epoch_recovery
+     WHERE shard = 0 AND authority_epoch = ?`,
+    [epoch],
+  );
+  if (!row) return null;
+  return {
+    cacheEpoch: row.cache_epoch,
+    phase: row.phase,
+    position: row.position,
+    doubtPosition: row.doubt_position,
+    bound: row.bound,
+    posted: row.posted,
+    held: row.held,
+    accepted: row.accepted_by === null ? null : { keeper: row.accepted_by, reason: row.reason ?? '' },
+  };
+}
+
+/** Begins a recovery, replacing an earlier one. */
+export async function beginRecovery(
+  session: Session,
+  { epoch }: Pick<Authority, 'epoch'>,
+  begun: Pick<Recovery, 'cacheEpoch' | 'phase' | 'position' | 'bound'> & { accepted?: MovedBy },
+): Promise<RecoveryRow> {
+  const { cacheEpoch, phase, position, bound, accepted } = begun;
+  const reason = accepted?.reason.slice(0, REASON_CHARS_MAX) ?? null;
+  await session.run(
+    `REPLACE INTO epoch_recovery (shard, authority_epoch, cache_epoch, \`phase\`, position, bound, accepted_by, reason)
+     VALUES (0, ?, ?, ?, ?, ?, ?, ?)`,
+    [epoch, cacheEpoch, phase, position, bound, accepted?.keeper ?? null, reason],
+  );
+  const by = accepted ? { keeper: accepted.keeper, reason: reason ?? '' } : null;
+  return { cacheEpoch, phase, position, doubtPosition: '', bound, posted: 0, held: 0, accepted: by };
+}
+
+/** Stores the progress, in the same transaction as the page. */
+export async function keepRecovery(
+  session: Session,
+  row: RecoveryRow,
+  change: Partial<Omit<RecoveryRow, 'cacheEpoch' | 'accepted'>>,
+): Promise<Recovery> {
+  const next = { ...row, ...change };
+  await session.run(
+    `UPDATE epoch_recovery SET \`phase\` = ?, position = ?, doubt_position = ?, bound = ?, posted = ?, held = ? WHERE shard = 0`,
+    [next.phase, next.position, next.doubtPosition, next.bound, next.posted, next.held],
+  );
+  return progressOf(next);
+}
+
+export const progressOf = ({ doubtPosition: _doubtPosition, ...progress }: RecoveryRow): Recovery => progress;
+
+export async function endRecovery(session: Session): Promise<void> {
+  await session.run('DELETE FROM epoch_recovery WHERE shard = 0');
+}
+
+/** Entries that follow the cursor are being posted, as from the journal itself: no row says so, the cursor does. */
+export const flushing = ({ epoch, seq }: Pick<Cursor, 'epoch' | 'seq'>, bound: number): Recovery => ({
+  cacheEpoch: epoch,
+  phase: 'flushing',
+  position: seq,
+  bound,
+  posted: 0,
+  held: 0,
+  accepted: null,
+});

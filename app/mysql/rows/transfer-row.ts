@@ -1,0 +1,80 @@
+import { REFUSALS, type Refusal } from '../../domain/problem.ts';
+import type { Outcome } from '../../domain/types.ts';
+
+/** A row of `transfers` as mysql2 gives it. */
+export interface TransferRow {
+  transaction_id: string;
+  kind: 'TRANSFER' | 'REVERSAL';
+  status: 'POSTED' | 'REJECTED';
+  refusal: string | null;
+  source_account: string;
+  destination_account: string;
+  amount: number;
+  currency: string;
+  source_version: number | null;
+  source_balance: number | null;
+  source_settings_version: number | null;
+  destination_version: number | null;
+  destination_balance: number | null;
+  destination_settings_version: number | null;
+  client_timestamp: Date | null;
+  accepted_at: Date;
+  accepted_after_ms: number | null;
+  user: string;
+  correlation_id: string;
+  reference: string | null;
+  metadata: string | null;
+  reverses: string | null;
+  epoch: number;
+  seq: number;
+}
+
+export const TRANSFER_COLUMNS = `transaction_id, kind, \`status\`, refusal, source_account, destination_account, amount, currency,
+  source_version, source_balance, source_settings_version, destination_version, destination_balance,
+  destination_settings_version, client_timestamp, accepted_at, accepted_after_ms, \`user\`,
+  correlation_id, \`reference\`, metadata, reverses, epoch, seq`;
+
+/** The outcome that a row tells. It stands in MySQL, so any answer made of it is a replay. */
+export function outcomeOfRow(row: TransferRow): Outcome {
+  const common = {
+    order: {
+      kind: row.kind === 'REVERSAL' ? ('reversal' as const) : ('transfer' as const),
+      transactionId: row.transaction_id,
+      source: row.source_account,
+      destination: row.destination_account,
+      amount: row.amount,
+      currency: row.currency,
+      timestamp: row.client_timestamp?.getTime() ?? null,
+      reference: row.reference,
+      metadata: row.metadata === null ? null : (JSON.parse(row.metadata) as Record<string, string>),
+      reverses: row.reverses,
+      user: row.user,
+      correlationId: row.correlation_id,
+    },
+    acceptedAt: row.accepted_at.getTime(),
+    takenAt: row.accepted_after_ms === null ? null : row.accepted_at.getTime() - row.accepted_after_ms,
+    epoch: row.epoch,
+    seq: row.seq,
+    replayed: true,
+    persisted: true,
+  };
+  if (row.status === 'REJECTED') return { ...common, status: 'REJECTED', refusal: asRefusal(row.refusal) };
+  return {
+    ...common,
+    status: 'POSTED',
+    source: side(row.source_balance, row.source_version, row.source_settings_version),
+    destination: side(row.destination_balance, row.destination_version, row.destination_settings_version),
+  };
+}
+
+function side(balance: number | null, version: number | null, settingsVersion: number | null) {
+  if (balance === null || version === null || settingsVersion === null)
+    throw new TypeError('a posted transfer lacks a side');
+  return { balance, version, settingsVersion };
+}
+
+function asRefusal(text: string | null): Refusal {
+  const refusal = REFUSALS.find((known) => known === text);
+  if (!refusal) throw new TypeError(`refusal ${text} is not known`);
+  return refusal;
+}

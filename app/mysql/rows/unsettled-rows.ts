@@ -1,0 +1,42 @@
+import type { JournalEntry } from '../../journal/journal-entry.ts';
+import type { Database, Session } from '../connection/pool.ts';
+
+/**
+ * Ids in one IN list. From 1000 on MariaDB makes a join of it (`in_predicate_conversion_threshold`), which reads, and locks,
+ * in whatever order it likes.
+ */
+export const IN_LIST_MAX = 500;
+
+/** The rows of a statement with one IN list, which may be longer than one statement should take. */
+export async function rowsByIds<Row>(
+  from: Pick<Session | Database, 'rows'>,
+  sql: string,
+  ids: readonly (string | number)[],
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let first = 0; first < ids.length; first += IN_LIST_MAX) {
+    rows.push(...(await from.rows<Row>(sql, [ids.slice(first, first + IN_LIST_MAX)])));
+  }
+  return rows;
+}
+
+/** Rows of an epoch that nothing waits for are ignored; there may be millions, and they are deleted gradually. */
+export const WAITS = 'epoch = (SELECT a.cache_epoch FROM authority a WHERE a.shard = 0)';
+
+/** Those accounts that wait for the journal of an epoch that has ended. They change only together with the authority's epoch. */
+export async function frozenAmong(session: Session, accountIds: readonly string[]): Promise<Set<string>> {
+  const sql = `SELECT account_id FROM frozen_accounts WHERE account_id IN (?) AND ${WAITS}`;
+  const rows = await rowsByIds<{ account_id: string }>(session, sql, accountIds);
+  return new Set(rows.map((row) => row.account_id));
+}
+
+/** Those ids whose outcome only the journal of an epoch that has ended knows. */
+export async function unsettledAmong(
+  session: Session,
+  kind: JournalEntry['kind'],
+  ids: readonly string[],
+): Promise<Set<string>> {
+  const sql = `SELECT \`id\` FROM unsettled_ids WHERE kind = '${kind}' AND \`id\` IN (?) AND ${WAITS}`;
+  const rows = await rowsByIds<{ id: string }>(session, sql, ids);
+  return new Set(rows.map((row) => row.id));
+}

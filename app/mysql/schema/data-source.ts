@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import 'reflect-metadata';
+import { DataSource, MigrationExecutor, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { Ledger1763690000000 } from '../migrations/1763690000000-ledger.ts';
+import { SwitchOver1763780000000 } from '../migrations/1763780000000-switch-over.ts';
+import { LongerUsers1763790000000 } from '../migrations/1763790000000-longer-users.ts';
+import { LedgerTime1763800000000 } from '../migrations/1763800000000-ledger-time.ts';
+import { EpochRecovery1763810000000 } from '../migrations/1763810000000-epoch-recovery.ts';
+import { LedgerIdentity1763820000000 } from '../migrations/1763820000000-ledger-identity.ts';
+import { JobLeases1763821000000 } from '../migrations/1763821000000-job-leases.ts';
+import { DrainedBytes1763822000000 } from '../migrations/1763822000000-drained-bytes.ts';
+import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
+
+type Migration = new () => MigrationInterface;
+
+/** TypeORM's side of MySQL: schema, migrations and administration. Never on the path of a transfer. */
+export function createDataSource(mysqlUrl: string, more: readonly Migration[] = []): DataSource {
+  return new DataSource({
+    type: 'mysql',
+    url: mysqlUrl,
+    timezone: 'Z',
+    poolSize: 2,
+    extra: optionsOf(mysqlUrl),
+    synchronize: false,
+    logging: false,
+    entities: [ApiKeyEntity, ReconciliationEntity, AccountEntity],
+    migrations: [
+      Ledger1763690000000,
+      SwitchOver1763780000000,
+      LongerUsers1763790000000,
+      LedgerTime1763800000000,
+      EpochRecovery1763810000000,
+      LedgerIdentity1763820000000,
+      JobLeases1763821000000,
+      DrainedBytes1763822000000,
+      ...more,
+    ],
+    migrationsTableName: 'schema_migrations',
+  });
+}
+
+/**
+ * What stands behind the `?`, such as `ssl={"verifyIdentity":true}`: mysql2 takes it from the URL of the pools, TypeORM drops it,
+ * and a migration would then speak in plain text. Each value is JSON, or a text, as mysql2 reads it.
+ */
+function optionsOf(mysqlUrl: string): Record<string, unknown> {
+  const read = (text: string): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return text;
+    }
+  };
+  return Object.fromEntries([...new URL(mysqlUrl).searchParams].map(([name, value]) => [name, read(value)]));
+}
+
+const MIGRATION_LOCK = 'holdfast-migrations';
+const LOCK_WAIT_S = 120;
+/**
+ * A statement that waits for a table lets nobody else at it meanwhile: it gives up before a flush or a request would, and comes
+ * again. What it waits for (a backup, a reconciliation) may take minutes.
+ */
+const TABLE_WAIT_S = 1;
+const TABLE_TRIES_MAX = 60;
+const TABLE_RETRY_MS = 2_000;
+const TABLE_IN_USE = 'ER_LOCK_WAIT_TIMEOUT';
+
+/**
+ * Brings the schema up to date, while pods work; two that start together wait for one another, so it is safe to run anywhere,
+ * twice.
+ * @param more the migrations of a version that is yet to come
+ * @returns the names of the migrations that were run
+ */
+export async function migrate(mysqlUrl: string, more: readonly Migration[] = []): Promise<string[]> {
+  const dataSource = await createDataSource(mysqlUrl, more).initialize();
+  const runner = dataSource.createQueryRunner();
+  try {
+    const [lock] = (await runner.query('SELECT GET_LOCK(?, ?) AS held', [MIGRATION_LOCK, LOCK_WAIT_S])) as {
+      held: unknown;
+    }[];
+    if (Number(lock?.held) !== 1) throw new Error(`another migration has been running for ${LOCK_WAIT_S} s`);
+    try {
+      await runner.query('SET SESSION lock_wait_timeout = ?', [TABLE_WAIT_S]);
+      return await runAll(dataSource, runner);
+    } finally {
+      await runner.query('SELECT RELEASE_LOCK(?)', [MIGRATION_LOCK]);
+    }
+  } finally {
+    await runner.release();
+    await dataSource.destroy();
+  }
+}
+
+/** On the connection of the runner. A migration whose statement found a table in use is run again: each does nothing twice. */
+async function runAll(dataSource: DataSource, runner: QueryRunner): Promise<string[]> {
+  const before = new Set(
+    (await new MigrationExecutor(dataSource, runner).getExecutedMigrations()).map(({ name }) => name),
+  );
+  for (let tries = 1; ; tries++) {
+    const executor = new MigrationExecutor(dataSource, runner);
+    executor.transaction = 'each';
+    try {
+      await executor.executePendingMigrations();
+      const done = await executor.getExecutedMigrations();
+      return done
+        .map(({ name }) => name)
+        .filter((name) => !before.has(name))
+        .reverse();
+    } catch (error) {
+      if (tries >= TABLE_TRIES_MAX || (error as { code?: unknown }).code !== TABLE_IN_USE) throw error;
+      await sleep(TABLE_RETRY_MS);
+    }
+  }
+}

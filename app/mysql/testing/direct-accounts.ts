@@ -1,0 +1,51 @@
+import { expect } from 'vitest';
+import type { Account, TransferOrder } from '../../domain/types.ts';
+import { ACCEPTED_AT, order } from '../../journal/testing/epoch-under-test.ts';
+import type { DirectItem } from '../../ledger/direct/direct-server.ts';
+import type { Database } from '../connection/pool.ts';
+
+/** The epoch in which MySQL has the authority. */
+export const DIRECT_EPOCH = 4;
+
+export const directItem = (transactionId: string, fields: Partial<TransferOrder> = {}): DirectItem => ({
+  order: order(transactionId, fields),
+  takenAt: ACCEPTED_AT,
+});
+
+/** Accounts as a test wants them; balances of more than zero come from nowhere. */
+export async function putAccounts(database: Database, accounts: readonly Account[]): Promise<void> {
+  const rows = accounts.map((a) => [
+    a.accountId,
+    a.currency,
+    a.external,
+    a.balance,
+    a.version,
+    a.overdraftLimit,
+    a.status,
+    a.settingsVersion,
+  ]);
+  await database.rows(
+    'INSERT INTO accounts (account_id, currency, `external`, balance, version, overdraft_limit, status, settings_version) VALUES ?',
+    [rows],
+  );
+}
+
+/** Every account began at zero, and each posting follows the one before it, in version and in balance. */
+export async function expectWholeHistory(database: Database): Promise<void> {
+  const accounts = await database.rows<{ account_id: string; balance: number; version: number }>(
+    'SELECT account_id, balance, version FROM accounts',
+  );
+  const postings = await database.rows<{ account_id: string; version: number; amount: number; balance_after: number }>(
+    'SELECT account_id, version, amount, balance_after FROM postings ORDER BY account_id, version',
+  );
+  for (const { account_id, balance, version } of accounts) {
+    const own = postings.filter((posting) => posting.account_id === account_id);
+    let sum = 0;
+    expect(own.map((posting) => posting.version)).toEqual(own.map((_, index) => index + 1));
+    for (const posting of own) {
+      sum += posting.amount;
+      expect(posting.balance_after).toBe(sum);
+    }
+    expect({ balance, version }).toEqual({ balance: sum, version: own.length });
+  }
+}

@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto';
+import { createConnection } from 'mysql2/promise';
+import { inject } from 'vitest';
+import type { Mode } from '../../domain/authority.ts';
+import type { Account } from '../../domain/types.ts';
+import { Database, type PoolOptions, Session } from '../connection/pool.ts';
+import { migrate } from '../schema/data-source.ts';
+
+/** A database of its own on the server of the tests, or on the given one; empty. */
+export async function emptyDatabase(serverUrl = inject('mysqlUrl')): Promise<{ url: string; drop(): Promise<void> }> {
+  const name = `t_${randomBytes(6).toString('hex')}`;
+  const run = async (sql: string) => {
+    const connection = await createConnection(serverUrl);
+    await connection.query(sql);
+    await connection.end();
+  };
+  await run(`CREATE DATABASE ${name}`);
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => run(`DROP DATABASE ${name}`) };
+}
+
+export const poolOptions = (url: string): PoolOptions => ({
+  url,
+  connectionsMax: 6,
+  queueMax: 1000,
+  connectTimeoutMs: 60_000,
+  queryTimeoutMs: 60_000,
+  lockWaitTimeoutS: 5,
+});
+
+/** Children before their parents. */
+const EMPTIED = [
+  'account_changes',
+  'transfers',
+  'accounts',
+  'reconciliations',
+  'authority_log',
+  'pods',
+  'processes',
+  'keepers',
+  'drained_entries',
+  'drained_doubts',
+  'frozen_accounts',
+  'unsettled_ids',
+  'dropped_entries',
+  'epoch_recovery',
+];
+
+export interface TestDatabase {
+  url: string;
+  database: Database;
+  /** Empties all tables, and puts the authority and the cursor where a test wants them. */
+  reset(epoch?: number, mode?: Mode): Promise<void>;
+  drop(): Promise<void>;
+}
+
+export async function migratedDatabase(serverUrl?: string, options: Partial<PoolOptions> = {}): Promise<TestDatabase> {
+  const { url, drop } = await emptyDatabase(serverUrl);
+  await migrate(url);
+  const database = new Database({ ...poolOptions(url), ...options });
+  return {
+    url,
+    database,
+    async reset(epoch = 1, mode = 'CACHE') {
+      for (const table of EMPTIED) await database.rows(`DELETE FROM ${table}`);
+      const cacheEpoch = mode === 'CACHE' || mode === 'CLOSING' ? epoch : null;
+      await database.rows('UPDATE authority SET epoch = ?, mode = ?, cache_epoch = ?, changed_at = NOW(3)', [
+        epoch,
+        mode,
+        cacheEpoch,
+      ]);
+      await database.rows('UPDATE authority SET redis_node = NULL, replid = NULL, marker = NULL, bound = NULL');
+      await database.rows('UPDATE flush_cursor SET epoch = ?, seq = 0, id_time_max = 0', [epoch]);
+    },
+    async drop() {
+      await database[Symbol.asyncDispose]();
+      await drop();
+    },
+  };
+}
+
+/** Accounts as MySQL has them before anything was posted. */
+export async function openIn(database: Database, accounts: readonly Account[]): Promise<void> {
+  const rows = accounts.map((a) => [a.accountId, a.currency, a.external, a.overdraftLimit, a.overdraftLimit]);
+  await database.rows(
+    'INSERT INTO accounts (account_id, currency, `external`, overdraft_limit, opening_overdraft_limit) VALUES ?',
+    [rows],
+  );
+}
+
+/** Everything that the flush writes, to compare before with after. */
+export async function ledgerRows(database: Database) {
+  return {
+    cursor: await database.rows('SELECT epoch, seq, id_time_max FROM flush_cursor'),
+    accounts: await database.rows('SELECT * FROM accounts ORDER BY account_id'),
+    transfers: await database.rows('SELECT * FROM transfers ORDER BY transaction_id'),
+    changes: await database.rows('SELECT * FROM account_changes ORDER BY change_id'),
+  };
+}
+
+/** A database in whose transactions something happens before each statement (counted from 0, COMMIT not included). */
+export class InterruptedDatabase extends Database {
+  /** Throw here, or kill the connection, whose id is given. */
+  before: (statement: number, connectionId: number) => Promise<void> = async () => {};
+
+  override transaction<T>(
+    work: (session: Session) => Promise<T>,
+    kind?: 'read-committed' | 'snapshot',
+    timeoutMs?: number,
+  ): Promise<T> {
+    return super.transaction(
+      async (session) => {
+        const [row] = await session.rows<{ id: number }>('SELECT CONNECTION_ID() AS id');
+        let statement = 0;
+        const interrupted: Pick<Session, 'rows' | 'run'> = {
+          rows: async <Row>(sql: string, values?: unknown[]) => {
+            await this.before(statement++, row?.id ?? 0);
+            return session.rows<Row>(sql, values);
+          },
+          run: async (sql, values) => {
+            await this.before(statement++, row?.id ?? 0);
+            return session.run(sql, values);
+          },
+        };
+        return work(Object.setPrototypeOf(interrupted, Session.prototype) as Session);
+      },
+      kind,
+      timeoutMs,
+    );
+  }
+}

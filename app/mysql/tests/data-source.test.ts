@@ -1,0 +1,241 @@
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../../kernel/testing/until.ts';
+import { createDataSource, migrate } from '../schema/data-source.ts';
+import { ApiKeyEntity } from '../schema/entities.ts';
+import { emptyDatabase } from '../testing/test-database.ts';
+
+const MIGRATIONS = [
+  'Ledger1763690000000',
+  'SwitchOver1763780000000',
+  'LongerUsers1763790000000',
+  'LedgerTime1763800000000',
+  'EpochRecovery1763810000000',
+  'LedgerIdentity1763820000000',
+  'JobLeases1763821000000',
+  'DrainedBytes1763822000000',
+];
+
+let db: Awaited<ReturnType<typeof emptyDatabase>>;
+beforeEach(async () => {
+  db = await emptyDatabase();
+});
+afterEach(() => db.drop());
+
+async function query<Row>(sql: string): Promise<Row[]> {
+  const connection = await createConnection(db.url);
+  try {
+    const [rows] = await connection.query<RowDataPacket[]>(sql);
+    return rows as Row[];
+  } finally {
+    await connection.end();
+  }
+}
+const tables = () =>
+  query<object>(
+    'SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1',
+  );
+
+/** Every column of every table, and every index. */
+const schema = async () => ({
+  columns: await query<object>(
+    `SELECT table_name, column_name, column_type, is_nullable, collation_name FROM information_schema.columns
+     WHERE table_schema = DATABASE() ORDER BY table_name, ordinal_position`,
+  ),
+  indexes: await query<object>(
+    `SELECT table_name, index_name, seq_in_index, column_name FROM information_schema.statistics
+     WHERE table_schema = DATABASE() ORDER BY 1, 2, 3`,
+  ),
+});
+
+/** A runner that tells of each statement that changes something, before it is run. */
+function listening(runner: QueryRunner, tell: (sql: string) => void): QueryRunner {
+  const query = async (sql: string, values?: unknown[]) => {
+    if (!sql.startsWith('SELECT')) tell(sql);
+    return runner.query(sql, values);
+  };
+  return Object.create(runner, { query: { value: query } }) as QueryRunner;
+}
+
+/** Runs a migration that dies before its next statement once so many changed the schema. @returns whether it died */
+async function dies(migration: MigrationInterface, runner: QueryRunner, allowed: number): Promise<boolean> {
+  let changes = 0;
+  const mortal = listening(runner, () => {
+    if (changes++ === allowed) throw new Error('died');
+  });
+  return migration.up(mortal).then(
+    () => false,
+    () => true,
+  );
+}
+
+/** What a process of the version before does not notice: new tables, views and keys, and columns that need no value. */
+const EXPANDS =
+  /^(CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE SQL SECURITY INVOKER VIEW|CREATE INDEX|INSERT IGNORE)\b|^ALTER TABLE `?\w+`? ADD COLUMN (?!.*\bNOT NULL\b(?!.*\bDEFAULT\b))/s;
+/** Columns that became wider: each was looked at by hand. */
+const WIDENS = new Set([
+  'ALTER TABLE transfers MODIFY `user`',
+  'ALTER TABLE account_changes MODIFY `user`',
+  'ALTER TABLE accounts MODIFY opened_by',
+  'ALTER TABLE authority_log MODIFY changed_by',
+  'ALTER TABLE dropped_entries MODIFY accepted_by',
+]);
+
+describe('Migrations', () => {
+  it('are run once: the second time changes nothing', async () => {
+    expect(await migrate(db.url)).toEqual(MIGRATIONS);
+    await query("UPDATE authority SET epoch = 7, mode = 'CACHE'");
+    expect(await migrate(db.url)).toEqual([]);
+    expect(await query('SELECT epoch, mode FROM authority')).toEqual([{ epoch: 7, mode: 'CACHE' }]);
+  });
+
+  it('wait for one another when several start at once', async () => {
+    const done = await Promise.all([migrate(db.url), migrate(db.url), migrate(db.url)]);
+    expect(done.flat()).toEqual(MIGRATIONS);
+  });
+
+  it('wait for a table that somebody uses without keeping others from it', async () => {
+    await migrate(db.url);
+    class Next1999999999000 implements MigrationInterface {
+      readonly name = 'Next1999999999000';
+      async up(runner: QueryRunner): Promise<void> {
+        await runner.query('ALTER TABLE accounts ADD COLUMN next INT NULL');
+      }
+      async down(): Promise<void> {}
+    }
+    const reader = await createConnection(db.url);
+    await reader.query('START TRANSACTION');
+    await reader.query('SELECT * FROM accounts');
+    const migrating = migrate(db.url, [Next1999999999000]);
+    const waits = "SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata lock%'";
+    const isWaiting = async () => (await query(waits)).length > 0;
+    await until('it waits for the table', isWaiting);
+    // Queued behind the migration while it waits; one that never gave up would block these forever.
+    for (let time = 0; time < 2; time++) await query('SELECT * FROM accounts');
+    await until('it comes again', isWaiting);
+    await reader.query('COMMIT');
+    expect(await migrating).toEqual(['Next1999999999000']);
+    await reader.end();
+  });
+
+  it('begin with nobody in authority but MySQL, and the cursor at nothing', async () => {
+    await migrate(db.url);
+    expect(await query('SELECT shard, epoch, mode, cache_epoch FROM authority')).toEqual([
+      { shard: 0, epoch: 0, mode: 'DIRECT', cache_epoch: null },
+    ]);
+    expect(await query('SELECT shard, epoch, seq, id_time_max FROM flush_cursor')).toEqual([
+      { shard: 0, epoch: 0, seq: 0, id_time_max: 0 },
+    ]);
+  });
+
+  it('go down again, to nothing, and up once more', async () => {
+    await migrate(db.url);
+    const before = await tables();
+    const dataSource = await createDataSource(db.url).initialize();
+    for (const _ of MIGRATIONS) await dataSource.undoLastMigration();
+    await dataSource.destroy();
+    expect(await tables()).toEqual([{ table_name: 'schema_migrations', table_type: 'BASE TABLE' }]);
+    expect(await migrate(db.url)).toEqual(MIGRATIONS);
+    expect(await tables()).toEqual(before);
+  });
+
+  it('go on from wherever one died: each statement may have been the last', async () => {
+    await migrate(db.url);
+    const wanted = await schema();
+    const dataSource = await createDataSource(db.url).initialize();
+    const runner = dataSource.createQueryRunner();
+    for (const [i, up] of dataSource.migrations.entries()) {
+      const fromHere = dataSource.migrations.slice(i);
+      let died = true;
+      for (let allowed = 0; died; allowed++) {
+        for (const migration of fromHere.toReversed()) await migration.down(runner);
+        expect(await schema()).not.toEqual(wanted);
+        died = await dies(up, runner, allowed);
+        for (const migration of fromHere) await migration.up(runner);
+        expect(await schema()).toEqual(wanted);
+      }
+    }
+    await runner.release();
+    await dataSource.destroy();
+  });
+
+  it('only add, so that the version before goes on working beside the new one (docs/deployment.md, Upgrade)', async () => {
+    const dataSource = await createDataSource(db.url).initialize();
+    const runner = dataSource.createQueryRunner();
+    const [first, ...later] = dataSource.migrations;
+    await first?.up(runner);
+    const statements: string[] = [];
+    for (const migration of later) await migration.up(listening(runner, (sql) => void statements.push(sql)));
+    await runner.release();
+    await dataSource.destroy();
+    expect(statements.length).toBeGreaterThan(0);
+    expect(
+      statements.filter((sql) => !EXPANDS.test(sql) && !WIDENS.has(sql.slice(0, sql.indexOf(' VARCHAR')))),
+    ).toEqual([]);
+  });
+
+  it('of the second one only add: what the version before reads and writes goes on working', async () => {
+    await migrate(db.url);
+    await query("INSERT INTO pods (pod_id, epoch) VALUES ('p', 1) ON DUPLICATE KEY UPDATE epoch = VALUES(epoch)");
+    await query(
+      "UPDATE authority SET epoch = 1, mode = 'CLOSING', cache_epoch = 1, redis_node = '', replid = '', marker = ''",
+    );
+    expect(await query('SELECT drained_at, redis_seen FROM pods')).toEqual([{ drained_at: null, redis_seen: 1 }]);
+    expect(await query('SELECT bound FROM authority')).toEqual([{ bound: null }]);
+  });
+
+  it('let the lock go when they fail, and say what failed', async () => {
+    await query('CREATE TABLE postings (id INT)');
+    await expect(migrate(db.url)).rejects.toThrow("postings' is not of type 'VIEW'");
+    await query('DROP TABLE postings');
+    expect(await migrate(db.url)).toEqual(MIGRATIONS);
+  });
+});
+
+describe('The address of MySQL', () => {
+  it('is taken whole: where TLS is asked for, a migration does not speak in plain text to a server that has none', async () => {
+    await expect(migrate(`${db.url}?ssl={"rejectUnauthorized":true}`)).rejects.toThrow(/secure connection/);
+    expect(await migrate(`${db.url}?charset=utf8mb4`)).toEqual(MIGRATIONS);
+  });
+});
+
+describe('The entities', () => {
+  it('fit the migrated schema: type, length, precision and NULL of every column that they list', async () => {
+    await migrate(db.url);
+    const dataSource = await createDataSource(db.url).initialize();
+    const runner = dataSource.createQueryRunner();
+    let compared = 0;
+    for (const { tableName, columns } of dataSource.entityMetadatas) {
+      const table = await runner.getTable(tableName);
+      for (const column of columns) {
+        const stored = table?.columns.find(({ name }) => name === column.databaseName);
+        expect(stored, `${tableName}.${column.databaseName}`).toBeDefined();
+        const said = dataSource.driver.normalizeType(column);
+        expect([column.databaseName, said]).toEqual([column.databaseName, stored?.type]);
+        expect([column.databaseName, column.isNullable]).toEqual([column.databaseName, stored?.isNullable]);
+        expect([column.databaseName, column.isPrimary]).toEqual([column.databaseName, stored?.isPrimary]);
+        if (column.length !== '')
+          expect([column.databaseName, column.length]).toEqual([column.databaseName, stored?.length]);
+        if (column.precision != null)
+          expect([column.databaseName, column.precision]).toEqual([column.databaseName, stored?.precision]);
+        if (column.enum) expect([column.databaseName, column.enum]).toEqual([column.databaseName, stored?.enum]);
+        if (column.unsigned) expect(stored?.unsigned).toBe(true);
+        compared += 1;
+      }
+    }
+    expect(compared).toBe(22);
+    await runner.release();
+    await dataSource.destroy();
+  });
+
+  it('serve administration: a row goes in and comes back', async () => {
+    await migrate(db.url);
+    const dataSource = await createDataSource(db.url).initialize();
+    const keys = dataSource.getRepository(ApiKeyEntity);
+    const revokedAt = new Date(Date.UTC(2026, 0, 31, 12, 0, 0, 123));
+    await keys.insert({ keyHash: 'f'.repeat(64), user: 'ada', scopes: 'ops', revokedAt });
+    expect(await keys.findOneBy({ user: 'ada' })).toMatchObject({ keyHash: 'f'.repeat(64), scopes: 'ops', revokedAt });
+    await dataSource.destroy();
+  });
+});

@@ -1,0 +1,223 @@
+import { createServer, type Server } from 'node:net';
+import { createConnection } from 'mysql2/promise';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../../devstack/system/ports.mjs';
+import { Problem } from '../../domain/problem.ts';
+import { SilentNetwork } from '../../kernel/testing/silent-network.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { asProblem } from '../connection/mysql-errors.ts';
+import { Database, type PoolOptions } from '../connection/pool.ts';
+import { migratedDatabase, poolOptions, type TestDatabase } from '../testing/test-database.ts';
+
+let db: TestDatabase;
+const seen = { succeeded: 0, failed: 0 };
+const watch = {
+  succeeded: () => {
+    seen.succeeded += 1;
+  },
+  failed: () => {
+    seen.failed += 1;
+  },
+};
+beforeAll(async () => {
+  db = await migratedDatabase(undefined, { watch });
+  await db.database.rows('CREATE TABLE notes (id INT PRIMARY KEY, note VARCHAR(20) NOT NULL)');
+});
+afterAll(() => db.drop());
+afterEach(() => db.database.rows('DELETE FROM notes'));
+
+const away = { code: 'database_unavailable', status: 503 };
+async function using<T>(options: Partial<PoolOptions>, work: (database: Database) => Promise<T>): Promise<T> {
+  const database = new Database({ ...poolOptions(db.url), ...options });
+  try {
+    return await work(database);
+  } finally {
+    await database[Symbol.asyncDispose]();
+  }
+}
+
+describe('A connection', () => {
+  it('has UTC, strict mode, READ COMMITTED and short waits', async () => {
+    const shown = await using({ lockWaitTimeoutS: 3, waitTimeoutS: 17 }, (database) =>
+      database.rows<{ Variable_name: string; Value: string }>('SHOW SESSION VARIABLES'),
+    );
+    const variables = Object.fromEntries(shown.map((row) => [row.Variable_name, row.Value]));
+    expect(variables).toMatchObject({ time_zone: '+00:00', innodb_lock_wait_timeout: '3', wait_timeout: '17' });
+    // MariaDB calls it tx_isolation, MySQL transaction_isolation.
+    expect(variables['transaction_isolation'] ?? variables['tx_isolation']).toBe('READ-COMMITTED');
+    expect(variables['sql_mode']).toContain('STRICT_ALL_TABLES');
+  });
+});
+
+describe('A connection that cannot be set up', () => {
+  it('is not used: without strict mode a lock of the flush would write zeros', async () => {
+    await using({ lockWaitTimeoutS: Number.NaN }, async (database) => {
+      await expect(database.rows('SELECT 1')).rejects.toThrow();
+      await expect(database.transaction(async (session) => session.rows('SELECT 1'))).rejects.toThrow();
+    });
+  });
+});
+
+describe('A transaction', () => {
+  it('is committed when its work is done, and counts changed rows, not matched ones', async () => {
+    const counts = await db.database.transaction(async (session) => [
+      await session.run("INSERT INTO notes VALUES (1, 'a')"),
+      await session.run("UPDATE notes SET note = 'a'"),
+      await session.run("UPDATE notes SET note = 'b' WHERE id = ?", [1]),
+    ]);
+    expect(counts).toEqual([1, 0, 1]);
+    expect(await db.database.rows('SELECT * FROM notes')).toEqual([{ id: 1, note: 'b' }]);
+  });
+
+  it('is rolled back when its work throws, and what was thrown comes through', async () => {
+    const thrown = new Error('no');
+    const work = db.database.transaction(async (session) => {
+      await session.run("INSERT INTO notes VALUES (1, 'a')");
+      throw thrown;
+    });
+    await expect(work).rejects.toBe(thrown);
+    expect(await db.database.rows('SELECT * FROM notes')).toEqual([]);
+  });
+
+  it('on a snapshot sees one moment, and cannot write', async () => {
+    await db.database.rows("INSERT INTO notes VALUES (1, 'a')");
+    await db.database.transaction(async (session) => {
+      await db.database.rows("UPDATE notes SET note = 'b'");
+      expect(await session.rows('SELECT note FROM notes')).toEqual([{ note: 'a' }]);
+      await expect(session.run('DELETE FROM notes')).rejects.toMatchObject({
+        code: 'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION',
+      });
+    }, 'snapshot');
+    await db.database.transaction((session) => session.run('DELETE FROM notes'));
+    expect(await db.database.rows('SELECT * FROM notes')).toEqual([]);
+  });
+
+  it('whose connection is cut leaves nothing, and the pool goes on with another', async () => {
+    await using({ connectionsMax: 1 }, async (database) => {
+      const work = database.transaction(async (session) => {
+        await session.run("INSERT INTO notes VALUES (1, 'a')");
+        const [row] = await session.rows<{ id: number }>('SELECT CONNECTION_ID() AS id');
+        await db.database.rows(`KILL CONNECTION ${row?.id}`);
+        await session.run("INSERT INTO notes VALUES (2, 'b')");
+      });
+      await expect(work).rejects.toMatchObject(away);
+      expect(await database.rows('SELECT * FROM notes')).toEqual([]);
+    });
+  });
+});
+
+describe('What MySQL does not answer', () => {
+  it('is database_unavailable when a row stays locked too long, and is rolled back', async () => {
+    await db.database.rows("INSERT INTO notes VALUES (1, 'a')");
+    const holder = await createConnection(db.url);
+    await holder.query('START TRANSACTION');
+    await holder.query("UPDATE notes SET note = 'held'");
+    const waiting = using({ lockWaitTimeoutS: 1 }, (database) =>
+      database.transaction((session) => session.run("UPDATE notes SET note = 'mine'")),
+    );
+    await expect(waiting).rejects.toMatchObject({ ...away, message: 'MySQL is not available (ER_LOCK_WAIT_TIMEOUT)' });
+    await holder.query('ROLLBACK');
+    await holder.end();
+  });
+
+  it('is database_unavailable when a statement takes too long', async () => {
+    await using({ queryTimeoutMs: 100 }, async (database) => {
+      await expect(database.rows('SELECT SLEEP(600)')).rejects.toMatchObject(away);
+      const work = database.transaction((session) => session.rows('SELECT SLEEP(600)'));
+      await expect(work).rejects.toMatchObject(away);
+    });
+  });
+
+  it('is database_unavailable when nothing listens, for statements and transactions, and is counted', async () => {
+    const url = new URL(db.url);
+    url.port = String(await freePort());
+    seen.failed = 0;
+    await using({ url: url.href, watch }, async (database) => {
+      await expect(database.rows('SELECT 1')).rejects.toMatchObject(away);
+      await expect(database.transaction(async () => 1)).rejects.toMatchObject(away);
+    });
+    expect(seen.failed).toBe(2);
+  });
+
+  it('is database_unavailable when somebody listens who never speaks', async () => {
+    const server: Server = createServer(() => {}).listen(0, '127.0.0.1');
+    await until('it listens', () => server.listening);
+    const url = new URL(db.url);
+    url.port = String((server.address() as { port: number }).port);
+    await using({ url: url.href, connectTimeoutMs: 100 }, async (database) => {
+      await expect(database.rows('SELECT 1')).rejects.toMatchObject(away);
+    });
+    server.close();
+  });
+
+  it('is database_unavailable when it falls silent just after it took the connection', async () => {
+    const network = await SilentNetwork.before(db.url, 'SET SESSION');
+    await using({ url: network.url, queryTimeoutMs: 150, connectionsMax: 1 }, async (database) => {
+      await expect(database.rows('SELECT 1')).rejects.toMatchObject(away);
+      await expect(database.transaction(async () => 1)).rejects.toMatchObject(away);
+    });
+    network.close();
+  });
+
+  it('is database_unavailable when too many wait for a connection, or the pool is closed', async () => {
+    await using({ connectionsMax: 1, queueMax: 1 }, async (database) => {
+      const ends = await Promise.allSettled([1, 2, 3, 4].map(() => database.rows('SELECT SLEEP(0.05)')));
+      expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+      for (const end of ends) if (end.status === 'rejected') expect(end.reason).toMatchObject(away);
+    });
+    const closed = new Database(poolOptions(db.url));
+    await closed[Symbol.asyncDispose]();
+    await expect(closed.rows('SELECT 1')).rejects.toMatchObject(away);
+  });
+
+  it('is database_unavailable when no connection comes free in time; the one that comes later is not lost', async () => {
+    await using({ connectionsMax: 1, queryTimeoutMs: 150 }, async (database) => {
+      await until('it has its connection', () => database.rows('SELECT 1').catch(() => null));
+      let free = () => {};
+      const held = new Promise<void>((resolve) => {
+        free = resolve;
+      });
+      let begun = false;
+      const work = async () => {
+        begun = true;
+        await held;
+      };
+      const holding = database.transaction(work, 'read-committed', 600_000);
+      await until('the transaction has begun', () => begun);
+      await expect(database.rows('SELECT 1')).rejects.toMatchObject({
+        ...away,
+        message: 'MySQL gave no connection in time',
+      });
+      free();
+      await holding;
+      await expect.poll(() => database.rows('SELECT 2 AS two').catch(() => null)).toEqual([{ two: 2 }]);
+    });
+  });
+
+  it('costs the connection, and the next statement gets another one', async () => {
+    await using({ connectionsMax: 1, queryTimeoutMs: 200 }, async (database) => {
+      // On a busy machine it, too, may take too long.
+      const id = () =>
+        until('a statement is answered in time', async () => {
+          const [row] = await database.rows<{ id: number }>('SELECT CONNECTION_ID() AS id').catch(() => []);
+          return row?.id;
+        });
+      const before = await id();
+      await expect(database.rows('SELECT SLEEP(600)')).rejects.toMatchObject(away);
+      expect(await id()).not.toBe(before);
+    });
+  });
+
+  it('leaves our own mistakes what they are: they pass by no waiting', async () => {
+    seen.failed = 0;
+    await expect(db.database.rows('SELECT nothing')).rejects.toMatchObject({ code: 'ER_BAD_FIELD_ERROR' });
+    expect(seen.failed).toBe(0);
+    const problem = new Problem('account_not_found', 'x');
+    expect(asProblem(problem)).toBe(problem);
+    expect(asProblem('text')).toBe('text');
+    expect(asProblem(new Error('Pool is closed.'))).toMatchObject({
+      ...away,
+      message: 'MySQL is not available (closed)',
+    });
+  });
+});

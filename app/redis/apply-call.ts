@@ -1,0 +1,106 @@
+import type { ApplyItem } from '../journal/cache-port.ts';
+import type { Keys } from './keys.ts';
+import { placeOf } from './keys.ts';
+
+/**
+ * How many transfers share one journal entry. An answer by id carries the whole entry, so it must stay small (some 15 KB);
+ * an entry of its own for each would cost more in Redis and in the flush.
+ */
+export const CHUNK_TRANSFERS = 50;
+const CHUNK_CHARS_MAX = 64 * 1024;
+
+/** Where the chunks of a call end: each is full by count or, with heavy metadata, by size. */
+export function chunkEndsOf(payloads: readonly string[]): number[] {
+  const ends: number[] = [];
+  let count = 0;
+  let chars = 0;
+  payloads.forEach((payload, index) => {
+    if (count > 0 && (count === CHUNK_TRANSFERS || chars + payload.length > CHUNK_CHARS_MAX)) {
+      ends.push(index);
+      count = 0;
+      chars = 0;
+    }
+    count += 1;
+    chars += payload.length;
+  });
+  if (count > 0) ends.push(payloads.length);
+  return ends;
+}
+
+/**
+ * Most transfers of one call. The script unpacks ids and accounts onto Lua's stack of 8000 places, two for each id: past it
+ * the call fails after its first write, and leaves balances that no journal entry tells of.
+ */
+export const CALL_TRANSFERS_MAX = 1000;
+
+/** Fixed bytes of an item; its id follows, ended by a zero byte. */
+const ITEM_BYTES = 2 + 2 + 8 + 3 + 2 + 8 + 8;
+const ID_BYTES_MAX = 65;
+
+export interface PackedCall {
+  items: Buffer;
+  payloads: string[];
+  accountIds: string[];
+  bucketKeys: string[];
+  /** Where each chunk ends: the number of items up to there. */
+  chunkEnds: number[];
+}
+
+let scratch = Buffer.allocUnsafe(64 * 1024);
+
+/** Packs the arguments of apply.lua. The layout is told there. @throws RangeError for more than `CALL_TRANSFERS_MAX` items */
+export function packCall(items: readonly ApplyItem[], keys: Keys): PackedCall {
+  if (items.length > CALL_TRANSFERS_MAX) throw new RangeError(`${items.length} transfers are too many for one call`);
+  const chunkEnds = chunkEndsOf(items.map(({ payload }) => payload));
+  const bytesMax = items.length * (ITEM_BYTES + ID_BYTES_MAX) + 2 * chunkEnds.length;
+  if (scratch.length < bytesMax) scratch = Buffer.allocUnsafe(bytesMax);
+  const accountIndex = new Map<string, number>();
+  const bucketKeys: string[] = [];
+  const bucketPlaces = new Map<number, number>();
+  const indexOf = (accountId: string): number => {
+    let index = accountIndex.get(accountId);
+    if (index === undefined) {
+      index = accountIndex.size + 1;
+      accountIndex.set(accountId, index);
+    }
+    return index;
+  };
+  const placeNumber = (bucket: number | null): number => {
+    if (bucket === null) return 0;
+    let place = bucketPlaces.get(bucket);
+    if (place === undefined) {
+      place = bucketKeys.push(keys.idBucket(bucket));
+      bucketPlaces.set(bucket, place);
+    }
+    return place;
+  };
+  const payloads: string[] = [];
+  let at = 0;
+  for (const [number, end] of chunkEnds.entries()) {
+    const chunk = items.slice(chunkEnds[number - 1] ?? 0, end);
+    at = scratch.writeUInt16LE(chunk.length, at);
+    let payload = '';
+    for (const { order, payload: one, lookupCursor } of chunk) {
+      const { bucket, time } = placeOf(order.transactionId);
+      at = scratch.writeUInt16LE(indexOf(order.source), at);
+      at = scratch.writeUInt16LE(indexOf(order.destination), at);
+      at = scratch.writeDoubleLE(order.amount, at);
+      at += scratch.write(order.currency, at, 3, 'latin1');
+      at = scratch.writeUInt16LE(placeNumber(bucket), at);
+      at = scratch.writeDoubleLE(time, at);
+      at = scratch.writeDoubleLE(lookupCursor, at);
+      at += scratch.write(order.transactionId, at, 'latin1');
+      scratch[at++] = 0;
+      payload = payload === '' ? `[${one}` : `${payload},${one}`;
+    }
+    payloads.push(`${payload}]`);
+  }
+  // A copy: the client library may still hold the bytes when the next call is packed.
+  return {
+    items: Buffer.from(scratch.subarray(0, at)),
+    payloads,
+    accountIds: [...accountIndex.keys()],
+    bucketKeys,
+    chunkEnds,
+  };
+}

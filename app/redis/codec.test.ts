@@ -1,0 +1,190 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { REFUSALS } from '../domain/problem.ts';
+import { accountOf, orderOf } from '../domain/testing/orders.ts';
+import type { TransferOrder } from '../domain/types.ts';
+import {
+  ACCOUNT_BYTES,
+  decodeAccount,
+  decodeOrders,
+  decodeRecord,
+  encodeAccount,
+  encodeOrder,
+  encodeRecord,
+  RECORD_BYTES,
+  RecordStatus,
+  refusalName,
+  refusalNumber,
+  statusName,
+  statusNumber,
+} from '../journal/codec.ts';
+import { lastSeqOf, outcomeOf, outcomesOf } from '../journal/outcomes.ts';
+import { bucketEnd, ID_BUCKET_MS, Keys, placeOf } from './keys.ts';
+import { decodeEntry } from './redis-scripts.ts';
+
+const exact = fc.maxSafeInteger();
+const anyText = fc.option(fc.string({ unit: 'binary' }));
+
+describe('an account in bytes', () => {
+  it('comes back as it was, up to the ends of the exact range', () => {
+    const anyAccount = fc.record({
+      balance: exact,
+      version: fc.maxSafeNat(),
+      overdraftLimit: fc.maxSafeNat(),
+      settingsVersion: fc.integer({ min: 0, max: 4_294_967_295 }),
+      status: fc.constantFrom('ACTIVE' as const, 'SUSPENDED' as const, 'FROZEN' as const, 'CLOSED' as const),
+      external: fc.boolean(),
+      currency: fc.constantFrom('EUR', 'JPY', 'KWD'),
+    });
+    fc.assert(
+      fc.property(anyAccount, fc.maxSafeNat(), fc.boolean(), (different, seq, modified) => {
+        const account = accountOf('some', different);
+        const bytes = encodeAccount(account, seq, modified);
+        expect(bytes).toHaveLength(ACCOUNT_BYTES);
+        expect(decodeAccount('some', bytes)).toEqual({ ...account, seq, modified });
+      }),
+    );
+  });
+});
+
+describe('a record in bytes', () => {
+  it('comes back as it was', () => {
+    const byte = fc.integer({ min: 0, max: 255 });
+    const word = fc.integer({ min: 0, max: 4_294_967_295 });
+    const anyRecord = fc.record({
+      status: byte,
+      detail: byte,
+      balance: exact,
+      version: exact,
+      otherBalance: exact,
+      otherVersion: exact,
+      settingsVersion: word,
+      otherSettingsVersion: word,
+      seq: exact,
+    });
+    fc.assert(
+      fc.property(anyRecord, (record) => {
+        const bytes = encodeRecord(record);
+        expect(bytes).toHaveLength(RECORD_BYTES);
+        expect(decodeRecord(bytes, 0)).toEqual(record);
+      }),
+    );
+  });
+});
+
+describe('an order in the journal', () => {
+  it('comes back as it was, whatever text it carries', () => {
+    const anyOrder: fc.Arbitrary<TransferOrder> = fc
+      .record({
+        kind: fc.constantFrom('transfer' as const, 'reversal' as const),
+        amount: fc.maxSafeNat(),
+        timestamp: fc.option(fc.maxSafeNat()),
+        reference: anyText,
+        metadata: fc.option(fc.dictionary(fc.string(), fc.string({ unit: 'binary' }))),
+        reverses: anyText,
+        user: fc.string({ unit: 'binary' }),
+      })
+      .map((different) => orderOf({ ...different, transactionId: 'id' }));
+    fc.assert(
+      fc.property(fc.array(anyOrder), fc.maxSafeNat(), (orders, takenAt) => {
+        const payload = `[${orders.map((order) => encodeOrder(order, takenAt)).join(',')}]`;
+        const back = decodeOrders(payload);
+        expect(back.map(({ order }) => order)).toEqual(orders);
+        expect(back.every((one) => one.takenAt === takenAt)).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('numbers that stand for words', () => {
+  it('are those of rules.lua, and come back', () => {
+    expect(REFUSALS.map(refusalNumber)).toEqual([1, 2, 3, 4, 5, 6]);
+    for (const refusal of REFUSALS) expect(refusalName(refusalNumber(refusal))).toBe(refusal);
+    expect([0, 1, 2, 3].map(statusName).map(statusNumber)).toEqual([0, 1, 2, 3]);
+  });
+  it('that are not known are refused', () => {
+    for (const code of [0, 7]) expect(() => refusalName(code)).toThrow(RangeError);
+    expect(() => statusName(4)).toThrow(RangeError);
+  });
+});
+
+describe('a journal entry', () => {
+  const record = (status: number, seq: number) => ({
+    ...{
+      status,
+      detail: 2,
+      balance: 1,
+      version: 1,
+      otherBalance: 1,
+      otherVersion: 1,
+      settingsVersion: 1,
+      otherSettingsVersion: 1,
+      seq,
+    },
+  });
+  const entry = (...records: ReturnType<typeof record>[]) => ({
+    kind: 'transfers' as const,
+    firstSeq: 5,
+    payload: `[${records.map((_, index) => encodeOrder(orderOf({ transactionId: `t${index}` }), 1)).join(',')}]`,
+    records: Buffer.concat(records.map(encodeRecord)),
+    acceptedAt: 9,
+  });
+  const { POSTED, REJECTED, REPLAYED, SAME_CALL, MISSING, NEEDS_LOOKUP } = RecordStatus;
+
+  it('tells the outcomes that its call wrote, and leaves out the others', () => {
+    const all = outcomesOf(
+      entry(
+        record(REPLAYED, 1),
+        record(POSTED, 5),
+        record(MISSING, 0),
+        record(REJECTED, 6),
+        record(SAME_CALL, 1),
+        record(NEEDS_LOOKUP, 0),
+      ),
+      3,
+    );
+    expect(all.map(({ order, seq, status, epoch }) => [order.transactionId, seq, status, epoch])).toEqual([
+      ['t1', 5, 'POSTED', 3],
+      ['t3', 6, 'REJECTED', 3],
+    ]);
+  });
+
+  it('has no outcome but of records that say POSTED or REJECTED', () => {
+    const taken = { order: orderOf(), acceptedAt: 1, takenAt: 1, epoch: 1 };
+    expect(outcomeOf(record(POSTED, 5), taken).status).toBe('POSTED');
+    expect(outcomeOf(record(REJECTED, 5), taken).status).toBe('REJECTED');
+    for (const status of [0, REPLAYED, SAME_CALL, NEEDS_LOOKUP, MISSING, 7]) {
+      expect(() => outcomeOf(record(status, 5), taken)).toThrow(RangeError);
+    }
+  });
+
+  it('ends with the last seq that its call wrote', () => {
+    expect(lastSeqOf(entry(record(POSTED, 5), record(REJECTED, 6), record(REPLAYED, 9)))).toBe(6);
+    expect(lastSeqOf(entry(record(POSTED, 5), record(POSTED, 6)))).toBe(6);
+    expect(lastSeqOf(entry(record(REPLAYED, 9)))).toBe(5);
+  });
+
+  it('of another shape is refused', () => {
+    expect(() => decodeEntry([Buffer.from('1-0'), [Buffer.from('k'), Buffer.from('t')]])).toThrow('another shape');
+  });
+});
+
+describe('where an id is remembered', () => {
+  it('is the bucket of its UUIDv7 time, or among the others', () => {
+    expect(placeOf('0000000f-4240-7000-8000-000000000000')).toEqual({
+      bucket: Math.floor(0xf4240 / ID_BUCKET_MS),
+      time: 0xf4240,
+    });
+    expect(placeOf('invoice-1')).toEqual({ bucket: null, time: 0 });
+  });
+  it('a bucket ends one ms before the next begins', () => {
+    expect(bucketEnd(4) + 1).toBe(5 * ID_BUCKET_MS);
+  });
+  it('all keys of an epoch but the fence carry it, in one slot', () => {
+    const keys = new Keys('hf', 12);
+    const all = [keys.ledger, keys.accounts, keys.journal, ...keys.otherIds, keys.idBucket(3)];
+    for (const key of all) expect(key.startsWith('hf:{0}:12:')).toBe(true);
+    expect(new Set(all).size).toBe(all.length);
+    expect(keys.fence).toBe('hf:{0}:fence');
+  });
+});

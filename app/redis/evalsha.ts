@@ -1,0 +1,75 @@
+import { type Redis, ReplyError } from 'ioredis';
+import { CacheError } from '../journal/cache-port.ts';
+import type { Script } from './lua-loader.ts';
+
+export type ScriptArgument = string | number | Buffer;
+
+/** Words of error replies that Redis gives before a script begins: nothing was written. */
+const BEFORE_THE_SCRIPT = new Set([
+  'OOM',
+  'BUSY',
+  'NOSCRIPT',
+  'NOAUTH',
+  'WRONGPASS',
+  'NOPERM',
+  'MISCONF',
+  'NOREPLICAS',
+  'CLUSTERDOWN',
+  'CROSSSLOT',
+  'MOVED',
+  'ASK',
+  'TRYAGAIN',
+]);
+/** Errors raised inside a running script end with their location in it; what the script wrote before remains written. */
+const IN_THE_SCRIPT = / script: [0-9a-f]{40}\b/;
+/** The same, from a server that is not, or not yet, a master: as good as a refusal by the prologue. */
+const NOT_A_MASTER = new Set(['READONLY', 'LOADING', 'MASTERDOWN']);
+/**
+ * ioredis says so when a command was never handed to a socket. Its "max retries per request" is no such word: it comes for
+ * commands that were sent, too, when the connection closes.
+ */
+const NOT_SENT = /isn't writeable/;
+
+/**
+ * Runs a script by its SHA-1; loads it when the server does not know it. Never EVAL, and never sent twice by the library:
+ * only an answer that nothing ran (NOSCRIPT) is followed by a second try here.
+ * @throws CacheError
+ */
+export async function runScript(
+  redis: Redis,
+  script: Script,
+  keys: string[],
+  args: ScriptArgument[],
+): Promise<unknown> {
+  try {
+    return await redis.callBuffer('EVALSHA', script.sha, keys.length, ...keys, ...args);
+  } catch (error) {
+    const seen = classify(error);
+    if (seen.reason !== 'NOSCRIPT') throw seen;
+  }
+  try {
+    await redis.script('LOAD', script.text);
+  } catch (error) {
+    throw new CacheError('not_sent', classify(error).reason, { cause: error });
+  }
+  try {
+    return await redis.callBuffer('EVALSHA', script.sha, keys.length, ...keys, ...args);
+  } catch (error) {
+    throw classify(error);
+  }
+}
+
+export function classify(error: unknown): CacheError {
+  if (error instanceof CacheError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof ReplyError) {
+    const [word = '', reason = ''] = message.split(' ');
+    if (word === 'REFUSED') return new CacheError('refused', reason, { cause: error });
+    if (word === 'STALE') return new CacheError('stale', reason, { cause: error });
+    if (NOT_A_MASTER.has(word)) return new CacheError('refused', word, { cause: error });
+    if (BEFORE_THE_SCRIPT.has(word) && !IN_THE_SCRIPT.test(message))
+      return new CacheError('unable', word, { cause: error });
+    return new CacheError('in_doubt', message.slice(0, 200), { cause: error });
+  }
+  return new CacheError(NOT_SENT.test(message) ? 'not_sent' : 'in_doubt', message.slice(0, 200), { cause: error });
+}

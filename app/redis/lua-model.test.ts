@@ -1,0 +1,250 @@
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { ofTestLedger } from '../domain/testing/ledger-id.ts';
+import type { TransferOrder } from '../domain/types.ts';
+import { type ApplyItem, CacheError } from '../journal/cache-port.ts';
+import { encodeOrder } from '../journal/codec.ts';
+import { CacheModel } from '../journal/testing/cache-model.ts';
+import { ID_BUCKET_MS } from './keys.ts';
+import { RedisScripts } from './redis-scripts.ts';
+
+const RANDOM_RUNS = 150;
+const MAX = Number.MAX_SAFE_INTEGER;
+/** Some whole bucket of UUIDv7 time, far from now. */
+const START = 170_000_000 * ID_BUCKET_MS;
+
+let redis: Redis;
+let replid: string;
+let run = 0;
+
+beforeAll(async () => {
+  redis = new Redis(inject('redisPort'));
+  replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
+});
+afterAll(() => redis.disconnect());
+
+/** An id of some kind: UUIDv7s of a few buckets, and others. Few of them, so that histories repeat ids. */
+const anyId = fc.oneof(
+  fc.tuple(fc.nat(5), fc.nat(3)).map(([bucket, n]) => uuidAt(START + bucket * ID_BUCKET_MS, n)),
+  fc.nat(5).map((n) => `other-${n}`),
+);
+function uuidAt(time: number, n: number): string {
+  const hex = time.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-00000000000${n}`;
+}
+const anyAccountId = fc.constantFrom('a', 'b', 'c', 'world', 'yen');
+const anyAmount = fc.oneof(fc.integer({ min: 1, max: 120 }), fc.constantFrom(MAX, MAX - 1, MAX - 100));
+
+const anyTransfer = fc.record({
+  transactionId: anyId,
+  source: anyAccountId,
+  destination: anyAccountId,
+  amount: anyAmount,
+  currency: fc.constantFrom('EUR', 'EUR', 'EUR', 'JPY'),
+  lookedUp: fc.boolean(),
+});
+const anyAccount = fc.record({
+  accountId: anyAccountId,
+  balance: fc.constantFrom(0, 100, -50, MAX, -MAX),
+  overdraftLimit: fc.constantFrom(0, 0, 70, MAX),
+  status: fc.constantFrom('ACTIVE', 'ACTIVE', 'ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED'),
+});
+const anyStep = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('apply' as const),
+      transfers: fc.array(anyTransfer, { minLength: 1, maxLength: 8 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('install' as const),
+      accounts: fc.uniqueArray(anyAccount, { minLength: 1, maxLength: 4, selector: (a) => a.accountId }),
+      behind: fc.nat(3),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('read' as const), ids: fc.array(anyAccountId, { maxLength: 4 }) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('find' as const),
+      ids: fc.uniqueArray(anyId, { minLength: 1, maxLength: 4 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('change' as const),
+      id: anyId,
+      accountId: anyAccountId,
+      status: fc.option(fc.nat(3)),
+      overdraftLimit: fc.option(fc.nat(100)),
+      expected: fc.option(fc.nat(3)),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('publish' as const), ahead: fc.nat(4) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), buckets: fc.nat(6), turn: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'retire' as const }) },
+);
+type Step = typeof anyStep extends fc.Arbitrary<infer S> ? S : never;
+
+/** Plays a step on either implementation; errors are answers too. */
+async function play(cache: RedisScripts | CacheModel, epoch: number, step: Step, seqNow: number): Promise<unknown> {
+  const pod = { epoch, replid, podId: 'pod' };
+  const keeper = { fenceEpoch: epoch, epoch, replid };
+  switch (step.do) {
+    case 'apply': {
+      const items = step.transfers.filter((t) => t.source !== t.destination).map(itemOf);
+      return items.length === 0 ? null : cache.apply(pod, items);
+    }
+    case 'install':
+      return cache.install(
+        pod,
+        step.accounts.map((a) => ({
+          ...a,
+          status: a.status as 'ACTIVE',
+          currency: a.accountId === 'yen' ? 'JPY' : 'EUR',
+          external: a.accountId === 'world',
+          version: 0,
+          settingsVersion: 1,
+        })),
+        Math.max(0, seqNow - step.behind),
+        100,
+      );
+    case 'read':
+      return cache.read(pod, step.ids);
+    case 'find':
+      return cache.find(pod, step.ids);
+    case 'change':
+      if (step.id.startsWith('other')) return null;
+      return cache.change(pod, {
+        accountId: step.accountId,
+        changeId: step.id,
+        status: step.status,
+        overdraftLimit: step.overdraftLimit,
+        expectedSettingsVersion: step.expected,
+        payload: '{}',
+      });
+    case 'publish': {
+      // A cursor stands at the end of an entry, as the flush commits whole ones.
+      const { entries, head } = await cache.journal(keeper, 0, 1000);
+      const entry = entries[step.ahead % Math.max(entries.length, 1)];
+      const end = entries[entries.indexOf(entry as never) + 1]?.firstSeq ?? head.seq + 1;
+      return cache.publish(keeper, end - 1, 0);
+    }
+    case 'forget':
+      return cache.forget(
+        keeper,
+        Array.from({ length: step.buckets }, (_, i) => START / ID_BUCKET_MS + i),
+        step.turn,
+      );
+    case 'retire':
+      return cache.retire(keeper, 'somebody-else');
+  }
+}
+
+function itemOf({ lookedUp, ...transfer }: typeof anyTransfer extends fc.Arbitrary<infer T> ? T : never): ApplyItem {
+  const order: TransferOrder = {
+    ...transfer,
+    kind: 'transfer',
+    timestamp: null,
+    reference: null,
+    metadata: null,
+    reverses: null,
+    user: 'u',
+    correlationId: 'c',
+  };
+  return { order, payload: encodeOrder(order, 1), lookupCursor: lookedUp ? MAX : -1 };
+}
+
+/** Each has a clock of its own. */
+function timeless(answer: unknown): unknown {
+  if (Array.isArray(answer)) return answer.map(timeless);
+  if (answer === null || typeof answer !== 'object' || Buffer.isBuffer(answer)) return answer;
+  const fields = Object.entries(answer).filter(([name]) => name !== 'time' && name !== 'acceptedAt');
+  return Object.fromEntries(fields.map(([name, value]) => [name, timeless(value)]));
+}
+
+const settled = async (answer: Promise<unknown>): Promise<unknown> =>
+  answer.then(timeless).catch((error: unknown) => {
+    if (!(error instanceof CacheError)) throw error;
+    return { error: error.kind, reason: error.reason };
+  });
+
+describe('the Lua scripts and their model', () => {
+  it('give the same answer at every step of any history', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 40 }), async (steps) => {
+        run += 1;
+        const epoch = 7;
+        const lua = new RedisScripts(redis, `model-${process.pid}-${run}`, ofTestLedger);
+        const model = new CacheModel(replid);
+        for (const cache of [lua, model]) {
+          await cache.activate(epoch, replid, 'marker', START - 1);
+          await cache.register({ epoch, replid, podId: 'pod' }, 'marker');
+        }
+        let seq = 0;
+        for (const step of steps) {
+          const [said, meant] = await Promise.all([
+            settled(play(lua, epoch, step, seq)),
+            settled(play(model, epoch, step, seq)),
+          ]);
+          expect(said, JSON.stringify(step)).toEqual(meant);
+          seq = (await model.read({ epoch, replid, podId: 'pod' }, [])).head.seq;
+        }
+        const keeper = { fenceEpoch: epoch, epoch, replid };
+        expect(timeless(await lua.journal(keeper, 0, 1000))).toEqual(timeless(await model.journal(keeper, 0, 1000)));
+      }),
+      { numRuns: RANDOM_RUNS },
+    );
+  });
+
+  it('keep the sum of all balances, whatever is asked', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(anyTransfer, { minLength: 1, maxLength: 20 }), { maxLength: 10 }),
+        async (calls) => {
+          run += 1;
+          const lua = new RedisScripts(redis, `sum-${process.pid}-${run}`, ofTestLedger);
+          const pod = { epoch: 1, replid, podId: 'pod' };
+          await lua.activate(1, replid, 'marker', START - 1);
+          await lua.register(pod, 'marker');
+          const ids = ['a', 'b', 'c', 'world'];
+          await lua.install(
+            pod,
+            ids.map((accountId) => ({
+              accountId,
+              currency: 'EUR',
+              external: accountId === 'world',
+              balance: 0,
+              version: 0,
+              overdraftLimit: accountId === 'c' ? 50 : 0,
+              status: 'ACTIVE',
+              settingsVersion: 1,
+            })),
+            0,
+            100,
+          );
+          for (const transfers of calls) {
+            const items = transfers
+              .filter((t) => t.source !== t.destination)
+              .map((t) => itemOf({ ...t, lookedUp: true }));
+            if (items.length > 0) await lua.apply(pod, items);
+            const { accounts } = await lua.read(pod, ids);
+            expect(accounts.reduce((sum, account) => sum + BigInt(account?.balance ?? 0), 0n)).toBe(0n);
+            for (const account of accounts) {
+              if (account && !account.external) expect(account.balance).toBeGreaterThanOrEqual(-account.overdraftLimit);
+            }
+          }
+        },
+      ),
+      { numRuns: RANDOM_RUNS / 3 },
+    );
+  });
+});

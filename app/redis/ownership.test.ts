@@ -1,0 +1,116 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { CacheError } from '../journal/cache-port.ts';
+import { identifyServer } from './connection.ts';
+import { RedisScripts } from './redis-scripts.ts';
+import { randomPrefix } from './testing/own-redis.ts';
+
+let redis: Redis;
+let replid: string;
+let prefix: string;
+let ours: RedisScripts;
+let theirs: RedisScripts;
+
+beforeAll(async () => {
+  redis = new Redis(inject('redisPort'));
+  replid = (await identifyServer(redis)).replid;
+});
+afterAll(() => redis.disconnect());
+beforeEach(() => {
+  prefix = randomPrefix();
+  ours = new RedisScripts(redis, prefix, async () => 'ours');
+  theirs = new RedisScripts(redis, prefix, async () => 'theirs');
+});
+
+const key = (name: string) => `${prefix}:{0}:${name}`;
+const keeper = () => ({ fenceEpoch: 7, epoch: 7, replid });
+const pod = () => ({ epoch: 7, replid, podId: 'pod' });
+
+/** All keys of this prefix, byte by byte. */
+async function everything(): Promise<Record<string, string>> {
+  const keys = (await redis.keys(`${prefix}:*`)).sort();
+  const dumps = await Promise.all(keys.map(async (one) => (await redis.dumpBuffer(one)).toString('base64')));
+  return Object.fromEntries(keys.map((one, index) => [one, dumps[index] ?? '']));
+}
+
+/** As a release that knows of no owners has left it. */
+async function withoutOwner(): Promise<void> {
+  await ours.activate(7, replid, 'marker', 0);
+  await redis.del(key('owner'));
+}
+
+const everyKeeperScript: [string, (scripts: RedisScripts) => Promise<unknown>][] = [
+  ['fence', (scripts) => scripts.fence(8, replid)],
+  ['fence of the same epoch', (scripts) => scripts.fence(7, replid)],
+  ['activate', (scripts) => scripts.activate(8, replid, 'another', 0)],
+  ['activate of the same epoch', (scripts) => scripts.activate(7, replid, 'another', 0)],
+  ['journal', (scripts) => scripts.journal(keeper(), 0, 10)],
+  ['publish', (scripts) => scripts.publish(keeper(), 0, 0)],
+  ['forget', (scripts) => scripts.forget(keeper(), [0], true)],
+  ['retire', (scripts) => scripts.retire(keeper(), 'pod')],
+  ['sweep', (scripts) => scripts.sweep(keeper(), [key('7:ledger')])],
+  ['register', (scripts) => scripts.register(pod(), 'marker')],
+];
+
+describe.each(everyKeeperScript)('%s', (name, run) => {
+  const refusedAs = async (reason: string) => {
+    const before = await everything();
+    const error = await run(theirs).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(CacheError);
+    expect(error).toMatchObject({ kind: 'refused', reason });
+    expect(await everything()).toEqual(before);
+  };
+
+  it('is refused on the Redis of another ledger, though the epochs are the same, and changes nothing', async () => {
+    await ours.activate(7, replid, 'marker', 0);
+    await refusedAs('foreign');
+  });
+  it.skipIf(name === 'register')('is refused where keys are that nobody has claimed, and changes nothing', async () => {
+    await withoutOwner();
+    await refusedAs('unclaimed');
+  });
+});
+
+describe('a Redis', () => {
+  it('that has never held a ledger belongs to the first that begins there', async () => {
+    expect(await ours.ownership(replid)).toEqual({ state: 'free', owner: null, fence: null });
+    await ours.fence(6, replid);
+    expect(await ours.ownership(replid)).toEqual({ state: 'own', owner: 'ours', fence: 6 });
+    expect(await theirs.ownership(replid)).toEqual({ state: 'foreign', owner: 'ours', fence: 6 });
+    await ours.activate(7, replid, 'marker', 0);
+    expect(await redis.get(key('owner'))).toBe('ours');
+  });
+  it('of a release before is claimed by whoever knows the marker of its epoch, once', async () => {
+    await withoutOwner();
+    expect(await ours.ownership(replid)).toEqual({ state: 'unclaimed', owner: null, fence: 7 });
+    expect(await theirs.claim(7, replid, 'guessed')).toBe(false);
+    expect(await theirs.claim(6, replid, 'marker')).toBe(false);
+    expect(await ours.claim(7, replid, 'marker')).toBe(true);
+    expect(await ours.claim(7, replid, 'marker')).toBe(true);
+    expect(await theirs.claim(7, replid, 'marker')).toBe(false);
+    expect(await redis.get(key('owner'))).toBe('ours');
+  });
+  it('of a release before is claimed by the first pod that registers there, as the marker proves whose it is', async () => {
+    await withoutOwner();
+    await expect(ours.register(pod(), 'guessed')).rejects.toMatchObject({ reason: 'lost' });
+    expect(await redis.get(key('owner'))).toBeNull();
+    await ours.register(pod(), 'marker');
+    expect(await redis.get(key('owner'))).toBe('ours');
+  });
+  it('is not claimed on a server that is not the one of the epoch', async () => {
+    await withoutOwner();
+    await expect(ours.claim(7, 'f'.repeat(40), 'marker')).rejects.toMatchObject({ reason: 'other_server' });
+    expect(await redis.get(key('owner'))).toBeNull();
+  });
+  it('is taken over only as it was seen', async () => {
+    await ours.activate(7, replid, 'marker', 0);
+    const seen = await theirs.ownership(replid);
+    await ours.fence(8, replid);
+    expect(await theirs.takeOver(replid, seen)).toBe(false);
+    expect(await theirs.takeOver(replid, { ...seen, owner: null, fence: 8 })).toBe(false);
+    expect(await redis.get(key('owner'))).toBe('ours');
+    expect(await theirs.takeOver(replid, await theirs.ownership(replid))).toBe(true);
+    expect(await redis.get(key('owner'))).toBe('theirs');
+    await expect(ours.journal({ ...keeper(), fenceEpoch: 8 }, 0, 1)).rejects.toMatchObject({ reason: 'foreign' });
+  });
+});

@@ -1,0 +1,175 @@
+import { rmSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startRedis } from '../../devstack/stores/redis.mjs';
+import { temporaryFolder } from '../../devstack/testing/temporary.mjs';
+import { newUuidV7 } from '../domain/ids.ts';
+import { ofTestLedger } from '../domain/testing/ledger-id.ts';
+import { accountOf, orderOf } from '../domain/testing/orders.ts';
+import { CacheError, type Caller, type KeeperCaller } from '../journal/cache-port.ts';
+import { encodeOrder } from '../journal/codec.ts';
+import { RedisScripts } from './redis-scripts.ts';
+
+/** A Redis of its own: this flushes it, and makes it forget its scripts. */
+let server: Awaited<ReturnType<typeof startRedis>>;
+const dir = temporaryFolder();
+let redis: Redis;
+let scripts: RedisScripts;
+let caller: Caller;
+let keeper: KeeperCaller;
+
+beforeAll(async () => {
+  server = await startRedis({ dir, relaxed: true });
+  redis = new Redis(server.port);
+  const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
+  caller = { epoch: 7, replid, podId: 'pod' };
+  keeper = { fenceEpoch: 7, epoch: 7, replid };
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  await redis.flushall();
+  scripts = new RedisScripts(redis, 'p', ofTestLedger);
+  await scripts.activate(7, caller.replid, 'marker', 0);
+  await scripts.register(caller, 'marker');
+  await scripts.install(caller, [accountOf('world'), accountOf('a')], 0, 10);
+});
+
+const item = () => {
+  const order = orderOf();
+  return { order, payload: encodeOrder(order, 1), lookupCursor: -1 };
+};
+const command = () => ({
+  accountId: 'a',
+  changeId: newUuidV7(Date.now()),
+  expectedSettingsVersion: null,
+  status: 1,
+  overdraftLimit: null,
+  payload: '{}',
+});
+/** Every script that a pod runs once it is registered. */
+const podScripts: [string, (as: Caller) => Promise<unknown>][] = [
+  ['apply', (as) => scripts.apply(as, [item()])],
+  ['read', (as) => scripts.read(as, ['a'])],
+  ['read of the head', (as) => scripts.read(as, [])],
+  ['install', (as) => scripts.install(as, [accountOf('b')], 0, 10)],
+  ['find', (as) => scripts.find(as, ['nothing'])],
+  ['change', (as) => scripts.change(as, command())],
+];
+const keeperScripts: [string, (as: KeeperCaller) => Promise<unknown>][] = [
+  ['journal', (as) => scripts.journal(as, 0, 10)],
+  ['publish', (as) => scripts.publish(as, 0, 0)],
+  ['forget', (as) => scripts.forget(as, [0], true)],
+  ['retire', (as) => scripts.retire(as, 'pod')],
+];
+
+/** All that is in Redis, byte by byte. */
+async function everything(): Promise<Map<string, string>> {
+  const keys = (await redis.keys('*')).sort();
+  const dumps = await Promise.all(keys.map(async (key) => (await redis.dumpBuffer(key)).toString('base64')));
+  return new Map(keys.map((key, index) => [key, dumps[index] ?? '']));
+}
+/** It is refused, for this reason, and nothing changes. */
+async function expectRefused(call: () => Promise<unknown>, reason: string): Promise<void> {
+  const before = await everything();
+  const error = await call().catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(CacheError);
+  expect(error).toMatchObject({ kind: 'refused', reason });
+  expect(await everything()).toEqual(before);
+}
+
+describe.each(podScripts)('a pod’s %s is refused, and changes nothing,', (_, run) => {
+  it('on a server with another replid', () =>
+    expectRefused(() => run({ ...caller, replid: 'f'.repeat(40) }), 'other_server'));
+  it('when the fence is at a later epoch', async () => {
+    await scripts.fence(8, caller.replid);
+    await expectRefused(() => run(caller), 'fenced');
+  });
+  it('when the fence is at an earlier epoch', () => expectRefused(() => run({ ...caller, epoch: 8 }), 'fenced'));
+  it('when the pod is not registered', () =>
+    expectRefused(() => run({ ...caller, podId: 'stranger' }), 'unregistered'));
+  it('when the pod was retired, for good', async () => {
+    await scripts.retire(keeper, 'pod');
+    await expectRefused(() => run(caller), 'retired');
+    await expectRefused(() => scripts.register(caller, 'marker'), 'retired');
+  });
+  it('when all keys are lost: there is no fence either', async () => {
+    await redis.flushall();
+    await expectRefused(() => run(caller), 'fenced');
+  });
+  it('when the ledger is lost and the fence is there', async () => {
+    await redis.del('p:{0}:7:ledger');
+    await expectRefused(() => run(caller), 'lost');
+  });
+});
+
+describe.each(keeperScripts)('a keeper’s %s is refused, and changes nothing,', (_, run) => {
+  it('on a server with another replid', () =>
+    expectRefused(() => run({ ...keeper, replid: 'f'.repeat(40) }), 'other_server'));
+  it('when the fence is not where it thinks', () => expectRefused(() => run({ ...keeper, fenceEpoch: 6 }), 'fenced'));
+  it('when the ledger is lost', async () => {
+    await redis.del('p:{0}:7:ledger');
+    await expectRefused(() => run(keeper), 'lost');
+  });
+});
+
+describe('registration', () => {
+  it('is refused on another server, in another epoch, and when the keys are lost', async () => {
+    await expectRefused(() => scripts.register({ ...caller, replid: 'f'.repeat(40) }, 'marker'), 'other_server');
+    await expectRefused(() => scripts.register({ ...caller, epoch: 6 }, 'marker'), 'fenced');
+    await redis.del('p:{0}:7:ledger');
+    await expectRefused(() => scripts.register(caller, 'marker'), 'lost');
+  });
+  it('twice is the same as once', async () => {
+    const { time: _, ...once } = await scripts.register(caller, 'marker');
+    expect(await scripts.register(caller, 'marker')).toMatchObject(once);
+  });
+});
+
+describe('the fence', () => {
+  it('only grows, and tells where it is', async () => {
+    expect(await scripts.fence(9, caller.replid)).toBe(9);
+    expect(await scripts.fence(8, caller.replid)).toBe(9);
+    await expectRefused(() => scripts.fence(10, 'f'.repeat(40)), 'other_server');
+  });
+  it('raised, lets the journal of the epoch before be read to its end, and nothing be added', async () => {
+    await scripts.apply(caller, [item()]);
+    await scripts.fence(8, caller.replid);
+    const { entries, marker } = await scripts.journal({ ...keeper, fenceEpoch: 8 }, 0, 10);
+    expect([entries.length, marker]).toEqual([1, 'marker']);
+    await expectRefused(() => scripts.apply(caller, [item()]), 'fenced');
+  });
+});
+
+describe('activation', () => {
+  it('of the same epoch again gives the marker that stands, and creates nothing', async () => {
+    await scripts.apply(caller, [item()]);
+    const before = await everything();
+    expect(await scripts.activate(7, caller.replid, 'another', 5)).toBe('marker');
+    expect(await everything()).toEqual(before);
+  });
+  it('of an earlier epoch, and on another server, is refused', async () => {
+    await expectRefused(() => scripts.activate(6, caller.replid, 'm', 0), 'fenced');
+    await expectRefused(() => scripts.activate(8, 'f'.repeat(40), 'm', 0), 'other_server');
+  });
+});
+
+describe('publishing', () => {
+  it('takes the highest cursor, never one beyond the journal', async () => {
+    await scripts.apply(caller, [item(), item()]);
+    expect((await scripts.publish(keeper, 2, 0)).cursor).toBe(2);
+    expect((await scripts.publish(keeper, 1, 0)).cursor).toBe(2);
+    await expectRefused(() => scripts.publish(keeper, 3, 0), 'cursor_ahead');
+  });
+  it('trims nothing that is not in MySQL, whatever it is asked to trim', async () => {
+    // One entry per node: Redis trims whole nodes only.
+    await redis.config('SET', 'stream-node-max-entries', '1');
+    for (let call = 0; call < 3; call++) await scripts.apply(caller, [item()]);
+    await scripts.publish(keeper, 1, 3);
+    const { entries } = await scripts.journal(keeper, 0, 10);
+    expect(entries.map(({ firstSeq }) => firstSeq)).toEqual([2, 3]);
+  });
+});

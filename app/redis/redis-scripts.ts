@@ -1,0 +1,340 @@
+import type { Redis } from 'ioredis';
+import type { Account } from '../domain/types.ts';
+import {
+  type ApplyItem,
+  type ApplyReply,
+  CacheError,
+  type CacheKeeper,
+  type CacheServer,
+  type Caller,
+  type ChangeCommand,
+  type FindReply,
+  type KeeperCaller,
+  type Ownership,
+} from '../journal/cache-port.ts';
+import {
+  ACCOUNT_BYTES,
+  type CachedAccount,
+  decodeAccount,
+  decodeHead,
+  decodeRecord,
+  encodeAccount,
+  HEAD_BYTES,
+  type Head,
+  RECORD_BYTES,
+  RecordStatus,
+  type ResultRecord,
+} from '../journal/codec.ts';
+import type { JournalEntry } from '../journal/journal-entry.ts';
+import { type PackedCall, packCall } from './apply-call.ts';
+import { runScript, type ScriptArgument } from './evalsha.ts';
+import { bucketEnd, Keys, placeOf } from './keys.ts';
+import { loadScript } from './lua-loader.ts';
+
+const scripts = {
+  apply: loadScript('apply'),
+  read: loadScript('read'),
+  install: loadScript('install'),
+  find: loadScript('find'),
+  change: loadScript('change-account'),
+  register: loadScript('register'),
+  retire: loadScript('retire'),
+  journal: loadScript('journal'),
+  publish: loadScript('publish'),
+  forget: loadScript('forget'),
+  lowerHorizon: loadScript('lower-horizon'),
+  fence: loadScript('fence'),
+  activate: loadScript('activate'),
+  claim: loadScript('claim'),
+  ownership: loadScript('ownership'),
+  takeOver: loadScript('take-over'),
+  sweep: loadScript('sweep'),
+};
+
+type RawEntry = [Buffer, Buffer[]];
+
+/** The Lua scripts, typed: packs their arguments and unpacks their replies, and decides nothing. */
+export class RedisScripts implements CacheServer, CacheKeeper {
+  readonly #redis: Redis;
+  readonly #prefix: string;
+  readonly #ledgerId: () => Promise<string>;
+  #keys: Keys;
+
+  /** @param ledgerId the identity of the ledger in MySQL; scripts of transfers and reads do without it */
+  constructor(redis: Redis, keyPrefix: string, ledgerId: () => Promise<string>) {
+    this.#redis = redis;
+    this.#prefix = keyPrefix;
+    this.#ledgerId = ledgerId;
+    this.#keys = new Keys(keyPrefix, 0);
+  }
+
+  async register(caller: Caller, marker: string): Promise<Head> {
+    const args = [...prologue(caller), await this.#ledgerId(), marker];
+    return decodeHead(await this.#call('register', ownedKeys(this.#keysOf(caller.epoch)), args));
+  }
+
+  async apply(caller: Caller, items: readonly ApplyItem[]): Promise<ApplyReply> {
+    const keys = this.#keysOf(caller.epoch);
+    const call = packCall(items, keys);
+    const reply = await this.#call(
+      'apply',
+      [keys.fence, keys.ledger, keys.accounts, keys.journal, keys.otherIds[0], keys.otherIds[1], ...call.bucketKeys],
+      [...prologue(caller), call.items, call.payloads.length, ...call.payloads, ...call.accountIds],
+    );
+    const head = decodeHead(reply);
+    const records = items.map((_, index) => decodeRecord(reply, HEAD_BYTES + index * RECORD_BYTES));
+    return { head, records, entries: writtenEntries(reply, records, call, head.time) };
+  }
+
+  async read(caller: Caller, accountIds: readonly string[]) {
+    const keys = this.#keysOf(caller.epoch);
+    const reply = await this.#call(
+      'read',
+      [keys.fence, keys.ledger, keys.accounts],
+      [...prologue(caller), ...accountIds],
+    );
+    return { head: decodeHead(reply), accounts: decodeAccounts(reply, HEAD_BYTES, accountIds) };
+  }
+
+  async install(
+    caller: Caller,
+    accounts: readonly Account[],
+    snapshotCursor: number,
+    accountsMax: number,
+    acceptedUpTo = 0,
+  ) {
+    const keys = this.#keysOf(caller.epoch);
+    const pairs: ScriptArgument[] = accounts.flatMap((account) => [account.accountId, encodeAccount(account)]);
+    const reply = await this.#call(
+      'install',
+      [keys.fence, keys.ledger, keys.accounts],
+      [...prologue(caller), snapshotCursor, accountsMax, acceptedUpTo, ...pairs],
+    );
+    const ids = accounts.map((account) => account.accountId);
+    return {
+      head: decodeHead(reply),
+      evicted: reply.readDoubleLE(HEAD_BYTES),
+      accounts: decodeAccounts(reply, HEAD_BYTES + 8, ids),
+    };
+  }
+
+  async find(caller: Caller, ids: readonly string[]): Promise<FindReply> {
+    const keys = this.#keysOf(caller.epoch);
+    const buckets: string[] = [];
+    const asked = ids.map((id) => {
+      const { bucket, time } = placeOf(id);
+      const place = bucket === null ? 0 : indexOrAppend(buckets, keys.idBucket(bucket)) + 1;
+      const bytes = Buffer.alloc(10 + id.length + 1);
+      bytes.writeUInt16LE(place, 0);
+      bytes.writeDoubleLE(time, 2);
+      bytes.write(id, 10, 'latin1');
+      return bytes;
+    });
+    const reply = (await this.#callRaw(
+      'find',
+      [keys.fence, keys.ledger, keys.journal, keys.otherIds[0], keys.otherIds[1], ...buckets],
+      [...prologue(caller), ...asked],
+    )) as [Buffer, Buffer[], RawEntry[]];
+    return {
+      head: decodeHead(reply[0]),
+      seqs: reply[1].map((seq) => (seq.length === 0 ? null : Number(seq.toString('latin1')))),
+      entries: reply[2].map(decodeEntry),
+    };
+  }
+
+  async change(caller: Caller, command: ChangeCommand) {
+    const keys = this.#keysOf(caller.epoch);
+    const { bucket, time } = placeOf(command.changeId);
+    if (bucket === null) throw new TypeError('the id of an account change is a UUIDv7');
+    const reply = await this.#call(
+      'change',
+      [keys.fence, keys.ledger, keys.accounts, keys.journal, keys.idBucket(bucket)],
+      [
+        ...prologue(caller),
+        command.accountId,
+        command.changeId,
+        time,
+        command.expectedSettingsVersion ?? '',
+        command.status ?? '',
+        command.overdraftLimit ?? '',
+        command.payload,
+      ],
+    );
+    const head = decodeHead(reply);
+    const record = decodeRecord(reply, HEAD_BYTES);
+    const entries: JournalEntry[] =
+      record.status === RecordStatus.POSTED
+        ? [
+            {
+              kind: 'account-change',
+              firstSeq: record.seq,
+              payload: command.payload,
+              records: reply.subarray(HEAD_BYTES),
+              acceptedAt: head.time,
+            },
+          ]
+        : [];
+    return { head, record, entries };
+  }
+
+  async journal(caller: KeeperCaller, afterSeq: number, entriesMax: number) {
+    const keys = this.#keysOf(caller.epoch);
+    const [head, marker, entries] = (await this.#callRaw(
+      'journal',
+      [...ownedKeys(keys), keys.journal],
+      [...(await this.#keeperPrologue(caller)), afterSeq, entriesMax],
+    )) as [Buffer, Buffer | null, RawEntry[]];
+    return { head: decodeHead(head), marker: marker?.toString('latin1') ?? null, entries: entries.map(decodeEntry) };
+  }
+
+  async publish(caller: KeeperCaller, cursor: number, trimUpTo: number): Promise<Head> {
+    const keys = this.#keysOf(caller.epoch);
+    const reply = await this.#call(
+      'publish',
+      [...ownedKeys(keys), keys.journal],
+      [...(await this.#keeperPrologue(caller)), cursor, trimUpTo],
+    );
+    return decodeHead(reply);
+  }
+
+  async forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head> {
+    const keys = this.#keysOf(caller.epoch);
+    const reply = await this.#call(
+      'forget',
+      [...ownedKeys(keys), keys.otherIds[0], keys.otherIds[1], ...buckets.map((bucket) => keys.idBucket(bucket))],
+      [...(await this.#keeperPrologue(caller)), turnOthers ? 1 : 0, ...buckets.map(bucketEnd)],
+    );
+    return decodeHead(reply);
+  }
+
+  async lowerHorizon(caller: KeeperCaller, m: number, ids: readonly string[]): Promise<Head> {
+    const keys = this.#keysOf(caller.epoch);
+    const buckets: string[] = [];
+    const places = ids.flatMap((id) => {
+      const { bucket } = placeOf(id.replace('#', ''));
+      if (bucket === null) throw new TypeError(`${id} is not the id of a bucket`);
+      return [indexOrAppend(buckets, keys.idBucket(bucket)) + 1, id];
+    });
+    const args = [...(await this.#keeperPrologue(caller)), m, ...places];
+    return decodeHead(await this.#call('lowerHorizon', [...ownedKeys(keys), ...buckets], args));
+  }
+
+  async retire(caller: KeeperCaller, podId: string): Promise<Head> {
+    const args = [...(await this.#keeperPrologue(caller)), podId];
+    return decodeHead(await this.#call('retire', ownedKeys(this.#keysOf(caller.epoch)), args));
+  }
+
+  async fence(epoch: number, replid: string): Promise<number> {
+    const args = await this.#keeperPrologue({ fenceEpoch: epoch, replid });
+    return Number((await this.#call('fence', ownedKeys(this.#keysOf(epoch)), args)).toString('latin1'));
+  }
+
+  async activate(epoch: number, replid: string, marker: string, m: number): Promise<string> {
+    const args = [...(await this.#keeperPrologue({ fenceEpoch: epoch, replid })), marker, m];
+    return (await this.#call('activate', ownedKeys(this.#keysOf(epoch)), args)).toString('latin1');
+  }
+
+  async claim(epoch: number, replid: string, marker: string): Promise<boolean> {
+    const args = [...(await this.#keeperPrologue({ fenceEpoch: epoch, replid })), marker];
+    return (await this.#callRaw('claim', ownedKeys(this.#keysOf(epoch)), args)) === 1;
+  }
+
+  async ownership(replid: string): Promise<Ownership> {
+    const ledgerId = await this.#ledgerId();
+    const reply = (await this.#callRaw('ownership', ownedKeys(this.#keysOf(0)), [0, 'keeper', replid])) as [
+      Buffer,
+      Buffer,
+    ];
+    const [owner = '', fence = ''] = reply.map((part) => part.toString('latin1'));
+    return {
+      state: owner === ledgerId ? 'own' : owner !== '' ? 'foreign' : fence === '' ? 'free' : 'unclaimed',
+      owner: owner || null,
+      fence: fence === '' ? null : Number(fence),
+    };
+  }
+
+  async takeOver(replid: string, seen: { owner: string | null; fence: number | null }): Promise<boolean> {
+    const args = [seen.fence ?? '', 'keeper', replid, await this.#ledgerId(), seen.owner ?? ''];
+    return (await this.#callRaw('takeOver', ownedKeys(this.#keysOf(0)), args)) === 1;
+  }
+
+  /** Deletes keys of epochs that are over, while the fence is at `fenceEpoch` or above and the server is this ledger's. */
+  async sweep({ fenceEpoch, replid }: Omit<KeeperCaller, 'epoch'>, oldKeys: readonly string[]): Promise<void> {
+    const args = await this.#keeperPrologue({ fenceEpoch, replid });
+    await this.#callRaw('sweep', [...ownedKeys(this.#keysOf(fenceEpoch)), ...oldKeys], args);
+  }
+
+  async #keeperPrologue({ fenceEpoch, replid }: Omit<KeeperCaller, 'epoch'>): Promise<ScriptArgument[]> {
+    return [fenceEpoch, 'keeper', replid, await this.#ledgerId()];
+  }
+
+  async #call(name: keyof typeof scripts, keys: string[], args: ScriptArgument[]): Promise<Buffer> {
+    const reply = await this.#callRaw(name, keys, args);
+    if (!Buffer.isBuffer(reply)) throw new CacheError('in_doubt', `${name} answered in another shape`);
+    return reply;
+  }
+
+  #callRaw(name: keyof typeof scripts, keys: string[], args: ScriptArgument[]): Promise<unknown> {
+    return runScript(this.#redis, scripts[name], keys, args);
+  }
+
+  #keysOf(epoch: number): Keys {
+    if (!this.#keys.epochPrefix.endsWith(`:${epoch}:`)) this.#keys = new Keys(this.#prefix, epoch);
+    return this.#keys;
+  }
+}
+
+const prologue = (caller: Caller): ScriptArgument[] => [caller.epoch, caller.podId, caller.replid];
+/** The keys of every script that checks to whom the server belongs. */
+const ownedKeys = (keys: Keys): string[] => [keys.fence, keys.ledger, keys.owner];
+
+function indexOrAppend(list: string[], value: string): number {
+  const index = list.indexOf(value);
+  return index >= 0 ? index : list.push(value) - 1;
+}
+
+function decodeAccounts(reply: Buffer, start: number, ids: readonly string[]): (CachedAccount | null)[] {
+  let at = start;
+  return ids.map((id) => {
+    if (reply[at++] === 0) return null;
+    const account = decodeAccount(id, reply, at);
+    at += ACCOUNT_BYTES;
+    return account;
+  });
+}
+
+export function decodeEntry([id, fields]: RawEntry): JournalEntry {
+  // By position: an older release does not look past the records.
+  const [, kind, , payload, , records, , time] = fields;
+  if (!kind || !payload || !records) throw new CacheError('in_doubt', 'a journal entry has another shape');
+  return {
+    kind: kind.toString('latin1') === 'c' ? 'account-change' : 'transfers',
+    firstSeq: Number.parseInt(id.toString('latin1'), 10),
+    payload: payload.toString('utf8'),
+    records,
+    acceptedAt: time ? Number(time.toString('latin1')) : null,
+  };
+}
+
+/** The entries that a call wrote, put together as they stand in the journal, without asking for them again. */
+function writtenEntries(
+  reply: Buffer,
+  records: readonly ResultRecord[],
+  { payloads, chunkEnds }: PackedCall,
+  acceptedAt: number,
+): JournalEntry[] {
+  const entries: JournalEntry[] = [];
+  payloads.forEach((payload, chunk) => {
+    const from = chunkEnds[chunk - 1] ?? 0;
+    const to = chunkEnds[chunk] ?? records.length;
+    for (let index = from; index < to; index++) {
+      const record = records[index];
+      if (record && (record.status === RecordStatus.POSTED || record.status === RecordStatus.REJECTED)) {
+        const bytes = reply.subarray(HEAD_BYTES + from * RECORD_BYTES, HEAD_BYTES + to * RECORD_BYTES);
+        entries.push({ kind: 'transfers', firstSeq: record.seq, payload, records: bytes, acceptedAt });
+        return;
+      }
+    }
+  });
+  return entries;
+}

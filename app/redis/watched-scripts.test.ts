@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { accountOf, orderOf } from '../domain/testing/orders.ts';
+import { CacheError, type CacheServer } from '../journal/cache-port.ts';
+import { CacheModel } from '../journal/testing/cache-model.ts';
+import { FaultyCache, failing, type Method } from '../journal/testing/faulty-cache.ts';
+import { WatchedScripts } from './watched-scripts.ts';
+
+const caller = { epoch: 1, replid: 'r', podId: 'pod' };
+let seen: unknown[];
+let faulty: FaultyCache;
+let watched: WatchedScripts;
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+beforeEach(async () => {
+  // Every answer carries the time of the store: two calls must be made at one moment to be compared.
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const model = new CacheModel('r');
+  await model.activate(1, 'r', 'marker', 0);
+  await model.register(caller);
+  seen = [];
+  faulty = new FaultyCache(model);
+  watched = new WatchedScripts(faulty, {
+    succeeded: () => seen.push('succeeded'),
+    failed: (error) => seen.push(error),
+  });
+});
+
+const change = {
+  accountId: 'a',
+  changeId: orderOf().transactionId,
+  expectedSettingsVersion: null,
+  status: 1,
+  overdraftLimit: null,
+  payload: '{}',
+};
+const scripts: Record<Method, (cache: CacheServer) => Promise<unknown>> = {
+  register: (cache) => cache.register(caller, 'marker'),
+  apply: (cache) => cache.apply(caller, [{ order: orderOf(), payload: '[]', lookupCursor: -1 }]),
+  read: (cache) => cache.read(caller, ['a']),
+  install: (cache) => cache.install(caller, [accountOf('a')], 0, 10),
+  find: (cache) => cache.find(caller, ['x']),
+  change: (cache) => cache.change(caller, change),
+};
+const methods = Object.keys(scripts) as Method[];
+
+describe.each(methods)('%s, watched,', (method) => {
+  const run = () => scripts[method](watched);
+
+  it('answers what the scripts answer, and counts as a success', async () => {
+    expect(await run()).toEqual(await scripts[method](faulty));
+    expect(seen).toEqual(['succeeded']);
+  });
+
+  it('counts a refusal and a stale snapshot as an answer: the server is there', async () => {
+    faulty.next(method, failing(new CacheError('refused', 'fenced')), failing(new CacheError('stale', 'snapshot')));
+    await expect(run()).rejects.toMatchObject({ kind: 'refused' });
+    await expect(run()).rejects.toMatchObject({ kind: 'stale' });
+    expect(seen).toEqual(['succeeded', 'succeeded']);
+  });
+
+  it.each([
+    new CacheError('in_doubt', 'time'),
+    new CacheError('unable', 'OOM'),
+    new CacheError('not_sent', 'closed'),
+    new TypeError('odd'),
+  ])('counts %s as a failure, and passes it on', async (error) => {
+    faulty.next(method, failing(error));
+    await expect(run()).rejects.toBe(error);
+    expect(seen).toEqual([error]);
+  });
+});

@@ -1,0 +1,59 @@
+import {
+  type ApplyItem,
+  CacheError,
+  type CacheServer,
+  type Caller,
+  type ChangeCommand,
+} from '../journal/cache-port.ts';
+import type { Head } from '../journal/codec.ts';
+
+interface Watch {
+  succeeded(): void;
+  failed(error: unknown): void;
+  /** The ledger's time of a reply, ms. */
+  heard?(timeMs: number): void;
+}
+
+/** Tells a detector how every script of a pod ended. A refusal is an answer: the server is there. */
+export class WatchedScripts implements CacheServer {
+  readonly #scripts: CacheServer;
+  readonly #watch: Watch;
+
+  constructor(scripts: CacheServer, watch: Watch) {
+    this.#scripts = scripts;
+    this.#watch = watch;
+  }
+
+  register(caller: Caller, marker: string) {
+    return this.#watched(this.#scripts.register(caller, marker));
+  }
+  apply(caller: Caller, items: readonly ApplyItem[]) {
+    return this.#watched(this.#scripts.apply(caller, items));
+  }
+  read(caller: Caller, accountIds: readonly string[]) {
+    return this.#watched(this.#scripts.read(caller, accountIds));
+  }
+  install(...args: Parameters<CacheServer['install']>) {
+    return this.#watched(this.#scripts.install(...args));
+  }
+  find(caller: Caller, ids: readonly string[]) {
+    return this.#watched(this.#scripts.find(caller, ids));
+  }
+  change(caller: Caller, command: ChangeCommand) {
+    return this.#watched(this.#scripts.change(caller, command));
+  }
+
+  async #watched<T extends Head | { head: Head }>(call: Promise<T>): Promise<T> {
+    try {
+      const reply = await call;
+      this.#watch.succeeded();
+      this.#watch.heard?.('head' in reply ? reply.head.time : reply.time);
+      return reply;
+    } catch (error) {
+      const answered = error instanceof CacheError && (error.kind === 'refused' || error.kind === 'stale');
+      if (answered) this.#watch.succeeded();
+      else this.#watch.failed(error);
+      throw error;
+    }
+  }
+}

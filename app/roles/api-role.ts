@@ -1,0 +1,205 @@
+import { readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
+import { IssuerKeys } from '../api/auth/issuer-keys.ts';
+import { jwtVerifier } from '../api/auth/jwt.ts';
+import type { ApiDependencies } from '../api/http/api-dependencies.ts';
+import { createApiServer } from '../api/server.ts';
+import { PodSeat } from '../authority/pod-seat.ts';
+import { SCOPES } from '../domain/identity.ts';
+import { LoggedLedger } from '../ledger/logged-ledger.ts';
+import { CacheLedger } from '../ledger/pod-ledger.ts';
+import type { LedgerEvents } from '../ledger/ports/ledger-events.ts';
+import { SqlBooks } from '../mysql/ledger/books.ts';
+import { ApiKeyStore } from '../mysql/operations/api-keys.ts';
+import { cutConnection } from '../redis/connection.ts';
+import { closeAdminServer, startAdminServer } from './admin-server.ts';
+import { type Context, newProcessId } from './context.ts';
+import { listen } from './listen.ts';
+import { acceptLoss, takeRedisOver, unsettled } from './operator.ts';
+import { OpsStatus } from './ops-status.ts';
+import { cachePages, SharedReconciliation } from './shared-reconciliation.ts';
+
+const BOOTSTRAP_RETRY_MS = 1_000;
+const CLOSE_IDLE_EVERY_MS = 20;
+
+/** A running role: `stop` ends it without losing anything. */
+export interface Running {
+  stop(): Promise<void>;
+  server: Server;
+}
+
+/** One API pod: serves clients, applies in Redis, asks MySQL for what Redis does not hold. */
+export async function startApi(context: Context): Promise<Running> {
+  const { config, clock, metrics, cache, authority, database, detectors, direct, drains, logger, redis, reader } =
+    context;
+  const seat = new PodSeat({
+    authority,
+    drains,
+    cache,
+    retire: (caller, podId) => context.scripts.retire(caller, podId),
+    clock,
+    processId: context.processId,
+    closedAfterMs: config.http.requestTimeoutMs,
+    logger: logger.log,
+    heartbeatMs: config.authority.heartbeatMs,
+    newPodId: newProcessId,
+    redis: {
+      ready() {
+        const ready = redis.status === 'ready';
+        // While there is no connection nothing else would tell the detector.
+        if (!ready) detectors.redis.failed();
+        return ready;
+      },
+      async probe() {
+        await redis.ping();
+      },
+      cut: () => cutConnection(redis),
+    },
+    onAuthority: (now) => metrics.authority(now),
+  });
+  redis.on('close', () => seat.lostRedis());
+  const ledger = new CacheLedger({
+    cache,
+    database: reader,
+    direct,
+    seat,
+    clock,
+    events: ledgerEvents(context),
+    limits: { ...config.ledger, requestTimeoutMs: config.http.requestTimeoutMs },
+  });
+  const keys = new ApiKeyStore(database, clock, SCOPES);
+  metrics.sample({
+    queueTransfers: () => ledger.open,
+    tailEntries: () => seat.view()?.tail.size ?? 0,
+    tailBytes: () => seat.view()?.tail.bytes ?? 0,
+  });
+  metrics.limits({
+    requests_in_flight: config.http.requestsInFlightMax,
+    queue_transfers: config.ledger.queueTransfersMax,
+    tail_bytes: config.ledger.tailBytesMax,
+  });
+  const reconciliation = new SharedReconciliation(context, () => {
+    const caller = seat.view()?.caller;
+    return caller ? cachePages(context, caller) : null;
+  });
+  let stopping = false;
+  const { bootstrapApiKey } = config.auth;
+  let keyIsStored = !bootstrapApiKey;
+  const readiness = () => {
+    const reasons = stopping ? ['it is shutting down'] : [...seat.complaints()];
+    if (!stopping && !keyIsStored) reasons.push('the bootstrap key is not stored yet');
+    return { ready: reasons.length === 0, reasons };
+  };
+  const { host, port, adminPort } = config.http;
+  const deps: ApiDependencies = {
+    ledger: new LoggedLedger(ledger, logger, metrics),
+    books: new SqlBooks({ database, clock }),
+    keys,
+    ...jwt(context),
+    ...(context.tracing && { tracing: context.tracing }),
+    ops: {
+      status: () => new OpsStatus(context, seat).read(),
+      reconcile: () => reconciliation.run(),
+      unsettled: () => unsettled(context),
+      acceptLoss: (acceptance, user) => acceptLoss(context, acceptance, user),
+      takeRedisOver: (takeover, user) => takeRedisOver(context, takeover, user),
+    },
+    readiness,
+    shuttingDown: () => stopping,
+    // What has a port of its own is not for clients.
+    ...(adminPort === 0 && { metrics }),
+    onRequest: (route, method, status, seconds) => metrics.httpAnswered(route, method, status, seconds),
+    onProblem: (code) => metrics.problemAnswered(code),
+    logger: logger.log,
+    clock,
+    ledgerNow: () => context.ledgerClock.now(),
+    limits: { ...config.http, requestsPerSecondPerUserMax: config.http.requestsPerSecondPerUserMax || null },
+  };
+  const { server, admission } = createApiServer(deps, config.http.keepAliveTimeoutMs);
+  metrics.sample({ requestsInFlight: () => admission.inFlight });
+  // Before anything is begun that would hold the process: a port that is taken ends the start.
+  await listen(server, port, host);
+  const admin = await startAdminServer({ readiness, metrics, host, port: adminPort });
+  logger.log.info({ port, adminPort }, 'the API is listening');
+  seat.start();
+  const stopped = new AbortController();
+  const bootstrapped = bootstrapApiKey
+    ? addBootstrapKey(context, keys, bootstrapApiKey, stopped.signal).then(() => {
+        keyIsStored = true;
+      })
+    : null;
+  return {
+    server,
+    async stop() {
+      stopping = true;
+      await clock.sleep(config.process.preStopDelayMs);
+      await closed(server);
+      stopped.abort();
+      await bootstrapped;
+      await seat.stop();
+      await closeAdminServer(admin);
+    },
+  };
+}
+
+/**
+ * Waits until every request is answered. Idle connections are closed, again and again: one whose request was under way is
+ * idle only afterwards, and its client may keep it for minutes.
+ *
+ * A request that its client sends at the very moment that its idle connection is closed is lost, and HTTP/1.1 has no way to take
+ * it back. That is why the delay comes first: whoever sent anything meanwhile was told to close, and balancers send nothing more.
+ * What has arrived all the same must not be overlooked: connections are closed right after all that could be read was read.
+ */
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const closing = setInterval(() => setImmediate(() => server.closeIdleConnections()), CLOSE_IDLE_EVERY_MS);
+    setImmediate(() =>
+      server.close(() => {
+        clearInterval(closing);
+        resolve();
+      }),
+    );
+  });
+}
+
+/** The key that a stack was started with; tried until MySQL is there, as the pod may be first. */
+async function addBootstrapKey(
+  { clock, logger }: Context,
+  keys: ApiKeyStore,
+  key: string,
+  stopped: AbortSignal,
+): Promise<void> {
+  while (!stopped.aborted) {
+    try {
+      return await keys.add(key, 'bootstrap', SCOPES);
+    } catch (error) {
+      logger.log.warn({ err: error }, 'the bootstrap key could not be stored yet');
+      await clock.sleep(BOOTSTRAP_RETRY_MS, stopped);
+    }
+  }
+}
+
+function jwt({ config, clock, logger }: Context) {
+  const { jwtIssuer: issuer, jwtAudience: audience, jwtJwksFile, jwtJwksUrl } = config.auth;
+  if (!issuer || !audience) return {};
+  if (jwtJwksFile) {
+    const keySet = JSON.parse(readFileSync(jwtJwksFile, 'utf8')) as JSONWebKeySet;
+    return { jwt: jwtVerifier({ keys: createLocalJWKSet(keySet), issuer, audience }, clock) };
+  }
+  const keys = new IssuerKeys(jwtJwksUrl ? { jwksUrl: jwtJwksUrl } : { issuer }, clock, logger.log);
+  // So that the first request need not wait for it. A pod works without: API keys do not need the issuer.
+  keys.warm();
+  return { jwt: jwtVerifier({ keys: keys.keyOf, issuer, audience }, clock) };
+}
+
+function ledgerEvents({ metrics }: Context): LedgerEvents {
+  return {
+    applied: (transfers, ms) => metrics.applyCall({ transfers, seconds: ms / 1000 }),
+    retried: (what) => metrics.retried(what),
+    lookedUp: (ids) => metrics.idsLookedUp(ids),
+    accountsHit: (hits) => metrics.accountsFound({ hits, misses: 0 }),
+    accountsMissed: (misses) => metrics.accountsFound({ hits: 0, misses }),
+    evicted: (count) => metrics.accountsEvicted(count),
+  };
+}

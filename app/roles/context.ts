@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Redis } from 'ioredis';
+import type { Config } from '../config/config.ts';
+import { type Clock, systemClock } from '../kernel/clock.ts';
+import { LedgerClock } from '../ledger/ledger-clock.ts';
+import { AuthorityStore } from '../mysql/authority/authority-store.ts';
+import { DrainStore } from '../mysql/authority/drain-store.ts';
+import { SettlementStore } from '../mysql/authority/settlement-store.ts';
+import { UnsettledStore } from '../mysql/authority/unsettled-store.ts';
+import { Database } from '../mysql/connection/pool.ts';
+import { DirectStore } from '../mysql/ledger/direct-store.ts';
+import { FlushStore } from '../mysql/ledger/flush-store.ts';
+import { LedgerReader } from '../mysql/ledger/ledger-reader.ts';
+import { LedgerIdentity } from '../mysql/operations/ledger-identity.ts';
+import { connectRedis } from '../redis/connection.ts';
+import { RedisScripts } from '../redis/redis-scripts.ts';
+import { WatchedScripts } from '../redis/watched-scripts.ts';
+import { Detector } from '../telemetry/breaker.ts';
+import { linesTo } from '../telemetry/lines.ts';
+import { type AppLogger, createLogger } from '../telemetry/logger.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/span.ts';
+import { startTracing } from '../telemetry/tracing.ts';
+
+const STDOUT = 1;
+/** Heartbeats, the authority and the flush have connections of their own: no flood of requests may hold them up. */
+const PROTOCOL_CONNECTIONS = 4;
+/** A process that is gone without a word must not keep the authority row locked for longer, seconds. */
+const PROTOCOL_WAIT_TIMEOUT_S = 10;
+
+/** A settlement reads what was drained, and works it out before it writes. */
+const SETTLING_CONNECTIONS = 2;
+const SETTLING_WAIT_TIMEOUT_S = 60;
+/** Transfers made in MySQL: as many groups at a time as the queue sends, and one to spare for account changes. */
+const DIRECT_CONNECTIONS = 4;
+const DIRECT_LOCK_WAIT_S = 2;
+
+/** What both roles are built from, once, in order; disposed of in reverse. */
+export interface Context extends AsyncDisposable {
+  config: Config;
+  clock: Clock;
+  /** This process, in logs and in the authority's log: the host and a random part, as a restart is another one. */
+  processId: string;
+  logger: AppLogger;
+  metrics: Metrics;
+  /** Null while there is no endpoint to send traces to. */
+  tracing: Tracing | null;
+  /** Which ledger this is, to Redis and to other installations. */
+  identity: LedgerIdentity;
+  redis: Redis;
+  scripts: RedisScripts;
+  cache: WatchedScripts;
+  database: Database;
+  authority: AuthorityStore;
+  drains: DrainStore;
+  settlement: SettlementStore;
+  unsettled: UnsettledStore;
+  /** The same, on the connections of requests: who looks at the ledger must not hold up what moves it. */
+  looking: { authority: AuthorityStore; flushStore: FlushStore };
+  direct: DirectStore;
+  ledgerClock: LedgerClock;
+  flushStore: FlushStore;
+  reader: LedgerReader;
+  detectors: { redis: Detector; mysql: Detector };
+}
+
+export function newProcessId(): string {
+  return `${hostname()
+    .replace(/[^A-Za-z0-9.-]/g, '-')
+    .slice(0, 40)}:${randomBytes(6).toString('hex')}`;
+}
+
+export async function createContext(config: Config, clock: Clock = systemClock): Promise<Context> {
+  const disposals: (() => unknown)[] = [];
+  const processId = newProcessId();
+  const metrics = new Metrics();
+  const lines = linesTo(STDOUT, (count) => metrics.logLinesDropped(count));
+  const logger = createLogger(
+    config.telemetry.logLevel,
+    { service: 'holdfast', role: config.process.role, processId },
+    lines,
+  );
+  const tracing = await startTracing(config.telemetry, logger.log);
+  disposals.push(() => tracing[Symbol.asyncDispose]());
+  const detectors = {
+    redis: new Detector('redis', config.breakers, metrics.breakerMoved),
+    mysql: new Detector('mysql', config.breakers, metrics.breakerMoved),
+  };
+  disposals.push(
+    () => detectors.redis[Symbol.dispose](),
+    () => detectors.mysql[Symbol.dispose](),
+  );
+  const mysql = {
+    url: config.mysql.url,
+    queueMax: config.mysql.queueMax,
+    connectTimeoutMs: config.mysql.connectTimeoutMs,
+    queryTimeoutMs: config.mysql.queryTimeoutMs,
+    lockWaitTimeoutS: config.mysql.lockWaitTimeoutS,
+    watch: {
+      succeeded: () => detectors.mysql.succeeded(),
+      failed: (error: unknown) => {
+        metrics.mysqlFailed();
+        detectors.mysql.failed(error);
+      },
+    },
+  };
+  const database = new Database({ ...mysql, connectionsMax: config.mysql.poolMax });
+  disposals.push(() => database[Symbol.asyncDispose]());
+  const protocol = new Database({
+    ...mysql,
+    connectionsMax: PROTOCOL_CONNECTIONS,
+    waitTimeoutS: PROTOCOL_WAIT_TIMEOUT_S,
+  });
+  disposals.push(() => protocol[Symbol.asyncDispose]());
+  const settling = new Database({
+    ...mysql,
+    connectionsMax: SETTLING_CONNECTIONS,
+    waitTimeoutS: SETTLING_WAIT_TIMEOUT_S,
+  });
+  disposals.push(() => settling[Symbol.asyncDispose]());
+  const direct = new Database({
+    ...mysql,
+    connectionsMax: DIRECT_CONNECTIONS,
+    lockWaitTimeoutS: DIRECT_LOCK_WAIT_S,
+    waitTimeoutS: PROTOCOL_WAIT_TIMEOUT_S,
+  });
+  disposals.push(() => direct[Symbol.asyncDispose]());
+  const redis = connectRedis(config.redis);
+  disposals.push(() => redis.disconnect());
+  const identity = new LedgerIdentity(protocol);
+  const scripts = new RedisScripts(redis, config.ledger.keyPrefix, () => identity.read());
+  const ledgerClock = new LedgerClock({
+    clock,
+    onOff: (offMs) => sayClock(context.logger, offMs),
+  });
+  metrics.sample({ clockOffsetSeconds: () => ledgerClock.offMs / 1000 });
+  const cache = new WatchedScripts(scripts, {
+    succeeded: () => detectors.redis.succeeded(),
+    heard: (timeMs) => ledgerClock.heardCache(timeMs),
+    failed: (error) => {
+      metrics.redisFailed();
+      detectors.redis.failed(error);
+    },
+  });
+  const context: Context = {
+    config,
+    clock,
+    processId,
+    logger,
+    metrics,
+    tracing: config.telemetry.otlpEndpoint === null ? null : tracing,
+    identity,
+    redis,
+    scripts,
+    cache,
+    database,
+    ledgerClock,
+    authority: new AuthorityStore(protocol, (timeMs, mode) => ledgerClock.heardDatabase(timeMs, mode)),
+    drains: new DrainStore(protocol),
+    settlement: new SettlementStore(settling),
+    unsettled: new UnsettledStore(database),
+    looking: { authority: new AuthorityStore(database), flushStore: new FlushStore(database) },
+    direct: new DirectStore({ database: direct, clock }),
+    flushStore: new FlushStore(protocol),
+    reader: new LedgerReader(database),
+    detectors,
+    async [Symbol.asyncDispose]() {
+      for (const dispose of disposals.reverse()) await dispose();
+    },
+  };
+  return context;
+}
+
+function sayClock({ log }: AppLogger, offMs: number | null): void {
+  if (offMs === null) log.info({}, "this process's clock agrees with the ledger's again");
+  else log.warn({ offsetSeconds: offMs / 1000 }, "this process's clock is off the ledger's");
+}

@@ -1,0 +1,40 @@
+import { Overtaken } from '../mysql/ledger/flush-store.ts';
+import type { FlushEvents } from '../sync/flusher.ts';
+import type { Context } from './context.ts';
+
+/** The flush as operators see it: metrics, and a line at error level when it keeps failing. */
+export function flushEvents({ metrics, ledgerClock, logger }: Context): FlushEvents {
+  /** null: unknown here, so no number at all. An old value would keep growing, and a 0 would hide what other keepers report. */
+  let waiting: number | null = null;
+  let oldestAcceptedAt: number | null = null;
+  const journalAgeSeconds = (): number => {
+    if (waiting === null) return Number.NaN;
+    return oldestAcceptedAt === null ? 0 : Math.max(0, (ledgerClock.now() - oldestAcceptedAt) / 1000);
+  };
+  metrics.sample({ journalEntries: () => waiting ?? Number.NaN, journalAgeSeconds });
+  return {
+    flushed(batch, ms) {
+      const now = ledgerClock.now();
+      const lagsMs = batch.outcomes.map(({ acceptedAt }) => Math.max(0, now - acceptedAt));
+      metrics.flushed({ transfers: batch.outcomes.length, seconds: ms / 1000, lagsMs });
+    },
+    failed(error, failuresInARow) {
+      // Two keepers overtake each other all the time: nobody is to be woken for that.
+      if (error instanceof Overtaken) {
+        logger.log.info({ reason: error.message }, 'another keeper was faster');
+        return;
+      }
+      metrics.flushFailed();
+      logger.log.warn({ err: error, failuresInARow }, 'a flush failed and is retried');
+    },
+    alert(on) {
+      metrics.flushAlert(on);
+      if (on) logger.log.error({ alert: 'flush' }, 'the journal cannot be flushed to MySQL; the retries go on');
+      else logger.log.info({ alert: 'flush' }, 'the journal is flushed again');
+    },
+    waiting(entries, oldest) {
+      waiting = entries;
+      oldestAcceptedAt = oldest;
+    },
+  };
+}

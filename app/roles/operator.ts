@@ -1,0 +1,100 @@
+import { Problem } from '../domain/problem.ts';
+import type { Ownership } from '../journal/cache-port.ts';
+import { identifyServer } from '../redis/connection.ts';
+import type { Context } from './context.ts';
+
+const LISTED_MAX = 1000;
+
+/** What waits for the journal of an epoch that has ended, and for whom. @throws Problem database_unavailable */
+export async function unsettled({ authority, unsettled }: Pick<Context, 'authority' | 'unsettled'>): Promise<object> {
+  const { mode, epoch, cacheEpoch, redisNode, ageMs } = await authority.read();
+  return { mode, epoch, cacheEpoch, redisNode, sinceMs: Math.round(ageMs), ...(await unsettled.report(LISTED_MAX)) };
+}
+
+/** Longest time before the request is answered, ms; a keeper finishes the rest. */
+const ANSWERED_WITHIN_MS = 5_000;
+
+/** `done`: false while a keeper still carries it out. `dropped`: how much was given up, so far. */
+export interface LossAcceptance {
+  epoch: number;
+  mode: string;
+  dropped: number;
+  done: boolean;
+}
+
+/**
+ * Opens the ledger without what is missing: the last resort of an operator whose Redis is gone for good. The epoch is the one
+ * that the operator has looked at; should the authority have moved meanwhile, nothing is given up. The decision is kept at
+ * once; asked again, it goes on.
+ * @throws Problem authority_moved, database_unavailable
+ */
+export async function acceptLoss(
+  deps: Pick<Context, 'authority' | 'settlement' | 'unsettled' | 'clock' | 'logger'>,
+  { epoch, reason }: { epoch: number; reason: string },
+  user: string,
+): Promise<LossAcceptance> {
+  const { authority, settlement, unsettled, clock, logger } = deps;
+  const now = await authority.read();
+  const waits = now.cacheEpoch !== null && (now.mode === 'CLOSING' || now.mode === 'DIRECT');
+  if (!waits || now.epoch !== epoch) {
+    throw new Problem('authority_moved', `the authority is ${now.mode} in epoch ${now.epoch}: look at it again`);
+  }
+  const by = { keeper: user, reason };
+  let step = await settlement.acceptLoss(now, by);
+  if (!step) throw new Problem('authority_moved', 'the authority has moved meanwhile: look at it again');
+  logger.log.warn({ user, reason, epoch, cacheEpoch: now.cacheEpoch }, 'a loss was accepted');
+  const until = clock.monotonic() + ANSWERED_WITHIN_MS;
+  while (step && 'working' in step && clock.monotonic() < until) step = await settlement.acceptLoss(now, by);
+  if (step && 'working' in step) return { epoch, mode: now.mode, dropped: step.working.held, done: false };
+  // Null: a keeper that carries it out, too, was faster.
+  const after = step?.authority ?? (await authority.read());
+  const dropped = step?.dropped ?? (await unsettled.droppedUnder(epoch));
+  logger.log.warn({ user, epoch: after.epoch, cacheEpoch: now.cacheEpoch, dropped }, 'what was lost is given up');
+  return { epoch: after.epoch, mode: after.mode, dropped, done: true };
+}
+
+/** The owner of this process's Redis; null while Redis does not answer. */
+export async function redisOwnership({
+  redis,
+  scripts,
+}: Pick<Context, 'redis' | 'scripts'>): Promise<Ownership | null> {
+  try {
+    return await scripts.ownership((await identifyServer(redis)).replid);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Takes over a Redis that belongs to another ledger, or to an unknown one. The owner that the operator has seen is compared
+ * first. The former owner's keys are fenced off and deleted when the next epoch begins.
+ * @throws Problem authority_moved, ledger_switching, database_unavailable
+ */
+export async function takeRedisOver(
+  context: Pick<Context, 'authority' | 'redis' | 'scripts' | 'logger'>,
+  { owner, reason }: { owner: string | null; reason: string },
+  user: string,
+): Promise<{ epoch: number; mode: string }> {
+  const { authority, redis, scripts, logger } = context;
+  const now = await authority.read();
+  const seen = await redisOwnership(context);
+  if (!seen) throw new Problem('ledger_switching', 'Redis does not answer');
+  if (seen.owner !== owner || (seen.state !== 'foreign' && seen.state !== 'unclaimed')) {
+    throw new Problem(
+      'authority_moved',
+      `this Redis is ${seen.state}, with owner ${seen.owner}: check GET /v1/ops/status again`,
+    );
+  }
+  const by = { keeper: user, reason: `Redis of ${owner ?? 'an unknown ledger'} taken over: ${reason}` };
+  const after = await authority.goBeyond(now, seen.fence ?? 0, by);
+  if (!after)
+    throw new Problem('authority_moved', 'a Redis can be taken over only in DIRECT, while nothing waits for a journal');
+  const { replid } = await identifyServer(redis);
+  const taken = await scripts.takeOver(replid, seen).catch((error: unknown) => {
+    throw new Problem('ledger_switching', 'Redis does not answer', {}, { cause: error });
+  });
+  if (!taken)
+    throw new Problem('authority_moved', 'this Redis has changed in the meantime: check GET /v1/ops/status again');
+  logger.log.warn({ user, reason, owner, epoch: after.epoch }, 'the Redis of another ledger was taken over');
+  return { epoch: after.epoch, mode: after.mode };
+}

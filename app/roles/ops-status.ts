@@ -1,0 +1,91 @@
+import type { PodSeat } from '../authority/pod-seat.ts';
+import type { Context } from './context.ts';
+import { redisOwnership } from './operator.ts';
+
+/** `GET /v1/ops/unsettled` lists more. */
+const FROZEN_LISTED_MAX = 100;
+
+/** What an operator sees of the whole: read from both stores, each as far as it answers. */
+export class OpsStatus {
+  readonly #context: Context;
+  readonly #seat: PodSeat;
+
+  constructor(context: Context, seat: PodSeat) {
+    this.#context = context;
+    this.#seat = seat;
+  }
+
+  async read(): Promise<object> {
+    const { looking, unsettled, detectors } = this.#context;
+    const { authority, flushStore } = looking;
+    const [now, cursor, pods, processes, keepers, waiting] = await Promise.all([
+      authority.read().catch(() => this.#seat.authority),
+      flushStore.cursor().catch(() => null),
+      authority.pods().catch(() => null),
+      authority.livePods().catch(() => null),
+      authority.keepers().catch(() => null),
+      unsettled.frozen(FROZEN_LISTED_MAX).catch(() => null),
+    ]);
+    const recovery = now && (await unsettled.recovery(now).catch(() => null));
+    return {
+      mode: now?.mode ?? 'UNKNOWN',
+      epoch: now?.epoch ?? null,
+      redisNode: now?.redisNode ?? null,
+      cursor: cursor && { epoch: cursor.epoch, seq: cursor.seq },
+      // In other modes the owner is certain, or Redis may hang.
+      redisOwner: now?.mode === 'DIRECT' ? await redisOwnership(this.#context) : null,
+      journal: await this.#journal(cursor),
+      recovery: recovery && { ...recovery, accepted: recovery.accepted?.keeper ?? null },
+      pods:
+        pods?.map(({ podId, epoch, drained, retiredSeq, silentMs }) => ({
+          podId,
+          epoch,
+          drained,
+          retired: retiredSeq !== null,
+          silentMs: Math.round(silentMs),
+        })) ?? null,
+      processes:
+        processes?.map(({ processId, redisSeen, silentMs }) => ({
+          processId,
+          redisSeen,
+          silentMs: Math.round(silentMs),
+        })) ?? null,
+      keepers: keepers?.map(({ keeperId, silentMs }) => ({ keeperId, silentMs: Math.round(silentMs) })) ?? null,
+      frozenAccounts: waiting?.items ?? null,
+      frozenAccountsTotal: waiting?.total ?? null,
+      clock: {
+        ledgerTime: new Date(this.#context.ledgerClock.now()).toISOString(),
+        offsetSeconds: Math.round(this.#context.ledgerClock.offMs) / 1000,
+      },
+      breakers: { redis: detectors.redis.state, mysql: detectors.mysql.state },
+      pod: {
+        podId: this.#seat.podId,
+        open: this.#seat.view() !== null,
+        observedSeq: this.#seat.view()?.observed ?? null,
+        tail: { entries: this.#seat.view()?.tail.size ?? 0, bytes: this.#seat.view()?.tail.bytes ?? 0 },
+        complaints: this.#seat.complaints(),
+      },
+    };
+  }
+
+  /** How much is in the journal and not in MySQL, and how long the oldest of what this pod holds has waited. */
+  async #journal(cursor: { epoch: number; seq: number } | null): Promise<object | null> {
+    const { cache, clock } = this.#context;
+    const view = this.#seat.view();
+    if (!view) return null;
+    try {
+      const { head } = await cache.read(view.caller, []);
+      view.observe(head);
+      const committed = cursor?.epoch === view.caller.epoch ? cursor.seq : head.cursor;
+      const oldest = view.tail.oldestKeptAtMs;
+      return {
+        seq: head.seq,
+        publishedCursor: head.cursor,
+        length: Math.max(0, head.seq - committed),
+        ageMs: oldest === null ? 0 : Math.round(clock.monotonic() - oldest),
+      };
+    } catch {
+      return null;
+    }
+  }
+}

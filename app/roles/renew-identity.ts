@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import type { Authority } from '../domain/authority.ts';
+import { AuthorityStore } from '../mysql/authority/authority-store.ts';
+import { SettlementStore } from '../mysql/authority/settlement-store.ts';
+import { Database } from '../mysql/connection/pool.ts';
+import { LedgerIdentity } from '../mysql/operations/ledger-identity.ts';
+
+const BY = { keeper: 'renew-identity', reason: 'a copy of the database became a ledger of its own' };
+/** A process that reported this recently, ms, may still be running. */
+const RECENT_MS = 60_000;
+
+type MysqlSettings = Pick<
+  ConstructorParameters<typeof Database>[0],
+  'url' | 'queueMax' | 'connectTimeoutMs' | 'queryTimeoutMs' | 'lockWaitTimeoutS'
+>;
+
+/**
+ * Turns a copy of a database into a separate ledger. Transfers that the original had not flushed when the copy was made belong to
+ * the original: the copy gives them up, and continues in DIRECT until it has a Redis.
+ * @returns the new identity
+ * @throws Error while processes of the ledger may run
+ */
+export async function renewIdentity(mysql: MysqlSettings): Promise<string> {
+  await using database = new Database({ ...mysql, connectionsMax: 2 });
+  const authority = new AuthorityStore(database);
+  const live = [...(await authority.keepers()), ...(await authority.livePods())].filter(
+    ({ silentMs }) => silentMs < RECENT_MS,
+  );
+  if (live.length > 0) {
+    throw new Error(
+      `${live.length} processes of this ledger were alive within the last minute: stop all of them first, and make sure that this database is the copy`,
+    );
+  }
+  const now = await authority.read();
+  const closing = now.mode === 'CACHE' ? await authority.move(now, 'CLOSING', BY) : now;
+  if (!closing) throw new Error('somebody else moved the authority meanwhile');
+  if (waits(closing)) await giveUp(new SettlementStore(database), closing);
+  const ledgerId = randomBytes(16).toString('hex');
+  await new LedgerIdentity(database).write(ledgerId);
+  return ledgerId;
+}
+
+/** Accepts the loss page by page, to its end: only then may another identity begin. */
+async function giveUp(settlement: SettlementStore, closing: Authority): Promise<void> {
+  for (;;) {
+    const step = await settlement.acceptLoss(closing, BY);
+    if (!step) throw new Error('somebody else moved the authority meanwhile');
+    if (!('working' in step)) return;
+  }
+}
+
+const waits = ({ mode, cacheEpoch }: Authority): boolean =>
+  cacheEpoch !== null && (mode === 'CLOSING' || mode === 'DIRECT');

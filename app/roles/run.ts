@@ -1,0 +1,38 @@
+import type { Config } from '../config/config.ts';
+import { type Running, startApi } from './api-role.ts';
+import { createContext } from './context.ts';
+import { startKeeper } from './keeper-role.ts';
+import { untilAskedToStop } from './stopping.ts';
+
+/**
+ * Runs a role until SIGTERM or SIGINT, and ends it naturally: what was begun is finished, then the process has nothing
+ * left to do. What cannot end within the grace period is cut off; the protocol holds for a kill at any moment.
+ * @param asked settles when the signal has come, where it was listened for already
+ */
+export async function runRole(config: Config, asked?: Promise<void>): Promise<void> {
+  const context = await createContext(config);
+  const { logger } = context;
+  let running: Running;
+  try {
+    running = await (config.process.role === 'api' ? startApi(context) : startKeeper(context));
+  } catch (error) {
+    await context[Symbol.asyncDispose]();
+    logger.flushSync();
+    throw error;
+  }
+  process.on('unhandledRejection', (error) => {
+    logger.log.error({ err: error }, 'a promise was rejected that nobody waited for');
+  });
+  await (asked ?? untilAskedToStop());
+  logger.log.info({}, 'stopping');
+  const cutOff = setTimeout(() => {
+    logger.log.error({}, 'the grace period is over');
+    logger.flushSync();
+    process.exit(1);
+  }, config.process.shutdownGraceMs);
+  await running.stop();
+  await context[Symbol.asyncDispose]();
+  clearTimeout(cutOff);
+  logger.log.info({}, 'stopped');
+  logger.flushSync();
+}

@@ -1,0 +1,51 @@
+import { inject } from 'vitest';
+import { type Config, loadConfig } from '../../config/config.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { randomPrefix } from '../../redis/testing/own-redis.ts';
+import { createLogger } from '../../telemetry/logger.ts';
+import { type Context, createContext } from '../context.ts';
+
+// Each context writes what its log has left at the exit: a test process has many of them.
+process.setMaxListeners(100);
+
+/** A line of the log, as JSON.parse gives it. */
+export type Line = Record<string, unknown> & { level: string; msg: string };
+
+export interface ContextUnderTest extends Context {
+  lines: Line[];
+  /** The messages of a level, in order. */
+  said(level: 'info' | 'warn' | 'error'): string[];
+  /** The messages of the lines that carry this as their error, or as their reason: other troubles a busy machine may have by itself. */
+  saidOf(trouble: string): string[];
+}
+
+/** A configuration with keys of its own, whose ports are free ones. The Redis of all tests, unless `env` names another. */
+export function testConfig(mysqlUrl: string, env: Record<string, string> = {}): Config {
+  return loadConfig({
+    REDIS_URL: `redis://127.0.0.1:${inject('redisPort')}/0`,
+    MYSQL_URL: mysqlUrl,
+    KEY_PREFIX: randomPrefix(),
+    HOST: '127.0.0.1',
+    PORT: '0',
+    LOG_LEVEL: 'silent',
+    ...env,
+  });
+}
+
+/** What the roles are made of, with a log that is kept. */
+export async function testContext(config: Config, clock?: Clock): Promise<ContextUnderTest> {
+  const context = await createContext(config, clock);
+  const lines: Line[] = [];
+  const write = (text: string) => {
+    for (const line of text.trim().split('\n')) lines.push(JSON.parse(line) as Line);
+  };
+  const logger = createLogger('info', {}, { write, flushSync: () => {} });
+  const said = (level: string) => lines.filter((line) => line.level === level).map(({ msg }) => msg);
+  const saidOf = (trouble: string) => lines.filter((line) => troubleIn(line) === trouble).map(({ msg }) => msg);
+  Object.assign(context, { logger, lines, said, saidOf });
+  return context as ContextUnderTest;
+}
+
+function troubleIn({ err, reason }: Line): unknown {
+  return typeof err === 'object' && err !== null && 'message' in err ? err.message : (err ?? reason);
+}

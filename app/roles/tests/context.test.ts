@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../../devstack/system/ports.mjs';
+import { PodSeat } from '../../authority/pod-seat.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { type Context, newProcessId } from '../context.ts';
+import { OpsStatus } from '../ops-status.ts';
+import { testConfig, testContext } from '../testing/test-context.ts';
+
+/** Where nothing listens. */
+let nowhere: { REDIS_URL: string };
+let mysqlUrl: string;
+beforeAll(async () => {
+  const port = await freePort();
+  nowhere = { REDIS_URL: `redis://127.0.0.1:${port}` };
+  mysqlUrl = `mysql://u:p@127.0.0.1:${port}/db`;
+});
+
+describe('A context whose stores are away', () => {
+  let context: Context;
+  beforeAll(async () => {
+    context = await testContext(testConfig(mysqlUrl, { ...nowhere, BREAKER_VOLUME_THRESHOLD: '2' }));
+  });
+  afterAll(() => context[Symbol.asyncDispose]());
+
+  it('is made all the same, counts their failures, and takes them for down after some', async () => {
+    const caller = { epoch: 1, replid: 'r', podId: 'p' };
+    for (let n = 0; n < 3; n++) {
+      await expect(context.authority.read()).rejects.toMatchObject({ code: 'database_unavailable' });
+      await expect(context.cache.read(caller, [])).rejects.toMatchObject({ kind: 'not_sent' });
+    }
+    const text = await context.metrics.text();
+    expect(text).toContain('holdfast_mysql_errors_total 3');
+    expect(text).toContain('holdfast_redis_errors_total 3');
+    expect([context.detectors.mysql.state, context.detectors.redis.state]).toEqual(['open', 'open']);
+  });
+
+  it('shows operators that nothing is known', async () => {
+    const { authority, cache, clock, drains, processId, scripts } = context;
+    const seat = new PodSeat({
+      authority,
+      drains,
+      cache,
+      retire: (caller, podId) => scripts.retire(caller, podId),
+      clock,
+      logger: context.logger.log,
+      processId,
+      heartbeatMs: 1000,
+      closedAfterMs: 1000,
+      newPodId: () => 'pod',
+      redis: { ready: () => false, probe: async () => {}, cut: () => {} },
+      onAuthority: () => {},
+    });
+    expect(await new OpsStatus(context, seat).read()).toMatchObject({
+      mode: 'UNKNOWN',
+      epoch: null,
+      redisNode: null,
+      cursor: null,
+      journal: null,
+      pods: null,
+      pod: { podId: 'pod', open: false, complaints: ['MySQL has not told who has the authority'] },
+    });
+  });
+});
+
+describe('A context', () => {
+  it('traces when there is somewhere to send traces to, and not otherwise', async () => {
+    const off = await testContext(testConfig(mysqlUrl, nowhere));
+    expect(off.tracing).toBeNull();
+    await off[Symbol.asyncDispose]();
+    const endpoint = `http://127.0.0.1:${await freePort()}`;
+    const on = await testContext(testConfig(mysqlUrl, { ...nowhere, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }));
+    expect(on.tracing).not.toBeNull();
+    await on[Symbol.asyncDispose]();
+  });
+
+  it('lets go of its connections when it is disposed of', async () => {
+    const context = await testContext(testConfig(mysqlUrl, nowhere));
+    await context[Symbol.asyncDispose]();
+    await until('the connection is given up', () => context.redis.status === 'end');
+    await expect(context.authority.read()).rejects.toMatchObject({ message: 'MySQL is not available (closed)' });
+  });
+
+  it('is another process after each start', () => {
+    const ids = new Set(Array.from({ length: 20 }, newProcessId));
+    expect(ids.size).toBe(20);
+    for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9.-]{1,40}:[0-9a-f]{12}$/);
+  });
+});

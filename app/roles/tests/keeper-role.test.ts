@@ -1,0 +1,203 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { until } from '../../kernel/testing/until.ts';
+import { Overtaken } from '../../mysql/ledger/flush-store.ts';
+import { startKeeper } from '../keeper-role.ts';
+import { type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
+
+let roles: RolesUnderTest;
+beforeAll(async () => {
+  roles = await RolesUnderTest.start();
+});
+afterAll(() => roles.stop());
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await roles.stopRoles();
+});
+
+const inMysql = async (id: string) =>
+  (await roles.db.database.rows('SELECT 1 FROM transfers WHERE transaction_id = ?', [id])).length === 1;
+
+async function gauge(keeper: Role, name: string): Promise<number> {
+  const text = await keeper.context.metrics.text();
+  return Number(new RegExp(`^holdfast_${name} (.*)$`, 'm').exec(text)?.[1]);
+}
+
+async function podInCache(): Promise<Role> {
+  const api = await roles.api();
+  await api.ready();
+  await api.worksIn('CACHE');
+  await roles.openAccounts(api);
+  return api;
+}
+
+describe('A keeper', () => {
+  it('takes the authority to the cache, and brings what is posted to MySQL', async () => {
+    const keeper = await roles.keeper();
+    const api = await podInCache();
+    await api.transfer('flushed-1');
+    await until('it is in MySQL', () => inMysql('flushed-1'));
+    expect(keeper.context.said('info')).toContain('the keeper is running');
+    expect(await gauge(keeper, 'flush_batch_size_count')).toBeGreaterThan(0);
+    await until('nothing waits', async () => (await gauge(keeper, 'journal_entries')) === 0);
+    expect(await gauge(keeper, 'journal_age_seconds')).toBe(0);
+    await until('the accounts are counted', async () => (await gauge(keeper, 'accounts_cached')) === 2);
+  });
+
+  it('answers probes and metrics on its own port, and nothing else', async () => {
+    const keeper = await roles.keeper();
+    expect(await keeper.request('GET', '/livez')).toMatchObject({ status: 200, json: { alive: true } });
+    expect(await keeper.request('GET', '/readyz')).toMatchObject({ status: 200, json: { ready: true, reasons: [] } });
+    expect((await keeper.request('GET', '/metrics')).json['text']).toContain('holdfast_authority_epoch');
+    expect((await keeper.request('GET', '/v1/ops/status')).status).toBe(404);
+  });
+
+  it('needs no port', async () => {
+    const keeper = await roles.keeper({ ADMIN_PORT: '0' });
+    expect(keeper.server.listening).toBe(false);
+    await until('it works', () => keeper.context.said('info').includes('the keeper is running'));
+  });
+
+  it('does not begin when its port is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await until('it listens', () => other.listening);
+    const { port } = other.address() as AddressInfo;
+    const context = await roles.context({ ROLE: 'keeper', ADMIN_PORT: String(port) });
+    const reads = vi.spyOn(context.authority, 'read');
+    await expect(startKeeper(context)).rejects.toThrow(`cannot listen on 127.0.0.1:${port}`);
+    expect(reads).not.toHaveBeenCalled();
+    await context[Symbol.asyncDispose]();
+    other.close();
+  });
+
+  it('says once that a store is away, and goes on when it is back', async () => {
+    const keeper = await roles.keeper();
+    const read = vi.spyOn(keeper.context.authority, 'read').mockRejectedValue(new Error('out of reach'));
+    await until('it has tried often', () => read.mock.calls.length > 3);
+    const { saidOf } = keeper.context;
+    expect(saidOf('out of reach')).toEqual(['the authority cannot be looked after just now']);
+    read.mockRejectedValue('not even an error');
+    await until('the other trouble is said, too', () => saidOf('not even an error').length > 0);
+    read.mockRestore();
+    const api = await podInCache();
+    expect((await api.transfer('after-trouble')).status).toBe(201);
+  });
+});
+
+describe('A keeper that stops', () => {
+  it('flushes the journal to its end first', async () => {
+    const keeper = await roles.keeper({ FLUSH_GATHER_MS: '2000' });
+    const api = await podInCache();
+    await api.transfer('before-stop-1');
+    await until('the flush gathers', () => inMysql('before-stop-1'));
+    await api.transfer('before-stop-2');
+    expect(await inMysql('before-stop-2')).toBe(false);
+    await keeper.stop();
+    expect(await inMysql('before-stop-2')).toBe(true);
+  });
+
+  it('does not wait for those who go on writing', async () => {
+    const keeper = await roles.keeper({ FLUSH_GATHER_MS: '0', SHUTDOWN_GRACE_MS: '600000' });
+    const api = await podInCache();
+    let writing = true;
+    let written = 0;
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      for (let n = 0; writing; n++) {
+        await api.transfer(`endless-${writer}-${n}`, '0.01');
+        written += 1;
+      }
+    });
+    await until('they write', () => written > 50);
+    await keeper.stop();
+    writing = false;
+    await Promise.all(writers);
+  });
+
+  it('does not wait while the flush fails: others take over', async () => {
+    const keeper = await roles.keeper({ SHUTDOWN_GRACE_MS: '600000' });
+    const api = await podInCache();
+    vi.spyOn(keeper.context.flushStore, 'commit').mockRejectedValue(new Error('away'));
+    await api.transfer('left-over');
+    await until('it fails', () => keeper.context.saidOf('away').includes('a flush failed and is retried'));
+    await keeper.stop();
+    expect(await inMysql('left-over')).toBe(false);
+    await roles.keeper();
+    await until('another has flushed it', () => inMysql('left-over'));
+  });
+
+  it('does not wait for a Redis that is away', async () => {
+    const keeper = await roles.keeper({ SHUTDOWN_GRACE_MS: '600000' });
+    await podInCache();
+    keeper.context.redis.disconnect();
+    await keeper.stop();
+    expect(keeper.context.said('warn')).toContain('the journal could not be flushed to its end');
+  });
+});
+
+describe('What operators are told of the flush', () => {
+  it('alerts when it fails again and again, ends the alert, and blames nobody for being overtaken', async () => {
+    const keeper = await roles.keeper({ FLUSH_ALERT_AFTER_FAILURES: '3', FLUSH_RETRY_MAX_MS: '50' });
+    const api = await podInCache();
+    const { said, saidOf, flushStore } = keeper.context;
+    const commit = vi.spyOn(flushStore, 'commit').mockRejectedValueOnce(new Overtaken('the cursor is elsewhere'));
+    await api.transfer(`told-${Date.now()}`);
+    await until('it was overtaken', () => saidOf('the cursor is elsewhere').length > 0);
+    expect(saidOf('the cursor is elsewhere')).toEqual(['another keeper was faster']);
+    commit.mockRejectedValue(new Error('away'));
+    await api.transfer(`told-too-${Date.now()}`);
+    await until('the alert fires', () =>
+      said('error').includes('the journal cannot be flushed to MySQL; the retries go on'),
+    );
+    expect(await gauge(keeper, 'flush_alert')).toBe(1);
+    expect(await gauge(keeper, 'journal_entries')).toBeGreaterThan(0);
+    expect(await gauge(keeper, 'journal_age_seconds')).toBeGreaterThan(0);
+    expect(await gauge(keeper, 'flush_failures_total')).toBeGreaterThan(2);
+    commit.mockRestore();
+    await until('the alert ends', () => said('info').includes('the journal is flushed again'));
+    expect(await gauge(keeper, 'flush_alert')).toBe(0);
+  });
+
+  it('has the schedule say that the flush does not keep up', async () => {
+    const keeper = await roles.keeper({ LAG_ALERT_MS: '1000' });
+    const api = await podInCache();
+    vi.spyOn(keeper.context.flushStore, 'commit').mockRejectedValue(new Error('away'));
+    await api.transfer(`late-${Date.now()}`);
+    await until('it is said', () => keeper.context.said('error').includes('the flush does not keep up'));
+    const line = keeper.context.lines.find(({ msg }) => msg === 'the flush does not keep up');
+    expect(JSON.stringify(line)).toMatch(/nothing was flushed for \d+ ms/);
+  });
+});
+
+describe('Housekeeping', () => {
+  it('retires a pod that has gone silent, also where that is a short time', async () => {
+    const keeper = await roles.keeper();
+    await until(
+      'the authority is with the cache',
+      async () => (await keeper.context.authority.read()).mode === 'CACHE',
+    );
+    const { epoch } = await keeper.context.authority.read();
+    await keeper.context.authority.register('gone', epoch);
+    await until('it is forgotten', async () =>
+      (await keeper.context.authority.pods()).every(({ podId }) => podId !== 'gone'),
+    );
+    expect(keeper.context.said('warn')).toContain('a silent pod was retired');
+  });
+
+  it('is put off while a store is away', async () => {
+    const keeper = await roles.keeper();
+    const pods = vi.spyOn(keeper.context.authority, 'pods').mockRejectedValue(new Error('away'));
+    await until('it is said', () => keeper.context.saidOf('away').includes('housekeeping was put off'));
+    pods.mockRestore();
+  });
+
+  it('reconciles by the clock, and logs when that fails', async () => {
+    const keeper = await roles.keeper({ RECONCILIATION_CRON: '* * * * * *' });
+    const reports = () => roles.db.database.rows<{ clean: number }>('SELECT clean FROM reconciliations');
+    await until('it has reported', async () => (await reports()).length > 0);
+    expect((await reports())[0]).toEqual({ clean: 1 });
+    const transaction = vi.spyOn(keeper.context.database, 'transaction').mockRejectedValue(new Error('away'));
+    await until('it is said', () => keeper.context.saidOf('away').includes('the reconciliation failed'));
+    transaction.mockRestore();
+  });
+});

@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { TestClock } from '../../kernel/testing/test-clock.ts';
+import { until } from '../../kernel/testing/until.ts';
+import { doubt, except, SettlementBench } from '../../mysql/authority/testing/settlement-bench.ts';
+import { startApi } from '../api-role.ts';
+import { API_KEY, Role } from '../testing/roles-under-test.ts';
+import { testConfig, testContext } from '../testing/test-context.ts';
+
+/** Longer than any request may be kept waiting. */
+const SLOW_MS = 10_000;
+
+/** A recovery that takes a page for each entry, and a pod that is asked about it. */
+let bench: SettlementBench;
+let clock: TestClock;
+let api: Role;
+beforeEach(async () => {
+  bench = await SettlementBench.start({ outcomesMax: 1, bytesMax: 1 });
+  clock = new TestClock();
+  await bench.begin();
+});
+afterEach(async () => {
+  await api.stop();
+  await bench.db.drop();
+});
+
+/** Every look at its clock takes long, so that each page of a request is the last one. */
+async function slowPod(): Promise<void> {
+  const config = testConfig(bench.db.url, { REDIS_URL: 'redis://127.0.0.1:1', BOOTSTRAP_API_KEY: API_KEY });
+  const context = Object.assign(await testContext(config), { settlement: bench.settlement, clock });
+  api = new Role(context, await startApi(context));
+  await until('the key is known', async () => (await api.request('GET', '/v1/ops/status')).status === 200);
+  clock.monotonic = () => {
+    clock.advance(SLOW_MS);
+    return clock.monotonicMs;
+  };
+}
+
+const statusOfRecovery = async () => (await api.request('GET', '/v1/ops/status')).json['recovery'];
+
+it('an accepted loss of more than a request can wait for is answered 202, shown by the status, and ends', async () => {
+  const journal = await bench.journal(
+    ['t1', 'world', 'ada', 500],
+    ['t2', 'bob', 'cy', 7],
+    ['t3', 'cy', 'bob', 2],
+    ['t4', 'world', 'ada', 50],
+  );
+  const closing = await bench.closing();
+  await bench.drain('pod', except(journal, 2), [doubt('t2', 'bob', 'cy')], 4);
+  await slowPod();
+  const acceptance = { epoch: closing.epoch, reason: 'the node has burnt down' };
+  const first = await api.request('POST', '/v1/ops/loss-acceptances', acceptance);
+  expect(first).toMatchObject({
+    status: 202,
+    json: { epoch: closing.epoch, mode: 'CLOSING', dropped: 0, done: false },
+  });
+  expect(await statusOfRecovery()).toMatchObject({
+    cacheEpoch: 1,
+    phase: 'posting',
+    bound: 4,
+    accepted: 'bootstrap',
+  });
+  const last = await until('it is done', async () => {
+    const answer = await api.request('POST', '/v1/ops/loss-acceptances', acceptance);
+    return answer.status === 202 ? null : answer;
+  });
+  // The attempt in doubt, the gap, and t3, which follows on it.
+  expect(last).toMatchObject({
+    status: 200,
+    json: { epoch: closing.epoch + 1, mode: 'DIRECT', dropped: 3, done: true },
+  });
+  expect(await statusOfRecovery()).toBeNull();
+  expect(await bench.transfers()).toEqual(['t1', 't4']);
+});
+
+it('what is flushed before a fold, or from the journal, is shown by the status: no table but the cursor has it', async () => {
+  const journal = await bench.journal(
+    ['t1', 'world', 'ada', 500],
+    ['t2', 'world', 'ada', 7],
+    ['t3', 'world', 'ada', 2],
+  );
+  const closing = await bench.closing();
+  await bench.drain('pod', journal, [], 3);
+  await slowPod();
+  const positions: unknown[] = [];
+  for (;;) {
+    positions.push(await statusOfRecovery());
+    const step = await bench.settlement.settleByFold(closing, { keeper: 'k', reason: 'r' });
+    if (step && 'authority' in step) break;
+  }
+  const flushing = { cacheEpoch: 1, phase: 'flushing', bound: 3, posted: 0, held: 0, accepted: null };
+  expect(positions).toEqual([...[0, 1, 2].map((position) => ({ ...flushing, position })), null]);
+  expect(await statusOfRecovery()).toBeNull();
+});

@@ -1,0 +1,84 @@
+/** Demo accounts, opened over HTTP like anybody's. The same again changes nothing. */
+import { pause } from './system/process.mjs';
+import { messageOf } from './system/say.mjs';
+
+const TRY_MS_MAX = 10_000;
+const RETRY_MS = 250;
+
+const WORLD = 'world';
+export const ALICE = 'demo-alice';
+const BOB = 'demo-bob';
+
+/** @type {readonly { path: string, body: Record<string, unknown> }[]} */
+const REQUESTS = [
+  { path: '/v1/accounts', body: { accountId: WORLD, currency: 'EUR', name: 'The world outside', external: true } },
+  { path: '/v1/accounts', body: { accountId: ALICE, currency: 'EUR', name: 'Alice' } },
+  { path: '/v1/accounts', body: { accountId: BOB, currency: 'EUR', name: 'Bob' } },
+  {
+    path: '/v1/transfers',
+    body: {
+      transactionId: 'demo-funding',
+      sourceAccount: WORLD,
+      destinationAccount: ALICE,
+      amount: '1000.00',
+      currency: 'EUR',
+    },
+  },
+  {
+    // For readers of /docs to look up and to reverse. From the world outside, as Alice may have nothing left.
+    path: '/v1/transfers',
+    body: {
+      transactionId: 'demo-payment',
+      sourceAccount: WORLD,
+      destinationAccount: BOB,
+      amount: '25.00',
+      currency: 'EUR',
+    },
+  },
+];
+
+/**
+ * @param {string} api
+ * @param {string} apiKey
+ * @param {AbortSignal} signal
+ * @returns {Promise<string | null>} what went wrong, for people; null when all are there
+ */
+export async function openDemoAccounts(api, apiKey, signal) {
+  for (const { path, body } of REQUESTS) {
+    const fault = await post(`${api}${path}`, apiKey, body, signal);
+    if (fault !== null) return `POST ${path} ${JSON.stringify(body)}: ${fault}`;
+  }
+  return null;
+}
+
+/**
+ * Sends until it is told whether it took: all of these may be sent again.
+ * @param {string} url
+ * @param {string} apiKey
+ * @param {Record<string, unknown>} body
+ * @param {AbortSignal} signal
+ * @returns {Promise<string | null>}
+ */
+async function post(url, apiKey, body, signal) {
+  const giveUpAt = performance.now() + TRY_MS_MAX;
+  for (;;) {
+    let fault;
+    try {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(TRY_MS_MAX)]),
+      });
+      const text = await response.text();
+      if (response.ok) return null;
+      fault = `${response.status} ${text}`;
+      if (response.status < 500 && response.status !== 429) return fault;
+    } catch (error) {
+      fault = messageOf(error);
+    }
+    signal.throwIfAborted();
+    if (performance.now() > giveUpAt) return fault;
+    await pause(RETRY_MS);
+  }
+}

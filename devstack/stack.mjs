@@ -1,0 +1,291 @@
+/**
+ * `npm start`, told in order: claim the folder, end what a killed start left there, install, build, start the stores, migrate,
+ * start the keeper and the API pods, keep all of it running, and stop it the other way round: clients first, Redis last.
+ * With the scope `stores` or `service` it runs one half of that, so that each can be stopped without the other.
+ */
+import { join, relative } from 'node:path';
+import { buildUnlessDone } from '../scripts/build.mjs';
+import { claimFolder } from './claim.mjs';
+import { ALICE, openDemoAccounts } from './demo.mjs';
+import { installNpmPackages, installPrograms } from './install/packages.mjs';
+import { installRuntime } from './install/runtime.mjs';
+import { migrate, modeOf, pod } from './pods.mjs';
+import { removeStackFile, removeStoresFile, writeStackFile, writeStoresFile } from './stack-file.mjs';
+import { provideMysql, provideRedis, urlsOf } from './stores.mjs';
+import { keepRunning } from './supervise.mjs';
+import { kept as keptValue, openFolder } from './system/folder.mjs';
+import { whileLocked } from './system/lock.mjs';
+import { boundLogs, rotateLogs } from './system/logs.mjs';
+import { rememberedPorts } from './system/ports.mjs';
+import { PARTS, pause } from './system/process.mjs';
+import { elapsed, say } from './system/say.mjs';
+
+/** @typedef {import('./supervise.mjs').Kept} Kept */
+/** @typedef {{ role: string, url: string, kept: Kept }} Pod */
+/** @typedef {{ redis: import('./stores.mjs').Redis, mysql: import('./stores.mjs').Mysql }} Stores */
+/** @typedef {Stores & { pods: Pod[], apiKey: string }} Parts */
+
+/** The parts that belong to the stores; all others belong to the service. */
+const STORE_LOGS = ['redis.log', 'mysql.log', 'apt.log'];
+
+/** How long to wait for a separately started service to open the ledger, before reporting that it is closed. */
+const OPEN_MS_MAX = 15_000;
+const OPEN_POLL_MS = 200;
+
+export class Stack {
+  /** For people: what a stop waits for at the moment. */
+  waitsFor = 'the step of the start that is under way';
+
+  #settings;
+  #signal;
+  #isStopping;
+  #folder = '';
+  /** @type {Kept[]} */
+  #kept = [];
+  /** Set once everything is ready: from then on every new pid is written down. */
+  #publish = () => {};
+
+  /**
+   * @param {import('./settings.mjs').Settings} settings
+   * @param {AbortSignal} signal ends a start that is under way
+   * @param {() => boolean} isStopping told to another start in the same folder, which then waits
+   */
+  constructor(settings, signal, isStopping) {
+    this.#settings = settings;
+    this.#signal = signal;
+    this.#isStopping = isStopping;
+  }
+
+  /**
+   * Returns when everything is ready.
+   * @throws {Trouble}
+   */
+  async start() {
+    const since = performance.now();
+    this.#folder = openFolder(this.#settings.folder);
+    const given = await claimFolder(this.#folder, this.#settings, this.#isStopping, this.#signal);
+    await this.#prepare();
+    const stores = await this.#startStores(given);
+    if (this.#settings.scope === 'stores') {
+      this.#publish = () => writeStoresFile(this.#folder, addressesOfStores(stores));
+      this.#publish();
+      this.#tellStores(stores, since);
+      return;
+    }
+    const parts = await this.#startService(stores);
+    this.#publish = () => this.#writeFile(parts);
+    this.#publish();
+    const [api = ''] = addressesOf(parts.pods);
+    const closed = this.#settings.scope === 'service' ? await this.#whyClosed(api, parts.apiKey) : null;
+    if (closed === null) {
+      const fault = await openDemoAccounts(api, parts.apiKey, this.#signal);
+      if (fault !== null) say(`The demo accounts are not as expected: ${fault}`);
+    }
+    this.#tell(parts, since, closed);
+  }
+
+  /** Everything that is needed is installed and built. */
+  async #prepare() {
+    const { root, redisUrl, mysqlUrl, scope } = this.#settings;
+    const logs = join(this.#folder, 'logs');
+    rotateLogs(logs, (name) => scope === 'all' || STORE_LOGS.includes(name) === (scope === 'stores'));
+    boundLogs(logs);
+    const signal = this.#signal;
+    const installAndBuild = async () => {
+      await installNpmPackages({ root, logFile: join(logs, 'npm.log'), signal });
+      await installRuntime({ root, logFile: join(logs, 'runtime.log'), signal });
+      await buildUnlessDone({ root, logFile: join(logs, 'build.log'), signal });
+    };
+    if (scope !== 'stores') await whileLocked(root, installAndBuild, signal);
+    if (scope === 'service') return;
+    const logFile = join(logs, 'apt.log');
+    if (redisUrl === null) await installPrograms(['redis'], { logFile });
+    if (mysqlUrl === null) await installPrograms(['mysql'], { logFile });
+  }
+
+  /**
+   * @param {import('./stack-file.mjs').StoresFile | null} running stores of another start, to be used
+   * @returns {Promise<Stores>}
+   */
+  async #startStores(running) {
+    const { redisUrl, mysqlUrl, ports } = this.#settings;
+    const folder = this.#folder;
+    const keep = this.#keep.bind(this);
+    const urls = running === null ? null : urlsOf(running);
+    const own = urls ? { redis: 0, mysql: 0 } : await this.#ports(['redis', 'mysql'], ports);
+    const [redis, mysql] = await bothOf(
+      provideRedis({ folder, port: own.redis, given: urls?.redis ?? redisUrl, keep }),
+      provideMysql({ folder, port: own.mysql, given: urls?.mysql ?? mysqlUrl, keep, signal: this.#signal }),
+    );
+    return { redis, mysql };
+  }
+
+  /**
+   * @param {Stores} stores
+   * @returns {Promise<Parts>}
+   */
+  async #startService({ redis, mysql }) {
+    const { root, ports, scope } = this.#settings;
+    const folder = this.#folder;
+    const apiKey = keptValue(join(folder, 'api-key'));
+    const around = { root, folder, redisUrl: redis.url, mysqlUrl: mysql.url, apiKey };
+    await migrate(around, this.#signal);
+    const own = await this.#ports(['keeper'], [...ports, redis.port, mysql.port]);
+    const options = { mayBeUnready: scope === 'service' };
+    const wanted = [
+      pod(around, 'keeper', own.keeper, undefined, options),
+      ...ports.map((port, index) => pod(around, 'api', port, index + 1, options)),
+    ];
+    const pods = await allOf(
+      wanted.map(async ({ program, ...rest }) => ({ ...rest, kept: await this.#keep(program) })),
+    );
+    return { redis, mysql, pods, apiKey };
+  }
+
+  /**
+   * @template {string} Name
+   * @param {readonly Name[]} names
+   * @param {readonly number[]} avoid
+   */
+  #ports(names, avoid) {
+    return rememberedPorts(join(this.#folder, 'ports.json'), names, avoid);
+  }
+
+  /**
+   * A service that is started alone may run on a restored MySQL, whose operator is about to accept a loss, so it runs even while closed.
+   * @param {string} api
+   * @param {string} apiKey
+   * @returns {Promise<string | null>} null: the ledger is open
+   */
+  async #whyClosed(api, apiKey) {
+    const giveUpAt = performance.now() + OPEN_MS_MAX;
+    for (;;) {
+      const state = await modeOf(api, apiKey);
+      if (state === 'CACHE' || state === 'DIRECT') return null;
+      this.#signal.throwIfAborted();
+      if (performance.now() > giveUpAt)
+        return `GET /v1/ops/status says ${state} (docs/operation.md, "Closed or frozen").`;
+      await pause(OPEN_POLL_MS);
+    }
+  }
+
+  /** @param {import('./system/process.mjs').Program} program */
+  async #keep(program) {
+    const kept = await keepRunning(program, { onNewPid: () => this.#publish(), signal: this.#signal });
+    this.#kept.push(kept);
+    return kept;
+  }
+
+  /** @param {Parts} parts */
+  #writeFile({ redis, mysql, pods, apiKey }) {
+    try {
+      writeStackFile(this.#folder, {
+        api: addressesOf(pods),
+        apiKey,
+        ...addressesOfStores({ redis, mysql }),
+        pods: pods.map(({ kept, role, url }) => ({ pid: kept.pid(), role, url })),
+      });
+    } catch (error) {
+      say(`stack.json could not be written: ${error}`);
+    }
+  }
+
+  /** For people: relative where that is shorter. */
+  get #shownFolder() {
+    const folder = relative(process.env['INIT_CWD'] ?? process.cwd(), this.#folder) || '.';
+    return folder.startsWith('..') ? this.#folder : folder;
+  }
+
+  /**
+   * @param {Parts} parts
+   * @param {number} since
+   * @param {string | null} closed why no writes are accepted
+   */
+  #tell({ redis, mysql, pods }, since, closed) {
+    const shown = this.#shownFolder;
+    const apis = addressesOf(pods);
+    const state =
+      closed === null ? `Holdfast is ready (${elapsed(since)}).` : `The service runs, but accepts no writes: ${closed}`;
+    say(`${state}
+  API     ${apis.join('  ')}   to read and try: ${apis[0]}/docs
+  Redis   ${redis.host}:${redis.port}
+  MySQL   ${mysql.host}:${mysql.port}, database ${mysql.database}
+  Files   ${shown}: stack.json (addresses and pids), api-key, logs/, and the data
+Try it, in another terminal; Ctrl-C here stops ${redis.kept ? 'everything' : 'the service'} and loses nothing:`);
+    // Without the time in front, so that it can be pasted.
+    console.log(
+      `\n  curl -H "Authorization: Bearer $(cat ${shown}/api-key)" ${apis[0]}/v1/accounts/${ALICE}/balance\n`,
+    );
+  }
+
+  /**
+   * @param {Stores} stores
+   * @param {number} since
+   */
+  #tellStores({ redis, mysql }, since) {
+    say(`The stores are ready (${elapsed(since)}).
+  Redis   ${redis.host}:${redis.port}
+  MySQL   ${mysql.host}:${mysql.port}, database ${mysql.database}
+  Files   ${this.#shownFolder}: stores.json (addresses, password and pids), logs/, and the data
+The service, in another terminal: npm start -- --service-only. Ctrl-C here stops the stores and loses nothing.`);
+  }
+
+  /** Clients first, so that nobody is refused halfway; then the keeper, which still flushes; Redis last. */
+  async stop() {
+    for (const part of PARTS) {
+      const kept = this.#kept.filter(({ program }) => program.part === part);
+      if (kept.length === 0) continue;
+      this.waitsFor = kept
+        .map(({ program, pid }) => `${program.name} (pid ${pid()}, up to ${program.stopMsMax / 1000} s)`)
+        .join(', ');
+      await Promise.all(
+        kept.map(async ({ program, stop }) => {
+          const since = performance.now();
+          const obeyed = await stop();
+          say(
+            obeyed
+              ? `${program.name} has stopped (${elapsed(since)}).`
+              : `${program.name} did not stop in ${program.stopMsMax / 1000} s and was killed.`,
+          );
+        }),
+      );
+    }
+    if (this.#kept.length === 0) return;
+    if (this.#settings.scope === 'stores') removeStoresFile(this.#folder);
+    else removeStackFile(this.#folder);
+  }
+}
+
+/** @param {Stores} stores */
+function addressesOfStores({ redis, mysql }) {
+  const { host, port, user, password, database } = mysql;
+  return {
+    redis: { host: redis.host, port: redis.port, pid: redis.kept?.pid() ?? null },
+    mysql: { host, port, user, password, database, pid: mysql.kept?.pid() ?? null },
+  };
+}
+
+/** @param {readonly Pod[]} pods */
+function addressesOf(pods) {
+  return pods.filter(({ role }) => role === 'api').map(({ url }) => url);
+}
+
+/**
+ * Waits for all even when one fails: whatever is started must be known before a stop.
+ * @template T
+ * @param {readonly Promise<T>[]} promises
+ */
+async function allOf(promises) {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
+
+/**
+ * @template A, B
+ * @param {Promise<A>} a
+ * @param {Promise<B>} b
+ */
+async function bothOf(a, b) {
+  await Promise.allSettled([a, b]);
+  return Promise.all([a, b]);
+}

@@ -1,0 +1,65 @@
+/** The two stores of a stack: ours, or those that the environment names. */
+import { join } from 'node:path';
+import { parseUrl } from './settings.mjs';
+import { DATABASE, mariadbProgram, mysqlUrl, USER } from './stores/mariadb.mjs';
+import { redisProgram } from './stores/redis.mjs';
+import { LOOPBACK } from './system/ports.mjs';
+import { elapsed, say } from './system/say.mjs';
+
+/** @typedef {import('./supervise.mjs').Kept} Kept */
+/** @typedef {(program: import('./system/process.mjs').Program) => Promise<Kept>} Keep */
+/** @typedef {{ url: string, host: string, port: number, node: string | null, kept: Kept | null }} Redis `kept` null: not ours */
+/** @typedef {{ url: string, kept: Kept | null } & import('./settings.mjs').Address} Mysql `kept` null: not ours */
+
+/**
+ * @param {{ folder: string, port: number, given: string | null, keep: Keep }} options
+ * @returns {Promise<Redis>}
+ */
+export async function provideRedis({ folder, port, given, keep }) {
+  if (given !== null) {
+    const { host, port: at } = parseUrl('REDIS_URL', given);
+    return { url: given, host, port: at, node: null, kept: null };
+  }
+  const since = performance.now();
+  const { program, node } = redisProgram({
+    dir: join(folder, 'redis'),
+    port,
+    stack: folder,
+    logFile: join(folder, 'logs', 'redis.log'),
+  });
+  const kept = await keep(program);
+  say(`Redis runs on port ${port} (${elapsed(since)}).`);
+  return { url: `redis://${LOOPBACK}:${port}/0`, host: LOOPBACK, port, node, kept };
+}
+
+/**
+ * @param {{ folder: string, port: number, given: string | null, keep: Keep, signal: AbortSignal }} options
+ * @returns {Promise<Mysql>}
+ */
+export async function provideMysql({ folder, port, given, keep, signal }) {
+  if (given !== null) return { url: given, ...parseUrl('MYSQL_URL', given), kept: null };
+  const since = performance.now();
+  const { program, password } = await mariadbProgram({
+    dir: join(folder, 'mysql'),
+    port,
+    stack: folder,
+    logFile: join(folder, 'logs', 'mysql.log'),
+    signal,
+  });
+  const kept = await keep(program);
+  say(`${program.name} runs on port ${port} (${elapsed(since)}).`);
+  return { url: mysqlUrl({ port, password }), host: LOOPBACK, port, user: USER, password, database: DATABASE, kept };
+}
+
+/**
+ * @param {import('./stack-file.mjs').StoresFile} running
+ * @returns {{ redis: string, mysql: string }}
+ */
+export function urlsOf({ redis, mysql }) {
+  const { user, password, host, port, database } = mysql;
+  const secret = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+  return {
+    redis: `redis://${redis.host}:${redis.port}/0`,
+    mysql: `mysql://${secret}@${host}:${port}/${encodeURIComponent(database)}`,
+  };
+}

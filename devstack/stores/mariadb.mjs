@@ -1,0 +1,296 @@
+/**
+ * A private MariaDB (or MySQL 8): every commit is on the disk, changes are in a row binlog, it listens on the loopback only.
+ * Its data folder is made beside its place and renamed into it when complete, so a folder in place is never half-written
+ * by a start that was cut off.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir, totalmem, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { findProgram, requireProgram } from '../install/packages.mjs';
+import { kept, readJson, requireSpace, writeAtomically } from '../system/folder.mjs';
+import { firstAnswer, freePort, LOOPBACK } from '../system/ports.mjs';
+import { end, runTool, start } from '../system/process.mjs';
+import { Trouble } from '../system/say.mjs';
+
+export const USER = 'holdfast';
+export const DATABASE = 'holdfast';
+
+/** Written last, before the data folder gets its name: by whom it was made. */
+const MARKER = 'holdfast-complete.json';
+const UNIX_SOCKET_PATH_MAX = 100; // 107 bytes is the kernel's limit
+const SPACE_NEW_MIB = 1500;
+const SPACE_MIB = 200;
+
+/** @typedef {{ flavour: 'MariaDB' | 'MySQL', version: string }} Maker */
+
+/**
+ * @typedef {object} MariadbOptions
+ * @property {string} dir where its data and its configuration go
+ * @property {number} port
+ * @property {string} [stack] the folder whose processes end together; `dir` when left out
+ * @property {string} [logFile]
+ * @property {boolean} [relaxed] for tests: small, no binlog, loses commits with the machine, and the user may make databases and users
+ * @property {AbortSignal} [signal]
+ */
+
+/**
+ * Makes the data folder if there is none.
+ * @param {MariadbOptions} options
+ * @returns {Promise<{ program: import('../system/process.mjs').Program, password: string }>}
+ */
+export async function mariadbProgram(options) {
+  const { dir, port, stack = dir, logFile = join(dir, 'mysql.log'), relaxed = false } = options;
+  const command = requireProgram('mysql');
+  const maker = makerOf(command);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const data = join(dir, 'data');
+  const password = kept(join(dir, 'password'));
+  const state = dataState(data);
+  if (state === 'damaged') throw new Trouble(damaged(data));
+  if (state === 'absent') await makeData({ command, maker, data, logFile, stack, signal: options.signal, relaxed });
+  else requireSameMaker(data, maker);
+  if (!relaxed) requireSpace(dir, SPACE_MIB);
+
+  const config = join(dir, 'my.cnf');
+  const init = join(dir, 'init.sql');
+  writeFileSync(config, mariadbConfig({ dir, data, port, init, maker, relaxed }), { mode: 0o600 });
+  writeFileSync(init, initStatements(password, relaxed), { mode: 0o600 });
+  return {
+    password,
+    program: {
+      name: maker.flavour,
+      part: 'mysql',
+      command,
+      args: [`--defaults-file=${config}`],
+      stack,
+      logFile,
+      // The server speaks first, and does so only once the statements of init.sql have run: byte 4 is the protocol's version.
+      answers: async () => (await firstAnswer(port))?.at(4) === 10,
+      readyMsMax: 300_000, // recovery after a crash
+      stopMsMax: 60_000,
+      advice: (log) => mariadbAdvice(log, dir),
+    },
+  };
+}
+
+/**
+ * @param {string} data
+ * @returns {'absent' | 'complete' | 'damaged'}
+ */
+export function dataState(data) {
+  if (!existsSync(data) || readdirSync(data).length === 0) return 'absent';
+  return readJson(join(data, MARKER)) === undefined ? 'damaged' : 'complete';
+}
+
+/** @param {string} data */
+function damaged(data) {
+  return `The database folder ${data} is not one that Holdfast finished making, so it is left alone. If it holds nothing of value, delete or move it and start again; or name another folder by STACK_DIR.`;
+}
+
+/**
+ * @param {string} command
+ * @returns {Maker}
+ */
+function makerOf(command) {
+  const text = execFileSync(command, ['--no-defaults', '--version'], { encoding: 'utf8' });
+  const version = /Ver ([\d.]+)/.exec(text)?.[1] ?? '0';
+  const maker = /** @type {Maker} */ ({ flavour: /mariadb/i.test(text) ? 'MariaDB' : 'MySQL', version });
+  if (isOlder(version, maker.flavour === 'MariaDB' ? '10.6' : '8.0')) {
+    throw new Trouble(
+      `${command} is ${maker.flavour} ${version}; Holdfast needs MariaDB 10.6 or MySQL 8.0, or newer. Install one, or set MYSQL_URL to one that runs.`,
+    );
+  }
+  return maker;
+}
+
+/**
+ * By the first two numbers, as data folders go.
+ * @param {string} version
+ * @param {string} than
+ */
+export function isOlder(version, than) {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [thanMajor = 0, thanMinor = 0] = than.split('.').map(Number);
+  return major < thanMajor || (major === thanMajor && minor < thanMinor);
+}
+
+/**
+ * @param {string} data
+ * @param {Maker} maker what is installed now
+ */
+export function requireSameMaker(data, maker) {
+  const by = /** @type {Maker} */ (readJson(join(data, MARKER)));
+  if (by.flavour === maker.flavour && !isOlder(maker.version, by.version)) {
+    if (by.version !== maker.version) writeAtomically(join(data, MARKER), JSON.stringify(maker));
+    return;
+  }
+  throw new Trouble(
+    `The database folder ${data} was written by ${by.flavour} ${by.version}, which ${maker.flavour} ${maker.version} cannot read. Install the former, move the folder away to begin anew, or name another folder by STACK_DIR.`,
+  );
+}
+
+/**
+ * @param {{ command: string, maker: Maker, data: string, logFile: string, stack: string, relaxed: boolean,
+ *   signal: AbortSignal | undefined }} options
+ */
+async function makeData({ command, maker, data, logFile, stack, relaxed, signal }) {
+  const parent = join(data, '..');
+  for (const name of readdirSync(parent)) {
+    // Of an initialisation that was cut off. The lock on the stack folder says that nobody is at it now.
+    if (name.startsWith('data.new-')) rmSync(join(parent, name), { recursive: true, force: true });
+  }
+  if (!relaxed) requireSpace(parent, SPACE_NEW_MIB);
+  // A name within the working directory: mariadb-install-db cannot cope with a path that has a space in it.
+  const fresh = `./data.new-${process.pid}`;
+  const tool = {
+    name: `Making the database folder with ${maker.flavour}`,
+    logFile,
+    stack,
+    cwd: parent,
+    ...(signal ? { signal } : {}),
+  };
+  const user = `--user=${userInfo().username}`;
+  const temporary = `--tmpdir=${temporaryFolderOf(parent)}`;
+  if (maker.flavour === 'MySQL') {
+    await runTool({
+      ...tool,
+      command,
+      args: ['--no-defaults', '--initialize-insecure', `--datadir=${fresh}`, temporary, user],
+    });
+  } else {
+    const install = findProgram('mariadb-install-db', 'mysql_install_db');
+    if (install === null)
+      throw new Trouble('mariadb-install-db is missing: install the package mariadb-server-core (or mariadb-server).');
+    const args = ['--no-defaults', `--datadir=${fresh}`, temporary, user, '--skip-test-db', '--skip-name-resolve'];
+    const root = ['--auth-root-authentication-method=socket', `--auth-root-socket-user=${userInfo().username}`];
+    await runTool({ ...tool, command: install, args: [...args, ...root, '--innodb-log-file-size=16M'] });
+  }
+  writeFileSync(join(parent, fresh, MARKER), JSON.stringify(maker));
+  renameSync(join(parent, fresh), data);
+}
+
+/**
+ * Made when it is missing.
+ * @param {string} dir
+ */
+function temporaryFolderOf(dir) {
+  const folder = join(dir, 'tmp');
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** @param {{ dir: string, data: string, port: number, init: string, maker: Maker, relaxed: boolean }} options */
+function mariadbConfig({ dir, data, port, init, maker, relaxed }) {
+  const redo = relaxed ? '96M' : '512M';
+  const log = relaxed
+    ? 'skip-log-bin\ninnodb_flush_log_at_trx_commit = 2\ninnodb_doublewrite = OFF'
+    : `log_bin = ${quote(join(data, 'binlog'))}
+binlog_format = ROW
+binlog_row_image = MINIMAL
+binlog_expire_logs_seconds = 86400
+max_binlog_size = 256M
+sync_binlog = 1
+innodb_flush_log_at_trx_commit = 1`;
+  return `# Written at every start by devstack/stores/mariadb.mjs; changes here are lost.
+[mysqld]
+user = ${userInfo().username}
+datadir = ${quote(data)}
+# Of its own: a server that starts deletes the temporary tables of every other one that shares the folder.
+tmpdir = ${quote(temporaryFolderOf(dir))}
+socket = ${quote(socketPath(dir))}
+pid_file = ${quote(join(dir, 'mysqld.pid'))}
+init_file = ${quote(init)}
+bind_address = ${LOOPBACK}
+port = ${port}
+skip_name_resolve = ON
+server_id = 1
+default_time_zone = +00:00
+character_set_server = utf8mb4
+max_connections = 400
+max_allowed_packet = 64M
+local_infile = OFF
+performance_schema = OFF
+${maker.flavour === 'MySQL' ? 'mysqlx = OFF\n# The default names a folder of the package, and without that the server does not start.\nsecure_file_priv = NULL' : ''}
+
+${log}
+innodb_buffer_pool_size = ${relaxed ? 128 : bufferPoolMib()}M
+${maker.flavour === 'MySQL' && !isOlder(maker.version, '8.1') ? `innodb_redo_log_capacity = ${redo}` : `innodb_log_file_size = ${redo}`}
+`;
+}
+
+/** An eighth of the machine, so that the keys of a long history fit where there is room: loadtest/GROWTH.md. MiB. */
+function bufferPoolMib() {
+  const mib = Math.floor(totalmem() / 8 / 2 ** 20);
+  return Math.min(8192, Math.max(256, mib - (mib % 128)));
+}
+
+/** @param {string} path */
+function quote(path) {
+  return `"${path.replaceAll('\\', '\\\\')}"`;
+}
+
+/**
+ * In the folder, unless that makes it longer than the kernel takes.
+ * @param {string} dir
+ */
+function socketPath(dir) {
+  const near = join(dir, 'mysql.sock');
+  if (Buffer.byteLength(near) <= UNIX_SOCKET_PATH_MAX) return near;
+  return join(tmpdir(), `holdfast-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}.sock`);
+}
+
+/**
+ * Runs at every start, before connections are taken: the same again changes nothing.
+ * @param {string} password of hex digits
+ * @param {boolean} mayMakeDatabases
+ */
+function initStatements(password, mayMakeDatabases) {
+  return `CREATE DATABASE IF NOT EXISTS ${DATABASE} CHARACTER SET utf8mb4;
+CREATE USER IF NOT EXISTS '${USER}'@'%' IDENTIFIED BY '${password}';
+ALTER USER '${USER}'@'%' IDENTIFIED BY '${password}';
+GRANT ALL ON ${mayMakeDatabases ? '*' : DATABASE}.* TO '${USER}'@'%'${mayMakeDatabases ? ' WITH GRANT OPTION' : ''};
+`;
+}
+
+/**
+ * @param {string} log
+ * @param {string} dir
+ */
+function mariadbAdvice(log, dir) {
+  if (/No space left|Disk is full|errno: 28/i.test(log)) return 'The disk is full: make room, and start again.';
+  if (/Unable to lock|Can't lock aria/i.test(log)) return `Another server uses ${dir}: end it, and start again.`;
+  if (/Permission denied|errno: 13/i.test(log)) {
+    return `This user may not use ${dir}: start as the user who made it, or name another folder by STACK_DIR.`;
+  }
+  return `If the folder was damaged, bring it back from a backup, or move ${dir} away to begin with an empty database.`;
+}
+
+/** @param {{ port: number, password: string }} server */
+export function mysqlUrl({ port, password }) {
+  return `mysql://${USER}:${password}@${LOOPBACK}:${port}/${DATABASE}`;
+}
+
+/**
+ * Starts a MariaDB and waits until it answers. For tests too.
+ * @param {{ dir: string, port?: number, relaxed?: boolean }} options with the same `dir` it finds its data again
+ */
+export async function startMariadb({ dir, port, relaxed }) {
+  const at = port ?? (await freePort());
+  const { program, password } = await mariadbProgram({ dir, port: at, ...(relaxed === undefined ? {} : { relaxed }) });
+  const running = await start(program);
+  return {
+    host: LOOPBACK,
+    port: at,
+    pid: Number(running.pid),
+    user: USER,
+    password,
+    database: DATABASE,
+    url: mysqlUrl({ port: at, password }),
+    /** Resolves when the process has ended, however. */
+    ended: running.ended,
+    /** Ends it in good order. */
+    stop: () => end(running),
+  };
+}

@@ -1,0 +1,136 @@
+/**
+ * A private Redis: what a caller was told is on the disk (append-only file, fsync before every reply), nothing is ever
+ * evicted, it listens on the loopback only, and it has no replicas and can be none.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import { requireProgram } from '../install/packages.mjs';
+import { kept } from '../system/folder.mjs';
+import { firstAnswer, freePort, LOOPBACK } from '../system/ports.mjs';
+import { end, start } from '../system/process.mjs';
+import { Trouble } from '../system/say.mjs';
+
+/** Without a replica ever, a restarted node is known to be the one that it was (the ledger protocol, settling by way (a)). */
+const ALONE = 'user default on nopass ~* &* +@all -replicaof -slaveof -psync -sync\n';
+
+const OLDEST_MAJOR = 7; // script flags, INFO inside scripts, appenddirname
+
+/**
+ * @typedef {object} RedisOptions
+ * @property {string} dir where its data and its configuration go
+ * @property {number} port
+ * @property {string} [stack] the folder whose processes end together; `dir` when left out
+ * @property {string} [logFile]
+ * @property {boolean} [relaxed] for tests: no fsync, so that it is faster and loses data with the machine
+ * @property {boolean} [replicable] for tests: it may have a replica, and be one
+ * @property {string} [host] for tests: an address of its own to listen on
+ */
+
+/**
+ * @param {RedisOptions} options
+ * @returns {{ program: import('../system/process.mjs').Program, node: string }}
+ */
+export function redisProgram(options) {
+  const { dir, port, stack = dir, logFile = join(dir, 'redis.log') } = options;
+  const { relaxed = false, replicable = false, host = LOOPBACK } = options;
+  const command = requireProgram('redis');
+  requireVersion(command);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  // Kept beside the data: new data means another node, and the name is what tells them apart. It does not replicate.
+  const node = kept(join(dir, 'node'), () => `node-${randomBytes(9).toString('hex')}`);
+  const config = join(dir, 'redis.conf');
+  writeFileSync(config, redisConfig({ dir, port, node, relaxed, replicable, host }), { mode: 0o600 });
+  return {
+    node,
+    program: {
+      name: 'Redis',
+      part: 'redis',
+      command,
+      args: [config],
+      stack,
+      logFile,
+      answers: async () => (await firstAnswer(port, 'PING\r\n', host))?.toString('latin1').startsWith('+PONG') ?? false,
+      readyMsMax: 300_000, // it reads its whole append-only file first
+      stopMsMax: 30_000,
+      advice: (log) => redisAdvice(log, dir),
+    },
+  };
+}
+
+/** @param {{ dir: string, port: number, node: string, relaxed: boolean, replicable: boolean, host: string }} options */
+function redisConfig({ dir, port, node, relaxed, replicable, host }) {
+  const memoryMiB = Math.min(8192, Math.max(512, Math.floor(totalmem() / 4 / 1024 / 1024)));
+  return `# Written at every start by devstack/stores/redis.mjs; changes here are lost.
+bind ${host}
+port ${port}
+protected-mode ${host === LOOPBACK ? 'yes' : 'no'}
+dir ${JSON.stringify(dir)}
+daemonize no
+set-proc-title no
+logfile ""
+databases 16
+
+appendonly yes
+appenddirname ${node}
+appendfsync ${relaxed ? 'no' : 'always'}
+no-appendfsync-on-rewrite no
+auto-aof-rewrite-min-size 128mb
+save ""
+
+maxmemory ${memoryMiB}mb
+maxmemory-policy noeviction
+
+${replicable ? '' : ALONE}`;
+}
+
+/**
+ * @param {string} log
+ * @param {string} dir
+ */
+function redisAdvice(log, dir) {
+  if (/Bad file format|Unexpected end of file|error reading the append only file/i.test(log)) {
+    return `Its append-only file in ${dir} is damaged. Copy the folder away first; redis-check-aof --fix on its manifest repairs the end of it.`;
+  }
+  if (/Can't handle RDB format version/i.test(log))
+    return `Its data in ${dir} were written by a newer Redis: install that one.`;
+  if (/No space left/i.test(log)) return 'The disk is full: make room, and start again.';
+  if (/Permission denied/i.test(log))
+    return `This user may not use ${dir}: start as the user who made it, or name another folder by STACK_DIR.`;
+  return `To begin with an empty Redis, move ${dir} away: what is not in MySQL yet goes with it.`;
+}
+
+/** @param {string} command */
+function requireVersion(command) {
+  const text = execFileSync(command, ['--version'], { encoding: 'utf8' });
+  const version = /v=([\d.]+)/.exec(text)?.[1] ?? 'unknown';
+  if (Number.parseInt(version, 10) >= OLDEST_MAJOR) return;
+  throw new Trouble(
+    `${command} is Redis ${version}; Holdfast needs ${OLDEST_MAJOR}.0 or newer. Install one, or set REDIS_URL to a Redis that runs.`,
+  );
+}
+
+/**
+ * Starts a Redis and waits until it answers. For tests too.
+ * @param {{ dir: string, port?: number, relaxed?: boolean }} options with the same `dir` it finds its data again
+ */
+export async function startRedis({ dir, port, relaxed }) {
+  const at = port ?? (await freePort());
+  const { program, node } = redisProgram({ dir, port: at, ...(relaxed === undefined ? {} : { relaxed }) });
+  const running = await start(program);
+  return {
+    host: LOOPBACK,
+    port: at,
+    pid: Number(running.pid),
+    url: `redis://${LOOPBACK}:${at}/0`,
+    /** Its name that does not replicate: `appenddirname`. */
+    node,
+    /** Resolves when the process has ended, however. */
+    ended: running.ended,
+    /** Ends it in good order. */
+    stop: () => end(running),
+  };
+}

@@ -1,0 +1,87 @@
+/** Keeps a program running: what dies is started again, at once at first, later and later when it dies again and again. */
+import { end, launch, pause, start, untilAnswers } from './system/process.mjs';
+import { elapsed, messageOf, say } from './system/say.mjs';
+
+/** One that lived longer than this has not died of its start. */
+const SETTLED_MS = 3000;
+const FIRST_DELAY_MS = 100;
+const DELAY_STEP_MS = 1000;
+const DELAY_MS_MAX = 10_000;
+
+/**
+ * @typedef {object} Kept
+ * @property {import('./system/process.mjs').Program} program
+ * @property {() => number | null} pid
+ * @property {() => Promise<boolean>} stop ends it for good; whether it obeyed in time
+ */
+
+/**
+ * How long to wait before the next start.
+ * @param {number} quickDeaths how often in a row it has died young
+ */
+export function restartDelayMs(quickDeaths) {
+  return quickDeaths <= 1 ? FIRST_DELAY_MS : Math.min(DELAY_MS_MAX, (quickDeaths - 1) * DELAY_STEP_MS);
+}
+
+/**
+ * @param {import('./system/process.mjs').Program} program
+ * @param {{ onNewPid: () => void, signal: AbortSignal }} options
+ * @returns {Promise<Kept>} once it answers
+ * @throws {import('./system/say.mjs').Trouble} when the first start fails
+ */
+export async function keepRunning(program, { onNewPid, signal }) {
+  let running = await start(program, signal);
+  let startedAt = performance.now();
+  let quickDeaths = 0;
+  const stopping = new AbortController();
+  const stopAsked = new Promise((resolve) => stopping.signal.addEventListener('abort', resolve));
+
+  const loop = async () => {
+    for (;;) {
+      const how = await running.ended;
+      if (stopping.signal.aborted) return;
+      quickDeaths = performance.now() - startedAt < SETTLED_MS ? quickDeaths + 1 : 1;
+      const delay = restartDelayMs(quickDeaths);
+      const again = quickDeaths > 1 ? `, the ${ordinal(quickDeaths)} time in a row; its log is ${program.logFile}` : '';
+      say(`${program.name} (pid ${running.pid}) has ended (${how})${again}; starting it again in ${delay / 1000} s.`);
+      await Promise.race([pause(delay), stopAsked]);
+      if (stopping.signal.aborted) return;
+      startedAt = performance.now();
+      running = launch(program);
+      onNewPid();
+      void tellWhenBack(running, startedAt, stopping.signal);
+    }
+  };
+  const done = loop();
+
+  return {
+    program,
+    pid: () => running.pid,
+    stop: async () => {
+      stopping.abort();
+      const obeyed = await end(running);
+      await done;
+      return obeyed;
+    },
+  };
+}
+
+/** @param {number} count */
+function ordinal(count) {
+  return { 2: '2nd', 3: '3rd' }[count] ?? `${count}th`;
+}
+
+/**
+ * @param {import('./system/process.mjs').Running} running
+ * @param {number} since
+ * @param {AbortSignal} signal
+ */
+async function tellWhenBack(running, since, signal) {
+  try {
+    await untilAnswers(running, signal);
+    say(`${running.program.name} is back (pid ${running.pid}, ${elapsed(since)}).`);
+  } catch (error) {
+    // That it has ended is said by the loop; that it runs and does not answer is said here.
+    if (running.alive() && !signal.aborted) say(messageOf(error));
+  }
+}
