@@ -20,11 +20,14 @@ const FLUSH_GAP_MS_MAX = 2_500;
 class NextVersion1999999999000 implements MigrationInterface {
   readonly name = 'NextVersion1999999999000';
   async up(runner: QueryRunner): Promise<void> {
-    await runner.query('ALTER TABLE accounts ADD COLUMN IF NOT EXISTS next_version INT NULL, ALGORITHM=INSTANT');
-    await runner.query('ALTER TABLE transfers ADD COLUMN IF NOT EXISTS next_version INT NULL, ALGORITHM=INSTANT');
-    await runner.query(
-      'ALTER TABLE transfers ADD INDEX IF NOT EXISTS next_version (persisted_at), ALGORITHM=INPLACE, LOCK=NONE',
-    );
+    // MySQL does not know ADD … IF NOT EXISTS.
+    for (const table of ['accounts', 'transfers']) {
+      if (await runner.hasColumn(table, 'next_version')) continue;
+      await runner.query(`ALTER TABLE ${table} ADD COLUMN next_version INT NULL, ALGORITHM=INSTANT`);
+    }
+    const index = (await runner.query("SHOW INDEX FROM transfers WHERE Key_name = 'next_version'")) as unknown[];
+    if (index.length > 0) return;
+    await runner.query('ALTER TABLE transfers ADD INDEX next_version (persisted_at), ALGORITHM=INPLACE, LOCK=NONE');
   }
   async down(): Promise<void> {}
 }

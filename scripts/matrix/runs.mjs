@@ -71,7 +71,7 @@ export function countIn(kind, output) {
     const failed = count(/^FAILED /gm);
     return [`${count(/^passed /gm)} passed`, ...(failed > 0 ? [`${failed} failed`] : [])].join(', ');
   }
-  const line = /Tests\s+(.*?)\s*(?:\(\d+\))?$/m.exec(plain)?.[1] ?? 'no test was run';
+  const line = /^ *Tests +(.*?)\s*(?:\(\d+\))?$/m.exec(plain)?.[1] ?? 'no test was run';
   return line.replaceAll(' | ', ', ');
 }
 

@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Authority } from '../../domain/authority.ts';
-import { systemClock } from '../../kernel/clock.ts';
 import { until } from '../../kernel/testing/until.ts';
-import { InterruptedDatabase, migratedDatabase, poolOptions, type TestDatabase } from '../testing/test-database.ts';
+import {
+  InterruptedDatabase,
+  migratedDatabase,
+  poolOptions,
+  type TestDatabase,
+  waitsForALock,
+} from '../testing/test-database.ts';
 import { AuthorityStore } from './authority-store.ts';
 import { SettlementStore } from './settlement-store.ts';
 
@@ -162,7 +167,7 @@ describe('Registration', () => {
     const registered = new AuthorityStore(slow).register('pod', cache.epoch);
     await reached;
     const moving = moved('CLOSING', cache).then(async () => (await store.pods()).map(({ podId }) => podId));
-    await until('the move waits for the row', waitsForALock);
+    await until('the move waits for the row', () => waitsForALock(db.database));
     open();
     expect(await registered).toBe(true);
     expect(await moving).toEqual(['pod']);
@@ -174,7 +179,7 @@ describe('Registration', () => {
     const moving = new AuthorityStore(slow).move(cache, 'CLOSING', by);
     await reached;
     const registered = store.register('pod', cache.epoch);
-    await until('the registration waits for the row', waitsForALock);
+    await until('the registration waits for the row', () => waitsForALock(db.database));
     open();
     expect(await moving).toMatchObject({ epoch: 3 });
     expect(await registered).toBe(false);
@@ -202,14 +207,6 @@ describe('Registration', () => {
     expect(pods.get('pod')).toMatchObject({ epoch, observed: 9, retiredSeq: 7, drained: false });
   });
 });
-
-/** InnoDB renews what it tells of its transactions only when nobody has asked for 100 ms. */
-const INNODB_TELLS_MS = 120;
-async function waitsForALock(): Promise<boolean> {
-  await systemClock.sleep(INNODB_TELLS_MS);
-  const waiting = await db.database.rows("SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'");
-  return waiting.length > 0;
-}
 
 describe('Pods', () => {
   it('are heard by their heartbeats', async () => {

@@ -110,3 +110,12 @@ export function isRolledBack(error: unknown): boolean {
   const answered = error instanceof Problem ? error.cause : error;
   return ROLLED_BACK.has((answered as { code?: string } | undefined)?.code ?? '');
 }
+
+/**
+ * Whether another transaction stored the same id after this one had looked for it. The other unique keys hold versions, whose
+ * repetition would be a mistake of ours. MySQL names the table before the key (`transfers.PRIMARY`), MariaDB does not.
+ */
+export function isIdTaken(error: unknown): boolean {
+  const { code, message = '' } = error as DriverError;
+  return code === 'ER_DUP_ENTRY' && /\bPRIMARY'$/.test(message);
+}

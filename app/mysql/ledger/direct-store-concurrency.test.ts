@@ -8,7 +8,14 @@ import { TestClock } from '../../kernel/testing/test-clock.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { Database } from '../connection/pool.ts';
 import { DIRECT_EPOCH, directItem, expectWholeHistory } from '../testing/direct-accounts.ts';
-import { ledgerRows, migratedDatabase, openIn, poolOptions, type TestDatabase } from '../testing/test-database.ts';
+import {
+  ledgerRows,
+  migratedDatabase,
+  openIn,
+  poolOptions,
+  type TestDatabase,
+  waitsForALock,
+} from '../testing/test-database.ts';
 import { DirectStore } from './direct-store.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -190,4 +197,35 @@ describe('Locks', () => {
     expect(await countOf('transfers')).toBe(0);
     await patient[Symbol.asyncDispose]();
   });
+});
+
+it('an id that somebody else keeps storing first makes it unable, which passes, and is no mistake of ours', async () => {
+  const clock = new TestClock();
+  const other = stores()[1];
+  const storeIt = async () => {
+    await holder.query('START TRANSACTION');
+    await holder.query(
+      `INSERT INTO transfers (transaction_id, kind, status, refusal, source_account, destination_account, amount, currency,
+         accepted_at, \`user\`, correlation_id, epoch, seq)
+       VALUES ('t1', 'TRANSFER', 'REJECTED', 'insufficient_funds', 'c', 'd', 1, 'EUR', NOW(3), 'u', 'c', 4, 0)`,
+    );
+  };
+  /** The other one commits only once the store waits for the id, which it has not found before. */
+  const commitIt = async () => {
+    await until('it waits for the id', () => waitsForALock(db.database, 'INSERT INTO transfers%'));
+    await holder.query('COMMIT');
+  };
+  clock.onSleep = async () => {
+    await holder.query("DELETE FROM transfers WHERE transaction_id = 't1'");
+    await storeIt();
+    void commitIt();
+  };
+  await storeIt();
+  void commitIt();
+  const applied = stores(clock)[0]?.apply(DIRECT_EPOCH, [directItem('t1', between('a', 'b'))]);
+  await expect(applied).rejects.toMatchObject({ kind: 'unable', message: expect.stringContaining("PRIMARY'") });
+  expect(clock.slept).toHaveLength(3);
+  expect((await other?.apply(DIRECT_EPOCH, [directItem('t1', between('a', 'b'))]))?.map(said)).toEqual([
+    'again insufficient_funds',
+  ]);
 });

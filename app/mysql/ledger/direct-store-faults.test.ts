@@ -14,6 +14,7 @@ import {
   migratedDatabase,
   poolOptions,
   type TestDatabase,
+  waitsForALock,
 } from '../testing/test-database.ts';
 import { DirectStore } from './direct-store.ts';
 
@@ -196,11 +197,7 @@ describe('A commit that is still on its way', () => {
     network.close();
     await far[Symbol.asyncDispose]();
   };
-  /** Somebody has been at such a statement for longer than one takes that need not wait. */
-  const waits = (statement: string) => async () => {
-    const sql = 'SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE ? AND time_ms > 100';
-    return (await db.database.rows(sql, [statement])).length > 0;
-  };
+  const waits = (statement: string) => () => waitsForALock(db.database, statement);
 
   it('is waited for by a repetition, which then answers with its outcome', async () => {
     await send(3600);

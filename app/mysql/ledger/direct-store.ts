@@ -10,7 +10,7 @@ import {
   type DirectItem,
   type DirectServer,
 } from '../../ledger/direct/direct-server.ts';
-import { isRolledBack } from '../connection/mysql-errors.ts';
+import { isIdTaken, isRolledBack } from '../connection/mysql-errors.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
 import { insertOutcomes, moveAccounts, writeChange } from '../rows/outcome-writer.ts';
@@ -105,7 +105,7 @@ export class DirectStore implements DirectServer {
     } catch (error) {
       if (error instanceof DirectError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
-      const refused = error instanceof Problem ? 'unable' : 'failed';
+      const refused = error instanceof Problem || isIdTaken(error) ? 'unable' : 'failed';
       throw new DirectError(commitSent ? 'in_doubt' : refused, reason, { cause: error });
     }
   }

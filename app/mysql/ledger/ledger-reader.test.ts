@@ -59,7 +59,7 @@ interface Explained {
 }
 async function explained(): Promise<Explained[]> {
   const last = spied.statements.at(-1);
-  return db.database.rows<Explained>(`EXPLAIN ${last?.sql}`, last?.values);
+  return db.database.rows<Explained>(`EXPLAIN FORMAT=TRADITIONAL ${last?.sql}`, last?.values);
 }
 
 describe('LedgerReader', () => {

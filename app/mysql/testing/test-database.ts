@@ -3,6 +3,7 @@ import { createConnection } from 'mysql2/promise';
 import { inject } from 'vitest';
 import type { Mode } from '../../domain/authority.ts';
 import type { Account } from '../../domain/types.ts';
+import { systemClock } from '../../kernel/clock.ts';
 import { Database, type PoolOptions, Session } from '../connection/pool.ts';
 import { migrate } from '../schema/data-source.ts';
 
@@ -129,4 +130,19 @@ export class InterruptedDatabase extends Database {
       timeoutMs,
     );
   }
+}
+
+/** InnoDB renews what it tells of its transactions only when nobody has asked for 100 ms. */
+const INNODB_TELLS_MS = 120;
+
+/** Whether somebody in this database waits for a row lock, in a statement LIKE the given one. For `until`. */
+export async function waitsForALock(database: Database, statement = '%'): Promise<boolean> {
+  await systemClock.sleep(INNODB_TELLS_MS);
+  const waiting = await database.rows(
+    `SELECT 1 FROM information_schema.innodb_trx t
+     JOIN information_schema.processlist p ON p.\`id\` = t.trx_mysql_thread_id
+     WHERE p.db = DATABASE() AND t.trx_state = 'LOCK WAIT' AND t.trx_query LIKE ?`,
+    [statement],
+  );
+  return waiting.length > 0;
 }

@@ -34,7 +34,8 @@ async function query<Row>(sql: string): Promise<Row[]> {
 }
 const tables = () =>
   query<object>(
-    'SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1',
+    // MySQL would name the columns in upper case.
+    'SELECT table_name AS name, table_type AS type FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1',
   );
 
 /** Every column of every table, and every index. */
@@ -135,7 +136,7 @@ describe('Migrations', () => {
     const dataSource = await createDataSource(db.url).initialize();
     for (const _ of MIGRATIONS) await dataSource.undoLastMigration();
     await dataSource.destroy();
-    expect(await tables()).toEqual([{ table_name: 'schema_migrations', table_type: 'BASE TABLE' }]);
+    expect(await tables()).toEqual([{ name: 'schema_migrations', type: 'BASE TABLE' }]);
     expect(await migrate(db.url)).toEqual(MIGRATIONS);
     expect(await tables()).toEqual(before);
   });
@@ -187,15 +188,17 @@ describe('Migrations', () => {
 
   it('let the lock go when they fail, and say what failed', async () => {
     await query('CREATE TABLE postings (id INT)');
-    await expect(migrate(db.url)).rejects.toThrow("postings' is not of type 'VIEW'");
+    await expect(migrate(db.url)).rejects.toThrow(/postings' is not (of type 'VIEW'|VIEW)/);
     await query('DROP TABLE postings');
     expect(await migrate(db.url)).toEqual(MIGRATIONS);
   });
 });
 
 describe('The address of MySQL', () => {
-  it('is taken whole: where TLS is asked for, a migration does not speak in plain text to a server that has none', async () => {
-    await expect(migrate(`${db.url}?ssl={"rejectUnauthorized":true}`)).rejects.toThrow(/secure connection/);
+  it('is taken whole: where TLS is asked for, a migration does not speak in plain text to a server without a valid certificate', async () => {
+    await expect(migrate(`${db.url}?ssl={"rejectUnauthorized":true}`)).rejects.toThrow(
+      /secure connection|self-signed certificate/,
+    );
     expect(await migrate(`${db.url}?charset=utf8mb4`)).toEqual(MIGRATIONS);
   });
 });
