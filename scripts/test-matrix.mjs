@@ -28,7 +28,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values } = readCommandLine({
   name: 'npm run test:matrix --',
   about:
-    'Runs the store tests, the contract, six switch-over faults and a short load test on MySQL 9, Valkey 9 and Redis 8 from Debian unstable, compares throughput and flush lag with the stores of this machine, and prints a table.',
+    'Runs the store tests, the contract, six switch-over faults, an upgrade under load and a short load test on MySQL 9, Valkey 9 and Redis 8 from Debian unstable, compares throughput and flush lag with the stores of this machine, and prints a table.',
   options: {
     folder: text(
       'FOLDER',

@@ -22,7 +22,7 @@ const CONTRACT_TESTS = [
   'app/roles/tests/opening-accounts',
   'mock-data/demo',
 ];
-/** Each moves the authority, or stops a store while it is working. */
+/** Each moves the authority, or stops a store while it is working; the last one migrates the schema under load. */
 const FAULTS = [
   'redis-killed',
   'redis-frozen',
@@ -30,6 +30,7 @@ const FAULTS = [
   'mysql-killed',
   'mysql-away-in-direct',
   'pod-and-redis-killed',
+  'roll-behind-haproxy',
 ];
 
 /**

@@ -2,7 +2,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { until } from './until.ts';
 
 /**
- * A network before MySQL that falls silent at a word of the client: from there on, what the client says is kept until it is
+ * A network before MySQL that falls silent at a statement of the client: from there on, what the client says is kept until it is
  * told to deliver it. MySQL does not hear of a client that left.
  */
 export class SilentNetwork {
@@ -16,7 +16,7 @@ export class SilentNetwork {
     this.url = url;
   }
 
-  static async before(mysqlUrl: string, word: string): Promise<SilentNetwork> {
+  static async before(mysqlUrl: string, statement: string): Promise<SilentNetwork> {
     const url = new URL(mysqlUrl);
     const target = { host: url.hostname, port: Number(url.port) };
     // What still comes from a client that has ended is kept, too.
@@ -24,15 +24,17 @@ export class SilentNetwork {
     await until('it listens', () => server.listening);
     url.port = String((server.address() as { port: number }).port);
     const network = new SilentNetwork(server, url.href);
-    server.on('connection', (client) => network.#join(client, connect(target), word));
+    server.on('connection', (client) => network.#join(client, connect(target), statement));
     return network;
   }
 
-  #join(client: Socket, mysql: Socket, word: string): void {
+  #join(client: Socket, mysql: Socket, statement: string): void {
     this.#sockets.push(client, mysql);
+    // MySQL is told before each statement that it has no attributes; MariaDB does not know any.
+    const words = [`\x03${statement}`, `\x03\x00\x01${statement}`];
     let silent = false;
     client.on('data', (bytes) => {
-      silent ||= bytes.includes(word);
+      silent ||= words.some((word) => bytes.includes(word));
       const pass = () => mysql.write(bytes);
       if (silent) this.#kept.push(pass);
       else pass();

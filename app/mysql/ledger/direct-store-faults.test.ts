@@ -181,7 +181,7 @@ describe('A commit that is still on its way', () => {
   let network: SilentNetwork;
   let far: Database;
   beforeEach(async () => {
-    network = await SilentNetwork.before(db.url, '\x03COMMIT');
+    network = await SilentNetwork.before(db.url, 'COMMIT');
   });
   /** Its server gives it up after so long. */
   async function send(waitTimeoutS: number): Promise<void> {
