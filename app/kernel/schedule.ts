@@ -1,4 +1,4 @@
-import { CronExpressionParser } from 'cron-parser';
+import { type CronExpression, CronExpressionParser } from 'cron-parser';
 
 /** Whether this is a cron expression of five fields, or six with seconds. */
 export function isCron(text: string): boolean {
@@ -35,24 +35,43 @@ export interface Slot {
 export function latestSlot(cron: string, timeZone: string, nowMs: number): Slot {
   const wall = wallClock(timeZone, nowMs);
   // `prev` is exclusive, but a slot is due at its exact second.
-  const slot = CronExpressionParser.parse(cron, { currentDate: new Date(wall + 1), tz: 'UTC' })
-    .prev()
-    .getTime();
+  const schedule = scheduleOf(cron);
+  schedule.reset(new Date(wall + 1));
+  const slot = schedule.prev().getTime();
   return { name: new Date(slot).toISOString().slice(0, 19), ageMs: wall - slot };
 }
 
 /** The wall-clock time of a zone, as ms since 1970 as if it were UTC. */
 function wallClock(timeZone: string, nowMs: number): number {
-  const parts = new Intl.DateTimeFormat('en', {
-    timeZone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  }).formatToParts(nowMs);
+  const parts = formatOf(timeZone).formatToParts(nowMs);
   const of = (type: Intl.DateTimeFormatPartTypes) => Number(parts.find((part) => part.type === type)?.value);
   return Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'));
+}
+
+// Made once each: making one costs many times what using it costs, and a process has one schedule in one zone.
+const schedules = new Map<string, CronExpression>();
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function scheduleOf(cron: string): CronExpression {
+  const schedule = schedules.get(cron) ?? CronExpressionParser.parse(cron, { tz: 'UTC' });
+  schedules.set(cron, schedule);
+  return schedule;
+}
+
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  let format = formats.get(timeZone);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat('en', {
+      timeZone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+    formats.set(timeZone, format);
+  }
+  return format;
 }
