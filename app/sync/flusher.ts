@@ -106,7 +106,8 @@ export class Flusher {
       try {
         const flushed = await this.round(caller, caller.fenceEpoch);
         this.#succeeded();
-        if (flushed < limits.batchMax / 2 && this.#reading.ahead.length === 0)
+        const { next, ahead } = this.#reading;
+        if (flushed < limits.batchMax / 2 && next === null && ahead.length === 0)
           await clock.sleep(limits.gatherMs, stopped);
       } catch (error) {
         this.#failed(error);
