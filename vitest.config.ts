@@ -1,10 +1,19 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+
+const FOLDERS = '{app,devstack,mock-data,scripts,loadtest,resilience-tests,simulator}';
+const STORES = 'devstack/testing/test-stores.ts';
+
+/** A test file belongs to a project by its name: devstack/testing/reach.ts says what each may use, and holds it. */
+function project(name: 'unit' | 'stores' | 'system', test: object): TestProjectConfiguration {
+  return {
+    extends: true,
+    test: { name, setupFiles: ['devstack/testing/reach.ts'], ...test },
+  };
+}
 
 export default defineConfig({
   test: {
     environment: 'node',
-    include: ['{app,devstack,mock-data,scripts,loadtest,resilience-tests,simulator}/**/*.test.ts'],
-    globalSetup: ['devstack/testing/test-stores.ts'],
     pool: 'forks',
     // Tests use real stores and child processes, which are slow on a busy machine. Every test waits for a condition, so a
     // limit only matters when the condition never holds. A test that passes on a second try is broken: no retries.
@@ -13,6 +22,26 @@ export default defineConfig({
     hookTimeout: 240_000,
     teardownTimeout: 120_000,
     retry: 0,
+    projects: [
+      project('unit', {
+        include: [`${FOLDERS}/**/*.test.ts`],
+        exclude: ['**/*.{stores,system}.test.ts'],
+        // Files share a process and what they import: half of the time of a run.
+        isolate: false,
+        // A test that injects one of these gets the error of reach.ts, not a connection to a server of this machine.
+        provide: { project: 'unit', redisPort: 9, mysqlUrl: 'mysql://no-store-in-a-unit-test.invalid/' },
+      }),
+      project('stores', {
+        include: [`${FOLDERS}/**/*.stores.test.ts`],
+        globalSetup: [STORES],
+        provide: { project: 'stores' },
+      }),
+      project('system', {
+        include: [`${FOLDERS}/**/*.system.test.ts`],
+        globalSetup: [STORES],
+        provide: { project: 'system' },
+      }),
+    ],
     coverage: {
       provider: 'v8',
       include: ['app/**/*.ts'],

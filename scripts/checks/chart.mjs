@@ -1,6 +1,6 @@
 /**
  * Holds the chart and k8s/ against Kubernetes' own schemas (kubeconform), a policy (kube-score) and each other. What the objects
- * are in detail is in scripts/chart/chart.test.ts.
+ * are in detail is in scripts/chart/chart.system.test.ts.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

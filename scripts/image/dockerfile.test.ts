@@ -48,7 +48,7 @@ describe('parseIgnore', () => {
     ])
       expect(ignored(path), path).toBe(false);
     for (const path of [
-      'app/integration/run.test.ts',
+      'app/integration/run.system.test.ts',
       'app/api/tests/server.test.ts',
       'app/kernel/testing',
       'app/ledger/testing/x.ts',

@@ -4,7 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { elapsed } from '../../devstack/system/say.mjs';
 
-/** All tests that use a store, on real stores. */
+/** All tests that use a store, on real stores; the API of it has a run of its own. */
 const STORE_TESTS = [
   'app/mysql',
   'app/redis',
@@ -18,7 +18,7 @@ const STORE_TESTS = [
 const CONTRACT_TESTS = [
   'app/roles/tests/api-role',
   'app/roles/tests/keeper-role',
-  'app/roles/tests/roles.test',
+  'app/roles/tests/roles.stores',
   'app/roles/tests/opening-accounts',
   'mock-data/demo',
 ];
@@ -42,7 +42,7 @@ const FAULTS = [
 
 /** @type {Readonly<Record<'stores' | 'contract' | 'faults', Run>>} */
 const RUNS = {
-  stores: { name: 'store tests', program: 'vitest', args: ['run', ...STORE_TESTS] },
+  stores: { name: 'store tests', program: 'vitest', args: ['run', '--project', 'stores', ...STORE_TESTS] },
   contract: { name: 'contract', program: 'vitest', args: ['run', ...CONTRACT_TESTS] },
   faults: { name: 'faults', program: 'tsx', args: ['resilience-tests/run.ts', ...FAULTS, '--short'] },
 };
