@@ -18,6 +18,7 @@ const STOP_MS_MAX = 30_000;
  * @property {string} redisUrl
  * @property {string} mysqlUrl
  * @property {string} apiKey
+ * @property {boolean} [fromSource] run the TypeScript sources by tsx, not what was built
  */
 
 /** @param {Surroundings} around */
@@ -35,8 +36,9 @@ function environment({ redisUrl, mysqlUrl, apiKey }) {
 }
 
 /** @param {Surroundings} around */
-function mainOf({ root }) {
-  return join(root, 'dist', 'app', 'main.js');
+function mainOf({ root, fromSource }) {
+  if (!fromSource) return [join(root, 'dist', 'app', 'main.js')];
+  return ['--import', join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs'), join(root, 'app', 'main.ts')];
 }
 
 /**
@@ -47,7 +49,7 @@ export async function migrate(around, signal) {
   await runTool({
     name: 'Migrating the database',
     command: runtimeOf(around.root),
-    args: [mainOf(around), 'migrate'],
+    args: [...mainOf(around), 'migrate'],
     stack: around.folder,
     logFile: join(around.folder, 'logs', 'migrate.log'),
     env: environment(around),
@@ -91,7 +93,7 @@ export function pod(around, role, port, number, { mayBeUnready = false } = {}) {
       name: role === 'api' ? `API pod ${number}` : 'The keeper',
       part: role,
       command: runtimeOf(around.root),
-      args: [YOUNG_GENERATION, mainOf(around), role],
+      args: [YOUNG_GENERATION, ...mainOf(around), role],
       stack: around.folder,
       logFile: join(around.folder, 'logs', `${name}.log`),
       env: { ...environment(around), [role === 'api' ? 'PORT' : 'ADMIN_PORT']: String(port) },

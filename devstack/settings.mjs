@@ -19,6 +19,7 @@ const PODS_MAX = 16;
  * @typedef {object} Settings
  * @property {string} root the repository
  * @property {Scope} scope
+ * @property {boolean} watch run the sources, and restart the service when they change
  * @property {string} folder STACK_DIR
  * @property {readonly number[]} ports one for each API pod
  * @property {string | null} redisUrl null: start one
@@ -29,10 +30,11 @@ const PODS_MAX = 16;
  * @param {Readonly<Record<string, string | undefined>>} env
  * @param {string} root
  * @param {Scope} [scope]
+ * @param {boolean} [watch]
  * @returns {Settings}
  * @throws {Trouble}
  */
-export function readSettings(env, root, scope = 'all') {
+export function readSettings(env, root, scope = 'all', watch = false) {
   const pods = wholeNumber('API_PODS', env['API_PODS'], 1, PODS_MAX, 1);
   const first = wholeNumber('PORT', env['PORT'], 1, 65_536 - pods, 8080);
   const { REDIS_URL: redisUrl, MYSQL_URL: mysqlUrl, STACK_DIR: folder } = env;
@@ -41,6 +43,7 @@ export function readSettings(env, root, scope = 'all') {
   return {
     root,
     scope,
+    watch,
     folder: folder ? resolve(folder) : join(root, '.local'),
     ports: Array.from({ length: pods }, (_, index) => first + index),
     redisUrl: redisUrl || null,

@@ -8,6 +8,7 @@ import { kept, openFolder } from './system/folder.mjs';
 import { tryLock } from './system/lock.mjs';
 import { lastLines, openLog, rotateLogs, truncateLogs } from './system/logs.mjs';
 import { temporaryFolder } from './testing/temporary.mjs';
+import { restartsTheService } from './watch.mjs';
 
 let dir: string;
 beforeEach(() => {
@@ -72,6 +73,17 @@ test('what dies young again and again waits longer and longer, up to a limit', (
   expect([1, 2, 3, 4, 12, 100].map(restartDelayMs)).toEqual([100, 1000, 2000, 3000, 10_000, 10_000]);
 });
 
+test.each([
+  ['ledger/pod-ledger.ts', true],
+  ['redis/lua/apply.lua', true],
+  ['ledger/tests/reads.test.ts', false],
+  ['ledger/testing/orders.ts', false],
+  ['redis/README.md', false],
+  ['ledger/.pod-ledger.ts.swp', false],
+])('a change of app/%s restarts the service: %s', (path, expected) => {
+  expect(restartsTheService(path)).toBe(expected);
+});
+
 test('packages match when all that the lock file needs here are there in its versions', () => {
   const lock = {
     packages: {
@@ -90,6 +102,7 @@ describe('settings', () => {
     expect(readSettings({}, '/repo')).toEqual({
       root: '/repo',
       scope: 'all',
+      watch: false,
       folder: '/repo/.local',
       ports: [8080],
       redisUrl: null,

@@ -19,6 +19,7 @@ import { boundLogs, rotateLogs } from './system/logs.mjs';
 import { rememberedPorts } from './system/ports.mjs';
 import { PARTS, pause } from './system/process.mjs';
 import { elapsed, say } from './system/say.mjs';
+import { watchSources } from './watch.mjs';
 
 /** @typedef {import('./supervise.mjs').Kept} Kept */
 /** @typedef {{ role: string, url: string, kept: Kept }} Pod */
@@ -86,7 +87,7 @@ export class Stack {
 
   /** Everything that is needed is installed and built. */
   async #prepare() {
-    const { root, redisUrl, mysqlUrl, scope } = this.#settings;
+    const { root, redisUrl, mysqlUrl, scope, watch } = this.#settings;
     const logs = join(this.#folder, 'logs');
     rotateLogs(logs, (name) => scope === 'all' || STORE_LOGS.includes(name) === (scope === 'stores'));
     boundLogs(logs);
@@ -94,7 +95,7 @@ export class Stack {
     const installAndBuild = async () => {
       await installNpmPackages({ root, logFile: join(logs, 'npm.log'), signal });
       await installRuntime({ root, logFile: join(logs, 'runtime.log'), signal });
-      await buildUnlessDone({ root, logFile: join(logs, 'build.log'), signal });
+      if (!watch) await buildUnlessDone({ root, logFile: join(logs, 'build.log'), signal });
     };
     if (scope !== 'stores') await whileLocked(root, installAndBuild, signal);
     if (scope === 'service') return;
@@ -125,10 +126,10 @@ export class Stack {
    * @returns {Promise<Parts>}
    */
   async #startService({ redis, mysql }) {
-    const { root, ports, scope } = this.#settings;
+    const { root, ports, scope, watch } = this.#settings;
     const folder = this.#folder;
     const apiKey = keptValue(join(folder, 'api-key'));
-    const around = { root, folder, redisUrl: redis.url, mysqlUrl: mysql.url, apiKey };
+    const around = { root, folder, redisUrl: redis.url, mysqlUrl: mysql.url, apiKey, fromSource: watch };
     await migrate(around, this.#signal);
     const own = await this.#ports(['keeper'], [...ports, redis.port, mysql.port]);
     const options = { mayBeUnready: scope === 'service' };
@@ -139,7 +140,23 @@ export class Stack {
     const pods = await allOf(
       wanted.map(async ({ program, ...rest }) => ({ ...rest, kept: await this.#keep(program) })),
     );
+    if (watch) watchSources(root, (paths) => this.#restartService(paths, around, pods), this.#signal);
     return { redis, mysql, pods, apiKey };
+  }
+
+  /**
+   * Restarts the pods, then the keeper, as a rolling upgrade does.
+   * @param {readonly string[]} paths what has changed
+   * @param {import('./pods.mjs').Surroundings} around
+   * @param {readonly Pod[]} pods
+   */
+  async #restartService(paths, around, pods) {
+    const others = paths.length > 1 ? ` and ${paths.length - 1} more` : '';
+    say(`app/${paths[0]}${others} changed: restarting the service.`);
+    if (paths.some((path) => path.includes('migrations/'))) await migrate(around, this.#signal);
+    for (const role of ['api', 'keeper']) {
+      await Promise.all(pods.filter((pod) => pod.role === role).map(({ kept }) => kept.restart()));
+    }
   }
 
   /**
@@ -210,7 +227,7 @@ export class Stack {
   API     ${apis.join('  ')}   to read and try: ${apis[0]}/docs
   Redis   ${redis.host}:${redis.port}
   MySQL   ${mysql.host}:${mysql.port}, database ${mysql.database}
-  Files   ${shown}: stack.json (addresses and pids), api-key, logs/, and the data
+  Files   ${shown}: stack.json (addresses and pids), api-key, logs/, and the data${this.#settings.watch ? '\nThe service runs the sources: a change in app/ restarts it.' : ''}
 Try it, in another terminal; Ctrl-C here stops ${redis.kept ? 'everything' : 'the service'} and loses nothing:`);
     // Without the time in front, so that it can be pasted.
     console.log(

@@ -12,6 +12,7 @@ const DELAY_MS_MAX = 10_000;
  * @typedef {object} Kept
  * @property {import('./system/process.mjs').Program} program
  * @property {() => number | null} pid
+ * @property {() => Promise<void>} restart ends it in good order, and starts it again at once; resolves when the old one has ended
  * @property {() => Promise<boolean>} stop ends it for good; whether it obeyed in time
  */
 
@@ -25,27 +26,38 @@ export function restartDelayMs(quickDeaths) {
 
 /**
  * @param {import('./system/process.mjs').Program} program
- * @param {{ onNewPid: () => void, signal: AbortSignal }} options
+ * @param {{ onNewPid: () => void, signal: AbortSignal, delayMs?: (quickDeaths: number) => number }} options
  * @returns {Promise<Kept>} once it answers
  * @throws {import('./system/say.mjs').Trouble} when the first start fails
  */
-export async function keepRunning(program, { onNewPid, signal }) {
+export async function keepRunning(program, { onNewPid, signal, delayMs = restartDelayMs }) {
   let running = await start(program, signal);
   let startedAt = performance.now();
   let quickDeaths = 0;
   const stopping = new AbortController();
   const stopAsked = new Promise((resolve) => stopping.signal.addEventListener('abort', resolve));
+  let restartAsked = false;
+  let endDelay = () => {};
 
   const loop = async () => {
     for (;;) {
       const how = await running.ended;
       if (stopping.signal.aborted) return;
-      quickDeaths = performance.now() - startedAt < SETTLED_MS ? quickDeaths + 1 : 1;
-      const delay = restartDelayMs(quickDeaths);
-      const again = quickDeaths > 1 ? `, the ${ordinal(quickDeaths)} time in a row; its log is ${program.logFile}` : '';
-      say(`${program.name} (pid ${running.pid}) has ended (${how})${again}; starting it again in ${delay / 1000} s.`);
-      await Promise.race([pause(delay), stopAsked]);
-      if (stopping.signal.aborted) return;
+      if (restartAsked) {
+        quickDeaths = 0;
+      } else {
+        quickDeaths = performance.now() - startedAt < SETTLED_MS ? quickDeaths + 1 : 1;
+        const delay = delayMs(quickDeaths);
+        const again =
+          quickDeaths > 1 ? `, the ${ordinal(quickDeaths)} time in a row; its log is ${program.logFile}` : '';
+        say(`${program.name} (pid ${running.pid}) has ended (${how})${again}; starting it again in ${delay / 1000} s.`);
+        const cutShort = new Promise((resolve) => {
+          endDelay = () => resolve(undefined);
+        });
+        await Promise.race([pause(delay), stopAsked, cutShort]);
+        if (stopping.signal.aborted) return;
+      }
+      restartAsked = false;
       startedAt = performance.now();
       running = launch(program);
       onNewPid();
@@ -57,6 +69,11 @@ export async function keepRunning(program, { onNewPid, signal }) {
   return {
     program,
     pid: () => running.pid,
+    restart: async () => {
+      restartAsked = true;
+      endDelay();
+      await end(running);
+    },
     stop: async () => {
       stopping.abort();
       const obeyed = await end(running);

@@ -1,4 +1,4 @@
-/** `npm start`: everything that Holdfast needs, on this machine, until Ctrl-C. */
+/** `npm start` and `npm run dev`: everything that Holdfast needs, on this machine, until Ctrl-C. */
 import { appendFileSync, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,7 @@ const command = {
 The stores and the service can run in two terminals, so that you can stop one without the other (docs/deployment.md, "Backup and restore").`,
   options: {
     'stores-only': flag('only Redis and MariaDB'),
+    watch: flag('npm run dev: run the sources in app/ without a build, and restart the service when they change'),
     'service-only': flag('only the keeper and the pods, on the stores of a running --stores-only'),
   },
   environment: {
@@ -30,6 +31,7 @@ The stores and the service can run in two terminals, so that you can stop one wi
 };
 const { values } = readCommandLine(command);
 if (values['stores-only'] && values['service-only']) refuse(command, 'Choose one: --stores-only or --service-only.');
+if (values['stores-only'] && values.watch) refuse(command, 'There is nothing to watch with --stores-only.');
 const scope = values['stores-only'] ? 'stores' : values['service-only'] ? 'service' : 'all';
 
 /** A Ctrl-C arrives twice when npm passes on what the terminal has sent to all. */
@@ -41,7 +43,8 @@ const asked = new AbortController();
 
 /** npm, or its shell, has been killed: whoever stopped it meant this, too. Without npm a parent may go as it likes (nohup). */
 const parent = process.ppid;
-const isLeftAlone = () => process.env['npm_lifecycle_event'] === 'start' && process.ppid !== parent;
+const isLeftAlone = () =>
+  ['start', 'dev'].includes(process.env['npm_lifecycle_event'] ?? '') && process.ppid !== parent;
 
 /**
  * @param {unknown} error
@@ -96,7 +99,7 @@ async function main() {
   try {
     if (process.platform !== 'linux')
       throw new Trouble('npm start runs on Linux: elsewhere use a Linux container or machine.');
-    const settings = readSettings(process.env, root, scope);
+    const settings = readSettings(process.env, root, scope, values.watch);
     folder = settings.folder;
     stack = new Stack(settings, asked.signal, () => asked.signal.aborted || isLeftAlone());
     await stack.start();

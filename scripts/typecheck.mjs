@@ -1,0 +1,17 @@
+/** `npm run typecheck`: all types, in TypeScript and in the JavaScript of the scripts. A second run checks only what has changed. */
+import { spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readCommandLine } from '../app/config/command-line.mjs';
+
+readCommandLine({
+  name: 'npm run typecheck --',
+  about: 'Checks the types of everything. After the first run it checks only what has changed.',
+  options: {},
+});
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const memory = join(root, 'node_modules', '.cache', 'holdfast', 'types.tsbuildinfo');
+const args = ['--noEmit', '--incremental', '--tsBuildInfoFile', memory];
+const { status } = spawnSync(join(root, 'node_modules', '.bin', 'tsc'), args, { cwd: root, stdio: 'inherit' });
+process.exitCode = status ?? 1;
