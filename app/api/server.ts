@@ -21,6 +21,7 @@ import { renderProblems } from './http/middleware/render-problems.ts';
 import { trace } from './http/middleware/trace.ts';
 import { shown } from './http/problem-document.ts';
 import { parseQuery } from './http/query.ts';
+import { RateLimiter } from './http/rate-limiter.ts';
 import { RefusalLog } from './http/refusal-log.ts';
 import type { Route } from './http/route.ts';
 import { RouteTable } from './http/route-table.ts';
@@ -47,7 +48,7 @@ function createApi(deps: ApiDependencies, refusals: RefusalLog): ApiApplication 
   app.use(renderProblems(logger, refusals, deps.onProblem));
   app.use(matchRoute(new RouteTable(apiRoutes(deps))));
   app.use(authenticate(keys, jwt));
-  app.use(limitRate(limits.requestsPerSecondPerUserMax, clock));
+  app.use(limitRate(rateLimiter(deps)));
   app.use(readBody(limits.bodyBytesMax, clock));
   app.use(handle);
   // Koa tells here what went wrong when no problem can be sent any more.
@@ -55,6 +56,11 @@ function createApi(deps: ApiDependencies, refusals: RefusalLog): ApiApplication 
     if (!CONNECTION_LOST.test(error.code ?? '')) logger.warn({ err: error }, 'an answer could not be sent');
   });
   return app;
+}
+
+function rateLimiter({ clock, demand, limits }: ApiDependencies): RateLimiter | null {
+  const perSecondMax = limits.requestsPerSecondPerUserMax;
+  return perSecondMax === null ? null : new RateLimiter({ perSecondMax, clock, exchange: demand });
 }
 
 /** Every route there is; each says for itself who may call it, what it takes and what it answers. */

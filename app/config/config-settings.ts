@@ -84,7 +84,7 @@ export const SETTINGS = {
       'REQUESTS_PER_SECOND_PER_USER_MAX',
       integer(0, 1_000_000),
       0,
-      'Requests that one user may make in a second, per pod; more are answered `rate_limited`. 0: no limit.',
+      'Requests that one user may make in a second, on all pods together; more are answered `rate_limited`. 0: no limit.',
     ),
   },
   redis: {

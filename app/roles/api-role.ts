@@ -13,6 +13,7 @@ import type { LedgerEvents } from '../ledger/ports/ledger-events.ts';
 import { SqlBooks } from '../mysql/ledger/books.ts';
 import { ApiKeyStore } from '../mysql/operations/api-keys.ts';
 import { cutConnection } from '../redis/connection.ts';
+import { SharedDemand } from '../redis/shared-demand.ts';
 import { closeAdminServer, startAdminServer } from './admin-server.ts';
 import { type Context, newProcessId } from './context.ts';
 import { listen } from './listen.ts';
@@ -114,6 +115,12 @@ export async function startApi(context: Context): Promise<Running> {
     logger: logger.log,
     clock,
     ledgerNow: () => context.ledgerClock.now(),
+    demand: new SharedDemand({
+      redis,
+      keyPrefix: config.ledger.keyPrefix,
+      podId: context.processId,
+      isAdmitted: () => seat.view() !== null,
+    }),
     limits: { ...config.http, requestsPerSecondPerUserMax: config.http.requestsPerSecondPerUserMax || null },
   };
   const { server, admission } = createApiServer(deps, config.http.keepAliveTimeoutMs);

@@ -3,6 +3,7 @@ import type { ProblemCode } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Books, Ledger } from '../../ledger/ledger.ts';
 import type { RequestTracing } from './middleware/trace.ts';
+import type { DemandExchange } from './rate-limiter.ts';
 
 /** What operators may see and start. The answers are shown as they are. */
 export interface OpsPort {
@@ -39,7 +40,7 @@ export interface ApiLimits {
   requestsInFlightBusyMax: number;
   /** Most client connections at a time; further ones are closed immediately. */
   connectionsMax: number;
-  /** What one user may ask for in a second before it is a 429; a batch is one request. Null for no limit. */
+  /** Requests that one user may make in a second, on all pods together; a batch is one request. Null for no limit. */
   requestsPerSecondPerUserMax: number | null;
 }
 
@@ -72,4 +73,6 @@ export interface ApiDependencies {
   /** This pod's estimate of the ledger's time, ms since 1970; ids and timestamps of clients are validated against it. */
   ledgerNow: () => number;
   limits: ApiLimits;
+  /** Shares the limit of each user between the pods. */
+  demand: DemandExchange;
 }

@@ -78,6 +78,7 @@ export class ApiUnderTest {
         connectionsMax: 10_000,
         requestsPerSecondPerUserMax: null,
       },
+      demand: { exchange: async (demand) => demand },
       ...overrides,
     };
     this.#documented = new RouteTable(apiRoutes(this.deps));

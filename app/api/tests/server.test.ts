@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Identity } from '../../domain/identity.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { ApiDependencies } from '../http/api-dependencies.ts';
-import { limitRate } from '../http/middleware/rate-limit.ts';
 import { ApiUnderTest, keyWith, NOW } from '../testing/api-under-test.ts';
 
 let api: ApiUnderTest;
@@ -161,17 +160,6 @@ describe('the limits', () => {
     now += 500;
     expect(await api.get('/v1/accounts/a/balance')).toMatchObject({ status: 200 });
     expect(await api.get('/v1/accounts/a/balance')).toMatchObject({ status: 429, json: { code: 'rate_limited' } });
-  });
-  it('forget the users seen longest ago', () => {
-    const limit = limitRate(1, { ...api.clock, monotonic: () => 0 });
-    const call = (name: string) => {
-      const ctx = { state: { route: { scopes: ['ops'] }, identity: { user: name } } };
-      return limit(ctx as unknown as Parameters<typeof limit>[0], async () => {});
-    };
-    call('first');
-    expect(() => call('first')).toThrow(Problem);
-    for (let i = 0; i < 10_000; i++) call(`user-${i}`);
-    expect(() => call('first')).not.toThrow();
   });
 });
 
