@@ -81,7 +81,7 @@ async function tried(fault: Fault): Promise<Outcome> {
   inbox.forget();
   const wrong: string[] = [];
   const since = now();
-  const scene: Scene = { cluster, client, id: randomUUID(), fires: (alert) => inbox.seen.has(alert) };
+  const scene: Scene = { cluster, monitoring, client, id: randomUUID() };
   console.log(`${fault.name}: ${fault.what}`);
   await using undo = await fault.begin(scene);
   const missing = () => fault.must.filter((alert) => !inbox.seen.has(alert));

@@ -4,10 +4,11 @@
 import { setMaxListeners } from 'node:events';
 import { readCommandLine } from '../app/config/command-line.mjs';
 import { Client } from './harness/client.ts';
-import { Cluster, type Service } from './harness/cluster.ts';
+import { Cluster } from './harness/cluster.ts';
 import { Load, STEADY_LOAD } from './harness/load.ts';
 import { smallTown } from './harness/population.ts';
 import { Recorder } from './harness/recorder.ts';
+import type { Service } from './harness/service.ts';
 import { now, sleep, until } from './harness/time.ts';
 
 readCommandLine({

@@ -1,14 +1,16 @@
 import { fieldsOf } from '../harness/answers.ts';
 import { type Client, silence } from '../harness/client.ts';
 import type { Cluster } from '../harness/cluster.ts';
+import type { Monitoring } from '../harness/monitoring.ts';
+import { SecondInstallation } from '../harness/second-installation.ts';
+import { clockAhead, newService } from '../harness/service.ts';
 import { sleep, until } from '../harness/time.ts';
 
 export interface Scene {
   cluster: Cluster;
   client: Client;
+  monitoring: Monitoring;
   id: string;
-  /** Whether the alert has arrived since the fault began. */
-  fires(alert: string): boolean;
 }
 
 export interface Fault {
@@ -22,6 +24,7 @@ export interface Fault {
 }
 
 const BACK_MS_MAX = 90_000;
+const CLOCK_AHEAD_MS = 10_000;
 
 const once = (end: () => Promise<unknown>): AsyncDisposable => {
   let ended: Promise<unknown> | null = null;
@@ -203,6 +206,42 @@ export const FAULTS: readonly Fault[] = [
       return nothing;
     },
   },
+  {
+    name: 'second-installation',
+    what: 'a second installation with its own MySQL is led to the Redis of the first',
+    must: ['HoldfastRedisForeign', 'HoldfastNotInCache'],
+    may: SLOW,
+    async begin({ cluster, monitoring }) {
+      const second = await SecondInstallation.beside(cluster);
+      const { pod, keeper } = await second.processesOn(cluster.redis);
+      await Promise.all([pod.start(), keeper.start()]);
+      const release = 'second';
+      monitoring.watch([
+        { job: 'api', release, service: pod },
+        { job: 'keeper', release, service: keeper },
+      ]);
+      return once(async () => {
+        monitoring.watch([]);
+        await Promise.all([pod.stop(), keeper.stop()]);
+      });
+    },
+  },
+  {
+    name: 'clock-ahead',
+    what: `a third pod starts whose clock is ${CLOCK_AHEAD_MS / 1000} s ahead`,
+    must: ['HoldfastClockOff'],
+    may: SLOW,
+    async begin({ cluster, monitoring }) {
+      const number = cluster.pods.length + 1;
+      const pod = cluster.add(await newService(cluster.around(), 'api', number, { env: clockAhead(CLOCK_AHEAD_MS) }));
+      await pod.start();
+      monitoring.watch([{ job: 'api', release: 'holdfast', service: pod }]);
+      return once(async () => {
+        monitoring.watch([]);
+        await pod.stop();
+      });
+    },
+  },
 ];
 
 /** Why an alert is not in the faults above. */
@@ -216,7 +255,6 @@ export const NOT_TRIED: Readonly<Record<string, string>> = {
   HoldfastRedisErrors: 'needs a Redis that goes on answering with errors (redis-out-of-memory)',
   HoldfastApplySlow: 'needs a slow Redis for minutes (redis-slow)',
   HoldfastCacheMisses: 'needs more accounts than Redis holds (accounts-churn)',
-  HoldfastRedisForeign: 'needs a second installation on the same Redis',
   HoldfastSlowIds: 'needs clients with ids that are no UUIDv7',
   HoldfastFlushLagHigh: 'depends on how fast the backlog is worked off',
   HoldfastFlushLagBroken: 'needs a backlog that is older than 30 s when MySQL is back',

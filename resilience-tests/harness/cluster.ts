@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
-import { migrate, pod as podProgram } from '../../devstack/pods.mjs';
+import { migrate, type Surroundings } from '../../devstack/pods.mjs';
 import { DATABASE, mariadbProgram, mysqlUrl, USER } from '../../devstack/stores/mariadb.mjs';
 import { whileLocked } from '../../devstack/system/lock.mjs';
 import { LOOPBACK } from '../../devstack/system/ports.mjs';
@@ -14,6 +14,7 @@ import { Link } from './link.ts';
 import { Member } from './member.ts';
 import { ownPort } from './ports.ts';
 import { RedisServer, type RedisServerOptions } from './redis-server.ts';
+import { newService, type Service } from './service.ts';
 import type { StackFile, System } from './system.ts';
 import { sleep, until } from './time.ts';
 
@@ -22,6 +23,8 @@ export type Mode = 'CACHE' | 'CLOSING' | 'DIRECT' | 'REBUILDING';
 export interface ClusterOptions {
   pods?: number;
   keepers?: number;
+  /** The release that is started; this one, unless said otherwise. */
+  root?: string;
   /** Each process reaches Redis and MySQL through wires of its own, which can be cut. */
   wired?: boolean;
   /** Settings of pods and keepers. */
@@ -31,33 +34,10 @@ export interface ClusterOptions {
   cleanUp?(): void;
 }
 
-/** One of our processes, and its wires when it has any. */
-export class Service extends Member {
-  readonly url: string;
-  readonly wires: { redis: Link; mysql: Link } | null;
-
-  constructor(program: ConstructorParameters<typeof Member>[0], url: string, wires: Service['wires']) {
-    super(program);
-    this.url = url;
-    this.wires = wires;
-  }
-
-  wire(to: 'redis' | 'mysql'): Link {
-    if (!this.wires) throw new Error(`${this.name} has no wires`);
-    return this.wires[to];
-  }
-}
-
 const ROOT = join(import.meta.dirname, '..', '..');
 const MODE_EVERY_MS = 10;
 const READY_MS_MAX = 300_000;
 const BACK_MS_MAX = 300_000;
-
-/** As in Kubernetes: a pod that is told to end stays until the balancer has noticed. A line for each transfer would cost too much here. */
-const USUAL = {
-  api: { PRE_STOP_DELAY_MS: '1000', LOG_LEVEL: 'warn' },
-  keeper: {},
-} as const;
 
 /**
  * Pods, keepers, Redis and MariaDB as processes of this one, in a folder of their own. Unlike with `npm start` nobody starts
@@ -77,6 +57,7 @@ export class Cluster implements System, AsyncDisposable {
   readonly #address: StackFile['mysql'];
   readonly #balancer: Balancer;
   readonly #others = new Set<Member>();
+  readonly #root: string;
   readonly #cleanUp: () => void;
   readonly #atExit = () => this.#end();
   #connection: Connection | null = null;
@@ -89,9 +70,10 @@ export class Cluster implements System, AsyncDisposable {
     keepers: Service[];
     apiKey: string;
     address: StackFile['mysql'];
+    root: string;
     cleanUp: () => void;
   }) {
-    const { dir, redis, mysql, pods, keepers, apiKey, address, cleanUp } = parts;
+    const { dir, redis, mysql, pods, keepers, apiKey, address, root, cleanUp } = parts;
     this.dir = dir;
     this.redis = redis;
     this.mysql = mysql;
@@ -99,6 +81,7 @@ export class Cluster implements System, AsyncDisposable {
     this.keepers = keepers;
     this.#apiKey = apiKey;
     this.#address = address;
+    this.#root = root;
     this.#cleanUp = cleanUp;
     this.#balancer = new Balancer(pods.map(({ url }) => url));
     process.once('exit', this.#atExit);
@@ -116,9 +99,10 @@ export class Cluster implements System, AsyncDisposable {
     }
   }
 
-  static async #assemble({ pods = 3, keepers = 2, wired, env, redis, cleanUp }: ClusterOptions): Promise<Cluster> {
+  static async #assemble(options: ClusterOptions): Promise<Cluster> {
+    const { pods = 3, keepers = 2, root = ROOT, wired, env, redis, cleanUp } = options;
     const dir = temporaryFolder();
-    await whileLocked(ROOT, () => buildUnlessDone({ root: ROOT, logFile: join(dir, 'logs', 'build.log') }));
+    for (const release of new Set([ROOT, root])) await build(release, dir);
     const redisDir = redis?.dir ?? join(dir, 'redis');
     mkdirSync(redisDir, { recursive: true });
     const server = await RedisServer.in({ ...redis, dir: redisDir, stack: dir });
@@ -129,20 +113,15 @@ export class Cluster implements System, AsyncDisposable {
     const apiKey = randomBytes(24).toString('hex');
     const service = async (role: 'api' | 'keeper', number: number): Promise<Service> => {
       const wires = wired ? { redis: await Link.to(server), mysql: await Link.to({ host: LOOPBACK, port }) } : null;
-      const redisAt = wires?.redis ?? server;
+      const { host: redisHost, port: redisPort } = wires?.redis ?? server;
       const around = {
-        root: ROOT,
+        root,
         folder: dir,
-        redisUrl: `redis://${redisAt.host}:${redisAt.port}/0`,
+        redisUrl: `redis://${redisHost}:${redisPort}/0`,
         mysqlUrl: mysqlUrl({ port: wires?.mysql.port ?? port, password }),
         apiKey,
       };
-      const { program, url } = podProgram(around, role, await ownPort(), number);
-      return new Service(
-        { ...program, name: `${role} ${number}`, env: { ...program.env, ...USUAL[role], ...env } },
-        url,
-        wires,
-      );
+      return newService(around, role, number, { wires, env });
     };
     const several = (role: 'api' | 'keeper', count: number) =>
       Promise.all(Array.from({ length: count }, (_, index) => service(role, index + 1)));
@@ -154,24 +133,33 @@ export class Cluster implements System, AsyncDisposable {
       keepers: await several('keeper', keepers),
       apiKey,
       address,
+      root,
       cleanUp: cleanUp ?? (() => {}),
     });
   }
 
   async #startAll(): Promise<void> {
     await Promise.all([this.redis.start(), this.mysql.start()]);
+    await this.migrate(this.#root);
+    await Promise.all([...this.keepers, ...this.pods].map((one) => one.start()));
+    await this.untilBack();
+  }
+
+  /** What processes of a release get to know, this one's unless said otherwise. */
+  around(root = ROOT): Surroundings {
     const { password, port } = this.#address;
-    const redisUrl = `redis://${this.redis.host}:${this.redis.port}/0`;
-    const around = {
-      root: ROOT,
+    return {
+      root,
       folder: this.dir,
-      redisUrl,
+      redisUrl: `redis://${this.redis.host}:${this.redis.port}/0`,
       mysqlUrl: mysqlUrl({ port, password }),
       apiKey: this.#apiKey,
     };
-    await migrate(around, new AbortController().signal);
-    await Promise.all([...this.keepers, ...this.pods].map((one) => one.start()));
-    await this.untilBack();
+  }
+
+  /** As a release does before its first process starts. */
+  migrate(root = ROOT): Promise<void> {
+    return migrate(this.around(root), new AbortController().signal);
   }
 
   get file(): StackFile {
@@ -283,6 +271,9 @@ export class Cluster implements System, AsyncDisposable {
     else rmSync(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
+
+const build = (root: string, dir: string): Promise<void> =>
+  whileLocked(root, () => buildUnlessDone({ root, logFile: join(dir, 'logs', 'build.log') }));
 
 function memberAt(members: readonly Service[], index: number): Service {
   const member = members[index];

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { type Probe, type Probed, timeoutOf } from '../../scripts/chart/replacement.mjs';
-import type { Service } from './cluster.ts';
+import type { Service } from './service.ts';
 import { now, sleep } from './time.ts';
 
 const MANIFESTS = join(import.meta.dirname, '..', '..', 'k8s', 'base');

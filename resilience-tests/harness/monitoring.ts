@@ -3,10 +3,12 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { requireProgram } from '../../devstack/install/packages.mjs';
+import { writeAtomically } from '../../devstack/system/folder.mjs';
 import { freePort, LOOPBACK } from '../../devstack/system/ports.mjs';
 import { render, SECRETS } from '../../scripts/chart/render.mjs';
 import type { Cluster } from './cluster.ts';
 import { Member } from './member.ts';
+import type { Service } from './service.ts';
 import { now } from './time.ts';
 
 /**
@@ -16,8 +18,15 @@ import { now } from './time.ts';
 export const FASTER = 10;
 const SCRAPE_MS = 15_000 / FASTER;
 const READY_MS_MAX = 120_000;
+const RELEASE = 'holdfast';
 const RUNBOOK = join(import.meta.dirname, '..', '..', 'docs', 'runbook.md');
 
+/** A process that the cluster did not begin with. */
+interface Scraped {
+  job: 'api' | 'keeper';
+  release: string;
+  service: Service;
+}
 export interface Rule {
   alert: string;
   severity: string;
@@ -63,10 +72,19 @@ export class Monitoring implements AsyncDisposable {
   readonly inbox = new Inbox();
   readonly rules: readonly Rule[];
   readonly #server: Server;
+  readonly #targets: string;
 
-  private constructor(rules: readonly Rule[], server: Server) {
+  private constructor(rules: readonly Rule[], server: Server, cluster: Cluster) {
     this.rules = rules;
     this.#server = server;
+    this.#targets = join(cluster.dir, 'targets.json');
+    this.watch([]);
+  }
+
+  /** What is scraped besides the cluster; each call replaces what the one before named. */
+  watch(services: readonly Scraped[]): void {
+    const groups = services.map(({ job, release, service }) => targetOf(job, service, release));
+    writeAtomically(this.#targets, JSON.stringify(groups), 0o644);
   }
 
   static async start(cluster: Cluster): Promise<Monitoring> {
@@ -77,7 +95,7 @@ export class Monitoring implements AsyncDisposable {
       rules.flatMap(({ alert, labels }) => (alert && labels ? [{ alert, severity: labels.severity }] : [])),
     );
     const server = createServer();
-    const monitoring = new Monitoring(rules, server);
+    const monitoring = new Monitoring(rules, server, cluster);
     server.on('request', async (request, response) => {
       if (request.url === '/runbook') {
         response.end(readFileSync(RUNBOOK));
@@ -90,7 +108,7 @@ export class Monitoring implements AsyncDisposable {
     });
     await new Promise<void>((resolve) => server.listen(port, LOOPBACK, resolve));
     const alertmanager = await startAlertmanager(cluster, `${hook}/alerts`);
-    await startPrometheus(cluster, groups, alertmanager);
+    await startPrometheus(cluster, groups, alertmanager, monitoring.#targets);
     return monitoring;
   }
 
@@ -134,27 +152,33 @@ async function startAlertmanager(cluster: Cluster, hook: string): Promise<string
   return address;
 }
 
-async function startPrometheus(cluster: Cluster, groups: object, alertmanager: string): Promise<void> {
+/** The job is a label like any other here, so that one file may name services of both kinds. */
+const targetOf = (job: string, { url, name }: Service, release: string) => ({
+  targets: [url.replace('http://', '')],
+  labels: { job, namespace: 'bank', release, pod: name },
+});
+
+async function startPrometheus(cluster: Cluster, groups: object, alertmanager: string, targets: string): Promise<void> {
   const dir = join(cluster.dir, 'prometheus');
   mkdirSync(dir, { recursive: true });
   const address = `${LOOPBACK}:${await freePort()}`;
   const rules = join(dir, 'rules.yaml');
   writeFileSync(rules, stringify({ groups }));
   const scraped = [
-    ['api', cluster.pods],
-    ['keeper', cluster.keepers],
-  ] as const;
+    ...cluster.pods.map((pod) => targetOf('api', pod, RELEASE)),
+    ...cluster.keepers.map((keeper) => targetOf('keeper', keeper, RELEASE)),
+  ];
   const config = {
     global: { scrape_interval: `${SCRAPE_MS}ms`, scrape_timeout: `${SCRAPE_MS}ms`, evaluation_interval: '1s' },
     rule_files: [rules],
     alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanager] }] }] },
-    scrape_configs: scraped.map(([job, services]) => ({
-      job_name: job,
-      static_configs: services.map(({ url, name }) => ({
-        targets: [url.replace('http://', '')],
-        labels: { namespace: 'bank', release: 'holdfast', pod: name },
-      })),
-    })),
+    scrape_configs: [
+      {
+        job_name: 'holdfast',
+        static_configs: scraped,
+        file_sd_configs: [{ files: [targets] }],
+      },
+    ],
   };
   const file = join(dir, 'config.yaml');
   writeFileSync(file, stringify(config, { aliasDuplicateObjects: false }));

@@ -1,7 +1,8 @@
 import { REPLACED_SECONDS_MAX } from '../../scripts/chart/replacement.mjs';
-import { type Cluster, ownCluster, type Service } from '../harness/cluster.ts';
+import { type Cluster, ownCluster } from '../harness/cluster.ts';
 import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
 import { Kubelet } from '../harness/kubelet.ts';
+import type { Service } from '../harness/service.ts';
 import { now, until } from '../harness/time.ts';
 
 /** By this time kubelet would have acted in any case. */

@@ -1,0 +1,71 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import { mariadbProgram, mysqlUrl } from '../../devstack/stores/mariadb.mjs';
+import { migrate, type Surroundings } from '../../devstack/pods.mjs';
+import type { Cluster } from './cluster.ts';
+import type { Address } from './link.ts';
+import { Member } from './member.ts';
+import { ownPort } from './ports.ts';
+import { newService, type Service } from './service.ts';
+
+/** A pod and a keeper, led to one Redis. */
+interface Processes {
+  pod: Service;
+  keeper: Service;
+}
+
+/**
+ * Another ledger beside a cluster: its own MySQL with its own identity, its own keeper and pod, and the same KEY_PREFIX. It ends
+ * with the cluster.
+ */
+export class SecondInstallation {
+  readonly #cluster: Cluster;
+  readonly #around: Omit<Surroundings, 'redisUrl'>;
+  #processes = 0;
+
+  private constructor(cluster: Cluster, around: Omit<Surroundings, 'redisUrl'>) {
+    this.#cluster = cluster;
+    this.#around = around;
+  }
+
+  /** Its MySQL runs, and is migrated. */
+  static async beside(cluster: Cluster): Promise<SecondInstallation> {
+    const dir = join(cluster.dir, 'second');
+    mkdirSync(dir);
+    const port = await ownPort();
+    const logFile = join(dir, 'logs', 'mysql.log');
+    const { program, password } = await mariadbProgram({ dir: join(dir, 'mysql'), port, stack: cluster.dir, logFile });
+    await cluster.add(new Member({ ...program, name: 'the second MySQL' })).start();
+    const around = { ...cluster.around(), mysqlUrl: mysqlUrl({ port, password }) };
+    await migrate(around, new AbortController().signal);
+    return new SecondInstallation(cluster, around);
+  }
+
+  /** Not started yet. */
+  async processesOn({ host, port }: Address): Promise<Processes> {
+    const around = { ...this.#around, redisUrl: `redis://${host}:${port}/0` };
+    const number = 100 + ++this.#processes;
+    const [pod, keeper] = [await newService(around, 'api', number), await newService(around, 'keeper', number)];
+    return { pod: this.#cluster.add(pod), keeper: this.#cluster.add(keeper) };
+  }
+
+  /** Its own identity. */
+  async ledgerId(): Promise<string> {
+    return ledgerIdIn((sql) => this.query(sql));
+  }
+
+  async query(sql: string): Promise<RowDataPacket[]> {
+    const connection = await createConnection({ uri: this.#around.mysqlUrl });
+    try {
+      return (await connection.query<RowDataPacket[]>(sql))[0];
+    } finally {
+      connection.destroy();
+    }
+  }
+}
+
+export async function ledgerIdIn(query: (sql: string) => Promise<RowDataPacket[]>): Promise<string> {
+  const [row] = await query('SELECT ledger_id FROM ledger_identity WHERE shard = 0');
+  return String(row?.['ledger_id']);
+}
