@@ -26,6 +26,8 @@ export type ViolationKind =
   | 'sum'
   /** "Persisted" was said of what was not in MySQL. */
   | 'not-persisted'
+  /** Something was done in the Redis of this ledger in the name of another one. */
+  | 'foreign'
   /** The system did not come back, or a component broke. */
   | 'stuck'
   | 'broken';

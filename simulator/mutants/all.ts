@@ -3,6 +3,7 @@ import { CHANGING } from './changing.ts';
 import { DRAINING } from './draining.ts';
 import { MOVING } from './moving.ts';
 import type { Mutant } from './mutant.ts';
+import { OWNING } from './owning.ts';
 import { REGISTERING } from './registering.ts';
 import { REMEMBERING } from './remembering.ts';
 import { SETTLING } from './settling.ts';
@@ -17,6 +18,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...STOPPING,
   ...CHANGING,
   ...MOVING,
+  ...OWNING,
 ];
 
 /** The protocol, or the mutant of this name. @throws RangeError */

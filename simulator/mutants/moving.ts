@@ -60,7 +60,9 @@ export const MOVING: Mutant[] = [
     rule: 'What is swept are epochs before the one that begins.',
     theme: 'sleepers',
     seed: 174,
-    assembly: keepers(({ sweepEpochsBefore }) => ({ sweepEpochsBefore: (epoch) => sweepEpochsBefore(epoch + 1) })),
+    assembly: keepers(({ sweepEpochsBefore }) => ({
+      sweepEpochsBefore: (epoch, caller) => sweepEpochsBefore(epoch + 1, caller),
+    })),
   },
   {
     name: 'direct-on-frozen-accounts',

@@ -130,8 +130,8 @@ class ActivatesAgain extends CacheModel {
   override forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean) {
     return this.#now().forget(caller, buckets, turnOthers);
   }
-  override sweepEpochsBefore(epoch: number) {
-    this.#now().sweepEpochsBefore(epoch);
+  override sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>) {
+    return this.#now().sweepEpochsBefore(epoch, caller);
   }
 }
 

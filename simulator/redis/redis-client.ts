@@ -27,6 +27,8 @@ interface RedisClientDependencies {
   link: Link;
   connectTimeoutMs: number;
   commandTimeoutMs: number;
+  /** The identity that it hands to the scripts. */
+  ledgerId: string;
   /** Runs when a connection that was ready is none any more. */
   onClose(): void;
 }
@@ -140,13 +142,10 @@ export class RedisClient implements CacheServer, CacheKeeper {
   activate(epoch: number, replid: string, marker: string, m: number): Promise<string> {
     return this.#call('activate', true, ({ model }) => model.activate(epoch, replid, marker, m), epoch);
   }
-  /** SCAN, then UNLINK: two commands, with whatever happens between them. */
-  async sweepEpochsBefore(epoch: number): Promise<void> {
+  /** SCAN, then the script: two commands, with whatever happens between them. */
+  async sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>): Promise<void> {
     await this.#call('scan', false, async () => []);
-    await this.#call('unlink', true, async (node) => {
-      if (node.role !== 'master') throw new CacheError('refused', 'READONLY');
-      node.model.sweepEpochsBefore(epoch);
-    });
+    await this.#call('sweep', true, ({ model }) => model.sweepEpochsBefore(epoch, caller));
   }
   ownership(replid: string): Promise<Ownership> {
     return this.#call('ownership', false, ({ model }) => model.ownership(replid));
@@ -183,7 +182,8 @@ export class RedisClient implements CacheServer, CacheKeeper {
       );
     }
     return new Promise<T>((resolve, reject) => {
-      const command: Command = { name, writes, run, ...(begins !== undefined && { begins }) };
+      const runAs = (node: RedisNode) => node.model.as(this.#deps.ledgerId, () => run(node));
+      const command: Command = { name, writes, run: runAs, ...(begins !== undefined && { begins }) };
       this.#send(connection, command, this.#commands, (reply) => {
         if (reply.ok) resolve(reply.value as T);
         else reject(reply.error);

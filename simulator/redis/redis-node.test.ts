@@ -34,7 +34,7 @@ async function stage(seed: number) {
   const closes: number[] = [];
   const timeouts = { connectTimeoutMs: 400, commandTimeoutMs: 500 };
   const onClose = () => void closes.push(scheduler.nowMs);
-  const client = new RedisClient({ process, scheduler, service, link, ...timeouts, onClose });
+  const client = new RedisClient({ process, scheduler, service, link, ...timeouts, ledgerId: 'ledger', onClose });
   const until = async <T>(promise: Promise<T>): Promise<T> => {
     let settled = false;
     const done = () => {

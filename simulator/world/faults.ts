@@ -159,6 +159,10 @@ const FAULTS: Record<FaultKind, (world: World, fault: Fault) => void> = {
     const spared = victim(world.livePods, fault);
     for (const pod of world.livePods) if (pod !== spared) cut(world, pod.process, 'redis', fault);
   },
+  foreignKeeper(world, { forMs }) {
+    const foreigner = world.startForeignKeeper();
+    later(world, forMs, () => foreigner.process.kill());
+  },
   podStart(world, { forMs, which, part }) {
     if (world.livePods.length >= 6) return;
     const { process } = world.startPod();
@@ -231,6 +235,7 @@ export function healAll(world: World): void {
     mysql.heal();
     process.resume();
   }
+  for (const { process } of world.foreigners) process.kill();
   world.redis.agree();
   const node = world.redis.current ?? world.redis.nodes.at(-1) ?? null;
   if (world.plan.redisReturns) {

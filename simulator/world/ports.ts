@@ -1,6 +1,6 @@
 import type { DrainStore, KeeperAuthority, PodAuthority, Settlement } from '../../app/authority/authority-ports.ts';
 import type { PodSeat } from '../../app/authority/pod-seat.ts';
-import type { CacheKeeper, CacheServer } from '../../app/journal/cache-port.ts';
+import type { CacheKeeper, CacheServer, KeeperCaller } from '../../app/journal/cache-port.ts';
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import type { Clock } from '../../app/kernel/clock.ts';
 import type { DirectServer } from '../../app/ledger/direct/direct-server.ts';
@@ -47,7 +47,7 @@ export interface KeeperPorts {
   drains: Pick<DrainTables, 'forget'>;
   cache: CacheKeeper;
   inspect(): Promise<ServerFacts>;
-  sweepEpochsBefore(epoch: number): Promise<void>;
+  sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>): Promise<void>;
 }
 
 /**
@@ -84,6 +84,6 @@ export const PROTOCOL: Assembly = {
     drains: new DrainTables(mysql),
     cache: redis,
     inspect: () => redis.inspect(),
-    sweepEpochsBefore: (epoch) => redis.sweepEpochsBefore(epoch),
+    sweepEpochsBefore: (epoch, caller) => redis.sweepEpochsBefore(epoch, caller),
   }),
 };

@@ -52,7 +52,7 @@ export class SimKeeper {
       cache,
       flusher: new Flusher(flush),
       inspect: () => ports.inspect(),
-      sweepEpochsBefore: (epoch) => ports.sweepEpochsBefore(epoch),
+      sweepEpochsBefore: (epoch, caller) => ports.sweepEpochsBefore(epoch, caller),
       clock: process,
       logger,
       timing: {

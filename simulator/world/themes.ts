@@ -32,7 +32,9 @@ const KINDS = {
   mostCutFromRedis: 3,
   podStart: 2,
 } as const;
-export type FaultKind = keyof typeof KINDS;
+/** Faults of their own themes alone. */
+const APART = { foreignKeeper: 1 } as const;
+export type FaultKind = keyof typeof KINDS | keyof typeof APART;
 
 /** What goes wrong, when, and for how long; `which` picks a victim, `part` says how. All times are virtual ms. */
 export interface Fault {
@@ -168,6 +170,13 @@ const TROUBLES = {
     storm.some({ repliesLost: 4, podCutFromRedis: 1, mysqlUnknownCommits: 1 }, atMs, random.between(50, 500));
     storm.some(GOES, atMs + random.between(700, 2_200), random.between(300, 3_000));
   },
+  /** A keeper of another ledger has the same Redis, while the epoch ends and while nothing is flushed. */
+  foreign(storm, random, atMs) {
+    storm.some(APART, atMs - random.between(0, 600), random.between(500, 4_000));
+    storm.maybe(0.4, STALLS, atMs - random.between(0, 400), random.between(300, 1_800));
+    storm.maybe(0.6, ENDS, atMs + random.between(0, 1_000), random.between(100, 2_500));
+    storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
+  },
 } satisfies Record<string, Trouble>;
 
 /** What a run is mostly about: left to chance alone, the narrow places are rarely met. */
@@ -183,6 +192,7 @@ const THEMES = {
   stops: { weight: 8, everyMs: [4_000, 7_000] },
   renewals: { weight: 6, everyMs: [7_000, 11_000], loadTimes: 2 },
   changes: { weight: 6, everyMs: [2_500, 4_500] },
+  foreign: { weight: 4, everyMs: [2_500, 5_000] },
   /** Long enough for the journal to be trimmed and ids to be forgotten, with some trouble now and then. */
   long: { weight: 3, everyMs: [3_000, 12_000], loadTimes: 5 },
 } as const satisfies Record<string, { weight: number; everyMs?: readonly [number, number]; loadTimes?: number }>;

@@ -15,11 +15,15 @@ import { RedisClient } from '../redis/redis-client.ts';
 import { RedisNode } from '../redis/redis-node.ts';
 import { RedisService } from '../redis/redis-service.ts';
 import { Client, SharedOrders } from './clients.ts';
+import { ForeignKeeper } from './foreign-keeper.ts';
 import type { Plan } from './plan.ts';
 import type { Assembly } from './ports.ts';
 import { TIMES } from './settings.ts';
 import { SimKeeper } from './sim-keeper.ts';
 import { SimPod } from './sim-pod.ts';
+
+/** By which the models of Redis know their owner, as long as nobody says otherwise. */
+const OWN_LEDGER = 'ledger';
 
 /** The links of one process, by store. */
 export interface Links {
@@ -37,6 +41,7 @@ export class World {
   /** Pods that take requests. */
   readonly serving = new Set<SimPod>();
   readonly keepers: SimKeeper[] = [];
+  readonly foreigners: ForeignKeeper[] = [];
   readonly clients: Client[] = [];
   readonly opened: Account[] = [];
   readonly violations: Violation[] = [];
@@ -99,6 +104,16 @@ export class World {
     this.serving.add(pod);
     pod.onDeath(() => this.serving.delete(pod));
     return pod;
+  }
+
+  startForeignKeeper(): ForeignKeeper {
+    const process = this.#process(`foreigner${++this.#incarnations}`);
+    const { redis } = this.#clientsOf(process, () => {}, 'another ledger');
+    const foreigner = new ForeignKeeper(process, redis, (what) =>
+      this.violations.push({ kind: 'foreign', what: `${process.name} was allowed to ${what}` }),
+    );
+    this.foreigners.push(foreigner);
+    return foreigner;
   }
 
   startKeeper(): SimKeeper {
@@ -179,7 +194,11 @@ export class World {
     return process;
   }
 
-  #clientsOf(process: SimProcess, onClose: () => void): { redis: RedisClient; mysql: MysqlClient } {
+  #clientsOf(
+    process: SimProcess,
+    onClose: () => void,
+    ledgerId = OWN_LEDGER,
+  ): { redis: RedisClient; mysql: MysqlClient } {
     const { scheduler } = this;
     const links = this.linksOf(process);
     const { connectTimeoutMs, commandTimeoutMs, queryTimeoutMs } = TIMES;
@@ -190,6 +209,7 @@ export class World {
       link: links.redis,
       connectTimeoutMs,
       commandTimeoutMs,
+      ledgerId,
       onClose,
     });
     const random = this.random.fork();

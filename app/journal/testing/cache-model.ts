@@ -74,6 +74,17 @@ export class CacheModel implements CacheServer, CacheKeeper {
     this.replid = replid;
   }
 
+  /** A call in the name of another ledger. */
+  as<T>(ledger: string, call: () => T): T {
+    const before = this.ledger;
+    this.ledger = ledger;
+    try {
+      return call();
+    } finally {
+      this.ledger = before;
+    }
+  }
+
   async fence(epoch: number, replid: string): Promise<number> {
     this.#server(replid);
     this.#claimFree();
@@ -352,8 +363,11 @@ export class CacheModel implements CacheServer, CacheKeeper {
     return this.#head(epoch);
   }
 
-  /** What app/redis/epoch-sweep.ts does. It is not a script: no prologue checks who asks. */
-  sweepEpochsBefore(epoch: number): void {
+  /** What app/redis/epoch-sweep.ts does, with all keys in one call of the script. */
+  async sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>): Promise<void> {
+    this.#server(caller.replid);
+    if (this.#owner !== this.ledger) throw new CacheError('refused', 'foreign');
+    if (this.#fence < caller.fenceEpoch) throw new CacheError('refused', 'fenced');
     for (const old of [...this.#epochs.keys()]) if (old < epoch) this.#epochs.delete(old);
   }
 
