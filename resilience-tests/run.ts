@@ -40,8 +40,10 @@ import { repliesLost } from './hypotheses/replies-lost.ts';
 import { retryStorm } from './hypotheses/retry-storm.ts';
 import { rollBehindHaproxy } from './hypotheses/roll-behind-haproxy.ts';
 import { rollingRestart } from './hypotheses/rolling-restart.ts';
+import { secondInstallation } from './hypotheses/second-installation.ts';
 import { secondStart } from './hypotheses/second-start.ts';
 import { sigtermUnderLoad } from './hypotheses/sigterm-under-load.ts';
+import { upgradeFrom010, upgradeFrom010RedisKilled } from './hypotheses/upgrade.ts';
 import { type Broken, type Skipped, textOf, writeResults } from './report.ts';
 
 type Test = (short: boolean) => Promise<Result>;
@@ -99,6 +101,9 @@ const TESTS = new Map<string, Test>([
   testOf(redisOutOfMemory),
   testOf(diskFull),
   testOf(redisFlapping),
+  testOf(secondInstallation),
+  testOf(upgradeFrom010),
+  testOf(upgradeFrom010RedisKilled),
 ]);
 
 // So that a signal runs what was registered for the end of the process, which stops the stacks.
@@ -119,7 +124,7 @@ const { values, operands } = readCommandLine({
   },
   operands: {
     label: '[NAME]…',
-    help: 'Which experiments; all of them (40 minutes, writes RESULTS.md) when none is named.',
+    help: 'Which experiments; all of them (45 minutes, writes RESULTS.md) when none is named.',
     choices: ['all', ...TESTS.keys()],
   },
 });

@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
-import { mariadbProgram, mysqlUrl } from '../../devstack/stores/mariadb.mjs';
 import { migrate, type Surroundings } from '../../devstack/pods.mjs';
+import { mariadbProgram, mysqlUrl } from '../../devstack/stores/mariadb.mjs';
 import type { Cluster } from './cluster.ts';
 import type { Address } from './link.ts';
 import { Member } from './member.ts';

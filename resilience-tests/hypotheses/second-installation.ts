@@ -1,0 +1,142 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fieldsOf } from '../harness/answers.ts';
+import { Client, silence } from '../harness/client.ts';
+import { Cluster } from '../harness/cluster.ts';
+import type { Ground, Hypothesis, Scene } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { RedisServer } from '../harness/redis-server.ts';
+import { ledgerIdIn, SecondInstallation } from '../harness/second-installation.ts';
+import { NONE } from '../harness/seen.ts';
+import type { Service } from '../harness/service.ts';
+import { sleep, until } from '../harness/time.ts';
+
+interface WithSecond extends Ground<Cluster> {
+  second: SecondInstallation;
+}
+
+const SOON_MS_MAX = 30_000;
+const KEY_PREFIX = 'hf';
+
+export const secondInstallation: Hypothesis<WithSecond> = {
+  name: 'second-installation',
+  expectation:
+    'A second installation with its own MySQL and the same KEY_PREFIX is led to the Redis of the first: it is refused, says so, serves from MySQL, and touches nothing; no client of the first notices. With its own Redis it works.',
+  pauseMsMax: 1_000,
+  errorsAllowed: NONE,
+  seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },
+  load: BUSY_LOAD,
+  async ground() {
+    const cluster = await Cluster.start();
+    try {
+      const second = await SecondInstallation.beside(cluster);
+      return { stack: cluster, second, [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose]() };
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+  },
+  async fault(scene) {
+    const { stack: cluster, second } = scene.ground;
+    const before = await stateOf(cluster);
+    scene.mark('the second installation starts on the Redis of the first');
+    const { pod, keeper } = await second.processesOn(cluster.redis);
+    await Promise.all([pod.start(), keeper.start()]);
+    using client = new Client(() => [pod.url], cluster.file.apiKey);
+    await isRefused(scene, { pod, keeper, client, owner: before.owner });
+    await transfer(scene, client, 'in DIRECT');
+    await sleep(scene.short ? 2_000 : 10_000);
+    await Promise.all([pod.stop(), keeper.stop()]);
+    scene.mark('the second installation has stopped');
+    await touchedNothing(scene, before);
+
+    const dir = join(cluster.dir, 'second', 'redis');
+    mkdirSync(dir);
+    const own = cluster.add(await RedisServer.in({ dir, stack: cluster.dir }));
+    await own.start();
+    scene.mark('the second installation starts on its own Redis');
+    const works = await second.processesOn(own);
+    await Promise.all([works.pod.start(), works.keeper.start()]);
+    using again = new Client(() => [works.pod.url], cluster.file.apiKey);
+    await until('the second installation serves from its own Redis', SOON_MS_MAX, async () => {
+      return (await statusOf(again))['mode'] === 'CACHE';
+    });
+    await transfer(scene, again, 'from its own Redis');
+    if ((await foreignIn(works.keeper)) !== '0') scene.wrong('its own Redis is called foreign');
+    await Promise.all([works.pod.stop(), works.keeper.stop()]);
+  },
+  afterwards({ wrong }, { moves }) {
+    if (moves.length > 0) wrong(`the first one's authority moved: ${moves.map(({ what }) => what).join(', ')}`);
+  },
+};
+
+interface State {
+  owner: string;
+  epoch: number;
+  fence: string;
+  /** The ids that pods have registered under in the epoch. */
+  pods: readonly string[];
+}
+
+/** What a second keeper would change first. */
+async function stateOf(cluster: Cluster): Promise<State> {
+  const [row] = await cluster.query('SELECT epoch FROM authority WHERE shard = 0');
+  const epoch = Number(row?.['epoch']);
+  const fields = await cluster.redis.call('HKEYS', `${KEY_PREFIX}:{0}:${epoch}:ledger`);
+  return {
+    owner: await ledgerIdIn((sql) => cluster.query(sql)),
+    epoch,
+    fence: String(await cluster.redis.call('GET', `${KEY_PREFIX}:{0}:fence`)),
+    pods: (fields as string[]).filter((field) => field.startsWith('pod:')).sort(),
+  };
+}
+
+/** It says so in its log, its metric and its status; it is ready, as it can serve from MySQL. */
+async function isRefused(
+  { wrong }: Scene<WithSecond>,
+  { pod, keeper, client, owner }: { pod: Service; keeper: Service; client: Client; owner: string },
+): Promise<void> {
+  await until('the second keeper says whose Redis it is', SOON_MS_MAX, () =>
+    keeper.log.includes(`belongs to another ledger (${owner})`),
+  ).catch(({ message }: Error) => wrong(message));
+  if ((await foreignIn(keeper)) !== '1') wrong('the second keeper has no metric that says so');
+  const { mode, redisOwner } = await statusOf(client);
+  const { state, owner: named } = fieldsOf(redisOwner);
+  if (mode !== 'DIRECT' || state !== 'foreign' || named !== owner)
+    wrong(`the status of the second is ${JSON.stringify({ mode, redisOwner })}`);
+  const { status } = await fetch(`${pod.url}/readyz`);
+  if (status !== 200) wrong(`the second pod is not ready: ${status}`);
+}
+
+async function touchedNothing({ ground, wrong }: Scene<WithSecond>, before: State): Promise<void> {
+  const { stack: cluster, second } = ground;
+  const now = await stateOf(cluster);
+  if (JSON.stringify(now) !== JSON.stringify(before))
+    wrong(`the first was ${JSON.stringify(before)}, and is ${JSON.stringify(now)}`);
+  const owner = String(await cluster.redis.call('GET', `${KEY_PREFIX}:{0}:owner`));
+  if (owner !== before.owner) wrong(`the Redis of the first belongs to ${owner}`);
+  // Queues of jobs have the identity in their names: both may have one.
+  const queues = [before.owner, await second.ledgerId()].map((id) => `${KEY_PREFIX}:${id}:`);
+  const own = [`${KEY_PREFIX}:{0}:owner`, `${KEY_PREFIX}:{0}:fence`, `${KEY_PREFIX}:{0}:${before.epoch}:`, ...queues];
+  const keys = (await cluster.redis.call('KEYS', '*')) as string[];
+  const strange = keys.filter((key) => !own.some((start) => key.startsWith(start)));
+  if (strange.length > 0) wrong(`keys that are not the first one's: ${strange.slice(0, 5).join(', ')}`);
+}
+
+async function transfer({ wrong, note }: Scene<WithSecond>, client: Client, how: string): Promise<void> {
+  const accounts = ['second-world', 'second-ann'].map((accountId) => ({ accountId, currency: 'EUR', external: true }));
+  await client.post('/v1/accounts/batch', { accounts });
+  const order = { sourceAccount: 'second-world', destinationAccount: 'second-ann', amount: '1.00', currency: 'EUR' };
+  const { status, body } = await client.post('/v1/transfers', order).catch(silence);
+  const { destinationBalance } = fieldsOf(body);
+  if (status !== 201) wrong(`the second one's transfer ${how} was answered ${status} ${JSON.stringify(body)}`);
+  note(`a transfer of the second ${how}: ${status}, balance ${destinationBalance}`);
+}
+
+const statusOf = async (client: Client) => fieldsOf((await client.get('/v1/ops/status').catch(silence)).body);
+
+/** The gauge, as it is exposed. */
+async function foreignIn(keeper: Service): Promise<string | undefined> {
+  const text = await fetch(`${keeper.url}/metrics`).then((response) => response.text());
+  return /^holdfast_redis_foreign (\d)$/m.exec(text)?.[1];
+}

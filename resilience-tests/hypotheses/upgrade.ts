@@ -1,0 +1,148 @@
+import { Cluster } from '../harness/cluster.ts';
+import { FormerRelease } from '../harness/former-release.ts';
+import { Haproxy } from '../harness/haproxy.ts';
+import type { Ground, Hypothesis, Scene } from '../harness/hypothesis.ts';
+import { BUSY_LOAD } from '../harness/load.ts';
+import { ledgerIdIn } from '../harness/second-installation.ts';
+import { CLOSED, NONE } from '../harness/seen.ts';
+import { newService, type Service } from '../harness/service.ts';
+import { now, sleep, until } from '../harness/time.ts';
+
+interface Upgrade extends Ground<Cluster> {
+  proxy: Haproxy;
+  /** Of this release; not started when the load begins. */
+  pods: readonly Service[];
+  keepers: readonly Service[];
+}
+
+/** The last commit of release 0.1.0. */
+const RELEASE_0_1_0 = 'a0b4559abd4facf8962ad0c310895dac521d5f2c';
+const PODS = 3;
+const KEEPERS = 2;
+const ENV = { PRE_STOP_DELAY_MS: '4000' };
+const BOTH_SERVE_MS_MAX = 30_000;
+const SIDE_BY_SIDE_MS = 10_000;
+
+const HYPOTHESIS = {
+  seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },
+  // Twice as many processes as elsewhere, which start while it runs.
+  load: { ...BUSY_LOAD, rate: 200, transfersPerSecondMin: 500 },
+  ground,
+} as const;
+
+export const upgradeFrom010: Hypothesis<Upgrade> = {
+  ...HYPOTHESIS,
+  name: 'upgrade-from-0.1.0',
+  expectation:
+    'Pods and keepers of release 0.1.0 run under load behind HAProxy. The schema is migrated, pods and keepers of this release start beside them, both serve in one epoch, and the old ones end by SIGTERM, one after the other: no client notices, and the authority does not move.',
+  pauseMsMax: 2_000,
+  errorsAllowed: NONE,
+  async fault(scene) {
+    scene.mark('the upgrade begins');
+    await startBeside(scene);
+    await sleep(scene.short ? 1_000 : SIDE_BY_SIDE_MS);
+    await endOld(scene);
+  },
+  afterwards({ wrong }, { moves }) {
+    if (moves.length > 0) wrong(`the authority moved: ${moves.map(({ what }) => what).join(', ')}`);
+  },
+};
+
+export const upgradeFrom010RedisKilled: Hypothesis<Upgrade> = {
+  ...HYPOTHESIS,
+  name: 'upgrade-from-0.1.0-redis-killed',
+  expectation:
+    'As upgrade-from-0.1.0, and Redis is killed and started again while old and new pods and keepers serve side by side: they settle its journal together, and serve together in the next epoch.',
+  pauseMsMax: 15_000,
+  errorsAllowed: CLOSED,
+  async fault(scene) {
+    const { stack: cluster } = scene.ground;
+    await startBeside(scene);
+    scene.mark('Redis is killed');
+    await cluster.redis.kill();
+    await cluster.redis.start();
+    await cluster.untilBack();
+    await bothServe(scene);
+    await endOld(scene);
+  },
+  afterwards({ wrong }, { moves }) {
+    if (!moves.some(({ mode }) => mode === 'CACHE')) wrong('the authority did not move to another epoch of the cache');
+  },
+};
+
+async function ground(): Promise<Upgrade> {
+  const release = await FormerRelease.checkOut(RELEASE_0_1_0);
+  const cleanUp = () => release[Symbol.dispose]();
+  const options = { root: release.root, pods: PODS, keepers: KEEPERS, env: ENV, cleanUp };
+  const cluster = await Cluster.start(options).catch((error: unknown) => {
+    cleanUp();
+    throw error;
+  });
+  try {
+    const several = (role: 'api' | 'keeper', count: number) =>
+      Promise.all(
+        Array.from({ length: count }, async (_, index) =>
+          cluster.add(await newService(cluster.around(), role, count + index + 1, { env: ENV })),
+        ),
+      );
+    const [pods, keepers] = [await several('api', PODS), await several('keeper', KEEPERS)];
+    const urls = [...cluster.pods, ...pods].map(({ url }) => url);
+    const proxy = cluster.add(await Haproxy.before(urls, cluster.dir));
+    await proxy.start();
+    await proxy.untilUp(PODS);
+    cluster.proxy = proxy.url;
+    return { stack: cluster, proxy, pods, keepers, [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose]() };
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** As the changelog tells: first the schema, then the processes. */
+async function startBeside(scene: Scene<Upgrade>): Promise<void> {
+  const { ground, note } = scene;
+  const { stack: cluster, proxy, pods, keepers } = ground;
+  const since = now();
+  await cluster.migrate();
+  note(`migrated in ${inSeconds(now() - since)} s`);
+  for (const service of [...keepers, ...pods]) await service.start();
+  await proxy.untilUp(2 * PODS);
+  await bothServe(scene);
+}
+
+/** Every pod posts transfers, all in one epoch, and the Redis is this ledger's. */
+async function bothServe({ ground, mark, wrong }: Scene<Upgrade>): Promise<void> {
+  const { stack: cluster, pods } = ground;
+  const all = [...cluster.pods, ...pods];
+  const before = await Promise.all(all.map(postedBy));
+  await until('pods of both releases post transfers', BOTH_SERVE_MS_MAX, async () => {
+    const after = await Promise.all(all.map(postedBy));
+    return after.every(({ posted, epoch }, index) => {
+      return posted > (before[index]?.posted ?? 0) && epoch === after[0]?.epoch;
+    });
+  });
+  mark('pods of both releases have posted transfers in one epoch');
+  const owner = await cluster.redis.call('GET', 'hf:{0}:owner');
+  const own = await ledgerIdIn((sql) => cluster.query(sql));
+  if (owner !== own) wrong(`the owner of Redis is ${owner}, and should be ${own}`);
+}
+
+async function postedBy({ url }: Service): Promise<{ posted: number; epoch: number }> {
+  const text = await fetch(`${url}/metrics`).then((response) => response.text());
+  const read = (pattern: RegExp) => Number(pattern.exec(text)?.[1]);
+  return {
+    posted: read(/^holdfast_transfers_total\{outcome="posted"\} (\d+)$/m),
+    epoch: read(/^holdfast_authority_epoch (\d+)$/m),
+  };
+}
+
+async function endOld({ ground, mark, note }: Scene<Upgrade>): Promise<void> {
+  const { stack: cluster, proxy } = ground;
+  for (const service of [...cluster.pods, ...cluster.keepers]) {
+    mark(`${service.name} of 0.1.0 is told to end`);
+    note(`${service.name} of 0.1.0 ended in ${inSeconds(await service.stop())} s`);
+  }
+  await proxy.untilUp(PODS);
+}
+
+const inSeconds = (ms: number): string => (ms / 1000).toFixed(1);
