@@ -130,6 +130,19 @@ describe('Migrations', () => {
     ]);
   });
 
+  it('give every table a primary key, as servers with sql_require_primary_key demand', async () => {
+    await migrate(db.url);
+    const tablesWith = (condition: string) =>
+      query<{ name: string }>(
+        `SELECT t.table_name AS name FROM information_schema.tables t
+         WHERE t.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' AND ${condition}`,
+      );
+    const hasPrimaryKey = `EXISTS (SELECT 1 FROM information_schema.statistics s
+      WHERE s.table_schema = t.table_schema AND s.table_name = t.table_name AND s.index_name = 'PRIMARY')`;
+    expect((await tablesWith(hasPrimaryKey)).length).toBeGreaterThan(15);
+    expect(await tablesWith(`NOT ${hasPrimaryKey}`)).toEqual([]);
+  });
+
   it('go down again, to nothing, and up once more', async () => {
     await migrate(db.url);
     const before = await tables();
