@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { graphAsText, graphOf } from './folder-graph.mjs';
+import { graphAsSvg, rowsOf, withoutImplied } from './folder-picture.mjs';
 
 const module = (source: string, ...imports: string[]) => ({
   source,
@@ -20,4 +21,26 @@ test('the graph counts imports between folders of the product, and marks two tha
   main.ts    → roles (1)
   redis      → ⇄ journal (1)
   roles      → redis (2)`);
+});
+
+const graphFrom = (arrows: Record<string, string[]>) =>
+  new Map(Object.entries(arrows).map(([from, targets]) => [from, new Map(targets.map((to) => [to, 1]))]));
+
+test('the picture leaves out the arrows that follow from others', () => {
+  const kept = withoutImplied(graphFrom({ a: ['b', 'c', 'd'], b: ['c'], c: ['d'], d: [] }));
+  expect([...kept].map(([from, targets]) => [from, ...targets])).toEqual([['a', 'b'], ['b', 'c'], ['c', 'd'], ['d']]);
+});
+
+test('the picture has every folder below all that import from it', () => {
+  expect(rowsOf(graphFrom({ main: ['a', 'c'], a: ['b'], b: ['c'], c: [], d: ['c'] }))).toEqual([
+    ['d', 'main'],
+    ['a'],
+    ['b'],
+    ['c'],
+  ]);
+});
+
+test('two folders that import from each other are drawn all the same', () => {
+  const svg = graphAsSvg(graphFrom({ main: ['a'], a: ['b'], b: ['a'] }));
+  for (const folder of ['main', 'a', 'b']) expect(svg).toContain(`>${folder}</text>`);
 });
