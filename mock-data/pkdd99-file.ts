@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { pipeline } from 'node:stream/promises';
+import { parse } from 'csv-parse';
 
 /** One row of the PKDD'99 "trans" table. Money in haléř, hundredths of a koruna. */
 export interface PkddRow {
@@ -46,33 +47,35 @@ const COLUMNS = [
  * @throws Error with the line number for what is not such a file, or when a day comes back after a later one
  */
 export async function* readDays(path: string): AsyncGenerator<PkddRow[]> {
-  const lines = createInterface({ input: createReadStream(path, 'latin1'), crlfDelay: Number.POSITIVE_INFINITY });
-  let number = 0;
+  const records = parse({ delimiter: ';', encoding: 'latin1', info: true, relax_column_count: true });
+  const reading = pipeline(createReadStream(path), records);
+  // Its error reaches the loop below, too.
+  reading.catch(() => {});
+  let isHeader = true;
   let day: PkddRow[] = [];
-  for await (const line of lines) {
-    number++;
-    if (number === 1) {
-      const header = splitFields(line).join(',');
-      if (header !== COLUMNS.join(','))
-        throw new Error(`${path} does not begin with the columns of PKDD'99: ${header}`);
+  for await (const { info, record } of records as AsyncIterable<{ info: { lines: number }; record: string[] }>) {
+    if (isHeader) {
+      if (record.join(',') !== COLUMNS.join(','))
+        throw new Error(`${path} does not begin with the columns of PKDD'99: ${record.join(',')}`);
+      isHeader = false;
       continue;
     }
-    if (line === '') continue;
-    const row = parseRow(line, `${path}:${number}`);
+    const where = `${path}:${info.lines}`;
+    const row = rowOf(record, where);
     const before = day[0]?.dayMs ?? row.dayMs;
-    if (row.dayMs < before) throw new Error(`${path}:${number} is of an earlier day than the line before`);
+    if (row.dayMs < before) throw new Error(`${where} is of an earlier day than the line before`);
     if (row.dayMs > before) {
       yield day;
       day = [];
     }
     day.push(row);
   }
+  await reading;
   if (day.length > 0) yield day;
 }
 
 /** @throws Error that begins with `where` */
-export function parseRow(line: string, where: string): PkddRow {
-  const fields = splitFields(line);
+function rowOf(fields: readonly string[], where: string): PkddRow {
   if (fields.length !== COLUMNS.length)
     throw new Error(`${where}: ${fields.length} fields instead of ${COLUMNS.length}`);
   const field = (column: number) => (fields[column] ?? '').trim();
@@ -92,26 +95,6 @@ export function parseRow(line: string, where: string): PkddRow {
   if (!/^\d+$/.test(row.transId) || !/^\d+$/.test(row.accountId)) throw new Error(`${where}: the ids are not numbers`);
   isCredit(row);
   return row;
-}
-
-/** Semicolons between fields, quotes around some; a doubled quote in quotes is a quote. */
-function splitFields(line: string): string[] {
-  const fields: string[] = [];
-  let field = '';
-  let quoted = false;
-  for (let at = 0; at < line.length; at++) {
-    const char = line[at];
-    if (quoted && char === '"' && line[at + 1] === '"') {
-      field += '"';
-      at++;
-    } else if (char === '"') quoted = !quoted;
-    else if (char === ';' && !quoted) {
-      fields.push(field);
-      field = '';
-    } else field += char;
-  }
-  fields.push(field);
-  return fields;
 }
 
 /** YYMMDD, 1900s. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Line, TransferLine } from './lines.ts';
 import { importPkdd99, overdraftFor } from './pkdd99.ts';
-import { type PkddRow, parseRow } from './pkdd99-file.ts';
+import { type PkddRow, readDays } from './pkdd99-file.ts';
 import { orderOfDay } from './pkdd99-order.ts';
 import { collect, transfersOf } from './testing/banks.ts';
 
@@ -121,21 +121,17 @@ describe('importPkdd99', () => {
     await expect(importPkdd99(await file(['1;7;930101;"PRIJEM";"";1,00;1.00;"";;']))).rejects.toThrow(
       '"1,00" is not an amount',
     );
+    await expect(importPkdd99(await file(['1;7;930101;"PRIJEM";1.00']))).rejects.toThrow(':2: 5 fields instead of 10');
+    await expect(importPkdd99(await file(['1;7;930101;"PRIJEM']))).rejects.toThrow('Quote');
     await expect(importPkdd99(join(dir, 'missing.asc'))).rejects.toThrow('ENOENT');
   });
-});
 
-describe('parseRow', () => {
-  it('reads quotes and semicolons within them', () => {
-    const row = parseRow('1;2;930101;"PRIJEM";"A;B ""C""";1.5;2.00;" ";"ST";"x"', 'here');
-    expect(row).toMatchObject({
-      operation: 'A;B "C"',
-      amount: 150,
-      balance: 200,
-      kSymbol: '',
-      bank: 'ST',
-      account: 'x',
-    });
+  it('reads quotes and semicolons within them', async () => {
+    const path = await file(['1;2;930101;"PRIJEM";"A;B ""C""";1.5;2.00;" ";"ST";"x"']);
+    const days = [];
+    for await (const day of readDays(path)) days.push(day);
+    const row = { operation: 'A;B "C"', amount: 150, balance: 200, kSymbol: '', bank: 'ST', account: 'x' };
+    expect(days).toEqual([[expect.objectContaining(row)]]);
   });
 });
 
