@@ -181,7 +181,7 @@ export class Stack {
       if (state === 'CACHE' || state === 'DIRECT') return null;
       this.#signal.throwIfAborted();
       if (performance.now() > giveUpAt)
-        return `GET /v1/ops/status says ${state} (docs/operation.md, "Closed or frozen").`;
+        return `GET /v1/ops/status says ${state} (docs/operation.md, "Closed ledger and frozen accounts").`;
       await pause(OPEN_POLL_MS);
     }
   }

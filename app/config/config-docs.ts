@@ -14,7 +14,7 @@ export function settingsTable(): string {
 /** The page with its table replaced by the current one. */
 export function withSettingsTable(page: string): string {
   const marked = /(<!-- settings -->\n)[\s\S]*?(<!-- end of settings -->)/;
-  if (!marked.test(page)) throw new Error('docs/configuration.md has lost the marks around its table');
+  if (!marked.test(page)) throw new Error('docs/configuration.md does not contain the marks around its table');
   return page.replace(marked, (_, begin: string, end: string) => `${begin}${settingsTable()}\n${end}`);
 }
 

@@ -110,7 +110,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
       '/livez',
     ]);
     const { periodSeconds, failureThreshold, timeoutSeconds } = container.readinessProbe;
-    // docs/operation.md, "Rolling": with the defaults, what notices it must fit in the delay, and three seconds more.
+    // docs/operation.md, "Rolling updates": with the defaults, what notices it must fit in the delay, and three seconds more.
     expect(periodSeconds * failureThreshold + timeoutSeconds + 3).toBeLessThanOrEqual(6);
   });
 
