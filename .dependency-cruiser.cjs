@@ -1,71 +1,232 @@
-/** The house's boundaries: a transfer walks api → ledger → cache, later journal → sync → store, and nothing walks back up. */
+/**
+ * The layers of app/, as an allow-list: an import that is not listed here fails `npm run lint`.
+ *
+ * A folder may import only folders above it in this table, so no two folders can ever need each other. Imports of types count, and
+ * so do those of tests; the subfolders testing/ and tests/ belong to their folder. A new folder of app/ has to be added here.
+ *
+ * @type {Readonly<Record<string, readonly string[]>>}
+ */
+const LAYERS = {
+  // What everything stands on. devstack/ runs stores and the service on this machine; only tests use it.
+  devstack: [],
+  kernel: [],
+  domain: [],
+  config: ['kernel'],
+  telemetry: ['kernel', 'domain', 'config'],
 
-/** Tests stand beside the code, and may use whatever shows that it holds. */
+  // The format of the journal, the port of the store that keeps it, and everything pure that is computed from it.
+  journal: ['domain'],
+  'journal/recovery': ['domain', 'journal'],
+
+  // What a pod does with a transfer. `ports` is what the ledger offers to the API, and what it needs from the stores.
+  'ledger/ports': ['domain', 'journal'],
+  'ledger/epoch': ['journal'],
+  'ledger/accounts': ['kernel', 'domain', 'journal', 'ledger/ports', 'ledger/epoch'],
+  'ledger/outcomes': ['kernel', 'domain', 'journal', 'ledger/ports', 'ledger/epoch'],
+  'ledger/calls': ['kernel', 'domain', 'journal', 'ledger/ports', 'ledger/epoch', 'ledger/accounts', 'ledger/outcomes'],
+  'ledger/queue': ['kernel', 'domain', 'journal', 'ledger/epoch', 'ledger/calls'],
+  'ledger/direct': ['domain', 'journal', 'ledger/ports'],
+  ledger: [
+    'kernel',
+    'domain',
+    'journal',
+    'ledger/ports',
+    'ledger/epoch',
+    'ledger/accounts',
+    'ledger/outcomes',
+    'ledger/queue',
+    'ledger/direct',
+  ],
+
+  // The journal's way to MySQL, who may change balances, and what runs by schedule.
+  sync: ['kernel', 'journal'],
+  authority: ['kernel', 'domain', 'journal', 'journal/recovery', 'ledger/epoch', 'sync'],
+  jobs: ['kernel', 'domain', 'journal'],
+
+  // HTTP. The framework knows no resource, and no resource knows how the ledger works.
+  'api/http': ['kernel', 'domain'],
+  'api/http/middleware': ['kernel', 'domain', 'api/http'],
+  'api/http/connections': ['kernel', 'domain', 'api/http', 'api/http/middleware'],
+  'api/auth': ['kernel', 'domain', 'api/http'],
+  'api/schemas': ['kernel', 'domain', 'api/http'],
+  'api/balances': ['domain', 'ledger/ports', 'api/http', 'api/schemas'],
+  'api/accounts': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas', 'api/balances'],
+  'api/postings': ['domain', 'ledger/ports', 'api/http', 'api/schemas'],
+  'api/transfers': ['kernel', 'domain', 'ledger/ports', 'api/http', 'api/schemas'],
+  'api/ops': ['api/http'],
+  'api/health': ['api/http'],
+  'api/docs': ['domain', 'api/http'],
+  api: [
+    'kernel',
+    'domain',
+    'ledger/ports',
+    'api/http',
+    'api/http/middleware',
+    'api/http/connections',
+    'api/auth',
+    'api/balances',
+    'api/accounts',
+    'api/postings',
+    'api/transfers',
+    'api/ops',
+    'api/health',
+    'api/docs',
+  ],
+
+  // The adapters implement the ports of the layers above them in this list. Only roles and integration import them.
+  redis: ['devstack', 'kernel', 'domain', 'journal', 'authority', 'jobs', 'api/http'],
+  'mysql/connection': ['domain'],
+  'mysql/migrations': [],
+  'mysql/schema': ['mysql/migrations'],
+  mysql: ['devstack', 'kernel', 'domain', 'journal', 'ledger/ports', 'mysql/connection', 'mysql/schema'],
+  'mysql/rows': ['domain', 'journal', 'journal/recovery', 'mysql/connection'],
+  'mysql/ledger': [
+    'kernel',
+    'domain',
+    'journal',
+    'ledger/ports',
+    'ledger/direct',
+    'sync',
+    'jobs',
+    'mysql',
+    'mysql/connection',
+    'mysql/rows',
+  ],
+  'mysql/authority': [
+    'kernel',
+    'domain',
+    'journal',
+    'journal/recovery',
+    'authority',
+    'mysql',
+    'mysql/connection',
+    'mysql/rows',
+    'mysql/ledger',
+  ],
+  'mysql/operations': ['kernel', 'domain', 'jobs', 'mysql', 'mysql/connection'],
+
+  // The composition roots: the only place that knows the adapters.
+  roles: [
+    'devstack',
+    'kernel',
+    'domain',
+    'config',
+    'telemetry',
+    'journal',
+    'ledger/ports',
+    'ledger',
+    'sync',
+    'authority',
+    'jobs',
+    'redis',
+    'mysql/connection',
+    'mysql/schema',
+    'mysql',
+    'mysql/ledger',
+    'mysql/authority',
+    'mysql/operations',
+    'api/auth',
+    'api',
+  ],
+  main: ['config', 'roles'],
+
+  // Tests that cross layers, on real stores. Nothing imports them.
+  integration: [
+    'devstack',
+    'kernel',
+    'domain',
+    'telemetry',
+    'journal',
+    'ledger/ports',
+    'ledger/epoch',
+    'ledger/accounts',
+    'ledger',
+    'sync',
+    'authority',
+    'jobs',
+    'redis',
+    'mysql/connection',
+    'mysql/schema',
+    'mysql',
+    'mysql/ledger',
+    'mysql/authority',
+    'mysql/operations',
+    'roles',
+    'main',
+  ],
+};
+
+/** The files of a folder, without those of its subfolders. @param {string} folder */
+function filesOf(folder) {
+  if (folder === 'main') return '^app/[^/]+$';
+  if (folder === 'devstack') return '^devstack/';
+  if (folder === 'integration') return '^app/integration/';
+  return `^app/${folder}/((testing|tests)/)?[^/]+$`;
+}
+
+const folders = Object.keys(LAYERS);
+const layers = Object.entries(LAYERS).map(([folder, allowed]) => {
+  for (const other of allowed) {
+    if (!folders.slice(0, folders.indexOf(folder)).includes(other))
+      throw new Error(`.dependency-cruiser.cjs: ${folder} may import only folders above it, and ${other} is not`);
+  }
+  return {
+    name: `layers-${folder.replaceAll('/', '-')}`,
+    comment: `${folder} may import: ${allowed.length > 0 ? allowed.join(', ') : 'no other folder'}. See docs/decisions/032-layers.md.`,
+    severity: /** @type {const} */ ('error'),
+    from: { path: filesOf(folder) },
+    to: {
+      path: '^(app|devstack|scripts|mock-data|loadtest|resilience-tests|simulator)/',
+      pathNot: [folder, ...allowed].map(filesOf),
+    },
+  };
+});
+
 const TESTS = '\\.test\\.ts$|/testing/';
-const HTTP = ['^node_modules/(koa|@types/koa)/', '^(node:)?https?2?$'];
+const HTTP_PACKAGES = '^node_modules/(koa|@types/koa)/';
+const STORE_PACKAGES = '^node_modules/(ioredis|mysql2|typeorm|bullmq)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
+    ...layers,
+    {
+      name: 'every-folder-is-a-layer',
+      comment: 'Add the folder to LAYERS, with what it may import.',
+      severity: 'error',
+      from: { path: '^app/', pathNot: folders.map(filesOf) },
+      to: {},
+    },
     {
       name: 'no-cycles',
-      comment: 'Two modules that need each other are one module, or hide a third.',
+      comment: 'Two modules that import each other are one module, or hide a third one.',
       severity: 'error',
       from: { pathNot: TESTS },
       to: { circular: true },
     },
     {
-      name: 'api-knows-the-ledger-only',
-      comment: 'api/ speaks HTTP and asks the ledger; how and where balances are kept is not its business.',
+      name: 'only-api-speaks-http',
+      comment: 'The rules are the same, whoever asks. telemetry/ traces requests.',
       severity: 'error',
-      from: { path: '^app/api/', pathNot: TESTS },
-      to: {
-        path: '^app/',
-        pathNot: '^app/(api/|ledger/[^/]+\\.ts$|telemetry/|domain/|kernel/)',
-      },
+      from: { path: '^app/', pathNot: ['^app/(api|roles|telemetry)/', TESTS] },
+      to: { path: [HTTP_PACKAGES, '^(node:)?https?2?$'] },
     },
     {
-      name: 'api-opens-no-store',
+      name: 'only-adapters-open-stores',
+      comment: 'jobs/ has a queue of its own in Redis, which carries no money; telemetry/ traces the clients.',
       severity: 'error',
-      from: { path: '^app/api/', pathNot: TESTS },
-      to: { path: '^node_modules/(ioredis|mysql2|typeorm|bullmq)/' },
+      from: { path: '^app/', pathNot: ['^app/(redis|mysql|jobs|roles|telemetry)/', TESTS] },
+      to: { path: STORE_PACKAGES },
     },
     {
-      name: 'ledger-knows-no-http',
-      comment: 'The rules are the same whoever asks.',
-      severity: 'error',
-      from: { path: '^app/ledger/', pathNot: TESTS },
-      to: { path: ['^app/api/', ...HTTP] },
-    },
-    {
-      name: 'authority-sync-jobs-know-no-http',
-      severity: 'error',
-      from: { path: '^app/(authority|sync|jobs)/', pathNot: TESTS },
-      to: { path: ['^app/api/', ...HTTP.slice(0, 1)] },
-    },
-    {
-      name: 'store-is-the-bottom',
-      comment: 'This folder reads and writes MySQL; it knows neither who asks nor that there is a cache.',
-      severity: 'error',
-      from: { path: '^app/mysql/', pathNot: TESTS },
-      to: { path: '^app/(api|redis)/' },
-    },
-    {
-      name: 'nothing-imports-main',
-      comment: 'main.ts starts a role when it is loaded.',
-      severity: 'error',
-      from: { pathNot: TESTS },
-      to: { path: '^app/main\\.ts$' },
-    },
-    {
-      name: 'product-uses-no-test-code',
+      name: 'no-test-code-in-the-product',
       severity: 'error',
       from: { path: '^(app|mock-data)/', pathNot: TESTS },
-      to: { path: TESTS },
+      to: { path: [TESTS, '^devstack/'] },
     },
     {
-      name: 'product-uses-no-dev-package',
-      comment: 'It would be missing in the image.',
+      name: 'no-dev-package-in-the-product',
+      comment: 'The image does not contain it.',
       severity: 'error',
       from: { path: '^(app|mock-data)/', pathNot: TESTS },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: '^node_modules/@types/' },
@@ -80,7 +241,10 @@ module.exports = {
   options: {
     doNotFollow: { path: 'node_modules' },
     tsConfig: { fileName: 'tsconfig.json' },
-    tsPreCompilationDeps: true, // an import of types alone is knowledge, too
+    tsPreCompilationDeps: true, // imports of types count
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
   },
 };
+
+// Not enumerable, as dependency-cruiser refuses keys that it does not know: for scripts/architecture/layers.mjs.
+Object.defineProperty(module.exports, 'LAYERS', { value: LAYERS });

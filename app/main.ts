@@ -20,10 +20,9 @@ const { ConfigError, loadConfig } = await import('./config/config.ts');
 
 try {
   if (role === 'migrate') {
-    const { migrate } = await import('./mysql/schema/data-source.ts');
+    const { runMigrations } = await import('./roles/migrate.ts');
     const { mysql } = loadConfig({ ...process.env, ROLE: 'keeper' });
-    const done = await migrate(mysql.url);
-    console.log(done.length === 0 ? 'The schema is up to date.' : `Migrated: ${done.join(', ')}.`);
+    console.log(await runMigrations(mysql.url));
   } else if (role === 'renew-identity') {
     const { renewIdentity } = await import('./roles/renew-identity.ts');
     const { mysql } = loadConfig({ ...process.env, ROLE: 'keeper' });

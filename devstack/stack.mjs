@@ -4,7 +4,6 @@
  * With the scope `stores` or `service` it runs one half of that, so that each can be stopped without the other.
  */
 import { join, relative } from 'node:path';
-import { buildUnlessDone } from '../scripts/build.mjs';
 import { claimFolder } from './claim.mjs';
 import { ALICE, openDemoAccounts } from './demo.mjs';
 import { installNpmPackages, installPrograms } from './install/packages.mjs';
@@ -22,6 +21,7 @@ import { elapsed, say } from './system/say.mjs';
 import { watchSources } from './watch.mjs';
 
 /** @typedef {import('./supervise.mjs').Kept} Kept */
+/** @typedef {(options: { root: string, logFile: string, signal: AbortSignal }) => Promise<void>} Build */
 /** @typedef {{ role: string, url: string, kept: Kept }} Pod */
 /** @typedef {{ redis: import('./stores.mjs').Redis, mysql: import('./stores.mjs').Mysql }} Stores */
 /** @typedef {Stores & { pods: Pod[], apiKey: string }} Parts */
@@ -39,6 +39,7 @@ export class Stack {
 
   #settings;
   #signal;
+  #build;
   #isStopping;
   #folder = '';
   /** @type {Kept[]} */
@@ -50,11 +51,13 @@ export class Stack {
    * @param {import('./settings.mjs').Settings} settings
    * @param {AbortSignal} signal ends a start that is under way
    * @param {() => boolean} isStopping told to another start in the same folder, which then waits
+   * @param {Build} build makes dist/ from the sources, if it is not up to date
    */
-  constructor(settings, signal, isStopping) {
+  constructor(settings, signal, isStopping, build) {
     this.#settings = settings;
     this.#signal = signal;
     this.#isStopping = isStopping;
+    this.#build = build;
   }
 
   /**
@@ -95,7 +98,7 @@ export class Stack {
     const installAndBuild = async () => {
       await installNpmPackages({ root, logFile: join(logs, 'npm.log'), signal });
       await installRuntime({ root, logFile: join(logs, 'runtime.log'), signal });
-      if (!watch) await buildUnlessDone({ root, logFile: join(logs, 'build.log'), signal });
+      if (!watch) await this.#build({ root, logFile: join(logs, 'build.log'), signal });
     };
     if (scope !== 'stores') await whileLocked(root, installAndBuild, signal);
     if (scope === 'service') return;

@@ -14,7 +14,7 @@ import type { Caller } from '../app/journal/cache-port.ts';
 import { systemClock } from '../app/kernel/clock.ts';
 import { Doubts } from '../app/ledger/epoch/doubts.ts';
 import { EpochView, type Seat } from '../app/ledger/epoch/epoch-view.ts';
-import { CacheLedger } from '../app/ledger/pod-ledger.ts';
+import { PodLedger } from '../app/ledger/pod-ledger.ts';
 import { connectRedis } from '../app/redis/connection.ts';
 import { loadScript } from '../app/redis/lua-loader.ts';
 import { RedisScripts } from '../app/redis/redis-scripts.ts';
@@ -105,7 +105,7 @@ interface Bench {
   run(seconds: number, perCall: number): Promise<number>;
 }
 
-function bench(name: string, ledger: CacheLedger): Bench {
+function bench(name: string, ledger: PodLedger): Bench {
   return {
     name,
     async run(seconds, perCall) {
@@ -152,7 +152,7 @@ try {
   const parts = (cache: RedisScripts, view: EpochView) => ({
     cache,
     view,
-    ledger: new CacheLedger({
+    ledger: new PodLedger({
       cache,
       seat: seatAt(view),
       clock: systemClock,

@@ -11,6 +11,7 @@ const { messageOf, say, Trouble } = await import('../devstack/system/say.mjs');
 const { reasonOf } = await import('../devstack/system/folder.mjs');
 const { readSettings } = await import('../devstack/settings.mjs');
 const { Stack } = await import('../devstack/stack.mjs');
+const { buildUnlessDone } = await import('./build.mjs');
 
 const command = {
   name: 'npm start --',
@@ -101,7 +102,7 @@ async function main() {
       throw new Trouble('npm start runs on Linux: elsewhere use a Linux container or machine.');
     const settings = readSettings(process.env, root, scope, values.watch);
     folder = settings.folder;
-    stack = new Stack(settings, asked.signal, () => asked.signal.aborted || isLeftAlone());
+    stack = new Stack(settings, asked.signal, () => asked.signal.aborted || isLeftAlone(), buildUnlessDone);
     await stack.start();
     await untilAsked;
   } catch (error) {

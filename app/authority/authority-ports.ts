@@ -1,8 +1,8 @@
 import type { Authority, CacheServerIdentity, LivePod, Mode, MovedBy, PodRow } from '../domain/authority.ts';
+import type { Cursor } from '../journal/cursor.ts';
 import type { Doubt, JournalEntry } from '../journal/journal-entry.ts';
 import type { Unexplained } from '../journal/recovery/fold.ts';
 import type { Recovery } from '../journal/recovery/recovery.ts';
-import type { Cursor } from '../mysql/ledger/flush-store.ts';
 
 /** What a pod needs of the authority's tables. */
 export interface PodAuthority {

@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { ReplyError } from 'ioredis';
 import type { Authority, Mode, MovedBy } from '../domain/authority.ts';
 import { Problem } from '../domain/problem.ts';
 import { CacheError, type CacheKeeper, type KeeperCaller, type Ownership } from '../journal/cache-port.ts';
+import { Overtaken } from '../journal/cursor.ts';
 import type { Recovery } from '../journal/recovery/recovery.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
-import { Overtaken } from '../mysql/ledger/flush-store.ts';
-import { explainReplid, provableNode, replidRisks, type ServerFacts, unfitness } from '../redis/connection.ts';
 import type { Flusher } from '../sync/flusher.ts';
 import type { KeeperAuthority, Settlement } from './authority-ports.ts';
 import { EpochRecovery } from './epoch-recovery.ts';
@@ -15,6 +13,14 @@ import { lowerLookupHorizon } from './lookup-horizon.ts';
 import { type Opinion, opinionOf } from './opinion.ts';
 import { RedisOwnership } from './redis-ownership.ts';
 import { RedisWatch } from './redis-watch.ts';
+import {
+  explainReplid,
+  InspectionRefused,
+  provableNode,
+  replidRisks,
+  type ServerFacts,
+  unfitness,
+} from './server-facts.ts';
 
 /** When the authority moves; being wrong about it costs time, never money. */
 export interface KeeperTiming {
@@ -355,7 +361,7 @@ export class Keeper {
     });
     // It answers, and refuses the question: that does not pass by waiting.
     const { trouble } = this.#watch;
-    if (trouble instanceof ReplyError) this.#complain(`Redis cannot be inspected: ${(trouble as Error).message}`);
+    if (trouble instanceof InspectionRefused) this.#complain(`Redis cannot be inspected: ${trouble.message}`);
     return facts;
   }
 

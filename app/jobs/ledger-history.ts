@@ -1,5 +1,5 @@
 import type { Account } from '../domain/types.ts';
-import type { Stamp } from '../ledger/ports/ledger-database.ts';
+import type { Stamp } from '../journal/cursor.ts';
 
 /** What an account's postings add up to. Sums that may leave the exact range are decimal strings. */
 export interface HistoryRow {

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
 import { latestSlot } from '../kernel/schedule.ts';
-import type { JobState } from '../mysql/operations/job-lease.ts';
 
 /** How long the lease of a dead run blocks others, ms; a live run renews its lease three times as often. */
 const LEASE_MS = 60_000;
@@ -10,7 +9,17 @@ const LEASE_MS = 60_000;
 const START_WITHIN_MS = 60 * 60_000;
 const POLL_MS = 500;
 
-interface Lease {
+/** State of a job, by the clock of MySQL. */
+export interface JobState {
+  nowMs: number;
+  /** Whether a process is running it, or was a moment ago. */
+  held: boolean;
+  begunSlot: string;
+  doneSlot: string;
+}
+
+/** The lease on a job, kept where all processes see it. */
+export interface Lease {
   state(): Promise<JobState>;
   take(holder: string, leaseMs: number, slot: string | null): Promise<boolean>;
   renew(holder: string, leaseMs: number): Promise<boolean>;

@@ -10,6 +10,12 @@ export interface Caller {
   podId: string;
 }
 
+/**
+ * Most transfers of one call. The script unpacks ids and accounts onto Lua's stack of 8000 places, two for each id: past it
+ * the call fails after its first write, and leaves balances that no journal entry tells of.
+ */
+export const CALL_TRANSFERS_MAX = 1000;
+
 /** One transfer of a call: the order, its payload as encoded once, and the cursor of its look-up in MySQL (-1: none). */
 export interface ApplyItem {
   order: TransferOrder;

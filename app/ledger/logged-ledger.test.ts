@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Problem } from '../domain/problem.ts';
 import { accountOf, orderOf } from '../domain/testing/orders.ts';
 import type { AccountView, Outcome, Posted, Rejected } from '../domain/types.ts';
-import type { Ledger } from './ledger.ts';
 import { LoggedLedger } from './logged-ledger.ts';
+import type { Ledger } from './ports/ledger.ts';
 
 const common = { order: orderOf(), acceptedAt: 1, takenAt: 1, epoch: 1, seq: 1, replayed: false, persisted: false };
 const side = { balance: 1, version: 1, settingsVersion: 1 };

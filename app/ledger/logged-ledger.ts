@@ -1,6 +1,6 @@
 import { Problem } from '../domain/problem.ts';
 import type { AccountChange, AccountView, Durability, Outcome, TransferOrder } from '../domain/types.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger } from './ports/ledger.ts';
 
 /** Told of every transfer as it was answered, for the log and the counters. */
 export interface TransferLog {

@@ -5,11 +5,11 @@ import type { Clock } from '../kernel/clock.ts';
 import { AccountChanger } from './accounts/account-changer.ts';
 import { AccountLoader } from './accounts/account-loader.ts';
 import { AccountReader } from './accounts/account-reader.ts';
-import type { DirectServer } from './direct/direct-server.ts';
 import type { Seat } from './epoch/epoch-view.ts';
-import type { Ledger } from './ledger.ts';
 import { OutcomeFinder } from './outcomes/outcome-finder.ts';
 import { PersistenceWatch } from './outcomes/persistence-watch.ts';
+import type { DirectServer } from './ports/direct-server.ts';
+import type { Ledger } from './ports/ledger.ts';
 import type { LedgerDatabase } from './ports/ledger-database.ts';
 import type { LedgerEvents } from './ports/ledger-events.ts';
 import type { QueueLimits } from './queue/queue-limits.ts';
@@ -18,7 +18,7 @@ import { TransferQueue } from './queue/transfer-queue.ts';
 /** How often a look-up that is held asks again, ms. */
 const HELD_LOOK_MS = 100;
 
-export interface CacheLedgerDependencies {
+export interface PodLedgerDependencies {
   cache: CacheServer;
   database: LedgerDatabase;
   direct: DirectServer;
@@ -32,7 +32,7 @@ export interface CacheLedgerDependencies {
  * The ledger of a pod. Redis decides, and MySQL is asked for what Redis does not hold; while Redis is away MySQL decides. Where
  * the authority is, the seat tells.
  */
-export class CacheLedger implements Ledger {
+export class PodLedger implements Ledger {
   readonly #queue: TransferQueue;
   readonly #reader: AccountReader;
   readonly #finder: OutcomeFinder;
@@ -41,7 +41,7 @@ export class CacheLedger implements Ledger {
   readonly #clock: Clock;
   readonly #requestTimeoutMs: number;
 
-  constructor(deps: CacheLedgerDependencies) {
+  constructor(deps: PodLedgerDependencies) {
     const { cache, seat, clock, limits } = deps;
     this.#clock = clock;
     this.#requestTimeoutMs = limits.requestTimeoutMs;

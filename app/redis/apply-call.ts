@@ -1,37 +1,7 @@
-import type { ApplyItem } from '../journal/cache-port.ts';
+import { type ApplyItem, CALL_TRANSFERS_MAX } from '../journal/cache-port.ts';
+import { chunkEndsOf } from '../journal/chunks.ts';
+import { placeOf } from '../journal/id-buckets.ts';
 import type { Keys } from './keys.ts';
-import { placeOf } from './keys.ts';
-
-/**
- * How many transfers share one journal entry. An answer by id carries the whole entry, so it must stay small (some 15 KB);
- * an entry of its own for each would cost more in Redis and in the flush.
- */
-export const CHUNK_TRANSFERS = 50;
-const CHUNK_CHARS_MAX = 64 * 1024;
-
-/** Where the chunks of a call end: each is full by count or, with heavy metadata, by size. */
-export function chunkEndsOf(payloads: readonly string[]): number[] {
-  const ends: number[] = [];
-  let count = 0;
-  let chars = 0;
-  payloads.forEach((payload, index) => {
-    if (count > 0 && (count === CHUNK_TRANSFERS || chars + payload.length > CHUNK_CHARS_MAX)) {
-      ends.push(index);
-      count = 0;
-      chars = 0;
-    }
-    count += 1;
-    chars += payload.length;
-  });
-  if (count > 0) ends.push(payloads.length);
-  return ends;
-}
-
-/**
- * Most transfers of one call. The script unpacks ids and accounts onto Lua's stack of 8000 places, two for each id: past it
- * the call fails after its first write, and leaves balances that no journal entry tells of.
- */
-export const CALL_TRANSFERS_MAX = 1000;
 
 /** Fixed bytes of an item; its id follows, ended by a zero byte. */
 const ITEM_BYTES = 2 + 2 + 8 + 3 + 2 + 8 + 8;

@@ -18,8 +18,9 @@ import {
   statusName,
   statusNumber,
 } from '../journal/codec.ts';
+import { bucketEnd, ID_BUCKET_MS, placeOf } from '../journal/id-buckets.ts';
 import { lastSeqOf, outcomeOf, outcomesOf } from '../journal/outcomes.ts';
-import { bucketEnd, ID_BUCKET_MS, Keys, placeOf } from './keys.ts';
+import { Keys } from './keys.ts';
 import { decodeEntry } from './redis-scripts.ts';
 
 const exact = fc.maxSafeInteger();

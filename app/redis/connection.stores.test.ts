@@ -1,14 +1,8 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { provableNode, type ServerFacts, unfitness } from '../authority/server-facts.ts';
 import { until } from '../kernel/testing/until.ts';
-import {
-  connectRedis,
-  identifyServer,
-  inspectServer,
-  provableNode,
-  type ServerFacts,
-  unfitness,
-} from './connection.ts';
+import { connectRedis, identifyServer, inspectServer } from './connection.ts';
 import { OwnRedis } from './testing/own-redis.ts';
 
 let server: OwnRedis;

@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions, ReplyError } from 'ioredis';
+import { BACKLOG_TTL, InspectionRefused, type ServerFacts, type ServerIdentity } from '../authority/server-facts.ts';
 
 /**
  * A connection whose other end is gone without a word answers nothing and breaks off nothing, for a quarter of an hour: a
@@ -13,29 +14,6 @@ function giveUpWhenSilent(redis: Redis, everyMs: number): void {
   }, everyMs);
   timer.unref();
   redis.once('end', () => clearInterval(timer));
-}
-
-/** Which server answers. */
-export interface ServerIdentity {
-  role: string;
-  replid: string;
-}
-
-/** What decides whether a Redis may hold the ledger, read on one connection. */
-export interface ServerFacts extends ServerIdentity {
-  version: string;
-  /** Identifies the process; it changes with a restart. */
-  runId: string;
-  /** `master_replid2`: its replid as a replica, until its replication backlog was recreated. */
-  formerReplid: string;
-  /** `appenddirname`: a name of the node that does not replicate. */
-  node: string;
-  connectedReplicas: number;
-  settings: Record<string, string>;
-  /** The source of `settings`: the server's own answer or, if it refuses `CONFIG`, the operator's guarantee. */
-  settingsFrom: 'server' | 'operator' | 'nowhere';
-  /** True when no user of this server may make it, or feed, a replica. */
-  replicationForbidden: boolean;
 }
 
 export interface RedisConnectionOptions {
@@ -76,7 +54,6 @@ export function cutConnection(redis: Redis): void {
   redis.stream?.destroy();
 }
 
-const BACKLOG_TTL = 'repl-backlog-ttl';
 const SETTINGS = [
   'appendonly',
   'appendfsync',
@@ -96,8 +73,18 @@ export async function identifyServer(redis: Redis): Promise<ServerIdentity> {
 /**
  * Reads the facts that decide whether this server may hold the ledger. Managed services refuse `CONFIG` and `ACL`.
  * @param managed the operator guarantees that the server writes its append-only file before every reply
+ * @throws InspectionRefused
  */
 export async function inspectServer(redis: Redis, managed = false): Promise<ServerFacts> {
+  try {
+    return await factsOf(redis, managed);
+  } catch (error) {
+    if (error instanceof ReplyError) throw new InspectionRefused((error as Error).message, { cause: error });
+    throw error;
+  }
+}
+
+async function factsOf(redis: Redis, managed: boolean): Promise<ServerFacts> {
   const [info, server, told] = await Promise.all([
     redis.info('replication'),
     redis.info('server'),
@@ -154,64 +141,4 @@ async function replicationForbidden(redis: Redis): Promise<boolean> {
     }
   }
   return true;
-}
-
-/** What every Redis is called that was not given a name. */
-const DEFAULT_NODE = 'appendonlydir';
-
-/**
- * The name by which this node can be known again after a restart; '' when a restart proves nothing: it has no name of its
- * own, or replicas could have taken its name and lost its past.
- */
-export function provableNode(facts: ServerFacts): string {
-  const provable = facts.node !== DEFAULT_NODE && facts.connectedReplicas === 0 && facts.replicationForbidden;
-  return provable ? facts.node : '';
-}
-
-/**
- * Settings that are no reason to refuse this server but will cause a switch-over some day: its `master_replid`, by which scripts
- * identify it, changes with the first replica (or `redis-cli --rdb`), and when the backlog of the last replica expires.
- */
-export function replidRisks(facts: ServerFacts): string[] {
-  if (facts.replicationForbidden) return [];
-  const ttl = facts.settings[BACKLOG_TTL];
-  const risks = [
-    'REPLICAOF, PSYNC and SYNC are not forbidden by ACL: a replica or `redis-cli --rdb` changes master_replid',
-  ];
-  if (ttl !== undefined && ttl !== '' && ttl !== '0') {
-    risks.push(`${BACKLOG_TTL} is ${ttl}, not 0: so long after the last replica has gone, master_replid changes again`);
-  }
-  return risks;
-}
-
-/** Explains, as far as possible, why the `master_replid` of a server is no longer that of the epoch. */
-export function explainReplid(facts: ServerFacts, runIdBefore: string | null): string {
-  if (facts.role !== 'master') return `it is a ${facts.role} now`;
-  if (runIdBefore === null) return 'its master_replid has changed';
-  if (facts.runId !== runIdBefore) return 'its process is another: it has restarted, or this is another node';
-  if (!/^0*$/.test(facts.formerReplid)) {
-    return 'its process is the same, and it was a replica for a while (REPLICAOF): its data may be those of another node';
-  }
-  const replicas = facts.connectedReplicas > 0 ? `, ${facts.connectedReplicas} connected` : '';
-  return `its process is the same and its master_replid has changed: a replica or \`redis-cli --rdb\` connected${replicas}, or ${BACKLOG_TTL} ran out`;
-}
-
-/** Why this server may not hold the ledger; empty when it may. */
-export function unfitness(facts: ServerFacts): string[] {
-  const wrong: string[] = [];
-  if (!/^[0-9a-f]{40}$/.test(facts.replid)) wrong.push(`its master_replid is ${JSON.stringify(facts.replid)}`);
-  const want = (name: string, value: string) => {
-    if (facts.settings[name] !== value) wrong.push(`${name} is ${facts.settings[name]}, must be ${value}`);
-  };
-  if (facts.role !== 'master') wrong.push(`its role is ${facts.role}`);
-  if (!(Number.parseInt(facts.version, 10) >= 7)) wrong.push(`its version is ${facts.version}, 7 or later is needed`);
-  if (facts.settingsFrom === 'nowhere') {
-    wrong.push('it refuses CONFIG GET: grant the command, or vouch for its settings with REDIS_MANAGED=true');
-    return wrong;
-  }
-  want('appendonly', 'yes');
-  want('appendfsync', 'always');
-  want('maxmemory-policy', 'noeviction');
-  want('no-appendfsync-on-rewrite', 'no');
-  return wrong;
 }

@@ -4,9 +4,9 @@ import { newUuidV7 } from '../domain/ids.ts';
 import { ofTestLedger } from '../domain/testing/ledger-id.ts';
 import type { Caller } from '../journal/cache-port.ts';
 import { RecordStatus } from '../journal/codec.ts';
+import { bucketEnd, ID_BUCKET_MS } from '../journal/id-buckets.ts';
 import { outcomesOf } from '../journal/outcomes.ts';
 import { account, itemOf, order } from '../journal/testing/epoch-under-test.ts';
-import { bucketEnd, ID_BUCKET_MS } from './keys.ts';
 import { decodeEntry, RedisScripts } from './redis-scripts.ts';
 
 const HOUR_MS = 3_600_000;

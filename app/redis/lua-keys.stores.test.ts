@@ -7,7 +7,7 @@ import { newUuidV7 } from '../domain/ids.ts';
 import { ofTestLedger } from '../domain/testing/ledger-id.ts';
 import { accountOf, orderOf } from '../domain/testing/orders.ts';
 import { encodeOrder } from '../journal/codec.ts';
-import { placeOf } from './keys.ts';
+import { placeOf } from '../journal/id-buckets.ts';
 import { RedisScripts } from './redis-scripts.ts';
 
 let server: Awaited<ReturnType<typeof startRedis>>;

@@ -5,8 +5,8 @@ import { ofTestLedger } from '../domain/testing/ledger-id.ts';
 import type { TransferOrder } from '../domain/types.ts';
 import { type ApplyItem, CacheError } from '../journal/cache-port.ts';
 import { encodeOrder } from '../journal/codec.ts';
+import { ID_BUCKET_MS } from '../journal/id-buckets.ts';
 import { CacheModel } from '../journal/testing/cache-model.ts';
-import { ID_BUCKET_MS } from './keys.ts';
 import { RedisScripts } from './redis-scripts.ts';
 
 const RANDOM_RUNS = 150;

@@ -25,10 +25,11 @@ import {
   RecordStatus,
   type ResultRecord,
 } from '../journal/codec.ts';
+import { bucketEnd, placeOf } from '../journal/id-buckets.ts';
 import type { JournalEntry } from '../journal/journal-entry.ts';
 import { type PackedCall, packCall } from './apply-call.ts';
 import { runScript, type ScriptArgument } from './evalsha.ts';
-import { bucketEnd, Keys, placeOf } from './keys.ts';
+import { Keys } from './keys.ts';
 import { loadScript } from './lua-loader.ts';
 
 const scripts = {

@@ -1,17 +1,18 @@
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
+import type { ApiDependencies } from '../api/api-dependencies.ts';
 import { IssuerKeys } from '../api/auth/issuer-keys.ts';
 import { jwtVerifier } from '../api/auth/jwt.ts';
-import type { ApiDependencies } from '../api/http/api-dependencies.ts';
 import { createApiServer } from '../api/server.ts';
 import { PodSeat } from '../authority/pod-seat.ts';
 import { SCOPES } from '../domain/identity.ts';
 import { LoggedLedger } from '../ledger/logged-ledger.ts';
-import { CacheLedger } from '../ledger/pod-ledger.ts';
+import { PodLedger } from '../ledger/pod-ledger.ts';
 import type { LedgerEvents } from '../ledger/ports/ledger-events.ts';
 import { SqlBooks } from '../mysql/ledger/books.ts';
 import { ApiKeyStore } from '../mysql/operations/api-keys.ts';
+import { cachePages } from '../redis/cache-pages.ts';
 import { cutConnection } from '../redis/connection.ts';
 import { SharedDemand } from '../redis/shared-demand.ts';
 import { closeAdminServer, startAdminServer } from './admin-server.ts';
@@ -19,7 +20,7 @@ import { type Context, newProcessId } from './context.ts';
 import { listen } from './listen.ts';
 import { acceptLoss, takeRedisOver, unsettled } from './operator.ts';
 import { OpsStatus } from './ops-status.ts';
-import { cachePages, SharedReconciliation } from './shared-reconciliation.ts';
+import { SharedReconciliation } from './shared-reconciliation.ts';
 
 const BOOTSTRAP_RETRY_MS = 1_000;
 const CLOSE_IDLE_EVERY_MS = 20;
@@ -60,7 +61,7 @@ export async function startApi(context: Context): Promise<Running> {
     onAuthority: (now) => metrics.authority(now),
   });
   redis.on('close', () => seat.lostRedis());
-  const ledger = new CacheLedger({
+  const ledger = new PodLedger({
     cache,
     database: reader,
     direct,
@@ -82,7 +83,7 @@ export async function startApi(context: Context): Promise<Running> {
   });
   const reconciliation = new SharedReconciliation(context, () => {
     const caller = seat.view()?.caller;
-    return caller ? cachePages(context, caller) : null;
+    return caller ? cachePages({ redis, scripts: context.scripts, keyPrefix: config.ledger.keyPrefix }, caller) : null;
   });
   let stopping = false;
   const { bootstrapApiKey } = config.auth;

@@ -1,4 +1,4 @@
-import { Overtaken } from '../mysql/ledger/flush-store.ts';
+import { Overtaken } from '../journal/cursor.ts';
 import type { FlushEvents } from '../sync/flusher.ts';
 import type { Context } from './context.ts';
 

@@ -3,6 +3,7 @@ import { Retirement } from '../authority/retirement.ts';
 import type { Authority } from '../domain/authority.ts';
 import { SyncSupervisor } from '../jobs/sync-supervisor.ts';
 import type { KeeperCaller } from '../journal/cache-port.ts';
+import { cachePages } from '../redis/cache-pages.ts';
 import { inspectServer } from '../redis/connection.ts';
 import { sweepEpochsBefore } from '../redis/epoch-sweep.ts';
 import { Keys } from '../redis/keys.ts';
@@ -12,7 +13,7 @@ import { closeAdminServer, startAdminServer } from './admin-server.ts';
 import type { Running } from './api-role.ts';
 import type { Context } from './context.ts';
 import { flushEvents } from './flush-events.ts';
-import { cachePages, SharedReconciliation } from './shared-reconciliation.ts';
+import { SharedReconciliation } from './shared-reconciliation.ts';
 
 /** Some ten times as much memory, with what is made of it. */
 const FLUSH_CHARS_MAX = 8 * 1024 * 1024;
@@ -136,7 +137,12 @@ export async function startKeeper(context: Context): Promise<Running> {
     }
   })();
   const reconciliation = new SharedReconciliation(context, () =>
-    target ? cachePages(context, { epoch: target.epoch, replid: target.replid, podId: 'keeper' }) : null,
+    target
+      ? cachePages(
+          { redis, scripts, keyPrefix: config.ledger.keyPrefix },
+          { epoch: target.epoch, replid: target.replid, podId: 'keeper' },
+        )
+      : null,
   );
   const reconciling = (async () => {
     while (!stopped.signal.aborted) {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { Overtaken } from '../journal/cursor.ts';
 import { modelEpoch } from '../journal/testing/epoch-under-test.ts';
 import { until } from '../kernel/testing/until.ts';
-import { Overtaken } from '../mysql/ledger/flush-store.ts';
 import type { FlushLimits } from './flusher.ts';
 import { ACCOUNTS, Bench, LIMITS } from './testing/flusher-bench.ts';
 

@@ -1,10 +1,10 @@
 import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
 import { RECORD_BYTES } from '../journal/codec.ts';
+import { type Cursor, Overtaken } from '../journal/cursor.ts';
 import { batchOf, type FlushBatch } from '../journal/flush-batch.ts';
 import type { JournalEntry } from '../journal/journal-entry.ts';
 import { lastSeqOf } from '../journal/outcomes.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { type Cursor, Overtaken } from '../mysql/ledger/flush-store.ts';
 
 /** What a flush needs of MySQL. */
 export interface JournalStore {

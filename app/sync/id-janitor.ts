@@ -1,6 +1,6 @@
 import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
+import { bucketEnd, ID_BUCKET_MS } from '../journal/id-buckets.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { bucketEnd, ID_BUCKET_MS } from '../redis/keys.ts';
 
 const BUCKETS_PER_ROUND_MAX = 100;
 

@@ -2,7 +2,7 @@ import type { Account } from '../../app/domain/types.ts';
 import type { ApplyItem, Caller, ChangeCommand, KeeperCaller } from '../../app/journal/cache-port.ts';
 import type { Head } from '../../app/journal/codec.ts';
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
-import { DirectError } from '../../app/ledger/direct/direct-server.ts';
+import { DirectError } from '../../app/ledger/ports/direct-server.ts';
 import { DirectTables } from '../mysql/direct-tables.ts';
 import { type Mutant, pods, replaced, scripts } from './mutant.ts';
 

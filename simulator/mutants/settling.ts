@@ -1,10 +1,10 @@
+import { provableNode } from '../../app/authority/server-facts.ts';
 import type { Account, Side } from '../../app/domain/types.ts';
 import type { KeeperCaller } from '../../app/journal/cache-port.ts';
 import type { FlushBatch } from '../../app/journal/flush-batch.ts';
 import type { Journaled } from '../../app/journal/journaled.ts';
 import type { Page } from '../../app/journal/recovery/recovery.ts';
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
-import { provableNode } from '../../app/redis/connection.ts';
 import { JournalTables } from '../mysql/journal-tables.ts';
 import type { MysqlServer } from '../mysql/mysql-server.ts';
 import { SettlementTables } from '../mysql/settlement-tables.ts';

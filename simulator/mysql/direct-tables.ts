@@ -8,7 +8,7 @@ import {
   DirectError,
   type DirectItem,
   type DirectServer,
-} from '../../app/ledger/direct/direct-server.ts';
+} from '../../app/ledger/ports/direct-server.ts';
 import { type MysqlClient, StoreLost } from './mysql-client.ts';
 import type { MysqlServer } from './mysql-server.ts';
 import { keyOf } from './tables.ts';

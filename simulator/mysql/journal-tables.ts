@@ -1,6 +1,6 @@
 import { Problem } from '../../app/domain/problem.ts';
+import { type Cursor, Overtaken } from '../../app/journal/cursor.ts';
 import type { FlushBatch } from '../../app/journal/flush-batch.ts';
-import { type Cursor, Overtaken } from '../../app/mysql/ledger/flush-store.ts';
 import type { JournalStore } from '../../app/sync/flusher.ts';
 import type { MysqlClient } from './mysql-client.ts';
 import type { MysqlServer } from './mysql-server.ts';

@@ -1,5 +1,6 @@
 import type { Account, Outcome } from '../../app/domain/types.ts';
-import type { AuthorityStamp, LedgerDatabase, Stamp } from '../../app/ledger/ports/ledger-database.ts';
+import type { Stamp } from '../../app/journal/cursor.ts';
+import type { AuthorityStamp, LedgerDatabase } from '../../app/ledger/ports/ledger-database.ts';
 import type { MysqlClient } from './mysql-client.ts';
 import { keyOf, type Tables } from './tables.ts';
 

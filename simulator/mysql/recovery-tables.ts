@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Authority, MovedBy } from '../../app/domain/authority.ts';
 import type { Account } from '../../app/domain/types.ts';
+import type { Cursor } from '../../app/journal/cursor.ts';
 import { IntegrityError } from '../../app/journal/flush-batch.ts';
 import type { Doubt, JournalEntry } from '../../app/journal/journal-entry.ts';
 import { type Journaled, lastSeqOf } from '../../app/journal/journaled.ts';
@@ -15,7 +16,6 @@ import {
   recoverPage,
   upToGap,
 } from '../../app/journal/recovery/recovery.ts';
-import type { Cursor } from '../../app/mysql/ledger/flush-store.ts';
 import { keyOf, type RecoveryRow, type Tables } from './tables.ts';
 
 type Unsettled = Authority & { cacheEpoch: number };

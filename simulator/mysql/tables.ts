@@ -1,10 +1,10 @@
 import type { Mode } from '../../app/domain/authority.ts';
 import type { Account, Outcome } from '../../app/domain/types.ts';
+import type { Cursor } from '../../app/journal/cursor.ts';
 import { type AccountMove, IntegrityError, type JournaledChange } from '../../app/journal/flush-batch.ts';
 import type { Doubt, JournalEntry } from '../../app/journal/journal-entry.ts';
 import type { FrozenAccount } from '../../app/journal/recovery/fold.ts';
 import type { Recovery } from '../../app/journal/recovery/recovery.ts';
-import type { Cursor } from '../../app/mysql/ledger/flush-store.ts';
 
 export interface AuthorityRow {
   epoch: number;

@@ -1,3 +1,4 @@
+import type { ServerFacts } from '../../app/authority/server-facts.ts';
 import type { Account } from '../../app/domain/types.ts';
 import {
   type ApplyItem,
@@ -12,7 +13,6 @@ import {
   type Ownership,
 } from '../../app/journal/cache-port.ts';
 import type { Head } from '../../app/journal/codec.ts';
-import type { ServerFacts } from '../../app/redis/connection.ts';
 import { Deadlines } from '../core/deadlines.ts';
 import type { Link } from '../core/link.ts';
 import type { Scheduler } from '../core/scheduler.ts';

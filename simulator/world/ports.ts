@@ -1,13 +1,13 @@
 import type { DrainStore, KeeperAuthority, PodAuthority, Settlement } from '../../app/authority/authority-ports.ts';
 import type { PodSeat } from '../../app/authority/pod-seat.ts';
+import type { ServerFacts } from '../../app/authority/server-facts.ts';
 import type { CacheKeeper, CacheServer, KeeperCaller } from '../../app/journal/cache-port.ts';
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import type { Clock } from '../../app/kernel/clock.ts';
-import type { DirectServer } from '../../app/ledger/direct/direct-server.ts';
 import type { Seat } from '../../app/ledger/epoch/epoch-view.ts';
-import type { Ledger } from '../../app/ledger/ledger.ts';
+import type { DirectServer } from '../../app/ledger/ports/direct-server.ts';
+import type { Ledger } from '../../app/ledger/ports/ledger.ts';
 import type { LedgerDatabase } from '../../app/ledger/ports/ledger-database.ts';
-import type { ServerFacts } from '../../app/redis/connection.ts';
 import type { JournalStore } from '../../app/sync/flusher.ts';
 import { AuthorityTables } from '../mysql/authority-tables.ts';
 import { DirectTables } from '../mysql/direct-tables.ts';

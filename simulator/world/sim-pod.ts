@@ -1,7 +1,7 @@
 import { PodSeat } from '../../app/authority/pod-seat.ts';
 import type { Logger } from '../../app/kernel/log.ts';
-import type { Ledger } from '../../app/ledger/ledger.ts';
-import { CacheLedger } from '../../app/ledger/pod-ledger.ts';
+import { PodLedger } from '../../app/ledger/pod-ledger.ts';
+import type { Ledger } from '../../app/ledger/ports/ledger.ts';
 import type { LedgerEvents } from '../../app/ledger/ports/ledger-events.ts';
 import type { SimProcess } from '../core/sim-process.ts';
 import type { RedisClient } from '../redis/redis-client.ts';
@@ -59,7 +59,7 @@ export class SimPod {
       redis: { ready: () => redis.ready, probe: () => redis.probe(), cut: () => ports.cut() },
       onAuthority: () => {},
     });
-    const ledger = new CacheLedger({
+    const ledger = new PodLedger({
       cache: ports.cache,
       database: ports.database,
       direct: ports.direct,

@@ -1,8 +1,8 @@
 import type { Settlement } from '../../app/authority/authority-ports.ts';
 import type { Account, Outcome } from '../../app/domain/types.ts';
+import { Overtaken } from '../../app/journal/cursor.ts';
 import { IntegrityError } from '../../app/journal/flush-batch.ts';
 import type { Logger } from '../../app/kernel/log.ts';
-import { Overtaken } from '../../app/mysql/ledger/flush-store.ts';
 import { History } from '../check/history.ts';
 import type { Violation } from '../check/violations.ts';
 import { Link } from '../core/link.ts';

@@ -1,7 +1,7 @@
 import { newUuidV7 } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
-import type { AccountOpening } from '../../ledger/ledger.ts';
-import type { ApiDependencies } from '../http/api-dependencies.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { AccountOpening, Books, Ledger } from '../../ledger/ports/ledger.ts';
 import { type Route, route } from '../http/route.ts';
 import { attemptEach, batchItem, workOnValid } from '../schemas/batch-items.ts';
 import { IdParams } from '../schemas/fields.ts';
@@ -25,6 +25,14 @@ import {
   settingsAnswer,
 } from './account-schema.ts';
 
+interface AccountDependencies {
+  ledger: Ledger;
+  books: Books;
+  clock: Clock;
+  /** This pod's estimate of the ledger's time, ms since 1970. */
+  ledgerNow: () => number;
+}
+
 const tag = 'Accounts';
 
 const ACCOUNT_EXAMPLE = { accountId: 'customer-4711', currency: 'EUR', overdraftLimit: '100.00', name: 'Ada Lovelace' };
@@ -32,11 +40,11 @@ const BATCH_EXAMPLE = {
   accounts: [ACCOUNT_EXAMPLE, { accountId: 'customer-4712', currency: 'EUR', name: 'Grace Hopper' }],
 };
 
-export function accountRoutes(deps: ApiDependencies): Route[] {
+export function accountRoutes(deps: AccountDependencies): Route[] {
   return [openAccount(deps), openAccounts(deps), readAccount(deps), changeAccount(deps)];
 }
 
-function openAccount({ books }: ApiDependencies): Route {
+function openAccount({ books }: AccountDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/accounts',
@@ -55,7 +63,7 @@ function openAccount({ books }: ApiDependencies): Route {
   });
 }
 
-function openAccounts({ books, clock }: ApiDependencies): Route {
+function openAccounts({ books, clock }: AccountDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/accounts/batch',
@@ -80,7 +88,7 @@ function openingAnswer({ account, created }: AccountOpening) {
   return { status: created ? 201 : 200, body: openedAccount(account) };
 }
 
-function readAccount({ ledger, books }: ApiDependencies): Route {
+function readAccount({ ledger, books }: AccountDependencies): Route {
   return route({
     method: 'GET',
     path: '/v1/accounts/{id}',
@@ -100,7 +108,7 @@ function readAccount({ ledger, books }: ApiDependencies): Route {
   });
 }
 
-function changeAccount({ ledger, ledgerNow }: ApiDependencies): Route {
+function changeAccount({ ledger, ledgerNow }: AccountDependencies): Route {
   return route({
     method: 'PATCH',
     path: '/v1/accounts/{id}',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { formatAmount } from '../../domain/money.ts';
 import type { FieldError } from '../../domain/problem.ts';
 import type { AccountChange, AccountView, NewAccount } from '../../domain/types.ts';
-import type { AccountDetails } from '../../ledger/ledger.ts';
+import type { AccountDetails } from '../../ledger/ports/ledger.ts';
 import { Balance, balanceAnswer } from '../balances/balance-schema.ts';
 import { invalid, validate } from '../http/validation.ts';
 import { batchAnswerOf, batchOf } from '../schemas/batch-items.ts';

@@ -2,7 +2,7 @@ import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'j
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { isSecureUrl } from '../../kernel/secure-url.ts';
-import type { ApiLogger } from '../http/api-dependencies.ts';
+import type { ApiLogger } from '../http/http-dependencies.ts';
 
 /** Where the keys are: at a URL, or where the issuer's discovery document points (OpenID Connect Discovery 1.0). */
 export type KeySource = { jwksUrl: string } | { issuer: string };

@@ -1,17 +1,21 @@
 import { Problem } from '../../domain/problem.ts';
-import type { ApiDependencies } from '../http/api-dependencies.ts';
+import type { Ledger } from '../../ledger/ports/ledger.ts';
 import { type Route, route } from '../http/route.ts';
 import { IdParams } from '../schemas/fields.ts';
 import { only } from '../schemas/single-result.ts';
 import { Balance, BalanceQuery, BalanceQueryAnswer, balanceAnswer, IfNoneMatch, matches } from './balance-schema.ts';
 
+interface BalanceDependencies {
+  ledger: Ledger;
+}
+
 const tag = 'Balances';
 
-export function balanceRoutes(deps: ApiDependencies): Route[] {
+export function balanceRoutes(deps: BalanceDependencies): Route[] {
   return [readBalance(deps), queryBalances(deps)];
 }
 
-function readBalance({ ledger }: ApiDependencies): Route {
+function readBalance({ ledger }: BalanceDependencies): Route {
   return route({
     method: 'GET',
     path: '/v1/accounts/{id}/balance',
@@ -38,7 +42,7 @@ function readBalance({ ledger }: ApiDependencies): Route {
   });
 }
 
-function queryBalances({ ledger }: ApiDependencies): Route {
+function queryBalances({ ledger }: BalanceDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/balances/query',

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { formatAmount, formatSum } from '../../domain/money.ts';
 import type { AccountView } from '../../domain/types.ts';
-import { Currency, Id, LIST_MAX, Money, Timestamp, Version } from '../schemas/fields.ts';
+import { LIST_MAX } from '../http/json-body.ts';
+import { Currency, Id, Money, Timestamp, Version } from '../schemas/fields.ts';
 import { formatTimestamp } from '../schemas/timestamp.ts';
 
 export const Balance = z

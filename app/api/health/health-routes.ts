@@ -1,11 +1,22 @@
-import type { ApiDependencies } from '../http/api-dependencies.ts';
 import { type Route, route } from '../http/route.ts';
 import { Liveness, Readiness } from './health-schema.ts';
+
+export interface ReadinessReport {
+  ready: boolean;
+  /** Why not, in words for an operator. Empty when ready. */
+  reasons: readonly string[];
+}
+
+interface HealthDependencies {
+  readiness: () => ReadinessReport;
+  /** Absent where metrics have a port of their own. */
+  metrics?: { contentType: string; text(): Promise<string> };
+}
 
 const tag = 'Health';
 const headers = { 'Cache-Control': 'no-store' };
 
-export function healthRoutes({ readiness, metrics }: ApiDependencies): Route[] {
+export function healthRoutes({ readiness, metrics }: HealthDependencies): Route[] {
   return [
     route({
       method: 'GET',
@@ -38,7 +49,7 @@ export function healthRoutes({ readiness, metrics }: ApiDependencies): Route[] {
   ];
 }
 
-function metricsRoute(metrics: NonNullable<ApiDependencies['metrics']>): Route {
+function metricsRoute(metrics: NonNullable<HealthDependencies['metrics']>): Route {
   return route({
     method: 'GET',
     path: '/metrics',

@@ -2,11 +2,13 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import { MIMEType } from 'node:util';
 import { Problem } from '../../domain/problem.ts';
-import { LIST_MAX } from '../schemas/fields.ts';
 import { membersInText, membersInValue, repeatedMember, type ShapeLimits } from './json-members.ts';
 import { invalid } from './validation.ts';
 
 /** Parses the bytes of a body. Accepts what real clients send, and refuses what could be read in two ways. */
+
+/** Most items of a list, in a request or in a response. */
+export const LIST_MAX = 1000;
 
 /** As nearly every client writes it; needs no parsing. */
 const USUAL_TYPES = new Set([

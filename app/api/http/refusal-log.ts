@@ -1,6 +1,6 @@
 import { PROBLEMS, type ProblemCode } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { ApiLogger } from './api-dependencies.ts';
+import type { ApiLogger } from './http-dependencies.ts';
 
 /** The fields of a log line about a refused request: ids and our own words, never what the client sent. */
 export interface RefusedRequest {

@@ -1,5 +1,5 @@
-import type { ApiDependencies } from '../http/api-dependencies.ts';
 import { type Route, route } from '../http/route.ts';
+import type { OpsPort } from './ops-port.ts';
 import {
   LossAcceptance,
   LossAcceptanceRequest,
@@ -10,9 +10,13 @@ import {
   Unsettled,
 } from './ops-schema.ts';
 
+interface OpsDependencies {
+  ops: OpsPort;
+}
+
 const tag = 'Operations';
 
-export function opsRoutes({ ops }: ApiDependencies): Route[] {
+export function opsRoutes({ ops }: OpsDependencies): Route[] {
   return [
     route({
       method: 'GET',

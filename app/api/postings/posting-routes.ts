@@ -1,13 +1,17 @@
 import { z } from 'zod';
 import { formatAmount } from '../../domain/money.ts';
-import type { ApiDependencies } from '../http/api-dependencies.ts';
+import type { Books } from '../../ledger/ports/ledger.ts';
 import { type Answer, type Route, route } from '../http/route.ts';
 import { IdParams } from '../schemas/fields.ts';
 import { formatTimestamp } from '../schemas/timestamp.ts';
 import { decodeCursor, encodeCursor } from './posting-cursor.ts';
 import { BalanceAt, type Page, PostingList, PostingsQuery, pageOf, postingAnswer } from './posting-schema.ts';
 
-export function postingRoutes({ books }: ApiDependencies): Route[] {
+interface PostingDependencies {
+  books: Books;
+}
+
+export function postingRoutes({ books }: PostingDependencies): Route[] {
   const readPostings = route({
     method: 'GET',
     path: '/v1/accounts/{id}/postings',

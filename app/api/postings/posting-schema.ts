@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { formatAmount } from '../../domain/money.ts';
 import type { Posting as LedgerPosting } from '../../domain/types.ts';
-import { Currency, Id, LIST_MAX, Money, Timestamp, TimestampInput, Version } from '../schemas/fields.ts';
+import { LIST_MAX } from '../http/json-body.ts';
+import { Currency, Id, Money, Timestamp, TimestampInput, Version } from '../schemas/fields.ts';
 import { formatTimestamp } from '../schemas/timestamp.ts';
 
 const LIMIT_DEFAULT = 100;

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { LIST_MAX } from '../http/json-body.ts';
 import { type ProblemDocument, problemDocument } from '../http/problem-document.ts';
 import { ProblemSchema } from '../http/problem-schema.ts';
-import { LIST_MAX } from './fields.ts';
 
 /** A batch is a list under one name; the outcome of each item stands at its place in the answer. */
 

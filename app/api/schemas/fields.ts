@@ -9,8 +9,6 @@ import { parseTimestamp } from './timestamp.ts';
  * body are `nullish`, because many serializers (Jackson, System.Text.Json, Go's pointers) write null for an absent value.
  */
 
-export const LIST_MAX = 1000;
-
 /** The client's clock may be this far ahead of ours. */
 export const TIMESTAMP_AHEAD_MS_MAX = 5 * 60_000;
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { type Identity, SCOPES, type Scope } from '../../domain/identity.ts';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
-import type { ApiDependencies } from '../http/api-dependencies.ts';
+import type { ApiDependencies } from '../api-dependencies.ts';
 import type { LoopUtilization } from '../http/connections/load-shedding.ts';
 import { ProblemSchema } from '../http/problem-schema.ts';
 import { RouteTable } from '../http/route-table.ts';

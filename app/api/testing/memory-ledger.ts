@@ -9,7 +9,7 @@ import type {
   TransferOrder,
 } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { AccountDetails, AccountOpening, Books, Ledger } from '../../ledger/ledger.ts';
+import type { AccountDetails, AccountOpening, Books, Ledger } from '../../ledger/ports/ledger.ts';
 
 /**
  * A ledger small enough to be seen through, to test the shapes of the API and nothing of the ledger's own promises.

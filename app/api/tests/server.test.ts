@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Identity } from '../../domain/identity.ts';
 import { Problem } from '../../domain/problem.ts';
-import type { ApiDependencies } from '../http/api-dependencies.ts';
+import type { ApiDependencies } from '../api-dependencies.ts';
 import { ApiUnderTest, keyWith, NOW } from '../testing/api-under-test.ts';
 
 let api: ApiUnderTest;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { RESERVED_ID_PREFIX } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Durability, Origin, Outcome, Posted, TransferOrder } from '../../domain/types.ts';
-import type { Ledger } from '../../ledger/ledger.ts';
+import type { Ledger } from '../../ledger/ports/ledger.ts';
 import { only } from '../schemas/single-result.ts';
 
 /** Each refused reversal uses up an attempt. Beyond these, someone has to look at why it never goes through. */

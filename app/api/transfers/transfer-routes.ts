@@ -2,8 +2,8 @@ import type { Identity } from '../../domain/identity.ts';
 import { ID_LENGTH_MAX } from '../../domain/ids.ts';
 import { Problem, type ProblemCode, REFUSALS } from '../../domain/problem.ts';
 import type { Durability, Origin, Outcome, TransferOrder } from '../../domain/types.ts';
-import type { Ledger } from '../../ledger/ledger.ts';
-import type { ApiDependencies } from '../http/api-dependencies.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Ledger } from '../../ledger/ports/ledger.ts';
 import { IdempotencyKeyHeader, idempotencyKeyOf, refused } from '../http/idempotency-key.ts';
 import { type Answer, type Call, type Route, route } from '../http/route.ts';
 import { validate } from '../http/validation.ts';
@@ -22,6 +22,13 @@ import {
   TransferRecord,
   TransferRequest,
 } from './transfer-schema.ts';
+
+interface TransferDependencies {
+  ledger: Ledger;
+  clock: Clock;
+  /** This pod's estimate of the ledger's time, ms since 1970. */
+  ledgerNow: () => number;
+}
 
 const tag = 'Transfers';
 
@@ -47,11 +54,11 @@ const DEMO_TRANSFER = { sourceAccount: 'demo-alice', destinationAccount: 'demo-b
 const TRANSFER_EXAMPLE = { ...DEMO_TRANSFER, reference: 'Invoice 2026-0042', metadata: { invoice: '2026-0042' } };
 const BATCH_EXAMPLE = { transfers: [DEMO_TRANSFER, { ...DEMO_TRANSFER, amount: '2.00' }] };
 
-export function transferRoutes(deps: ApiDependencies): Route[] {
+export function transferRoutes(deps: TransferDependencies): Route[] {
   return [transfer(deps), transferBatch(deps), readTransfer(deps), reverseTransfer(deps)];
 }
 
-function transfer({ ledger, ledgerNow }: ApiDependencies): Route {
+function transfer({ ledger, ledgerNow }: TransferDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/transfers',
@@ -78,7 +85,7 @@ function transfer({ ledger, ledgerNow }: ApiDependencies): Route {
   });
 }
 
-function transferBatch({ ledger, clock, ledgerNow }: ApiDependencies): Route {
+function transferBatch({ ledger, clock, ledgerNow }: TransferDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/transfers/batch',
@@ -126,7 +133,7 @@ function batchKeyOf(call: Pick<Call, 'header'>, items: number): string | null {
   return key;
 }
 
-function readTransfer({ ledger }: ApiDependencies): Route {
+function readTransfer({ ledger }: TransferDependencies): Route {
   return route({
     method: 'GET',
     path: '/v1/transfers/{transactionId}',
@@ -142,7 +149,7 @@ function readTransfer({ ledger }: ApiDependencies): Route {
   });
 }
 
-function reverseTransfer({ ledger }: ApiDependencies): Route {
+function reverseTransfer({ ledger }: TransferDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/transfers/{transactionId}/reversal',

@@ -1,4 +1,3 @@
-import type { LedgerEvents } from '../../ledger/ports/ledger-events.ts';
 import { newUuidV7 } from '../ids.ts';
 import { Problem } from '../problem.ts';
 import type { Account, Outcome, Posted, TransferOrder } from '../types.ts';
@@ -55,27 +54,4 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
     () => 'no problem',
     (error: unknown) => (error instanceof Problem ? error.code : String(error)),
   );
-}
-
-/** Counts what the ledger tells. */
-export class CountedEvents implements LedgerEvents {
-  readonly counts = { applied: 0, retried: 0, lookedUp: 0, hit: 0, missed: 0, evicted: 0 };
-  applied(transfers: number): void {
-    this.counts.applied += transfers;
-  }
-  retried(): void {
-    this.counts.retried += 1;
-  }
-  lookedUp(ids: number): void {
-    this.counts.lookedUp += ids;
-  }
-  accountsHit(count: number): void {
-    this.counts.hit += count;
-  }
-  accountsMissed(count: number): void {
-    this.counts.missed += count;
-  }
-  evicted(count: number): void {
-    this.counts.evicted += count;
-  }
 }

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { explainReplid, replidRisks, type ServerFacts } from '../../authority/server-facts.ts';
 import { order } from '../../journal/testing/epoch-under-test.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
-import { explainReplid, replidRisks, type ServerFacts } from '../../redis/connection.ts';
 import { KeeperBench, stepTo } from '../testing/keeper-bench.ts';
 import { ReplicableRedis } from '../testing/replicable-redis.ts';
 

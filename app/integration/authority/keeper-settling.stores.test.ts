@@ -4,10 +4,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { freePort } from '../../../devstack/system/ports.mjs';
 import { Problem } from '../../domain/problem.ts';
 import { CacheError } from '../../journal/cache-port.ts';
+import { Overtaken } from '../../journal/cursor.ts';
 import { batchOf } from '../../journal/flush-batch.ts';
 import { type EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
 import { until } from '../../kernel/testing/until.ts';
-import { Overtaken } from '../../mysql/ledger/flush-store.ts';
 import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import type { RedisScripts } from '../../redis/redis-scripts.ts';

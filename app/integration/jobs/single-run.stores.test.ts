@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { JobState } from '../../jobs/single-run.ts';
 import { SingleRun } from '../../jobs/single-run.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { keptLog } from '../../kernel/testing/kept-log.ts';
 import { until } from '../../kernel/testing/until.ts';
-import { JobLease, type JobState } from '../../mysql/operations/job-lease.ts';
+import { JobLease } from '../../mysql/operations/job-lease.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 
 const NIGHTLY = { cron: '30 2 * * *', timeZone: 'Europe/Berlin' };

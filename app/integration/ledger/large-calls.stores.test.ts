@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { accountOf, orderOf, said } from '../../domain/testing/orders.ts';
+import { CALL_TRANSFERS_MAX } from '../../journal/cache-port.ts';
 import { encodeOrder } from '../../journal/codec.ts';
 import { ModelLedger } from '../../ledger/testing/model-ledger.ts';
-import { CALL_TRANSFERS_MAX } from '../../redis/apply-call.ts';
 import { RealLedger } from '../testing/real-ledger.ts';
 
 let stage: RealLedger;

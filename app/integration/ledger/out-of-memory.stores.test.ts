@@ -5,7 +5,7 @@ import { startRedis } from '../../../devstack/stores/redis.mjs';
 import { temporaryFolder } from '../../../devstack/testing/temporary.mjs';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { accountOf, codeOf, orderOf, said } from '../../domain/testing/orders.ts';
-import { ID_BUCKET_MS, placeOf } from '../../redis/keys.ts';
+import { ID_BUCKET_MS, placeOf } from '../../journal/id-buckets.ts';
 import { type Pod, RealLedger } from '../testing/real-ledger.ts';
 
 let server: Awaited<ReturnType<typeof startRedis>>;

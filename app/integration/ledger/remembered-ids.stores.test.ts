@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import { newUuidV7 } from '../../domain/ids.ts';
 import { accountOf, orderOf, said } from '../../domain/testing/orders.ts';
 import { RecordStatus } from '../../journal/codec.ts';
+import { bucketEnd, ID_BUCKET_MS, placeOf } from '../../journal/id-buckets.ts';
 import { Gate } from '../../journal/testing/faulty-cache.ts';
 import { systemClock } from '../../kernel/clock.ts';
-import { bucketEnd, ID_BUCKET_MS, placeOf } from '../../redis/keys.ts';
 import { IdJanitor } from '../../sync/id-janitor.ts';
 import { type Pod, RealLedger } from '../testing/real-ledger.ts';
 

@@ -11,7 +11,7 @@ import { outcomeOf, outcomesOf } from '../../journal/outcomes.ts';
 import { account, order } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { notFound } from '../../ledger/accounts/account-loader.ts';
-import type { DirectChange, DirectItem } from '../../ledger/direct/direct-server.ts';
+import type { DirectChange, DirectItem } from '../../ledger/ports/direct-server.ts';
 import { DirectStore } from '../../mysql/ledger/direct-store.ts';
 import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
 import { DIRECT_EPOCH, putAccounts } from '../../mysql/testing/direct-accounts.ts';

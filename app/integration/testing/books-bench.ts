@@ -5,10 +5,11 @@ import { account, EpochUnderTest, order } from '../../journal/testing/epoch-unde
 import { systemClock } from '../../kernel/clock.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { migratedDatabase, openIn, type TestDatabase } from '../../mysql/testing/test-database.ts';
+import { cachePages } from '../../redis/cache-pages.ts';
 import { identifyServer } from '../../redis/connection.ts';
 import { Keys } from '../../redis/keys.ts';
 import type { RedisScripts } from '../../redis/redis-scripts.ts';
-import { cachePages, createReconciliation } from '../../roles/shared-reconciliation.ts';
+import { createReconciliation } from '../../roles/shared-reconciliation.ts';
 import { type ContextUnderTest, testConfig, testContext } from '../../roles/testing/test-context.ts';
 import { Flusher } from '../../sync/flusher.ts';
 
@@ -76,7 +77,10 @@ export class BooksBench {
   }
 
   pages() {
-    return cachePages(this.context, this.epoch.pod);
+    return cachePages(
+      { redis: this.context.redis, scripts: this.context.scripts, keyPrefix: this.context.config.ledger.keyPrefix },
+      this.epoch.pod,
+    );
   }
   reconciliation() {
     return createReconciliation(this.context, () => this.pages());

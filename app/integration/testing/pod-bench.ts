@@ -4,7 +4,7 @@ import { PodSeat } from '../../authority/pod-seat.ts';
 import type { Authority } from '../../domain/authority.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
-import { CountedEvents, orderOf } from '../../domain/testing/orders.ts';
+import { orderOf } from '../../domain/testing/orders.ts';
 import type { TransferOrder } from '../../domain/types.ts';
 import type { Head } from '../../journal/codec.ts';
 import { toldBy } from '../../journal/journaled.ts';
@@ -15,7 +15,8 @@ import { keptLog } from '../../kernel/testing/kept-log.ts';
 import { PushedClock } from '../../kernel/testing/pushed-clock.ts';
 import { until } from '../../kernel/testing/until.ts';
 import type { EpochView } from '../../ledger/epoch/epoch-view.ts';
-import { CacheLedger } from '../../ledger/pod-ledger.ts';
+import { PodLedger } from '../../ledger/pod-ledger.ts';
+import { CountedEvents } from '../../ledger/testing/counted-events.ts';
 import { LIMITS } from '../../ledger/testing/model-ledger.ts';
 import { AuthorityStore } from '../../mysql/authority/authority-store.ts';
 import { DrainStore } from '../../mysql/authority/drain-store.ts';
@@ -47,7 +48,7 @@ export class PodBench {
   readonly store: AuthorityStore;
   readonly settlement: SettlementStore;
   readonly seat: PodSeat;
-  readonly ledger: CacheLedger;
+  readonly ledger: PodLedger;
   /** When set, MySQL answers every question about the authority with it. */
   away: Error | null = null;
   /** When false, the authority has moved between its reading and the registration. */
@@ -99,7 +100,7 @@ export class PodBench {
     this.seat.onOpen(() => {
       this.opened += 1;
     });
-    this.ledger = new CacheLedger({
+    this.ledger = new PodLedger({
       cache,
       database: new LedgerReader(database),
       direct: new DirectStore({ database, clock }),

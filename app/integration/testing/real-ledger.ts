@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
-import { CountedEvents } from '../../domain/testing/orders.ts';
 import type { Account, Durability, TransferOrder } from '../../domain/types.ts';
 import type { Caller, KeeperCaller } from '../../journal/cache-port.ts';
 import { FaultyCache } from '../../journal/testing/faulty-cache.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { EpochView } from '../../ledger/epoch/epoch-view.ts';
-import { CacheLedger, type CacheLedgerDependencies } from '../../ledger/pod-ledger.ts';
+import { PodLedger, type PodLedgerDependencies } from '../../ledger/pod-ledger.ts';
 import type { LedgerDatabase } from '../../ledger/ports/ledger-database.ts';
+import { CountedEvents } from '../../ledger/testing/counted-events.ts';
 import { ManualSeat } from '../../ledger/testing/manual-seat.ts';
 import { LIMITS } from '../../ledger/testing/model-ledger.ts';
 import { Database } from '../../mysql/connection/pool.ts';
@@ -50,15 +50,15 @@ export class Pod {
   readonly cache: FaultyCache;
   caller: Caller;
   readonly #stage: RealLedger;
-  readonly ledger: CacheLedger;
+  readonly ledger: PodLedger;
 
-  constructor(stage: RealLedger, caller: Caller, limits: Partial<CacheLedgerDependencies['limits']>) {
+  constructor(stage: RealLedger, caller: Caller, limits: Partial<PodLedgerDependencies['limits']>) {
     this.caller = caller;
     this.#stage = stage;
     this.reader = new CountedReader(new LedgerReader(stage.database));
     this.cache = new FaultyCache(stage.scripts);
     const { cache, reader: database, seat, events } = this;
-    this.ledger = new CacheLedger({
+    this.ledger = new PodLedger({
       cache,
       database,
       direct: new DirectStore({ database: stage.database, clock: systemClock }),
@@ -140,7 +140,7 @@ export class RealLedger implements AsyncDisposable {
   }
 
   /** A new pod, registered and seated in the epoch. */
-  async pod(limits: Partial<CacheLedgerDependencies['limits']> = {}): Promise<Pod> {
+  async pod(limits: Partial<PodLedgerDependencies['limits']> = {}): Promise<Pod> {
     this.#pods += 1;
     const pod = new Pod(this, { epoch: this.epoch, replid: this.replid, podId: `pod-${this.#pods}` }, limits);
     await pod.sit();

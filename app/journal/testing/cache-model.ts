@@ -1,8 +1,6 @@
 import { ID_AHEAD_MS_MAX } from '../../domain/ids.ts';
 import { changeRefusalOf, refusalOf } from '../../domain/rules.ts';
 import type { Account, TransferOrder } from '../../domain/types.ts';
-import { chunkEndsOf } from '../../redis/apply-call.ts';
-import { bucketEnd, placeOf } from '../../redis/keys.ts';
 import {
   type ApplyItem,
   CacheError,
@@ -13,6 +11,7 @@ import {
   type KeeperCaller,
   type Ownership,
 } from '../cache-port.ts';
+import { chunkEndsOf } from '../chunks.ts';
 import {
   type CachedAccount,
   encodeRecord,
@@ -23,6 +22,7 @@ import {
   statusName,
   statusNumber,
 } from '../codec.ts';
+import { bucketEnd, placeOf } from '../id-buckets.ts';
 import type { JournalEntry } from '../journal-entry.ts';
 
 interface Epoch {

@@ -6,9 +6,9 @@ import { type ChangePayload, type Head, RecordStatus, type ResultRecord, statusN
 import type { Doubt } from '../../journal/journal-entry.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
-import { DirectError, type DirectServer } from '../direct/direct-server.ts';
 import type { Attempt } from '../epoch/doubts.ts';
 import type { EpochView, Seat } from '../epoch/epoch-view.ts';
+import { DirectError, type DirectServer } from '../ports/direct-server.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 import { type AccountLoader, notFound, Uncached } from './account-loader.ts';
 import { viewOf } from './account-reader.ts';

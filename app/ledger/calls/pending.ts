@@ -3,8 +3,8 @@ import type { Outcome, TransferOrder } from '../../domain/types.ts';
 import type { ApplyItem } from '../../journal/cache-port.ts';
 import { encodeOrder } from '../../journal/codec.ts';
 import type { Doubt } from '../../journal/journal-entry.ts';
-import type { DirectItem } from '../direct/direct-server.ts';
 import type { Attempt } from '../epoch/doubts.ts';
+import type { DirectItem } from '../ports/direct-server.ts';
 
 type Answer = Outcome | Problem;
 

@@ -4,7 +4,7 @@ import { Problem } from '../../domain/problem.ts';
 import { type ChangeRefusal, changeRefusalOf, refusalOf } from '../../domain/rules.ts';
 import type { Account, Outcome, Side, TransferOrder } from '../../domain/types.ts';
 import type { AccountMove, JournaledChange } from '../../journal/flush-batch.ts';
-import type { DirectChange, DirectItem } from './direct-server.ts';
+import type { DirectChange, DirectItem } from '../ports/direct-server.ts';
 
 /**
  * The time of acceptance: MySQL's clock, but never earlier than the latest acceptance on one of the accounts. Order per account is

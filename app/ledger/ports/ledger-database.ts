@@ -1,11 +1,6 @@
 import { Problem } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
-
-/** The snapshot that something was read from MySQL in: the flush had come to `cursor` of `epoch`. */
-export interface Stamp {
-  epoch: number;
-  cursor: number;
-}
+import type { Stamp } from '../../journal/cursor.ts';
 
 /** Who had the authority in the snapshot of an answer. */
 export interface AuthorityStamp {

@@ -1,8 +1,8 @@
 import { Problem } from '../../domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../domain/types.ts';
+import { CALL_TRANSFERS_MAX } from '../../journal/cache-port.ts';
+import { placeOf } from '../../journal/id-buckets.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { CALL_TRANSFERS_MAX } from '../../redis/apply-call.ts';
-import { placeOf } from '../../redis/keys.ts';
 import { CacheCalls, type CacheCallsDependencies } from '../calls/cache-calls.ts';
 import type { Desk } from '../calls/desk.ts';
 import { DIRECT_BATCH_MAX, DirectCalls, type DirectCallsDependencies } from '../calls/direct-calls.ts';

@@ -7,7 +7,7 @@ import {
   type DirectErrorKind,
   type DirectItem,
   type DirectServer,
-} from '../direct/direct-server.ts';
+} from '../ports/direct-server.ts';
 import type { MemoryDatabase } from './model-ledger.ts';
 
 /** What becomes of a call: it fails so, and was done nevertheless, or not. */

@@ -1,16 +1,18 @@
-import { accountOf, CountedEvents, orderOf } from '../../domain/testing/orders.ts';
+import { accountOf, orderOf } from '../../domain/testing/orders.ts';
 import type { Account, Outcome, TransferOrder } from '../../domain/types.ts';
 import type { Caller, KeeperCaller } from '../../journal/cache-port.ts';
+import type { Stamp } from '../../journal/cursor.ts';
 import { CacheModel } from '../../journal/testing/cache-model.ts';
 import { FaultyCache } from '../../journal/testing/faulty-cache.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import { EpochView } from '../epoch/epoch-view.ts';
-import { CacheLedger, type CacheLedgerDependencies } from '../pod-ledger.ts';
-import type { AuthorityStamp, LedgerDatabase, Stamp } from '../ports/ledger-database.ts';
+import { PodLedger, type PodLedgerDependencies } from '../pod-ledger.ts';
+import type { AuthorityStamp, LedgerDatabase } from '../ports/ledger-database.ts';
+import { CountedEvents } from './counted-events.ts';
 import { ManualSeat } from './manual-seat.ts';
 import { MemoryDirect } from './memory-direct.ts';
 
-export const LIMITS: CacheLedgerDependencies['limits'] = {
+export const LIMITS: PodLedgerDependencies['limits'] = {
   requestTimeoutMs: 10_000,
   queueTransfersMax: 1_000,
   applyBatchMax: 500,
@@ -78,19 +80,19 @@ export class ModelLedger {
   readonly direct = new MemoryDirect(this.database);
   readonly seat = new ManualSeat();
   readonly events = new CountedEvents();
-  readonly ledger: CacheLedger;
+  readonly ledger: PodLedger;
   caller: Caller = { epoch: 1, replid: 'replid', podId: 'pod-1' };
 
-  private constructor(limits: Partial<CacheLedgerDependencies['limits']>) {
+  private constructor(limits: Partial<PodLedgerDependencies['limits']>) {
     this.model.now = () => this.clock.now();
     this.database.now = () => this.clock.now();
     for (const id of ['world', 'a', 'b', 'c']) this.database.accounts.set(id, accountOf(id));
     const { cache, database, direct, seat, clock, events } = this;
-    this.ledger = new CacheLedger({ cache, database, direct, seat, clock, events, limits: { ...LIMITS, ...limits } });
+    this.ledger = new PodLedger({ cache, database, direct, seat, clock, events, limits: { ...LIMITS, ...limits } });
   }
 
   /** @param limits those that are not as usual */
-  static async open(limits: Partial<CacheLedgerDependencies['limits']> = {}): Promise<ModelLedger> {
+  static async open(limits: Partial<PodLedgerDependencies['limits']> = {}): Promise<ModelLedger> {
     const stage = new ModelLedger(limits);
     await stage.begin(1);
     return stage;

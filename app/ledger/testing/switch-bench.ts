@@ -1,13 +1,14 @@
-import { accountOf, CountedEvents, orderOf } from '../../domain/testing/orders.ts';
+import { accountOf, orderOf } from '../../domain/testing/orders.ts';
 import type { TransferOrder } from '../../domain/types.ts';
 import { toldBy } from '../../journal/journaled.ts';
 import { CacheModel } from '../../journal/testing/cache-model.ts';
 import { type Fault, FaultyCache, passing } from '../../journal/testing/faulty-cache.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
-import type { DirectChange, DirectItem, DirectServer } from '../direct/direct-server.ts';
 import { EpochView } from '../epoch/epoch-view.ts';
-import { CacheLedger, type CacheLedgerDependencies } from '../pod-ledger.ts';
+import { PodLedger, type PodLedgerDependencies } from '../pod-ledger.ts';
+import type { DirectChange, DirectItem, DirectServer } from '../ports/direct-server.ts';
 import type { AuthorityStamp } from '../ports/ledger-database.ts';
+import { CountedEvents } from './counted-events.ts';
 import { ManualSeat } from './manual-seat.ts';
 import { MemoryDirect } from './memory-direct.ts';
 import { LIMITS, MemoryDatabase } from './model-ledger.ts';
@@ -63,19 +64,19 @@ export class SwitchBench {
   readonly direct = new FaultyDirect(this.database);
   readonly seat = new ManualSeat();
   readonly events = new CountedEvents();
-  readonly ledger: CacheLedger;
+  readonly ledger: PodLedger;
   #epoch = 0;
 
-  private constructor(limits: Partial<CacheLedgerDependencies['limits']>) {
+  private constructor(limits: Partial<PodLedgerDependencies['limits']>) {
     this.model.now = () => this.clock.now();
     this.database.now = () => this.clock.now();
     for (const id of ['world', 'a', 'b', 'c']) this.database.accounts.set(id, accountOf(id));
     const { cache, database, direct, seat, clock, events } = this;
-    this.ledger = new CacheLedger({ cache, database, direct, seat, clock, events, limits: { ...LIMITS, ...limits } });
+    this.ledger = new PodLedger({ cache, database, direct, seat, clock, events, limits: { ...LIMITS, ...limits } });
   }
 
   /** The pod works in epoch 1 of the cache. */
-  static async open(limits: Partial<CacheLedgerDependencies['limits']> = {}): Promise<SwitchBench> {
+  static async open(limits: Partial<PodLedgerDependencies['limits']> = {}): Promise<SwitchBench> {
     const bench = new SwitchBench(limits);
     await bench.toCache();
     return bench;

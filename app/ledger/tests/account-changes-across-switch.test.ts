@@ -3,7 +3,7 @@ import { newUuidV7 } from '../../domain/ids.ts';
 import { codeOf } from '../../domain/testing/orders.ts';
 import type { AccountChange } from '../../domain/types.ts';
 import { commandLost, failing, Gate, replyLost } from '../../journal/testing/faulty-cache.ts';
-import { DirectError } from '../direct/direct-server.ts';
+import { DirectError } from '../ports/direct-server.ts';
 import { SwitchBench } from '../testing/switch-bench.ts';
 
 let bench: SwitchBench;

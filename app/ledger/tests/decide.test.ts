@@ -4,7 +4,7 @@ import { accountOf, orderOf, said } from '../../domain/testing/orders.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import { notFound } from '../accounts/account-loader.ts';
 import { decideChange, decideTransfers, type Found, LedgerTime } from '../direct/decide.ts';
-import type { DirectChange } from '../direct/direct-server.ts';
+import type { DirectChange } from '../ports/direct-server.ts';
 
 const EPOCH = 9;
 const item = (transactionId: string, different: Parameters<typeof orderOf>[0] = {}) => ({

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { said } from '../../domain/testing/orders.ts';
 import { commandLost, failing, Gate, replyLost } from '../../journal/testing/faulty-cache.ts';
-import { DirectError } from '../direct/direct-server.ts';
+import { DirectError } from '../ports/direct-server.ts';
 import { SwitchBench } from '../testing/switch-bench.ts';
 
 let bench: SwitchBench;

@@ -1,7 +1,8 @@
 import type { KeeperAuthority, PodAuthority } from '../../authority/authority-ports.ts';
 import type { Authority, LivePod, Mode, MovedBy, PodRow } from '../../domain/authority.ts';
+import type { Cursor } from '../../journal/cursor.ts';
 import type { Database } from '../connection/pool.ts';
-import { type Cursor, readCursor } from '../ledger/flush-store.ts';
+import { readCursor } from '../ledger/flush-store.ts';
 import {
   AUTHORITY_SELECT,
   type AuthorityColumns,

@@ -1,10 +1,11 @@
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Authority } from '../../domain/authority.ts';
+import { Overtaken } from '../../journal/cursor.ts';
 import { batchOf } from '../../journal/flush-batch.ts';
 import type { JournalEntry } from '../../journal/journal-entry.ts';
 import { until } from '../../kernel/testing/until.ts';
-import { FlushStore, Overtaken } from '../ledger/flush-store.ts';
+import { FlushStore } from '../ledger/flush-store.ts';
 import { InterruptedDatabase, poolOptions } from '../testing/test-database.ts';
 import { AuthorityStore } from './authority-store.ts';
 import { SettlementStore } from './settlement-store.ts';

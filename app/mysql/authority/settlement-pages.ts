@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Authority, MovedBy } from '../../domain/authority.ts';
+import type { Cursor } from '../../journal/cursor.ts';
 import { IntegrityError } from '../../journal/flush-batch.ts';
 import type { JournalEntry } from '../../journal/journal-entry.ts';
 import { type Journaled, lastSeqOf } from '../../journal/journaled.ts';
@@ -8,7 +9,6 @@ import { wholeJournal } from '../../journal/recovery/late.ts';
 import { receive, withoutTimes } from '../../journal/recovery/received.ts';
 import { type Page, type PageRule, type Recovery, recoverPage, upToGap } from '../../journal/recovery/recovery.ts';
 import type { Session } from '../connection/pool.ts';
-import type { Cursor } from '../ledger/flush-store.ts';
 import { beginRecovery, keepRecovery, progressOf, type RecoveryRow } from '../rows/recovery-row.ts';
 import {
   doubtCount,

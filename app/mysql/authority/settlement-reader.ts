@@ -1,10 +1,10 @@
 import type { Account, AccountStatus, Outcome } from '../../domain/types.ts';
+import type { Cursor } from '../../journal/cursor.ts';
 import { IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
 import type { Doubt, JournalEntry } from '../../journal/journal-entry.ts';
 import type { Journaled } from '../../journal/journaled.ts';
 import type { Session } from '../connection/pool.ts';
 import { integer } from '../connection/sql.ts';
-import type { Cursor } from '../ledger/flush-store.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { IN_LIST_MAX, rowsByIds } from '../rows/unsettled-rows.ts';

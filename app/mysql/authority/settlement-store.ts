@@ -1,11 +1,12 @@
 import type { AcceptStep, FoldStep, Settlement } from '../../authority/authority-ports.ts';
 import type { Authority, CacheServerIdentity, Mode, MovedBy } from '../../domain/authority.ts';
+import { type Cursor, Overtaken } from '../../journal/cursor.ts';
 import { IntegrityError } from '../../journal/flush-batch.ts';
 import type { JournalEntry } from '../../journal/journal-entry.ts';
 import { receive } from '../../journal/recovery/received.ts';
 import { batchUpToGap, type Recovery } from '../../journal/recovery/recovery.ts';
 import type { Database, Session } from '../connection/pool.ts';
-import { type Cursor, FlushStore, Overtaken, readCursor } from '../ledger/flush-store.ts';
+import { FlushStore, readCursor } from '../ledger/flush-store.ts';
 import { AUTHORITY_SELECT, authorityOf, lockedAuthority, NOTHING_WAITS, setAuthority } from '../rows/authority-row.ts';
 import {
   beginRecovery,

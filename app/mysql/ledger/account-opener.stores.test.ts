@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../domain/problem.ts';
 import type { NewAccount } from '../../domain/types.ts';
 import { systemClock } from '../../kernel/clock.ts';
-import type { AccountOpening } from '../../ledger/ledger.ts';
+import type { AccountOpening } from '../../ledger/ports/ledger.ts';
 import { Database, type Session } from '../connection/pool.ts';
 import { InterruptedDatabase, migratedDatabase, poolOptions, type TestDatabase } from '../testing/test-database.ts';
 import { AccountOpener } from './account-opener.ts';

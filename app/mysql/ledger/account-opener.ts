@@ -2,7 +2,7 @@ import { Problem } from '../../domain/problem.ts';
 import type { NewAccount } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { retried } from '../../kernel/retry.ts';
-import type { AccountDetails, AccountOpening } from '../../ledger/ledger.ts';
+import type { AccountDetails, AccountOpening } from '../../ledger/ports/ledger.ts';
 import { isRolledBack } from '../connection/mysql-errors.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';

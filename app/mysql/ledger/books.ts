@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/problem.ts';
 import type { NewAccount, Posting } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { AccountDetails, AccountOpening, Books } from '../../ledger/ledger.ts';
+import type { AccountDetails, AccountOpening, Books } from '../../ledger/ports/ledger.ts';
 import type { Database } from '../connection/pool.ts';
 import { AccountOpener } from './account-opener.ts';
 

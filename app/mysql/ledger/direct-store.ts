@@ -9,7 +9,7 @@ import {
   DirectError,
   type DirectItem,
   type DirectServer,
-} from '../../ledger/direct/direct-server.ts';
+} from '../../ledger/ports/direct-server.ts';
 import { isIdTaken, isRolledBack } from '../connection/mysql-errors.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';

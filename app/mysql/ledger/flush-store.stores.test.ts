@@ -1,6 +1,7 @@
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../domain/problem.ts';
+import { Overtaken } from '../../journal/cursor.ts';
 import { batchOf, type FlushBatch, IntegrityError } from '../../journal/flush-batch.ts';
 import { ACCEPTED_AT, account, itemOf, modelEpoch, order } from '../../journal/testing/epoch-under-test.ts';
 import {
@@ -11,7 +12,7 @@ import {
   poolOptions,
   type TestDatabase,
 } from '../testing/test-database.ts';
-import { FlushStore, Overtaken } from './flush-store.ts';
+import { FlushStore } from './flush-store.ts';
 import { LedgerReader } from './ledger-reader.ts';
 
 const ACCOUNTS = [account('world'), account('ada'), account('bob', { overdraftLimit: 50 })];

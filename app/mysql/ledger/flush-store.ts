@@ -1,18 +1,8 @@
+import { type Cursor, Overtaken } from '../../journal/cursor.ts';
 import type { FlushBatch } from '../../journal/flush-batch.ts';
+import type { JournalStore } from '../../sync/flusher.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { insertOutcomes, moveAccounts, writeChange } from '../rows/outcome-writer.ts';
-
-export interface Cursor {
-  epoch: number;
-  seq: number;
-  /** The largest UUIDv7 time of any id that MySQL may have, ms. */
-  idTimeMax: number;
-}
-
-/** The authority is another by now, or another keeper was faster: not a failure, but nothing was written. */
-export class Overtaken extends Error {
-  override readonly name = 'Overtaken';
-}
 
 export async function readCursor(from: Pick<Session, 'rows'>, lock: '' | 'FOR UPDATE' = ''): Promise<Cursor> {
   const [row] = await from.rows<{ epoch: number; seq: number; id_time_max: number }>(
@@ -23,7 +13,7 @@ export async function readCursor(from: Pick<Session, 'rows'>, lock: '' | 'FOR UP
 }
 
 /** Writes the journal to MySQL. */
-export class FlushStore {
+export class FlushStore implements JournalStore {
   readonly #database: Database;
   constructor(database: Database) {
     this.#database = database;

@@ -1,6 +1,6 @@
 import type { Account } from '../../domain/types.ts';
 import type { HistoryRow, LedgerPages } from '../../jobs/ledger-history.ts';
-import type { Stamp } from '../../ledger/ports/ledger-database.ts';
+import type { Stamp } from '../../journal/cursor.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import type { FlushStore } from './flush-store.ts';
 import type { LedgerReader } from './ledger-reader.ts';

@@ -1,6 +1,7 @@
 import type { Mode } from '../../domain/authority.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
-import type { AuthorityStamp, LedgerDatabase, Stamp } from '../../ledger/ports/ledger-database.ts';
+import type { Stamp } from '../../journal/cursor.ts';
+import type { AuthorityStamp, LedgerDatabase } from '../../ledger/ports/ledger-database.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';

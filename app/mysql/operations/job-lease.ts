@@ -1,16 +1,8 @@
+import type { JobState, Lease } from '../../jobs/single-run.ts';
 import type { Database } from '../connection/pool.ts';
 
-/** State of a job, by the clock of MySQL. */
-export interface JobState {
-  nowMs: number;
-  /** Whether a process is running it, or was a moment ago. */
-  held: boolean;
-  begunSlot: string;
-  doneSlot: string;
-}
-
 /** The lease on a job: one process runs it at a time. It expires, so that another process can take over from a dead one. */
-export class JobLease {
+export class JobLease implements Lease {
   readonly #database: Pick<Database, 'rows'>;
   readonly #job: string;
 

@@ -1,7 +1,7 @@
 import type { Authority, MovedBy } from '../../domain/authority.ts';
+import type { Cursor } from '../../journal/cursor.ts';
 import type { Recovery, RecoveryPhase } from '../../journal/recovery/recovery.ts';
 import type { Session } from '../connection/pool.ts';
-import type { Cursor } from '../ledger/flush-store.ts';
 import { REASON_CHARS_MAX } from './authority-row.ts';
 
 interface RecoveryColumns {

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Account, TransferOrder } from '../../domain/types.ts';
 import { ACCEPTED_AT, order } from '../../journal/testing/epoch-under-test.ts';
-import type { DirectItem } from '../../ledger/direct/direct-server.ts';
+import type { DirectItem } from '../../ledger/ports/direct-server.ts';
 import type { Database } from '../connection/pool.ts';
 
 /** The epoch in which MySQL has the authority. */

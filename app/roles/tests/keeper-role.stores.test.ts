@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Overtaken } from '../../journal/cursor.ts';
 import { until } from '../../kernel/testing/until.ts';
-import { Overtaken } from '../../mysql/ledger/flush-store.ts';
 import { startKeeper } from '../keeper-role.ts';
 import { type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
 

@@ -1,9 +1,9 @@
 import type { KeeperCaller } from '../../journal/cache-port.ts';
+import { type Cursor, Overtaken } from '../../journal/cursor.ts';
 import type { FlushBatch } from '../../journal/flush-batch.ts';
 import { account, type EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
 import { TestClock } from '../../kernel/testing/test-clock.ts';
 import { until } from '../../kernel/testing/until.ts';
-import { type Cursor, Overtaken } from '../../mysql/ledger/flush-store.ts';
 import { Flusher, type FlushLimits, type JournalStore } from '../flusher.ts';
 
 export const ACCOUNTS = [account('world'), account('ada')];

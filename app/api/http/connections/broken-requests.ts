@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { newUuidV7 } from '../../../domain/ids.ts';
 import { Problem } from '../../../domain/problem.ts';
 import type { Clock } from '../../../kernel/clock.ts';
-import type { ApiDependencies } from '../api-dependencies.ts';
+import type { HttpDependencies } from '../http-dependencies.ts';
 import { UNMATCHED } from '../middleware/measure.ts';
 import { problemDocument } from '../problem-document.ts';
 import type { RefusalLog } from '../refusal-log.ts';
@@ -13,7 +13,7 @@ const CLIENT_GONE = /^(?:ECONNRESET|EPIPE|HPE_INVALID_EOF_STATE)$/;
 
 interface BrokenRequestDependencies {
   clock: Clock;
-  onProblem: ApiDependencies['onProblem'];
+  onProblem: HttpDependencies['onProblem'];
   refusals: RefusalLog;
 }
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import { Problem } from '../../../domain/problem.ts';
 import type { Clock } from '../../../kernel/clock.ts';
-import type { ApiDependencies } from '../api-dependencies.ts';
+import type { HttpDependencies } from '../http-dependencies.ts';
 import { correlationIdOf } from '../middleware/correlation.ts';
 import { problemDocument, retryAfterSeconds } from '../problem-document.ts';
 import type { RefusalLog } from '../refusal-log.ts';
@@ -28,7 +28,7 @@ const OPERATORS_MAX = 32;
 /** The route under which refusals are counted and logged. */
 const REFUSED = 'refused';
 
-type AdmissionDependencies = Pick<ApiDependencies, 'clock' | 'limits' | 'onRequest' | 'onProblem' | 'shuttingDown'>;
+type AdmissionDependencies = Pick<HttpDependencies, 'clock' | 'limits' | 'onRequest' | 'onProblem' | 'shuttingDown'>;
 
 interface Refused {
   request: IncomingMessage;

@@ -1,12 +1,12 @@
 import type { Clock } from '../../../kernel/clock.ts';
-import type { ApiDependencies } from '../api-dependencies.ts';
 import type { ApiMiddleware } from '../http-context.ts';
+import type { HttpDependencies } from '../http-dependencies.ts';
 
 /** The route and method of requests for which there is no route. */
 export const UNMATCHED = 'unmatched';
 
 /** Tells the hook how each request went. Outermost, so that nothing is left out of the time. */
-export function measure(onRequest: ApiDependencies['onRequest'], clock: Clock): ApiMiddleware {
+export function measure(onRequest: HttpDependencies['onRequest'], clock: Clock): ApiMiddleware {
   return async (ctx, next) => {
     const start = clock.monotonic();
     await next();

@@ -1,6 +1,6 @@
 import { Problem } from '../../../domain/problem.ts';
-import type { ApiDependencies, ApiLogger } from '../api-dependencies.ts';
 import { type ApiContext, type ApiMiddleware, sendContent } from '../http-context.ts';
+import type { ApiLogger, HttpDependencies } from '../http-dependencies.ts';
 import { problemDocument, retryAfterSeconds, shown } from '../problem-document.ts';
 import type { RefusalLog, RefusedRequest } from '../refusal-log.ts';
 import { UNMATCHED } from './measure.ts';
@@ -13,7 +13,7 @@ const CLIENT_CLOSED_REQUEST = 499;
 export function renderProblems(
   logger: ApiLogger,
   refusals: RefusalLog,
-  onProblem: ApiDependencies['onProblem'],
+  onProblem: HttpDependencies['onProblem'],
 ): ApiMiddleware {
   return async (ctx, next) => {
     try {

@@ -1,14 +1,5 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { ApiMiddleware } from '../http-context.ts';
-
-/** The part of tracing that the API needs: a span around a request, under the caller's trace when it names one. */
-export interface RequestTracing {
-  incomingSpan<T>(
-    headers: IncomingHttpHeaders,
-    name: string,
-    run: (span: { rename(name: string): void; set(attribute: string, value: string | number): void }) => Promise<T>,
-  ): Promise<T>;
-}
+import type { RequestTracing } from '../http-dependencies.ts';
 
 /** One span per request, named by its route. Only there when tracing is on: it costs nothing otherwise. */
 export function trace(tracing: RequestTracing): ApiMiddleware {

@@ -1,5 +1,5 @@
 import Koa from 'koa';
-import type { ApiContext, ApiState } from './http/http-context.ts';
+import type { ApiContext, ApiState } from './http-context.ts';
 
 /**
  * Koa with a shorter end of each request. Koa accepts any body, and listens on every response and its socket until it is

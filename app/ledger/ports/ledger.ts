@@ -1,4 +1,4 @@
-import type { Problem } from '../domain/problem.ts';
+import type { Problem } from '../../domain/problem.ts';
 import type {
   AccountChange,
   AccountView,
@@ -7,7 +7,7 @@ import type {
   Outcome,
   Posting,
   TransferOrder,
-} from '../domain/types.ts';
+} from '../../domain/types.ts';
 
 /**
  * The one door to the ledger. The API knows this and nothing behind it.

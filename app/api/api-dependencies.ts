@@ -1,0 +1,16 @@
+import type { Books, Ledger } from '../ledger/ports/ledger.ts';
+import type { ReadinessReport } from './health/health-routes.ts';
+import type { HttpDependencies } from './http/http-dependencies.ts';
+import type { OpsPort } from './ops/ops-port.ts';
+
+/** What the API needs: the framework's part, and that of each resource. */
+export interface ApiDependencies extends HttpDependencies {
+  ledger: Ledger;
+  books: Books;
+  ops: OpsPort;
+  readiness: () => ReadinessReport;
+  /** Where they have no port of their own. */
+  metrics?: { contentType: string; text(): Promise<string> };
+  /** This pod's estimate of the ledger's time, ms since 1970; ids and timestamps of clients are validated against it. */
+  ledgerNow: () => number;
+}

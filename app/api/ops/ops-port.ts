@@ -1,0 +1,18 @@
+/** What operators may see and start. The answers are shown as they are. */
+export interface OpsPort {
+  status(): Promise<object>;
+  /** Runs a reconciliation now and answers its result. */
+  reconcile(): Promise<object>;
+  /** What waits for the journal of an epoch that has ended. */
+  unsettled(): Promise<object>;
+  /** Gives up what is missing; `done` is false while a keeper still carries it out. @throws Problem authority_moved if the authority is not in that epoch, or if nothing is missing */
+  acceptLoss(
+    acceptance: { epoch: number; reason: string },
+    user: string,
+  ): Promise<{ epoch: number; mode: string; dropped: number; done: boolean }>;
+  /** Takes over the Redis of another ledger. @throws Problem authority_moved if its owner has changed */
+  takeRedisOver(
+    takeover: { owner: string | null; reason: string },
+    user: string,
+  ): Promise<{ epoch: number; mode: string }>;
+}

@@ -1,0 +1,24 @@
+import type { LedgerEvents } from '../ports/ledger-events.ts';
+
+/** Counts what the ledger tells. */
+export class CountedEvents implements LedgerEvents {
+  readonly counts = { applied: 0, retried: 0, lookedUp: 0, hit: 0, missed: 0, evicted: 0 };
+  applied(transfers: number): void {
+    this.counts.applied += transfers;
+  }
+  retried(): void {
+    this.counts.retried += 1;
+  }
+  lookedUp(ids: number): void {
+    this.counts.lookedUp += ids;
+  }
+  accountsHit(count: number): void {
+    this.counts.hit += count;
+  }
+  accountsMissed(count: number): void {
+    this.counts.missed += count;
+  }
+  evicted(count: number): void {
+    this.counts.evicted += count;
+  }
+}
