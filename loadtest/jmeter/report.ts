@@ -1,3 +1,4 @@
+import { parse } from 'csv-parse/sync';
 import { quantile, round } from '../measure.ts';
 import { charts } from '../report/svg.ts';
 
@@ -10,28 +11,23 @@ export interface Sample {
   code: string;
 }
 
+const COLUMNS = ['timeStamp', 'elapsed', 'label', 'responseCode', 'success'];
+
 /** @param text the results of JMeter as CSV with a heading @throws Error when a column is missing */
 export function samplesOf(text: string): Sample[] {
-  const [heading = '', ...lines] = text.trim().split('\n');
-  const columns = heading.split(',');
-  const place = (name: string): number => {
-    const index = columns.indexOf(name);
-    if (index === -1) throw new Error(`JMeter's results have no column ${name}`);
-    return index;
+  const columns = (heading: string[]) => {
+    const missing = COLUMNS.find((name) => !heading.includes(name));
+    if (missing !== undefined) throw new Error(`JMeter's results have no column ${missing}`);
+    return heading;
   };
-  const [start, elapsed, label, code, success] = ['timeStamp', 'elapsed', 'label', 'responseCode', 'success'].map(
-    place,
-  ) as [number, number, number, number, number];
-  return lines.map((line) => {
-    const fields = line.split(',');
-    return {
-      label: fields[label] ?? '',
-      startMs: Number(fields[start]),
-      elapsedMs: Number(fields[elapsed]),
-      good: fields[success] === 'true',
-      code: fields[code] ?? '',
-    };
-  });
+  const rows = parse(text, { columns, skip_empty_lines: true }) as Record<string, string>[];
+  return rows.map((row) => ({
+    label: row['label'] ?? '',
+    startMs: Number(row['timeStamp']),
+    elapsedMs: Number(row['elapsed']),
+    good: row['success'] === 'true',
+    code: row['responseCode'] ?? '',
+  }));
 }
 
 function grouped<K>(samples: readonly Sample[], keyOf: (sample: Sample) => K): Map<K, Sample[]> {

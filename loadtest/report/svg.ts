@@ -1,4 +1,6 @@
-/** Line charts as SVG, by a few lines of our own: light, readable on white and on dark, and small enough to be kept in git. */
+import { init } from 'echarts';
+
+/** Line charts as SVG, drawn by ECharts without a browser. */
 export interface Line {
   name: string;
   points: readonly (readonly [x: number, y: number])[];
@@ -15,61 +17,68 @@ export interface Axis {
 
 const WIDTH = 760;
 const PANEL_HEIGHT = 150;
-const LEFT = 70;
-const RIGHT = 150;
-const TOP = 30;
-const GAP = 42;
-const COLOURS = ['#2563eb', '#dc2626', '#059669', '#d97706'];
+const TOP = 50;
+const GAP = 70;
+const SIDES = { left: 70, right: 150 };
+/** Readable on a white and on a dark page, without a background of its own. */
+const TEXT_COLOR = '#6b7280';
+const COLORS = ['#2563eb', '#dc2626', '#059669', '#d97706'];
 
-/** The panels one above the other, over the same x. */
+/** The panels one below the other, over the same x axis. */
 export function charts(title: string, axis: Axis, panels: readonly Panel[]): string {
-  const xs = panels.flatMap(({ lines }) => lines.flatMap(({ points }) => points.map(([x]) => place(axis, x))));
-  const [from, to] = [Math.min(...xs), Math.max(...xs)];
-  const x = (value: number) => LEFT + ((place(axis, value) - from) / (to - from || 1)) * (WIDTH - LEFT - RIGHT);
-  const height = TOP + panels.length * (PANEL_HEIGHT + GAP) + 10;
-  const body = panels.map((panel, index) => drawn(panel, x, TOP + 18 + index * (PANEL_HEIGHT + GAP)));
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">
-<title>${escaped(title)}</title>
-<rect width="${WIDTH}" height="${height}" fill="#fff"/>
-<text x="${LEFT}" y="18" font-size="14" font-weight="bold">${escaped(title)}</text>
-${body.join('\n')}
-<text x="${WIDTH - RIGHT}" y="${height - 8}" text-anchor="end" fill="#555">${escaped(axis.title)}</text>
-</svg>
-`;
-}
-
-const place = ({ logarithmic = false }: Axis, value: number): number => (logarithmic ? Math.log10(value) : value);
-
-function drawn({ title, lines }: Panel, x: (value: number) => number, top: number): string {
-  const all = lines.flatMap(({ points }) => points).filter(([, y]) => Number.isFinite(y));
-  const most = roundUp(Math.max(...all.map(([, y]) => y), 0));
-  const y = (value: number) => top + PANEL_HEIGHT - (value / most) * PANEL_HEIGHT;
-  const marks = [0, most / 2, most].map(
-    (value) =>
-      `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(value)}" y2="${y(value)}" stroke="#ddd"/><text x="${LEFT - 6}" y="${y(value) + 4}" text-anchor="end" fill="#555">${value.toLocaleString('en')}</text>`,
-  );
-  const xs = [...new Set(all.map(([at]) => at))];
-  const [first = 0, last = 0] = [Math.min(...xs), Math.max(...xs)];
-  const ends = [first, last].map(
-    (at) =>
-      `<text x="${x(at)}" y="${top + PANEL_HEIGHT + 14}" text-anchor="middle" fill="#555">${at.toLocaleString('en')}</text>`,
-  );
-  const curves = lines.map(({ name, points }, index) => {
-    const colour = COLOURS[index % COLOURS.length];
-    const finite = points.filter(([, value]) => Number.isFinite(value));
-    const path = finite.map(([at, value]) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
-    return `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="1.8"/><text x="${WIDTH - RIGHT + 10}" y="${top + 12 + index * 16}" fill="${colour}">${escaped(name)}</text>`;
+  const height = TOP + panels.length * (PANEL_HEIGHT + GAP);
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
+  const top = (index: number) => TOP + 20 + index * (PANEL_HEIGHT + GAP);
+  const textStyle = { color: TEXT_COLOR };
+  chart.setOption({
+    animation: false,
+    color: COLORS,
+    textStyle,
+    title: [
+      { text: title, left: SIDES.left, top: 8, textStyle: { fontSize: 14, color: TEXT_COLOR } },
+      ...panels.map((panel, index) => ({
+        text: panel.title,
+        left: SIDES.left,
+        top: top(index) - 24,
+        textStyle: { fontSize: 12, fontWeight: 'normal' as const, color: TEXT_COLOR },
+      })),
+    ],
+    legend: panels.map(({ lines }, index) => ({
+      data: lines.map(({ name }) => name),
+      orient: 'vertical' as const,
+      left: WIDTH - SIDES.right + 10,
+      top: top(index),
+      textStyle,
+    })),
+    grid: panels.map((_, index) => ({ ...SIDES, top: top(index), height: PANEL_HEIGHT })),
+    xAxis: panels.map((_, index) => ({
+      type: axis.logarithmic ? ('log' as const) : ('value' as const),
+      gridIndex: index,
+      min: 'dataMin' as const,
+      max: 'dataMax' as const,
+      splitLine: { show: false },
+      axisLabel: textStyle,
+      ...(index === panels.length - 1 && { name: axis.title, nameLocation: 'middle' as const, nameGap: 26 }),
+    })),
+    yAxis: panels.map((_, index) => ({
+      type: 'value' as const,
+      gridIndex: index,
+      splitNumber: 3,
+      axisLabel: textStyle,
+    })),
+    series: panels.flatMap(({ lines }, index) =>
+      lines.map(({ name, points }, color) => ({
+        name,
+        type: 'line' as const,
+        xAxisIndex: index,
+        yAxisIndex: index,
+        showSymbol: false,
+        color: COLORS[color % COLORS.length] ?? TEXT_COLOR,
+        data: points.filter(([, y]) => Number.isFinite(y)).map((point) => [...point]),
+      })),
+    ),
   });
-  return [`<text x="${LEFT}" y="${top - 6}" fill="#333">${escaped(title)}</text>`, ...marks, ...ends, ...curves].join(
-    '\n',
-  );
+  const svg = chart.renderToSVGString();
+  chart.dispose();
+  return `${svg}\n`;
 }
-
-/** To 1, 2 or 5 times a power of ten. */
-function roundUp(value: number): number {
-  if (value <= 0) return 1;
-  const power = 10 ** Math.floor(Math.log10(value));
-  return ([1, 2, 5, 10].find((step) => step * power >= value) ?? 10) * power;
-}
-
-const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
