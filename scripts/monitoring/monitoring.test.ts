@@ -48,7 +48,7 @@ const runbook = read('docs/runbook.md');
 const headings = [...runbook.matchAll(/^## (\w+)$/gm)].map(([, name]) => name ?? '');
 
 describe('The alerts', () => {
-  it('are those of docs/observability.md, and wake somebody up where it is bold', () => {
+  it('are those of docs/observability.md, and page somebody if they are bold', () => {
     const table = conditions();
     expect([...table.keys()].sort()).toEqual(alerts.map(({ alert }) => alert.toLowerCase()).sort());
     for (const { alert, expr, labels } of alerts) {
@@ -62,7 +62,7 @@ describe('The alerts', () => {
     }
   });
 
-  it('have each a page in the runbook, and no page is of none', () => {
+  it('each have a section in the runbook, and every section has an alert', () => {
     expect([...headings].sort()).toEqual(alerts.map(({ alert }) => alert).sort());
     for (const { alert, annotations } of alerts) {
       expect(annotations.runbook).toBe(`docs/runbook.md#${alert.toLowerCase()}`);
@@ -71,10 +71,11 @@ describe('The alerts', () => {
     }
   });
 
-  it('are told in the runbook with their meaning, effect, causes, remedy and end', () => {
+  it('have in the runbook their meaning, impact, checks, remedy and end', () => {
     for (const page of runbook.split(/^## /m).slice(1)) {
-      for (const part of ['Means', 'Clients see', 'Look at', 'Over when']) expect.soft(page).toContain(`**${part}`);
-      expect.soft(page).toMatch(/\*\*(Look at, do|Do):\*\*/);
+      for (const part of ['Meaning', 'Client impact', 'Check', 'Resolved when'])
+        expect.soft(page).toContain(`**${part}`);
+      expect.soft(page).toMatch(/\*\*(Check and fix|Fix):\*\*/);
     }
     for (const [, anchor] of runbook.matchAll(/\]\(#(\w+)\)/g)) {
       expect(headings.map((name) => name.toLowerCase())).toContain(anchor);
