@@ -74,7 +74,7 @@ const LAYERS = {
   ],
 
   // The adapters implement the ports of the layers above them in this list. Only roles and integration import them.
-  redis: ['devstack', 'kernel', 'domain', 'journal', 'authority', 'jobs', 'api/http'],
+  redis: ['devstack', 'kernel', 'domain', 'journal', 'authority', 'jobs'],
   'mysql/connection': ['domain'],
   'mysql/migrations': [],
   'mysql/schema': ['mysql/migrations'],
