@@ -24,7 +24,7 @@ const { values } = readCommandLine({
     }),
     memory: wholeNumber('memory that a process may take in all, MiB', { min: 1, fallback: 512 }),
     minutes: wholeNumber('how long each way may take', { min: 1, fallback: 60 }),
-    only: text('WAYS', 'some of them, with commas: fold, loss, held, journal'),
+    only: text('WAYS', 'some of them, with commas: fold, loss, given-up, held, journal'),
   },
 });
 const LOOK_EVERY_MS = 500;
@@ -53,7 +53,7 @@ async function run(): Promise<void> {
   );
   console.log(`${values.outcomes} outcomes with ${size?.mb} MB of payload, written and drained in ${seconds(since)} s`);
   await using api = await start('api', epoch, NO_REDIS);
-  const ways = { fold, loss, held, journal };
+  const ways = { fold, loss, 'given-up': givenUp, held, journal };
   const wanted = values.only?.split(',') ?? Object.keys(ways);
   for (const [name, way] of Object.entries(ways)) {
     if (wanted.includes(name)) await way(epoch, api);
@@ -72,6 +72,10 @@ async function loss(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.acceptLoss();
   await recovered(epoch, api, { what: 'accepted loss', redisUrl: NO_REDIS, until: settled, posted: POSTED });
+}
+
+/** The same, and nothing that was drained follows on the books. */
+async function givenUp(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.turnSettingsBack();
   await epoch.acceptLoss();
@@ -126,7 +130,7 @@ async function recovered(epoch: LargeEpoch, api: MeasuredRole, { what, redisUrl,
   const said = keeper.log.split('"the epoch is being recovered"').length - 1;
   const phases = [...seen.keys()].join(', ') || 'nothing';
   console.log(
-    `${what}: ${tookS} s, ${posted} posted, keeper ${keeper.peakMiB} MiB; status showed ${phases}; ${said} lines of progress`,
+    `${what}: ${tookS} s, ${posted} posted, keeper ${keeper.peakMiB} MiB and ${keeper.cpuSeconds} s of CPU; status showed ${phases}; ${said} lines of progress`,
   );
   const wrong = await epoch.wrongWith(posted);
   if (wrong) failures.push(`${what}: ${wrong}`);

@@ -8,6 +8,8 @@ import { KEY_PREFIX } from './large-epoch.ts';
 
 const KEY = 'a-key-of-the-operator-of-this-run';
 const LOOK_EVERY_MS = 250;
+/** Linux reports CPU time in these, whatever its own clock. */
+const TICKS_PER_SECOND = 100;
 
 interface Surroundings {
   /** Where its log goes. */
@@ -63,6 +65,12 @@ export class MeasuredRole implements AsyncDisposable {
   }
   get peakMiB(): number {
     return this.#memoryMiB('VmHWM');
+  }
+
+  /** Unlike the time that passes, this does not depend on what else the machine does. */
+  get cpuSeconds(): number {
+    const afterName = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return Math.round((Number(afterName[11]) + Number(afterName[12])) / TICKS_PER_SECOND);
   }
 
   /** @returns the memory that it takes now, from which the peak goes on */
