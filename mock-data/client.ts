@@ -48,7 +48,7 @@ export function member(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
-/** "503 backlog_full: Too much waits to be persisted", for messages. */
+/** "503 backlog_full: Too many transfers are waiting to be persisted", for messages. */
 export function describe(answer: { status: number; body: unknown }): string {
   const code = member(answer.body, 'code');
   const detail = member(answer.body, 'detail');

@@ -1,8 +1,8 @@
 /**
- * Parses the command line of every command of this project. A command declares its options once, in a table. It gets typed
- * values and `--help`; anything unknown is refused with one sentence and exit code 2. Parsing uses Node.js's own
- * `util.parseArgs`. This is JavaScript and imports no package, because `npm start` and `npm test` run before packages are
- * installed: docs/decisions/029-one-argument-parser.md.
+ * Parses the command lines of all commands in this project. A command declares its options once, in a table, and gets
+ * typed values and `--help`. Unknown options and arguments are rejected with a one-sentence message and exit code 2.
+ * Parsing uses Node.js's own `util.parseArgs`. This is JavaScript and imports no packages because `npm start` and `npm
+ * test` run before packages are installed: docs/decisions/029-one-argument-parser.md.
  */
 import { parseArgs } from 'node:util';
 
@@ -18,10 +18,11 @@ export class UsageError extends Error {
 /**
  * @template T
  * @typedef {object} Option
- * @property {string | null} value the name of its value in the help; null: it takes none
+ * @property {string | null} value name of its value in the help text; null: the option takes no value
  * @property {string} help
  * @property {string | null} shownDefault
- * @property {(name: string, texts: readonly string[] | undefined) => T} read texts: undefined when it was not given
+ * @property {(name: string, texts: readonly string[] | undefined) => T} read texts: undefined when the option was not
+ * given
  */
 
 /** @typedef {Readonly<Record<string, Option<any>>>} Options */
@@ -34,18 +35,18 @@ export class UsageError extends Error {
 /**
  * @template {Options} O
  * @typedef {object} Command
- * @property {string} name what is typed, such as `npm run k6 --`
- * @property {string} about one sentence or several
+ * @property {string} name what the user types, such as `npm run k6 --`
+ * @property {string} about one or more sentences
  * @property {O} options
- * @property {Operands} [operands] none when left out
- * @property {Readonly<Record<string, string>>} [environment] variables that matter, with their meaning
+ * @property {Operands} [operands] none when omitted
+ * @property {Readonly<Record<string, string>>} [environment] relevant environment variables and their meaning
  */
 
 /**
  * @typedef {object} Operands
  * @property {string} label
  * @property {string} help
- * @property {readonly string[]} [choices] anything when left out
+ * @property {readonly string[]} [choices] any value when omitted
  * @property {number} [min]
  * @property {number} [max]
  */
@@ -76,7 +77,7 @@ export function text(value, help, fallback) {
 }
 
 /**
- * A text that may be given several times.
+ * A string option that may be repeated.
  * @param {string} value
  * @param {string} help
  * @returns {Option<readonly string[]>}
@@ -109,7 +110,7 @@ export function wholeNumber(help, { min, max = Number.MAX_SAFE_INTEGER, fallback
 }
 
 /**
- * One of several words.
+ * One of a fixed set of words.
  * @template {string} T
  * @template {T | undefined} [D=undefined]
  * @param {readonly T[]} words
@@ -133,7 +134,7 @@ export function choice(words, help, fallback) {
 }
 
 /**
- * Some of several words, separated by commas.
+ * Any of a fixed set of words, separated by commas.
  * @template {string} T
  * @param {readonly T[]} words
  * @param {string} help
@@ -183,7 +184,7 @@ function parsed(args, options, allowPositionals) {
   try {
     return parseArgs({ args: [...args], options, allowPositionals, strict: true });
   } catch (error) {
-    // The first sentence says what is wrong; the others are advice from Node.js.
+    // The first sentence describes the mistake; the rest is advice from Node.js.
     if (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))
       throw new UsageError(`${error.message.split(/\.\s|\n/)[0]?.replace(/\.$/, '')}.`);
     throw error;
@@ -213,7 +214,7 @@ export function helpOf({ name, about, options, operands, environment = {} }) {
         shownDefault === null ? help : `${help} (${shownDefault})`,
       ]),
   );
-  const all = [...rows, /** @type {[string, string]} */ (['--help', 'this text'])];
+  const all = [...rows, /** @type {[string, string]} */ (['--help', 'show this help'])];
   const sections = [`Usage: ${name} [options]${operands ? ` ${operands.label}` : ''}`, about];
   if (operands) {
     const words = operands.choices ? `\n${HELP_INDENT}One of: ${operands.choices.join(', ')}.` : '';
@@ -232,7 +233,7 @@ function aligned(rows) {
 }
 
 /**
- * Ends the process after a usage error.
+ * Prints a usage error and exits.
  * @param {Command<any>} command
  * @param {string} message
  * @returns {never}
@@ -243,7 +244,7 @@ export function refuse({ name }, message) {
 }
 
 /**
- * For the first lines of a command, before it does anything: prints help and exits with 0, or says what is wrong and exits with 2.
+ * Call this first in a command: it prints the help and exits with 0, or reports a usage error and exits with 2.
  * @template {Options} O
  * @param {Command<O>} command
  * @param {readonly string[]} [args]

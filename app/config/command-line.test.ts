@@ -6,13 +6,13 @@ const COMMAND = {
   about: 'Bakes a cake.',
   options: {
     sweet: flag('with sugar'),
-    name: text('NAME', 'what it is called', 'cake'),
-    note: text('TEXT', 'to be written on it'),
-    guest: texts('NAME', 'who comes'),
-    layers: wholeNumber('how many', { min: 1, max: 9, fallback: 2 }),
-    minutes: wholeNumber('in the oven', { min: 1 }),
-    color: choice(['red', 'green'], 'of the icing', 'red'),
-    fruits: some(['apple', 'pear'], 'what is on it'),
+    name: text('NAME', 'name of the cake', 'cake'),
+    note: text('TEXT', 'text to write on it'),
+    guest: texts('NAME', 'a guest'),
+    layers: wholeNumber('number of layers', { min: 1, max: 9, fallback: 2 }),
+    minutes: wholeNumber('baking time', { min: 1 }),
+    color: choice(['red', 'green'], 'icing color', 'red'),
+    fruits: some(['apple', 'pear'], 'toppings'),
   },
   operands: { label: 'OVEN', help: 'Where.', choices: ['small', 'large'], min: 1, max: 1 },
   environment: { HEAT: 'degrees' },
@@ -20,7 +20,7 @@ const COMMAND = {
 const parse = (...args: string[]) => parseCommandLine(COMMAND, args);
 
 describe('A command line', () => {
-  it('has defaults', () => {
+  it('fills in defaults', () => {
     const { values, operands } = parse('small');
     expect(operands).toEqual(['small']);
     expect(values).toEqual({
@@ -29,7 +29,7 @@ describe('A command line', () => {
     });
   });
 
-  it('is read with its types, in any order', () => {
+  it('is parsed into typed values, in any order', () => {
     const { values } = parse('--layers=3', 'large', '--guest', 'a', '--guest=b', '--sweet', '--fruits', 'pear,apple');
     expect(values).toMatchObject({ layers: 3, guest: ['a', 'b'], sweet: true, fruits: ['pear', 'apple'] });
   });
@@ -46,37 +46,18 @@ describe('A command line', () => {
     [['tiny'], '"tiny" is not one of small, large.'],
     [[], 'OVEN is missing: small, large.'],
     [['small', 'large'], 'Unexpected argument "large".'],
-  ])('%j is refused with a sentence', (args, message) => {
+  ])('rejects %j with a one-sentence message', (args, message) => {
     expect(() => parse(...args)).toThrow(message);
   });
 
-  it('without operands takes none', () => {
+  it('without operands accepts none', () => {
     const { operands: _, ...without } = COMMAND;
     expect(() => parseCommandLine(without, ['small'])).toThrow("Unexpected argument 'small'.");
   });
 
-  it('is explained', () => {
-    expect(helpOf(COMMAND)).toBe(`Usage: npm run bake -- [options] OVEN
-
-Bakes a cake.
-
-OVEN
-  Where.
-  One of: small, large.
-
-Options
-  --sweet            with sugar
-  --name NAME        what it is called (cake)
-  --note TEXT        to be written on it
-  --guest NAME       who comes; repeatable
-  --layers N         how many (2)
-  --minutes N        in the oven
-  --color red|green  of the icing (red)
-  --fruits NAMES     what is on it, separated by commas: apple, pear
-  --help             this text
-
-Environment
-  HEAT  degrees
-`);
+  it('has a help text', () => {
+    expect(helpOf(COMMAND)).toBe(
+      `Usage: npm run bake -- [options] OVEN\n\nBakes a cake.\n\nOVEN\n  Where.\n  One of: small, large.\n\nOptions\n  --sweet            with sugar\n  --name NAME        name of the cake (cake)\n  --note TEXT        text to write on it\n  --guest NAME       a guest; repeatable\n  --layers N         number of layers (2)\n  --minutes N        baking time\n  --color red|green  icing color (red)\n  --fruits NAMES     toppings, separated by commas: apple, pear\n  --help             show this help\n\nEnvironment\n  HEAT  degrees\n`,
+    );
   });
 });

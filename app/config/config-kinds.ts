@@ -1,18 +1,18 @@
 import { z } from 'zod';
 import { isCron, isTimeZone } from '../kernel/schedule.ts';
 
-/** What a setting's text may be, and what it becomes. */
+/** The allowed text of a setting, and the value that it is parsed into. */
 export interface Kind<T> {
   schema: z.ZodType<T, string>;
-  /** The allowed values in words: stands in the docs, and in the message after "must be". */
+  /** The allowed values in words: shown in the docs, and in error messages after "must be". */
   range: string;
-  /** True when the text may hold a credential: no message may ever repeat it. */
+  /** True when the text may contain a credential: no message may ever repeat it. */
   secret: boolean;
 }
 
 export interface Setting<T> extends Kind<T> {
   variable: string;
-  /** Undefined: the setting must be given. Null: without it, what it is for is off. */
+  /** Undefined: the setting is required. Null: the feature is off unless the setting is given. */
   fallback: T | undefined;
   description: string;
 }
@@ -29,7 +29,7 @@ export function optional<T>(variable: string, kind: Kind<T>, description: string
   return { ...kind, variable, fallback: null, description };
 }
 
-/** Digits only: `Number()` alone would take "", "0x10", "1e3" and "1.0", and a typing error would become a limit. */
+/** Digits only: `Number()` alone would accept "", "0x10", "1e3" and "1.0", and a typo would become a limit. */
 export function integer(min: number, max: number): Kind<number> {
   const range = `a whole number from ${min} to ${max}`;
   const schema = z
@@ -53,7 +53,7 @@ export function choice<const T extends string>(...values: [T, ...T[]]): Kind<T> 
   return { schema: z.string().pipe(z.enum(values)), range: `one of ${values.join(', ')}`, secret: false };
 }
 
-/** Text that keeps to a pattern; `range` says the pattern in words. */
+/** Text that matches a pattern; `range` describes the pattern in words. */
 export function text(pattern: RegExp, range: string): Kind<string> {
   return { schema: z.string().regex(pattern), range, secret: false };
 }
@@ -62,7 +62,7 @@ export function secret(charactersMin: number): Kind<string> {
   return { schema: z.string().min(charactersMin), range: `at least ${charactersMin} characters`, secret: true };
 }
 
-/** A URL of one of the schemes (without colon). Always secret, as any URL may carry a password. */
+/** A URL with one of the schemes (without colon). Always secret, because any URL may contain a password. */
 export function url(
   schemes: readonly string[],
   range: string,

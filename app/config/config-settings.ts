@@ -247,7 +247,7 @@ export const SETTINGS = {
       'LAG_ALERT_MS',
       integer(100, HOUR_MS),
       30_000,
-      'How long a keeper may go without flushing before it logs the error `the flush does not keep up`.',
+      'How long a keeper may go without flushing before it logs the error `flushing is falling behind`.',
     ),
   },
   authority: {
@@ -288,7 +288,7 @@ export const SETTINGS = {
       'RECONCILIATION_TIME_ZONE',
       timeZone(),
       'UTC',
-      'Time zone of `RECONCILIATION_CRON`. A time that daylight saving time skips is due when the clock jumps over it; one that occurs twice runs once.',
+      'Time zone of `RECONCILIATION_CRON`. A time skipped by daylight saving time is due when the clock jumps over it; a time that occurs twice runs once.',
     ),
   },
   auth: {

@@ -34,13 +34,13 @@ describe('loadConfig', () => {
     expect(faultsOf(Object.fromEntries(defaults.map((s) => [s.variable, String(s.fallback)])))).toEqual([]);
   });
 
-  it('is frozen through and through', () => {
+  it('is deeply frozen', () => {
     const config = loadConfig(URLS);
     expect(Object.isFrozen(config)).toBe(true);
     expect(Object.values(config).every(Object.isFrozen)).toBe(true);
   });
 
-  it('takes what is given, without the blanks around it, and empty text as absent', () => {
+  it('takes given values without surrounding whitespace, and treats empty text as absent', () => {
     const config = loadConfig({ ...URLS, ROLE: 'keeper', PORT: ' 9000\n', LOG_LEVEL: '', JWT_ISSUER: ' ', OTHER: 'x' });
     expect(config.process.role).toBe('keeper');
     expect(config.http.port).toBe(9000);
@@ -48,7 +48,7 @@ describe('loadConfig', () => {
     expect(config.auth.jwtIssuer).toBeNull();
   });
 
-  it('names every fault at once, by its variable', () => {
+  it('reports every error at once, by variable', () => {
     const faults = {
       PORT: '80a',
       LOG_LEVEL: 'loud',
@@ -70,7 +70,7 @@ describe('loadConfig', () => {
   });
 
   it.each(['', '-1', '1.0', '1e3', '0x10', '65536', '99999999999999999999', 'NaN', '1_000'])(
-    'takes %j for no port',
+    'rejects %j as a port',
     (PORT) => {
       expect(faultsOf({ PORT })).toHaveLength(PORT === '' ? 0 : 1);
     },
@@ -83,7 +83,7 @@ describe('loadConfig', () => {
     ['MYSQL_URL', 'root:hunter2@db/x', 'database'],
     ['BOOTSTRAP_API_KEY', 'hunter2', '24 characters'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'grpc://u:hunter2@otel', 'http'],
-  ])('says what %s must be, and never repeats a secret', (variable, value, hint) => {
+  ])('describes what %s must be, and never repeats a secret', (variable, value, hint) => {
     const [fault, ...others] = faultsOf({ [variable]: value });
     expect(others).toEqual([]);
     expect(fault).toContain(variable);
@@ -118,13 +118,13 @@ describe('loadConfig', () => {
       'JWT_JWKS_FILE and JWT_JWKS_URL',
     ],
     [{ JWT_JWKS_URL: 'http://issuer/keys' }, 'JWT_JWKS_URL must be https://'],
-  ])('refuses %j, as it contradicts another setting or itself', (env, fault) => {
+  ])('rejects %j because it contradicts another setting or itself', (env, fault) => {
     const faults = faultsOf(env);
     expect(faults).toHaveLength(1);
     expect(faults[0]).toContain(fault);
   });
 
-  it('takes keys for JWTs with issuer and audience', () => {
+  it('accepts JWT keys together with issuer and audience', () => {
     const names = { JWT_ISSUER: 'https://issuer', JWT_AUDIENCE: 'holdfast' };
     expect(loadConfig({ ...URLS, ...names, JWT_JWKS_FILE: '/keys.json' }).auth.jwtJwksFile).toBe('/keys.json');
     expect(loadConfig({ ...URLS, ...names }).auth).toMatchObject({ jwtJwksFile: null, jwtJwksUrl: null });
@@ -138,14 +138,14 @@ describe('loadConfig', () => {
     }
   });
 
-  it('derives no contradiction from a value that is wrong by itself', () => {
+  it('reports no contradiction involving a value that is itself invalid', () => {
     const faults = faultsOf({ REQUEST_TIMEOUT_MS: 'soon', MYSQL_QUERY_TIMEOUT_MS: '60000' });
     expect(faults).toEqual([expect.stringMatching(/^REQUEST_TIMEOUT_MS must be/)]);
   });
 });
 
 describe('withoutSecrets', () => {
-  it('shows every setting, and of what may hold a credential only that it is there', () => {
+  it('shows every setting, but only the presence of those that may contain a credential', () => {
     const secrets = { MYSQL_URL: 'mysql://root:hunter2@db/x', BOOTSTRAP_API_KEY: 'hunter2'.repeat(4) };
     const shown = withoutSecrets(loadConfig({ ...URLS, ...secrets, PORT: '9000' }));
     expect(Object.keys(shown)).toEqual(settings.map(({ variable }) => variable));
@@ -157,16 +157,16 @@ describe('withoutSecrets', () => {
 describe('docs/configuration.md', () => {
   const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
 
-  it('has the table of the settings as they are (npx tsx app/config/config-docs.ts --write)', () => {
+  it('contains the current settings table (npx tsx app/config/config-docs.ts --write)', () => {
     expect(withSettingsTable(page)).toBe(page);
     for (const { variable } of settings) expect(settingsTable()).toContain(`| \`${variable}\` |`);
   });
 
-  it('is not rewritten when its marks are gone', () => {
-    expect(() => withSettingsTable('# Configuration')).toThrow('marks');
+  it('is not rewritten when its markers are missing', () => {
+    expect(() => withSettingsTable('# Configuration')).toThrow('markers');
   });
 
-  it('names no variable twice', () => {
+  it('lists no variable twice', () => {
     expect(new Set(settings.map(({ variable }) => variable)).size).toBe(settings.length);
   });
 });

@@ -4,7 +4,7 @@ import { SETTINGS } from './config-settings.ts';
 
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 
-/** What the process was told, checked as a whole and frozen. Absent optional settings are null. */
+/** The configuration of the process, validated as a whole and frozen. Absent optional settings are null. */
 export type Config = {
   readonly [G in keyof typeof SETTINGS]: {
     readonly [N in keyof (typeof SETTINGS)[G]]: ValueOf<(typeof SETTINGS)[G][N]>;
@@ -13,26 +13,26 @@ export type Config = {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Every setting in order, for the docs and for whoever lists them. */
+/** All settings in order, for the docs and other listings. */
 export const settings: readonly Setting<unknown>[] = Object.values(SETTINGS).flatMap((group) =>
   Object.values<Setting<unknown>>(group),
 );
 
-/** Why the process does not start: all that is wrong with its environment, by the name of the variable. */
+/** Thrown when the process cannot start: lists every error in its environment, by variable. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {
-    super(`The configuration cannot be used:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    super(`Invalid configuration:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
     this.faults = faults;
   }
 }
 
 /**
- * Reads the environment once. Empty text counts as absent, as templates render what is not set so; blanks around a
- * value are dropped, as secrets read from files end in a newline.
- * @throws ConfigError that names every fault, and no secret
+ * Reads the environment once. Empty text counts as absent, because templates render unset values as empty; surrounding
+ * whitespace is dropped, because secrets read from files end in a newline.
+ * @throws ConfigError that lists every fault, but no secrets
  */
 export function loadConfig(env: Environment): Config {
   const faults = new Map<string, string>();
@@ -40,7 +40,7 @@ export function loadConfig(env: Environment): Config {
     const values = Object.entries<Setting<unknown>>(group).map(([key, setting]) => [key, read(setting, env, faults)]);
     return [name, Object.freeze(Object.fromEntries(values))];
   });
-  // The one place where the type is asserted: SETTINGS is what both the keys and the values above come from.
+  // The only type assertion: both the keys and the values above come from SETTINGS.
   const config = Object.freeze(Object.fromEntries(groups)) as Config;
   const conflicts = CONTRADICTIONS.filter(([unless]) => !unless(config)).map(([, fault]) => fault);
   const all = [...faults.values(), ...conflicts.filter((conflict) => !namesAny(conflict, [...faults.keys()]))];
@@ -48,14 +48,17 @@ export function loadConfig(env: Environment): Config {
   return config;
 }
 
-/** What a start may log of its configuration, by variable: what could hold a credential only says that it is given. */
+/**
+ * The part of the configuration that may be logged at startup, by variable: for settings that may contain a credential,
+ * only whether they are set.
+ */
 export function withoutSecrets(config: Config): Record<string, unknown> {
   const values = Object.values(config).flatMap((group) => Object.values<unknown>(group));
   const shown = settings.map(({ variable, secret }, i) => [variable, secret && values[i] ? '(given)' : values[i]]);
   return Object.fromEntries(shown);
 }
 
-/** The setting's value, or its fallback; a fault is put down under the variable. */
+/** The setting's value, or its default; errors are recorded under the variable. */
 function read(setting: Setting<unknown>, env: Environment, faults: Map<string, string>): unknown {
   const { variable, fallback, schema, range, secret } = setting;
   const text = env[variable]?.trim() ?? '';
@@ -69,7 +72,7 @@ function read(setting: Setting<unknown>, env: Environment, faults: Map<string, s
   return fallback;
 }
 
-/** A conflict with a value that is wrong by itself would only be noise beside that fault. */
+/** A contradiction with a value that is itself invalid would only add noise to that error. */
 function namesAny(conflict: string, variables: readonly string[]): boolean {
   return variables.some((variable) => new RegExp(`\\b${variable}\\b`).test(conflict));
 }
@@ -79,7 +82,10 @@ function jwtIsWhole({ jwtIssuer, jwtAudience, jwtJwksFile, jwtJwksUrl }: Config[
   return given === 2 || (given === 0 && jwtJwksFile === null && jwtJwksUrl === null);
 }
 
-/** Settings that are fine by themselves and cannot all be meant: what must hold, and what to say when it does not. */
+/**
+ * Combinations of settings that are valid individually but contradict each other: the condition that must hold, and the
+ * message when it does not.
+ */
 const CONTRADICTIONS: readonly (readonly [unless: (config: Config) => boolean, fault: string])[] = [
   [
     ({ ledger }) => ledger.shards === 1,
@@ -92,19 +98,19 @@ const CONTRADICTIONS: readonly (readonly [unless: (config: Config) => boolean, f
   ],
   [
     ({ redis, http }) => redis.connectTimeoutMs < http.requestTimeoutMs,
-    'REDIS_CONNECT_TIMEOUT_MS must be below REQUEST_TIMEOUT_MS, or no request outlives one attempt',
+    'REDIS_CONNECT_TIMEOUT_MS must be below REQUEST_TIMEOUT_MS, or no request survives one failed attempt',
   ],
   [
     ({ redis, http }) => redis.commandTimeoutMs < http.requestTimeoutMs,
-    'REDIS_COMMAND_TIMEOUT_MS must be below REQUEST_TIMEOUT_MS, or no request outlives one attempt',
+    'REDIS_COMMAND_TIMEOUT_MS must be below REQUEST_TIMEOUT_MS, or no request survives one failed attempt',
   ],
   [
     ({ mysql, http }) => mysql.queryTimeoutMs < http.requestTimeoutMs,
-    'MYSQL_QUERY_TIMEOUT_MS must be below REQUEST_TIMEOUT_MS, or no request outlives one attempt',
+    'MYSQL_QUERY_TIMEOUT_MS must be below REQUEST_TIMEOUT_MS, or no request survives one failed attempt',
   ],
   [
     ({ mysql }) => mysql.lockWaitTimeoutS * 1000 <= mysql.queryTimeoutMs,
-    'MYSQL_LOCK_WAIT_TIMEOUT_S must not exceed MYSQL_QUERY_TIMEOUT_MS, or a wait for a row looks like a dead server',
+    'MYSQL_LOCK_WAIT_TIMEOUT_S must not exceed MYSQL_QUERY_TIMEOUT_MS, or a wait for a row lock looks like a dead server',
   ],
   [
     ({ http }) => http.requestsInFlightBusyMax <= http.requestsInFlightMax,
@@ -120,27 +126,27 @@ const CONTRADICTIONS: readonly (readonly [unless: (config: Config) => boolean, f
   ],
   [
     ({ sync }) => sync.flushGatherMs < sync.lagAlertMs,
-    'FLUSH_GATHER_MS must be below LAG_ALERT_MS, or all flushes alert',
+    'FLUSH_GATHER_MS must be below LAG_ALERT_MS, or every flush raises an alert',
   ],
   [
     ({ sync, ledger }) => sync.lagAlertMs < ledger.backlogAgeMaxMs,
-    'LAG_ALERT_MS must be below BACKLOG_AGE_MAX_MS, or writes are refused before anybody is alerted',
+    'LAG_ALERT_MS must be below BACKLOG_AGE_MAX_MS, or writes are rejected before anyone is alerted',
   ],
   [
     ({ authority }) => 3 * authority.heartbeatMs <= authority.podRetireAfterMs,
-    'POD_RETIRE_AFTER_MS must be at least three times HEARTBEAT_MS, or one late report retires a pod',
+    'POD_RETIRE_AFTER_MS must be at least three times HEARTBEAT_MS, or one late heartbeat retires a pod',
   ],
   [
     ({ auth }) => jwtIsWhole(auth),
-    'JWT_ISSUER and JWT_AUDIENCE must be set together, and JWT_JWKS_FILE or JWT_JWKS_URL requires both, or JWTs would be checked only in part',
+    'JWT_ISSUER and JWT_AUDIENCE must be set together, and JWT_JWKS_FILE or JWT_JWKS_URL requires both, or JWTs would be validated only in part',
   ],
   [
     ({ auth }) => auth.jwtJwksFile === null || auth.jwtJwksUrl === null,
-    'JWT_JWKS_FILE and JWT_JWKS_URL must not both be set: the keys come from one source',
+    'JWT_JWKS_FILE and JWT_JWKS_URL must not both be set: the keys come from a single source',
   ],
   [
     ({ auth: { jwtIssuer, jwtJwksFile, jwtJwksUrl } }) =>
       jwtIssuer === null || jwtJwksFile !== null || jwtJwksUrl !== null || isSecureUrl(jwtIssuer),
-    'JWT_ISSUER must be an https URL for discovery of its keys, unless JWT_JWKS_FILE or JWT_JWKS_URL is set',
+    'JWT_ISSUER must be an https URL so that its keys can be discovered, unless JWT_JWKS_FILE or JWT_JWKS_URL is set',
   ],
 ];

@@ -1,60 +1,65 @@
 export const MODES = ['CACHE', 'CLOSING', 'DIRECT', 'REBUILDING'] as const;
 export type Mode = (typeof MODES)[number];
 
-/** Which Redis an epoch of the cache was activated on. */
+/** The Redis server on which a cache epoch was activated. */
 export interface CacheServerIdentity {
   cacheEpoch: number;
-  /** The name of the node, when it has one that does not replicate; else ''. */
+  /** The name of the node if it has one that is not replicated; otherwise ''. */
   redisNode: string;
   replid: string;
   marker: string;
 }
 
-/** Who may change balances: one row of MySQL. Every transition adds 1 to the epoch. */
+/** Who may change balances: one row in MySQL. Every transition adds 1 to the epoch. */
 export interface Authority {
   epoch: number;
   mode: Mode;
   /**
-   * CACHE: this epoch. CLOSING: the epoch that has to be settled. DIRECT: the epoch whose journal frozen accounts wait for.
-   * Null where nothing waits.
+   * CACHE: the current epoch. CLOSING: the epoch to be recovered. DIRECT: the epoch whose journal frozen accounts wait
+   * for. Null if nothing is pending.
    */
   cacheEpoch: number | null;
   redisNode: string | null;
   replid: string | null;
   marker: string | null;
   /**
-   * DIRECT with frozen accounts: the highest seq of the unsettled epoch that any pod has received or observed; a Redis that
-   * knows less is not believed. Else null.
+   * DIRECT with frozen accounts: the highest seq of the unrecovered epoch that any pod has received or observed; a
+   * Redis with a lower seq has lost data and is not trusted. Otherwise null.
    */
   bound: number | null;
-  /** How long the authority has stood so, ms. */
+  /** How long the authority has been in this state, ms. */
   ageMs: number;
 }
 
-/** The registration of a pod in an epoch of the cache: who must drain before anything else moves. */
+/** A pod's registration in a cache epoch: every registered pod must drain before the authority moves. */
 export interface PodRow {
   podId: string;
   epoch: number;
-  /** The highest seq that an answer of this pod has depended on, as it last reported. */
+  /** The highest seq that a response of this pod has depended on, as last reported. */
   observed: number;
-  /** True once all that this pod knows of the epoch is in MySQL, and it has stopped for good. */
+  /**
+   * True once everything that this pod knows of the epoch is in MySQL and the pod has stopped working in it for good.
+   */
   drained: boolean;
   retiredSeq: number | null;
   silentMs: number;
 }
 
-/** What an API process reports, registered or not: it decides when the authority moves, never whether that is safe. */
+/**
+ * The status reported by an API process, registered or not: it affects when the authority moves, but never whether
+ * moving is safe.
+ */
 export interface LivePod {
   processId: string;
-  /** Whether it reaches Redis, and for how long that has been so, ms. */
+  /** Whether the process reaches Redis, and for how long that has been the case, ms. */
   redisSeen: boolean;
   redisSinceMs: number;
   silentMs: number;
 }
 
-/** Who moved the authority, and why: for the log of it. */
+/** Who moved the authority, and why; recorded in its history. */
 export interface MovedBy {
-  /** A keeper's id, or the operator's name. */
+  /** A keeper's id, or the operator's user name. */
   keeper: string;
   reason: string;
 }

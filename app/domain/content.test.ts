@@ -15,18 +15,18 @@ describe('the same content', () => {
     ['timestamp', { timestamp: null }],
     ['reference', { reference: 'other' }],
     ['reverses', { reverses: null }],
-    ['a value of the metadata', { metadata: { a: '1', b: '3' } }],
-    ['a name in the metadata', { metadata: { a: '1', c: '2' } }],
-    ['more metadata', { metadata: { a: '1', b: '2', c: '3' } }],
-    ['less metadata', { metadata: { a: '1' } }],
-    ['no metadata', { metadata: null }],
-    ['a name that every object has', { metadata: { a: '1', toString: '2' } }],
+    ['a metadata value', { metadata: { a: '1', b: '3' } }],
+    ['a metadata key', { metadata: { a: '1', c: '2' } }],
+    ['an added metadata entry', { metadata: { a: '1', b: '2', c: '3' } }],
+    ['a removed metadata entry', { metadata: { a: '1' } }],
+    ['missing metadata', { metadata: null }],
+    ['a key that every object inherits', { metadata: { a: '1', toString: '2' } }],
   ])('differs by %s', (_, different: Partial<TransferOrder>) => {
     expect(sameContent(one, { ...one, ...different })).toBe(false);
     expect(sameContent({ ...one, ...different }, one)).toBe(false);
   });
 
-  it('does not depend on who asks, nor on the order of the metadata', () => {
+  it('does not depend on the caller or on the order of the metadata', () => {
     expect(sameContent(one, { ...one, user: 'another', correlationId: 'another', metadata: { b: '2', a: '1' } })).toBe(
       true,
     );
@@ -47,7 +47,7 @@ describe('replay', () => {
     persisted: false,
   };
 
-  it('is the standing outcome, or 409 with the id', () => {
+  it('is the committed outcome, or 409 with the id', () => {
     expect(said(replay({ order: one, takenAt: 9, inDoubt: false }, standing))).toBe('again account_closed');
     expect(replay({ order: { ...one, amount: 1 }, takenAt: 9, inDoubt: false }, standing)).toMatchObject({
       code: 'transaction_id_reused',
@@ -55,12 +55,12 @@ describe('replay', () => {
     });
   });
 
-  it('is no repetition when it is the outcome of this very request, whose attempt was in doubt', () => {
+  it("is not marked as a replay when it is the outcome of this request's own in-doubt attempt", () => {
     const own = { order: one, takenAt: 7, inDoubt: true };
     expect(said(replay(own, standing))).toBe('account_closed');
     expect(said(replay({ ...own, inDoubt: false }, standing))).toBe('again account_closed');
     expect(said(replay({ ...own, takenAt: 8 }, standing))).toBe('again account_closed');
-    // An older release had no time but that of the pod.
+    // An older release recorded only the pod's time.
     expect(said(replay(own, { ...standing, acceptedAt: 7, takenAt: null }))).toBe('account_closed');
     expect(said(replay({ ...own, order: { ...one, correlationId: 'other' } }, standing))).toBe('again account_closed');
   });

@@ -1,7 +1,10 @@
 import { Problem } from './problem.ts';
 import type { Outcome, TransferOrder } from './types.ts';
 
-/** Whether two orders under one id ask for the same: everything the client said, not who said it or when it was taken. */
+/**
+ * Whether two orders with the same id request the same transfer. Compares everything the client sent, but not who sent
+ * it or when it was taken.
+ */
 export function sameContent(a: TransferOrder, b: TransferOrder): boolean {
   return (
     a.kind === b.kind &&
@@ -23,16 +26,20 @@ function sameMetadata(a: TransferOrder['metadata'], b: TransferOrder['metadata']
 }
 
 /**
- * The answer to an order whose id has an outcome already: that outcome again, or 409 when the content differs. When an
- * attempt of this very request was in doubt, and the outcome carries its moment and correlation id, it is no repetition:
- * the request is told what became of it.
+ * The answer to an order whose id already has an outcome: that outcome again, or 409 if the content differs. If an
+ * attempt of this very request was in doubt, and the outcome carries its time and correlation id, it is not a replay:
+ * the request receives its own outcome.
  */
 export function replay(asked: Asked, standing: Outcome): Outcome | Problem {
   const { order } = asked;
   if (!sameContent(order, standing.order)) {
-    return new Problem('transaction_id_reused', `transaction ${order.transactionId} has other content`, {
-      transactionId: order.transactionId,
-    });
+    return new Problem(
+      'transaction_id_reused',
+      `transaction ${order.transactionId} already exists with different content`,
+      {
+        transactionId: order.transactionId,
+      },
+    );
   }
   const takenAt = standing.takenAt ?? standing.acceptedAt;
   const own = asked.inDoubt && takenAt === asked.takenAt && standing.order.correlationId === order.correlationId;
@@ -40,8 +47,9 @@ export function replay(asked: Asked, standing: Outcome): Outcome | Problem {
 }
 
 /**
- * Checks what MySQL has under the id of an outcome received in an epoch that has ended. Epoch and seq show whether it is the same
- * outcome. If an operator accepted its loss, the id became free again and may belong to another transfer.
+ * Compares the outcome that MySQL has under an id with one received in an epoch that has since ended. Epoch and seq
+ * show whether it is the same outcome. If an operator accepted the loss of that outcome, the id became free again and
+ * may belong to another transfer.
  */
 export function persistedAs(received: Outcome, stored: Outcome): Outcome | Problem {
   const { transactionId } = received.order;
@@ -51,7 +59,7 @@ export function persistedAs(received: Outcome, stored: Outcome): Outcome | Probl
   if (sameContent(received.order, stored.order)) return { ...stored, replayed: true, persisted: true };
   return new Problem(
     'transaction_id_reused',
-    `transaction ${transactionId} was given up when its epoch ended, and its id now belongs to a transfer with other content; send it again under a new id`,
+    `transaction ${transactionId} was lost when its epoch ended, and its id now belongs to a transfer with different content; send it again under a new id`,
     { transactionId },
   );
 }

@@ -5,7 +5,7 @@ import { ID_PATTERN, isDotSegment, newUuidV7, uuidV7Time } from './ids.ts';
 const anyTime = fc.integer({ min: 0, max: 2 ** 48 - 1 });
 
 describe('newUuidV7', () => {
-  it('carries its time, for any time of 48 bits', () => {
+  it('encodes its time, for any 48-bit time', () => {
     fc.assert(
       fc.property(anyTime, (time) => {
         expect(uuidV7Time(newUuidV7(time))).toBe(time);
@@ -14,7 +14,7 @@ describe('newUuidV7', () => {
     );
   });
 
-  it('is of version 7 and variant 10, and an id that clients may use', () => {
+  it('has version 7 and variant 10, and is a valid client id', () => {
     for (let made = 0; made < 2_000; made++) {
       const id = newUuidV7(made);
       expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
@@ -22,7 +22,7 @@ describe('newUuidV7', () => {
     }
   });
 
-  it('is never the same twice, across the refills of the pool', () => {
+  it('never repeats, even across refills of the random pool', () => {
     const made = Array.from({ length: 20_000 }, () => newUuidV7(5));
     expect(new Set(made).size).toBe(made.length);
   });
@@ -42,11 +42,11 @@ describe('uuidV7Time', () => {
   it.each([
     ['another version', '017f22e2-79b0-4cc3-98c4-dc0c0c07398f'],
     ['another variant', '017f22e2-79b0-7cc3-c8c4-dc0c0c07398f'],
-    ['capitals: ids are compared byte by byte', '017F22E2-79B0-7CC3-98C4-DC0C0C07398F'],
-    ['a character too many', '017f22e2-79b0-7cc3-98c4-dc0c0c07398f0'],
-    ['a character too few', '017f22e2-79b0-7cc3-98c4-dc0c0c07398'],
+    ['upper case: ids are compared byte by byte', '017F22E2-79B0-7CC3-98C4-DC0C0C07398F'],
+    ['one character too many', '017f22e2-79b0-7cc3-98c4-dc0c0c07398f0'],
+    ['one character too few', '017f22e2-79b0-7cc3-98c4-dc0c0c07398'],
     ['no hyphens', '017f22e279b07cc398c4dc0c0c07398f'],
-    ['a letter that is no digit', '017f22g2-79b0-7cc3-98c4-dc0c0c07398f'],
+    ['a letter that is not a hex digit', '017f22g2-79b0-7cc3-98c4-dc0c0c07398f'],
     ['nothing', ''],
   ])('is null for %s', (_, id) => {
     expect(uuidV7Time(id)).toBeNull();
@@ -54,18 +54,18 @@ describe('uuidV7Time', () => {
 });
 
 describe('ID_PATTERN', () => {
-  it('takes 1 to 64 of its characters, and nothing else', () => {
+  it('accepts 1 to 64 of its characters, and nothing else', () => {
     for (const id of ['a', 'A-Z_0.9:x', 'x'.repeat(64)]) expect(id).toMatch(ID_PATTERN);
     for (const id of ['', 'x'.repeat(65), 'a b', 'ä', 'a\n', 'a/b', '#', 'a\0']) expect(id).not.toMatch(ID_PATTERN);
   });
-  it('never is the name under which Redis keeps the highest seq of a hash of ids', () => {
+  it('never matches the field in which Redis stores the highest seq of a hash of ids', () => {
     expect('#').not.toMatch(ID_PATTERN);
   });
 });
 
 describe('an id in the path of a URL', () => {
   const characters = [...'ABCXYZabcxyz0189._:-'];
-  it('names itself, written as it is or escaped, unless it is a dot segment', () => {
+  it('survives URL parsing, escaped or not, unless it is a dot segment', () => {
     const id = fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength: 6 });
     fc.assert(
       fc.property(id, (text) => {

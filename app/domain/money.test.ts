@@ -13,7 +13,7 @@ const amount = fc.oneof(fc.maxSafeNat(), fc.nat(2000), fc.constantFrom(MAX, MAX 
 
 function refusal(text: string, currency: string): string {
   try {
-    return `taken as ${parseAmount(text, currency)}`;
+    return `accepted as ${parseAmount(text, currency)}`;
   } catch (error) {
     expect(error).toBeInstanceOf(Problem);
     expect((error as Problem).code).toBe('validation_failed');
@@ -22,11 +22,11 @@ function refusal(text: string, currency: string): string {
 }
 
 describe('currencies', () => {
-  it('have the digits of ISO 4217', () => {
+  it('have the number of digits that ISO 4217 defines', () => {
     const digits = { EUR: 2, USD: 2, JPY: 0, KRW: 0, KWD: 3, BHD: 3, TND: 3, CLF: 4, MGA: 2, MRU: 2, XAF: 0, ISK: 0 };
     for (const [currency, expected] of Object.entries(digits)) expect(currencyDigits(currency)).toBe(expected);
   });
-  it('are known in capitals only', () => {
+  it('are recognized in upper case only', () => {
     expect(isCurrency('EUR')).toBe(true);
     for (const no of ['eur', 'EURO', 'EU', '', 'XXX', '__proto__', 'toString']) expect(isCurrency(no)).toBe(false);
     expect(() => currencyDigits('XXX')).toThrow(RangeError);
@@ -41,14 +41,14 @@ describe('formatAmount', () => {
       }),
     );
   });
-  it('formats a number just as the same bigint', () => {
+  it('formats a number exactly like the equal bigint', () => {
     fc.assert(
       fc.property(code, fc.maxSafeInteger(), (currency, minor) => {
         expect(formatAmount(minor, currency)).toBe(formatAmount(BigInt(minor), currency));
       }),
     );
   });
-  it('always shows the full digits', () => {
+  it('always shows all decimals', () => {
     expect(formatAmount(0, 'EUR')).toBe('0.00');
     expect(formatAmount(-0, 'EUR')).toBe('0.00');
     expect(formatAmount(-5, 'EUR')).toBe('-0.05');
@@ -56,7 +56,7 @@ describe('formatAmount', () => {
     expect(formatAmount(-1, 'KWD')).toBe('-0.001');
     expect(formatAmount(MAX, 'EUR')).toBe('90071992547409.91');
   });
-  it('refuses a number that is not exact', () => {
+  it('rejects a number that is not exact', () => {
     for (const minor of [MAX + 1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(() => formatAmount(minor, 'EUR')).toThrow(RangeError);
     }
@@ -64,7 +64,7 @@ describe('formatAmount', () => {
 });
 
 describe('formatSum', () => {
-  it('is exact, also beyond 2^53', () => {
+  it('is exact even beyond 2^53', () => {
     fc.assert(
       fc.property(code, fc.maxSafeInteger(), amount, (currency, balance, limit) => {
         expect(formatSum(balance, limit, currency)).toBe(formatAmount(BigInt(balance) + BigInt(limit), currency));
@@ -75,14 +75,14 @@ describe('formatSum', () => {
 });
 
 describe('parseAmount', () => {
-  it('reads back whatever formatAmount wrote', () => {
+  it('parses whatever formatAmount wrote', () => {
     fc.assert(
       fc.property(code, amount, (currency, minor) => {
         expect(parseAmount(formatAmount(minor, currency), currency)).toBe(minor);
       }),
     );
   });
-  it('reads a shorter fraction as the same amount', () => {
+  it('parses a shorter fraction as the same amount', () => {
     fc.assert(
       fc.property(code, amount, (currency, minor) => {
         const full = formatAmount(minor, currency);
@@ -91,16 +91,16 @@ describe('parseAmount', () => {
       }),
     );
   });
-  it('takes no other text than digits with one point between them', () => {
+  it('rejects anything other than digits with one decimal point between them', () => {
     fc.assert(
       fc.property(code, fc.oneof(fc.string(), fc.stringMatching(/^[0-9.+\-eE, ]{0,12}$/)), (currency, text) => {
         const shape = /^(0|[1-9]\d*)(\.\d+)?$/.exec(text);
         const fits = shape !== null && (shape[2]?.length ?? 1) - 1 <= currencyDigits(currency);
-        expect(refusal(text, currency).startsWith('taken as')).toBe(fits);
+        expect(refusal(text, currency).startsWith('accepted as')).toBe(fits);
       }),
     );
   });
-  it('never gives anything but a safe integer', () => {
+  it('never returns anything but a safe integer', () => {
     fc.assert(
       fc.property(code, fc.stringMatching(/^[1-9]\d{0,25}$/), (currency, text) => {
         const exact = BigInt(text) * 10n ** BigInt(currencyDigits(currency));
@@ -116,10 +116,10 @@ describe('parseAmount', () => {
     expect(refusal('9007199254740992', 'JPY')).toContain('is more than');
     expect(refusal('9'.repeat(100_000), 'EUR')).toContain('is more than');
   });
-  it('says what is wrong', () => {
-    expect(refusal('1.234', 'EUR')).toBe('has 3 decimals, but EUR takes at most 2');
-    expect(refusal('1500.0', 'JPY')).toBe('has 1 decimals, but JPY takes at most 0');
-    expect(refusal('007', 'EUR')).toBe('must not begin with a zero before other digits');
+  it('describes what is wrong', () => {
+    expect(refusal('1.234', 'EUR')).toBe('has 3 decimals, but EUR allows at most 2');
+    expect(refusal('1500.0', 'JPY')).toBe('has 1 decimals, but JPY allows at most 0');
+    expect(refusal('007', 'EUR')).toBe('must not have leading zeros');
     for (const text of [
       '',
       '.',
@@ -140,7 +140,7 @@ describe('parseAmount', () => {
       expect(refusal(text, 'EUR')).toMatch(/^must be a decimal number such as "12.34"/);
     }
   });
-  it('is asked about currencies that exist', () => {
+  it('throws for a currency that does not exist', () => {
     expect(() => parseAmount('1', 'EUX')).toThrow(RangeError);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Every problem that Holdfast can answer, in one table: its HTTP status, its title, and whether the same request may be
+ * Every problem that Holdfast can return, in one table: its HTTP status, its title, and whether the same request may be
  * sent again. A code that is not in the table does not compile.
  */
 const RETRY = { retryable: true } as const;
@@ -7,48 +7,56 @@ const FINAL = { retryable: false } as const;
 
 export const PROBLEMS = {
   validation_failed: { status: 400, title: 'The request is not valid', ...FINAL },
-  unauthenticated: { status: 401, title: 'Credentials are missing or not valid', ...FINAL },
-  forbidden: { status: 403, title: 'These credentials do not carry the scope that is needed', ...FINAL },
-  not_found: { status: 404, title: 'There is nothing at this address', ...FINAL },
-  account_not_found: { status: 404, title: 'There is no such account', ...FINAL },
-  transfer_not_found: { status: 404, title: 'There is no such transfer', ...FINAL },
-  method_not_allowed: { status: 405, title: 'This address does not take that method', ...FINAL },
+  unauthenticated: { status: 401, title: 'Credentials are missing or invalid', ...FINAL },
+  forbidden: { status: 403, title: 'These credentials lack a required scope', ...FINAL },
+  not_found: { status: 404, title: 'No resource exists at this address', ...FINAL },
+  account_not_found: { status: 404, title: 'The account does not exist', ...FINAL },
+  transfer_not_found: { status: 404, title: 'The transfer does not exist', ...FINAL },
+  method_not_allowed: { status: 405, title: 'This address does not support that method', ...FINAL },
   request_timeout: { status: 408, title: 'The request did not arrive in time', ...RETRY },
   transaction_id_reused: { status: 409, title: 'This transaction id belongs to another transfer', ...FINAL },
   account_id_reused: {
     status: 409,
-    title: 'This account id belongs to an account opened with other content',
+    title: 'This account id belongs to an account opened with different content',
     ...FINAL,
   },
-  authority_moved: { status: 409, title: 'The ledger does not wait for this any more', ...FINAL },
+  authority_moved: {
+    status: 409,
+    title: 'The authority is no longer in the state that this request requires',
+    ...FINAL,
+  },
   account_not_empty: { status: 409, title: 'Only an account with a balance of zero can be closed', ...FINAL },
-  settings_version_mismatch: { status: 412, title: 'The account was changed meanwhile', ...FINAL },
+  settings_version_mismatch: { status: 412, title: 'The account has changed in the meantime', ...FINAL },
   payload_too_large: { status: 413, title: 'The body is larger than allowed', ...FINAL },
   unsupported_media_type: { status: 415, title: 'The body must be application/json', ...FINAL },
   currency_mismatch: { status: 422, title: 'The currencies differ', ...FINAL },
-  insufficient_funds: { status: 422, title: 'Not enough is available', ...FINAL },
-  account_suspended: { status: 422, title: 'The account takes no debits', ...FINAL },
+  insufficient_funds: { status: 422, title: 'The available balance is too low', ...FINAL },
+  account_suspended: { status: 422, title: 'The account does not allow debits', ...FINAL },
   account_frozen: { status: 422, title: 'The account is frozen', ...FINAL },
   account_closed: { status: 422, title: 'The account is closed', ...FINAL },
-  balance_out_of_range: { status: 422, title: 'A balance would leave the exact range', ...FINAL },
+  balance_out_of_range: { status: 422, title: 'A balance would exceed the exact range', ...FINAL },
   transfer_not_reversible: { status: 422, title: 'This transfer cannot be reversed', ...FINAL },
   rate_limited: { status: 429, title: 'Too many requests', ...RETRY },
   headers_too_large: { status: 431, title: 'The headers are larger than allowed', ...FINAL },
   internal_error: { status: 500, title: 'Something went wrong on our side', ...FINAL },
   ledger_switching: { status: 503, title: 'The ledger is moving between its stores', ...RETRY },
-  ledger_closed: { status: 503, title: 'The ledger is closed until its journal can be read', ...RETRY },
-  account_unsettled: { status: 503, title: 'The account waits for the journal', ...RETRY },
-  backlog_full: { status: 503, title: 'Too much waits to be persisted', ...RETRY },
+  ledger_closed: { status: 503, title: 'The ledger is closed until its journal is available again', ...RETRY },
+  account_unsettled: { status: 503, title: 'The account is waiting for the journal', ...RETRY },
+  backlog_full: { status: 503, title: 'Too many transfers are waiting to be persisted', ...RETRY },
   overloaded: { status: 503, title: 'The service is overloaded', ...RETRY },
-  database_unavailable: { status: 503, title: 'The database that this request needs is away', ...RETRY },
+  database_unavailable: { status: 503, title: 'The database that this request needs is unavailable', ...RETRY },
   issuer_unavailable: { status: 503, title: 'The keys of the token issuer cannot be fetched', ...RETRY },
   shutting_down: { status: 503, title: 'This pod is shutting down', ...RETRY },
-  outcome_unknown: { status: 504, title: 'The outcome was not known in time; send the same id again', ...RETRY },
+  outcome_unknown: {
+    status: 504,
+    title: 'The outcome was not known in time; send the request again with the same id',
+    ...RETRY,
+  },
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
-/** Refusals by the business rules: outcomes, remembered under the transaction id. */
+/** Refusals by the business rules: these are outcomes, stored under the transaction id. */
 export const REFUSALS = [
   'currency_mismatch',
   'insufficient_funds',
@@ -59,23 +67,23 @@ export const REFUSALS = [
 ] as const satisfies readonly ProblemCode[];
 export type Refusal = (typeof REFUSALS)[number];
 
-/** One fault in a request: where (RFC 6901 JSON pointer) and what. */
+/** One error in a request: where (RFC 6901 JSON pointer) and what. */
 export interface FieldError {
   pointer: string;
   detail: string;
 }
 
 export interface ProblemExtras {
-  /** For `outcome_unknown` and for outcomes: the id to ask for, or to send again. */
+  /** For `outcome_unknown` and for outcomes: the id to look up or to send again. */
   transactionId?: string;
   errors?: readonly FieldError[];
-  /** Why, for our log and never for the client. */
+  /** The reason, for the log only, never for the client. */
   logged?: string;
-  /** Seconds after which a retry makes sense; retryable problems carry 1 when none is given. */
+  /** Seconds after which to retry; retryable problems default to 1. */
   retryAfterSeconds?: number;
 }
 
-/** The one error that is thrown on purpose. Anything else that reaches the API is an `internal_error`. */
+/** The only error that is thrown on purpose. Anything else that reaches the API becomes an `internal_error`. */
 export class Problem extends Error {
   override readonly name = 'Problem';
   readonly code: ProblemCode;

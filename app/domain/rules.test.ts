@@ -7,7 +7,7 @@ import type { Account } from './types.ts';
 const MAX = Number.MAX_SAFE_INTEGER;
 const party = (different: Partial<Account> = {}) => accountOf('a', { balance: 100, ...different });
 
-/** The rules once more, in unbounded integers and as a list: the first that applies is the answer. */
+/** A second implementation of the rules, in unbounded integers and as a list: the first matching rule is the answer. */
 function meant(source: Account, destination: Account, amount: number, currency: string): string | null {
   const left = BigInt(source.balance) - BigInt(amount);
   const right = BigInt(destination.balance) + BigInt(amount);
@@ -42,7 +42,7 @@ const anyParty = fc
   .map((different) => party(different));
 
 describe('refusalOf', () => {
-  it('is the first rule that applies, in exact arithmetic, for any accounts and amount', () => {
+  it('returns the first rule that applies, in exact arithmetic, for any accounts and amount', () => {
     fc.assert(
       fc.property(
         anyParty,
@@ -58,12 +58,12 @@ describe('refusalOf', () => {
   });
 
   it.each([
-    ['the whole balance may go', party(), 100, null],
-    ['one unit more may not', party(), 101, 'insufficient_funds'],
-    ['the overdraft limit adds to it', party({ overdraftLimit: 5 }), 105, null],
-    ['and ends exactly there', party({ overdraftLimit: 5 }), 106, 'insufficient_funds'],
-    ['an external account may go below zero', party({ external: true, balance: 0 }), MAX, null],
-    ['but not below −(2^53 − 1)', party({ external: true, balance: -MAX }), 1, 'balance_out_of_range'],
+    ['allows debiting the whole balance', party(), 100, null],
+    ['does not allow one unit more', party(), 101, 'insufficient_funds'],
+    ['adds the overdraft limit', party({ overdraftLimit: 5 }), 105, null],
+    ['does not go beyond the overdraft limit', party({ overdraftLimit: 5 }), 106, 'insufficient_funds'],
+    ['lets an external account go below zero', party({ external: true, balance: 0 }), MAX, null],
+    ['does not let it go below −(2^53 − 1)', party({ external: true, balance: -MAX }), 1, 'balance_out_of_range'],
   ])('%s', (_, source, amount, refusal) => {
     expect(refusalOf(source, party({ balance: 0 }), amount, 'EUR')).toBe(refusal);
   });
@@ -75,7 +75,7 @@ describe('refusalOf', () => {
     expect(refusalOf(party(), party({ balance }), 1, 'EUR')).toBe(refusal);
   });
 
-  it('a suspended destination takes credits; a frozen or closed one does not', () => {
+  it('a suspended destination accepts credits; a frozen or closed one does not', () => {
     expect(refusalOf(party(), party({ status: 'SUSPENDED' }), 1, 'EUR')).toBeNull();
     expect(refusalOf(party(), party({ status: 'FROZEN' }), 1, 'EUR')).toBe('account_frozen');
     expect(refusalOf(party(), party({ status: 'CLOSED' }), 1, 'EUR')).toBe('account_closed');
@@ -90,13 +90,13 @@ describe('changeRefusalOf', () => {
       ...wanted,
     });
 
-  it('asks for the expected settings version, when one is given, before anything else', () => {
+  it('checks the expected settings version, if given, before anything else', () => {
     expect(change({}, { expectedSettingsVersion: 3 })).toBeNull();
     expect(change({}, { expectedSettingsVersion: 2 })).toBe('settings_version_mismatch');
     expect(change({ status: 'CLOSED' }, { expectedSettingsVersion: 4 })).toBe('settings_version_mismatch');
   });
 
-  it('closes at zero only, on either side of it', () => {
+  it('allows closing only at a balance of zero, not above or below it', () => {
     expect(change({ balance: 0 }, { status: 'CLOSED' })).toBeNull();
     expect(change({ balance: 1 }, { status: 'CLOSED' })).toBe('account_not_empty');
     expect(change({ balance: -1 }, { status: 'CLOSED' })).toBe('account_not_empty');

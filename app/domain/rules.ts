@@ -2,12 +2,12 @@ import type { Refusal } from './problem.ts';
 import type { Account, AccountStatus } from './types.ts';
 
 /**
- * The rules of a transfer, once in TypeScript (for MySQL and for models) and once in Lua
+ * The rules of a transfer, implemented in TypeScript (for MySQL and for models) and again in Lua
  * (app/redis/lua/includes/rules.lua); a test compares the two over random histories.
  */
 type Party = Pick<Account, 'currency' | 'status' | 'balance' | 'overdraftLimit' | 'external'>;
 
-/** Null when the transfer may be made, else why not. Money in minor units; all inputs are safe integers. */
+/** Null if the transfer is allowed, otherwise the refusal. Money in minor units; all inputs are safe integers. */
 export function refusalOf(source: Party, destination: Party, amount: number, currency: string): Refusal | null {
   if (source.currency !== currency || destination.currency !== currency) return 'currency_mismatch';
   if (source.status === 'CLOSED' || destination.status === 'CLOSED') return 'account_closed';
@@ -15,7 +15,7 @@ export function refusalOf(source: Party, destination: Party, amount: number, cur
   if (source.status === 'SUSPENDED') return 'account_suspended';
   const left = source.balance - amount;
   if (!source.external && left < -source.overdraftLimit) return 'insufficient_funds';
-  // Sums of two exact numbers are only compared: one that leaves the exact range is rounded, but never back into it.
+  // Sums of two exact numbers are only compared: a sum outside the exact range may be rounded, but never back into it.
   if (left < -Number.MAX_SAFE_INTEGER || destination.balance + amount > Number.MAX_SAFE_INTEGER) {
     return 'balance_out_of_range';
   }
@@ -24,7 +24,10 @@ export function refusalOf(source: Party, destination: Party, amount: number, cur
 
 export type ChangeRefusal = 'settings_version_mismatch' | 'account_closed' | 'account_not_empty';
 
-/** Whether an account may get these settings: null, or why not. Closing is for good, and only at a balance of zero. */
+/**
+ * Whether an account may get these settings: null, or the reason why not. Closing is permanent, and allowed only at a
+ * balance of zero.
+ */
 export function changeRefusalOf(
   account: Pick<Account, 'status' | 'balance' | 'settingsVersion'>,
   wanted: { status: AccountStatus | undefined; expectedSettingsVersion: number | undefined },

@@ -1,17 +1,19 @@
 import type { Refusal } from './problem.ts';
 
-/** How safe an acknowledged transfer is: `cache` = Redis AOF and the pod's tail; `persisted` = committed in MySQL. */
+/**
+ * How durable an acknowledged transfer is: `cache` = Redis AOF and the pod's tail; `persisted` = committed in MySQL.
+ */
 export type Durability = 'cache' | 'persisted';
 
 export type AccountStatus = 'ACTIVE' | 'SUSPENDED' | 'FROZEN' | 'CLOSED';
 
-/** Who asks, and under which correlation id: goes into every posting. */
+/** The caller and the correlation id: recorded in every posting. */
 export interface Origin {
   user: string;
   correlationId: string;
 }
 
-/** A transfer as the API hands it to the ledger: validated, amounts in minor units (a safe integer > 0). */
+/** A transfer as the API passes it to the ledger: validated, amounts in minor units (a safe integer > 0). */
 export interface TransferOrder extends Origin {
   kind: 'transfer' | 'reversal';
   transactionId: string;
@@ -19,16 +21,18 @@ export interface TransferOrder extends Origin {
   destination: string;
   amount: number;
   currency: string;
-  /** The client's own time, ms since 1970; null when it gave none. */
+  /** The client's own time, ms since 1970; null if the client sent none. */
   timestamp: number | null;
   reference: string | null;
   metadata: Readonly<Record<string, string>> | null;
-  /** The transfer that this one takes back, for `reversal`. */
+  /** For `reversal`: the transfer that this one reverses. */
   reverses: string | null;
 }
 
-/** One side of a posted transfer: the account's balance after it (minor units), the version that it got, and the
- * version of the settings that it was decided on. */
+/**
+ * One side of a posted transfer: the account's balance after it (minor units), its new version, and the version of the
+ * settings that applied.
+ */
 export interface Side {
   balance: number;
   version: number;
@@ -38,19 +42,19 @@ export interface Side {
 interface OutcomeCommon {
   order: TransferOrder;
   /**
-   * When the ledger accepted it, ms since 1970: by the clock of the store that decided it, never decreasing along the versions
-   * of an account.
+   * When the ledger accepted it, ms since 1970: by the clock of the store that decided it; never decreases along the
+   * versions of an account.
    */
   acceptedAt: number;
   /**
-   * When a pod took it, by the pod's own clock: a request recognizes its own attempt by it. Null for what an older release
-   * decided: then `acceptedAt` is that moment.
+   * When a pod took the request, by the pod's own clock: a request uses it to recognize its own attempt. Null for
+   * outcomes decided by an older release, in which case `acceptedAt` is that time.
    */
   takenAt: number | null;
-  /** Its place in the ledger: the epoch and its own gap-free number in it. */
+  /** Its position in the ledger: the epoch and the gap-free sequence number within it. */
   epoch: number;
   seq: number;
-  /** True when this answer repeats an outcome that stood already. */
+  /** True if this answer repeats an outcome that already existed. */
   replayed: boolean;
   /** True once it is known to be committed in MySQL. */
   persisted: boolean;
@@ -64,10 +68,10 @@ export interface Rejected extends OutcomeCommon {
   status: 'REJECTED';
   refusal: Refusal;
 }
-/** The one outcome that a transaction id has, for ever. */
+/** The single, permanent outcome of a transaction id. */
 export type Outcome = Posted | Rejected;
 
-/** An account as Redis and MySQL both hold it. Money in minor units. */
+/** An account as stored in both Redis and MySQL. Money in minor units. */
 export interface Account {
   accountId: string;
   currency: string;
@@ -79,23 +83,23 @@ export interface Account {
   settingsVersion: number;
 }
 
-/** An account as it was read, with where it came from. */
+/** An account as read, and where it was read from. */
 export interface AccountView extends Account {
   source: 'cache' | 'database';
   /** When it was read, ms since 1970. */
   asOf: number;
-  /** True only while the authority is moving or closed, or the account waits for the journal. */
+  /** True only while the authority is moving or closed, or while the account waits for the journal. */
   stale: boolean;
 }
 
-/** A change of an account's settings; what is absent stays. */
+/** A change to an account's settings; absent fields keep their values. */
 export interface AccountChange extends Origin {
   changeId: string;
   accountId: string;
   status?: AccountStatus;
   /** Minor units, ≥ 0. */
   overdraftLimit?: number;
-  /** From If-Match: the change is made only on this settings version. */
+  /** From If-Match: the change is made only if this is the current settings version. */
   expectedSettingsVersion?: number;
 }
 
@@ -107,7 +111,7 @@ export interface NewAccount {
   external: boolean;
 }
 
-/** A posting as MySQL keeps it: one side of a transfer. */
+/** A posting as stored in MySQL: one side of a transfer. */
 export interface Posting {
   accountId: string;
   version: number;

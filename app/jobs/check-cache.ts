@@ -4,11 +4,14 @@ import type { Clock } from '../kernel/clock.ts';
 import type { CachePages, Drift } from './drift.ts';
 import type { LedgerPages } from './ledger-history.ts';
 
-/** How long the flush may take to bring what a page showed to MySQL, ms. */
+/** How long to wait for the flush to write what a page showed to MySQL, ms. */
 const WAIT_MS = 30_000;
 const POLL_MS = 20;
 
-/** Compares every cached account with MySQL, while both go on working: a page is read, then its journal is waited for. */
+/**
+ * Compares every cached account with MySQL while both keep changing: reads a page, then waits until its journal entries
+ * are in MySQL.
+ */
 export async function checkCache(cache: CachePages, ledger: LedgerPages, clock: Clock) {
   const drift: Drift[] = [];
   let accounts = 0;
@@ -45,13 +48,13 @@ async function reached(ledger: LedgerPages, epoch: number, seq: number, clock: C
   }
 }
 
-/** MySQL may have gone on since: then the posting of the cached version tells what the balance was. */
+/** MySQL may have advanced in the meantime: then the posting of the cached version shows what the balance was. */
 async function compare(
   cached: CachedAccount,
   stored: Account | undefined,
   ledger: LedgerPages,
 ): Promise<Pick<Drift, 'what' | 'minorUnits'> | null> {
-  if (!stored) return { what: 'is in the cache and not in MySQL', minorUnits: cached.balance };
+  if (!stored) return { what: 'is in the cache but not in MySQL', minorUnits: cached.balance };
   if (stored.version < cached.version) {
     return {
       what: `has version ${cached.version} in the cache, ${stored.version} in MySQL`,
@@ -60,12 +63,12 @@ async function compare(
   }
   const balance =
     stored.version === cached.version ? stored.balance : await ledger.balanceAt(cached.accountId, cached.version);
-  // Version 0 has no posting: nothing was ever posted, so the balance was zero.
+  // Version 0 has no posting: nothing has been posted, so the balance is zero.
   const expected = balance ?? (cached.version === 0 ? 0 : null);
   if (expected === null) return { what: `lacks the posting of version ${cached.version}`, minorUnits: 0 };
   if (expected !== cached.balance) {
     return {
-      what: `has another balance in the cache at version ${cached.version}`,
+      what: `has a different balance in the cache at version ${cached.version}`,
       minorUnits: cached.balance - expected,
     };
   }
@@ -73,7 +76,7 @@ async function compare(
     stored.settingsVersion < cached.settingsVersion ||
     (stored.settingsVersion === cached.settingsVersion && !sameSettings(cached, stored))
   ) {
-    return { what: `has other settings in the cache at version ${cached.settingsVersion}`, minorUnits: 0 };
+    return { what: `has different settings in the cache at version ${cached.settingsVersion}`, minorUnits: 0 };
   }
   return null;
 }

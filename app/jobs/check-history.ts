@@ -1,7 +1,7 @@
 import type { Drift } from './drift.ts';
 import type { HistoryRow, LedgerPages } from './ledger-history.ts';
 
-/** Adds up every account's postings: they must make its balance, and their versions must be 1, 2, … without gaps. */
+/** Adds up every account's postings: they must equal its balance, and their versions must be 1, 2, … without gaps. */
 export async function checkHistory(ledger: LedgerPages) {
   const drift: Drift[] = [];
   let accounts = 0;
@@ -19,9 +19,9 @@ export async function checkHistory(ledger: LedgerPages) {
 
 export function faultOf(row: HistoryRow): Pick<Drift, 'what' | 'minorUnits'> | null {
   const off = BigInt(row.balance) - BigInt(row.amountSum);
-  if (off !== 0n) return { what: 'has a balance that its postings do not add up to', minorUnits: Number(off) };
-  // A version cannot stand twice on one side (unique keys), but could on both; count, maximum, sum and sum of squares
-  // together leave no room for a gap beside it but in contrived cases.
+  if (off !== 0n) return { what: 'has a balance that differs from the sum of its postings', minorUnits: Number(off) };
+  // Unique keys prevent a version from appearing twice on one side, but not once on each side. Count, maximum, sum and
+  // sum of squares together leave no room for such a gap except in contrived cases.
   const n = BigInt(row.version);
   const gapless =
     row.postings === row.version &&
@@ -30,5 +30,5 @@ export function faultOf(row: HistoryRow): Pick<Drift, 'what' | 'minorUnits'> | n
     BigInt(row.versionSquareSum) === (n * (n + 1n) * (2n * n + 1n)) / 6n;
   return gapless
     ? null
-    : { what: `has ${row.postings} postings up to version ${row.versionMax}, and is at ${row.version}`, minorUnits: 0 };
+    : { what: `has ${row.postings} postings up to version ${row.versionMax}, but is at ${row.version}`, minorUnits: 0 };
 }

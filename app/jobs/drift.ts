@@ -1,18 +1,18 @@
 import type { CachedAccount } from '../journal/codec.ts';
 
-/** An account that is not what it should be. Money in minor units. */
+/** An account that is inconsistent. Money in minor units. */
 export interface Drift {
   accountId: string;
   currency: string;
   what: string;
-  /** By how much its balance is off, minor units; 0 when something else is. */
+  /** By how much its balance is off, minor units; 0 if something else is wrong. */
   minorUnits: number;
 }
 
-/** The cache, page by page. */
+/** The cache, one page at a time. */
 export interface CachePages {
   epoch: number;
-  /** Some account ids and where to go on; '0' begins and ends. */
+  /** Returns some account ids and the position to continue from; '0' starts and ends the scan. */
   scan(position: string): Promise<{ next: string; accountIds: string[] }>;
   read(accountIds: readonly string[]): Promise<{ head: { seq: number }; accounts: (CachedAccount | null)[] }>;
 }

@@ -1,7 +1,7 @@
 import type { Account } from '../domain/types.ts';
 import type { Stamp } from '../journal/cursor.ts';
 
-/** What an account's postings add up to. Sums that may leave the exact range are decimal strings. */
+/** Sums over an account's postings. Sums that may exceed the exact range are decimal strings. */
 export interface HistoryRow {
   accountId: string;
   currency: string;
@@ -14,12 +14,12 @@ export interface HistoryRow {
   amountSum: string;
 }
 
-/** MySQL, page by page. */
+/** MySQL, one page at a time. */
 export interface LedgerPages {
   cursor(): Promise<Stamp>;
   accounts(accountIds: readonly string[]): Promise<Map<string, Account>>;
   balanceAt(accountId: string, version: number): Promise<number | null>;
-  /** Pages of accounts in order of id, with their history added up, all in one snapshot. */
+  /** Pages of accounts ordered by id, with the sums of their postings, all in one snapshot. */
   histories(): AsyncIterable<HistoryRow[]>;
   sums(): Promise<Record<string, string>>;
 }

@@ -9,22 +9,22 @@ export interface ReconciliationReport {
   startedAt: string;
   finishedAt: string;
   clean: boolean;
-  /** Accounts of MySQL whose history was added up. */
+  /** Number of accounts in MySQL whose postings were added up. */
   accounts: number;
   transfers: number;
-  /** Accounts of the cache that were compared with MySQL. */
+  /** Number of cached accounts that were compared with MySQL. */
   cachedAccounts: number;
-  /** Cached accounts whose journal did not reach MySQL in time to be compared. */
+  /** Number of cached accounts whose journal entries did not reach MySQL in time to be compared. */
   unverified: number;
   /** Sum of all balances per currency, minor units: each must be "0". */
   sums: Record<string, string>;
   driftAccounts: number;
-  /** The first accounts that drift, and how. */
+  /** The first inconsistent accounts, with details. */
   drift: Drift[];
 }
 
 interface ReconciliationDependencies {
-  /** Null while the cache has no authority: then only MySQL is checked. */
+  /** Null while the cache is not the authority: then only MySQL is checked. */
   cache(): CachePages | null;
   ledger: LedgerPages;
   save(report: ReconciliationReport): Promise<void>;
@@ -36,9 +36,8 @@ interface ReconciliationDependencies {
 export const DRIFT_LISTED_MAX = 100;
 
 /**
- * Compares everything with everything: each cached account with MySQL (once its journal is there), each account of MySQL
- * with the sum of its postings and their gap-free versions, and the sums per currency with zero. It names what drifts, and
- * freezes nothing.
+ * Compares every cached account with MySQL (once its journal entries are there), every account in MySQL with the sum of
+ * its postings and their gap-free versions, and the sums per currency with zero. It reports drift but freezes nothing.
  */
 export class Reconciliation {
   readonly #deps: ReconciliationDependencies;
@@ -48,7 +47,7 @@ export class Reconciliation {
     this.#deps = deps;
   }
 
-  /** One at a time: who asks while one runs gets the answer of that one. @throws Problem database_unavailable */
+  /** One run at a time: callers that arrive during a run get its result. @throws Problem database_unavailable */
   run(): Promise<ReconciliationReport> {
     this.#running ??= this.#run().finally(() => {
       this.#running = null;
@@ -77,8 +76,8 @@ export class Reconciliation {
       driftAccounts,
       drift: drift.slice(0, DRIFT_LISTED_MAX),
     };
-    if (report.clean) logger.info({ reconciliation: report }, 'the books are clean');
-    else logger.error({ reconciliation: report }, 'the books drift');
+    if (report.clean) logger.info({ reconciliation: report }, 'reconciliation found no drift');
+    else logger.error({ reconciliation: report }, 'reconciliation found drift');
     await this.#deps.save(report);
     this.#deps.done(report);
     return report;

@@ -3,9 +3,9 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
 import { latestSlot } from '../kernel/schedule.ts';
 
-/** How long the lease of a dead run blocks others, ms; a live run renews its lease three times as often. */
+/** How long the lease of a crashed run blocks others, ms; an active run renews its lease three times as often. */
 const LEASE_MS = 60_000;
-/** A slot that no keeper has begun within this time, ms, is skipped: the keepers were down. */
+/** A slot that no keeper has started within this time, ms, is skipped: the keepers were down. */
 const START_WITHIN_MS = 60 * 60_000;
 const POLL_MS = 500;
 
@@ -44,8 +44,9 @@ export class SingleRun {
   }
 
   /**
-   * Runs the job if it is due and no process has run it. A failed run keeps its lease until it expires, so it is retried, but
-   * not immediately. @returns whether it ran here @throws what the work throws; Problem database_unavailable
+   * Runs the job if it is due and no process has run it. A failed run keeps its lease until it expires, so the job is
+   * retried, but not immediately. @returns whether it ran here @throws whatever `work` throws; Problem
+   * database_unavailable
    */
   async whenDue(schedule: { cron: string; timeZone: string }, work: () => Promise<unknown>): Promise<boolean> {
     const { nowMs, held, begunSlot, doneSlot } = await this.#deps.lease.state();
@@ -54,13 +55,15 @@ export class SingleRun {
     return (await this.#run(name, work)) !== null;
   }
 
-  /** Runs it now, unless another process does. @returns its result, or null when another process was running it */
+  /**
+   * Runs it now, unless another process is running it. @returns its result, or null if another process was running it
+   */
   async now<T extends object>(work: () => Promise<T>): Promise<T | null> {
     const done = await this.#run(null, work);
     return done?.result ?? null;
   }
 
-  /** Waits until no process runs it. @returns false if one still does at `deadlineMs` of the monotonic clock */
+  /** Waits until no process runs it. @returns false if one is still running at `deadlineMs` of the monotonic clock */
   async idle(deadlineMs: number): Promise<boolean> {
     const { lease, clock } = this.#deps;
     while ((await lease.state()).held) {
@@ -80,7 +83,7 @@ export class SingleRun {
         await clock.sleep(this.#leaseMs / 3, ended.signal);
         if (ended.signal.aborted) return;
         await lease.renew(holder, this.#leaseMs).catch((error: unknown) => {
-          logger.warn({ err: error }, 'the lease on a job could not be renewed');
+          logger.warn({ err: error }, 'could not renew the lease of a job');
         });
       }
     })();

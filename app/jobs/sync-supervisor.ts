@@ -9,15 +9,15 @@ export interface SupervisorOptions {
   redisUrl: string;
   keyPrefix: string;
   everyMs: number;
-  /** Looks whether the flush goes on, and nudges it; throws to have the job recorded as failed. */
+  /** Checks whether the flush is making progress, and triggers it; throws to have the job recorded as failed. */
   supervise(): Promise<void>;
   logger: Logger;
 }
 
 /**
- * The BullMQ schedule that supervises the flush: a job every few seconds, on whichever keeper takes it. It carries no
- * money: the flush runs by itself, also while the queue is away. Its connections wait for Redis without an end, which
- * nothing on the money path may do.
+ * The BullMQ schedule that supervises the flush: a job every few seconds, on whichever keeper picks it up. It carries
+ * no money: the flush runs on its own, even while the queue is unavailable. Its connections wait for Redis
+ * indefinitely, which nothing on the money path may do.
  */
 export class SyncSupervisor implements AsyncDisposable {
   readonly #connection: Redis;
@@ -39,16 +39,19 @@ export class SyncSupervisor implements AsyncDisposable {
     let failing = false;
     const failed = (error: Error) => {
       if (!failing)
-        logger.warn({ err: error }, 'the schedule that supervises the flush is away; the flush goes on without it');
+        logger.warn(
+          { err: error },
+          'the schedule that supervises the flush is unavailable; flushing continues without it',
+        );
       failing = true;
     };
     this.#queue.on('error', failed);
     this.#worker.on('error', failed);
-    this.#worker.on('failed', (_job, error) => logger.error({ err: error }, 'the flush does not keep up'));
+    this.#worker.on('failed', (_job, error) => logger.error({ err: error }, 'flushing is falling behind'));
     this.#worker.on('completed', () => {
       failing = false;
     });
-    // With every connection, as another Redis, or one that lost its disk, knows nothing of the schedule.
+    // On every connection, because a different Redis, or one that lost its disk, does not have the schedule.
     this.#connection.on('ready', () => {
       this.#queue
         .upsertJobScheduler(
@@ -61,7 +64,7 @@ export class SyncSupervisor implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Forced: a worker that waits for a Redis which is away would keep the process.
+    // Forced: a worker that waits for an unavailable Redis would keep the process alive.
     await this.#worker.close(true).catch(() => {});
     await this.#queue.close().catch(() => {});
     this.#connection.disconnect();

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from './clock.ts';
 
-/** Longer than any test may take: what ends before it was not waited for. */
+/** Longer than any test may take: anything that ends sooner did not wait for it. */
 const FOREVER_MS = 1_000_000;
 
 describe('systemClock', () => {
-  it('tells the wall clock and a time that never goes back', () => {
+  it('returns the wall clock and a monotonic time', () => {
     const before = Date.now();
     expect(systemClock.now()).toBeGreaterThanOrEqual(before);
     expect(systemClock.now()).toBeLessThanOrEqual(Date.now());
@@ -13,14 +13,14 @@ describe('systemClock', () => {
     expect(systemClock.monotonic()).toBeGreaterThanOrEqual(earlier);
   });
 
-  it('sleeps at least so long', async () => {
+  it('sleeps at least the given time', async () => {
     const before = systemClock.monotonic();
     await systemClock.sleep(30);
-    // Timers of Node may fire a millisecond early.
+    // Node.js timers may fire a millisecond early.
     expect(systemClock.monotonic() - before).toBeGreaterThanOrEqual(29);
   });
 
-  it('wakes at once when the signal aborts, and does not sleep when it has aborted already', async () => {
+  it('wakes immediately when the signal aborts, and does not sleep when it has already aborted', async () => {
     const stop = new AbortController();
     const asleep = systemClock.sleep(FOREVER_MS, stop.signal);
     stop.abort();
@@ -28,7 +28,7 @@ describe('systemClock', () => {
     await expect(systemClock.sleep(FOREVER_MS, stop.signal)).resolves.toBeUndefined();
   });
 
-  it('leaves no listener on the signal after a sleep', async () => {
+  it('leaves no listener on the signal after sleeping', async () => {
     const stop = new AbortController();
     let listening = 0;
     const { addEventListener, removeEventListener } = stop.signal;
@@ -44,7 +44,7 @@ describe('systemClock', () => {
     expect(listening).toBe(0);
   });
 
-  it('runs an action once after its time, and not when it was cancelled', async () => {
+  it('runs an action once after its time, and not if it was canceled', async () => {
     const ran: string[] = [];
     const cancel = systemClock.after(1, () => ran.push('cancelled'));
     cancel();
@@ -57,7 +57,7 @@ describe('systemClock', () => {
     expect(ran).toEqual(['kept']);
   });
 
-  it('runs the end of the turn after all that was ready in it', async () => {
+  it('runs the end of the turn after everything that was ready in that turn', async () => {
     const order: string[] = [];
     await new Promise<void>((resolve) => {
       systemClock.endOfTurn(() => {
@@ -73,7 +73,7 @@ describe('systemClock', () => {
     expect(order).toHaveLength(4);
   });
 
-  it('gives numbers from 0 to 1 that differ', () => {
+  it('returns different random numbers from 0 to 1', () => {
     const drawn = Array.from({ length: 100 }, () => systemClock.random());
     expect(drawn.every((number) => number >= 0 && number < 1)).toBe(true);
     expect(new Set(drawn).size).toBeGreaterThan(90);

@@ -1,16 +1,16 @@
-/** The only source of time: injected everywhere, so that tests and a simulator can drive it. */
+/** The only source of time: injected everywhere so that tests and a simulator can control it. */
 export interface Clock {
   /** Wall clock, milliseconds since 1970. May jump. */
   now(): number;
-  /** Milliseconds that never go back; only differences mean something. */
+  /** Milliseconds that never decrease; only differences are meaningful. */
   monotonic(): number;
   /** Resolves after `ms` milliseconds, or as soon as the signal aborts; never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Runs `action` once after `ms` milliseconds; the returned function cancels it. */
   after(ms: number, action: () => void): () => void;
-  /** Runs `action` when all that arrived in this turn of the event loop has been handled. */
+  /** Runs `action` when everything that arrived in this turn of the event loop has been handled. */
   endOfTurn(action: () => void): void;
-  /** A number from 0 to 1, for jitter: from here, so that a simulator can repeat it. */
+  /** A random number from 0 to 1, for jitter; part of the clock so that a simulator can repeat it. */
   random(): number;
 }
 

@@ -1,4 +1,4 @@
-/** What the ledger needs of a logger; pino's is one. Ids and reasons only: no amounts, no names, no secrets. */
+/** The logger that the ledger needs; pino's satisfies it. Log ids and reasons only: no amounts, names or secrets. */
 export interface Logger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

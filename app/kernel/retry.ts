@@ -2,11 +2,14 @@ import type { Clock } from './clock.ts';
 
 export interface RetryPlan {
   clock: Clock;
-  /** Tries after the first. */
+  /** Number of attempts after the first. */
   retriesMax: number;
-  /** The first wait, ms; each next one is twice as long, and all get a jitter of ± 50 %, so that a crowd does not come back at once. */
+  /**
+   * The first wait, ms; each wait is twice as long as the previous one, with ± 50 % jitter so that clients do not retry
+   * in lockstep.
+   */
   baseMs: number;
-  /** Whether this failure may pass, and trying again is safe. */
+  /** Whether this failure is transient and retrying is safe. */
   when(error: unknown): boolean;
   onRetry?(): void;
 }
@@ -16,7 +19,7 @@ export function backoffMs(retry: number, baseMs: number, clock: Clock): number {
   return baseMs * 2 ** retry * (0.5 + clock.random());
 }
 
-/** Runs `work`, and again when it fails for a reason that may pass. @throws the last failure */
+/** Runs `work`, and retries it after transient failures. @throws the last failure */
 export async function retried<T>(plan: RetryPlan, work: () => Promise<T>): Promise<T> {
   for (let retry = 0; ; retry++) {
     try {

@@ -8,7 +8,9 @@ afterEach(() => {
   else process.env['TZ'] = zoneBefore;
 });
 
-/** Every slot that a keeper checking once a minute sees, in order, each once, with the time at which it first saw it. */
+/**
+ * Every slot seen by a keeper that checks once a minute, in order, each once, with the time at which it was first seen.
+ */
 function slotsSeen(cron: string, zone: string, from: string, days: number): [name: string, at: string][] {
   const seen: [string, string][] = [];
   let done = '';
@@ -24,14 +26,14 @@ function slotsSeen(cron: string, zone: string, from: string, days: number): [nam
 describe.each(['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Pacific/Kiritimati'])(
   'In a process whose TZ is %s, a schedule',
   (tz) => {
-    it('in UTC comes once a night, through both changes of the clock', () => {
+    it('in UTC runs once a night, through both daylight saving changes', () => {
       process.env['TZ'] = tz;
       for (const month of ['03-27', '10-23', '04-03']) {
         const seen = slotsSeen('0 3 * * *', 'UTC', `2026-${month}T12:00:00Z`, 4);
         expect(seen.map(([, at]) => at.slice(11))).toEqual(['03:00', '03:00', '03:00', '03:00']);
       }
     });
-    it('at a time that the change to summer time leaves out comes when the clock jumps over it', () => {
+    it('at a time that the change to daylight saving time skips runs when the clock jumps over it', () => {
       process.env['TZ'] = tz;
       expect(slotsSeen('30 2 * * *', 'Europe/Berlin', '2026-03-27T12:00:00Z', 3)).toEqual([
         ['2026-03-28T02:30:00', '2026-03-28T01:30'],
@@ -39,7 +41,7 @@ describe.each(['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe'
         ['2026-03-30T02:30:00', '2026-03-30T00:30'],
       ]);
     });
-    it('at a time that the change back brings twice comes once', () => {
+    it('at a time that occurs twice when daylight saving time ends runs once', () => {
       process.env['TZ'] = tz;
       expect(slotsSeen('30 2 * * *', 'Europe/Berlin', '2026-10-24T12:00:00Z', 3)).toEqual([
         ['2026-10-25T02:30:00', '2026-10-25T00:30'],
@@ -57,11 +59,11 @@ describe('A schedule', () => {
     expect(latestSlot('0 3 * * *', 'UTC', at - 1).name).toBe('2026-05-31T03:00:00');
     expect(latestSlot('0 3 * * *', 'UTC', at + 90_000).ageMs).toBe(90_000);
   });
-  it.each(['0 3 * * *', '*/5 * * * *', '0 0 3 * * 1-5'])('may be %j', (text) => expect(isCron(text)).toBe(true));
-  it.each(['daily', '', '0 3 * *', '61 3 * * *', '0 3 * * * * *'])('may not be %j', (text) =>
+  it.each(['0 3 * * *', '*/5 * * * *', '0 0 3 * * 1-5'])('accepts %j', (text) => expect(isCron(text)).toBe(true));
+  it.each(['daily', '', '0 3 * *', '61 3 * * *', '0 3 * * * * *'])('rejects %j', (text) =>
     expect(isCron(text)).toBe(false),
   );
-  it('must have an existing time zone', () => {
+  it('requires an existing time zone', () => {
     expect([isTimeZone('Europe/Berlin'), isTimeZone('UTC'), isTimeZone('Europe/Nowhere')]).toEqual([true, true, false]);
   });
 });

@@ -1,6 +1,6 @@
 import { type CronExpression, CronExpressionParser } from 'cron-parser';
 
-/** Whether this is a cron expression of five fields, or six with seconds. */
+/** Whether this is a cron expression with five fields, or six including seconds. */
 export function isCron(text: string): boolean {
   if (![5, 6].includes(text.trim().split(/\s+/).length)) return false;
   try {
@@ -28,9 +28,9 @@ export interface Slot {
 }
 
 /**
- * The latest scheduled time that is due, by the wall clock of a zone. The schedule is evaluated only on wall-clock times: a time
- * that a change to summer time skips is due when the clock jumps over it, and one that occurs twice is a single slot. So no
- * night is skipped and none runs twice, whatever zone the process is in.
+ * The latest scheduled time that is due, by the wall clock of a zone. The schedule is evaluated only on wall-clock
+ * times: a time that daylight saving time skips is due when the clock jumps over it, and one that occurs twice is a
+ * single slot. So no night is skipped and none runs twice, regardless of the process's time zone.
  */
 export function latestSlot(cron: string, timeZone: string, nowMs: number): Slot {
   const wall = wallClock(timeZone, nowMs);
@@ -41,7 +41,7 @@ export function latestSlot(cron: string, timeZone: string, nowMs: number): Slot 
   return { name: new Date(slot).toISOString().slice(0, 19), ageMs: wall - slot };
 }
 
-/** The wall-clock time of a zone, as ms since 1970 as if it were UTC. */
+/** The wall-clock time of a zone, as ms since 1970, treated as if it were UTC. */
 function wallClock(timeZone: string, nowMs: number): number {
   const parts = formatOf(timeZone).formatToParts(nowMs);
   const of = (type: Intl.DateTimeFormatPartTypes) => Number(parts.find((part) => part.type === type)?.value);

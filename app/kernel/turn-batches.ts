@@ -6,11 +6,14 @@ interface TurnBatchesPlan<Item> {
   /** A batch is full when the weights of its items reach this; a single item may weigh more. */
   batchWeightMax: number;
   weightOf(item: Item): number;
-  /** Works on one batch. Must not reject: whoever asked is told by it. */
+  /** Processes one batch. Must not reject: it reports the result to the callers itself. */
   work(batch: readonly Item[]): Promise<void>;
 }
 
-/** Gathers what is asked in a turn of the event loop, and works on it batch by batch, so many at a time: batches grow with the load. */
+/**
+ * Collects the items added in a turn of the event loop and processes them in batches, with a limit on batches in
+ * flight: batches grow with the load.
+ */
 export class TurnBatches<Item> {
   readonly #plan: TurnBatchesPlan<Item>;
   #waiting: Item[] = [];
@@ -22,7 +25,7 @@ export class TurnBatches<Item> {
     this.#plan = plan;
   }
 
-  /** What waits, by weight: for whoever has to say that it is too much. */
+  /** Total weight of the queued items, for load limits. */
   get weight(): number {
     return this.#weight;
   }

@@ -25,12 +25,12 @@ describe('Detector', () => {
     for (let i = 0; i < times; i++) detector.failed();
   };
 
-  it('tells its state from the start', () => {
+  it('reports its state from the start', () => {
     expect(moves).toEqual(['closed']);
     expect(detector.state).toBe('closed');
   });
 
-  it('concludes nothing from too few calls, though all failed', () => {
+  it('does not open after too few calls, even if all of them failed', () => {
     fail(4);
     expect(detector.state).toBe('closed');
   });
@@ -50,14 +50,14 @@ describe('Detector', () => {
     expect(detector.state).toBe('open');
   });
 
-  it('forgets what is older than the window', async () => {
+  it('ignores results older than the window', async () => {
     fail(4);
     await vi.advanceTimersByTimeAsync(11_000);
     fail(4);
     expect(detector.state).toBe('closed');
   });
 
-  it('counts nothing while open, then lets one good call close it', async () => {
+  it('counts nothing while open, then closes on one good call', async () => {
     fail(5);
     detector.succeeded();
     await vi.advanceTimersByTimeAsync(999);
@@ -79,7 +79,7 @@ describe('Detector', () => {
     expect(detector.state).toBe('half-open');
   });
 
-  it('runs every probe, in whatever state, and passes its outcome on', async () => {
+  it('runs every probe in any state, and passes its result on', async () => {
     const boom = new Error('connect ECONNREFUSED');
     for (let i = 0; i < 6; i++) await expect(detector.watch(() => Promise.reject(boom))).rejects.toBe(boom);
     expect(detector.state).toBe('open');
@@ -90,26 +90,26 @@ describe('Detector', () => {
     expect(detector.state).toBe('closed');
   });
 
-  it('never cuts a slow probe short', async () => {
+  it('never cuts off a slow probe', async () => {
     const slow = detector.watch(() => new Promise((resolve) => setTimeout(resolve, 3_600_000, 'late')));
     await vi.advanceTimersByTimeAsync(3_600_000);
     await expect(slow).resolves.toBe('late');
     expect(detector.state).toBe('closed');
   });
 
-  it('takes a rejection without an error for a failure as well', () => {
+  it('counts a rejection without an error as a failure, too', () => {
     for (let i = 0; i < 5; i++) detector.failed(null);
     expect(detector.state).toBe('open');
   });
 
-  it('says nothing more once disposed of', () => {
+  it('reports nothing once disposed of', () => {
     detector[Symbol.dispose]();
     fail(10);
     expect(moves).toEqual(['closed']);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('does not hold the process', () => {
+  it('does not keep the process alive', () => {
     const script = `
       import { Detector } from './app/telemetry/breaker.ts';
       const detector = new Detector('redis', ${JSON.stringify({ ...SETTINGS, resetTimeoutMs: 600_000 })}, () => {});

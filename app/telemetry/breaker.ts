@@ -7,22 +7,22 @@ const SETTLED = Promise.resolve();
 const ignore = () => {};
 
 /**
- * Whether a store (Redis, MySQL) counts as down, told from how its calls end.
+ * Decides from the results of its calls whether a store (Redis, MySQL) counts as down.
  *
- * opossum is used to detect and for nothing else. The calls themselves never run under it: its time-out, its refusal
- * when open and its fallback would all answer "failed" for a script that may still run, and what is in doubt must not
- * be done again elsewhere. So it is told of each end after the fact, the calls go on whatever the state is, and the
- * state is only evidence for whoever decides.
+ * opossum is used only for detection. The calls themselves never run under it: its timeout, its rejections while open
+ * and its fallback would all report "failed" for a script that may still run, and an in-doubt call must not be repeated
+ * elsewhere. So it receives each result after the fact, calls continue in any state, and the state is only evidence for
+ * other components.
  *
- * - More than `errorThresholdPercent` failures among at least `volumeThreshold` calls of the window: open.
- * - After `resetTimeoutMs`: half-open, and the next end decides. Ends reported while open are not counted.
+ * - More than `errorThresholdPercent` failures among at least `volumeThreshold` calls in the window: open.
+ * - After `resetTimeoutMs`: half-open, and the next result decides. Results reported while open are not counted.
  */
 export class Detector {
   readonly name: string;
   readonly #circuit: CircuitBreaker<[failure: unknown], void>;
   readonly #moved: (name: string, state: BreakerState) => void;
 
-  /** `moved` is told of every change, and once of the state at the start. */
+  /** Calls `moved` on every change, and once with the initial state. */
   constructor(name: string, settings: Config['breakers'], moved: (name: string, state: BreakerState) => void) {
     this.name = name;
     this.#moved = moved;
@@ -52,17 +52,17 @@ export class Detector {
     return this.#circuit.halfOpen ? 'half-open' : 'open';
   }
 
-  /** A call was answered. An answer that refuses is a success too: the store is there. */
+  /** A call was answered. A rejection is a success, too: the store responded. */
   succeeded(): void {
     this.#tell(null);
   }
 
-  /** A call found no answer: refused, broken off, timed out. */
+  /** A call got no answer: refused, disconnected or timed out. */
   failed(error: unknown = new Error('no answer')): void {
     this.#tell(error ?? new Error('no answer'));
   }
 
-  /** Runs a probe and reports its end; the probe always runs, is never cut short, and its outcome is passed on. */
+  /** Runs a probe and reports its result; the probe always runs, is never cut off, and its result is passed on. */
   async watch<T>(probe: () => Promise<T>): Promise<T> {
     try {
       const answer = await probe();
@@ -74,13 +74,13 @@ export class Detector {
     }
   }
 
-  /** Stops opossum's timers (they do not hold the process, but would go on in a test). */
+  /** Stops opossum's timers (they do not keep the process alive, but would keep running in a test). */
   [Symbol.dispose](): void {
     this.#circuit.shutdown();
   }
 
   #tell(failure: unknown): void {
-    // Open, opossum would only make an error to reject with; that costs more than the call's own bookkeeping.
+    // While open, opossum would only create an error to reject with; that costs more than the call's own bookkeeping.
     if (this.#circuit.opened || this.#circuit.isShutdown) return;
     this.#circuit.fire(failure).catch(ignore);
   }

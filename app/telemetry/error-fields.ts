@@ -1,7 +1,10 @@
 const CAUSES_MAX = 3;
 const MEMBERS_MAX = 5;
 
-/** What a log line says of an error. Nothing else of it is ever written: drivers hang statements and arguments on it. */
+/**
+ * The fields of an error that are logged. No other fields are ever written: drivers attach statements and arguments to
+ * errors.
+ */
 export interface ErrorFields {
   type: string;
   message: string;
@@ -16,7 +19,7 @@ export interface ErrorFields {
 }
 
 /**
- * An error as a log may hold it: what kind, where, why, and its causes; no SQL text or parameters, no arguments of Redis
+ * An error in loggable form: its type, place, reason and causes; no SQL text or parameters, no arguments of Redis
  * commands. (mysql2 puts `sql`, TypeORM `query` and `parameters`, ioredis `command.args` on their errors.)
  */
 export function errorFields(error: unknown, depth = 0): ErrorFields {
@@ -46,14 +49,15 @@ interface ErrorFromDriver extends Error {
   errors?: unknown;
 }
 
-/** From mysql2, or TypeORM's wrapping of it. */
+/** From mysql2, or wrapped by TypeORM. */
 function isFromSql(error: Error): boolean {
   return 'sqlState' in error || 'sqlMessage' in error || 'driverError' in error || 'query' in error;
 }
 
 /**
- * A server's message without the values it quotes. Values may hold quotes themselves, so everything from the first to
- * the last quote goes; only the name of the key or column at the end is kept, as it says what to look for.
+ * A server's message without the values it quotes. Values may contain quotes themselves, so everything from the first
+ * to the last quote is removed; only the name of the key or column at the end is kept, because it helps to locate the
+ * problem.
  */
 function withoutLiterals(message: string): string {
   const [named = ''] = message.match(/ for (key|column) '[\w.]{1,128}'( at row \d+)?$/) ?? [];

@@ -16,7 +16,7 @@ describe('lines to a file', () => {
     fd = openSync(file, 'a');
   });
 
-  it('are written in order by themselves, soon, also when there are few or many', async () => {
+  it('are written in order without an explicit flush, soon, whether there are few or many', async () => {
     const lost = vi.fn();
     const lines = linesTo(fd, lost);
     lines.write('first\n');
@@ -28,14 +28,14 @@ describe('lines to a file', () => {
     expect(lost).not.toHaveBeenCalled();
   });
 
-  it('are there when flushSync returns', () => {
+  it('are in the file when flushSync returns', () => {
     const lines = linesTo(fd, () => {});
     lines.write('at once\n');
     lines.flushSync();
     expect(readFileSync(file, 'utf8').endsWith('at once\n')).toBe(true);
   });
 
-  it('are counted when the buffer is full, and take no more memory then', () => {
+  it('are dropped and counted when the buffer is full, and then take no more memory', () => {
     const lost = vi.fn();
     const lines = linesTo(fd, lost);
     const line = `${'y'.repeat(64 * 1024)}\n`;
@@ -46,7 +46,7 @@ describe('lines to a file', () => {
     lines.flushSync();
   });
 
-  it('that cannot be written are counted, and break nothing', async () => {
+  it('that cannot be written are counted, and cause no failure', async () => {
     const lost = vi.fn();
     const lines = linesTo(openSync(file, 'r'), lost);
     lines.write('into the void\n');
@@ -60,7 +60,7 @@ describe('lines to a file', () => {
   });
 });
 
-describe('lines to a pipe that nobody reads', () => {
+describe('lines to a pipe without a reader', () => {
   const fifo = join(folder, 'fifo');
   let reader: number;
   let writer: number;
@@ -80,7 +80,7 @@ describe('lines to a pipe that nobody reads', () => {
     }
   };
 
-  it('wait for the reader, and arrive whole and in order', async () => {
+  it('wait for the reader, and arrive complete and in order', async () => {
     const lost = vi.fn();
     const lines = linesTo(writer, lost);
     for (let i = 0; i < 5000; i++) lines.write(line);
@@ -95,7 +95,7 @@ describe('lines to a pipe that nobody reads', () => {
     expect(lost).not.toHaveBeenCalled();
   });
 
-  it('hold a flush up for a second and no longer', () => {
+  it('delay a flush by a second at most', () => {
     const lost = vi.fn();
     const lines = linesTo(writer, lost);
     const started = performance.now();
@@ -126,10 +126,10 @@ describe('a process that logs', () => {
   };
 
   it.each([
-    ['ends by itself', '', 0],
+    ['ends normally', '', 0],
     ['exits', 'process.exit(3);', 3],
     ['throws', "throw new Error('out');", 1],
-    ['logs once more on its way out', "process.on('exit', () => log.info({ i: 2000 }, 'last'));", 0],
+    ['logs once more while exiting', "process.on('exit', () => log.info({ i: 2000 }, 'last'));", 0],
   ])('loses no line when it %s', async (_, ending, expected) => {
     const { out, code } = await run(ending);
     expect(code).toBe(expected);
@@ -142,8 +142,8 @@ describe('a process that logs', () => {
     ).toEqual([...Array(2000).keys()]);
   });
 
-  describe('to a reader that does not read', () => {
-    // By Node.js alone: tsx switches the output to non-blocking itself.
+  describe('lines to a reader that has stopped reading', () => {
+    // Run by plain Node.js: tsx switches the output to non-blocking itself.
     const script = `
       import { linesTo } from './lines.mjs';
       let lost = 0;
@@ -170,7 +170,7 @@ describe('a process that logs', () => {
     });
 
     it.each(['socket', 'pipe'])(
-      'ends all the same, when its output is a %s',
+      'let the process exit when its output is a %s',
       async (kind) => {
         const fifo = join(folder, `unread-${kind}`);
         execFileSync('mkfifo', [fifo]);
@@ -185,7 +185,7 @@ describe('a process that logs', () => {
         child.kill('SIGTERM');
         const code = await new Promise((resolve) => child.once('exit', resolve));
         expect(code).toBe(0);
-        // 40 MB were written: 16 MiB were buffered, and counted as lost in the end, but for what fits into the pipe.
+        // 40 MB were written: 16 MiB were buffered, and finally counted as lost except for what fits into the pipe.
         expect(messages[1]).toMatchObject({
           lost: expect.toSatisfy((lost: number) => lost > 39_000 && lost <= 40_001),
         });

@@ -1,35 +1,40 @@
 import { write, writeSync } from 'node:fs';
 import { withoutBlocking } from './writable.ts';
 
-/** Where log lines go, each with its line break. Writing never blocks and never throws. */
+/** A destination for log lines, each with its line break. Writing never blocks and never throws. */
 export interface Lines {
   write(line: string): void;
-  /** Writes what is buffered before it returns, as far as the descriptor takes it within a second or two. */
+  /** Writes the buffered lines before it returns, as far as the descriptor accepts them within a second or two. */
   flushSync(): void;
 }
 
-/** Lines wait here while the reader is slow; beyond it they are dropped and counted, as the tail needs the memory. */
+/**
+ * Lines wait here while the reader is slow; beyond this limit they are dropped and counted, because the tail needs the
+ * memory.
+ */
 const BUFFERED_CHARS_MAX = 16 * 1024 * 1024;
 const WRITE_AT_CHARS = 16 * 1024;
 const WRITE_AFTER_MS = 20;
 const FLUSH_MS_MAX = 1000;
-/** Waits for a slow reader, ms: doubled from the first to the last while nothing is read. */
+/**
+ * Delay between attempts while the reader is slow, ms: doubles from the minimum to the maximum while nothing is read.
+ */
 const RETRY_MS_MIN = 1;
 const RETRY_MS_MAX = 20;
 
 /**
- * Lines to a file descriptor, gathered and written in the background, one write on its way at a time. In the place of
- * sonic-boom, pino's own writer: on a full disk its `flushSync`, which pino runs at each exit, tries for ever.
+ * Writes lines to a file descriptor, buffered and in the background, one write in flight at a time. This replaces
+ * sonic-boom, pino's own writer: on a full disk its `flushSync`, which pino runs at every exit, retries forever.
  *
- * A reader that stops reading costs log lines, but does not block the process: writes to pipes and terminals do not block,
- * because a blocked write keeps its thread, and the process waits for its threads when it exits.
+ * A reader that stops reading costs log lines, but does not block the process: writes to pipes and terminals do not
+ * block, because a blocked write occupies its thread, and the process waits for its threads when it exits.
  *
- * @param dropped told how many lines were lost, because the buffer was full or the descriptor refused them
+ * @param dropped called with the number of lines lost because the buffer was full or the descriptor rejected them
  */
 export function linesTo(descriptor: number, dropped: (lines: number) => void): Lines {
   const fd = withoutBlocking(descriptor);
   let pending = '';
-  /** What a write left over because the descriptor was full: goes first. */
+  /** The unwritten rest of a write after the descriptor was full: written first. */
   let unwritten: Buffer = Buffer.alloc(0);
   let writing = false;
   let scheduled = false;
@@ -42,7 +47,7 @@ export function linesTo(descriptor: number, dropped: (lines: number) => void): L
       scheduled = false;
       writeNow();
     }, ms);
-    timer.unref(); // Not to hold the process: the flush at its exit writes what this would have.
+    timer.unref(); // Does not keep the process alive: the flush at exit writes what this timer would have.
   };
   const take = (): Buffer => {
     const chunk = unwritten.length > 0 ? unwritten : Buffer.from(pending);
@@ -93,7 +98,9 @@ export function linesTo(descriptor: number, dropped: (lines: number) => void): L
   };
 }
 
-/** @returns how many bytes were written; fewer than there are when the descriptor fails, or is still full at the deadline */
+/**
+ * @returns how many bytes were written; fewer than given when the descriptor fails, or is still full at the deadline
+ */
 function writeAllSync(fd: number, chunk: Buffer, deadline: number): number {
   let offset = 0;
   while (offset < chunk.length) {

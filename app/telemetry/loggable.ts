@@ -1,6 +1,6 @@
 import { errorFields } from './error-fields.ts';
 
-/** Values under these keys are never logged, wherever they stand: credentials, then personal data. */
+/** Values under these keys are never logged, at any depth: credentials, then personal data. */
 const NEVER_LOGGED = new Set([
   'authorization',
   'cookie',
@@ -14,14 +14,17 @@ const NEVER_LOGGED = new Set([
   'reference',
   'metadata',
 ]);
-/** Under these, a `name` is that of a person or firm. Elsewhere it is that of a script, a queue or a metric. */
+/**
+ * Under these keys, `name` is the name of a person or company. Elsewhere it is the name of a script, a queue or a
+ * metric.
+ */
 const BEARS_NAME = new Set(['account', 'accounts']);
 const DEPTH_MAX = 6;
 const REDACTED = '[redacted]';
 
 /**
- * A copy of what is to be logged, without what may not be. Takes the place of pino's `redact`, whose wildcards cost
- * 25 µs a line, know only fixed depths, and let an error under an unusual key be written out with its SQL.
+ * A copy of the fields without anything that must not be logged. Replaces pino's `redact`, whose wildcards cost 25 µs
+ * per line, match only fixed depths, and let an error under an unusual key be written with its SQL.
  */
 export function loggable(fields: object): Record<string, unknown> {
   return copied(fields, false, 0);
@@ -45,7 +48,7 @@ function shown(value: unknown, nameIsPersonal: boolean, depth: number): unknown 
   return copied(value, nameIsPersonal, depth);
 }
 
-/** Any URL in a line loses what stands before its @: drivers repeat URLs in their messages. */
+/** Removes everything before the @ in any URL in a line: drivers repeat URLs in their messages. */
 export function withoutUrlPasswords(line: string): string {
   return line.includes('://') ? line.replace(/:\/\/(?:\\.|[^\s"\\/?#])*@/g, '://***@') : line;
 }

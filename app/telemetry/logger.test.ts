@@ -52,7 +52,7 @@ function logging(level: 'info' | 'warn' | 'debug' = 'info', base: Record<string,
 }
 
 describe('the line of a transfer', () => {
-  it('carries ids, outcome and correlation id, and nothing that is personal or money', () => {
+  it('contains ids, outcome and correlation id, and neither personal data nor money', () => {
     const { transferLogged, lines } = logging('info', { service: 'holdfast', role: 'api', pod: 'p-1' });
     transferLogged(ORDER, POSTED);
     expect(lines()).toEqual([
@@ -78,7 +78,7 @@ describe('the line of a transfer', () => {
     ]);
   });
 
-  it('tells a refusal and an answer without outcome by their codes', () => {
+  it('reports a refusal and a missing outcome by their codes', () => {
     const { transferLogged, lines } = logging();
     transferLogged(ORDER, { ...PLACE, status: 'REJECTED', refusal: 'insufficient_funds', replayed: true });
     transferLogged(ORDER, new Problem('outcome_unknown', 'no reply'));
@@ -88,7 +88,7 @@ describe('the line of a transfer', () => {
     ]);
   });
 
-  it('stays one line of JSON, whatever a client sends as an id', () => {
+  it('stays a single line of JSON, whatever id a client sends', () => {
     const { transferLogged, lines, raw } = logging('info', {});
     const nasty = '"},\n{"level":"fatal\\ ü\u0000';
     transferLogged({ ...ORDER, correlationId: nasty, user: nasty }, POSTED);
@@ -96,13 +96,13 @@ describe('the line of a transfer', () => {
     expect(raw().match(/\n/g)).toHaveLength(1);
   });
 
-  it('is not written above info', () => {
+  it('is not written at levels above info', () => {
     const { transferLogged, raw } = logging('warn');
     transferLogged(ORDER, POSTED);
     expect(raw()).toBe('');
   });
 
-  it('has the time of its own millisecond', () => {
+  it('has the time at which it was written, to the millisecond', () => {
     const { transferLogged, tick, lines } = logging();
     transferLogged(ORDER, POSTED);
     tick(1);
@@ -111,8 +111,8 @@ describe('the line of a transfer', () => {
   });
 });
 
-describe('what else is logged', () => {
-  it('has level, time, base and correlation id', () => {
+describe('any other log line', () => {
+  it('has level, time, base fields and correlation id', () => {
     const { log, lines } = logging();
     log.child({ correlationId: 'c-9' }).warn({ epoch: 4 }, 'authority moved to %s', 'DIRECT');
     expect(lines()).toEqual([
@@ -127,7 +127,7 @@ describe('what else is logged', () => {
     ]);
   });
 
-  it('loses its secrets and personal data at any depth, in lists and in the bindings of a child too', () => {
+  it('loses its secrets and personal data at any depth, in lists and in child bindings, too', () => {
     const { log, raw, lines } = logging();
     const headers = { authorization: 'Bearer s3cret', cookie: 's3cret', accept: '*/*', 'x-api-key': 's3cret' };
     const child = log.child({ config: { auth: { jwtSecret: 's3cret' } } });
@@ -147,7 +147,7 @@ describe('what else is logged', () => {
     expect(lines()[1]).toMatchObject({ account: { accountId: 'a', name: '[redacted]' }, script: { name: 'apply-3' } });
   });
 
-  it('loses the passwords of URLs wherever they stand', () => {
+  it('loses the passwords of URLs wherever they appear', () => {
     const { log, raw } = logging();
     log.error(new Error('cannot reach mysql://root:p"w@d@db:3306/holdfast'));
     log.info(
@@ -160,7 +160,7 @@ describe('what else is logged', () => {
     expect(raw()).toContain('http://plain/x');
   });
 
-  it('takes plain messages, errors under any key, and things nested without end', () => {
+  it('accepts plain messages, errors under any key, and circular structures', () => {
     const { log, lines } = logging();
     const round: Record<string, unknown> = { at: new Date(0) };
     round['round'] = round;
@@ -174,7 +174,7 @@ describe('what else is logged', () => {
     expect(JSON.stringify(around)).toContain('[deeper]');
   });
 
-  it('passes a flush on, and flushes by itself before a fatal end', () => {
+  it('passes a flush on, and flushes before a fatal exit', () => {
     const logger = logging();
     logger.flushSync();
     expect(logger.flush).toHaveBeenCalledTimes(1);
@@ -186,7 +186,7 @@ describe('what else is logged', () => {
 describe('errors', () => {
   const SQL = "INSERT INTO accounts VALUES ('jane','Jane Doe')";
 
-  it('of SQL show what failed, not what with', () => {
+  it('from SQL show what failed, but not the data', () => {
     const { log, raw, lines } = logging();
     const duplicate = Object.assign(new Error("Duplicate entry 'Jane's-EUR' for key 'accounts.PRIMARY'"), {
       code: 'ER_DUP_ENTRY',
@@ -215,7 +215,7 @@ describe('errors', () => {
     expect(lines()[1]).toHaveProperty('err.frames');
   });
 
-  it('of SQL syntax lose the statement that they repeat', () => {
+  it('about SQL syntax lose the statement that they quote', () => {
     const { log, raw } = logging();
     const syntax = "You have an error in your SQL syntax; check the manual near ''jane','Jane Doe')\nat 'x' at line 1";
     log.error(Object.assign(new Error(syntax), { sqlState: '42000' }));
@@ -223,7 +223,7 @@ describe('errors', () => {
     expect(raw()).toContain('You have an error in your SQL syntax');
   });
 
-  it('of Redis show the command without its arguments', () => {
+  it('from Redis show the command without its arguments', () => {
     const { log, raw, lines } = logging();
     const reply = Object.assign(new Error('OOM command not allowed'), { command: { name: 'evalsha', args: ['jane'] } });
     log.error({ err: reply }, 'apply failed');
@@ -231,7 +231,7 @@ describe('errors', () => {
     expect(raw()).not.toContain('jane');
   });
 
-  it('show their causes and members, up to a limit, and take what is no error', () => {
+  it('show their causes and members up to a limit, and may be values that are not errors', () => {
     const { log, lines } = logging();
     let error = new Error('0');
     for (let i = 1; i <= 10; i++) error = new Error(`${i}`, { cause: error });
@@ -249,7 +249,7 @@ describe('errors', () => {
     expect(text).toMatchObject({ msg: 'thrown text' });
   });
 
-  it('keep the code of a Problem', () => {
+  it('show the code of a Problem', () => {
     const { log, lines } = logging();
     log.warn(new Problem('backlog_full', 'the journal is too long'));
     expect(lines()).toMatchObject([{ err: { type: 'Problem', code: 'backlog_full' }, msg: 'the journal is too long' }]);

@@ -9,20 +9,20 @@ import { loggable, withoutUrlPasswords } from './loggable.ts';
 
 export type Log = pino.Logger;
 
-/** The one logger: JSON lines through pino, and a short cut for the line that is written for every transfer. */
+/** The one logger: JSON lines through pino, and a fast path for the line written for every transfer. */
 export interface AppLogger {
-  /** For everything but transfers. `log.child({ correlationId })`, or the correlation id with each line. */
+  /** For everything but transfers. Use `log.child({ correlationId })`, or pass the correlation id with each line. */
   log: Log;
   /**
-   * One line per transfer at info, however it was answered: ids, outcome and correlation id; no amounts, names or texts.
-   * Put together by hand, as at 10,000 a second what pino takes for it is a tenth of the budget.
+   * Logs one line per transfer at info, whatever the answer: ids, outcome and correlation id; no amounts, names or
+   * texts. Formatted by hand, because at 10,000 lines a second pino would take a tenth of the CPU budget.
    */
   transferLogged(order: TransferOrder, answer: Outcome | Problem): void;
-  /** Writes what is buffered, before it returns. Needed before a process kills itself; `exit` does it anyway. */
+  /** Writes buffered lines before it returns. Required before a process kills itself; `exit` does it anyway. */
   flushSync(): void;
 }
 
-/** @param base stands in every line: service, role, pod id */
+/** @param base fields in every line: service, role, pod id */
 export function createLogger(
   level: Config['telemetry']['logLevel'],
   base: Readonly<Record<string, string>>,
@@ -36,13 +36,13 @@ export function createLogger(
       base,
       timestamp: () => `,"time":"${time()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      // The log method has made fields of every error already; pino's own serializer would only add to them.
+      // The log method has already converted every error into fields; pino's own serializer would only add to them.
       serializers: { err: (fields: unknown) => fields },
       hooks: { logMethod: logSafely, streamWrite: withoutUrlPasswords },
     },
     lines,
   );
-  // pino runs no formatter over the bindings of children; children inherit this method from the root.
+  // pino applies no formatter to child bindings; children inherit this method from the root.
   const { child } = log;
   log.child = function (this: Log, bindings: pino.Bindings, childOptions?: object) {
     return child.call(this, loggable(bindings), childOptions);
@@ -69,8 +69,8 @@ export function createLogger(
 }
 
 /**
- * What every call of `log.info` and the like goes through: `(fields, message)`, `(message)`, `(error)` or
- * `(error, message)`. pino would take the message of an error as it is, with what SQL quotes in it.
+ * Wraps every call of `log.info` and the like: `(fields, message)`, `(message)`, `(error)` or `(error, message)`. pino
+ * would log the message of an error unchanged, including the values that SQL errors quote.
  */
 function logSafely(this: Log, args: Parameters<pino.LogFn>, method: pino.LogFn): void {
   const [first, message, ...values] = args as [unknown, string | undefined, ...unknown[]];
@@ -96,14 +96,14 @@ function transferFields(order: TransferOrder, answer: Outcome | Problem): string
   );
 }
 
-// Printable ASCII but quote and backslash, which is what nearly every id is, needs no escaping.
+// Printable ASCII except quote and backslash, which covers nearly every id, needs no escaping.
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 function quoted(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
-/** ISO 8601 of the clock's now, made once per millisecond. */
+/** The clock's current time in ISO 8601, formatted once per millisecond. */
 function isoTime(clock: Clock): () => string {
   let lastMs = Number.NaN;
   let last = '';

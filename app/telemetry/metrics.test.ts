@@ -7,14 +7,14 @@ beforeEach(() => {
   metrics = new Metrics();
 });
 
-/** The sample whose name and labels are written as Prometheus writes them; undefined when there is none. */
+/** The sample with the given name and labels, in Prometheus notation; undefined if there is none. */
 async function sample(series: string): Promise<number | undefined> {
   const line = (await metrics.text()).split('\n').find((candidate) => candidate.startsWith(`${series} `));
   return line === undefined ? undefined : Number(line.slice(series.length));
 }
 
 describe('Metrics', () => {
-  it('counts transfers and problems by how they were answered, and keeps counting after a scrape', async () => {
+  it('counts transfers and problems by answer, and keeps counting after a scrape', async () => {
     expect(await sample('holdfast_transfers_total{outcome="posted"}')).toBe(0);
     metrics.transferAnswered('posted');
     metrics.transferAnswered('posted');
@@ -28,7 +28,7 @@ describe('Metrics', () => {
     expect(await sample('holdfast_errors_total{code="overloaded"}')).toBe(1);
   });
 
-  it('sorts requests into buckets that tell milliseconds apart', async () => {
+  it('uses request buckets fine enough to tell milliseconds apart', async () => {
     metrics.httpAnswered('/v1/accounts/:id/balance', 'GET', 200, 0.0018);
     metrics.httpAnswered('/v1/accounts/:id/balance', 'GET', 200, 0.0042);
     metrics.httpAnswered('/v1/accounts/:id/balance', 'GET', 404, 0.001);
@@ -40,7 +40,7 @@ describe('Metrics', () => {
     expect(await sample(`holdfast_http_request_duration_seconds_count${missing}`)).toBe(1);
   });
 
-  it('measures script calls and what they needed from MySQL', async () => {
+  it('measures script calls and the lookups they needed in MySQL', async () => {
     metrics.applyCall({ transfers: 7, seconds: 0.0021 });
     metrics.accountsFound({ hits: 13, misses: 1 });
     metrics.idsLookedUp(3);
@@ -53,7 +53,7 @@ describe('Metrics', () => {
     expect(await sample('holdfast_evictions_total')).toBe(100);
   });
 
-  it('measures flushes, and the lag of each transfer', async () => {
+  it('measures flushes, and the lag of every transfer', async () => {
     metrics.flushed({ transfers: 3, seconds: 0.02, lagsMs: [40, 90, 20] });
     expect(await sample('holdfast_flush_batch_size_sum')).toBe(3);
     expect(await sample('holdfast_flush_duration_seconds_count')).toBe(1);
@@ -68,7 +68,7 @@ describe('Metrics', () => {
     expect(await sample('holdfast_flush_alert')).toBe(0);
   });
 
-  it('counts errors and retries, and shows breakers as levels', async () => {
+  it('counts errors and retries, and shows breaker states as numbers', async () => {
     metrics.redisFailed();
     metrics.mysqlFailed();
     metrics.retried('flush');
@@ -95,7 +95,7 @@ describe('Metrics', () => {
     expect(levels).toEqual([0, 1, 0, 0]);
   });
 
-  it('forgets the drift of a currency that has none any more', async () => {
+  it('removes the drift of a currency that no longer has any', async () => {
     metrics.reconciled({ driftAccounts: 2, driftMinorUnits: { EUR: 5, USD: 1 }, endedAtMs: 1_700_000_000_000 });
     expect(await sample('holdfast_reconciliation_drift_minor_units{currency="EUR"}')).toBe(5);
     metrics.reconciled({ driftAccounts: 1, driftMinorUnits: { USD: 1 }, endedAtMs: 1_700_000_060_000 });
@@ -105,7 +105,7 @@ describe('Metrics', () => {
     expect(await sample('holdfast_reconciliation_last_success_timestamp_seconds')).toBe(1_700_000_060);
   });
 
-  it('samples a gauge from its latest source, and has none without a source', async () => {
+  it('samples a gauge from its latest source, and omits it without a source', async () => {
     expect(await sample('holdfast_tail_bytes')).toBeUndefined();
     let bytes = 1;
     metrics.sample({ tailBytes: () => bytes });
@@ -117,12 +117,12 @@ describe('Metrics', () => {
     expect(await sample('holdfast_queue_transfers')).toBe(4);
   });
 
-  it('shows what gauges may rise to', async () => {
+  it('shows the configured limits of gauges', async () => {
     metrics.limits({ tail_bytes: 7 });
     expect(await sample('holdfast_limit{name="tail_bytes"}')).toBe(7);
   });
 
-  it('shows the process and its event loop, in the format of Prometheus', async () => {
+  it('shows process and event-loop metrics in the Prometheus format', async () => {
     expect(metrics.contentType).toMatch(/^text\/plain; version=0\.0\.4/);
     expect(await sample('process_resident_memory_bytes')).toBeGreaterThan(0);
     expect(await metrics.text()).toContain('nodejs_eventloop_lag_p99_seconds');
@@ -132,7 +132,7 @@ describe('Metrics', () => {
 describe('docs/observability.md', () => {
   const page = readFileSync(new URL('../../docs/observability.md', import.meta.url), 'utf8');
 
-  it('explains every metric that there is, with its labels, and no other', async () => {
+  it('documents every metric with its labels, and no other', async () => {
     const zero = () => 0;
     metrics.sample({ requestsInFlight: zero, queueTransfers: zero, tailEntries: zero, tailBytes: zero });
     metrics.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });

@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { type ProblemCode, REFUSALS } from '../domain/problem.ts';
 import type { BreakerState } from './breaker.ts';
 
-/** How a transfer was answered: done, done before, or the code of its problem. */
+/** How a transfer was answered: posted, replayed, or the code of its problem. */
 export type TransferAnswer = 'posted' | 'replayed' | ProblemCode;
 
 export const AUTHORITY_MODES = ['CACHE', 'CLOSING', 'REBUILDING', 'DIRECT'] as const;
@@ -10,7 +10,7 @@ export type AuthorityMode = (typeof AUTHORITY_MODES)[number];
 
 const BREAKER_LEVELS = { closed: 0, 'half-open': 1, open: 2 } as const satisfies Record<BreakerState, number>;
 
-// Below 5 ms every millisecond counts: a balance is promised within 10 ms and a transfer within 50.
+// Below 5 ms every millisecond counts: the target is 10 ms for a balance and 50 ms for a transfer.
 const HTTP_SECONDS = [
   0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
@@ -19,26 +19,26 @@ const FLUSH_SECONDS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 const LAG_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60];
 const BATCH_SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
-/** What is read when Prometheus asks, and costs nothing until then. A gauge is there once its source is. */
+/** Values that are read only when Prometheus scrapes, at no cost in between. A gauge exists once it has a source. */
 const SAMPLED = {
   requestsInFlight: ['requests_in_flight', 'Requests being handled'],
-  queueTransfers: ['queue_transfers', 'Transfers that wait in this pod for their script call'],
-  tailEntries: ['tail_entries', 'Journal entries in the memory of this pod, not known to be in MySQL'],
-  tailBytes: ['tail_bytes', 'Memory of this pod taken by its tail'],
-  journalEntries: ['journal_entries', 'Entries of the journal that are not in MySQL yet'],
-  journalAgeSeconds: ['journal_age_seconds', 'Age of the oldest entry of the journal that is not in MySQL yet'],
+  queueTransfers: ['queue_transfers', 'Transfers queued in this pod for a script call'],
+  tailEntries: ['tail_entries', 'Journal entries in the memory of this pod that are not known to be in MySQL'],
+  tailBytes: ['tail_bytes', 'Memory used by the tail of this pod, in bytes'],
+  journalEntries: ['journal_entries', 'Journal entries that are not in MySQL yet'],
+  journalAgeSeconds: ['journal_age_seconds', 'Age of the oldest journal entry that is not in MySQL yet'],
   accountsCached: ['accounts_cached', 'Accounts held in Redis'],
   clockOffsetSeconds: [
     'clock_offset_seconds',
     "Seconds by which this process's clock is ahead of the ledger's (Redis, or MySQL while it decides); negative: behind",
   ],
-  frozenAccounts: ['frozen_accounts', 'Accounts that wait for the journal of an epoch that has ended'],
+  frozenAccounts: ['frozen_accounts', 'Accounts that wait for the journal of an ended epoch'],
 } as const;
 export type Sampled = keyof typeof SAMPLED;
 
 /**
- * Everything that Holdfast counts, one method per event. Labels have few values, all known to the code: never an id.
- * What happens per transfer is a plain number until Prometheus asks (3 ns instead of 80); the rest are prom-client's.
+ * All metrics of Holdfast, one method per event. Labels have few values, all known to the code: never an id. Values
+ * that change per transfer are plain numbers until Prometheus scrapes (3 ns instead of 80); the rest use prom-client.
  */
 export class Metrics {
   readonly registry = new Registry();
@@ -59,49 +59,56 @@ export class Metrics {
   );
   readonly #http = new Histogram({
     name: 'holdfast_http_request_duration_seconds',
-    help: 'Time from the head of a request to the end of its answer',
+    help: 'Time from receiving the head of a request to the end of its response',
     labelNames: ['route', 'method', 'status_class'],
     buckets: HTTP_SECONDS,
     registers: [this.registry],
   });
   readonly #applySize = this.#histogram('apply_batch_size', 'Transfers in one script call', BATCH_SIZES);
-  readonly #applySeconds = this.#histogram('apply_duration_seconds', 'Time of one script call', APPLY_SECONDS);
+  readonly #applySeconds = this.#histogram('apply_duration_seconds', 'Duration of one script call', APPLY_SECONDS);
   readonly #idLookups = this.#counter('id_lookups_total', 'Transaction ids that had to be looked up in MySQL');
-  readonly #evictions = this.#counter('evictions_total', 'Accounts let go by Redis');
+  readonly #evictions = this.#counter('evictions_total', 'Accounts evicted from Redis');
 
-  readonly #flushSeconds = this.#histogram('flush_duration_seconds', 'Time of one flush transaction', FLUSH_SECONDS);
-  readonly #flushSize = this.#histogram('flush_batch_size', 'Transfers in one flush transaction', BATCH_SIZES);
-  readonly #flushLag = this.#histogram('flush_lag_seconds', 'From acceptance to commit, per transfer', LAG_SECONDS);
-  readonly #flushLagLatest = this.#gauge('flush_lag_latest', 'Longest lag in the latest flush, in seconds');
-  readonly #flushFailures = this.#counter('flush_failures_total', 'Flushes that failed and are tried again');
-  readonly #flushAlert = this.#gauge(
-    'flush_alert',
-    '1 while flushes fail again and again, or the lag is over its limit',
+  readonly #flushSeconds = this.#histogram(
+    'flush_duration_seconds',
+    'Duration of one flush transaction',
+    FLUSH_SECONDS,
   );
+  readonly #flushSize = this.#histogram('flush_batch_size', 'Transfers in one flush transaction', BATCH_SIZES);
+  readonly #flushLag = this.#histogram(
+    'flush_lag_seconds',
+    'Time from acceptance to commit, per transfer',
+    LAG_SECONDS,
+  );
+  readonly #flushLagLatest = this.#gauge('flush_lag_latest', 'Longest lag in the latest flush, in seconds');
+  readonly #flushFailures = this.#counter('flush_failures_total', 'Flushes that failed and are retried');
+  readonly #flushAlert = this.#gauge('flush_alert', '1 while flushes keep failing or the lag exceeds its limit');
 
   readonly #breakers = this.#gauge('breaker_state', '0 closed, 1 half-open, 2 open: counts as down', ['name']);
-  readonly #redisErrors = this.#counter('redis_errors_total', 'Errors of the connection to Redis and of its replies');
-  readonly #mysqlErrors = this.#counter('mysql_errors_total', 'Errors of the connections to MySQL and of its replies');
-  readonly #retries = this.#counter('retries_total', 'Attempts beyond the first', ['what']);
+  readonly #redisErrors = this.#counter('redis_errors_total', 'Errors of the connection to Redis and in its replies');
+  readonly #mysqlErrors = this.#counter('mysql_errors_total', 'Errors of the connections to MySQL and in its replies');
+  readonly #retries = this.#counter('retries_total', 'Attempts after the first', ['what']);
   readonly #logDropped = this.#counter(
     'log_lines_dropped_total',
-    'Log lines lost, as their buffer was full or they could not be written',
+    'Log lines dropped because their buffer was full or they could not be written',
   );
 
-  readonly #limits = this.#gauge('limit', 'What the gauge of this name may rise to, as it is configured', ['name']);
-  readonly #epoch = this.#gauge('authority_epoch', 'Epoch of the authority as this process knows it');
-  readonly #mode = this.#gauge('authority_mode', '1 for the mode that the authority is in', ['mode']);
+  readonly #limits = this.#gauge('limit', 'Configured limit of the gauge of this name', ['name']);
+  readonly #epoch = this.#gauge('authority_epoch', 'Epoch of the authority, as known to this process');
+  readonly #mode = this.#gauge('authority_mode', '1 for the current mode of the authority', ['mode']);
   readonly #redisForeign = this.#gauge(
     'redis_foreign',
     "1 while Redis belongs to another ledger, or holds keys that cannot be proven to be this ledger's",
   );
   readonly #driftAccounts = this.#gauge('reconciliation_drift_accounts', 'Accounts that differ from their postings');
-  readonly #driftUnits = this.#gauge('reconciliation_drift_minor_units', 'What the accounts of a currency differ by', [
-    'currency',
-  ]);
+  readonly #driftUnits = this.#gauge(
+    'reconciliation_drift_minor_units',
+    'Difference found in the accounts of a currency, in minor units',
+    ['currency'],
+  );
   readonly #reconciledAt = this.#gauge(
     'reconciliation_last_success_timestamp_seconds',
-    'When a reconciliation last ran to its end, whatever it found',
+    'When a reconciliation last completed, whatever its result',
   );
 
   constructor() {
@@ -110,12 +117,12 @@ export class Metrics {
 
   readonly contentType = this.registry.contentType;
 
-  /** The page for Prometheus. */
+  /** The metrics page for Prometheus. */
   text(): Promise<string> {
     return this.registry.metrics();
   }
 
-  /** Says where sampled gauges are read from; a later source of the same gauge takes the place of the earlier. */
+  /** Sets the sources of sampled gauges; a later source of the same gauge replaces the earlier one. */
   sample(sources: Readonly<Partial<Record<Sampled, () => number>>>): void {
     for (const key of Object.keys(sources) as Sampled[]) {
       const source = sources[key];
@@ -125,7 +132,7 @@ export class Metrics {
     }
   }
 
-  /** So that rules and dashboards know how near a gauge is to its limit, whatever the settings are. */
+  /** Exports the limits so that rules and dashboards can compare a gauge with its limit, whatever the settings are. */
   limits(limits: Readonly<Partial<Record<(typeof SAMPLED)[Sampled][0], number>>>): void {
     for (const [name, limit] of Object.entries(limits)) this.#limits.set({ name }, limit);
   }
@@ -138,7 +145,7 @@ export class Metrics {
     this.#errors.add(code, 1);
   }
 
-  /** `route` is the pattern (`/v1/accounts/:id`), or one fixed word for what matched none: never the path itself. */
+  /** `route` is the pattern (`/v1/accounts/:id`), or a fixed word if no route matched: never the path itself. */
   httpAnswered(route: string, method: string, status: number, seconds: number): void {
     const statusClass = Math.trunc(status / 100);
     const key = `${statusClass}${method} ${route}`;
@@ -168,7 +175,7 @@ export class Metrics {
     this.#evictions.inc(accounts);
   }
 
-  /** After the commit. `lagsMs` has one value per transfer, from its acceptance to the commit. */
+  /** Call after the commit. `lagsMs` has one value per transfer, from its acceptance to the commit. */
   flushed(flush: { transfers: number; seconds: number; lagsMs: readonly number[] }): void {
     this.#flushSize.observe(flush.transfers);
     this.#flushSeconds.observe(flush.seconds);
@@ -188,7 +195,7 @@ export class Metrics {
     this.#flushAlert.set(on ? 1 : 0);
   }
 
-  /** For `Detector`. An arrow, so that it can be handed over as it is. */
+  /** For `Detector`. An arrow function, so that it can be passed as a callback. */
   readonly breakerMoved = (name: string, state: BreakerState): void => {
     this.#breakers.set({ name }, BREAKER_LEVELS[state]);
   };
@@ -219,7 +226,7 @@ export class Metrics {
     this.#redisForeign.set(state === 'foreign' || state === 'unclaimed' ? 1 : 0);
   }
 
-  /** `driftMinorUnits` is by currency; currencies that are not in it have none. */
+  /** `driftMinorUnits` is by currency; currencies that are absent have no drift. */
   reconciled(run: {
     driftAccounts: number;
     driftMinorUnits: Readonly<Record<string, number>>;
@@ -256,7 +263,10 @@ export class Metrics {
     });
   }
 
-  /** A counter with one label whose values are plain numbers between two scrapes; `shown` are there from the start. */
+  /**
+   * A counter with one label, kept in plain numbers between two scrapes; the values in `shown` are exported from the
+   * start.
+   */
   #tally<L extends string, V extends string>(name: string, help: string, label: L, shown: readonly V[]) {
     const counts = new Map<V, number>(shown.map((value) => [value, 0]));
     new Counter({

@@ -14,7 +14,7 @@ const SHUTDOWN_MS_MAX = 3000;
 const COMPLAIN_EVERY_MS = 60_000;
 const QUERY_CHARS_MAX = 200;
 
-/** Loaded by `startTracing` alone, when there is an endpoint. */
+/** Loaded only by `startTracing`, and only if an endpoint is configured. */
 export function startOpenTelemetry(config: Config['telemetry'] & { otlpEndpoint: string }, log: Log): Tracing {
   complainTo(log);
   const exporter = new OTLPTraceExporter({
@@ -24,15 +24,15 @@ export function startOpenTelemetry(config: Config['telemetry'] & { otlpEndpoint:
   const sdk = new NodeSDK({
     serviceName: config.serviceName,
     sampler: new tracing.ParentBasedSampler({ root: new tracing.TraceIdRatioBasedSampler(config.traceSampleRatio) }),
-    // Bounded: with a dead collector what does not fit is dropped.
+    // Bounded: when the collector is down, spans that do not fit are dropped.
     spanProcessors: [new tracing.BatchSpanProcessor(exporter, { maxQueueSize: 2048, maxExportBatchSize: 512 })],
     textMapPropagator: new core.W3CTraceContextPropagator(),
-    // What goes to Redis holds ids; what goes to MySQL holds names: neither belongs into a trace.
+    // Redis commands contain ids and SQL statements contain names: neither belongs in a trace.
     instrumentations: [
       new IORedisInstrumentation({ dbStatementSerializer: (command) => command }),
       new MySQL2Instrumentation({ maskStatement: true, maskStatementHook: queryShown }),
     ],
-    // Given as empty, or the SDK sends metrics and logs of its own making to the same collector.
+    // Explicitly empty; otherwise the SDK sends its own metrics and logs to the same collector.
     metricReaders: [],
     logRecordProcessors: [],
   });
@@ -57,7 +57,7 @@ async function followed<T>(span: api.Span, run: (span: Span) => Promise<T>): Pro
       set: (attribute, value) => void span.setAttribute(attribute, value),
     });
   } catch (error) {
-    // The kind of error only: its message may repeat what the client sent.
+    // Only the type of the error: its message may repeat what the client sent.
     span.setAttribute('error.type', error instanceof Error ? error.name : typeof error);
     span.setStatus({ code: api.SpanStatusCode.ERROR });
     throw error;
@@ -67,8 +67,8 @@ async function followed<T>(span: api.Span, run: (span: Span) => Promise<T>): Pro
 }
 
 /**
- * Instrumentation catches `require`, and this project uses `import`. Both share one copy of a CommonJS package, so
- * requiring it here, once more, patches the prototypes that the imports have too, also when they came first.
+ * Instrumentation hooks `require`, but this project uses `import`. Both share one copy of a CommonJS package, so
+ * requiring it once more here patches the prototypes for the imports, too, even if they were loaded first.
  */
 function loadInstrumented(): void {
   const require = createRequire(import.meta.url);
@@ -77,7 +77,9 @@ function loadInstrumented(): void {
   require(join(dirname(require.resolve('mysql2/package.json')), 'lib/connection.js'));
 }
 
-/** The beginning of a statement without literals; whole inserts of 2000 rows are neither readable nor cheap to mask. */
+/**
+ * The beginning of a statement without literals; complete inserts of 2000 rows are neither readable nor cheap to mask.
+ */
 function queryShown(sql: string): string {
   const masked = sql
     .slice(0, QUERY_CHARS_MAX)
@@ -86,7 +88,7 @@ function queryShown(sql: string): string {
   return masked.replace(/['"].*$/s, '…');
 }
 
-/** OpenTelemetry's own errors, such as a dead collector, as a warning a minute at most. */
+/** Logs OpenTelemetry's own errors, such as an unreachable collector, as at most one warning per minute. */
 function complainTo(log: Log): void {
   let quietUntil = 0;
   const error = (reason: string) => {
@@ -99,7 +101,7 @@ function complainTo(log: Log): void {
   api.diag.setLogger(logger, { logLevel: api.DiagLogLevel.ERROR, suppressOverrideMessage: true });
 }
 
-/** Waits for `work`, but no longer, and whatever becomes of it: what it was for is only telemetry. */
+/** Waits for `work`, but no longer than the limit, and ignores its result: it is only telemetry. */
 async function within(ms: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<void>((resolve) => {

@@ -24,7 +24,7 @@ afterAll(() => {
   for (const server of servers) server.close();
 });
 
-/** An OTLP collector over HTTP; protobuf keeps text as it is, so looking for text in the bodies is enough. */
+/** An OTLP collector over HTTP; protobuf leaves text unencoded, so searching the bodies for text is enough. */
 async function collector() {
   const posts: { path: string; body: Buffer }[] = [];
   const port = await listening(
@@ -36,7 +36,7 @@ async function collector() {
   return { url: `http://127.0.0.1:${port}`, posts, received: () => Buffer.concat(posts.map(({ body }) => body)) };
 }
 
-/** Says OK to every command. */
+/** Replies OK to every command. */
 const fakeRedis = () =>
   listening(
     createTcpServer((socket) =>
@@ -52,7 +52,7 @@ interface ServerSide extends mysql.Connection {
   writeOk(result: object): void;
 }
 
-/** Lets everybody in and says OK to every query. The typings do not know the server's side of mysql2. */
+/** Accepts every login and replies OK to every query. The typings of mysql2 do not cover its server side. */
 async function fakeMysql(): Promise<number> {
   const server = mysql.createServer((incoming) => {
     const connection = incoming as unknown as ServerSide;
@@ -92,7 +92,7 @@ function logged() {
 }
 
 describe('without an endpoint', () => {
-  it('nothing is traced, and everything runs', async () => {
+  it('traces nothing, and everything works', async () => {
     await using tracing = await startTracing(telemetry({}), logged().log);
     const done = await tracing.incomingSpan({ traceparent: CALLER }, 'GET', async (span) => {
       span.rename('GET /x');
@@ -112,7 +112,7 @@ describe('with a collector', () => {
     tracing = await startTracing(telemetry({ OTEL_EXPORTER_OTLP_ENDPOINT: `${spans.url}/` }), logged().log);
   });
 
-  it('continues the trace of the caller, and begins one without', async () => {
+  it("continues the caller's trace, or starts a new one", async () => {
     const { incomingSpan } = tracing;
     await expect(incomingSpan({ traceparent: CALLER }, 'GET', async ({ traceId }) => traceId)).resolves.toBe(
       CALLER_TRACE,
@@ -122,13 +122,13 @@ describe('with a collector', () => {
     expect(own).not.toBe(CALLER_TRACE);
   });
 
-  it('passes a failure on, and leaves its message out', async () => {
+  it('passes a failure on, and omits its message from the trace', async () => {
     const boom = new TypeError('private words');
     await expect(tracing.withSpan('failing', () => Promise.reject(boom))).rejects.toBe(boom);
     await expect(tracing.withSpan('failing', () => Promise.reject('words'))).rejects.toBe('words');
   });
 
-  it('sees Redis and MySQL under the request, without what is sent to them', async () => {
+  it('records Redis and MySQL calls under the request, without their arguments', async () => {
     const redis = new Redis({ port: await fakeRedis(), enableReadyCheck: false });
     const mysqlPort = await fakeMysql();
     const db = mysql.createConnection({ host: '127.0.0.1', port: mysqlPort, user: 'u' });
@@ -147,7 +147,7 @@ describe('with a collector', () => {
     db.destroy();
   });
 
-  it('sends it all when it ends, to the place for traces, and nothing else', async () => {
+  it('sends everything when it ends, to the traces path only', async () => {
     await tracing[Symbol.asyncDispose]();
     expect(spans.posts.map(({ path }) => path)).toEqual(spans.posts.map(() => '/v1/traces'));
     const text = spans.received().toString('latin1');
@@ -201,7 +201,7 @@ describe('a process', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    // Not the last line: a complaint about the collector may come after it.
+    // Not the last line: a warning about the collector may follow it.
     return {
       code: child.exitCode ?? (await once(child, 'close'))[0],
       lines,
@@ -227,7 +227,7 @@ describe('a process', () => {
   it.each([
     ['refuses', async () => 'http://127.0.0.1:9'],
     ['never answers', async () => `http://127.0.0.1:${await listening(createTcpServer(() => {}))}`],
-  ])('is neither slowed nor held nor broken by a collector that %s', async (_, endpoint) => {
+  ])('is neither slowed down, kept alive nor broken by a collector that %s', async (_, endpoint) => {
     const { code, lines, end } = await run(await endpoint());
     expect(code).toBe(0);
     expect(end.workMs).toBeLessThan(60_000);
@@ -237,7 +237,7 @@ describe('a process', () => {
 });
 
 describe('a dead collector', () => {
-  it('is told of once, not with every batch', async () => {
+  it('is logged once, not with every batch', async () => {
     const { log, lines } = logged();
     const api = await import('@opentelemetry/api');
     const dead = telemetry({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' });

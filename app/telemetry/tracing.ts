@@ -11,8 +11,8 @@ const NO_TRACING: Tracing = {
 };
 
 /**
- * Tracing, when there is a collector to send to. Without one OpenTelemetry is not even loaded: it would take memory and
- * a part of every await. To be called before the first connection to Redis or MySQL is used, so that all are traced.
+ * Starts tracing if a collector is configured. Otherwise OpenTelemetry is not even loaded, because it would cost memory
+ * and time on every await. Call this before the first connection to Redis or MySQL is used, so that all are traced.
  */
 export async function startTracing(config: Config['telemetry'], log: Log): Promise<Tracing> {
   if (config.otlpEndpoint === null) return NO_TRACING;

@@ -1,7 +1,10 @@
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { Socket } from 'node:net';
 
-/** Keeps the sockets that hold descriptors in non-blocking mode from being collected, which would close the descriptors. */
+/**
+ * Keeps the sockets that hold descriptors in non-blocking mode from being garbage-collected, which would close the
+ * descriptors.
+ */
 const held: Socket[] = [];
 
 /**

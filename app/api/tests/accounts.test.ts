@@ -90,7 +90,7 @@ describe('POST /v1/accounts', () => {
   });
   it('refuses a limit with too many digits', async () => {
     const { json } = await api.post('/v1/accounts', { ...account, overdraftLimit: '1.005' });
-    expect(faults(json)).toEqual({ '/overdraftLimit': 'has 3 decimals, but EUR takes at most 2' });
+    expect(faults(json)).toEqual({ '/overdraftLimit': 'has 3 decimals, but EUR allows at most 2' });
   });
 });
 
@@ -184,7 +184,7 @@ describe('PATCH /v1/accounts/{id}', () => {
   it('changes the limit, in the digits of the account', async () => {
     expect(await patch({ overdraftLimit: '700' })).toMatchObject({ status: 200, json: { overdraftLimit: '700' } });
     expect((await patch({ overdraftLimit: '7.5' })).json).toMatchObject({
-      errors: [{ pointer: '/overdraftLimit', detail: 'has 1 decimals, but JPY takes at most 0' }],
+      errors: [{ pointer: '/overdraftLimit', detail: 'has 1 decimals, but JPY allows at most 0' }],
     });
   });
   it('shows no balance, which its scope does not open', async () => {

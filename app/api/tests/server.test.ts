@@ -59,7 +59,7 @@ describe('a problem', () => {
     expect(reply.headers.has('retry-after')).toBe(false);
     expect(reply.json).toEqual({
       type: 'urn:holdfast:problem:account_not_found',
-      title: 'There is no such account',
+      title: 'The account does not exist',
       status: 404,
       detail: 'There is no account nobody.',
       instance: '/v1/accounts/nobody/balance',

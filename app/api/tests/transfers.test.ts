@@ -166,7 +166,7 @@ describe('a transfer is not valid', () => {
     ['with money as a number', { amount: 12.34 }, '/amount', 'must be a string such as "12.34", not a JSON number'],
     ['with money that is no text at all', { amount: {} }, '/amount', 'must be a string such as "12.34"'],
     ['without an amount', { amount: undefined }, '/amount', 'is required'],
-    ['with too many digits', { amount: '1.001' }, '/amount', 'has 3 decimals, but EUR takes at most 2'],
+    ['with too many digits', { amount: '1.001' }, '/amount', 'has 3 decimals, but EUR allows at most 2'],
     ['with an amount of zero', { amount: '0.00' }, '/amount', 'must be more than zero'],
     ['with a sign', { amount: '-1' }, '/amount', expect.stringContaining('no sign')],
     ['with more than 2^53 − 1', { amount: '90071992547409.92' }, '/amount', expect.stringContaining('is more than')],

@@ -1,2 +1,2 @@
-/** Which ledger the scripts of a test belong to, where the test has no MySQL or does not care. */
+/** The ledger identity for scripts in tests that have no MySQL or do not depend on it. */
 export const ofTestLedger = async (): Promise<string> => 'ledger-of-a-test';

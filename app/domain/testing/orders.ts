@@ -2,7 +2,7 @@ import { newUuidV7 } from '../ids.ts';
 import { Problem } from '../problem.ts';
 import type { Account, Outcome, Posted, TransferOrder } from '../types.ts';
 
-/** A transfer of 1.00 EUR from `world` to `a` under a new id; a test says what is different. */
+/** A transfer of 1.00 EUR from `world` to `a` under a new id; `different` overrides fields. */
 export function orderOf(different: Partial<TransferOrder> = {}, nowMs = Date.now()): TransferOrder {
   return {
     kind: 'transfer',
@@ -35,7 +35,7 @@ export function accountOf(accountId: string, different: Partial<Account> = {}): 
   };
 }
 
-/** What an answer says, in a word: POSTED, a refusal, or a problem's code; `again` in front when it is a replay. */
+/** Summarizes an answer in a word: POSTED, a refusal, or a problem's code; prefixed with `again` for a replay. */
 export function said(answer: Outcome | Problem | undefined): string {
   if (!answer) return 'nothing';
   if (answer instanceof Problem) return answer.code;
@@ -48,7 +48,7 @@ export function posted(answer: Outcome | Problem | undefined): Posted {
   return answer;
 }
 
-/** The code of the Problem that a promise is rejected with. */
+/** The code of the Problem with which a promise rejects. */
 export async function codeOf(promise: Promise<unknown>): Promise<string> {
   return promise.then(
     () => 'no problem',

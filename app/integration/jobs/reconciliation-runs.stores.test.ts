@@ -94,7 +94,7 @@ describe('The history of an account', () => {
   it('adds up exactly, beyond what a float can hold', () => {
     const sums = { balance: '9007199254740993', amountSum: '9007199254740992' };
     expect(faultOf({ ...whole, ...sums })).toEqual({
-      what: 'has a balance that its postings do not add up to',
+      what: 'has a balance that differs from the sum of its postings',
       minorUnits: 1,
     });
     const version = 3_000_000_000;

@@ -32,7 +32,7 @@ describe('Clean books', () => {
       drift: [],
     });
     expect(Date.parse(report.finishedAt)).toBeGreaterThanOrEqual(Date.parse(report.startedAt));
-    expect(bench.context.said('info')).toEqual(['the books are clean']);
+    expect(bench.context.said('info')).toEqual(['reconciliation found no drift']);
   });
 
   it('stay clean under running writes and flushes', async () => {
@@ -78,7 +78,7 @@ describe('Drift is found and named', () => {
   const named = async () => {
     const { clean, drift, driftAccounts, sums } = await bench.reconciliation().run();
     expect(clean).toBe(false);
-    expect(bench.context.said('error')).toEqual(['the books drift']);
+    expect(bench.context.said('error')).toEqual(['reconciliation found drift']);
     return { drift, driftAccounts, sums };
   };
 
@@ -88,7 +88,12 @@ describe('Drift is found and named', () => {
       driftAccounts: 1,
       sums: { EUR: '0' },
       drift: [
-        { accountId: 'ada', currency: 'EUR', what: 'has another balance in the cache at version 10', minorUnits: 7 },
+        {
+          accountId: 'ada',
+          currency: 'EUR',
+          what: 'has a different balance in the cache at version 10',
+          minorUnits: 7,
+        },
       ],
     });
   });
@@ -99,16 +104,31 @@ describe('Drift is found and named', () => {
     expect(sums).toEqual({ EUR: '5' });
     expect(driftAccounts).toBe(1);
     expect(drift).toEqual([
-      { accountId: 'bob', currency: 'EUR', what: 'has another balance in the cache at version 5', minorUnits: -5 },
-      { accountId: 'bob', currency: 'EUR', what: 'has a balance that its postings do not add up to', minorUnits: 5 },
+      { accountId: 'bob', currency: 'EUR', what: 'has a different balance in the cache at version 5', minorUnits: -5 },
+      {
+        accountId: 'bob',
+        currency: 'EUR',
+        what: 'has a balance that differs from the sum of its postings',
+        minorUnits: 5,
+      },
     ]);
   });
 
   it('when the amount of a posting was changed: on both of its sides', async () => {
     await sql("UPDATE transfers SET amount = amount + 3 WHERE transaction_id = 'out-2'");
     expect((await named()).drift).toEqual([
-      { accountId: 'ada', currency: 'EUR', what: 'has a balance that its postings do not add up to', minorUnits: 3 },
-      { accountId: 'bob', currency: 'EUR', what: 'has a balance that its postings do not add up to', minorUnits: -3 },
+      {
+        accountId: 'ada',
+        currency: 'EUR',
+        what: 'has a balance that differs from the sum of its postings',
+        minorUnits: 3,
+      },
+      {
+        accountId: 'bob',
+        currency: 'EUR',
+        what: 'has a balance that differs from the sum of its postings',
+        minorUnits: -3,
+      },
     ]);
   });
 
@@ -129,7 +149,7 @@ describe('Drift is found and named', () => {
   it('when a version is missing though the amounts add up', async () => {
     await sql("UPDATE transfers SET destination_version = 77 WHERE transaction_id = 'in-2'");
     expect((await named()).drift).toEqual([
-      { accountId: 'ada', currency: 'EUR', what: 'has 10 postings up to version 77, and is at 10', minorUnits: 0 },
+      { accountId: 'ada', currency: 'EUR', what: 'has 10 postings up to version 77, but is at 10', minorUnits: 0 },
     ]);
   });
 
@@ -147,14 +167,14 @@ describe('Drift is found and named', () => {
   ])('when settings were changed in %s', async (_where, statement) => {
     await sql(statement);
     expect((await named()).drift).toEqual([
-      { accountId: 'eve', currency: 'EUR', what: 'has other settings in the cache at version 1', minorUnits: 0 },
+      { accountId: 'eve', currency: 'EUR', what: 'has different settings in the cache at version 1', minorUnits: 0 },
     ]);
   });
 
-  it('when an account is in the cache and not in MySQL', async () => {
+  it('when an account is in the cache but not in MySQL', async () => {
     await bench.tamperCache('ghost', { balance: 12 });
     expect((await named()).drift).toEqual([
-      { accountId: 'ghost', currency: 'EUR', what: 'is in the cache and not in MySQL', minorUnits: 12 },
+      { accountId: 'ghost', currency: 'EUR', what: 'is in the cache but not in MySQL', minorUnits: 12 },
     ]);
   });
 
@@ -171,7 +191,7 @@ describe('Drift is found and named', () => {
     await bench.reset();
     await bench.tamperCache('bob', { version: 0, balance: 1 });
     expect((await named()).drift).toMatchObject([
-      { what: 'has another balance in the cache at version 0', minorUnits: 1 },
+      { what: 'has a different balance in the cache at version 0', minorUnits: 1 },
     ]);
   });
 

@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 const running: SyncSupervisor[] = [];
-const AWAY = 'the schedule that supervises the flush is away; the flush goes on without it';
+const AWAY = 'the schedule that supervises the flush is unavailable; flushing continues without it';
 function start(supervise: () => Promise<void>, keyPrefix = randomPrefix()) {
   const log = keptLog();
   const supervisor = new SyncSupervisor({ redisUrl: server.url, keyPrefix, everyMs: 40, supervise, logger: log });
@@ -65,7 +65,7 @@ describe('The schedule', () => {
       {
         level: 'error',
         fields: { err: expect.objectContaining({ message: 'nothing was flushed for 31000 ms' }) },
-        message: 'the flush does not keep up',
+        message: 'flushing is falling behind',
       },
     ]);
   });

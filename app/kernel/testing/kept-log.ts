@@ -6,7 +6,7 @@ export interface LogLine {
   message: string;
 }
 
-/** A logger that keeps its lines. */
+/** A logger that records its lines. */
 export function keptLog(): Logger & { lines: LogLine[]; messages(level: LogLine['level']): string[] } {
   const lines: LogLine[] = [];
   const keep = (level: LogLine['level']) => (fields: object, message: string) =>

@@ -1,6 +1,9 @@
 import { type Clock, systemClock } from '../clock.ts';
 
-/** The real time, which a test can push on; and, once it hurries, every sleep takes next to none and pushes it on. */
+/**
+ * The real time, which a test can advance; when `hurries` is set, every sleep takes almost no time and advances the
+ * clock instead.
+ */
 export class PushedClock implements Clock {
   hurries = false;
   #pushedMs = 0;

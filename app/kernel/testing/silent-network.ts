@@ -2,8 +2,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { until } from './until.ts';
 
 /**
- * A network before MySQL that falls silent at a statement of the client: from there on, what the client says is kept until it is
- * told to deliver it. MySQL does not hear of a client that left.
+ * A proxy in front of MySQL that stalls once the client sends a given statement: from then on it holds back everything the
+ * client sends until `deliver` is called. MySQL does not notice when the client disconnects.
  */
 export class SilentNetwork {
   readonly url: string;
@@ -19,7 +19,7 @@ export class SilentNetwork {
   static async before(mysqlUrl: string, statement: string): Promise<SilentNetwork> {
     const url = new URL(mysqlUrl);
     const target = { host: url.hostname, port: Number(url.port) };
-    // What still comes from a client that has ended is kept, too.
+    // Data that is still in flight from a disconnected client is held back, too.
     const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
     await until('it listens', () => server.listening);
     url.port = String((server.address() as { port: number }).port);

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../clock.ts';
 
-/** A clock that a test turns: sleeping takes no time but moves it on, and is written down. */
+/** A clock that a test controls: sleeping takes no time but advances the clock, and is recorded. */
 export class TestClock implements Clock {
   wallMs = Date.UTC(2026, 0, 31, 12);
   monotonicMs = 1000;

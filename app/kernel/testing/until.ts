@@ -1,12 +1,15 @@
 const POLL_MS = 5;
 
-/** Waits until something is so, and returns it. The limit is for what never becomes so; no test depends on it. */
+/**
+ * Polls until a condition holds, and returns its value. The limit only ends waits for what never happens; no test
+ * depends on it.
+ */
 export async function until<T>(what: string, probe: () => T | Promise<T>, limitMs = 90_000): Promise<NonNullable<T>> {
   const giveUpAt = performance.now() + limitMs;
   for (;;) {
     const found = await probe();
     if (found !== null && found !== undefined && found !== false) return found;
-    if (performance.now() > giveUpAt) throw new Error(`waited in vain until ${what}`);
+    if (performance.now() > giveUpAt) throw new Error(`timed out waiting until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

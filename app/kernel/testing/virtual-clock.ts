@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts';
 
 const START_MS = 1_800_000_000_000;
-/** Turns of the event loop after which in-memory code has done all that it can do without time. */
+/** Turns of the event loop after which in-memory code has done all it can without time passing. */
 const IDLE_TURNS = 12;
 const STEPS_MAX = 200_000;
-/** Without a timer, so often it waits for work that takes many turns before it says that nothing will come. */
+/** Without a timer, how many times to wait for work that takes many turns before concluding that nothing is pending. */
 const PATIENCE = 500;
 
 interface Timer {
@@ -12,7 +12,9 @@ interface Timer {
   action(): void;
 }
 
-/** Time that passes only when nothing else can happen: tests of deadlines and back-offs take none, and repeat exactly. */
+/**
+ * Time that passes only when nothing else can happen: tests of deadlines and backoff take no time and are reproducible.
+ */
 export class VirtualClock implements Clock {
   #elapsedMs = 0;
   #timers: Timer[] = [];
@@ -48,12 +50,12 @@ export class VirtualClock implements Clock {
     });
   }
 
-  /** All that can happen at this very moment has happened. */
+  /** Runs everything that can happen at the current time. */
   async settle(): Promise<void> {
     for (let turn = 0; turn < IDLE_TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Lets time pass until the promise settles. @throws when nothing is left that could settle it */
+  /** Lets time pass until the promise settles. @throws when nothing is pending that could settle it */
   async until<T>(promise: Promise<T>): Promise<T> {
     let settled = false;
     const done = () => {
@@ -73,10 +75,10 @@ export class VirtualClock implements Clock {
       this.#elapsedMs = next.atMs;
       next.action();
     }
-    throw new Error('nothing is left that could answer');
+    throw new Error('nothing is pending that could settle the promise');
   }
 
-  /** Lets so much time pass. */
+  /** Lets the given time pass. */
   async pass(ms: number): Promise<void> {
     await this.until(this.sleep(ms));
   }

@@ -158,13 +158,13 @@ describe('What operators are told of the flush', () => {
     expect(await gauge(keeper, 'flush_alert')).toBe(0);
   });
 
-  it('has the schedule say that the flush does not keep up', async () => {
+  it('has the schedule log that flushing is falling behind', async () => {
     const keeper = await roles.keeper({ LAG_ALERT_MS: '1000' });
     const api = await podInCache();
     vi.spyOn(keeper.context.flushStore, 'commit').mockRejectedValue(new Error('away'));
     await api.transfer(`late-${Date.now()}`);
-    await until('it is said', () => keeper.context.said('error').includes('the flush does not keep up'));
-    const line = keeper.context.lines.find(({ msg }) => msg === 'the flush does not keep up');
+    await until('it is said', () => keeper.context.said('error').includes('flushing is falling behind'));
+    const line = keeper.context.lines.find(({ msg }) => msg === 'flushing is falling behind');
     expect(JSON.stringify(line)).toMatch(/nothing was flushed for \d+ ms/);
   });
 });
