@@ -1,6 +1,6 @@
 /**
- * The manifests of k8s/, for those without Helm, made from the chart: base is the chart with its own values, an overlay what a values
- * file makes different. So they cannot drift; scripts/checks/chart.mjs holds them against the chart.
+ * Generates the manifests of k8s/ from the chart, for installations without Helm: the base uses the chart's default values, and an overlay contains what a values
+ * file changes. scripts/checks/chart.mjs compares them with the chart.
  *
  *   node scripts/chart/manifests.mjs --write
  */
@@ -17,7 +17,7 @@ import { render } from './render.mjs';
 const NAMESPACE = 'holdfast';
 const SECRET = { existingSecret: 'holdfast' };
 export const OVERLAYS = ['dev', 'production'];
-const HEAD = '# Made from the chart by scripts/chart/manifests.mjs: change it there.\n';
+const HEAD = '# Generated from the chart by scripts/chart/manifests.mjs. Do not edit; change the chart.\n';
 
 /** @type {Manifest} */
 const namespace = {
@@ -27,7 +27,7 @@ const namespace = {
 };
 
 /**
- * What Helm alone needs is left out: its hooks (an order, which kubectl has not), its tests, its labels.
+ * Leaves out what only Helm needs: its hooks (kubectl has no order), tests and labels.
  * @param {object} values
  * @param {readonly string[]} [files]
  * @returns {Map<string, Manifest>}
@@ -39,7 +39,7 @@ export function plain(values, files = []) {
     const { metadata, spec } = manifest;
     if (metadata.annotations?.['helm.sh/hook'] === 'test' || metadata.labels['app.kubernetes.io/component'] === 'test')
       continue;
-    // With hooks or without, there is one migration.
+    // There is one migration, with or without hooks.
     if (manifest.kind === 'Job') metadata.name = metadata.name.replace(/-1$/, '');
     metadata.namespace = NAMESPACE;
     for (const { labels, annotations } of [metadata, spec?.template?.metadata ?? {}]) {
@@ -58,7 +58,7 @@ export const basePlain = () => plain(SECRET);
 export const overlayPlain = (name) => plain(SECRET, [`values-${name}.yaml`]);
 
 /**
- * What makes one value the other, as operations of a JSON patch (RFC 6902).
+ * Returns the JSON patch operations (RFC 6902) that turn one value into the other.
  * @param {any} from
  * @param {any} to
  * @param {string} [path]
@@ -82,7 +82,7 @@ const fileOf = (key) => `${key.replace('/', '-').toLowerCase()}.yaml`;
 /** @param {unknown} value */
 const yaml = (value) => HEAD + stringify(value, { lineWidth: 0 });
 
-/** @returns {Map<string, string>} every file of k8s/ that is made, by its path there */
+/** @returns {Map<string, string>} every generated file of k8s/, by its path in that folder */
 export function manifestFiles() {
   /** @type {Map<string, string>} */
   const files = new Map();

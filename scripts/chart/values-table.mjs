@@ -1,5 +1,5 @@
 /**
- * The table of values in the chart's README, made from the comments of values.yaml.
+ * Generates the table of values in the chart's README from the comments of values.yaml.
  *
  *   node scripts/chart/values-table.mjs --write
  */
@@ -22,18 +22,18 @@ function meaningOf(comment) {
 }
 
 /**
- * A map whose keys are told one by one is a heading, any other value a row.
+ * A map whose keys have comments of their own becomes a heading, any other value a row.
  * @param {import('yaml').YAMLMap} map
  * @param {string} prefix
- * @param {string | null} first the comment of a map's first key belongs to the map in YAML's eyes, when the map begins with it
+ * @param {string | null} first the comment of a map's first key; the YAML parser attaches it to the map
  * @returns {Row[]}
  */
 function rowsOf(map, prefix, first = null) {
   return map.items.flatMap((pair, index) => {
-    if (!isScalar(pair.key)) throw new Error(`a key under ${prefix} is no text`);
+    if (!isScalar(pair.key)) throw new Error(`a key under ${prefix} is not a string`);
     const path = `${prefix}${pair.key.value}`;
     const meaning = meaningOf(pair.key.commentBefore) ?? (index === 0 ? first : null);
-    if (meaning === null) throw new Error(`values.yaml does not say what ${path} means (# -- …)`);
+    if (meaning === null) throw new Error(`values.yaml has no comment (# -- …) for ${path}`);
     const { value } = pair;
     if (isMap(value) && isTold(value)) {
       return [{ path, fallback: '', meaning }, ...rowsOf(value, `${path}.`, meaningOf(value.commentBefore))];
@@ -51,7 +51,7 @@ const isTold = (map) =>
 /** @returns {string} */
 export function valuesTable() {
   const { contents } = parseDocument(readFileSync(join(CHART, 'values.yaml'), 'utf8'));
-  if (!isMap(contents)) throw new Error('values.yaml is no map');
+  if (!isMap(contents)) throw new Error('values.yaml is not a map');
   const rows = rowsOf(contents, '', meaningOf(contents.commentBefore)).map(({ path, fallback, meaning }) =>
     fallback === '' ? `| **\`${path}\`** | | ${meaning} |` : `| \`${path}\` | \`${fallback}\` | ${meaning} |`,
   );
@@ -60,7 +60,7 @@ export function valuesTable() {
 
 /** @param {string} page @returns {string} the page with its table replaced */
 export function withValuesTable(page) {
-  if (!MARKED.test(page)) throw new Error('README.md of the chart has lost the marks around its table');
+  if (!MARKED.test(page)) throw new Error('README.md of the chart does not contain the marks around its table');
   return page.replace(MARKED, (_, begin, end) => `${begin}${valuesTable()}\n${end}`);
 }
 

@@ -1,4 +1,4 @@
-/** Makes charts/holdfast/files/dashboard.json from panels.mjs: `node scripts/monitoring/dashboard.mjs --write`. */
+/** Generates charts/holdfast/files/dashboard.json from panels.mjs: `node scripts/monitoring/dashboard.mjs --write`. */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readWriteCommand } from '../../app/config/command-line.mjs';
@@ -105,7 +105,7 @@ function variable(name, label, query) {
     sort: 1,
     multi: true,
     includeAll: true,
-    // Also what has no such label.
+    // Includes series without this label.
     allValue: '.*',
     current: { selected: true, text: ['All'], value: ['$__all'] },
   };
@@ -117,7 +117,7 @@ export function dashboard() {
   const model = {
     uid: 'holdfast',
     title: 'Holdfast',
-    description: 'A balance service: traffic, latency against its goals, ledger, flush, stores, processes, books.',
+    description: 'Traffic, latency, ledger, flush, stores, processes and reconciliation of the balance service.',
     tags: ['holdfast'],
     schemaVersion: 38,
     version: 1,
@@ -142,7 +142,7 @@ export function dashboard() {
           enable: true,
           iconColor: 'purple',
           expr: 'changes(holdfast:authority_epoch:max{namespace=~"$namespace",release=~"$release"}[1m]) > 0',
-          titleFormat: 'A new epoch',
+          titleFormat: 'New epoch',
         },
       ],
     },

@@ -1,4 +1,4 @@
-/** What clients and the ledger see. */
+/** Panels for clients and the ledger. */
 import { gauge, LEDGER, quantiles, rate } from './promql.mjs';
 
 /** @typedef {import('./panels.mjs').Panel} Panel */
@@ -9,8 +9,8 @@ const V1 = 'route=~"/v1/.*"';
 
 /** @type {Panel} */
 const SHARE_OF_LIMITS = {
-  title: 'How near to the limits',
-  about: 'Each gauge against what it may rise to; at 100 % requests are refused.',
+  title: 'Usage of limits',
+  about: 'Each gauge as a share of its configured maximum; at 100 % requests are refused.',
   unit: 'percentunit',
   thresholds: [0.5, 0.8],
   queries: ['requests_in_flight', 'queue_transfers', 'tail_bytes', 'journal_entries'].map((name) => [
@@ -32,20 +32,20 @@ export const LEDGER_ROWS = [
         queries: [[`sum by (outcome) (${rate('holdfast_transfers_total')})`, '{{outcome}}']],
       },
       {
-        title: 'Transfers per second and pod',
-        about: 'What the autoscaler scales on.',
+        title: 'Transfers per second, by pod',
+        about: 'The metric that the autoscaler uses.',
         unit: 'ops',
         queries: [[gauge('holdfast:transfers:rate1m'), '{{pod}}']],
       },
       {
         title: 'Problems per second',
-        about: 'Requests answered by a problem, by its code.',
+        about: 'Error responses (problems), by code.',
         unit: 'ops',
         queries: [[`sum by (code) (${rate('holdfast_errors_total')})`, '{{code}}']],
       },
       {
-        title: 'Requests answered 5xx',
-        about: 'Share of all requests to /v1. Over 1 % for 5 minutes is an alert.',
+        title: '5xx responses',
+        about: 'Share of all requests to /v1. More than 1 % for 5 minutes triggers an alert.',
         unit: 'percentunit',
         thresholds: [0.001, 0.01],
         queries: [
@@ -57,7 +57,7 @@ export const LEDGER_ROWS = [
       },
       {
         title: 'Requests per second',
-        about: 'By route, whatever they were answered.',
+        about: 'By route, with any response.',
         unit: 'reqps',
         queries: [
           [
@@ -73,30 +73,29 @@ export const LEDGER_ROWS = [
     title: 'Latency',
     panels: [
       {
-        title: 'Transfers: p95 within 50 ms',
-        about:
-          'POST /v1/transfers, from the head of the request to the end of the answer. p95 is promised within 50 ms.',
+        title: 'Transfer latency (target: p95 within 50 ms)',
+        about: 'POST /v1/transfers, from the headers of the request to the end of the response.',
         unit: 's',
         thresholds: [0.025, 0.05],
         queries: quantiles('holdfast_http_request_duration_seconds', [0.5, 0.95, 0.99], TRANSFERS),
       },
       {
-        title: 'Balances: p95 within 10 ms',
-        about: 'GET of one balance. p95 is promised within 10 ms.',
+        title: 'Balance latency (target: p95 within 10 ms)',
+        about: 'GET of one balance.',
         unit: 's',
         thresholds: [0.005, 0.01],
         queries: quantiles('holdfast_http_request_duration_seconds', [0.5, 0.95, 0.99], BALANCES),
       },
       {
-        title: 'Script calls to Redis',
-        about: 'Round trip included. p99 over 50 ms for 5 minutes is an alert.',
+        title: 'Duration of script calls to Redis',
+        about: 'Including the round trip. A p99 above 50 ms for 5 minutes triggers an alert.',
         unit: 's',
         thresholds: [0.025, 0.05],
         queries: quantiles('holdfast_apply_duration_seconds', [0.5, 0.99]),
       },
       {
         title: 'Transfers per script call',
-        about: 'The mean grows with the load: that is how one Redis keeps up.',
+        about: 'The mean grows with the load, which lets one Redis keep up.',
         queries: [
           [`sum(${rate('holdfast_apply_batch_size_sum')}) / sum(${rate('holdfast_apply_batch_size_count')})`, 'mean'],
         ],
@@ -108,33 +107,32 @@ export const LEDGER_ROWS = [
     panels: [
       {
         title: 'Mode',
-        about:
-          'Processes that know the ledger in this mode. CACHE is the usual one; in CLOSING nothing can be written.',
+        about: 'Number of processes that report each mode. CACHE is the normal mode; in CLOSING writes are refused.',
         stack: true,
         queries: [[`sum by (mode) (${gauge('holdfast_authority_mode')})`, '{{mode}}']],
       },
       {
         title: 'Epoch',
-        about: 'As each process knows it. A process that stays behind is refused by the fence.',
+        about: 'As known to each process. The fence rejects calls of a process with an old epoch.',
         queries: [[gauge('holdfast_authority_epoch'), '{{pod}}']],
       },
       {
         title: 'Clock offset',
         about:
-          "How far each process's clock is ahead of the ledger's. A single deviating clock affects nothing; if all deviate, a store's clock is wrong.",
+          "How far each process's clock is ahead of the ledger's. A single wrong clock has no effect; if all deviate, a store's clock is wrong.",
         unit: 's',
         queries: [[gauge('holdfast_clock_offset_seconds'), '{{pod}}']],
       },
       {
         title: 'Frozen accounts',
-        about: 'They wait for the journal of a Redis that has gone.',
+        about: 'Accounts that wait for the journal of a lost Redis.',
         stat: true,
         thresholds: [0.5, 1],
         queries: [[`max(${gauge('holdfast_frozen_accounts')})`, 'accounts']],
       },
       {
         title: 'Queue',
-        about: 'Transfers that wait in a pod for their script call.',
+        about: 'Transfers in a pod that wait for their script call.',
         queries: [[gauge('holdfast_queue_transfers'), '{{pod}}']],
       },
       {
@@ -144,24 +142,24 @@ export const LEDGER_ROWS = [
       },
       {
         title: 'Journal',
-        about: 'Entries that are not in MySQL yet, as each keeper saw them last.',
+        about: 'Journal entries that are not in MySQL yet, as last seen by each keeper.',
         queries: [[gauge('holdfast_journal_entries'), '{{pod}}']],
       },
       {
-        title: 'Age of the oldest entry',
-        about: 'Over 30 s breaks the promise. No line: no keeper.',
+        title: 'Age of the oldest journal entry',
+        about: 'The promise is 30 s. If there is no line, no keeper is running.',
         unit: 's',
         thresholds: [5, 30],
         queries: [[`holdfast:journal_age_seconds:min{${LEDGER}}`, 'age']],
       },
       {
         title: 'Tail',
-        about: 'Entries in the memory of a pod that it does not know to be in MySQL.',
+        about: 'Entries in the memory of a pod that may not be in MySQL yet.',
         queries: [[gauge('holdfast_tail_entries'), '{{pod}}']],
       },
       {
         title: 'Memory of the tail',
-        about: 'Against TAIL_BYTES_MAX, at which the pod refuses writes.',
+        about: 'At TAIL_BYTES_MAX, the pod refuses writes.',
         unit: 'bytes',
         queries: [[gauge('holdfast_tail_bytes'), '{{pod}}']],
       },

@@ -1,4 +1,4 @@
-/** Pieces of the dashboard's queries: of the chosen ledgers, and of the chosen pods. */
+/** Pieces of the dashboard's queries: limited to the selected ledgers and pods. */
 export const LEDGER = 'namespace=~"$namespace",release=~"$release"';
 export const PODS = `${LEDGER},pod=~"$pod"`;
 

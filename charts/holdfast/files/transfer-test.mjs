@@ -1,4 +1,4 @@
-// `helm test`: a cent from one account to another and back, each answered by the ledger and read again.
+// `helm test`: transfers a cent from one account to another and back, repeats each transfer, and checks the balance.
 const { API, API_KEY, ACCOUNTS } = process.env;
 const [one, other] = ACCOUNTS.split(',');
 const run = Date.now().toString(36);
@@ -12,11 +12,11 @@ async function ask(method, path, body, ...wanted) {
   });
   const answer = await response.json();
   console.log(method, path, response.status, answer.code ?? '');
-  if (!wanted.includes(response.status)) throw new Error(`${response.status} is not what was wanted: ${answer.detail}`);
+  if (!wanted.includes(response.status)) throw new Error(`${response.status} is unexpected: ${answer.detail}`);
   return answer;
 }
 
-// An account that is there already, as it was asked for, is 200.
+// If the account already exists with the same content, the status is 200.
 for (const accountId of [one, other]) {
   await ask(
     'POST',
@@ -40,8 +40,8 @@ for (const [way, sourceAccount, destinationAccount] of [
   };
   await ask('POST', '/v1/transfers', transfer, 201);
   const again = await ask('POST', '/v1/transfers', transfer, 200);
-  if (!again.replayed) throw new Error('the same transfer was not known again');
+  if (!again.replayed) throw new Error('the repeated transfer was not recognized');
 }
 const after = await ask('GET', `/v1/accounts/${one}/balance`, null, 200);
-if (after.balance !== before.balance) throw new Error(`the balance went from ${before.balance} to ${after.balance}`);
-console.log('A cent went there and back, once each.');
+if (after.balance !== before.balance) throw new Error(`the balance changed from ${before.balance} to ${after.balance}`);
+console.log('A cent was transferred once in each direction.');

@@ -1,5 +1,5 @@
 {{/*
-What the schema cannot say, or would say with a secret in it: its messages repeat the value.
+Checks that the schema cannot express, or that concern secrets: the schema's messages repeat the value.
 */}}
 {{- define "holdfast.checks" -}}
 {{- $secrets := dict
@@ -12,7 +12,7 @@ What the schema cannot say, or would say with a secret in it: its messages repea
 {{- range $name, $rule := $secrets }}
 {{- if first $rule }}
 {{- if $.Values.existingSecret }}
-{{- fail (printf "%s is given, and existingSecret too: one of them" $name) }}
+{{- fail (printf "set either %s or existingSecret, not both" $name) }}
 {{- end }}
 {{- if not (regexMatch (index $rule 1) (first $rule)) }}
 {{- fail (printf "%s %s" $name (index $rule 2)) }}
@@ -22,28 +22,28 @@ What the schema cannot say, or would say with a secret in it: its messages repea
 {{- if not .Values.existingSecret }}
 {{- range $rule := list (list "redisUrl" .Values.redisUrl .Values.development.redis.enabled) (list "mysqlUrl" .Values.mysqlUrl .Values.development.mysql.enabled) }}
 {{- if not (or (index $rule 1) (index $rule 2)) }}
-{{- fail (printf "%s is missing: give it, or existingSecret, a Secret that you made with REDIS_URL and MYSQL_URL in it" (first $rule)) }}
+{{- fail (printf "%s is missing: set it, or set existingSecret to a Secret with REDIS_URL and MYSQL_URL" (first $rule)) }}
 {{- end }}
 {{- end }}
 {{- range $name, $part := .Values.development }}
 {{- if and $part.enabled (not $part.password) }}
-{{- fail (printf "development.%s.password is missing: 16 letters and digits at least" $name) }}
+{{- fail (printf "development.%s.password is missing: set at least 16 letters and digits" $name) }}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) }}
-{{- fail "ingress.hosts is empty: say which names it answers to" }}
+{{- fail "ingress.hosts is empty: set at least one host name" }}
 {{- end }}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}
-{{- fail "httpRoute.parentRefs is empty: say which gateway it belongs to" }}
+{{- fail "httpRoute.parentRefs is empty: set at least one gateway" }}
 {{- end }}
 {{- with .Values.autoscaling }}
 {{- if ne .kind "none" }}
 {{- if gt (int .minReplicas) (int .maxReplicas) }}
-{{- fail "autoscaling.minReplicas must not be above maxReplicas" }}
+{{- fail "autoscaling.minReplicas must not exceed maxReplicas" }}
 {{- end }}
 {{- if not (or .targetCpuPercent .targetTransfersPerSecond) }}
-{{- fail "autoscaling needs targetCpuPercent or targetTransfersPerSecond, or kind none" }}
+{{- fail "autoscaling requires targetCpuPercent or targetTransfersPerSecond, or kind none" }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -51,6 +51,6 @@ What the schema cannot say, or would say with a secret in it: its messages repea
 {{- $request := index .Values.config "REQUEST_TIMEOUT_MS" | default "10000" | int64 }}
 {{- $least := div (add $delay $request 7999) 1000 }}
 {{- if lt (int64 .Values.shutdown.graceSeconds) $least }}
-{{- fail (printf "shutdown.graceSeconds must be at least %d: the delay (%d ms), a request that is held (REQUEST_TIMEOUT_MS, %d ms) and 7 s to hand over" $least $delay $request) }}
+{{- fail (printf "shutdown.graceSeconds must be at least %d: the delay (%d ms), a waiting request (REQUEST_TIMEOUT_MS, %d ms) and 7 s for the hand-over" $least $delay $request) }}
 {{- end }}
 {{- end -}}

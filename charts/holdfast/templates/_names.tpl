@@ -1,4 +1,4 @@
-{{/* Names, labels, and where the secrets are. */}}
+{{/* Names, labels and the location of the secrets. */}}
 
 {{- define "holdfast.fullname" -}}
 {{- if .Values.fullnameOverride -}}
@@ -10,7 +10,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What pods are selected by: must never change. (dict "root" $ "part" "api") */}}
+{{/* Labels that select the pods; they must never change. (dict "root" $ "part" "api") */}}
 {{- define "holdfast.selector" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -42,7 +42,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- define "holdfast.redisName" -}}{{ include "holdfast.fullname" . }}-redis{{- end -}}
 {{- define "holdfast.mysqlName" -}}{{ include "holdfast.fullname" . }}-mysql{{- end -}}
 
-{{/* Whether there is an API key to begin with. */}}
+{{/* Whether there is an initial API key. */}}
 {{- define "holdfast.hasBootstrapKey" -}}
 {{- if or .Values.bootstrapApiKey .Values.existingSecret -}}yes{{- end -}}
 {{- end -}}

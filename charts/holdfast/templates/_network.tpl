@@ -1,4 +1,4 @@
-{{/* Who may talk to whom. Peers and ports are one rule of egress; without peers it is to anywhere. */}}
+{{/* Network policies. Peers and ports form one egress rule; without peers it allows any address. */}}
 {{- define "holdfast.egress" -}}
 - ports: {{- range .ports }}
     - { port: {{ . }}, protocol: TCP }
@@ -36,7 +36,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Whoever can write in a store can make money: nobody but ours. (dict "root" $ "part" "redis" "clients" (list "api")) */}}
+{{/* Anyone who can write to a store can create money, so only our pods may connect. (dict "root" $ "part" "redis" "clients" (list "api")) */}}
 {{- define "holdfast.developmentPolicy" -}}
 {{- if .root.Values.networkPolicy.enabled }}
 ---

@@ -1,6 +1,6 @@
-{{/* What all pods of ours have in common. */}}
+{{/* Parts that all our pods share. */}}
 
-{{/* The restricted profile of the pod security standards, and nothing that can be written. */}}
+{{/* The restricted profile of the pod security standards, and a read-only file system. */}}
 {{- define "holdfast.podSecurity" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -25,13 +25,13 @@ securityContext:
   capabilities: { drop: [ALL] }
 {{- end -}}
 
-{{/* One variable out of a Secret. (list name secret key) */}}
+{{/* A variable from a Secret. (list name secret key) */}}
 {{- define "holdfast.fromSecret" -}}
 - name: {{ index . 0 }}
   valueFrom: { secretKeyRef: { name: {{ index . 1 }}, key: {{ index . 2 }} } }
 {{- end -}}
 
-{{/* The addresses of the stores. Those of development are put together from their passwords. */}}
+{{/* The URLs of the stores. Those of the development stores are composed from their passwords. */}}
 {{- define "holdfast.mysqlUrl" -}}
 {{- if .Values.development.mysql.enabled -}}
 {{ include "holdfast.fromSecret" (list "MYSQL_PASSWORD" (include "holdfast.secretName" .) "MYSQL_PASSWORD") }}
@@ -59,7 +59,7 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{/* Pods are found by their labels: Prometheus tells the ledgers apart by them. A changed setting is a new pod. */}}
+{{/* Prometheus distinguishes ledgers by the labels of their pods. The annotations make a changed setting replace the pods. */}}
 {{- define "holdfast.podMetadata" -}}
 labels:
   {{- include "holdfast.labels" . | nindent 2 }}
@@ -151,7 +151,7 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
-{{/* What a role's pod has beside its containers. */}}
+{{/* The pod spec of a role, except its containers. */}}
 {{- define "holdfast.podRest" -}}
 {{- $values := index .root.Values .part -}}
 serviceAccountName: {{ include "holdfast.serviceAccountName" .root }}

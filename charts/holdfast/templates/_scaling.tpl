@@ -1,8 +1,8 @@
-{{/* Where API pods run, and how many. */}}
+{{/* Placement and number of API pods. */}}
 
 {{- define "holdfast.scalingBehavior" -}}
-# Up at once and by as many as are there; down by one in two minutes, and only after ten quiet ones: a pod is started in seconds,
-# and what it held is warm in Redis, so the cost of one too many is small, and that of one too few is a refusal.
+# Scale up immediately, doubling at most; scale down by one pod per two minutes, after ten minutes below the target. A pod starts within
+# seconds and the accounts are already in Redis, so one pod too many costs little, while one too few causes refusals.
 scaleUp:
   stabilizationWindowSeconds: 0
   selectPolicy: Max
