@@ -40,7 +40,9 @@ const LAYERS = {
 
   // The journal's way to MySQL, who may change balances, and what runs by schedule.
   sync: ['kernel', 'journal'],
-  authority: ['kernel', 'domain', 'journal', 'journal/recovery', 'ledger/epoch', 'sync'],
+  authority: ['domain', 'journal', 'journal/recovery'],
+  'authority/pod': ['kernel', 'domain', 'journal', 'ledger/epoch', 'authority'],
+  'authority/keeper': ['kernel', 'domain', 'journal', 'journal/recovery', 'sync', 'authority'],
   jobs: ['kernel', 'domain', 'journal'],
 
   // HTTP. The framework knows no resource, and no resource knows how the ledger works.
@@ -117,6 +119,8 @@ const LAYERS = {
     'ledger',
     'sync',
     'authority',
+    'authority/pod',
+    'authority/keeper',
     'jobs',
     'redis',
     'mysql/connection',
@@ -143,6 +147,8 @@ const LAYERS = {
     'ledger',
     'sync',
     'authority',
+    'authority/pod',
+    'authority/keeper',
     'jobs',
     'redis',
     'mysql/connection',

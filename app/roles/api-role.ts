@@ -5,7 +5,7 @@ import type { ApiDependencies } from '../api/api-dependencies.ts';
 import { IssuerKeys } from '../api/auth/issuer-keys.ts';
 import { jwtVerifier } from '../api/auth/jwt.ts';
 import { createApiServer } from '../api/server.ts';
-import { PodSeat } from '../authority/pod-seat.ts';
+import { PodSession } from '../authority/pod/pod-session.ts';
 import { SCOPES } from '../domain/identity.ts';
 import { LoggedLedger } from '../ledger/logged-ledger.ts';
 import { PodLedger } from '../ledger/pod-ledger.ts';
@@ -35,7 +35,7 @@ export interface Running {
 export async function startApi(context: Context): Promise<Running> {
   const { config, clock, metrics, cache, authority, database, detectors, direct, drains, logger, redis, reader } =
     context;
-  const seat = new PodSeat({
+  const seat = new PodSession({
     authority,
     drains,
     cache,

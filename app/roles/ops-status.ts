@@ -1,4 +1,4 @@
-import type { PodSeat } from '../authority/pod-seat.ts';
+import type { PodSession } from '../authority/pod/pod-session.ts';
 import type { Context } from './context.ts';
 import { redisOwnership } from './operator.ts';
 
@@ -8,9 +8,9 @@ const FROZEN_LISTED_MAX = 100;
 /** What an operator sees of the whole: read from both stores, each as far as it answers. */
 export class OpsStatus {
   readonly #context: Context;
-  readonly #seat: PodSeat;
+  readonly #seat: PodSession;
 
-  constructor(context: Context, seat: PodSeat) {
+  constructor(context: Context, seat: PodSession) {
     this.#context = context;
     this.#seat = seat;
   }

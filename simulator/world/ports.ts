@@ -1,5 +1,5 @@
 import type { DrainStore, KeeperAuthority, PodAuthority, Settlement } from '../../app/authority/authority-ports.ts';
-import type { PodSeat } from '../../app/authority/pod-seat.ts';
+import type { PodSession } from '../../app/authority/pod/pod-session.ts';
 import type { ServerFacts } from '../../app/authority/server-facts.ts';
 import type { CacheKeeper, CacheServer, KeeperCaller } from '../../app/journal/cache-port.ts';
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
@@ -29,7 +29,7 @@ export interface PodPorts {
   direct: DirectServer;
   cut(): void;
   /** Ends the process in order. */
-  stop(seat: PodSeat): Promise<void>;
+  stop(seat: PodSession): Promise<void>;
   /** What the ledger sees of the seat. */
   seat(seat: Seat): Seat;
   /** What clients see of the ledger. */

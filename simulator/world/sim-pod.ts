@@ -1,4 +1,4 @@
-import { PodSeat } from '../../app/authority/pod-seat.ts';
+import { NOT_HANDED_OVER, PodSession } from '../../app/authority/pod/pod-session.ts';
 import type { Logger } from '../../app/kernel/log.ts';
 import { PodLedger } from '../../app/ledger/pod-ledger.ts';
 import type { Ledger } from '../../app/ledger/ports/ledger.ts';
@@ -17,14 +17,11 @@ export const SILENT_EVENTS: LedgerEvents = {
   evicted: () => {},
 };
 
-/** What a pod reports when MySQL did not take what it knows. */
-const NOT_HANDED_OVER = 'what this pod knows of its epoch could not be handed over';
-
-/** An API process: the real seat and the real ledger, over simulated stores. */
+/** An API process: the real session and the real ledger, over simulated stores. */
 export class SimPod {
   readonly process: SimProcess;
   readonly redis: RedisClient;
-  readonly seat: PodSeat;
+  readonly seat: PodSession;
   readonly ledger: Ledger;
   /** It has stopped in order, and did not report that it could not hand over what it knows. */
   stoppedWell = false;
@@ -44,7 +41,7 @@ export class SimPod {
     this.redis = redis;
     this.#ports = ports;
     let incarnation = 0;
-    this.seat = new PodSeat({
+    this.seat = new PodSession({
       authority: ports.authority,
       drains: ports.drains,
       cache: ports.cache,

@@ -317,7 +317,7 @@ describe('What a pod brings', () => {
     };
     await pod.closing();
     expect((await pod.allDrained(epoch)).ids).toEqual([id]);
-    expect(pod.log.messages('error')).toEqual(['the drain failed and is repeated']);
+    expect(pod.log.messages('error')).toEqual(['handing over failed and is repeated']);
   });
 
   it('counts for every id that the process has tried in the epoch', async () => {

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { DrainStore as Drains, PodAuthority } from '../../authority/authority-ports.ts';
-import { PodSeat } from '../../authority/pod-seat.ts';
+import { PodSession } from '../../authority/pod/pod-session.ts';
 import type { Authority } from '../../domain/authority.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
@@ -47,7 +47,7 @@ export class PodBench {
   readonly cache: FaultyCache;
   readonly store: AuthorityStore;
   readonly settlement: SettlementStore;
-  readonly seat: PodSeat;
+  readonly seat: PodSession;
   readonly ledger: PodLedger;
   /** When set, MySQL answers every question about the authority with it. */
   away: Error | null = null;
@@ -75,7 +75,7 @@ export class PodBench {
     this.settlement = new SettlementStore(database);
     const { cache, clock } = this;
     let pods = 0;
-    this.seat = new PodSeat({
+    this.seat = new PodSession({
       authority: this.#authority(),
       drains: this.#drains(),
       cache,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../devstack/system/ports.mjs';
-import { PodSeat } from '../../authority/pod-seat.ts';
+import { PodSession } from '../../authority/pod/pod-session.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { type Context, newProcessId } from '../context.ts';
 import { OpsStatus } from '../ops-status.ts';
@@ -36,7 +36,7 @@ describe('A context whose stores are away', () => {
 
   it('shows operators that nothing is known', async () => {
     const { authority, cache, clock, drains, processId, scripts } = context;
-    const seat = new PodSeat({
+    const seat = new PodSession({
       authority,
       drains,
       cache,
@@ -57,7 +57,7 @@ describe('A context whose stores are away', () => {
       cursor: null,
       journal: null,
       pods: null,
-      pod: { podId: 'pod', open: false, complaints: ['MySQL has not told who has the authority'] },
+      pod: { podId: 'pod', open: false, complaints: ['the authority has not been read from MySQL yet'] },
     });
   });
 });

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { NOT_HANDED_OVER } from '../../authority/pod/pod-session.ts';
 import { Problem } from '../../domain/problem.ts';
 import { CacheError } from '../../journal/cache-port.ts';
 import { itemOf } from '../../journal/testing/epoch-under-test.ts';
@@ -38,7 +39,7 @@ describe('At its start a seat', () => {
     expect(pod.seat.view()).toBeNull();
     expect(pod.seat.direct()).toBeNull();
     expect(pod.seat.holdReason()).toBe('database_unavailable');
-    expect(pod.seat.complaints()).toEqual(['MySQL has not told who has the authority']);
+    expect(pod.seat.complaints()).toEqual(['the authority has not been read from MySQL yet']);
     pod.seat.start();
     await until('it has read the authority', () => pod.seat.authority);
     expect(pod.seat.holdReason()).toBe('ledger_switching');
@@ -181,7 +182,7 @@ describe('An open seat', () => {
     expect(pod.seat.view()).not.toBeNull();
     for (let n = 0; n < 2; n++) pod.seat.suspect(new CacheError('in_doubt', 'timed out'), view);
     expect(pod.seat.view()).toBeNull();
-    expect(pod.log.messages('warn')).toEqual(['the cache is in doubt: holding']);
+    expect(pod.log.messages('warn')).toEqual(['Redis is in doubt: holding requests']);
     await pod.open();
   });
 
@@ -250,7 +251,7 @@ describe('While MySQL is away a seat', () => {
     await pod.closed();
     expect(pod.seat.holdReason()).toBe('ledger_switching');
     pod.clock.push(6_000);
-    expect(pod.seat.complaints()).toEqual(['MySQL is away']);
+    expect(pod.seat.complaints()).toEqual(['MySQL is unavailable']);
   });
 
   it('that is open on it says so to those who wait, and turns unready after a moment', async () => {
@@ -261,7 +262,7 @@ describe('While MySQL is away a seat', () => {
     await until('it has noticed', () => pod.seat.holdReason() === 'database_unavailable');
     expect(pod.seat.direct()).not.toBeNull();
     pod.clock.push(6_000);
-    expect(pod.seat.complaints()).toEqual(['MySQL is away']);
+    expect(pod.seat.complaints()).toEqual(['MySQL is unavailable']);
     pod.away = null;
     await until('it is ready again', () => pod.seat.complaints().length === 0);
   });
@@ -436,6 +437,21 @@ describe('When it stops, a seat', () => {
     expect(await pod.drained(caller.epoch)).toEqual({ ids: [id], doubts: [], pods: { 'pod-1': 1 } });
   });
 
+  it('hands over when it is retired while it waits for the flush', async () => {
+    const { caller } = await pod.serve();
+    const id = await pod.post();
+    const stopped = pod.seat.stop();
+    // The first may be the last of its loop; the second is asked while it waits for the flush.
+    let reads = 0;
+    pod.cache.always('read', async (run) => {
+      if (++reads === 2) await pod.scripts.retire({ ...caller, fenceEpoch: caller.epoch }, caller.podId);
+      return run();
+    });
+    await stopped;
+    expect(reads).toBe(2);
+    expect(await pod.drained(caller.epoch)).toEqual({ ids: [id], doubts: [], pods: { 'pod-1': 1 } });
+  });
+
   it('tries again to hand over, while MySQL fails, and not for ever', async () => {
     const { caller } = await pod.serve();
     const id = await pod.post();
@@ -466,7 +482,7 @@ describe('When it stops, a seat', () => {
     };
     pod.clock.hurries = true;
     await pod.seat.stop();
-    expect(pod.log.messages('error')).toEqual(['what this pod knows of its epoch could not be handed over']);
+    expect(pod.log.messages('error')).toEqual([NOT_HANDED_OVER]);
     expect(await podIds()).toEqual(['pod-1']);
   });
 
@@ -478,7 +494,7 @@ describe('When it stops, a seat', () => {
     };
     pod.clock.hurries = true;
     await pod.seat.stop();
-    expect(pod.log.messages('error')).toEqual(['what this pod knows of its epoch could not be handed over']);
+    expect(pod.log.messages('error')).toEqual([NOT_HANDED_OVER]);
     expect(await podIds()).toEqual(['pod-1']);
   });
 });

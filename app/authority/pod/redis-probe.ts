@@ -1,14 +1,14 @@
-/** A pod's connection to Redis, as far as its seat needs it. */
+/** A pod's connection to Redis, as far as its session needs it. */
 export interface PodRedis {
   /** True while the connection can take commands. */
   ready(): boolean;
   /** @throws when Redis does not answer in time */
   probe(): Promise<void>;
-  /** Destroys the connection with all that still sits in it, and makes a new one. */
+  /** Destroys the connection with every command that is still in it, and opens a new one. */
   cut(): void;
 }
 
-/** Whether Redis answers, found out beside other work: a Redis that hangs must hold up nobody. */
+/** Asks in the background whether Redis answers: a Redis that hangs must not block the session. */
 export class RedisProbe {
   readonly #redis: PodRedis;
   #seen = false;
@@ -18,7 +18,7 @@ export class RedisProbe {
     this.#redis = redis;
   }
 
-  /** What the last answer said; and asks again. */
+  /** The result of the last question; asks again. */
   seen(): boolean {
     if (!this.#redis.ready()) this.#seen = false;
     else if (!this.#asking) void this.#ask();

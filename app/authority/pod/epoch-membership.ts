@@ -1,0 +1,108 @@
+import type { CacheServer, Caller, KeeperCaller } from '../../journal/cache-port.ts';
+import type { Head } from '../../journal/codec.ts';
+import { EpochView } from '../../ledger/epoch/epoch-view.ts';
+import type { PodAuthority } from '../authority-ports.ts';
+
+/** Marks a pod id as retired in Redis, so that no script of it runs again. @returns the journal's head at that moment */
+export type RetireId = (caller: KeeperCaller, podId: string) => Promise<Head>;
+
+interface Stores {
+  authority: Pick<PodAuthority, 'register'>;
+  cache: Pick<CacheServer, 'register'>;
+}
+
+/** What one process has to do with one epoch of the cache: the pod ids that it tried to register, and what it knows. */
+export class EpochMembership {
+  readonly epoch: number;
+  readonly #retireId: RetireId;
+  /** Every id that MySQL may have registered in this epoch. */
+  readonly #podIds = new Set<string>();
+  /** Those that it has. */
+  readonly #registered = new Set<string>();
+  /** Ids under which no script runs any more, and the last seq that each of them can have written. */
+  readonly #retired = new Map<string, number>();
+  #view: EpochView | null = null;
+  #renewedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(epoch: number, retireId: RetireId) {
+    this.epoch = epoch;
+    this.#retireId = retireId;
+  }
+
+  get podIds(): readonly string[] {
+    return [...this.#podIds];
+  }
+  /** Null until Redis has accepted a registration. */
+  get view(): EpochView | null {
+    return this.#view;
+  }
+
+  /** What a heartbeat reports of this id; null until MySQL has registered it. */
+  registrationOf(podId: string): { podId: string; observed: number } | null {
+    return this.#registered.has(podId) ? { podId, observed: this.#view?.observed ?? 0 } : null;
+  }
+
+  /**
+   * Registers in MySQL, then in Redis, and retires the earlier ids of this process there. What is known of the epoch stays
+   * known under the new id.
+   * @param isOver whether the session has left this epoch, or this id, meanwhile
+   * @returns false if MySQL refused, because the epoch has ended, or if it is over
+   * @throws CacheError, Problem
+   */
+  async join(caller: Caller, marker: string, { authority, cache }: Stores, isOver: () => boolean): Promise<boolean> {
+    const { podId } = caller;
+    this.#podIds.add(podId);
+    if (!this.#registered.has(podId) && !(await authority.register(podId, this.epoch))) return false;
+    if (isOver()) return false;
+    this.#registered.add(podId);
+    const head = await cache.register(caller, marker);
+    if (isOver()) return false;
+    if (!this.#view) this.#view = new EpochView(caller);
+    else if (this.#view.caller.podId !== podId) this.#view = this.#view.renewed(podId);
+    this.#view.observe(head);
+    await this.#retireEarlierIds(this.#view);
+    return !isOver();
+  }
+
+  /** Whether an attempt has been in doubt for `ms` since it was left so, and since the last new id. */
+  isInDoubtFor(ms: number, nowMs: number): boolean {
+    const since = this.#view?.doubts.oldestSinceMs ?? null;
+    return since !== null && nowMs - Math.max(since, this.#renewedAt) >= ms;
+  }
+  renewed(nowMs: number): void {
+    this.#renewedAt = nowMs;
+  }
+
+  /** Attempts under the earlier ids cannot run after this; what they did is in MySQL once the cursor is at their last seq. */
+  async #retireEarlierIds(view: EpochView): Promise<void> {
+    const { epoch, replid, podId } = view.caller;
+    for (const earlier of this.#podIds) {
+      if (earlier === podId || this.#retired.has(earlier)) continue;
+      const head = await this.#retireId({ fenceEpoch: epoch, epoch, replid }, earlier);
+      this.#retired.set(earlier, head.seq);
+    }
+    this.endAttemptsOfRetiredIds(view);
+  }
+
+  endAttemptsOfRetiredIds(view: EpochView): void {
+    if (view.doubts.size === 0) return;
+    for (const [podId, seq] of this.#retired) view.doubts.endAt(podId, seq);
+    view.doubts.advance(view.cursor);
+  }
+
+  /**
+   * Ensures that Redis runs nothing more under any id of this process, and then gives the registrations back.
+   * @returns false if a store did not confirm it: then what this pod knows must be handed over
+   */
+  async returnRegistrations(authority: Pick<PodAuthority, 'removePod'>): Promise<boolean> {
+    try {
+      const caller = this.#view?.caller;
+      if (caller)
+        for (const podId of this.#podIds) await this.#retireId({ ...caller, fenceEpoch: caller.epoch }, podId);
+      for (const podId of this.#podIds) await authority.removePod(podId);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import { Problem } from '../../domain/problem.ts';
+import type { Doubt, JournalEntry } from '../../journal/journal-entry.ts';
+import type { Logger } from '../../kernel/log.ts';
+import type { EpochView } from '../../ledger/epoch/epoch-view.ts';
+import type { DrainChunk, DrainStore } from '../authority-ports.ts';
+
+const CHUNK_ENTRIES_MAX = 200;
+const CHUNK_CHARS_MAX = 1024 * 1024;
+const CHUNK_DOUBTS_MAX = 2000;
+
+/**
+ * Everything that this process knows of an epoch, as it was at the one instant when it stopped working in it, on its way to
+ * MySQL. When Redis is gone, no other copy of it exists.
+ */
+class HandOver {
+  readonly epoch: number;
+  readonly #podIds: readonly string[];
+  readonly #observed: number;
+  /** Parts that MySQL has not confirmed. */
+  readonly #parts: DrainChunk[];
+  /** For the log. */
+  readonly summary: { epoch: number; entries: number; inDoubt: number; observed: number };
+
+  /** @param podIds every id that the process tried to register in the epoch: MySQL may know any of them */
+  constructor(epoch: number, podIds: readonly string[], view: EpochView | null) {
+    this.epoch = epoch;
+    this.#podIds = podIds;
+    this.#observed = view?.observed ?? 0;
+    const entries = view?.tail.snapshot() ?? [];
+    const inDoubt = view?.doubts.snapshot() ?? [];
+    this.#parts = partsOf(entries, inDoubt);
+    this.summary = { epoch, entries: entries.length, inDoubt: inDoubt.length, observed: this.#observed };
+  }
+
+  /**
+   * Writes it to MySQL, part by part; it counts only with the completion mark at the end. Repeated after a failure, it goes on
+   * where it stopped. It ends early once nobody needs it any more. @throws when MySQL is unavailable
+   */
+  async deliver(store: DrainStore, isNeeded: () => boolean): Promise<void> {
+    const [podId] = this.#podIds;
+    if (podId === undefined) return;
+    for (let part = this.#parts[0]; part; part = this.#parts[0]) {
+      if (!isNeeded()) return;
+      await store.keep(this.epoch, podId, part);
+      this.#parts.shift();
+    }
+    if (isNeeded()) await store.complete(this.epoch, this.#podIds, this.#observed);
+  }
+}
+
+/** The epochs that a process has left and whose facts MySQL does not have yet, oldest first. */
+export class HandOvers {
+  readonly #store: DrainStore;
+  readonly #logger: Logger;
+  #open: HandOver[] = [];
+  #delivering: Promise<void> | null = null;
+
+  constructor(store: DrainStore, logger: Logger) {
+    this.#store = store;
+    this.#logger = logger;
+  }
+
+  get pending(): boolean {
+    return this.#open.length > 0;
+  }
+
+  /** Takes down, synchronously, what is known of an epoch that this process leaves now. */
+  add(epoch: number, podIds: readonly string[], view: EpochView | null): HandOver['summary'] {
+    const handOver = new HandOver(epoch, podIds, view);
+    this.#open.push(handOver);
+    return handOver.summary;
+  }
+
+  /** Delivers in the background: a long tail must not keep the session from reading the authority. */
+  deliverInBackground(isNeeded: (epoch: number) => boolean): void {
+    this.#delivering ??= this.deliver(isNeeded).finally(() => {
+      this.#delivering = null;
+    });
+  }
+  async backgroundDone(): Promise<void> {
+    await this.#delivering;
+  }
+
+  /** Delivers as far as MySQL accepts it. Whoever calls this repeats it while `pending`. */
+  async deliver(isNeeded: (epoch: number) => boolean): Promise<void> {
+    for (const handOver of [...this.#open]) {
+      try {
+        await handOver.deliver(this.#store, () => isNeeded(handOver.epoch));
+      } catch (error) {
+        if (!(error instanceof Problem)) this.#logger.error({ err: error }, 'handing over failed and is repeated');
+        return;
+      }
+      this.#open = this.#open.filter((one) => one !== handOver);
+    }
+  }
+}
+
+function partsOf(entries: readonly JournalEntry[], inDoubt: readonly Doubt[]): DrainChunk[] {
+  const parts: DrainChunk[] = [...chunksOf(entries)].map((some) => ({ entries: some, inDoubt: [] }));
+  for (let from = 0; from < inDoubt.length; from += CHUNK_DOUBTS_MAX)
+    parts.push({ entries: [], inDoubt: inDoubt.slice(from, from + CHUNK_DOUBTS_MAX) });
+  return parts;
+}
+
+function* chunksOf(entries: readonly JournalEntry[]): Iterable<JournalEntry[]> {
+  let chunk: JournalEntry[] = [];
+  let chars = 0;
+  for (const entry of entries) {
+    if (chunk.length === CHUNK_ENTRIES_MAX || (chunk.length > 0 && chars + entry.payload.length > CHUNK_CHARS_MAX)) {
+      yield chunk;
+      chunk = [];
+      chars = 0;
+    }
+    chunk.push(entry);
+    chars += entry.payload.length;
+  }
+  if (chunk.length > 0) yield chunk;
+}
