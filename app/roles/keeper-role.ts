@@ -1,5 +1,5 @@
-import { Keeper } from '../authority/keeper.ts';
-import { Retirement } from '../authority/retirement.ts';
+import { Keeper } from '../authority/keeper/keeper.ts';
+import { Retirement } from '../authority/keeper/retirement.ts';
 import type { Authority } from '../domain/authority.ts';
 import { SyncSupervisor } from '../jobs/sync-supervisor.ts';
 import type { KeeperCaller } from '../journal/cache-port.ts';

@@ -1,5 +1,5 @@
-import { Keeper } from '../../app/authority/keeper.ts';
-import { Retirement } from '../../app/authority/retirement.ts';
+import { Keeper } from '../../app/authority/keeper/keeper.ts';
+import { Retirement } from '../../app/authority/keeper/retirement.ts';
 import type { Authority } from '../../app/domain/authority.ts';
 import type { KeeperCaller } from '../../app/journal/cache-port.ts';
 import type { Logger } from '../../app/kernel/log.ts';

@@ -113,7 +113,7 @@ export class PodSession implements Seat {
   holdReason(): HoldReason {
     return this.#readiness.holdReason();
   }
-  /** Why this pod cannot serve; empty while it can, and while it holds requests for a moment. */
+  /** Why this pod cannot serve; empty while it can, and for the first moments of holding requests. */
   complaints(): string[] {
     return this.#readiness.complaints(this.#state);
   }
@@ -144,7 +144,7 @@ export class PodSession implements Seat {
   /**
    * Stops, once every request is answered. When MySQL has everything that this pod acknowledged and nothing of it is in doubt,
    * it closes, has Redis refuse its ids for good, and only then removes the registration. When that takes too long, or Redis
-   * does not confirm it, the pod cuts the connection and hands over what it knows instead, so that nobody waits for it.
+   * does not confirm it, the pod hands over what it knows instead, so that nobody waits for it.
    */
   async stop(): Promise<void> {
     const { authority, clock, processId } = this.#deps;
@@ -161,7 +161,6 @@ export class PodSession implements Seat {
       const settled = this.#membership?.view?.isSettled(acknowledgedUpTo) ?? true;
       const timeIsUp = clock.monotonic() >= deadline;
       await this.#step({ event: 'stop', settled, handOverPending: this.#handOvers.pending, timeIsUp });
-      // A Redis that fails meanwhile only closes the session; the next decision ends it.
       if (!isRunning(this.#state)) break;
       await clock.sleep(CATCH_UP_TURN_MS);
     }

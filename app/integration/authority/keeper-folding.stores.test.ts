@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Keeper } from '../../authority/keeper.ts';
+import type { Keeper } from '../../authority/keeper/keeper.ts';
 import type { JournalEntry } from '../../journal/journal-entry.ts';
 import { type EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
 import { done } from '../../mysql/authority/testing/settlement-bench.ts';
@@ -72,7 +72,7 @@ describe('Redis is gone', () => {
     await lose();
     await bench.drain(epoch.pod, { entries });
     await staysIn(keeper, 'CLOSING');
-    expect(bench.complaints()).toEqual(['closed until these pods bring what they know: other']);
+    expect(bench.complaints()).toEqual(['closed until these pods hand over what they know: other']);
     expect(await bench.inMysql(['t1'])).toEqual([]);
     // The last one comes late, with what only it was told.
     await bench.drain({ epoch: epoch.pod.epoch, podId: 'other' }, {});
@@ -180,7 +180,7 @@ describe('Accounts that wait for the journal', () => {
     await Promise.all(all.map((one) => stepTo(one, 'CACHE')));
     expect(await bench.account('world')).toEqual({ balance: -400, version: 4, frozen: false });
     const reasons = (await bench.moves()).map(({ reason }) => reason);
-    expect(reasons.filter((reason) => reason.startsWith('frozen accounts settled'))).toHaveLength(1);
+    expect(reasons.filter((reason) => reason.startsWith('frozen accounts recovered'))).toHaveLength(1);
   });
 
   it('stay so while what answers is empty', async () => {

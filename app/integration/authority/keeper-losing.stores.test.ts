@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Keeper } from '../../authority/keeper.ts';
+import type { Keeper } from '../../authority/keeper/keeper.ts';
 import { CacheError } from '../../journal/cache-port.ts';
 import { type EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
 import { until } from '../../kernel/testing/until.ts';
@@ -141,7 +141,7 @@ describe('A Redis that was emptied under a running epoch', () => {
     await staysIn(keeper, 'CLOSING');
     expect(bench.complaints()).toEqual([
       'this Redis does not carry the marker of the epoch',
-      'closed until these pods bring what they know: pod',
+      'closed until these pods hand over what they know: pod',
     ]);
     await bench.drain(epoch.pod, { entries, observed: 2 });
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });

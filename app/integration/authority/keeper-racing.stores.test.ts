@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Keeper } from '../../authority/keeper.ts';
+import type { Keeper } from '../../authority/keeper/keeper.ts';
 import { type EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
 import { done } from '../../mysql/authority/testing/settlement-bench.ts';
 import { ledgerRows, migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';

@@ -60,7 +60,7 @@ async function failover(): Promise<ReturnType<KeeperBench['keeper']>> {
   return keeper;
 }
 
-const UNPROVEN = 'nothing proves that this Redis is the one of the epoch, and not every pod has drained';
+const UNPROVEN = 'nothing proves that this Redis is the one of the epoch, and not every pod has handed over';
 
 describe('A replica that was promoted', () => {
   it('ends the epoch, though it carries its fence and its marker: it has another history', async () => {
@@ -75,7 +75,7 @@ describe('A replica that was promoted', () => {
     await post('t1', 't2');
     await promote();
     await staysIn(await failover(), 'CLOSING');
-    expect(promoted.complaints()).toEqual([UNPROVEN, 'closed until these pods bring what they know: pod']);
+    expect(promoted.complaints()).toEqual([UNPROVEN, 'closed until these pods hand over what they know: pod']);
     expect(await bench.inMysql(['t1', 't2'])).toEqual([]);
   });
 
@@ -86,7 +86,7 @@ describe('A replica that was promoted', () => {
     // This pod has seen t2, and holds nothing of it: only the journal can tell it.
     await promoted.drain(epoch.pod, { entries: entries.slice(0, 1), observed: 2 });
     expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
-    expect((await promoted.moves()).at(-1)?.reason).toBe(`epoch ${epoch.pod.epoch} settled by its journal at 2`);
+    expect((await promoted.moves()).at(-1)?.reason).toBe(`epoch ${epoch.pod.epoch} recovered from its journal at 2`);
     expect(await promoted.inMysql(['t1', 't2'])).toHaveLength(2);
     await stepTo(keeper, 'CACHE');
   });

@@ -91,7 +91,7 @@ describe('A Redis that was killed and started again with its disk', () => {
         mode: 'CLOSING',
         reason: expect.stringMatching(/^Redis is not the server of the epoch: other_server( \(.+\))?$/),
       },
-      { mode: 'REBUILDING', reason: `epoch ${epoch.pod.epoch} settled by its journal at 3` },
+      { mode: 'REBUILDING', reason: `epoch ${epoch.pod.epoch} recovered from its journal at 3` },
       { mode: 'CACHE', reason: 'activated' },
     ]);
   });
@@ -143,7 +143,7 @@ async function expectStaysClosing(complaint: string): Promise<void> {
   const keeper = bench.keeper();
   await stepTo(keeper, 'CLOSING');
   expect(await staysIn(keeper, 'CLOSING')).toMatchObject({ cacheEpoch: epoch.pod.epoch });
-  expect(bench.complaints()).toEqual([complaint, 'closed until these pods bring what they know: pod']);
+  expect(bench.complaints()).toEqual([complaint, 'closed until these pods hand over what they know: pod']);
 }
 
 describe('The ledger stays closed, with a complaint, while not all pods have drained and', () => {
@@ -152,7 +152,9 @@ describe('The ledger stays closed, with a complaint, while not all pods have dra
     await server.kill();
     const other = await OwnRedis.start(server.port);
     await bench.ready();
-    await expectStaysClosing('nothing proves that this Redis is the one of the epoch, and not every pod has drained');
+    await expectStaysClosing(
+      'nothing proves that this Redis is the one of the epoch, and not every pod has handed over',
+    );
     await other.stop();
   });
 
@@ -201,14 +203,18 @@ describe('The ledger stays closed, with a complaint, while not all pods have dra
     await server.kill();
     await restarted();
     await bench.redis.config('SET', 'appendonly', 'no');
-    await expectStaysClosing('nothing proves that this Redis is the one of the epoch, and not every pod has drained');
+    await expectStaysClosing(
+      'nothing proves that this Redis is the one of the epoch, and not every pod has handed over',
+    );
   });
 
   it('the node may have been fed by a replica since', async () => {
     await server.kill();
     await restarted();
     await bench.redis.call('ACL', 'SETUSER', 'default', '+psync');
-    await expectStaysClosing('nothing proves that this Redis is the one of the epoch, and not every pod has drained');
+    await expectStaysClosing(
+      'nothing proves that this Redis is the one of the epoch, and not every pod has handed over',
+    );
   });
 
   it('the node could have had replicas from the beginning: its name proved nothing then', async () => {
@@ -218,7 +224,9 @@ describe('The ledger stays closed, with a complaint, while not all pods have dra
     expect((await bench.authority.read()).redisNode).toBe('');
     await server.kill();
     await restarted();
-    await expectStaysClosing('nothing proves that this Redis is the one of the epoch, and not every pod has drained');
+    await expectStaysClosing(
+      'nothing proves that this Redis is the one of the epoch, and not every pod has handed over',
+    );
     // All that any pod was told is in MySQL's hands then: this Redis may settle it if it knows as much.
     await bench.drain(epoch.pod, {});
     expect(await bench.keeper().step()).toMatchObject({ mode: 'REBUILDING' });
@@ -240,8 +248,8 @@ describe('Settling', () => {
     const keeper = bench.keeper();
     await staysIn(keeper, 'CLOSING');
     expect(bench.complaints()).toEqual([
-      expect.stringMatching(/^the journal cannot be settled: .*not where the journal says/),
-      'closed until these pods bring what they know: pod',
+      expect.stringMatching(/^the epoch cannot be recovered from its journal: .*not where the journal says/),
+      'closed until these pods hand over what they know: pod',
     ]);
     await db.database.rows("UPDATE accounts SET version = 0 WHERE account_id = 'ada'");
     await stepTo(keeper, 'CACHE');
@@ -255,7 +263,9 @@ describe('Settling', () => {
     await bench.redis.del(`${bench.prefix}:{0}:${epoch.pod.epoch}:journal`);
     const keeper = bench.keeper();
     await staysIn(keeper, 'CLOSING');
-    expect(bench.complaints()[0]).toBe('the journal cannot be settled: the journal ends before 3, at 0');
+    expect(bench.complaints()[0]).toBe(
+      'the epoch cannot be recovered from its journal: the journal ends before 3, at 0',
+    );
     await bench.drain(epoch.pod, { entries, observed: 3 });
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
@@ -289,7 +299,7 @@ describe('Settling', () => {
     });
     await staysIn(keeper, 'CLOSING', 1);
     expect(bench.complaints()[0]).toBe(
-      `the journal cannot be settled: the cursor is at ${epoch.pod.epoch}/2, not at 3`,
+      `the epoch cannot be recovered from its journal: the cursor is at ${epoch.pod.epoch}/2, not at 3`,
     );
   });
 
@@ -299,7 +309,7 @@ describe('Settling', () => {
     vi.spyOn(bench.scripts, 'journal').mockRejectedValueOnce(new CacheError('in_doubt', 'timed out'));
     const keeper = bench.keeper();
     expect(await keeper.step()).toMatchObject({ mode: 'CLOSING' });
-    expect(bench.complaints()[0]).toBe('the journal cannot be settled: in_doubt: timed out');
+    expect(bench.complaints()[0]).toBe('the epoch cannot be recovered from its journal: in_doubt: timed out');
     expect((await stepTo(keeper, 'CACHE')).epoch).toBe(epoch.pod.epoch + 3);
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { lowerLookupHorizon } from '../../authority/lookup-horizon.ts';
+import { lowerLookupHorizon } from '../../authority/keeper/lookup-horizon.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
 import type { Caller, KeeperCaller } from '../../journal/cache-port.ts';

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { KeeperAuthority, Settlement } from '../../authority/authority-ports.ts';
-import { Keeper, type KeeperTiming } from '../../authority/keeper.ts';
+import { Keeper } from '../../authority/keeper/keeper.ts';
+import type { KeeperTiming } from '../../authority/keeper/keeper-decision.ts';
 import type { Authority } from '../../domain/authority.ts';
 import type { Doubt, JournalEntry } from '../../journal/journal-entry.ts';
 import { account, EpochUnderTest } from '../../journal/testing/epoch-under-test.ts';

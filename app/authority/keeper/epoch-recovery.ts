@@ -1,12 +1,12 @@
-import type { Authority, MovedBy } from '../domain/authority.ts';
-import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
-import type { Cursor } from '../journal/cursor.ts';
-import { lastSeqOf } from '../journal/journaled.ts';
-import type { Recovery } from '../journal/recovery/recovery.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { Logger } from '../kernel/log.ts';
-import type { Flusher } from '../sync/flusher.ts';
-import type { AcceptStep, FoldStep, Settlement } from './authority-ports.ts';
+import type { Authority, MovedBy } from '../../domain/authority.ts';
+import type { CacheKeeper, KeeperCaller } from '../../journal/cache-port.ts';
+import type { Cursor } from '../../journal/cursor.ts';
+import { lastSeqOf } from '../../journal/journaled.ts';
+import type { Recovery } from '../../journal/recovery/recovery.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Logger } from '../../kernel/log.ts';
+import type { Flusher } from '../../sync/flusher.ts';
+import type { AcceptStep, FoldStep, Settlement } from '../authority-ports.ts';
 
 /** Time after which a keeper returns to its other work, ms; the recovery continues with its next step. */
 const SLICE_MS = 5_000;

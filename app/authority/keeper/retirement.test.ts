@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { PodRow } from '../domain/authority.ts';
-import { account, type EpochUnderTest, modelEpoch, order } from '../journal/testing/epoch-under-test.ts';
-import { keptLog } from '../kernel/testing/kept-log.ts';
-import { TestClock } from '../kernel/testing/test-clock.ts';
+import type { PodRow } from '../../domain/authority.ts';
+import { account, type EpochUnderTest, modelEpoch, order } from '../../journal/testing/epoch-under-test.ts';
+import { keptLog } from '../../kernel/testing/kept-log.ts';
+import { TestClock } from '../../kernel/testing/test-clock.ts';
 import { Retirement } from './retirement.ts';
 
 const RETIRE_MS = 15_000;

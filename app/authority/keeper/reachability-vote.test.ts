@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { opinionOf } from './opinion.ts';
+import { countVote } from './reachability-vote.ts';
 
 /** So many that reach Redis, and for how long each of the others has not, ms. */
 const pods = (reach: number, lostForMs: number[], silentMs = 0) =>
@@ -10,7 +10,7 @@ const pods = (reach: number, lostForMs: number[], silentMs = 0) =>
     silentMs,
   }));
 
-describe('What the pods say of Redis', () => {
+describe('The vote of the pods on Redis', () => {
   it.each([
     ['nobody is there', pods(0, []), { live: 0, mostReachRedis: false, mostHaveLostRedisForMs: 0 }],
     ['all reach it', pods(3, []), { live: 3, mostReachRedis: true, mostHaveLostRedisForMs: 0 }],
@@ -28,9 +28,9 @@ describe('What the pods say of Redis', () => {
       pods(0, [9_000, 100, 200, 300]),
       { live: 4, mostReachRedis: false, mostHaveLostRedisForMs: 200 },
     ],
-  ])('%s', (_, live, opinion) => {
-    expect(opinionOf(live)).toEqual(opinion);
-    // Who has been silent for long has no say.
-    expect(opinionOf([...live, ...pods(9, [1, 1, 1], 5_000)])).toEqual(opinion);
+  ])('%s', (_, live, vote) => {
+    expect(countVote(live)).toEqual(vote);
+    // Pods that have been silent for long are not counted.
+    expect(countVote([...live, ...pods(9, [1, 1, 1], 5_000)])).toEqual(vote);
   });
 });

@@ -1,5 +1,5 @@
-import type { Authority } from '../domain/authority.ts';
-import type { CacheKeeper, Ownership } from '../journal/cache-port.ts';
+import type { Authority } from '../../domain/authority.ts';
+import type { CacheKeeper, Ownership } from '../../journal/cache-port.ts';
 
 interface RedisOwnershipDependencies {
   cache: Pick<CacheKeeper, 'ownership' | 'claim'>;

@@ -1,10 +1,10 @@
-import type { LivePod } from '../domain/authority.ts';
+import type { LivePod } from '../../domain/authority.ts';
 
-/** Who has said nothing for so long has no say, ms. */
+/** Pods that have been silent this long are not counted, ms. */
 const SILENT_AFTER_MS = 5_000;
 
-/** What the live pods say of Redis. */
-export interface Opinion {
+/** The live pods' vote on whether Redis can be reached. */
+export interface ReachabilityVote {
   live: number;
   /** At least half of them reach it. */
   mostReachRedis: boolean;
@@ -12,7 +12,7 @@ export interface Opinion {
   mostHaveLostRedisForMs: number;
 }
 
-export function opinionOf(pods: readonly LivePod[]): Opinion {
+export function countVote(pods: readonly LivePod[]): ReachabilityVote {
   const live = pods.filter(({ silentMs }) => silentMs < SILENT_AFTER_MS);
   const reach = live.filter(({ redisSeen }) => redisSeen).length;
   // The longest lost first: when that many have lost it, more than half have.

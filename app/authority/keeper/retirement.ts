@@ -1,7 +1,7 @@
-import type { PodRow } from '../domain/authority.ts';
-import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { Logger } from '../kernel/log.ts';
+import type { PodRow } from '../../domain/authority.ts';
+import type { CacheKeeper, KeeperCaller } from '../../journal/cache-port.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Logger } from '../../kernel/log.ts';
 
 interface RetirementDependencies {
   pods(): Promise<PodRow[]>;

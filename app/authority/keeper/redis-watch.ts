@@ -1,4 +1,4 @@
-import type { Clock } from '../kernel/clock.ts';
+import type { Clock } from '../../kernel/clock.ts';
 
 /** For how long Redis has been away, or there and the same, as one keeper sees it. */
 export class RedisWatch {

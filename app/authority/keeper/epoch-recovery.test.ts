@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import type { Authority } from '../domain/authority.ts';
-import { modelEpoch } from '../journal/testing/epoch-under-test.ts';
-import { keptLog } from '../kernel/testing/kept-log.ts';
-import { ACCOUNTS, Bench } from '../sync/testing/flusher-bench.ts';
-import type { Settlement } from './authority-ports.ts';
+import type { Authority } from '../../domain/authority.ts';
+import { modelEpoch } from '../../journal/testing/epoch-under-test.ts';
+import { keptLog } from '../../kernel/testing/kept-log.ts';
+import { ACCOUNTS, Bench } from '../../sync/testing/flusher-bench.ts';
+import type { Settlement } from '../authority-ports.ts';
 import { EpochRecovery } from './epoch-recovery.ts';
 
 const CLOSING: Authority = {

@@ -1,7 +1,7 @@
-import { ID_AHEAD_MS_MAX } from '../domain/ids.ts';
-import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
-import type { Logger } from '../kernel/log.ts';
-import type { KeeperAuthority } from './authority-ports.ts';
+import { ID_AHEAD_MS_MAX } from '../../domain/ids.ts';
+import type { CacheKeeper, KeeperCaller } from '../../journal/cache-port.ts';
+import type { Logger } from '../../kernel/log.ts';
+import type { KeeperAuthority } from '../authority-ports.ts';
 
 const NO_ENTRIES_AFTER = Number.MAX_SAFE_INTEGER - 1;
 

@@ -1,0 +1,23 @@
+import type { Logger } from '../../kernel/log.ts';
+
+const COMPLAINTS_MAX = 100;
+
+/** Why the authority cannot move: each reason is logged once until the authority has moved, or all is well again. */
+export class Complaints {
+  readonly #logger: Logger;
+  readonly #logged = new Set<string>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  add(complaint: string): void {
+    if (!this.#logged.has(complaint)) this.#logger.error({ complaint }, 'the authority cannot move');
+    if (this.#logged.size < COMPLAINTS_MAX) this.#logged.add(complaint);
+  }
+  clear(): void {
+    this.#logged.clear();
+  }
+}
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto';
+import type { Authority, CacheServerIdentity } from '../../domain/authority.ts';
+import type { CacheKeeper, KeeperCaller } from '../../journal/cache-port.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { Logger } from '../../kernel/log.ts';
+import type { KeeperAuthority } from '../authority-ports.ts';
+import { provableNode, type ServerFacts } from '../server-facts.ts';
+import { lowerLookupHorizon } from './lookup-horizon.ts';
+
+/** How far back ids are looked up after an activation, at least, ms: no bucket of ids is older. */
+const HORIZON_BEHIND_MS = 60_000;
+
+interface EpochActivationDependencies {
+  authority: Pick<KeeperAuthority, 'idsBetween'>;
+  cache: CacheKeeper;
+  /** Deletes what is left of epochs before this one in Redis. */
+  sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>): Promise<void>;
+  clock: Clock;
+  logger: Logger;
+}
+
+/**
+ * Begins the next epoch on this Redis. The script activates once: a keeper that died between the script and MySQL's row is
+ * taken over with the marker that it left.
+ * @param idTimeMax the largest UUIDv7 time of any id that MySQL may have, ms
+ * @throws CacheError when Redis refuses, and any other error when it does not answer
+ */
+export async function activateEpoch(
+  deps: EpochActivationDependencies,
+  authority: Authority,
+  facts: ServerFacts,
+  idTimeMax: number,
+): Promise<CacheServerIdentity> {
+  const { cache, clock } = deps;
+  const epoch = authority.epoch + 1;
+  const { replid } = facts;
+  const horizon = Math.max(idTimeMax, clock.now() - HORIZON_BEHIND_MS);
+  // First the fence: no late command may recreate what is swept. Everything older has been recovered, and a full memory could
+  // not begin an epoch beside it.
+  await cache.fence(authority.epoch, replid);
+  await deps.sweepEpochsBefore(epoch, { fenceEpoch: authority.epoch, replid });
+  const marker = await cache.activate(epoch, replid, randomBytes(16).toString('hex'), horizon);
+  await lowerLookupHorizon(deps, { fenceEpoch: epoch, epoch, replid });
+  return { cacheEpoch: epoch, redisNode: provableNode(facts), replid, marker };
+}

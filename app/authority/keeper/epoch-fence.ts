@@ -1,0 +1,75 @@
+import type { Authority } from '../../domain/authority.ts';
+import { CacheError, type CacheKeeper, type KeeperCaller } from '../../journal/cache-port.ts';
+import type { KeeperAuthority } from '../authority-ports.ts';
+import { provableNode, type ServerFacts, unfitness } from '../server-facts.ts';
+import type { Complaints } from './complaints.ts';
+import type { RedisOwnership } from './redis-ownership.ts';
+
+/** Asks a journal for its head alone. */
+export const NO_ENTRIES_AFTER = Number.MAX_SAFE_INTEGER - 1;
+
+interface EpochFenceDependencies {
+  authority: Pick<KeeperAuthority, 'allDrained' | 'cursor' | 'observedIn'>;
+  cache: Pick<CacheKeeper, 'fence' | 'journal'>;
+  ownership: RedisOwnership;
+  complaints: Complaints;
+}
+
+/** Finds out whether a Redis can be believed about an epoch, and stops the epoch's scripts there. */
+export class EpochFence {
+  readonly #deps: EpochFenceDependencies;
+  constructor(deps: EpochFenceDependencies) {
+    this.#deps = deps;
+  }
+
+  /** Whether this is the server of the epoch, or one that can have lost nothing that a pod has acknowledged. */
+  async isProven(authority: Authority, facts: ServerFacts): Promise<boolean> {
+    if (facts.role !== 'master') return this.#refuse('this Redis is a replica');
+    if (facts.replid === authority.replid) return true;
+    const fit = unfitness(facts).length === 0;
+    if (fit && authority.redisNode && provableNode(facts) === authority.redisNode) return true;
+    if (authority.cacheEpoch !== null && (await this.#deps.authority.allDrained(authority.cacheEpoch))) return true;
+    return this.#refuse('nothing proves that this Redis is the one of the epoch, and not every pod has handed over');
+  }
+
+  /**
+   * Raises the fence, and then makes sure that the epoch's journal is there and complete: scripts of the epoch may run until
+   * the fence is up. @returns the caller for the fenced journal; null, with a complaint, when it cannot be believed
+   */
+  async raise(authority: Authority, facts: ServerFacts): Promise<KeeperCaller | null> {
+    const { cache, ownership } = this.#deps;
+    const epoch = authority.cacheEpoch;
+    if (epoch === null) return null;
+    await ownership.claim(authority, facts.replid);
+    const fence = await cache.fence(authority.epoch, facts.replid);
+    if (fence !== authority.epoch) return this.#complain(`the fence of this Redis is at ${fence}`);
+    const caller: KeeperCaller = { fenceEpoch: authority.epoch, epoch, replid: facts.replid };
+    const found = await cache.journal(caller, NO_ENTRIES_AFTER, 1).catch(refusal);
+    if (found instanceof CacheError || found.marker !== authority.marker) {
+      return this.#complain('this Redis does not carry the marker of the epoch');
+    }
+    const [cursor, observed] = await Promise.all([
+      this.#deps.authority.cursor(),
+      this.#deps.authority.observedIn(epoch),
+    ]);
+    if (found.head.seq < Math.max(cursor.seq, observed, authority.bound ?? 0)) {
+      return this.#complain('this Redis knows less than MySQL, or than its pods have seen');
+    }
+    return caller;
+  }
+
+  #complain(complaint: string): null {
+    this.#deps.complaints.add(complaint);
+    return null;
+  }
+  #refuse(complaint: string): false {
+    this.#deps.complaints.add(complaint);
+    return false;
+  }
+}
+
+/** A refusal by the prologue is an answer; any other failure is none. */
+export function refusal(error: unknown): CacheError {
+  if (error instanceof CacheError && error.kind === 'refused') return error;
+  throw error;
+}
