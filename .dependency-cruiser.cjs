@@ -118,7 +118,6 @@ const LAYERS = {
     'ledger/ports',
     'ledger',
     'sync',
-    'authority',
     'authority/pod',
     'authority/keeper',
     'jobs',
