@@ -9,8 +9,8 @@ export interface ApiDependencies extends HttpDependencies {
   books: Books;
   ops: OpsPort;
   readiness: () => ReadinessReport;
-  /** Where they have no port of their own. */
+  /** Absent if metrics have a separate port. */
   metrics?: { contentType: string; text(): Promise<string> };
-  /** This pod's estimate of the ledger's time, ms since 1970; ids and timestamps of clients are validated against it. */
+  /** This pod's estimate of the ledger's time, ms since 1970; client ids and timestamps are validated against it. */
   ledgerNow: () => number;
 }

@@ -34,10 +34,10 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 const CONNECTIONS_CHECKED_EVERY_MS = 2_000;
 
-/** Clients come and go; a log line for each would be theirs to flood. */
+/** Lost connections are routine; logging each would let clients flood the log. */
 const CONNECTION_LOST = /^(ECONNRESET|EPIPE|HPE_.*)$/;
 
-/** The walk of a request, from the top down. */
+/** The middleware, in the order in which a request passes through it. */
 function createApi(deps: ApiDependencies, refusals: RefusalLog): ApiApplication {
   const { clock, keys, jwt, limits, logger } = deps;
   const app = new ApiApplication();
@@ -51,9 +51,9 @@ function createApi(deps: ApiDependencies, refusals: RefusalLog): ApiApplication 
   app.use(limitRate(rateLimiter(deps)));
   app.use(readBody(limits.bodyBytesMax, clock));
   app.use(handle);
-  // Koa tells here what went wrong when no problem can be sent any more.
+  // Koa reports here errors for which no problem can be sent anymore.
   app.on('error', (error: NodeJS.ErrnoException) => {
-    if (!CONNECTION_LOST.test(error.code ?? '')) logger.warn({ err: error }, 'an answer could not be sent');
+    if (!CONNECTION_LOST.test(error.code ?? '')) logger.warn({ err: error }, 'failed to send a response');
   });
   return app;
 }
@@ -63,7 +63,7 @@ function rateLimiter({ clock, demand, limits }: ApiDependencies): RateLimiter | 
   return perSecondMax === null ? null : new RateLimiter({ perSecondMax, clock, exchange: demand });
 }
 
-/** Every route there is; each says for itself who may call it, what it takes and what it answers. */
+/** All routes; each defines who may call it, what it accepts and what it returns. */
 export function apiRoutes(deps: ApiDependencies): readonly Route[] {
   const routes = [
     ...accountRoutes(deps),
@@ -76,7 +76,7 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
   return [...routes, ...docsRoutes(routes)];
 }
 
-/** An API that does not listen yet, and the sources of its metrics. */
+/** An API that is not listening yet, and the sources of its metrics. */
 export interface ApiServer {
   server: Server;
   admission: Admission;

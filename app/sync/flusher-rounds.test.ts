@@ -12,7 +12,7 @@ async function bench(batchMax = 100): Promise<Bench> {
 }
 afterEach(() => running?.stop());
 
-/** A commit that waits: `reached` when it has begun, and goes on with `open`. */
+/** Blocks a commit: `reached` resolves when the commit begins, and `open` lets it continue. */
 function gate() {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
@@ -33,7 +33,7 @@ function gate() {
 }
 
 describe('The published cursor', () => {
-  it('moves only after the commit', async () => {
+  it('advances only after the commit', async () => {
     const b = await bench();
     await b.post(2);
     const { reached, open, pass } = gate();
@@ -46,7 +46,7 @@ describe('The published cursor', () => {
     expect((await b.epoch.cache.read(b.epoch.pod, [])).head.cursor).toBe(2);
   });
 
-  it('does not move with a commit that failed, nor is anything trimmed', async () => {
+  it('does not advance if the commit failed, and nothing is trimmed', async () => {
     const b = await bench();
     const publish = vi.spyOn(b.epoch.cache, 'publish');
     await b.post(2);
@@ -66,23 +66,23 @@ describe('The published cursor', () => {
     await b.post(1);
     await until('all is flushed', () => b.store.at.seq === 3);
     expect(b.store.batches.map(({ afterSeq }) => afterSeq)).toEqual([0, 2]);
-    await until('the cursor is out', async () => (await b.epoch.cache.read(b.epoch.pod, [])).head.cursor === 3);
+    await until('the cursor is published', async () => (await b.epoch.cache.read(b.epoch.pod, [])).head.cursor === 3);
   });
 });
 
-describe('A cursor that was committed and not published', () => {
-  it('is published by the next round, even when nothing more is written', async () => {
+describe('A cursor that was committed but not published', () => {
+  it('is published by the next round, even if nothing more is written', async () => {
     const b = await bench();
     await b.post(2);
     vi.spyOn(b.epoch.cache, 'publish').mockRejectedValueOnce(new Error('Redis is away'));
     b.run();
-    await until('the cursor is out', async () => (await b.epoch.cache.read(b.epoch.pod, [])).head.cursor === 2);
+    await until('the cursor is published', async () => (await b.epoch.cache.read(b.epoch.pod, [])).head.cursor === 2);
     expect(b.store.attempts).toBe(1);
   });
 });
 
 describe('A batch that is too heavy', () => {
-  it('is tried smaller and smaller, and the full size again after a success', async () => {
+  it('is retried with smaller and smaller sizes, and with the full size after a success', async () => {
     const b = await bench(100);
     for (let n = 0; n < 20; n++) await b.post(10);
     const sizes: number[] = [];
@@ -100,7 +100,7 @@ describe('A batch that is too heavy', () => {
 });
 
 describe('The journal', () => {
-  it('keeps what was flushed for a while, for retries, and then is trimmed up to there', async () => {
+  it('keeps flushed entries for a while, for retries, and then trims them', async () => {
     const b = await bench();
     for (let n = 0; n < 3; n++) {
       await b.post(1);
@@ -113,7 +113,7 @@ describe('The journal', () => {
     expect((await b.epoch.entries()).map(({ firstSeq }) => firstSeq)).toEqual([2, 3, 4]);
   });
 
-  it('is trimmed by what was flushed before a failure, too: what is committed stays so', async () => {
+  it('is trimmed by what was flushed before a failure, too: committed entries remain committed', async () => {
     const b = await bench();
     await b.post(1);
     await b.flusher.round(b.epoch.keeper, 1);
@@ -124,7 +124,7 @@ describe('The journal', () => {
     expect((await b.epoch.entries()).map(({ firstSeq }) => firstSeq)).toEqual([2]);
   });
 
-  it('is read ahead while a batch commits, when more than a batch waits', async () => {
+  it('is read ahead while a batch commits, if more than one batch is waiting', async () => {
     const b = await bench(50);
     for (let n = 0; n < 2; n++) await b.post(50);
     const journal = vi.spyOn(b.epoch.cache, 'journal');
@@ -136,7 +136,7 @@ describe('The journal', () => {
     };
     const round = b.flusher.round(b.epoch.keeper, 1);
     await reached;
-    await until('it reads on', () => journal.mock.calls.length > readBefore);
+    await until('it reads ahead', () => journal.mock.calls.length > readBefore);
     expect(b.store.at.seq).toBe(0);
     open();
     expect(await round).toBe(50);
@@ -145,7 +145,7 @@ describe('The journal', () => {
     expect(await b.flusher.round(b.epoch.keeper, 1)).toBe(0);
   });
 
-  it('that was read ahead in vain, as the commit failed, is read again from the cursor', async () => {
+  it('is read again from the cursor if the commit failed after reading ahead', async () => {
     const b = await bench(50);
     for (let n = 0; n < 4; n++) await b.post(50);
     b.store.before = async () => {
@@ -157,7 +157,7 @@ describe('The journal', () => {
     expect(b.store.batches.map(({ lastSeq }) => lastSeq)).toEqual([50, 100, 150, 200]);
   });
 
-  it('that cannot be read ahead does not undo the commit that was under way', async () => {
+  it('does not undo a commit in progress if reading ahead fails', async () => {
     const b = await bench(50);
     for (let n = 0; n < 3; n++) await b.post(50);
     const { reached, open, pass } = gate();
@@ -176,7 +176,7 @@ describe('The journal', () => {
     expect(b.store.batches.map(({ lastSeq }) => lastSeq)).toEqual([50, 100, 150]);
   });
 
-  it('of another epoch begins with nothing of what was read ahead of the one before', async () => {
+  it('of a new epoch starts without entries read ahead in the previous one', async () => {
     const b = await bench(50);
     for (let n = 0; n < 2; n++) await b.post(50);
     await b.flusher.round(b.epoch.keeper, 1);
@@ -192,7 +192,7 @@ describe('The journal', () => {
 });
 
 describe('Draining', () => {
-  it('flushes to the end of the journal, and tells its last seq', async () => {
+  it('flushes to the end of the journal, and returns its last seq', async () => {
     const b = await bench(50);
     for (let n = 0; n < 3; n++) await b.post(30);
     expect(await b.flusher.drain(b.epoch.keeper, 1)).toBe(90);
@@ -201,7 +201,7 @@ describe('Draining', () => {
     expect(b.store.attempts).toBe(3);
   });
 
-  it('is over earlier when it is told so, and goes on from the cursor the next time', async () => {
+  it('ends early when requested, and continues from the cursor the next time', async () => {
     const b = await bench(50);
     for (let n = 0; n < 3; n++) await b.post(50);
     const told: [seq: number, headSeq: number][] = [];
@@ -217,7 +217,7 @@ describe('Draining', () => {
     expect(b.store.batches.map(({ lastSeq }) => lastSeq)).toEqual([50, 100, 150]);
   });
 
-  it('is stopped by the first failure, and goes on from the cursor the next time', async () => {
+  it('stops at the first failure, and continues from the cursor the next time', async () => {
     const b = await bench(50);
     for (let n = 0; n < 3; n++) await b.post(50);
     b.store.after = async () => {

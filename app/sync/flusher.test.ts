@@ -20,7 +20,7 @@ describe('A failing flush', () => {
     ['without jitter', 0.5, [50, 100, 200, 400, 400, 400]],
     ['with the least jitter', 0, [25, 50, 100, 200, 200, 200]],
     ['with the most jitter', 1, [75, 150, 300, 600, 600, 600]],
-  ])('is retried after a time that doubles up to a limit, %s', async (_what, jitter, expected) => {
+  ])('is retried after a delay that doubles up to a limit, %s', async (_what, jitter, expected) => {
     const b = await bench();
     b.clock.jitter = jitter;
     await b.post(1);
@@ -30,7 +30,7 @@ describe('A failing flush', () => {
     goOn();
   });
 
-  it('alerts once after N failures in a row, goes on trying, and ends the alert with the next success', async () => {
+  it('alerts once after N failures in a row, keeps retrying, and ends the alert with the next success', async () => {
     const b = await bench();
     await b.post(1);
     const goOn = await b.failTimes(5);
@@ -43,7 +43,7 @@ describe('A failing flush', () => {
     expect(b.flusher.lastProgressAt).toBeGreaterThan(before);
   });
 
-  it('does not alert before that, and does not end an alert that never was', async () => {
+  it('does not alert before that, and does not end an alert that never fired', async () => {
     const b = await bench();
     await b.post(1);
     const goOn = await b.failTimes(2);
@@ -52,7 +52,7 @@ describe('A failing flush', () => {
     expect(b.alerts).toEqual([]);
   });
 
-  it('is no failure when another keeper was faster: it is told, nobody is alerted', async () => {
+  it('is not a failure if another keeper was faster: it is reported, but no alert fires', async () => {
     const b = await bench();
     await b.post(1);
     const started = b.flusher.lastProgressAt;
@@ -67,7 +67,7 @@ describe('A failing flush', () => {
     expect(b.clock.slept[0]).toBe(500);
   });
 
-  it('is no fault of the journal when another keeper has flushed and trimmed it meanwhile', async () => {
+  it('is not a journal error if another keeper has flushed and trimmed the entries in the meantime', async () => {
     const b = await bench();
     await b.post(1);
     expect(await b.flusher.round(b.epoch.keeper, 1)).toBe(1);
@@ -81,7 +81,7 @@ describe('A failing flush', () => {
     expect(b.store.at.seq).toBe(4);
   });
 
-  it('asks MySQL where it is after a commit without an answer, and commits nothing twice', async () => {
+  it('reads the cursor from MySQL after a commit without a reply, and commits nothing twice', async () => {
     const b = await bench();
     await b.post(3);
     b.store.after = async () => {
@@ -98,7 +98,7 @@ describe('A failing flush', () => {
     ]);
   });
 
-  it('stands when the cursor is in another epoch: nothing is committed', async () => {
+  it('commits nothing if the cursor is in another epoch', async () => {
     const b = await bench();
     await b.post(1);
     b.store.at = { epoch: 2, seq: 0, idTimeMax: 0 };
@@ -108,7 +108,7 @@ describe('A failing flush', () => {
     expect(b.store.attempts).toBe(0);
   });
 
-  it('stands when the journal ends before its own head', async () => {
+  it('commits nothing if the journal ends before its own head', async () => {
     const b = await bench();
     await b.post(3);
     await b.epoch.cache.publish(b.epoch.keeper, 3, 3);
@@ -119,7 +119,7 @@ describe('A failing flush', () => {
 });
 
 describe('Flusher.run', () => {
-  it('waits while there is no journal, and takes up the one that comes', async () => {
+  it('waits while there is no journal, and starts on the one that appears', async () => {
     const b = await bench();
     await b.post(1);
     b.target = null;
@@ -131,7 +131,7 @@ describe('Flusher.run', () => {
     await until('it is flushed', () => b.store.at.seq === 1);
   });
 
-  it('gathers after a small batch, and goes on at once after a large one', async () => {
+  it('gathers after a small batch, and continues immediately after a large one', async () => {
     const b = await bench({ batchMax: 50 });
     for (let n = 0; n < 4; n++) await b.post(50);
     await b.post(1);
@@ -144,7 +144,7 @@ describe('Flusher.run', () => {
     expect(b.clock.slept[0]).toBe(LIMITS.gatherMs);
   });
 
-  it('takes fewer when they are heavy, at least one, and goes on at once while more wait', async () => {
+  it('takes fewer entries if they are large, at least one, and continues immediately while more are waiting', async () => {
     const b = await bench({ charsMax: 1 });
     for (let n = 0; n < 3; n++) await b.post(1);
     b.run();
@@ -152,7 +152,7 @@ describe('Flusher.run', () => {
     expect(b.store.batches.map(({ lastSeq }) => lastSeq)).toEqual([1, 2, 3]);
   });
 
-  it('tells how much waits, and since when', async () => {
+  it('reports the backlog and its age', async () => {
     const b = await bench();
     await b.post(2);
     await b.epoch.change('01890000-0000-7000-8000-000000000001', 'ada', { overdraftLimit: 1 });
@@ -188,24 +188,24 @@ describe('Flusher.run', () => {
     await until('the alert fires', () => b.alerts.at(-1) === true);
     b.target = null; // the authority has moved
     await until('the alert ends', () => b.alerts.at(-1) === false);
-    await until('it knows of nothing', () => b.waiting.at(-1)?.[0] === null);
+    await until('it reports no backlog', () => b.waiting.at(-1)?.[0] === null);
     expect(b.alerts).toEqual([true, false]);
     expect(b.flusher.failuresInARow).toBe(0);
   });
 
-  it('says what waits while MySQL is away, also when it has only just started', async () => {
+  it('reports the backlog while MySQL is unavailable, even right after startup', async () => {
     const b = await bench();
     await b.post(2);
     b.store.cursor = () => Promise.reject(new Error('MySQL is away'));
     b.run();
-    await until('it knows of both', () => b.waiting.at(-1)?.[0] === 2);
+    await until('it reports both entries', () => b.waiting.at(-1)?.[0] === 2);
     expect(b.waiting.at(-1)).toEqual([2, b.waiting[0]?.[1]]);
     expect(b.waiting.at(-1)?.[1]).not.toBeNull();
     await b.post(3);
-    await until('it knows of all', () => b.waiting.at(-1)?.[0] === 5);
+    await until('it reports all entries', () => b.waiting.at(-1)?.[0] === 5);
   });
 
-  it('ends its alert when another keeper flushes', async () => {
+  it('ends its alert if another keeper flushes', async () => {
     const b = await bench();
     await b.post(1);
     b.store.before = async () => {

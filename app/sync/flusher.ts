@@ -6,22 +6,25 @@ import type { JournalEntry } from '../journal/journal-entry.ts';
 import { lastSeqOf } from '../journal/outcomes.ts';
 import type { Clock } from '../kernel/clock.ts';
 
-/** What a flush needs of MySQL. */
+/** The part of MySQL that the flush needs. */
 export interface JournalStore {
   cursor(): Promise<Cursor>;
   commit(batch: FlushBatch, authorityEpoch: number): Promise<void>;
 }
 
 export interface FlushLimits {
-  /** Outcomes per transaction. */
+  /** Maximum number of outcomes per transaction. */
   batchMax: number;
-  /** Characters of their payloads per transaction, as metadata can make an outcome a hundred times as large as another. */
+  /**
+   * Maximum characters of payload per transaction, because metadata can make an outcome a hundred times as large as
+   * another.
+   */
   charsMax: number;
   /** While less than a batch waits, a round begins this long after the one before, ms: small commits cost as much as large ones. */
   gatherMs: number;
   retryBaseMs: number;
   retryMaxMs: number;
-  /** Failures in a row after which the alert fires; the retries go on. */
+  /** Consecutive failures after which the alert fires; retries continue. */
   alertAfterFailures: number;
 }
 
@@ -34,18 +37,20 @@ export interface FlushEvents {
   waiting(entries: number | null, oldestAcceptedAt: number | null): void;
 }
 
-/** How far the journal was read. A failure begins a new one, so that what still reads for the old one changes nothing. */
+/**
+ * How far the journal was read. A failure starts a new one, so that reads still running for the old one have no effect.
+ */
 interface Reading {
   epoch: number;
-  /** The end of the batches that were made of it. */
+  /** The end of the batches built from it. */
   seq: number;
-  /** The cursor in Redis, as it was last seen. */
+  /** The cursor in Redis, as last seen. */
   published: number;
-  /** The journal's last seq, as it was last seen. */
+  /** The journal's last seq, as last seen. */
   headSeq: number;
-  /** Entries after that. */
+  /** Entries after `seq`. */
   ahead: JournalEntry[];
-  /** The batch that is being made ready while the one before it commits. */
+  /** The batch that is prepared while the previous one commits. */
   next: Promise<FlushBatch | null> | null;
 }
 const nowhere = (): Reading => ({ epoch: -1, seq: 0, published: 0, headSeq: 0, ahead: [], next: null });
@@ -61,16 +66,16 @@ interface FlusherDependencies {
 type GoesOn = (seq: number, headSeq: number) => boolean;
 
 const ENTRIES_PER_READ_MAX = 400;
-/** Flushed entries stay in the journal this long, ms: a retry that soon is answered without MySQL. */
+/** How long flushed entries stay in the journal, ms: a retry within this time is answered without MySQL. */
 const KEEP_FLUSHED_MS = 10_000;
 const MARK_EVERY_MS = 1_000;
-/** How long the cursor stands still before a keeper that was overtaken tries again, about, ms. */
+/** Roughly how long the cursor must be unchanged before a keeper that was overtaken tries again, ms. */
 const STAND_BY_MS = 500;
 
 /**
- * Brings the journal to MySQL. A round reads what follows the cursor, verifies it, commits it with the cursor in one
- * transaction, and publishes the cursor. While one batch commits, the next is read. After any failure it knows nothing: it
- * asks MySQL for the cursor, and goes on from there, so that a commit without an answer is neither lost nor repeated.
+ * Writes the journal to MySQL. A round reads the entries after the cursor, verifies them, commits them and the cursor
+ * in one transaction, and publishes the cursor. While one batch commits, the next one is read. After any failure it
+ * discards its state and reads the cursor from MySQL, so that a commit without a reply is neither lost nor repeated.
  */
 export class Flusher {
   readonly #deps: FlusherDependencies;
@@ -85,7 +90,7 @@ export class Flusher {
     this.#lastProgressAt = deps.clock.monotonic();
   }
 
-  /** When a round last ended well, here or by another keeper, on the monotonic clock: for the supervisor. */
+  /** When a round last completed, here or in another keeper, on the monotonic clock; used by the supervisor. */
   get lastProgressAt(): number {
     return this.#lastProgressAt;
   }
@@ -93,7 +98,10 @@ export class Flusher {
     return this.#failures;
   }
 
-  /** Rounds without end, until the signal: `target` tells whose journal, or null while none is to be flushed. */
+  /**
+   * Runs rounds until the signal aborts: `target` returns the caller for the journal to flush, or null if there is
+   * none.
+   */
   async run(target: () => KeeperCaller | null, stopped: AbortSignal): Promise<void> {
     const { clock, limits } = this.#deps;
     while (!stopped.aborted) {
@@ -115,7 +123,7 @@ export class Flusher {
           await this.#standBy(stopped).catch(() => {});
           continue;
         }
-        await this.#look(caller).catch(() => {}); // Redis is away: what was known stays
+        await this.#look(caller).catch(() => {}); // Redis is unavailable: keep the last known values
         const backoffMs = Math.min(
           limits.retryMaxMs,
           limits.retryBaseMs * 2 ** Math.max(0, Math.min(this.#failures - 1, 16)),
@@ -126,8 +134,8 @@ export class Flusher {
   }
 
   /**
-   * Another keeper flushes: two would do the same work and one of them in vain. Looks on until the cursor stands still, which
-   * may only mean that nothing is to be done. @throws when MySQL is away
+   * Another keeper is flushing: both would do the same work, one of them in vain. Waits until the cursor no longer
+   * moves, which may only mean that there is nothing to flush. @throws if MySQL is unavailable
    */
   async #standBy(stopped: AbortSignal): Promise<void> {
     const { clock, store } = this.#deps;
@@ -141,7 +149,7 @@ export class Flusher {
     }
   }
 
-  /** While MySQL is away nothing is read to be flushed, and what waits grows all the same. */
+  /** While MySQL is unavailable, nothing is read for flushing, but the backlog keeps growing. */
   async #look(caller: KeeperCaller): Promise<void> {
     const { cache, events } = this.#deps;
     const { head } = await cache.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1);
@@ -150,8 +158,8 @@ export class Flusher {
   }
 
   /**
-   * Flushes until the journal's end, or until `goesOn`, which is told of every transaction, says otherwise.
-   * @returns the journal's last seq; null where it was not reached. @throws what stopped it
+   * Flushes to the end of the journal, or until `goesOn`, which is called after every transaction, returns false.
+   * @returns the journal's last seq; null if it was not reached. @throws whatever stopped it
    */
   async drain(caller: KeeperCaller, authorityEpoch: number): Promise<number>;
   async drain(caller: KeeperCaller, authorityEpoch: number, goesOn: GoesOn): Promise<number | null>;
@@ -169,21 +177,21 @@ export class Flusher {
     }
   }
 
-  /** One transaction. @returns how many outcomes it brought to MySQL; 0: the journal is at its end. */
+  /** Runs one transaction. @returns how many outcomes it wrote to MySQL; 0 at the end of the journal */
   async round(caller: KeeperCaller, authorityEpoch: number): Promise<number> {
     const { store, clock, events } = this.#deps;
     const reading = await this.#readingIn(caller.epoch);
     const batch = (await reading.next) ?? (await this.#gather(reading, caller));
     reading.next = null;
     if (!batch) {
-      // A cursor that was committed and could not be published: nobody else makes it good while nothing is written.
+      // A committed cursor that could not be published: while nothing is written, nothing else would publish it.
       if (reading.published < reading.seq) await this.#publish(reading, caller);
       return 0;
     }
     const [following] = reading.ahead;
     const started = clock.monotonic();
     const committed = store.commit(batch, authorityEpoch);
-    // Where more than a batch waits, the next one is read and made ready while MySQL works on this one.
+    // If more than a batch is waiting, the next one is read and prepared while MySQL processes this one.
     if (reading.ahead.length > 0) {
       reading.next = this.#gather(reading, caller);
       reading.next.catch(() => {});
@@ -213,12 +221,12 @@ export class Flusher {
     this.#deps.events.waiting(null, null);
   }
 
-  /** Forgets what was read ahead and where it was: MySQL will tell. */
+  /** Discards the entries read ahead and the position, which is then read from MySQL. */
   forget(): void {
     this.#reading = nowhere();
   }
 
-  /** Reads what follows, and verifies it; null at the journal's end. @throws IntegrityError, CacheError */
+  /** Reads and verifies the next entries; null at the end of the journal. @throws IntegrityError, CacheError */
   async #gather(reading: Reading, caller: KeeperCaller): Promise<FlushBatch | null> {
     const { now, later } = this.#split(await this.#fill(reading, caller));
     reading.ahead = later;
@@ -236,7 +244,7 @@ export class Flusher {
     return this.#reading;
   }
 
-  /** What was read ahead, and as much more as makes a batch, if so much is there. */
+  /** The entries read ahead, topped up to a batch if there are enough. */
   async #fill(reading: Reading, caller: KeeperCaller): Promise<JournalEntry[]> {
     let entries = reading.ahead;
     let count = outcomesIn(entries);
@@ -256,7 +264,7 @@ export class Flusher {
     const { head, entries } = await this.#deps.cache.journal(caller, afterSeq, this.#entriesPerRead);
     reading.published = head.cursor;
     reading.headSeq = head.seq;
-    // Nothing is wrong with a journal that another keeper has flushed, and trimmed, while this one slept: if MySQL has it.
+    // The journal is not corrupt if another keeper has flushed and trimmed these entries, provided that MySQL has them.
     if (head.cursor > afterSeq && (await this.#deps.store.cursor()).seq > afterSeq)
       throw new Overtaken(`the journal is flushed up to ${head.cursor}`);
     if (head.seq > afterSeq && entries.length === 0)
@@ -265,7 +273,7 @@ export class Flusher {
     return entries;
   }
 
-  /** As many whole entries as make a batch; at least one. */
+  /** As many whole entries as fit into a batch; at least one. */
   #split(entries: JournalEntry[]): { now: JournalEntry[]; later: JournalEntry[] } {
     let [count, chars, end] = [0, 0, 0];
     for (const entry of entries) {
@@ -277,7 +285,10 @@ export class Flusher {
     return { now: entries.slice(0, end), later: entries.slice(end) };
   }
 
-  /** Each failure in a row halves what is tried next: a batch that is too heavy to be read or written must not block for ever. */
+  /**
+   * Each consecutive failure halves the next batch: a batch that is too large to be read or written must not block
+   * forever.
+   */
   get #batchMax(): number {
     return Math.max(1, this.#deps.limits.batchMax >> Math.min(this.#failures, 30));
   }
@@ -288,7 +299,10 @@ export class Flusher {
     return Math.max(1, ENTRIES_PER_READ_MAX >> Math.min(this.#failures, 30));
   }
 
-  /** The highest seq that was flushed long enough ago. What is committed stays so, whoever did it and whatever failed since. */
+  /**
+   * The highest seq that was flushed long enough ago. Committed entries remain committed, whoever flushed them and
+   * whatever has failed since.
+   */
   #trimmable(epoch: number, seq: number): number {
     const now = this.#deps.clock.monotonic();
     if (epoch !== this.#marksEpoch) this.#marks = [];
@@ -314,7 +328,7 @@ export class Flusher {
     this.forget();
     const { events, clock, limits } = this.#deps;
     if (error instanceof Overtaken) {
-      // The journal goes on all the same, by another keeper: nothing to alert anybody of.
+      // Another keeper is flushing the journal: no reason for an alert.
       this.#lastProgressAt = clock.monotonic();
       events.failed(error, this.#failures);
       this.#rest();
@@ -329,13 +343,13 @@ export class Flusher {
 const charsIn = (entries: readonly JournalEntry[]): number =>
   entries.reduce((sum, { payload }) => sum + payload.length, 0);
 
-/** Outcomes in entries, at most: items that got none are counted too. */
+/** Upper bound of the outcomes in entries: items without an outcome are counted, too. */
 const outcomesIn = (entries: readonly JournalEntry[]): number =>
   entries.reduce((count, entry) => count + entry.records.length / RECORD_BYTES, 0);
 
 /**
- * When an entry was accepted; in one of an older release that is the eighth field of its first item, found without parsing the
- * rest of a long payload.
+ * When an entry was accepted. In entries of older releases this is the eighth field of the first item, found without
+ * parsing the rest of a long payload.
  */
 function acceptedAtOf(entry: JournalEntry | undefined): number | null {
   if (!entry) return null;

@@ -5,8 +5,8 @@ import type { Clock } from '../kernel/clock.ts';
 const BUCKETS_PER_ROUND_MAX = 100;
 
 /**
- * Lets Redis forget ids, oldest UUIDv7 time first, once their outcomes are in MySQL and they are older than the window.
- * How long the window is, is a matter of memory: whatever is forgotten is looked up in MySQL from then on.
+ * Evicts ids from Redis, oldest UUIDv7 time first, once their outcomes are in MySQL and they are older than the window.
+ * The length of the window is a matter of memory: evicted ids are looked up in MySQL from then on.
  */
 export class IdJanitor {
   readonly #deps: { cache: CacheKeeper; clock: Clock; windowMs: number };

@@ -54,7 +54,7 @@ function openAccount({ books }: AccountDependencies): Route {
     body: { schema: AccountOpeningRequest, example: ACCOUNT_EXAMPLE },
     answers: {
       201: { description: 'Opened', schema: OpenedAccount },
-      200: { description: 'It was opened before, with the same content', schema: OpenedAccount },
+      200: { description: 'The account already existed with the same content', schema: OpenedAccount },
     },
     problems: ['account_id_reused', 'database_unavailable', 'outcome_unknown'],
     async handle({ body, identity }) {
@@ -69,9 +69,9 @@ function openAccounts({ books, clock }: AccountDependencies): Route {
     path: '/v1/accounts/batch',
     scopes: ['accounts:write'],
     tag,
-    summary: 'Open up to 1000 accounts, with an outcome for each',
+    summary: 'Open up to 1000 accounts, with one outcome per account',
     body: { schema: AccountBatch.envelope, documented: AccountBatch.documented, isList: true, example: BATCH_EXAMPLE },
-    answers: { 200: { description: 'An outcome for each, in order', schema: AccountBatchAnswer } },
+    answers: { 200: { description: 'One outcome per account, in request order', schema: AccountBatchAnswer } },
     problems: ['database_unavailable', 'outcome_unknown'],
     async handle(call) {
       const accounts = await attemptEach(call.body.accounts, newAccountFrom, clock);
@@ -114,7 +114,7 @@ function changeAccount({ ledger, ledgerNow }: AccountDependencies): Route {
     path: '/v1/accounts/{id}',
     scopes: ['accounts:write'],
     tag,
-    summary: 'Change status or overdraft limit, effective at once',
+    summary: 'Change status or overdraft limit, effective immediately',
     params: IdParams,
     headers: IfMatch,
     body: { schema: AccountChangeRequest, example: { overdraftLimit: '100.00' } },
@@ -159,7 +159,7 @@ function changeAccount({ ledger, ledgerNow }: AccountDependencies): Route {
   }
 }
 
-/** Weak (RFC 9110): the settings are the same, while the balance in the same answer may be another. */
+/** Weak (RFC 9110): the settings are the same, while the balance in the same response may differ. */
 function settingsTag(settingsVersion: number): Record<string, string> {
   return { ETag: `W/"${settingsVersion}"` };
 }

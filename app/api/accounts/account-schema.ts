@@ -31,7 +31,7 @@ export const AccountOpeningRequest = z
     }),
     name: text(NAME_LENGTH_MAX).nullish().meta({ example: 'Ada Lovelace' }),
     external: z.boolean().nullish().meta({
-      description: 'It stands for the world outside (cash, other banks), and has no lower limit. False when absent.',
+      description: 'Represents the outside world (cash, other banks) and has no lower limit. Defaults to false.',
     }),
   })
   .meta({ id: 'AccountOpeningRequest' });
@@ -45,12 +45,14 @@ export const OpenedAccount = z
     external: z.boolean(),
     openedAt: Timestamp,
   })
-  .meta({ id: 'OpenedAccount', description: 'What the account was opened with. Opened again, it is not changed.' });
+  .meta({ id: 'OpenedAccount', description: 'What the account was opened with. Opening it again does not change it.' });
 
 export const AccountBatch = batchOf('accounts', AccountOpeningRequest, 'AccountBatch');
 export const AccountBatchAnswer = batchAnswerOf(OpenedAccount, 'AccountBatchAnswer');
 
-const SettingsVersion = Version.meta({ description: 'Grows with every change of status or limit; the `ETag`.' });
+const SettingsVersion = Version.meta({
+  description: 'Increases with every change of status or limit; used as the `ETag`.',
+});
 
 export const Account = Balance.extend({
   status: AccountStatus,
@@ -83,7 +85,7 @@ export const AccountSettings = z
   })
   .meta({ id: 'AccountSettings', description: 'Without balances: `accounts:write` alone does not read them.' });
 
-/** Neither absent nor null. */
+/** Neither undefined nor null. */
 export function isGiven<T>(member: T | null | undefined): member is T {
   return member !== null && member !== undefined;
 }
@@ -94,10 +96,12 @@ export const IfMatch = z.object({
   'If-Match': z
     .string()
     .optional()
-    .meta({ description: 'Change only this `settingsVersion`; 412 when it is another by now. `"3"` or `3`.' }),
+    .meta({ description: 'Change the account only at this `settingsVersion`; 412 if it has changed. `"3"` or `3`.' }),
 });
 
-/** The settings version of an If-Match; undefined when there is none, or `*`, which any account matches. */
+/**
+ * The settings version in an If-Match header; undefined if there is none, or if it is `*`, which any account matches.
+ */
 export function expectedSettingsVersion(ifMatch: string | undefined): number | undefined {
   if (ifMatch === undefined || ifMatch === '*') return undefined;
   const parts = IF_MATCH.exec(ifMatch);
@@ -119,7 +123,7 @@ export function newAccountFrom(item: unknown): NewAccount {
   return newAccount(validate(AccountOpeningRequest, item));
 }
 
-/** The limit in a change, whose currency only its account knows. @throws Problem validation_failed */
+/** The limit in a change; its currency is that of the account. @throws Problem validation_failed */
 export function overdraftLimitIn(currency: string, overdraftLimit: string): Pick<AccountChange, 'overdraftLimit'> {
   const errors: FieldError[] = [];
   const limit = amountAt('/overdraftLimit', overdraftLimit, currency, errors);

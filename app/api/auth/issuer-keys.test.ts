@@ -23,7 +23,7 @@ class Issuer {
   readonly #server: Server;
   readonly asked: string[] = [];
   keys: object[] = [];
-  /** Answers in its place. */
+  /** Replaces the default answer. */
   answer: ((path: string, response: ServerResponse) => void) | null = null;
   discovered: object | null = null;
 
@@ -52,7 +52,7 @@ class Issuer {
 let issuer: Issuer;
 let first: SigningKey;
 let logged: object[];
-/** Moved by hand: the times of the keys are compared on it. */
+/** Advanced by hand: the ages of the keys are measured with it. */
 let nowMs: number;
 const clock = { ...systemClock, monotonic: () => nowMs };
 const TIMING: KeyTiming = {
@@ -93,7 +93,7 @@ function verifying(source?: KeySource, timing: Partial<KeyTiming> = {}) {
 }
 
 describe('The keys of an issuer', () => {
-  it('are fetched once, however many requests need them', async () => {
+  it('are fetched once, no matter how many requests need them', async () => {
     const verify = verifying();
     expect(await Promise.all([verify(first), verify(first), verify(first)])).toEqual(Array(3).fill('jwt:ada'));
     expect(issuer.asked).toEqual(['/keys']);
@@ -106,19 +106,19 @@ describe('The keys of an issuer', () => {
   });
 
   it.each([
-    ['is of another issuer', (url: string) => ({ issuer: 'https://other', jwks_uri: `${url}/keys` })],
+    ['belongs to another issuer', (url: string) => ({ issuer: 'https://other', jwks_uri: `${url}/keys` })],
     ['names no keys', (url: string) => ({ issuer: url })],
     ['names keys without https', (url: string) => ({ issuer: url, jwks_uri: 'http://host/keys' })],
     ['names a file', (url: string) => ({ issuer: url, jwks_uri: 'file:///etc/passwd' })],
     ['is not an object', () => []],
-  ])('are not taken from a discovery document that %s', async (_what, document) => {
+  ])('are not accepted from a discovery document that %s', async (_what, document) => {
     issuer.discovered = document(issuer.url);
     expect(await verifying({ issuer: issuer.url })(first)).toBe('issuer_unavailable');
     expect(issuer.asked).toEqual(['/.well-known/openid-configuration']);
     expect(logged).toHaveLength(1);
   });
 
-  it('are fetched again for a new key, and a withdrawn one stops working', async () => {
+  it('are fetched again for a new key, and a withdrawn key stops working', async () => {
     const verify = verifying();
     expect(await verify(first)).toBe('jwt:ada');
     const second = await signingKey('second');
@@ -140,7 +140,7 @@ describe('The keys of an issuer', () => {
     await verify(first);
     issuer.keys = [(await signingKey('second')).jwk];
     nowMs += TIMING.refreshAfterMs + 1;
-    // Nobody waits for it.
+    // No request waits for it.
     expect(await verify(first)).toBe('jwt:ada');
     await expect.poll(() => verify(first)).toBe('unauthenticated');
     expect(issuer.asked).toHaveLength(2);
@@ -186,7 +186,7 @@ describe('The keys of an issuer', () => {
     ['has invalid keys', (response) => response.end('{"keys":[7]}')],
     ['is a redirect', (response) => response.writeHead(302, { Location: '/keys' }).end()],
     ['never comes', (response) => response.destroy()],
-  ])('are not taken from an answer that %s', async (_what, answer) => {
+  ])('are not accepted from an answer that %s', async (_what, answer) => {
     issuer.answer = (_path, response) => answer(response);
     expect(await verifying()(first)).toBe('issuer_unavailable');
     expect(issuer.asked).toHaveLength(1);

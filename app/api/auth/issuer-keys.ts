@@ -10,13 +10,13 @@ export type KeySource = { jwksUrl: string } | { issuer: string };
 export interface KeyTiming {
   /** Keys are fetched again in the background after this time, so that a withdrawn key stops working. */
   refreshAfterMs: number;
-  /** How long known keys are used while the issuer does not answer. Tokens expire long before. */
+  /** How long known keys are used while the issuer does not answer. Tokens expire long before that. */
   staleMaxMs: number;
-  /** An unknown key id triggers a fetch, but no sooner than this after the last one: anybody can invent key ids. */
+  /** An unknown key id triggers a fetch, but no sooner than this after the last one: anyone can invent key ids. */
   cooldownMs: number;
-  /** No fetch is tried for this long after a failure: requests must not wait one after the other for a server that hangs. */
+  /** After a failure, no fetch is attempted for this long: requests must not queue up behind a server that hangs. */
   failureCooldownMs: number;
-  /** Longest time of a fetch, including discovery. */
+  /** Maximum duration of a fetch, including discovery. */
   timeoutMs: number;
 }
 
@@ -33,8 +33,9 @@ const RESPONSE_BYTES_MAX = 256 * 1024;
 const ABOUT_THE_TOKEN = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported];
 
 /**
- * The public keys of an issuer, fetched at startup and cached. Known keys remain in use while the issuer is unavailable. A token
- * whose key cannot be looked up is answered with `issuer_unavailable`, because it may well be valid.
+ * The public keys of an issuer, fetched at startup and cached. Known keys remain in use while the issuer is
+ * unavailable. A token whose key cannot be looked up is answered with `issuer_unavailable`, because it may well be
+ * valid.
  */
 export class IssuerKeys {
   readonly #source: KeySource;
@@ -90,7 +91,7 @@ export class IssuerKeys {
       return Response.json(keys);
     } catch (error) {
       this.#failedAtMs = this.#clock.monotonic();
-      this.#logger.warn({ err: error }, 'the keys of the JWT issuer could not be fetched');
+      this.#logger.warn({ err: error }, 'failed to fetch the keys of the JWT issuer');
       throw error;
     }
   }

@@ -10,7 +10,7 @@ export interface JwtSettings {
   audience: string;
 }
 
-/** Only signatures by a private key: with a shared secret, whoever checks tokens could also make them. */
+/** Only signatures by a private key: with a shared secret, anyone who can verify tokens could also create them. */
 const ALGORITHMS = [
   'ES256',
   'ES384',
@@ -26,14 +26,17 @@ const ALGORITHMS = [
 ];
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-/** With the prefix, it fits into the columns for users. */
+/** With the prefix, this fits into the columns for users. */
 const SUBJECT_LENGTH_MAX = 255;
-/** Invisible in an audit trail, or able to reorder the text around it: controls, formats, unpaired surrogates, private use. */
+/**
+ * Characters that are invisible in an audit trail or can reorder the text around them: controls, formats, unpaired
+ * surrogates, private use.
+ */
 const NOT_PRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
 
 /**
- * Accepts JWT access tokens (RFC 9068): `sub` is the user; `scope` or `scp` has its scopes, as an array or separated by spaces. A
- * token without an expiry is refused, because it could not be revoked.
+ * Accepts JWT access tokens (RFC 9068): `sub` is the user; `scope` or `scp` has its scopes, as an array or separated by
+ * spaces. A token without an expiry is rejected, because it could not be revoked.
  */
 export function jwtVerifier({ keys, issuer, audience }: JwtSettings, clock: Clock): JwtVerifier {
   return {
@@ -49,7 +52,7 @@ export function jwtVerifier({ keys, issuer, audience }: JwtSettings, clock: Cloc
           currentDate: new Date(clock.now()),
         }));
       } catch (error) {
-        // An error that does not concern the token, such as keys that cannot be fetched, is not a 401.
+        // An error that does not concern the token, such as a failure to fetch the keys, is not a 401.
         if (error instanceof errors.JOSEError) throw refused(reasonOf(error));
         throw error;
       }
@@ -70,13 +73,13 @@ function identityOf({ sub, scope, scp }: JWTPayload): Identity {
   };
 }
 
-/** Scopes as RFC 8693 and Entra ID write them, separated by spaces, or as Okta does, in an array. */
+/** Scopes separated by spaces, as in RFC 8693 and Entra ID, or in an array, as in Okta. */
 function scopesIn(claim: unknown): readonly unknown[] {
   if (typeof claim === 'string') return claim.split(' ');
   return Array.isArray(claim) ? claim : [];
 }
 
-/** jose's error code and the claim concerned. Not its message, which can contain a part of the token. */
+/** jose's error code and the claim concerned. Its message is omitted because it can contain a part of the token. */
 function reasonOf(error: errors.JOSEError): string {
   const hasClaim = error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired;
   return hasClaim ? `${error.code}: ${error.claim}` : error.code;

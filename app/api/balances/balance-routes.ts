@@ -28,14 +28,14 @@ function readBalance({ ledger }: BalanceDependencies): Route {
     headers: IfNoneMatch,
     answers: {
       200: { description: 'The balance', schema: Balance, headers: { ETag: 'The `version`.' } },
-      304: { description: 'It still has the version of `If-None-Match`' },
+      304: { description: 'The balance still has the version given in `If-None-Match`' },
     },
     problems: ['account_not_found', 'ledger_switching', 'ledger_closed', 'database_unavailable'],
     async handle({ params, header }) {
       const view = only(await ledger.read([params.id]));
       const etag = `"${view.version}"`;
       const headers = { ETag: etag, 'Cache-Control': 'private, no-cache' };
-      // A stale balance is always shown: that it is stale is news.
+      // A stale balance is always sent, because its staleness is new information.
       if (!view.stale && matches(header('if-none-match'), etag)) return { status: 304, headers };
       return { status: 200, body: balanceAnswer(view), headers };
     },
@@ -52,7 +52,7 @@ function queryBalances({ ledger }: BalanceDependencies): Route {
     body: { schema: BalanceQuery, isList: true, example: { accountIds: ['demo-alice', 'demo-bob'] } },
     answers: {
       200: {
-        description: 'In the order of the ids; an id that is asked for twice is answered once',
+        description: 'In the order of the ids; an id requested twice is answered once',
         schema: BalanceQueryAnswer,
       },
     },

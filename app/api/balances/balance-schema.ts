@@ -18,7 +18,8 @@ export const Balance = z
     asOf: Timestamp.meta({ description: 'When it was read.' }),
     source: z.enum(['cache', 'database']),
     stale: z.literal(true).optional().meta({
-      description: 'Only while the ledger moves between its stores or is closed, or the account waits for it.',
+      description:
+        'True only while the ledger moves between its stores or is closed, or while the account waits for a journal.',
     }),
   })
   .meta({ id: 'Balance' });
@@ -28,14 +29,14 @@ export const BalanceQuery = z
   .meta({ id: 'BalanceQuery' });
 
 export const BalanceQueryAnswer = z
-  .object({ items: z.array(Balance), missing: z.array(Id).meta({ description: 'There are no such accounts.' }) })
+  .object({ items: z.array(Balance), missing: z.array(Id).meta({ description: 'Accounts that do not exist.' }) })
   .meta({ id: 'BalanceQueryAnswer' });
 
 export const IfNoneMatch = z.object({
   'If-None-Match': z
     .string()
     .optional()
-    .meta({ description: 'The `ETag` that is known: 304 as long as the balance has that version.' }),
+    .meta({ description: 'The known `ETag`: the answer is 304 while the balance has that version.' }),
 });
 
 export function balanceAnswer(view: AccountView): z.input<typeof Balance> {
@@ -53,7 +54,7 @@ export function balanceAnswer(view: AccountView): z.input<typeof Balance> {
   };
 }
 
-/** RFC 9110's If-None-Match: a list of tags, weak ones compared like strong ones, or `*`. */
+/** If-None-Match as in RFC 9110: a list of tags, with weak ones compared like strong ones, or `*`. */
 export function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.split(',').some((tag) => {

@@ -1,8 +1,11 @@
-/** The page that shows the contract. All of it comes from this server: no CDN, and no inline script for its policy to allow. */
+/**
+ * The page that shows the OpenAPI document. All of its files come from this server: no CDN, and no inline script that
+ * the content security policy would have to allow.
+ */
 
 /**
- * Swagger UI sets styles on its elements and shows small images as data URLs; everything else is refused. `connect-src`
- * lets "try it" call this server and no other.
+ * Swagger UI sets styles on its elements and shows small images as data URLs; everything else is blocked. `connect-src`
+ * lets "Try it out" call only this server.
  */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -33,7 +36,7 @@ export const DOCS_PAGE = `<!doctype html>
 </html>
 `;
 
-/** The key that is entered stays in the page: it is gone with it, as it may move money. */
+/** The entered key is not persisted beyond the page, because it may authorize transfers. */
 export const DOCS_SCRIPT = `SwaggerUIBundle({
   url: 'openapi.json',
   dom_id: '#page',

@@ -9,7 +9,7 @@ import { openApiDocument } from './openapi.ts';
 
 const tag = 'Documentation';
 
-/** The files of the page: our script, and those of swagger-ui-dist that it needs. No other file can be asked for. */
+/** The files of the page: our script, and the files of swagger-ui-dist that it needs. No other file is served. */
 const SWAGGER_FILES: Readonly<Record<string, string>> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
@@ -17,13 +17,13 @@ const SWAGGER_FILES: Readonly<Record<string, string>> = {
 };
 const OUR_SCRIPT = 'page.js';
 
-/** A day: they change only with a release, and for a day after it an old page still works. */
+/** One day: they change only with a release, and an old page still works for a day after it. */
 const ASSET_HEADERS = { 'Cache-Control': 'public, max-age=86400', 'X-Content-Type-Options': 'nosniff' };
 const FRESH_HEADERS = { 'Cache-Control': 'no-cache', 'X-Content-Type-Options': 'nosniff' };
 
 const swaggerFolder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
 
-/** The contract of `others` and of these routes themselves, and a page to read and try it. */
+/** Serves the OpenAPI document of `others` and of these routes, and a page for reading it and trying it out. */
 export function docsRoutes(others: readonly Route[]): Route[] {
   const assets = new Map<string, Answer>();
 
@@ -33,7 +33,7 @@ export function docsRoutes(others: readonly Route[]): Route[] {
       path: '/openapi.json',
       scopes: [],
       tag,
-      summary: 'This contract, as OpenAPI 3.1',
+      summary: 'The OpenAPI 3.1 document of this API',
       answers: { 200: { description: 'The document', schema: z.looseObject({}) } },
       problems: [],
       handle: () => ({ status: 200, content: { type: 'application/json', data: document }, headers: FRESH_HEADERS }),
@@ -43,7 +43,7 @@ export function docsRoutes(others: readonly Route[]): Route[] {
       path: '/docs',
       scopes: [],
       tag,
-      summary: 'This contract, as a page to read and try it',
+      summary: 'The documentation page of this API, with "Try it out"',
       answers: { 200: { description: 'The page', contentType: 'text/html' } },
       problems: [],
       handle: () => ({
@@ -57,7 +57,7 @@ export function docsRoutes(others: readonly Route[]): Route[] {
       path: '/docs/{file}',
       scopes: [],
       tag,
-      summary: 'A file of the page',
+      summary: 'A file of the documentation page',
       undocumented: true,
       params: z.object({ file: z.string() }),
       answers: { 200: { description: 'The file' } },
@@ -69,8 +69,8 @@ export function docsRoutes(others: readonly Route[]): Route[] {
       },
     }),
   ];
-  // Generated before the pod listens: it takes the event loop 130 ms. As bytes, because text would be copied for every
-  // client that does not read its response.
+  // Generated before the pod listens, because it takes the event loop 130 ms. Stored as bytes, because text would be
+  // copied for every client that does not read its response.
   const document = Buffer.from(JSON.stringify(openApiDocument([...others, ...own])));
   return own;
 }
@@ -78,7 +78,7 @@ export function docsRoutes(others: readonly Route[]): Route[] {
 async function readAsset(file: string): Promise<Answer> {
   if (file === OUR_SCRIPT) return asset('text/javascript; charset=utf-8', DOCS_SCRIPT);
   const type = Object.hasOwn(SWAGGER_FILES, file) ? SWAGGER_FILES[file] : undefined;
-  if (type === undefined) throw new Problem('not_found', `There is no file ${file} behind the page.`);
+  if (type === undefined) throw new Problem('not_found', `The documentation page has no file ${file}.`);
   return asset(type, await readFile(join(swaggerFolder, file)));
 }
 

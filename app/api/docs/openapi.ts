@@ -6,7 +6,7 @@ import type { AnswerDefinition, Route } from '../http/route.ts';
 
 const VERSION = '1';
 
-/** What any route of its kind can answer besides what it names itself; the middleware answers these. */
+/** Problems that any route of its kind can return in addition to its own; the middleware produces these. */
 const PROBLEMS_WITH_SCOPE: readonly ProblemCode[] = [
   // For an Idempotency-Key on a route that does not support it.
   'validation_failed',
@@ -19,7 +19,7 @@ const PROBLEMS_WITH_SCOPE: readonly ProblemCode[] = [
 ];
 const PROBLEMS_WITH_BODY: readonly ProblemCode[] = ['request_timeout', 'payload_too_large', 'unsupported_media_type'];
 
-/** The OpenAPI 3.1 document of these routes: nothing in it is written by hand that the code would not obey. */
+/** The OpenAPI 3.1 document of these routes, generated from the definitions that the code enforces. */
 export function openApiDocument(routes: readonly Route[]) {
   const registry = new OpenAPIRegistry();
   registry.registerComponent('securitySchemes', 'bearer', {
@@ -35,18 +35,18 @@ export function openApiDocument(routes: readonly Route[]) {
       title: 'Holdfast',
       version: VERSION,
       description: [
-        'Balances and transfers at memory speed, every cent in MySQL.',
-        `Any path can also answer ${codes(['not_found', 'method_not_allowed', 'headers_too_large', 'shutting_down'])}.`,
-        'What may be sent again carries `Retry-After`.',
-        'An `Idempotency-Key` is refused with `validation_failed` on operations that do not document it.',
-        'Send `X-Correlation-Id` to find a request again; it is echoed, and made when absent.',
+        'Balances and transfers at memory speed, with every transfer persisted in MySQL.',
+        `Any path can also return ${codes(['not_found', 'method_not_allowed', 'headers_too_large', 'shutting_down'])}.`,
+        'Responses to requests that may be retried carry `Retry-After`.',
+        'Operations that do not document an `Idempotency-Key` reject it with `validation_failed`.',
+        'Send `X-Correlation-Id` to trace a request; it is echoed, or generated if absent.',
       ].join(' '),
     },
     servers: [{ url: '/' }],
   });
 }
 
-/** Every code that a route can answer, in the order of the problem table. */
+/** Every code that a route can return, in the order of the problem table. */
 export function problemsOf(route: Route): ProblemCode[] {
   const documented = new Set<ProblemCode>(route.problems);
   if (route.scopes.length > 0) for (const code of PROBLEMS_WITH_SCOPE) documented.add(code);
@@ -80,7 +80,7 @@ function registerRoute(registry: OpenAPIRegistry, route: Route): void {
   });
 }
 
-/** `POST /v1/accounts/{id}/balance` → `postAccountsIdBalance`: generated clients name their methods so. */
+/** `POST /v1/accounts/{id}/balance` → `postAccountsIdBalance`: the method name in generated clients. */
 function operationId({ method, path }: Route): string {
   const words = path.replace('/v1', '').match(/[A-Za-z]+/g) ?? [];
   return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');

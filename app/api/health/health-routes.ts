@@ -24,7 +24,7 @@ export function healthRoutes({ readiness, metrics }: HealthDependencies): Route[
       scopes: [],
       tag,
       summary: 'Whether the process is alive',
-      description: 'Looks at the process alone: a restart heals neither Redis nor MySQL.',
+      description: 'Checks only the process itself: restarting it would fix neither Redis nor MySQL.',
       answers: { 200: { description: 'It is', schema: Liveness } },
       problems: [],
       handle: () => ({ status: 200, body: { alive: true }, headers }),
@@ -34,10 +34,10 @@ export function healthRoutes({ readiness, metrics }: HealthDependencies): Route[
       path: '/readyz',
       scopes: [],
       tag,
-      summary: 'Whether this pod can serve, and why not',
+      summary: 'Whether this pod can serve requests, and if not, why',
       answers: {
-        200: { description: 'It can', schema: Readiness },
-        503: { description: 'It cannot', schema: Readiness },
+        200: { description: 'The pod can serve requests', schema: Readiness },
+        503: { description: 'The pod cannot serve requests', schema: Readiness },
       },
       problems: [],
       handle: () => {

@@ -4,7 +4,7 @@ import type { RequestTarget } from './request-target.ts';
 import type { Answer, Route } from './route.ts';
 import type { PathParams } from './route-table.ts';
 
-/** What the middleware learns about a request, in the order in which it learns it. */
+/** What the middleware finds out about a request, in this order. */
 export interface ApiState {
   target: RequestTarget;
   correlationId: string;
@@ -12,7 +12,7 @@ export interface ApiState {
   params: PathParams;
   identity: Identity;
   body: unknown;
-  /** What the response will carry, once it is known; null for a response without a body. */
+  /** The response body, once known; null for a response without a body. */
   content: string | Buffer | null;
 }
 export type ApiContext = ParameterizedContext<ApiState>;

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { invalid } from './validation.ts';
 
 /**
- * The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header). Its value is a quoted string (RFC 8941), but nearly every
- * client sends it bare; both forms are the same key. Node.js joins a repeated header with commas, so a repeated key is not a valid id.
+ * The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header). Its value is a quoted string (RFC 8941), but
+ * nearly every client sends it bare; both forms are the same key. Node.js joins a repeated header with commas, so a
+ * repeated key is not a valid id.
  */
 const HEADER = 'idempotency-key';
 export const KEY_POINTER = '/Idempotency-Key';

@@ -5,7 +5,7 @@ import { Problem } from '../../domain/problem.ts';
 import { membersInText, membersInValue, repeatedMember, type ShapeLimits } from './json-members.ts';
 import { invalid } from './validation.ts';
 
-/** Parses the bytes of a body. Accepts what real clients send, and refuses what could be read in two ways. */
+/** Parses the bytes of a body. Accepts what real clients send, and rejects anything ambiguous. */
 
 /** Most items of a list, in a request or in a response. */
 export const LIST_MAX = 1000;
@@ -23,7 +23,10 @@ const TYPE_LENGTH_MAX = 256;
 /** The names of UTF-8 in the encoding standard (WHATWG) and in real clients. */
 const UTF_8_LABELS = new Set(['utf-8', 'utf8']);
 
-/** A batch of 1000 transfers with all their metadata has 52,000 parts; one item more than a list may have gets its pointer. */
+/**
+ * A batch of 1000 transfers with all their metadata has 52,000 parts; a list with one item too many still gets a JSON
+ * pointer in its error.
+ */
 const SHAPE_LIMITS: ShapeLimits = { membersOfObject: 64, itemsOfList: LIST_MAX + 1, levels: 16, parts: 65_536 };
 
 /** @throws Problem unsupported_media_type unless these are the headers of JSON in UTF-8 */
@@ -72,7 +75,7 @@ export function parseJson(bytes: Buffer): unknown {
   return value;
 }
 
-/** @throws Problem validation_failed for a body whose structure alone would take long to parse and check */
+/** @throws Problem validation_failed for a body whose structure alone would take long to parse and validate */
 function membersWithinLimits(bytes: Buffer): number {
   try {
     return membersInText(bytes, SHAPE_LIMITS);

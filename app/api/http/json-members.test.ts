@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseJson } from './json-body.ts';
 import { membersInText, membersInValue, repeatedMember } from './json-members.ts';
 
-/** A JSON text as it was meant: unlike a value, it can have a member twice. */
+/** The structure of a JSON text: unlike a value, it can contain a member twice. */
 type Node = { members: [string, Node][] } | { items: Node[] } | { leaf: string | number | boolean | null };
 
 const names = fc.oneof(
@@ -19,7 +19,7 @@ const { node } = fc.letrec<{ node: Node }>((tie) => ({
   ),
 }));
 
-/** Written with blanks, and with each string escaped as far as `escapes` says. */
+/** Serializes a node with whitespace, optionally with every character escaped. */
 function written(node: Node, blank: string, escaping: boolean): string {
   const quoted = (text: string) =>
     escaping
@@ -28,7 +28,7 @@ function written(node: Node, blank: string, escaping: boolean): string {
   const write = (part: Node): string => {
     if ('leaf' in part) return typeof part.leaf === 'string' ? quoted(part.leaf) : String(part.leaf);
     if ('items' in part) return `[${blank}${part.items.map(write).join(`${blank},`)}]`;
-    // Every other name escaped: `a` and `\u0061` are one name.
+    // Every other name is escaped: `a` and `\u0061` are the same name.
     const members = part.members.map(([name, value], i) => {
       const shown = i % 2 === 0 ? JSON.stringify(name) : quoted(name);
       return `${blank}${shown}${blank}:${blank}${write(value)}`;
@@ -38,7 +38,7 @@ function written(node: Node, blank: string, escaping: boolean): string {
   return write(node);
 }
 
-/** The members that JSON.parse drops, and the pointers of all that come a second time. */
+/** The pointers of all duplicate members, which JSON.parse drops. */
 function repeats(node: Node, path = ''): string[] {
   if ('leaf' in node) return [];
   if ('items' in node) return node.items.flatMap((item, i) => repeats(item, `${path}/${i}`));
@@ -61,7 +61,7 @@ const bytesOf = (text: string) => Buffer.from(text);
 const depthOf = (pointer: string) => pointer.split('/').length - 1;
 
 describe('a JSON text', () => {
-  it('has a member twice exactly when its value has fewer than it wrote, and the first is found', () => {
+  it('contains a duplicate member exactly when its value has fewer members than the text, and the first one is found', () => {
     fc.assert(
       fc.property(node, fc.constantFrom('', ' ', '\n\t', '\r '), fc.boolean(), (tree, blank, escaping) => {
         const text = written(tree, blank, escaping);
@@ -76,7 +76,7 @@ describe('a JSON text', () => {
       { numRuns: 3_000 },
     );
   });
-  it('made from a value never has one twice', () => {
+  it('made from a value never contains a duplicate', () => {
     fc.assert(
       fc.property(fc.json({ stringUnit: 'binary' }), (text) => {
         expect(membersInText(bytesOf(text))).toBe(membersInValue(JSON.parse(text)));
@@ -93,7 +93,7 @@ describe('a JSON text', () => {
     ['{"":0,"":0}', '/'],
     ['{"a":1,"b":{"a":1},"a":{"a":1}}', '/a'],
     [String.raw`{"x":"\\","x":"\""}`, '/x'],
-  ])('%s is refused by its pointer', (text, pointer) => {
+  ])('%s is rejected with its pointer', (text, pointer) => {
     expect(() => parseJson(bytesOf(text))).toThrow(
       expect.objectContaining({
         code: 'validation_failed',
@@ -110,10 +110,10 @@ describe('a JSON text', () => {
     '{"0":0,"00":0}',
     '"a:b"',
     '7',
-  ])('%s is taken', (text) => {
+  ])('%s is accepted', (text) => {
     expect(parseJson(bytesOf(text))).toEqual(JSON.parse(text));
   });
-  it('is checked in linear time, however it is nested', () => {
+  it('is checked in linear time at any nesting depth', () => {
     const deep = `${'{"a":['.repeat(100_000)}{"b":1,"b":1}${']}'.repeat(100_000)}`;
     expect(repeatedMember(deep)).toBe('/a/0/a/0/a/0/a/0');
     expect(membersInText(bytesOf(deep))).toBe(100_002);
@@ -123,7 +123,7 @@ describe('a JSON text', () => {
     const backslashes = `{"a":"${String.raw`\\`.repeat(500_000)}","a":1}`;
     expect(repeatedMember(backslashes)).toBe('/a');
   });
-  it('that is no JSON is counted all the same', () => {
+  it('that is not valid JSON is counted all the same', () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
         expect(membersInText(bytes)).toBeLessThanOrEqual(bytes.length);

@@ -17,7 +17,7 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** Most levels in a pointer: a hostile body can nest a hundred thousand. */
+/** Maximum number of levels in a pointer: a hostile body can nest a hundred thousand. */
 const POINTER_LEVELS_MAX = 8;
 
 /** How much structure a text may have. Valid requests have far less. */
@@ -25,7 +25,7 @@ export interface ShapeLimits {
   membersOfObject: number;
   itemsOfList: number;
   levels: number;
-  /** Members, items, objects and lists, all together. */
+  /** Members, items, objects and lists in total. */
   parts: number;
 }
 
@@ -40,7 +40,7 @@ export function membersInText(bytes: Uint8Array, limits: ShapeLimits = NO_LIMITS
   let members = 0;
   let parts = 0;
   let level = 0;
-  // Colons and commas so far in each object or list that is open.
+  // Colons and commas so far in each open object or list.
   const colons: number[] = [0];
   const commas: number[] = [0];
   for (let i = 0; i < length; i++) {
@@ -114,7 +114,7 @@ function isContainer(value: unknown): value is object {
 interface Level {
   /** The names so far; null in an array. */
   names: Set<string> | null;
-  /** Where in it we are. */
+  /** The current member or index. */
   step: string | number;
 }
 
@@ -161,7 +161,7 @@ function endOfString(text: string, start: number): number {
   return i + 1;
 }
 
-/** In valid JSON only the name of a member has a colon after it. */
+/** In valid JSON, only the name of a member is followed by a colon. */
 function isName(text: string, end: number): boolean {
   let i = end;
   while (' \t\r\n'.includes(text.charAt(i))) i++;

@@ -1,6 +1,6 @@
 import { PROBLEMS, type Problem, type ProblemCode } from '../../domain/problem.ts';
 
-/** RFC 9457, with a stable `code`. `type` is a name and not an address: what it says is in docs/api.md. */
+/** RFC 9457, with a stable `code`. `type` is a name rather than an address; docs/api.md documents it. */
 export interface ProblemDocument {
   type: string;
   title: string;
@@ -15,7 +15,7 @@ export interface ProblemDocument {
 
 const PATH_LENGTH_MAX = 256;
 
-/** A path as it appears in answers, shortened: a request's path may have 16 KiB. */
+/** A path as shown in responses, shortened: a request's path may have 16 KiB. */
 export function shown(path: string): string {
   return path.length <= PATH_LENGTH_MAX ? path : `${path.slice(0, PATH_LENGTH_MAX)}…`;
 }
@@ -35,7 +35,7 @@ export function problemDocument(problem: Problem, instance: string, correlationI
   };
 }
 
-/** Seconds for `Retry-After`, or null when the same request must not simply be sent again. */
+/** Seconds for `Retry-After`, or null if the same request must not simply be sent again. */
 export function retryAfterSeconds(problem: Problem): number | null {
   return PROBLEMS[problem.code].retryable ? Math.ceil(problem.extras.retryAfterSeconds ?? 1) : null;
 }

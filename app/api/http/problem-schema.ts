@@ -11,9 +11,9 @@ export const ProblemSchema = z
     status: z.int(),
     detail: z.string(),
     instance: z.string().meta({ description: 'The path of the request.' }),
-    code: z.enum(CODES).meta({ description: 'Stable; made for programs.' }),
+    code: z.enum(CODES).meta({ description: 'Stable, for programs.' }),
     correlationId: z.string(),
-    transactionId: z.string().optional().meta({ description: 'To ask for, or to send again.' }),
+    transactionId: z.string().optional().meta({ description: 'The id to look up or to send again.' }),
     errors: z
       .array(z.object({ pointer: z.string().meta({ description: 'JSON pointer (RFC 6901).' }), detail: z.string() }))
       .optional(),

@@ -5,9 +5,9 @@ const QUERY_LENGTH_MAX = 2_048;
 const PARAMETERS_MAX = 32;
 
 /**
- * The parameters of a query. A repeated parameter becomes a list, which the schemas refuse. Takes linear time; Koa's own
- * `ctx.query` searches all parameters once for each of them.
- * @throws Problem validation_failed when the query is too long
+ * The parameters of a query. A repeated parameter becomes a list, which the schemas reject. Takes linear time; Koa's
+ * own `ctx.query` searches all parameters once for each of them.
+ * @throws Problem validation_failed if the query is too long
  */
 export function parseQuery(query: string): Record<string, string | string[]> {
   if (query === '') return {};

@@ -2,23 +2,23 @@ import { PROBLEMS, type ProblemCode } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { ApiLogger } from './http-dependencies.ts';
 
-/** The fields of a log line about a refused request: ids and our own words, never what the client sent. */
+/** The fields of a log line about a rejected request: ids and our own words, never what the client sent. */
 export interface RefusedRequest {
   code: ProblemCode;
   correlationId: string;
-  /** Absent when the request was refused before its caller was known. */
+  /** Absent if the request was rejected before its caller was identified. */
   user?: string;
-  /** The pattern of the route, or a fixed word when no route matched: never the path. */
+  /** The pattern of the route, or a fixed word if no route matched: never the path. */
   route: string;
   method: string;
   detail?: string;
 }
 
-/** Lines per second and code. Further refusals are only counted, so that nobody can flood the log. */
+/** Lines per second and code. Further rejections are only counted, so that no client can flood the log. */
 const LINES_PER_SECOND = 10;
 const WINDOW_MS = 1_000;
 
-/** Refusals that say something about the caller or about this service; the others are routine for an API. */
+/** Rejections that indicate a problem with the caller or this service; the others are routine for an API. */
 const WARNINGS: ReadonlySet<ProblemCode> = new Set(['unauthenticated', 'forbidden', 'rate_limited']);
 
 interface Window {
@@ -26,7 +26,7 @@ interface Window {
   suppressed: number;
 }
 
-/** Logs every refused request while there are few; of many with the same code, a sample and their number. */
+/** Logs every rejected request while there are few; otherwise logs a sample per code, and the number of the rest. */
 export class RefusalLog {
   readonly #logger: ApiLogger;
   readonly #clock: Clock;

@@ -21,7 +21,7 @@ function matched(method: string, path: string) {
 }
 
 describe('RouteTable', () => {
-  it('finds fixed paths and those with parameters', () => {
+  it('finds fixed paths and paths with parameters', () => {
     expect(matched('POST', '/things')).toEqual(['/things', {}]);
     expect(matched('GET', '/things/a:1')).toEqual(['/things/{id}', { id: 'a:1' }]);
     expect(matched('GET', '/things/a/parts/b')).toEqual(['/things/{id}/parts/{part}', { id: 'a', part: 'b' }]);
@@ -29,20 +29,20 @@ describe('RouteTable', () => {
   it('answers HEAD as GET', () => {
     expect(matched('HEAD', '/things/a')).toEqual(['/things/{id}', { id: 'a' }]);
   });
-  it('lets an id be named like a fixed path of another method', () => {
+  it('allows an id that equals a fixed path of another method', () => {
     expect(matched('POST', '/things/batch')).toEqual(['/things/batch', {}]);
     expect(matched('GET', '/things/batch')).toEqual(['/things/{id}', { id: 'batch' }]);
   });
-  it('decodes parameters, and leaves alone what cannot be decoded', () => {
+  it('decodes parameters, and leaves undecodable ones unchanged', () => {
     expect(matched('GET', '/things/a%3A1')).toEqual(['/things/{id}', { id: 'a:1' }]);
     expect(matched('GET', '/things/a%2Fparts%2Fb')).toEqual(['/things/{id}', { id: 'a/parts/b' }]);
     expect(matched('GET', '/things/%E0%A4%A')).toEqual(['/things/{id}', { id: '%E0%A4%A' }]);
   });
-  it('names the methods that a path takes', () => {
+  it('lists the methods that a path supports', () => {
     expect(matched('DELETE', '/things/a')).toEqual(['HEAD', 'GET', 'PATCH']);
     expect(matched('GET', '/things')).toEqual(['POST']);
   });
-  it('knows no other paths', () => {
+  it('finds no other paths', () => {
     for (const path of [
       '/',
       '',

@@ -5,8 +5,8 @@ import { refuseIdempotencyKey } from './idempotency-key.ts';
 import { validate } from './validation.ts';
 
 /**
- * A route is one object: what it takes, what it answers, who may call it, and what it does. The dispatch, the validation
- * and the OpenAPI document are all read from it, so none of them can say anything else than the others.
+ * A route is a single object: what it accepts, what it returns, who may call it, and what it does. Dispatch, validation
+ * and the OpenAPI document are all derived from it, so they cannot disagree.
  */
 export type Method = 'GET' | 'POST' | 'PATCH';
 
@@ -18,22 +18,25 @@ export interface Answer {
   headers?: Readonly<Record<string, string>>;
 }
 
-/** What a handler is given: its input as the schemas of the route describe it. */
+/** The input of a handler, typed by the schemas of the route. */
 export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   params: Params;
   query: Query;
   body: Body;
   identity: Identity;
   correlationId: string;
-  /** The path of the request, for problems inside of a batch. */
+  /** The path of the request, for problems within a batch. */
   path: string;
-  /** A request header; its name in lower case. */
+  /** A request header; the name must be in lower case. */
   header(name: string): string | undefined;
 }
 
 export interface BodyDefinition<Body extends z.ZodType> {
   schema: Body;
-  /** What the OpenAPI document shows, where it says more than `schema` checks: of a batch, whose items are checked one by one. */
+  /**
+   * What the OpenAPI document shows if that is more than `schema` checks: for a batch, whose items are validated one by
+   * one.
+   */
   documented?: z.ZodType;
   /** Whether the body is a list of items, up to `BODY_BYTES_MAX`. Bodies of other routes are small. */
   isList?: true;
@@ -54,18 +57,18 @@ interface RouteDescription {
   method: Method;
   /** `/v1/accounts/{id}` */
   path: `/${string}`;
-  /** One of them is enough; none at all: open to everybody. */
+  /** One of them is sufficient; an empty list makes the route public. */
   scopes: readonly Scope[];
   tag: string;
   summary: string;
   description?: string;
   headers?: z.ZodObject;
-  /** Its handler reads the Idempotency-Key; every other route refuses it. */
+  /** The handler reads the Idempotency-Key; all other routes reject it. */
   takesIdempotencyKey?: true;
   answers: Readonly<Record<number, AnswerDefinition>>;
-  /** Beyond those that every route of its kind can answer. */
+  /** In addition to those that every route of its kind can return. */
   problems: readonly ProblemCode[];
-  /** Not in the OpenAPI document: the files behind a page. */
+  /** Omitted from the OpenAPI document: the files behind a page. */
   undocumented?: boolean;
 }
 
@@ -77,7 +80,7 @@ export interface RouteDefinition<Params extends z.ZodObject, Query extends z.Zod
   handle(call: Call<z.output<Params>, z.output<Query>, z.output<Body>>): Answer | Promise<Answer>;
 }
 
-/** A route as the dispatch sees it: its own schemas are applied inside. */
+/** A route as the dispatcher sees it: its own schemas are applied inside. */
 export interface Route extends RouteDescription {
   params?: z.ZodObject;
   query?: z.ZodObject;
@@ -95,7 +98,7 @@ export function route<
     ...definition,
     handle(call) {
       if (!definition.takesIdempotencyKey) refuseIdempotencyKey(call);
-      // Without a schema the type is unknown, and the value as it came is just that.
+      // Without a schema, the type is unknown and the value is passed through.
       return definition.handle({
         ...call,
         params: (params ? validate(params, call.params) : call.params) as z.output<Params>,

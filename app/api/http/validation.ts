@@ -1,14 +1,14 @@
 import type { z } from 'zod';
 import { type FieldError, Problem } from '../../domain/problem.ts';
 
-/** A body of a megabyte can hold a hundred thousand faults; nobody reads more than a few. */
+/** A body of a megabyte can contain a hundred thousand errors; a few are enough. */
 const ERRORS_MAX = 20;
 const KEY_LENGTH_MAX = 64;
 
 type Issue = z.core.$ZodIssue;
 type RawIssue = z.core.$ZodRawIssue;
 
-/** The value as the schema describes it. @throws Problem validation_failed that names each field that is wrong */
+/** The value, typed by the schema. @throws Problem validation_failed that names each invalid field */
 export function validate<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const result = schema.safeParse(value, MESSAGES);
   if (result.success) return result.data;
@@ -17,7 +17,7 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown): z.outp
   throw invalid(issues.slice(0, ERRORS_MAX).flatMap(fieldErrors).slice(0, ERRORS_MAX), total);
 }
 
-/** The problem for a list of faults; `total` if there are more than `errors` lists. */
+/** The problem for a list of errors; pass `total` if there are more than `errors` contains. */
 export function invalid(errors: readonly FieldError[], total: number = errors.length): Problem {
   const [first] = errors;
   const more = total > 1 ? ` (and ${total - 1} more)` : '';
@@ -25,7 +25,7 @@ export function invalid(errors: readonly FieldError[], total: number = errors.le
   return new Problem('validation_failed', `${where} ${first?.detail ?? 'is not valid'}${more}.`, { errors });
 }
 
-/** Messages that zod's own do not say well; each stands after the name of a field. */
+/** Replaces zod's less readable messages; each is placed after the name of a field. */
 const MESSAGES = { error: (issue: RawIssue) => message(issue) };
 
 function message(issue: RawIssue): string | undefined {
@@ -54,7 +54,7 @@ function unit(origin: string): string {
   return origin === 'string' ? 'characters' : 'items';
 }
 
-/** One zod issue can be about several unknown fields: each is named on its own. */
+/** One zod issue can concern several unknown fields: each gets its own error. */
 function fieldErrors(issue: Issue): FieldError[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys
@@ -64,7 +64,7 @@ function fieldErrors(issue: Issue): FieldError[] {
   return [{ pointer: pointer(issue.path), detail: issue.message }];
 }
 
-/** A pointer by RFC 6901, with each name cut to a printable length. */
+/** A JSON pointer (RFC 6901), with each name cut to a printable length. */
 export function pointer(path: readonly PropertyKey[]): string {
   return path
     .map((key) => `/${String(key).slice(0, KEY_LENGTH_MAX).replaceAll('~', '~0').replaceAll('/', '~1')}`)

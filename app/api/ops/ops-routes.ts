@@ -34,7 +34,7 @@ export function opsRoutes({ ops }: OpsDependencies): Route[] {
       scopes: ['ops'],
       tag,
       summary: 'Reconcile the books now',
-      answers: { 200: { description: 'The result', schema: Reconciliation } },
+      answers: { 200: { description: 'Run a reconciliation now', schema: Reconciliation } },
       problems: ['ledger_switching', 'ledger_closed', 'overloaded', 'database_unavailable'],
       handle: async () => ({ status: 200, body: await ops.reconcile() }),
     }),
@@ -43,7 +43,7 @@ export function opsRoutes({ ops }: OpsDependencies): Route[] {
       path: '/v1/ops/unsettled',
       scopes: ['ops'],
       tag,
-      summary: 'What waits for a journal, and why',
+      summary: 'List what is waiting for a journal, and why',
       answers: { 200: { description: 'Pods that have not drained, frozen accounts, ids in doubt', schema: Unsettled } },
       problems: ['database_unavailable'],
       handle: async () => ({ status: 200, body: await ops.unsettled() }),
@@ -53,10 +53,10 @@ export function opsRoutes({ ops }: OpsDependencies): Route[] {
       path: '/v1/ops/loss-acceptances',
       scopes: ['ops'],
       tag,
-      summary: 'Accept that what is missing is lost, and open the ledger without it',
+      summary: 'Accept the loss of missing transfers and reopen the ledger',
       description:
-        'The last resort, for a Redis that is gone for good. Transfers that the pods have drained are applied as far as they can ' +
-        'be shown to follow on the books; the rest is given up and recorded with your name and reason. This cannot be undone. If nothing is missing, it answers 409 and changes nothing.',
+        'The last resort for a Redis that is permanently lost. Transfers that the pods have drained are applied as far as they can ' +
+        'be shown to follow from the ledger in MySQL; the rest is dropped and recorded with your name and reason. This cannot be undone. If nothing is missing, the response is 409 and nothing changes.',
       body: {
         schema: LossAcceptanceRequest,
         example: { epoch: 7, reason: 'The disk of the old Redis is lost, see incident 4711.' },
@@ -64,7 +64,7 @@ export function opsRoutes({ ops }: OpsDependencies): Route[] {
       answers: {
         200: { description: 'The loss is accepted, and the ledger is open', schema: LossAcceptance },
         202: {
-          description: 'The loss is accepted, and a keeper carries it out: see `recovery` in `GET /v1/ops/status`',
+          description: 'The loss is accepted, and a keeper is applying it: see `recovery` in `GET /v1/ops/status`',
           schema: LossAcceptance,
         },
       },
@@ -81,8 +81,8 @@ export function opsRoutes({ ops }: OpsDependencies): Route[] {
       tag,
       summary: 'Take over a Redis that belongs to another ledger',
       description:
-        'For a Redis whose ledger is gone for good, or whose keys were left by an older release. Transfers that the other ledger has ' +
-        'not flushed to its MySQL are deleted when this ledger begins to use the Redis. Stop the other installation first. Possible only in mode `DIRECT` while nothing waits for a journal; otherwise it answers 409 and changes nothing.',
+        'For a Redis whose ledger is permanently gone, or whose keys were left by an older release. Transfers that the other ledger has ' +
+        'not flushed to its MySQL are deleted when this ledger starts using the Redis. Stop the other installation first. Possible only in mode `DIRECT` while nothing is waiting for a journal; otherwise the response is 409 and nothing changes.',
       body: {
         schema: RedisTakeoverRequest,
         example: {

@@ -9,13 +9,13 @@ export const OpsStatus = z.looseObject({}).meta({
 
 export const Reconciliation = z.looseObject({}).meta({
   id: 'Reconciliation',
-  description: 'What was compared, and what did not agree.',
+  description: 'What was compared, and any differences.',
 });
 
 export const Unsettled = z.looseObject({}).meta({
   id: 'Unsettled',
   description:
-    'What waits for a journal: pods that have not drained, frozen accounts, ids without a known outcome; and what was given up before. Each list has its total and at most 1,000 items; what was given up also at most 1 MiB.',
+    'What is waiting for a journal: pods that have not drained, frozen accounts and ids without a known outcome, plus what was dropped earlier. Each list has its total and at most 1,000 items; the list of dropped items also at most 1 MiB.',
 });
 
 export const LossAcceptanceRequest = z
@@ -58,10 +58,10 @@ export const LossAcceptance = z
     epoch: z.int().meta({ description: 'The current epoch of the authority.' }),
     mode: z.string(),
     dropped: z.int().meta({
-      description: 'Entries and attempts given up so far; the table `dropped_entries` lists them.',
+      description: 'Entries and attempts dropped so far; the table `dropped_entries` lists them.',
     }),
     done: z
       .boolean()
-      .meta({ description: 'False while a keeper still carries it out; repeat the request to see its progress.' }),
+      .meta({ description: 'False while a keeper is still applying it; repeat the request to see its progress.' }),
   })
   .meta({ id: 'LossAcceptance' });

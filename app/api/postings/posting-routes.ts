@@ -17,14 +17,14 @@ export function postingRoutes({ books }: PostingDependencies): Route[] {
     path: '/v1/accounts/{id}/postings',
     scopes: ['balances:read'],
     tag: 'Postings',
-    summary: "Read an account's history, or its balance at a moment",
+    summary: "Read an account's history, or its balance at a point in time",
     description:
-      'From MySQL: a transfer shows up here some tens of milliseconds after its 201. Oldest first. Send the same `from` and `to` along with a cursor.',
+      'Read from MySQL: a transfer appears here a few tens of milliseconds after its 201. Oldest first. Send the same `from` and `to` along with a cursor.',
     params: IdParams,
     query: PostingsQuery,
     answers: {
       200: {
-        description: 'A page of postings; with `at` the balance at that moment',
+        description: 'A page of postings; with `at`, the balance at that time',
         schema: z.union([PostingList, BalanceAt]),
       },
     },
@@ -37,9 +37,9 @@ export function postingRoutes({ books }: PostingDependencies): Route[] {
   return [readPostings];
 
   async function page(accountId: string, { limit, ...filter }: Page): Promise<Answer> {
-    // One more than asked for tells whether there is a next page.
+    // One more than requested shows whether there is a next page.
     const found = await books.postings({ accountId, limit: limit + 1, ...filter });
-    // An empty list is right for an account without postings and wrong for one that does not exist.
+    // An empty list is correct for an account without postings, but not for one that does not exist.
     if (found.length === 0) await books.accountDetails(accountId);
     const items = found.slice(0, limit);
     const last = items.at(-1);

@@ -11,9 +11,9 @@ const FILTERS = ['from', 'to', 'cursor', 'limit'] as const;
 
 export const PostingsQuery = z
   .strictObject({
-    from: TimestampInput.optional().meta({ description: 'Accepted at or after.' }),
-    to: TimestampInput.optional().meta({ description: 'Accepted before.' }),
-    cursor: z.string().max(64).optional().meta({ description: 'The `nextCursor` of the answer before.' }),
+    from: TimestampInput.optional().meta({ description: 'Accepted at or after this time.' }),
+    to: TimestampInput.optional().meta({ description: 'Accepted before this time.' }),
+    cursor: z.string().max(64).optional().meta({ description: 'The `nextCursor` of the previous response.' }),
     limit: z
       .string()
       .regex(/^[1-9]\d{0,3}$/, `must be a whole number from 1 to ${LIST_MAX}`)
@@ -23,14 +23,14 @@ export const PostingsQuery = z
       .meta({ type: 'integer', minimum: 1, maximum: LIST_MAX, default: LIMIT_DEFAULT }),
     at: TimestampInput.optional().meta({
       description:
-        'The balance at this moment, with the last posting accepted at or before it. Goes with no other filter.',
+        'The balance at this time, with the last posting accepted at or before it. Cannot be combined with other filters.',
     }),
   })
   .superRefine((query, context) => {
     if (query.at === undefined) return;
     for (const filter of FILTERS) {
       if (query[filter] === undefined) continue;
-      context.addIssue({ code: 'custom', path: [filter], message: 'does not go together with at' });
+      context.addIssue({ code: 'custom', path: [filter], message: 'cannot be combined with at' });
     }
   });
 
@@ -38,11 +38,13 @@ export const Posting = z
   .object({
     accountId: Id,
     version: Version,
-    amount: Money.meta({ description: 'Below zero is a debit.' }),
+    amount: Money.meta({ description: 'Negative for a debit.' }),
     balanceAfter: Money,
     transactionId: Id,
     counterparty: Id,
-    timestamp: Timestamp.meta({ description: "The client's own time; the time of acceptance when it gave none." }),
+    timestamp: Timestamp.meta({
+      description: "The client's own time, or the time of acceptance if the client sent none.",
+    }),
     acceptedAt: Timestamp,
     persistedAt: Timestamp,
     correlationId: z.string(),
@@ -58,7 +60,7 @@ export const BalanceAt = z
   .object({ accountId: Id, currency: Currency, at: Timestamp, balance: Money, version: Version, ...list })
   .meta({
     id: 'BalanceAt',
-    description: 'Answered to `at`. `items` has the posting that made the balance, if there was one.',
+    description: 'Present if `at` was given. `items` contains the posting that produced the balance, if there was one.',
   });
 
 export interface Page {

@@ -5,11 +5,11 @@ import { LIST_MAX } from '../http/json-body.ts';
 import { type ProblemDocument, problemDocument } from '../http/problem-document.ts';
 import { ProblemSchema } from '../http/problem-schema.ts';
 
-/** A batch is a list under one name; the outcome of each item stands at its place in the answer. */
+/** A batch is a list under one name; the response has the outcome of each item at the same index. */
 
 /**
- * The two faces of a batch. `documented` says all about its items. `envelope` is the same without a look into them, so
- * that an item that is not valid gets its own 400 and the others go on.
+ * The two schemas of a batch. `documented` describes its items in full. `envelope` is the same without validating the
+ * items, so that each invalid item gets its own 400 while the others are processed.
  */
 export function batchOf<Field extends string, Item extends z.ZodType>(field: Field, item: Item, id: string) {
   return {
@@ -23,7 +23,10 @@ function listUnder<Field extends string, Item extends z.ZodType>(field: Field, i
   return { [field]: z.array(item).min(1).max(LIST_MAX) } as Record<Field, z.ZodArray<Item>>;
 }
 
-/** What a batch answers: for each item the numeric HTTP status that it had alone, and that answer or that problem. */
+/**
+ * The response to a batch: for each item the numeric HTTP status that it would have had alone, and its result or
+ * problem.
+ */
 export function batchAnswerOf(answer: z.ZodObject, id: string) {
   const success = answer.extend({ status: z.union([z.literal(200), z.literal(201)]) });
   return z.object({ results: z.array(z.union([success, ProblemSchema])) }).meta({ id });
@@ -31,7 +34,10 @@ export function batchAnswerOf(answer: z.ZodObject, id: string) {
 
 type ItemAnswer = { status: number } & Record<string, unknown>;
 
-/** One outcome of a batch. A textual `status` in the single answer gives way to the numeric one: 200 and 201 say it. */
+/**
+ * One outcome of a batch. The numeric status replaces a textual `status` of the single response: 200 or 201 conveys the
+ * same.
+ */
 export function batchItem(
   outcome: { status: number; body: object } | Problem,
   call: { path: string; correlationId: string },
@@ -40,7 +46,7 @@ export function batchItem(
   return { ...outcome.body, status: outcome.status };
 }
 
-/** Runs what may be refused; its Problem is the result then. Anything else that is thrown goes on. */
+/** Runs an action; if it throws a Problem, that becomes the result. Other errors are passed on. */
 export function attempt<T>(action: () => T): T | Problem {
   try {
     return action();
@@ -53,7 +59,7 @@ export function attempt<T>(action: () => T): T | Problem {
 /** Items validated per turn of the event loop: a batch of 1000 would otherwise block all other requests for 20 to 50 ms. */
 const ITEMS_PER_TURN = 50;
 
-/** Runs a function that may refuse each item, in order. */
+/** Runs a function on each item, in order; a Problem becomes the item's result. */
 export async function attemptEach<Item, T>(
   items: readonly Item[],
   action: (item: Item, index: number) => T,
@@ -68,8 +74,8 @@ export async function attemptEach<Item, T>(
 }
 
 /**
- * Gives to `work` those of the items that are no Problem, at once and in order, and puts its results in their places.
- * `work` has to answer one result for each.
+ * Calls `work` once with the items that are not Problems, in order, and puts its results in their places. `work` must
+ * return one result per item.
  */
 export async function workOnValid<Item extends object, Result>(
   items: readonly (Item | Problem)[],

@@ -5,11 +5,12 @@ import { type FieldError, Problem } from '../../domain/problem.ts';
 import { parseTimestamp } from './timestamp.ts';
 
 /**
- * Fields that several resources share: each is one schema, for validation, types and the OpenAPI document. Optional members of a
- * body are `nullish`, because many serializers (Jackson, System.Text.Json, Go's pointers) write null for an absent value.
+ * Fields that several resources share: each is one schema for validation, types and the OpenAPI document. Optional
+ * members of a body are `nullish`, because many serializers (Jackson, System.Text.Json, Go's pointers) write null for
+ * an absent value.
  */
 
-/** The client's clock may be this far ahead of ours. */
+/** How far the client's clock may be ahead of ours. */
 export const TIMESTAMP_AHEAD_MS_MAX = 5 * 60_000;
 
 const CONTROL_CHARACTER = /\p{Cc}/u;
@@ -25,7 +26,10 @@ export const Id = z
 /** The id of a new resource. Existing accounts with such an id can still be named in a body, so that they can be emptied. */
 export const NewId = Id.refine((id) => !isDotSegment(id), 'must not be . or .., which a URL path cannot contain');
 
-/** Money in a request: only its type is checked here, as its form depends on the currency beside it; see `amountAt`. */
+/**
+ * Money in a request: only its type is checked here, because its format depends on the currency beside it; see
+ * `amountAt`.
+ */
 export const MoneyInput = z
   .string({
     error: ({ input }) =>
@@ -41,17 +45,20 @@ export const MoneyInput = z
   });
 
 export const Money = z.string().meta({
-  description: 'Major units with all the decimals of the currency; below zero with a `-`.',
+  description: 'Major units with all the decimals of the currency; negative amounts have a leading `-`.',
   pattern: String.raw`^-?\d+(\.\d+)?$`,
   example: '12.34',
 });
 
 export const Currency = z
   .string()
-  .refine(isCurrency, 'is not an ISO 4217 currency code in capitals')
+  .refine(isCurrency, 'is not an upper-case ISO 4217 currency code')
   .meta({ description: 'ISO 4217 code.', pattern: '^[A-Z]{3}$', example: 'EUR' });
 
-/** RFC 3339 in, milliseconds since 1970 out. Without an example: the page of the docs would fill in every filter with it. */
+/**
+ * Parses RFC 3339 to milliseconds since 1970. Without an example, because the documentation page would fill it into
+ * every filter.
+ */
 export const TimestampInput = z
   .string()
   .transform((text, context) => {
@@ -66,14 +73,14 @@ export const Timestamp = z
   .string()
   .meta({ format: 'date-time', description: 'RFC 3339, UTC, milliseconds.', example: '2026-01-31T12:00:00.000Z' });
 
-/** Text that people wrote. What cannot be stored, shown or logged as it is, is refused here and nowhere else. */
+/** Free text. Text that cannot be stored, displayed or logged unchanged is rejected here and nowhere else. */
 export function text(lengthMax: number) {
   return z
     .string()
     .min(1)
     .max(lengthMax)
-    .refine((value) => value.isWellFormed(), 'must be well-formed Unicode: it has half of a surrogate pair')
-    .refine((value) => !CONTROL_CHARACTER.test(value), 'must not have control characters');
+    .refine((value) => value.isWellFormed(), 'must be well-formed Unicode: it contains an unpaired surrogate')
+    .refine((value) => !CONTROL_CHARACTER.test(value), 'must not contain control characters');
 }
 
 /** The key pattern also keeps `__proto__` out. */
@@ -86,24 +93,24 @@ export const Metadata = z
   )
   .refine((pairs) => Object.keys(pairs).length <= METADATA_PAIRS_MAX, `must have at most ${METADATA_PAIRS_MAX} pairs`)
   .meta({
-    description: `The caller's own pairs of strings: at most ${METADATA_PAIRS_MAX}, each value at most ${METADATA_VALUE_LENGTH_MAX} characters.`,
+    description: `Custom string pairs: at most ${METADATA_PAIRS_MAX}, each value at most ${METADATA_VALUE_LENGTH_MAX} characters.`,
     maxProperties: METADATA_PAIRS_MAX,
     example: { invoice: '2026-0042' },
   });
 
-export const Version = z.int().min(0).meta({ description: 'Grows by one with every posting of the account.' });
+export const Version = z.int().min(0).meta({ description: 'Increases by one with every posting of the account.' });
 export const Durability = z.enum(['cache', 'persisted']);
 export const DurabilityInput = Durability.nullish().meta({
-  description: '`persisted` answers only once the transfer is in MySQL. Defaults to `cache`.',
+  description: 'With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.',
   default: 'cache',
 });
 export const AccountStatus = z.enum(['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED']).meta({
   description:
-    '`SUSPENDED` takes no debits, `FROZEN` neither debits nor credits, `CLOSED` is for good and only at zero.',
+    '`SUSPENDED` allows no debits, `FROZEN` neither debits nor credits, `CLOSED` is permanent and requires a zero balance.',
 });
 export const IdParams = z.object({ id: Id.meta({ example: 'demo-alice' }) });
 
-/** Minor units of an amount in a request; what is wrong with it goes to `errors`, and zero is returned. */
+/** Parses an amount in a request into minor units; errors are added to `errors`, and zero is returned. */
 export function amountAt(pointer: string, amount: string, currency: string, errors: FieldError[]): number {
   try {
     return parseAmount(amount, currency);

@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { formatTimestamp, parseTimestamp } from './timestamp.ts';
 
 describe('parseTimestamp', () => {
-  it('reads back what formatTimestamp wrote', () => {
+  it('reads whatever formatTimestamp wrote', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) }), (ms) => {
         expect(parseTimestamp(formatTimestamp(ms))).toBe(ms);
       }),
     );
   });
-  it('takes offsets, and cuts fractions to milliseconds', () => {
+  it('accepts offsets, and truncates fractions to milliseconds', () => {
     expect(parseTimestamp('2026-01-31T13:30:00+01:30')).toBe(Date.UTC(2026, 0, 31, 12));
     expect(parseTimestamp('2026-01-31T12:00:00.1239Z')).toBe(Date.UTC(2026, 0, 31, 12, 0, 0, 123));
     expect(parseTimestamp('2024-02-29T00:00:00Z')).toBe(Date.UTC(2024, 1, 29));
@@ -33,7 +33,7 @@ describe('parseTimestamp', () => {
     ['milliseconds as text', '1769860800000'],
     ['a date alone', '2026-01-01'],
     ['nothing', ''],
-  ])('refuses %s', (_what, text) => {
+  ])('rejects %s', (_what, text) => {
     expect(parseTimestamp(text)).toBeNull();
   });
 });

@@ -1,10 +1,11 @@
 const RFC_3339 = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.\d{1,9})?(?:Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
 
 /**
- * Milliseconds since 1970 of an RFC 3339 date-time, or null when it is none. Finer fractions are cut to milliseconds.
+ * Milliseconds since 1970 of an RFC 3339 date-time, or null if it is invalid. Finer fractions are truncated to
+ * milliseconds.
  *
- * Stricter than `Date.parse`, which takes 31 February for 3 March; a leap second and times before 1970 are refused, as
- * milliseconds since 1970 cannot say the one and the books have no use for the other.
+ * Stricter than `Date.parse`, which reads 31 February as 3 March. Leap seconds and times before 1970 are rejected:
+ * milliseconds since 1970 cannot represent the former, and the ledger has no use for the latter.
  */
 export function parseTimestamp(text: string): number | null {
   const parts = RFC_3339.exec(text);
@@ -26,7 +27,10 @@ export function parseTimestamp(text: string): number | null {
 let latestMs = 0;
 let latest = '1970-01-01T00:00:00.000Z';
 
-/** RFC 3339 in UTC with milliseconds: `2026-01-02T03:04:05.678Z`. The latest is kept: a batch has one time for all. */
+/**
+ * RFC 3339 in UTC with milliseconds: `2026-01-02T03:04:05.678Z`. The latest result is cached: a batch has one time for
+ * all items.
+ */
 export function formatTimestamp(ms: number): string {
   if (ms !== latestMs) {
     latest = new Date(ms).toISOString();

@@ -13,7 +13,7 @@ import { MemoryLedger } from './memory-ledger.ts';
 
 export const NOW = Date.UTC(2026, 0, 31, 12);
 
-/** Every key in the tests is the list of its scopes: `balances:read+ops`. */
+/** In the tests, a key is the list of its scopes: `balances:read+ops`. */
 export function keyWith(...scopes: Scope[]): string {
   return scopes.join('+');
 }
@@ -23,22 +23,22 @@ export interface Reply {
   status: number;
   headers: Headers;
   text: string;
-  /** Empty when the answer is no JSON. */
+  /** Empty if the response is not JSON. */
   json: Record<string, unknown>;
 }
 
 interface RequestOptions {
   key?: string | null;
   body?: unknown;
-  /** Sent as it is, instead of `body` as JSON. */
+  /** Sent unchanged, instead of `body` as JSON. */
   raw?: string | Uint8Array;
   headers?: Record<string, string>;
 }
 
-/** A real server on a free port, over a ledger in memory, with a clock that stands still. */
+/** A real server on a free port, over a ledger in memory, with a frozen clock. */
 export class ApiUnderTest {
   readonly clock: Clock & { time: number } = { ...systemClock, time: NOW, now: () => this.clock.time };
-  /** The ledger's time, where it differs from the pod's clock. */
+  /** The ledger's time, if it differs from the pod's clock. */
   ledgerTime: number | null = null;
   readonly ledger = new MemoryLedger(this.clock);
   readonly logged: { level: string; fields: object; message: string }[] = [];
@@ -98,7 +98,7 @@ export class ApiUnderTest {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** Sends a request, and holds its answer against what the route's documentation promises. */
+  /** Sends a request, and checks the response against the route's documentation. */
   async request(method: string, path: string, options: RequestOptions = {}): Promise<Reply> {
     const { key = EVERY_SCOPE, body, raw, headers = {} } = options;
     const content = raw ?? (body === undefined ? undefined : JSON.stringify(body));

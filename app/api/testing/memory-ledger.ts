@@ -12,8 +12,8 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { AccountDetails, AccountOpening, Books, Ledger } from '../../ledger/ports/ledger.ts';
 
 /**
- * A ledger small enough to be seen through, to test the shapes of the API and nothing of the ledger's own promises.
- * What a test wants to be different it changes here: `accounts` and `postings` are open, `failures` come first.
+ * A simple ledger for testing the shapes of the API, with none of the ledger's guarantees. Tests can modify `accounts`
+ * and `postings`, and inject `failures`.
  */
 export class MemoryLedger implements Ledger, Books {
   readonly accounts = new Map<string, AccountView>();
@@ -22,9 +22,9 @@ export class MemoryLedger implements Ledger, Books {
   readonly postingList: Posting[] = [];
   readonly applied: { orders: readonly TransferOrder[]; durability: Durability }[] = [];
   readonly changes: AccountChange[] = [];
-  /** Thrown, or put in the place of a result, by the method of that name instead of what it does. */
+  /** Thrown by the method of that name, or returned as its result. */
   readonly failures = new Map<keyof Ledger | keyof Books, Problem | Error>();
-  /** Runs before each look-up of an outcome: where another request may come in between. */
+  /** Runs before each lookup of an outcome, so that a test can interleave another request. */
   beforeOutcome: (id: string) => Promise<void> = async () => {};
   readonly #clock: Clock;
 

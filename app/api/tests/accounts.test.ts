@@ -15,21 +15,21 @@ const faults = (json: Record<string, unknown>) =>
   );
 
 describe('POST /v1/accounts', () => {
-  it('opens an account, and answers what it was opened with', async () => {
+  it('opens an account, and returns what it was opened with', async () => {
     const body = { accountId: 'a', currency: 'JPY', overdraftLimit: '500', name: 'Ada Łoś 🦊', external: false };
     expect(await api.post('/v1/accounts', body)).toMatchObject({
       status: 201,
       json: { ...body, openedAt: '2026-01-31T12:00:00.000Z' },
     });
   });
-  it('takes no limit, no name and not external for granted', async () => {
+  it('defaults to no limit, no name and not external', async () => {
     expect((await api.post('/v1/accounts', account)).json).toMatchObject({
       overdraftLimit: '0.00',
       name: null,
       external: false,
     });
   });
-  it('takes null for what could be left out', async () => {
+  it('accepts null for optional fields', async () => {
     const nulls = { overdraftLimit: null, name: null, external: null };
     expect(await api.post('/v1/accounts', { ...account, ...nulls })).toMatchObject({
       status: 201,
@@ -41,13 +41,13 @@ describe('POST /v1/accounts', () => {
     expect(await api.patch('/v1/accounts/a', { status: null, overdraftLimit: '5' })).toMatchObject({ status: 200 });
     expect(await api.patch('/v1/accounts/a', { status: null, overdraftLimit: null })).toMatchObject({ status: 400 });
   });
-  it('answers 200 to the same again and 409 to other content', async () => {
+  it('returns 200 for the same content again and 409 for different content', async () => {
     await api.post('/v1/accounts', account);
     expect(await api.post('/v1/accounts', account)).toMatchObject({ status: 200, json: account });
     const other = await api.post('/v1/accounts', { ...account, currency: 'USD' });
     expect(other).toMatchObject({ status: 409, json: { code: 'account_id_reused' } });
   });
-  it('names each field that is wrong', async () => {
+  it('names each invalid field', async () => {
     const { status, json } = await api.post('/v1/accounts', {
       accountId: 'a b',
       currency: 'eur',
@@ -59,7 +59,7 @@ describe('POST /v1/accounts', () => {
     expect(status).toBe(400);
     expect(faults(json)).toEqual({
       '/accountId': 'must be 1 to 64 characters of A-Z a-z 0-9 . _ : -',
-      '/currency': 'is not an ISO 4217 currency code in capitals',
+      '/currency': 'is not an upper-case ISO 4217 currency code',
       '/overdraftLimit': 'must be a string such as "12.34", not a JSON number',
       '/name': 'must have at most 140 characters',
       '/external': 'must be a boolean',
@@ -70,13 +70,13 @@ describe('POST /v1/accounts', () => {
       '/currency': 'is required',
     });
   });
-  it('refuses names that cannot be stored or shown', async () => {
+  it('rejects names that cannot be stored or shown', async () => {
     for (const name of ['', 'a\u0000b', 'line\nbreak', '\u009b31m', '\ud83e', 'x\udd8a']) {
       const { status, json } = await api.post('/v1/accounts', { ...account, name });
       expect([status, Object.keys(faults(json))]).toEqual([400, ['/name']]);
     }
   });
-  it('refuses an id that a URL path cannot contain, and takes any other', async () => {
+  it('rejects an id that a URL path cannot contain, and accepts any other', async () => {
     const open = (accountId: string) => api.post('/v1/accounts', { ...account, accountId });
     for (const id of ['.', '..']) {
       expect(await open(id)).toMatchObject({ status: 400, json: { errors: [{ pointer: '/accountId' }] } });
@@ -88,14 +88,14 @@ describe('POST /v1/accounts', () => {
       expect(await api.get(`/v1/accounts/${id}/balance`)).toMatchObject({ status: 200, json: { accountId: id } });
     }
   });
-  it('refuses a limit with too many digits', async () => {
+  it('rejects a limit with too many digits', async () => {
     const { json } = await api.post('/v1/accounts', { ...account, overdraftLimit: '1.005' });
     expect(faults(json)).toEqual({ '/overdraftLimit': 'has 3 decimals, but EUR allows at most 2' });
   });
 });
 
 describe('POST /v1/accounts/batch', () => {
-  it('has an outcome for each item in order; one that is not valid stops no other', async () => {
+  it('returns an outcome for each item in order; an invalid item does not affect the others', async () => {
     await api.post('/v1/accounts', account);
     const accounts = [
       account,
@@ -114,7 +114,7 @@ describe('POST /v1/accounts/batch', () => {
       { status: 400, detail: 'The request must be an object.' },
     ]);
   });
-  it('takes 1 to 1000 items', async () => {
+  it('accepts 1 to 1000 items', async () => {
     expect(await api.post('/v1/accounts/batch', { accounts: [] })).toMatchObject({
       status: 400,
       json: { errors: [{ pointer: '/accounts', detail: 'must have at least 1 items' }] },
@@ -123,18 +123,18 @@ describe('POST /v1/accounts/batch', () => {
     expect(await api.post('/v1/accounts/batch', { accounts })).toMatchObject({ status: 400 });
     expect(api.ledger.accounts.size).toBe(0);
   });
-  it('asks nobody when no item is valid', async () => {
+  it('does not call the ledger if no item is valid', async () => {
     api.ledger.failures.set('openAccounts', new Error('asked'));
     expect(await api.post('/v1/accounts/batch', { accounts: [{}] })).toMatchObject({ status: 200 });
   });
-  it('fails as a whole when the database is away', async () => {
+  it('fails as a whole if the database is unavailable', async () => {
     api.ledger.failures.set('openAccounts', new Problem('database_unavailable', 'Away.'));
     expect(await api.post('/v1/accounts/batch', { accounts: [account] })).toMatchObject({ status: 503 });
   });
 });
 
 describe('GET /v1/accounts/{id}', () => {
-  it('answers status, limits and balance, and a weak ETag of the settings', async () => {
+  it('returns status, limits and balance, and a weak ETag of the settings', async () => {
     api.ledger.open('a', { name: 'Ada', balance: 1234, version: 7, overdraftLimit: 500, settingsVersion: 3 });
     const reply = await api.get('/v1/accounts/a');
     expect(reply).toMatchObject({
@@ -155,7 +155,7 @@ describe('GET /v1/accounts/{id}', () => {
     expect(reply.headers.get('etag')).toBe('W/"3"');
     expect(reply.headers.get('cache-control')).toBe('no-store');
   });
-  it('is 404 for no account and 400 for what cannot be an id', async () => {
+  it('returns 404 for a missing account and 400 for an invalid id', async () => {
     expect(await api.get('/v1/accounts/nobody')).toMatchObject({ status: 404, json: { code: 'account_not_found' } });
     expect(await api.get('/v1/accounts/a%20b')).toMatchObject({ status: 400, json: { errors: [{ pointer: '/id' }] } });
   });
@@ -167,7 +167,7 @@ describe('PATCH /v1/accounts/{id}', () => {
 
   beforeEach(() => api.ledger.open('a', { currency: 'JPY', balance: 5, settingsVersion: 3 }));
 
-  it('changes the status, under an id of its own', async () => {
+  it('changes the status, under its own change id', async () => {
     const reply = await patch({ status: 'SUSPENDED' });
     expect(reply).toMatchObject({ status: 200, json: { status: 'SUSPENDED', settingsVersion: 4 } });
     expect(reply.headers.get('etag')).toBe('W/"4"');
@@ -181,17 +181,17 @@ describe('PATCH /v1/accounts/{id}', () => {
       },
     ]);
   });
-  it('changes the limit, in the digits of the account', async () => {
+  it('changes the limit, in the currency of the account', async () => {
     expect(await patch({ overdraftLimit: '700' })).toMatchObject({ status: 200, json: { overdraftLimit: '700' } });
     expect((await patch({ overdraftLimit: '7.5' })).json).toMatchObject({
       errors: [{ pointer: '/overdraftLimit', detail: 'has 1 decimals, but JPY allows at most 0' }],
     });
   });
-  it('shows no balance, which its scope does not open', async () => {
+  it('shows no balance, because its scope does not allow it', async () => {
     const { json } = await api.patch('/v1/accounts/a', { status: 'FROZEN' }, { key: keyWith('accounts:write') });
     expect(Object.keys(json)).not.toContain('balance');
   });
-  it('changes only the settings version of If-Match, however it is written', async () => {
+  it('changes only the settings version of If-Match, in either notation', async () => {
     for (const stale of ['"2"', '2', 'W/"2"']) {
       expect(await patch({ status: 'FROZEN' }, stale)).toMatchObject({
         status: 412,
@@ -203,7 +203,7 @@ describe('PATCH /v1/accounts/{id}', () => {
     for (const nonsense of ['"x"', '"1", "2"', '-1', ''])
       expect([nonsense, (await patch({ status: 'ACTIVE' }, nonsense)).status]).toEqual([nonsense, 400]);
   });
-  it('has to change something, and nothing else', async () => {
+  it('requires a change, and accepts no other field', async () => {
     expect(await patch({})).toMatchObject({
       status: 400,
       json: { detail: 'The request must change status or overdraftLimit.' },
@@ -215,7 +215,7 @@ describe('PATCH /v1/accounts/{id}', () => {
       errors: [{ pointer: '/status', detail: 'must be one of ACTIVE, SUSPENDED, FROZEN, CLOSED' }],
     });
   });
-  it('passes on what the ledger refuses', async () => {
+  it("passes on the ledger's refusals", async () => {
     expect(await patch({ status: 'CLOSED' })).toMatchObject({ status: 409, json: { code: 'account_not_empty' } });
     expect(await api.patch('/v1/accounts/no', { status: 'CLOSED' })).toMatchObject({ status: 404 });
     expect(await api.patch('/v1/accounts/no', { overdraftLimit: '1' })).toMatchObject({ status: 404 });

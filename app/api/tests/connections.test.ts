@@ -28,7 +28,7 @@ function client(): Socket {
   return socket;
 }
 
-/** All that the server sends on a connection, until it is closed. */
+/** Everything that the server sends on a connection until it is closed. */
 async function received(socket: Socket): Promise<string> {
   let text = '';
   socket.setEncoding('latin1').on('data', (piece: string) => {
@@ -65,13 +65,13 @@ describe('a connection', () => {
     expect(api.logged).toMatchObject([{ fields: { detail: 'too_many_connections', code: 'overloaded' } }]);
   });
 
-  it('is closed when its client does not read its answers, and not while it reads', async () => {
+  it('is closed if its client does not read its responses, but not while it reads', async () => {
     api = await ApiUnderTest.start({ limits: LIMITS });
     const monotonic = api.clock.monotonic.bind(api.clock);
     let passed = 0;
     api.clock.monotonic = () => monotonic() + passed;
     const socket = client();
-    // More than the kernel buffers for a connection that nobody reads.
+    // More than the kernel buffers for a connection that is not read.
     const get = 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n';
     socket.write(get.repeat(16));
     await expect.poll(() => api.connections.waiting).toBe(1);
@@ -96,7 +96,7 @@ describe('Input that is not an HTTP request', () => {
   it.each([
     ['nonsense\r\n\r\n', '400 Bad Request', 'validation_failed'],
     [`GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, '431 Request Header', 'headers_too_large'],
-  ])('is refused, counted and logged: %.10s', async (text, status, code) => {
+  ])('is rejected, counted and logged: %.10s', async (text, status, code) => {
     api = await ApiUnderTest.start({ limits: LIMITS });
     const socket = client();
     socket.write(text);

@@ -30,7 +30,7 @@ interface Document {
   };
 }
 
-/** The fields that a schema takes. */
+/** The fields that a schema accepts. */
 function fieldsOf(schema: z.ZodType | undefined): string[] {
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : ['no object'];
 }
@@ -46,7 +46,7 @@ function operations(): [string, Operation][] {
 const documentedRoutes = () => apiRoutes(api.deps).filter((route) => !route.undocumented);
 
 describe('/openapi.json', () => {
-  it('covers every route, and each has a name of its own', () => {
+  it('covers every route, each with a unique name', () => {
     expect(document.openapi).toBe('3.1.0');
     expect(
       operations()
@@ -83,7 +83,7 @@ describe('/openapi.json', () => {
       ]),
     );
   });
-  it('names every problem code, where it can be answered', () => {
+  it('lists every problem code that a route can return', () => {
     for (const route of documentedRoutes()) {
       const operation = document.paths[route.path]?.[route.method.toLowerCase()];
       for (const code of problemsOf(route)) {
@@ -95,7 +95,7 @@ describe('/openapi.json', () => {
     for (const code of Object.keys(PROBLEMS)) expect(text).toContain(`\`${code}\``);
     expect(document.components.schemas['Problem']?.properties['code']?.enum).toEqual(Object.keys(PROBLEMS));
   });
-  it('marks what may be sent again', () => {
+  it('marks what may be retried', () => {
     for (const [, { responses }] of operations()) {
       for (const [status, response] of Object.entries(responses)) {
         const codes = (response.description.match(/`(\w+)`/g) ?? []).map((code) => code.slice(1, -1)) as ProblemCode[];
@@ -104,18 +104,18 @@ describe('/openapi.json', () => {
       }
     }
   });
-  it('shows for each body the schema that is applied to it', () => {
+  it('shows the schema that is applied to each body', () => {
     const bodies = documentedRoutes().filter((route) => route.body);
     expect(bodies.length).toBeGreaterThan(5);
     for (const { method, path, body } of bodies) {
       const shown = document.paths[path]?.[method.toLowerCase()]?.requestBody?.content['application/json']?.schema.$ref;
       const schema = document.components.schemas[shown?.replace('#/components/schemas/', '') ?? ''];
-      // Strict, and with just the fields that the validation knows.
+      // Strict, and with exactly the fields that the validation accepts.
       expect(schema?.additionalProperties).toBe(false);
       expect(Object.keys(schema?.properties ?? {})).toEqual(fieldsOf(body?.schema));
     }
   });
-  it('asks for a key where one is needed', () => {
+  it('requires a key for protected routes', () => {
     for (const route of documentedRoutes()) {
       const security = document.paths[route.path]?.[route.method.toLowerCase()]?.security;
       expect(security).toEqual(route.scopes.length > 0 ? [{ bearer: [] }] : []);
@@ -140,7 +140,7 @@ describe('/docs', () => {
       expect((await api.get(`/${file}`, { key: null })).text).toBe(reply.text);
     }
   });
-  it('gives out no other file', async () => {
+  it('serves no other file', async () => {
     for (const file of ['package.json', '..%2fpackage.json', '__proto__', 'index.html', '%00']) {
       expect(await api.get(`/docs/${file}`)).toMatchObject({ status: 404, json: { code: 'not_found' } });
     }
@@ -148,7 +148,7 @@ describe('/docs', () => {
 });
 
 describe('docs/api.md', () => {
-  it('has the problem table of app/domain/problem.ts', () => {
+  it('contains the problem table of app/domain/problem.ts', () => {
     const page = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');
     const rows = [...page.matchAll(/^\| `(\w+)` \| (\d+) \| (yes|no) \|/gm)].map(([, code, status, again]) => [
       code,

@@ -19,7 +19,7 @@ const REPEATS = 6;
 const LARGEST_BODY = 2 * 1024 * 1024;
 const SINGLE_BODY = 64 * 1024;
 
-/** @param enoughMs when a measurement is at most this, no other is made */
+/** @param enoughMs stop measuring once a measurement is at most this */
 function cpuMs(work: () => unknown, enoughMs = 5): number {
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < REPEATS && least > enoughMs; i++) {
@@ -27,7 +27,7 @@ function cpuMs(work: () => unknown, enoughMs = 5): number {
     try {
       work();
     } catch {
-      // For this test, a refusal is as good as a success.
+      // For this test, a rejection is as good as a success.
     }
     const { user, system } = process.cpuUsage(before);
     least = Math.min(least, (user + system) / 1000);
@@ -166,7 +166,7 @@ describe('a whole batch', () => {
   });
   afterAll(() => api.stop());
 
-  it('is checked over many turns, between which others are served', async () => {
+  it('is checked over many turns, and other requests are served in between', async () => {
     let turns = 0;
     const endOfTurn = api.clock.endOfTurn;
     api.clock.endOfTurn = (action) => {

@@ -20,7 +20,7 @@ const POST_ROUTES = [
 ];
 const STORABLE = /^[^\p{Cc}\p{Cs}]*$/u;
 
-/** A valid transfer in which one field is anything at all. */
+/** A valid transfer with one field replaced by an arbitrary value. */
 const spoiled = fc
   .tuple(
     fc.constantFrom(
@@ -43,8 +43,8 @@ const spoiled = fc
     [field]: value,
   }));
 
-describe('whatever is sent', () => {
-  it('is never an error of ours', async () => {
+describe('arbitrary input', () => {
+  it('never causes an internal error', async () => {
     const bodies = fc.oneof(
       fc.json(),
       fc.string(),
@@ -74,7 +74,7 @@ describe('whatever is sent', () => {
       expect(Number.isSafeInteger(amount) && amount > 0).toBe(true);
     }
   });
-  it('in a path or a query is never an error of ours', async () => {
+  it('in a path or a query never causes an internal error', async () => {
     const piece = fc
       .oneof(fc.string(), fc.stringMatching(/^[%a-f0-9.\\/:]{1,10}$/))
       .map((text) => text.replace(/[\s\\#?/]/g, ''));

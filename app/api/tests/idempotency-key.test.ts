@@ -25,26 +25,26 @@ const refusal = (detail: string | RegExp = /./) => ({
 });
 
 describe('Idempotency-Key on a transfer', () => {
-  it('is its id, so sending the same key twice moves the money once', async () => {
+  it('is used as its id, so sending the same key twice moves the money once', async () => {
     expect(await send('key-1')).toMatchObject({ status: 201, json: { transactionId: 'key-1', replayed: false } });
     expect(await send('key-1')).toMatchObject({ status: 200, json: { transactionId: 'key-1', replayed: true } });
     expect(api.ledger.accounts.get('b')?.balance).toBe(2500);
   });
-  it('is the same key quoted, bare, and in the body', async () => {
+  it('is the same key whether quoted, bare or in the body', async () => {
     const id = newUuidV7(NOW);
     const statuses = [await send(`"${id}"`), await send(id), await send(id, { transactionId: id })];
     expect(statuses.map(({ status }) => status)).toEqual([201, 200, 200]);
     expect(await api.post('/v1/transfers', { ...transfer, transactionId: id })).toMatchObject({ status: 200 });
     expect(await send(id, { transactionId: null })).toMatchObject({ status: 200 });
   });
-  it('is 409 with other content', async () => {
+  it('returns 409 for different content', async () => {
     await send('key-1');
     expect(await send('key-1', { amount: '26.00' })).toMatchObject({
       status: 409,
       json: { code: 'transaction_id_reused' },
     });
   });
-  it('is refused beside another id in the body', async () => {
+  it('is rejected together with a different id in the body', async () => {
     expect(await send('key-1', { transactionId: 'key-2' })).toMatchObject(refusal('must equal the transactionId'));
     expect(await send('KEY-1', { transactionId: 'key-1' })).toMatchObject(refusal('must equal the transactionId'));
     expect(api.ledger.applied).toEqual([]);
@@ -65,13 +65,13 @@ describe('Idempotency-Key on a transfer', () => {
     ['reversal:x:0', /reserved/],
     ['"reversal:x:0"', /reserved/],
     [newUuidV7(NOW + 61_000), /ahead of the ledger's clock/],
-  ])('is refused as %s', async (key, detail) => {
+  ])('is rejected as %s', async (key, detail) => {
     expect(await send(key)).toMatchObject(refusal(detail));
     expect(await sendBatch(key, [transfer])).toMatchObject(
       detail.source.includes('ahead') ? { status: 200 } : refusal(detail),
     );
   });
-  it('is refused when it is repeated', async () => {
+  it('is rejected if it is repeated', async () => {
     const status = await new Promise<number | undefined>((resolve, reject) => {
       const request = httpRequest(`${api.url}/v1/transfers`, {
         method: 'POST',
@@ -91,7 +91,7 @@ describe('Idempotency-Key on a transfer', () => {
 });
 
 describe('Idempotency-Key on a batch', () => {
-  it('derives an id from key and index for items without one', async () => {
+  it('is combined with the index into ids for items without one', async () => {
     const items = [transfer, { ...transfer, transactionId: 'own' }, { ...transfer, amount: '1.00' }];
     const ids = [{ transactionId: 'key.0' }, { transactionId: 'own' }, { transactionId: 'key.2' }];
     expect((await sendBatch('"key"', items)).json['results']).toMatchObject(ids.map((id) => ({ status: 201, ...id })));
@@ -123,7 +123,7 @@ describe('Idempotency-Key on a route that does not support it', () => {
     ['GET', '/v1/accounts/a/balance', undefined],
     ['GET', '/v1/transfers/t', undefined],
     ['GET', '/livez', undefined],
-  ])('is refused: %s %s', async (method, path, body) => {
+  ])('is rejected: %s %s', async (method, path, body) => {
     for (const key of ['k', '"k"', '']) {
       const reply = await api.request(method, path, { body, headers: { 'Idempotency-Key': key } });
       expect(reply).toMatchObject(refusal('is accepted only by'));

@@ -39,10 +39,10 @@ function verify(payload: JWTPayload, key: CryptoKey | Uint8Array = privateKey, a
   return signed.then((token) => jwtVerifier(settings, clock).verify(token));
 }
 
-/** Why a token is refused, as our log says it; the client is told nothing of it. */
+/** Why a token is rejected, as logged; the client does not get this reason. */
 async function refusalOf(verified: Promise<unknown>): Promise<string | undefined> {
   const problem = await verified.then(
-    () => expect.unreachable('it was taken'),
+    () => expect.unreachable('it was accepted'),
     (error: unknown) => error as Problem,
   );
   expect(problem).toMatchObject({ code: 'unauthenticated', message: 'The token is not valid.' });
@@ -50,7 +50,7 @@ async function refusalOf(verified: Promise<unknown>): Promise<string | undefined
 }
 
 describe('jwtVerifier', () => {
-  it('reads the user, marked as that of a token, and the scopes that we know', async () => {
+  it('reads the user, marked as a token user, and the known scopes', async () => {
     expect(await verify(claims)).toEqual({ user: 'jwt:ada', scopes: new Set(['balances:read', 'ops']) });
     const { scope: _scope, ...without } = claims;
     expect(await verify(without)).toEqual({ user: 'jwt:ada', scopes: new Set() });
@@ -60,7 +60,7 @@ describe('jwtVerifier', () => {
     [{ scp: 'ops balances:read' }],
     [{ scp: ['ops', 'balances:read', 7, null] }],
     [{ scope: 'ops', scp: ['balances:read'] }],
-  ])('reads scopes as other issuers write them: %j', async (scopes) => {
+  ])('reads scopes in the formats of other issuers: %j', async (scopes) => {
     const { scope: _scope, ...without } = claims;
     const { scopes: found } = await verify({ ...without, ...scopes } as JWTPayload);
     expect(found).toEqual(new Set(['balances:read', 'ops']));
@@ -74,26 +74,26 @@ describe('jwtVerifier', () => {
     '山田 🦊',
     'a/b\\c"\'<>;%',
     'x'.repeat(255),
-  ])('takes the user %s', async (sub) => {
+  ])('accepts the user %s', async (sub) => {
     expect((await verify({ ...claims, sub })).user).toBe(`jwt:${sub}`);
   });
   it.each([
-    ['is for somebody else', { ...claims, aud: 'other' }, 'ERR_JWT_CLAIM_VALIDATION_FAILED: aud'],
-    ['is from somebody else', { ...claims, iss: 'https://other.test' }, 'ERR_JWT_CLAIM_VALIDATION_FAILED: iss'],
+    ['has a different audience', { ...claims, aud: 'other' }, 'ERR_JWT_CLAIM_VALIDATION_FAILED: aud'],
+    ['has a different issuer', { ...claims, iss: 'https://other.test' }, 'ERR_JWT_CLAIM_VALIDATION_FAILED: iss'],
     ['has expired', { ...claims, exp: SECONDS - 6 }, 'ERR_JWT_EXPIRED: exp'],
     ['never expires', { sub: 'ada', iss: claims.iss, aud: claims.aud }, 'ERR_JWT_CLAIM_VALIDATION_FAILED: exp'],
     ['is not valid yet', { ...claims, nbf: SECONDS + 60 }, 'ERR_JWT_CLAIM_VALIDATION_FAILED: nbf'],
     ['names no user', { iss: claims.iss, aud: claims.aud, exp: claims.exp }, 'ERR_JWT_CLAIM_VALIDATION_FAILED: sub'],
     ['has an empty user', { ...claims, sub: '' }, '"sub" must be a string of 1 to 255 characters'],
     ['has too long a user', { ...claims, sub: 'x'.repeat(256) }, '"sub" must be a string of 1 to 255 characters'],
-    ['breaks the line', { ...claims, sub: 'ada\nbob' }, '"sub" must be printable'],
-    ['turns the text around', { ...claims, sub: 'ada\u202ebob' }, '"sub" must be printable'],
-    ['has half of a pair', { ...claims, sub: 'ada\ud800' }, '"sub" must be printable'],
-    ['has blanks around its user', { ...claims, sub: 'ada ' }, '"sub" must be printable'],
-  ])('refuses a token that %s', async (_what, payload, reason) => {
+    ['contains a line break', { ...claims, sub: 'ada\nbob' }, '"sub" must be printable'],
+    ['contains a text-direction override', { ...claims, sub: 'ada\u202ebob' }, '"sub" must be printable'],
+    ['contains an unpaired surrogate', { ...claims, sub: 'ada\ud800' }, '"sub" must be printable'],
+    ['has whitespace around its user', { ...claims, sub: 'ada ' }, '"sub" must be printable'],
+  ])('rejects a token that %s', async (_what, payload, reason) => {
     expect(await refusalOf(verify(payload))).toBe(reason);
   });
-  it('refuses a token signed by another key, by a secret, or by nobody', async () => {
+  it('rejects a token signed by another key, by a secret, or not at all', async () => {
     const other = (await generateKeyPair('ES256')).privateKey;
     expect(await refusalOf(verify(claims, other))).toBe('ERR_JWS_SIGNATURE_VERIFICATION_FAILED');
     const secret = new TextEncoder().encode('x'.repeat(32));
@@ -107,7 +107,7 @@ describe('jwtVerifier', () => {
     const pem = new TextEncoder().encode(await exportSPKI(publicKey));
     expect(await refusalOf(verify(claims, pem, 'HS256'))).toBe('ERR_JOSE_ALG_NOT_ALLOWED');
   });
-  it('says nothing of a token in the reason, whatever it holds', async () => {
+  it('never includes parts of the token in the reason', async () => {
     const crit = btoa(JSON.stringify({ alg: 'ES256', crit: ['a-secret-of-the-token'] })).replaceAll('=', '');
     const token = `${crit}.${btoa(JSON.stringify(claims)).replaceAll('=', '')}.c2ln`;
     expect(await refusalOf(jwtVerifier(settings, clock).verify(token))).not.toContain('secret');
@@ -121,7 +121,7 @@ describe('jwtVerifier', () => {
   });
 });
 
-describe('A refused token', () => {
+describe('A rejected token', () => {
   it('is one line with its reason and correlation id, and without the token', async () => {
     const api = await ApiUnderTest.start({ jwt: jwtVerifier(settings, clock) });
     try {

@@ -6,7 +6,7 @@ import { ApiUnderTest, connectionsOf, keyWith } from '../testing/api-under-test.
 let api: ApiUnderTest;
 afterEach(() => api.stop());
 
-/** An API whose requests for transfers are held until `release`, and whose event loop is as busy as it is told. */
+/** An API whose transfer requests are held until `release`, and whose event-loop utilization the test controls. */
 async function held(limits: { max: number; busyMax: number }) {
   const loop = { utilization: 0 };
   api = await ApiUnderTest.start(
@@ -42,13 +42,13 @@ async function held(limits: { max: number; busyMax: number }) {
   return { hold, release, pass: (ms: number) => (time += ms), beBusy: (share: number) => (loop.utilization = share) };
 }
 
-/** Whether a request was let in: there is no such account. */
+/** Whether a request was admitted: the response is then a 404 for a missing account. */
 async function served(): Promise<boolean> {
   const { status } = await api.get('/v1/accounts/nobody/balance');
   return status === 404;
 }
 
-it('refuses what is more than memory allows, with the problem and the headers of every other one', async () => {
+it('rejects requests beyond the memory limit, with the usual problem document and headers', async () => {
   const { hold, release } = await held({ max: 2, busyMax: 1 });
   const answers = await hold(2);
   const refused = await api.get('/v1/accounts/a/balance?x=1', { headers: { 'X-Correlation-Id': 'mine' } });
@@ -63,7 +63,7 @@ it('refuses what is more than memory allows, with the problem and the headers of
   expect(await served()).toBe(true);
 });
 
-it('lets probes and metrics pass', async () => {
+it('admits probes and metrics', async () => {
   const { hold, release } = await held({ max: 1, busyMax: 1 });
   const answers = await hold(1);
   for (const path of ['/livez', '/readyz', '/metrics']) expect((await api.get(path)).status).toBe(200);
@@ -71,7 +71,7 @@ it('lets probes and metrics pass', async () => {
   await Promise.all(answers);
 });
 
-it('holds less while the pod is short of CPU, and more again when it only waits', async () => {
+it('lowers the limit while the pod is short of CPU, and raises it again when it only waits', async () => {
   const { hold, release, pass, beBusy } = await held({ max: 10, busyMax: 2 });
   const answers = await hold(3);
   beBusy(0.99);
@@ -117,7 +117,7 @@ it('admits operators that were authenticated before, and few others', async () =
   await Promise.all(answers);
 });
 
-it('counts a request in absolute form, and any other spelling', async () => {
+it('counts a request in absolute form, or in any other spelling', async () => {
   const { hold, release } = await held({ max: 1, busyMax: 1 });
   const answers = await hold(1);
   const targets = [
@@ -149,7 +149,7 @@ function statusOf(method: string, path: string, headers: Record<string, string> 
   });
 }
 
-it('keeps its slot until the handler has finished, even if the client is gone, and no longer', async () => {
+it('keeps its slot until the handler has finished, even if the client has disconnected, and no longer', async () => {
   const { hold, release } = await held({ max: 2, busyMax: 2 });
   const answers = await hold(1);
   const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
@@ -165,7 +165,7 @@ it('keeps its slot until the handler has finished, even if the client is gone, a
   await expect.poll(served).toBe(true);
 });
 
-it('counts every refusal, and logs a few of them and the number of the rest', async () => {
+it('counts every rejection, and logs a few of them and the number of the rest', async () => {
   const { hold, release } = await held({ max: 1, busyMax: 1 });
   const answers = await hold(1);
   let secondIsOver = () => {};
@@ -191,14 +191,14 @@ it('counts every refusal, and logs a few of them and the number of the rest', as
   await Promise.all(answers);
 });
 
-it('defers a bounded number of refusals, and drops those whose client is gone', async () => {
+it('defers a limited number of rejections, and drops those whose clients have disconnected', async () => {
   const { hold, release } = await held({ max: 1, busyMax: 1 });
   const answers = await hold(1);
   const turns: (() => void)[] = [];
   api.clock.endOfTurn = (action) => void turns.push(action);
   const port = Number(new URL(api.url).port);
   const get = 'GET /v1/x HTTP/1.1\r\nHost: x\r\n\r\n';
-  // The first of each connection is refused at once, fifteen wait.
+  // The first on each connection is rejected immediately, fifteen are deferred.
   const sockets = Array.from({ length: 68 }, () => connect(port, '127.0.0.1').on('error', () => {}));
   for (const socket of sockets) socket.resume().write(get.repeat(16));
   await expect.poll(() => api.problems.length).toBe(68 + 68 * 15 - 1000);
@@ -212,7 +212,7 @@ it('defers a bounded number of refusals, and drops those whose client is gone', 
   await Promise.all(answers);
 });
 
-it('answers at once who was not refused lately, and lets wait who asks again without a pause', async () => {
+it('rejects immediately on a connection without recent rejections, and defers immediate retries', async () => {
   const { hold, release, pass } = await held({ max: 1, busyMax: 1 });
   const answers = await hold(1);
   const turns: (() => void)[] = [];

@@ -10,7 +10,7 @@ beforeEach(async () => {
 afterEach(() => api.stop());
 
 describe('operations', () => {
-  it('show the status and run a reconciliation, to the scope ops alone', async () => {
+  it('show the status and run a reconciliation, with the scope ops only', async () => {
     const key = keyWith('ops');
     expect(await api.get('/v1/ops/status', { key })).toMatchObject({ status: 200, json: { mode: 'CACHE' } });
     const reconciled = await api.post('/v1/ops/reconciliations', undefined, { key });
@@ -21,8 +21,8 @@ describe('operations', () => {
   });
 });
 
-describe('what waits for a journal', () => {
-  it('is listed, and given up with a reason, by the scope ops alone', async () => {
+describe('What is waiting for a journal', () => {
+  it('is listed, and dropped with a reason, with the scope ops only', async () => {
     const key = keyWith('ops');
     expect(await api.get('/v1/ops/unsettled', { key })).toMatchObject({ status: 200, json: { frozenAccounts: [] } });
     const acceptance = { epoch: 17, reason: 'the node has burnt down' };
@@ -34,7 +34,7 @@ describe('what waits for a journal', () => {
     expect(await api.get('/v1/ops/unsettled', { key: others })).toMatchObject({ status: 403 });
     expect(await api.post('/v1/ops/loss-acceptances', acceptance, { key: others })).toMatchObject({ status: 403 });
   });
-  it('is answered 202 while a keeper still carries it out', async () => {
+  it('is answered 202 while a keeper is still applying it', async () => {
     const unfinished = { epoch: 17, mode: 'CLOSING', dropped: 2, done: false };
     api.deps.ops.acceptLoss = async () => unfinished;
     const acceptance = { epoch: 17, reason: 'the node has burnt down' };
@@ -44,19 +44,19 @@ describe('what waits for a journal', () => {
     });
   });
   it.each([
-    [{ reason: 'no epoch was looked at' }, '/epoch'],
+    [{ reason: 'epoch missing' }, '/epoch'],
     [{ epoch: -1, reason: 'no such epoch' }, '/epoch'],
     [{ epoch: 17 }, '/reason'],
     [{ epoch: 17, reason: 'short' }, '/reason'],
     [{ epoch: 17, reason: '          ' }, '/reason'],
-  ])('is not given up without epoch and reason: %j', async (body, pointer) => {
+  ])('is not dropped without epoch and reason: %j', async (body, pointer) => {
     const answer = await api.post('/v1/ops/loss-acceptances', body, { key: keyWith('ops') });
     expect(answer).toMatchObject({ status: 400, json: { code: 'validation_failed', errors: [{ pointer }] } });
   });
 });
 
 describe('the Redis of another ledger', () => {
-  it('is taken over with the owner that was seen and a reason, by the scope ops alone', async () => {
+  it('is taken over with the observed owner and a reason, with the scope ops only', async () => {
     const takeover = { owner: 'a'.repeat(32), reason: 'that ledger was shut down in May' };
     const taken = await api.post('/v1/ops/redis-takeovers', takeover, { key: keyWith('ops') });
     expect(taken).toMatchObject({ status: 200, json: { epoch: 19, mode: 'DIRECT' } });
@@ -66,8 +66,8 @@ describe('the Redis of another ledger', () => {
     expect(await api.post('/v1/ops/redis-takeovers', takeover, { key: others })).toMatchObject({ status: 403 });
   });
   it.each([
-    [{ reason: 'nobody looked whose it is' }, '/owner'],
-    [{ owner: 'somebody', reason: 'that is no identity' }, '/owner'],
+    [{ reason: 'owner missing' }, '/owner'],
+    [{ owner: 'somebody', reason: 'invalid owner' }, '/owner'],
     [{ owner: null, reason: 'short' }, '/reason'],
   ])('is not taken over by %j', async (body, pointer) => {
     const answer = await api.post('/v1/ops/redis-takeovers', body, { key: keyWith('ops') });
@@ -83,7 +83,7 @@ describe('probes and metrics', () => {
     expect(metrics).toMatchObject({ status: 200, text: 'up 1\n' });
     expect(metrics.headers.get('content-type')).toBe('text/plain; version=0.0.4');
   });
-  it('tell why the pod is not ready, and that it lives all the same', async () => {
+  it('report why the pod is not ready, while it remains alive', async () => {
     readiness = { ready: false, reasons: ['Redis cannot be reached'] };
     expect(await api.get('/readyz')).toMatchObject({ status: 503, json: readiness });
     expect(await api.get('/livez')).toMatchObject({ status: 200 });

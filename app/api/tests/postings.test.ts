@@ -38,7 +38,7 @@ const versions = ({ items }: List) => items.map(({ version }) => version);
 const at = (second: number) => encodeURIComponent(new Date(NOW + second * 1000).toISOString());
 
 describe('GET /v1/accounts/{id}/postings', () => {
-  it('answers the history, oldest first', async () => {
+  it('returns the history, oldest first', async () => {
     const { items, nextCursor } = await list('');
     expect(items.slice(0, 2)).toEqual([
       {
@@ -58,7 +58,7 @@ describe('GET /v1/accounts/{id}/postings', () => {
     ]);
     expect([items.length, nextCursor]).toEqual([5, null]);
   });
-  it('goes on from page to page until there is no more', async () => {
+  it('continues from page to page until the end', async () => {
     const pages = [];
     let cursor: string | null = '';
     while (cursor !== null) {
@@ -68,13 +68,13 @@ describe('GET /v1/accounts/{id}/postings', () => {
     }
     expect(pages).toEqual([[1, 2], [3, 4], [5]]);
   });
-  it('ends with a page that is just full', async () => {
+  it('ends with a page that is exactly full', async () => {
     expect(await list('?limit=5')).toMatchObject({ nextCursor: null });
   });
-  it('keeps to the times, the first included and the last not', async () => {
+  it('filters by time, including the start and excluding the end', async () => {
     expect(versions(await list(`?from=${at(2)}&to=${at(4)}`))).toEqual([2, 3]);
   });
-  it('tells an account without postings from none', async () => {
+  it('distinguishes an account without postings from a missing one', async () => {
     expect(await api.get('/v1/accounts/empty/postings')).toMatchObject({
       status: 200,
       json: { items: [], nextCursor: null },
@@ -84,7 +84,7 @@ describe('GET /v1/accounts/{id}/postings', () => {
       json: { code: 'account_not_found' },
     });
   });
-  it('answers the balance at a moment', async () => {
+  it('returns the balance at a point in time', async () => {
     expect((await api.get(`/v1/accounts/a/postings?at=${at(3.5)}`)).json).toMatchObject({
       accountId: 'a',
       currency: 'EUR',
@@ -106,15 +106,15 @@ describe('GET /v1/accounts/{id}/postings', () => {
     ['a limit of zero', '?limit=0', '/limit'],
     ['a limit over 1000', '?limit=1001', '/limit'],
     ['a limit that is no number', '?limit=1e2', '/limit'],
-    ['a limit twice', '?limit=1&limit=2', '/limit'],
-    ['a time that is none', '?from=yesterday', '/from'],
+    ['a repeated limit', '?limit=1&limit=2', '/limit'],
+    ['an invalid time', '?from=yesterday', '/from'],
     ['a plus that became a space', '?to=2026-01-31T12:00:00+01:00', '/to'],
-    ['a moment and a filter', `?at=${at(1)}&limit=5`, '/limit'],
-    ['a filter that there is not', '?form=2026-01-31T12:00:00Z', '/form'],
-    ['a cursor we did not make', '?cursor=abc', '/cursor'],
+    ['a point in time with a filter', `?at=${at(1)}&limit=5`, '/limit'],
+    ['an unknown filter', '?form=2026-01-31T12:00:00Z', '/form'],
+    ['a forged cursor', '?cursor=abc', '/cursor'],
     ['a cursor out of range', `?cursor=${Buffer.from('v1.9999999999999999').toString('base64url')}`, '/cursor'],
-    ['a cursor written in another way', `?cursor=${Buffer.from('v1.007').toString('base64url')}`, '/cursor'],
-  ])('refuses %s', async (_what, query, pointer) => {
+    ['a cursor in a different notation', `?cursor=${Buffer.from('v1.007').toString('base64url')}`, '/cursor'],
+  ])('rejects %s', async (_what, query, pointer) => {
     const { status, json } = await api.get(`/v1/accounts/a/postings${query}`);
     expect(status).toBe(400);
     expect(json['errors']).toMatchObject([{ pointer }]);

@@ -23,24 +23,24 @@ describe('a body', () => {
   const send = (raw: string | Uint8Array, headers: Record<string, string> = {}) =>
     api.request('POST', '/v1/transfers', { raw, headers });
 
-  it('is at most as long as allowed, and its sender gets to read that', async () => {
+  it('has a maximum length, and its sender can read the rejection', async () => {
     const reply = await send(JSON.stringify({ reference: 'x'.repeat(70_000) }));
     expect(reply).toMatchObject({ status: 413, json: { code: 'payload_too_large' } });
     expect(reply.headers.get('connection')).toBe('close');
   });
-  it('takes memory only for what has arrived of it, and is refused when there is no more', async () => {
+  it('takes memory only for what has arrived of it, and is rejected when none is left', async () => {
     const announced = Array.from({ length: 90 }, () => sendRaw('Content-Length: 65536\r\n\r\n{'));
     const status = async () => (await send(JSON.stringify(transfer))).status;
     expect(await status()).toBe(201);
     for (const socket of announced) socket.destroy();
-    // 64 bodies of 64 KiB are all that may wait here; each of these has arrived but for its last byte.
+    // Only 64 bodies of 64 KiB may be pending; each of these has arrived except for its last byte.
     const holders = Array.from({ length: 65 }, () => sendRaw(`Content-Length: 65536\r\n\r\n{${' '.repeat(65_534)}`));
     await expect.poll(() => api.problems).toEqual(['overloaded']);
     for (const holder of holders) holder.destroy();
     await expect.poll(() => api.observed.filter((seen) => seen.status === 499)).toHaveLength(154);
     expect(await status()).toBe(201);
   });
-  it('that comes byte by byte takes no more memory than another', async () => {
+  it('that arrives byte by byte takes no more memory than another', async () => {
     const text = JSON.stringify(transfer);
     const chunks = [...text].map((byte) => `1\r\n${byte}\r\n`).join('');
     const filler = '1\r\n \r\n'.repeat(60_000);
@@ -50,7 +50,7 @@ describe('a body', () => {
     for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 (201|422) /);
     for (const socket of sockets) socket.destroy();
   });
-  it('that trickles is given up, with 408', async () => {
+  it('that trickles in is aborted with 408', async () => {
     const monotonic = api.clock.monotonic.bind(api.clock);
     let passed = 0;
     api.clock.monotonic = () => monotonic() + passed;
@@ -66,7 +66,7 @@ describe('a body', () => {
     sweeps.pop()?.();
     passed += 10_100;
     const answer = once(slow, 'data');
-    // A second for every 64 KiB: who has sent more has more time. Its body has arrived once it is not too slow any more.
+    // One second per 64 KiB: a client that has sent more gets more time.
     await expect
       .poll(() => {
         sweeps.pop()?.();
@@ -79,7 +79,7 @@ describe('a body', () => {
     slow.destroy();
     faster.destroy();
   });
-  it('is taken from a thousand clients at once, whether it comes in chunks or whole', async () => {
+  it('is accepted from a thousand clients at once, in chunks or whole', async () => {
     await api.stop();
     api = await ApiUnderTest.start({
       limits: { ...api.deps.limits, requestsInFlightMax: 5_000, requestsInFlightBusyMax: 5_000 },
@@ -102,7 +102,7 @@ describe('a body', () => {
     expect(await statuses(chunked)).toEqual(new Set(['201']));
     for (const socket of [...chunked, ...whole]) socket.destroy();
   }, 60_000);
-  it('of a single item has 64 KiB at most, and a list what is configured', async () => {
+  it('of a single item is limited to 64 KiB, and a list to the configured limit', async () => {
     await api.stop();
     api = await ApiUnderTest.start({ limits: { ...api.deps.limits, bodyBytesMax: 1_000_000 } });
     const padded = (length: number) => `{}${' '.repeat(length - 2)}`;
@@ -123,7 +123,7 @@ describe('a body', () => {
       expect((await api.request(method, path, { raw: padded(65_537) })).status).toBe(413);
     }
   });
-  it('that is far too long is not read to its end, announced or not', async () => {
+  it('that is far too long is not read to its end, with or without a Content-Length', async () => {
     const chunk = `ffff\r\n${'x'.repeat(0xffff)}\r\n`;
     for (const rest of ['Content-Length: 99999999\r\n\r\n', `Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(8)}`]) {
       const socket = sendRaw(rest);
@@ -141,7 +141,7 @@ describe('a body', () => {
     'application/json; odata=verbose; charset=utf-8',
     'Application/JSON; Charset=UTF-8',
     'application/vnd.holdfast+json',
-  ])('of the type %s is taken', async (type) => {
+  ])('of the type %s is accepted', async (type) => {
     expect(await send(JSON.stringify(transfer), { 'Content-Type': type })).toMatchObject({ status: 201 });
   });
   it.each([
@@ -154,15 +154,15 @@ describe('a body', () => {
     'application/+json2',
     'json',
     `application/json; a=${'x'.repeat(8000)}`,
-  ])('of the type %s is refused', async (type) => {
+  ])('of the type %s is rejected', async (type) => {
     const reply = await send('{}', { 'Content-Type': type });
     expect(reply).toMatchObject({ status: 415, json: { code: 'unsupported_media_type' } });
   });
-  it('is not compressed', async () => {
+  it('must not be compressed', async () => {
     expect(await send('{}', { 'Content-Encoding': 'gzip' })).toMatchObject({ status: 415 });
     expect(await send(JSON.stringify(transfer), { 'Content-Encoding': 'IDENTITY' })).toMatchObject({ status: 201 });
   });
-  it('is UTF-8, with or without a byte order mark', async () => {
+  it('must be UTF-8, with or without a byte order mark', async () => {
     const text = JSON.stringify(transfer);
     expect(await send(`\ufeff${text}`)).toMatchObject({ status: 201 });
     const bad = await send(new Uint8Array([0x22, 0xff, 0x22]));
@@ -176,14 +176,14 @@ describe('a body', () => {
       }
     }
   });
-  it('has no member twice', async () => {
+  it('must not have duplicate members', async () => {
     const text = JSON.stringify(transfer).replace('}', ',"amount":"900.00"}');
     expect(await send(text)).toMatchObject({ status: 400, json: { errors: [{ pointer: '/amount' }] } });
     const batch = await api.request('POST', '/v1/transfers/batch', { raw: `{"transfers":[${text}]}` });
     expect(batch).toMatchObject({ status: 400, json: { errors: [{ pointer: '/transfers/0/amount' }] } });
     expect(api.ledger.applied).toEqual([]);
   });
-  it('is refused with the reason when it cannot be read', async () => {
+  it('is rejected with the reason if it cannot be read', async () => {
     expect(await send('{"a":')).toMatchObject({
       status: 400,
       json: { code: 'validation_failed', detail: expect.stringMatching(/^The body is not valid JSON: /) },
@@ -195,7 +195,7 @@ describe('a body', () => {
     expect(await send('[]')).toMatchObject({ status: 400, json: { detail: 'The request must be an object.' } });
     expect(await send('null')).toMatchObject({ status: 400, json: { detail: 'The request must be an object.' } });
   });
-  it('may come in many pieces', async () => {
+  it('may arrive in many pieces', async () => {
     const pieces = JSON.stringify(transfer).match(/.{1,20}/g) ?? [];
     const stream = new ReadableStream({
       async start(controller) {
@@ -207,7 +207,7 @@ describe('a body', () => {
     const init = { method: 'POST', headers, body: stream, duplex: 'half' };
     expect((await fetch(`${api.url}/v1/transfers`, init as RequestInit)).status).toBe(201);
   });
-  it('that never becomes whole is nobody to be answered, and no error of ours', async () => {
+  it('that is never completed is neither answered nor counted as an internal error', async () => {
     const socket = sendRaw('Content-Length: 100\r\n\r\n{"a"');
     await once(socket, 'connect');
     await new Promise<void>((resolve) => socket.end(resolve));

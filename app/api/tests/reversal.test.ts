@@ -24,7 +24,7 @@ const reverse = (id = 't1', body?: unknown) => api.post(`/v1/transfers/${id}/rev
 const balances = () => ['a', 'b'].map((id) => api.ledger.accounts.get(id)?.balance);
 
 describe('reversalId', () => {
-  it('is an id for every original and attempt, and another for each', () => {
+  it('is a different valid id for every original and attempt', () => {
     const id = fc.stringMatching(/^[A-Za-z0-9._:-]{1,64}$/);
     const attempt = fc.nat(99);
     fc.assert(
@@ -37,7 +37,7 @@ describe('reversalId', () => {
 });
 
 describe('POST /v1/transfers/{transactionId}/reversal', () => {
-  it('takes the transfer back, and can be read like any other', async () => {
+  it('reverses the transfer, and can be read like any other', async () => {
     const { status, json } = await reverse();
     expect([status, json]).toMatchObject([
       201,
@@ -53,7 +53,7 @@ describe('POST /v1/transfers/{transactionId}/reversal', () => {
     const record = await api.get(`/v1/transfers/${encodeURIComponent(reversalId('t1', 0))}`);
     expect(record.json).toMatchObject({ kind: 'reversal', reverses: 't1' });
   });
-  it('answers the one that was posted again, and makes none twice', async () => {
+  it('returns the posted reversal again, and never posts two', async () => {
     await reverse();
     expect(await reverse()).toMatchObject({
       status: 200,
@@ -61,8 +61,8 @@ describe('POST /v1/transfers/{transactionId}/reversal', () => {
     });
     expect(balances()).toEqual([1000, 0]);
   });
-  it('is made once by two requests at a time', async () => {
-    // Both look before either applies.
+  it('is posted once by two concurrent requests', async () => {
+    // Both look it up before either applies it.
     let waiting = 0;
     let release = () => {};
     const both = new Promise<void>((resolve) => {
@@ -77,7 +77,7 @@ describe('POST /v1/transfers/{transactionId}/reversal', () => {
     expect(statuses.sort()).toEqual([200, 201]);
     expect(balances()).toEqual([1000, 0]);
   });
-  it('is answered 422 when it is refused, and may be asked for again', async () => {
+  it('returns 422 if it is refused, and may be requested again', async () => {
     api.ledger.open('b', { balance: 399 });
     expect(await reverse()).toMatchObject({
       status: 422,
@@ -88,14 +88,14 @@ describe('POST /v1/transfers/{transactionId}/reversal', () => {
     expect(await reverse()).toMatchObject({ status: 201, json: { transactionId: reversalId('t1', 2) } });
     expect(await reverse()).toMatchObject({ status: 200, json: { transactionId: reversalId('t1', 2) } });
   });
-  it('ends after a hundred refusals', async () => {
+  it('stops after a hundred refusals', async () => {
     api.ledger.open('b', { balance: 0 });
     for (let i = 0; i < 100; i++)
       expect(await reverse()).toMatchObject({ status: 422, json: { code: 'insufficient_funds' } });
     expect(await reverse()).toMatchObject({ status: 422, json: { code: 'transfer_not_reversible' } });
     expect(api.ledger.applied).toHaveLength(101);
   });
-  it('waits for persisted, also when it was posted before', async () => {
+  it('waits for persisted, even if it was posted before', async () => {
     await reverse();
     expect(await reverse('t1', { durability: 'persisted' })).toMatchObject({ status: 200 });
     expect(api.ledger.applied.at(-1)).toMatchObject({
@@ -119,7 +119,7 @@ describe('POST /v1/transfers/{transactionId}/reversal', () => {
       json: { durability: 'persisted' },
     });
   });
-  it('needs a transfer that was posted and is no reversal', async () => {
+  it('requires a posted transfer that is not itself a reversal', async () => {
     expect(await reverse('no')).toMatchObject({ status: 404, json: { code: 'transfer_not_found' } });
     await api.post('/v1/transfers', {
       transactionId: 't2',
@@ -135,7 +135,7 @@ describe('POST /v1/transfers/{transactionId}/reversal', () => {
       json: { code: 'transfer_not_reversible' },
     });
   });
-  it('passes on that the ledger could not say', async () => {
+  it('passes on that the ledger does not know the outcome', async () => {
     api.ledger.failures.set('apply', new Problem('outcome_unknown', 'Not known.'));
     expect(await reverse()).toMatchObject({ status: 504, json: { transactionId: reversalId('t1', 0) } });
     api.ledger.failures.clear();
@@ -144,10 +144,10 @@ describe('POST /v1/transfers/{transactionId}/reversal', () => {
     };
     expect(await reverse()).toMatchObject({ status: 503, json: { code: 'ledger_switching' } });
   });
-  it('takes a body of null for none', async () => {
+  it('accepts null as a missing body', async () => {
     expect(await api.request('POST', '/v1/transfers/t1/reversal', { raw: 'null' })).toMatchObject({ status: 201 });
   });
-  it('takes no other field', async () => {
+  it('accepts no other field', async () => {
     expect(await reverse('t1', { amount: '1' })).toMatchObject({
       status: 400,
       json: { errors: [{ pointer: '/amount' }] },

@@ -23,15 +23,15 @@ const transfer = { sourceAccount: 'a', destinationAccount: 'b', amount: '1.00', 
 describe('the correlation id', () => {
   const given = (headers: Record<string, string>) => api.get('/livez', { headers });
 
-  it('is echoed when it is made like an id', async () => {
+  it('is echoed if it is a valid id', async () => {
     expect((await given({ 'X-Correlation-Id': 'order:42' })).headers.get('x-correlation-id')).toBe('order:42');
   });
-  it('is replaced when it is not', async () => {
+  it('is replaced otherwise', async () => {
     for (const odd of ['two words', 'x'.repeat(65), '<script>']) {
       expect((await given({ 'X-Correlation-Id': odd })).headers.get('x-correlation-id')).toMatch(/^[0-9a-f-]{36}$/);
     }
   });
-  it('is the trace id of a traceparent when there is no other', async () => {
+  it('is the trace id of a traceparent if there is no other', async () => {
     const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
     const { headers } = await given({ traceparent: `00-${trace}-00f067aa0ba902b7-01` });
     expect(headers.get('x-correlation-id')).toBe(trace);
@@ -39,7 +39,7 @@ describe('the correlation id', () => {
       expect((await given({ traceparent: no })).headers.get('x-correlation-id')).toMatch(/^[0-9a-f-]{36}$/);
     }
   });
-  it('stands in the order, the problem and the log', async () => {
+  it('appears in the order, the problem and the log', async () => {
     const headers = { 'X-Correlation-Id': 'c-1' };
     await api.post('/v1/transfers', transfer, { headers });
     expect(api.ledger.applied[0]?.orders[0]).toMatchObject({ correlationId: 'c-1', user: 'tester' });
@@ -67,13 +67,13 @@ describe('a problem', () => {
       correlationId: 'c-1',
     });
   });
-  it('carries Retry-After when the same request may be sent again', async () => {
+  it('has a Retry-After header if the same request may be sent again', async () => {
     api.ledger.failures.set('read', new Problem('ledger_switching', 'Moving.'));
     expect((await api.get('/v1/accounts/a/balance')).headers.get('retry-after')).toBe('1');
     api.ledger.failures.set('read', new Problem('ledger_closed', 'Closed.', { retryAfterSeconds: 4.2 }));
     expect((await api.get('/v1/accounts/a/balance')).headers.get('retry-after')).toBe('5');
   });
-  it('says nothing about an error that nobody expected, but the log does', async () => {
+  it('does not reveal an unexpected error, which is logged instead', async () => {
     api.ledger.failures.set('apply', new Error('connect ECONNREFUSED 10.1.2.3:6379'));
     const reply = await api.post('/v1/transfers', transfer);
     expect(reply).toMatchObject({ status: 500, json: { code: 'internal_error' } });
@@ -85,10 +85,10 @@ describe('a problem', () => {
 });
 
 describe('an address', () => {
-  it('that does not exist is 404, without any key', async () => {
+  it('that does not exist returns 404, even without a key', async () => {
     expect(await api.get('/v2/nothing', { key: null })).toMatchObject({ status: 404, json: { code: 'not_found' } });
   });
-  it('that takes another method is 405 with Allow', async () => {
+  it('that supports other methods returns 405 with Allow', async () => {
     const reply = await api.request('DELETE', '/v1/accounts/a');
     expect(reply).toMatchObject({ status: 405, json: { code: 'method_not_allowed' } });
     expect(reply.headers.get('allow')).toBe('HEAD, GET, PATCH');
@@ -101,7 +101,7 @@ describe('an address', () => {
 });
 
 describe('authentication', () => {
-  it('wants a bearer key that is known', async () => {
+  it('requires a known bearer key', async () => {
     for (const headers of [
       undefined,
       { Authorization: 'Basic eDp5' },
@@ -114,20 +114,20 @@ describe('authentication', () => {
     }
     expect(await api.get('/v1/accounts/a/balance', { key: 'unknown' })).toMatchObject({ status: 401 });
   });
-  it('takes the scheme in any case', async () => {
+  it('accepts the scheme in any case', async () => {
     const headers = { Authorization: 'bEaReR  balances:read' };
     expect(await api.get('/v1/accounts/a/balance', { key: null, headers })).toMatchObject({ status: 200 });
   });
-  it('wants one of the scopes of the route', async () => {
+  it('requires one of the scopes of the route', async () => {
     const reply = await api.get('/v1/accounts/a/balance', { key: keyWith('ops', 'transfers:write') });
     expect(reply).toMatchObject({
       status: 403,
-      json: { code: 'forbidden', detail: 'This needs the scope balances:read.' },
+      json: { code: 'forbidden', detail: 'This requires the scope balances:read.' },
     });
     const either = await api.get('/v1/transfers/x', { key: keyWith('ops') });
-    expect(either.json).toMatchObject({ detail: 'This needs the scope transfers:write or balances:read.' });
+    expect(either.json).toMatchObject({ detail: 'This requires the scope transfers:write or balances:read.' });
   });
-  it('gives to the JWT verifier what looks like a JWT, and only that', async () => {
+  it('passes everything that looks like a JWT, and nothing else, to the JWT verifier', async () => {
     const verify = vi.fn(async (): Promise<Identity> => ({ user: 'ada', scopes: new Set(['balances:read']) }));
     await restart({ jwt: { verify } });
     expect(await api.get('/v1/accounts/a/balance', { key: 'eyJhbGciOiJFUzI1NiJ9.e30.c2ln' })).toMatchObject({
@@ -136,7 +136,7 @@ describe('authentication', () => {
     expect(await api.get('/v1/accounts/a/balance', { key: 'not.a.jwt' })).toMatchObject({ status: 401 });
     expect(verify).toHaveBeenCalledOnce();
   });
-  it('fails as the key store fails', async () => {
+  it('fails with the error of the key store', async () => {
     const identify = async () => {
       throw new Problem('database_unavailable', 'The keys cannot be read.');
     };
@@ -149,7 +149,7 @@ describe('authentication', () => {
 });
 
 describe('the limits', () => {
-  it('give each user so many requests in a second, and give them back with time', async () => {
+  it('allow each user a number of requests per second, replenished over time', async () => {
     await restart({ limits: { ...api.deps.limits, requestsPerSecondPerUserMax: 2 } });
     let now = 0;
     api.clock.monotonic = () => now;
@@ -163,8 +163,8 @@ describe('the limits', () => {
   });
 });
 
-describe('what is observed', () => {
-  it('names the pattern of the route and never what a client made up', async () => {
+describe('the hooks', () => {
+  it('get the pattern of the route and never text from the client', async () => {
     await api.get('/v1/accounts/a/balance');
     await api.request('DELETE', '/v1/made-up');
     expect(api.observed).toMatchObject([
@@ -173,7 +173,7 @@ describe('what is observed', () => {
     ]);
     for (const { seconds } of api.observed) expect(seconds).toBeGreaterThanOrEqual(0);
   });
-  it('tells the code of every problem that is answered', async () => {
+  it('get the code of every problem returned', async () => {
     await api.request('DELETE', '/v1/made-up');
     api.ledger.beforeOutcome = () => Promise.reject(new Error('a fault of ours'));
     await api.get('/v1/transfers/t');
@@ -182,7 +182,7 @@ describe('what is observed', () => {
 });
 
 describe('tracing', () => {
-  it('puts a span around each request, named by its route, under the trace of the caller', async () => {
+  it("creates a span for each request, named after its route, in the caller's trace", async () => {
     const spans: { name: string; attributes: Record<string, unknown>; traceparent: unknown }[] = [];
     const tracing: NonNullable<ApiDependencies['tracing']> = {
       incomingSpan(headers, name, run) {
@@ -221,7 +221,7 @@ describe('shutting down', () => {
     expect((await api.get('/v1/accounts/a/balance')).headers.get('connection')).toBe('close');
   });
 
-  it('asks those, too, whose request was under way when it began', async () => {
+  it('includes clients whose requests were in progress when it began', async () => {
     let shuttingDown = false;
     await restart({
       shuttingDown: () => shuttingDown,
@@ -238,7 +238,7 @@ describe('shutting down', () => {
 });
 
 describe('the server', () => {
-  it('waits for nobody for ever', () => {
+  it('limits the time it waits for clients', () => {
     const { headersTimeout, requestTimeout, keepAliveTimeout } = api.server;
     expect({ headersTimeout, requestTimeout, keepAliveTimeout }).toEqual({
       headersTimeout: 10_000,
@@ -246,12 +246,12 @@ describe('the server', () => {
       keepAliveTimeout: 65_000,
     });
   });
-  it('tells the log when an answer could not be sent', async () => {
+  it('logs failures to send a response', async () => {
     await restart({ metrics: { contentType: 'bad\nheader', text: async () => '' } });
     await fetch(`${api.url}/metrics`).catch(() => {});
     expect(api.logged.length).toBeGreaterThan(0);
   });
-  it('uses its own clock for the ids it makes', async () => {
+  it('uses its own clock for the ids it generates', async () => {
     const { headers } = await api.get('/livez');
     expect(headers.get('x-correlation-id')?.replace('-', '').slice(0, 12)).toBe(NOW.toString(16).padStart(12, '0'));
   });

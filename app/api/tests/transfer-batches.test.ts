@@ -15,7 +15,7 @@ const transfer = { sourceAccount: 'a', destinationAccount: 'b', amount: '12.34',
 describe('POST /v1/transfers/batch', () => {
   const batch = (transfers: unknown[]) => api.post('/v1/transfers/batch', { transfers });
 
-  it('has an outcome for each in order; what is not valid or refused stops no other', async () => {
+  it('returns an outcome for each item in order; invalid or refused items do not affect the others', async () => {
     await api.post('/v1/transfers', { ...transfer, transactionId: 't0' });
     const { status, json } = await batch([
       { ...transfer, transactionId: 't1' },
@@ -37,14 +37,14 @@ describe('POST /v1/transfers/batch', () => {
       { status: 201, transactionId: 't5', durability: 'persisted' },
     ]);
   });
-  it('is one call of the ledger, for each durability', async () => {
+  it('calls the ledger once per durability', async () => {
     await batch([transfer, { ...transfer, durability: 'persisted' }, transfer]);
     expect(api.ledger.applied.map(({ durability, orders }) => [durability, orders.length])).toEqual([
       ['cache', 2],
       ['persisted', 1],
     ]);
   });
-  it('takes 1 to 1000 items', async () => {
+  it('accepts 1 to 1000 items', async () => {
     expect(await batch([])).toMatchObject({ status: 400, json: { errors: [{ pointer: '/transfers' }] } });
     expect(await batch(Array(1001).fill(0))).toMatchObject({
       status: 400,
@@ -53,11 +53,11 @@ describe('POST /v1/transfers/batch', () => {
     expect(((await batch(Array(1000).fill(0))).json['results'] as unknown[]).length).toBe(1000);
     expect(api.ledger.applied).toEqual([]);
   });
-  it('carries the problems of the ledger item by item', async () => {
+  it("returns the ledger's problems item by item", async () => {
     api.ledger.failures.set('apply', new Problem('backlog_full', 'Too much waits.'));
     expect((await batch([transfer])).json['results']).toMatchObject([{ status: 503, code: 'backlog_full' }]);
   });
-  it('fails as a whole for an error that nobody expected', async () => {
+  it('fails as a whole on an unexpected error', async () => {
     api.ledger.failures.set('apply', new Error('bug'));
     expect(await batch([transfer])).toMatchObject({ status: 500 });
     api.ledger.failures.clear();

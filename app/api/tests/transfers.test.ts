@@ -17,7 +17,7 @@ const send = (fields: object = {}, key?: string) =>
 const iso = (ms: number) => new Date(ms).toISOString();
 
 describe('POST /v1/transfers', () => {
-  it('answers 201 with both sides', async () => {
+  it('returns 201 with both sides', async () => {
     const { status, json } = await send({ transactionId: 't1' });
     expect(status).toBe(201);
     expect(json).toEqual({
@@ -37,7 +37,7 @@ describe('POST /v1/transfers', () => {
       replayed: false,
     });
   });
-  it('hands the ledger minor units, and null for what the client left out', async () => {
+  it('passes the ledger minor units, and null for omitted fields', async () => {
     await send({ transactionId: 't1' });
     const whole = { timestamp: iso(NOW - 5), reference: 'order 1', metadata: { k: 'v' }, durability: 'persisted' };
     await send({ transactionId: 't2', ...whole });
@@ -67,7 +67,7 @@ describe('POST /v1/transfers', () => {
       },
     ]);
   });
-  it('refuses an id that a URL path cannot contain, but empties an account that has one from before', async () => {
+  it('rejects a new id that a URL path cannot contain, but lets an existing account with one be emptied', async () => {
     for (const transactionId of ['.', '..']) {
       expect(await send({ transactionId })).toMatchObject({
         status: 400,
@@ -78,7 +78,7 @@ describe('POST /v1/transfers', () => {
     expect(await send({ sourceAccount: '..' })).toMatchObject({ status: 201, json: { sourceBalance: '0.00' } });
     expect(await api.post('/v1/balances/query', { accountIds: ['..'] })).toMatchObject({ json: { missing: [] } });
   });
-  it('takes null for what could be left out', async () => {
+  it('accepts null for optional fields', async () => {
     const nulls = { transactionId: null, timestamp: null, reference: null, metadata: null, durability: null };
     expect(await send(nulls)).toMatchObject({ status: 201, json: { durability: 'cache' } });
     expect(api.ledger.applied).toMatchObject([
@@ -95,10 +95,10 @@ describe('POST /v1/transfers', () => {
       });
     }
   });
-  it('makes a UUIDv7 for a transfer without an id', async () => {
+  it('generates a UUIDv7 for a transfer without an id', async () => {
     expect((await send()).json['transactionId']).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
   });
-  it('answers 200 to the same again, and 409 to the same id with other content', async () => {
+  it('returns 200 for a repetition, and 409 for the same id with different content', async () => {
     const first = await send({ transactionId: 't1' });
     const again = await send({ transactionId: 't1' });
     expect(again).toMatchObject({ status: 200, json: { ...first.json, replayed: true } });
@@ -107,7 +107,7 @@ describe('POST /v1/transfers', () => {
       json: { code: 'transaction_id_reused', transactionId: 't1' },
     });
   });
-  it('answers a refusal with 422 and the id, and its replay just so', async () => {
+  it('returns 422 and the id for a refusal, and the same for its replay', async () => {
     const { status, json } = await send({ transactionId: 't1', amount: '100.01' });
     expect([status, json]).toMatchObject([
       422,
@@ -118,7 +118,7 @@ describe('POST /v1/transfers', () => {
     const { correlationId: _one, ...problem } = json;
     expect(again).toMatchObject({ status: 422, json: problem });
   });
-  it('tells every refusal by its own code', async () => {
+  it('returns the specific code of every refusal', async () => {
     api.ledger.open('usd', { currency: 'USD' });
     for (const status of ['FROZEN', 'CLOSED', 'SUSPENDED'] as const) api.ledger.open(status, { status });
     api.ledger.open('full', { balance: Number.MAX_SAFE_INTEGER });
@@ -129,13 +129,13 @@ describe('POST /v1/transfers', () => {
     expect(await refused({ sourceAccount: 'SUSPENDED' })).toBe('account_suspended');
     expect(await refused({ destinationAccount: 'full' })).toBe('balance_out_of_range');
   });
-  it('names the account that is not there', async () => {
+  it('names the missing account', async () => {
     expect(await send({ destinationAccount: 'no', transactionId: 't1' })).toMatchObject({
       status: 404,
       json: { code: 'account_not_found', detail: 'There is no account no.', transactionId: 't1' },
     });
   });
-  it('tells the id to send again when the outcome is not known', async () => {
+  it('returns the id to send again if the outcome is unknown', async () => {
     api.ledger.failures.set('apply', new Problem('outcome_unknown', 'Not known yet.'));
     const { status, json, headers } = await send();
     expect([status, headers.get('retry-after')]).toEqual([504, '1']);
@@ -143,39 +143,34 @@ describe('POST /v1/transfers', () => {
     api.ledger.failures.set('apply', new Problem('outcome_unknown', 'Not known yet.', { transactionId: 'its-own' }));
     expect((await send()).json).toMatchObject({ transactionId: 'its-own' });
   });
-  it('shows balances only to who may read them', async () => {
+  it('shows balances only to callers that may read them', async () => {
     const { json } = await send({}, keyWith('transfers:write'));
     expect(json).toMatchObject({ status: 'POSTED', sourceVersion: 1, destinationVersion: 1 });
     expect(Object.keys(json)).not.toContain('sourceBalance');
     expect(Object.keys(json)).not.toContain('destinationBalance');
   });
-  it('says persisted when that is what it is', async () => {
+  it('reports persisted once that is true', async () => {
     expect((await send({ durability: 'persisted', transactionId: 't1' })).json).toMatchObject({
       durability: 'persisted',
     });
     expect((await send({ transactionId: 't1' })).json).toMatchObject({ durability: 'persisted', replayed: true });
   });
-  it('fails loudly when the ledger answers another number of outcomes', async () => {
+  it('fails loudly if the ledger returns a different number of outcomes', async () => {
     api.ledger.apply = async () => [];
     expect(await send()).toMatchObject({ status: 500, json: { code: 'internal_error' } });
   });
 });
 
-describe('a transfer is not valid', () => {
+describe('an invalid transfer', () => {
   it.each([
     ['with money as a number', { amount: 12.34 }, '/amount', 'must be a string such as "12.34", not a JSON number'],
-    ['with money that is no text at all', { amount: {} }, '/amount', 'must be a string such as "12.34"'],
+    ['with money of another type', { amount: {} }, '/amount', 'must be a string such as "12.34"'],
     ['without an amount', { amount: undefined }, '/amount', 'is required'],
     ['with too many digits', { amount: '1.001' }, '/amount', 'has 3 decimals, but EUR allows at most 2'],
     ['with an amount of zero', { amount: '0.00' }, '/amount', 'must be more than zero'],
     ['with a sign', { amount: '-1' }, '/amount', expect.stringContaining('no sign')],
     ['with more than 2^53 − 1', { amount: '90071992547409.92' }, '/amount', expect.stringContaining('is more than')],
-    [
-      'to its own source',
-      { destinationAccount: 'a' },
-      '/destinationAccount',
-      'must be another account than the source',
-    ],
+    ['to its own source', { destinationAccount: 'a' }, '/destinationAccount', 'must differ from the source account'],
     ['with a reserved id', { transactionId: 'reversal:x' }, '/transactionId', expect.stringContaining('reserved')],
     [
       'with a UUIDv7 too far ahead',
@@ -189,46 +184,46 @@ describe('a transfer is not valid', () => {
       '/timestamp',
       'is more than 5 minutes ahead of our clock',
     ],
-    ['with a timestamp of another form', { timestamp: 1 }, '/timestamp', 'must be a string'],
+    ['with a timestamp in another format', { timestamp: 1 }, '/timestamp', 'must be a string'],
     ['with a reference too long', { reference: 'x'.repeat(141) }, '/reference', 'must have at most 140 characters'],
-    ['with a control character', { reference: 'a\u0007' }, '/reference', 'must not have control characters'],
-    ['with half a surrogate pair', { reference: '\ud800' }, '/reference', expect.stringContaining('well-formed')],
+    ['with a control character', { reference: 'a\u0007' }, '/reference', 'must not contain control characters'],
+    ['with an unpaired surrogate', { reference: '\ud800' }, '/reference', expect.stringContaining('well-formed')],
     ['with metadata of other types', { metadata: { n: 1 } }, '/metadata/n', 'must be a string'],
-    ['with metadata that is a list', { metadata: ['x'] }, '/metadata', 'must be an object'],
+    ['with a list as metadata', { metadata: ['x'] }, '/metadata', 'must be an object'],
     [
-      'with a strange key in metadata',
+      'with an invalid metadata key',
       { metadata: { 'a/b~': 'x' } },
       '/metadata/a~1b~0',
       expect.stringContaining('must be named'),
     ],
     [
-      'with a long value in metadata',
+      'with a long metadata value',
       { metadata: { k: 'x'.repeat(257) } },
       '/metadata/k',
       'must have at most 256 characters',
     ],
-    ['with a durability there is not', { durability: 'memory' }, '/durability', 'must be one of cache, persisted'],
+    ['with an unknown durability', { durability: 'memory' }, '/durability', 'must be one of cache, persisted'],
     ['with an unknown field', { ammount: '1' }, '/ammount', 'is not a known field'],
   ])('%s', async (_what, fields, pointer, detail) => {
     const { status, json } = await send(fields);
     expect([status, json]).toMatchObject([400, { code: 'validation_failed', errors: [{ pointer, detail }] }]);
     expect(api.ledger.applied).toEqual([]);
   });
-  it('with more than 16 pairs of metadata, and is with 16', async () => {
+  it('is rejected with more than 16 metadata pairs, and accepted with 16', async () => {
     const pairs = (length: number) => Object.fromEntries(Array.from({ length }, (_, i) => [`k${i}`, 'v']));
     expect((await send({ metadata: pairs(17) })).json).toMatchObject({
       errors: [{ pointer: '/metadata', detail: 'must have at most 16 pairs' }],
     });
     expect(await send({ metadata: pairs(16) })).toMatchObject({ status: 201 });
   });
-  it('and hears of all that is wrong at once', async () => {
+  it('gets all errors at once', async () => {
     const { json } = await send({ amount: '0', destinationAccount: 'a', timestamp: iso(NOW + 600_000) });
     expect(json).toMatchObject({
       detail: '/amount must be more than zero (and 2 more).',
       errors: [{ pointer: '/amount' }, { pointer: '/destinationAccount' }, { pointer: '/timestamp' }],
     });
   });
-  it('but hears of no more faults than it can read', async () => {
+  it('gets a limited number of errors', async () => {
     const fields = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`unknown-${i}${'x'.repeat(80)}`, i]));
     const { json } = await send(fields);
     const errors = json['errors'] as { pointer: string }[];
@@ -236,7 +231,7 @@ describe('a transfer is not valid', () => {
     expect(errors).toHaveLength(20);
     expect(errors[0]?.pointer).toHaveLength(65);
   });
-  it('is, just within the limits of time', async () => {
+  it('is accepted just within the time limits', async () => {
     const fields = { timestamp: iso(NOW + 300_000), transactionId: newUuidV7(NOW + 60_000) };
     expect(await send(fields)).toMatchObject({ status: 201 });
   });
@@ -246,19 +241,19 @@ describe('hostile JSON', () => {
   const raw = (text: string) => api.request('POST', '/v1/transfers', { raw: text });
   const rest = '"sourceAccount":"a","destinationAccount":"b","currency":"EUR"';
 
-  it('pollutes no prototype', async () => {
+  it('does not pollute prototypes', async () => {
     expect(await raw(`{"__proto__":{"amount":"1"},${rest}}`)).toMatchObject({ status: 400 });
     await raw(`{"amount":"1",${rest},"metadata":{"__proto__":"x","constructor":"y"}}`);
     expect(api.ledger.applied[0]?.orders[0]?.metadata).toEqual({ constructor: 'y' });
     expect({}).not.toHaveProperty('x');
   });
-  it('may be nested as deep as it likes', async () => {
+  it('may be nested to any depth', async () => {
     expect(await raw(`{"amount":${'['.repeat(30_000)}${']'.repeat(30_000)},${rest}}`)).toMatchObject({ status: 400 });
   });
 });
 
 describe('GET /v1/transfers/{transactionId}', () => {
-  it('answers all that is known about a posted transfer', async () => {
+  it('returns everything known about a posted transfer', async () => {
     await send({ transactionId: 't1', reference: 'order 1', metadata: { k: 'v' }, timestamp: iso(NOW - 1000) });
     expect((await api.get('/v1/transfers/t1')).json).toEqual({
       transactionId: 't1',
@@ -282,7 +277,7 @@ describe('GET /v1/transfers/{transactionId}', () => {
       reverses: null,
     });
   });
-  it('answers why one was refused, without balances', async () => {
+  it('returns the reason of a refusal, without balances', async () => {
     await send({ transactionId: 't1', amount: '5000', durability: 'persisted' });
     await send({ transactionId: 't2', amount: '5000', timestamp: iso(NOW - 1000) });
     const { status, json } = await api.get('/v1/transfers/t1');
@@ -293,14 +288,14 @@ describe('GET /v1/transfers/{transactionId}', () => {
     expect(Object.keys(json)).not.toContain('sourceBalance');
     expect((await api.get('/v1/transfers/t2')).json).toMatchObject({ durability: 'cache', timestamp: iso(NOW - 1000) });
   });
-  it('is open to who may transfer, without balances, and to who may read balances', async () => {
+  it('is available to transfer callers, without balances, and to balance readers', async () => {
     await send({ transactionId: 't1' });
     const writer = await api.get('/v1/transfers/t1', { key: keyWith('transfers:write') });
     expect(Object.keys(writer.json)).not.toContain('sourceBalance');
     const reader = await api.get('/v1/transfers/t1', { key: keyWith('balances:read') });
     expect(reader.json).toMatchObject({ sourceBalance: '87.66' });
   });
-  it('is 404 for none and 400 for what cannot be an id', async () => {
+  it('returns 404 for a missing transfer and 400 for an invalid id', async () => {
     expect(await api.get('/v1/transfers/no')).toMatchObject({ status: 404, json: { code: 'transfer_not_found' } });
     expect(await api.get('/v1/transfers/a%2Fb')).toMatchObject({ status: 400 });
   });

@@ -5,15 +5,16 @@ import type { Durability, Origin, Outcome, Posted, TransferOrder } from '../../d
 import type { Ledger } from '../../ledger/ports/ledger.ts';
 import { only } from '../schemas/single-result.ts';
 
-/** Each refused reversal uses up an attempt. Beyond these, someone has to look at why it never goes through. */
+/** Each refused reversal uses up an attempt. After this many, someone has to investigate why it is always refused. */
 const ATTEMPTS_MAX = 100;
 
 /**
- * Takes a posted transfer back, once and never twice.
+ * Reverses a posted transfer, once and never twice.
  *
- * The reversal's id is made of the original's, so whoever reverses the same transfer sends the same id, and the ledger
- * posts one id once. The attempt is part of the id, as a refusal (too little there just now) is an outcome for ever:
- * attempt n + 1 exists only when n is known to be refused for good, so at most one attempt can ever be posted.
+ * The reversal's id is derived from the original's, so every caller that reverses the same transfer sends the same id,
+ * and the ledger posts an id once. The attempt is part of the id, because a refusal (such as insufficient funds) is a
+ * permanent outcome: attempt n + 1 is made only when n is known to be refused permanently, so at most one attempt can
+ * ever be posted.
  * @throws Problem transfer_not_found, transfer_not_reversible, and those of the ledger
  */
 export async function reverse(
@@ -35,10 +36,10 @@ export async function reverse(
       return repeated(ledger, earlier, durability);
     }
   }
-  throw new Problem('transfer_not_reversible', `${originalId} was refused its reversal ${ATTEMPTS_MAX} times.`);
+  throw new Problem('transfer_not_reversible', `The reversal of ${originalId} was refused ${ATTEMPTS_MAX} times.`);
 }
 
-/** 64 characters hold it: 9 of the prefix, 43 of the hash, a colon and the attempt. */
+/** Fits into 64 characters: 9 for the prefix, 43 for the hash, a colon and the attempt. */
 export function reversalId(originalId: string, attempt: number): string {
   return `${RESERVED_ID_PREFIX}${createHash('sha256').update(originalId).digest('base64url')}:${attempt}`;
 }
@@ -46,15 +47,18 @@ export function reversalId(originalId: string, attempt: number): string {
 async function reversible(ledger: Ledger, originalId: string): Promise<Posted> {
   const original = await ledger.outcome(originalId);
   if (original.status === 'REJECTED') {
-    throw new Problem('transfer_not_reversible', `${originalId} was refused, so there is nothing to take back.`);
+    throw new Problem('transfer_not_reversible', `${originalId} was refused, so there is nothing to reverse.`);
   }
   if (original.order.kind !== 'transfer') {
-    throw new Problem('transfer_not_reversible', `${originalId} is a reversal itself; send a new transfer instead.`);
+    throw new Problem('transfer_not_reversible', `${originalId} is itself a reversal; send a new transfer instead.`);
   }
   return original;
 }
 
-/** The id of a transfer that was given up may now belong to another one; a reversal of the first is not a reversal of that. */
+/**
+ * The id of a dropped transfer may now belong to a different one; a reversal of the former is not a reversal of the
+ * latter.
+ */
 function requireReversalOf(original: Posted, { order }: Posted): void {
   const { source, destination, amount, currency } = original.order;
   const takesBack = order.source === destination && order.destination === source;
@@ -74,7 +78,10 @@ async function outcomeOrNull(ledger: Ledger, transactionId: string): Promise<Out
   }
 }
 
-/** The outcome that stands. Who asks for `persisted` sends it again, as that is what waits until it is. */
+/**
+ * Returns the committed outcome. For `persisted`, the order is applied again, because that waits until the outcome is
+ * persisted.
+ */
 async function repeated(ledger: Ledger, earlier: Posted, durability: Durability): Promise<Outcome> {
   if (durability === 'cache' || earlier.persisted) return { ...earlier, replayed: true };
   return only(await ledger.apply([earlier.order], durability), earlier.order.transactionId);

@@ -8,7 +8,7 @@ import type { Transfer, TransferRecord } from './transfer-schema.ts';
 
 type TransferAnswer = z.input<typeof Transfer>;
 
-/** What an outcome is over HTTP: 201, 200 when it stood already, or the problem of its refusal. */
+/** The HTTP response for an outcome: 201, 200 if it already existed, or the problem of its refusal. */
 export function outcomeAnswer(outcome: Outcome, durability: Durability, identity: Identity) {
   if (outcome.status === 'REJECTED') return refusalProblem(outcome);
   return { status: outcome.replayed ? 200 : 201, body: transferAnswer(outcome, durability, identity) };
@@ -27,7 +27,7 @@ function transferAnswer(outcome: Posted, durability: Durability, identity: Ident
     currency,
     timestamp: formatTimestamp(order.timestamp ?? outcome.acceptedAt),
     acceptedAt: formatTimestamp(outcome.acceptedAt),
-    // JSON leaves out what is undefined.
+    // JSON omits undefined members.
     sourceBalance: maySeeBalances ? formatAmount(source.balance, currency) : undefined,
     sourceVersion: source.version,
     destinationBalance: maySeeBalances ? formatAmount(destination.balance, currency) : undefined,
@@ -37,7 +37,7 @@ function transferAnswer(outcome: Posted, durability: Durability, identity: Ident
   };
 }
 
-/** All that is known about a transfer, refused ones too. */
+/** Everything known about a transfer, including refused ones. */
 export function transferRecord(outcome: Outcome, identity: Identity): z.input<typeof TransferRecord> {
   const { order, persisted } = outcome;
   const { currency, kind, reference, metadata, reverses } = order;
@@ -59,19 +59,19 @@ export function transferRecord(outcome: Outcome, identity: Identity): z.input<ty
   };
 }
 
-/** The same for a fresh refusal and for its replay: it is one outcome. */
+/** The same for a new refusal and for its replay: it is one outcome. */
 function refusalProblem({ order, refusal }: Rejected): Problem {
   return new Problem(refusal, REFUSAL_DETAILS[refusal](order), { transactionId: order.transactionId });
 }
 
-/** Without figures: who may transfer from an account may not read its balance for that. */
+/** Without figures: permission to transfer from an account does not include reading its balance. */
 const REFUSAL_DETAILS: Readonly<Record<Refusal, (order: TransferOrder) => string>> = {
-  currency_mismatch: (order) => `One of the accounts is not kept in ${order.currency}.`,
+  currency_mismatch: (order) => `One of the accounts does not use ${order.currency}.`,
   insufficient_funds: (order) => `${order.source} has less available than ${amountOf(order)}.`,
-  account_suspended: (order) => `${order.source} takes no debits.`,
+  account_suspended: (order) => `${order.source} does not allow debits.`,
   account_frozen: (order) => `${order.source} or ${order.destination} is frozen.`,
   account_closed: (order) => `${order.source} or ${order.destination} is closed.`,
-  balance_out_of_range: (order) => `${amountOf(order)} would take a balance out of the exact range.`,
+  balance_out_of_range: (order) => `${amountOf(order)} would take a balance beyond the exact range.`,
 };
 
 function amountOf({ amount, currency }: TransferOrder): string {

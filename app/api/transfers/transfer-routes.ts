@@ -32,7 +32,7 @@ interface TransferDependencies {
 
 const tag = 'Transfers';
 
-/** What may stand in the way of any change of the ledger. */
+/** Problems that any change to the ledger can return. */
 const LEDGER_PROBLEMS: readonly ProblemCode[] = [
   'account_not_found',
   ...REFUSALS,
@@ -46,7 +46,7 @@ const LEDGER_PROBLEMS: readonly ProblemCode[] = [
 
 const POSTED_ANSWERS = {
   201: { description: 'Posted', schema: Transfer },
-  200: { description: 'The same id and content was posted before', schema: Transfer },
+  200: { description: 'A transfer with the same id and content was already posted', schema: Transfer },
 };
 
 const DEMO_TRANSFER = { sourceAccount: 'demo-alice', destinationAccount: 'demo-bob', amount: '1.00', currency: 'EUR' };
@@ -66,7 +66,7 @@ function transfer({ ledger, ledgerNow }: TransferDependencies): Route {
     tag,
     summary: 'Transfer money between two accounts',
     headers: IdempotencyKeyHeader(
-      'The `transactionId` of a body that has none; if both are given, they must be equal. An id, bare or in double quotes.',
+      'The `transactionId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes.',
     ),
     takesIdempotencyKey: true,
     body: { schema: TransferRequest, example: TRANSFER_EXAMPLE },
@@ -91,7 +91,7 @@ function transferBatch({ ledger, clock, ledgerNow }: TransferDependencies): Rout
     path: '/v1/transfers/batch',
     scopes: ['transfers:write'],
     tag,
-    summary: 'Make up to 1000 independent transfers, with an outcome for each',
+    summary: 'Make up to 1000 independent transfers, with one outcome per transfer',
     headers: IdempotencyKeyHeader(
       'Items without a `transactionId` get `<key>.<index>`, counting from 0. An id, bare or in double quotes.',
     ),
@@ -102,7 +102,7 @@ function transferBatch({ ledger, clock, ledgerNow }: TransferDependencies): Rout
       isList: true,
       example: BATCH_EXAMPLE,
     },
-    answers: { 200: { description: 'An outcome for each, in order', schema: TransferBatchAnswer } },
+    answers: { 200: { description: 'One outcome per transfer, in request order', schema: TransferBatchAnswer } },
     problems: [],
     async handle(call) {
       const now = ledgerNow();
@@ -155,9 +155,9 @@ function reverseTransfer({ ledger }: TransferDependencies): Route {
     path: '/v1/transfers/{transactionId}/reversal',
     scopes: ['transfers:write'],
     tag,
-    summary: 'Take a transfer back, once',
+    summary: 'Reverse a transfer once',
     description:
-      'A reversal that was refused, for example because too little was available, may be asked for again. One that was posted is answered again and never made twice.',
+      'A reversal that was refused, for example because of insufficient funds, may be requested again. A posted reversal is returned again and never posted twice.',
     params: TransferIdParams,
     body: { schema: ReversalRequest, example: { durability: 'persisted' }, optional: true },
     answers: POSTED_ANSWERS,
@@ -170,13 +170,13 @@ function reverseTransfer({ ledger }: TransferDependencies): Route {
   });
 }
 
-/** One item of a batch that is valid. */
+/** A valid item of a batch. */
 interface Request {
   order: TransferOrder;
   durability: Durability;
 }
 
-/** Applies each order with the durability that it asks for, and answers each in its place. */
+/** Applies each order with its requested durability, and returns the results in request order. */
 async function answerEach(ledger: Ledger, requests: readonly Request[], identity: Identity) {
   const [cache, persisted] = await Promise.all([
     applyAll(ledger, requests, 'cache'),
@@ -189,7 +189,7 @@ async function answerEach(ledger: Ledger, requests: readonly Request[], identity
   });
 }
 
-/** The outcomes of those requests that ask for this durability. */
+/** The outcomes of the requests with this durability. */
 async function applyAll(ledger: Ledger, requests: readonly Request[], durability: Durability) {
   const orders = requests.filter((request) => request.durability === durability).map(({ order }) => order);
   return orders.length === 0 ? [] : ledger.apply(orders, durability);

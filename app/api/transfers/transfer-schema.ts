@@ -41,7 +41,7 @@ export const TransferRequest = z
     amount: MoneyInput,
     currency: Currency,
     timestamp: TimestampInput.nullish().meta({
-      description: 'When it happened, as the client sees it; at most 5 minutes ahead of our clock.',
+      description: 'When the transfer happened, according to the client; at most 5 minutes ahead of our clock.',
     }),
     reference: text(REFERENCE_LENGTH_MAX).nullish(),
     metadata: Metadata.nullish(),
@@ -64,14 +64,16 @@ export const Transfer = z
     destinationAccount: Id,
     amount: Money,
     currency: Currency,
-    timestamp: Timestamp.meta({ description: "The client's own time; the time of acceptance when it gave none." }),
+    timestamp: Timestamp.meta({
+      description: "The client's own time, or the time of acceptance if the client sent none.",
+    }),
     acceptedAt: Timestamp,
     sourceBalance: Money.optional().meta({ description: balances }),
     sourceVersion: Version,
     destinationBalance: Money.optional().meta({ description: balances }),
     destinationVersion: Version,
-    durability: Durability.meta({ description: 'What it has reached: `persisted` is in MySQL.' }),
-    replayed: z.boolean().meta({ description: 'True when this outcome stood already.' }),
+    durability: Durability.meta({ description: 'The durability reached: `persisted` means committed in MySQL.' }),
+    replayed: z.boolean().meta({ description: 'True if this outcome already existed.' }),
   })
   .meta({ id: 'Transfer' });
 
@@ -84,7 +86,7 @@ export const TransferRecord = Transfer.extend({
   kind: z.enum(['transfer', 'reversal']),
   reference: z.string().nullable(),
   metadata: z.record(z.string(), z.string()).nullable(),
-  reverses: Id.nullable().meta({ description: 'The transfer that this reversal takes back.' }),
+  reverses: Id.nullable().meta({ description: 'The transfer that this reversal reverses.' }),
 }).meta({ id: 'TransferRecord' });
 
 export const TransferBatch = batchOf('transfers', TransferRequest, 'TransferBatch');
@@ -93,7 +95,7 @@ export const TransferBatchAnswer = batchAnswerOf(Transfer, 'TransferBatchAnswer'
 /**
  * Converts a valid request to an order.
  * @param key the id from its Idempotency-Key, used if the request has no id
- * @throws Problem validation_failed for rules that concern more than one field
+ * @throws Problem validation_failed for rules that involve more than one field
  */
 export function orderOf(
   request: TransferRequest,
@@ -108,7 +110,7 @@ export function orderOf(
   const amount = amountAt('/amount', request.amount, currency, errors);
   if (amount === 0 && errors.length === 0) errors.push({ pointer: '/amount', detail: 'must be more than zero' });
   if (sourceAccount === destinationAccount) {
-    errors.push({ pointer: '/destinationAccount', detail: 'must be another account than the source' });
+    errors.push({ pointer: '/destinationAccount', detail: 'must differ from the source account' });
   }
   if (timestamp !== null && timestamp > nowMs + TIMESTAMP_AHEAD_MS_MAX) {
     errors.push({ pointer: '/timestamp', detail: 'is more than 5 minutes ahead of our clock' });

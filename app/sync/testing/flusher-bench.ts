@@ -16,7 +16,7 @@ export const LIMITS: FlushLimits = {
   alertAfterFailures: 3,
 };
 
-/** MySQL, as far as the flush sees it, with failures that a test plans. */
+/** The part of MySQL that the flush uses, with failures that a test schedules. */
 export class MemoryStore implements JournalStore {
   at: Cursor = { epoch: 1, seq: 0, idTimeMax: 0 };
   readonly batches: FlushBatch[] = [];
@@ -37,7 +37,7 @@ export class MemoryStore implements JournalStore {
   }
 }
 
-/** A flusher over the model of Redis and a MySQL in memory, with a clock that a test turns. */
+/** A flusher with the model of Redis and an in-memory MySQL, with a clock that the test controls. */
 export class Bench {
   readonly clock = new TestClock();
   readonly store = new MemoryStore();
@@ -77,7 +77,10 @@ export class Bench {
     const from = await this.epoch.headSeq();
     await this.epoch.apply(...Array.from({ length: transfers }, (_, n) => order(`t${from + n + 1}`)));
   }
-  /** Runs with a MySQL that fails exactly so often; the commit after that waits until the returned function is called. */
+  /**
+   * Runs with a MySQL that fails the given number of times; the next commit waits until the returned function is
+   * called.
+   */
   async failTimes(times: number): Promise<() => void> {
     let open = () => {};
     const opened = new Promise<void>((resolve) => {

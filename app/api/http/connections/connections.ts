@@ -2,23 +2,26 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../../../kernel/clock.ts';
 
-/** Most unanswered requests per connection. Clients and load balancers that pipeline at all stay far below this. */
+/**
+ * Maximum number of unanswered requests per connection. Clients and load balancers that pipeline at all stay far below
+ * this.
+ */
 const OPEN_PER_CONNECTION_MAX = 16;
 const SWEEP_EVERY_MS = 1_000;
-/** A client must read at least this much of its answers in `UNREAD_MS_MAX`, or its connection is closed. */
+/** A client must read at least this many bytes of its responses within `UNREAD_MS_MAX`, or its connection is closed. */
 const UNREAD_MS_MAX = 30_000;
 const READ_BYTES_MIN = 64 * 1024;
 
-/** Why a connection was closed by this pod. */
+/** Why this pod closed a connection. */
 export type CutReason = 'too_many_connections' | 'too_many_pipelined' | 'answers_not_read';
 
 /** State of one client connection. */
 interface Connection {
   socket: Socket;
-  /** Requests whose answers are not sent yet. */
+  /** Requests whose responses have not been sent yet. */
   open: number;
   cut: boolean;
-  /** When answers began to wait for the client to read them; null while none are waiting. */
+  /** When responses began to wait for the client to read them; null while none are waiting. */
   unreadSinceMs: number | null;
   /** How many bytes the client had read at that time. */
   readBytes: number;
@@ -26,9 +29,9 @@ interface Connection {
 }
 
 /**
- * Bounds what a client can make the pod hold through connections alone: their number, the number of unanswered requests
- * on each one (and in total), and how long answers wait to be read. Node.js stops reading from a connection whose answers
- * pile up, but it sets no time limit, and it parses everything that has already arrived.
+ * Limits the resources that a client can tie up through connections alone: their number, the number of unanswered
+ * requests on each one (and in total), and how long responses wait to be read. Node.js stops reading from a connection
+ * whose responses pile up, but it sets no time limit, and it parses everything that has already arrived.
  */
 export class Connections {
   readonly #clock: Clock;
@@ -43,12 +46,12 @@ export class Connections {
     this.#onCut = onCut;
   }
 
-  /** Requests that are not answered yet, on all connections. */
+  /** Requests that have not been answered yet, on all connections. */
   get open(): number {
     return this.#open;
   }
 
-  /** Connections whose clients have not read all that was answered. */
+  /** Connections whose clients have not read all of their responses. */
   get waiting(): number {
     let waiting = 0;
     for (const { socket } of this.#connections.values()) if (socket.writableLength > 0) waiting += 1;
@@ -68,7 +71,10 @@ export class Connections {
     server.once('close', () => cancel());
   }
 
-  /** Counts the request until its answer is sent. False: its connection is closed, and the request must not be processed. */
+  /**
+   * Counts the request until its response is sent. False: its connection is closed, and the request must not be
+   * processed.
+   */
   accept({ socket }: IncomingMessage, response: ServerResponse): boolean {
     const connection = this.#connections.get(socket);
     // The connection is closed, but the parser still delivers requests that arrived before.
@@ -84,7 +90,7 @@ export class Connections {
     return true;
   }
 
-  /** True if an answer written to this connection now would be mistaken for the answer to an earlier request. */
+  /** True if a response written to this connection now would be mistaken for the response to an earlier request. */
   isAnswering(socket: Socket): boolean {
     return (this.#connections.get(socket)?.open ?? 0) > 0;
   }

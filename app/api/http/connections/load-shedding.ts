@@ -9,23 +9,29 @@ import { problemDocument, retryAfterSeconds } from '../problem-document.ts';
 import type { RefusalLog } from '../refusal-log.ts';
 import { requestTarget } from '../request-target.ts';
 
-/** How long a pod has to be short of CPU before it refuses: the rush after a switch-over is over sooner. */
+/** How long a pod must be short of CPU before it rejects requests: the burst after a switch-over is shorter. */
 const BUSY_OVER_MS = 500;
-/** Share of that time in which the event loop did not wait for anything. */
+/** Share of that time during which the event loop was never idle. */
 const BUSY_UTILIZATION = 0.95;
-/** Refusals of a turn to those who were refused a moment ago, and come again at once. */
+/** Deferred rejections sent per turn to clients that retry immediately after a rejection. */
 const REFUSALS_PER_TURN = 50;
-/** Most deferred refusals; further ones are answered immediately. */
+/** Maximum number of deferred rejections; further requests are rejected immediately. */
 const DEFERRED_MAX = 1_000;
-/** `Retry-After` is a second: who was not refused on this connection for so long gets its refusal at once. */
+/**
+ * `Retry-After` is one second: on a connection without a rejection for this long, the next rejection is sent
+ * immediately.
+ */
 const PATIENT_AFTER_MS = 900;
-/** Slots for operators while the pod refuses everybody else: for those authenticated before, and for any others. */
+/**
+ * Slots for operators while the pod rejects all other requests: for credentials that were authenticated before, and for
+ * any others.
+ */
 const OPERATORS_IN_FLIGHT_MAX = 50;
 const UNKNOWN_OPERATORS_IN_FLIGHT_MAX = 5;
-/** How many operators' credentials are remembered, only to admit their next request. */
+/** How many operators' credentials are remembered, used only to admit their next requests. */
 const OPERATORS_MAX = 32;
 
-/** The route under which refusals are counted and logged. */
+/** The route under which rejections are counted and logged. */
 const REFUSED = 'refused';
 
 type AdmissionDependencies = Pick<HttpDependencies, 'clock' | 'limits' | 'onRequest' | 'onProblem' | 'shuttingDown'>;
@@ -38,17 +44,18 @@ interface Refused {
 /** Releases the slot of an admitted request when its handler has finished. */
 type Leave = () => void;
 
-/** The measure of the event loop, by which a pod that works at its limit is told from one that waits for a store. */
+/** Event-loop utilization: distinguishes a pod at its CPU limit from one that waits for a store. */
 export type LoopUtilization = (since?: EventLoopUtilization) => EventLoopUtilization;
 
 /**
- * Refuses what is more than the pod can do, before anything is spent on it: a refusal costs a fifth of a transfer, so that under
- * twice the load it can bear a pod goes on at its best rate.
+ * Rejects requests beyond the pod's capacity before any work is spent on them: a rejection costs a fifth of a transfer,
+ * so under twice its maximum load a pod keeps its best throughput.
  *
- * Two limits. A pod that waits (for Redis to come back, for the authority to move) holds as many requests as memory allows, as
- * their clients would rather wait than be refused. A pod that is short of CPU holds as many as it answers in a moment: with
- * more it would do no more, only later. Probes and metrics always pass. Operators have reserved slots, most of them for
- * credentials that were authenticated before, so an unauthenticated flood cannot occupy them.
+ * There are two limits. A pod that waits (for Redis to return, or for the authority to move) holds as many requests as
+ * memory allows, because their clients would rather wait than be rejected. A pod that is short of CPU holds only as
+ * many as it can answer quickly: more would not raise its throughput, only its latency. Probes and metrics always pass.
+ * Operators have reserved slots, most of them for credentials that were authenticated before, so that an
+ * unauthenticated flood cannot occupy them.
  */
 export class Admission {
   readonly #deps: AdmissionDependencies;
@@ -57,11 +64,11 @@ export class Admission {
   #inFlight = 0;
   #operatorsInFlight = 0;
   #unknownOperatorsInFlight = 0;
-  /** `Authorization` headers of successful requests below `/v1/ops/`, the latest last. */
+  /** `Authorization` headers of successful requests below `/v1/ops/`, the most recent last. */
   readonly #operators = new Set<string>();
-  /** Deferred refusals. */
+  /** Rejections that are sent at the end of the turn. */
   readonly #deferred: Refused[] = [];
-  /** When a connection was last refused anything. */
+  /** When a request on a connection was last rejected. */
   readonly #refusedAt = new WeakMap<Socket, number>();
   readonly #leave: Leave = () => {
     this.#inFlight -= 1;
@@ -77,12 +84,12 @@ export class Admission {
     this.#busy = new BusyLoop(deps.clock, utilization);
   }
 
-  /** Requests being handled, of those that may be refused. */
+  /** Requests being handled, not counting those that always pass. */
   get inFlight(): number {
     return this.#inFlight;
   }
 
-  /** Returns what to call when the handler has finished; null if the request was refused. */
+  /** Returns a function to call when the handler has finished; null if the request was rejected. */
   enter(request: IncomingMessage, response: ServerResponse): Leave | null {
     const url = request.url ?? '';
     if (alwaysPasses(url)) return passed;
@@ -132,8 +139,8 @@ export class Admission {
   }
 
   /**
-   * Clients that ask again without a pause get their refusals at the end of the turn, and only so many: else the event loop would go
-   * on reading what they send, and hardly come to the answers of those who were let in. As it is, they wait a little longer.
+   * Clients that retry without a pause get their rejections at the end of the turn, and only a limited number per turn.
+   * Otherwise the event loop would mostly read their requests and hardly get to the responses of admitted requests.
    */
   #turnAway(refused: Refused, now: number): void {
     const { socket } = refused.request;
@@ -155,7 +162,7 @@ export class Admission {
   #refuse({ request, response }: Refused): void {
     if (response.destroyed || request.socket.destroyed) return;
     const { clock, onProblem, onRequest, shuttingDown } = this.#deps;
-    const detail = `This pod already works on ${this.#inFlight} requests. Send the same request again later.`;
+    const detail = `This pod is already handling ${this.#inFlight} requests. Send the same request again later.`;
     const problem = new Problem('overloaded', detail);
     const correlationId = correlationIdOf(request.headers, clock);
     const body = JSON.stringify(problemDocument(problem, requestTarget(request.url ?? '').path, correlationId));
@@ -174,7 +181,10 @@ export class Admission {
   }
 }
 
-/** Whether the event loop has worked nearly all the time lately. Looked at when somebody asks: no timer holds the process. */
+/**
+ * Whether the event loop has been busy nearly all the time lately. Evaluated on demand, so that no timer keeps the
+ * process alive.
+ */
 class BusyLoop {
   readonly #utilization: LoopUtilization;
   #since: EventLoopUtilization;

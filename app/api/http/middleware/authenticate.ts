@@ -3,12 +3,12 @@ import { Problem } from '../../../domain/problem.ts';
 import type { ApiMiddleware } from '../http-context.ts';
 import type { Route } from '../route.ts';
 
-/** Any visible characters: what a key looks like is the key store's to say. The scheme's case does not matter (RFC 9110). */
+/** Any visible characters: the key store decides what a key looks like. The scheme is case-insensitive (RFC 9110). */
 const BEARER = /^Bearer +([!-~]{1,8192})$/i;
-/** Three parts, and the first begins with `{"` in base64url. */
+/** Three parts, the first of which begins with `{"` in base64url. */
 const JWT = /^eyJ[\w-]*\.[\w-]+\.[\w-]+$/;
 
-/** Finds out who calls, and whether the route is open to them. */
+/** Identifies the caller and checks whether it may use the route. */
 export function authenticate(keys: KeyStore, jwt: JwtVerifier | undefined): ApiMiddleware {
   return async (ctx, next) => {
     const { route } = ctx.state;
@@ -20,7 +20,7 @@ export function authenticate(keys: KeyStore, jwt: JwtVerifier | undefined): ApiM
     const identity = await (jwt && JWT.test(token) ? jwt.verify(token) : keys.identify(token));
     if (identity === null) throw new Problem('unauthenticated', 'The key or token is not valid.');
     if (!mayCall(identity, route)) {
-      throw new Problem('forbidden', `This needs the scope ${route.scopes.join(' or ')}.`);
+      throw new Problem('forbidden', `This requires the scope ${route.scopes.join(' or ')}.`);
     }
     ctx.state.identity = identity;
     return next();

@@ -8,9 +8,9 @@ const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;
 const NO_TRACE = '0'.repeat(32);
 
 /**
- * Gives every request its target and its correlation id: the client's `X-Correlation-Id`, else the trace id of its `traceparent`, else
- * a new one. One that is not made like an id is replaced and not refused: it is no reason to hold up a payment, but
- * it may not reach logs and MySQL either.
+ * Gives every request its target and its correlation id: the client's `X-Correlation-Id`, otherwise the trace id of its
+ * `traceparent`, otherwise a new one. An invalid id is replaced rather than rejected: it is no reason to block a
+ * payment, but it must not reach logs or MySQL.
  */
 export function correlate(clock: Clock): ApiMiddleware {
   return (ctx, next) => {
@@ -22,7 +22,7 @@ export function correlate(clock: Clock): ApiMiddleware {
   };
 }
 
-/** The correlation id of a request with these headers; a new one when they name none that may be stored. */
+/** The correlation id of a request with these headers; a new one if none of them contains a valid id. */
 export function correlationIdOf(headers: IncomingHttpHeaders, clock: Clock): string {
   const given = headers['x-correlation-id'];
   if (typeof given === 'string' && ID_PATTERN.test(given)) return given;

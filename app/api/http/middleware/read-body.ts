@@ -4,16 +4,18 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { ApiMiddleware } from '../http-context.ts';
 import { parseJson, requireJson } from '../json-body.ts';
 
-/** The client went away before its request was whole: nobody is there to be answered. */
+/** The client disconnected before its request was complete: no one is left to receive a response. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone';
 }
 
-/** Longest body of a route that takes a single item. Valid ones have at most a tenth of that. */
+/** Maximum body length of a route that takes a single item. Valid bodies have at most a tenth of that. */
 const SINGLE_BODY_BYTES_MAX = 64 * 1024;
-/** A body that is too long is read on for so many times the limit, thrown away, so that its sender gets to read the 413. */
+/**
+ * A body that is too long is read and discarded up to this multiple of the limit, so that its sender can read the 413.
+ */
 const DISCARD_FACTOR = 4;
-/** All bodies that have arrived but are not parsed yet may take as much memory as this many of the largest. */
+/** Memory limit for all bodies that have arrived but are not parsed yet, as a multiple of the largest body. */
 const BODIES_IN_FLIGHT = 64;
 /** A body must be complete after this time, plus one second for every 64 KiB that have arrived. */
 const BODY_TIMEOUT_MS = 10_000;
@@ -21,7 +23,7 @@ const BYTES_PER_MS_MIN = 64;
 const SWEEP_EVERY_MS = 1_000;
 const FIRST_CAPACITY = 4_096;
 
-/** Reads the JSON of the routes that take a body. */
+/** Reads the JSON body of the routes that take one. */
 export function readBody(bytesMax: number, clock: Clock): ApiMiddleware {
   const bodies = new Bodies(bytesMax * BODIES_IN_FLIGHT, clock);
   return async (ctx, next) => {
@@ -40,7 +42,7 @@ export function readBody(bytesMax: number, clock: Clock): ApiMiddleware {
     try {
       ctx.state.body = parseJson(await arriving.whole());
     } catch (error) {
-      // The rest of an unwanted body may still be arriving.
+      // The rest of a rejected body may still be arriving.
       if (!ctx.req.complete || isTooLarge(error)) ctx.res.setHeader('Connection', 'close');
       throw error;
     } finally {
@@ -58,7 +60,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** All bodies that are being received: the memory they take, and those that take long to arrive. */
+/** All bodies being received: limits their memory, and aborts those that take too long. */
 class Bodies {
   readonly #bytesMax: number;
   readonly #clock: Clock;
@@ -72,7 +74,7 @@ class Bodies {
     this.#clock = clock;
   }
 
-  /** False if there is not that much left. */
+  /** False if that much memory is not left. */
   take(bytes: number): boolean {
     if (this.#bytes + bytes > this.#bytesMax) return false;
     this.#bytes += bytes;
@@ -104,7 +106,7 @@ class Bodies {
   }
 }
 
-/** One body. It takes memory only for what has arrived, until it is released. */
+/** One body. Until it is released, it takes memory only for what has arrived. */
 class ArrivingBody {
   readonly #bodies: Bodies;
   readonly #request: IncomingMessage;
@@ -140,12 +142,12 @@ class ArrivingBody {
       });
       // `close` also follows every normal end; creating an error each time would cost more than the rest of this function.
       request.on('close', () => {
-        if (!request.complete) reject(new ClientGone('The client closed the connection while it sent its body.'));
+        if (!request.complete) reject(new ClientGone('The client closed the connection while sending its body.'));
       });
     });
   }
 
-  /** Gives up a body that takes too long. */
+  /** Aborts a body that takes too long. */
   sweep(nowMs: number): void {
     this.#sinceMs ??= nowMs;
     if (nowMs - this.#sinceMs <= BODY_TIMEOUT_MS + this.#length / BYTES_PER_MS_MIN) return;
@@ -161,7 +163,7 @@ class ArrivingBody {
   }
 
   #receive(chunk: Buffer): void {
-    // Read and thrown away.
+    // Read and discarded.
     if (this.#isReleased) return;
     const before = this.#length;
     this.#length += chunk.length;
@@ -171,7 +173,7 @@ class ArrivingBody {
       return;
     }
     if (before === 0) {
-      // Nearly always this is all of it, and needs no copy.
+      // Nearly always the chunk is the whole body, and needs no copy.
       if (this.#grow(chunk.length)) this.#bytes = chunk;
       return;
     }
@@ -193,7 +195,7 @@ class ArrivingBody {
   #grow(capacity: number): boolean {
     if (!this.#bodies.take(capacity - this.#taken)) {
       this.#drop();
-      const detail = 'This pod already holds as much as it can. Send the same request again later.';
+      const detail = 'The memory of this pod for request bodies is used up. Send the same request again later.';
       this.#fail(new Problem('overloaded', detail));
       return false;
     }
@@ -208,7 +210,7 @@ class ArrivingBody {
   }
 
   #tooLarge(): Problem {
-    const detail = `The body may have at most ${this.#bytesMax} bytes. Send a longer list in several requests.`;
+    const detail = `The body may have at most ${this.#bytesMax} bytes. Split a longer list into several requests.`;
     return new Problem('payload_too_large', detail);
   }
 }

@@ -6,10 +6,10 @@ import type { RefusalLog, RefusedRequest } from '../refusal-log.ts';
 import { UNMATCHED } from './measure.ts';
 import { ClientGone } from './read-body.ts';
 
-/** As nginx counts requests whose client went away; it is never sent. */
+/** nginx's status for requests whose client disconnected; it is never sent. */
 const CLIENT_CLOSED_REQUEST = 499;
 
-/** The one place where an error becomes an answer. */
+/** The one place where errors become responses. */
 export function renderProblems(
   logger: ApiLogger,
   refusals: RefusalLog,
@@ -29,7 +29,7 @@ export function renderProblems(
   };
 }
 
-/** Unexpected errors and outcomes of transfers have log lines of their own. */
+/** Unexpected errors and outcomes of transfers have their own log lines. */
 function isLogged({ code, extras }: Problem): boolean {
   return code === 'internal_error' || extras.transactionId !== undefined;
 }
@@ -59,14 +59,14 @@ function render(ctx: ApiContext, problem: Problem): void {
   sendContent(ctx, 'application/problem+json', JSON.stringify(problemDocument(problem, target.path, correlationId)));
 }
 
-/** What was thrown goes to the log and not to the client: it may name hosts, SQL or keys. */
+/** The error is logged but not sent to the client: it may contain host names, SQL or keys. */
 function logUnexpected({ state, method }: ApiContext, error: unknown, logger: ApiLogger): void {
   const { correlationId, target } = state;
   logger.error({ correlationId, path: shown(target.path), method, err: error }, 'request failed unexpectedly');
 }
 
 function internalError(): Problem {
-  return new Problem('internal_error', 'An unexpected error happened; the correlation id names it in our logs.');
+  return new Problem('internal_error', 'An unexpected error occurred; it is logged under the correlation id.');
 }
 
 function leaveUnanswered(ctx: ApiContext): void {

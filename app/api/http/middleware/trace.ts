@@ -1,7 +1,7 @@
 import type { ApiMiddleware } from '../http-context.ts';
 import type { RequestTracing } from '../http-dependencies.ts';
 
-/** One span per request, named by its route. Only there when tracing is on: it costs nothing otherwise. */
+/** One span per request, named after its route. Installed only if tracing is on. */
 export function trace(tracing: RequestTracing): ApiMiddleware {
   return (ctx, next) =>
     tracing.incomingSpan(ctx.req.headers, ctx.method, async (span) => {
