@@ -111,7 +111,7 @@ export function latencies(
       'p99, ms': at(0.99),
       'p99.9, ms': at(0.999),
       'max, ms': at(1),
-      'p99 from the sending, ms': round(quantile(sorted(sentMs), 0.99), 2),
+      'p99 since sending, ms': round(quantile(sorted(sentMs), 0.99), 2),
     },
   };
 }

@@ -54,7 +54,7 @@ export function ratioFigures(rates: ReadonlyMap<string, Rates>): Record<string, 
   return Object.fromEntries([
     ...[...rates].map(([name, rate]) => [`${name}, /s`, rate.rate]),
     ...[...rates].flatMap(([name, { cpuMicros }]) =>
-      cpuMicros === null ? [] : [[`${name}, cpu of its server, µs`, cpuMicros]],
+      cpuMicros === null ? [] : [[`${name}, server CPU, µs`, cpuMicros]],
     ),
     ...others.map(([name, rate]) => [`ratio to ${name}`, round(own / rate.rate, 3)]),
   ]);

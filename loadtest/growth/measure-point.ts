@@ -26,7 +26,7 @@ export async function measurePoint(stack: StackFile, point: Point, seconds: numb
   return {
     ...point,
     at: new Date().toISOString(),
-    figures: { ...figures, 'accounts brought into Redis, /s': broughtPerSecond, ...(await memory(stack)) },
+    figures: { ...figures, 'accounts loaded into Redis, /s': broughtPerSecond, ...(await memory(stack)) },
   };
 }
 

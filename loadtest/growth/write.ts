@@ -9,10 +9,10 @@ const SHOWN = [
   'p95, ms',
   'p99, ms',
   ...CPU,
-  'persisted, by run and drain, /s',
+  'persisted including drain, /s',
   'flush lag p99, ms',
   'accounts in Redis',
-  'accounts brought into Redis, /s',
+  'accounts loaded into Redis, /s',
   'Redis memory per cached account, bytes',
   'ids in the window',
   'Redis memory per id, bytes',
@@ -41,12 +41,13 @@ export function writeGrowth(folder: string, command: string, machine: string, po
     join(folder, 'GROWTH.md'),
     `# Growth
 
-Written by \`${command}\`, measured ${dates} on ${machine}, generator and all processes on it. Single transfers between uniformly chosen accounts
-of all, 64 connections. Accounts and history were brought in by bulk SQL, as right as if they had been posted. CPU is per transfer.
+Written by \`${command}\`, measured ${dates} on ${machine}, which also ran the
+generator and all processes. Single transfers between uniformly distributed accounts, 64 connections. Accounts and history were
+inserted by bulk SQL, with the same rows as if they had been posted. CPU is per transfer.
 
 ${table}
 
-What the curves say is told in [README.md](README.md#growth).
+[README.md](README.md#growth) explains the results.
 
 ![Cost by accounts](results/growth-accounts.svg)
 

@@ -87,7 +87,7 @@ export function reportOf(samples: readonly Sample[]): string {
 <html lang="en"><meta charset="utf-8"><title>Holdfast under JMeter</title>
 <style>body{font:14px sans-serif;margin:2em auto;max-width:60em}td,th{padding:.3em 1em;text-align:right;border-bottom:1px solid #ddd}</style>
 <h1>Holdfast under JMeter</h1>
-<p>From ${new Date(begin).toISOString()}. Latencies in ms, from the sending.</p>
+<p>From ${new Date(begin).toISOString()}. Latencies in ms, measured from the time of sending.</p>
 <table><tr><th>request</th>${names.map((name) => `<th>${name}</th>`).join('')}</tr>
 ${rows.map(([label, figures]) => `<tr><th>${label}</th>${names.map((name) => `<td>${figures[name]}</td>`).join('')}</tr>`).join('\n')}
 </table>

@@ -62,9 +62,9 @@ export function writeResults(folder: string, { command, limits, results }: Resul
 Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}, on ${machine()}. k6, API pod, keeper, Redis (AOF always)
 and MariaDB (durable commits) share that machine; the pod has ${Object.entries(limits)
     .map(([name, value]) => `\`${name}=${value}\``)
-    .join(' and ')}. Latencies are k6's, from the sending.
-k6 is dear: read its rates as what k6 gives on this machine, and its CPU beside the service's. The
-service's own ceiling is in [../RESULTS.md](../RESULTS.md).
+    .join(' and ')}. k6 measures latencies from the time of sending.
+k6 is expensive: these rates are what k6 reaches on this machine, and its CPU is listed with the
+service's. For the maximum rates of the service see [../RESULTS.md](../RESULTS.md).
 
 ${table}
 ${outcome}`;

@@ -42,7 +42,7 @@ async function run({ stack, accounts, seconds }: Bench, size: number): Promise<F
       if (!body) return;
       const sentAt = performance.now();
       for (let attempt = 1; (await sender.send(body)) < size; attempt++) {
-        if (attempt === TRIES_MAX) throw new Error(`a batch was not taken: ${sender.lastAnswer}`);
+        if (attempt === TRIES_MAX) throw new Error(`a batch was not accepted: ${sender.lastAnswer}`);
         sentAgain += 1;
         await sleep(TRY_AGAIN_MS);
       }
@@ -63,7 +63,7 @@ async function run({ stack, accounts, seconds }: Bench, size: number): Promise<F
   return {
     figures: {
       '/s': round(posted / runS),
-      'persisted, by run and drain, /s': round(posted / (runS + drainS)),
+      'persisted including drain, /s': round(posted / (runS + drainS)),
       'drain, s': round(drainS, 2),
       'p50, ms': timeAt(0.5),
       'p95, ms': timeAt(0.95),

@@ -18,7 +18,7 @@ const ROUNDS = 3;
 /** Ours and the others, by the same generator, in turns. */
 export const bare: Part = {
   name: 'bare',
-  title: 'single transfers beside bare Koa with one EVALSHA, in turns',
+  title: 'single transfers against bare Koa with one EVALSHA, alternating',
   run: (bench) =>
     withRedis(async (url) => {
       await using single = await ServerProcess.start(bench.stack, 'bare-koa.ts', [url, 'single']);
@@ -26,7 +26,7 @@ export const bare: Part = {
       const found = await compared(bench, [
         overHttp('Holdfast', bench, ours(bench)),
         overHttp('bare Koa and EVALSHA', bench, single),
-        overHttp('bare Koa and EVALSHA, pipelined by turn', bench, pipelined),
+        overHttp('bare Koa and EVALSHA, pipelined per event loop turn', bench, pipelined),
       ]);
       await requireMoved(url);
       return found;
@@ -40,7 +40,7 @@ async function requireMoved(url: string): Promise<void> {
   const balances = (await redis.mget(ids)).map(Number);
   redis.disconnect();
   if (!balances.some((balance) => balance !== 0) || balances.reduce((sum, balance) => sum + balance, 0) !== 0)
-    throw new Error('the bare transfers have not moved money');
+    throw new Error('the bare server has not moved money');
 }
 
 /** As many in a call as the pod has under the load of single transfers, of batches, and fewer. */
@@ -49,7 +49,7 @@ const SCRIPT_TRANSFERS_PER_SECOND = 15_000;
 
 export const script: Part = {
   name: 'script',
-  title: 'the apply script on Redis alone, by transfers in a call',
+  title: 'the apply script on Redis without the rest, by transfers per call',
   run: ({ accounts, turnSeconds }) =>
     withRedis(async (url) => {
       const redis = new Redis(url);
@@ -73,7 +73,7 @@ const BULK_ROWS_PER_COMMIT = 2000;
 
 export const bulk: Part = {
   name: 'bulk',
-  title: 'batches of 100 persisted beside a bulk insert of the same rows, in turns',
+  title: 'persisted batches of 100 against a bulk insert of the same rows, alternating',
   async run(bench) {
     await using insert = await BulkInsert.prepare(bench.stack.mysql);
     return await compared(bench, [
@@ -81,11 +81,11 @@ export const bulk: Part = {
         name: 'persisted',
         run: async (seconds) => {
           const { figures } = await batch100.run({ ...bench, seconds });
-          return { rate: figures['persisted, by run and drain, /s'] ?? Number.NaN };
+          return { rate: figures['persisted including drain, /s'] ?? Number.NaN };
         },
       },
       {
-        name: `bulk insert, ${BULK_ROWS_PER_COMMIT} rows in a commit`,
+        name: `bulk insert, ${BULK_ROWS_PER_COMMIT} rows per commit`,
         run: async (seconds) => ({
           rate: await insert.run(Math.min(seconds, 10) * BULK_ROWS_PER_SECOND, BULK_ROWS_PER_COMMIT),
         }),
@@ -101,7 +101,7 @@ export const typeormHot: Part = rival('typeormhot', 'hot', 'one hot account');
 function rival(name: string, where: 'uniform' | 'hot', accountsTitle: string): Part {
   return {
     name,
-    title: `single transfers beside a TypeORM transaction on MySQL, ${accountsTitle}, in turns`,
+    title: `single transfers against a TypeORM transaction on MySQL, ${accountsTitle}, alternating`,
     async run(bench) {
       const found = await besideRivals(bench, where);
       await requireRightBooks(bench);
@@ -135,7 +135,7 @@ async function requireRightBooks({ stack }: Bench): Promise<void> {
   );
   const [sum, versions, transfers] = ['sum', 'versions', 'transfers'].map((name) => Number(row?.[name]));
   if (sum !== 0 || !transfers || versions !== 2 * transfers)
-    throw new Error(`the rival's books are wrong: ${JSON.stringify(row)}`);
+    throw new Error(`the books of the TypeORM variant are wrong: ${JSON.stringify(row)}`);
   for (const table of ['rival_transfers', 'rival_accounts']) await books.rows(`DROP TABLE ${table}`);
 }
 

@@ -13,7 +13,7 @@ const TRANSFER_EVERY = 5;
 
 export const reads: Part = {
   name: 'reads',
-  title: `balance reads at ${READS_PER_SECOND}/s, from the planned moment`,
+  title: `balance reads at ${READS_PER_SECOND}/s, latency from the planned time`,
   run: (bench) => {
     const read = balanceReads(apiOf(bench.stack), bench.stack, bench.accounts);
     return pacedPart(bench, READS_PER_SECOND, read, { '': () => true });
@@ -22,7 +22,7 @@ export const reads: Part = {
 
 export const steady: Part = {
   name: 'steady',
-  title: `single transfers at ${TRANSFERS_PER_SECOND}/s, from the planned moment`,
+  title: `single transfers at ${TRANSFERS_PER_SECOND}/s, latency from the planned time`,
   run: (bench) => {
     const transfer = transfers(apiOf(bench.stack), bench.stack, bench.accounts);
     return pacedPart(bench, TRANSFERS_PER_SECOND, transfer, { '': () => true });
@@ -31,7 +31,7 @@ export const steady: Part = {
 
 export const mixed: Part = {
   name: 'mixed',
-  title: `80 % balance reads, 20 % transfers at ${MIXED_PER_SECOND}/s, from the planned moment`,
+  title: `80 % balance reads, 20 % transfers at ${MIXED_PER_SECOND}/s, latency from the planned time`,
   run: (bench) => {
     const url = apiOf(bench.stack);
     const read = balanceReads(url, bench.stack, bench.accounts);
@@ -47,7 +47,7 @@ export const mixed: Part = {
 
 export const readsMax: Part = {
   name: 'readsmax',
-  title: 'balance reads, as many as go',
+  title: 'balance reads at the maximum rate',
   async run({ stack, accounts, seconds }): Promise<Found> {
     const watch = await Watch.begin(stack);
     const args = [stack.apiKey, String(accounts)];
@@ -73,7 +73,7 @@ async function pacedPart(
     figures: {
       '/s': Math.round(good / seconds),
       ...Object.assign({}, ...byKind),
-      'refused or without an answer': perSecond * seconds - good,
+      'refused or unanswered': perSecond * seconds - good,
       ...figures,
     },
     seconds: timeline,

@@ -33,7 +33,7 @@ async function run({ stack, accounts, seconds }: Bench, where: string): Promise<
   return {
     figures: {
       ...wrkFigures(result),
-      'persisted, by run and drain, /s': round(posted / (runS + drainS)),
+      'persisted including drain, /s': round(posted / (runS + drainS)),
       'drain, s': round(drainS, 2),
       'flush lag p50, ms': lag.p50Ms,
       'flush lag p99, ms': lag.p99Ms,
@@ -54,7 +54,7 @@ export function wrkFigures(result: WrkResult): Record<string, number> {
     'max, ms': maxMs,
     requests,
     refused,
-    'broken or timed out': broken + timeouts,
+    'failed or timed out': broken + timeouts,
   };
 }
 
@@ -69,7 +69,7 @@ export async function drained(books: Books, { epoch, seq }: Cursor, posted: numb
   for (;;) {
     const now = await books.cursor();
     if (now.seq >= posted + (now.epoch === epoch ? seq : 0)) return;
-    if (performance.now() > deadline) throw new Error(`not all was in MySQL after ${DRAIN_MS_MAX / 1000} s`);
+    if (performance.now() > deadline) throw new Error(`not everything was in MySQL after ${DRAIN_MS_MAX / 1000} s`);
     await sleep(LOOK_EVERY_MS);
   }
 }

@@ -22,7 +22,7 @@ export interface Report {
   reconciliation: Reconciliation;
 }
 
-/** RESULTS.md, the pictures, and the raw figures. */
+/** Writes RESULTS.md, the charts and the raw figures. */
 export function writeReport(folder: string, report: Report): void {
   const results = join(folder, 'results');
   mkdirSync(results, { recursive: true });
@@ -41,9 +41,9 @@ function textOf(report: Report, raw: string): string {
   const sections = parts.map(({ name, title }) => section(name, title, found.get(name)));
   return `# Load test
 
-Written by \`${command}\` on ${at.slice(0, 10)}, at commit ${commit}, on ${machine}; pods under Node.js ${podNode}. Generator, API pod, keeper, Redis
-(AOF always) and MariaDB (durable commits, binlog) share that machine; before the start its load average, so what else ran there, was
-${loadAverage}. ${accounts.toLocaleString('en')} accounts; ${seconds} s a part, ${turnSeconds} s a turn where two are compared. Raw figures: \`results/${raw}\`.
+Written by \`${command}\` on ${at.slice(0, 10)}, at commit ${commit}, on ${machine}; pods under Node.js ${podNode}. The
+generator, API pod, keeper, Redis (AOF always) and MariaDB (durable commits, binlog) share that machine. Its load average before the
+start was ${loadAverage}. ${accounts.toLocaleString('en')} accounts; ${seconds} s per part, ${turnSeconds} s per turn when variants are compared. Raw figures: \`results/${raw}\`.
 
 ${goalTable(found)}
 
@@ -51,7 +51,7 @@ ${coresNeeded(found)}
 
 ${booksLine(report.reconciliation)}
 
-How cost grows with accounts and history: [GROWTH.md](GROWTH.md).
+For the cost by number of accounts and length of history see [GROWTH.md](GROWTH.md).
 
 ${sections.join('\n')}`;
 }
@@ -67,7 +67,7 @@ export function goalTable(found: ReadonlyMap<string, Found>): string {
 const CORE_MICROS = 1e6;
 const GOALS = { single: 10_000, batch100: 50_000 };
 
-/** From the CPU time of every process: what limits a rate, and how many cores the goal wants. */
+/** Computes from the CPU time of every process how many cores the goal requires. */
 function coresNeeded(found: ReadonlyMap<string, Found>): string {
   const lines = Object.entries(GOALS).flatMap(([name, goal]) => {
     const { figures } = found.get(name) ?? { figures: {} };
@@ -76,7 +76,7 @@ function coresNeeded(found: ReadonlyMap<string, Found>): string {
     const micros = parts.reduce((sum, [, value]) => sum + value, 0);
     const named = parts.map(([figure, value]) => `${figure.slice('cpu '.length, -', µs'.length)} ${value}`).join(', ');
     return [
-      `- ${name}: ${micros.toFixed(1)} µs of CPU per transfer (${named}), so ${goal.toLocaleString('en')}/s with all of it persisted at the same time want ${((micros * goal) / CORE_MICROS).toFixed(1)} cores.`,
+      `- ${name}: ${micros.toFixed(1)} µs of CPU per transfer (${named}), so ${goal.toLocaleString('en')}/s, persisted without delay, require ${((micros * goal) / CORE_MICROS).toFixed(1)} cores.`,
     ];
   });
   return lines.join('\n');
@@ -84,8 +84,9 @@ function coresNeeded(found: ReadonlyMap<string, Found>): string {
 
 function booksLine({ clean, report, seconds }: Reconciliation): string {
   const number = (key: string) => Number(report[key] ?? 0).toLocaleString('en');
-  if (!clean) return `**The books drift, so this is no result**: ${JSON.stringify(report).slice(0, 300)}`;
-  return `Reconciliation at the end (${seconds.toFixed(1)} s): clean, ${number('transfers')} transfers, ${number('cachedAccounts')} cached accounts.`;
+  if (!clean)
+    return `**The reconciliation found drift, so this result is invalid**: ${JSON.stringify(report).slice(0, 300)}`;
+  return `Reconciliation at the end (${seconds.toFixed(1)} s): no drift, ${number('transfers')} transfers, ${number('cachedAccounts')} cached accounts.`;
 }
 
 function section(name: string, title: string, found: Found | undefined): string {
@@ -94,7 +95,7 @@ function section(name: string, title: string, found: Found | undefined): string 
     .filter(([what]) => what !== '/s' || !('Holdfast, /s' in found.figures))
     .map(
       ([what, value]) =>
-        `| ${what === '/s' ? '**answered as wanted, /s**' : what} | ${Number.isFinite(value) ? value.toLocaleString('en') : ''} |`,
+        `| ${what === '/s' ? '**successful, /s**' : what} | ${Number.isFinite(value) ? value.toLocaleString('en') : ''} |`,
     );
   const image = (found.seconds?.length ?? 0) > 1 ? `\n![${title}](results/${name}.svg)\n` : '';
   return `## ${name}: ${title}\n\n| | |\n|---|---|\n${rows.join('\n')}\n${image}`;
@@ -106,9 +107,12 @@ function picture(title: string, seconds: readonly Second[]): string {
     points: seconds.map((second) => [second.atS, value(second)] as const),
   });
   const panels: Panel[] = [
-    { title: 'requests answered in a second', lines: [line('answered', (s) => s.perSecond)] },
-    { title: 'latency as the pods see it, ms', lines: [line('p50', (s) => s.p50Ms), line('p99', (s) => s.p99Ms)] },
-    { title: 'from acceptance to commit, ms', lines: [line('p50', (s) => s.lagP50Ms), line('p99', (s) => s.lagP99Ms)] },
+    { title: 'requests answered per second', lines: [line('answered', (s) => s.perSecond)] },
+    { title: 'latency measured by the pods, ms', lines: [line('p50', (s) => s.p50Ms), line('p99', (s) => s.p99Ms)] },
+    {
+      title: 'time from acceptance to commit, ms',
+      lines: [line('p50', (s) => s.lagP50Ms), line('p99', (s) => s.lagP99Ms)],
+    },
   ];
   const drawn = panels.filter(({ lines }) => lines.some(({ points }) => points.some(([, y]) => Number.isFinite(y))));
   return charts(title, { title: 'seconds' }, drawn);
