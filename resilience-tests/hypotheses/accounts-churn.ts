@@ -8,7 +8,7 @@ const CACHED = { full: '10000', short: '1000' };
 export const accountsChurn: Hypothesis = {
   name: 'accounts-churn',
   expectation:
-    'A million accounts, used uniformly, and room for 10,000 in Redis: each is brought in and let go all the time, and none comes back old.',
+    'A million accounts are used uniformly, with room for 10,000 in Redis. Accounts are constantly loaded and evicted, and none is ever loaded with an outdated balance.',
   pauseMsMax: 2_000,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },
   load: { batches: 0.3, batchSize: 50, reads: 0.3 },

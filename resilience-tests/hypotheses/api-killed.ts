@@ -3,7 +3,7 @@ import { type Hypothesis, ownStack } from '../harness/hypothesis.ts';
 export const apiKilled: Hypothesis = {
   name: 'api-killed',
   expectation:
-    'All API pods die at once, with requests and unflushed answers in their memory; started again, they go on.',
+    'All API pods are killed at once, with running requests and unflushed outcomes in their memory. After a restart they continue.',
   pauseMsMax: 10_000,
   seconds: { full: { before: 5, after: 20 }, short: { before: 3, after: 6 } },
   ground: () => ownStack(),

@@ -37,7 +37,7 @@ async function clusterWithASmallDisk(): Promise<SmallDisk> {
 export const diskFull: Hypothesis<SmallDisk> = {
   name: 'disk-full',
   expectation:
-    'The disk of Redis is full: it acknowledges nothing that it could not write, and ends itself; MySQL takes over until there is room and Redis is back.',
+    'The disk of Redis is full. Redis acknowledges nothing that it could not write, and exits. MySQL takes over until there is space and Redis is back.',
   pauseMsMax: 10_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

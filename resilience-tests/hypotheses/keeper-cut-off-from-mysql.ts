@@ -7,7 +7,7 @@ import { sleep } from '../harness/time.ts';
 export const keeperCutOffFromMysql: Hypothesis<Ground<Cluster>> = {
   name: 'keeper-cut-off-from-mysql',
   expectation:
-    'One keeper alone loses MySQL, by connections that break and by silent ones: the other one does all the work, and nobody notices.',
+    'A single keeper loses MySQL, once by broken connections and once by silent ones. The other keeper does all the work, and no request fails.',
   pauseMsMax: 1_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },

@@ -7,7 +7,7 @@ import { sleep } from '../harness/time.ts';
 export const keeperKilledAtEachStep: Hypothesis<Ground<Cluster>> = {
   name: 'keeper-killed-at-each-step',
   expectation:
-    'The keeper that has just moved the authority is killed, once at each step of a switch-over and back: the other one goes on where it was.',
+    'The keeper that has just moved the authority is killed, once at each step of a switch-over and back. The other keeper continues from there.',
   pauseMsMax: 10_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },

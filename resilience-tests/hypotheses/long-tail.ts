@@ -6,7 +6,7 @@ import { sleep } from '../harness/time.ts';
 export const longTail: Hypothesis<Ground<Cluster>> = {
   name: 'long-tail',
   expectation:
-    'The keepers are dead for a while, and then Redis loses its disk: thousands of transfers are in no store, and the tails of the pods bring them all.',
+    "No keeper runs for a while, and then Redis loses its disk. Thousands of transfers are in neither store, and all of them are recovered from the pods' tails.",
   pauseMsMax: 15_000,
   // `persisted` has waited for the keepers by then.
   errorsAllowed: /^504 outcome_unknown$/,

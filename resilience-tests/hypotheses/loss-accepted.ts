@@ -12,7 +12,7 @@ const WRITTEN_DOWN = 'The disk of Redis is gone for good: a test of that.';
 export const lossAccepted: Hypothesis<Ground<Cluster>> = {
   name: 'loss-accepted',
   expectation:
-    'As replies-lost, and the disk of Redis is lost, too: the accounts stay frozen until an operator accepts the loss, and then nothing is missing but what was written down as given up.',
+    'Like replies-lost, but the disk of Redis is also lost. The accounts stay frozen until an operator accepts the loss; afterwards only the entries recorded as given up are missing.',
   pauseMsMax: 10_000,
   errorsAllowed: /^(account_unsettled|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

@@ -6,7 +6,8 @@ import { WITHOUT_MYSQL } from '../harness/seen.ts';
 
 export const mysqlAwayInCache: Hypothesis<Ground<Cluster>> = {
   name: 'mysql-away-in-cache',
-  expectation: 'MySQL is killed for 30 s: what needs it says so, everything else goes on, and no authority moves.',
+  expectation:
+    'MySQL is killed for 30 s. Requests that need it get an error, all others continue, and the authority does not move.',
   pauseMsMax: 1_000,
   errorsAllowed: WITHOUT_MYSQL,
   seconds: { full: { before: 10, after: 20 }, short: { before: 3, after: 4 } },

@@ -7,7 +7,7 @@ import { sleep } from '../harness/time.ts';
 export const mysqlAwayInClosing: Hypothesis<Ground<Cluster>> = {
   name: 'mysql-away-in-closing',
   expectation:
-    'MySQL is killed for 30 s while the pods bring it what they hold, and one of them stands still: they bring it all later.',
+    'MySQL is killed for 30 s while the pods hand over their records, and one of the pods is paused. They hand over everything later.',
   pauseMsMax: 60_000,
   errorsAllowed: /^(database_unavailable|ledger_switching|ledger_closed|504 outcome_unknown|no answer in time)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

@@ -8,7 +8,7 @@ import { sleep } from '../harness/time.ts';
 export const mysqlAwayInDirect: Hypothesis<Ground<Cluster>> = {
   name: 'mysql-away-in-direct',
   expectation:
-    'MySQL, which has the authority, is killed for 30 s while Redis is away: nothing goes on, and nothing is lost.',
+    'While Redis is unavailable and MySQL has the authority, MySQL is killed for 30 s. All requests stop, and nothing is lost.',
   pauseMsMax: 45_000,
   errorsAllowed: /^(database_unavailable|ledger_switching|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

@@ -6,8 +6,7 @@ import { sleep, until } from '../harness/time.ts';
 
 export const mysqlKilledInAFlush: Hypothesis<Ground<Cluster>> = {
   name: 'mysql-killed-in-a-flush',
-  expectation:
-    'MySQL is killed while a flush writes, and again, and again: each flush is there as a whole, or not at all.',
+  expectation: 'MySQL is repeatedly killed during a flush. Each flush is either in MySQL completely or not at all.',
   pauseMsMax: 1_000,
   errorsAllowed: WITHOUT_MYSQL,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

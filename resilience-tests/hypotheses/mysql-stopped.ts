@@ -34,7 +34,7 @@ async function stackOnGivenMysql(): Promise<WithMysql> {
 export const mysqlStopped: Hypothesis<WithMysql> = {
   name: 'mysql-stopped-two-minutes',
   expectation:
-    'MySQL is away for 120 s: transfers between cached accounts go on all the time, and are in MySQL soon after it is back.',
+    'MySQL is unavailable for 120 s. Transfers between cached accounts continue throughout, and are in MySQL soon after it is back.',
   pauseMsMax: 5_000,
   // A new stack begins in MySQL, and looks ids up there for the next 10 s.
   seconds: { full: { before: 15, after: 30 }, short: { before: 15, after: 10 } },

@@ -7,7 +7,7 @@ import { sleep } from '../harness/time.ts';
 export const podAndRedisKilled: Hypothesis<Ground<Cluster>> = {
   name: 'pod-and-redis-killed',
   expectation:
-    'A pod dies together with Redis, and with it the only copy of what it was told last: everything stays closed until Redis is back with its disk.',
+    'A pod is killed together with Redis, and with it the only copy of its latest acknowledged transfers. The ledger stays closed until Redis is back with its disk.',
   pauseMsMax: 30_000,
   errorsAllowed: CLOSED,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

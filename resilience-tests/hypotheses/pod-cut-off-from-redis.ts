@@ -6,7 +6,7 @@ import { sleep } from '../harness/time.ts';
 export const podCutOffFromRedis: Hypothesis<Ground<Cluster>> = {
   name: 'pod-cut-off-from-redis',
   expectation:
-    'One pod alone loses Redis, by a connection that breaks and by one that is silent: it turns unready, what it holds goes on afterwards or is told so after 10 s, and no authority moves.',
+    'A single pod loses Redis, once by a broken connection and once by a silent one. It becomes unready; its waiting requests continue afterwards or get an error after 10 s, and the authority does not move.',
   pauseMsMax: 1_000,
   errorsAllowed: /^(ledger_switching|overloaded|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },

@@ -7,7 +7,7 @@ import { sleep } from '../harness/time.ts';
 export const podKilled: Hypothesis<Ground<Cluster>> = {
   name: 'pod-killed',
   expectation:
-    'One of three pods dies with requests and unflushed answers in its memory: only those requests break, and asked again under their ids they have one outcome.',
+    'One of three pods is killed with running requests and unflushed outcomes in its memory. Only those requests fail, and when they are repeated under the same ids, each has one outcome.',
   pauseMsMax: 1_000,
   errorsAllowed: BROKEN,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 4 } },

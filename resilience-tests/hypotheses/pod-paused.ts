@@ -6,7 +6,7 @@ import { sleep, until } from '../harness/time.ts';
 export const podPaused: Hypothesis<Ground<Cluster>> = {
   name: 'pod-paused-past-its-retirement',
   expectation:
-    'A pod stands still with requests in its hands until a keeper has retired it, and wakes: its id is refused, and it goes on under a new one.',
+    'A pod with running requests is paused until a keeper has retired it, and then resumed. Its id is refused, and it continues under a new one.',
   pauseMsMax: 1_000,
   // Who was in its hands hears nothing in time, or late.
   errorsAllowed: /^(no answer in time|504 outcome_unknown|ledger_switching|ECONNRESET|socket hang up)$/,

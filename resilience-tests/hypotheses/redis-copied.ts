@@ -10,7 +10,7 @@ import { until } from '../harness/time.ts';
 export const redisCopied: Hypothesis<Ground<Cluster>> = {
   name: 'redis-copied',
   expectation:
-    'Somebody copies the data with `redis-cli --rdb`, which changes the replication id: one switch-over, in which no request fails.',
+    'The data are copied with `redis-cli --rdb`, which changes the replication id. This causes one switch-over, in which no request fails.',
   pauseMsMax: 5_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

@@ -6,7 +6,7 @@ import { NONE } from '../harness/seen.ts';
 export const redisDiskLost: Hypothesis<Ground<Cluster>> = {
   name: 'redis-disk-lost',
   expectation:
-    'Redis is killed and comes back at once with an empty disk, under its old name: it is not believed; what the pods hold in their tails is all that is needed.',
+    "Redis is killed and immediately comes back with an empty disk under its old node name. It is not trusted; the pods' tails are sufficient for the recovery.",
   pauseMsMax: 10_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

@@ -6,7 +6,7 @@ import { sleep } from '../harness/time.ts';
 export const redisFlapping: Hypothesis<Ground<Cluster>> = {
   name: 'redis-flapping',
   expectation:
-    'Redis dies again and again soon after it is back, at every stage of the way: it has the authority again only once it stays.',
+    'Redis is repeatedly killed soon after it is back, at every stage of the return. It gets the authority again only once it stays available.',
   pauseMsMax: 15_000,
   errorsAllowed: /^504 outcome_unknown$|^ledger_switching$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

@@ -10,7 +10,7 @@ const FROZEN_MS = { full: 10_000, short: 6_000 };
 export const redisFrozen: Hypothesis<Ground<Cluster>> = {
   name: 'redis-frozen',
   expectation:
-    'Redis stands still for 10 s, with commands in its buffers that it carries out when it is thawed: they find the fence, or an epoch that is over.',
+    'Redis is frozen for 10 s, with commands in its buffers that it executes afterwards. The fence, or the end of the epoch, makes them fail.',
   pauseMsMax: 8_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

@@ -3,7 +3,7 @@ import { type Hypothesis, ownStack } from '../harness/hypothesis.ts';
 export const redisKilled: Hypothesis = {
   name: 'redis-killed',
   expectation:
-    'Redis dies and starts again on its append-only file: the journal is settled, and the next epoch begins.',
+    'Redis is killed and restarted with its append-only file. The rest of the journal is written to MySQL, and the next epoch begins.',
   pauseMsMax: 10_000,
   seconds: { full: { before: 5, after: 25 }, short: { before: 3, after: 8 } },
   ground: () => ownStack(),

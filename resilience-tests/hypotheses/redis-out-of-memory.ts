@@ -8,7 +8,7 @@ const ROOM_BYTES = 512 * 1024;
 export const redisOutOfMemory: Hypothesis<Ground<Cluster>> = {
   name: 'redis-out-of-memory',
   expectation:
-    'Redis is at its maxmemory: what would need more is refused with an error that says so, before anything is written; the rest goes on, and so does everything once there is room.',
+    'Redis has reached its maxmemory. Commands that need more memory are refused with a specific error before anything is written. Other commands continue, and everything works again once there is memory.',
   pauseMsMax: 40_000,
   errorsAllowed: /^overloaded$/,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },

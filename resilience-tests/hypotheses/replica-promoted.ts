@@ -37,7 +37,7 @@ async function clusterWithReplica(): Promise<WithReplica> {
 export const replicaPromoted: Hypothesis<WithReplica> = {
   name: 'replica-promoted',
   expectation:
-    'A replica that lags is promoted in the place of a dead Redis: it carries the marker and too little; it is not believed, and serves as an empty one.',
+    'A lagging replica is promoted to replace a dead Redis. It has the marker, but lacks entries, so it is not trusted, and is used like an empty Redis.',
   pauseMsMax: 10_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

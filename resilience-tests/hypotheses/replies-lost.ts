@@ -8,7 +8,7 @@ import { sleep, until } from '../harness/time.ts';
 export const repliesLost: Hypothesis<Ground<Cluster>> = {
   name: 'replies-lost',
   expectation:
-    'One pod has sent what Redis carries out, and hears nothing; then Redis is gone. Only Redis knows those entries: their accounts are frozen, all others go on in MySQL, and Redis settles them when it is back.',
+    'Redis executes commands of one pod whose replies are lost, and then Redis is lost. Only Redis has those entries: their accounts are frozen, all others continue on MySQL, and the journal settles them when Redis is back.',
   pauseMsMax: 10_000,
   errorsAllowed: /^(account_unsettled|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

@@ -8,7 +8,7 @@ import { sleep } from '../harness/time.ts';
 export const retryStorm: Hypothesis<Ground<Cluster>> = {
   name: 'retry-storm',
   expectation:
-    'Every client sends each transfer five times at once, to any of the pods, while Redis is lost and comes back: each id has one outcome.',
+    'Every client sends each transfer five times at once, to any of the pods, while Redis is lost and comes back. Each id has one outcome.',
   pauseMsMax: 10_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },

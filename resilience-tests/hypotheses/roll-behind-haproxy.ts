@@ -35,7 +35,7 @@ class NextVersion1999999999000 implements MigrationInterface {
 export const rollBehindHaproxy: Hypothesis<BehindHaproxy> = {
   name: 'roll-behind-haproxy',
   expectation:
-    'An upgrade behind an HAProxy that repeats nothing: the schema is migrated under load, by two at once, then every pod and every keeper is restarted, twice over: no client notices, and the flush never stalls.',
+    'An upgrade behind an HAProxy without retries. Under load, two migrations run at once; then all pods and keepers are restarted, twice. No request fails, and flushing does not stall.',
   pauseMsMax: 1_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },

@@ -5,8 +5,7 @@ import { NONE } from '../harness/seen.ts';
 
 export const rollingRestart: Hypothesis<Ground<Cluster>> = {
   name: 'rolling-restart',
-  expectation:
-    'Every pod and every keeper is restarted in good order (SIGTERM), one after the other: no client notices.',
+  expectation: 'All pods and keepers are restarted with SIGTERM, one after the other. No request fails.',
   pauseMsMax: 1_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },

@@ -21,7 +21,7 @@ const KEY_PREFIX = 'hf';
 export const secondInstallation: Hypothesis<WithSecond> = {
   name: 'second-installation',
   expectation:
-    'A second installation with its own MySQL and the same KEY_PREFIX is led to the Redis of the first: it is refused, says so, serves from MySQL, and touches nothing; no client of the first notices. With its own Redis it works.',
+    'A second installation with its own MySQL and the same KEY_PREFIX is pointed at the Redis of the first. It is refused, reports this, serves from MySQL, and changes nothing in Redis; no request of the first installation fails. With its own Redis it works.',
   pauseMsMax: 1_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },

@@ -4,7 +4,7 @@ import { now } from '../harness/time.ts';
 export const sigtermUnderLoad: Hypothesis = {
   name: 'sigterm-under-load',
   expectation:
-    'The whole stack is stopped in good order under full load, and started again on its data: it answers what it took, and has all of it.',
+    'The whole stack is stopped with SIGTERM under full load, and started again with its data. It answers every request that it accepted, and loses nothing.',
   pauseMsMax: 60_000,
   seconds: { full: { before: 10, after: 20 }, short: { before: 4, after: 6 } },
   load: { rate: 2000 },

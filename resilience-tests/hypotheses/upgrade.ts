@@ -34,7 +34,7 @@ export const upgradeFrom010: Hypothesis<Upgrade> = {
   ...HYPOTHESIS,
   name: 'upgrade-from-0.1.0',
   expectation:
-    'Pods and keepers of release 0.1.0 run under load behind HAProxy. The schema is migrated, pods and keepers of this release start beside them, both serve in one epoch, and the old ones end by SIGTERM, one after the other: no client notices, and the authority does not move.',
+    'Pods and keepers of release 0.1.0 run under load behind HAProxy. The schema is migrated, pods and keepers of this release start alongside them, both serve in one epoch, and the old ones are stopped with SIGTERM, one after the other. No request fails, and the authority does not move.',
   pauseMsMax: 2_000,
   errorsAllowed: NONE,
   async fault(scene) {
@@ -52,7 +52,7 @@ export const upgradeFrom010RedisKilled: Hypothesis<Upgrade> = {
   ...HYPOTHESIS,
   name: 'upgrade-from-0.1.0-redis-killed',
   expectation:
-    'As upgrade-from-0.1.0, and Redis is killed and started again while old and new pods and keepers serve side by side: they settle its journal together, and serve together in the next epoch.',
+    'Like upgrade-from-0.1.0, but Redis is killed and restarted while old and new pods and keepers run side by side. Together they recover the epoch from its journal, and serve in the next epoch.',
   pauseMsMax: 15_000,
   errorsAllowed: CLOSED,
   async fault(scene) {
