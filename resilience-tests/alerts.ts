@@ -14,13 +14,13 @@ const WORKERS = 12;
 const ACCOUNTS = 40;
 const FIRES_MS_MAX = 120_000;
 const CLEARS_MS_MAX = 240_000;
-/** What a fault leaves in the windows of the rules may still fire. */
+/** After a fault, data in the windows of the rules can still trigger an alert. */
 const QUIET_MS = 15_000;
 
 const { values } = readCommandLine({
   name: 'npx tsx resilience-tests/alerts.ts',
   about:
-    'Loads the alerts of the chart into Prometheus and Alertmanager, breaks things, and holds what arrives at a receiver against what must. Writes ALERTS.md when everything is tried.',
+    "Loads the chart's alerts into Prometheus and Alertmanager, injects faults, and compares the alerts that arrive at a receiver with the expected ones. A complete run writes ALERTS.md.",
   options: {
     only: some(
       FAULTS.map(({ name }) => name),
@@ -66,7 +66,7 @@ const page = report(outcomes, brokenLinks);
 console.log(`\n${page}`);
 process.exitCode = outcomes.some(({ wrong }) => wrong.length > 0) || brokenLinks.length > 0 ? 1 : 0;
 
-/** Traffic all the time: several alerts are about what clients get. */
+/** Generates constant traffic, because several alerts depend on the responses that clients get. */
 async function post(worker: number): Promise<void> {
   for (let n = worker; !stop.signal.aborted; n++) {
     const order = { sourceAccount: id(n), destinationAccount: id(n * 7 + 1), amount: '0.01', currency: 'EUR' };
@@ -94,7 +94,7 @@ async function tried(fault: Fault): Promise<Outcome> {
     wrong.push(`did not clear: ${inbox.firing.join(', ')}`),
   );
   const allowed = new Set([...fault.must, ...fault.may]);
-  for (const alert of inbox.seen.keys()) if (!allowed.has(alert)) wrong.push(`fired, and must not: ${alert}`);
+  for (const alert of inbox.seen.keys()) if (!allowed.has(alert)) wrong.push(`fired unexpectedly: ${alert}`);
   const fired = [...inbox.seen].map(([alert, at]) => [alert, (at - since) / 1000] as [string, number]);
   console.log(
     `  fired: ${fired.map(([alert, seconds]) => `${alert} ${seconds.toFixed(0)} s`).join(', ') || 'nothing'}`,
@@ -103,7 +103,7 @@ async function tried(fault: Fault): Promise<Outcome> {
   return { fault, fired, wrong };
 }
 
-/** Every link that came is followed: it must lead to a page with the alert's heading. */
+/** Follows every link in the alerts; it must lead to a page with the alert's heading. */
 async function checkLinks(): Promise<string[]> {
   const broken = [];
   for (const [alert, link] of monitoring.inbox.links) {
@@ -120,7 +120,7 @@ async function checkLinks(): Promise<string[]> {
 function report(all: readonly Outcome[], broken: readonly string[]): string {
   const rows = all.map(({ fault, fired, wrong }) => {
     const list = fired.map(([alert, seconds]) => `${alert} (${seconds.toFixed(0)} s)`).join(', ') || 'nothing';
-    return `| ${fault.name} | ${fault.what} | ${fault.must.join(', ') || 'nothing'} | ${list} | ${wrong.join('; ') || 'as it must be'} |`;
+    return `| ${fault.name} | ${fault.what} | ${fault.must.join(', ') || 'nothing'} | ${list} | ${wrong.join('; ') || 'as expected'} |`;
   });
   const firedBy = (alert: string) =>
     all.filter(({ fired }) => fired.some(([name]) => name === alert)).map(({ fault }) => fault.name);
@@ -132,22 +132,23 @@ function report(all: readonly Outcome[], broken: readonly string[]): string {
         : `promtool only: ${NOT_TRIED[alert] ?? 'did not fire in this run'}`;
     return `| ${alert} | ${severity} | ${how} |`;
   });
-  return `# Alerts, tried
+  return `# Alert test results
 
-Written by \`npx tsx resilience-tests/alerts.ts\` on ${new Date().toISOString().slice(0, 10)}: the rules of the chart, rendered by Helm, in Debian's Prometheus
-and Alertmanager; two pods, two keepers, Redis and MariaDB with traffic; real faults; what arrived at a webhook. Windows and waits of
-a minute and more, and the scrape interval, are ${FASTER} times shorter; shorter waits and thresholds are not. Times are from the fault to the arrival.
+Written by \`npx tsx resilience-tests/alerts.ts\` on ${new Date().toISOString().slice(0, 10)}. Debian's Prometheus and Alertmanager ran the chart's rules,
+rendered by Helm, against two pods, two keepers, Redis and MariaDB with traffic and real faults. The table shows the alerts that
+arrived at a webhook. Windows and waits of a minute or more, and the scrape interval, are ${FASTER} times shorter; shorter waits and
+thresholds are unchanged. Times are from the fault to the arrival of the alert.
 
-| fault | what was done | must fire | fired | verdict |
+| fault | description | must fire | fired | verdict |
 |---|---|---|---|---|
 ${rows.join('\n')}
 
-Links that were followed: ${monitoring.inbox.links.size}; broken: ${broken.join(', ') || 'none'}.
+Links checked: ${monitoring.inbox.links.size}; broken: ${broken.join(', ') || 'none'}.
 
-| alert | severity | how it was tried |
+| alert | severity | how it was tested |
 |---|---|---|
 ${alerts.join('\n')}
 
-Every alert has its case in \`scripts/monitoring/alerts*.test.yaml\`, too, at its real durations, which promtool tries in \`npm test\`.
+Every alert also has a test case with its real durations in \`scripts/monitoring/alerts*.test.yaml\`, which promtool runs in \`npm test\`.
 `;
 }

@@ -2,13 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Result } from './harness/experiment.ts';
 
-/** A test that did not come to a verdict. */
+/** A test without a verdict. */
 export interface Broken {
   name: string;
   reason: string;
 }
 
-/** Could not be tried on this machine. */
+/** A test that cannot run on this machine. */
 export interface Skipped {
   name: string;
   reason: string;
@@ -20,7 +20,7 @@ export function textOf(result: Result): string {
   const line = [
     `${passed ? 'passed' : 'FAILED'}  ${name}: ${verdict} (${Math.round(result.seconds)} s)`,
     `${requests} requests, ${Math.round(result.steadyRate)} transfers/s before; ids: ${ok} ok, ${failed} failed, ${onceUnknown} once unknown`,
-    `lost ${lost}, doubled ${doubled}, overdrawn ${overdrawn}; ${result.errors} answers without an outcome`,
+    `lost ${lost}, doubled ${doubled}, overdrawn ${overdrawn}; ${result.errors} responses without an outcome`,
     `at most ${inSeconds(result.pauseMs)} s without a success; the longest wait ${inSeconds(result.waitMsMax)} s; time to switch ${inSeconds(result.switchMs)}`,
   ];
   const violations = result.violations.slice(0, 20).map(({ kind, what }) => `${kind}: ${what}`);
@@ -79,7 +79,7 @@ const rowOf = (cells: readonly (string | number)[]): string => `| ${cells.join('
 const emptyRow = (name: string, verdict: string): string =>
   rowOf([name, ...Array.from({ length: COLUMNS.length - 2 }, () => '–'), verdict]);
 
-/** RESULTS.md: replaced by each run of all. */
+/** Writes RESULTS.md, which each complete run replaces. */
 export function writeResults(
   path: string,
   {
@@ -92,24 +92,25 @@ export function writeResults(
   const rows = [
     ...results.map((result) => rowOf(cellsOf(result))),
     ...skipped.map(({ name }) => emptyRow(name, 'skipped')),
-    ...broken.map(({ name }) => emptyRow(name, '**not run to its end**')),
+    ...broken.map(({ name }) => emptyRow(name, '**not completed**')),
   ];
   const details = results.map(({ name, expectation, pauseMsMax, notes, wrongs, late }) => {
-    const limit = `At most ${pauseMsMax / 1000} s without a success are expected.`;
+    const limit = `Expected: at most ${pauseMsMax / 1000} s without a success.`;
     const lines = [...[...wrongs, ...late].map((wrong) => `**not as expected**: ${wrong}`), ...notes];
     return [`- **${name}**: ${expectation} ${limit}`, ...lines.map((line) => `  - ${line}`)].join('\n');
   });
   for (const { name, reason } of skipped) details.push(`- **${name}** was skipped: ${reason}`);
-  for (const { name, reason } of broken) details.push(`- **${name}** was not run to its end: ${reason}`);
-  const text = `# Faults for real
+  for (const { name, reason } of broken) details.push(`- **${name}** was not completed: ${reason}`);
+  const text = `# Resilience test results
 
-Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}${results.some(({ short }) => short) ? ' (short runs)' : ''}, on ${availableParallelism()} cores that the load, the pods and the stores share.
+Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}${results.some(({ short }) => short) ? ' (short runs)' : ''}, on ${availableParallelism()} cores shared by the load, the pods and the stores.
 
-Ids: *ok* have a known outcome (posted, or refused by a rule), *failed* were refused in every attempt and so must not be in MySQL,
-*once unknown* were answered by no outcome at first, *unknown* still at the end. *errors* are attempts (a batch of ten counts ten times)
-that were answered by no outcome, the client's own faults left out; the *longest wait* is for any answer, by a client that waits 15 s.
-*Time to switch* is from the fault to the first mode in which balances may change again, when the authority moved. \`valid\` means:
-nothing lost, doubled or overdrawn, no gap, right arithmetic, limits in force, no stale answer, and every outcome known.
+Ids: *ok* have a known outcome (posted, or refused by a rule). *Failed* ids were refused in every attempt, so they must not be in
+MySQL. *Once unknown* ids had no known outcome at first, *unknown* ids still have none at the end. *Errors* are attempts (a batch of
+ten counts ten times) that got a response without an outcome, except for mistakes of the client. The *longest wait* is the longest
+time until any response, for clients that wait up to 15 s. *Time to switch* is the time from the fault to the first mode in which
+balances can change again, if the authority moved. \`valid\` means: nothing is lost, doubled or overdrawn, versions have no gaps, the
+arithmetic is correct, limits were enforced, no response was outdated, and every outcome is known.
 
 ${rowOf(COLUMNS)}
 ${rowOf(COLUMNS.map(() => '---'))}

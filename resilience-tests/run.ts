@@ -56,7 +56,7 @@ function testOf<G extends Ground<System>>(hypothesis: Hypothesis<G>): [name: str
       ground.stack.keep = true;
       throw error;
     });
-    if (ground.stack.keep) result.notes.push(`kept for a look: ${ground.stack.keptAs}`);
+    if (ground.stack.keep) result.notes.push(`kept for inspection: ${ground.stack.keptAs}`);
     return result;
   };
   return [hypothesis.name, test];

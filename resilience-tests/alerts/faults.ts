@@ -44,7 +44,7 @@ const CLIENTS_SEE = [...SLOW, 'HoldfastServerErrors'];
 export const FAULTS: readonly Fault[] = [
   {
     name: 'calm',
-    what: 'traffic, and no fault, for 20 s',
+    what: 'traffic without a fault for 20 s',
     must: [],
     may: SLOW,
     async begin() {
@@ -54,7 +54,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'redis-restart',
-    what: 'Redis is killed and started again at once, three times in a minute',
+    what: 'Redis is killed and immediately restarted, three times in a minute',
     must: [],
     may: [...CLIENTS_SEE, 'HoldfastEpochChanging', 'HoldfastRedisErrors'],
     async begin({ cluster }) {
@@ -69,7 +69,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'redis-away',
-    what: 'Redis is killed, and away for 45 s; MySQL has everything',
+    what: 'Redis is killed and unavailable for 45 s; everything is in MySQL',
     must: ['HoldfastNotInCache', 'HoldfastStoreDown'],
     // Not for long: once the ledger has moved to MySQL, nobody asks Redis for anything.
     may: [...CLIENTS_SEE, 'HoldfastEpochChanging', 'HoldfastRedisErrors'],
@@ -84,7 +84,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'mysql-stopped',
-    what: 'MariaDB is killed, and away until the journal is old and full',
+    what: 'MariaDB is killed and unavailable until the journal is old and full',
     must: [
       'HoldfastStoreDown',
       'HoldfastMysqlErrors',
@@ -105,7 +105,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'mysql-restart',
-    what: 'MariaDB is killed and started again at once',
+    what: 'MariaDB is killed and immediately restarted',
     must: [],
     may: [...CLIENTS_SEE, 'HoldfastFlushLagBroken'],
     async begin({ cluster }) {
@@ -117,7 +117,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'keeper-killed',
-    what: 'one of two keepers is killed, for 15 s',
+    what: 'one of two keepers is down for 15 s',
     must: [],
     may: SLOW,
     async begin({ cluster }) {
@@ -151,7 +151,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'redis-and-pod-killed',
-    what: 'Redis and a pod are killed in the same moment, and both stay away',
+    what: 'Redis and a pod are killed at the same moment and stay down',
     must: ['HoldfastClosing', 'HoldfastLedgerClosed', 'HoldfastNotInCache', 'HoldfastStoreDown'],
     // What was accepted just before reaches MySQL when that Redis is back: late, if that takes longer than 30 s.
     may: [
@@ -171,7 +171,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'balance-changed',
-    what: 'a balance is changed by hand in MySQL, and the books are reconciled',
+    what: 'a balance in MySQL is changed by hand, and a reconciliation runs',
     must: ['HoldfastDrift'],
     may: SLOW,
     async begin({ cluster, client, id }) {
@@ -194,7 +194,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'pod-restarts',
-    what: 'a pod is killed and started again four times',
+    what: 'a pod is killed and restarted four times',
     must: ['HoldfastRestarting'],
     may: SLOW,
     async begin({ cluster }) {
@@ -208,7 +208,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'second-installation',
-    what: 'a second installation with its own MySQL is led to the Redis of the first',
+    what: 'a second installation with its own MySQL is pointed at the Redis of the first',
     must: ['HoldfastRedisForeign', 'HoldfastNotInCache'],
     may: SLOW,
     async begin({ cluster, monitoring }) {
@@ -246,22 +246,22 @@ export const FAULTS: readonly Fault[] = [
 
 /** Why an alert is not in the faults above. */
 export const NOT_TRIED: Readonly<Record<string, string>> = {
-  HoldfastInternalErrors: 'there is no known way to make one; each that is found is a bug',
-  HoldfastTransfersSlow: 'depends on the load of the machine; fires here when it is starved',
+  HoldfastInternalErrors: 'there is no known way to cause one; each occurrence is a bug',
+  HoldfastTransfersSlow: 'depends on the load of the machine; fires here if the machine is overloaded',
   HoldfastBalancesSlow: 'depends on the load of the machine; the traffic here reads no balances',
-  HoldfastServerErrors: 'depends on the load; a fault that holds all requests fires it',
-  HoldfastRequestsNearLimit: 'needs thousands of requests at a time',
-  HoldfastQueueNearLimit: 'needs thousands of transfers at a time',
-  HoldfastRedisErrors: 'needs a Redis that goes on answering with errors (redis-out-of-memory)',
-  HoldfastApplySlow: 'needs a slow Redis for minutes (redis-slow)',
+  HoldfastServerErrors: 'depends on the load; a fault that delays all requests fires it',
+  HoldfastRequestsNearLimit: 'needs thousands of concurrent requests',
+  HoldfastQueueNearLimit: 'needs thousands of queued transfers',
+  HoldfastRedisErrors: 'needs a Redis that keeps returning errors (redis-out-of-memory)',
+  HoldfastApplySlow: 'needs a Redis that is slow for minutes (redis-slow)',
   HoldfastCacheMisses: 'needs more accounts than Redis holds (accounts-churn)',
-  HoldfastSlowIds: 'needs clients with ids that are no UUIDv7',
-  HoldfastFlushLagHigh: 'depends on how fast the backlog is worked off',
+  HoldfastSlowIds: 'needs clients whose ids are not UUIDv7',
+  HoldfastFlushLagHigh: 'depends on how fast the backlog is flushed',
   HoldfastFlushLagBroken: 'needs a backlog that is older than 30 s when MySQL is back',
   HoldfastTailLarge: 'needs a tail of half of TAIL_BYTES_MAX',
-  HoldfastEpochsDiffer: 'needs a pod that is cut off from MySQL alone (pod-cut-off)',
+  HoldfastEpochsDiffer: 'needs a pod that loses only MySQL (pod-cut-off)',
   HoldfastEpochChanging: 'needs a Redis that flaps (redis-flapping)',
   HoldfastFrozenAccounts: 'needs replies that are lost together with Redis (replies-lost)',
   HoldfastReconciliationMissing: 'needs 26 hours',
-  HoldfastLogLinesDropped: 'needs a reader of the log that stands still',
+  HoldfastLogLinesDropped: 'needs a log reader that does not read',
 };

@@ -122,13 +122,13 @@ export async function experiment<G extends Ground<System>>(
   const { transfersPerSecondMin = 0 } = hypothesis.load ?? {};
   if (!short && facts.steadyRate < transfersPerSecondMin) {
     late.push(
-      `${Math.round(facts.steadyRate)} transfers/s before the fault, ${transfersPerSecondMin} at least expected`,
+      `${Math.round(facts.steadyRate)} transfers/s before the fault, at least ${transfersPerSecondMin} expected`,
     );
   }
   const pauseMs = recorder.longestPauseMs(began, ended);
-  if (pauseMs > pauseMsMax) late.push(`${Math.round(pauseMs)} ms without a success, ${pauseMsMax} ms at most expected`);
-  notes.push(`timeline: ${told([...moments, ...moves], faultAt).join('; ') || 'nothing moved'}`);
-  notes.push(`answers without an outcome: ${listOf(facts.errors)}`, `ids that failed: ${refusalsIn(history)}`);
+  if (pauseMs > pauseMsMax) late.push(`${Math.round(pauseMs)} ms without a success, at most ${pauseMsMax} ms expected`);
+  notes.push(`timeline: ${told([...moments, ...moves], faultAt).join('; ') || 'the authority did not move'}`);
+  notes.push(`responses without an outcome: ${listOf(facts.errors)}`, `ids that failed: ${refusalsIn(history)}`);
   notes.push(`reads: ${listOf(recorder.readsBySource)}`);
   for (const { transactionId, attempts } of recorder.unresolved().slice(0, UNRESOLVED_TOLD_MAX)) {
     notes.push(`unknown: ${transactionId} ${JSON.stringify(attempts.slice(-3))}`);

@@ -14,7 +14,7 @@ export async function loseReplies({ ground, mark, note, wrong }: Scene<Ground<Cl
   for (const wire of keepers) wire.hold();
   cluster.pod(0).wire('redis').hold('replies');
   await sleep(UNHEARD_MS);
-  mark('pod 1 has heard nothing for a moment, and Redis is killed');
+  mark('pod 1 has received no replies for a moment, and Redis is killed');
   await cluster.redis.kill();
   for (const wire of [...keepers, cluster.pod(0).wire('redis')]) {
     // What is still on the wire is lost with it.

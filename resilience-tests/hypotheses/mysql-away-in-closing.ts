@@ -17,12 +17,12 @@ export const mysqlAwayInClosing: Hypothesis<Ground<Cluster>> = {
     const { ground, mark } = scene;
     const { stack: cluster } = ground;
     cluster.pod(0).freeze(); // so that it is CLOSING for as long as we like
-    mark('pod 1 stands still, and Redis is killed');
+    mark('pod 1 is paused, and Redis is killed');
     await cluster.redis.kill();
     await cluster.untilMode('CLOSING', 30_000);
     await mysqlAway(scene);
     cluster.pod(0).wake();
-    mark('pod 1 wakes');
+    mark('pod 1 is resumed');
     await cluster.untilMode('DIRECT', 60_000);
     await sleep(2_000);
     await cluster.redis.start();

@@ -17,12 +17,12 @@ export const podPaused: Hypothesis<Ground<Cluster>> = {
     const registered = async () => Number((await cluster.query('SELECT COUNT(*) AS pods FROM pods'))[0]?.['pods']);
     const before = await registered();
     cluster.pod(0).freeze();
-    mark('pod 1 stands still');
+    mark('pod 1 is paused');
     await until('its registration is gone', 90_000, async () => (await registered()) < before);
     mark('pod 1 was retired');
     await sleep(1_000);
     cluster.pod(0).wake();
-    mark('pod 1 wakes');
+    mark('pod 1 is resumed');
     await cluster.untilReady();
   },
 };

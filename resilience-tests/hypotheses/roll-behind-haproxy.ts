@@ -88,7 +88,7 @@ async function upgradeSchema({ ground: { stack: cluster }, mark, note, wrong }: 
 async function roll({ ground, mark, note }: Scene<BehindHaproxy>, round: number): Promise<void> {
   const { stack: cluster, proxy } = ground;
   for (const service of [...cluster.pods, ...cluster.keepers]) {
-    mark(`roll ${round}: ${service.name} is told to end`);
+    mark(`roll ${round}: ${service.name} gets SIGTERM`);
     const ms = await service.stop();
     const since = now();
     await service.start();

@@ -13,7 +13,7 @@ export const rollingRestart: Hypothesis<Ground<Cluster>> = {
   ground: () => ownCluster(),
   async fault({ ground: { stack: cluster }, mark, note }) {
     for (const service of [...cluster.pods, ...cluster.keepers]) {
-      mark(`${service.name} is told to end`);
+      mark(`${service.name} gets SIGTERM`);
       const ms = await service.stop();
       note(`${service.name} ended in ${(ms / 1000).toFixed(1)} s`);
       await service.start();

@@ -139,7 +139,7 @@ async function postedBy({ url }: Service): Promise<{ posted: number; epoch: numb
 async function endOld({ ground, mark, note }: Scene<Upgrade>): Promise<void> {
   const { stack: cluster, proxy } = ground;
   for (const service of [...cluster.pods, ...cluster.keepers]) {
-    mark(`${service.name} of 0.1.0 is told to end`);
+    mark(`${service.name} of 0.1.0 gets SIGTERM`);
     note(`${service.name} of 0.1.0 ended in ${inSeconds(await service.stop())} s`);
   }
   await proxy.untilUp(PODS);
