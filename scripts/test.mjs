@@ -14,7 +14,8 @@ requireNodeVersion();
 const { readCommandLine } = await import('../app/config/command-line.mjs');
 readCommandLine({
   name: 'npm test --',
-  about: 'Installs missing software, and runs every test and check. To run only some tests: npx vitest run PATH.',
+  about:
+    'Installs missing software, and runs every test and check. For some tests only: npm run test:unit, test:stores or test:system.',
   options: {},
 });
 const { readJson } = await import('../devstack/system/folder.mjs');
