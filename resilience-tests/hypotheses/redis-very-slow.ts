@@ -7,7 +7,7 @@ import { slowRedis } from '../harness/slow-redis.ts';
 export const redisVerySlow: Hypothesis<Ground<Cluster>> = {
   name: 'redis-very-slow',
   expectation:
-    'Every reply of Redis is delayed by 4 s, which is longer than any timeout, although the commands are executed. Redis counts as lost, and MySQL takes over.',
+    'Every reply of Redis is delayed by 4 s, longer than pods and keepers wait, although the commands are executed. Redis counts as lost, and MySQL takes over.',
   pauseMsMax: 15_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },

@@ -102,7 +102,7 @@ export const MACHINERY_ROWS = [
         about: 'Per transfer. These ids are not UUIDv7, or are older than the window.',
         unit: 'percentunit',
         thresholds: [0.05, 0.1],
-        queries: [[`sum(${rate('holdfast_id_lookups_total')}) / sum(${rate('holdfast_transfers_total')})`, 'look-ups']],
+        queries: [[`sum(${rate('holdfast_id_lookups_total')}) / sum(${rate('holdfast_transfers_total')})`, 'lookups']],
       },
     ],
   },
