@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { TestClock } from '../kernel/testing/test-clock.ts';
 import { LedgerClock } from './ledger-clock.ts';
 
-describe('the time of the ledger, as a process knows it', () => {
+describe("The ledger's time in a process", () => {
   let clock: TestClock;
   let ledger: LedgerClock;
   let said: (number | null)[];
@@ -34,7 +34,7 @@ describe('the time of the ledger, as a process knows it', () => {
     expect(ledger.offMs).toBe(3_600_000 - 250);
   });
 
-  it('is that of Redis while Redis decides, and that of MySQL while MySQL does', () => {
+  it("is Redis's while Redis decides, and MySQL's while MySQL decides", () => {
     ledger.heardDatabase(clock.wallMs + 1_000, 'CACHE');
     ledger.heardCache(clock.wallMs + 5_000);
     expect(ledger.offMs).toBe(-5_000);

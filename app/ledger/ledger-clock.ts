@@ -54,7 +54,7 @@ export class LedgerClock {
   heardCache(timeMs: number): void {
     this.#hear('cache', timeMs);
   }
-  /** Takes MySQL's time, ms, and who has the authority. */
+  /** Takes MySQL's time, ms, and the mode of the authority. */
   heardDatabase(timeMs: number, mode: string): void {
     if (mode === 'CACHE' || mode === 'DIRECT') this.#deciding = mode === 'DIRECT' ? 'database' : 'cache';
     this.#hear('database', timeMs);

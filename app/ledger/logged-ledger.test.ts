@@ -42,7 +42,7 @@ function logged(answers: (Outcome | Problem)[]) {
 }
 
 describe('a logged ledger', () => {
-  it('logs and counts every transfer as it was answered, and passes the answers on', async () => {
+  it('logs and counts every transfer with its answer, and passes the answers on', async () => {
     const answers = [
       posted,
       { ...posted, replayed: true },
@@ -58,7 +58,7 @@ describe('a logged ledger', () => {
     expect(counted).toEqual(['posted', 'replayed', 'insufficient_funds', 'replayed', 'backlog_full']);
   });
 
-  it('logs nothing of an order without an answer', async () => {
+  it('logs nothing for an order without an answer', async () => {
     const { ledger, log, counted } = logged([posted]);
     await ledger.apply([orderOf(), orderOf()], 'cache');
     expect([log.length, counted.length]).toEqual([1, 1]);

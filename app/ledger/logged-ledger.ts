@@ -2,7 +2,7 @@ import { Problem } from '../domain/problem.ts';
 import type { AccountChange, AccountView, Durability, Outcome, TransferOrder } from '../domain/types.ts';
 import type { Ledger } from './ports/ledger.ts';
 
-/** Told of every transfer as it was answered, for the log and the counters. */
+/** Called for every answered transfer, for the log and the counters. */
 export interface TransferLog {
   transferLogged(order: TransferOrder, answer: Outcome | Problem): void;
 }
@@ -10,7 +10,7 @@ export interface TransferCounter {
   transferAnswered(answer: 'posted' | 'replayed' | Problem['code']): void;
 }
 
-/** A ledger whose every answer is logged and counted. */
+/** A ledger that logs and counts all of its answers. */
 export class LoggedLedger implements Ledger {
   readonly #ledger: Ledger;
   readonly #log: TransferLog;

@@ -15,7 +15,7 @@ import type { LedgerEvents } from './ports/ledger-events.ts';
 import type { QueueLimits } from './queue/queue-limits.ts';
 import { TransferQueue } from './queue/transfer-queue.ts';
 
-/** How often a look-up that is held asks again, ms. */
+/** How often a held lookup is retried, ms. */
 const HELD_LOOK_MS = 100;
 
 export interface PodLedgerDependencies {
@@ -29,8 +29,8 @@ export interface PodLedgerDependencies {
 }
 
 /**
- * The ledger of a pod. Redis decides, and MySQL is asked for what Redis does not hold; while Redis is away MySQL decides. Where
- * the authority is, the seat tells.
+ * The ledger of a pod. Redis decides, and MySQL provides what Redis does not hold; while Redis is unavailable, MySQL
+ * decides. The seat determines where the authority is.
  */
 export class PodLedger implements Ledger {
   readonly #queue: TransferQueue;
@@ -53,12 +53,12 @@ export class PodLedger implements Ledger {
     this.#changer = new AccountChanger({ ...deps, loader, requestTimeoutMs: limits.requestTimeoutMs });
   }
 
-  /** Transfers that wait for their turn. */
+  /** Transfers in the queue. */
   get waiting(): number {
     return this.#queue.waiting;
   }
 
-  /** Transfers that have no answer yet. */
+  /** Transfers without an answer yet. */
   get open(): number {
     return this.#queue.open;
   }
@@ -74,13 +74,13 @@ export class PodLedger implements Ledger {
     const deadline = this.#clock.monotonic() + this.#requestTimeoutMs;
     for (;;) {
       const [found] = await this.#finder.find([transactionId]);
-      // While the ledger moves nobody can say that there is none: it is held like a change.
+      // While the ledger moves, absence cannot be determined: the lookup is held like a change.
       if (found instanceof Problem && found.code === 'ledger_switching' && this.#clock.monotonic() < deadline) {
         await this.#clock.sleep(HELD_LOOK_MS);
         continue;
       }
       if (found instanceof Problem) throw found;
-      if (!found) throw new Problem('transfer_not_found', `there is no transfer ${transactionId}`);
+      if (!found) throw new Problem('transfer_not_found', `transfer ${transactionId} does not exist`);
       return found;
     }
   }

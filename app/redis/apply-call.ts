@@ -18,7 +18,10 @@ export interface PackedCall {
 
 let scratch = Buffer.allocUnsafe(64 * 1024);
 
-/** Packs the arguments of apply.lua. The layout is told there. @throws RangeError for more than `CALL_TRANSFERS_MAX` items */
+/**
+ * Packs the arguments of apply.lua, which documents the layout. @throws RangeError for more than `CALL_TRANSFERS_MAX`
+ * items
+ */
 export function packCall(items: readonly ApplyItem[], keys: Keys): PackedCall {
   if (items.length > CALL_TRANSFERS_MAX) throw new RangeError(`${items.length} transfers are too many for one call`);
   const chunkEnds = chunkEndsOf(items.map(({ payload }) => payload));

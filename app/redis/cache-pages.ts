@@ -7,7 +7,7 @@ import type { RedisScripts } from './redis-scripts.ts';
 
 const SCAN_COUNT = 500;
 
-/** The cached accounts of an epoch, page by page. */
+/** The cached accounts of an epoch, one page at a time. */
 export function cachePages(
   { redis, scripts, keyPrefix }: { redis: Redis; scripts: Pick<RedisScripts, 'read'>; keyPrefix: string },
   caller: Caller,
@@ -16,7 +16,7 @@ export function cachePages(
   return {
     epoch: caller.epoch,
     async scan(position) {
-      // Only the ids are taken from here; what the accounts are is read by a script that checks where it runs.
+      // Only the ids come from this scan; the accounts are read by a script that verifies the server.
       const [next, pairs] = await answered(redis.hscan(accounts, position, 'COUNT', SCAN_COUNT));
       return { next, accountIds: pairs.filter((_, index) => index % 2 === 0) };
     },
@@ -24,11 +24,16 @@ export function cachePages(
   };
 }
 
-/** Who asked for a reconciliation may ask again when Redis is back, or another epoch has begun. */
+/** The reconciliation can be retried once Redis is back, or another epoch has begun. */
 async function answered<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (error) {
-    throw new Problem('ledger_switching', 'the cache does not answer as the one of this epoch', {}, { cause: error });
+    throw new Problem(
+      'ledger_switching',
+      'the cache does not respond as the server of this epoch',
+      {},
+      { cause: error },
+    );
   }
 }

@@ -27,7 +27,7 @@ const exact = fc.maxSafeInteger();
 const anyText = fc.option(fc.string({ unit: 'binary' }));
 
 describe('an account in bytes', () => {
-  it('comes back as it was, up to the ends of the exact range', () => {
+  it('is decoded as it was encoded, up to the limits of the exact range', () => {
     const anyAccount = fc.record({
       balance: exact,
       version: fc.maxSafeNat(),
@@ -49,7 +49,7 @@ describe('an account in bytes', () => {
 });
 
 describe('a record in bytes', () => {
-  it('comes back as it was', () => {
+  it('is decoded as it was encoded', () => {
     const byte = fc.integer({ min: 0, max: 255 });
     const word = fc.integer({ min: 0, max: 4_294_967_295 });
     const anyRecord = fc.record({
@@ -74,7 +74,7 @@ describe('a record in bytes', () => {
 });
 
 describe('an order in the journal', () => {
-  it('comes back as it was, whatever text it carries', () => {
+  it('is decoded as it was encoded, with any text', () => {
     const anyOrder: fc.Arbitrary<TransferOrder> = fc
       .record({
         kind: fc.constantFrom('transfer' as const, 'reversal' as const),
@@ -97,13 +97,13 @@ describe('an order in the journal', () => {
   });
 });
 
-describe('numbers that stand for words', () => {
-  it('are those of rules.lua, and come back', () => {
+describe('Enum values encoded as numbers', () => {
+  it('match rules.lua, and are decoded as they were encoded', () => {
     expect(REFUSALS.map(refusalNumber)).toEqual([1, 2, 3, 4, 5, 6]);
     for (const refusal of REFUSALS) expect(refusalName(refusalNumber(refusal))).toBe(refusal);
     expect([0, 1, 2, 3].map(statusName).map(statusNumber)).toEqual([0, 1, 2, 3]);
   });
-  it('that are not known are refused', () => {
+  it('are rejected if unknown', () => {
     for (const code of [0, 7]) expect(() => refusalName(code)).toThrow(RangeError);
     expect(() => statusName(4)).toThrow(RangeError);
   });
@@ -132,7 +132,7 @@ describe('a journal entry', () => {
   });
   const { POSTED, REJECTED, REPLAYED, SAME_CALL, MISSING, NEEDS_LOOKUP } = RecordStatus;
 
-  it('tells the outcomes that its call wrote, and leaves out the others', () => {
+  it('contains the outcomes that its call wrote, and omits the others', () => {
     const all = outcomesOf(
       entry(
         record(REPLAYED, 1),
@@ -150,7 +150,7 @@ describe('a journal entry', () => {
     ]);
   });
 
-  it('has no outcome but of records that say POSTED or REJECTED', () => {
+  it('has outcomes only for records with status POSTED or REJECTED', () => {
     const taken = { order: orderOf(), acceptedAt: 1, takenAt: 1, epoch: 1 };
     expect(outcomeOf(record(POSTED, 5), taken).status).toBe('POSTED');
     expect(outcomeOf(record(REJECTED, 5), taken).status).toBe('REJECTED');
@@ -165,23 +165,23 @@ describe('a journal entry', () => {
     expect(lastSeqOf(entry(record(REPLAYED, 9)))).toBe(5);
   });
 
-  it('of another shape is refused', () => {
-    expect(() => decodeEntry([Buffer.from('1-0'), [Buffer.from('k'), Buffer.from('t')]])).toThrow('another shape');
+  it('with an unknown format is rejected', () => {
+    expect(() => decodeEntry([Buffer.from('1-0'), [Buffer.from('k'), Buffer.from('t')]])).toThrow('unknown format');
   });
 });
 
-describe('where an id is remembered', () => {
-  it('is the bucket of its UUIDv7 time, or among the others', () => {
+describe('The place of an id', () => {
+  it('is the bucket of its UUIDv7 time, or "other"', () => {
     expect(placeOf('0000000f-4240-7000-8000-000000000000')).toEqual({
       bucket: Math.floor(0xf4240 / ID_BUCKET_MS),
       time: 0xf4240,
     });
     expect(placeOf('invoice-1')).toEqual({ bucket: null, time: 0 });
   });
-  it('a bucket ends one ms before the next begins', () => {
+  it('a bucket ends one ms before the next one begins', () => {
     expect(bucketEnd(4) + 1).toBe(5 * ID_BUCKET_MS);
   });
-  it('all keys of an epoch but the fence carry it, in one slot', () => {
+  it('all keys of an epoch except the fence contain the epoch, in one slot', () => {
     const keys = new Keys('hf', 12);
     const all = [keys.ledger, keys.accounts, keys.journal, ...keys.otherIds, keys.idBucket(3)];
     for (const key of all) expect(key.startsWith('hf:{0}:12:')).toBe(true);

@@ -27,13 +27,13 @@ afterEach(() => {
 });
 
 describe('A connection for money commands', () => {
-  it('queues nothing: a command before it stands fails at once', async () => {
+  it('queues nothing: a command before it is established fails immediately', async () => {
     await expect(connect().set('key', '1')).rejects.toThrow(
       "Stream isn't writeable and enableOfflineQueue options is false",
     );
   });
 
-  it('fails a command that gets no answer in time, and gives the connection up', async () => {
+  it('fails a command without a reply in time, and closes the connection', async () => {
     const redis = connect(server.url, 100);
     await until('it is connected', () => redis.ping().catch(() => null));
     let closings = 0;
@@ -42,12 +42,12 @@ describe('A connection for money commands', () => {
     });
     server.freeze();
     await expect(redis.incr('counter')).rejects.toThrow('Command timed out');
-    await until('the connection is given up', () => closings > 0);
+    await until('the connection is closed', () => closings > 0);
     server.thaw();
-    await until('it stands again', () => redis.incr('again').catch(() => null));
+    await until('it is connected again', () => redis.incr('again').catch(() => null));
   });
 
-  it('never sends a command again whose connection broke', async () => {
+  it('never resends a command whose connection broke', async () => {
     const other = await connected();
     const redis = await connected();
     const id = await redis.client('ID');
@@ -57,7 +57,7 @@ describe('A connection for money commands', () => {
     await other.client('KILL', 'ID', id);
     await other.call('CLIENT', 'UNPAUSE');
     expect(await lost).toMatch(/max retries per request|Connection is closed/);
-    await until('it stands again', () =>
+    await until('it is connected again', () =>
       redis
         .get('once')
         .catch(() => 'not yet')
@@ -66,23 +66,23 @@ describe('A connection for money commands', () => {
     expect(await other.get('once')).toBeNull();
   });
 
-  it('stands again by itself after it broke', async () => {
+  it('reconnects on its own after it broke', async () => {
     const redis = await connected();
     const before = await redis.client('ID');
     redis.disconnect(true);
-    expect(await until('it stands again', () => redis.client('ID').catch(() => null))).not.toBe(before);
+    expect(await until('it is connected again', () => redis.client('ID').catch(() => null))).not.toBe(before);
   });
 });
 
-describe('What is asked of a server', () => {
-  it('is which one it is, for next to nothing', async () => {
+describe('Inspecting a server', () => {
+  it('identifies it at almost no cost', async () => {
     const redis = await connected();
     const { role, replid } = await identifyServer(redis);
     expect(role).toBe('master');
     expect(replid).toMatch(/^[0-9a-f]{40}$/);
   });
 
-  it('is everything that decides whether it may hold the ledger', async () => {
+  it('reads everything that decides whether it may hold the ledger', async () => {
     const redis = await connected();
     expect(await inspectServer(redis)).toEqual({
       ...(await identifyServer(redis)),
@@ -105,7 +105,7 @@ describe('What is asked of a server', () => {
   });
 
   it.each([['+replicaof'], ['+slaveof'], ['+psync'], ['+sync']])(
-    'is whether any user may replicate: %s is enough',
+    'reads whether any user may replicate: %s is enough',
     async (rule) => {
       const redis = await connected();
       await redis.call('ACL', 'SETUSER', 'somebody', 'on', 'nopass', rule);
@@ -116,8 +116,8 @@ describe('What is asked of a server', () => {
   );
 });
 
-describe('A server that does not tell', () => {
-  it('what it is set to, or which it is, is not fit: nothing is guessed', async () => {
+describe('A server that does not report', () => {
+  it('its settings or its identity is not fit: nothing is guessed', async () => {
     const redis = await connected();
     vi.spyOn(redis, 'config').mockResolvedValue([]);
     vi.spyOn(redis, 'info').mockResolvedValue('');
@@ -165,13 +165,13 @@ describe('A managed server, which refuses CONFIG and ACL', () => {
     await own.stop();
   });
 
-  it('is not accepted by default, and the reason says what the operator can declare', async () => {
+  it('is not accepted by default, and the reason names the setting that the operator can declare', async () => {
     const facts = await inspectServer(client);
     expect(facts).toMatchObject({ role: 'master', settingsFrom: 'nowhere', settings: {}, replicationForbidden: false });
     expect(unfitness(facts)).toEqual([expect.stringMatching(/refuses CONFIG GET.*REDIS_MANAGED=true/)]);
   });
 
-  it('is accepted when the operator vouches for its settings, and is never recognized by its name', async () => {
+  it('is accepted if the operator vouches for its settings, and is never recognized by its name', async () => {
     const facts = await inspectServer(client, true);
     expect(facts.settingsFrom).toBe('operator');
     expect(unfitness(facts)).toEqual([]);
@@ -180,9 +180,9 @@ describe('A managed server, which refuses CONFIG and ACL', () => {
 
   it.each([
     ['evicts', 'maxmemory-policy', 'allkeys-lru', 'noeviction', 'maxmemory-policy is allkeys-lru, must be noeviction'],
-    ['keeps no file', 'appendonly', 'no', 'yes', 'appendonly is no, must be yes'],
+    ['does not write a file', 'appendonly', 'no', 'yes', 'appendonly is no, must be yes'],
   ])(
-    'is not accepted when INFO shows that it %s, whatever the operator declares',
+    'is not accepted if INFO shows that it %s, whatever the operator declares',
     async (_what, name, wrong, right, complaint) => {
       await admin.config('SET', name, wrong);
       expect(unfitness(await inspectServer(client, true))).toEqual([complaint]);
@@ -190,7 +190,7 @@ describe('A managed server, which refuses CONFIG and ACL', () => {
     },
   );
 
-  it('is judged by its own answer when it answers CONFIG, whatever the operator declares', async () => {
+  it('is judged by its own CONFIG if it answers, whatever the operator declares', async () => {
     await admin.config('SET', 'appendfsync', 'everysec');
     expect(unfitness(await inspectServer(admin, true))).toEqual(['appendfsync is everysec, must be always']);
     await admin.config('SET', 'appendfsync', 'always');
@@ -198,7 +198,7 @@ describe('A managed server, which refuses CONFIG and ACL', () => {
 });
 
 describe('The name of a node', () => {
-  it('proves something after a restart only where it is its own and nobody may replicate', async () => {
+  it('identifies it after a restart only if it is its own and nobody may replicate', async () => {
     const facts = await inspectServer(await connected());
     expect(provableNode(facts)).toBe(server.node);
     for (const doubt of [
@@ -230,11 +230,11 @@ describe('A server is fit', () => {
       'no-appendfsync-on-rewrite': 'no',
     },
   };
-  it('when it keeps everything: replicas and a missing name do not matter', () => {
+  it('if it persists everything: replicas and a missing name do not matter', () => {
     expect(unfitness(fit)).toEqual([]);
     expect(unfitness({ ...fit, version: '10.1.0', node: '', connectedReplicas: 2 })).toEqual([]);
   });
-  it('not when it is old, and every fault is named', () => {
+  it('not if it is old, and every fault is reported', () => {
     expect(unfitness({ ...fit, version: '6.2.14' })).toEqual(['its version is 6.2.14, 7 or later is needed']);
     expect(unfitness({ ...fit, role: 'slave', version: '', settings: {} })).toHaveLength(6);
   });

@@ -2,8 +2,8 @@ import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 import { BACKLOG_TTL, InspectionRefused, type ServerFacts, type ServerIdentity } from '../authority/server-facts.ts';
 
 /**
- * A connection whose other end is gone without a word answers nothing and breaks off nothing, for a quarter of an hour: a
- * ping that gets no answer in time ends it, and ioredis makes a new one. What was under way is in doubt then.
+ * A connection whose peer vanished silently neither answers nor breaks for a quarter of an hour: a ping without a reply
+ * in time closes it, and ioredis opens a new one. Commands in flight are then in doubt.
  */
 function giveUpWhenSilent(redis: Redis, everyMs: number): void {
   const timer = setInterval(() => {
@@ -23,8 +23,8 @@ export interface RedisConnectionOptions {
 }
 
 /**
- * A connection for money commands: nothing is queued while it is down, nothing is ever sent twice by the library, and a
- * command that gets no answer in time fails here while it may still run there: it is in doubt.
+ * A connection for money commands: nothing is queued while it is down, the library never sends anything twice, and a
+ * command without a reply in time fails here while it may still run there: it is in doubt.
  */
 export function connectRedis(options: RedisConnectionOptions, extra: RedisOptions = {}): Redis {
   const redis = new Redis(options.url, {
@@ -39,7 +39,7 @@ export function connectRedis(options: RedisConnectionOptions, extra: RedisOption
     retryStrategy: (attempt) => Math.min(25 * attempt, 500),
     ...extra,
   });
-  // Errors of the connection show in the commands that fail; without a listener ioredis would print them.
+  // Errors of the connection surface in the commands that fail; without a listener ioredis would print them.
   redis.on('error', () => {});
   redis.connect().catch(() => {});
   giveUpWhenSilent(redis, options.commandTimeoutMs);
@@ -47,7 +47,7 @@ export function connectRedis(options: RedisConnectionOptions, extra: RedisOption
 }
 
 /**
- * Destroys the connection, with every command that is under way on it and every byte that still sits in it; a new one is made.
+ * Destroys the connection, with every command in flight and every byte still buffered; a new one is opened.
  * `disconnect` would let the buffer reach the server first.
  */
 export function cutConnection(redis: Redis): void {
@@ -109,7 +109,10 @@ async function factsOf(redis: Redis, managed: boolean): Promise<ServerFacts> {
   };
 }
 
-/** The user lacks the permission, or the server does not know the command: a definite answer that waiting does not change. */
+/**
+ * The user lacks the permission, or the server does not support the command: a definite answer that retrying does not
+ * change.
+ */
 const REFUSED = /^(NOPERM|ERR (unknown|Unknown|This instance|command|.*(disabled|not (allowed|supported))))/;
 
 async function refusedAsNull<T>(answer: Promise<T>): Promise<T | null> {

@@ -6,8 +6,8 @@ import type { RedisScripts } from './redis-scripts.ts';
 const SCAN_COUNT = 1000;
 
 /**
- * Deletes the keys of this ledger's epochs before the given one from Redis; those epochs are recovered, and nothing reads them
- * any more. A script deletes them, so that a server that now belongs to another ledger is not touched.
+ * Deletes the keys of this ledger's epochs before the given one from Redis; those epochs are recovered, and nothing
+ * reads them anymore. A script deletes them, so that a server that now belongs to another ledger is left alone.
  * @throws CacheError
  */
 export async function sweepEpochsBefore(

@@ -31,11 +31,11 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-describe('a Redis that is killed while a script is under way', () => {
+describe('A Redis that is killed while a script is running', () => {
   it('leaves it in doubt: it was sent, and may have run', async () => {
     const own = temporaryFolder();
     const victim = await startRedis({ dir: own, relaxed: true });
-    // As the pods connect: ioredis has words of its own for what it gives up when a connection closes.
+    // Connects like the pods: ioredis uses special errors for commands that it abandons when a connection closes.
     const connection = connectRedis({ url: victim.url, connectTimeoutMs: 60_000, commandTimeoutMs: 120_000 });
     await expect.poll(() => connection.status).toBe('ready');
     const text = "#!lua\nredis.call('INCR', KEYS[1])\nwhile true do end";
@@ -44,7 +44,7 @@ describe('a Redis that is killed while a script is under way', () => {
     await new Promise((resolve) => setImmediate(resolve));
     process.kill(victim.pid, 'SIGKILL');
     expect(await call).toBe('in_doubt');
-    // And what is asked while there is no connection never leaves.
+    // A command without a connection is never sent.
     await expect.poll(() => connection.status).not.toBe('ready');
     await expect(runScript(connection, echo, ['n'], [])).rejects.toMatchObject({ kind: 'not_sent' });
     connection.disconnect();
@@ -54,7 +54,7 @@ describe('a Redis that is killed while a script is under way', () => {
 });
 
 describe('runScript', () => {
-  it('runs by SHA-1; a server that does not know the script gets it, and runs it once', async () => {
+  it('runs by SHA-1; a server without the script gets it, and runs it once', async () => {
     await redis.script('FLUSH');
     commands = [];
     expect(String(await runScript(redis, echo, ['n'], ['hello']))).toBe('hello');
@@ -66,7 +66,7 @@ describe('runScript', () => {
     expect(commands).not.toContain('EVAL');
   });
 
-  it('an error of a script that ran is in doubt, and it is not sent again', async () => {
+  it('reports an error of a script that ran as in doubt, and does not resend it', async () => {
     await redis.set('text', 'no number');
     const text = "#!lua\nredis.call('INCR', KEYS[1])\nreturn redis.call('INCR', KEYS[2])";
     const failing = { name: 'failing', text, sha: (await redis.script('LOAD', text)) as string };
@@ -74,26 +74,26 @@ describe('runScript', () => {
     expect(await redis.get('count')).toBe('1');
   });
 
-  it('a script that cannot be loaded was not sent', async () => {
+  it('reports a script that cannot be loaded as not sent', async () => {
     const broken = { name: 'broken', text: '#!lua\nthis is no lua', sha: 'f'.repeat(40) };
     await expect(runScript(redis, broken, [], [])).rejects.toMatchObject({ kind: 'not_sent' });
   });
 
-  it('a script that loads under another SHA-1 was proven not to run', async () => {
+  it('reports a script that loads under another SHA-1 as proven not to have run', async () => {
     const other = { name: 'other', text: '#!lua\nreturn 1', sha: 'e'.repeat(40) };
     await expect(runScript(redis, other, [], [])).rejects.toMatchObject({ kind: 'unable', reason: 'NOSCRIPT' });
   });
 
-  it('a command on a connection that is closed was not sent', async () => {
+  it('reports a command on a closed connection as not sent', async () => {
     const closed = new Redis(server.port, { maxRetriesPerRequest: 0, enableOfflineQueue: false, lazyConnect: true });
     await expect(runScript(closed, echo, ['n'], ['x'])).rejects.toMatchObject({ kind: 'not_sent' });
     closed.disconnect();
   });
 
-  it('a command without an answer in time is in doubt', async () => {
+  it('reports a command without a reply in time as in doubt', async () => {
     const hasty = new Redis(server.port, { commandTimeout: 20, maxRetriesPerRequest: 0, enableReadyCheck: false });
     await expect.poll(() => hasty.ping().catch(() => 'late')).toBe('PONG');
-    // Not CLIENT PAUSE: one of all commands holds up CLIENT UNPAUSE, too.
+    // Not CLIENT PAUSE: pausing all commands delays CLIENT UNPAUSE, too.
     process.kill(server.pid, 'SIGSTOP');
     await expect(runScript(hasty, echo, ['n'], ['x'])).rejects.toMatchObject({ kind: 'in_doubt' });
     hasty.disconnect();
@@ -122,7 +122,7 @@ describe('classify', () => {
     expect(reply(message)).toMatchObject({ kind, reason });
   });
 
-  it('what is not a reply proves nothing, unless it was never sent', () => {
+  it('an error that is not a reply proves nothing, unless the command was never sent', () => {
     expect(classify(new Error('Command timed out'))).toMatchObject({ kind: 'in_doubt' });
     expect(classify(new Error('REFUSED fenced'))).toMatchObject({ kind: 'in_doubt' });
     expect(classify('odd')).toMatchObject({ kind: 'in_doubt', reason: 'odd' });

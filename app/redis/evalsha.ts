@@ -4,7 +4,7 @@ import type { Script } from './lua-loader.ts';
 
 export type ScriptArgument = string | number | Buffer;
 
-/** Words of error replies that Redis gives before a script begins: nothing was written. */
+/** First words of error replies that Redis sends before a script begins: nothing was written. */
 const BEFORE_THE_SCRIPT = new Set([
   'OOM',
   'BUSY',
@@ -20,19 +20,19 @@ const BEFORE_THE_SCRIPT = new Set([
   'ASK',
   'TRYAGAIN',
 ]);
-/** Errors raised inside a running script end with their location in it; what the script wrote before remains written. */
+/** Errors raised inside a running script end with their location in it; earlier writes of the script persist. */
 const IN_THE_SCRIPT = / script: [0-9a-f]{40}\b/;
-/** The same, from a server that is not, or not yet, a master: as good as a refusal by the prologue. */
+/** The same, from a server that is not (yet) a master: equivalent to a refusal by the prologue. */
 const NOT_A_MASTER = new Set(['READONLY', 'LOADING', 'MASTERDOWN']);
 /**
- * ioredis says so when a command was never handed to a socket. Its "max retries per request" is no such word: it comes for
- * commands that were sent, too, when the connection closes.
+ * ioredis reports this if a command was never passed to a socket. Its "max retries per request" does not mean that: it
+ * also occurs for commands that were sent when the connection closed.
  */
 const NOT_SENT = /isn't writeable/;
 
 /**
- * Runs a script by its SHA-1; loads it when the server does not know it. Never EVAL, and never sent twice by the library:
- * only an answer that nothing ran (NOSCRIPT) is followed by a second try here.
+ * Runs a script by its SHA-1; loads it if the server does not have it. Never EVAL, and never resent by the library:
+ * only a reply proving that nothing ran (NOSCRIPT) is followed by a second try here.
  * @throws CacheError
  */
 export async function runScript(

@@ -1,18 +1,18 @@
 /**
- * The Redis keys of one shard. All but the fence and the owner carry the epoch, so that nothing of an old epoch can be taken for new;
- * the hash tag keeps them in one slot.
+ * The Redis keys of one shard. All except the fence and the owner contain the epoch, so that data of an old epoch
+ * cannot be mistaken for new; the hash tag keeps them in one slot.
  */
 export class Keys {
   readonly fence: string;
   /** The identity of the ledger that this server belongs to; it survives epochs, as the fence does. */
   readonly owner: string;
-  /** Every key of every epoch begins so, followed by the epoch and a colon. */
+  /** Prefix of every key of every epoch, followed by the epoch and a colon. */
   readonly shardPrefix: string;
   readonly ledger: string;
   readonly accounts: string;
   readonly journal: string;
   readonly otherIds: readonly [string, string];
-  /** Every key of this epoch begins so. */
+  /** Prefix of every key of this epoch. */
   readonly epochPrefix: string;
 
   constructor(prefix: string, epoch: number) {

@@ -33,8 +33,8 @@ const clock = async (): Promise<number> => {
 };
 const open = (acceptedUpTo?: number) => scripts.install(pod, [account('world'), account('ada')], 0, 100, acceptedUpTo);
 
-describe('a UUIDv7 of the future', () => {
-  it('is refused where it is more than 60 s ahead of the ledger, and leaves nothing behind', async () => {
+describe('A UUIDv7 from the future', () => {
+  it('is rejected if it is more than 60 s ahead of the ledger, and leaves nothing behind', async () => {
     await open();
     const { time } = (await scripts.read(pod, [])).head;
     const near = newUuidV7(time + 60_000);
@@ -52,7 +52,7 @@ describe('a UUIDv7 of the future', () => {
     expect((await scripts.find(pod, [far])).seqs).toEqual([null]);
   });
 
-  it('does not end before the ledger has come to it: its bucket is not forgotten', async () => {
+  it("is not forgotten before the ledger's time has reached the end of its bucket", async () => {
     const keeper = { fenceEpoch: 1, epoch: 1, replid: pod.replid };
     const { time } = (await scripts.read(pod, [])).head;
     const bucket = Math.floor(time / ID_BUCKET_MS);
@@ -61,8 +61,8 @@ describe('a UUIDv7 of the future', () => {
   });
 });
 
-describe('the time of the ledger', () => {
-  it("is that of Redis's clock, in the reply and in the journal, whatever the pod's clock says", async () => {
+describe("The ledger's time", () => {
+  it("is that of Redis's clock, in the reply and in the journal, whatever the pod's clock shows", async () => {
     await open();
     const before = await clock();
     const { head, entries } = await scripts.apply(pod, [itemOf(order('t1'), 5)]);
@@ -73,10 +73,10 @@ describe('the time of the ledger', () => {
     expect(outcomesOf(entries[0] as never, 1)).toMatchObject([{ acceptedAt: head.time, takenAt: 5 }]);
   });
 
-  it('goes on from the latest acceptance on the accounts that come from MySQL, and never goes back', async () => {
+  it('continues from the latest acceptance on accounts loaded from MySQL, and never decreases', async () => {
     const ahead = (await clock()) + HOUR_MS;
     expect((await open(ahead)).head.time).toBe(ahead);
-    // Another account, of long ago, changes nothing.
+    // Another account with an older time changes nothing.
     await scripts.install(pod, [account('bob')], 0, 100, 1);
     const first = await scripts.apply(pod, [itemOf(order('t1'))]);
     expect(first.head.time).toBe(ahead);
@@ -87,7 +87,7 @@ describe('the time of the ledger', () => {
     expect((await scripts.read(pod, [])).head.time).toBe(ahead);
   });
 
-  it('is kept while the clock is ahead of it, as the clock may be set back', async () => {
+  it('is kept while the clock is ahead of it, because the clock may be set back', async () => {
     const behind = (await clock()) - HOUR_MS;
     await open(behind);
     expect(await redis.hget(`time-${process.pid}-${number}:{0}:1:ledger`, 'time')).toBe(String(behind));
@@ -95,7 +95,7 @@ describe('the time of the ledger', () => {
     expect(Number(await redis.hget(`time-${process.pid}-${number}:{0}:1:ledger`, 'time'))).toBeGreaterThan(behind);
   });
 
-  it('is the moment of the pod in an entry that an older release wrote', async () => {
+  it("is the pod's time in an entry written by an older release", async () => {
     await open();
     const { entries } = await scripts.apply(pod, [itemOf(order('t1'), 5)]);
     const { payload = '', records = Buffer.alloc(0) } = entries[0] ?? {};

@@ -8,7 +8,7 @@ const names = readdirSync(folder)
   .map((file) => file.slice(0, -'.lua'.length));
 const sourceOf = (name: string): string => readFileSync(new URL(`${name}.lua`, folder), 'utf8');
 
-/** The Lua of a script with its includes, without its comments; `-- WRITES` stays. */
+/** The Lua of a script with its includes, without its comments; `-- WRITES` is kept. */
 const codeOf = (name: string): string => loadScript(name).text.replace(/--(?! WRITES).*$/gm, '');
 /** The comment that a script begins with. */
 function headerOf(name: string): string {
@@ -18,8 +18,8 @@ function headerOf(name: string): string {
 }
 
 /**
- * What an index that is worked out stands for: the numbers, or all from one on (`from`). One that is not here fails: it
- * is to be told here, and in the header, what the script may touch.
+ * The meaning of a computed index: the numbers, or all numbers from one on (`from`). The test fails for an index that
+ * is missing here: add it here and to the header, which document what the script may touch.
  */
 const COMPUTED: Record<string, number[] | { from: number }> = {
   'apply KEYS[FIRST_BUCKET + place - 1]': { from: 7 },
@@ -40,7 +40,7 @@ const COMPUTED: Record<string, number[] | { from: number }> = {
   'read unpack(ARGV, 4)': { from: 4 },
   'sweep KEYS[i]': { from: 4 },
 };
-/** ARGV[1..3] stand in the same place in every script, whether it needs all three or not. */
+/** ARGV[1..3] are in the same place in every script, whether it needs all three or not. */
 const PROLOGUE_ARGUMENTS = ['1', '2', '3'];
 
 type List = 'KEYS' | 'ARGV';
@@ -57,7 +57,7 @@ function used(name: string, list: List): Set<string> {
     spots.flatMap(([spot, index]) => {
       if (index !== undefined && /^\d+$/.test(index)) return [index];
       const meaning = COMPUTED[`${name} ${spot}`];
-      if (!meaning) throw new Error(`${name}.lua: what does ${spot} stand for? Tell it in COMPUTED`);
+      if (!meaning) throw new Error(`${name}.lua: what does ${spot} mean? Add it to COMPUTED`);
       return Array.isArray(meaning) ? meaning.map(String) : [`${meaning.from}..`];
     }),
   );
@@ -68,7 +68,7 @@ const READS = new Set(['INFO', 'TIME', 'GET', 'EXISTS', 'HGET', 'HMGET', 'HLEN',
 const commandsIn = (code: string): string[] =>
   [...code.matchAll(/redis\.p?call\(\s*'([A-Z]+)'/g)].map(([, command]) => command ?? '');
 
-/** The flags that the protocol gives: reads change nothing; what makes room runs without room. */
+/** The flags that the protocol requires: reads change nothing; scripts that free memory run when memory is full. */
 const FLAGS: Record<string, string> = {
   read: 'no-writes',
   find: 'no-writes',
@@ -89,22 +89,22 @@ const FLAGS: Record<string, string> = {
   sweep: 'allow-oom',
 };
 
-it('every script is in the list of flags, and the other way round', () => {
+it('every script is in the list of flags, and vice versa', () => {
   expect(names.sort()).toEqual(Object.keys(FLAGS).sort());
 });
 
 describe.each(names)('%s.lua', (name) => {
-  it.each(['KEYS', 'ARGV'] as const)('its header declares all %s that it uses, and no others', (list) => {
+  it.each(['KEYS', 'ARGV'] as const)('declares in its header all %s that it uses, and no others', (list) => {
     const told = declared(name, list);
     const needed = used(name, list);
     if (list === 'ARGV') for (const number of PROLOGUE_ARGUMENTS) needed.add(number);
     expect([...told].sort()).toEqual([...needed].sort());
-    // Without gaps: 1, 2, … and at most the last one open.
+    // Without gaps: 1, 2, … and only the last one open-ended.
     const numbers = [...told].map((number) => Number.parseInt(number, 10)).sort((a, b) => a - b);
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
   });
 
-  it('its includes exist, and all of them are put in', () => {
+  it('its includes exist, and all of them are inserted', () => {
     for (const [, piece] of sourceOf(name).matchAll(/^--\s*@include\s+(\S+)/gm)) {
       expect(existsSync(new URL(`includes/${piece}.lua`, folder)), piece).toBe(true);
     }
@@ -116,14 +116,14 @@ describe.each(names)('%s.lua', (name) => {
     expect(first).toBe(FLAGS[name] ? `#!lua flags=${FLAGS[name]}` : '#!lua');
   });
 
-  it('hands redis.call a key that was declared, and builds none', () => {
+  it('passes only declared keys to redis.call, and builds none', () => {
     const code = codeOf(name);
     for (const [call, command, key] of code.matchAll(/redis\.p?call\(\s*('[A-Z]+'|[^,)]+)(?:,\s*([^,)]+))?/g)) {
       expect(command, call).toMatch(/^'[A-Z]+'$/);
       if (command === "'INFO'" || command === "'TIME'") continue;
       expect(key, call).toMatch(/^(KEYS\[[^\]]+\]|key)$/);
     }
-    // `key` is a parameter or a loop variable: what goes into it is an element of KEYS.
+    // `key` is a parameter or a loop variable: its value is an element of KEYS.
     for (const [, value] of code.matchAll(/\.key = (.+)$/gm)) expect(value).toMatch(/^KEYS\[[^\]]+\]$/);
     for (const [call, argument] of code.matchAll(/(?<!function )\b(?:ask|let_go)\(([^,)]+)/g)) {
       expect(argument, call).toMatch(/^(KEYS\[[^\]]+\]|item\.key)$/);
@@ -132,7 +132,7 @@ describe.each(names)('%s.lua', (name) => {
   });
 
   it('begins with the prologue, before any other command', () => {
-    // These move the fence, or ask whose the server is, so they check the server alone.
+    // These move the fence or read the owner, so they verify only the server.
     const outsideEpochs = ['fence', 'activate', 'claim', 'ownership', 'take-over', 'sweep'].includes(name);
     const prologue = outsideEpochs ? /\bother_server\(\)/ : /\b(enter|enter_as_keeper|server_refusal)\(\)/;
     const own = sourceOf(name).replace(/--.*$/gm, '');
@@ -154,7 +154,7 @@ it.each(['apply', 'change-account'])(
     expect(commandsIn(before).filter((command) => !READS.has(command))).toEqual([]);
     expect(commandsIn(after).filter((command) => READS.has(command))).toEqual([]);
     expect(commandsIn(after).length).toBeGreaterThan(0);
-    // What comes after cannot refuse any more: an error after a write is not rolled back.
+    // Nothing after it may refuse: an error after a write is not rolled back.
     expect(after).not.toMatch(/error_reply|\berror\(/);
   },
 );

@@ -17,7 +17,7 @@ let redis: Redis;
 beforeAll(async () => {
   server = await startRedis({ dir, relaxed: true });
   redis = new Redis(server.port);
-  // Connected to the end: ioredis takes the echo of another connection's own INFO for an answer of its monitor.
+  // Connected last: ioredis mistakes the echo of another connection's INFO for a reply to its monitor command.
   await redis.ping();
 });
 afterAll(async () => {
@@ -26,7 +26,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-it('whatever the scripts are asked, Redis sees them touch no key but those that the call declared', async () => {
+it('scripts touch only the keys that the call declared, whatever their arguments', async () => {
   const seen: { args: string[]; fromLua: boolean }[] = [];
   const monitor = await redis.monitor();
   monitor.on('monitor', (_time: string, args: string[], source: string) =>

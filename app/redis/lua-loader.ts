@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-/** A Lua script, its includes put in, and the SHA-1 by which Redis knows it. */
+/** A Lua script with its includes inserted, and the SHA-1 that identifies it in Redis. */
 export interface Script {
   name: string;
   text: string;

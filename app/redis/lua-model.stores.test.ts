@@ -94,7 +94,7 @@ const anyStep = fc.oneof(
 );
 type Step = typeof anyStep extends fc.Arbitrary<infer S> ? S : never;
 
-/** Plays a step on either implementation; errors are answers too. */
+/** Runs a step on either implementation; errors are results, too. */
 async function play(cache: RedisScripts | CacheModel, epoch: number, step: Step, seqNow: number): Promise<unknown> {
   const pod = { epoch, replid, podId: 'pod' };
   const keeper = { fenceEpoch: epoch, epoch, replid };
@@ -132,7 +132,7 @@ async function play(cache: RedisScripts | CacheModel, epoch: number, step: Step,
         payload: '{}',
       });
     case 'publish': {
-      // A cursor stands at the end of an entry, as the flush commits whole ones.
+      // A cursor is always at the end of an entry, because the flush commits whole entries.
       const { entries, head } = await cache.journal(keeper, 0, 1000);
       const entry = entries[step.ahead % Math.max(entries.length, 1)];
       const end = entries[entries.indexOf(entry as never) + 1]?.firstSeq ?? head.seq + 1;
@@ -163,7 +163,7 @@ function itemOf({ lookedUp, ...transfer }: typeof anyTransfer extends fc.Arbitra
   return { order, payload: encodeOrder(order, 1), lookupCursor: lookedUp ? MAX : -1 };
 }
 
-/** Each has a clock of its own. */
+/** Each has its own clock. */
 function timeless(answer: unknown): unknown {
   if (Array.isArray(answer)) return answer.map(timeless);
   if (answer === null || typeof answer !== 'object' || Buffer.isBuffer(answer)) return answer;
@@ -178,7 +178,7 @@ const settled = async (answer: Promise<unknown>): Promise<unknown> =>
   });
 
 describe('the Lua scripts and their model', () => {
-  it('give the same answer at every step of any history', async () => {
+  it('return the same result at every step of any history', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyStep, { minLength: 1, maxLength: 40 }), async (steps) => {
         run += 1;
@@ -205,7 +205,7 @@ describe('the Lua scripts and their model', () => {
     );
   });
 
-  it('keep the sum of all balances, whatever is asked', async () => {
+  it('preserve the sum of all balances, whatever the calls', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.array(anyTransfer, { minLength: 1, maxLength: 20 }), { maxLength: 10 }),

@@ -26,14 +26,14 @@ const key = (name: string) => `${prefix}:{0}:${name}`;
 const keeper = () => ({ fenceEpoch: 7, epoch: 7, replid });
 const pod = () => ({ epoch: 7, replid, podId: 'pod' });
 
-/** All keys of this prefix, byte by byte. */
+/** All keys with this prefix, byte by byte. */
 async function everything(): Promise<Record<string, string>> {
   const keys = (await redis.keys(`${prefix}:*`)).sort();
   const dumps = await Promise.all(keys.map(async (one) => (await redis.dumpBuffer(one)).toString('base64')));
   return Object.fromEntries(keys.map((one, index) => [one, dumps[index] ?? '']));
 }
 
-/** As a release that knows of no owners has left it. */
+/** The state left by a release without owners. */
 async function withoutOwner(): Promise<void> {
   await ours.activate(7, replid, 'marker', 0);
   await redis.del(key('owner'));
@@ -61,18 +61,21 @@ describe.each(everyKeeperScript)('%s', (name, run) => {
     expect(await everything()).toEqual(before);
   };
 
-  it('is refused on the Redis of another ledger, though the epochs are the same, and changes nothing', async () => {
+  it('is rejected on the Redis of another ledger, even if the epochs are equal, and changes nothing', async () => {
     await ours.activate(7, replid, 'marker', 0);
     await refusedAs('foreign');
   });
-  it.skipIf(name === 'register')('is refused where keys are that nobody has claimed, and changes nothing', async () => {
-    await withoutOwner();
-    await refusedAs('unclaimed');
-  });
+  it.skipIf(name === 'register')(
+    'is rejected if there are keys that no ledger has claimed, and changes nothing',
+    async () => {
+      await withoutOwner();
+      await refusedAs('unclaimed');
+    },
+  );
 });
 
-describe('a Redis', () => {
-  it('that has never held a ledger belongs to the first that begins there', async () => {
+describe('A Redis', () => {
+  it('that has never held a ledger belongs to the first one that begins there', async () => {
     expect(await ours.ownership(replid)).toEqual({ state: 'free', owner: null, fence: null });
     await ours.fence(6, replid);
     expect(await ours.ownership(replid)).toEqual({ state: 'own', owner: 'ours', fence: 6 });
@@ -80,7 +83,7 @@ describe('a Redis', () => {
     await ours.activate(7, replid, 'marker', 0);
     expect(await redis.get(key('owner'))).toBe('ours');
   });
-  it('of a release before is claimed by whoever knows the marker of its epoch, once', async () => {
+  it('of an older release is claimed by the caller that has the marker of its epoch, once', async () => {
     await withoutOwner();
     expect(await ours.ownership(replid)).toEqual({ state: 'unclaimed', owner: null, fence: 7 });
     expect(await theirs.claim(7, replid, 'guessed')).toBe(false);
@@ -90,7 +93,7 @@ describe('a Redis', () => {
     expect(await theirs.claim(7, replid, 'marker')).toBe(false);
     expect(await redis.get(key('owner'))).toBe('ours');
   });
-  it('of a release before is claimed by the first pod that registers there, as the marker proves whose it is', async () => {
+  it('of an older release is claimed by the first pod that registers there, because the marker proves its owner', async () => {
     await withoutOwner();
     await expect(ours.register(pod(), 'guessed')).rejects.toMatchObject({ reason: 'lost' });
     expect(await redis.get(key('owner'))).toBeNull();
@@ -102,7 +105,7 @@ describe('a Redis', () => {
     await expect(ours.claim(7, 'f'.repeat(40), 'marker')).rejects.toMatchObject({ reason: 'other_server' });
     expect(await redis.get(key('owner'))).toBeNull();
   });
-  it('is taken over only as it was seen', async () => {
+  it('is taken over only if it is unchanged since it was observed', async () => {
     await ours.activate(7, replid, 'marker', 0);
     const seen = await theirs.ownership(replid);
     await ours.fence(8, replid);

@@ -10,7 +10,7 @@ import { CacheError, type Caller, type KeeperCaller } from '../journal/cache-por
 import { encodeOrder } from '../journal/codec.ts';
 import { RedisScripts } from './redis-scripts.ts';
 
-/** A Redis of its own: this flushes it, and makes it forget its scripts. */
+/** A separate Redis, because this test flushes it and removes its scripts. */
 let server: Awaited<ReturnType<typeof startRedis>>;
 const dir = temporaryFolder();
 let redis: Redis;
@@ -66,13 +66,13 @@ const keeperScripts: [string, (as: KeeperCaller) => Promise<unknown>][] = [
   ['retire', (as) => scripts.retire(as, 'pod')],
 ];
 
-/** All that is in Redis, byte by byte. */
+/** Everything in Redis, byte by byte. */
 async function everything(): Promise<Map<string, string>> {
   const keys = (await redis.keys('*')).sort();
   const dumps = await Promise.all(keys.map(async (key) => (await redis.dumpBuffer(key)).toString('base64')));
   return new Map(keys.map((key, index) => [key, dumps[index] ?? '']));
 }
-/** It is refused, for this reason, and nothing changes. */
+/** The call is rejected, for this reason, and nothing changes. */
 async function expectRefused(call: () => Promise<unknown>, reason: string): Promise<void> {
   const before = await everything();
   const error = await call().catch((caught: unknown) => caught);
@@ -81,61 +81,60 @@ async function expectRefused(call: () => Promise<unknown>, reason: string): Prom
   expect(await everything()).toEqual(before);
 }
 
-describe.each(podScripts)('a pod’s %s is refused, and changes nothing,', (_, run) => {
+describe.each(podScripts)('a pod’s %s is rejected, and changes nothing,', (_, run) => {
   it('on a server with another replid', () =>
     expectRefused(() => run({ ...caller, replid: 'f'.repeat(40) }), 'other_server'));
-  it('when the fence is at a later epoch', async () => {
+  it('if the fence is at a later epoch', async () => {
     await scripts.fence(8, caller.replid);
     await expectRefused(() => run(caller), 'fenced');
   });
-  it('when the fence is at an earlier epoch', () => expectRefused(() => run({ ...caller, epoch: 8 }), 'fenced'));
-  it('when the pod is not registered', () =>
-    expectRefused(() => run({ ...caller, podId: 'stranger' }), 'unregistered'));
-  it('when the pod was retired, for good', async () => {
+  it('if the fence is at an earlier epoch', () => expectRefused(() => run({ ...caller, epoch: 8 }), 'fenced'));
+  it('if the pod is not registered', () => expectRefused(() => run({ ...caller, podId: 'stranger' }), 'unregistered'));
+  it('if the pod was retired, permanently', async () => {
     await scripts.retire(keeper, 'pod');
     await expectRefused(() => run(caller), 'retired');
     await expectRefused(() => scripts.register(caller, 'marker'), 'retired');
   });
-  it('when all keys are lost: there is no fence either', async () => {
+  it('if all keys are lost, including the fence', async () => {
     await redis.flushall();
     await expectRefused(() => run(caller), 'fenced');
   });
-  it('when the ledger is lost and the fence is there', async () => {
+  it('if the ledger is lost but the fence is there', async () => {
     await redis.del('p:{0}:7:ledger');
     await expectRefused(() => run(caller), 'lost');
   });
 });
 
-describe.each(keeperScripts)('a keeper’s %s is refused, and changes nothing,', (_, run) => {
+describe.each(keeperScripts)('a keeper’s %s is rejected, and changes nothing,', (_, run) => {
   it('on a server with another replid', () =>
     expectRefused(() => run({ ...keeper, replid: 'f'.repeat(40) }), 'other_server'));
-  it('when the fence is not where it thinks', () => expectRefused(() => run({ ...keeper, fenceEpoch: 6 }), 'fenced'));
-  it('when the ledger is lost', async () => {
+  it('if the fence is not at its epoch', () => expectRefused(() => run({ ...keeper, fenceEpoch: 6 }), 'fenced'));
+  it('if the ledger is lost', async () => {
     await redis.del('p:{0}:7:ledger');
     await expectRefused(() => run(keeper), 'lost');
   });
 });
 
 describe('registration', () => {
-  it('is refused on another server, in another epoch, and when the keys are lost', async () => {
+  it('is rejected on another server, in another epoch, and if the keys are lost', async () => {
     await expectRefused(() => scripts.register({ ...caller, replid: 'f'.repeat(40) }, 'marker'), 'other_server');
     await expectRefused(() => scripts.register({ ...caller, epoch: 6 }, 'marker'), 'fenced');
     await redis.del('p:{0}:7:ledger');
     await expectRefused(() => scripts.register(caller, 'marker'), 'lost');
   });
-  it('twice is the same as once', async () => {
+  it('twice has the same effect as once', async () => {
     const { time: _, ...once } = await scripts.register(caller, 'marker');
     expect(await scripts.register(caller, 'marker')).toMatchObject(once);
   });
 });
 
 describe('the fence', () => {
-  it('only grows, and tells where it is', async () => {
+  it('only increases, and is returned', async () => {
     expect(await scripts.fence(9, caller.replid)).toBe(9);
     expect(await scripts.fence(8, caller.replid)).toBe(9);
     await expectRefused(() => scripts.fence(10, 'f'.repeat(40)), 'other_server');
   });
-  it('raised, lets the journal of the epoch before be read to its end, and nothing be added', async () => {
+  it('when raised, lets the journal of the previous epoch be read to its end, but not written', async () => {
     await scripts.apply(caller, [item()]);
     await scripts.fence(8, caller.replid);
     const { entries, marker } = await scripts.journal({ ...keeper, fenceEpoch: 8 }, 0, 10);
@@ -145,26 +144,26 @@ describe('the fence', () => {
 });
 
 describe('activation', () => {
-  it('of the same epoch again gives the marker that stands, and creates nothing', async () => {
+  it('of the same epoch again returns the existing marker, and creates nothing', async () => {
     await scripts.apply(caller, [item()]);
     const before = await everything();
     expect(await scripts.activate(7, caller.replid, 'another', 5)).toBe('marker');
     expect(await everything()).toEqual(before);
   });
-  it('of an earlier epoch, and on another server, is refused', async () => {
+  it('of an earlier epoch, or on another server, is rejected', async () => {
     await expectRefused(() => scripts.activate(6, caller.replid, 'm', 0), 'fenced');
     await expectRefused(() => scripts.activate(8, 'f'.repeat(40), 'm', 0), 'other_server');
   });
 });
 
 describe('publishing', () => {
-  it('takes the highest cursor, never one beyond the journal', async () => {
+  it('keeps the highest cursor, never one beyond the journal', async () => {
     await scripts.apply(caller, [item(), item()]);
     expect((await scripts.publish(keeper, 2, 0)).cursor).toBe(2);
     expect((await scripts.publish(keeper, 1, 0)).cursor).toBe(2);
     await expectRefused(() => scripts.publish(keeper, 3, 0), 'cursor_ahead');
   });
-  it('trims nothing that is not in MySQL, whatever it is asked to trim', async () => {
+  it('trims nothing that is not in MySQL, whatever seq is requested', async () => {
     // One entry per node: Redis trims whole nodes only.
     await redis.config('SET', 'stream-node-max-entries', '1');
     for (let call = 0; call < 3; call++) await scripts.apply(caller, [item()]);

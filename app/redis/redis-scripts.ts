@@ -61,7 +61,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
   readonly #ledgerId: () => Promise<string>;
   #keys: Keys;
 
-  /** @param ledgerId the identity of the ledger in MySQL; scripts of transfers and reads do without it */
+  /** @param ledgerId the identity of the ledger in MySQL; scripts for transfers and reads do not use it */
   constructor(redis: Redis, keyPrefix: string, ledgerId: () => Promise<string>) {
     this.#redis = redis;
     this.#prefix = keyPrefix;
@@ -146,7 +146,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
   async change(caller: Caller, command: ChangeCommand) {
     const keys = this.#keysOf(caller.epoch);
     const { bucket, time } = placeOf(command.changeId);
-    if (bucket === null) throw new TypeError('the id of an account change is a UUIDv7');
+    if (bucket === null) throw new TypeError('the id of an account change must be a UUIDv7');
     const reply = await this.#call(
       'change',
       [keys.fence, keys.ledger, keys.accounts, keys.journal, keys.idBucket(bucket)],
@@ -259,7 +259,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     return (await this.#callRaw('takeOver', ownedKeys(this.#keysOf(0)), args)) === 1;
   }
 
-  /** Deletes keys of epochs that are over, while the fence is at `fenceEpoch` or above and the server is this ledger's. */
+  /** Deletes keys of ended epochs, if the fence is at `fenceEpoch` or above and the server belongs to this ledger. */
   async sweep({ fenceEpoch, replid }: Omit<KeeperCaller, 'epoch'>, oldKeys: readonly string[]): Promise<void> {
     const args = await this.#keeperPrologue({ fenceEpoch, replid });
     await this.#callRaw('sweep', [...ownedKeys(this.#keysOf(fenceEpoch)), ...oldKeys], args);
@@ -271,7 +271,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
 
   async #call(name: keyof typeof scripts, keys: string[], args: ScriptArgument[]): Promise<Buffer> {
     const reply = await this.#callRaw(name, keys, args);
-    if (!Buffer.isBuffer(reply)) throw new CacheError('in_doubt', `${name} answered in another shape`);
+    if (!Buffer.isBuffer(reply)) throw new CacheError('in_doubt', `${name} returned an unknown format`);
     return reply;
   }
 
@@ -286,7 +286,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
 }
 
 const prologue = (caller: Caller): ScriptArgument[] => [caller.epoch, caller.podId, caller.replid];
-/** The keys of every script that checks to whom the server belongs. */
+/** The keys of every script that checks who owns the server. */
 const ownedKeys = (keys: Keys): string[] => [keys.fence, keys.ledger, keys.owner];
 
 function indexOrAppend(list: string[], value: string): number {
@@ -305,9 +305,9 @@ function decodeAccounts(reply: Buffer, start: number, ids: readonly string[]): (
 }
 
 export function decodeEntry([id, fields]: RawEntry): JournalEntry {
-  // By position: an older release does not look past the records.
+  // By position: an older release does not read fields after the records.
   const [, kind, , payload, , records, , time] = fields;
-  if (!kind || !payload || !records) throw new CacheError('in_doubt', 'a journal entry has another shape');
+  if (!kind || !payload || !records) throw new CacheError('in_doubt', 'a journal entry has an unknown format');
   return {
     kind: kind.toString('latin1') === 'c' ? 'account-change' : 'transfers',
     firstSeq: Number.parseInt(id.toString('latin1'), 10),
@@ -317,7 +317,7 @@ export function decodeEntry([id, fields]: RawEntry): JournalEntry {
   };
 }
 
-/** The entries that a call wrote, put together as they stand in the journal, without asking for them again. */
+/** The entries that a call wrote, assembled as they are in the journal, without reading them again. */
 function writtenEntries(
   reply: Buffer,
   records: readonly ResultRecord[],

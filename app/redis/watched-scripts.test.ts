@@ -14,7 +14,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 beforeEach(async () => {
-  // Every answer carries the time of the store: two calls must be made at one moment to be compared.
+  // Every reply contains the store's time: two calls can be compared only at the same time.
   vi.useFakeTimers({ toFake: ['Date'] });
   const model = new CacheModel('r');
   await model.activate(1, 'r', 'marker', 0);
@@ -48,12 +48,12 @@ const methods = Object.keys(scripts) as Method[];
 describe.each(methods)('%s, watched,', (method) => {
   const run = () => scripts[method](watched);
 
-  it('answers what the scripts answer, and counts as a success', async () => {
+  it('returns what the scripts return, and counts as a success', async () => {
     expect(await run()).toEqual(await scripts[method](faulty));
     expect(seen).toEqual(['succeeded']);
   });
 
-  it('counts a refusal and a stale snapshot as an answer: the server is there', async () => {
+  it('counts a refusal and a stale snapshot as an answer: the server responded', async () => {
     faulty.next(method, failing(new CacheError('refused', 'fenced')), failing(new CacheError('stale', 'snapshot')));
     await expect(run()).rejects.toMatchObject({ kind: 'refused' });
     await expect(run()).rejects.toMatchObject({ kind: 'stale' });

@@ -10,11 +10,11 @@ import type { Head } from '../journal/codec.ts';
 interface Watch {
   succeeded(): void;
   failed(error: unknown): void;
-  /** The ledger's time of a reply, ms. */
+  /** Called with the ledger's time in each reply, ms. */
   heard?(timeMs: number): void;
 }
 
-/** Tells a detector how every script of a pod ended. A refusal is an answer: the server is there. */
+/** Reports the result of every script of a pod to a detector. A refusal counts as a success: the server responded. */
 export class WatchedScripts implements CacheServer {
   readonly #scripts: CacheServer;
   readonly #watch: Watch;

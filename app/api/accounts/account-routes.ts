@@ -5,7 +5,7 @@ import type { AccountOpening, Books, Ledger } from '../../ledger/ports/ledger.ts
 import { type Route, route } from '../http/route.ts';
 import { attemptEach, batchItem, workOnValid } from '../schemas/batch-items.ts';
 import { IdParams } from '../schemas/fields.ts';
-import { only } from '../schemas/single-result.ts';
+import { single } from '../schemas/single-result.ts';
 import {
   Account,
   AccountBatch,
@@ -58,7 +58,7 @@ function openAccount({ books }: AccountDependencies): Route {
     },
     problems: ['account_id_reused', 'database_unavailable', 'outcome_unknown'],
     async handle({ body, identity }) {
-      return openingAnswer(only(await books.openAccounts([newAccount(body)], identity.user)));
+      return openingAnswer(single(await books.openAccounts([newAccount(body)], identity.user)));
     },
   });
 }
@@ -102,7 +102,7 @@ function readAccount({ ledger, books }: AccountDependencies): Route {
     problems: ['account_not_found', 'ledger_switching', 'ledger_closed', 'database_unavailable'],
     async handle({ params: { id } }) {
       const [views, details] = await Promise.all([ledger.read([id]), books.accountDetails(id)]);
-      const view = only(views);
+      const view = single(views);
       return { status: 200, body: accountAnswer(view, details), headers: settingsTag(view.settingsVersion) };
     },
   });
@@ -155,7 +155,7 @@ function changeAccount({ ledger, ledgerNow }: AccountDependencies): Route {
   });
 
   async function currencyOf(accountId: string): Promise<string> {
-    return only(await ledger.read([accountId])).currency;
+    return single(await ledger.read([accountId])).currency;
   }
 }
 

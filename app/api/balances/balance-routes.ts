@@ -2,7 +2,7 @@ import { Problem } from '../../domain/problem.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
 import { type Route, route } from '../http/route.ts';
 import { IdParams } from '../schemas/fields.ts';
-import { only } from '../schemas/single-result.ts';
+import { single } from '../schemas/single-result.ts';
 import { Balance, BalanceQuery, BalanceQueryAnswer, balanceAnswer, IfNoneMatch, matches } from './balance-schema.ts';
 
 interface BalanceDependencies {
@@ -32,7 +32,7 @@ function readBalance({ ledger }: BalanceDependencies): Route {
     },
     problems: ['account_not_found', 'ledger_switching', 'ledger_closed', 'database_unavailable'],
     async handle({ params, header }) {
-      const view = only(await ledger.read([params.id]));
+      const view = single(await ledger.read([params.id]));
       const etag = `"${view.version}"`;
       const headers = { ETag: etag, 'Cache-Control': 'private, no-cache' };
       // A stale balance is always sent, because its staleness is new information.

@@ -5,7 +5,7 @@ import { Problem } from '../../domain/problem.ts';
  * generated here could not look it up otherwise.
  * @throws Problem if that is the result
  */
-export function only<T>(results: readonly (T | Problem | undefined)[], transactionId?: string): T {
+export function single<T>(results: readonly (T | Problem | undefined)[], transactionId?: string): T {
   const [result] = results;
   if (result === undefined || results.length !== 1) throw new Error(`expected one result, but got ${results.length}`);
   if (!(result instanceof Problem)) return result;

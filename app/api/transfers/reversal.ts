@@ -3,7 +3,7 @@ import { RESERVED_ID_PREFIX } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Durability, Origin, Outcome, Posted, TransferOrder } from '../../domain/types.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
-import { only } from '../schemas/single-result.ts';
+import { single } from '../schemas/single-result.ts';
 
 /** Each refused reversal uses up an attempt. After this many, someone has to investigate why it is always refused. */
 const ATTEMPTS_MAX = 100;
@@ -29,7 +29,7 @@ export async function reverse(
     const earlier = await outcomeOrNull(ledger, transactionId);
     if (earlier === null) {
       const order = reversalOrder(original, transactionId, origin);
-      return only(await ledger.apply([order], durability), transactionId);
+      return single(await ledger.apply([order], durability), transactionId);
     }
     if (earlier.status === 'POSTED') {
       requireReversalOf(original, earlier);
@@ -84,7 +84,7 @@ async function outcomeOrNull(ledger: Ledger, transactionId: string): Promise<Out
  */
 async function repeated(ledger: Ledger, earlier: Posted, durability: Durability): Promise<Outcome> {
   if (durability === 'cache' || earlier.persisted) return { ...earlier, replayed: true };
-  return only(await ledger.apply([earlier.order], durability), earlier.order.transactionId);
+  return single(await ledger.apply([earlier.order], durability), earlier.order.transactionId);
 }
 
 function reversalOrder({ order }: Posted, transactionId: string, origin: Origin): TransferOrder {

@@ -8,7 +8,7 @@ import { IdempotencyKeyHeader, idempotencyKeyOf, refused } from '../http/idempot
 import { type Answer, type Call, type Route, route } from '../http/route.ts';
 import { validate } from '../http/validation.ts';
 import { attempt, attemptEach, batchItem, workOnValid } from '../schemas/batch-items.ts';
-import { only } from '../schemas/single-result.ts';
+import { single } from '../schemas/single-result.ts';
 import { reverse } from './reversal.ts';
 import { outcomeAnswer, transferRecord } from './transfer-answer.ts';
 import {
@@ -79,7 +79,7 @@ function transfer({ ledger, ledgerNow }: TransferDependencies): Route {
         throw refused('must equal the transactionId of the body, or one of the two must be omitted');
       }
       const order = orderOf(call.body, originOf(call), ledgerNow(), key);
-      const result = only(await ledger.apply([order], durability), order.transactionId);
+      const result = single(await ledger.apply([order], durability), order.transactionId);
       return answerOf(result, durability, call);
     },
   });
@@ -184,7 +184,7 @@ async function answerEach(ledger: Ledger, requests: readonly Request[], identity
   ]);
   const next = { cache: cache.values(), persisted: persisted.values() };
   return requests.map(({ order, durability }) => {
-    const result = attempt(() => only([next[durability].next().value], order.transactionId));
+    const result = attempt(() => single([next[durability].next().value], order.transactionId));
     return result instanceof Problem ? result : outcomeAnswer(result, durability, identity);
   });
 }

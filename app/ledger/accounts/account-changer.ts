@@ -18,8 +18,8 @@ const RETRY_BASE_MS = 50;
 
 /** REJECTED by change-account.lua, by number. */
 const REFUSALS: Record<number, [ProblemCode, string]> = {
-  1: ['settings_version_mismatch', 'its settings version is another by now'],
-  2: ['account_closed', 'it is closed for good'],
+  1: ['settings_version_mismatch', 'its settings version has changed'],
+  2: ['account_closed', 'it is closed permanently'],
   3: ['account_not_empty', 'its balance is not zero'],
   4: ['internal_error', 'its settings version is exhausted'],
 };
@@ -34,7 +34,7 @@ interface AccountChangerDependencies {
   requestTimeoutMs: number;
 }
 
-/** A change on its way: the same id in whichever store it is tried. */
+/** A change in progress: it has the same id in whichever store it is tried. */
 class ChangeAttempt implements Attempt {
   change: AccountChange;
   /** By this pod's own clock, ms. */
@@ -53,16 +53,16 @@ class ChangeAttempt implements Attempt {
     return { kind: 'account-change', id: this.change.changeId, accounts: [this.change.accountId] };
   }
 
-  /** What can be said when it cannot be carried on. */
+  /** The problem to return when the attempt cannot continue. */
   giveUp(problem: Problem): Problem {
     const { accountId } = this.change;
     return this.inDoubt
-      ? new Problem('outcome_unknown', `whether account ${accountId} was changed is not known; read it`)
+      ? new Problem('outcome_unknown', `it is unknown whether account ${accountId} was changed; read the account`)
       : problem;
   }
 }
 
-/** Changes accounts' settings, in the store that has the authority; one that is in doubt is tried again under its own id. */
+/** Changes accounts' settings, in the store that has the authority; an in-doubt change is retried under its own id. */
 export class AccountChanger {
   readonly #deps: AccountChangerDependencies;
 
@@ -92,7 +92,7 @@ export class AccountChanger {
     throw attempt.giveUp(new Problem(code, 'the account could not be changed in time'));
   }
 
-  /** Null when it has to be tried again. */
+  /** Null if it must be retried. */
   async #inCache(view: EpochView, attempt: ChangeAttempt): Promise<AccountView | null> {
     const { cache, clock, seat } = this.#deps;
     const attempts = [attempt];
@@ -151,7 +151,7 @@ export class AccountChanger {
     const { change } = attempt;
     switch (record.status) {
       case RecordStatus.REPLAYED:
-        // Its entry came with an answer that is lost: it counts once it is in MySQL.
+        // Its entry was in a reply that was lost: the change counts once it is in MySQL.
         attempt.inDoubt = true;
         if (record.seq > view.cursor) {
           await this.#deps.clock.sleep(RETRY_BASE_MS);
@@ -160,7 +160,7 @@ export class AccountChanger {
         view.doubts.settled('account-change', change.changeId);
         return this.#asItStands(view, change.accountId);
       case RecordStatus.POSTED:
-        // Done, whatever comes of reading it: from here on it must not be called undone.
+        // The change is made, whatever the read returns: from here on it must not be reported as not made.
         attempt.inDoubt = true;
         view.doubts.settled('account-change', change.changeId);
         return this.#asItStands(view, change.accountId);
@@ -173,19 +173,20 @@ export class AccountChanger {
       }
       case RecordStatus.NEEDS_LOOKUP:
       case RecordStatus.AHEAD:
-        if (attempt.inDoubt) throw new Problem('overloaded', 'its id can no longer be tried again');
-        // Not later than M, or too far ahead, and no attempt is in doubt: a new id is as good. M as it is now: it may have been
-        // lowered since this pod first heard of it, and an id later than that one would be too far ahead at every try.
+        if (attempt.inDoubt) throw new Problem('overloaded', 'its id can no longer be retried');
+        // The id is not later than M, or too far ahead, and no attempt is in doubt: a new id is equivalent. Uses the
+        // current M, which may have been lowered since this pod first received it: an id later than the old one would
+        // be too far ahead on every attempt.
         attempt.change = { ...change, changeId: newUuidV7(Math.max(head.time, head.m + 1)) };
         return null;
       default: {
         const [code, why] = REFUSALS[record.detail] ?? ['internal_error', 'it was refused'];
-        throw new Problem(code, `account ${change.accountId} cannot be changed so: ${why}`);
+        throw new Problem(code, `account ${change.accountId} cannot be changed: ${why}`);
       }
     }
   }
 
-  /** Null when the epoch ended meanwhile: then nothing that it said counts. */
+  /** Null if the epoch ended in the meantime: then nothing received in it counts. */
   async #asItStands(view: EpochView, accountId: string): Promise<AccountView | null> {
     const { cache, loader, seat } = this.#deps;
     const { head, accounts } = await cache.read(view.caller, [accountId]);

@@ -10,8 +10,9 @@ import { DATABASE_RETRY, type LedgerDatabase } from '../ports/ledger-database.ts
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 
 /**
- * An account as MySQL has it, for which the cache has no room while all in it waits to be persisted. It is as it is now: what
- * is not in the cache has nothing in the journal that the snapshot lacks. But no transfer can be made with it yet.
+ * An account as MySQL has it, for which the cache has no room while everything in it waits to be persisted. It is
+ * current: an account that is not in the cache has no journal entries that the snapshot lacks. But no transfer can use
+ * it yet.
  */
 export class Uncached {
   readonly account: Account;
@@ -29,7 +30,7 @@ interface Flight {
 const BATCH_MAX = 500;
 const BATCHES_IN_FLIGHT_MAX = 4;
 const WAITING_MAX = 50_000;
-/** A snapshot may be older than what Redis has let go meanwhile; each try reads a newer one. */
+/** A snapshot may be older than what Redis has evicted in the meantime; each try reads a newer one. */
 const TRIES_MAX = 12;
 const RETRY_BASE_MS = 5;
 
@@ -43,8 +44,9 @@ interface AccountLoaderDependencies {
 }
 
 /**
- * Brings accounts from MySQL into the cache on demand: one flight per account, whoever waits for it, and the ids of
- * many flights in one read. The bounds make a flood of unknown accounts cost the database a few reads at a time.
+ * Loads accounts from MySQL into the cache on demand: one load per account, shared by all requests that wait for it,
+ * and many loads in one read. The limits keep a flood of unknown accounts from costing the database more than a few
+ * reads at a time.
  */
 export class AccountLoader {
   readonly #flights = new Map<string, Flight>();
@@ -62,7 +64,7 @@ export class AccountLoader {
     });
   }
 
-  /** Each account as it stands in the cache now, or a Problem: `account_not_found` or why it cannot be brought. */
+  /** Each account as it is in the cache now, or a Problem: `account_not_found`, or why it cannot be loaded. */
   async ensure(ids: readonly string[]): Promise<Map<string, Loaded>> {
     const landed = await Promise.all(ids.map(async (id) => [id, await this.#flight(id)] as const));
     return new Map(landed);
@@ -72,7 +74,7 @@ export class AccountLoader {
     const flying = this.#flights.get(id);
     if (flying) return flying.promise;
     if (this.#flights.size >= WAITING_MAX)
-      return Promise.resolve(new Problem('overloaded', 'too many accounts wait to be loaded'));
+      return Promise.resolve(new Problem('overloaded', 'too many accounts are waiting to be loaded'));
     let land: Flight['land'] = () => {};
     const promise = new Promise<Loaded>((resolve) => {
       land = resolve;
@@ -111,7 +113,7 @@ export class AccountLoader {
       if (!view) break;
       const { stamp, accounts, acceptedUpTo } = await this.#read(ids);
       if (accounts.size === 0) return new Map();
-      // The flush of another epoch: what it read may be older than this epoch's journal.
+      // The flush is in another epoch: this read may be older than this epoch's journal.
       if (stamp.epoch !== view.caller.epoch) continue;
       const snapshot = { cursor: stamp.cursor, acceptedUpTo };
       const installed = await this.#install(view, [...accounts.values()], snapshot);
@@ -119,7 +121,7 @@ export class AccountLoader {
     }
     throw new Problem(
       seat.view() ? 'overloaded' : seat.holdReason(),
-      'the accounts could not be brought into the cache in time',
+      'the accounts could not be loaded into the cache in time',
     );
   }
 
@@ -143,7 +145,7 @@ export class AccountLoader {
         accounts.map((account, index) => [account.accountId, reply.accounts[index] ?? new Uncached(account)]),
       );
     } catch (error) {
-      // Installing is safe to repeat: an account that is there stays as it is.
+      // Installing may be repeated: an account that is in the cache is left unchanged.
       if (!(error instanceof CacheError)) throw error;
       if (error.kind !== 'stale') seat.suspect(error, view);
       return null;
@@ -151,4 +153,4 @@ export class AccountLoader {
   }
 }
 
-export const notFound = (id: string): Problem => new Problem('account_not_found', `there is no account ${id}`);
+export const notFound = (id: string): Problem => new Problem('account_not_found', `account ${id} does not exist`);

@@ -15,7 +15,7 @@ interface Asked {
   settle(found: View[]): void;
 }
 
-/** What the cache had at a moment of the ledger's time, ms. */
+/** What the cache contained at a time of the ledger, ms. */
 interface Cached {
   accounts: (CachedAccount | null)[];
   asOf: number;
@@ -35,8 +35,8 @@ interface AccountReaderDependencies {
 }
 
 /**
- * Reads accounts: those that wait when a turn of the event loop ends share one script call. What is not in the cache is
- * brought there. While Redis does not decide MySQL answers: marked stale, but when it decides itself.
+ * Reads accounts: those requested in one turn of the event loop share one script call. Accounts that are not in the
+ * cache are loaded. While Redis does not decide, MySQL answers: marked stale, unless MySQL decides itself.
  */
 export class AccountReader {
   readonly #deps: AccountReaderDependencies;
@@ -55,13 +55,13 @@ export class AccountReader {
 
   read(ids: readonly string[]): Promise<View[]> {
     if (this.#asked.weight + ids.length > WAITING_IDS_MAX) {
-      const refused = new Problem('overloaded', 'too many reads wait');
+      const refused = new Problem('overloaded', 'too many reads are waiting');
       return Promise.resolve(ids.map(() => refused));
     }
     return new Promise((settle) => this.#asked.add({ ids, settle }));
   }
 
-  /** One script call. What MySQL is needed for goes on by itself: it must not hold up the reads of cached accounts. */
+  /** One script call. Reads that need MySQL continue separately: they must not delay reads of cached accounts. */
   async #serve(batch: readonly Asked[]): Promise<void> {
     const view = this.#deps.seat.view();
     const ids = batch.length === 1 && batch[0] ? batch[0].ids : batch.flatMap((asked) => asked.ids);
@@ -77,7 +77,7 @@ export class AccountReader {
     }
   }
 
-  /** Brings the accounts that were not in the cache; their loader joins those of all who wait. */
+  /** Loads the accounts that were not in the cache; the loader combines the accounts of all waiting requests. */
   async #complete(view: EpochView, asked: Asked, accounts: (CachedAccount | null)[], asOf: number): Promise<void> {
     const { loader, seat } = this.#deps;
     const loaded = await loader.ensure([...new Set(asked.ids.filter((_, index) => !accounts[index]))]);
@@ -90,7 +90,7 @@ export class AccountReader {
     );
   }
 
-  /** Null when the cache did not answer, or the epoch ended meanwhile: then nothing that it said counts. */
+  /** Null if the cache did not answer, or if the epoch ended in the meantime: then nothing received in it counts. */
   async #fromCache(view: EpochView, ids: readonly string[]): Promise<Cached | null> {
     const { cache, seat, events } = this.#deps;
     try {
@@ -107,7 +107,7 @@ export class AccountReader {
 
   async #fromDatabase(ids: readonly string[]): Promise<View[]> {
     const { accounts, authority, frozen, readAt: asOf } = await this.#deps.database.loadAccounts([...new Set(ids)]);
-    // What MySQL has is the balance only while it decides, in the very snapshot that was read.
+    // MySQL has the current balance only while it decides, in the very snapshot that was read.
     const decides = authority.mode === 'DIRECT';
     return ids.map((id) => {
       const account = accounts.get(id);
@@ -124,7 +124,7 @@ function found(account: Loaded | null | undefined, id: string, asOf: number): Vi
     : viewOf(account, asOf);
 }
 
-/** Reads what several asked for at once, and gives each its part. */
+/** Reads the accounts of several requests at once, and gives each request its part. */
 async function answer(batch: readonly Asked[], read: (ids: readonly string[]) => Promise<View[]>): Promise<void> {
   const ids = batch.flatMap((asked) => asked.ids);
   const found = await read(ids).catch((error: unknown) => {
@@ -141,7 +141,7 @@ async function answer(batch: readonly Asked[], read: (ids: readonly string[]) =>
   }
 }
 
-/** An account as the cache told it at `asOf`, ms. */
+/** An account as the cache returned it at `asOf`, ms. */
 export function viewOf(account: CachedAccount, asOf: number): AccountView {
   const { accountId, currency, external, balance, version, overdraftLimit, status, settingsVersion } = account;
   return {

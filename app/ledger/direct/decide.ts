@@ -7,15 +7,15 @@ import type { AccountMove, JournaledChange } from '../../journal/flush-batch.ts'
 import type { DirectChange, DirectItem } from '../ports/direct-server.ts';
 
 /**
- * The time of acceptance: MySQL's clock, but never earlier than the latest acceptance on one of the accounts. Order per account is
- * sufficient; a global order would make every transaction wait for the same row.
+ * The time of acceptance: MySQL's clock, but never earlier than the latest acceptance on one of the accounts. Order per
+ * account is sufficient; a global order would make every transaction wait for the same row.
  */
 export class LedgerTime {
   readonly #nowMs: number;
   /** By account. */
   readonly #latest: Map<string, number>;
 
-  /** @param latest by account, ms; absent where none is known */
+  /** @param latest by account, ms; absent if unknown */
   constructor(nowMs: number, latest: ReadonlyMap<string, number>) {
     this.#nowMs = nowMs;
     this.#latest = new Map(latest);
@@ -28,7 +28,7 @@ export class LedgerTime {
   of(accountIds: readonly string[]): number {
     return Math.max(this.#nowMs, ...accountIds.map((id) => this.#latest.get(id) ?? 0));
   }
-  /** Records an acceptance on these accounts: nothing that follows on them is accepted earlier. */
+  /** Records an acceptance on these accounts: nothing later on them is accepted earlier. */
   accept(accountIds: readonly string[]): number {
     const acceptedAt = this.of(accountIds);
     for (const id of accountIds) this.#latest.set(id, acceptedAt);
@@ -36,43 +36,43 @@ export class LedgerTime {
   }
 }
 
-/** What MySQL has of a call's accounts and ids, with the accounts locked. */
+/** What MySQL has for a call's accounts and ids, with the accounts locked. */
 export interface Found {
-  /** Of the authority: it becomes the epoch of what is decided. */
+  /** Of the authority: becomes the epoch of what is decided. */
   epoch: number;
   /** By id; those that do not exist are absent. */
   accounts: ReadonlyMap<string, Account>;
-  /** Outcomes that stand already, by transaction id. */
+  /** Committed outcomes, by transaction id. */
   standing: ReadonlyMap<string, Outcome>;
-  /** Accounts and transaction ids that wait for the journal of an epoch of the cache. */
+  /** Accounts and transaction ids that wait for the journal of a cache epoch. */
   frozen: ReadonlySet<string>;
   unsettled: ReadonlySet<string>;
   time: LedgerTime;
 }
 
 interface Decided {
-  /** One per item, in order. A Problem is no outcome, and leaves nothing behind. */
+  /** One per item, in order. A Problem is not an outcome, and leaves nothing behind. */
   answers: (Outcome | Problem)[];
-  /** What has to be written: outcomes, refusals too, and where the accounts go, in order of their ids. */
+  /** What must be written: outcomes, including refusals, and the accounts after them, in order of their ids. */
   outcomes: Outcome[];
   moves: AccountMove[];
 }
 
-/** A transfer made in MySQL has no place in a journal. */
+/** A transfer made in MySQL has no position in a journal. */
 const NO_SEQ = 0;
-/** `settings_version` is an INT UNSIGNED, in Redis four bytes as well. */
+/** `settings_version` is an INT UNSIGNED, and four bytes in Redis, too. */
 const SETTINGS_VERSION_MAX = 4_294_967_295;
 
 /**
- * Decides transfers in order, each on the accounts as the ones before left them, just as redis/lua/apply.lua does: a known
- * id is answered by what stands, a missing account is no outcome, and then the rules speak.
+ * Decides transfers in order, each on the accounts as the previous ones left them, exactly like redis/lua/apply.lua: a
+ * known id gets its committed outcome, a missing account is not an outcome, and then the rules apply.
  */
 export function decideTransfers(items: readonly DirectItem[], found: Found): Decided {
   const accounts = new Map(found.accounts);
   const outcomes = new Map<string, Outcome>();
   const answers = items.map((item) => {
     const { transactionId } = item.order;
-    // Only the journal knows what became of this id: whatever is asked under it now, there may be an outcome already.
+    // Only the journal shows what became of this id: whatever the request contains, there may already be an outcome.
     if (found.unsettled.has(transactionId)) return unsettledId(transactionId);
     const standing = found.standing.get(transactionId) ?? outcomes.get(transactionId);
     if (standing) return { ...standing, replayed: true };
@@ -84,7 +84,7 @@ export function decideTransfers(items: readonly DirectItem[], found: Found): Dec
   return { answers, outcomes: [...outcomes.values()], moves: movesBetween(found.accounts, accounts, found.time) };
 }
 
-/** The outcome of a new id; a posted one moves `accounts`. */
+/** The outcome of a new id; a posted one updates `accounts`. */
 function decide({ order, takenAt }: DirectItem, accounts: Map<string, Account>, found: Found): Outcome | Problem {
   const source = accounts.get(order.source);
   if (!source) return notFound(order.source);
@@ -102,7 +102,7 @@ function decide({ order, takenAt }: DirectItem, accounts: Map<string, Account>, 
 function post(order: TransferOrder, accounts: Map<string, Account>): { source: Side; destination: Side } {
   const side = (accountId: string, change: number): Side => {
     const before = accounts.get(accountId);
-    if (!before) throw new RangeError(`account ${accountId} is not there to be moved`);
+    if (!before) throw new RangeError(`account ${accountId} was not loaded`);
     const after = { ...before, balance: before.balance + change, version: before.version + 1 };
     accounts.set(accountId, after);
     return { balance: after.balance, version: after.version, settingsVersion: after.settingsVersion };
@@ -125,19 +125,19 @@ function movesBetween(
   return moves.sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
 }
 
-/** What MySQL has of an account change, with the account locked. */
+/** What MySQL has for an account change, with the account locked. */
 interface FoundForChange {
-  /** Undefined when there is no such account. */
+  /** Undefined if the account does not exist. */
   account: Account | undefined;
-  /** Whether the change's id stands already. */
+  /** Whether the change is already committed. */
   done: boolean;
-  /** Whether the account, or the change's id, waits for the journal of an epoch of the cache. */
+  /** Whether the account, or the change's id, waits for the journal of a cache epoch. */
   frozen: boolean;
   unsettled: boolean;
   time: LedgerTime;
 }
 
-/** Decides a change as redis/lua/change-account.lua does. @returns the account as it is then, and what to write if anything */
+/** Decides a change like redis/lua/change-account.lua. @returns the account after it, and what to write, if anything */
 export function decideChange(
   change: DirectChange,
   found: FoundForChange,
@@ -175,14 +175,15 @@ export function decideChange(
 }
 
 const WHY: Record<ChangeRefusal, string> = {
-  settings_version_mismatch: 'its settings version is another by now',
-  account_closed: 'it is closed for good',
+  settings_version_mismatch: 'its settings version has changed',
+  account_closed: 'it is closed permanently',
   account_not_empty: 'its balance is not zero',
 };
 const unchangeable = (code: ChangeRefusal | 'internal_error', accountId: string, why: string): Problem =>
-  new Problem(code, `account ${accountId} cannot be changed so: ${why}`);
-const notFound = (accountId: string): Problem => new Problem('account_not_found', `there is no account ${accountId}`);
+  new Problem(code, `account ${accountId} cannot be changed: ${why}`);
+const notFound = (accountId: string): Problem =>
+  new Problem('account_not_found', `account ${accountId} does not exist`);
 const unsettledAccount = (accountId: string): Problem =>
   new Problem('account_unsettled', `account ${accountId} waits for the journal of the cache`);
 const unsettledId = (id: string): Problem =>
-  new Problem('account_unsettled', `what became of ${id} is known only to the journal of the cache`);
+  new Problem('account_unsettled', `the outcome of ${id} is only in the journal of the cache`);

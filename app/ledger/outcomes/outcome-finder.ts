@@ -9,7 +9,7 @@ import type { EpochView, Seat } from '../epoch/epoch-view.ts';
 import { type AuthorityStamp, DATABASE_RETRY, type LedgerDatabase } from '../ports/ledger-database.ts';
 
 const TRIES_MAX = 4;
-/** Each id can bring a journal entry of up to 64 KB. */
+/** Each id can return a journal entry of up to 64 KB. */
 const FIND_IDS_MAX = 50;
 const RETRY_BASE_MS = 20;
 const LOOKUPS_IN_FLIGHT_MAX = 4;
@@ -29,7 +29,7 @@ interface OutcomeFinderDependencies {
   clock: Clock;
 }
 
-/** Finds the outcome of a transaction id: in the cache's journal while it is there, else in MySQL. */
+/** Finds the outcome of a transaction id: in the cache's journal while it is there, otherwise in MySQL. */
 export class OutcomeFinder {
   readonly #deps: OutcomeFinderDependencies;
   readonly #asked: TurnBatches<Asked>;
@@ -45,7 +45,7 @@ export class OutcomeFinder {
     });
   }
 
-  /** Per id its outcome; null when no store has one; a Problem when that cannot be said now. */
+  /** The outcome per id; null if no store has one; a Problem if that cannot be determined now. */
   async find(ids: readonly string[]): Promise<(Outcome | Problem | null)[]> {
     const view = this.#deps.seat.view();
     const inCache = view ? await this.#inCache(view, ids) : null;
@@ -61,14 +61,14 @@ export class OutcomeFinder {
       if (inDatabase.unsettled.has(id)) return new Problem('account_unsettled', `transfer ${id} waits for the journal`);
       const asked = inCache && view && view === this.#deps.seat.view() ? view.caller.epoch : null;
       if (isNowhere(inDatabase.authority, asked)) return null;
-      return new Problem(this.#deps.seat.holdReason(), 'the outcome cannot be looked up just now');
+      return new Problem(this.#deps.seat.holdReason(), 'the outcome cannot be looked up at the moment');
     });
   }
 
-  /** Looks ids up in MySQL; those that wait together share one read. */
+  /** Looks ids up in MySQL; concurrent lookups share one read. */
   inDatabase(ids: readonly string[]): Promise<LookUp | Problem> {
     if (this.#asked.weight + ids.length > WAITING_MAX) {
-      return Promise.resolve(new Problem('overloaded', 'too many ids wait to be looked up'));
+      return Promise.resolve(new Problem('overloaded', 'too many ids are waiting to be looked up'));
     }
     return new Promise((settle) => this.#asked.add({ ids, settle }));
   }
@@ -89,7 +89,7 @@ export class OutcomeFinder {
     for (const { settle } of batch) settle(found);
   }
 
-  /** Outcomes that the cache's journal still carries; null when the cache could not be asked. */
+  /** Outcomes that are still in the cache's journal; null if the cache could not be read. */
   async #inCache(view: EpochView, ids: readonly string[]): Promise<Map<string, Outcome> | null> {
     const found = new Map<string, Outcome>();
     for (let from = 0; from < ids.length; from += FIND_IDS_MAX) {
@@ -130,8 +130,8 @@ export class OutcomeFinder {
 }
 
 /**
- * Whether "not found" means that there is none: when the cache of the epoch that has the authority did not know it either, or
- * when MySQL has all there is.
+ * Whether "not found" means that there is no outcome: if the cache of the authority's epoch did not have it either, or
+ * if MySQL has everything.
  */
 function isNowhere({ mode, epoch, settled }: AuthorityStamp, askedCacheOf: number | null): boolean {
   if (mode === 'CACHE') return askedCacheOf === epoch;

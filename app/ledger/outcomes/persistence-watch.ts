@@ -7,9 +7,12 @@ import type { EpochView, Seat } from '../epoch/epoch-view.ts';
 import type { OutcomeFinder } from './outcome-finder.ts';
 
 const POLL_MS = 15;
-/** Looking ids up in MySQL costs more than asking Redis for its cursor. */
+/** Looking ids up in MySQL costs more than reading the cursor from Redis. */
 const LOOK_UP_EVERY_MS = 100;
-/** The transfer queue does not bound requests that only repeat posted transfers, and one of them can wait for a thousand. */
+/**
+ * The transfer queue does not limit requests that only repeat posted transfers, and each of them can wait for a
+ * thousand.
+ */
 const WAITERS_MAX = 50_000;
 
 interface Waiter {
@@ -26,8 +29,9 @@ interface PersistenceWatchDependencies {
 }
 
 /**
- * Answers requests that want their transfer in MySQL: when the published cursor has passed it, or, when its epoch has ended,
- * when MySQL has it under its id. The cursor comes with every reply; when nothing else is asked, this asks.
+ * Answers requests that want their transfer in MySQL: when the published cursor has passed it, or, if its epoch has
+ * ended, when MySQL has it under its id. Every reply contains the cursor; if there are no other calls, this class reads
+ * it.
  */
 export class PersistenceWatch {
   readonly #deps: PersistenceWatchDependencies;
@@ -44,7 +48,7 @@ export class PersistenceWatch {
     if (answer instanceof Problem || answer.persisted) return answer;
     if (this.#waiters.size >= WAITERS_MAX) {
       const { transactionId } = answer.order;
-      return new Problem('outcome_unknown', 'Too many transfers wait to be persisted.', { transactionId });
+      return new Problem('outcome_unknown', 'Too many transfers are waiting to be persisted.', { transactionId });
     }
     return new Promise((settle) => {
       this.#waiters.add({ outcome: answer, deadline, settle });
@@ -84,7 +88,7 @@ export class PersistenceWatch {
     }
   }
 
-  /** Those of an epoch that this pod is not in any more: its cursor says nothing, their ids do. */
+  /** Transfers of an epoch that this pod has left: they are looked up by id, because its cursor no longer advances. */
   async #lookUpOthers(view: EpochView | null): Promise<void> {
     const { clock, finder } = this.#deps;
     if (clock.monotonic() - this.#lookedUpAt < LOOK_UP_EVERY_MS) return;

@@ -6,22 +6,22 @@ import type { Stamp } from '../../journal/cursor.ts';
 export interface AuthorityStamp {
   epoch: number;
   mode: 'CACHE' | 'CLOSING' | 'DIRECT' | 'REBUILDING';
-  /** False while accounts or ids wait for the journal of an epoch that has ended. */
+  /** False while accounts or ids wait for the journal of an ended epoch. */
   settled: boolean;
 }
 
-/** What a pod reads from MySQL. Each answer, its stamp and the authority are one snapshot. */
+/** What a pod reads from MySQL. Each answer, its stamp and the authority come from one snapshot. */
 export interface LedgerDatabase {
   /** Accounts that do not exist are absent from the map. @throws Problem database_unavailable */
   loadAccounts(accountIds: readonly string[]): Promise<{
     stamp: Stamp;
     authority: AuthorityStamp;
     accounts: Map<string, Account>;
-    /** The latest acceptance of anything on these accounts, ms; 0 when none is known. */
+    /** The latest acceptance of anything on these accounts, ms; 0 if none is known. */
     acceptedUpTo: number;
-    /** MySQL's clock then, ms since 1970. */
+    /** MySQL's clock at the time of the read, ms since 1970. */
     readAt: number;
-    /** Those among them that wait for the journal. */
+    /** The accounts among them that wait for the journal. */
     frozen: Set<string>;
   }>;
   /** Outcomes by transaction id; those that MySQL does not have are absent. @throws Problem database_unavailable */
@@ -29,12 +29,12 @@ export interface LedgerDatabase {
     stamp: Stamp;
     authority: AuthorityStamp;
     outcomes: Map<string, Outcome>;
-    /** Those ids whose outcome only the journal of an ended epoch knows. */
+    /** The ids whose outcomes are only in the journal of an ended epoch. */
     unsettled: Set<string>;
   }>;
 }
 
-/** How reads of MySQL are tried again while it is away for a moment: they change nothing, so it is always safe. */
+/** How reads of MySQL are retried during a short outage: they change nothing, so retrying is always safe. */
 export const DATABASE_RETRY = {
   retriesMax: 3,
   baseMs: 100,

@@ -1,6 +1,6 @@
-/** What happens in the ledger that someone may want to count; the ledger itself knows no metrics. */
+/** Events in the ledger that may be counted; the ledger itself has no dependency on metrics. */
 export interface LedgerEvents {
-  /** One script call applied (or answered) so many transfers. */
+  /** One script call applied (or answered) this many transfers. */
   applied(transfers: number, ms: number): void;
   retried(what: 'apply' | 'read' | 'load' | 'change'): void;
   lookedUp(ids: number): void;

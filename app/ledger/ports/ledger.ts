@@ -10,40 +10,45 @@ import type {
 } from '../../domain/types.ts';
 
 /**
- * The one door to the ledger. The API knows this and nothing behind it.
+ * The only interface to the ledger. The API depends on this and nothing behind it.
  *
- * Methods that answer for several items give one result per item, in order; a Problem in the place of a result says why
- * that item has none. `Outcome` REJECTED is a result, not a Problem: refusals by the rules are outcomes.
+ * Methods for several items return one result per item, in order; a Problem in the place of a result explains why that
+ * item has none. `Outcome` REJECTED is a result, not a Problem: refusals by the rules are outcomes.
  */
 export interface Ledger {
   /**
    * Applies independent transfers; all that arrive in one turn of the event loop share one script call.
    * @throws never; in place of an outcome: `account_not_found`, `transaction_id_reused`, `ledger_switching`,
-   *   `ledger_closed`, `account_unsettled`, `backlog_full`, `overloaded`, `database_unavailable`, `outcome_unknown`.
+   * `ledger_closed`, `account_unsettled`, `backlog_full`, `overloaded`, `database_unavailable`, `outcome_unknown`.
    */
   apply(orders: readonly TransferOrder[], durability: Durability): Promise<(Outcome | Problem)[]>;
-  /** The outcome of a transaction id, from wherever it is. @throws Problem transfer_not_found and the 503s */
+  /** The outcome of a transaction id, from whichever store has it. @throws Problem transfer_not_found and the 503s */
   outcome(transactionId: string): Promise<Outcome>;
-  /** Current accounts; a Problem (`account_not_found`, the 503s) in the place of each that cannot be read. */
+  /** Current accounts; a Problem (`account_not_found`, the 503s) for each that cannot be read. */
   read(accountIds: readonly string[]): Promise<(AccountView | Problem)[]>;
-  /** Changes an account's settings, effective at once. @throws Problem account_not_found, settings_version_mismatch, account_not_empty, account_closed, the 503s */
+  /**
+   * Changes an account's settings, effective immediately. @throws Problem account_not_found, settings_version_mismatch,
+   * account_not_empty, account_closed, the 503s
+   */
   changeAccount(change: AccountChange): Promise<AccountView>;
 }
 
 export interface AccountOpening {
   account: AccountDetails;
-  /** False when the same account was opened before with the same content. */
+  /** False if the same account was already opened with the same content. */
   created: boolean;
 }
 export interface AccountDetails extends NewAccount {
   openedAt: number;
 }
 
-/** What is read from MySQL alone: never on the path of a transfer. */
+/** Reads from MySQL alone: never on the path of a transfer. */
 export interface Books {
-  /** Opens accounts at a balance of zero; `account_id_reused` in place of each whose id has other content. */
+  /**
+   * Opens accounts at a balance of zero; returns `account_id_reused` for each id that exists with different content.
+   */
   openAccounts(accounts: readonly NewAccount[], openedBy: string): Promise<(AccountOpening | Problem)[]>;
-  /** What never changes about an account (name, opening). @throws Problem account_not_found, database_unavailable */
+  /** The immutable facts of an account (name, opening). @throws Problem account_not_found, database_unavailable */
   accountDetails(accountId: string): Promise<AccountDetails>;
   /** Postings oldest first, with version > `afterVersion`. Times are acceptance times, ms, `from` inclusive, `to` exclusive. */
   postings(query: {
@@ -53,6 +58,6 @@ export interface Books {
     from?: number;
     to?: number;
   }): Promise<Posting[]>;
-  /** The last posting accepted at or before `at` (ms), or null when the account had none: its balance was zero. */
+  /** The last posting accepted at or before `at` (ms), or null if the account had none and its balance was zero. */
   postingAt(accountId: string, at: number): Promise<Posting | null>;
 }

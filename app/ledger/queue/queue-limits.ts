@@ -2,27 +2,30 @@ import { Problem } from '../../domain/problem.ts';
 import type { Seat } from '../epoch/epoch-view.ts';
 
 export interface QueueLimits {
-  /** Longest that a request is held, ms. */
+  /** Maximum time that a request is held, ms. */
   requestTimeoutMs: number;
   queueTransfersMax: number;
   applyBatchMax: number;
   applyCallsInFlightMax: number;
-  /** A call that goes beside another waits for so many transfers; when fewer wait, they go when the other returns. */
+  /**
+   * A second, concurrent call is sent only if this many transfers are waiting; fewer wait until the first call returns.
+   */
   secondCallTransfersMin: number;
   backlogEntriesMax: number;
   backlogAgeMaxMs: number;
   tailBytesMax: number;
 }
 
-/** Attempts in doubt that no reply will tell of: each may hold up a switch, and each costs memory. */
+/** In-doubt attempts without a reply: each may delay a switch-over, and each uses memory. */
 const DOUBTS_MAX = 10_000;
 
 /**
- * Why no more transfers are taken just now, before any of them is: too many wait here, or too much waits to be persisted
- * while the pod still answers for it. Null when there is room.
+ * Why no more transfers are accepted at the moment, decided before any of them is queued: too many are waiting here, or
+ * too many that this pod is responsible for wait to be persisted. Null if there is room.
  */
-export function refusedAtTheDoor(open: number, seat: Seat, limits: QueueLimits, nowMs: number): Problem | null {
-  if (open > limits.queueTransfersMax) return new Problem('overloaded', 'too many transfers wait for the ledger');
+export function loadSheddingProblem(open: number, seat: Seat, limits: QueueLimits, nowMs: number): Problem | null {
+  if (open > limits.queueTransfersMax)
+    return new Problem('overloaded', 'too many transfers are waiting for the ledger');
   const view = seat.view();
   if (!view) {
     if (seat.direct() !== null || seat.holdReason() !== 'ledger_closed') return null;
@@ -34,5 +37,7 @@ export function refusedAtTheDoor(open: number, seat: Seat, limits: QueueLimits, 
     view.backlog > limits.backlogEntriesMax ||
     view.tail.bytes > limits.tailBytesMax ||
     (oldest !== null && nowMs - oldest > limits.backlogAgeMaxMs);
-  return full ? new Problem('backlog_full', 'too much waits to be persisted', { retryAfterSeconds: 5 }) : null;
+  return full
+    ? new Problem('backlog_full', 'too many transfers are waiting to be persisted', { retryAfterSeconds: 5 })
+    : null;
 }

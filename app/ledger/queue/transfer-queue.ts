@@ -8,20 +8,23 @@ import type { Desk } from '../calls/desk.ts';
 import { DIRECT_BATCH_MAX, DirectCalls, type DirectCallsDependencies } from '../calls/direct-calls.ts';
 import { Pending, Submission } from '../calls/pending.ts';
 import type { EpochView, Seat } from '../epoch/epoch-view.ts';
-import { type QueueLimits, refusedAtTheDoor } from './queue-limits.ts';
+import { loadSheddingProblem, type QueueLimits } from './queue-limits.ts';
 
-/** Circles through missing accounts, look-ups and outages; each is a round trip, so the deadline normally comes first. */
+/**
+ * Limits repeated rounds of missing accounts, lookups and outages; each is a round trip, so the deadline normally comes
+ * first.
+ */
 const ROUNDS_MAX = 100;
 const SWEEP_MS = 100;
 
 /**
- * How a transfer travels through a pod.
+ * The path of a transfer through a pod.
  *
- * It waits in the queue until the turn of the event loop ends; then all that wait go in one call to the store that has the
- * authority (one script in Redis, or one transaction in MySQL). A few calls run at once, so calls grow with the
- * load. What comes back without an answer waits again. While the seat is closed everything stays in the queue,
- * and runs wherever the ledger opens, under its own id. Whoever still waits at its deadline gets 504 when an attempt of it is
- * in doubt, 503 if not.
+ * It waits in the queue until the turn of the event loop ends; then all waiting transfers go in one call to the store
+ * that has the authority (one script in Redis, or one transaction in MySQL). A few calls run concurrently, so calls
+ * grow with the load. Transfers that come back without an answer wait again. While the seat is closed, everything stays
+ * in the queue and runs wherever the ledger opens, under its own id. A transfer that is still waiting at its deadline
+ * gets 504 if one of its attempts is in doubt, otherwise 503.
  */
 export class TransferQueue implements Desk {
   readonly #seat: Seat;
@@ -30,7 +33,7 @@ export class TransferQueue implements Desk {
   readonly #cacheCalls: CacheCalls;
   readonly #directCalls: DirectCalls;
   #waiting: Pending[] = [];
-  /** All that have no answer yet, in order of their deadlines. */
+  /** All transfers without an answer, in order of their deadlines. */
   readonly #open = new Set<Pending>();
   #callsInFlight = 0;
   #pumpScheduled = false;
@@ -50,7 +53,7 @@ export class TransferQueue implements Desk {
     return this.#open.size;
   }
 
-  /** Transfers that wait for their turn, as this pod holds them. */
+  /** Queued transfers, as this pod holds them. */
   get waiting(): number {
     return this.#waiting.length;
   }
@@ -59,7 +62,7 @@ export class TransferQueue implements Desk {
   submit(orders: readonly TransferOrder[]): Promise<(Outcome | Problem)[]> {
     const submission = new Submission(orders.length);
     const now = this.#clock.monotonic();
-    const refused = refusedAtTheDoor(this.#open.size + orders.length, this.#seat, this.#limits, now);
+    const refused = loadSheddingProblem(this.#open.size + orders.length, this.#seat, this.#limits, now);
     const takenAt = this.#clock.now();
     const deadline = now + this.#limits.requestTimeoutMs;
     const view = this.#seat.view();
@@ -143,15 +146,18 @@ export class TransferQueue implements Desk {
     });
   }
 
-  /** Answers those whose time is up; the set is in order of deadlines, so it looks at no more than one besides. */
+  /**
+   * Answers transfers whose deadline has passed; the set is ordered by deadline, so at most one other transfer is
+   * inspected.
+   */
   #sweep(): void {
     const now = this.#clock.monotonic();
     const before = this.#open.size;
     for (const pending of this.#open) {
       if (pending.deadline > now) break;
-      this.giveUp(pending, new Problem(pending.trouble ?? this.#whyNot(), 'the ledger did not take it in time'));
+      this.giveUp(pending, new Problem(pending.trouble ?? this.#whyNot(), 'the ledger did not accept it in time'));
     }
-    // While the seat is closed nothing else takes them out of the queue.
+    // While the seat is closed, nothing else removes them from the queue.
     if (this.#open.size < before) this.#waiting = this.#waiting.filter((pending) => !pending.answered);
   }
 
@@ -162,7 +168,7 @@ export class TransferQueue implements Desk {
   }
 }
 
-/** A UUIDv7 later than M is decided by Redis alone; the script has the last word on it. */
+/** A UUIDv7 later than M is decided by Redis alone; the script makes the final check. */
 const mustBeLookedUp = (pending: Pending, view: EpochView): boolean => {
   const { bucket, time } = placeOf(pending.order.transactionId);
   return bucket === null || time <= view.m;

@@ -1,6 +1,6 @@
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 
-/** Counts what the ledger tells. */
+/** Counts the ledger's events. */
 export class CountedEvents implements LedgerEvents {
   readonly counts = { applied: 0, retried: 0, lookedUp: 0, hit: 0, missed: 0, evicted: 0 };
   applied(transfers: number): void {

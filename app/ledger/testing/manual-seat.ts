@@ -1,6 +1,6 @@
 import type { EpochView, HoldReason, Seat } from '../epoch/epoch-view.ts';
 
-/** A seat that opens and closes when a test says so; it only notes what is suspected. */
+/** A seat that a test opens and closes; it only records suspicions. */
 export class ManualSeat implements Seat {
   reason: HoldReason = 'ledger_switching';
   readonly suspicions: unknown[] = [];

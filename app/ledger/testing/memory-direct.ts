@@ -10,17 +10,17 @@ import {
 } from '../ports/direct-server.ts';
 import type { MemoryDatabase } from './model-ledger.ts';
 
-/** What becomes of a call: it fails so, and was done nevertheless, or not. */
+/** The fate of a call: the error it fails with, and whether it was carried out nevertheless. */
 interface Fate {
   kind: DirectErrorKind;
   done: boolean;
 }
 
-/** MySQL while it has the authority, as a pod sees it: decides as the real one does, on what a test has put there. */
+/** MySQL with the authority, as a pod sees it: decides like the real one, on data provided by the test. */
 export class MemoryDirect implements DirectServer {
   readonly #database: MemoryDatabase;
   readonly #changes = new Set<string>();
-  /** Of the next calls, in order; those after them go well. */
+  /** The fates of the next calls, in order; later calls succeed. */
   readonly fates: Fate[] = [];
   calls = 0;
 
@@ -69,7 +69,8 @@ export class MemoryDirect implements DirectServer {
   #call<T>(epoch: number, work: () => T): T {
     this.calls += 1;
     const { authority } = this.#database;
-    if (authority?.mode !== 'DIRECT' || authority.epoch !== epoch) throw new DirectError('moved', 'elsewhere by now');
+    if (authority?.mode !== 'DIRECT' || authority.epoch !== epoch)
+      throw new DirectError('moved', 'the authority has moved');
     const fate = this.fates.shift();
     if (fate && !fate.done) throw new DirectError(fate.kind, 'as planned');
     const answer = work();

@@ -24,10 +24,10 @@ export const LIMITS: PodLedgerDependencies['limits'] = {
   cachedAccountsMax: 1_000,
 };
 
-/** MySQL as a pod sees it: what a test has put there. */
+/** MySQL as a pod sees it: contains what a test has put there. */
 export class MemoryDatabase implements LedgerDatabase {
   stamp: Stamp = { epoch: 1, cursor: 0 };
-  /** Who has the authority; null: the cache, in the epoch of the stamp. */
+  /** The authority; null: the cache, in the epoch of the stamp. */
   authority: AuthorityStamp | null = null;
   readonly accounts = new Map<string, Account>();
   readonly outcomes = new Map<string, Outcome>();
@@ -39,7 +39,7 @@ export class MemoryDatabase implements LedgerDatabase {
   /** When set, every read fails with it. */
   broken: Error | null = null;
   reads = { accounts: 0, outcomes: 0 };
-  /** Runs while a read is on its way back: of accounts, of outcomes. */
+  /** Runs while a read of accounts or outcomes is in progress. */
   whileLoading: () => Promise<void> = async () => {};
   whileReading: () => Promise<void> = async () => {};
 
@@ -91,14 +91,14 @@ export class ModelLedger {
     this.ledger = new PodLedger({ cache, database, direct, seat, clock, events, limits: { ...LIMITS, ...limits } });
   }
 
-  /** @param limits those that are not as usual */
+  /** @param limits those that differ from the defaults */
   static async open(limits: Partial<PodLedgerDependencies['limits']> = {}): Promise<ModelLedger> {
     const stage = new ModelLedger(limits);
     await stage.begin(1);
     return stage;
   }
 
-  /** Begins an epoch, and seats the pod in it. */
+  /** Begins an epoch, and registers the pod in it. */
   async begin(epoch: number): Promise<void> {
     this.caller = { ...this.caller, epoch };
     await this.model.activate(epoch, 'replid', `marker-${epoch}`, this.clock.now() - 1_000);
@@ -106,7 +106,7 @@ export class ModelLedger {
     this.database.authority = null;
     await this.sit();
   }
-  /** Gives MySQL the authority. What the cache has is not brought there: a test puts it. */
+  /** Gives MySQL the authority. Data of the cache is not copied there: a test provides it. */
   beginDirect(epoch: number): void {
     const settled = this.database.frozen.size === 0 && this.database.unsettled.size === 0;
     this.database.authority = { epoch, mode: 'DIRECT', settled };
@@ -123,14 +123,14 @@ export class ModelLedger {
   get keeper(): KeeperCaller {
     return { fenceEpoch: this.caller.epoch, epoch: this.caller.epoch, replid: 'replid' };
   }
-  /** An order with an id of this moment. */
+  /** An order with an id of the current time. */
   order(different: Partial<TransferOrder> = {}): TransferOrder {
     return orderOf(different, this.clock.now());
   }
   async apply(...orders: TransferOrder[]) {
     return this.clock.until(this.ledger.apply(orders, 'cache'));
   }
-  /** What the cache says that an account has, or null when it is not there. */
+  /** The balance of an account in the cache, or null if it is not there. */
   async balance(accountId: string): Promise<number | null> {
     const { accounts } = await this.model.read(this.caller, [accountId]);
     return accounts[0]?.balance ?? null;

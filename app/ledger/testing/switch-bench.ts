@@ -13,7 +13,7 @@ import { ManualSeat } from './manual-seat.ts';
 import { MemoryDirect } from './memory-direct.ts';
 import { LIMITS, MemoryDatabase } from './model-ledger.ts';
 
-/** MySQL as the ledger, whose calls meet the faults that a test has lined up; and it keeps them. */
+/** MySQL as the ledger, with faults that a test schedules; it records its calls. */
 export class FaultyDirect implements DirectServer {
   readonly #database: MemoryDatabase;
   readonly #server: DirectServer;
@@ -21,7 +21,7 @@ export class FaultyDirect implements DirectServer {
   #always: Fault = passing;
   /** The ids of every transaction. */
   readonly calls: string[][] = [];
-  /** Changes that the journal has brought. */
+  /** Changes that were written to MySQL from the journal. */
   readonly settled = new Set<string>();
 
   constructor(database: MemoryDatabase) {
@@ -75,7 +75,7 @@ export class SwitchBench {
     this.ledger = new PodLedger({ cache, database, direct, seat, clock, events, limits: { ...LIMITS, ...limits } });
   }
 
-  /** The pod works in epoch 1 of the cache. */
+  /** The pod starts in epoch 1 of the cache. */
   static async open(limits: Partial<PodLedgerDependencies['limits']> = {}): Promise<SwitchBench> {
     const bench = new SwitchBench(limits);
     await bench.toCache();
@@ -100,12 +100,12 @@ export class SwitchBench {
     this.seat.open(view);
     return view;
   }
-  /** The epoch has ended, and the pod has heard of it. */
+  /** The epoch has ended, and the pod has noticed. */
   close(): void {
     this.#moved('CLOSING', false);
     this.seat.close();
   }
-  /** The whole journal of the epoch that has ended is brought to MySQL. */
+  /** Writes the whole journal of the ended epoch to MySQL. */
   async settle(): Promise<void> {
     const { epoch } = this.database.stamp;
     await this.model.fence(this.#epoch, 'replid');
@@ -128,7 +128,7 @@ export class SwitchBench {
     }
     this.database.stamp = { epoch, cursor: head.seq };
   }
-  /** MySQL decides. @param settled false: something waits for the journal */
+  /** Lets MySQL decide. @param settled false: something waits for the journal */
   toDirect(settled = true): number {
     this.#moved('DIRECT', settled);
     this.seat.openDirectly(this.#epoch);
@@ -139,7 +139,7 @@ export class SwitchBench {
     this.seat.close();
   }
 
-  /** An order with an id of this moment. */
+  /** An order with an id of the current time. */
   order(different: Partial<TransferOrder> = {}): TransferOrder {
     return orderOf(different, this.clock.now());
   }

@@ -34,8 +34,8 @@ async function toDirect(): Promise<number> {
 }
 const unable = failing(new DirectError('unable', 'away'));
 
-describe('While MySQL has the authority an account change', () => {
-  it('is made there, and effective at once', async () => {
+describe('While MySQL has the authority, an account change', () => {
+  it('is made there, effective immediately', async () => {
     await toDirect();
     expect(await change()).toMatchObject({
       balance: 100,
@@ -55,7 +55,7 @@ describe('While MySQL has the authority an account change', () => {
     expect(stored()).toEqual({ overdraftLimit: 0, settingsVersion: 1 });
   });
 
-  it('of an account that waits for the journal is 503', async () => {
+  it('of an account that waits for the journal returns 503', async () => {
     bench.database.frozen.add('a');
     await toDirect();
     expect(await codeOf(change())).toBe('account_unsettled');
@@ -71,7 +71,7 @@ describe('While MySQL has the authority an account change', () => {
     expect(await bench.clock.until(changing)).toMatchObject({ settingsVersion: 2 });
   });
 
-  it('is tried while MySQL is away, until its time is up: 503', async () => {
+  it('is retried while MySQL is unavailable, and returns 503 at its deadline', async () => {
     await toDirect();
     bench.direct.always(unable);
     bench.seat.reason = 'database_unavailable';
@@ -91,14 +91,14 @@ describe('While MySQL has the authority an account change', () => {
     expect(new Set(bench.direct.calls.flat()).size).toBe(1);
   });
 
-  it('whose commit was not answered is 504 when MySQL stays away', async () => {
+  it('whose commit was not answered returns 504 if MySQL stays unavailable', async () => {
     await toDirect();
     bench.direct.next(failing(new DirectError('in_doubt', 'the connection was lost')));
     bench.direct.always(unable);
     expect(await codeOf(change())).toBe('outcome_unknown');
   });
 
-  it('that fails by a fault of our own is not tried for ever', async () => {
+  it('that fails because of a bug is not retried forever', async () => {
     await toDirect();
     bench.direct.always(failing(new TypeError('odd')));
     expect(await codeOf(change())).toBe('outcome_unknown');
@@ -106,7 +106,7 @@ describe('While MySQL has the authority an account change', () => {
   });
 });
 
-describe('Across a switch an account change', () => {
+describe('Across a switch-over, an account change', () => {
   it('that was held is made in MySQL', async () => {
     bench.close();
     const changing = start();
@@ -136,7 +136,7 @@ describe('Across a switch an account change', () => {
     expect(new Set([...bench.cache.changes, ...bench.direct.calls.flat()]).size).toBe(1);
   });
 
-  it('that was in doubt and is refused then is 504: the attempt before may have been another matter', async () => {
+  it('that was in doubt and is refused afterwards returns 504: the earlier attempt may have been accepted', async () => {
     bench.cache.always('change', commandLost);
     const changing = start({ expectedSettingsVersion: 7 });
     await bench.clock.pass(10);
@@ -144,7 +144,7 @@ describe('Across a switch an account change', () => {
     expect(await codeOf(bench.clock.until(changing))).toBe('outcome_unknown');
   });
 
-  it('that was in doubt is 504 when its account waits for the journal', async () => {
+  it('that was in doubt returns 504 if its account waits for the journal', async () => {
     bench.cache.always('change', commandLost);
     const changing = start();
     await bench.clock.pass(10);
@@ -154,7 +154,7 @@ describe('Across a switch an account change', () => {
     expect(await codeOf(bench.clock.until(changing))).toBe('outcome_unknown');
   });
 
-  it('whose reply came after the end is found to have been made', async () => {
+  it('whose reply came after the end of its epoch is found to have been made', async () => {
     const gate = new Gate();
     bench.cache.next('change', gate.reply);
     const changing = start();
@@ -167,7 +167,7 @@ describe('Across a switch an account change', () => {
     expect(await bench.clock.until(changing)).toMatchObject({ settingsVersion: 2, source: 'database' });
   });
 
-  it('goes back to Redis with the rest', async () => {
+  it('returns to Redis with everything else', async () => {
     await toDirect();
     bench.direct.next(unable);
     const changing = start();
@@ -175,11 +175,11 @@ describe('Across a switch an account change', () => {
     bench.rebuild();
     await bench.clock.pass(1_000);
     await bench.toCache();
-    // Its id is not later than M by now, and nothing of it is in doubt.
+    // Its id is no longer later than M, and no attempt of it is in doubt.
     expect(await bench.clock.until(changing)).toMatchObject({ settingsVersion: 2, source: 'cache' });
   });
 
-  it('is refused at once while the ledger is closed', async () => {
+  it('is refused immediately while the ledger is closed', async () => {
     bench.close();
     bench.seat.reason = 'ledger_closed';
     const started = bench.clock.monotonic();
@@ -187,7 +187,7 @@ describe('Across a switch an account change', () => {
     expect(bench.clock.monotonic()).toBe(started);
   });
 
-  it('that is in doubt is 504 when the ledger is closed', async () => {
+  it('that is in doubt returns 504 if the ledger is closed', async () => {
     bench.cache.always('change', commandLost);
     const changing = start();
     await bench.clock.pass(10);

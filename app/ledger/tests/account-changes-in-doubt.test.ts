@@ -25,7 +25,7 @@ function start(different: Partial<AccountChange> = {}) {
 }
 const change = (different: Partial<AccountChange> = {}) => stage.clock.until(start(different));
 const settingsVersion = async () => (await stage.model.read(stage.caller, ['a'])).accounts[0]?.settingsVersion;
-/** The flush has brought the transfer and the change to MySQL. */
+/** The flush has written the transfer and the change to MySQL. */
 async function flushed(): Promise<void> {
   await stage.clock.pass(1_000);
   await stage.model.publish(stage.keeper, 2, 0);
@@ -33,8 +33,8 @@ async function flushed(): Promise<void> {
 const unable = failing(new CacheError('unable', 'OOM'));
 const refused = failing(new CacheError('refused', 'fenced'));
 
-describe('an account change whose reply is lost', () => {
-  it('is found to stand by its id, and made once', async () => {
+describe('An account change whose reply is lost', () => {
+  it('is found to be committed by its id, and made once', async () => {
     stage.cache.next('change', replyLost);
     const changed = start({ expectedSettingsVersion: 1 });
     await flushed();
@@ -44,28 +44,28 @@ describe('an account change whose reply is lost', () => {
     expect(stage.seat.view()?.doubts.none).toBe(true);
   });
 
-  it('is not answered while it is not in MySQL: nobody holds its entry', async () => {
+  it('is not answered until it is in MySQL, because no pod holds its entry', async () => {
     stage.cache.next('change', replyLost);
     expect(await codeOf(change())).toBe('outcome_unknown');
     expect(await settingsVersion()).toBe(2);
     expect(stage.seat.view()?.doubts.snapshot()).toMatchObject([{ kind: 'account-change', accounts: ['a'] }]);
   });
 
-  it('is sent again three times at most, then 504', async () => {
+  it('is retried three times at most, then returns 504', async () => {
     stage.cache.always('change', commandLost);
     expect(await codeOf(change())).toBe('outcome_unknown');
     expect(stage.cache.changes).toHaveLength(4);
     expect(stage.events.counts.retried).toBe(3);
   });
 
-  it('is 504 when a later attempt is refused by the rules: the first may have run, or may yet', async () => {
+  it('returns 504 if a later attempt is refused by the rules: the first may have run, or may still run', async () => {
     stage.cache.next('change', commandLost);
     expect(await codeOf(change({ expectedSettingsVersion: 7 }))).toBe('outcome_unknown');
   });
 
-  it('is 504 when its id is not later than M by then', async () => {
+  it('returns 504 if its id is no longer later than M', async () => {
     stage.cache.next('change', async () => {
-      // Only what is over by the ledger's time is forgotten.
+      // Only buckets that are over by the ledger's time are forgotten.
       stage.model.now = () => stage.clock.now() + 30_000;
       await stage.model.forget(
         stage.keeper,
@@ -85,19 +85,19 @@ describe('an account change whose reply is lost', () => {
   });
 });
 
-describe('an account change that nothing was written of', () => {
-  it('is made when the cache takes it again', async () => {
+describe('An account change of which nothing was written', () => {
+  it('is made when the cache accepts it again', async () => {
     stage.cache.next('change', unable, refused, refused, refused, refused, refused);
     expect(await change()).toMatchObject({ settingsVersion: 2 });
   });
 
-  it('is 503 when the cache cannot take it', async () => {
+  it('returns 503 if the cache cannot accept it', async () => {
     stage.cache.always('change', unable);
     expect(await codeOf(change())).toBe('overloaded');
     expect(stage.cache.changes).toHaveLength(4);
   });
 
-  it('waits while the seat is closed, and goes on when it opens', async () => {
+  it('waits while the seat is closed, and continues when it opens', async () => {
     const view = stage.seat.view();
     stage.seat.close();
     const waiting = start();
@@ -107,25 +107,25 @@ describe('an account change that nothing was written of', () => {
     expect(await stage.clock.until(waiting)).toMatchObject({ settingsVersion: 2 });
   });
 
-  it('is 503 with why, when the seat stays closed', async () => {
+  it('returns 503 with the reason if the seat stays closed', async () => {
     stage.seat.close();
     expect(await codeOf(change())).toBe('ledger_switching');
   });
 
-  it('is 503 when its account cannot be loaded', async () => {
+  it('returns 503 if its account cannot be loaded', async () => {
     stage.database.broken = new Problem('database_unavailable', 'away');
     expect(await codeOf(change({ accountId: 'b' }))).toBe('database_unavailable');
   });
 });
 
-describe('an account change that was made, and cannot be read back', () => {
-  it('is never called undone: 504, not 503', async () => {
+describe('An account change that was made but cannot be read back', () => {
+  it('is never reported as not made: 504, not 503', async () => {
     stage.cache.always('read', unable);
     expect(await codeOf(change())).toBe('outcome_unknown');
     expect(await settingsVersion()).toBe(2);
   });
 
-  it('is 504 too when the cache refuses everything from then on', async () => {
+  it('returns 504, too, if the cache refuses everything from then on', async () => {
     stage.cache.next('change', async (run) => {
       const reply = await run();
       stage.cache.always('change', refused);
@@ -135,20 +135,20 @@ describe('an account change that was made, and cannot be read back', () => {
     expect(await codeOf(change())).toBe('outcome_unknown');
   });
 
-  it('is 504 too when its account is gone and MySQL is away', async () => {
+  it('returns 504, too, if its account was evicted and MySQL is unavailable', async () => {
     stage.database.broken = new Problem('database_unavailable', 'away');
     stage.cache.always('read', async (run) => ({ ...(await run()), accounts: [null] }));
     expect(await codeOf(change())).toBe('outcome_unknown');
   });
 
-  it('is loaded when it was let go meanwhile', async () => {
+  it('is loaded if it was evicted in the meantime', async () => {
     stage.cache.always('read', async (run) => ({ ...(await run()), accounts: [null] }));
     expect(await change()).toMatchObject({ overdraftLimit: 5, settingsVersion: 2 });
   });
 });
 
-describe('a reply of an epoch that has ended', () => {
-  it('does not count for a change: 504 when it is not settled in time', async () => {
+describe('A reply of an ended epoch', () => {
+  it('does not count for a change, which returns 504 if the epoch is not recovered in time', async () => {
     const gate = new Gate();
     stage.cache.next('change', gate.reply);
     const waiting = start();
@@ -158,7 +158,7 @@ describe('a reply of an epoch that has ended', () => {
     expect(await codeOf(stage.clock.until(waiting))).toBe('outcome_unknown');
   });
 
-  it('does not count when it is a refusal', async () => {
+  it('does not count if it is a refusal', async () => {
     const gate = new Gate();
     stage.cache.next('change', gate.reply);
     const waiting = start({ expectedSettingsVersion: 7 });

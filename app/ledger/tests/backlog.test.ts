@@ -3,18 +3,18 @@ import { said } from '../../domain/testing/orders.ts';
 import { Gate } from '../../journal/testing/faulty-cache.ts';
 import { ModelLedger } from '../testing/model-ledger.ts';
 
-/** Fills a ledger with transfers that nobody flushes. */
+/** Fills a ledger with transfers that are not flushed. */
 async function fill(stage: ModelLedger, transfers: number): Promise<void> {
   for (let made = 0; made < transfers; made++) await stage.apply(stage.order({ amount: 1 }));
 }
-/** What a keeper tells after a flush. */
+/** What a keeper publishes after a flush. */
 async function publish(stage: ModelLedger, cursor: number): Promise<void> {
   await stage.model.publish(stage.keeper, cursor, 0);
   await stage.clock.until(stage.ledger.read(['a']));
 }
 
-describe('a full queue', () => {
-  it('refuses at once, and all of a batch that does not fit', async () => {
+describe('A full queue', () => {
+  it('rejects immediately, including all transfers of a batch that does not fit', async () => {
     const stage = await ModelLedger.open({ queueTransfersMax: 3 });
     await stage.apply(stage.order());
     const gate = new Gate();
@@ -35,7 +35,7 @@ describe('a full queue', () => {
     ]);
   });
 
-  it('counts what is held while the seat is closed', async () => {
+  it('counts transfers held while the seat is closed', async () => {
     const stage = await ModelLedger.open({ queueTransfersMax: 2 });
     stage.seat.close();
     const held = stage.ledger.apply([stage.order(), stage.order()], 'cache');
@@ -45,7 +45,7 @@ describe('a full queue', () => {
 });
 
 describe('backlog_full, until more is persisted', () => {
-  it('by entries: one more than the limit waits', async () => {
+  it('by entries: one more than the limit is waiting', async () => {
     const stage = await ModelLedger.open({ backlogEntriesMax: 3 });
     await fill(stage, 3);
     expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
@@ -68,7 +68,7 @@ describe('backlog_full, until more is persisted', () => {
     expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
   });
 
-  it('by age: the oldest in the tail is older than the limit', async () => {
+  it('by age: the oldest entry in the tail is older than the limit', async () => {
     const stage = await ModelLedger.open({ backlogAgeMaxMs: 60_000 });
     await fill(stage, 1);
     await stage.clock.pass(60_000);
@@ -79,7 +79,7 @@ describe('backlog_full, until more is persisted', () => {
     expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
   });
 
-  it('refuses nothing while the seat is closed: there it is held', async () => {
+  it('rejects nothing while the seat is closed: transfers are held', async () => {
     const stage = await ModelLedger.open({ backlogEntriesMax: 1 });
     await fill(stage, 3);
     stage.seat.close();

@@ -31,7 +31,7 @@ function standing(transactionId: string): Map<string, Outcome> {
 }
 
 describe('decideTransfers', () => {
-  it('decides each transfer on the accounts as the ones before left them', () => {
+  it('decides each transfer on the accounts as the previous ones left them', () => {
     const accounts = [accountOf('world'), accountOf('b', { settingsVersion: 4 }), accountOf('a')];
     const decided = decideTransfers(
       [
@@ -104,7 +104,7 @@ describe('decideTransfers', () => {
     expect(decided.moves.map(({ acceptedAt }) => acceptedAt)).toEqual([1500, 1500, 1500, 1500]);
   });
 
-  it('answers an id that stands with what stands, of whatever content, and writes nothing', () => {
+  it('returns the committed outcome of a known id, with any content, and writes nothing', () => {
     const before = standing('1');
     const decided = decideTransfers(
       [item('1', { amount: 7, destination: 'nobody' })],
@@ -113,7 +113,7 @@ describe('decideTransfers', () => {
     expect(decided).toEqual({ answers: [{ ...before.get('1'), replayed: true }], outcomes: [], moves: [] });
   });
 
-  it('answers an id for the second time in one call with its first outcome, refused or posted', () => {
+  it('returns the first outcome for an id repeated in one call, refused or posted', () => {
     const decided = decideTransfers(
       [
         item('1', { source: 'a', destination: 'world', amount: 51 }),
@@ -133,7 +133,7 @@ describe('decideTransfers', () => {
     expect(decided.moves.map(({ version }) => version)).toEqual([4, 1]);
   });
 
-  it('says which account there is not, in the words of the cache, and leaves the id free', () => {
+  it('reports which account is missing, like the cache does, and leaves the id free', () => {
     const decided = decideTransfers(
       [
         item('1', { source: 'no-1', destination: 'no-2' }),
@@ -158,7 +158,7 @@ describe('decideTransfers', () => {
     expect(decided).toMatchObject({ outcomes: [], moves: [] });
   });
 
-  it('answers an id that only the journal knows by nothing else, whatever its content', () => {
+  it('returns only account_unsettled for an id that is only in the journal, whatever its content', () => {
     const ground = found({ unsettled: new Set(['1']), standing: standing('1') });
     const { answers, outcomes } = decideTransfers([item('1'), item('1', { source: 'nobody' }), item('2')], ground);
     expect(answers.map(said)).toEqual(['account_unsettled', 'account_unsettled', 'POSTED']);
@@ -179,7 +179,7 @@ describe('decideChange', () => {
   const open = accountOf('a', { balance: 50, overdraftLimit: 10, settingsVersion: 3 });
   const code = (decided: ReturnType<typeof decideChange>) => (decided instanceof Problem ? decided.code : 'done');
 
-  it('changes what is asked, keeps the rest, and adds 1 to the settings version', () => {
+  it('changes what is requested, keeps the rest, and adds 1 to the settings version', () => {
     const decided = decideChange(change({ status: 'SUSPENDED' }), { ...FREE, account: open });
     const write = { status: 'SUSPENDED', overdraftLimit: 10, settingsVersion: 4 };
     expect(decided).toEqual({
@@ -199,14 +199,14 @@ describe('decideChange', () => {
     expect(limit).toMatchObject({ account: { status: 'ACTIVE', overdraftLimit: 0 }, write: { overdraftLimit: 0 } });
   });
 
-  it('answers a change that stands with the account as it is, whatever is asked by now', () => {
+  it('returns the current account for a committed change, whatever is requested now', () => {
     const closed = { ...open, status: 'CLOSED' as const };
     const again = change({ expectedSettingsVersion: 1, status: 'ACTIVE' });
     const decided = decideChange(again, { ...FREE, account: closed, done: true, frozen: true });
     expect(decided).toEqual({ account: closed, write: null });
   });
 
-  it('refuses by the rules, and remembers no refusal', () => {
+  it('refuses by the rules, and does not store refusals', () => {
     const refused = (different: Partial<DirectChange>, account: Account) =>
       code(decideChange(change(different), { ...FREE, account }));
     expect(refused({ expectedSettingsVersion: 2 }, open)).toBe('settings_version_mismatch');
@@ -217,7 +217,7 @@ describe('decideChange', () => {
     expect(refused({ status: 'ACTIVE' }, { ...open, settingsVersion: last })).toBe('internal_error');
   });
 
-  it('changes nothing that waits for the journal, and no account that there is not', () => {
+  it('changes neither accounts that wait for the journal nor missing accounts', () => {
     const asked = (different: Partial<Parameters<typeof decideChange>[1]>) =>
       code(decideChange(change(), { ...FREE, account: open, ...different }));
     expect(asked({ frozen: true })).toBe('account_unsettled');

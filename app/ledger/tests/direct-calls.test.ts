@@ -10,12 +10,12 @@ beforeEach(async () => {
 });
 
 const unable = failing(new DirectError('unable', 'away'));
-/** It was done, and nobody heard of the commit. */
+/** It was done, but the reply to the commit was lost. */
 const commitUnanswered = async <T>(run: () => Promise<T>): Promise<T> => {
   await run();
   throw new DirectError('in_doubt', 'the connection was lost');
 };
-/** It was not done, and nobody knows. */
+/** It was not done, and the reply does not show that. */
 const commitLost = failing(new DirectError('in_doubt', 'the connection was lost'));
 
 describe('While MySQL has the authority', () => {
@@ -25,7 +25,7 @@ describe('While MySQL has the authority', () => {
     epoch = bench.toDirect();
   });
 
-  it('transfers are made there, persisted, and Redis is not asked', async () => {
+  it('transfers are made and persisted there, and Redis is not called', async () => {
     const [answer] = await bench.apply(bench.order({ amount: 7 }));
     expect(answer).toMatchObject({
       status: 'POSTED',
@@ -38,7 +38,7 @@ describe('While MySQL has the authority', () => {
     expect(bench.cache.applied).toEqual([]);
   });
 
-  it('each has an answer of its own: refusals, repetitions, other content, unknown accounts', async () => {
+  it('each transfer has its own answer: refusals, replays, different content, unknown accounts', async () => {
     const [one, poor] = [bench.order(), bench.order({ source: 'b', destination: 'a' })];
     const first = await bench.apply(one, poor, bench.order({ destination: 'nobody' }), one);
     expect(first.map(said)).toEqual(['POSTED', 'insufficient_funds', 'account_not_found', 'again POSTED']);
@@ -47,7 +47,7 @@ describe('While MySQL has the authority', () => {
     expect(bench.stored('a')).toEqual({ balance: 100, version: 1 });
   });
 
-  it('those that wait share a transaction, a bounded one', async () => {
+  it('waiting transfers share a transaction of limited size', async () => {
     const answers = await bench.apply(...Array.from({ length: 450 }, () => bench.order({ amount: 1 })));
     expect(new Set(answers.map(said))).toEqual(new Set(['POSTED']));
     expect(bench.direct.calls.map((ids) => ids.length)).toEqual([200, 200, 50]);
@@ -55,13 +55,13 @@ describe('While MySQL has the authority', () => {
     expect(bench.events.counts.applied).toBe(450);
   });
 
-  it('a transfer that wants to be persisted is so at once', async () => {
+  it('a transfer with durability persisted is answered immediately', async () => {
     const [answer] = await bench.clock.until(bench.ledger.apply([bench.order()], 'persisted'));
     expect(answer).toMatchObject({ status: 'POSTED', persisted: true });
     expect(bench.clock.monotonic()).toBe(0);
   });
 
-  it('one that finds the authority elsewhere waits until the pod may work again', async () => {
+  it('a transfer that finds the authority elsewhere waits until the pod may work again', async () => {
     bench.direct.next(failing(new DirectError('moved', 'it is REBUILDING')));
     const waiting = bench.ledger.apply([bench.order()], 'cache');
     await bench.clock.pass(3_000);
@@ -71,12 +71,12 @@ describe('While MySQL has the authority', () => {
     expect(bench.stored('a').version).toBe(1);
   });
 
-  it('one that finds it elsewhere and waits for too long is 503: nothing was written', async () => {
+  it('a transfer that finds the authority elsewhere and waits for too long returns 503: nothing was written', async () => {
     bench.direct.next(failing(new DirectError('moved', 'it is REBUILDING')));
     expect((await bench.apply(bench.order())).map(said)).toEqual(['ledger_switching']);
   });
 
-  it('while MySQL is away transfers are tried again and again, and made when it is back', async () => {
+  it('while MySQL is unavailable, transfers are retried, and made when it is back', async () => {
     bench.direct.always(unable);
     const waiting = bench.ledger.apply([bench.order()], 'cache');
     await bench.clock.pass(5_000);
@@ -87,7 +87,7 @@ describe('While MySQL has the authority', () => {
     expect(bench.clock.monotonic()).toBeLessThan(6_000);
   });
 
-  it('when MySQL stays away it is 503 database_unavailable at the deadline, with bounded tries', async () => {
+  it('if MySQL stays unavailable, they return 503 database_unavailable at the deadline, with a limited number of tries', async () => {
     bench.direct.always(unable);
     bench.seat.reason = 'database_unavailable';
     expect((await bench.apply(bench.order())).map(said)).toEqual(['database_unavailable']);
@@ -95,7 +95,7 @@ describe('While MySQL has the authority', () => {
     expect(bench.direct.calls.length).toBeLessThan(25);
   });
 
-  it('a commit without an answer is repeated, and made once: its own outcome', async () => {
+  it('a commit without an answer is repeated, and made once: the request gets its own outcome', async () => {
     bench.direct.next(commitUnanswered);
     expect((await bench.apply(bench.order())).map(said)).toEqual(['POSTED']);
     expect([bench.stored('a'), bench.direct.calls.length]).toEqual([{ balance: 100, version: 1 }, 2]);
@@ -107,7 +107,7 @@ describe('While MySQL has the authority', () => {
     expect(bench.stored('a')).toEqual({ balance: 100, version: 1 });
   });
 
-  it('a commit in doubt, and MySQL away until the deadline, is 504 with the id; never 503', async () => {
+  it('a commit in doubt with MySQL unavailable until the deadline returns 504 with the id, never 503', async () => {
     const one = bench.order();
     bench.direct.next(commitLost);
     bench.direct.always(unable);
@@ -116,7 +116,7 @@ describe('While MySQL has the authority', () => {
     expect(answer).toMatchObject({ code: 'outcome_unknown', extras: { transactionId: one.transactionId } });
   });
 
-  it('an attempt under way at the deadline is 504; one that had no turn is 503 overloaded', async () => {
+  it('an attempt in progress at the deadline returns 504; a transfer that was never sent returns 503 overloaded', async () => {
     bench = await SwitchBench.open({ applyCallsInFlightMax: 1 });
     bench.close();
     bench.toDirect();
@@ -131,9 +131,9 @@ describe('While MySQL has the authority', () => {
   });
 
   it.each([
-    ['a fault of our own', failing(new TypeError('odd'))],
+    ['a bug on our side', failing(new TypeError('odd'))],
     ['too few answers', async <T>(run: () => Promise<T>) => ((await run()) as unknown[]).slice(1) as T],
-  ])('%s is not tried for ever, and leaves it in doubt: 504', async (_, fault) => {
+  ])('%s is not retried forever, and leaves the transfer in doubt: 504', async (_, fault) => {
     bench.direct.always(fault);
     const one = bench.order();
     expect((await bench.apply(one)).map(said)).toEqual(['outcome_unknown']);
@@ -143,7 +143,7 @@ describe('While MySQL has the authority', () => {
 });
 
 describe('Accounts and ids that wait for the journal', () => {
-  it('are 503 account_unsettled while nothing of the request has left the pod', async () => {
+  it('return 503 account_unsettled while no attempt of the request has left the pod', async () => {
     bench.database.frozen.add('a');
     bench.database.unsettled.add('lost');
     bench.close();
@@ -157,7 +157,7 @@ describe('Accounts and ids that wait for the journal', () => {
     expect(answers[0]).toMatchObject({ status: 503, retryable: true });
   });
 
-  it('are 504 for a request whose attempt is in doubt, and 503 for another with the same id', async () => {
+  it('return 504 for a request whose attempt is in doubt, and 503 for another with the same id', async () => {
     const one = bench.order();
     bench.cache.always('apply', commandLost);
     const waiting = bench.ledger.apply([one], 'cache');
@@ -173,8 +173,8 @@ describe('Accounts and ids that wait for the journal', () => {
   });
 });
 
-describe('When the authority goes from Redis to MySQL', () => {
-  it('what was held runs there, under its own id', async () => {
+describe('When the authority moves from Redis to MySQL', () => {
+  it('held transfers run there, under their own ids', async () => {
     bench.close();
     const orders = [bench.order(), bench.order({ transactionId: 'mine' })];
     const waiting = bench.ledger.apply(orders, 'cache');
@@ -183,11 +183,11 @@ describe('When the authority goes from Redis to MySQL', () => {
     bench.toDirect();
     expect((await bench.clock.until(waiting)).map(said)).toEqual(['POSTED', 'POSTED']);
     expect(bench.direct.calls).toEqual([orders.map(({ transactionId }) => transactionId)]);
-    // None of them was looked up: the transaction itself sees whether an id stands.
+    // None of them was looked up: the transaction itself sees whether an id is committed.
     expect(bench.database.reads.outcomes).toBe(0);
   });
 
-  it('what was in doubt and never ran is made there, once, and is no repetition', async () => {
+  it('in-doubt transfers that never ran are made there, once, and are not replays', async () => {
     bench.cache.always('apply', commandLost);
     const waiting = bench.ledger.apply([bench.order()], 'cache');
     await bench.clock.pass(50);
@@ -198,7 +198,7 @@ describe('When the authority goes from Redis to MySQL', () => {
     expect(bench.stored('a')).toEqual({ balance: 100, version: 1 });
   });
 
-  it('what was in doubt and had run is found, and is no repetition either', async () => {
+  it('in-doubt transfers that had run are found, and are not replays either', async () => {
     await bench.apply(bench.order());
     bench.cache.next('apply', replyLost);
     bench.cache.always('apply', commandLost);
@@ -212,7 +212,7 @@ describe('When the authority goes from Redis to MySQL', () => {
     expect(bench.stored('a')).toEqual({ balance: 200, version: 2 });
   });
 
-  it('a reply that comes after the end counts for nothing, and what it did is found', async () => {
+  it('a reply after the end of its epoch does not count, and its transfer is found', async () => {
     await bench.apply(bench.order());
     const gate = new Gate();
     bench.cache.next('apply', gate.reply);
@@ -228,7 +228,7 @@ describe('When the authority goes from Redis to MySQL', () => {
     expect(bench.stored('a')).toEqual({ balance: 200, version: 2 });
   });
 
-  it('one that waited for its account goes on there', async () => {
+  it('a transfer that waited for its account continues there', async () => {
     const gate = new Gate();
     bench.database.whileLoading = () => gate.reply(async () => {});
     const waiting = bench.ledger.apply([bench.order({ destination: 'c' })], 'cache');
@@ -240,7 +240,7 @@ describe('When the authority goes from Redis to MySQL', () => {
     expect(bench.stored('c').version).toBe(1);
   });
 
-  it('one that was looked up meanwhile goes on there', async () => {
+  it('a transfer whose id was being looked up continues there', async () => {
     const gate = new Gate();
     bench.database.whileReading = () => gate.reply(async () => {});
     const waiting = bench.ledger.apply([bench.order({ transactionId: 'mine' })], 'cache');
@@ -253,13 +253,13 @@ describe('When the authority goes from Redis to MySQL', () => {
   });
 });
 
-describe('When the authority goes back to Redis', () => {
+describe('When the authority returns to Redis', () => {
   beforeEach(() => {
     bench.close();
     bench.toDirect();
   });
 
-  it('what was held runs there', async () => {
+  it('held transfers run there', async () => {
     await bench.apply(bench.order());
     bench.rebuild();
     const waiting = bench.ledger.apply([bench.order()], 'cache');
@@ -269,7 +269,7 @@ describe('When the authority goes back to Redis', () => {
     expect(answer).toMatchObject({ status: 'POSTED', epoch: view.caller.epoch, destination: { version: 2 } });
   });
 
-  it('a commit in doubt that was done is found in MySQL: its id is not later than M', async () => {
+  it('an in-doubt commit that succeeded is found in MySQL: its id is not later than M', async () => {
     bench.direct.next(commitUnanswered);
     bench.direct.always(unable);
     const waiting = bench.ledger.apply([bench.order()], 'cache');
@@ -283,7 +283,7 @@ describe('When the authority goes back to Redis', () => {
     expect(bench.cache.applied.flat()).toHaveLength(1);
   });
 
-  it('many tries in MySQL do not count against those in Redis, nor make them wait longer', async () => {
+  it('many tries in MySQL neither count against those in Redis nor make them wait longer', async () => {
     bench.direct.always(unable);
     const waiting = bench.ledger.apply([bench.order()], 'cache');
     await bench.clock.pass(6_000);
@@ -296,8 +296,8 @@ describe('When the authority goes back to Redis', () => {
   });
 });
 
-describe('At the door', () => {
-  it('a ledger that is closed refuses at once, and keeps nothing', async () => {
+describe('Load shedding', () => {
+  it('a closed ledger rejects immediately, and holds nothing', async () => {
     bench.close();
     bench.seat.reason = 'ledger_closed';
     const [answer] = await bench.apply(bench.order());
@@ -305,7 +305,7 @@ describe('At the door', () => {
     expect([bench.ledger.open, bench.clock.monotonic()]).toEqual([0, 0]);
   });
 
-  it('one that is only on its way holds; and one that is open takes, whatever it was before', async () => {
+  it('a moving ledger holds transfers, and an open one accepts them, whatever its state before', async () => {
     bench.close();
     const waiting = bench.ledger.apply([bench.order()], 'cache');
     bench.seat.reason = 'ledger_closed';
@@ -314,7 +314,7 @@ describe('At the door', () => {
     expect((await bench.apply(bench.order())).map(said)).toEqual(['POSTED']);
   });
 
-  it('too many in doubt are refused: each may hold up a switch, and costs memory', async () => {
+  it('too many in-doubt transfers are rejected: each may delay a switch-over, and uses memory', async () => {
     const view = bench.seat.view();
     if (!view) throw new Error('the seat is closed');
     const attempts = Array.from({ length: 10_000 }, (_, n) => ({

@@ -11,8 +11,8 @@ beforeEach(async () => {
   stage.cache.applied.length = 0;
 });
 
-describe('while the seat is closed', () => {
-  it('transfers wait, nothing is sent, and all go on when it opens', async () => {
+describe('While the seat is closed', () => {
+  it('transfers wait, nothing is sent, and all continue when it opens', async () => {
     const view = stage.seat.view();
     stage.seat.close();
     const waiting = stage.ledger.apply([stage.order(), stage.order({ amount: 5 })], 'cache');
@@ -23,7 +23,7 @@ describe('while the seat is closed', () => {
     expect(stage.ledger.open).toBe(0);
   });
 
-  it('ids that need a look-up are looked up when it opens', async () => {
+  it('ids that need a lookup are looked up when it opens', async () => {
     stage.seat.close();
     const waiting = stage.ledger.apply([stage.order({ transactionId: 'mine' })], 'cache');
     await stage.clock.pass(1_000);
@@ -33,7 +33,7 @@ describe('while the seat is closed', () => {
     expect(stage.database.reads.outcomes).toBe(1);
   });
 
-  it('one that waits for its account goes on waiting when the seat closes, and is made when it opens', async () => {
+  it('a transfer that waits for its account keeps waiting when the seat closes, and is made when it opens', async () => {
     const closing = { done: false };
     stage.database.whileLoading = async () => {
       if (!closing.done) stage.seat.close();
@@ -47,7 +47,7 @@ describe('while the seat is closed', () => {
     expect((await stage.clock.until(waiting)).map(said)).toEqual(['POSTED']);
   });
 
-  it('those whose time is up are let go, so that a long hold does not fill the memory', async () => {
+  it('transfers past their deadline are released, so that a long hold does not fill the memory', async () => {
     stage.seat.close();
     for (let n = 0; n < 10; n++) {
       const answers = stage.ledger.apply([stage.order(), stage.order()], 'cache');
@@ -56,15 +56,15 @@ describe('while the seat is closed', () => {
     expect([stage.ledger.open, stage.ledger.waiting]).toEqual([0, 0]);
   });
 
-  it('a deadline answers 503 with why it holds', async () => {
+  it('the deadline returns 503 with the reason for the hold', async () => {
     stage.seat.close();
     stage.seat.reason = 'database_unavailable';
     expect((await stage.apply(stage.order())).map(said)).toEqual(['database_unavailable']);
   });
 });
 
-describe('a reply of an epoch that has ended', () => {
-  it('does not count: what it did is found under its id in the next', async () => {
+describe('A reply of an ended epoch', () => {
+  it('does not count: its transfer is found under its id in the next epoch', async () => {
     const gate = new Gate();
     const one = stage.order({ amount: 7 });
     stage.cache.next('apply', gate.reply);
@@ -72,7 +72,7 @@ describe('a reply of an epoch that has ended', () => {
     await gate.reached;
     const old = stage.seat.view();
     stage.seat.close();
-    // The journal of the old epoch was settled: MySQL has the transfer.
+    // The old epoch was recovered: MySQL has the transfer.
     stage.database.outcomes.set(one.transactionId, {
       status: 'POSTED',
       order: one,
@@ -93,11 +93,11 @@ describe('a reply of an epoch that has ended', () => {
     gate.open();
     const [answer] = await stage.clock.until(waiting);
     expect(answer).toMatchObject({ status: 'POSTED', epoch: 1, seq: 2, persisted: true });
-    // Nothing of the late reply was taken in.
+    // Nothing in the late reply was used.
     expect([old?.observed, old?.tail.size, view.observed]).toEqual([1, 1, 0]);
   });
 
-  it('a refusal by the rules does not count either', async () => {
+  it('does not count if it is a refusal by the rules either', async () => {
     const gate = new Gate();
     stage.cache.next('apply', gate.reply);
     const waiting = stage.ledger.apply([stage.order({ source: 'b', destination: 'a', amount: 5 })], 'cache');
@@ -109,7 +109,7 @@ describe('a reply of an epoch that has ended', () => {
     expect((await stage.clock.until(waiting)).map(said)).toEqual(['outcome_unknown']);
   });
 
-  it('is asked for anew when it was a read', async () => {
+  it('is repeated if it was a read', async () => {
     const gate = new Gate();
     stage.cache.next('read', gate.reply);
     const reading = stage.ledger.read(['a']);
@@ -120,7 +120,7 @@ describe('a reply of an epoch that has ended', () => {
     expect(found).toMatchObject({ source: 'database', stale: true, balance: 0 });
   });
 
-  it('does not tell the outcome of an id', async () => {
+  it('does not determine the outcome of an id', async () => {
     const one = stage.order();
     await stage.apply(one);
     const gate = new Gate();
@@ -133,14 +133,14 @@ describe('a reply of an epoch that has ended', () => {
     expect(stage.clock.monotonic()).toBeGreaterThanOrEqual(LIMITS.requestTimeoutMs);
   });
 
-  it('does not tell that a transfer is nowhere, when the epoch ended while MySQL was asked', async () => {
+  it('does not determine that a transfer is absent if the epoch ended during the read of MySQL', async () => {
     stage.database.whileReading = async () => stage.seat.close();
     expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('ledger_switching');
   });
 });
 
-describe('calls in flight', () => {
-  it('go beside another only with enough in them, and as many as the limit allows; the rest shares the next', async () => {
+describe('Calls in flight', () => {
+  it('start a second call only with enough transfers, up to the limit; the rest shares the next', async () => {
     stage = await ModelLedger.open({ applyCallsInFlightMax: 2, secondCallTransfersMin: 32 });
     await stage.apply(stage.order());
     stage.cache.applied.length = 0;
@@ -162,7 +162,7 @@ describe('calls in flight', () => {
     expect(stage.cache.applied.map((ids) => ids.length)).toEqual([1, 32, 40]);
   });
 
-  it('go alone when the one beside which they waited returns', async () => {
+  it('send fewer transfers when the first call returns', async () => {
     stage = await ModelLedger.open({ applyCallsInFlightMax: 2, secondCallTransfersMin: 32 });
     await stage.apply(stage.order());
     const gate = new Gate();
@@ -174,7 +174,7 @@ describe('calls in flight', () => {
     expect((await stage.clock.until(Promise.all([first, second]))).flat().map(said)).toEqual(['POSTED', 'POSTED']);
   });
 
-  it('are given back after a failure', async () => {
+  it('are released after a failure', async () => {
     stage = await ModelLedger.open({ applyCallsInFlightMax: 1 });
     stage.cache.next('apply', commandLost, failing(new TypeError('odd')), async (run) => ({
       ...(await run()),
@@ -193,7 +193,7 @@ describe('calls in flight', () => {
     await stage.clock.until(Promise.all([first, second]));
   });
 
-  it('carry no more than a batch each', async () => {
+  it('contain no more than a batch each', async () => {
     stage = await ModelLedger.open({ applyBatchMax: 3 });
     await stage.apply(stage.order());
     stage.cache.applied.length = 0;
@@ -203,11 +203,11 @@ describe('calls in flight', () => {
   });
 });
 
-describe('a transfer that circles', () => {
-  it('for accounts that never stay is given up as overloaded', async () => {
+describe('A transfer that keeps being retried', () => {
+  it('because its accounts are always evicted ends as overloaded', async () => {
     stage.cache.always('install', async (run) => {
       const reply = await run();
-      // Another pod needs the room at once: all that is clean goes.
+      // Another pod needs the room: all clean accounts are evicted.
       await stage.model.install(stage.caller, [accountOf('d')], 0, 1);
       return reply;
     });

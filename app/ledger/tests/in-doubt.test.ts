@@ -9,24 +9,24 @@ import { ModelLedger } from '../testing/model-ledger.ts';
 let stage: ModelLedger;
 beforeEach(async () => {
   stage = await ModelLedger.open();
-  // The accounts are there, so that a call is one call.
+  // The accounts exist, so that a transfer takes a single call.
   await stage.apply(stage.order({ amount: 1_000 }), stage.order({ destination: 'b' }));
   stage.cache.applied.length = 0;
 });
 const callsOf = (id: string): number => stage.cache.applied.filter((ids) => ids.includes(id)).length;
 
-describe('a reply that is lost after the script ran', () => {
-  it('is asked for again under the same id, and the transfer is made and answered once', async () => {
+describe('A reply that is lost after the script ran', () => {
+  it('is followed by a retry with the same id, and the transfer is made and answered once', async () => {
     const one = stage.order({ amount: 7 });
     stage.cache.next('apply', replyLost);
     const [answer] = await stage.apply(one);
-    // Its own outcome, not a repetition: this request is the one that made it.
+    // Its own outcome, not a replay: this request made it.
     expect(said(answer)).toBe('POSTED');
     expect(await stage.balance('a')).toBe(1_007);
     expect(callsOf(one.transactionId)).toBe(2);
   });
 
-  it('puts the entry into the tail, though only the answer by id carried it', async () => {
+  it('puts the entry into the tail, though only the lookup by id returned it', async () => {
     stage.cache.next('apply', replyLost);
     const one = stage.order({ amount: 7 });
     await stage.apply(one);
@@ -34,7 +34,7 @@ describe('a reply that is lost after the script ran', () => {
     expect(kept.some(({ payload }) => payload.includes(one.transactionId))).toBe(true);
   });
 
-  it('of a refusal answers that refusal, though funds came meanwhile', async () => {
+  it('to a refusal returns that refusal, even if the account was funded in the meantime', async () => {
     const one = stage.order({ source: 'b', destination: 'a', amount: 500 });
     stage.cache.next('apply', async (run) => {
       await run();
@@ -51,7 +51,7 @@ describe('a reply that is lost after the script ran', () => {
     expect(await stage.balance('a')).toBe(1_005);
   });
 
-  it('is a replay to another request with the same id', async () => {
+  it('is a replay for another request with the same id', async () => {
     const one = stage.order({ amount: 7 });
     stage.cache.next('apply', replyLost);
     await stage.apply(one);
@@ -59,14 +59,14 @@ describe('a reply that is lost after the script ran', () => {
   });
 });
 
-describe('an attempt in doubt', () => {
+describe('An in-doubt attempt', () => {
   it('that did not run is made by the next attempt', async () => {
     stage.cache.next('apply', commandLost, commandLost, commandLost);
     expect((await stage.apply(stage.order({ amount: 7 }))).map(said)).toEqual(['POSTED']);
     expect(await stage.balance('a')).toBe(1_007);
   });
 
-  it('is sent again three times at most, then 504 with its id', async () => {
+  it('is retried three times at most, then returns 504 with its id', async () => {
     const one = stage.order();
     stage.cache.always('apply', commandLost);
     const started = stage.clock.monotonic();
@@ -91,7 +91,7 @@ describe('an attempt in doubt', () => {
     expect(waits).toEqual([100, 200, 400]);
   });
 
-  it('stays in doubt when later attempts were refused or never sent: 504, not 503', async () => {
+  it('stays in doubt if later attempts were refused or never sent: 504, not 503', async () => {
     const one = stage.order();
     stage.cache.next('apply', commandLost);
     stage.cache.always('apply', failing(new CacheError('refused', 'fenced')));
@@ -99,7 +99,7 @@ describe('an attempt in doubt', () => {
     expect(said(answer)).toBe('outcome_unknown');
   });
 
-  it('a refusal by the prologue costs no try: it holds for as long as the request may', async () => {
+  it('does not use up a try if the prologue refuses it: it is retried until the deadline', async () => {
     stage.cache.next(
       'apply',
       commandLost,
@@ -108,7 +108,7 @@ describe('an attempt in doubt', () => {
     expect((await stage.apply(stage.order({ amount: 7 }))).map(said)).toEqual(['POSTED']);
   });
 
-  it('and unknown errors count as in doubt', async () => {
+  it('includes unknown errors', async () => {
     stage.cache.always('apply', failing(new TypeError('something else')));
     expect((await stage.apply(stage.order())).map(said)).toEqual(['outcome_unknown']);
   });
@@ -116,10 +116,10 @@ describe('an attempt in doubt', () => {
   it.each([
     ['with too few records', () => []],
     [
-      'with a record of no known status',
+      'with a record of unknown status',
       (records: ResultRecord[]) => records.map((record) => ({ ...record, status: 0 })),
     ],
-  ])('an answer that cannot be understood leaves it in doubt: %s', async (_, spoil) => {
+  ])('stays in doubt if the reply cannot be parsed: %s', async (_, spoil) => {
     stage.cache.always('apply', async (run) => {
       const reply = await run();
       const { records } = reply as { records: ResultRecord[] };
@@ -132,14 +132,14 @@ describe('an attempt in doubt', () => {
     expect((await stage.apply(one)).map(said)).toEqual(['again POSTED']);
   });
 
-  it('may be answered by an unknown account, which then says nothing: 504', async () => {
+  it('returns 504 if the retry finds an unknown account, which proves nothing', async () => {
     stage.cache.next('apply', commandLost);
     expect((await stage.apply(stage.order({ destination: 'nobody' }))).map(said)).toEqual(['outcome_unknown']);
   });
 });
 
-describe('a request out of time', () => {
-  it('is 504 outcome_unknown with its id while an attempt is out', async () => {
+describe('A request past its deadline', () => {
+  it('returns 504 outcome_unknown with its id while an attempt is in flight', async () => {
     const gate = new Gate();
     const one = stage.order();
     stage.cache.always('apply', gate.reply);
@@ -153,21 +153,21 @@ describe('a request out of time', () => {
     expect(await stage.balance('a')).toBe(1_100);
   });
 
-  it('is 503 when nothing ever left the pod', async () => {
+  it('returns 503 if nothing ever left the pod', async () => {
     stage.seat.close();
     const [answer] = await stage.apply(stage.order());
     expect(answer).toMatchObject({ code: 'ledger_switching', status: 503, retryable: true });
     expect(stage.cache.applied).toEqual([]);
   });
 
-  it('is 503 when every attempt was proven to have written nothing', async () => {
+  it('returns 503 if every attempt was proven to have written nothing', async () => {
     stage.cache.always('apply', failing(new CacheError('not_sent', "Stream isn't writeable")));
     const [answer] = await stage.apply(stage.order());
     expect(answer).toBeInstanceOf(Problem);
     expect(said(answer)).toBe('overloaded');
   });
 
-  it('is 503 after three tries when Redis says that it cannot take it', async () => {
+  it('returns 503 after three tries if Redis reports that it cannot accept it', async () => {
     stage.cache.always('apply', failing(new CacheError('unable', 'OOM')));
     const one = stage.order();
     const [answer] = await stage.apply(one);
@@ -178,7 +178,7 @@ describe('a request out of time', () => {
 });
 
 describe('the library', () => {
-  it('tells the seat of every error', async () => {
+  it('reports every error to the seat', async () => {
     stage.cache.next('apply', commandLost);
     await stage.apply(stage.order());
     expect(stage.seat.suspicions).toMatchObject([{ kind: 'in_doubt' }]);

@@ -8,8 +8,8 @@ beforeEach(async () => {
   bench = await SwitchBench.open();
 });
 
-describe('A transfer in doubt whose account is in no store', () => {
-  it('is no more once MySQL decides: no attempt can have moved anything', async () => {
+describe('An in-doubt transfer whose account is in no store', () => {
+  it('is resolved once MySQL decides: no attempt can have moved money', async () => {
     bench.cache.always('apply', commandLost);
     const waiting = bench.ledger.apply([bench.order({ destination: 'nobody' })], 'cache');
     await bench.clock.pass(50);
@@ -19,7 +19,7 @@ describe('A transfer in doubt whose account is in no store', () => {
     expect((await bench.clock.until(waiting)).map(said)).toEqual(['account_not_found']);
   });
 
-  it('is no more in the next epoch', async () => {
+  it('is resolved in the next epoch', async () => {
     bench.cache.next('apply', commandLost);
     const waiting = bench.ledger.apply([bench.order({ destination: 'nobody' })], 'cache');
     await bench.clock.pass(1);
@@ -29,7 +29,7 @@ describe('A transfer in doubt whose account is in no store', () => {
     expect((await bench.clock.until(waiting)).map(said)).toEqual(['account_not_found']);
   });
 
-  it('stays so in the same epoch: it may be carried out after its account was opened', async () => {
+  it('stays in doubt in the same epoch: it may run after its account was opened', async () => {
     bench.cache.next('apply', commandLost);
     const [answer] = await bench.apply(bench.order({ destination: 'nobody' }));
     expect(answer).toMatchObject({ code: 'outcome_unknown' });

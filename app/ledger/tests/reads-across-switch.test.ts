@@ -18,10 +18,10 @@ const read = async (...ids: string[]) => (await bench.clock.until(bench.ledger.r
 const outcome = (id: string) => bench.clock.until(bench.ledger.outcome(id));
 
 describe('A balance', () => {
-  it('is what the store with the authority says, and stale while nobody has it', async () => {
+  it('is that of the store with the authority, and stale while neither store has it', async () => {
     expect(await read('a', 'nobody')).toEqual(['100 from cache', 'account_not_found']);
     bench.close();
-    // Not flushed yet: MySQL is behind, and says so.
+    // Not flushed yet: MySQL is behind, and marks the balance stale.
     expect(await read('a', 'nobody')).toEqual(['0 from database, stale', 'account_not_found']);
     await bench.settle();
     bench.toDirect();
@@ -41,21 +41,21 @@ describe('A balance', () => {
     expect(await read('a', 'b')).toEqual(['0 from database, stale', '0 from database']);
   });
 
-  it('is stale while the pod believes that MySQL decides, and it does not any more', async () => {
+  it('is stale if MySQL no longer decides but the pod has not noticed', async () => {
     bench.close();
     await bench.settle();
     bench.toDirect();
-    // The pod has not heard of it: what counts is the snapshot.
+    // The pod has not noticed: the snapshot counts.
     bench.database.authority = { epoch: 4, mode: 'REBUILDING', settled: true };
     expect(await read('a')).toEqual(['100 from database, stale']);
   });
 
-  it('is stale while this pod alone has lost Redis: others go on writing there', async () => {
+  it('is stale if this pod alone has lost Redis: others continue writing there', async () => {
     bench.seat.close();
     expect(await read('a')).toEqual(['0 from database, stale']);
   });
 
-  it('that Redis told after its epoch had ended is asked for anew', async () => {
+  it('that Redis returned after its epoch had ended is read again', async () => {
     const gate = new Gate();
     bench.cache.next('read', gate.reply);
     const reading = bench.ledger.read(['a']);
@@ -68,7 +68,7 @@ describe('A balance', () => {
     expect((await bench.clock.until(reading)).map(shortly)).toEqual(['200 from database']);
   });
 
-  it('that was to be brought to Redis when its epoch ended is read from MySQL', async () => {
+  it('that was being loaded into Redis when its epoch ended is read from MySQL', async () => {
     const gate = new Gate();
     bench.cache.next('install', gate.command);
     const reading = bench.ledger.read(['a', 'c']);
@@ -80,7 +80,7 @@ describe('A balance', () => {
     expect((await bench.clock.until(reading)).map(shortly)).toEqual(['100 from database', '0 from database']);
   });
 
-  it('is a Problem while MySQL decides, and is away', async () => {
+  it('is a Problem while MySQL decides but is unavailable', async () => {
     bench.close();
     bench.toDirect();
     bench.database.broken = new Problem('database_unavailable', 'away');
@@ -88,14 +88,14 @@ describe('A balance', () => {
   });
 });
 
-describe('The outcome of an id that nobody has', () => {
+describe('The outcome of an unknown id', () => {
   const nowhere = () => codeOf(outcome('nothing'));
 
-  it('is 404 where MySQL and Redis of the epoch that has the authority do not know it', async () => {
+  it("is 404 if neither MySQL nor the Redis of the authority's epoch has it", async () => {
     expect(await nowhere()).toBe('transfer_not_found');
   });
 
-  it('cannot be told while this pod has no part in the epoch, or MySQL is in another', async () => {
+  it('cannot be determined while this pod is not registered in the epoch, or MySQL is in another one', async () => {
     bench.seat.close();
     expect(await nowhere()).toBe('ledger_switching');
     await bench.toCache();
@@ -103,19 +103,19 @@ describe('The outcome of an id that nobody has', () => {
     expect(await nowhere()).toBe('ledger_switching');
   });
 
-  it('cannot be told once the epoch is closing, though this pod has not heard of it', async () => {
+  it('cannot be determined once the epoch is closing, even if this pod has not noticed', async () => {
     bench.database.authority = { epoch: 2, mode: 'CLOSING', settled: false };
     expect(await nowhere()).toBe('ledger_switching');
   });
 
-  it('cannot be told while the ledger is closed, and it says so', async () => {
+  it('cannot be determined while the ledger is closed, and the problem reports that', async () => {
     bench.close();
     expect(await nowhere()).toBe('ledger_switching');
     bench.seat.reason = 'ledger_closed';
     expect(await nowhere()).toBe('ledger_closed');
   });
 
-  it('is 404 where MySQL has all there is: DIRECT and REBUILDING', async () => {
+  it('is 404 if MySQL has everything: DIRECT and REBUILDING', async () => {
     bench.close();
     bench.toDirect();
     expect(await nowhere()).toBe('transfer_not_found');
@@ -123,20 +123,20 @@ describe('The outcome of an id that nobody has', () => {
     expect(await nowhere()).toBe('transfer_not_found');
   });
 
-  it('cannot be told while anything waits for a journal', async () => {
+  it('cannot be determined while anything waits for a journal', async () => {
     bench.close();
     bench.toDirect(false);
     expect(await nowhere()).toBe('ledger_switching');
   });
 
-  it('is account_unsettled where the journal is known to tell of it', async () => {
+  it('is account_unsettled if it is known to be in the journal', async () => {
     bench.close();
     bench.database.unsettled.add('nothing');
     bench.toDirect(false);
     expect(await nowhere()).toBe('account_unsettled');
   });
 
-  it('is 404 although Redis failed, when MySQL has the authority by then', async () => {
+  it('is 404 although Redis failed, if MySQL has the authority by then', async () => {
     bench.cache.next('find', async (run) => {
       bench.close();
       await bench.settle();
@@ -148,7 +148,7 @@ describe('The outcome of an id that nobody has', () => {
 });
 
 describe('The outcome of an id', () => {
-  it('that MySQL has is told in every mode', async () => {
+  it('in MySQL is returned in every mode', async () => {
     const one = bench.order({ amount: 7 });
     await bench.apply(one);
     const told = async () => (await outcome(one.transactionId)).persisted;
@@ -165,7 +165,7 @@ describe('The outcome of an id', () => {
     expect(await told()).toBe(true);
   });
 
-  it('is that which stands, also while something else waits for a journal', async () => {
+  it('is the committed one even while something else waits for a journal', async () => {
     const one = bench.order();
     await bench.apply(one);
     bench.close();
@@ -175,7 +175,7 @@ describe('The outcome of an id', () => {
   });
 });
 
-describe('A transfer that is to be persisted', () => {
+describe('A transfer with durability persisted', () => {
   async function waiting() {
     const one = bench.order();
     const state = { answered: false, answers: bench.ledger.apply([one], 'persisted'), one };
@@ -188,7 +188,7 @@ describe('A transfer that is to be persisted', () => {
     return state;
   }
 
-  it('is answered as soon as MySQL has it, also before the ledger opens again', async () => {
+  it('is answered as soon as MySQL has it, even before the ledger opens again', async () => {
     const state = await waiting();
     expect(state.answered).toBe(false);
     await bench.settle();
@@ -204,7 +204,7 @@ describe('A transfer that is to be persisted', () => {
     expect((await bench.clock.until(state.answers)).map(said)).toEqual(['POSTED']);
   });
 
-  it('that waits for the journal waits on, and is 504 at its deadline', async () => {
+  it('that waits for the journal keeps waiting, and returns 504 at its deadline', async () => {
     const { answers, one } = await waiting();
     bench.database.unsettled.add(one.transactionId);
     bench.toDirect(false);
@@ -212,7 +212,7 @@ describe('A transfer that is to be persisted', () => {
     expect(answer).toMatchObject({ code: 'outcome_unknown', extras: { transactionId: one.transactionId } });
   });
 
-  it('asks MySQL not too often while it waits', async () => {
+  it('does not look itself up in MySQL too often while it waits', async () => {
     const { answers } = await waiting();
     const before = bench.database.reads.outcomes;
     await bench.clock.pass(1_000);

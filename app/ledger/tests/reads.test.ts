@@ -16,8 +16,8 @@ const shortly = (found: AccountView | Problem) =>
   found instanceof Problem ? found.code : `${found.balance} from ${found.source}${found.stale ? ', stale' : ''}`;
 const away = new Problem('database_unavailable', 'away');
 
-describe('reading accounts', () => {
-  it('answers each in order, from the cache; those that are not there are brought', async () => {
+describe('Reading accounts', () => {
+  it('returns each in order, from the cache; missing ones are loaded', async () => {
     expect((await read('a', 'nobody', 'b', 'a')).map(shortly)).toEqual([
       '100 from cache',
       'account_not_found',
@@ -28,7 +28,7 @@ describe('reading accounts', () => {
     expect(stage.events.counts).toMatchObject({ hit: 2 });
   });
 
-  it('tells all of an account, and when it was read', async () => {
+  it('returns the complete account, and when it was read', async () => {
     await stage.clock.pass(7);
     const { currency, external } = accountOf('a');
     expect(await read('a')).toEqual([
@@ -48,7 +48,7 @@ describe('reading accounts', () => {
     ]);
   });
 
-  it('shares one call among all who ask in one turn, and gives each its own', async () => {
+  it('shares one call among all requests of a turn, and gives each its own result', async () => {
     const before = stage.cache.calls('read');
     const asked = [['a'], ['world', 'a'], [], ['nobody']].map((ids) => stage.ledger.read(ids));
     const found = await stage.clock.until(Promise.all(asked));
@@ -61,7 +61,7 @@ describe('reading accounts', () => {
     expect(stage.cache.calls('read')).toBe(before + 1);
   });
 
-  it('splits what is more than a call may carry', async () => {
+  it('splits requests that exceed a call', async () => {
     const before = stage.cache.calls('read');
     const asked = Array.from({ length: 5 }, () => stage.ledger.read(Array.from({ length: 900 }, () => 'a')));
     const found = await stage.clock.until(Promise.all(asked));
@@ -69,7 +69,7 @@ describe('reading accounts', () => {
     expect(stage.cache.calls('read')).toBe(before + 2);
   });
 
-  it('has at most four calls out, and goes on when one comes back', async () => {
+  it('has at most four calls in flight, and continues when one returns', async () => {
     const gate = new Gate();
     stage.cache.always('read', gate.reply);
     const before = stage.cache.calls('read');
@@ -84,7 +84,7 @@ describe('reading accounts', () => {
     expect(found.flat().map(shortly)).toEqual(asked.map(() => '100 from cache'));
   });
 
-  it('refuses at once when too many wait', async () => {
+  it('rejects immediately if too many are waiting', async () => {
     const gate = new Gate();
     stage.cache.always('read', gate.reply);
     const many = Array.from({ length: 60_000 }, () => 'a');
@@ -94,23 +94,23 @@ describe('reading accounts', () => {
     expect((await stage.clock.until(first)).slice(0, 1).map(shortly)).toEqual(['100 from cache']);
   });
 
-  it('answers from MySQL, marked stale, while the seat is closed', async () => {
+  it('reads from MySQL, marked stale, while the seat is closed', async () => {
     stage.seat.close();
     expect((await read('a', 'nobody')).map(shortly)).toEqual(['0 from database, stale', 'account_not_found']);
   });
 
-  it('answers from MySQL, marked stale, when the cache does not answer, and tells the seat', async () => {
+  it('reads from MySQL, marked stale, if the cache does not answer, and notifies the seat', async () => {
     stage.cache.next('read', commandLost);
     expect((await read('a')).map(shortly)).toEqual(['0 from database, stale']);
     expect(stage.seat.suspicions).toMatchObject([{ kind: 'in_doubt' }]);
   });
 
-  it('counts nothing of an epoch that ended while an account was brought', async () => {
+  it('discards data of an epoch that ended while an account was loaded', async () => {
     stage.database.whileLoading = async () => stage.seat.close();
     expect((await read('a', 'b')).map(shortly)).toEqual(['0 from database, stale', '0 from database, stale']);
   });
 
-  it('answers database_unavailable when neither can be asked', async () => {
+  it('returns database_unavailable if neither store can be read', async () => {
     stage.seat.close();
     stage.database.broken = away;
     expect((await read('a')).map(shortly)).toEqual(['database_unavailable']);
@@ -118,7 +118,7 @@ describe('reading accounts', () => {
     expect((await read('a')).map(shortly)).toEqual(['internal_error']);
   });
 
-  it('carries on its view what an answer depends on', async () => {
+  it('records in its view what an answer depends on', async () => {
     const view = await stage.sit();
     await stage.model.publish(stage.keeper, 1, 0);
     await read('a');
@@ -126,8 +126,8 @@ describe('reading accounts', () => {
   });
 });
 
-describe('bringing accounts into the cache', () => {
-  it('reads an account once, however many wait for it', async () => {
+describe('Loading accounts into the cache', () => {
+  it('reads an account once, no matter how many requests wait for it', async () => {
     const gate = new Gate();
     stage.database.whileLoading = () => gate.command(async () => {});
     const asked = Array.from({ length: 10 }, () => stage.ledger.apply([stage.order({ destination: 'c' })], 'cache'));
@@ -139,7 +139,7 @@ describe('bringing accounts into the cache', () => {
     expect(stage.database.reads.accounts).toBe(reads);
   });
 
-  it('reads again when the snapshot was stale, or of another epoch', async () => {
+  it('reads again if the snapshot was stale, or of another epoch', async () => {
     stage.cache.next('install', failing(new CacheError('stale', 'snapshot')));
     stage.database.stamp = { epoch: 0, cursor: 99 };
     const waiting = stage.ledger.apply([stage.order({ destination: 'c' })], 'cache');
@@ -151,20 +151,20 @@ describe('bringing accounts into the cache', () => {
     expect(stage.seat.suspicions).toEqual([]);
   });
 
-  it('installs again after a lost reply: an account that is there stays as it is', async () => {
+  it('installs again after a lost reply: an account in the cache is left unchanged', async () => {
     stage.cache.next('install', replyLost);
     expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['POSTED']);
     expect(await stage.balance('c')).toBe(100);
     expect(stage.seat.suspicions).toMatchObject([{ kind: 'in_doubt' }]);
   });
 
-  it('gives up as overloaded when every snapshot is stale', async () => {
+  it('gives up as overloaded if every snapshot is stale', async () => {
     stage.cache.always('install', failing(new CacheError('stale', 'snapshot')));
     expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['overloaded']);
     expect(stage.cache.calls('install')).toBeLessThan(20);
   });
 
-  it('answers database_unavailable when MySQL is away, and internal_error for a mistake of ours', async () => {
+  it('returns database_unavailable if MySQL is unavailable, and internal_error for a bug', async () => {
     stage.database.broken = away;
     expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['database_unavailable']);
     stage.database.broken = new Error('odd');
@@ -174,32 +174,32 @@ describe('bringing accounts into the cache', () => {
     expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['internal_error']);
   });
 
-  it('lets transfers wait for room while all in the cache is dirty, and reads what MySQL has', async () => {
+  it('lets transfers wait for room while everything in the cache is dirty, and returns what MySQL has to reads', async () => {
     stage = await ModelLedger.open({ cachedAccountsMax: 2 });
     await stage.apply(stage.order());
     expect((await read('c')).map(shortly)).toEqual(['0 from database']);
     const waiting = stage.ledger.apply([stage.order({ destination: 'c' })], 'cache');
     await stage.clock.pass(1_000);
     expect(stage.ledger.open).toBe(1);
-    // Flushed: the accounts may be let go now.
+    // Flushed: the accounts may be evicted now.
     await stage.model.publish(stage.keeper, 1, 0);
     stage.database.stamp.cursor = 1;
     expect((await stage.clock.until(waiting)).map(said)).toEqual(['POSTED']);
   });
 
-  it('tells a transfer when no room comes', async () => {
+  it('rejects a transfer if no room becomes available', async () => {
     stage = await ModelLedger.open({ cachedAccountsMax: 2 });
     await stage.apply(stage.order());
     expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['overloaded']);
     expect(stage.ledger.open).toBe(0);
   });
 
-  it('reads what is in the cache while MySQL answers nothing', async () => {
+  it('reads what is in the cache while MySQL does not respond', async () => {
     await stage.apply(stage.order());
     const [a] = (await read('a')).map(shortly);
     const gate = new Gate();
     stage.database.whileLoading = () => gate.command(async () => {});
-    // More than may be under way at once, each a turn apart.
+    // More loads than may run at once, each in its own turn.
     const stuck = [];
     for (let n = 0; n < 20; n++) {
       stuck.push(stage.ledger.read([`unknown-${n}`, 'a']));
@@ -212,7 +212,7 @@ describe('bringing accounts into the cache', () => {
     }
   });
 
-  it('reads many accounts a batch at a time', async () => {
+  it('reads many accounts one batch at a time', async () => {
     const ids = Array.from({ length: 1_200 }, (_, index) => `many-${index}`);
     for (const id of ids) stage.database.accounts.set(id, accountOf(id));
     const before = stage.database.reads.accounts;
@@ -220,7 +220,7 @@ describe('bringing accounts into the cache', () => {
     expect(stage.database.reads.accounts - before).toBe(3);
   });
 
-  it('refuses when too many accounts wait', async () => {
+  it('rejects if too many accounts are waiting', async () => {
     const gate = new Gate();
     stage.database.whileLoading = () => gate.command(async () => {});
     const first = stage.ledger.read(Array.from({ length: 50_000 }, (_, index) => `unknown-${index}`));
@@ -232,12 +232,12 @@ describe('bringing accounts into the cache', () => {
   });
 });
 
-describe('the outcome of an id', () => {
-  it('is transfer_not_found when neither store has it', async () => {
+describe('The outcome of an id', () => {
+  it('is transfer_not_found if neither store has it', async () => {
     expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('transfer_not_found');
   });
 
-  it('goes into the tail of the pod that passes it on', async () => {
+  it('goes into the tail of the pod that returns it', async () => {
     const one = stage.order();
     await stage.apply(one);
     const view = await stage.sit();
@@ -246,7 +246,7 @@ describe('the outcome of an id', () => {
     expect(view.observed).toBe(2);
   });
 
-  it('is asked for again when the cache fails, and then from MySQL, which cannot say that there is none', async () => {
+  it('is read again if the cache fails, and then from MySQL, which cannot prove its absence', async () => {
     const one = stage.order();
     await stage.apply(one);
     stage.cache.next('find', commandLost, commandLost);
@@ -257,19 +257,19 @@ describe('the outcome of an id', () => {
     expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('ledger_switching');
   });
 
-  it('that nobody has is not said while MySQL speaks of another epoch', async () => {
+  it('is not reported as absent while MySQL is in another epoch', async () => {
     stage.database.stamp = { epoch: 2, cursor: 0 };
     expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('ledger_switching');
   });
 
-  it('is database_unavailable when it is not in the cache and MySQL is away', async () => {
+  it('is database_unavailable if it is not in the cache and MySQL is unavailable', async () => {
     stage.database.broken = away;
     expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('database_unavailable');
     stage.database.broken = new Error('odd');
     expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('internal_error');
   });
 
-  it('of an account change is none: its id is no transfer', async () => {
+  it('does not exist for an account change: its id is not a transfer', async () => {
     const changeId = stage.order().transactionId;
     const change = {
       accountId: 'a',
@@ -283,13 +283,13 @@ describe('the outcome of an id', () => {
     expect(await codeOf(stage.clock.until(stage.ledger.outcome(changeId)))).toBe('transfer_not_found');
   });
 
-  it('a transfer that needs a look-up is refused while MySQL is away, and more than may wait are too', async () => {
+  it('is needed for some transfers, which are rejected while MySQL is unavailable or too many are waiting', async () => {
     stage.database.broken = away;
     expect((await stage.apply(stage.order({ transactionId: 'mine' }))).map(said)).toEqual(['database_unavailable']);
     expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
   });
 
-  it('that stands but cannot be read just now is the Problem, and found later', async () => {
+  it('that is committed but temporarily unreadable is the Problem, and found later', async () => {
     const one = stage.order();
     await stage.apply(one);
     await stage.model.publish(stage.keeper, 2, 2);

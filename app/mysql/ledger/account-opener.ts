@@ -100,7 +100,7 @@ export class AccountOpener {
       `SELECT ${OPENING_COLUMNS} FROM accounts WHERE account_id = ?`,
       [accountId],
     );
-    if (!row) throw new Problem('account_not_found', `there is no account ${accountId}`);
+    if (!row) throw new Problem('account_not_found', `account ${accountId} does not exist`);
     return detailsOf(row);
   }
 }

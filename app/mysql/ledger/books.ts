@@ -65,7 +65,7 @@ export class SqlBooks implements Books {
     const [row] = await this.#database.rows<{ version: number }>('SELECT version FROM accounts WHERE account_id = ?', [
       accountId,
     ]);
-    if (!row) throw new Problem('account_not_found', `there is no account ${accountId}`);
+    if (!row) throw new Problem('account_not_found', `account ${accountId} does not exist`);
     return row.version;
   }
 

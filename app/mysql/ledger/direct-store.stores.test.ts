@@ -160,8 +160,8 @@ describe('DirectStore.apply', () => {
     const before = await ledgerRows(db.database);
     const answers = await apply(directItem('t1', { destination: 'nobody' }), directItem('t2', { source: 'no-one' }));
     expect(answers).toEqual([
-      new Problem('account_not_found', 'there is no account nobody'),
-      new Problem('account_not_found', 'there is no account no-one'),
+      new Problem('account_not_found', 'account nobody does not exist'),
+      new Problem('account_not_found', 'account no-one does not exist'),
     ]);
     expect(await ledgerRows(db.database)).toEqual(before);
     await putAccounts(db.database, [account('nobody')]);
@@ -170,7 +170,7 @@ describe('DirectStore.apply', () => {
 
   it('says so for a current UUIDv7 too when neither account exists', async () => {
     const item = directItem(newUuidV7(Date.now()), { source: 'no-one', destination: 'nobody' });
-    expect(await apply(item)).toEqual([new Problem('account_not_found', 'there is no account no-one')]);
+    expect(await apply(item)).toEqual([new Problem('account_not_found', 'account no-one does not exist')]);
   });
 
   it('gives one id one outcome: in one call, in the next one, from another store, whatever its content', async () => {

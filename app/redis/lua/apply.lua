@@ -1,17 +1,17 @@
 #!lua
--- Applies transfers, in order, each whole or not at all, and writes their journal entries.
+-- Applies transfers in order, each atomically, and writes their journal entries.
 --
--- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts  KEYS[4] journal  KEYS[5] other ids, generation 0  KEYS[6] generation 1
--- KEYS[7..] buckets of ids
+-- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts  KEYS[4] journal  KEYS[5] other ids, generation 0
+-- KEYS[6] generation 1  KEYS[7..] buckets of ids
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid
--- ARGV[4] items: per chunk its count H, then per item: source index H, destination index H (into the account ids, from 1),
---         amount d, currency c3, place of the id H, time of the id d, cursor of its look-up d (-1: none), id s
+-- ARGV[4] items: per chunk its count H, then per item: source index H, destination index H (into the account ids,
+--   from 1), amount d, currency c3, place of the id H, time of the id d, cursor of its lookup d (-1: none), id s
 -- ARGV[5] number of chunks  ARGV[6..] the chunks' payloads, opaque, then the account ids
--- Returns head, then a record per item (includes/record.lua): POSTED, REJECTED; REPLAYED with the seq of the outcome that
---   stands; SAME_CALL with the index (from 0) of the item in this call that has the id; NEEDS_LOOKUP; MISSING with 1 =
+-- Returns head, then a record per item (includes/record.lua): POSTED, REJECTED; REPLAYED with the seq of the existing
+--   outcome; SAME_CALL with the index (from 0) of the item in this call that has the id; NEEDS_LOOKUP; MISSING with 1 =
 --   source, 2 = destination, 3 = both in its refusal byte; AHEAD for a new UUIDv7 that is too far ahead of the ledger's
---   time. Only POSTED and REJECTED were written.
--- An error after a write is not rolled back, so nothing below the line marked WRITES may fail.
+--   time. Only POSTED and REJECTED were written. An error after a write is not rolled back, so nothing below the line
+--   marked WRITES may fail.
 --@include prologue
 --@include account
 --@include record
@@ -44,7 +44,7 @@ local function account_at(index)
   return account
 end
 
--- Unpack the items, and ask for all ids of a hash at once.
+-- Unpack the items, and look up all ids of a hash at once.
 local time_max = ledger.time + AHEAD_MAX
 local items, chunk_ends, asked = {}, {}, {}
 local packed, position = ARGV[4], 1
@@ -64,7 +64,7 @@ for chunk = 1, chunk_count do
     local source, destination, amount, currency, place, time, lookup, id
     source, destination, amount, currency, place, time, lookup, id, position =
       struct.unpack('<HHdc3Hdds', packed, position)
-    -- All fields at once: a table that grows field by field is made anew four times.
+    -- All fields at once: a table that grows field by field is reallocated four times.
     local item = {
       key = KEYS[5 + ledger.gen], source = source, destination = destination, amount = amount, currency = currency, id = id,
       known = false, looked_up = true,
@@ -89,7 +89,7 @@ for key, list in pairs(asked) do
   end
 end
 
--- Decide every item on the accounts as the ones before left them.
+-- Decide every item on the accounts as the previous ones left them.
 local records, changed, in_call, new_ids = {}, {}, {}, {}
 local function decide(item, index)
   if item.known then return bare(REPLAYED, 0, item.known) end

@@ -1,12 +1,13 @@
 #!lua
--- Changes an account's settings, and writes the journal entry. Settings have a version of their own, so that postings stay
+-- Changes an account's settings, and writes the journal entry. Settings have their own version, so that postings stay
 -- contiguous.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts  KEYS[4] journal  KEYS[5] bucket of the change's id
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4] account id  ARGV[5] change id  ARGV[6] time of the change id
 -- ARGV[7] expected settings version, or ''  ARGV[8] status, or ''  ARGV[9] overdraft limit, or ''  ARGV[10] payload
--- Returns head, then a record: POSTED; REPLAYED with the seq of the change that stands; NEEDS_LOOKUP when the id is not
---   later than M, AHEAD when it is too far ahead of the ledger's time (the caller takes a new one); MISSING. REJECTED changes nothing and is not remembered: its refusal byte
---   says 1 = other settings version, 2 = closed for good, 3 = not empty, 4 = settings version exhausted.
+-- Returns head, then a record: POSTED; REPLAYED with the seq of the existing change; NEEDS_LOOKUP if the id is not
+--   later than M, AHEAD if it is too far ahead of the ledger's time (the caller takes a new one); MISSING. REJECTED
+--   changes nothing and is not stored: its refusal byte is 1 = other settings version, 2 = closed permanently, 3 = not
+--   empty, 4 = settings version exhausted.
 --@include prologue
 --@include account
 --@include record
@@ -16,12 +17,12 @@ local ledger, refused = enter()
 if not ledger then return refused end
 
 local OTHER_VERSION, CLOSED_FOR_GOOD, NOT_EMPTY, EXHAUSTED = 1, 2, 3, 4
--- '#' keeps ids of changes apart from those of transfers: no client can send it.
+-- '#' separates ids of changes from those of transfers: no client can send it.
 local id = '#' .. ARGV[5]
 local known = redis.call('HGET', KEYS[5], id)
 if known then return head(ledger) .. bare(REPLAYED, 0, tonumber(known)) end
 if not in_bucket(ledger, 1, tonumber(ARGV[6])) then return head(ledger) .. bare(NEEDS_LOOKUP, 0, 0) end
--- An M beyond that leaves no other id than the next one.
+-- If M is beyond that, only the next id is left.
 if tonumber(ARGV[6]) > math.max(ledger.time + AHEAD_MAX, ledger.m + 1) then return head(ledger) .. bare(AHEAD, 0, 0) end
 local blob = redis.call('HGET', KEYS[3], ARGV[4])
 if not blob then return head(ledger) .. bare(MISSING, 1, 0) end

@@ -1,9 +1,9 @@
 #!lua flags=no-writes
--- Finds the outcomes of ids, with the whole journal entries that carry them.
+-- Finds the outcomes of ids, with the complete journal entries that contain them.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] journal  KEYS[4] other ids, generation 0  KEYS[5] generation 1
 -- KEYS[6..] buckets of ids
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4..] per id: place H, time d, id s, packed
--- Returns { head, seqs, entries }: per id its seq, or '' when it is not known here; then per distinct journal entry
+-- Returns { head, seqs, entries }: per id its seq, or '' if it is unknown here; then per distinct journal entry
 --   { id of the entry, its fields }. A seq without an entry was trimmed: it is in MySQL.
 --@include prologue
 --@include ids

@@ -1,18 +1,18 @@
 #!lua
--- Brings accounts from MySQL into Redis; where the limit is reached, lets go of clean ones, the longest unused first.
+-- Installs accounts from MySQL in Redis; at the limit, evicts clean accounts, the least recently used first.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts
--- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4] cursor of the snapshot that the accounts were read in
--- ARGV[5] most accounts allowed  ARGV[6] latest time at which one of the accounts was changed, ms: the ledger's time goes
---   on from there, so that times never decrease along an account, whichever store decided before
+-- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4] cursor of the snapshot in which the accounts were read
+-- ARGV[5] maximum number of accounts  ARGV[6] latest time at which one of the accounts was changed, ms: the ledger's
+--   time continues from there, so that times never decrease along an account, whichever store decided before
 -- ARGV[7..] pairs: account id, account (includes/account.lua, its seq is set here)
--- Returns head, number evicted d, then per account a zero byte (no room, all are dirty) or a one byte and the account as it
---   stands: one that is here already stays as it is. `STALE` when the snapshot is older than what Redis has let go.
+-- Returns head, number evicted d, then per account a zero byte (no room, all are dirty) or a one byte and the current
+--   account: one that is already here is left unchanged. `STALE` if the snapshot is older than what Redis has evicted.
 --@include prologue
 --@include account
 
 local ledger, refused = enter()
 if not ledger then return refused end
--- P reads A at v5 and pauses; Q loads A, moves it to v6, it is flushed and let go; P must not install v5.
+-- P reads A at v5 and pauses; Q loads A, moves it to v6, it is flushed and evicted; P must not install v5.
 if tonumber(ARGV[4]) < ledger.dropped then return redis.error_reply('STALE snapshot') end
 
 -- Stored even while the clock is ahead of it, because the clock may be set back.
@@ -64,7 +64,7 @@ local size = redis.call('HLEN', KEYS[3])
 local room = tonumber(ARGV[5]) - size
 local evicted = 0
 if room < missing then
-  -- The limit may have been lowered since: then more have to go than come.
+  -- The limit may have been lowered: then more accounts must be evicted than installed.
   evicted = evict(missing - room)
   room = tonumber(ARGV[5]) - size + evicted
   if ledger.dropped > dropped_before then redis.call('HSET', KEYS[2], 'dropped', integer(ledger.dropped)) end

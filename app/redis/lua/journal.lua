@@ -1,11 +1,11 @@
 #!lua flags=no-writes
--- Reads the journal. The fence's epoch (ARGV[1]) may be later than the epoch of the keys: that is how an old journal is
--- read to its end after its fence was raised.
+-- Reads the journal. The fence's epoch (ARGV[1]) may be later than the epoch of the keys: this allows an old journal to
+-- be read to its end after its fence was raised.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner  KEYS[4] journal
 -- ARGV[1] epoch of the fence  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity
--- ARGV[5] last seq that is not wanted  ARGV[6] most entries
--- Returns { head, marker, entries }: entries in order; the first one begins with the next seq. Fewer than the maximum if they are
--- large: an entry may be nearly 1 MB, and the reader has to hold the whole reply.
+-- ARGV[5] seq after which to read  ARGV[6] maximum number of entries
+-- Returns { head, marker, entries }: entries in order; the first one begins with the next seq. Fewer than the maximum
+-- if they are large: an entry may be nearly 1 MB, and the reader has to hold the whole reply.
 --@include prologue
 --@include owner
 

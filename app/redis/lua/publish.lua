@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Tells how far the journal is committed in MySQL (the maximum wins), and trims what nobody needs any more.
+-- Publishes how far the journal is committed in MySQL (the maximum wins), and trims entries that are no longer needed.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner  KEYS[4] journal
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] committed cursor
 -- ARGV[6] highest seq that may be trimmed

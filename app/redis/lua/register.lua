@@ -1,22 +1,22 @@
 #!lua flags=allow-oom
--- Lets a pod run scripts in this epoch; for good until it is retired.
+-- Registers a pod to run scripts in this epoch, until it is retired.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4] ledger identity
--- ARGV[5] marker that the keys must carry
+-- ARGV[5] marker that the keys must have
 -- Returns head.
 --@include prologue
 --@include owner
 
 local refused = server_refusal()
 if refused then return redis.error_reply(refused) end
--- Keys that were lost, and made anew by an activation that came late, are not those of the epoch.
+-- Keys that were lost, and created again by a late activation, are not those of the epoch.
 local marker = redis.call('HGET', KEYS[2], 'marker')
 if marker ~= ARGV[5] then return redis.error_reply('REFUSED lost') end
 refused = owner_refusal()
 if refused == 'REFUSED foreign' then return redis.error_reply(refused) end
 local state = redis.call('HGET', KEYS[2], 'pod:' .. ARGV[2])
 if state == 'retired' then return redis.error_reply('REFUSED retired') end
--- The marker proves that these keys are this ledger's; a keeper of an older release wrote no owner.
+-- The marker proves that these keys belong to this ledger; a keeper of an older release wrote no owner.
 if refused then redis.call('SET', KEYS[3], ARGV[4]) end
 if not state then redis.call('HSET', KEYS[2], 'pod:' .. ARGV[2], 'live') end
 local ledger = enter()

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Marks a pod as retired, for good: no script of it runs in this epoch again. Its registration in MySQL may go once the
--- cursor has passed the seq in the head.
+-- Marks a pod as retired, permanently: none of its scripts runs in this epoch again. Its registration in MySQL may be
+-- removed once the cursor has passed the seq in the head.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] pod id
 -- Returns head.

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- Deletes keys of ended epochs, of this ledger only.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner  KEYS[4..] keys to delete
--- ARGV[1] epoch that the fence has reached at least  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity
--- Returns how many keys were there.
+-- ARGV[1] minimum epoch of the fence  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity
+-- Returns how many of the keys existed.
 --@include prologue
 --@include owner
 

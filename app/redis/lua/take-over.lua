@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- Makes the caller the owner of this server, whoever owned it before, because an operator has decided so. The caller's epoch is
--- already above the fence, so the next activation fences off and deletes what the former owner left.
+-- Makes the caller the owner of this server, whoever owned it before, because an operator has decided so. The caller's
+-- epoch is already above the fence, so the next activation fences off and deletes what the former owner left.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner
--- ARGV[1] fence that was seen, or ''  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity
--- ARGV[5] owner that was seen, or ''
+-- ARGV[1] observed fence, or ''  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity
+-- ARGV[5] observed owner, or ''
 -- Returns 1; 0 if owner or fence have changed since they were read.
 --@include prologue
 

@@ -3,10 +3,10 @@ import { rmSync } from 'node:fs';
 import { startRedis } from '../../../devstack/stores/redis.mjs';
 import { temporaryFolder } from '../../../devstack/testing/temporary.mjs';
 
-/** Keys of one test begin so: tests share a Redis. */
+/** Prefix of the keys of one test: tests share a Redis. */
 export const randomPrefix = (): string => `t${randomBytes(6).toString('hex')}`;
 
-/** A durable Redis of a test's own, to be killed, frozen and started again with its data. */
+/** A separate durable Redis for a test, which can be killed, frozen and restarted with its data. */
 export class OwnRedis {
   readonly dir: string;
   #running: Awaited<ReturnType<typeof startRedis>>;
@@ -31,13 +31,13 @@ export class OwnRedis {
     return this.#running.node;
   }
 
-  /** As a power cut would: nothing is written any more. */
+  /** Like a power cut: nothing is written after it. */
   async kill(): Promise<void> {
     process.kill(this.#running.pid, 'SIGKILL');
     await this.#running.ended;
   }
 
-  /** It answers nothing until it is thawed, and its connections stay. */
+  /** It does not respond until it is thawed, and its connections remain open. */
   freeze(): void {
     process.kill(this.#running.pid, 'SIGSTOP');
   }

@@ -76,7 +76,7 @@ describe('A context', () => {
   it('lets go of its connections when it is disposed of', async () => {
     const context = await testContext(testConfig(mysqlUrl, nowhere));
     await context[Symbol.asyncDispose]();
-    await until('the connection is given up', () => context.redis.status === 'end');
+    await until('the connection is closed', () => context.redis.status === 'end');
     await expect(context.authority.read()).rejects.toMatchObject({ message: 'MySQL is not available (closed)' });
   });
 

@@ -1,7 +1,7 @@
--- Prologue of every script, reads too. A script may change or tell something only on the server of this epoch:
--- a demoted server keeps its script cache, a thawed old master still answers, a retired pod may wake up.
---   KEYS[1] fence    KEYS[2] ledger
---   ARGV[1] epoch of the fence    ARGV[2] pod id, or 'keeper'    ARGV[3] master_replid of the epoch's server
+-- Prologue of every script, including reads. A script may change or return something only on the server of this epoch:
+-- a demoted server keeps its script cache, a resumed old master still answers, and a retired pod may wake up.
+-- KEYS[1] fence    KEYS[2] ledger
+-- ARGV[1] epoch of the fence    ARGV[2] pod id, or 'keeper'    ARGV[3] master_replid of the epoch's server
 -- Refusals are error replies that begin with REFUSED: nothing was written.
 local function number_of(text)
   return tonumber(text or '0') or 0

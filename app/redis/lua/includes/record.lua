@@ -1,4 +1,4 @@
--- The result of one item: 50 bytes, little endian. The same bytes stand in the journal and in the reply.
+-- The result of one item: 50 bytes, little endian. The journal and the reply contain the same bytes.
 --   status B, refusal B, balance d, version d, other balance d, other version d, settings version I4,
 --   other settings version I4, seq d
 -- A transfer: source first, destination as the other. An account change: its balance and version, then its overdraft
