@@ -6,7 +6,7 @@ import { type ChangePayload, type Head, RecordStatus, type ResultRecord, statusN
 import type { Doubt } from '../../journal/journal-entry.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
-import type { Attempt } from '../epoch/doubts.ts';
+import { AttemptCall, type TrackedAttempt } from '../epoch/attempt-call.ts';
 import type { EpochView, Seat } from '../epoch/epoch-view.ts';
 import { DirectError, type DirectServer } from '../ports/direct-server.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
@@ -35,7 +35,7 @@ interface AccountChangerDependencies {
 }
 
 /** A change in progress: it has the same id in whichever store it is tried. */
-class ChangeAttempt implements Attempt {
+class ChangeAttempt implements TrackedAttempt {
   change: AccountChange;
   /** By this pod's own clock, ms. */
   readonly takenAt: number;
@@ -51,6 +51,10 @@ class ChangeAttempt implements Attempt {
 
   doubt(): Doubt {
     return { kind: 'account-change', id: this.change.changeId, accounts: [this.change.accountId] };
+  }
+
+  leaveInDoubt(): void {
+    this.inDoubt = true;
   }
 
   /** The problem to return when the attempt cannot continue. */
@@ -95,24 +99,21 @@ export class AccountChanger {
   /** Null if it must be retried. */
   async #inCache(view: EpochView, attempt: ChangeAttempt): Promise<AccountView | null> {
     const { cache, clock, seat } = this.#deps;
-    const attempts = [attempt];
-    view.doubts.begin(attempts);
+    const call = new AttemptCall([attempt], view);
     try {
       const { record, head, entries } = await cache.change(view.caller, commandOf(attempt));
       if (seat.view() !== view) {
-        attempt.inDoubt = true;
-        view.doubts.leave(attempts, view.caller.podId, clock.monotonic());
+        call.lost(clock.monotonic());
         return null;
       }
-      view.doubts.end(attempts);
+      call.proven();
       view.keep(entries, clock.monotonic());
       view.observe(head);
       return await this.#take(view, attempt, record, head);
     } catch (error) {
       const doubtful = !(error instanceof Problem) && !(error instanceof CacheError && error.kind !== 'in_doubt');
-      if (doubtful) view.doubts.leave(attempts, view.caller.podId, clock.monotonic());
-      else view.doubts.end(attempts);
-      attempt.inDoubt ||= doubtful;
+      if (doubtful) call.lost(clock.monotonic());
+      else call.proven();
       if (error instanceof Problem) throw attempt.giveUp(error);
       seat.suspect(error, view);
       await this.#failed(attempt, doubtful || (error instanceof CacheError && error.kind === 'unable'));
@@ -122,13 +123,15 @@ export class AccountChanger {
 
   async #inDatabase(epoch: number, attempt: ChangeAttempt): Promise<AccountView | null> {
     const { direct, clock, seat } = this.#deps;
+    const call = new AttemptCall([attempt], null);
     try {
       const account = await direct.change(epoch, { ...attempt.change, takenAt: attempt.takenAt });
       return { ...account, source: 'database', asOf: clock.now(), stale: false };
     } catch (error) {
-      if (error instanceof Problem) throw attempt.giveUp(error);
       const kind = error instanceof DirectError ? error.kind : 'in_doubt';
-      if (kind === 'in_doubt') attempt.inDoubt = true;
+      if (error instanceof Problem || kind !== 'in_doubt') call.proven();
+      else call.lost(clock.monotonic());
+      if (error instanceof Problem) throw attempt.giveUp(error);
       if (kind === 'failed') {
         const options = { cause: error };
         throw attempt.giveUp(new Problem('internal_error', 'the account could not be changed', {}, options));

@@ -8,6 +8,7 @@ import { outcomeOf } from '../../journal/outcomes.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
 import { type AccountLoader, Uncached } from '../accounts/account-loader.ts';
+import { AttemptCall } from '../epoch/attempt-call.ts';
 import type { EpochView, Seat } from '../epoch/epoch-view.ts';
 import type { OutcomeFinder } from '../outcomes/outcome-finder.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
@@ -43,48 +44,28 @@ export class CacheCalls {
 
   async call(view: EpochView, batch: readonly Pending[]): Promise<void> {
     const { cache, clock, events } = this.#deps;
-    const doubtBefore = batch.map((pending) => pending.inDoubt);
     for (const pending of batch) {
       // A look-up counts only in the epoch of its snapshot.
       if (pending.lookupEpoch !== view.caller.epoch) pending.lookupCursor = -1;
-      pending.inDoubt = true;
       pending.trouble = null;
     }
-    const restoreDoubts = () =>
-      batch.forEach((pending, index) => {
-        pending.inDoubt = doubtBefore[index] ?? true;
-      });
     const started = clock.monotonic();
-    view.doubts.begin(batch);
+    const call = new AttemptCall(batch, view);
     try {
       const reply = await cache.apply(view.caller, batch);
       // Nothing that an epoch says after it ended counts; what it did is found again by the id.
       if (this.#deps.seat.view() !== view) {
-        this.#leaveInDoubt(view, batch);
+        call.lost(clock.monotonic());
         return this.#desk.again(batch);
       }
-      view.doubts.end(batch);
-      restoreDoubts();
+      call.proven();
       events.applied(batch.length, clock.monotonic() - started);
       this.#take(view, batch, reply);
     } catch (error) {
       // An answer that could not be understood is none: what it was about may be done.
-      const wroteNothing = error instanceof CacheError && error.kind !== 'in_doubt';
-      if (wroteNothing) {
-        view.doubts.end(batch);
-        restoreDoubts();
-      } else {
-        this.#leaveInDoubt(view, batch);
-      }
+      if (error instanceof CacheError && error.kind !== 'in_doubt') call.proven();
+      else call.lost(clock.monotonic());
       this.#failed(view, batch, error);
-    }
-  }
-
-  #leaveInDoubt(view: EpochView, batch: readonly Pending[]): void {
-    view.doubts.leave(batch, view.caller.podId, this.#deps.clock.monotonic());
-    for (const pending of batch) {
-      pending.inDoubt = true;
-      pending.doubtEpoch = view.caller.epoch;
     }
   }
 

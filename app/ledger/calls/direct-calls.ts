@@ -2,6 +2,7 @@ import { replay } from '../../domain/content.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
+import { AttemptCall } from '../epoch/attempt-call.ts';
 import type { Seat } from '../epoch/epoch-view.ts';
 import { DirectError, type DirectServer } from '../ports/direct-server.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
@@ -36,19 +37,12 @@ export class DirectCalls {
 
   async call(epoch: number, batch: readonly Pending[]): Promise<void> {
     const { direct, clock, events } = this.#deps;
-    const doubtBefore = batch.map((pending) => pending.inDoubt);
-    for (const pending of batch) {
-      pending.inDoubt = true;
-      pending.trouble = null;
-    }
-    const restoreDoubts = () =>
-      batch.forEach((pending, index) => {
-        pending.inDoubt = doubtBefore[index] ?? true;
-      });
+    for (const pending of batch) pending.trouble = null;
     const started = clock.monotonic();
+    const call = new AttemptCall(batch, null);
     try {
       const answers = await direct.apply(epoch, batch);
-      restoreDoubts();
+      call.proven();
       events.applied(batch.length, clock.monotonic() - started);
       for (const [index, pending] of batch.entries()) {
         const answer = answers[index];
@@ -62,7 +56,7 @@ export class DirectCalls {
         } else this.#desk.answer(pending, answer.replayed ? replay(pending, answer) : answer);
       }
     } catch (error) {
-      if (error instanceof DirectError && error.kind !== 'in_doubt') restoreDoubts();
+      if (error instanceof DirectError && error.kind !== 'in_doubt') call.proven();
       this.#failed(epoch, batch, error);
     }
   }

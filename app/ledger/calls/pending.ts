@@ -3,7 +3,7 @@ import type { Outcome, TransferOrder } from '../../domain/types.ts';
 import type { ApplyItem } from '../../journal/cache-port.ts';
 import { encodeOrder } from '../../journal/codec.ts';
 import type { Doubt } from '../../journal/journal-entry.ts';
-import type { Attempt } from '../epoch/doubts.ts';
+import type { TrackedAttempt } from '../epoch/attempt-call.ts';
 import type { DirectItem } from '../ports/direct-server.ts';
 
 type Answer = Outcome | Problem;
@@ -32,7 +32,7 @@ export class Submission {
 }
 
 /** A transfer on its way through this pod, from its acceptance to its answer. */
-export class Pending implements ApplyItem, DirectItem, Attempt {
+export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   readonly order: TransferOrder;
   readonly payload: string;
   /** By this pod's own clock, ms. */
@@ -73,6 +73,11 @@ export class Pending implements ApplyItem, DirectItem, Attempt {
   doubt(): Doubt {
     const { transactionId, source, destination } = this.order;
     return { kind: 'transfers', id: transactionId, accounts: [source, destination] };
+  }
+
+  leaveInDoubt(cacheEpoch: number | null): void {
+    this.inDoubt = true;
+    if (cacheEpoch !== null) this.doubtEpoch = cacheEpoch;
   }
 
   /**

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import type { Doubt } from '../../journal/journal-entry.ts';
+import { AttemptCall, type TrackedAttempt } from './attempt-call.ts';
+import { EpochView } from './epoch-view.ts';
+
+class Tried implements TrackedAttempt {
+  readonly id: string;
+  inDoubt: boolean;
+  leftIn: number | null | undefined;
+  constructor(id: string, inDoubt = false) {
+    this.id = id;
+    this.inDoubt = inDoubt;
+  }
+  doubt(): Doubt {
+    return { kind: 'transfers', id: this.id, accounts: ['a', 'b'] };
+  }
+  leaveInDoubt(cacheEpoch: number | null): void {
+    this.inDoubt = true;
+    this.leftIn = cacheEpoch;
+  }
+}
+
+const view = () => new EpochView({ epoch: 4, replid: 'r', podId: 'p' });
+const known = (one: EpochView) => one.doubts.snapshot().map(({ id }) => id);
+const flags = (attempts: Tried[]) => attempts.map(({ inDoubt }) => inDoubt);
+
+describe.each([
+  ['Redis', view()],
+  ['MySQL', null],
+])('A call to %s', (_store, epoch) => {
+  it('has its attempts in doubt until a reply proves what became of them; what was in doubt before stays so', () => {
+    const attempts = [new Tried('new'), new Tried('again', true)];
+    const call = new AttemptCall(attempts, epoch);
+    expect(flags(attempts)).toEqual([true, true]);
+    if (epoch) expect(known(epoch)).toEqual(['new', 'again']);
+    call.proven();
+    expect(flags(attempts)).toEqual([false, true]);
+    if (epoch) expect(epoch.doubts.none).toBe(true);
+  });
+
+  it('leaves its attempts in doubt when no reply counts, and says in which epoch', () => {
+    const attempts = [new Tried('one')];
+    const call = new AttemptCall(attempts, epoch);
+    call.lost(10);
+    expect([flags(attempts), attempts[0]?.leftIn]).toEqual([[true], epoch ? 4 : null]);
+    if (epoch) expect([known(epoch), epoch.doubts.size, epoch.doubts.oldestSinceMs]).toEqual([['one'], 1, 10]);
+  });
+});
+
+describe('A call whose reply was taken', () => {
+  it('does not undo what was learned since, when it is proven once more', () => {
+    const attempt = new Tried('one');
+    const call = new AttemptCall([attempt], view());
+    call.proven();
+    attempt.inDoubt = true;
+    call.proven();
+    expect(attempt.inDoubt).toBe(true);
+  });
+
+  it('is in doubt again when the reply could not be understood', () => {
+    const epoch = view();
+    const attempt = new Tried('one');
+    const call = new AttemptCall([attempt], epoch);
+    call.proven();
+    call.lost(10);
+    expect([attempt.inDoubt, known(epoch)]).toEqual([true, ['one']]);
+  });
+});
