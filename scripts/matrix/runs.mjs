@@ -90,7 +90,7 @@ export async function compare({ root, logFolder, set, folders, seconds, rounds }
   const figures = figuresIn(output);
   return {
     passed: code === 0 && figures['/s'] !== undefined,
-    text: code === 0 ? 'the books reconcile' : 'failed',
+    text: code === 0 ? 'reconciliation without drift' : 'failed',
     figures,
   };
 }
