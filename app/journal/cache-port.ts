@@ -2,7 +2,9 @@ import type { Account, TransferOrder } from '../domain/types.ts';
 import type { CachedAccount, Head, ResultRecord } from './codec.ts';
 import type { JournalEntry } from './journal-entry.ts';
 
-/** In whose name a script runs: the prologue refuses it when any of these is not (any more) so. */
+/**
+ * The identity under which a script runs: the prologue refuses the script if any of these is not (or no longer) true.
+ */
 export interface Caller {
   epoch: number;
   /** The master_replid of the server on which the epoch was activated. */
@@ -11,12 +13,12 @@ export interface Caller {
 }
 
 /**
- * Most transfers of one call. The script unpacks ids and accounts onto Lua's stack of 8000 places, two for each id: past it
- * the call fails after its first write, and leaves balances that no journal entry tells of.
+ * Maximum number of transfers in one call. The script unpacks ids and accounts onto Lua's stack of 8000 slots, two per
+ * id: beyond that the call fails after its first write, and leaves balances without journal entries.
  */
 export const CALL_TRANSFERS_MAX = 1000;
 
-/** One transfer of a call: the order, its payload as encoded once, and the cursor of its look-up in MySQL (-1: none). */
+/** One transfer of a call: the order, its encoded payload, and the cursor of its lookup in MySQL (-1: none). */
 export interface ApplyItem {
   order: TransferOrder;
   payload: string;
@@ -27,15 +29,15 @@ export interface ApplyReply {
   head: Head;
   /** One per item, in order. */
   records: ResultRecord[];
-  /** The journal entries that this call wrote: for the pod's tail. */
+  /** The journal entries that this call wrote, for the pod's tail. */
   entries: JournalEntry[];
 }
 
 export interface FindReply {
   head: Head;
-  /** Per id its seq, or null when it is not known here. */
+  /** Per id its seq, or null if it is unknown here. */
   seqs: (number | null)[];
-  /** The entries that carry them, as far as they were not trimmed. */
+  /** The entries that contain them, unless they were trimmed. */
   entries: JournalEntry[];
 }
 
@@ -48,15 +50,15 @@ export interface ChangeCommand {
   payload: string;
 }
 
-/** What a pod asks of Redis. One implementation speaks Lua; a model of it drives property tests and the simulator. */
+/** The calls of a pod to Redis. One implementation runs Lua; a model of it drives property tests and the simulator. */
 export interface CacheServer {
-  /** `marker`: the keys of the epoch must carry it; they may have been made anew by a late command since they were lost. */
+  /** `marker`: the keys of the epoch must have it; they may have been lost and created again by a late command. */
   register(caller: Caller, marker: string): Promise<Head>;
   apply(caller: Caller, items: readonly ApplyItem[]): Promise<ApplyReply>;
   read(caller: Caller, accountIds: readonly string[]): Promise<{ head: Head; accounts: (CachedAccount | null)[] }>;
   /**
-   * Null where all accounts in Redis are dirty and no room could be made.
-   * @param acceptedUpTo the latest acceptance of any of the accounts, ms: the ledger's time goes on from there
+   * Null if all accounts in Redis are dirty and no room could be made.
+   * @param acceptedUpTo the latest acceptance on any of the accounts, ms: the ledger's time continues from there
    * @throws CacheError `stale`
    */
   install(
@@ -73,7 +75,7 @@ export interface CacheServer {
   ): Promise<{ head: Head; record: ResultRecord; entries: JournalEntry[] }>;
 }
 
-/** What a keeper asks of Redis. `fenceEpoch` is what the fence must be; `epoch` names the keys. */
+/** The calls of a keeper to Redis. `fenceEpoch` is the required value of the fence; `epoch` selects the keys. */
 export interface KeeperCaller {
   fenceEpoch: number;
   epoch: number;
@@ -102,16 +104,17 @@ export interface CacheKeeper extends JournalReader {
   publish(caller: KeeperCaller, cursor: number, trimUpTo: number): Promise<Head>;
   forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head>;
   /**
-   * Lowers M while nothing is written in the epoch. `ids`: all that MySQL has whose UUIDv7 time is later than `m` and not later
-   * than M is now; those of changes after a '#'.
+   * Lowers M while nothing is written in the epoch. `ids`: all ids in MySQL whose UUIDv7 time is later than `m` and not
+   * later than the current M; those of changes after a '#'.
    */
   lowerHorizon(caller: KeeperCaller, m: number, ids: readonly string[]): Promise<Head>;
   retire(caller: KeeperCaller, podId: string): Promise<Head>;
   /** The ledger that owns this server. */
   ownership(replid: string): Promise<Ownership>;
   /**
-   * Claims a server that nobody has claimed and whose keys of this epoch carry the marker, which proves them this ledger's.
-   * @returns whether the server is this ledger's now
+   * Claims a server that no ledger has claimed and whose keys of this epoch have the marker, which proves that they
+   * belong to this ledger.
+   * @returns whether the server belongs to this ledger now
    */
   claim(epoch: number, replid: string, marker: string): Promise<boolean>;
   /** Raises the fence, and returns its current value. Claims a `free` server. */
@@ -121,8 +124,8 @@ export interface CacheKeeper extends JournalReader {
 }
 
 /**
- * - `refused`: the prologue said no, or the server is no master; nothing was written
- * - `stale`: what was to be installed is older than what Redis has let go; nothing was written
+ * - `refused`: the prologue refused, or the server is not a master; nothing was written
+ * - `stale`: the accounts to be installed are older than what Redis has evicted; nothing was written
  * - `unable`: Redis refused before the script began (out of memory, busy); nothing was written
  * - `not_sent`: the command never left this process
  * - `in_doubt`: anything else; it may have run, or may still run
@@ -132,7 +135,10 @@ export type CacheErrorKind = 'refused' | 'stale' | 'unable' | 'not_sent' | 'in_d
 export class CacheError extends Error {
   override readonly name = 'CacheError';
   readonly kind: CacheErrorKind;
-  /** For `refused`: demoted, other_server, fenced, lost, unregistered, retired, foreign, unclaimed, or Redis's error word. For `unable`: Redis's error word. */
+  /**
+   * For `refused`: demoted, other_server, fenced, lost, unregistered, retired, foreign, unclaimed, or the first word of
+   * Redis's error. For `unable`: the first word of Redis's error.
+   */
   readonly reason: string;
   constructor(kind: CacheErrorKind, reason: string, options?: ErrorOptions) {
     super(`${kind}: ${reason}`, options);

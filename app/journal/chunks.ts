@@ -1,11 +1,11 @@
 /**
- * How many transfers share one journal entry. An answer by id carries the whole entry, so it must stay small (some 15 KB);
- * an entry of its own for each would cost more in Redis and in the flush.
+ * Number of transfers that share one journal entry. A lookup by id returns the whole entry, so it must stay small
+ * (about 15 KB); a separate entry for each transfer would cost more in Redis and in the flush.
  */
 export const CHUNK_TRANSFERS = 50;
 const CHUNK_CHARS_MAX = 64 * 1024;
 
-/** Where the chunks of a call end: each is full by count or, with heavy metadata, by size. */
+/** Where the chunks of a call end: each is full by count or, with large metadata, by size. */
 export function chunkEndsOf(payloads: readonly string[]): number[] {
   const ends: number[] = [];
   let count = 0;

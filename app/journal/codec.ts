@@ -1,18 +1,18 @@
 import { REFUSALS, type Refusal } from '../domain/problem.ts';
 import type { Account, AccountStatus, TransferOrder } from '../domain/types.ts';
 
-/** The byte layouts that the Lua scripts share with us: see lua/includes/account.lua and record.lua. Little endian. */
+/** The byte layouts shared with the Lua scripts: see lua/includes/account.lua and record.lua. Little endian. */
 const STATUSES = ['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED'] as const satisfies readonly AccountStatus[];
 export const statusNumber = (status: AccountStatus): number => STATUSES.indexOf(status);
 export function statusName(code: number): AccountStatus {
   const name = STATUSES[code];
-  if (name === undefined) throw new RangeError(`account status ${code} is not known`);
+  if (name === undefined) throw new RangeError(`account status ${code} is unknown`);
   return name;
 }
 
 export function refusalName(code: number): Refusal {
   const name = REFUSALS[code - 1];
-  if (name === undefined) throw new RangeError(`refusal ${code} is not known`);
+  if (name === undefined) throw new RangeError(`refusal ${code} is unknown`);
   return name;
 }
 export const refusalNumber = (refusal: Refusal): number => REFUSALS.indexOf(refusal) + 1;
@@ -65,10 +65,10 @@ export const RecordStatus = {
   AHEAD: 7,
 } as const;
 
-/** The result of one item of a call. What the two sides mean depends on the entry's kind, see record.lua. */
+/** The result of one item of a call. The meaning of the two sides depends on the entry's kind, see record.lua. */
 export interface ResultRecord {
   status: number;
-  /** The number of the refusal, or for MISSING which accounts. */
+  /** The number of the refusal; for MISSING, which accounts are missing. */
   detail: number;
   balance: number;
   version: number;
@@ -107,13 +107,15 @@ export function encodeRecord(record: ResultRecord): Buffer {
   return bytes;
 }
 
-/** What every reply begins with: highest seq, published cursor, M, droppedUpTo, and the time of the call. */
+/** The beginning of every reply: highest seq, published cursor, M, droppedUpTo, and the time of the call. */
 export interface Head {
   seq: number;
   cursor: number;
   m: number;
   dropped: number;
-  /** The ledger's time, ms since 1970: Redis's clock, but never earlier than a time that the ledger has used before. */
+  /**
+   * The ledger's time, ms since 1970: Redis's clock, but never earlier than a time that the ledger has already used.
+   */
   time: number;
 }
 export const HEAD_BYTES = 40;
@@ -128,13 +130,13 @@ export function decodeHead(bytes: Buffer): Head {
   };
 }
 
-/** An order with the moment that a pod took it, by the pod's own clock: what the journal carries of a transfer. */
+/** An order with the time at which a pod took it, by the pod's own clock: what the journal contains of a transfer. */
 export interface TakenOrder {
   order: TransferOrder;
   takenAt: number;
 }
 
-/** One order as it stands in a chunk's payload: a positional JSON array, so that a journal can be read by eye. */
+/** One order as encoded in a chunk's payload: a positional JSON array, so that a journal is human-readable. */
 export function encodeOrder(order: TransferOrder, takenAt: number): string {
   return JSON.stringify([
     order.transactionId,
@@ -189,7 +191,7 @@ export function decodeOrders(payload: string): TakenOrder[] {
   }));
 }
 
-/** What the journal carries of an account change. */
+/** What the journal contains of an account change. */
 export interface ChangePayload {
   changeId: string;
   accountId: string;

@@ -1,4 +1,4 @@
-/** How far MySQL has the journal. */
+/** How much of the journal MySQL has. */
 export interface Cursor {
   epoch: number;
   seq: number;
@@ -6,12 +6,12 @@ export interface Cursor {
   idTimeMax: number;
 }
 
-/** The authority is another by now, or another keeper was faster: not a failure, but nothing was written. */
+/** The authority has moved, or another keeper was faster: not a failure, but nothing was written. */
 export class Overtaken extends Error {
   override readonly name = 'Overtaken';
 }
 
-/** The snapshot that something was read from MySQL in: the flush had come to `cursor` of `epoch`. */
+/** The snapshot of a read from MySQL: the flush had reached `cursor` of `epoch`. */
 export interface Stamp {
   epoch: number;
   cursor: number;

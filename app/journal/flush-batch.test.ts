@@ -28,7 +28,7 @@ function tampered(journal: JournalEntry[], at: number, record: number, change: P
 }
 
 describe('batchOf', () => {
-  it('gathers outcomes, changes, the last seq, and where each account was and is', async () => {
+  it('collects outcomes, changes, the last seq, and every account before and after', async () => {
     const batch = batchOf(await anyJournal(), 1, 0);
     expect(batch).toMatchObject({ epoch: 1, afterSeq: 0, lastSeq: 5, idTimeMax: 0x018900000000 });
     expect(batch.outcomes.map(({ seq, status }) => [seq, status])).toEqual([
@@ -75,7 +75,7 @@ describe('batchOf', () => {
     expect(batchOf([], 3, 9)).toMatchObject({ afterSeq: 9, lastSeq: 9, outcomes: [], moves: [] });
   });
 
-  it('is an IntegrityError when a seq is missing: before, between, within', async () => {
+  it('throws an IntegrityError if a seq is missing: before, between, within', async () => {
     const journal = await anyJournal();
     const [first, second, third] = journal as [JournalEntry, JournalEntry, JournalEntry];
     for (const [entries, afterSeq] of [
@@ -91,17 +91,17 @@ describe('batchOf', () => {
   });
 
   it.each<[string, Partial<ResultRecord>]>([
-    ['a version jumps', { version: 3 }],
-    ['a version stands still', { version: 1 }],
-    ['the version of the other side jumps', { otherVersion: 3 }],
+    ['a version is skipped', { version: 3 }],
+    ['a version is repeated', { version: 1 }],
+    ['the version of the other side is skipped', { otherVersion: 3 }],
     ['balances do not add up', { balance: -504 }],
     ['balances of the other side do not add up', { otherBalance: 126 }],
-  ])('is an IntegrityError when %s within the batch', async (_what, change) => {
+  ])('throws an IntegrityError if %s within the batch', async (_what, change) => {
     const journal = tampered(await anyJournal(), 2, 0, change);
     expect(() => batchOf(journal, 1, 0)).toThrow(IntegrityError);
   });
 
-  it('is an IntegrityError when an account changes its currency', async () => {
+  it('throws an IntegrityError if an account changes its currency', async () => {
     const journal = await anyJournal();
     const entries = journal.map((entry, n) =>
       n === 2 ? { ...entry, payload: entry.payload.replaceAll('EUR', 'JPY') } : entry,
@@ -109,12 +109,12 @@ describe('batchOf', () => {
     expect(() => batchOf(entries, 1, 0)).toThrow(IntegrityError);
   });
 
-  it('refuses a status that it does not know', async () => {
+  it('rejects an unknown status', async () => {
     const journal = tampered(await anyJournal(), 1, 0, { otherSettingsVersion: 9 });
     expect(() => batchOf(journal, 1, 0)).toThrow(RangeError);
   });
 
-  it('leaves out items that got no outcome in their call', async () => {
+  it('omits items without an outcome in their call', async () => {
     const epoch = await modelEpoch(ACCOUNTS);
     await epoch.apply(order('t1'));
     await epoch.apply(order('t1'), order('t2'), order('t3', { destination: 'nobody' }));
@@ -124,7 +124,7 @@ describe('batchOf', () => {
     ]);
   });
 
-  it('lets no single changed number of a posting pass that touches an account twice', async () => {
+  it('detects any single changed number of a posting if an account occurs twice', async () => {
     const epoch = await modelEpoch(ACCOUNTS);
     for (let n = 0; n < 4; n++) await epoch.apply(order(`t${n}`, { amount: n + 1 }));
     const journal = await epoch.entries();
@@ -140,7 +140,7 @@ describe('batchOf', () => {
     );
   });
 
-  it('takes a record without outcome for none, so that the next batch misses its seq', async () => {
+  it('ignores a record without an outcome, so that the next batch misses its seq', async () => {
     const journal = tampered(await anyJournal(), 0, 1, { status: RecordStatus.MISSING });
     expect(() => batchOf(journal, 1, 0)).toThrow('seq 3 follows 1');
   });

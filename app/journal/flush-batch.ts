@@ -4,11 +4,11 @@ import { type ChangePayload, decodeRecord, statusName } from './codec.ts';
 import type { JournalEntry } from './journal-entry.ts';
 import { outcomesOf, timesOf } from './outcomes.ts';
 
-/** An account change as the journal tells it. */
+/** An account change as recorded in the journal. */
 export interface JournaledChange extends ChangePayload {
   /** By the clock of the store that decided, ms. */
   acceptedAt: number;
-  /** By the pod's own clock; null for what an older release decided, where `acceptedAt` is that moment. */
+  /** By the pod's own clock; null for outcomes decided by an older release, in which case `acceptedAt` is that time. */
   takenAt: number | null;
   seq: number;
   status: AccountStatus;
@@ -16,7 +16,7 @@ export interface JournaledChange extends ChangePayload {
   settingsVersion: number;
 }
 
-/** Where an account was before a batch and where it is after it. */
+/** An account before and after a batch. */
 export interface AccountMove {
   accountId: string;
   currency: string;
@@ -24,11 +24,13 @@ export interface AccountMove {
   previousVersion: number;
   balance: number;
   version: number;
-  /** The latest acceptance by a store's clock, ms; null if an older release decided all of it, by the clocks of pods. */
+  /**
+   * The latest acceptance by a store's clock, ms; null if an older release decided all of it, by the clocks of pods.
+   */
   acceptedAt: number | null;
 }
 
-/** A run of the journal, checked and ready to be written to MySQL in one transaction. */
+/** A run of the journal, verified and ready to be written to MySQL in one transaction. */
 export interface FlushBatch {
   epoch: number;
   /** The cursor before it and after it. */
@@ -41,14 +43,15 @@ export interface FlushBatch {
   idTimeMax: number;
 }
 
-/** The journal contradicts itself or what is before it: nothing of it may be written. */
+/** The journal contradicts itself or an earlier state: nothing of it may be written. */
 export class IntegrityError extends Error {
   override readonly name = 'IntegrityError';
 }
 
 /**
- * Gathers journal entries into one batch, and verifies them: every seq is there; each account's versions follow one
- * another and its balances are the sums of their amounts. Whether the first version follows what MySQL has, MySQL checks.
+ * Collects journal entries into one batch, and verifies them: every seq is there; each account's versions are
+ * consecutive and its balances are the sums of their amounts. Whether the first version follows the one in MySQL is
+ * checked in MySQL.
  * @throws IntegrityError
  */
 export function batchOf(entries: readonly JournalEntry[], epoch: number, afterSeq: number): FlushBatch {
@@ -75,7 +78,7 @@ function takeSeq(batch: FlushBatch, seq: number): void {
   batch.lastSeq = seq;
 }
 
-/** The later of a UUIDv7 time, ms, and that of an id; an id that is no UUIDv7 has none. */
+/** The later of a UUIDv7 time, ms, and that of an id; an id that is not a UUIDv7 has none. */
 export const laterIdTime = (time: number, id: string): number => Math.max(time, uuidV7Time(id) ?? 0);
 
 function takeChange(batch: FlushBatch, entry: JournalEntry): void {
@@ -85,7 +88,7 @@ function takeChange(batch: FlushBatch, entry: JournalEntry): void {
   batch.changes.push(change);
 }
 
-/** The change that an entry of the kind `account-change` tells. */
+/** The change in an entry of the kind `account-change`. */
 export function changeOf(entry: JournalEntry): JournaledChange {
   const record = decodeRecord(entry.records, 0);
   const payload = JSON.parse(entry.payload) as ChangePayload;
@@ -108,8 +111,8 @@ function takeTransfers(batch: FlushBatch, entry: JournalEntry): void {
 }
 
 /**
- * Where outcomes, in order, have moved each account, sorted by account.
- * @throws IntegrityError when one does not follow the one before
+ * The effect of outcomes, in order, on each account, sorted by account.
+ * @throws IntegrityError if one does not follow the previous one
  */
 export function movesOf(outcomes: readonly Outcome[]): AccountMove[] {
   const moves = new Map<string, AccountMove>();

@@ -1,4 +1,4 @@
-/** The part of a journal entry that an answer depends on, as it stands in the journal. */
+/** The part of a journal entry that a response depends on, as stored in the journal. */
 export interface JournalEntry {
   kind: 'transfers' | 'account-change';
   /** The first seq in the entry. */
@@ -10,13 +10,13 @@ export interface JournalEntry {
 }
 
 /**
- * An attempt of which nobody knows whether it was done: it was handed to Redis, and no reply gave its outcome or proved that
- * it wrote nothing.
+ * An attempt whose result is unknown: it was sent to Redis, and no reply returned its outcome or proved that nothing
+ * was written.
  */
 export interface Doubt {
   kind: JournalEntry['kind'];
   /** The id of the transfer or of the change. */
   id: string;
-  /** The accounts that it would have changed: both sides of a transfer, the one of a change. */
+  /** The accounts that it would have changed: both accounts of a transfer, or the one of a change. */
   accounts: readonly string[];
 }

@@ -6,7 +6,7 @@ import { outcomesOf } from './outcomes.ts';
 
 export { lastSeqOf } from './outcomes.ts';
 
-/** One thing that a journal tells, under a seq of its own: an entry of transfers tells up to 50. */
+/** One item in a journal, with its own seq: an entry of transfers contains up to 50. */
 export type Journaled = JournaledTransfer | JournaledSettings;
 
 interface Told {
@@ -22,11 +22,11 @@ export interface JournaledTransfer extends Told {
 export interface JournaledSettings extends Told {
   kind: 'account-change';
   change: JournaledChange;
-  /** The version that the account's balance had then. */
+  /** The version of the account's balance at that time. */
   version: number;
 }
 
-/** What an entry tells, in order of seq. */
+/** The items of an entry, in order of seq. */
 export function toldBy(entry: JournalEntry, epoch: number): Journaled[] {
   if (entry.kind === 'account-change') {
     const change = changeOf(entry);

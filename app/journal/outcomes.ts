@@ -2,7 +2,7 @@ import type { Outcome, TransferOrder } from '../domain/types.ts';
 import { decodeOrders, decodeRecord, RECORD_BYTES, RecordStatus, type ResultRecord, refusalName } from './codec.ts';
 import type { JournalEntry } from './journal-entry.ts';
 
-/** What an outcome is made of, beside its record. */
+/** The fields of an outcome besides its record. */
 interface Taken {
   order: TransferOrder;
   acceptedAt: number;
@@ -10,13 +10,13 @@ interface Taken {
   epoch: number;
 }
 
-/** The outcome that a POSTED or REJECTED record tells of a transfer. @throws RangeError for any other: it tells none */
+/** The outcome in a POSTED or REJECTED record of a transfer. @throws RangeError for any other record, which has none */
 export function outcomeOf(record: ResultRecord, { order, acceptedAt, takenAt, epoch }: Taken): Outcome {
   const common = { order, acceptedAt, takenAt, epoch, seq: record.seq, replayed: false, persisted: false };
   if (record.status === RecordStatus.REJECTED) {
     return { ...common, status: 'REJECTED', refusal: refusalName(record.detail) };
   }
-  if (record.status !== RecordStatus.POSTED) throw new RangeError(`record status ${record.status} is no outcome`);
+  if (record.status !== RecordStatus.POSTED) throw new RangeError(`record status ${record.status} is not an outcome`);
   return {
     ...common,
     status: 'POSTED',
@@ -29,7 +29,7 @@ export function outcomeOf(record: ResultRecord, { order, acceptedAt, takenAt, ep
   };
 }
 
-/** All outcomes of a journal entry of transfers, in order of seq. Items that got no outcome in that call are left out. */
+/** All outcomes of a journal entry of transfers, in order of seq. Items without an outcome in that call are omitted. */
 export function outcomesOf(entry: JournalEntry, epoch: number): Outcome[] {
   const outcomes: Outcome[] = [];
   decodeOrders(entry.payload).forEach(({ order, takenAt }, index) => {
@@ -40,11 +40,11 @@ export function outcomesOf(entry: JournalEntry, epoch: number): Outcome[] {
   return outcomes;
 }
 
-/** An older release had no time but that of the pod. */
+/** An older release recorded only the pod's time. */
 export const timesOf = ({ acceptedAt }: JournalEntry, takenAt: number) =>
   acceptedAt === null ? { acceptedAt: takenAt, takenAt: null } : { acceptedAt, takenAt };
 
-/** The last seq in an entry; items that got no outcome in that call have none. */
+/** The last seq in an entry; items without an outcome in that call have none. */
 export function lastSeqOf(entry: JournalEntry): number {
   for (let at = entry.records.length - RECORD_BYTES; at >= 0; at -= RECORD_BYTES) {
     const status = entry.records[at];

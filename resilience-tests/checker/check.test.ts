@@ -294,7 +294,7 @@ describe('the limit of an account', () => {
   });
   it('may be answered with a later change that came at the same time', () => {
     const [first] = history.changes;
-    if (!first) throw new Error('there is one');
+    if (!first) throw new Error('no entry');
     const answer = { kind: 'changed', settingsVersion: 3, overdraftLimit: 60 } as const;
     history.changes = [
       { ...first, answer },

@@ -165,7 +165,7 @@ export class LargeEpoch implements AsyncDisposable {
 
   async #activate(): Promise<void> {
     const rebuilding = await this.authority.move(await this.authority.read(), 'REBUILDING', BY);
-    if (!rebuilding) throw new Error('nobody else moves');
+    if (!rebuilding) throw new Error('the authority has moved');
     const { replid } = await identifyServer(this.#redis);
     const epoch = rebuilding.epoch + 1;
     await this.#scripts.activate(epoch, replid, MARKER, 0);

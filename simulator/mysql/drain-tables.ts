@@ -22,7 +22,7 @@ export class DrainTables implements DrainStore {
       for (const entry of entries) {
         const before = kept.get(entry.firstSeq);
         if (before && !same(before, entry)) {
-          throw new IntegrityError('a drained entry contradicts one that was drained before');
+          throw new IntegrityError('a drained entry contradicts an earlier one');
         }
         if (!before) tables.set(kept, entry.firstSeq, entry);
       }

@@ -31,7 +31,7 @@ export class JournalTables implements JournalStore {
   protected advance({ tables }: MysqlServer, { epoch, afterSeq, lastSeq, idTimeMax }: FlushBatch): void {
     const { cursor } = tables;
     if (cursor.epoch !== epoch || cursor.seq !== afterSeq) {
-      throw new Overtaken(`the cursor is not at ${epoch}/${afterSeq} any more`);
+      throw new Overtaken(`the cursor is no longer at ${epoch}/${afterSeq}`);
     }
     tables.cursor = { epoch, seq: lastSeq, idTimeMax: Math.max(cursor.idTimeMax, idTimeMax) };
   }

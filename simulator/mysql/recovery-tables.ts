@@ -193,7 +193,7 @@ export class RecoveryTables {
         : [changes.get(told.id), { ...told.change, epoch }];
     if (!standing) return false;
     if (isDeepStrictEqual(withoutTimes(standing), withoutTimes(expected))) return true;
-    throw new IntegrityError(`${told.kind} ${told.id} is in MySQL with other content than in the journal`);
+    throw new IntegrityError(`${told.kind} ${told.id} has different content in MySQL than in the journal`);
   }
 
   /** The next page of what was drained. */

@@ -33,7 +33,7 @@ export class SettlementTables extends RecoveryTables implements Settlement {
     return this.from(from, ['REBUILDING'], (mysql, now) => {
       const { tables } = mysql;
       const { cacheEpoch } = server;
-      if (cacheEpoch !== now.epoch + 1) throw new Error(`epoch ${cacheEpoch} of the cache cannot follow ${now.epoch}`);
+      if (cacheEpoch !== now.epoch + 1) throw new Error(`cache epoch ${cacheEpoch} cannot follow ${now.epoch}`);
       tables.cursor = { ...tables.cursor, epoch: cacheEpoch, seq: 0 };
       for (const { podId, epoch } of [...tables.pods.values()])
         if (epoch < cacheEpoch) tables.delete(tables.pods, podId);
@@ -167,7 +167,7 @@ export class SettlementTables extends RecoveryTables implements Settlement {
       .sort();
   }
   #mustReach(tables: Tables, now: Authority & { cacheEpoch: number }, end: number): void {
-    if (end < (now.bound ?? 0)) throw new IntegrityError(`the journal ends at ${end}, and ${now.bound} was observed`);
+    if (end < (now.bound ?? 0)) throw new IntegrityError(`the journal ends at ${end}, but ${now.bound} was observed`);
     this.mustReach(tables, now.cacheEpoch, end);
   }
   protected mustReach(tables: Tables, epoch: number, end: number): void {
@@ -227,6 +227,6 @@ function mustNotBeAccepted(row: RecoveryRow | null): void {
 
 function unsettled(now: Authority): Authority & { cacheEpoch: number } {
   const { cacheEpoch } = now;
-  if (cacheEpoch === null) throw new Error('no epoch of the cache waits to be settled');
+  if (cacheEpoch === null) throw new Error('no cache epoch is waiting for recovery');
   return { ...now, cacheEpoch };
 }

@@ -161,7 +161,7 @@ export class PodBench {
   }
   /** Once every pod has drained. */
   async settleByFold(): Promise<Authority> {
-    return until('all have drained', async () => {
+    return until('all pods have drained', async () => {
       const settled = await this.settlement.settleByFold(await this.store.read(), BY);
       if (settled && 'unexplained' in settled) throw new Error(JSON.stringify(settled));
       return settled && 'authority' in settled ? settled.authority : null;
@@ -246,7 +246,7 @@ export class PodBench {
   }
   /** Waits until all that the pod registered has drained. */
   async allDrained(epoch: number) {
-    return until('all have drained', async () => {
+    return until('all pods have drained', async () => {
       const found = await this.drained(epoch);
       const observed = Object.values(found.pods);
       return observed.length > 0 && observed.every((one) => one !== null) ? found : null;

@@ -53,20 +53,20 @@ const bare = (status: number, detail: number, seq: number): ResultRecord => ({ s
 const highest = (ids: Map<string, number>): number => Math.max(0, ...ids.values());
 
 /**
- * What the Lua scripts mean, in TypeScript: the same port over plain maps. A property test holds the two against each
- * other over random histories, so that this may stand for Redis where a whole cluster is simulated.
+ * The semantics of the Lua scripts in TypeScript: the same port over plain maps. A property test compares the two over
+ * random histories, so that the model may replace Redis where a whole cluster is simulated.
  */
 export class CacheModel implements CacheServer, CacheKeeper {
   replid: string;
   role: 'master' | 'slave' = 'master';
   /** The server's clock, ms since 1970. */
   now: () => number = () => Date.now();
-  /** In whose name the next call is made: the identity that the Lua scripts are handed. */
+  /** The identity under which the next call is made, as passed to the Lua scripts. */
   ledger = 'ledger';
   #owner: string | null = null;
   #fence = -1;
   readonly #epochs = new Map<number, Epoch>();
-  /** Which accounts to let go: the model lets a test choose, as Redis takes a random sample. */
+  /** Which accounts to evict: Redis takes a random sample, and the model lets a test choose. */
   evict: (clean: CachedAccount[], needed: number) => CachedAccount[] = (clean, needed) =>
     [...clean].sort((a, b) => a.seq - b.seq).slice(0, needed);
 
@@ -74,7 +74,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     this.replid = replid;
   }
 
-  /** A call in the name of another ledger. */
+  /** Makes a call under the identity of another ledger. */
   as<T>(ledger: string, call: () => T): T {
     const before = this.ledger;
     this.ledger = ledger;
@@ -149,7 +149,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     const epoch = this.#pod(caller);
     const records: ResultRecord[] = [];
     const inCall = new Map<string, number>();
-    // Every look-up of an id sees the ids as they were before the call: what the call itself adds is in `inCall`.
+    // Every lookup of an id sees the ids as they were before the call: those added by the call itself are in `inCall`.
     const known = items.map(({ order }) => this.#known(epoch, order.transactionId));
     for (const [index, item] of items.entries()) records.push(this.#decide(epoch, item, index, known[index], inCall));
     if (records.some(isOutcome)) epoch.time = this.#time(epoch);
@@ -363,7 +363,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     return this.#head(epoch);
   }
 
-  /** What app/redis/epoch-sweep.ts does, with all keys in one call of the script. */
+  /** The same as app/redis/epoch-sweep.ts, with all keys in one call of the script. */
   async sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>): Promise<void> {
     this.#server(caller.replid);
     if (this.#owner !== this.ledger) throw new CacheError('refused', 'foreign');
@@ -385,7 +385,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     return ids;
   }
 
-  /** The time of a call: the server's clock, but never earlier than a time that the ledger has used before. */
+  /** The time of a call: the server's clock, but never earlier than a time that the ledger has already used. */
   #time(epoch: Epoch): number {
     return Math.max(epoch.time, this.now());
   }

@@ -43,7 +43,7 @@ export function itemOf(one: TransferOrder, acceptedAt = ACCEPTED_AT): ApplyItem 
   return { order: one, payload: encodeOrder(one, acceptedAt), lookupCursor: Number.MAX_SAFE_INTEGER };
 }
 
-/** One epoch of the cache with a registered pod: of the model, or of any other implementation. */
+/** A cache epoch with a registered pod, on the model or any other implementation. */
 export class EpochUnderTest<C extends CacheServer & CacheKeeper = CacheModel> {
   readonly cache: C;
   readonly pod: Caller;

@@ -1,17 +1,17 @@
 import { type ApplyItem, CacheError, type CacheServer, type Caller, type ChangeCommand } from '../cache-port.ts';
 
-/** What happens to one call: it is given the call, and may run it, or not, and answer otherwise. */
+/** The fault of one call: it receives the call, and may run it or not, and may return a different result. */
 export type Fault = <T>(run: () => Promise<T>) => Promise<T>;
 export type Method = keyof CacheServer;
 
 const timedOut = () => new CacheError('in_doubt', 'Command timed out');
 
-/** It ran, and nobody heard the answer. */
+/** It ran, but the reply was lost. */
 export const replyLost: Fault = async (run) => {
   await run();
   throw timedOut();
 };
-/** It never ran, and nobody knows. */
+/** It never ran, but the caller cannot tell. */
 export const commandLost: Fault = async () => {
   throw timedOut();
 };
@@ -22,11 +22,11 @@ export const failing =
   };
 export const passing: Fault = (run) => run();
 
-/** A moment that a test decides on. */
+/** A point in time chosen by a test. */
 export class Gate {
   open: () => void = () => {};
   readonly opened: Promise<void>;
-  /** Resolves when the first call has come to the gate. */
+  /** Resolves when the first call has reached the gate. */
   readonly reached: Promise<void>;
   #arrive: () => void = () => {};
   constructor() {
@@ -37,14 +37,14 @@ export class Gate {
       this.#arrive = resolve;
     });
   }
-  /** It runs at once, and its answer comes when the gate opens. */
+  /** Runs immediately; the reply arrives when the gate opens. */
   readonly reply: Fault = async (run) => {
     const answer = await run();
     this.#arrive();
     await this.opened;
     return answer;
   };
-  /** It runs when the gate opens. */
+  /** Runs when the gate opens. */
   readonly command: Fault = async (run) => {
     this.#arrive();
     await this.opened;
@@ -52,13 +52,13 @@ export class Gate {
   };
 }
 
-/** A cache server whose calls meet faults that a test has lined up; and it counts them. */
+/** A cache server with faults that a test schedules; it records its calls. */
 export class FaultyCache implements CacheServer {
   readonly #server: CacheServer;
   readonly #faults = new Map<Method, Fault[]>();
   readonly #always = new Map<Method, Fault>();
   readonly #calls = new Map<Method, number>();
-  /** The ids of the transfers of every call of `apply`. */
+  /** The transfer ids of every call of `apply`. */
   readonly applied: string[][] = [];
   readonly changes: string[] = [];
 
@@ -66,11 +66,11 @@ export class FaultyCache implements CacheServer {
     this.#server = server;
   }
 
-  /** The next calls of a method meet these faults, one each. */
+  /** The next calls of a method get these faults, one each. */
   next(method: Method, ...faults: Fault[]): void {
     this.#faults.set(method, [...(this.#faults.get(method) ?? []), ...faults]);
   }
-  /** Every call that has no fault of its own meets this one. */
+  /** Every call without its own fault gets this one. */
   always(method: Method, fault: Fault): void {
     this.#always.set(method, fault);
   }

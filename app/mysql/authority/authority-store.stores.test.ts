@@ -32,7 +32,7 @@ beforeEach(() => db.reset(0, 'DIRECT'));
 const heard = (podId: string, observed: number) =>
   store.heartbeat({ processId: 'p', redisSeen: true, registration: { podId, observed } });
 
-/** Runs something up to before its given statement, and goes on when told to. */
+/** Runs a transaction up to before the given statement, and continues when released. */
 function pausedBefore(statement: number) {
   let arrive = () => {};
   let open = () => {};
@@ -52,14 +52,14 @@ function pausedBefore(statement: number) {
 
 async function moved(mode: 'CLOSING' | 'DIRECT' | 'REBUILDING', from?: Authority): Promise<Authority> {
   const now = await store.move(from ?? (await store.read()), mode, by);
-  if (!now) throw new Error('nobody else moves');
+  if (!now) throw new Error('the authority has moved');
   return now;
 }
 async function inCache(): Promise<Authority> {
   const rebuilding = await moved('REBUILDING');
   const cacheEpoch = rebuilding.epoch + 1;
   const cache = await new SettlementStore(db.database).activate(rebuilding, { ...server, cacheEpoch }, by);
-  if (!cache) throw new Error('nobody else moves');
+  if (!cache) throw new Error('the authority has moved');
   return cache;
 }
 const standing = { ...server, cacheEpoch: 2, bound: null };
@@ -78,7 +78,7 @@ describe('AuthorityStore.move', () => {
     ]);
   });
 
-  it('keeps what the row says of the epoch of the cache for CLOSING, and forgets it for other modes', async () => {
+  it('keeps the cache epoch of the row for CLOSING, and clears it for other modes', async () => {
     await inCache();
     expect(await moved('CLOSING')).toEqual({ epoch: 3, mode: 'CLOSING', ...standing, ageMs: 0 });
     await db.database.rows('UPDATE authority SET cache_epoch = NULL');
@@ -97,20 +97,20 @@ describe('AuthorityStore.move', () => {
     ['CLOSING', 'CLOSING'],
     ['CACHE', 'DIRECT'],
     ['CACHE', 'REBUILDING'],
-  ] as const)('never drops an epoch that is not settled: from %s with one to %s it is refused', async (from, to) => {
+  ] as const)('never drops an unrecovered epoch: a move from %s with one to %s is rejected', async (from, to) => {
     await db.database.rows(
       "UPDATE authority SET mode = ?, epoch = 7, cache_epoch = 5, marker = 'm', replid = 'r', redis_node = '', bound = 9",
       [from],
     );
     const before = await row();
     await expect(store.move(await store.read(), to, by)).rejects.toThrow('epoch 5 has to be settled');
-    // What the caller believes of the row changes nothing.
+    // The caller's view of the row has no influence.
     await expect(store.move({ ...(await store.read()), ...nothing }, to, by)).rejects.toThrow('has to be settled');
     expect(await row()).toEqual(before);
     expect(await db.database.rows('SELECT 1 FROM authority_log')).toEqual([]);
   });
 
-  it('is a compare-and-set: from an epoch that has passed, nothing moves and nothing is logged', async () => {
+  it('is a compare-and-set: from a past epoch, nothing moves and nothing is logged', async () => {
     const before = await store.read();
     await inCache();
     const now = await row();
@@ -119,26 +119,26 @@ describe('AuthorityStore.move', () => {
     expect(await db.database.rows('SELECT 1 FROM authority_log')).toHaveLength(2);
   });
 
-  it('lets exactly one of many at once through', async () => {
+  it('lets exactly one of many concurrent moves through', async () => {
     const before = await store.read();
     const moves = await Promise.all(Array.from({ length: 6 }, () => store.move(before, 'REBUILDING', by)));
     expect(moves.filter((one) => one !== null)).toEqual([{ epoch: 1, mode: 'REBUILDING', ...nothing, ageMs: 0 }]);
     expect((await store.read()).epoch).toBe(1);
   });
 
-  it('moves nothing when the log cannot be written', async () => {
+  it('moves nothing if the log cannot be written', async () => {
     const before = await row();
     await db.database.rows("INSERT INTO authority_log (epoch, mode, changed_by, reason) VALUES (1, '', '', '')");
     await expect(moved('REBUILDING')).rejects.toThrow('Duplicate');
     expect(await row()).toEqual(before);
   });
 
-  it('cuts a reason that is longer than its column', async () => {
+  it('truncates a reason that is longer than its column', async () => {
     await store.move(await store.read(), 'REBUILDING', { keeper: 'k', reason: 'x'.repeat(300) });
     expect(await db.database.rows('SELECT CHAR_LENGTH(reason) AS n FROM authority_log')).toEqual([{ n: 255 }]);
   });
 
-  it('is known by its age, and how often it closed is counted over a time', async () => {
+  it('reports its age, and how often it was closed within a period', async () => {
     await inCache();
     await moved('CLOSING');
     await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 90 SECOND');
@@ -152,7 +152,7 @@ describe('AuthorityStore.move', () => {
 });
 
 describe('Registration', () => {
-  it('is taken in the cache and in that epoch only', async () => {
+  it('is accepted only in mode CACHE and in that epoch', async () => {
     expect(await store.register('early', 0)).toBe(false);
     const { epoch } = await inCache();
     expect(await store.register('pod', epoch)).toBe(true);
@@ -173,7 +173,7 @@ describe('Registration', () => {
     expect(await moving).toEqual(['pod']);
   });
 
-  it('that comes while the authority moves waits for the move, and is refused', async () => {
+  it('during a move waits for the move, and is rejected', async () => {
     const cache = await inCache();
     const { reached, open } = pausedBefore(1);
     const moving = new AuthorityStore(slow).move(cache, 'CLOSING', by);
@@ -195,7 +195,7 @@ describe('Registration', () => {
     expect(pod?.silentMs).toBeLessThan(60_000);
   });
 
-  it('takes nothing along from another epoch, and is not drained any more', async () => {
+  it('carries nothing over from another epoch, and is no longer drained', async () => {
     const { epoch } = await inCache();
     await db.database.rows(
       "INSERT INTO pods (pod_id, epoch, observed_seq, retired_seq, drained_at) VALUES ('old', 1, 9, 7, NOW(3)), ('pod', ?, 9, 7, NOW(3))",
@@ -209,7 +209,7 @@ describe('Registration', () => {
 });
 
 describe('Pods', () => {
-  it('are heard by their heartbeats', async () => {
+  it('are live while they send heartbeats', async () => {
     const { epoch } = await inCache();
     await store.register('pod', epoch);
     await db.database.rows('UPDATE pods SET heartbeat_at = DATE_SUB(NOW(3), INTERVAL 90 SECOND)');
@@ -222,7 +222,7 @@ describe('Pods', () => {
     expect(pod?.silentMs).toBeLessThan(60_000);
   });
 
-  it('are marked as retired, and removed by their id', async () => {
+  it('are marked as retired, and removed by their ids', async () => {
     const { epoch } = await inCache();
     for (const podId of ['a', 'b']) await store.register(podId, epoch);
     await store.markRetired('a', 17);
@@ -231,7 +231,7 @@ describe('Pods', () => {
     expect((await store.pods()).map(({ podId }) => podId)).toEqual(['b']);
   });
 
-  it('report the highest seq that they have seen; it never falls, and counts in their epoch only', async () => {
+  it('report the highest seq that they have seen; it never decreases, and counts only in their epoch', async () => {
     const { epoch } = await inCache();
     expect(await store.observedIn(epoch)).toBe(0);
     for (const podId of ['a', 'b']) await store.register(podId, epoch);
@@ -256,7 +256,7 @@ describe('Processes', () => {
     return process;
   };
 
-  it('tell whether they see Redis, and the time counts from when that changed', async () => {
+  it('report whether they reach Redis, and since when', async () => {
     await tell(true);
     await db.database.rows('UPDATE processes SET redis_since = NOW(3) - INTERVAL 90 SECOND');
     await tell(true);
@@ -270,7 +270,7 @@ describe('Processes', () => {
     expect((await only()).redisSinceMs).toBeGreaterThanOrEqual(90_000);
   });
 
-  it('live without any registration; they are removed when they leave, or forgotten after an hour of silence', async () => {
+  it('need no registration to be live; they are removed when they leave, or after an hour of silence', async () => {
     await tell(true);
     expect(await store.pods()).toEqual([]);
     await db.database.rows('UPDATE processes SET heartbeat_at = NOW(3) - INTERVAL 90 SECOND');
@@ -286,7 +286,7 @@ describe('Processes', () => {
 });
 
 describe('Keepers', () => {
-  it('are heard by their heartbeats, and forgotten when they leave or have been silent for an hour', async () => {
+  it('are live while they send heartbeats, and removed when they leave or after an hour of silence', async () => {
     for (const id of ['a', 'b', 'c']) await store.keeperHeartbeat(id);
     await db.database.rows("UPDATE keepers SET heartbeat_at = NOW(3) - INTERVAL 90 SECOND WHERE keeper_id = 'a'");
     await db.database.rows("UPDATE keepers SET heartbeat_at = NOW(3) - INTERVAL 2 HOUR WHERE keeper_id = 'b'");
@@ -300,7 +300,7 @@ describe('Keepers', () => {
 });
 
 describe('A schema without its rows', () => {
-  it('is said to be not migrated', async () => {
+  it('is reported as not migrated', async () => {
     await db.database.rows('DELETE FROM authority');
     await expect(store.read()).rejects.toThrow('the schema is not migrated');
     await db.database.rows("INSERT INTO authority (shard, epoch, mode) VALUES (0, 0, 'DIRECT')");

@@ -14,12 +14,12 @@ import {
 import { idsBetween } from '../rows/ids-between.ts';
 import { drainedSeq, observedSeq } from './settlement-reader.ts';
 
-/** The authority row, its log, the registered pods, and who lives. */
+/** The authority row, its log, the registered pods, and the live processes. */
 export class AuthorityStore implements PodAuthority, KeeperAuthority {
   readonly #database: Database;
   readonly #heard: ((timeMs: number, mode: Mode) => void) | undefined;
 
-  /** @param heard receives MySQL's clock, ms, and who has the authority, with every read */
+  /** @param heard receives MySQL's clock, ms, and the mode of the authority, with every read */
   constructor(database: Database, heard?: (timeMs: number, mode: Mode) => void) {
     this.#database = database;
     this.#heard = heard;
@@ -36,7 +36,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
     return readCursor(this.#database);
   }
 
-  /** @throws Error when it would forget an epoch of the cache that is not settled: only a Settlement ends one */
+  /** @throws Error if it would drop an unrecovered cache epoch: only a Settlement ends one */
   async move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy): Promise<Authority | null> {
     return this.#database.transaction(async (session) => {
       const now = await lockedAuthority(session, from.epoch);
@@ -50,8 +50,8 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   }
 
   /**
-   * DIRECT → DIRECT, in an epoch above the fence of a Redis that is taken over, so that no epoch of its former owner is above
-   * ours. @returns null if the authority is in another mode or epoch, or if something waits for a journal
+   * DIRECT → DIRECT, to an epoch above the fence of a Redis that is taken over, so that no epoch of its former owner is
+   * above ours. @returns null if the authority is in another mode or epoch, or if something waits for a journal
    */
   async goBeyond(from: Authority, fence: number, by: MovedBy): Promise<Authority | null> {
     return this.#database.transaction(async (session) => {
@@ -80,8 +80,8 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   }
 
   /**
-   * The share lock is what a plain insert lacks: with it, no registration can commit after a keeper has left the epoch and
-   * read the list. What an id left in an older epoch says nothing about this one.
+   * The share lock is what a plain insert lacks: with it, no registration can commit after a keeper has left the epoch
+   * and read the list. Data left under an id from an older epoch does not apply to this one.
    */
   async register(podId: string, epoch: number): Promise<boolean> {
     return this.#database.transaction(async (session) => {
@@ -104,7 +104,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   }
 
   async heartbeat({ processId, redisSeen, registration }: Parameters<PodAuthority['heartbeat']>[0]): Promise<void> {
-    // MySQL assigns from left to right: redis_since is decided by what redis_seen was before.
+    // MySQL assigns from left to right: redis_since depends on the previous value of redis_seen.
     await this.#database.rows(
       `INSERT INTO processes (process_id, redis_seen) VALUES (?, ?)
        ON DUPLICATE KEY UPDATE
@@ -133,7 +133,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
     return rows.length === 0;
   }
 
-  /** The first thousand, for operators and for retirement: nothing that has to be safe may rest on this list. */
+  /** The first thousand, for operators and for retirement: nothing that must be safe may depend on this list. */
   async pods(): Promise<PodRow[]> {
     const rows = await this.#database.rows<{
       pod_id: string;
@@ -176,7 +176,10 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
     }));
   }
 
-  /** Tells that a keeper lives, and forgets keepers and processes that have long been silent: nobody counts on them. */
+  /**
+   * Reports that a keeper is live, and deletes keepers and processes that have long been silent: nothing depends on
+   * them.
+   */
   async keeperHeartbeat(keeperId: string): Promise<void> {
     await this.#database.rows(
       'INSERT INTO keepers (keeper_id) VALUES (?) ON DUPLICATE KEY UPDATE heartbeat_at = NOW(3)',

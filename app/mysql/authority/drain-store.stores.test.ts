@@ -35,7 +35,7 @@ async function journal(): Promise<JournalEntry[]> {
 }
 
 describe('DrainStore.keep', () => {
-  it('keeps entries byte for byte, and what is in doubt', async () => {
+  it('stores entries byte for byte, and in-doubt attempts', async () => {
     const drained = await journal();
     const inDoubt: Doubt[] = [doubt('x', 'ada', 'bob'), { kind: 'account-change', id: 'x', accounts: ['ada'] }];
     await store.keep(1, 'pod', { entries: drained, inDoubt });
@@ -52,7 +52,7 @@ describe('DrainStore.keep', () => {
     ]);
   });
 
-  it('changes nothing when it is repeated, by the same pod or with the same entries by another', async () => {
+  it('changes nothing if it is repeated, by the same pod or with the same entries by another', async () => {
     const chunk = { entries: await journal(), inDoubt: [doubt('x', 'ada', 'bob')] };
     await store.keep(1, 'pod', chunk);
     const before = [await entries(), await doubts()];
@@ -61,7 +61,7 @@ describe('DrainStore.keep', () => {
     expect([await entries(), await doubts()]).toEqual(before);
   });
 
-  it('keeps all accounts of an id that was tried on others, too', async () => {
+  it('stores all accounts of an id that was tried with others, too', async () => {
     await store.keep(1, 'pod', { entries: [], inDoubt: [doubt('x', 'ada', 'bob'), doubt('x', 'ada', 'world')] });
     expect(await doubts()).toMatchObject([
       { id: 'x', one: 'ada', other: 'bob' },
@@ -69,11 +69,11 @@ describe('DrainStore.keep', () => {
     ]);
   });
 
-  it('is an IntegrityError when another entry stands under the same seq, and keeps nothing of that chunk', async () => {
+  it('throws an IntegrityError if a different entry exists under the same seq, and stores nothing of that chunk', async () => {
     const drained = await journal();
     await store.keep(1, 'pod', { entries: drained, inDoubt: [] });
     const [first] = drained;
-    if (!first) throw new Error('there is one');
+    if (!first) throw new Error('no entry');
     const records = Buffer.from(first.records);
     records.writeDoubleLE(1, 2);
     for (const other of [{ payload: first.payload.replace('quoted', 'quotes') }, { records }]) {
@@ -85,7 +85,7 @@ describe('DrainStore.keep', () => {
     expect(kept).toEqual({ payload: first.payload, records: first.records });
   });
 
-  it('takes the same entry with and without its time, as a pod of an older release has none, and keeps the time', async () => {
+  it('accepts the same entry with and without its time, which a pod of an older release does not have, and keeps the time', async () => {
     const timed = await journal();
     const untimed = timed.map((entry) => ({ ...entry, acceptedAt: null }));
     const times = async () =>
@@ -101,15 +101,15 @@ describe('DrainStore.keep', () => {
     await expect(store.keep(1, 'new', { entries: other, inDoubt: [] })).rejects.toThrow(IntegrityError);
   });
 
-  it('keeps the same seq of another epoch apart', async () => {
+  it('keeps equal seqs of different epochs apart', async () => {
     const [one] = await journal();
-    if (!one) throw new Error('there is one');
+    if (!one) throw new Error('no entry');
     await store.keep(1, 'pod', { entries: [one], inDoubt: [] });
     await store.keep(2, 'pod', { entries: [{ ...one, payload: `${one.payload} ` }], inDoubt: [] });
     expect(await entries()).toHaveLength(2);
   });
 
-  it('takes a chunk that is far larger than one statement may be', async () => {
+  it('accepts a chunk that is far larger than a single statement may be', async () => {
     const epoch = await modelEpoch(ACCOUNTS);
     const metadata = { note: `'${'x'.repeat(16_000)}"` };
     for (let call = 0; call < 30; call++)
@@ -137,7 +137,7 @@ describe('DrainStore.complete', () => {
     ]);
   });
 
-  it('may be repeated, and never takes back what was observed or when', async () => {
+  it('may be repeated, and never lowers what was observed or changes when', async () => {
     const authority = new AuthorityStore(db.database);
     await authority.register('a', 1);
     await store.complete(1, ['a'], 17);
@@ -151,7 +151,7 @@ describe('DrainStore.complete', () => {
 });
 
 describe('DrainStore.forget', () => {
-  it('deletes entries that the cursor has passed as a whole, of that epoch', async () => {
+  it('deletes entries of that epoch that the cursor has passed completely', async () => {
     await store.keep(1, 'pod', { entries: await journal(), inDoubt: [] });
     await store.keep(2, 'pod', { entries: await journal(), inDoubt: [] });
     await db.database.rows('UPDATE flush_cursor SET seq = 3');
@@ -161,7 +161,7 @@ describe('DrainStore.forget', () => {
     expect(await entries()).toMatchObject([{ epoch: 1, first_seq: 4 }, { epoch: 2 }, { epoch: 2 }, { epoch: 2 }]);
   });
 
-  it('believes no cursor that MySQL is not at', async () => {
+  it('ignores a cursor that MySQL has not reached', async () => {
     await store.keep(1, 'pod', { entries: await journal(), inDoubt: [] });
     await store.forget(1, 99);
     expect(await entries()).toHaveLength(3);
@@ -170,7 +170,7 @@ describe('DrainStore.forget', () => {
     expect(await entries()).toHaveLength(3);
   });
 
-  it('deletes doubts whose outcome is known, and no others, whether or not their pod is registered', async () => {
+  it('deletes in-doubt attempts whose outcome is known, and no others, whether or not their pod is registered', async () => {
     await openIn(db.database, ACCOUNTS);
     await db.database.rows(
       `INSERT INTO transfers (transaction_id, kind, status, source_account, destination_account, amount, currency, accepted_at, user,

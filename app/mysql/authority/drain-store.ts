@@ -6,10 +6,13 @@ import type { Database, Session } from '../connection/pool.ts';
 import { integer, text } from '../connection/sql.ts';
 import { statements } from '../connection/statements.ts';
 
-/** Rows that one housekeeping statement deletes at most: it must not hold locks for long, and an entry may have 1 MB. */
+/**
+ * Maximum number of rows that one housekeeping statement deletes: it must not hold locks for long, and an entry may
+ * have 1 MB.
+ */
 const FORGOTTEN_MAX = 2_000;
 
-/** Where pods bring what they know of an epoch that ends, until it is in MySQL's own books. */
+/** Where pods store what they know of an ending epoch until it is in MySQL's ledger tables. */
 export class DrainStore implements Drains {
   readonly #database: Database;
   constructor(database: Database) {
@@ -18,7 +21,7 @@ export class DrainStore implements Drains {
 
   /**
    * Two pods may drain the same entry; it is stored once. A pod of an older release does not know when it was accepted.
-   * @throws IntegrityError when another one stands under its seq; Problem database_unavailable
+   * @throws IntegrityError if a different entry exists under its seq; Problem database_unavailable
    */
   async keep(epoch: number, podId: string, { entries, inDoubt }: DrainChunk): Promise<void> {
     await this.#database.transaction(async (session) => {
@@ -43,10 +46,9 @@ export class DrainStore implements Drains {
   }
 
   /**
-   * Deletes some of what is in MySQL's own books by now: entries up to the cursor, doubts whose outcome is known, and what
-   * is left of epochs before this one. Other
-   * doubts stay as long as the epoch is not settled, also when their pod has gone: the id under which a process has
-   * drained need not be the one that its attempts were made under.
+   * Deletes what is in MySQL's ledger tables by now: entries up to the cursor, in-doubt attempts whose outcome is
+   * known, and rows of earlier epochs. Other in-doubt attempts remain until the epoch is recovered, even if their pod
+   * is gone: a process may drain under a different id than the one its attempts were made under.
    */
   async forget(epoch: number, cursor: number): Promise<void> {
     await this.#database.rows(
@@ -83,9 +85,9 @@ async function keepEntries(session: Session, rows: string[]): Promise<void> {
          accepted_ms = COALESCE(accepted_ms, VALUES(accepted_ms))`,
     )
     .catch((error: unknown) => {
-      // NULL in a NOT NULL column: two pods were told different things of one seq.
+      // NULL in a NOT NULL column: two pods received different entries under one seq.
       if ((error as { code?: string }).code !== 'ER_BAD_NULL_ERROR') throw error;
-      throw new IntegrityError('a drained entry contradicts one that was drained before', { cause: error });
+      throw new IntegrityError('a drained entry contradicts an earlier one', { cause: error });
     });
 }
 

@@ -12,7 +12,7 @@ import { SettlementStore } from './settlement-store.ts';
 import { BY, doubt, except, SERVER, SettlementBench } from './testing/settlement-bench.ts';
 
 const STATEMENTS_MAX = 150;
-/** Every entry and every attempt in doubt is a page of its own. */
+/** Every entry and every in-doubt attempt is a separate page. */
 const LIMITS = { outcomesMax: 1, bytesMax: 1 };
 
 let bench: SettlementBench;
@@ -45,7 +45,7 @@ async function drained(): Promise<{ closing: Authority; journal: JournalEntry[] 
 }
 
 type Step = (settlement: SettlementStore) => Promise<unknown>;
-/** Each way to settle, brought to where it can be done. */
+/** Each kind of recovery, prepared so that it can run. */
 const steps: [string, () => Promise<Step>][] = [
   [
     'settleByFold',
@@ -93,14 +93,14 @@ const steps: [string, () => Promise<Step>][] = [
       const { closing, journal } = await drained();
       await bench.flush(journal, closing.epoch);
       const rebuilding = await bench.settlement.settleByJournal(closing, 'REBUILDING', 4, BY);
-      if (!rebuilding) throw new Error('nobody else moves');
+      if (!rebuilding) throw new Error('the authority has moved');
       return (settlement) => settlement.activate(rebuilding, { ...SERVER, cacheEpoch: 4 }, BY);
     },
   ],
 ];
 
 describe.each(steps)('%s', (_name, prepare) => {
-  it('goes on after its connection dies, before whichever statement, and comes to the same', async () => {
+  it('continues after its connection dies before any statement, with the same result', async () => {
     const whole = await prepare();
     expect(await whole(bench.settlement)).not.toBeNull();
     const expected = await bench.everything();
@@ -122,7 +122,7 @@ describe.each(steps)('%s', (_name, prepare) => {
       died = result instanceof Error;
       if (died) {
         expect(result).toMatchObject({ code: 'database_unavailable' });
-        // Nothing that is half done is open.
+        // An unfinished recovery does not open the ledger.
         expect(await bench.authority.read()).toMatchObject({ epoch, mode });
         expect(await step(bench.settlement)).not.toBeNull();
       } else {
@@ -130,13 +130,13 @@ describe.each(steps)('%s', (_name, prepare) => {
         expect(result).not.toBeNull();
       }
       expect(await bench.everything()).toEqual(expected);
-      // The answer of a commit that was lost: it is simply done again, and finds that it was done.
+      // The reply to a commit was lost: the step is repeated, and finds that it was done.
       expect(await step(bench.settlement)).toBeNull();
       expect(await bench.everything()).toEqual(expected);
     }
   }, 120_000);
 
-  it('is done by one of two keepers at once, and the other is told that the authority has moved', async () => {
+  it('is done by one of two concurrent keepers, and the other finds that the authority has moved', async () => {
     const step = await prepare();
     const { epoch } = await bench.authority.read();
     const ends = await Promise.all(Array.from({ length: 4 }, () => step(bench.settlement)));
@@ -146,7 +146,7 @@ describe.each(steps)('%s', (_name, prepare) => {
 });
 
 describe('What is in flight', () => {
-  /** Stops inside a transaction, before its given statement, until told to go on. */
+  /** Stops inside a transaction, before the given statement, until released. */
   function paused(statement: number) {
     let arrive = () => {};
     let open = () => {};
@@ -172,7 +172,7 @@ describe('What is in flight', () => {
   };
   const waits = () => runs('SELECT epoch%FROM authority WHERE shard = 0 FOR UPDATE');
 
-  it('a flush when CLOSING comes is waited out: the fold begins where it has ended', async () => {
+  it('CLOSING waits for a flush in progress: the recovery begins where it has ended', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const { reached, open } = paused(2);
     const flushing = new FlushStore(interrupted).commit(batchOf(except(journal, 2), 1, 0), 1);
@@ -187,7 +187,7 @@ describe('What is in flight', () => {
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
 
-  it('a flush that comes after CLOSING is overtaken, and so is one of the closing keeper after the fold', async () => {
+  it('a flush after CLOSING is overtaken, and so is one of the closing keeper after the recovery', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada']);
     const batch = batchOf(journal, 1, 0);
     const closing = await bench.closing();
@@ -203,7 +203,7 @@ describe('What is in flight', () => {
     expect(await bench.transfers()).toEqual(['t1']);
   });
 
-  it('a flush of the closing keeper that comes first moves the cursor: the fold waits for it and goes on from there', async () => {
+  it('an earlier flush of the closing keeper moves the cursor: the recovery waits for it and continues from there', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const closing = await bench.closing();
     for (const podId of ['pod', 'other']) await bench.drain(podId, journal, [], 2);
@@ -218,7 +218,7 @@ describe('What is in flight', () => {
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
 
-  it('a registration that commits before CLOSING is one that the fold waits for', async () => {
+  it('a registration that commits before CLOSING is waited for by the recovery', async () => {
     const { reached, open } = paused(1);
     const registering = new AuthorityStore(interrupted).register('late', 1);
     await reached;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Authority } from '../../domain/authority.ts';
 import { BY, doubt, except, SettlementBench } from './testing/settlement-bench.ts';
 
-/** A page has one outcome, so that a recovery can be left after any of them. */
+/** A page has one outcome, so that a recovery can be interrupted after any of them. */
 let bench: SettlementBench;
 beforeAll(async () => {
   bench = await SettlementBench.start({ outcomesMax: 1, bytesMax: 1 });
@@ -29,7 +29,7 @@ describe('a recovery by what was drained', () => {
     { posted: 5, read: 3 },
     { posted: 6, read: 2 },
   ])(
-    'has posted up to $posted when its Redis comes back, and goes on when that is lost again at $read',
+    'has posted up to $posted when its Redis returns, and continues when Redis is lost again at $read',
     async ({ posted, read }) => {
       const journal = await bench.journal(
         ['t1', 'world', 'ada', 500],
@@ -60,7 +60,7 @@ describe('a recovery by what was drained', () => {
     },
   );
 
-  it('keeps frozen what a second gap holds back', async () => {
+  it('keeps frozen what depends on a second gap', async () => {
     const journal = await bench.journal(
       ['t1', 'bob', 'cy', 7],
       ['t2', 'world', 'ada', 50],

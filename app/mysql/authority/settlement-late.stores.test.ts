@@ -18,7 +18,7 @@ beforeEach(() => bench.begin());
 const accounts = () =>
   bench.db.database.rows<object>('SELECT account_id AS id, balance, version FROM accounts ORDER BY account_id');
 
-/** What a direct transaction leaves: a transfer between accounts that are not frozen. */
+/** The effect of a direct transaction: a transfer between accounts that are not frozen. */
 async function direct(id: string, version: number, balance: number): Promise<void> {
   await bench.db.database.rows(
     `INSERT INTO transfers (transaction_id, kind, status, source_account, destination_account, amount, currency, source_version,
@@ -39,10 +39,10 @@ async function direct(id: string, version: number, balance: number): Promise<voi
 }
 
 describe('SettlementStore.settleLate', () => {
-  it('posts what MySQL does not have beside what was done meanwhile, and unfreezes', async () => {
+  it('posts what MySQL does not have on top of newer direct transfers, and unfreezes', async () => {
     const { now, journal } = await bench.frozen();
     await direct('meanwhile', 3, 551);
-    // Written, and never told to anybody: it was in doubt.
+    // Written, but never acknowledged: it was in doubt.
     const whole = await bench.journal(['t5', 'bob', 'cy', 1]);
     expect(await bench.late(now, whole, 5)).toMatchObject({
       epoch: 4,
@@ -62,7 +62,7 @@ describe('SettlementStore.settleLate', () => {
     expect(await bench.late(now, whole, 5)).toBeNull();
   });
 
-  it('brings account changes, too, and knows again those that MySQL has', async () => {
+  it('writes account changes, too, and recognizes those that MySQL has', async () => {
     await bench.journal(['t1', 'world', 'ada']);
     await bench.epoch.change(CHANGE_ID, 'ada', { overdraftLimit: 50 });
     await bench.journal(['t3', 'ada', 'cy', 120]);
@@ -72,7 +72,7 @@ describe('SettlementStore.settleLate', () => {
     const closing = await bench.closing();
     await bench.drain('pod', except(journal, 2), [{ kind: 'account-change', id: CHANGE_ID, accounts: ['ada'] }], 4);
     const settled = await bench.fold(closing);
-    if (!settled || !('authority' in settled)) throw new Error('all have drained');
+    if (!settled || !('authority' in settled)) throw new Error('all pods have drained');
     expect(await bench.flushes.cursor()).toMatchObject({ seq: 1, idTimeMax: 0x018900000009 });
     await bench.late(settled.authority, except(journal, 1), 4);
     const books = await bench.everything();
@@ -90,13 +90,13 @@ describe('SettlementStore.settleLate', () => {
   });
 
   it.each([
-    ['of a transfer that stands', "UPDATE transfers SET user = 'eve' WHERE transaction_id = 't4'"],
+    ['of a committed transfer', "UPDATE transfers SET user = 'eve' WHERE transaction_id = 't4'"],
     ['of an amount', "UPDATE transfers SET amount = 49 WHERE transaction_id = 't4'"],
     ['of a transfer that MySQL made itself', "UPDATE transfers SET seq = 0, epoch = 3 WHERE transaction_id = 't4'"],
     ['of a frozen account', "UPDATE accounts SET balance = 1 WHERE account_id = 'bob'"],
     ['of its version', "UPDATE accounts SET version = 1 WHERE account_id = 'bob'"],
     ['of its settings', "UPDATE accounts SET settings_version = 2 WHERE account_id = 'bob'"],
-  ])('is an IntegrityError when MySQL has something else %s, and changes nothing', async (_what, tamper) => {
+  ])('throws an IntegrityError if MySQL has something different %s, and changes nothing', async (_what, tamper) => {
     const { now, journal } = await bench.frozen();
     await bench.db.database.rows(tamper);
     const before = await bench.everything();
@@ -104,7 +104,7 @@ describe('SettlementStore.settleLate', () => {
     expect(await bench.everything()).toEqual(before);
   });
 
-  it('is an IntegrityError when the journal has a hole, or ends before the bound', async () => {
+  it('throws an IntegrityError if the journal has a gap, or ends before the bound', async () => {
     const { now, journal } = await bench.frozen();
     for (const [entries, end] of [
       [except(journal, 3), 4],
@@ -112,23 +112,23 @@ describe('SettlementStore.settleLate', () => {
     ] as const)
       await expect(bench.late(now, entries, end)).rejects.toThrow(IntegrityError);
     await expect(bench.late(now, journal, 5)).rejects.toThrow('the cursor is at 1/4, not at 5');
-    // The bound is all that is left of what was known when those who knew it have gone.
+    // When everyone who knew more is gone, only the bound is left.
     for (const table of ['pods', 'drained_entries']) await bench.db.database.rows(`DELETE FROM ${table}`);
     const short = bench.late(now, except(journal, 4), 3);
-    await expect(short).rejects.toThrow('the journal ends at 3, and 4 was observed');
+    await expect(short).rejects.toThrow('the journal ends at 3, but 4 was observed');
     expect(await bench.standing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, bound: 4 });
   });
 
-  it('is refused when nothing waits', async () => {
+  it('is rejected if nothing waits', async () => {
     const { now, journal } = await bench.frozen();
     const settled = await bench.late(now, journal, 4);
-    if (!settled) throw new Error('nobody else moves');
-    await expect(bench.late(settled, journal, 4)).rejects.toThrow('no epoch of the cache waits');
+    if (!settled) throw new Error('the authority has moved');
+    await expect(bench.late(settled, journal, 4)).rejects.toThrow('no cache epoch is waiting');
   });
 });
 
 describe('SettlementStore.acceptLoss', () => {
-  it('of a closed ledger applies what follows, and writes down what is given up, by whom and why', async () => {
+  it('of a closed ledger applies what follows, and records what is dropped, by whom and why', async () => {
     await bench.begin(['here', 'gone']);
     const journal = await bench.journal(
       ['t1', 'world', 'ada', 500],
@@ -170,7 +170,7 @@ describe('SettlementStore.acceptLoss', () => {
     expect(await bench.accept(closing, OPERATOR)).toBeNull();
   });
 
-  it('is kept under the longest name that a user can have', async () => {
+  it('is recorded under the longest possible user name', async () => {
     const { now } = await bench.frozen();
     const keeper = `jwt:${'s'.repeat(255)}`;
     expect(await bench.accept(now, { ...OPERATOR, keeper })).toMatchObject({
@@ -179,7 +179,7 @@ describe('SettlementStore.acceptLoss', () => {
     expect((await report.report(10)).dropped.items[0]).toMatchObject({ acceptedBy: keeper });
   });
 
-  it('of a closed ledger drops nothing that was received when no seq is missing', async () => {
+  it('of a closed ledger drops nothing that was received if no seq is missing', async () => {
     await bench.begin(['here', 'gone']);
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'bob', 'cy', 7]);
     const closing = await bench.closing();
@@ -213,17 +213,17 @@ describe('SettlementStore.acceptLoss', () => {
     expect(await bench.authority.move(await bench.authority.read(), 'REBUILDING', BY)).toMatchObject({ epoch: 5 });
   });
 
-  it('is refused where nothing waits, and while the cache serves', async () => {
+  it('is rejected if nothing waits, and while the cache serves', async () => {
     await expect(bench.accept(await bench.authority.read(), OPERATOR)).rejects.toThrow('is CACHE');
     const { now } = await bench.frozen();
     const accepted = await bench.accept(now, OPERATOR);
-    if (!accepted) throw new Error('nobody else moves');
-    await expect(bench.accept(accepted.authority, OPERATOR)).rejects.toThrow('no epoch of the cache');
+    if (!accepted) throw new Error('the authority has moved');
+    await expect(bench.accept(accepted.authority, OPERATOR)).rejects.toThrow('no cache epoch');
   });
 });
 
 describe('UnsettledStore.report', () => {
-  it('lists a bounded number, the longest silent pods first, and leaves out those that cannot matter', async () => {
+  it('lists a limited number, the longest silent pods first, and omits those that do not matter', async () => {
     await bench.begin(['a', 'b', 'c', 'd', 'e']);
     await bench.journal(['t1', 'world', 'ada']);
     await bench.flush(await bench.epoch.entries());

@@ -37,9 +37,9 @@ export interface PageContext {
 const doneUpTo = ({ row, cursor }: PageContext): number => Math.max(row.position, cursor.seq);
 
 /**
- * Posts the next drained entries that MySQL does not have, as far as they follow the cursor without a gap, and moves the cursor
- * past them. The journal may have come back, filled a gap above which earlier pages had posted, and been lost again. Null if the
- * next seq is missing.
+ * Posts the next drained entries that MySQL does not have, as far as they follow the cursor without a gap, and advances
+ * the cursor past them. The journal may have returned, filled a gap above which earlier pages had posted, and been lost
+ * again. Null if the next seq is missing.
  */
 export async function upToGapPage(context: PageContext): Promise<Recovery | null> {
   const { session, now, cursor, row, limits } = context;
@@ -51,8 +51,9 @@ export async function upToGapPage(context: PageContext): Promise<Recovery | null
 }
 
 /**
- * Marks the in-doubt attempts whose outcome was received; at the end, compares the number of remaining ones with the number of
- * missing seqs. Each missing seq must be one of them; otherwise a pod that has written is not among those that have drained.
+ * Marks the in-doubt attempts whose outcome was received; at the end, compares the number of remaining ones with the
+ * number of missing seqs. Each missing seq must be one of them; otherwise a pod that has written is not among those
+ * that have drained.
  */
 export async function countPage(context: PageContext): Promise<Recovery | Unexplained> {
   const { session, now, cursor, row, limits } = context;
@@ -87,7 +88,7 @@ export async function postPage(context: PageContext): Promise<Recovery> {
   return keepRecovery(session, row, { position: lastSeq, ...counted(row, page) });
 }
 
-/** The same if the loss is accepted: entries that do not follow, and missing ones, are recorded as given up. */
+/** The same if the loss is accepted: entries that do not follow, and missing ones, are recorded as dropped. */
 export async function postPageAccepting(context: PageContext, by: MovedBy): Promise<Recovery> {
   const { session, now, row } = context;
   const { told, lastSeq } = await nextDrained(context);
@@ -104,7 +105,7 @@ export async function postPageAccepting(context: PageContext, by: MovedBy): Prom
   return keepRecovery(session, row, { ...counts, position: end, phase: told.length === 0 ? 'recording' : 'posting' });
 }
 
-/** For frozen accounts: drained entries that are not in MySQL were held, and are now given up. */
+/** For frozen accounts: drained entries that are not in MySQL were held, and are now dropped. */
 export async function comparePage(context: PageContext, by: MovedBy): Promise<Recovery> {
   const { session, now, row } = context;
   const { told, lastSeq } = await nextDrained(context);
@@ -115,7 +116,7 @@ export async function comparePage(context: PageContext, by: MovedBy): Promise<Re
   return keepRecovery(session, row, { position: lastSeq, held: row.held + dropped });
 }
 
-/** Records the in-doubt attempts that are given up; whether they took effect will never be known. */
+/** Records the in-doubt attempts that are dropped; whether they took effect will never be known. */
 export async function recordPage({ session, now, row, limits }: PageContext, by: MovedBy): Promise<Recovery> {
   const { doubts, position } =
     now.mode === 'CLOSING'
@@ -128,8 +129,8 @@ export async function recordPage({ session, now, row, limits }: PageContext, by:
 }
 
 /**
- * Posts the next entries of the journal itself that MySQL does not have, and moves the cursor past them.
- * @throws IntegrityError when they do not follow on the cursor, or on what MySQL has
+ * Posts the next entries of the journal itself that MySQL does not have, and advances the cursor past them.
+ * @throws IntegrityError if they do not follow the cursor, or what MySQL has
  */
 export async function journalPage(
   context: Omit<PageContext, 'row' | 'limits'> & { row: RecoveryRow | null },
@@ -173,7 +174,7 @@ const counted = (row: Recovery, { outcomes, changes, held }: Page) => ({
   held: row.held + held.length,
 });
 
-/** Whether MySQL has the entry. @throws IntegrityError if MySQL has other content under its id */
+/** Whether MySQL has the entry. @throws IntegrityError if MySQL has different content under its id */
 function stands(told: Journaled, known: KnownIds, epoch: number): boolean {
   const [standing, expected] =
     told.kind === 'transfers'
@@ -181,10 +182,10 @@ function stands(told: Journaled, known: KnownIds, epoch: number): boolean {
       : [known.changes.get(told.id), { ...told.change, epoch }];
   if (!standing) return false;
   if (isDeepStrictEqual(withoutTimes(standing), withoutTimes(expected))) return true;
-  throw new IntegrityError(`${told.kind} ${told.id} is in MySQL with other content than in the journal`);
+  throw new IntegrityError(`${told.kind} ${told.id} has different content in MySQL than in the journal`);
 }
 
-/** The same after an operator's decision: if MySQL has other content under the id, the drained entry is given up. */
+/** The same after an operator's decision: if MySQL has different content under the id, the drained entry is dropped. */
 function standsUnchanged(told: Journaled, known: KnownIds, epoch: number): boolean {
   try {
     return stands(told, known, epoch);

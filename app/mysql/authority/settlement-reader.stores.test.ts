@@ -11,8 +11,8 @@ afterEach(() => bench.db.drop());
 
 it.each([
   ['this release', null],
-  ['an older release, which does not write how large an entry is', 'UPDATE drained_entries SET payload_bytes = NULL'],
-])('entries that a pod of %s has drained are read in pages of bounded size', async (_who, change) => {
+  ['an older release, which does not record the size of an entry', 'UPDATE drained_entries SET payload_bytes = NULL'],
+])('entries drained by a pod of %s are read in pages of limited size', async (_who, change) => {
   const journal = await bench.journal(
     ['t1', 'world', 'ada'],
     ['t2', 'world', 'ada'],

@@ -21,8 +21,8 @@ export interface PageLimits {
 export const PAGE_LIMITS: PageLimits = { outcomesMax: 2000, bytesMax: 4 * 1024 * 1024 };
 
 /**
- * Registrations that may still know of something above the cursor: those that have neither drained nor been retired at a
- * seq that is in MySQL. A retired pod was told of nothing later, and Redis lets it write nothing.
+ * Registrations that may still know of something above the cursor: those that have neither drained nor been retired at
+ * a seq that is in MySQL. A retired pod received nothing later, and Redis lets it write nothing.
  */
 export async function undrainedPods(session: Pick<Session, 'rows'>, epoch: number, cursor: number): Promise<string[]> {
   const rows = await session.rows<{ pod_id: string }>(
@@ -51,7 +51,7 @@ export async function drainedSeq(from: Pick<Session, 'rows'>, epoch: number): Pr
   return row?.last_seq ?? 0;
 }
 
-/** The highest seq that was received or observed: the epoch is known to reach so far. */
+/** The highest seq that was received or observed: the epoch is known to reach this far. */
 export async function boundOf(from: Pick<Session, 'rows'>, epoch: number, cursor: Cursor): Promise<number> {
   return Math.max(cursor.seq, await observedSeq(from, epoch), await drainedSeq(from, epoch));
 }
@@ -82,8 +82,8 @@ const entryOf = ({ kind, first_seq, payload, records, accepted_ms }: EntryRow): 
 });
 
 /**
- * The next drained entries that reach above a seq, in order, as many as make a page; at least one, if there is one.
- * @throws IntegrityError when two entries overlap
+ * The next drained entries that reach above a seq, in order, as many as fit into a page; at least one, if there is one.
+ * @throws IntegrityError if two entries overlap
  */
 export async function drainedPage(
   from: Pick<Session, 'rows'>,
@@ -118,7 +118,7 @@ interface EntrySize {
   bytes: number;
 }
 
-/** Without reading the payloads, except those of pods of an older release, which did not write how large they are. */
+/** Without reading the payloads, except those of pods of an older release, which did not record their sizes. */
 async function sizesAfter(from: Pick<Session, 'rows'>, epoch: number, after: number): Promise<EntrySize[]> {
   const sizes = await from.rows<Omit<EntrySize, 'bytes'> & { bytes: number | null }>(
     `SELECT first_seq, last_seq, payload_bytes AS bytes FROM drained_entries
@@ -183,13 +183,15 @@ export async function doubtCount(session: Session, epoch: number): Promise<numbe
   return row?.ids ?? 0;
 }
 
-/** A page of attempts in doubt, and the place after which the next begins; null after the last one. */
+/** A page of in-doubt attempts, and the position after which the next page begins; null after the last one. */
 export interface DoubtPage {
   doubts: Doubt[];
   position: string | null;
 }
 
-/** The next in-doubt attempts of an epoch that were not received and are not in MySQL, each once, whoever drained it. */
+/**
+ * The next in-doubt attempts of an epoch that were not received and are not in MySQL, each once, whoever drained it.
+ */
 export async function doubtsPage(session: Session, epoch: number, position: string, max: number): Promise<DoubtPage> {
   return pageOf(position, max, async (kind, after) => {
     const { sql, values } = afterDoubt(after, 'd.other_account_id');
@@ -202,7 +204,7 @@ export async function doubtsPage(session: Session, epoch: number, position: stri
   });
 }
 
-/** The next ids that wait for the journal and are not in MySQL, without those already given up. */
+/** The next ids that wait for the journal and are not in MySQL, without those already dropped. */
 export async function unsettledPage(
   session: Session,
   { epoch, cacheEpoch }: { epoch: number; cacheEpoch: number },
@@ -221,7 +223,7 @@ export async function unsettledPage(
   });
 }
 
-/** Kind by kind, because within one kind the index order is the order of the texts. */
+/** Kind by kind, because within one kind the index order is the text order. */
 async function pageOf(
   position: string,
   max: number,
@@ -262,7 +264,7 @@ export async function lockedAccounts(session: Session, sortedIds: readonly strin
   return new Map(rows.map((row) => [row.account_id, accountOfRow(row)]));
 }
 
-/** What MySQL has of the ids that a journal tells of. */
+/** What MySQL has under the ids in a journal. */
 export interface KnownIds {
   outcomes: Map<string, Outcome>;
   changes: Map<string, JournaledChange & { epoch: number }>;

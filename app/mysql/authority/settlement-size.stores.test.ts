@@ -5,7 +5,7 @@ import { BY, doubt, SettlementBench } from './testing/settlement-bench.ts';
 const OUTCOMES = 100_000;
 const PER_CALL = 500;
 const DOUBTS = 5_000;
-/** Each takes a few seconds on a machine that does nothing else; what grows with the square of it takes an hour. */
+/** Each takes a few seconds on an idle machine; anything quadratic takes an hour. */
 const MS_MAX = 240_000;
 const PEOPLE = Array.from({ length: 2_000 }, (_, n) => `p${n}`);
 
@@ -17,12 +17,12 @@ afterAll(() => bench.db.drop());
 
 const person = (n: number): string => PEOPLE[n % PEOPLE.length] ?? '';
 
-it('100,000 drained outcomes and 5,000 attempts in doubt are drained, folded, settled late and swept in seconds', async () => {
+it('100,000 drained outcomes and 5,000 in-doubt attempts are drained, recovered, settled late and swept in seconds', async () => {
   await bench.begin(
     ['pod'],
     [...PEOPLE, 'x', 'y'].map((id) => account(id, { overdraftLimit: 1_000_000_000 })),
   );
-  const metadata = { note: 'a reference of some length, as clients send them' };
+  const metadata = { note: 'a reference of a realistic length, as clients send them' };
   await bench.epoch.apply(order('d0', { source: 'x', destination: 'y' }));
   for (let from = 0; from < OUTCOMES; from += PER_CALL) {
     const orders = Array.from({ length: PER_CALL }, (_, n) => ({ n: from + n }));
@@ -45,7 +45,7 @@ it('100,000 drained outcomes and 5,000 attempts in doubt are drained, folded, se
   // The first entry is missing: all others are above the cursor, and are looked up again when they are settled late.
   await timed('drain', () => bench.drain('pod', entries.slice(1), inDoubt, OUTCOMES + 1));
   const settled = await timed('fold', () => bench.fold(closing));
-  if (!settled || !('authority' in settled)) throw new Error('all have drained');
+  if (!settled || !('authority' in settled)) throw new Error('all pods have drained');
   expect(settled.authority).toMatchObject({ cacheEpoch: 1, bound: OUTCOMES + 1 });
   const count = async () => {
     const [row] = await bench.db.database.rows<{ n: number }>('SELECT COUNT(*) AS n FROM transfers');
@@ -53,10 +53,10 @@ it('100,000 drained outcomes and 5,000 attempts in doubt are drained, folded, se
   };
   expect(await count()).toBe(OUTCOMES);
   const late = await timed('late', () => bench.late(settled.authority, entries, OUTCOMES + 1, { pageEntries: 40 }));
-  if (!late) throw new Error('nobody else moves');
+  if (!late) throw new Error('the authority has moved');
   expect(await count()).toBe(OUTCOMES + 1);
   const rebuilding = await bench.authority.move(late, 'REBUILDING', BY);
-  if (!rebuilding) throw new Error('nobody else moves');
+  if (!rebuilding) throw new Error('the authority has moved');
   const server = { cacheEpoch: rebuilding.epoch + 1, redisNode: '', replid: 'r', marker: 'm' };
   expect(await timed('activate', () => bench.settlement.activate(rebuilding, server, BY))).toMatchObject({
     mode: 'CACHE',

@@ -13,7 +13,7 @@ afterAll(() => bench.db.drop());
 beforeEach(() => bench.begin());
 
 describe('SettlementStore.settleByFold', () => {
-  it('writes everything when no seq is missing: nothing waits, and nothing stays in doubt', async () => {
+  it('writes everything if no seq is missing: nothing waits, and nothing stays in doubt', async () => {
     await bench.epoch.apply(order('01890000-0000-7000-8000-00000000000a', { amount: 500 }));
     await bench.flush(await bench.epoch.entries());
     await bench.epoch.change('01890000-0001-7000-8000-000000000001', 'ada', { overdraftLimit: 70 });
@@ -40,7 +40,7 @@ describe('SettlementStore.settleByFold', () => {
     ]);
   });
 
-  it('freezes what waits for the journal when seqs are missing, and keeps what the journal is known by', async () => {
+  it('freezes what waits for the journal if seqs are missing, and keeps what identifies the journal', async () => {
     const journal = await bench.journal(
       ['t1', 'world', 'ada'],
       ['t2', 'ada', 'bob', 60],
@@ -52,7 +52,7 @@ describe('SettlementStore.settleByFold', () => {
     expect(entries).toHaveLength(journal.length + 1);
     await bench.closing();
     await bench.drain('pod', except(entries, 2), [doubt('t2', 'ada', 'bob')], 9);
-    // Four seqs were observed after the last that was received: so many must be in doubt.
+    // Four seqs were observed after the last one received: that many must be in doubt.
     const more = ['u', 'v', 'w', 'x'].map((id) => doubt(id, 'cy', 'bob'));
     await bench.drains.keep(1, 'pod', { entries: [], inDoubt: more });
     const settled = await bench.fold(await bench.authority.read());
@@ -85,7 +85,7 @@ describe('SettlementStore.settleByFold', () => {
     expect(await bench.flushes.cursor()).toMatchObject({ epoch: 1, seq: 1 });
   });
 
-  it('takes of a drained entry across the cursor what MySQL does not have', async () => {
+  it('takes from a drained entry across the cursor what MySQL does not have', async () => {
     await bench.epoch.apply(order('t1'), order('t2'));
     const journal = await bench.epoch.entries();
     expect(journal).toHaveLength(1);
@@ -99,7 +99,7 @@ describe('SettlementStore.settleByFold', () => {
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
 
-  it('waits for every registered pod, and says for whom; then folds what they all brought', async () => {
+  it('waits for every registered pod, and reports which; then recovers what they all drained', async () => {
     await bench.begin(['a', 'b', 'c']);
     await bench.db.database.rows("INSERT INTO pods (pod_id, epoch) VALUES ('old', 0)");
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);
@@ -125,7 +125,7 @@ describe('SettlementStore.settleByFold', () => {
     expect(await bench.flushes.cursor()).toMatchObject({ seq: 2 });
   });
 
-  it('stays closed, and writes nothing, when more is missing than is in doubt', async () => {
+  it('stays closed, and writes nothing, if more is missing than is in doubt', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);
     const closing = await bench.closing();
     await bench.drain('pod', except(journal, 1, 2), [doubt('t1', 'world', 'ada')], 3);
@@ -136,7 +136,7 @@ describe('SettlementStore.settleByFold', () => {
     expect(await bench.everything()).toEqual(before);
   });
 
-  it('counts no doubt whose outcome MySQL has', async () => {
+  it('does not count in-doubt attempts whose outcome MySQL has', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);
     await bench.flush(except(journal, 2, 3));
     const closing = await bench.closing();
@@ -144,7 +144,7 @@ describe('SettlementStore.settleByFold', () => {
     expect(await bench.fold(closing)).toMatchObject({ unexplained: { inDoubt: 0, missing: 1 } });
   });
 
-  it('counts what a pod observed, also when it has received nothing of it', async () => {
+  it('counts what a pod observed, even if it has received nothing of it', async () => {
     await bench.journal(['t1', 'world', 'ada']);
     await bench.authority.heartbeat({
       processId: 'p',
@@ -157,15 +157,15 @@ describe('SettlementStore.settleByFold', () => {
   });
 
   it.each([
-    ['an account is elsewhere', "UPDATE accounts SET balance = 1 WHERE account_id = 'ada'"],
-    ['an account is further on', "UPDATE accounts SET version = 9 WHERE account_id = 'ada'"],
+    ['an account has a different balance', "UPDATE accounts SET balance = 1 WHERE account_id = 'ada'"],
+    ['an account has a later version', "UPDATE accounts SET version = 9 WHERE account_id = 'ada'"],
     ['an account is missing', "DELETE FROM accounts WHERE account_id = 'ada'"],
     [
-      'an id is there already',
+      'an id already exists',
       `INSERT INTO transfers (transaction_id, kind, status, source_account, destination_account, amount, currency, accepted_at,
          user, correlation_id, epoch, seq) VALUES ('t1', 'TRANSFER', 'REJECTED', 'ada', 'bob', 1, 'EUR', NOW(3), '', '', 0, 0)`,
     ],
-  ])('is an IntegrityError and writes nothing at all when %s', async (_what, tamper) => {
+  ])('throws an IntegrityError and writes nothing at all if %s', async (_what, tamper) => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'bob']);
     const closing = await bench.closing();
     await bench.drain('pod', journal, [], 2);
@@ -175,7 +175,7 @@ describe('SettlementStore.settleByFold', () => {
     expect(await bench.everything()).toEqual(before);
   });
 
-  it('is for CLOSING only, and for the epoch that the cursor is in', async () => {
+  it('is only for CLOSING, and only for the epoch of the cursor', async () => {
     const cache = await bench.authority.read();
     await expect(bench.fold(cache)).rejects.toThrow('the authority is CACHE');
     const closing = await bench.closing();
@@ -184,12 +184,12 @@ describe('SettlementStore.settleByFold', () => {
     await bench.db.database.rows('UPDATE flush_cursor SET epoch = 0');
     await expect(bench.fold(closing)).rejects.toThrow('the cursor is in epoch 0');
     await bench.db.database.rows('UPDATE authority SET cache_epoch = NULL');
-    await expect(bench.fold(closing)).rejects.toThrow('no epoch of the cache waits');
+    await expect(bench.fold(closing)).rejects.toThrow('no cache epoch is waiting');
   });
 });
 
 describe('SettlementStore.settleByJournal', () => {
-  it.each(['REBUILDING', 'DIRECT'] as const)('moves to %s when the cursor is at the end', async (to) => {
+  it.each(['REBUILDING', 'DIRECT'] as const)('moves to %s if the cursor is at the end', async (to) => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const closing = await bench.closing();
     await bench.flush(journal, closing.epoch);
@@ -198,7 +198,7 @@ describe('SettlementStore.settleByJournal', () => {
     expect(await bench.settlement.settleByJournal(closing, to, 2, BY)).toBeNull();
   });
 
-  it('is refused while the cursor is elsewhere, and when the journal ends before what a pod has seen', async () => {
+  it('is rejected while the cursor is elsewhere, or if the journal ends before what a pod has seen', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const closing = await bench.closing();
     const settle = (end: number) => bench.settlement.settleByJournal(closing, 'REBUILDING', end, BY);
@@ -214,14 +214,14 @@ describe('SettlementStore.settleByJournal', () => {
 });
 
 describe('SettlementStore.activate', () => {
-  it('begins the epoch at seq 0, and what pods of older ones left is deleted by housekeeping', async () => {
+  it('begins the epoch at seq 0, and housekeeping deletes the data of pods of older epochs', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada']);
     const closing = await bench.closing();
     await bench.drain('pod', journal, [doubt('x', 'ada', 'bob')], 1);
     await bench.fold(closing);
     await bench.db.database.rows('UPDATE flush_cursor SET id_time_max = 77');
     const rebuilding = await bench.authority.move(await bench.authority.read(), 'REBUILDING', BY);
-    if (!rebuilding) throw new Error('nobody else moves');
+    if (!rebuilding) throw new Error('the authority has moved');
     await expect(bench.settlement.activate(rebuilding, { ...SERVER, cacheEpoch: 9 }, BY)).rejects.toThrow(
       'cannot follow',
     );

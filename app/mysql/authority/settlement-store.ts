@@ -41,20 +41,21 @@ import {
 } from './settlement-reader.ts';
 import { duplicateAsIntegrity, sweepUnsettled, unfreeze } from './settlement-writer.ts';
 
-/** A statement of a page touches about 10,000 rows; one that counts reads all drained rows. */
+/** A statement of a page touches about 10,000 rows; a counting statement reads all drained rows. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 
-/** An authority that has an epoch of the cache to settle. */
+/** An authority with a cache epoch to recover. */
 type Unsettled = Authority & { cacheEpoch: number };
 
 /** The state that any page reads; `row` is null if no recovery has begun. */
 type Found = Omit<PageContext, 'row'> & { row: RecoveryRow | null };
 
 /**
- * Ends an epoch of the cache, and begins the next. An epoch may end with millions of outcomes. They are posted in pages, each of
- * which is one transaction together with the progress of the recovery. The transition is the last transaction; until then the
- * ledger's mode does not change. Each page takes effect once or not at all, whichever keeper is faster, whatever dies halfway,
- * and whether or not the reply to a commit arrives. Locks are taken in the order authority, cursor, accounts by id.
+ * Ends a cache epoch, and begins the next one. An epoch may end with millions of outcomes. They are posted in pages,
+ * each of which is one transaction together with the progress of the recovery. The transition is the last transaction;
+ * until then the ledger's mode does not change. Each page takes effect once or not at all, whichever keeper is faster,
+ * whichever process dies halfway, and whether or not the reply to a commit arrives. Locks are taken in the order
+ * authority, cursor, accounts by id.
  */
 export class SettlementStore implements Settlement {
   readonly #database: Database;
@@ -74,7 +75,7 @@ export class SettlementStore implements Settlement {
   async activate(from: Authority, server: CacheServerIdentity, by: MovedBy): Promise<Authority | null> {
     return this.#from(from, ['REBUILDING'], async (session, now) => {
       if (server.cacheEpoch !== now.epoch + 1)
-        throw new Error(`epoch ${server.cacheEpoch} of the cache cannot follow ${now.epoch}`);
+        throw new Error(`cache epoch ${server.cacheEpoch} cannot follow ${now.epoch}`);
       const { cacheEpoch } = server;
       await session.run('UPDATE flush_cursor SET epoch = ?, seq = 0, committed_at = NOW(3) WHERE shard = 0', [
         cacheEpoch,
@@ -107,7 +108,7 @@ export class SettlementStore implements Settlement {
     const step = await this.#page<FoldStep | 'settled'>(from, ['CLOSING'], async (found) => {
       const { session, now, cursor, row } = found;
       mustNotBeAccepted(row);
-      // Who has drained is asked before what was drained: then all of it is seen.
+      // Read which pods have drained before reading what was drained: then all of it is visible.
       const undrained = await undrainedPods(session, now.cacheEpoch, cursor.seq);
       if (undrained.length > 0) return { undrained };
       const bound = await boundOf(session, now.cacheEpoch, cursor);
@@ -145,7 +146,7 @@ export class SettlementStore implements Settlement {
       if (row?.phase !== 'done' || row.bound !== bound)
         return { working: row ? progressOf(row) : flushing(cursor, bound) };
       await endRecovery(session);
-      // While ids wait for the journal, the row keeps what the journal will be known by.
+      // While ids wait for the journal, the row keeps what will identify that journal.
       const waits = { cacheEpoch, redisNode, replid, marker, bound };
       return { authority: await setAuthority(session, now, { ...waits, mode: 'DIRECT' }, by) };
     });
@@ -195,12 +196,13 @@ export class SettlementStore implements Settlement {
   }
 
   /**
-   * Posts the next drained entries as the flush would, if they follow the cursor without a gap: these are the journal, whatever
-   * other pods drain. While pods are still draining, only if there are many.
+   * Posts the next drained entries as the flush would, if they follow the cursor without a gap: these belong to the
+   * journal, whatever other pods drain. While pods are still draining, only if there are many.
    */
   async #flushDrained({ epoch, cacheEpoch }: Authority): Promise<Recovery | null> {
     if (cacheEpoch === null) return null;
-    // Once a fold has begun, MySQL may have entries above the cursor, which the flush does not expect: its own pages do.
+    // Once a recovery has begun, MySQL may have entries above the cursor, which the flush does not expect: its own
+    // pages do.
     if (await readRecovery(this.#database, { epoch })) return null;
     const cursor = await readCursor(this.#database);
     if (cursor.epoch !== cacheEpoch) return null;
@@ -219,7 +221,10 @@ export class SettlementStore implements Settlement {
     return flushing({ ...cursor, seq: batch.lastSeq }, await drainedSeq(this.#database, cacheEpoch));
   }
 
-  /** Runs a page; processes that work on MySQL directly continue meanwhile. @returns null when the authority has moved */
+  /**
+   * Runs a page; processes that work on MySQL directly continue in the meantime. @returns null if the authority has
+   * moved
+   */
   async #page<T>(from: Authority, modes: readonly Mode[], work: (found: Found) => Promise<T>): Promise<T | null> {
     return this.#database.transaction(
       async (session) => {
@@ -236,7 +241,7 @@ export class SettlementStore implements Settlement {
     );
   }
 
-  /** Runs a transition. @returns null when the authority has moved. @throws Error when it is in another mode */
+  /** Runs a transition. @returns null if the authority has moved. @throws Error if it is in another mode */
   async #from<T>(
     from: Authority,
     modes: readonly Mode[],
@@ -259,14 +264,14 @@ function mustBeIn({ mode }: Authority, modes: readonly Mode[]): void {
   if (!modes.includes(mode)) throw new Error(`the authority is ${mode}, not ${modes.join(' or ')}`);
 }
 
-/** An operator's decision is carried out, whatever comes back meanwhile. */
+/** An operator's decision is carried out, even if Redis returns in the meantime. */
 function mustNotBeAccepted(row: RecoveryRow | null): void {
-  if (row?.accepted) throw new Error(`${row.accepted.keeper} has accepted the loss, which is being carried out`);
+  if (row?.accepted) throw new Error(`${row.accepted.keeper} has accepted the loss, which is being applied`);
 }
 
 function unsettled(now: Authority): Unsettled {
   const { cacheEpoch } = now;
-  if (cacheEpoch === null) throw new Error('no epoch of the cache waits to be settled');
+  if (cacheEpoch === null) throw new Error('no cache epoch is waiting for recovery');
   return { ...now, cacheEpoch };
 }
 
@@ -276,12 +281,12 @@ async function lockedCursor(session: Session, epoch: number): Promise<Cursor> {
   return cursor;
 }
 
-/** A journal that ends before something that a pod was told of has lost it. */
+/** A journal that ends before something that a pod has received has lost it. */
 async function mustReach(session: Session, { cacheEpoch, bound }: Authority, end: number): Promise<void> {
-  if (end < (bound ?? 0)) throw new IntegrityError(`the journal ends at ${end}, and ${bound} was observed`);
+  if (end < (bound ?? 0)) throw new IntegrityError(`the journal ends at ${end}, but ${bound} was observed`);
   const epoch = cacheEpoch ?? 0;
   const known = Math.max(await observedSeq(session, epoch), await drainedSeq(session, epoch));
-  if (end < known) throw new IntegrityError(`the journal of epoch ${epoch} ends at ${end}, and ${known} was observed`);
+  if (end < known) throw new IntegrityError(`the journal of epoch ${epoch} ends at ${end}, but ${known} was observed`);
 }
 
 /** Nothing waits for this epoch any longer. */

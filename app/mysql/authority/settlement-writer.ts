@@ -10,7 +10,7 @@ import { statements } from '../connection/statements.ts';
 import { REASON_CHARS_MAX } from '../rows/authority-row.ts';
 import { insertOutcomes, moveAccounts, writeChange } from '../rows/outcome-writer.ts';
 
-/** What is brought to MySQL of an epoch of the cache, and where the cursor is then. */
+/** What is written to MySQL for a cache epoch, and the cursor after it. */
 interface Books {
   epoch: number;
   outcomes: readonly Outcome[];
@@ -20,7 +20,7 @@ interface Books {
   idTimeMax: number;
 }
 
-/** @throws IntegrityError when an account is elsewhere, or an id is there already */
+/** @throws IntegrityError if an account is in a different state, or an id already exists */
 export async function writeBooks(session: Session, books: Books): Promise<void> {
   await session.run(
     'UPDATE flush_cursor SET seq = ?, id_time_max = GREATEST(id_time_max, ?), committed_at = NOW(3) WHERE shard = 0',
@@ -37,10 +37,12 @@ export async function writeBooks(session: Session, books: Books): Promise<void> 
 
 export function duplicateAsIntegrity(error: unknown): unknown {
   if ((error as { code?: string }).code !== 'ER_DUP_ENTRY') return error;
-  return new IntegrityError('an id, or a version of an account, of the journal is in MySQL already', { cause: error });
+  return new IntegrityError('an id, or a version of an account, of the journal already exists in MySQL', {
+    cause: error,
+  });
 }
 
-/** Freezes accounts; one that is frozen already stays so, and `held` says more than `in_doubt`. */
+/** Freezes accounts; an account that is already frozen stays frozen, and `held` takes precedence over `in_doubt`. */
 export async function freeze(
   session: Session,
   epoch: number,
@@ -80,7 +82,10 @@ export async function hold(session: Session, epoch: number, held: readonly Journ
   await keepUnsettled(session, epoch, held);
 }
 
-/** Most rows that one transaction deletes. Remaining rows belong to an epoch that nothing waits for, and are ignored. */
+/**
+ * Maximum number of rows that one transaction deletes. Remaining rows belong to an epoch that nothing waits for, and
+ * are ignored.
+ */
 const SWEPT_MAX = 10_000;
 
 /** Part of a transition after which nothing waits. */
@@ -101,7 +106,7 @@ export async function sweepUnsettled(session: Session, epoch: number): Promise<b
   return most === SWEPT_MAX;
 }
 
-/** Writes down what an operator gives up, with all that is known of it. @returns how many rows */
+/** Records what an operator drops, with everything known about it. @returns how many rows */
 export async function writeLoss(session: Session, from: Authority, loss: Loss, by: MovedBy): Promise<number> {
   const who = `${text(by.keeper)},${text(by.reason.slice(0, REASON_CHARS_MAX))}`;
   const where = `${integer(from.epoch)},${integer(from.cacheEpoch ?? 0)}`;
@@ -110,7 +115,7 @@ export async function writeLoss(session: Session, from: Authority, loss: Loss, b
   const rows = [
     ...loss.held.map((told) => row(told.kind, told.id, { held: told })),
     ...loss.inDoubt.map((doubt) => row(doubt.kind, doubt.id, { inDoubt: doubt })),
-    // Of these nobody knows the id.
+    // The ids of these are unknown.
     ...loss.gaps.map((gap) => row('transfers', `seq:${gap.fromSeq}-${gap.toSeq}`, { missing: gap })),
   ];
   for (const some of statements(rows)) {

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => bench.db.drop());
 
-it('Any history that is flushed in part, drained, recovered in pages and settled late is in MySQL as it was lived', async () => {
+it('Any history that is flushed in part, drained, recovered in pages and settled late ends up in MySQL as it happened', async () => {
   const seen = { complete: 0, partial: 0, held: 0 };
   await fc.assert(
     fc.asyncProperty(anyHistory, fc.boolean(), fc.integer({ min: 1, max: 6 }), async (history, accepted, page) => {
@@ -39,7 +39,7 @@ it('Any history that is flushed in part, drained, recovered in pages and settled
       const closing = await bench.closing();
       for (const [n, { entries, inDoubt, observed }] of lived.pods.entries())
         await bench.drain(`pod-${n}`, entries, inDoubt, observed);
-      // What one fold over all of it comes to.
+      // The result of a single recovery of everything.
       const spec = fold(drainedOf({ ...lived, cursor: flushed.lastSeq }));
       if (spec.kind !== 'settled') throw new Error(`all pods have drained, and ${JSON.stringify(spec)}`);
       const settled = await bench.fold(closing, settlement);
@@ -76,7 +76,7 @@ it('Any history that is flushed in part, drained, recovered in pages and settled
   expect(seen.held).toBeGreaterThan(0);
 });
 
-it('A loss that is accepted in pages gives up what one fold over all of it would, and no pod has to drain', async () => {
+it('Accepting a loss in pages drops what a single recovery of everything would, and no pod has to drain', async () => {
   let dropped = 0;
   await fc.assert(
     fc.asyncProperty(anyHistory, fc.nat(PODS - 1), fc.integer({ min: 1, max: 6 }), async (history, missing, page) => {

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-/** The `what` of each takes about so many bytes. */
+/** The `what` of each takes about this many bytes. */
 async function giveUp(bytes: readonly number[]): Promise<void> {
   await db.database.rows('DELETE FROM dropped_entries');
   for (const [index, length] of bytes.entries()) {
@@ -28,7 +28,7 @@ const listed = async (itemsMax = 1_000) => {
   return { total, ids: items.map(({ entryId }) => entryId) };
 };
 
-it('what was given up is listed from the latest, by number and by size, with how much there is', async () => {
+it('dropped entries are listed with the latest first, limited by number and by size, with the total', async () => {
   await giveUp([10, 10, 10]);
   expect(await listed()).toEqual({ total: 3, ids: ['t2', 't1', 't0'] });
   expect(await listed(2)).toEqual({ total: 3, ids: ['t2', 't1'] });
@@ -37,7 +37,7 @@ it('what was given up is listed from the latest, by number and by size, with how
   expect([total, ids.length, ids[0]]).toEqual([100, Math.floor(MIB / 18_011), 't99']);
 });
 
-it('at least one is listed, however large', async () => {
+it('at least one is listed, no matter how large', async () => {
   await giveUp([10, 2 * MIB]);
   expect(await listed()).toEqual({ total: 2, ids: ['t1'] });
   await giveUp([]);

@@ -8,21 +8,21 @@ import { flushing, progressOf, readRecovery } from '../rows/recovery-row.ts';
 import { WAITS } from '../rows/unsettled-rows.ts';
 import { boundOf, doubtOf } from './settlement-reader.ts';
 
-/** The first of what there is, and how many there are. */
+/** The first items, and how many there are. */
 export interface Listed<T> {
   total: number;
   items: T[];
 }
 
-/** What an operator has to see while an epoch of the cache is not settled, and what was given up before. */
+/** What an operator needs to see while a cache epoch is not recovered, and what was dropped earlier. */
 export interface UnsettledReport {
-  /** Accounts that wait for the journal of `epoch`, the oldest first. `frozenForMs`: how long. */
+  /** Accounts that wait for the journal of `epoch`, the oldest first. `frozenForMs`: for how long. */
   frozenAccounts: Listed<FrozenAccount & { epoch: number; frozenForMs: number }>;
-  /** Ids whose outcome only that journal knows. */
+  /** Ids whose outcome is only in that journal. */
   ids: Listed<Doubt & { epoch: number }>;
-  /** Pods of the closing epoch that may know of something that MySQL does not have: those that everything waits for. */
+  /** Pods of the closing epoch that may know of something that MySQL does not have: the recovery waits for them. */
   undrainedPods: Listed<{ podId: string; observed: number; silentMs: number }>;
-  /** What operators have given up, the latest first. `what` is all that was known of it. */
+  /** What operators have dropped, the latest first. `what` is everything known about it. */
   dropped: Listed<{
     id: number;
     cacheEpoch: number;
@@ -36,7 +36,7 @@ export interface UnsettledReport {
   }>;
 }
 
-/** For operators: what waits, for whom, and what was given up. */
+/** For operators: what waits, for which pods, and what was dropped. */
 export class UnsettledStore {
   readonly #database: Database;
   constructor(database: Database) {
@@ -52,8 +52,8 @@ export class UnsettledStore {
   }
 
   /**
-   * Progress of an epoch recovery; null if nothing is known to be left. While a journal is read whose end only Redis knows, the
-   * bound is what the pods have reported. @throws Problem database_unavailable
+   * Progress of an epoch recovery; null if nothing is known to be left. While reading a journal whose end only Redis
+   * knows, the bound is what the pods have reported. @throws Problem database_unavailable
    */
   async recovery(now: Authority): Promise<Recovery | null> {
     const row = await readRecovery(this.#database, now);
@@ -64,7 +64,7 @@ export class UnsettledStore {
     return cursor.epoch === now.cacheEpoch && cursor.seq < bound ? flushing(cursor, bound) : null;
   }
 
-  /** The number of entries given up under an epoch of the authority. @throws Problem database_unavailable */
+  /** The number of entries dropped under an epoch of the authority. @throws Problem database_unavailable */
   async droppedUnder(authorityEpoch: number): Promise<number> {
     const [row] = await this.#database.rows<{ total: number }>(
       'SELECT COUNT(*) AS total FROM dropped_entries WHERE authority_epoch = ?',
@@ -79,7 +79,8 @@ export class UnsettledStore {
   }
 
   /**
-   * All lists are of one snapshot, and hold `itemsMax` at most; what was given up also no more than fits into DROPPED_BYTES_MAX.
+   * All lists are from one snapshot, and contain at most `itemsMax`; the list of dropped entries also at most
+   * DROPPED_BYTES_MAX.
    * @throws Problem database_unavailable
    */
   async report(itemsMax: number): Promise<UnsettledReport> {
@@ -116,7 +117,10 @@ export class UnsettledStore {
   }
 }
 
-/** The latest of what was given up, as much as a process can answer with without noticing: an entry may have 18 KB of metadata. */
+/**
+ * The latest dropped entries, limited to a response size that a process handles easily: an entry may have 18 KB of
+ * metadata.
+ */
 async function latestDropped(session: Session, itemsMax: number): Promise<UnsettledReport['dropped']> {
   const [count] = await session.rows<{ total: number }>('SELECT COUNT(*) AS total FROM dropped_entries');
   const sizes = await session.rows<{ bytes: number }>(

@@ -1,9 +1,10 @@
 import { Problem } from '../../domain/problem.ts';
 
 /**
- * Errors that MySQL returns only for a statement that is wrong in itself: it would fail on any server, at any time. Everything
- * else (limits, locked or changed accounts, missing privileges, read-only servers, full disks, lost connections, a schema that is
- * not migrated yet, and unknown codes) is a state of the server, which can end without a change to this program.
+ * Errors that MySQL returns only for a statement that is wrong in itself: it would fail on any server, at any time.
+ * Everything else (limits, locked or changed accounts, missing privileges, read-only servers, full disks, lost
+ * connections, a schema that is not migrated yet, and unknown codes) is a state of the server, which can end without a
+ * change to this program.
  */
 const OUR_MISTAKES = new Set([
   'ER_PARSE_ERROR',
@@ -67,10 +68,10 @@ function isOurMistake({ code = '', sqlState = '' }: DriverError): boolean {
 export function asProblem(error: unknown): unknown {
   if (error instanceof Problem || !(error instanceof Error)) return error;
   if (!isFromMysql(error) || isOurMistake(error)) return error;
-  return new Problem('database_unavailable', `MySQL is not available (${nameOf(error)})`, {}, { cause: error });
+  return new Problem('database_unavailable', `MySQL is unavailable (${nameOf(error)})`, {}, { cause: error });
 }
 
-/** From this number on, MySQL and MariaDB assign different meanings, and mysql2 knows only those of MySQL. */
+/** From this number on, MySQL and MariaDB assign different meanings, and mysql2 has only those of MySQL. */
 const FIRST_OWN_ERRNO = 1900;
 function nameOf({ code, errno = 0 }: DriverError): string {
   return errno >= FIRST_OWN_ERRNO ? `error ${errno}` : (code ?? 'closed');
@@ -86,8 +87,8 @@ const CONFLICTS = new Set([
 ]);
 
 /**
- * Whether to replace the connection: the server is shutting down, or refuses to work. After a failover, the pool would otherwise
- * keep its connections to the former primary, now read-only, although the host name points elsewhere.
+ * Whether to replace the connection: the server is shutting down, or refuses to work. After a failover, the pool would
+ * otherwise keep its connections to the former primary, now read-only, although the host name points elsewhere.
  */
 export function isBadConnection(error: unknown): boolean {
   const problem = asProblem(error);
@@ -104,7 +105,10 @@ export function isUnanswered(error: unknown): boolean {
   return errno === undefined || code.startsWith('PROTOCOL_') || /^E[A-Z]+$/.test(code);
 }
 
-/** Errors that prove the transaction undone, and may not recur in a new one. A duplicate key means that another one was faster. */
+/**
+ * Errors that prove the transaction was rolled back, and that may not recur in a new one. A duplicate key means that
+ * another one was faster.
+ */
 const ROLLED_BACK = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_DUP_ENTRY']);
 export function isRolledBack(error: unknown): boolean {
   const answered = error instanceof Problem ? error.cause : error;
@@ -112,8 +116,9 @@ export function isRolledBack(error: unknown): boolean {
 }
 
 /**
- * Whether another transaction stored the same id after this one had looked for it. The other unique keys hold versions, whose
- * repetition would be a mistake of ours. MySQL names the table before the key (`transfers.PRIMARY`), MariaDB does not.
+ * Whether another transaction stored the same id after this one had looked for it. The other unique keys contain
+ * versions, whose repetition would be a bug on our side. MySQL names the table before the key (`transfers.PRIMARY`),
+ * MariaDB does not.
  */
 export function isIdTaken(error: unknown): boolean {
   const { code, message = '' } = error as DriverError;

@@ -11,21 +11,24 @@ export interface PoolOptions {
   connectTimeoutMs: number;
   queryTimeoutMs: number;
   lockWaitTimeoutS: number;
-  /** A dead client must not keep the authority row locked for long: idle seconds after which the server lets it go. */
+  /**
+   * A dead client must not keep the authority row locked for long: idle seconds after which the server closes the
+   * connection.
+   */
   waitTimeoutS?: number;
-  /** Told how each statement or transaction ended: answered, or MySQL was not available. */
+  /** Called with the result of each statement or transaction: answered, or MySQL was unavailable. */
   watch?: { succeeded(): void; failed(error: unknown): void };
 }
 
 /**
- * MySQL as the money path uses it: plain SQL, UTC, READ COMMITTED, and `affectedRows` that counts changed rows (mysql2
- * would count matched ones), because the optimistic lock of the flush is read from it.
+ * MySQL for the money path: plain SQL, UTC, READ COMMITTED, and `affectedRows` that counts changed rows (mysql2 would
+ * count matched ones), because the flush's optimistic locking depends on it.
  */
 export class Database implements AsyncDisposable {
   readonly #pool: Pool;
   /**
    * Settles when a connection is set up, or has failed to be. It is not used before: without strict mode the flush's
-   * optimistic lock would write zeros; and what is queued behind a statement that timed out, mysql2 never answers.
+   * optimistic locking would write zeros, and mysql2 never answers what is queued behind a statement that timed out.
    */
   readonly #ready = new WeakMap<object, Promise<unknown>>();
   readonly #queryTimeoutMs: number;
@@ -64,15 +67,15 @@ export class Database implements AsyncDisposable {
     this.#pool = pool.promise();
   }
 
-  /** Rows of one statement. @throws Problem database_unavailable when MySQL cannot be reached */
+  /** Rows of one statement. @throws Problem database_unavailable if MySQL cannot be reached */
   async rows<Row>(sql: string, values: unknown[] = []): Promise<Row[]> {
     return this.#on((session) => session.rows<Row>(sql, values), this.#queryTimeoutMs);
   }
 
   /**
-   * Runs `work` in one transaction (or on one snapshot, to read only) on one connection; rolls back when it throws. A failure
-   * of the commit leaves it unknown whether it was done.
-   * @throws what `work` throws, or a Problem
+   * Runs `work` in one transaction (or on one snapshot, read-only) on one connection; rolls back if it throws. If the
+   * commit fails, it is unknown whether it took effect.
+   * @throws whatever `work` throws, or a Problem
    */
   async transaction<T>(
     work: (session: Session) => Promise<T>,
@@ -96,8 +99,8 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * Lends a connection. One that failed to answer is destroyed at once: mysql2 would keep it for the answer, and what comes
-   * after it on that connection would wait for ever.
+   * Lends a connection. One that failed to answer is destroyed immediately: mysql2 would keep waiting for the answer,
+   * and later statements on that connection would wait forever.
    */
   async #on<T>(work: (session: Session) => Promise<T>, timeoutMs: number): Promise<T> {
     try {
@@ -124,7 +127,7 @@ export class Database implements AsyncDisposable {
     const tooLate = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => {
         waiting.then((connection) => connection.release()).catch(() => {});
-        reject(new Problem('database_unavailable', 'MySQL gave no connection in time'));
+        reject(new Problem('database_unavailable', 'no MySQL connection became available in time'));
       }, this.#queryTimeoutMs);
     });
     const connection = await Promise.race([waiting, tooLate]).finally(() => clearTimeout(timer));
@@ -159,7 +162,8 @@ export class Session {
 
   /** Runs a statement that returns no rows. @returns the number of rows that it changed (an upsert that updates counts 2) */
   async run(sql: string, values?: unknown[]): Promise<number> {
-    // null, not undefined: mysql2 would look for placeholders all the same, and the flush's statements are half a megabyte.
+    // null, not undefined: mysql2 would otherwise search for placeholders, and the flush's statements have half a
+    // megabyte.
     const [result] = await this.#connection.query({ sql, timeout: this.#timeout, values: values ?? null });
     return (result as { affectedRows?: number }).affectedRows ?? 0;
   }

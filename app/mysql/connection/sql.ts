@@ -1,8 +1,8 @@
 import { escape as escapeValue } from 'mysql2';
 
 /**
- * Literals for the multi-row statements of the flush. Built by hand, because a `?` for each of some 40,000 values a
- * transaction costs half of the client's time; whatever is not plain goes through mysql2's own escaping.
+ * Literals for the multi-row statements of the flush. Built by hand, because a `?` for each of some 40,000 values per
+ * transaction costs half of the client's time; anything that is not plain goes through mysql2's own escaping.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what has to be escaped
 const SPECIAL = /['\\\0\n\r\x1a"]/;
@@ -13,13 +13,13 @@ export function text(value: string): string {
 
 export const textOrNull = (value: string | null): string => (value === null ? 'NULL' : text(value));
 
-/** An integer as a literal. @throws RangeError when it is not exact: a money column must never get a rounded value */
+/** An integer as a literal. @throws RangeError if it is not exact: a money column must never get a rounded value */
 export function integer(value: number): string {
   if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not an exact integer`);
   return String(value);
 }
 
-/** Neighbors in a batch often share a moment, and writing so large a number takes long: the last literal is kept. */
+/** Neighbors in a batch often have the same time, and formatting it is slow: the last literal is cached. */
 function keepingLast(literalOf: (ms: number) => string): (ms: number) => string {
   let lastMs = Number.NaN;
   let last = '';
@@ -32,9 +32,9 @@ function keepingLast(literalOf: (ms: number) => string): (ms: number) => string 
   };
 }
 
-/** A moment (ms since 1970) as DATETIME(3) in UTC. */
+/** A time (ms since 1970) as DATETIME(3) in UTC. */
 export const moment = keepingLast((ms) => `'${new Date(ms).toISOString().slice(0, 23)}'`);
-/** A moment (ms since 1970) as BIGINT. */
+/** A time (ms since 1970) as BIGINT. */
 const milliseconds = keepingLast(integer);
 export const millisecondsOrNull = (ms: number | null): string => (ms === null ? 'NULL' : milliseconds(ms));
 export const momentOrNull = (ms: number | null): string => (ms === null ? 'NULL' : moment(ms));

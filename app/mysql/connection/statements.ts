@@ -1,7 +1,10 @@
-/** Far below the least default of `max_allowed_packet` (16 MiB in MariaDB): one row can be 18 KB of metadata, escaped twice. */
+/**
+ * Far below the lowest default of `max_allowed_packet` (16 MiB in MariaDB): one row can have 18 KB of metadata, escaped
+ * twice.
+ */
 const STATEMENT_CHARS_MAX = 2 * 1024 * 1024;
 
-/** Rows of literals, in groups that fit one statement each. */
+/** Rows of literals, in groups that each fit into one statement. */
 export function* statements(rows: Iterable<string>): Iterable<string[]> {
   let group: string[] = [];
   let chars = 0;

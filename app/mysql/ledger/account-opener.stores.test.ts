@@ -28,7 +28,7 @@ const said = (answers: (AccountOpening | Problem)[]) =>
   answers.map((answer) => (answer instanceof Problem ? answer.code : answer.created));
 
 describe('Opening accounts', () => {
-  it('begins at a balance of zero, with what was asked for', async () => {
+  it('starts at a balance of zero, with the requested settings', async () => {
     const ada = opening('ada', { overdraftLimit: 5000, name: "Ada 👩 O'Neil", external: true, currency: 'JPY' });
     const [answer] = await opener.open([ada], 'tester');
     expect(answer).toMatchObject({ created: true, account: { ...ada, openedAt: expect.any(Number) } });
@@ -38,7 +38,7 @@ describe('Opening accounts', () => {
     expect(await opener.details('ada')).toEqual((answer as AccountOpening).account);
   });
 
-  it('of the same account again changes nothing, and reports it', async () => {
+  it('of the same account again changes nothing, and reports that it existed', async () => {
     const ada = opening('ada', { name: 'Ada' });
     const [first] = await opener.open([ada], 'tester');
     const [again] = await opener.open([{ ...ada }], 'somebody else');
@@ -60,12 +60,15 @@ describe('Opening accounts', () => {
     ['name', { name: 'Other' }],
     ['name: none', { name: null }],
     ['kind', { external: true }],
-  ])('of an id that was opened with another %s is account_id_reused, and changes nothing', async (_what, fields) => {
-    const ada = opening('ada', { name: 'Ada' });
-    await opener.open([ada], 'tester');
-    expect(said(await opener.open([{ ...ada, ...fields }], 'tester'))).toEqual(['account_id_reused']);
-    expect(await opener.details('ada')).toMatchObject(ada);
-  });
+  ])(
+    'of an id that was opened with a different %s is account_id_reused, and changes nothing',
+    async (_what, fields) => {
+      const ada = opening('ada', { name: 'Ada' });
+      await opener.open([ada], 'tester');
+      expect(said(await opener.open([{ ...ada, ...fields }], 'tester'))).toEqual(['account_id_reused']);
+      expect(await opener.details('ada')).toMatchObject(ada);
+    },
+  );
 
   it('compares ids byte by byte', async () => {
     expect(said(await opener.open([opening('abc'), opening('ABC', { currency: 'USD' })], 'tester'))).toEqual([
@@ -81,7 +84,7 @@ describe('Opening accounts', () => {
   });
 });
 
-/** The number of requests per account that were answered with having created it. */
+/** The number of requests per account that reported having created it. */
 function creators(requests: readonly NewAccount[][], answers: readonly (AccountOpening | Problem)[][]) {
   const counts = new Map<string, number>();
   for (const [index, request] of requests.entries()) {
@@ -122,7 +125,7 @@ describe('Requests that open the same accounts at once', () => {
     }
   });
 
-  it('with other content: one is created, and those with the other content are refused', async () => {
+  it('with different content: one is created, and the requests with other content are rejected', async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const limits = [0, 7, 0, 7, 0, 7, 0, 7];
       const answers = await Promise.all(
@@ -145,7 +148,7 @@ describe('Requests that open the same accounts at once', () => {
 
 const byId = (a: NewAccount, b: NewAccount) => (a.accountId < b.accountId ? -1 : 1);
 
-/** Commits the given number of times without an answer. */
+/** Commits the given number of times without a reply. */
 class AnswerlessDatabase extends Database {
   lost = 0;
   override async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
@@ -177,7 +180,7 @@ describe('A commit without a reply', () => {
     expect(said(await opener.open([opening('ada')], 'tester'))).toEqual([false]);
   });
 
-  it('of a transaction that only read is answered database_unavailable', async () => {
+  it('to a transaction that only read is reported as database_unavailable', async () => {
     await opener.open([opening('ada')], 'tester');
     await using(Number.POSITIVE_INFINITY, async (doubtful) => {
       await expect(doubtful.open([opening('ada')], 'tester')).rejects.toMatchObject({ code: 'database_unavailable' });

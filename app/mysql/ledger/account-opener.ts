@@ -26,12 +26,13 @@ class OpenedMeanwhile extends Error {
 }
 
 /**
- * Opens all accounts of a request in one transaction. When several requests open the same account at the same time, exactly one
- * gets the answer that it created it: the count of inserted rows shows whether another request was faster; if so, the transaction
- * is rolled back and repeated. Each repetition finds at least one more account, so there are at most as many as accounts.
+ * Opens all accounts of a request in one transaction. If several requests open the same account at the same time,
+ * exactly one of them reports that it created it: the count of inserted rows shows whether another request was faster;
+ * if so, the transaction is rolled back and repeated. Each repetition finds at least one more account, so there are at
+ * most as many repetitions as accounts.
  *
- * A commit without a reply is repeated. If the first commit did take effect, the accounts are found with the same content. They
- * exist, but it is no longer known which request created them, so none claims to have done so.
+ * A commit without a reply is repeated. If the first commit did take effect, the accounts are found with the same
+ * content. They exist, but it is no longer known which request created them, so none reports having done so.
  */
 export class AccountOpener {
   readonly #database: Database;
@@ -43,7 +44,7 @@ export class AccountOpener {
   }
 
   /**
-   * One answer per account, in order; `account_id_reused` for each that was opened with other content.
+   * One answer per account, in order; `account_id_reused` for each that was opened with different content.
    * @throws Problem database_unavailable: nothing was opened; outcome_unknown: a commit got no reply
    */
   async open(accounts: readonly NewAccount[], openedBy: string): Promise<(AccountOpening | Problem)[]> {
@@ -56,7 +57,7 @@ export class AccountOpener {
       const row = stored.get(account.accountId);
       if (!row) throw new Error(`account ${account.accountId} was neither found nor opened`);
       if (!sameOpening(account, row)) {
-        return new Problem('account_id_reused', `account ${account.accountId} was opened with other content`);
+        return new Problem('account_id_reused', `account ${account.accountId} was opened with different content`);
       }
       const isCreation = created.has(account.accountId) && !claimed.has(account.accountId);
       claimed.add(account.accountId);
@@ -132,8 +133,8 @@ async function insertMissing(
     .filter(({ accountId }) => !existing.has(accountId))
     .sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
   if (missing.length === 0) return { created: new Set(), stored: existing };
-  // An account that exists by now is locked, left unchanged, and not counted. An error instead would leave a shared lock on it,
-  // which makes requests deadlock.
+  // An account that exists by now is locked, left unchanged, and not counted. An error instead would leave a shared
+  // lock on it, which makes requests deadlock.
   const inserted = await session.run(
     `INSERT INTO accounts (account_id, currency, \`external\`, \`name\`, overdraft_limit, opening_overdraft_limit, opened_by)
      VALUES ? ON DUPLICATE KEY UPDATE account_id = accounts.account_id`,

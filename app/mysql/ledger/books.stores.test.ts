@@ -24,8 +24,8 @@ const opening = (accountId: string): NewAccount => ({
   external: false,
 });
 
-describe('An account that there is not', () => {
-  it('is account_not_found, wherever it is asked for', async () => {
+describe('An account that does not exist', () => {
+  it('is account_not_found in every call', async () => {
     const missing = { code: 'account_not_found' };
     await expect(books.accountDetails('nobody')).rejects.toMatchObject(missing);
     await expect(books.postings({ accountId: 'nobody', afterVersion: 0, limit: 10 })).rejects.toMatchObject(missing);
@@ -36,7 +36,7 @@ describe('An account that there is not', () => {
 describe('History', () => {
   const START = Date.UTC(2026, 0, 1);
   const SECOND = 1000;
-  /** Postings of ada: one a second, +10, and every third one -5. The fifth and the sixth share their moment. */
+  /** Postings of ada: one per second, +10, and every third one -5. The fifth and the sixth have the same time. */
   const momentOf = (version: number) => START + (version === 6 ? 5 : version) * SECOND;
   const POSTINGS = 12;
 
@@ -56,7 +56,7 @@ describe('History', () => {
       await epoch.cache.apply(epoch.pod, [itemOf(one, momentOf(version))]);
     }
     await new FlushStore(db.database).commit(batchOf(await epoch.entries(), 1, 0), 1);
-    // The store accepted them all just now; the tests below want moments that they can name.
+    // The store accepted them all just now; the tests below need known times.
     for (let version = 1; version <= POSTINGS; version++) {
       await db.database.rows('UPDATE transfers SET accepted_at = ? WHERE transaction_id = ?', [
         new Date(momentOf(version)),
@@ -69,7 +69,7 @@ describe('History', () => {
     (await books.postings({ accountId: 'ada', afterVersion: 0, limit: 100, ...query })).map(({ version }) => version);
   const all = Array.from({ length: POSTINGS }, (_, n) => n + 1);
 
-  it('tells each side with its signed amount, and the balance after it', async () => {
+  it('returns each side with its signed amount, and the balance after it', async () => {
     const postings = await books.postings({ accountId: 'ada', afterVersion: 0, limit: 3 });
     expect(postings).toEqual([
       {
@@ -92,7 +92,7 @@ describe('History', () => {
     expect(Math.abs((postings[0]?.persistedAt ?? 0) - Date.now())).toBeLessThan(3_600_000);
   });
 
-  it('comes page by page, oldest first, without gap or repeat', async () => {
+  it('is returned page by page, oldest first, without gaps or repetitions', async () => {
     expect(await versions({ limit: 5 })).toEqual([1, 2, 3, 4, 5]);
     expect(await versions({ limit: 5, afterVersion: 5 })).toEqual([6, 7, 8, 9, 10]);
     expect(await versions({ limit: 5, afterVersion: 10 })).toEqual([11, 12]);
@@ -100,7 +100,7 @@ describe('History', () => {
     expect(await versions({ limit: 5, afterVersion: 99 })).toEqual([]);
   });
 
-  it('may be cut by time: from is included, to is not', async () => {
+  it('can be filtered by time: from is included, to is not', async () => {
     expect(await versions({ from: momentOf(3), to: momentOf(5) })).toEqual([3, 4]);
     expect(await versions({ from: momentOf(5), to: momentOf(7) })).toEqual([5, 6]);
     expect(await versions({ from: momentOf(5) + 1 })).toEqual(all.slice(6));
@@ -108,20 +108,20 @@ describe('History', () => {
     expect(await versions({ to: momentOf(5) + 1 })).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it('is empty before the first posting and after the last, and whole around them', async () => {
+  it('is empty before the first posting and after the last, and complete around them', async () => {
     expect(await versions({ to: START })).toEqual([]);
     expect(await versions({ from: momentOf(POSTINGS) + 1 })).toEqual([]);
     expect(await versions({ from: START, to: momentOf(POSTINGS) + 1 })).toEqual(all);
     expect(await versions({ from: momentOf(5), to: momentOf(3) })).toEqual([]);
   });
 
-  it('goes on by page within a time, too', async () => {
+  it('continues page by page within a time filter, too', async () => {
     expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 2 })).toEqual([3, 4]);
     expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 2, afterVersion: 4 })).toEqual([5, 6]);
     expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 9, afterVersion: 7 })).toEqual([8]);
   });
 
-  it('at a moment is the last posting accepted until then', async () => {
+  it('at a point in time is the last posting accepted until then', async () => {
     const at = async (moment: number) => (await books.postingAt('ada', moment))?.version ?? null;
     expect(await at(momentOf(1) - 1)).toBeNull();
     expect(await at(momentOf(1))).toBe(1);
@@ -137,7 +137,7 @@ describe('History', () => {
     expect(await books.postingAt('idle', Date.now())).toBeNull();
   });
 
-  it('with a version missing is an error and not a wrong answer', async () => {
+  it('with a missing version is an error and not a wrong answer', async () => {
     await db.database.rows("UPDATE transfers SET destination_version = 99 WHERE transaction_id = 't7'");
     await expect(books.postingAt('ada', momentOf(7))).rejects.toThrow('account ada lacks version 7');
     await db.database.rows("UPDATE transfers SET destination_version = 7 WHERE transaction_id = 't7'");

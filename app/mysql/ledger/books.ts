@@ -69,7 +69,7 @@ export class SqlBooks implements Books {
     return row.version;
   }
 
-  /** Postings with versions in (after, until], in order: versions have no gaps, so that is a page of known length. */
+  /** Postings with versions in (after, until], in order: versions have no gaps, so this is a page of known length. */
   async #between(accountId: string, after: number, until: number): Promise<Posting[]> {
     const rows = await this.#database.rows<PostingColumns>(`${SIDES} ORDER BY version`, [
       accountId,
@@ -83,9 +83,9 @@ export class SqlBooks implements Books {
   }
 
   /**
-   * The last version accepted before a moment; 0 for none. Found by halving, as postings are in order of acceptance but
-   * for those that were held by a pod: there the cut is one of the possible ones. (An index on the time would cost every
-   * transfer.)
+   * The last version accepted before a given time; 0 for none. Found by binary search, because postings are in order of
+   * acceptance except for those that were held by a pod: there the cut is one of several valid ones. (An index on the
+   * time would cost every transfer.)
    */
   async #versionBefore(accountId: string, moment: number, last: number): Promise<number> {
     let before = 0;

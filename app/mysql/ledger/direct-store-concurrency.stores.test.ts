@@ -55,9 +55,9 @@ const countOf = async (table: string) =>
 describe('The same id from two pods at the same time', () => {
   it.each([
     ['the same accounts', () => between('a', 'b')],
-    ['other accounts', (pod: number) => (pod === 0 ? between('a', 'b') : between('c', 'd'))],
+    ['different accounts', (pod: number) => (pod === 0 ? between('a', 'b') : between('c', 'd'))],
     ['an account in common', (pod: number) => (pod === 0 ? between('a', 'b') : between('b', 'c'))],
-  ])('with %s has one outcome, and both are told it', async (_what, accountsOf) => {
+  ])('with %s has one outcome, and both receive it', async (_what, accountsOf) => {
     const pods = stores();
     for (let round = 0; round < 25; round++) {
       const id = `t-${round}`;
@@ -99,7 +99,7 @@ describe('Many calls at the same time', () => {
     await expectWholeHistory(db.database);
   });
 
-  it('that share accounts and ids in any order all come through, without a dead-lock of their own', async () => {
+  it('that share accounts and ids in any order all succeed, without deadlocking one another', async () => {
     const clock = new TestClock();
     const pods = stores(clock);
     const pick = <T>(from: readonly T[]): T => from[Math.floor(Math.random() * from.length)] as T;
@@ -109,7 +109,7 @@ describe('Many calls at the same time', () => {
           const items = Array.from({ length: 12 }, () => {
             const source = pick(NAMES);
             const destination = pick(NAMES.filter((name) => name !== source));
-            // Every account is in most calls, so that ids are never met at the primary key.
+            // Every account is in most calls, so that conflicts are never first detected at the primary key of the ids.
             return directItem(`t-${pick([...Array(200).keys()])}`, between(source, destination));
           });
           await pods[group % 2]?.apply(DIRECT_EPOCH, [
@@ -150,7 +150,7 @@ describe('Locks', () => {
     await blocker.end();
   });
 
-  it('of accounts that nobody asked for are not waited for, even when nearly all are asked for', async () => {
+  it('of unrelated accounts are not waited for, even if nearly all accounts are requested', async () => {
     await holder.query('START TRANSACTION');
     expect(await free('d')).toBe(true);
     const items = [
@@ -163,10 +163,10 @@ describe('Locks', () => {
     expect(answers?.map(said)).toEqual(['POSTED', 'account_not_found', 'POSTED', 'POSTED']);
   });
 
-  it('in a circle with somebody else end in another attempt, not in an error', async () => {
+  it('in a cycle with another transaction lead to a retry, not to an error', async () => {
     const clock = new TestClock();
     await holder.query('START TRANSACTION');
-    // Much work: of two in a circle, the one with less of it is rolled back.
+    // A lot of work: of two transactions in a cycle, the one with less of it is rolled back.
     await holder.query("UPDATE accounts SET name = 'busy' WHERE account_id NOT IN ('a', 'b')");
     await holder.query("SELECT 1 FROM accounts WHERE account_id = 'b' FOR UPDATE");
     const applied = stores(clock)[0]?.apply(DIRECT_EPOCH, [directItem('t1', between('a', 'b'))]);
@@ -184,7 +184,7 @@ describe('Locks', () => {
     await probe.end();
   });
 
-  it('that are held too long make it unable, and nothing is written', async () => {
+  it('that are held too long make the call unable, and nothing is written', async () => {
     const patient = new Database({ ...poolOptions(db.url), lockWaitTimeoutS: 1 });
     await holder.query('START TRANSACTION');
     expect(await free('a')).toBe(true);
@@ -199,7 +199,7 @@ describe('Locks', () => {
   });
 });
 
-it('an id that somebody else keeps storing first makes it unable, which passes, and is no mistake of ours', async () => {
+it('an id that another transaction keeps storing first makes the call unable, which is temporary and not a bug', async () => {
   const clock = new TestClock();
   const other = stores()[1];
   const storeIt = async () => {
@@ -210,7 +210,7 @@ it('an id that somebody else keeps storing first makes it unable, which passes, 
        VALUES ('t1', 'TRANSFER', 'REJECTED', 'insufficient_funds', 'c', 'd', 1, 'EUR', NOW(3), 'u', 'c', 4, 0)`,
     );
   };
-  /** The other one commits only once the store waits for the id, which it has not found before. */
+  /** The other transaction commits only once the store waits for the id, which it has not found before. */
   const commitIt = async () => {
     await until('it waits for the id', () => waitsForALock(db.database, 'INSERT INTO transfers%'));
     await holder.query('COMMIT');

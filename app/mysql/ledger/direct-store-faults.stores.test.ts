@@ -40,13 +40,13 @@ const ITEMS = [
   directItem('t2', { source: 'ada', destination: 'bob', amount: 30 }),
 ];
 const CHANGE = { changeId: 'c1', accountId: 'ada', user: 'u', correlationId: 'c', takenAt: 1, overdraftLimit: 5 };
-/** Both kinds of call, as the faults are the same for both; with how many statements each makes before its COMMIT. */
+/** Both kinds of call, because the faults are the same for both; with the number of statements before the COMMIT. */
 const CALLS = [
   ['apply', 5, (store: DirectStore) => store.apply(DIRECT_EPOCH, ITEMS)],
   ['change', 4, (store: DirectStore) => store.change(DIRECT_EPOCH, CHANGE)],
 ] as const;
 
-/** The cursor not included: the largest id time may be raised for nothing. */
+/** Without the cursor: the largest id time may be raised without effect. */
 async function written() {
   const { cursor: _, ...rest } = await ledgerRows(db.database);
   return rest;
@@ -59,7 +59,7 @@ async function kill(connectionId: number): Promise<void> {
 const fault = (code: string) => Object.assign(new Error(code), { code, errno: 1 });
 
 describe.each(CALLS)('%s', (_name, statements, call) => {
-  it('is unable, and has written nothing, when MySQL goes before the commit was sent; once it is back, it does it once', async () => {
+  it('is unable, and has written nothing, if MySQL disappears before the commit was sent; once MySQL is back, the call succeeds once', async () => {
     const before = await written();
     let seen = 0;
     for (let failing = 0; failing < statements; failing++) {
@@ -80,7 +80,7 @@ describe.each(CALLS)('%s', (_name, statements, call) => {
   });
 
   it.each(['before it arrives', 'after it was done'])(
-    'is in doubt when the commit is lost %s; repeated, it is done once',
+    'is in doubt if the commit is lost %s; repeated, it takes effect once',
     async (when) => {
       const database = new UnheardCommit(poolOptions(db.url), when === 'before it arrives');
       await expect(call(storeOn(database))).rejects.toMatchObject({ name: 'DirectError', kind: 'in_doubt' });
@@ -107,7 +107,7 @@ describe.each(CALLS)('%s', (_name, statements, call) => {
     }
   });
 
-  it('is waited for by a move of the authority, and what comes after the move is refused', async () => {
+  it('delays a move of the authority until it has ended, and is refused after the move', async () => {
     let moved = false;
     let move: Promise<unknown> = Promise.resolve();
     interrupted.before = async (statement) => {
@@ -124,7 +124,7 @@ describe.each(CALLS)('%s', (_name, statements, call) => {
   });
 
   it.each(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_DUP_ENTRY'])(
-    'tries again after %s, at most three times',
+    'retries after %s, at most three times',
     async (code) => {
       const clock = new TestClock();
       clock.jitter = 0.25;
@@ -148,7 +148,7 @@ describe.each(CALLS)('%s', (_name, statements, call) => {
     },
   );
 
-  it('does not try again what will not pass', async () => {
+  it('does not retry permanent errors', async () => {
     let attempts = 0;
     interrupted.before = async () => {
       attempts += 1;
@@ -159,7 +159,7 @@ describe.each(CALLS)('%s', (_name, statements, call) => {
   });
 });
 
-/** The answer to each COMMIT is lost; or the connection is cut before it. */
+/** The reply to each COMMIT is lost, or the connection is cut before it. */
 class UnheardCommit extends Database {
   readonly #cut: boolean;
   constructor(options: PoolOptions, cut: boolean) {
@@ -177,13 +177,13 @@ class UnheardCommit extends Database {
   }
 }
 
-describe('A commit that is still on its way', () => {
+describe('A commit in flight', () => {
   let network: SilentNetwork;
   let far: Database;
   beforeEach(async () => {
     network = await SilentNetwork.before(db.url, 'COMMIT');
   });
-  /** Its server gives it up after so long. */
+  /** The server rolls it back after this time. */
   async function send(waitTimeoutS: number): Promise<void> {
     far = new Database({ ...poolOptions(network.url), queryTimeoutMs: 250, connectionsMax: 1, waitTimeoutS });
     // On a busy machine a statement before the COMMIT may take too long, too.
@@ -199,7 +199,7 @@ describe('A commit that is still on its way', () => {
   };
   const waits = (statement: string) => () => waitsForALock(db.database, statement);
 
-  it('is waited for by a repetition, which then answers with its outcome', async () => {
+  it('is waited for by a repetition, which then returns its outcome', async () => {
     await send(3600);
     const again = storeOn(db.database).apply(DIRECT_EPOCH, ITEMS);
     await until('the repetition waits for the accounts', waits('%FOR UPDATE'));
@@ -209,7 +209,7 @@ describe('A commit that is still on its way', () => {
     await close();
   });
 
-  it('is met at the id by one that asks for other accounts under it', async () => {
+  it('is detected at the id by a request for other accounts under that id', async () => {
     await send(3600);
     await putAccounts(db.database, [account('world-2', { external: true }), account('cy')]);
     const other = directItem(ITEMS[0]?.order.transactionId ?? '', { source: 'world-2', destination: 'cy' });
@@ -221,7 +221,7 @@ describe('A commit that is still on its way', () => {
     await close();
   });
 
-  it('is given up by the server when it never comes, and the repetition does it', async () => {
+  it('is rolled back by the server if it never arrives, and the repetition takes effect', async () => {
     await send(2);
     const again = await storeOn(db.database).apply(DIRECT_EPOCH, ITEMS);
     expect(again.map(said)).toEqual(['POSTED', 'POSTED']);

@@ -43,10 +43,10 @@ const apply = (...items: ReturnType<typeof directItem>[]) => store.apply(DIRECT_
 const settings = (accountId: string, status: AccountStatus) =>
   db.database.rows('UPDATE accounts SET status = ? WHERE account_id = ?', [status, accountId]);
 
-describe('a UUIDv7 of the future', () => {
+describe('A UUIDv7 from the future', () => {
   const idTimeMax = async () => (await new FlushStore(db.database).cursor()).idTimeMax;
 
-  it("is refused where it is more than 60 s ahead of MySQL's clock, and raises nothing", async () => {
+  it("is rejected if it is more than 60 s ahead of MySQL's clock, and raises nothing", async () => {
     const far = newUuidV7(Date.now() + 3_600_000);
     const near = newUuidV7(Date.now() + 55_000);
     const [refused, done] = await apply(directItem(far), directItem(near));
@@ -65,8 +65,8 @@ describe('a UUIDv7 of the future', () => {
   });
 });
 
-describe('the time of acceptance', () => {
-  it("is MySQL's clock, whatever the pod's clock says; the pod's own time is stored as well", async () => {
+describe('The time of acceptance', () => {
+  it("is MySQL's clock, whatever the pod's clock shows; the pod's own time is stored as well", async () => {
     const [before] = await db.database.rows<{ at: Date }>('SELECT NOW(3) AS at');
     const [answer] = await apply(directItem('t1'));
     const [after] = await db.database.rows<{ at: Date }>('SELECT NOW(3) AS at');
@@ -79,7 +79,7 @@ describe('the time of acceptance', () => {
     expect(acceptedUpTo).toBe(answer.acceptedAt);
   });
 
-  it('never decreases along an account, though the clock was set back or another store was ahead', async () => {
+  it('never decreases along an account, even if the clock was set back or another store was ahead', async () => {
     const ahead = Date.now() + 3_600_000;
     await db.database.rows("UPDATE accounts SET last_accepted_ms = ? WHERE account_id = 'bob'", [ahead]);
     const [first, second, third] = await apply(
@@ -129,7 +129,7 @@ describe('DirectStore.apply', () => {
     ['account_frozen', () => settings('ada', 'FROZEN'), { destination: 'ada' }],
     ['account_closed', () => settings('bob', 'CLOSED'), { source: 'ada', destination: 'bob' }],
     ['balance_out_of_range', async () => {}, { destination: 'ada', amount: MAX }],
-  ] as const)('remembers %s as the outcome of the id, and changes nothing else', async (refusal, prepare, fields) => {
+  ] as const)('stores %s as the outcome of the id, and changes nothing else', async (refusal, prepare, fields) => {
     await prepare();
     const before = await ledgerRows(db.database);
     expect((await apply(directItem('t1', fields))).map(said)).toEqual([refusal]);
@@ -140,7 +140,7 @@ describe('DirectStore.apply', () => {
     expect((await apply(directItem('t1', fields))).map(said)).toEqual([`again ${refusal}`]);
   });
 
-  it('keeps to the exact range at both of its ends', async () => {
+  it('enforces the exact range at both ends', async () => {
     await putAccounts(db.database, [
       account('world-2', { external: true, balance: 1 - MAX }),
       account('rich', { balance: MAX - 1 }),
@@ -156,7 +156,7 @@ describe('DirectStore.apply', () => {
     expect((await ledgerRows(db.database)).accounts).toMatchObject([{}, {}, { balance: 0 }, {}, { balance: 0 }, {}]);
   });
 
-  it('says which account there is not, and leaves nothing behind under that id', async () => {
+  it('reports which account is missing, and leaves nothing behind under that id', async () => {
     const before = await ledgerRows(db.database);
     const answers = await apply(directItem('t1', { destination: 'nobody' }), directItem('t2', { source: 'no-one' }));
     expect(answers).toEqual([
@@ -168,7 +168,7 @@ describe('DirectStore.apply', () => {
     expect((await apply(directItem('t1', { destination: 'nobody' }))).map(said)).toEqual(['POSTED']);
   });
 
-  it('says so for a current UUIDv7 too when neither account exists', async () => {
+  it('reports it for a current UUIDv7, too, if neither account exists', async () => {
     const item = directItem(newUuidV7(Date.now()), { source: 'no-one', destination: 'nobody' });
     expect(await apply(item)).toEqual([new Problem('account_not_found', 'account no-one does not exist')]);
   });
@@ -184,12 +184,12 @@ describe('DirectStore.apply', () => {
     expect((await ledgerRows(db.database)).transfers).toHaveLength(1);
   });
 
-  it('keeps ids apart that differ only in case', async () => {
+  it('keeps ids that differ only in case apart', async () => {
     expect((await apply(directItem('abc'), directItem('ABC'))).map(said)).toEqual(['POSTED', 'POSTED']);
     expect((await apply(directItem('Abc'))).map(said)).toEqual(['POSTED']);
   });
 
-  it('answers none for none, and takes calls that are longer than an IN list', async () => {
+  it('returns nothing for an empty call, and accepts calls that are longer than an IN list', async () => {
     expect(await apply()).toEqual([]);
     const many = Array.from({ length: 1300 }, (_, n) => n);
     await openIn(
@@ -224,7 +224,7 @@ describe('DirectStore.change', () => {
     expect(changes).toMatchObject([{ ...written, overdraft_limit: 9, seq: 0 }]);
   });
 
-  it('answers the same change again with the account as it is by now', async () => {
+  it('returns the current account for the same change again', async () => {
     await change('c1', { overdraftLimit: 9, expectedSettingsVersion: 3 });
     await change('c2', { overdraftLimit: 8 });
     const again = await change('c1', { overdraftLimit: 9, expectedSettingsVersion: 3 });
@@ -232,7 +232,7 @@ describe('DirectStore.change', () => {
     expect((await ledgerRows(db.database)).changes).toHaveLength(2);
   });
 
-  it('makes a change once, however many ask for it at the same time', async () => {
+  it('makes a change once, no matter how many request it at the same time', async () => {
     const all = await Promise.all(Array.from({ length: 6 }, () => change('c1', { overdraftLimit: 9 })));
     expect(new Set(all.map(({ settingsVersion }) => settingsVersion))).toEqual(new Set([4]));
     expect((await ledgerRows(db.database)).changes).toHaveLength(1);
@@ -277,7 +277,7 @@ describe('Accounts and ids that wait for a journal', () => {
     });
   const unsettled = { code: 'account_unsettled' };
 
-  it('are left alone, and all others go on', async () => {
+  it('are left unchanged, and all others continue', async () => {
     const answers = await apply(
       directItem('t1', { destination: 'ada' }),
       directItem('t2', { destination: 'bob' }),
@@ -293,7 +293,7 @@ describe('Accounts and ids that wait for a journal', () => {
     expect(changes).toHaveLength(1);
   });
 
-  it('answer with what stands already', async () => {
+  it('return what is already committed', async () => {
     await db.database.rows('UPDATE authority SET cache_epoch = NULL');
     await apply(directItem('t1', { destination: 'ada' }));
     await db.database.rows('UPDATE authority SET cache_epoch = ?', [CACHE_EPOCH]);
@@ -301,8 +301,8 @@ describe('Accounts and ids that wait for a journal', () => {
   });
 });
 
-describe('From one mode to the other', () => {
-  it('an outcome stays the outcome of its id, and versions go on', async () => {
+describe('Between the modes', () => {
+  it('an outcome remains the outcome of its id, and versions continue', async () => {
     await db.reset(1, 'CACHE');
     const accounts = [account('world'), account('ada')];
     await openIn(db.database, accounts);
@@ -330,7 +330,7 @@ describe('The largest id time', () => {
   const AT = Date.UTC(2026, 0, 1);
   const idTimeMax = async () => (await new FlushStore(db.database).cursor()).idTimeMax;
 
-  it('is raised for any id of a later time, refused ones too, and some way ahead', async () => {
+  it('is raised for any id with a later time, including refused ones, and some way ahead', async () => {
     await apply(directItem('not-a-uuid'));
     expect(await idTimeMax()).toBe(0);
     await apply(directItem('x'), directItem(newUuidV7(AT), { destination: 'yen' }));
@@ -342,13 +342,13 @@ describe('The largest id time', () => {
     expect(await idTimeMax()).toBe(AT + 20_001);
   });
 
-  it('is never lowered by a store that knows less', async () => {
+  it('is never lowered by a store with a lower value', async () => {
     await db.database.rows('UPDATE flush_cursor SET id_time_max = ?', [AT + 60_000]);
     await apply(directItem(newUuidV7(AT)));
     expect(await idTimeMax()).toBe(AT + 60_000);
   });
 
-  it('is there before the ids are', async () => {
+  it('is committed before the ids are', async () => {
     const database = new InterruptedDatabase(poolOptions(db.url));
     const seen: number[] = [];
     database.before = async () => {

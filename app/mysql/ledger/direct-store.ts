@@ -20,25 +20,27 @@ import { readCursor } from './flush-store.ts';
 
 const RETRIES_MAX = 3;
 const RETRY_BASE_MS = 10;
-/** How far beyond its ids a call raises `id_time_max`, ms: so that this one row is not written for every call. */
+/** How far beyond its ids a call raises `id_time_max`, ms, so that this one row is not written for every call. */
 const ID_TIME_STEP_MS = 10_000;
 
-/** What a transaction does once it knows that it may. `unsettled`: whether anything waits for the journal of an ended epoch. */
+/**
+ * What a transaction does once it is allowed to. `unsettled`: whether anything waits for the journal of an ended epoch.
+ */
 type Work<T> = (session: Session, unsettled: boolean) => Promise<T>;
 
 /**
- * MySQL as the ledger, while it has the authority. Every call is one transaction, which locks in this order, so that it
- * waits and is waited for but hardly ever dead-locks: the authority row (shared: a move of the authority waits for us, and
- * we see whether we came too late), accounts by id, outcomes by id.
+ * MySQL as the ledger, while it has the authority. Every call is one transaction, which locks in this order, so that
+ * deadlocks are rare: the authority row (shared: a move of the authority waits for us, and we see whether we are too
+ * late), accounts by id, outcomes by id.
  *
- * Ids are looked up only once the accounts are locked: a transaction with the same id and accounts that is still under way,
- * such as one whose commit was sent and not answered, is waited for. One with the same id and other accounts is met at the
- * primary key.
+ * Ids are looked up only once the accounts are locked: this waits for a transaction with the same id and accounts that
+ * is still in progress, such as one whose commit was sent but not answered. A conflict with a transaction with the same
+ * id and other accounts is detected at the primary key.
  */
 export class DirectStore implements DirectServer {
   readonly #database: Database;
   readonly #clock: Clock;
-  /** `id_time_max` is at least this: it only grows. */
+  /** `id_time_max` is at least this: it only increases. */
   #idTimeMax = 0;
 
   constructor(deps: { database: Database; clock: Clock }) {
@@ -61,7 +63,7 @@ export class DirectStore implements DirectServer {
         unsettled: unsettled ? await unsettledAmong(session, 'transfers', ids) : NONE,
       });
       await moveAccounts(session, decided.moves);
-      // In order of ids: two calls with the same ids then wait for one another at the primary key, never in a circle.
+      // In order of ids: two calls with the same ids then wait for one another at the primary key, never in a cycle.
       await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
       return decided.answers;
     });
@@ -94,7 +96,7 @@ export class DirectStore implements DirectServer {
       await this.#raiseIdTimeMax(ids);
       return this.#database.transaction(async (session) => {
         const done = await work(session, await standOn(session, epoch));
-        // The transaction's next word is COMMIT: whatever fails from here on does not tell whether it was done.
+        // The next statement is COMMIT: a failure from here on does not show whether it took effect.
         commitSent = true;
         return done;
       });
@@ -111,9 +113,9 @@ export class DirectStore implements DirectServer {
   }
 
   /**
-   * MySQL says that it may have such ids before it has them. A transaction of its own: all pods write this one row, and in the
-   * transfers' transaction each would hold it while it waits for its accounts. It only grows, so too high is merely slow; but
-   * an id that is refused because it is too far ahead must not raise it.
+   * MySQL records that it may have such ids before it has them. In a separate transaction: all pods write this one row,
+   * and in the transfers' transaction each would hold it while waiting for its accounts. The value only increases, so
+   * too high is merely slow; but an id that is rejected because it is too far ahead must not raise it.
    */
   async #raiseIdTimeMax(ids: readonly string[]): Promise<void> {
     const latest = Math.max(...ids.map((id) => uuidV7Time(id) ?? 0));
@@ -133,7 +135,8 @@ export class DirectStore implements DirectServer {
   #mustCover(ids: readonly string[], { idTimeMax }: Pick<LedgerTime, 'idTimeMax'>): void {
     for (const id of ids) {
       const time = uuidV7Time(id) ?? 0;
-      if (time > this.#idTimeMax && time <= idTimeMax) throw new DirectError('unable', `${id} came too early`);
+      if (time > this.#idTimeMax && time <= idTimeMax)
+        throw new DirectError('unable', `${id} was too far ahead when the largest id time was raised`);
     }
   }
 }
@@ -145,7 +148,7 @@ const byTransactionId = (a: Outcome, b: Outcome): number => (a.order.transaction
 /**
  * Share-locks the authority row.
  * @returns whether anything waits for the journal of an ended epoch
- * @throws DirectError `moved` when MySQL has not the authority of this epoch
+ * @throws DirectError `moved` if MySQL does not have the authority of this epoch
  */
 async function standOn(session: Session, epoch: number): Promise<boolean> {
   const [row] = await session.rows<{ epoch: number; mode: string; cache_epoch: number | null }>(
@@ -165,20 +168,21 @@ interface LockedColumns extends AccountColumns {
 }
 
 /**
- * Locks accounts in order of their ids. Accounts that do not exist are absent from the result and not locked. The time is that
- * of the last lock: SYSDATE is the time at which a row is read, NOW the start of the statement, before it waited.
+ * Locks accounts in order of their ids. Accounts that do not exist are absent from the result and not locked. The time
+ * is that of the last lock: SYSDATE is the time at which a row is read, NOW the start of the statement, before it
+ * waited.
  */
 async function lockAccounts(session: Session, accountIds: readonly string[]) {
   const rows = await rowsByIds<LockedColumns>(
     session,
-    // Along the primary key, whatever the statistics say: a scan would lock, and wait for, what nobody asked for.
+    // Along the primary key, whatever the statistics suggest: a scan would lock, and wait for, unrelated rows.
     `SELECT ${ACCOUNT_COLUMNS}, a.last_accepted_ms, ${NOW_MS} AS now_ms
      FROM accounts a FORCE INDEX (PRIMARY) WHERE a.account_id IN (?)
      ORDER BY a.account_id FOR UPDATE`,
     [...accountIds].sort(),
   );
   const latest = new Map(rows.map((row) => [row.account_id, row.last_accepted_ms ?? 0]));
-  // Without an account there is no row with the time, and every UUIDv7 would seem to come from the future.
+  // Without an account there is no row with the time, and every UUIDv7 would appear to come from the future.
   const nowMs = rows.length > 0 ? Math.max(...rows.map((row) => row.now_ms)) : await storeTime(session);
   return {
     accounts: new Map(rows.map((row) => [row.account_id, accountOfRow(row)])),

@@ -31,7 +31,7 @@ beforeEach(async () => {
   await openIn(db.database, ACCOUNTS);
 });
 
-/** A journal with a bit of everything: postings, a refusal, an account change. */
+/** A journal with each kind of entry: postings, a refusal, an account change. */
 async function anyBatch(): Promise<FlushBatch> {
   const epoch = await modelEpoch(ACCOUNTS);
   await epoch.apply(order('t1', { amount: 500 }), order('t2', { source: 'ada', destination: 'bob', amount: 120 }));
@@ -40,7 +40,7 @@ async function anyBatch(): Promise<FlushBatch> {
   return batchOf(await epoch.entries(), 1, 0);
 }
 
-it('stores the latest acceptance on each account, and trusts no time of a pod', async () => {
+it("stores the latest acceptance on each account, and trusts no pod's time", async () => {
   const latest = async () =>
     Object.fromEntries(
       (
@@ -74,7 +74,7 @@ async function expectNothingWritten(batch: FlushBatch, error: unknown): Promise<
 }
 
 describe('FlushStore.commit', () => {
-  it('writes outcomes, refusals too, absolute balances, settings and the cursor', async () => {
+  it('writes outcomes, including refusals, absolute balances, settings and the cursor', async () => {
     const batch = await anyBatch();
     await store.commit(batch, 1);
     const { accounts, changes } = await ledgerRows(db.database);
@@ -94,7 +94,7 @@ describe('FlushStore.commit', () => {
     expect(await store.cursor()).toEqual({ epoch: 1, seq: 5, idTimeMax: 0x018900000000 });
   });
 
-  it('follows on from one batch to the next, and never lowers the largest id time', async () => {
+  it('continues from one batch to the next, and never lowers the largest id time', async () => {
     const epoch = await modelEpoch(ACCOUNTS);
     await epoch.apply(order('01890000-0000-7000-8000-000000000002'));
     await epoch.apply(order('t2', { source: 'ada', destination: 'bob', amount: 30 }));
@@ -111,30 +111,30 @@ describe('FlushStore.commit', () => {
   });
 
   it.each([
-    ['the version before is another', "UPDATE accounts SET version = 1 WHERE account_id = 'ada'"],
-    ['the balance before is another', "UPDATE accounts SET balance = 1 WHERE account_id = 'ada'"],
-    ['the currency is another', "UPDATE accounts SET currency = 'USD' WHERE account_id = 'ada'"],
+    ['the previous version differs', "UPDATE accounts SET version = 1 WHERE account_id = 'ada'"],
+    ['the previous balance differs', "UPDATE accounts SET balance = 1 WHERE account_id = 'ada'"],
+    ['the currency differs', "UPDATE accounts SET currency = 'USD' WHERE account_id = 'ada'"],
     ['an account is missing', "DELETE FROM accounts WHERE account_id = 'bob'"],
-    ['the settings version before is another', "UPDATE accounts SET settings_version = 2 WHERE account_id = 'ada'"],
-  ])('is an IntegrityError and writes nothing at all when %s', async (_what, tamper) => {
+    ['the previous settings version differs', "UPDATE accounts SET settings_version = 2 WHERE account_id = 'ada'"],
+  ])('throws an IntegrityError and writes nothing at all if %s', async (_what, tamper) => {
     await db.database.rows(tamper);
     await expectNothingWritten(await anyBatch(), IntegrityError);
   });
 
-  it('is Overtaken and writes nothing at all when the authority has moved on', async () => {
+  it('throws Overtaken and writes nothing at all if the authority has moved on', async () => {
     await db.database.rows('UPDATE authority SET epoch = 2');
     await expectNothingWritten(await anyBatch(), Overtaken);
   });
 
   it.each([
-    ['further on', 'UPDATE flush_cursor SET seq = 1'],
+    ['further ahead', 'UPDATE flush_cursor SET seq = 1'],
     ['behind', 'UPDATE flush_cursor SET epoch = 0'],
-  ])('is Overtaken and writes nothing at all when the cursor is %s', async (_where, move) => {
+  ])('throws Overtaken and writes nothing at all if the cursor is %s', async (_where, move) => {
     await db.database.rows(move);
     await expectNothingWritten(await anyBatch(), Overtaken);
   });
 
-  it('lets one of two keepers with the same batch commit; the other is Overtaken, not told of corruption', async () => {
+  it('lets one of two keepers with the same batch commit; the other gets Overtaken, not a corruption error', async () => {
     const batch = await anyBatch();
     const ends = await Promise.allSettled(Array.from({ length: 4 }, () => store.commit(batch, 1)));
     const errors = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason.name] : []));
@@ -142,7 +142,7 @@ describe('FlushStore.commit', () => {
     expect((await ledgerRows(db.database)).transfers).toHaveLength(4);
   });
 
-  it('writes an id that stands in MySQL already never again', async () => {
+  it('never rewrites an id that is already in MySQL', async () => {
     const batch = await anyBatch();
     await store.commit(batch, 1);
     await db.database.rows('UPDATE flush_cursor SET seq = 0');
@@ -166,14 +166,14 @@ describe('FlushStore.commit', () => {
     await database[Symbol.asyncDispose]();
   });
 
-  it('refuses amounts that are not exact integers before anything is written', async () => {
+  it('rejects amounts that are not exact integers before anything is written', async () => {
     const batch = await anyBatch();
     const [first] = batch.moves;
     if (first) first.balance = 0.5;
     await expectNothingWritten(batch, RangeError);
   });
 
-  it('writes what is too long for one statement in several', async () => {
+  it('splits what is too long for one statement', async () => {
     const database = new InterruptedDatabase(poolOptions(db.url));
     let statements = 0;
     database.before = async () => {
@@ -200,7 +200,7 @@ describe('An error in the middle of a commit', () => {
   });
   afterAll(() => interrupted[Symbol.asyncDispose]());
 
-  it('leaves nothing, whichever statement it comes before', async () => {
+  it('leaves nothing behind, whichever statement it precedes', async () => {
     const batch = await anyBatch();
     const before = await ledgerRows(db.database);
     let statements = 0;
@@ -220,7 +220,7 @@ describe('An error in the middle of a commit', () => {
     expect(await store.cursor()).toMatchObject({ seq: 5 });
   });
 
-  it('leaves nothing when the connection dies, and is told as database_unavailable', async () => {
+  it('leaves nothing behind if the connection dies, and is reported as database_unavailable', async () => {
     const batch = await anyBatch();
     const before = await ledgerRows(db.database);
     for (let failing = 1; failing < 6; failing++) {

@@ -24,9 +24,9 @@ export class FlushStore implements JournalStore {
   }
 
   /**
-   * One transaction: the authority row share-locked and still of `authorityEpoch`; the cursor by compare-and-set; accounts to
-   * their absolute balance and version where MySQL has the version (and balance) before; outcomes; settings.
-   * An error leaves it unknown whether it was committed: the cursor tells.
+   * One transaction: the authority row share-locked and still of `authorityEpoch`; the cursor by compare-and-set;
+   * accounts to their absolute balance and version if MySQL has the previous version (and balance); outcomes; settings.
+   * An error leaves it unknown whether it was committed: the cursor shows that.
    * @throws Overtaken, IntegrityError, Problem database_unavailable
    */
   async commit(batch: FlushBatch, authorityEpoch: number): Promise<void> {
@@ -35,14 +35,14 @@ export class FlushStore implements JournalStore {
         'SELECT epoch FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
       );
       if (authority?.epoch !== authorityEpoch) throw new Overtaken(`the authority is at epoch ${authority?.epoch}`);
-      // The cursor before the accounts: of two keepers with the same batch, the later one finds itself overtaken, and not the
-      // accounts elsewhere than the journal says, which would look like corruption.
+      // The cursor before the accounts: of two keepers with the same batch, the later one then finds itself overtaken,
+      // instead of finding accounts in a different state than in the journal, which would look like corruption.
       const advanced = await session.run(
         `UPDATE flush_cursor SET seq = ?, id_time_max = GREATEST(id_time_max, ?), committed_at = NOW(3)
          WHERE shard = 0 AND epoch = ? AND seq = ?`,
         [batch.lastSeq, batch.idTimeMax, batch.epoch, batch.afterSeq],
       );
-      if (advanced !== 1) throw new Overtaken(`the cursor is not at ${batch.epoch}/${batch.afterSeq} any more`);
+      if (advanced !== 1) throw new Overtaken(`the cursor is no longer at ${batch.epoch}/${batch.afterSeq}`);
       await moveAccounts(session, batch.moves);
       await insertOutcomes(session, batch.outcomes);
       for (const change of batch.changes) await writeChange(session, change, batch.epoch);

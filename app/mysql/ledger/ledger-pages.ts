@@ -72,7 +72,7 @@ export class SqlLedgerPages implements LedgerPages {
   }
 }
 
-/** One page in one snapshot: accounts and both sides of their transfers as they are at the same moment. */
+/** One page in one snapshot: accounts and both sides of their transfers at the same time. */
 async function historyPage(session: Session, after: string): Promise<HistoryRow[]> {
   const accounts = await session.rows<{ account_id: string; currency: string; balance: string; version: number }>(
     `SELECT account_id, currency, CAST(balance AS CHAR) AS balance, version FROM accounts WHERE account_id > ? ORDER BY account_id LIMIT ${PAGE}`,

@@ -17,7 +17,7 @@ const MANY = 3000;
 const accountIds = Array.from({ length: MANY }, (_, n) => `account-${String(n).padStart(5, '0')}`);
 const ids = Array.from({ length: MANY }, (_, n) => `transfer-${n}`);
 
-/** Keeps the statements that are run. */
+/** Records the statements that are run. */
 class SpiedDatabase extends Database {
   readonly statements: { sql: string; values: unknown[] }[] = [];
   override rows<Row>(sql: string, values: unknown[] = []): Promise<Row[]> {
@@ -63,7 +63,7 @@ async function explained(): Promise<Explained[]> {
 }
 
 describe('LedgerReader', () => {
-  it('reads accounts, and leaves out those that there are not', async () => {
+  it('reads accounts, and omits missing ones', async () => {
     const { accounts, stamp } = await reader.loadAccounts(['account-00001', 'nobody', 'world']);
     expect(stamp).toEqual({ epoch: 1, cursor: MANY });
     expect([...accounts.keys()].sort()).toEqual(['account-00001', 'world']);
@@ -71,7 +71,7 @@ describe('LedgerReader', () => {
     expect(accounts.get('world')).toMatchObject({ external: true, version: MANY });
   });
 
-  it('tells the cursor even when nothing is found', async () => {
+  it('returns the cursor even if nothing is found', async () => {
     const stamps = { stamp: { epoch: 1, cursor: MANY }, authority: { epoch: 1, mode: 'CACHE', settled: true } };
     expect(await reader.loadAccounts(['nobody'])).toEqual({
       ...stamps,
@@ -83,7 +83,7 @@ describe('LedgerReader', () => {
     expect(await reader.findOutcomes(['nothing'])).toEqual({ ...stamps, outcomes: new Map(), unsettled: new Set() });
   });
 
-  it('finds accounts by their primary key, never by reading the table', async () => {
+  it('finds accounts by their primary key, never by a table scan', async () => {
     await reader.loadAccounts(accountIds.slice(0, 200));
     const accounts = (await explained()).find(({ table }) => table === 'a');
     expect(accounts).toMatchObject({ key: 'PRIMARY' });
@@ -91,7 +91,7 @@ describe('LedgerReader', () => {
     expect(Number(accounts?.rows)).toBeLessThanOrEqual(400);
   });
 
-  it('finds outcomes by their primary key, never by reading the table', async () => {
+  it('finds outcomes by their primary key, never by a table scan', async () => {
     await reader.findOutcomes(ids.slice(0, 200));
     const plan = await explained();
     const transfers = plan.find(({ table }) => table === 'transfers');
@@ -100,7 +100,7 @@ describe('LedgerReader', () => {
     expect(Number(transfers?.rows)).toBeLessThanOrEqual(400);
   });
 
-  it('shows rows and cursor of one moment, while the flush goes on', async () => {
+  it('returns rows and cursor of a single point in time while the flush continues', async () => {
     await db.reset();
     const accounts = [account('world'), account('ada')];
     await openIn(db.database, accounts);
@@ -130,7 +130,7 @@ describe('LedgerReader', () => {
     expect(seen.size).toBeGreaterThan(3);
   });
 
-  it('says when the schema is not migrated', async () => {
+  it('reports a schema that is not migrated', async () => {
     await db.database.rows('DELETE FROM flush_cursor');
     await expect(reader.loadAccounts(['ada'])).rejects.toThrow('not migrated');
     await expect(new FlushStore(db.database).cursor()).rejects.toThrow('not migrated');
@@ -168,7 +168,7 @@ describe('The authority', () => {
     expect(await reader.findOutcomes(['t'])).toMatchObject({ authority, unsettled: new Set() });
   });
 
-  it('names the accounts and ids that wait for a journal, and only those asked for', async () => {
+  it('returns the accounts and ids that wait for a journal, and only the requested ones', async () => {
     await freeze();
     await db.database.rows('UPDATE authority SET cache_epoch = 3');
     const loaded = await reader.loadAccounts(['ada', 'bob']);
@@ -179,7 +179,7 @@ describe('The authority', () => {
     expect((await reader.findOutcomes(['other'])).unsettled).toEqual(new Set());
   });
 
-  it('and all that is told with it are of one moment, even when everything is settled in between', async () => {
+  it('and everything returned with it are from a single point in time, even if everything is settled in between', async () => {
     const database = new InterruptedDatabase(poolOptions(db.url));
     const settled = async () => {
       await db.database.rows('UPDATE authority SET epoch = 6, cache_epoch = NULL');
@@ -217,7 +217,7 @@ describe('The authority', () => {
 });
 
 describe('SqlLedgerPages', () => {
-  it('asks MySQL for nothing when no account is asked for', async () => {
+  it('sends no query to MySQL if no account is requested', async () => {
     const pages = new SqlLedgerPages({ database: spied, reader, flush: new FlushStore(spied) });
     const before = spied.statements.length;
     expect(await pages.accounts([])).toEqual(new Map());

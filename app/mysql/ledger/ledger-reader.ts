@@ -21,10 +21,11 @@ const STAMP = 'flush_cursor c JOIN authority u ON u.shard = c.shard';
 
 /**
  * Reads accounts and outcomes. The cursor and the authority are joined to what is read, because one statement is one
- * snapshot: what the rows show is exactly what the flush had written when it stood at that cursor.
+ * snapshot: the rows show exactly what the flush had written when it was at that cursor.
  *
- * What waits for a journal is asked for only where that snapshot shows that something does. Then all is read again, in one
- * snapshot of several statements: joined to every read, the ids that are nearly always none cost a look-up half of its time.
+ * What waits for a journal is read only if that snapshot shows that something does. Then everything is read again, in
+ * one snapshot of several statements: joined to every read, the nearly always empty tables would add half to the cost
+ * of a lookup.
  */
 export class LedgerReader implements LedgerDatabase {
   readonly #database: Database;
@@ -57,7 +58,7 @@ export class LedgerReader implements LedgerDatabase {
   }
 }
 
-/** Only DIRECT can begin before everything is settled; while it is CLOSING, nobody knows yet what will have to wait. */
+/** Only DIRECT can begin before everything is settled; in CLOSING, what will have to wait is not yet known. */
 const someWait = ({ mode, settled }: AuthorityStamp): boolean => mode === 'DIRECT' && !settled;
 
 async function accountsIn(source: Database | Session, accountIds: readonly string[]) {
@@ -88,7 +89,7 @@ async function outcomesIn(source: Database | Session, transactionIds: readonly s
   return { ...stampOf(rows), outcomes };
 }
 
-/** The columns of the right side of the join: all null when nothing was found. */
+/** The columns of the right side of the join: all null if nothing was found. */
 type Found<T> = T | { [K in keyof T]: null };
 const isAccount = <R>(row: R & Found<AccountColumns>): row is R & AccountColumns => row.account_id !== null;
 const isTransfer = (row: Found<TransferRow>): row is TransferRow => row.transaction_id !== null;

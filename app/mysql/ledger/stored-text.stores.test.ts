@@ -19,7 +19,7 @@ beforeEach(() => db.reset());
 const NASTY = `O'Neil "quoted" back\\slash %_ ; -- \0 \x1a \r\n \t 👩‍👩‍👧 ﷽ \u202e ' OR 1=1`;
 
 describe('Text in a literal', () => {
-  it('comes back as it was, whatever it is', async () => {
+  it('is read as it was written, with any content', async () => {
     const anyText = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({ unit: fc.constantFrom("'", '"', '\\', '\0', '\n', '%', '\x1a', '😀', 'a') }),
@@ -34,7 +34,7 @@ describe('Text in a literal', () => {
       { numRuns: 60 },
     );
   });
-  it('is NULL for none, and an integer or a moment is exact or refused', () => {
+  it('is NULL for null, and an integer or a time is exact or rejected', () => {
     expect(textOrNull(null)).toBe('NULL');
     expect(textOrNull('x')).toBe("'x'");
     expect(integer(-Number.MAX_SAFE_INTEGER)).toBe('-9007199254740991');
@@ -57,7 +57,7 @@ describe('What the flush writes', () => {
     return outcomes.get(one.transactionId);
   }
 
-  it('comes back byte for byte: quotes, backslashes, emoji, NUL', async () => {
+  it('is read back byte for byte: quotes, backslashes, emoji, NUL', async () => {
     const one = order('nasty', {
       user: NASTY.slice(0, 60),
       reference: NASTY,
@@ -73,7 +73,7 @@ describe('What the flush writes', () => {
     expect(row?.hex).toBe(Buffer.from(NASTY, 'utf8').toString('hex').toUpperCase());
   });
 
-  it('takes the largest of everything that the API lets through', async () => {
+  it('includes the largest values that the API accepts', async () => {
     const one = order('x'.repeat(64), {
       amount: Number.MAX_SAFE_INTEGER,
       reference: '😀'.repeat(140),
@@ -82,7 +82,7 @@ describe('What the flush writes', () => {
     expect((await flushed(one))?.order).toEqual(one);
   });
 
-  it('keeps ids apart that differ in case alone: accounts and transactions', async () => {
+  it('keeps ids that differ only in case apart: accounts and transactions', async () => {
     const accounts = [account('world'), account('abc'), account('ABC')];
     const epoch = await modelEpoch(accounts);
     await openIn(db.database, accounts);
@@ -96,7 +96,7 @@ describe('What the flush writes', () => {
   });
 });
 
-describe('A stored outcome that makes no sense', () => {
+describe('An invalid stored outcome', () => {
   const row = { status: 'POSTED', kind: 'TRANSFER', accepted_at: new Date(0), metadata: null, client_timestamp: null };
   it('is an error and never an answer', () => {
     expect(() => outcomeOfRow({ ...row, source_balance: 1, source_version: null } as TransferRow)).toThrow(

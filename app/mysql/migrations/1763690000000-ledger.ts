@@ -1,13 +1,14 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Ids compare byte by byte: a collation that equates `abc` and `ABC` would poison the flush. */
+/** Ids compare byte by byte: a collation that equates `abc` and `ABC` would break the flush. */
 const ID = 'VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin';
 const NAME = 'CHARACTER SET ascii COLLATE ascii_bin';
 
 /**
- * The ledger's tables. A transfer is one row that carries both of its postings (each side's version and balance after):
- * a table of postings of its own cost the flush a third of its rate, and could disagree with it. The view `postings` tells
- * the sides one by one. Every statement does nothing when it was done before, as a migration that died half way is run again.
+ * The ledger's tables. A transfer is one row that contains both of its postings (each side's version and balance
+ * after): a separate table of postings cost the flush a third of its rate, and could disagree with it. The view
+ * `postings` returns the sides one by one. Every statement has no effect if it was run before, because a migration that
+ * was interrupted is run again.
  */
 export class Ledger1763690000000 implements MigrationInterface {
   readonly name = 'Ledger1763690000000';
@@ -85,7 +86,8 @@ const UP = [
     CONSTRAINT transfer_source FOREIGN KEY (source_account) REFERENCES accounts (account_id),
     CONSTRAINT transfer_destination FOREIGN KEY (destination_account) REFERENCES accounts (account_id)
   ) ENGINE=InnoDB`,
-  // With the rights of who reads it: those of who made it would end with that user, when its password is rotated.
+  // With the privileges of the user who reads it: those of its creator would end with that user, when its password is
+  // rotated.
   `CREATE OR REPLACE SQL SECURITY INVOKER VIEW postings AS
     SELECT source_account AS account_id, source_version AS version, -amount AS amount, source_balance AS balance_after,
       source_settings_version AS settings_version, kind, transaction_id, destination_account AS counterparty, currency,

@@ -7,11 +7,11 @@ const NAMED_BY = 'VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL
 const KIND = "ENUM('transfers','account-change')";
 
 /**
- * What the authority needs to move between Redis and MySQL: what pods drain, which accounts and ids wait for a journal, and
- * what an operator gave up. It only adds, so that processes of the version before go on running beside it.
+ * What the authority needs to move between Redis and MySQL: what pods drain, which accounts and ids wait for a journal,
+ * and what an operator dropped. It only adds, so that processes of the previous version keep running beside it.
  *
- * MySQL commits each of these statements by itself. Every one therefore does nothing when it was done before: a migration
- * that died half way is simply run again.
+ * MySQL commits each of these statements separately. Every one therefore has no effect if it was run before: an
+ * interrupted migration is simply run again.
  */
 export class SwitchOver1763780000000 implements MigrationInterface {
   readonly name = 'SwitchOver1763780000000';
@@ -21,7 +21,7 @@ export class SwitchOver1763780000000 implements MigrationInterface {
       if (!(await hasColumn(runner, table, column)))
         await runner.query(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
     }
-    // An operator moves the authority under a name of any alphabet.
+    // An operator moves the authority under a name in any alphabet.
     await runner.query(`ALTER TABLE authority_log MODIFY changed_by ${NAMED_BY}`);
     for (const [table, columns] of Object.entries(TABLES)) {
       await runner.query(`CREATE TABLE IF NOT EXISTS ${table} (${columns}) ENGINE=InnoDB`);

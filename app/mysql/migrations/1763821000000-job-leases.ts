@@ -2,7 +2,10 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 const TEXT = 'CHARACTER SET ascii COLLATE ascii_bin';
 
-/** Stores who runs a job, until when, and for which scheduled time, so that it runs once, however many keepers there are. */
+/**
+ * Stores who runs a job, until when, and for which scheduled time, so that it runs once, no matter how many keepers
+ * there are.
+ */
 export class JobLeases1763821000000 implements MigrationInterface {
   readonly name = 'JobLeases1763821000000';
 

@@ -23,7 +23,7 @@ beforeEach(async () => {
   vi.restoreAllMocks();
   await db.database.rows('DELETE FROM api_keys');
   clock = new TestClock();
-  // Its age is the test's to turn; its waits are real.
+  // The test controls the age of entries; waits are real.
   keys = new ApiKeyStore(db.database, { ...systemClock, monotonic: clock.monotonic }, SCOPES);
   await keys.add(KEY, 'ada', ['ops', 'balances:read']);
   reads = vi.spyOn(db.database, 'rows');
@@ -31,7 +31,7 @@ beforeEach(async () => {
 const mysqlAway = () => reads.mockRejectedValue(new Problem('database_unavailable', 'away'));
 
 describe('An API key', () => {
-  it('is told by its holder and scopes, of those that there are', async () => {
+  it('returns its holder and scopes, limited to existing scopes', async () => {
     expect(await keys.identify(KEY)).toEqual({ user: 'ada', scopes: new Set(['ops', 'balances:read']) });
     await keys.add('other', 'bob', ['ops', 'fly']);
     expect(await keys.identify('other')).toEqual({ user: 'bob', scopes: new Set(['ops']) });
@@ -44,7 +44,7 @@ describe('An API key', () => {
     expect((await keys.identify('another'))?.user).toBe('key:JWT:ada');
   });
 
-  it('never stands in MySQL: only its hash does, in no column the key or a part of it', async () => {
+  it('is never in MySQL: only its hash is, and no column contains the key or a part of it', async () => {
     const rows = await db.database.rows<Record<string, unknown>>('SELECT * FROM api_keys');
     expect(rows).toMatchObject([{ key_hash: hashOfKey(KEY), user: 'ada' }]);
     expect(hashOfKey(KEY)).toMatch(/^[0-9a-f]{64}$/);
@@ -57,7 +57,7 @@ describe('An API key', () => {
     expect(await db.database.rows('SELECT 1 FROM api_keys')).toHaveLength(1);
   });
 
-  it('is not taken in another case, nor cut, nor with blanks', async () => {
+  it('is not accepted in another case, truncated, or with blanks', async () => {
     for (const wrong of [KEY.toUpperCase(), KEY.slice(0, -1), `${KEY} `, '', hashOfKey(KEY), "' OR 1=1 -- "]) {
       expect(await keys.identify(wrong)).toBeNull();
     }
@@ -73,7 +73,7 @@ describe('An API key', () => {
     expect(reads).toHaveBeenCalledTimes(2);
   });
 
-  it('that is revoked is refused once the memory is old', async () => {
+  it('that is revoked is rejected once the cached entry is old', async () => {
     await keys.identify(KEY);
     await db.database.rows('UPDATE api_keys SET revoked_at = NOW(3)');
     clock.advance(FRESH_MS);
@@ -89,22 +89,22 @@ describe('An API key', () => {
     expect(await keys.identify('new')).toMatchObject({ user: 'bob' });
   });
 
-  it('asked for by many at once is read once', async () => {
+  it('requested concurrently is read once', async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => keys.identify(KEY)));
     expect(new Set(answers.map((answer) => answer?.user))).toEqual(new Set(['ada']));
     expect(reads).toHaveBeenCalledTimes(1);
   });
 });
 
-describe('While MySQL is away', () => {
-  it('a key that is known goes on being taken, however old', async () => {
+describe('While MySQL is unavailable', () => {
+  it('a known key is still accepted, however old', async () => {
     await keys.identify(KEY);
     mysqlAway();
     clock.advance(10 * FRESH_MS);
     expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
   });
 
-  it('and says nothing at all, a key that is known holds nobody up: one request asks, and waits for a moment', async () => {
+  it('without responding, a known key blocks almost no one: one request reads it, and waits briefly', async () => {
     await keys.identify(KEY);
     clock.advance(2 * FRESH_MS);
     let answer = (_rows: unknown[]) => {};
@@ -113,14 +113,14 @@ describe('While MySQL is away', () => {
     // While that one waits, the others do not.
     expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
     expect(await asking).toMatchObject({ user: 'ada' });
-    // When the answer comes after all, it counts.
+    // If the reply arrives after all, it is used.
     const before = reads.mock.calls.length;
     answer([]);
     await expect.poll(() => keys.identify(KEY)).toBeNull();
     expect(reads.mock.calls.length).toBe(before);
   });
 
-  it('a key that is not known, or known as wrong, is database_unavailable and not refused', async () => {
+  it('a key that is unknown, or known as invalid, is database_unavailable rather than rejected', async () => {
     expect(await keys.identify('wrong')).toBeNull();
     mysqlAway();
     clock.advance(UNKNOWN_FRESH_MS);
@@ -128,7 +128,7 @@ describe('While MySQL is away', () => {
     await expect(keys.identify('never seen')).rejects.toMatchObject({ code: 'database_unavailable' });
   });
 
-  it('the failed read is not kept: the next one asks again', async () => {
+  it('the failed read is not cached: the next one tries again', async () => {
     mysqlAway();
     await expect(keys.identify(KEY)).rejects.toBeInstanceOf(Problem);
     reads.mockRestore();
@@ -137,7 +137,7 @@ describe('While MySQL is away', () => {
 });
 
 describe('A flood of guesses', () => {
-  it('does not fill the memory: 10,000 are remembered, and then it begins anew', async () => {
+  it('does not fill the memory: 10,000 are remembered, and then the cache is emptied', async () => {
     reads.mockImplementation(async () => []);
     for (let n = 0; n < 10_000; n++) await keys.identify(`guess-${n}`);
     await keys.identify('guess-0');
@@ -147,7 +147,7 @@ describe('A flood of guesses', () => {
     expect(reads).toHaveBeenCalledTimes(10_002);
   });
 
-  it('drives out no good key', async () => {
+  it('evicts no valid key', async () => {
     await keys.identify(KEY);
     reads.mockImplementation(async () => []);
     for (let n = 0; n < 10_001; n++) await keys.identify(`guess-${n}`);
@@ -155,7 +155,7 @@ describe('A flood of guesses', () => {
     expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
   });
 
-  it('takes a bounded number of connections: others are told overloaded, keys that are known are taken', async () => {
+  it('takes a limited number of connections: others get overloaded, and known keys are accepted', async () => {
     await keys.identify(KEY);
     clock.advance(FRESH_MS);
     let open = () => {};
@@ -176,7 +176,7 @@ describe('A flood of guesses', () => {
   });
 });
 
-it('Many good keys do not fill the memory either', async () => {
+it('Many valid keys do not fill the memory either', async () => {
   reads.mockImplementation(async () => [{ user: 'u', scopes: 'ops' }] as never);
   for (let n = 0; n < 10_001; n++) await keys.identify(`key-${n}`);
   const before = reads.mock.calls.length;

@@ -9,21 +9,21 @@ interface Known {
   readAtMs: number;
 }
 
-/** A key is asked for again after this, ms: so long may a revoked key still be taken. */
+/** A key is read again after this, ms: a revoked key may be accepted for up to this time. */
 const FRESH_MS = 30_000;
-/** A MySQL that hangs must not hold up those whose keys are known. */
+/** A MySQL that hangs must not delay callers whose keys are known. */
 const RENEWAL_WAIT_MS = 200;
-/** Unknown keys are forgotten sooner, and both are bounded: a flood of guesses must not fill the memory. */
+/** Unknown keys are forgotten sooner, and both are limited: a flood of guesses must not fill the memory. */
 const UNKNOWN_FRESH_MS = 2_000;
 const KEYS_MAX = 10_000;
-/** Anybody can make up keys; looking them up must not take all connections. */
+/** Anyone can invent keys; looking them up must not take all connections. */
 const FLIGHTS_MAX = 100;
 
 export const hashOfKey = (key: string): string => createHash('sha256').update(key).digest('hex');
 
 /**
- * API keys, hashed at rest. Every request asks for one, so they are answered from memory; a key that is known goes on
- * being taken while MySQL is away.
+ * API keys, hashed at rest. Every request needs one, so they are answered from memory; a known key is still accepted
+ * while MySQL is unavailable.
  */
 export class ApiKeyStore implements KeyStore {
   readonly #database: Database;
@@ -49,7 +49,7 @@ export class ApiKeyStore implements KeyStore {
     return this.#flights.get(presentedKey) ?? this.#ask(presentedKey);
   }
 
-  /** A known key that was read long ago: one request at a time asks again, and waits for the answer a moment only. */
+  /** A known key that was read long ago: one request at a time reads it again, and waits for the reply only briefly. */
   async #renewed(key: string, { identity }: Known): Promise<Identity | null> {
     if (this.#flights.has(key)) return identity;
     const asStanding = () => identity;
@@ -57,13 +57,13 @@ export class ApiKeyStore implements KeyStore {
   }
 
   async #ask(key: string): Promise<Identity | null> {
-    if (this.#flights.size >= FLIGHTS_MAX) throw new Problem('overloaded', 'too many keys wait to be looked up');
+    if (this.#flights.size >= FLIGHTS_MAX) throw new Problem('overloaded', 'too many keys are waiting to be looked up');
     const flight = this.#read(key).finally(() => this.#flights.delete(key));
     this.#flights.set(key, flight);
     return flight;
   }
 
-  /** Adds a key; the same key again only renews its holder and scopes. */
+  /** Adds a key; adding the same key again only updates its holder and scopes. */
   async add(key: string, user: string, scopes: readonly string[]): Promise<void> {
     await this.#database.rows(
       `INSERT INTO api_keys (key_hash, \`user\`, scopes) VALUES (?, ?, ?)
@@ -86,14 +86,14 @@ export class ApiKeyStore implements KeyStore {
       return null;
     }
     const identity = { user: holderOf(row.user), scopes: new Set(scopes) };
-    // Full: start again, which costs a read per live key.
+    // Full: start again, which costs one read per active key.
     if (this.#known.size >= KEYS_MAX) this.#known = new Map();
     this.#known.set(key, { identity, readAtMs: this.#clock.monotonic() });
     return identity;
   }
 }
 
-/** The holder of a key who is named like a JWT user gets another name, so that no posting can be mistaken for that user's. */
+/** A holder who is named like a JWT user gets another name, so that no posting can be mistaken for that user's. */
 function holderOf(user: string): string {
   return user.toLowerCase().startsWith(JWT_USER_PREFIX) ? `key:${user}` : user;
 }

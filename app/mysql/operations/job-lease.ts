@@ -1,7 +1,10 @@
 import type { JobState, Lease } from '../../jobs/single-run.ts';
 import type { Database } from '../connection/pool.ts';
 
-/** The lease on a job: one process runs it at a time. It expires, so that another process can take over from a dead one. */
+/**
+ * The lease on a job: one process runs it at a time. It expires, so that another process can take over from a crashed
+ * one.
+ */
 export class JobLease implements Lease {
   readonly #database: Pick<Database, 'rows'>;
   readonly #job: string;
@@ -22,7 +25,7 @@ export class JobLease implements Lease {
   }
 
   /**
-   * @param slot the scheduled time of the run; null for one that is not scheduled
+   * @param slot the scheduled time of the run; null for an unscheduled run
    * @returns false if another process has the lease, or has completed this slot
    */
   async take(holder: string, leaseMs: number, slot: string | null): Promise<boolean> {
@@ -44,7 +47,7 @@ export class JobLease implements Lease {
     return this.#isHeldBy(holder);
   }
 
-  /** The run has ended: the slot, if it had one, is done. */
+  /** The run has ended: the slot, if it had one, is complete. */
   async finish(holder: string, slot: string | null): Promise<void> {
     await this.#database.rows(
       `UPDATE job_leases SET leased_until = NULL, holder = '', done_slot = COALESCE(?, done_slot)

@@ -1,6 +1,6 @@
 import type { Account, AccountStatus } from '../../domain/types.ts';
 
-/** A row of `accounts` as mysql2 gives it, as far as the ledger needs it. */
+/** A row of `accounts` as returned by mysql2, with the columns that the ledger needs. */
 export interface AccountColumns {
   account_id: string;
   currency: string;

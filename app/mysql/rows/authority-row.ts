@@ -17,7 +17,7 @@ export const AUTHORITY_SELECT = `SELECT epoch, \`mode\`, cache_epoch, redis_node
   TIMESTAMPDIFF(MICROSECOND, changed_at, NOW(3)) AS age_us,
   CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms FROM authority WHERE shard = 0`;
 
-/** @throws Error when there is no row */
+/** @throws Error if there is no row */
 export function authorityOf([row]: AuthorityColumns[]): Authority {
   if (!row) throw new Error('authority has no row: the schema is not migrated');
   return {
@@ -33,20 +33,20 @@ export function authorityOf([row]: AuthorityColumns[]): Authority {
 }
 
 /**
- * The compare part: locks the authority row, which waits out whoever shares it.
- * @returns the row, or null when the authority is not at this epoch any more
+ * The compare part: locks the authority row, which waits for transactions that share-lock it.
+ * @returns the row, or null if the authority is no longer at this epoch
  */
 export async function lockedAuthority(session: Session, epoch: number): Promise<Authority | null> {
   const now = authorityOf(await session.rows(`${AUTHORITY_SELECT} FOR UPDATE`));
   return now.epoch === epoch ? now : null;
 }
 
-/** What an authority tells of an epoch of the cache when none counts, and none waits. */
+/** The cache columns of an authority when no cache epoch is current or waiting. */
 export const NOTHING_WAITS = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
 
 type Standing = Omit<Authority, 'epoch' | 'ageMs'>;
 
-/** The set part, with the row locked: the next epoch, and its line in the log. @returns where the authority is then */
+/** The set part, with the row locked: the next epoch, and its row in the log. @returns the authority after it */
 export async function setAuthority(session: Session, from: Authority, to: Standing, by: MovedBy): Promise<Authority> {
   const epoch = from.epoch + 1;
   await session.run(

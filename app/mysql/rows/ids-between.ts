@@ -1,15 +1,15 @@
 import { uuidV7Time } from '../../domain/ids.ts';
 import type { Database } from '../connection/pool.ts';
 
-/** Most rows read per table: a few MB, and a moment of a Redis that nobody uses yet. */
+/** Maximum number of rows read per table: a few MB, and a moment of a Redis that is not in use yet. */
 const ROWS_MAX = 20_000;
 
 /**
- * Ids whose UUIDv7 time is later than `after` and not later than `upTo`, ms: those of account changes after a '#'. Null when
- * there are more than can be read.
+ * Ids whose UUIDv7 time is later than `after` and not later than `upTo`, ms: those of account changes after a '#'. Null
+ * if there are more than can be read.
  *
- * This is a range of the primary key, because the hexadecimal digits of a lower-case UUIDv7 sort by time, byte by byte. Other ids
- * in the range are read and skipped.
+ * This is a range of the primary key, because the hexadecimal digits of a lower-case UUIDv7 sort by time, byte by byte.
+ * Other ids in the range are read and skipped.
  */
 export async function idsBetween(database: Database, after: number, upTo: number): Promise<string[] | null> {
   const ids: string[] = [];

@@ -5,9 +5,9 @@ import { integer, millisecondsOrNull, moment, momentOrNull, text, textOrNull } f
 import { statements } from '../connection/statements.ts';
 
 /**
- * Accounts to where the journal says they are, if they are where it says they were. Three things cannot pass: a version or
- * a balance that is another in MySQL (NULL in a NOT NULL column is an error), and an account that is missing (the upsert
- * would insert it, which counts 1, where an update counts 2).
+ * Moves accounts to their state after the batch, if MySQL has their state before it. Three things cannot pass: a
+ * version or a balance that differs in MySQL (NULL in a NOT NULL column is an error), and a missing account (the upsert
+ * would insert it, which counts 1, while an update counts 2).
  */
 export async function moveAccounts(session: Session, moves: readonly AccountMove[]): Promise<void> {
   const rows = moves.map(
@@ -31,7 +31,9 @@ export async function moveAccounts(session: Session, moves: readonly AccountMove
       )
       .catch((error: unknown) => {
         if ((error as { code?: string }).code !== 'ER_BAD_NULL_ERROR') throw error;
-        throw new IntegrityError('an account in MySQL is not where the journal says that it was', { cause: error });
+        throw new IntegrityError('an account in MySQL differs from its previous state in the journal', {
+          cause: error,
+        });
       });
     if (changed !== 2 * values.length) throw new IntegrityError('an account of the journal is missing in MySQL');
   }
@@ -51,7 +53,10 @@ function* literalsOf(outcomes: readonly Outcome[]): Iterable<string> {
   for (const outcome of outcomes) yield outcomeLiteral(outcome);
 }
 
-/** Time from the pod's own moment to the acceptance, ms: a short literal. The two clocks may differ, so it can be negative. */
+/**
+ * Time from the pod's own time to the acceptance, ms: a short literal. The two clocks may differ, so it can be
+ * negative.
+ */
 const acceptedAfter = ({ acceptedAt, takenAt }: Outcome): string =>
   takenAt === null ? 'NULL' : integer(acceptedAt - takenAt);
 

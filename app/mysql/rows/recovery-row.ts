@@ -18,7 +18,7 @@ interface RecoveryColumns {
 
 /** The row, including fields that only the pages need. */
 export interface RecoveryRow extends Recovery {
-  /** The last attempt in doubt that was handled; '' for none. */
+  /** The last in-doubt attempt that was handled; '' for none. */
   doubtPosition: string;
 }
 
@@ -82,7 +82,10 @@ export async function endRecovery(session: Session): Promise<void> {
   await session.run('DELETE FROM epoch_recovery WHERE shard = 0');
 }
 
-/** Entries that follow the cursor are being posted, as from the journal itself: no row says so, the cursor does. */
+/**
+ * Entries that follow the cursor are being posted, as from the journal itself: this state is derived from the cursor,
+ * not from a row.
+ */
 export const flushing = ({ epoch, seq }: Pick<Cursor, 'epoch' | 'seq'>, bound: number): Recovery => ({
   cacheEpoch: epoch,
   phase: 'flushing',

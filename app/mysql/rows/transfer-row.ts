@@ -1,7 +1,7 @@
 import { REFUSALS, type Refusal } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 
-/** A row of `transfers` as mysql2 gives it. */
+/** A row of `transfers` as returned by mysql2. */
 export interface TransferRow {
   transaction_id: string;
   kind: 'TRANSFER' | 'REVERSAL';
@@ -34,7 +34,7 @@ export const TRANSFER_COLUMNS = `transaction_id, kind, \`status\`, refusal, sour
   destination_settings_version, client_timestamp, accepted_at, accepted_after_ms, \`user\`,
   correlation_id, \`reference\`, metadata, reverses, epoch, seq`;
 
-/** The outcome that a row tells. It stands in MySQL, so any answer made of it is a replay. */
+/** The outcome in a row. It is committed in MySQL, so any answer made from it is a replay. */
 export function outcomeOfRow(row: TransferRow): Outcome {
   const common = {
     order: {
@@ -75,6 +75,6 @@ function side(balance: number | null, version: number | null, settingsVersion: n
 
 function asRefusal(text: string | null): Refusal {
   const refusal = REFUSALS.find((known) => known === text);
-  if (!refusal) throw new TypeError(`refusal ${text} is not known`);
+  if (!refusal) throw new TypeError(`refusal ${text} is unknown`);
   return refusal;
 }

@@ -2,8 +2,8 @@ import type { JournalEntry } from '../../journal/journal-entry.ts';
 import type { Database, Session } from '../connection/pool.ts';
 
 /**
- * Ids in one IN list. From 1000 on MariaDB makes a join of it (`in_predicate_conversion_threshold`), which reads, and locks,
- * in whatever order it likes.
+ * Ids in one IN list. From 1000 on, MariaDB turns it into a join (`in_predicate_conversion_threshold`), which reads and
+ * locks in arbitrary order.
  */
 export const IN_LIST_MAX = 500;
 
@@ -23,14 +23,14 @@ export async function rowsByIds<Row>(
 /** Rows of an epoch that nothing waits for are ignored; there may be millions, and they are deleted gradually. */
 export const WAITS = 'epoch = (SELECT a.cache_epoch FROM authority a WHERE a.shard = 0)';
 
-/** Those accounts that wait for the journal of an epoch that has ended. They change only together with the authority's epoch. */
+/** The accounts that wait for the journal of an ended epoch. They change only together with the authority's epoch. */
 export async function frozenAmong(session: Session, accountIds: readonly string[]): Promise<Set<string>> {
   const sql = `SELECT account_id FROM frozen_accounts WHERE account_id IN (?) AND ${WAITS}`;
   const rows = await rowsByIds<{ account_id: string }>(session, sql, accountIds);
   return new Set(rows.map((row) => row.account_id));
 }
 
-/** Those ids whose outcome only the journal of an epoch that has ended knows. */
+/** The ids whose outcome is only in the journal of an ended epoch. */
 export async function unsettledAmong(
   session: Session,
   kind: JournalEntry['kind'],

@@ -13,7 +13,7 @@ import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts
 
 type Migration = new () => MigrationInterface;
 
-/** TypeORM's side of MySQL: schema, migrations and administration. Never on the path of a transfer. */
+/** TypeORM's access to MySQL: schema, migrations and administration. Never on the path of a transfer. */
 export function createDataSource(mysqlUrl: string, more: readonly Migration[] = []): DataSource {
   return new DataSource({
     type: 'mysql',
@@ -40,8 +40,8 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
 }
 
 /**
- * What stands behind the `?`, such as `ssl={"verifyIdentity":true}`: mysql2 takes it from the URL of the pools, TypeORM drops it,
- * and a migration would then speak in plain text. Each value is JSON, or a text, as mysql2 reads it.
+ * The part after the `?`, such as `ssl={"verifyIdentity":true}`: mysql2 takes it from the URL of the pools, but TypeORM
+ * drops it, and a migration would then use an unencrypted connection. Each value is JSON or text, as mysql2 reads it.
  */
 function optionsOf(mysqlUrl: string): Record<string, unknown> {
   const read = (text: string): unknown => {
@@ -57,8 +57,8 @@ function optionsOf(mysqlUrl: string): Record<string, unknown> {
 const MIGRATION_LOCK = 'holdfast-migrations';
 const LOCK_WAIT_S = 120;
 /**
- * A statement that waits for a table lets nobody else at it meanwhile: it gives up before a flush or a request would, and comes
- * again. What it waits for (a backup, a reconciliation) may take minutes.
+ * A statement that waits for a table blocks all others on it: it gives up before a flush or a request would, and is
+ * retried. What it waits for (a backup, a reconciliation) may take minutes.
  */
 const TABLE_WAIT_S = 1;
 const TABLE_TRIES_MAX = 60;
@@ -66,9 +66,9 @@ const TABLE_RETRY_MS = 2_000;
 const TABLE_IN_USE = 'ER_LOCK_WAIT_TIMEOUT';
 
 /**
- * Brings the schema up to date, while pods work; two that start together wait for one another, so it is safe to run anywhere,
- * twice.
- * @param more the migrations of a version that is yet to come
+ * Brings the schema up to date while pods are running; two migrations started together wait for one another, so it is
+ * safe to run anywhere, more than once.
+ * @param more the migrations of a future version
  * @returns the names of the migrations that were run
  */
 export async function migrate(mysqlUrl: string, more: readonly Migration[] = []): Promise<string[]> {
@@ -91,7 +91,10 @@ export async function migrate(mysqlUrl: string, more: readonly Migration[] = [])
   }
 }
 
-/** On the connection of the runner. A migration whose statement found a table in use is run again: each does nothing twice. */
+/**
+ * On the connection of the runner. A migration whose statement found a table in use is run again: every statement is
+ * idempotent.
+ */
 async function runAll(dataSource: DataSource, runner: QueryRunner): Promise<string[]> {
   const before = new Set(
     (await new MigrationExecutor(dataSource, runner).getExecutedMigrations()).map(({ name }) => name),

@@ -12,7 +12,7 @@ export const directItem = (transactionId: string, fields: Partial<TransferOrder>
   takenAt: ACCEPTED_AT,
 });
 
-/** Accounts as a test wants them; balances of more than zero come from nowhere. */
+/** Accounts for a test; positive balances have no matching postings. */
 export async function putAccounts(database: Database, accounts: readonly Account[]): Promise<void> {
   const rows = accounts.map((a) => [
     a.accountId,
@@ -30,7 +30,7 @@ export async function putAccounts(database: Database, accounts: readonly Account
   );
 }
 
-/** Every account began at zero, and each posting follows the one before it, in version and in balance. */
+/** Every account started at zero, and each posting follows the previous one in version and balance. */
 export async function expectWholeHistory(database: Database): Promise<void> {
   const accounts = await database.rows<{ account_id: string; balance: number; version: number }>(
     'SELECT account_id, balance, version FROM accounts',

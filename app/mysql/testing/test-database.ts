@@ -7,7 +7,7 @@ import { systemClock } from '../../kernel/clock.ts';
 import { Database, type PoolOptions, Session } from '../connection/pool.ts';
 import { migrate } from '../schema/data-source.ts';
 
-/** A database of its own on the server of the tests, or on the given one; empty. */
+/** A separate database on the server of the tests, or on the given one; empty. */
 export async function emptyDatabase(serverUrl = inject('mysqlUrl')): Promise<{ url: string; drop(): Promise<void> }> {
   const name = `t_${randomBytes(6).toString('hex')}`;
   const run = async (sql: string) => {
@@ -51,7 +51,7 @@ const EMPTIED = [
 export interface TestDatabase {
   url: string;
   database: Database;
-  /** Empties all tables, and puts the authority and the cursor where a test wants them. */
+  /** Empties all tables, and sets the authority and the cursor. */
   reset(epoch?: number, mode?: Mode): Promise<void>;
   drop(): Promise<void>;
 }
@@ -100,7 +100,7 @@ export async function ledgerRows(database: Database) {
   };
 }
 
-/** A database in whose transactions something happens before each statement (counted from 0, COMMIT not included). */
+/** A database with a hook before each statement of its transactions (counted from 0, COMMIT not included). */
 export class InterruptedDatabase extends Database {
   /** Throw here, or kill the connection, whose id is given. */
   before: (statement: number, connectionId: number) => Promise<void> = async () => {};
@@ -132,10 +132,10 @@ export class InterruptedDatabase extends Database {
   }
 }
 
-/** InnoDB renews what it tells of its transactions only when nobody has asked for 100 ms. */
+/** InnoDB refreshes its report of transactions only if it was not read for 100 ms. */
 const INNODB_TELLS_MS = 120;
 
-/** Whether somebody in this database waits for a row lock, in a statement LIKE the given one. For `until`. */
+/** Whether a transaction in this database waits for a row lock, in a statement LIKE the given one. For `until`. */
 export async function waitsForALock(database: Database, statement = '%'): Promise<boolean> {
   await systemClock.sleep(INNODB_TELLS_MS);
   const waiting = await database.rows(

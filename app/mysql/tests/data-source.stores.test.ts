@@ -34,7 +34,7 @@ async function query<Row>(sql: string): Promise<Row[]> {
 }
 const tables = () =>
   query<object>(
-    // MySQL would name the columns in upper case.
+    // MySQL would return the column names in upper case.
     'SELECT table_name AS name, table_type AS type FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1',
   );
 
@@ -50,7 +50,7 @@ const schema = async () => ({
   ),
 });
 
-/** A runner that tells of each statement that changes something, before it is run. */
+/** A runner that reports each modifying statement before it is run. */
 function listening(runner: QueryRunner, tell: (sql: string) => void): QueryRunner {
   const query = async (sql: string, values?: unknown[]) => {
     if (!sql.startsWith('SELECT')) tell(sql);
@@ -59,7 +59,10 @@ function listening(runner: QueryRunner, tell: (sql: string) => void): QueryRunne
   return Object.create(runner, { query: { value: query } }) as QueryRunner;
 }
 
-/** Runs a migration that dies before its next statement once so many changed the schema. @returns whether it died */
+/**
+ * Runs a migration that dies before its next statement after the given number of schema changes. @returns whether it
+ * died
+ */
 async function dies(migration: MigrationInterface, runner: QueryRunner, allowed: number): Promise<boolean> {
   let changes = 0;
   const mortal = listening(runner, () => {
@@ -71,10 +74,13 @@ async function dies(migration: MigrationInterface, runner: QueryRunner, allowed:
   );
 }
 
-/** What a process of the version before does not notice: new tables, views and keys, and columns that need no value. */
+/**
+ * Changes that do not affect a process of the previous version: new tables, views and keys, and columns that need no
+ * value.
+ */
 const EXPANDS =
   /^(CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE SQL SECURITY INVOKER VIEW|CREATE INDEX|INSERT IGNORE)\b|^ALTER TABLE `?\w+`? ADD COLUMN (?!.*\bNOT NULL\b(?!.*\bDEFAULT\b))/s;
-/** Columns that became wider: each was looked at by hand. */
+/** Columns that became wider: each was checked by hand. */
 const WIDENS = new Set([
   'ALTER TABLE transfers MODIFY `user`',
   'ALTER TABLE account_changes MODIFY `user`',
@@ -91,12 +97,12 @@ describe('Migrations', () => {
     expect(await query('SELECT epoch, mode FROM authority')).toEqual([{ epoch: 7, mode: 'CACHE' }]);
   });
 
-  it('wait for one another when several start at once', async () => {
+  it('wait for one another if several start at once', async () => {
     const done = await Promise.all([migrate(db.url), migrate(db.url), migrate(db.url)]);
     expect(done.flat()).toEqual(MIGRATIONS);
   });
 
-  it('wait for a table that somebody uses without keeping others from it', async () => {
+  it('wait for a table in use without blocking others', async () => {
     await migrate(db.url);
     class Next1999999999000 implements MigrationInterface {
       readonly name = 'Next1999999999000';
@@ -112,15 +118,15 @@ describe('Migrations', () => {
     const waits = "SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata lock%'";
     const isWaiting = async () => (await query(waits)).length > 0;
     await until('it waits for the table', isWaiting);
-    // Queued behind the migration while it waits; one that never gave up would block these forever.
+    // Queued behind the migration while it waits; a migration that never gave up would block these forever.
     for (let time = 0; time < 2; time++) await query('SELECT * FROM accounts');
-    await until('it comes again', isWaiting);
+    await until('it is retried', isWaiting);
     await reader.query('COMMIT');
     expect(await migrating).toEqual(['Next1999999999000']);
     await reader.end();
   });
 
-  it('begin with nobody in authority but MySQL, and the cursor at nothing', async () => {
+  it('start with MySQL as the authority, and an empty cursor', async () => {
     await migrate(db.url);
     expect(await query('SELECT shard, epoch, mode, cache_epoch FROM authority')).toEqual([
       { shard: 0, epoch: 0, mode: 'DIRECT', cache_epoch: null },
@@ -130,7 +136,7 @@ describe('Migrations', () => {
     ]);
   });
 
-  it('give every table a primary key, as servers with sql_require_primary_key demand', async () => {
+  it('give every table a primary key, which servers with sql_require_primary_key demand', async () => {
     await migrate(db.url);
     const tablesWith = (condition: string) =>
       query<{ name: string }>(
@@ -143,7 +149,7 @@ describe('Migrations', () => {
     expect(await tablesWith(`NOT ${hasPrimaryKey}`)).toEqual([]);
   });
 
-  it('go down again, to nothing, and up once more', async () => {
+  it('can be reverted completely, and applied again', async () => {
     await migrate(db.url);
     const before = await tables();
     const dataSource = await createDataSource(db.url).initialize();
@@ -154,7 +160,7 @@ describe('Migrations', () => {
     expect(await tables()).toEqual(before);
   });
 
-  it('go on from wherever one died: each statement may have been the last', async () => {
+  it('continue from wherever one died: each statement may have been the last', async () => {
     await migrate(db.url);
     const wanted = await schema();
     const dataSource = await createDataSource(db.url).initialize();
@@ -174,7 +180,7 @@ describe('Migrations', () => {
     await dataSource.destroy();
   });
 
-  it('only add, so that the version before goes on working beside the new one (docs/deployment.md, Upgrade)', async () => {
+  it('only add, so that the previous version keeps working beside the new one (docs/deployment.md, Upgrade)', async () => {
     const dataSource = await createDataSource(db.url).initialize();
     const runner = dataSource.createQueryRunner();
     const [first, ...later] = dataSource.migrations;
@@ -189,7 +195,7 @@ describe('Migrations', () => {
     ).toEqual([]);
   });
 
-  it('of the second one only add: what the version before reads and writes goes on working', async () => {
+  it('of the second version only add: what the previous version reads and writes keeps working', async () => {
     await migrate(db.url);
     await query("INSERT INTO pods (pod_id, epoch) VALUES ('p', 1) ON DUPLICATE KEY UPDATE epoch = VALUES(epoch)");
     await query(
@@ -199,7 +205,7 @@ describe('Migrations', () => {
     expect(await query('SELECT bound FROM authority')).toEqual([{ bound: null }]);
   });
 
-  it('let the lock go when they fail, and say what failed', async () => {
+  it('release the lock when they fail, and report what failed', async () => {
     await query('CREATE TABLE postings (id INT)');
     await expect(migrate(db.url)).rejects.toThrow(/postings' is not (of type 'VIEW'|VIEW)/);
     await query('DROP TABLE postings');
@@ -207,8 +213,8 @@ describe('Migrations', () => {
   });
 });
 
-describe('The address of MySQL', () => {
-  it('is taken whole: where TLS is asked for, a migration does not speak in plain text to a server without a valid certificate', async () => {
+describe('The URL of MySQL', () => {
+  it('is used completely: if TLS is requested, a migration does not use an unencrypted connection to a server without a valid certificate', async () => {
     await expect(migrate(`${db.url}?ssl={"rejectUnauthorized":true}`)).rejects.toThrow(
       /secure connection|self-signed certificate/,
     );
@@ -245,7 +251,7 @@ describe('The entities', () => {
     await dataSource.destroy();
   });
 
-  it('serve administration: a row goes in and comes back', async () => {
+  it('serve administration: a row can be written and read back', async () => {
     await migrate(db.url);
     const dataSource = await createDataSource(db.url).initialize();
     const keys = dataSource.getRepository(ApiKeyEntity);

@@ -60,7 +60,7 @@ async function killClients(): Promise<void> {
   for (const { id } of rows as { id: number }[]) await root.query(`KILL CONNECTION ${id}`).catch(() => {});
 }
 
-/** @returns the code of MySQL that lies behind the 503 */
+/** @returns the MySQL error code behind the 503 */
 async function refusal(work: () => Promise<unknown>): Promise<string> {
   const problem = await work().then(
     () => 'it was not refused',
@@ -121,7 +121,7 @@ describe('A refusal by MySQL for a temporary reason is database_unavailable, and
     await heals();
   });
 
-  it('a limit of connections at a time', async () => {
+  it('a limit on concurrent connections', async () => {
     await root.query('ALTER USER client WITH MAX_USER_CONNECTIONS 1');
     await write(1);
     const held = open();
@@ -180,7 +180,7 @@ describe('A refusal by MySQL for a temporary reason is database_unavailable, and
     await heals();
   });
 
-  it('a server that ends and starts again', async () => {
+  it('a server that stops and starts again', async () => {
     await write(1);
     const { port } = server;
     await server.stop();
@@ -197,21 +197,21 @@ describe('A refusal by MySQL for a temporary reason is database_unavailable, and
   });
 });
 
-describe('A statement that would fail at any time is our mistake, and remains an internal error', () => {
+describe('A statement that would fail at any time is our bug, and remains an internal error', () => {
   it.each([
     ['wrong SQL', 'SELEKT 1', 'ER_PARSE_ERROR'],
     ['an unknown column', 'SELECT nothing FROM notes', 'ER_BAD_FIELD_ERROR'],
     ['a value that is missing', 'INSERT INTO notes VALUES (1)', 'ER_WRONG_VALUE_COUNT_ON_ROW'],
     ['a value that is too large', "INSERT INTO notes VALUES (99999999999, '')", 'ER_WARN_DATA_OUT_OF_RANGE'],
-    ['a value that is none', 'INSERT INTO notes VALUES (1, NULL)', 'ER_BAD_NULL_ERROR'],
-    ['a value that is there already', "INSERT INTO notes VALUES (1, ''), (1, '')", 'ER_DUP_ENTRY'],
+    ['an invalid value', 'INSERT INTO notes VALUES (1, NULL)', 'ER_BAD_NULL_ERROR'],
+    ['a duplicate value', "INSERT INTO notes VALUES (1, ''), (1, '')", 'ER_DUP_ENTRY'],
     ['an unknown function', 'SELECT HOLDFAST(1)', 'ER_SP_DOES_NOT_EXIST'],
   ])('%s', async (_what, sql, code) => {
     await expect(database.rows(sql)).rejects.toMatchObject({ code });
     await expect(database.transaction((session) => session.run(sql))).rejects.toMatchObject({ code });
   });
 
-  it('code that is wrong', async () => {
+  it('incorrect code', async () => {
     const mistake = Object.assign(new TypeError('no'), { code: 'ERR_INVALID_ARG_TYPE' });
     await expect(database.transaction(() => Promise.reject(mistake))).rejects.toBe(mistake);
     await expect(database.transaction(() => Promise.reject(new RangeError('no')))).rejects.toThrow(RangeError);
@@ -219,8 +219,9 @@ describe('A statement that would fail at any time is our mistake, and remains an
 });
 
 describe('A full table', () => {
-  // InnoDB reports a full disk with the same code; MariaDB may end on one, which `resilience-tests` tries (`disk-full`).
-  it('is database_unavailable, and heals when there is room', async () => {
+  // InnoDB reports a full disk with the same code; a full disk may crash MariaDB, which `resilience-tests` covers
+  // (`disk-full`).
+  it('is database_unavailable, and recovers when there is room', async () => {
     const empty = await emptyDatabase(server.url);
     await using writer = new Database(poolOptions(empty.url));
     await writer.rows('CREATE TABLE notes (note VARCHAR(255) NOT NULL) ENGINE=MEMORY MAX_ROWS=100');

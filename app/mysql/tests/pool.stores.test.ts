@@ -50,7 +50,7 @@ describe('A connection', () => {
 });
 
 describe('A connection that cannot be set up', () => {
-  it('is not used: without strict mode a lock of the flush would write zeros', async () => {
+  it("is not used: without strict mode the flush's optimistic locking would write zeros", async () => {
     await using({ lockWaitTimeoutS: Number.NaN }, async (database) => {
       await expect(database.rows('SELECT 1')).rejects.toThrow();
       await expect(database.transaction(async (session) => session.rows('SELECT 1'))).rejects.toThrow();
@@ -69,7 +69,7 @@ describe('A transaction', () => {
     expect(await db.database.rows('SELECT * FROM notes')).toEqual([{ id: 1, note: 'b' }]);
   });
 
-  it('is rolled back when its work throws, and what was thrown comes through', async () => {
+  it('is rolled back if its work throws, and the error is passed on', async () => {
     const thrown = new Error('no');
     const work = db.database.transaction(async (session) => {
       await session.run("INSERT INTO notes VALUES (1, 'a')");
@@ -79,7 +79,7 @@ describe('A transaction', () => {
     expect(await db.database.rows('SELECT * FROM notes')).toEqual([]);
   });
 
-  it('on a snapshot sees one moment, and cannot write', async () => {
+  it('on a snapshot reads a single point in time, and cannot write', async () => {
     await db.database.rows("INSERT INTO notes VALUES (1, 'a')");
     await db.database.transaction(async (session) => {
       await db.database.rows("UPDATE notes SET note = 'b'");
@@ -92,7 +92,7 @@ describe('A transaction', () => {
     expect(await db.database.rows('SELECT * FROM notes')).toEqual([]);
   });
 
-  it('whose connection is cut leaves nothing, and the pool goes on with another', async () => {
+  it('whose connection is cut leaves nothing behind, and the pool continues with another connection', async () => {
     await using({ connectionsMax: 1 }, async (database) => {
       const work = database.transaction(async (session) => {
         await session.run("INSERT INTO notes VALUES (1, 'a')");
@@ -106,8 +106,8 @@ describe('A transaction', () => {
   });
 });
 
-describe('What MySQL does not answer', () => {
-  it('is database_unavailable when a row stays locked too long, and is rolled back', async () => {
+describe('A call that MySQL does not answer', () => {
+  it('is database_unavailable if a row stays locked too long, and is rolled back', async () => {
     await db.database.rows("INSERT INTO notes VALUES (1, 'a')");
     const holder = await createConnection(db.url);
     await holder.query('START TRANSACTION');
@@ -115,12 +115,12 @@ describe('What MySQL does not answer', () => {
     const waiting = using({ lockWaitTimeoutS: 1 }, (database) =>
       database.transaction((session) => session.run("UPDATE notes SET note = 'mine'")),
     );
-    await expect(waiting).rejects.toMatchObject({ ...away, message: 'MySQL is not available (ER_LOCK_WAIT_TIMEOUT)' });
+    await expect(waiting).rejects.toMatchObject({ ...away, message: 'MySQL is unavailable (ER_LOCK_WAIT_TIMEOUT)' });
     await holder.query('ROLLBACK');
     await holder.end();
   });
 
-  it('is database_unavailable when a statement takes too long', async () => {
+  it('is database_unavailable if a statement takes too long', async () => {
     await using({ queryTimeoutMs: 100 }, async (database) => {
       await expect(database.rows('SELECT SLEEP(600)')).rejects.toMatchObject(away);
       const work = database.transaction((session) => session.rows('SELECT SLEEP(600)'));
@@ -128,7 +128,7 @@ describe('What MySQL does not answer', () => {
     });
   });
 
-  it('is database_unavailable when nothing listens, for statements and transactions, and is counted', async () => {
+  it('is database_unavailable if nothing listens, for statements and transactions, and is counted', async () => {
     const url = new URL(db.url);
     url.port = String(await freePort());
     seen.failed = 0;
@@ -139,7 +139,7 @@ describe('What MySQL does not answer', () => {
     expect(seen.failed).toBe(2);
   });
 
-  it('is database_unavailable when somebody listens who never speaks', async () => {
+  it('is database_unavailable if the server never responds', async () => {
     const server: Server = createServer(() => {}).listen(0, '127.0.0.1');
     await until('it listens', () => server.listening);
     const url = new URL(db.url);
@@ -150,7 +150,7 @@ describe('What MySQL does not answer', () => {
     server.close();
   });
 
-  it('is database_unavailable when it falls silent just after it took the connection', async () => {
+  it('is database_unavailable if the server stops responding just after it accepted the connection', async () => {
     const network = await SilentNetwork.before(db.url, 'SET SESSION');
     await using({ url: network.url, queryTimeoutMs: 150, connectionsMax: 1 }, async (database) => {
       await expect(database.rows('SELECT 1')).rejects.toMatchObject(away);
@@ -159,7 +159,7 @@ describe('What MySQL does not answer', () => {
     network.close();
   });
 
-  it('is database_unavailable when too many wait for a connection, or the pool is closed', async () => {
+  it('is database_unavailable if too many wait for a connection, or the pool is closed', async () => {
     await using({ connectionsMax: 1, queueMax: 1 }, async (database) => {
       const ends = await Promise.allSettled([1, 2, 3, 4].map(() => database.rows('SELECT SLEEP(0.05)')));
       expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
@@ -170,7 +170,7 @@ describe('What MySQL does not answer', () => {
     await expect(closed.rows('SELECT 1')).rejects.toMatchObject(away);
   });
 
-  it('is database_unavailable when no connection comes free in time; the one that comes later is not lost', async () => {
+  it('is database_unavailable if no connection becomes free in time; one that becomes free later is not lost', async () => {
     await using({ connectionsMax: 1, queryTimeoutMs: 150 }, async (database) => {
       await until('it has its connection', () => database.rows('SELECT 1').catch(() => null));
       let free = () => {};
@@ -186,7 +186,7 @@ describe('What MySQL does not answer', () => {
       await until('the transaction has begun', () => begun);
       await expect(database.rows('SELECT 1')).rejects.toMatchObject({
         ...away,
-        message: 'MySQL gave no connection in time',
+        message: 'no MySQL connection became available in time',
       });
       free();
       await holding;
@@ -208,7 +208,7 @@ describe('What MySQL does not answer', () => {
     });
   });
 
-  it('leaves our own mistakes what they are: they pass by no waiting', async () => {
+  it('leaves our own bugs unchanged: waiting does not fix them', async () => {
     seen.failed = 0;
     await expect(db.database.rows('SELECT nothing')).rejects.toMatchObject({ code: 'ER_BAD_FIELD_ERROR' });
     expect(seen.failed).toBe(0);
@@ -217,7 +217,7 @@ describe('What MySQL does not answer', () => {
     expect(asProblem('text')).toBe('text');
     expect(asProblem(new Error('Pool is closed.'))).toMatchObject({
       ...away,
-      message: 'MySQL is not available (closed)',
+      message: 'MySQL is unavailable (closed)',
     });
   });
 });

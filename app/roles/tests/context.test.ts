@@ -77,7 +77,7 @@ describe('A context', () => {
     const context = await testContext(testConfig(mysqlUrl, nowhere));
     await context[Symbol.asyncDispose]();
     await until('the connection is closed', () => context.redis.status === 'end');
-    await expect(context.authority.read()).rejects.toMatchObject({ message: 'MySQL is not available (closed)' });
+    await expect(context.authority.read()).rejects.toMatchObject({ message: 'MySQL is unavailable (closed)' });
   });
 
   it('is another process after each start', () => {

@@ -16,7 +16,7 @@ export const SERVER = { redisNode: 'node-1', replid: 'a'.repeat(40), marker: 'm-
 export const BY = { keeper: 'keeper-1', reason: 'a test' };
 export const CHANGE_ID = '01890000-0000-7000-8000-000000000001';
 
-/** An epoch of the cache (number 1, on the model) whose authority and books are in a real MySQL. */
+/** A cache epoch (number 1, on the model) whose authority and ledger tables are in a real MySQL. */
 export class SettlementBench {
   readonly db: TestDatabase;
   readonly authority: AuthorityStore;
@@ -37,7 +37,7 @@ export class SettlementBench {
     return new SettlementBench(await migratedDatabase(), limits);
   }
 
-  /** The authority is with the cache of epoch 1, and `pods` are registered. */
+  /** The authority is with cache epoch 1, and `pods` are registered. */
   async begin(pods: readonly string[] = ['pod'], accounts: readonly Account[] = ACCOUNTS): Promise<void> {
     await this.db.reset(1, 'CACHE');
     await this.db.database.rows('UPDATE authority SET redis_node = ?, replid = ?, marker = ?', [
@@ -57,7 +57,7 @@ export class SettlementBench {
     return this.epoch.entries();
   }
 
-  /** Brings the journal up to a seq to MySQL. */
+  /** Writes the journal up to a seq to MySQL. */
   async flush(entries: readonly JournalEntry[], authorityEpoch = 1): Promise<void> {
     const { seq } = await this.flushes.cursor();
     const rest = entries.filter(({ firstSeq }) => firstSeq > seq);
@@ -69,11 +69,11 @@ export class SettlementBench {
     await this.drains.complete(1, [podId], observed);
   }
 
-  /** Folds, page by page. */
+  /** Recovers, page by page. */
   fold(from: Authority, settlement = this.settlement) {
     return done(() => settlement.settleByFold(from, BY));
   }
-  /** Settles by the journal, which is read in pages of so many entries. */
+  /** Settles by the journal, which is read in pages of this many entries. */
   async late(
     from: Authority,
     entries: readonly JournalEntry[],
@@ -92,7 +92,7 @@ export class SettlementBench {
 
   async closing(): Promise<Authority> {
     const now = await this.authority.move(await this.authority.read(), 'CLOSING', BY);
-    if (!now) throw new Error('nobody else moves');
+    if (!now) throw new Error('the authority has moved');
     return now;
   }
 
@@ -112,7 +112,7 @@ export class SettlementBench {
     return { now: settled.authority, journal };
   }
 
-  /** All that a settlement writes. */
+  /** Everything that a settlement writes. */
   async everything(): Promise<Record<string, object[]>> {
     const tables = [
       ...['authority_log', 'flush_cursor', 'accounts', 'transfers', 'account_changes', 'pods', 'drained_entries'],
@@ -122,7 +122,7 @@ export class SettlementBench {
     for (const table of tables) {
       const rows = await this.db.database.rows<object>(`SELECT * FROM ${table}`);
       all[table] = rows.map((row) =>
-        // A number that was rolled back is not given again.
+        // Auto-increment values are not reused after a rollback.
         Object.fromEntries(
           Object.entries(row).filter(
             ([column]) => !column.endsWith('_at') && `${table}.${column}` !== 'dropped_entries.id',
