@@ -32,7 +32,7 @@ function run(...args) {
   if (status !== 0) process.exitCode = 1;
 }
 
-/** Every alert is shown to fire. That none fires when all is well is the first case. */
+/** Every alert fires in some case. The first case shows that none fires without a fault. */
 function requireCases() {
   /** @type {{ groups: { rules: { alert?: string }[] }[] }} */
   const { groups } = parse(readFileSync(RULES, 'utf8'));

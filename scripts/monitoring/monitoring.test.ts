@@ -97,11 +97,11 @@ describe('Every metric', () => {
     }
   });
 
-  it('of the rules is one of the code', () => {
+  it('in the rules exists in the code', () => {
     for (const rule of rules) for (const name of metricsIn(rule.expr)) expect.soft([...known]).toContain(name);
   });
 
-  it('of the dashboard is one of the code or of the rules, and every metric of the code is on it', () => {
+  it('in the dashboard exists in the code or in the rules, and every metric of the code is on it', () => {
     const shown = new Set(queries.flatMap((expr) => [...metricsIn(expr)]));
     for (const name of shown) expect.soft([...known]).toContain(name);
     const base = new Set([...shown].map((name) => name.replace(/_(bucket|sum|count)$/, '')));
@@ -111,11 +111,11 @@ describe('Every metric', () => {
 });
 
 describe('The dashboard', () => {
-  it('is as panels.mjs says; else: node scripts/monitoring/dashboard.mjs --write', () => {
+  it('is generated from panels.mjs; otherwise run: node scripts/monitoring/dashboard.mjs --write', () => {
     expect(read('charts/holdfast/files/dashboard.json')).toBe(dashboard());
   });
 
-  it('is small enough for a ConfigMap, and says of every panel what it shows', () => {
+  it('is small enough for a ConfigMap, and describes every panel', () => {
     expect(Buffer.byteLength(dashboard())).toBeLessThan(200 * 1024);
     for (const { panels } of ROWS) for (const { about } of panels) expect(about).toMatch(/\.$/);
     const titles = ROWS.flatMap(({ panels }) => panels.map(({ title }) => title));
