@@ -12,8 +12,8 @@ import { ofTestLedger } from '../app/domain/testing/ledger-id.ts';
 import type { Account, TransferOrder } from '../app/domain/types.ts';
 import type { Caller } from '../app/journal/cache-port.ts';
 import { systemClock } from '../app/kernel/clock.ts';
-import { Doubts } from '../app/ledger/epoch/doubts.ts';
-import { EpochView, type Seat } from '../app/ledger/epoch/epoch-view.ts';
+import { EpochView, type Session } from '../app/ledger/epoch/epoch-view.ts';
+import { InDoubtAttempts } from '../app/ledger/epoch/in-doubt-attempts.ts';
 import { PodLedger } from '../app/ledger/pod-ledger.ts';
 import { connectRedis } from '../app/redis/connection.ts';
 import { loadScript } from '../app/redis/lua-loader.ts';
@@ -44,19 +44,19 @@ function bareApply(): { sha: string; bareSha: string; text: string } {
   return { sha, bareSha: createHash('sha1').update(bare).digest('hex'), text: bare };
 }
 
-class ForgetfulDoubts extends Doubts {
+class NoInDoubtAttempts extends InDoubtAttempts {
   override begin(): void {}
   override end(): void {}
 }
 class ForgetfulView extends EpochView {
-  readonly #none = new ForgetfulDoubts();
-  override get doubts(): Doubts {
+  readonly #none = new NoInDoubtAttempts();
+  override get inDoubt(): InDoubtAttempts {
     return this.#none;
   }
   override keep(): void {}
 }
 
-function seatAt(view: EpochView): Seat {
+function seatAt(view: EpochView): Session {
   return {
     view: () => view,
     direct: () => null,
@@ -154,7 +154,7 @@ try {
     view,
     ledger: new PodLedger({
       cache,
-      seat: seatAt(view),
+      session: seatAt(view),
       clock: systemClock,
       events: nothing,
       database: { loadAccounts: never, findOutcomes: never },

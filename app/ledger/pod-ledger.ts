@@ -5,7 +5,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { AccountChanger } from './accounts/account-changer.ts';
 import { AccountLoader } from './accounts/account-loader.ts';
 import { AccountReader } from './accounts/account-reader.ts';
-import type { Seat } from './epoch/epoch-view.ts';
+import type { Session } from './epoch/epoch-view.ts';
 import { OutcomeFinder } from './outcomes/outcome-finder.ts';
 import { PersistenceWatch } from './outcomes/persistence-watch.ts';
 import type { DirectServer } from './ports/direct-server.ts';
@@ -22,7 +22,7 @@ export interface PodLedgerDependencies {
   cache: CacheServer;
   database: LedgerDatabase;
   direct: DirectServer;
-  seat: Seat;
+  session: Session;
   clock: Clock;
   events: LedgerEvents;
   limits: QueueLimits & { cachedAccountsMax: number };
@@ -30,7 +30,7 @@ export interface PodLedgerDependencies {
 
 /**
  * The ledger of a pod. Redis decides, and MySQL provides what Redis does not hold; while Redis is unavailable, MySQL
- * decides. The seat determines where the authority is.
+ * decides. The session determines where the authority is.
  */
 export class PodLedger implements Ledger {
   readonly #queue: TransferQueue;
@@ -42,14 +42,14 @@ export class PodLedger implements Ledger {
   readonly #requestTimeoutMs: number;
 
   constructor(deps: PodLedgerDependencies) {
-    const { cache, seat, clock, limits } = deps;
+    const { cache, session, clock, limits } = deps;
     this.#clock = clock;
     this.#requestTimeoutMs = limits.requestTimeoutMs;
     const loader = new AccountLoader({ ...deps, accountsMax: limits.cachedAccountsMax });
     this.#finder = new OutcomeFinder(deps);
     this.#queue = new TransferQueue({ ...deps, loader, finder: this.#finder });
     this.#reader = new AccountReader({ ...deps, loader });
-    this.#watch = new PersistenceWatch({ cache, seat, clock, finder: this.#finder });
+    this.#watch = new PersistenceWatch({ cache, session, clock, finder: this.#finder });
     this.#changer = new AccountChanger({ ...deps, loader, requestTimeoutMs: limits.requestTimeoutMs });
   }
 

@@ -35,7 +35,7 @@ export interface Running {
 export async function startApi(context: Context): Promise<Running> {
   const { config, clock, metrics, cache, authority, database, detectors, direct, drains, logger, redis, reader } =
     context;
-  const seat = new PodSession({
+  const session = new PodSession({
     authority,
     drains,
     cache,
@@ -60,12 +60,12 @@ export async function startApi(context: Context): Promise<Running> {
     },
     onAuthority: (now) => metrics.authority(now),
   });
-  redis.on('close', () => seat.lostRedis());
+  redis.on('close', () => session.lostRedis());
   const ledger = new PodLedger({
     cache,
     database: reader,
     direct,
-    seat,
+    session,
     clock,
     events: ledgerEvents(context),
     limits: { ...config.ledger, requestTimeoutMs: config.http.requestTimeoutMs },
@@ -73,8 +73,8 @@ export async function startApi(context: Context): Promise<Running> {
   const keys = new ApiKeyStore(database, clock, SCOPES);
   metrics.sample({
     queueTransfers: () => ledger.open,
-    tailEntries: () => seat.view()?.tail.size ?? 0,
-    tailBytes: () => seat.view()?.tail.bytes ?? 0,
+    tailEntries: () => session.view()?.tail.size ?? 0,
+    tailBytes: () => session.view()?.tail.bytes ?? 0,
   });
   metrics.limits({
     requests_in_flight: config.http.requestsInFlightMax,
@@ -82,14 +82,14 @@ export async function startApi(context: Context): Promise<Running> {
     tail_bytes: config.ledger.tailBytesMax,
   });
   const reconciliation = new SharedReconciliation(context, () => {
-    const caller = seat.view()?.caller;
+    const caller = session.view()?.caller;
     return caller ? cachePages({ redis, scripts: context.scripts, keyPrefix: config.ledger.keyPrefix }, caller) : null;
   });
   let stopping = false;
   const { bootstrapApiKey } = config.auth;
   let keyIsStored = !bootstrapApiKey;
   const readiness = () => {
-    const reasons = stopping ? ['it is shutting down'] : [...seat.complaints()];
+    const reasons = stopping ? ['it is shutting down'] : [...session.complaints()];
     if (!stopping && !keyIsStored) reasons.push('the bootstrap key is not stored yet');
     return { ready: reasons.length === 0, reasons };
   };
@@ -101,7 +101,7 @@ export async function startApi(context: Context): Promise<Running> {
     ...jwt(context),
     ...(context.tracing && { tracing: context.tracing }),
     ops: {
-      status: () => new OpsStatus(context, seat).read(),
+      status: () => new OpsStatus(context, session).read(),
       reconcile: () => reconciliation.run(),
       unsettled: () => unsettled(context),
       acceptLoss: (acceptance, user) => acceptLoss(context, acceptance, user),
@@ -120,7 +120,7 @@ export async function startApi(context: Context): Promise<Running> {
       redis,
       keyPrefix: config.ledger.keyPrefix,
       podId: context.processId,
-      isAdmitted: () => seat.view() !== null,
+      isAdmitted: () => session.view() !== null,
     }),
     limits: { ...config.http, requestsPerSecondPerUserMax: config.http.requestsPerSecondPerUserMax || null },
   };
@@ -130,7 +130,7 @@ export async function startApi(context: Context): Promise<Running> {
   await listen(server, port, host);
   const admin = await startAdminServer({ readiness, metrics, host, port: adminPort });
   logger.log.info({ port, adminPort }, 'the API is listening');
-  seat.start();
+  session.start();
   const stopped = new AbortController();
   const bootstrapped = bootstrapApiKey
     ? addBootstrapKey(context, keys, bootstrapApiKey, stopped.signal).then(() => {
@@ -145,7 +145,7 @@ export async function startApi(context: Context): Promise<Running> {
       await closed(server);
       stopped.abort();
       await bootstrapped;
-      await seat.stop();
+      await session.stop();
       await closeAdminServer(admin);
     },
   };

@@ -8,18 +8,18 @@ const FROZEN_LISTED_MAX = 100;
 /** What an operator sees of the whole: read from both stores, each as far as it answers. */
 export class OpsStatus {
   readonly #context: Context;
-  readonly #seat: PodSession;
+  readonly #session: PodSession;
 
-  constructor(context: Context, seat: PodSession) {
+  constructor(context: Context, session: PodSession) {
     this.#context = context;
-    this.#seat = seat;
+    this.#session = session;
   }
 
   async read(): Promise<object> {
     const { looking, unsettled, detectors } = this.#context;
     const { authority, flushStore } = looking;
     const [now, cursor, pods, processes, keepers, waiting] = await Promise.all([
-      authority.read().catch(() => this.#seat.authority),
+      authority.read().catch(() => this.#session.authority),
       flushStore.cursor().catch(() => null),
       authority.pods().catch(() => null),
       authority.livePods().catch(() => null),
@@ -59,11 +59,11 @@ export class OpsStatus {
       },
       breakers: { redis: detectors.redis.state, mysql: detectors.mysql.state },
       pod: {
-        podId: this.#seat.podId,
-        open: this.#seat.view() !== null,
-        observedSeq: this.#seat.view()?.observed ?? null,
-        tail: { entries: this.#seat.view()?.tail.size ?? 0, bytes: this.#seat.view()?.tail.bytes ?? 0 },
-        complaints: this.#seat.complaints(),
+        podId: this.#session.podId,
+        open: this.#session.view() !== null,
+        observedSeq: this.#session.view()?.observed ?? null,
+        tail: { entries: this.#session.view()?.tail.size ?? 0, bytes: this.#session.view()?.tail.bytes ?? 0 },
+        complaints: this.#session.complaints(),
       },
     };
   }
@@ -71,7 +71,7 @@ export class OpsStatus {
   /** How much is in the journal and not in MySQL, and how long the oldest of what this pod holds has waited. */
   async #journal(cursor: { epoch: number; seq: number } | null): Promise<object | null> {
     const { cache, clock } = this.#context;
-    const view = this.#seat.view();
+    const view = this.#session.view();
     if (!view) return null;
     try {
       const { head } = await cache.read(view.caller, []);

@@ -103,12 +103,12 @@ export const DRAINING: Mutant[] = [
     seed: 1,
     assembly: pods(() => ({
       cut: () => {},
-      seat(seat) {
+      session(session) {
         let last: EpochView | null = null;
-        return replaced(seat, {
+        return replaced(session, {
           view() {
-            last = seat.view() ?? last;
-            return seat.direct() === null ? last : null;
+            last = session.view() ?? last;
+            return session.direct() === null ? last : null;
           },
         });
       },

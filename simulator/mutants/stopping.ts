@@ -23,7 +23,7 @@ export const STOPPING: Mutant[] = [
     rule: 'A pod that stops hands over what it knows of its epoch.',
     theme: 'stops',
     seed: 1,
-    assembly: pods(({ authority }) => ({ stop: (seat) => authority.removeProcess(seat.podId) })),
+    assembly: pods(({ authority }) => ({ stop: (session) => authority.removeProcess(session.podId) })),
   },
   {
     name: 'stop-removes-its-registration-at-once',
@@ -49,9 +49,9 @@ export const STOPPING: Mutant[] = [
       let stopping = false;
       const once = (step: Promise<void>) => (stopping ? step.catch(() => {}) : step);
       return {
-        async stop(seat) {
+        async stop(session) {
           stopping = true;
-          await seat.stop();
+          await session.stop();
           await clock.sleep(TIMES.heartbeatMs);
         },
         drains: {

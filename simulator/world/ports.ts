@@ -4,7 +4,7 @@ import type { ServerFacts } from '../../app/authority/server-facts.ts';
 import type { CacheKeeper, CacheServer, KeeperCaller } from '../../app/journal/cache-port.ts';
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import type { Clock } from '../../app/kernel/clock.ts';
-import type { Seat } from '../../app/ledger/epoch/epoch-view.ts';
+import type { Session } from '../../app/ledger/epoch/epoch-view.ts';
 import type { DirectServer } from '../../app/ledger/ports/direct-server.ts';
 import type { Ledger } from '../../app/ledger/ports/ledger.ts';
 import type { LedgerDatabase } from '../../app/ledger/ports/ledger-database.ts';
@@ -29,9 +29,9 @@ export interface PodPorts {
   direct: DirectServer;
   cut(): void;
   /** Ends the process in order. */
-  stop(seat: PodSession): Promise<void>;
-  /** What the ledger sees of the seat. */
-  seat(seat: Seat): Seat;
+  stop(session: PodSession): Promise<void>;
+  /** What the ledger sees of the session. */
+  session(session: Session): Session;
   /** What clients see of the ledger. */
   ledger(ledger: Ledger): Ledger;
 }
@@ -73,8 +73,8 @@ export const PROTOCOL: Assembly = {
     database: new ReaderTables(mysql),
     direct: new DirectTables(mysql),
     cut: () => redis.cut(),
-    stop: (seat) => seat.stop(),
-    seat: (seat) => seat,
+    stop: (session) => session.stop(),
+    session: (session) => session,
     ledger: (ledger) => ledger,
   }),
   keeperPorts: (mysql, redis) => ({

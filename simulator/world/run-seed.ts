@@ -86,8 +86,8 @@ async function comeBack(world: World): Promise<Ending> {
     await scheduler.run(scheduler.nowMs + LOOK_EVERY_MS);
     const state = ofEpoch();
     const wanted = plan.redisReturns ? 'CACHE' : 'DIRECT';
-    const open = world.livePods.every(({ seat }) =>
-      state === 'CACHE' ? seat.view() !== null : seat.direct() !== null,
+    const open = world.livePods.every(({ session }) =>
+      state === 'CACHE' ? session.view() !== null : session.direct() !== null,
     );
     if (state === wanted && open && world.asked === 0) return state;
     // Nothing will come any more; a while is given to what is still under way.

@@ -8,7 +8,7 @@ export const TIMES = {
   heartbeatMs: 400,
   closedAfterMs: 3_000,
   retireAfterMs: 1_500,
-  renewDoubtsAfterMs: 1_500,
+  renewIdAfterMs: 1_500,
   lostAfterMs: 700,
   lostByPodsAfterMs: 2_000,
   steadyAfterMs: 500,

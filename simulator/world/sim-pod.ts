@@ -21,7 +21,7 @@ export const SILENT_EVENTS: LedgerEvents = {
 export class SimPod {
   readonly process: SimProcess;
   readonly redis: RedisClient;
-  readonly seat: PodSession;
+  readonly session: PodSession;
   readonly ledger: Ledger;
   /** It has stopped in order, and did not report that it could not hand over what it knows. */
   stoppedWell = false;
@@ -41,7 +41,7 @@ export class SimPod {
     this.redis = redis;
     this.#ports = ports;
     let incarnation = 0;
-    this.seat = new PodSession({
+    this.session = new PodSession({
       authority: ports.authority,
       drains: ports.drains,
       cache: ports.cache,
@@ -51,7 +51,7 @@ export class SimPod {
       processId: process.name,
       heartbeatMs: TIMES.heartbeatMs,
       closedAfterMs: TIMES.closedAfterMs,
-      renewDoubtsAfterMs: TIMES.renewDoubtsAfterMs,
+      renewIdAfterMs: TIMES.renewIdAfterMs,
       newPodId: () => `${process.name}.${++incarnation}`,
       redis: { ready: () => redis.ready, probe: () => redis.probe(), cut: () => ports.cut() },
       onAuthority: () => {},
@@ -60,18 +60,18 @@ export class SimPod {
       cache: ports.cache,
       database: ports.database,
       direct: ports.direct,
-      seat: ports.seat(this.seat),
+      session: ports.session(this.session),
       clock: process,
       events: SILENT_EVENTS,
       limits: { ...LEDGER_LIMITS, cachedAccountsMax: deps.cachedAccountsMax },
     });
     this.ledger = ports.ledger(ledger);
-    this.seat.start();
+    this.session.start();
   }
 
   /** Ends in order: what clients have sent by now is answered, or lost with their connection. */
   async stop(): Promise<void> {
-    await this.#ports.stop(this.seat);
+    await this.#ports.stop(this.session);
     this.stoppedWell = !this.#failed;
     this.kill();
   }

@@ -91,7 +91,7 @@ export class World {
 
   startPod(): SimPod {
     const process = this.#process(`pod${++this.#incarnations}`);
-    const { redis, mysql } = this.#clientsOf(process, () => pod.seat.lostRedis());
+    const { redis, mysql } = this.#clientsOf(process, () => pod.session.lostRedis());
     const ports = this.#assembly.podPorts(mysql, redis, process);
     const pod: SimPod = new SimPod({
       process,

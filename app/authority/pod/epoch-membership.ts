@@ -66,7 +66,7 @@ export class EpochMembership {
 
   /** Whether an attempt has been in doubt for `ms` since it was left so, and since the last new id. */
   isInDoubtFor(ms: number, nowMs: number): boolean {
-    const since = this.#view?.doubts.oldestSinceMs ?? null;
+    const since = this.#view?.inDoubt.oldestSinceMs ?? null;
     return since !== null && nowMs - Math.max(since, this.#renewedAt) >= ms;
   }
   renewed(nowMs: number): void {
@@ -85,9 +85,9 @@ export class EpochMembership {
   }
 
   endAttemptsOfRetiredIds(view: EpochView): void {
-    if (view.doubts.size === 0) return;
-    for (const [podId, seq] of this.#retired) view.doubts.endAt(podId, seq);
-    view.doubts.advance(view.cursor);
+    if (view.inDoubt.size === 0) return;
+    for (const [podId, seq] of this.#retired) view.inDoubt.endAt(podId, seq);
+    view.inDoubt.advance(view.cursor);
   }
 
   /**

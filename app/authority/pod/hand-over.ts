@@ -27,7 +27,7 @@ class HandOver {
     this.#podIds = podIds;
     this.#observed = view?.observed ?? 0;
     const entries = view?.tail.snapshot() ?? [];
-    const inDoubt = view?.doubts.snapshot() ?? [];
+    const inDoubt = view?.inDoubt.snapshot() ?? [];
     this.#parts = partsOf(entries, inDoubt);
     this.summary = { epoch, entries: entries.length, inDoubt: inDoubt.length, observed: this.#observed };
   }

@@ -3,7 +3,7 @@ import { Problem } from '../../domain/problem.ts';
 import { CacheError, type CacheServer } from '../../journal/cache-port.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/log.ts';
-import type { EpochView, HoldReason, Seat } from '../../ledger/epoch/epoch-view.ts';
+import type { EpochView, HoldReason, Session } from '../../ledger/epoch/epoch-view.ts';
 import type { DrainStore, PodAuthority } from '../authority-ports.ts';
 import { AuthorityReading } from './authority-reading.ts';
 import { EpochMembership, type RetireId } from './epoch-membership.ts';
@@ -30,7 +30,7 @@ interface PodSessionDependencies {
   processId: string;
   heartbeatMs: number;
   /** Time without a reply after which an in-doubt attempt makes the pod take a new id, ms. */
-  renewDoubtsAfterMs?: number;
+  renewIdAfterMs?: number;
   /** How long the ledger is closing before requests are refused at once instead of held, ms. */
   closedAfterMs: number;
   newPodId(): string;
@@ -42,7 +42,7 @@ interface PodSessionDependencies {
 const SERVING_TURN_MS = 250;
 const HOLDING_TURN_MS = 100;
 /** After this long no reply will come for an attempt in doubt: a new pod id ensures that it cannot run any more, ms. */
-const RENEW_DOUBTS_AFTER_MS = 30_000;
+const RENEW_ID_AFTER_MS = 30_000;
 /** How long a pod that stops waits for the flush before it hands over its tail, ms. */
 const CATCH_UP_MS = 2_000;
 const CATCH_UP_TURN_MS = 50;
@@ -62,7 +62,7 @@ export const NOT_HANDED_OVER = 'the pod could not hand over what it knows of its
  * takes down what it knows, stops working in that epoch, and writes its knowledge to MySQL: nothing moves before every
  * registered pod has done so. When MySQL is unavailable the pod continues in its epoch: Redis refuses it once the epoch ends.
  */
-export class PodSession implements Seat {
+export class PodSession implements Session {
   readonly #deps: PodSessionDependencies;
   readonly #reading: AuthorityReading;
   readonly #probe: RedisProbe;
@@ -199,12 +199,12 @@ export class PodSession implements Seat {
   }
 
   #turnFacts({ mode, epoch, replid, marker }: Authority): SessionFactsByEvent['turn'] {
-    const { clock, heartbeatMs, redis, renewDoubtsAfterMs = RENEW_DOUBTS_AFTER_MS } = this.#deps;
+    const { clock, heartbeatMs, redis, renewIdAfterMs = RENEW_ID_AFTER_MS } = this.#deps;
     const nowMs = clock.monotonic();
     const mayCallRedis = this.#redisCall === null && replid !== null && marker !== null;
     const isOpen = this.#state === 'open';
     const inDoubtTooLong =
-      isOpen && this.#reading.databaseSeen && (this.#membership?.isInDoubtFor(renewDoubtsAfterMs, nowMs) ?? false);
+      isOpen && this.#reading.databaseSeen && (this.#membership?.isInDoubtFor(renewIdAfterMs, nowMs) ?? false);
     // `ready` also reports a broken connection to the failure detector: it is asked only where the answer decides.
     const asksForRedis = mayCallRedis && (this.#state === 'joining' || inDoubtTooLong);
     return {

@@ -38,14 +38,14 @@ async function anotherPod(): Promise<PodBench> {
   const other = new PodBench(db.database, url, 'other', pod.prefix);
   others.push(other);
   await other.connected();
-  other.seat.start();
+  other.session.start();
   await other.open();
   return other;
 }
 const answersOf = (orders: Parameters<PodBench['ledger']['apply']>[0]) => pod.ledger.apply(orders, 'cache');
 const viewOf = (one: PodBench) => {
-  const view = one.seat.view();
-  if (!view) throw new Error('the seat is closed');
+  const view = one.session.view();
+  if (!view) throw new Error('the session is closed');
   return view;
 };
 
@@ -54,7 +54,7 @@ describe('At the end of its epoch a pod', () => {
     const ids = [await pod.post(), await pod.post()];
     await pod.closing();
     expect(await pod.allDrained(epoch)).toEqual({ ids, doubts: [], pods: { 'pod-1': 2 } });
-    expect([pod.seat.view(), pod.seat.direct(), pod.opened]).toEqual([null, null, 1]);
+    expect([pod.session.view(), pod.session.direct(), pod.opened]).toEqual([null, null, 1]);
     const held = answersOf([pod.order()]);
     await pod.settleByFold();
     await pod.openDirectly();
@@ -89,7 +89,7 @@ describe('At the end of its epoch a pod', () => {
   it('takes down what it knows and closes in one step, whatever comes in at that very moment', async () => {
     const seen: unknown[] = [];
     const cut = vi.spyOn(pod, 'cuts', 'set').mockImplementation(() => {
-      seen.push(pod.seat.view(), pod.seat.direct());
+      seen.push(pod.session.view(), pod.session.direct());
     });
     const acknowledged: string[] = [];
     /** Until something else happens than an answer of this epoch. */
@@ -124,7 +124,7 @@ describe('At the end of its epoch a pod', () => {
     expect((await answersOf([one])).map(said)).toEqual(['again POSTED']);
     await pod.ledger.outcome(two.transactionId);
     // The other one dies without a word; it is as if it had never been registered.
-    await other.seat.stop();
+    await other.session.stop();
     await db.database.rows("DELETE FROM pods WHERE pod_id LIKE 'other%'");
     await db.database.rows('DELETE FROM drained_entries');
     await pod.closing();
@@ -228,7 +228,7 @@ describe('At the end of its epoch a pod', () => {
     const id = await pod.post();
     pod.away = AWAY;
     await pod.closing();
-    await until('Redis may say what it likes', () => pod.seat.view() !== null);
+    await until('Redis may say what it likes', () => pod.session.view() !== null);
     expect((await pod.settlement.settleByFold(await pod.store.read(), { keeper: 'k', reason: 'r' })) ?? {}).toEqual({
       undrained: ['pod-1'],
     });
@@ -324,7 +324,7 @@ describe('What a pod brings', () => {
     const { caller } = viewOf(pod);
     const first = await pod.post();
     await pod.scripts.retire({ ...caller, fenceEpoch: epoch }, 'pod-1');
-    await until('it is open under a new id', () => pod.seat.podId === 'pod-2' && pod.seat.view());
+    await until('it is open under a new id', () => pod.session.podId === 'pod-2' && pod.session.view());
     const second = await pod.post();
     await pod.closing();
     expect(await pod.allDrained(epoch)).toEqual({
@@ -353,24 +353,24 @@ describe('Attempts that no reply will tell of', () => {
     pod.cache.always('apply', commandLost);
     const view = viewOf(pod);
     const answered = answersOf([one]);
-    await until('it is in doubt', () => view.doubts.size === 1);
+    await until('it is in doubt', () => view.inDoubt.size === 1);
     pod.clock.push(11_000);
     expect((await answered).map(said)).toEqual(['outcome_unknown']);
     pod.cache.always('apply', passing);
     await pod.open();
     return one.transactionId;
   }
-  const doubts = () => viewOf(pod).doubts.size;
+  const doubts = () => viewOf(pod).inDoubt.size;
 
   it('are ended after a while by a new pod id: under the old one nothing can run any more', async () => {
     const id = await inDoubt();
     const { caller } = viewOf(pod);
     pod.clock.push(20_000);
     const after = await until('it has another id', () => {
-      const view = pod.seat.view();
+      const view = pod.session.view();
       return view?.caller.podId === 'pod-2' ? view : null;
     });
-    await until('nothing is in doubt', () => after.doubts.none);
+    await until('nothing is in doubt', () => after.inDoubt.none);
     await expect(pod.scripts.read(caller, [])).rejects.toMatchObject({ kind: 'refused', reason: 'retired' });
     await pod.closing();
     expect((await pod.allDrained(epoch)).doubts).not.toContain(id);
@@ -380,7 +380,7 @@ describe('Attempts that no reply will tell of', () => {
     await pod.post();
     await inDoubt();
     pod.clock.push(20_000);
-    await until('it has another id', () => pod.seat.podId === 'pod-2');
+    await until('it has another id', () => pod.session.podId === 'pod-2');
     await pod.open();
     const asked = vi.spyOn(pod.cache, 'read');
     await until('it has looked again', () => asked.mock.calls.length > 2);
@@ -399,7 +399,7 @@ describe('Attempts that no reply will tell of', () => {
       looks.mockRestore();
       await pod.open();
     }
-    expect(pod.seat.podId).toBe('pod-2');
+    expect(pod.session.podId).toBe('pod-2');
     expect(doubts()).toBe(1);
   });
 
@@ -409,9 +409,9 @@ describe('Attempts that no reply will tell of', () => {
     pod.clock.push(31_000);
     const asked = vi.spyOn(pod.cache, 'read');
     await until('it has looked again', () => asked.mock.calls.length > 2);
-    expect([pod.seat.podId, doubts()]).toEqual(['pod-1', 1]);
+    expect([pod.session.podId, doubts()]).toEqual(['pod-1', 1]);
     pod.away = null;
-    await until('it has another id', () => pod.seat.podId === 'pod-2');
+    await until('it has another id', () => pod.session.podId === 'pod-2');
   });
 
   it('may stay so while no new id can be had: the pod works on under the one that it has', async () => {
@@ -423,12 +423,12 @@ describe('Attempts that no reply will tell of', () => {
     await until('it has tried', () => register.mock.calls.length > 0 && looks.mock.calls.length > 3);
     // The try for another id may still be under way.
     await expect
-      .poll(() => [pod.seat.podId, pod.seat.view()?.caller.podId, pod.opened])
+      .poll(() => [pod.session.podId, pod.session.view()?.caller.podId, pod.opened])
       .toEqual(['pod-1', 'pod-1', opened]);
     await pod.post();
     register.mockRestore();
     pod.clock.push(31_000);
-    await until('it has another id', () => pod.seat.view()?.caller.podId !== 'pod-1');
+    await until('it has another id', () => pod.session.view()?.caller.podId !== 'pod-1');
     await pod.post();
   });
 
@@ -439,10 +439,10 @@ describe('Attempts that no reply will tell of', () => {
     const answered = answersOf([pod.order()]);
     await gate.reached;
     await pod.scripts.retire({ ...caller, fenceEpoch: epoch }, 'pod-1');
-    await until('it has another id', () => pod.seat.view()?.caller.podId === 'pod-2');
+    await until('it has another id', () => pod.session.view()?.caller.podId === 'pod-2');
     gate.open();
     expect((await answered).map(said)).toEqual(['POSTED']);
     expect((await pod.ledger.read(['ada']))[0]).toMatchObject({ balance: 100, version: 1 });
-    expect(viewOf(pod).doubts.none).toBe(true);
+    expect(viewOf(pod).inDoubt.none).toBe(true);
   });
 });

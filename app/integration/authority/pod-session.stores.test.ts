@@ -34,21 +34,21 @@ const reported = async () => (await pod.store.livePods())[0];
 const inDirect = async (unsettled: number | null = null) =>
   db.database.rows("UPDATE authority SET mode = 'DIRECT', epoch = epoch + 1, cache_epoch = ?", [unsettled]);
 
-describe('At its start a seat', () => {
+describe('A session that starts', () => {
   it('is closed, and says why, until it knows who has the authority', async () => {
-    expect(pod.seat.view()).toBeNull();
-    expect(pod.seat.direct()).toBeNull();
-    expect(pod.seat.holdReason()).toBe('database_unavailable');
-    expect(pod.seat.complaints()).toEqual(['the authority has not been read from MySQL yet']);
-    pod.seat.start();
-    await until('it has read the authority', () => pod.seat.authority);
-    expect(pod.seat.holdReason()).toBe('ledger_switching');
+    expect(pod.session.view()).toBeNull();
+    expect(pod.session.direct()).toBeNull();
+    expect(pod.session.holdReason()).toBe('database_unavailable');
+    expect(pod.session.complaints()).toEqual(['the authority has not been read from MySQL yet']);
+    pod.session.start();
+    await until('it has read the authority', () => pod.session.authority);
+    expect(pod.session.holdReason()).toBe('ledger_switching');
   });
 
   it('waits for MySQL', async () => {
     pod.away = AWAY;
     await pod.activate();
-    pod.seat.start();
+    pod.session.start();
     const asked = vi.spyOn(pod.store, 'read');
     pod.away = null;
     await pod.open();
@@ -58,38 +58,38 @@ describe('At its start a seat', () => {
 
   it('tells apart an outage of MySQL from our own mistake', async () => {
     pod.away = new Error('no such column');
-    pod.seat.start();
+    pod.session.start();
     await until('it is told', () => pod.log.messages('error').length > 0);
     expect(pod.log.messages('error')[0]).toBe('the authority could not be read');
-    expect(pod.seat.view()).toBeNull();
+    expect(pod.session.view()).toBeNull();
   });
 
   it('opens when it is registered in MySQL and in Redis, and tells who waits', async () => {
     const { epoch, replid } = await pod.activate();
-    pod.seat.start();
+    pod.session.start();
     const view = await pod.open();
     expect(view.caller).toEqual({ epoch, replid, podId: 'pod-1' });
     expect(await podIds()).toEqual(['pod-1']);
     expect((await pod.scripts.read(view.caller, [])).head.seq).toBe(0);
     expect(pod.opened).toBe(1);
-    expect([pod.seat.complaints(), pod.seat.direct()]).toEqual([[], null]);
+    expect([pod.session.complaints(), pod.session.direct()]).toEqual([[], null]);
   });
 
   it('does not open on another server than the one of the epoch', async () => {
     await pod.activate();
     await db.database.rows('UPDATE authority SET replid = ?', ['b'.repeat(40)]);
-    pod.seat.start();
+    pod.session.start();
     await until('it has tried', async () => (await podIds()).length > 0);
-    await until('it complains', () => pod.seat.complaints()[0] === NO_REDIS);
-    expect(pod.seat.view()).toBeNull();
+    await until('it complains', () => pod.session.complaints()[0] === NO_REDIS);
+    expect(pod.session.view()).toBeNull();
   });
 
   it('does not open where the keys of the epoch are not those that were activated', async () => {
     await pod.activate();
     await db.database.rows("UPDATE authority SET marker = 'another'");
-    pod.seat.start();
+    pod.session.start();
     await until('it has tried', async () => (await podIds()).length > 0);
-    await until('it complains', () => pod.seat.complaints()[0] === NO_REDIS);
+    await until('it complains', () => pod.session.complaints()[0] === NO_REDIS);
     await expect(pod.redis.hget(`${pod.prefix}:{0}:2:ledger`, 'pod:pod-1')).resolves.toBeNull();
   });
 
@@ -97,10 +97,10 @@ describe('At its start a seat', () => {
     pod.registers = false;
     await pod.activate();
     const reads = vi.spyOn(pod.store, 'read');
-    pod.seat.start();
+    pod.session.start();
     await until('it has tried again', () => reads.mock.calls.length > 2);
-    expect([pod.seat.view(), pod.cache.calls('register')]).toEqual([null, 0]);
-    expect(pod.seat.complaints()).toEqual([NO_REDIS]);
+    expect([pod.session.view(), pod.cache.calls('register')]).toEqual([null, 0]);
+    expect(pod.session.complaints()).toEqual([NO_REDIS]);
     pod.registers = true;
     await pod.open();
   });
@@ -109,10 +109,10 @@ describe('At its start a seat', () => {
     await pod.activate();
     pod.redis.disconnect();
     await until('it is gone', () => pod.redis.status === 'end');
-    pod.seat.start();
+    pod.session.start();
     await until('it is heard', reported);
     expect(await reported()).toMatchObject({ processId: 'pod', redisSeen: false });
-    expect([await podIds(), pod.seat.complaints()]).toEqual([[], [NO_REDIS]]);
+    expect([await podIds(), pod.session.complaints()]).toEqual([[], [NO_REDIS]]);
     await pod.redis.connect();
     await pod.open();
     await until('it is heard again', async () => (await reported())?.redisSeen);
@@ -121,30 +121,30 @@ describe('At its start a seat', () => {
   it('opens on MySQL without Redis, and is ready', async () => {
     await inDirect();
     pod.redis.disconnect();
-    pod.seat.start();
+    pod.session.start();
     const { epoch } = await pod.store.read();
     expect(await pod.openDirectly()).toBe(epoch);
-    expect([pod.seat.view(), pod.opened, pod.seat.complaints(), await podIds()]).toEqual([null, 1, [], []]);
+    expect([pod.session.view(), pod.opened, pod.session.complaints(), await podIds()]).toEqual([null, 1, [], []]);
   });
 
   it('while the ledger is closed has nothing to complain of: it reads, as all do', async () => {
     await pod.activate();
     await pod.closing();
-    pod.seat.start();
-    await until('it has read the authority', () => pod.seat.authority);
-    expect([pod.seat.complaints(), pod.seat.holdReason()]).toEqual([[], 'ledger_switching']);
+    pod.session.start();
+    await until('it has read the authority', () => pod.session.authority);
+    expect([pod.session.complaints(), pod.session.holdReason()]).toEqual([[], 'ledger_switching']);
     expect(await podIds()).toEqual([]);
   });
 });
 
-describe('An open seat', () => {
+describe('An open session', () => {
   it('sends heartbeats, and observes and reports what others have written', async () => {
     const view = await pod.serve();
     await db.database.rows("UPDATE processes SET heartbeat_at = '2020-01-01'");
     await db.database.rows("UPDATE pods SET heartbeat_at = '2020-01-01'");
     const other = new PodBench(db.database, url, 'other', pod.prefix);
     await other.connected();
-    other.seat.start();
+    other.session.start();
     await other.open();
     await other.post();
     await until('it has observed it', () => view.observed === 1);
@@ -161,7 +161,7 @@ describe('An open seat', () => {
     await pod.post();
     let seenAtClose: unknown = 'nothing';
     pod.redis.once('close', () => {
-      seenAtClose = pod.seat.view();
+      seenAtClose = pod.session.view();
     });
     pod.redis.disconnect(true);
     await until('the connection is closed', () => seenAtClose !== 'nothing');
@@ -175,13 +175,13 @@ describe('An open seat', () => {
   it('says so once; errors that mean nothing, and those of another view, leave it open', async () => {
     const view = await pod.serve();
     for (const harmless of [new Error('x'), new CacheError('stale', 'snapshot'), new CacheError('unable', 'OOM')]) {
-      pod.seat.suspect(harmless, view);
-      expect(pod.seat.view()).not.toBeNull();
+      pod.session.suspect(harmless, view);
+      expect(pod.session.view()).not.toBeNull();
     }
-    pod.seat.suspect(new CacheError('in_doubt', 'timed out'), view.renewed('earlier'));
-    expect(pod.seat.view()).not.toBeNull();
-    for (let n = 0; n < 2; n++) pod.seat.suspect(new CacheError('in_doubt', 'timed out'), view);
-    expect(pod.seat.view()).toBeNull();
+    pod.session.suspect(new CacheError('in_doubt', 'timed out'), view.renewed('earlier'));
+    expect(pod.session.view()).not.toBeNull();
+    for (let n = 0; n < 2; n++) pod.session.suspect(new CacheError('in_doubt', 'timed out'), view);
+    expect(pod.session.view()).toBeNull();
     expect(pod.log.messages('warn')).toEqual(['Redis is in doubt: holding requests']);
     await pod.open();
   });
@@ -191,9 +191,9 @@ describe('An open seat', () => {
     await until('it is heard', async () => (await reported())?.redisSeen);
     pod.redis.disconnect();
     await until('it is heard', async () => (await reported())?.redisSeen === false);
-    expect(pod.seat.complaints()).toEqual([]);
+    expect(pod.session.complaints()).toEqual([]);
     pod.clock.push(5_000);
-    expect(pod.seat.complaints()).toEqual([NO_REDIS]);
+    expect(pod.session.complaints()).toEqual([NO_REDIS]);
     await pod.redis.connect();
   });
 
@@ -202,7 +202,7 @@ describe('An open seat', () => {
     pod.away = AWAY;
     const { epoch } = await pod.activate();
     pod.away = null;
-    const after = await until('it has moved', () => (pod.seat.view() === before ? null : pod.seat.view()));
+    const after = await until('it has moved', () => (pod.session.view() === before ? null : pod.session.view()));
     expect(after.caller).toMatchObject({ epoch, podId: 'pod-2' });
     expect(after.tail.size).toBe(0);
   });
@@ -213,7 +213,9 @@ describe('A pod that was retired while it was paused', () => {
     const before = await pod.serve();
     await pod.post();
     await pod.scripts.retire({ ...before.caller, fenceEpoch: before.caller.epoch }, 'pod-1');
-    const after = await until('it is open under a new id', () => (pod.seat.podId === 'pod-2' ? pod.seat.view() : null));
+    const after = await until('it is open under a new id', () =>
+      pod.session.podId === 'pod-2' ? pod.session.view() : null,
+    );
     expect(after).not.toBe(before);
     expect(after.caller).toEqual({ ...before.caller, podId: 'pod-2' });
     expect([after.tail.size, after.observed]).toEqual([1, 1]);
@@ -226,19 +228,19 @@ describe('A pod that was retired while it was paused', () => {
     const view = await pod.serve();
     await pod.scripts.retire({ ...view.caller, fenceEpoch: view.caller.epoch }, 'pod-1');
     await pod.store.removePod('pod-1');
-    await until('it is open under a new id', () => (pod.seat.podId === 'pod-2' ? pod.seat.view() : null));
+    await until('it is open under a new id', () => (pod.session.podId === 'pod-2' ? pod.session.view() : null));
     expect(await podIds()).toEqual(['pod-2']);
   });
 });
 
-describe('While MySQL is away a seat', () => {
+describe('While MySQL is away a session', () => {
   it('goes on in its epoch', async () => {
     const view = await pod.serve();
     pod.away = AWAY;
     const asked = vi.spyOn(pod.cache, 'read');
     await until('it has looked at Redis again', () => asked.mock.calls.length > 5);
-    expect([pod.seat.view(), pod.opened, pod.seat.complaints()]).toEqual([view, 1, []]);
-    pod.seat.lostRedis();
+    expect([pod.session.view(), pod.opened, pod.session.complaints()]).toEqual([view, 1, []]);
+    pod.session.lostRedis();
     expect(await pod.open()).toBe(view);
     await pod.post();
     expect(pod.log.messages('error')).toEqual([]);
@@ -249,29 +251,29 @@ describe('While MySQL is away a seat', () => {
     pod.away = AWAY;
     await pod.scripts.fence(caller.epoch + 1, caller.replid);
     await pod.closed();
-    expect(pod.seat.holdReason()).toBe('ledger_switching');
+    expect(pod.session.holdReason()).toBe('ledger_switching');
     pod.clock.push(6_000);
-    expect(pod.seat.complaints()).toEqual(['MySQL is unavailable']);
+    expect(pod.session.complaints()).toEqual(['MySQL is unavailable']);
   });
 
   it('that is open on it says so to those who wait, and turns unready after a moment', async () => {
     await inDirect();
-    pod.seat.start();
+    pod.session.start();
     await pod.openDirectly();
     pod.away = AWAY;
-    await until('it has noticed', () => pod.seat.holdReason() === 'database_unavailable');
-    expect(pod.seat.direct()).not.toBeNull();
+    await until('it has noticed', () => pod.session.holdReason() === 'database_unavailable');
+    expect(pod.session.direct()).not.toBeNull();
     pod.clock.push(6_000);
-    expect(pod.seat.complaints()).toEqual(['MySQL is unavailable']);
+    expect(pod.session.complaints()).toEqual(['MySQL is unavailable']);
     pod.away = null;
-    await until('it is ready again', () => pod.seat.complaints().length === 0);
+    await until('it is ready again', () => pod.session.complaints().length === 0);
   });
 });
 
-describe('While MySQL has the authority a seat', () => {
+describe('While MySQL has the authority a session', () => {
   beforeEach(async () => {
     await inDirect();
-    pod.seat.start();
+    pod.session.start();
     await pod.openDirectly();
   });
 
@@ -279,7 +281,7 @@ describe('While MySQL has the authority a seat', () => {
     await until('Redis is seen', async () => (await reported())?.redisSeen);
     pod.redis.disconnect();
     await until('it is lost', async () => (await reported())?.redisSeen === false);
-    expect([pod.seat.direct() === null, pod.opened, pod.seat.complaints()]).toEqual([false, 1, []]);
+    expect([pod.session.direct() === null, pod.opened, pod.session.complaints()]).toEqual([false, 1, []]);
     await pod.redis.connect();
     await until('Redis is seen again', async () => (await reported())?.redisSeen);
   });
@@ -294,10 +296,10 @@ describe('While MySQL has the authority a seat', () => {
 
   it('holds when a transaction found the authority elsewhere, and looks anew', async () => {
     const epoch = await pod.openDirectly();
-    pod.seat.moved(epoch - 1);
-    expect(pod.seat.direct()).toBe(epoch);
-    pod.seat.moved(epoch);
-    expect(pod.seat.direct()).toBeNull();
+    pod.session.moved(epoch - 1);
+    expect(pod.session.direct()).toBe(epoch);
+    pod.session.moved(epoch);
+    expect(pod.session.direct()).toBeNull();
     expect(await pod.openDirectly()).toBe(epoch);
     expect(pod.opened).toBe(2);
   });
@@ -305,17 +307,17 @@ describe('While MySQL has the authority a seat', () => {
   it('is in the later epoch when frozen accounts were settled: still open, without a break', async () => {
     const before = await pod.openDirectly();
     await inDirect();
-    await until('it is there', () => pod.seat.direct() === before + 1);
+    await until('it is there', () => pod.session.direct() === before + 1);
     expect(pod.opened).toBe(1);
   });
 
   it('holds while the cache is rebuilt, and opens there', async () => {
     await pod.store.move(await pod.store.read(), 'REBUILDING', { keeper: 'k', reason: 'r' });
     await pod.closed();
-    expect([pod.seat.holdReason(), pod.seat.complaints()]).toEqual(['ledger_switching', []]);
+    expect([pod.session.holdReason(), pod.session.complaints()]).toEqual(['ledger_switching', []]);
     await pod.activate();
     expect((await pod.open()).caller.podId).toBe('pod-1');
-    expect(pod.seat.direct()).toBeNull();
+    expect(pod.session.direct()).toBeNull();
   });
 });
 
@@ -324,18 +326,18 @@ describe('While the ledger is closed', () => {
     await pod.serve();
     await pod.closing();
     await pod.closed();
-    expect([pod.seat.holdReason(), pod.seat.complaints()]).toEqual(['ledger_switching', []]);
+    expect([pod.session.holdReason(), pod.session.complaints()]).toEqual(['ledger_switching', []]);
     pod.clock.push(10_000);
-    expect([pod.seat.holdReason(), pod.seat.complaints()]).toEqual(['ledger_closed', []]);
+    expect([pod.session.holdReason(), pod.session.complaints()]).toEqual(['ledger_closed', []]);
   });
 
   it('a pod that has just come knows for how long it has been', async () => {
     await pod.activate();
     await pod.closing();
     await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 11 SECOND');
-    pod.seat.start();
-    await until('it has read the authority', () => pod.seat.authority);
-    expect(pod.seat.holdReason()).toBe('ledger_closed');
+    pod.session.start();
+    await until('it has read the authority', () => pod.session.authority);
+    expect(pod.session.holdReason()).toBe('ledger_closed');
   });
 });
 
@@ -347,7 +349,7 @@ describe('A Redis that hangs', () => {
     await gate.reached;
     await pod.closing();
     await pod.allDrained(caller.epoch);
-    expect(pod.seat.view()).toBeNull();
+    expect(pod.session.view()).toBeNull();
     await pod.settleByFold();
     await pod.openDirectly();
     gate.open();
@@ -357,7 +359,7 @@ describe('A Redis that hangs', () => {
     await pod.activate();
     const gate = new Gate();
     pod.cache.always('register', gate.command);
-    pod.seat.start();
+    pod.session.start();
     await gate.reached;
     const { cacheEpoch } = await pod.closing();
     expect((await pod.allDrained(cacheEpoch ?? 0)).pods).toEqual({ 'pod-1': 0 });
@@ -372,18 +374,18 @@ describe('A Redis that hangs', () => {
   });
 });
 
-describe('When it stops, a seat', () => {
+describe('A session that stops', () => {
   it('gives its registration back, and its process', async () => {
     await pod.serve();
     await until('it was heard', reported);
-    await pod.seat.stop();
+    await pod.session.stop();
     expect([await podIds(), await pod.store.livePods()]).toEqual([[], []]);
   });
 
   it('waits for the flush of what it was told, and then gives its registration back', async () => {
     const { caller } = await pod.serve();
     await pod.post();
-    const stopped = pod.seat.stop();
+    const stopped = pod.session.stop();
     await pod.flush();
     await stopped;
     expect([await podIds(), await pod.drained(caller.epoch)]).toEqual([[], { ids: [], doubts: [], pods: {} }]);
@@ -396,12 +398,12 @@ describe('When it stops, a seat', () => {
     const atRemoval: unknown[] = [];
     vi.spyOn(pod.store, 'removePod').mockImplementation(async (podId) => {
       atRemoval.push(
-        pod.seat.view(),
+        pod.session.view(),
         await pod.scripts.apply(caller, [itemOf(order)]).catch((error: unknown) => error),
       );
       await removePod(podId);
     });
-    await pod.seat.stop();
+    await pod.session.stop();
     expect(atRemoval).toEqual([null, expect.objectContaining({ kind: 'refused', reason: 'retired' })]);
     expect(await podIds()).toEqual([]);
   });
@@ -412,7 +414,7 @@ describe('When it stops, a seat', () => {
       throw new CacheError('in_doubt', 'Command timed out');
     };
     const cuts = pod.cuts;
-    await pod.seat.stop();
+    await pod.session.stop();
     expect(pod.cuts).toBe(cuts + 1);
     expect(await pod.drained(caller.epoch)).toEqual({ ids: [], doubts: [], pods: { 'pod-1': 0 } });
   });
@@ -421,7 +423,7 @@ describe('When it stops, a seat', () => {
     const { caller } = await pod.serve();
     const id = await pod.post();
     pod.clock.hurries = true;
-    await pod.seat.stop();
+    await pod.session.stop();
     expect(await pod.drained(caller.epoch)).toEqual({ ids: [id], doubts: [], pods: { 'pod-1': 1 } });
     expect(await pod.store.livePods()).toEqual([]);
     await pod.closing();
@@ -433,14 +435,14 @@ describe('When it stops, a seat', () => {
     const id = await pod.post();
     pod.redis.disconnect();
     await pod.closed();
-    await pod.seat.stop();
+    await pod.session.stop();
     expect(await pod.drained(caller.epoch)).toEqual({ ids: [id], doubts: [], pods: { 'pod-1': 1 } });
   });
 
   it('hands over when it is retired while it waits for the flush', async () => {
     const { caller } = await pod.serve();
     const id = await pod.post();
-    const stopped = pod.seat.stop();
+    const stopped = pod.session.stop();
     // The first may be the last of its loop; the second is asked while it waits for the flush.
     let reads = 0;
     pod.cache.always('read', async (run) => {
@@ -461,14 +463,14 @@ describe('When it stops, a seat', () => {
       if (failures-- > 0) throw AWAY;
       await kept();
     };
-    await pod.seat.stop();
+    await pod.session.stop();
     expect((await pod.drained(caller.epoch)).ids).toEqual([id]);
   });
 
   it('hands over when MySQL cannot remove its registration, so that nobody has to wait for it', async () => {
     const { caller } = await pod.serve();
     pod.away = AWAY;
-    await pod.seat.stop();
+    await pod.session.stop();
     expect(await pod.drained(caller.epoch)).toEqual({ ids: [], doubts: [], pods: { 'pod-1': 0 } });
     await pod.closing();
     expect((await pod.settleByFold()).mode).toBe('DIRECT');
@@ -481,7 +483,7 @@ describe('When it stops, a seat', () => {
       throw AWAY;
     };
     pod.clock.hurries = true;
-    await pod.seat.stop();
+    await pod.session.stop();
     expect(pod.log.messages('error')).toEqual([NOT_HANDED_OVER]);
     expect(await podIds()).toEqual(['pod-1']);
   });
@@ -493,7 +495,7 @@ describe('When it stops, a seat', () => {
       throw AWAY;
     };
     pod.clock.hurries = true;
-    await pod.seat.stop();
+    await pod.session.stop();
     expect(pod.log.messages('error')).toEqual([NOT_HANDED_OVER]);
     expect(await podIds()).toEqual(['pod-1']);
   });

@@ -102,10 +102,10 @@ describe('an account change', () => {
 
   it('is kept in the tail until it is in MySQL', async () => {
     await change({ overdraftLimit: 1 });
-    expect(pod.seat.view()?.tail.snapshot()).toMatchObject([{ kind: 'account-change', firstSeq: 1 }]);
+    expect(pod.session.view()?.tail.snapshot()).toMatchObject([{ kind: 'account-change', firstSeq: 1 }]);
     await stage.flush();
     await pod.ledger.read([a]);
-    expect(pod.seat.view()?.tail.size).toBe(0);
+    expect(pod.session.view()?.tail.size).toBe(0);
   });
 
   it('of an unknown account is account_not_found', async () => {

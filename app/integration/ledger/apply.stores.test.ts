@@ -120,7 +120,7 @@ describe('one call with several transfers', () => {
 
   it('puts what it was told into the tail until it is known to be in MySQL', async () => {
     await apply(order(), order({ source: b, destination: a, amount: 1 }));
-    const view = pod.seat.view();
+    const view = pod.session.view();
     expect([view?.tail.size, view?.observed, view?.backlog]).toEqual([1, 2, 2]);
     await stage.flush();
     await pod.ledger.read([a]);

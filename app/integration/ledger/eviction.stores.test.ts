@@ -123,7 +123,7 @@ describe('a snapshot of MySQL', () => {
     expect(posted(answer).source).toEqual({ balance: 10, version: 3, settingsVersion: 1 });
     expect(slow.events.counts.retried).toBeGreaterThan(0);
     expect(slow.reader.reads.accounts).toBeGreaterThan(1);
-    expect(p.seat.suspicions).toEqual([]);
+    expect(p.session.suspicions).toEqual([]);
   });
 
   it('is installed from the cursor on that Redis has let go, and refused below it', async () => {

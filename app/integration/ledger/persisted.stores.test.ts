@@ -100,7 +100,7 @@ describe('durability persisted', () => {
     await stage.clock.pass(100);
     await stage.model.publish(stage.keeper, 1, 0);
     expect((await stage.clock.until(state.answers)).map(said)).toEqual(['POSTED']);
-    expect(stage.seat.suspicions).toHaveLength(2);
+    expect(stage.session.suspicions).toHaveLength(2);
   });
 
   it('out of time is 504 outcome_unknown with the id, and the transfer stands', async () => {
@@ -111,11 +111,11 @@ describe('durability persisted', () => {
     expect(await stage.balance('a')).toBe(100);
   });
 
-  it('out of time while the seat is closed is the same', async () => {
+  it('out of time while the session is closed is the same', async () => {
     const stage = await ModelLedger.open();
     const state = persisting(stage, stage.order());
     await stage.clock.pass(50);
-    stage.seat.close();
+    stage.session.close();
     expect((await stage.clock.until(state.answers)).map(said)).toEqual(['outcome_unknown']);
   });
 });
@@ -126,7 +126,7 @@ describe('durability persisted across a change of epoch', () => {
     const one = stage.order();
     const state = persisting(stage, one);
     await stage.clock.pass(50);
-    stage.seat.close();
+    stage.session.close();
     await stage.clock.pass(100);
     await stage.begin(2);
     return { stage, one, state };

@@ -92,9 +92,9 @@ describe('every other id is looked up in MySQL first', () => {
     await say(order(id));
     await stage.flush();
     await forgetUpTo(id);
-    expect(pod.seat.view()?.m).toBe(m);
+    expect(pod.session.view()?.m).toBe(m);
     expect(await say(order(id))).toEqual(['again POSTED']);
-    expect(pod.seat.view()?.m).toBe(bucketEnd(bucketOf(id)));
+    expect(pod.session.view()?.m).toBe(bucketEnd(bucketOf(id)));
     expect(await balance()).toBe(1);
   });
 });
@@ -224,7 +224,7 @@ describe('a look-up that is older than what Redis has let go', () => {
     pod.cache.next('apply', held.command);
     const slow = pod.apply([order(id)]);
     await held.reached;
-    pod.seat.close();
+    pod.session.close();
     await stage.begin();
     held.open();
     await pod.sit(stage.epoch);

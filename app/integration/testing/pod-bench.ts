@@ -33,7 +33,7 @@ import { Flusher } from '../../sync/flusher.ts';
 
 const BY = { keeper: 'k', reason: 'r' };
 
-/** A pod's seat with the ledger over it, over a real Redis and a real MySQL. The test is the keeper. */
+/** A pod's session with the ledger over it, over a real Redis and a real MySQL. The test is the keeper. */
 export class PodBench {
   readonly prefix = randomPrefix();
   readonly log = keptLog();
@@ -47,7 +47,7 @@ export class PodBench {
   readonly cache: FaultyCache;
   readonly store: AuthorityStore;
   readonly settlement: SettlementStore;
-  readonly seat: PodSession;
+  readonly session: PodSession;
   readonly ledger: PodLedger;
   /** When set, MySQL answers every question about the authority with it. */
   away: Error | null = null;
@@ -75,7 +75,7 @@ export class PodBench {
     this.settlement = new SettlementStore(database);
     const { cache, clock } = this;
     let pods = 0;
-    this.seat = new PodSession({
+    this.session = new PodSession({
       authority: this.#authority(),
       drains: this.#drains(),
       cache,
@@ -96,15 +96,15 @@ export class PodBench {
       },
       onAuthority: () => {},
     });
-    this.redis.on('close', () => this.seat.lostRedis());
-    this.seat.onOpen(() => {
+    this.redis.on('close', () => this.session.lostRedis());
+    this.session.onOpen(() => {
       this.opened += 1;
     });
     this.ledger = new PodLedger({
       cache,
       database: new LedgerReader(database),
       direct: new DirectStore({ database, clock }),
-      seat: this.seat,
+      session: this.session,
       clock,
       events: new CountedEvents(),
       limits: { ...LIMITS, queueTransfersMax: 10_000 },
@@ -191,24 +191,24 @@ export class PodBench {
     });
   }
 
-  /** An epoch in which the seat is open, and the accounts world, ada and bob are there. */
+  /** An epoch in which the session is open, and the accounts world, ada and bob are there. */
   async serve(): Promise<EpochView> {
     await openIn(
       this.#database,
       ['world', 'ada', 'bob'].map((id) => account(id)),
     );
     await this.activate();
-    this.seat.start();
+    this.session.start();
     return this.open();
   }
   open(): Promise<EpochView> {
-    return until('the seat is open', () => this.seat.view());
+    return until('the session is open', () => this.session.view());
   }
   openDirectly(): Promise<number> {
-    return until('the seat is open on MySQL', () => this.seat.direct());
+    return until('the session is open on MySQL', () => this.session.direct());
   }
   async closed(): Promise<void> {
-    await until('the seat is closed', () => this.seat.view() === null && this.seat.direct() === null);
+    await until('the session is closed', () => this.session.view() === null && this.session.direct() === null);
   }
 
   order(different: Partial<TransferOrder> = {}): TransferOrder {
@@ -254,7 +254,7 @@ export class PodBench {
   }
 
   async stop(): Promise<void> {
-    await this.seat.stop();
+    await this.session.stop();
     this.redis.disconnect();
     this.#keeperRedis.disconnect();
   }

@@ -9,7 +9,7 @@ import { EpochView } from '../../ledger/epoch/epoch-view.ts';
 import { PodLedger, type PodLedgerDependencies } from '../../ledger/pod-ledger.ts';
 import type { LedgerDatabase } from '../../ledger/ports/ledger-database.ts';
 import { CountedEvents } from '../../ledger/testing/counted-events.ts';
-import { ManualSeat } from '../../ledger/testing/manual-seat.ts';
+import { ManualSession } from '../../ledger/testing/manual-session.ts';
 import { LIMITS } from '../../ledger/testing/model-ledger.ts';
 import { Database } from '../../mysql/connection/pool.ts';
 import { DirectStore } from '../../mysql/ledger/direct-store.ts';
@@ -42,9 +42,9 @@ export class CountedReader implements LedgerDatabase {
   }
 }
 
-/** One pod with its seat, over a cache that many may share. */
+/** One pod with its session, over a cache that many may share. */
 export class Pod {
-  readonly seat = new ManualSeat();
+  readonly session = new ManualSession();
   readonly events = new CountedEvents();
   readonly reader: CountedReader;
   readonly cache: FaultyCache;
@@ -57,23 +57,23 @@ export class Pod {
     this.#stage = stage;
     this.reader = new CountedReader(new LedgerReader(stage.database));
     this.cache = new FaultyCache(stage.scripts);
-    const { cache, reader: database, seat, events } = this;
+    const { cache, reader: database, session, events } = this;
     this.ledger = new PodLedger({
       cache,
       database,
       direct: new DirectStore({ database: stage.database, clock: systemClock }),
-      seat,
+      session,
       clock: systemClock,
       events,
       limits: { ...LIMITS, ...limits },
     });
   }
-  /** Registers, and opens the seat with a new view; in another epoch when one is given. */
+  /** Registers, and opens the session with a new view; in another epoch when one is given. */
   async sit(epoch = this.caller.epoch): Promise<void> {
     this.caller = { ...this.caller, epoch };
     const view = new EpochView(this.caller);
     view.observe(await this.cache.register(this.caller, this.#stage.marker));
-    this.seat.open(view);
+    this.session.open(view);
   }
   apply(orders: readonly TransferOrder[], durability: Durability = 'cache') {
     return this.ledger.apply(orders, durability);
@@ -139,7 +139,7 @@ export class RealLedger implements AsyncDisposable {
     await this.database.rows('UPDATE flush_cursor SET epoch = ?, seq = 0 WHERE shard = 0', [this.epoch]);
   }
 
-  /** A new pod, registered and seated in the epoch. */
+  /** A new pod, registered in the epoch, with an open session. */
   async pod(limits: Partial<PodLedgerDependencies['limits']> = {}): Promise<Pod> {
     this.#pods += 1;
     const pod = new Pod(this, { epoch: this.epoch, replid: this.replid, podId: `pod-${this.#pods}` }, limits);

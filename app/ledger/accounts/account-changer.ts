@@ -7,7 +7,7 @@ import type { Doubt } from '../../journal/journal-entry.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
 import { AttemptCall, type TrackedAttempt } from '../epoch/attempt-call.ts';
-import type { EpochView, Seat } from '../epoch/epoch-view.ts';
+import type { EpochView, Session } from '../epoch/epoch-view.ts';
 import { DirectError, type DirectServer } from '../ports/direct-server.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 import { type AccountLoader, notFound, Uncached } from './account-loader.ts';
@@ -27,7 +27,7 @@ const REFUSALS: Record<number, [ProblemCode, string]> = {
 interface AccountChangerDependencies {
   cache: CacheServer;
   direct: DirectServer;
-  seat: Seat;
+  session: Session;
   loader: AccountLoader;
   clock: Clock;
   events: LedgerEvents;
@@ -76,33 +76,33 @@ export class AccountChanger {
 
   /** @throws Problem */
   async change(change: AccountChange): Promise<AccountView> {
-    const { clock, seat, requestTimeoutMs } = this.#deps;
+    const { clock, session, requestTimeoutMs } = this.#deps;
     const attempt = new ChangeAttempt(change, clock.now(), clock.monotonic() + requestTimeoutMs);
     while (clock.monotonic() < attempt.deadline && attempt.failures <= FAILURES_MAX) {
-      const view = seat.view();
-      const direct = seat.direct();
+      const view = session.view();
+      const direct = session.direct();
       if (view) {
         const done = await this.#inCache(view, attempt);
         if (done) return done;
       } else if (direct !== null) {
         const done = await this.#inDatabase(direct, attempt);
         if (done) return done;
-      } else if (seat.holdReason() === 'ledger_closed') break;
+      } else if (session.holdReason() === 'ledger_closed') break;
       else await clock.sleep(RETRY_BASE_MS);
     }
-    const works = seat.view() !== null || seat.direct() !== null;
-    const reason = seat.holdReason();
+    const works = session.view() !== null || session.direct() !== null;
+    const reason = session.holdReason();
     const code = works && reason !== 'database_unavailable' ? 'overloaded' : reason;
     throw attempt.giveUp(new Problem(code, 'the account could not be changed in time'));
   }
 
   /** Null if it must be retried. */
   async #inCache(view: EpochView, attempt: ChangeAttempt): Promise<AccountView | null> {
-    const { cache, clock, seat } = this.#deps;
+    const { cache, clock, session } = this.#deps;
     const call = new AttemptCall([attempt], view);
     try {
       const { record, head, entries } = await cache.change(view.caller, commandOf(attempt));
-      if (seat.view() !== view) {
+      if (session.view() !== view) {
         call.lost(clock.monotonic());
         return null;
       }
@@ -115,14 +115,14 @@ export class AccountChanger {
       if (doubtful) call.lost(clock.monotonic());
       else call.proven();
       if (error instanceof Problem) throw attempt.giveUp(error);
-      seat.suspect(error, view);
+      session.suspect(error, view);
       await this.#failed(attempt, doubtful || (error instanceof CacheError && error.kind === 'unable'));
       return null;
     }
   }
 
   async #inDatabase(epoch: number, attempt: ChangeAttempt): Promise<AccountView | null> {
-    const { direct, clock, seat } = this.#deps;
+    const { direct, clock, session } = this.#deps;
     const call = new AttemptCall([attempt], null);
     try {
       const account = await direct.change(epoch, { ...attempt.change, takenAt: attempt.takenAt });
@@ -136,7 +136,7 @@ export class AccountChanger {
         const options = { cause: error };
         throw attempt.giveUp(new Problem('internal_error', 'the account could not be changed', {}, options));
       }
-      if (kind === 'moved') seat.moved(epoch);
+      if (kind === 'moved') session.moved(epoch);
       await this.#failed(attempt, !(error instanceof DirectError));
       return null;
     }
@@ -160,12 +160,12 @@ export class AccountChanger {
           await this.#deps.clock.sleep(RETRY_BASE_MS);
           return null;
         }
-        view.doubts.settled('account-change', change.changeId);
+        view.inDoubt.resolved('account-change', change.changeId);
         return this.#asItStands(view, change.accountId);
       case RecordStatus.POSTED:
         // The change is made, whatever the read returns: from here on it must not be reported as not made.
         attempt.inDoubt = true;
-        view.doubts.settled('account-change', change.changeId);
+        view.inDoubt.resolved('account-change', change.changeId);
         return this.#asItStands(view, change.accountId);
       case RecordStatus.MISSING: {
         const loaded = (await this.#deps.loader.ensure([change.accountId])).get(change.accountId);
@@ -191,13 +191,13 @@ export class AccountChanger {
 
   /** Null if the epoch ended in the meantime: then nothing received in it counts. */
   async #asItStands(view: EpochView, accountId: string): Promise<AccountView | null> {
-    const { cache, loader, seat } = this.#deps;
+    const { cache, loader, session } = this.#deps;
     const { head, accounts } = await cache.read(view.caller, [accountId]);
-    if (seat.view() !== view) return null;
+    if (session.view() !== view) return null;
     view.observe(head);
     const account = accounts[0] ?? (await loader.ensure([accountId])).get(accountId);
     if (!account || account instanceof Problem) throw account ?? notFound(accountId);
-    if (seat.view() !== view) return null;
+    if (session.view() !== view) return null;
     if (account instanceof Uncached) return { ...account.account, source: 'database', asOf: head.time, stale: false };
     return viewOf(account, head.time);
   }

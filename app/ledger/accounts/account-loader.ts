@@ -5,7 +5,7 @@ import type { CachedAccount } from '../../journal/codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs, retried } from '../../kernel/retry.ts';
 import { TurnBatches } from '../../kernel/turn-batches.ts';
-import type { EpochView, Seat } from '../epoch/epoch-view.ts';
+import type { EpochView, Session } from '../epoch/epoch-view.ts';
 import { DATABASE_RETRY, type LedgerDatabase } from '../ports/ledger-database.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 
@@ -37,7 +37,7 @@ const RETRY_BASE_MS = 5;
 interface AccountLoaderDependencies {
   cache: CacheServer;
   database: LedgerDatabase;
-  seat: Seat;
+  session: Session;
   clock: Clock;
   events: LedgerEvents;
   accountsMax: number;
@@ -103,13 +103,13 @@ export class AccountLoader {
   }
 
   async #bring(ids: readonly string[]): Promise<Map<string, Loaded>> {
-    const { seat, clock, events } = this.#deps;
+    const { session, clock, events } = this.#deps;
     for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
       if (attempt > 0) {
         events.retried('load');
         await clock.sleep(backoffMs(Math.min(attempt, 6), RETRY_BASE_MS, clock));
       }
-      const view = seat.view();
+      const view = session.view();
       if (!view) break;
       const { stamp, accounts, acceptedUpTo } = await this.#read(ids);
       if (accounts.size === 0) return new Map();
@@ -120,7 +120,7 @@ export class AccountLoader {
       if (installed) return installed;
     }
     throw new Problem(
-      seat.view() ? 'overloaded' : seat.holdReason(),
+      session.view() ? 'overloaded' : session.holdReason(),
       'the accounts could not be loaded into the cache in time',
     );
   }
@@ -136,7 +136,7 @@ export class AccountLoader {
     accounts: readonly Account[],
     { cursor, acceptedUpTo }: { cursor: number; acceptedUpTo: number },
   ): Promise<Map<string, Loaded> | null> {
-    const { cache, events, accountsMax, seat } = this.#deps;
+    const { cache, events, accountsMax, session } = this.#deps;
     try {
       const reply = await cache.install(view.caller, accounts, cursor, accountsMax, acceptedUpTo);
       view.observe(reply.head);
@@ -147,7 +147,7 @@ export class AccountLoader {
     } catch (error) {
       // Installing may be repeated: an account that is in the cache is left unchanged.
       if (!(error instanceof CacheError)) throw error;
-      if (error.kind !== 'stale') seat.suspect(error, view);
+      if (error.kind !== 'stale') session.suspect(error, view);
       return null;
     }
   }

@@ -4,7 +4,7 @@ import type { CacheServer } from '../../journal/cache-port.ts';
 import type { CachedAccount } from '../../journal/codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { TurnBatches } from '../../kernel/turn-batches.ts';
-import type { EpochView, Seat } from '../epoch/epoch-view.ts';
+import type { EpochView, Session } from '../epoch/epoch-view.ts';
 import type { LedgerDatabase } from '../ports/ledger-database.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 import { type AccountLoader, type Loaded, notFound, Uncached } from './account-loader.ts';
@@ -28,7 +28,7 @@ const CALLS_IN_FLIGHT_MAX = 4;
 interface AccountReaderDependencies {
   cache: CacheServer;
   database: LedgerDatabase;
-  seat: Seat;
+  session: Session;
   loader: AccountLoader;
   clock: Clock;
   events: LedgerEvents;
@@ -63,7 +63,7 @@ export class AccountReader {
 
   /** One script call. Reads that need MySQL continue separately: they must not delay reads of cached accounts. */
   async #serve(batch: readonly Asked[]): Promise<void> {
-    const view = this.#deps.seat.view();
+    const view = this.#deps.session.view();
     const ids = batch.length === 1 && batch[0] ? batch[0].ids : batch.flatMap((asked) => asked.ids);
     const cached = view && (await this.#fromCache(view, ids));
     if (!view || !cached) return void answer(batch, (wanted) => this.#fromDatabase(wanted));
@@ -79,9 +79,9 @@ export class AccountReader {
 
   /** Loads the accounts that were not in the cache; the loader combines the accounts of all waiting requests. */
   async #complete(view: EpochView, asked: Asked, accounts: (CachedAccount | null)[], asOf: number): Promise<void> {
-    const { loader, seat } = this.#deps;
+    const { loader, session } = this.#deps;
     const loaded = await loader.ensure([...new Set(asked.ids.filter((_, index) => !accounts[index]))]);
-    if (seat.view() !== view) return answer([asked], (ids) => this.#fromDatabase(ids));
+    if (session.view() !== view) return answer([asked], (ids) => this.#fromDatabase(ids));
     asked.settle(
       asked.ids.map((id, index) => {
         const account = accounts[index];
@@ -92,15 +92,15 @@ export class AccountReader {
 
   /** Null if the cache did not answer, or if the epoch ended in the meantime: then nothing received in it counts. */
   async #fromCache(view: EpochView, ids: readonly string[]): Promise<Cached | null> {
-    const { cache, seat, events } = this.#deps;
+    const { cache, session, events } = this.#deps;
     try {
       const { head, accounts } = await cache.read(view.caller, ids);
-      if (seat.view() !== view) return null;
+      if (session.view() !== view) return null;
       view.observe(head);
       events.accountsHit(accounts.filter((account) => account !== null).length);
       return { accounts, asOf: head.time };
     } catch (error) {
-      seat.suspect(error, view);
+      session.suspect(error, view);
       return null;
     }
   }

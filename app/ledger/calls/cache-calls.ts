@@ -9,11 +9,11 @@ import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
 import { type AccountLoader, Uncached } from '../accounts/account-loader.ts';
 import { AttemptCall } from '../epoch/attempt-call.ts';
-import type { EpochView, Seat } from '../epoch/epoch-view.ts';
+import type { EpochView, Session } from '../epoch/epoch-view.ts';
 import type { OutcomeFinder } from '../outcomes/outcome-finder.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
-import type { Desk } from './desk.ts';
 import type { Pending } from './pending.ts';
+import type { ResultSink } from './result-sink.ts';
 
 const FAILURES_MAX = 3;
 const RETRY_BASE_MS = 50;
@@ -21,7 +21,7 @@ const NO_ROOM_WAIT_MS = 50;
 
 export interface CacheCallsDependencies {
   cache: CacheServer;
-  seat: Seat;
+  session: Session;
   loader: AccountLoader;
   finder: OutcomeFinder;
   clock: Clock;
@@ -29,17 +29,17 @@ export interface CacheCallsDependencies {
 }
 
 /**
- * Transfers in Redis, one script call at a time. Each comes back with an outcome, or with what it lacks: an account (the
- * loader brings it), a look-up in MySQL, the outcome that stands under its id. A call that fails without proof leaves its
- * transfers in doubt: they go again under their own ids, at most three times.
+ * Transfers in Redis, one script call at a time. Each gets an outcome, or what it lacks: an account (the loader installs it),
+ * a look-up in MySQL, or the existing outcome of its id. A call that fails without proof leaves its transfers in doubt: they
+ * are retried under their own ids, at most three times.
  */
 export class CacheCalls {
   readonly #deps: CacheCallsDependencies;
-  readonly #desk: Desk;
+  readonly #sink: ResultSink;
 
-  constructor(deps: CacheCallsDependencies, desk: Desk) {
+  constructor(deps: CacheCallsDependencies, sink: ResultSink) {
     this.#deps = deps;
-    this.#desk = desk;
+    this.#sink = sink;
   }
 
   async call(view: EpochView, batch: readonly Pending[]): Promise<void> {
@@ -53,16 +53,16 @@ export class CacheCalls {
     const call = new AttemptCall(batch, view);
     try {
       const reply = await cache.apply(view.caller, batch);
-      // Nothing that an epoch says after it ended counts; what it did is found again by the id.
-      if (this.#deps.seat.view() !== view) {
+      // A reply does not count once its epoch has ended; what it did is found by the id.
+      if (this.#deps.session.view() !== view) {
         call.lost(clock.monotonic());
-        return this.#desk.again(batch);
+        return this.#sink.again(batch);
       }
       call.proven();
       events.applied(batch.length, clock.monotonic() - started);
       this.#take(view, batch, reply);
     } catch (error) {
-      // An answer that could not be understood is none: what it was about may be done.
+      // A reply that could not be understood counts as none: its transfers may have been carried out.
       if (error instanceof CacheError && error.kind !== 'in_doubt') call.proven();
       else call.lost(clock.monotonic());
       this.#failed(view, batch, error);
@@ -78,18 +78,18 @@ export class CacheCalls {
     const outcomes: (Outcome | undefined)[] = [];
     for (const [index, pending] of batch.entries()) {
       const record = reply.records[index];
-      if (!record) throw new RangeError('the cache answered for fewer transfers than it was asked');
+      if (!record) throw new RangeError('the cache returned fewer results than it received transfers');
       if (record.status === RecordStatus.MISSING) missing.push(pending);
       else if (record.status === RecordStatus.NEEDS_LOOKUP) lookUps.push(pending);
       else if (record.status === RecordStatus.REPLAYED) known.push(pending);
-      else if (record.status === RecordStatus.AHEAD) this.#desk.giveUp(pending, idAhead());
+      else if (record.status === RecordStatus.AHEAD) this.#sink.giveUp(pending, idAhead());
       else {
-        // The id stands earlier in this very call, or this is its outcome.
-        const standing = record.status === RecordStatus.SAME_CALL ? outcomes[record.seq] : undefined;
-        const outcome = standing ?? outcomeIn(view, pending, record, reply.head.time);
+        // The id occurs earlier in this call, or this is its outcome.
+        const existing = record.status === RecordStatus.SAME_CALL ? outcomes[record.seq] : undefined;
+        const outcome = existing ?? outcomeIn(view, pending, record, reply.head.time);
         outcomes[index] = outcome;
-        view.doubts.settled('transfers', pending.order.transactionId);
-        this.#desk.answer(pending, standing ? replay(pending, standing) : outcome);
+        view.inDoubt.resolved('transfers', pending.order.transactionId);
+        this.#sink.answer(pending, existing ? replay(pending, existing) : outcome);
       }
     }
     if (missing.length > 0) void this.#load(view, missing);
@@ -98,20 +98,20 @@ export class CacheCalls {
   }
 
   #failed(view: EpochView, batch: readonly Pending[], error: unknown): void {
-    const { seat, clock, events } = this.#deps;
-    seat.suspect(error, view);
+    const { session, clock, events } = this.#deps;
+    session.suspect(error, view);
     const reason = error instanceof CacheError ? error.reason : 'the cache failed';
     const unable = error instanceof CacheError && error.kind === 'unable';
     const wroteNothing = error instanceof CacheError && error.kind !== 'in_doubt';
     for (const pending of batch) {
-      // A refusal by the prologue, or a command that was never sent, costs no try: the seat closes, and the queue holds.
+      // A refusal by the prologue, or a command that was never sent, costs no try: the session holds, and so does the queue.
       const costsTry = unable || !wroteNothing;
       if (costsTry && ++pending.failures > FAILURES_MAX) {
         const code = reason === 'OOM' || reason === 'BUSY' || !unable ? 'overloaded' : 'database_unavailable';
-        this.#desk.giveUp(pending, new Problem(code, `the cache refuses the transfer: ${reason}`));
+        this.#sink.giveUp(pending, new Problem(code, `the cache refuses the transfer: ${reason}`));
       } else {
         events.retried('apply');
-        clock.after(backoffMs(pending.failures, RETRY_BASE_MS, clock), () => this.#desk.again([pending]));
+        clock.after(backoffMs(pending.failures, RETRY_BASE_MS, clock), () => this.#sink.again([pending]));
       }
     }
   }
@@ -125,49 +125,49 @@ export class CacheCalls {
       const sides = [loaded.get(pending.order.source), loaded.get(pending.order.destination)];
       const problem = sides.find((side) => side instanceof Problem);
       if (problem && !isHeld(problem)) {
-        pending.settleBy(problem, view.caller.epoch);
-        this.#desk.giveUp(pending, problem);
+        pending.resolveBy(problem, view.caller.epoch);
+        this.#sink.giveUp(pending, problem);
       } else if (sides.some((side) => side instanceof Uncached)) crowdedOut.push(pending);
       else ready.push(pending);
     }
-    this.#desk.again(ready);
+    this.#sink.again(ready);
     // The flush makes room.
-    if (crowdedOut.length > 0) this.#deps.clock.after(NO_ROOM_WAIT_MS, () => this.#desk.again(crowdedOut));
+    if (crowdedOut.length > 0) this.#deps.clock.after(NO_ROOM_WAIT_MS, () => this.#sink.again(crowdedOut));
   }
 
-  /** Looks ids up in MySQL, which Redis alone cannot decide; those that are not there wait for their turn with the proof of it. */
+  /** Looks up in MySQL the ids that Redis alone cannot decide. Those that are not there are queued again with the proof. */
   async lookUp(batch: readonly Pending[]): Promise<void> {
     this.#deps.events.lookedUp(batch.length);
     const found = await this.#deps.finder.inDatabase(batch.map(({ order }) => order.transactionId));
     if (found instanceof Problem) {
-      for (const pending of batch) this.#desk.giveUp(pending, found);
+      for (const pending of batch) this.#sink.giveUp(pending, found);
       return;
     }
     const absent: Pending[] = [];
     for (const pending of batch) {
-      const standing = found.outcomes.get(pending.order.transactionId);
+      const existing = found.outcomes.get(pending.order.transactionId);
       pending.lookupCursor = found.stamp.cursor;
       pending.lookupEpoch = found.stamp.epoch;
-      if (standing) this.#desk.answer(pending, replay(pending, standing));
+      if (existing) this.#sink.answer(pending, replay(pending, existing));
       else absent.push(pending);
     }
-    this.#desk.again(absent);
+    this.#sink.again(absent);
   }
 
   async #replayKnown(view: EpochView, batch: readonly Pending[]): Promise<void> {
     const found = await this.#deps.finder.find(batch.map(({ order }) => order.transactionId));
     batch.forEach((pending, index) => {
-      const standing = found[index];
-      if (standing instanceof Problem && !isHeld(standing)) this.#desk.giveUp(pending, standing);
-      else if (standing && !(standing instanceof Problem)) {
-        view.doubts.settled('transfers', pending.order.transactionId);
-        this.#desk.answer(pending, replay(pending, standing));
-      } else this.#desk.again([pending]);
+      const existing = found[index];
+      if (existing instanceof Problem && !isHeld(existing)) this.#sink.giveUp(pending, existing);
+      else if (existing && !(existing instanceof Problem)) {
+        view.inDoubt.resolved('transfers', pending.order.transactionId);
+        this.#sink.answer(pending, replay(pending, existing));
+      } else this.#sink.again([pending]);
     });
   }
 }
 
-/** The seat closed meanwhile: who met it waits in the queue like everybody. */
+/** The session holds requests now: the transfer waits in the queue like the others. */
 const isHeld = ({ code }: Problem): boolean => code === 'ledger_switching' || code === 'ledger_closed';
 
 const outcomeIn = (view: EpochView, { order, takenAt }: Pending, record: ResultRecord, acceptedAt: number): Outcome =>

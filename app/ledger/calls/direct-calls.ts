@@ -3,11 +3,11 @@ import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
 import { AttemptCall } from '../epoch/attempt-call.ts';
-import type { Seat } from '../epoch/epoch-view.ts';
+import type { Session } from '../epoch/epoch-view.ts';
 import { DirectError, type DirectServer } from '../ports/direct-server.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
-import type { Desk } from './desk.ts';
 import type { Pending } from './pending.ts';
+import type { ResultSink } from './result-sink.ts';
 
 /** Locks are held until a group commits: groups small enough that a hot account is not held long, large enough to share a commit. */
 export const DIRECT_BATCH_MAX = 200;
@@ -17,22 +17,22 @@ const RETRY_DOUBLINGS_MAX = 4;
 
 export interface DirectCallsDependencies {
   direct: DirectServer;
-  seat: Seat;
+  session: Session;
   clock: Clock;
   events: LedgerEvents;
 }
 
 /**
- * Transfers in MySQL while it has the authority, one transaction per group. What could not be done, or is in doubt, goes again
- * under its own id until its request's time is up: the repeated transaction meets the locks, or the row, of the first.
+ * Transfers in MySQL while it has the authority, one transaction per group. A transfer that failed or is in doubt is retried
+ * under its own id until its request times out: the repeated transaction meets the locks, or the row, of the first.
  */
 export class DirectCalls {
   readonly #deps: DirectCallsDependencies;
-  readonly #desk: Desk;
+  readonly #sink: ResultSink;
 
-  constructor(deps: DirectCallsDependencies, desk: Desk) {
+  constructor(deps: DirectCallsDependencies, sink: ResultSink) {
     this.#deps = deps;
-    this.#desk = desk;
+    this.#sink = sink;
   }
 
   async call(epoch: number, batch: readonly Pending[]): Promise<void> {
@@ -48,12 +48,12 @@ export class DirectCalls {
         const answer = answers[index];
         if (!answer) {
           pending.inDoubt = true;
-          throw new RangeError('MySQL answered for fewer transfers than it was asked');
+          throw new RangeError('MySQL returned fewer results than it received transfers');
         }
         if (answer instanceof Problem) {
-          pending.settleBy(answer, epoch);
-          this.#desk.giveUp(pending, answer);
-        } else this.#desk.answer(pending, answer.replayed ? replay(pending, answer) : answer);
+          pending.resolveBy(answer, epoch);
+          this.#sink.giveUp(pending, answer);
+        } else this.#sink.answer(pending, answer.replayed ? replay(pending, answer) : answer);
       }
     } catch (error) {
       if (error instanceof DirectError && error.kind !== 'in_doubt') call.proven();
@@ -62,19 +62,19 @@ export class DirectCalls {
   }
 
   #failed(epoch: number, batch: readonly Pending[], error: unknown): void {
-    const { seat, clock, events } = this.#deps;
+    const { session, clock, events } = this.#deps;
     const kind = error instanceof DirectError ? error.kind : 'failed';
     if (kind === 'moved') {
-      seat.moved(epoch);
-      this.#desk.again(batch);
+      session.moved(epoch);
+      this.#sink.again(batch);
       return;
     }
     for (const pending of batch) {
       if (pending.answered) continue;
       pending.trouble = 'database_unavailable';
-      // A fault of our own does not pass by waiting; an outage of MySQL may.
+      // Waiting does not cure our own mistake; it may outlast an outage of MySQL.
       if (kind === 'failed' && ++pending.failures > FAILURES_MAX) {
-        this.#desk.giveUp(
+        this.#sink.giveUp(
           pending,
           new Problem('internal_error', 'the transfer could not be made', {}, { cause: error }),
         );
@@ -82,7 +82,7 @@ export class DirectCalls {
       }
       events.retried('apply');
       const waitMs = backoffMs(Math.min(pending.rounds, RETRY_DOUBLINGS_MAX), RETRY_BASE_MS, clock);
-      clock.after(waitMs, () => this.#desk.again([pending]));
+      clock.after(waitMs, () => this.#sink.again([pending]));
     }
   }
 }

@@ -31,7 +31,7 @@ export class Submission {
   }
 }
 
-/** A transfer on its way through this pod, from its acceptance to its answer. */
+/** A transfer in this pod, from its acceptance to its answer. */
 export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   readonly order: TransferOrder;
   readonly payload: string;
@@ -45,13 +45,13 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   /** True from the moment that an attempt has left the pod without proof that it wrote nothing. */
   inDoubt = false;
   /** Epoch of the cache in which an attempt was last left in doubt; 0: in none. */
-  doubtEpoch = 0;
-  /** Attempts that failed for a reason that may pass. */
+  inDoubtEpoch = 0;
+  /** Attempts that failed for a transient reason. */
   failures = 0;
-  /** Times that it came back for an account or a look-up: bounded, so that it cannot circle for ever. */
+  /** How often it was queued again for an account or a look-up: bounded, so that it cannot go on for ever. */
   rounds = 0;
   answered = false;
-  /** What its last attempt met, when that says more than where the ledger stands now. */
+  /** The problem of its last attempt, when it says more than the current state of the ledger. */
   trouble: ProblemCode | null = null;
   readonly #submission: Submission;
   readonly #index: number;
@@ -77,7 +77,7 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
 
   leaveInDoubt(cacheEpoch: number | null): void {
     this.inDoubt = true;
-    if (cacheEpoch !== null) this.doubtEpoch = cacheEpoch;
+    if (cacheEpoch !== null) this.inDoubtEpoch = cacheEpoch;
   }
 
   /**
@@ -85,8 +85,8 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
    * has posted anything, and those that Redis may still carry out belong to an epoch that is over: nothing is in doubt any more.
    * @param epoch in which the account was looked for
    */
-  settleBy(problem: Problem, epoch: number): void {
-    if (problem.code === 'account_not_found' && this.doubtEpoch < epoch) this.inDoubt = false;
+  resolveBy(problem: Problem, epoch: number): void {
+    if (problem.code === 'account_not_found' && this.inDoubtEpoch < epoch) this.inDoubt = false;
   }
 
   answer(answer: Answer): void {
@@ -95,7 +95,7 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
     this.#submission.answer(this.#index, answer);
   }
 
-  /** Answers with what can be said when it cannot be carried on: never 503 while an attempt is in doubt. */
+  /** Answers a transfer that cannot continue: never with 503 while an attempt is in doubt. */
   giveUp(problem: Problem): void {
     const { transactionId } = this.order;
     this.answer(

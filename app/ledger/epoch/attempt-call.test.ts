@@ -21,7 +21,7 @@ class Tried implements TrackedAttempt {
 }
 
 const view = () => new EpochView({ epoch: 4, replid: 'r', podId: 'p' });
-const known = (one: EpochView) => one.doubts.snapshot().map(({ id }) => id);
+const known = (one: EpochView) => one.inDoubt.snapshot().map(({ id }) => id);
 const flags = (attempts: Tried[]) => attempts.map(({ inDoubt }) => inDoubt);
 
 describe.each([
@@ -35,7 +35,7 @@ describe.each([
     if (epoch) expect(known(epoch)).toEqual(['new', 'again']);
     call.proven();
     expect(flags(attempts)).toEqual([false, true]);
-    if (epoch) expect(epoch.doubts.none).toBe(true);
+    if (epoch) expect(epoch.inDoubt.none).toBe(true);
   });
 
   it('leaves its attempts in doubt when no reply counts, and says in which epoch', () => {
@@ -43,7 +43,7 @@ describe.each([
     const call = new AttemptCall(attempts, epoch);
     call.lost(10);
     expect([flags(attempts), attempts[0]?.leftIn]).toEqual([[true], epoch ? 4 : null]);
-    if (epoch) expect([known(epoch), epoch.doubts.size, epoch.doubts.oldestSinceMs]).toEqual([['one'], 1, 10]);
+    if (epoch) expect([known(epoch), epoch.inDoubt.size, epoch.inDoubt.oldestSinceMs]).toEqual([['one'], 1, 10]);
   });
 });
 

@@ -1,5 +1,5 @@
-import type { Attempt } from './doubts.ts';
 import type { EpochView } from './epoch-view.ts';
+import type { Attempt } from './in-doubt-attempts.ts';
 
 /** An attempt that also remembers, for the answer to its client, whether it may have been carried out. */
 export interface TrackedAttempt extends Attempt {
@@ -26,21 +26,21 @@ export class AttemptCall {
     this.#view = view;
     this.#inDoubtBefore = attempts.map((attempt) => attempt.inDoubt);
     for (const attempt of attempts) attempt.inDoubt = true;
-    view?.doubts.begin(attempts);
+    view?.inDoubt.begin(attempts);
   }
 
   /** A reply gave the outcome of each, or proved that this call wrote nothing. Repeating it changes nothing. */
   proven(): void {
     if (this.#proven) return;
     this.#proven = true;
-    this.#view?.doubts.end(this.#attempts);
+    this.#view?.inDoubt.end(this.#attempts);
     for (const [index, attempt] of this.#attempts.entries()) attempt.inDoubt = this.#inDoubtBefore[index] ?? true;
   }
 
   /** No reply came, or none that counts: also one that could not be understood. */
   lost(nowMs: number): void {
     const caller = this.#view?.caller;
-    if (caller) this.#view?.doubts.leave(this.#attempts, caller.podId, nowMs);
+    if (caller) this.#view?.inDoubt.leave(this.#attempts, caller.podId, nowMs);
     for (const attempt of this.#attempts) attempt.leaveInDoubt(caller?.epoch ?? null);
   }
 }

@@ -1,13 +1,13 @@
 import type { Caller } from '../../journal/cache-port.ts';
 import type { Head } from '../../journal/codec.ts';
 import type { JournalEntry } from '../../journal/journal-entry.ts';
-import { Doubts } from './doubts.ts';
+import { InDoubtAttempts } from './in-doubt-attempts.ts';
 import { Tail } from './tail.ts';
 
-/** What a process knows of one epoch of the cache, under whichever pod ids it has worked in it. */
+/** What a process knows of one epoch of the cache, under all pod ids that it has used there. */
 class EpochMemory {
   readonly tail = new Tail();
-  readonly doubts = new Doubts();
+  readonly inDoubt = new InDoubtAttempts();
   seq = 0;
   cursor = 0;
   m = 0;
@@ -32,8 +32,8 @@ export class EpochView {
   get tail(): Tail {
     return this.#memory.tail;
   }
-  get doubts(): Doubts {
-    return this.#memory.doubts;
+  get inDoubt(): InDoubtAttempts {
+    return this.#memory.inDoubt;
   }
   /** The highest seq that any answer passed on by this pod depends on. */
   get observed(): number {
@@ -53,10 +53,10 @@ export class EpochView {
   get backlog(): number {
     return this.#memory.seq - this.#memory.cursor;
   }
-  /** True when MySQL has all that this pod was told up to this seq, and nothing of it is in doubt. */
+  /** True when MySQL has everything that this pod has received up to this seq, and no attempt is in doubt. */
   isSettled(upTo: number): boolean {
-    const { tail, doubts, cursor } = this.#memory;
-    return tail.size === 0 && doubts.none && cursor >= upTo;
+    const { tail, inDoubt, cursor } = this.#memory;
+    return tail.size === 0 && inDoubt.none && cursor >= upTo;
   }
 
   /** Takes in the head of a reply; replies may arrive in any order, so the highest wins. */
@@ -68,7 +68,7 @@ export class EpochView {
     if (head.cursor > memory.cursor) {
       memory.cursor = head.cursor;
       memory.tail.advance(head.cursor);
-      memory.doubts.advance(head.cursor);
+      memory.inDoubt.advance(head.cursor);
     }
   }
 
@@ -77,21 +77,21 @@ export class EpochView {
   }
 }
 
-/** Why a pod holds what it is asked to change. */
+/** Why a pod holds requests for changes. */
 export type HoldReason = 'ledger_switching' | 'ledger_closed' | 'database_unavailable';
 
-/** Where a pod stands: who decides, and whether this pod may ask. */
-export interface Seat {
-  /** The epoch of the cache that it may work in, or null. */
+/** A pod's session: which store decides, and whether this pod may use it. */
+export interface Session {
+  /** The epoch of the cache that the pod may work in, or null. */
   view(): EpochView | null;
   /** The authority's epoch while MySQL decides, or null. Never both. */
   direct(): number | null;
-  /** Called with every error of a script, and the view that it ran in: the seat finds out what it means. */
+  /** Receives every error of a script, with the view that it ran in, and decides what the error means. */
   suspect(error: unknown, view: EpochView): void;
-  /** A direct transaction found the authority elsewhere. */
+  /** A direct transaction found that the authority has moved. */
   moved(directEpoch: number): void;
   /** Runs when the pod may work again, with whichever store. */
   onOpen(listener: () => void): void;
-  /** Why the pod holds, for the answer to a request that was held too long. */
+  /** The reason for holding, for the answer to a request that was held too long. */
   holdReason(): HoldReason;
 }

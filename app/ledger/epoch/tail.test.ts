@@ -126,11 +126,11 @@ describe('what a pod knows of an epoch', () => {
   it('is not settled while an attempt is under way or in doubt', () => {
     const one = view();
     const attempts = [{ doubt: () => ({ kind: 'transfers' as const, id: 't', accounts: ['a', 'b'] }) }];
-    one.doubts.begin(attempts);
+    one.inDoubt.begin(attempts);
     expect(one.isSettled(one.observed)).toBe(false);
-    one.doubts.leave(attempts, 'p', 0);
+    one.inDoubt.leave(attempts, 'p', 0);
     expect(one.isSettled(one.observed)).toBe(false);
-    one.doubts.settled('transfers', 't');
+    one.inDoubt.resolved('transfers', 't');
     expect(one.isSettled(one.observed)).toBe(true);
   });
 

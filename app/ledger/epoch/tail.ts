@@ -2,13 +2,13 @@ import type { JournalEntry } from '../../journal/journal-entry.ts';
 import { lastSeqOf } from '../../journal/outcomes.ts';
 
 /**
- * The journal entries that this pod has received in any answer, until they are known to be in MySQL: what it can still
- * prove when Redis is gone. Entries come in order of seq but for replays, which are rare.
+ * The journal entries that this pod has received in any answer, until they are known to be in MySQL: its evidence when Redis
+ * is gone. Entries arrive in order of seq, except for replays, which are rare.
  */
 export class Tail {
   #entries: { entry: JournalEntry; lastSeq: number; bytes: number; keptAtMs: number }[] = [];
   #head = 0;
-  /** What is kept already, by its first seq: a repeated answer brings the same entry again. */
+  /** The first seqs of the entries in this tail: a repeated answer contains the same entry again. */
   readonly #kept = new Set<number>();
   #bytes = 0;
   #cursor = 0;
@@ -33,7 +33,7 @@ export class Tail {
     this.#bytes += bytes;
   }
 
-  /** Lets go of what is in MySQL up to the cursor. */
+  /** Drops what is in MySQL up to the cursor. */
   advance(cursor: number): void {
     if (cursor <= this.#cursor) return;
     this.#cursor = cursor;
@@ -44,7 +44,7 @@ export class Tail {
       this.#kept.delete(oldest.entry.firstSeq);
       this.#head += 1;
     }
-    // Give the memory back in large steps, so that each entry is moved about once.
+    // Free memory in large steps, so that each entry is moved about once.
     if (this.#head > 1024 && this.#head * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head);
       this.#head = 0;
@@ -60,5 +60,5 @@ export class Tail {
   }
 }
 
-/** What an entry costs beside its bytes: objects and array slots, about. */
+/** Approximate memory of an entry beside its bytes: objects and array slots. */
 const ENTRY_OVERHEAD_BYTES = 200;

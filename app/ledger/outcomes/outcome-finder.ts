@@ -5,7 +5,7 @@ import { outcomesOf } from '../../journal/outcomes.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs, retried } from '../../kernel/retry.ts';
 import { TurnBatches } from '../../kernel/turn-batches.ts';
-import type { EpochView, Seat } from '../epoch/epoch-view.ts';
+import type { EpochView, Session } from '../epoch/epoch-view.ts';
 import { type AuthorityStamp, DATABASE_RETRY, type LedgerDatabase } from '../ports/ledger-database.ts';
 
 const TRIES_MAX = 4;
@@ -25,7 +25,7 @@ interface Asked {
 interface OutcomeFinderDependencies {
   cache: CacheServer;
   database: LedgerDatabase;
-  seat: Seat;
+  session: Session;
   clock: Clock;
 }
 
@@ -47,7 +47,7 @@ export class OutcomeFinder {
 
   /** The outcome per id; null if no store has one; a Problem if that cannot be determined now. */
   async find(ids: readonly string[]): Promise<(Outcome | Problem | null)[]> {
-    const view = this.#deps.seat.view();
+    const view = this.#deps.session.view();
     const inCache = view ? await this.#inCache(view, ids) : null;
     const rest = inCache ? ids.filter((id) => !inCache.has(id)) : ids;
     if (rest.length === 0) return ids.map((id) => inCache?.get(id) ?? null);
@@ -59,9 +59,9 @@ export class OutcomeFinder {
       const stored = inDatabase.outcomes.get(id);
       if (stored) return stored;
       if (inDatabase.unsettled.has(id)) return new Problem('account_unsettled', `transfer ${id} waits for the journal`);
-      const asked = inCache && view && view === this.#deps.seat.view() ? view.caller.epoch : null;
+      const asked = inCache && view && view === this.#deps.session.view() ? view.caller.epoch : null;
       if (isNowhere(inDatabase.authority, asked)) return null;
-      return new Problem(this.#deps.seat.holdReason(), 'the outcome cannot be looked up at the moment');
+      return new Problem(this.#deps.session.holdReason(), 'the outcome cannot be looked up at the moment');
     });
   }
 
@@ -101,13 +101,13 @@ export class OutcomeFinder {
   }
 
   async #findInCache(view: EpochView, ids: readonly string[]): Promise<Map<string, Outcome> | null> {
-    const { cache, seat, clock } = this.#deps;
+    const { cache, session, clock } = this.#deps;
     for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
       if (attempt > 0) await clock.sleep(backoffMs(attempt, RETRY_BASE_MS, clock));
-      if (seat.view() !== view) return null;
+      if (session.view() !== view) return null;
       try {
         const reply = await cache.find(view.caller, ids);
-        if (seat.view() !== view) return null;
+        if (session.view() !== view) return null;
         view.keep(reply.entries, clock.monotonic());
         view.observe(reply.head);
         const wanted = new Set(ids);
@@ -121,7 +121,7 @@ export class OutcomeFinder {
         }
         return found;
       } catch (error) {
-        seat.suspect(error, view);
+        session.suspect(error, view);
         if (!(error instanceof CacheError)) return null;
       }
     }

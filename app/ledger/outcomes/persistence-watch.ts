@@ -3,7 +3,7 @@ import { Problem } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 import type { CacheServer } from '../../journal/cache-port.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { EpochView, Seat } from '../epoch/epoch-view.ts';
+import type { EpochView, Session } from '../epoch/epoch-view.ts';
 import type { OutcomeFinder } from './outcome-finder.ts';
 
 const POLL_MS = 15;
@@ -23,7 +23,7 @@ interface Waiter {
 
 interface PersistenceWatchDependencies {
   cache: CacheServer;
-  seat: Seat;
+  session: Session;
   finder: OutcomeFinder;
   clock: Clock;
 }
@@ -57,26 +57,26 @@ export class PersistenceWatch {
   }
 
   async #poll(): Promise<void> {
-    const { clock, seat } = this.#deps;
+    const { clock, session } = this.#deps;
     this.#polling = true;
     while (this.#waiters.size > 0) {
-      const view = seat.view();
+      const view = session.view();
       if (view) this.#settlePersisted(view);
       await this.#lookUpOthers(view);
       if (this.#waiters.size === 0) break;
       await clock.sleep(POLL_MS);
       this.#expire();
-      if (view && seat.view() === view) await this.#askForCursor(view);
+      if (view && session.view() === view) await this.#askForCursor(view);
     }
     this.#polling = false;
   }
 
   async #askForCursor(view: EpochView): Promise<void> {
-    const { cache, seat } = this.#deps;
+    const { cache, session } = this.#deps;
     try {
       view.observe((await cache.read(view.caller, [])).head);
     } catch (error) {
-      seat.suspect(error, view);
+      session.suspect(error, view);
     }
   }
 

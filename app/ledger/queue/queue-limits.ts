@@ -1,5 +1,5 @@
 import { Problem } from '../../domain/problem.ts';
-import type { Seat } from '../epoch/epoch-view.ts';
+import type { Session } from '../epoch/epoch-view.ts';
 
 export interface QueueLimits {
   /** Maximum time that a request is held, ms. */
@@ -23,15 +23,20 @@ const DOUBTS_MAX = 10_000;
  * Why no more transfers are accepted at the moment, decided before any of them is queued: too many are waiting here, or
  * too many that this pod is responsible for wait to be persisted. Null if there is room.
  */
-export function loadSheddingProblem(open: number, seat: Seat, limits: QueueLimits, nowMs: number): Problem | null {
+export function loadSheddingProblem(
+  open: number,
+  session: Session,
+  limits: QueueLimits,
+  nowMs: number,
+): Problem | null {
   if (open > limits.queueTransfersMax)
     return new Problem('overloaded', 'too many transfers are waiting for the ledger');
-  const view = seat.view();
+  const view = session.view();
   if (!view) {
-    if (seat.direct() !== null || seat.holdReason() !== 'ledger_closed') return null;
+    if (session.direct() !== null || session.holdReason() !== 'ledger_closed') return null;
     return new Problem('ledger_closed', 'the ledger is closed until its journal can be read', { retryAfterSeconds: 5 });
   }
-  if (view.doubts.size > DOUBTS_MAX) return new Problem('overloaded', 'too many transfers are in doubt');
+  if (view.inDoubt.size > DOUBTS_MAX) return new Problem('overloaded', 'too many transfers are in doubt');
   const oldest = view.tail.oldestKeptAtMs;
   const full =
     view.backlog > limits.backlogEntriesMax ||

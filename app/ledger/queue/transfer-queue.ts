@@ -4,10 +4,10 @@ import { CALL_TRANSFERS_MAX } from '../../journal/cache-port.ts';
 import { placeOf } from '../../journal/id-buckets.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { CacheCalls, type CacheCallsDependencies } from '../calls/cache-calls.ts';
-import type { Desk } from '../calls/desk.ts';
 import { DIRECT_BATCH_MAX, DirectCalls, type DirectCallsDependencies } from '../calls/direct-calls.ts';
 import { Pending, Submission } from '../calls/pending.ts';
-import type { EpochView, Seat } from '../epoch/epoch-view.ts';
+import type { ResultSink } from '../calls/result-sink.ts';
+import type { EpochView, Session } from '../epoch/epoch-view.ts';
 import { loadSheddingProblem, type QueueLimits } from './queue-limits.ts';
 
 /**
@@ -22,12 +22,12 @@ const SWEEP_MS = 100;
  *
  * It waits in the queue until the turn of the event loop ends; then all waiting transfers go in one call to the store
  * that has the authority (one script in Redis, or one transaction in MySQL). A few calls run concurrently, so calls
- * grow with the load. Transfers that come back without an answer wait again. While the seat is closed, everything stays
+ * grow with the load. Transfers that come back without an answer wait again. While the session is closed, everything stays
  * in the queue and runs wherever the ledger opens, under its own id. A transfer that is still waiting at its deadline
  * gets 504 if one of its attempts is in doubt, otherwise 503.
  */
-export class TransferQueue implements Desk {
-  readonly #seat: Seat;
+export class TransferQueue implements ResultSink {
+  readonly #session: Session;
   readonly #clock: Clock;
   readonly #limits: QueueLimits;
   readonly #cacheCalls: CacheCalls;
@@ -40,12 +40,12 @@ export class TransferQueue implements Desk {
   #sweepScheduled = false;
 
   constructor(deps: CacheCallsDependencies & DirectCallsDependencies & { limits: QueueLimits }) {
-    this.#seat = deps.seat;
+    this.#session = deps.session;
     this.#clock = deps.clock;
     this.#limits = { ...deps.limits, applyBatchMax: Math.min(deps.limits.applyBatchMax, CALL_TRANSFERS_MAX) };
     this.#cacheCalls = new CacheCalls(deps, this);
     this.#directCalls = new DirectCalls(deps, this);
-    this.#seat.onOpen(() => this.#schedulePump());
+    this.#session.onOpen(() => this.#schedulePump());
   }
 
   /** Transfers without an answer. */
@@ -62,10 +62,10 @@ export class TransferQueue implements Desk {
   submit(orders: readonly TransferOrder[]): Promise<(Outcome | Problem)[]> {
     const submission = new Submission(orders.length);
     const now = this.#clock.monotonic();
-    const refused = loadSheddingProblem(this.#open.size + orders.length, this.#seat, this.#limits, now);
+    const refused = loadSheddingProblem(this.#open.size + orders.length, this.#session, this.#limits, now);
     const takenAt = this.#clock.now();
     const deadline = now + this.#limits.requestTimeoutMs;
-    const view = this.#seat.view();
+    const view = this.#session.view();
     for (const [index, order] of orders.entries()) {
       if (refused) {
         submission.answer(index, refused);
@@ -93,8 +93,8 @@ export class TransferQueue implements Desk {
   #pump(): void {
     while (this.#waiting.length > 0 && this.#callsInFlight < this.#limits.applyCallsInFlightMax) {
       if (this.#callsInFlight > 0 && this.#waiting.length < this.#limits.secondCallTransfersMin) return;
-      const view = this.#seat.view();
-      const direct = this.#seat.direct();
+      const view = this.#session.view();
+      const direct = this.#session.direct();
       if (view) this.#run((batch) => this.#cacheCalls.call(view, batch), this.#limits.applyBatchMax);
       else if (direct !== null) this.#run((batch) => this.#directCalls.call(direct, batch), DIRECT_BATCH_MAX);
       else return;
@@ -157,13 +157,13 @@ export class TransferQueue implements Desk {
       if (pending.deadline > now) break;
       this.giveUp(pending, new Problem(pending.trouble ?? this.#whyNot(), 'the ledger did not accept it in time'));
     }
-    // While the seat is closed, nothing else removes them from the queue.
+    // While the session is closed, nothing else removes them from the queue.
     if (this.#open.size < before) this.#waiting = this.#waiting.filter((pending) => !pending.answered);
   }
 
   #whyNot() {
-    const works = this.#seat.view() !== null || this.#seat.direct() !== null;
-    const reason = this.#seat.holdReason();
+    const works = this.#session.view() !== null || this.#session.direct() !== null;
+    const reason = this.#session.holdReason();
     return works && reason !== 'database_unavailable' ? 'overloaded' : reason;
   }
 }

@@ -9,7 +9,7 @@ import { EpochView } from '../epoch/epoch-view.ts';
 import { PodLedger, type PodLedgerDependencies } from '../pod-ledger.ts';
 import type { AuthorityStamp, LedgerDatabase } from '../ports/ledger-database.ts';
 import { CountedEvents } from './counted-events.ts';
-import { ManualSeat } from './manual-seat.ts';
+import { ManualSession } from './manual-session.ts';
 import { MemoryDirect } from './memory-direct.ts';
 
 export const LIMITS: PodLedgerDependencies['limits'] = {
@@ -78,7 +78,7 @@ export class ModelLedger {
   readonly cache = new FaultyCache(this.model);
   readonly database = new MemoryDatabase();
   readonly direct = new MemoryDirect(this.database);
-  readonly seat = new ManualSeat();
+  readonly session = new ManualSession();
   readonly events = new CountedEvents();
   readonly ledger: PodLedger;
   caller: Caller = { epoch: 1, replid: 'replid', podId: 'pod-1' };
@@ -87,8 +87,8 @@ export class ModelLedger {
     this.model.now = () => this.clock.now();
     this.database.now = () => this.clock.now();
     for (const id of ['world', 'a', 'b', 'c']) this.database.accounts.set(id, accountOf(id));
-    const { cache, database, direct, seat, clock, events } = this;
-    this.ledger = new PodLedger({ cache, database, direct, seat, clock, events, limits: { ...LIMITS, ...limits } });
+    const { cache, database, direct, session, clock, events } = this;
+    this.ledger = new PodLedger({ cache, database, direct, session, clock, events, limits: { ...LIMITS, ...limits } });
   }
 
   /** @param limits those that differ from the defaults */
@@ -110,13 +110,13 @@ export class ModelLedger {
   beginDirect(epoch: number): void {
     const settled = this.database.frozen.size === 0 && this.database.unsettled.size === 0;
     this.database.authority = { epoch, mode: 'DIRECT', settled };
-    this.seat.openDirectly(epoch);
+    this.session.openDirectly(epoch);
   }
-  /** Registers, and opens the seat with a new view. */
+  /** Registers, and opens the session with a new view. */
   async sit(): Promise<EpochView> {
     const view = new EpochView(this.caller);
     view.observe(await this.model.register(this.caller));
-    this.seat.open(view);
+    this.session.open(view);
     return view;
   }
 

@@ -9,7 +9,7 @@ import { PodLedger, type PodLedgerDependencies } from '../pod-ledger.ts';
 import type { DirectChange, DirectItem, DirectServer } from '../ports/direct-server.ts';
 import type { AuthorityStamp } from '../ports/ledger-database.ts';
 import { CountedEvents } from './counted-events.ts';
-import { ManualSeat } from './manual-seat.ts';
+import { ManualSession } from './manual-session.ts';
 import { MemoryDirect } from './memory-direct.ts';
 import { LIMITS, MemoryDatabase } from './model-ledger.ts';
 
@@ -62,7 +62,7 @@ export class SwitchBench {
   readonly cache = new FaultyCache(this.model);
   readonly database = new MemoryDatabase();
   readonly direct = new FaultyDirect(this.database);
-  readonly seat = new ManualSeat();
+  readonly session = new ManualSession();
   readonly events = new CountedEvents();
   readonly ledger: PodLedger;
   #epoch = 0;
@@ -71,8 +71,8 @@ export class SwitchBench {
     this.model.now = () => this.clock.now();
     this.database.now = () => this.clock.now();
     for (const id of ['world', 'a', 'b', 'c']) this.database.accounts.set(id, accountOf(id));
-    const { cache, database, direct, seat, clock, events } = this;
-    this.ledger = new PodLedger({ cache, database, direct, seat, clock, events, limits: { ...LIMITS, ...limits } });
+    const { cache, database, direct, session, clock, events } = this;
+    this.ledger = new PodLedger({ cache, database, direct, session, clock, events, limits: { ...LIMITS, ...limits } });
   }
 
   /** The pod starts in epoch 1 of the cache. */
@@ -97,13 +97,13 @@ export class SwitchBench {
     this.database.stamp = { epoch, cursor: 0 };
     const view = new EpochView({ epoch, replid: 'replid', podId: `pod-${epoch}` });
     view.observe(await this.model.register(view.caller));
-    this.seat.open(view);
+    this.session.open(view);
     return view;
   }
   /** The epoch has ended, and the pod has noticed. */
   close(): void {
     this.#moved('CLOSING', false);
-    this.seat.close();
+    this.session.close();
   }
   /** Writes the whole journal of the ended epoch to MySQL. */
   async settle(): Promise<void> {
@@ -131,12 +131,12 @@ export class SwitchBench {
   /** Lets MySQL decide. @param settled false: something waits for the journal */
   toDirect(settled = true): number {
     this.#moved('DIRECT', settled);
-    this.seat.openDirectly(this.#epoch);
+    this.session.openDirectly(this.#epoch);
     return this.#epoch;
   }
   rebuild(): void {
     this.#moved('REBUILDING', true);
-    this.seat.close();
+    this.session.close();
   }
 
   /** An order with an id of the current time. */

@@ -66,7 +66,7 @@ describe('While MySQL has the authority, an account change', () => {
     bench.direct.next(failing(new DirectError('moved', 'it is REBUILDING')));
     const changing = start();
     await bench.clock.pass(2_000);
-    expect([bench.seat.movedFrom, bench.direct.calls.length]).toEqual([[epoch], 1]);
+    expect([bench.session.movedFrom, bench.direct.calls.length]).toEqual([[epoch], 1]);
     bench.toDirect();
     expect(await bench.clock.until(changing)).toMatchObject({ settingsVersion: 2 });
   });
@@ -74,7 +74,7 @@ describe('While MySQL has the authority, an account change', () => {
   it('is retried while MySQL is unavailable, and returns 503 at its deadline', async () => {
     await toDirect();
     bench.direct.always(unable);
-    bench.seat.reason = 'database_unavailable';
+    bench.session.reason = 'database_unavailable';
     const started = bench.clock.monotonic();
     expect(await codeOf(change())).toBe('database_unavailable');
     expect(bench.clock.monotonic() - started).toBeGreaterThan(9_000);
@@ -181,7 +181,7 @@ describe('Across a switch-over, an account change', () => {
 
   it('is refused immediately while the ledger is closed', async () => {
     bench.close();
-    bench.seat.reason = 'ledger_closed';
+    bench.session.reason = 'ledger_closed';
     const started = bench.clock.monotonic();
     expect(await codeOf(change())).toBe('ledger_closed');
     expect(bench.clock.monotonic()).toBe(started);
@@ -192,7 +192,7 @@ describe('Across a switch-over, an account change', () => {
     const changing = start();
     await bench.clock.pass(10);
     bench.close();
-    bench.seat.reason = 'ledger_closed';
+    bench.session.reason = 'ledger_closed';
     expect(await codeOf(bench.clock.until(changing))).toBe('outcome_unknown');
   });
 });

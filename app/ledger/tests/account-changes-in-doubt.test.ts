@@ -41,14 +41,14 @@ describe('An account change whose reply is lost', () => {
     expect(await stage.clock.until(changed)).toMatchObject({ overdraftLimit: 5, settingsVersion: 2 });
     expect(await settingsVersion()).toBe(2);
     expect(new Set(stage.cache.changes).size).toBe(1);
-    expect(stage.seat.view()?.doubts.none).toBe(true);
+    expect(stage.session.view()?.inDoubt.none).toBe(true);
   });
 
   it('is not answered until it is in MySQL, because no pod holds its entry', async () => {
     stage.cache.next('change', replyLost);
     expect(await codeOf(change())).toBe('outcome_unknown');
     expect(await settingsVersion()).toBe(2);
-    expect(stage.seat.view()?.doubts.snapshot()).toMatchObject([{ kind: 'account-change', accounts: ['a'] }]);
+    expect(stage.session.view()?.inDoubt.snapshot()).toMatchObject([{ kind: 'account-change', accounts: ['a'] }]);
   });
 
   it('is retried three times at most, then returns 504', async () => {
@@ -97,18 +97,18 @@ describe('An account change of which nothing was written', () => {
     expect(stage.cache.changes).toHaveLength(4);
   });
 
-  it('waits while the seat is closed, and continues when it opens', async () => {
-    const view = stage.seat.view();
-    stage.seat.close();
+  it('waits while the session is closed, and continues when it opens', async () => {
+    const view = stage.session.view();
+    stage.session.close();
     const waiting = start();
     await stage.clock.pass(3_000);
     expect(stage.cache.changes).toEqual([]);
-    if (view) stage.seat.open(view);
+    if (view) stage.session.open(view);
     expect(await stage.clock.until(waiting)).toMatchObject({ settingsVersion: 2 });
   });
 
-  it('returns 503 with the reason if the seat stays closed', async () => {
-    stage.seat.close();
+  it('returns 503 with the reason if the session stays closed', async () => {
+    stage.session.close();
     expect(await codeOf(change())).toBe('ledger_switching');
   });
 
@@ -153,7 +153,7 @@ describe('A reply of an ended epoch', () => {
     stage.cache.next('change', gate.reply);
     const waiting = start();
     await gate.reached;
-    stage.seat.close();
+    stage.session.close();
     gate.open();
     expect(await codeOf(stage.clock.until(waiting))).toBe('outcome_unknown');
   });
@@ -163,7 +163,7 @@ describe('A reply of an ended epoch', () => {
     stage.cache.next('change', gate.reply);
     const waiting = start({ expectedSettingsVersion: 7 });
     await gate.reached;
-    stage.seat.close();
+    stage.session.close();
     gate.open();
     expect(await codeOf(stage.clock.until(waiting))).toBe('outcome_unknown');
   });
@@ -173,7 +173,7 @@ describe('A reply of an ended epoch', () => {
     stage.cache.next('read', gate.reply);
     const waiting = start();
     await gate.reached;
-    stage.seat.close();
+    stage.session.close();
     gate.open();
     expect(await codeOf(stage.clock.until(waiting))).toBe('outcome_unknown');
   });

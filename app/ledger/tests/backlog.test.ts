@@ -35,9 +35,9 @@ describe('A full queue', () => {
     ]);
   });
 
-  it('counts transfers held while the seat is closed', async () => {
+  it('counts transfers held while the session is closed', async () => {
     const stage = await ModelLedger.open({ queueTransfersMax: 2 });
-    stage.seat.close();
+    stage.session.close();
     const held = stage.ledger.apply([stage.order(), stage.order()], 'cache');
     expect((await stage.apply(stage.order())).map(said)).toEqual(['overloaded']);
     expect((await stage.clock.until(held)).map(said)).toEqual(['ledger_switching', 'ledger_switching']);
@@ -59,7 +59,7 @@ describe('backlog_full, until more is persisted', () => {
   it('by the bytes of the tail', async () => {
     const stage = await ModelLedger.open({ tailBytesMax: 1_000 });
     await fill(stage, 1);
-    const bytesOfOne = stage.seat.view()?.tail.bytes ?? 0;
+    const bytesOfOne = stage.session.view()?.tail.bytes ?? 0;
     const fitting = Math.floor(1_000 / bytesOfOne);
     await fill(stage, fitting - 1);
     expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
@@ -79,10 +79,10 @@ describe('backlog_full, until more is persisted', () => {
     expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
   });
 
-  it('rejects nothing while the seat is closed: transfers are held', async () => {
+  it('rejects nothing while the session is closed: transfers are held', async () => {
     const stage = await ModelLedger.open({ backlogEntriesMax: 1 });
     await fill(stage, 3);
-    stage.seat.close();
+    stage.session.close();
     const held = stage.ledger.apply([stage.order()], 'cache');
     await stage.clock.pass(100);
     expect(stage.ledger.open).toBe(1);

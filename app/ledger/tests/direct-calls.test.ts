@@ -65,7 +65,7 @@ describe('While MySQL has the authority', () => {
     bench.direct.next(failing(new DirectError('moved', 'it is REBUILDING')));
     const waiting = bench.ledger.apply([bench.order()], 'cache');
     await bench.clock.pass(3_000);
-    expect([bench.seat.movedFrom, bench.ledger.waiting, bench.direct.calls.length]).toEqual([[epoch], 1, 1]);
+    expect([bench.session.movedFrom, bench.ledger.waiting, bench.direct.calls.length]).toEqual([[epoch], 1, 1]);
     bench.toDirect();
     expect((await bench.clock.until(waiting)).map(said)).toEqual(['POSTED']);
     expect(bench.stored('a').version).toBe(1);
@@ -89,7 +89,7 @@ describe('While MySQL has the authority', () => {
 
   it('if MySQL stays unavailable, they return 503 database_unavailable at the deadline, with a limited number of tries', async () => {
     bench.direct.always(unable);
-    bench.seat.reason = 'database_unavailable';
+    bench.session.reason = 'database_unavailable';
     expect((await bench.apply(bench.order())).map(said)).toEqual(['database_unavailable']);
     expect(bench.clock.monotonic()).toBeLessThan(10_200);
     expect(bench.direct.calls.length).toBeLessThan(25);
@@ -111,7 +111,7 @@ describe('While MySQL has the authority', () => {
     const one = bench.order();
     bench.direct.next(commitLost);
     bench.direct.always(unable);
-    bench.seat.reason = 'database_unavailable';
+    bench.session.reason = 'database_unavailable';
     const [answer] = await bench.apply(one);
     expect(answer).toMatchObject({ code: 'outcome_unknown', extras: { transactionId: one.transactionId } });
   });
@@ -299,7 +299,7 @@ describe('When the authority returns to Redis', () => {
 describe('Load shedding', () => {
   it('a closed ledger rejects immediately, and holds nothing', async () => {
     bench.close();
-    bench.seat.reason = 'ledger_closed';
+    bench.session.reason = 'ledger_closed';
     const [answer] = await bench.apply(bench.order());
     expect(answer).toMatchObject({ code: 'ledger_closed', status: 503, extras: { retryAfterSeconds: 5 } });
     expect([bench.ledger.open, bench.clock.monotonic()]).toEqual([0, 0]);
@@ -308,23 +308,23 @@ describe('Load shedding', () => {
   it('a moving ledger holds transfers, and an open one accepts them, whatever its state before', async () => {
     bench.close();
     const waiting = bench.ledger.apply([bench.order()], 'cache');
-    bench.seat.reason = 'ledger_closed';
+    bench.session.reason = 'ledger_closed';
     bench.toDirect();
     expect((await bench.clock.until(waiting)).map(said)).toEqual(['POSTED']);
     expect((await bench.apply(bench.order())).map(said)).toEqual(['POSTED']);
   });
 
   it('too many in-doubt transfers are rejected: each may delay a switch-over, and uses memory', async () => {
-    const view = bench.seat.view();
-    if (!view) throw new Error('the seat is closed');
+    const view = bench.session.view();
+    if (!view) throw new Error('the session is closed');
     const attempts = Array.from({ length: 10_000 }, (_, n) => ({
       doubt: () => ({ kind: 'transfers' as const, id: `t${n}`, accounts: ['a', 'b'] }),
     }));
-    view.doubts.leave(attempts, 'pod-1', 0);
+    view.inDoubt.leave(attempts, 'pod-1', 0);
     expect((await bench.apply(bench.order())).map(said)).toEqual(['POSTED']);
-    view.doubts.leave([{ doubt: () => ({ kind: 'transfers', id: 'one more', accounts: ['a', 'b'] }) }], 'pod-1', 0);
+    view.inDoubt.leave([{ doubt: () => ({ kind: 'transfers', id: 'one more', accounts: ['a', 'b'] }) }], 'pod-1', 0);
     expect((await bench.apply(bench.order())).map(said)).toEqual(['overloaded']);
-    view.doubts.settled('transfers', 't5');
+    view.inDoubt.resolved('transfers', 't5');
     expect((await bench.apply(bench.order())).map(said)).toEqual(['POSTED']);
   });
 });

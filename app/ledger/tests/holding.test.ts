@@ -11,20 +11,20 @@ beforeEach(async () => {
   stage.cache.applied.length = 0;
 });
 
-describe('While the seat is closed', () => {
+describe('While the session is closed', () => {
   it('transfers wait, nothing is sent, and all continue when it opens', async () => {
-    const view = stage.seat.view();
-    stage.seat.close();
+    const view = stage.session.view();
+    stage.session.close();
     const waiting = stage.ledger.apply([stage.order(), stage.order({ amount: 5 })], 'cache');
     await stage.clock.pass(5_000);
     expect([stage.ledger.open, stage.cache.applied]).toEqual([2, []]);
-    if (view) stage.seat.open(view);
+    if (view) stage.session.open(view);
     expect((await stage.clock.until(waiting)).map(said)).toEqual(['POSTED', 'POSTED']);
     expect(stage.ledger.open).toBe(0);
   });
 
   it('ids that need a lookup are looked up when it opens', async () => {
-    stage.seat.close();
+    stage.session.close();
     const waiting = stage.ledger.apply([stage.order({ transactionId: 'mine' })], 'cache');
     await stage.clock.pass(1_000);
     expect(stage.database.reads.outcomes).toBe(0);
@@ -33,10 +33,10 @@ describe('While the seat is closed', () => {
     expect(stage.database.reads.outcomes).toBe(1);
   });
 
-  it('a transfer that waits for its account keeps waiting when the seat closes, and is made when it opens', async () => {
+  it('a transfer that waits for its account keeps waiting when the session closes, and is made when it opens', async () => {
     const closing = { done: false };
     stage.database.whileLoading = async () => {
-      if (!closing.done) stage.seat.close();
+      if (!closing.done) stage.session.close();
       closing.done = true;
     };
     stage.cache.next('install', failing(new CacheError('refused', 'fenced')));
@@ -48,7 +48,7 @@ describe('While the seat is closed', () => {
   });
 
   it('transfers past their deadline are released, so that a long hold does not fill the memory', async () => {
-    stage.seat.close();
+    stage.session.close();
     for (let n = 0; n < 10; n++) {
       const answers = stage.ledger.apply([stage.order(), stage.order()], 'cache');
       expect((await stage.clock.until(answers)).map(said)).toEqual(['ledger_switching', 'ledger_switching']);
@@ -57,8 +57,8 @@ describe('While the seat is closed', () => {
   });
 
   it('the deadline returns 503 with the reason for the hold', async () => {
-    stage.seat.close();
-    stage.seat.reason = 'database_unavailable';
+    stage.session.close();
+    stage.session.reason = 'database_unavailable';
     expect((await stage.apply(stage.order())).map(said)).toEqual(['database_unavailable']);
   });
 });
@@ -70,8 +70,8 @@ describe('A reply of an ended epoch', () => {
     stage.cache.next('apply', gate.reply);
     const waiting = stage.ledger.apply([one], 'cache');
     await gate.reached;
-    const old = stage.seat.view();
-    stage.seat.close();
+    const old = stage.session.view();
+    stage.session.close();
     // The old epoch was recovered: MySQL has the transfer.
     stage.database.outcomes.set(one.transactionId, {
       status: 'POSTED',
@@ -102,7 +102,7 @@ describe('A reply of an ended epoch', () => {
     stage.cache.next('apply', gate.reply);
     const waiting = stage.ledger.apply([stage.order({ source: 'b', destination: 'a', amount: 5 })], 'cache');
     await gate.reached;
-    stage.seat.close();
+    stage.session.close();
     gate.open();
     await stage.clock.settle();
     expect(stage.ledger.open).toBe(1);
@@ -114,7 +114,7 @@ describe('A reply of an ended epoch', () => {
     stage.cache.next('read', gate.reply);
     const reading = stage.ledger.read(['a']);
     await gate.reached;
-    stage.seat.close();
+    stage.session.close();
     gate.open();
     const [found] = await stage.clock.until(reading);
     expect(found).toMatchObject({ source: 'database', stale: true, balance: 0 });
@@ -127,14 +127,14 @@ describe('A reply of an ended epoch', () => {
     stage.cache.next('find', gate.reply);
     const asking = stage.ledger.outcome(one.transactionId);
     await gate.reached;
-    stage.seat.close();
+    stage.session.close();
     gate.open();
     await expect(stage.clock.until(asking)).rejects.toMatchObject({ code: 'ledger_switching' });
     expect(stage.clock.monotonic()).toBeGreaterThanOrEqual(LIMITS.requestTimeoutMs);
   });
 
   it('does not determine that a transfer is absent if the epoch ended during the read of MySQL', async () => {
-    stage.database.whileReading = async () => stage.seat.close();
+    stage.database.whileReading = async () => stage.session.close();
     expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('ledger_switching');
   });
 });

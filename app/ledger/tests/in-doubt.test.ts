@@ -30,7 +30,7 @@ describe('A reply that is lost after the script ran', () => {
     stage.cache.next('apply', replyLost);
     const one = stage.order({ amount: 7 });
     await stage.apply(one);
-    const kept = stage.seat.view()?.tail.snapshot() ?? [];
+    const kept = stage.session.view()?.tail.snapshot() ?? [];
     expect(kept.some(({ payload }) => payload.includes(one.transactionId))).toBe(true);
   });
 
@@ -154,7 +154,7 @@ describe('A request past its deadline', () => {
   });
 
   it('returns 503 if nothing ever left the pod', async () => {
-    stage.seat.close();
+    stage.session.close();
     const [answer] = await stage.apply(stage.order());
     expect(answer).toMatchObject({ code: 'ledger_switching', status: 503, retryable: true });
     expect(stage.cache.applied).toEqual([]);
@@ -178,10 +178,10 @@ describe('A request past its deadline', () => {
 });
 
 describe('the library', () => {
-  it('reports every error to the seat', async () => {
+  it('reports every error to the session', async () => {
     stage.cache.next('apply', commandLost);
     await stage.apply(stage.order());
-    expect(stage.seat.suspicions).toMatchObject([{ kind: 'in_doubt' }]);
+    expect(stage.session.suspicions).toMatchObject([{ kind: 'in_doubt' }]);
     expect(stage.events.counts.retried).toBe(1);
   });
 });

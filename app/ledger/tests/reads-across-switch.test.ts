@@ -51,7 +51,7 @@ describe('A balance', () => {
   });
 
   it('is stale if this pod alone has lost Redis: others continue writing there', async () => {
-    bench.seat.close();
+    bench.session.close();
     expect(await read('a')).toEqual(['0 from database, stale']);
   });
 
@@ -96,7 +96,7 @@ describe('The outcome of an unknown id', () => {
   });
 
   it('cannot be determined while this pod is not registered in the epoch, or MySQL is in another one', async () => {
-    bench.seat.close();
+    bench.session.close();
     expect(await nowhere()).toBe('ledger_switching');
     await bench.toCache();
     bench.database.authority = { epoch: 9, mode: 'CACHE', settled: true };
@@ -111,7 +111,7 @@ describe('The outcome of an unknown id', () => {
   it('cannot be determined while the ledger is closed, and the problem reports that', async () => {
     bench.close();
     expect(await nowhere()).toBe('ledger_switching');
-    bench.seat.reason = 'ledger_closed';
+    bench.session.reason = 'ledger_closed';
     expect(await nowhere()).toBe('ledger_closed');
   });
 

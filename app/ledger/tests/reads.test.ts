@@ -94,24 +94,24 @@ describe('Reading accounts', () => {
     expect((await stage.clock.until(first)).slice(0, 1).map(shortly)).toEqual(['100 from cache']);
   });
 
-  it('reads from MySQL, marked stale, while the seat is closed', async () => {
-    stage.seat.close();
+  it('reads from MySQL, marked stale, while the session is closed', async () => {
+    stage.session.close();
     expect((await read('a', 'nobody')).map(shortly)).toEqual(['0 from database, stale', 'account_not_found']);
   });
 
-  it('reads from MySQL, marked stale, if the cache does not answer, and notifies the seat', async () => {
+  it('reads from MySQL, marked stale, if the cache does not answer, and notifies the session', async () => {
     stage.cache.next('read', commandLost);
     expect((await read('a')).map(shortly)).toEqual(['0 from database, stale']);
-    expect(stage.seat.suspicions).toMatchObject([{ kind: 'in_doubt' }]);
+    expect(stage.session.suspicions).toMatchObject([{ kind: 'in_doubt' }]);
   });
 
   it('discards data of an epoch that ended while an account was loaded', async () => {
-    stage.database.whileLoading = async () => stage.seat.close();
+    stage.database.whileLoading = async () => stage.session.close();
     expect((await read('a', 'b')).map(shortly)).toEqual(['0 from database, stale', '0 from database, stale']);
   });
 
   it('returns database_unavailable if neither store can be read', async () => {
-    stage.seat.close();
+    stage.session.close();
     stage.database.broken = away;
     expect((await read('a')).map(shortly)).toEqual(['database_unavailable']);
     stage.database.broken = new Error('odd');
@@ -148,14 +148,14 @@ describe('Loading accounts into the cache', () => {
     stage.database.stamp = { epoch: 1, cursor: 0 };
     expect((await stage.clock.until(waiting)).map(said)).toEqual(['POSTED']);
     expect(stage.cache.calls('install')).toBe(3);
-    expect(stage.seat.suspicions).toEqual([]);
+    expect(stage.session.suspicions).toEqual([]);
   });
 
   it('installs again after a lost reply: an account in the cache is left unchanged', async () => {
     stage.cache.next('install', replyLost);
     expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['POSTED']);
     expect(await stage.balance('c')).toBe(100);
-    expect(stage.seat.suspicions).toMatchObject([{ kind: 'in_doubt' }]);
+    expect(stage.session.suspicions).toMatchObject([{ kind: 'in_doubt' }]);
   });
 
   it('gives up as overloaded if every snapshot is stale', async () => {

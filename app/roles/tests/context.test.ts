@@ -36,7 +36,7 @@ describe('A context whose stores are away', () => {
 
   it('shows operators that nothing is known', async () => {
     const { authority, cache, clock, drains, processId, scripts } = context;
-    const seat = new PodSession({
+    const session = new PodSession({
       authority,
       drains,
       cache,
@@ -50,7 +50,7 @@ describe('A context whose stores are away', () => {
       redis: { ready: () => false, probe: async () => {}, cut: () => {} },
       onAuthority: () => {},
     });
-    expect(await new OpsStatus(context, seat).read()).toMatchObject({
+    expect(await new OpsStatus(context, session).read()).toMatchObject({
       mode: 'UNKNOWN',
       epoch: null,
       redisNode: null,

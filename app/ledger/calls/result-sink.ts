@@ -2,10 +2,10 @@ import type { Problem } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 import type { Pending } from './pending.ts';
 
-/** Where transfers come back to from a call: answered, or to wait for their next turn. */
-export interface Desk {
+/** Receives transfers after a call: with an answer, or to wait for another attempt. */
+export interface ResultSink {
   answer(pending: Pending, answer: Outcome | Problem): void;
-  /** Answers with what can be said when it cannot be carried on: 504 while an attempt of it is in doubt. */
+  /** Answers a transfer that cannot continue: with 504 while an attempt of it is in doubt, else with this problem. */
   giveUp(pending: Pending, problem: Problem): void;
   again(batch: readonly Pending[]): void;
 }

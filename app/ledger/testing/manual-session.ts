@@ -1,7 +1,7 @@
-import type { EpochView, HoldReason, Seat } from '../epoch/epoch-view.ts';
+import type { EpochView, HoldReason, Session } from '../epoch/epoch-view.ts';
 
-/** A seat that a test opens and closes; it only records suspicions. */
-export class ManualSeat implements Seat {
+/** A session that a test opens and closes; it only records suspicions. */
+export class ManualSession implements Session {
   reason: HoldReason = 'ledger_switching';
   readonly suspicions: unknown[] = [];
   #view: EpochView | null = null;

@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { Doubt } from '../../journal/journal-entry.ts';
-import { Doubts } from './doubts.ts';
+import { InDoubtAttempts } from './in-doubt-attempts.ts';
 
 const attempt = (id: string, accounts = ['a', 'b'], kind: Doubt['kind'] = 'transfers') => ({
   doubt: (): Doubt => ({ kind, id, accounts }),
 });
 /** What is in doubt, as `id accounts`, sorted. */
-const told = (doubts: Doubts) =>
+const told = (doubts: InDoubtAttempts) =>
   [...new Set(doubts.snapshot().map(({ id, accounts }) => `${id} ${accounts.join('+')}`))].sort();
 
 describe('attempts under way', () => {
   it('are in doubt from the moment that they are handed over until a reply has told of them', () => {
-    const doubts = new Doubts();
+    const doubts = new InDoubtAttempts();
     const call = [attempt('one'), attempt('two')];
     expect(doubts.none).toBe(true);
     doubts.begin(call);
@@ -21,7 +21,7 @@ describe('attempts under way', () => {
   });
 
   it('are told of call by call: the same transfer may be in two', () => {
-    const doubts = new Doubts();
+    const doubts = new InDoubtAttempts();
     const [one, again] = [[attempt('one')], [attempt('one')]];
     doubts.begin(one);
     doubts.begin(again);
@@ -34,7 +34,7 @@ describe('attempts under way', () => {
 
 describe('attempts that no reply will tell of', () => {
   it('stay in doubt, each under its id, however often it was tried', () => {
-    const doubts = new Doubts();
+    const doubts = new InDoubtAttempts();
     for (const at of [10, 20]) {
       const call = [attempt('one'), attempt('two')];
       doubts.begin(call);
@@ -49,7 +49,7 @@ describe('attempts that no reply will tell of', () => {
   });
 
   it('are in doubt for all accounts that the id was tried on, left or still under way', () => {
-    const doubts = new Doubts();
+    const doubts = new InDoubtAttempts();
     doubts.leave([attempt('one', ['a', 'b'])], 'pod-1', 10);
     doubts.leave([attempt('one', ['c', 'd'])], 'pod-1', 20);
     doubts.begin([attempt('one', ['e', 'f'])]);
@@ -57,30 +57,30 @@ describe('attempts that no reply will tell of', () => {
   });
 
   it('are settled by the outcome of their id, whatever accounts they were tried on', () => {
-    const doubts = new Doubts();
+    const doubts = new InDoubtAttempts();
     doubts.leave([attempt('one', ['a', 'b']), attempt('two')], 'pod-1', 10);
     doubts.leave([attempt('one', ['c', 'd'])], 'pod-1', 20);
-    doubts.settled('transfers', 'one');
+    doubts.resolved('transfers', 'one');
     expect(told(doubts)).toEqual(['two a+b']);
-    doubts.settled('transfers', 'two');
+    doubts.resolved('transfers', 'two');
     expect([doubts.none, doubts.oldestSinceMs]).toEqual([true, null]);
   });
 
   it('of an account change are apart from those of a transfer with the same id', () => {
-    const doubts = new Doubts();
+    const doubts = new InDoubtAttempts();
     doubts.leave([attempt('one')], 'pod-1', 10);
     doubts.leave([attempt('one', ['a'], 'account-change')], 'pod-1', 10);
     expect(doubts.size).toBe(2);
-    doubts.settled('transfers', 'one');
+    doubts.resolved('transfers', 'one');
     expect(told(doubts)).toEqual(['one a']);
-    doubts.settled('account-change', 'one');
+    doubts.resolved('account-change', 'one');
     expect(doubts.none).toBe(true);
   });
 });
 
 describe('a pod id that is retired', () => {
   it('ends what was left under it, once all that it can have written is in MySQL', () => {
-    const doubts = new Doubts();
+    const doubts = new InDoubtAttempts();
     doubts.leave([attempt('one')], 'pod-1', 10);
     doubts.endAt('pod-1', 7);
     doubts.advance(6);
@@ -90,7 +90,7 @@ describe('a pod id that is retired', () => {
   });
 
   it('ends nothing that may still run under another one', () => {
-    const doubts = new Doubts();
+    const doubts = new InDoubtAttempts();
     doubts.leave([attempt('one')], 'pod-1', 10);
     doubts.leave([attempt('one')], 'pod-2', 20);
     doubts.endAt('pod-1', 7);
@@ -104,14 +104,14 @@ describe('a pod id that is retired', () => {
   });
 
   it('that is not retired holds what was left, whatever the cursor', () => {
-    const doubts = new Doubts();
+    const doubts = new InDoubtAttempts();
     doubts.leave([attempt('one')], 'pod-1', 10);
     doubts.advance(1_000);
     expect(doubts.size).toBe(1);
   });
 
   it('takes the highest seq of those that it was tried under', () => {
-    const doubts = new Doubts();
+    const doubts = new InDoubtAttempts();
     for (const podId of ['pod-1', 'pod-2']) doubts.leave([attempt('one')], podId, 10);
     doubts.endAt('pod-2', 9);
     doubts.endAt('pod-1', 5);
@@ -122,7 +122,7 @@ describe('a pod id that is retired', () => {
   });
 
   it('ends what is left under it only later, as a reply that came too late, too', () => {
-    const doubts = new Doubts();
+    const doubts = new InDoubtAttempts();
     const late = [attempt('one')];
     doubts.begin(late);
     doubts.endAt('pod-1', 7);
@@ -134,7 +134,7 @@ describe('a pod id that is retired', () => {
   });
 
   it('need not be replaced for what only waits for the cursor', () => {
-    const doubts = new Doubts();
+    const doubts = new InDoubtAttempts();
     doubts.leave([attempt('one')], 'pod-1', 10);
     doubts.endAt('pod-1', 7);
     expect([doubts.size, doubts.oldestSinceMs]).toEqual([1, null]);

@@ -1,6 +1,6 @@
 import type { Doubt } from '../../journal/journal-entry.ts';
 
-/** Something that was handed to Redis, and would change these accounts. */
+/** A transfer or a change that is sent to a store, and would change these accounts. */
 export interface Attempt {
   doubt(): Doubt;
 }
@@ -16,32 +16,32 @@ interface Left {
 }
 
 /**
- * The attempts of one process in one epoch that are in doubt: from the moment that they are handed to the client library
- * until a reply gives their outcome, or proves that they wrote nothing. Requests come and go; an attempt whose request was
- * answered "unknown" stays here, because it may still run.
+ * The in-doubt attempts of one process in one epoch: from the moment that they are given to the client library until a reply
+ * gives their outcome, or proves that they wrote nothing. An attempt whose request was answered "unknown" stays here, because
+ * it may still run.
  */
-export class Doubts {
+export class InDoubtAttempts {
   readonly #underWay = new Set<readonly Attempt[]>();
   readonly #left = new Map<string, Left>();
 
-  /** How many attempts no reply will tell of. */
+  /** How many attempts will get no reply. */
   get size(): number {
     return this.#left.size;
   }
   get none(): boolean {
     return this.#left.size === 0 && this.#underWay.size === 0;
   }
-  /** When the oldest of those that may still run was left, on the monotonic clock, ms; null for none. */
+  /** When the oldest attempt that may still run got no reply, on the monotonic clock, ms; null for none. */
   get oldestSinceMs(): number | null {
     for (const { podIds, sinceMs } of this.#left.values()) if (podIds.size > 0) return sinceMs;
     return null;
   }
 
-  /** They are handed to the client library in one call. */
+  /** They are given to the client library in one call. */
   begin(attempts: readonly Attempt[]): void {
     this.#underWay.add(attempts);
   }
-  /** A reply told what became of each, or proved that nothing was written. */
+  /** A reply gave the outcome of each, or proved that nothing was written. */
   end(attempts: readonly Attempt[]): void {
     this.#underWay.delete(attempts);
   }
@@ -58,11 +58,11 @@ export class Doubts {
     }
   }
 
-  /** The outcome of this id is known: whatever attempt of it still runs can only repeat it. */
-  settled(kind: Doubt['kind'], id: string): void {
+  /** The outcome of this id is known: an attempt that still runs can only repeat it. */
+  resolved(kind: Doubt['kind'], id: string): void {
     if (this.#left.size > 0) this.#left.delete(keyOf(kind, id));
   }
-  /** This pod id is retired: no attempt under it can run any more, and what they did has at most this seq. */
+  /** This pod id is retired: attempts under it can no longer run, and what they did has at most this seq. */
   endAt(podId: string, seq: number): void {
     for (const left of this.#left.values()) {
       if (left.podIds.delete(podId)) left.untilSeq = Math.max(left.untilSeq, seq);
