@@ -46,7 +46,8 @@ export class EpochMembership {
    * Registers in MySQL, then in Redis, and retires the earlier ids of this process there. What is known of the epoch stays
    * known under the new id.
    * @param isOver whether the session has left this epoch, or this id, meanwhile
-   * @returns false if MySQL refused, because the epoch has ended, or if it is over
+   * @returns false if MySQL refused, because the epoch has ended, or if it is over. The caller must ask once more whether it
+   * is over, in the same synchronous step in which it opens: microtasks lie between this function's last step and its own.
    * @throws CacheError, Problem
    */
   async join(caller: Caller, marker: string, { authority, cache }: Stores, isOver: () => boolean): Promise<boolean> {
@@ -61,7 +62,7 @@ export class EpochMembership {
     else if (this.#view.caller.podId !== podId) this.#view = this.#view.renewed(podId);
     this.#view.observe(head);
     await this.#retireEarlierIds(this.#view);
-    return !isOver();
+    return true;
   }
 
   /** Whether an attempt has been in doubt for `ms` since it was left so, and since the last new id. */

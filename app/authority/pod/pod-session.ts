@@ -288,7 +288,7 @@ export class PodSession implements Session {
     const isOver = () =>
       this.#stopped.signal.aborted || this.#membership !== membership || this.#podId !== caller.podId;
     try {
-      if (!(await membership.join(caller, now.marker, this.#deps, isOver))) return;
+      if (!(await membership.join(caller, now.marker, this.#deps, isOver)) || isOver()) return;
     } catch (error) {
       if (isOver()) return;
       if (!(error instanceof CacheError || error instanceof Problem)) {

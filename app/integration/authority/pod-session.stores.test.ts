@@ -224,6 +224,28 @@ describe('A pod that was retired while it was paused', () => {
     expect(after.tail.size).toBe(2);
   });
 
+  it.each([0, 1, 2, 3, 4, 5, 6])(
+    'never opens under an id whose end it hears %i microtasks after the reply',
+    async (later) => {
+      const view = await pod.serve();
+      const opened: (string | undefined)[] = [];
+      pod.session.onOpen(() =>
+        opened.push(pod.session.podId === pod.session.view()?.caller.podId ? 'its own id' : 'an ended id'),
+      );
+      pod.cache.next('register', (run) => {
+        const reply = run();
+        void reply.then(async () => {
+          for (let i = 0; i < later; i++) await null;
+          pod.session.suspect(new CacheError('refused', 'retired'), view);
+        });
+        return reply;
+      });
+      pod.session.suspect(new CacheError('not_sent', 'the connection to Redis was closed'), view);
+      await until('it is open under a new id', () => (pod.session.podId === 'pod-2' ? pod.session.view() : null));
+      expect(new Set(opened)).toEqual(new Set(['its own id']));
+    },
+  );
+
   it('is registered once more when a keeper has forgotten its old id', async () => {
     const view = await pod.serve();
     await pod.scripts.retire({ ...view.caller, fenceEpoch: view.caller.epoch }, 'pod-1');
