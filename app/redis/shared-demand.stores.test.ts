@@ -35,6 +35,28 @@ describe('The request rates of the pods', () => {
     expect(await exchange(pod('b', 1), { ada: 40 })).toEqual({ ada: 40 });
   });
 
+  it('no longer count when the clock of Redis was set back', async () => {
+    await exchange(pod('a'), { ada: 80 });
+    const [key = ''] = await redis.keys(`${keyPrefix}:*`);
+    await redis.hset(key, 'ended', `70@${Date.now() + 2 * HOUR_MS}`);
+    expect(await exchange(pod('a'), { ada: 40 })).toEqual({ ada: 40 });
+  });
+
+  it('of pods that have ended are deleted, although the user never pauses', async () => {
+    await exchange(pod('a'), { ada: 80 });
+    const [key = ''] = await redis.keys(`${keyPrefix}:*`);
+    await redis.hset(key, 'ended', `70@${Date.now() - 2 * HOUR_MS}`);
+    await exchange(pod('a'), { ada: 40 });
+    expect(await redis.hkeys(key)).toEqual(['a']);
+  });
+
+  it('are not written by a pod that has lost its registration since it asked for the time', async () => {
+    const answers = [true, false];
+    const losing = new SharedDemand({ redis, keyPrefix, podId: 'a', isAdmitted: () => answers.shift() ?? false });
+    await expect(exchange(losing, { ada: 80 })).rejects.toThrow('not registered');
+    expect(await redis.keys(`${keyPrefix}:*`)).toEqual([]);
+  });
+
   it('expire', async () => {
     await exchange(pod('a'), { ada: 80 });
     const [key = ''] = await redis.keys(`${keyPrefix}:*`);

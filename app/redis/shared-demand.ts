@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 
 /** A report older than this, ms, no longer counts: its pod has no more requests of that user, or has ended. */
 const STALE_MS = 3_000;
-/** A hash to which no pod has reported for this time is deleted, ms. */
+/** A hash to which no pod has reported for this time is deleted, and so is the field of a pod that has not, ms. */
 const EXPIRE_MS = 60_000;
 
 export interface SharedDemandOptions {
@@ -32,35 +32,54 @@ export class SharedDemand {
    * @returns requests per second of the same users on all pods
    */
   async exchange(demand: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, number>> {
-    const { redis, keyPrefix, podId, isAdmitted } = this.#options;
-    if (!isAdmitted()) throw new Error('this pod is not registered in Redis');
+    const { redis, keyPrefix, podId } = this.#options;
+    this.#mustBeAdmitted();
     const [seconds, microseconds] = await redis.time();
+    // Another Redis may have answered at this address meanwhile.
+    this.#mustBeAdmitted();
     const now = Number(seconds) * 1000 + Number(microseconds) / 1000;
     const commands = redis.pipeline();
+    const keyOf = (user: string) => `${keyPrefix}:{rates}:${user}`;
     for (const [user, perSecond] of demand) {
-      const key = `${keyPrefix}:{rates}:${user}`;
-      commands.hset(key, podId, `${perSecond}@${now}`);
-      commands.pexpire(key, EXPIRE_MS);
-      commands.hgetall(key);
+      commands.hset(keyOf(user), podId, `${perSecond}@${now}`);
+      commands.pexpire(keyOf(user), EXPIRE_MS);
+      commands.hgetall(keyOf(user));
     }
     const replies = (await commands.exec()) ?? [];
     const totals = new Map<string, number>();
+    // The hash of a user who never pauses does not expire, and every pod that ever ran would keep a field in it.
+    const deletions = redis.pipeline();
     let index = 2;
     for (const user of demand.keys()) {
       const [error, fields] = replies[index] ?? [new Error('no reply')];
       if (error) throw error;
-      totals.set(user, this.#sum(fields as Record<string, string>, now));
+      const reports = Object.entries(fields as Record<string, string>).map(reportOf(now));
+      totals.set(user, sum(reports.filter(({ ageMs }) => ageMs <= this.#staleMs)));
+      const ended = reports.filter(({ ageMs }) => ageMs > EXPIRE_MS).map((report) => report.podId);
+      if (ended.length > 0) deletions.hdel(keyOf(user), ...ended);
       index += 3;
     }
+    if (deletions.length > 0) await deletions.exec();
     return totals;
   }
 
-  #sum(fields: Record<string, string>, now: number): number {
-    let total = 0;
-    for (const field of Object.values(fields)) {
-      const [perSecond = 0, at = 0] = field.split('@').map(Number);
-      if (now - at <= this.#staleMs) total += perSecond;
-    }
-    return total;
+  #mustBeAdmitted(): void {
+    if (!this.#options.isAdmitted()) throw new Error('this pod is not registered in Redis');
   }
 }
+
+interface Report {
+  podId: string;
+  perSecond: number;
+  ageMs: number;
+}
+
+/** A time in the future is as old as it is far away: the clock of Redis was set back, or another server has taken over. */
+const reportOf =
+  (now: number) =>
+  ([podId, field]: [string, string]): Report => {
+    const [perSecond = 0, at = 0] = field.split('@').map(Number);
+    return { podId, perSecond, ageMs: Math.abs(now - at) };
+  };
+
+const sum = (reports: readonly Report[]): number => reports.reduce((total, { perSecond }) => total + perSecond, 0);

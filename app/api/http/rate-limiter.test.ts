@@ -100,6 +100,27 @@ describe('A rate limiter', () => {
     expect(await second('ada', both)).toBeGreaterThanOrEqual(195);
   });
 
+  it('reports the true rate when an exchange takes long', async () => {
+    const reported: (number | undefined)[] = [];
+    let finish = () => {};
+    const exchange: DemandExchange = {
+      exchange(demand) {
+        reported.push(demand.get('ada'));
+        return new Promise((resolve) => {
+          finish = () => resolve(demand);
+        });
+      },
+    };
+    const pod = new RateLimiter({ perSecondMax: 100, clock, exchange });
+    for (let i = 0; i < 3; i++) {
+      await second('ada', [[pod, 60]]);
+      await second('ada', [[pod, 60]]); // Redis is slow: the exchange takes a second
+      finish();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(reported).toEqual([60, 60, 60]);
+  });
+
   it('always lets a user through now and then, however small its share', async () => {
     const [a, b] = [limiter('a', 1), limiter('b', 1)];
     const both: [RateLimiter, number][] = [

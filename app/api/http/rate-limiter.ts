@@ -25,7 +25,7 @@ interface Bucket {
   atMs: number;
   /** The part of the limit that applies on this pod. */
   share: number;
-  /** Requests since the last exchange, refused ones included. */
+  /** Requests since the last exchange ended, refused ones included. */
   demand: number;
 }
 
@@ -95,7 +95,6 @@ export class RateLimiter {
     const demand = new Map<string, number>();
     for (const [user, bucket] of this.#buckets) {
       const perSecond = bucket.demand / seconds;
-      bucket.demand = 0;
       if (perSecond >= perSecondMax * REPORTED_SHARE_MIN) demand.set(user, perSecond);
     }
     const reported = new Map([...demand].sort(([, a], [, b]) => b - a).slice(0, USERS_PER_EXCHANGE_MAX));
@@ -104,6 +103,8 @@ export class RateLimiter {
       const own = reported.get(user) ?? 0;
       const total = totals?.get(user) ?? 0;
       bucket.share = own > 0 && total > perSecondMax ? own / total : 1;
+      // Requests during the exchange are not counted: the next period begins with the next request.
+      bucket.demand = 0;
     }
     this.#isScheduled = false;
   }
