@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readCommandLine } from '../app/config/command-line.mjs';
+import { elapsed } from '../devstack/system/say.mjs';
 
 readCommandLine({
   name: 'npm run typecheck --',
@@ -13,5 +14,7 @@ readCommandLine({
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const memory = join(root, 'node_modules', '.cache', 'holdfast', 'types.tsbuildinfo');
 const args = ['--noEmit', '--incremental', '--tsBuildInfoFile', memory];
+const since = performance.now();
 const { status } = spawnSync(join(root, 'node_modules', '.bin', 'tsc'), args, { cwd: root, stdio: 'inherit' });
+console.log(`tsc: ${status === 0 ? 'passed' : 'FAILED'} (${elapsed(since)})`);
 process.exitCode = status ?? 1;
