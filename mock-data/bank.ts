@@ -1,10 +1,12 @@
 /**
- * The generated bank: everything that follows from seed, accounts, days and transfers, before the first transfer is made.
+ * The generated bank: everything that follows from seed, accounts, days and transfers, before the first transfer is
+ * made.
  *
- * It keeps a purse per account (what the account can surely spend) and nothing per transfer, so memory depends on
- * `accounts` alone. Because the purse is exact for customers, the generator knows of every transfer whether the service
- * must post or refuse it, provided that the transfers of one customer arrive in order (`Line.order`). What companies
- * take in is not in their purse: their accounts are hot, ordering them would post the bank one transfer at a time.
+ * It keeps a purse per account (what the account can certainly spend) and nothing per transfer, so memory depends on
+ * `accounts` alone. Because the purse is exact for customers, the generator knows for every transfer whether the
+ * service must post or refuse it, provided that the transfers of one customer arrive in order (`Line.order`). Revenue
+ * of companies is not in their purses: their accounts are hot, and ordering them would serialize the transfers of the
+ * whole bank.
  */
 import {
   ACCOUNTS_MIN,
@@ -30,7 +32,7 @@ import { hash32, Random } from './random.ts';
 
 export interface BankOptions {
   seed: string;
-  /** All accounts, the external ones included; at least ACCOUNTS_MIN. */
+  /** All accounts, including the external ones; at least ACCOUNTS_MIN. */
   accounts: number;
   days: number;
   /** Transfers after the opening deposits. */
@@ -41,31 +43,33 @@ export interface BankOptions {
   now: () => number;
 }
 
-/** What the accounts of one branch can surely spend, in minor units; the index is that of `accountId`. */
+/** What the accounts of one branch can certainly spend, in minor units; the index is that of `accountId`. */
 export interface Purse {
   customers: Float64Array;
   merchants: Float64Array;
 }
 
 export interface Bank {
-  /** What the ids of all its accounts begin with. */
+  /** Prefix of the ids of all its accounts. */
   name: string;
   options: BankOptions;
   branches: readonly { branch: Branch; purse: Purse }[];
   random: Random;
   ids: TransactionIds;
-  /** Shares of customers with a salary and a rent, lowered when the transfers asked for would not hold them all. */
+  /**
+   * Shares of customers with a salary and a rent, lowered if the requested number of transfers does not cover them all.
+   */
   employedShare: number;
   tenantShare: number;
   openings: number;
 }
 
-/** @throws Error when the options make no bank */
+/** @throws Error if the options are invalid */
 export function layBank(options: BankOptions): Bank {
   const { seed, accounts, days, transfers, startMs, ids, now } = options;
   if (accounts < ACCOUNTS_MIN) throw new Error(`A bank needs at least ${ACCOUNTS_MIN} accounts`);
   if (days < 1 || transfers < 0) throw new Error('A bank needs at least one day, and no fewer than 0 transfers');
-  // Other options make other accounts: two banks on one stack must never share an id with different content.
+  // Other options create other accounts: two banks on one stack must never share an id with different content.
   const from = ids.kind === 'history' ? 'history' : (ids.from ?? now());
   const hash = hash32(`${seed}/${accounts}/${days}/${transfers}/${startMs}/${from}`);
   const name = `b${hash.toString(36).padStart(7, '0')}`;
@@ -94,7 +98,7 @@ function openingsOf(branch: Branch): number {
   return branch.employers + branch.merchants + branch.customers - closed;
 }
 
-/** Accounts, opening deposits, changes of status: what stands before the first everyday transfer. */
+/** Accounts, opening deposits, status changes: everything before the first everyday transfer. */
 export function* openBank(bank: Bank): Generator<Line> {
   for (const { branch } of bank.branches) yield* accountsOf(branch);
   let index = 0;
@@ -144,7 +148,9 @@ function* accountsOf(branch: Branch): Generator<Line> {
   }
 }
 
-/** Opening deposits, also put into the purses. Employers start with all the salaries they will pay, so none can bounce. */
+/**
+ * Opening deposits, also put into the purses. Employers start with all the salaries they will pay, so none can bounce.
+ */
 function* deposits(bank: Bank, branch: Branch, purse: Purse): Generator<{ account: string; amount: number }> {
   const { startMs, days } = bank.options;
   const paydays = [...daysFrom(startMs, days)].filter(isLastWorkingDay).length;
@@ -162,7 +168,7 @@ function* deposits(bank: Bank, branch: Branch, purse: Purse): Generator<{ accoun
   }
   for (let customer = 0; customer < branch.customers; customer++) {
     if (customerStatus(branch, customer) === 'CLOSED') continue;
-    // Whoever rents a flat could pay for it when moving in.
+    // Every tenant could afford the flat when moving in.
     const floor = isTenant(branch, customer, bank.tenantShare) ? 1.5 * rentOf(branch, customer) : 0;
     const amount = Math.round(Math.max(openingOf(branch, customer), floor));
     purse.customers[customer] = amount;

@@ -1,6 +1,6 @@
 /**
- * The books as MySQL holds them, read past the service. All that the mock data know of the schema is in this file
- * (app/mysql/migrations is where it is made).
+ * The ledger as stored in MySQL, read directly. Everything that the mock data depends on in the schema is in this file
+ * (app/mysql/migrations defines it).
  */
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 
@@ -11,7 +11,7 @@ export interface BookedAccount {
   version: bigint;
 }
 
-/** What the transfers of an account add up to. */
+/** The sum of an account's transfers. */
 export interface BookedSum {
   sum: bigint;
   postings: bigint;
@@ -19,7 +19,7 @@ export interface BookedSum {
 
 const ACCOUNTS = 'SELECT account_id, currency, balance, version FROM accounts WHERE account_id LIKE ?';
 
-/** Each transfer counts once for either side; summed per account, so 100,000 accounts come as so many rows. */
+/** Each transfer counts once for either side; summed per account, so 100,000 accounts need that many rows. */
 const SUMS = `
   SELECT \`account\`, SUM(amount) AS total, COUNT(*) AS postings
   FROM (
@@ -45,7 +45,8 @@ export class BooksReader implements AsyncDisposable {
     password: string;
     database: string;
   }): Promise<BooksReader> {
-    // As strings: a BIGINT or a SUM beyond 2^53 would lose its last digits as a number, which are what is checked here.
+    // As strings: as a number, a BIGINT or a SUM beyond 2^53 would lose its last digits, which are what is checked
+    // here.
     return new BooksReader(await createConnection({ ...mysql, supportBigNumbers: true, bigNumberStrings: true }));
   }
 

@@ -3,15 +3,15 @@ import { OVERDRAFT_SHARE } from './profile.ts';
 import { trait } from './random.ts';
 
 /**
- * The part of the bank in one currency. Who exists follows from numbers alone, so nothing is stored but what changes:
+ * The part of the bank in one currency. Its members are determined by numbers alone, so only what changes is stored:
  * account ids are `<bank>-<currency>-<role><number>`.
  */
 export interface Branch {
   currency: Currency;
-  /** Minor units per euro of the profile: round figures, so that a step of ten euro stays a round amount. */
+  /** Minor units per euro of the profile: round figures, so that a step of ten euros stays a round amount. */
   scale: number;
   prefix: string;
-  /** For `trait`: every branch has customers of its own. */
+  /** For `trait`: every branch has its own customers. */
   seed: number;
   employers: number;
   landlords: number;
@@ -30,7 +30,9 @@ const BRANCH_ACCOUNTS_MIN = 20;
 const EXTERNALS = 2;
 const SCALES: Record<Currency, number> = { EUR: 100, CZK: 2000, JPY: 100 };
 
-/** Divides `accounts` over the currencies (85 % EUR, 10 % CZK, 5 % JPY) and the roles. The sum is exactly `accounts`. */
+/**
+ * Divides `accounts` over the currencies (85 % EUR, 10 % CZK, 5 % JPY) and the roles. The sum is exactly `accounts`.
+ */
 export function layBranches(bank: string, seed: number, accounts: number): Branch[] {
   const czk = Math.max(BRANCH_ACCOUNTS_MIN, Math.round(accounts * 0.1));
   const jpy = Math.max(BRANCH_ACCOUNTS_MIN, Math.round(accounts * 0.05));
@@ -72,7 +74,7 @@ export function customerStatus(branch: Branch, customer: number): 'ACTIVE' | 'FR
   return customer < branch.frozen + branch.suspended ? 'SUSPENDED' : 'CLOSED';
 }
 
-// Salts of the lasting traits of a customer; each is its own stream of chances.
+// Salts of the permanent traits of a customer; each is a separate stream of random numbers.
 const SALT = {
   overdraft: 1,
   limit: 2,
@@ -94,7 +96,7 @@ export function overdraftOf(branch: Branch, customer: number): number {
   return euro * branch.scale;
 }
 
-/** Monthly pay in minor units, whole tens of euro. */
+/** Monthly salary in minor units, in whole tens of euros. */
 export function salaryOf(branch: Branch, customer: number): number {
   return lastingAmount(branch, customer, SALT.salary, SALT.salaryB, 2300, 0.38, 10);
 }
@@ -104,7 +106,7 @@ export function openingOf(branch: Branch, customer: number): number {
   return Math.max(opening, 60 * branch.scale);
 }
 
-/** A fifth to two fifths of the pay. */
+/** A fifth to two fifths of the salary. */
 export function rentOf(branch: Branch, customer: number): number {
   const share = 0.2 + 0.2 * trait(branch.seed, customer, SALT.rent);
   const step = 5 * branch.scale;
@@ -128,7 +130,7 @@ export function landlordOf(branch: Branch, customer: number): number {
   return Math.floor(trait(branch.seed, customer, LANDLORD_SALT) * branch.landlords);
 }
 
-/** A log-normal amount that belongs to the customer, in minor units and in whole steps of `stepEuro`. */
+/** A log-normal amount that is fixed for the customer, in minor units and in whole steps of `stepEuro`. */
 function lastingAmount(
   branch: Branch,
   customer: number,

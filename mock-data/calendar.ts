@@ -10,7 +10,9 @@ export function isFirstOfMonth(dayMs: number): boolean {
   return new Date(dayMs).getUTCDate() === 1;
 }
 
-/** The last Monday-to-Friday of its month. Public holidays are not known: they differ between the countries of the bank. */
+/**
+ * The last Monday-to-Friday of its month. Public holidays are ignored: they differ between the countries of the bank.
+ */
 export function isLastWorkingDay(dayMs: number): boolean {
   if (weekdayOf(dayMs) > 4) return false;
   const month = new Date(dayMs).getUTCMonth();

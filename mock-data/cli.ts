@@ -25,27 +25,26 @@ import { readStack, stackDir } from './stack.ts';
 
 const COMMAND = {
   name: 'npm run mock-data --',
-  about: `Makes a bank, or reads one, and writes it as NDJSON or posts it.
-What: a generated bank, or --pkdd99 or --in. Where to: stdout, or --out, --post or --stack.`,
+  about: `Generates or reads a bank, and writes it as NDJSON or posts it.\nSource: a generated bank, or --pkdd99 or --in. Destination: stdout, or --out, --post or --stack.`,
   options: {
     pkdd99: text('FILE', "the transactions of a real bank (PKDD'99, trans.asc); --accounts limits it"),
-    in: text('FILE', 'NDJSON that was written before'),
-    seed: text('TEXT', 'the same seed makes the same bank, byte for byte', 'holdfast'),
-    accounts: wholeNumber('all accounts, merchants, employers and external ones included (1000)', { min: 1 }),
+    in: text('FILE', 'NDJSON file written earlier'),
+    seed: text('TEXT', 'the same seed generates the same bank, byte for byte', 'holdfast'),
+    accounts: wholeNumber('number of accounts, including merchants, employers and external ones (1000)', { min: 1 }),
     days: wholeNumber('simulated days', { min: 1, max: 36_500, fallback: 30 }),
     transfers: wholeNumber('transfers after the opening deposits', { min: 0, fallback: 10_000 }),
     start: text('YYYY-MM-DD', 'the first simulated day', '2025-01-15'),
     ids: choice(
       ['now', 'history'],
-      'UUIDv7 from the time of posting (with --post and --stack), or from the simulated moment (otherwise)',
+      'UUIDv7 from the time of posting (with --post and --stack), or from the simulated time (otherwise)',
     ),
-    'ids-from': text('ISO-TIME', 'with --ids now: count from this time, so that a repetition makes the same ids'),
+    'ids-from': text('ISO-TIME', 'with --ids now: count from this time, so that a repetition generates the same ids'),
     out: text('FILE', 'NDJSON to a file'),
     post: texts('URL', 'to a running service'),
     stack: flag('to the stack that npm start runs ($STACK_DIR/stack.json or .local/stack.json)'),
     key: text('KEY', 'API key for --post'),
     batch: wholeNumber('transfers per request', { min: 1, max: 1000, fallback: 200 }),
-    concurrency: wholeNumber('requests at once', { min: 1, max: 256, fallback: 8 }),
+    concurrency: wholeNumber('concurrent requests', { min: 1, max: 256, fallback: 8 }),
   },
   environment: { HOLDFAST_API_KEY: 'API key for --post', STACK_DIR: 'folder of the stack (.local)' },
 };
@@ -72,7 +71,7 @@ async function sourceOf(values: Given): Promise<Source> {
   const startMs = midnight('start', values.start);
   if (posts(values) && startMs + days * DAY_MS > Date.now()) {
     throw new UsageError(
-      'The simulated days must be over when they are posted: choose an earlier --start or fewer --days',
+      'The simulated days must be in the past when they are posted: choose an earlier --start or fewer --days',
     );
   }
   return generate({
@@ -94,7 +93,7 @@ function idTimes(values: Given): IdTimes {
   const kind = values.ids ?? (posts(values) ? 'now' : 'history');
   const fromText = values['ids-from'];
   if (kind === 'history' && fromText === undefined) return { kind };
-  if (kind !== 'now') throw new UsageError('--ids-from goes with --ids now.');
+  if (kind !== 'now') throw new UsageError('--ids-from requires --ids now.');
   if (fromText === undefined) return { kind };
   const from = Date.parse(fromText);
   if (Number.isNaN(from))
@@ -104,10 +103,10 @@ function idTimes(values: Given): IdTimes {
 
 async function targetOf(values: Given): Promise<{ urls: readonly string[]; apiKey: string } | null> {
   if (!posts(values)) return null;
-  if (values.out !== undefined) throw new UsageError('--out does not go with --post and --stack.');
+  if (values.out !== undefined) throw new UsageError('--out cannot be combined with --post or --stack.');
   if (values.stack) {
     const stack = await readStack(stackDir());
-    if (stack === null) throw new Error(`There is no stack.json in ${stackDir()}: is npm start running?`);
+    if (stack === null) throw new Error(`No stack.json in ${stackDir()}: is npm start running?`);
     return { urls: stack.api, apiKey: stack.apiKey };
   }
   const apiKey = values.key ?? process.env['HOLDFAST_API_KEY'];
@@ -125,7 +124,7 @@ async function writeAll(source: Source, path: string | undefined, signal: AbortS
       { signal, end: path !== undefined },
     );
   } catch (error) {
-    // A reader such as `head` that has enough is no fault.
+    // A reader such as `head` that closes the pipe early is not an error.
     if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return;
     signal.throwIfAborted();
     throw error;
@@ -145,7 +144,7 @@ async function postAll(
     batch: values.batch,
     concurrency: values.concurrency,
     onTransfer: () => progress.add(1),
-    onRetry: (reason) => progress.hint(`again after ${reason}`),
+    onRetry: (reason) => progress.hint(`retrying after ${reason}`),
   });
   progress.end();
   console.log(describeReport(report));

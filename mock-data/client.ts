@@ -4,10 +4,10 @@ import { type Clock, systemClock } from '../app/kernel/clock.ts';
 import { DEFAULT_RETRY, parseRetryAfter, Retry, type RetryPolicy } from './retry.ts';
 
 export interface ClientOptions {
-  /** Base URLs of the API: pods or an ingress. One that fails is left for the next. */
+  /** Base URLs of the API: pods or an ingress. If one fails, the next one is used. */
   urls: readonly string[];
   apiKey: string;
-  /** An answer later than this counts as a lost connection. Longer than the service holds a request itself. */
+  /** An answer after this time counts as a lost connection. Longer than the service holds a request itself. */
   timeoutMs?: number;
   retry?: RetryPolicy;
   clock?: Clock;
@@ -16,18 +16,21 @@ export interface ClientOptions {
 
 export interface Answer {
   status: number;
-  /** Parsed JSON, or undefined when there is none. */
+  /** Parsed JSON, or undefined if there is none. */
   body: unknown;
   etag: string | undefined;
   retryAfterMs: number | null;
 }
 
-/** No answer came: the request may or may not have been carried out. The same ids again give its outcome. */
+/**
+ * No answer arrived: the request may or may not have been carried out. Repeating it with the same ids returns its
+ * outcome.
+ */
 export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
 }
 
-/** The service answered, and not with what was asked for; sending it again would not help. */
+/** The service answered with an error that retrying would not fix. */
 export class Refused extends Error {
   override readonly name = 'Refused';
   readonly status: number;
@@ -38,12 +41,12 @@ export class Refused extends Error {
   }
 }
 
-/** Statuses after which the same request may be sent again; 502 is a gateway that lost its pod. */
+/** Statuses after which the same request may be retried; 502 comes from a gateway that lost its pod. */
 export function isRetryable(status: number): boolean {
   return status === 429 || status === 502 || status === 503 || status === 504;
 }
 
-/** A member of a JSON object, or undefined when the value is none. */
+/** A member of a JSON object, or undefined if the value is not an object. */
 export function member(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
@@ -73,7 +76,7 @@ export class ApiClient implements Disposable {
   private readonly agentTls = new AgentTls({ keepAlive: true });
 
   constructor(options: ClientOptions) {
-    if (options.urls.length === 0) throw new Error('There is no URL to post to');
+    if (options.urls.length === 0) throw new Error('No URL to post to');
     this.bases = options.urls.map((url) => new URL(url.endsWith('/') ? url : `${url}/`));
     this.headers = { authorization: `Bearer ${options.apiKey}`, accept: 'application/json' };
     this.timeoutMs = options.timeoutMs ?? 30_000;
@@ -83,8 +86,8 @@ export class ApiClient implements Disposable {
   }
 
   /**
-   * Sends until an answer comes that is worth looking at: lost connections and retryable statuses are tried again, each
-   * time with the next base URL. @throws GaveUp
+   * Sends until there is a definite answer: lost connections and retryable statuses are retried, each time with the
+   * next base URL. @throws GaveUp
    */
   async send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
     const retry = new Retry(this.retryPolicy, this.clock);
@@ -96,14 +99,14 @@ export class ApiClient implements Disposable {
     }
   }
 
-  /** As `send`, for what must succeed. @throws Refused on any status from 300 */
+  /** Like `send`, for requests that must succeed. @throws Refused on any status from 300 on */
   async json(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
     const answer = await this.send(method, path, body, headers);
     if (answer.status >= 300) throw new Refused(`${method} ${path}`, answer);
     return answer;
   }
 
-  /** One attempt against base URL number `turn` (modulo their count). @throws only the signal's reason */
+  /** One attempt with base URL number `turn` (modulo their count). @throws only the signal's reason */
   async attempt(
     method: string,
     path: string,
@@ -112,7 +115,7 @@ export class ApiClient implements Disposable {
     headers: Record<string, string> = {},
   ): Promise<Answer | ConnectionLost> {
     const base = this.bases[turn % this.bases.length];
-    if (base === undefined) throw new RangeError(`Turn ${turn} is not a whole number ≥ 0`);
+    if (base === undefined) throw new RangeError(`turn ${turn} is not a whole number ≥ 0`);
     const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const url = new URL(path.replace(/^\//, ''), base);
     try {
@@ -150,7 +153,7 @@ export class ApiClient implements Disposable {
 
   private async read(response: IncomingMessage): Promise<Answer> {
     const chunks: Buffer[] = [];
-    // Throws when the connection ends before the answer does: half an answer is none.
+    // Throws if the connection ends before the answer does: an incomplete answer counts as none.
     for await (const chunk of response) chunks.push(chunk as Buffer);
     return {
       status: response.statusCode ?? 0,
@@ -166,7 +169,7 @@ export class ApiClient implements Disposable {
   }
 }
 
-/** Whatever stands in between (an ingress, say) may answer with a page of its own: that is no body for us. */
+/** Intermediaries such as an ingress may answer with their own page: that counts as no body. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

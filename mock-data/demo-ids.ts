@@ -4,8 +4,8 @@ import { member } from './client.ts';
 
 /**
  * The time from which the ids of a generated bank are counted on this stack: that of the first demo with these options,
- * kept in the stack's own folder, so that a second demo makes the same ids, and a new stack gets fresh ones (which take
- * the service's fast path).
+ * stored in the stack's own folder, so that a second demo generates the same ids, and a new stack gets new ones (which
+ * take the service's fast path).
  */
 export async function idsFromOf(stackDir: string, options: string, nowMs: number): Promise<number> {
   const path = join(stackDir, 'demo.json');
@@ -21,6 +21,6 @@ async function readKnown(path: string): Promise<Record<string, number>> {
     return JSON.parse(await readFile(path, 'utf8')) as Record<string, number>;
   } catch (error) {
     if (member(error, 'code') === 'ENOENT') return {};
-    throw new Error(`${path} cannot be read; without it, delete it and start with an empty stack`, { cause: error });
+    throw new Error(`${path} cannot be read; delete it and start with an empty stack`, { cause: error });
   }
 }

@@ -13,14 +13,14 @@ export function printChecks(checks: readonly Check[]): void {
   }
 }
 
-/** How far the balances that the bank recorded last are from the exact ones, in haléř. */
+/** How far the last balances recorded by the bank are from the exact ones, in haléř. */
 export function printDrift(drift: ReadonlyMap<string, bigint>): void {
   const histogram = new Map<bigint, number>();
   for (const difference of drift.values()) histogram.set(difference, (histogram.get(difference) ?? 0) + 1);
   const different = [...drift].filter(([, difference]) => difference !== 0n);
   console.log(
     `\nThe bank rounded some of its recorded balances by 0.10. At the end, ${count(different.length)} of ${count(drift.size)} ` +
-      'accounts differ from what it recorded, by the sum of those roundings:',
+      'accounts differ from their recorded balances by the sum of those roundings:',
   );
   for (const [difference, accounts] of [...histogram].sort(([a], [b]) => Number(a - b))) {
     console.log(`  ${signed(difference).padStart(7)} CZK  ${count(accounts).padStart(7)} accounts`);

@@ -16,7 +16,7 @@ let connection: Connection;
 let database: string;
 let dir: string;
 
-/** The demo against the service in memory, and the real schema in a real MySQL into which that service persists. */
+/** The demo against the in-memory service, and the real schema in a real MySQL into which that service persists. */
 beforeEach(async () => {
   database = `t_demo_${randomBytes(4).toString('hex')}`;
   const url = new URL(inject('mysqlUrl'));
@@ -44,7 +44,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-/** All that the fake holds, anew each time; `now` keeps what was written. */
+/** Everything that the fake service holds, written again each time; `now` keeps earlier data. */
 async function persist(): Promise<void> {
   const [rows] = await connection.query('SELECT 1 FROM transfers LIMIT 1');
   if (Array.isArray(rows) && rows.length > 0) return;
@@ -91,11 +91,11 @@ function run(script: string, ...args: string[]): Promise<{ code: number; output:
 }
 
 const SMALL = ['--accounts', '100', '--transfers', '1000'];
-/** Whatever lies beside the code on the machine that runs the tests. */
+/** Independent of any data files on the machine that runs the tests. */
 const GENERATED = ['--generated', ...SMALL];
 
 describe('npm run demo', () => {
-  it('verifies every balance, again when it is run again, and sees one cent', async () => {
+  it('verifies every balance, again in a second run, and detects a difference of one cent', async () => {
     const first = await run('demo.ts', ...GENERATED);
     expect(first.output).toContain('Everything agrees, to the cent.');
     expect(first.code).toBe(0);
@@ -112,7 +112,7 @@ describe('npm run demo', () => {
     expect(third.code).toBe(1);
   });
 
-  it('imports PKDD99 where its file is given, and lists the roundings', async () => {
+  it("imports the PKDD'99 file if it is given, and lists the roundings", async () => {
     const path = join(dir, 'trans.asc');
     await writeFile(
       path,
@@ -135,18 +135,18 @@ describe('npm run mock-data', () => {
     const path = join(dir, 'bank.ndjson');
     expect((await run('cli.ts', ...SMALL, '--out', path)).code).toBe(0);
     const { code, output } = await run('cli.ts', '--in', path, '--stack', '--batch', '100');
-    expect(output).toContain('outcomes other than expected: 0');
+    expect(output).toContain('unexpected outcomes: 0');
     expect(code).toBe(0);
     expect(service.outcomes.size).toBeGreaterThan(1000);
   });
 
-  it('says in one line what is wrong with its options', async () => {
+  it('reports invalid options in one line', async () => {
     for (const [args, message] of [
       [['--days', '0'], '--days must be a whole number from 1'],
       [['--ids', 'later'], '--ids must be one of now, history'],
       [['--pkdd99', 'a', '--in', 'b'], 'exclude each other'],
       [['--post', 'http://127.0.0.1:1'], 'Posting needs --key'],
-      [['--stack', '--days', '30000'], 'must be over'],
+      [['--stack', '--days', '30000'], 'must be in the past'],
       [['--start', '2025-02-30x'], 'must be a date'],
     ] as const) {
       const { code, output } = await run('cli.ts', ...args);

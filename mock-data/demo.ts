@@ -25,20 +25,20 @@ import { verifyBooks, waitPersisted } from './verify.ts';
 
 const COMMAND = {
   name: 'npm run demo --',
-  about: 'Posts a bank to a running stack (npm start), or to one of its own, and verifies every balance to the cent.',
+  about: 'Posts a bank to a running stack (npm start) or to a temporary one, and verifies every balance to the cent.',
   options: {
     pkdd99: text('FILE', "transactions of a real bank, trans.asc of PKDD'99; otherwise a bank is generated"),
-    generated: flag('generate a bank even where such a file is there'),
+    generated: flag('generate a bank even if such a file exists'),
     seed: text('TEXT', 'of the generated bank', 'demo'),
     accounts: wholeNumber('of the generated bank', { min: 1, fallback: 20_000 }),
     transfers: wholeNumber('of the generated bank', { min: 0, fallback: 200_000 }),
     days: wholeNumber('of the generated bank', { min: 1, max: 365, fallback: 30 }),
-    own: flag('start a stack of its own even when one is running'),
+    own: flag('start a temporary stack even if one is running'),
     batch: wholeNumber('transfers per request', { min: 1, max: 1000, fallback: 200 }),
-    concurrency: wholeNumber('requests at once', { min: 1, max: 256, fallback: 8 }),
+    concurrency: wholeNumber('concurrent requests', { min: 1, max: 256, fallback: 8 }),
   },
   environment: {
-    PKDD99_FILE: 'as --pkdd99 (mock-data/trans-1993.asc when it is there)',
+    PKDD99_FILE: 'like --pkdd99 (mock-data/trans-1993.asc if it exists)',
     STACK_DIR: 'folder of a running stack (.local)',
   },
 };
@@ -58,7 +58,7 @@ await runCommand(async (signal) => {
   console.log('Starting a stack for this demo (npm start)');
   await using own = await OwnStack.start(systemClock, signal);
   console.log(`Started at ${own.stack.api.join(', ')}`);
-  // Awaited here: a promise that is merely returned would outlive the stack, which goes with this scope.
+  // Awaited here: a promise that is merely returned would outlive the stack, which is disposed of with this scope.
   return await demo(own.stack, values, signal);
 });
 
@@ -75,7 +75,7 @@ async function demo(stack: Stack, values: Given, signal: AbortSignal): Promise<n
       tally.apply(line, result);
       progress.add(1);
     },
-    onRetry: (reason) => progress.hint(`again after ${reason}`),
+    onRetry: (reason) => progress.hint(`retrying after ${reason}`),
   });
   const postedMs = systemClock.monotonic();
   progress.end();
@@ -91,7 +91,7 @@ async function demo(stack: Stack, values: Given, signal: AbortSignal): Promise<n
   if (tally.recorded.compared > 0) printDrift(tally.drift);
   printTimes([
     ['post', postedMs - startedMs, `${count(report.transfers)} transfers`],
-    ['persist', persistedMs - postedMs, 'from the last answer until MySQL has all'],
+    ['persist', persistedMs - postedMs, 'from the last answer until MySQL has everything'],
     ['verify', verifiedMs - persistedMs, `${count(tally.accounts.size)} accounts`],
   ]);
   console.log(`${count((report.transfers * 1000) / Math.max(1, postedMs - startedMs))} transfers/s over HTTP`);
@@ -100,7 +100,7 @@ async function demo(stack: Stack, values: Given, signal: AbortSignal): Promise<n
   return agreed ? 0 : 1;
 }
 
-/** The bank to post, and what the ids of all its accounts begin with. */
+/** The bank to post, and the prefix of the ids of all its accounts. */
 async function bankOf(values: Given, stack: Stack): Promise<{ source: Source; prefix: string }> {
   const file = pkdd99File(values);
   if (file !== undefined) {
@@ -131,7 +131,7 @@ function pkdd99File(values: Given): string | undefined {
   return values.pkdd99 ?? process.env['PKDD99_FILE'] ?? (existsSync(beside) ? beside : undefined);
 }
 
-/** Enters each account into the tally as it goes by. */
+/** Adds each account to the tally as it passes. */
 async function* tallied(lines: Iterable<Line> | AsyncIterable<Line>, tally: Tally): AsyncGenerator<Line> {
   for await (const line of lines) {
     if (line.kind === 'account') tally.open(line.body.accountId, line.body.currency);

@@ -4,7 +4,7 @@ import type { Order } from './lines.ts';
 import { HABIT_NAMES, HABITS, type Habit, type HabitName, REFUSED_SHARE } from './profile.ts';
 import { pickCumulative, type Random, Zipf } from './random.ts';
 
-/** A transfer before it has an id and a moment. Amount in minor units of the branch's currency. */
+/** A transfer before it has an id and a time. Amount in minor units of the branch's currency. */
 export interface Draft {
   branch: Branch;
   source: string;
@@ -15,7 +15,7 @@ export interface Draft {
   reference: string;
 }
 
-/** A customer in the act of paying. */
+/** A customer making a payment. */
 interface Payer {
   branch: Branch;
   purse: Purse;
@@ -23,11 +23,11 @@ interface Payer {
   account: string;
 }
 
-/** A little above 1, as city shops are found to be: the first of 500 merchants takes a sixth of all payments. */
+/** Slightly above 1, as observed for city shops: the first of 500 merchants gets a sixth of all payments. */
 const MERCHANT_ZIPF = 1.05;
 const AMOUNT_MAX_EURO = 10_000;
 
-/** Takes `amount` from the purse if balance and overdraft hold it. */
+/** Takes `amount` from the purse if balance and overdraft cover it. */
 export function spend(branch: Branch, purse: Purse, customer: number, amount: number): boolean {
   if (amount > availableOf(branch, purse, customer)) return false;
   receive(purse, customer, -amount);
@@ -60,7 +60,7 @@ export class EverydayLife {
     this.zipf = bank.branches.map(({ branch }) => new Zipf(branch.merchants, MERCHANT_ZIPF));
   }
 
-  /** The next transfer, of a kind that `weights` (running sums over the habits) makes likely at this hour. */
+  /** The next transfer, with a habit chosen by `weights` (cumulative sums over the habits) for this hour. */
   next(weights: Float64Array): Draft {
     const index = pickCumulative(this.branchWeights, this.random.uniform());
     const payer = this.payerOf(index);
@@ -73,7 +73,7 @@ export class EverydayLife {
     const entry = this.bank.branches[index] ?? this.bank.branches[0];
     if (entry === undefined) throw new Error('A bank has at least one branch');
     const { branch, purse } = entry;
-    // Some pay much more often than others: the busiest tenth makes about a fifth of the payments.
+    // Some customers pay much more often than others: the most active tenth makes about a fifth of the payments.
     const rank = this.random.uniform() ** 1.4;
     const customer = branch.firstActive + Math.floor(rank * (branch.customers - branch.firstActive));
     return { branch, purse, customer, account: accountId(branch, 'c', customer) };
@@ -110,7 +110,7 @@ export class EverydayLife {
     }
   }
 
-  /** From the merchant's opening deposit alone, so it can be paid whatever of its takings has arrived by then. */
+  /** From the merchant's opening deposit alone, so it is covered whatever revenue has arrived by then. */
   private refund(payer: Payer, merchant: number, amount: number): Draft | null {
     const { branch, purse, customer, account } = payer;
     const float = purse.merchants[merchant] ?? 0;
@@ -122,7 +122,7 @@ export class EverydayLife {
     return { branch, source, destination: account, amount, order: 'destination', expect: 'POSTED', reference };
   }
 
-  /** Who cannot pay brings money from another bank first: so a bank runs for as long as it is asked to. */
+  /** Customers who cannot pay first bring money from another bank, so the bank can run for any length of time. */
   private topUp(payer: Payer): Draft {
     const { branch, purse, customer, account } = payer;
     const step = 50 * branch.scale;
@@ -133,7 +133,7 @@ export class EverydayLife {
     return { branch, source, destination: account, amount, order: 'destination', expect: 'POSTED', reference };
   }
 
-  /** A transfer that must be refused, for one reason only, as the order of the service's checks is its own. */
+  /** A transfer that must be refused, for a single reason, because the order of the service's checks is unspecified. */
   private refused(payer: Payer): Draft {
     const { branch, purse, customer, account } = payer;
     const available = availableOf(branch, purse, customer);
@@ -149,7 +149,7 @@ export class EverydayLife {
     if (chance < 0.8) return { ...draft, destination: dormant(branch.firstActive - 1), expect: 'account_closed' };
     if (chance < 0.9) return { ...draft, destination: this.abroad(branch), expect: 'currency_mismatch' };
     const suspended = dormant(branch.frozen);
-    // One euro is always there: a suspended account keeps its opening deposit for good.
+    // One euro is always covered: a suspended account keeps its opening deposit.
     return {
       ...draft,
       source: suspended,

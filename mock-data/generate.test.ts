@@ -8,7 +8,7 @@ import { ndjson, type TransferLine } from './lines.ts';
 import { HABIT_NAMES, HABITS } from './profile.ts';
 import { collect, SMALL_BANK, transfersOf } from './testing/banks.ts';
 
-/** Of the NDJSON of SMALL_BANK. It changes only with what the generator makes, on purpose. */
+/** Hash of the NDJSON of SMALL_BANK. It changes only when the generator's output changes deliberately. */
 const SMALL_BANK_SHA256 = 'b6f00fda559c241adb392ef593043e0c183f489f1181a4e2afd8e5f902b4172a';
 
 async function hashOf(options: BankOptions): Promise<string> {
@@ -22,12 +22,12 @@ function dayOf(line: TransferLine): number {
 }
 
 describe('generate', () => {
-  it('makes the same bytes from the same seed, today and tomorrow', async () => {
+  it('generates the same bytes from the same seed at any time', async () => {
     expect(await hashOf(SMALL_BANK)).toBe(SMALL_BANK_SHA256);
     expect(await hashOf({ ...SMALL_BANK, seed: 'another' })).not.toBe(SMALL_BANK_SHA256);
   });
 
-  it('makes exactly as many accounts and transfers as it was asked for', async () => {
+  it('generates exactly the requested number of accounts and transfers', async () => {
     for (const [accounts, transfers] of [
       [60, 0],
       [60, 7],
@@ -45,7 +45,7 @@ describe('generate', () => {
     expect(() => generate({ ...SMALL_BANK, accounts: 59 })).toThrow('at least 60 accounts');
   });
 
-  it('puts accounts, openings, changes and transfers in that order, and transfers in order of time', async () => {
+  it('orders accounts, openings, changes and transfers, and transfers by time', async () => {
     const lines = await collect(generate(SMALL_BANK));
     const ranks = lines.map((line) => ['account', 'opening', 'change', 'transfer'].indexOf(line.kind));
     expect(ranks).toEqual(ranks.toSorted((a, b) => a - b));
@@ -64,7 +64,7 @@ describe('generate', () => {
     expect(rents.every((line) => isFirstOfMonth(dayOf(line)))).toBe(true);
   });
 
-  it('has few transfers that must be refused, of every kind', async () => {
+  it('has a few transfers that must be refused, of every kind', async () => {
     const transfers = transfersOf(await collect(generate({ ...SMALL_BANK, transfers: 30_000 })));
     const refused = transfers.filter((line) => line.expect !== 'POSTED');
     expect(refused.length / transfers.length).toBeGreaterThan(0.002);
@@ -74,7 +74,7 @@ describe('generate', () => {
     );
   });
 
-  it('sends most payments to few merchants', async () => {
+  it('sends most payments to a few merchants', async () => {
     const counts = new Map<string, number>();
     for (const { body } of transfersOf(await collect(generate({ ...SMALL_BANK, accounts: 4000, transfers: 20_000 })))) {
       if (/-EUR-m\d+$/.test(body.destinationAccount)) {
@@ -86,7 +86,7 @@ describe('generate', () => {
     expect(first / fourth).toBeCloseTo(4 ** 1.05, 0);
   });
 
-  it('sleeps at night and shops on Saturday', async () => {
+  it('pauses at night and shops on Saturday', async () => {
     const transfers = transfersOf(await collect(generate({ ...SMALL_BANK, days: 56, transfers: 30_000 })));
     const hour = (line: TransferLine) => Number(line.body.timestamp.slice(11, 13));
     expect(transfers.filter((line) => hour(line) < 4).length).toBeLessThan(transfers.length * 0.06);
@@ -97,7 +97,7 @@ describe('generate', () => {
     expect(onDay(0)).toBeLessThan(onDay(2) * 0.6);
   });
 
-  it('has a weight for each hour, and none for the hour of bookings', () => {
+  it('has a weight for each hour, and none for the booking hour', () => {
     for (const name of HABIT_NAMES) expect(HABITS[name].hours).toMatch(/^\d{4}0\d{19}$/);
   });
 });
@@ -108,19 +108,19 @@ describe('ids', () => {
       'body' in line && 'transactionId' in line.body ? [line.body] : [],
     );
 
-  it('are UUIDv7 of the simulated moment, each once', async () => {
+  it('are UUIDv7 with the simulated time, each once', async () => {
     const bodies = await idsOf({});
     for (const { transactionId, timestamp } of bodies) expect(uuidV7Time(transactionId)).toBe(Date.parse(timestamp));
     expect(new Set(bodies.map((body) => body.transactionId)).size).toBe(bodies.length);
   });
 
-  it('follow the wall clock where asked for', async () => {
+  it('follow the wall clock if requested', async () => {
     let now = Date.UTC(2026, 0, 1);
     const [first, second] = await idsOf({ ids: { kind: 'now' }, now: () => now++ });
     expect(uuidV7Time(second?.transactionId ?? '')).toBe((uuidV7Time(first?.transactionId ?? '') ?? 0) + 1);
   });
 
-  it('are the same again from a given time, and stay close behind it', async () => {
+  it('are reproducible from a given time, and stay close behind it', async () => {
     const from = Date.UTC(2026, 0, 1);
     const ids = { kind: 'now', from } as const;
     const bodies = await idsOf({ ids });

@@ -7,7 +7,7 @@ import type { Line, Source, TransferLine } from './lines.ts';
 import { toDecimal } from './money.ts';
 import { habitWeights } from './profile.ts';
 
-/** The hour (UTC) in which the bank books salaries and rents; `HABITS` leaves it free, so moments never go back. */
+/** The hour (UTC) in which the bank books salaries and rents; `HABITS` leaves it free, so times never decrease. */
 const BOOKING_HOUR = 4;
 
 /** A whole bank as a stream of lines: same options, same bytes (unless ids follow the wall clock). */
@@ -32,7 +32,7 @@ function* linesOf(bank: Bank): Generator<Line> {
   }
 }
 
-/** Spreads a number of transfers over all hours by their weight: exactly that many in the end. */
+/** Distributes a number of transfers over all hours by their weights, exactly that many in total. */
 class Everyday {
   private readonly bank: Bank;
   private readonly life: EverydayLife;
@@ -59,11 +59,11 @@ class Everyday {
   *hour(dayMs: number, hour: number): Generator<TransferLine> {
     const weights = this.weightsAt(dayMs, hour);
     this.weightPassed += weights.at(-1) ?? 0;
-    // The sum is made in the same order both times, so the last hour reaches exactly 1.
+    // The sum is computed in the same order both times, so the last hour reaches exactly 1.
     const due = Math.round((this.weightPassed / this.weightTotal) * this.total) - this.made;
     this.made += due;
     for (let index = 0; index < due; index++) {
-      // Evenly with a jitter inside its own slot: looks random, and is in order without sorting.
+      // Evenly, with jitter inside each slot: looks random, and is in order without sorting.
       const momentMs = Math.floor(dayMs + (hour + (index + this.bank.random.uniform()) / due) * HOUR_MS);
       const draft = this.life.next(weights);
       yield transferLine(this.bank, draft, momentMs);
@@ -75,7 +75,7 @@ class Everyday {
   }
 }
 
-/** Salaries on the last working day, rents on the first of the month: one each millisecond of the booking hour. */
+/** Salaries on the last working day, rents on the first of the month: one per millisecond of the booking hour. */
 function* bookings(bank: Bank, dayMs: number): Generator<TransferLine> {
   let index = 0;
   for (const draft of bookingDrafts(bank, dayMs)) {
@@ -113,7 +113,7 @@ function salary(branch: Branch, customer: number, amount: number, month: string)
   };
 }
 
-/** A standing order: it is tried whether or not the money is there, and then bounces, as it does in life. */
+/** A standing order: it is attempted whether or not it is covered, and may then be refused, as in reality. */
 function rent(branch: Branch, customer: number, covered: boolean, month: string): Draft {
   return {
     branch,

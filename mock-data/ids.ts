@@ -1,20 +1,19 @@
 import type { Random } from './random.ts';
 
 /**
- * Where the time inside a UUIDv7 comes from.
- * `history`: the simulated moment. Always the same, but the service looks such old ids up in MySQL first.
- * `now`: the wall clock, which takes the service's fast path; with `from` (ms since 1970) it is counted from there instead,
- * so that the ids are the same each time.
+ * Where the time in a UUIDv7 comes from. `history`: the simulated time. It is reproducible, but the service looks such
+ * old ids up in MySQL first. `now`: the wall clock, which takes the service's fast path; with `from` (ms since 1970) it
+ * is counted from there instead, so that the ids are reproducible.
  */
 export type IdTimes = { kind: 'history' } | { kind: 'now'; from?: number };
 
 /**
- * With `from`, ids advance by one millisecond per this many. More than any poster reaches, so that ids never run ahead of
- * the service's clock: 60 s ahead is refused, behind is merely older.
+ * With `from`, ids advance by one millisecond per this many. More than any client posts, so that ids never run ahead of
+ * the service's clock: 60 s ahead is rejected, while behind is merely older.
  */
 const IDS_PER_MS = 50;
 
-/** Stable transaction ids: the 74 random bits of each UUIDv7 (RFC 9562) come from the seed. */
+/** Reproducible transaction ids: the 74 random bits of each UUIDv7 (RFC 9562) come from the seed. */
 export class TransactionIds {
   private readonly random: Random;
   private readonly times: IdTimes;
@@ -27,7 +26,7 @@ export class TransactionIds {
     this.now = now;
   }
 
-  /** The next id, for a transfer at a simulated moment (ms since 1970). */
+  /** The next id, for a transfer at a simulated time (ms since 1970). */
   next(momentMs: number): string {
     const time = this.timeFor(momentMs).toString(16).padStart(12, '0');
     const high = hex8(this.random.u32());

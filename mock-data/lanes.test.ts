@@ -26,7 +26,7 @@ describe('Lanes', () => {
     expect(names(lanes.take(10))).toEqual(['a3']);
   });
 
-  it('lets an item of two accounts wait for both', () => {
+  it('makes an item of two accounts wait for both', () => {
     const lanes = lanesOf(['a1', 'A'], ['b1', 'B'], ['ab', 'A', 'B'], ['b2', 'B']);
     const [a1, b1] = lanes.take(10);
     if (a1 === undefined || b1 === undefined) throw new Error('both were ready');
@@ -40,7 +40,7 @@ describe('Lanes', () => {
     expect(names(lanes.take(10))).toEqual(['b2']);
   });
 
-  it('does not hold up items without order, nor one with the same account on both sides', () => {
+  it('does not delay items without order, or items with the same account on both sides', () => {
     const lanes = lanesOf(['x'], ['y'], ['self', 'S', 'S']);
     const entries = lanes.take(2);
     expect(names(entries)).toEqual(['x', 'y']);
@@ -50,11 +50,11 @@ describe('Lanes', () => {
     expect(lanes.size).toBe(0);
   });
 
-  it('refuses that an item is done twice', () => {
+  it('rejects completing an item twice', () => {
     const lanes = lanesOf(['a1', 'A'], ['a2', 'A']);
     const [entry] = lanes.take(1);
     if (entry === undefined) throw new Error('one was ready');
     lanes.done(entry);
-    expect(() => lanes.done(entry)).toThrow('not headed');
+    expect(() => lanes.done(entry)).toThrow('not at the head');
   });
 });

@@ -1,10 +1,10 @@
 /**
- * Keeps the order of an account's transfers while everything else runs at the same time.
+ * Keeps the order of an account's transfers while everything else runs concurrently.
  *
  * Every ordered account is a lane. An item joins the end of each of its lanes and is ready once it is first in all of
- * them; it stays there until it is done, so of one account at most one transfer is under way, and a batch never carries
- * two. (Why not two in a batch, as they run in order: a 503 for the first alone, and the second has overtaken it.)
- * Items without lanes are ready at once.
+ * them; it stays there until it is done, so each account has at most one transfer in flight, and a batch never contains
+ * two. (Two in a batch would run in order, but if only the first gets a 503, the second overtakes it.) Items without
+ * lanes are ready immediately.
  */
 export class Lanes<T> {
   private readonly lanes = new Map<string, Entry<T>[]>();
@@ -26,7 +26,7 @@ export class Lanes<T> {
   }
 
   add(item: T): void {
-    // Both sides the same would wait for itself for ever; the service refuses it, so it may as well go out.
+    // An item with the same account on both sides would wait for itself forever; the service refuses it anyway.
     const keys = [...new Set(this.lanesOf(item))];
     const entry: Entry<T> = { item, keys, ahead: 0 };
     for (const key of keys) {
@@ -41,17 +41,17 @@ export class Lanes<T> {
     if (entry.ahead === 0) this.ready.push(entry);
   }
 
-  /** Up to `countMax` items whose turn it is, in the order in which they became ready. */
+  /** Up to `countMax` ready items, in the order in which they became ready. */
   take(countMax: number): Entry<T>[] {
     return this.ready.splice(0, countMax);
   }
 
-  /** The item has its outcome: whoever stands behind it moves up. */
+  /** The item has its outcome: the items behind it move up. */
   done(entry: Entry<T>): void {
     this.inside--;
     for (const key of entry.keys) {
       const lane = this.lanes.get(key);
-      if (lane?.[0] !== entry) throw new Error(`Lane ${key} is not headed by the item that is done`);
+      if (lane?.[0] !== entry) throw new Error(`The completed item is not at the head of lane ${key}`);
       lane.shift();
       const next = lane[0];
       if (next === undefined) this.lanes.delete(key);
@@ -63,6 +63,6 @@ export class Lanes<T> {
 export interface Entry<T> {
   readonly item: T;
   readonly keys: readonly string[];
-  /** In how many of its lanes somebody stands before it. */
+  /** The number of its lanes in which another item is ahead of it. */
   ahead: number;
 }

@@ -22,7 +22,7 @@ export interface TransferBody {
   metadata?: Record<string, string>;
 }
 
-/** The sides on which a transfer must not overtake another of the same account, as its outcome would then be another. */
+/** The accounts for which a transfer must not overtake another, because its outcome would change. */
 export type Order = 'none' | 'source' | 'destination' | 'both';
 
 export interface TransferLine {
@@ -30,21 +30,21 @@ export interface TransferLine {
   /** "POSTED", or the problem code with which the service must refuse it. */
   expect: string;
   order: Order;
-  /** What the bank itself recorded as the ordered account's balance after it (PKDD'99 only). */
+  /** The ordered account's balance after it, as recorded by the bank itself (PKDD'99 only). */
   recorded?: string;
   body: TransferBody;
 }
 
 /**
- * One line of NDJSON. The kinds stand in this order: accounts, opening deposits, changes of status, transfers; each kind must
- * be done before the next starts (nothing can be paid into an account that is not open, a frozen account takes no deposit).
+ * One line of NDJSON. The kinds are in this order: accounts, opening deposits, status changes, transfers; each kind
+ * must be done before the next starts (deposits need an open account, and a frozen account accepts none).
  */
 export type Line =
   | { kind: 'account'; body: AccountBody }
   | { kind: 'change'; accountId: string; status: 'SUSPENDED' | 'FROZEN' | 'CLOSED' }
   | TransferLine;
 
-/** Something that can be posted or written: how many transfers it will have is known before, for the progress bar. */
+/** Something that can be posted or written: the number of transfers is known in advance, for the progress bar. */
 export interface Source {
   transfersTotal: number;
   lines: Iterable<Line> | AsyncIterable<Line>;
@@ -65,7 +65,7 @@ export function orderedAccounts(line: TransferLine): readonly string[] {
 
 const CHUNK_CHARS = 256 * 1024;
 
-/** Lines as NDJSON, in large chunks: to be piped, so that no more is made than the reader takes. */
+/** Lines as NDJSON, in large chunks: to be piped, so that no more is generated than the reader consumes. */
 export async function* ndjson(source: Source, made: (transfers: number) => void): AsyncGenerator<string> {
   let chunk = '';
   let count = 0;
@@ -82,7 +82,7 @@ export async function* ndjson(source: Source, made: (transfers: number) => void)
   made(count);
 }
 
-/** Reads what `ndjson` wrote. The file is our own; of each line only the kind is checked. */
+/** Reads what `ndjson` wrote. The file is our own; only the kind of each line is checked. */
 export async function* readLines(path: string): AsyncGenerator<Line> {
   const input = createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Number.POSITIVE_INFINITY });
   let number = 0;

@@ -1,13 +1,13 @@
 /**
- * Minor units and decimal text, without the service's own code: what checks the service must not share its mistakes.
- * Only the currencies that the mock data use.
+ * Minor units and decimal text, without the service's own code, because a checker must not share the service's bugs.
+ * Only the currencies that the mock data uses.
  */
 const DIGITS = { EUR: 2, CZK: 2, JPY: 0 } as const;
 export type Currency = keyof typeof DIGITS;
 
 export function digitsOf(currency: string): number {
   const digits = (DIGITS as Record<string, number>)[currency];
-  if (digits === undefined) throw new Error(`The mock data know no currency ${currency}`);
+  if (digits === undefined) throw new Error(`The mock data has no currency ${currency}`);
   return digits;
 }
 
@@ -21,7 +21,7 @@ export function toDecimal(minor: bigint | number, currency: string): string {
   return `${sign}${figures.slice(0, -digits)}.${figures.slice(-digits)}`;
 }
 
-/** "12.34" EUR → 1234n; "12.3" → 1230n. @throws Error on anything that is not an amount in that currency */
+/** "12.34" EUR → 1234n; "12.3" → 1230n. @throws Error for anything that is not an amount in that currency */
 export function toMinor(decimal: string, currency: string): bigint {
   const digits = digitsOf(currency);
   const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(decimal);

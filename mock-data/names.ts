@@ -1,7 +1,7 @@
 import type { Currency } from './money.ts';
 import { trait } from './random.ts';
 
-/** Names by currency; letters beyond ASCII are there on purpose, as real customers have them. */
+/** Names by currency; letters beyond ASCII are there on purpose, because real customers have them. */
 const PEOPLE: Record<Currency, { first: readonly string[]; last: readonly string[]; familyFirst: boolean }> = {
   EUR: {
     first: ['Anna', 'Jonas', 'Zoë', 'Luca', 'María', 'Noah', 'Élise', 'Pádraig', 'Sofia', 'Mikko', 'Inês', 'Jürgen'],

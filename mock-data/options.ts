@@ -1,6 +1,6 @@
 import { UsageError } from '../app/config/command-line.mjs';
 
-/** What the commands of the mock data have in common in reading their options. */
+/** What the commands of the mock data have in common. */
 
 /** Midnight UTC of a date YYYY-MM-DD. */
 export function midnight(name: string, text: string): number {
@@ -9,11 +9,14 @@ export function midnight(name: string, text: string): number {
   return ms;
 }
 
-/** Runs a command: its errors become one line on stderr and the exit code 1 (2 when it was called wrongly), Ctrl-C stops it in order (code 130). */
+/**
+ * Runs a command: an error becomes one line on stderr and exit code 1 (2 for a usage error); Ctrl-C stops it in an
+ * orderly way (code 130).
+ */
 export async function runCommand(command: (signal: AbortSignal) => Promise<number>): Promise<void> {
   const stop = new AbortController();
   const interrupt = () =>
-    stop.abort(new Error('Stopped. What was posted stays; the same ids posted again are recognised.'));
+    stop.abort(new Error('Stopped. Everything posted so far is kept; posting it again with the same ids is safe.'));
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
   try {

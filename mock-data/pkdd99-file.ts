@@ -11,7 +11,7 @@ export interface PkddRow {
   type: string;
   operation: string;
   amount: number;
-  /** What the bank recorded as the balance after it; now and then 0.10 off its own arithmetic. */
+  /** The balance after it as recorded by the bank; occasionally 0.10 off its own arithmetic. */
   balance: number;
   kSymbol: string;
   bank: string;
@@ -22,7 +22,7 @@ export interface PkddRow {
 export function isCredit(row: PkddRow): boolean {
   if (row.type === 'PRIJEM') return true;
   if (row.type === 'VYDAJ' || row.type === 'VYBER') return false;
-  throw new Error(`Row ${row.transId} is of an unknown type "${row.type}"`);
+  throw new Error(`row ${row.transId} has an unknown type "${row.type}"`);
 }
 
 export function signedAmount(row: PkddRow): number {
@@ -44,7 +44,7 @@ const COLUMNS = [
 
 /**
  * The rows of each day, day by day, without reading the file into memory.
- * @throws Error with the line number for what is not such a file, or when a day comes back after a later one
+ * @throws Error with the line number if the file has another format, or if the days are not in order
  */
 export async function* readDays(path: string): AsyncGenerator<PkddRow[]> {
   const records = parse({ delimiter: ';', encoding: 'latin1', info: true, relax_column_count: true });
@@ -63,7 +63,7 @@ export async function* readDays(path: string): AsyncGenerator<PkddRow[]> {
     const where = `${path}:${info.lines}`;
     const row = rowOf(record, where);
     const before = day[0]?.dayMs ?? row.dayMs;
-    if (row.dayMs < before) throw new Error(`${where} is of an earlier day than the line before`);
+    if (row.dayMs < before) throw new Error(`${where} is of an earlier day than the previous line`);
     if (row.dayMs > before) {
       yield day;
       day = [];
@@ -87,7 +87,7 @@ function rowOf(fields: readonly string[], where: string): PkddRow {
     operation: field(4),
     amount: parseHundredths(field(5), where),
     balance: parseHundredths(field(6), where),
-    // A single space stands for "none" as well as the empty text does.
+    // A single space means "none", like the empty text.
     kSymbol: field(7),
     bank: field(8),
     account: field(9),

@@ -4,9 +4,9 @@ import { isCredit, type PkddRow, signedAmount } from './pkdd99-file.ts';
 const TRIED_ROWS_MAX = 7;
 
 /**
- * The rows of one account on one day in the order in which the bank booked them. The file does not keep it, but the
- * recorded balances tell: it is the order in which each row's balance follows from the one before, with the least
- * difference in total (0.10 here and there is the bank's own rounding). Where several orders fit alike, credits come
+ * The rows of one account on one day in the order in which the bank booked them. The file does not contain it, but the
+ * recorded balances imply it: it is the order in which each row's balance follows from the previous one with the least
+ * total difference (an occasional 0.10 is the bank's own rounding). If several orders fit equally well, credits come
  * first, then the order of the file.
  */
 export function orderOfDay(rows: readonly PkddRow[], balanceBefore: number): PkddRow[] {
@@ -19,7 +19,10 @@ function mismatch(balanceBefore: number, row: PkddRow): number {
   return Math.abs(balanceBefore + signedAmount(row) - row.balance);
 }
 
-/** Depth first, leaving a branch as soon as it is no better than the best so far; the first of equals wins. */
+/**
+ * Depth-first, abandoning a branch as soon as it is no better than the best so far; the first of several equal orders
+ * wins.
+ */
 function bestOrder(rows: readonly PkddRow[], balanceBefore: number): PkddRow[] {
   let best: PkddRow[] = [...rows];
   let bestCost = Number.POSITIVE_INFINITY;
@@ -39,7 +42,7 @@ function bestOrder(rows: readonly PkddRow[], balanceBefore: number): PkddRow[] {
   return best;
 }
 
-/** Always the row that fits best to the balance before: enough where trying all orders would take too long. */
+/** Always the row that fits the previous balance best: sufficient if trying all orders would take too long. */
 function chain(rows: readonly PkddRow[], balanceBefore: number): PkddRow[] {
   const left = [...rows];
   const ordered: PkddRow[] = [];

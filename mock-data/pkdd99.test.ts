@@ -11,8 +11,8 @@ import { collect, transfersOf } from './testing/banks.ts';
 const HEADER = '"trans_id";"account_id";"date";"type";"operation";"amount";"balance";"k_symbol";"bank";"account"';
 
 /**
- * Made by hand in the format. Account 7: two rows on 3 January that only fit in the other order, and an interest that the
- * bank rounded. Account 9 overdraws.
+ * Written by hand in this format. Account 7: two rows on 3 January that fit only in reverse order, and interest that
+ * the bank rounded. Account 9 is overdrawn.
  */
 const ROWS = [
   '1;7;930101;"PRIJEM";"VKLAD";1000.00;1000.00;"";;',
@@ -38,7 +38,7 @@ async function file(rows: readonly string[], header = HEADER): Promise<string> {
 }
 
 describe('importPkdd99', () => {
-  it('opens each account and each other side, with the overdraft that history needs', async () => {
+  it('opens each account and each counterparty, with the overdraft limit that the history needs', async () => {
     const { lines, survey, transfersTotal } = await importPkdd99(await file(ROWS));
     const accounts = (await collect({ lines, transfersTotal })).filter(
       (line): line is Extract<Line, { kind: 'account' }> => line.kind === 'account',
@@ -62,7 +62,7 @@ describe('importPkdd99', () => {
     expect([...survey.accounts.values()].map(overdraftFor)).toEqual([0, 400_00]);
   });
 
-  it('makes each row a transfer, in the order of the bank', async () => {
+  it("turns each row into a transfer, in the bank's order", async () => {
     const transfers = transfersOf(await collect(await importPkdd99(await file(ROWS))));
     expect(transfers.map((line) => line.body.transactionId)).toEqual(
       [1, 2, 3, 4, 5, 6, 7, 8].map((id) => `pkdd99-${id}`),
@@ -90,7 +90,7 @@ describe('importPkdd99', () => {
     });
   });
 
-  it('tells the roundings of the bank, and keeps the exact sum beside them', async () => {
+  it("reports the bank's roundings, and keeps the exact sum beside them", async () => {
     const { survey } = await importPkdd99(await file(ROWS));
     expect(survey.roundings).toEqual(
       new Map([
@@ -101,7 +101,7 @@ describe('importPkdd99', () => {
     expect(survey.accounts.get('7')).toMatchObject({ balance: 103_90, recorded: 103_80, lowest: 0 });
   });
 
-  it('takes only the first accounts where asked to', async () => {
+  it('takes only the first accounts if requested', async () => {
     const source = await importPkdd99(await file(ROWS), 1);
     expect(source.transfersTotal).toBe(4);
     expect(transfersOf(await collect(source)).map((line) => line.body.transactionId)).toEqual(
@@ -109,7 +109,7 @@ describe('importPkdd99', () => {
     );
   });
 
-  it('refuses what is not such a file, and says where', async () => {
+  it('rejects a file in another format, and reports where', async () => {
     await expect(importPkdd99(await file(ROWS, '"a";"b"'))).rejects.toThrow('does not begin with the columns');
     await expect(importPkdd99(await file([...ROWS, ...ROWS.slice(0, 1)]))).rejects.toThrow(':10 is of an earlier day');
     await expect(importPkdd99(await file(['1;7;931301;"PRIJEM";"";1.00;1.00;"";;']))).rejects.toThrow(
@@ -150,12 +150,12 @@ describe('orderOfDay', () => {
   });
   const ids = (rows: readonly PkddRow[]) => rows.map((each) => Number(each.transId));
 
-  it('follows the recorded balances, also where a debit comes first', () => {
+  it('follows the recorded balances, even if a debit comes first', () => {
     expect(ids(orderOfDay([row(1, 300, 350), row(2, -50, 50)], 100))).toEqual([2, 1]);
     expect(ids(orderOfDay([row(3, -50, 0), row(1, 10, 60), row(2, -10, 50)], 50))).toEqual([1, 2, 3]);
   });
 
-  it('puts credits first where the balances do not tell', () => {
+  it('puts credits first if the balances are inconclusive', () => {
     expect(ids(orderOfDay([row(1, -5, 5), row(2, 5, 5)], 5))).toEqual([2, 1]);
   });
 

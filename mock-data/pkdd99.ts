@@ -2,11 +2,11 @@
  * A year (or six) of a real bank, as published for the PKDD'99 Discovery Challenge, as lines of mock data.
  *
  * Every account of the file is opened as `pkdd-<account_id>`, and every row becomes one transfer `pkdd99-<trans_id>`
- * between it and an external account that stands for the other side: cash, the cards, each other bank, interest, fees.
+ * between it and an external account that represents the counterparty: cash, cards, each other bank, interest, fees.
  *
  * The file is read twice. The first pass orders each day (`orderOfDay`) and follows every account's arithmetic balance:
- * where the bank itself let an account go below zero, that is how far its overdraft limit has to reach, rounded up to
- * whole 100 Kč. All other accounts get none, so the service checks every debit of the year.
+ * if the bank itself let an account go below zero, its overdraft limit has to reach that far, rounded up to whole 100
+ * Kč. All other accounts get none, so the service checks every debit of the year.
  */
 import type { Line, Source } from './lines.ts';
 import { toDecimal } from './money.ts';
@@ -16,7 +16,7 @@ import { orderOfDay } from './pkdd99-order.ts';
 const CURRENCY = 'CZK';
 const OVERDRAFT_STEP = 100_00;
 
-/** What the first pass finds out about an account. Money in haléř. */
+/** What the first pass determines about an account. Money in haléř. */
 export interface PkddAccount {
   accountId: string;
   /** The sum of its rows; the recorded balance differs from it by the sum of the bank's roundings. */
@@ -30,11 +30,11 @@ export interface PkddSurvey {
   /** External accounts by id, with their names. */
   externals: Map<string, string>;
   rows: number;
-  /** How often the recorded balance of a row differs by how much from the one before plus the amount. */
+  /** How often a row's recorded balance differs from the previous balance plus the amount, by difference. */
   roundings: Map<number, number>;
 }
 
-/** Both passes; with `accountsMax` only the accounts that appear first. @throws Error as `readDays` */
+/** Both passes; with `accountsMax` only the accounts that appear first. @throws Error like `readDays` */
 export async function importPkdd99(
   path: string,
   accountsMax = Number.POSITIVE_INFINITY,
@@ -52,7 +52,7 @@ export function overdraftFor(account: PkddAccount): number {
   return account.lowest >= 0 ? 0 : Math.ceil(-account.lowest / OVERDRAFT_STEP) * OVERDRAFT_STEP;
 }
 
-/** Who stands on the other side of a row. `VYBER` is also the word for fees and interest that are taken off. */
+/** The counterparty of a row. `VYBER` is also used for deducted fees and interest. */
 export function counterpartyOf(row: PkddRow): { id: string; name: string } {
   const { operation, kSymbol, bank } = row;
   if (kSymbol === 'SLUZBY') return { id: 'pkdd-x-fees', name: 'Fees' };
@@ -90,7 +90,7 @@ async function surveyFile(path: string, accountsMax: number): Promise<PkddSurvey
   return survey;
 }
 
-/** The rows of the surveyed accounts: each account's in order, the accounts as they first appear that day. */
+/** The rows of the surveyed accounts: each account's in order, the accounts by first appearance on that day. */
 function ordered(day: readonly PkddRow[], survey: PkddSurvey, before: (account: PkddAccount) => number): PkddRow[] {
   const byAccount = new Map<PkddAccount, PkddRow[]>();
   for (const row of day) {
@@ -125,7 +125,7 @@ function transferOf(row: PkddRow): Line {
   const other = counterpartyOf(row);
   const [source, destination] = isCredit(row) ? [other.id, accountIdOf(row)] : [accountIdOf(row), other.id];
   const { type, operation, kSymbol, bank, account } = row;
-  // Empty values are left out: the service takes no empty text, and they say nothing.
+  // Empty values are omitted: the service rejects empty text, and they carry no information.
   const metadata = Object.entries({ type, operation, kSymbol, bank, account }).filter(([, value]) => value !== '');
   return {
     kind: 'transfer',

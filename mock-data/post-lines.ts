@@ -8,12 +8,12 @@ export interface PostLinesOptions extends PostOptions {
 }
 
 export interface PostReport {
-  /** How often each outcome was seen, by "accounts 201", "transfers 422 insufficient_funds"; replays are 200. */
+  /** The count of each outcome, by "accounts 201", "transfers 422 insufficient_funds"; replays are 200. */
   outcomes: Map<string, number>;
   transfers: number;
-  /** Items sent again after a lost connection, a 429, 503 or 504, counted per request. */
+  /** Items retried after a lost connection, a 429, 503 or 504, counted per request. */
   retries: number;
-  /** Transfers whose outcome is not the one that the line expects, and the first few of them in words. */
+  /** Transfers whose outcome differs from the expected one, and the first few of them in words. */
   unexpected: number;
   examples: string[];
   /**
@@ -28,7 +28,10 @@ type ChangeLine = Extract<Line, { kind: 'change' }>;
 
 const EXAMPLES_MAX = 10;
 
-/** Posts lines kind by kind: a kind starts when all of the one before has its outcome. @throws as `postInBatches` */
+/**
+ * Posts lines kind by kind: a kind starts when everything of the previous one has its outcome. @throws like
+ * `postInBatches`
+ */
 export async function postLines(
   client: ApiClient,
   lines: Iterable<Line> | AsyncIterable<Line>,
@@ -68,8 +71,8 @@ export function describeReport(report: PostReport): string {
   const outcomes = [...report.outcomes].sort(([, a], [, b]) => b - a);
   const width = Math.max(0, ...outcomes.map(([, count]) => String(count).length));
   const lines = outcomes.map(([outcome, count]) => `  ${String(count).padStart(width)}  ${outcome}`);
-  if (report.retries > 0) lines.push(`  requests sent again: ${report.retries}`);
-  lines.push(`  outcomes other than expected: ${report.unexpected}`);
+  if (report.retries > 0) lines.push(`  requests retried: ${report.retries}`);
+  lines.push(`  unexpected outcomes: ${report.unexpected}`);
   for (const example of report.examples) lines.push(`    ${example}`);
   return lines.join('\n');
 }
@@ -100,7 +103,7 @@ function transferJob(report: PostReport, options: PostLinesOptions): BatchJob<Tr
       if (got !== line.expect) {
         noteUnexpected(report, `transfer ${line.body.transactionId}: ${describe(result)}, not ${line.expect}`);
       }
-      // Only 2xx and 422 are outcomes that the service keeps: anything else could not be asked for later.
+      // Only 2xx and 422 are outcomes that the service stores: others could not be looked up later.
       if (result.status < 300 || result.status === 422) report.lastTransferIds.set(slot, line.body.transactionId);
       options.onTransfer?.(line, result);
     },
@@ -117,7 +120,7 @@ function noteUnexpected(report: PostReport, text: string): void {
   if (report.examples.length < EXAMPLES_MAX) report.examples.push(text);
 }
 
-/** Looks first, as a repeated run finds its accounts closed already, and closed is for good. */
+/** Reads the account first, because a repeated run finds its accounts already closed, and closing is permanent. */
 async function changeStatus(client: ApiClient, change: ChangeLine, report: PostReport): Promise<void> {
   const path = `/v1/accounts/${encodeURIComponent(change.accountId)}`;
   const account = await client.json('GET', path);

@@ -70,7 +70,7 @@ async function postAndCompare(lines: Line[], client: ApiClient) {
 }
 
 describe('postLines', () => {
-  it('gets exactly the outcomes that the generator foretells, though everything arrives out of order and fails', async () => {
+  it('gets exactly the outcomes that the generator predicts, despite reordering and failures', async () => {
     const random = new Random('faults');
     const other = await service.listen();
     service.delayMs = () => random.int(8);
@@ -91,7 +91,7 @@ describe('postLines', () => {
     expect(tally.balances.compared).toBeGreaterThan(SMALL_BANK.transfers);
   });
 
-  it('can be repeated: every outcome is the one that stands', async () => {
+  it('can be repeated: every outcome is the existing one', async () => {
     const lines = await collect(generate({ ...SMALL_BANK, transfers: 2000 }));
     using client = clientTo([url]);
     await postAndCompare(lines, client);
@@ -110,7 +110,7 @@ describe('postLines', () => {
     expect([...service.outcomes.keys()]).toEqual(Array.from({ length: 30 }, (_, index) => `t-${index}`));
   });
 
-  it('sends the same ids again after a lost connection, and counts the replay', async () => {
+  it('retries the same ids after a lost connection, and counts the replay', async () => {
     service.faults = (request) => (request === 0 ? 'drop' : 'none');
     using client = clientTo([url]);
     const { report } = await postAndCompare(deposits(1), client);
@@ -119,7 +119,7 @@ describe('postLines', () => {
     expect(report.retries).toBe(1);
   });
 
-  it('sends again only the items of a batch that have no outcome', async () => {
+  it('retries only the items of a batch that have no outcome', async () => {
     service.faults = (request) => (request === 0 ? 'items' : 'none');
     using client = clientTo([url]);
     const free = deposits(7).map((line): Line => (line.kind === 'transfer' ? { ...line, order: 'none' } : line));
@@ -130,7 +130,7 @@ describe('postLines', () => {
     ]);
   });
 
-  it('moves to another pod when one is gone', async () => {
+  it('moves to another pod if one is gone', async () => {
     using client = clientTo(['http://127.0.0.1:1', url]);
     const { report } = await postAndCompare(deposits(5), client);
     expect(report.unexpected).toBe(0);
@@ -144,7 +144,7 @@ describe('postLines', () => {
     expect(performance.now() - startedMs).toBeGreaterThan(990);
   });
 
-  it('gives up after the limit and says why', async () => {
+  it('gives up after the limit and reports why', async () => {
     service.faults = () => ({ status: 503 });
     using client = clientTo([url], { ...FAST, giveUpAfterMs: 40 });
     const posting = postLines(client, deposits(3), OPTIONS);
@@ -152,7 +152,7 @@ describe('postLines', () => {
     await expect(posting).rejects.toThrow(/Gave up after \d+ attempts in 0 s; the last: 503 backlog_full/);
   });
 
-  it('stops at once on what no repetition can help', async () => {
+  it('stops immediately on an error that retrying cannot fix', async () => {
     service.faults = () => ({ status: 401 });
     using client = clientTo([url]);
     await expect(postLines(client, deposits(3), OPTIONS)).rejects.toThrow(Refused);
@@ -167,7 +167,7 @@ describe('postLines', () => {
     await expect(posting).rejects.toThrow('enough');
   });
 
-  it('reports outcomes that were not expected', async () => {
+  it('reports unexpected outcomes', async () => {
     using client = clientTo([url]);
     const lines = deposits(2).map(
       (line): Line => (line.kind === 'transfer' ? { ...line, expect: 'account_frozen' } : line),
@@ -179,7 +179,7 @@ describe('postLines', () => {
 });
 
 describe('parseRetryAfter', () => {
-  it('knows seconds and dates', () => {
+  it('parses seconds and dates', () => {
     const now = Date.UTC(2026, 0, 1);
     expect(parseRetryAfter('3', now)).toBe(3000);
     expect(parseRetryAfter('Thu, 01 Jan 2026 00:00:05 GMT', now)).toBe(5000);

@@ -1,9 +1,9 @@
 /**
- * Posts accounts and transfers in batches over HTTP, many at once, and still in order where order matters (`Lanes`).
+ * Posts accounts and transfers in batches over HTTP, many concurrently, but in order where the order matters (`Lanes`).
  *
- * Nothing is posted twice and nothing is left out: whatever has no outcome yet (connection lost, 429, 503, 504, for a
- * whole batch or for one item of it) goes out again with the same ids, which the service answers with the outcome that
- * stands. A slot is one request under way; it starts at its own base URL and moves to the next when that one fails.
+ * Nothing is posted twice and nothing is omitted: anything without an outcome (connection lost, 429, 503, 504, for a
+ * whole batch or for one of its items) is retried with the same ids, for which the service returns the existing
+ * outcome. A slot is one request in flight; it starts at its own base URL and moves to the next if that one fails.
  */
 import { type ApiClient, ConnectionLost, describe, isRetryable, member, Refused } from './client.ts';
 import { type Entry, Lanes } from './lanes.ts';
@@ -12,9 +12,9 @@ import { Retry } from './retry.ts';
 export interface PostOptions {
   /** Items per request; the service takes up to 1000. */
   batch: number;
-  /** Requests under way at once. */
+  /** Requests in flight at the same time. */
   concurrency: number;
-  /** Called for each failure that is tried again, with what went wrong. */
+  /** Called for each failure that is retried, with the reason. */
   onRetry?: (reason: string) => void;
 }
 
@@ -24,7 +24,7 @@ export interface BatchJob<T> {
   /** The member of the request's body that holds the list. */
   listName: string;
   bodyOf(item: T): unknown;
-  /** The accounts whose order the item has to keep. */
+  /** The accounts whose order the item must keep. */
   lanesOf(item: T): readonly string[];
   /** The item's outcome is known; called in order per lane. `slot` is the number of the sender. */
   settled(item: T, result: ItemResult, slot: number): void;
@@ -37,10 +37,10 @@ export interface ItemResult {
   body: unknown;
 }
 
-/** So many batches are read ahead per slot, to find enough items whose turn it is. */
+/** Number of batches read ahead per slot, to find enough ready items. */
 const WINDOW_BATCHES = 4;
 
-/** @throws GaveUp, Refused, whatever `items` throws, or the signal's reason; what was under way is finished first */
+/** @throws GaveUp, Refused, whatever `items` throws, or the signal's reason; requests in flight are finished first */
 export async function postInBatches<T>(
   client: ApiClient,
   job: BatchJob<T>,
@@ -127,7 +127,7 @@ function itemResult(body: unknown): ItemResult {
   return { status, code: typeof code === 'string' ? code : '', body };
 }
 
-/** Reads items only as far ahead as the window allows, and hands out batches of those whose turn it is. */
+/** Reads items only as far ahead as the window allows, and returns batches of ready ones. */
 class Feed<T> {
   private readonly iterator: Iterator<T> | AsyncIterator<T>;
   private readonly lanes: Lanes<T>;
@@ -145,10 +145,10 @@ class Feed<T> {
     this.windowMax = options.batch * options.concurrency * WINDOW_BATCHES;
   }
 
-  /** The next batch, or null when all is done (or another slot has failed). */
+  /** The next batch, or null when all items are done (or another slot has failed). */
   async next(): Promise<Entry<T>[] | null> {
     for (;;) {
-      // One reader at a time: two that pull from one iterator would mix up the order within a lane.
+      // One reader at a time: two readers of one iterator would mix up the order within a lane.
       this.filling ??= this.fill().finally(() => {
         this.filling = null;
       });

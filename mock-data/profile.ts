@@ -1,19 +1,19 @@
 /**
- * When people pay, for what, and how much. Figures are plausible, not measured: medians in euro, spread as the sigma of a
- * log-normal. Hours are UTC, one digit of weight per hour from 00 to 23. Between 04:00 and 05:00 nothing is paid: that is
- * the hour in which the bank books salaries and rents.
+ * When people pay, for what, and how much. The figures are plausible, not measured: medians in euros, spread as the
+ * sigma of a log-normal distribution. Hours are UTC, one digit of weight per hour from 00 to 23. Nothing is paid
+ * between 04:00 and 05:00, the hour in which the bank books salaries and rents.
  */
 export interface Habit {
-  /** Share of everyday transfers, before the hours and weekdays weigh in. */
+  /** Share of everyday transfers, before weighting by hour and weekday. */
   share: number;
   /** 24 digits. */
   hours: string;
   /** Monday to Sunday. */
   weekdays: readonly [number, number, number, number, number, number, number];
-  /** In euro; other currencies are scaled. */
+  /** In euros; other currencies are scaled. */
   median: number;
   sigma: number;
-  /** What amounts are multiples of, in euro. */
+  /** Amounts are multiples of this, in euros. */
   step: number;
   reference: string;
 }
@@ -78,16 +78,18 @@ export const HABITS = {
 export type HabitName = keyof typeof HABITS;
 export const HABIT_NAMES = Object.keys(HABITS) as HabitName[];
 
-/** Per everyday transfer, the chance that it is one that the service must refuse. */
+/** The probability that an everyday transfer is one that the service must refuse. */
 export const REFUSED_SHARE = 0.005;
-/** Salaries and rents are at most these shares of all transfers, so that a short run is not salaries alone. */
+/**
+ * Salaries and rents are at most these shares of all transfers, so that a short run does not consist of salaries alone.
+ */
 export const SALARIES_SHARE_MAX = 0.3;
 export const RENTS_SHARE_MAX = 0.15;
 export const EMPLOYED_SHARE = 0.75;
 export const TENANT_SHARE = 0.5;
 export const OVERDRAFT_SHARE = 0.2;
 
-/** A transfer's weight of being of each habit at an hour of a weekday (0 = Monday), as running sums over `HABIT_NAMES`. */
+/** The weight of each habit at an hour of a weekday (0 = Monday), as cumulative sums over `HABIT_NAMES`. */
 export function habitWeights(weekday: number, hour: number): Float64Array {
   const cumulative = new Float64Array(HABIT_NAMES.length);
   let sum = 0;

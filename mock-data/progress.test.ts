@@ -14,7 +14,7 @@ function harness(isTTY: boolean) {
 }
 
 describe('Progress', () => {
-  it('writes a line every few seconds without a terminal, and a last one', () => {
+  it('writes a line every few seconds without a terminal, and a final one', () => {
     const { progress, written, at } = harness(false);
     for (let ms = 100; ms <= 4000; ms += 100) at(ms, 10);
     expect(written).toEqual(['Posted: 30 % 300 of 1,000, 100/s, 7.0 s left\n']);
@@ -35,17 +35,17 @@ describe('Progress', () => {
     expect(written[1]).toBe('\r\x1b[2KPosted: 501 in 1.0 s, 496/s\n');
   });
 
-  it('says why it stands still, and that it does not know for how long', () => {
+  it('shows why it is stalled, and that the remaining time is unknown', () => {
     const { progress, written, at } = harness(false);
     at(3000, 0);
     expect(written[0]).toContain('0/s, ? left');
     at(3001, 0);
-    progress.hint('again after 503 backlog_full');
+    progress.hint('retrying after 503 backlog_full');
     at(6000, 0);
-    expect(written[1]).toContain('(again after 503 backlog_full)');
+    expect(written[1]).toContain('(retrying after 503 backlog_full)');
   });
 
-  it('tells times', () => {
+  it('formats times', () => {
     expect([4200, 83_000, 3_723_000].map(duration)).toEqual(['4.2 s', '1:23', '1:02:03']);
   });
 });

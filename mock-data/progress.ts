@@ -8,12 +8,12 @@ export interface ProgressOutput {
 
 const REDRAW_MS = 100;
 const LINE_EVERY_MS = 3_000;
-/** The rate shown is that of the last seconds: an average since the start hides a service that has just stopped. */
+/** The displayed rate is that of the last seconds: an average since the start hides a service that has just stopped. */
 const RATE_WINDOW_MS = 5_000;
 
 /**
- * How far a long job is: a bar that redraws itself on a terminal, a line every few seconds anywhere else (CI, a file).
- * It draws when told of progress and sets no timer, so nothing of it can outlive the job.
+ * The progress of a long job: a bar that redraws itself on a terminal, a line every few seconds anywhere else (CI, a
+ * file). It draws on updates and sets no timer, so nothing of it can outlive the job.
  */
 export class Progress {
   private readonly label: string;
@@ -42,7 +42,7 @@ export class Progress {
     this.drawWhenDue();
   }
 
-  /** Shown until the next progress: why it stands still. */
+  /** Shown until the next update: why the job is stalled. */
   hint(text: string): void {
     this.note = text;
     this.drawWhenDue();

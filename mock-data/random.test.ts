@@ -4,7 +4,7 @@ import { pickCumulative, Random, trait, Zipf } from './random.ts';
 const DRAWS = 50_000;
 
 describe('Random', () => {
-  it('gives the same numbers for the same seed, and others for another', () => {
+  it('returns the same numbers for the same seed, and others for another', () => {
     const draw = (seed: string) => {
       const random = new Random(seed);
       return Array.from({ length: 20 }, () => random.u32());
@@ -23,7 +23,7 @@ describe('Random', () => {
     for (const bucket of buckets) expect(bucket / DRAWS).toBeCloseTo(0.1, 2);
   });
 
-  it('has half of a log-normal below its median, and two thirds within one sigma', () => {
+  it('has half of a log-normal distribution below its median, and two thirds within one sigma', () => {
     const random = new Random('amounts');
     let below = 0;
     let within = 0;
@@ -64,7 +64,7 @@ describe('Zipf', () => {
     expect(zipf.at(1 - Number.EPSILON)).toBe(4);
   });
 
-  it('never picks what has no weight', () => {
+  it('never picks an item without weight', () => {
     expect(pickCumulative(Float64Array.of(0, 0, 2, 2, 3), 0)).toBe(2);
     expect(pickCumulative(Float64Array.of(0, 0, 2, 2, 3), 0.9)).toBe(4);
   });

@@ -1,6 +1,6 @@
 /**
- * Randomness that is the same on every machine: all that a generated bank contains follows from its seed text.
- * sfc32 (Chris Doty-Humphrey, PractRand): 128 bits of state, a few shifts and adds per 32 bits, no known defects.
+ * Randomness that is the same on every machine: everything in a generated bank follows from its seed text. sfc32 (Chris
+ * Doty-Humphrey, PractRand): 128 bits of state, a few shifts and adds per 32 bits, no known defects.
  */
 export class Random {
   private a: number;
@@ -12,7 +12,7 @@ export class Random {
     this.a = hash32(`a:${seed}`);
     this.b = hash32(`b:${seed}`);
     this.c = hash32(`c:${seed}`);
-    // The author's advice: the first dozen outputs still resemble the seed.
+    // As its author advises: the first dozen outputs still resemble the seed.
     for (let round = 0; round < 12; round++) this.u32();
   }
 
@@ -26,7 +26,7 @@ export class Random {
     return sum >>> 0;
   }
 
-  /** In [0, 1), with 53 bits: with 32 the tail of a log-normal would be visibly grained. */
+  /** In [0, 1), with 53 bits: with 32 bits the tail of a log-normal distribution would be visibly coarse. */
   uniform(): number {
     return ((this.u32() >>> 5) * 0x4000000 + (this.u32() >>> 6)) / 0x20000000000000;
   }
@@ -38,13 +38,15 @@ export class Random {
 
   /** Log-normal: half of all values are below the median; sigma is the spread of the logarithm. */
   logNormal(median: number, sigma: number): number {
-    // Box–Muller; 1 − u, because the logarithm of 0 is not a number to pay with.
+    // Box–Muller; 1 − u, because the logarithm of 0 is not finite.
     const normal = Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
     return median * Math.exp(sigma * normal);
   }
 }
 
-/** FNV-1a over UTF-16 units, then MurmurHash3's finaliser: short seeds that differ in one digit must differ everywhere. */
+/**
+ * FNV-1a over UTF-16 units, then MurmurHash3's finalizer: short seeds that differ in one digit must differ everywhere.
+ */
 export function hash32(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
@@ -52,8 +54,8 @@ export function hash32(text: string): number {
 }
 
 /**
- * A number in [0, 1) that belongs to (seed, index, trait) and to nothing else: what is lasting about a customer (salary,
- * employer, rent) is computed again each time instead of kept, so a million customers cost no memory.
+ * A number in [0, 1) determined by (seed, index, trait) alone: permanent traits of a customer (salary, employer, rent)
+ * are recomputed each time instead of stored, so a million customers cost no memory.
  */
 export function trait(seed: number, index: number, salt: number): number {
   return finalise(seed ^ Math.imul(index + 1, 0x9e3779b1) ^ Math.imul(salt + 1, 0x85ebca77)) / 0x100000000;
@@ -66,7 +68,10 @@ function finalise(value: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** Zipf's law over ranks 0 … size − 1: rank r is picked in proportion to 1 / (r + 1)^exponent. That makes the hot accounts. */
+/**
+ * Zipf's law over ranks 0 … size − 1: rank r is picked in proportion to 1 / (r + 1)^exponent. That creates the hot
+ * accounts.
+ */
 export class Zipf {
   private readonly cumulative: Float64Array;
 
@@ -85,7 +90,7 @@ export class Zipf {
   }
 }
 
-/** The index at which the running sums pass `u` (in [0, 1)) of their total. */
+/** The index at which the cumulative sums pass `u` (in [0, 1)) of their total. */
 export function pickCumulative(cumulative: Float64Array, u: number): number {
   const target = u * (cumulative.at(-1) ?? 0);
   let low = 0;

@@ -4,18 +4,18 @@ export interface RetryPolicy {
   /** The first pause, doubled each time. */
   baseMs: number;
   pauseMaxMs: number;
-  /** Counted from the first failure in a row. */
+  /** Counted from the first consecutive failure. */
   giveUpAfterMs: number;
 }
 
 export const DEFAULT_RETRY: RetryPolicy = { baseMs: 100, pauseMaxMs: 5_000, giveUpAfterMs: 120_000 };
 
-/** Thrown when the service did not take a request for as long as the policy is willing to wait. */
+/** Thrown when the service has not accepted a request within the limit of the policy. */
 export class GaveUp extends Error {
   override readonly name = 'GaveUp';
 }
 
-/** The pauses of one request: exponential with jitter, never shorter than the service asked for. */
+/** The pauses of one request: exponential with jitter, never shorter than the service requested. */
 export class Retry {
   private readonly policy: RetryPolicy;
   private readonly clock: Clock;
@@ -27,18 +27,18 @@ export class Retry {
     this.clock = clock;
   }
 
-  /** Something went through: the next failure starts anew. */
+  /** A request succeeded: the next failure starts over. */
   succeeded(): void {
     this.failures = 0;
   }
 
-  /** Waits before the next attempt. @throws GaveUp when that would be past the limit, or the signal's reason */
+  /** Waits before the next attempt. @throws GaveUp if that would exceed the limit, or the signal's reason */
   async pause(reason: string, retryAfterMs: number | null, signal?: AbortSignal): Promise<void> {
     const now = this.clock.monotonic();
     if (this.failures === 0) this.failingSince = now;
     this.failures++;
     const full = Math.min(this.policy.pauseMaxMs, this.policy.baseMs * 2 ** Math.min(this.failures - 1, 20));
-    // Between half and full: senders that failed together must not come back together.
+    // Between half and full: senders that failed together must not retry together.
     const pauseMs = Math.max(retryAfterMs ?? 0, full * (0.5 + this.clock.random() / 2));
     const waitedMs = now - this.failingSince;
     if (waitedMs + pauseMs > this.policy.giveUpAfterMs) {

@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import type { Clock } from '../app/kernel/clock.ts';
 import { ApiClient, member } from './client.ts';
 
-/** What `npm start` writes into stack.json, as far as it is needed here. */
+/** What `npm start` writes into stack.json, with the fields needed here. */
 export interface Stack {
   dir: string;
   api: string[];
@@ -16,7 +16,7 @@ export interface Stack {
   mysql: { host: string; port: number; user: string; password: string; database: string };
 }
 
-/** A first start installs and compiles nothing, but may fetch Redis and MariaDB. */
+/** A first start installs and compiles nothing, but may download Redis and MariaDB. */
 const START_MS_MAX = 300_000;
 const STOP_MS_MAX = 60_000;
 const POLL_MS = 250;
@@ -26,7 +26,7 @@ export function stackDir(): string {
   return resolve(process.env['STACK_DIR'] ?? '.local');
 }
 
-/** The stack of that folder, or null when there is no stack.json. @throws Error when it is not one */
+/** The stack of that folder, or null if there is no stack.json. @throws Error if the file is invalid */
 export async function readStack(dir: string): Promise<Stack | null> {
   const path = join(dir, 'stack.json');
   let text: string;
@@ -43,7 +43,7 @@ export async function readStack(dir: string): Promise<Stack | null> {
     if (typeof value !== 'string') throw new Error(`${path} has no ${name}`);
     return value;
   };
-  if (!Array.isArray(api) || api.length === 0) throw new Error(`${path} names no API`);
+  if (!Array.isArray(api) || api.length === 0) throw new Error(`${path} lists no API`);
   return {
     dir,
     api: api.map((url) => asText(url, 'api')),
@@ -68,7 +68,7 @@ export async function isReady(stack: Stack): Promise<boolean> {
   return false;
 }
 
-/** A stack of our own: `npm start` on a free port, with its data in a temporary folder that goes with it. */
+/** A temporary stack: `npm start` on a free port, with its data in a temporary folder that is deleted with it. */
 export class OwnStack implements AsyncDisposable {
   readonly stack: Stack;
   private readonly child: ChildProcess;
@@ -78,13 +78,13 @@ export class OwnStack implements AsyncDisposable {
     this.child = child;
   }
 
-  /** @throws Error with the end of its log when it does not come up in time, or the signal's reason */
+  /** @throws Error with the end of its log if it does not start in time, or the signal's reason */
   static async start(clock: Clock, signal?: AbortSignal): Promise<OwnStack> {
     const dir = await mkdtemp(join(tmpdir(), 'holdfast-demo-'));
     const logPath = join(dir, 'npm-start.log');
     const log = openSync(logPath, 'a');
     const env = { ...process.env, STACK_DIR: dir, PORT: String(await freePort()) };
-    // A process group of its own: stopping it reaches npm and what npm started, as Ctrl-C in a terminal does.
+    // A separate process group: stopping it reaches npm and its children, like Ctrl-C in a terminal.
     const child = spawn('npm', ['start'], {
       cwd: join(import.meta.dirname, '..'),
       env,
@@ -99,7 +99,7 @@ export class OwnStack implements AsyncDisposable {
       const tail = (await readFile(logPath, 'utf8').catch(() => '')).slice(-LOG_TAIL_CHARS);
       await stop(child, dir);
       signal?.throwIfAborted();
-      throw new Error(`npm start did not bring up a stack:\n${tail}`, { cause: error });
+      throw new Error(`npm start failed to start a stack:\n${tail}`, { cause: error });
     }
   }
 

@@ -3,7 +3,7 @@ import { orderedAccounts, type TransferLine } from './lines.ts';
 import { toMinor } from './money.ts';
 import type { ItemResult } from './post.ts';
 
-/** One comparison of many things: how many were compared, how many differed, and some of those in words. */
+/** One comparison of many items: how many were compared, how many differed, and some of those in words. */
 export class Check {
   readonly title: string;
   compared = 0;
@@ -30,18 +30,18 @@ export interface Tallied {
 }
 
 /**
- * The client's own books: what was acknowledged to it, added up without any help from the service. For accounts whose
- * transfers are posted in order, every answer must also carry the very balance and version that these books have then.
+ * The client's own bookkeeping: what was acknowledged to it, added up independently of the service. For accounts whose
+ * transfers are posted in order, every answer must also contain exactly the balance and version of this bookkeeping.
  */
 export class Tally {
   readonly accounts = new Map<string, Tallied>();
   readonly balances = new Check('balance in the answer = own arithmetic, after each transfer');
   readonly versions = new Check('version in the answer = number of postings so far');
-  readonly recorded = new Check("the bank's recorded balance fits, but for its rounding by 0.10");
-  /** Recorded balance less ours per account, as it is now: the sum of the bank's roundings. */
+  readonly recorded = new Check("the bank's recorded balance matches, except for its rounding by 0.10");
+  /** Recorded balance minus ours per account, currently: the sum of the bank's roundings. */
   readonly drift = new Map<string, bigint>();
 
-  /** So that accounts without any transfer are compared as well. */
+  /** So that accounts without any transfer are compared, too. */
   open(accountId: string, currency: string): void {
     this.accounts.set(accountId, { currency, balance: 0n, postings: 0n });
   }
@@ -60,7 +60,7 @@ export class Tally {
 
   private post(accountId: string, amount: bigint): void {
     const account = this.accounts.get(accountId);
-    if (account === undefined) throw new Error(`A transfer moves ${accountId}, which no line opens`);
+    if (account === undefined) throw new Error(`A transfer uses ${accountId}, which no line opens`);
     account.balance += amount;
     account.postings++;
   }
@@ -85,7 +85,7 @@ export class Tally {
     }
   }
 
-  /** From one row to the next, the recorded balance may move away from the arithmetic by one rounding at most. */
+  /** From one row to the next, the recorded balance may deviate from the arithmetic by one rounding at most. */
   private compareRecorded(accountId: string, transactionId: string, drift: bigint): void {
     const step = drift - (this.drift.get(accountId) ?? 0n);
     this.drift.set(accountId, drift);

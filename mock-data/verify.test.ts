@@ -8,7 +8,7 @@ import { collect, SMALL_BANK } from './testing/banks.ts';
 import { FakeService } from './testing/fake-service.ts';
 import { verifyBooks, waitPersisted } from './verify.ts';
 
-/** The service's own figures in the place of MySQL; what is wrong in a test is put in there. */
+/** The service's own figures in place of MySQL, into which a test puts errors. */
 function booksOf(service: FakeService) {
   const rows = [...service.accounts].map(([id, { body, balance, version }]) => ({
     id,
@@ -44,7 +44,7 @@ describe('verifyBooks', () => {
   const differing = (checks: readonly Check[]) =>
     checks.filter((check) => check.differing > 0).map((check) => check.title);
 
-  it('finds nothing where all books agree', async () => {
+  it('finds nothing if all books agree', async () => {
     const checks = await verifyBooks(client, booksOf(service).reader, tally, bank);
     expect(differing(checks)).toEqual([]);
     expect(checks.map((check) => check.compared)).toEqual([300, 300, 300, 300, 300, 3]);
@@ -71,7 +71,7 @@ describe('verifyBooks', () => {
     expect(titles).toContain('postings in MySQL = version in MySQL and API');
   });
 
-  it('finds an account that nobody opened', async () => {
+  it('finds an unexpected account', async () => {
     const { accounts, reader } = booksOf(service);
     accounts.set(`${bank}-EUR-c999999`, { currency: 'EUR', balance: 0n, version: 0n });
     expect(differing(await verifyBooks(client, reader, tally, bank))).toEqual([
@@ -79,7 +79,7 @@ describe('verifyBooks', () => {
     ]);
   });
 
-  it('gives up waiting for what is never persisted', async () => {
+  it('gives up waiting for a transfer that is never persisted', async () => {
     await expect(waitPersisted(client, ['unknown'], 50)).rejects.toThrow('unknown was not persisted');
   });
 });
@@ -101,7 +101,7 @@ describe('Tally', () => {
     },
   });
 
-  it('follows the roundings of recorded balances and finds what is more than one', () => {
+  it('tracks the roundings of recorded balances and finds larger differences', () => {
     const tally = new Tally();
     for (const id of ['x', 'a']) tally.open(id, 'CZK');
     const answers = [
@@ -125,7 +125,7 @@ describe('Tally', () => {
     expect(tally.balances.differing).toBe(0);
   });
 
-  it('finds a wrong balance in an answer, and counts no refusal', () => {
+  it('finds a wrong balance in an answer, and does not count refusals', () => {
     const tally = new Tally();
     for (const id of ['x', 'a']) tally.open(id, 'CZK');
     tally.apply(line('1.00'), { status: 422, code: 'insufficient_funds', body: {} });

@@ -6,7 +6,7 @@ import { Check, type Tally } from './tally.ts';
 const QUERY_MAX = 1000;
 const POLL_MS = 25;
 
-/** Waits until the service says of each of these transfers that it is in MySQL. @throws Error after `limitMs` */
+/** Waits until the service reports each of these transfers as persisted. @throws Error after `limitMs` */
 export async function waitPersisted(
   client: ApiClient,
   transactionIds: Iterable<string>,
@@ -24,8 +24,8 @@ export async function waitPersisted(
 }
 
 /**
- * Compares four books of every account: the client's own tally, the API, the balances in MySQL, and the transfers in
- * MySQL added up. `prefix` is what the ids of all these accounts, and of no others, begin with.
+ * Compares four sources for every account: the client's own tally, the API, the balances in MySQL, and the sum of the
+ * transfers in MySQL. `prefix` is the prefix of the ids of all these accounts, and of no others.
  */
 export async function verifyBooks(
   client: ApiClient,
@@ -59,11 +59,11 @@ export async function verifyBooks(
         `${id}: ${sum.postings} postings, ${row?.version} in MySQL, ${shown?.version} by the API, ${tallied.postings} acknowledged`,
     );
   }
-  for (const id of stored.keys()) checks.others.expect(tally.accounts.has(id), () => `${id} is not one of this run`);
+  for (const id of stored.keys()) checks.others.expect(tally.accounts.has(id), () => `${id} is not part of this run`);
   return [...Object.values(checks), conservation(stored, sums)];
 }
 
-/** All money came from external accounts of the same bank, so each currency adds up to nothing. */
+/** All money came from external accounts of the same bank, so each currency adds up to zero. */
 function conservation(stored: Map<string, BookedAccount>, sums: Map<string, BookedSum>): Check {
   const check = new Check('the sum over all accounts of a currency is zero');
   const totals = new Map<string, { balances: bigint; transfers: bigint }>();

@@ -4,7 +4,9 @@ import { member } from '../client.ts';
 import type { AccountBody, TransferBody } from '../lines.ts';
 import { toDecimal, toMinor } from '../money.ts';
 
-/** How an attempt fails on purpose. `drop` carries it out and then cuts the connection; `items` leaves out every third. */
+/**
+ * How an attempt fails on purpose. `drop` carries it out and then cuts the connection; `items` omits every third item.
+ */
 export type Fault = 'none' | 'drop' | 'refuse' | 'items' | { status: number; retryAfter?: string };
 
 interface FakeAccount {
@@ -15,20 +17,20 @@ interface FakeAccount {
 }
 
 /**
- * The contract in memory, as far as the mock data use it: the rules of a transfer, one outcome per id, and failures on
- * demand over a real HTTP server. One ledger may stand behind several servers, as behind several pods.
+ * The contract in memory, as far as the mock data uses it: the rules of a transfer, one outcome per id, and failures on
+ * demand over a real HTTP server. Several servers can share one ledger, like several pods.
  */
 export class FakeService implements AsyncDisposable {
   readonly accounts = new Map<string, FakeAccount>();
   readonly outcomes = new Map<string, Record<string, unknown>>();
-  /** The posted ones, as they were asked for. */
+  /** The posted ones, as requested. */
   readonly posted: TransferBody[] = [];
   /** The ids of each transfers request, in order of arrival. */
   readonly requests: string[][] = [];
-  /** Decides about each batch request; by its number, from 0. */
+  /** Determines the fault of each batch request by its number, from 0. */
   faults: (request: number) => Fault = () => 'none';
   delayMs: () => number = () => 0;
-  /** Called before it says that a transfer is persisted. */
+  /** Called before it reports a transfer as persisted. */
   persist: () => Promise<void> = async () => {};
   private readonly servers: Server[] = [];
 
@@ -106,7 +108,7 @@ export class FakeService implements AsyncDisposable {
     const known = this.outcomes.get(transfer.transactionId);
     if (known !== undefined) return known['status'] === 201 ? { ...known, status: 200, replayed: true } : known;
     const outcome = this.decide(transfer);
-    // 404 is no outcome: the same id may succeed once the account is there.
+    // 404 is not an outcome: the same id may succeed once the account exists.
     if (outcome['status'] !== 404) this.outcomes.set(transfer.transactionId, outcome);
     return outcome;
   }
