@@ -1,4 +1,7 @@
-/** Two builds, or one on two sets of stores, in turns, A B A B …, so that what else the machine does meets both. */
+/**
+ * Compares two builds, or one build on two sets of stores, alternating A B A B …, so that other load on the machine
+ * affects both.
+ */
 import { delimiter, resolve } from 'node:path';
 import { PrivateStack, type StackOptions } from '../resilience-tests/harness/stack.ts';
 import { reconcile } from './bank.ts';
@@ -24,7 +27,10 @@ export function otherStack(root: string | undefined, programs: string | undefine
   };
 }
 
-/** Prints a table per part: each figure's medians and this build's ratio to the other. @returns whether both books are clean */
+/**
+ * Prints a table per part: the medians of each figure and this build's ratio to the other. @returns whether both sets
+ * of books are consistent
+ */
 export async function against({
   other,
   parts,
@@ -38,7 +44,7 @@ export async function against({
   const [a, b] = [new Contender('this', mine), new Contender('other', theirs)];
   const options = { accounts, seconds, turnSeconds };
   for (const contender of [a, b]) await contender.prepare(accounts);
-  // Not counted: what is compiled, and what grows to its size, does so now.
+  // Not counted: a warm-up for compilation and for everything that grows to its working size.
   for (const part of parts)
     for (const contender of [a, b]) await part.run({ stack: contender.stack, ...options, seconds: 2 });
   for (let turn = 0; turn < rounds; turn++) {
@@ -59,7 +65,9 @@ export async function against({
     if (books.clean) continue;
     clean = false;
     own.keep = true;
-    console.error(`The books drift: ${JSON.stringify(books.report).slice(0, 300)}; kept for a look: ${own.keptAs}`);
+    console.error(
+      `Reconciliation found drift: ${JSON.stringify(books.report).slice(0, 300)}; kept for inspection: ${own.keptAs}`,
+    );
   }
   return clean;
 }

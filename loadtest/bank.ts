@@ -4,12 +4,12 @@ import { Client } from '../resilience-tests/harness/client.ts';
 import type { StackFile } from '../resilience-tests/harness/stack.ts';
 
 const ACCOUNTS_PER_REQUEST = 1000;
-/** Nothing is refused for want of money: this measures the service, not the bank. */
+/** Nothing is refused for insufficient funds: this measures the service, not the bank. */
 const OVERDRAFT = '10000000.00';
 
 export const accountId = (index: number): string => `load-${String(index).padStart(5, '0')}`;
 
-/** Where to send, and under which key. */
+/** The service to test, and its API key. */
 export type Target = Pick<StackFile, 'api' | 'apiKey'>;
 
 /** Opens the accounts, and reads each once, so that all are in Redis before anything is measured. */
@@ -41,7 +41,7 @@ export async function reconcile(stack: Target): Promise<Reconciliation> {
   return { clean: status < 300 && report['clean'] === true, report, seconds: (performance.now() - since) / 1000 };
 }
 
-/** MySQL, looked at directly. */
+/** Reads MySQL directly. */
 export class Books implements AsyncDisposable {
   readonly #connection: Awaited<ReturnType<typeof createConnection>>;
   private constructor(connection: Awaited<ReturnType<typeof createConnection>>) {

@@ -5,7 +5,7 @@ import { single } from './parts/transfers.ts';
 
 const WARM_UP_SECONDS = 3;
 
-/** A stack that parts are run against, and what they found there: per part, a result per round. */
+/** A stack against which parts are run, and their results: per part, one result per round. */
 export class Contender {
   readonly name: string;
   readonly #own: PrivateStack;
@@ -20,7 +20,7 @@ export class Contender {
     return this.#own.file;
   }
 
-  /** Opens the accounts, and lets what is compiled and what grows to its size do so before anything is counted. */
+  /** Opens the accounts and warms up before anything is counted. */
   async prepare(accounts: number): Promise<void> {
     await openAccounts(this.stack, accounts);
     await single.run({ stack: this.stack, accounts, seconds: WARM_UP_SECONDS, turnSeconds: 1 });
@@ -32,7 +32,7 @@ export class Contender {
     return found;
   }
 
-  /** Of each figure the median of the rounds, with the seconds of the last. */
+  /** The median of each figure over the rounds, with the per-second series of the last round. */
   medians(part: string): Found {
     const rounds = this.#found.get(part) ?? [];
     const last = rounds.at(-1);
@@ -42,7 +42,7 @@ export class Contender {
   }
 }
 
-/** Of an even number of values the mean of the two in the middle. */
+/** For an even number of values, the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

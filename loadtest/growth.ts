@@ -1,7 +1,8 @@
 /**
- * How the cost of a transfer grows with accounts and with history. Each point has a folder of its own in .local/growth, which
- * stays: what is filled is not filled again, what is measured is not measured again (unless --again), so that it can be
- * cut off and taken up point by point. Some 10 GB of disk; delete .local/growth afterwards.
+ * Measures how the cost of a transfer grows with accounts and with history. Each point has its own folder in
+ * .local/growth, which is kept: filled points are not filled again and measured points are not measured again (unless
+ * --again), so that the run can be interrupted and continued point by point. Needs some 10 GB of disk; delete
+ * .local/growth afterwards.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,9 +24,9 @@ const { values } = readCommandLine({
       'some points only',
     ),
     fill: flag('only fill the databases'),
-    again: flag('measure also what is measured already'),
+    again: flag('also measure points that were already measured'),
     seconds: wholeNumber('for each point', { min: 1, max: 600, fallback: 15 }),
-    reconcile: flag('reconcile the books of each point, too'),
+    reconcile: flag('also reconcile the books of each point'),
   },
 });
 const { seconds } = values;
@@ -41,7 +42,7 @@ const RESULTS = join(import.meta.dirname, 'results', 'growth.json');
 const measured = new Map(readMeasured().map((one) => [one.name, one]));
 for (const point of wanted) {
   if (!values.again && !values.fill && !values.reconcile && measured.has(point.name)) {
-    console.log(`${point.name} is measured already.`);
+    console.log(`${point.name} has already been measured.`);
     continue;
   }
   await visit(point);

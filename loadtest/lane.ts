@@ -16,7 +16,7 @@ export class Lane {
     this.#socket = socket;
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#take(chunk));
-    // A lane that breaks takes no more requests: what it owed is missing in the end.
+    // A broken lane takes no more requests: its outstanding responses are missing in the end.
     socket.on('error', () => {});
   }
 
@@ -27,7 +27,7 @@ export class Lane {
     });
   }
 
-  /** @param request its number, which comes back with the answer */
+  /** @param request its number, which is passed back with the response */
   send(bytes: Buffer, request: number): void {
     this.#waitsFor = request;
     this.#socket.write(bytes);

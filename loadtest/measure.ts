@@ -10,16 +10,19 @@ const MS_PER_TICK = 10;
 
 /**
  * CPU time of a process so far, all threads, user and system, ms.
- * @param times 2: its own; 4: with its children that have ended
+ * @param times 2: its own; 4: including its children that have ended
  */
 export function cpuMs(pid: number, times: 2 | 4 = 2): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // After the name, which may have spaces in it: utime, stime, cutime and cstime are fields 14 to 17 of all.
+  // After the name, which may contain spaces: utime, stime, cutime and cstime are fields 14 to 17 of the whole line.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields.slice(11, 11 + times).reduce((sum, ticks) => sum + Number(ticks), 0) * MS_PER_TICK;
 }
 
-/** CPU time by part of the stack, ms. The generator is this process and what it has started and waited for, so wrk. */
+/**
+ * CPU time by part of the stack, ms. The generator is this process and the children for which it has waited, such as
+ * wrk.
+ */
 export function cpuByPart({ pods, redis, mysql }: StackFile): Record<string, number> {
   const parts: Record<string, number> = { generator: cpuMs(process.pid, 4) };
   const add = (part: string, pid: number | null) => {
@@ -31,7 +34,7 @@ export function cpuByPart({ pods, redis, mysql }: StackFile): Record<string, num
   return parts;
 }
 
-/** CPU µs per unit of work by part, between two looks. */
+/** CPU µs per unit of work by part, between two samples. */
 export function cpuPerUnit(before: Record<string, number>, after: Record<string, number>, units: number) {
   const entries = Object.entries(after).map(([part, ms]) => [
     part,
@@ -40,7 +43,7 @@ export function cpuPerUnit(before: Record<string, number>, after: Record<string,
   return Object.fromEntries(entries) as Record<string, number>;
 }
 
-/** Memory of Redis now, and its highest while this watches, bytes. */
+/** Memory of Redis now, and its peak while this is active, bytes. */
 export class RedisMemory implements AsyncDisposable {
   readonly #redis: Redis;
   readonly #timer: NodeJS.Timeout;
@@ -70,7 +73,7 @@ export interface Lag {
   maxMs: number;
 }
 
-/** From acceptance to the INSERT, of all outcomes after a seq. The commit follows within the same transaction. */
+/** From acceptance to the INSERT, for all outcomes after a seq. The commit follows within the same transaction. */
 export async function flushLag(books: Books, { epoch, seq }: { epoch: number; seq: number }): Promise<Lag> {
   const rows = await books.rows(
     `SELECT TIMESTAMPDIFF(MICROSECOND, accepted_at, persisted_at) DIV 1000 AS ms, COUNT(*) AS transfers
@@ -95,7 +98,7 @@ export function machine(): string {
   return `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, ${gib} GiB, Node.js ${process.version}`;
 }
 
-/** The version of the API pods' runtime, which need not be ours. */
+/** The version of the API pods' runtime, which may differ from ours. */
 export function nodeOf({ pods }: StackFile): string {
   const pid = pods.find(({ role }) => role === 'api')?.pid;
   return execFileSync(`/proc/${pid}/exe`, ['--version'], { encoding: 'utf8' }).trim();
@@ -114,7 +117,7 @@ export function round(value: number, digits = 0): number {
   return Number(value.toFixed(digits));
 }
 
-/** Of values in ascending order. */
+/** For values in ascending order. */
 export function quantile(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }

@@ -10,22 +10,22 @@ export interface Plan {
   request(number: number): Buffer;
 }
 
-/** By the number of the request. */
+/** Indexed by the number of the request. */
 export interface Answers {
-  /** From the moment that the plan had for the request, so that waiting for a free connection counts, ms; NaN: none came. */
+  /** From the planned time of the request, so that waiting for a free connection counts, ms; NaN: no response. */
   latencyMs: Float64Array;
-  /** From when it was really sent: what a client sees that does not keep to a plan, ms. */
+  /** From the actual sending: what a client without a plan sees, ms. */
   sentMs: Float64Array;
-  /** Of HTTP; 0: none came. */
+  /** HTTP status; 0: no response. */
   status: Uint16Array;
 }
 
 const DRAIN_MS_MAX = 10_000;
 
 /**
- * Requests at a fixed rate, come what may: each has its moment in a plan, and its latency is counted from there. A service
- * that pauses is thus charged for all who would have asked meanwhile (no coordinated omission). Over bare sockets, as an HTTP
- * client would cost more than the service.
+ * Requests at a fixed rate in any case: each has its planned time, from which its latency is counted. A pause of the
+ * service is thus charged with all requests planned during it (no coordinated omission). Over bare sockets, because an
+ * HTTP client would cost more than the service.
  */
 export async function paced({ url, perSecond, seconds, connections, request }: Plan): Promise<Answers> {
   const { hostname, port } = new URL(url);
@@ -52,7 +52,7 @@ export async function paced({ url, perSecond, seconds, connections, request }: P
   const pump = () => {
     const due = Math.min(total, Math.floor((performance.now() - began) / everyMs) + 1);
     while (sent < due) {
-      // In turn: the server closes a connection on which nothing is asked for long.
+      // In turn: the server closes a connection that is idle for long.
       const lane = free.take();
       if (lane === undefined) return;
       sentMs[sent] = performance.now();
@@ -94,7 +94,7 @@ class Ring<T> {
   }
 }
 
-/** Of the answers that are chosen by status and number. */
+/** For the responses selected by status and number. */
 export function latencies(
   { latencyMs, sentMs, status }: Answers,
   chosen: (status: number, number: number) => boolean,

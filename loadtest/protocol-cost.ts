@@ -1,6 +1,6 @@
 /**
- * What the safety of a switch-over costs while nothing happens: the same transfers through the same code on a private Redis,
- * with and without the scripts' prologue, the pod's tail and its book of attempts in doubt, in turns.
+ * Measures the cost of switch-over safety in normal operation: the same transfers through the same code on a private
+ * Redis, with and without the scripts' prologue, the pod's tail and its list of in-doubt attempts, in turns.
  */
 
 import { createHash } from 'node:crypto';
@@ -27,20 +27,20 @@ const { values } = readCommandLine({
   name: 'npx tsx loadtest/protocol-cost.ts',
   about: 'Measures what the protocol of a switch-over costs per transfer, on a private Redis.',
   options: {
-    rounds: wholeNumber('how often', { min: 1, max: 1000, fallback: 9 }),
-    seconds: wholeNumber('for each turn', { min: 1, max: 600, fallback: 4 }),
+    rounds: wholeNumber('number of rounds', { min: 1, max: 1000, fallback: 9 }),
+    seconds: wholeNumber('length of each turn', { min: 1, max: 600, fallback: 4 }),
     without: choice(['both', 'tail', 'prologue'], 'what the other contender lacks', 'both'),
   },
 });
 
-/** The same script, which trusts whoever calls: no look at the server, the fence or the registration. */
+/** The same script without checks of its caller: no check of the server, the fence or the registration. */
 function bareApply(): { sha: string; bareSha: string; text: string } {
   const { sha, text } = loadScript('apply');
   const bare = text
     .replace(/local function server_refusal\(\)[\s\S]*?\nend\n/, 'local function server_refusal() return nil end\n')
     .replace(/ {2}if ARGV\[2\] ~= 'keeper'[\s\S]*?\n {2}end\n/, '');
   if (bare.includes('INFO') || bare.includes("'REFUSED retired'"))
-    throw new Error('the prologue has another shape now');
+    throw new Error('the prologue no longer has the expected form');
   return { sha, bareSha: createHash('sha1').update(bare).digest('hex'), text: bare };
 }
 
@@ -178,7 +178,7 @@ try {
     variant === 'tail' ? scripts : new RedisScripts(bareRedis, 'cost', ofTestLedger),
     variant === 'prologue' ? new EpochView(caller) : new ForgetfulView(caller),
   );
-  // In the place of a keeper: the tail lets go, and the journal stays short.
+  // Acts as the keeper: the tail is released, and the journal stays short.
   const flushing = setInterval(async () => {
     const { head } = await scripts.read(caller, []);
     await scripts.publish({ fenceEpoch: 1, epoch: 1, replid }, head.seq, head.seq - 10_000);

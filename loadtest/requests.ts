@@ -1,11 +1,11 @@
-/** Requests as bytes, for whoever speaks over bare sockets. */
+/** Requests as bytes, for generators that use bare sockets. */
 import { randomBytes } from 'node:crypto';
 import type { StackFile } from '../resilience-tests/harness/stack.ts';
 import { accountId } from './bank.ts';
 
 const random = (below: number): number => Math.floor(Math.random() * below);
 
-/** Reads of balances of uniformly chosen accounts; written once, as there are only so many. */
+/** Balance reads of uniformly chosen accounts; written once, because their number is limited. */
 export function balanceReads(url: string, { apiKey }: StackFile, accounts: number): () => Buffer {
   const { host } = new URL(url);
   const all = Array.from({ length: accounts }, (_, index) =>
@@ -17,7 +17,7 @@ export function balanceReads(url: string, { apiKey }: StackFile, accounts: numbe
   return () => all[random(accounts)] ?? Buffer.alloc(0);
 }
 
-/** Transfers between uniformly chosen accounts, each under a UUIDv7 of its own. */
+/** Transfers between uniformly chosen accounts, each with its own UUIDv7. */
 export function transfers(url: string, { apiKey }: StackFile, accounts: number): () => Buffer {
   const { host } = new URL(url);
   const head = `POST /v1/transfers HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${apiKey}\r\nContent-Type: application/json\r\nContent-Length: `;

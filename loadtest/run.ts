@@ -1,4 +1,4 @@
-/** `npm run loadtest`: measures a stack of its own, over loopback. */
+/** `npm run loadtest`: measures its own stack over loopback. */
 import { loadavg } from 'node:os';
 import { flag, readCommandLine, some, text, wholeNumber } from '../app/config/command-line.mjs';
 import { PrivateStack } from '../resilience-tests/harness/stack.ts';
@@ -11,19 +11,22 @@ import { goalTable, writeReport } from './report/report.ts';
 
 const { values } = readCommandLine({
   name: 'npm run loadtest --',
-  about: 'Measures a stack of its own. All parts together write RESULTS.md; some of them (--only) are only printed.',
+  about: 'Measures its own stack. All parts together write RESULTS.md; a selection (--only) is only printed.',
   options: {
     only: some(
       PARTS.map(({ name }) => name),
-      'some parts only',
+      'only these parts',
     ),
     full: flag('a minute each (npm run loadtest:full)'),
     against: text('FOLDER', 'compare with another checkout, in turns'),
-    'against-programs': text('FOLDERS', 'compare with this checkout on stores whose programs are there, in turns'),
-    seconds: wholeNumber('for each part (6; with --only 10; with --full 60)', { min: 1, max: 600 }),
+    'against-programs': text(
+      'FOLDERS',
+      'compare with this checkout on stores with the programs in these folders, in turns',
+    ),
+    seconds: wholeNumber('duration of each part (6; with --only 10; with --full 60)', { min: 1, max: 600 }),
     turn: wholeNumber('seconds of each turn of contenders (2; with --full 10)', { min: 1, max: 600 }),
-    rounds: wholeNumber('how often (1; with --against 3)', { min: 1, max: 100 }),
-    accounts: wholeNumber('how many', { min: 1, max: 100_000, fallback: 10_000 }),
+    rounds: wholeNumber('number of rounds (1; with --against 3)', { min: 1, max: 100 }),
+    accounts: wholeNumber('number of accounts', { min: 1, max: 100_000, fallback: 10_000 }),
   },
 });
 const { accounts } = values;
@@ -75,10 +78,10 @@ if (other !== null) {
     }
   }
   const { clean, report } = reconciliation;
-  console.log(`\nThe books are ${clean ? 'clean' : `not clean: ${JSON.stringify(report).slice(0, 300)}`}.`);
+  console.log(`\nReconciliation: ${clean ? 'clean' : `not clean: ${JSON.stringify(report).slice(0, 300)}`}.`);
   if (!clean) {
     own.keep = true;
-    console.error(`Kept for a look: ${own.keptAs}`);
+    console.error(`Kept for inspection: ${own.keptAs}`);
     process.exitCode = 1;
   }
 }

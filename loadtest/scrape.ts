@@ -1,7 +1,7 @@
-/** What the pods say of themselves at /metrics: one look, and what two looks differ by. */
+/** What the pods report at /metrics: one sample, and the difference of two samples. */
 import type { StackFile } from '../resilience-tests/harness/stack.ts';
 
-/** Name with its labels, as it stands in the text → value. Of several processes of a role, the sum. */
+/** Name with its labels, as in the text → value. For several processes of a role, the sum. */
 export type Look = ReadonlyMap<string, number>;
 
 const SAMPLE = /^([a-zA-Z_]\w*(?:\{[^}]*\})?) ([-+\d.eE]+)$/gm;
@@ -15,14 +15,17 @@ export async function look({ pods }: Pick<StackFile, 'pods'>, role: 'api' | 'kee
   return sum;
 }
 
-/** What a counter, or all counters whose name begins so, have gained. */
+/** The increase of a counter, or of all counters whose names have this prefix. */
 export function gained(before: Look, after: Look, prefix: string): number {
   let sum = 0;
   for (const [name, value] of after) if (name.startsWith(prefix)) sum += value - (before.get(name) ?? 0);
   return sum;
 }
 
-/** A quantile of what a histogram gained, all its labels together, as exact as its buckets are: between two bounds, a line. */
+/**
+ * A quantile of a histogram's increase over all labels, as exact as its buckets: interpolated linearly between two
+ * bounds.
+ */
 export function quantileGained(before: Look, after: Look, histogram: string, share: number): number {
   const counts = new Map<number, number>();
   for (const [name, value] of after) {

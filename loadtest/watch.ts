@@ -3,9 +3,9 @@ import type { StackFile } from '../resilience-tests/harness/stack.ts';
 import { cpuByPart, cpuPerUnit, RedisMemory, round } from './measure.ts';
 import { gained, type Look, look, quantileGained } from './scrape.ts';
 
-/** A second of a run, as the pods and the keeper saw it. */
+/** One second of a run, as seen by the pods and the keeper. */
 export interface Second {
-  /** Since the watch began. */
+  /** Since the start of the watch. */
   atS: number;
   perSecond: number;
   p50Ms: number;
@@ -25,7 +25,7 @@ const HTTP = 'holdfast_http_request_duration_seconds';
 const LAG = 'holdfast_flush_lag_seconds';
 const LOOP = 'nodejs_eventloop_lag_p99_seconds';
 
-/** Looks at a stack once a second while something runs: two pages of text, some milliseconds of CPU. */
+/** Samples a stack once a second during a run: two pages of text, a few milliseconds of CPU. */
 export class Watch {
   readonly #stack: StackFile;
   readonly #memory: RedisMemory;
@@ -76,7 +76,7 @@ export class Watch {
     });
   }
 
-  /** @param units of work that the CPU time is told by */
+  /** @param units of work by which the CPU time is divided */
   async end(units: number): Promise<Seen> {
     clearInterval(this.#timer);
     const cpu = cpuPerUnit(this.#cpu, cpuByPart(this.#stack), units);
@@ -120,7 +120,7 @@ async function looks(stack: StackFile): Promise<Looks> {
   return { atMs: performance.now(), api, keeper };
 }
 
-/** Memory of the API pods as the kernel counts it, bytes. */
+/** Memory of the API pods as counted by the kernel, bytes. */
 function apiRss({ pods }: StackFile): number {
   let sum = 0;
   for (const { role, pid } of pods) {

@@ -22,16 +22,16 @@ export interface WrkResult {
   p99Ms: number;
   maxMs: number;
   requests: number;
-  /** Answers of 400 and above. */
+  /** Responses with status 400 and above. */
   refused: number;
-  /** Connections that failed, and requests without an answer in 2 s. */
+  /** Connections that failed, and requests without a response within 2 s. */
   broken: number;
   timeouts: number;
 }
 
-/** wrk: closed loop, so its latencies at the maximum rate are those of a queue that is always full. */
+/** wrk: a closed loop, so its latencies at the maximum rate are those of a queue that is always full. */
 export async function wrk({ script, url, connections, seconds, args }: WrkOptions): Promise<WrkResult> {
-  // One file, because wrk takes one script, and what every script ends with is written once.
+  // One file, because wrk takes one script, and the common end of all scripts is written once.
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-wrk-'));
   const file = join(folder, `${script}.lua`);
   const lua = [script, 'summary'].map((name) => readFileSync(join(import.meta.dirname, 'wrk', `${name}.lua`), 'utf8'));

@@ -14,7 +14,7 @@ const { values } = readCommandLine({
   name: 'npx tsx resilience-tests/flood.ts',
   about: 'Floods a pod with pipelined requests without a key, and measures its memory and an honest client.',
   options: {
-    seconds: wholeNumber('how long', { min: 5, max: 600, fallback: 60 }),
+    seconds: wholeNumber('duration', { min: 5, max: 600, fallback: 60 }),
     connections: wholeNumber('of the flood', { min: 1, max: 1_000, fallback: 12 }),
     root: text('FOLDER', 'another checkout, to compare'),
   },

@@ -9,7 +9,7 @@ const { values } = readCommandLine({
   about:
     'Runs the protocol against models of Redis and MySQL, one world per seed. Exit code 1 if an invariant is violated.',
   options: {
-    seeds: wholeNumber('how many', { min: 1, fallback: 2000 }),
+    seeds: wholeNumber('number of seeds', { min: 1, fallback: 2000 }),
     from: wholeNumber('the first seed', { min: 0, fallback: 1 }),
     workers: wholeNumber('threads', { min: 1, max: 1024, fallback: 2 }),
     seed: wholeNumber('replay one seed', { min: 0 }),

@@ -57,7 +57,28 @@ describe('A command line', () => {
 
   it('has a help text', () => {
     expect(helpOf(COMMAND)).toBe(
-      `Usage: npm run bake -- [options] OVEN\n\nBakes a cake.\n\nOVEN\n  Where.\n  One of: small, large.\n\nOptions\n  --sweet            with sugar\n  --name NAME        name of the cake (cake)\n  --note TEXT        text to write on it\n  --guest NAME       a guest; repeatable\n  --layers N         number of layers (2)\n  --minutes N        baking time\n  --color red|green  icing color (red)\n  --fruits NAMES     toppings, separated by commas: apple, pear\n  --help             show this help\n\nEnvironment\n  HEAT  degrees\n`,
+      `Usage: npm run bake -- [options] OVEN
+
+Bakes a cake.
+
+OVEN
+  Where.
+  One of: small, large.
+
+Options
+  --sweet            with sugar
+  --name NAME        name of the cake (cake)
+  --note TEXT        text to write on it
+  --guest NAME       a guest; repeatable
+  --layers N         number of layers (2)
+  --minutes N        baking time
+  --color red|green  icing color (red)
+  --fruits NAMES     toppings, separated by commas: apple, pear
+  --help             show this help
+
+Environment
+  HEAT  degrees
+`,
     );
   });
 });

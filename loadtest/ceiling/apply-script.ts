@@ -1,4 +1,7 @@
-/** Our own script on Redis alone: calls that were packed before, sent over bare sockets, their answers only counted. */
+/**
+ * Our own script on Redis alone: calls packed in advance are sent over bare sockets, and their replies are only
+ * counted.
+ */
 
 import { connect } from 'node:net';
 import type { Redis } from 'ioredis';
@@ -12,7 +15,7 @@ import { RedisScripts } from '../../app/redis/redis-scripts.ts';
 import { accountId } from '../bank.ts';
 
 const PREFIX = 'ceiling';
-/** Two calls in flight, as a pod has: the next one is there when Redis ends the last. */
+/** Two calls in flight, like a pod: the next one is there when Redis finishes the previous one. */
 const CONNECTIONS = 2;
 
 export class ApplyScript {
@@ -51,7 +54,7 @@ export class ApplyScript {
     return new ApplyScript(redis, accounts, scripts, caller);
   }
 
-  /** @returns transfers a second with so many in each call */
+  /** @returns transfers per second with this many in each call */
   async run(transfers: number, perCall: number): Promise<number> {
     const calls = await this.#pack(Math.ceil(transfers / perCall), perCall);
     const { host = '127.0.0.1', port = 6379 } = this.#redis.options;
@@ -63,7 +66,7 @@ export class ApplyScript {
     return rate;
   }
 
-  /** As the pod would pack them, caught on their way to the socket. */
+  /** Packed as a pod would, and captured on their way to the socket. */
   async #pack(count: number, perCall: number): Promise<Buffer[]> {
     const calls: Buffer[] = [];
     const caught = new Proxy(this.#redis, {
@@ -103,7 +106,7 @@ export class ApplyScript {
     return { order, payload: encodeOrder(order, acceptedAt), lookupCursor: -1 };
   }
 
-  /** In the place of a keeper: the journal stays short. Also says when nothing was written at all. */
+  /** Acts as the keeper: the journal stays short. Also detects if nothing was written at all. */
   async #trim(): Promise<void> {
     const { head } = await this.#scripts.read(this.#caller, []);
     if (head.seq === 0) throw new Error('the script has applied nothing');
@@ -119,7 +122,7 @@ function asBytes(words: readonly (string | number | Buffer)[]): Buffer {
   return Buffer.concat([Buffer.from(`*${words.length}\r\n`), ...parts]);
 }
 
-/** Sends calls one after the other until there are no more. @throws Error with the first answer that is one of Redis */
+/** Sends calls one after the other until there are no more. @throws Error with the first error reply from Redis */
 function exchange(host: string, port: number, next: () => Buffer | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port });

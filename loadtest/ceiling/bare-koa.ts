@@ -1,6 +1,6 @@
 /**
- * The bare ceiling: Koa and one EVALSHA that moves money between two numbers. No validation, no ids, no journal, no flush,
- * no fence, no overdraft; what remains is HTTP, JSON, Redis and its fsync.
+ * The bare ceiling: Koa and one EVALSHA that moves money between two numbers. No validation, ids, journal, flush, fence
+ * or overdraft; what remains is HTTP, JSON, Redis and its fsync.
  *
  *   node bare-koa.ts <redis url> <single | pipelined>
  */

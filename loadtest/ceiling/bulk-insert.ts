@@ -1,6 +1,6 @@
 /**
- * The same rows into MariaDB as fast as one connection brings them: statements written before, nothing else in the
- * transaction. The accounts that a flush also has to move are not in it, so no flush can reach it.
+ * Inserts the same rows into MariaDB as fast as one connection can: prepared statements, and nothing else in the
+ * transaction. It does not include the account updates of a flush, so no flush can reach this rate.
  */
 import { createConnection } from 'mysql2/promise';
 import { newUuidV7 } from '../../app/domain/ids.ts';
@@ -23,12 +23,12 @@ export class BulkInsert implements AsyncDisposable {
   static async prepare({ host, port, user, password, database }: StackFile['mysql']): Promise<BulkInsert> {
     const connection = await createConnection({ host, port, user, password, database, timezone: 'Z' });
     await connection.query(`DROP TABLE IF EXISTS ${TABLE}`);
-    // Its keys come along, its foreign keys do not.
+    // This copies its keys, but not its foreign keys.
     await connection.query(`CREATE TABLE ${TABLE} LIKE transfers`);
     return new BulkInsert(connection);
   }
 
-  /** @returns rows a second, with so many in each transaction */
+  /** @returns rows per second, with this many in each transaction */
   async run(rows: number, perCommit: number): Promise<number> {
     const statements = await this.#write(Math.ceil(rows / perCommit), perCommit);
     const began = performance.now();
@@ -40,7 +40,7 @@ export class BulkInsert implements AsyncDisposable {
     return (statements.length * perCommit) / ((performance.now() - began) / 1000);
   }
 
-  /** As the flush writes them, caught before they are sent. */
+  /** As written by the flush, captured before they are sent. */
   async #write(transactions: number, perCommit: number): Promise<string[][]> {
     const all: string[][] = [];
     for (let index = 0; index < transactions; index++) {

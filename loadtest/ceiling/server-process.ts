@@ -6,7 +6,7 @@ import type { StackFile } from '../../resilience-tests/harness/stack.ts';
 
 const START_MS_MAX = 60_000;
 
-/** A server of this folder in a process of its own, under the same Node.js and the same flags of V8 as our pod. */
+/** A server of this folder in a separate process, under the same Node.js and V8 flags as our pod. */
 export class ServerProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly url: string;
@@ -20,7 +20,7 @@ export class ServerProcess implements AsyncDisposable {
 
   static async start({ pods }: StackFile, file: string, args: readonly string[]): Promise<ServerProcess> {
     const pod = pods.find(({ role }) => role === 'api');
-    if (pod?.pid === undefined || pod.pid === null) throw new Error('the API pod is not a process of ours');
+    if (pod?.pid === undefined || pod.pid === null) throw new Error('the API pod is not a process of this test');
     const node = readlinkSync(`/proc/${pod.pid}/exe`);
     const flags = readFileSync(`/proc/${pod.pid}/cmdline`, 'utf8')
       .split('\0')

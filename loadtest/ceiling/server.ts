@@ -1,4 +1,4 @@
-/** What the comparison servers share: whoever started them is told the port, and they end with it. */
+/** Shared by the comparison servers: they report their port to the process that started them, and end with it. */
 import type { AddressInfo } from 'node:net';
 import Koa from 'koa';
 
@@ -9,7 +9,7 @@ export interface TransferBody {
   amount: string;
 }
 
-/** Answers POST with what `transfer` gives, 201; an `undefined` is a 409. */
+/** Answers POST with 201 and the result of `transfer`; `undefined` becomes a 409. */
 export function serve(transfer: (body: TransferBody) => Promise<object | undefined>): void {
   const app = new Koa();
   app.use(async (ctx) => {

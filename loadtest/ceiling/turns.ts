@@ -1,28 +1,28 @@
 import { median } from '../contender.ts';
 import { round } from '../measure.ts';
 
-/** Something with a rate: ours, or what the machine could do at best. */
+/** Something with a rate: ours, or the best that the machine can do. */
 export interface Runner {
   name: string;
   run(seconds: number): Promise<Turn>;
 }
 
 interface Turn {
-  /** What was done in a second. */
+  /** Operations per second. */
   rate: number;
-  /** CPU time of the process that answers, for each that was done. */
+  /** CPU time of the answering process per operation. */
   cpuMicros?: number;
 }
 
-/** Medians of the turns. */
+/** Medians over the turns. */
 export interface Rates {
   rate: number;
   cpuMicros: number | null;
 }
 
 /**
- * All of them one after the other, A B A B …, every other round backwards, so that what else the machine does meets all; a
- * short round before is not counted.
+ * Runs all of them one after the other, A B A B …, every other round in reverse, so that other load on the machine
+ * affects all of them; a short warm-up round is not counted.
  */
 export async function inTurns(
   runners: readonly Runner[],
@@ -47,7 +47,7 @@ function medians(turns: readonly Turn[]): Rates {
   };
 }
 
-/** The rates by name, and of the first its ratio to each other. */
+/** The rates by name, and the ratio of the first to each of the others. */
 export function ratioFigures(rates: ReadonlyMap<string, Rates>): Record<string, number> {
   const [[, ours] = ['', undefined], ...others] = [...rates];
   const own = ours?.rate ?? Number.NaN;

@@ -1,7 +1,7 @@
 /**
- * What a team would write first: the transfer as one TypeORM transaction on MySQL, behind Koa. `optimistic` reads both
- * accounts and writes each where its version still is what was read, again and again; `locks` reads them FOR UPDATE, in the
- * order of their ids.
+ * The first version that a team would write: the transfer as one TypeORM transaction on MySQL, behind Koa. `optimistic`
+ * reads both accounts and writes each if its version is unchanged, retrying as needed; `locks` reads them FOR UPDATE,
+ * in the order of their ids.
  *
  *   node typeorm-koa.ts <mysql url> <optimistic | locks> <accounts>
  */
@@ -62,7 +62,7 @@ for (let from = 0; from < Number(count); from += ROWS_PER_INSERT) {
   await source.createQueryBuilder().insert().into(AccountEntity).values(rows).orIgnore().execute();
 }
 
-/** Somebody else has changed an account meanwhile. */
+/** Another transaction has changed an account in the meantime. */
 class Conflict extends Error {}
 
 async function move(manager: EntityManager, body: TransferBody): Promise<object> {

@@ -7,7 +7,7 @@ import { single } from '../parts/transfers.ts';
 import type { Point } from './points.ts';
 
 const IDS_PER_REQUEST = 1000;
-/** As many as Redis holds by default: beyond them every transfer has to bring its accounts first. */
+/** The default maximum in Redis: beyond it every transfer has to load its accounts first. */
 const CACHED_MAX = 1_000_000;
 const WARM_UP_SECONDS = 3;
 const SAMPLES = 1000;
@@ -17,7 +17,7 @@ export interface Measured extends Point {
   figures: Record<string, number>;
 }
 
-/** Brings into Redis what it takes, then posts single transfers between accounts of all. */
+/** Loads as many accounts into Redis as fit, then posts single transfers between accounts of the whole range. */
 export async function measurePoint(stack: StackFile, point: Point, seconds: number): Promise<Measured> {
   const broughtPerSecond = await bring(stack, Math.min(point.accounts, CACHED_MAX));
   const options = { stack, accounts: point.accounts, turnSeconds: 1 };
@@ -42,7 +42,7 @@ async function bring(stack: StackFile, accounts: number): Promise<number> {
   return round(accounts / ((performance.now() - began) / 1000));
 }
 
-/** Of the hash with all accounts, and of the hashes with the ids of the window. */
+/** Memory of the hash with all accounts, and of the hashes with the ids of the window. */
 async function memory({ redis: { host, port } }: StackFile): Promise<Record<string, number>> {
   const redis = new Redis({ host, port });
   const sums = { accounts: { bytes: 0, fields: 0 }, ids: { bytes: 0, fields: 0 } };

@@ -1,4 +1,7 @@
-/** Where growth is looked at: accounts with little history, then history with the same accounts. */
+/**
+ * A point at which growth is measured: numbers of accounts with little history, then amounts of history with the same
+ * accounts.
+ */
 export interface Point {
   name: string;
   accounts: number;

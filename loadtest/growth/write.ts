@@ -18,7 +18,7 @@ const SHOWN = [
   'Redis memory per id, bytes',
 ];
 
-/** GROWTH.md and its pictures, from the points that were measured so far. */
+/** Writes GROWTH.md and its charts from the points measured so far. */
 export function writeGrowth(folder: string, command: string, machine: string, points: readonly Measured[]): void {
   const byAccounts = points.filter(({ history }) => history === 100_000);
   const byHistory = points.filter(({ accounts }) => accounts === 100_000);

@@ -7,7 +7,7 @@ const TEXT = `timeStamp,elapsed,label,responseCode,threadName,dataType,success,b
 3000,2,balance,200,reads 2-1,text,true,150
 `;
 
-it('reads what JMeter has written, and sums it up by the kind of request', () => {
+it('reads what JMeter has written, and summarizes it by kind of request', () => {
   const samples = samplesOf(TEXT);
   expect(samples[1]).toEqual({ label: 'transfer', startMs: 1500, elapsedMs: 30, good: false, code: '503' });
   expect(summaryOf(samples)).toMatchObject({
@@ -17,6 +17,6 @@ it('reads what JMeter has written, and sums it up by the kind of request', () =>
   expect(reportOf(samples)).toMatch(/<th>transfer<\/th><td>2<\/td><td>1<\/td>/);
 });
 
-it('refuses results without the columns that it needs', () => {
+it('rejects results without the required columns', () => {
   expect(() => samplesOf('timeStamp,elapsed\n1,2')).toThrow('no column label');
 });

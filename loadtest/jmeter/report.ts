@@ -2,7 +2,7 @@ import { parse } from 'csv-parse/sync';
 import { quantile, round } from '../measure.ts';
 import { charts } from '../report/svg.ts';
 
-/** One request, as JMeter has written it. */
+/** One request, as recorded by JMeter. */
 export interface Sample {
   label: string;
   startMs: number;
@@ -13,7 +13,7 @@ export interface Sample {
 
 const COLUMNS = ['timeStamp', 'elapsed', 'label', 'responseCode', 'success'];
 
-/** @param text the results of JMeter as CSV with a heading @throws Error when a column is missing */
+/** @param text the results of JMeter as CSV with a header @throws Error if a column is missing */
 export function samplesOf(text: string): Sample[] {
   const columns = (heading: string[]) => {
     const missing = COLUMNS.find((name) => !heading.includes(name));

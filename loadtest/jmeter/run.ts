@@ -21,11 +21,11 @@ const { values } = readCommandLine({
   name: 'npm run jmeter --',
   about: 'Runs holdfast.jmx against its own stack or against --url, writes a report, and reconciles the books.',
   options: {
-    transfers: wholeNumber('per second', { min: 1, max: 100_000, fallback: 100 }),
+    transfers: wholeNumber('transfers per second', { min: 1, max: 100_000, fallback: 100 }),
     reads: wholeNumber('balance reads per second', { min: 1, max: 100_000, fallback: 400 }),
-    seconds: wholeNumber('how long', { min: 1, max: 86_400, fallback: 30 }),
-    accounts: wholeNumber('how many accounts are opened', { min: 1, max: 100_000, fallback: 10_000 }),
-    threads: wholeNumber('of JMeter', { min: 1, max: 5000, fallback: 16 }),
+    seconds: wholeNumber('duration', { min: 1, max: 86_400, fallback: 30 }),
+    accounts: wholeNumber('number of accounts to open', { min: 1, max: 100_000, fallback: 10_000 }),
+    threads: wholeNumber('number of JMeter threads', { min: 1, max: 5000, fallback: 16 }),
     url: text('URL', 'a running service; its key is HOLDFAST_KEY', ''),
   },
   environment: { HOLDFAST_KEY: 'API key for --url' },
@@ -71,7 +71,7 @@ const [csv, samples, log] = ['accounts.csv', 'samples.jtl', 'jmeter.log'].map((n
   string,
 ];
 writeFileSync(csv, ordersByZipf());
-// The key goes by a file that is gone afterwards: arguments can be read by everybody on the machine.
+// The key is passed in a file that is deleted afterwards: arguments are visible to every user of the machine.
 const secrets = join(RESULTS, 'key.properties');
 writeFileSync(secrets, `key=${target.apiKey}\n`, { mode: 0o600 });
 const properties = {
@@ -82,7 +82,7 @@ const properties = {
   ...order,
   'jmeter.save.saveservice.output_format': 'csv',
   'jmeter.save.saveservice.print_field_names': 'true',
-  // It may have commas in it.
+  // It may contain commas.
   'jmeter.save.saveservice.response_message': 'false',
 };
 const [major] = execFileSync(jmeter, ['--version'], { encoding: 'utf8' }).match(/\d+(?=\.\d)/) ?? ['2'];
@@ -107,5 +107,5 @@ const seen = samplesOf(readFileSync(samples, 'utf8'));
 writeFileSync(join(RESULTS, 'report.html'), reportOf(seen));
 const { clean } = await reconcile(target);
 console.table(summaryOf(seen));
-console.log(`The books ${clean ? 'are clean' : 'DRIFT'}. Report: ${join(RESULTS, 'report.html')}`);
+console.log(`Reconciliation: ${clean ? 'clean' : 'DRIFT'}. Report: ${join(RESULTS, 'report.html')}`);
 if (!clean || seen.length === 0 || seen.some(({ good }) => !good)) process.exitCode = 1;

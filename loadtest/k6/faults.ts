@@ -1,6 +1,6 @@
 import type { PrivateStack } from '../../resilience-tests/harness/stack.ts';
 
-/** After a third of the time the pod dies, after two thirds Redis, both as by kill -9; `npm start` brings them back. */
+/** Kills the pod after a third of the time and Redis after two thirds, both with kill -9; `npm start` restarts them. */
 export function breakThings(stack: PrivateStack, seconds: number): Disposable {
   const timers = (['api', 'redis'] as const).map((part, index) =>
     setTimeout(

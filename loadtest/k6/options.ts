@@ -1,6 +1,6 @@
 import { flag, readCommandLine, text, wholeNumber } from '../../app/config/command-line.mjs';
 
-/** In the order of `all`: what breaks something comes last. */
+/** In the order of `all`: destructive scenarios come last. */
 export const SCENARIOS = [
   'balance-reads',
   'single-transfers',
@@ -18,13 +18,13 @@ export type ScenarioName = (typeof SCENARIOS)[number];
 /** `--name` here is the variable of the scripts. */
 const NUMBERS = {
   rate: ['RATE', 'transfers (or reads) per second'],
-  seconds: ['SECONDS', 'how long'],
-  accounts: ['ACCOUNTS', 'how many accounts are opened (10000)'],
+  seconds: ['SECONDS', 'duration'],
+  accounts: ['ACCOUNTS', 'number of accounts to open (10000)'],
   skew: ['SKEW', "exponent of Zipf's law in percent"],
   batch: ['BATCH', 'transfers per request'],
   best: ['BEST', 'the rate that overload doubles'],
-  patience: ['PATIENCE', 'seconds that a client waits'],
-  vus: ['VUS_MAX', 'most virtual users'],
+  patience: ['PATIENCE', 'factor by which the latency limits are multiplied'],
+  vus: ['VUS_MAX', 'maximum number of virtual users'],
 } as const;
 type NumberName = keyof typeof NUMBERS;
 const numbers = Object.fromEntries(
@@ -39,7 +39,7 @@ const COMMAND = {
     url: text('URLS', 'a running service, several pods separated by commas; its key is HOLDFAST_KEY'),
     short: flag('ten seconds each'),
   },
-  operands: { label: 'SCENARIO', help: 'Which one.', choices: [...SCENARIOS, 'all'], min: 1, max: 1 },
+  operands: { label: 'SCENARIO', help: 'The scenario to run.', choices: [...SCENARIOS, 'all'], min: 1, max: 1 },
   environment: { HOLDFAST_KEY: 'API key for --url' },
 };
 
@@ -47,11 +47,11 @@ const SHORT_SECONDS = '10';
 
 export interface Asked {
   scenarios: readonly ScenarioName[];
-  /** Empty: a stack of our own. */
+  /** Empty: a stack of its own. */
   urls: readonly string[];
   accounts: number;
   env: Readonly<Record<string, string>>;
-  /** Whether RESULTS.md is written: only all scenarios together are a result. */
+  /** Whether RESULTS.md is written: only all scenarios together count as a result. */
   all: boolean;
 }
 

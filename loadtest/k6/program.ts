@@ -3,28 +3,28 @@ import { readFileSync } from 'node:fs';
 import { findTool } from '../../devstack/install/go-tools.mjs';
 
 /**
- * The pinned k6, when there is Go, which builds it once; otherwise the one on the PATH.
- * @throws Error saying how to come by one
+ * The pinned k6 if Go is installed, which builds it once; otherwise the one on the PATH.
+ * @throws Error that explains how to install it
  */
 export function findK6(): string {
   const path = findTool('k6');
   if (path !== null) return path;
   throw new Error(
-    'k6 is missing: install Go 1.21 or newer, which builds the pinned one (tools/go.mod), or put k6 on the PATH',
+    'k6 is missing: install Go 1.21 or newer, which builds the pinned version (tools/go.mod), or put k6 on the PATH',
   );
 }
 
 export interface Ran {
-  /** 0: all thresholds kept; 99: one was broken. null: killed. */
+  /** 0: all thresholds met; 99: at least one was not. null: killed. */
   code: number | null;
   cpuMs: number;
 }
 
-/** k6, with its output on ours. @throws Error when it cannot be started */
+/** Runs k6 with its output on ours. @throws Error if it cannot be started */
 export async function runK6(program: string, args: readonly string[], env: Record<string, string>): Promise<Ran> {
   const before = cpuOfChildrenMs();
   const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
-  // Whatever ends us ends it, too.
+  // k6 must not outlive this process.
   const end = () => child.kill('SIGKILL');
   process.once('exit', end);
   try {
@@ -40,7 +40,7 @@ export async function runK6(program: string, args: readonly string[], env: Recor
 
 const MS_PER_TICK = 10;
 
-/** CPU time of the children that have ended: of fields 16 and 17, which follow the name that may have spaces in it. */
+/** CPU time of the children that have ended: fields 16 and 17, counted after the name, which may contain spaces. */
 function cpuOfChildrenMs(): number {
   const stat = readFileSync('/proc/self/stat', 'latin1');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -38,14 +38,14 @@ function rowOf({ name, figures: f, cpuMicrosPerRequest, code, books }: Result): 
     count(f.dropped),
     f.refusals === 0 ? '0' : `${count(f.refusals)} (${f.refusalP95Ms ?? '–'} ms)`,
     cpu.map(([part, micros]) => `${part} ${Math.round(micros)}`).join(', '),
-    code === 0 ? 'kept' : `**broken**: ${f.broken.join('; ')}`,
+    code === 0 ? 'met' : `**missed**: ${f.broken.join('; ')}`,
     books.clean ? 'clean' : '**DRIFT**',
   ];
 }
 
 export interface Results {
   command: string;
-  /** Of the pod, as it was started. */
+  /** Limits with which the pod was started. */
   limits: Readonly<Record<string, string>>;
   results: readonly Result[];
 }

@@ -1,6 +1,6 @@
 /**
- * Runs a k6 scenario against a stack of its own, or against --url (with HOLDFAST_KEY), and reconciles the books: a run with
- * drift is no result.
+ * Runs a k6 scenario against its own stack, or against --url (with HOLDFAST_KEY), and reconciles the books: a run with
+ * drift is not a valid result.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,10 @@ import { type Result, writeResults } from './results.ts';
 import { type Figures, readFigures } from './summary.ts';
 
 const FOLDER = import.meta.dirname;
-/** So few that a stack on this machine refuses before k6 has no more connections: k6 needs more CPU than the service. */
+/**
+ * Low enough that a stack on this machine sheds load before k6 runs out of connections: k6 needs more CPU than the
+ * service.
+ */
 const LIMITS = { REQUESTS_IN_FLIGHT_MAX: '256', REQUESTS_IN_FLIGHT_BUSY_MAX: '200' };
 
 process.once('SIGINT', () => process.exit(130));
@@ -40,20 +43,20 @@ if (order.all && !own) console.log('Not written to RESULTS.md: the service may r
 else if (order.all) writeResults(FOLDER, { command, limits: LIMITS, results });
 for (const { name, figures, code, books } of results) {
   const verdict =
-    code === 0 ? 'kept all its limits' : `ended with ${code}; broken: ${figures.broken.join('; ') || 'none'}`;
-  console.log(`${name}: ${verdict}; the books ${books.clean ? 'are clean' : 'DRIFT'}`);
+    code === 0 ? 'met all its limits' : `ended with ${code}; broken: ${figures.broken.join('; ') || 'none'}`;
+  console.log(`${name}: ${verdict}; reconciliation: ${books.clean ? 'clean' : 'DRIFT'}`);
 }
 if (results.some(({ code, books }) => code !== 0 || !books.clean)) process.exitCode = 1;
 if (own && results.some(({ books }) => !books.clean)) {
   own.keep = true;
-  console.error(`Kept for a look: ${own.keptAs}`);
+  console.error(`Kept for inspection: ${own.keptAs}`);
 }
 
 async function measure(name: ScenarioName): Promise<Result> {
   console.log(`\n== ${name}`);
   const file = join(FOLDER, 'results', name);
   const env = {
-    // Before the caller's: a rate for one scenario is a rate for it in `all`, too.
+    // Before the caller's settings: a rate for one scenario applies to it in `all`, too.
     ...(name === 'overload' && best > 0 ? { BEST: String(best) } : {}),
     ...order.env,
     ACCOUNTS: String(order.accounts),
@@ -74,11 +77,11 @@ async function measure(name: ScenarioName): Promise<Result> {
     ['run', '--quiet', '--log-output', `file=${file}.log`, join(FOLDER, 'scenarios', `${name}.ts`)],
     env,
   );
-  // 99 is a broken threshold; with any other code there is nothing to read.
+  // 99 is a missed threshold; with any other code there is no result to read.
   if (code !== 0 && code !== 99) throw new Error(`k6 ended with ${code} in ${name}`);
   const figures: Figures = readFigures(`${file}.json`);
   const k6Micros = Math.round((cpuMs * 1000) / figures.requests);
-  // A process that was killed takes its count with it.
+  // A killed process takes its CPU count with it.
   const parts = before && own && name !== 'failure' ? cpuPerUnit(before, cpuByPart(own.file), figures.requests) : null;
   const books: Reconciliation = await reconcile(target());
   return { name, code, figures, cpuMicrosPerRequest: { k6: k6Micros, ...parts }, books };

@@ -6,7 +6,7 @@ interface Parsed {
   transfers: { transactionId: string; sourceAccount: string; destinationAccount: string }[];
 }
 
-it('has new UUIDv7 of the moment in every request, and the accounts that it was made with', () => {
+it('has new UUIDv7 with the current time in every request, and the accounts with which it was created', () => {
   const body = new BatchBody(300, 'abc123', () => ['a', 'b']);
   const ids = new Set<string>();
   for (const request of [0, 1, 0xffff_ffff]) {
@@ -21,7 +21,7 @@ it('has new UUIDv7 of the moment in every request, and the accounts that it was 
   expect(ids.size).toBe(900);
 });
 
-it('counts what was posted in an answer, however it is cut', () => {
+it('counts the posted items in a response, however it is split', () => {
   const results = [{ status: 201 }, { status: 422 }, { status: 200 }, { amount: '2.01', status: 201 }];
   const answer = Buffer.from(JSON.stringify({ results }));
   for (let size = 1; size <= answer.length; size++) {

@@ -1,5 +1,5 @@
 /**
- * Bodies of batch requests that are written once and sent again and again: before each sending only the ids change, by two
+ * Bodies of batch requests that are written once and sent repeatedly: only the ids change before each sending, by two
  * short copies per transfer, because the generator runs on the machine that it measures.
  */
 const TIME_CHARS = 13; // tttttttt-tttt
@@ -10,7 +10,7 @@ export class BatchBody {
   readonly bytes: Buffer;
   readonly #idsAt: number[] = [];
 
-  /** `run`: six hex digits that no other run has. `pick`: two different accounts. */
+  /** `run`: six hex digits that are unique to this run. `pick`: two different accounts. */
   constructor(transfers: number, run: string, pick: () => readonly [source: string, destination: string]) {
     const parts: string[] = [];
     let length = 0;
@@ -31,7 +31,7 @@ export class BatchBody {
     this.bytes = Buffer.from(parts.join(''), 'latin1');
   }
 
-  /** New ids: UUIDv7 of this moment, with the number of the request in their random part. */
+  /** New ids: UUIDv7 with the current time, with the number of the request in their random part. */
   renew(nowMs: number, request: number): Buffer {
     const hex = nowMs.toString(16).padStart(12, '0');
     const time = Buffer.from(`${hex.slice(0, 8)}-${hex.slice(8)}`, 'latin1');
@@ -46,13 +46,16 @@ export class BatchBody {
 
 const STATUS = Buffer.from('"status":20', 'latin1');
 
-/** Counts the items of a batch's answer that were posted, now (201) or before (200), as the answer comes in, piece by piece. */
+/**
+ * Counts the posted items in the response to a batch, new (201) or existing (200), as the response arrives, piece by
+ * piece.
+ */
 export class PostedCounter {
   posted = 0;
   #end: Buffer = Buffer.alloc(0);
 
   take(piece: Buffer): void {
-    // What begins in one piece and ends in the next is found where they meet: both parts are too short to hold it alone.
+    // A match across two pieces is found at their boundary: each part is too short to contain it alone.
     this.#count(Buffer.concat([this.#end, piece.subarray(0, STATUS.length - 1)]));
     this.#count(piece);
     this.#end = Buffer.concat([this.#end, piece.subarray(1 - STATUS.length)]).subarray(1 - STATUS.length);

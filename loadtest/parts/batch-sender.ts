@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import type { StackFile } from '../../resilience-tests/harness/stack.ts';
 import { PostedCounter } from './batch-bodies.ts';
 
-/** Sends bodies over kept-alive connections, and looks at answers no closer than needed. */
+/** Sends bodies over kept-alive connections, and parses responses no more than necessary. */
 export class BatchSender {
   readonly #agent: Agent;
   readonly #urls: URL[];
@@ -16,7 +16,7 @@ export class BatchSender {
     this.#headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
   }
 
-  /** @returns how many of its transfers are posted by now */
+  /** @returns how many of its transfers are posted so far */
   send(body: Buffer): Promise<number> {
     const url = this.#urls[this.#turn++ % this.#urls.length];
     if (!url) throw new Error('the stack has no API');

@@ -15,7 +15,7 @@ import { apiOf, type Bench, CONNECTIONS, type Found, type Part } from './part.ts
 
 const ROUNDS = 3;
 
-/** Ours and the others, by the same generator, in turns. */
+/** Ours and the others, with the same generator, in turns. */
 export const bare: Part = {
   name: 'bare',
   title: 'single transfers against bare Koa with one EVALSHA, alternating',
@@ -33,7 +33,7 @@ export const bare: Part = {
     }),
 };
 
-/** That money was moved, and none made: a ceiling that does nothing would be no ceiling. */
+/** Checks that money was moved and none created: a ceiling without real work would be meaningless. */
 async function requireMoved(url: string): Promise<void> {
   const redis = new Redis(url);
   const [, ids] = await redis.scan(0, 'MATCH', 'load-*', 'COUNT', 100_000);
@@ -43,7 +43,7 @@ async function requireMoved(url: string): Promise<void> {
     throw new Error('the bare server has not moved money');
 }
 
-/** As many in a call as the pod has under the load of single transfers, of batches, and fewer. */
+/** As many per call as a pod has under single transfers, under batches, and fewer. */
 const CALL_SIZES = [1, 10, 30, 100, 500];
 const SCRIPT_TRANSFERS_PER_SECOND = 15_000;
 
@@ -57,7 +57,7 @@ export const script: Part = {
       const applied = await ApplyScript.prepare(redis, accounts);
       const runners = CALL_SIZES.map((size) => ({
         name: `${size} in a call`,
-        // Packed before: a few hundred bytes each, so not for too long.
+        // Packed in advance: a few hundred bytes each, so the duration is limited.
         run: async (s: number) => ({
           rate: await applied.run(Math.min(s, 5) * SCRIPT_TRANSFERS_PER_SECOND * Math.min(size, 3), size),
         }),
@@ -126,7 +126,9 @@ async function besideRivals(bench: Bench, where: 'uniform' | 'hot'): Promise<Fou
   ]);
 }
 
-/** A rival that loses money is none. Both ways have worked on the same tables, which go afterwards. */
+/**
+ * A competitor that loses money does not count. Both variants have used the same tables, which are dropped afterwards.
+ */
 async function requireRightBooks({ stack }: Bench): Promise<void> {
   await using books = await Books.open(stack.mysql);
   const [row] = await books.rows(
@@ -175,7 +177,7 @@ async function compared({ turnSeconds }: Bench, runners: readonly Runner[]): Pro
   return { figures: { '/s': [...rates.values()][0]?.rate ?? Number.NaN, ...ratioFigures(rates) } };
 }
 
-/** A Redis of its own, as durable as the stack's. */
+/** A separate Redis, as durable as the stack's. */
 async function withRedis(work: (url: string) => Promise<Found>): Promise<Found> {
   const dir = temporaryFolder();
   const server = await startRedis({ dir });

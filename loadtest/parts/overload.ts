@@ -9,13 +9,15 @@ import { apiOf, type Bench, CONNECTIONS, type Found, type Part } from './part.ts
 import { drained } from './transfers.ts';
 
 const TIMES_BEST = 2;
-/** So many that a client nearly always has one free to send on at its planned moment. */
+/** So many that a client nearly always has a free connection at its planned time. */
 const MANY_CONNECTIONS = 1500;
-/** A few clients among the many, whose every answer is timed: wrk cannot tell a refusal's latency from another's. */
+/**
+ * A few clients among many, every response of which is timed: wrk cannot separate the latency of refusals from others.
+ */
 const PROBES_PER_SECOND = 100;
 const PROBE_CONNECTIONS = 100;
 
-/** The best rate is found before and after, so that what else the machine does meets both. */
+/** The best rate is measured before and after, so that other load on the machine affects both. */
 export const overload: Part = {
   name: 'overload',
   title: `single transfers offered at ${TIMES_BEST} × the best rate`,
@@ -69,7 +71,7 @@ export const overload: Part = {
   },
 };
 
-/** @param perSecond paced, when given; else as fast as they are taken */
+/** @param perSecond if given, at this rate; otherwise as fast as they are accepted */
 async function load({ stack, accounts, seconds }: Bench, connections: number, perSecond?: number) {
   const run = randomBytes(3).toString('hex');
   const args = [

@@ -1,24 +1,24 @@
 import type { StackFile } from '../../resilience-tests/harness/stack.ts';
 import type { Second } from '../watch.ts';
 
-/** What a part runs against, and how long. */
+/** What a part runs against, and for how long. */
 export interface Bench {
   stack: StackFile;
   accounts: number;
   seconds: number;
-  /** How long a turn is where two or more are compared in turns. */
+  /** Length of a turn in parts that compare two or more contenders in turns. */
   turnSeconds: number;
 }
 
 export interface Found {
-  /** By what is measured, with its unit; `/s` is the rate that two builds are compared by. */
+  /** By measured quantity, with its unit; `/s` is the rate by which two builds are compared. */
   figures: Record<string, number>;
   seconds?: Second[];
 }
 
 export interface Part {
   name: string;
-  /** For people: what is done, in a line. */
+  /** A one-line description. */
   title: string;
   run(bench: Bench): Promise<Found>;
 }

@@ -9,7 +9,7 @@ import { apiOf, type Bench, CONNECTIONS, type Found, type Part } from './part.ts
 const LOOK_EVERY_MS = 20;
 const DRAIN_MS_MAX = 300_000;
 
-/** `hot`: one account is a side of every transfer, in turns the source and the destination. */
+/** `hot`: one account is a side of every transfer, alternately the source and the destination. */
 function singles(name: string, title: string, where: 'uniform' | 'hot'): Part {
   return { name, title, run: (bench) => run(bench, where) };
 }
@@ -63,7 +63,10 @@ interface Cursor {
   seq: number;
 }
 
-/** Waits until MySQL has so many more than at a cursor. The first after a start begin an epoch, and count from one. */
+/**
+ * Waits until MySQL has this many more than at a cursor. The first ones after a start begin an epoch, and are counted
+ * from one.
+ */
 export async function drained(books: Books, { epoch, seq }: Cursor, posted: number): Promise<void> {
   const deadline = performance.now() + DRAIN_MS_MAX;
   for (;;) {

@@ -11,10 +11,10 @@ type Figures = (part: string, figure: string) => number;
 
 const most = (a: number, b: number) => Math.max(a, b);
 const number = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 2 });
-/** Memory that is not given back at once is no growth; what a leak takes in a run at twice the capacity is far more. */
+/** Memory that is not released immediately is not growth; a leak in a run at twice the capacity takes far more. */
 const GROWTH_MAX = 1.25;
 
-/** What was to be shown, and what came of it. A part that did not run, or a figure that is missing, is neither met nor missed. */
+/** The goals and their results. A part that did not run, or a missing figure, is neither met nor missed. */
 export function goalsOf(found: ReadonlyMap<string, Found>): Goal[] {
   const of: Figures = (part, figure) => found.get(part)?.figures[figure] ?? Number.NaN;
   const least = (what: string, value: number, bound: number, unit = ''): Goal =>

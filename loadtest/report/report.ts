@@ -12,7 +12,7 @@ export interface Report {
   commit: string;
   machine: string;
   podNode: string;
-  /** Of the last minute before: what else ran. */
+  /** Over the last minute before the start: other load on the machine. */
   loadAverage: number;
   accounts: number;
   seconds: number;

@@ -11,7 +11,7 @@ export interface Panel {
 }
 export interface Axis {
   title: string;
-  /** For what spans powers of ten. */
+  /** For values that span powers of ten. */
   logarithmic?: boolean;
 }
 
@@ -20,7 +20,7 @@ const PANEL_HEIGHT = 150;
 const TOP = 50;
 const GAP = 70;
 const SIDES = { left: 70, right: 150 };
-/** Readable on a white and on a dark page, without a background of its own. */
+/** Readable on light and dark pages, without its own background. */
 const TEXT_COLOR = '#6b7280';
 const COLORS = ['#2563eb', '#dc2626', '#059669', '#d97706'];
 

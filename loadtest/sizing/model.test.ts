@@ -13,11 +13,11 @@ const part = (calls: number, api: number, redis: number, mysql: number, keeper: 
 /** Redis: 9 µs a transfer and 100 µs a call. */
 const found = { single: part(30, 48, 12, 32, 10), steady: part(5, 80, 29, 35, 12), batch100: part(250, 9, 9.4, 16, 5) };
 
-it('divides the cost of Redis into that of a call and that of a transfer', () => {
+it('splits the cost of Redis into that of a call and that of a transfer', () => {
   expect(costsOf(found)).toMatchObject({ redisPerTransfer: 9, redisPerCall: 100, api: 48 });
 });
 
-it('says what is enough, what has no reserve, and what is too much', () => {
+it('reports what is enough, what has no reserve, and what is too much', () => {
   const costs = costsOf(found);
   expect(need(10_000, costs)).toMatchObject({
     'API pods': 3,
@@ -34,6 +34,6 @@ it('says what is enough, what has no reserve, and what is too much', () => {
   });
 });
 
-it('asks for the parts that it needs', () => {
-  expect(() => costsOf({ single: found.single })).toThrow('of steady');
+it('requires the parts that it needs', () => {
+  expect(() => costsOf({ single: found.single })).toThrow('in steady');
 });

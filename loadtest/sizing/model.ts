@@ -1,22 +1,24 @@
 import { round } from '../measure.ts';
 
-/** What was found by the load test, as far as it is needed here: figures by part. */
+/** The results of the load test that are needed here: figures by part. */
 export type Found = Readonly<Record<string, { figures: Readonly<Record<string, number>> } | undefined>>;
 
-/** Of a store or process one core, of which so much may be used: the rest is for peaks, for a pod that is lost, and for forks. */
+/**
+ * One core per store or process, of which this share may be used: the rest is for peaks, for a lost pod, and for forks.
+ */
 const SHARE_OF_CORE = 0.6;
 const PODS_MIN = 3;
 const KEEPERS = 2;
-/** `MYSQL_POOL_MAX`, and as many of its own for what no flood may hold up. */
+/** `MYSQL_POOL_MAX`, and as many again for the connections that no flood may delay. */
 const CONNECTIONS_PER_PROCESS = 20;
 
 export interface Costs {
-  /** CPU of an API pod, µs: of a request with one transfer, when calls are full. */
+  /** CPU of an API pod, µs: for a request with one transfer, when calls are full. */
   api: number;
-  /** CPU of Redis, µs: of a transfer, and of a call however few are in it. */
+  /** CPU of Redis, µs: per transfer, and per call, however few transfers it contains. */
   redisPerTransfer: number;
   redisPerCall: number;
-  /** CPU of MySQL and of the keeper, µs per transfer, when flushes are small, and when they are as large as they may be. */
+  /** CPU of MySQL and of the keeper, µs per transfer, with small flushes and with flushes of maximum size. */
   mysqlSmall: number;
   mysqlLarge: number;
   keeperSmall: number;
@@ -24,13 +26,14 @@ export interface Costs {
 }
 
 /**
- * Redis: cost(k) = perTransfer + perCall / k for calls of k transfers; two points, `steady` and `batch100`, give the two.
- * @throws Error when a part is missing
+ * Redis: cost(k) = perTransfer + perCall / k for calls of k transfers; two points, `steady` and `batch100`, determine
+ * the two.
+ * @throws Error if a part is missing
  */
 export function costsOf(found: Found): Costs {
   const figure = (part: string, name: string): number => {
     const value = found[part]?.figures[name];
-    if (value === undefined) throw new Error(`the result has no "${name}" of ${part}`);
+    if (value === undefined) throw new Error(`the result has no "${name}" in ${part}`);
     return value;
   };
   const calls = (part: string) => figure(part, 'transfers in a script call');
@@ -48,12 +51,13 @@ export function costsOf(found: Found): Costs {
 }
 
 /**
- * What a rate of single transfers a second needs.
+ * What a rate of single transfers per second needs.
  *
  * - pods = rate × api / share, at least three
- * - Redis = rate × (perTransfer + perCall / k), where k is the least with which it keeps within its share: a pod's next call takes what
- *   came in meanwhile, so k sets itself, and a call of k has waited for k × pods / rate
- * - flush: one connection, one core of MySQL, one of the keeper; large flushes when small ones would not keep up
+ * - Redis = rate × (perTransfer + perCall / k), where k is the lowest value at which it stays within its share: a
+ *   pod's next call takes what arrived in the meantime, so k adjusts itself, and a call of k has waited for k × pods /
+ *   rate
+ * - flush: one connection, one core of MySQL, one of the keeper; large flushes if small ones would fall behind
  */
 export function need(rate: number, costs: Costs): Record<string, number | string> {
   const cores = (micros: number) => (rate * micros) / 1e6;

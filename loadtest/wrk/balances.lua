@@ -1,5 +1,4 @@
--- Balances of uniformly chosen accounts.
--- Arguments: API key, number of accounts
+-- Balances of uniformly chosen accounts. Arguments: API key, number of accounts
 local accounts, headers
 
 function init(args)

@@ -1,4 +1,4 @@
--- What a run found, as one line of JSON at the end of wrk's output. Latencies in µs.
+-- Prints the results of a run as one line of JSON at the end of wrk's output. Latencies in µs.
 function done(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format(

@@ -1,7 +1,6 @@
--- Single transfers, each under a UUIDv7 of its own: between uniformly chosen accounts, or all on one hot account, which is
--- in turns the source and the destination.
--- Arguments: API key, number of accounts, six hex digits that no other run has, uniform or hot, and perhaps a rate: then each
--- has its moment in a plan, for as long as there is a free connection.
+-- Single transfers, each with its own UUIDv7: between uniformly chosen accounts, or all on one hot account, which is
+-- alternately the source and the destination. Arguments: API key, number of accounts, six hex digits unique to this
+-- run, uniform or hot, and optionally a rate: then each has its planned time, as long as there is a free connection.
 local ffi = require('ffi')
 ffi.cdef('typedef struct { long s; long ns; } timespec_t; int clock_gettime(int clock, timespec_t *time);')
 local accounts, run, hot, headers, counter, second, time
@@ -32,7 +31,7 @@ function request()
   local now = os.time()
   if now ~= second then
     second = now
-    -- ms since 1970 in 12 hex digits, in two parts, as neither is exact in 32 bits.
+    -- ms since 1970 in 12 hex digits, in two parts, because neither is exact in 32 bits.
     local ms = now * 1000
     local high = math.floor(ms / 65536)
     time = string.format('%08x-%04x', high, ms - high * 65536)

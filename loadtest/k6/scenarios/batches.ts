@@ -1,4 +1,4 @@
-/** Batches at a fixed rate; RATE counts requests, `transfers_posted` what was in them. */
+/** Batches at a fixed rate; RATE counts requests, `transfers_posted` the transfers in them. */
 import { anyOrder } from '../shared/bank.ts';
 import { batch } from '../shared/client.ts';
 import { arrivals, batchOr, below, optionsOf, rateOr, secondsOr } from '../shared/settings.ts';

@@ -1,6 +1,6 @@
 /**
- * What this service gives to this generator at best: a closed loop, because only that one finds out. Its rate is what
- * overload takes twice; its latencies are those of a queue that is always full, and say nothing else.
+ * The maximum rate of this service with this generator: a closed loop, because only that finds the maximum. Overload
+ * doubles this rate; the latencies are those of a queue that is always full, and have no other meaning.
  */
 import { anyOrder } from '../shared/bank.ts';
 import { batch, transfer } from '../shared/client.ts';

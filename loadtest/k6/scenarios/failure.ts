@@ -1,7 +1,7 @@
 /**
- * Failure under load. Somebody else breaks something meanwhile (`npm run k6 -- failure` kills a pod, then Redis); here every
- * id is sent until its outcome is known, always under the same id, and then once more: that has to be a replay of the very
- * same transfer, and the look-up has to agree. An id whose outcome is not known at the end is a failure, and the only one.
+ * Failure under load. Something is broken during the run (`npm run k6 -- failure` kills a pod, then Redis); every id is
+ * sent until its outcome is known, always under the same id, and then once more: that must be a replay of the very same
+ * transfer, and the lookup must agree. An id whose outcome is unknown at the end is the only kind of failure.
  */
 import { check, sleep } from 'k6';
 import { Counter, Trend } from 'k6/metrics';
@@ -22,11 +22,11 @@ const retried = new Counter('ids_retried');
 const replayedFirst = new Counter('ids_answered_by_an_earlier_attempt');
 const knownAfter = new Trend('ids_known_after', true);
 
-/** No answer (0) and 504 are in doubt, 503 and 429 are refusals: after each the same id goes again. */
+/** No answer (0) and 504 are in doubt, 503 and 429 are refusals: each is followed by a retry with the same id. */
 const AGAIN = new Set([0, 429, 500, 502, 503, 504]);
 expectRefusals(0, 500, 502, 504);
 
-/** A virtual user stays with its id until it knows, so there are as many as may wait at the same time. */
+/** A virtual user keeps its id until the outcome is known, so there are as many users as may wait at the same time. */
 const waiting = arrivals('payUntilKnown', rate, seconds, 0, recoverySeconds * 1000);
 
 export const options = optionsOf(
@@ -35,14 +35,14 @@ export const options = optionsOf(
   rate * seconds,
 );
 
-/** Sends until there is an answer that is an outcome; null when none came in time. */
+/** Sends until there is an outcome; null if none arrived in time. */
 function untilAnswered(send: () => ReturnType<typeof sendTransfer>, until: number) {
   for (let attempts = 1; ; attempts++) {
     const response = send();
     if (!AGAIN.has(response.status)) return { response, attempts };
     if (Date.now() >= until) return null;
     const asked = Number(response.headers['Retry-After'] ?? 0) * 1000;
-    // Spread, or those refused together would come back together.
+    // With jitter; otherwise requests refused together would be retried together.
     sleep((Math.min(RETRY_AFTER_MS_MAX, Math.max(PAUSE_MS, asked)) * (0.5 + Math.random())) / 1000);
   }
 }
@@ -59,7 +59,7 @@ export function payUntilKnown(): void {
   const found = again && untilAnswered(() => lookUp(order.transactionId), until);
   if (!first || !again || !found) {
     unknown.add(1);
-    console.error(`the outcome of ${order.transactionId} is not known`);
+    console.error(`the outcome of ${order.transactionId} is unknown`);
     return;
   }
   known.add(1);

@@ -1,4 +1,4 @@
-/** Single transfers that all pay into one account or out of it. The limits are those of any other transfer. */
+/** Single transfers that all have one account as source or destination. The limits are those of any other transfer. */
 import { hotOrder } from '../shared/bank.ts';
 import { transfer } from '../shared/client.ts';
 import { arrivals, below, optionsOf, rateOr, secondsOr } from '../shared/settings.ts';

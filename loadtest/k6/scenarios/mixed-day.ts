@@ -1,4 +1,4 @@
-/** A mixed day: of five requests four read a balance and one pays. */
+/** A mixed day: of five requests, four read a balance and one makes a transfer. */
 import { anyAccount, anyOrder } from '../shared/bank.ts';
 import { readBalance, transfer } from '../shared/client.ts';
 import { arrivals, below, optionsOf, rateOr, secondsOr } from '../shared/settings.ts';

@@ -1,6 +1,7 @@
 /**
- * Twice what the service can do: it has to stay at its best rate (BEST, which `capacity` measures) and refuse the rest
- * quickly. Arrivals that k6 could not send are dropped and told, and are no fault of the service. A refusal with `Retry-After` is what is asked for here, and is counted by itself.
+ * Twice what the service can do: it must keep its best rate (BEST, which `capacity` measures) and refuse the rest
+ * quickly. Arrivals that k6 could not send are dropped and reported, but do not count against the service. Refusals
+ * with `Retry-After` are expected here, and counted separately.
  */
 import { anyOrder } from '../shared/bank.ts';
 import { batch, expectRefusals, transfer } from '../shared/client.ts';
@@ -12,7 +13,7 @@ export { handleSummary } from '../shared/summary.ts';
 const size = batchOr(1);
 const [rate, seconds] = [rateOr(Math.max(1, Math.ceil((bestRate * 2) / size) || 2000)), secondsOr(30)];
 const REFUSED_MS_MAX = 20;
-/** As the goal has it: at least 95 % of the best rate. */
+/** As in the goal: at least 95 % of the best rate. */
 const OF_BEST = 0.95;
 
 expectRefusals();

@@ -1,4 +1,7 @@
-/** A mixed day for long. Both halves have the same limits, each for itself, so that what grows with time shows. */
+/**
+ * A long mixed day. Both halves have the same limits, each separately, so that anything that grows with time becomes
+ * visible.
+ */
 import { anyAccount, anyOrder } from '../shared/bank.ts';
 import { readBalance, transfer } from '../shared/client.ts';
 import { arrivals, below, optionsOf, rateOr, secondsOr } from '../shared/settings.ts';

@@ -1,6 +1,7 @@
 /**
- * Five times the usual rate for a fifth of the time, and back. In the spike the service may refuse; before and after it
- * nothing may be refused, and after it everything is as quick as before: what was held up must not be held against others.
+ * Five times the usual rate for a fifth of the time, and back. During the spike the service may refuse; before and
+ * after it nothing may be refused, and after it everything is as fast as before: the backlog must not slow down later
+ * requests.
  */
 import { anyOrder } from '../shared/bank.ts';
 import { expectRefusals, transfer } from '../shared/client.ts';

@@ -11,15 +11,15 @@ export interface Order {
 
 export const accountId = (index: number): string => `load-${String(index).padStart(5, '0')}`;
 
-/** A column of Walker's alias table: below `share` it is the column's own account, and `other` above. */
+/** A column of Walker's alias table: below `share` it selects the column's own account, above it `other`. */
 interface Column {
   share: number;
   other: number;
 }
 
 /**
- * Zipf's law over the accounts, of which one copy is kept for all virtual users: account k is chosen with a weight of
- * 1 / (k + 1)^skew, in one look into the table however many accounts there are (Vose 1991).
+ * Zipf's law over the accounts, with one copy for all virtual users: account k is chosen with a weight of 1 / (k +
+ * 1)^skew, with a single table lookup for any number of accounts (Vose 1991).
  */
 const zipf = new SharedArray('accounts by Zipf’s law', (): Column[] => {
   const weights = Array.from({ length: accounts }, (_, index) => (index + 1) ** -skew);
@@ -46,13 +46,13 @@ function anyIndex(): number {
 
 export const anyAccount = (): string => accountId(anyIndex());
 
-/** UUIDv7 (RFC 9562), the service's fast path: the 74 random bits of a UUIDv4, behind the time. */
+/** UUIDv7 (RFC 9562), the service's fast path: the time, followed by the 74 random bits of a UUIDv4. */
 export function newId(): string {
   const time = Date.now().toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`;
 }
 
-/** Small amounts, so that nothing is refused for want of money: this measures the service. */
+/** Small amounts, so that nothing is refused for insufficient funds: this measures the service. */
 function orderOf(source: number, destination: number): Order {
   return {
     transactionId: newId(),
@@ -70,7 +70,7 @@ export function anyOrder(): Order {
   return orderOf(source, another(source));
 }
 
-/** Every transfer pays into the first account or out of it. */
+/** Every transfer has the first account as source or destination. */
 export function hotOrder(): Order {
   return Math.random() < 0.5 ? orderOf(0, another(0)) : orderOf(another(0), 0);
 }

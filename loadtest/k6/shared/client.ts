@@ -9,13 +9,13 @@ type Response = RefinedResponse<'text'>;
 export type Fields = Readonly<Record<string, unknown>>;
 
 const posted = new Counter('transfers_posted');
-/** Answers 503 and 429, by their code: the service says no, and quickly. */
+/** 503 and 429 responses, by code: quick refusals by the service. */
 const refusals = new Counter('refusals');
 const refusalMs = new Trend('refusal_duration', true);
 const servedMs = new Trend('served_duration', true);
 
 const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-/** Longer than the service holds a request, so that its own word comes first. */
+/** Longer than the service holds a request, so that its own response arrives first. */
 const timeout = '15s';
 const named = (name: string) => ({ headers, timeout, tags: { name } });
 const READ = named('balance');
@@ -24,7 +24,7 @@ const BATCH = named('batch');
 const LOOK_UP = named('look-up');
 const START = named('start');
 
-/** Which pod this virtual user talks to. Its connection stays open. */
+/** The pod that this virtual user calls. Its connection stays open. */
 const home = (): string => urls[exec.vu.idInTest % urls.length] as string;
 
 export function fieldsOf(response: Response): Fields {
@@ -36,7 +36,7 @@ export function fieldsOf(response: Response): Fields {
   }
 }
 
-/** Before anything is measured: the key is good, and the first and the last account are open. */
+/** Before anything is measured: checks that the key is valid, and that the first and the last account are open. */
 export function setup(): void {
   if (key === '') exec.test.abort('HOLDFAST_KEY is missing: an API key with balances:read and transfers:write');
   for (const id of [accountId(0), accountId(accounts - 1)]) {
@@ -50,14 +50,14 @@ const MONEY = /^-?\d+\.\d\d$/;
 export function readBalance(id: string): void {
   const response = http.get(`${home()}/v1/accounts/${id}/balance`, READ);
   check(response, {
-    'balance of the account asked for': () => {
+    'balance of the requested account': () => {
       const { accountId: found, balance, source } = fieldsOf(response);
       return response.status === 200 && found === id && MONEY.test(String(balance)) && source !== undefined;
     },
   });
 }
 
-/** A transfer, once. Without tolerance a refusal fails the check. */
+/** A single transfer. Without tolerance, a refusal fails the check. */
 export function transfer(order: Order, tolerant = false): void {
   const response = sendTransfer(order);
   if (tolerant && isRefusal(response.status)) {
@@ -87,7 +87,7 @@ export function isPosted(fields: Fields, order: Order): boolean {
   );
 }
 
-/** Some hundred transfers in a request. A refusal may meet the request, or some of its items. */
+/** Up to some hundred transfers in a request. A refusal may affect the request, or some of its items. */
 export function batch(orders: readonly Order[], tolerant = false): void {
   const response = http.post(`${home()}/v1/transfers/batch`, JSON.stringify({ transfers: orders }), BATCH);
   if (tolerant && isRefusal(response.status)) {
@@ -105,18 +105,18 @@ export function batch(orders: readonly Order[], tolerant = false): void {
 
 export const isRefusal = (status: number): boolean => status === 503 || status === 429;
 
-/** A refusal is an answer: it has to come quickly, name its reason and say when to come again. */
+/** A refusal is a response: it must arrive quickly, contain its reason and state when to retry. */
 export function noteRefusal(response: Response): void {
   const code = String(fieldsOf(response)['code']);
   refusals.add(1, { code });
   refusalMs.add(response.timings.duration);
   check(response, {
-    'refusal says why, and when to come again': () =>
+    'refusal states why, and when to retry': () =>
       code !== 'undefined' && /^\d+$/.test(response.headers['Retry-After'] ?? ''),
   });
 }
 
-/** Refusals are no failed requests in a script that provokes them. To be called in the init stage. */
+/** Refusals are not failed requests in a script that provokes them. Call this in the init stage. */
 export function expectRefusals(...others: number[]): void {
   http.setResponseCallback(http.expectedStatuses(200, 201, 429, 503, ...others));
 }

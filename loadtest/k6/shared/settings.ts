@@ -1,23 +1,23 @@
 import type { Options, Scenario } from 'k6/options';
 
 /**
- * What the environment asks of a script:
+ * The environment variables of a script:
  *
- *   HOLDFAST_URL   addresses of pods or of a balancer, separated by commas; each virtual user stays with one
+ *   HOLDFAST_URL   addresses of pods or of a load balancer, separated by commas; each virtual user keeps to one
  *   HOLDFAST_KEY   an API key with the scopes balances:read and transfers:write
- *   RATE SECONDS   requests a second, and how long
+ *   RATE SECONDS   requests per second, and duration
  *   ACCOUNTS SKEW  load-00000 … must be open; the exponent of Zipf's law in hundredths (0: uniform)
- *   BATCH          transfers in a request, where there are batches
- *   BEST           for overload: the best rate of transfers a second that was measured before
- *   VUS_MAX        connections at most
- *   PATIENCE       what the limits on latency are multiplied by: 1 on a machine that has nothing else to do
+ *   BATCH          transfers per request, for batches
+ *   BEST           for overload: the best rate of transfers per second measured before
+ *   VUS_MAX        maximum number of connections
+ *   PATIENCE       factor for the latency limits: 1 on an otherwise idle machine
  */
 function whole(name: string, least: number, most: number, usual: number): number {
   const text = __ENV[name];
   if (text === undefined || text === '') return usual;
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  throw new RangeError(`${name} must be a whole number from ${least} to ${most}, and is ${JSON.stringify(text)}`);
+  throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
 }
 
 const ADDRESS = /^https?:\/\/[^/?#\s]+$/;
@@ -26,7 +26,7 @@ function addresses(): readonly string[] {
   const urls = (__ENV['HOLDFAST_URL'] || 'http://127.0.0.1:8080').split(',');
   const wrong = urls.find((url) => !ADDRESS.test(url));
   if (wrong === undefined) return urls;
-  throw new RangeError(`HOLDFAST_URL must be like http://host:port, and has ${JSON.stringify(wrong)}`);
+  throw new RangeError(`HOLDFAST_URL must be like http://host:port, not ${JSON.stringify(wrong)}`);
 }
 
 export const urls = addresses();
@@ -43,11 +43,11 @@ export const batchOr = (usual: number): number => whole('BATCH', 1, 1000, usual)
 /** How long a request may be retried, for failure under load. */
 export const recoverySeconds = whole('RECOVERY_SECONDS', 1, 600, 60);
 
-/** A request takes so long before virtual users run out, and then arrivals are dropped, which a threshold tells. */
+/** If requests take longer than this, virtual users run out and arrivals are dropped, which a threshold reports. */
 const HELD_MS = 250;
 const VUS_MIN = 20;
 
-/** Requests at their moments, whether or not those before have been answered: an open loop. */
+/** Requests at their planned times, whether or not earlier ones have been answered: an open loop. */
 export function arrivals(name: string, rate: number, seconds: number, from = 0, heldMs = HELD_MS): Scenario {
   const vus = Math.min(vusMax, Math.max(VUS_MIN, Math.ceil((rate * heldMs) / 1000)));
   return {
@@ -65,19 +65,19 @@ export function arrivals(name: string, rate: number, seconds: number, from = 0, 
 
 type Thresholds = NonNullable<Options['thresholds']>;
 
-/** A limit on a latency, ms. */
+/** A latency limit, ms. */
 export const below = (quantile: 'p(95)' | 'p(99)', ms: number): string => `${quantile}<${ms * patience}`;
 
-/** One in a thousand arrivals may be dropped: more, and the rate asked for was not the rate measured. */
+/** One in a thousand arrivals may be dropped; with more, the requested rate was not the measured rate. */
 export const DROPPED_SHARE_MAX = 0.001;
 
-/** Where arrivals may be dropped: k6 itself may not be able to send what is asked for. */
+/** For scenarios in which arrivals may be dropped: k6 itself may be unable to send at the requested rate. */
 export function optionsOfAll(scenarios: Record<string, Scenario>, thresholds: Thresholds): Options {
   const { thresholds: { dropped_iterations: _, ...others } = {}, ...rest } = optionsOf(scenarios, thresholds, 0);
   return { ...rest, thresholds: others };
 }
 
-/** What every script asks for. No tag by URL: ten thousand accounts would be ten thousand series. */
+/** Options of every script. No tag by URL: ten thousand accounts would be ten thousand series. */
 export function optionsOf(scenarios: Record<string, Scenario>, thresholds: Thresholds, planned: number): Options {
   return {
     scenarios,

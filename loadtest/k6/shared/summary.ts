@@ -20,7 +20,10 @@ function linesOf([name, { values, thresholds = {} }]: [string, Metric]): string[
 const TOLD =
   /^(http_req_(duration|failed)|http_reqs|checks|dropped_iterations|vus_max|transfers_|refusal|served_|ids_)/;
 
-/** On the terminal what matters; in the file of SUMMARY_JSON everything. The HTML is k6's own (K6_WEB_DASHBOARD_EXPORT). */
+/**
+ * Prints the essentials on the terminal, and writes everything to the file of SUMMARY_JSON. The HTML is k6's own
+ * (K6_WEB_DASHBOARD_EXPORT).
+ */
 export function handleSummary(data: Summary): Record<string, string> {
   const told = Object.entries(data.metrics).filter(([name]) => TOLD.test(name));
   const text = `${told.flatMap(linesOf).join('\n')}\n`;
