@@ -28,7 +28,7 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
-/** The program itself, as its own process: what it has said, and how it ended. */
+/** The program as a separate process: its output, and how it ended. */
 function start(role: string | null, env: Record<string, string> = {}, stdout: number | 'pipe' = 'pipe') {
   const child = spawn(process.execPath, ['--import', 'tsx', 'app/main.ts', ...(role === null ? [] : [role])], {
     env: {
@@ -49,7 +49,7 @@ function start(role: string | null, env: Record<string, string> = {}, stdout: nu
   program.ended = new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? '')));
   return program;
 }
-/** Writes until the pipe takes no more. */
+/** Writes until the pipe accepts no more. */
 function fill(fd: number): void {
   try {
     for (;;) writeSync(fd, '.'.repeat(4096));
@@ -59,13 +59,13 @@ function fill(fd: number): void {
 }
 
 const says = (program: { output: string }, text: string) =>
-  until(`it says ${text}`, () => program.output.includes(text));
+  until(`its output contains ${text}`, () => program.output.includes(text));
 
-/** Tells when a process listens for SIGTERM. */
+/** Reports when a process listens for SIGTERM. */
 const TELLS = `process.on('newListener', (name) => name === 'SIGTERM' && console.log('listens for SIGTERM'))`;
 
 describe('The program', () => {
-  it('as api serves until SIGTERM, and then ends by itself, with 0', async () => {
+  it('as api serves until SIGTERM, and then exits normally with 0', async () => {
     const port = await freePort();
     const program = start('api', { PORT: String(port), BOOTSTRAP_API_KEY: 'x'.repeat(24) });
     await says(program, 'the API is listening');
@@ -76,7 +76,7 @@ describe('The program', () => {
     expect(program.output).not.toContain('x'.repeat(24));
   });
 
-  it('takes a SIGTERM that comes while it is still loading', async () => {
+  it('handles a SIGTERM that arrives while it is still loading', async () => {
     for (const role of ['api', 'keeper']) {
       const program = start(role, { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(TELLS)}` });
       await says(program, 'listens for SIGTERM');
@@ -87,7 +87,7 @@ describe('The program', () => {
     }
   });
 
-  it('as keeper works until SIGINT, and then ends by itself, with 0', async () => {
+  it('as keeper works until SIGINT, and then exits normally with 0', async () => {
     const program = start('keeper');
     await says(program, '"mode":"CACHE"');
     program.child.kill('SIGINT');
@@ -95,13 +95,13 @@ describe('The program', () => {
     expect(program.output).toContain('"msg":"stopped"');
   });
 
-  it('ends by itself though nobody reads its output', async () => {
+  it('exits normally even if its output is not read', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-run-'));
     const fifo = join(folder, 'stdout');
     execFileSync('mkfifo', [fifo]);
     const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
     const filler = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
-    // Shared with nobody, and blocking, as a container's output is.
+    // Not shared, and blocking, like a container's output.
     const stdout = openSync(fifo, constants.O_WRONLY);
     fill(filler);
     const port = await freePort();
@@ -114,12 +114,12 @@ describe('The program', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('ends by itself also while both stores are away', async () => {
+  it('exits normally even while both stores are unavailable', async () => {
     const nowhere = String(await freePort());
     for (const role of ['api', 'keeper']) {
       const away = { REDIS_URL: `redis://127.0.0.1:${nowhere}`, MYSQL_URL: `mysql://u:p@127.0.0.1:${nowhere}/db` };
       const program = start(role, { ...away, BOOTSTRAP_API_KEY: 'x'.repeat(24) });
-      await says(program, role === 'api' ? 'could not be stored yet' : 'cannot be looked after just now');
+      await says(program, role === 'api' ? 'could not be stored yet' : 'authority step failed');
       program.child.kill('SIGTERM');
       expect(await program.ended).toBe(0);
     }
@@ -128,12 +128,12 @@ describe('The program', () => {
   it.each([
     ['api', 'PORT'],
     ['keeper', 'ADMIN_PORT'],
-  ])('as %s with a port that is taken says so, and ends with 1', async (role, variable) => {
+  ])('as %s with a port in use reports that, and exits with 1', async (role, variable) => {
     const other = createServer().listen(0, '127.0.0.1');
     await until('it listens', () => other.listening);
     const program = start(role, { [variable]: String((other.address() as AddressInfo).port) });
     expect(await program.ended).toBe(1);
-    expect(program.output).toContain('it is in use: stop what uses it, or set another PORT');
+    expect(program.output).toContain('it is in use: stop the process that uses it, or set another PORT');
     other.close();
   });
 });
@@ -160,7 +160,7 @@ describe('main, by its argument or ROLE', () => {
     }
   };
 
-  it('migrates, and the second time says that there is nothing to do', async () => {
+  it('migrates, and the second time reports that there is nothing to do', async () => {
     const empty = await emptyDatabase();
     const env = { MYSQL_URL: empty.url, REDIS_URL: redis.url };
     expect(await main('migrate', env)).toEqual({
@@ -171,7 +171,7 @@ describe('main, by its argument or ROLE', () => {
     await empty.drop();
   });
 
-  it('says which roles there are when it is given none, or another', async () => {
+  it('lists the roles if it gets none, or an unknown one', async () => {
     for (const role of [null, 'queen', '--no-such-option']) {
       const program = start(role);
       expect(await program.ended).toBe(2);
@@ -179,14 +179,14 @@ describe('main, by its argument or ROLE', () => {
     }
   });
 
-  it('names what is wrong with the configuration, without a stack trace, and ends with 1', async () => {
+  it('reports configuration errors without a stack trace, and exits with 1', async () => {
     const { exitCode, said } = await main('api', { MYSQL_URL: 'nonsense', REDIS_URL: redis.url });
     expect(exitCode).toBe(1);
     expect(said).toContain('MYSQL_URL must be');
     expect(said).not.toContain(' at ');
   });
 
-  it('ends with 1 when the migration cannot be run', async () => {
+  it('exits with 1 if the migration cannot be run', async () => {
     const nowhere = `mysql://u:p@127.0.0.1:${await freePort()}/db`;
     expect(await main('migrate', { MYSQL_URL: nowhere, REDIS_URL: redis.url })).toMatchObject({
       exitCode: 1,
@@ -218,7 +218,7 @@ describe('runRole', () => {
     }
   });
 
-  it('cuts off what does not end within the grace period', async () => {
+  it('aborts what does not end within the grace period', async () => {
     const exit = vi.spyOn(process, 'exit').mockImplementation(() => undefined as never);
     const env = { PRE_STOP_DELAY_MS: '300', REQUEST_TIMEOUT_MS: '10000' };
     const whole = config({ ROLE: 'api', ...env });
@@ -230,7 +230,7 @@ describe('runRole', () => {
     expect(exit).toHaveBeenCalledWith(1);
   });
 
-  it('logs a rejection that nobody waited for, and goes on', async () => {
+  it('logs an unhandled rejection, and continues', async () => {
     const before = process.listenerCount('SIGTERM');
     const known = new Set(process.listeners('unhandledRejection'));
     const running = runRole(config({ ROLE: 'api' }));
@@ -242,7 +242,7 @@ describe('runRole', () => {
     await running;
   });
 
-  it('disposes of everything when the start fails', async () => {
+  it('disposes of everything if startup fails', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await until('it listens', () => server.listening);
     const port = String((server.address() as AddressInfo).port);
@@ -252,7 +252,7 @@ describe('runRole', () => {
 });
 
 describe('listen', () => {
-  it('says what is wrong when it is not the port that is taken', async () => {
+  it('reports the error if it is not a port in use', async () => {
     await expect(listen(createServer(), 1, '203.0.113.1')).rejects.toThrow(
       /cannot listen on 203\.0\.113\.1:1: listen EADDRNOTAVAIL/,
     );

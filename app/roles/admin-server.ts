@@ -1,18 +1,19 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { listen } from './listen.ts';
 
-/** What an operator's machines ask a process. */
+/** What monitoring systems request from a process. */
 export interface AdminDependencies {
   readiness(): { ready: boolean; reasons: readonly string[] };
   metrics: { contentType: string; text(): Promise<string> };
   host: string;
-  /** 0: nobody asks. */
+  /** 0: no server. */
   port: number;
 }
 
 /**
- * Probes and metrics on a port of their own, which clients do not reach. The server listens already, unless its port is 0.
- * @throws with the port in words when it is taken
+ * Probes and metrics on a separate port, which clients do not reach. The server is already listening when this returns,
+ * unless its port is 0.
+ * @throws an error that names the port if it is in use
  */
 export async function startAdminServer(deps: AdminDependencies): Promise<Server> {
   const server = createServer((request, response) => {
@@ -42,7 +43,7 @@ function json(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
 }
 
-/** Closes it with all its connections: whoever asks has nothing to lose. */
+/** Closes it with all its connections: its clients lose nothing. */
 export function closeAdminServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());

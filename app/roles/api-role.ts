@@ -31,7 +31,7 @@ export interface Running {
   server: Server;
 }
 
-/** One API pod: serves clients, applies in Redis, asks MySQL for what Redis does not hold. */
+/** One API pod: serves clients, applies transfers in Redis, and reads from MySQL what Redis does not hold. */
 export async function startApi(context: Context): Promise<Running> {
   const { config, clock, metrics, cache, authority, database, detectors, direct, drains, logger, redis, reader } =
     context;
@@ -49,7 +49,7 @@ export async function startApi(context: Context): Promise<Running> {
     redis: {
       ready() {
         const ready = redis.status === 'ready';
-        // While there is no connection nothing else would tell the detector.
+        // Without a connection, nothing else would inform the detector.
         if (!ready) detectors.redis.failed();
         return ready;
       },
@@ -109,7 +109,7 @@ export async function startApi(context: Context): Promise<Running> {
     },
     readiness,
     shuttingDown: () => stopping,
-    // What has a port of its own is not for clients.
+    // Anything on the admin port is not for clients.
     ...(adminPort === 0 && { metrics }),
     onRequest: (route, method, status, seconds) => metrics.httpAnswered(route, method, status, seconds),
     onProblem: (code) => metrics.problemAnswered(code),
@@ -126,7 +126,7 @@ export async function startApi(context: Context): Promise<Running> {
   };
   const { server, admission } = createApiServer(deps, config.http.keepAliveTimeoutMs);
   metrics.sample({ requestsInFlight: () => admission.inFlight });
-  // Before anything is begun that would hold the process: a port that is taken ends the start.
+  // Before anything starts that would keep the process alive: a port in use aborts the startup.
   await listen(server, port, host);
   const admin = await startAdminServer({ readiness, metrics, host, port: adminPort });
   logger.log.info({ port, adminPort }, 'the API is listening');
@@ -152,12 +152,13 @@ export async function startApi(context: Context): Promise<Running> {
 }
 
 /**
- * Waits until every request is answered. Idle connections are closed, again and again: one whose request was under way is
- * idle only afterwards, and its client may keep it for minutes.
+ * Waits until every request is answered. Idle connections are closed repeatedly: a connection with a request in
+ * progress becomes idle only afterwards, and its client may keep it open for minutes.
  *
- * A request that its client sends at the very moment that its idle connection is closed is lost, and HTTP/1.1 has no way to take
- * it back. That is why the delay comes first: whoever sent anything meanwhile was told to close, and balancers send nothing more.
- * What has arrived all the same must not be overlooked: connections are closed right after all that could be read was read.
+ * A request that a client sends at the very moment when its idle connection is closed is lost, and HTTP/1.1 cannot
+ * prevent that. That is why the delay comes first: clients that sent a request during it were asked to close, and load
+ * balancers have stopped sending. Requests that arrive all the same must not be overlooked: connections are closed
+ * right after everything readable was read.
  */
 function closed(server: Server): Promise<void> {
   return new Promise((resolve) => {
@@ -171,7 +172,7 @@ function closed(server: Server): Promise<void> {
   });
 }
 
-/** The key that a stack was started with; tried until MySQL is there, as the pod may be first. */
+/** The key that a deployment was started with; retried until MySQL is available, because the pod may start first. */
 async function addBootstrapKey(
   { clock, logger }: Context,
   keys: ApiKeyStore,

@@ -24,29 +24,32 @@ import type { Tracing } from '../telemetry/span.ts';
 import { startTracing } from '../telemetry/tracing.ts';
 
 const STDOUT = 1;
-/** Heartbeats, the authority and the flush have connections of their own: no flood of requests may hold them up. */
+/** Heartbeats, the authority and the flush have separate connections: a flood of requests must not delay them. */
 const PROTOCOL_CONNECTIONS = 4;
-/** A process that is gone without a word must not keep the authority row locked for longer, seconds. */
+/** A crashed process must not keep the authority row locked for longer, seconds. */
 const PROTOCOL_WAIT_TIMEOUT_S = 10;
 
-/** A settlement reads what was drained, and works it out before it writes. */
+/** A settlement reads what was drained, and computes the result before it writes. */
 const SETTLING_CONNECTIONS = 2;
 const SETTLING_WAIT_TIMEOUT_S = 60;
-/** Transfers made in MySQL: as many groups at a time as the queue sends, and one to spare for account changes. */
+/** Transfers made in MySQL: as many concurrent groups as the queue sends, and one to spare for account changes. */
 const DIRECT_CONNECTIONS = 4;
 const DIRECT_LOCK_WAIT_S = 2;
 
-/** What both roles are built from, once, in order; disposed of in reverse. */
+/** The components of both roles, created once, in order; disposed of in reverse. */
 export interface Context extends AsyncDisposable {
   config: Config;
   clock: Clock;
-  /** This process, in logs and in the authority's log: the host and a random part, as a restart is another one. */
+  /**
+   * This process, in logs and in the authority's log: the host and a random part, because a restarted process is a
+   * different one.
+   */
   processId: string;
   logger: AppLogger;
   metrics: Metrics;
-  /** Null while there is no endpoint to send traces to. */
+  /** Null if no endpoint for traces is configured. */
   tracing: Tracing | null;
-  /** Which ledger this is, to Redis and to other installations. */
+  /** The identity of this ledger for Redis and for other installations. */
   identity: LedgerIdentity;
   redis: Redis;
   scripts: RedisScripts;
@@ -56,7 +59,7 @@ export interface Context extends AsyncDisposable {
   drains: DrainStore;
   settlement: SettlementStore;
   unsettled: UnsettledStore;
-  /** The same, on the connections of requests: who looks at the ledger must not hold up what moves it. */
+  /** The same stores, on the connections of requests: reads by operators must not delay what moves the ledger. */
   looking: { authority: AuthorityStore; flushStore: FlushStore };
   direct: DirectStore;
   ledgerClock: LedgerClock;
@@ -173,6 +176,6 @@ export async function createContext(config: Config, clock: Clock = systemClock):
 }
 
 function sayClock({ log }: AppLogger, offMs: number | null): void {
-  if (offMs === null) log.info({}, "this process's clock agrees with the ledger's again");
-  else log.warn({ offsetSeconds: offMs / 1000 }, "this process's clock is off the ledger's");
+  if (offMs === null) log.info({}, "the clock of this process agrees with the ledger's again");
+  else log.warn({ offsetSeconds: offMs / 1000 }, "the clock of this process deviates from the ledger's");
 }

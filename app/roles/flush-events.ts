@@ -2,9 +2,12 @@ import { Overtaken } from '../journal/cursor.ts';
 import type { FlushEvents } from '../sync/flusher.ts';
 import type { Context } from './context.ts';
 
-/** The flush as operators see it: metrics, and a line at error level when it keeps failing. */
+/** The flush as operators see it: metrics, and a line at error level if it keeps failing. */
 export function flushEvents({ metrics, ledgerClock, logger }: Context): FlushEvents {
-  /** null: unknown here, so no number at all. An old value would keep growing, and a 0 would hide what other keepers report. */
+  /**
+   * null: unknown here, so no value at all. An old value would keep growing, and a 0 would hide what other keepers
+   * report.
+   */
   let waiting: number | null = null;
   let oldestAcceptedAt: number | null = null;
   const journalAgeSeconds = (): number => {
@@ -19,18 +22,18 @@ export function flushEvents({ metrics, ledgerClock, logger }: Context): FlushEve
       metrics.flushed({ transfers: batch.outcomes.length, seconds: ms / 1000, lagsMs });
     },
     failed(error, failuresInARow) {
-      // Two keepers overtake each other all the time: nobody is to be woken for that.
+      // Two keepers overtake each other all the time: no reason for an alert.
       if (error instanceof Overtaken) {
         logger.log.info({ reason: error.message }, 'another keeper was faster');
         return;
       }
       metrics.flushFailed();
-      logger.log.warn({ err: error, failuresInARow }, 'a flush failed and is retried');
+      logger.log.warn({ err: error, failuresInARow }, 'a flush failed; retrying');
     },
     alert(on) {
       metrics.flushAlert(on);
-      if (on) logger.log.error({ alert: 'flush' }, 'the journal cannot be flushed to MySQL; the retries go on');
-      else logger.log.info({ alert: 'flush' }, 'the journal is flushed again');
+      if (on) logger.log.error({ alert: 'flush' }, 'the journal cannot be flushed to MySQL; retries continue');
+      else logger.log.info({ alert: 'flush' }, 'the journal is being flushed again');
     },
     waiting(entries, oldest) {
       waiting = entries;

@@ -15,7 +15,7 @@ import type { Context } from './context.ts';
 import { flushEvents } from './flush-events.ts';
 import { SharedReconciliation } from './shared-reconciliation.ts';
 
-/** Some ten times as much memory, with what is made of it. */
+/** Processing takes some ten times as much memory. */
 const FLUSH_CHARS_MAX = 8 * 1024 * 1024;
 const STEP_MS = 100;
 const HOUSEKEEPING_MS = 2_000;
@@ -23,12 +23,12 @@ const SUPERVISION_MS = 5_000;
 /** How often a keeper checks whether the reconciliation is due. */
 const SCHEDULE_MS = 10_000;
 
-/** A keeper: moves the authority, flushes the journal, and keeps Redis tidy. Any number may run. */
+/** A keeper: moves the authority, flushes the journal, and cleans up Redis. Any number may run. */
 export async function startKeeper(context: Context): Promise<Running> {
   const { config, clock, scripts, authority, drains, flushStore, logger, metrics, redis } = context;
   const log = logger.log;
   let stopping = false;
-  // Before anything is begun that would hold the process: a port that is taken ends the start.
+  // Before anything starts that would keep the process alive: a port in use aborts the startup.
   const server = await startAdminServer({
     readiness: () => ({ ready: !stopping, reasons: stopping ? ['it is shutting down'] : [] }),
     metrics,
@@ -46,7 +46,8 @@ export async function startKeeper(context: Context): Promise<Running> {
     alertAfterFailures: config.sync.flushAlertAfterFailures,
   };
   const flusher = new Flusher({ cache: scripts, store: flushStore, clock, limits, events });
-  // What fails while an epoch is settled is tried again by whichever keeper is next: the mode says that it is not over yet.
+  // A failure while an epoch is recovered is retried by whichever keeper is next: the mode shows that the recovery is
+  // not complete yet.
   const settling = { ...events, alert() {}, waiting() {} };
   const settler = new Flusher({ cache: scripts, store: flushStore, clock, limits, events: settling });
   const keeper = new Keeper({
@@ -89,7 +90,7 @@ export async function startKeeper(context: Context): Promise<Running> {
         troubled = '';
       } catch (error) {
         const trouble = error instanceof Error ? error.message : String(error);
-        if (trouble !== troubled) log.warn({ err: error }, 'the authority cannot be looked after just now');
+        if (trouble !== troubled) log.warn({ err: error }, 'authority step failed; retrying');
         troubled = trouble;
       }
       await clock.sleep(STEP_MS, stopped.signal);
@@ -100,7 +101,7 @@ export async function startKeeper(context: Context): Promise<Running> {
   let accountsCached = 0;
   metrics.sample({ frozenAccounts: () => frozenAccounts, accountsCached: () => accountsCached });
   metrics.limits({ journal_entries: config.ledger.backlogEntriesMax });
-  // Often enough to see a silence without a break.
+  // Often enough to detect an uninterrupted silence.
   const housekeepingMs = Math.min(HOUSEKEEPING_MS, config.authority.podRetireAfterMs / 8);
   const startSupervisor = (ledgerId: string) =>
     new SyncSupervisor({
@@ -130,7 +131,7 @@ export async function startKeeper(context: Context): Promise<Running> {
         await retirement.round(caller, seq);
         await drains.forget(caller.epoch, seq);
       } catch (error) {
-        log.warn({ err: error }, 'housekeeping was put off');
+        log.warn({ err: error }, 'housekeeping was postponed');
       } finally {
         await clock.sleep(housekeepingMs, stopped.signal);
       }
@@ -146,7 +147,8 @@ export async function startKeeper(context: Context): Promise<Running> {
   );
   const reconciling = (async () => {
     while (!stopped.signal.aborted) {
-      // Not awaited: a process that is asked to stop does not wait for a long reconciliation; another one starts it again.
+      // Not awaited: a process that is asked to stop does not wait for a long reconciliation; another process restarts
+      // it.
       reconciliation.whenDue().catch((error: unknown) => log.error({ err: error }, 'the reconciliation failed'));
       await clock.sleep(SCHEDULE_MS, stopped.signal);
     }
@@ -171,7 +173,10 @@ function targetOf(authority: Authority): KeeperCaller | null {
   return { fenceEpoch: authority.epoch, epoch: authority.epoch, replid: authority.replid };
 }
 
-/** Lets the flush reach the journal's end before it stops, as far as the grace period allows: others take over the rest. */
+/**
+ * Lets the flush reach the end of the journal before it stops, as far as the grace period allows: other keepers take
+ * over the rest.
+ */
 async function drain(
   { clock, config, scripts, flushStore, logger }: Context,
   target: () => KeeperCaller | null,
@@ -181,7 +186,7 @@ async function drain(
   const caller = target();
   if (!caller) return;
   try {
-    // The end as it is now: pods may go on writing.
+    // The current end: pods may keep writing.
     const { head } = await scripts.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1);
     while (clock.monotonic() < deadline && flusher.failuresInARow === 0) {
       const cursor = await flushStore.cursor();

@@ -5,16 +5,16 @@ import type { Context } from './context.ts';
 
 const LISTED_MAX = 1000;
 
-/** What waits for the journal of an epoch that has ended, and for whom. @throws Problem database_unavailable */
+/** What waits for the journal of an ended epoch, and for which pods. @throws Problem database_unavailable */
 export async function unsettled({ authority, unsettled }: Pick<Context, 'authority' | 'unsettled'>): Promise<object> {
   const { mode, epoch, cacheEpoch, redisNode, ageMs } = await authority.read();
   return { mode, epoch, cacheEpoch, redisNode, sinceMs: Math.round(ageMs), ...(await unsettled.report(LISTED_MAX)) };
 }
 
-/** Longest time before the request is answered, ms; a keeper finishes the rest. */
+/** Maximum time before the request is answered, ms; a keeper finishes the rest. */
 const ANSWERED_WITHIN_MS = 5_000;
 
-/** `done`: false while a keeper still carries it out. `dropped`: how much was given up, so far. */
+/** `done`: false while a keeper is still applying it. `dropped`: how much was dropped so far. */
 export interface LossAcceptance {
   epoch: number;
   mode: string;
@@ -23,9 +23,9 @@ export interface LossAcceptance {
 }
 
 /**
- * Opens the ledger without what is missing: the last resort of an operator whose Redis is gone for good. The epoch is the one
- * that the operator has looked at; should the authority have moved meanwhile, nothing is given up. The decision is kept at
- * once; asked again, it goes on.
+ * Opens the ledger without what is missing: the last resort of an operator whose Redis is permanently lost. The epoch
+ * is the one that the operator has inspected; if the authority has moved in the meantime, nothing is dropped. The
+ * decision is stored immediately; repeating the request continues it.
  * @throws Problem authority_moved, database_unavailable
  */
 export async function acceptLoss(
@@ -37,23 +37,23 @@ export async function acceptLoss(
   const now = await authority.read();
   const waits = now.cacheEpoch !== null && (now.mode === 'CLOSING' || now.mode === 'DIRECT');
   if (!waits || now.epoch !== epoch) {
-    throw new Problem('authority_moved', `the authority is ${now.mode} in epoch ${now.epoch}: look at it again`);
+    throw new Problem('authority_moved', `the authority is ${now.mode} in epoch ${now.epoch}: check its state again`);
   }
   const by = { keeper: user, reason };
   let step = await settlement.acceptLoss(now, by);
-  if (!step) throw new Problem('authority_moved', 'the authority has moved meanwhile: look at it again');
+  if (!step) throw new Problem('authority_moved', 'the authority has moved in the meantime: check its state again');
   logger.log.warn({ user, reason, epoch, cacheEpoch: now.cacheEpoch }, 'a loss was accepted');
   const until = clock.monotonic() + ANSWERED_WITHIN_MS;
   while (step && 'working' in step && clock.monotonic() < until) step = await settlement.acceptLoss(now, by);
   if (step && 'working' in step) return { epoch, mode: now.mode, dropped: step.working.held, done: false };
-  // Null: a keeper that carries it out, too, was faster.
+  // Null: a keeper that is applying it, too, was faster.
   const after = step?.authority ?? (await authority.read());
   const dropped = step?.dropped ?? (await unsettled.droppedUnder(epoch));
-  logger.log.warn({ user, epoch: after.epoch, cacheEpoch: now.cacheEpoch, dropped }, 'what was lost is given up');
+  logger.log.warn({ user, epoch: after.epoch, cacheEpoch: now.cacheEpoch, dropped }, 'lost entries were dropped');
   return { epoch: after.epoch, mode: after.mode, dropped, done: true };
 }
 
-/** The owner of this process's Redis; null while Redis does not answer. */
+/** The owner of this process's Redis; null while Redis does not respond. */
 export async function redisOwnership({
   redis,
   scripts,
@@ -66,8 +66,8 @@ export async function redisOwnership({
 }
 
 /**
- * Takes over a Redis that belongs to another ledger, or to an unknown one. The owner that the operator has seen is compared
- * first. The former owner's keys are fenced off and deleted when the next epoch begins.
+ * Takes over a Redis that belongs to another ledger, or to an unknown one. The owner that the operator has seen is
+ * compared first. The former owner's keys are fenced off and deleted when the next epoch begins.
  * @throws Problem authority_moved, ledger_switching, database_unavailable
  */
 export async function takeRedisOver(
@@ -78,7 +78,7 @@ export async function takeRedisOver(
   const { authority, redis, scripts, logger } = context;
   const now = await authority.read();
   const seen = await redisOwnership(context);
-  if (!seen) throw new Problem('ledger_switching', 'Redis does not answer');
+  if (!seen) throw new Problem('ledger_switching', 'Redis does not respond');
   if (seen.owner !== owner || (seen.state !== 'foreign' && seen.state !== 'unclaimed')) {
     throw new Problem(
       'authority_moved',
@@ -91,7 +91,7 @@ export async function takeRedisOver(
     throw new Problem('authority_moved', 'a Redis can be taken over only in DIRECT, while nothing waits for a journal');
   const { replid } = await identifyServer(redis);
   const taken = await scripts.takeOver(replid, seen).catch((error: unknown) => {
-    throw new Problem('ledger_switching', 'Redis does not answer', {}, { cause: error });
+    throw new Problem('ledger_switching', 'Redis does not respond', {}, { cause: error });
   });
   if (!taken)
     throw new Problem('authority_moved', 'this Redis has changed in the meantime: check GET /v1/ops/status again');

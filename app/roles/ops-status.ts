@@ -5,7 +5,7 @@ import { redisOwnership } from './operator.ts';
 /** `GET /v1/ops/unsettled` lists more. */
 const FROZEN_LISTED_MAX = 100;
 
-/** What an operator sees of the whole: read from both stores, each as far as it answers. */
+/** The status of the whole ledger for operators: read from both stores, as far as each responds. */
 export class OpsStatus {
   readonly #context: Context;
   readonly #session: PodSession;
@@ -68,7 +68,7 @@ export class OpsStatus {
     };
   }
 
-  /** How much is in the journal and not in MySQL, and how long the oldest of what this pod holds has waited. */
+  /** How much is in the journal but not in MySQL, and how long the oldest entry held by this pod has waited. */
   async #journal(cursor: { epoch: number; seq: number } | null): Promise<object | null> {
     const { cache, clock } = this.#context;
     const view = this.#session.view();

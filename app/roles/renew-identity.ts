@@ -6,7 +6,7 @@ import { Database } from '../mysql/connection/pool.ts';
 import { LedgerIdentity } from '../mysql/operations/ledger-identity.ts';
 
 const BY = { keeper: 'renew-identity', reason: 'a copy of the database became a ledger of its own' };
-/** A process that reported this recently, ms, may still be running. */
+/** A process that has reported within this time, ms, may still be running. */
 const RECENT_MS = 60_000;
 
 type MysqlSettings = Pick<
@@ -15,10 +15,10 @@ type MysqlSettings = Pick<
 >;
 
 /**
- * Turns a copy of a database into a separate ledger. Transfers that the original had not flushed when the copy was made belong to
- * the original: the copy gives them up, and continues in DIRECT until it has a Redis.
+ * Turns a copy of a database into a separate ledger. Transfers that the original had not flushed when the copy was made
+ * belong to the original: the copy drops them, and continues in DIRECT until it has a Redis.
  * @returns the new identity
- * @throws Error while processes of the ledger may run
+ * @throws Error while processes of the ledger may be running
  */
 export async function renewIdentity(mysql: MysqlSettings): Promise<string> {
   await using database = new Database({ ...mysql, connectionsMax: 2 });
@@ -33,7 +33,7 @@ export async function renewIdentity(mysql: MysqlSettings): Promise<string> {
   }
   const now = await authority.read();
   const closing = now.mode === 'CACHE' ? await authority.move(now, 'CLOSING', BY) : now;
-  if (!closing) throw new Error('somebody else moved the authority meanwhile');
+  if (!closing) throw new Error('the authority has moved in the meantime');
   if (waits(closing)) await giveUp(new SettlementStore(database), closing);
   const ledgerId = randomBytes(16).toString('hex');
   await new LedgerIdentity(database).write(ledgerId);
@@ -44,7 +44,7 @@ export async function renewIdentity(mysql: MysqlSettings): Promise<string> {
 async function giveUp(settlement: SettlementStore, closing: Authority): Promise<void> {
   for (;;) {
     const step = await settlement.acceptLoss(closing, BY);
-    if (!step) throw new Error('somebody else moved the authority meanwhile');
+    if (!step) throw new Error('the authority has moved in the meantime');
     if (!('working' in step)) return;
   }
 }

@@ -5,9 +5,10 @@ import { startKeeper } from './keeper-role.ts';
 import { untilAskedToStop } from './stopping.ts';
 
 /**
- * Runs a role until SIGTERM or SIGINT, and ends it naturally: what was begun is finished, then the process has nothing
- * left to do. What cannot end within the grace period is cut off; the protocol holds for a kill at any moment.
- * @param asked settles when the signal has come, where it was listened for already
+ * Runs a role until SIGTERM or SIGINT, and lets it exit normally: work in progress is finished, then the process has
+ * nothing left to do. Whatever does not end within the grace period is aborted; the protocol is safe under a kill at
+ * any time.
+ * @param asked settles when the signal has arrived, if a listener was installed earlier
  */
 export async function runRole(config: Config, asked?: Promise<void>): Promise<void> {
   const context = await createContext(config);
@@ -21,7 +22,7 @@ export async function runRole(config: Config, asked?: Promise<void>): Promise<vo
     throw error;
   }
   process.on('unhandledRejection', (error) => {
-    logger.log.error({ err: error }, 'a promise was rejected that nobody waited for');
+    logger.log.error({ err: error }, 'unhandled promise rejection');
   });
   await (asked ?? untilAskedToStop());
   logger.log.info({}, 'stopping');

@@ -100,7 +100,7 @@ export class SimKeeper {
           await this.#ports.drains.forget(caller.epoch, seq);
         }
       } catch (error) {
-        this.#logger.warn({ reason: String(error) }, 'housekeeping was put off');
+        this.#logger.warn({ reason: String(error) }, 'housekeeping was postponed');
       }
       await this.process.sleep(TIMES.housekeepingMs);
     }

@@ -25,7 +25,7 @@ describe('What is waiting for a journal', () => {
   it('is listed, and dropped with a reason, with the scope ops only', async () => {
     const key = keyWith('ops');
     expect(await api.get('/v1/ops/unsettled', { key })).toMatchObject({ status: 200, json: { frozenAccounts: [] } });
-    const acceptance = { epoch: 17, reason: 'the node has burnt down' };
+    const acceptance = { epoch: 17, reason: 'the node was destroyed' };
     expect(await api.post('/v1/ops/loss-acceptances', acceptance, { key })).toMatchObject({
       status: 200,
       json: { epoch: 18, mode: 'DIRECT', dropped: 3 },
@@ -37,7 +37,7 @@ describe('What is waiting for a journal', () => {
   it('is answered 202 while a keeper is still applying it', async () => {
     const unfinished = { epoch: 17, mode: 'CLOSING', dropped: 2, done: false };
     api.deps.ops.acceptLoss = async () => unfinished;
-    const acceptance = { epoch: 17, reason: 'the node has burnt down' };
+    const acceptance = { epoch: 17, reason: 'the node was destroyed' };
     expect(await api.post('/v1/ops/loss-acceptances', acceptance, { key: keyWith('ops') })).toMatchObject({
       status: 202,
       json: unfinished,

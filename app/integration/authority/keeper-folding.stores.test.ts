@@ -41,7 +41,7 @@ async function post(...ids: string[]): Promise<JournalEntry[]> {
 }
 const doubt = (id: string, ...accounts: string[]) => ({ kind: 'transfers' as const, id, accounts });
 
-/** Redis dies, and a keeper finds out. */
+/** Redis dies, and a keeper notices. */
 async function lose(): Promise<void> {
   await server.kill();
   await keeper.step();
@@ -54,7 +54,7 @@ async function comesBack(): Promise<void> {
 }
 
 describe('Redis is gone', () => {
-  it('and every pod has drained: the ledger opens on MySQL, with all that was acknowledged', async () => {
+  it('and every pod has drained: the ledger opens on MySQL, with everything that was acknowledged', async () => {
     const entries = await post('t1', 't2', 't3');
     await lose();
     await staysIn(keeper, 'CLOSING');
@@ -62,11 +62,11 @@ describe('Redis is gone', () => {
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null, bound: null });
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
     expect(await bench.account('ada')).toEqual({ balance: 300, version: 3, frozen: false });
-    // And it stays open there while Redis is away.
+    // It stays open there while Redis is unavailable.
     await staysIn(keeper, 'DIRECT');
   });
 
-  it('and one pod of two has not drained: closed, and what the other brought is not settled', async () => {
+  it('and one of two pods has not drained: closed, and what the other drained is not posted', async () => {
     const entries = await post('t1');
     await bench.authority.register('other', epoch.pod.epoch);
     await lose();
@@ -74,13 +74,13 @@ describe('Redis is gone', () => {
     await staysIn(keeper, 'CLOSING');
     expect(bench.complaints()).toEqual(['closed until these pods hand over what they know: other']);
     expect(await bench.inMysql(['t1'])).toEqual([]);
-    // The last one comes late, with what only it was told.
+    // The last one arrives late, with what only this pod received.
     await bench.drain({ epoch: epoch.pod.epoch, podId: 'other' }, {});
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT' });
     expect(await bench.inMysql(['t1'])).toEqual(['t1']);
   });
 
-  it('and more is missing than attempts in doubt explain: closed', async () => {
+  it('and more is missing than in-doubt attempts explain: closed', async () => {
     const [first] = await post('t1', 't2', 't3');
     await lose();
     await bench.drain(epoch.pod, {
@@ -92,13 +92,13 @@ describe('Redis is gone', () => {
     expect(bench.complaints()).toEqual([
       expect.stringMatching(/^closed: more is missing .*"missing":2,"inDoubt":1,"bound":3/),
     ]);
-    // Its journal settles it all the same.
+    // Its journal recovers it all the same.
     await comesBack();
     await stepTo(keeper, 'CACHE');
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
 
-  it('and the disk with it: what came back in its place is not believed, what the pods know is', async () => {
+  it('with its disk: its replacement is not trusted, the pods are', async () => {
     const entries = await post('t1', 't2');
     await lose();
     rmSync(join(server.dir, server.node), { recursive: true });
@@ -110,7 +110,7 @@ describe('Redis is gone', () => {
     expect(await bench.inMysql(['t1', 't2'])).toHaveLength(2);
   });
 
-  it('and it is back before the pods have drained: settled by its journal, without them', async () => {
+  it('and it returns before the pods have drained: recovered from its journal, without them', async () => {
     await post('t1', 't2');
     await lose();
     await comesBack();
@@ -118,12 +118,12 @@ describe('Redis is gone', () => {
     expect(await bench.inMysql(['t1', 't2'])).toHaveLength(2);
   });
 
-  it('what was drained of an attempt in doubt that was made is made once: its journal has it, too', async () => {
+  it('a drained in-doubt attempt that took effect is posted once: the journal contains it, too', async () => {
     const entries = await post('t1', 't2');
     await lose();
     await bench.drain(epoch.pod, { entries: entries.slice(0, 1), inDoubt: [doubt('t2', 'world', 'ada')] });
     await comesBack();
-    // A keeper that has seen it away looks there first all the same: the journal knows more than the pods.
+    // A keeper that has lost Redis still checks it first: the journal is more complete than the pods.
     expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
     expect(await bench.account('ada')).toEqual({ balance: 200, version: 2, frozen: false });
   });
@@ -133,18 +133,18 @@ describe('Redis is gone', () => {
     await lose();
     await bench.drain(epoch.pod, { entries });
     vi.spyOn(bench.redis, 'info').mockImplementation(() => new Promise(() => {}));
-    // Waiting for the answer would never end.
+    // Waiting for the reply would never end.
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT' });
   });
 });
 
 describe('Accounts that wait for the journal', () => {
-  /** The answer of t3 was lost with Redis: it is in doubt, and t4 follows on it. */
+  /** The reply to t3 was lost with Redis: it is in doubt, and t4 depends on it. */
   async function freeze(): Promise<void> {
     const [one, two] = await post('t1', 't2');
     const [lost] = (await epoch.apply(order('t3', { destination: 'bob' }))).entries;
     const [four] = await post('t4');
-    if (!one || !two || !lost || !four) throw new Error('each is an entry');
+    if (!one || !two || !lost || !four) throw new Error('no entry');
     await lose();
     const inDoubt = [doubt('t3', 'world', 'bob')];
     await bench.drain(epoch.pod, { entries: [one, two, four], inDoubt, observed: 4 });
@@ -157,14 +157,14 @@ describe('Accounts that wait for the journal', () => {
   }
   beforeEach(freeze);
 
-  it('are frozen, all that follows on what is missing too, and the ledger is open for the others', async () => {
+  it('are frozen, together with all that depend on what is missing, while the ledger is open for the others', async () => {
     expect(await bench.inMysql(['t1', 't2', 't3', 't4'])).toEqual(['t1', 't2']);
     expect(await bench.account('ada')).toEqual({ balance: 200, version: 2, frozen: true });
     expect(await bench.account('bob')).toEqual({ balance: 0, version: 0, frozen: true });
     await staysIn(keeper, 'DIRECT');
   });
 
-  it('are settled by the journal when it comes back, and only then the authority goes on to the cache', async () => {
+  it('are settled by the journal when it returns, and only then does the authority move to the cache', async () => {
     await comesBack();
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null, marker: null, bound: null });
     expect(await bench.inMysql(['t1', 't2', 't3', 't4'])).toHaveLength(4);
@@ -174,7 +174,7 @@ describe('Accounts that wait for the journal', () => {
     await stepTo(keeper, 'CACHE');
   });
 
-  it('are settled once by two keepers at the same time', async () => {
+  it('are settled once by two concurrent keepers', async () => {
     await comesBack();
     const all = ['a', 'b', 'c'].map((id) => bench.keeper(id));
     await Promise.all(all.map((one) => stepTo(one, 'CACHE')));
@@ -183,7 +183,7 @@ describe('Accounts that wait for the journal', () => {
     expect(reasons.filter((reason) => reason.startsWith('frozen accounts recovered'))).toHaveLength(1);
   });
 
-  it('stay so while what answers is empty', async () => {
+  it('stay frozen while an empty Redis responds', async () => {
     rmSync(join(server.dir, server.node), { recursive: true });
     await comesBack();
     await staysIn(keeper, 'DIRECT');
@@ -191,7 +191,7 @@ describe('Accounts that wait for the journal', () => {
     expect(bench.complaints()).toEqual(['this Redis does not carry the marker of the epoch']);
   });
 
-  it('stay so while what answers knows less than a pod was told', async () => {
+  it('stay frozen while the Redis that responds has less than a pod received', async () => {
     await db.database.rows('UPDATE authority SET bound = 5');
     await comesBack();
     await staysIn(keeper, 'DIRECT');
@@ -199,7 +199,7 @@ describe('Accounts that wait for the journal', () => {
     expect(bench.complaints()).toEqual(['this Redis knows less than MySQL, or than its pods have seen']);
   });
 
-  it('stay so while what answers is a replica, or is fenced by somebody else', async () => {
+  it('stay frozen while a replica responds, or a Redis fenced by another ledger', async () => {
     await comesBack();
     await bench.redis.call('ACL', 'SETUSER', 'default', '+@all');
     await bench.redis.replicaof('127.0.0.1', 1);
@@ -211,7 +211,7 @@ describe('Accounts that wait for the journal', () => {
     expect(bench.complaints()).toEqual(['the fence of this Redis is at 99']);
   });
 
-  it('stay so when the journal contradicts what MySQL has', async () => {
+  it('stay frozen if the journal contradicts what MySQL has', async () => {
     await db.database.rows("UPDATE accounts SET version = 7 WHERE account_id = 'bob'");
     await comesBack();
     await expect(keeper.step()).rejects.toThrow('transfers t3 was decided on 0/1 of account bob, which is at 7/1');
@@ -219,11 +219,11 @@ describe('Accounts that wait for the journal', () => {
     expect(await bench.account('ada')).toMatchObject({ balance: 200, frozen: true });
   });
 
-  it('are let go when an operator accepts the loss; and the authority goes on', async () => {
+  it('are released when an operator accepts the loss, and the authority moves on', async () => {
     const now = await bench.authority.read();
     await done(() => bench.settlement.acceptLoss(now, BY));
     expect(await bench.account('ada')).toEqual({ balance: 200, version: 2, frozen: false });
-    // What comes back now is of an epoch that nobody waits for.
+    // A Redis that returns now is of an epoch that nothing waits for.
     await comesBack();
     await stepTo(keeper, 'CACHE');
     expect(await bench.inMysql(['t1', 't2', 't3', 't4'])).toEqual(['t1', 't2']);

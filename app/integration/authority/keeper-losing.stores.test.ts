@@ -38,7 +38,7 @@ describe('A Redis that a keeper cannot reach', () => {
   };
   beforeEach(disconnect);
 
-  it('is lost after the time that it was given, and not before', async () => {
+  it('is lost after the configured time, and not before', async () => {
     await staysIn(keeper, 'CACHE');
     bench.clock.push(50_000);
     await staysIn(keeper, 'CACHE');
@@ -57,7 +57,7 @@ describe('A Redis that a keeper cannot reach', () => {
     expect(await keeper.step()).toMatchObject({ mode: 'CLOSING' });
   });
 
-  it('is lost when the pods that reached it are silent', async () => {
+  it('is lost if the pods that reached it are silent', async () => {
     await bench.report('one', true);
     await keeper.step();
     bench.clock.push(61_000);
@@ -66,7 +66,7 @@ describe('A Redis that a keeper cannot reach', () => {
     expect(await keeper.step()).toMatchObject({ mode: 'CLOSING' });
   });
 
-  it('is lost from the moment that it hangs: the time in which nothing was answered counts', async () => {
+  it('is lost based on when it began to hang: time without replies counts', async () => {
     vi.spyOn(bench.scripts, 'journal').mockImplementation(async () => {
       bench.clock.push(61_000);
       throw new CacheError('in_doubt', 'Command timed out');
@@ -74,7 +74,7 @@ describe('A Redis that a keeper cannot reach', () => {
     expect(await keeper.step()).toMatchObject({ mode: 'CLOSING' });
   });
 
-  it('has to be away without a break', async () => {
+  it('must be unavailable without interruption', async () => {
     await keeper.step();
     bench.clock.push(50_000);
     await bench.redis.connect();
@@ -88,14 +88,14 @@ describe('A Redis that a keeper cannot reach', () => {
 });
 
 describe('A Redis that a keeper reaches', () => {
-  it('is lost when most pods have lost it for long', async () => {
+  it('is lost if most pods have been unable to reach it for long', async () => {
     for (const processId of ['one', 'two']) await bench.report(processId, false, 6_000);
     await bench.report('three', true, 6_000);
     expect(await keeper.step()).toMatchObject({ mode: 'CLOSING', cacheEpoch: epoch.pod.epoch });
     expect(await why()).toBe('most pods cannot reach Redis');
   });
 
-  it('is not lost when only half of them have, or not for long, or when they are silent', async () => {
+  it('is not lost if only half of them cannot reach it, or not for long, or if they are silent', async () => {
     await bench.report('one', false, 6_000);
     await bench.report('two', true, 6_000);
     await staysIn(keeper, 'CACHE');
@@ -107,23 +107,27 @@ describe('A Redis that a keeper reaches', () => {
   });
 });
 
-describe('A Redis that is not the server of the epoch any more', () => {
+describe('A Redis that is no longer the server of the epoch', () => {
   it.each([
-    ['another history', () => db.database.rows('UPDATE authority SET replid = ?', ['b'.repeat(40)]), 'other_server'],
-    ['another marker', () => db.database.rows("UPDATE authority SET marker = 'm'"), 'another marker'],
+    [
+      'a different history',
+      () => db.database.rows('UPDATE authority SET replid = ?', ['b'.repeat(40)]),
+      'other_server',
+    ],
+    ['a different marker', () => db.database.rows("UPDATE authority SET marker = 'm'"), 'a different marker'],
     ['a fence that has been raised', () => bench.redis.set(`${bench.prefix}:{0}:fence`, '99'), 'fenced'],
     ['nothing of the epoch left', () => bench.redis.del(`${bench.prefix}:{0}:${epoch.pod.epoch}:ledger`), 'lost'],
     ['nothing left at all', () => bench.redis.flushall(), 'fenced'],
-  ])('ends the epoch at once: %s', async (_, happens, reason) => {
+  ])('ends the epoch immediately: %s', async (_, happens, reason) => {
     await bench.report('one', false);
     await happens();
     expect(await keeper.step()).toMatchObject({ mode: 'CLOSING', cacheEpoch: epoch.pod.epoch });
-    // What has happened to its master_replid is explained only where that is the reason.
+    // The change of master_replid is explained only if it is the reason.
     const explained = reason === 'other_server' ? / \(.*\)$/ : /$^/;
     expect((await why())?.replace(explained, '')).toBe(`Redis is not the server of the epoch: ${reason}`);
   });
 
-  it('is let go later while most pods still work in it: one keeper may have been led elsewhere', async () => {
+  it('is abandoned later while most pods still work in it: one keeper may have been misrouted', async () => {
     await bench.report('one', true);
     await bench.redis.flushall();
     await staysIn(keeper, 'CACHE');
@@ -133,8 +137,8 @@ describe('A Redis that is not the server of the epoch any more', () => {
   });
 });
 
-describe('A Redis that was emptied under a running epoch', () => {
-  it('is never believed: the ledger stays closed until its pods have drained, and opens with all that they know', async () => {
+describe('A Redis that was emptied during an epoch', () => {
+  it('is never trusted: the ledger stays closed until its pods have drained, and opens with everything that they have', async () => {
     const { entries } = await epoch.apply(order('t1'), order('t2'));
     await bench.redis.flushall();
     await stepTo(keeper, 'CLOSING');

@@ -41,7 +41,7 @@ async function everything(): Promise<Record<string, string>> {
 }
 
 describe('A second installation on the same Redis', () => {
-  it('changes nothing there, moves nothing, and logs why; the first continues', async () => {
+  it('changes nothing there, moves nothing, and logs why; the first one continues', async () => {
     const first = bench.keeper();
     const epoch = await bench.begin(first);
     await bench.open(epoch);
@@ -57,7 +57,7 @@ describe('A second installation on the same Redis', () => {
     expect((await epoch.apply(order('two', { amount: 5 }))).records[0]).toMatchObject({ seq: 2 });
   });
 
-  it('whose keeper has moved to REBUILDING already gives up without a trace', async () => {
+  it('whose keeper has already moved to REBUILDING gives up without leaving a trace', async () => {
     await bench.begin();
     const before = await everything();
     await other.authority.move(await other.authority.read(), 'REBUILDING', { keeper: 'k', reason: 'r' });
@@ -69,7 +69,7 @@ describe('A second installation on the same Redis', () => {
     ]);
   });
 
-  it('starts there once the first is gone with all its keys', async () => {
+  it('starts there once the first one and all of its keys are gone', async () => {
     await bench.begin();
     await bench.redis.flushall();
     await other.begin();
@@ -105,7 +105,7 @@ describe('An operator', () => {
     await expect(epoch.apply(order('two', { amount: 5 }))).rejects.toMatchObject({ reason: 'fenced' });
     expect(await other.moves()).toMatchObject([{ reason: expect.stringContaining(reason) }, {}, {}]);
   });
-  it('takes over nothing while it is in CACHE itself, and nothing that it already owns', async () => {
+  it('takes over nothing while the ledger is in CACHE, and nothing that it already owns', async () => {
     const epoch = await bench.begin();
     await expect(
       takeRedisOver(
@@ -119,12 +119,12 @@ describe('An operator', () => {
 });
 
 describe('A copy of the database', () => {
-  it('is given an identity of its own, and leaves the Redis of the original alone', async () => {
+  it('gets its own identity, and leaves the Redis of the original alone', async () => {
     const epoch = await bench.begin();
     await bench.open(epoch);
     await epoch.apply(order('one', { amount: 500 }));
     const before = await everything();
-    // The copy: the same identity, the same authority, the same registrations.
+    // The copy: the same identity, authority and registrations.
     const [row] = await db.database.rows<{ ledger_id: string }>('SELECT ledger_id FROM ledger_identity');
     await otherDb.database.rows('UPDATE ledger_identity SET ledger_id = ?', [row?.ledger_id]);
     const { epoch: at, replid, marker } = await bench.authority.read();
@@ -144,7 +144,7 @@ describe('A copy of the database', () => {
     expect(await everything()).toEqual(before);
     copy.close();
   });
-  it('is not given one while a process of the ledger is alive', async () => {
+  it('gets none while a process of the ledger is alive', async () => {
     await other.authority.keeperHeartbeat('alive');
     await expect(renewIdentity({ ...MYSQL, url: otherDb.url })).rejects.toThrow('stop all of them first');
     await other.authority.removeKeeper('alive');
@@ -152,17 +152,17 @@ describe('A copy of the database', () => {
 });
 
 describe('A Redis of the previous release, without an owner', () => {
-  /** What the previous release leaves: the same keys, but no owner. */
+  /** The state left by the previous release: the same keys, but no owner. */
   const forgetOwner = () => bench.redis.del(key('owner'));
 
-  it('is claimed by a keeper whose MySQL knows the marker, without a switch', async () => {
+  it('is claimed by a keeper whose MySQL has the marker, without a switch-over', async () => {
     const epoch = await bench.begin();
     await forgetOwner();
     await staysIn(bench.keeper(), 'CACHE');
     expect(await bench.redis.get(key('owner'))).toMatch(/^[0-9a-f]{32}$/);
     expect(await epoch.headSeq()).toBe(0);
   });
-  it('is claimed while the epoch is closing, and settled by its journal', async () => {
+  it('is claimed while the epoch is closing, and recovered from its journal', async () => {
     const epoch = await bench.begin();
     await bench.open(epoch);
     await epoch.apply(order('one', { amount: 500 }));
@@ -171,7 +171,7 @@ describe('A Redis of the previous release, without an owner', () => {
     await stepTo(bench.keeper(), 'CACHE');
     expect(await bench.inMysql(['one'])).toEqual(['one']);
   });
-  it('is left alone by another ledger, which cannot know the marker', async () => {
+  it('is left alone by another ledger, which does not have the marker', async () => {
     await bench.begin();
     await forgetOwner();
     const before = await everything();

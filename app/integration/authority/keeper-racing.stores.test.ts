@@ -33,7 +33,7 @@ afterEach(async () => {
 async function post(): Promise<void> {
   const { entries } = await epoch.apply(order('t1'), order('t2'));
   const [lost] = (await epoch.apply(order('t3', { destination: 'bob' }))).entries;
-  if (!lost) throw new Error('it is an entry');
+  if (!lost) throw new Error('no entry');
   const later = (await epoch.apply(order('t4'))).entries;
   const inDoubt = [{ kind: 'transfers' as const, id: 't3', accounts: ['world', 'bob'] }];
   drained = () => bench.drain(epoch.pod, { entries: [...entries, ...later], inDoubt, observed: 4 });
@@ -50,7 +50,7 @@ async function comeBack(): Promise<void> {
   await bench.ready();
 }
 
-/** Brings the authority to where the step begins; all keepers are there then. */
+/** Brings the authority to the start of the step; all keepers are there then. */
 const steps: [string, () => Promise<void>][] = [
   ['CACHE → CLOSING', lose],
   [
@@ -100,7 +100,7 @@ const steps: [string, () => Promise<void>][] = [
 describe('Keepers that take the same step', () => {
   beforeEach(post);
 
-  it.each(steps)('at the same time: %s is made once', async (_, prepare) => {
+  it.each(steps)('at the same time: %s happens once', async (_, prepare) => {
     await prepare();
     const before = await bench.moves();
     await everyone();
@@ -111,7 +111,7 @@ describe('Keepers that take the same step', () => {
   });
 
   it.each(steps)(
-    'one after the other, where the second has slept since it looked: %s is made once',
+    'one after the other, where the second paused after its check: %s happens once',
     async (_, prepare) => {
       await prepare();
       const looked = await bench.authority.read();
@@ -121,7 +121,7 @@ describe('Keepers that take the same step', () => {
       expect(moved.epoch).toBe(looked.epoch + 1);
       const [rows, moves] = [await ledgerRows(db.database), await bench.moves()];
       const asleep = bench.keeper('asleep', { authority: { read: async () => looked } });
-      // It may fail, and it may find out; but it moves nothing.
+      // It may fail or notice, but it moves nothing.
       await asleep.step().catch(() => null);
       bench.clock.push(61_000);
       await asleep.step().catch(() => null);
@@ -137,16 +137,16 @@ describe('A keeper that dies in a step', () => {
   const stores = { move: 'authority', settleByJournal: 'settlement', settleByFold: 'settlement' } as const;
   const rest = { settleLate: 'settlement', activate: 'settlement' } as const;
   const methods = { ...stores, ...rest };
-  /** By which method each of the steps is taken. */
+  /** The method that takes each step. */
   const dying: (keyof typeof methods)[] = ['move', 'settleByJournal', 'settleByFold', 'settleLate', 'move', 'activate'];
 
   it.each(
     steps.flatMap(([name, prepare], n) =>
       ['before it is written', 'after it is written'].map((when) => [name, when, prepare, dying[n]] as const),
     ),
-  )('%s, %s: another goes on, and all that was acknowledged is there once', async (_, when, prepare, method) => {
+  )('%s, %s: another one continues, and everything acknowledged is there once', async (_, when, prepare, method) => {
     await prepare();
-    if (!method) throw new Error('each step has its method');
+    if (!method) throw new Error('no method');
     const before = await bench.moves();
     const store = methods[method] === 'authority' ? bench.authority : bench.settlement;
     const asItIs = Reflect.get(store, method).bind(store) as (...args: unknown[]) => Promise<object | null>;
@@ -158,7 +158,7 @@ describe('A keeper that dies in a step', () => {
     };
     const dead = bench.keeper('dead', { [methods[method]]: { [method]: dies } });
     await dead.step().catch(() => null);
-    // It has to see for some time that Redis is lost.
+    // It must see for some time that Redis is lost.
     bench.clock.push(61_000);
     if (!died) await dead.step().catch(() => null);
     expect(died).toBe(true);
@@ -173,10 +173,10 @@ describe('A keeper that dies in a step', () => {
   });
 });
 
-describe('Keepers that see different things', () => {
+describe('Keepers with different views', () => {
   beforeEach(post);
 
-  it('one reads the journal, the other has the drains: it is settled once, and nothing is there twice', async () => {
+  it('one reads the journal, the other has the drained data: it is settled once, and nothing is duplicated', async () => {
     await bench.closing();
     await drained();
     const blind = new KeeperBench(db.database, 'redis://127.0.0.1:1/0', bench.prefix);
@@ -188,12 +188,12 @@ describe('Keepers that see different things', () => {
     expect(settled.map(({ epoch: at }) => at)).toEqual(settled.map((_, n) => epoch.pod.epoch + 2 + n));
   });
 
-  it('one has lost Redis, and the other has not: it closes, is settled by the journal, and serves again', async () => {
+  it('one has lost Redis, and the other has not: it closes, is recovered from the journal, and serves again', async () => {
     const blind = new KeeperBench(db.database, 'redis://127.0.0.1:1/0', bench.prefix);
     const closing = blind.keeper('blind', { timing: { lostAfterMs: 0 } });
     expect(await closing.step()).toMatchObject({ mode: 'CLOSING' });
     const [sees] = keepers;
-    if (!sees) throw new Error('there are three');
+    if (!sees) throw new Error('no keeper');
     expect(await sees.step()).toMatchObject({ mode: 'REBUILDING' });
     expect(await sees.step()).toMatchObject({ mode: 'CACHE' });
     await staysIn(sees, 'CACHE');
@@ -202,7 +202,7 @@ describe('Keepers that see different things', () => {
   });
 });
 
-/** Every account is where its postings say, and no version is there twice or missing. */
+/** Every account matches its postings, and no version is duplicated or missing. */
 async function postings(): Promise<boolean> {
   const rows = await db.database.rows<{ right: number }>(
     `SELECT a.version = COUNT(p.version) AND a.version = COALESCE(MAX(p.version), 0)

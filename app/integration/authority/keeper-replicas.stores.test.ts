@@ -40,7 +40,7 @@ afterEach(async () => {
 async function post(...ids: string[]): Promise<void> {
   for (const id of ids) entries.push(...(await epoch.apply(order(id))).entries);
 }
-/** The replica has all that the master had; from here on it has lost the link to it. */
+/** The replica has everything that the master had; from here on it has lost its link. */
 async function promote(): Promise<void> {
   const info = async (redis: KeeperBench['redis'], field: string) =>
     new RegExp(`^${field}:(\\d+)`, 'm').exec(await redis.info('replication'))?.[1];
@@ -63,7 +63,7 @@ async function failover(): Promise<ReturnType<KeeperBench['keeper']>> {
 const UNPROVEN = 'nothing proves that this Redis is the one of the epoch, and not every pod has handed over';
 
 describe('A replica that was promoted', () => {
-  it('ends the epoch, though it carries its fence and its marker: it has another history', async () => {
+  it('ends the epoch, although it has its fence and its marker: its history differs', async () => {
     await post('t1');
     await promote();
     expect((await bench.authority.read()).redisNode).toBe('');
@@ -71,7 +71,7 @@ describe('A replica that was promoted', () => {
     expect((await bench.moves()).at(-1)?.reason).toMatch(/^Redis is not the server of the epoch: other_server/);
   });
 
-  it('is not believed while a pod has not drained, whatever it knows', async () => {
+  it('is not trusted while a pod has not drained, whatever data it has', async () => {
     await post('t1', 't2');
     await promote();
     await staysIn(await failover(), 'CLOSING');
@@ -79,11 +79,11 @@ describe('A replica that was promoted', () => {
     expect(await bench.inMysql(['t1', 't2'])).toEqual([]);
   });
 
-  it('is believed once all pods have drained, when it knows all that they know', async () => {
+  it('is trusted once all pods have drained, if it has everything that they have', async () => {
     await post('t1', 't2');
     await promote();
     const keeper = await failover();
-    // This pod has seen t2, and holds nothing of it: only the journal can tell it.
+    // This pod has seen t2 without receiving its entry: only the journal has it.
     await promoted.drain(epoch.pod, { entries: entries.slice(0, 1), observed: 2 });
     expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
     expect((await promoted.moves()).at(-1)?.reason).toBe(`epoch ${epoch.pod.epoch} recovered from its journal at 2`);
@@ -91,7 +91,7 @@ describe('A replica that was promoted', () => {
     await stepTo(keeper, 'CACHE');
   });
 
-  it('is not believed when it knows less than a pod has seen: what the pods hold counts', async () => {
+  it('is not trusted if it has less than a pod has seen: what the pods hold counts', async () => {
     await post('t1', 't2');
     await promote();
     await post('t3', 't4');
@@ -102,7 +102,7 @@ describe('A replica that was promoted', () => {
     expect(await promoted.inMysql(['t1', 't2', 't3', 't4'])).toHaveLength(4);
   });
 
-  it('is not believed when it knows less than what another pod holds, though nobody has reported that', async () => {
+  it('is not trusted if it has less than what another pod holds, even if no pod has reported that', async () => {
     await post('t1');
     await promote();
     await post('t2');
@@ -112,14 +112,14 @@ describe('A replica that was promoted', () => {
     expect(await promoted.inMysql(['t1', 't2'])).toHaveLength(2);
   });
 
-  it('does not settle what waits for the journal, when it knows less than a pod has seen', async () => {
+  it('does not settle what waits for the journal if it has less than a pod has seen', async () => {
     await post('t1');
     await promote();
     await post('t2', 't3');
     const keeper = await failover();
     const inDoubt = [{ kind: 'transfers' as const, id: 't2', accounts: ['world', 'ada'] }];
     const [one, , three] = entries;
-    if (!one || !three) throw new Error('each is an entry');
+    if (!one || !three) throw new Error('no entry');
     await promoted.drain(epoch.pod, { entries: [one, three], inDoubt, observed: 3 });
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: epoch.pod.epoch, bound: 3 });
     await staysIn(keeper, 'DIRECT');

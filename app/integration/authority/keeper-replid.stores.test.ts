@@ -39,7 +39,8 @@ describe('A Redis whose master_replid changes while it runs', () => {
     await promisify(execFile)('redis-cli', ['-p', String(server.port), '--rdb', join(server.dir, 'copy.rdb')]);
     await stepTo(keeper, 'CLOSING');
     expect((await bench.moves()).at(-1)?.reason).toContain(SAME_PROCESS);
-    // The pod hands over what it knows; then the journal is trusted, although nothing else proves this server.
+    // The pod hands over what it knows; then the journal is trusted, although nothing else proves the identity of this
+    // server.
     await bench.drain(epoch.pod, { observed: 1 });
     await stepTo(keeper, 'CACHE');
     expect(await bench.inMysql(['one'])).toEqual(['one']);
@@ -78,7 +79,7 @@ describe('What happened to a server', () => {
     [{ runId: 'another' }, 'same', 'it has restarted'],
     [{ role: 'slave' }, 'same', 'it is a slave now'],
     [{}, null, 'its master_replid has changed'],
-  ] as const)('is told from %j, known before as %s', (different, before, expected) => {
+  ] as const)('is derived from %j, given the earlier state %s', (different, before, expected) => {
     expect(explainReplid(facts(different), before)).toContain(expected);
   });
   it.each([
@@ -86,5 +87,5 @@ describe('What happened to a server', () => {
     [{ settings: { 'repl-backlog-ttl': '0' } }, 1],
     [{ settings: {} }, 1],
     [{ replicationForbidden: true }, 0],
-  ])('may be foreseen from %j', (different, risks) => expect(replidRisks(facts(different))).toHaveLength(risks));
+  ])('may be predicted from %j', (different, risks) => expect(replidRisks(facts(different))).toHaveLength(risks));
 });

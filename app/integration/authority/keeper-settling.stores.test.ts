@@ -34,7 +34,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** Acknowledged transfers: the ids that Redis has answered for. */
+/** Acknowledged transfers: the ids for which Redis has replied. */
 async function post(from: number, to: number): Promise<string[]> {
   const ids = Array.from({ length: to - from + 1 }, (_, n) => `t${from + n}`);
   for (const id of ids) await epoch.apply(order(id));
@@ -48,8 +48,8 @@ async function flushAll(): Promise<void> {
   await bench.flushStore.commit(batchOf(await epoch.entries(), epoch.pod.epoch, 0), epoch.pod.epoch);
 }
 
-describe('A Redis that was killed and started again with its disk', () => {
-  it('is settled: all that was acknowledged is in MySQL, and a new epoch serves', async () => {
+describe('A Redis that was killed and restarted with its disk', () => {
+  it('is recovered: everything acknowledged is in MySQL, and a new epoch serves', async () => {
     const ids = await post(1, 120);
     const before = await bench.authority.read();
     await server.kill();
@@ -69,7 +69,7 @@ describe('A Redis that was killed and started again with its disk', () => {
     expect(await next.apply(order('new'))).toMatchObject({ records: [{ otherBalance: 12_100, otherVersion: 121 }] });
   });
 
-  it('is settled from the cursor on: what was flushed before is not written again', async () => {
+  it('is recovered from the cursor on: what was flushed before is not written again', async () => {
     await post(1, 5);
     await flushAll();
     const ids = await post(6, 10);
@@ -80,13 +80,13 @@ describe('A Redis that was killed and started again with its disk', () => {
     expect(await db.database.rows('SELECT COUNT(*) AS n FROM transfers')).toEqual([{ n: 10 }]);
   });
 
-  it('goes through CLOSING and REBUILDING, and the log says why', async () => {
+  it('goes through CLOSING and REBUILDING, and the log shows why', async () => {
     await post(1, 3);
     await server.kill();
     await restarted();
     await stepTo(bench.keeper(), 'CACHE');
     expect((await bench.moves()).slice(2)).toMatchObject([
-      // What has happened to it follows, if it can be told in time.
+      // The explanation follows, if it was found in time.
       {
         mode: 'CLOSING',
         reason: expect.stringMatching(/^Redis is not the server of the epoch: other_server( \(.+\))?$/),
@@ -96,7 +96,7 @@ describe('A Redis that was killed and started again with its disk', () => {
     ]);
   });
 
-  it('is settled once by two keepers at the same time', async () => {
+  it('is recovered once by two concurrent keepers', async () => {
     const ids = await post(1, 60);
     await server.kill();
     await restarted();
@@ -108,7 +108,7 @@ describe('A Redis that was killed and started again with its disk', () => {
 });
 
 describe('The fence', () => {
-  it('goes up before the journal is read: nothing is acknowledged that is not settled', async () => {
+  it('is raised before the journal is read: nothing is acknowledged that is not recovered', async () => {
     const acknowledged: string[] = [];
     let refusal: unknown = null;
     const writing = (async () => {
@@ -131,14 +131,14 @@ describe('The fence', () => {
     expect(await bench.inMysql(acknowledged)).toEqual(acknowledged);
   });
 
-  it('that is further up belongs to somebody else: the authority stays CLOSING', async () => {
+  it('that is higher belongs to another ledger: the authority stays CLOSING', async () => {
     await bench.closing();
     await bench.redis.set(`${bench.prefix}:{0}:fence`, '99');
     await expectStaysClosing('the fence of this Redis is at 99');
   });
 });
 
-/** It is closed, whatever this Redis is: every step says so, and each reason is told once. */
+/** It is closed, whatever this Redis is: every step reports so, and each reason is logged once. */
 async function expectStaysClosing(complaint: string): Promise<void> {
   const keeper = bench.keeper();
   await stepTo(keeper, 'CLOSING');
@@ -147,7 +147,7 @@ async function expectStaysClosing(complaint: string): Promise<void> {
 }
 
 describe('The ledger stays closed, with a complaint, while not all pods have drained and', () => {
-  it('another node answers at the address', async () => {
+  it('another node responds at the address', async () => {
     await post(1, 3);
     await server.kill();
     const other = await OwnRedis.start(server.port);
@@ -166,7 +166,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have dra
     await expectStaysClosing('this Redis does not carry the marker of the epoch');
   });
 
-  it('the node came back with an older disk, that knows less than MySQL', async () => {
+  it('the node returned with an older disk that has less than MySQL', async () => {
     const backup = `${server.dir}-older`;
     await post(1, 2);
     cpSync(server.dir, backup, { recursive: true });
@@ -179,14 +179,14 @@ describe('The ledger stays closed, with a complaint, while not all pods have dra
     await expectStaysClosing('this Redis knows less than MySQL, or than its pods have seen');
   });
 
-  it('the marker is another one', async () => {
+  it('the marker differs', async () => {
     await server.kill();
     await restarted();
     await bench.redis.hset(`${bench.prefix}:{0}:${epoch.pod.epoch}:ledger`, 'marker', 'other');
     await expectStaysClosing('this Redis does not carry the marker of the epoch');
   });
 
-  it('the node knows less than a pod has seen', async () => {
+  it('the node has less than a pod has seen', async () => {
     await post(1, 3);
     await bench.authority.heartbeat({
       processId: 'process',
@@ -198,7 +198,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have dra
     await expectStaysClosing('this Redis knows less than MySQL, or than its pods have seen');
   });
 
-  it('the node came back with settings under which it may have lost something', async () => {
+  it('the node returned with settings under which it may have lost data', async () => {
     await post(1, 3);
     await server.kill();
     await restarted();
@@ -208,7 +208,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have dra
     );
   });
 
-  it('the node may have been fed by a replica since', async () => {
+  it('the node may have been a replica in the meantime', async () => {
     await server.kill();
     await restarted();
     await bench.redis.call('ACL', 'SETUSER', 'default', '+psync');
@@ -232,7 +232,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have dra
     expect(await bench.keeper().step()).toMatchObject({ mode: 'REBUILDING' });
   });
 
-  it('it answers as a replica', async () => {
+  it('it responds as a replica', async () => {
     await bench.closing();
     await bench.redis.call('ACL', 'SETUSER', 'default', '+@all');
     await bench.redis.replicaof('127.0.0.1', await freePort());
@@ -240,8 +240,8 @@ describe('The ledger stays closed, with a complaint, while not all pods have dra
   });
 });
 
-describe('Settling', () => {
-  it('waits while MySQL refuses the journal, and ends when it takes it', async () => {
+describe('Recovery', () => {
+  it('waits while MySQL rejects the journal, and ends when it accepts it', async () => {
     await post(1, 3);
     await bench.closing();
     await db.database.rows("UPDATE accounts SET version = 7 WHERE account_id = 'ada'");
@@ -256,7 +256,7 @@ describe('Settling', () => {
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
 
-  it('goes the other way when the journal is no good, and every pod has drained', async () => {
+  it('uses the drained entries if the journal is unusable and every pod has drained', async () => {
     await post(1, 3);
     const entries = await epoch.entries();
     await bench.closing();
@@ -274,7 +274,7 @@ describe('Settling', () => {
   it.each([
     ['MySQL is away', new Problem('database_unavailable', 'away')],
     ['another keeper is at it', new Overtaken('the cursor is elsewhere')],
-  ])('is put off, and goes no other way, while %s', async (_, error) => {
+  ])('is postponed, and takes no other path, while %s', async (_, error) => {
     await post(1, 3);
     await bench.closing();
     await bench.drain(epoch.pod, { entries: await epoch.entries(), observed: 3 });
@@ -286,7 +286,7 @@ describe('Settling', () => {
     expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
   });
 
-  it('moves nothing when the cursor is not at the end of the journal after all', async () => {
+  it('moves nothing if the cursor is not at the end of the journal after all', async () => {
     await post(1, 3);
     await bench.closing();
     const keeper = bench.keeper('k', {
@@ -303,7 +303,7 @@ describe('Settling', () => {
     );
   });
 
-  it('is put off when the journal cannot be read: that proves nothing', async () => {
+  it('is postponed if the journal cannot be read: that proves nothing', async () => {
     await post(1, 3);
     await bench.closing();
     vi.spyOn(bench.scripts, 'journal').mockRejectedValueOnce(new CacheError('in_doubt', 'timed out'));
@@ -314,7 +314,7 @@ describe('Settling', () => {
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
 
-  it('has nothing to do where no epoch waits', async () => {
+  it('has nothing to do if no epoch waits', async () => {
     await bench.closing();
     await db.database.rows('UPDATE authority SET cache_epoch = NULL');
     const { epoch: before } = await bench.authority.read();
@@ -322,7 +322,7 @@ describe('Settling', () => {
   });
 });
 
-describe('A ledger that its journal has settled', () => {
+describe('A ledger that its journal has recovered', () => {
   const settled = (keeper = bench.keeper()) => keeper.step();
   beforeEach(async () => {
     await post(1, 3);
@@ -338,19 +338,19 @@ describe('A ledger that its journal has settled', () => {
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
 
-  it('opens directly on MySQL when they do not find it', async () => {
+  it('opens directly on MySQL if they do not find it', async () => {
     await bench.report('one', false);
     await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 3100000 MICROSECOND');
     expect(await settled()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
   });
 
-  it('opens directly on MySQL when its Redis may not hold the next epoch', async () => {
+  it('opens directly on MySQL if its Redis may not hold the next epoch', async () => {
     await bench.redis.config('SET', 'appendfsync', 'no');
     expect(await settled()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
 
-  it('opens directly on MySQL when Redis was lost again and again lately', async () => {
+  it('opens directly on MySQL if Redis was lost repeatedly in recent time', async () => {
     for (const epochBefore of [-1, -2]) {
       await db.database.rows(
         "INSERT INTO authority_log (epoch, mode, changed_by, reason) VALUES (?, 'CLOSING', '', '')",

@@ -23,7 +23,7 @@ beforeEach(async () => {
 afterEach(() => bench.close());
 
 describe('The first activation', () => {
-  it('goes from DIRECT by REBUILDING to CACHE, one step at a time', async () => {
+  it('moves from DIRECT through REBUILDING to CACHE, one step at a time', async () => {
     const keeper = bench.keeper();
     expect(await keeper.step()).toMatchObject({ epoch: 1, mode: 'REBUILDING', cacheEpoch: null });
     const cache = await keeper.step();
@@ -42,7 +42,7 @@ describe('The first activation', () => {
     expect(await bench.flushStore.cursor()).toMatchObject({ epoch, seq: 0 });
   });
 
-  it('has ids looked up that MySQL may have: up to its largest id time, and the last minute at least', async () => {
+  it('requires lookups for ids that MySQL may have: up to its largest id time, and at least the last minute', async () => {
     const late = Date.now() + 50_000;
     await db.database.rows('UPDATE flush_cursor SET id_time_max = ?', [late]);
     const first = await bench.begin();
@@ -55,7 +55,7 @@ describe('The first activation', () => {
     expect(m).toBeLessThanOrEqual(Date.now() - 60_000);
   });
 
-  it('forgets the pods of epochs before', async () => {
+  it('removes the pods of earlier epochs', async () => {
     await db.database.rows("INSERT INTO pods (pod_id, epoch) VALUES ('old', 0)");
     await bench.keeper().step();
     await bench.keeper().step();
@@ -64,7 +64,7 @@ describe('The first activation', () => {
 });
 
 describe('A keeper that died between the script and the row', () => {
-  it('is taken over: the marker that it left stands, and nothing is created again', async () => {
+  it('is replaced by another: its marker is kept, and nothing is created again', async () => {
     const activate = async () => {
       throw new Error('killed');
     };
@@ -74,7 +74,7 @@ describe('A keeper that died between the script and the row', () => {
     const { replid } = await identifyServer(bench.redis);
     const left = await bench.scripts.journal({ fenceEpoch: 2, epoch: 2, replid }, 0, 1);
     expect(left.marker).toMatch(/^[0-9a-f]{32}$/);
-    // As if its epoch had been worked in already: a second creation would be seen.
+    // As if the epoch were already in use: a second creation would be visible.
     await bench.scripts.register({ epoch: 2, replid, podId: 'pod' }, left.marker ?? '');
     const cache = await stepTo(bench.keeper('second'), 'CACHE');
     expect(cache).toMatchObject({ epoch: 2, marker: left.marker });
@@ -118,16 +118,19 @@ describe('A Redis that may not hold the ledger', () => {
     ['maxmemory-policy', 'allkeys-lru', 'noeviction'],
     ['no-appendfsync-on-rewrite', 'yes', 'no'],
     ['appendonly', 'no', 'yes'],
-  ])('is refused for %s %s, with the reason said once, and taken when it is put right', async (name, wrong, right) => {
-    await config(name, wrong);
-    const keeper = bench.keeper();
-    for (let n = 0; n < 3; n++) expect(await keeper.step()).toMatchObject({ epoch: 0, mode: 'DIRECT' });
-    expect(bench.complaints()).toEqual([`this Redis may not hold the ledger: ${name} is ${wrong}, must be ${right}`]);
-    await config(name, right);
-    expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
-  });
+  ])(
+    'is rejected for %s %s, with the reason logged once, and accepted when that is fixed',
+    async (name, wrong, right) => {
+      await config(name, wrong);
+      const keeper = bench.keeper();
+      for (let n = 0; n < 3; n++) expect(await keeper.step()).toMatchObject({ epoch: 0, mode: 'DIRECT' });
+      expect(bench.complaints()).toEqual([`this Redis may not hold the ledger: ${name} is ${wrong}, must be ${right}`]);
+      await config(name, right);
+      expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
+    },
+  );
 
-  it('is refused at the last moment, too: nothing is activated', async () => {
+  it('is rejected at the last moment, too: nothing is activated', async () => {
     const keeper = bench.keeper();
     await keeper.step();
     await config('appendfsync', 'no');
@@ -136,7 +139,7 @@ describe('A Redis that may not hold the ledger', () => {
     await config('appendfsync', 'always');
   });
 
-  it('is refused as a replica', async () => {
+  it('is rejected as a replica', async () => {
     await bench.redis.call('ACL', 'SETUSER', 'default', '+@all');
     await bench.redis.replicaof('127.0.0.1', await freePort());
     expect(await bench.keeper().step()).toMatchObject({ epoch: 0, mode: 'DIRECT' });
@@ -147,13 +150,13 @@ describe('A Redis that may not hold the ledger', () => {
 });
 
 describe('On the way to the cache', () => {
-  it('a Redis that goes away takes the authority back to DIRECT, once it has been away for long enough', async () => {
+  it('a Redis that becomes unavailable takes the authority back to DIRECT, once it has been unavailable for long enough', async () => {
     const keeper = bench.keeper();
     await keeper.step();
     bench.redis.disconnect();
     expect(await staysIn(keeper, 'REBUILDING')).toMatchObject({ epoch: 1 });
     await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 2 MINUTE');
-    // The authority has stood for long: Redis must have been away for as long as that, too.
+    // The authority has been there for long: Redis must be unavailable for that long, too.
     expect(await staysIn(keeper, 'REBUILDING')).toMatchObject({ epoch: 1 });
     bench.clock.push(61_000);
     expect(await keeper.step()).toMatchObject({ epoch: 2, mode: 'DIRECT', cacheEpoch: null });
@@ -171,7 +174,7 @@ describe('On the way to the cache', () => {
     await stepTo(keeper, 'CACHE');
   });
 
-  it('a Redis that knows of a later epoch is left alone: DIRECT, and it is not asked again at once', async () => {
+  it('a Redis with a later epoch is left alone: DIRECT, and it is not tried again immediately', async () => {
     const keeper = bench.keeper();
     const [row] = await db.database.rows<{ ledger_id: string }>('SELECT ledger_id FROM ledger_identity');
     await bench.redis.set(`${bench.prefix}:{0}:owner`, row?.ledger_id ?? '');
@@ -187,9 +190,9 @@ describe('On the way to the cache', () => {
   });
 });
 
-describe('A Redis whose user may not do what is needed', () => {
+describe('A Redis whose user lacks permissions', () => {
   const user = (rule: string) => bench.redis.call('ACL', 'SETUSER', 'default', rule);
-  /** As the default user may do less, it is put right by another. */
+  /** As the default user may do less, another user restores it. */
   async function withoutRule(rule: string, work: () => Promise<void>): Promise<void> {
     await bench.redis.call('ACL', 'SETUSER', 'admin', 'on', 'nopass', '~*', '&*', '+@all');
     const admin = new Redis(server.url.replace('redis://', 'redis://admin:x@'));
@@ -203,7 +206,7 @@ describe('A Redis whose user may not do what is needed', () => {
     }
   }
 
-  it('is not waited for in REBUILDING: DIRECT, with the reason said', async () => {
+  it('is not waited for in REBUILDING: DIRECT, with the reason logged', async () => {
     const keeper = bench.keeper();
     await keeper.step();
     await withoutRule('scan', async () => {
@@ -217,14 +220,14 @@ describe('A Redis whose user may not do what is needed', () => {
     await stepTo(keeper, 'CACHE');
   });
 
-  it('is told of when it refuses to be inspected', async () => {
+  it('is reported if it refuses to be inspected', async () => {
     await withoutRule('info', async () => {
       await staysIn(bench.keeper(), 'DIRECT');
       expect(bench.complaints()).toEqual([expect.stringMatching(/^Redis cannot be inspected: .*info/)]);
     });
   });
 
-  it('stays in DIRECT while it refuses CONFIG, and says what the operator can state instead', async () => {
+  it('stays in DIRECT while it refuses CONFIG, and reports what the operator can declare instead', async () => {
     await withoutRule('config', async () => {
       await staysIn(bench.keeper(), 'DIRECT');
       expect(bench.complaints()).toEqual([expect.stringMatching(/refuses CONFIG GET: .* REDIS_MANAGED=true/)]);
@@ -233,7 +236,7 @@ describe('A Redis whose user may not do what is needed', () => {
 });
 
 describe('From DIRECT, after Redis was lost', () => {
-  /** So many times lately. */
+  /** Lost this many times recently. */
   const lost = async (times: number) => {
     for (let n = 1; n <= times; n++) {
       await db.database.rows(
@@ -249,7 +252,7 @@ describe('From DIRECT, after Redis was lost', () => {
     [2, 120_000],
     [3, 240_000],
     [20, 480_000],
-  ])('%i times lately, it has to be steady for %i ms', async (times, neededMs) => {
+  ])('%i times recently, it must be stable for %i ms', async (times, neededMs) => {
     await lost(times);
     const keeper = bench.keeper('k', { timing });
     expect(await staysIn(keeper, 'DIRECT')).toMatchObject({ epoch: 0 });
@@ -259,13 +262,13 @@ describe('From DIRECT, after Redis was lost', () => {
     expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
   });
 
-  it('long ago, it need not prove anything', async () => {
+  it('long ago, it need not prove stability', async () => {
     await lost(3);
     await db.database.rows('UPDATE authority_log SET changed_at = NOW(3) - INTERVAL 6 MINUTE');
     expect(await bench.keeper('k', { timing }).step()).toMatchObject({ mode: 'REBUILDING' });
   });
 
-  it('what it has proved is lost with every break', async () => {
+  it('every interruption restarts the stability period', async () => {
     await lost(1);
     const keeper = bench.keeper('k', { timing });
     await keeper.step();
@@ -279,7 +282,7 @@ describe('From DIRECT, after Redis was lost', () => {
     expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
   });
 
-  it('most live pods have to find it, too; those that are silent have no say', async () => {
+  it('most live pods must reach it, too; silent pods are not counted', async () => {
     for (const processId of ['one', 'two']) await bench.report(processId, false);
     await bench.report('three', true);
     const keeper = bench.keeper();
@@ -290,11 +293,11 @@ describe('From DIRECT, after Redis was lost', () => {
 });
 
 describe('The keys of old epochs', () => {
-  it('are not made anew by an activation that comes late: the fence is above them before they go', async () => {
+  it('are not created again by a late activation: the fence is above them before they are deleted', async () => {
     const first = await bench.begin();
     await bench.closing();
     await bench.drain(first.pod, {});
-    // Settled by somebody who did not reach this Redis: nothing has raised its fence.
+    // Recovered by a keeper that did not reach this Redis: its fence was not raised.
     const blind = new KeeperBench(db.database, 'redis://127.0.0.1:1/0', bench.prefix);
     expect(await blind.keeper('blind').step()).toMatchObject({ mode: 'DIRECT' });
     blind.close();
@@ -309,7 +312,7 @@ describe('The keys of old epochs', () => {
     vi.restoreAllMocks();
   });
 
-  it('are swept when the next one begins, and nobody else’s', async () => {
+  it('are deleted when the next one begins, but not those of other ledgers', async () => {
     const keeper = bench.keeper();
     const first = await bench.begin(keeper);
     await bench.open(first);

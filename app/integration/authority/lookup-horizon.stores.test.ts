@@ -45,7 +45,7 @@ beforeEach(async () => {
   nowMs = Date.now();
 });
 
-/** MySQL has these ids, as a release took them that believed the clocks of pods. */
+/** MySQL has these ids from a release that trusted the clocks of pods. */
 async function posted(...ids: string[]): Promise<void> {
   const before = await modelEpoch(ACCOUNTS);
   before.cache.now = () => nowMs + 24 * HOUR_MS;
@@ -64,8 +64,8 @@ async function tried(...ids: string[]): Promise<(number | undefined)[]> {
   return (await scripts.apply(pod, items)).records.map(({ status }) => status);
 }
 
-describe('ids from the future', () => {
-  it('do not force look-ups of other ids, and are never taken for new ones', async () => {
+describe('Ids from the future', () => {
+  it('do not force lookups of other ids, and are never mistaken for new ones', async () => {
     const future = [
       newUuidV7(nowMs + HOUR_MS),
       newUuidV7(nowMs + 2 * HOUR_MS),
@@ -78,7 +78,7 @@ describe('ids from the future', () => {
     const [one = '', other = '', upper = ''] = future;
     expect(await tried(one, other, upper)).toEqual([REPLAYED, REPLAYED, NEEDS_LOOKUP]);
     expect((await scripts.find(pod, [one])).seqs).toEqual([0]);
-    // What is new is decided by Redis alone, as soon as the horizon is behind it.
+    // New ids are decided by Redis alone as soon as the horizon is behind them.
     expect(await tried(newUuidV7(head.m), newUuidV7(head.m + HOUR_MS))).toEqual([NEEDS_LOOKUP, AHEAD]);
     await expect.poll(async () => tried(newUuidV7(head.m + 1))).toEqual([POSTED]);
     expect((await scripts.read(pod, [])).head.seq).toBeGreaterThan(0);

@@ -49,8 +49,8 @@ const viewOf = (one: PodBench) => {
   return view;
 };
 
-describe('At the end of its epoch a pod', () => {
-  it('stops, brings what it was told, and waits; then it works wherever the ledger opens', async () => {
+describe('At the end of its epoch, a pod', () => {
+  it('stops, drains what it has received, and waits; then it works wherever the ledger opens', async () => {
     const ids = [await pod.post(), await pod.post()];
     await pod.closing();
     expect(await pod.allDrained(epoch)).toEqual({ ids, doubts: [], pods: { 'pod-1': 2 } });
@@ -66,7 +66,7 @@ describe('At the end of its epoch a pod', () => {
     expect(found).toMatchObject({ balance: 400, version: 4 });
   });
 
-  it('counts an answer that came before, and no answer that comes after: that one is in doubt', async () => {
+  it('counts a reply that arrived before, but none that arrives after: that one is in doubt', async () => {
     const before = await pod.post();
     const gate = new Gate();
     pod.cache.next('apply', gate.reply);
@@ -74,25 +74,25 @@ describe('At the end of its epoch a pod', () => {
     const answered = answersOf([after]);
     await gate.reached;
     await pod.closing();
-    // How far it has observed is chance: it may have asked Redis meanwhile.
+    // How far it has observed is random: it may have read from Redis in the meantime.
     expect(await pod.allDrained(epoch)).toMatchObject({ ids: [before], doubts: [after.transactionId] });
     gate.open();
-    // Its reply said POSTED, and is not passed on: the transfer waits, in doubt.
+    // The reply contained POSTED, but is not passed on: the transfer waits, in doubt.
     await until('the reply was taken', () => pod.ledger.waiting === 1);
     expect(pod.ledger.open).toBe(1);
-    // Its journal has it, and the request finds it there under its own id.
+    // The journal has it, and the request finds it there under its own id.
     await pod.settleByJournal('DIRECT');
     expect((await answered).map(said)).toEqual(['POSTED']);
     expect((await pod.ledger.read(['ada']))[0]).toMatchObject({ balance: 200, version: 2 });
   });
 
-  it('takes down what it knows and closes in one step, whatever comes in at that very moment', async () => {
+  it('records what it knows and closes in one step, whatever arrives at that very moment', async () => {
     const seen: unknown[] = [];
     const cut = vi.spyOn(pod, 'cuts', 'set').mockImplementation(() => {
       seen.push(pod.session.view(), pod.session.direct());
     });
     const acknowledged: string[] = [];
-    /** Until something else happens than an answer of this epoch. */
+    /** Until something other than a reply of this epoch arrives. */
     const writers = Array.from({ length: 20 }, async () => {
       for (;;) {
         const one = pod.order({ amount: 1 });
@@ -116,7 +116,7 @@ describe('At the end of its epoch a pod', () => {
     expect(acknowledged).toEqual(told);
   });
 
-  it('brings what it was told by repetition and by id, though another pod has made it', async () => {
+  it('drains what it received through replays and lookups, even if another pod has made it', async () => {
     const other = await anotherPod();
     const [one, two] = [other.order(), other.order()];
     await other.ledger.apply([one], 'cache');
@@ -131,7 +131,7 @@ describe('At the end of its epoch a pod', () => {
     expect((await pod.allDrained(epoch)).ids).toEqual([one.transactionId, two.transactionId]);
   });
 
-  it('brings the highest seq that any answer depended on, a read too', async () => {
+  it('drains the highest seq that any answer depended on, including reads', async () => {
     const other = await anotherPod();
     for (let n = 0; n < 3; n++) await other.post();
     await pod.ledger.read(['ada']);
@@ -140,7 +140,7 @@ describe('At the end of its epoch a pod', () => {
     expect(pods).toEqual({ 'pod-1': 3, 'other-1': 3 });
   });
 
-  it('brings attempts that were answered 504 long ago: they may still run', async () => {
+  it('drains attempts that were answered 504 long ago: they may still run', async () => {
     const one = pod.order();
     pod.cache.always('apply', commandLost);
     const answered = answersOf([one]);
@@ -153,7 +153,7 @@ describe('At the end of its epoch a pod', () => {
     expect((await pod.allDrained(epoch)).doubts).toEqual([one.transactionId]);
   });
 
-  it('brings no attempt whose outcome it was told later, or that was proven to have written nothing', async () => {
+  it('drains no attempt whose outcome it received later, or that was proven to have written nothing', async () => {
     const first = await pod.post();
     const one = pod.order();
     pod.cache.next('apply', replyLost);
@@ -168,7 +168,7 @@ describe('At the end of its epoch a pod', () => {
     });
   });
 
-  it('brings every account that an id in doubt was tried on', async () => {
+  it('drains every account with which an in-doubt id was tried', async () => {
     const one = pod.order({ destination: 'ada' });
     pod.cache.next('apply', commandLost);
     const gate = new Gate();
@@ -189,7 +189,7 @@ describe('At the end of its epoch a pod', () => {
     gate.open();
   });
 
-  it('brings a change of an account in doubt, with its one account', async () => {
+  it('drains an in-doubt account change, with its one account', async () => {
     const gate = new Gate();
     pod.cache.next('change', gate.command);
     const changeId = newUuidV7(pod.clock.now());
@@ -208,12 +208,12 @@ describe('At the end of its epoch a pod', () => {
     ]);
     gate.open();
     await pod.settleByFold();
-    // What was in doubt counts as not done; the request is made on MySQL, under its own id.
+    // The in-doubt attempt counts as not made; the request is made on MySQL, under its own id.
     expect(await changing).toMatchObject({ overdraftLimit: 5, settingsVersion: 2, source: 'database' });
     expect(await db.database.rows('SELECT change_id FROM account_changes')).toEqual([{ change_id: changeId }]);
   });
 
-  it('cuts its connection to Redis, with all that still sits in it', async () => {
+  it('closes its connection to Redis, discarding everything still buffered', async () => {
     const before = await pod.redis.client('ID');
     await pod.closing();
     await pod.closed();
@@ -224,7 +224,7 @@ describe('At the end of its epoch a pod', () => {
     expect(pod.cuts).toBe(1);
   });
 
-  it('brings what it knows when it hears of the end late: the epoch is still to be settled', async () => {
+  it('drains what it knows even if it notices the end late: the epoch is still to be recovered', async () => {
     const id = await pod.post();
     pod.away = AWAY;
     await pod.closing();
@@ -236,7 +236,7 @@ describe('At the end of its epoch a pod', () => {
     expect((await pod.allDrained(epoch)).ids).toEqual([id]);
   });
 
-  it('keeps it to itself when the epoch was settled without it', async () => {
+  it('drains nothing if the epoch was recovered without it', async () => {
     await pod.post();
     let failures = 0;
     pod.keeps = async () => {
@@ -250,22 +250,22 @@ describe('At the end of its epoch a pod', () => {
     const tried = failures;
     pod.keeps = (kept) => kept();
     const asked = vi.spyOn(pod.store, 'read');
-    await until('it has looked again', () => asked.mock.calls.length > 2);
+    await until('it has read the authority again', () => asked.mock.calls.length > 2);
     expect([failures, (await pod.drained(epoch)).ids]).toEqual([tried, []]);
     expect((await pod.ledger.read(['ada']))[0]).toMatchObject({ balance: 100, source: 'cache' });
     expect(caller.podId).toBe('pod-2');
   });
 });
 
-describe('What a pod brings', () => {
-  it('goes in parts, again and again until all is there; only then it counts', async () => {
+describe('Drained data', () => {
+  it('is written in parts, repeatedly until all of it is there; only then does it count', async () => {
     const ids: string[] = [];
     for (let n = 0; n < 250; n++) ids.push(await pod.post({ amount: 1 }));
     let parts = 0;
     const kept = vi.spyOn(DrainStore.prototype, 'keep');
     pod.keeps = async (kept) => {
       parts += 1;
-      // The second part fails; and one is kept, though nobody hears of it.
+      // The second part fails; one is stored, although the reply is lost.
       if (parts === 2) throw AWAY;
       await kept();
       if (parts === 3) throw AWAY;
@@ -280,16 +280,16 @@ describe('What a pod brings', () => {
     await pod.closing();
     expect(await pod.allDrained(epoch)).toEqual({ ids, doubts: [], pods: { 'pod-1': 250 } });
     expect(completions).toBe(2);
-    // What MySQL has is not brought again: the first part, once, and the second until its answer came.
+    // What MySQL has is not written again: the first part once, and the second until its reply arrived.
     expect(kept.mock.calls.map(([, , { entries }]) => entries.length)).toEqual([200, 50, 50]);
     expect(pod.log.messages('error')).toEqual([]);
     const asked = vi.spyOn(pod.store, 'read');
     const brought = parts;
-    await until('it has looked again', () => asked.mock.calls.length > 2);
+    await until('it has read the authority again', () => asked.mock.calls.length > 2);
     expect(parts).toBe(brought);
   });
 
-  it('does not keep the pod from hearing that the ledger has opened without it', async () => {
+  it('does not keep the pod from noticing that the ledger has opened without it', async () => {
     await pod.post();
     const gate = new Gate();
     pod.keeps = (kept) => gate.command(kept);
@@ -302,13 +302,13 @@ describe('What a pod brings', () => {
     await pod.activate();
     expect((await pod.open()).caller.podId).toBe('pod-2');
     gate.open();
-    // And the rest is not wanted any more.
+    // The rest is no longer needed.
     const looks = vi.spyOn(pod.store, 'read');
-    await until('it has looked again', () => looks.mock.calls.length > 2);
+    await until('it has read the authority again', () => looks.mock.calls.length > 2);
     expect(completions).toBe(0);
   });
 
-  it('is brought again after a failure of our own, which is logged', async () => {
+  it('is written again after a bug on our side, which is logged', async () => {
     const id = await pod.post();
     let failures = 1;
     pod.keeps = async (kept) => {
@@ -320,7 +320,7 @@ describe('What a pod brings', () => {
     expect(pod.log.messages('error')).toEqual(['handing over failed and is repeated']);
   });
 
-  it('counts for every id that the process has tried in the epoch', async () => {
+  it('counts for every id that the process has used in the epoch', async () => {
     const { caller } = viewOf(pod);
     const first = await pod.post();
     await pod.scripts.retire({ ...caller, fenceEpoch: epoch }, 'pod-1');
@@ -334,7 +334,7 @@ describe('What a pod brings', () => {
     });
   });
 
-  it('counts for an id that it could register in MySQL alone', async () => {
+  it('counts for an id that could be registered only in MySQL', async () => {
     const { caller } = viewOf(pod);
     const lost = new Gate();
     pod.cache.always('register', lost.command);
@@ -347,7 +347,7 @@ describe('What a pod brings', () => {
   });
 });
 
-describe('Attempts that no reply will tell of', () => {
+describe('In-doubt attempts without a reply', () => {
   async function inDoubt(): Promise<string> {
     const one = pod.order();
     pod.cache.always('apply', commandLost);
@@ -362,7 +362,7 @@ describe('Attempts that no reply will tell of', () => {
   }
   const doubts = () => viewOf(pod).inDoubt.size;
 
-  it('are ended after a while by a new pod id: under the old one nothing can run any more', async () => {
+  it('are ended after a while by a new pod id: under the old one nothing can run anymore', async () => {
     const id = await inDoubt();
     const { caller } = viewOf(pod);
     pod.clock.push(20_000);
@@ -376,26 +376,26 @@ describe('Attempts that no reply will tell of', () => {
     expect((await pod.allDrained(epoch)).doubts).not.toContain(id);
   });
 
-  it('are in doubt until all that the old id can have written is in MySQL', async () => {
+  it('are in doubt until everything that the old id can have written is in MySQL', async () => {
     await pod.post();
     await inDoubt();
     pod.clock.push(20_000);
     await until('it has another id', () => pod.session.podId === 'pod-2');
     await pod.open();
     const asked = vi.spyOn(pod.cache, 'read');
-    await until('it has looked again', () => asked.mock.calls.length > 2);
+    await until('it has read the authority again', () => asked.mock.calls.length > 2);
     expect(doubts()).toBe(1);
     await pod.flush();
     await until('nothing is in doubt', () => doubts() === 0);
   });
 
-  it('take one new id, however long the flush stands still', async () => {
+  it('take one new id, no matter how long the flush is stalled', async () => {
     await pod.post();
     await inDoubt();
     for (let n = 0; n < 5; n++) {
       pod.clock.push(31_000);
       const looks = vi.spyOn(pod.store, 'read');
-      await until('it has looked again', () => looks.mock.calls.length > 1);
+      await until('it has read the authority again', () => looks.mock.calls.length > 1);
       looks.mockRestore();
       await pod.open();
     }
@@ -403,7 +403,7 @@ describe('Attempts that no reply will tell of', () => {
     expect(doubts()).toBe(1);
   });
 
-  it('stay in doubt while MySQL is away: no new id can be registered', async () => {
+  it('stay in doubt while MySQL is unavailable: no new id can be registered', async () => {
     await inDoubt();
     pod.away = AWAY;
     pod.clock.push(31_000);
@@ -414,14 +414,14 @@ describe('Attempts that no reply will tell of', () => {
     await until('it has another id', () => pod.session.podId === 'pod-2');
   });
 
-  it('may stay so while no new id can be had: the pod works on under the one that it has', async () => {
+  it('may stay in doubt while no new id is available: the pod keeps working under its current one', async () => {
     await inDoubt();
     const register = vi.spyOn(pod.store, 'register').mockRejectedValue(AWAY);
     const opened = pod.opened;
     pod.clock.push(31_000);
     const looks = vi.spyOn(pod.store, 'read');
     await until('it has tried', () => register.mock.calls.length > 0 && looks.mock.calls.length > 3);
-    // The try for another id may still be under way.
+    // The attempt to get another id may still be in progress.
     await expect
       .poll(() => [pod.session.podId, pod.session.view()?.caller.podId, pod.opened])
       .toEqual(['pod-1', 'pod-1', opened]);
@@ -432,7 +432,7 @@ describe('Attempts that no reply will tell of', () => {
     await pod.post();
   });
 
-  it('are those of requests that were under way when the id changed, too: each is made once', async () => {
+  it('include those of requests in progress when the id changed: each is made once', async () => {
     const { caller } = viewOf(pod);
     const gate = new Gate();
     pod.cache.next('apply', gate.reply);

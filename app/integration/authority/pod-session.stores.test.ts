@@ -56,7 +56,7 @@ describe('A session that starts', () => {
     expect(pod.log.messages('error')).toEqual([]);
   });
 
-  it('tells apart an outage of MySQL from our own mistake', async () => {
+  it('distinguishes an outage of MySQL from a bug on our side', async () => {
     pod.away = new Error('no such column');
     pod.session.start();
     await until('it is told', () => pod.log.messages('error').length > 0);
@@ -64,7 +64,7 @@ describe('A session that starts', () => {
     expect(pod.session.view()).toBeNull();
   });
 
-  it('opens when it is registered in MySQL and in Redis, and tells who waits', async () => {
+  it('opens when it is registered in MySQL and in Redis, and notifies waiting requests', async () => {
     const { epoch, replid } = await pod.activate();
     pod.session.start();
     const view = await pod.open();
@@ -75,7 +75,7 @@ describe('A session that starts', () => {
     expect([pod.session.complaints(), pod.session.direct()]).toEqual([[], null]);
   });
 
-  it('does not open on another server than the one of the epoch', async () => {
+  it('does not open on a server other than that of the epoch', async () => {
     await pod.activate();
     await db.database.rows('UPDATE authority SET replid = ?', ['b'.repeat(40)]);
     pod.session.start();
@@ -84,7 +84,7 @@ describe('A session that starts', () => {
     expect(pod.session.view()).toBeNull();
   });
 
-  it('does not open where the keys of the epoch are not those that were activated', async () => {
+  it('does not open if the keys of the epoch are not those that were activated', async () => {
     await pod.activate();
     await db.database.rows("UPDATE authority SET marker = 'another'");
     pod.session.start();
@@ -93,7 +93,7 @@ describe('A session that starts', () => {
     await expect(pod.redis.hget(`${pod.prefix}:{0}:2:ledger`, 'pod:pod-1')).resolves.toBeNull();
   });
 
-  it('does not open in an epoch that has passed when it registers: Redis is not even asked', async () => {
+  it('does not open in an epoch that has ended before it registers: Redis is not even called', async () => {
     pod.registers = false;
     await pod.activate();
     const reads = vi.spyOn(pod.store, 'read');
@@ -105,7 +105,7 @@ describe('A session that starts', () => {
     await pod.open();
   });
 
-  it('while Redis is away registers nowhere, and says that it lives without Redis', async () => {
+  it('registers nowhere while Redis is unavailable, and reports that it runs without Redis', async () => {
     await pod.activate();
     pod.redis.disconnect();
     await until('it is gone', () => pod.redis.status === 'end');
@@ -115,7 +115,7 @@ describe('A session that starts', () => {
     expect([await podIds(), pod.session.complaints()]).toEqual([[], [NO_REDIS]]);
     await pod.redis.connect();
     await pod.open();
-    await until('it is heard again', async () => (await reported())?.redisSeen);
+    await until('it has reported again', async () => (await reported())?.redisSeen);
   });
 
   it('opens on MySQL without Redis, and is ready', async () => {
@@ -127,7 +127,7 @@ describe('A session that starts', () => {
     expect([pod.session.view(), pod.opened, pod.session.complaints(), await podIds()]).toEqual([null, 1, [], []]);
   });
 
-  it('while the ledger is closed has nothing to complain of: it reads, as all do', async () => {
+  it('has no complaints while the ledger is closed: it serves reads, like all pods', async () => {
     await pod.activate();
     await pod.closing();
     pod.session.start();
@@ -156,7 +156,7 @@ describe('An open session', () => {
     await other.stop();
   });
 
-  it('closes at once when the connection to Redis is lost, and opens again with the same view: its tail is kept', async () => {
+  it('closes immediately when the connection to Redis is lost, and opens again with the same view: its tail is kept', async () => {
     const view = await pod.serve();
     await pod.post();
     let seenAtClose: unknown = 'nothing';
@@ -172,7 +172,7 @@ describe('An open session', () => {
     expect(pod.opened).toBe(2);
   });
 
-  it('says so once; errors that mean nothing, and those of another view, leave it open', async () => {
+  it('reports it once; harmless errors, and those of another view, leave it open', async () => {
     const view = await pod.serve();
     for (const harmless of [new Error('x'), new CacheError('stale', 'snapshot'), new CacheError('unable', 'OOM')]) {
       pod.session.suspect(harmless, view);
@@ -186,9 +186,9 @@ describe('An open session', () => {
     await pod.open();
   });
 
-  it('that has lost Redis tells MySQL at once; it stays ready for a moment, to hold what it is asked', async () => {
+  it('reports a lost Redis to MySQL immediately; it stays ready for a moment, to hold requests', async () => {
     await pod.serve();
-    await until('it is heard', async () => (await reported())?.redisSeen);
+    await until('it has reported', async () => (await reported())?.redisSeen);
     pod.redis.disconnect();
     await until('it is heard', async () => (await reported())?.redisSeen === false);
     expect(pod.session.complaints()).toEqual([]);
@@ -197,7 +197,7 @@ describe('An open session', () => {
     await pod.redis.connect();
   });
 
-  it('notices also when it has slept through a whole change of epochs', async () => {
+  it('notices an epoch change even if it slept through it', async () => {
     const before = await pod.serve();
     pod.away = AWAY;
     const { epoch } = await pod.activate();
@@ -209,7 +209,7 @@ describe('An open session', () => {
 });
 
 describe('A pod that was retired while it was paused', () => {
-  it('comes back under a new id in the same epoch, and remembers all that it was told', async () => {
+  it('returns under a new id in the same epoch, with everything that it has received', async () => {
     const before = await pod.serve();
     await pod.post();
     await pod.scripts.retire({ ...before.caller, fenceEpoch: before.caller.epoch }, 'pod-1');
@@ -268,7 +268,7 @@ describe('While MySQL is away a session', () => {
     expect(pod.log.messages('error')).toEqual([]);
   });
 
-  it('closes the moment that Redis says that the epoch has ended', async () => {
+  it('closes as soon as Redis reports that the epoch has ended', async () => {
     const { caller } = await pod.serve();
     pod.away = AWAY;
     await pod.scripts.fence(caller.epoch + 1, caller.replid);
@@ -278,7 +278,7 @@ describe('While MySQL is away a session', () => {
     expect(pod.session.complaints()).toEqual(['MySQL is unavailable']);
   });
 
-  it('that is open on it says so to those who wait, and turns unready after a moment', async () => {
+  it('that is open on it notifies waiting requests, and becomes unready after a moment', async () => {
     await inDirect();
     pod.session.start();
     await pod.openDirectly();
@@ -299,7 +299,7 @@ describe('While MySQL has the authority a session', () => {
     await pod.openDirectly();
   });
 
-  it('stays open on it whether or not Redis answers, and tells which', async () => {
+  it('stays open on it whether or not Redis responds, and reports which', async () => {
     await until('Redis is seen', async () => (await reported())?.redisSeen);
     pod.redis.disconnect();
     await until('it is lost', async () => (await reported())?.redisSeen === false);
@@ -308,7 +308,7 @@ describe('While MySQL has the authority a session', () => {
     await until('Redis is seen again', async () => (await reported())?.redisSeen);
   });
 
-  it('says that Redis is lost when it does not answer, connected as it is', async () => {
+  it('reports Redis as lost if it does not respond despite an open connection', async () => {
     await until('Redis is seen', async () => (await reported())?.redisSeen);
     const ping = vi.spyOn(pod.redis, 'ping').mockRejectedValue(new Error('LOADING'));
     await until('it is lost', async () => (await reported())?.redisSeen === false);
@@ -316,7 +316,7 @@ describe('While MySQL has the authority a session', () => {
     await until('it is seen again', async () => (await reported())?.redisSeen);
   });
 
-  it('holds when a transaction found the authority elsewhere, and looks anew', async () => {
+  it('holds if a transaction found the authority elsewhere, and reads it again', async () => {
     const epoch = await pod.openDirectly();
     pod.session.moved(epoch - 1);
     expect(pod.session.direct()).toBe(epoch);
@@ -326,7 +326,7 @@ describe('While MySQL has the authority a session', () => {
     expect(pod.opened).toBe(2);
   });
 
-  it('is in the later epoch when frozen accounts were settled: still open, without a break', async () => {
+  it('is in the later epoch after frozen accounts were settled: still open, without interruption', async () => {
     const before = await pod.openDirectly();
     await inDirect();
     await until('it is there', () => pod.session.direct() === before + 1);
@@ -344,7 +344,7 @@ describe('While MySQL has the authority a session', () => {
 });
 
 describe('While the ledger is closed', () => {
-  it('a pod says so at the door after a while, and is ready all along: it reads', async () => {
+  it('a pod rejects requests immediately after a while, and stays ready: it serves reads', async () => {
     await pod.serve();
     await pod.closing();
     await pod.closed();
@@ -353,7 +353,7 @@ describe('While the ledger is closed', () => {
     expect([pod.session.holdReason(), pod.session.complaints()]).toEqual(['ledger_closed', []]);
   });
 
-  it('a pod that has just come knows for how long it has been', async () => {
+  it('a new pod knows how long the ledger has been closed', async () => {
     await pod.activate();
     await pod.closing();
     await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 11 SECOND');
@@ -364,7 +364,7 @@ describe('While the ledger is closed', () => {
 });
 
 describe('A Redis that hangs', () => {
-  it('does not keep a pod from hearing that its epoch has ended', async () => {
+  it('does not keep a pod from noticing that its epoch has ended', async () => {
     const { caller } = await pod.serve();
     const gate = new Gate();
     pod.cache.always('read', gate.command);
@@ -377,7 +377,7 @@ describe('A Redis that hangs', () => {
     gate.open();
   });
 
-  it('does not keep a pod from the store that has the authority, while it registers there', async () => {
+  it('does not keep a pod from the store that has the authority while it registers there', async () => {
     await pod.activate();
     const gate = new Gate();
     pod.cache.always('register', gate.command);
@@ -389,7 +389,7 @@ describe('A Redis that hangs', () => {
     await pod.openDirectly();
     gate.open();
     pod.cache.always('register', passing);
-    // The late reply opens nothing, and nothing of it is left.
+    // The late reply opens nothing and leaves nothing behind.
     const { epoch } = await pod.activate();
     expect((await pod.open()).caller).toMatchObject({ epoch, podId: 'pod-2' });
     expect(pod.opened).toBe(2);
@@ -404,7 +404,7 @@ describe('A session that stops', () => {
     expect([await podIds(), await pod.store.livePods()]).toEqual([[], []]);
   });
 
-  it('waits for the flush of what it was told, and then gives its registration back', async () => {
+  it('waits for the flush of what it received, and then removes its registration', async () => {
     const { caller } = await pod.serve();
     await pod.post();
     const stopped = pod.session.stop();
@@ -413,7 +413,7 @@ describe('A session that stops', () => {
     expect([await podIds(), await pod.drained(caller.epoch)]).toEqual([[], { ids: [], doubts: [], pods: {} }]);
   });
 
-  it('applies nothing more when its registration is removed, and Redis refuses its ids', async () => {
+  it('applies nothing more when its registration is removed, and Redis rejects its ids', async () => {
     const { caller } = await pod.serve();
     const order = pod.order();
     const removePod = pod.store.removePod.bind(pod.store);
@@ -441,7 +441,7 @@ describe('A session that stops', () => {
     expect(await pod.drained(caller.epoch)).toEqual({ ids: [], doubts: [], pods: { 'pod-1': 0 } });
   });
 
-  it('hands over what it knows when the flush does not come: nobody has to wait for it', async () => {
+  it('hands over what it knows if the flush is stalled: nothing has to wait for it', async () => {
     const { caller } = await pod.serve();
     const id = await pod.post();
     pod.clock.hurries = true;
@@ -452,7 +452,7 @@ describe('A session that stops', () => {
     expect((await pod.settleByFold()).mode).toBe('DIRECT');
   });
 
-  it('hands over at once when Redis is away', async () => {
+  it('hands over immediately if Redis is unavailable', async () => {
     const { caller } = await pod.serve();
     const id = await pod.post();
     pod.redis.disconnect();
@@ -476,7 +476,7 @@ describe('A session that stops', () => {
     expect(await pod.drained(caller.epoch)).toEqual({ ids: [id], doubts: [], pods: { 'pod-1': 1 } });
   });
 
-  it('tries again to hand over, while MySQL fails, and not for ever', async () => {
+  it('retries the hand-over while MySQL fails, but not forever', async () => {
     const { caller } = await pod.serve();
     const id = await pod.post();
     let failures = 2;
@@ -489,7 +489,7 @@ describe('A session that stops', () => {
     expect((await pod.drained(caller.epoch)).ids).toEqual([id]);
   });
 
-  it('hands over when MySQL cannot remove its registration, so that nobody has to wait for it', async () => {
+  it('hands over if MySQL cannot remove its registration, so that nothing has to wait for it', async () => {
     const { caller } = await pod.serve();
     pod.away = AWAY;
     await pod.session.stop();
@@ -510,7 +510,7 @@ describe('A session that stops', () => {
     expect(await podIds()).toEqual(['pod-1']);
   });
 
-  it('ends when MySQL takes nothing, and says that something could not be handed over', async () => {
+  it('ends if MySQL rejects everything, and logs that something could not be handed over', async () => {
     await pod.serve();
     await pod.post();
     pod.keeps = async () => {

@@ -11,7 +11,7 @@ afterAll(() => bench.stop());
 beforeEach(() => bench.reset());
 
 describe('A reconciliation', () => {
-  it('runs one at a time: who asks meanwhile gets the same answer, who asks later a new one', async () => {
+  it('runs one at a time: requests during a run get its report, later ones a new one', async () => {
     const reconciliation = bench.reconciliation();
     const [first, second] = await Promise.all([reconciliation.run(), reconciliation.run()]);
     expect(second).toBe(first);
@@ -20,7 +20,7 @@ describe('A reconciliation', () => {
     expect(await bench.db.database.rows('SELECT 1 FROM reconciliations')).toHaveLength(2);
   });
 
-  it('is saved as it was reported', async () => {
+  it('is saved as reported', async () => {
     await bench.tamperCache('ada', { balance: 7 });
     const report = await bench.reconciliation().run();
     const rows = await bench.db.database.rows<{ clean: number; report: string; started_at: Date; finished_at: Date }>(
@@ -35,7 +35,7 @@ describe('A reconciliation', () => {
     expect(JSON.parse(rows[0]?.report ?? '')).toEqual(report);
   });
 
-  it('shows in the metrics: accounts, money by currency however its sign, and when', async () => {
+  it('is exported as metrics: accounts, money by currency whatever its sign, and the time', async () => {
     await bench.tamperCache('ada', { balance: 1357 });
     await bench.tamperCache('bob', { balance: 145 });
     await bench.reconciliation().run();
@@ -47,7 +47,7 @@ describe('A reconciliation', () => {
     );
   });
 
-  it('that fails is told to who asked, and the next one runs again', async () => {
+  it('that fails reports the error to its caller, and the next one runs again', async () => {
     const reconciliation = bench.reconciliation();
     const rows = vi.spyOn(bench.context.database, 'rows').mockRejectedValueOnce(new Error('MySQL is away'));
     await expect(reconciliation.run()).rejects.toThrow('away');
@@ -68,7 +68,7 @@ describe('The history of an account', () => {
     versionSquareSum: '14',
     amountSum: '600',
   };
-  it('is whole when it adds up and its versions are 1, 2, …', () => {
+  it('is consistent if it adds up and its versions are 1, 2, …', () => {
     expect(faultOf(whole)).toBeNull();
     const none = {
       balance: '0',
@@ -84,14 +84,14 @@ describe('The history of an account', () => {
   it.each<[string, Partial<HistoryRow>]>([
     ['there are too few postings', { postings: 2 }],
     ['there are too many', { postings: 4 }],
-    ['the last version is another', { versionMax: 4 }],
-    ['the versions sum up to another number', { versionSum: '7' }],
-    ['their squares do', { versionSquareSum: '15' }],
-    ['the account is further on', { version: 4 }],
-  ])('is not when %s', (_what, change) => {
+    ['the last version differs', { versionMax: 4 }],
+    ['the sum of the versions differs', { versionSum: '7' }],
+    ['the sum of their squares differs', { versionSquareSum: '15' }],
+    ['the account has a later version', { version: 4 }],
+  ])('is inconsistent if %s', (_what, change) => {
     expect(faultOf({ ...whole, ...change })).toMatchObject({ minorUnits: 0 });
   });
-  it('adds up exactly, beyond what a float can hold', () => {
+  it('adds up exactly, beyond the range of a float', () => {
     const sums = { balance: '9007199254740993', amountSum: '9007199254740992' };
     expect(faultOf({ ...whole, ...sums })).toEqual({
       what: 'has a balance that differs from the sum of its postings',

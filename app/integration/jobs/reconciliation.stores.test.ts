@@ -18,8 +18,8 @@ afterAll(() => bench.stop());
 beforeEach(() => bench.reset());
 const sql = (statement: string) => bench.db.database.rows(statement);
 
-describe('Clean books', () => {
-  it('are reported as clean, with what was looked at', async () => {
+describe('Consistent books', () => {
+  it('are reported as consistent, with the number of accounts checked', async () => {
     const report = await bench.reconciliation().run();
     expect(report).toMatchObject({
       clean: true,
@@ -35,11 +35,11 @@ describe('Clean books', () => {
     expect(bench.context.said('info')).toEqual(['reconciliation found no drift']);
   });
 
-  it('stay clean under running writes and flushes', async () => {
+  it('stay consistent under concurrent writes and flushes', async () => {
     const traffic = bench.traffic();
     for (let n = 0; n < 5; n++) {
       const before = traffic.transfers();
-      await until('the writers are under way', () => traffic.transfers() > before + 50);
+      await until('the writers are running', () => traffic.transfers() > before + 50);
       expect(await bench.reconciliation().run()).toMatchObject({
         clean: true,
         cachedAccounts: 4,
@@ -50,7 +50,7 @@ describe('Clean books', () => {
     await traffic.stop();
   });
 
-  it('are all looked at, where they fill more than a page', async () => {
+  it('are checked completely, even beyond one page', async () => {
     const many = Array.from({ length: 2500 }, (_, n) => account(`many-${n}`, { currency: 'JPY' }));
     await openIn(bench.db.database, many);
     for (let from = 0; from < many.length; from += 500) {
@@ -61,20 +61,20 @@ describe('Clean books', () => {
     expect(report.cachedAccounts).toBeGreaterThanOrEqual(2504);
   });
 
-  it('with nobody in the cache are clean', async () => {
+  it('with an empty cache are consistent', async () => {
     const { accounts } = new Keys(bench.context.config.ledger.keyPrefix, 1);
     await bench.context.redis.del(accounts);
     expect(await bench.reconciliation().run()).toMatchObject({ clean: true, accounts: 4, cachedAccounts: 0 });
   });
 
-  it('of MySQL alone are checked while the cache has no authority', async () => {
+  it('are checked in MySQL alone while the cache is not the authority', async () => {
     await bench.tamperCache('ada', { balance: 1 });
     const report = await createReconciliation(bench.context, () => null).run();
     expect(report).toMatchObject({ clean: true, accounts: 4, cachedAccounts: 0 });
   });
 });
 
-describe('Drift is found and named', () => {
+describe('Drift is found and reported', () => {
   const named = async () => {
     const { clean, drift, driftAccounts, sums } = await bench.reconciliation().run();
     expect(clean).toBe(false);
@@ -82,7 +82,7 @@ describe('Drift is found and named', () => {
     return { drift, driftAccounts, sums };
   };
 
-  it('when a balance in Redis was changed: by how much', async () => {
+  it('if a balance in Redis was changed: by how much', async () => {
     await bench.tamperCache('ada', { balance: 1357 });
     expect(await named()).toEqual({
       driftAccounts: 1,
@@ -98,7 +98,7 @@ describe('Drift is found and named', () => {
     });
   });
 
-  it('when a balance in MySQL was changed: against the cache, the postings, and the sum', async () => {
+  it('if a balance in MySQL was changed: against the cache, the postings and the sum', async () => {
     await sql("UPDATE accounts SET balance = balance + 5 WHERE account_id = 'bob'");
     const { drift, driftAccounts, sums } = await named();
     expect(sums).toEqual({ EUR: '5' });
@@ -114,7 +114,7 @@ describe('Drift is found and named', () => {
     ]);
   });
 
-  it('when the amount of a posting was changed: on both of its sides', async () => {
+  it('if the amount of a posting was changed: on both of its sides', async () => {
     await sql("UPDATE transfers SET amount = amount + 3 WHERE transaction_id = 'out-2'");
     expect((await named()).drift).toEqual([
       {
@@ -132,13 +132,13 @@ describe('Drift is found and named', () => {
     ]);
   });
 
-  it('when money has gone from one currency to another, though each account is right by itself', async () => {
+  it('if money has moved from one currency to another, although each account is consistent', async () => {
     await sql("UPDATE accounts SET currency = 'JPY' WHERE account_id = 'bob'");
     await bench.tamperCache('bob', { currency: 'JPY' });
     expect(await named()).toEqual({ drift: [], driftAccounts: 0, sums: { EUR: '-150', JPY: '150' } });
   });
 
-  it('when a posting is missing', async () => {
+  it('if a posting is missing', async () => {
     await sql("DELETE FROM transfers WHERE transaction_id = 'in-3'");
     expect((await named()).drift.map(({ accountId, minorUnits }) => [accountId, minorUnits])).toEqual([
       ['ada', 300],
@@ -146,15 +146,15 @@ describe('Drift is found and named', () => {
     ]);
   });
 
-  it('when a version is missing though the amounts add up', async () => {
+  it('if a version is missing although the amounts add up', async () => {
     await sql("UPDATE transfers SET destination_version = 77 WHERE transaction_id = 'in-2'");
     expect((await named()).drift).toEqual([
       { accountId: 'ada', currency: 'EUR', what: 'has 10 postings up to version 77, but is at 10', minorUnits: 0 },
     ]);
   });
 
-  it('when one version stands twice and another not at all', async () => {
-    // On the other side, as a unique key forbids it on the same one.
+  it('if one version occurs twice and another is missing', async () => {
+    // On the other side, because a unique key forbids it on the same one.
     await sql("UPDATE transfers SET source_version = 1 WHERE transaction_id = 'out-3'");
     expect((await named()).drift).toMatchObject([{ accountId: 'ada', minorUnits: 0 }]);
   });
@@ -164,28 +164,28 @@ describe('Drift is found and named', () => {
     ['MySQL, the status', "UPDATE accounts SET status = 'FROZEN' WHERE account_id = 'eve'"],
     ['MySQL, the version', "UPDATE accounts SET settings_version = 0 WHERE account_id = 'eve'"],
     ['MySQL, the kind', "UPDATE accounts SET `external` = 1 WHERE account_id = 'eve'"],
-  ])('when settings were changed in %s', async (_where, statement) => {
+  ])('if settings were changed in %s', async (_where, statement) => {
     await sql(statement);
     expect((await named()).drift).toEqual([
       { accountId: 'eve', currency: 'EUR', what: 'has different settings in the cache at version 1', minorUnits: 0 },
     ]);
   });
 
-  it('when an account is in the cache but not in MySQL', async () => {
+  it('if an account is in the cache but not in MySQL', async () => {
     await bench.tamperCache('ghost', { balance: 12 });
     expect((await named()).drift).toEqual([
       { accountId: 'ghost', currency: 'EUR', what: 'is in the cache but not in MySQL', minorUnits: 12 },
     ]);
   });
 
-  it('when the cache is ahead of all that the journal told', async () => {
+  it('if the cache is ahead of everything in the journal', async () => {
     await bench.tamperCache('bob', { version: 6, balance: 151 });
     expect((await named()).drift).toEqual([
       { accountId: 'bob', currency: 'EUR', what: 'has version 6 in the cache, 5 in MySQL', minorUnits: 1 },
     ]);
   });
 
-  it('when the cache is behind, at a balance that MySQL never had then', async () => {
+  it('if the cache is behind, at a balance that MySQL never had at that version', async () => {
     await bench.tamperCache('bob', { version: 4, balance: 101 });
     expect((await named()).drift).toMatchObject([{ accountId: 'bob', minorUnits: 1 }]);
     await bench.reset();
@@ -195,7 +195,7 @@ describe('Drift is found and named', () => {
     ]);
   });
 
-  it('when the posting of the cached version is gone', async () => {
+  it('if the posting of the cached version is missing', async () => {
     await bench.tamperCache('bob', { version: 4, balance: 100 });
     await sql("DELETE FROM transfers WHERE transaction_id = 'out-4'");
     const { drift } = await named();
@@ -207,7 +207,7 @@ describe('Drift is found and named', () => {
     });
   });
 
-  it('and counted in full, though only the first are listed', async () => {
+  it('and counted completely, although only the first accounts are listed', async () => {
     const many = Array.from({ length: DRIFT_LISTED_MAX + 50 }, (_, n) => account(`many-${n}`));
     await openIn(bench.db.database, many);
     await sql("UPDATE accounts SET balance = 1 WHERE account_id LIKE 'many-%'");
@@ -218,7 +218,7 @@ describe('Drift is found and named', () => {
 });
 
 describe('A page of the cache', () => {
-  it('is no drift when MySQL has gone on since it was read', async () => {
+  it('is not drift if MySQL has advanced since it was read', async () => {
     const pages = bench.pages();
     const { database, reader, flushStore, clock } = bench.context;
     const goingOn: typeof pages = {
@@ -235,7 +235,7 @@ describe('A page of the cache', () => {
     expect(await checkCache(goingOn, ledger, clock)).toEqual({ accounts: ACCOUNTS.length, unverified: 0, drift: [] });
   });
 
-  it('is unverified, and the books not clean, when the flush stands still', async () => {
+  it('is unverified, and the books not consistent, if the flush is stalled', async () => {
     const clock = new TestClock();
     const standing = { ...bench.context, clock };
     await bench.epoch.apply(order('unflushed', { destination: 'bob' }));
@@ -244,7 +244,7 @@ describe('A page of the cache', () => {
     expect(clock.slept.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThanOrEqual(30_000);
   });
 
-  it('is unverified when another epoch has begun meanwhile', async () => {
+  it('is unverified if another epoch has begun in the meantime', async () => {
     await sql('UPDATE flush_cursor SET epoch = 2, seq = 0');
     expect(await bench.reconciliation().run()).toMatchObject({ clean: false, unverified: 4, drift: [] });
   });

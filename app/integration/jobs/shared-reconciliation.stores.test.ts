@@ -41,7 +41,7 @@ describe('A reconciliation requested while another process is running one', () =
     expect(await bench.db.database.rows('SELECT 1 FROM reconciliations')).toHaveLength(before.length + 1);
   });
 
-  it('is refused after a limited wait, and may be repeated', async () => {
+  it('is rejected after a limited wait, and may be repeated', async () => {
     await lease.take('another', 60_000, null);
     await expect(requested(0)).rejects.toMatchObject({ code: 'overloaded', retryable: true });
     expect((await lease.state()).held).toBe(true);

@@ -10,7 +10,7 @@ import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-da
 const NIGHTLY = { cron: '30 2 * * *', timeZone: 'Europe/Berlin' };
 
 let db: TestDatabase;
-/** The moment that MySQL's clock shows. */
+/** The time that MySQL's clock shows. */
 let now: string;
 let runs = 0;
 const count = async () => {
@@ -39,12 +39,12 @@ const runner = (leaseMs?: number) =>
     logger: keptLog(),
     ...(leaseMs && { leaseMs }),
   });
-/** Every process that died or hangs has had its minute. */
+/** Every crashed or hanging process has had its minute. */
 const expire = () => db.database.rows('UPDATE job_leases SET leased_until = NOW(3) - INTERVAL 1 SECOND');
 const never = () => new Promise<never>(() => {});
 
 describe('A scheduled run', () => {
-  it('happens once, however many keepers check at the same time, and check again', async () => {
+  it('happens once, no matter how many keepers check at the same time, and check again', async () => {
     const keepers = Array.from({ length: 5 }, () => runner());
     const look = () => Promise.all(keepers.map((keeper) => keeper.whenDue(NIGHTLY, count)));
     expect((await look()).filter(Boolean)).toHaveLength(1);
@@ -75,14 +75,14 @@ describe('A scheduled run', () => {
     await until('it has begun', async () => (await state.state()).held);
     const other = runner();
     expect(await other.whenDue(NIGHTLY, count)).toBe(false);
-    // Long after the time at which a run may begin that nobody has begun.
+    // Long after the time limit for starting a run that no keeper has started.
     now = '2026-06-01T09:00:00Z';
     await expire();
     expect(await other.whenDue(NIGHTLY, count)).toBe(true);
     expect(runs).toBe(1);
   });
 
-  it('keeps its lease when it takes long', async () => {
+  it('keeps its lease if it takes long', async () => {
     let end = () => {};
     const work = new Promise<void>((resolve) => {
       end = resolve;
@@ -107,7 +107,7 @@ describe('A scheduled run', () => {
     expect(await keeper.whenDue(NIGHTLY, async () => {})).toBe(true);
   });
 
-  it('is skipped when no keeper was up within an hour of its time', async () => {
+  it('is skipped if no keeper was up within an hour of its time', async () => {
     now = '2026-06-01T01:31:00Z';
     expect(await runner().whenDue(NIGHTLY, async () => {})).toBe(false);
   });

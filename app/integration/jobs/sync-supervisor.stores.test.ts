@@ -32,7 +32,7 @@ afterEach(async () => {
 });
 
 describe('The schedule', () => {
-  it('runs the supervision again and again, by BullMQ', async () => {
+  it('runs the supervision repeatedly, using BullMQ', async () => {
     let runs = 0;
     const { keyPrefix, log } = start(async () => {
       runs += 1;
@@ -42,7 +42,7 @@ describe('The schedule', () => {
     expect(log.lines).toEqual([]);
   });
 
-  it('is one, however many keepers there are', async () => {
+  it('is a single one, no matter how many keepers there are', async () => {
     const prefix = randomPrefix();
     const runs = [0, 0, 0];
     for (const n of runs.keys()) {
@@ -54,7 +54,7 @@ describe('The schedule', () => {
     expect(await redis.zcard(`${prefix}:bull:sync:repeat`)).toBe(1);
   });
 
-  it('logs a supervision that fails, and goes on', async () => {
+  it('logs a supervision that fails, and continues', async () => {
     let runs = 0;
     const { log } = start(async () => {
       runs += 1;
@@ -70,7 +70,7 @@ describe('The schedule', () => {
     ]);
   });
 
-  it('keeps no more finished jobs than somebody may want to see', async () => {
+  it('keeps a limited number of finished jobs', async () => {
     let runs = 0;
     const { keyPrefix } = start(async () => {
       runs += 1;
@@ -95,8 +95,8 @@ describe('The schedule', () => {
   });
 });
 
-describe('While Redis is away', () => {
-  it('the schedule is said to be away, once, and goes on when Redis is back', async () => {
+describe('While Redis is unavailable', () => {
+  it('the schedule is reported as unavailable once, and continues when Redis is back', async () => {
     let runs = 0;
     const { log } = start(async () => {
       runs += 1;
@@ -111,7 +111,7 @@ describe('While Redis is away', () => {
     expect(log.messages('warn')).toEqual([AWAY]);
   });
 
-  it('the schedule may be lost with its disk: it is made anew on the Redis that comes', async () => {
+  it('the schedule may be lost with its disk: it is created again on the new Redis', async () => {
     let runs = 0;
     start(async () => {
       runs += 1;
@@ -124,7 +124,7 @@ describe('While Redis is away', () => {
     await until('it has run again', () => runs > before + 1);
   });
 
-  it('it can be made and disposed of: nothing waits for a Redis that is not there', async () => {
+  it('it can be created and disposed of: nothing waits for a missing Redis', async () => {
     await server.kill();
     const { supervisor, log } = start(async () => {});
     await until('it is noticed', () => log.messages('warn').length > 0);

@@ -37,8 +37,8 @@ async function transfer(source: string, destination: string, amount = 10): Promi
   return said(answer);
 }
 
-describe('an account change', () => {
-  it('has effect at once on transfers: status', async () => {
+describe('An account change', () => {
+  it('affects transfers immediately: status', async () => {
     await transfer(world, a, 100);
     await change({ status: 'SUSPENDED' });
     expect([await transfer(a, world), await transfer(world, a)]).toEqual(['account_suspended', 'POSTED']);
@@ -48,7 +48,7 @@ describe('an account change', () => {
     expect([await transfer(a, world), await transfer(world, a)]).toEqual(['POSTED', 'POSTED']);
   });
 
-  it('has effect at once on transfers: overdraft limit, up and down', async () => {
+  it('affects transfers immediately: overdraft limit, up and down', async () => {
     expect(await transfer(a, world)).toBe('insufficient_funds');
     expect(await change({ overdraftLimit: 20 })).toMatchObject({
       overdraftLimit: 20,
@@ -56,12 +56,12 @@ describe('an account change', () => {
       source: 'cache',
     });
     expect(await transfer(a, world)).toBe('POSTED');
-    // Below what is used already: nothing more may go, and nothing is called back.
+    // Below what is already used: no further debits are possible, and nothing is called back.
     await change({ overdraftLimit: 5 });
     expect([await transfer(a, world, 1), await transfer(world, a, 3)]).toEqual(['insufficient_funds', 'POSTED']);
   });
 
-  it('leaves alone what it does not name, the balance and its version too', async () => {
+  it('leaves fields that it does not contain unchanged, including the balance and its version', async () => {
     await transfer(world, a, 100);
     await change({ overdraftLimit: 7 });
     expect(await change({ status: 'SUSPENDED' })).toMatchObject({
@@ -73,7 +73,7 @@ describe('an account change', () => {
     });
   });
 
-  it('goes to MySQL through the journal, and postings carry the settings version that they were decided on', async () => {
+  it('reaches MySQL through the journal, and postings have the settings version under which they were decided', async () => {
     await transfer(world, a, 100);
     const changeId = newUuidV7(Date.now());
     await change({ changeId, overdraftLimit: 30, status: 'SUSPENDED' });
@@ -120,7 +120,7 @@ describe('If-Match', () => {
     expect(await change({ overdraftLimit: 3, expectedSettingsVersion: 2 })).toMatchObject({ settingsVersion: 3 });
   });
 
-  it('lets one of two changes of the same version pass', async () => {
+  it('lets one of two changes of the same version succeed', async () => {
     const codes = await Promise.all([
       codeOf(change({ overdraftLimit: 1, expectedSettingsVersion: 1 })),
       codeOf(change({ overdraftLimit: 2, expectedSettingsVersion: 1 })),
@@ -128,14 +128,14 @@ describe('If-Match', () => {
     expect(codes.sort()).toEqual(['no problem', 'settings_version_mismatch']);
   });
 
-  it('is not moved by transfers', async () => {
+  it('is not affected by transfers', async () => {
     await transfer(world, a, 100);
     expect(await change({ status: 'FROZEN', expectedSettingsVersion: 1 })).toMatchObject({ settingsVersion: 2 });
   });
 });
 
 describe('closing', () => {
-  it('is possible at zero only, from either side', async () => {
+  it('is possible only at zero, from either side', async () => {
     await transfer(world, a, 1);
     expect(await codeOf(change({ status: 'CLOSED' }))).toBe('account_not_empty');
     await transfer(a, world, 1);
@@ -146,14 +146,14 @@ describe('closing', () => {
     expect(await change({ status: 'CLOSED' })).toMatchObject({ status: 'CLOSED', balance: 0 });
   });
 
-  it('is for good: no change and no transfer after it', async () => {
+  it('is permanent: no change and no transfer after it', async () => {
     await change({ status: 'CLOSED' });
     expect(await codeOf(change({ status: 'ACTIVE' }))).toBe('account_closed');
     expect(await codeOf(change({ overdraftLimit: 5 }))).toBe('account_closed');
     expect([await transfer(world, a), await transfer(a, world)]).toEqual(['account_closed', 'account_closed']);
   });
 
-  it('stays so through MySQL and an epoch', async () => {
+  it('remains closed through MySQL and an epoch', async () => {
     await change({ status: 'CLOSED' });
     await stage.flush();
     await stage.begin();
@@ -163,7 +163,7 @@ describe('closing', () => {
 });
 
 describe('a repeated change id', () => {
-  it('is not applied twice: it answers the account as it stands', async () => {
+  it('is not applied twice: it returns the current account', async () => {
     const changeId = newUuidV7(Date.now());
     await change({ changeId, overdraftLimit: 5 });
     await change({ overdraftLimit: 9 });
@@ -171,7 +171,7 @@ describe('a repeated change id', () => {
     expect(await change({ changeId, overdraftLimit: 5 })).toMatchObject({ overdraftLimit: 9, settingsVersion: 3 });
   });
 
-  it('is not refused by the version that it made itself', async () => {
+  it('is not rejected because of the version that it made itself', async () => {
     const changeId = newUuidV7(Date.now());
     const expected = { changeId, overdraftLimit: 5, expectedSettingsVersion: 1 };
     await change(expected);
@@ -179,7 +179,7 @@ describe('a repeated change id', () => {
     expect(await change(expected)).toMatchObject({ settingsVersion: 2 });
   });
 
-  it('is answered only once it is in MySQL: its entry came with an answer that may be lost', async () => {
+  it('is answered only once it is in MySQL: its entry was in a reply that may be lost', async () => {
     const changeId = newUuidV7(Date.now());
     await change({ changeId, overdraftLimit: 5 });
     const again = { answered: false };
@@ -187,13 +187,13 @@ describe('a repeated change id', () => {
       again.answered = true;
     });
     const before = pod.cache.changes.length;
-    await until('it was asked again and again', () => pod.cache.changes.length > before + 2);
+    await until('it was repeated several times', () => pod.cache.changes.length > before + 2);
     expect(again.answered).toBe(false);
     await stage.flush();
     expect(await repeated).toMatchObject({ overdraftLimit: 5, settingsVersion: 2 });
   });
 
-  it('that is not later than M takes a new id, when no attempt is in doubt', async () => {
+  it('that is not later than M takes a new id if no attempt is in doubt', async () => {
     await pod.ledger.read([a]);
     const changeId = newUuidV7(Date.now() - 120_000);
     expect(await change({ changeId, overdraftLimit: 5 })).toMatchObject({ overdraftLimit: 5, settingsVersion: 2 });
@@ -214,8 +214,8 @@ describe('a repeated change id', () => {
   });
 });
 
-describe('a settings version at its end', () => {
-  it('changes no more', async () => {
+describe('A settings version at its maximum', () => {
+  it('allows no more changes', async () => {
     const last = `last-${round}`;
     await stage.open(accountOf(last, { settingsVersion: 4_294_967_295 }));
     expect(await codeOf(change({ accountId: last, overdraftLimit: 5 }))).toBe('internal_error');

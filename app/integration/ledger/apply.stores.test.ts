@@ -33,11 +33,11 @@ async function balances(): Promise<(number | undefined)[]> {
 }
 
 describe('one call with several transfers', () => {
-  it('answers no orders with no answers', async () => {
+  it('returns no answers for no orders', async () => {
     expect(await apply()).toEqual([]);
   });
 
-  it('applies each, in order, on the balances that the ones before left', async () => {
+  it('applies each, in order, on the balances left by the previous ones', async () => {
     const answers = await apply(
       order({ amount: 500 }),
       order({ source: a, destination: b, amount: 200 }),
@@ -62,14 +62,14 @@ describe('one call with several transfers', () => {
     expect(await balances()).toEqual([70, 0, -70]);
   });
 
-  it('answers 409 to the second of two orders that share an id and not their content', async () => {
+  it('returns 409 for the second of two orders that share an id but not their content', async () => {
     const one = order({ amount: 70 });
     const answers = await apply(one, { ...one, amount: 71 });
     expect(answers.map(said)).toEqual(['POSTED', 'transaction_id_reused']);
     expect(await balances()).toEqual([70, 0, -70]);
   });
 
-  it('knows the same id across the journal entries of one call, and of a call before', async () => {
+  it('recognizes the same id across the journal entries of one call, and of an earlier call', async () => {
     const many = Array.from({ length: 2 * CHUNK_TRANSFERS }, () => order({ amount: 1 }));
     const first = many[0] ?? order();
     await apply(order({ source: world, destination: b, amount: 1 }));
@@ -81,7 +81,7 @@ describe('one call with several transfers', () => {
     expect((await balances())[0]).toBe(2 * CHUNK_TRANSFERS);
   });
 
-  it('refuses the second debit of one account when there are funds for the first only', async () => {
+  it('refuses the second debit of an account if the funds cover only the first', async () => {
     await apply(order({ amount: 100 }));
     const answers = await apply(
       order({ source: a, destination: b, amount: 100 }),
@@ -91,7 +91,7 @@ describe('one call with several transfers', () => {
     expect(await balances()).toEqual([0, 100, -100]);
   });
 
-  it('takes the first of two debits that fits, whatever the order of their sizes', async () => {
+  it('accepts the first of two debits that fits, whatever the order of their sizes', async () => {
     await apply(order({ amount: 100 }));
     const answers = await apply(
       order({ source: a, destination: b, amount: 101 }),
@@ -100,7 +100,7 @@ describe('one call with several transfers', () => {
     expect(answers.map(said)).toEqual(['insufficient_funds', 'POSTED']);
   });
 
-  it('answers account_not_found for an unknown account on either side, and applies the others', async () => {
+  it('returns account_not_found for an unknown account on either side, and applies the others', async () => {
     const answers = await apply(
       order({ source: 'nobody' }),
       order({ destination: 'nobody' }),
@@ -111,14 +111,14 @@ describe('one call with several transfers', () => {
     expect(await balances()).toEqual([3, 0, -3]);
   });
 
-  it('remembers nothing of a transfer whose account is missing: its id may be used when it is there', async () => {
+  it('stores nothing for a transfer whose account is missing: its id may be used once the account exists', async () => {
     const one = order({ destination: `later-${round}` });
     expect((await apply(one)).map(said)).toEqual(['account_not_found']);
     await stage.open(accountOf(`later-${round}`));
     expect((await apply(one)).map(said)).toEqual(['POSTED']);
   });
 
-  it('puts what it was told into the tail until it is known to be in MySQL', async () => {
+  it('puts what it received into the tail until it is known to be in MySQL', async () => {
     await apply(order(), order({ source: b, destination: a, amount: 1 }));
     const view = pod.session.view();
     expect([view?.tail.size, view?.observed, view?.backlog]).toEqual([1, 2, 2]);
@@ -129,8 +129,8 @@ describe('one call with several transfers', () => {
   });
 });
 
-describe('a refusal by the rules', () => {
-  it('is an outcome: it has a seq, is replayed when funds have come, and stands in MySQL as REJECTED', async () => {
+describe('A refusal by the rules', () => {
+  it('is an outcome: it has a seq, is replayed even when funds have arrived, and is REJECTED in MySQL', async () => {
     const one = order({ source: a, destination: b, amount: 10 });
     const [refused] = await apply(one);
     expect(refused).toMatchObject({ status: 'REJECTED', refusal: 'insufficient_funds', seq: 1, replayed: false });
@@ -145,7 +145,7 @@ describe('a refusal by the rules', () => {
     expect(await balances()).toEqual([1_000, 0, -1_000]);
   });
 
-  it('is replayed to the same content only', async () => {
+  it('is replayed only for the same content', async () => {
     const one = order({ source: a, destination: b, amount: 10 });
     await apply(one);
     expect((await apply({ ...one, amount: 11 })).map(said)).toEqual(['transaction_id_reused']);
@@ -157,21 +157,21 @@ describe('a refusal by the rules', () => {
     ['account_frozen', { status: 'FROZEN' as const }, {}],
     ['account_suspended', { status: 'SUSPENDED' as const }, {}],
     ['insufficient_funds', {}, {}],
-  ])('is %s before any rule that comes later', async (refusal, account, different) => {
+  ])('takes precedence as %s over any later rule', async (refusal, account, different) => {
     const id = `rules-${round}`;
     await stage.open(accountOf(id, account));
     const [answer] = await apply(order({ source: id, destination: a, amount: 1, ...different }));
     expect(said(answer)).toBe(refusal);
   });
 
-  it('lets a suspended account take credits', async () => {
+  it('lets a suspended account receive credits', async () => {
     const id = `suspended-${round}`;
     await stage.open(accountOf(id, { status: 'SUSPENDED' }));
     expect((await apply(order({ destination: id }))).map(said)).toEqual(['POSTED']);
   });
 });
 
-describe('the outcome of an id', () => {
+describe('The outcome of an id', () => {
   it('is found while Redis has it, and in MySQL when the epoch is over', async () => {
     const one = order({ timestamp: 1_700_000_000_000, reference: 'for you', kind: 'reversal', reverses: newUuidV7(1) });
     await apply(one);

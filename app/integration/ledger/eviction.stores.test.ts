@@ -28,7 +28,7 @@ async function cached(from: readonly string[]): Promise<CachedAccount[]> {
   const { accounts } = await stage.scripts.read(caller(), from);
   return accounts.filter((account) => account !== null);
 }
-/** Puts these accounts in, as a pod that has just read them would. */
+/** Installs these accounts, like a pod that has just read them. */
 const install = (from: readonly string[], { cursor = 0, max = 10 } = {}) =>
   stage.scripts.install(
     caller(),
@@ -37,13 +37,13 @@ const install = (from: readonly string[], { cursor = 0, max = 10 } = {}) =>
     max,
   );
 
-describe('an account that was let go', () => {
-  it('between two calls is brought back as it was left', async () => {
+describe('An evicted account', () => {
+  it('is loaded again between two calls with its latest state', async () => {
     const pod = await stage.pod();
     await pod.apply([orderOf({ source: world, destination: idOf(0), amount: 70 })]);
     await stage.flush();
     await stage.scripts.register(caller(), stage.marker);
-    // Room for one: whatever else is there has to go.
+    // Room for one: everything else has to be evicted.
     await install([idOf(9)], { cursor: 1, max: 1 });
     expect(await cached([idOf(0), world])).toEqual([]);
     const [answer] = await pod.apply([orderOf({ source: idOf(0), destination: idOf(1), amount: 30 })]);
@@ -51,10 +51,10 @@ describe('an account that was let go', () => {
   });
 });
 
-describe('letting go', () => {
+describe('Eviction', () => {
   beforeEach(() => stage.scripts.register(caller(), stage.marker));
 
-  it('never takes what was changed and is not in MySQL; the newcomer is told that there is no room', async () => {
+  it('never takes changed accounts that are not in MySQL; the new account gets no room', async () => {
     const pod = await stage.pod();
     const dirty = ids.slice(0, 10);
     await pod.apply(dirty.map((id) => orderOf({ source: world, destination: id })));
@@ -66,7 +66,7 @@ describe('letting go', () => {
     expect([after.accounts.filter(Boolean).length, after.evicted]).toEqual([2, 2]);
   });
 
-  it('takes those that were not changed before those that were', async () => {
+  it('takes unchanged accounts before changed ones', async () => {
     const pod = await stage.pod();
     await pod.apply([orderOf({ source: world, destination: idOf(0) })]);
     await install(ids.slice(1, 9));
@@ -74,21 +74,21 @@ describe('letting go', () => {
     expect((await cached([world, idOf(0)])).map(({ balance }) => balance)).toEqual([-100, 100]);
   });
 
-  it('keeps those that the same call asks for', async () => {
+  it('keeps accounts requested by the same call', async () => {
     await install(ids.slice(0, 10));
     const { accounts } = await install(ids.slice(5, 15));
     expect(accounts.map((account) => account?.accountId)).toEqual(ids.slice(5, 15));
     expect((await cached(ids.slice(0, 20))).map(({ accountId }) => accountId)).toEqual(ids.slice(5, 15));
   });
 
-  it('leaves an account that is there as it stands, whatever an older snapshot says', async () => {
+  it('leaves a cached account unchanged, whatever an older snapshot contains', async () => {
     const pod = await stage.pod();
     await pod.apply([orderOf({ source: world, destination: idOf(0), amount: 5 })]);
     const { accounts } = await install([idOf(0)]);
     expect(accounts[0]).toMatchObject({ balance: 5, version: 1, modified: true });
   });
 
-  it('comes down to a limit that was lowered, and then has room again', async () => {
+  it('shrinks to a lowered limit, and then has room again', async () => {
     await install(ids.slice(0, 200), { max: 200 });
     const { accounts } = await install([idOf(250)], { max: 10 });
     expect(accounts[0]).not.toBeNull();
@@ -96,8 +96,8 @@ describe('letting go', () => {
   });
 });
 
-describe('a snapshot of MySQL', () => {
-  it('that is older than what Redis has let go is refused: P reads v5 and pauses, v6 is flushed and let go', async () => {
+describe('A snapshot of MySQL', () => {
+  it('that is older than what Redis has evicted is rejected: P reads v5 and pauses, v6 is flushed and evicted', async () => {
     const limits = { cachedAccountsMax: 2 };
     const [p, q] = [await stage.pod(limits), await stage.pod(limits)];
     const id = idOf(0);
@@ -126,7 +126,7 @@ describe('a snapshot of MySQL', () => {
     expect(p.session.suspicions).toEqual([]);
   });
 
-  it('is installed from the cursor on that Redis has let go, and refused below it', async () => {
+  it('is accepted from the cursor on that Redis has evicted, and rejected below it', async () => {
     const pod = await stage.pod();
     await stage.scripts.register(caller(), stage.marker);
     await pod.apply([orderOf({ source: world, destination: idOf(0) })]);
@@ -140,14 +140,14 @@ describe('a snapshot of MySQL', () => {
   });
 });
 
-describe('a cache of 10 accounts under transfers among 300, flushed all the time', () => {
-  it('gives every transfer its right outcome, loses nothing, and the sums are zero', async () => {
+describe('A cache of 10 accounts with transfers among 300, flushed continuously', () => {
+  it('gives every transfer its correct outcome, loses nothing, and the sums are zero', async () => {
     const limits = { cachedAccountsMax: 10, requestTimeoutMs: 25_000 };
     const pods = [await stage.pod(limits), await stage.pod(limits)];
     const stopped = new AbortController();
     const flushing = stage.flusher().run(() => stage.keeper, stopped.signal);
     const answered = new Map<string, string>();
-    /** Asks until there is an outcome, as a client does that is told to come again: all in the cache was dirty. */
+    /** Retries until there is an outcome, like a client that is asked to retry: everything in the cache was dirty. */
     const insist = async (pod: Pod, orders: TransferOrder[]) => {
       let open = orders;
       for (let tries = 0; open.length > 0 && tries < 1_000; tries++) {

@@ -51,7 +51,7 @@ describe('balances stay within ±(2^53 − 1)', () => {
   });
 
   it('refuses sums that a double would round back to the limit', async () => {
-    // 2^53 is even and exact, 2^53 + 1 is rounded to it: neither may be taken for 2^53 − 1.
+    // 2^53 is even and exact, 2^53 + 1 is rounded to it: neither may be mistaken for 2^53 − 1.
     await move(world, rich, MAX);
     for (const amount of [1, 2, 3, MAX - 1, MAX])
       expect(await move(`${world}-2`, rich, amount)).toBe('balance_out_of_range');
@@ -59,7 +59,7 @@ describe('balances stay within ±(2^53 − 1)', () => {
     expect([await balanceOf(rich), await balanceOf(poor)]).toEqual([MAX, 0]);
   });
 
-  it('remembers that refusal, and replays it when there is room again', async () => {
+  it('stores that refusal, and replays it when there is room again', async () => {
     await move(world, rich, MAX);
     const one = orderOf({ source: `${world}-2`, destination: rich, amount: 1 });
     expect((await pod.apply([one])).map(said)).toEqual(['balance_out_of_range']);
@@ -76,7 +76,7 @@ describe('balances stay within ±(2^53 − 1)', () => {
     expect(await move(poor, rich, MAX)).toBe('insufficient_funds');
   });
 
-  it('survives the way to MySQL unrounded, and back', async () => {
+  it('reaches MySQL and returns without rounding', async () => {
     await move(world, rich, MAX);
     await stage.flush();
     expect(await stage.storedAccount(rich)).toMatchObject({ balance: MAX });
@@ -91,14 +91,14 @@ describe('balances stay within ±(2^53 − 1)', () => {
     const vast = `vast-${round}`;
     await stage.open(accountOf(vast, { overdraftLimit: MAX }));
     await move(world, vast, MAX);
-    // Available is 2 · (2^53 − 1): more than any transfer can ask for at once.
+    // Available is 2 · (2^53 − 1): more than any single transfer can request.
     expect(await move(vast, world, MAX)).toBe('POSTED');
     expect(await move(vast, rich, MAX)).toBe('POSTED');
     expect([await balanceOf(vast), await balanceOf(rich)]).toEqual([-MAX, MAX]);
     expect(await move(vast, poor, 1)).toBe('insufficient_funds');
   });
 
-  it('stops an overdraft at its limit exactly', async () => {
+  it('limits an overdraft to exactly its limit', async () => {
     const narrow = `narrow-${round}`;
     await stage.open(accountOf(narrow, { overdraftLimit: 70 }));
     expect(await move(narrow, rich, 71)).toBe('insufficient_funds');

@@ -24,11 +24,11 @@ const itemsOf = (count: number) =>
   });
 
 /**
- * A script unpacks ids and accounts onto a stack of some 8000 places; past it a call would fail after its first write, and
- * leave balances without a journal entry.
+ * A script unpacks ids and accounts onto a stack of some 8000 slots; beyond that a call would fail after its first
+ * write, and leave balances without a journal entry.
  */
 describe('the largest call', () => {
-  it('with an account of its own on every side, and ids as long as they may be, is applied whole', async () => {
+  it('with a separate account on every side, and ids of maximum length, is applied completely', async () => {
     const pod = await stage.pod();
     const items = itemsOf(CALL_TRANSFERS_MAX);
     for (let from = 0; from < items.length; from += 250) {
@@ -48,14 +48,14 @@ describe('the largest call', () => {
     expect(accounts.every((account) => account?.balance === 100)).toBe(true);
   });
 
-  it('is never exceeded: more is refused before anything is sent', async () => {
+  it('is never exceeded: larger calls are rejected before anything is sent', async () => {
     const pod = await stage.pod();
     const before = (await stage.scripts.read(pod.caller, [])).head;
     await expect(stage.scripts.apply(pod.caller, itemsOf(CALL_TRANSFERS_MAX + 1))).rejects.toThrow(RangeError);
     expect((await stage.scripts.read(pod.caller, [])).head.seq).toBe(before.seq);
   });
 
-  it('bounds a batch, whatever the setting says', async () => {
+  it('limits a batch, whatever the setting is', async () => {
     const model = await ModelLedger.open({
       applyBatchMax: 5_000,
       queueTransfersMax: 10_000,
@@ -76,7 +76,7 @@ describe('a read of the journal', () => {
     return [{ order: one, payload: encodeOrder(one, 1).padEnd(bytes - 2), lookupCursor: 0 }];
   };
 
-  it('answers with no more than 4 MiB, and goes on after what it answered; a larger entry comes alone', async () => {
+  it('returns at most 4 MiB, and continues after what it returned; a larger entry is returned alone', async () => {
     await stage.begin();
     const pod = await stage.pod();
     await stage.scripts.install(pod.caller, [accountOf('world'), accountOf('ada')], 0, 10_000);

@@ -37,8 +37,8 @@ async function everything(): Promise<string[]> {
   return Promise.all(keys.map(async (key) => `${key} ${(await admin.dumpBuffer(key)).toString('base64')}`));
 }
 
-describe('a Redis out of memory', () => {
-  it('refuses transfers with a clear, retryable problem, and nothing is half written; later they pass', async () => {
+describe('A Redis out of memory', () => {
+  it('rejects transfers with a clear, retryable problem, and nothing is half written; later they succeed', async () => {
     const early = orderOf({ amount: 3 });
     await pod.apply([early]);
     const before = await everything();
@@ -58,7 +58,7 @@ describe('a Redis out of memory', () => {
     expect(await pod.ledger.read(['a'])).toMatchObject([{ balance: 8, version: 2 }]);
   });
 
-  it('passes what waited, when memory comes back before the tries are used up', async () => {
+  it('accepts waiting transfers if memory becomes available before their retries are used up', async () => {
     await fill();
     const waiting = pod.apply([orderOf()]);
     await expect.poll(() => pod.events.counts.retried).toBeGreaterThan(1);
@@ -66,7 +66,7 @@ describe('a Redis out of memory', () => {
     expect((await waiting).map(said)).toEqual(['POSTED']);
   });
 
-  it('refuses account changes, and does not make them', async () => {
+  it('rejects account changes, and does not make them', async () => {
     await fill();
     const change = {
       changeId: newUuidV7(Date.now()),
@@ -79,7 +79,7 @@ describe('a Redis out of memory', () => {
     expect(await pod.ledger.read(['a'])).toMatchObject([{ status: 'ACTIVE', settingsVersion: 1 }]);
   });
 
-  it('still reads, and finds outcomes', async () => {
+  it('still serves reads, and finds outcomes', async () => {
     const one = orderOf();
     await pod.apply([one]);
     await fill();
@@ -87,7 +87,7 @@ describe('a Redis out of memory', () => {
     expect(await pod.ledger.read(['a'])).toMatchObject([{ source: 'cache', stale: false }]);
   });
 
-  it('is still flushed, trimmed, and made to forget: so it gets room again', async () => {
+  it('can still be flushed, trimmed, and relieved of old ids, so that it gets room again', async () => {
     const old = orderOf({ transactionId: newUuidV7(Date.now() - 60_000), amount: 9 });
     await pod.apply([old]);
     await fill();
@@ -101,7 +101,7 @@ describe('a Redis out of memory', () => {
     expect(await stage.redis.exists(`${stage.prefix}:{0}:${stage.epoch}:ids:${bucket}`)).toBe(0);
   });
 
-  it('still lets a pod be retired and a fence be raised', async () => {
+  it('still allows retiring a pod and raising a fence', async () => {
     const other = await stage.pod();
     await fill();
     await stage.scripts.retire(stage.keeper, other.caller.podId);

@@ -6,7 +6,7 @@ import { commandLost } from '../../journal/testing/faulty-cache.ts';
 import { ModelLedger } from '../../ledger/testing/model-ledger.ts';
 import { RealLedger } from '../testing/real-ledger.ts';
 
-/** Runs an apply that wants its transfers persisted, and tells whether it has been answered yet. */
+/** Starts an apply with durability persisted, and reports whether it has been answered. */
 function persisting(stage: ModelLedger, ...orders: TransferOrder[]) {
   const state = { answered: false, answers: Promise.resolve<(Outcome | Problem)[]>([]) };
   state.answers = stage.ledger.apply(orders, 'persisted').finally(() => {
@@ -27,7 +27,7 @@ const persistedOutcome = (order: TransferOrder, epoch: number): Outcome => ({
 });
 
 describe('durability persisted', () => {
-  it('waits until the cursor has passed the transfer, and says that it is persisted', async () => {
+  it('waits until the cursor has passed the transfer, and reports it as persisted', async () => {
     const stage = await ModelLedger.open();
     const state = persisting(stage, stage.order(), stage.order());
     await stage.clock.pass(1_000);
@@ -50,7 +50,7 @@ describe('durability persisted', () => {
     expect(posted(first).persisted).toBe(false);
     const again = Array.from({ length: 51 }, () => Array.from({ length: 1_000 }, () => order));
     const waiting: ReturnType<typeof persisting>[] = [];
-    // As many as the transfer queue takes at a time.
+    // As many as the transfer queue accepts at a time.
     for (const orders of again) {
       waiting.push(persisting(stage, ...orders));
       await stage.clock.pass(10);
@@ -66,7 +66,7 @@ describe('durability persisted', () => {
     }
   }, 60_000);
 
-  it('waits for refusals too: they are outcomes', async () => {
+  it('waits for refusals, too: they are outcomes', async () => {
     const stage = await ModelLedger.open();
     const state = persisting(stage, stage.order({ source: 'b', destination: 'a' }));
     await stage.clock.pass(200);
@@ -75,14 +75,14 @@ describe('durability persisted', () => {
     expect((await stage.clock.until(state.answers)).map(said)).toEqual(['insufficient_funds']);
   });
 
-  it('does not wait for what has no outcome', async () => {
+  it('does not wait if there is no outcome', async () => {
     const stage = await ModelLedger.open();
     const [answer] = await stage.clock.until(stage.ledger.apply([stage.order({ destination: 'nobody' })], 'persisted'));
     expect(said(answer)).toBe('account_not_found');
     expect(stage.cache.calls('read')).toBe(0);
   });
 
-  it('does not wait for a replay that MySQL gave', async () => {
+  it('does not wait for a replay from MySQL', async () => {
     const stage = await ModelLedger.open();
     const one = stage.order({ transactionId: 'mine' });
     stage.database.outcomes.set('mine', persistedOutcome(one, 0));
@@ -93,7 +93,7 @@ describe('durability persisted', () => {
     expect(stage.clock.monotonic()).toBe(before);
   });
 
-  it('goes on asking after the cache failed to answer', async () => {
+  it('keeps reading after the cache failed to answer', async () => {
     const stage = await ModelLedger.open();
     stage.cache.next('read', commandLost, commandLost);
     const state = persisting(stage, stage.order());
@@ -103,7 +103,7 @@ describe('durability persisted', () => {
     expect(stage.session.suspicions).toHaveLength(2);
   });
 
-  it('out of time is 504 outcome_unknown with the id, and the transfer stands', async () => {
+  it('returns 504 outcome_unknown with the id at its deadline, and the transfer remains posted', async () => {
     const stage = await ModelLedger.open();
     const one = stage.order();
     const [answer] = await stage.clock.until(stage.ledger.apply([one], 'persisted'));
@@ -132,7 +132,7 @@ describe('durability persisted across a change of epoch', () => {
     return { stage, one, state };
   }
 
-  it('is answered by looking the id up in MySQL; the new cursor says nothing', async () => {
+  it('is answered by looking the id up in MySQL; the new cursor does not apply', async () => {
     const { stage, one, state } = await acrossEpochs();
     // In the new epoch the cursor passes the seq that the transfer had in the old one.
     await stage.apply(stage.order(), stage.order());
@@ -144,7 +144,7 @@ describe('durability persisted across a change of epoch', () => {
     expect(answer).toMatchObject({ epoch: 1, persisted: true, replayed: false });
   });
 
-  it('is 409 when the transfer was given up and its id belongs to another one: never the 201 of that', async () => {
+  it('returns 409 if the transfer was dropped and its id belongs to another one: never the 201 of that', async () => {
     const { stage, one, state } = await acrossEpochs();
     stage.database.outcomes.set(one.transactionId, persistedOutcome({ ...one, amount: one.amount + 1 }, 2));
     const [answer] = await stage.clock.until(state.answers);
@@ -152,14 +152,14 @@ describe('durability persisted across a change of epoch', () => {
     expect(answer).toMatchObject({ code: 'transaction_id_reused', extras: { transactionId: one.transactionId } });
   });
 
-  it('is a replay when the transfer was given up and the same was sent again meanwhile', async () => {
+  it('is a replay if the transfer was dropped and sent again in the meantime', async () => {
     const { stage, one, state } = await acrossEpochs();
     stage.database.outcomes.set(one.transactionId, persistedOutcome(one, 2));
     const [answer] = await stage.clock.until(state.answers);
     expect(answer).toMatchObject({ epoch: 2, persisted: true, replayed: true });
   });
 
-  it('waits on while MySQL is away, and answers 504 at its deadline', async () => {
+  it('keeps waiting while MySQL is unavailable, and returns 504 at its deadline', async () => {
     const { stage, state } = await acrossEpochs();
     stage.database.broken = new Problem('database_unavailable', 'away');
     await stage.clock.pass(500);
@@ -168,7 +168,7 @@ describe('durability persisted across a change of epoch', () => {
   });
 });
 
-describe('durability persisted, for real', () => {
+describe('durability persisted, with real stores', () => {
   let real: RealLedger;
   beforeAll(async () => {
     real = await RealLedger.open({ redisPort: inject('redisPort'), mysqlUrl: inject('mysqlUrl') });

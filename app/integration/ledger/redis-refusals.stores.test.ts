@@ -38,7 +38,9 @@ async function everything(): Promise<string[]> {
   return Promise.all(keys.map(async (key) => `${key} ${(await admin.dumpBuffer(key)).toString('base64')}`));
 }
 
-/** Redis refuses writes after a snapshot failed, as it does for a full disk: here, since a folder is in its way. */
+/**
+ * Redis refuses writes after a failed snapshot, as it does for a full disk; here, a folder blocks the snapshot file.
+ */
 async function failSnapshots(): Promise<void> {
   mkdirSync(join(dir, 'dump.rdb', 'in-the-way'), { recursive: true });
   await admin.config('SET', 'save', '3600 1');
@@ -59,14 +61,14 @@ describe('A Redis that refuses', () => {
   });
 
   it.each([
-    ['writes, since its disk is full', 'MISCONF', failSnapshots, mendSnapshots],
+    ['writes, because its disk is full', 'MISCONF', failSnapshots, mendSnapshots],
     [
-      'scripts, since a right was taken away',
+      'scripts, because a permission was revoked',
       'NOPERM',
       () => admin.call('ACL', 'SETUSER', 'default', '-evalsha'),
       () => admin.call('ACL', 'SETUSER', 'default', '+evalsha'),
     ],
-  ])('%s: 503, as nothing was written, and the same transfer passes later', async (_what, word, cause, cure) => {
+  ])('%s: 503, because nothing was written, and the same transfer succeeds later', async (_what, word, cause, cure) => {
     const before = await everything();
     await cause();
     const order = orderOf({ amount: 5 });
@@ -88,7 +90,7 @@ describe('A Redis that refuses', () => {
     expect(await admin.get('counted')).toBeNull();
   });
 
-  it('in the middle of a script leaves it in doubt: what it wrote before stays', async () => {
+  it('in the middle of a script leaves it in doubt: earlier writes persist', async () => {
     await admin.call('ACL', 'SETUSER', 'clerk', 'on', '>clerk', '~*', '+@all', '-decr');
     const clerk = new Redis(server.port, { username: 'clerk', password: 'clerk', maxRetriesPerRequest: 0 });
     const text = "#!lua\nredis.call('INCR', 'half')\nreturn redis.call('DECR', 'half')";

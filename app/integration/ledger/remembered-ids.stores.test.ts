@@ -36,7 +36,7 @@ async function balance(): Promise<number | undefined> {
   return account?.balance;
 }
 const bucketOf = (id: string): number => placeOf(id).bucket ?? 0;
-/** Forgets every bucket from M up to that of the id, as a keeper would. */
+/** Forgets every bucket from M up to that of the id, like a keeper. */
 function forgetUpTo(id: string, turnOthers = false) {
   const first = Math.floor((m + 1) / ID_BUCKET_MS);
   const buckets = Array.from({ length: bucketOf(id) - first + 1 }, (_, index) => first + index);
@@ -57,8 +57,8 @@ describe('every other id is looked up in MySQL first', () => {
   it.each([
     ['a UUIDv7 of M itself', () => newUuidV7(m)],
     ['an old UUIDv7', () => newUuidV7(1_600_000_000_000)],
-    ['an id of the client’s own making', () => `invoice-${round}`],
-    ['a UUIDv7 in capitals, which is another id', () => newUuidV7(Date.now()).toUpperCase()],
+    ['an id chosen by the client', () => `invoice-${round}`],
+    ['an upper-case UUIDv7, which is a different id', () => newUuidV7(Date.now()).toUpperCase()],
   ])('%s', async (_, newId) => {
     const id = newId();
     expect(await say(order(id))).toEqual(['POSTED']);
@@ -68,14 +68,14 @@ describe('every other id is looked up in MySQL first', () => {
     expect(await balance()).toBe(1);
   });
 
-  it('up to M itself, whatever the pod thinks: the script has the last word, to the millisecond', async () => {
+  it('up to M itself, whatever M the pod has: the script makes the final check, to the millisecond', async () => {
     const item = (time: number) => [{ order: order(newUuidV7(time)), payload: '{}', lookupCursor: -1 }];
     const statusOf = async (time: number) => (await stage.scripts.apply(pod.caller, item(time))).records[0]?.status;
     expect(await statusOf(m)).toBe(RecordStatus.NEEDS_LOOKUP);
     expect(await statusOf(m + 1)).toBe(RecordStatus.POSTED);
   });
 
-  it('many of one call with one read', async () => {
+  it('many ids of one call with one read', async () => {
     const many = Array.from({ length: 20 }, (_, index) => order(`many-${round}-${index}`));
     expect(await say(...many)).toEqual(many.map(() => 'POSTED'));
     expect(pod.reader.reads.outcomes).toBeLessThanOrEqual(2);
@@ -87,7 +87,7 @@ describe('every other id is looked up in MySQL first', () => {
     expect(await balance()).toBe(2);
   });
 
-  it('a pod that knows only an older M is put right by the script', async () => {
+  it('a pod with an outdated M is corrected by the script', async () => {
     const id = newUuidV7(Date.now() - 30_000);
     await say(order(id));
     await stage.flush();
@@ -99,8 +99,8 @@ describe('every other id is looked up in MySQL first', () => {
   });
 });
 
-describe('an id that Redis has forgotten', () => {
-  it('is still recognised: a replay, through MySQL', async () => {
+describe('An id that Redis has forgotten', () => {
+  it('is still recognized: a replay, through MySQL', async () => {
     const id = newUuidV7(Date.now() - 30_000);
     await say(order(id), order(`other-${round}`));
     await stage.flush();
@@ -119,7 +119,7 @@ describe('an id that Redis has forgotten', () => {
     expect((await pod.ledger.outcome(id)).persisted).toBe(true);
   });
 
-  it('goes only when all of its bucket is in MySQL; later buckets wait for it', async () => {
+  it('is removed only when all of its bucket is in MySQL; later buckets wait for it', async () => {
     const [early, late] = [newUuidV7(Date.now() - 40_000), newUuidV7(Date.now() - 20_000)];
     await say(order(early), order(late));
     expect((await forgetUpTo(late)).m).toBe(bucketEnd(bucketOf(early)) - ID_BUCKET_MS);
@@ -128,14 +128,14 @@ describe('an id that Redis has forgotten', () => {
     expect((await stage.scripts.find(pod.caller, [early, late])).seqs).toEqual([null, null]);
   });
 
-  it('raises what Redis has let go to its own seq, not to that of others in the same call', async () => {
+  it('raises the evicted seq of Redis to its own seq, not to that of others in the same call', async () => {
     const [early, late] = [newUuidV7(Date.now() - 40_000), newUuidV7(Date.now())];
     await say(order(early), order(late));
     await stage.flush();
     expect((await forgetUpTo(early)).dropped).toBe(1);
   });
 
-  it('was let go by the janitor in the order of UUIDv7 time, and only out of the window', async () => {
+  it('was removed by the janitor in the order of UUIDv7 time, and only outside the window', async () => {
     const [old, young] = [newUuidV7(Date.now() - 45_000), newUuidV7(Date.now())];
     await say(order(old), order(young));
     await stage.flush();
@@ -157,8 +157,8 @@ describe('an id that Redis has forgotten', () => {
   });
 });
 
-describe('the two generations of other ids', () => {
-  it('a retry of an id in the older one is a replay, without MySQL', async () => {
+describe('The two generations of other ids', () => {
+  it('replay a repeated id in the older one without MySQL', async () => {
     const id = `generation-${round}`;
     await say(order(id));
     await stage.scripts.forget(stage.keeper, [], true);
@@ -168,7 +168,7 @@ describe('the two generations of other ids', () => {
     expect(await balance()).toBe(2);
   });
 
-  it('turn only when all of the older one is in MySQL', async () => {
+  it('rotate only when all of the older one is in MySQL', async () => {
     const id = `unflushed-${round}`;
     await say(order(id));
     await stage.scripts.forget(stage.keeper, [], true);
@@ -182,7 +182,7 @@ describe('the two generations of other ids', () => {
   });
 });
 
-describe('a look-up that is older than what Redis has let go', () => {
+describe('A lookup that is older than what Redis has evicted', () => {
   it('does not count: the id is looked up again, and found', async () => {
     const id = `slow-${round}`;
     const twin = await stage.pod();
@@ -191,7 +191,7 @@ describe('a look-up that is older than what Redis has let go', () => {
     // Looked up (MySQL has nothing), and paused on its way to Redis.
     const slow = pod.apply([order(id)]);
     await held.reached;
-    // Meanwhile another pod posts it; it is flushed, and Redis forgets it.
+    // In the meantime another pod posts it; it is flushed, and Redis forgets it.
     expect((await twin.apply([order(id)])).map(said)).toEqual(['POSTED']);
     await stage.flush();
     await stage.scripts.forget(stage.keeper, [], true);
@@ -202,7 +202,7 @@ describe('a look-up that is older than what Redis has let go', () => {
     expect(await balance()).toBe(1);
   });
 
-  it('counts from exactly the cursor that Redis has let go', async () => {
+  it('counts from exactly the cursor that Redis has evicted', async () => {
     const item = (lookupCursor: number) => [{ order: order(`exact-${round}`), payload: '{}', lookupCursor }];
     await say(order(`first-${round}`));
     await stage.flush();
@@ -218,7 +218,7 @@ describe('a look-up that is older than what Redis has let go', () => {
     expect(level.records[0]?.status).toBe(RecordStatus.POSTED);
   });
 
-  it('does not count in another epoch than that of its snapshot', async () => {
+  it('does not count in an epoch other than that of its snapshot', async () => {
     const id = `epochs-${round}`;
     const held = new Gate();
     pod.cache.next('apply', held.command);

@@ -21,12 +21,12 @@ import { RedisScripts } from '../../redis/redis-scripts.ts';
 const HISTORIES = 100;
 const STEPS = 40;
 const IDS = 80;
-/** A failure is told with the simplest history that was found until then. */
+/** A failure is reported with the simplest history found so far. */
 const SHRINKING_MS_MAX = 60_000;
 const MAX = Number.MAX_SAFE_INTEGER;
 const SETTINGS_MAX = 2 ** 32 - 1;
 const LOOKED_UP = { lookupCursor: MAX };
-/** What all histories together have to come across, or they show nothing. */
+/** What all histories together must cover for the test to be meaningful. */
 const SEEN: (ProblemCode | 'POSTED' | 'again' | 'changed')[] = [
   'POSTED',
   'again',
@@ -39,7 +39,7 @@ const SEEN: (ProblemCode | 'POSTED' | 'again' | 'changed')[] = [
   'internal_error',
 ];
 
-/** Accounts that can refuse for every reason there is; `nobody` is never opened, `late` by a step. */
+/** Accounts that can refuse for every possible reason; `nobody` is never opened, `late` by a step. */
 const OPENED: Account[] = [
   account('world'),
   account('a'),
@@ -70,7 +70,7 @@ const anyContent = fc
     reference: fc.constantFrom(null, null, 'x'),
   })
   .filter(({ source, destination }) => source !== destination);
-/** What a history asks for under its ids; few enough that it asks again, now and then for something else. */
+/** What a history requests under its ids; few enough that it repeats requests, occasionally with different content. */
 const anyContents = fc.array(anyContent, { minLength: IDS, maxLength: IDS });
 const anyTransfer = fc.record({
   n: fc.nat(IDS - 1),
@@ -94,7 +94,7 @@ type Transfer = typeof anyTransfer extends fc.Arbitrary<infer T> ? T : never;
 type Content = typeof anyContent extends fc.Arbitrary<infer C> ? C : never;
 type Change = typeof anyChange extends fc.Arbitrary<infer C> ? C : never;
 
-/** What both stores are asked, and have to answer alike. */
+/** The calls for which both stores must give the same answers. */
 interface Ledger {
   open(accounts: readonly Account[]): Promise<void>;
   apply(items: readonly DirectItem[]): Promise<(Outcome | Problem)[]>;
@@ -102,7 +102,7 @@ interface Ledger {
   accounts(ids: readonly string[]): Promise<Account[]>;
 }
 
-/** Redis, asked as a pod asks it. */
+/** Redis, called like a pod does. */
 class LuaLedger implements Ledger {
   readonly #scripts: RedisScripts;
   readonly #caller: Caller;
@@ -181,7 +181,7 @@ class LuaLedger implements Ledger {
     const { entries } = await this.#scripts.find(this.#caller, [id]);
     const all = entries.flatMap((entry) => outcomesOf(entry, this.#caller.epoch));
     const standing = all.find((outcome) => outcome.order.transactionId === id);
-    if (!standing) throw new Error(`${id} is known, and not in the journal`);
+    if (!standing) throw new Error(`${id} is known, but not in the journal`);
     return standing;
   }
 }
@@ -222,7 +222,7 @@ function sqlLedger(): Ledger {
   };
 }
 
-/** Histories share the two stores: each has names of its own. */
+/** Histories share the two stores: each has its own names. */
 class History {
   readonly #name: string;
   readonly #uuids: string;

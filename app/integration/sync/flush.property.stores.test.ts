@@ -49,11 +49,11 @@ const anyCall = fc.oneof(
     arbitrary: fc.record({ id: fc.nat(9), accountId: fc.constantFrom('ada', 'bob'), overdraftLimit: fc.nat(200) }),
   },
 );
-/** What goes wrong with one commit. `twice`: another keeper commits the same batch at the same time. */
+/** The fate of one commit. `twice`: another keeper commits the same batch at the same time. */
 const anyFate = fc.constantFrom('well', 'well', 'before', 'after', 'twice', 'midway', 'cursor');
 type Fate = typeof anyFate extends fc.Arbitrary<infer F> ? F : never;
 
-/** The real store, with a failure planned for each commit; those beyond the plan go well. */
+/** The real store, with a planned failure for each commit; those beyond the plan succeed. */
 class FatefulStore implements JournalStore {
   readonly #fates: Fate[];
   readonly #real = new FlushStore(db.database);
@@ -87,7 +87,7 @@ class FatefulStore implements JournalStore {
   }
 }
 
-it('brings any journal to MySQL, each outcome exactly once, whatever fails on the way', async () => {
+it('writes any journal to MySQL, each outcome exactly once, whatever fails on the way', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(anyCall, { minLength: 1, maxLength: 25 }),

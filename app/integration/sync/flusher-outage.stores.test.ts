@@ -22,7 +22,7 @@ const connect = () =>
     commandTimeoutMs: 60_000,
   });
 
-/** Writers and a flush over a real Redis and a real MySQL, each with a connection of its own. */
+/** Writers and a flush over a real Redis and a real MySQL, each with its own connection. */
 class Traffic {
   readonly writerRedis = connect();
   readonly keeperRedis = connect();
@@ -86,7 +86,7 @@ class Traffic {
     }
   }
 
-  /** No more is written; all that was acknowledged gets to MySQL. */
+  /** No more writes; everything acknowledged reaches MySQL. */
   async settle(): Promise<void> {
     this.#writing = false;
     await this.#running[1];
@@ -143,7 +143,7 @@ describe('MySQL killed in the middle of flushing, under writes', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it('loses nothing and writes nothing twice; writes go on meanwhile, and the alert fires and ends', async () => {
+  it('loses nothing and writes nothing twice; writes continue in the meantime, and the alert fires and ends', async () => {
     await traffic.start();
     for (let kill = 1; kill <= 2; kill++) {
       const flushedBefore = traffic.flushed;

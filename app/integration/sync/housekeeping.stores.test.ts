@@ -24,7 +24,7 @@ describe('IdJanitor', () => {
     clock.wallMs = Math.ceil(clock.wallMs / ID_BUCKET_MS) * ID_BUCKET_MS;
     epoch = await modelEpoch([account('world'), account('ada')]);
     epoch.cache.now = () => clock.wallMs;
-    // The model's M is 0: raised to where an activation would set it.
+    // The model's M is 0: raise it to where an activation would set it.
     await epoch.cache.activate(2, epoch.pod.replid, 'marker', clock.wallMs - 60_000);
     epoch = Object.assign(epoch, {
       pod: { ...epoch.pod, epoch: 2 },
@@ -36,7 +36,7 @@ describe('IdJanitor', () => {
     janitor = new IdJanitor({ cache: epoch.cache, clock, windowMs: WINDOW_MS });
   });
 
-  /** A transfer with a UUIDv7 of now; its id. */
+  /** A transfer with a UUIDv7 of the current time; returns its id. */
   async function post(): Promise<string> {
     const id = newUuidV7(clock.wallMs);
     await epoch.cache.apply(epoch.pod, [{ ...itemOf(order(id)), lookupCursor: -1 }]);
@@ -46,7 +46,7 @@ describe('IdJanitor', () => {
   const known = async (id: string) => (await epoch.cache.find(epoch.pod, [id])).seqs[0] !== null;
   const m = async () => (await epoch.cache.read(epoch.pod, [])).head.m;
 
-  it('keeps ids for the window, and lets go of whole buckets after it', async () => {
+  it('keeps ids for the window, and removes whole buckets after it', async () => {
     const id = await post();
     await publishAll();
     clock.advance(WINDOW_MS);
@@ -58,7 +58,7 @@ describe('IdJanitor', () => {
     expect(await m()).toBe(clock.wallMs - WINDOW_MS - 1);
   });
 
-  it('lets go of nothing that is not in MySQL, however old', async () => {
+  it('removes nothing that is not in MySQL, however old', async () => {
     const id = await post();
     clock.advance(3 * WINDOW_MS);
     await janitor.round(epoch.keeper, idTimeMax);
@@ -68,7 +68,7 @@ describe('IdJanitor', () => {
     expect(await known(id)).toBe(false);
   });
 
-  it('forgets in order of the ids’ time, a bounded number of buckets at once', async () => {
+  it('forgets in order of the ids’ time, a limited number of buckets at once', async () => {
     const forget = vi.spyOn(epoch.cache, 'forget');
     clock.advance(300 * ID_BUCKET_MS);
     await janitor.round(epoch.keeper, idTimeMax);
@@ -80,7 +80,7 @@ describe('IdJanitor', () => {
     expect(await m()).toBe(first + 100 * ID_BUCKET_MS);
   });
 
-  it('goes by what MySQL has, when a clock has jumped ahead: M could never fall again', async () => {
+  it('is limited by the ids in MySQL if a clock has jumped ahead: M could never decrease again', async () => {
     const forget = vi.spyOn(epoch.cache, 'forget');
     idTimeMax = clock.wallMs;
     clock.wallMs += 365 * 24 * 3_600_000;
@@ -88,7 +88,7 @@ describe('IdJanitor', () => {
     expect(forget).not.toHaveBeenCalled();
   });
 
-  it('goes by the ledger, whatever the clock of its keeper says', async () => {
+  it("uses the ledger's time, whatever the keeper's clock shows", async () => {
     const id = await post();
     await publishAll();
     const ledgerMs = clock.wallMs;
@@ -102,7 +102,7 @@ describe('IdJanitor', () => {
     expect(await known(id)).toBe(false);
   });
 
-  it('turns the generations of other ids every half window, and not before', async () => {
+  it('rotates the generations of other ids every half window, and not before', async () => {
     const forget = vi.spyOn(epoch.cache, 'forget');
     await epoch.apply(order('other'));
     await publishAll();
@@ -126,7 +126,7 @@ describe('sweepEpochsBefore', () => {
   });
   afterAll(() => redis.disconnect());
 
-  it('deletes the keys of earlier epochs of this ledger, all of them, and nothing else', async () => {
+  it('deletes all keys of earlier epochs of this ledger, and nothing else', async () => {
     const prefix = randomPrefix();
     const old = Array.from({ length: 3000 }, (_, n) => `${prefix}:{0}:${n % 2 === 0 ? 3 : 10}:ids:${n}`);
     const kept = [

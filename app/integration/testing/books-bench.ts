@@ -35,7 +35,7 @@ export class BooksBench {
     return new BooksBench(db, context, new EpochUnderTest(context.scripts, 1, replid));
   }
 
-  /** Begins anew, with ten transfers that are in both stores. */
+  /** Starts over, with ten transfers that are in both stores. */
   async reset(): Promise<void> {
     await this.db.reset();
     await this.context.redis.del(

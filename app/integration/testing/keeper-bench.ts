@@ -26,10 +26,13 @@ import { Flusher } from '../../sync/flusher.ts';
 export const ACCOUNTS = ['world', 'ada', 'bob'].map((id) => account(id));
 export const BY = { keeper: 'k', reason: 'r' };
 
-/** So long that only the clock of the test reaches it, on a slow machine too; a Redis that is back has proved itself at once. */
+/**
+ * So long that only the test's clock reaches it, even on a slow machine; a Redis that returns is considered stable
+ * immediately.
+ */
 const TIMING: KeeperTiming = { lostAfterMs: 60_000, lostByPodsAfterMs: 5_000, steadyAfterMs: 0 };
 
-/** What a keeper of a test has instead of the real things. */
+/** What a test replaces in a keeper. */
 interface Different {
   authority?: Partial<KeeperAuthority>;
   settlement?: Partial<Settlement>;
@@ -41,7 +44,7 @@ export class KeeperBench {
   readonly prefix: string;
   readonly log = keptLog();
   readonly clock = new PushedClock();
-  /** What keepers have said of the owner of Redis. */
+  /** What keepers have logged about the owner of Redis. */
   readonly owners: string[] = [];
   readonly redis: Redis;
   readonly scripts: RedisScripts;
@@ -95,7 +98,7 @@ export class KeeperBench {
     await until('Redis is connected', () => this.redis.status === 'ready');
   }
 
-  /** Steps until the authority is with the cache, and begins to work in the epoch as a pod would. */
+  /** Steps until the authority is with the cache, and starts working in the epoch like a pod. */
   async begin(keeper = this.keeper(), podId = 'pod'): Promise<EpochUnderTest<RedisScripts>> {
     await this.ready();
     const now = await stepTo(keeper, 'CACHE');
@@ -106,20 +109,20 @@ export class KeeperBench {
     return epoch;
   }
 
-  /** The accounts in both stores. */
+  /** Opens the accounts in both stores. */
   async open(epoch: EpochUnderTest<RedisScripts>): Promise<void> {
     await openIn(this.#database, ACCOUNTS);
     await this.scripts.install(epoch.pod, ACCOUNTS, 0, 1000);
   }
 
-  /** As a keeper that has lost Redis would. */
+  /** Like a keeper that has lost Redis. */
   async closing(): Promise<Authority> {
     const moved = await this.authority.move(await this.authority.read(), 'CLOSING', BY);
-    if (!moved) throw new Error('somebody else was faster');
+    if (!moved) throw new Error('another keeper was faster');
     return moved;
   }
 
-  /** A process tells whether it reaches Redis, and for how long that has been so. */
+  /** A process reports whether it reaches Redis, and for how long that has been the case. */
   async report(processId: string, redisSeen: boolean, sinceMs = 0): Promise<void> {
     await this.authority.heartbeat({ processId, redisSeen, registration: null });
     await this.#database.rows(
@@ -128,7 +131,7 @@ export class KeeperBench {
     );
   }
 
-  /** A pod brings what it knows of its epoch, all of it. */
+  /** A pod drains everything that it knows of its epoch. */
   async drain(
     { epoch, podId }: { epoch: number; podId: string },
     known: { entries?: readonly JournalEntry[]; inDoubt?: readonly Doubt[]; observed?: number },
@@ -138,13 +141,13 @@ export class KeeperBench {
     await this.drains.complete(epoch, [podId], observed);
   }
 
-  /** Those of the transfers that MySQL has. */
+  /** The given transfers that MySQL has. */
   async inMysql(ids: readonly string[]): Promise<string[]> {
     const { outcomes } = await new LedgerReader(this.#database).findOutcomes(ids);
     return ids.filter((id) => outcomes.has(id));
   }
 
-  /** An account as MySQL has it; whether it waits for a journal. */
+  /** An account as MySQL has it, and whether it waits for a journal. */
   async account(accountId: string): Promise<{ balance: number; version: number; frozen: boolean } | null> {
     const { accounts, frozen } = await new LedgerReader(this.#database).loadAccounts([accountId]);
     const found = accounts.get(accountId);
@@ -165,7 +168,7 @@ export class KeeperBench {
   }
 }
 
-/** The same, but for some of its methods. */
+/** The same store with some of its methods replaced. */
 function withMethods<T extends object>(store: T, methods: Partial<T>): T {
   return new Proxy(store, {
     get(target, name) {
@@ -175,7 +178,7 @@ function withMethods<T extends object>(store: T, methods: Partial<T>): T {
   });
 }
 
-/** Steps a keeper as long as it takes; a store that is away is tried again. */
+/** Steps a keeper as long as necessary; retries while a store is unavailable. */
 export async function stepTo(keeper: Keeper, mode: Authority['mode']): Promise<Authority> {
   return until(`the authority is ${mode}`, async () => {
     const now = await keeper.step().catch(() => null);
@@ -183,7 +186,7 @@ export async function stepTo(keeper: Keeper, mode: Authority['mode']): Promise<A
   });
 }
 
-/** Some steps, after which the authority is where it was. */
+/** Takes some steps, after which the authority is unchanged. */
 export async function staysIn(keeper: Keeper, mode: Authority['mode'], steps = 3): Promise<Authority> {
   let now = await keeper.step();
   for (let n = 1; n < steps && now.mode === mode; n++) now = await keeper.step();

@@ -41,22 +41,22 @@ export class PodBench {
   /** The pod's connection. */
   readonly redis: Redis;
   readonly #keeperRedis: Redis;
-  /** Over a connection of the test's own: the pod's is cut with its epoch. */
+  /** Over a separate connection of the test: the pod's is closed with its epoch. */
   readonly scripts: RedisScripts;
-  /** What the pod asks of Redis: a test can have it fail. */
+  /** The pod's calls to Redis, which a test can make fail. */
   readonly cache: FaultyCache;
   readonly store: AuthorityStore;
   readonly settlement: SettlementStore;
   readonly session: PodSession;
   readonly ledger: PodLedger;
-  /** When set, MySQL answers every question about the authority with it. */
+  /** When set, every read of the authority from MySQL fails with it. */
   away: Error | null = null;
   /** When false, the authority has moved between its reading and the registration. */
   registers = true;
-  /** How the pod's drains are kept; a test can have them fail. */
+  /** How the pod's drained data is stored; a test can make it fail. */
   keeps: (kept: () => Promise<void>) => Promise<void> = (kept) => kept();
   completes: (completed: () => Promise<void>) => Promise<void> = (completed) => completed();
-  /** How the pod's ids are retired in Redis, where it is not as usual. */
+  /** Replaces the retirement of the pod's ids in Redis. */
   retires: (() => Promise<Head>) | null = null;
   opened = 0;
   cuts = 0;
@@ -137,7 +137,7 @@ export class PodBench {
     await until('Redis is connected', () => this.redis.status === 'ready' && this.#keeperRedis.status === 'ready');
   }
 
-  /** Activates the next epoch on this Redis, as a keeper would, from wherever the authority is. */
+  /** Activates the next epoch on this Redis, like a keeper, from any state of the authority. */
   async activate(): Promise<Authority & { replid: string }> {
     let now = await this.store.read();
     if (now.mode === 'CACHE') now = await this.closing();
@@ -167,7 +167,7 @@ export class PodBench {
       return settled && 'authority' in settled ? settled.authority : null;
     });
   }
-  /** Brings the running epoch's journal to MySQL. */
+  /** Writes the running epoch's journal to MySQL. */
   async flush(): Promise<number> {
     const { epoch, replid } = await this.store.read();
     return this.#flusher().drain({ fenceEpoch: epoch, epoch, replid: replid ?? '' }, epoch);
@@ -212,7 +212,7 @@ export class PodBench {
   }
 
   order(different: Partial<TransferOrder> = {}): TransferOrder {
-    // Redis uses the real time, and refuses ids that an advanced clock has generated in its future.
+    // Redis uses the real time, and rejects ids that an advanced clock has generated in its future.
     return orderOf({ transactionId: newUuidV7(systemClock.now()), destination: 'ada', ...different });
   }
   async post(different: Partial<TransferOrder> = {}): Promise<string> {
@@ -222,9 +222,9 @@ export class PodBench {
     return one.transactionId;
   }
 
-  /** What has been brought to MySQL of an epoch. */
+  /** What has been drained to MySQL of an epoch. */
   async drained(epoch: number): Promise<{ ids: string[]; doubts: string[]; pods: Record<string, number | null> }> {
-    // Who has drained first: then all that they brought is seen.
+    // Read which pods have drained first: then everything that they drained is visible.
     const pods = (await this.store.pods()).filter((pod) => pod.epoch === epoch);
     const entries = await this.#database.rows<{
       kind: 'transfers' | 'account-change';
@@ -244,7 +244,7 @@ export class PodBench {
       pods: Object.fromEntries(pods.map(({ podId, drained, observed }) => [podId, drained ? observed : null])),
     };
   }
-  /** Waits until all that the pod registered has drained. */
+  /** Waits until everything that the pod registered has drained. */
   async allDrained(epoch: number) {
     return until('all pods have drained', async () => {
       const found = await this.drained(epoch);
@@ -261,6 +261,6 @@ export class PodBench {
 }
 
 function moved(authority: Authority | null): Authority {
-  if (!authority) throw new Error('somebody else moved the authority');
+  if (!authority) throw new Error('the authority has moved');
   return authority;
 }

@@ -21,11 +21,11 @@ import { Flusher } from '../../sync/flusher.ts';
 
 const silent = { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} };
 
-/** Counts the reads that a pod makes of MySQL. */
+/** Counts the reads that a pod makes from MySQL. */
 export class CountedReader implements LedgerDatabase {
   readonly #reader: LedgerDatabase;
   reads = { accounts: 0, outcomes: 0 };
-  /** Awaited between a read and its answer. */
+  /** Awaited between a read and its result. */
   delayed: () => Promise<void> = async () => {};
   constructor(reader: LedgerDatabase) {
     this.#reader = reader;
@@ -80,7 +80,9 @@ export class Pod {
   }
 }
 
-/** A real Redis (its own key prefix) and a real MariaDB (its own database), and any number of pods and epochs. */
+/**
+ * A real Redis (with its own key prefix) and a real MariaDB (with its own database), and any number of pods and epochs.
+ */
 export class RealLedger implements AsyncDisposable {
   readonly redis: Redis;
   readonly scripts: RedisScripts;
@@ -127,7 +129,10 @@ export class RealLedger implements AsyncDisposable {
     return { fenceEpoch: this.epoch, epoch: this.epoch, replid: this.replid };
   }
 
-  /** Begins an epoch: in Redis by its script, in MySQL by what a keeper would write. UUIDv7 times up to `m` are looked up. */
+  /**
+   * Begins an epoch: in Redis with its script, in MySQL by writing what a keeper would write. UUIDv7 times up to `m`
+   * are looked up.
+   */
   async begin({ m = Date.now() - 60_000 }: { m?: number } = {}): Promise<void> {
     this.epoch += 1;
     this.marker = randomBytes(8).toString('hex');
@@ -147,7 +152,7 @@ export class RealLedger implements AsyncDisposable {
     return pod;
   }
 
-  /** Puts accounts into MySQL as they are told; their balances come from nowhere. */
+  /** Puts accounts into MySQL; their balances have no matching postings. */
   async open(...accounts: Account[]): Promise<void> {
     const rows = accounts.map((a) => [
       a.accountId,
@@ -182,7 +187,7 @@ export class RealLedger implements AsyncDisposable {
       events: silent,
     });
   }
-  /** Brings the whole journal to MySQL. @returns its last seq */
+  /** Writes the whole journal to MySQL. @returns its last seq */
   flush(): Promise<number> {
     return this.flusher().drain(this.keeper, this.epoch);
   }

@@ -4,7 +4,7 @@ import { freePort } from '../../../devstack/system/ports.mjs';
 import { start } from '../../../devstack/system/process.mjs';
 import { temporaryFolder } from '../../../devstack/testing/temporary.mjs';
 
-/** A durable Redis that may have replicas, and be one: a restart of it proves nothing. */
+/** A durable Redis that may have replicas, and be one: its restart proves nothing. */
 export class ReplicableRedis {
   readonly dir: string;
   readonly port: number;
@@ -32,7 +32,7 @@ export class ReplicableRedis {
     await this.#running.ended;
   }
 
-  /** Not in good order: it would wait for its replica. */
+  /** Not a clean shutdown: that would wait for its replica. */
   async stop(): Promise<void> {
     if (this.#running.alive()) await this.kill();
     rmSync(this.dir, { recursive: true, force: true });

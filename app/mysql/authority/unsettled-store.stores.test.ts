@@ -18,7 +18,7 @@ async function giveUp(bytes: readonly number[]): Promise<void> {
   for (const [index, length] of bytes.entries()) {
     await db.database.rows(
       `INSERT INTO dropped_entries (authority_epoch, cache_epoch, kind, entry_id, what, accepted_by, reason)
-       VALUES (2, 1, 'transfers', ?, ?, 'ops', 'the node has burnt down')`,
+       VALUES (2, 1, 'transfers', ?, ?, 'ops', 'the node was destroyed')`,
       [`t${index}`, JSON.stringify({ note: 'x'.repeat(length) })],
     );
   }

@@ -15,7 +15,7 @@ interface Answer {
   json: Record<string, unknown>;
 }
 
-/** A role that runs in this process, with what it is made of. */
+/** A role that runs in this process, with its components. */
 export class Role {
   readonly context: ContextUnderTest;
   readonly #running: Running;
@@ -69,7 +69,7 @@ export class Role {
   }
 }
 
-/** A durable Redis and a database, and the roles over them, all in this process. */
+/** A durable Redis and a database, with the roles over them, all in this process. */
 export class RolesUnderTest {
   readonly db: TestDatabase;
   readonly redis: OwnRedis;
@@ -107,7 +107,7 @@ export class RolesUnderTest {
     return role;
   }
 
-  /** Two accounts, as clients open them. */
+  /** Opens two accounts like clients do. */
   async openAccounts(api: Role): Promise<void> {
     await api.request('POST', '/v1/accounts', { accountId: 'world', currency: 'EUR', external: true });
     await api.request('POST', '/v1/accounts', { accountId: 'ada', currency: 'EUR' });

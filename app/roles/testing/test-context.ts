@@ -5,21 +5,21 @@ import { randomPrefix } from '../../redis/testing/own-redis.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { type Context, createContext } from '../context.ts';
 
-// Each context writes what its log has left at the exit: a test process has many of them.
+// Each context flushes its log at exit: a test process has many of them.
 process.setMaxListeners(100);
 
-/** A line of the log, as JSON.parse gives it. */
+/** A line of the log, parsed from JSON. */
 export type Line = Record<string, unknown> & { level: string; msg: string };
 
 export interface ContextUnderTest extends Context {
   lines: Line[];
   /** The messages of a level, in order. */
   said(level: 'info' | 'warn' | 'error'): string[];
-  /** The messages of the lines that carry this as their error, or as their reason: other troubles a busy machine may have by itself. */
+  /** The messages of the lines with this error or reason: a busy machine may cause other errors. */
   saidOf(trouble: string): string[];
 }
 
-/** A configuration with keys of its own, whose ports are free ones. The Redis of all tests, unless `env` names another. */
+/** A configuration with its own keys and free ports. The Redis of all tests, unless `env` names another. */
 export function testConfig(mysqlUrl: string, env: Record<string, string> = {}): Config {
   return loadConfig({
     REDIS_URL: `redis://127.0.0.1:${inject('redisPort')}/0`,
@@ -32,7 +32,7 @@ export function testConfig(mysqlUrl: string, env: Record<string, string> = {}): 
   });
 }
 
-/** What the roles are made of, with a log that is kept. */
+/** The components of the roles, with a recorded log. */
 export async function testContext(config: Config, clock?: Clock): Promise<ContextUnderTest> {
   const context = await createContext(config, clock);
   const lines: Line[] = [];

@@ -26,7 +26,7 @@ const status = async (api: Role) => (await api.request('GET', '/v1/ops/status'))
 describe('An API pod', () => {
   let api: Role;
   beforeEach(async () => {
-    // This one pod is all there are: what it cannot reach alone must not move the authority.
+    // This is the only pod: if it alone cannot reach Redis, the authority must not move.
     await roles.keeper({ REDIS_LOST_BY_PODS_AFTER_MS: '3600000' });
     api = await roles.api();
     await api.ready();
@@ -44,7 +44,7 @@ describe('An API pod', () => {
     ).toHaveLength(1);
   });
 
-  it('shows operators the whole: authority, cursor, journal, pods, and itself', async () => {
+  it('shows operators the whole state: authority, cursor, journal, pods, and itself', async () => {
     await api.transfer(`status-${Date.now()}`, '1.00', { durability: 'persisted' });
     await until(
       'the tail is empty',
@@ -66,7 +66,7 @@ describe('An API pod', () => {
     expect((seen['journal'] as { seq: number }).seq).toBe((seen['cursor'] as { seq: number }).seq);
   });
 
-  it('tells what waits in its tail while nothing is flushed', async () => {
+  it('reports what waits in its tail while nothing is flushed', async () => {
     await roles.db.database.transaction(async (session) => {
       await session.rows('SELECT 1 FROM flush_cursor FOR UPDATE');
       await api.transfer(`tail-${Date.now()}`);
@@ -77,7 +77,7 @@ describe('An API pod', () => {
     });
   });
 
-  it('shows operators what it can while MySQL is away', async () => {
+  it('shows operators what it can while MySQL is unavailable', async () => {
     const away = async () => {
       throw new Problem('database_unavailable', 'away');
     };
@@ -92,7 +92,7 @@ describe('An API pod', () => {
     });
   });
 
-  it('shows operators what it can while Redis is away, and is not ready', async () => {
+  it('shows operators what it can while Redis is unavailable, and is not ready', async () => {
     vi.spyOn(api.context.cache, 'read').mockRejectedValue(new Error('away'));
     expect(await status(api)).toMatchObject({ journal: null });
     vi.restoreAllMocks();
@@ -118,7 +118,7 @@ describe('An API pod', () => {
     expect(await api.request('POST', path)).toMatchObject({ status: 200, json: { clean: true, cachedAccounts: 0 } });
   });
 
-  it('says that the ledger is switching when Redis goes away under a reconciliation', async () => {
+  it('returns ledger_switching if Redis becomes unavailable during a reconciliation', async () => {
     await api.transfer(`gone-${Date.now()}`);
     vi.spyOn(api.context.scripts, 'read').mockRejectedValue(new Error('away'));
     expect(await api.request('POST', '/v1/ops/reconciliations')).toMatchObject({
@@ -127,7 +127,7 @@ describe('An API pod', () => {
     });
   });
 
-  it('counts what happens', async () => {
+  it('counts events', async () => {
     await api.transfer(`new-${Date.now()}`);
     await api.request('GET', '/v1/nowhere');
     const { text } = (await api.request('GET', '/metrics')).json;
@@ -143,7 +143,7 @@ describe('An API pod', () => {
     }
   });
 
-  it('gives its registration back when it stops, and answers nobody any more', async () => {
+  it('removes its registration when it stops, and answers no more requests', async () => {
     const podId = ((await status(api))['pod'] as { podId: string }).podId;
     await api.stop();
     expect(
@@ -154,7 +154,7 @@ describe('An API pod', () => {
 });
 
 describe('Stopping', () => {
-  it('is told by readiness first, while requests are still served', async () => {
+  it('is reported by readiness first, while requests are still served', async () => {
     await roles.keeper();
     const api = await roles.api({ PRE_STOP_DELAY_MS: '4000' });
     await api.ready();
@@ -167,7 +167,7 @@ describe('Stopping', () => {
     await stopped;
   });
 
-  it('waits for the request that is held, and not for its connection', async () => {
+  it('waits for the held request, but not for its connection', async () => {
     const api = await roles.api();
     const agent = new Agent({ keepAlive: true });
     const { port } = api.server.address() as AddressInfo;
@@ -192,7 +192,7 @@ describe('Stopping', () => {
     });
     await until('the request is under way', () => reached);
     const stopped = api.stop().then(() => 'stopped');
-    await until('nobody is let in any more', () => !api.server.listening);
+    await until('no request is admitted anymore', () => !api.server.listening);
     release();
     expect(await answered).toBe(200);
     expect(await stopped).toBe('stopped');
@@ -200,22 +200,22 @@ describe('Stopping', () => {
   });
 });
 
-describe('At its start', () => {
-  it('a port that is taken is said in words, and nothing goes on', async () => {
+describe('At startup', () => {
+  it('a port in use is reported by name, and startup is aborted', async () => {
     const other: Server = createServer().listen(0, '127.0.0.1');
     await until('it listens', () => other.listening);
     const { port } = other.address() as AddressInfo;
     const context = await roles.context({ PORT: String(port) });
     const reads = vi.spyOn(context.authority, 'read');
     await expect(startApi(context)).rejects.toThrow(
-      `cannot listen on 127.0.0.1:${port}: it is in use: stop what uses it, or set another PORT`,
+      `cannot listen on 127.0.0.1:${port}: it is in use: stop the process that uses it, or set another PORT`,
     );
     expect(reads).not.toHaveBeenCalled();
     await context[Symbol.asyncDispose]();
     other.close();
   });
 
-  it('a port for metrics takes them from the port of clients; probes are on both', async () => {
+  it('a separate port for metrics removes them from the client port; probes are on both', async () => {
     const port = await freePort();
     const api = await roles.api({ ADMIN_PORT: String(port), PRE_STOP_DELAY_MS: '500' });
     await api.ready();
@@ -235,7 +235,7 @@ describe('At its start', () => {
     await expect(ask('/livez')).rejects.toThrow();
   });
 
-  it('the bootstrap key is stored as soon as MySQL takes it', async () => {
+  it('the bootstrap key is stored as soon as MySQL accepts it', async () => {
     const context = await roles.context();
     const { database } = context;
     const rows = database.rows.bind(database);
@@ -264,7 +264,7 @@ describe('At its start', () => {
     expect(tries()).toBe(before);
   });
 
-  it('JWTs are taken when issuer, audience and keys are set, and not otherwise', async () => {
+  it('JWTs are accepted if issuer, audience and keys are set, and not otherwise', async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256');
     const jwksFile = join(roles.redis.dir, 'jwks.json');
     writeFileSync(jwksFile, JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256' }] }));
@@ -281,7 +281,7 @@ describe('At its start', () => {
     expect((await other.request('GET', '/v1/ops/status', undefined, token)).status).toBe(401);
   });
 
-  it('the keys of JWTs are found by their issuer, and the longest user reaches every table', async () => {
+  it('the keys of JWTs are found through their issuer, and the longest user fits into every table', async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256');
     const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256' }] });
     const server = createServer((request, response) => {

@@ -17,7 +17,7 @@ afterAll(() => api.stop());
 /** Three bytes in UTF-8, and six as `\uXXXX`: no character takes more per unit of length. */
 const WIDE = '山';
 
-/** A transfer with every field but its metadata at its longest. */
+/** A transfer with every field except its metadata at its maximum length. */
 const longest = (metadata: object, i = 0) => ({
   transactionId: String(i).padStart(64, 't'),
   sourceAccount: 'a'.repeat(64),
@@ -37,9 +37,9 @@ const batchOf = (items: number, metadata: object) => ({
 const escaped = (value: object) => JSON.stringify(value).replaceAll(WIDE, '\\u5c71');
 const bytesOf = (text: string) => Buffer.byteLength(text);
 
-/** What docs/api.md promises. */
+/** The limits documented in docs/api.md. */
 describe('A batch of transfers', () => {
-  it('takes a thousand with 1,250 bytes of metadata each', async () => {
+  it('accepts a thousand with 1,250 bytes of metadata each', async () => {
     const metadata = Object.fromEntries(['k1', 'k2', 'k3', 'k4', 'k5'].map((key) => [key, 'v'.repeat(240)]));
     metadata['k5'] += 'v'.repeat(1250 - bytesOf(JSON.stringify(metadata)));
     expect(bytesOf(JSON.stringify(metadata))).toBe(1250);
@@ -51,10 +51,10 @@ describe('A batch of transfers', () => {
     [340, JSON.stringify(batchOf(340, fullMetadata('v')))],
     [140, JSON.stringify(batchOf(140, fullMetadata(WIDE)))],
     [75, escaped(batchOf(75, fullMetadata(WIDE)))],
-  ])('takes %i with the largest metadata', (_items, text) => {
+  ])('accepts %i with the largest metadata', (_items, text) => {
     expect(bytesOf(text)).toBeLessThanOrEqual(BODY_BYTES_MAX);
   });
-  it('is refused as a whole, with the limit, when it is longer', async () => {
+  it('is rejected as a whole, with the limit, if it is longer', async () => {
     const before = api.ledger.applied.length;
     expect(await api.post('/v1/transfers/batch', batchOf(1000, fullMetadata('v')))).toMatchObject({
       status: 413,
@@ -65,7 +65,7 @@ describe('A batch of transfers', () => {
 });
 
 describe('A single transfer', () => {
-  it('fits with everything at its longest, however it is escaped', async () => {
+  it('fits with everything at its maximum, however it is escaped', async () => {
     const text = escaped(longest(fullMetadata(WIDE), 5000));
     expect(bytesOf(text)).toBeLessThan(SINGLE_BODY_BYTES_MAX / 2);
     expect(await api.request('POST', '/v1/transfers', { raw: text })).toMatchObject({ status: 201 });

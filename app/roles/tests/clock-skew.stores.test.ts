@@ -27,7 +27,7 @@ type Posting = { version: number; acceptedAt: string };
 const postings = async (query: string) =>
   (await right.request('GET', `/v1/accounts/ada/postings?${query}`)).json['items'] as Posting[];
 
-/** Transfers by both pods in turns. */
+/** Transfers by both pods in turn. */
 async function transfer(count: number, more: object = {}): Promise<string[]> {
   const ids: string[] = [];
   for (let n = 0; n < count; n++) {
@@ -40,12 +40,12 @@ async function transfer(count: number, more: object = {}): Promise<string[]> {
   return ids;
 }
 
-it('one pod and the keeper an hour ahead: ids and history go by the stores, through a restart of Redis', async () => {
+it('one pod and the keeper an hour ahead: ids and history follow the stores, through a restart of Redis', async () => {
   const began = Date.now();
   const ids = await transfer(20, { durability: 'persisted' });
   const middle = new Date();
   for (const time of ids.map(uuidV7Time)) expect(Math.abs((time ?? 0) - began)).toBeLessThan(HOUR_MS / 2);
-  // An id of the future is refused by the pod of the future, too, and changes nothing.
+  // An id from the future is rejected by the pod that is ahead, too, and changes nothing.
   const early = await ahead.transfer(newUuidV7(Date.now() + HOUR_MS / 2));
   expect(early).toMatchObject({ status: 400, json: { code: 'validation_failed' } });
 
@@ -67,13 +67,13 @@ it('one pod and the keeper an hour ahead: ids and history go by the stores, thro
   expect(at.json).toMatchObject({ version: 20 });
   expect(await postings(`from=${middle.toISOString()}&limit=1000`)).toHaveLength(20);
   expect(await postings(`to=${middle.toISOString()}&limit=1000`)).toHaveLength(20);
-  // A balance of now is one of now, also as the pod of the future reads it.
+  // A current balance has the current time, even if the pod that is ahead reads it.
   const balance = await ahead.request('GET', '/v1/accounts/ada/balance');
   expect(Math.abs(Date.parse(String(balance.json['asOf'])) - Date.now())).toBeLessThan(HOUR_MS / 2);
 });
 
-it('what is off says so, in its metric, its status and its log; what is not does not', async () => {
-  await until('it has said so', () => ahead.context.said('warn').includes("this process's clock is off the ledger's"));
+it('a deviating clock is reported in its metric, its status and its log; a correct one is not', async () => {
+  await until('it has said so', () => ahead.context.said('warn').includes("the clock of this process deviates from the ledger's"));
   const offset = async (role: Role) => {
     const { clock } = (await role.request('GET', '/v1/ops/status')).json as { clock: { offsetSeconds: number } };
     return clock.offsetSeconds;
@@ -81,5 +81,5 @@ it('what is off says so, in its metric, its status and its log; what is not does
   expect(await offset(ahead)).toBeGreaterThan(3_000);
   expect(await offset(right)).toBeLessThan(600);
   expect(await ahead.context.metrics.text()).toMatch(/^holdfast_clock_offset_seconds 3\d{3}/m);
-  expect(right.context.said('warn')).not.toContain("this process's clock is off the ledger's");
+  expect(right.context.said('warn')).not.toContain("the clock of this process deviates from the ledger's");
 });

@@ -6,7 +6,7 @@ import { type Context, newProcessId } from '../context.ts';
 import { OpsStatus } from '../ops-status.ts';
 import { testConfig, testContext } from '../testing/test-context.ts';
 
-/** Where nothing listens. */
+/** An address where nothing listens. */
 let nowhere: { REDIS_URL: string };
 let mysqlUrl: string;
 beforeAll(async () => {
@@ -15,14 +15,14 @@ beforeAll(async () => {
   mysqlUrl = `mysql://u:p@127.0.0.1:${port}/db`;
 });
 
-describe('A context whose stores are away', () => {
+describe('A context whose stores are unavailable', () => {
   let context: Context;
   beforeAll(async () => {
     context = await testContext(testConfig(mysqlUrl, { ...nowhere, BREAKER_VOLUME_THRESHOLD: '2' }));
   });
   afterAll(() => context[Symbol.asyncDispose]());
 
-  it('is made all the same, counts their failures, and takes them for down after some', async () => {
+  it('is created all the same, counts their failures, and considers them down after some', async () => {
     const caller = { epoch: 1, replid: 'r', podId: 'p' };
     for (let n = 0; n < 3; n++) {
       await expect(context.authority.read()).rejects.toMatchObject({ code: 'database_unavailable' });
@@ -63,7 +63,7 @@ describe('A context whose stores are away', () => {
 });
 
 describe('A context', () => {
-  it('traces when there is somewhere to send traces to, and not otherwise', async () => {
+  it('traces if an endpoint for traces is configured, and not otherwise', async () => {
     const off = await testContext(testConfig(mysqlUrl, nowhere));
     expect(off.tracing).toBeNull();
     await off[Symbol.asyncDispose]();
@@ -73,14 +73,14 @@ describe('A context', () => {
     await on[Symbol.asyncDispose]();
   });
 
-  it('lets go of its connections when it is disposed of', async () => {
+  it('closes its connections when it is disposed of', async () => {
     const context = await testContext(testConfig(mysqlUrl, nowhere));
     await context[Symbol.asyncDispose]();
     await until('the connection is closed', () => context.redis.status === 'end');
     await expect(context.authority.read()).rejects.toMatchObject({ message: 'MySQL is unavailable (closed)' });
   });
 
-  it('is another process after each start', () => {
+  it('is a different process after each start', () => {
     const ids = new Set(Array.from({ length: 20 }, newProcessId));
     expect(ids.size).toBe(20);
     for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9.-]{1,40}:[0-9a-f]{12}$/);

@@ -6,13 +6,16 @@ import { API_KEY, type Role, RolesUnderTest } from '../testing/roles-under-test.
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 
-/** Operations of last resort, which a healthy ledger refuses; their descriptions say so. */
+/** Operations of last resort, which a healthy ledger rejects, as their descriptions state. */
 const WITHOUT_SUCCESS = new Map([
   ['POST /v1/ops/loss-acceptances', 409],
   ['POST /v1/ops/redis-takeovers', 409],
 ]);
 
-/** A path, a query, and bodies: enough to show that the page fills in the same examples as this test. Each takes seconds. */
+/**
+ * A path, a query, and bodies: enough to show that the page fills in the same examples as this test. Each takes
+ * seconds.
+ */
 const ON_THE_PAGE = new Set([
   'PATCH /v1/accounts/{id}',
   'GET /v1/accounts/{id}/postings',
@@ -67,7 +70,7 @@ beforeAll(async () => {
 });
 afterAll(() => roles.stop());
 
-/** What the page fills in for a parameter; undefined for one that it leaves empty. */
+/** The value that the page fills in for a parameter; undefined for one that it leaves empty. */
 const filledIn = ({ example, schema }: Parameter) => example ?? schema.example ?? schema.default;
 
 async function send({ method, path, operation }: Prefilled): Promise<{ status: number; text: string }> {
@@ -103,7 +106,7 @@ describe('Every operation of /docs, with its prefilled examples, on a new ledger
         const expected = WITHOUT_SUCCESS.get(prefilled.name);
         if (expected === undefined) expect(Math.floor(status / 100), shown).toBe(2);
         else expect(status, shown).toBe(expected);
-        // The items of a batch have outcomes of their own.
+        // The items of a batch have their own outcomes.
         for (const { status: item } of itemsOf(text)) expect([200, 201], shown).toContain(item);
       }
     }

@@ -60,7 +60,7 @@ afterAll(async () => {
 });
 afterEach(() => child?.kill('SIGKILL'));
 
-/** Starts an API pod that trusts this issuer, and returns how it answers a request with a token. */
+/** Starts an API pod that trusts this issuer, and returns a function that sends a request with a token. */
 async function podAnswering(env: Record<string, string>): Promise<() => Promise<Response>> {
   const port = await freePort();
   child = spawn(process.execPath, ['--import', 'tsx', 'app/main.ts', 'api'], {

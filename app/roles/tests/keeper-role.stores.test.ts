@@ -33,7 +33,7 @@ async function podInCache(): Promise<Role> {
 }
 
 describe('A keeper', () => {
-  it('takes the authority to the cache, and brings what is posted to MySQL', async () => {
+  it('moves the authority to the cache, and writes what is posted to MySQL', async () => {
     const keeper = await roles.keeper();
     const api = await podInCache();
     await api.transfer('flushed-1');
@@ -59,7 +59,7 @@ describe('A keeper', () => {
     await until('it works', () => keeper.context.said('info').includes('the keeper is running'));
   });
 
-  it('does not begin when its port is taken', async () => {
+  it('does not start if its port is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await until('it listens', () => other.listening);
     const { port } = other.address() as AddressInfo;
@@ -71,14 +71,14 @@ describe('A keeper', () => {
     other.close();
   });
 
-  it('says once that a store is away, and goes on when it is back', async () => {
+  it('logs once that a store is unavailable, and continues when it is back', async () => {
     const keeper = await roles.keeper();
     const read = vi.spyOn(keeper.context.authority, 'read').mockRejectedValue(new Error('out of reach'));
     await until('it has tried often', () => read.mock.calls.length > 3);
     const { saidOf } = keeper.context;
-    expect(saidOf('out of reach')).toEqual(['the authority cannot be looked after just now']);
+    expect(saidOf('out of reach')).toEqual(['authority step failed; retrying']);
     read.mockRejectedValue('not even an error');
-    await until('the other trouble is said, too', () => saidOf('not even an error').length > 0);
+    await until('the second error is logged, too', () => saidOf('not even an error').length > 0);
     read.mockRestore();
     const api = await podInCache();
     expect((await api.transfer('after-trouble')).status).toBe(201);
@@ -97,7 +97,7 @@ describe('A keeper that stops', () => {
     expect(await inMysql('before-stop-2')).toBe(true);
   });
 
-  it('does not wait for those who go on writing', async () => {
+  it('does not wait for pods that keep writing', async () => {
     const keeper = await roles.keeper({ FLUSH_GATHER_MS: '0', SHUTDOWN_GRACE_MS: '600000' });
     const api = await podInCache();
     let writing = true;
@@ -114,19 +114,19 @@ describe('A keeper that stops', () => {
     await Promise.all(writers);
   });
 
-  it('does not wait while the flush fails: others take over', async () => {
+  it('does not wait while the flush fails: other keepers take over', async () => {
     const keeper = await roles.keeper({ SHUTDOWN_GRACE_MS: '600000' });
     const api = await podInCache();
     vi.spyOn(keeper.context.flushStore, 'commit').mockRejectedValue(new Error('away'));
     await api.transfer('left-over');
-    await until('it fails', () => keeper.context.saidOf('away').includes('a flush failed and is retried'));
+    await until('it fails', () => keeper.context.saidOf('away').includes('a flush failed; retrying'));
     await keeper.stop();
     expect(await inMysql('left-over')).toBe(false);
     await roles.keeper();
     await until('another has flushed it', () => inMysql('left-over'));
   });
 
-  it('does not wait for a Redis that is away', async () => {
+  it('does not wait for an unavailable Redis', async () => {
     const keeper = await roles.keeper({ SHUTDOWN_GRACE_MS: '600000' });
     await podInCache();
     keeper.context.redis.disconnect();
@@ -135,8 +135,8 @@ describe('A keeper that stops', () => {
   });
 });
 
-describe('What operators are told of the flush', () => {
-  it('alerts when it fails again and again, ends the alert, and blames nobody for being overtaken', async () => {
+describe('Reports about the flush', () => {
+  it('raise an alert if it keeps failing, end the alert, and ignore being overtaken', async () => {
     const keeper = await roles.keeper({ FLUSH_ALERT_AFTER_FAILURES: '3', FLUSH_RETRY_MAX_MS: '50' });
     const api = await podInCache();
     const { said, saidOf, flushStore } = keeper.context;
@@ -147,30 +147,30 @@ describe('What operators are told of the flush', () => {
     commit.mockRejectedValue(new Error('away'));
     await api.transfer(`told-too-${Date.now()}`);
     await until('the alert fires', () =>
-      said('error').includes('the journal cannot be flushed to MySQL; the retries go on'),
+      said('error').includes('the journal cannot be flushed to MySQL; retries continue'),
     );
     expect(await gauge(keeper, 'flush_alert')).toBe(1);
     expect(await gauge(keeper, 'journal_entries')).toBeGreaterThan(0);
     expect(await gauge(keeper, 'journal_age_seconds')).toBeGreaterThan(0);
     expect(await gauge(keeper, 'flush_failures_total')).toBeGreaterThan(2);
     commit.mockRestore();
-    await until('the alert ends', () => said('info').includes('the journal is flushed again'));
+    await until('the alert ends', () => said('info').includes('the journal is being flushed again'));
     expect(await gauge(keeper, 'flush_alert')).toBe(0);
   });
 
-  it('has the schedule log that flushing is falling behind', async () => {
+  it("include the schedule's error that flushing is falling behind", async () => {
     const keeper = await roles.keeper({ LAG_ALERT_MS: '1000' });
     const api = await podInCache();
     vi.spyOn(keeper.context.flushStore, 'commit').mockRejectedValue(new Error('away'));
     await api.transfer(`late-${Date.now()}`);
-    await until('it is said', () => keeper.context.said('error').includes('flushing is falling behind'));
+    await until('it is logged', () => keeper.context.said('error').includes('flushing is falling behind'));
     const line = keeper.context.lines.find(({ msg }) => msg === 'flushing is falling behind');
     expect(JSON.stringify(line)).toMatch(/nothing was flushed for \d+ ms/);
   });
 });
 
 describe('Housekeeping', () => {
-  it('retires a pod that has gone silent, also where that is a short time', async () => {
+  it('retires a silent pod, even with a short timeout', async () => {
     const keeper = await roles.keeper();
     await until(
       'the authority is with the cache',
@@ -178,26 +178,26 @@ describe('Housekeeping', () => {
     );
     const { epoch } = await keeper.context.authority.read();
     await keeper.context.authority.register('gone', epoch);
-    await until('it is forgotten', async () =>
+    await until('it is removed', async () =>
       (await keeper.context.authority.pods()).every(({ podId }) => podId !== 'gone'),
     );
     expect(keeper.context.said('warn')).toContain('a silent pod was retired');
   });
 
-  it('is put off while a store is away', async () => {
+  it('is postponed while a store is unavailable', async () => {
     const keeper = await roles.keeper();
     const pods = vi.spyOn(keeper.context.authority, 'pods').mockRejectedValue(new Error('away'));
-    await until('it is said', () => keeper.context.saidOf('away').includes('housekeeping was put off'));
+    await until('it is logged', () => keeper.context.saidOf('away').includes('housekeeping was postponed'));
     pods.mockRestore();
   });
 
-  it('reconciles by the clock, and logs when that fails', async () => {
+  it('reconciles by the schedule, and logs failures', async () => {
     const keeper = await roles.keeper({ RECONCILIATION_CRON: '* * * * * *' });
     const reports = () => roles.db.database.rows<{ clean: number }>('SELECT clean FROM reconciliations');
     await until('it has reported', async () => (await reports()).length > 0);
     expect((await reports())[0]).toEqual({ clean: 1 });
     const transaction = vi.spyOn(keeper.context.database, 'transaction').mockRejectedValue(new Error('away'));
-    await until('it is said', () => keeper.context.saidOf('away').includes('the reconciliation failed'));
+    await until('it is logged', () => keeper.context.saidOf('away').includes('the reconciliation failed'));
     transaction.mockRestore();
   });
 });

@@ -4,7 +4,7 @@ import { type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
 const REQUESTS = 8;
 const ACCOUNTS = 40;
 
-describe.each(['DIRECT', 'CACHE'] as const)('Requests that open one account at once, in %s', (mode) => {
+describe.each(['DIRECT', 'CACHE'] as const)('Concurrent requests that open one account, in %s', (mode) => {
   let roles: RolesUnderTest;
   let pods: Role[];
   beforeAll(async () => {
@@ -21,7 +21,7 @@ describe.each(['DIRECT', 'CACHE'] as const)('Requests that open one account at o
 
   const podOf = (n: number) => pods[n % pods.length] as Role;
 
-  it('are answered 201 once, 200 for the same content, and 409 for other content', async () => {
+  it('are answered 201 once, 200 for the same content, and 409 for different content', async () => {
     const answers = await Promise.all(
       Array.from({ length: REQUESTS }, (_, n) =>
         podOf(n).request('POST', '/v1/accounts', { accountId: 'one', currency: n < REQUESTS / 2 ? 'EUR' : 'USD' }),

@@ -6,10 +6,10 @@ import { startApi } from '../api-role.ts';
 import { API_KEY, Role } from '../testing/roles-under-test.ts';
 import { testConfig, testContext } from '../testing/test-context.ts';
 
-/** Longer than any request may be kept waiting. */
+/** Longer than any request may wait. */
 const SLOW_MS = 10_000;
 
-/** A recovery that takes a page for each entry, and a pod that is asked about it. */
+/** A recovery that takes a page for each entry, and a pod that reports its progress. */
 let bench: SettlementBench;
 let clock: TestClock;
 let api: Role;
@@ -23,7 +23,7 @@ afterEach(async () => {
   await bench.db.drop();
 });
 
-/** Every look at its clock takes long, so that each page of a request is the last one. */
+/** Every reading of its clock takes long, so that each page of a request is the last one. */
 async function slowPod(): Promise<void> {
   const config = testConfig(bench.db.url, { REDIS_URL: 'redis://127.0.0.1:1', BOOTSTRAP_API_KEY: API_KEY });
   const context = Object.assign(await testContext(config), { settlement: bench.settlement, clock });
@@ -37,7 +37,7 @@ async function slowPod(): Promise<void> {
 
 const statusOfRecovery = async () => (await api.request('GET', '/v1/ops/status')).json['recovery'];
 
-it('an accepted loss of more than a request can wait for is answered 202, shown by the status, and ends', async () => {
+it("an accepted loss that exceeds a request's waiting time is answered 202, shown in the status, and completes", async () => {
   const journal = await bench.journal(
     ['t1', 'world', 'ada', 500],
     ['t2', 'bob', 'cy', 7],
@@ -47,7 +47,7 @@ it('an accepted loss of more than a request can wait for is answered 202, shown 
   const closing = await bench.closing();
   await bench.drain('pod', except(journal, 2), [doubt('t2', 'bob', 'cy')], 4);
   await slowPod();
-  const acceptance = { epoch: closing.epoch, reason: 'the node has burnt down' };
+  const acceptance = { epoch: closing.epoch, reason: 'the node was destroyed' };
   const first = await api.request('POST', '/v1/ops/loss-acceptances', acceptance);
   expect(first).toMatchObject({
     status: 202,
@@ -63,7 +63,7 @@ it('an accepted loss of more than a request can wait for is answered 202, shown 
     const answer = await api.request('POST', '/v1/ops/loss-acceptances', acceptance);
     return answer.status === 202 ? null : answer;
   });
-  // The attempt in doubt, the gap, and t3, which follows on it.
+  // The in-doubt attempt, the gap, and t3, which depends on it.
   expect(last).toMatchObject({
     status: 200,
     json: { epoch: closing.epoch + 1, mode: 'DIRECT', dropped: 3, done: true },
@@ -72,7 +72,7 @@ it('an accepted loss of more than a request can wait for is answered 202, shown 
   expect(await bench.transfers()).toEqual(['t1', 't4']);
 });
 
-it('what is flushed before a fold, or from the journal, is shown by the status: no table but the cursor has it', async () => {
+it('entries flushed before a recovery, or from the journal, are shown in the status: only the cursor has them', async () => {
   const journal = await bench.journal(
     ['t1', 'world', 'ada', 500],
     ['t2', 'world', 'ada', 7],

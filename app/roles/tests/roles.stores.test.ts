@@ -3,7 +3,7 @@ import { newUuidV7 } from '../../domain/ids.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
 
-/** So that a switch takes a moment. */
+/** So that a switch-over takes only a moment. */
 const SOON = { REDIS_LOST_AFTER_MS: '300', REDIS_STEADY_AFTER_MS: '200' };
 const SHORT = { REQUEST_TIMEOUT_MS: '3000', MYSQL_QUERY_TIMEOUT_MS: '2000', MYSQL_LOCK_WAIT_TIMEOUT_S: '2' };
 
@@ -19,13 +19,13 @@ beforeEach(async () => {
     await api.worksIn('CACHE');
   }
   const [one] = apis;
-  if (!one) throw new Error('there are two');
+  if (!one) throw new Error('no transfer');
   first = one;
   await roles.openAccounts(first);
 });
 afterEach(() => roles.stop());
 
-/** Clients of all pods, each of whom sends a transfer again until it has an outcome. */
+/** Clients of all pods, each of which retries a transfer until it has an outcome. */
 class Writers {
   readonly acknowledged: string[] = [];
   readonly #ended: Promise<unknown>;
@@ -43,7 +43,7 @@ class Writers {
       } else expect([503, 504]).toContain(status);
     }
   }
-  /** Until so many more were acknowledged. */
+  /** Until this many more were acknowledged. */
   async write(more = 100): Promise<void> {
     const before = this.acknowledged.length;
     await until('they write', () => this.acknowledged.length > before + more);
@@ -57,7 +57,7 @@ class Writers {
 
 const mode = async () => (await first.context.authority.read()).mode;
 
-/** What was acknowledged is in MySQL, once, and the books are right. */
+/** What was acknowledged is in MySQL, once, and the books are consistent. */
 async function expectKept(acknowledged: readonly string[]): Promise<void> {
   const report = await until('the books can be compared', async () => {
     const answer = await first.request('POST', '/v1/ops/reconciliations');
@@ -94,12 +94,12 @@ describe('Two pods and two keepers', () => {
     await expectKept(acknowledged);
   });
 
-  it('when Redis is away: MySQL serves, and Redis again once it is back; nothing is lost, and nothing made twice', async () => {
+  it('when Redis is unavailable: MySQL serves, and Redis again once it is back; nothing is lost or duplicated', async () => {
     const writers = new Writers();
     await writers.write();
     await roles.redis.kill();
     await until('MySQL has the authority', async () => (await mode()) === 'DIRECT');
-    // Whatever may wait for the journal: other accounts are open.
+    // Some accounts may wait for the journal; all others are open.
     await first.request('POST', '/v1/accounts', { accountId: 'outside', currency: 'EUR', external: true });
     await first.request('POST', '/v1/accounts', { accountId: 'bob', currency: 'EUR' });
     for (const api of apis) {
@@ -123,7 +123,7 @@ describe('Two pods and two keepers', () => {
     expect(wayThere).toMatch(/^REBUILDING CACHE CLOSING DIRECT (DIRECT )?REBUILDING CACHE$/);
   });
 
-  it('when Redis is away and a pod is stopped meanwhile: it hands over, and nobody waits for it', async () => {
+  it('when Redis is unavailable and a pod is stopped: it hands over, and nothing waits for it', async () => {
     const [one, two] = [newUuidV7(Date.now()), newUuidV7(Date.now())];
     const other = apis[1];
     expect(await other?.transfer(one)).toMatchObject({ status: 201 });
@@ -137,7 +137,7 @@ describe('Two pods and two keepers', () => {
 });
 
 describe('A pod that died just before Redis did', () => {
-  it('keeps the ledger closed: reads are stale, writes are refused, until the journal is there again', async () => {
+  it('keeps the ledger closed: reads are stale and writes are rejected until the journal is available again', async () => {
     expect(await first.transfer('before')).toMatchObject({ status: 201 });
     const { epoch } = await first.context.authority.read();
     await first.context.authority.register('died', epoch);
@@ -148,7 +148,7 @@ describe('A pod that died just before Redis did', () => {
       stale: true,
     });
     expect((await first.transfer('held')).status).toBe(503);
-    await until('it says so at the door', async () => {
+    await until('it rejects requests immediately', async () => {
       const answer = await first.transfer('refused');
       return answer.status === 503 && answer.json['code'] === 'ledger_closed';
     });

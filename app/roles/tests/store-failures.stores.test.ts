@@ -17,7 +17,7 @@ let roles: RolesUnderTest;
 let root: Connection;
 let pod: Role;
 
-/** A pod in DIRECT whose account of MySQL an operator can lock. */
+/** A pod in DIRECT whose MySQL account an operator can lock. */
 beforeAll(async () => {
   roles = await RolesUnderTest.start();
   root = await createConnection(inject('mysqlUrl'));
@@ -44,13 +44,17 @@ async function endConnections(): Promise<void> {
 describe('While MySQL refuses a pod', () => {
   it.each([
     ['by locking its account', `ALTER USER ${USER} ACCOUNT LOCK`, `ALTER USER ${USER} ACCOUNT UNLOCK`],
-    ['by another password', `ALTER USER ${USER} IDENTIFIED BY 'other'`, `ALTER USER ${USER} IDENTIFIED BY 'secret'`],
+    [
+      'by changing its password',
+      `ALTER USER ${USER} IDENTIFIED BY 'other'`,
+      `ALTER USER ${USER} IDENTIFIED BY 'secret'`,
+    ],
     [
       'by a limit of its account',
       `ALTER USER ${USER} WITH MAX_QUERIES_PER_HOUR 1`,
       `ALTER USER ${USER} WITH MAX_QUERIES_PER_HOUR 0`,
     ],
-  ])('%s, it answers 503 to everything that needs MySQL, and goes on without a restart', async (how, cause, cure) => {
+  ])('%s, it answers 503 to everything that needs MySQL, and recovers without a restart', async (how, cause, cure) => {
     await root.query(cause);
     await endConnections();
     const id = how.replaceAll(' ', '-');
@@ -72,8 +76,8 @@ describe('While MySQL refuses a pod', () => {
   });
 });
 
-describe('A schema that a version needs and that is not there', () => {
-  it('is a 503 until it is migrated', async () => {
+describe('A schema that a version needs but that is missing', () => {
+  it('returns 503 until it is migrated', async () => {
     const { url, drop } = await emptyDatabase();
     const early = await roles.api({ MYSQL_URL: url });
     expect((await early.request('GET', '/v1/accounts/ada/balance')).json).toMatchObject({
