@@ -1,4 +1,7 @@
-/** Who may run what in a stack folder: one start may run the stores and another one the service; a whole stack is both. */
+/**
+ * Controls which start may run what in a stack folder: one may run the stores and another one the service; a whole
+ * stack is both.
+ */
 
 import { readStoresFile, removeStackFile, removeStoresFile } from './stack-file.mjs';
 import { lockWhenFree, tryLock } from './system/lock.mjs';
@@ -15,12 +18,14 @@ const STORES = ['mysql', 'redis'];
 const serviceOf = (folder) => `${folder}#service`;
 
 /**
- * Claims the parts of this start exclusively, ends what a killed start has left of them, and checks that the ports are free.
+ * Claims the parts of this start exclusively, ends processes left behind by a killed start, and checks that the ports
+ * are free.
  * @param {string} folder its real path
  * @param {import('./settings.mjs').Settings} settings
- * @param {() => boolean} isGoing told to another start in the same folder, which then waits
+ * @param {() => boolean} isGoing reported to another start in the same folder, which then waits
  * @param {AbortSignal} signal
- * @returns {Promise<import('./stack-file.mjs').StoresFile | null>} the stores of another start, when this one is the service alone
+ * @returns {Promise<import('./stack-file.mjs').StoresFile | null>} the stores of another start, if this one runs only
+ * the service
  * @throws {Trouble}
  */
 export async function claimFolder(folder, { scope, ports }, isGoing, signal) {
@@ -84,5 +89,5 @@ async function endLeftParts(folder, mine) {
   const ended = await endOrphans((stack, part) => stack === folder && mine(part));
   if (ended.length === 0) return;
   const parts = [...new Set(ended.map(({ part }) => part))].join(', ');
-  say(`Ended what an earlier start had left running when it was killed: ${parts}.`);
+  say(`Ended processes left behind by an earlier start that was killed: ${parts}.`);
 }

@@ -1,4 +1,4 @@
-/** Demo accounts, opened over HTTP like anybody's. The same again changes nothing. */
+/** Demo accounts, opened over HTTP like any others. Repeating it changes nothing. */
 import { pause } from './system/process.mjs';
 import { messageOf } from './system/say.mjs';
 
@@ -25,7 +25,7 @@ const REQUESTS = [
     },
   },
   {
-    // For readers of /docs to look up and to reverse. From the world outside, as Alice may have nothing left.
+    // For users of /docs to look up and to reverse. From the outside world, because Alice may have nothing left.
     path: '/v1/transfers',
     body: {
       transactionId: 'demo-payment',
@@ -41,7 +41,7 @@ const REQUESTS = [
  * @param {string} api
  * @param {string} apiKey
  * @param {AbortSignal} signal
- * @returns {Promise<string | null>} what went wrong, for people; null when all are there
+ * @returns {Promise<string | null>} an error message for the user; null if all accounts exist
  */
 export async function openDemoAccounts(api, apiKey, signal) {
   for (const { path, body } of REQUESTS) {
@@ -52,7 +52,7 @@ export async function openDemoAccounts(api, apiKey, signal) {
 }
 
 /**
- * Sends until it is told whether it took: all of these may be sent again.
+ * Sends until there is a definite answer: all of these requests may be retried.
  * @param {string} url
  * @param {string} apiKey
  * @param {Record<string, unknown>} body

@@ -5,20 +5,23 @@ import { LOOPBACK } from './system/ports.mjs';
 import { runTool } from './system/process.mjs';
 import { messageOf } from './system/say.mjs';
 
-/** Requests live for milliseconds: with V8's default of 16 MiB a fifth of a busy pod's time goes into collecting them. */
+/**
+ * Requests live for milliseconds: with V8's default of 16 MiB, a busy pod would spend a fifth of its time on garbage
+ * collection.
+ */
 const YOUNG_GENERATION = '--max-semi-space-size=64';
 const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 30_000;
 
 /**
- * What all of them get in their environment.
+ * The environment of all of them.
  * @typedef {object} Surroundings
  * @property {string} root
  * @property {string} folder
  * @property {string} redisUrl
  * @property {string} mysqlUrl
  * @property {string} apiKey
- * @property {boolean} [fromSource] run the TypeScript sources by tsx, not what was built
+ * @property {boolean} [fromSource] run the TypeScript sources with tsx instead of the build
  */
 
 /** @param {Surroundings} around */
@@ -60,7 +63,7 @@ export async function migrate(around, signal) {
 /**
  * @param {string} url of a pod
  * @param {string} apiKey
- * @returns {Promise<string>} the mode of the authority, or why it is not known
+ * @returns {Promise<string>} the mode of the authority, or why it is unknown
  */
 export async function modeOf(url, apiKey) {
   try {
@@ -79,7 +82,7 @@ export async function modeOf(url, apiKey) {
  * @param {'api' | 'keeper'} role
  * @param {number} port
  * @param {number} [number] of the pod, from 1
- * @param {{ mayBeUnready?: boolean }} [options] whether it has started when it lives, though it cannot serve yet
+ * @param {{ mayBeUnready?: boolean }} [options] whether it counts as started when it is live but cannot serve yet
  * @returns {{ role: string, url: string, program: import('./system/process.mjs').Program }}
  */
 export function pod(around, role, port, number, { mayBeUnready = false } = {}) {

@@ -1,4 +1,4 @@
-/** What the environment asks of `npm start`. */
+/** The settings of `npm start` in the environment. */
 import { join, resolve } from 'node:path';
 import { Trouble } from './system/say.mjs';
 
@@ -62,7 +62,7 @@ function wholeNumber(name, text, least, most, usual) {
   if (text === undefined || text === '') return usual;
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  throw new Trouble(`${name} must be a whole number from ${least} to ${most}, and is ${JSON.stringify(text)}.`);
+  throw new Trouble(`${name} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}.`);
 }
 
 /** @type {Readonly<Record<string, number>>} */
@@ -80,7 +80,7 @@ export function parseUrl(name, text) {
   const port = USUAL_PORTS[url?.protocol ?? ''];
   const fits =
     url?.protocol.startsWith(name === 'REDIS_URL' ? 'redis' : 'mysql') && port !== undefined && url.hostname !== '';
-  // Without the text itself: it may hold a password.
+  // Without the text itself: it may contain a password.
   if (!url || !fits) throw new Trouble(`${name} is not an address such as ${example}.`);
   return {
     host: url.hostname,

@@ -17,7 +17,7 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 describe('the folder', () => {
-  test('a value is made once, and for this user alone', () => {
+  test('a value is generated once, readable only by this user', () => {
     const file = join(dir, 'deep', 'secret');
     const value = kept(file);
     expect(value).toMatch(/^[0-9a-f]{48}$/);
@@ -28,13 +28,13 @@ describe('the folder', () => {
     expect(readdirSync(join(dir, 'deep'))).toEqual(['secret']);
   });
 
-  test('a file in its way is told in a sentence', () => {
+  test('a file in its way is reported in one sentence', () => {
     writeFileSync(join(dir, 'file'), '');
     expect(() => openFolder(join(dir, 'file'))).toThrow(/file is in its way.*STACK_DIR/);
   });
 });
 
-test('only one holds a lock; who comes later is told the pid, and whether waiting makes sense', async () => {
+test('only one process holds a lock; others get its pid, and whether waiting makes sense', async () => {
   let going = false;
   const first = await tryLock(dir, () => going);
   expect(first.held).toBe(true);
@@ -56,7 +56,7 @@ test('logs of the last run are kept as .1, and the end of a log can be quoted', 
   expect(lastLines(join(dir, 'logs', 'a.log'))).toBe('');
 });
 
-test('a log that grows is cut while it is written, and its writer goes on', () => {
+test('a growing log is truncated while it is written, and its writer continues', () => {
   const file = join(dir, 'a.log');
   const writer = openLog(file);
   writeSync(writer, 'x'.repeat(100));
@@ -69,7 +69,7 @@ test('a log that grows is cut while it is written, and its writer goes on', () =
   expect(statSync(`${file}.1`).size).toBe(100);
 });
 
-test('what dies young again and again waits longer and longer, up to a limit', () => {
+test('a program that keeps dying early waits longer and longer, up to a limit', () => {
   expect([1, 2, 3, 4, 12, 100].map(restartDelayMs)).toEqual([100, 1000, 2000, 3000, 10_000, 10_000]);
 });
 
@@ -84,7 +84,7 @@ test.each([
   expect(restartsTheService(path)).toBe(expected);
 });
 
-test('packages match when all that the lock file needs here are there in its versions', () => {
+test('packages match if all those that the lock file requires here are installed with its versions', () => {
   const lock = {
     packages: {
       '': {},
@@ -98,7 +98,7 @@ test('packages match when all that the lock file needs here are there in its ver
 });
 
 describe('settings', () => {
-  test('what is not set has its usual value', () => {
+  test('missing settings have their default values', () => {
     expect(readSettings({}, '/repo')).toEqual({
       root: '/repo',
       scope: 'all',
@@ -117,7 +117,7 @@ describe('settings', () => {
     [{ API_PODS: '0' }, 'API_PODS must be'],
     [{ REDIS_URL: 'localhost' }, 'REDIS_URL is not'],
     [{ MYSQL_URL: 'redis://x' }, 'MYSQL_URL is not'],
-  ])('%j is refused with a sentence', (env, message) => {
+  ])('%j is rejected with a one-sentence message', (env, message) => {
     expect(() => readSettings(env, '/repo')).toThrow(message);
   });
 

@@ -1,7 +1,7 @@
 /**
- * `npm start`, told in order: claim the folder, end what a killed start left there, install, build, start the stores, migrate,
- * start the keeper and the API pods, keep all of it running, and stop it the other way round: clients first, Redis last.
- * With the scope `stores` or `service` it runs one half of that, so that each can be stopped without the other.
+ * `npm start`, in order: claim the folder, end processes left behind by a killed start, install, build, start the
+ * stores, migrate, start the keeper and the API pods, keep all of it running, and stop it in reverse: clients first,
+ * Redis last. With the scope `stores` or `service` it runs one half, so that each can be stopped without the other.
  */
 import { join, relative } from 'node:path';
 import { claimFolder } from './claim.mjs';
@@ -34,8 +34,8 @@ const OPEN_MS_MAX = 15_000;
 const OPEN_POLL_MS = 200;
 
 export class Stack {
-  /** For people: what a stop waits for at the moment. */
-  waitsFor = 'the step of the start that is under way';
+  /** For messages: what a stop is currently waiting for. */
+  waitsFor = 'the current step of the start';
 
   #settings;
   #signal;
@@ -44,14 +44,14 @@ export class Stack {
   #folder = '';
   /** @type {Kept[]} */
   #kept = [];
-  /** Set once everything is ready: from then on every new pid is written down. */
+  /** Set once everything is ready: from then on every new pid is written to the file. */
   #publish = () => {};
 
   /**
    * @param {import('./settings.mjs').Settings} settings
-   * @param {AbortSignal} signal ends a start that is under way
-   * @param {() => boolean} isStopping told to another start in the same folder, which then waits
-   * @param {Build} build makes dist/ from the sources, if it is not up to date
+   * @param {AbortSignal} signal aborts a start in progress
+   * @param {() => boolean} isStopping reported to another start in the same folder, which then waits
+   * @param {Build} build builds dist/ from the sources if it is not up to date
    */
   constructor(settings, signal, isStopping, build) {
     this.#settings = settings;
@@ -88,7 +88,7 @@ export class Stack {
     this.#tell(parts, since, closed);
   }
 
-  /** Everything that is needed is installed and built. */
+  /** Installs and builds everything that is needed. */
   async #prepare() {
     const { root, redisUrl, mysqlUrl, scope, watch } = this.#settings;
     const logs = join(this.#folder, 'logs');
@@ -148,7 +148,7 @@ export class Stack {
   }
 
   /**
-   * Restarts the pods, then the keeper, as a rolling upgrade does.
+   * Restarts the pods, then the keeper, like a rolling upgrade.
    * @param {readonly string[]} paths what has changed
    * @param {import('./pods.mjs').Surroundings} around
    * @param {readonly Pod[]} pods
@@ -172,7 +172,8 @@ export class Stack {
   }
 
   /**
-   * A service that is started alone may run on a restored MySQL, whose operator is about to accept a loss, so it runs even while closed.
+   * A service that is started alone may run on a restored MySQL whose operator is about to accept a loss, so it runs
+   * even while the ledger is closed.
    * @param {string} api
    * @param {string} apiKey
    * @returns {Promise<string | null>} null: the ledger is open
@@ -184,7 +185,7 @@ export class Stack {
       if (state === 'CACHE' || state === 'DIRECT') return null;
       this.#signal.throwIfAborted();
       if (performance.now() > giveUpAt)
-        return `GET /v1/ops/status says ${state} (docs/operation.md, "Closed ledger and frozen accounts").`;
+        return `GET /v1/ops/status returns ${state} (docs/operation.md, "Closed ledger and frozen accounts").`;
       await pause(OPEN_POLL_MS);
     }
   }
@@ -206,11 +207,11 @@ export class Stack {
         pods: pods.map(({ kept, role, url }) => ({ pid: kept.pid(), role, url })),
       });
     } catch (error) {
-      say(`stack.json could not be written: ${error}`);
+      say(`could not write stack.json: ${error}`);
     }
   }
 
-  /** For people: relative where that is shorter. */
+  /** For messages: relative if that is shorter. */
   get #shownFolder() {
     const folder = relative(process.env['INIT_CWD'] ?? process.cwd(), this.#folder) || '.';
     return folder.startsWith('..') ? this.#folder : folder;
@@ -225,14 +226,16 @@ export class Stack {
     const shown = this.#shownFolder;
     const apis = addressesOf(pods);
     const state =
-      closed === null ? `Holdfast is ready (${elapsed(since)}).` : `The service runs, but accepts no writes: ${closed}`;
+      closed === null
+        ? `Holdfast is ready (${elapsed(since)}).`
+        : `The service is running, but accepts no writes: ${closed}`;
     say(`${state}
   API     ${apis.join('  ')}   to read and try: ${apis[0]}/docs
   Redis   ${redis.host}:${redis.port}
   MySQL   ${mysql.host}:${mysql.port}, database ${mysql.database}
   Files   ${shown}: stack.json (addresses and pids), api-key, logs/, and the data${this.#settings.watch ? '\nThe service runs the sources: a change in app/ restarts it.' : ''}
 Try it, in another terminal; Ctrl-C here stops ${redis.kept ? 'everything' : 'the service'} and loses nothing:`);
-    // Without the time in front, so that it can be pasted.
+    // Without a time prefix, so that it can be pasted.
     console.log(
       `\n  curl -H "Authorization: Bearer $(cat ${shown}/api-key)" ${apis[0]}/v1/accounts/${ALICE}/balance\n`,
     );
@@ -250,7 +253,7 @@ Try it, in another terminal; Ctrl-C here stops ${redis.kept ? 'everything' : 'th
 The service, in another terminal: npm start -- --service-only. Ctrl-C here stops the stores and loses nothing.`);
   }
 
-  /** Clients first, so that nobody is refused halfway; then the keeper, which still flushes; Redis last. */
+  /** Clients first, so that no request is cut off; then the keeper, which still flushes; Redis last. */
   async stop() {
     for (const part of PARTS) {
       const kept = this.#kept.filter(({ program }) => program.part === part);
@@ -291,7 +294,7 @@ function addressesOf(pods) {
 }
 
 /**
- * Waits for all even when one fails: whatever is started must be known before a stop.
+ * Waits for all of them even if one fails: everything that was started must be known before stopping.
  * @template T
  * @param {readonly Promise<T>[]} promises
  */

@@ -1,4 +1,4 @@
-/** The two stores of a stack: ours, or those that the environment names. */
+/** The two stores of a stack: ours, or those given in the environment. */
 import { join } from 'node:path';
 import { parseUrl } from './settings.mjs';
 import { DATABASE, mariadbProgram, mysqlUrl, USER } from './stores/mariadb.mjs';
@@ -28,7 +28,7 @@ export async function provideRedis({ folder, port, given, keep }) {
     logFile: join(folder, 'logs', 'redis.log'),
   });
   const kept = await keep(program);
-  say(`Redis runs on port ${port} (${elapsed(since)}).`);
+  say(`Redis is running on port ${port} (${elapsed(since)}).`);
   return { url: `redis://${LOOPBACK}:${port}/0`, host: LOOPBACK, port, node, kept };
 }
 
@@ -47,7 +47,7 @@ export async function provideMysql({ folder, port, given, keep, signal }) {
     signal,
   });
   const kept = await keep(program);
-  say(`${program.name} runs on port ${port} (${elapsed(since)}).`);
+  say(`${program.name} is running on port ${port} (${elapsed(since)}).`);
   return { url: mysqlUrl({ port, password }), host: LOOPBACK, port, user: USER, password, database: DATABASE, kept };
 }
 

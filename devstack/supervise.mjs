@@ -1,8 +1,10 @@
-/** Keeps a program running: what dies is started again, at once at first, later and later when it dies again and again. */
+/**
+ * Keeps a program running: restarts it when it dies, immediately at first, then with growing delays if it keeps dying.
+ */
 import { end, launch, pause, start, untilAnswers } from './system/process.mjs';
 import { elapsed, messageOf, say } from './system/say.mjs';
 
-/** One that lived longer than this has not died of its start. */
+/** A program that ran longer than this did not die because of its start. */
 const SETTLED_MS = 3000;
 const FIRST_DELAY_MS = 100;
 const DELAY_STEP_MS = 1000;
@@ -12,13 +14,14 @@ const DELAY_MS_MAX = 10_000;
  * @typedef {object} Kept
  * @property {import('./system/process.mjs').Program} program
  * @property {() => number | null} pid
- * @property {() => Promise<void>} restart ends it in good order, and starts it again at once; resolves when the old one has ended
- * @property {() => Promise<boolean>} stop ends it for good; whether it obeyed in time
+ * @property {() => Promise<void>} restart shuts it down, and starts it again immediately; resolves when the old process
+ * has ended
+ * @property {() => Promise<boolean>} stop stops it permanently; returns whether it ended in time
  */
 
 /**
  * How long to wait before the next start.
- * @param {number} quickDeaths how often in a row it has died young
+ * @param {number} quickDeaths how often in a row it has died early
  */
 export function restartDelayMs(quickDeaths) {
   return quickDeaths <= 1 ? FIRST_DELAY_MS : Math.min(DELAY_MS_MAX, (quickDeaths - 1) * DELAY_STEP_MS);
@@ -27,8 +30,8 @@ export function restartDelayMs(quickDeaths) {
 /**
  * @param {import('./system/process.mjs').Program} program
  * @param {{ onNewPid: () => void, signal: AbortSignal, delayMs?: (quickDeaths: number) => number }} options
- * @returns {Promise<Kept>} once it answers
- * @throws {import('./system/say.mjs').Trouble} when the first start fails
+ * @returns {Promise<Kept>} once it responds
+ * @throws {import('./system/say.mjs').Trouble} if the first start fails
  */
 export async function keepRunning(program, { onNewPid, signal, delayMs = restartDelayMs }) {
   let running = await start(program, signal);
@@ -98,7 +101,7 @@ async function tellWhenBack(running, since, signal) {
     await untilAnswers(running, signal);
     say(`${running.program.name} is back (pid ${running.pid}, ${elapsed(since)}).`);
   } catch (error) {
-    // That it has ended is said by the loop; that it runs and does not answer is said here.
+    // The loop reports that it has ended; this reports that it is running but does not respond.
     if (running.alive() && !signal.aborted) say(messageOf(error));
   }
 }

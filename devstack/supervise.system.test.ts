@@ -35,7 +35,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-test('a program is ended in good order and started again, as often as it is asked for', async () => {
+test('a program is shut down and restarted as often as requested', async () => {
   const kept = await keep(`process.on('SIGTERM', () => { console.log('ended'); process.exit(); });
     setInterval(() => {}, 1000); console.log('runs');`);
   const pids = [kept.pid()];

@@ -14,7 +14,7 @@ export function restartsTheService(path) {
 }
 
 /**
- * Calls back after changes in app/. What changes during a call leads to one more call.
+ * Calls back after changes in app/. Changes during a call lead to one more call.
  * @param {string} root
  * @param {(paths: readonly string[]) => Promise<void>} onChange gets the changed paths, relative to app/
  * @param {AbortSignal} signal ends it
@@ -41,5 +41,5 @@ export function watchSources(root, onChange, signal) {
     clearTimeout(timer);
     timer = setTimeout(handle, QUIET_MS);
   });
-  watcher.on('error', (error) => say(`Changes can no longer be noticed: ${messageOf(error)}`));
+  watcher.on('error', (error) => say(`Changes can no longer be detected: ${messageOf(error)}`));
 }

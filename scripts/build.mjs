@@ -1,4 +1,7 @@
-/** Builds dist/: TypeScript compiled, everything else of app/ (Lua, …) copied beside it. Does nothing when the sources are those of the last build. */
+/**
+ * Builds dist/: compiles TypeScript, and copies everything else of app/ (Lua, …) beside it. Does nothing if the sources
+ * are unchanged since the last build.
+ */
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,13 +13,13 @@ import { elapsed, messageOf, say, Trouble } from '../devstack/system/say.mjs';
 
 const SOURCES = ['app', 'mock-data'];
 const SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
-/** What is compiled or is nothing of the product; the rest is copied. */
+/** What is compiled, or is not part of the product; the rest is copied. */
 const NOT_COPIED = /\.(ts|md)$|(^|\/)testing\//;
 const STAMP = '.built.json';
 
 /**
  * @param {{ root: string, logFile: string, signal?: AbortSignal }} options
- * @throws {Trouble} with the compiler's words
+ * @throws {Trouble} with the compiler's message
  */
 export async function buildUnlessDone({ root, logFile, signal }) {
   const dist = join(root, 'dist');
@@ -80,7 +83,7 @@ function contentOf(root, files) {
 }
 
 /**
- * What was built from a source that is gone must not be imported by mistake.
+ * Files built from deleted sources must not be imported by mistake.
  * @param {string} root
  * @param {string} dist
  */

@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, '..');
 const FOLDERS = ['app', 'devstack', 'loadtest', 'mock-data', 'resilience-tests', 'scripts', 'simulator'];
 /** A start through tsx takes seconds on a busy machine. */
 const MS_MAX = 180_000;
-/** Started by a command with what it needs, never by a person. */
+/** Started by a command with its arguments, never by a user. */
 const CHILDREN = /^loadtest\/ceiling\/|^resilience-tests\/harness\//;
 
 const sources = FOLDERS.flatMap((folder) =>
@@ -17,7 +17,7 @@ const sources = FOLDERS.flatMap((folder) =>
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
 
-/** What package.json runs, and every other file that reads a command line. */
+/** The commands of package.json, and every other file that reads a command line. */
 const commands = [
   ...Object.values(scripts),
   ...sources
@@ -41,7 +41,7 @@ function run(command: string, option: string, folder: string): Promise<Outcome> 
   });
 }
 
-test('there are the commands that people know', () => {
+test('includes the commands that users know', () => {
   expect(commands).toEqual(
     expect.arrayContaining([
       'exec node scripts/start.mjs',
@@ -57,7 +57,7 @@ test('there are the commands that people know', () => {
 });
 
 test.concurrent.each(commands)(
-  '%s --help explains itself, and starts nothing',
+  '%s --help prints the help, and starts nothing',
   async (command) => {
     const folder = join(temporaryFolder(), 'stack');
     const { code, stdout, stderr } = await run(command, '--help', folder);
@@ -68,9 +68,9 @@ test.concurrent.each(commands)(
   MS_MAX,
 );
 
-/** Those of package.json: the others share the code, and a start of tsx costs half a second. */
+/** Those of package.json: the others share the code, and a start of tsx takes half a second. */
 test.concurrent.each(Object.values(scripts))(
-  '%s refuses an option that it does not know, and starts nothing',
+  '%s rejects an unknown option, and starts nothing',
   async (command) => {
     const folder = join(temporaryFolder(), 'stack');
     const { code, stdout, stderr } = await run(command, '--no-such-option', folder);

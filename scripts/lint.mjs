@@ -9,8 +9,8 @@ import { folderGraph, graphAsText } from './architecture/folder-graph.mjs';
 const { values } = readCommandLine({
   name: 'npm run lint --',
   about:
-    'Checks style, the boundaries between folders, and that nothing is unused. When a boundary is violated, it prints the folder graph.',
-  options: { fix: flag('let biome correct what it can') },
+    'Checks style, the boundaries between folders, and that nothing is unused. If a boundary is violated, it prints the folder graph.',
+  options: { fix: flag('fix what biome can fix') },
 });
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));

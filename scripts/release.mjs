@@ -7,7 +7,7 @@ import { readCommandLine, text } from '../app/config/command-line.mjs';
 /**
  * @param {string} changelog
  * @param {string} version
- * @returns {string | null} what the changelog says about the version; null when it has no dated section for it
+ * @returns {string | null} the changelog section of the version; null if it has no dated section for it
  */
 export function notesOf(changelog, version) {
   const sections = changelog.split(/^## /m).slice(1);

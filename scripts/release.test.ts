@@ -31,7 +31,7 @@ test('the notes of a version are its section of the changelog', () => {
   expect(notesOf(CHANGELOG, '0.3.0')).toBeNull();
 });
 
-test('a version that is named the same everywhere can be released', () => {
+test('a version with the same number everywhere can be released', () => {
   expect(mismatches('v0.2.0', files('0.2.0'))).toEqual([]);
 });
 
@@ -40,11 +40,11 @@ test.each([
   ['v0.2.1', 'Chart.yaml, appVersion has 0.2.0, and the tag is v0.2.1'],
   ['v0.2.1', 'CHANGELOG.md has no section "## [0.2.1] - YYYY-MM-DD" with text'],
   ['0.2.0', '0.2.0 is not a tag such as v1.2.3'],
-])('the tag %s is refused: %s', (tag, message) => {
+])('the tag %s is rejected: %s', (tag, message) => {
   expect(mismatches(tag, files('0.2.0'))).toContain(message);
 });
 
-test('the version of this commit is named the same everywhere', () => {
+test('the version of this commit is the same everywhere', () => {
   const read = (path: string) => readFileSync(join(import.meta.dirname, '..', path), 'utf8');
   const packageJson = read('package.json');
   const { version } = JSON.parse(packageJson) as { version: string };

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { requireNodeVersion } from '../devstack/install/node-version.mjs';
 
 requireNodeVersion();
-// Only now: these use what an old Node.js does not have.
+// Imported only now: these modules use features that an old Node.js does not have.
 const { flag, readCommandLine, refuse } = await import('../app/config/command-line.mjs');
 const { messageOf, say, Trouble } = await import('../devstack/system/say.mjs');
 const { reasonOf } = await import('../devstack/system/folder.mjs');
@@ -24,7 +24,7 @@ The stores and the service can run in two terminals, so that you can stop one wi
   },
   environment: {
     PORT: 'port of the first API pod (8080)',
-    API_PODS: 'how many API pods (1)',
+    API_PODS: 'number of API pods (1)',
     STACK_DIR: 'folder of data, logs and stack.json (.local)',
     REDIS_URL: 'use this Redis instead of starting one',
     MYSQL_URL: 'use this MySQL instead of starting one',
@@ -35,14 +35,17 @@ if (values['stores-only'] && values['service-only']) refuse(command, 'Choose one
 if (values['stores-only'] && values.watch) refuse(command, 'There is nothing to watch with --stores-only.');
 const scope = values['stores-only'] ? 'stores' : values['service-only'] ? 'service' : 'all';
 
-/** A Ctrl-C arrives twice when npm passes on what the terminal has sent to all. */
+/** Ctrl-C arrives twice if npm passes on what the terminal has sent to all processes. */
 const SAME_KEY_MS = 500;
 const LOOK_AT_PARENT_EVERY_MS = 250;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const asked = new AbortController();
 
-/** npm, or its shell, has been killed: whoever stopped it meant this, too. Without npm a parent may go as it likes (nohup). */
+/**
+ * npm, or its shell, was killed, which was meant to stop this process, too. Without npm the parent may end without
+ * consequences (nohup).
+ */
 const parent = process.ppid;
 const isLeftAlone = () =>
   ['start', 'dev'].includes(process.env['npm_lifecycle_event'] ?? '') && process.ppid !== parent;
@@ -54,12 +57,12 @@ const isLeftAlone = () =>
 function tell(error, folder) {
   if (error instanceof Trouble) return say(error.message);
   const reason = reasonOf(error);
-  if (reason !== null) return say(`${messageOf(error)}: ${reason}. Correct that, and start again.`);
+  if (reason !== null) return say(`${messageOf(error)}: ${reason}. Fix that, and start again.`);
   const log = folder !== null && existsSync(join(folder, 'logs')) ? join(folder, 'logs', 'start.log') : null;
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   if (log === null) return say(stack);
   appendFileSync(log, `${new Date().toISOString()} ${stack}\n`);
-  say(`Something unexpected went wrong: ${messageOf(error)} (more in ${log})`);
+  say(`An unexpected error occurred: ${messageOf(error)} (more in ${log})`);
 }
 
 /** @returns {Promise<number>} exit code */
@@ -106,7 +109,7 @@ async function main() {
     await stack.start();
     await untilAsked;
   } catch (error) {
-    // What fails because a stop was asked for has not failed.
+    // A failure caused by a requested stop is not an error.
     if (!asked.signal.aborted) {
       failed = true;
       tell(error, folder);

@@ -32,13 +32,13 @@ const { values } = readCommandLine({
   options: {
     folder: text(
       'FOLDER',
-      'where to unpack the stores, once, as root, with debootstrap (~/.cache/holdfast-matrix)',
+      'folder in which to unpack the stores, once, as root, with debootstrap (~/.cache/holdfast-matrix)',
       join(homedir(), '.cache', 'holdfast-matrix'),
     ),
     set: choice(['mysql-valkey', 'mysql-redis'], 'one set of stores (both)'),
-    only: some(KINDS, 'some runs only'),
-    seconds: wholeNumber('of each turn of the load test', { min: 1, max: 600, fallback: 10 }),
-    rounds: wholeNumber('of the load test', { min: 1, max: 100, fallback: 3 }),
+    only: some(KINDS, 'only these runs'),
+    seconds: wholeNumber('duration of each turn of the load test', { min: 1, max: 600, fallback: 10 }),
+    rounds: wholeNumber('rounds of the load test', { min: 1, max: 100, fallback: 3 }),
   },
 });
 

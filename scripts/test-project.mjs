@@ -22,7 +22,7 @@ const command = {
   about:
     'Runs the tests of one project, and installs the programs that they need: unit (*.test.ts, no stores), stores (*.stores.test.ts) or system (*.system.test.ts). For example: npm run test:stores -- app/redis',
   options: {
-    watch: flag('run again what a change affects, until Ctrl-C'),
+    watch: flag('run affected tests again after a change, until Ctrl-C'),
     name: text('PATTERN', 'only tests whose full name matches'),
   },
   operands: { label: 'PROJECT [PATH …]', help: `One of ${PROJECTS.join(', ')}; then parts of paths of files.`, min: 1 },

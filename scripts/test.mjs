@@ -1,6 +1,6 @@
 /**
- * `npm test`: sets up what is missing, runs everything that must hold, and ends with one line, `N passed, N failed`: every test
- * of Vitest, and each other check as one. It goes on after a failure, so that one run tells everything.
+ * `npm test`: installs what is missing, runs all tests and checks, and ends with one line, `N passed, N failed`: every
+ * test of Vitest, and each other check as one. It continues after a failure, so that one run reports everything.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { requireNodeVersion } from '../devstack/install/node-version.mjs';
 
 requireNodeVersion();
-// Only now: these use what an old Node.js does not have.
+// Imported only now: these modules use features that an old Node.js does not have.
 const { readCommandLine } = await import('../app/config/command-line.mjs');
 readCommandLine({
   name: 'npm test --',
@@ -26,7 +26,9 @@ const { elapsed, messageOf, say, Trouble } = await import('../devstack/system/sa
 const { SKIPPED } = await import('./testing/checks.mjs');
 const { countTests } = await import('./testing/count.mjs');
 
-/** For a check that hangs: all tests take 8 minutes, and three times as long where others compete for the cores. */
+/**
+ * For a check that hangs: all tests take 8 minutes, and three times as long if other processes compete for the cores.
+ */
 const CHECK_MS_MAX = 2 * 3_600_000;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -49,7 +51,7 @@ for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
  * @param {string} command
  * @param {readonly string[]} args
  * @param {Record<string, string>} [env]
- * @returns {Promise<number | null>} its exit code; null when it was killed or could not be started
+ * @returns {Promise<number | null>} its exit code; null if it was killed or could not be started
  */
 function run(command, args, env = {}) {
   return new Promise((resolve) => {
@@ -85,7 +87,7 @@ async function check(name, command, ...args) {
   const code = await run(command, args);
   if (code === 0) {
     total.passed += 1;
-    console.log(`${name}: good (${elapsed(since)})`);
+    console.log(`${name}: passed (${elapsed(since)})`);
   } else if (code === SKIPPED) {
     console.log(`${name}: skipped`);
   } else {
@@ -104,7 +106,7 @@ async function tests() {
   heading('Tests and coverage (vitest)');
   const results = join(temporary, 'results.json');
   const coverage = join(root, 'coverage', 'coverage-summary.json');
-  rmSync(coverage, { force: true }); // so that what is found afterwards is of this run
+  rmSync(coverage, { force: true }); // so that a file found afterwards is from this run
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`];
   const chromium = findProgram(...WANTED.chromium.programs);
   const env = chromium === null ? {} : { CHROMIUM_PATH: chromium };
@@ -125,7 +127,8 @@ async function setUp() {
     await installRuntime({ root, logFile: join(logs, 'runtime.log') });
   });
   await installPrograms(['redis', 'mysql', 'chromium', 'haproxy', 'promtool'], { logFile: join(logs, 'apt.log') });
-  // Only now, as it uses what npm has just installed. Built here, as a first build takes longer than a test may.
+  // Imported only now, because it uses what npm has just installed. Built here, because a first build takes longer than
+  // a test may.
   const { buildTools } = await import('../devstack/install/go-tools.mjs');
   buildTools();
 }
@@ -146,7 +149,7 @@ try {
   await everything();
 } catch (error) {
   total.failed += 1;
-  faults.push('the set-up');
+  faults.push('the setup');
   say(error instanceof Trouble ? error.message : messageOf(error));
 }
 if (interrupted) {

@@ -7,7 +7,7 @@ import { elapsed } from '../devstack/system/say.mjs';
 
 readCommandLine({
   name: 'npm run typecheck --',
-  about: 'Checks the types of everything. After the first run it checks only what has changed.',
+  about: 'Checks all types. After the first run it checks only what has changed.',
   options: {},
 });
 

@@ -1,6 +1,6 @@
 /**
- * Tools that are checked and loaded with: pinned in tools/go.mod and built by Go, once, into its cache; without Go, the ones on the
- * PATH. (kube-score is a module of its own: it needs older libraries than the others.)
+ * Tools for checks and load tests: pinned in tools/go.mod and built by Go, once, into its cache; without Go, the ones
+ * on the PATH. (kube-score is a separate module: it needs older libraries than the others.)
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -21,7 +21,10 @@ const BUILD_MS_MAX = 15 * 60_000;
 
 /** @typedef {keyof typeof MODULES} Tool */
 
-/** @returns {boolean} whether Go is there, and can build what tools/go.mod asks for (since 1.21 it fetches a newer one by itself) */
+/**
+ * @returns {boolean} whether Go is installed, and can build what tools/go.mod requires (since 1.21 it downloads a newer
+ * version itself)
+ */
 function goBuilds() {
   const go = findProgram('go');
   if (go === null) return false;
@@ -34,14 +37,14 @@ const found = new Map();
 
 /**
  * @param {Tool} name
- * @returns {string | null} its path; null when it cannot be had here
+ * @returns {string | null} its path; null if it is not available here
  */
 export function findTool(name) {
   const known = found.get(name);
   if (known !== undefined) return known;
   let path = findProgram(name);
   if (goBuilds()) {
-    // -n names the program, and builds it first.
+    // -n prints the path of the program, and builds it first.
     const args = ['-C', join(ROOT, MODULES[name]), 'tool', '-n', name];
     path = execFileSync('go', args, { encoding: 'utf8', timeout: BUILD_MS_MAX }).trim();
   }
@@ -62,7 +65,8 @@ export function buildTools() {
  */
 export function runTool(name, args, { input } = {}) {
   const path = findTool(name);
-  if (path === null) throw new Error(`${name} is not here: install Go 1.21 or newer, which builds it, or ${name}`);
+  if (path === null)
+    throw new Error(`${name} is not available: install Go 1.21 or newer, which builds it, or ${name} itself`);
   const { status, stdout, stderr, error } = spawnSync(path, args, {
     encoding: 'utf8',
     timeout: 120_000,

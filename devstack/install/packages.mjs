@@ -1,4 +1,4 @@
-/** What must be installed: the npm packages, and programs of Debian's packages. */
+/** What must be installed: npm packages, and programs from Debian packages. */
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { readJson } from '../system/folder.mjs';
@@ -7,8 +7,8 @@ import { say, Trouble } from '../system/say.mjs';
 
 /**
  * @typedef {object} Wanted
- * @property {string} name for people
- * @property {readonly string[]} programs any of which will do
+ * @property {string} name for messages
+ * @property {readonly string[]} programs any of which is sufficient
  * @property {readonly (readonly string[])[]} packages sets to try, the smallest first
  * @property {string} otherwise what to do by hand
  */
@@ -19,13 +19,13 @@ export const WANTED = {
     name: 'Redis',
     programs: ['redis-server'],
     packages: [['redis-server']],
-    otherwise: 'install redis-server 7.0 or newer, or set REDIS_URL to a Redis that runs',
+    otherwise: 'install redis-server 7.0 or newer, or set REDIS_URL to a running Redis',
   },
   mysql: {
     name: 'MariaDB',
     programs: ['mariadbd', 'mysqld'],
     packages: [['mariadb-server-core', 'mariadb-client-core'], ['mariadb-server']],
-    otherwise: 'install mariadb-server 10.6 or newer, or set MYSQL_URL to a MariaDB or MySQL that runs',
+    otherwise: 'install mariadb-server 10.6 or newer, or set MYSQL_URL to a running MariaDB or MySQL',
   },
   chromium: {
     name: 'Chromium',
@@ -43,7 +43,7 @@ export const WANTED = {
     name: 'promtool',
     programs: ['promtool'],
     packages: [['prometheus']],
-    otherwise: 'install prometheus 2.42 or newer, of which it is a part',
+    otherwise: 'install prometheus 2.42 or newer, which includes it',
   },
   debootstrap: {
     name: 'debootstrap',
@@ -65,12 +65,12 @@ export const WANTED = {
   },
 };
 
-/** Programs of servers are there too, and are not on every user's PATH. */
+/** Server programs are in these folders, which are not on every user's PATH. */
 const MORE_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/local/bin', '/usr/bin'];
 
 /**
  * @param {...string} names
- * @returns {string | null} the path of the first that can be run
+ * @returns {string | null} the path of the first one that can be run
  */
 export function findProgram(...names) {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''), ...MORE_FOLDERS];
@@ -100,7 +100,7 @@ export function requireProgram(key) {
 }
 
 /**
- * Whether what is installed is what the lock file says: by content, as the times of files say little after a checkout.
+ * Whether the installed packages match the lock file: by content, because file times mean little after a checkout.
  * @param {unknown} lock package-lock.json
  * @param {unknown} installed node_modules/.package-lock.json, which npm writes when it has finished
  */
@@ -134,7 +134,7 @@ export async function installNpmPackages({ root, logFile, signal }) {
   say('Installing the npm packages (npm ci) …');
   const npm = findProgram('npm');
   if (npm === null)
-    throw new Trouble('npm is not on the PATH: it comes with Node.js, install that completely, and start again.');
+    throw new Trouble('npm is not on the PATH. It is part of Node.js: install Node.js completely, and start again.');
   const options = {
     command: npm,
     logFile,
@@ -146,21 +146,21 @@ export async function installNpmPackages({ root, logFile, signal }) {
   try {
     await runTool({ ...options, name: 'npm ci', args: ['ci', ...flags] });
   } catch (error) {
-    // A lock file that was made from a registry without the optional packages of other platforms: npm ci refuses it, npm
-    // install takes it, in its versions and with its checksums.
+    // A lock file generated from a registry without the optional packages of other platforms: npm ci rejects it, npm
+    // install accepts it, with its versions and checksums.
     if (!/EUSAGE/.test(readFileSync(logFile, 'utf8'))) throw error;
-    say('npm ci refuses package-lock.json as incomplete: trying npm install --no-save, which is slower …');
+    say('npm ci rejects package-lock.json as incomplete: trying npm install --no-save, which is slower …');
     await runTool({ ...options, name: 'npm install', args: ['install', '--no-save', ...flags] });
   }
   if (packagesMatch(lock, readJson(join(root, 'node_modules', '.package-lock.json')))) return;
   throw new Trouble(
-    'The installed npm packages are not those of package-lock.json: it does not fit package.json. Run npm install, and commit the lock file.',
+    'The installed npm packages do not match package-lock.json, which does not match package.json. Run npm install, and commit the lock file.',
   );
 }
 
 /**
- * One run of apt-get as root. No package's service may start: policy-rc.d refuses it while this runs, and is taken away
- * again unless it was there before.
+ * One run of apt-get as root. No package may start its service: policy-rc.d prevents that during the run, and is
+ * removed afterwards unless it already existed.
  */
 const INSTALL = `
 set -u
@@ -175,7 +175,7 @@ get install "$@" || { get update; get install "$@"; }
 `;
 
 /**
- * Installs by apt-get what is not there.
+ * Installs missing programs with apt-get.
  * @param {readonly (keyof typeof WANTED)[]} keys
  * @param {{ logFile: string }} options
  */
@@ -186,7 +186,7 @@ export async function installPrograms(keys, { logFile }) {
     const becomeRoot = await rightToInstall();
     if (becomeRoot === null) {
       throw new Trouble(
-        `${name} is not installed, and this user may not install it (neither root, nor sudo without a password, with apt-get): ${otherwise}.`,
+        `${name} is not installed, and this user cannot install it (that requires apt-get, and root or sudo without a password): ${otherwise}.`,
       );
     }
     say(`Installing ${name} (apt-get) …`);
@@ -195,7 +195,7 @@ export async function installPrograms(keys, { logFile }) {
     for (const set of packages) {
       const [command = 'sh', ...args] = [...becomeRoot, 'sh', '-c', INSTALL, 'sh', ...set];
       try {
-        // Not to be interrupted by Ctrl-C: a package manager that is cut off leaves half-installed packages.
+        // Not interruptible by Ctrl-C: an interrupted package manager leaves half-installed packages.
         await runTool({ name: `apt-get install ${set.join(' ')}`, command, args, logFile });
         failure = undefined;
         break;
@@ -208,7 +208,7 @@ export async function installPrograms(keys, { logFile }) {
   }
 }
 
-/** @returns {Promise<readonly string[] | null>} what to put before a command to run it as root */
+/** @returns {Promise<readonly string[] | null>} the prefix for a command to run as root */
 async function rightToInstall() {
   if (findProgram('apt-get') === null) return null;
   if (process.getuid?.() === 0) return [];

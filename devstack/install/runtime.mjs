@@ -1,6 +1,7 @@
 /**
- * The Node.js that pods and keepers run on. The newest line needs a fifth less CPU for a transfer than Node.js 20
- * (docs/performance.md), so where the machine's own is older, ours comes as an npm package: a binary, and no install script.
+ * The Node.js for pods and keepers. The newest line needs a fifth less CPU per transfer than Node.js 20
+ * (docs/performance.md), so if the machine's own is older, a newer one is installed as an npm package: a binary without
+ * install script.
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -18,7 +19,7 @@ const binaryOf = (root) => join(folderOf(root), 'node_modules', PACKAGE, 'bin', 
 
 /**
  * @param {string} root
- * @returns {string | null} the version that ours has or would have; null where the machine cannot run it or needs none
+ * @returns {string | null} the version that ours has or would have; null if the machine cannot run it or needs none
  */
 function wantedVersion(root) {
   if (process.platform !== 'linux' || process.arch !== 'x64') return null;
@@ -48,7 +49,7 @@ function runs(root, version) {
 }
 
 /**
- * Installs it where it is wanted and not there. Without it everything works, slower: so a failure is told and no more.
+ * Installs it if it is needed and missing. Without it everything works, only slower, so a failure is only reported.
  * @param {{ root: string, logFile: string, signal?: AbortSignal }} options
  */
 export async function installRuntime({ root, logFile, signal }) {
@@ -67,7 +68,9 @@ export async function installRuntime({ root, logFile, signal }) {
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    say(`It cannot be had (${messageOf(error).split('\n')[0]}): the pods run on Node.js ${process.versions.node}.`);
+    say(
+      `It cannot be installed (${messageOf(error).split('\n')[0]}): the pods run on Node.js ${process.versions.node}.`,
+    );
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * A private MariaDB (or MySQL 8): every commit is on the disk, changes are in a row binlog, it listens on the loopback only.
- * Its data folder is made beside its place and renamed into it when complete, so a folder in place is never half-written
- * by a start that was cut off.
+ * A private MariaDB (or MySQL 8): every commit is on disk, changes are in a row-based binlog, and it listens on
+ * loopback only. Its data folder is created under a temporary name and renamed when complete, so it is never left
+ * half-written by an interrupted start.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,7 +17,7 @@ import { Trouble } from '../system/say.mjs';
 export const USER = 'holdfast';
 export const DATABASE = 'holdfast';
 
-/** Written last, before the data folder gets its name: by whom it was made. */
+/** Written last, before the data folder gets its name: which server created it. */
 const MARKER = 'holdfast-complete.json';
 const UNIX_SOCKET_PATH_MAX = 100; // 107 bytes is the kernel's limit
 const SPACE_NEW_MIB = 1500;
@@ -27,16 +27,17 @@ const SPACE_MIB = 200;
 
 /**
  * @typedef {object} MariadbOptions
- * @property {string} dir where its data and its configuration go
+ * @property {string} dir for its data and its configuration
  * @property {number} port
- * @property {string} [stack] the folder whose processes end together; `dir` when left out
+ * @property {string} [stack] the folder whose processes end together; the default is `dir`
  * @property {string} [logFile]
- * @property {boolean} [relaxed] for tests: small, no binlog, loses commits with the machine, and the user may make databases and users
+ * @property {boolean} [relaxed] for tests: small, no binlog, loses commits with the machine, and the user may create
+ * databases and users
  * @property {AbortSignal} [signal]
  */
 
 /**
- * Makes the data folder if there is none.
+ * Creates the data folder if there is none.
  * @param {MariadbOptions} options
  * @returns {Promise<{ program: import('../system/process.mjs').Program, password: string }>}
  */
@@ -66,7 +67,8 @@ export async function mariadbProgram(options) {
       args: [`--defaults-file=${config}`],
       stack,
       logFile,
-      // The server speaks first, and does so only once the statements of init.sql have run: byte 4 is the protocol's version.
+      // The server sends the first packet, and only once the statements of init.sql have run: byte 4 is the protocol
+      // version.
       answers: async () => (await firstAnswer(port))?.at(4) === 10,
       readyMsMax: 300_000, // recovery after a crash
       stopMsMax: 60_000,
@@ -86,7 +88,7 @@ export function dataState(data) {
 
 /** @param {string} data */
 function damaged(data) {
-  return `The database folder ${data} is not one that Holdfast finished making, so it is left alone. If it holds nothing of value, delete or move it and start again; or name another folder by STACK_DIR.`;
+  return `Holdfast did not finish creating the database folder ${data}, so it is left unchanged. If it contains nothing of value, delete or move it and start again; or set STACK_DIR to another folder.`;
 }
 
 /**
@@ -99,14 +101,14 @@ function makerOf(command) {
   const maker = /** @type {Maker} */ ({ flavour: /mariadb/i.test(text) ? 'MariaDB' : 'MySQL', version });
   if (isOlder(version, maker.flavour === 'MariaDB' ? '10.6' : '8.0')) {
     throw new Trouble(
-      `${command} is ${maker.flavour} ${version}; Holdfast needs MariaDB 10.6 or MySQL 8.0, or newer. Install one, or set MYSQL_URL to one that runs.`,
+      `${command} is ${maker.flavour} ${version}; Holdfast needs MariaDB 10.6 or MySQL 8.0, or newer. Install one, or set MYSQL_URL to a running server.`,
     );
   }
   return maker;
 }
 
 /**
- * By the first two numbers, as data folders go.
+ * By the first two numbers, which determine the compatibility of data folders.
  * @param {string} version
  * @param {string} than
  */
@@ -127,7 +129,7 @@ export function requireSameMaker(data, maker) {
     return;
   }
   throw new Trouble(
-    `The database folder ${data} was written by ${by.flavour} ${by.version}, which ${maker.flavour} ${maker.version} cannot read. Install the former, move the folder away to begin anew, or name another folder by STACK_DIR.`,
+    `The database folder ${data} was written by ${by.flavour} ${by.version}, which ${maker.flavour} ${maker.version} cannot read. Install the former, move the folder away to start over, or set STACK_DIR to another folder.`,
   );
 }
 
@@ -138,14 +140,14 @@ export function requireSameMaker(data, maker) {
 async function makeData({ command, maker, data, logFile, stack, relaxed, signal }) {
   const parent = join(data, '..');
   for (const name of readdirSync(parent)) {
-    // Of an initialisation that was cut off. The lock on the stack folder says that nobody is at it now.
+    // Left behind by an interrupted initialization. The lock on the stack folder proves that none is running now.
     if (name.startsWith('data.new-')) rmSync(join(parent, name), { recursive: true, force: true });
   }
   if (!relaxed) requireSpace(parent, SPACE_NEW_MIB);
-  // A name within the working directory: mariadb-install-db cannot cope with a path that has a space in it.
+  // A name relative to the working directory: mariadb-install-db does not support paths with spaces.
   const fresh = `./data.new-${process.pid}`;
   const tool = {
-    name: `Making the database folder with ${maker.flavour}`,
+    name: `Creating the database folder with ${maker.flavour}`,
     logFile,
     stack,
     cwd: parent,
@@ -172,7 +174,7 @@ async function makeData({ command, maker, data, logFile, stack, relaxed, signal 
 }
 
 /**
- * Made when it is missing.
+ * Created if it is missing.
  * @param {string} dir
  */
 function temporaryFolderOf(dir) {
@@ -220,7 +222,7 @@ ${maker.flavour === 'MySQL' && !isOlder(maker.version, '8.1') ? `innodb_redo_log
 `;
 }
 
-/** An eighth of the machine, so that the keys of a long history fit where there is room: loadtest/GROWTH.md. MiB. */
+/** An eighth of the machine's memory, so that the keys of a long history fit if possible: loadtest/GROWTH.md. MiB. */
 function bufferPoolMib() {
   const mib = Math.floor(totalmem() / 8 / 2 ** 20);
   return Math.min(8192, Math.max(256, mib - (mib % 128)));
@@ -232,7 +234,7 @@ function quote(path) {
 }
 
 /**
- * In the folder, unless that makes it longer than the kernel takes.
+ * In the folder, unless the path would exceed the kernel's limit.
  * @param {string} dir
  */
 function socketPath(dir) {
@@ -242,7 +244,7 @@ function socketPath(dir) {
 }
 
 /**
- * Runs at every start, before connections are taken: the same again changes nothing.
+ * Runs at every start, before connections are accepted; repeating it changes nothing.
  * @param {string} password of hex digits
  * @param {boolean} mayMakeDatabases
  */
@@ -259,12 +261,12 @@ GRANT ALL ON ${mayMakeDatabases ? '*' : DATABASE}.* TO '${USER}'@'%'${mayMakeDat
  * @param {string} dir
  */
 function mariadbAdvice(log, dir) {
-  if (/No space left|Disk is full|errno: 28/i.test(log)) return 'The disk is full: make room, and start again.';
-  if (/Unable to lock|Can't lock aria/i.test(log)) return `Another server uses ${dir}: end it, and start again.`;
+  if (/No space left|Disk is full|errno: 28/i.test(log)) return 'The disk is full: free some space, and start again.';
+  if (/Unable to lock|Can't lock aria/i.test(log)) return `Another server uses ${dir}: stop it, and start again.`;
   if (/Permission denied|errno: 13/i.test(log)) {
-    return `This user may not use ${dir}: start as the user who made it, or name another folder by STACK_DIR.`;
+    return `This user has no access to ${dir}: start as the user who created it, or set STACK_DIR to another folder.`;
   }
-  return `If the folder was damaged, bring it back from a backup, or move ${dir} away to begin with an empty database.`;
+  return `If the folder was damaged, restore it from a backup, or move ${dir} away to start with an empty database.`;
 }
 
 /** @param {{ port: number, password: string }} server */
@@ -273,8 +275,8 @@ export function mysqlUrl({ port, password }) {
 }
 
 /**
- * Starts a MariaDB and waits until it answers. For tests too.
- * @param {{ dir: string, port?: number, relaxed?: boolean }} options with the same `dir` it finds its data again
+ * Starts a MariaDB and waits until it responds. Also for tests.
+ * @param {{ dir: string, port?: number, relaxed?: boolean }} options the same `dir` keeps its data
  */
 export async function startMariadb({ dir, port, relaxed }) {
   const at = port ?? (await freePort());
@@ -288,9 +290,9 @@ export async function startMariadb({ dir, port, relaxed }) {
     password,
     database: DATABASE,
     url: mysqlUrl({ port: at, password }),
-    /** Resolves when the process has ended, however. */
+    /** Resolves when the process has ended, for whatever reason. */
     ended: running.ended,
-    /** Ends it in good order. */
+    /** Shuts it down cleanly. */
     stop: () => end(running),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * A private Redis: what a caller was told is on the disk (append-only file, fsync before every reply), nothing is ever
- * evicted, it listens on the loopback only, and it has no replicas and can be none.
+ * A private Redis: everything acknowledged is on disk (append-only file, fsync before every reply), nothing is ever
+ * evicted, it listens on loopback only, and it neither has replicas nor can be one.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -14,20 +14,23 @@ import { firstAnswer, freePort, LOOPBACK } from '../system/ports.mjs';
 import { end, start } from '../system/process.mjs';
 import { Trouble } from '../system/say.mjs';
 
-/** Without a replica ever, a restarted node is known to be the one that it was (the ledger protocol, settling by way (a)). */
+/**
+ * Because it never has a replica, a restarted node is known to be the same node (the ledger protocol, settling by way
+ * (a)).
+ */
 const ALONE = 'user default on nopass ~* &* +@all -replicaof -slaveof -psync -sync\n';
 
 const OLDEST_MAJOR = 7; // script flags, INFO inside scripts, appenddirname
 
 /**
  * @typedef {object} RedisOptions
- * @property {string} dir where its data and its configuration go
+ * @property {string} dir for its data and its configuration
  * @property {number} port
- * @property {string} [stack] the folder whose processes end together; `dir` when left out
+ * @property {string} [stack] the folder whose processes end together; the default is `dir`
  * @property {string} [logFile]
  * @property {boolean} [relaxed] for tests: no fsync, so that it is faster and loses data with the machine
  * @property {boolean} [replicable] for tests: it may have a replica, and be one
- * @property {string} [host] for tests: an address of its own to listen on
+ * @property {string} [host] for tests: a separate address to listen on
  */
 
 /**
@@ -40,7 +43,7 @@ export function redisProgram(options) {
   const command = requireProgram('redis');
   requireVersion(command);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  // Kept beside the data: new data means another node, and the name is what tells them apart. It does not replicate.
+  // Stored beside the data: new data means a different node, and the name distinguishes them. It is not replicated.
   const node = kept(join(dir, 'node'), () => `node-${randomBytes(9).toString('hex')}`);
   const config = join(dir, 'redis.conf');
   writeFileSync(config, redisConfig({ dir, port, node, relaxed, replicable, host }), { mode: 0o600 });
@@ -96,11 +99,11 @@ function redisAdvice(log, dir) {
     return `Its append-only file in ${dir} is damaged. Copy the folder away first; redis-check-aof --fix on its manifest repairs the end of it.`;
   }
   if (/Can't handle RDB format version/i.test(log))
-    return `Its data in ${dir} were written by a newer Redis: install that one.`;
-  if (/No space left/i.test(log)) return 'The disk is full: make room, and start again.';
+    return `Its data in ${dir} was written by a newer Redis: install that version.`;
+  if (/No space left/i.test(log)) return 'The disk is full: free some space, and start again.';
   if (/Permission denied/i.test(log))
-    return `This user may not use ${dir}: start as the user who made it, or name another folder by STACK_DIR.`;
-  return `To begin with an empty Redis, move ${dir} away: what is not in MySQL yet goes with it.`;
+    return `This user has no access to ${dir}: start as the user who created it, or set STACK_DIR to another folder.`;
+  return `To start with an empty Redis, move ${dir} away: anything that is not in MySQL yet is lost with it.`;
 }
 
 /** @param {string} command */
@@ -109,13 +112,13 @@ function requireVersion(command) {
   const version = /v=([\d.]+)/.exec(text)?.[1] ?? 'unknown';
   if (Number.parseInt(version, 10) >= OLDEST_MAJOR) return;
   throw new Trouble(
-    `${command} is Redis ${version}; Holdfast needs ${OLDEST_MAJOR}.0 or newer. Install one, or set REDIS_URL to a Redis that runs.`,
+    `${command} is Redis ${version}; Holdfast needs ${OLDEST_MAJOR}.0 or newer. Install one, or set REDIS_URL to a running Redis.`,
   );
 }
 
 /**
- * Starts a Redis and waits until it answers. For tests too.
- * @param {{ dir: string, port?: number, relaxed?: boolean }} options with the same `dir` it finds its data again
+ * Starts a Redis and waits until it responds. Also for tests.
+ * @param {{ dir: string, port?: number, relaxed?: boolean }} options the same `dir` keeps its data
  */
 export async function startRedis({ dir, port, relaxed }) {
   const at = port ?? (await freePort());
@@ -126,11 +129,11 @@ export async function startRedis({ dir, port, relaxed }) {
     port: at,
     pid: Number(running.pid),
     url: `redis://${LOOPBACK}:${at}/0`,
-    /** Its name that does not replicate: `appenddirname`. */
+    /** Its name, which is not replicated: `appenddirname`. */
     node,
-    /** Resolves when the process has ended, however. */
+    /** Resolves when the process has ended, for whatever reason. */
     ended: running.ended,
-    /** Ends it in good order. */
+    /** Shuts it down cleanly. */
     stop: () => end(running),
   };
 }

@@ -1,4 +1,4 @@
-/** The stack folder: made, checked, and the small files that are kept in it. */
+/** The stack folder: creation, checks, and the small files in it. */
 import { randomBytes } from 'node:crypto';
 import {
   linkSync,
@@ -17,10 +17,10 @@ const MIB = 1024 * 1024;
 
 /** @type {Readonly<Record<string, string>>} */
 const REASONS = {
-  EACCES: 'this user may not write there',
-  EPERM: 'this user may not write there',
+  EACCES: 'this user has no write permission there',
+  EPERM: 'this user has no write permission there',
   EROFS: 'it is on a read-only file system',
-  ENOENT: 'it cannot be made there', // what Node.js says of a recursive mkdir on a read-only file system
+  ENOENT: 'it cannot be created there', // reported by Node.js for a recursive mkdir on a read-only file system
   ENOTDIR: 'a file is in its way',
   EEXIST: 'a file is in its way',
   ENOSPC: 'the disk is full',
@@ -29,16 +29,16 @@ const REASONS = {
 
 /**
  * @param {unknown} error
- * @returns {string | null} why a file could not be written, in words; null when it is about something else
+ * @returns {string | null} why a file could not be written, in words; null for other errors
  */
 export function reasonOf(error) {
   return REASONS[codeOf(error) ?? ''] ?? null;
 }
 
 /**
- * Makes the folder (private to this user) and makes sure that it can be written.
+ * Creates the folder (private to this user) and checks that it is writable.
  * @param {string} path
- * @returns {string} its real path: the one name under which its processes and its lock are known
+ * @returns {string} its real path, which identifies its processes and its lock
  */
 export function openFolder(path) {
   try {
@@ -50,7 +50,7 @@ export function openFolder(path) {
   } catch (error) {
     const reason = reasonOf(error);
     if (reason === null) throw error;
-    throw new Trouble(`Cannot use the folder ${path}: ${reason}. Correct that, or name another folder by STACK_DIR.`);
+    throw new Trouble(`Cannot use the folder ${path}: ${reason}. Fix that, or set STACK_DIR to another folder.`);
   }
 }
 
@@ -63,7 +63,7 @@ export function requireSpace(path, mebibytes) {
   const free = Math.floor((bavail * bsize) / MIB);
   if (free >= mebibytes) return;
   throw new Trouble(
-    `Only ${free} MiB are free where ${path} is, and ${mebibytes} MiB are needed. Make room, or name another folder by STACK_DIR.`,
+    `Only ${free} MiB are free where ${path} is, but ${mebibytes} MiB are needed. Free some space, or set STACK_DIR to another folder.`,
   );
 }
 
@@ -71,7 +71,7 @@ export function requireSpace(path, mebibytes) {
  * Readers see the old content or the new, never a part of it.
  * @param {string} file
  * @param {string} text
- * @param {number} [mode] for this user alone, unless said otherwise
+ * @param {number} [mode] private to this user by default
  */
 export function writeAtomically(file, text, mode = 0o600) {
   const temporary = `${file}.${process.pid}.tmp`;
@@ -81,7 +81,7 @@ export function writeAtomically(file, text, mode = 0o600) {
 
 /**
  * @param {string} file
- * @returns {unknown} undefined when the file is missing or is no JSON
+ * @returns {unknown} undefined if the file is missing or not JSON
  */
 export function readJson(file) {
   try {
@@ -92,7 +92,7 @@ export function readJson(file) {
 }
 
 /**
- * A random value made once per folder and kept there, readable by this user alone.
+ * A random value generated once per folder and stored there, readable only by this user.
  * @param {string} file
  * @param {() => string} [make]
  * @returns {string}
@@ -111,7 +111,7 @@ export function kept(file, make = () => randomBytes(24).toString('hex')) {
   const temporary = `${file}.${process.pid}.tmp`;
   writeFileSync(temporary, `${make()}\n`, { mode: 0o600 });
   try {
-    rmSync(file, { force: true }); // it is missing or empty: an empty one was cut off while it was written
+    rmSync(file, { force: true }); // missing or empty: an empty one was interrupted while it was written
     linkSync(temporary, file);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;

@@ -1,6 +1,6 @@
 /**
- * Who is at work here? A lock is a name in the kernel (an abstract Unix socket): it goes with its process, however that ends,
- * so there are no stale ones to judge. Whoever connects is told the pid of the holder, and whether it is about to go.
+ * A lock is a name in the kernel (an abstract Unix socket): it disappears with its process, however that ends, so there
+ * are no stale locks. A process that connects receives the pid of the holder, and whether the holder is about to exit.
  */
 import { createHash } from 'node:crypto';
 import { connect, createServer } from 'node:net';
@@ -21,7 +21,7 @@ function nameOf(what) {
 
 /**
  * @param {string} what the real path of the locked thing
- * @param {() => boolean} [isGoing] whether the holder is about to let it go, so that waiting for it makes sense
+ * @param {() => boolean} [isGoing] whether the holder is about to release it, so that waiting makes sense
  * @returns {Promise<Lock>}
  */
 export async function tryLock(what, isGoing = () => true) {
@@ -62,14 +62,14 @@ function holderOf(what) {
 }
 
 /**
- * Waits while the holder is about to let it go.
+ * Waits while the holder is about to release it.
  * @param {string} what
  * @param {{ isGoing?: () => boolean, signal: AbortSignal | undefined }} options
  * @returns {Promise<Lock>}
  */
 export async function lockWhenFree(what, { isGoing, signal }) {
   let lock = await tryLock(what, isGoing);
-  if (!lock.held && lock.going) say(`Waiting for process ${lock.by}, which is about to finish with ${what} …`);
+  if (!lock.held && lock.going) say(`Waiting for process ${lock.by}, which is about to release ${what} …`);
   while (!lock.held && lock.going) {
     signal?.throwIfAborted();
     await pause(RETRY_MS);
@@ -79,7 +79,7 @@ export async function lockWhenFree(what, { isGoing, signal }) {
 }
 
 /**
- * Does something while nobody else does it: waits for its turn.
+ * Runs an action while no other process does: waits for its turn.
  * @template T
  * @param {string} what
  * @param {() => Promise<T>} action
@@ -88,7 +88,7 @@ export async function lockWhenFree(what, { isGoing, signal }) {
  */
 export async function whileLocked(what, action, signal) {
   const lock = await lockWhenFree(what, { signal });
-  if (!lock.held) throw new Trouble(`Process ${lock.by} is at ${what} and does not finish: end it, and try again.`);
+  if (!lock.held) throw new Trouble(`Process ${lock.by} is using ${what} and does not finish: end it, and try again.`);
   try {
     return await action();
   } finally {

@@ -1,4 +1,4 @@
-/** Log files of the children: bounded, one older generation kept. */
+/** Log files of the child processes: limited in size, with one older generation. */
 import {
   closeSync,
   copyFileSync,
@@ -17,9 +17,9 @@ const BYTES_MAX = 32 * 1024 * 1024;
 const LOOK_EVERY_MS = 15_000;
 
 /**
- * Begins new files; those of the last run become `*.log.1`.
+ * Starts new files; those of the last run become `*.log.1`.
  * @param {string} folder
- * @param {(name: string) => boolean} [isOurs] not those that another start writes to
+ * @param {(name: string) => boolean} [isOurs] false for those that another start writes to
  */
 export function rotateLogs(folder, isOurs = () => true) {
   mkdirSync(folder, { recursive: true });
@@ -29,7 +29,7 @@ export function rotateLogs(folder, isOurs = () => true) {
 }
 
 /**
- * Keeps every log bounded while children write to it.
+ * Limits the size of every log while children write to it.
  * @param {string} folder
  */
 export function boundLogs(folder) {
@@ -37,7 +37,7 @@ export function boundLogs(folder) {
 }
 
 /**
- * Children append, so after the truncation they go on at the start.
+ * Children append, so after the truncation they continue at the start.
  * @param {string} folder
  * @param {number} bytesMax
  */

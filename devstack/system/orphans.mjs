@@ -1,6 +1,7 @@
 /**
- * Processes that a start left behind because it was itself killed. They are found by the marks in their environment, not
- * by a pid in a file: a pid may belong to somebody else by now, and a process may have been started after the file was written.
+ * Processes that a start left behind because it was itself killed. They are found by the marks in their environment,
+ * not by a pid in a file: a pid may belong to another process by now, and a process may have been started after the
+ * file was written.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { PART_MARK, PARTS, pause, STACK_MARK, sendSignal } from './process.mjs';
@@ -54,7 +55,7 @@ function environOf(pid, proc) {
  * Ends them in the order of a normal stop.
  * @param {Belongs} belongs
  * @param {{ stopMsMax?: number }} [options]
- * @returns {Promise<Orphan[]>} whom it ended
+ * @returns {Promise<Orphan[]>} the processes that it ended
  */
 export async function endOrphans(belongs, { stopMsMax = STOP_MS_MAX } = {}) {
   const orphans = findOrphans(belongs);
@@ -76,7 +77,7 @@ export async function endOrphans(belongs, { stopMsMax = STOP_MS_MAX } = {}) {
  */
 async function untilGone(pid, belongs, stopMsMax) {
   const killAt = performance.now() + stopMsMax;
-  // A process that nobody waits for stays as a zombie, without an environment: that is gone, too.
+  // A process that was not waited for remains as a zombie, without an environment: it counts as gone.
   while (partOf(environOf(pid, '/proc'), belongs) !== null) {
     if (performance.now() > killAt) sendSignal(pid, 'SIGKILL');
     await pause(POLL_MS);

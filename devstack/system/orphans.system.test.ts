@@ -24,7 +24,7 @@ test.each([
   expect(partOf(environ, inA)).toBe(part);
 });
 
-test('only processes of this stack are found, and what cannot be read is nobody', () => {
+test('finds only processes of this stack, and ignores what cannot be read', () => {
   for (const [pid, environ] of [
     ['101', 'HOLDFAST_STACK=/a\0HOLDFAST_PART=api\0'],
     ['102', 'HOLDFAST_STACK=/c\0HOLDFAST_PART=api\0'],
@@ -37,9 +37,9 @@ test('only processes of this stack are found, and what cannot be read is nobody'
   expect(findOrphans(inA, dir)).toEqual([{ pid: 101, part: 'api' }]);
 });
 
-test('a left process is ended, by force when it does not obey', async () => {
+test('ends a process that was left behind, by force if necessary', async () => {
   const left = launch({
-    name: 'a process that does not obey',
+    name: 'a process that ignores SIGTERM',
     part: 'keeper',
     command: process.execPath,
     args: ['-e', 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log("deaf")'],

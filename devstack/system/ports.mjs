@@ -1,4 +1,4 @@
-/** Free loopback ports, the same again after a restart where possible. */
+/** Free loopback ports, the same after a restart if possible. */
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -24,8 +24,8 @@ export function isFree(port, host = LOOPBACK) {
 }
 
 /**
- * Below the ports that the kernel gives to outgoing connections: a client that reconnects to a port of that range while
- * its server is down can be given the very port, connect to itself, and keep the server from coming back.
+ * Below the kernel's ephemeral ports: a client that reconnects to a port in that range while its server is down can be
+ * assigned that very port, connect to itself, and keep the server from coming back.
  * @returns {number} exclusive upper end
  */
 function upperEnd() {
@@ -48,12 +48,12 @@ export async function freePort(avoid = new Set()) {
     if (!avoid.has(port) && (await isFree(port))) return port;
   }
   throw new Trouble(
-    `No free port was found between ${LOWEST} and ${end} on ${LOOPBACK}. End what holds them, and try again.`,
+    `No free port was found between ${LOWEST} and ${end} on ${LOOPBACK}. Stop the processes that use them, and try again.`,
   );
 }
 
 /**
- * One port for each name: the one that the file remembers if it is free, else another, which the file then remembers.
+ * One port for each name: the one stored in the file if it is free, otherwise a new one, which is then stored.
  * @template {string} Name
  * @param {string} file
  * @param {readonly Name[]} names
@@ -75,7 +75,7 @@ export async function rememberedPorts(file, names, avoid = []) {
 }
 
 /**
- * Connects, says something, and gives the first bytes that come back; null when nothing does in time.
+ * Connects, sends a greeting, and returns the first bytes received; null if none arrive in time.
  * @param {number} port
  * @param {string} [greeting]
  * @param {string} [host]

@@ -18,14 +18,14 @@ async function listening(port: number): Promise<AsyncDisposable> {
   return { [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
-test('a port that somebody listens on is not free', async () => {
+test('a port on which something listens is not free', async () => {
   const port = await freePort();
   expect(await isFree(port)).toBe(true);
   await using _listener = await listening(port);
   expect(await isFree(port)).toBe(false);
 });
 
-test('free ports are below those of outgoing connections', async () => {
+test('free ports are below the ephemeral ports', async () => {
   expect(await freePort()).toBeLessThan(32_768);
 });
 
@@ -36,7 +36,7 @@ test('ports stay the same while they are free', async () => {
   expect(await rememberedPorts(file, ['redis', 'mysql'])).toEqual(first);
 });
 
-test('a port that was taken meanwhile is replaced, and the new one remembered', async () => {
+test('a port that was taken in the meantime is replaced, and the new one is stored', async () => {
   const file = join(dir, 'ports.json');
   const first = await rememberedPorts(file, ['redis', 'mysql']);
   await using _listener = await listening(first.redis);
@@ -46,7 +46,7 @@ test('a port that was taken meanwhile is replaced, and the new one remembered', 
   expect(readJson(file)).toEqual(second);
 });
 
-test('a port that is asked for elsewhere is not used, and a damaged file is as good as none', async () => {
+test('a port requested elsewhere is not used, and a damaged file is ignored', async () => {
   const file = join(dir, 'ports.json');
   const first = await rememberedPorts(file, ['redis']);
   expect((await rememberedPorts(file, ['redis'], [first.redis])).redis).not.toBe(first.redis);

@@ -1,43 +1,44 @@
 /**
- * Child processes. Each runs in a session of its own, so that Ctrl-C in the terminal reaches the parent alone, which then
- * stops them in the right order; and each carries marks in its environment by which a later start recognises it.
+ * Child processes. Each runs in a separate session, so that Ctrl-C in the terminal reaches only the parent, which then
+ * stops them in the right order; and each has marks in its environment by which a later start recognizes it.
  */
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { lastLines, openLog } from './logs.mjs';
 import { messageOf, Trouble } from './say.mjs';
 
-/** Environment of every child: the folder that it belongs to (real path), and what it is there. */
+/** Environment of every child: the folder that it belongs to (real path), and its role there. */
 export const STACK_MARK = 'HOLDFAST_STACK';
 export const PART_MARK = 'HOLDFAST_PART';
 
 const POLL_MS = 25;
 
-/** What a process is in the stack, in the order in which they are stopped. */
+/** The roles of processes in the stack, in the order in which they are stopped. */
 export const PARTS = /** @type {const} */ (['tool', 'api', 'keeper', 'mysql', 'redis']);
 
 /** @typedef {(typeof PARTS)[number]} Part */
 
 /**
- * What to run, and how to know that it answers.
+ * What to run, and how to detect that it responds.
  * @typedef {object} Program
- * @property {string} name for people
+ * @property {string} name for messages
  * @property {Part} part
  * @property {string} command
  * @property {readonly string[]} args
  * @property {string} stack the folder it belongs to
  * @property {string} logFile
- * @property {Readonly<Record<string, string | undefined>>} [env] on top of this process's own; undefined takes one away
+ * @property {Readonly<Record<string, string | undefined>>} [env] in addition to this process's own; undefined removes a
+ * variable
  * @property {() => Promise<boolean>} answers
  * @property {number} readyMsMax
  * @property {number} stopMsMax after SIGTERM; SIGKILL follows
- * @property {(log: string) => string} [advice] what to do when it does not start, from its last lines
+ * @property {(log: string) => string} [advice] what to do if it does not start, based on its last lines
  */
 
 /**
  * @typedef {object} Running
  * @property {Program} program
- * @property {number | null} pid null when it could not be started at all
+ * @property {number | null} pid null if it could not be started at all
  * @property {Promise<string>} ended how it ended; never rejects
  * @property {() => boolean} alive
  */
@@ -72,10 +73,10 @@ export function pause(ms) {
 }
 
 /**
- * Waits until the program answers.
+ * Waits until the program responds.
  * @param {Running} running
  * @param {AbortSignal} [signal] gives up quietly: the caller is stopping
- * @throws {Trouble} when it ends before it answers, or takes too long
+ * @throws {Trouble} if it ends before it responds, or takes too long
  */
 export async function untilAnswers({ program, ended, alive }, signal) {
   const giveUpAt = performance.now() + program.readyMsMax;
@@ -83,7 +84,7 @@ export async function untilAnswers({ program, ended, alive }, signal) {
     if (await program.answers()) return;
     signal?.throwIfAborted();
     if (performance.now() > giveUpAt) {
-      throw new Trouble(`${program.name} did not get ready in ${program.readyMsMax / 1000} s. ${logHint(program)}`);
+      throw new Trouble(`${program.name} did not become ready in ${program.readyMsMax / 1000} s. ${logHint(program)}`);
     }
     await pause(POLL_MS);
   }
@@ -92,7 +93,7 @@ export async function untilAnswers({ program, ended, alive }, signal) {
 }
 
 /**
- * Launches and waits until it answers; what does not is ended again.
+ * Launches a program and waits until it responds; otherwise ends it.
  * @param {Program} program
  * @param {AbortSignal} [signal]
  * @returns {Promise<Running>}
@@ -117,14 +118,14 @@ function logHint(program) {
   const said =
     lines === ''
       ? `Its log is ${program.logFile}.`
-      : `Its log, ${program.logFile}, ends so:\n${lines.replace(/^/gm, '  | ')}`;
+      : `The end of its log, ${program.logFile}:\n${lines.replace(/^/gm, '  | ')}`;
   return advice === undefined ? said : `${said}\n${advice}`;
 }
 
 /**
- * Ends a child: SIGTERM, then SIGKILL when it takes too long. SIGCONT, because a frozen process could not obey.
+ * Ends a child: SIGTERM, then SIGKILL if it takes too long. SIGCONT, because a stopped process could not react.
  * @param {Running} running
- * @returns {Promise<boolean>} whether it obeyed in time
+ * @returns {Promise<boolean>} whether it ended in time
  */
 export async function end({ program, pid, ended, alive }) {
   if (pid === null || !alive()) return true;
@@ -149,15 +150,15 @@ export function sendSignal(pid, signal) {
   try {
     process.kill(pid, signal);
   } catch {
-    // It has ended meanwhile, which is what signals are for here.
+    // It has already ended, which is the purpose of signals here.
   }
 }
 
 /**
- * Runs a tool to its end, its output in a log.
+ * Runs a tool to completion, with its output in a log.
  * @param {{ name: string, command: string, args: readonly string[], logFile: string, stack?: string, cwd?: string,
- *   env?: Readonly<Record<string, string | undefined>>, signal?: AbortSignal }} tool `signal` ends it early
- * @throws {Trouble} with the end of its output when it fails
+ *   env?: Readonly<Record<string, string | undefined>>, signal?: AbortSignal }} tool `signal` aborts it
+ * @throws {Trouble} with the end of its output if it fails
  */
 export async function runTool({ name, command, args, logFile, stack = '', cwd, env, signal }) {
   const log = openLog(logFile);

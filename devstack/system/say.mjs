@@ -1,12 +1,12 @@
-/** What a person at the console gets to read: lines with a time, and troubles told in a sentence. */
+/** Console output for the user: lines with a time, and errors as single sentences. */
 
-/** A failure that the reader can do something about: its message says what happened and what to do, so no stack is shown. */
+/** An error that the user can fix: its message describes what happened and what to do, so no stack trace is shown. */
 export class Trouble extends Error {
   /** @override */
   name = 'Trouble';
 }
 
-// A reader that goes away (`npm start | head`) must not take the stack down with it.
+// A reader that disconnects (`npm start | head`) must not take the stack down.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 /** @param {string} text one or more lines */

@@ -1,12 +1,13 @@
 /**
- * Vitest's set-up of every test file. What a file may reach follows from its name; a file that reaches for more fails, and the
- * error says which name it should have.
+ * Vitest's setup of every test file. The name of a file determines what it may use; a file that uses more fails, with
+ * an error that contains its correct name.
  *
  * | name               | project | may use                                                                          |
  * |--------------------|---------|----------------------------------------------------------------------------------|
  * | `*.test.ts`        | unit    | this process: functions, timers, servers that it started itself                   |
  * | `*.stores.test.ts` | stores  | also Redis and MariaDB, the shared ones (`inject`) or its own (`startRedis`)      |
- * | `*.system.test.ts` | system  | also other processes (commands, roles, tools, a browser), and more than some seconds |
+ * | `*.system.test.ts` | system  | also other processes (commands, roles, tools, a browser), and more than some seconds
+ * |
  */
 import childProcess, { ChildProcess } from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
@@ -22,7 +23,7 @@ declare module 'vitest' {
   }
 }
 
-/** The servers, and what makes, inspects and breaks their data. */
+/** The servers, and the programs that create, inspect and damage their data. */
 const STORE_PROGRAMS =
   /^(redis-(server|cli)|valkey-(server|cli)|mariadbd|mysqld|mariadb-install-db|mysql_install_db|mkfifo|mount|umount)$/;
 
@@ -36,7 +37,7 @@ interface Reach {
   readonly own: Set<unknown>;
   /** Whether the file has connected to a server, or started a program, outside this process. */
   outside: boolean;
-  /** What it reached for and may not. */
+  /** The error for something that it used but may not. */
   refused: Error | null;
 }
 
@@ -84,14 +85,14 @@ function watch(): void {
   const { connect } = Socket.prototype;
   Socket.prototype.connect = function (this: Socket, ...args: unknown[]) {
     const [first] = args;
-    // Node.js's own callers pass what they have normalized: an array that begins with the options.
+    // Node.js's own callers pass normalized arguments: an array that begins with the options.
     const options: unknown = Array.isArray(first) ? first[0] : first;
     const { port, path } = Object(options) as { port?: unknown; path?: unknown };
     onConnect(typeof options === 'object' ? (path ?? Number(port)) : options);
     return Reflect.apply(connect, this, args);
   } as typeof connect;
 
-  // Not part of its types: every asynchronous way to start a process goes through here.
+  // Not part of its types: every asynchronous way to start a process uses this.
   const prototype = ChildProcess.prototype as unknown as { spawn(options: { file: string }): unknown };
   const { spawn } = prototype;
   prototype.spawn = function (this: ChildProcess, options) {
@@ -110,7 +111,7 @@ function watch(): void {
   syncBuiltinESMExports();
 }
 
-/** Also where the test caught the error, or retried until its time was up. */
+/** Also if the test caught the error, or retried until its timeout. */
 function throwRefused(): void {
   const { refused } = reach;
   reach.refused = null;
@@ -127,6 +128,6 @@ afterAll(({}, suite: Readonly<RunnerTestSuite>) => {
   if (reach.project !== 'stores' || reach.outside || !suite.tasks.every(ranToTheEnd)) return;
   const file = basename(expect.getState().testPath ?? 'this file');
   throw new Error(
-    `It used no store: rename ${file} to ${file.replace('.stores.', '.')}, and it runs in the fast project.`,
+    `It used no store: rename ${file} to ${file.replace('.stores.', '.')}, so that it runs in the fast project.`,
   );
 });

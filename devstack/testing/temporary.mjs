@@ -1,4 +1,7 @@
-/** Temporary folders of test runs. Their names carry the pid of the run, so that a later run can clean up after one that was killed. */
+/**
+ * Temporary folders of test runs. Their names contain the pid of the run, so that a later run can clean up after one
+ * that was killed.
+ */
 import { mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
@@ -13,7 +16,7 @@ export function temporaryFolder() {
   return mkdtempSync(join(realpathSync(tmpdir()), `holdfast-test-${process.pid}-`));
 }
 
-/** Ends what runs in the folders of runs that are over, and deletes them. */
+/** Ends processes in the folders of runs that are over, and deletes the folders. */
 export async function endLeftTemporaryFolders() {
   const parent = realpathSync(tmpdir());
   const left = readdirSync(parent)
@@ -27,7 +30,7 @@ export async function endLeftTemporaryFolders() {
     try {
       rmSync(folder, { recursive: true, force: true });
     } catch (error) {
-      // A disk that a killed experiment had mounted there is left to whoever may unmount it: it is in nobody's way.
+      // A disk that a killed experiment had mounted there is left to a user who may unmount it: it does no harm.
       if (codeOf(error) !== 'EBUSY') throw error;
     }
   }

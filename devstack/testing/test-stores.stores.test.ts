@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { createConnection } from 'mysql2/promise';
 import { expect, inject, test } from 'vitest';
 
-test('the Redis of the tests answers, and takes no replication', async () => {
+test('the Redis of the tests responds, and accepts no replication', async () => {
   const redis = new Redis({ host: '127.0.0.1', port: inject('redisPort'), lazyConnect: true });
   await redis.connect();
   try {
@@ -13,7 +13,7 @@ test('the Redis of the tests answers, and takes no replication', async () => {
   }
 });
 
-test('the MariaDB of the tests lets its user make a database, in UTC', async () => {
+test('the MariaDB of the tests lets its user create a database, in UTC', async () => {
   const connection = await createConnection(inject('mysqlUrl'));
   try {
     await connection.query('CREATE DATABASE t_stores');

@@ -1,7 +1,7 @@
 /**
- * Vitest's global set-up of the projects `stores` and `system`: one private Redis and one private MariaDB for all their tests, fast
- * rather than durable. A test makes its own database (`CREATE DATABASE t_<random>`), and keeps to its own key prefix or starts a
- * Redis by `startRedis`.
+ * Vitest's global setup of the projects `stores` and `system`: one private Redis and one private MariaDB for all their
+ * tests, fast rather than durable. A test creates its own database (`CREATE DATABASE t_<random>`), and uses its own key
+ * prefix or starts a Redis with `startRedis`.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,7 +17,7 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** On 127.0.0.1. */
     redisPort: number;
-    /** `mysql://user:password@127.0.0.1:port/database`; the user may make databases. */
+    /** `mysql://user:password@127.0.0.1:port/database`; the user may create databases. */
     mysqlUrl: string;
   }
 }
@@ -28,7 +28,7 @@ interface TestStores {
   stop(): Promise<void>;
 }
 
-/** Each project loads this file anew, so what they share is kept by the process. */
+/** Each project loads this file separately, so shared state is kept in the process. */
 const shared = globalThis as { holdfastTestStores?: { users: number; stores: Promise<TestStores> } };
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -63,7 +63,7 @@ async function start(): Promise<TestStores> {
   };
 }
 
-/** To make a data folder takes seconds, and to copy one a fraction of a second: it is made once for each server. */
+/** Creating a data folder takes seconds, and copying one a fraction of a second: it is created once per server. */
 async function startCopiedMariadb(dir: string): ReturnType<typeof startMariadb> {
   const command = requireProgram('mysql');
   const version = execFileSync(command, ['--no-defaults', '--version'], { encoding: 'utf8' });
@@ -76,7 +76,7 @@ async function startCopiedMariadb(dir: string): ReturnType<typeof startMariadb> 
   return startMariadb({ dir, relaxed: true });
 }
 
-/** A data folder as a first start and an orderly stop leave it, under its name only when it is complete. */
+/** A data folder in the state after a first start and a clean shutdown, under its name only when it is complete. */
 async function makePattern(cache: string, pattern: string): Promise<void> {
   mkdirSync(cache, { recursive: true });
   const dir = mkdtempSync(join(cache, 'new-'));

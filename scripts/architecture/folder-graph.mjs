@@ -1,4 +1,4 @@
-/** Which folder of app/ imports from which: as dependency-cruiser sees it, tests left out. */
+/** The imports between the folders of app/, as reported by dependency-cruiser, without tests. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 
@@ -54,7 +54,7 @@ function folderOf(path) {
 
 /**
  * @param {FolderGraph} graph
- * @returns {string} one line a folder; `⇄` marks two folders that import from each other
+ * @returns {string} one line per folder; `⇄` marks two folders that import from each other
  */
 export function graphAsText(graph) {
   const count = [...graph.values()].reduce((sum, arrows) => sum + arrows.size, 0);

@@ -7,7 +7,7 @@ const module = (source: string, ...imports: string[]) => ({
   dependencies: imports.map((resolved) => ({ resolved })),
 });
 
-test('the graph counts imports between folders of the product, and marks two that import from each other', () => {
+test('the graph counts imports between the folders of the product, and marks two that import from each other', () => {
   const graph = graphOf([
     module('app/main.ts', 'app/roles/run.ts', 'node:fs'),
     module('app/roles/run.ts', 'app/redis/keys.ts', 'app/redis/scripts.ts', 'app/roles/listen.ts'),
@@ -26,7 +26,7 @@ test('the graph counts imports between folders of the product, and marks two tha
 const graphFrom = (arrows: Record<string, string[]>) =>
   new Map(Object.entries(arrows).map(([from, targets]) => [from, new Map(targets.map((to) => [to, 1]))]));
 
-test('the picture leaves out the arrows that follow from others', () => {
+test('the picture omits arrows that are implied by others', () => {
   const kept = withoutImplied(graphFrom({ a: ['b', 'c', 'd'], b: ['c'], c: ['d'], d: [] }));
   expect([...kept].map(([from, targets]) => [from, ...targets])).toEqual([['a', 'b'], ['b', 'c'], ['c', 'd'], ['d']]);
 });
@@ -40,7 +40,7 @@ test('the picture has every folder below all that import from it', () => {
   ]);
 });
 
-test('two folders that import from each other are drawn all the same', () => {
+test('two folders that import from each other are drawn, too', () => {
   const svg = graphAsSvg(graphFrom({ main: ['a'], a: ['b'], b: ['a'] }));
   for (const folder of ['main', 'a', 'b']) expect(svg).toContain(`>${folder}</text>`);
 });

@@ -14,7 +14,7 @@ const ABOUT = {
   roles: 'API pod, keeper, migrate',
   api: 'HTTP',
   ledger: 'transfers in a pod',
-  authority: 'who decides',
+  authority: 'who may change balances',
   sync: 'journal to MySQL',
   jobs: 'reconciliation',
   redis: 'adapter, Lua scripts',
@@ -31,7 +31,7 @@ const MARGIN = 18;
 const SWEEPS = 8;
 
 /**
- * The arrows that do not follow from others, so that the picture can be read.
+ * The arrows that are not implied by others, so that the picture stays readable.
  * @param {FolderGraph} graph
  * @returns {Arrows}
  */
@@ -56,7 +56,7 @@ export function withoutImplied(graph) {
 }
 
 /**
- * Rows from the top: every folder stands below all that import from it, except where two import from each other.
+ * Rows from the top: every folder is below all that import from it, except where two import from each other.
  * @param {FolderGraph} graph
  * @returns {string[][]}
  */
@@ -108,7 +108,7 @@ function untangle(rows, arrows) {
 
 /**
  * @param {FolderGraph} graph
- * @returns {string} an SVG that reads on light and on dark pages
+ * @returns {string} an SVG that is readable on light and dark pages
  */
 export function graphAsSvg(graph) {
   const arrows = withoutImplied(graph);

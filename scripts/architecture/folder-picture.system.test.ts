@@ -4,6 +4,6 @@ import { expect, test } from 'vitest';
 import { folderGraph } from './folder-graph.mjs';
 import { graphAsSvg, PICTURE } from './folder-picture.mjs';
 
-test('the picture in ARCHITECTURE.md shows the folders as they are: node scripts/architecture/folder-picture.mjs --write', () => {
+test('the picture in ARCHITECTURE.md is up to date: node scripts/architecture/folder-picture.mjs --write', () => {
   expect(readFileSync(PICTURE, 'utf8')).toBe(graphAsSvg(folderGraph(join(import.meta.dirname, '../..'))));
 });

@@ -1,4 +1,6 @@
-/** The layers of app/ as they are, tests and imports of types counted, to be compared with the list in .dependency-cruiser.cjs. */
+/**
+ * The actual layers of app/, including tests and type imports, to be compared with the list in .dependency-cruiser.cjs.
+ */
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

@@ -8,11 +8,11 @@ describe('the allow-list of layers', () => {
     [...to].map((other) => `${from} → ${other}`),
   );
 
-  it('has every arrow that there is, and no other', () => {
+  it('contains every existing arrow, and no other', () => {
     expect(imported.toSorted()).toEqual(allowed.toSorted());
   });
 
-  it('has no two folders that may import each other', () => {
+  it('contains no two folders that may import each other', () => {
     const reversed = new Set(allowed.map((arrow) => arrow.split(' → ').reverse().join(' → ')));
     expect(allowed.filter((arrow) => reversed.has(arrow))).toEqual([]);
   });

@@ -13,7 +13,7 @@ const pages = [
   ),
 ].filter((path) => path.endsWith('.md') && !path.includes('node_modules'));
 
-/** As GitHub makes it of a heading. */
+/** The anchor that GitHub generates for a heading. */
 const anchorOf = (heading: string) =>
   heading
     .toLowerCase()
@@ -24,7 +24,7 @@ const anchorOf = (heading: string) =>
 const anchorsIn = (path: string) =>
   [...read(path).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading));
 
-test.each(pages)('every link of %s leads to a file, and to a heading that is there', (page) => {
+test.each(pages)('every link of %s leads to an existing file and heading', (page) => {
   const text = read(page).replace(/```[\s\S]*?```/g, '');
   const targets = [...text.matchAll(/\]\(([^)\s]+)\)|src="([^"]+)"/g)].map(([, link, image]) => link ?? image ?? '');
   for (const target of targets.filter((one) => !/^(https?|mailto):|^\.\.\/\.\.\/(issues|security)/.test(one))) {
@@ -40,7 +40,7 @@ describe('Decisions', () => {
   const decisions = pages.filter((page) => /^docs\/decisions\/\d/.test(page)).map((page) => page.slice(15));
   const index = read('docs/decisions/README.md');
 
-  test.each(decisions)('%s has the form of all', (name) => {
+  test.each(decisions)('%s has the common form', (name) => {
     const text = read(`docs/decisions/${name}`);
     expect(text).toMatch(new RegExp(`^# ${name.slice(0, 3)}: .+\n\n- Status: .+\n- Date: \\d{4}-\\d{2}-\\d{2}\n`));
     expect([...text.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading)).toEqual([

@@ -9,12 +9,12 @@ import { withValuesTable } from './values-table.mjs';
 const chartFile = (path: string) => readFileSync(new URL(`../../charts/holdfast/${path}`, import.meta.url), 'utf8');
 
 describe('The documents of the chart', () => {
-  it('its README has every value with its default and meaning', () => {
+  it('its README lists every value with its default and meaning', () => {
     const page = chartFile('README.md');
     expect(withValuesTable(page), 'run: node scripts/chart/values-table.mjs --write').toBe(page);
   });
 
-  it('the schema takes every setting but those that the chart makes itself, and no other', () => {
+  it('the schema accepts every setting except those that the chart sets itself, and no others', () => {
     const own = ['ROLE', 'HOST', 'PORT', 'ADMIN_PORT', 'PRE_STOP_DELAY_MS', 'SHUTDOWN_GRACE_MS'];
     const jwt = ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_FILE', 'JWT_JWKS_URL'];
     const secret = ['REDIS_URL', 'MYSQL_URL', 'BOOTSTRAP_API_KEY', ...jwt];
@@ -24,12 +24,12 @@ describe('The documents of the chart', () => {
   });
 });
 
-// Where neither Go nor Helm is there, scripts/checks/chart.mjs says so.
+// If neither Go nor Helm is installed, scripts/checks/chart.mjs reports that.
 describe.skipIf(findTool('helm') === null)('The chart', () => {
   const minimal = SECRETS.default;
   const found = (values: object, key: string, options?: Parameters<typeof render>[1]) => {
     const manifest = render(values, options).get(key);
-    if (!manifest) throw new Error(`there is no ${key}`);
+    if (!manifest) throw new Error(`${key} is missing`);
     return manifest;
   };
   const containerOf = (manifest: Manifest) => manifest['spec'].template.spec.containers[0];
@@ -42,7 +42,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     throw new Error('it was rendered');
   };
 
-  it('needs two addresses and no more; both go into a Secret, and nowhere else', () => {
+  it('needs two addresses and nothing else; both go into a Secret, and nowhere else', () => {
     const objects = render({ ...minimal, bootstrapApiKey: 'k'.repeat(24) });
     expect(objects.get('Secret/holdfast')?.['stringData']).toEqual({
       REDIS_URL: minimal.redisUrl,
@@ -58,7 +58,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     );
   });
 
-  it('takes a Secret that is there, and makes none then', () => {
+  it('uses an existing Secret, and creates none then', () => {
     const objects = render({ existingSecret: 'mine' });
     expect([...objects.keys()].filter((key) => key.startsWith('Secret/'))).toEqual([]);
     for (const part of ['api', 'keeper'])
@@ -89,13 +89,13 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     [{ ...minimal, development: { redis: { enabled: true } } }, 'development.redis.password is missing'],
     [{ ...minimal, ingress: { enabled: true } }, 'ingress.hosts is empty'],
     [{ ...minimal, httpRoute: { enabled: true } }, 'httpRoute.parentRefs is empty'],
-  ])('refuses %j and says why, without repeating a secret', (values, why) => {
+  ])('rejects %j with the reason, without repeating a secret', (values, why) => {
     const said = refused(values);
     expect(said).toContain(why);
     expect(said).not.toMatch(/secret-password|short-secret/);
   });
 
-  it('gives a pod its delay, its grace and probes that ask for nothing but the process', () => {
+  it('gives a pod its delay, its grace period and probes that check only the process', () => {
     const shutdown = { preStopDelaySeconds: 8, graceSeconds: 40 };
     const { spec } = found({ ...minimal, shutdown }, 'Deployment/holdfast-api')['spec'].template;
     expect(spec.terminationGracePeriodSeconds).toBe(45);
@@ -110,14 +110,15 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
       '/livez',
     ]);
     const { periodSeconds, failureThreshold, timeoutSeconds } = container.readinessProbe;
-    // docs/operation.md, "Rolling updates": with the defaults, what notices it must fit in the delay, and three seconds more.
+    // docs/operation.md, "Rolling updates": with the defaults, whatever detects unreadiness must fit in the delay, with
+    // three seconds to spare.
     expect(periodSeconds * failureThreshold + timeoutSeconds + 3).toBeLessThanOrEqual(6);
   });
 
   it.each(['api', 'keeper'])(
     'replaces a hung %s within 30 s, but not one that is blocked for a few seconds',
     (part) => {
-      // The long grace period is for a pod that shuts down in order; a hung one does not get it.
+      // The long grace period is for a pod that shuts down normally; a hung one does not get it.
       const container = containerOf(
         found({ ...minimal, shutdown: { graceSeconds: 120 } }, `Deployment/holdfast-${part}`),
       );
@@ -131,7 +132,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     },
   );
 
-  it('links every alert to its page of the runbook if there is a URL, and never adds a broken link', () => {
+  it('links every alert to its section of the runbook if there is a URL, and never adds a broken link', () => {
     const annotationsOf = (monitoring: object): Record<string, string>[] =>
       found({ ...minimal, monitoring: { prometheusRule: true, ...monitoring } }, 'PrometheusRule/holdfast')[
         'spec'
@@ -158,7 +159,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     );
   });
 
-  it('rolls without taking a pod away first, and a changed setting is a new pod', () => {
+  it('starts new pods before removing old ones, and rolls out changed settings', () => {
     const hashes = [{}, { config: { LOG_LEVEL: 'warn' } }].map((more) => {
       const { spec } = found({ ...minimal, ...more }, 'Deployment/holdfast-api');
       expect(spec.strategy.rollingUpdate).toEqual({ maxUnavailable: 0, maxSurge: 1 });
@@ -167,7 +168,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     expect(new Set(hashes).size).toBe(2);
   });
 
-  it('every pod is of the restricted profile, writes nothing, and says what it needs', () => {
+  it('gives every pod the restricted profile, a read-only file system and resource requests', () => {
     const objects = render(SECRETS.dev, { files: ['values-dev.yaml'] });
     const pods = [...objects.values()]
       .map(({ kind, spec }) => (kind === 'Pod' ? spec : spec?.template?.spec))
@@ -212,7 +213,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     expect(none.get('Deployment/holdfast-api')?.['spec'].replicas).toBe(5);
   });
 
-  it('lets pods talk to Redis, MySQL and names, and to nothing else', () => {
+  it('lets pods connect to Redis, MySQL and DNS, and to nothing else', () => {
     const to = [{ ipBlock: { cidr: '10.0.0.0/24' } }];
     const policy = (values: object) => found({ ...minimal, ...values }, 'NetworkPolicy/holdfast-api')['spec'];
     const ports = (rules: { ports: { port: number }[] }[]) =>
@@ -225,7 +226,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     expect(ports(traced.egress)).toContain(4318);
   });
 
-  it('migrates before all else, with a Secret of its own that is gone afterwards', () => {
+  it('migrates before everything else, with a separate Secret that is deleted afterwards', () => {
     const objects = render(minimal);
     const weights = ['Secret/holdfast-migration', 'NetworkPolicy/holdfast-migration', 'Job/holdfast-migration'].map(
       (key) => {
@@ -238,12 +239,12 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     expect(weights).toEqual([-10, -10, 0]);
     const own = found({ ...minimal, migration: { existingSecret: 'ddl' } }, 'Job/holdfast-migration');
     expect(JSON.stringify(containerOf(own).env)).toContain('"name":"ddl"');
-    // The MySQL of development is not there before the install.
+    // The development MySQL does not exist before the install.
     const dev = found(SECRETS.dev, 'Job/holdfast-migration-1', { files: ['values-dev.yaml'] });
     expect(JSON.stringify(dev['metadata'].annotations)).not.toContain('helm.sh/hook');
   });
 
-  it('keeps API pods away from Redis, and keepers from each other', () => {
+  it('keeps API pods away from Redis, and keepers away from each other', () => {
     const away = { matchLabels: { app: 'redis' }, required: true };
     const api = found({ ...minimal, api: { awayFromRedis: away } }, 'Deployment/holdfast-api');
     expect(api['spec'].template.spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution).toEqual([
@@ -254,7 +255,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     expect(affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution).toHaveLength(1);
   });
 
-  it('scrapes pods and keepers under one release, and brings the alerts and the dashboard as they are', () => {
+  it('scrapes pods and keepers under one release, and includes the alerts and the dashboard unchanged', () => {
     const objects = render(SECRETS.production, { files: ['values-production.yaml'] });
     const monitor = objects.get('ServiceMonitor/holdfast')?.['spec'];
     const selected = [...objects.values()].filter(
@@ -273,7 +274,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     expect(JSON.parse(dashboard)).toEqual(JSON.parse(chartFile('files/dashboard.json')));
   });
 
-  it('mounts a CA and the keys of JWTs where the process looks for them', () => {
+  it('mounts a CA and the JWT keys where the process expects them', () => {
     const values = {
       caBundle: { configMap: 'ca' },
       jwt: { issuer: 'https://i', audience: 'a', jwksConfigMap: 'keys' },
@@ -308,7 +309,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     expect(data).not.toHaveProperty('JWT_JWKS_FILE');
   });
 
-  it('routes clients by an Ingress or an HTTPRoute, when asked', () => {
+  it('routes clients through an Ingress or an HTTPRoute, if enabled', () => {
     const ingress = { enabled: true, hosts: ['ledger.example'], tlsSecret: 'tls' };
     const httpRoute = { enabled: true, parentRefs: [{ name: 'gateway' }], hostnames: ['ledger.example'] };
     const objects = render({ ...minimal, ingress, httpRoute });

@@ -3,12 +3,12 @@ import { parseAllDocuments } from 'yaml';
 import { ROOT, runTool } from '../../devstack/install/go-tools.mjs';
 
 export const CHART = join(ROOT, 'charts', 'holdfast');
-/** Helm that is built as a library thinks of a Kubernetes of long ago. */
+/** Helm built as a library defaults to a very old Kubernetes version. */
 export const KUBERNETES = '1.37.0';
 
 /** @typedef {Record<string, any>} Manifest */
 
-/** What a values file needs beside it: secrets have no place in one. */
+/** What is needed in addition to a values file: secrets do not belong in one. */
 export const SECRETS = {
   default: { redisUrl: 'redis://redis:6379', mysqlUrl: 'mysql://user:password@mysql:3306/holdfast' },
   dev: { development: { redis: { password: 'abcdefgh12345678' }, mysql: { password: 'abcdefgh12345678' } } },
@@ -21,7 +21,7 @@ export const SECRETS = {
  * @param {object} values
  * @param {{ files?: readonly string[], release?: string }} [options] files of the chart's folder, before the values
  * @returns {string}
- * @throws with Helm's words
+ * @throws with Helm's message
  */
 export function renderText(values, { files = [], release = 'holdfast' } = {}) {
   const fileArgs = files.flatMap((file) => ['--values', join(CHART, file)]);

@@ -37,7 +37,7 @@ export function detectedWithin(probe) {
 }
 
 /**
- * The shortest standstill that counts as a hang: one that begins just before a probe.
+ * The shortest freeze that counts as a hang: one that begins just before a probe.
  * @param {Probe} probe
  */
 export function toleratedFor(probe) {

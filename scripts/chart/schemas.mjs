@@ -1,8 +1,8 @@
 /**
- * Makes the JSON schemas of the kinds that the chart renders, for kubeconform, from the descriptions of their makers: once, when
- * there is a newer Kubernetes to hold the chart against. They stand in the repository, so that the checks load nothing.
+ * Generates the JSON schemas for kubeconform of the kinds that the chart renders, from the definitions of their
+ * vendors: needed only for a newer Kubernetes version. They are committed, so that the checks download nothing.
  *
- *   node scripts/chart/schemas.mjs        (needs Go, which fetches the makers' modules)
+ *   node scripts/chart/schemas.mjs        (needs Go, which downloads the vendors' modules)
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -52,7 +52,7 @@ function moduleFolder(name) {
 }
 
 /**
- * A schema as kubeconform needs it: no field that is not described, no text for people, and numbers where Kubernetes takes them.
+ * A schema as kubeconform needs it: no undescribed fields, no descriptions, and numbers where Kubernetes accepts them.
  * @param {any} schema
  * @param {Set<string>} used definitions that it refers to are added
  * @returns {any}
@@ -88,7 +88,7 @@ function write(name, content) {
 function builtIn() {
   const file = join(moduleFolder(KUBERNETES), 'api', 'openapi-spec', 'swagger.json');
   const { definitions } = JSON.parse(readFileSync(file, 'utf8'));
-  // What a quantity is stands in words only: YAML writes whole ones as numbers.
+  // The format of a quantity is documented only in words: YAML contains whole ones as numbers.
   definitions['io.k8s.apimachinery.pkg.api.resource.Quantity'] = { type: ['string', 'number'] };
   const used = new Set();
   for (const short of BUILT_IN) {
@@ -107,7 +107,7 @@ function builtIn() {
     kept[name] = strict(definitions[name], own);
     for (const other of own) used.add(other);
   }
-  // Its references are within the one file.
+  // All of its references are within this one file.
   write('definitions.json', JSON.parse(JSON.stringify({ definitions: kept }).replaceAll('definitions.json#', '#')));
 }
 

@@ -14,7 +14,7 @@ const MARKED = /(<!-- values -->\n)[\s\S]*?(<!-- end of values -->)/;
 
 /** @typedef {{ path: string, fallback: string, meaning: string }} Row */
 
-/** @param {unknown} comment @returns {string | null} what stands behind `--` */
+/** @param {unknown} comment @returns {string | null} the text after `--` */
 function meaningOf(comment) {
   const line =
     typeof comment === 'string' ? comment.split('\n').findLast((text) => text.startsWith(' -- ')) : undefined;

@@ -1,6 +1,7 @@
 /**
- * Tries the alerts by promtool: whether all rules are valid, whether each fires when it should and not when it should not
- * (scripts/monitoring/alerts*.test.yaml, which must have a case for every alert), and whether the dashboard's queries can be read.
+ * Tests the alerts with promtool: whether all rules are valid, whether each fires when it should and not otherwise
+ * (scripts/monitoring/alerts*.test.yaml, which must have a case for every alert), and whether the dashboard's queries
+ * are valid.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -44,7 +45,7 @@ function requireCases() {
   }
 }
 
-/** promtool reads no dashboards: its queries are given to it as rules. */
+/** promtool does not read dashboards: it gets their queries as rules. */
 function checkQueries() {
   const queries = ROWS.flatMap(({ panels }) => panels.flatMap((panel) => panel.queries.map(([expr]) => expr)));
   const rules = queries.map((expr, index) => ({

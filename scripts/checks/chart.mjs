@@ -1,6 +1,6 @@
 /**
- * Holds the chart and k8s/ against Kubernetes' own schemas (kubeconform), a policy (kube-score) and each other. What the objects
- * are in detail is in scripts/chart/chart.system.test.ts.
+ * Validates the chart and k8s/ against Kubernetes' own schemas (kubeconform), a policy (kube-score) and each other.
+ * scripts/chart/chart.system.test.ts tests the objects in detail.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,9 +18,9 @@ readCommandLine({
 });
 
 const SCHEMAS = join(ROOT, 'scripts', 'chart', 'schemas', '{{ .ResourceKind }}{{ .KindSuffix }}.json');
-/** CPU has no limit on purpose (the chart's README says why): the only test that is left out for all. */
+/** CPU has no limit on purpose (see the chart's README): the only check that is disabled for all. */
 const SCORE = ['score', '--ignore-container-cpu-limit', '--output-format', 'ci', '-'];
-/** Everything that can be asked for, once: what no values file has. */
+/** Every optional feature, once: what no values file contains. */
 const ALL = {
   ...SECRETS.default,
   autoscaling: { kind: 'keda', targetTransfersPerSecond: 4000 },
@@ -65,10 +65,10 @@ function scores(name, text) {
   const { stdout, stderr } = runTool('kube-score', SCORE, { input: text });
   const lines = stdout.split('\n').filter((line) => line !== '');
   const findings = lines.filter((line) => /^\[(CRITICAL|WARNING)\]/.test(line));
-  if (lines.length === 0) fault(`kube-score says nothing of ${name}: ${stderr}`);
-  // A warning about few replicas is meant for development.
+  if (lines.length === 0) fault(`kube-score returned nothing for ${name}: ${stderr}`);
+  // A warning about few replicas is intended for development.
   const faults = findings.filter((line) => line.startsWith('[CRITICAL]'));
-  if (faults.length > 0) fault(`${name} breaks the policy:\n${faults.join('\n')}`);
+  if (faults.length > 0) fault(`${name} violates the policy:\n${faults.join('\n')}`);
   console.log(
     `${name}: ${lines.length} findings of kube-score, ${findings.length} warnings, ${faults.length} critical`,
   );
@@ -79,7 +79,7 @@ function lint() {
     const file = join(CHART, name === 'default' ? 'values.yaml' : `values-${name}.yaml`);
     const args = ['lint', '--strict', '--kube-version', KUBERNETES, '--values', file, '--values', '-', CHART];
     const { ok, stdout, stderr } = runTool('helm', args, { input: JSON.stringify(values) });
-    if (ok) console.log(`helm lint --strict, ${name}: good`);
+    if (ok) console.log(`helm lint --strict, ${name}: passed`);
     else fault(`helm lint, ${name}:\n${stdout}${stderr}`);
   }
 }
@@ -99,10 +99,10 @@ function manifests() {
   for (const [path, text] of made) {
     const file = join(folder, path);
     if (!existsSync(file) || readFileSync(file, 'utf8') !== text)
-      fault(`k8s/${path} is not what the chart says. Run: node scripts/chart/manifests.mjs --write`);
+      fault(`k8s/${path} differs from the chart. Run: node scripts/chart/manifests.mjs --write`);
   }
   for (const path of filesUnder(folder))
-    if (path.endsWith('.yaml') && !made.has(path)) fault(`k8s/${path} is not made from the chart: take it away`);
+    if (path.endsWith('.yaml') && !made.has(path)) fault(`k8s/${path} is not generated from the chart: delete it`);
   for (const name of OVERLAYS) {
     const { ok, stdout, stderr } = runTool('kustomize', ['build', join(folder, 'overlays', name)]);
     if (!ok) fault(`kustomize cannot build ${name}:\n${stderr}`);
@@ -112,12 +112,12 @@ function manifests() {
     const built = manifestsOf(stdout);
     for (const manifest of built) {
       const key = `${manifest.kind}/${manifest.metadata.name}`;
-      // Through text, as what was never set and what is empty are the same there.
+      // Compared as text, because unset and empty values are equal there.
       const same = isDeepStrictEqual(
         JSON.parse(JSON.stringify(wanted.get(key) ?? null)),
         JSON.parse(JSON.stringify(manifest)),
       );
-      if (!same) fault(`k8s, ${name}: ${key} is not the chart's`);
+      if (!same) fault(`k8s, ${name}: ${key} differs from the chart`);
     }
     if (built.length !== wanted.size) fault(`k8s, ${name} has ${built.length} objects, the chart ${wanted.size}`);
   }
@@ -125,7 +125,7 @@ function manifests() {
 
 if (findTool('helm') === null || findTool('kube-score') === null) {
   console.log(
-    'Neither Go 1.21 or newer nor the tools themselves (helm, kubeconform, kustomize, kube-score) are here: not checked.',
+    'Neither Go 1.21 or newer nor the tools themselves (helm, kubeconform, kustomize, kube-score) are installed: not checked.',
   );
   process.exitCode = SKIPPED;
 } else {

@@ -1,6 +1,7 @@
 /**
- * The image. Where a container engine answers it is built and run; elsewhere the stages of the Dockerfile are run in folders,
- * and what would be the image is run from there: as root in a chroot, so that nothing of this machine can help it.
+ * Tests the image. If a container engine is available, the image is built and run; otherwise the stages of the
+ * Dockerfile are run in folders, and the result is run from there: as root in a chroot, so that it cannot use anything
+ * of this machine.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -30,7 +31,7 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const { stages, defaults } = parseDockerfile(readFileSync(join(root, 'Dockerfile'), 'utf8'));
 const last = stages.at(-1);
 assert.ok(last);
-assert.equal(lastOf(last, 'USER'), USER, 'the image runs as a number that is not root');
+assert.equal(lastOf(last, 'USER'), USER, 'the image runs as a numeric user other than root');
 const command = /** @type {string[]} */ (JSON.parse(lastOf(last, 'ENTRYPOINT') ?? '[]'));
 
 await endLeftTemporaryFolders();
@@ -39,30 +40,30 @@ const since = performance.now();
 try {
   const base = defaults['NODE_IMAGE'] ?? '';
   const [start, sizeMiB, how] = hasEngine(base) ? builtByEngine() : builtByHand();
-  assert.ok(
-    sizeMiB < SIZE_MIB_MAX,
-    `the image has ${sizeMiB} MiB, more than ${SIZE_MIB_MAX}: look at what has come into it`,
-  );
+  assert.ok(sizeMiB < SIZE_MIB_MAX, `the image has ${sizeMiB} MiB, more than ${SIZE_MIB_MAX}: check what was added`);
   const { readyMs, stopMs } = await exercise(start, folder);
   console.log(
     `${how}: ${sizeMiB} MiB, ready after ${Math.round(readyMs)} ms, both roles stopped after ${Math.round(stopMs)} ms.`,
   );
-  console.log(`All in ${elapsed(since)}.`);
+  console.log(`Total: ${elapsed(since)}.`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** @param {string} base an engine is of no use without the base image, and where no registry can be reached it has none */
+/**
+ * @param {string} base an engine is useless without the base image, which it does not have if no registry can be
+ * reached
+ */
 function hasEngine(base) {
   const docker = (/** @type {string[]} */ ...args) =>
     spawnSync('docker', args, { stdio: 'ignore', timeout: 120_000 }).status === 0;
   if (!docker('info')) {
-    console.log('No container engine answers here: the stages of the Dockerfile are run in folders.');
+    console.log('No container engine is available: running the stages of the Dockerfile in folders.');
     return false;
   }
   if (docker('image', 'inspect', base) || docker('pull', base)) return true;
   console.log(
-    `A container engine answers, but ${base} cannot be had: the stages of the Dockerfile are run in folders.`,
+    `A container engine is available, but ${base} cannot be pulled: running the stages of the Dockerfile in folders.`,
   );
   return false;
 }
@@ -107,11 +108,11 @@ function builtByHand() {
         ...env,
       }),
     Math.round(filesOf(image).reduce((sum, file) => sum + statSync(file).size, 0) / MIB),
-    `Built in folders, and run ${isRoot ? 'in a chroot of them' : 'from there (not root: the libraries of this machine helped)'}`,
+    `Built in folders, and run ${isRoot ? 'in a chroot of them' : 'from there (not as root: using the libraries of this machine)'}`,
   ];
 }
 
-/** @param {string[]} files what is in the image: no package for developing, no shell, no npm, no source map, no test */
+/** @param {string[]} files the content of the image: no development packages, shell, npm, source maps or tests */
 function onlyForProduction(files) {
   const lock = /** @type {{ packages: Record<string, { dev?: boolean }> }} */ (
     JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
@@ -123,12 +124,12 @@ function onlyForProduction(files) {
   assert.deepEqual(
     forDeveloping.map(([path]) => path),
     [],
-    'packages for developing',
+    'development packages',
   );
   const unwanted = files.filter((file) =>
     /\.(map|ts|[cm]ts)$|^\/app\/dist\/.*\.test\.js$|\/bin\/(sh|bash|npm|npx)$|\/npm\/|\.npmrc$|\.env$/.test(file),
   );
-  assert.deepEqual(unwanted, [], 'files that have no business in the image');
+  assert.deepEqual(unwanted, [], 'files that do not belong in the image');
 }
 
 /**
@@ -144,7 +145,7 @@ function filesOf(folder) {
 /**
  * @param {string} command
  * @param {string[]} args
- * @param {Record<string, string>} [env] all of it; without it this process's own
+ * @param {Record<string, string>} [env] the whole environment; the default is that of this process
  * @returns {import('../image/exercise.mjs').Started}
  */
 function started(command, args, env) {

@@ -1,6 +1,6 @@
 /**
- * Whether k6 can still run what is in loadtest/k6: every scenario is packed into an archive, as its operator needs it, a wrong
- * variable is refused, and one runs for some seconds against a stack of its own, with clean books.
+ * Checks whether k6 can still run loadtest/k6: every scenario is bundled into an archive, a wrong variable is rejected,
+ * and one scenario runs for a few seconds against its own stack, with consistent books.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -46,11 +46,11 @@ function refusesNonsense() {
     'RATE=many',
     join(SCENARIOS, 'mixed-day.ts'),
   ]);
-  if (ok || !stderr.includes('RATE must be a whole number')) fault(`RATE=many was not refused: ${stderr}`);
-  else console.log('RATE=many is refused');
+  if (ok || !stderr.includes('RATE must be a whole number')) fault(`RATE=many was not rejected: ${stderr}`);
+  else console.log('RATE=many is rejected');
 }
 
-/** Low and patient: it is about whether it works, on a machine that has other things to do. */
+/** Low rate and generous limits: this tests whether it works, on a machine that is busy otherwise. */
 function runs() {
   const args = [
     'loadtest/k6/run.ts',
@@ -73,7 +73,7 @@ function runs() {
 }
 
 if (findTool('k6') === null) {
-  console.log('Neither Go 1.21 or newer nor k6 is here: not checked.');
+  console.log('Neither Go 1.21 or newer nor k6 is installed: not checked.');
   process.exitCode = SKIPPED;
 } else {
   archives();

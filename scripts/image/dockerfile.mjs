@@ -1,4 +1,6 @@
-/** Reads a Dockerfile and a .dockerignore, as far as ours use them: what is not known here is refused, not skipped. */
+/**
+ * Parses a Dockerfile and a .dockerignore, limited to the syntax that ours use: anything else is rejected, not skipped.
+ */
 
 const KNOWN = ['ARG', 'FROM', 'WORKDIR', 'COPY', 'RUN', 'ENV', 'USER', 'EXPOSE', 'ENTRYPOINT', 'CMD', 'LABEL'];
 
@@ -7,7 +9,7 @@ const KNOWN = ['ARG', 'FROM', 'WORKDIR', 'COPY', 'RUN', 'ENV', 'USER', 'EXPOSE',
 
 /**
  * @param {string} text
- * @returns {{ stages: Stage[], defaults: Record<string, string> }} and the defaults of the ARGs before the first stage
+ * @returns {{ stages: Stage[], defaults: Record<string, string> }} with the defaults of the ARGs before the first stage
  */
 export function parseDockerfile(text) {
   const lines = text
@@ -22,7 +24,7 @@ export function parseDockerfile(text) {
   for (const line of lines) {
     const [, name = '', rest = ''] = /^(\w+)\s+(.*)$/.exec(line) ?? [];
     if (!KNOWN.includes(name))
-      throw new Error(`The Dockerfile has an instruction that this check does not know: ${line}`);
+      throw new Error(`The Dockerfile has an instruction that this check does not support: ${line}`);
     const stage = stages.at(-1);
     if (name === 'FROM') {
       const [from = '', , as = ''] = rest.split(/\s+/);
@@ -39,7 +41,8 @@ export function parseDockerfile(text) {
 
 /**
  * @param {string} text of a .dockerignore
- * @returns {(path: string) => boolean} whether a path, relative to the context, is left out; the last rule that fits decides
+ * @returns {(path: string) => boolean} whether a path, relative to the context, is ignored; the last matching rule
+ * decides
  */
 export function parseIgnore(text) {
   const rules = text
@@ -56,7 +59,7 @@ export function parseIgnore(text) {
 }
 
 /**
- * The last value that the stage gives, for those instructions of which the last one counts.
+ * The last value in the stage, for instructions of which only the last one counts.
  * @param {Stage} stage
  * @param {string} name
  */

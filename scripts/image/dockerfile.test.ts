@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { lastOf, parseDockerfile, parseIgnore } from './dockerfile.mjs';
 
 describe('parseDockerfile', () => {
-  it('tells stages, their instructions over several lines, and the defaults before them', () => {
+  it('returns stages, their multi-line instructions, and the defaults before them', () => {
     const { stages, defaults } = parseDockerfile(
       '# why\nARG BASE=node:24\nFROM $BASE AS build\nRUN a \\\n && b\n# more\nFROM scratch\nUSER 1\nUSER 2\n',
     );
@@ -16,7 +16,7 @@ describe('parseDockerfile', () => {
     expect(stages[1] && lastOf(stages[1], 'USER')).toBe('2');
   });
 
-  it('refuses what it does not know, as it would be built and not checked', () => {
+  it('rejects unsupported instructions, which would be built but not checked', () => {
     expect(() => parseDockerfile('FROM scratch\nONBUILD RUN x\n')).toThrow('ONBUILD RUN x');
   });
 });
@@ -24,7 +24,7 @@ describe('parseDockerfile', () => {
 describe('parseIgnore', () => {
   const ignored = parseIgnore(readFileSync(new URL('../../.dockerignore', import.meta.url), 'utf8'));
 
-  it('leaves out all that is not named: history, local data, secrets', () => {
+  it('ignores everything that is not listed: history, local data, secrets', () => {
     for (const path of [
       '.git',
       '.git/config',
@@ -37,7 +37,7 @@ describe('parseIgnore', () => {
       expect(ignored(path), path).toBe(true);
   });
 
-  it('keeps what is built from, and no test of it', () => {
+  it('keeps the sources of the build, and none of its tests', () => {
     for (const path of [
       'app',
       'app/main.ts',

@@ -1,4 +1,7 @@
-/** What every image must do, however its processes are started: refuse, migrate, serve, and stop. Real stores, real transfers. */
+/**
+ * What every image must do, however its processes are started: reject invalid settings, migrate, serve, and stop. Real
+ * stores, real transfers.
+ */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -46,7 +49,7 @@ export async function exercise(start, folder) {
 async function refuses(process, code, says) {
   assert.equal(await process.ended, code, process.output());
   assert.match(process.output(), says);
-  assert.doesNotMatch(process.output(), /^ {4}at /m, 'a setting that is missing is told without a stack trace');
+  assert.doesNotMatch(process.output(), /^ {4}at /m, 'a missing setting is reported without a stack trace');
 }
 
 /**
@@ -60,7 +63,7 @@ async function serves(start, stores) {
   const port = await freePort();
   const since = performance.now();
   const keeper = start('keeper', stores);
-  // With an address for traces, so that what only tracing loads is loaded too; nobody listens there.
+  // With an endpoint for traces, so that the tracing modules are loaded, too; nothing listens there.
   const tracing = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://${LOOPBACK}:${await freePort()}`, TRACE_SAMPLE_RATIO: '1' };
   const pod = start('api', { ...stores, ...tracing, HOST: LOOPBACK, PORT: String(port), BOOTSTRAP_API_KEY: key });
   try {
@@ -97,7 +100,7 @@ async function ready(url, process) {
     if (status === 200) return;
     await sleep(20);
   }
-  assert.fail(`the pod did not get ready: ${process.output()}`);
+  assert.fail(`the pod did not become ready: ${process.output()}`);
 }
 
 /**

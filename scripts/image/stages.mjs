@@ -1,6 +1,6 @@
 /**
- * The Dockerfile's stages without a container engine: each in a folder, its COPYs made and its RUNs run there. What comes out
- * is the file system of the image, with the Node.js of this machine in place of the base image's.
+ * Runs the Dockerfile's stages without a container engine: each in a folder, with its COPYs and RUNs. The result is the
+ * file system of the image, with the Node.js of this machine instead of the base image's.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
@@ -13,7 +13,8 @@ const RUN_MS_MAX = 120_000;
 
 /**
  * @param {{ root: string, folder: string }} options
- * @returns {{ image: string, stage: import('./dockerfile.mjs').Stage }} the folder with the image's files, and the stage that says how to run it
+ * @returns {{ image: string, stage: import('./dockerfile.mjs').Stage }} the folder with the image's files, and the
+ * stage that defines how to run it
  */
 export function buildStages({ root, folder }) {
   const { stages } = parseDockerfile(readFileSync(join(root, 'Dockerfile'), 'utf8'));
@@ -53,7 +54,7 @@ function copy(rest, { place, workdir, root, folder, ignored }) {
   const to = target.startsWith('/') ? join(place, target) : join(workdir, target);
   for (const word of words) {
     const source = join(from === undefined ? root : join(folder, from), word);
-    // Of a folder what is in it is copied; a file goes under its own name into a folder.
+    // For a folder, its content is copied; a file is copied into a folder under its own name.
     const into = statSync(source).isFile() && target.endsWith('/');
     cpSync(source, into ? join(to, basename(word)) : to, {
       recursive: true,
@@ -64,7 +65,8 @@ function copy(rest, { place, workdir, root, folder, ignored }) {
 }
 
 /**
- * The packages for developing are half a gigabyte: when the checkout has them as its lock file says, they are not fetched again.
+ * The development packages take half a gigabyte: if the checkout has the versions in its lock file, they are not
+ * downloaded again.
  * @param {string} command
  * @param {{ root: string, workdir: string }} where
  */

@@ -1,10 +1,10 @@
-/** The runs of the matrix on each set of stores, and how their output is read. */
+/** The runs of the matrix on each set of stores, and how their output is parsed. */
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { elapsed } from '../../devstack/system/say.mjs';
 
-/** All tests that use a store, on real stores; the API of it has a run of its own. */
+/** All tests that use a store, on real stores; the API has a separate run. */
 const STORE_TESTS = [
   'app/mysql',
   'app/redis',
@@ -79,7 +79,8 @@ export function countIn(kind, output) {
 /**
  * Runs the same build on two sets of stores, alternately.
  * @param {{ root: string, logFolder: string, set: string, folders: string, seconds: number, rounds: number }} options
- * @returns {Promise<Verdict & { figures: Record<string, [theirs: number, ours: number]> }>} ours: of this machine's own stores
+ * @returns {Promise<Verdict & { figures: Record<string, [theirs: number, ours: number]> }>} ours: with this machine's
+ * own stores
  */
 export async function compare({ root, logFolder, set, folders, seconds, rounds }) {
   const args = ['loadtest/run.ts', '--only', 'single', '--against-programs', folders];

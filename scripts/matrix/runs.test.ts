@@ -11,7 +11,7 @@ test.each([
   expect(versionIn(text)).toBe(version);
 });
 
-test('the count of tests is that of the last line', () => {
+test('the count of tests is taken from the last line', () => {
   const output =
     '⎯⎯ Failed Tests 1 ⎯⎯\n Test Files  1 failed | 2 passed (3)\n      Tests  \u001b[31m1 failed\u001b[39m | 81 passed (82)\n';
   expect(countIn('stores', output)).toBe('1 failed, 81 passed');
@@ -23,7 +23,7 @@ test('faults are counted by their verdicts', () => {
   expect(countIn('faults', 'passed  a: fine\nFAILED  b\n')).toBe('1 passed, 1 failed');
 });
 
-test('figures are those of the other stores, then of the own ones', () => {
+test('figures are those of the other stores, then those of our own', () => {
   const table =
     '| | this | other | ratio |\n|---|---|---|---|\n| /s | 8000 | 9000.5 | 0.889 |\n| p99, ms | 12 | 11 | 1.09 |\n';
   expect(figuresIn(table)).toEqual({ '/s': [9000.5, 8000], 'p99, ms': [11, 12] });

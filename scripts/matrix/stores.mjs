@@ -78,7 +78,8 @@ export function mirrorIn(sources) {
  */
 export function programsOf(root, name) {
   const layout = LAYOUTS[process.arch];
-  if (!layout) throw new Trouble(`the matrix does not know where Debian keeps its libraries on ${process.arch}.`);
+  if (!layout)
+    throw new Trouble(`unsupported architecture: the library folder of Debian on ${process.arch} is unknown.`);
   const { path, programs } = STORES[name];
   const program = join(root, path);
   const start = `exec ${join(root, layout.loader)} --library-path ${join(root, layout.libraries)} --argv0 ${program} ${program}`;

@@ -24,14 +24,14 @@ const alerts = rules.filter((rule) => 'alert' in rule);
 const recorded = new Map(rules.filter((rule) => 'record' in rule).map(({ record, expr }) => [record, expr]));
 const queries = ROWS.flatMap(({ panels }) => panels.flatMap((panel) => panel.queries.map(([expr]) => expr)));
 
-/** With what recorded series are made of in their place. */
+/** With recorded series replaced by their definitions. */
 function written(expr: string): string {
   const whole = expr.replace(/\bholdfast:\w+(?::\w+)?/g, (name) => recorded.get(name) ?? `unknown_${name}`);
   return whole === expr ? expr : written(whole);
 }
 const metricsIn = (expr: string) => new Set(written(expr).match(/\b(?:holdfast|process|nodejs)_\w+/g) ?? []);
 
-/** The table of docs/observability.md: per alert the metrics whose condition leads to it, and whether somebody is woken. */
+/** The table in docs/observability.md: per alert the metrics of its condition, and whether it pages. */
 function conditions(): Map<string, { metrics: string[]; severity: string }[]> {
   const found = new Map<string, { metrics: string[]; severity: string }[]>();
   for (const line of read('docs/observability.md').split('\n')) {
@@ -48,7 +48,7 @@ const runbook = read('docs/runbook.md');
 const headings = [...runbook.matchAll(/^## (\w+)$/gm)].map(([, name]) => name ?? '');
 
 describe('The alerts', () => {
-  it('are those of docs/observability.md, and page somebody if they are bold', () => {
+  it('are those of docs/observability.md, and page if they are bold there', () => {
     const table = conditions();
     expect([...table.keys()].sort()).toEqual(alerts.map(({ alert }) => alert.toLowerCase()).sort());
     for (const { alert, expr, labels } of alerts) {
@@ -62,7 +62,7 @@ describe('The alerts', () => {
     }
   });
 
-  it('each have a section in the runbook, and every section has an alert', () => {
+  it('have one section each in the runbook, and vice versa', () => {
     expect([...headings].sort()).toEqual(alerts.map(({ alert }) => alert).sort());
     for (const { alert, annotations } of alerts) {
       expect(annotations.runbook).toBe(`docs/runbook.md#${alert.toLowerCase()}`);
@@ -71,7 +71,7 @@ describe('The alerts', () => {
     }
   });
 
-  it('have in the runbook their meaning, impact, checks, remedy and end', () => {
+  it('have their meaning, impact, checks, remedy and resolution in the runbook', () => {
     for (const page of runbook.split(/^## /m).slice(1)) {
       for (const part of ['Meaning', 'Client impact', 'Check', 'Resolved when'])
         expect.soft(page).toContain(`**${part}`);

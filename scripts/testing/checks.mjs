@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Exit code of a check that could not be made here, as something is missing that nobody has to have: neither passed nor failed. */
+/** Exit code of a check that could not run because an optional program is missing: neither passed nor failed. */
 export const SKIPPED = 77;
 
 /**

@@ -1,10 +1,13 @@
-/** What a run of Vitest comes to, in numbers. A run that cannot show its results has failed. */
-
-/** @typedef {{ passed: number, failed: number, skipped: number, faults: string[] }} Count `faults`: what failed and is no test */
+/** Summarizes a run of Vitest in numbers. A run without results counts as failed. */
 
 /**
- * @param {unknown} report what Vitest's JSON reporter wrote; undefined when it wrote nothing
- * @param {number | null} exitCode null when it was killed
+ * @typedef {{ passed: number, failed: number, skipped: number, faults: string[] }} Count `faults`: failures that are
+ * not tests
+ */
+
+/**
+ * @param {unknown} report what Vitest's JSON reporter wrote; undefined if it wrote nothing
+ * @param {number | null} exitCode null if it was killed
  * @param {boolean} coverageWritten
  * @returns {Count} every test, and the coverage as one more
  */
@@ -19,7 +22,7 @@ export function countTests(report, exitCode, coverageWritten) {
     count.passed += statuses.filter((one) => one === 'passed').length;
     count.failed += failed;
     count.skipped += statuses.filter((one) => one !== 'passed' && one !== 'failed').length;
-    // It could not be loaded, or a hook of it failed: no single test says so.
+    // It could not be loaded, or one of its hooks failed: no single test reports that.
     if (status === 'failed' && failed === 0) count.faults.push(`${name} could not be run`);
   }
   if (count.passed + count.failed === 0) count.faults.push('no test was run');
@@ -27,7 +30,7 @@ export function countTests(report, exitCode, coverageWritten) {
     if (coverageWritten) count.passed += 1;
     else count.faults.push('the coverage is missing');
   } else if (count.failed + count.faults.length === 0) {
-    count.faults.push('coverage under its thresholds, or an error outside of all tests (see above)');
+    count.faults.push('coverage below its thresholds, or an error outside of all tests (see above)');
   }
   count.failed += count.faults.length;
   return count;

@@ -13,7 +13,7 @@ test('counts every test, and the coverage as one more', () => {
   expect(countTests(two, 0, true)).toEqual({ passed: 4, failed: 0, skipped: 2, faults: [] });
 });
 
-test('failed tests count once each, and the exit code that follows from them does not count again', () => {
+test('failed tests count once each, and the resulting exit code does not count again', () => {
   const one = report(file('a', 'failed', 'passed', 'failed', 'failed'));
   expect(countTests(one, 1, false)).toEqual({ passed: 1, failed: 2, skipped: 0, faults: [] });
 });
@@ -23,7 +23,7 @@ test('a file that could not be loaded has failed', () => {
   expect(count).toMatchObject({ passed: 1, failed: 1, faults: ['a could not be run'] });
 });
 
-test('an exit code that no test explains is a failure: coverage under its threshold', () => {
+test('an exit code that no test explains is a failure: coverage below its threshold', () => {
   const count = countTests(report(file('a', 'passed', 'passed')), 1, true);
   expect(count).toMatchObject({ passed: 1, failed: 1 });
 });

@@ -132,7 +132,7 @@ export class Tables {
         account.balance === move.previousBalance &&
         account.currency === move.currency;
       if (!fits)
-        throw new IntegrityError(`account ${move.accountId} in MySQL is not where the journal says that it was`);
+        throw new IntegrityError(`account ${move.accountId} in MySQL differs from its previous state in the journal`);
       this.set(this.accounts, move.accountId, { ...account, balance: move.balance, version: move.version });
       this.#accepted(move.accountId, move.acceptedAt);
     }
