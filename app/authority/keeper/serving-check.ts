@@ -37,7 +37,7 @@ export class ServingCheck {
       const found = await cache.journal({ fenceEpoch: epoch, epoch, replid }, NO_ENTRIES_AFTER, 1).catch(refusal);
       if (!(found instanceof CacheError)) {
         await this.#remember(epoch, replid);
-        return found.marker === marker ? null : 'another marker';
+        return found.marker === marker ? null : 'a different marker';
       }
       const claimed = found.reason === 'unclaimed' && (await ownership.claim(authority, replid));
       return claimed ? null : found.reason;

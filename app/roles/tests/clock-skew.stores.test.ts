@@ -73,7 +73,9 @@ it('one pod and the keeper an hour ahead: ids and history follow the stores, thr
 });
 
 it('a deviating clock is reported in its metric, its status and its log; a correct one is not', async () => {
-  await until('it has said so', () => ahead.context.said('warn').includes("the clock of this process deviates from the ledger's"));
+  await until('it has said so', () =>
+    ahead.context.said('warn').includes("the clock of this process deviates from the ledger's"),
+  );
   const offset = async (role: Role) => {
     const { clock } = (await role.request('GET', '/v1/ops/status')).json as { clock: { offsetSeconds: number } };
     return clock.offsetSeconds;
