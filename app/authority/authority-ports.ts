@@ -1,7 +1,7 @@
 import type { Authority, CacheServerIdentity, LivePod, Mode, MovedBy, PodRow } from '../domain/authority.ts';
 import type { Cursor } from '../journal/cursor.ts';
-import type { Doubt, JournalEntry } from '../journal/journal-entry.ts';
-import type { Unexplained } from '../journal/recovery/fold.ts';
+import type { InDoubtAttempt, JournalEntry } from '../journal/journal-entry.ts';
+import type { Unexplained } from '../journal/recovery/recover-epoch.ts';
 import type { Recovery } from '../journal/recovery/recovery.ts';
 
 /** What a pod needs of the authority's tables. */
@@ -22,15 +22,15 @@ export interface PodAuthority {
 }
 
 /** One part of what a pod knows of an epoch. */
-export interface DrainChunk {
+export interface HandOverChunk {
   entries: readonly JournalEntry[];
-  inDoubt: readonly Doubt[];
+  inDoubt: readonly InDoubtAttempt[];
 }
 
 /** Where pods bring what they know of an epoch that ends. */
-export interface DrainStore {
+export interface HandOverStore {
   /** Keeps a part; repeating it changes nothing. `podId` is any one of the ids that the process used in the epoch. */
-  keep(epoch: number, podId: string, chunk: DrainChunk): Promise<void>;
+  keep(epoch: number, podId: string, chunk: HandOverChunk): Promise<void>;
   /** All parts are there: marks every registration among `podIds` in this epoch as drained, and what it has observed. */
   complete(epoch: number, podIds: readonly string[], observed: number): Promise<void>;
 }
@@ -45,7 +45,7 @@ export interface KeeperAuthority {
   /** The highest seq of an epoch that any registered pod has reported or drained. */
   observedIn(epoch: number): Promise<number>;
   /** Whether nobody who is registered in this epoch can know of anything that is not in MySQL: all have drained, or are retired and flushed. */
-  allDrained(epoch: number): Promise<boolean>;
+  allHandedOver(epoch: number): Promise<boolean>;
   /**
    * All ids in MySQL whose UUIDv7 time is later than `after` and not later than `upTo`, ms; those of account changes after a
    * '#'. Null when there are too many to be read.
@@ -62,19 +62,19 @@ export interface KeeperAuthority {
 }
 
 /** One page of a recovery, or its end. */
-export type FoldStep =
+export type RecoveryStep =
   | { working: Recovery }
   | { authority: Authority }
   | { undrained: string[] }
   | { unexplained: Unexplained };
 /** One page of an accepted loss, or its end. */
-export type AcceptStep = { working: Recovery } | { authority: Authority; dropped: number };
+export type AcceptedLossStep = { working: Recovery } | { authority: Authority; dropped: number };
 
 /**
  * Each method processes one page, as a MySQL transaction, or makes the final transition, a compare-and-set on the authority's
  * epoch. A result with `working` means that the call must be repeated. Null: another process moved the authority.
  */
-export interface Settlement {
+export interface EpochRecoveryStore {
   /** Progress of the recovery that began under this epoch of the authority; null if none has begun. */
   recovery(from: Authority): Promise<Recovery | null>;
   /** REBUILDING → CACHE: the cursor begins at seq 0 of the new epoch; registrations of older epochs go. */
@@ -86,7 +86,7 @@ export interface Settlement {
    * while more is missing than is in doubt (`unexplained`).
    * @throws IntegrityError when what was drained contradicts MySQL
    */
-  settleByFold(from: Authority, by: MovedBy): Promise<FoldStep | null>;
+  settleByFold(from: Authority, by: MovedBy): Promise<RecoveryStep | null>;
   /**
    * Posts those of the next entries of the unsettled journal that MySQL does not have, and moves the cursor past them; in
    * CLOSING or in DIRECT. They follow on the cursor, and were read after the fence was raised. `end`: the journal's last seq.
@@ -100,5 +100,5 @@ export interface Settlement {
    * frozen accounts → DIRECT without. What is dropped is written down with the operator's name and reason. The decision is kept
    * with the first page, and then no other way is open.
    */
-  acceptLoss(from: Authority, by: MovedBy): Promise<AcceptStep | null>;
+  acceptLoss(from: Authority, by: MovedBy): Promise<AcceptedLossStep | null>;
 }

@@ -7,8 +7,8 @@ export interface Cursor {
 }
 
 /** The authority has moved, or another keeper was faster: not a failure, but nothing was written. */
-export class Overtaken extends Error {
-  override readonly name = 'Overtaken';
+export class CursorConflictError extends Error {
+  override readonly name = 'CursorConflictError';
 }
 
 /** The snapshot of a read from MySQL: the flush had reached `cursor` of `epoch`. */

@@ -13,7 +13,7 @@ export interface JournalEntry {
  * An attempt whose result is unknown: it was sent to Redis, and no reply returned its outcome or proved that nothing
  * was written.
  */
-export interface Doubt {
+export interface InDoubtAttempt {
   kind: JournalEntry['kind'];
   /** The id of the transfer or of the change. */
   id: string;

@@ -1,4 +1,4 @@
-import { Overtaken } from '../journal/cursor.ts';
+import { CursorConflictError } from '../journal/cursor.ts';
 import type { FlushEvents } from '../sync/flusher.ts';
 import type { Context } from './context.ts';
 
@@ -23,7 +23,7 @@ export function flushEvents({ metrics, ledgerClock, logger }: Context): FlushEve
     },
     failed(error, failuresInARow) {
       // Two keepers overtake each other all the time: no reason for an alert.
-      if (error instanceof Overtaken) {
+      if (error instanceof CursorConflictError) {
         logger.log.info({ reason: error.message }, 'another keeper was faster');
         return;
       }

@@ -195,9 +195,9 @@ describe('Draining', () => {
   it('flushes to the end of the journal, and returns its last seq', async () => {
     const b = await bench(50);
     for (let n = 0; n < 3; n++) await b.post(30);
-    expect(await b.flusher.drain(b.epoch.keeper, 1)).toBe(90);
+    expect(await b.flusher.catchUp(b.epoch.keeper, 1)).toBe(90);
     expect(b.store.at.seq).toBe(90);
-    expect(await b.flusher.drain(b.epoch.keeper, 1)).toBe(90);
+    expect(await b.flusher.catchUp(b.epoch.keeper, 1)).toBe(90);
     expect(b.store.attempts).toBe(3);
   });
 
@@ -206,14 +206,14 @@ describe('Draining', () => {
     for (let n = 0; n < 3; n++) await b.post(50);
     const told: [seq: number, headSeq: number][] = [];
     const goesOn = (seq: number, headSeq: number) => told.push([seq, headSeq]) < 2;
-    expect(await b.flusher.drain(b.epoch.keeper, 1, goesOn)).toBeNull();
+    expect(await b.flusher.catchUp(b.epoch.keeper, 1, goesOn)).toBeNull();
     expect(told).toEqual([
       [50, 150],
       [100, 150],
     ]);
     expect(b.store.at.seq).toBe(100);
-    expect(await b.flusher.drain(b.epoch.keeper, 1, goesOn)).toBeNull();
-    expect(await b.flusher.drain(b.epoch.keeper, 1, goesOn)).toBe(150);
+    expect(await b.flusher.catchUp(b.epoch.keeper, 1, goesOn)).toBeNull();
+    expect(await b.flusher.catchUp(b.epoch.keeper, 1, goesOn)).toBe(150);
     expect(b.store.batches.map(({ lastSeq }) => lastSeq)).toEqual([50, 100, 150]);
   });
 
@@ -223,8 +223,8 @@ describe('Draining', () => {
     b.store.after = async () => {
       if (b.store.attempts === 2) throw new Error('no answer');
     };
-    await expect(b.flusher.drain(b.epoch.keeper, 1)).rejects.toThrow('no answer');
-    expect(await b.flusher.drain(b.epoch.keeper, 1)).toBe(150);
+    await expect(b.flusher.catchUp(b.epoch.keeper, 1)).rejects.toThrow('no answer');
+    expect(await b.flusher.catchUp(b.epoch.keeper, 1)).toBe(150);
     expect(b.store.batches.map(({ lastSeq }) => lastSeq)).toEqual([50, 100, 150]);
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { Overtaken } from '../journal/cursor.ts';
+import { CursorConflictError } from '../journal/cursor.ts';
 import { modelEpoch } from '../journal/testing/epoch-under-test.ts';
 import { until } from '../kernel/testing/until.ts';
 import type { FlushLimits } from './flusher.ts';
@@ -57,7 +57,7 @@ describe('A failing flush', () => {
     await b.post(1);
     const started = b.flusher.lastProgressAt;
     b.store.before = async () => {
-      throw new Overtaken('another keeper was faster');
+      throw new CursorConflictError('another keeper was faster');
     };
     b.run();
     await until('it was overtaken often', () => b.failures.length > 2 * LIMITS.alertAfterFailures);
@@ -75,7 +75,7 @@ describe('A failing flush', () => {
     await b.post(1);
     b.store.at = { ...b.store.at, seq: 3 };
     await b.epoch.cache.publish(b.epoch.keeper, 3, 3);
-    await expect(b.flusher.round(b.epoch.keeper, 1)).rejects.toThrow(Overtaken);
+    await expect(b.flusher.round(b.epoch.keeper, 1)).rejects.toThrow(CursorConflictError);
     b.flusher.forget();
     expect(await b.flusher.round(b.epoch.keeper, 1)).toBe(1);
     expect(b.store.at.seq).toBe(4);
@@ -214,7 +214,7 @@ describe('Flusher.run', () => {
     b.run();
     await until('the alert fires', () => b.alerts.at(-1) === true);
     b.store.before = async () => {
-      throw new Overtaken('another keeper was faster');
+      throw new CursorConflictError('another keeper was faster');
     };
     await until('the alert ends', () => b.alerts.at(-1) === false);
     expect(b.waiting.at(-1)).toEqual([null, null]);

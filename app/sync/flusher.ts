@@ -1,6 +1,6 @@
 import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
 import { RECORD_BYTES } from '../journal/codec.ts';
-import { type Cursor, Overtaken } from '../journal/cursor.ts';
+import { type Cursor, CursorConflictError } from '../journal/cursor.ts';
 import { batchOf, type FlushBatch } from '../journal/flush-batch.ts';
 import type { JournalEntry } from '../journal/journal-entry.ts';
 import { lastSeqOf } from '../journal/outcomes.ts';
@@ -119,7 +119,7 @@ export class Flusher {
           await clock.sleep(limits.gatherMs, stopped);
       } catch (error) {
         this.#failed(error);
-        if (error instanceof Overtaken) {
+        if (error instanceof CursorConflictError) {
           await this.#standBy(stopped).catch(() => {});
           continue;
         }
@@ -161,9 +161,9 @@ export class Flusher {
    * Flushes to the end of the journal, or until `goesOn`, which is called after every transaction, returns false.
    * @returns the journal's last seq; null if it was not reached. @throws whatever stopped it
    */
-  async drain(caller: KeeperCaller, authorityEpoch: number): Promise<number>;
-  async drain(caller: KeeperCaller, authorityEpoch: number, goesOn: GoesOn): Promise<number | null>;
-  async drain(caller: KeeperCaller, authorityEpoch: number, goesOn: GoesOn = () => true): Promise<number | null> {
+  async catchUp(caller: KeeperCaller, authorityEpoch: number): Promise<number>;
+  async catchUp(caller: KeeperCaller, authorityEpoch: number, goesOn: GoesOn): Promise<number | null>;
+  async catchUp(caller: KeeperCaller, authorityEpoch: number, goesOn: GoesOn = () => true): Promise<number | null> {
     this.forget();
     try {
       while ((await this.round(caller, authorityEpoch)) > 0) {
@@ -266,7 +266,7 @@ export class Flusher {
     reading.headSeq = head.seq;
     // The journal is not corrupt if another keeper has flushed and trimmed these entries, provided that MySQL has them.
     if (head.cursor > afterSeq && (await this.#deps.store.cursor()).seq > afterSeq)
-      throw new Overtaken(`the journal is flushed up to ${head.cursor}`);
+      throw new CursorConflictError(`the journal is flushed up to ${head.cursor}`);
     if (head.seq > afterSeq && entries.length === 0)
       throw new Error(`the journal ends before ${head.seq}, at ${afterSeq}`);
     this.#deps.events.waiting(head.seq - afterSeq, acceptedAtOf(entries[0]));
@@ -327,7 +327,7 @@ export class Flusher {
   #failed(error: unknown): void {
     this.forget();
     const { events, clock, limits } = this.#deps;
-    if (error instanceof Overtaken) {
+    if (error instanceof CursorConflictError) {
       // Another keeper is flushing the journal: no reason for an alert.
       this.#lastProgressAt = clock.monotonic();
       events.failed(error, this.#failures);

@@ -1,4 +1,4 @@
-import type { DrainChunk } from '../../app/authority/authority-ports.ts';
+import type { HandOverChunk } from '../../app/authority/authority-ports.ts';
 import { Problem } from '../../app/domain/problem.ts';
 import { CacheError } from '../../app/journal/cache-port.ts';
 import type { JournalEntry } from '../../app/journal/journal-entry.ts';
@@ -84,7 +84,7 @@ export const DRAINING: Mutant[] = [
     theme: 'divided',
     seed: 8,
     assembly: pods(({ drains }) => {
-      const parts: [number, string, DrainChunk][] = [];
+      const parts: [number, string, HandOverChunk][] = [];
       return {
         drains: {
           keep: async (...part) => void parts.push(part),

@@ -152,7 +152,7 @@ export const SETTLING: Mutant[] = [
     rule: 'Verified is: the recorded replid, or every pod has drained, or a node that cannot have been replicated.',
     theme: 'halfDrained',
     seed: 50,
-    assembly: keepers(({ authority }) => ({ authority: replaced(authority, { allDrained: async () => true }) })),
+    assembly: keepers(({ authority }) => ({ authority: replaced(authority, { allHandedOver: async () => true }) })),
   },
   {
     name: 'node-name-trusted-with-replicas',

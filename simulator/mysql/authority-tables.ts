@@ -106,7 +106,7 @@ export class AuthorityTables implements PodAuthority, KeeperAuthority {
     });
   }
 
-  allDrained(epoch: number): Promise<boolean> {
+  allHandedOver(epoch: number): Promise<boolean> {
     return this.client.call(({ tables: { pods, cursor } }) => {
       const flushed = (seq: number | null) => seq !== null && cursor.epoch === epoch && seq <= cursor.seq;
       return [...pods.values()].every((pod) => pod.epoch !== epoch || pod.drained || flushed(pod.retiredSeq));

@@ -1,7 +1,7 @@
 import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../app/domain/ids.ts';
 import { Problem } from '../../app/domain/problem.ts';
 import type { Account, Outcome } from '../../app/domain/types.ts';
-import type { Doubt } from '../../app/journal/journal-entry.ts';
+import type { InDoubtAttempt } from '../../app/journal/journal-entry.ts';
 import { decideChange, decideTransfers, LedgerTime } from '../../app/ledger/direct/decide.ts';
 import {
   type DirectChange,
@@ -74,7 +74,7 @@ export class DirectTables implements DirectServer {
   protected frozenIn({ tables }: MysqlServer, accountIds: readonly string[]): Set<string> {
     return new Set(accountIds.filter((id) => tables.frozen.has(id)));
   }
-  protected unsettledIn({ tables }: MysqlServer, kind: Doubt['kind'], ids: readonly string[]): Set<string> {
+  protected unsettledIn({ tables }: MysqlServer, kind: InDoubtAttempt['kind'], ids: readonly string[]): Set<string> {
     return new Set(ids.filter((id) => tables.unsettled.has(keyOf(kind, id))));
   }
 

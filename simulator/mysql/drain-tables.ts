@@ -1,4 +1,4 @@
-import type { DrainChunk, DrainStore } from '../../app/authority/authority-ports.ts';
+import type { HandOverChunk, HandOverStore } from '../../app/authority/authority-ports.ts';
 import { IntegrityError } from '../../app/journal/flush-batch.ts';
 import type { JournalEntry } from '../../app/journal/journal-entry.ts';
 import { lastSeqOf } from '../../app/journal/journaled.ts';
@@ -9,13 +9,13 @@ const same = (a: JournalEntry, b: JournalEntry): boolean =>
   a.kind === b.kind && a.payload === b.payload && a.records.equals(b.records);
 
 /** The same transactions as app/mysql/authority/drain-store.ts. */
-export class DrainTables implements DrainStore {
+export class DrainTables implements HandOverStore {
   protected readonly client: MysqlClient;
   constructor(client: MysqlClient) {
     this.client = client;
   }
 
-  keep(epoch: number, podId: string, { entries, inDoubt }: DrainChunk): Promise<void> {
+  keep(epoch: number, podId: string, { entries, inDoubt }: HandOverChunk): Promise<void> {
     return this.client.call(({ tables }) => {
       const kept = tables.drainedEntries.get(epoch) ?? new Map<number, JournalEntry>();
       tables.set(tables.drainedEntries, epoch, kept);

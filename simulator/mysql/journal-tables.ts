@@ -1,5 +1,5 @@
 import { Problem } from '../../app/domain/problem.ts';
-import { type Cursor, Overtaken } from '../../app/journal/cursor.ts';
+import { type Cursor, CursorConflictError } from '../../app/journal/cursor.ts';
 import type { FlushBatch } from '../../app/journal/flush-batch.ts';
 import type { JournalStore } from '../../app/sync/flusher.ts';
 import type { MysqlClient } from './mysql-client.ts';
@@ -26,12 +26,12 @@ export class JournalTables implements JournalStore {
 
   protected checkAuthority({ tables }: MysqlServer, authorityEpoch: number): void {
     const { epoch } = tables.authority;
-    if (epoch !== authorityEpoch) throw new Overtaken(`the authority is at epoch ${epoch}`);
+    if (epoch !== authorityEpoch) throw new CursorConflictError(`the authority is at epoch ${epoch}`);
   }
   protected advance({ tables }: MysqlServer, { epoch, afterSeq, lastSeq, idTimeMax }: FlushBatch): void {
     const { cursor } = tables;
     if (cursor.epoch !== epoch || cursor.seq !== afterSeq) {
-      throw new Overtaken(`the cursor is no longer at ${epoch}/${afterSeq}`);
+      throw new CursorConflictError(`the cursor is no longer at ${epoch}/${afterSeq}`);
     }
     tables.cursor = { epoch, seq: lastSeq, idTimeMax: Math.max(cursor.idTimeMax, idTimeMax) };
   }

@@ -3,11 +3,11 @@ import type { Authority, MovedBy } from '../../app/domain/authority.ts';
 import type { Account } from '../../app/domain/types.ts';
 import type { Cursor } from '../../app/journal/cursor.ts';
 import { IntegrityError } from '../../app/journal/flush-batch.ts';
-import type { Doubt, JournalEntry } from '../../app/journal/journal-entry.ts';
+import type { InDoubtAttempt, JournalEntry } from '../../app/journal/journal-entry.ts';
 import { type Journaled, lastSeqOf } from '../../app/journal/journaled.ts';
-import { type FrozenAccount, gapsIn } from '../../app/journal/recovery/fold.ts';
 import { wholeJournal } from '../../app/journal/recovery/late.ts';
 import { receive, withoutTimes } from '../../app/journal/recovery/received.ts';
+import { type FrozenAccount, gapsIn } from '../../app/journal/recovery/recover-epoch.ts';
 import {
   type Page,
   type PageRule,
@@ -179,7 +179,7 @@ export class RecoveryTables {
         tables.set(tables.frozen, accountId, { accountId, reason });
     }
   }
-  keepUnsettled(tables: Tables, ids: readonly Doubt[]): void {
+  keepUnsettled(tables: Tables, ids: readonly InDoubtAttempt[]): void {
     for (const { kind, id, accounts } of ids) {
       const key = keyOf(kind, id);
       if (!tables.unsettled.has(key)) tables.set(tables.unsettled, key, { kind, id, accounts });
@@ -224,8 +224,8 @@ export class RecoveryTables {
   }
 
   /** Attempts in doubt that were neither received nor are in MySQL: each once, in order. */
-  doubtsOf(tables: Tables, epoch: number): Doubt[] {
-    const byText = new Map<string, Doubt>();
+  doubtsOf(tables: Tables, epoch: number): InDoubtAttempt[] {
+    const byText = new Map<string, InDoubtAttempt>();
     for (const { received, kind, id, accounts } of tables.drainedDoubts.get(epoch)?.values() ?? []) {
       if (received || isKnown(tables, { kind, id, accounts })) continue;
       byText.set(`${kind} ${placeOf({ kind, id, accounts })}`, { kind, id, accounts });
@@ -238,16 +238,26 @@ export class RecoveryTables {
     for (const [key, doubt] of [...doubts])
       if (keys.has(keyOf(doubt.kind, doubt.id))) tables.set(doubts, key, { ...doubt, received: true });
   }
-  #drop(tables: Tables, { authorityEpoch }: RecoveryRow, given: readonly { kind: Doubt['kind']; id: string }[]): void {
+  #drop(
+    tables: Tables,
+    { authorityEpoch }: RecoveryRow,
+    given: readonly { kind: InDoubtAttempt['kind']; id: string }[],
+  ): void {
     tables.dropped.push(...given.map(({ kind, id }) => ({ kind, id, authorityEpoch })));
   }
 }
 
-const placeOf = ({ id, accounts }: Doubt): string => [id, ...accounts].join('\n');
+const placeOf = ({ id, accounts }: InDoubtAttempt): string => [id, ...accounts].join('\n');
 
 /** The next page, kind by kind, and where the one after it begins; null after the last. */
-function pageOf(all: readonly Doubt[], position: string): { doubts: Doubt[]; position: string | null } {
-  const [kind, after] = (position === '' ? ['transfers', ''] : JSON.parse(position)) as [Doubt['kind'], string];
+function pageOf(
+  all: readonly InDoubtAttempt[],
+  position: string,
+): { doubts: InDoubtAttempt[]; position: string | null } {
+  const [kind, after] = (position === '' ? ['transfers', ''] : JSON.parse(position)) as [
+    InDoubtAttempt['kind'],
+    string,
+  ];
   const doubts = all
     .filter((doubt) => doubt.kind === kind && placeOf(doubt) > after)
     .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1))
@@ -266,7 +276,7 @@ const drainedIn = ({ drainedEntries }: Tables, epoch: number): JournalEntry[] =>
   ...(drainedEntries.get(epoch)?.values() ?? []),
 ];
 
-const isKnown = ({ transfers, changes }: Tables, { kind, id }: Doubt): boolean =>
+const isKnown = ({ transfers, changes }: Tables, { kind, id }: InDoubtAttempt): boolean =>
   kind === 'transfers' ? transfers.has(id) : changes.has(id);
 
 function accountsOf({ accounts }: Tables, told: readonly Journaled[]): Map<string, Account> {

@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type {
-  DrainStore as Drains,
+  HandOverStore as Drains,
+  EpochRecoveryStore,
   KeeperAuthority,
   PodAuthority,
-  Settlement,
 } from '../../app/authority/authority-ports.ts';
 import type { Authority, Mode } from '../../app/domain/authority.ts';
 import { Problem } from '../../app/domain/problem.ts';
 import { accountOf, orderOf } from '../../app/domain/testing/orders.ts';
 import type { TransferOrder } from '../../app/domain/types.ts';
 import { encodeOrder } from '../../app/journal/codec.ts';
-import { Overtaken } from '../../app/journal/cursor.ts';
+import { CursorConflictError } from '../../app/journal/cursor.ts';
 import { batchOf, IntegrityError } from '../../app/journal/flush-batch.ts';
-import type { Doubt, JournalEntry } from '../../app/journal/journal-entry.ts';
+import type { InDoubtAttempt, JournalEntry } from '../../app/journal/journal-entry.ts';
 import { lastSeqOf } from '../../app/journal/journaled.ts';
 import type { Recovery } from '../../app/journal/recovery/recovery.ts';
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
@@ -51,7 +51,7 @@ interface Stores {
   authority: PodAuthority & KeeperAuthority & Pick<AuthorityTables, 'markRetired'>;
   drains: Drains & Pick<DrainTables, 'forget'>;
   journal: JournalStore;
-  settlement: Settlement;
+  settlement: EpochRecoveryStore;
   reader: LedgerDatabase;
   direct: DirectServer;
 }
@@ -113,7 +113,7 @@ async function saidBy(promise: Promise<unknown>): Promise<unknown> {
     (error: unknown) => {
       if (error instanceof Problem) return { problem: error.code };
       if (error instanceof DirectError) return { direct: error.kind };
-      if (error instanceof Overtaken || error instanceof IntegrityError) return { refused: error.name };
+      if (error instanceof CursorConflictError || error instanceof IntegrityError) return { refused: error.name };
       return { refused: 'Error' };
     },
   );
@@ -182,7 +182,7 @@ class Pair {
         pods: [...(await authority.pods())].sort((a, b) => (a.podId < b.podId ? -1 : 1)),
         live: (await authority.livePods()).length,
         observed: await authority.observedIn(this.#epoch),
-        drained: await authority.allDrained(this.#epoch),
+        drained: await authority.allHandedOver(this.#epoch),
         accounts: await reader.loadAccounts(ACCOUNTS.map(({ accountId }) => accountId)),
         outcomes: await reader.findOutcomes(ids),
         recovery: await settlement.recovery(now),
@@ -280,7 +280,7 @@ class Pair {
     const podId = random.pick(PODS);
     const lossless = random.chance(0.5);
     const entries = this.#journal.filter(() => lossless || random.chance(0.8));
-    const inDoubt: Doubt[] = this.#orders
+    const inDoubt: InDoubtAttempt[] = this.#orders
       .slice(-6)
       .filter(() => random.chance(0.4))
       .map(({ transactionId: id, source, destination }) => ({

@@ -1,8 +1,8 @@
-import type { AcceptStep, FoldStep, Settlement } from '../../app/authority/authority-ports.ts';
+import type { AcceptedLossStep, EpochRecoveryStore, RecoveryStep } from '../../app/authority/authority-ports.ts';
 import type { Authority, CacheServerIdentity, Mode, MovedBy } from '../../app/domain/authority.ts';
 import { IntegrityError } from '../../app/journal/flush-batch.ts';
 import type { JournalEntry } from '../../app/journal/journal-entry.ts';
-import { gapsIn, type Unexplained } from '../../app/journal/recovery/fold.ts';
+import { gapsIn, type Unexplained } from '../../app/journal/recovery/recover-epoch.ts';
 import { batchUpToGap, type Recovery } from '../../app/journal/recovery/recovery.ts';
 import { authorityOf, NOTHING_WAITS, setAuthority } from './authority-tables.ts';
 import type { MysqlClient } from './mysql-client.ts';
@@ -18,7 +18,7 @@ interface Found {
 }
 
 /** The same transactions as app/mysql/authority/settlement-store.ts. */
-export class SettlementTables extends RecoveryTables implements Settlement {
+export class SettlementTables extends RecoveryTables implements EpochRecoveryStore {
   protected readonly client: MysqlClient;
   constructor(client: MysqlClient) {
     super();
@@ -58,9 +58,9 @@ export class SettlementTables extends RecoveryTables implements Settlement {
     return this.#settledIn(mysql, to, by);
   }
 
-  async settleByFold(from: Authority, by: MovedBy): Promise<FoldStep | null> {
+  async settleByFold(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
     if (await this.#flushDrained(from)) return { working: FLUSHING };
-    const step = await this.#page<FoldStep | 'settled'>(from, ['CLOSING'], ({ mysql: { tables }, now, row }) => {
+    const step = await this.#page<RecoveryStep | 'settled'>(from, ['CLOSING'], ({ mysql: { tables }, now, row }) => {
       mustNotBeAccepted(row);
       const { cacheEpoch } = now;
       const cursor = this.cursorIn(tables, cacheEpoch);
@@ -88,8 +88,8 @@ export class SettlementTables extends RecoveryTables implements Settlement {
     return step === 'settled' ? this.#finishFold(from, by) : step;
   }
 
-  #finishFold(from: Authority, by: MovedBy): Promise<FoldStep | null> {
-    return this.from(from, ['CLOSING'], (mysql, now): FoldStep => {
+  #finishFold(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
+    return this.from(from, ['CLOSING'], (mysql, now): RecoveryStep => {
       const { tables } = mysql;
       const { cacheEpoch, redisNode, replid, marker } = unsettled(now);
       const cursor = this.cursorIn(tables, cacheEpoch);
@@ -113,7 +113,7 @@ export class SettlementTables extends RecoveryTables implements Settlement {
     });
   }
 
-  async acceptLoss(from: Authority, by: MovedBy): Promise<AcceptStep | null> {
+  async acceptLoss(from: Authority, by: MovedBy): Promise<AcceptedLossStep | null> {
     const step = await this.#page<Recovery>(from, ['CLOSING', 'DIRECT'], ({ mysql: { tables }, now, row }) => {
       if (!row?.accepted) {
         const bound = this.boundOf(tables, now.cacheEpoch);

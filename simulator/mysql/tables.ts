@@ -2,8 +2,8 @@ import type { Mode } from '../../app/domain/authority.ts';
 import type { Account, Outcome } from '../../app/domain/types.ts';
 import type { Cursor } from '../../app/journal/cursor.ts';
 import { type AccountMove, IntegrityError, type JournaledChange } from '../../app/journal/flush-batch.ts';
-import type { Doubt, JournalEntry } from '../../app/journal/journal-entry.ts';
-import type { FrozenAccount } from '../../app/journal/recovery/fold.ts';
+import type { InDoubtAttempt, JournalEntry } from '../../app/journal/journal-entry.ts';
+import type { FrozenAccount } from '../../app/journal/recovery/recover-epoch.ts';
 import type { Recovery } from '../../app/journal/recovery/recovery.ts';
 
 export interface AuthorityRow {
@@ -39,7 +39,7 @@ export interface RecoveryRow extends Recovery {
   /** The last attempt in doubt that was handled; '' for none. */
   doubtPosition: string;
 }
-export interface DoubtRow extends Doubt {
+export interface DoubtRow extends InDoubtAttempt {
   received: boolean;
 }
 
@@ -76,8 +76,8 @@ export class Tables {
   readonly drainedDoubts = new Map<number, Map<string, DoubtRow>>();
   readonly frozen = new Map<string, FrozenAccount>();
   /** By kind and id. */
-  readonly unsettled = new Map<string, Doubt>();
-  readonly dropped: { kind: Doubt['kind']; id: string; authorityEpoch: number }[] = [];
+  readonly unsettled = new Map<string, InDoubtAttempt>();
+  readonly dropped: { kind: InDoubtAttempt['kind']; id: string; authorityEpoch: number }[] = [];
   recovery: RecoveryRow | null = null;
 
   #undo: (() => void)[] | null = null;
@@ -169,4 +169,4 @@ export class Tables {
 /** As it is read again: it stands in MySQL, so any answer made of it is a replay. */
 const stored = (outcome: Outcome): Outcome => ({ ...outcome, replayed: true, persisted: true });
 
-export const keyOf = (kind: Doubt['kind'], id: string): string => `${kind} ${id}`;
+export const keyOf = (kind: InDoubtAttempt['kind'], id: string): string => `${kind} ${id}`;

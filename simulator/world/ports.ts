@@ -1,4 +1,9 @@
-import type { DrainStore, KeeperAuthority, PodAuthority, Settlement } from '../../app/authority/authority-ports.ts';
+import type {
+  EpochRecoveryStore,
+  HandOverStore,
+  KeeperAuthority,
+  PodAuthority,
+} from '../../app/authority/authority-ports.ts';
 import type { PodSession } from '../../app/authority/pod/pod-session.ts';
 import type { ServerFacts } from '../../app/authority/server-facts.ts';
 import type { CacheKeeper, CacheServer, KeeperCaller } from '../../app/journal/cache-port.ts';
@@ -22,7 +27,7 @@ import type { NewModel } from '../redis/redis-node.ts';
 /** What the real code of a pod is given. */
 export interface PodPorts {
   authority: PodAuthority;
-  drains: DrainStore;
+  drains: HandOverStore;
   cache: CacheServer;
   retire: CacheKeeper['retire'];
   database: LedgerDatabase;
@@ -42,7 +47,7 @@ export interface KeeperPorts {
     markRetired(podId: string, seq: number): Promise<void>;
     removePod(podId: string): Promise<void>;
   };
-  settlement: Settlement;
+  settlement: EpochRecoveryStore;
   journal: JournalStore;
   drains: Pick<DrainTables, 'forget'>;
   cache: CacheKeeper;

@@ -1,4 +1,4 @@
-import type { AcceptStep } from '../../app/authority/authority-ports.ts';
+import type { AcceptedLossStep } from '../../app/authority/authority-ports.ts';
 import type { Authority } from '../../app/domain/authority.ts';
 import { check } from '../check/check.ts';
 import { forgive, isUnknown } from '../check/history.ts';
@@ -107,7 +107,7 @@ async function giveUp(world: World): Promise<void> {
   const from = { ...mysql.tables.authority, ageMs: 0 };
   let accepted = false;
   const by = { keeper: 'operator', reason: 'the old Redis is gone' };
-  const accept = async (): Promise<AcceptStep | null> => {
+  const accept = async (): Promise<AcceptedLossStep | null> => {
     const step = await settlement.acceptLoss(from, by);
     return step && 'working' in step ? accept() : step;
   };

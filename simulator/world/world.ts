@@ -1,6 +1,6 @@
-import type { Settlement } from '../../app/authority/authority-ports.ts';
+import type { EpochRecoveryStore } from '../../app/authority/authority-ports.ts';
 import type { Account, Outcome } from '../../app/domain/types.ts';
-import { Overtaken } from '../../app/journal/cursor.ts';
+import { CursorConflictError } from '../../app/journal/cursor.ts';
 import { IntegrityError } from '../../app/journal/flush-batch.ts';
 import type { Logger } from '../../app/kernel/log.ts';
 import { History } from '../check/history.ts';
@@ -159,7 +159,7 @@ export class World {
   }
 
   /** Somebody at a console. */
-  operator(): Settlement {
+  operator(): EpochRecoveryStore {
     const process = this.#process('operator');
     const { mysql, redis } = this.#clientsOf(process, () => {});
     return this.#assembly.keeperPorts(mysql, redis).settlement;
@@ -253,7 +253,7 @@ export class World {
   /** What must never happen, whatever fails: the books contradict themselves. */
   #broken(name: string, error: unknown): void {
     if (this.tracing) this.note(`${name} fails: ${error instanceof Error ? `${error.name} ${error.message}` : error}`);
-    if (error instanceof Overtaken) return;
+    if (error instanceof CursorConflictError) return;
     const isBroken = error instanceof IntegrityError || error instanceof TypeError || error instanceof RangeError;
     if (isBroken) this.violations.push({ kind: 'broken', what: `${name}: ${error.message}` });
   }

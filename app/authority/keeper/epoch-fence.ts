@@ -9,7 +9,7 @@ import type { RedisOwnership } from './redis-ownership.ts';
 export const NO_ENTRIES_AFTER = Number.MAX_SAFE_INTEGER - 1;
 
 interface EpochFenceDependencies {
-  authority: Pick<KeeperAuthority, 'allDrained' | 'cursor' | 'observedIn'>;
+  authority: Pick<KeeperAuthority, 'allHandedOver' | 'cursor' | 'observedIn'>;
   cache: Pick<CacheKeeper, 'fence' | 'journal'>;
   ownership: RedisOwnership;
   complaints: Complaints;
@@ -28,7 +28,7 @@ export class EpochFence {
     if (facts.replid === authority.replid) return true;
     const fit = unfitness(facts).length === 0;
     if (fit && authority.redisNode && provableNode(facts) === authority.redisNode) return true;
-    if (authority.cacheEpoch !== null && (await this.#deps.authority.allDrained(authority.cacheEpoch))) return true;
+    if (authority.cacheEpoch !== null && (await this.#deps.authority.allHandedOver(authority.cacheEpoch))) return true;
     return this.#refuse('nothing proves that this Redis is the one of the epoch, and not every pod has handed over');
   }
 

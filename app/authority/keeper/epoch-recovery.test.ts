@@ -3,7 +3,7 @@ import type { Authority } from '../../domain/authority.ts';
 import { modelEpoch } from '../../journal/testing/epoch-under-test.ts';
 import { keptLog } from '../../kernel/testing/kept-log.ts';
 import { ACCOUNTS, Bench } from '../../sync/testing/flusher-bench.ts';
-import type { Settlement } from '../authority-ports.ts';
+import type { EpochRecoveryStore } from '../authority-ports.ts';
 import { EpochRecovery } from './epoch-recovery.ts';
 
 const CLOSING: Authority = {
@@ -23,7 +23,7 @@ it('a journal that takes long to flush is left every few seconds, says how far i
   for (let n = 0; n < 5; n++) await b.post(50);
   b.store.before = async () => b.clock.advance(3_000);
   const recovery = new EpochRecovery({
-    settlement: {} as Settlement,
+    settlement: {} as EpochRecoveryStore,
     cache: b.epoch.cache,
     flusher: b.flusher,
     cursor: () => b.store.cursor(),
@@ -31,7 +31,7 @@ it('a journal that takes long to flush is left every few seconds, says how far i
     logger: log,
   });
   const answers: (number | null)[] = [];
-  do answers.push(await recovery.byFlush(CLOSING, b.epoch.keeper));
+  do answers.push(await recovery.byFlushing(CLOSING, b.epoch.keeper));
   while (answers.at(-1) === null);
   expect(answers).toEqual([null, null, 250]);
   expect(log.lines).toEqual(

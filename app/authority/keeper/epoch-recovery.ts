@@ -6,7 +6,7 @@ import type { Recovery } from '../../journal/recovery/recovery.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/log.ts';
 import type { Flusher } from '../../sync/flusher.ts';
-import type { AcceptStep, FoldStep, Settlement } from '../authority-ports.ts';
+import type { AcceptedLossStep, EpochRecoveryStore, RecoveryStep } from '../authority-ports.ts';
 
 /** Time after which a keeper returns to its other work, ms; the recovery continues with its next step. */
 const SLICE_MS = 5_000;
@@ -15,9 +15,9 @@ const UNEXPLAINED_WAIT_MS = 2_000;
 const JOURNAL_PAGE = 400;
 
 interface EpochRecoveryDependencies {
-  settlement: Settlement;
+  settlement: EpochRecoveryStore;
   cache: Pick<CacheKeeper, 'journal'>;
-  flusher: Pick<Flusher, 'drain'>;
+  flusher: Pick<Flusher, 'catchUp'>;
   cursor(): Promise<Cursor>;
   clock: Clock;
   logger: Logger;
@@ -29,14 +29,14 @@ interface EpochRecoveryDependencies {
  */
 export class EpochRecovery {
   readonly #deps: EpochRecoveryDependencies;
-  #unexplained: { epoch: number; step: FoldStep; atMs: number } | null = null;
+  #unexplained: { epoch: number; step: RecoveryStep; atMs: number } | null = null;
 
   constructor(deps: EpochRecoveryDependencies) {
     this.#deps = deps;
   }
 
   /** Recovers from what the pods have drained. */
-  async byFold(authority: Authority, by: MovedBy): Promise<FoldStep | null> {
+  async fromPods(authority: Authority, by: MovedBy): Promise<RecoveryStep | null> {
     const { clock, settlement } = this.#deps;
     const before = this.#unexplained;
     if (before?.epoch === authority.epoch && clock.monotonic() - before.atMs < UNEXPLAINED_WAIT_MS) return before.step;
@@ -47,7 +47,7 @@ export class EpochRecovery {
   }
 
   /** Recovers without what is missing, because an operator has accepted the loss. */
-  async byLoss(authority: Authority, by: MovedBy): Promise<AcceptStep | null> {
+  async acceptingLoss(authority: Authority, by: MovedBy): Promise<AcceptedLossStep | null> {
     return this.#pages(() => this.#deps.settlement.acceptLoss(authority, by));
   }
 
@@ -55,10 +55,10 @@ export class EpochRecovery {
    * Flushes what is left of the epoch's journal, whose fence was raised, while MySQL has nothing above the cursor.
    * @returns the journal's last seq; null when there is more to do
    */
-  async byFlush(authority: Authority, caller: KeeperCaller): Promise<number | null> {
+  async byFlushing(authority: Authority, caller: KeeperCaller): Promise<number | null> {
     const { clock, flusher } = this.#deps;
     const until = clock.monotonic() + SLICE_MS;
-    return flusher.drain(caller, authority.epoch, (position, bound) => {
+    return flusher.catchUp(caller, authority.epoch, (position, bound) => {
       if (clock.monotonic() < until) return true;
       this.#tell({ cacheEpoch: caller.epoch, phase: 'flushing', position, bound });
       return false;
@@ -69,7 +69,7 @@ export class EpochRecovery {
    * Posts the entries of the epoch's journal that MySQL does not have, after its fence was raised.
    * @returns the journal's last seq; null when there is more to do, or when the authority has moved
    */
-  async byJournal(authority: Authority, caller: KeeperCaller): Promise<number | null> {
+  async fromJournal(authority: Authority, caller: KeeperCaller): Promise<number | null> {
     const { cache, settlement } = this.#deps;
     let { seq } = await this.#deps.cursor();
     const end = await this.#pages(async () => {

@@ -1,12 +1,12 @@
 import type { Authority, Mode, MovedBy } from '../../domain/authority.ts';
 import { Problem } from '../../domain/problem.ts';
 import { CacheError, type CacheKeeper, type KeeperCaller, type Ownership } from '../../journal/cache-port.ts';
-import { Overtaken } from '../../journal/cursor.ts';
+import { CursorConflictError } from '../../journal/cursor.ts';
 import type { Recovery } from '../../journal/recovery/recovery.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/log.ts';
 import type { Flusher } from '../../sync/flusher.ts';
-import type { KeeperAuthority, Settlement } from '../authority-ports.ts';
+import type { EpochRecoveryStore, KeeperAuthority } from '../authority-ports.ts';
 import type { ServerFacts } from '../server-facts.ts';
 import { Complaints, messageOf } from './complaints.ts';
 import { activateEpoch } from './epoch-activation.ts';
@@ -21,7 +21,7 @@ import { ServingCheck } from './serving-check.ts';
 interface KeeperDependencies {
   keeperId: string;
   authority: KeeperAuthority;
-  settlement: Settlement;
+  settlement: EpochRecoveryStore;
   cache: CacheKeeper;
   flusher: Flusher;
   inspect(): Promise<ServerFacts>;
@@ -179,8 +179,8 @@ export class Keeper {
     if (!caller) return { state: 'journal-unavailable' };
     // Once a recovery from the pods has begun, MySQL may have entries above the cursor, which the flush does not expect.
     const end = await (recovery
-      ? this.#recovery.byJournal(authority, caller)
-      : this.#recovery.byFlush(authority, caller));
+      ? this.#recovery.fromJournal(authority, caller)
+      : this.#recovery.byFlushing(authority, caller));
     if (end === null) return authority;
     const fit = this.#inspection.isFit(server);
     const losses = fit ? await this.#losses() : 0;
@@ -198,7 +198,7 @@ export class Keeper {
     try {
       return await recover();
     } catch (error) {
-      if (error instanceof Problem || error instanceof Overtaken) throw error;
+      if (error instanceof Problem || error instanceof CursorConflictError) throw error;
       this.#complaints.add(`the epoch cannot be recovered from its journal: ${messageOf(error)}`);
       return { state: 'journal-unavailable' };
     }
@@ -207,7 +207,7 @@ export class Keeper {
   /** From what the pods have handed over. The authority stays, with a complaint, while some pod has not. */
   async #recoverFromPods(authority: Authority): Promise<Authority> {
     const by = this.#by('recovered from what the pods handed over');
-    const page = await this.#recovery.byFold(authority, by);
+    const page = await this.#recovery.fromPods(authority, by);
     if (page === null) return this.#deps.authority.read();
     if ('authority' in page) return this.#moved(page.authority, by.reason);
     if ('undrained' in page) {
@@ -222,7 +222,7 @@ export class Keeper {
 
   /** Carries out an operator's decision if the process that received it has died. */
   async #recoverAcceptingLoss(authority: Authority, by: MovedBy): Promise<Authority> {
-    const page = await this.#recovery.byLoss(authority, by);
+    const page = await this.#recovery.acceptingLoss(authority, by);
     if (page === null) return this.#deps.authority.read();
     return 'working' in page ? authority : this.#moved(page.authority, by.reason);
   }
@@ -237,7 +237,7 @@ export class Keeper {
       return null;
     });
     if (!caller) return authority;
-    const end = await this.#recovery.byJournal(authority, caller);
+    const end = await this.#recovery.fromJournal(authority, caller);
     if (end === null) return authority;
     const by = this.#by(`frozen accounts recovered from the journal of epoch ${caller.epoch}`);
     return this.#confirm(await this.#deps.settlement.settleLate(authority, end, by), by);

@@ -1,8 +1,8 @@
 import { Problem } from '../../domain/problem.ts';
-import type { Doubt, JournalEntry } from '../../journal/journal-entry.ts';
+import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
 import type { Logger } from '../../kernel/log.ts';
 import type { EpochView } from '../../ledger/epoch/epoch-view.ts';
-import type { DrainChunk, DrainStore } from '../authority-ports.ts';
+import type { HandOverChunk, HandOverStore } from '../authority-ports.ts';
 
 const CHUNK_ENTRIES_MAX = 200;
 const CHUNK_CHARS_MAX = 1024 * 1024;
@@ -17,7 +17,7 @@ class HandOver {
   readonly #podIds: readonly string[];
   readonly #observed: number;
   /** Parts that MySQL has not confirmed. */
-  readonly #parts: DrainChunk[];
+  readonly #parts: HandOverChunk[];
   /** For the log. */
   readonly summary: { epoch: number; entries: number; inDoubt: number; observed: number };
 
@@ -36,7 +36,7 @@ class HandOver {
    * Writes it to MySQL, part by part; it counts only with the completion mark at the end. Repeated after a failure, it goes on
    * where it stopped. It ends early once nobody needs it any more. @throws when MySQL is unavailable
    */
-  async deliver(store: DrainStore, isNeeded: () => boolean): Promise<void> {
+  async deliver(store: HandOverStore, isNeeded: () => boolean): Promise<void> {
     const [podId] = this.#podIds;
     if (podId === undefined) return;
     for (let part = this.#parts[0]; part; part = this.#parts[0]) {
@@ -50,12 +50,12 @@ class HandOver {
 
 /** The epochs that a process has left and whose facts MySQL does not have yet, oldest first. */
 export class HandOvers {
-  readonly #store: DrainStore;
+  readonly #store: HandOverStore;
   readonly #logger: Logger;
   #open: HandOver[] = [];
   #delivering: Promise<void> | null = null;
 
-  constructor(store: DrainStore, logger: Logger) {
+  constructor(store: HandOverStore, logger: Logger) {
     this.#store = store;
     this.#logger = logger;
   }
@@ -95,8 +95,8 @@ export class HandOvers {
   }
 }
 
-function partsOf(entries: readonly JournalEntry[], inDoubt: readonly Doubt[]): DrainChunk[] {
-  const parts: DrainChunk[] = [...chunksOf(entries)].map((some) => ({ entries: some, inDoubt: [] }));
+function partsOf(entries: readonly JournalEntry[], inDoubt: readonly InDoubtAttempt[]): HandOverChunk[] {
+  const parts: HandOverChunk[] = [...chunksOf(entries)].map((some) => ({ entries: some, inDoubt: [] }));
   for (let from = 0; from < inDoubt.length; from += CHUNK_DOUBTS_MAX)
     parts.push({ entries: [], inDoubt: inDoubt.slice(from, from + CHUNK_DOUBTS_MAX) });
   return parts;

@@ -4,7 +4,7 @@ import { CacheError, type CacheServer } from '../../journal/cache-port.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/log.ts';
 import type { EpochView, HoldReason, Session } from '../../ledger/epoch/epoch-view.ts';
-import type { DrainStore, PodAuthority } from '../authority-ports.ts';
+import type { HandOverStore, PodAuthority } from '../authority-ports.ts';
 import { AuthorityReading } from './authority-reading.ts';
 import { EpochMembership, type RetireId } from './epoch-membership.ts';
 import { HandOvers } from './hand-over.ts';
@@ -22,7 +22,7 @@ import {
 
 interface PodSessionDependencies {
   authority: PodAuthority;
-  drains: DrainStore;
+  drains: HandOverStore;
   cache: CacheServer;
   retire: RetireId;
   clock: Clock;

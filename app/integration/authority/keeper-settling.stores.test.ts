@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { freePort } from '../../../devstack/system/ports.mjs';
 import { Problem } from '../../domain/problem.ts';
 import { CacheError } from '../../journal/cache-port.ts';
-import { Overtaken } from '../../journal/cursor.ts';
+import { CursorConflictError } from '../../journal/cursor.ts';
 import { batchOf } from '../../journal/flush-batch.ts';
 import { type EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
 import { until } from '../../kernel/testing/until.ts';
@@ -273,7 +273,7 @@ describe('Recovery', () => {
 
   it.each([
     ['MySQL is away', new Problem('database_unavailable', 'away')],
-    ['another keeper is at it', new Overtaken('the cursor is elsewhere')],
+    ['another keeper is at it', new CursorConflictError('the cursor is elsewhere')],
   ])('is postponed, and takes no other path, while %s', async (_, error) => {
     await post(1, 3);
     await bench.closing();

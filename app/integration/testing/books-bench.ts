@@ -73,7 +73,7 @@ export class BooksBench {
     });
   }
   async flush(): Promise<void> {
-    await this.flusher().drain(this.epoch.keeper, 1);
+    await this.flusher().catchUp(this.epoch.keeper, 1);
   }
 
   pages() {

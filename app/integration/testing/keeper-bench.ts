@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
-import type { KeeperAuthority, Settlement } from '../../authority/authority-ports.ts';
+import type { EpochRecoveryStore, KeeperAuthority } from '../../authority/authority-ports.ts';
 import { Keeper } from '../../authority/keeper/keeper.ts';
 import type { KeeperTiming } from '../../authority/keeper/keeper-decision.ts';
 import type { Authority } from '../../domain/authority.ts';
-import type { Doubt, JournalEntry } from '../../journal/journal-entry.ts';
+import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
 import { account, EpochUnderTest } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { keptLog } from '../../kernel/testing/kept-log.ts';
@@ -35,7 +35,7 @@ const TIMING: KeeperTiming = { lostAfterMs: 60_000, lostByPodsAfterMs: 5_000, st
 /** What a test replaces in a keeper. */
 interface Different {
   authority?: Partial<KeeperAuthority>;
-  settlement?: Partial<Settlement>;
+  settlement?: Partial<EpochRecoveryStore>;
   timing?: Partial<KeeperTiming>;
 }
 
@@ -80,7 +80,7 @@ export class KeeperBench {
     return new Keeper({
       keeperId,
       authority: withMethods<KeeperAuthority>(this.authority, authority),
-      settlement: withMethods<Settlement>(this.settlement, settlement),
+      settlement: withMethods<EpochRecoveryStore>(this.settlement, settlement),
       cache: this.scripts,
       flusher: new Flusher({ cache: this.scripts, store: this.flushStore, clock: systemClock, limits, events }),
       inspect: () => inspectServer(this.redis),
@@ -134,7 +134,7 @@ export class KeeperBench {
   /** A pod drains everything that it knows of its epoch. */
   async drain(
     { epoch, podId }: { epoch: number; podId: string },
-    known: { entries?: readonly JournalEntry[]; inDoubt?: readonly Doubt[]; observed?: number },
+    known: { entries?: readonly JournalEntry[]; inDoubt?: readonly InDoubtAttempt[]; observed?: number },
   ): Promise<void> {
     const { entries = [], inDoubt = [], observed = 0 } = known;
     await this.drains.keep(epoch, podId, { entries, inDoubt });

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { DrainStore as Drains, PodAuthority } from '../../authority/authority-ports.ts';
+import type { HandOverStore as Drains, PodAuthority } from '../../authority/authority-ports.ts';
 import { PodSession } from '../../authority/pod/pod-session.ts';
 import type { Authority } from '../../domain/authority.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
@@ -156,7 +156,7 @@ export class PodBench {
     const now = await this.store.read();
     const { replid } = await identifyServer(this.#keeperRedis);
     await this.scripts.fence(now.epoch, replid);
-    const end = await this.#flusher().drain({ fenceEpoch: now.epoch, epoch: now.cacheEpoch ?? 0, replid }, now.epoch);
+    const end = await this.#flusher().catchUp({ fenceEpoch: now.epoch, epoch: now.cacheEpoch ?? 0, replid }, now.epoch);
     return moved(await this.settlement.settleByJournal(now, to, end, BY));
   }
   /** Once every pod has drained. */
@@ -170,7 +170,7 @@ export class PodBench {
   /** Writes the running epoch's journal to MySQL. */
   async flush(): Promise<number> {
     const { epoch, replid } = await this.store.read();
-    return this.#flusher().drain({ fenceEpoch: epoch, epoch, replid: replid ?? '' }, epoch);
+    return this.#flusher().catchUp({ fenceEpoch: epoch, epoch, replid: replid ?? '' }, epoch);
   }
   #flusher(): Flusher {
     const limits = {

@@ -189,7 +189,7 @@ export class RealLedger implements AsyncDisposable {
   }
   /** Writes the whole journal to MySQL. @returns its last seq */
   flush(): Promise<number> {
-    return this.flusher().drain(this.keeper, this.epoch);
+    return this.flusher().catchUp(this.keeper, this.epoch);
   }
 
   async storedAccount(

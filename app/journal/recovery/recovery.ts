@@ -65,7 +65,7 @@ export type PageRule = 'hold' | 'accept' | 'require';
 
 /**
  * The effect of the next page of a journal on accounts as MySQL has them. Whether an entry follows depends only on its accounts,
- * so pages in order of seq, each applied to the accounts that the previous one left, give the same result as one fold over all.
+ * so pages in order of seq, each applied to the accounts that the previous one left, give the same result as one recovery over all.
  * @param told in order of seq
  * @param stands whether MySQL has it already. @throws IntegrityError when MySQL has something else under its id
  * @throws IntegrityError by the rule

@@ -3,7 +3,7 @@ import { Problem, type ProblemCode } from '../../domain/problem.ts';
 import type { AccountChange, AccountView } from '../../domain/types.ts';
 import { CacheError, type CacheServer, type ChangeCommand } from '../../journal/cache-port.ts';
 import { type ChangePayload, type Head, RecordStatus, type ResultRecord, statusNumber } from '../../journal/codec.ts';
-import type { Doubt } from '../../journal/journal-entry.ts';
+import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
 import { AttemptCall, type TrackedAttempt } from '../epoch/attempt-call.ts';
@@ -49,7 +49,7 @@ class ChangeAttempt implements TrackedAttempt {
     this.deadline = deadline;
   }
 
-  doubt(): Doubt {
+  doubt(): InDoubtAttempt {
     return { kind: 'account-change', id: this.change.changeId, accounts: [this.change.accountId] };
   }
 

@@ -2,7 +2,7 @@ import { Problem, type ProblemCode } from '../../domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../domain/types.ts';
 import type { ApplyItem } from '../../journal/cache-port.ts';
 import { encodeOrder } from '../../journal/codec.ts';
-import type { Doubt } from '../../journal/journal-entry.ts';
+import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
 import type { TrackedAttempt } from '../epoch/attempt-call.ts';
 import type { DirectItem } from '../ports/direct-server.ts';
 
@@ -70,7 +70,7 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
     this.#index = index;
   }
 
-  doubt(): Doubt {
+  doubt(): InDoubtAttempt {
     const { transactionId, source, destination } = this.order;
     return { kind: 'transfers', id: transactionId, accounts: [source, destination] };
   }

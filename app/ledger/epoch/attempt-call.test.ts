@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Doubt } from '../../journal/journal-entry.ts';
+import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
 import { AttemptCall, type TrackedAttempt } from './attempt-call.ts';
 import { EpochView } from './epoch-view.ts';
 
@@ -11,7 +11,7 @@ class Tried implements TrackedAttempt {
     this.id = id;
     this.inDoubt = inDoubt;
   }
-  doubt(): Doubt {
+  doubt(): InDoubtAttempt {
     return { kind: 'transfers', id: this.id, accounts: ['a', 'b'] };
   }
   leaveInDoubt(cacheEpoch: number | null): void {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Doubt } from '../../journal/journal-entry.ts';
+import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
 import { InDoubtAttempts } from './in-doubt-attempts.ts';
 
-const attempt = (id: string, accounts = ['a', 'b'], kind: Doubt['kind'] = 'transfers') => ({
-  doubt: (): Doubt => ({ kind, id, accounts }),
+const attempt = (id: string, accounts = ['a', 'b'], kind: InDoubtAttempt['kind'] = 'transfers') => ({
+  doubt: (): InDoubtAttempt => ({ kind, id, accounts }),
 });
 /** What is in doubt, as `id accounts`, sorted. */
 const told = (doubts: InDoubtAttempts) =>

@@ -1,13 +1,13 @@
-import type { Doubt } from '../../journal/journal-entry.ts';
+import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
 
 /** A transfer or a change that is sent to a store, and would change these accounts. */
 export interface Attempt {
-  doubt(): Doubt;
+  doubt(): InDoubtAttempt;
 }
 
 interface Left {
   /** By their accounts: one id may have been tried with other content. */
-  doubts: Map<string, Doubt>;
+  doubts: Map<string, InDoubtAttempt>;
   sinceMs: number;
   /** The pod ids under which an attempt of it may still run. */
   podIds: Set<string>;
@@ -59,7 +59,7 @@ export class InDoubtAttempts {
   }
 
   /** The outcome of this id is known: an attempt that still runs can only repeat it. */
-  resolved(kind: Doubt['kind'], id: string): void {
+  resolved(kind: InDoubtAttempt['kind'], id: string): void {
     if (this.#left.size > 0) this.#left.delete(keyOf(kind, id));
   }
   /** This pod id is retired: attempts under it can no longer run, and what they did has at most this seq. */
@@ -77,7 +77,7 @@ export class InDoubtAttempts {
   }
 
   /** All that is in doubt now. */
-  snapshot(): Doubt[] {
+  snapshot(): InDoubtAttempt[] {
     const left = [...this.#left.values()].flatMap(({ doubts }) => [...doubts.values()]);
     const underWay = [...this.#underWay].flatMap((attempts) => attempts.map((attempt) => attempt.doubt()));
     return [...left, ...underWay];
@@ -85,4 +85,4 @@ export class InDoubtAttempts {
 }
 
 /** Ids of changes are apart from those of transfers: no client can send a '#'. */
-const keyOf = (kind: Doubt['kind'], id: string): string => (kind === 'transfers' ? id : `#${id}`);
+const keyOf = (kind: InDoubtAttempt['kind'], id: string): string => (kind === 'transfers' ? id : `#${id}`);

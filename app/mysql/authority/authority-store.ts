@@ -124,7 +124,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
     return Math.max(await observedSeq(this.#database, epoch), await drainedSeq(this.#database, epoch));
   }
 
-  async allDrained(epoch: number): Promise<boolean> {
+  async allHandedOver(epoch: number): Promise<boolean> {
     const rows = await this.#database.rows(
       `SELECT 1 FROM pods p JOIN flush_cursor c ON c.shard = 0
        WHERE p.epoch = ? AND p.drained_at IS NULL AND (p.retired_seq IS NULL OR c.epoch <> p.epoch OR p.retired_seq > c.seq) LIMIT 1`,

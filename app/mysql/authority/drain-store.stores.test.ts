@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { IntegrityError } from '../../journal/flush-batch.ts';
-import type { Doubt, JournalEntry } from '../../journal/journal-entry.ts';
+import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
 import { account, modelEpoch, order } from '../../journal/testing/epoch-under-test.ts';
 import { migratedDatabase, openIn, type TestDatabase } from '../testing/test-database.ts';
 import { AuthorityStore } from './authority-store.ts';
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 beforeEach(() => db.reset());
 
-const doubt = (id: string, ...accounts: string[]): Doubt => ({ kind: 'transfers', id, accounts });
+const doubt = (id: string, ...accounts: string[]): InDoubtAttempt => ({ kind: 'transfers', id, accounts });
 const entries = () =>
   db.database.rows<object>('SELECT epoch, first_seq, last_seq, kind FROM drained_entries ORDER BY epoch, first_seq');
 const doubts = () =>
@@ -37,7 +37,10 @@ async function journal(): Promise<JournalEntry[]> {
 describe('DrainStore.keep', () => {
   it('stores entries byte for byte, and in-doubt attempts', async () => {
     const drained = await journal();
-    const inDoubt: Doubt[] = [doubt('x', 'ada', 'bob'), { kind: 'account-change', id: 'x', accounts: ['ada'] }];
+    const inDoubt: InDoubtAttempt[] = [
+      doubt('x', 'ada', 'bob'),
+      { kind: 'account-change', id: 'x', accounts: ['ada'] },
+    ];
     await store.keep(1, 'pod', { entries: drained, inDoubt });
     expect(await entries()).toMatchObject([
       { epoch: 1, first_seq: 1, last_seq: 2, kind: 'transfers' },
@@ -180,7 +183,7 @@ describe('DrainStore.forget', () => {
       `INSERT INTO account_changes (change_id, account_id, settings_version, status, overdraft_limit, accepted_at, user,
          correlation_id, epoch, seq) VALUES ('changed', 'ada', 2, 'ACTIVE', 0, NOW(3), '', '', 1, 2)`,
     );
-    const change = (id: string): Doubt => ({ kind: 'account-change', id, accounts: ['ada'] });
+    const change = (id: string): InDoubtAttempt => ({ kind: 'account-change', id, accounts: ['ada'] });
     const inDoubt = [
       ...[doubt('known', 'ada', 'bob'), doubt('changed', 'ada', 'bob'), doubt('open', 'ada', 'bob')],
       ...[change('known'), change('changed')],

@@ -1,6 +1,6 @@
-import type { DrainChunk, DrainStore as Drains } from '../../authority/authority-ports.ts';
+import type { HandOverStore as Drains, HandOverChunk } from '../../authority/authority-ports.ts';
 import { IntegrityError } from '../../journal/flush-batch.ts';
-import type { Doubt, JournalEntry } from '../../journal/journal-entry.ts';
+import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
 import { lastSeqOf } from '../../journal/journaled.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { integer, text } from '../connection/sql.ts';
@@ -23,7 +23,7 @@ export class DrainStore implements Drains {
    * Two pods may drain the same entry; it is stored once. A pod of an older release does not know when it was accepted.
    * @throws IntegrityError if a different entry exists under its seq; Problem database_unavailable
    */
-  async keep(epoch: number, podId: string, { entries, inDoubt }: DrainChunk): Promise<void> {
+  async keep(epoch: number, podId: string, { entries, inDoubt }: HandOverChunk): Promise<void> {
     await this.#database.transaction(async (session) => {
       for (const rows of statements(entries.map((entry) => entryLiteral(epoch, entry))))
         await keepEntries(session, rows);
@@ -94,5 +94,8 @@ async function keepEntries(session: Session, rows: string[]): Promise<void> {
 const entryLiteral = (epoch: number, entry: JournalEntry): string =>
   `(${integer(epoch)},${integer(entry.firstSeq)},${integer(lastSeqOf(entry))},'${entry.kind}',${text(entry.payload)},x'${entry.records.toString('hex')}',${Buffer.byteLength(entry.payload)},${entry.acceptedAt ?? 'NULL'})`;
 
-const doubtLiteral = (epoch: number, podId: string, { kind, id, accounts: [one = '', other = ''] }: Doubt): string =>
-  `(${integer(epoch)},${text(podId)},'${kind}',${text(id)},${text(one)},${text(other)})`;
+const doubtLiteral = (
+  epoch: number,
+  podId: string,
+  { kind, id, accounts: [one = '', other = ''] }: InDoubtAttempt,
+): string => `(${integer(epoch)},${text(podId)},'${kind}',${text(id)},${text(one)},${text(other)})`;

@@ -1,7 +1,7 @@
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Authority } from '../../domain/authority.ts';
-import { Overtaken } from '../../journal/cursor.ts';
+import { CursorConflictError } from '../../journal/cursor.ts';
 import { batchOf } from '../../journal/flush-batch.ts';
 import type { JournalEntry } from '../../journal/journal-entry.ts';
 import { until } from '../../kernel/testing/until.ts';
@@ -191,7 +191,7 @@ describe('What is in flight', () => {
     const journal = await bench.journal(['t1', 'world', 'ada']);
     const batch = batchOf(journal, 1, 0);
     const closing = await bench.closing();
-    await expect(bench.flushes.commit(batch, 1)).rejects.toThrow(Overtaken);
+    await expect(bench.flushes.commit(batch, 1)).rejects.toThrow(CursorConflictError);
     for (const podId of ['pod', 'other']) await bench.drain(podId, journal, [], 1);
     const { reached, open } = paused(4);
     const folding = bench.fold(closing, new SettlementStore(interrupted));
@@ -199,7 +199,7 @@ describe('What is in flight', () => {
     const flushing = bench.flushes.commit(batch, closing.epoch).catch((error: unknown) => error);
     open();
     expect(await folding).toMatchObject({ authority: { mode: 'DIRECT' } });
-    expect(await flushing).toBeInstanceOf(Overtaken);
+    expect(await flushing).toBeInstanceOf(CursorConflictError);
     expect(await bench.transfers()).toEqual(['t1']);
   });
 

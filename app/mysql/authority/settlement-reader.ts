@@ -1,7 +1,7 @@
 import type { Account, AccountStatus, Outcome } from '../../domain/types.ts';
 import type { Cursor } from '../../journal/cursor.ts';
 import { IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
-import type { Doubt, JournalEntry } from '../../journal/journal-entry.ts';
+import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
 import type { Journaled } from '../../journal/journaled.ts';
 import type { Session } from '../connection/pool.ts';
 import { integer } from '../connection/sql.ts';
@@ -148,12 +148,12 @@ export async function isLong(from: Pick<Session, 'rows'>, epoch: number, after: 
 const LONG_ENTRIES = 500;
 
 interface DoubtRow {
-  kind: Doubt['kind'];
+  kind: InDoubtAttempt['kind'];
   id: string;
   account_id: string;
   other_account_id: string | null;
 }
-export const doubtOf = ({ kind, id, account_id, other_account_id }: DoubtRow): Doubt => ({
+export const doubtOf = ({ kind, id, account_id, other_account_id }: DoubtRow): InDoubtAttempt => ({
   kind,
   id,
   accounts: other_account_id ? [account_id, other_account_id] : [account_id],
@@ -185,7 +185,7 @@ export async function doubtCount(session: Session, epoch: number): Promise<numbe
 
 /** A page of in-doubt attempts, and the position after which the next page begins; null after the last one. */
 export interface DoubtPage {
-  doubts: Doubt[];
+  doubts: InDoubtAttempt[];
   position: string | null;
 }
 
@@ -227,9 +227,10 @@ export async function unsettledPage(
 async function pageOf(
   position: string,
   max: number,
-  read: (kind: Doubt['kind'], after: readonly string[] | null) => Promise<DoubtRow[]>,
+  read: (kind: InDoubtAttempt['kind'], after: readonly string[] | null) => Promise<DoubtRow[]>,
 ): Promise<DoubtPage> {
-  const [from = 'transfers', ...after] = position === '' ? [] : (JSON.parse(position) as [Doubt['kind'], ...string[]]);
+  const [from = 'transfers', ...after] =
+    position === '' ? [] : (JSON.parse(position) as [InDoubtAttempt['kind'], ...string[]]);
   const rows = await read(from, after.length > 0 ? after : null);
   const last = rows.at(-1);
   const next = from === 'transfers' ? JSON.stringify(['account-change']) : null;

@@ -1,6 +1,6 @@
-import type { AcceptStep, FoldStep, Settlement } from '../../authority/authority-ports.ts';
+import type { AcceptedLossStep, EpochRecoveryStore, RecoveryStep } from '../../authority/authority-ports.ts';
 import type { Authority, CacheServerIdentity, Mode, MovedBy } from '../../domain/authority.ts';
-import { type Cursor, Overtaken } from '../../journal/cursor.ts';
+import { type Cursor, CursorConflictError } from '../../journal/cursor.ts';
 import { IntegrityError } from '../../journal/flush-batch.ts';
 import type { JournalEntry } from '../../journal/journal-entry.ts';
 import { receive } from '../../journal/recovery/received.ts';
@@ -57,7 +57,7 @@ type Found = Omit<PageContext, 'row'> & { row: RecoveryRow | null };
  * whichever process dies halfway, and whether or not the reply to a commit arrives. Locks are taken in the order
  * authority, cursor, accounts by id.
  */
-export class SettlementStore implements Settlement {
+export class SettlementStore implements EpochRecoveryStore {
   readonly #database: Database;
   readonly #flushes: FlushStore;
   readonly #limits: PageLimits;
@@ -102,10 +102,10 @@ export class SettlementStore implements Settlement {
     });
   }
 
-  async settleByFold(from: Authority, by: MovedBy): Promise<FoldStep | null> {
+  async settleByFold(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
     const flushed = await this.#flushDrained(from);
     if (flushed) return { working: flushed };
-    const step = await this.#page<FoldStep | 'settled'>(from, ['CLOSING'], async (found) => {
+    const step = await this.#page<RecoveryStep | 'settled'>(from, ['CLOSING'], async (found) => {
       const { session, now, cursor, row } = found;
       mustNotBeAccepted(row);
       // Read which pods have drained before reading what was drained: then all of it is visible.
@@ -133,8 +133,8 @@ export class SettlementStore implements Settlement {
     return step === 'settled' ? this.#finishFold(from, by) : step;
   }
 
-  async #finishFold(from: Authority, by: MovedBy): Promise<FoldStep | null> {
-    return this.#from(from, ['CLOSING'], async (session, now): Promise<FoldStep> => {
+  async #finishFold(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
+    return this.#from(from, ['CLOSING'], async (session, now): Promise<RecoveryStep> => {
       const { cacheEpoch, redisNode, replid, marker } = unsettled(now);
       const cursor = await lockedCursor(session, cacheEpoch);
       const row = await readRecovery(session, now);
@@ -171,7 +171,7 @@ export class SettlementStore implements Settlement {
     });
   }
 
-  async acceptLoss(from: Authority, by: MovedBy): Promise<AcceptStep | null> {
+  async acceptLoss(from: Authority, by: MovedBy): Promise<AcceptedLossStep | null> {
     const step = await this.#page<Recovery>(from, ['CLOSING', 'DIRECT'], async (found) => {
       const { session, now, cursor, row } = found;
       if (!row?.accepted) {
@@ -214,7 +214,7 @@ export class SettlementStore implements Settlement {
     try {
       await this.#flushes.commit(batch, epoch);
     } catch (error) {
-      if (!(error instanceof Overtaken)) throw duplicateAsIntegrity(error);
+      if (!(error instanceof CursorConflictError)) throw duplicateAsIntegrity(error);
       const now = authorityOf(await this.#database.rows(AUTHORITY_SELECT));
       if (now.epoch !== epoch) return null;
     }
@@ -297,7 +297,7 @@ async function settledIn(session: Session, now: Authority, mode: 'DIRECT' | 'REB
 }
 
 /** Some seqs are missing. Unless there are more of them than in-doubt attempts, each may be one of those. */
-async function beginFold({ session, now, cursor }: Found, bound: number): Promise<FoldStep> {
+async function beginFold({ session, now, cursor }: Found, bound: number): Promise<RecoveryStep> {
   const { cacheEpoch } = now;
   if (await sweepUnsettled(session, cacheEpoch)) return { working: flushing(cursor, bound) };
   const missing = bound - cursor.seq - (await drainedCount(session, cacheEpoch, cursor.seq));

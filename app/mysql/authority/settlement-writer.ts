@@ -1,9 +1,9 @@
 import type { Authority, MovedBy } from '../../domain/authority.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type AccountMove, IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
-import type { Doubt } from '../../journal/journal-entry.ts';
+import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
 import type { Journaled } from '../../journal/journaled.ts';
-import type { FrozenAccount, Loss } from '../../journal/recovery/fold.ts';
+import type { FrozenAccount, Loss } from '../../journal/recovery/recover-epoch.ts';
 import type { Session } from '../connection/pool.ts';
 import { integer, text, textOrNull } from '../connection/sql.ts';
 import { statements } from '../connection/statements.ts';
@@ -58,7 +58,7 @@ export async function freeze(
   }
 }
 
-export async function keepUnsettled(session: Session, epoch: number, ids: readonly Doubt[]): Promise<void> {
+export async function keepUnsettled(session: Session, epoch: number, ids: readonly InDoubtAttempt[]): Promise<void> {
   const rows = ids.map(
     ({ kind, id, accounts: [one = '', other = null] }) =>
       `('${kind}',${text(id)},${integer(epoch)},${text(one)},${textOrNull(other)})`,
@@ -110,7 +110,7 @@ export async function sweepUnsettled(session: Session, epoch: number): Promise<b
 export async function writeLoss(session: Session, from: Authority, loss: Loss, by: MovedBy): Promise<number> {
   const who = `${text(by.keeper)},${text(by.reason.slice(0, REASON_CHARS_MAX))}`;
   const where = `${integer(from.epoch)},${integer(from.cacheEpoch ?? 0)}`;
-  const row = (kind: Doubt['kind'], id: string, what: object) =>
+  const row = (kind: InDoubtAttempt['kind'], id: string, what: object) =>
     `(${where},'${kind}',${text(id)},${text(JSON.stringify(what))},${who})`;
   const rows = [
     ...loss.held.map((told) => row(told.kind, told.id, { held: told })),

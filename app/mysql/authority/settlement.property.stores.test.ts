@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { batchOf } from '../../journal/flush-batch.ts';
-import { fold, foldAccepting } from '../../journal/recovery/fold.ts';
 import { keyOf } from '../../journal/recovery/received.ts';
+import { recoverEpoch, recoverEpochAcceptingLoss } from '../../journal/recovery/recover-epoch.ts';
 import {
   ACCOUNTS,
   anyHistory,
@@ -40,7 +40,7 @@ it('Any history that is flushed in part, drained, recovered in pages and settled
       for (const [n, { entries, inDoubt, observed }] of lived.pods.entries())
         await bench.drain(`pod-${n}`, entries, inDoubt, observed);
       // The result of a single recovery of everything.
-      const spec = fold(drainedOf({ ...lived, cursor: flushed.lastSeq }));
+      const spec = recoverEpoch(drainedOf({ ...lived, cursor: flushed.lastSeq }));
       if (spec.kind !== 'settled') throw new Error(`all pods have drained, and ${JSON.stringify(spec)}`);
       const settled = await bench.fold(closing, settlement);
       if (!settled || !('authority' in settled))
@@ -89,7 +89,9 @@ it('Accepting a loss in pages drops what a single recovery of everything would, 
         await bench.db.database.rows('INSERT INTO pods (pod_id, epoch) VALUES (?, 1)', [`pod-${n}`]);
         await bench.drain(`pod-${n}`, entries, inDoubt, observed);
       }
-      const { settled, loss } = foldAccepting(drainedOf({ ...lived, cursor: 0, accountsAt: () => replayed([]) }, pods));
+      const { settled, loss } = recoverEpochAcceptingLoss(
+        drainedOf({ ...lived, cursor: 0, accountsAt: () => replayed([]) }, pods),
+      );
       const doubts = new Set(loss.inDoubt.map((one) => JSON.stringify(one)));
       expect(await bench.accept(closing, BY, settlement)).toMatchObject({
         authority: { mode: 'DIRECT', cacheEpoch: null },

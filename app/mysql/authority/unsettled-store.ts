@@ -1,6 +1,6 @@
 import type { Authority } from '../../domain/authority.ts';
-import type { Doubt } from '../../journal/journal-entry.ts';
-import type { FrozenAccount } from '../../journal/recovery/fold.ts';
+import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
+import type { FrozenAccount } from '../../journal/recovery/recover-epoch.ts';
 import type { Recovery } from '../../journal/recovery/recovery.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { readCursor } from '../ledger/flush-store.ts';
@@ -19,14 +19,14 @@ export interface UnsettledReport {
   /** Accounts that wait for the journal of `epoch`, the oldest first. `frozenForMs`: for how long. */
   frozenAccounts: Listed<FrozenAccount & { epoch: number; frozenForMs: number }>;
   /** Ids whose outcome is only in that journal. */
-  ids: Listed<Doubt & { epoch: number }>;
+  ids: Listed<InDoubtAttempt & { epoch: number }>;
   /** Pods of the closing epoch that may know of something that MySQL does not have: the recovery waits for them. */
   undrainedPods: Listed<{ podId: string; observed: number; silentMs: number }>;
   /** What operators have dropped, the latest first. `what` is everything known about it. */
   dropped: Listed<{
     id: number;
     cacheEpoch: number;
-    kind: Doubt['kind'];
+    kind: InDoubtAttempt['kind'];
     entryId: string;
     what: unknown;
     acceptedBy: string;
@@ -186,7 +186,7 @@ const DROPPED = '`id`, cache_epoch, kind, entry_id, what, accepted_by, reason, d
 interface DroppedRow {
   id: number;
   cache_epoch: number;
-  kind: Doubt['kind'];
+  kind: InDoubtAttempt['kind'];
   entry_id: string;
   what: string;
   accepted_by: string;

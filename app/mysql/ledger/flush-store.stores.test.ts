@@ -1,7 +1,7 @@
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../domain/problem.ts';
-import { Overtaken } from '../../journal/cursor.ts';
+import { CursorConflictError } from '../../journal/cursor.ts';
 import { batchOf, type FlushBatch, IntegrityError } from '../../journal/flush-batch.ts';
 import { ACCEPTED_AT, account, itemOf, modelEpoch, order } from '../../journal/testing/epoch-under-test.ts';
 import {
@@ -121,24 +121,24 @@ describe('FlushStore.commit', () => {
     await expectNothingWritten(await anyBatch(), IntegrityError);
   });
 
-  it('throws Overtaken and writes nothing at all if the authority has moved on', async () => {
+  it('throws CursorConflictError and writes nothing at all if the authority has moved on', async () => {
     await db.database.rows('UPDATE authority SET epoch = 2');
-    await expectNothingWritten(await anyBatch(), Overtaken);
+    await expectNothingWritten(await anyBatch(), CursorConflictError);
   });
 
   it.each([
     ['further ahead', 'UPDATE flush_cursor SET seq = 1'],
     ['behind', 'UPDATE flush_cursor SET epoch = 0'],
-  ])('throws Overtaken and writes nothing at all if the cursor is %s', async (_where, move) => {
+  ])('throws CursorConflictError and writes nothing at all if the cursor is %s', async (_where, move) => {
     await db.database.rows(move);
-    await expectNothingWritten(await anyBatch(), Overtaken);
+    await expectNothingWritten(await anyBatch(), CursorConflictError);
   });
 
-  it('lets one of two keepers with the same batch commit; the other gets Overtaken, not a corruption error', async () => {
+  it('lets one of two keepers with the same batch commit; the other gets CursorConflictError, not a corruption error', async () => {
     const batch = await anyBatch();
     const ends = await Promise.allSettled(Array.from({ length: 4 }, () => store.commit(batch, 1)));
     const errors = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason.name] : []));
-    expect(errors).toEqual(['Overtaken', 'Overtaken', 'Overtaken']);
+    expect(errors).toEqual(['CursorConflictError', 'CursorConflictError', 'CursorConflictError']);
     expect((await ledgerRows(db.database)).transfers).toHaveLength(4);
   });
 

@@ -1,4 +1,4 @@
-import { type Cursor, Overtaken } from '../../journal/cursor.ts';
+import { type Cursor, CursorConflictError } from '../../journal/cursor.ts';
 import type { FlushBatch } from '../../journal/flush-batch.ts';
 import type { JournalStore } from '../../sync/flusher.ts';
 import type { Database, Session } from '../connection/pool.ts';
@@ -27,14 +27,15 @@ export class FlushStore implements JournalStore {
    * One transaction: the authority row share-locked and still of `authorityEpoch`; the cursor by compare-and-set;
    * accounts to their absolute balance and version if MySQL has the previous version (and balance); outcomes; settings.
    * An error leaves it unknown whether it was committed: the cursor shows that.
-   * @throws Overtaken, IntegrityError, Problem database_unavailable
+   * @throws CursorConflictError, IntegrityError, Problem database_unavailable
    */
   async commit(batch: FlushBatch, authorityEpoch: number): Promise<void> {
     await this.#database.transaction(async (session) => {
       const [authority] = await session.rows<{ epoch: number }>(
         'SELECT epoch FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
       );
-      if (authority?.epoch !== authorityEpoch) throw new Overtaken(`the authority is at epoch ${authority?.epoch}`);
+      if (authority?.epoch !== authorityEpoch)
+        throw new CursorConflictError(`the authority is at epoch ${authority?.epoch}`);
       // The cursor before the accounts: of two keepers with the same batch, the later one then finds itself overtaken,
       // instead of finding accounts in a different state than in the journal, which would look like corruption.
       const advanced = await session.run(
@@ -42,7 +43,7 @@ export class FlushStore implements JournalStore {
          WHERE shard = 0 AND epoch = ? AND seq = ?`,
         [batch.lastSeq, batch.idTimeMax, batch.epoch, batch.afterSeq],
       );
-      if (advanced !== 1) throw new Overtaken(`the cursor is no longer at ${batch.epoch}/${batch.afterSeq}`);
+      if (advanced !== 1) throw new CursorConflictError(`the cursor is no longer at ${batch.epoch}/${batch.afterSeq}`);
       await moveAccounts(session, batch.moves);
       await insertOutcomes(session, batch.outcomes);
       for (const change of batch.changes) await writeChange(session, change, batch.epoch);

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Overtaken } from '../../journal/cursor.ts';
+import { CursorConflictError } from '../../journal/cursor.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { startKeeper } from '../keeper-role.ts';
 import { type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
@@ -140,7 +140,9 @@ describe('Reports about the flush', () => {
     const keeper = await roles.keeper({ FLUSH_ALERT_AFTER_FAILURES: '3', FLUSH_RETRY_MAX_MS: '50' });
     const api = await podInCache();
     const { said, saidOf, flushStore } = keeper.context;
-    const commit = vi.spyOn(flushStore, 'commit').mockRejectedValueOnce(new Overtaken('the cursor is elsewhere'));
+    const commit = vi
+      .spyOn(flushStore, 'commit')
+      .mockRejectedValueOnce(new CursorConflictError('the cursor is elsewhere'));
     await api.transfer(`told-${Date.now()}`);
     await until('it was overtaken', () => saidOf('the cursor is elsewhere').length > 0);
     expect(saidOf('the cursor is elsewhere')).toEqual(['another keeper was faster']);

@@ -1,5 +1,5 @@
 import type { KeeperCaller } from '../../journal/cache-port.ts';
-import { type Cursor, Overtaken } from '../../journal/cursor.ts';
+import { type Cursor, CursorConflictError } from '../../journal/cursor.ts';
 import type { FlushBatch } from '../../journal/flush-batch.ts';
 import { account, type EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
 import { TestClock } from '../../kernel/testing/test-clock.ts';
@@ -30,7 +30,8 @@ export class MemoryStore implements JournalStore {
   async commit(batch: FlushBatch): Promise<void> {
     this.attempts += 1;
     await this.before();
-    if (batch.afterSeq !== this.at.seq || batch.epoch !== this.at.epoch) throw new Overtaken('the cursor is elsewhere');
+    if (batch.afterSeq !== this.at.seq || batch.epoch !== this.at.epoch)
+      throw new CursorConflictError('the cursor is elsewhere');
     this.at = { ...this.at, seq: batch.lastSeq };
     this.batches.push(batch);
     await this.after();

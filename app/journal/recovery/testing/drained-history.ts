@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import type { Account } from '../../../domain/types.ts';
 import { RecordStatus } from '../../codec.ts';
-import type { Doubt, JournalEntry } from '../../journal-entry.ts';
+import type { InDoubtAttempt, JournalEntry } from '../../journal-entry.ts';
 import type { Journaled } from '../../journaled.ts';
 import { toldBy } from '../../journaled.ts';
 import { account, itemOf, modelEpoch, order } from '../../testing/epoch-under-test.ts';
-import type { DrainedEpoch } from '../fold.ts';
 import { keyOf } from '../received.ts';
+import type { HandedOverEpoch } from '../recover-epoch.ts';
 
 export const ACCOUNTS = [
   account('world'),
@@ -50,7 +50,7 @@ export type History = typeof anyHistory extends fc.Arbitrary<infer H> ? H : neve
 /** What one pod knows at the end. */
 export interface PodMemory {
   entries: JournalEntry[];
-  inDoubt: Doubt[];
+  inDoubt: InDoubtAttempt[];
   observed: number;
 }
 
@@ -148,8 +148,8 @@ export function replayed(journal: readonly Journaled[], from: Iterable<Account> 
   return accounts;
 }
 
-/** What the store hands to the fold when these pods have drained. */
-export function drainedOf(lived: Lived, pods: readonly PodMemory[] = lived.pods): DrainedEpoch {
+/** What the store passes to the recovery when these pods have drained. */
+export function drainedOf(lived: Lived, pods: readonly PodMemory[] = lived.pods): HandedOverEpoch {
   const inMysql = new Set(lived.journal.filter(({ seq }) => seq <= lived.cursor).map(keyOf));
   return {
     epoch: 1,

@@ -1,7 +1,7 @@
 import type { Authority } from '../../../domain/authority.ts';
 import type { Account } from '../../../domain/types.ts';
 import { batchOf } from '../../../journal/flush-batch.ts';
-import type { Doubt, JournalEntry } from '../../../journal/journal-entry.ts';
+import type { InDoubtAttempt, JournalEntry } from '../../../journal/journal-entry.ts';
 import { lastSeqOf } from '../../../journal/journaled.ts';
 import { account, type EpochUnderTest, modelEpoch, order } from '../../../journal/testing/epoch-under-test.ts';
 import { FlushStore } from '../../ledger/flush-store.ts';
@@ -64,7 +64,7 @@ export class SettlementBench {
     await this.flushes.commit(batchOf(rest, 1, seq), authorityEpoch);
   }
 
-  async drain(podId: string, entries: readonly JournalEntry[], inDoubt: readonly Doubt[] = [], observed = 0) {
+  async drain(podId: string, entries: readonly JournalEntry[], inDoubt: readonly InDoubtAttempt[] = [], observed = 0) {
     await this.drains.keep(1, podId, { entries, inDoubt });
     await this.drains.complete(1, [podId], observed);
   }
@@ -160,6 +160,6 @@ export async function done<T extends object>(
   }
 }
 
-export const doubt = (id: string, ...accounts: string[]): Doubt => ({ kind: 'transfers', id, accounts });
+export const doubt = (id: string, ...accounts: string[]): InDoubtAttempt => ({ kind: 'transfers', id, accounts });
 export const except = (entries: readonly JournalEntry[], ...seqs: number[]): JournalEntry[] =>
   entries.filter(({ firstSeq }) => !seqs.includes(firstSeq));

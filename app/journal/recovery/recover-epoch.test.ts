@@ -2,11 +2,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Account } from '../../domain/types.ts';
 import { decodeRecord, encodeRecord, type ResultRecord } from '../codec.ts';
 import { IntegrityError } from '../flush-batch.ts';
-import type { Doubt, JournalEntry } from '../journal-entry.ts';
+import type { InDoubtAttempt, JournalEntry } from '../journal-entry.ts';
 import { account, type EpochUnderTest, modelEpoch, order } from '../testing/epoch-under-test.ts';
-import { accountIdsOf, type DrainedEpoch, fold, foldAccepting } from './fold.ts';
 import { wholeJournal } from './late.ts';
 import { receive } from './received.ts';
+import { accountIdsOf, type HandedOverEpoch, recoverEpoch, recoverEpochAcceptingLoss } from './recover-epoch.ts';
 import { recoverPage } from './recovery.ts';
 
 const ACCOUNTS = [account('world'), account('ada'), account('bob'), account('cy')];
@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 
 const asMap = (accounts: readonly Account[]) => new Map(accounts.map((one) => [one.accountId, one]));
-const drained = (entries: readonly JournalEntry[], rest: Partial<DrainedEpoch> = {}): DrainedEpoch => ({
+const drained = (entries: readonly JournalEntry[], rest: Partial<HandedOverEpoch> = {}): HandedOverEpoch => ({
   epoch: 1,
   cursor: 0,
   observed: 0,
@@ -27,11 +27,11 @@ const drained = (entries: readonly JournalEntry[], rest: Partial<DrainedEpoch> =
   accounts: asMap(ACCOUNTS),
   ...rest,
 });
-const doubt = (id: string, ...accounts: string[]): Doubt => ({ kind: 'transfers', id, accounts });
-function settled(epochDrained: DrainedEpoch) {
-  const folded = fold(epochDrained);
-  if (folded.kind !== 'settled') throw new Error(JSON.stringify(folded));
-  return folded;
+const doubt = (id: string, ...accounts: string[]): InDoubtAttempt => ({ kind: 'transfers', id, accounts });
+function settled(epochDrained: HandedOverEpoch) {
+  const recovered = recoverEpoch(epochDrained);
+  if (recovered.kind !== 'settled') throw new Error(JSON.stringify(recovered));
+  return recovered;
 }
 /** One call per transfer: an entry each, with seqs 1, 2, 3, … */
 async function journal(...transfers: [id: string, source: string, destination: string, amount?: number][]) {
@@ -47,9 +47,9 @@ const tampered = (entry: JournalEntry | undefined, change: Partial<ResultRecord>
   return { ...entry, records: encodeRecord({ ...decodeRecord(entry.records, 0), ...change }) };
 };
 
-describe('fold, when no seq is missing', () => {
+describe('recoverEpoch, when no seq is missing', () => {
   it('of nothing settles nothing', () => {
-    expect(fold(drained([], { cursor: 7 }))).toEqual({
+    expect(recoverEpoch(drained([], { cursor: 7 }))).toEqual({
       kind: 'settled',
       outcomes: [],
       changes: [],
@@ -66,43 +66,46 @@ describe('fold, when no seq is missing', () => {
     await epoch.apply(order('t1', { amount: 500 }), order('t2', { source: 'ada', destination: 'bob', amount: 120 }));
     await epoch.change(CHANGE_ID, 'ada', { status: 'SUSPENDED', overdraftLimit: 7 });
     await epoch.apply(order('t3', { source: 'ada', destination: 'bob' }), order('t4', { destination: 'bob' }));
-    const folded = settled(drained(await epoch.entries(), { inDoubt: [doubt('x', 'ada', 'bob')] }));
-    expect(folded.outcomes.map(({ order: { transactionId }, status }) => [transactionId, status])).toEqual([
+    const recovered = settled(drained(await epoch.entries(), { inDoubt: [doubt('x', 'ada', 'bob')] }));
+    expect(recovered.outcomes.map(({ order: { transactionId }, status }) => [transactionId, status])).toEqual([
       ['t1', 'POSTED'],
       ['t2', 'POSTED'],
       ['t3', 'REJECTED'],
       ['t4', 'POSTED'],
     ]);
-    expect(folded.changes).toMatchObject([{ changeId: CHANGE_ID, seq: 3, status: 'SUSPENDED', settingsVersion: 2 }]);
-    expect(folded.moves).toMatchObject([
+    expect(recovered.changes).toMatchObject([{ changeId: CHANGE_ID, seq: 3, status: 'SUSPENDED', settingsVersion: 2 }]);
+    expect(recovered.moves).toMatchObject([
       { accountId: 'ada', previousBalance: 0, previousVersion: 0, balance: 380, version: 2 },
       { accountId: 'bob', balance: 220, version: 2 },
       { accountId: 'world', balance: -600, version: 2 },
     ]);
-    expect(folded).toMatchObject({ cursor: 5, bound: 5, idTimeMax: 0x018900000000, frozen: [], unsettled: [] });
+    expect(recovered).toMatchObject({ cursor: 5, bound: 5, idTimeMax: 0x018900000000, frozen: [], unsettled: [] });
   });
 
   it('takes of an entry across the cursor what is above it', async () => {
     await epoch.apply(order('t1'), order('t2'), order('t3'));
     const before = [account('world', { balance: -200, version: 2 }), account('ada', { balance: 200, version: 2 })];
-    const folded = settled(drained(await epoch.entries(), { cursor: 2, accounts: asMap(before) }));
-    expect(folded.outcomes.map(({ seq }) => seq)).toEqual([3]);
+    const recovered = settled(drained(await epoch.entries(), { cursor: 2, accounts: asMap(before) }));
+    expect(recovered.outcomes.map(({ seq }) => seq)).toEqual([3]);
     expect(accountIdsOf(await epoch.entries(), 1, 2)).toEqual(['ada', 'world']);
     expect(accountIdsOf(await epoch.entries(), 1, 3)).toEqual([]);
   });
 
   it('takes a doubt for resolved when its entry was received, under its own kind', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'bob']);
-    const inDoubt: Doubt[] = [doubt('t2', 'world', 'bob'), { kind: 'account-change', id: 't2', accounts: ['cy'] }];
+    const inDoubt: InDoubtAttempt[] = [
+      doubt('t2', 'world', 'bob'),
+      { kind: 'account-change', id: 't2', accounts: ['cy'] },
+    ];
     expect(settled(drained(entries, { inDoubt })).frozen).toEqual([]);
     // A hole is what the change explains then, and the transfer cannot.
     expect(settled(drained(except(entries, 1), { inDoubt }))).toMatchObject({
       unsettled: [{ kind: 'account-change', id: 't2' }, { id: 't2' }],
     });
-    expect(fold(drained(except(entries, 1), { inDoubt: inDoubt.slice(0, 1) })).kind).toBe('unexplained');
+    expect(recoverEpoch(drained(except(entries, 1), { inDoubt: inDoubt.slice(0, 1) })).kind).toBe('unexplained');
   });
 
-  it.each<[string, (entries: JournalEntry[]) => Partial<DrainedEpoch>]>([
+  it.each<[string, (entries: JournalEntry[]) => Partial<HandedOverEpoch>]>([
     ['a version is passed over', (e) => ({ entries: [...except(e, 2), tampered(e[1], { version: 3 })] })],
     ['a settings version is another', (e) => ({ entries: [...except(e, 2), tampered(e[1], { settingsVersion: 2 })] })],
     ['a balance is not the sum', (e) => ({ entries: [...except(e, 2), tampered(e[1], { balance: 1 })] })],
@@ -117,43 +120,47 @@ describe('fold, when no seq is missing', () => {
   ])('is an IntegrityError when %s', async (_what, change) => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     expect(settled(drained(entries)).outcomes).toHaveLength(2);
-    expect(() => fold(drained(entries, change(entries)))).toThrow(IntegrityError);
+    expect(() => recoverEpoch(drained(entries, change(entries)))).toThrow(IntegrityError);
   });
 
   it('is an IntegrityError when an id has two seqs, also where no account shows it', async () => {
     const entries = await journal(['t1', 'ada', 'bob']);
     expect(settled(drained(entries)).outcomes).toMatchObject([{ status: 'REJECTED' }]);
-    expect(() => fold(drained([...entries, tampered(entries[0], { seq: 2 })]))).toThrow('two outcomes');
+    expect(() => recoverEpoch(drained([...entries, tampered(entries[0], { seq: 2 })]))).toThrow('two outcomes');
   });
 
   it('is an IntegrityError when a change is not the next, or was made on another version of the account', async () => {
     await epoch.change(CHANGE_ID, 'ada', { overdraftLimit: 7 });
     const entries = await epoch.entries();
     for (const wrong of [{ settingsVersion: 3 }, { settingsVersion: 1 }, { version: 1 }])
-      expect(() => fold(drained([tampered(entries[0], wrong)]))).toThrow(IntegrityError);
+      expect(() => recoverEpoch(drained([tampered(entries[0], wrong)]))).toThrow(IntegrityError);
   });
 });
 
-describe('fold, when seqs are missing', () => {
+describe('recoverEpoch, when seqs are missing', () => {
   it('is unexplained when they are more than the ids in doubt, and tells how many', async () => {
     const entries = except(await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']), 1, 2);
     const twice = [doubt('x', 'ada', 'world'), doubt('x', 'bob', 'world')];
-    expect(fold(drained(entries, { inDoubt: twice }))).toEqual({
+    expect(recoverEpoch(drained(entries, { inDoubt: twice }))).toEqual({
       kind: 'unexplained',
       missing: 2,
       inDoubt: 1,
       bound: 3,
     });
-    expect(fold(drained(entries, { inDoubt: [...twice, doubt('y', 'ada', 'world')] })).kind).toBe('settled');
+    expect(recoverEpoch(drained(entries, { inDoubt: [...twice, doubt('y', 'ada', 'world')] })).kind).toBe('settled');
   });
 
   it('counts what was observed and never received as missing', async () => {
     const entries = await journal(['t1', 'world', 'ada']);
-    expect(fold(drained(entries, { observed: 3 }))).toMatchObject({ kind: 'unexplained', missing: 2, bound: 3 });
+    expect(recoverEpoch(drained(entries, { observed: 3 }))).toMatchObject({
+      kind: 'unexplained',
+      missing: 2,
+      bound: 3,
+    });
     const inDoubt = [doubt('x', 'bob', 'cy'), doubt('y', 'bob', 'cy')];
-    const folded = settled(drained(entries, { observed: 3, inDoubt }));
-    expect(folded).toMatchObject({ cursor: 1, bound: 3, frozen: [{ accountId: 'bob' }, { accountId: 'cy' }] });
-    expect(folded.outcomes).toHaveLength(1);
+    const recovered = settled(drained(entries, { observed: 3, inDoubt }));
+    expect(recovered).toMatchObject({ cursor: 1, bound: 3, frozen: [{ accountId: 'bob' }, { accountId: 'cy' }] });
+    expect(recovered.outcomes).toHaveLength(1);
   });
 
   it('applies what follows, holds what does not with both its accounts, and what touches those after', async () => {
@@ -164,12 +171,12 @@ describe('fold, when seqs are missing', () => {
       ['t4', 'cy', 'ada', 5],
       ['t5', 'world', 'bob'],
     );
-    const folded = settled(drained(except(entries, 1), { inDoubt: [doubt('t1', 'world', 'ada')] }));
+    const recovered = settled(drained(except(entries, 1), { inDoubt: [doubt('t1', 'world', 'ada')] }));
     // t2 is the second posting of the world, t3 the second of ada; bob and cy are held with them.
-    expect(folded.outcomes).toEqual([]);
-    expect(folded).toMatchObject({ cursor: 0, bound: 5, moves: [] });
-    expect(folded.frozen).toEqual(['ada', 'bob', 'cy', 'world'].map((accountId) => ({ accountId, reason: 'held' })));
-    expect(folded.unsettled.map(({ id }) => id)).toEqual(['t1', 't2', 't3', 't4', 't5']);
+    expect(recovered.outcomes).toEqual([]);
+    expect(recovered).toMatchObject({ cursor: 0, bound: 5, moves: [] });
+    expect(recovered.frozen).toEqual(['ada', 'bob', 'cy', 'world'].map((accountId) => ({ accountId, reason: 'held' })));
+    expect(recovered.unsettled.map(({ id }) => id)).toEqual(['t1', 't2', 't3', 't4', 't5']);
 
     const other = settled(drained(except(entries, 3), { inDoubt: [doubt('t3', 'ada', 'cy')] }));
     expect(other.outcomes.map(({ seq }) => seq)).toEqual([1, 2, 5]);
@@ -184,8 +191,8 @@ describe('fold, when seqs are missing', () => {
   it('freezes the accounts of every attempt in doubt, of those that explain nothing too', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'ada', 'bob'], ['t3', 'world', 'ada']);
     const inDoubt = [doubt('t2', 'ada', 'bob'), doubt('x', 'cy', 'bob')];
-    const folded = settled(drained(except(entries, 2), { inDoubt }));
-    expect(folded.frozen).toEqual([
+    const recovered = settled(drained(except(entries, 2), { inDoubt }));
+    expect(recovered.frozen).toEqual([
       { accountId: 'ada', reason: 'held' },
       { accountId: 'bob', reason: 'in_doubt' },
       { accountId: 'cy', reason: 'in_doubt' },
@@ -195,19 +202,19 @@ describe('fold, when seqs are missing', () => {
 
   it('always applies a refusal, whatever is held', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'ada', 'bob', 60], ['t3', 'ada', 'bob', 999]);
-    const folded = settled(drained(except(entries, 1), { inDoubt: [doubt('t1', 'world', 'ada')] }));
-    expect(folded.outcomes).toMatchObject([{ status: 'REJECTED', order: { transactionId: 't3' } }]);
-    expect(folded.unsettled.map(({ id }) => id)).toEqual(['t1', 't2']);
+    const recovered = settled(drained(except(entries, 1), { inDoubt: [doubt('t1', 'world', 'ada')] }));
+    expect(recovered.outcomes).toMatchObject([{ status: 'REJECTED', order: { transactionId: 't3' } }]);
+    expect(recovered.unsettled.map(({ id }) => id)).toEqual(['t1', 't2']);
   });
 
   it('holds a debit that needed a raised limit which is missing', async () => {
     await journal(['t1', 'world', 'ada']);
     await epoch.change(CHANGE_ID, 'ada', { overdraftLimit: 500 });
     const entries = await journal(['t2', 'ada', 'bob', 400], ['t3', 'world', 'cy']);
-    const inDoubt: Doubt[] = [{ kind: 'account-change', id: CHANGE_ID, accounts: ['ada'] }];
-    const folded = settled(drained(except(entries, 2), { inDoubt }));
-    expect(folded.outcomes.map(({ order: { transactionId } }) => transactionId)).toEqual(['t1', 't3']);
-    expect(folded.unsettled).toEqual([
+    const inDoubt: InDoubtAttempt[] = [{ kind: 'account-change', id: CHANGE_ID, accounts: ['ada'] }];
+    const recovered = settled(drained(except(entries, 2), { inDoubt }));
+    expect(recovered.outcomes.map(({ order: { transactionId } }) => transactionId)).toEqual(['t1', 't3']);
+    expect(recovered.unsettled).toEqual([
       { kind: 'account-change', id: CHANGE_ID, accounts: ['ada'] },
       { kind: 'transfers', id: 't2', accounts: ['ada', 'bob'] },
     ]);
@@ -216,9 +223,9 @@ describe('fold, when seqs are missing', () => {
   it('holds a closing that came after a posting which is missing, so that no closed account keeps a balance', async () => {
     await journal(['t1', 'world', 'ada'], ['t2', 'ada', 'bob']);
     await epoch.change(CHANGE_ID, 'ada', { status: 'CLOSED' });
-    const folded = settled(drained(except(await epoch.entries(), 2), { inDoubt: [doubt('t2', 'ada', 'bob')] }));
-    expect(folded.changes).toEqual([]);
-    expect(folded.unsettled.map(({ id }) => id)).toEqual([CHANGE_ID, 't2']);
+    const recovered = settled(drained(except(await epoch.entries(), 2), { inDoubt: [doubt('t2', 'ada', 'bob')] }));
+    expect(recovered.changes).toEqual([]);
+    expect(recovered.unsettled.map(({ id }) => id)).toEqual([CHANGE_ID, 't2']);
   });
 
   it('is an IntegrityError all the same when something is older than what MySQL has', async () => {
@@ -226,12 +233,12 @@ describe('fold, when seqs are missing', () => {
     const inDoubt = [doubt('t1', 'world', 'ada')];
     for (const further of [{ version: 9 }, { settingsVersion: 2 }]) {
       const accounts = asMap([...ACCOUNTS, account('world', further)]);
-      expect(() => fold(drained(except(entries, 1), { accounts, inDoubt }))).toThrow(IntegrityError);
+      expect(() => recoverEpoch(drained(except(entries, 1), { accounts, inDoubt }))).toThrow(IntegrityError);
     }
   });
 });
 
-describe('foldAccepting', () => {
+describe('recoverEpochAcceptingLoss', () => {
   it('applies what follows, and tells what is lost: held, in doubt, and seqs that nobody knows', async () => {
     const entries = await journal(
       ['t1', 'world', 'ada'],
@@ -240,7 +247,7 @@ describe('foldAccepting', () => {
       ['t4', 'world', 'bob'],
     );
     const inDoubt = [doubt('x', 'ada', 'bob')];
-    const { settled: partial, loss } = foldAccepting(drained(except(entries, 2), { inDoubt, observed: 9 }));
+    const { settled: partial, loss } = recoverEpochAcceptingLoss(drained(except(entries, 2), { inDoubt, observed: 9 }));
     expect(partial.outcomes.map(({ seq }) => seq)).toEqual([1, 4]);
     expect(loss.held.map(({ id }) => id)).toEqual(['t3']);
     expect(loss.inDoubt).toEqual(inDoubt);

@@ -1,16 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Journaled } from '../journaled.ts';
-import { type Fold, fold, foldAccepting, type Settled } from './fold.ts';
 import { wholeJournal } from './late.ts';
 import { keyOf, receive } from './received.ts';
+import {
+  type EpochRecoveryResult,
+  type RecoveredEpoch,
+  recoverEpoch,
+  recoverEpochAcceptingLoss,
+} from './recover-epoch.ts';
 import { recoverPage } from './recovery.ts';
 import { anyHistory, drainedOf, type Lived, live, PODS, replayed } from './testing/drained-history.ts';
 
 const RUNS = { numRuns: 400 };
 
-/** What a fold has applied, in order of seq. */
-function appliedBy(settled: Settled, lived: Lived): Journaled[] {
+/** What a recovery has applied, in order of seq. */
+function appliedBy(settled: RecoveredEpoch, lived: Lived): Journaled[] {
   const seqs = new Set([...settled.outcomes, ...settled.changes].map(({ seq }) => seq));
   const applied = lived.journal.filter(({ seq }) => seqs.has(seq));
   expect(applied).toHaveLength(settled.outcomes.length + settled.changes.length);
@@ -20,7 +25,7 @@ function appliedBy(settled: Settled, lived: Lived): Journaled[] {
 }
 
 /** Every posting follows on its two accounts, is decided on their settings, and within the limit that held then. */
-function expectConsistent(settled: Settled, lived: Lived): void {
+function expectConsistent(settled: RecoveredEpoch, lived: Lived): void {
   const accounts = lived.accountsAt(({ seq }) => seq <= lived.cursor);
   for (const told of appliedBy(settled, lived)) {
     if (told.kind === 'transfers' && told.outcome.status === 'POSTED') {
@@ -55,7 +60,7 @@ function expectConsistent(settled: Settled, lived: Lived): void {
 }
 
 /** Each thing received is applied, or waits under its id with both its accounts frozen. */
-function expectNothingLost(settled: Settled, lived: Lived, entries = drainedOf(lived).entries): void {
+function expectNothingLost(settled: RecoveredEpoch, lived: Lived, entries = drainedOf(lived).entries): void {
   const applied = new Set(appliedBy(settled, lived).map(({ seq }) => seq));
   const waiting = new Set(settled.unsettled.map(keyOf));
   const frozen = new Set(settled.frozen.map(({ accountId }) => accountId));
@@ -65,22 +70,22 @@ function expectNothingLost(settled: Settled, lived: Lived, entries = drainedOf(l
   }
 }
 
-const settledOf = (folded: Fold): Settled => {
-  if (folded.kind !== 'settled') throw new Error(`all pods have drained, and ${JSON.stringify(folded)}`);
-  return folded;
+const settledOf = (recovered: EpochRecoveryResult): RecoveredEpoch => {
+  if (recovered.kind !== 'settled') throw new Error(`all pods have drained, and ${JSON.stringify(recovered)}`);
+  return recovered;
 };
-const folds = { complete: 0, partial: 0, held: 0 };
-function each(check: (lived: Lived, settled: Settled) => void, runs = RUNS): Promise<void> {
+const recoveries = { complete: 0, partial: 0, held: 0 };
+function each(check: (lived: Lived, settled: RecoveredEpoch) => void, runs = RUNS): Promise<void> {
   return fc.assert(
     fc.asyncProperty(anyHistory, async (history) => {
       const lived = await live(history);
-      check(lived, settledOf(fold(drainedOf(lived))));
+      check(lived, settledOf(recoverEpoch(drainedOf(lived))));
     }),
     runs,
   );
 }
 
-describe('The fold of any history that all pods have drained', () => {
+describe('The recovery of any history that all pods have drained', () => {
   it('applies or holds everything that was received', () =>
     each((lived, settled) => expectNothingLost(settled, lived)));
 
@@ -91,8 +96,8 @@ describe('The fold of any history that all pods have drained', () => {
     each((lived, settled) => {
       const received = receive(drainedOf(lived).entries, 1, lived.cursor).told;
       const complete = lived.cursor + received.length === settled.bound;
-      folds[complete ? 'complete' : 'partial'] += 1;
-      if (settled.frozen.some(({ reason }) => reason === 'held')) folds.held += 1;
+      recoveries[complete ? 'complete' : 'partial'] += 1;
+      if (settled.frozen.some(({ reason }) => reason === 'held')) recoveries.held += 1;
       expect(settled.cursor === settled.bound).toBe(complete);
       if (!complete) {
         expect(settled.cursor).toBeLessThan(settled.bound);
@@ -134,7 +139,7 @@ describe('The fold of any history that all pods have drained', () => {
             .sort((a, b) => a.at - b.at)
             .map(({ one }) => one);
         const again = { ...drained, entries: shuffled(drained.entries), inDoubt: shuffled(drained.inDoubt) };
-        expect(fold(again)).toEqual(fold(drained));
+        expect(recoverEpoch(again)).toEqual(recoverEpoch(drained));
       }),
       RUNS,
     );
@@ -142,11 +147,11 @@ describe('The fold of any history that all pods have drained', () => {
 });
 
 /*
- * A fold cannot see that a pod is missing: that is what registrations are for. What it does owe then: it takes no seq for
+ * A recovery cannot see that a pod is missing: that is what registrations are for. What it does owe then: it takes no seq for
  * settled that nobody has brought; what it applies is right; and when it calls an epoch complete, nothing that anybody was
  * told of up to the bound is missing. And where nobody is in doubt, it settles nothing that has a hole.
  */
-describe('The fold of a history of which a pod has not drained', () => {
+describe('The recovery of a history of which a pod has not drained', () => {
   const without = (check: (lived: Lived, drained: ReturnType<typeof drainedOf>) => void) =>
     fc.assert(
       fc.asyncProperty(anyHistory, fc.nat(PODS - 1), async (history, missing) => {
@@ -164,15 +169,15 @@ describe('The fold of a history of which a pod has not drained', () => {
 
   it('never passes a seq that nobody brought, and applies nothing that does not follow', () =>
     without((lived, drained) => {
-      const folded = fold(drained);
-      if (folded.kind === 'unexplained') return;
-      expectNothingLost(folded, lived, drained.entries);
-      expectConsistent(folded, lived);
-      const applied = new Set(appliedBy(folded, lived).map(({ seq }) => seq));
+      const recovered = recoverEpoch(drained);
+      if (recovered.kind === 'unexplained') return;
+      expectNothingLost(recovered, lived, drained.entries);
+      expectConsistent(recovered, lived);
+      const applied = new Set(appliedBy(recovered, lived).map(({ seq }) => seq));
       for (const { seq } of lived.journal) {
-        if (seq > lived.cursor && seq <= folded.cursor) expect([seq, applied.has(seq)]).toEqual([seq, true]);
+        if (seq > lived.cursor && seq <= recovered.cursor) expect([seq, applied.has(seq)]).toEqual([seq, true]);
       }
-      if (folded.cursor < folded.bound) expect(folded.unsettled.length).toBeGreaterThan(0);
+      if (recovered.cursor < recovered.bound) expect(recovered.unsettled.length).toBeGreaterThan(0);
     }));
 
   it('settles nothing when a seq is missing and nobody is in doubt', () =>
@@ -181,14 +186,14 @@ describe('The fold of a history of which a pod has not drained', () => {
       const { told } = receive(drained.entries, 1, lived.cursor);
       const bound = Math.max(lived.cursor, drained.observed, told.at(-1)?.seq ?? 0);
       const missing = bound - lived.cursor - told.length;
-      const folded = fold(certain);
-      if (missing > 0) expect(folded).toEqual({ kind: 'unexplained', missing, inDoubt: 0, bound });
-      else expect(folded).toMatchObject({ kind: 'settled', cursor: bound, frozen: [] });
+      const recovered = recoverEpoch(certain);
+      if (missing > 0) expect(recovered).toEqual({ kind: 'unexplained', missing, inDoubt: 0, bound });
+      else expect(recovered).toMatchObject({ kind: 'settled', cursor: bound, frozen: [] });
     }));
 
   it('by an operator who accepts the loss: applies what follows, and tells everything else', () =>
     without((lived, drained) => {
-      const { settled, loss } = foldAccepting(drained);
+      const { settled, loss } = recoverEpochAcceptingLoss(drained);
       expectConsistent(settled, lived);
       const applied = new Set(appliedBy(settled, lived).map(({ seq }) => seq));
       const held = new Set(loss.held.map(({ seq }) => seq));
@@ -199,7 +204,7 @@ describe('The fold of a history of which a pod has not drained', () => {
 });
 
 it('The histories are of every sort', () => {
-  expect(folds.complete).toBeGreaterThan(40);
-  expect(folds.partial).toBeGreaterThan(40);
-  expect(folds.held).toBeGreaterThan(20);
+  expect(recoveries.complete).toBeGreaterThan(40);
+  expect(recoveries.partial).toBeGreaterThan(40);
+  expect(recoveries.held).toBeGreaterThan(20);
 });

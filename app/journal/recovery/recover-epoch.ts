@@ -1,12 +1,12 @@
 import type { Account, Outcome } from '../../domain/types.ts';
 import { type AccountMove, IntegrityError, type JournaledChange, movesOf } from '../flush-batch.ts';
-import type { Doubt, JournalEntry } from '../journal-entry.ts';
+import type { InDoubtAttempt, JournalEntry } from '../journal-entry.ts';
 import type { Journaled } from '../journaled.ts';
 import { keyOf, type Received, receive } from './received.ts';
 import { Replay } from './replay.ts';
 
 /** What all pods together know of an epoch that ended without its Redis. */
-export interface DrainedEpoch {
+export interface HandedOverEpoch {
   epoch: number;
   /** Up to here the journal is in MySQL. */
   cursor: number;
@@ -15,7 +15,7 @@ export interface DrainedEpoch {
   /** Everything drained, in any order; may repeat, may reach below the cursor. */
   entries: readonly JournalEntry[];
   /** Attempts in doubt whose id MySQL does not have. */
-  inDoubt: readonly Doubt[];
+  inDoubt: readonly InDoubtAttempt[];
   /** The accounts of the entries as MySQL has them; one that it does not have is absent. */
   accounts: ReadonlyMap<string, Account>;
 }
@@ -26,7 +26,7 @@ export interface FrozenAccount {
 }
 
 /** What is written for an epoch that is settled by what its pods drained. */
-export interface Settled {
+export interface RecoveredEpoch {
   kind: 'settled';
   outcomes: Outcome[];
   changes: JournaledChange[];
@@ -39,7 +39,7 @@ export interface Settled {
   /** Accounts that wait for the journal; none when no seq is missing. */
   frozen: FrozenAccount[];
   /** Ids whose outcome only the journal knows: those in doubt and those of held entries. */
-  unsettled: Doubt[];
+  unsettled: InDoubtAttempt[];
 }
 /** More is missing than attempts in doubt can explain: a pod that has written is not among those that drained. */
 export interface Unexplained {
@@ -48,7 +48,7 @@ export interface Unexplained {
   inDoubt: number;
   bound: number;
 }
-export type Fold = Settled | Unexplained;
+export type EpochRecoveryResult = RecoveredEpoch | Unexplained;
 
 /**
  * Settles an epoch by what its pods have drained, all of them. This is the specification: what the keeper does in pages
@@ -62,7 +62,7 @@ export type Fold = Settled | Unexplained;
  *
  * @throws IntegrityError when what was drained contradicts itself or MySQL
  */
-export function fold(drained: DrainedEpoch): Fold {
+export function recoverEpoch(drained: HandedOverEpoch): EpochRecoveryResult {
   const { received, bound, doubts } = gathered(drained);
   const missing = bound - drained.cursor - received.told.length;
   const inDoubt = new Set(doubts.map(keyOf)).size;
@@ -75,7 +75,7 @@ export interface Loss {
   /** Entries that were received, and do not follow on what MySQL has. */
   held: Journaled[];
   /** Attempts in doubt: whether they were made will not be known. */
-  inDoubt: Doubt[];
+  inDoubt: InDoubtAttempt[];
   /** Runs of seqs that nobody has received. */
   gaps: { fromSeq: number; toSeq: number }[];
 }
@@ -84,7 +84,7 @@ export interface Loss {
  * The same where an operator accepts that what is missing is lost, whoever has not drained: applies what is shown to follow
  * on MySQL, and tells what is given up, what contradicts MySQL included. @throws IntegrityError for two drains that disagree
  */
-export function foldAccepting(drained: DrainedEpoch): { settled: Settled; loss: Loss } {
+export function recoverEpochAcceptingLoss(drained: HandedOverEpoch): { settled: RecoveredEpoch; loss: Loss } {
   const { received, bound, doubts } = gathered(drained);
   const { settled: partial, held } = settled(drained, received, bound, doubts, { contradictionsHeld: true });
   return {
@@ -106,7 +106,7 @@ export function accountIdsOf(entries: readonly JournalEntry[], epoch: number, cu
   return [...new Set(receive(entries, epoch, cursor).told.flatMap(({ accounts }) => accounts))].sort();
 }
 
-function gathered({ entries, epoch, cursor, observed, inDoubt }: DrainedEpoch) {
+function gathered({ entries, epoch, cursor, observed, inDoubt }: HandedOverEpoch) {
   const received = receive(entries, epoch, cursor);
   return {
     received,
@@ -116,12 +116,12 @@ function gathered({ entries, epoch, cursor, observed, inDoubt }: DrainedEpoch) {
 }
 
 function settled(
-  { accounts, cursor }: DrainedEpoch,
+  { accounts, cursor }: HandedOverEpoch,
   received: Received,
   bound: number,
-  doubts: Doubt[],
+  doubts: InDoubtAttempt[],
   { contradictionsHeld = false } = {},
-): { settled: Settled; held: Journaled[] } {
+): { settled: RecoveredEpoch; held: Journaled[] } {
   const complete = received.told.length === bound - cursor;
   const replay = new Replay(accounts);
   const frozen = new Map<string, FrozenAccount['reason']>();
@@ -190,8 +190,8 @@ export function gapsIn(seqs: readonly number[], after: number, bound: number): L
 const byAccount = (a: FrozenAccount, b: FrozenAccount): number => (a.accountId < b.accountId ? -1 : 1);
 
 /** One per id, the same one whatever their order. */
-function distinct(doubts: Doubt[]): Doubt[] {
-  const byKey = new Map<string, Doubt>();
+function distinct(doubts: InDoubtAttempt[]): InDoubtAttempt[] {
+  const byKey = new Map<string, InDoubtAttempt>();
   for (const doubt of doubts) {
     const known = byKey.get(keyOf(doubt));
     if (!known || doubt.accounts.join() < known.accounts.join()) byKey.set(keyOf(doubt), doubt);
