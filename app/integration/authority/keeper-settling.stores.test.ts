@@ -248,7 +248,9 @@ describe('Recovery', () => {
     const keeper = bench.keeper();
     await staysIn(keeper, 'CLOSING');
     expect(bench.complaints()).toEqual([
-      expect.stringMatching(/^the epoch cannot be recovered from its journal: .*not where the journal says/),
+      expect.stringMatching(
+        /^the epoch cannot be recovered from its journal: .*differs from its previous state in the journal/,
+      ),
       'closed until these pods hand over what they know: pod',
     ]);
     await db.database.rows("UPDATE accounts SET version = 0 WHERE account_id = 'ada'");
