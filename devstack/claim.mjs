@@ -4,10 +4,10 @@
  */
 
 import { readStoresFile, removeStackFile, removeStoresFile } from './stack-file.mjs';
+import { print, UserError } from './system/console.mjs';
 import { lockWhenFree, tryLock } from './system/lock.mjs';
 import { endOrphans } from './system/orphans.mjs';
 import { freePort, isFree, LOOPBACK } from './system/ports.mjs';
-import { say, Trouble } from './system/say.mjs';
 
 /** @typedef {import('./system/process.mjs').Part} Part */
 
@@ -26,7 +26,7 @@ const serviceOf = (folder) => `${folder}#service`;
  * @param {AbortSignal} signal
  * @returns {Promise<import('./stack-file.mjs').StoresFile | null>} the stores of another start, if this one runs only
  * the service
- * @throws {Trouble}
+ * @throws {UserError}
  */
 export async function claimFolder(folder, { scope, ports }, isGoing, signal) {
   if (scope !== 'service') await claim(folder, folder, isGoing, signal);
@@ -37,7 +37,7 @@ export async function claimFolder(folder, { scope, ports }, isGoing, signal) {
   if (scope !== 'service') removeStoresFile(folder);
   for (const port of scope === 'stores' ? [] : ports) {
     if (await isFree(port)) continue;
-    throw new Trouble(
+    throw new UserError(
       `Port ${port} on ${LOOPBACK} cannot be used: another process listens on it, or this user lacks permission. Stop that process, or choose another port, for example: PORT=${await freePort()} npm start`,
     );
   }
@@ -53,7 +53,7 @@ export async function claimFolder(folder, { scope, ports }, isGoing, signal) {
 async function claim(what, folder, isGoing, signal) {
   const lock = await lockWhenFree(what, { isGoing, signal });
   if (lock.held) return;
-  throw new Trouble(
+  throw new UserError(
     `Holdfast is already running in ${folder} (process ${lock.by}). Stop it first (kill ${lock.by}), or choose another folder with STACK_DIR and another port with PORT.`,
   );
 }
@@ -64,7 +64,7 @@ async function storesIn(folder) {
   if (lock.held) await lock.release();
   const stores = readStoresFile(folder);
   if (!lock.held && stores !== null) return stores;
-  throw new Trouble(`No stores are running in ${folder}. Start them first: npm start -- --stores-only`);
+  throw new UserError(`No stores are running in ${folder}. Start them first: npm start -- --stores-only`);
 }
 
 /**
@@ -89,5 +89,5 @@ async function endLeftParts(folder, mine) {
   const ended = await endOrphans((stack, part) => stack === folder && mine(part));
   if (ended.length === 0) return;
   const parts = [...new Set(ended.map(({ part }) => part))].join(', ');
-  say(`Ended processes left behind by an earlier start that was killed: ${parts}.`);
+  print(`Ended processes left behind by an earlier start that was killed: ${parts}.`);
 }

@@ -1,6 +1,7 @@
 /** Demo accounts, opened over HTTP like any others. Repeating it changes nothing. */
+
+import { messageOf } from './system/console.mjs';
 import { pause } from './system/process.mjs';
-import { messageOf } from './system/say.mjs';
 
 const TRY_MS_MAX = 10_000;
 const RETRY_MS = 250;

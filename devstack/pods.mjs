@@ -1,9 +1,9 @@
 /** Our own processes: migrations, the keeper, the API pods. */
 import { join } from 'node:path';
 import { runtimeOf } from './install/runtime.mjs';
+import { messageOf } from './system/console.mjs';
 import { LOOPBACK } from './system/ports.mjs';
 import { runTool } from './system/process.mjs';
-import { messageOf } from './system/say.mjs';
 
 /**
  * Requests live for milliseconds: with V8's default of 16 MiB, a busy pod would spend a fifth of its time on garbage

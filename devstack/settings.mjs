@@ -1,6 +1,6 @@
 /** The settings of `npm start` in the environment. */
 import { join, resolve } from 'node:path';
-import { Trouble } from './system/say.mjs';
+import { UserError } from './system/console.mjs';
 
 const PODS_MAX = 16;
 
@@ -32,7 +32,7 @@ const PODS_MAX = 16;
  * @param {Scope} [scope]
  * @param {boolean} [watch]
  * @returns {Settings}
- * @throws {Trouble}
+ * @throws {UserError}
  */
 export function readSettings(env, root, scope = 'all', watch = false) {
   const pods = wholeNumber('API_PODS', env['API_PODS'], 1, PODS_MAX, 1);
@@ -62,7 +62,7 @@ function wholeNumber(name, text, least, most, usual) {
   if (text === undefined || text === '') return usual;
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  throw new Trouble(`${name} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}.`);
+  throw new UserError(`${name} must be a whole number from ${least} to ${most}, not ${JSON.stringify(text)}.`);
 }
 
 /** @type {Readonly<Record<string, number>>} */
@@ -72,7 +72,7 @@ const USUAL_PORTS = { 'redis:': 6379, 'rediss:': 6379, 'mysql:': 3306 };
  * @param {'REDIS_URL' | 'MYSQL_URL'} name
  * @param {string} text
  * @returns {Address}
- * @throws {Trouble}
+ * @throws {UserError}
  */
 export function parseUrl(name, text) {
   const example = name === 'REDIS_URL' ? 'redis://host:6379/0' : 'mysql://user:password@host:3306/database';
@@ -81,7 +81,7 @@ export function parseUrl(name, text) {
   const fits =
     url?.protocol.startsWith(name === 'REDIS_URL' ? 'redis' : 'mysql') && port !== undefined && url.hostname !== '';
   // Without the text itself: it may contain a password.
-  if (!url || !fits) throw new Trouble(`${name} is not an address such as ${example}.`);
+  if (!url || !fits) throw new UserError(`${name} is not an address such as ${example}.`);
   return {
     host: url.hostname,
     port: url.port === '' ? port : Number(url.port),

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { packagesMatch } from './install/packages.mjs';
 import { parseUrl, readSettings } from './settings.mjs';
 import { restartDelayMs } from './supervise.mjs';
-import { kept, openFolder } from './system/folder.mjs';
+import { openFolder, storedValue } from './system/folder.mjs';
 import { tryLock } from './system/lock.mjs';
 import { lastLines, openLog, rotateLogs, truncateLogs } from './system/logs.mjs';
 import { temporaryFolder } from './testing/temporary.mjs';
@@ -19,12 +19,12 @@ afterEach(() => rmSync(dir, { recursive: true }));
 describe('the folder', () => {
   test('a value is generated once, readable only by this user', () => {
     const file = join(dir, 'deep', 'secret');
-    const value = kept(file);
+    const value = storedValue(file);
     expect(value).toMatch(/^[0-9a-f]{48}$/);
-    expect(kept(file)).toBe(value);
+    expect(storedValue(file)).toBe(value);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     writeFileSync(file, ''); // cut off while it was written
-    expect(kept(file)).not.toBe('');
+    expect(storedValue(file)).not.toBe('');
     expect(readdirSync(join(dir, 'deep'))).toEqual(['secret']);
   });
 

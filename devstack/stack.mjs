@@ -12,15 +12,15 @@ import { migrate, modeOf, pod } from './pods.mjs';
 import { removeStackFile, removeStoresFile, writeStackFile, writeStoresFile } from './stack-file.mjs';
 import { provideMysql, provideRedis, urlsOf } from './stores.mjs';
 import { keepRunning } from './supervise.mjs';
-import { kept as keptValue, openFolder } from './system/folder.mjs';
+import { elapsed, print } from './system/console.mjs';
+import { storedValue as keptValue, openFolder } from './system/folder.mjs';
 import { whileLocked } from './system/lock.mjs';
 import { boundLogs, rotateLogs } from './system/logs.mjs';
 import { rememberedPorts } from './system/ports.mjs';
 import { PARTS, pause } from './system/process.mjs';
-import { elapsed, say } from './system/say.mjs';
 import { watchSources } from './watch.mjs';
 
-/** @typedef {import('./supervise.mjs').Kept} Kept */
+/** @typedef {import('./supervise.mjs').Supervised} Kept */
 /** @typedef {(options: { root: string, logFile: string, signal: AbortSignal }) => Promise<void>} Build */
 /** @typedef {{ role: string, url: string, kept: Kept }} Pod */
 /** @typedef {{ redis: import('./stores.mjs').Redis, mysql: import('./stores.mjs').Mysql }} Stores */
@@ -62,7 +62,7 @@ export class Stack {
 
   /**
    * Returns when everything is ready.
-   * @throws {Trouble}
+   * @throws {UserError}
    */
   async start() {
     const since = performance.now();
@@ -83,7 +83,7 @@ export class Stack {
     const closed = this.#settings.scope === 'service' ? await this.#whyClosed(api, parts.apiKey) : null;
     if (closed === null) {
       const fault = await openDemoAccounts(api, parts.apiKey, this.#signal);
-      if (fault !== null) say(`The demo accounts are not as expected: ${fault}`);
+      if (fault !== null) print(`The demo accounts are not as expected: ${fault}`);
     }
     this.#tell(parts, since, closed);
   }
@@ -155,7 +155,7 @@ export class Stack {
    */
   async #restartService(paths, around, pods) {
     const others = paths.length > 1 ? ` and ${paths.length - 1} more` : '';
-    say(`app/${paths[0]}${others} changed: restarting the service.`);
+    print(`app/${paths[0]}${others} changed: restarting the service.`);
     if (paths.some((path) => path.includes('migrations/'))) await migrate(around, this.#signal);
     for (const role of ['api', 'keeper']) {
       await Promise.all(pods.filter((pod) => pod.role === role).map(({ kept }) => kept.restart()));
@@ -207,7 +207,7 @@ export class Stack {
         pods: pods.map(({ kept, role, url }) => ({ pid: kept.pid(), role, url })),
       });
     } catch (error) {
-      say(`could not write stack.json: ${error}`);
+      print(`could not write stack.json: ${error}`);
     }
   }
 
@@ -229,7 +229,7 @@ export class Stack {
       closed === null
         ? `Holdfast is ready (${elapsed(since)}).`
         : `The service is running, but accepts no writes: ${closed}`;
-    say(`${state}
+    print(`${state}
   API     ${apis.join('  ')}   to read and try: ${apis[0]}/docs
   Redis   ${redis.host}:${redis.port}
   MySQL   ${mysql.host}:${mysql.port}, database ${mysql.database}
@@ -246,7 +246,7 @@ Try it, in another terminal; Ctrl-C here stops ${redis.kept ? 'everything' : 'th
    * @param {number} since
    */
   #tellStores({ redis, mysql }, since) {
-    say(`The stores are ready (${elapsed(since)}).
+    print(`The stores are ready (${elapsed(since)}).
   Redis   ${redis.host}:${redis.port}
   MySQL   ${mysql.host}:${mysql.port}, database ${mysql.database}
   Files   ${this.#shownFolder}: stores.json (addresses, password and pids), logs/, and the data
@@ -265,7 +265,7 @@ The service, in another terminal: npm start -- --service-only. Ctrl-C here stops
         kept.map(async ({ program, stop }) => {
           const since = performance.now();
           const obeyed = await stop();
-          say(
+          print(
             obeyed
               ? `${program.name} has stopped (${elapsed(since)}).`
               : `${program.name} did not stop in ${program.stopMsMax / 1000} s and was killed.`,

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { parseUrl } from './settings.mjs';
 import { DATABASE, mariadbProgram, mysqlUrl, USER } from './stores/mariadb.mjs';
 import { redisProgram } from './stores/redis.mjs';
+import { elapsed, print } from './system/console.mjs';
 import { LOOPBACK } from './system/ports.mjs';
-import { elapsed, say } from './system/say.mjs';
 
-/** @typedef {import('./supervise.mjs').Kept} Kept */
+/** @typedef {import('./supervise.mjs').Supervised} Kept */
 /** @typedef {(program: import('./system/process.mjs').Program) => Promise<Kept>} Keep */
 /** @typedef {{ url: string, host: string, port: number, node: string | null, kept: Kept | null }} Redis `kept` null: not ours */
 /** @typedef {{ url: string, kept: Kept | null } & import('./settings.mjs').Address} Mysql `kept` null: not ours */
@@ -28,7 +28,7 @@ export async function provideRedis({ folder, port, given, keep }) {
     logFile: join(folder, 'logs', 'redis.log'),
   });
   const kept = await keep(program);
-  say(`Redis is running on port ${port} (${elapsed(since)}).`);
+  print(`Redis is running on port ${port} (${elapsed(since)}).`);
   return { url: `redis://${LOOPBACK}:${port}/0`, host: LOOPBACK, port, node, kept };
 }
 
@@ -47,7 +47,7 @@ export async function provideMysql({ folder, port, given, keep, signal }) {
     signal,
   });
   const kept = await keep(program);
-  say(`${program.name} is running on port ${port} (${elapsed(since)}).`);
+  print(`${program.name} is running on port ${port} (${elapsed(since)}).`);
   return { url: mysqlUrl({ port, password }), host: LOOPBACK, port, user: USER, password, database: DATABASE, kept };
 }
 

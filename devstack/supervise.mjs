@@ -1,8 +1,9 @@
 /**
  * Keeps a program running: restarts it when it dies, immediately at first, then with growing delays if it keeps dying.
  */
+
+import { elapsed, messageOf, print } from './system/console.mjs';
 import { end, launch, pause, start, untilAnswers } from './system/process.mjs';
-import { elapsed, messageOf, say } from './system/say.mjs';
 
 /** A program that ran longer than this did not die because of its start. */
 const SETTLED_MS = 3000;
@@ -11,7 +12,7 @@ const DELAY_STEP_MS = 1000;
 const DELAY_MS_MAX = 10_000;
 
 /**
- * @typedef {object} Kept
+ * @typedef {object} Supervised
  * @property {import('./system/process.mjs').Program} program
  * @property {() => number | null} pid
  * @property {() => Promise<void>} restart shuts it down, and starts it again immediately; resolves when the old process
@@ -30,8 +31,8 @@ export function restartDelayMs(quickDeaths) {
 /**
  * @param {import('./system/process.mjs').Program} program
  * @param {{ onNewPid: () => void, signal: AbortSignal, delayMs?: (quickDeaths: number) => number }} options
- * @returns {Promise<Kept>} once it responds
- * @throws {import('./system/say.mjs').Trouble} if the first start fails
+ * @returns {Promise<Supervised>} once it responds
+ * @throws {import('./system/console.mjs').UserError} if the first start fails
  */
 export async function keepRunning(program, { onNewPid, signal, delayMs = restartDelayMs }) {
   let running = await start(program, signal);
@@ -53,7 +54,9 @@ export async function keepRunning(program, { onNewPid, signal, delayMs = restart
         const delay = delayMs(quickDeaths);
         const again =
           quickDeaths > 1 ? `, the ${ordinal(quickDeaths)} time in a row; its log is ${program.logFile}` : '';
-        say(`${program.name} (pid ${running.pid}) has ended (${how})${again}; starting it again in ${delay / 1000} s.`);
+        print(
+          `${program.name} (pid ${running.pid}) has ended (${how})${again}; starting it again in ${delay / 1000} s.`,
+        );
         const cutShort = new Promise((resolve) => {
           endDelay = () => resolve(undefined);
         });
@@ -99,9 +102,9 @@ function ordinal(count) {
 async function tellWhenBack(running, since, signal) {
   try {
     await untilAnswers(running, signal);
-    say(`${running.program.name} is back (pid ${running.pid}, ${elapsed(since)}).`);
+    print(`${running.program.name} is back (pid ${running.pid}, ${elapsed(since)}).`);
   } catch (error) {
     // The loop reports that it has ended; this reports that it is running but does not respond.
-    if (running.alive() && !signal.aborted) say(messageOf(error));
+    if (running.alive() && !signal.aborted) print(messageOf(error));
   }
 }

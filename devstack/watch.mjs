@@ -1,7 +1,7 @@
 /** For `npm run dev`: what happens when a source file changes. */
 import { watch } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf, say } from './system/say.mjs';
+import { messageOf, print } from './system/console.mjs';
 
 /** An editor writes a file in several steps, and a checkout writes many files. */
 const QUIET_MS = 150;
@@ -29,7 +29,7 @@ export function watchSources(root, onChange, signal) {
     while (changed.size > 0 && !signal.aborted) {
       const paths = [...changed];
       changed.clear();
-      await onChange(paths).catch((error) => say(messageOf(error)));
+      await onChange(paths).catch((error) => print(messageOf(error)));
     }
     busy = false;
   };
@@ -41,5 +41,5 @@ export function watchSources(root, onChange, signal) {
     clearTimeout(timer);
     timer = setTimeout(handle, QUIET_MS);
   });
-  watcher.on('error', (error) => say(`Changes can no longer be detected: ${messageOf(error)}`));
+  watcher.on('error', (error) => print(`Changes can no longer be detected: ${messageOf(error)}`));
 }

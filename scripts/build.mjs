@@ -7,9 +7,9 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync 
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { readCommandLine } from '../app/config/command-line.mjs';
+import { elapsed, messageOf, print, UserError } from '../devstack/system/console.mjs';
 import { readJson, writeAtomically } from '../devstack/system/folder.mjs';
 import { runTool } from '../devstack/system/process.mjs';
-import { elapsed, messageOf, say, Trouble } from '../devstack/system/say.mjs';
 
 const SOURCES = ['app', 'mock-data'];
 const SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
@@ -19,7 +19,7 @@ const STAMP = '.built.json';
 
 /**
  * @param {{ root: string, logFile: string, signal?: AbortSignal }} options
- * @throws {Trouble} with the compiler's message
+ * @throws {UserError} with the compiler's message
  */
 export async function buildUnlessDone({ root, logFile, signal }) {
   const dist = join(root, 'dist');
@@ -28,7 +28,7 @@ export async function buildUnlessDone({ root, logFile, signal }) {
   const stamp = join(dist, STAMP);
   if (/** @type {{ content?: string } | undefined} */ (readJson(stamp))?.content === content) return;
   const since = performance.now();
-  say('Building …');
+  print('Building …');
   rmSync(stamp, { force: true });
   const args = [
     '--project',
@@ -52,7 +52,7 @@ export async function buildUnlessDone({ root, logFile, signal }) {
     copyFileSync(join(root, file), join(dist, file));
   }
   writeAtomically(stamp, JSON.stringify({ content }), 0o644);
-  say(`Built (${elapsed(since)}).`);
+  print(`Built (${elapsed(since)}).`);
 }
 
 /**
@@ -104,7 +104,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   try {
     await buildUnlessDone({ root, logFile: join(root, 'dist', 'build.log') });
   } catch (error) {
-    say(error instanceof Trouble ? error.message : messageOf(error));
+    print(error instanceof UserError ? error.message : messageOf(error));
     process.exitCode = 1;
   }
 }

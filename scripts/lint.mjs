@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { flag, readCommandLine } from '../app/config/command-line.mjs';
-import { elapsed } from '../devstack/system/say.mjs';
+import { elapsed } from '../devstack/system/console.mjs';
 import { folderGraph, graphAsText } from './architecture/folder-graph.mjs';
 
 const { values } = readCommandLine({

@@ -7,7 +7,7 @@ import { requireNodeVersion } from '../devstack/install/node-version.mjs';
 requireNodeVersion();
 // Imported only now: these modules use features that an old Node.js does not have.
 const { flag, readCommandLine, refuse } = await import('../app/config/command-line.mjs');
-const { messageOf, say, Trouble } = await import('../devstack/system/say.mjs');
+const { messageOf, print, UserError } = await import('../devstack/system/console.mjs');
 const { reasonOf } = await import('../devstack/system/folder.mjs');
 const { readSettings } = await import('../devstack/settings.mjs');
 const { Stack } = await import('../devstack/stack.mjs');
@@ -55,14 +55,14 @@ const isLeftAlone = () =>
  * @param {string | null} folder
  */
 function tell(error, folder) {
-  if (error instanceof Trouble) return say(error.message);
+  if (error instanceof UserError) return print(error.message);
   const reason = reasonOf(error);
-  if (reason !== null) return say(`${messageOf(error)}: ${reason}. Fix that, and start again.`);
+  if (reason !== null) return print(`${messageOf(error)}: ${reason}. Fix that, and start again.`);
   const log = folder !== null && existsSync(join(folder, 'logs')) ? join(folder, 'logs', 'start.log') : null;
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  if (log === null) return say(stack);
+  if (log === null) return print(stack);
   appendFileSync(log, `${new Date().toISOString()} ${stack}\n`);
-  say(`An unexpected error occurred: ${messageOf(error)} (more in ${log})`);
+  print(`An unexpected error occurred: ${messageOf(error)} (more in ${log})`);
 }
 
 /** @returns {Promise<number>} exit code */
@@ -82,11 +82,11 @@ async function main() {
   const onSignal = (name) => {
     if (!asked.signal.aborted) {
       askedAt = performance.now();
-      say(`Stopping (${name}) …`);
+      print(`Stopping (${name}) …`);
       asked.abort();
       stopNow();
     } else if (performance.now() - askedAt > SAME_KEY_MS) {
-      say(`Still stopping, so that nothing is lost. Waiting for ${stack?.waitsFor ?? 'the start'}.`);
+      print(`Still stopping, so that nothing is lost. Waiting for ${stack?.waitsFor ?? 'the start'}.`);
     }
   };
   for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(name, () => onSignal(name));
@@ -102,7 +102,7 @@ async function main() {
 
   try {
     if (process.platform !== 'linux')
-      throw new Trouble('npm start runs on Linux: elsewhere use a Linux container or machine.');
+      throw new UserError('npm start runs on Linux: elsewhere use a Linux container or machine.');
     const settings = readSettings(process.env, root, scope, values.watch);
     folder = settings.folder;
     stack = new Stack(settings, asked.signal, () => asked.signal.aborted || isLeftAlone(), buildUnlessDone);
@@ -117,7 +117,7 @@ async function main() {
     }
   }
   await stack?.stop();
-  if (!failed) say('Holdfast has stopped.');
+  if (!failed) print('Holdfast has stopped.');
   return failed ? 1 : 0;
 }
 

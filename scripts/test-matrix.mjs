@@ -9,7 +9,7 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { choice, readCommandLine, some, text, wholeNumber } from '../app/config/command-line.mjs';
 import { requireProgram } from '../devstack/install/packages.mjs';
-import { messageOf, say, Trouble } from '../devstack/system/say.mjs';
+import { messageOf, print, UserError } from '../devstack/system/console.mjs';
 import { compare, runTests } from './matrix/runs.mjs';
 import { makeStores, programsOf, versionIn } from './matrix/stores.mjs';
 
@@ -67,7 +67,7 @@ async function main() {
     const folders = found.map((one) => one.folder).join(delimiter);
     const path = `${folders}${delimiter}${process.env['PATH']}`;
     for (const kind of kinds) {
-      say(`${title}: ${kind} …`);
+      print(`${title}: ${kind} …`);
       const where = { root, logFolder, set };
       if (kind === 'load') {
         const compared = await compare({ ...where, folders, seconds, rounds });
@@ -108,6 +108,6 @@ function loadLines(title, own, compared) {
 try {
   process.exitCode = (await main()) ? 0 : 1;
 } catch (error) {
-  say(error instanceof Trouble ? error.message : messageOf(error));
+  print(error instanceof UserError ? error.message : messageOf(error));
   process.exitCode = 1;
 }

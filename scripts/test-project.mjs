@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { flag, readCommandLine, refuse, text } from '../app/config/command-line.mjs';
 import { installPrograms } from '../devstack/install/packages.mjs';
-import { messageOf, say, Trouble } from '../devstack/system/say.mjs';
+import { messageOf, print, UserError } from '../devstack/system/console.mjs';
 
 /** @typedef {readonly (keyof typeof import('../devstack/install/packages.mjs').WANTED)[]} Programs */
 /** @type {Readonly<Record<string, Programs>>} */
@@ -59,6 +59,6 @@ try {
   await install(programs);
   process.exitCode = await runVitest();
 } catch (error) {
-  say(error instanceof Trouble ? error.message : messageOf(error));
+  print(error instanceof UserError ? error.message : messageOf(error));
   process.exitCode = 1;
 }

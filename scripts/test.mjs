@@ -22,7 +22,7 @@ const { readJson } = await import('../devstack/system/folder.mjs');
 const { whileLocked } = await import('../devstack/system/lock.mjs');
 const { findProgram, installNpmPackages, installPrograms, WANTED } = await import('../devstack/install/packages.mjs');
 const { installRuntime } = await import('../devstack/install/runtime.mjs');
-const { elapsed, messageOf, say, Trouble } = await import('../devstack/system/say.mjs');
+const { elapsed, messageOf, print, UserError } = await import('../devstack/system/console.mjs');
 const { SKIPPED } = await import('./testing/checks.mjs');
 const { countTests } = await import('./testing/count.mjs');
 
@@ -150,7 +150,7 @@ try {
 } catch (error) {
   total.failed += 1;
   faults.push('the setup');
-  say(error instanceof Trouble ? error.message : messageOf(error));
+  print(error instanceof UserError ? error.message : messageOf(error));
 }
 if (interrupted) {
   total.failed += 1;

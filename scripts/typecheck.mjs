@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readCommandLine } from '../app/config/command-line.mjs';
-import { elapsed } from '../devstack/system/say.mjs';
+import { elapsed } from '../devstack/system/console.mjs';
 
 readCommandLine({
   name: 'npm run typecheck --',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { replay, sameContent } from './content.ts';
-import { orderOf, said } from './testing/orders.ts';
+import { orderOf, summaryOf } from './testing/orders.ts';
 import type { Outcome, TransferOrder } from './types.ts';
 
 const one = orderOf({ timestamp: 5, reference: 'r', metadata: { a: '1', b: '2' }, reverses: 'x' });
@@ -48,7 +48,7 @@ describe('replay', () => {
   };
 
   it('is the committed outcome, or 409 with the id', () => {
-    expect(said(replay({ order: one, takenAt: 9, inDoubt: false }, standing))).toBe('again account_closed');
+    expect(summaryOf(replay({ order: one, takenAt: 9, inDoubt: false }, standing))).toBe('again account_closed');
     expect(replay({ order: { ...one, amount: 1 }, takenAt: 9, inDoubt: false }, standing)).toMatchObject({
       code: 'transaction_id_reused',
       extras: { transactionId: one.transactionId },
@@ -57,11 +57,13 @@ describe('replay', () => {
 
   it("is not marked as a replay when it is the outcome of this request's own in-doubt attempt", () => {
     const own = { order: one, takenAt: 7, inDoubt: true };
-    expect(said(replay(own, standing))).toBe('account_closed');
-    expect(said(replay({ ...own, inDoubt: false }, standing))).toBe('again account_closed');
-    expect(said(replay({ ...own, takenAt: 8 }, standing))).toBe('again account_closed');
+    expect(summaryOf(replay(own, standing))).toBe('account_closed');
+    expect(summaryOf(replay({ ...own, inDoubt: false }, standing))).toBe('again account_closed');
+    expect(summaryOf(replay({ ...own, takenAt: 8 }, standing))).toBe('again account_closed');
     // An older release recorded only the pod's time.
-    expect(said(replay(own, { ...standing, acceptedAt: 7, takenAt: null }))).toBe('account_closed');
-    expect(said(replay({ ...own, order: { ...one, correlationId: 'other' } }, standing))).toBe('again account_closed');
+    expect(summaryOf(replay(own, { ...standing, acceptedAt: 7, takenAt: null }))).toBe('account_closed');
+    expect(summaryOf(replay({ ...own, order: { ...one, correlationId: 'other' } }, standing))).toBe(
+      'again account_closed',
+    );
   });
 });

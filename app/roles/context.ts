@@ -60,7 +60,7 @@ export interface Context extends AsyncDisposable {
   settlement: SettlementStore;
   unsettled: UnsettledStore;
   /** The same stores, on the connections of requests: reads by operators must not delay what moves the ledger. */
-  looking: { authority: AuthorityStore; flushStore: FlushStore };
+  opsReads: { authority: AuthorityStore; flushStore: FlushStore };
   direct: DirectStore;
   ledgerClock: LedgerClock;
   flushStore: FlushStore;
@@ -163,7 +163,7 @@ export async function createContext(config: Config, clock: Clock = systemClock):
     drains: new DrainStore(protocol),
     settlement: new SettlementStore(settling),
     unsettled: new UnsettledStore(database),
-    looking: { authority: new AuthorityStore(database), flushStore: new FlushStore(database) },
+    opsReads: { authority: new AuthorityStore(database), flushStore: new FlushStore(database) },
     direct: new DirectStore({ database: direct, clock }),
     flushStore: new FlushStore(protocol),
     reader: new LedgerReader(database),

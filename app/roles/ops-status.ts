@@ -16,8 +16,8 @@ export class OpsStatus {
   }
 
   async read(): Promise<object> {
-    const { looking, unsettled, detectors } = this.#context;
-    const { authority, flushStore } = looking;
+    const { opsReads, unsettled, detectors } = this.#context;
+    const { authority, flushStore } = opsReads;
     const [now, cursor, pods, processes, keepers, waiting] = await Promise.all([
       authority.read().catch(() => this.#session.authority),
       flushStore.cursor().catch(() => null),

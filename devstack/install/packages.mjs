@@ -1,9 +1,9 @@
 /** What must be installed: npm packages, and programs from Debian packages. */
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { print, UserError } from '../system/console.mjs';
 import { readJson } from '../system/folder.mjs';
 import { runTool } from '../system/process.mjs';
-import { say, Trouble } from '../system/say.mjs';
 
 /**
  * @typedef {object} Wanted
@@ -95,7 +95,7 @@ export function findProgram(...names) {
 export function requireProgram(key) {
   const { name, programs, otherwise } = WANTED[key];
   const path = findProgram(...programs);
-  if (path === null) throw new Trouble(`${name} is not installed: ${otherwise}.`);
+  if (path === null) throw new UserError(`${name} is not installed: ${otherwise}.`);
   return path;
 }
 
@@ -129,12 +129,12 @@ function packagesOf(lock) {
 export async function installNpmPackages({ root, logFile, signal }) {
   const lock = readJson(join(root, 'package-lock.json'));
   if (lock === undefined)
-    throw new Trouble(`${join(root, 'package-lock.json')} is missing or damaged: check the repository out again.`);
+    throw new UserError(`${join(root, 'package-lock.json')} is missing or damaged: check the repository out again.`);
   if (packagesMatch(lock, readJson(join(root, 'node_modules', '.package-lock.json')))) return;
-  say('Installing the npm packages (npm ci) …');
+  print('Installing the npm packages (npm ci) …');
   const npm = findProgram('npm');
   if (npm === null)
-    throw new Trouble('npm is not on the PATH. It is part of Node.js: install Node.js completely, and start again.');
+    throw new UserError('npm is not on the PATH. It is part of Node.js: install Node.js completely, and start again.');
   const options = {
     command: npm,
     logFile,
@@ -149,11 +149,11 @@ export async function installNpmPackages({ root, logFile, signal }) {
     // A lock file generated from a registry without the optional packages of other platforms: npm ci rejects it, npm
     // install accepts it, with its versions and checksums.
     if (!/EUSAGE/.test(readFileSync(logFile, 'utf8'))) throw error;
-    say('npm ci rejects package-lock.json as incomplete: trying npm install --no-save, which is slower …');
+    print('npm ci rejects package-lock.json as incomplete: trying npm install --no-save, which is slower …');
     await runTool({ ...options, name: 'npm install', args: ['install', '--no-save', ...flags] });
   }
   if (packagesMatch(lock, readJson(join(root, 'node_modules', '.package-lock.json')))) return;
-  throw new Trouble(
+  throw new UserError(
     'The installed npm packages do not match package-lock.json, which does not match package.json. Run npm install, and commit the lock file.',
   );
 }
@@ -185,11 +185,11 @@ export async function installPrograms(keys, { logFile }) {
     if (findProgram(...programs) !== null) continue;
     const becomeRoot = await rightToInstall();
     if (becomeRoot === null) {
-      throw new Trouble(
+      throw new UserError(
         `${name} is not installed, and this user cannot install it (that requires apt-get, and root or sudo without a password): ${otherwise}.`,
       );
     }
-    say(`Installing ${name} (apt-get) …`);
+    print(`Installing ${name} (apt-get) …`);
     /** @type {unknown} */
     let failure;
     for (const set of packages) {

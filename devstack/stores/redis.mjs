@@ -9,10 +9,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { requireProgram } from '../install/packages.mjs';
-import { kept } from '../system/folder.mjs';
+import { UserError } from '../system/console.mjs';
+import { storedValue } from '../system/folder.mjs';
 import { firstAnswer, freePort, LOOPBACK } from '../system/ports.mjs';
 import { end, start } from '../system/process.mjs';
-import { Trouble } from '../system/say.mjs';
 
 /**
  * Because it never has a replica, a restarted node is known to be the same node (the ledger protocol, settling by way
@@ -44,7 +44,7 @@ export function redisProgram(options) {
   requireVersion(command);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   // Stored beside the data: new data means a different node, and the name distinguishes them. It is not replicated.
-  const node = kept(join(dir, 'node'), () => `node-${randomBytes(9).toString('hex')}`);
+  const node = storedValue(join(dir, 'node'), () => `node-${randomBytes(9).toString('hex')}`);
   const config = join(dir, 'redis.conf');
   writeFileSync(config, redisConfig({ dir, port, node, relaxed, replicable, host }), { mode: 0o600 });
   return {
@@ -111,7 +111,7 @@ function requireVersion(command) {
   const text = execFileSync(command, ['--version'], { encoding: 'utf8' });
   const version = /v=([\d.]+)/.exec(text)?.[1] ?? 'unknown';
   if (Number.parseInt(version, 10) >= OLDEST_MAJOR) return;
-  throw new Trouble(
+  throw new UserError(
     `${command} is Redis ${version}; Holdfast needs ${OLDEST_MAJOR}.0 or newer. Install one, or set REDIS_URL to a running Redis.`,
   );
 }

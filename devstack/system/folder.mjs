@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { codeOf, Trouble } from './say.mjs';
+import { codeOf, UserError } from './console.mjs';
 
 const MIB = 1024 * 1024;
 
@@ -50,7 +50,7 @@ export function openFolder(path) {
   } catch (error) {
     const reason = reasonOf(error);
     if (reason === null) throw error;
-    throw new Trouble(`Cannot use the folder ${path}: ${reason}. Fix that, or set STACK_DIR to another folder.`);
+    throw new UserError(`Cannot use the folder ${path}: ${reason}. Fix that, or set STACK_DIR to another folder.`);
   }
 }
 
@@ -62,7 +62,7 @@ export function requireSpace(path, mebibytes) {
   const { bavail, bsize } = statfsSync(path);
   const free = Math.floor((bavail * bsize) / MIB);
   if (free >= mebibytes) return;
-  throw new Trouble(
+  throw new UserError(
     `Only ${free} MiB are free where ${path} is, but ${mebibytes} MiB are needed. Free some space, or set STACK_DIR to another folder.`,
   );
 }
@@ -97,7 +97,7 @@ export function readJson(file) {
  * @param {() => string} [make]
  * @returns {string}
  */
-export function kept(file, make = () => randomBytes(24).toString('hex')) {
+export function storedValue(file, make = () => randomBytes(24).toString('hex')) {
   mkdirSync(dirname(file), { recursive: true });
   const read = () => {
     try {

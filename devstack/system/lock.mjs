@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { connect, createServer } from 'node:net';
+import { codeOf, print, UserError } from './console.mjs';
 import { pause } from './process.mjs';
-import { codeOf, say, Trouble } from './say.mjs';
 
 const ANSWER_MS_MAX = 1000;
 const RETRY_MS = 200;
@@ -69,7 +69,7 @@ function holderOf(what) {
  */
 export async function lockWhenFree(what, { isGoing, signal }) {
   let lock = await tryLock(what, isGoing);
-  if (!lock.held && lock.going) say(`Waiting for process ${lock.by}, which is about to release ${what} …`);
+  if (!lock.held && lock.going) print(`Waiting for process ${lock.by}, which is about to release ${what} …`);
   while (!lock.held && lock.going) {
     signal?.throwIfAborted();
     await pause(RETRY_MS);
@@ -88,7 +88,8 @@ export async function lockWhenFree(what, { isGoing, signal }) {
  */
 export async function whileLocked(what, action, signal) {
   const lock = await lockWhenFree(what, { signal });
-  if (!lock.held) throw new Trouble(`Process ${lock.by} is using ${what} and does not finish: end it, and try again.`);
+  if (!lock.held)
+    throw new UserError(`Process ${lock.by} is using ${what} and does not finish: end it, and try again.`);
   try {
     return await action();
   } finally {

@@ -2,8 +2,8 @@
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { UserError } from './console.mjs';
 import { readJson, writeAtomically } from './folder.mjs';
-import { Trouble } from './say.mjs';
 
 export const LOOPBACK = '127.0.0.1';
 
@@ -47,7 +47,7 @@ export async function freePort(avoid = new Set()) {
     const port = randomInt(LOWEST, end);
     if (!avoid.has(port) && (await isFree(port))) return port;
   }
-  throw new Trouble(
+  throw new UserError(
     `No free port was found between ${LOWEST} and ${end} on ${LOOPBACK}. Stop the processes that use them, and try again.`,
   );
 }

@@ -4,8 +4,8 @@
  */
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
+import { messageOf, UserError } from './console.mjs';
 import { lastLines, openLog } from './logs.mjs';
-import { messageOf, Trouble } from './say.mjs';
 
 /** Environment of every child: the folder that it belongs to (real path), and its role there. */
 export const STACK_MARK = 'HOLDFAST_STACK';
@@ -76,7 +76,7 @@ export function pause(ms) {
  * Waits until the program responds.
  * @param {Running} running
  * @param {AbortSignal} [signal] gives up quietly: the caller is stopping
- * @throws {Trouble} if it ends before it responds, or takes too long
+ * @throws {UserError} if it ends before it responds, or takes too long
  */
 export async function untilAnswers({ program, ended, alive }, signal) {
   const giveUpAt = performance.now() + program.readyMsMax;
@@ -84,12 +84,14 @@ export async function untilAnswers({ program, ended, alive }, signal) {
     if (await program.answers()) return;
     signal?.throwIfAborted();
     if (performance.now() > giveUpAt) {
-      throw new Trouble(`${program.name} did not become ready in ${program.readyMsMax / 1000} s. ${logHint(program)}`);
+      throw new UserError(
+        `${program.name} did not become ready in ${program.readyMsMax / 1000} s. ${logHint(program)}`,
+      );
     }
     await pause(POLL_MS);
   }
   signal?.throwIfAborted();
-  throw new Trouble(`${program.name} did not start (${await ended}). ${logHint(program)}`);
+  throw new UserError(`${program.name} did not start (${await ended}). ${logHint(program)}`);
 }
 
 /**
@@ -97,7 +99,7 @@ export async function untilAnswers({ program, ended, alive }, signal) {
  * @param {Program} program
  * @param {AbortSignal} [signal]
  * @returns {Promise<Running>}
- * @throws {Trouble}
+ * @throws {UserError}
  */
 export async function start(program, signal) {
   signal?.throwIfAborted();
@@ -158,7 +160,7 @@ export function sendSignal(pid, signal) {
  * Runs a tool to completion, with its output in a log.
  * @param {{ name: string, command: string, args: readonly string[], logFile: string, stack?: string, cwd?: string,
  *   env?: Readonly<Record<string, string | undefined>>, signal?: AbortSignal }} tool `signal` aborts it
- * @throws {Trouble} with the end of its output if it fails
+ * @throws {UserError} with the end of its output if it fails
  */
 export async function runTool({ name, command, args, logFile, stack = '', cwd, env, signal }) {
   const log = openLog(logFile);
@@ -181,7 +183,7 @@ export async function runTool({ name, command, args, logFile, stack = '', cwd, e
   signal?.throwIfAborted();
   if (outcome === 0) return;
   const lines = lastLines(logFile, 15).replace(/^/gm, '  | ');
-  throw new Trouble(
+  throw new UserError(
     `${name} failed (${typeof outcome === 'number' ? `exit code ${outcome}` : outcome}). Its log, ${logFile}, ends so:\n${lines}`,
   );
 }

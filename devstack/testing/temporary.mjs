@@ -5,8 +5,8 @@
 import { mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
+import { codeOf } from '../system/console.mjs';
 import { endOrphans } from '../system/orphans.mjs';
-import { codeOf } from '../system/say.mjs';
 
 const NAME = /^holdfast-test-(\d+)-/;
 const STOP_MS_MAX = 2000;

@@ -1,5 +1,5 @@
+import { messageOf } from '../../devstack/system/console.mjs';
 import type { Program } from '../../devstack/system/process.mjs';
-import { messageOf } from '../../devstack/system/say.mjs';
 import { NotHere } from './hypothesis.ts';
 import { rootTool } from './root-tools.ts';
 

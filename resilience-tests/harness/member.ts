@@ -21,7 +21,7 @@ export class Member {
     return this.#running?.alive() ? this.#running.pid : null;
   }
 
-  /** Returns when it answers. @throws Trouble with the end of its log when it does not */
+  /** Returns when it answers. @throws UserError with the end of its log when it does not */
   async start(): Promise<void> {
     this.launch();
     await this.untilAnswers();

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { messageOf } from '../../devstack/system/say.mjs';
+import { messageOf } from '../../devstack/system/console.mjs';
 import { type Cluster, ownCluster } from '../harness/cluster.ts';
 import { type Ground, type Hypothesis, NotHere } from '../harness/hypothesis.ts';
 import { BUSY_LOAD } from '../harness/load.ts';

@@ -9,7 +9,7 @@ import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readCommandLine } from '../../app/config/command-line.mjs';
-import { elapsed } from '../../devstack/system/say.mjs';
+import { elapsed } from '../../devstack/system/console.mjs';
 import { endLeftTemporaryFolders, temporaryFolder } from '../../devstack/testing/temporary.mjs';
 import { lastOf, parseDockerfile } from '../image/dockerfile.mjs';
 import { exercise } from '../image/exercise.mjs';

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
-import { elapsed } from '../../devstack/system/say.mjs';
+import { elapsed } from '../../devstack/system/console.mjs';
 
 /** All tests that use a store, on real stores; the API has a separate run. */
 const STORE_TESTS = [

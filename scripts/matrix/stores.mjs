@@ -7,8 +7,8 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram, installPrograms } from '../../devstack/install/packages.mjs';
+import { print, UserError } from '../../devstack/system/console.mjs';
 import { runTool } from '../../devstack/system/process.mjs';
-import { say, Trouble } from '../../devstack/system/say.mjs';
 
 /** @typedef {'mysql' | 'valkey' | 'redis'} StoreName */
 /** @typedef {{ package: string, path: string, programs: readonly string[] }} Store `programs`: the names it is looked for by */
@@ -37,18 +37,18 @@ const NO_SERVICES = '#!/bin/sh\nexit 101\n';
 export async function makeStores(root) {
   const missing = () => Object.values(STORES).filter(({ path }) => !existsSync(join(root, path)));
   if (missing().length > 0) {
-    if (process.getuid?.() !== 0) throw new Trouble('debootstrap needs root: run npm run test:matrix as root once.');
+    if (process.getuid?.() !== 0) throw new UserError('debootstrap needs root: run npm run test:matrix as root once.');
     await installPrograms(['debootstrap'], { logFile: join(root, '..', 'apt.log') });
     const logFile = join(root, '..', 'make.log');
     if (!existsSync(join(root, 'usr/bin/apt-get'))) {
-      say('Unpacking Debian unstable …');
+      print('Unpacking Debian unstable …');
       const command = findProgram('debootstrap') ?? 'debootstrap';
       await runTool({ name: 'debootstrap', command, args: ['--variant=minbase', 'sid', root, ...mirror()], logFile });
     }
     const policy = join(root, 'usr/sbin/policy-rc.d');
     writeFileSync(policy, NO_SERVICES);
     chmodSync(policy, 0o755);
-    say('Installing MySQL, Valkey and Redis of Debian unstable …');
+    print('Installing MySQL, Valkey and Redis of Debian unstable …');
     const packages = Object.values(STORES).map((store) => store.package);
     // A mirror that is some weeks behind will do: the signature is still checked.
     const install = `apt-get -q -o Acquire::Check-Valid-Until=false update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install ${packages.join(' ')}`;
@@ -56,7 +56,7 @@ export async function makeStores(root) {
     await runTool({ name: 'apt-get', command: 'chroot', args: [root, 'sh', '-c', install], logFile }).catch(() => {});
   }
   const [absent] = missing();
-  if (absent) throw new Trouble(`${absent.package} could not be installed in ${root}: see make.log beside it.`);
+  if (absent) throw new UserError(`${absent.package} could not be installed in ${root}: see make.log beside it.`);
 }
 
 /** The mirror of this machine; if there is none, debootstrap uses Debian's own. */
@@ -79,7 +79,7 @@ export function mirrorIn(sources) {
 export function programsOf(root, name) {
   const layout = LAYOUTS[process.arch];
   if (!layout)
-    throw new Trouble(`unsupported architecture: the library folder of Debian on ${process.arch} is unknown.`);
+    throw new UserError(`unsupported architecture: the library folder of Debian on ${process.arch} is unknown.`);
   const { path, programs } = STORES[name];
   const program = join(root, path);
   const start = `exec ${join(root, layout.loader)} --library-path ${join(root, layout.libraries)} --argv0 ${program} ${program}`;

@@ -36,7 +36,7 @@ export function accountOf(accountId: string, different: Partial<Account> = {}): 
 }
 
 /** Summarizes an answer in a word: POSTED, a refusal, or a problem's code; prefixed with `again` for a replay. */
-export function said(answer: Outcome | Problem | undefined): string {
+export function summaryOf(answer: Outcome | Problem | undefined): string {
   if (!answer) return 'nothing';
   if (answer instanceof Problem) return answer.code;
   return `${answer.replayed ? 'again ' : ''}${answer.status === 'POSTED' ? 'POSTED' : answer.refusal}`;
@@ -44,7 +44,7 @@ export function said(answer: Outcome | Problem | undefined): string {
 
 export function posted(answer: Outcome | Problem | undefined): Posted {
   if (!answer || answer instanceof Problem || answer.status !== 'POSTED')
-    throw new Error(`not posted: ${said(answer)}`);
+    throw new Error(`not posted: ${summaryOf(answer)}`);
   return answer;
 }
 

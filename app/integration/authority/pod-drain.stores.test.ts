@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
-import { said } from '../../domain/testing/orders.ts';
+import { summaryOf } from '../../domain/testing/orders.ts';
 import { CacheError } from '../../journal/cache-port.ts';
 import { commandLost, failing, Gate, passing, replyLost } from '../../journal/testing/faulty-cache.ts';
 import { until } from '../../kernel/testing/until.ts';
@@ -58,10 +58,10 @@ describe('At the end of its epoch, a pod', () => {
     const held = answersOf([pod.order()]);
     await pod.settleByFold();
     await pod.openDirectly();
-    expect((await held).map(said)).toEqual(['POSTED']);
+    expect((await held).map(summaryOf)).toEqual(['POSTED']);
     await pod.activate();
     expect((await pod.open()).caller.podId).toBe('pod-2');
-    expect((await answersOf([pod.order()])).map(said)).toEqual(['POSTED']);
+    expect((await answersOf([pod.order()])).map(summaryOf)).toEqual(['POSTED']);
     const [found] = await pod.ledger.read(['ada']);
     expect(found).toMatchObject({ balance: 400, version: 4 });
   });
@@ -82,7 +82,7 @@ describe('At the end of its epoch, a pod', () => {
     expect(pod.ledger.open).toBe(1);
     // The journal has it, and the request finds it there under its own id.
     await pod.settleByJournal('DIRECT');
-    expect((await answered).map(said)).toEqual(['POSTED']);
+    expect((await answered).map(summaryOf)).toEqual(['POSTED']);
     expect((await pod.ledger.read(['ada']))[0]).toMatchObject({ balance: 200, version: 2 });
   });
 
@@ -121,7 +121,7 @@ describe('At the end of its epoch, a pod', () => {
     const [one, two] = [other.order(), other.order()];
     await other.ledger.apply([one], 'cache');
     await other.ledger.apply([two], 'cache');
-    expect((await answersOf([one])).map(said)).toEqual(['again POSTED']);
+    expect((await answersOf([one])).map(summaryOf)).toEqual(['again POSTED']);
     await pod.ledger.outcome(two.transactionId);
     // The other one dies without a word; it is as if it had never been registered.
     await other.session.stop();
@@ -146,7 +146,7 @@ describe('At the end of its epoch, a pod', () => {
     const answered = answersOf([one]);
     await until('it was tried', () => pod.cache.calls('apply') > 1);
     pod.clock.push(11_000);
-    expect((await answered).map(said)).toEqual(['outcome_unknown']);
+    expect((await answered).map(summaryOf)).toEqual(['outcome_unknown']);
     pod.cache.always('apply', passing);
     await pod.open();
     await pod.closing();
@@ -157,10 +157,10 @@ describe('At the end of its epoch, a pod', () => {
     const first = await pod.post();
     const one = pod.order();
     pod.cache.next('apply', replyLost);
-    expect((await answersOf([one])).map(said)).toEqual(['POSTED']);
+    expect((await answersOf([one])).map(summaryOf)).toEqual(['POSTED']);
     pod.cache.next('apply', failing(new CacheError('unable', 'OOM')), failing(new CacheError('unable', 'OOM')));
     const two = pod.order();
-    expect((await answersOf([two])).map(said)).toEqual(['POSTED']);
+    expect((await answersOf([two])).map(summaryOf)).toEqual(['POSTED']);
     await pod.closing();
     expect(await pod.allDrained(epoch)).toMatchObject({
       ids: [first, one.transactionId, two.transactionId],
@@ -355,7 +355,7 @@ describe('In-doubt attempts without a reply', () => {
     const answered = answersOf([one]);
     await until('it is in doubt', () => view.inDoubt.size === 1);
     pod.clock.push(11_000);
-    expect((await answered).map(said)).toEqual(['outcome_unknown']);
+    expect((await answered).map(summaryOf)).toEqual(['outcome_unknown']);
     pod.cache.always('apply', passing);
     await pod.open();
     return one.transactionId;
@@ -441,7 +441,7 @@ describe('In-doubt attempts without a reply', () => {
     await pod.scripts.retire({ ...caller, fenceEpoch: epoch }, 'pod-1');
     await until('it has another id', () => pod.session.view()?.caller.podId === 'pod-2');
     gate.open();
-    expect((await answered).map(said)).toEqual(['POSTED']);
+    expect((await answered).map(summaryOf)).toEqual(['POSTED']);
     expect((await pod.ledger.read(['ada']))[0]).toMatchObject({ balance: 100, version: 1 });
     expect(viewOf(pod).inDoubt.none).toBe(true);
   });

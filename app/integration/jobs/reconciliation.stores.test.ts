@@ -32,7 +32,7 @@ describe('Consistent books', () => {
       drift: [],
     });
     expect(Date.parse(report.finishedAt)).toBeGreaterThanOrEqual(Date.parse(report.startedAt));
-    expect(bench.context.said('info')).toEqual(['reconciliation found no drift']);
+    expect(bench.context.messages('info')).toEqual(['reconciliation found no drift']);
   });
 
   it('stay consistent under concurrent writes and flushes', async () => {
@@ -78,7 +78,7 @@ describe('Drift is found and reported', () => {
   const named = async () => {
     const { clean, drift, driftAccounts, sums } = await bench.reconciliation().run();
     expect(clean).toBe(false);
-    expect(bench.context.said('error')).toEqual(['reconciliation found drift']);
+    expect(bench.context.messages('error')).toEqual(['reconciliation found drift']);
     return { drift, driftAccounts, sums };
   };
 

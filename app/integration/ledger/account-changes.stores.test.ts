@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { newUuidV7 } from '../../domain/ids.ts';
-import { accountOf, codeOf, orderOf, said } from '../../domain/testing/orders.ts';
+import { accountOf, codeOf, orderOf, summaryOf } from '../../domain/testing/orders.ts';
 import type { AccountChange } from '../../domain/types.ts';
 import { RecordStatus } from '../../journal/codec.ts';
 import { until } from '../../kernel/testing/until.ts';
@@ -34,7 +34,7 @@ const change = (different: Partial<AccountChange>) =>
   });
 async function transfer(source: string, destination: string, amount = 10): Promise<string> {
   const [answer] = await pod.apply([orderOf({ source, destination, amount })]);
-  return said(answer);
+  return summaryOf(answer);
 }
 
 describe('An account change', () => {

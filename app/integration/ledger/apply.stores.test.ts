@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { newUuidV7 } from '../../domain/ids.ts';
-import { accountOf, orderOf, posted, said } from '../../domain/testing/orders.ts';
+import { accountOf, orderOf, posted, summaryOf } from '../../domain/testing/orders.ts';
 import { CHUNK_TRANSFERS } from '../../journal/chunks.ts';
 import { type Pod, RealLedger } from '../testing/real-ledger.ts';
 
@@ -57,7 +57,7 @@ describe('one call with several transfers', () => {
   it('posts the same id with the same content once, and answers the second as a replay', async () => {
     const one = order({ amount: 70, metadata: { invoice: '7' } });
     const [first, second] = await apply(one, { ...one, correlationId: 'another', user: 'another' });
-    expect([said(first), said(second)]).toEqual(['POSTED', 'again POSTED']);
+    expect([summaryOf(first), summaryOf(second)]).toEqual(['POSTED', 'again POSTED']);
     expect(second).toEqual({ ...posted(first), replayed: true });
     expect(await balances()).toEqual([70, 0, -70]);
   });
@@ -65,7 +65,7 @@ describe('one call with several transfers', () => {
   it('returns 409 for the second of two orders that share an id but not their content', async () => {
     const one = order({ amount: 70 });
     const answers = await apply(one, { ...one, amount: 71 });
-    expect(answers.map(said)).toEqual(['POSTED', 'transaction_id_reused']);
+    expect(answers.map(summaryOf)).toEqual(['POSTED', 'transaction_id_reused']);
     expect(await balances()).toEqual([70, 0, -70]);
   });
 
@@ -74,10 +74,10 @@ describe('one call with several transfers', () => {
     const first = many[0] ?? order();
     await apply(order({ source: world, destination: b, amount: 1 }));
     const answers = await apply(...many, first);
-    expect(said(answers.at(-1))).toBe('again POSTED');
-    expect(answers.slice(0, -1).map(said)).toEqual(many.map(() => 'POSTED'));
+    expect(summaryOf(answers.at(-1))).toBe('again POSTED');
+    expect(answers.slice(0, -1).map(summaryOf)).toEqual(many.map(() => 'POSTED'));
     const again = await apply(...many.slice(-3), { ...first, amount: 2 });
-    expect(again.map(said)).toEqual(['again POSTED', 'again POSTED', 'again POSTED', 'transaction_id_reused']);
+    expect(again.map(summaryOf)).toEqual(['again POSTED', 'again POSTED', 'again POSTED', 'transaction_id_reused']);
     expect((await balances())[0]).toBe(2 * CHUNK_TRANSFERS);
   });
 
@@ -87,7 +87,7 @@ describe('one call with several transfers', () => {
       order({ source: a, destination: b, amount: 100 }),
       order({ source: a, destination: b, amount: 1 }),
     );
-    expect(answers.map(said)).toEqual(['POSTED', 'insufficient_funds']);
+    expect(answers.map(summaryOf)).toEqual(['POSTED', 'insufficient_funds']);
     expect(await balances()).toEqual([0, 100, -100]);
   });
 
@@ -97,7 +97,7 @@ describe('one call with several transfers', () => {
       order({ source: a, destination: b, amount: 101 }),
       order({ source: a, destination: b, amount: 100 }),
     );
-    expect(answers.map(said)).toEqual(['insufficient_funds', 'POSTED']);
+    expect(answers.map(summaryOf)).toEqual(['insufficient_funds', 'POSTED']);
   });
 
   it('returns account_not_found for an unknown account on either side, and applies the others', async () => {
@@ -107,15 +107,15 @@ describe('one call with several transfers', () => {
       order({ amount: 3 }),
       order({ source: 'nobody', destination: 'no-one' }),
     );
-    expect(answers.map(said)).toEqual(['account_not_found', 'account_not_found', 'POSTED', 'account_not_found']);
+    expect(answers.map(summaryOf)).toEqual(['account_not_found', 'account_not_found', 'POSTED', 'account_not_found']);
     expect(await balances()).toEqual([3, 0, -3]);
   });
 
   it('stores nothing for a transfer whose account is missing: its id may be used once the account exists', async () => {
     const one = order({ destination: `later-${round}` });
-    expect((await apply(one)).map(said)).toEqual(['account_not_found']);
+    expect((await apply(one)).map(summaryOf)).toEqual(['account_not_found']);
     await stage.open(accountOf(`later-${round}`));
-    expect((await apply(one)).map(said)).toEqual(['POSTED']);
+    expect((await apply(one)).map(summaryOf)).toEqual(['POSTED']);
   });
 
   it('puts what it received into the tail until it is known to be in MySQL', async () => {
@@ -135,7 +135,7 @@ describe('A refusal by the rules', () => {
     const [refused] = await apply(one);
     expect(refused).toMatchObject({ status: 'REJECTED', refusal: 'insufficient_funds', seq: 1, replayed: false });
     await apply(order({ amount: 1_000 }));
-    expect((await apply(one)).map(said)).toEqual(['again insufficient_funds']);
+    expect((await apply(one)).map(summaryOf)).toEqual(['again insufficient_funds']);
     await stage.flush();
     const rows = await stage.database.rows(
       'SELECT status, refusal, source_version FROM transfers WHERE transaction_id = ?',
@@ -148,7 +148,7 @@ describe('A refusal by the rules', () => {
   it('is replayed only for the same content', async () => {
     const one = order({ source: a, destination: b, amount: 10 });
     await apply(one);
-    expect((await apply({ ...one, amount: 11 })).map(said)).toEqual(['transaction_id_reused']);
+    expect((await apply({ ...one, amount: 11 })).map(summaryOf)).toEqual(['transaction_id_reused']);
   });
 
   it.each([
@@ -161,13 +161,13 @@ describe('A refusal by the rules', () => {
     const id = `rules-${round}`;
     await stage.open(accountOf(id, account));
     const [answer] = await apply(order({ source: id, destination: a, amount: 1, ...different }));
-    expect(said(answer)).toBe(refusal);
+    expect(summaryOf(answer)).toBe(refusal);
   });
 
   it('lets a suspended account receive credits', async () => {
     const id = `suspended-${round}`;
     await stage.open(accountOf(id, { status: 'SUSPENDED' }));
-    expect((await apply(order({ destination: id }))).map(said)).toEqual(['POSTED']);
+    expect((await apply(order({ destination: id }))).map(summaryOf)).toEqual(['POSTED']);
   });
 });
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { accountOf, orderOf, posted, said } from '../../domain/testing/orders.ts';
+import { accountOf, orderOf, posted, summaryOf } from '../../domain/testing/orders.ts';
 import type { TransferOrder } from '../../domain/types.ts';
 import type { CachedAccount } from '../../journal/codec.ts';
 import { Gate } from '../../journal/testing/faulty-cache.ts';
@@ -109,7 +109,9 @@ describe('A snapshot of MySQL', () => {
     slow.reader.delayed = () => pause.command(async () => {});
     const paused = slow.apply([orderOf({ source: id, destination: world, amount: 1 })]);
     await pause.reached;
-    expect((await quick.apply([orderOf({ source: world, destination: id, amount: 6 })])).map(said)).toEqual(['POSTED']);
+    expect((await quick.apply([orderOf({ source: world, destination: id, amount: 6 })])).map(summaryOf)).toEqual([
+      'POSTED',
+    ]);
     await stage.flush();
     await expect
       .poll(async () => {
@@ -153,7 +155,7 @@ describe('A cache of 10 accounts with transfers among 300, flushed continuously'
       for (let tries = 0; open.length > 0 && tries < 1_000; tries++) {
         const answers = await pod.apply(open);
         open.forEach(({ transactionId }, index) => {
-          answered.set(transactionId, said(answers[index]));
+          answered.set(transactionId, summaryOf(answers[index]));
         });
         open = open.filter(({ transactionId }) => answered.get(transactionId) === 'backlog_full');
       }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { accountOf, orderOf, posted, said } from '../../domain/testing/orders.ts';
+import { accountOf, orderOf, posted, summaryOf } from '../../domain/testing/orders.ts';
 import { type Pod, RealLedger } from '../testing/real-ledger.ts';
 
 const MAX = Number.MAX_SAFE_INTEGER;
@@ -24,7 +24,7 @@ beforeEach(async () => {
 
 async function move(source: string, destination: string, amount: number): Promise<string> {
   const [answer] = await pod.apply([orderOf({ source, destination, amount })]);
-  return said(answer);
+  return summaryOf(answer);
 }
 async function balanceOf(id: string): Promise<number | undefined> {
   const { accounts } = await stage.scripts.read(pod.caller, [id]);
@@ -62,9 +62,9 @@ describe('balances stay within ±(2^53 − 1)', () => {
   it('stores that refusal, and replays it when there is room again', async () => {
     await move(world, rich, MAX);
     const one = orderOf({ source: `${world}-2`, destination: rich, amount: 1 });
-    expect((await pod.apply([one])).map(said)).toEqual(['balance_out_of_range']);
+    expect((await pod.apply([one])).map(summaryOf)).toEqual(['balance_out_of_range']);
     await move(rich, world, 10);
-    expect((await pod.apply([one])).map(said)).toEqual(['again balance_out_of_range']);
+    expect((await pod.apply([one])).map(summaryOf)).toEqual(['again balance_out_of_range']);
     expect(await balanceOf(rich)).toBe(MAX - 10);
   });
 

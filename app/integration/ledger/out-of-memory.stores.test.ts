@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vi
 import { startRedis } from '../../../devstack/stores/redis.mjs';
 import { temporaryFolder } from '../../../devstack/testing/temporary.mjs';
 import { newUuidV7 } from '../../domain/ids.ts';
-import { accountOf, codeOf, orderOf, said } from '../../domain/testing/orders.ts';
+import { accountOf, codeOf, orderOf, summaryOf } from '../../domain/testing/orders.ts';
 import { ID_BUCKET_MS, placeOf } from '../../journal/id-buckets.ts';
 import { type Pod, RealLedger } from '../testing/real-ledger.ts';
 
@@ -51,10 +51,10 @@ describe('A Redis out of memory', () => {
       retryable: true,
       message: expect.stringContaining('OOM'),
     });
-    expect(said(missing)).toBe('overloaded');
+    expect(summaryOf(missing)).toBe('overloaded');
     expect(await everything()).toEqual(before);
     await empty();
-    expect((await pod.apply([one])).map(said)).toEqual(['POSTED']);
+    expect((await pod.apply([one])).map(summaryOf)).toEqual(['POSTED']);
     expect(await pod.ledger.read(['a'])).toMatchObject([{ balance: 8, version: 2 }]);
   });
 
@@ -63,7 +63,7 @@ describe('A Redis out of memory', () => {
     const waiting = pod.apply([orderOf()]);
     await expect.poll(() => pod.events.counts.retried).toBeGreaterThan(1);
     await empty();
-    expect((await waiting).map(said)).toEqual(['POSTED']);
+    expect((await waiting).map(summaryOf)).toEqual(['POSTED']);
   });
 
   it('rejects account changes, and does not make them', async () => {

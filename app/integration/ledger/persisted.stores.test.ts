@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Problem } from '../../domain/problem.ts';
-import { accountOf, orderOf, posted, said } from '../../domain/testing/orders.ts';
+import { accountOf, orderOf, posted, summaryOf } from '../../domain/testing/orders.ts';
 import type { Outcome, TransferOrder } from '../../domain/types.ts';
 import { commandLost } from '../../journal/testing/faulty-cache.ts';
 import { ModelLedger } from '../../ledger/testing/model-ledger.ts';
@@ -72,13 +72,13 @@ describe('durability persisted', () => {
     await stage.clock.pass(200);
     expect(state.answered).toBe(false);
     await stage.model.publish(stage.keeper, 1, 0);
-    expect((await stage.clock.until(state.answers)).map(said)).toEqual(['insufficient_funds']);
+    expect((await stage.clock.until(state.answers)).map(summaryOf)).toEqual(['insufficient_funds']);
   });
 
   it('does not wait if there is no outcome', async () => {
     const stage = await ModelLedger.open();
     const [answer] = await stage.clock.until(stage.ledger.apply([stage.order({ destination: 'nobody' })], 'persisted'));
-    expect(said(answer)).toBe('account_not_found');
+    expect(summaryOf(answer)).toBe('account_not_found');
     expect(stage.cache.calls('read')).toBe(0);
   });
 
@@ -87,7 +87,7 @@ describe('durability persisted', () => {
     const one = stage.order({ transactionId: 'mine' });
     stage.database.outcomes.set('mine', persistedOutcome(one, 0));
     const before = stage.clock.monotonic();
-    expect((await stage.clock.until(stage.ledger.apply([one], 'persisted'))).map(said)).toEqual([
+    expect((await stage.clock.until(stage.ledger.apply([one], 'persisted'))).map(summaryOf)).toEqual([
       'again insufficient_funds',
     ]);
     expect(stage.clock.monotonic()).toBe(before);
@@ -99,7 +99,7 @@ describe('durability persisted', () => {
     const state = persisting(stage, stage.order());
     await stage.clock.pass(100);
     await stage.model.publish(stage.keeper, 1, 0);
-    expect((await stage.clock.until(state.answers)).map(said)).toEqual(['POSTED']);
+    expect((await stage.clock.until(state.answers)).map(summaryOf)).toEqual(['POSTED']);
     expect(stage.session.suspicions).toHaveLength(2);
   });
 
@@ -116,7 +116,7 @@ describe('durability persisted', () => {
     const state = persisting(stage, stage.order());
     await stage.clock.pass(50);
     stage.session.close();
-    expect((await stage.clock.until(state.answers)).map(said)).toEqual(['outcome_unknown']);
+    expect((await stage.clock.until(state.answers)).map(summaryOf)).toEqual(['outcome_unknown']);
   });
 });
 
@@ -164,7 +164,7 @@ describe('durability persisted across a change of epoch', () => {
     stage.database.broken = new Problem('database_unavailable', 'away');
     await stage.clock.pass(500);
     expect(state.answered).toBe(false);
-    expect((await stage.clock.until(state.answers)).map(said)).toEqual(['outcome_unknown']);
+    expect((await stage.clock.until(state.answers)).map(summaryOf)).toEqual(['outcome_unknown']);
   });
 });
 

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startRedis } from '../../../devstack/stores/redis.mjs';
 import { temporaryFolder } from '../../../devstack/testing/temporary.mjs';
-import { accountOf, orderOf, said } from '../../domain/testing/orders.ts';
+import { accountOf, orderOf, summaryOf } from '../../domain/testing/orders.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { runScript } from '../../redis/evalsha.ts';
 import { type Pod, RealLedger } from '../testing/real-ledger.ts';
@@ -76,7 +76,7 @@ describe('A Redis that refuses', () => {
     expect(answer).toMatchObject({ code: 'database_unavailable', status: 503, message: expect.stringContaining(word) });
     expect(await everything()).toEqual(before);
     await cure();
-    expect((await pod.apply([order])).map(said)).toEqual(['POSTED']);
+    expect((await pod.apply([order])).map(summaryOf)).toEqual(['POSTED']);
   });
 
   it('a connection that has not logged in: nothing was written', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { newUuidV7 } from '../../domain/ids.ts';
-import { accountOf, orderOf, said } from '../../domain/testing/orders.ts';
+import { accountOf, orderOf, summaryOf } from '../../domain/testing/orders.ts';
 import { RecordStatus } from '../../journal/codec.ts';
 import { bucketEnd, ID_BUCKET_MS, placeOf } from '../../journal/id-buckets.ts';
 import { Gate } from '../../journal/testing/faulty-cache.ts';
@@ -30,7 +30,7 @@ beforeEach(async () => {
 });
 
 const order = (transactionId: string, amount = 1) => orderOf({ transactionId, source: world, destination: a, amount });
-const say = async (...orders: ReturnType<typeof order>[]) => (await pod.apply(orders)).map(said);
+const summariesOf = async (...orders: ReturnType<typeof order>[]) => (await pod.apply(orders)).map(summaryOf);
 async function balance(): Promise<number | undefined> {
   const [account] = (await stage.scripts.read(pod.caller, [a])).accounts;
   return account?.balance;
@@ -46,8 +46,8 @@ function forgetUpTo(id: string, turnOthers = false) {
 describe('a UUIDv7 later than M', () => {
   it('is decided by Redis alone: MySQL is not read', async () => {
     const id = newUuidV7(Date.now());
-    expect(await say(order(id))).toEqual(['POSTED']);
-    expect(await say(order(id), order(newUuidV7(m + 1)))).toEqual(['again POSTED', 'POSTED']);
+    expect(await summariesOf(order(id))).toEqual(['POSTED']);
+    expect(await summariesOf(order(id), order(newUuidV7(m + 1)))).toEqual(['again POSTED', 'POSTED']);
     expect(pod.reader.reads.outcomes).toBe(0);
     expect(pod.events.counts.lookedUp).toBe(0);
   });
@@ -61,10 +61,10 @@ describe('every other id is looked up in MySQL first', () => {
     ['an upper-case UUIDv7, which is a different id', () => newUuidV7(Date.now()).toUpperCase()],
   ])('%s', async (_, newId) => {
     const id = newId();
-    expect(await say(order(id))).toEqual(['POSTED']);
+    expect(await summariesOf(order(id))).toEqual(['POSTED']);
     expect(pod.reader.reads.outcomes).toBe(1);
-    expect(await say(order(id))).toEqual(['again POSTED']);
-    expect(await say(order(id, 2))).toEqual(['transaction_id_reused']);
+    expect(await summariesOf(order(id))).toEqual(['again POSTED']);
+    expect(await summariesOf(order(id, 2))).toEqual(['transaction_id_reused']);
     expect(await balance()).toBe(1);
   });
 
@@ -77,23 +77,23 @@ describe('every other id is looked up in MySQL first', () => {
 
   it('many ids of one call with one read', async () => {
     const many = Array.from({ length: 20 }, (_, index) => order(`many-${round}-${index}`));
-    expect(await say(...many)).toEqual(many.map(() => 'POSTED'));
+    expect(await summariesOf(...many)).toEqual(many.map(() => 'POSTED'));
     expect(pod.reader.reads.outcomes).toBeLessThanOrEqual(2);
   });
 
   it('ids that differ in case only are different ids', async () => {
-    expect(await say(order(`ABC-${round}`), order(`abc-${round}`))).toEqual(['POSTED', 'POSTED']);
+    expect(await summariesOf(order(`ABC-${round}`), order(`abc-${round}`))).toEqual(['POSTED', 'POSTED']);
     await stage.flush();
     expect(await balance()).toBe(2);
   });
 
   it('a pod with an outdated M is corrected by the script', async () => {
     const id = newUuidV7(Date.now() - 30_000);
-    await say(order(id));
+    await summariesOf(order(id));
     await stage.flush();
     await forgetUpTo(id);
     expect(pod.session.view()?.m).toBe(m);
-    expect(await say(order(id))).toEqual(['again POSTED']);
+    expect(await summariesOf(order(id))).toEqual(['again POSTED']);
     expect(pod.session.view()?.m).toBe(bucketEnd(bucketOf(id)));
     expect(await balance()).toBe(1);
   });
@@ -102,7 +102,7 @@ describe('every other id is looked up in MySQL first', () => {
 describe('An id that Redis has forgotten', () => {
   it('is still recognized: a replay, through MySQL', async () => {
     const id = newUuidV7(Date.now() - 30_000);
-    await say(order(id), order(`other-${round}`));
+    await summariesOf(order(id), order(`other-${round}`));
     await stage.flush();
     await forgetUpTo(id, true);
     await stage.scripts.forget(stage.keeper, [], true);
@@ -113,15 +113,15 @@ describe('An id that Redis has forgotten', () => {
         `${stage.prefix}:{0}:${stage.epoch}:ids:other:1`,
       ),
     ).toBe(0);
-    expect(await say(order(id), order(`other-${round}`))).toEqual(['again POSTED', 'again POSTED']);
-    expect(await say(order(id, 2))).toEqual(['transaction_id_reused']);
+    expect(await summariesOf(order(id), order(`other-${round}`))).toEqual(['again POSTED', 'again POSTED']);
+    expect(await summariesOf(order(id, 2))).toEqual(['transaction_id_reused']);
     expect(await balance()).toBe(2);
     expect((await pod.ledger.outcome(id)).persisted).toBe(true);
   });
 
   it('is removed only when all of its bucket is in MySQL; later buckets wait for it', async () => {
     const [early, late] = [newUuidV7(Date.now() - 40_000), newUuidV7(Date.now() - 20_000)];
-    await say(order(early), order(late));
+    await summariesOf(order(early), order(late));
     expect((await forgetUpTo(late)).m).toBe(bucketEnd(bucketOf(early)) - ID_BUCKET_MS);
     await stage.flush();
     expect((await forgetUpTo(late)).m).toBe(bucketEnd(bucketOf(late)));
@@ -130,20 +130,20 @@ describe('An id that Redis has forgotten', () => {
 
   it('raises the evicted seq of Redis to its own seq, not to that of others in the same call', async () => {
     const [early, late] = [newUuidV7(Date.now() - 40_000), newUuidV7(Date.now())];
-    await say(order(early), order(late));
+    await summariesOf(order(early), order(late));
     await stage.flush();
     expect((await forgetUpTo(early)).dropped).toBe(1);
   });
 
   it('was removed by the janitor in the order of UUIDv7 time, and only outside the window', async () => {
     const [old, young] = [newUuidV7(Date.now() - 45_000), newUuidV7(Date.now())];
-    await say(order(old), order(young));
+    await summariesOf(order(old), order(young));
     await stage.flush();
     const janitor = new IdJanitor({ cache: stage.scripts, clock: systemClock, windowMs: 15_000 });
     await janitor.round(stage.keeper, Date.now());
     expect((await stage.scripts.find(pod.caller, [old, young])).seqs).toEqual([null, 2]);
     const reads = pod.reader.reads.outcomes;
-    expect(await say(order(old))).toEqual(['again POSTED']);
+    expect(await summariesOf(order(old))).toEqual(['again POSTED']);
     expect(pod.reader.reads.outcomes).toBe(reads + 1);
     expect(await balance()).toBe(2);
   });
@@ -151,8 +151,8 @@ describe('An id that Redis has forgotten', () => {
   it('that is not in MySQL either is new: posted once', async () => {
     const id = newUuidV7(Date.now() - 30_000);
     await forgetUpTo(id);
-    expect(await say(order(id))).toEqual(['POSTED']);
-    expect(await say(order(id))).toEqual(['again POSTED']);
+    expect(await summariesOf(order(id))).toEqual(['POSTED']);
+    expect(await summariesOf(order(id))).toEqual(['again POSTED']);
     expect(await balance()).toBe(1);
   });
 });
@@ -160,17 +160,17 @@ describe('An id that Redis has forgotten', () => {
 describe('The two generations of other ids', () => {
   it('replay a repeated id in the older one without MySQL', async () => {
     const id = `generation-${round}`;
-    await say(order(id));
+    await summariesOf(order(id));
     await stage.scripts.forget(stage.keeper, [], true);
     const { seqs } = await stage.scripts.find(pod.caller, [id]);
     expect(seqs).toEqual([1]);
-    expect(await say(order(id), order(`${id}-new`))).toEqual(['again POSTED', 'POSTED']);
+    expect(await summariesOf(order(id), order(`${id}-new`))).toEqual(['again POSTED', 'POSTED']);
     expect(await balance()).toBe(2);
   });
 
   it('rotate only when all of the older one is in MySQL', async () => {
     const id = `unflushed-${round}`;
-    await say(order(id));
+    await summariesOf(order(id));
     await stage.scripts.forget(stage.keeper, [], true);
     await stage.scripts.forget(stage.keeper, [], true);
     expect((await stage.scripts.find(pod.caller, [id])).seqs).toEqual([1]);
@@ -178,7 +178,7 @@ describe('The two generations of other ids', () => {
     const { dropped } = await stage.scripts.forget(stage.keeper, [], true);
     expect(dropped).toBe(1);
     expect((await stage.scripts.find(pod.caller, [id])).seqs).toEqual([null]);
-    expect(await say(order(id))).toEqual(['again POSTED']);
+    expect(await summariesOf(order(id))).toEqual(['again POSTED']);
   });
 });
 
@@ -192,19 +192,19 @@ describe('A lookup that is older than what Redis has evicted', () => {
     const slow = pod.apply([order(id)]);
     await held.reached;
     // In the meantime another pod posts it; it is flushed, and Redis forgets it.
-    expect((await twin.apply([order(id)])).map(said)).toEqual(['POSTED']);
+    expect((await twin.apply([order(id)])).map(summaryOf)).toEqual(['POSTED']);
     await stage.flush();
     await stage.scripts.forget(stage.keeper, [], true);
     await stage.scripts.forget(stage.keeper, [], true);
     held.open();
-    expect((await slow).map(said)).toEqual(['again POSTED']);
+    expect((await slow).map(summaryOf)).toEqual(['again POSTED']);
     expect(pod.reader.reads.outcomes).toBe(2);
     expect(await balance()).toBe(1);
   });
 
   it('counts from exactly the cursor that Redis has evicted', async () => {
     const item = (lookupCursor: number) => [{ order: order(`exact-${round}`), payload: '{}', lookupCursor }];
-    await say(order(`first-${round}`));
+    await summariesOf(order(`first-${round}`));
     await stage.flush();
     await stage.scripts.forget(stage.keeper, [], true);
     await stage.scripts.forget(stage.keeper, [], true);
@@ -228,7 +228,7 @@ describe('A lookup that is older than what Redis has evicted', () => {
     await stage.begin();
     held.open();
     await pod.sit(stage.epoch);
-    expect((await slow).map(said)).toEqual(['POSTED']);
+    expect((await slow).map(summaryOf)).toEqual(['POSTED']);
     expect(pod.reader.reads.outcomes).toBe(2);
   });
 });

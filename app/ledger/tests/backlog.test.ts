@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { said } from '../../domain/testing/orders.ts';
+import { summaryOf } from '../../domain/testing/orders.ts';
 import { Gate } from '../../journal/testing/faulty-cache.ts';
 import { ModelLedger } from '../testing/model-ledger.ts';
 
@@ -22,13 +22,13 @@ describe('A full queue', () => {
     const inside = stage.ledger.apply([stage.order(), stage.order()], 'cache');
     await gate.reached;
     const before = stage.clock.monotonic();
-    expect((await stage.apply(stage.order(), stage.order())).map(said)).toEqual(['overloaded', 'overloaded']);
+    expect((await stage.apply(stage.order(), stage.order())).map(summaryOf)).toEqual(['overloaded', 'overloaded']);
     expect(stage.clock.monotonic()).toBe(before);
     const fitting = stage.ledger.apply([stage.order()], 'cache');
     gate.open();
-    expect((await stage.clock.until(inside)).map(said)).toEqual(['POSTED', 'POSTED']);
-    expect((await stage.clock.until(fitting)).map(said)).toEqual(['POSTED']);
-    expect((await stage.apply(stage.order(), stage.order(), stage.order())).map(said)).toEqual([
+    expect((await stage.clock.until(inside)).map(summaryOf)).toEqual(['POSTED', 'POSTED']);
+    expect((await stage.clock.until(fitting)).map(summaryOf)).toEqual(['POSTED']);
+    expect((await stage.apply(stage.order(), stage.order(), stage.order())).map(summaryOf)).toEqual([
       'POSTED',
       'POSTED',
       'POSTED',
@@ -39,8 +39,8 @@ describe('A full queue', () => {
     const stage = await ModelLedger.open({ queueTransfersMax: 2 });
     stage.session.close();
     const held = stage.ledger.apply([stage.order(), stage.order()], 'cache');
-    expect((await stage.apply(stage.order())).map(said)).toEqual(['overloaded']);
-    expect((await stage.clock.until(held)).map(said)).toEqual(['ledger_switching', 'ledger_switching']);
+    expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['overloaded']);
+    expect((await stage.clock.until(held)).map(summaryOf)).toEqual(['ledger_switching', 'ledger_switching']);
   });
 });
 
@@ -48,12 +48,12 @@ describe('backlog_full, until more is persisted', () => {
   it('by entries: one more than the limit is waiting', async () => {
     const stage = await ModelLedger.open({ backlogEntriesMax: 3 });
     await fill(stage, 3);
-    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
+    expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
     expect(await stage.apply(stage.order())).toMatchObject([
       { code: 'backlog_full', status: 503, retryable: true, extras: { retryAfterSeconds: 5 } },
     ]);
     await publish(stage, 1);
-    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
+    expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
   });
 
   it('by the bytes of the tail', async () => {
@@ -62,21 +62,21 @@ describe('backlog_full, until more is persisted', () => {
     const bytesOfOne = stage.session.view()?.tail.bytes ?? 0;
     const fitting = Math.floor(1_000 / bytesOfOne);
     await fill(stage, fitting - 1);
-    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
-    expect((await stage.apply(stage.order())).map(said)).toEqual(['backlog_full']);
+    expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
+    expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['backlog_full']);
     await publish(stage, fitting);
-    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
+    expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
   });
 
   it('by age: the oldest entry in the tail is older than the limit', async () => {
     const stage = await ModelLedger.open({ backlogAgeMaxMs: 60_000 });
     await fill(stage, 1);
     await stage.clock.pass(60_000);
-    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
+    expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
     await stage.clock.pass(1);
-    expect((await stage.apply(stage.order())).map(said)).toEqual(['backlog_full']);
+    expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['backlog_full']);
     await publish(stage, 1);
-    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
+    expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
   });
 
   it('rejects nothing while the session is closed: transfers are held', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../../domain/problem.ts';
-import { accountOf, orderOf, said } from '../../domain/testing/orders.ts';
+import { accountOf, orderOf, summaryOf } from '../../domain/testing/orders.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import { notFound } from '../accounts/account-loader.ts';
 import { decideChange, decideTransfers, type Found, LedgerTime } from '../direct/decide.ts';
@@ -41,7 +41,7 @@ describe('decideTransfers', () => {
       ],
       found({ accounts }),
     );
-    expect(decided.answers.map(said)).toEqual(['POSTED', 'insufficient_funds', 'POSTED']);
+    expect(decided.answers.map(summaryOf)).toEqual(['POSTED', 'insufficient_funds', 'POSTED']);
     expect(decided.answers).toEqual(decided.outcomes);
     const common = { acceptedAt: 1000, takenAt: 5, epoch: EPOCH, seq: 0, replayed: false, persisted: true };
     expect(decided.outcomes[2]).toMatchObject({
@@ -123,7 +123,7 @@ describe('decideTransfers', () => {
       ],
       found(),
     );
-    expect(decided.answers.map(said)).toEqual([
+    expect(decided.answers.map(summaryOf)).toEqual([
       'insufficient_funds',
       'again insufficient_funds',
       'POSTED',
@@ -143,7 +143,7 @@ describe('decideTransfers', () => {
       found({ frozen: new Set(['world']) }),
     );
     expect(decided.answers.slice(0, 2)).toEqual([notFound('no-1'), notFound('no-2')]);
-    expect(said(decided.answers[2])).toBe('account_unsettled');
+    expect(summaryOf(decided.answers[2])).toBe('account_unsettled');
     expect(decided).toMatchObject({ outcomes: [], moves: [] });
   });
 
@@ -161,7 +161,7 @@ describe('decideTransfers', () => {
   it('returns only account_unsettled for an id that is only in the journal, whatever its content', () => {
     const ground = found({ unsettled: new Set(['1']), standing: standing('1') });
     const { answers, outcomes } = decideTransfers([item('1'), item('1', { source: 'nobody' }), item('2')], ground);
-    expect(answers.map(said)).toEqual(['account_unsettled', 'account_unsettled', 'POSTED']);
+    expect(answers.map(summaryOf)).toEqual(['account_unsettled', 'account_unsettled', 'POSTED']);
     expect(outcomes).toHaveLength(1);
   });
 });

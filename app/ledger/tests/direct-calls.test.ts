@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { said } from '../../domain/testing/orders.ts';
+import { summaryOf } from '../../domain/testing/orders.ts';
 import { commandLost, failing, Gate, replyLost } from '../../journal/testing/faulty-cache.ts';
 import { DirectError } from '../ports/direct-server.ts';
 import { SwitchBench } from '../testing/switch-bench.ts';
@@ -41,15 +41,15 @@ describe('While MySQL has the authority', () => {
   it('each transfer has its own answer: refusals, replays, different content, unknown accounts', async () => {
     const [one, poor] = [bench.order(), bench.order({ source: 'b', destination: 'a' })];
     const first = await bench.apply(one, poor, bench.order({ destination: 'nobody' }), one);
-    expect(first.map(said)).toEqual(['POSTED', 'insufficient_funds', 'account_not_found', 'again POSTED']);
+    expect(first.map(summaryOf)).toEqual(['POSTED', 'insufficient_funds', 'account_not_found', 'again POSTED']);
     const second = await bench.apply(one, poor, { ...one, amount: 1 });
-    expect(second.map(said)).toEqual(['again POSTED', 'again insufficient_funds', 'transaction_id_reused']);
+    expect(second.map(summaryOf)).toEqual(['again POSTED', 'again insufficient_funds', 'transaction_id_reused']);
     expect(bench.stored('a')).toEqual({ balance: 100, version: 1 });
   });
 
   it('waiting transfers share a transaction of limited size', async () => {
     const answers = await bench.apply(...Array.from({ length: 450 }, () => bench.order({ amount: 1 })));
-    expect(new Set(answers.map(said))).toEqual(new Set(['POSTED']));
+    expect(new Set(answers.map(summaryOf))).toEqual(new Set(['POSTED']));
     expect(bench.direct.calls.map((ids) => ids.length)).toEqual([200, 200, 50]);
     expect(bench.stored('a')).toEqual({ balance: 450, version: 450 });
     expect(bench.events.counts.applied).toBe(450);
@@ -67,13 +67,13 @@ describe('While MySQL has the authority', () => {
     await bench.clock.pass(3_000);
     expect([bench.session.movedFrom, bench.ledger.waiting, bench.direct.calls.length]).toEqual([[epoch], 1, 1]);
     bench.toDirect();
-    expect((await bench.clock.until(waiting)).map(said)).toEqual(['POSTED']);
+    expect((await bench.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
     expect(bench.stored('a').version).toBe(1);
   });
 
   it('a transfer that finds the authority elsewhere and waits for too long returns 503: nothing was written', async () => {
     bench.direct.next(failing(new DirectError('moved', 'it is REBUILDING')));
-    expect((await bench.apply(bench.order())).map(said)).toEqual(['ledger_switching']);
+    expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['ledger_switching']);
   });
 
   it('while MySQL is unavailable, transfers are retried, and made when it is back', async () => {
@@ -83,27 +83,27 @@ describe('While MySQL has the authority', () => {
     expect(bench.ledger.open).toBe(1);
     expect(bench.direct.calls.length).toBeGreaterThan(4);
     bench.direct.always((run) => run());
-    expect((await bench.clock.until(waiting)).map(said)).toEqual(['POSTED']);
+    expect((await bench.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
     expect(bench.clock.monotonic()).toBeLessThan(6_000);
   });
 
   it('if MySQL stays unavailable, they return 503 database_unavailable at the deadline, with a limited number of tries', async () => {
     bench.direct.always(unable);
     bench.session.reason = 'database_unavailable';
-    expect((await bench.apply(bench.order())).map(said)).toEqual(['database_unavailable']);
+    expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['database_unavailable']);
     expect(bench.clock.monotonic()).toBeLessThan(10_200);
     expect(bench.direct.calls.length).toBeLessThan(25);
   });
 
   it('a commit without an answer is repeated, and made once: the request gets its own outcome', async () => {
     bench.direct.next(commitUnanswered);
-    expect((await bench.apply(bench.order())).map(said)).toEqual(['POSTED']);
+    expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['POSTED']);
     expect([bench.stored('a'), bench.direct.calls.length]).toEqual([{ balance: 100, version: 1 }, 2]);
   });
 
   it('a commit that was lost is made by the next attempt', async () => {
     bench.direct.next(commitLost, unable, commitLost);
-    expect((await bench.apply(bench.order())).map(said)).toEqual(['POSTED']);
+    expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['POSTED']);
     expect(bench.stored('a')).toEqual({ balance: 100, version: 1 });
   });
 
@@ -125,8 +125,8 @@ describe('While MySQL has the authority', () => {
     const first = bench.ledger.apply([bench.order()], 'cache');
     await gate.reached;
     const second = bench.ledger.apply([bench.order()], 'cache');
-    expect((await bench.clock.until(first)).map(said)).toEqual(['outcome_unknown']);
-    expect((await bench.clock.until(second)).map(said)).toEqual(['overloaded']);
+    expect((await bench.clock.until(first)).map(summaryOf)).toEqual(['outcome_unknown']);
+    expect((await bench.clock.until(second)).map(summaryOf)).toEqual(['overloaded']);
     gate.open();
   });
 
@@ -136,7 +136,7 @@ describe('While MySQL has the authority', () => {
   ])('%s is not retried forever, and leaves the transfer in doubt: 504', async (_, fault) => {
     bench.direct.always(fault);
     const one = bench.order();
-    expect((await bench.apply(one)).map(said)).toEqual(['outcome_unknown']);
+    expect((await bench.apply(one)).map(summaryOf)).toEqual(['outcome_unknown']);
     expect([bench.direct.calls.length, bench.ledger.open]).toEqual([4, 0]);
     expect(bench.clock.monotonic()).toBeLessThan(3_000);
   });
@@ -153,7 +153,7 @@ describe('Accounts and ids that wait for the journal', () => {
       bench.order({ transactionId: 'lost', destination: 'b' }),
       bench.order({ destination: 'b' }),
     );
-    expect(answers.map(said)).toEqual(['account_unsettled', 'account_unsettled', 'POSTED']);
+    expect(answers.map(summaryOf)).toEqual(['account_unsettled', 'account_unsettled', 'POSTED']);
     expect(answers[0]).toMatchObject({ status: 503, retryable: true });
   });
 
@@ -168,7 +168,7 @@ describe('Accounts and ids that wait for the journal', () => {
     bench.toDirect(false);
     const [answer] = await bench.clock.until(waiting);
     expect(answer).toMatchObject({ code: 'outcome_unknown', extras: { transactionId: one.transactionId } });
-    expect((await bench.apply(one)).map(said)).toEqual(['account_unsettled']);
+    expect((await bench.apply(one)).map(summaryOf)).toEqual(['account_unsettled']);
     expect(bench.stored('a').version).toBe(0);
   });
 });
@@ -181,7 +181,7 @@ describe('When the authority moves from Redis to MySQL', () => {
     await bench.clock.pass(4_000);
     expect([bench.ledger.waiting, bench.direct.calls]).toEqual([2, []]);
     bench.toDirect();
-    expect((await bench.clock.until(waiting)).map(said)).toEqual(['POSTED', 'POSTED']);
+    expect((await bench.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED', 'POSTED']);
     expect(bench.direct.calls).toEqual([orders.map(({ transactionId }) => transactionId)]);
     // None of them was looked up: the transaction itself sees whether an id is committed.
     expect(bench.database.reads.outcomes).toBe(0);
@@ -194,7 +194,7 @@ describe('When the authority moves from Redis to MySQL', () => {
     bench.close();
     await bench.settle();
     bench.toDirect();
-    expect((await bench.clock.until(waiting)).map(said)).toEqual(['POSTED']);
+    expect((await bench.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
     expect(bench.stored('a')).toEqual({ balance: 100, version: 1 });
   });
 
@@ -224,7 +224,7 @@ describe('When the authority moves from Redis to MySQL', () => {
     await bench.clock.settle();
     expect(bench.ledger.open).toBe(1);
     bench.toDirect();
-    expect((await bench.clock.until(waiting)).map(said)).toEqual(['POSTED']);
+    expect((await bench.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
     expect(bench.stored('a')).toEqual({ balance: 200, version: 2 });
   });
 
@@ -236,7 +236,7 @@ describe('When the authority moves from Redis to MySQL', () => {
     bench.close();
     bench.toDirect();
     gate.open();
-    expect((await bench.clock.until(waiting)).map(said)).toEqual(['POSTED']);
+    expect((await bench.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
     expect(bench.stored('c').version).toBe(1);
   });
 
@@ -248,7 +248,7 @@ describe('When the authority moves from Redis to MySQL', () => {
     bench.close();
     bench.toDirect();
     gate.open();
-    expect((await bench.clock.until(waiting)).map(said)).toEqual(['POSTED']);
+    expect((await bench.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
     expect(bench.direct.calls).toEqual([['mine']]);
   });
 });
@@ -291,7 +291,7 @@ describe('When the authority returns to Redis', () => {
     bench.cache.next('apply', commandLost);
     await bench.toCache();
     const back = bench.clock.monotonic();
-    expect((await bench.clock.until(waiting)).map(said)).toEqual(['POSTED']);
+    expect((await bench.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
     expect(bench.clock.monotonic() - back).toBeLessThan(1_500);
   });
 });
@@ -310,8 +310,8 @@ describe('Load shedding', () => {
     const waiting = bench.ledger.apply([bench.order()], 'cache');
     bench.session.reason = 'ledger_closed';
     bench.toDirect();
-    expect((await bench.clock.until(waiting)).map(said)).toEqual(['POSTED']);
-    expect((await bench.apply(bench.order())).map(said)).toEqual(['POSTED']);
+    expect((await bench.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
+    expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['POSTED']);
   });
 
   it('too many in-doubt transfers are rejected: each may delay a switch-over, and uses memory', async () => {
@@ -321,10 +321,10 @@ describe('Load shedding', () => {
       doubt: () => ({ kind: 'transfers' as const, id: `t${n}`, accounts: ['a', 'b'] }),
     }));
     view.inDoubt.leave(attempts, 'pod-1', 0);
-    expect((await bench.apply(bench.order())).map(said)).toEqual(['POSTED']);
+    expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['POSTED']);
     view.inDoubt.leave([{ doubt: () => ({ kind: 'transfers', id: 'one more', accounts: ['a', 'b'] }) }], 'pod-1', 0);
-    expect((await bench.apply(bench.order())).map(said)).toEqual(['overloaded']);
+    expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['overloaded']);
     view.inDoubt.resolved('transfers', 't5');
-    expect((await bench.apply(bench.order())).map(said)).toEqual(['POSTED']);
+    expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['POSTED']);
   });
 });

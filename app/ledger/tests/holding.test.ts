@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { accountOf, codeOf, said } from '../../domain/testing/orders.ts';
+import { accountOf, codeOf, summaryOf } from '../../domain/testing/orders.ts';
 import { CacheError } from '../../journal/cache-port.ts';
 import { commandLost, failing, Gate } from '../../journal/testing/faulty-cache.ts';
 import { LIMITS, ModelLedger } from '../testing/model-ledger.ts';
@@ -19,7 +19,7 @@ describe('While the session is closed', () => {
     await stage.clock.pass(5_000);
     expect([stage.ledger.open, stage.cache.applied]).toEqual([2, []]);
     if (view) stage.session.open(view);
-    expect((await stage.clock.until(waiting)).map(said)).toEqual(['POSTED', 'POSTED']);
+    expect((await stage.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED', 'POSTED']);
     expect(stage.ledger.open).toBe(0);
   });
 
@@ -29,7 +29,7 @@ describe('While the session is closed', () => {
     await stage.clock.pass(1_000);
     expect(stage.database.reads.outcomes).toBe(0);
     await stage.sit();
-    expect((await stage.clock.until(waiting)).map(said)).toEqual(['POSTED']);
+    expect((await stage.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
     expect(stage.database.reads.outcomes).toBe(1);
   });
 
@@ -44,14 +44,14 @@ describe('While the session is closed', () => {
     await stage.clock.pass(3_000);
     expect(stage.ledger.open).toBe(1);
     await stage.sit();
-    expect((await stage.clock.until(waiting)).map(said)).toEqual(['POSTED']);
+    expect((await stage.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
   });
 
   it('transfers past their deadline are released, so that a long hold does not fill the memory', async () => {
     stage.session.close();
     for (let n = 0; n < 10; n++) {
       const answers = stage.ledger.apply([stage.order(), stage.order()], 'cache');
-      expect((await stage.clock.until(answers)).map(said)).toEqual(['ledger_switching', 'ledger_switching']);
+      expect((await stage.clock.until(answers)).map(summaryOf)).toEqual(['ledger_switching', 'ledger_switching']);
     }
     expect([stage.ledger.open, stage.ledger.waiting]).toEqual([0, 0]);
   });
@@ -59,7 +59,7 @@ describe('While the session is closed', () => {
   it('the deadline returns 503 with the reason for the hold', async () => {
     stage.session.close();
     stage.session.reason = 'database_unavailable';
-    expect((await stage.apply(stage.order())).map(said)).toEqual(['database_unavailable']);
+    expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['database_unavailable']);
   });
 });
 
@@ -106,7 +106,7 @@ describe('A reply of an ended epoch', () => {
     gate.open();
     await stage.clock.settle();
     expect(stage.ledger.open).toBe(1);
-    expect((await stage.clock.until(waiting)).map(said)).toEqual(['outcome_unknown']);
+    expect((await stage.clock.until(waiting)).map(summaryOf)).toEqual(['outcome_unknown']);
   });
 
   it('is repeated if it was a read', async () => {
@@ -171,7 +171,7 @@ describe('Calls in flight', () => {
     await gate.reached;
     const second = stage.ledger.apply([stage.order()], 'cache');
     gate.open();
-    expect((await stage.clock.until(Promise.all([first, second]))).flat().map(said)).toEqual(['POSTED', 'POSTED']);
+    expect((await stage.clock.until(Promise.all([first, second]))).flat().map(summaryOf)).toEqual(['POSTED', 'POSTED']);
   });
 
   it('are released after a failure', async () => {
@@ -180,7 +180,7 @@ describe('Calls in flight', () => {
       ...(await run()),
       records: [],
     }));
-    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
+    expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
     const gate = new Gate();
     stage.cache.next('apply', gate.reply);
     const first = stage.ledger.apply([stage.order()], 'cache');
@@ -198,7 +198,7 @@ describe('Calls in flight', () => {
     await stage.apply(stage.order());
     stage.cache.applied.length = 0;
     const answers = await stage.apply(...Array.from({ length: 7 }, () => stage.order()));
-    expect(answers.map(said)).toEqual(Array.from({ length: 7 }, () => 'POSTED'));
+    expect(answers.map(summaryOf)).toEqual(Array.from({ length: 7 }, () => 'POSTED'));
     expect(stage.cache.applied.map((ids) => ids.length)).toEqual([3, 3, 1]);
   });
 });

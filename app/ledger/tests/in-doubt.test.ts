@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../domain/problem.ts';
-import { said } from '../../domain/testing/orders.ts';
+import { summaryOf } from '../../domain/testing/orders.ts';
 import { CacheError } from '../../journal/cache-port.ts';
 import type { ResultRecord } from '../../journal/codec.ts';
 import { commandLost, failing, Gate, passing, replyLost } from '../../journal/testing/faulty-cache.ts';
@@ -21,7 +21,7 @@ describe('A reply that is lost after the script ran', () => {
     stage.cache.next('apply', replyLost);
     const [answer] = await stage.apply(one);
     // Its own outcome, not a replay: this request made it.
-    expect(said(answer)).toBe('POSTED');
+    expect(summaryOf(answer)).toBe('POSTED');
     expect(await stage.balance('a')).toBe(1_007);
     expect(callsOf(one.transactionId)).toBe(2);
   });
@@ -41,13 +41,13 @@ describe('A reply that is lost after the script ran', () => {
       await stage.model.apply(stage.caller, [itemOf(stage.order({ destination: 'b', amount: 500 }))]);
       throw new CacheError('in_doubt', 'Command timed out');
     });
-    expect((await stage.apply(one)).map(said)).toEqual(['insufficient_funds']);
+    expect((await stage.apply(one)).map(summaryOf)).toEqual(['insufficient_funds']);
   });
 
   it('leaves every transfer of the call in doubt, and each is answered once', async () => {
     const many = Array.from({ length: 5 }, () => stage.order({ amount: 1 }));
     stage.cache.next('apply', replyLost);
-    expect((await stage.apply(...many)).map(said)).toEqual(many.map(() => 'POSTED'));
+    expect((await stage.apply(...many)).map(summaryOf)).toEqual(many.map(() => 'POSTED'));
     expect(await stage.balance('a')).toBe(1_005);
   });
 
@@ -55,14 +55,14 @@ describe('A reply that is lost after the script ran', () => {
     const one = stage.order({ amount: 7 });
     stage.cache.next('apply', replyLost);
     await stage.apply(one);
-    expect((await stage.apply({ ...one, correlationId: 'another request' })).map(said)).toEqual(['again POSTED']);
+    expect((await stage.apply({ ...one, correlationId: 'another request' })).map(summaryOf)).toEqual(['again POSTED']);
   });
 });
 
 describe('An in-doubt attempt', () => {
   it('that did not run is made by the next attempt', async () => {
     stage.cache.next('apply', commandLost, commandLost, commandLost);
-    expect((await stage.apply(stage.order({ amount: 7 }))).map(said)).toEqual(['POSTED']);
+    expect((await stage.apply(stage.order({ amount: 7 }))).map(summaryOf)).toEqual(['POSTED']);
     expect(await stage.balance('a')).toBe(1_007);
   });
 
@@ -96,7 +96,7 @@ describe('An in-doubt attempt', () => {
     stage.cache.next('apply', commandLost);
     stage.cache.always('apply', failing(new CacheError('refused', 'fenced')));
     const [answer] = await stage.apply(one);
-    expect(said(answer)).toBe('outcome_unknown');
+    expect(summaryOf(answer)).toBe('outcome_unknown');
   });
 
   it('does not use up a try if the prologue refuses it: it is retried until the deadline', async () => {
@@ -105,12 +105,12 @@ describe('An in-doubt attempt', () => {
       commandLost,
       ...Array.from({ length: 10 }, () => failing(new CacheError('refused', 'fenced'))),
     );
-    expect((await stage.apply(stage.order({ amount: 7 }))).map(said)).toEqual(['POSTED']);
+    expect((await stage.apply(stage.order({ amount: 7 }))).map(summaryOf)).toEqual(['POSTED']);
   });
 
   it('includes unknown errors', async () => {
     stage.cache.always('apply', failing(new TypeError('something else')));
-    expect((await stage.apply(stage.order())).map(said)).toEqual(['outcome_unknown']);
+    expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['outcome_unknown']);
   });
 
   it.each([
@@ -126,15 +126,15 @@ describe('An in-doubt attempt', () => {
       return { ...reply, records: spoil(records) };
     });
     const one = stage.order();
-    expect((await stage.apply(one)).map(said)).toEqual(['outcome_unknown']);
+    expect((await stage.apply(one)).map(summaryOf)).toEqual(['outcome_unknown']);
     expect(stage.ledger.open).toBe(0);
     stage.cache.always('apply', passing);
-    expect((await stage.apply(one)).map(said)).toEqual(['again POSTED']);
+    expect((await stage.apply(one)).map(summaryOf)).toEqual(['again POSTED']);
   });
 
   it('returns 504 if the retry finds an unknown account, which proves nothing', async () => {
     stage.cache.next('apply', commandLost);
-    expect((await stage.apply(stage.order({ destination: 'nobody' }))).map(said)).toEqual(['outcome_unknown']);
+    expect((await stage.apply(stage.order({ destination: 'nobody' }))).map(summaryOf)).toEqual(['outcome_unknown']);
   });
 });
 
@@ -164,7 +164,7 @@ describe('A request past its deadline', () => {
     stage.cache.always('apply', failing(new CacheError('not_sent', "Stream isn't writeable")));
     const [answer] = await stage.apply(stage.order());
     expect(answer).toBeInstanceOf(Problem);
-    expect(said(answer)).toBe('overloaded');
+    expect(summaryOf(answer)).toBe('overloaded');
   });
 
   it('returns 503 after three tries if Redis reports that it cannot accept it', async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { said } from '../../domain/testing/orders.ts';
+import { summaryOf } from '../../domain/testing/orders.ts';
 import { commandLost } from '../../journal/testing/faulty-cache.ts';
 import { SwitchBench } from '../testing/switch-bench.ts';
 
@@ -16,7 +16,7 @@ describe('An in-doubt transfer whose account is in no store', () => {
     bench.close();
     await bench.settle();
     bench.toDirect();
-    expect((await bench.clock.until(waiting)).map(said)).toEqual(['account_not_found']);
+    expect((await bench.clock.until(waiting)).map(summaryOf)).toEqual(['account_not_found']);
   });
 
   it('is resolved in the next epoch', async () => {
@@ -26,7 +26,7 @@ describe('An in-doubt transfer whose account is in no store', () => {
     bench.close();
     await bench.settle();
     await bench.toCache();
-    expect((await bench.clock.until(waiting)).map(said)).toEqual(['account_not_found']);
+    expect((await bench.clock.until(waiting)).map(summaryOf)).toEqual(['account_not_found']);
   });
 
   it('stays in doubt in the same epoch: it may run after its account was opened', async () => {

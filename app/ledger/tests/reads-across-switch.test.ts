@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../domain/problem.ts';
-import { codeOf, said } from '../../domain/testing/orders.ts';
+import { codeOf, summaryOf } from '../../domain/testing/orders.ts';
 import type { AccountView } from '../../domain/types.ts';
 import { commandLost, Gate } from '../../journal/testing/faulty-cache.ts';
 import { SwitchBench } from '../testing/switch-bench.ts';
@@ -201,7 +201,7 @@ describe('A transfer with durability persisted', () => {
     const state = await waiting();
     await bench.settle();
     bench.toDirect();
-    expect((await bench.clock.until(state.answers)).map(said)).toEqual(['POSTED']);
+    expect((await bench.clock.until(state.answers)).map(summaryOf)).toEqual(['POSTED']);
   });
 
   it('that waits for the journal keeps waiting, and returns 504 at its deadline', async () => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../domain/problem.ts';
-import { accountOf, codeOf, said } from '../../domain/testing/orders.ts';
+import { accountOf, codeOf, summaryOf } from '../../domain/testing/orders.ts';
 import type { AccountView } from '../../domain/types.ts';
 import { CacheError } from '../../journal/cache-port.ts';
 import { commandLost, failing, Gate, replyLost } from '../../journal/testing/faulty-cache.ts';
@@ -135,7 +135,7 @@ describe('Loading accounts into the cache', () => {
     await stage.clock.settle();
     const reads = stage.database.reads.accounts;
     gate.open();
-    expect((await stage.clock.until(Promise.all(asked))).flat().map(said)).toEqual(asked.map(() => 'POSTED'));
+    expect((await stage.clock.until(Promise.all(asked))).flat().map(summaryOf)).toEqual(asked.map(() => 'POSTED'));
     expect(stage.database.reads.accounts).toBe(reads);
   });
 
@@ -146,32 +146,32 @@ describe('Loading accounts into the cache', () => {
     await stage.clock.settle();
     expect(stage.cache.calls('install')).toBe(1);
     stage.database.stamp = { epoch: 1, cursor: 0 };
-    expect((await stage.clock.until(waiting)).map(said)).toEqual(['POSTED']);
+    expect((await stage.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
     expect(stage.cache.calls('install')).toBe(3);
     expect(stage.session.suspicions).toEqual([]);
   });
 
   it('installs again after a lost reply: an account in the cache is left unchanged', async () => {
     stage.cache.next('install', replyLost);
-    expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['POSTED']);
+    expect((await stage.apply(stage.order({ destination: 'c' }))).map(summaryOf)).toEqual(['POSTED']);
     expect(await stage.balance('c')).toBe(100);
     expect(stage.session.suspicions).toMatchObject([{ kind: 'in_doubt' }]);
   });
 
   it('gives up as overloaded if every snapshot is stale', async () => {
     stage.cache.always('install', failing(new CacheError('stale', 'snapshot')));
-    expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['overloaded']);
+    expect((await stage.apply(stage.order({ destination: 'c' }))).map(summaryOf)).toEqual(['overloaded']);
     expect(stage.cache.calls('install')).toBeLessThan(20);
   });
 
   it('returns database_unavailable if MySQL is unavailable, and internal_error for a bug', async () => {
     stage.database.broken = away;
-    expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['database_unavailable']);
+    expect((await stage.apply(stage.order({ destination: 'c' }))).map(summaryOf)).toEqual(['database_unavailable']);
     stage.database.broken = new Error('odd');
-    expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['internal_error']);
+    expect((await stage.apply(stage.order({ destination: 'c' }))).map(summaryOf)).toEqual(['internal_error']);
     stage.database.broken = null;
     stage.cache.next('install', failing(new TypeError('odd')));
-    expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['internal_error']);
+    expect((await stage.apply(stage.order({ destination: 'c' }))).map(summaryOf)).toEqual(['internal_error']);
   });
 
   it('lets transfers wait for room while everything in the cache is dirty, and returns what MySQL has to reads', async () => {
@@ -184,13 +184,13 @@ describe('Loading accounts into the cache', () => {
     // Flushed: the accounts may be evicted now.
     await stage.model.publish(stage.keeper, 1, 0);
     stage.database.stamp.cursor = 1;
-    expect((await stage.clock.until(waiting)).map(said)).toEqual(['POSTED']);
+    expect((await stage.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
   });
 
   it('rejects a transfer if no room becomes available', async () => {
     stage = await ModelLedger.open({ cachedAccountsMax: 2 });
     await stage.apply(stage.order());
-    expect((await stage.apply(stage.order({ destination: 'c' }))).map(said)).toEqual(['overloaded']);
+    expect((await stage.apply(stage.order({ destination: 'c' }))).map(summaryOf)).toEqual(['overloaded']);
     expect(stage.ledger.open).toBe(0);
   });
 
@@ -285,8 +285,10 @@ describe('The outcome of an id', () => {
 
   it('is needed for some transfers, which are rejected while MySQL is unavailable or too many are waiting', async () => {
     stage.database.broken = away;
-    expect((await stage.apply(stage.order({ transactionId: 'mine' }))).map(said)).toEqual(['database_unavailable']);
-    expect((await stage.apply(stage.order())).map(said)).toEqual(['POSTED']);
+    expect((await stage.apply(stage.order({ transactionId: 'mine' }))).map(summaryOf)).toEqual([
+      'database_unavailable',
+    ]);
+    expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
   });
 
   it('that is committed but temporarily unreadable is the Problem, and found later', async () => {
@@ -294,6 +296,6 @@ describe('The outcome of an id', () => {
     await stage.apply(one);
     await stage.model.publish(stage.keeper, 2, 2);
     stage.database.broken = away;
-    expect((await stage.apply(one)).map(said)).toEqual(['database_unavailable']);
+    expect((await stage.apply(one)).map(summaryOf)).toEqual(['database_unavailable']);
   });
 });

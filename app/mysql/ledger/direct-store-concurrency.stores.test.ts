@@ -1,6 +1,6 @@
 import { type Connection, createConnection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { said } from '../../domain/testing/orders.ts';
+import { summaryOf } from '../../domain/testing/orders.ts';
 import type { TransferOrder } from '../../domain/types.ts';
 import { account } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
@@ -64,7 +64,7 @@ describe('The same id from two pods at the same time', () => {
       const told = await Promise.all(
         pods.map((pod, index) => pod.apply(DIRECT_EPOCH, [directItem(id, accountsOf(index))])),
       );
-      expect(told.flat().map(said).sort()).toEqual(['POSTED', 'again POSTED']);
+      expect(told.flat().map(summaryOf).sort()).toEqual(['POSTED', 'again POSTED']);
       const orders = told.flat().map((answer) => (answer as { order: TransferOrder }).order);
       expect(orders[0]).toEqual(orders[1]);
     }
@@ -87,7 +87,7 @@ describe('Many calls at the same time', () => {
           });
           const store = stores()[group % 2];
           const answers = await store?.apply(DIRECT_EPOCH, items);
-          expect(new Set(answers?.map(said))).toEqual(new Set(['POSTED']));
+          expect(new Set(answers?.map(summaryOf))).toEqual(new Set(['POSTED']));
         }
       }),
     );
@@ -146,7 +146,7 @@ describe('Locks', () => {
     for (const beyond of ['d', 'e', 'f']) expect(await free(beyond)).toBe(true);
     await holder.query('ROLLBACK');
     await blocker.query('ROLLBACK');
-    expect((await applied)?.map(said)).toEqual(['POSTED', 'POSTED', 'POSTED']);
+    expect((await applied)?.map(summaryOf)).toEqual(['POSTED', 'POSTED', 'POSTED']);
     await blocker.end();
   });
 
@@ -160,7 +160,7 @@ describe('Locks', () => {
       directItem('t4', { destination: 'a' }),
     ];
     const answers = await stores()[0]?.apply(DIRECT_EPOCH, items);
-    expect(answers?.map(said)).toEqual(['POSTED', 'account_not_found', 'POSTED', 'POSTED']);
+    expect(answers?.map(summaryOf)).toEqual(['POSTED', 'account_not_found', 'POSTED', 'POSTED']);
   });
 
   it('in a cycle with another transaction lead to a retry, not to an error', async () => {
@@ -179,7 +179,7 @@ describe('Locks', () => {
     );
     await holder.query("SELECT 1 FROM accounts WHERE account_id = 'a' FOR UPDATE");
     await holder.query('COMMIT');
-    expect((await applied)?.map(said)).toEqual(['POSTED']);
+    expect((await applied)?.map(summaryOf)).toEqual(['POSTED']);
     expect(clock.slept.length).toBeGreaterThan(0);
     await probe.end();
   });
@@ -225,7 +225,7 @@ it('an id that another transaction keeps storing first makes the call unable, wh
   const applied = stores(clock)[0]?.apply(DIRECT_EPOCH, [directItem('t1', between('a', 'b'))]);
   await expect(applied).rejects.toMatchObject({ kind: 'unable', message: expect.stringContaining("PRIMARY'") });
   expect(clock.slept).toHaveLength(3);
-  expect((await other?.apply(DIRECT_EPOCH, [directItem('t1', between('a', 'b'))]))?.map(said)).toEqual([
+  expect((await other?.apply(DIRECT_EPOCH, [directItem('t1', between('a', 'b'))]))?.map(summaryOf)).toEqual([
     'again insufficient_funds',
   ]);
 });

@@ -1,6 +1,6 @@
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { said } from '../../domain/testing/orders.ts';
+import { summaryOf } from '../../domain/testing/orders.ts';
 import { account } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { SilentNetwork } from '../../kernel/testing/silent-network.ts';
@@ -204,7 +204,7 @@ describe('A commit in flight', () => {
     const again = storeOn(db.database).apply(DIRECT_EPOCH, ITEMS);
     await until('the repetition waits for the accounts', waits('%FOR UPDATE'));
     network.deliver();
-    expect((await again).map(said)).toEqual(['again POSTED', 'again POSTED']);
+    expect((await again).map(summaryOf)).toEqual(['again POSTED', 'again POSTED']);
     await expectWholeHistory(db.database);
     await close();
   });
@@ -224,7 +224,7 @@ describe('A commit in flight', () => {
   it('is rolled back by the server if it never arrives, and the repetition takes effect', async () => {
     await send(2);
     const again = await storeOn(db.database).apply(DIRECT_EPOCH, ITEMS);
-    expect(again.map(said)).toEqual(['POSTED', 'POSTED']);
+    expect(again.map(summaryOf)).toEqual(['POSTED', 'POSTED']);
     await expectWholeHistory(db.database);
     network.deliver();
     expect((await written()).transfers).toHaveLength(2);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
-import { said } from '../../domain/testing/orders.ts';
+import { summaryOf } from '../../domain/testing/orders.ts';
 import type { AccountStatus, Outcome } from '../../domain/types.ts';
 import { batchOf } from '../../journal/flush-batch.ts';
 import { ACCEPTED_AT, account, modelEpoch, order } from '../../journal/testing/epoch-under-test.ts';
@@ -132,12 +132,12 @@ describe('DirectStore.apply', () => {
   ] as const)('stores %s as the outcome of the id, and changes nothing else', async (refusal, prepare, fields) => {
     await prepare();
     const before = await ledgerRows(db.database);
-    expect((await apply(directItem('t1', fields))).map(said)).toEqual([refusal]);
+    expect((await apply(directItem('t1', fields))).map(summaryOf)).toEqual([refusal]);
     const { accounts, transfers } = await ledgerRows(db.database);
     expect(accounts).toEqual(before.accounts);
     expect(transfers).toMatchObject([{ transaction_id: 't1', status: 'REJECTED', refusal, source_version: null }]);
     await db.database.rows("UPDATE accounts SET status = 'ACTIVE', balance = 1000");
-    expect((await apply(directItem('t1', fields))).map(said)).toEqual([`again ${refusal}`]);
+    expect((await apply(directItem('t1', fields))).map(summaryOf)).toEqual([`again ${refusal}`]);
   });
 
   it('enforces the exact range at both ends', async () => {
@@ -152,7 +152,7 @@ describe('DirectStore.apply', () => {
       directItem('t3', out),
       directItem('t4', { source: 'rich', destination: 'world-2', amount: MAX }),
     );
-    expect(answers.map(said)).toEqual(['balance_out_of_range', 'POSTED', 'balance_out_of_range', 'POSTED']);
+    expect(answers.map(summaryOf)).toEqual(['balance_out_of_range', 'POSTED', 'balance_out_of_range', 'POSTED']);
     expect((await ledgerRows(db.database)).accounts).toMatchObject([{}, {}, { balance: 0 }, {}, { balance: 0 }, {}]);
   });
 
@@ -165,7 +165,7 @@ describe('DirectStore.apply', () => {
     ]);
     expect(await ledgerRows(db.database)).toEqual(before);
     await putAccounts(db.database, [account('nobody')]);
-    expect((await apply(directItem('t1', { destination: 'nobody' }))).map(said)).toEqual(['POSTED']);
+    expect((await apply(directItem('t1', { destination: 'nobody' }))).map(summaryOf)).toEqual(['POSTED']);
   });
 
   it('reports it for a current UUIDv7, too, if neither account exists', async () => {
@@ -175,7 +175,7 @@ describe('DirectStore.apply', () => {
 
   it('gives one id one outcome: in one call, in the next one, from another store, whatever its content', async () => {
     const first = await apply(directItem('t1'), directItem('t1', { amount: 7 }));
-    expect(first.map(said)).toEqual(['POSTED', 'again POSTED']);
+    expect(first.map(summaryOf)).toEqual(['POSTED', 'again POSTED']);
     const other = new DirectStore({ database: db.database, clock: systemClock });
     const again = await other.apply(DIRECT_EPOCH, [
       { ...directItem('t1', { source: 'bob', destination: 'nobody', amount: 3 }), takenAt: 1 },
@@ -185,8 +185,8 @@ describe('DirectStore.apply', () => {
   });
 
   it('keeps ids that differ only in case apart', async () => {
-    expect((await apply(directItem('abc'), directItem('ABC'))).map(said)).toEqual(['POSTED', 'POSTED']);
-    expect((await apply(directItem('Abc'))).map(said)).toEqual(['POSTED']);
+    expect((await apply(directItem('abc'), directItem('ABC'))).map(summaryOf)).toEqual(['POSTED', 'POSTED']);
+    expect((await apply(directItem('Abc'))).map(summaryOf)).toEqual(['POSTED']);
   });
 
   it('returns nothing for an empty call, and accepts calls that are longer than an IN list', async () => {
@@ -197,8 +197,8 @@ describe('DirectStore.apply', () => {
       many.map((n) => account(`many-${n}`)),
     );
     const items = many.map((n) => directItem(`t-${n}`, { destination: `many-${n}` }));
-    expect(new Set((await apply(...items)).map(said))).toEqual(new Set(['POSTED']));
-    expect(new Set((await apply(...items)).map(said))).toEqual(new Set(['again POSTED']));
+    expect(new Set((await apply(...items)).map(summaryOf))).toEqual(new Set(['POSTED']));
+    expect(new Set((await apply(...items)).map(summaryOf))).toEqual(new Set(['again POSTED']));
   });
 });
 
@@ -284,7 +284,7 @@ describe('Accounts and ids that wait for a journal', () => {
       directItem('t-held', { destination: 'bob' }),
       directItem('c-held', { destination: 'bob' }),
     );
-    expect(answers.map(said)).toEqual(['account_unsettled', 'POSTED', 'account_unsettled', 'POSTED']);
+    expect(answers.map(summaryOf)).toEqual(['account_unsettled', 'POSTED', 'account_unsettled', 'POSTED']);
     await expect(change('c1', 'ada')).rejects.toMatchObject(unsettled);
     await expect(change('c-held', 'bob')).rejects.toMatchObject(unsettled);
     expect(await change('t-held', 'bob')).toMatchObject({ settingsVersion: 2 });
@@ -297,7 +297,7 @@ describe('Accounts and ids that wait for a journal', () => {
     await db.database.rows('UPDATE authority SET cache_epoch = NULL');
     await apply(directItem('t1', { destination: 'ada' }));
     await db.database.rows('UPDATE authority SET cache_epoch = ?', [CACHE_EPOCH]);
-    expect((await apply(directItem('t1', { destination: 'ada' }))).map(said)).toEqual(['again POSTED']);
+    expect((await apply(directItem('t1', { destination: 'ada' }))).map(summaryOf)).toEqual(['again POSTED']);
   });
 });
 
@@ -316,7 +316,7 @@ describe('Between the modes', () => {
       directItem('t2', { source: 'ada', destination: 'world', amount: 101 }),
       directItem('t3', { source: 'ada', destination: 'world', amount: 101 }),
     );
-    expect(answers.map(said)).toEqual(['again POSTED', 'again insufficient_funds', 'POSTED']);
+    expect(answers.map(summaryOf)).toEqual(['again POSTED', 'again insufficient_funds', 'POSTED']);
     expect(answers).toMatchObject([
       { epoch: 1, seq: 1 },
       { epoch: 1, seq: 2 },

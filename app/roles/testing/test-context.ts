@@ -14,9 +14,9 @@ export type Line = Record<string, unknown> & { level: string; msg: string };
 export interface ContextUnderTest extends Context {
   lines: Line[];
   /** The messages of a level, in order. */
-  said(level: 'info' | 'warn' | 'error'): string[];
+  messages(level: 'info' | 'warn' | 'error'): string[];
   /** The messages of the lines with this error or reason: a busy machine may cause other errors. */
-  saidOf(trouble: string): string[];
+  messagesAbout(trouble: string): string[];
 }
 
 /** A configuration with its own keys and free ports. The Redis of all tests, unless `env` names another. */
@@ -40,9 +40,9 @@ export async function testContext(config: Config, clock?: Clock): Promise<Contex
     for (const line of text.trim().split('\n')) lines.push(JSON.parse(line) as Line);
   };
   const logger = createLogger('info', {}, { write, flushSync: () => {} });
-  const said = (level: string) => lines.filter((line) => line.level === level).map(({ msg }) => msg);
-  const saidOf = (trouble: string) => lines.filter((line) => troubleIn(line) === trouble).map(({ msg }) => msg);
-  Object.assign(context, { logger, lines, said, saidOf });
+  const messages = (level: string) => lines.filter((line) => line.level === level).map(({ msg }) => msg);
+  const messagesAbout = (trouble: string) => lines.filter((line) => troubleIn(line) === trouble).map(({ msg }) => msg);
+  Object.assign(context, { logger, lines, messages, messagesAbout });
   return context as ContextUnderTest;
 }
 

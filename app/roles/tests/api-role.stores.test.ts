@@ -81,7 +81,7 @@ describe('An API pod', () => {
     const away = async () => {
       throw new Problem('database_unavailable', 'away');
     };
-    const { authority, flushStore } = api.context.looking;
+    const { authority, flushStore } = api.context.opsReads;
     for (const name of ['read', 'pods'] as const) vi.spyOn(authority, name).mockImplementation(away);
     vi.spyOn(flushStore, 'cursor').mockImplementation(away);
     expect(await status(api)).toMatchObject({
@@ -177,7 +177,7 @@ describe('Stopping', () => {
     });
     await until('the key is known', async () => (await api.request('GET', '/v1/ops/status')).status === 200);
     let reached = false;
-    vi.spyOn(api.context.looking.authority, 'pods').mockImplementation(async () => {
+    vi.spyOn(api.context.opsReads.authority, 'pods').mockImplementation(async () => {
       reached = true;
       await held;
       return [];
@@ -246,7 +246,7 @@ describe('At startup', () => {
     });
     const running = await startApi(context);
     await until('it was tried again', () => refusals > 1);
-    expect(context.said('warn')).toContain('the bootstrap key could not be stored yet');
+    expect(context.messages('warn')).toContain('the bootstrap key could not be stored yet');
     await running.stop();
     await context[Symbol.asyncDispose]();
   });
@@ -256,7 +256,7 @@ describe('At startup', () => {
     vi.spyOn(context.database, 'rows').mockRejectedValue(new Problem('database_unavailable', 'away'));
     const running = await startApi(context);
     const tries = () =>
-      context.said('warn').filter((said) => said === 'the bootstrap key could not be stored yet').length;
+      context.messages('warn').filter((said) => said === 'the bootstrap key could not be stored yet').length;
     await until('it was refused', () => tries() > 0);
     await running.stop();
     const before = tries();

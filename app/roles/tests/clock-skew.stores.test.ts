@@ -74,7 +74,7 @@ it('one pod and the keeper an hour ahead: ids and history follow the stores, thr
 
 it('a deviating clock is reported in its metric, its status and its log; a correct one is not', async () => {
   await until('it has said so', () =>
-    ahead.context.said('warn').includes("the clock of this process deviates from the ledger's"),
+    ahead.context.messages('warn').includes("the clock of this process deviates from the ledger's"),
   );
   const offset = async (role: Role) => {
     const { clock } = (await role.request('GET', '/v1/ops/status')).json as { clock: { offsetSeconds: number } };
@@ -83,5 +83,5 @@ it('a deviating clock is reported in its metric, its status and its log; a corre
   expect(await offset(ahead)).toBeGreaterThan(3_000);
   expect(await offset(right)).toBeLessThan(600);
   expect(await ahead.context.metrics.text()).toMatch(/^holdfast_clock_offset_seconds 3\d{3}/m);
-  expect(right.context.said('warn')).not.toContain("the clock of this process deviates from the ledger's");
+  expect(right.context.messages('warn')).not.toContain("the clock of this process deviates from the ledger's");
 });

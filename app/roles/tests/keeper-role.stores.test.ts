@@ -38,7 +38,7 @@ describe('A keeper', () => {
     const api = await podInCache();
     await api.transfer('flushed-1');
     await until('it is in MySQL', () => inMysql('flushed-1'));
-    expect(keeper.context.said('info')).toContain('the keeper is running');
+    expect(keeper.context.messages('info')).toContain('the keeper is running');
     expect(await gauge(keeper, 'flush_batch_size_count')).toBeGreaterThan(0);
     await until('nothing waits', async () => (await gauge(keeper, 'journal_entries')) === 0);
     expect(await gauge(keeper, 'journal_age_seconds')).toBe(0);
@@ -56,7 +56,7 @@ describe('A keeper', () => {
   it('needs no port', async () => {
     const keeper = await roles.keeper({ ADMIN_PORT: '0' });
     expect(keeper.server.listening).toBe(false);
-    await until('it works', () => keeper.context.said('info').includes('the keeper is running'));
+    await until('it works', () => keeper.context.messages('info').includes('the keeper is running'));
   });
 
   it('does not start if its port is in use', async () => {
@@ -75,10 +75,10 @@ describe('A keeper', () => {
     const keeper = await roles.keeper();
     const read = vi.spyOn(keeper.context.authority, 'read').mockRejectedValue(new Error('out of reach'));
     await until('it has tried often', () => read.mock.calls.length > 3);
-    const { saidOf } = keeper.context;
-    expect(saidOf('out of reach')).toEqual(['authority step failed; retrying']);
+    const { messagesAbout } = keeper.context;
+    expect(messagesAbout('out of reach')).toEqual(['authority step failed; retrying']);
     read.mockRejectedValue('not even an error');
-    await until('the second error is logged, too', () => saidOf('not even an error').length > 0);
+    await until('the second error is logged, too', () => messagesAbout('not even an error').length > 0);
     read.mockRestore();
     const api = await podInCache();
     expect((await api.transfer('after-trouble')).status).toBe(201);
@@ -119,7 +119,7 @@ describe('A keeper that stops', () => {
     const api = await podInCache();
     vi.spyOn(keeper.context.flushStore, 'commit').mockRejectedValue(new Error('away'));
     await api.transfer('left-over');
-    await until('it fails', () => keeper.context.saidOf('away').includes('a flush failed; retrying'));
+    await until('it fails', () => keeper.context.messagesAbout('away').includes('a flush failed; retrying'));
     await keeper.stop();
     expect(await inMysql('left-over')).toBe(false);
     await roles.keeper();
@@ -131,7 +131,7 @@ describe('A keeper that stops', () => {
     await podInCache();
     keeper.context.redis.disconnect();
     await keeper.stop();
-    expect(keeper.context.said('warn')).toContain('the journal could not be flushed to its end');
+    expect(keeper.context.messages('warn')).toContain('the journal could not be flushed to its end');
   });
 });
 
@@ -144,19 +144,19 @@ describe('Reports about the flush', () => {
       .spyOn(flushStore, 'commit')
       .mockRejectedValueOnce(new CursorConflictError('the cursor is elsewhere'));
     await api.transfer(`told-${Date.now()}`);
-    await until('it was overtaken', () => saidOf('the cursor is elsewhere').length > 0);
-    expect(saidOf('the cursor is elsewhere')).toEqual(['another keeper was faster']);
+    await until('it was overtaken', () => messagesAbout('the cursor is elsewhere').length > 0);
+    expect(messagesAbout('the cursor is elsewhere')).toEqual(['another keeper was faster']);
     commit.mockRejectedValue(new Error('away'));
     await api.transfer(`told-too-${Date.now()}`);
     await until('the alert fires', () =>
-      said('error').includes('the journal cannot be flushed to MySQL; retries continue'),
+      messages('error').includes('the journal cannot be flushed to MySQL; retries continue'),
     );
     expect(await gauge(keeper, 'flush_alert')).toBe(1);
     expect(await gauge(keeper, 'journal_entries')).toBeGreaterThan(0);
     expect(await gauge(keeper, 'journal_age_seconds')).toBeGreaterThan(0);
     expect(await gauge(keeper, 'flush_failures_total')).toBeGreaterThan(2);
     commit.mockRestore();
-    await until('the alert ends', () => said('info').includes('the journal is being flushed again'));
+    await until('the alert ends', () => messages('info').includes('the journal is being flushed again'));
     expect(await gauge(keeper, 'flush_alert')).toBe(0);
   });
 
@@ -165,7 +165,7 @@ describe('Reports about the flush', () => {
     const api = await podInCache();
     vi.spyOn(keeper.context.flushStore, 'commit').mockRejectedValue(new Error('away'));
     await api.transfer(`late-${Date.now()}`);
-    await until('it is logged', () => keeper.context.said('error').includes('flushing is falling behind'));
+    await until('it is logged', () => keeper.context.messages('error').includes('flushing is falling behind'));
     const line = keeper.context.lines.find(({ msg }) => msg === 'flushing is falling behind');
     expect(JSON.stringify(line)).toMatch(/nothing was flushed for \d+ ms/);
   });
@@ -183,13 +183,13 @@ describe('Housekeeping', () => {
     await until('it is removed', async () =>
       (await keeper.context.authority.pods()).every(({ podId }) => podId !== 'gone'),
     );
-    expect(keeper.context.said('warn')).toContain('a silent pod was retired');
+    expect(keeper.context.messages('warn')).toContain('a silent pod was retired');
   });
 
   it('is postponed while a store is unavailable', async () => {
     const keeper = await roles.keeper();
     const pods = vi.spyOn(keeper.context.authority, 'pods').mockRejectedValue(new Error('away'));
-    await until('it is logged', () => keeper.context.saidOf('away').includes('housekeeping was postponed'));
+    await until('it is logged', () => keeper.context.messagesAbout('away').includes('housekeeping was postponed'));
     pods.mockRestore();
   });
 
@@ -199,7 +199,7 @@ describe('Housekeeping', () => {
     await until('it has reported', async () => (await reports()).length > 0);
     expect((await reports())[0]).toEqual({ clean: 1 });
     const transaction = vi.spyOn(keeper.context.database, 'transaction').mockRejectedValue(new Error('away'));
-    await until('it is logged', () => keeper.context.saidOf('away').includes('the reconciliation failed'));
+    await until('it is logged', () => keeper.context.messagesAbout('away').includes('the reconciliation failed'));
     transaction.mockRestore();
   });
 });

@@ -72,7 +72,7 @@ describe('While MySQL refuses a pod', () => {
     await root.query(cure);
     await until('it goes on', async () => (await pod.transfer(`t-${id}`)).status === 201);
     expect((await pod.request('POST', '/v1/accounts', { accountId: id, currency: 'EUR' })).status).toBe(201);
-    expect(pod.context.said('error')).toEqual([]);
+    expect(pod.context.messages('error')).toEqual([]);
   });
 });
 

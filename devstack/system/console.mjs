@@ -1,16 +1,16 @@
 /** Console output for the user: lines with a time, and errors as single sentences. */
 
 /** An error that the user can fix: its message describes what happened and what to do, so no stack trace is shown. */
-export class Trouble extends Error {
+export class UserError extends Error {
   /** @override */
-  name = 'Trouble';
+  name = 'UserError';
 }
 
 // A reader that disconnects (`npm start | head`) must not take the stack down.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 /** @param {string} text one or more lines */
-export function say(text) {
+export function print(text) {
   const time = new Date().toTimeString().slice(0, 8);
   process.stdout.write(`${text.replace(/^/gm, `${time}  `)}\n`);
 }
