@@ -114,7 +114,7 @@ function resultsOf(body: unknown, count: number, path: string): unknown[] {
   const results = member(body, 'results');
   if (!Array.isArray(results) || results.length !== count) {
     throw new Error(
-      `POST ${path} of ${count} was answered without one result for each: ${JSON.stringify(body)?.slice(0, 300)}`,
+      `POST ${path} returned the wrong number of results for ${count} items: ${JSON.stringify(body)?.slice(0, 300)}`,
     );
   }
   return results;

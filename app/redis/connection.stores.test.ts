@@ -198,7 +198,7 @@ describe('A managed server, which refuses CONFIG and ACL', () => {
 });
 
 describe('The name of a node', () => {
-  it('identifies it after a restart only if it is its own and nobody may replicate', async () => {
+  it('identifies it after a restart only if it is its own and no one may replicate', async () => {
     const facts = await inspectServer(await connected());
     expect(provableNode(facts)).toBe(server.node);
     for (const doubt of [

@@ -50,7 +50,7 @@ describe('The request rates of the pods', () => {
     expect(await redis.hkeys(key)).toEqual(['a']);
   });
 
-  it('are not written by a pod that has lost its registration since it asked for the time', async () => {
+  it('are not written by a pod that has lost its registration since it requested the time', async () => {
     const answers = [true, false];
     const losing = new SharedDemand({ redis, keyPrefix, podId: 'a', isAdmitted: () => answers.shift() ?? false });
     await expect(exchange(losing, { ada: 80 })).rejects.toThrow('not registered');

@@ -35,7 +35,7 @@ export class SharedDemand {
     const { redis, keyPrefix, podId } = this.#options;
     this.#mustBeAdmitted();
     const [seconds, microseconds] = await redis.time();
-    // Another Redis may have answered at this address meanwhile.
+    // Another Redis may have responded at this address in the meantime.
     this.#mustBeAdmitted();
     const now = Number(seconds) * 1000 + Number(microseconds) / 1000;
     const commands = redis.pipeline();

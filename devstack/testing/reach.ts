@@ -92,7 +92,7 @@ function watch(): void {
     return Reflect.apply(connect, this, args);
   } as typeof connect;
 
-  // Not part of its types: every asynchronous way to start a process uses this.
+  // This method is missing in the type definitions: every asynchronous way to start a process uses it.
   const prototype = ChildProcess.prototype as unknown as { spawn(options: { file: string }): unknown };
   const { spawn } = prototype;
   prototype.spawn = function (this: ChildProcess, options) {

@@ -1,6 +1,6 @@
 /**
- * Runs holdfast.jmx against a stack of its own, or against --url (with HOLDFAST_KEY), writes an HTML report, and reconciles the
- * books: a run with drift is no result.
+ * Runs holdfast.jmx against its own stack, or against --url (with HOLDFAST_KEY), writes an HTML report, and reconciles
+ * the books: a run with drift is not a valid result.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -47,7 +47,7 @@ const SHORT_SECONDS = '10';
 
 export interface Asked {
   scenarios: readonly ScenarioName[];
-  /** Empty: a stack of its own. */
+  /** Empty: start a separate stack. */
   urls: readonly string[];
   accounts: number;
   env: Readonly<Record<string, string>>;

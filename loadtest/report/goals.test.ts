@@ -17,7 +17,7 @@ it('reports what is met, what is missed, and what was not measured', () => {
   expect(met('… p95')).toBe(false);
   expect(met('… p99')).toBe(true);
   expect(met('one hot account, ratio to uniform accounts')).toBe(false);
-  // Of the two the better one counts: 10,000 is ten times the worse and four times the better.
+  // The better one of the two counts: 10,000 is ten times the worse and four times the better.
   expect(met('better TypeORM variant, uniform accounts')).toBe(false);
   expect(met('memory of the API pods')).toBe(false);
   expect(met('balance reads')).toBeNull();

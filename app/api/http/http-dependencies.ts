@@ -14,7 +14,7 @@ export interface ApiLogger {
 export interface ApiLimits {
   /** A longer body is a 413. A batch of 1000 transfers with a reference each is about 300 kB. */
   bodyBytesMax: number;
-  /** More requests at a time than this are answered 503 `overloaded` at once: waiting longer helps nobody. */
+  /** Further concurrent requests get 503 `overloaded` immediately, because waiting longer would not help. */
   requestsInFlightMax: number;
   /** The same while the pod is short of CPU, and not just waiting for a store. */
   requestsInFlightBusyMax: number;
@@ -36,7 +36,7 @@ export interface RequestTracing {
 /** What the framework needs, whatever the resources are. */
 export interface HttpDependencies {
   keys: KeyStore;
-  /** Absent where JWTs are not taken: a JWT is then a key that nobody knows. */
+  /** Absent if JWTs are not accepted: a JWT is then treated as an unknown key. */
   jwt?: JwtVerifier;
   /** Absent while tracing is off. */
   tracing?: RequestTracing;

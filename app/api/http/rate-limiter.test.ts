@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { TestClock } from '../../kernel/testing/test-clock.ts';
 import { type DemandExchange, RateLimiter } from './rate-limiter.ts';
 
-/** A clock whose timers run when the test says so. */
+/** A clock whose timers run when the test triggers them. */
 class StepClock extends TestClock {
   readonly timers: (() => void)[] = [];
   override after = (_ms: number, action: () => void) => {

@@ -185,7 +185,7 @@ describe('an invalid transfer', () => {
       'is more than 5 minutes ahead of our clock',
     ],
     ['with a timestamp in another format', { timestamp: 1 }, '/timestamp', 'must be a string'],
-    ['with a reference too long', { reference: 'x'.repeat(141) }, '/reference', 'must have at most 140 characters'],
+    ['with too long a reference', { reference: 'x'.repeat(141) }, '/reference', 'must have at most 140 characters'],
     ['with a control character', { reference: 'a\u0007' }, '/reference', 'must not contain control characters'],
     ['with an unpaired surrogate', { reference: '\ud800' }, '/reference', expect.stringContaining('well-formed')],
     ['with metadata of other types', { metadata: { n: 1 } }, '/metadata/n', 'must be a string'],

@@ -227,7 +227,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have dra
     await expectStaysClosing(
       'nothing proves that this Redis is the one of the epoch, and not every pod has handed over',
     );
-    // All that any pod was told is in MySQL's hands then: this Redis may settle it if it knows as much.
+    // Everything that any pod received is then in MySQL: this Redis may be used for the recovery if it has as much.
     await bench.drain(epoch.pod, {});
     expect(await bench.keeper().step()).toMatchObject({ mode: 'REBUILDING' });
   });

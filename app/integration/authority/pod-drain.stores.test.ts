@@ -92,7 +92,7 @@ describe('At the end of its epoch, a pod', () => {
       seen.push(pod.session.view(), pod.session.direct());
     });
     const acknowledged: string[] = [];
-    /** Until something other than a reply of this epoch arrives. */
+    /** Each writes until it receives something other than a reply of this epoch. */
     const writers = Array.from({ length: 20 }, async () => {
       for (;;) {
         const one = pod.order({ amount: 1 });
@@ -123,7 +123,7 @@ describe('At the end of its epoch, a pod', () => {
     await other.ledger.apply([two], 'cache');
     expect((await answersOf([one])).map(summaryOf)).toEqual(['again POSTED']);
     await pod.ledger.outcome(two.transactionId);
-    // The other one dies without a word; it is as if it had never been registered.
+    // The other one dies silently, as if it had never been registered.
     await other.session.stop();
     await db.database.rows("DELETE FROM pods WHERE pod_id LIKE 'other%'");
     await db.database.rows('DELETE FROM drained_entries');
@@ -228,7 +228,7 @@ describe('At the end of its epoch, a pod', () => {
     const id = await pod.post();
     pod.away = AWAY;
     await pod.closing();
-    await until('Redis may say what it likes', () => pod.session.view() !== null);
+    await until('the replies of Redis no longer matter', () => pod.session.view() !== null);
     expect((await pod.settlement.settleByFold(await pod.store.read(), { keeper: 'k', reason: 'r' })) ?? {}).toEqual({
       undrained: ['pod-1'],
     });
@@ -408,7 +408,7 @@ describe('In-doubt attempts without a reply', () => {
     pod.away = AWAY;
     pod.clock.push(31_000);
     const asked = vi.spyOn(pod.cache, 'read');
-    await until('it has looked again', () => asked.mock.calls.length > 2);
+    await until('it has read the authority again', () => asked.mock.calls.length > 2);
     expect([pod.session.podId, doubts()]).toEqual(['pod-1', 1]);
     pod.away = null;
     await until('it has another id', () => pod.session.podId === 'pod-2');

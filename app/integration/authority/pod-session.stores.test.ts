@@ -35,7 +35,7 @@ const inDirect = async (unsettled: number | null = null) =>
   db.database.rows("UPDATE authority SET mode = 'DIRECT', epoch = epoch + 1, cache_epoch = ?", [unsettled]);
 
 describe('A session that starts', () => {
-  it('is closed, and says why, until it knows who has the authority', async () => {
+  it('is closed, with the reason, until it has read the authority', async () => {
     expect(pod.session.view()).toBeNull();
     expect(pod.session.direct()).toBeNull();
     expect(pod.session.holdReason()).toBe('database_unavailable');
@@ -59,7 +59,7 @@ describe('A session that starts', () => {
   it('distinguishes an outage of MySQL from a bug on our side', async () => {
     pod.away = new Error('no such column');
     pod.session.start();
-    await until('it is told', () => pod.log.messages('error').length > 0);
+    await until('it is logged', () => pod.log.messages('error').length > 0);
     expect(pod.log.messages('error')[0]).toBe('the authority could not be read');
     expect(pod.session.view()).toBeNull();
   });
@@ -110,7 +110,7 @@ describe('A session that starts', () => {
     pod.redis.disconnect();
     await until('it is gone', () => pod.redis.status === 'end');
     pod.session.start();
-    await until('it is heard', reported);
+    await until('it has reported', reported);
     expect(await reported()).toMatchObject({ processId: 'pod', redisSeen: false });
     expect([await podIds(), pod.session.complaints()]).toEqual([[], [NO_REDIS]]);
     await pod.redis.connect();
@@ -190,7 +190,7 @@ describe('An open session', () => {
     await pod.serve();
     await until('it has reported', async () => (await reported())?.redisSeen);
     pod.redis.disconnect();
-    await until('it is heard', async () => (await reported())?.redisSeen === false);
+    await until('it has reported', async () => (await reported())?.redisSeen === false);
     expect(pod.session.complaints()).toEqual([]);
     pod.clock.push(5_000);
     expect(pod.session.complaints()).toEqual([NO_REDIS]);
@@ -225,7 +225,7 @@ describe('A pod that was retired while it was paused', () => {
   });
 
   it.each([0, 1, 2, 3, 4, 5, 6])(
-    'never opens under an id whose end it hears %i microtasks after the reply',
+    'never opens under an id whose end it learns of %i microtasks after the reply',
     async (later) => {
       const view = await pod.serve();
       const opened: (string | undefined)[] = [];
@@ -246,7 +246,7 @@ describe('A pod that was retired while it was paused', () => {
     },
   );
 
-  it('is registered once more when a keeper has forgotten its old id', async () => {
+  it('is registered again if a keeper has removed its old id', async () => {
     const view = await pod.serve();
     await pod.scripts.retire({ ...view.caller, fenceEpoch: view.caller.epoch }, 'pod-1');
     await pod.store.removePod('pod-1');
@@ -256,11 +256,11 @@ describe('A pod that was retired while it was paused', () => {
 });
 
 describe('While MySQL is away a session', () => {
-  it('goes on in its epoch', async () => {
+  it('continues in its epoch', async () => {
     const view = await pod.serve();
     pod.away = AWAY;
     const asked = vi.spyOn(pod.cache, 'read');
-    await until('it has looked at Redis again', () => asked.mock.calls.length > 5);
+    await until('it has checked Redis again', () => asked.mock.calls.length > 5);
     expect([pod.session.view(), pod.opened, pod.session.complaints()]).toEqual([view, 1, []]);
     pod.session.lostRedis();
     expect(await pod.open()).toBe(view);
@@ -397,9 +397,9 @@ describe('A Redis that hangs', () => {
 });
 
 describe('A session that stops', () => {
-  it('gives its registration back, and its process', async () => {
+  it('removes its registration and its process', async () => {
     await pod.serve();
-    await until('it was heard', reported);
+    await until('it has reported', reported);
     await pod.session.stop();
     expect([await podIds(), await pod.store.livePods()]).toEqual([[], []]);
   });

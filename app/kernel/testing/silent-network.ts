@@ -30,7 +30,7 @@ export class SilentNetwork {
 
   #join(client: Socket, mysql: Socket, statement: string): void {
     this.#sockets.push(client, mysql);
-    // MySQL is told before each statement that it has no attributes; MariaDB does not know any.
+    // MySQL gets an explicit count of zero query attributes before each statement; MariaDB does not support them.
     const words = [`\x03${statement}`, `\x03\x00\x01${statement}`];
     let silent = false;
     client.on('data', (bytes) => {

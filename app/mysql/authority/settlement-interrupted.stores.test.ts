@@ -60,7 +60,7 @@ describe('a recovery by what was drained', () => {
     },
   );
 
-  it('keeps frozen what depends on a second gap', async () => {
+  it('keeps accounts frozen that depend on a second gap', async () => {
     const journal = await bench.journal(
       ['t1', 'bob', 'cy', 7],
       ['t2', 'world', 'ada', 50],

@@ -103,7 +103,7 @@ describe('An API pod', () => {
     });
     expect(unready.json).toMatchObject({ reasons: ['Redis does not answer this pod as the server of this epoch'] });
     await until(
-      'the detector knows',
+      'the detector has noticed',
       async () => ((await status(api))['breakers'] as { redis: string }).redis !== 'closed',
     );
     expect(await status(api)).toMatchObject({ mode: 'CACHE', journal: null, pod: { open: false, observedSeq: null } });

@@ -139,7 +139,7 @@ describe('Reports about the flush', () => {
   it('raise an alert if it keeps failing, end the alert, and ignore being overtaken', async () => {
     const keeper = await roles.keeper({ FLUSH_ALERT_AFTER_FAILURES: '3', FLUSH_RETRY_MAX_MS: '50' });
     const api = await podInCache();
-    const { said, saidOf, flushStore } = keeper.context;
+    const { messages, messagesAbout, flushStore } = keeper.context;
     const commit = vi
       .spyOn(flushStore, 'commit')
       .mockRejectedValueOnce(new CursorConflictError('the cursor is elsewhere'));

@@ -70,7 +70,7 @@ describe('While MySQL refuses a pod', () => {
     await until('MySQL refuses it', async () => (await ask()).every(({ status }) => status === 503));
     for (const { json } of await ask()) expect(json).toMatchObject({ status: 503, code: 'database_unavailable' });
     await root.query(cure);
-    await until('it goes on', async () => (await pod.transfer(`t-${id}`)).status === 201);
+    await until('it works again', async () => (await pod.transfer(`t-${id}`)).status === 201);
     expect((await pod.request('POST', '/v1/accounts', { accountId: id, currency: 'EUR' })).status).toBe(201);
     expect(pod.context.messages('error')).toEqual([]);
   });

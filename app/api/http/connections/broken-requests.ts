@@ -8,7 +8,7 @@ import { UNMATCHED } from '../middleware/measure.ts';
 import { problemDocument } from '../problem-document.ts';
 import type { RefusalLog } from '../refusal-log.ts';
 
-/** The client closed its connection, perhaps in the middle of a request, so there is nobody to answer. */
+/** The client closed its connection, perhaps in the middle of a request, so no one is left to receive a response. */
 const CLIENT_GONE = /^(?:ECONNRESET|EPIPE|HPE_INVALID_EOF_STATE)$/;
 
 interface BrokenRequestDependencies {
