@@ -10,8 +10,8 @@ export function midnight(name: string, text: string): number {
 }
 
 /**
- * Runs a command: an error becomes one line on stderr and exit code 1 (2 for a usage error); Ctrl-C stops it in an
- * orderly way (code 130).
+ * Runs a command: an error becomes one line on stderr and exit code 1 (2 for a usage error); Ctrl-C stops it cleanly
+ * (code 130).
  */
 export async function runCommand(command: (signal: AbortSignal) => Promise<number>): Promise<void> {
   const stop = new AbortController();

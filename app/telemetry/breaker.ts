@@ -26,7 +26,7 @@ export class Detector {
   constructor(name: string, settings: Config['breakers'], moved: (name: string, state: BreakerState) => void) {
     this.name = name;
     this.#moved = moved;
-    // Throwing at once, not rejecting, makes opossum count a failure in the same turn.
+    // Throwing synchronously, rather than rejecting, makes opossum count a failure in the same turn.
     const replay = (failure: unknown) => {
       if (failure !== null) throw failure;
       return SETTLED;
