@@ -56,7 +56,7 @@ class ForgetfulView extends EpochView {
   override keep(): void {}
 }
 
-function seatAt(view: EpochView): Session {
+function sessionAt(view: EpochView): Session {
   return {
     view: () => view,
     direct: () => null,
@@ -154,7 +154,7 @@ try {
     view,
     ledger: new PodLedger({
       cache,
-      session: seatAt(view),
+      session: sessionAt(view),
       clock: systemClock,
       events: nothing,
       database: { loadAccounts: never, findOutcomes: never },

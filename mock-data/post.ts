@@ -51,7 +51,7 @@ export async function postInBatches<T>(
   const slots = Array.from({ length: options.concurrency }, async (_, slot) => {
     try {
       for (let batch = await feed.next(); batch !== null; batch = await feed.next()) {
-        await sendUntilSettled(client, job, batch, slot, options, (entry) => feed.done(entry));
+        await sendUntilDecided(client, job, batch, slot, options, (entry) => feed.done(entry));
       }
     } catch (error) {
       feed.stop();
@@ -63,7 +63,7 @@ export async function postInBatches<T>(
   if (failed !== undefined) throw failed.reason;
 }
 
-async function sendUntilSettled<T>(
+async function sendUntilDecided<T>(
   client: ApiClient,
   job: BatchJob<T>,
   batch: readonly Entry<T>[],

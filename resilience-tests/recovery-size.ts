@@ -96,7 +96,7 @@ async function held(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
 /** A pod is missing, so that only the journal can end the epoch. */
 async function journal(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
-  await epoch.forgetDrained();
+  await epoch.forgetHandOver();
   await recovered(epoch, api, { what: 'journal', redisUrl: epoch.redisUrl, until: settled, posted: SETTLED });
 }
 

@@ -9,7 +9,7 @@ import { healthRoutes } from './health/health-routes.ts';
 import { ApiApplication } from './http/application.ts';
 import { refuseBroken } from './http/connections/broken-requests.ts';
 import { Connections, type CutReason } from './http/connections/connections.ts';
-import { Admission, type LoopUtilization } from './http/connections/load-shedding.ts';
+import { LoadShedding, type LoopUtilization } from './http/connections/load-shedding.ts';
 import { type ApiMiddleware, send } from './http/http-context.ts';
 import { authenticate } from './http/middleware/authenticate.ts';
 import { correlate } from './http/middleware/correlation.ts';
@@ -79,7 +79,7 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
 /** An API that is not listening yet, and the sources of its metrics. */
 export interface ApiServer {
   server: Server;
-  admission: Admission;
+  loadShedding: LoadShedding;
   connections: Connections;
 }
 
@@ -87,7 +87,7 @@ export interface ApiServer {
 export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: number, loop?: LoopUtilization): ApiServer {
   const { clock, limits, logger, onProblem } = deps;
   const refusals = new RefusalLog(logger, clock);
-  const admission = new Admission(deps, refusals, loop);
+  const loadShedding = new LoadShedding(deps, refusals, loop);
   const onCut = (reason: CutReason) => {
     onProblem('overloaded');
     refusals.write({
@@ -102,7 +102,7 @@ export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: numbe
   const handle = createApi(deps, refusals).callback();
   const server = createServer({ connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS }, (request, response) => {
     if (!connections.accept(request, response)) return;
-    const leave = admission.enter(request, response);
+    const leave = loadShedding.enter(request, response);
     if (leave) void handle(request, response).then(leave, leave);
   });
   server.headersTimeout = HEADERS_TIMEOUT_MS;
@@ -112,7 +112,7 @@ export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: numbe
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     refuseBroken(error, socket as Socket, connections.isAnswering(socket as Socket), { clock, onProblem, refusals });
   });
-  return { server, admission, connections };
+  return { server, loadShedding, connections };
 }
 
 const handle: ApiMiddleware = async (ctx) => {

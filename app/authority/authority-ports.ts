@@ -80,13 +80,13 @@ export interface EpochRecoveryStore {
   /** REBUILDING → CACHE: the cursor begins at seq 0 of the new epoch; registrations of older epochs go. */
   activate(from: Authority, server: CacheServerIdentity, by: MovedBy): Promise<Authority | null>;
   /** CLOSING → `to`, when the whole journal is in MySQL. @throws Error when the cursor is not at `end` of the closing epoch */
-  settleByJournal(from: Authority, to: 'REBUILDING' | 'DIRECT', end: number, by: MovedBy): Promise<Authority | null>;
+  finishFromJournal(from: Authority, to: 'REBUILDING' | 'DIRECT', end: number, by: MovedBy): Promise<Authority | null>;
   /**
    * CLOSING → DIRECT by what the pods have drained: all must have. The authority stays while some have not (`undrained`), or
    * while more is missing than is in doubt (`unexplained`).
    * @throws IntegrityError when what was drained contradicts MySQL
    */
-  settleByFold(from: Authority, by: MovedBy): Promise<RecoveryStep | null>;
+  recoverFromHandOvers(from: Authority, by: MovedBy): Promise<RecoveryStep | null>;
   /**
    * Posts those of the next entries of the unsettled journal that MySQL does not have, and moves the cursor past them; in
    * CLOSING or in DIRECT. They follow on the cursor, and were read after the fence was raised. `end`: the journal's last seq.
@@ -94,7 +94,7 @@ export interface EpochRecoveryStore {
    */
   postJournal(from: Authority, entries: readonly JournalEntry[], end: number): Promise<Recovery | null>;
   /** DIRECT with frozen accounts → DIRECT without, when the cursor is at the end of the unsettled journal. */
-  settleLate(from: Authority, end: number, by: MovedBy): Promise<Authority | null>;
+  unfreezeFromJournal(from: Authority, end: number, by: MovedBy): Promise<Authority | null>;
   /**
    * An operator accepts that what is missing is lost. CLOSING → DIRECT by what was drained, whoever has not; DIRECT with
    * frozen accounts → DIRECT without. What is dropped is written down with the operator's name and reason. The decision is kept

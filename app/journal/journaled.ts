@@ -27,7 +27,7 @@ export interface JournaledSettings extends Told {
 }
 
 /** The items of an entry, in order of seq. */
-export function toldBy(entry: JournalEntry, epoch: number): Journaled[] {
+export function itemsOf(entry: JournalEntry, epoch: number): Journaled[] {
   if (entry.kind === 'account-change') {
     const change = changeOf(entry);
     const { version } = decodeRecord(entry.records, 0);

@@ -33,11 +33,23 @@ export interface Running {
 
 /** One API pod: serves clients, applies transfers in Redis, and reads from MySQL what Redis does not hold. */
 export async function startApi(context: Context): Promise<Running> {
-  const { config, clock, metrics, cache, authority, database, detectors, direct, drains, logger, redis, reader } =
-    context;
+  const {
+    config,
+    clock,
+    metrics,
+    cache,
+    authority,
+    database,
+    detectors,
+    direct,
+    handOverStore,
+    logger,
+    redis,
+    reader,
+  } = context;
   const session = new PodSession({
     authority,
-    drains,
+    handOverStore,
     cache,
     retire: (caller, podId) => context.scripts.retire(caller, podId),
     clock,
@@ -124,8 +136,8 @@ export async function startApi(context: Context): Promise<Running> {
     }),
     limits: { ...config.http, requestsPerSecondPerUserMax: config.http.requestsPerSecondPerUserMax || null },
   };
-  const { server, admission } = createApiServer(deps, config.http.keepAliveTimeoutMs);
-  metrics.sample({ requestsInFlight: () => admission.inFlight });
+  const { server, loadShedding } = createApiServer(deps, config.http.keepAliveTimeoutMs);
+  metrics.sample({ requestsInFlight: () => loadShedding.inFlight });
   // Before anything starts that would keep the process alive: a port in use aborts the startup.
   await listen(server, port, host);
   const admin = await startAdminServer({ readiness, metrics, host, port: adminPort });

@@ -5,8 +5,8 @@ import type { Config } from '../config/config.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { LedgerClock } from '../ledger/ledger-clock.ts';
 import { AuthorityStore } from '../mysql/authority/authority-store.ts';
-import { DrainStore } from '../mysql/authority/drain-store.ts';
-import { SettlementStore } from '../mysql/authority/settlement-store.ts';
+import { MysqlHandOverStore } from '../mysql/authority/hand-over-store.ts';
+import { RecoveryStore } from '../mysql/authority/recovery-store.ts';
 import { UnsettledStore } from '../mysql/authority/unsettled-store.ts';
 import { Database } from '../mysql/connection/pool.ts';
 import { DirectStore } from '../mysql/ledger/direct-store.ts';
@@ -29,7 +29,7 @@ const PROTOCOL_CONNECTIONS = 4;
 /** A crashed process must not keep the authority row locked for longer, seconds. */
 const PROTOCOL_WAIT_TIMEOUT_S = 10;
 
-/** A settlement reads what was drained, and computes the result before it writes. */
+/** An epoch recovery reads what was handed over, and computes the result before it writes. */
 const SETTLING_CONNECTIONS = 2;
 const SETTLING_WAIT_TIMEOUT_S = 60;
 /** Transfers made in MySQL: as many concurrent groups as the queue sends, and one to spare for account changes. */
@@ -56,8 +56,8 @@ export interface Context extends AsyncDisposable {
   cache: WatchedScripts;
   database: Database;
   authority: AuthorityStore;
-  drains: DrainStore;
-  settlement: SettlementStore;
+  handOverStore: MysqlHandOverStore;
+  recoveryStore: RecoveryStore;
   unsettled: UnsettledStore;
   /** The same stores, on the connections of requests: reads by operators must not delay what moves the ledger. */
   opsReads: { authority: AuthorityStore; flushStore: FlushStore };
@@ -160,8 +160,8 @@ export async function createContext(config: Config, clock: Clock = systemClock):
     database,
     ledgerClock,
     authority: new AuthorityStore(protocol, (timeMs, mode) => ledgerClock.heardDatabase(timeMs, mode)),
-    drains: new DrainStore(protocol),
-    settlement: new SettlementStore(settling),
+    handOverStore: new MysqlHandOverStore(protocol),
+    recoveryStore: new RecoveryStore(settling),
     unsettled: new UnsettledStore(database),
     opsReads: { authority: new AuthorityStore(database), flushStore: new FlushStore(database) },
     direct: new DirectStore({ database: direct, clock }),

@@ -25,7 +25,7 @@ const SCHEDULE_MS = 10_000;
 
 /** A keeper: moves the authority, flushes the journal, and cleans up Redis. Any number may run. */
 export async function startKeeper(context: Context): Promise<Running> {
-  const { config, clock, scripts, authority, drains, flushStore, logger, metrics, redis } = context;
+  const { config, clock, scripts, authority, handOverStore, flushStore, logger, metrics, redis } = context;
   const log = logger.log;
   let stopping = false;
   // Before anything starts that would keep the process alive: a port in use aborts the startup.
@@ -53,7 +53,7 @@ export async function startKeeper(context: Context): Promise<Running> {
   const keeper = new Keeper({
     keeperId: context.processId,
     authority,
-    settlement: context.settlement,
+    recoveryStore: context.recoveryStore,
     cache: scripts,
     flusher: settler,
     inspect: () => inspectServer(redis, config.redis.managed === 'true'),
@@ -129,7 +129,7 @@ export async function startKeeper(context: Context): Promise<Running> {
         const { seq, idTimeMax } = await flushStore.cursor();
         await janitor.round(caller, idTimeMax);
         await retirement.round(caller, seq);
-        await drains.forget(caller.epoch, seq);
+        await handOverStore.forget(caller.epoch, seq);
       } catch (error) {
         log.warn({ err: error }, 'housekeeping was postponed');
       } finally {

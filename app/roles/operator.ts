@@ -29,22 +29,22 @@ export interface LossAcceptance {
  * @throws Problem authority_moved, database_unavailable
  */
 export async function acceptLoss(
-  deps: Pick<Context, 'authority' | 'settlement' | 'unsettled' | 'clock' | 'logger'>,
+  deps: Pick<Context, 'authority' | 'recoveryStore' | 'unsettled' | 'clock' | 'logger'>,
   { epoch, reason }: { epoch: number; reason: string },
   user: string,
 ): Promise<LossAcceptance> {
-  const { authority, settlement, unsettled, clock, logger } = deps;
+  const { authority, recoveryStore, unsettled, clock, logger } = deps;
   const now = await authority.read();
   const waits = now.cacheEpoch !== null && (now.mode === 'CLOSING' || now.mode === 'DIRECT');
   if (!waits || now.epoch !== epoch) {
     throw new Problem('authority_moved', `the authority is ${now.mode} in epoch ${now.epoch}: check its state again`);
   }
   const by = { keeper: user, reason };
-  let step = await settlement.acceptLoss(now, by);
+  let step = await recoveryStore.acceptLoss(now, by);
   if (!step) throw new Problem('authority_moved', 'the authority has moved in the meantime: check its state again');
   logger.log.warn({ user, reason, epoch, cacheEpoch: now.cacheEpoch }, 'a loss was accepted');
   const until = clock.monotonic() + ANSWERED_WITHIN_MS;
-  while (step && 'working' in step && clock.monotonic() < until) step = await settlement.acceptLoss(now, by);
+  while (step && 'working' in step && clock.monotonic() < until) step = await recoveryStore.acceptLoss(now, by);
   if (step && 'working' in step) return { epoch, mode: now.mode, dropped: step.working.held, done: false };
   // Null: a keeper that is applying it, too, was faster.
   const after = step?.authority ?? (await authority.read());

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Authority } from '../domain/authority.ts';
 import { AuthorityStore } from '../mysql/authority/authority-store.ts';
-import { SettlementStore } from '../mysql/authority/settlement-store.ts';
+import { RecoveryStore } from '../mysql/authority/recovery-store.ts';
 import { Database } from '../mysql/connection/pool.ts';
 import { LedgerIdentity } from '../mysql/operations/ledger-identity.ts';
 
@@ -34,16 +34,16 @@ export async function renewIdentity(mysql: MysqlSettings): Promise<string> {
   const now = await authority.read();
   const closing = now.mode === 'CACHE' ? await authority.move(now, 'CLOSING', BY) : now;
   if (!closing) throw new Error('the authority has moved in the meantime');
-  if (waits(closing)) await giveUp(new SettlementStore(database), closing);
+  if (waits(closing)) await giveUp(new RecoveryStore(database), closing);
   const ledgerId = randomBytes(16).toString('hex');
   await new LedgerIdentity(database).write(ledgerId);
   return ledgerId;
 }
 
 /** Accepts the loss page by page, to its end: only then may another identity begin. */
-async function giveUp(settlement: SettlementStore, closing: Authority): Promise<void> {
+async function giveUp(recoveryStore: RecoveryStore, closing: Authority): Promise<void> {
   for (;;) {
-    const step = await settlement.acceptLoss(closing, BY);
+    const step = await recoveryStore.acceptLoss(closing, BY);
     if (!step) throw new Error('the authority has moved in the meantime');
     if (!('working' in step)) return;
   }

@@ -5,8 +5,8 @@ import type { Caller, KeeperCaller } from '../../app/journal/cache-port.ts';
 import { encodeOrder } from '../../app/journal/codec.ts';
 import { lastSeqOf } from '../../app/journal/journaled.ts';
 import { AuthorityStore } from '../../app/mysql/authority/authority-store.ts';
-import { DrainStore } from '../../app/mysql/authority/drain-store.ts';
-import { SettlementStore } from '../../app/mysql/authority/settlement-store.ts';
+import { MysqlHandOverStore } from '../../app/mysql/authority/hand-over-store.ts';
+import { RecoveryStore } from '../../app/mysql/authority/recovery-store.ts';
 import { Database } from '../../app/mysql/connection/pool.ts';
 import { LedgerIdentity } from '../../app/mysql/operations/ledger-identity.ts';
 import { migrate } from '../../app/mysql/schema/data-source.ts';
@@ -116,7 +116,7 @@ export class LargeEpoch implements AsyncDisposable {
     await this.#settingsVersion(0);
   }
   /** As if the pod had died before it drained: then only the journal can end the epoch. */
-  async forgetDrained(): Promise<void> {
+  async forgetHandOver(): Promise<void> {
     await this.database.rows('UPDATE pods SET drained_at = NULL');
   }
 
@@ -126,7 +126,7 @@ export class LargeEpoch implements AsyncDisposable {
 
   /** Stores an operator's decision; a keeper carries it out. */
   async acceptLoss(): Promise<void> {
-    const step = await new SettlementStore(this.database).acceptLoss(await this.authority.read(), BY);
+    const step = await new RecoveryStore(this.database).acceptLoss(await this.authority.read(), BY);
     if (step === null || !('working' in step)) throw new Error('a loss of this size is not over with one page');
   }
 
@@ -170,7 +170,7 @@ export class LargeEpoch implements AsyncDisposable {
     const epoch = rebuilding.epoch + 1;
     await this.#scripts.activate(epoch, replid, MARKER, 0);
     const server = { cacheEpoch: epoch, redisNode: '', replid, marker: MARKER };
-    await new SettlementStore(this.database).activate(rebuilding, server, BY);
+    await new RecoveryStore(this.database).activate(rebuilding, server, BY);
     this.#caller = { epoch, replid, podId: POD };
     await this.authority.register(POD, epoch);
     await this.#scripts.register(this.#caller, MARKER);
@@ -198,14 +198,14 @@ export class LargeEpoch implements AsyncDisposable {
   async #drain(): Promise<void> {
     const { epoch, replid } = this.#caller;
     const caller: KeeperCaller = { fenceEpoch: epoch, epoch, replid };
-    const drains = new DrainStore(this.database);
+    const handOverStore = new MysqlHandOverStore(this.database);
     const inDoubt = [{ kind: 'transfers' as const, id: 'lost', accounts: ['x', 'y'] }];
-    await drains.keep(epoch, POD, { entries: [], inDoubt });
+    await handOverStore.keep(epoch, POD, { entries: [], inDoubt });
     for (let seq = 1; ; ) {
       const { entries, head } = await this.#scripts.journal(caller, seq, ENTRIES_PER_READ);
       const last = entries.at(-1);
-      if (!last) return drains.complete(epoch, [POD], head.seq);
-      await drains.keep(epoch, POD, { entries, inDoubt: [] });
+      if (!last) return handOverStore.complete(epoch, [POD], head.seq);
+      await handOverStore.keep(epoch, POD, { entries, inDoubt: [] });
       seq = lastSeqOf(last);
     }
   }

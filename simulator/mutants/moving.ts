@@ -34,7 +34,7 @@ class NothingIsFrozen extends DirectTables {
     return new Set();
   }
 }
-class NothingStands extends DirectTables {
+class NothingExists extends DirectTables {
   protected override standing(): Map<string, Outcome> {
     return new Map();
   }
@@ -76,7 +76,7 @@ export const MOVING: Mutant[] = [
     rule: 'A direct transaction answers an id that MySQL has with the outcome that it has.',
     theme: 'anything',
     seed: 4,
-    assembly: pods((_ports, mysql) => ({ direct: new NothingStands(mysql) })),
+    assembly: pods((_ports, mysql) => ({ direct: new NothingExists(mysql) })),
   },
   {
     name: 'look-ups-of-another-epoch',

@@ -79,7 +79,7 @@ export const REGISTERING: Mutant[] = [
   {
     name: 'no-registration-in-mysql',
     rule: 'Before its first script in an epoch a pod registers in MySQL.',
-    theme: 'halfDrained',
+    theme: 'halfHandedOver',
     seed: 1,
     assembly: pods(({ authority }) => ({ authority: replaced(authority, { register: async () => true }) })),
   },
@@ -128,14 +128,14 @@ export const REGISTERING: Mutant[] = [
   {
     name: 'prologue-without-replid',
     rule: 'The prologue refuses on another server than the one of the activation.',
-    theme: 'halfDrained',
+    theme: 'halfHandedOver',
     seed: 1,
     assembly: scripts(AnyServer),
   },
   {
     name: 'reads-without-prologue',
     rule: 'Reads of a balance are scripts too: a replica or an old master answers plain reads with stale balances.',
-    theme: 'halfDrained',
+    theme: 'halfHandedOver',
     seed: 67,
     assembly: scripts(PlainReads),
   },

@@ -45,7 +45,7 @@ export const STOPPING: Mutant[] = [
     rule: 'A pod that stops repeats the hand-over while MySQL does not take it, and reports when it gives up.',
     theme: 'stops',
     seed: 48,
-    assembly: pods(({ drains }, _mysql, clock) => {
+    assembly: pods(({ handOverStore }, _mysql, clock) => {
       let stopping = false;
       const once = (step: Promise<void>) => (stopping ? step.catch(() => {}) : step);
       return {
@@ -54,9 +54,9 @@ export const STOPPING: Mutant[] = [
           await session.stop();
           await clock.sleep(TIMES.heartbeatMs);
         },
-        drains: {
-          keep: (...part) => once(drains.keep(...part)),
-          complete: (...mark) => once(drains.complete(...mark)),
+        handOverStore: {
+          keep: (...part) => once(handOverStore.keep(...part)),
+          complete: (...mark) => once(handOverStore.complete(...mark)),
         },
       };
     }),
@@ -84,9 +84,9 @@ export const STOPPING: Mutant[] = [
     rule: 'A process drains under every id that it tried to register in the epoch, retired ones too.',
     theme: 'renewals',
     seed: 3,
-    assembly: pods(({ drains }) => ({
-      drains: replaced(drains, {
-        complete: (epoch, podIds, observed) => drains.complete(epoch, podIds.slice(-1), observed),
+    assembly: pods(({ handOverStore }) => ({
+      handOverStore: replaced(handOverStore, {
+        complete: (epoch, podIds, observed) => handOverStore.complete(epoch, podIds.slice(-1), observed),
       }),
     })),
   },

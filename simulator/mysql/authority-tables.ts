@@ -101,7 +101,7 @@ export class AuthorityTables implements PodAuthority, KeeperAuthority {
   observedIn(epoch: number): Promise<number> {
     return this.client.call(({ tables }) => {
       const reported = [...tables.pods.values()].filter((pod) => pod.epoch === epoch).map(({ observed }) => observed);
-      const drained = [...(tables.drainedEntries.get(epoch)?.values() ?? [])].map(lastSeqOf);
+      const drained = [...(tables.handedOverEntries.get(epoch)?.values() ?? [])].map(lastSeqOf);
       return Math.max(0, ...reported, ...drained);
     });
   }

@@ -19,13 +19,13 @@ import {
 import { keyOf, type RecoveryRow, type Tables } from './tables.ts';
 
 type Unsettled = Authority & { cacheEpoch: number };
-type Change = Partial<Pick<RecoveryRow, 'phase' | 'position' | 'bound' | 'posted' | 'held' | 'doubtPosition'>>;
+type Change = Partial<Pick<RecoveryRow, 'phase' | 'position' | 'bound' | 'posted' | 'held' | 'attemptPosition'>>;
 
 /** Small, so that every history has several pages. */
 const PAGE_ENTRIES = 1;
 const PAGE_DOUBTS = 1;
 
-/** The same pages as app/mysql/authority/settlement-pages.ts. */
+/** The same pages as app/mysql/authority/recovery-pages.ts. */
 export class RecoveryTables {
   begin(
     tables: Tables,
@@ -33,7 +33,15 @@ export class RecoveryTables {
     begun: { phase: RecoveryPhase; bound: number; accepted: MovedBy | null },
   ): Recovery {
     const position = tables.cursor.seq;
-    tables.recovery = { ...begun, authorityEpoch: epoch, cacheEpoch, position, posted: 0, held: 0, doubtPosition: '' };
+    tables.recovery = {
+      ...begun,
+      authorityEpoch: epoch,
+      cacheEpoch,
+      position,
+      posted: 0,
+      held: 0,
+      attemptPosition: '',
+    };
     return tables.recovery;
   }
   keepRow(tables: Tables, row: RecoveryRow, change: Change): Recovery {
@@ -43,7 +51,7 @@ export class RecoveryTables {
 
   upToGapPage(tables: Tables, row: RecoveryRow): Recovery | null {
     const { seq } = tables.cursor;
-    const told = upToGap(this.drainedAfter(tables, row.cacheEpoch, seq), seq);
+    const told = upToGap(this.handedOverAfter(tables, row.cacheEpoch, seq), seq);
     const last = told.at(-1);
     if (!last) return null;
     const page = this.#post(tables, row.cacheEpoch, told, 'require', last.seq);
@@ -56,19 +64,19 @@ export class RecoveryTables {
   }
 
   freezePage(tables: Tables, row: RecoveryRow): Recovery {
-    const { doubts, position } = pageOf(this.doubtsOf(tables, row.cacheEpoch), row.doubtPosition);
+    const { doubts, position } = pageOf(this.attemptsInDoubt(tables, row.cacheEpoch), row.attemptPosition);
     this.freeze(
       tables,
       doubts.flatMap(({ accounts }) => accounts),
       'in_doubt',
     );
     this.keepUnsettled(tables, doubts);
-    if (position === null) return this.keepRow(tables, row, { phase: 'posting', doubtPosition: '' });
-    return this.keepRow(tables, row, { doubtPosition: position });
+    if (position === null) return this.keepRow(tables, row, { phase: 'posting', attemptPosition: '' });
+    return this.keepRow(tables, row, { attemptPosition: position });
   }
 
   postPage(tables: Tables, row: RecoveryRow): Recovery {
-    const told = this.nextDrained(tables, row);
+    const told = this.nextHandedOver(tables, row);
     if (told.length === 0) return this.keepRow(tables, row, { phase: 'done' });
     const page = this.#post(tables, row.cacheEpoch, told, 'hold', tables.cursor.seq);
     this.freeze(
@@ -81,7 +89,7 @@ export class RecoveryTables {
   }
 
   postPageAccepting(tables: Tables, row: RecoveryRow): Recovery {
-    const told = this.nextDrained(tables, row);
+    const told = this.nextHandedOver(tables, row);
     const position = told.at(-1)?.seq ?? row.bound;
     const gaps = gapsIn(
       told.map(({ seq }) => seq),
@@ -100,7 +108,7 @@ export class RecoveryTables {
   }
 
   comparePage(tables: Tables, row: RecoveryRow): Recovery {
-    const told = this.nextDrained(tables, row);
+    const told = this.nextHandedOver(tables, row);
     if (told.length === 0) return this.keepRow(tables, row, { phase: 'recording' });
     const held = told.filter((one) => {
       try {
@@ -121,13 +129,13 @@ export class RecoveryTables {
     );
     const waiting =
       mode === 'CLOSING'
-        ? this.doubtsOf(tables, row.cacheEpoch)
+        ? this.attemptsInDoubt(tables, row.cacheEpoch)
         : [...tables.unsettled.values()].filter((one) => !isKnown(tables, one) && !given.has(keyOf(one.kind, one.id)));
-    const { doubts, position } = pageOf(waiting, row.doubtPosition);
+    const { doubts, position } = pageOf(waiting, row.attemptPosition);
     this.#drop(tables, row, doubts);
     const held = row.held + doubts.length;
     if (position === null) return this.keepRow(tables, row, { phase: 'done', held });
-    return this.keepRow(tables, row, { doubtPosition: position, held });
+    return this.keepRow(tables, row, { attemptPosition: position, held });
   }
 
   journalPage(
@@ -146,7 +154,7 @@ export class RecoveryTables {
     const current = row ?? tables.recovery;
     if (!current) throw new Error('it has begun');
     if (current.phase !== 'journal') {
-      const { authorityEpoch: _authorityEpoch, doubtPosition: _doubtPosition, ...progress } = current;
+      const { authorityEpoch: _authorityEpoch, attemptPosition: _attemptPosition, ...progress } = current;
       return { ...progress, phase: 'journal', position: lastSeq, bound: end };
     }
     return this.keepRow(tables, current, { position: lastSeq, bound: end, ...counted(current, page) });
@@ -197,18 +205,18 @@ export class RecoveryTables {
   }
 
   /** The next page of what was drained. */
-  nextDrained(tables: Tables, row: RecoveryRow): Journaled[] {
-    return this.drainedAfter(tables, row.cacheEpoch, Math.max(row.position, tables.cursor.seq));
+  nextHandedOver(tables: Tables, row: RecoveryRow): Journaled[] {
+    return this.handedOverAfter(tables, row.cacheEpoch, Math.max(row.position, tables.cursor.seq));
   }
-  drainedAfter(tables: Tables, epoch: number, seq: number): Journaled[] {
-    const next = drainedIn(tables, epoch)
+  handedOverAfter(tables: Tables, epoch: number, seq: number): Journaled[] {
+    const next = handedOverIn(tables, epoch)
       .filter((entry) => lastSeqOf(entry) > seq)
       .sort((a, b) => a.firstSeq - b.firstSeq)
       .slice(0, PAGE_ENTRIES);
     return receive(next, epoch, seq).told;
   }
-  allDrained(tables: Tables, epoch: number, seq: number): Journaled[] {
-    return receive(drainedIn(tables, epoch), epoch, seq).told;
+  everythingHandedOver(tables: Tables, epoch: number, seq: number): Journaled[] {
+    return receive(handedOverIn(tables, epoch), epoch, seq).told;
   }
 
   cursorIn({ cursor }: Tables, epoch: number): Cursor {
@@ -217,16 +225,16 @@ export class RecoveryTables {
   }
   knownOf(tables: Tables, epoch: number): number {
     const observed = [...tables.pods.values()].filter((pod) => pod.epoch === epoch).map((pod) => pod.observed);
-    return Math.max(0, ...observed, ...drainedIn(tables, epoch).map(lastSeqOf));
+    return Math.max(0, ...observed, ...handedOverIn(tables, epoch).map(lastSeqOf));
   }
   boundOf(tables: Tables, epoch: number): number {
     return Math.max(tables.cursor.seq, this.knownOf(tables, epoch));
   }
 
   /** Attempts in doubt that were neither received nor are in MySQL: each once, in order. */
-  doubtsOf(tables: Tables, epoch: number): InDoubtAttempt[] {
+  attemptsInDoubt(tables: Tables, epoch: number): InDoubtAttempt[] {
     const byText = new Map<string, InDoubtAttempt>();
-    for (const { received, kind, id, accounts } of tables.drainedDoubts.get(epoch)?.values() ?? []) {
+    for (const { received, kind, id, accounts } of tables.handedOverAttempts.get(epoch)?.values() ?? []) {
       if (received || isKnown(tables, { kind, id, accounts })) continue;
       byText.set(`${kind} ${placeOf({ kind, id, accounts })}`, { kind, id, accounts });
     }
@@ -234,7 +242,7 @@ export class RecoveryTables {
   }
   #markReceived(tables: Tables, epoch: number, told: readonly Journaled[]): void {
     const keys = new Set(told.map(({ kind, id }) => keyOf(kind, id)));
-    const doubts = tables.drainedDoubts.get(epoch) ?? new Map();
+    const doubts = tables.handedOverAttempts.get(epoch) ?? new Map();
     for (const [key, doubt] of [...doubts])
       if (keys.has(keyOf(doubt.kind, doubt.id))) tables.set(doubts, key, { ...doubt, received: true });
   }
@@ -272,8 +280,8 @@ const counted = (row: Recovery, { outcomes, changes, held }: Page) => ({
   held: row.held + held.length,
 });
 
-const drainedIn = ({ drainedEntries }: Tables, epoch: number): JournalEntry[] => [
-  ...(drainedEntries.get(epoch)?.values() ?? []),
+const handedOverIn = ({ handedOverEntries }: Tables, epoch: number): JournalEntry[] => [
+  ...(handedOverEntries.get(epoch)?.values() ?? []),
 ];
 
 const isKnown = ({ transfers, changes }: Tables, { kind, id }: InDoubtAttempt): boolean =>

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type {
-  HandOverStore as Drains,
   EpochRecoveryStore,
+  HandOverStore as HandOvers,
   KeeperAuthority,
   PodAuthority,
 } from '../../app/authority/authority-ports.ts';
@@ -20,8 +20,8 @@ import { systemClock } from '../../app/kernel/clock.ts';
 import { DirectError, type DirectServer } from '../../app/ledger/ports/direct-server.ts';
 import type { LedgerDatabase } from '../../app/ledger/ports/ledger-database.ts';
 import { AuthorityStore } from '../../app/mysql/authority/authority-store.ts';
-import { DrainStore } from '../../app/mysql/authority/drain-store.ts';
-import { SettlementStore } from '../../app/mysql/authority/settlement-store.ts';
+import { MysqlHandOverStore } from '../../app/mysql/authority/hand-over-store.ts';
+import { RecoveryStore } from '../../app/mysql/authority/recovery-store.ts';
 import { DirectStore } from '../../app/mysql/ledger/direct-store.ts';
 import { FlushStore } from '../../app/mysql/ledger/flush-store.ts';
 import { LedgerReader } from '../../app/mysql/ledger/ledger-reader.ts';
@@ -34,12 +34,12 @@ import { SimProcess } from '../core/sim-process.ts';
 import { uuidV7 } from '../world/uuid.ts';
 import { AuthorityTables } from './authority-tables.ts';
 import { DirectTables } from './direct-tables.ts';
-import { DrainTables } from './drain-tables.ts';
+import { HandOverTables } from './hand-over-tables.ts';
 import { JournalTables } from './journal-tables.ts';
 import { MysqlClient } from './mysql-client.ts';
 import { MysqlServer } from './mysql-server.ts';
 import { ReaderTables } from './reader-tables.ts';
-import { SettlementTables } from './settlement-tables.ts';
+import { RecoveryStoreTables } from './recovery-store-tables.ts';
 
 const RUNS = 25;
 const STEPS = 70;
@@ -49,9 +49,9 @@ const BY = { keeper: 'k', reason: 'why' };
 
 interface Stores {
   authority: PodAuthority & KeeperAuthority & Pick<AuthorityTables, 'markRetired'>;
-  drains: Drains & Pick<DrainTables, 'forget'>;
+  handOverStore: HandOvers & Pick<HandOverTables, 'forget'>;
   journal: JournalStore;
-  settlement: EpochRecoveryStore;
+  recoveryStore: EpochRecoveryStore;
   reader: LedgerDatabase;
   direct: DirectServer;
 }
@@ -66,9 +66,9 @@ function real(): Stores {
   const { database } = db;
   return {
     authority: new AuthorityStore(database),
-    drains: new DrainStore(database),
+    handOverStore: new MysqlHandOverStore(database),
     journal: new FlushStore(database),
-    settlement: new SettlementStore(database, { outcomesMax: 1, bytesMax: 1 }),
+    recoveryStore: new RecoveryStore(database, { outcomesMax: 1, bytesMax: 1 }),
     reader: new LedgerReader(database),
     direct: new DirectStore({ database, clock: systemClock }),
   };
@@ -84,9 +84,9 @@ function simulated(): { stores: Stores; until<T>(promise: Promise<T>): Promise<T
   const client = new MysqlClient({ process, scheduler, random, server, link, queryTimeoutMs: 1_000 });
   const stores: Stores = {
     authority: new AuthorityTables(client),
-    drains: new DrainTables(client),
+    handOverStore: new HandOverTables(client),
     journal: new JournalTables(client),
-    settlement: new SettlementTables(client),
+    recoveryStore: new RecoveryStoreTables(client),
     reader: new ReaderTables(client),
     direct: new DirectTables(client),
   };
@@ -174,7 +174,7 @@ class Pair {
 
   async #compare(): Promise<void> {
     const ids = this.#orders.map(({ transactionId }) => transactionId).concat('none');
-    await this.#both('read', async ({ authority, reader, settlement }) => {
+    await this.#both('read', async ({ authority, reader, recoveryStore }) => {
       const now = await authority.read();
       return {
         authority: now,
@@ -185,7 +185,7 @@ class Pair {
         drained: await authority.allHandedOver(this.#epoch),
         accounts: await reader.loadAccounts(ACCOUNTS.map(({ accountId }) => accountId)),
         outcomes: await reader.findOutcomes(ids),
-        recovery: await settlement.recovery(now),
+        recovery: await recoveryStore.recovery(now),
       };
     });
   }
@@ -202,7 +202,7 @@ class Pair {
   async activate(): Promise<void> {
     const cacheEpoch = this.#from.epoch + 1;
     const server = { cacheEpoch, redisNode: 'n', replid: this.#redis.replid, marker: `m${cacheEpoch}` };
-    const moved = await this.#both('activate', ({ settlement }) => settlement.activate(this.#from, server, BY));
+    const moved = await this.#both('activate', ({ recoveryStore }) => recoveryStore.activate(this.#from, server, BY));
     if (!moved) return;
     this.#epoch = cacheEpoch;
     this.#journal = [];
@@ -288,15 +288,16 @@ class Pair {
         id,
         accounts: [source, destination],
       }));
-    await this.#both('keep', ({ drains }) => drains.keep(this.#epoch, podId, { entries, inDoubt }));
+    await this.#both('keep', ({ handOverStore }) => handOverStore.keep(this.#epoch, podId, { entries, inDoubt }));
   }
   async complete(): Promise<void> {
     const podIds = PODS.filter(() => this.#random.chance(0.7));
     const observed = this.#random.whole(0, this.#journal.length);
-    if (podIds.length > 0) await this.#both('complete', ({ drains }) => drains.complete(this.#epoch, podIds, observed));
+    if (podIds.length > 0)
+      await this.#both('complete', ({ handOverStore }) => handOverStore.complete(this.#epoch, podIds, observed));
   }
   async forget(): Promise<void> {
-    await this.#both('forget', ({ drains }) => drains.forget(this.#epoch, this.#random.whole(0, 0) + 3));
+    await this.#both('forget', ({ handOverStore }) => handOverStore.forget(this.#epoch, this.#random.whole(0, 0) + 3));
   }
   get #end(): number {
     const last = this.#journal.at(-1);
@@ -305,21 +306,21 @@ class Pair {
   async byJournal(): Promise<void> {
     const end = this.#random.chance(0.8) ? this.#end : 1;
     const to = this.#random.pick(['DIRECT', 'REBUILDING'] as const);
-    await this.#both('byJournal', ({ settlement }) => settlement.settleByJournal(this.#from, to, end, BY));
+    await this.#both('byJournal', ({ recoveryStore }) => recoveryStore.finishFromJournal(this.#from, to, end, BY));
   }
-  async byFold(): Promise<void> {
-    await this.#both('byFold', ({ settlement }) => settlement.settleByFold(this.#from, BY));
+  async byHandOvers(): Promise<void> {
+    await this.#both('byHandOvers', ({ recoveryStore }) => recoveryStore.recoverFromHandOvers(this.#from, BY));
   }
   async late(): Promise<void> {
     const { seq } = await this.#simulated.until(this.#simulated.stores.journal.cursor());
     const entries = this.#journal.filter((entry) => entry.firstSeq > seq && this.#random.chance(0.97));
     const some = entries.slice(0, this.#random.whole(1, 4));
     if (some.length > 0)
-      await this.#both('post', ({ settlement }) => settlement.postJournal(this.#from, some, this.#end));
-    await this.#both('late', ({ settlement }) => settlement.settleLate(this.#from, this.#end, BY));
+      await this.#both('post', ({ recoveryStore }) => recoveryStore.postJournal(this.#from, some, this.#end));
+    await this.#both('late', ({ recoveryStore }) => recoveryStore.unfreezeFromJournal(this.#from, this.#end, BY));
   }
   async accept(): Promise<void> {
-    await this.#both('accept', ({ settlement }) => settlement.acceptLoss(this.#from, BY));
+    await this.#both('accept', ({ recoveryStore }) => recoveryStore.acceptLoss(this.#from, BY));
   }
   async apply(): Promise<void> {
     const random = this.#random;
@@ -342,12 +343,23 @@ class Pair {
 
 /** What is worth a try, by mode. */
 const NEXT = {
-  CACHE: { write: 8, flush: 5, register: 5, heartbeat: 3, retire: 1, move: 2, keep: 1, forget: 1, apply: 1, byFold: 1 },
+  CACHE: {
+    write: 8,
+    flush: 5,
+    register: 5,
+    heartbeat: 3,
+    retire: 1,
+    move: 2,
+    keep: 1,
+    forget: 1,
+    apply: 1,
+    byHandOvers: 1,
+  },
   CLOSING: {
     keep: 6,
     complete: 5,
     flush: 2,
-    byFold: 4,
+    byHandOvers: 4,
     byJournal: 2,
     accept: 0.5,
     register: 1,
@@ -378,7 +390,7 @@ it('the tables do what the statements do, over random histories', { timeout: 1_8
     'register',
     'keep',
     'byJournal',
-    'byFold',
+    'byHandOvers',
     'late',
     'accept',
     'apply',
@@ -389,7 +401,7 @@ it('the tables do what the statements do, over random histories', { timeout: 1_8
       kinds.filter((kind) => kind.startsWith(`${what}: {"value":`)),
       what,
     ).not.toEqual([]);
-  for (const what of ['flush', 'byJournal', 'byFold', 'late']) {
+  for (const what of ['flush', 'byJournal', 'byHandOvers', 'late']) {
     expect(
       kinds.filter((kind) => kind.startsWith(`${what}: {"refused":`)),
       what,

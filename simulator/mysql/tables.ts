@@ -37,9 +37,9 @@ export interface ChangeRow extends JournaledChange {
 export interface RecoveryRow extends Recovery {
   authorityEpoch: number;
   /** The last attempt in doubt that was handled; '' for none. */
-  doubtPosition: string;
+  attemptPosition: string;
 }
-export interface DoubtRow extends InDoubtAttempt {
+export interface InDoubtRow extends InDoubtAttempt {
   received: boolean;
 }
 
@@ -71,9 +71,9 @@ export class Tables {
   readonly transfers = new Map<string, Outcome>();
   readonly changes = new Map<string, ChangeRow>();
   /** Per epoch, by first seq. */
-  readonly drainedEntries = new Map<number, Map<number, JournalEntry>>();
+  readonly handedOverEntries = new Map<number, Map<number, JournalEntry>>();
   /** Per epoch, by pod, kind and id. */
-  readonly drainedDoubts = new Map<number, Map<string, DoubtRow>>();
+  readonly handedOverAttempts = new Map<number, Map<string, InDoubtRow>>();
   readonly frozen = new Map<string, FrozenAccount>();
   /** By kind and id. */
   readonly unsettled = new Map<string, InDoubtAttempt>();

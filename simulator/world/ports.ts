@@ -16,18 +16,18 @@ import type { LedgerDatabase } from '../../app/ledger/ports/ledger-database.ts';
 import type { JournalStore } from '../../app/sync/flusher.ts';
 import { AuthorityTables } from '../mysql/authority-tables.ts';
 import { DirectTables } from '../mysql/direct-tables.ts';
-import { DrainTables } from '../mysql/drain-tables.ts';
+import { HandOverTables } from '../mysql/hand-over-tables.ts';
 import { JournalTables } from '../mysql/journal-tables.ts';
 import type { MysqlClient } from '../mysql/mysql-client.ts';
 import { ReaderTables } from '../mysql/reader-tables.ts';
-import { SettlementTables } from '../mysql/settlement-tables.ts';
+import { RecoveryStoreTables } from '../mysql/recovery-store-tables.ts';
 import type { RedisClient } from '../redis/redis-client.ts';
 import type { NewModel } from '../redis/redis-node.ts';
 
 /** What the real code of a pod is given. */
 export interface PodPorts {
   authority: PodAuthority;
-  drains: HandOverStore;
+  handOverStore: HandOverStore;
   cache: CacheServer;
   retire: CacheKeeper['retire'];
   database: LedgerDatabase;
@@ -47,9 +47,9 @@ export interface KeeperPorts {
     markRetired(podId: string, seq: number): Promise<void>;
     removePod(podId: string): Promise<void>;
   };
-  settlement: EpochRecoveryStore;
+  recoveryStore: EpochRecoveryStore;
   journal: JournalStore;
-  drains: Pick<DrainTables, 'forget'>;
+  handOverStore: Pick<HandOverTables, 'forget'>;
   cache: CacheKeeper;
   inspect(): Promise<ServerFacts>;
   sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>): Promise<void>;
@@ -72,7 +72,7 @@ export const PROTOCOL: Assembly = {
   unsyncedMax: 0,
   podPorts: (mysql, redis) => ({
     authority: new AuthorityTables(mysql),
-    drains: new DrainTables(mysql),
+    handOverStore: new HandOverTables(mysql),
     cache: redis,
     retire: (caller, podId) => redis.retire(caller, podId),
     database: new ReaderTables(mysql),
@@ -84,9 +84,9 @@ export const PROTOCOL: Assembly = {
   }),
   keeperPorts: (mysql, redis) => ({
     authority: new AuthorityTables(mysql),
-    settlement: new SettlementTables(mysql),
+    recoveryStore: new RecoveryStoreTables(mysql),
     journal: new JournalTables(mysql),
-    drains: new DrainTables(mysql),
+    handOverStore: new HandOverTables(mysql),
     cache: redis,
     inspect: () => redis.inspect(),
     sweepEpochsBefore: (epoch, caller) => redis.sweepEpochsBefore(epoch, caller),

@@ -103,12 +103,12 @@ async function comeBack(world: World): Promise<Ending> {
 /** An operator accepts the loss, and all goes on. */
 async function giveUp(world: World): Promise<void> {
   const { scheduler, mysql, history } = world;
-  const settlement = world.operator();
+  const recoveryStore = world.operator();
   const from = { ...mysql.tables.authority, ageMs: 0 };
   let accepted = false;
   const by = { keeper: 'operator', reason: 'the old Redis is gone' };
   const accept = async (): Promise<AcceptedLossStep | null> => {
-    const step = await settlement.acceptLoss(from, by);
+    const step = await recoveryStore.acceptLoss(from, by);
     return step && 'working' in step ? accept() : step;
   };
   accept()

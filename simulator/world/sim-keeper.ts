@@ -48,7 +48,7 @@ export class SimKeeper {
     this.#keeper = new Keeper({
       keeperId: process.name,
       authority,
-      settlement: ports.settlement,
+      recoveryStore: ports.recoveryStore,
       cache,
       flusher: new Flusher(flush),
       inspect: () => ports.inspect(),
@@ -97,7 +97,7 @@ export class SimKeeper {
           const { seq, idTimeMax } = await this.#ports.journal.cursor();
           await this.#janitor.round(caller, idTimeMax);
           await this.#retirement.round(caller, seq);
-          await this.#ports.drains.forget(caller.epoch, seq);
+          await this.#ports.handOverStore.forget(caller.epoch, seq);
         }
       } catch (error) {
         this.#logger.warn({ reason: String(error) }, 'housekeeping was postponed');

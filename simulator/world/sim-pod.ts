@@ -43,7 +43,7 @@ export class SimPod {
     let incarnation = 0;
     this.session = new PodSession({
       authority: ports.authority,
-      drains: ports.drains,
+      handOverStore: ports.handOverStore,
       cache: ports.cache,
       retire: ports.retire,
       clock: process,

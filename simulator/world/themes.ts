@@ -132,7 +132,7 @@ const TROUBLES = {
     storm.some({ redisDiskLost: 3, redisSpare: 2, redisPromote: 2, redisFreeze: 1 }, atMs + goneMs);
   },
   /** Redis has lost the last that it said, to somebody who cannot tell. */
-  halfDrained(storm, random, atMs) {
+  halfHandedOver(storm, random, atMs) {
     storm.some({ flushBlocked: 1 }, atMs - random.between(100, 400), random.between(600, 2_000));
     storm.some(
       { podPause: 3, podCutFromMysql: 2, podKill: 1 },
@@ -188,7 +188,7 @@ const THEMES = {
   memory: { weight: 13, everyMs: [1_000, 3_000] },
   divided: { weight: 12, everyMs: [3_000, 5_000] },
   forgotten: { weight: 8, everyMs: [4_500, 6_000] },
-  halfDrained: { weight: 9, everyMs: [2_500, 5_000] },
+  halfHandedOver: { weight: 9, everyMs: [2_500, 5_000] },
   stops: { weight: 8, everyMs: [4_000, 7_000] },
   renewals: { weight: 6, everyMs: [7_000, 11_000], loadTimes: 2 },
   changes: { weight: 6, everyMs: [2_500, 4_500] },

@@ -162,7 +162,7 @@ export class World {
   operator(): EpochRecoveryStore {
     const process = this.#process('operator');
     const { mysql, redis } = this.#clientsOf(process, () => {});
-    return this.#assembly.keeperPorts(mysql, redis).settlement;
+    return this.#assembly.keeperPorts(mysql, redis).recoveryStore;
   }
 
   linksOf(process: SimProcess): Links {

@@ -23,7 +23,7 @@ it('a journal that takes long to flush is left every few seconds, says how far i
   for (let n = 0; n < 5; n++) await b.post(50);
   b.store.before = async () => b.clock.advance(3_000);
   const recovery = new EpochRecovery({
-    settlement: {} as EpochRecoveryStore,
+    recoveryStore: {} as EpochRecoveryStore,
     cache: b.epoch.cache,
     flusher: b.flusher,
     cursor: () => b.store.cursor(),

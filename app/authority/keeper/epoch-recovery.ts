@@ -15,7 +15,7 @@ const UNEXPLAINED_WAIT_MS = 2_000;
 const JOURNAL_PAGE = 400;
 
 interface EpochRecoveryDependencies {
-  settlement: EpochRecoveryStore;
+  recoveryStore: EpochRecoveryStore;
   cache: Pick<CacheKeeper, 'journal'>;
   flusher: Pick<Flusher, 'catchUp'>;
   cursor(): Promise<Cursor>;
@@ -37,10 +37,10 @@ export class EpochRecovery {
 
   /** Recovers from what the pods have drained. */
   async fromPods(authority: Authority, by: MovedBy): Promise<RecoveryStep | null> {
-    const { clock, settlement } = this.#deps;
+    const { clock, recoveryStore } = this.#deps;
     const before = this.#unexplained;
     if (before?.epoch === authority.epoch && clock.monotonic() - before.atMs < UNEXPLAINED_WAIT_MS) return before.step;
-    const step = await this.#pages(() => settlement.settleByFold(authority, by));
+    const step = await this.#pages(() => recoveryStore.recoverFromHandOvers(authority, by));
     const unexplained = step !== null && 'unexplained' in step;
     this.#unexplained = unexplained ? { epoch: authority.epoch, step, atMs: clock.monotonic() } : null;
     return step;
@@ -48,7 +48,7 @@ export class EpochRecovery {
 
   /** Recovers without what is missing, because an operator has accepted the loss. */
   async acceptingLoss(authority: Authority, by: MovedBy): Promise<AcceptedLossStep | null> {
-    return this.#pages(() => this.#deps.settlement.acceptLoss(authority, by));
+    return this.#pages(() => this.#deps.recoveryStore.acceptLoss(authority, by));
   }
 
   /**
@@ -70,13 +70,13 @@ export class EpochRecovery {
    * @returns the journal's last seq; null when there is more to do, or when the authority has moved
    */
   async fromJournal(authority: Authority, caller: KeeperCaller): Promise<number | null> {
-    const { cache, settlement } = this.#deps;
+    const { cache, recoveryStore } = this.#deps;
     let { seq } = await this.#deps.cursor();
     const end = await this.#pages(async () => {
       const { head, entries } = await cache.journal(caller, seq, JOURNAL_PAGE);
       const last = entries.at(-1);
       if (!last) return { end: head.seq };
-      const working = await settlement.postJournal(authority, entries, head.seq);
+      const working = await recoveryStore.postJournal(authority, entries, head.seq);
       seq = lastSeqOf(last);
       return working && { working };
     });

@@ -21,7 +21,7 @@ import { ServingCheck } from './serving-check.ts';
 interface KeeperDependencies {
   keeperId: string;
   authority: KeeperAuthority;
-  settlement: EpochRecoveryStore;
+  recoveryStore: EpochRecoveryStore;
   cache: CacheKeeper;
   flusher: Flusher;
   inspect(): Promise<ServerFacts>;
@@ -103,13 +103,13 @@ export class Keeper {
       const server = await this.#inspection.inspectQuickly();
       return { state: 'nothing-to-recover', fit: this.#inspection.isFit(server) };
     }
-    const recovery = await this.#deps.settlement.recovery(authority);
+    const recovery = await this.#deps.recoveryStore.recovery(authority);
     if (recovery?.accepted) return { state: 'loss-accepted', by: recovery.accepted };
     return { state: 'closing', recovery, server: await this.#inspection.inspectQuickly() };
   }
 
   async #whileFrozen(authority: Authority): Promise<KeeperSituation> {
-    const recovery = await this.#deps.settlement.recovery(authority);
+    const recovery = await this.#deps.recoveryStore.recovery(authority);
     if (recovery?.accepted) return { state: 'loss-accepted', by: recovery.accepted };
     return { state: 'frozen', server: await this.#inspection.inspect() };
   }
@@ -190,7 +190,7 @@ export class Keeper {
 
   async #finishRecovery(authority: Authority, to: 'REBUILDING' | 'DIRECT', end: number): Promise<Authority> {
     const by = this.#by(`epoch ${authority.cacheEpoch} recovered from its journal at ${end}`);
-    return this.#confirm(await this.#deps.settlement.settleByJournal(authority, to, end, by), by);
+    return this.#confirm(await this.#deps.recoveryStore.finishFromJournal(authority, to, end, by), by);
   }
 
   /** What only MySQL or another keeper prevents is tried again; a journal that is no good leaves the other way. */
@@ -240,11 +240,11 @@ export class Keeper {
     const end = await this.#recovery.fromJournal(authority, caller);
     if (end === null) return authority;
     const by = this.#by(`frozen accounts recovered from the journal of epoch ${caller.epoch}`);
-    return this.#confirm(await this.#deps.settlement.settleLate(authority, end, by), by);
+    return this.#confirm(await this.#deps.recoveryStore.unfreezeFromJournal(authority, end, by), by);
   }
 
   async #activate(authority: Authority, server: ServerFacts): Promise<Outcome> {
-    const { settlement, timing } = this.#deps;
+    const { recoveryStore, timing } = this.#deps;
     const { idTimeMax } = await this.#deps.authority.cursor();
     const activated = await activateEpoch(this.#deps, authority, server, idTimeMax).catch((error: unknown) => ({
       error,
@@ -257,7 +257,7 @@ export class Keeper {
       return { state: 'activation-failed', reason, refused, ageMs: authority.ageMs, timing };
     }
     const by = this.#by('activated');
-    return this.#confirm(await settlement.activate(authority, activated, by), by);
+    return this.#confirm(await recoveryStore.activate(authority, activated, by), by);
   }
 
   async #vote(): Promise<ReachabilityVote> {

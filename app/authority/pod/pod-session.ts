@@ -22,7 +22,7 @@ import {
 
 interface PodSessionDependencies {
   authority: PodAuthority;
-  drains: HandOverStore;
+  handOverStore: HandOverStore;
   cache: CacheServer;
   retire: RetireId;
   clock: Clock;
@@ -88,7 +88,7 @@ export class PodSession implements Session {
     this.#podId = deps.newPodId();
     this.#reading = new AuthorityReading(deps);
     this.#probe = new RedisProbe(deps.redis);
-    this.#handOvers = new HandOvers(deps.drains, deps.logger);
+    this.#handOvers = new HandOvers(deps.handOverStore, deps.logger);
     this.#heartbeat = new Heartbeat(deps);
     this.#readiness = new Readiness({ ...deps, reading: this.#reading });
   }

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Keeper } from '../../authority/keeper/keeper.ts';
 import { type EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
-import { done } from '../../mysql/authority/testing/settlement-bench.ts';
+import { done } from '../../mysql/authority/testing/recovery-bench.ts';
 import { ledgerRows, migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import type { RedisScripts } from '../../redis/redis-scripts.ts';
 import { OwnRedis } from '../../redis/testing/own-redis.ts';
@@ -134,11 +134,22 @@ describe('Keepers that take the same step', () => {
 
 describe('A keeper that dies in a step', () => {
   beforeEach(post);
-  const stores = { move: 'authority', settleByJournal: 'settlement', settleByFold: 'settlement' } as const;
-  const rest = { settleLate: 'settlement', activate: 'settlement' } as const;
+  const stores = {
+    move: 'authority',
+    finishFromJournal: 'recoveryStore',
+    recoverFromHandOvers: 'recoveryStore',
+  } as const;
+  const rest = { unfreezeFromJournal: 'recoveryStore', activate: 'recoveryStore' } as const;
   const methods = { ...stores, ...rest };
   /** The method that takes each step. */
-  const dying: (keyof typeof methods)[] = ['move', 'settleByJournal', 'settleByFold', 'settleLate', 'move', 'activate'];
+  const dying: (keyof typeof methods)[] = [
+    'move',
+    'finishFromJournal',
+    'recoverFromHandOvers',
+    'unfreezeFromJournal',
+    'move',
+    'activate',
+  ];
 
   it.each(
     steps.flatMap(([name, prepare], n) =>
@@ -148,7 +159,7 @@ describe('A keeper that dies in a step', () => {
     await prepare();
     if (!method) throw new Error('no method');
     const before = await bench.moves();
-    const store = methods[method] === 'authority' ? bench.authority : bench.settlement;
+    const store = methods[method] === 'authority' ? bench.authority : bench.recoveryStore;
     const asItIs = Reflect.get(store, method).bind(store) as (...args: unknown[]) => Promise<object | null>;
     let died = false;
     const dies = async (...args: unknown[]) => {

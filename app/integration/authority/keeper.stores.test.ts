@@ -68,7 +68,7 @@ describe('A keeper that died between the script and the row', () => {
     const activate = async () => {
       throw new Error('killed');
     };
-    const first = bench.keeper('first', { settlement: { activate } });
+    const first = bench.keeper('first', { recoveryStore: { activate } });
     await first.step();
     await expect(first.step()).rejects.toThrow('killed');
     const { replid } = await identifyServer(bench.redis);

@@ -370,9 +370,9 @@ describe('A Redis that hangs', () => {
     pod.cache.always('read', gate.command);
     await gate.reached;
     await pod.closing();
-    await pod.allDrained(caller.epoch);
+    await pod.everythingHandedOver(caller.epoch);
     expect(pod.session.view()).toBeNull();
-    await pod.settleByFold();
+    await pod.recoverFromHandOvers();
     await pod.openDirectly();
     gate.open();
   });
@@ -384,8 +384,8 @@ describe('A Redis that hangs', () => {
     pod.session.start();
     await gate.reached;
     const { cacheEpoch } = await pod.closing();
-    expect((await pod.allDrained(cacheEpoch ?? 0)).pods).toEqual({ 'pod-1': 0 });
-    await pod.settleByFold();
+    expect((await pod.everythingHandedOver(cacheEpoch ?? 0)).pods).toEqual({ 'pod-1': 0 });
+    await pod.recoverFromHandOvers();
     await pod.openDirectly();
     gate.open();
     pod.cache.always('register', passing);
@@ -449,7 +449,7 @@ describe('A session that stops', () => {
     expect(await pod.drained(caller.epoch)).toEqual({ ids: [id], doubts: [], pods: { 'pod-1': 1 } });
     expect(await pod.store.livePods()).toEqual([]);
     await pod.closing();
-    expect((await pod.settleByFold()).mode).toBe('DIRECT');
+    expect((await pod.recoverFromHandOvers()).mode).toBe('DIRECT');
   });
 
   it('hands over immediately if Redis is unavailable', async () => {
@@ -495,7 +495,7 @@ describe('A session that stops', () => {
     await pod.session.stop();
     expect(await pod.drained(caller.epoch)).toEqual({ ids: [], doubts: [], pods: { 'pod-1': 0 } });
     await pod.closing();
-    expect((await pod.settleByFold()).mode).toBe('DIRECT');
+    expect((await pod.recoverFromHandOvers()).mode).toBe('DIRECT');
   });
 
   it('ends even if MySQL is unavailable, and logs that it could not hand over', async () => {

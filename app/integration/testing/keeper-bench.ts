@@ -10,8 +10,8 @@ import { keptLog } from '../../kernel/testing/kept-log.ts';
 import { PushedClock } from '../../kernel/testing/pushed-clock.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { AuthorityStore } from '../../mysql/authority/authority-store.ts';
-import { DrainStore } from '../../mysql/authority/drain-store.ts';
-import { SettlementStore } from '../../mysql/authority/settlement-store.ts';
+import { MysqlHandOverStore } from '../../mysql/authority/hand-over-store.ts';
+import { RecoveryStore } from '../../mysql/authority/recovery-store.ts';
 import type { Database } from '../../mysql/connection/pool.ts';
 import { FlushStore } from '../../mysql/ledger/flush-store.ts';
 import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
@@ -35,7 +35,7 @@ const TIMING: KeeperTiming = { lostAfterMs: 60_000, lostByPodsAfterMs: 5_000, st
 /** What a test replaces in a keeper. */
 interface Different {
   authority?: Partial<KeeperAuthority>;
-  settlement?: Partial<EpochRecoveryStore>;
+  recoveryStore?: Partial<EpochRecoveryStore>;
   timing?: Partial<KeeperTiming>;
 }
 
@@ -49,8 +49,8 @@ export class KeeperBench {
   readonly redis: Redis;
   readonly scripts: RedisScripts;
   readonly authority: AuthorityStore;
-  readonly settlement: SettlementStore;
-  readonly drains: DrainStore;
+  readonly recoveryStore: RecoveryStore;
+  readonly handOverStore: MysqlHandOverStore;
   readonly flushStore: FlushStore;
   readonly #database: Database;
 
@@ -62,12 +62,12 @@ export class KeeperBench {
     const identity = new LedgerIdentity(database);
     this.scripts = new RedisScripts(this.redis, this.prefix, () => identity.read());
     this.authority = new AuthorityStore(database);
-    this.settlement = new SettlementStore(database);
-    this.drains = new DrainStore(database);
+    this.recoveryStore = new RecoveryStore(database);
+    this.handOverStore = new MysqlHandOverStore(database);
     this.flushStore = new FlushStore(database);
   }
 
-  keeper(keeperId = 'keeper', { authority = {}, settlement = {}, timing = {} }: Different = {}): Keeper {
+  keeper(keeperId = 'keeper', { authority = {}, recoveryStore = {}, timing = {} }: Different = {}): Keeper {
     const limits = {
       batchMax: 100,
       charsMax: 1_000_000,
@@ -80,7 +80,7 @@ export class KeeperBench {
     return new Keeper({
       keeperId,
       authority: withMethods<KeeperAuthority>(this.authority, authority),
-      settlement: withMethods<EpochRecoveryStore>(this.settlement, settlement),
+      recoveryStore: withMethods<EpochRecoveryStore>(this.recoveryStore, recoveryStore),
       cache: this.scripts,
       flusher: new Flusher({ cache: this.scripts, store: this.flushStore, clock: systemClock, limits, events }),
       inspect: () => inspectServer(this.redis),
@@ -137,8 +137,8 @@ export class KeeperBench {
     known: { entries?: readonly JournalEntry[]; inDoubt?: readonly InDoubtAttempt[]; observed?: number },
   ): Promise<void> {
     const { entries = [], inDoubt = [], observed = 0 } = known;
-    await this.drains.keep(epoch, podId, { entries, inDoubt });
-    await this.drains.complete(epoch, [podId], observed);
+    await this.handOverStore.keep(epoch, podId, { entries, inDoubt });
+    await this.handOverStore.complete(epoch, [podId], observed);
   }
 
   /** The given transfers that MySQL has. */

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { HandOverStore as Drains, PodAuthority } from '../../authority/authority-ports.ts';
+import type { HandOverStore as HandOvers, PodAuthority } from '../../authority/authority-ports.ts';
 import { PodSession } from '../../authority/pod/pod-session.ts';
 import type { Authority } from '../../domain/authority.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
@@ -7,7 +7,7 @@ import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
 import { orderOf } from '../../domain/testing/orders.ts';
 import type { TransferOrder } from '../../domain/types.ts';
 import type { Head } from '../../journal/codec.ts';
-import { toldBy } from '../../journal/journaled.ts';
+import { itemsOf } from '../../journal/journaled.ts';
 import { account } from '../../journal/testing/epoch-under-test.ts';
 import { FaultyCache } from '../../journal/testing/faulty-cache.ts';
 import { systemClock } from '../../kernel/clock.ts';
@@ -19,8 +19,8 @@ import { PodLedger } from '../../ledger/pod-ledger.ts';
 import { CountedEvents } from '../../ledger/testing/counted-events.ts';
 import { LIMITS } from '../../ledger/testing/model-ledger.ts';
 import { AuthorityStore } from '../../mysql/authority/authority-store.ts';
-import { DrainStore } from '../../mysql/authority/drain-store.ts';
-import { SettlementStore } from '../../mysql/authority/settlement-store.ts';
+import { MysqlHandOverStore } from '../../mysql/authority/hand-over-store.ts';
+import { RecoveryStore } from '../../mysql/authority/recovery-store.ts';
 import type { Database } from '../../mysql/connection/pool.ts';
 import { DirectStore } from '../../mysql/ledger/direct-store.ts';
 import { FlushStore } from '../../mysql/ledger/flush-store.ts';
@@ -46,7 +46,7 @@ export class PodBench {
   /** The pod's calls to Redis, which a test can make fail. */
   readonly cache: FaultyCache;
   readonly store: AuthorityStore;
-  readonly settlement: SettlementStore;
+  readonly recoveryStore: RecoveryStore;
   readonly session: PodSession;
   readonly ledger: PodLedger;
   /** When set, every read of the authority from MySQL fails with it. */
@@ -72,12 +72,12 @@ export class PodBench {
     const scripts = new RedisScripts(this.redis, this.prefix, ofTestLedger);
     this.cache = new FaultyCache(scripts);
     this.store = new AuthorityStore(database);
-    this.settlement = new SettlementStore(database);
+    this.recoveryStore = new RecoveryStore(database);
     const { cache, clock } = this;
     let pods = 0;
     this.session = new PodSession({
       authority: this.#authority(),
-      drains: this.#drains(),
+      handOverStore: this.#handOverStore(),
       cache,
       retire: (caller, podId) => (this.retires ? this.retires() : scripts.retire(caller, podId)),
       clock,
@@ -125,11 +125,11 @@ export class PodBench {
     };
   }
 
-  #drains(): Drains {
-    const drains = new DrainStore(this.#database);
+  #handOverStore(): HandOvers {
+    const handOverStore = new MysqlHandOverStore(this.#database);
     return {
-      keep: (epoch, podId, chunk) => this.keeps(() => drains.keep(epoch, podId, chunk)),
-      complete: (epoch, podIds, observed) => this.completes(() => drains.complete(epoch, podIds, observed)),
+      keep: (epoch, podId, chunk) => this.keeps(() => handOverStore.keep(epoch, podId, chunk)),
+      complete: (epoch, podIds, observed) => this.completes(() => handOverStore.complete(epoch, podIds, observed)),
     };
   }
 
@@ -141,28 +141,28 @@ export class PodBench {
   async activate(): Promise<Authority & { replid: string }> {
     let now = await this.store.read();
     if (now.mode === 'CACHE') now = await this.closing();
-    if (now.mode === 'CLOSING') now = await this.settleByJournal();
+    if (now.mode === 'CLOSING') now = await this.finishFromJournal();
     if (now.mode === 'DIRECT') now = moved(await this.store.move(now, 'REBUILDING', BY));
     const { replid } = await identifyServer(this.#keeperRedis);
     const cacheEpoch = now.epoch + 1;
     const marker = await this.scripts.activate(cacheEpoch, replid, 'marker', this.clock.now() - 1_000);
     const server = { cacheEpoch, redisNode: 'n', replid, marker };
-    return { ...moved(await this.settlement.activate(now, server, BY)), replid };
+    return { ...moved(await this.recoveryStore.activate(now, server, BY)), replid };
   }
   async closing(): Promise<Authority> {
     return moved(await this.store.move(await this.store.read(), 'CLOSING', BY));
   }
-  async settleByJournal(to: 'REBUILDING' | 'DIRECT' = 'REBUILDING'): Promise<Authority> {
+  async finishFromJournal(to: 'REBUILDING' | 'DIRECT' = 'REBUILDING'): Promise<Authority> {
     const now = await this.store.read();
     const { replid } = await identifyServer(this.#keeperRedis);
     await this.scripts.fence(now.epoch, replid);
     const end = await this.#flusher().catchUp({ fenceEpoch: now.epoch, epoch: now.cacheEpoch ?? 0, replid }, now.epoch);
-    return moved(await this.settlement.settleByJournal(now, to, end, BY));
+    return moved(await this.recoveryStore.finishFromJournal(now, to, end, BY));
   }
   /** Once every pod has drained. */
-  async settleByFold(): Promise<Authority> {
+  async recoverFromHandOvers(): Promise<Authority> {
     return until('all pods have drained', async () => {
-      const settled = await this.settlement.settleByFold(await this.store.read(), BY);
+      const settled = await this.recoveryStore.recoverFromHandOvers(await this.store.read(), BY);
       if (settled && 'unexplained' in settled) throw new Error(JSON.stringify(settled));
       return settled && 'authority' in settled ? settled.authority : null;
     });
@@ -238,14 +238,14 @@ export class PodBench {
     );
     return {
       ids: entries.flatMap(({ kind, first_seq, payload, records }) =>
-        toldBy({ kind, firstSeq: first_seq, payload, records, acceptedAt: null }, epoch).map(({ id }) => id),
+        itemsOf({ kind, firstSeq: first_seq, payload, records, acceptedAt: null }, epoch).map(({ id }) => id),
       ),
       doubts: doubts.map(({ id }) => id),
       pods: Object.fromEntries(pods.map(({ podId, drained, observed }) => [podId, drained ? observed : null])),
     };
   }
   /** Waits until everything that the pod registered has drained. */
-  async allDrained(epoch: number) {
+  async everythingHandedOver(epoch: number) {
     return until('all pods have drained', async () => {
       const found = await this.drained(epoch);
       const observed = Object.values(found.pods);

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { IntegrityError } from '../flush-batch.ts';
 import type { JournalEntry } from '../journal-entry.ts';
-import { type Journaled, toldBy } from '../journaled.ts';
+import { itemsOf, type Journaled } from '../journaled.ts';
 
 /** Ids of transfers and of changes are apart, also when they are the same text. */
 export const keyOf = ({ kind, id }: { kind: JournalEntry['kind']; id: string }): string =>
@@ -21,7 +21,7 @@ export interface Received {
 export function receive(entries: readonly JournalEntry[], epoch: number, cursor: number): Received {
   const bySeq = new Map<number, Journaled>();
   for (const entry of entries) {
-    for (const told of toldBy(entry, epoch)) {
+    for (const told of itemsOf(entry, epoch)) {
       if (told.seq <= cursor) continue;
       const known = bySeq.get(told.seq);
       if (!known || agrees(known, told)) bySeq.set(told.seq, known && isTimed(known) ? known : told);

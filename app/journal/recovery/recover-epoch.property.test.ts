@@ -10,7 +10,7 @@ import {
   recoverEpochAcceptingLoss,
 } from './recover-epoch.ts';
 import { recoverPage } from './recovery.ts';
-import { anyHistory, drainedOf, type Lived, live, PODS, replayed } from './testing/drained-history.ts';
+import { anyHistory, handedOverOf, type Lived, live, PODS, replayed } from './testing/handed-over-history.ts';
 
 const RUNS = { numRuns: 400 };
 
@@ -60,7 +60,7 @@ function expectConsistent(settled: RecoveredEpoch, lived: Lived): void {
 }
 
 /** Each thing received is applied, or waits under its id with both its accounts frozen. */
-function expectNothingLost(settled: RecoveredEpoch, lived: Lived, entries = drainedOf(lived).entries): void {
+function expectNothingLost(settled: RecoveredEpoch, lived: Lived, entries = handedOverOf(lived).entries): void {
   const applied = new Set(appliedBy(settled, lived).map(({ seq }) => seq));
   const waiting = new Set(settled.unsettled.map(keyOf));
   const frozen = new Set(settled.frozen.map(({ accountId }) => accountId));
@@ -79,7 +79,7 @@ function each(check: (lived: Lived, settled: RecoveredEpoch) => void, runs = RUN
   return fc.assert(
     fc.asyncProperty(anyHistory, async (history) => {
       const lived = await live(history);
-      check(lived, settledOf(recoverEpoch(drainedOf(lived))));
+      check(lived, settledOf(recoverEpoch(handedOverOf(lived))));
     }),
     runs,
   );
@@ -94,7 +94,7 @@ describe('The recovery of any history that all pods have drained', () => {
 
   it('freezes nothing when no seq is missing, and is then the journal up to the bound', () =>
     each((lived, settled) => {
-      const received = receive(drainedOf(lived).entries, 1, lived.cursor).told;
+      const received = receive(handedOverOf(lived).entries, 1, lived.cursor).told;
       const complete = lived.cursor + received.length === settled.bound;
       recoveries[complete ? 'complete' : 'partial'] += 1;
       if (settled.frozen.some(({ reason }) => reason === 'held')) recoveries.held += 1;
@@ -105,7 +105,7 @@ describe('The recovery of any history that all pods have drained', () => {
         return;
       }
       expect([settled.frozen, settled.unsettled]).toEqual([[], []]);
-      const after = replayed(appliedBy(settled, lived), drainedOf(lived).accounts.values());
+      const after = replayed(appliedBy(settled, lived), handedOverOf(lived).accounts.values());
       expect(after).toEqual(lived.accountsAt(({ seq }) => seq <= settled.bound));
     }));
 
@@ -114,7 +114,7 @@ describe('The recovery of any history that all pods have drained', () => {
       if (settled.cursor === settled.bound) return;
       const applied = appliedBy(settled, lived);
       const seqs = new Set(applied.map(({ seq }) => seq));
-      const accounts = replayed(applied, drainedOf(lived).accounts.values());
+      const accounts = replayed(applied, handedOverOf(lived).accounts.values());
       const whole = wholeJournal(lived.journalEntries, 1, settled.cursor, lived.journal.length);
       const rest = whole.filter(({ seq }) => !seqs.has(seq));
       const frozen = new Set(settled.frozen.map(({ accountId }) => accountId));
@@ -132,7 +132,7 @@ describe('The recovery of any history that all pods have drained', () => {
   it('is the same in any order, and however often an entry or a doubt is repeated', async () => {
     await fc.assert(
       fc.asyncProperty(anyHistory, fc.infiniteStream(fc.nat()), async (history, random) => {
-        const drained = drainedOf(await live(history));
+        const drained = handedOverOf(await live(history));
         const shuffled = <T>(all: readonly T[]): T[] =>
           [...all, ...all]
             .map((one) => ({ one, at: random.next().value ?? 0 }))
@@ -152,13 +152,13 @@ describe('The recovery of any history that all pods have drained', () => {
  * told of up to the bound is missing. And where nobody is in doubt, it settles nothing that has a hole.
  */
 describe('The recovery of a history of which a pod has not drained', () => {
-  const without = (check: (lived: Lived, drained: ReturnType<typeof drainedOf>) => void) =>
+  const without = (check: (lived: Lived, drained: ReturnType<typeof handedOverOf>) => void) =>
     fc.assert(
       fc.asyncProperty(anyHistory, fc.nat(PODS - 1), async (history, missing) => {
         const lived = await live(history);
         check(
           lived,
-          drainedOf(
+          handedOverOf(
             lived,
             lived.pods.filter((_, at) => at !== missing),
           ),

@@ -28,8 +28,8 @@ const drained = (entries: readonly JournalEntry[], rest: Partial<HandedOverEpoch
   ...rest,
 });
 const doubt = (id: string, ...accounts: string[]): InDoubtAttempt => ({ kind: 'transfers', id, accounts });
-function settled(epochDrained: HandedOverEpoch) {
-  const recovered = recoverEpoch(epochDrained);
+function settled(handedOver: HandedOverEpoch) {
+  const recovered = recoverEpoch(handedOver);
   if (recovered.kind !== 'settled') throw new Error(JSON.stringify(recovered));
   return recovered;
 }

@@ -52,7 +52,7 @@ export type EpochRecoveryResult = RecoveredEpoch | Unexplained;
 
 /**
  * Settles an epoch by what its pods have drained, all of them. This is the specification: what the keeper does in pages
- * (recovery.ts, app/mysql/authority/settlement-pages.ts) comes to the same, and property tests compare the two. A pure function,
+ * (recovery.ts, app/mysql/authority/recovery-pages.ts) comes to the same, and property tests compare the two. A pure function,
  * whatever the order and repetition of what was drained:
  *
  * - no seq is missing up to the bound: everything is applied. What is in doubt counts as not done, for nobody was told of it.

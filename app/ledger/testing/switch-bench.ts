@@ -1,6 +1,6 @@
 import { accountOf, orderOf } from '../../domain/testing/orders.ts';
 import type { TransferOrder } from '../../domain/types.ts';
-import { toldBy } from '../../journal/journaled.ts';
+import { itemsOf } from '../../journal/journaled.ts';
 import { CacheModel } from '../../journal/testing/cache-model.ts';
 import { type Fault, FaultyCache, passing } from '../../journal/testing/faulty-cache.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
@@ -113,7 +113,7 @@ export class SwitchBench {
     const { accounts, outcomes } = this.database;
     const changed = (id: string, fields: object) =>
       accounts.set(id, { ...accountOf(id), ...accounts.get(id), ...fields });
-    for (const told of entries.flatMap((entry) => toldBy(entry, epoch))) {
+    for (const told of entries.flatMap((entry) => itemsOf(entry, epoch))) {
       if (told.kind === 'account-change') {
         const { status, overdraftLimit, settingsVersion } = told.change;
         changed(told.change.accountId, { status, overdraftLimit, settingsVersion });

@@ -9,7 +9,7 @@ import {
   waitsForALock,
 } from '../testing/test-database.ts';
 import { AuthorityStore } from './authority-store.ts';
-import { SettlementStore } from './settlement-store.ts';
+import { RecoveryStore } from './recovery-store.ts';
 
 const by = { keeper: 'keeper-1', reason: 'a test' };
 const nothing = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
@@ -58,7 +58,7 @@ async function moved(mode: 'CLOSING' | 'DIRECT' | 'REBUILDING', from?: Authority
 async function inCache(): Promise<Authority> {
   const rebuilding = await moved('REBUILDING');
   const cacheEpoch = rebuilding.epoch + 1;
-  const cache = await new SettlementStore(db.database).activate(rebuilding, { ...server, cacheEpoch }, by);
+  const cache = await new RecoveryStore(db.database).activate(rebuilding, { ...server, cacheEpoch }, by);
   if (!cache) throw new Error('the authority has moved');
   return cache;
 }

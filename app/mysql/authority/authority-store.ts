@@ -12,7 +12,7 @@ import {
   setAuthority,
 } from '../rows/authority-row.ts';
 import { idsBetween } from '../rows/ids-between.ts';
-import { drainedSeq, observedSeq } from './settlement-reader.ts';
+import { handedOverSeq, observedSeq } from './recovery-reader.ts';
 
 /** The authority row, its log, the registered pods, and the live processes. */
 export class AuthorityStore implements PodAuthority, KeeperAuthority {
@@ -36,7 +36,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
     return readCursor(this.#database);
   }
 
-  /** @throws Error if it would drop an unrecovered cache epoch: only a Settlement ends one */
+  /** @throws Error if it would drop an unrecovered cache epoch: only an epoch recovery ends one */
   async move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy): Promise<Authority | null> {
     return this.#database.transaction(async (session) => {
       const now = await lockedAuthority(session, from.epoch);
@@ -121,7 +121,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   }
 
   async observedIn(epoch: number): Promise<number> {
-    return Math.max(await observedSeq(this.#database, epoch), await drainedSeq(this.#database, epoch));
+    return Math.max(await observedSeq(this.#database, epoch), await handedOverSeq(this.#database, epoch));
   }
 
   async allHandedOver(epoch: number): Promise<boolean> {

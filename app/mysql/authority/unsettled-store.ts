@@ -6,7 +6,7 @@ import type { Database, Session } from '../connection/pool.ts';
 import { readCursor } from '../ledger/flush-store.ts';
 import { flushing, progressOf, readRecovery } from '../rows/recovery-row.ts';
 import { WAITS } from '../rows/unsettled-rows.ts';
-import { boundOf, doubtOf } from './settlement-reader.ts';
+import { attemptOf, boundOf } from './recovery-reader.ts';
 
 /** The first items, and how many there are. */
 export interface Listed<T> {
@@ -90,7 +90,7 @@ export class UnsettledStore {
       return {
         frozenAccounts: await listed(`frozen_accounts WHERE ${WAITS}`, FROZEN, FROZEN_ORDER, frozenOf),
         ids: await listed(`unsettled_ids WHERE ${WAITS}`, UNSETTLED, 'kind, id', ({ epoch, ...row }: UnsettledRow) => ({
-          ...doubtOf(row),
+          ...attemptOf(row),
           epoch,
         })),
         undrainedPods: await listed(UNDRAINED_PODS, UNDRAINED, 'p.heartbeat_at, p.pod_id', podOf),
@@ -165,7 +165,7 @@ const frozenOf = (row: FrozenRow) => ({
 });
 
 const UNSETTLED = 'kind, `id`, epoch, account_id, other_account_id';
-type UnsettledRow = Parameters<typeof doubtOf>[0] & { epoch: number };
+type UnsettledRow = Parameters<typeof attemptOf>[0] & { epoch: number };
 
 const UNDRAINED_PODS = `pods p JOIN authority a ON a.shard = 0 AND a.mode = 'CLOSING' AND a.cache_epoch = p.epoch
   JOIN flush_cursor c ON c.shard = 0

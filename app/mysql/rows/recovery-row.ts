@@ -19,7 +19,7 @@ interface RecoveryColumns {
 /** The row, including fields that only the pages need. */
 export interface RecoveryRow extends Recovery {
   /** The last in-doubt attempt that was handled; '' for none. */
-  doubtPosition: string;
+  attemptPosition: string;
 }
 
 /** Progress of the recovery that began under this epoch of the authority; null if none has begun. */
@@ -37,7 +37,7 @@ export async function readRecovery(
     cacheEpoch: row.cache_epoch,
     phase: row.phase,
     position: row.position,
-    doubtPosition: row.doubt_position,
+    attemptPosition: row.doubt_position,
     bound: row.bound,
     posted: row.posted,
     held: row.held,
@@ -59,7 +59,7 @@ export async function beginRecovery(
     [epoch, cacheEpoch, phase, position, bound, accepted?.keeper ?? null, reason],
   );
   const by = accepted ? { keeper: accepted.keeper, reason: reason ?? '' } : null;
-  return { cacheEpoch, phase, position, doubtPosition: '', bound, posted: 0, held: 0, accepted: by };
+  return { cacheEpoch, phase, position, attemptPosition: '', bound, posted: 0, held: 0, accepted: by };
 }
 
 /** Stores the progress, in the same transaction as the page. */
@@ -71,12 +71,12 @@ export async function keepRecovery(
   const next = { ...row, ...change };
   await session.run(
     `UPDATE epoch_recovery SET \`phase\` = ?, position = ?, doubt_position = ?, bound = ?, posted = ?, held = ? WHERE shard = 0`,
-    [next.phase, next.position, next.doubtPosition, next.bound, next.posted, next.held],
+    [next.phase, next.position, next.attemptPosition, next.bound, next.posted, next.held],
   );
   return progressOf(next);
 }
 
-export const progressOf = ({ doubtPosition: _doubtPosition, ...progress }: RecoveryRow): Recovery => progress;
+export const progressOf = ({ attemptPosition: _attemptPosition, ...progress }: RecoveryRow): Recovery => progress;
 
 export async function endRecovery(session: Session): Promise<void> {
   await session.run('DELETE FROM epoch_recovery WHERE shard = 0');

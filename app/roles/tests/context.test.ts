@@ -35,10 +35,10 @@ describe('A context whose stores are unavailable', () => {
   });
 
   it('shows operators that nothing is known', async () => {
-    const { authority, cache, clock, drains, processId, scripts } = context;
+    const { authority, cache, clock, handOverStore, processId, scripts } = context;
     const session = new PodSession({
       authority,
-      drains,
+      handOverStore,
       cache,
       retire: (caller, podId) => scripts.retire(caller, podId),
       clock,

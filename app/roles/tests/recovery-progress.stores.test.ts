@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { TestClock } from '../../kernel/testing/test-clock.ts';
 import { until } from '../../kernel/testing/until.ts';
-import { doubt, except, SettlementBench } from '../../mysql/authority/testing/settlement-bench.ts';
+import { doubt, except, RecoveryBench } from '../../mysql/authority/testing/recovery-bench.ts';
 import { startApi } from '../api-role.ts';
 import { API_KEY, Role } from '../testing/roles-under-test.ts';
 import { testConfig, testContext } from '../testing/test-context.ts';
@@ -10,11 +10,11 @@ import { testConfig, testContext } from '../testing/test-context.ts';
 const SLOW_MS = 10_000;
 
 /** A recovery that takes a page for each entry, and a pod that reports its progress. */
-let bench: SettlementBench;
+let bench: RecoveryBench;
 let clock: TestClock;
 let api: Role;
 beforeEach(async () => {
-  bench = await SettlementBench.start({ outcomesMax: 1, bytesMax: 1 });
+  bench = await RecoveryBench.start({ outcomesMax: 1, bytesMax: 1 });
   clock = new TestClock();
   await bench.begin();
 });
@@ -26,7 +26,7 @@ afterEach(async () => {
 /** Every reading of its clock takes long, so that each page of a request is the last one. */
 async function slowPod(): Promise<void> {
   const config = testConfig(bench.db.url, { REDIS_URL: 'redis://127.0.0.1:1', BOOTSTRAP_API_KEY: API_KEY });
-  const context = Object.assign(await testContext(config), { settlement: bench.settlement, clock });
+  const context = Object.assign(await testContext(config), { recoveryStore: bench.recoveryStore, clock });
   api = new Role(context, await startApi(context));
   await until('the key is known', async () => (await api.request('GET', '/v1/ops/status')).status === 200);
   clock.monotonic = () => {
@@ -84,7 +84,7 @@ it('entries flushed before a recovery, or from the journal, are shown in the sta
   const positions: unknown[] = [];
   for (;;) {
     positions.push(await statusOfRecovery());
-    const step = await bench.settlement.settleByFold(closing, { keeper: 'k', reason: 'r' });
+    const step = await bench.recoveryStore.recoverFromHandOvers(closing, { keeper: 'k', reason: 'r' });
     if (step && 'authority' in step) break;
   }
   const flushing = { cacheEpoch: 1, phase: 'flushing', bound: 3, posted: 0, held: 0, accepted: null };

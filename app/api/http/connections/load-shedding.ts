@@ -34,7 +34,7 @@ const OPERATORS_MAX = 32;
 /** The route under which rejections are counted and logged. */
 const REFUSED = 'refused';
 
-type AdmissionDependencies = Pick<HttpDependencies, 'clock' | 'limits' | 'onRequest' | 'onProblem' | 'shuttingDown'>;
+type LoadSheddingDependencies = Pick<HttpDependencies, 'clock' | 'limits' | 'onRequest' | 'onProblem' | 'shuttingDown'>;
 
 interface Refused {
   request: IncomingMessage;
@@ -57,8 +57,8 @@ export type LoopUtilization = (since?: EventLoopUtilization) => EventLoopUtiliza
  * Operators have reserved slots, most of them for credentials that were authenticated before, so that an
  * unauthenticated flood cannot occupy them.
  */
-export class Admission {
-  readonly #deps: AdmissionDependencies;
+export class LoadShedding {
+  readonly #deps: LoadSheddingDependencies;
   readonly #refusals: RefusalLog;
   readonly #busy: BusyLoop;
   #inFlight = 0;
@@ -75,7 +75,7 @@ export class Admission {
   };
 
   constructor(
-    deps: AdmissionDependencies,
+    deps: LoadSheddingDependencies,
     refusals: RefusalLog,
     utilization: LoopUtilization = (since) => performance.eventLoopUtilization(since),
   ) {

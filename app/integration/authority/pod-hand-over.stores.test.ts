@@ -5,7 +5,7 @@ import { summaryOf } from '../../domain/testing/orders.ts';
 import { CacheError } from '../../journal/cache-port.ts';
 import { commandLost, failing, Gate, passing, replyLost } from '../../journal/testing/faulty-cache.ts';
 import { until } from '../../kernel/testing/until.ts';
-import { DrainStore } from '../../mysql/authority/drain-store.ts';
+import { MysqlHandOverStore } from '../../mysql/authority/hand-over-store.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { PodBench } from '../testing/pod-bench.ts';
 
@@ -53,10 +53,10 @@ describe('At the end of its epoch, a pod', () => {
   it('stops, drains what it has received, and waits; then it works wherever the ledger opens', async () => {
     const ids = [await pod.post(), await pod.post()];
     await pod.closing();
-    expect(await pod.allDrained(epoch)).toEqual({ ids, doubts: [], pods: { 'pod-1': 2 } });
+    expect(await pod.everythingHandedOver(epoch)).toEqual({ ids, doubts: [], pods: { 'pod-1': 2 } });
     expect([pod.session.view(), pod.session.direct(), pod.opened]).toEqual([null, null, 1]);
     const held = answersOf([pod.order()]);
-    await pod.settleByFold();
+    await pod.recoverFromHandOvers();
     await pod.openDirectly();
     expect((await held).map(summaryOf)).toEqual(['POSTED']);
     await pod.activate();
@@ -75,13 +75,13 @@ describe('At the end of its epoch, a pod', () => {
     await gate.reached;
     await pod.closing();
     // How far it has observed is random: it may have read from Redis in the meantime.
-    expect(await pod.allDrained(epoch)).toMatchObject({ ids: [before], doubts: [after.transactionId] });
+    expect(await pod.everythingHandedOver(epoch)).toMatchObject({ ids: [before], doubts: [after.transactionId] });
     gate.open();
     // The reply contained POSTED, but is not passed on: the transfer waits, in doubt.
     await until('the reply was taken', () => pod.ledger.waiting === 1);
     expect(pod.ledger.open).toBe(1);
     // The journal has it, and the request finds it there under its own id.
-    await pod.settleByJournal('DIRECT');
+    await pod.finishFromJournal('DIRECT');
     expect((await answered).map(summaryOf)).toEqual(['POSTED']);
     expect((await pod.ledger.read(['ada']))[0]).toMatchObject({ balance: 200, version: 2 });
   });
@@ -103,13 +103,13 @@ describe('At the end of its epoch, a pod', () => {
     });
     await until('they write', () => acknowledged.length > 300);
     await pod.closing();
-    const { ids, doubts } = await pod.allDrained(epoch);
+    const { ids, doubts } = await pod.everythingHandedOver(epoch);
     const told = [...acknowledged];
     expect(seen).toEqual([null, null]);
     expect(told.filter((id) => !ids.includes(id))).toEqual([]);
     expect(ids.filter((id) => doubts.includes(id))).toEqual([]);
     cut.mockRestore();
-    await pod.settleByFold();
+    await pod.recoverFromHandOvers();
     await pod.openDirectly();
     await Promise.all(writers);
     // None was acknowledged in that epoch afterwards.
@@ -128,7 +128,7 @@ describe('At the end of its epoch, a pod', () => {
     await db.database.rows("DELETE FROM pods WHERE pod_id LIKE 'other%'");
     await db.database.rows('DELETE FROM drained_entries');
     await pod.closing();
-    expect((await pod.allDrained(epoch)).ids).toEqual([one.transactionId, two.transactionId]);
+    expect((await pod.everythingHandedOver(epoch)).ids).toEqual([one.transactionId, two.transactionId]);
   });
 
   it('drains the highest seq that any answer depended on, including reads', async () => {
@@ -136,7 +136,7 @@ describe('At the end of its epoch, a pod', () => {
     for (let n = 0; n < 3; n++) await other.post();
     await pod.ledger.read(['ada']);
     await pod.closing();
-    const { pods } = await pod.allDrained(epoch);
+    const { pods } = await pod.everythingHandedOver(epoch);
     expect(pods).toEqual({ 'pod-1': 3, 'other-1': 3 });
   });
 
@@ -150,7 +150,7 @@ describe('At the end of its epoch, a pod', () => {
     pod.cache.always('apply', passing);
     await pod.open();
     await pod.closing();
-    expect((await pod.allDrained(epoch)).doubts).toEqual([one.transactionId]);
+    expect((await pod.everythingHandedOver(epoch)).doubts).toEqual([one.transactionId]);
   });
 
   it('drains no attempt whose outcome it received later, or that was proven to have written nothing', async () => {
@@ -162,7 +162,7 @@ describe('At the end of its epoch, a pod', () => {
     const two = pod.order();
     expect((await answersOf([two])).map(summaryOf)).toEqual(['POSTED']);
     await pod.closing();
-    expect(await pod.allDrained(epoch)).toMatchObject({
+    expect(await pod.everythingHandedOver(epoch)).toMatchObject({
       ids: [first, one.transactionId, two.transactionId],
       doubts: [],
     });
@@ -179,7 +179,7 @@ describe('At the end of its epoch, a pod', () => {
     void answersOf([{ ...one, destination: 'bob' }]);
     await gate.reached;
     await pod.closing();
-    await pod.allDrained(epoch);
+    await pod.everythingHandedOver(epoch);
     const rows = await db.database.rows<{ account_id: string; other_account_id: string }>(
       'SELECT account_id, other_account_id FROM drained_doubts',
     );
@@ -202,12 +202,12 @@ describe('At the end of its epoch, a pod', () => {
     });
     await gate.reached;
     await pod.closing();
-    expect((await pod.allDrained(epoch)).doubts).toEqual([changeId]);
+    expect((await pod.everythingHandedOver(epoch)).doubts).toEqual([changeId]);
     expect(await db.database.rows('SELECT kind, account_id, other_account_id FROM drained_doubts')).toEqual([
       { kind: 'account-change', account_id: 'ada', other_account_id: '' },
     ]);
     gate.open();
-    await pod.settleByFold();
+    await pod.recoverFromHandOvers();
     // The in-doubt attempt counts as not made; the request is made on MySQL, under its own id.
     expect(await changing).toMatchObject({ overdraftLimit: 5, settingsVersion: 2, source: 'database' });
     expect(await db.database.rows('SELECT change_id FROM account_changes')).toEqual([{ change_id: changeId }]);
@@ -229,11 +229,13 @@ describe('At the end of its epoch, a pod', () => {
     pod.away = AWAY;
     await pod.closing();
     await until('the replies of Redis no longer matter', () => pod.session.view() !== null);
-    expect((await pod.settlement.settleByFold(await pod.store.read(), { keeper: 'k', reason: 'r' })) ?? {}).toEqual({
+    expect(
+      (await pod.recoveryStore.recoverFromHandOvers(await pod.store.read(), { keeper: 'k', reason: 'r' })) ?? {},
+    ).toEqual({
       undrained: ['pod-1'],
     });
     pod.away = null;
-    expect((await pod.allDrained(epoch)).ids).toEqual([id]);
+    expect((await pod.everythingHandedOver(epoch)).ids).toEqual([id]);
   });
 
   it('drains nothing if the epoch was recovered without it', async () => {
@@ -262,7 +264,7 @@ describe('Drained data', () => {
     const ids: string[] = [];
     for (let n = 0; n < 250; n++) ids.push(await pod.post({ amount: 1 }));
     let parts = 0;
-    const kept = vi.spyOn(DrainStore.prototype, 'keep');
+    const kept = vi.spyOn(MysqlHandOverStore.prototype, 'keep');
     pod.keeps = async (kept) => {
       parts += 1;
       // The second part fails; one is stored, although the reply is lost.
@@ -278,7 +280,7 @@ describe('Drained data', () => {
       await completed();
     };
     await pod.closing();
-    expect(await pod.allDrained(epoch)).toEqual({ ids, doubts: [], pods: { 'pod-1': 250 } });
+    expect(await pod.everythingHandedOver(epoch)).toEqual({ ids, doubts: [], pods: { 'pod-1': 250 } });
     expect(completions).toBe(2);
     // What MySQL has is not written again: the first part once, and the second until its reply arrived.
     expect(kept.mock.calls.map(([, , { entries }]) => entries.length)).toEqual([200, 50, 50]);
@@ -316,7 +318,7 @@ describe('Drained data', () => {
       await kept();
     };
     await pod.closing();
-    expect((await pod.allDrained(epoch)).ids).toEqual([id]);
+    expect((await pod.everythingHandedOver(epoch)).ids).toEqual([id]);
     expect(pod.log.messages('error')).toEqual(['handing over failed and is repeated']);
   });
 
@@ -327,7 +329,7 @@ describe('Drained data', () => {
     await until('it is open under a new id', () => pod.session.podId === 'pod-2' && pod.session.view());
     const second = await pod.post();
     await pod.closing();
-    expect(await pod.allDrained(epoch)).toEqual({
+    expect(await pod.everythingHandedOver(epoch)).toEqual({
       ids: [first, second],
       doubts: [],
       pods: { 'pod-1': 2, 'pod-2': 2 },
@@ -342,7 +344,7 @@ describe('Drained data', () => {
     await lost.reached;
     await until('MySQL has it', async () => (await pod.store.pods()).some(({ podId }) => podId === 'pod-2'));
     await pod.closing();
-    expect((await pod.allDrained(epoch)).pods).toEqual({ 'pod-1': 0, 'pod-2': 0 });
+    expect((await pod.everythingHandedOver(epoch)).pods).toEqual({ 'pod-1': 0, 'pod-2': 0 });
     lost.open();
   });
 });
@@ -373,7 +375,7 @@ describe('In-doubt attempts without a reply', () => {
     await until('nothing is in doubt', () => after.inDoubt.none);
     await expect(pod.scripts.read(caller, [])).rejects.toMatchObject({ kind: 'refused', reason: 'retired' });
     await pod.closing();
-    expect((await pod.allDrained(epoch)).doubts).not.toContain(id);
+    expect((await pod.everythingHandedOver(epoch)).doubts).not.toContain(id);
   });
 
   it('are in doubt until everything that the old id can have written is in MySQL', async () => {

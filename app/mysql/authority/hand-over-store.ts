@@ -1,4 +1,4 @@
-import type { HandOverStore as Drains, HandOverChunk } from '../../authority/authority-ports.ts';
+import type { HandOverChunk, HandOverStore as HandOvers } from '../../authority/authority-ports.ts';
 import { IntegrityError } from '../../journal/flush-batch.ts';
 import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
 import { lastSeqOf } from '../../journal/journaled.ts';
@@ -13,7 +13,7 @@ import { statements } from '../connection/statements.ts';
 const FORGOTTEN_MAX = 2_000;
 
 /** Where pods store what they know of an ending epoch until it is in MySQL's ledger tables. */
-export class DrainStore implements Drains {
+export class MysqlHandOverStore implements HandOvers {
   readonly #database: Database;
   constructor(database: Database) {
     this.#database = database;
@@ -27,7 +27,7 @@ export class DrainStore implements Drains {
     await this.#database.transaction(async (session) => {
       for (const rows of statements(entries.map((entry) => entryLiteral(epoch, entry))))
         await keepEntries(session, rows);
-      for (const rows of statements(inDoubt.map((doubt) => doubtLiteral(epoch, podId, doubt)))) {
+      for (const rows of statements(inDoubt.map((doubt) => attemptLiteral(epoch, podId, doubt)))) {
         await session.run(
           `INSERT INTO drained_doubts (epoch, pod_id, kind, \`id\`, account_id, other_account_id) VALUES ${rows.join(',')}
            ON DUPLICATE KEY UPDATE \`id\` = VALUES(\`id\`)`,
@@ -94,7 +94,7 @@ async function keepEntries(session: Session, rows: string[]): Promise<void> {
 const entryLiteral = (epoch: number, entry: JournalEntry): string =>
   `(${integer(epoch)},${integer(entry.firstSeq)},${integer(lastSeqOf(entry))},'${entry.kind}',${text(entry.payload)},x'${entry.records.toString('hex')}',${Buffer.byteLength(entry.payload)},${entry.acceptedAt ?? 'NULL'})`;
 
-const doubtLiteral = (
+const attemptLiteral = (
   epoch: number,
   podId: string,
   { kind, id, accounts: [one = '', other = ''] }: InDoubtAttempt,

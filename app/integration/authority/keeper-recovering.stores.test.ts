@@ -292,10 +292,10 @@ describe('Recovery', () => {
     await post(1, 3);
     await bench.closing();
     const keeper = bench.keeper('k', {
-      settlement: {
-        settleByJournal: async (from, to, end, by) => {
+      recoveryStore: {
+        finishFromJournal: async (from, to, end, by) => {
           await db.database.rows('UPDATE flush_cursor SET seq = 2');
-          return bench.settlement.settleByJournal(from, to, end, by);
+          return bench.recoveryStore.finishFromJournal(from, to, end, by);
         },
       },
     });

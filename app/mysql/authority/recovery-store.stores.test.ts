@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { batchOf, IntegrityError, movesOf } from '../../journal/flush-batch.ts';
 import { order } from '../../journal/testing/epoch-under-test.ts';
-import { BY, CHANGE_ID, doubt, except, SERVER, SettlementBench } from './testing/settlement-bench.ts';
+import { BY, CHANGE_ID, doubt, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
 
 const NOTHING = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
 
-let bench: SettlementBench;
+let bench: RecoveryBench;
 beforeAll(async () => {
-  bench = await SettlementBench.start();
+  bench = await RecoveryBench.start();
 });
 afterAll(() => bench.db.drop());
 beforeEach(() => bench.begin());
 
-describe('SettlementStore.settleByFold', () => {
+describe('RecoveryStore.recoverFromHandOvers', () => {
   it('writes everything if no seq is missing: nothing waits, and nothing stays in doubt', async () => {
     await bench.epoch.apply(order('01890000-0000-7000-8000-00000000000a', { amount: 500 }));
     await bench.flush(await bench.epoch.entries());
@@ -54,7 +54,7 @@ describe('SettlementStore.settleByFold', () => {
     await bench.drain('pod', except(entries, 2), [doubt('t2', 'ada', 'bob')], 9);
     // Four seqs were observed after the last one received: that many must be in doubt.
     const more = ['u', 'v', 'w', 'x'].map((id) => doubt(id, 'cy', 'bob'));
-    await bench.drains.keep(1, 'pod', { entries: [], inDoubt: more });
+    await bench.handOverStore.keep(1, 'pod', { entries: [], inDoubt: more });
     const settled = await bench.fold(await bench.authority.read());
     expect(settled).toMatchObject({ authority: { bound: 9 } });
     expect(await bench.standing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, bound: 9 });
@@ -188,32 +188,32 @@ describe('SettlementStore.settleByFold', () => {
   });
 });
 
-describe('SettlementStore.settleByJournal', () => {
+describe('RecoveryStore.finishFromJournal', () => {
   it.each(['REBUILDING', 'DIRECT'] as const)('moves to %s if the cursor is at the end', async (to) => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const closing = await bench.closing();
     await bench.flush(journal, closing.epoch);
-    expect(await bench.settlement.settleByJournal(closing, to, 2, BY)).toMatchObject({ epoch: 3, mode: to });
+    expect(await bench.recoveryStore.finishFromJournal(closing, to, 2, BY)).toMatchObject({ epoch: 3, mode: to });
     expect(await bench.standing()).toEqual({ epoch: 3, mode: to, ...NOTHING });
-    expect(await bench.settlement.settleByJournal(closing, to, 2, BY)).toBeNull();
+    expect(await bench.recoveryStore.finishFromJournal(closing, to, 2, BY)).toBeNull();
   });
 
   it('is rejected while the cursor is elsewhere, or if the journal ends before what a pod has seen', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const closing = await bench.closing();
-    const settle = (end: number) => bench.settlement.settleByJournal(closing, 'REBUILDING', end, BY);
+    const settle = (end: number) => bench.recoveryStore.finishFromJournal(closing, 'REBUILDING', end, BY);
     await expect(settle(2)).rejects.toThrow('the cursor is at 1/0, not at 2');
     await bench.flush(except(journal, 2), closing.epoch);
     await bench.db.database.rows('UPDATE pods SET observed_seq = 2');
     await expect(settle(1)).rejects.toThrow(IntegrityError);
     await bench.db.database.rows('UPDATE pods SET observed_seq = 0');
-    await bench.drains.keep(1, 'pod', { entries: journal, inDoubt: [] });
+    await bench.handOverStore.keep(1, 'pod', { entries: journal, inDoubt: [] });
     await expect(settle(1)).rejects.toThrow('2 was observed');
     expect(await bench.standing()).toMatchObject({ epoch: 2, mode: 'CLOSING', cacheEpoch: 1 });
   });
 });
 
-describe('SettlementStore.activate', () => {
+describe('RecoveryStore.activate', () => {
   it('begins the epoch at seq 0, and housekeeping deletes the data of pods of older epochs', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada']);
     const closing = await bench.closing();
@@ -222,19 +222,19 @@ describe('SettlementStore.activate', () => {
     await bench.db.database.rows('UPDATE flush_cursor SET id_time_max = 77');
     const rebuilding = await bench.authority.move(await bench.authority.read(), 'REBUILDING', BY);
     if (!rebuilding) throw new Error('the authority has moved');
-    await expect(bench.settlement.activate(rebuilding, { ...SERVER, cacheEpoch: 9 }, BY)).rejects.toThrow(
+    await expect(bench.recoveryStore.activate(rebuilding, { ...SERVER, cacheEpoch: 9 }, BY)).rejects.toThrow(
       'cannot follow',
     );
-    const cache = await bench.settlement.activate(rebuilding, { ...SERVER, cacheEpoch: 5 }, BY);
+    const cache = await bench.recoveryStore.activate(rebuilding, { ...SERVER, cacheEpoch: 5 }, BY);
     expect(cache).toEqual({ epoch: 5, mode: 'CACHE', cacheEpoch: 5, ...SERVER, bound: null, ageMs: 0 });
     expect(await bench.flushes.cursor()).toEqual({ epoch: 5, seq: 0, idTimeMax: 77 });
-    await bench.drains.forget(5, 0);
+    await bench.handOverStore.forget(5, 0);
     const books = await bench.everything();
     expect([books['pods'], books['drained_entries'], books['drained_doubts']]).toEqual([[], [], []]);
     expect(books['transfers']).toHaveLength(1);
     await expect(
-      bench.settlement.activate(await bench.authority.read(), { ...SERVER, cacheEpoch: 6 }, BY),
+      bench.recoveryStore.activate(await bench.authority.read(), { ...SERVER, cacheEpoch: 6 }, BY),
     ).rejects.toThrow('the authority is CACHE');
-    expect(await bench.settlement.activate(rebuilding, { ...SERVER, cacheEpoch: 5 }, BY)).toBeNull();
+    expect(await bench.recoveryStore.activate(rebuilding, { ...SERVER, cacheEpoch: 5 }, BY)).toBeNull();
   });
 });

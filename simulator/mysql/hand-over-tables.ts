@@ -3,13 +3,13 @@ import { IntegrityError } from '../../app/journal/flush-batch.ts';
 import type { JournalEntry } from '../../app/journal/journal-entry.ts';
 import { lastSeqOf } from '../../app/journal/journaled.ts';
 import type { MysqlClient } from './mysql-client.ts';
-import { type DoubtRow, keyOf } from './tables.ts';
+import { type InDoubtRow, keyOf } from './tables.ts';
 
 const same = (a: JournalEntry, b: JournalEntry): boolean =>
   a.kind === b.kind && a.payload === b.payload && a.records.equals(b.records);
 
-/** The same transactions as app/mysql/authority/drain-store.ts. */
-export class DrainTables implements HandOverStore {
+/** The same transactions as app/mysql/authority/hand-over-store.ts. */
+export class HandOverTables implements HandOverStore {
   protected readonly client: MysqlClient;
   constructor(client: MysqlClient) {
     this.client = client;
@@ -17,8 +17,8 @@ export class DrainTables implements HandOverStore {
 
   keep(epoch: number, podId: string, { entries, inDoubt }: HandOverChunk): Promise<void> {
     return this.client.call(({ tables }) => {
-      const kept = tables.drainedEntries.get(epoch) ?? new Map<number, JournalEntry>();
-      tables.set(tables.drainedEntries, epoch, kept);
+      const kept = tables.handedOverEntries.get(epoch) ?? new Map<number, JournalEntry>();
+      tables.set(tables.handedOverEntries, epoch, kept);
       for (const entry of entries) {
         const before = kept.get(entry.firstSeq);
         if (before && !same(before, entry)) {
@@ -26,8 +26,8 @@ export class DrainTables implements HandOverStore {
         }
         if (!before) tables.set(kept, entry.firstSeq, entry);
       }
-      const doubts = tables.drainedDoubts.get(epoch) ?? new Map<string, DoubtRow>();
-      tables.set(tables.drainedDoubts, epoch, doubts);
+      const doubts = tables.handedOverAttempts.get(epoch) ?? new Map<string, InDoubtRow>();
+      tables.set(tables.handedOverAttempts, epoch, doubts);
       for (const doubt of inDoubt) {
         const key = `${podId} ${keyOf(doubt.kind, doubt.id)}`;
         tables.set(doubts, key, { ...doubt, received: doubts.get(key)?.received ?? false });
@@ -48,12 +48,12 @@ export class DrainTables implements HandOverStore {
   /** Of what is in MySQL's own books by now, and settled; and of older epochs. */
   forget(epoch: number, cursor: number): Promise<void> {
     return this.client.call(({ tables }) => {
-      for (const table of [tables.drainedEntries, tables.drainedDoubts] as Map<number, unknown>[])
+      for (const table of [tables.handedOverEntries, tables.handedOverAttempts] as Map<number, unknown>[])
         for (const older of [...table.keys()]) if (older < epoch) tables.delete(table, older);
       const upTo = tables.cursor.epoch === epoch ? Math.min(cursor, tables.cursor.seq) : -1;
-      const entries = tables.drainedEntries.get(epoch) ?? new Map<number, JournalEntry>();
+      const entries = tables.handedOverEntries.get(epoch) ?? new Map<number, JournalEntry>();
       for (const entry of [...entries.values()]) if (lastSeqOf(entry) <= upTo) tables.delete(entries, entry.firstSeq);
-      const doubts = tables.drainedDoubts.get(epoch) ?? new Map<string, DoubtRow>();
+      const doubts = tables.handedOverAttempts.get(epoch) ?? new Map<string, InDoubtRow>();
       for (const [key, { kind, id }] of [...doubts]) {
         if (kind === 'transfers' ? tables.transfers.has(id) : tables.changes.has(id)) tables.delete(doubts, key);
       }

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { drainedPage, PAGE_LIMITS } from './settlement-reader.ts';
-import { except, SettlementBench } from './testing/settlement-bench.ts';
+import { handedOverPage, PAGE_LIMITS } from './recovery-reader.ts';
+import { except, RecoveryBench } from './testing/recovery-bench.ts';
 
-let bench: SettlementBench;
+let bench: RecoveryBench;
 beforeEach(async () => {
-  bench = await SettlementBench.start();
+  bench = await RecoveryBench.start();
   await bench.begin();
 });
 afterEach(() => bench.db.drop());
@@ -23,7 +23,7 @@ it.each([
   if (change) await bench.db.database.rows(change);
   const bytesMax = Buffer.byteLength(journal[1]?.payload ?? '') * 2;
   const page = (after: number, limits: object) =>
-    drainedPage(bench.db.database, 1, after, { ...PAGE_LIMITS, ...limits });
+    handedOverPage(bench.db.database, 1, after, { ...PAGE_LIMITS, ...limits });
   expect(await page(0, { bytesMax })).toEqual({ entries: journal.slice(1, 3), lastSeq: 3 });
   expect(await page(3, { bytesMax })).toEqual({ entries: journal.slice(3), lastSeq: 4 });
   expect(await page(0, { bytesMax: 1 })).toMatchObject({ lastSeq: 2 });

@@ -17,8 +17,8 @@ interface Found {
   row: RecoveryRow | null;
 }
 
-/** The same transactions as app/mysql/authority/settlement-store.ts. */
-export class SettlementTables extends RecoveryTables implements EpochRecoveryStore {
+/** The same transactions as app/mysql/authority/recovery-store.ts. */
+export class RecoveryStoreTables extends RecoveryTables implements EpochRecoveryStore {
   protected readonly client: MysqlClient;
   constructor(client: MysqlClient) {
     super();
@@ -41,11 +41,11 @@ export class SettlementTables extends RecoveryTables implements EpochRecoverySto
     });
   }
 
-  settleByJournal(from: Authority, to: 'REBUILDING' | 'DIRECT', end: number, by: MovedBy): Promise<Authority | null> {
+  finishFromJournal(from: Authority, to: 'REBUILDING' | 'DIRECT', end: number, by: MovedBy): Promise<Authority | null> {
     return this.from(from, ['CLOSING'], (mysql, now) => this.#endAt(mysql, now, to, end, by));
   }
 
-  settleLate(from: Authority, end: number, by: MovedBy): Promise<Authority | null> {
+  unfreezeFromJournal(from: Authority, end: number, by: MovedBy): Promise<Authority | null> {
     return this.from(from, ['DIRECT'], (mysql, now) => this.#endAt(mysql, now, 'DIRECT', end, by));
   }
 
@@ -55,11 +55,11 @@ export class SettlementTables extends RecoveryTables implements EpochRecoverySto
     mustNotBeAccepted(rowOf(mysql.tables, now));
     if (cursor.seq !== end) throw new Error(`the cursor is at ${cacheEpoch}/${cursor.seq}, not at ${end}`);
     this.#mustReach(mysql.tables, unsettled(now), end);
-    return this.#settledIn(mysql, to, by);
+    return this.#finishRecovery(mysql, to, by);
   }
 
-  async settleByFold(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
-    if (await this.#flushDrained(from)) return { working: FLUSHING };
+  async recoverFromHandOvers(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
+    if (await this.#flushHandedOver(from)) return { working: FLUSHING };
     const step = await this.#page<RecoveryStep | 'settled'>(from, ['CLOSING'], ({ mysql: { tables }, now, row }) => {
       mustNotBeAccepted(row);
       const { cacheEpoch } = now;
@@ -76,7 +76,7 @@ export class SettlementTables extends RecoveryTables implements EpochRecoverySto
       const flushed = this.upToGapPage(tables, row);
       if (flushed) return { working: flushed };
       if (row.phase === 'counting') {
-        const told = this.nextDrained(tables, row);
+        const told = this.nextHandedOver(tables, row);
         if (told.length > 0) return { working: this.markPage(tables, row, told) };
         const unexplained = this.#unexplained(tables, cacheEpoch, bound);
         if (unexplained) return { unexplained };
@@ -85,10 +85,10 @@ export class SettlementTables extends RecoveryTables implements EpochRecoverySto
       if (row.phase === 'freezing') return { working: this.freezePage(tables, row) };
       return row.phase === 'posting' ? { working: this.postPage(tables, row) } : 'settled';
     });
-    return step === 'settled' ? this.#finishFold(from, by) : step;
+    return step === 'settled' ? this.#finishFromHandOvers(from, by) : step;
   }
 
-  #finishFold(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
+  #finishFromHandOvers(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
     return this.from(from, ['CLOSING'], (mysql, now): RecoveryStep => {
       const { tables } = mysql;
       const { cacheEpoch, redisNode, replid, marker } = unsettled(now);
@@ -98,7 +98,7 @@ export class SettlementTables extends RecoveryTables implements EpochRecoverySto
       const undrained = this.undrained(tables, cacheEpoch, cursor.seq);
       if (undrained.length > 0) return { undrained };
       const bound = this.boundOf(tables, cacheEpoch);
-      if (cursor.seq === bound) return { authority: this.#settledIn(mysql, 'DIRECT', by) };
+      if (cursor.seq === bound) return { authority: this.#finishRecovery(mysql, 'DIRECT', by) };
       if (row?.phase !== 'done' || row.bound !== bound) return { working: FLUSHING };
       tables.recovery = null;
       return { authority: setAuthority(mysql, { cacheEpoch, redisNode, replid, marker, bound, mode: 'DIRECT' }, by) };
@@ -128,18 +128,18 @@ export class SettlementTables extends RecoveryTables implements EpochRecoverySto
     return this.from(from, ['CLOSING', 'DIRECT'], (mysql, now) => {
       const row = rowOf(mysql.tables, now);
       if (!row?.accepted || row.phase !== 'done') throw new Error('the acceptance of the loss has restarted');
-      return { authority: this.#settledIn(mysql, 'DIRECT', row.accepted), dropped: row.held };
+      return { authority: this.#finishRecovery(mysql, 'DIRECT', row.accepted), dropped: row.held };
     });
   }
 
   /** What follows on the cursor without a gap. */
-  async #flushDrained({ epoch, cacheEpoch }: Authority): Promise<boolean> {
+  async #flushHandedOver({ epoch, cacheEpoch }: Authority): Promise<boolean> {
     return this.client.call((mysql) => {
       const { tables } = mysql;
       if (cacheEpoch === null || tables.cursor.epoch !== cacheEpoch || tables.authority.epoch !== epoch) return false;
       if (tables.recovery?.authorityEpoch === epoch) return false;
       if (this.undrained(tables, cacheEpoch, tables.cursor.seq).length > 0) return false;
-      const told = this.drainedAfter(tables, cacheEpoch, tables.cursor.seq);
+      const told = this.handedOverAfter(tables, cacheEpoch, tables.cursor.seq);
       const batch = batchUpToGap(told, tables.cursor);
       if (batch.lastSeq === batch.afterSeq) return false;
       this.writeBooks(tables, cacheEpoch, { ...batch, held: [] }, batch.lastSeq);
@@ -150,12 +150,12 @@ export class SettlementTables extends RecoveryTables implements EpochRecoverySto
   #unexplained(tables: Tables, epoch: number, bound: number): Unexplained | null {
     const { seq } = tables.cursor;
     const gaps = gapsIn(
-      this.allDrained(tables, epoch, seq).map((one) => one.seq),
+      this.everythingHandedOver(tables, epoch, seq).map((one) => one.seq),
       seq,
       bound,
     );
     const missing = gaps.reduce((sum, { fromSeq, toSeq }) => sum + toSeq - fromSeq + 1, 0);
-    const inDoubt = new Set(this.doubtsOf(tables, epoch).map(({ kind, id }) => `${kind} ${id}`)).size;
+    const inDoubt = new Set(this.attemptsInDoubt(tables, epoch).map(({ kind, id }) => `${kind} ${id}`)).size;
     return missing > inDoubt ? { kind: 'unexplained', missing, inDoubt, bound } : null;
   }
 
@@ -173,7 +173,7 @@ export class SettlementTables extends RecoveryTables implements EpochRecoverySto
   protected mustReach(tables: Tables, epoch: number, end: number): void {
     if (end < this.knownOf(tables, epoch)) throw new IntegrityError(`the journal of epoch ${epoch} ends at ${end}`);
   }
-  #settledIn(mysql: MysqlServer, mode: 'DIRECT' | 'REBUILDING', by: MovedBy): Authority {
+  #finishRecovery(mysql: MysqlServer, mode: 'DIRECT' | 'REBUILDING', by: MovedBy): Authority {
     mysql.tables.clear(mysql.tables.frozen);
     mysql.tables.clear(mysql.tables.unsettled);
     mysql.tables.recovery = null;
@@ -217,7 +217,7 @@ const rowOf = ({ recovery }: Tables, { epoch }: Authority): RecoveryRow | null =
 
 function progressOf(row: RecoveryRow | null): Recovery | null {
   if (!row) return null;
-  const { authorityEpoch: _authorityEpoch, doubtPosition: _doubtPosition, ...progress } = row;
+  const { authorityEpoch: _authorityEpoch, attemptPosition: _attemptPosition, ...progress } = row;
   return progress;
 }
 

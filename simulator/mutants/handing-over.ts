@@ -13,9 +13,9 @@ export const DRAINING: Mutant[] = [
     rule: 'What a pod has received is drained.',
     theme: 'lostReplies',
     seed: 6,
-    assembly: pods(({ drains }) => ({
-      drains: replaced(drains, {
-        keep: (epoch, podId, chunk) => drains.keep(epoch, podId, { ...chunk, entries: [] }),
+    assembly: pods(({ handOverStore }) => ({
+      handOverStore: replaced(handOverStore, {
+        keep: (epoch, podId, chunk) => handOverStore.keep(epoch, podId, { ...chunk, entries: [] }),
       }),
     })),
   },
@@ -24,7 +24,7 @@ export const DRAINING: Mutant[] = [
     rule: 'Whatever answer carries an outcome puts that entry into the tail of the pod that received it, replays too.',
     theme: 'lostReplies',
     seed: 120,
-    assembly: pods(({ drains, cache }) => {
+    assembly: pods(({ handOverStore, cache }) => {
       const own = new Set<number>();
       const keepOwn = (entries: readonly JournalEntry[]) => {
         for (const { firstSeq } of entries) own.add(firstSeq);
@@ -42,10 +42,10 @@ export const DRAINING: Mutant[] = [
             return reply;
           },
         }),
-        drains: replaced(drains, {
+        handOverStore: replaced(handOverStore, {
           keep(epoch, podId, chunk) {
             const entries = chunk.entries.filter(({ firstSeq }) => own.has(firstSeq));
-            return drains.keep(epoch, podId, { ...chunk, entries });
+            return handOverStore.keep(epoch, podId, { ...chunk, entries });
           },
         }),
       };
@@ -56,9 +56,9 @@ export const DRAINING: Mutant[] = [
     rule: 'Attempts in doubt are drained.',
     theme: 'lostReplies',
     seed: 22,
-    assembly: pods(({ drains }) => ({
-      drains: replaced(drains, {
-        keep: (epoch, podId, chunk) => drains.keep(epoch, podId, { ...chunk, inDoubt: [] }),
+    assembly: pods(({ handOverStore }) => ({
+      handOverStore: replaced(handOverStore, {
+        keep: (epoch, podId, chunk) => handOverStore.keep(epoch, podId, { ...chunk, inDoubt: [] }),
       }),
     })),
   },
@@ -67,8 +67,8 @@ export const DRAINING: Mutant[] = [
     rule: 'The highest seq that a pod has passed on is drained.',
     theme: 'lostReplies',
     seed: 702,
-    assembly: pods(({ drains, authority }) => ({
-      drains: replaced(drains, { complete: (epoch, podIds) => drains.complete(epoch, podIds, 0) }),
+    assembly: pods(({ handOverStore, authority }) => ({
+      handOverStore: replaced(handOverStore, { complete: (epoch, podIds) => handOverStore.complete(epoch, podIds, 0) }),
       authority: replaced(authority, {
         heartbeat: (report) =>
           authority.heartbeat({
@@ -83,14 +83,14 @@ export const DRAINING: Mutant[] = [
     rule: 'The last part carries the completion mark; only a complete drain counts.',
     theme: 'divided',
     seed: 8,
-    assembly: pods(({ drains }) => {
+    assembly: pods(({ handOverStore }) => {
       const parts: [number, string, HandOverChunk][] = [];
       return {
-        drains: {
+        handOverStore: {
           keep: async (...part) => void parts.push(part),
           async complete(epoch, podIds, observed) {
-            await drains.complete(epoch, podIds, observed);
-            for (const part of parts) await drains.keep(...part);
+            await handOverStore.complete(epoch, podIds, observed);
+            for (const part of parts) await handOverStore.keep(...part);
           },
         },
       };
@@ -131,7 +131,7 @@ export const DRAINING: Mutant[] = [
     rule: 'In doubt is a property of the attempt: it outlives the request.',
     theme: 'forgotten',
     seed: 6,
-    assembly: pods(({ cache, drains }, _mysql, clock) => {
+    assembly: pods(({ cache, handOverStore }, _mysql, clock) => {
       const sentAt = new Map<string, number>();
       return {
         cache: replaced(cache, {
@@ -142,11 +142,11 @@ export const DRAINING: Mutant[] = [
             return cache.apply(caller, items);
           },
         }),
-        drains: replaced(drains, {
+        handOverStore: replaced(handOverStore, {
           keep(epoch, podId, chunk) {
             const since = clock.monotonic() - TIMES.requestTimeoutMs;
             const inDoubt = chunk.inDoubt.filter(({ id }) => (sentAt.get(id) ?? since) > since);
-            return drains.keep(epoch, podId, { ...chunk, inDoubt });
+            return handOverStore.keep(epoch, podId, { ...chunk, inDoubt });
           },
         }),
       };

@@ -43,7 +43,7 @@ export async function observedSeq(from: Pick<Session, 'rows'>, epoch: number): P
 }
 
 /** The highest seq that was drained. Entries do not overlap, so it is in the last of them. */
-export async function drainedSeq(from: Pick<Session, 'rows'>, epoch: number): Promise<number> {
+export async function handedOverSeq(from: Pick<Session, 'rows'>, epoch: number): Promise<number> {
   const [row] = await from.rows<{ last_seq: number }>(
     'SELECT last_seq FROM drained_entries WHERE epoch = ? ORDER BY first_seq DESC LIMIT 1',
     [epoch],
@@ -53,11 +53,11 @@ export async function drainedSeq(from: Pick<Session, 'rows'>, epoch: number): Pr
 
 /** The highest seq that was received or observed: the epoch is known to reach this far. */
 export async function boundOf(from: Pick<Session, 'rows'>, epoch: number, cursor: Cursor): Promise<number> {
-  return Math.max(cursor.seq, await observedSeq(from, epoch), await drainedSeq(from, epoch));
+  return Math.max(cursor.seq, await observedSeq(from, epoch), await handedOverSeq(from, epoch));
 }
 
 /** How many seqs above the cursor were drained. */
-export async function drainedCount(session: Session, epoch: number, cursor: number): Promise<number> {
+export async function handedOverCount(session: Session, epoch: number, cursor: number): Promise<number> {
   const [row] = await session.rows<{ drained: number }>(
     `SELECT CAST(COALESCE(SUM(last_seq - GREATEST(first_seq - 1, ?)), 0) AS SIGNED) AS drained FROM drained_entries
      WHERE epoch = ? AND last_seq > ?`,
@@ -85,7 +85,7 @@ const entryOf = ({ kind, first_seq, payload, records, accepted_ms }: EntryRow): 
  * The next drained entries that reach above a seq, in order, as many as fit into a page; at least one, if there is one.
  * @throws IntegrityError if two entries overlap
  */
-export async function drainedPage(
+export async function handedOverPage(
   from: Pick<Session, 'rows'>,
   epoch: number,
   after: number,
@@ -147,13 +147,13 @@ export async function isLong(from: Pick<Session, 'rows'>, epoch: number, after: 
 }
 const LONG_ENTRIES = 500;
 
-interface DoubtRow {
+interface InDoubtRow {
   kind: InDoubtAttempt['kind'];
   id: string;
   account_id: string;
   other_account_id: string | null;
 }
-export const doubtOf = ({ kind, id, account_id, other_account_id }: DoubtRow): InDoubtAttempt => ({
+export const attemptOf = ({ kind, id, account_id, other_account_id }: InDoubtRow): InDoubtAttempt => ({
   kind,
   id,
   accounts: other_account_id ? [account_id, other_account_id] : [account_id],
@@ -175,7 +175,7 @@ export async function markReceived(session: Session, epoch: number, told: readon
 const DOUBT_KINDS = ['transfers', 'account-change'] as const;
 
 /** How many ids are in doubt: neither marked as received, nor in MySQL. */
-export async function doubtCount(session: Session, epoch: number): Promise<number> {
+export async function inDoubtCount(session: Session, epoch: number): Promise<number> {
   const [row] = await session.rows<{ ids: number }>(
     `SELECT COUNT(DISTINCT d.kind, d.\`id\`) AS ids FROM drained_doubts d WHERE d.epoch = ? AND d.received = 0 AND ${UNKNOWN}`,
     [epoch],
@@ -184,7 +184,7 @@ export async function doubtCount(session: Session, epoch: number): Promise<numbe
 }
 
 /** A page of in-doubt attempts, and the position after which the next page begins; null after the last one. */
-export interface DoubtPage {
+export interface InDoubtPage {
   doubts: InDoubtAttempt[];
   position: string | null;
 }
@@ -192,10 +192,15 @@ export interface DoubtPage {
 /**
  * The next in-doubt attempts of an epoch that were not received and are not in MySQL, each once, whoever drained it.
  */
-export async function doubtsPage(session: Session, epoch: number, position: string, max: number): Promise<DoubtPage> {
+export async function inDoubtPage(
+  session: Session,
+  epoch: number,
+  position: string,
+  max: number,
+): Promise<InDoubtPage> {
   return pageOf(position, max, async (kind, after) => {
-    const { sql, values } = afterDoubt(after, 'd.other_account_id');
-    return session.rows<DoubtRow>(
+    const { sql, values } = afterAttempt(after, 'd.other_account_id');
+    return session.rows<InDoubtRow>(
       `SELECT DISTINCT d.kind, d.\`id\`, d.account_id, d.other_account_id FROM drained_doubts d
        WHERE d.epoch = ? AND d.kind = ? AND d.received = 0 AND ${UNKNOWN} AND ${sql}
        ORDER BY d.\`id\`, d.account_id, d.other_account_id LIMIT ${max}`,
@@ -210,10 +215,10 @@ export async function unsettledPage(
   { epoch, cacheEpoch }: { epoch: number; cacheEpoch: number },
   position: string,
   max: number,
-): Promise<DoubtPage> {
+): Promise<InDoubtPage> {
   return pageOf(position, max, async (kind, after) => {
-    const { sql, values } = afterDoubt(after, "COALESCE(d.other_account_id, '')");
-    return session.rows<DoubtRow>(
+    const { sql, values } = afterAttempt(after, "COALESCE(d.other_account_id, '')");
+    return session.rows<InDoubtRow>(
       `SELECT d.kind, d.\`id\`, d.account_id, d.other_account_id FROM unsettled_ids d
        WHERE d.epoch = ? AND d.kind = ? AND ${UNKNOWN} AND ${sql}
          AND NOT EXISTS (SELECT 1 FROM dropped_entries x WHERE x.kind = d.kind AND x.entry_id = d.\`id\` AND x.authority_epoch = ?)
@@ -227,22 +232,22 @@ export async function unsettledPage(
 async function pageOf(
   position: string,
   max: number,
-  read: (kind: InDoubtAttempt['kind'], after: readonly string[] | null) => Promise<DoubtRow[]>,
-): Promise<DoubtPage> {
+  read: (kind: InDoubtAttempt['kind'], after: readonly string[] | null) => Promise<InDoubtRow[]>,
+): Promise<InDoubtPage> {
   const [from = 'transfers', ...after] =
     position === '' ? [] : (JSON.parse(position) as [InDoubtAttempt['kind'], ...string[]]);
   const rows = await read(from, after.length > 0 ? after : null);
   const last = rows.at(-1);
   const next = from === 'transfers' ? JSON.stringify(['account-change']) : null;
   return {
-    doubts: rows.map(doubtOf),
+    doubts: rows.map(attemptOf),
     position:
       rows.length < max || !last ? next : JSON.stringify([from, last.id, last.account_id, last.other_account_id ?? '']),
   };
 }
 
 /** The first comparison lets MySQL use the index. */
-function afterDoubt(after: readonly string[] | null, other: string): { sql: string; values: string[] } {
+function afterAttempt(after: readonly string[] | null, other: string): { sql: string; values: string[] } {
   if (!after) return { sql: 'TRUE', values: [] };
   return {
     sql: `d.\`id\` >= ? AND (d.\`id\`, d.account_id, ${other}) > (?, ?, ?)`,

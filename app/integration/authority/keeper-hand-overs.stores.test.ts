@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import type { Keeper } from '../../authority/keeper/keeper.ts';
 import type { JournalEntry } from '../../journal/journal-entry.ts';
 import { type EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
-import { done } from '../../mysql/authority/testing/settlement-bench.ts';
+import { done } from '../../mysql/authority/testing/recovery-bench.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import type { RedisScripts } from '../../redis/redis-scripts.ts';
 import { OwnRedis } from '../../redis/testing/own-redis.ts';
@@ -221,7 +221,7 @@ describe('Accounts that wait for the journal', () => {
 
   it('are released when an operator accepts the loss, and the authority moves on', async () => {
     const now = await bench.authority.read();
-    await done(() => bench.settlement.acceptLoss(now, BY));
+    await done(() => bench.recoveryStore.acceptLoss(now, BY));
     expect(await bench.account('ada')).toEqual({ balance: 200, version: 2, frozen: false });
     // A Redis that returns now is of an epoch that nothing waits for.
     await comesBack();

@@ -6,18 +6,18 @@ import { recoverEpoch, recoverEpochAcceptingLoss } from '../../journal/recovery/
 import {
   ACCOUNTS,
   anyHistory,
-  drainedOf,
+  handedOverOf,
   live,
   PODS,
   replayed,
-} from '../../journal/recovery/testing/drained-history.ts';
+} from '../../journal/recovery/testing/handed-over-history.ts';
 import { LedgerReader } from '../ledger/ledger-reader.ts';
-import { SettlementStore } from './settlement-store.ts';
-import { BY, SettlementBench } from './testing/settlement-bench.ts';
+import { RecoveryStore } from './recovery-store.ts';
+import { BY, RecoveryBench } from './testing/recovery-bench.ts';
 
-let bench: SettlementBench;
+let bench: RecoveryBench;
 beforeAll(async () => {
-  bench = await SettlementBench.start();
+  bench = await RecoveryBench.start();
 });
 afterAll(() => bench.db.drop());
 
@@ -28,7 +28,7 @@ it('Any history that is flushed in part, drained, recovered in pages and settled
       const lived = await live(history);
       const pods = lived.pods.map((_, n) => `pod-${n}`);
       await bench.begin(pods, ACCOUNTS);
-      const settlement = new SettlementStore(bench.db.database, { outcomesMax: page, bytesMax: 1_000_000 });
+      const recoveryStore = new RecoveryStore(bench.db.database, { outcomesMax: page, bytesMax: 1_000_000 });
       // Entries are flushed whole.
       const flushed = batchOf(
         lived.journalEntries.filter(({ firstSeq }) => firstSeq <= lived.cursor),
@@ -40,9 +40,9 @@ it('Any history that is flushed in part, drained, recovered in pages and settled
       for (const [n, { entries, inDoubt, observed }] of lived.pods.entries())
         await bench.drain(`pod-${n}`, entries, inDoubt, observed);
       // The result of a single recovery of everything.
-      const spec = recoverEpoch(drainedOf({ ...lived, cursor: flushed.lastSeq }));
+      const spec = recoverEpoch(handedOverOf({ ...lived, cursor: flushed.lastSeq }));
       if (spec.kind !== 'settled') throw new Error(`all pods have drained, and ${JSON.stringify(spec)}`);
-      const settled = await bench.fold(closing, settlement);
+      const settled = await bench.fold(closing, recoveryStore);
       if (!settled || !('authority' in settled))
         throw new Error(`all pods have drained, and ${JSON.stringify(settled)}`);
       const { authority } = settled;
@@ -59,12 +59,12 @@ it('Any history that is flushed in part, drained, recovered in pages and settled
       if (authority.cacheEpoch === null) {
         seen.complete += 1;
       } else if (accepted) {
-        await bench.accept(authority, BY, settlement);
+        await bench.accept(authority, BY, recoveryStore);
         await expectBooks(lived, (seq) => seq <= flushed.lastSeq || applied.has(seq));
       } else {
         seen.partial += 1;
         const end = lived.journal.length;
-        await bench.late(authority, lived.journalEntries, end, { settlement, pageEntries: page });
+        await bench.late(authority, lived.journalEntries, end, { recoveryStore, pageEntries: page });
         await expectBooks(lived, () => true);
       }
       expect([await bench.frozenAccounts(), await bench.unsettledIds()]).toEqual([[], []]);
@@ -83,17 +83,17 @@ it('Accepting a loss in pages drops what a single recovery of everything would, 
       const lived = await live(history);
       const pods = lived.pods.filter((_, at) => at !== missing);
       await bench.begin(['gone'], ACCOUNTS);
-      const settlement = new SettlementStore(bench.db.database, { outcomesMax: page, bytesMax: 1_000_000 });
+      const recoveryStore = new RecoveryStore(bench.db.database, { outcomesMax: page, bytesMax: 1_000_000 });
       const closing = await bench.closing();
       for (const [n, { entries, inDoubt, observed }] of pods.entries()) {
         await bench.db.database.rows('INSERT INTO pods (pod_id, epoch) VALUES (?, 1)', [`pod-${n}`]);
         await bench.drain(`pod-${n}`, entries, inDoubt, observed);
       }
       const { settled, loss } = recoverEpochAcceptingLoss(
-        drainedOf({ ...lived, cursor: 0, accountsAt: () => replayed([]) }, pods),
+        handedOverOf({ ...lived, cursor: 0, accountsAt: () => replayed([]) }, pods),
       );
       const doubts = new Set(loss.inDoubt.map((one) => JSON.stringify(one)));
-      expect(await bench.accept(closing, BY, settlement)).toMatchObject({
+      expect(await bench.accept(closing, BY, recoveryStore)).toMatchObject({
         authority: { mode: 'DIRECT', cacheEpoch: null },
         dropped: loss.held.length + doubts.size + loss.gaps.length,
       });

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Authority } from '../../domain/authority.ts';
-import { BY, doubt, except, SettlementBench } from './testing/settlement-bench.ts';
+import { BY, doubt, except, RecoveryBench } from './testing/recovery-bench.ts';
 
 /** A page has one outcome, so that a recovery can be interrupted after any of them. */
-let bench: SettlementBench;
+let bench: RecoveryBench;
 beforeAll(async () => {
-  bench = await SettlementBench.start({ outcomesMax: 1, bytesMax: 1 });
+  bench = await RecoveryBench.start({ outcomesMax: 1, bytesMax: 1 });
 });
 afterAll(() => bench.db.drop());
 beforeEach(() => bench.begin());
@@ -13,7 +13,7 @@ beforeEach(() => bench.begin());
 /** Recovers until the drained entries are posted up to a seq. */
 async function foldUpTo(seq: number, closing: Authority): Promise<void> {
   for (;;) {
-    const step = await bench.settlement.settleByFold(closing, BY);
+    const step = await bench.recoveryStore.recoverFromHandOvers(closing, BY);
     if (!step || !('working' in step)) throw new Error(`it ended too early: ${JSON.stringify(step)}`);
     const { phase, position } = step.working;
     if (phase === 'done' || (phase === 'posting' && position >= seq)) return;
@@ -44,7 +44,7 @@ describe('a recovery by what was drained', () => {
       await foldUpTo(posted, closing);
       expect(await bench.flushes.cursor()).toMatchObject({ seq: 1 });
       const page = journal.filter(({ firstSeq }) => firstSeq > 1 && firstSeq <= read);
-      await bench.settlement.postJournal(closing, page, 6);
+      await bench.recoveryStore.postJournal(closing, page, 6);
       expect(await bench.flushes.cursor()).toMatchObject({ seq: read });
 
       expect(await bench.fold(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
@@ -70,7 +70,7 @@ describe('a recovery by what was drained', () => {
     const closing = await bench.closing();
     await bench.drain('pod', except(journal, 1, 3), [doubt('t1', 'bob', 'cy'), doubt('t3', 'cy', 'bob')], 4);
     await foldUpTo(4, closing);
-    await bench.settlement.postJournal(closing, journal.slice(0, 1), 4);
+    await bench.recoveryStore.postJournal(closing, journal.slice(0, 1), 4);
     expect(await bench.fold(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: 1, bound: 4 } });
     expect(await bench.flushes.cursor()).toMatchObject({ seq: 2 });
     expect(await bench.frozenAccounts()).toMatchObject([{ account_id: 'bob' }, { account_id: 'cy' }]);

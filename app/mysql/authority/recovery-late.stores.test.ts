@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { IntegrityError } from '../../journal/flush-batch.ts';
-import { BY, CHANGE_ID, doubt, except, SERVER, SettlementBench } from './testing/settlement-bench.ts';
+import { BY, CHANGE_ID, doubt, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
 import { UnsettledStore } from './unsettled-store.ts';
 
 const NOTHING = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
 const OPERATOR = { keeper: 'olga', reason: 'the disk is gone' };
 
-let bench: SettlementBench;
+let bench: RecoveryBench;
 let report: UnsettledStore;
 beforeAll(async () => {
-  bench = await SettlementBench.start();
+  bench = await RecoveryBench.start();
   report = new UnsettledStore(bench.db.database);
 });
 afterAll(() => bench.db.drop());
@@ -38,7 +38,7 @@ async function direct(id: string, version: number, balance: number): Promise<voi
     ]);
 }
 
-describe('SettlementStore.settleLate', () => {
+describe('RecoveryStore.unfreezeFromJournal', () => {
   it('posts what MySQL does not have on top of newer direct transfers, and unfreezes', async () => {
     const { now, journal } = await bench.frozen();
     await direct('meanwhile', 3, 551);
@@ -127,7 +127,7 @@ describe('SettlementStore.settleLate', () => {
   });
 });
 
-describe('SettlementStore.acceptLoss', () => {
+describe('RecoveryStore.acceptLoss', () => {
   it('of a closed ledger applies what follows, and records what is dropped, by whom and why', async () => {
     await bench.begin(['here', 'gone']);
     const journal = await bench.journal(

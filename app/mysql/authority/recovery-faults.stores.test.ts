@@ -8,17 +8,17 @@ import { until } from '../../kernel/testing/until.ts';
 import { FlushStore } from '../ledger/flush-store.ts';
 import { InterruptedDatabase, poolOptions } from '../testing/test-database.ts';
 import { AuthorityStore } from './authority-store.ts';
-import { SettlementStore } from './settlement-store.ts';
-import { BY, doubt, except, SERVER, SettlementBench } from './testing/settlement-bench.ts';
+import { RecoveryStore } from './recovery-store.ts';
+import { BY, doubt, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
 
 const STATEMENTS_MAX = 150;
 /** Every entry and every in-doubt attempt is a separate page. */
 const LIMITS = { outcomesMax: 1, bytesMax: 1 };
 
-let bench: SettlementBench;
+let bench: RecoveryBench;
 let interrupted: InterruptedDatabase;
 beforeAll(async () => {
-  bench = await SettlementBench.start(LIMITS);
+  bench = await RecoveryBench.start(LIMITS);
   interrupted = new InterruptedDatabase(poolOptions(bench.db.url));
 });
 afterAll(async () => {
@@ -44,38 +44,38 @@ async function drained(): Promise<{ closing: Authority; journal: JournalEntry[] 
   return { closing, journal };
 }
 
-type Step = (settlement: SettlementStore) => Promise<unknown>;
+type Step = (recoveryStore: RecoveryStore) => Promise<unknown>;
 /** Each kind of recovery, prepared so that it can run. */
 const steps: [string, () => Promise<Step>][] = [
   [
-    'settleByFold',
+    'recoverFromHandOvers',
     async () => {
       const { closing } = await drained();
-      return (settlement) => bench.fold(closing, settlement);
+      return (recoveryStore) => bench.fold(closing, recoveryStore);
     },
   ],
   [
-    'settleByJournal',
+    'finishFromJournal',
     async () => {
       const { closing, journal } = await drained();
       await bench.flush(journal, closing.epoch);
-      return (settlement) => settlement.settleByJournal(closing, 'REBUILDING', 4, BY);
+      return (recoveryStore) => recoveryStore.finishFromJournal(closing, 'REBUILDING', 4, BY);
     },
   ],
   [
-    'settleLate',
+    'unfreezeFromJournal',
     async () => {
       const { closing, journal } = await drained();
       await bench.fold(closing);
       const direct = await bench.authority.read();
-      return (settlement) => bench.late(direct, journal, 4, { settlement, pageEntries: 1 });
+      return (recoveryStore) => bench.late(direct, journal, 4, { recoveryStore, pageEntries: 1 });
     },
   ],
   [
     'acceptLoss, closed',
     async () => {
       const { closing } = await drained();
-      return (settlement) => bench.accept(closing, BY, settlement);
+      return (recoveryStore) => bench.accept(closing, BY, recoveryStore);
     },
   ],
   [
@@ -84,7 +84,7 @@ const steps: [string, () => Promise<Step>][] = [
       const { closing } = await drained();
       await bench.fold(closing);
       const direct = await bench.authority.read();
-      return (settlement) => bench.accept(direct, BY, settlement);
+      return (recoveryStore) => bench.accept(direct, BY, recoveryStore);
     },
   ],
   [
@@ -92,9 +92,9 @@ const steps: [string, () => Promise<Step>][] = [
     async () => {
       const { closing, journal } = await drained();
       await bench.flush(journal, closing.epoch);
-      const rebuilding = await bench.settlement.settleByJournal(closing, 'REBUILDING', 4, BY);
+      const rebuilding = await bench.recoveryStore.finishFromJournal(closing, 'REBUILDING', 4, BY);
       if (!rebuilding) throw new Error('the authority has moved');
-      return (settlement) => settlement.activate(rebuilding, { ...SERVER, cacheEpoch: 4 }, BY);
+      return (recoveryStore) => recoveryStore.activate(rebuilding, { ...SERVER, cacheEpoch: 4 }, BY);
     },
   ],
 ];
@@ -102,7 +102,7 @@ const steps: [string, () => Promise<Step>][] = [
 describe.each(steps)('%s', (_name, prepare) => {
   it('continues after its connection dies before any statement, with the same result', async () => {
     const whole = await prepare();
-    expect(await whole(bench.settlement)).not.toBeNull();
+    expect(await whole(bench.recoveryStore)).not.toBeNull();
     const expected = await bench.everything();
     let died = true;
     for (let at = 0; died; at++) {
@@ -118,20 +118,20 @@ describe.each(steps)('%s', (_name, prepare) => {
         await killer.query(`KILL ${connectionId}`);
         await killer.end();
       };
-      const result = await step(new SettlementStore(interrupted, LIMITS)).catch((error: unknown) => error);
+      const result = await step(new RecoveryStore(interrupted, LIMITS)).catch((error: unknown) => error);
       died = result instanceof Error;
       if (died) {
         expect(result).toMatchObject({ code: 'database_unavailable' });
         // An unfinished recovery does not open the ledger.
         expect(await bench.authority.read()).toMatchObject({ epoch, mode });
-        expect(await step(bench.settlement)).not.toBeNull();
+        expect(await step(bench.recoveryStore)).not.toBeNull();
       } else {
         expect(at).toBeGreaterThan(4);
         expect(result).not.toBeNull();
       }
       expect(await bench.everything()).toEqual(expected);
       // The reply to a commit was lost: the step is repeated, and finds that it was done.
-      expect(await step(bench.settlement)).toBeNull();
+      expect(await step(bench.recoveryStore)).toBeNull();
       expect(await bench.everything()).toEqual(expected);
     }
   }, 120_000);
@@ -139,7 +139,7 @@ describe.each(steps)('%s', (_name, prepare) => {
   it('is done by one of two concurrent keepers, and the other finds that the authority has moved', async () => {
     const step = await prepare();
     const { epoch } = await bench.authority.read();
-    const ends = await Promise.all(Array.from({ length: 4 }, () => step(bench.settlement)));
+    const ends = await Promise.all(Array.from({ length: 4 }, () => step(bench.recoveryStore)));
     expect(ends.filter((end) => end === null)).toHaveLength(3);
     expect((await bench.authority.read()).epoch).toBe(epoch + 1);
   });
@@ -194,7 +194,7 @@ describe('What is in flight', () => {
     await expect(bench.flushes.commit(batch, 1)).rejects.toThrow(CursorConflictError);
     for (const podId of ['pod', 'other']) await bench.drain(podId, journal, [], 1);
     const { reached, open } = paused(4);
-    const folding = bench.fold(closing, new SettlementStore(interrupted));
+    const folding = bench.fold(closing, new RecoveryStore(interrupted));
     await reached;
     const flushing = bench.flushes.commit(batch, closing.epoch).catch((error: unknown) => error);
     open();

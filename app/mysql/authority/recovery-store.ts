@@ -26,20 +26,20 @@ import {
   postPageAccepting,
   recordPage,
   upToGapPage,
-} from './settlement-pages.ts';
+} from './recovery-pages.ts';
 import {
   boundOf,
-  doubtCount,
-  drainedCount,
-  drainedPage,
-  drainedSeq,
+  handedOverCount,
+  handedOverPage,
+  handedOverSeq,
+  inDoubtCount,
   isLong,
   observedSeq,
   PAGE_LIMITS,
   type PageLimits,
   undrainedPods,
-} from './settlement-reader.ts';
-import { duplicateAsIntegrity, sweepUnsettled, unfreeze } from './settlement-writer.ts';
+} from './recovery-reader.ts';
+import { duplicateAsIntegrity, sweepUnsettled, unfreeze } from './recovery-writer.ts';
 
 /** A statement of a page touches about 10,000 rows; a counting statement reads all drained rows. */
 const STATEMENT_TIMEOUT_MS = 60_000;
@@ -57,7 +57,7 @@ type Found = Omit<PageContext, 'row'> & { row: RecoveryRow | null };
  * whichever process dies halfway, and whether or not the reply to a commit arrives. Locks are taken in the order
  * authority, cursor, accounts by id.
  */
-export class SettlementStore implements EpochRecoveryStore {
+export class RecoveryStore implements EpochRecoveryStore {
   readonly #database: Database;
   readonly #flushes: FlushStore;
   readonly #limits: PageLimits;
@@ -86,7 +86,7 @@ export class SettlementStore implements EpochRecoveryStore {
     });
   }
 
-  async settleByJournal(
+  async finishFromJournal(
     from: Authority,
     to: 'REBUILDING' | 'DIRECT',
     end: number,
@@ -98,12 +98,12 @@ export class SettlementStore implements EpochRecoveryStore {
       mustNotBeAccepted(await readRecovery(session, now));
       if (cursor.seq !== end) throw new Error(`the cursor is at ${cacheEpoch}/${cursor.seq}, not at ${end}`);
       await mustReach(session, now, end);
-      return settledIn(session, now, to, by);
+      return finishRecovery(session, now, to, by);
     });
   }
 
-  async settleByFold(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
-    const flushed = await this.#flushDrained(from);
+  async recoverFromHandOvers(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
+    const flushed = await this.#flushHandedOver(from);
     if (flushed) return { working: flushed };
     const step = await this.#page<RecoveryStep | 'settled'>(from, ['CLOSING'], async (found) => {
       const { session, now, cursor, row } = found;
@@ -113,7 +113,7 @@ export class SettlementStore implements EpochRecoveryStore {
       if (undrained.length > 0) return { undrained };
       const bound = await boundOf(session, now.cacheEpoch, cursor);
       if (cursor.seq === bound) return 'settled';
-      if (!row || row.phase === 'journal' || row.bound !== bound) return beginFold(found, bound);
+      if (!row || row.phase === 'journal' || row.bound !== bound) return beginFromHandOvers(found, bound);
       const context = { ...found, row };
       const flushed = await upToGapPage(context);
       if (flushed) return { working: flushed };
@@ -130,10 +130,10 @@ export class SettlementStore implements EpochRecoveryStore {
           return 'settled';
       }
     });
-    return step === 'settled' ? this.#finishFold(from, by) : step;
+    return step === 'settled' ? this.#finishFromHandOvers(from, by) : step;
   }
 
-  async #finishFold(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
+  async #finishFromHandOvers(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
     return this.#from(from, ['CLOSING'], async (session, now): Promise<RecoveryStep> => {
       const { cacheEpoch, redisNode, replid, marker } = unsettled(now);
       const cursor = await lockedCursor(session, cacheEpoch);
@@ -142,7 +142,7 @@ export class SettlementStore implements EpochRecoveryStore {
       mustNotBeAccepted(row);
       const undrained = await undrainedPods(session, cacheEpoch, cursor.seq);
       if (undrained.length > 0) return { undrained };
-      if (cursor.seq === bound) return { authority: await settledIn(session, now, 'DIRECT', by) };
+      if (cursor.seq === bound) return { authority: await finishRecovery(session, now, 'DIRECT', by) };
       if (row?.phase !== 'done' || row.bound !== bound)
         return { working: row ? progressOf(row) : flushing(cursor, bound) };
       await endRecovery(session);
@@ -160,14 +160,14 @@ export class SettlementStore implements EpochRecoveryStore {
     });
   }
 
-  async settleLate(from: Authority, end: number, by: MovedBy): Promise<Authority | null> {
+  async unfreezeFromJournal(from: Authority, end: number, by: MovedBy): Promise<Authority | null> {
     return this.#from(from, ['DIRECT'], async (session, now) => {
       const { cacheEpoch } = unsettled(now);
       const cursor = await lockedCursor(session, cacheEpoch);
       mustNotBeAccepted(await readRecovery(session, now));
       await mustReach(session, now, end);
       if (cursor.seq !== end) throw new Error(`the cursor is at ${cacheEpoch}/${cursor.seq}, not at ${end}`);
-      return settledIn(session, now, 'DIRECT', by);
+      return finishRecovery(session, now, 'DIRECT', by);
     });
   }
 
@@ -191,7 +191,7 @@ export class SettlementStore implements EpochRecoveryStore {
     return this.#from(from, ['CLOSING', 'DIRECT'], async (session, now) => {
       const row = await readRecovery(session, now);
       if (!row?.accepted || row.phase !== 'done') throw new Error('the acceptance of the loss has restarted');
-      return { authority: await settledIn(session, now, 'DIRECT', row.accepted), dropped: row.held };
+      return { authority: await finishRecovery(session, now, 'DIRECT', row.accepted), dropped: row.held };
     });
   }
 
@@ -199,7 +199,7 @@ export class SettlementStore implements EpochRecoveryStore {
    * Posts the next drained entries as the flush would, if they follow the cursor without a gap: these belong to the
    * journal, whatever other pods drain. While pods are still draining, only if there are many.
    */
-  async #flushDrained({ epoch, cacheEpoch }: Authority): Promise<Recovery | null> {
+  async #flushHandedOver({ epoch, cacheEpoch }: Authority): Promise<Recovery | null> {
     if (cacheEpoch === null) return null;
     // Once a recovery has begun, MySQL may have entries above the cursor, which the flush does not expect: its own
     // pages do.
@@ -208,7 +208,7 @@ export class SettlementStore implements EpochRecoveryStore {
     if (cursor.epoch !== cacheEpoch) return null;
     const undrained = await undrainedPods(this.#database, cacheEpoch, cursor.seq);
     if (undrained.length > 0 && !(await isLong(this.#database, cacheEpoch, cursor.seq))) return null;
-    const { entries } = await drainedPage(this.#database, cacheEpoch, cursor.seq, this.#limits);
+    const { entries } = await handedOverPage(this.#database, cacheEpoch, cursor.seq, this.#limits);
     const batch = batchUpToGap(receive(entries, cacheEpoch, cursor.seq).told, cursor);
     if (batch.lastSeq === cursor.seq) return null;
     try {
@@ -218,7 +218,7 @@ export class SettlementStore implements EpochRecoveryStore {
       const now = authorityOf(await this.#database.rows(AUTHORITY_SELECT));
       if (now.epoch !== epoch) return null;
     }
-    return flushing({ ...cursor, seq: batch.lastSeq }, await drainedSeq(this.#database, cacheEpoch));
+    return flushing({ ...cursor, seq: batch.lastSeq }, await handedOverSeq(this.#database, cacheEpoch));
   }
 
   /**
@@ -285,23 +285,23 @@ async function lockedCursor(session: Session, epoch: number): Promise<Cursor> {
 async function mustReach(session: Session, { cacheEpoch, bound }: Authority, end: number): Promise<void> {
   if (end < (bound ?? 0)) throw new IntegrityError(`the journal ends at ${end}, but ${bound} was observed`);
   const epoch = cacheEpoch ?? 0;
-  const known = Math.max(await observedSeq(session, epoch), await drainedSeq(session, epoch));
+  const known = Math.max(await observedSeq(session, epoch), await handedOverSeq(session, epoch));
   if (end < known) throw new IntegrityError(`the journal of epoch ${epoch} ends at ${end}, but ${known} was observed`);
 }
 
 /** Nothing waits for this epoch any longer. */
-async function settledIn(session: Session, now: Authority, mode: 'DIRECT' | 'REBUILDING', by: MovedBy) {
+async function finishRecovery(session: Session, now: Authority, mode: 'DIRECT' | 'REBUILDING', by: MovedBy) {
   await unfreeze(session);
   await endRecovery(session);
   return setAuthority(session, now, { ...NOTHING_WAITS, mode }, by);
 }
 
 /** Some seqs are missing. Unless there are more of them than in-doubt attempts, each may be one of those. */
-async function beginFold({ session, now, cursor }: Found, bound: number): Promise<RecoveryStep> {
+async function beginFromHandOvers({ session, now, cursor }: Found, bound: number): Promise<RecoveryStep> {
   const { cacheEpoch } = now;
   if (await sweepUnsettled(session, cacheEpoch)) return { working: flushing(cursor, bound) };
-  const missing = bound - cursor.seq - (await drainedCount(session, cacheEpoch, cursor.seq));
-  const inDoubt = await doubtCount(session, cacheEpoch);
+  const missing = bound - cursor.seq - (await handedOverCount(session, cacheEpoch, cursor.seq));
+  const inDoubt = await inDoubtCount(session, cacheEpoch);
   if (missing > inDoubt) return { unexplained: { kind: 'unexplained', missing, inDoubt, bound } };
   const begun = { cacheEpoch, phase: 'counting', position: cursor.seq, bound } as const;
   return { working: progressOf(await beginRecovery(session, now, begun)) };

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { account, order } from '../../journal/testing/epoch-under-test.ts';
-import { BY, doubt, SettlementBench } from './testing/settlement-bench.ts';
+import { BY, doubt, RecoveryBench } from './testing/recovery-bench.ts';
 
 const OUTCOMES = 100_000;
 const PER_CALL = 500;
@@ -9,9 +9,9 @@ const DOUBTS = 5_000;
 const MS_MAX = 240_000;
 const PEOPLE = Array.from({ length: 2_000 }, (_, n) => `p${n}`);
 
-let bench: SettlementBench;
+let bench: RecoveryBench;
 beforeAll(async () => {
-  bench = await SettlementBench.start();
+  bench = await RecoveryBench.start();
 });
 afterAll(() => bench.db.drop());
 
@@ -58,7 +58,7 @@ it('100,000 drained outcomes and 5,000 in-doubt attempts are drained, recovered,
   const rebuilding = await bench.authority.move(late, 'REBUILDING', BY);
   if (!rebuilding) throw new Error('the authority has moved');
   const server = { cacheEpoch: rebuilding.epoch + 1, redisNode: '', replid: 'r', marker: 'm' };
-  expect(await timed('activate', () => bench.settlement.activate(rebuilding, server, BY))).toMatchObject({
+  expect(await timed('activate', () => bench.recoveryStore.activate(rebuilding, server, BY))).toMatchObject({
     mode: 'CACHE',
   });
   for (const ms of Object.values(took)) expect(ms).toBeLessThan(MS_MAX);

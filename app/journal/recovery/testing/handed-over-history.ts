@@ -3,7 +3,7 @@ import type { Account } from '../../../domain/types.ts';
 import { RecordStatus } from '../../codec.ts';
 import type { InDoubtAttempt, JournalEntry } from '../../journal-entry.ts';
 import type { Journaled } from '../../journaled.ts';
-import { toldBy } from '../../journaled.ts';
+import { itemsOf } from '../../journaled.ts';
 import { account, itemOf, modelEpoch, order } from '../../testing/epoch-under-test.ts';
 import { keyOf } from '../received.ts';
 import type { HandedOverEpoch } from '../recover-epoch.ts';
@@ -112,7 +112,7 @@ export async function live({ steps, flushed }: History): Promise<Lived> {
     }
   }
   const journalEntries = await epoch.entries();
-  const journal = journalEntries.flatMap((entry) => toldBy(entry, 1));
+  const journal = journalEntries.flatMap((entry) => itemsOf(entry, 1));
   const cached = (await epoch.cache.read(epoch.pod, IDS)).accounts;
   return {
     pods,
@@ -149,7 +149,7 @@ export function replayed(journal: readonly Journaled[], from: Iterable<Account> 
 }
 
 /** What the store passes to the recovery when these pods have drained. */
-export function drainedOf(lived: Lived, pods: readonly PodMemory[] = lived.pods): HandedOverEpoch {
+export function handedOverOf(lived: Lived, pods: readonly PodMemory[] = lived.pods): HandedOverEpoch {
   const inMysql = new Set(lived.journal.filter(({ seq }) => seq <= lived.cursor).map(keyOf));
   return {
     epoch: 1,

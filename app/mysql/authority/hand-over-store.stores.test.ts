@@ -4,15 +4,15 @@ import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.t
 import { account, modelEpoch, order } from '../../journal/testing/epoch-under-test.ts';
 import { migratedDatabase, openIn, type TestDatabase } from '../testing/test-database.ts';
 import { AuthorityStore } from './authority-store.ts';
-import { DrainStore } from './drain-store.ts';
+import { MysqlHandOverStore } from './hand-over-store.ts';
 
 const ACCOUNTS = [account('world'), account('ada'), account('bob')];
 
 let db: TestDatabase;
-let store: DrainStore;
+let store: MysqlHandOverStore;
 beforeAll(async () => {
   db = await migratedDatabase();
-  store = new DrainStore(db.database);
+  store = new MysqlHandOverStore(db.database);
 });
 afterAll(() => db.drop());
 beforeEach(() => db.reset());
@@ -34,7 +34,7 @@ async function journal(): Promise<JournalEntry[]> {
   return epoch.entries();
 }
 
-describe('DrainStore.keep', () => {
+describe('MysqlHandOverStore.keep', () => {
   it('stores entries byte for byte, and in-doubt attempts', async () => {
     const drained = await journal();
     const inDoubt: InDoubtAttempt[] = [
@@ -124,7 +124,7 @@ describe('DrainStore.keep', () => {
   });
 });
 
-describe('DrainStore.complete', () => {
+describe('MysqlHandOverStore.complete', () => {
   it('marks every registration of the process in that epoch, and what it has observed', async () => {
     const authority = new AuthorityStore(db.database);
     for (const podId of ['a', 'b', 'c']) await authority.register(podId, 1);
@@ -153,7 +153,7 @@ describe('DrainStore.complete', () => {
   });
 });
 
-describe('DrainStore.forget', () => {
+describe('MysqlHandOverStore.forget', () => {
   it('deletes entries of that epoch that the cursor has passed completely', async () => {
     await store.keep(1, 'pod', { entries: await journal(), inDoubt: [] });
     await store.keep(2, 'pod', { entries: await journal(), inDoubt: [] });

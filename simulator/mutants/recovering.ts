@@ -7,7 +7,7 @@ import type { Page } from '../../app/journal/recovery/recovery.ts';
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import { JournalTables } from '../mysql/journal-tables.ts';
 import type { MysqlServer } from '../mysql/mysql-server.ts';
-import { SettlementTables } from '../mysql/settlement-tables.ts';
+import { RecoveryStoreTables } from '../mysql/recovery-store-tables.ts';
 import { PROTOCOL } from '../world/ports.ts';
 import { keepers, type Mutant, replaced, scripts } from './mutant.ts';
 
@@ -39,35 +39,35 @@ class NoFence extends CacheModel {
   }
 }
 
-class NobodyObserved extends SettlementTables {
+class NobodyObserved extends RecoveryStoreTables {
   protected override mustReach(): void {}
 }
-class NobodyMissing extends SettlementTables {
+class NobodyMissing extends RecoveryStoreTables {
   protected override undrained(): string[] {
     return [];
   }
 }
-class FreezesNothing extends SettlementTables {
+class FreezesNothing extends RecoveryStoreTables {
   override freeze(): void {}
   override keepUnsettled(): void {}
 }
-class KeepsNoIds extends SettlementTables {
+class KeepsNoIds extends RecoveryStoreTables {
   override keepUnsettled(): void {}
 }
-class PagesHideTheirIds extends SettlementTables {
-  override recover(...args: Parameters<SettlementTables['recover']>): Page {
+class PagesHideTheirIds extends RecoveryStoreTables {
+  override recover(...args: Parameters<RecoveryStoreTables['recover']>): Page {
     return { ...super.recover(...args), idTimeMax: 0 };
   }
 }
-class NothingStands extends SettlementTables {
+class NothingExists extends RecoveryStoreTables {
   override stands(): boolean {
     return false;
   }
 }
 
 /** As if each posting had been decided on the settings that MySQL has. */
-class AnySettings extends SettlementTables {
-  override recover(...[told, accounts, stands, rule]: Parameters<SettlementTables['recover']>): Page {
+class AnySettings extends RecoveryStoreTables {
+  override recover(...[told, accounts, stands, rule]: Parameters<RecoveryStoreTables['recover']>): Page {
     const lenient = told.map((one) => onSettingsOf(one, accounts));
     const was = new Map(told.map((one) => [one.seq, one]));
     const page = super.recover(lenient, accounts, (one) => stands(was.get(one.seq) ?? one), rule);
@@ -137,27 +137,27 @@ export const SETTLING: Mutant[] = [
   {
     name: 'settle-without-observed',
     rule: 'The last seq of a verified Redis is at least everything drained or observed.',
-    theme: 'halfDrained',
+    theme: 'halfHandedOver',
     seed: 1,
     assembly: keepers(({ authority }, mysql) => ({
       authority: replaced(authority, {
         observedIn: async () => 0,
         read: async () => ({ ...(await authority.read()), bound: 0 }),
       }),
-      settlement: new NobodyObserved(mysql),
+      recoveryStore: new NobodyObserved(mysql),
     })),
   },
   {
     name: 'settle-on-an-unproven-redis',
     rule: 'Verified is: the recorded replid, or every pod has drained, or a node that cannot have been replicated.',
-    theme: 'halfDrained',
+    theme: 'halfHandedOver',
     seed: 50,
     assembly: keepers(({ authority }) => ({ authority: replaced(authority, { allHandedOver: async () => true }) })),
   },
   {
     name: 'node-name-trusted-with-replicas',
     rule: 'A node is known again by its name only where replicas are ruled out.',
-    theme: 'halfDrained',
+    theme: 'halfHandedOver',
     seed: 50,
     assembly: keepers(({ inspect }) => ({
       async inspect() {
@@ -170,30 +170,30 @@ export const SETTLING: Mutant[] = [
   {
     name: 'fold-with-undrained-pods',
     rule: 'Fold only when every registered pod has drained.',
-    theme: 'halfDrained',
+    theme: 'halfHandedOver',
     seed: 16,
-    assembly: keepers((_ports, mysql) => ({ settlement: new NobodyMissing(mysql) })),
+    assembly: keepers((_ports, mysql) => ({ recoveryStore: new NobodyMissing(mysql) })),
   },
   {
     name: 'fold-without-freezing',
     rule: 'Accounts of attempts in doubt and of held entries are frozen, their ids wait.',
     theme: 'lostReplies',
     seed: 4,
-    assembly: keepers((_ports, mysql) => ({ settlement: new FreezesNothing(mysql) })),
+    assembly: keepers((_ports, mysql) => ({ recoveryStore: new FreezesNothing(mysql) })),
   },
   {
     name: 'fold-leaves-ids-free',
     rule: 'Ids in doubt and of held entries answer account_unsettled, whatever their content.',
     theme: 'lostReplies',
     seed: 22,
-    assembly: keepers((_ports, mysql) => ({ settlement: new KeepsNoIds(mysql) })),
+    assembly: keepers((_ports, mysql) => ({ recoveryStore: new KeepsNoIds(mysql) })),
   },
   {
     name: 'fold-without-settings-versions',
     rule: 'An entry is applied only on exactly the settings version that it was decided on.',
     theme: 'lostReplies',
     seed: 209,
-    assembly: keepers((_ports, mysql) => ({ settlement: new AnySettings(mysql) })),
+    assembly: keepers((_ports, mysql) => ({ recoveryStore: new AnySettings(mysql) })),
   },
   {
     name: 'flush-and-fold-hide-their-ids-from-m',
@@ -202,7 +202,7 @@ export const SETTLING: Mutant[] = [
     seed: 379,
     assembly: keepers((_ports, mysql) => ({
       journal: new HidesItsIds(mysql),
-      settlement: new PagesHideTheirIds(mysql),
+      recoveryStore: new PagesHideTheirIds(mysql),
     })),
   },
   {
@@ -210,12 +210,12 @@ export const SETTLING: Mutant[] = [
     rule: 'The late journal skips what is in MySQL under the same id and content.',
     theme: 'lostReplies',
     seed: 4,
-    assembly: keepers((_ports, mysql) => ({ settlement: new NothingStands(mysql) })),
+    assembly: keepers((_ports, mysql) => ({ recoveryStore: new NothingExists(mysql) })),
   },
   {
     name: 'replies-before-the-fsync',
     rule: 'Acknowledged means: in the AOF, with appendfsync always.',
-    theme: 'halfDrained',
+    theme: 'halfHandedOver',
     seed: 79,
     assembly: { ...PROTOCOL, unsyncedMax: 6 },
   },

@@ -7,9 +7,9 @@ import { account, type EpochUnderTest, modelEpoch, order } from '../../../journa
 import { FlushStore } from '../../ledger/flush-store.ts';
 import { migratedDatabase, openIn, type TestDatabase } from '../../testing/test-database.ts';
 import { AuthorityStore } from '../authority-store.ts';
-import { DrainStore } from '../drain-store.ts';
-import type { PageLimits } from '../settlement-reader.ts';
-import { SettlementStore } from '../settlement-store.ts';
+import { MysqlHandOverStore } from '../hand-over-store.ts';
+import type { PageLimits } from '../recovery-reader.ts';
+import { RecoveryStore } from '../recovery-store.ts';
 
 export const ACCOUNTS = [account('world'), account('ada'), account('bob', { overdraftLimit: 100 }), account('cy')];
 export const SERVER = { redisNode: 'node-1', replid: 'a'.repeat(40), marker: 'm-1' };
@@ -17,24 +17,24 @@ export const BY = { keeper: 'keeper-1', reason: 'a test' };
 export const CHANGE_ID = '01890000-0000-7000-8000-000000000001';
 
 /** A cache epoch (number 1, on the model) whose authority and ledger tables are in a real MySQL. */
-export class SettlementBench {
+export class RecoveryBench {
   readonly db: TestDatabase;
   readonly authority: AuthorityStore;
-  readonly drains: DrainStore;
+  readonly handOverStore: MysqlHandOverStore;
   readonly flushes: FlushStore;
-  readonly settlement: SettlementStore;
+  readonly recoveryStore: RecoveryStore;
   epoch!: EpochUnderTest;
 
   constructor(db: TestDatabase, limits?: PageLimits) {
     this.db = db;
     this.authority = new AuthorityStore(db.database);
-    this.drains = new DrainStore(db.database);
+    this.handOverStore = new MysqlHandOverStore(db.database);
     this.flushes = new FlushStore(db.database);
-    this.settlement = new SettlementStore(db.database, limits);
+    this.recoveryStore = new RecoveryStore(db.database, limits);
   }
 
-  static async start(limits?: PageLimits): Promise<SettlementBench> {
-    return new SettlementBench(await migratedDatabase(), limits);
+  static async start(limits?: PageLimits): Promise<RecoveryBench> {
+    return new RecoveryBench(await migratedDatabase(), limits);
   }
 
   /** The authority is with cache epoch 1, and `pods` are registered. */
@@ -65,29 +65,29 @@ export class SettlementBench {
   }
 
   async drain(podId: string, entries: readonly JournalEntry[], inDoubt: readonly InDoubtAttempt[] = [], observed = 0) {
-    await this.drains.keep(1, podId, { entries, inDoubt });
-    await this.drains.complete(1, [podId], observed);
+    await this.handOverStore.keep(1, podId, { entries, inDoubt });
+    await this.handOverStore.complete(1, [podId], observed);
   }
 
   /** Recovers, page by page. */
-  fold(from: Authority, settlement = this.settlement) {
-    return done(() => settlement.settleByFold(from, BY));
+  fold(from: Authority, recoveryStore = this.recoveryStore) {
+    return done(() => recoveryStore.recoverFromHandOvers(from, BY));
   }
   /** Settles by the journal, which is read in pages of this many entries. */
   async late(
     from: Authority,
     entries: readonly JournalEntry[],
     end: number,
-    { settlement = this.settlement, pageEntries = entries.length } = {},
+    { recoveryStore = this.recoveryStore, pageEntries = entries.length } = {},
   ): Promise<Authority | null> {
     const { seq } = await this.flushes.cursor();
     const rest = entries.filter((one) => lastSeqOf(one) > seq);
     for (let first = 0; first < rest.length; first += pageEntries)
-      await settlement.postJournal(from, rest.slice(first, first + pageEntries), end);
-    return settlement.settleLate(from, end, BY);
+      await recoveryStore.postJournal(from, rest.slice(first, first + pageEntries), end);
+    return recoveryStore.unfreezeFromJournal(from, end, BY);
   }
-  accept(from: Authority, by = BY, settlement = this.settlement) {
-    return done(() => settlement.acceptLoss(from, by));
+  accept(from: Authority, by = BY, recoveryStore = this.recoveryStore) {
+    return done(() => recoveryStore.acceptLoss(from, by));
   }
 
   async closing(): Promise<Authority> {
@@ -112,7 +112,7 @@ export class SettlementBench {
     return { now: settled.authority, journal };
   }
 
-  /** Everything that a settlement writes. */
+  /** Everything that a recovery writes. */
   async everything(): Promise<Record<string, object[]>> {
     const tables = [
       ...['authority_log', 'flush_cursor', 'accounts', 'transfers', 'account_changes', 'pods', 'drained_entries'],

@@ -11,18 +11,18 @@ import { type Page, type PageRule, type Recovery, recoverPage, upToGap } from '.
 import type { Session } from '../connection/pool.ts';
 import { beginRecovery, keepRecovery, progressOf, type RecoveryRow } from '../rows/recovery-row.ts';
 import {
-  doubtCount,
-  doubtsPage,
-  drainedCount,
-  drainedPage,
+  handedOverCount,
+  handedOverPage,
+  inDoubtCount,
+  inDoubtPage,
   type KnownIds,
   knownIds,
   lockedAccounts,
   markReceived,
   type PageLimits,
   unsettledPage,
-} from './settlement-reader.ts';
-import { freeze, hold, keepUnsettled, writeBooks, writeLoss } from './settlement-writer.ts';
+} from './recovery-reader.ts';
+import { freeze, hold, keepUnsettled, writeBooks, writeLoss } from './recovery-writer.ts';
 
 /** The state that a page reads: the authority, share-locked; the cursor, locked, which serializes pages; the progress row. */
 export interface PageContext {
@@ -43,7 +43,7 @@ const doneUpTo = ({ row, cursor }: PageContext): number => Math.max(row.position
  */
 export async function upToGapPage(context: PageContext): Promise<Recovery | null> {
   const { session, now, cursor, row, limits } = context;
-  const { entries } = await drainedPage(session, now.cacheEpoch, cursor.seq, limits);
+  const { entries } = await handedOverPage(session, now.cacheEpoch, cursor.seq, limits);
   const told = upToGap(receive(entries, now.cacheEpoch, cursor.seq).told, cursor.seq);
   const last = told.at(-1);
   if (!last) return null;
@@ -57,31 +57,31 @@ export async function upToGapPage(context: PageContext): Promise<Recovery | null
  */
 export async function countPage(context: PageContext): Promise<Recovery | Unexplained> {
   const { session, now, cursor, row, limits } = context;
-  const { entries, lastSeq } = await drainedPage(session, now.cacheEpoch, doneUpTo(context), limits);
+  const { entries, lastSeq } = await handedOverPage(session, now.cacheEpoch, doneUpTo(context), limits);
   if (entries.length > 0) {
     await markReceived(session, now.cacheEpoch, receive(entries, now.cacheEpoch, doneUpTo(context)).told);
     return keepRecovery(session, row, { position: lastSeq });
   }
-  const missing = row.bound - cursor.seq - (await drainedCount(session, now.cacheEpoch, cursor.seq));
-  const inDoubt = await doubtCount(session, now.cacheEpoch);
+  const missing = row.bound - cursor.seq - (await handedOverCount(session, now.cacheEpoch, cursor.seq));
+  const inDoubt = await inDoubtCount(session, now.cacheEpoch);
   if (missing > inDoubt) return { kind: 'unexplained', missing, inDoubt, bound: row.bound };
   return keepRecovery(session, row, { phase: 'freezing', position: cursor.seq });
 }
 
 /** Freezes the accounts of in-doubt attempts, and stores their ids. */
 export async function freezePage({ session, now, row, limits }: PageContext): Promise<Recovery> {
-  const { doubts, position } = await doubtsPage(session, now.cacheEpoch, row.doubtPosition, limits.outcomesMax);
+  const { doubts, position } = await inDoubtPage(session, now.cacheEpoch, row.attemptPosition, limits.outcomesMax);
   const frozen = doubts.flatMap(({ accounts }) => accounts);
   await freeze(session, now.cacheEpoch, frozen, 'in_doubt');
   await keepUnsettled(session, now.cacheEpoch, doubts);
-  if (position === null) return keepRecovery(session, row, { phase: 'posting', doubtPosition: '' });
-  return keepRecovery(session, row, { doubtPosition: position });
+  if (position === null) return keepRecovery(session, row, { phase: 'posting', attemptPosition: '' });
+  return keepRecovery(session, row, { attemptPosition: position });
 }
 
 /** Posts the entries that follow on their accounts; the others wait for the journal, together with their accounts. */
 export async function postPage(context: PageContext): Promise<Recovery> {
   const { session, now, row } = context;
-  const { told, lastSeq } = await nextDrained(context);
+  const { told, lastSeq } = await nextHandedOver(context);
   if (told.length === 0) return keepRecovery(session, row, { phase: 'done' });
   const page = await post(context, told, 'hold', context.cursor.seq);
   await hold(session, now.cacheEpoch, page.held);
@@ -91,7 +91,7 @@ export async function postPage(context: PageContext): Promise<Recovery> {
 /** The same if the loss is accepted: entries that do not follow, and missing ones, are recorded as dropped. */
 export async function postPageAccepting(context: PageContext, by: MovedBy): Promise<Recovery> {
   const { session, now, row } = context;
-  const { told, lastSeq } = await nextDrained(context);
+  const { told, lastSeq } = await nextHandedOver(context);
   const end = told.length === 0 ? row.bound : lastSeq;
   const gaps = gapsIn(
     told.map(({ seq }) => seq),
@@ -108,7 +108,7 @@ export async function postPageAccepting(context: PageContext, by: MovedBy): Prom
 /** For frozen accounts: drained entries that are not in MySQL were held, and are now dropped. */
 export async function comparePage(context: PageContext, by: MovedBy): Promise<Recovery> {
   const { session, now, row } = context;
-  const { told, lastSeq } = await nextDrained(context);
+  const { told, lastSeq } = await nextHandedOver(context);
   if (told.length === 0) return keepRecovery(session, row, { phase: 'recording' });
   const known = await knownIds(session, told);
   const held = told.filter((one) => !standsUnchanged(one, known, now.cacheEpoch));
@@ -120,12 +120,12 @@ export async function comparePage(context: PageContext, by: MovedBy): Promise<Re
 export async function recordPage({ session, now, row, limits }: PageContext, by: MovedBy): Promise<Recovery> {
   const { doubts, position } =
     now.mode === 'CLOSING'
-      ? await doubtsPage(session, now.cacheEpoch, row.doubtPosition, limits.outcomesMax)
-      : await unsettledPage(session, now, row.doubtPosition, limits.outcomesMax);
+      ? await inDoubtPage(session, now.cacheEpoch, row.attemptPosition, limits.outcomesMax)
+      : await unsettledPage(session, now, row.attemptPosition, limits.outcomesMax);
   const dropped = await writeLoss(session, now, { held: [], inDoubt: doubts, gaps: [] }, by);
   const held = row.held + dropped;
   if (position === null) return keepRecovery(session, row, { phase: 'done', held });
-  return keepRecovery(session, row, { doubtPosition: position, held });
+  return keepRecovery(session, row, { attemptPosition: position, held });
 }
 
 /**
@@ -150,9 +150,9 @@ export async function journalPage(
   return keepRecovery(session, current, { position: lastSeq, bound: end, ...counted(current, page) });
 }
 
-async function nextDrained(context: PageContext): Promise<{ told: Journaled[]; lastSeq: number }> {
+async function nextHandedOver(context: PageContext): Promise<{ told: Journaled[]; lastSeq: number }> {
   const { session, now, limits } = context;
-  const { entries, lastSeq } = await drainedPage(session, now.cacheEpoch, doneUpTo(context), limits);
+  const { entries, lastSeq } = await handedOverPage(session, now.cacheEpoch, doneUpTo(context), limits);
   return { told: receive(entries, now.cacheEpoch, doneUpTo(context)).told, lastSeq };
 }
 
