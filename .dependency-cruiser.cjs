@@ -47,8 +47,7 @@ const LAYERS = {
 
   // HTTP. The framework knows no resource, and no resource knows how the ledger works.
   'api/http': ['kernel', 'domain'],
-  'api/http/middleware': ['kernel', 'domain', 'api/http'],
-  'api/http/connections': ['kernel', 'domain', 'api/http', 'api/http/middleware'],
+  'api/http/connections': ['kernel', 'domain', 'api/http'],
   'api/auth': ['kernel', 'domain', 'api/http'],
   'api/schemas': ['kernel', 'domain', 'api/http'],
   'api/balances': ['domain', 'ledger/ports', 'api/http', 'api/schemas'],
@@ -63,7 +62,6 @@ const LAYERS = {
     'domain',
     'ledger/ports',
     'api/http',
-    'api/http/middleware',
     'api/http/connections',
     'api/auth',
     'api/balances',

@@ -6,25 +6,26 @@ import type { ApiDependencies } from './api-dependencies.ts';
 import { balanceRoutes } from './balances/balance-routes.ts';
 import { docsRoutes } from './docs/docs-routes.ts';
 import { healthRoutes } from './health/health-routes.ts';
-import { ApiApplication } from './http/application.ts';
+import { ApiApplication, type ApiMiddleware, send } from './http/application.ts';
 import { refuseBroken } from './http/connections/broken-requests.ts';
 import { Connections, type CutReason } from './http/connections/connections.ts';
 import { LoadShedding, type LoopUtilization } from './http/connections/load-shedding.ts';
-import { type ApiMiddleware, send } from './http/http-context.ts';
-import { authenticate } from './http/middleware/authenticate.ts';
-import { correlate } from './http/middleware/correlation.ts';
-import { matchRoute } from './http/middleware/match-route.ts';
-import { closeWhenShuttingDown, measure, UNMATCHED } from './http/middleware/measure.ts';
-import { limitRate } from './http/middleware/rate-limit.ts';
-import { readBody } from './http/middleware/read-body.ts';
-import { renderProblems } from './http/middleware/render-problems.ts';
-import { trace } from './http/middleware/trace.ts';
-import { shown } from './http/problem-document.ts';
+import { UNMATCHED } from './http/http-dependencies.ts';
+import {
+  authenticate,
+  closeWhenShuttingDown,
+  correlate,
+  limitRate,
+  matchRoute,
+  measure,
+  trace,
+} from './http/middleware.ts';
+import { renderProblems, shown } from './http/problems.ts';
 import { parseQuery } from './http/query.ts';
 import { RateLimiter } from './http/rate-limiter.ts';
+import { readBody } from './http/read-body.ts';
 import { RefusalLog } from './http/refusal-log.ts';
-import type { Route } from './http/route.ts';
-import { RouteTable } from './http/route-table.ts';
+import { type Route, RouteTable } from './http/route.ts';
 import { opsRoutes } from './ops/ops-routes.ts';
 import { postingRoutes } from './postings/posting-routes.ts';
 import { transferRoutes } from './transfers/transfer-routes.ts';

@@ -23,7 +23,7 @@ it.each([
   ['app/kernel/clock.ts', 'kernel'],
   ['app/kernel/testing/until.ts', 'kernel'],
   ['app/api/tests/server.test.ts', 'api'],
-  ['app/api/http/middleware/trace.ts', 'api/http/middleware'],
+  ['app/api/http/connections/connections.ts', 'api/http/connections'],
   ['app/integration/ledger/apply.stores.test.ts', 'integration'],
   ['devstack/stores/redis.mjs', 'devstack'],
   ['scripts/build.mjs', null],

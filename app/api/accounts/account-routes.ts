@@ -3,9 +3,8 @@ import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { AccountOpening, Books, Ledger } from '../../ledger/ports/ledger.ts';
 import { type Route, route } from '../http/route.ts';
-import { attemptEach, batchItem, workOnValid } from '../schemas/batch-items.ts';
 import { IdParams } from '../schemas/fields.ts';
-import { single } from '../schemas/single-result.ts';
+import { attemptEach, batchItem, single, workOnValid } from '../schemas/items.ts';
 import {
   Account,
   AccountBatch,

@@ -5,11 +5,11 @@ import type { AccountChange, AccountView, NewAccount } from '../../domain/types.
 import type { AccountDetails } from '../../ledger/ports/ledger.ts';
 import { Balance, balanceAnswer } from '../balances/balance-schema.ts';
 import { invalid, validate } from '../http/validation.ts';
-import { batchAnswerOf, batchOf } from '../schemas/batch-items.ts';
 import {
   AccountStatus,
   amountAt,
   Currency,
+  formatTimestamp,
   Id,
   Money,
   MoneyInput,
@@ -18,7 +18,7 @@ import {
   text,
   Version,
 } from '../schemas/fields.ts';
-import { formatTimestamp } from '../schemas/timestamp.ts';
+import { batchAnswerOf, batchOf } from '../schemas/items.ts';
 
 const NAME_LENGTH_MAX = 140;
 

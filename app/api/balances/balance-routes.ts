@@ -2,7 +2,7 @@ import { Problem } from '../../domain/problem.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
 import { type Route, route } from '../http/route.ts';
 import { IdParams } from '../schemas/fields.ts';
-import { single } from '../schemas/single-result.ts';
+import { single } from '../schemas/items.ts';
 import { Balance, BalanceQuery, BalanceQueryAnswer, balanceAnswer, IfNoneMatch, matches } from './balance-schema.ts';
 
 interface BalanceDependencies {

@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { formatAmount, formatSum } from '../../domain/money.ts';
 import type { AccountView } from '../../domain/types.ts';
 import { LIST_MAX } from '../http/json-body.ts';
-import { Currency, Id, Money, Timestamp, Version } from '../schemas/fields.ts';
-import { formatTimestamp } from '../schemas/timestamp.ts';
+import { Currency, formatTimestamp, Id, Money, Timestamp, Version } from '../schemas/fields.ts';
 
 export const Balance = z
   .object({

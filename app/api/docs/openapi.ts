@@ -1,7 +1,7 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type ResponseConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { PROBLEMS, type ProblemCode } from '../../domain/problem.ts';
-import { ProblemSchema } from '../http/problem-schema.ts';
+import { ProblemSchema } from '../http/problems.ts';
 import type { AnswerDefinition, Route } from '../http/route.ts';
 
 const VERSION = '1';

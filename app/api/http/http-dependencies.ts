@@ -33,6 +33,9 @@ export interface RequestTracing {
   ): Promise<T>;
 }
 
+/** The route and method reported for requests without a matching route. */
+export const UNMATCHED = 'unmatched';
+
 /** What the framework needs, whatever the resources are. */
 export interface HttpDependencies {
   keys: KeyStore;

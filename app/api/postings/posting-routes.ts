@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { formatAmount } from '../../domain/money.ts';
 import type { Books } from '../../ledger/ports/ledger.ts';
 import { type Answer, type Route, route } from '../http/route.ts';
-import { IdParams } from '../schemas/fields.ts';
-import { formatTimestamp } from '../schemas/timestamp.ts';
+import { formatTimestamp, IdParams } from '../schemas/fields.ts';
 import { decodeCursor, encodeCursor } from './posting-cursor.ts';
 import { BalanceAt, type Page, PostingList, PostingsQuery, pageOf, postingAnswer } from './posting-schema.ts';
 

@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { formatAmount } from '../../domain/money.ts';
 import type { Posting as LedgerPosting } from '../../domain/types.ts';
 import { LIST_MAX } from '../http/json-body.ts';
-import { Currency, Id, Money, Timestamp, TimestampInput, Version } from '../schemas/fields.ts';
-import { formatTimestamp } from '../schemas/timestamp.ts';
+import { Currency, formatTimestamp, Id, Money, Timestamp, TimestampInput, Version } from '../schemas/fields.ts';
 
 const LIMIT_DEFAULT = 100;
 

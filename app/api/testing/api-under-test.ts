@@ -6,8 +6,8 @@ import { type Identity, SCOPES, type Scope } from '../../domain/identity.ts';
 import { type Clock, systemClock } from '../../kernel/clock.ts';
 import type { ApiDependencies } from '../api-dependencies.ts';
 import type { LoopUtilization } from '../http/connections/load-shedding.ts';
-import { ProblemSchema } from '../http/problem-schema.ts';
-import { RouteTable } from '../http/route-table.ts';
+import { ProblemSchema } from '../http/problems.ts';
+import { RouteTable } from '../http/route.ts';
 import { apiRoutes, createApiServer } from '../server.ts';
 import { MemoryLedger } from './memory-ledger.ts';
 

@@ -3,7 +3,7 @@ import { RESERVED_ID_PREFIX } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Durability, Origin, Outcome, Posted, TransferOrder } from '../../domain/types.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
-import { single } from '../schemas/single-result.ts';
+import { single } from '../schemas/items.ts';
 
 /** Each refused reversal uses up an attempt. After this many, someone has to investigate why it is always refused. */
 const ATTEMPTS_MAX = 100;

@@ -4,15 +4,13 @@ import { Problem, type ProblemCode, REFUSALS } from '../../domain/problem.ts';
 import type { Durability, Origin, Outcome, TransferOrder } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
-import { IdempotencyKeyHeader, idempotencyKeyOf, refused } from '../http/idempotency-key.ts';
 import { type Answer, type Call, type Route, route } from '../http/route.ts';
-import { validate } from '../http/validation.ts';
-import { attempt, attemptEach, batchItem, workOnValid } from '../schemas/batch-items.ts';
-import { single } from '../schemas/single-result.ts';
+import { IdempotencyKeyHeader, idempotencyKeyOf, refused, validate } from '../http/validation.ts';
+import { attempt, attemptEach, batchItem, single, workOnValid } from '../schemas/items.ts';
 import { reverse } from './reversal.ts';
-import { outcomeAnswer, transferRecord } from './transfer-answer.ts';
 import {
   orderOf,
+  outcomeAnswer,
   ReversalRequest,
   TransactionId,
   Transfer,
@@ -21,6 +19,7 @@ import {
   TransferIdParams,
   TransferRecord,
   TransferRequest,
+  transferRecord,
 } from './transfer-schema.ts';
 
 interface TransferDependencies {

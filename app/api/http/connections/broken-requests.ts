@@ -3,9 +3,8 @@ import type { Socket } from 'node:net';
 import { newUuidV7 } from '../../../domain/ids.ts';
 import { Problem } from '../../../domain/problem.ts';
 import type { Clock } from '../../../kernel/clock.ts';
-import type { HttpDependencies } from '../http-dependencies.ts';
-import { UNMATCHED } from '../middleware/measure.ts';
-import { problemDocument } from '../problem-document.ts';
+import { type HttpDependencies, UNMATCHED } from '../http-dependencies.ts';
+import { problemDocument } from '../problems.ts';
 import type { RefusalLog } from '../refusal-log.ts';
 
 /** The client closed its connection, perhaps in the middle of a request, so no one is left to receive a response. */

@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import { Problem } from '../../../domain/problem.ts';
 import type { Clock } from '../../../kernel/clock.ts';
+import { requestTarget } from '../application.ts';
 import type { HttpDependencies } from '../http-dependencies.ts';
-import { correlationIdOf } from '../middleware/correlation.ts';
-import { problemDocument, retryAfterSeconds } from '../problem-document.ts';
+import { correlationIdOf } from '../middleware.ts';
+import { problemDocument, retryAfterSeconds } from '../problems.ts';
 import type { RefusalLog } from '../refusal-log.ts';
-import { requestTarget } from '../request-target.ts';
 
 /** How long a pod must be short of CPU before it rejects requests: the burst after a switch-over is shorter. */
 const BUSY_OVER_MS = 500;

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseJson } from './json-body.ts';
-import { membersInText, membersInValue, repeatedMember } from './json-members.ts';
+import { membersInText, membersInValue, parseJson, repeatedMember } from './json-body.ts';
 
 /** The structure of a JSON text: unlike a value, it can contain a member twice. */
 type Node = { members: [string, Node][] } | { items: Node[] } | { leaf: string | number | boolean | null };

@@ -1,10 +1,68 @@
-import { Problem } from '../../../domain/problem.ts';
-import { type ApiContext, type ApiMiddleware, sendContent } from '../http-context.ts';
-import type { ApiLogger, HttpDependencies } from '../http-dependencies.ts';
-import { problemDocument, retryAfterSeconds, shown } from '../problem-document.ts';
-import type { RefusalLog, RefusedRequest } from '../refusal-log.ts';
-import { UNMATCHED } from './measure.ts';
+import { z } from 'zod';
+import { PROBLEMS, Problem, type ProblemCode } from '../../domain/problem.ts';
+import { type ApiContext, type ApiMiddleware, sendContent } from './application.ts';
+import { type ApiLogger, type HttpDependencies, UNMATCHED } from './http-dependencies.ts';
 import { ClientGone } from './read-body.ts';
+import type { RefusalLog, RefusedRequest } from './refusal-log.ts';
+
+/** RFC 9457, with a stable `code`. `type` is a name rather than an address; docs/api.md documents it. */
+export interface ProblemDocument {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  instance: string;
+  code: ProblemCode;
+  correlationId: string;
+  transactionId?: string;
+  errors?: Problem['extras']['errors'];
+}
+
+const PATH_LENGTH_MAX = 256;
+
+/** A path as shown in responses, shortened: a request's path may have 16 KiB. */
+export function shown(path: string): string {
+  return path.length <= PATH_LENGTH_MAX ? path : `${path.slice(0, PATH_LENGTH_MAX)}…`;
+}
+
+export function problemDocument(problem: Problem, instance: string, correlationId: string): ProblemDocument {
+  const { transactionId, errors } = problem.extras;
+  return {
+    type: `urn:holdfast:problem:${problem.code}`,
+    title: problem.title,
+    status: problem.status,
+    detail: problem.message,
+    instance: shown(instance),
+    code: problem.code,
+    correlationId,
+    ...(transactionId !== undefined && { transactionId }),
+    ...(errors !== undefined && { errors }),
+  };
+}
+
+/** Seconds for `Retry-After`, or null if the same request must not simply be sent again. */
+export function retryAfterSeconds(problem: Problem): number | null {
+  return PROBLEMS[problem.code].retryable ? Math.ceil(problem.extras.retryAfterSeconds ?? 1) : null;
+}
+
+const CODES = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]];
+
+/** `problemDocument` as the OpenAPI document shows it. */
+export const ProblemSchema = z
+  .object({
+    type: z.string().meta({ example: 'urn:holdfast:problem:insufficient_funds' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string().meta({ description: 'The path of the request.' }),
+    code: z.enum(CODES).meta({ description: 'Stable, for programs.' }),
+    correlationId: z.string(),
+    transactionId: z.string().optional().meta({ description: 'The id to look up or to send again.' }),
+    errors: z
+      .array(z.object({ pointer: z.string().meta({ description: 'JSON pointer (RFC 6901).' }), detail: z.string() }))
+      .optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457.' });
 
 /** nginx's status for requests whose client disconnected; it is never sent. */
 const CLIENT_CLOSED_REQUEST = 499;

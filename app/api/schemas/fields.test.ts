@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatTimestamp, parseTimestamp } from './timestamp.ts';
+import { formatTimestamp, parseTimestamp } from './fields.ts';
 
 describe('parseTimestamp', () => {
   it('reads whatever formatTimestamp wrote', () => {

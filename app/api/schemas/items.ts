@@ -2,10 +2,25 @@ import { z } from 'zod';
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { LIST_MAX } from '../http/json-body.ts';
-import { type ProblemDocument, problemDocument } from '../http/problem-document.ts';
-import { ProblemSchema } from '../http/problem-schema.ts';
+import { type ProblemDocument, ProblemSchema, problemDocument } from '../http/problems.ts';
 
-/** A batch is a list under one name; the response has the outcome of each item at the same index. */
+/**
+ * A request is for one item or for a batch. A batch is a list under one name; the response has the outcome of each item at
+ * the same index.
+ */
+
+/**
+ * Returns the single result of a call for one item. A problem gets the id of the item's transfer: a client whose id was
+ * generated here could not look it up otherwise.
+ * @throws Problem if that is the result
+ */
+export function single<T>(results: readonly (T | Problem | undefined)[], transactionId?: string): T {
+  const [result] = results;
+  if (result === undefined || results.length !== 1) throw new Error(`expected one result, but got ${results.length}`);
+  if (!(result instanceof Problem)) return result;
+  if (transactionId === undefined || result.extras.transactionId !== undefined) throw result;
+  throw new Problem(result.code, result.message, { ...result.extras, transactionId }, { cause: result });
+}
 
 /**
  * The two schemas of a batch. `documented` describes its items in full. `envelope` is the same without validating the

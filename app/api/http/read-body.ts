@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { Problem } from '../../../domain/problem.ts';
-import type { Clock } from '../../../kernel/clock.ts';
-import type { ApiMiddleware } from '../http-context.ts';
-import { parseJson, requireJson } from '../json-body.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import type { ApiMiddleware } from './application.ts';
+import { parseJson, requireJson } from './json-body.ts';
 
 /** The client disconnected before its request was complete: no one is left to receive a response. */
 export class ClientGone extends Error {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Method, Route } from './route.ts';
-import { RouteTable } from './route-table.ts';
+import { type Method, type Route, RouteTable } from './route.ts';
 
 function fakeRoute(method: Method, path: `/${string}`): Route {
   const handle = () => ({ status: 200 });
