@@ -185,6 +185,8 @@ describe('a process that logs', () => {
         child.kill('SIGTERM');
         const code = await new Promise((resolve) => child.once('exit', resolve));
         expect(code).toBe(0);
+        // The channel can deliver what the process sent last only after its exit has been reported.
+        await vi.waitFor(() => expect(messages).toHaveLength(2), 20_000);
         // 40 MB were written: 16 MiB were buffered, and finally counted as lost except for what fits into the pipe.
         expect(messages[1]).toMatchObject({
           lost: expect.toSatisfy((lost: number) => lost > 39_000 && lost <= 40_001),
