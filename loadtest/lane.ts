@@ -3,21 +3,25 @@ import { connect, type Socket } from 'node:net';
 const HEAD_END = Buffer.from('\r\n\r\n');
 /** After `HTTP/1.1 `. */
 const STATUS_AT = 9;
+const CLOSES = /^connection: *close/im;
 const LENGTH = /^content-length: *(\d+)/im;
 
-/** One connection, one request at a time. */
+/** One connection, one request at a time. When the server closes it after a response, the next request opens a new one. */
 export class Lane {
-  readonly #socket: Socket;
+  #socket: Socket;
   #got: Buffer = Buffer.alloc(0);
   #waitsFor: number | null = null;
   onAnswer: (request: number, status: number) => void = () => {};
 
   private constructor(socket: Socket) {
-    this.#socket = socket;
+    this.#socket = this.#using(socket);
+  }
+
+  #using(socket: Socket): Socket {
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#take(chunk));
     // A broken lane takes no more requests: its outstanding responses are missing in the end.
-    socket.on('error', () => {});
+    return socket.on('error', () => {});
   }
 
   static open(host: string, port: number): Promise<Lane> {
@@ -41,6 +45,11 @@ export class Lane {
     const length = Number(LENGTH.exec(head)?.[1] ?? 0);
     if (this.#got.length < headEnd + HEAD_END.length + length) return;
     this.#got = Buffer.alloc(0);
+    if (CLOSES.test(head)) {
+      const { remoteAddress: host = '', remotePort: port = 0 } = this.#socket;
+      this.#socket.destroy();
+      this.#socket = this.#using(connect({ host, port }));
+    }
     const request = this.#waitsFor;
     this.#waitsFor = null;
     if (request !== null) this.onAnswer(request, Number(head.slice(STATUS_AT, STATUS_AT + 3)));

@@ -10,16 +10,8 @@ import { ApiApplication, type ApiMiddleware, send } from './http/application.ts'
 import { refuseBroken } from './http/connections/broken-requests.ts';
 import { Connections, type CutReason } from './http/connections/connections.ts';
 import { LoadShedding, type LoopUtilization } from './http/connections/load-shedding.ts';
-import { UNMATCHED } from './http/http-dependencies.ts';
-import {
-  authenticate,
-  closeWhenShuttingDown,
-  correlate,
-  limitRate,
-  matchRoute,
-  measure,
-  trace,
-} from './http/middleware.ts';
+import { type ClosesConnection, UNMATCHED } from './http/http-dependencies.ts';
+import { authenticate, closeConnections, correlate, limitRate, matchRoute, measure, trace } from './http/middleware.ts';
 import { renderProblems, shown } from './http/problems.ts';
 import { parseQuery } from './http/query.ts';
 import { RateLimiter } from './http/rate-limiter.ts';
@@ -39,12 +31,12 @@ const CONNECTIONS_CHECKED_EVERY_MS = 2_000;
 const CONNECTION_LOST = /^(ECONNRESET|EPIPE|HPE_.*)$/;
 
 /** The middleware, in the order in which a request passes through it. */
-function createApi(deps: ApiDependencies, refusals: RefusalLog): ApiApplication {
+function createApi(deps: ApiDependencies, refusals: RefusalLog, closes: ClosesConnection): ApiApplication {
   const { clock, keys, jwt, limits, logger } = deps;
   const app = new ApiApplication();
   if (deps.tracing) app.use(trace(deps.tracing));
   app.use(measure(deps.onRequest, clock));
-  app.use(closeWhenShuttingDown(deps.shuttingDown));
+  app.use(closeConnections(closes));
   app.use(correlate(clock));
   app.use(renderProblems(logger, refusals, deps.onProblem));
   app.use(matchRoute(new RouteTable(apiRoutes(deps))));
@@ -86,9 +78,8 @@ export interface ApiServer {
 
 /** Creates the server of an API. Keep idle connections open longer than the load balancer does (usually 60 s). */
 export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: number, loop?: LoopUtilization): ApiServer {
-  const { clock, limits, logger, onProblem } = deps;
+  const { clock, limits, logger, onProblem, onConnectionExpired, shuttingDown } = deps;
   const refusals = new RefusalLog(logger, clock);
-  const loadShedding = new LoadShedding(deps, refusals, loop);
   const onCut = (reason: CutReason) => {
     onProblem('overloaded');
     refusals.write({
@@ -99,8 +90,10 @@ export function createApiServer(deps: ApiDependencies, keepAliveTimeoutMs: numbe
       detail: reason,
     });
   };
-  const connections = new Connections(clock, limits.connectionsMax, onCut);
-  const handle = createApi(deps, refusals).callback();
+  const connections = new Connections(clock, limits, { onCut, onExpired: onConnectionExpired });
+  const closes: ClosesConnection = (request) => shuttingDown() || connections.expires(request);
+  const loadShedding = new LoadShedding({ ...deps, closes }, refusals, loop);
+  const handle = createApi(deps, refusals, closes).callback();
   const server = createServer({ connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS }, (request, response) => {
     if (!connections.accept(request, response)) return;
     const leave = loadShedding.enter(request, response);

@@ -85,6 +85,12 @@ export const SETTINGS = {
       10_000,
       'Maximum number of open client connections; further ones are closed immediately.',
     ),
+    connectionAgeMaxMs: setting(
+      'CONNECTION_AGE_MAX_MS',
+      integer(0, HOUR_MS),
+      30_000,
+      'Age at which a client connection is closed after its response, so that new pods get their share. Each connection gets 50 to 100 % of this. 0: never.',
+    ),
     requestsPerSecondPerUserMax: setting(
       'REQUESTS_PER_SECOND_PER_USER_MAX',
       integer(0, 1_000_000),

@@ -125,6 +125,7 @@ export async function startApi(context: Context): Promise<Running> {
     ...(adminPort === 0 && { metrics }),
     onRequest: (route, method, status, seconds) => metrics.httpAnswered(route, method, status, seconds),
     onProblem: (code) => metrics.problemAnswered(code),
+    onConnectionExpired: () => metrics.connectionExpired(),
     logger: logger.log,
     clock,
     ledgerNow: () => context.ledgerClock.now(),
@@ -134,10 +135,17 @@ export async function startApi(context: Context): Promise<Running> {
       podId: context.processId,
       isAdmitted: () => session.view() !== null,
     }),
-    limits: { ...config.http, requestsPerSecondPerUserMax: config.http.requestsPerSecondPerUserMax || null },
+    limits: {
+      ...config.http,
+      connectionAgeMaxMs: config.http.connectionAgeMaxMs || null,
+      requestsPerSecondPerUserMax: config.http.requestsPerSecondPerUserMax || null,
+    },
   };
-  const { server, loadShedding } = createApiServer(deps, config.http.keepAliveTimeoutMs);
-  metrics.sample({ requestsInFlight: () => loadShedding.inFlight });
+  const { server, loadShedding, connections } = createApiServer(deps, config.http.keepAliveTimeoutMs);
+  metrics.sample({
+    requestsInFlight: () => loadShedding.inFlight,
+    clientConnections: () => connections.size,
+  });
   // Before anything starts that would keep the process alive: a port in use aborts the startup.
   await listen(server, port, host);
   const admin = await startAdminServer({ readiness, metrics, host, port: adminPort });

@@ -136,7 +136,7 @@ describe('docs/observability.md', () => {
     const zero = () => 0;
     metrics.sample({ requestsInFlight: zero, queueTransfers: zero, tailEntries: zero, tailBytes: zero });
     metrics.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });
-    metrics.sample({ clockOffsetSeconds: zero });
+    metrics.sample({ clockOffsetSeconds: zero, clientConnections: zero });
     const there = (await metrics.text()).matchAll(/^# TYPE (holdfast_\w+) /gm);
     const explained = page.matchAll(/^\| `(holdfast_\w+)(?:\{[\w,]+\})?` \|/gm);
     expect([...explained].map(([, name]) => name).sort()).toEqual([...there].map(([, name]) => name).sort());

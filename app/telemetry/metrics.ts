@@ -22,6 +22,7 @@ const BATCH_SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 /** Values that are read only when Prometheus scrapes, at no cost in between. A gauge exists once it has a source. */
 const SAMPLED = {
   requestsInFlight: ['requests_in_flight', 'Requests being handled'],
+  clientConnections: ['client_connections', 'Open client connections'],
   queueTransfers: ['queue_transfers', 'Transfers queued in this pod for a script call'],
   tailEntries: ['tail_entries', 'Journal entries in the memory of this pod that are not known to be in MySQL'],
   tailBytes: ['tail_bytes', 'Memory used by the tail of this pod, in bytes'],
@@ -64,6 +65,10 @@ export class Metrics {
     buckets: HTTP_SECONDS,
     registers: [this.registry],
   });
+  readonly #connectionsExpired = this.#counter(
+    'connections_expired_total',
+    'Client connections closed because of their age',
+  );
   readonly #applySize = this.#histogram('apply_batch_size', 'Transfers in one script call', BATCH_SIZES);
   readonly #applySeconds = this.#histogram('apply_duration_seconds', 'Duration of one script call', APPLY_SECONDS);
   readonly #idLookups = this.#counter('id_lookups_total', 'Transaction ids that had to be looked up in MySQL');
@@ -155,6 +160,10 @@ export class Metrics {
       this.#httpChildren.set(key, child);
     }
     child.observe(seconds);
+  }
+
+  connectionExpired(): void {
+    this.#connectionsExpired.inc();
   }
 
   applyCall(call: { transfers: number; seconds: number }): void {

@@ -67,6 +67,15 @@ export const LEDGER_ROWS = [
         ],
       },
       SHARE_OF_LIMITS,
+      {
+        title: 'Client connections, by pod',
+        about:
+          'Open connections, and how many per second are closed because of their age. After a scale-up, the pods should be level within CONNECTION_AGE_MAX_MS.',
+        queries: [
+          [gauge('holdfast_client_connections'), '{{pod}}'],
+          [`sum(${rate('holdfast_connections_expired_total')})`, 'closed by age per second'],
+        ],
+      },
     ],
   },
   {

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { JwtVerifier, KeyStore } from '../../domain/identity.ts';
 import type { ProblemCode } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -20,9 +20,17 @@ export interface ApiLimits {
   requestsInFlightBusyMax: number;
   /** Most client connections at a time; further ones are closed immediately. */
   connectionsMax: number;
+  /** A client connection older than this is closed after its next response; null for never. */
+  connectionAgeMaxMs: number | null;
   /** Requests that one user may make in a second, on all pods together; a batch is one request. Null for no limit. */
   requestsPerSecondPerUserMax: number | null;
 }
+
+/**
+ * Whether the response that is about to be written must be the last one on its connection. Called right before the
+ * headers are written, so that it covers a request that was in progress when the reason arose.
+ */
+export type ClosesConnection = (request: IncomingMessage) => boolean;
 
 /** The part of tracing that the API needs: a span around a request, under the caller's trace when it names one. */
 export interface RequestTracing {
@@ -49,6 +57,8 @@ export interface HttpDependencies {
   onRequest: (route: string, method: string, status: number, seconds: number) => void;
   /** Called once for every request that is answered with a problem. */
   onProblem: (code: ProblemCode) => void;
+  /** Called when a client connection is closed because of its age. */
+  onConnectionExpired: () => void;
   logger: ApiLogger;
   clock: Clock;
   limits: ApiLimits;

@@ -4,7 +4,7 @@ import { ID_PATTERN, newUuidV7 } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { type ApiMiddleware, requestTarget } from './application.ts';
-import { type HttpDependencies, type RequestTracing, UNMATCHED } from './http-dependencies.ts';
+import { type ClosesConnection, type HttpDependencies, type RequestTracing, UNMATCHED } from './http-dependencies.ts';
 import { shown } from './problems.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 import type { Route, RouteTable } from './route.ts';
@@ -33,16 +33,13 @@ export function measure(onRequest: HttpDependencies['onRequest'], clock: Clock):
   };
 }
 
-/**
- * From the first shutdown signal on, each response asks its client to close the connection and use another pod. This
- * includes responses to requests that were in progress when the signal came.
- */
-export function closeWhenShuttingDown(shuttingDown: () => boolean): ApiMiddleware {
+/** Asks clients to close their connections and to open new ones, which may lead to other pods. */
+export function closeConnections(closes: ClosesConnection): ApiMiddleware {
   return async (ctx, next) => {
     try {
       await next();
     } finally {
-      if (shuttingDown() && !ctx.headerSent) ctx.res.setHeader('Connection', 'close');
+      if (!ctx.headerSent && closes(ctx.req)) ctx.res.setHeader('Connection', 'close');
     }
   };
 }

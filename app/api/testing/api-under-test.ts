@@ -44,6 +44,8 @@ export class ApiUnderTest {
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly observed: { route: string; method: string; status: number; seconds: number }[] = [];
   readonly problems: string[] = [];
+  /** Connections that were closed because of their age. */
+  expired = 0;
   readonly deps: ApiDependencies;
   readonly server;
   readonly connections;
@@ -68,6 +70,7 @@ export class ApiUnderTest {
       metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'up 1\n' },
       onRequest: (route, method, status, seconds) => void this.observed.push({ route, method, status, seconds }),
       onProblem: (code) => void this.problems.push(code),
+      onConnectionExpired: () => void this.expired++,
       logger: { info: log('info'), warn: log('warn'), error: log('error') },
       clock: this.clock,
       ledgerNow: () => this.ledgerTime ?? this.clock.time,
@@ -76,6 +79,7 @@ export class ApiUnderTest {
         requestsInFlightMax: 100,
         requestsInFlightBusyMax: 100,
         connectionsMax: 10_000,
+        connectionAgeMaxMs: null,
         requestsPerSecondPerUserMax: null,
       },
       demand: { exchange: async (demand) => demand },

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ApiUnderTest, connectionsOf } from '../testing/api-under-test.ts';
@@ -9,6 +10,7 @@ const LIMITS = {
   requestsInFlightMax: 1_000,
   requestsInFlightBusyMax: 1_000,
   connectionsMax: 100,
+  connectionAgeMaxMs: null,
   requestsPerSecondPerUserMax: null,
 };
 
@@ -89,6 +91,117 @@ describe('a connection', () => {
     expect(api.problems).toEqual(['overloaded']);
     await expect.poll(() => api.connections.open).toBe(0);
     expect(api.logged).toMatchObject([{ fields: { detail: 'answers_not_read' } }]);
+  });
+});
+
+describe('an old connection', () => {
+  const AGE_MAX_MS = 30_000;
+
+  /** An API with aging connections, whose clock the test controls. */
+  async function aging(jitter = 1) {
+    api = await ApiUnderTest.start({ limits: { ...LIMITS, connectionAgeMaxMs: AGE_MAX_MS } });
+    let time = 1_000;
+    api.clock.monotonic = () => time;
+    api.clock.random = () => jitter;
+    return { pass: (ms: number) => (time += ms) };
+  }
+
+  it('is closed after a response, and only once it is old', async () => {
+    const { pass } = await aging();
+    const socket = client();
+    const text = received(socket);
+    socket.write(GET);
+    await expect.poll(() => api.problems.length).toBe(1);
+    pass(AGE_MAX_MS - 1);
+    socket.write(GET);
+    await expect.poll(() => api.problems.length).toBe(2);
+    pass(1);
+    expect(api.expired).toBe(0);
+    socket.write(GET);
+    const [, first, second, last] = (await text).split('HTTP/1.1 ');
+    expect(first).toContain('Connection: keep-alive');
+    expect(second).toContain('Connection: keep-alive');
+    expect(last).toContain('Connection: close');
+    expect(api.expired).toBe(1);
+  });
+
+  it('is one of at least half the maximum age', async () => {
+    const { pass } = await aging(0);
+    const socket = client();
+    const text = received(socket);
+    socket.write(GET);
+    await expect.poll(() => api.problems.length).toBe(1);
+    pass(AGE_MAX_MS / 2);
+    socket.write(GET);
+    expect(answersIn(await text)).toBe(2);
+  });
+
+  it('stays open while its client pipelines, so that no request is lost', async () => {
+    const { pass } = await aging();
+    const socket = client();
+    const text = received(socket);
+    socket.write(GET.repeat(3));
+    await expect.poll(() => api.problems.length).toBe(3);
+    pass(2 * AGE_MAX_MS);
+    socket.write(GET.repeat(3));
+    await expect.poll(() => api.problems.length).toBe(6);
+    socket.write('GET /v1/accounts/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    expect(answersIn(await text)).toBe(7);
+    expect(api.expired).toBe(0);
+  });
+
+  it('stays open while a request body is still arriving', async () => {
+    const { pass } = await aging();
+    const socket = client();
+    const text = received(socket);
+    await once(socket, 'connect');
+    pass(AGE_MAX_MS);
+    // Answered with 401 before its body is read.
+    socket.write('POST /v1/transfers HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{');
+    await expect.poll(() => api.problems.length).toBe(1);
+    expect(api.expired).toBe(0);
+    socket.write(`}${GET}`);
+    expect(answersIn(await text)).toBe(2);
+    expect(api.expired).toBe(1);
+  });
+
+  it('is also closed when its request is refused by load shedding', async () => {
+    api = await ApiUnderTest.start({ limits: { ...LIMITS, requestsInFlightMax: 0, connectionAgeMaxMs: 0.001 } });
+    const socket = client();
+    const text = received(socket);
+    socket.write(GET);
+    await expect.poll(() => api.problems).toEqual(['overloaded']);
+    // The first rejection is sent before its request has been read completely, this one at the end of the turn.
+    socket.write(GET);
+    const [, first, last] = (await text).split('HTTP/1.1 ');
+    expect(first).toContain('Connection: keep-alive');
+    expect(last).toContain('503 Service Unavailable');
+    expect(last).toContain('Connection: close');
+  });
+
+  it('costs a client with a pool of connections no request under constant load', async () => {
+    api = await ApiUnderTest.start({ limits: { ...LIMITS, connectionAgeMaxMs: 100 } });
+    const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+    const sockets = new Set<Socket>();
+    const get = () =>
+      new Promise<number>((resolve, reject) => {
+        const sent = request(`${api.url}/v1/accounts/a`, { agent }, (response) => {
+          sockets.add(response.socket);
+          response.resume().on('end', () => resolve(response.statusCode ?? 0));
+        });
+        sent.on('error', reject).end();
+      });
+    let answers = 0;
+    const work = async () => {
+      while (api.expired < 80) {
+        expect(await get()).toBe(401);
+        answers += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, work));
+    agent.destroy();
+    expect(sockets.size).toBeGreaterThanOrEqual(80);
+    expect(answers).toBeGreaterThan(sockets.size);
   });
 });
 

@@ -184,5 +184,6 @@ const LIMITS = {
   requestsInFlightMax: 100,
   requestsInFlightBusyMax: 100,
   connectionsMax: 100,
+  connectionAgeMaxMs: null,
   requestsPerSecondPerUserMax: null,
 };

@@ -16,6 +16,7 @@ async function held(limits: { max: number; busyMax: number }) {
         requestsInFlightMax: limits.max,
         requestsInFlightBusyMax: limits.busyMax,
         connectionsMax: 2_000,
+        connectionAgeMaxMs: null,
         requestsPerSecondPerUserMax: null,
       },
     },

@@ -11,13 +11,32 @@ const SWEEP_EVERY_MS = 1_000;
 /** A client must read at least this many bytes of its responses within `UNREAD_MS_MAX`, or its connection is closed. */
 const UNREAD_MS_MAX = 30_000;
 const READ_BYTES_MIN = 64 * 1024;
+/** Each connection may live for a random share of the maximum age, at least this much, so that few move at once. */
+const AGE_SHARE_MIN = 0.5;
 
 /** Why this pod closed a connection. */
 export type CutReason = 'too_many_connections' | 'too_many_pipelined' | 'answers_not_read';
 
+interface ConnectionLimits {
+  connectionsMax: number;
+  connectionAgeMaxMs: number | null;
+}
+
+interface ConnectionEvents {
+  onCut(reason: CutReason): void;
+  /** A connection was closed because of its age. */
+  onExpired(): void;
+}
+
 /** State of one client connection. */
 interface Connection {
   socket: Socket;
+  /** When it is old, on the monotonic clock; infinite if connections do not age. */
+  readonly oldAtMs: number;
+  /** The client pipelines requests, and may already have sent one that this pod has not read yet. */
+  pipelines: boolean;
+  /** The client was asked to close it; requests that still arrive are not processed. */
+  expired: boolean;
   /** Requests whose responses have not been sent yet. */
   open: number;
   cut: boolean;
@@ -32,18 +51,28 @@ interface Connection {
  * Limits the resources that a client can tie up through connections alone: their number, the number of unanswered
  * requests on each one (and in total), and how long responses wait to be read. Node.js stops reading from a connection
  * whose responses pile up, but it sets no time limit, and it parses everything that has already arrived.
+ *
+ * It also decides when a connection is old: clients choose a pod only when they connect, so a new pod stays idle for as
+ * long as the connections to the others live.
  */
 export class Connections {
   readonly #clock: Clock;
   readonly #max: number;
-  readonly #onCut: (reason: CutReason) => void;
+  readonly #ageMaxMs: number | null;
+  readonly #events: ConnectionEvents;
   readonly #connections = new Map<Socket, Connection>();
   #open = 0;
 
-  constructor(clock: Clock, max: number, onCut: (reason: CutReason) => void) {
+  constructor(clock: Clock, limits: ConnectionLimits, events: ConnectionEvents) {
     this.#clock = clock;
-    this.#max = max;
-    this.#onCut = onCut;
+    this.#max = limits.connectionsMax;
+    this.#ageMaxMs = limits.connectionAgeMaxMs;
+    this.#events = events;
+  }
+
+  /** Open client connections. */
+  get size(): number {
+    return this.#connections.size;
   }
 
   /** Requests that have not been answered yet, on all connections. */
@@ -61,7 +90,7 @@ export class Connections {
   watch(server: Server): void {
     server.maxConnections = this.#max;
     server.on('connection', (socket) => this.#add(socket));
-    server.on('drop', () => this.#onCut('too_many_connections'));
+    server.on('drop', () => this.#events.onCut('too_many_connections'));
     let cancel = () => {};
     const sweep = () => {
       this.sweep();
@@ -78,15 +107,33 @@ export class Connections {
   accept({ socket }: IncomingMessage, response: ServerResponse): boolean {
     const connection = this.#connections.get(socket);
     // The connection is closed, but the parser still delivers requests that arrived before.
-    if (connection === undefined || connection.cut) return false;
-    const isPipelined = connection.open > 0;
-    if (isPipelined && (connection.open >= OPEN_PER_CONNECTION_MAX || this.#open >= this.#max)) {
-      this.#cut(connection, 'too_many_pipelined');
-      return false;
+    if (connection === undefined || connection.cut || connection.expired) return false;
+    if (connection.open > 0) {
+      connection.pipelines = true;
+      if (connection.open >= OPEN_PER_CONNECTION_MAX || this.#open >= this.#max) {
+        this.#cut(connection, 'too_many_pipelined');
+        return false;
+      }
     }
     connection.open += 1;
     this.#open += 1;
     response.on('close', connection.answered);
+    return true;
+  }
+
+  /**
+   * True if the response that is about to be written must ask the client to close its connection, because the
+   * connection is old. Call it once, right before the headers are written.
+   *
+   * A request must not be lost by this, so a connection whose client pipelines never grows old, and neither does one
+   * whose request has not arrived completely: its client could still be sending when the connection is closed.
+   */
+  expires({ socket, complete }: IncomingMessage): boolean {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined || connection.pipelines || !complete) return false;
+    if (this.#clock.monotonic() < connection.oldAtMs) return false;
+    connection.expired = true;
+    this.#events.onExpired();
     return true;
   }
 
@@ -117,6 +164,9 @@ export class Connections {
   #add(socket: Socket): void {
     const connection: Connection = {
       socket,
+      oldAtMs: this.#oldAtMs(),
+      pipelines: false,
+      expired: false,
       open: 0,
       cut: false,
       unreadSinceMs: null,
@@ -136,9 +186,15 @@ export class Connections {
     });
   }
 
+  #oldAtMs(): number {
+    if (this.#ageMaxMs === null) return Number.POSITIVE_INFINITY;
+    const share = AGE_SHARE_MIN + (1 - AGE_SHARE_MIN) * this.#clock.random();
+    return this.#clock.monotonic() + this.#ageMaxMs * share;
+  }
+
   #cut(connection: Connection, reason: CutReason): void {
     connection.cut = true;
     connection.socket.destroy();
-    this.#onCut(reason);
+    this.#events.onCut(reason);
   }
 }

@@ -4,7 +4,7 @@ import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import { Problem } from '../../../domain/problem.ts';
 import type { Clock } from '../../../kernel/clock.ts';
 import { requestTarget } from '../application.ts';
-import type { HttpDependencies } from '../http-dependencies.ts';
+import type { ClosesConnection, HttpDependencies } from '../http-dependencies.ts';
 import { correlationIdOf } from '../middleware.ts';
 import { problemDocument, retryAfterSeconds } from '../problems.ts';
 import type { RefusalLog } from '../refusal-log.ts';
@@ -34,7 +34,9 @@ const OPERATORS_MAX = 32;
 /** The route under which rejections are counted and logged. */
 const REFUSED = 'refused';
 
-type LoadSheddingDependencies = Pick<HttpDependencies, 'clock' | 'limits' | 'onRequest' | 'onProblem' | 'shuttingDown'>;
+type LoadSheddingDependencies = Pick<HttpDependencies, 'clock' | 'limits' | 'onRequest' | 'onProblem'> & {
+  closes: ClosesConnection;
+};
 
 interface Refused {
   request: IncomingMessage;
@@ -161,7 +163,7 @@ export class LoadShedding {
 
   #refuse({ request, response }: Refused): void {
     if (response.destroyed || request.socket.destroyed) return;
-    const { clock, onProblem, onRequest, shuttingDown } = this.#deps;
+    const { clock, onProblem, onRequest, closes } = this.#deps;
     const detail = `This pod is already handling ${this.#inFlight} requests. Send the same request again later.`;
     const problem = new Problem('overloaded', detail);
     const correlationId = correlationIdOf(request.headers, clock);
@@ -172,7 +174,7 @@ export class LoadShedding {
       'Cache-Control': 'no-store',
       'Retry-After': String(retryAfterSeconds(problem) ?? 1),
       'X-Correlation-Id': correlationId,
-      ...(shuttingDown() && { Connection: 'close' }),
+      ...(closes(request) && { Connection: 'close' }),
     });
     response.end(body);
     onProblem(problem.code);
