@@ -39,7 +39,7 @@ const LAYERS = {
   ],
 
   // The journal's way to MySQL, who may change balances, and what runs by schedule.
-  sync: ['kernel', 'journal'],
+  sync: ['kernel', 'domain', 'journal'],
   authority: ['domain', 'journal', 'journal/recovery'],
   'authority/pod': ['kernel', 'domain', 'journal', 'ledger/epoch', 'authority'],
   'authority/keeper': ['kernel', 'domain', 'journal', 'journal/recovery', 'sync', 'authority'],

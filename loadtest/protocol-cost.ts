@@ -12,12 +12,12 @@ import { ofTestLedger } from '../app/domain/testing/ledger-id.ts';
 import type { Account, TransferOrder } from '../app/domain/types.ts';
 import type { Caller } from '../app/journal/cache-port.ts';
 import { systemClock } from '../app/kernel/clock.ts';
+import { InDoubtAttempts } from '../app/ledger/epoch/epoch-memory.ts';
 import { EpochView, type Session } from '../app/ledger/epoch/epoch-view.ts';
-import { InDoubtAttempts } from '../app/ledger/epoch/in-doubt-attempts.ts';
 import { PodLedger } from '../app/ledger/pod-ledger.ts';
 import { connectRedis } from '../app/redis/connection.ts';
-import { loadScript } from '../app/redis/lua-loader.ts';
 import { RedisScripts } from '../app/redis/redis-scripts.ts';
+import { loadScript } from '../app/redis/run-script.ts';
 import { startRedis } from '../devstack/stores/redis.mjs';
 import { temporaryFolder } from '../devstack/testing/temporary.mjs';
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Problem } from './problem.ts';
 
 export const ID_LENGTH_MAX = 64;
 
@@ -58,3 +59,33 @@ export function newUuidV7(nowMs: number): string {
   const variant = ((Number.parseInt(random.charAt(3), 16) & 0x3) | 0x8).toString(16);
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
 }
+
+/**
+ * How much UUIDv7 time one bucket of ids spans, ms. A constant rather than a setting: two pods that disagreed would
+ * look for the same id in different buckets, and apply it twice.
+ */
+export const ID_BUCKET_MS = 10_000;
+
+/** Where Redis stores an id: in the bucket of its UUIDv7 time, or (`bucket` null) among the other ids. */
+export interface IdPlace {
+  bucket: number | null;
+  /** UUIDv7 time in ms; 0 for other ids. */
+  time: number;
+}
+
+export function placeOf(id: string): IdPlace {
+  const time = uuidV7Time(id);
+  return time === null ? { bucket: null, time: 0 } : { bucket: Math.floor(time / ID_BUCKET_MS), time };
+}
+
+/** The last ms of a bucket: the value of M after the bucket is forgotten. */
+export const bucketEnd = (bucket: number): number => (bucket + 1) * ID_BUCKET_MS - 1;
+
+/**
+ * Rejects a new UUIDv7 that is more than `ID_AHEAD_MS_MAX` ahead of the ledger's time. This is not an outcome; nothing
+ * is stored.
+ */
+export const idAhead = (): Problem =>
+  new Problem('validation_failed', 'The transaction id is too far in the future.', {
+    errors: [{ pointer: '/transactionId', detail: "is a UUIDv7 more than 60 seconds ahead of the ledger's clock" }],
+  });

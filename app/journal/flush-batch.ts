@@ -1,8 +1,7 @@
 import { uuidV7Time } from '../domain/ids.ts';
 import type { AccountStatus, Outcome } from '../domain/types.ts';
-import { type ChangePayload, decodeRecord, statusName } from './codec.ts';
+import { type ChangePayload, decodeRecord, outcomesOf, statusName, timesOf } from './codec.ts';
 import type { JournalEntry } from './journal-entry.ts';
-import { outcomesOf, timesOf } from './outcomes.ts';
 
 /** An account change as recorded in the journal. */
 export interface JournaledChange extends ChangePayload {

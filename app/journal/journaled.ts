@@ -1,10 +1,9 @@
 import type { Outcome } from '../domain/types.ts';
-import { decodeRecord } from './codec.ts';
+import { decodeRecord, outcomesOf } from './codec.ts';
 import { changeOf, type JournaledChange } from './flush-batch.ts';
 import type { JournalEntry } from './journal-entry.ts';
-import { outcomesOf } from './outcomes.ts';
 
-export { lastSeqOf } from './outcomes.ts';
+export { lastSeqOf } from './codec.ts';
 
 /** One item in a journal, with its own seq: an entry of transfers contains up to 50. */
 export type Journaled = JournaledTransfer | JournaledSettings;

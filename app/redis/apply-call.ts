@@ -1,7 +1,8 @@
+import { placeOf } from '../domain/ids.ts';
 import { type ApplyItem, CALL_TRANSFERS_MAX } from '../journal/cache-port.ts';
-import { chunkEndsOf } from '../journal/chunks.ts';
-import { placeOf } from '../journal/id-buckets.ts';
-import type { Keys } from './keys.ts';
+import { chunkEndsOf, HEAD_BYTES, RECORD_BYTES, RecordStatus, type ResultRecord } from '../journal/codec.ts';
+import type { JournalEntry } from '../journal/journal-entry.ts';
+import type { Keys } from './run-script.ts';
 
 /** Fixed bytes of an item; its id follows, ended by a zero byte. */
 const ITEM_BYTES = 2 + 2 + 8 + 3 + 2 + 8 + 8;
@@ -76,4 +77,27 @@ export function packCall(items: readonly ApplyItem[], keys: Keys): PackedCall {
     bucketKeys,
     chunkEnds,
   };
+}
+
+/** The entries that a call wrote, assembled as they are in the journal, without reading them again. */
+export function writtenEntries(
+  reply: Buffer,
+  records: readonly ResultRecord[],
+  { payloads, chunkEnds }: PackedCall,
+  acceptedAt: number,
+): JournalEntry[] {
+  const entries: JournalEntry[] = [];
+  payloads.forEach((payload, chunk) => {
+    const from = chunkEnds[chunk - 1] ?? 0;
+    const to = chunkEnds[chunk] ?? records.length;
+    for (let index = from; index < to; index++) {
+      const record = records[index];
+      if (record && (record.status === RecordStatus.POSTED || record.status === RecordStatus.REJECTED)) {
+        const bytes = reply.subarray(HEAD_BYTES + from * RECORD_BYTES, HEAD_BYTES + to * RECORD_BYTES);
+        entries.push({ kind: 'transfers', firstSeq: record.seq, payload, records: bytes, acceptedAt });
+        return;
+      }
+    }
+  });
+  return entries;
 }

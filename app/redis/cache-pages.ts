@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis';
 import { Problem } from '../domain/problem.ts';
 import type { CachePages } from '../jobs/drift.ts';
 import type { Caller } from '../journal/cache-port.ts';
-import { Keys } from './keys.ts';
 import type { RedisScripts } from './redis-scripts.ts';
+import { Keys } from './run-script.ts';
 
 const SCAN_COUNT = 500;
 

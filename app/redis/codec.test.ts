@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bucketEnd, ID_BUCKET_MS, placeOf } from '../domain/ids.ts';
 import { REFUSALS } from '../domain/problem.ts';
 import { accountOf, orderOf } from '../domain/testing/orders.ts';
 import type { TransferOrder } from '../domain/types.ts';
@@ -11,6 +12,9 @@ import {
   encodeAccount,
   encodeOrder,
   encodeRecord,
+  lastSeqOf,
+  outcomeOf,
+  outcomesOf,
   RECORD_BYTES,
   RecordStatus,
   refusalName,
@@ -18,10 +22,8 @@ import {
   statusName,
   statusNumber,
 } from '../journal/codec.ts';
-import { bucketEnd, ID_BUCKET_MS, placeOf } from '../journal/id-buckets.ts';
-import { lastSeqOf, outcomeOf, outcomesOf } from '../journal/outcomes.ts';
-import { Keys } from './keys.ts';
 import { decodeEntry } from './redis-scripts.ts';
+import { Keys } from './run-script.ts';
 
 const exact = fc.maxSafeInteger();
 const anyText = fc.option(fc.string({ unit: 'binary' }));

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { KeeperCaller } from '../journal/cache-port.ts';
-import { Keys } from './keys.ts';
 import type { RedisScripts } from './redis-scripts.ts';
+import { Keys } from './run-script.ts';
 
 const SCAN_COUNT = 1000;
 

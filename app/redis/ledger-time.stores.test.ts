@@ -1,11 +1,9 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { newUuidV7 } from '../domain/ids.ts';
+import { bucketEnd, ID_BUCKET_MS, newUuidV7 } from '../domain/ids.ts';
 import { ofTestLedger } from '../domain/testing/ledger-id.ts';
 import type { Caller } from '../journal/cache-port.ts';
-import { RecordStatus } from '../journal/codec.ts';
-import { bucketEnd, ID_BUCKET_MS } from '../journal/id-buckets.ts';
-import { outcomesOf } from '../journal/outcomes.ts';
+import { outcomesOf, RecordStatus } from '../journal/codec.ts';
 import { account, itemOf, order } from '../journal/testing/epoch-under-test.ts';
 import { decodeEntry, RedisScripts } from './redis-scripts.ts';
 

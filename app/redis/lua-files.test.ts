@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { loadScript } from './lua-loader.ts';
+import { loadScript } from './run-script.ts';
 
 const folder = new URL('./lua/', import.meta.url);
 const names = readdirSync(folder)

@@ -3,11 +3,10 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startRedis } from '../../devstack/stores/redis.mjs';
 import { temporaryFolder } from '../../devstack/testing/temporary.mjs';
-import { newUuidV7 } from '../domain/ids.ts';
+import { newUuidV7, placeOf } from '../domain/ids.ts';
 import { ofTestLedger } from '../domain/testing/ledger-id.ts';
 import { accountOf, orderOf } from '../domain/testing/orders.ts';
 import { encodeOrder } from '../journal/codec.ts';
-import { placeOf } from '../journal/id-buckets.ts';
 import { RedisScripts } from './redis-scripts.ts';
 
 let server: Awaited<ReturnType<typeof startRedis>>;

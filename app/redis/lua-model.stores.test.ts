@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { ID_BUCKET_MS } from '../domain/ids.ts';
 import { ofTestLedger } from '../domain/testing/ledger-id.ts';
 import type { TransferOrder } from '../domain/types.ts';
 import { type ApplyItem, CacheError } from '../journal/cache-port.ts';
 import { encodeOrder } from '../journal/codec.ts';
-import { ID_BUCKET_MS } from '../journal/id-buckets.ts';
 import { CacheModel } from '../journal/testing/cache-model.ts';
 import { RedisScripts } from './redis-scripts.ts';
 

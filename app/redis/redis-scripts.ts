@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { bucketEnd, placeOf } from '../domain/ids.ts';
 import type { Account } from '../domain/types.ts';
 import {
   type ApplyItem,
@@ -23,14 +24,10 @@ import {
   type Head,
   RECORD_BYTES,
   RecordStatus,
-  type ResultRecord,
 } from '../journal/codec.ts';
-import { bucketEnd, placeOf } from '../journal/id-buckets.ts';
 import type { JournalEntry } from '../journal/journal-entry.ts';
-import { type PackedCall, packCall } from './apply-call.ts';
-import { runScript, type ScriptArgument } from './evalsha.ts';
-import { Keys } from './keys.ts';
-import { loadScript } from './lua-loader.ts';
+import { packCall, writtenEntries } from './apply-call.ts';
+import { Keys, loadScript, runScript, type ScriptArgument } from './run-script.ts';
 
 const scripts = {
   apply: loadScript('apply'),
@@ -315,27 +312,4 @@ export function decodeEntry([id, fields]: RawEntry): JournalEntry {
     records,
     acceptedAt: time ? Number(time.toString('latin1')) : null,
   };
-}
-
-/** The entries that a call wrote, assembled as they are in the journal, without reading them again. */
-function writtenEntries(
-  reply: Buffer,
-  records: readonly ResultRecord[],
-  { payloads, chunkEnds }: PackedCall,
-  acceptedAt: number,
-): JournalEntry[] {
-  const entries: JournalEntry[] = [];
-  payloads.forEach((payload, chunk) => {
-    const from = chunkEnds[chunk - 1] ?? 0;
-    const to = chunkEnds[chunk] ?? records.length;
-    for (let index = from; index < to; index++) {
-      const record = records[index];
-      if (record && (record.status === RecordStatus.POSTED || record.status === RecordStatus.REJECTED)) {
-        const bytes = reply.subarray(HEAD_BYTES + from * RECORD_BYTES, HEAD_BYTES + to * RECORD_BYTES);
-        entries.push({ kind: 'transfers', firstSeq: record.seq, payload, records: bytes, acceptedAt });
-        return;
-      }
-    }
-  });
-  return entries;
 }

@@ -6,7 +6,7 @@ import type { KeeperCaller } from '../journal/cache-port.ts';
 import { cachePages } from '../redis/cache-pages.ts';
 import { inspectServer } from '../redis/connection.ts';
 import { sweepEpochsBefore } from '../redis/epoch-sweep.ts';
-import { Keys } from '../redis/keys.ts';
+import { Keys } from '../redis/run-script.ts';
 import { Flusher } from '../sync/flusher.ts';
 import { IdJanitor } from '../sync/id-janitor.ts';
 import { closeAdminServer, startAdminServer } from './admin-server.ts';

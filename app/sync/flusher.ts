@@ -1,9 +1,8 @@
 import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
-import { RECORD_BYTES } from '../journal/codec.ts';
+import { lastSeqOf, RECORD_BYTES } from '../journal/codec.ts';
 import { type Cursor, CursorConflictError } from '../journal/cursor.ts';
 import { batchOf, type FlushBatch } from '../journal/flush-batch.ts';
 import type { JournalEntry } from '../journal/journal-entry.ts';
-import { lastSeqOf } from '../journal/outcomes.ts';
 import type { Clock } from '../kernel/clock.ts';
 
 /** The part of MySQL that the flush needs. */

@@ -1,5 +1,5 @@
+import { bucketEnd, ID_BUCKET_MS } from '../domain/ids.ts';
 import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
-import { bucketEnd, ID_BUCKET_MS } from '../journal/id-buckets.ts';
 import type { Clock } from '../kernel/clock.ts';
 
 const BUCKETS_PER_ROUND_MAX = 100;

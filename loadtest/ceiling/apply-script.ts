@@ -10,8 +10,8 @@ import { ofTestLedger } from '../../app/domain/testing/ledger-id.ts';
 import type { TransferOrder } from '../../app/domain/types.ts';
 import type { Caller } from '../../app/journal/cache-port.ts';
 import { encodeOrder } from '../../app/journal/codec.ts';
-import { loadScript } from '../../app/redis/lua-loader.ts';
 import { RedisScripts } from '../../app/redis/redis-scripts.ts';
+import { loadScript } from '../../app/redis/run-script.ts';
 import { accountId } from '../bank.ts';
 
 const PREFIX = 'ceiling';

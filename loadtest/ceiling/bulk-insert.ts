@@ -6,7 +6,7 @@ import { createConnection } from 'mysql2/promise';
 import { newUuidV7 } from '../../app/domain/ids.ts';
 import type { Posted } from '../../app/domain/types.ts';
 import { Session } from '../../app/mysql/connection/pool.ts';
-import { insertOutcomes } from '../../app/mysql/rows/outcome-writer.ts';
+import { insertOutcomes } from '../../app/mysql/ledger/flush-store.ts';
 import type { StackFile } from '../../resilience-tests/harness/stack.ts';
 import { accountId } from '../bank.ts';
 

@@ -6,7 +6,7 @@ import { TestClock } from '../../kernel/testing/test-clock.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { SqlLedgerPages } from '../../mysql/ledger/ledger-pages.ts';
 import { openIn } from '../../mysql/testing/test-database.ts';
-import { Keys } from '../../redis/keys.ts';
+import { Keys } from '../../redis/run-script.ts';
 import { createReconciliation } from '../../roles/shared-reconciliation.ts';
 import { ACCOUNTS, BooksBench } from '../testing/books-bench.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { accountOf, orderOf, posted, summaryOf } from '../../domain/testing/orders.ts';
-import { CHUNK_TRANSFERS } from '../../journal/chunks.ts';
+import { CHUNK_TRANSFERS } from '../../journal/codec.ts';
 import { type Pod, RealLedger } from '../testing/real-ledger.ts';
 
 let stage: RealLedger;

@@ -3,9 +3,8 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startRedis } from '../../../devstack/stores/redis.mjs';
 import { temporaryFolder } from '../../../devstack/testing/temporary.mjs';
-import { newUuidV7 } from '../../domain/ids.ts';
+import { ID_BUCKET_MS, newUuidV7, placeOf } from '../../domain/ids.ts';
 import { accountOf, codeOf, orderOf, summaryOf } from '../../domain/testing/orders.ts';
-import { ID_BUCKET_MS, placeOf } from '../../journal/id-buckets.ts';
 import { type Pod, RealLedger } from '../testing/real-ledger.ts';
 
 let server: Awaited<ReturnType<typeof startRedis>>;

@@ -6,7 +6,7 @@ import { startRedis } from '../../../devstack/stores/redis.mjs';
 import { temporaryFolder } from '../../../devstack/testing/temporary.mjs';
 import { accountOf, orderOf, summaryOf } from '../../domain/testing/orders.ts';
 import { until } from '../../kernel/testing/until.ts';
-import { runScript } from '../../redis/evalsha.ts';
+import { runScript } from '../../redis/run-script.ts';
 import { type Pod, RealLedger } from '../testing/real-ledger.ts';
 
 let server: Awaited<ReturnType<typeof startRedis>>;

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { newUuidV7 } from '../../domain/ids.ts';
+import { bucketEnd, ID_BUCKET_MS, newUuidV7, placeOf } from '../../domain/ids.ts';
 import { accountOf, orderOf, summaryOf } from '../../domain/testing/orders.ts';
 import { RecordStatus } from '../../journal/codec.ts';
-import { bucketEnd, ID_BUCKET_MS, placeOf } from '../../journal/id-buckets.ts';
 import { Gate } from '../../journal/testing/faulty-cache.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { IdJanitor } from '../../sync/id-janitor.ts';

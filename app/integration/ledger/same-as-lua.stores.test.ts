@@ -6,8 +6,14 @@ import { Problem, type ProblemCode, REFUSALS } from '../../domain/problem.ts';
 import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { Caller } from '../../journal/cache-port.ts';
-import { encodeOrder, RecordStatus, type ResultRecord, statusNumber } from '../../journal/codec.ts';
-import { outcomeOf, outcomesOf } from '../../journal/outcomes.ts';
+import {
+  encodeOrder,
+  outcomeOf,
+  outcomesOf,
+  RecordStatus,
+  type ResultRecord,
+  statusNumber,
+} from '../../journal/codec.ts';
 import { account, order } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { notFound } from '../../ledger/accounts/account-loader.ts';

@@ -1,8 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
-import { newUuidV7 } from '../../domain/ids.ts';
+import { ID_BUCKET_MS, newUuidV7 } from '../../domain/ids.ts';
 import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
-import { ID_BUCKET_MS } from '../../journal/id-buckets.ts';
 import { account, type EpochUnderTest, itemOf, modelEpoch, order } from '../../journal/testing/epoch-under-test.ts';
 import { TestClock } from '../../kernel/testing/test-clock.ts';
 import { identifyServer } from '../../redis/connection.ts';

@@ -1,4 +1,4 @@
-import { ID_AHEAD_MS_MAX } from '../../domain/ids.ts';
+import { bucketEnd, ID_AHEAD_MS_MAX, placeOf } from '../../domain/ids.ts';
 import { changeRefusalOf, refusalOf } from '../../domain/rules.ts';
 import type { Account, TransferOrder } from '../../domain/types.ts';
 import {
@@ -11,9 +11,9 @@ import {
   type KeeperCaller,
   type Ownership,
 } from '../cache-port.ts';
-import { chunkEndsOf } from '../chunks.ts';
 import {
   type CachedAccount,
+  chunkEndsOf,
   encodeRecord,
   type Head,
   RecordStatus,
@@ -22,7 +22,6 @@ import {
   statusName,
   statusNumber,
 } from '../codec.ts';
-import { bucketEnd, placeOf } from '../id-buckets.ts';
 import type { JournalEntry } from '../journal-entry.ts';
 
 interface Epoch {

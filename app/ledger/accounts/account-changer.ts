@@ -6,8 +6,7 @@ import { type ChangePayload, type Head, RecordStatus, type ResultRecord, statusN
 import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
-import { AttemptCall, type TrackedAttempt } from '../epoch/attempt-call.ts';
-import type { EpochView, Session } from '../epoch/epoch-view.ts';
+import { AttemptCall, type EpochView, type Session, type TrackedAttempt } from '../epoch/epoch-view.ts';
 import { DirectError, type DirectServer } from '../ports/direct-server.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 import { type AccountLoader, notFound, Uncached } from './account-loader.ts';

@@ -1,19 +1,16 @@
 import { replay } from '../../domain/content.ts';
-import { idAhead } from '../../domain/id-ahead.ts';
+import { idAhead } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type ApplyReply, CacheError, type CacheServer } from '../../journal/cache-port.ts';
-import { RecordStatus, type ResultRecord } from '../../journal/codec.ts';
-import { outcomeOf } from '../../journal/outcomes.ts';
+import { outcomeOf, RecordStatus, type ResultRecord } from '../../journal/codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
 import { type AccountLoader, Uncached } from '../accounts/account-loader.ts';
-import { AttemptCall } from '../epoch/attempt-call.ts';
-import type { EpochView, Session } from '../epoch/epoch-view.ts';
+import { AttemptCall, type EpochView, type Session } from '../epoch/epoch-view.ts';
 import type { OutcomeFinder } from '../outcomes/outcome-finder.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
-import type { Pending } from './pending.ts';
-import type { ResultSink } from './result-sink.ts';
+import type { Pending, ResultSink } from './pending.ts';
 
 const FAILURES_MAX = 3;
 const RETRY_BASE_MS = 50;

@@ -2,12 +2,10 @@ import { replay } from '../../domain/content.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
-import { AttemptCall } from '../epoch/attempt-call.ts';
-import type { Session } from '../epoch/epoch-view.ts';
+import { AttemptCall, type Session } from '../epoch/epoch-view.ts';
 import { DirectError, type DirectServer } from '../ports/direct-server.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
-import type { Pending } from './pending.ts';
-import type { ResultSink } from './result-sink.ts';
+import type { Pending, ResultSink } from './pending.ts';
 
 /** Locks are held until a group commits: groups small enough that a hot account is not held long, large enough to share a commit. */
 export const DIRECT_BATCH_MAX = 200;

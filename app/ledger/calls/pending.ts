@@ -3,7 +3,7 @@ import type { Outcome, TransferOrder } from '../../domain/types.ts';
 import type { ApplyItem } from '../../journal/cache-port.ts';
 import { encodeOrder } from '../../journal/codec.ts';
 import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
-import type { TrackedAttempt } from '../epoch/attempt-call.ts';
+import type { TrackedAttempt } from '../epoch/epoch-view.ts';
 import type { DirectItem } from '../ports/direct-server.ts';
 
 type Answer = Outcome | Problem;
@@ -106,4 +106,12 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
         : problem,
     );
   }
+}
+
+/** Receives transfers after a call: with an answer, or to wait for another attempt. */
+export interface ResultSink {
+  answer(pending: Pending, answer: Outcome | Problem): void;
+  /** Answers a transfer that cannot continue: with 504 while an attempt of it is in doubt, else with this problem. */
+  giveUp(pending: Pending, problem: Problem): void;
+  again(batch: readonly Pending[]): void;
 }

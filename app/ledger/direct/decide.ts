@@ -1,5 +1,4 @@
-import { idAhead } from '../../domain/id-ahead.ts';
-import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../domain/ids.ts';
+import { ID_AHEAD_MS_MAX, idAhead, uuidV7Time } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import { type ChangeRefusal, changeRefusalOf, refusalOf } from '../../domain/rules.ts';
 import type { Account, Outcome, Side, TransferOrder } from '../../domain/types.ts';

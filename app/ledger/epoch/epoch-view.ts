@@ -1,18 +1,7 @@
 import type { Caller } from '../../journal/cache-port.ts';
 import type { Head } from '../../journal/codec.ts';
 import type { JournalEntry } from '../../journal/journal-entry.ts';
-import { InDoubtAttempts } from './in-doubt-attempts.ts';
-import { Tail } from './tail.ts';
-
-/** What a process knows of one epoch of the cache, under all pod ids that it has used there. */
-class EpochMemory {
-  readonly tail = new Tail();
-  readonly inDoubt = new InDoubtAttempts();
-  seq = 0;
-  cursor = 0;
-  m = 0;
-  dropped = 0;
-}
+import { type Attempt, EpochMemory, type InDoubtAttempts, type Tail } from './epoch-memory.ts';
 
 /** One epoch of the cache as a pod sees it while it is registered there. A new epoch, or a new pod id, is a new view. */
 export class EpochView {
@@ -94,4 +83,48 @@ export interface Session {
   onOpen(listener: () => void): void;
   /** The reason for holding, for the answer to a request that was held too long. */
   holdReason(): HoldReason;
+}
+
+/** An attempt that also remembers, for the answer to its client, whether it may have been carried out. */
+export interface TrackedAttempt extends Attempt {
+  inDoubt: boolean;
+  /** No reply came, or none that counts. @param cacheEpoch the epoch of the cache it was sent to; null: it was sent to MySQL */
+  leaveInDoubt(cacheEpoch: number | null): void;
+}
+
+/**
+ * One call that takes attempts to a store. They are in doubt from the moment that it leaves the pod until a reply gives their
+ * outcome, or proves that nothing was written. For Redis, the view keeps them too: they are handed over with its epoch.
+ */
+export class AttemptCall {
+  readonly #attempts: readonly TrackedAttempt[];
+  /** Null: the call goes to MySQL. */
+  readonly #view: EpochView | null;
+  /** Earlier attempts of the same transfer may be in doubt already, and stay so whatever comes of this one. */
+  readonly #inDoubtBefore: boolean[];
+  #proven = false;
+
+  /** Begins the call: in the same synchronous step it must be given to the client library. */
+  constructor(attempts: readonly TrackedAttempt[], view: EpochView | null) {
+    this.#attempts = attempts;
+    this.#view = view;
+    this.#inDoubtBefore = attempts.map((attempt) => attempt.inDoubt);
+    for (const attempt of attempts) attempt.inDoubt = true;
+    view?.inDoubt.begin(attempts);
+  }
+
+  /** A reply gave the outcome of each, or proved that this call wrote nothing. Repeating it changes nothing. */
+  proven(): void {
+    if (this.#proven) return;
+    this.#proven = true;
+    this.#view?.inDoubt.end(this.#attempts);
+    for (const [index, attempt] of this.#attempts.entries()) attempt.inDoubt = this.#inDoubtBefore[index] ?? true;
+  }
+
+  /** No reply came, or none that counts: also one that could not be understood. */
+  lost(nowMs: number): void {
+    const caller = this.#view?.caller;
+    if (caller) this.#view?.inDoubt.leave(this.#attempts, caller.podId, nowMs);
+    for (const attempt of this.#attempts) attempt.leaveInDoubt(caller?.epoch ?? null);
+  }
 }

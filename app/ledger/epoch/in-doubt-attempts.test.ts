@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
-import { InDoubtAttempts } from './in-doubt-attempts.ts';
+import { InDoubtAttempts } from './epoch-memory.ts';
 
 const attempt = (id: string, accounts = ['a', 'b'], kind: InDoubtAttempt['kind'] = 'transfers') => ({
   doubt: (): InDoubtAttempt => ({ kind, id, accounts }),

@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { CacheError, type CacheServer } from '../../journal/cache-port.ts';
-import { outcomesOf } from '../../journal/outcomes.ts';
+import { outcomesOf } from '../../journal/codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs, retried } from '../../kernel/retry.ts';
 import { TurnBatches } from '../../kernel/turn-batches.ts';

@@ -3,8 +3,7 @@ import { IntegrityError } from '../../journal/flush-batch.ts';
 import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
 import { lastSeqOf } from '../../journal/journaled.ts';
 import type { Database, Session } from '../connection/pool.ts';
-import { integer, text } from '../connection/sql.ts';
-import { statements } from '../connection/statements.ts';
+import { integer, statements, text } from '../connection/sql.ts';
 
 /**
  * Maximum number of rows that one housekeeping statement deletes: it must not hold locks for long, and an entry may

@@ -5,10 +5,9 @@ import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
 import type { Journaled } from '../../journal/journaled.ts';
 import type { FrozenAccount, Loss } from '../../journal/recovery/recover-epoch.ts';
 import type { Session } from '../connection/pool.ts';
-import { integer, text, textOrNull } from '../connection/sql.ts';
-import { statements } from '../connection/statements.ts';
+import { integer, statements, text, textOrNull } from '../connection/sql.ts';
+import { insertOutcomes, moveAccounts, writeChange } from '../ledger/flush-store.ts';
 import { REASON_CHARS_MAX } from '../rows/authority-row.ts';
-import { insertOutcomes, moveAccounts, writeChange } from '../rows/outcome-writer.ts';
 
 /** What is written to MySQL for a cache epoch, and the cursor after it. */
 interface Books {

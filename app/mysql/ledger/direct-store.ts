@@ -13,10 +13,9 @@ import {
 import { isIdTaken, isRolledBack } from '../connection/mysql-errors.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
-import { insertOutcomes, moveAccounts, writeChange } from '../rows/outcome-writer.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { frozenAmong, rowsByIds, unsettledAmong } from '../rows/unsettled-rows.ts';
-import { readCursor } from './flush-store.ts';
+import { insertOutcomes, moveAccounts, readCursor, writeChange } from './flush-store.ts';
 
 const RETRIES_MAX = 3;
 const RETRY_BASE_MS = 10;

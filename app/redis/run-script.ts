@@ -1,6 +1,59 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { type Redis, ReplyError } from 'ioredis';
 import { CacheError } from '../journal/cache-port.ts';
-import type { Script } from './lua-loader.ts';
+
+/**
+ * The Redis keys of one shard. All except the fence and the owner contain the epoch, so that data of an old epoch
+ * cannot be mistaken for new; the hash tag keeps them in one slot.
+ */
+export class Keys {
+  readonly fence: string;
+  /** The identity of the ledger that this server belongs to; it survives epochs, as the fence does. */
+  readonly owner: string;
+  /** Prefix of every key of every epoch, followed by the epoch and a colon. */
+  readonly shardPrefix: string;
+  readonly ledger: string;
+  readonly accounts: string;
+  readonly journal: string;
+  readonly otherIds: readonly [string, string];
+  /** Prefix of every key of this epoch. */
+  readonly epochPrefix: string;
+
+  constructor(prefix: string, epoch: number) {
+    const shard = `${prefix}:{0}:`;
+    this.fence = `${shard}fence`;
+    this.owner = `${shard}owner`;
+    this.shardPrefix = shard;
+    this.epochPrefix = `${shard}${epoch}:`;
+    this.ledger = `${this.epochPrefix}ledger`;
+    this.accounts = `${this.epochPrefix}accounts`;
+    this.journal = `${this.epochPrefix}journal`;
+    this.otherIds = [`${this.epochPrefix}ids:other:0`, `${this.epochPrefix}ids:other:1`];
+  }
+
+  idBucket(bucket: number): string {
+    return `${this.epochPrefix}ids:${bucket}`;
+  }
+}
+
+/** A Lua script with its includes inserted, and the SHA-1 that identifies it in Redis. */
+export interface Script {
+  name: string;
+  text: string;
+  sha: string;
+}
+
+const folder = new URL('./lua/', import.meta.url);
+const INCLUDE = /^--@include ([a-z-]+)$/gm;
+
+export function loadScript(name: string): Script {
+  const main = readFileSync(new URL(`${name}.lua`, folder), 'utf8');
+  const text = main.replace(INCLUDE, (_, piece: string) =>
+    readFileSync(new URL(`includes/${piece}.lua`, folder), 'utf8').trimEnd(),
+  );
+  return { name, text, sha: createHash('sha1').update(text).digest('hex') };
+}
 
 export type ScriptArgument = string | number | Buffer;
 

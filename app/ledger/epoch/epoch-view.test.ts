@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
-import { AttemptCall, type TrackedAttempt } from './attempt-call.ts';
-import { EpochView } from './epoch-view.ts';
+import { AttemptCall, EpochView, type TrackedAttempt } from './epoch-view.ts';
 
 class Tried implements TrackedAttempt {
   readonly id: string;

@@ -5,7 +5,7 @@ import { startRedis } from '../../devstack/stores/redis.mjs';
 import { temporaryFolder } from '../../devstack/testing/temporary.mjs';
 import { CacheError } from '../journal/cache-port.ts';
 import { connectRedis } from './connection.ts';
-import { classify, runScript } from './evalsha.ts';
+import { classify, runScript } from './run-script.ts';
 
 const echo = { name: 'echo', text: "#!lua\nredis.call('INCR', KEYS[1])\nreturn ARGV[1]", sha: '' };
 let server: Awaited<ReturnType<typeof startRedis>>;
