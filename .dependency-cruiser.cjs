@@ -103,7 +103,7 @@ const LAYERS = {
     'mysql/rows',
     'mysql/ledger',
   ],
-  'mysql/operations': ['kernel', 'domain', 'jobs', 'mysql', 'mysql/connection'],
+  'mysql/operations': ['devstack', 'kernel', 'domain', 'jobs', 'mysql', 'mysql/connection'],
 
   // The composition roots: the only place that knows the adapters.
   roles: [

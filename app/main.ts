@@ -1,4 +1,4 @@
-import { untilAskedToStop } from './roles/stopping.ts';
+import { endWhenAsked, untilAskedToStop } from './roles/stopping.ts';
 
 /** `node main.js api | keeper | migrate | renew-identity`: which role to run. Settings come from the environment. */
 const ROLES = ['api', 'keeper', 'migrate', 'renew-identity'];
@@ -18,21 +18,21 @@ readCommandLine(command);
 if (role === undefined || !ROLES.includes(role)) refuse(command, `ROLE must be one of ${ROLES.join(', ')}.`);
 const { ConfigError, loadConfig } = await import('./config/config.ts');
 
+/** A setting has to be corrected, so that trying again is useless: EX_CONFIG of sysexits.h. The chart's Job gives up at once. */
+const EXIT_CONFIG = 78;
+
 try {
-  if (role === 'migrate') {
-    const { runMigrations } = await import('./roles/migrate.ts');
-    const { mysql } = loadConfig({ ...process.env, ROLE: 'keeper' });
-    console.log(await runMigrations(mysql.url));
-  } else if (role === 'renew-identity') {
-    const { renewIdentity } = await import('./roles/renew-identity.ts');
-    const { mysql } = loadConfig({ ...process.env, ROLE: 'keeper' });
-    console.log(`This database is a ledger of its own now: ${await renewIdentity(mysql)}.`);
-  } else if (asked !== null) {
+  if (asked !== null) {
     const { runRole } = await import('./roles/run.ts');
     await runRole(loadConfig({ ...process.env, ROLE: role }), asked);
+  } else if (role === 'migrate' || role === 'renew-identity') {
+    const { ONE_SHOT } = await import('./roles/one-shot.ts');
+    using _ending = endWhenAsked();
+    console.log(await ONE_SHOT[role](loadConfig({ ...process.env, ROLE: 'keeper' })));
   }
 } catch (error) {
+  const wrongSetting = error instanceof ConfigError;
   // A stack trace helps nobody who has to correct a setting.
-  console.error(error instanceof ConfigError ? error.message : error);
-  process.exitCode = 1;
+  console.error(wrongSetting ? error.message : error);
+  process.exitCode = wrongSetting ? EXIT_CONFIG : 1;
 }

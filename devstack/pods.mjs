@@ -12,6 +12,8 @@ import { runTool } from './system/process.mjs';
 const YOUNG_GENERATION = '--max-semi-space-size=64';
 const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 30_000;
+/** MySQL of this machine is running by then, so a wrong address is reported soon. */
+const MIGRATION_WAIT_MS = 15_000;
 
 /**
  * The environment of all of them.
@@ -55,7 +57,7 @@ export async function migrate(around, signal) {
     args: [...mainOf(around), 'migrate'],
     stack: around.folder,
     logFile: join(around.folder, 'logs', 'migrate.log'),
-    env: environment(around),
+    env: { ...environment(around), MYSQL_COMMAND_WAIT_MS: String(MIGRATION_WAIT_MS) },
     signal,
   });
 }

@@ -154,6 +154,12 @@ export const SETTINGS = {
       5,
       '`innodb_lock_wait_timeout` of the connections: how long a statement waits for a row lock.',
     ),
+    commandWaitMs: setting(
+      'MYSQL_COMMAND_WAIT_MS',
+      integer(0, HOUR_MS),
+      2 * MINUTE_MS,
+      'How long `migrate` and `renew-identity` wait until MySQL accepts a connection. API pods and keepers wait without a limit.',
+    ),
   },
   ledger: {
     keyPrefix: setting(

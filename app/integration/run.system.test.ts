@@ -1,9 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freePort } from '../../devstack/system/ports.mjs';
 import { until } from '../kernel/testing/until.ts';
@@ -125,6 +126,15 @@ describe('The program', () => {
     }
   });
 
+  it('as api logs what it waits for, once it has waited for a second', async () => {
+    const nowhere = String(await freePort());
+    const program = start('api', { MYSQL_URL: `mysql://u:p@127.0.0.1:${nowhere}/db` });
+    await says(program, '"reasons":["the authority has not been read from MySQL yet"]');
+    program.child.kill('SIGTERM');
+    expect(await program.ended).toBe(0);
+    expect(program.output).toContain('"msg":"not ready"');
+  });
+
   it.each([
     ['api', 'PORT'],
     ['keeper', 'ADMIN_PORT'],
@@ -135,6 +145,68 @@ describe('The program', () => {
     expect(await program.ended).toBe(1);
     expect(program.output).toContain('it is in use: stop the process that uses it, or set another PORT');
     other.close();
+  });
+});
+
+describe('migrate', () => {
+  it('waits for MySQL, and says so', async () => {
+    const empty = await emptyDatabase();
+    const port = await freePort();
+    const there = new URL(empty.url);
+    const here = new URL(empty.url);
+    here.port = String(port);
+    const program = start('migrate', { MYSQL_URL: here.href });
+    await says(program, '"msg":"waiting for MySQL"');
+    expect(program.output).toContain('ECONNREFUSED');
+    const proxy = createTcpServer((client) => {
+      const mysql = connect(Number(there.port), there.hostname);
+      client.pipe(mysql).pipe(client);
+      for (const socket of [client, mysql]) socket.on('error', () => {});
+    }).listen(port, '127.0.0.1');
+    expect(await program.ended).toBe(0);
+    expect(program.output).toContain('Migrated: Ledger1763690000000');
+    proxy.close();
+    await empty.drop();
+  });
+
+  it('starts again if MySQL closes the connection during the migration', async () => {
+    const empty = await emptyDatabase();
+    const other = await createConnection(empty.url);
+    await other.query("SELECT GET_LOCK('holdfast-migrations', 0)");
+    const program = start('migrate', { MYSQL_URL: empty.url });
+    const found = await until('it waits for the lock', async () => {
+      const [rows] = await other.query<RowDataPacket[]>(
+        "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'SELECT GET_LOCK%'",
+      );
+      return rows[0];
+    });
+    await other.query(`KILL CONNECTION ${Number(found['id'] ?? found['ID'])}`);
+    await says(program, 'MySQL went away during the migration: starting it again');
+    await other.end();
+    expect(await program.ended).toBe(0);
+    expect(program.output).toContain('Migrated: Ledger1763690000000');
+    await empty.drop();
+  });
+
+  it.each([
+    ['a wrong password', { password: 'not-the-password' }, 'MySQL does not accept its user or password'],
+    ['an unknown database', { pathname: '/nowhere' }, 'its database does not exist; create it first'],
+  ])('gives up at once on %s: with 78, the reason, and no secret', async (_what, change, reason) => {
+    const url = Object.assign(new URL(db.url), change);
+    for (const command of ['migrate', 'renew-identity']) {
+      const program = start(command, { MYSQL_URL: url.href });
+      expect(await program.ended).toBe(78);
+      expect(program.output).toContain(`Invalid configuration:\n  MYSQL_URL: ${reason}`);
+      expect(program.output).not.toMatch(/not-the-password| at |waiting for MySQL/);
+    }
+  });
+
+  it('ends at once when it is asked to while it waits', async () => {
+    const nowhere = `mysql://u:p@127.0.0.1:${await freePort()}/db`;
+    const program = start('migrate', { MYSQL_URL: nowhere });
+    await says(program, '"msg":"waiting for MySQL"');
+    program.child.kill('SIGTERM');
+    expect(await program.ended).toBe(128 + 15);
   });
 });
 
@@ -179,18 +251,19 @@ describe('main, by its argument or ROLE', () => {
     }
   });
 
-  it('reports configuration errors without a stack trace, and exits with 1', async () => {
+  it('reports configuration errors without a stack trace, and exits with 78', async () => {
     const { exitCode, said } = await main('api', { MYSQL_URL: 'nonsense', REDIS_URL: redis.url });
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(78);
     expect(said).toContain('MYSQL_URL must be');
     expect(said).not.toContain(' at ');
   });
 
-  it('exits with 1 if the migration cannot be run', async () => {
+  it('exits with 1 if MySQL was not reachable in time', async () => {
     const nowhere = `mysql://u:p@127.0.0.1:${await freePort()}/db`;
-    expect(await main('migrate', { MYSQL_URL: nowhere, REDIS_URL: redis.url })).toMatchObject({
+    const env = { MYSQL_URL: nowhere, REDIS_URL: redis.url, MYSQL_COMMAND_WAIT_MS: '300', LOG_LEVEL: 'silent' };
+    expect(await main('migrate', env)).toMatchObject({
       exitCode: 1,
-      said: expect.stringContaining('ECONNREFUSED'),
+      said: expect.stringMatching(/did not accept a connection within 0\.3 s: .*ECONNREFUSED/),
     });
   });
 

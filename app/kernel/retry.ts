@@ -31,3 +31,34 @@ export async function retried<T>(plan: RetryPlan, work: () => Promise<T>): Promi
     }
   }
 }
+
+export interface WaitPlan {
+  clock: Clock;
+  /** Time from the first attempt after which there is no other one, ms. */
+  deadlineMs: number;
+  /** The first wait, ms; each is twice as long as the previous one, up to `maxMs`, with ± 50 % jitter. */
+  baseMs: number;
+  maxMs: number;
+  /** Whether waiting can end this failure, and retrying is safe. */
+  when(error: unknown): boolean;
+  onFailure(error: unknown): void;
+}
+
+const DOUBLINGS_MAX = 16;
+
+/** Runs `work` until it succeeds. @throws the last failure: at the deadline, or at once if waiting cannot end it */
+export async function retriedUntil<T>(plan: WaitPlan, work: () => Promise<T>): Promise<T> {
+  const { baseMs, clock, deadlineMs, maxMs } = plan;
+  const startedAt = clock.monotonic();
+  for (let retry = 0; ; retry++) {
+    try {
+      return await work();
+    } catch (error) {
+      const leftMs = deadlineMs - (clock.monotonic() - startedAt);
+      if (leftMs <= 0 || !plan.when(error)) throw error;
+      plan.onFailure(error);
+      const doublings = Math.min(retry, DOUBLINGS_MAX);
+      await clock.sleep(Math.min(leftMs, maxMs, backoffMs(doublings, baseMs, clock)));
+    }
+  }
+}

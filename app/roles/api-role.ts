@@ -7,6 +7,7 @@ import { jwtVerifier } from '../api/auth/jwt.ts';
 import { createApiServer } from '../api/server.ts';
 import { PodSession } from '../authority/pod/pod-session.ts';
 import { SCOPES } from '../domain/identity.ts';
+import { FailureReport } from '../kernel/failure-report.ts';
 import { LoggedLedger } from '../ledger/logged-ledger.ts';
 import { PodLedger } from '../ledger/pod-ledger.ts';
 import type { LedgerEvents } from '../ledger/ports/ledger-events.ts';
@@ -20,6 +21,7 @@ import { type Context, newProcessId } from './context.ts';
 import { listen } from './listen.ts';
 import { acceptLoss, takeRedisOver, unsettled } from './operator.ts';
 import { OpsStatus } from './ops-status.ts';
+import { logReadiness } from './readiness-log.ts';
 import { SharedReconciliation } from './shared-reconciliation.ts';
 
 const BOOTSTRAP_RETRY_MS = 1_000;
@@ -152,6 +154,7 @@ export async function startApi(context: Context): Promise<Running> {
   logger.log.info({ port, adminPort }, 'the API is listening');
   session.start();
   const stopped = new AbortController();
+  const readinessLogged = logReadiness({ readiness, clock, logger: logger.log }, stopped.signal);
   const bootstrapped = bootstrapApiKey
     ? addBootstrapKey(context, keys, bootstrapApiKey, stopped.signal).then(() => {
         keyIsStored = true;
@@ -164,7 +167,7 @@ export async function startApi(context: Context): Promise<Running> {
       await clock.sleep(config.process.preStopDelayMs);
       await closed(server);
       stopped.abort();
-      await bootstrapped;
+      await Promise.all([bootstrapped, readinessLogged]);
       await session.stop();
       await closeAdminServer(admin);
     },
@@ -199,12 +202,13 @@ async function addBootstrapKey(
   key: string,
   stopped: AbortSignal,
 ): Promise<void> {
+  const report = new FailureReport(clock, logger.log, 'the bootstrap key could not be stored yet');
   while (!stopped.aborted) {
     try {
       return await keys.add(key, 'bootstrap', SCOPES);
     } catch (error) {
-      logger.log.warn({ err: error }, 'the bootstrap key could not be stored yet');
-      await clock.sleep(BOOTSTRAP_RETRY_MS, stopped);
+      report.failedWith(error);
+      await clock.sleep(BOOTSTRAP_RETRY_MS * (0.5 + clock.random()), stopped);
     }
   }
 }

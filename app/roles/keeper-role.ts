@@ -3,6 +3,7 @@ import { Retirement } from '../authority/keeper/retirement.ts';
 import type { Authority } from '../domain/authority.ts';
 import { SyncSupervisor } from '../jobs/sync-supervisor.ts';
 import type { KeeperCaller } from '../journal/cache-port.ts';
+import { FailureReport } from '../kernel/failure-report.ts';
 import { cachePages } from '../redis/cache-pages.ts';
 import { inspectServer } from '../redis/connection.ts';
 import { sweepEpochsBefore } from '../redis/epoch-sweep.ts';
@@ -82,16 +83,14 @@ export async function startKeeper(context: Context): Promise<Running> {
   let target = null as KeeperCaller | null;
 
   const moving = (async () => {
-    let troubled = '';
+    const report = new FailureReport(clock, log, 'authority step failed; retrying');
     while (!stopped.signal.aborted) {
       try {
         const now = await keeper.step();
         target = targetOf(now);
-        troubled = '';
+        report.succeeded();
       } catch (error) {
-        const trouble = error instanceof Error ? error.message : String(error);
-        if (trouble !== troubled) log.warn({ err: error }, 'authority step failed; retrying');
-        troubled = trouble;
+        report.failedWith(error);
       }
       await clock.sleep(STEP_MS, stopped.signal);
     }
@@ -118,6 +117,7 @@ export async function startKeeper(context: Context): Promise<Running> {
     });
   let supervisor = null as SyncSupervisor | null;
   const tidying = (async () => {
+    const report = new FailureReport(clock, log, 'housekeeping was postponed');
     while (!stopped.signal.aborted) {
       try {
         await authority.keeperHeartbeat(context.processId);
@@ -125,13 +125,17 @@ export async function startKeeper(context: Context): Promise<Running> {
         frozenAccounts = await context.unsettled.frozenAccounts();
         const caller = target;
         accountsCached = caller ? await redis.hlen(new Keys(config.ledger.keyPrefix, caller.epoch).accounts) : 0;
-        if (!caller) continue;
+        if (!caller) {
+          report.succeeded();
+          continue;
+        }
         const { seq, idTimeMax } = await flushStore.cursor();
         await janitor.round(caller, idTimeMax);
         await retirement.round(caller, seq);
         await handOverStore.forget(caller.epoch, seq);
+        report.succeeded();
       } catch (error) {
-        log.warn({ err: error }, 'housekeeping was postponed');
+        report.failedWith(error);
       } finally {
         await clock.sleep(housekeepingMs, stopped.signal);
       }

@@ -15,7 +15,15 @@ describe('The documents of the chart', () => {
   });
 
   it('the schema accepts every setting except those that the chart sets itself, and no others', () => {
-    const own = ['ROLE', 'HOST', 'PORT', 'ADMIN_PORT', 'PRE_STOP_DELAY_MS', 'SHUTDOWN_GRACE_MS'];
+    const own = [
+      'ROLE',
+      'HOST',
+      'PORT',
+      'ADMIN_PORT',
+      'PRE_STOP_DELAY_MS',
+      'SHUTDOWN_GRACE_MS',
+      'MYSQL_COMMAND_WAIT_MS',
+    ];
     const jwt = ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_FILE', 'JWT_JWKS_URL'];
     const secret = ['REDIS_URL', 'MYSQL_URL', 'BOOTSTRAP_API_KEY', ...jwt];
     const all = Object.values(SETTINGS).flatMap((group) => Object.values(group).map(({ variable }) => variable));

@@ -19,24 +19,16 @@ export const SECRETS = {
 /**
  * The chart with values, as YAML.
  * @param {object} values
- * @param {{ files?: readonly string[], release?: string }} [options] files of the chart's folder, before the values
+ * @param {{ files?: readonly string[], release?: string, chart?: string, kubernetes?: string | null }} [options] files of the
+ *   chart's folder, before the values; `kubernetes: null`: what Helm assumes
  * @returns {string}
  * @throws with Helm's message
  */
-export function renderText(values, { files = [], release = 'holdfast' } = {}) {
-  const fileArgs = files.flatMap((file) => ['--values', join(CHART, file)]);
-  const args = [
-    'template',
-    release,
-    CHART,
-    '--namespace',
-    'bank',
-    '--kube-version',
-    KUBERNETES,
-    ...fileArgs,
-    '--values',
-    '-',
-  ];
+export function renderText(values, options = {}) {
+  const { files = [], release = 'holdfast', chart = CHART, kubernetes = KUBERNETES } = options;
+  const fileArgs = files.flatMap((file) => ['--values', join(chart, file)]);
+  const versionArgs = kubernetes === null ? [] : ['--kube-version', kubernetes];
+  const args = ['template', release, chart, '--namespace', 'bank', ...versionArgs, ...fileArgs, '--values', '-'];
   const { ok, stdout, stderr } = runTool('helm', args, { input: JSON.stringify(values) });
   if (!ok) throw new Error(stderr.trim());
   return stdout;

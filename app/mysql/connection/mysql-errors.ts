@@ -124,3 +124,38 @@ export function isIdTaken(error: unknown): boolean {
   const { code, message = '' } = error as DriverError;
   return code === 'ER_DUP_ENTRY' && /\bPRIMARY'$/.test(message);
 }
+
+/**
+ * Errors of a connection that end only when somebody changes a setting, a user or a certificate; what to change, in words.
+ * The server's own message would repeat the names of users and hosts.
+ */
+const WRONG_SETTINGS: Readonly<Record<string, string>> = {
+  ER_ACCESS_DENIED_ERROR: 'MySQL does not accept its user or password',
+  ER_ACCESS_DENIED_NO_PASSWORD_ERROR: 'MySQL does not accept its user or password',
+  ER_DBACCESS_DENIED_ERROR: 'its user may not use its database, or there is no such database',
+  ER_BAD_DB_ERROR: 'its database does not exist; create it first',
+  ER_HOST_NOT_PRIVILEGED: 'MySQL does not accept connections from this host',
+  ER_NOT_SUPPORTED_AUTH_MODE: 'its user needs an authentication that this client does not support',
+  AUTH_SWITCH_PLUGIN_ERROR: 'its user needs an authentication that this client does not support',
+  ER_MUST_CHANGE_PASSWORD_LOGIN: 'the password of its user has expired',
+  ER_ACCOUNT_HAS_BEEN_LOCKED: 'its user is locked',
+  ER_SECURE_TRANSPORT_REQUIRED: 'MySQL requires TLS; add the parameter ssl',
+  HANDSHAKE_NO_SSL_SUPPORT: 'it asks for TLS, which MySQL does not offer',
+};
+const CERTIFICATE_MESSAGE = /certificate|altname/i;
+
+/** @returns why connecting fails until somebody changes something; null if it can end by itself, or for unknown errors */
+export function wrongSettingOf(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  const { code = '', message } = error as DriverError;
+  const certificate = code === 'HANDSHAKE_SSL_ERROR' && CERTIFICATE_MESSAGE.test(message);
+  const reason = certificate ? `its certificate is not accepted: ${message}` : WRONG_SETTINGS[code];
+  return reason === undefined ? null : `${reason} (${code})`;
+}
+
+/** States of a server that is stopping or failing over, in its reply to a statement. */
+const ENDS_BY_ITSELF = new Set(['ER_SERVER_SHUTDOWN', 'ER_OPTION_PREVENTS_STATEMENT', 'ER_READ_ONLY_MODE']);
+/** Whether the server went away, or refuses writes for the moment, while it was working for us. */
+export function isServerLost(error: unknown): boolean {
+  return isUnanswered(error) || ENDS_BY_ITSELF.has((error as DriverError).code ?? '');
+}

@@ -71,12 +71,13 @@ describe('A keeper', () => {
     other.close();
   });
 
-  it('logs once that a store is unavailable, and continues when it is back', async () => {
+  it('logs that a store is unavailable, but not at every attempt, and continues when it is back', async () => {
     const keeper = await roles.keeper();
     const read = vi.spyOn(keeper.context.authority, 'read').mockRejectedValue(new Error('out of reach'));
     await until('it has tried often', () => read.mock.calls.length > 3);
     const { messagesAbout } = keeper.context;
-    expect(messagesAbout('out of reach')).toEqual(['authority step failed; retrying']);
+    expect(messagesAbout('out of reach')[0]).toBe('authority step failed; retrying');
+    expect(messagesAbout('out of reach').length).toBeLessThan(read.mock.calls.length);
     read.mockRejectedValue('not even an error');
     await until('the second error is logged, too', () => messagesAbout('not even an error').length > 0);
     read.mockRestore();

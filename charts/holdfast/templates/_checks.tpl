@@ -2,6 +2,14 @@
 Checks that the schema cannot express, or that concern secrets: the schema's messages repeat the value.
 */}}
 {{- define "holdfast.checks" -}}
+{{- /*
+matchLabelKeys of topology spread constraints, unhealthyPodEvictionPolicy and podFailurePolicy need 1.27. Not `kubeVersion` in
+Chart.yaml: without a cluster (`helm template`, `helm lint`), a Helm built by `go install` assumes v1.20.0, and refuses the chart.
+*/}}
+{{- $kubernetes := .Capabilities.KubeVersion.Version }}
+{{- if and (semverCompare "<1.27.0-0" $kubernetes) (ne $kubernetes "v1.20.0") }}
+{{- fail (printf "Kubernetes 1.27 or newer is required, not %s" $kubernetes) }}
+{{- end }}
 {{- $secrets := dict
   "redisUrl" (list .Values.redisUrl "^rediss?://\\S+$" "must be like redis://user:password@host:6379")
   "mysqlUrl" (list .Values.mysqlUrl "^mysql://\\S+/\\S+$" "must be like mysql://user:password@host:3306/database")
@@ -45,6 +53,12 @@ Checks that the schema cannot express, or that concern secrets: the schema's mes
 {{- if not (or .targetCpuPercent .targetTransfersPerSecond) }}
 {{- fail "autoscaling requires targetCpuPercent or targetTransfersPerSecond, or kind none" }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.migration }}
+{{- $least := add (mul 2 .waitSeconds) 60 }}
+{{- if lt (int64 .deadlineSeconds) $least }}
+{{- fail (printf "migration.deadlineSeconds must be at least %d: two tries that wait for MySQL (waitSeconds, %d s), and a minute" $least (int64 .waitSeconds)) }}
 {{- end }}
 {{- end }}
 {{- $delay := mul .Values.shutdown.preStopDelaySeconds 1000 }}

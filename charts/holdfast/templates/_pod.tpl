@@ -36,7 +36,7 @@ securityContext:
 {{- if .Values.development.mysql.enabled -}}
 {{ include "holdfast.fromSecret" (list "MYSQL_PASSWORD" (include "holdfast.secretName" .) "MYSQL_PASSWORD") }}
 - name: MYSQL_URL
-  value: mysql://holdfast:$(MYSQL_PASSWORD)@{{ include "holdfast.mysqlName" . }}:3306/holdfast
+  value: mysql://holdfast:$(MYSQL_PASSWORD)@{{ include "holdfast.mysqlName" . }}-client:3306/holdfast
 {{- else -}}
 {{ include "holdfast.fromSecret" (list "MYSQL_URL" (include "holdfast.secretName" .) "MYSQL_URL") }}
 {{- end -}}
@@ -46,7 +46,7 @@ securityContext:
 {{- if .Values.development.redis.enabled -}}
 {{ include "holdfast.fromSecret" (list "REDIS_PASSWORD" (include "holdfast.secretName" .) "REDIS_PASSWORD") }}
 - name: REDIS_URL
-  value: redis://default:$(REDIS_PASSWORD)@{{ include "holdfast.redisName" . }}:6379
+  value: redis://default:$(REDIS_PASSWORD)@{{ include "holdfast.redisName" . }}-client:6379
 {{- else -}}
 {{ include "holdfast.fromSecret" (list "REDIS_URL" (include "holdfast.secretName" .) "REDIS_URL") }}
 {{- end -}}
@@ -59,17 +59,20 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{/* Prometheus distinguishes ledgers by the labels of their pods. The annotations make a changed setting replace the pods. */}}
+{{/*
+Prometheus distinguishes ledgers by the labels of their pods. The annotations make a changed setting replace the pods, and only those
+that read it.
+*/}}
 {{- define "holdfast.podMetadata" -}}
 labels:
-  {{- include "holdfast.labels" . | nindent 2 }}
+  {{- include "holdfast.podLabels" . | nindent 2 }}
   {{- with (index .root.Values .part).podLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 annotations:
-  holdfast/settings: {{ include (print .root.Template.BasePath "/configmap.yaml") .root | sha256sum | trunc 16 }}
+  holdfast/settings: {{ include "holdfast.settings" .root | sha256sum | trunc 16 }}
   {{- if not .root.Values.existingSecret }}
-  holdfast/secret: {{ include (print .root.Template.BasePath "/secret.yaml") .root | sha256sum | trunc 16 }}
+  holdfast/secret: {{ include "holdfast.secrets" . | sha256sum | trunc 16 }}
   {{- end }}
   {{- with (index .root.Values .part).podAnnotations }}
   {{- toYaml . | nindent 2 }}

@@ -1,0 +1,46 @@
+import type { Clock } from './clock.ts';
+import type { Logger } from './log.ts';
+
+/** How often a failure that stays the same is logged again, ms. */
+const REPEAT_MS = 10_000;
+
+/**
+ * Logs failures of work that is retried: a new or different one at once, one that stays the same every ten seconds, with
+ * the number of attempts that failed and for how long.
+ */
+export class FailureReport {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #message: string;
+  #failures = 0;
+  #failingSince = 0;
+  #loggedAt = 0;
+  #logged: string | null = null;
+
+  constructor(clock: Clock, logger: Logger, message: string) {
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#message = message;
+  }
+
+  /** @param fields of the log line, which tell the failures apart @param key what makes two failures the same */
+  failed(fields: object, key: string): void {
+    const now = this.#clock.monotonic();
+    if (this.#failures === 0) this.#failingSince = now;
+    this.#failures += 1;
+    if (key === this.#logged && now - this.#loggedAt < REPEAT_MS) return;
+    this.#logged = key;
+    this.#loggedAt = now;
+    const forMs = Math.round(now - this.#failingSince);
+    this.#logger.warn({ ...fields, failures: this.#failures, forMs }, this.#message);
+  }
+
+  failedWith(error: unknown): void {
+    this.failed({ err: error }, error instanceof Error ? error.message : String(error));
+  }
+
+  succeeded(): void {
+    this.#failures = 0;
+    this.#logged = null;
+  }
+}

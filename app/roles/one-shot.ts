@@ -1,0 +1,66 @@
+import { type Config, ConfigError } from '../config/config.ts';
+import { type Clock, systemClock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/log.ts';
+import { backoffMs } from '../kernel/retry.ts';
+import { isServerLost } from '../mysql/connection/mysql-errors.ts';
+import { WrongMysqlSetting, waitForMysql } from '../mysql/operations/server-wait.ts';
+import { migrate } from '../mysql/schema/data-source.ts';
+import { linesTo } from '../telemetry/lines.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { renewIdentity } from './renew-identity.ts';
+
+const STDOUT = 1;
+/** A migration during which MySQL restarts or fails over is started again; not forever, because it may be the cause. */
+const ROUNDS_MAX = 5;
+const ROUND_BASE_MS = 500;
+
+/**
+ * Commands that run once and end. They wait until MySQL is reachable.
+ * @returns a message for the operator
+ * @throws ConfigError if MySQL refuses the connection until somebody changes something
+ */
+export const ONE_SHOT = {
+  async migrate(config: Config): Promise<string> {
+    const done = await withLog(config, (logger) => migrateWhenReachable(config, systemClock, logger));
+    return done.length === 0 ? 'The schema is up to date.' : `Migrated: ${done.join(', ')}.`;
+  },
+  async 'renew-identity'(config: Config): Promise<string> {
+    await withLog(config, (logger) => untilReachable(config, systemClock, logger));
+    return `This database is a ledger of its own now: ${await renewIdentity(config.mysql)}.`;
+  },
+};
+
+async function migrateWhenReachable(config: Config, clock: Clock, logger: Logger): Promise<string[]> {
+  for (let round = 1; ; round++) {
+    await untilReachable(config, clock, logger);
+    try {
+      return await migrate(config.mysql.url);
+    } catch (error) {
+      if (round >= ROUNDS_MAX || !isServerLost(error)) throw error;
+      logger.warn({ err: error }, 'MySQL went away during the migration: starting it again');
+      await clock.sleep(backoffMs(round, ROUND_BASE_MS, clock));
+    }
+  }
+}
+
+async function untilReachable({ mysql }: Config, clock: Clock, logger: Logger): Promise<void> {
+  try {
+    await waitForMysql({ ...mysql, waitMs: mysql.commandWaitMs, clock, logger });
+  } catch (error) {
+    throw error instanceof WrongMysqlSetting ? new ConfigError([`MYSQL_URL: ${error.message}`]) : error;
+  }
+}
+
+/** With the log of the roles, for what the command waits for. */
+async function withLog<T>({ telemetry }: Config, work: (logger: Logger) => Promise<T>): Promise<T> {
+  const logger = createLogger(
+    telemetry.logLevel,
+    { service: 'holdfast' },
+    linesTo(STDOUT, () => {}),
+  );
+  try {
+    return await work(logger.log);
+  } finally {
+    logger.flushSync();
+  }
+}

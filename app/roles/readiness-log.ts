@@ -1,0 +1,26 @@
+import type { Clock } from '../kernel/clock.ts';
+import { FailureReport } from '../kernel/failure-report.ts';
+import type { Logger } from '../kernel/log.ts';
+
+const EVERY_MS = 1_000;
+
+export interface ReadinessLogDependencies {
+  readiness(): { ready: boolean; reasons: readonly string[] };
+  clock: Clock;
+  logger: Logger;
+}
+
+/** Logs what a pod waits for while it is not ready, at its start and later, until the signal aborts. */
+export async function logReadiness(deps: ReadinessLogDependencies, stopped: AbortSignal): Promise<void> {
+  const { readiness, clock, logger } = deps;
+  const report = new FailureReport(clock, logger, 'not ready');
+  let wasReady = false;
+  // The first look comes late: a pod that starts normally has nothing to report.
+  for (await clock.sleep(EVERY_MS, stopped); !stopped.aborted; await clock.sleep(EVERY_MS, stopped)) {
+    const { ready, reasons } = readiness();
+    if (!ready) report.failed({ reasons }, reasons.join());
+    else if (!wasReady) logger.info({}, 'ready');
+    if (ready) report.succeeded();
+    wasReady = ready;
+  }
+}

@@ -1,0 +1,38 @@
+{{/* What the processes read from their environment. */}}
+
+{{- define "holdfast.settings" -}}
+ADMIN_PORT: "9090"
+PRE_STOP_DELAY_MS: {{ mul .Values.shutdown.preStopDelaySeconds 1000 | toString | quote }}
+SHUTDOWN_GRACE_MS: {{ mul .Values.shutdown.graceSeconds 1000 | toString | quote }}
+{{- with .Values.jwt }}
+{{- if .issuer }}
+JWT_ISSUER: {{ .issuer | quote }}
+JWT_AUDIENCE: {{ .audience | quote }}
+{{- if .jwksConfigMap }}
+JWT_JWKS_FILE: /etc/holdfast/jwks/{{ .jwksKey }}
+{{- else if .jwksUrl }}
+JWT_JWKS_URL: {{ .jwksUrl | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $name, $value := .Values.config }}
+{{ $name }}: {{ $value | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* Keepers do not read the initial API key. (dict "root" $ "part" "api") */}}
+{{- define "holdfast.secrets" -}}
+{{- if .root.Values.development.redis.enabled }}
+REDIS_PASSWORD: {{ .root.Values.development.redis.password | quote }}
+{{- else }}
+REDIS_URL: {{ .root.Values.redisUrl | quote }}
+{{- end }}
+{{- if .root.Values.development.mysql.enabled }}
+MYSQL_PASSWORD: {{ .root.Values.development.mysql.password | quote }}
+{{- else }}
+MYSQL_URL: {{ .root.Values.mysqlUrl | quote }}
+{{- end }}
+{{- if and .root.Values.bootstrapApiKey (eq .part "api") }}
+BOOTSTRAP_API_KEY: {{ .root.Values.bootstrapApiKey | quote }}
+{{- end }}
+{{- end -}}
