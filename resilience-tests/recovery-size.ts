@@ -33,7 +33,7 @@ const POSTED = values.outcomes;
 const SETTLED = values.outcomes + 1;
 
 const opened = ({ mode }: Authority): boolean => mode === 'DIRECT';
-const settled = ({ mode, cacheEpoch }: Authority): boolean => mode === 'DIRECT' && cacheEpoch === null;
+const allRecovered = ({ mode, cacheEpoch }: Authority): boolean => mode === 'DIRECT' && cacheEpoch === null;
 
 const dir = temporaryFolder();
 const failures: string[] = [];
@@ -53,7 +53,7 @@ async function run(): Promise<void> {
   );
   console.log(`${values.outcomes} outcomes with ${size?.mb} MB of payload, written and drained in ${seconds(since)} s`);
   await using api = await start('api', epoch, NO_REDIS);
-  const ways = { fold, loss, 'given-up': givenUp, held, journal };
+  const ways = { fromHandOvers, loss, 'given-up': givenUp, held, journal };
   const wanted = values.only?.split(',') ?? Object.keys(ways);
   for (const [name, way] of Object.entries(ways)) {
     if (wanted.includes(name)) await way(epoch, api);
@@ -61,17 +61,22 @@ async function run(): Promise<void> {
 }
 
 /** By what was drained; then the Redis comes back, and its journal tells the one that is missing. */
-async function fold(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
+async function fromHandOvers(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await recovered(epoch, api, { what: 'fold', redisUrl: NO_REDIS, until: opened, posted: POSTED });
-  await recovered(epoch, api, { what: 'late, all posted', redisUrl: epoch.redisUrl, until: settled, posted: SETTLED });
+  await recovered(epoch, api, {
+    what: 'late, all posted',
+    redisUrl: epoch.redisUrl,
+    until: allRecovered,
+    posted: SETTLED,
+  });
 }
 
 /** The loss is accepted while the ledger is closed. */
 async function loss(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.acceptLoss();
-  await recovered(epoch, api, { what: 'accepted loss', redisUrl: NO_REDIS, until: settled, posted: POSTED });
+  await recovered(epoch, api, { what: 'accepted loss', redisUrl: NO_REDIS, until: allRecovered, posted: POSTED });
 }
 
 /** The same, and nothing that was drained follows on the books. */
@@ -79,7 +84,12 @@ async function givenUp(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.turnSettingsBack();
   await epoch.acceptLoss();
-  await recovered(epoch, api, { what: 'accepted loss, all given up', redisUrl: NO_REDIS, until: settled, posted: 0 });
+  await recovered(epoch, api, {
+    what: 'accepted loss, all given up',
+    redisUrl: NO_REDIS,
+    until: allRecovered,
+    posted: 0,
+  });
   await listed(api, { dropped: values.outcomes + 2 });
 }
 
@@ -90,14 +100,19 @@ async function held(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await recovered(epoch, api, { what: 'fold, all held', redisUrl: NO_REDIS, until: opened, posted: 0 });
   await listed(api, { ids: SETTLED });
   await epoch.restoreSettings();
-  await recovered(epoch, api, { what: 'late, all held', redisUrl: epoch.redisUrl, until: settled, posted: SETTLED });
+  await recovered(epoch, api, {
+    what: 'late, all held',
+    redisUrl: epoch.redisUrl,
+    until: allRecovered,
+    posted: SETTLED,
+  });
 }
 
 /** A pod is missing, so that only the journal can end the epoch. */
 async function journal(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.forgetHandOver();
-  await recovered(epoch, api, { what: 'journal', redisUrl: epoch.redisUrl, until: settled, posted: SETTLED });
+  await recovered(epoch, api, { what: 'journal', redisUrl: epoch.redisUrl, until: allRecovered, posted: SETTLED });
 }
 
 interface Way {

@@ -65,7 +65,7 @@ export interface KeeperAuthority {
 export type RecoveryStep =
   | { working: Recovery }
   | { authority: Authority }
-  | { undrained: string[] }
+  | { notHandedOver: string[] }
   | { unexplained: Unexplained };
 /** One page of an accepted loss, or its end. */
 export type AcceptedLossStep = { working: Recovery } | { authority: Authority; dropped: number };

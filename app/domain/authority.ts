@@ -40,7 +40,7 @@ export interface PodRow {
   /**
    * True once everything that this pod knows of the epoch is in MySQL and the pod has stopped working in it for good.
    */
-  drained: boolean;
+  handedOver: boolean;
   retiredSeq: number | null;
   silentMs: number;
 }

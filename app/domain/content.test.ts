@@ -35,7 +35,7 @@ describe('the same content', () => {
 });
 
 describe('replay', () => {
-  const standing: Outcome = {
+  const existing: Outcome = {
     status: 'REJECTED',
     refusal: 'account_closed',
     order: one,
@@ -48,8 +48,8 @@ describe('replay', () => {
   };
 
   it('is the committed outcome, or 409 with the id', () => {
-    expect(summaryOf(replay({ order: one, takenAt: 9, inDoubt: false }, standing))).toBe('again account_closed');
-    expect(replay({ order: { ...one, amount: 1 }, takenAt: 9, inDoubt: false }, standing)).toMatchObject({
+    expect(summaryOf(replay({ order: one, takenAt: 9, inDoubt: false }, existing))).toBe('again account_closed');
+    expect(replay({ order: { ...one, amount: 1 }, takenAt: 9, inDoubt: false }, existing)).toMatchObject({
       code: 'transaction_id_reused',
       extras: { transactionId: one.transactionId },
     });
@@ -57,12 +57,12 @@ describe('replay', () => {
 
   it("is not marked as a replay when it is the outcome of this request's own in-doubt attempt", () => {
     const own = { order: one, takenAt: 7, inDoubt: true };
-    expect(summaryOf(replay(own, standing))).toBe('account_closed');
-    expect(summaryOf(replay({ ...own, inDoubt: false }, standing))).toBe('again account_closed');
-    expect(summaryOf(replay({ ...own, takenAt: 8 }, standing))).toBe('again account_closed');
+    expect(summaryOf(replay(own, existing))).toBe('account_closed');
+    expect(summaryOf(replay({ ...own, inDoubt: false }, existing))).toBe('again account_closed');
+    expect(summaryOf(replay({ ...own, takenAt: 8 }, existing))).toBe('again account_closed');
     // An older release recorded only the pod's time.
-    expect(summaryOf(replay(own, { ...standing, acceptedAt: 7, takenAt: null }))).toBe('account_closed');
-    expect(summaryOf(replay({ ...own, order: { ...one, correlationId: 'other' } }, standing))).toBe(
+    expect(summaryOf(replay(own, { ...existing, acceptedAt: 7, takenAt: null }))).toBe('account_closed');
+    expect(summaryOf(replay({ ...own, order: { ...one, correlationId: 'other' } }, existing))).toBe(
       'again account_closed',
     );
   });

@@ -30,9 +30,9 @@ function sameMetadata(a: TransferOrder['metadata'], b: TransferOrder['metadata']
  * attempt of this very request was in doubt, and the outcome carries its time and correlation id, it is not a replay:
  * the request receives its own outcome.
  */
-export function replay(asked: Asked, standing: Outcome): Outcome | Problem {
+export function replay(asked: Asked, existing: Outcome): Outcome | Problem {
   const { order } = asked;
-  if (!sameContent(order, standing.order)) {
+  if (!sameContent(order, existing.order)) {
     return new Problem(
       'transaction_id_reused',
       `transaction ${order.transactionId} already exists with different content`,
@@ -41,9 +41,9 @@ export function replay(asked: Asked, standing: Outcome): Outcome | Problem {
       },
     );
   }
-  const takenAt = standing.takenAt ?? standing.acceptedAt;
-  const own = asked.inDoubt && takenAt === asked.takenAt && standing.order.correlationId === order.correlationId;
-  return { ...standing, replayed: !own };
+  const takenAt = existing.takenAt ?? existing.acceptedAt;
+  const own = asked.inDoubt && takenAt === asked.takenAt && existing.order.correlationId === order.correlationId;
+  return { ...existing, replayed: !own };
 }
 
 /**

@@ -132,8 +132,8 @@ describe('batchOf', () => {
     fc.assert(
       fc.property(fc.nat(3), fc.constantFrom(...fields), fc.integer({ min: -3, max: 3 }), (at, field, by) => {
         fc.pre(by !== 0);
-        const standing = decodeRecord(journal[at]?.records ?? Buffer.alloc(0), 0);
-        expect(() => batchOf(tampered(journal, at, 0, { [field]: standing[field] + by }), 1, 0)).toThrow(
+        const existing = decodeRecord(journal[at]?.records ?? Buffer.alloc(0), 0);
+        expect(() => batchOf(tampered(journal, at, 0, { [field]: existing[field] + by }), 1, 0)).toThrow(
           IntegrityError,
         );
       }),

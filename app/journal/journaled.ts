@@ -8,17 +8,17 @@ export { lastSeqOf } from './codec.ts';
 /** One item in a journal, with its own seq: an entry of transfers contains up to 50. */
 export type Journaled = JournaledTransfer | JournaledSettings;
 
-interface Told {
+interface JournalItem {
   seq: number;
   /** Of the transfer or of the change. */
   id: string;
   accounts: readonly string[];
 }
-export interface JournaledTransfer extends Told {
+export interface JournaledTransfer extends JournalItem {
   kind: 'transfers';
   outcome: Outcome;
 }
-export interface JournaledSettings extends Told {
+export interface JournaledSettings extends JournalItem {
   kind: 'account-change';
   change: JournaledChange;
   /** The version of the account's balance at that time. */

@@ -201,13 +201,13 @@ describe('The name of a node', () => {
   it('identifies it after a restart only if it is its own and no one may replicate', async () => {
     const facts = await inspectServer(await connected());
     expect(provableNode(facts)).toBe(server.node);
-    for (const doubt of [
+    for (const attempt of [
       { node: 'appendonlydir' },
       { node: '' },
       { connectedReplicas: 1 },
       { replicationForbidden: false },
     ]) {
-      expect(provableNode({ ...facts, ...doubt })).toBe('');
+      expect(provableNode({ ...facts, ...attempt })).toBe('');
     }
   });
 });

@@ -30,8 +30,8 @@ const PROTOCOL_CONNECTIONS = 4;
 const PROTOCOL_WAIT_TIMEOUT_S = 10;
 
 /** An epoch recovery reads what was handed over, and computes the result before it writes. */
-const SETTLING_CONNECTIONS = 2;
-const SETTLING_WAIT_TIMEOUT_S = 60;
+const RECOVERY_CONNECTIONS = 2;
+const RECOVERY_WAIT_TIMEOUT_S = 60;
 /** Transfers made in MySQL: as many concurrent groups as the queue sends, and one to spare for account changes. */
 const DIRECT_CONNECTIONS = 4;
 const DIRECT_LOCK_WAIT_S = 2;
@@ -116,12 +116,12 @@ export async function createContext(config: Config, clock: Clock = systemClock):
     waitTimeoutS: PROTOCOL_WAIT_TIMEOUT_S,
   });
   disposals.push(() => protocol[Symbol.asyncDispose]());
-  const settling = new Database({
+  const recovering = new Database({
     ...mysql,
-    connectionsMax: SETTLING_CONNECTIONS,
-    waitTimeoutS: SETTLING_WAIT_TIMEOUT_S,
+    connectionsMax: RECOVERY_CONNECTIONS,
+    waitTimeoutS: RECOVERY_WAIT_TIMEOUT_S,
   });
-  disposals.push(() => settling[Symbol.asyncDispose]());
+  disposals.push(() => recovering[Symbol.asyncDispose]());
   const direct = new Database({
     ...mysql,
     connectionsMax: DIRECT_CONNECTIONS,
@@ -161,7 +161,7 @@ export async function createContext(config: Config, clock: Clock = systemClock):
     ledgerClock,
     authority: new AuthorityStore(protocol, (timeMs, mode) => ledgerClock.heardDatabase(timeMs, mode)),
     handOverStore: new MysqlHandOverStore(protocol),
-    recoveryStore: new RecoveryStore(settling),
+    recoveryStore: new RecoveryStore(recovering),
     unsettled: new UnsettledStore(database),
     opsReads: { authority: new AuthorityStore(database), flushStore: new FlushStore(database) },
     direct: new DirectStore({ database: direct, clock }),

@@ -49,14 +49,14 @@ export async function startKeeper(context: Context): Promise<Running> {
   const flusher = new Flusher({ cache: scripts, store: flushStore, clock, limits, events });
   // A failure while an epoch is recovered is retried by whichever keeper is next: the mode shows that the recovery is
   // not complete yet.
-  const settling = { ...events, alert() {}, waiting() {} };
-  const settler = new Flusher({ cache: scripts, store: flushStore, clock, limits, events: settling });
+  const recoveryEvents = { ...events, alert() {}, waiting() {} };
+  const recoveryFlusher = new Flusher({ cache: scripts, store: flushStore, clock, limits, events: recoveryEvents });
   const keeper = new Keeper({
     keeperId: context.processId,
     authority,
     recoveryStore: context.recoveryStore,
     cache: scripts,
-    flusher: settler,
+    flusher: recoveryFlusher,
     inspect: () => inspectServer(redis, config.redis.managed === 'true'),
     sweepEpochsBefore: (epoch, caller) =>
       sweepEpochsBefore({ redis, scripts, keyPrefix: config.ledger.keyPrefix }, epoch, caller),
@@ -162,7 +162,7 @@ export async function startKeeper(context: Context): Promise<Running> {
     server,
     async stop() {
       stopping = true;
-      await drain(context, () => target, flusher);
+      await catchUp(context, () => target, flusher);
       stopped.abort();
       await Promise.all([moving, flushing, tidying, reconciling]);
       await authority.removeKeeper(context.processId).catch(() => {});
@@ -181,7 +181,7 @@ function targetOf(authority: Authority): KeeperCaller | null {
  * Lets the flush reach the end of the journal before it stops, as far as the grace period allows: other keepers take
  * over the rest.
  */
-async function drain(
+async function catchUp(
   { clock, config, scripts, flushStore, logger }: Context,
   target: () => KeeperCaller | null,
   flusher: Flusher,

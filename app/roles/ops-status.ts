@@ -37,10 +37,10 @@ export class OpsStatus {
       journal: await this.#journal(cursor),
       recovery: recovery && { ...recovery, accepted: recovery.accepted?.keeper ?? null },
       pods:
-        pods?.map(({ podId, epoch, drained, retiredSeq, silentMs }) => ({
+        pods?.map(({ podId, epoch, handedOver, retiredSeq, silentMs }) => ({
           podId,
           epoch,
-          drained,
+          drained: handedOver,
           retired: retiredSeq !== null,
           silentMs: Math.round(silentMs),
         })) ?? null,

@@ -6,7 +6,7 @@ import { transfers } from '../requests.ts';
 import { Watch } from '../watch.ts';
 import { wrk } from '../wrk.ts';
 import { apiOf, type Bench, CONNECTIONS, type Found, type Part } from './part.ts';
-import { drained } from './transfers.ts';
+import { caughtUp } from './transfers.ts';
 
 const TIMES_BEST = 2;
 /** So many that a client nearly always has a free connection at its planned time. */
@@ -41,7 +41,7 @@ export const overload: Part = {
     ]);
     const seen = await watch.end(over.posted);
     const after = await load(bench, CONNECTIONS);
-    await drained(books, cursor, before.posted + over.posted + after.posted);
+    await caughtUp(books, cursor, before.posted + over.posted + after.posted);
     const best = (before.accepted + after.accepted) / 2;
     const taken = latencies(probes, (status) => status < 300);
     const refused = latencies(probes, (status) => status === 429 || status === 503);

@@ -84,7 +84,7 @@ export class LargeEpoch implements AsyncDisposable {
     await epoch.#openAccounts();
     await epoch.#activate();
     await epoch.#write();
-    await epoch.#drain();
+    await epoch.#handOver();
     return epoch;
   }
 
@@ -195,7 +195,7 @@ export class LargeEpoch implements AsyncDisposable {
   }
 
   /** As a pod drains that was told of everything but the first transfer. */
-  async #drain(): Promise<void> {
+  async #handOver(): Promise<void> {
     const { epoch, replid } = this.#caller;
     const caller: KeeperCaller = { fenceEpoch: epoch, epoch, replid };
     const handOverStore = new MysqlHandOverStore(this.database);

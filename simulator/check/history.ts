@@ -88,12 +88,12 @@ export function forgive(history: History, { transfers, changes, accounts }: Tabl
   for (const change of history.changes) {
     if (change.answer.kind === 'told' && !made.has(change.correlationId)) takeBack(change);
   }
-  const stands = ({ accountId, version, settingsVersion }: ReadHistory) => {
+  const isCommitted = ({ accountId, version, settingsVersion }: ReadHistory) => {
     const account = accounts.get(accountId);
     return account !== undefined && version <= account.version && settingsVersion <= account.settingsVersion;
   };
   const before = history.reads.length;
-  history.reads.splice(0, before, ...history.reads.filter(stands));
+  history.reads.splice(0, before, ...history.reads.filter(isCommitted));
   return taken + before - history.reads.length;
 }
 

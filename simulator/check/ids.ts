@@ -52,8 +52,8 @@ function checkId(transfer: TransferHistory, tables: Tables, waiting: ReadonlySet
   }
   for (const { order, answer } of attempts) {
     if (answer.kind !== 'problem' || answer.code !== 'transaction_id_reused') continue;
-    const standing = row ?? first;
-    if (!standing ? !waiting.has(id) : sameContent(order, standing.order))
+    const existing = row ?? first;
+    if (!existing ? !waiting.has(id) : sameContent(order, existing.order))
       add('contradicted', `${id} was answered 409, and had no other content`);
   }
   if (!row) {

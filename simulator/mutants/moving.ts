@@ -35,7 +35,7 @@ class NothingIsFrozen extends DirectTables {
   }
 }
 class NothingExists extends DirectTables {
-  protected override standing(): Map<string, Outcome> {
+  protected override existing(): Map<string, Outcome> {
     return new Map();
   }
 }

@@ -43,7 +43,7 @@ class NobodyObserved extends RecoveryStoreTables {
   protected override mustReach(): void {}
 }
 class NobodyMissing extends RecoveryStoreTables {
-  protected override undrained(): string[] {
+  protected override notHandedOver(): string[] {
     return [];
   }
 }
@@ -60,17 +60,17 @@ class PagesHideTheirIds extends RecoveryStoreTables {
   }
 }
 class NothingExists extends RecoveryStoreTables {
-  override stands(): boolean {
+  override isCommitted(): boolean {
     return false;
   }
 }
 
 /** As if each posting had been decided on the settings that MySQL has. */
 class AnySettings extends RecoveryStoreTables {
-  override recover(...[told, accounts, stands, rule]: Parameters<RecoveryStoreTables['recover']>): Page {
-    const lenient = told.map((one) => onSettingsOf(one, accounts));
-    const was = new Map(told.map((one) => [one.seq, one]));
-    const page = super.recover(lenient, accounts, (one) => stands(was.get(one.seq) ?? one), rule);
+  override recover(...[items, accounts, isCommitted, rule]: Parameters<RecoveryStoreTables['recover']>): Page {
+    const lenient = items.map((one) => onSettingsOf(one, accounts));
+    const was = new Map(items.map((one) => [one.seq, one]));
+    const page = super.recover(lenient, accounts, (one) => isCommitted(was.get(one.seq) ?? one), rule);
     const outcomes = page.outcomes.map((outcome) => {
       const before = was.get(outcome.seq);
       return before?.kind === 'transfers' ? before.outcome : outcome;

@@ -94,7 +94,7 @@ export const REGISTERING: Mutant[] = [
           const { mode, epoch: now } = await authority.read();
           if (mode !== 'CACHE' || now !== epoch) return false;
           await mysql.call(({ tables, nowMs }) => {
-            const row = { podId, epoch, observed: 0, retiredSeq: null, drained: false, heartbeatMs: nowMs };
+            const row = { podId, epoch, observed: 0, retiredSeq: null, handedOver: false, heartbeatMs: nowMs };
             tables.set(tables.pods, podId, row);
           });
           return true;

@@ -136,7 +136,7 @@ class ActivatesAgain extends CacheModel {
 }
 
 class AnyAuthority extends DirectTables {
-  protected override standOn(): void {}
+  protected override requireAuthority(): void {}
 }
 class HidesItsIds extends DirectTables {
   protected override async raiseIdTimeMax(): Promise<void> {}
@@ -217,7 +217,7 @@ export const REMEMBERING: Mutant[] = [
       database: replaced(database, {
         async findOutcomes(ids) {
           const found = await database.findOutcomes(ids);
-          return { ...found, authority: { ...found.authority, mode: 'DIRECT', settled: true } };
+          return { ...found, authority: { ...found.authority, mode: 'DIRECT', recovered: true } };
         },
       }),
     })),
@@ -231,7 +231,7 @@ export const REMEMBERING: Mutant[] = [
       database: replaced(database, {
         async loadAccounts(ids) {
           const found = await database.loadAccounts(ids);
-          return { ...found, authority: { ...found.authority, mode: 'DIRECT', settled: true } };
+          return { ...found, authority: { ...found.authority, mode: 'DIRECT', recovered: true } };
         },
       }),
     })),

@@ -79,7 +79,7 @@ export class AuthorityTables implements PodAuthority, KeeperAuthority {
         epoch,
         observed: same ? before.observed : 0,
         retiredSeq: same ? before.retiredSeq : null,
-        drained: false,
+        handedOver: false,
         heartbeatMs: nowMs,
       });
       return true;
@@ -101,25 +101,25 @@ export class AuthorityTables implements PodAuthority, KeeperAuthority {
   observedIn(epoch: number): Promise<number> {
     return this.client.call(({ tables }) => {
       const reported = [...tables.pods.values()].filter((pod) => pod.epoch === epoch).map(({ observed }) => observed);
-      const drained = [...(tables.handedOverEntries.get(epoch)?.values() ?? [])].map(lastSeqOf);
-      return Math.max(0, ...reported, ...drained);
+      const handedOver = [...(tables.handedOverEntries.get(epoch)?.values() ?? [])].map(lastSeqOf);
+      return Math.max(0, ...reported, ...handedOver);
     });
   }
 
   allHandedOver(epoch: number): Promise<boolean> {
     return this.client.call(({ tables: { pods, cursor } }) => {
       const flushed = (seq: number | null) => seq !== null && cursor.epoch === epoch && seq <= cursor.seq;
-      return [...pods.values()].every((pod) => pod.epoch !== epoch || pod.drained || flushed(pod.retiredSeq));
+      return [...pods.values()].every((pod) => pod.epoch !== epoch || pod.handedOver || flushed(pod.retiredSeq));
     });
   }
 
   pods(): Promise<PodRow[]> {
     return this.client.call(({ tables, nowMs }) =>
-      [...tables.pods.values()].map(({ podId, epoch, observed, drained, retiredSeq, heartbeatMs }) => ({
+      [...tables.pods.values()].map(({ podId, epoch, observed, handedOver, retiredSeq, heartbeatMs }) => ({
         podId,
         epoch,
         observed,
-        drained,
+        handedOver,
         retiredSeq,
         silentMs: nowMs - heartbeatMs,
       })),

@@ -32,7 +32,7 @@ export class DirectTables implements DirectServer {
       const decided = decideTransfers(packed, {
         epoch,
         accounts: new Map(accountIds.flatMap((id) => pairOf(id, tables.accounts.get(id)))),
-        standing: this.standing(server, ids),
+        existing: this.existing(server, ids),
         frozen: this.frozenIn(server, accountIds),
         unsettled: this.unsettledIn(server, 'transfers', ids),
         time: this.time(server),
@@ -67,7 +67,7 @@ export class DirectTables implements DirectServer {
     return new LedgerTime(wallMs, tables.acceptedMs);
   }
 
-  protected standing({ tables }: MysqlServer, ids: readonly string[]): Map<string, Outcome> {
+  protected existing({ tables }: MysqlServer, ids: readonly string[]): Map<string, Outcome> {
     return new Map(ids.flatMap((id) => pairOf(id, tables.transfers.get(id))));
   }
 
@@ -79,7 +79,7 @@ export class DirectTables implements DirectServer {
   }
 
   /** @throws DirectError `moved` */
-  protected standOn({ tables }: MysqlServer, epoch: number): void {
+  protected requireAuthority({ tables }: MysqlServer, epoch: number): void {
     const { authority } = tables;
     if (authority.mode !== 'DIRECT' || authority.epoch !== epoch) {
       throw new DirectError(
@@ -97,7 +97,7 @@ export class DirectTables implements DirectServer {
     }
     try {
       return await this.client.transaction((server) => {
-        this.standOn(server, epoch);
+        this.requireAuthority(server, epoch);
         return work(server);
       });
     } catch (error) {

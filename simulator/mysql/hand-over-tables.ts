@@ -26,11 +26,11 @@ export class HandOverTables implements HandOverStore {
         }
         if (!before) tables.set(kept, entry.firstSeq, entry);
       }
-      const doubts = tables.handedOverAttempts.get(epoch) ?? new Map<string, InDoubtRow>();
-      tables.set(tables.handedOverAttempts, epoch, doubts);
-      for (const doubt of inDoubt) {
-        const key = `${podId} ${keyOf(doubt.kind, doubt.id)}`;
-        tables.set(doubts, key, { ...doubt, received: doubts.get(key)?.received ?? false });
+      const attempts = tables.handedOverAttempts.get(epoch) ?? new Map<string, InDoubtRow>();
+      tables.set(tables.handedOverAttempts, epoch, attempts);
+      for (const attempt of inDoubt) {
+        const key = `${podId} ${keyOf(attempt.kind, attempt.id)}`;
+        tables.set(attempts, key, { ...attempt, received: attempts.get(key)?.received ?? false });
       }
     });
   }
@@ -40,7 +40,7 @@ export class HandOverTables implements HandOverStore {
       for (const podId of podIds) {
         const pod = tables.pods.get(podId);
         if (pod?.epoch !== epoch) continue;
-        tables.set(tables.pods, podId, { ...pod, drained: true, observed: Math.max(pod.observed, observed) });
+        tables.set(tables.pods, podId, { ...pod, handedOver: true, observed: Math.max(pod.observed, observed) });
       }
     });
   }
@@ -53,9 +53,9 @@ export class HandOverTables implements HandOverStore {
       const upTo = tables.cursor.epoch === epoch ? Math.min(cursor, tables.cursor.seq) : -1;
       const entries = tables.handedOverEntries.get(epoch) ?? new Map<number, JournalEntry>();
       for (const entry of [...entries.values()]) if (lastSeqOf(entry) <= upTo) tables.delete(entries, entry.firstSeq);
-      const doubts = tables.handedOverAttempts.get(epoch) ?? new Map<string, InDoubtRow>();
-      for (const [key, { kind, id }] of [...doubts]) {
-        if (kind === 'transfers' ? tables.transfers.has(id) : tables.changes.has(id)) tables.delete(doubts, key);
+      const attempts = tables.handedOverAttempts.get(epoch) ?? new Map<string, InDoubtRow>();
+      for (const [key, { kind, id }] of [...attempts]) {
+        if (kind === 'transfers' ? tables.transfers.has(id) : tables.changes.has(id)) tables.delete(attempts, key);
       }
     });
   }

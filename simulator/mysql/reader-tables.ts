@@ -42,6 +42,6 @@ export class ReaderTables implements LedgerDatabase {
 
 function stampsOf({ authority, cursor }: Tables): { stamp: Stamp; authority: AuthorityStamp } {
   const { epoch, mode, cacheEpoch } = authority;
-  const settled = mode === 'CACHE' || (mode !== 'CLOSING' && cacheEpoch === null);
-  return { stamp: { epoch: cursor.epoch, cursor: cursor.seq }, authority: { epoch, mode, settled } };
+  const recovered = mode === 'CACHE' || (mode !== 'CLOSING' && cacheEpoch === null);
+  return { stamp: { epoch: cursor.epoch, cursor: cursor.seq }, authority: { epoch, mode, recovered } };
 }

@@ -60,14 +60,14 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
 
   async recoverFromHandOvers(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
     if (await this.#flushHandedOver(from)) return { working: FLUSHING };
-    const step = await this.#page<RecoveryStep | 'settled'>(from, ['CLOSING'], ({ mysql: { tables }, now, row }) => {
+    const step = await this.#page<RecoveryStep | 'recovered'>(from, ['CLOSING'], ({ mysql: { tables }, now, row }) => {
       mustNotBeAccepted(row);
       const { cacheEpoch } = now;
       const cursor = this.cursorIn(tables, cacheEpoch);
-      const undrained = this.undrained(tables, cacheEpoch, cursor.seq);
-      if (undrained.length > 0) return { undrained };
+      const notHandedOver = this.notHandedOver(tables, cacheEpoch, cursor.seq);
+      if (notHandedOver.length > 0) return { notHandedOver };
       const bound = this.boundOf(tables, cacheEpoch);
-      if (cursor.seq === bound) return 'settled';
+      if (cursor.seq === bound) return 'recovered';
       if (!row || row.phase === 'journal' || row.bound !== bound) {
         const unexplained = this.#unexplained(tables, cacheEpoch, bound);
         if (unexplained) return { unexplained };
@@ -76,16 +76,16 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
       const flushed = this.upToGapPage(tables, row);
       if (flushed) return { working: flushed };
       if (row.phase === 'counting') {
-        const told = this.nextHandedOver(tables, row);
-        if (told.length > 0) return { working: this.markPage(tables, row, told) };
+        const items = this.nextHandedOver(tables, row);
+        if (items.length > 0) return { working: this.markPage(tables, row, items) };
         const unexplained = this.#unexplained(tables, cacheEpoch, bound);
         if (unexplained) return { unexplained };
         return { working: this.keepRow(tables, row, { phase: 'freezing', position: cursor.seq }) };
       }
       if (row.phase === 'freezing') return { working: this.freezePage(tables, row) };
-      return row.phase === 'posting' ? { working: this.postPage(tables, row) } : 'settled';
+      return row.phase === 'posting' ? { working: this.postPage(tables, row) } : 'recovered';
     });
-    return step === 'settled' ? this.#finishFromHandOvers(from, by) : step;
+    return step === 'recovered' ? this.#finishFromHandOvers(from, by) : step;
   }
 
   #finishFromHandOvers(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
@@ -95,8 +95,8 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
       const cursor = this.cursorIn(tables, cacheEpoch);
       const row = rowOf(tables, now);
       mustNotBeAccepted(row);
-      const undrained = this.undrained(tables, cacheEpoch, cursor.seq);
-      if (undrained.length > 0) return { undrained };
+      const notHandedOver = this.notHandedOver(tables, cacheEpoch, cursor.seq);
+      if (notHandedOver.length > 0) return { notHandedOver };
       const bound = this.boundOf(tables, cacheEpoch);
       if (cursor.seq === bound) return { authority: this.#finishRecovery(mysql, 'DIRECT', by) };
       if (row?.phase !== 'done' || row.bound !== bound) return { working: FLUSHING };
@@ -138,9 +138,9 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
       const { tables } = mysql;
       if (cacheEpoch === null || tables.cursor.epoch !== cacheEpoch || tables.authority.epoch !== epoch) return false;
       if (tables.recovery?.authorityEpoch === epoch) return false;
-      if (this.undrained(tables, cacheEpoch, tables.cursor.seq).length > 0) return false;
-      const told = this.handedOverAfter(tables, cacheEpoch, tables.cursor.seq);
-      const batch = batchUpToGap(told, tables.cursor);
+      if (this.notHandedOver(tables, cacheEpoch, tables.cursor.seq).length > 0) return false;
+      const items = this.handedOverAfter(tables, cacheEpoch, tables.cursor.seq);
+      const batch = batchUpToGap(items, tables.cursor);
       if (batch.lastSeq === batch.afterSeq) return false;
       this.writeBooks(tables, cacheEpoch, { ...batch, held: [] }, batch.lastSeq);
       return true;
@@ -160,9 +160,9 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
   }
 
   /** Registrations that may still know of something above the cursor. */
-  protected undrained({ pods }: Tables, epoch: number, cursor: number): string[] {
+  protected notHandedOver({ pods }: Tables, epoch: number, cursor: number): string[] {
     return [...pods.values()]
-      .filter((pod) => pod.epoch === epoch && !pod.drained && (pod.retiredSeq === null || pod.retiredSeq > cursor))
+      .filter((pod) => pod.epoch === epoch && !pod.handedOver && (pod.retiredSeq === null || pod.retiredSeq > cursor))
       .map(({ podId }) => podId)
       .sort();
   }

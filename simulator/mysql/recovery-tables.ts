@@ -51,74 +51,74 @@ export class RecoveryTables {
 
   upToGapPage(tables: Tables, row: RecoveryRow): Recovery | null {
     const { seq } = tables.cursor;
-    const told = upToGap(this.handedOverAfter(tables, row.cacheEpoch, seq), seq);
-    const last = told.at(-1);
+    const items = upToGap(this.handedOverAfter(tables, row.cacheEpoch, seq), seq);
+    const last = items.at(-1);
     if (!last) return null;
-    const page = this.#post(tables, row.cacheEpoch, told, 'require', last.seq);
+    const page = this.#post(tables, row.cacheEpoch, items, 'require', last.seq);
     return this.keepRow(tables, row, counted(row, page));
   }
 
-  markPage(tables: Tables, row: RecoveryRow, told: readonly Journaled[]): Recovery {
-    this.#markReceived(tables, row.cacheEpoch, told);
-    return this.keepRow(tables, row, { position: told.at(-1)?.seq ?? row.position });
+  markPage(tables: Tables, row: RecoveryRow, items: readonly Journaled[]): Recovery {
+    this.#markReceived(tables, row.cacheEpoch, items);
+    return this.keepRow(tables, row, { position: items.at(-1)?.seq ?? row.position });
   }
 
   freezePage(tables: Tables, row: RecoveryRow): Recovery {
-    const { doubts, position } = pageOf(this.attemptsInDoubt(tables, row.cacheEpoch), row.attemptPosition);
+    const { attempts, position } = pageOf(this.attemptsInDoubt(tables, row.cacheEpoch), row.attemptPosition);
     this.freeze(
       tables,
-      doubts.flatMap(({ accounts }) => accounts),
+      attempts.flatMap(({ accounts }) => accounts),
       'in_doubt',
     );
-    this.keepUnsettled(tables, doubts);
+    this.keepUnsettled(tables, attempts);
     if (position === null) return this.keepRow(tables, row, { phase: 'posting', attemptPosition: '' });
     return this.keepRow(tables, row, { attemptPosition: position });
   }
 
   postPage(tables: Tables, row: RecoveryRow): Recovery {
-    const told = this.nextHandedOver(tables, row);
-    if (told.length === 0) return this.keepRow(tables, row, { phase: 'done' });
-    const page = this.#post(tables, row.cacheEpoch, told, 'hold', tables.cursor.seq);
+    const items = this.nextHandedOver(tables, row);
+    if (items.length === 0) return this.keepRow(tables, row, { phase: 'done' });
+    const page = this.#post(tables, row.cacheEpoch, items, 'hold', tables.cursor.seq);
     this.freeze(
       tables,
       page.held.flatMap(({ accounts }) => accounts),
       'held',
     );
     this.keepUnsettled(tables, page.held);
-    return this.keepRow(tables, row, { position: told.at(-1)?.seq ?? 0, ...counted(row, page) });
+    return this.keepRow(tables, row, { position: items.at(-1)?.seq ?? 0, ...counted(row, page) });
   }
 
   postPageAccepting(tables: Tables, row: RecoveryRow): Recovery {
-    const told = this.nextHandedOver(tables, row);
-    const position = told.at(-1)?.seq ?? row.bound;
+    const items = this.nextHandedOver(tables, row);
+    const position = items.at(-1)?.seq ?? row.bound;
     const gaps = gapsIn(
-      told.map(({ seq }) => seq),
+      items.map(({ seq }) => seq),
       Math.max(row.position, tables.cursor.seq),
       position,
     );
-    const page = this.#post(tables, row.cacheEpoch, told, 'accept', tables.cursor.seq);
-    this.#markReceived(tables, row.cacheEpoch, told);
+    const page = this.#post(tables, row.cacheEpoch, items, 'accept', tables.cursor.seq);
+    this.#markReceived(tables, row.cacheEpoch, items);
     this.#drop(tables, row, [
       ...page.held,
       ...gaps.map(({ fromSeq, toSeq }) => ({ kind: 'transfers' as const, id: `seq:${fromSeq}-${toSeq}` })),
     ]);
     const posted = row.posted + page.outcomes.length + page.changes.length;
-    const phase = told.length === 0 ? 'recording' : 'posting';
+    const phase = items.length === 0 ? 'recording' : 'posting';
     return this.keepRow(tables, row, { position, phase, posted, held: row.held + page.held.length + gaps.length });
   }
 
   comparePage(tables: Tables, row: RecoveryRow): Recovery {
-    const told = this.nextHandedOver(tables, row);
-    if (told.length === 0) return this.keepRow(tables, row, { phase: 'recording' });
-    const held = told.filter((one) => {
+    const items = this.nextHandedOver(tables, row);
+    if (items.length === 0) return this.keepRow(tables, row, { phase: 'recording' });
+    const held = items.filter((one) => {
       try {
-        return !this.stands(tables, one, row.cacheEpoch);
+        return !this.isCommitted(tables, one, row.cacheEpoch);
       } catch {
         return true;
       }
     });
     this.#drop(tables, row, held);
-    return this.keepRow(tables, row, { position: told.at(-1)?.seq ?? 0, held: row.held + held.length });
+    return this.keepRow(tables, row, { position: items.at(-1)?.seq ?? 0, held: row.held + held.length });
   }
 
   recordPage(tables: Tables, { mode }: Authority, row: RecoveryRow): Recovery {
@@ -131,9 +131,9 @@ export class RecoveryTables {
       mode === 'CLOSING'
         ? this.attemptsInDoubt(tables, row.cacheEpoch)
         : [...tables.unsettled.values()].filter((one) => !isKnown(tables, one) && !given.has(keyOf(one.kind, one.id)));
-    const { doubts, position } = pageOf(waiting, row.attemptPosition);
-    this.#drop(tables, row, doubts);
-    const held = row.held + doubts.length;
+    const { attempts, position } = pageOf(waiting, row.attemptPosition);
+    this.#drop(tables, row, attempts);
+    const held = row.held + attempts.length;
     if (position === null) return this.keepRow(tables, row, { phase: 'done', held });
     return this.keepRow(tables, row, { attemptPosition: position, held });
   }
@@ -148,8 +148,8 @@ export class RecoveryTables {
     const { seq } = tables.cursor;
     const last = entries.at(-1);
     const lastSeq = last ? Math.max(seq, lastSeqOf(last)) : seq;
-    const told = wholeJournal(entries, now.cacheEpoch, seq, lastSeq);
-    const page = this.#post(tables, now.cacheEpoch, told, 'require', lastSeq);
+    const items = wholeJournal(entries, now.cacheEpoch, seq, lastSeq);
+    const page = this.#post(tables, now.cacheEpoch, items, 'require', lastSeq);
     if (!row) this.begin(tables, now, { phase: 'journal', bound: end, accepted: null });
     const current = row ?? tables.recovery;
     if (!current) throw new Error('it has begun');
@@ -160,18 +160,18 @@ export class RecoveryTables {
     return this.keepRow(tables, current, { position: lastSeq, bound: end, ...counted(current, page) });
   }
 
-  #post(tables: Tables, epoch: number, told: readonly Journaled[], rule: PageRule, cursor: number): Page {
-    const page = this.recover(told, accountsOf(tables, told), (one) => this.stands(tables, one, epoch), rule);
+  #post(tables: Tables, epoch: number, items: readonly Journaled[], rule: PageRule, cursor: number): Page {
+    const page = this.recover(items, accountsOf(tables, items), (one) => this.isCommitted(tables, one, epoch), rule);
     this.writeBooks(tables, epoch, page, cursor);
     return page;
   }
   recover(
-    told: readonly Journaled[],
+    items: readonly Journaled[],
     accounts: ReadonlyMap<string, Account>,
-    stands: (one: Journaled) => boolean,
+    isCommitted: (one: Journaled) => boolean,
     rule: PageRule,
   ): Page {
-    return recoverPage(told, accounts, stands, rule);
+    return recoverPage(items, accounts, isCommitted, rule);
   }
   writeBooks(tables: Tables, epoch: number, page: Page, cursor: number): void {
     const idTimeMax = Math.max(tables.cursor.idTimeMax, page.idTimeMax);
@@ -194,14 +194,14 @@ export class RecoveryTables {
     }
   }
   /** Whether MySQL has it. @throws IntegrityError when what it has is something else */
-  stands({ transfers, changes }: Tables, told: Journaled, epoch: number): boolean {
-    const [standing, expected] =
-      told.kind === 'transfers'
-        ? [transfers.get(told.id), { ...told.outcome, replayed: true, persisted: true }]
-        : [changes.get(told.id), { ...told.change, epoch }];
-    if (!standing) return false;
-    if (isDeepStrictEqual(withoutTimes(standing), withoutTimes(expected))) return true;
-    throw new IntegrityError(`${told.kind} ${told.id} has different content in MySQL than in the journal`);
+  isCommitted({ transfers, changes }: Tables, items: Journaled, epoch: number): boolean {
+    const [existing, expected] =
+      items.kind === 'transfers'
+        ? [transfers.get(items.id), { ...items.outcome, replayed: true, persisted: true }]
+        : [changes.get(items.id), { ...items.change, epoch }];
+    if (!existing) return false;
+    if (isDeepStrictEqual(withoutTimes(existing), withoutTimes(expected))) return true;
+    throw new IntegrityError(`${items.kind} ${items.id} has different content in MySQL than in the journal`);
   }
 
   /** The next page of what was drained. */
@@ -213,10 +213,10 @@ export class RecoveryTables {
       .filter((entry) => lastSeqOf(entry) > seq)
       .sort((a, b) => a.firstSeq - b.firstSeq)
       .slice(0, PAGE_ENTRIES);
-    return receive(next, epoch, seq).told;
+    return receive(next, epoch, seq).items;
   }
   everythingHandedOver(tables: Tables, epoch: number, seq: number): Journaled[] {
-    return receive(handedOverIn(tables, epoch), epoch, seq).told;
+    return receive(handedOverIn(tables, epoch), epoch, seq).items;
   }
 
   cursorIn({ cursor }: Tables, epoch: number): Cursor {
@@ -238,13 +238,13 @@ export class RecoveryTables {
       if (received || isKnown(tables, { kind, id, accounts })) continue;
       byText.set(`${kind} ${placeOf({ kind, id, accounts })}`, { kind, id, accounts });
     }
-    return [...byText.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, doubt]) => doubt);
+    return [...byText.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, attempt]) => attempt);
   }
-  #markReceived(tables: Tables, epoch: number, told: readonly Journaled[]): void {
-    const keys = new Set(told.map(({ kind, id }) => keyOf(kind, id)));
-    const doubts = tables.handedOverAttempts.get(epoch) ?? new Map();
-    for (const [key, doubt] of [...doubts])
-      if (keys.has(keyOf(doubt.kind, doubt.id))) tables.set(doubts, key, { ...doubt, received: true });
+  #markReceived(tables: Tables, epoch: number, items: readonly Journaled[]): void {
+    const keys = new Set(items.map(({ kind, id }) => keyOf(kind, id)));
+    const attempts = tables.handedOverAttempts.get(epoch) ?? new Map();
+    for (const [key, attempt] of [...attempts])
+      if (keys.has(keyOf(attempt.kind, attempt.id))) tables.set(attempts, key, { ...attempt, received: true });
   }
   #drop(
     tables: Tables,
@@ -261,18 +261,18 @@ const placeOf = ({ id, accounts }: InDoubtAttempt): string => [id, ...accounts].
 function pageOf(
   all: readonly InDoubtAttempt[],
   position: string,
-): { doubts: InDoubtAttempt[]; position: string | null } {
+): { attempts: InDoubtAttempt[]; position: string | null } {
   const [kind, after] = (position === '' ? ['transfers', ''] : JSON.parse(position)) as [
     InDoubtAttempt['kind'],
     string,
   ];
-  const doubts = all
-    .filter((doubt) => doubt.kind === kind && placeOf(doubt) > after)
+  const attempts = all
+    .filter((attempt) => attempt.kind === kind && placeOf(attempt) > after)
     .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1))
     .slice(0, PAGE_DOUBTS);
-  const last = doubts.at(-1);
+  const last = attempts.at(-1);
   const next = kind === 'transfers' ? JSON.stringify(['account-change', '']) : null;
-  return { doubts, position: doubts.length < PAGE_DOUBTS || !last ? next : JSON.stringify([kind, placeOf(last)]) };
+  return { attempts, position: attempts.length < PAGE_DOUBTS || !last ? next : JSON.stringify([kind, placeOf(last)]) };
 }
 
 const counted = (row: Recovery, { outcomes, changes, held }: Page) => ({
@@ -287,8 +287,8 @@ const handedOverIn = ({ handedOverEntries }: Tables, epoch: number): JournalEntr
 const isKnown = ({ transfers, changes }: Tables, { kind, id }: InDoubtAttempt): boolean =>
   kind === 'transfers' ? transfers.has(id) : changes.has(id);
 
-function accountsOf({ accounts }: Tables, told: readonly Journaled[]): Map<string, Account> {
-  const ids = new Set(told.flatMap((one) => one.accounts));
+function accountsOf({ accounts }: Tables, items: readonly Journaled[]): Map<string, Account> {
+  const ids = new Set(items.flatMap((one) => one.accounts));
   return new Map(
     [...ids].flatMap((id) => {
       const account = accounts.get(id);

@@ -182,7 +182,7 @@ class Pair {
         pods: [...(await authority.pods())].sort((a, b) => (a.podId < b.podId ? -1 : 1)),
         live: (await authority.livePods()).length,
         observed: await authority.observedIn(this.#epoch),
-        drained: await authority.allHandedOver(this.#epoch),
+        handedOver: await authority.allHandedOver(this.#epoch),
         accounts: await reader.loadAccounts(ACCOUNTS.map(({ accountId }) => accountId)),
         outcomes: await reader.findOutcomes(ids),
         recovery: await recoveryStore.recovery(now),

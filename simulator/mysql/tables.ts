@@ -21,7 +21,7 @@ export interface PodsRow {
   epoch: number;
   observed: number;
   retiredSeq: number | null;
-  drained: boolean;
+  handedOver: boolean;
   heartbeatMs: number;
 }
 export interface ProcessRow {

@@ -145,13 +145,15 @@ async function isLost(world: World): Promise<boolean> {
     if ((whole || node.begun.has(cacheEpoch)) && known) return false;
   }
   if (mode === 'DIRECT') return true;
-  const undrained = [...tables.pods.values()].filter(({ epoch, drained }) => epoch === cacheEpoch && !drained);
+  const notHandedOver = [...tables.pods.values()].filter(
+    ({ epoch, handedOver }) => epoch === cacheEpoch && !handedOver,
+  );
   // A pod that lives must have drained, and one that stopped in order must have handed over what it knew.
   const owes = (podId: string) =>
     world.pods.some(
       ({ process, stoppedWell }) => podId.startsWith(`${process.name}.`) && (process.alive || stoppedWell),
     );
-  return undrained.length > 0 && !undrained.some(({ podId }) => owes(podId));
+  return notHandedOver.length > 0 && !notHandedOver.some(({ podId }) => owes(podId));
 }
 
 /** Brings every id whose outcome nobody knows to one, reads everything, and waits for the flush. */

@@ -210,8 +210,8 @@ export class Keeper {
     const page = await this.#recovery.fromPods(authority, by);
     if (page === null) return this.#deps.authority.read();
     if ('authority' in page) return this.#moved(page.authority, by.reason);
-    if ('undrained' in page) {
-      const pods = page.undrained.slice(0, 10).join(', ');
+    if ('notHandedOver' in page) {
+      const pods = page.notHandedOver.slice(0, 10).join(', ');
       this.#complaints.add(`closed until these pods hand over what they know: ${pods}`);
     } else if ('unexplained' in page) {
       const gap = JSON.stringify(page.unexplained);

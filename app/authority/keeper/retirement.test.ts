@@ -19,7 +19,7 @@ const row = (podId: string, silentMs: number, fields: Partial<PodRow> = {}): Pod
   podId,
   epoch: 1,
   observed: 0,
-  drained: false,
+  handedOver: false,
   retiredSeq: null,
   silentMs,
   ...fields,

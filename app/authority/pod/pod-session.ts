@@ -158,9 +158,9 @@ export class PodSession implements Session {
     const acknowledgedUpTo = this.#membership?.view?.observed ?? 0;
     for (;;) {
       // No await between the facts and the change of state: what is settled stays settled, because no request follows.
-      const settled = this.#membership?.view?.isSettled(acknowledgedUpTo) ?? true;
+      const nothingToHandOver = this.#membership?.view?.hasNothingToHandOver(acknowledgedUpTo) ?? true;
       const timeIsUp = clock.monotonic() >= deadline;
-      await this.#step({ event: 'stop', settled, handOverPending: this.#handOvers.pending, timeIsUp });
+      await this.#step({ event: 'stop', nothingToHandOver, handOverPending: this.#handOvers.pending, timeIsUp });
       if (!isRunning(this.#state)) break;
       await clock.sleep(CATCH_UP_TURN_MS);
     }

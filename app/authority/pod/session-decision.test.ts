@@ -22,7 +22,7 @@ const QUIET = {
 const turn = (facts: Partial<SessionFactsByEvent['turn']>): SessionFacts => ({ event: 'turn', ...QUIET, ...facts });
 const stop = (facts: Partial<SessionFactsByEvent['stop']>): SessionFacts => ({
   event: 'stop',
-  settled: false,
+  nothingToHandOver: false,
   handOverPending: false,
   timeIsUp: false,
   ...facts,
@@ -65,13 +65,13 @@ const EXAMPLES: Example[] = [
   ['open', { event: 'redisInDoubt', retired: false }, 'none', 'joining'],
   ['direct', { event: 'authorityMoved' }, 'none', 'waiting'],
   ['open', stop({}), 'observe', 'open'],
-  ['open', stop({ settled: true }), 'returnRegistrations', 'returning'],
-  ['joining', stop({ settled: true }), 'returnRegistrations', 'returning'],
-  ['direct', stop({ settled: true }), 'returnRegistrations', 'returning'],
+  ['open', stop({ nothingToHandOver: true }), 'returnRegistrations', 'returning'],
+  ['joining', stop({ nothingToHandOver: true }), 'returnRegistrations', 'returning'],
+  ['direct', stop({ nothingToHandOver: true }), 'returnRegistrations', 'returning'],
   ['open', stop({ timeIsUp: true }), 'leaveEpoch', 'handing-over'],
-  ['open', stop({ settled: true, handOverPending: true }), 'leaveEpoch', 'handing-over'],
+  ['open', stop({ nothingToHandOver: true, handOverPending: true }), 'leaveEpoch', 'handing-over'],
   ['joining', stop({}), 'leaveEpoch', 'handing-over'],
-  ['waiting', stop({ settled: true, handOverPending: true }), 'leaveEpoch', 'handing-over'],
+  ['waiting', stop({ nothingToHandOver: true, handOverPending: true }), 'leaveEpoch', 'handing-over'],
   ['returning', { event: 'registrationsReturned', confirmed: true }, 'none', 'stopped'],
   ['returning', { event: 'registrationsReturned', confirmed: false }, 'leaveEpoch', 'handing-over'],
   ['handing-over', { event: 'handedOver', pending: false, triesLeft: false }, 'none', 'stopped'],
@@ -93,7 +93,7 @@ function everyFact(): SessionFacts[] {
       all.push({ event: 'joinFailed', retired: a, worksUnderEarlierId: b });
       all.push({ event: 'handedOver', pending: a, triesLeft: b });
       for (const c of bits) {
-        all.push({ event: 'stop', settled: a, handOverPending: b, timeIsUp: c });
+        all.push({ event: 'stop', nothingToHandOver: a, handOverPending: b, timeIsUp: c });
         for (const d of bits)
           for (const e of bits)
             for (const authority of modes)
@@ -172,7 +172,7 @@ describe('Whatever the facts', () => {
 
   it('registrations are returned only when nothing is left to hand over', () => {
     for (const { facts } of every.filter(({ action }) => action === 'returnRegistrations')) {
-      expect(facts).toMatchObject({ event: 'stop', settled: true, handOverPending: false });
+      expect(facts).toMatchObject({ event: 'stop', nothingToHandOver: true, handOverPending: false });
     }
   });
 

@@ -75,7 +75,7 @@ export interface SessionFactsByEvent {
   /** The process is to stop, and every request has been answered. */
   stop: {
     /** MySQL has everything that this pod has acknowledged, and none of its attempts is in doubt. */
-    settled: boolean;
+    nothingToHandOver: boolean;
     /** Something of an earlier epoch is still to be handed over. */
     handOverPending: boolean;
     timeIsUp: boolean;
@@ -125,8 +125,8 @@ export const SESSION_TRANSITIONS: readonly SessionTransition[] = [
   on('redisInDoubt', ['open'], 'otherwise', () => true, 'none', 'joining'),
   on('authorityMoved', ['direct'], 'always', () => true, 'none', 'waiting'),
 
-  on('stop', ['open'], 'the flush can still catch up', (f) => !f.settled && !f.timeIsUp, 'observe', 'open'),
-  on('stop', RUNNING, 'nothing to hand over', (f) => f.settled && !f.handOverPending, 'returnRegistrations', 'returning'),
+  on('stop', ['open'], 'the flush can still catch up', (f) => !f.nothingToHandOver && !f.timeIsUp, 'observe', 'open'),
+  on('stop', RUNNING, 'nothing to hand over', (f) => f.nothingToHandOver && !f.handOverPending, 'returnRegistrations', 'returning'),
   on('stop', RUNNING, 'otherwise', () => true, 'leaveEpoch', 'handing-over'),
   on('registrationsReturned', ['returning'], 'confirmed', (f) => f.confirmed, 'none', 'stopped'),
   on('registrationsReturned', ['returning'], 'otherwise', () => true, 'leaveEpoch', 'handing-over'),

@@ -39,7 +39,7 @@ async function post(...ids: string[]): Promise<JournalEntry[]> {
   for (const id of ids) entries.push(...(await epoch.apply(order(id))).entries);
   return entries;
 }
-const doubt = (id: string, ...accounts: string[]) => ({ kind: 'transfers' as const, id, accounts });
+const attempt = (id: string, ...accounts: string[]) => ({ kind: 'transfers' as const, id, accounts });
 
 /** Redis dies, and a keeper notices. */
 async function lose(): Promise<void> {
@@ -58,7 +58,7 @@ describe('Redis is gone', () => {
     const entries = await post('t1', 't2', 't3');
     await lose();
     await staysIn(keeper, 'CLOSING');
-    await bench.drain(epoch.pod, { entries, observed: 3 });
+    await bench.handOver(epoch.pod, { entries, observed: 3 });
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null, bound: null });
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
     expect(await bench.account('ada')).toEqual({ balance: 300, version: 3, frozen: false });
@@ -70,12 +70,12 @@ describe('Redis is gone', () => {
     const entries = await post('t1');
     await bench.authority.register('other', epoch.pod.epoch);
     await lose();
-    await bench.drain(epoch.pod, { entries });
+    await bench.handOver(epoch.pod, { entries });
     await staysIn(keeper, 'CLOSING');
     expect(bench.complaints()).toEqual(['closed until these pods hand over what they know: other']);
     expect(await bench.inMysql(['t1'])).toEqual([]);
     // The last one arrives late, with what only this pod received.
-    await bench.drain({ epoch: epoch.pod.epoch, podId: 'other' }, {});
+    await bench.handOver({ epoch: epoch.pod.epoch, podId: 'other' }, {});
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT' });
     expect(await bench.inMysql(['t1'])).toEqual(['t1']);
   });
@@ -83,10 +83,10 @@ describe('Redis is gone', () => {
   it('and more is missing than in-doubt attempts explain: closed', async () => {
     const [first] = await post('t1', 't2', 't3');
     await lose();
-    await bench.drain(epoch.pod, {
+    await bench.handOver(epoch.pod, {
       entries: first ? [first] : [],
       observed: 3,
-      inDoubt: [doubt('t2', 'world', 'ada')],
+      inDoubt: [attempt('t2', 'world', 'ada')],
     });
     await staysIn(keeper, 'CLOSING');
     expect(bench.complaints()).toEqual([
@@ -105,7 +105,7 @@ describe('Redis is gone', () => {
     await comesBack();
     await staysIn(keeper, 'CLOSING');
     expect(bench.complaints()).toContain('this Redis does not carry the marker of the epoch');
-    await bench.drain(epoch.pod, { entries, observed: 2 });
+    await bench.handOver(epoch.pod, { entries, observed: 2 });
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
     expect(await bench.inMysql(['t1', 't2'])).toHaveLength(2);
   });
@@ -121,7 +121,7 @@ describe('Redis is gone', () => {
   it('a drained in-doubt attempt that took effect is posted once: the journal contains it, too', async () => {
     const entries = await post('t1', 't2');
     await lose();
-    await bench.drain(epoch.pod, { entries: entries.slice(0, 1), inDoubt: [doubt('t2', 'world', 'ada')] });
+    await bench.handOver(epoch.pod, { entries: entries.slice(0, 1), inDoubt: [attempt('t2', 'world', 'ada')] });
     await comesBack();
     // A keeper that has lost Redis still checks it first: the journal is more complete than the pods.
     expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
@@ -131,7 +131,7 @@ describe('Redis is gone', () => {
   it('and it hangs: a step does not wait for it once every pod has drained', async () => {
     const entries = await post('t1');
     await lose();
-    await bench.drain(epoch.pod, { entries });
+    await bench.handOver(epoch.pod, { entries });
     vi.spyOn(bench.redis, 'info').mockImplementation(() => new Promise(() => {}));
     // Waiting for the reply would never end.
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT' });
@@ -146,8 +146,8 @@ describe('Accounts that wait for the journal', () => {
     const [four] = await post('t4');
     if (!one || !two || !lost || !four) throw new Error('no entry');
     await lose();
-    const inDoubt = [doubt('t3', 'world', 'bob')];
-    await bench.drain(epoch.pod, { entries: [one, two, four], inDoubt, observed: 4 });
+    const inDoubt = [attempt('t3', 'world', 'bob')];
+    await bench.handOver(epoch.pod, { entries: [one, two, four], inDoubt, observed: 4 });
     expect(await keeper.step()).toMatchObject({
       mode: 'DIRECT',
       cacheEpoch: epoch.pod.epoch,

@@ -147,7 +147,7 @@ describe('A Redis that was emptied during an epoch', () => {
       'this Redis does not carry the marker of the epoch',
       'closed until these pods hand over what they know: pod',
     ]);
-    await bench.drain(epoch.pod, { entries, observed: 2 });
+    await bench.handOver(epoch.pod, { entries, observed: 2 });
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
     expect(await bench.account('ada')).toEqual({ balance: 200, version: 2, frozen: false });
     const { epoch: next } = await stepTo(keeper, 'CACHE');

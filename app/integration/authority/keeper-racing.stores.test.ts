@@ -36,9 +36,9 @@ async function post(): Promise<void> {
   if (!lost) throw new Error('no entry');
   const later = (await epoch.apply(order('t4'))).entries;
   const inDoubt = [{ kind: 'transfers' as const, id: 't3', accounts: ['world', 'bob'] }];
-  drained = () => bench.drain(epoch.pod, { entries: [...entries, ...later], inDoubt, observed: 4 });
+  handedOver = () => bench.handOver(epoch.pod, { entries: [...entries, ...later], inDoubt, observed: 4 });
 }
-let drained: () => Promise<void> = async () => {};
+let handedOver: () => Promise<void> = async () => {};
 
 async function lose(): Promise<void> {
   await server.kill();
@@ -64,7 +64,7 @@ const steps: [string, () => Promise<void>][] = [
     async () => {
       await lose();
       await everyone();
-      await drained();
+      await handedOver();
     },
   ],
   [
@@ -72,7 +72,7 @@ const steps: [string, () => Promise<void>][] = [
     async () => {
       await lose();
       await everyone();
-      await drained();
+      await handedOver();
       await everyone();
       await comeBack();
     },
@@ -82,7 +82,7 @@ const steps: [string, () => Promise<void>][] = [
     async () => {
       await lose();
       await everyone();
-      await drained();
+      await handedOver();
       await everyone();
       await comeBack();
       await everyone();
@@ -175,7 +175,7 @@ describe('A keeper that dies in a step', () => {
     expect(died).toBe(true);
     expect((await bench.moves()).length - before.length).toBe(when === 'after it is written' ? 1 : 0);
     if (bench.redis.status !== 'ready') await comeBack();
-    if ((await bench.authority.read()).mode === 'CLOSING') await drained();
+    if ((await bench.authority.read()).mode === 'CLOSING') await handedOver();
     const [next] = keepers;
     if (next) await stepTo(next, 'CACHE');
     expect(await postings()).toBe(true);
@@ -189,14 +189,14 @@ describe('Keepers with different views', () => {
 
   it('one reads the journal, the other has the drained data: it is settled once, and nothing is duplicated', async () => {
     await bench.closing();
-    await drained();
+    await handedOver();
     const blind = new KeeperBench(db.database, 'redis://127.0.0.1:1/0', bench.prefix);
     const [sees] = keepers;
     await Promise.allSettled([sees?.step(), blind.keeper('blind').step(), sees?.step()]);
     blind.close();
     expect(await postings()).toBe(true);
-    const settled = (await bench.moves()).filter(({ mode }) => mode !== 'CLOSING').slice(2);
-    expect(settled.map(({ epoch: at }) => at)).toEqual(settled.map((_, n) => epoch.pod.epoch + 2 + n));
+    const recovered = (await bench.moves()).filter(({ mode }) => mode !== 'CLOSING').slice(2);
+    expect(recovered.map(({ epoch: at }) => at)).toEqual(recovered.map((_, n) => epoch.pod.epoch + 2 + n));
   });
 
   it('one has lost Redis, and the other has not: it closes, is recovered from the journal, and serves again', async () => {

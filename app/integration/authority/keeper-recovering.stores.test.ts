@@ -228,7 +228,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have dra
       'nothing proves that this Redis is the one of the epoch, and not every pod has handed over',
     );
     // Everything that any pod received is then in MySQL: this Redis may be used for the recovery if it has as much.
-    await bench.drain(epoch.pod, {});
+    await bench.handOver(epoch.pod, {});
     expect(await bench.keeper().step()).toMatchObject({ mode: 'REBUILDING' });
   });
 
@@ -268,7 +268,7 @@ describe('Recovery', () => {
     expect(bench.complaints()[0]).toBe(
       'the epoch cannot be recovered from its journal: the journal ends before 3, at 0',
     );
-    await bench.drain(epoch.pod, { entries, observed: 3 });
+    await bench.handOver(epoch.pod, { entries, observed: 3 });
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
@@ -279,7 +279,7 @@ describe('Recovery', () => {
   ])('is postponed, and takes no other path, while %s', async (_, error) => {
     await post(1, 3);
     await bench.closing();
-    await bench.drain(epoch.pod, { entries: await epoch.entries(), observed: 3 });
+    await bench.handOver(epoch.pod, { entries: await epoch.entries(), observed: 3 });
     const commit = vi.spyOn(bench.flushStore, 'commit').mockRejectedValue(error);
     const keeper = bench.keeper();
     await expect(keeper.step()).rejects.toThrow(error.message);
@@ -325,7 +325,7 @@ describe('Recovery', () => {
 });
 
 describe('A ledger that its journal has recovered', () => {
-  const settled = (keeper = bench.keeper()) => keeper.step();
+  const recovered = (keeper = bench.keeper()) => keeper.step();
   beforeEach(async () => {
     await post(1, 3);
     await bench.closing();
@@ -343,12 +343,12 @@ describe('A ledger that its journal has recovered', () => {
   it('opens directly on MySQL if they do not find it', async () => {
     await bench.report('one', false);
     await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 3100000 MICROSECOND');
-    expect(await settled()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
+    expect(await recovered()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
   });
 
   it('opens directly on MySQL if its Redis may not hold the next epoch', async () => {
     await bench.redis.config('SET', 'appendfsync', 'no');
-    expect(await settled()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
+    expect(await recovered()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
 
@@ -359,6 +359,6 @@ describe('A ledger that its journal has recovered', () => {
         [epochBefore],
       );
     }
-    expect(await settled()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
+    expect(await recovered()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
   });
 });

@@ -84,7 +84,7 @@ describe('A replica that was promoted', () => {
     await promote();
     const keeper = await failover();
     // This pod has seen t2 without receiving its entry: only the journal has it.
-    await promoted.drain(epoch.pod, { entries: entries.slice(0, 1), observed: 2 });
+    await promoted.handOver(epoch.pod, { entries: entries.slice(0, 1), observed: 2 });
     expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
     expect((await promoted.moves()).at(-1)?.reason).toBe(`epoch ${epoch.pod.epoch} recovered from its journal at 2`);
     expect(await promoted.inMysql(['t1', 't2'])).toHaveLength(2);
@@ -96,7 +96,7 @@ describe('A replica that was promoted', () => {
     await promote();
     await post('t3', 't4');
     const keeper = await failover();
-    await promoted.drain(epoch.pod, { entries, observed: 4 });
+    await promoted.handOver(epoch.pod, { entries, observed: 4 });
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
     expect(promoted.complaints()).toEqual(['this Redis knows less than MySQL, or than its pods have seen']);
     expect(await promoted.inMysql(['t1', 't2', 't3', 't4'])).toHaveLength(4);
@@ -107,7 +107,7 @@ describe('A replica that was promoted', () => {
     await promote();
     await post('t2');
     const keeper = await failover();
-    await promoted.drain(epoch.pod, { entries });
+    await promoted.handOver(epoch.pod, { entries });
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
     expect(await promoted.inMysql(['t1', 't2'])).toHaveLength(2);
   });
@@ -120,7 +120,7 @@ describe('A replica that was promoted', () => {
     const inDoubt = [{ kind: 'transfers' as const, id: 't2', accounts: ['world', 'ada'] }];
     const [one, , three] = entries;
     if (!one || !three) throw new Error('no entry');
-    await promoted.drain(epoch.pod, { entries: [one, three], inDoubt, observed: 3 });
+    await promoted.handOver(epoch.pod, { entries: [one, three], inDoubt, observed: 3 });
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: epoch.pod.epoch, bound: 3 });
     await staysIn(keeper, 'DIRECT');
     expect(await promoted.account('ada')).toMatchObject({ balance: 100, frozen: true });

@@ -41,7 +41,7 @@ describe('A Redis whose master_replid changes while it runs', () => {
     expect((await bench.moves()).at(-1)?.reason).toContain(SAME_PROCESS);
     // The pod hands over what it knows; then the journal is trusted, although nothing else proves the identity of this
     // server.
-    await bench.drain(epoch.pod, { observed: 1 });
+    await bench.handOver(epoch.pod, { observed: 1 });
     await stepTo(keeper, 'CACHE');
     expect(await bench.inMysql(['one'])).toEqual(['one']);
   });

@@ -28,9 +28,9 @@ describe('The first activation', () => {
     expect(await keeper.step()).toMatchObject({ epoch: 1, mode: 'REBUILDING', cacheEpoch: null });
     const cache = await keeper.step();
     expect(cache).toMatchObject({ epoch: 2, mode: 'CACHE', cacheEpoch: 2, redisNode: server.node });
-    const { ageMs: _, ...standing } = cache;
-    expect(await keeper.step()).toMatchObject(standing);
-    expect(await bench.authority.read()).toMatchObject(standing);
+    const { ageMs: _, ...existing } = cache;
+    expect(await keeper.step()).toMatchObject(existing);
+    expect(await bench.authority.read()).toMatchObject(existing);
   });
 
   it('writes the same marker in Redis and in MySQL, and begins the journal at seq 0', async () => {
@@ -296,7 +296,7 @@ describe('The keys of old epochs', () => {
   it('are not created again by a late activation: the fence is above them before they are deleted', async () => {
     const first = await bench.begin();
     await bench.closing();
-    await bench.drain(first.pod, {});
+    await bench.handOver(first.pod, {});
     // Recovered by a keeper that did not reach this Redis: its fence was not raised.
     const blind = new KeeperBench(db.database, 'redis://127.0.0.1:1/0', bench.prefix);
     expect(await blind.keeper('blind').step()).toMatchObject({ mode: 'DIRECT' });

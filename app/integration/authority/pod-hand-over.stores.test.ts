@@ -53,7 +53,7 @@ describe('At the end of its epoch, a pod', () => {
   it('stops, drains what it has received, and waits; then it works wherever the ledger opens', async () => {
     const ids = [await pod.post(), await pod.post()];
     await pod.closing();
-    expect(await pod.everythingHandedOver(epoch)).toEqual({ ids, doubts: [], pods: { 'pod-1': 2 } });
+    expect(await pod.everythingHandedOver(epoch)).toEqual({ ids, inDoubt: [], pods: { 'pod-1': 2 } });
     expect([pod.session.view(), pod.session.direct(), pod.opened]).toEqual([null, null, 1]);
     const held = answersOf([pod.order()]);
     await pod.recoverFromHandOvers();
@@ -75,7 +75,7 @@ describe('At the end of its epoch, a pod', () => {
     await gate.reached;
     await pod.closing();
     // How far it has observed is random: it may have read from Redis in the meantime.
-    expect(await pod.everythingHandedOver(epoch)).toMatchObject({ ids: [before], doubts: [after.transactionId] });
+    expect(await pod.everythingHandedOver(epoch)).toMatchObject({ ids: [before], inDoubt: [after.transactionId] });
     gate.open();
     // The reply contained POSTED, but is not passed on: the transfer waits, in doubt.
     await until('the reply was taken', () => pod.ledger.waiting === 1);
@@ -103,11 +103,11 @@ describe('At the end of its epoch, a pod', () => {
     });
     await until('they write', () => acknowledged.length > 300);
     await pod.closing();
-    const { ids, doubts } = await pod.everythingHandedOver(epoch);
+    const { ids, inDoubt } = await pod.everythingHandedOver(epoch);
     const told = [...acknowledged];
     expect(seen).toEqual([null, null]);
     expect(told.filter((id) => !ids.includes(id))).toEqual([]);
-    expect(ids.filter((id) => doubts.includes(id))).toEqual([]);
+    expect(ids.filter((id) => inDoubt.includes(id))).toEqual([]);
     cut.mockRestore();
     await pod.recoverFromHandOvers();
     await pod.openDirectly();
@@ -150,7 +150,7 @@ describe('At the end of its epoch, a pod', () => {
     pod.cache.always('apply', passing);
     await pod.open();
     await pod.closing();
-    expect((await pod.everythingHandedOver(epoch)).doubts).toEqual([one.transactionId]);
+    expect((await pod.everythingHandedOver(epoch)).inDoubt).toEqual([one.transactionId]);
   });
 
   it('drains no attempt whose outcome it received later, or that was proven to have written nothing', async () => {
@@ -164,7 +164,7 @@ describe('At the end of its epoch, a pod', () => {
     await pod.closing();
     expect(await pod.everythingHandedOver(epoch)).toMatchObject({
       ids: [first, one.transactionId, two.transactionId],
-      doubts: [],
+      inDoubt: [],
     });
   });
 
@@ -202,7 +202,7 @@ describe('At the end of its epoch, a pod', () => {
     });
     await gate.reached;
     await pod.closing();
-    expect((await pod.everythingHandedOver(epoch)).doubts).toEqual([changeId]);
+    expect((await pod.everythingHandedOver(epoch)).inDoubt).toEqual([changeId]);
     expect(await db.database.rows('SELECT kind, account_id, other_account_id FROM drained_doubts')).toEqual([
       { kind: 'account-change', account_id: 'ada', other_account_id: '' },
     ]);
@@ -232,7 +232,7 @@ describe('At the end of its epoch, a pod', () => {
     expect(
       (await pod.recoveryStore.recoverFromHandOvers(await pod.store.read(), { keeper: 'k', reason: 'r' })) ?? {},
     ).toEqual({
-      undrained: ['pod-1'],
+      notHandedOver: ['pod-1'],
     });
     pod.away = null;
     expect((await pod.everythingHandedOver(epoch)).ids).toEqual([id]);
@@ -253,7 +253,7 @@ describe('At the end of its epoch, a pod', () => {
     pod.keeps = (kept) => kept();
     const asked = vi.spyOn(pod.store, 'read');
     await until('it has read the authority again', () => asked.mock.calls.length > 2);
-    expect([failures, (await pod.drained(epoch)).ids]).toEqual([tried, []]);
+    expect([failures, (await pod.handedOver(epoch)).ids]).toEqual([tried, []]);
     expect((await pod.ledger.read(['ada']))[0]).toMatchObject({ balance: 100, source: 'cache' });
     expect(caller.podId).toBe('pod-2');
   });
@@ -275,12 +275,12 @@ describe('Drained data', () => {
     let completions = 0;
     pod.completes = async (completed) => {
       completions += 1;
-      expect((await pod.drained(epoch)).ids).toHaveLength(250);
+      expect((await pod.handedOver(epoch)).ids).toHaveLength(250);
       if (completions === 1) throw AWAY;
       await completed();
     };
     await pod.closing();
-    expect(await pod.everythingHandedOver(epoch)).toEqual({ ids, doubts: [], pods: { 'pod-1': 250 } });
+    expect(await pod.everythingHandedOver(epoch)).toEqual({ ids, inDoubt: [], pods: { 'pod-1': 250 } });
     expect(completions).toBe(2);
     // What MySQL has is not written again: the first part once, and the second until its reply arrived.
     expect(kept.mock.calls.map(([, , { entries }]) => entries.length)).toEqual([200, 50, 50]);
@@ -331,7 +331,7 @@ describe('Drained data', () => {
     await pod.closing();
     expect(await pod.everythingHandedOver(epoch)).toEqual({
       ids: [first, second],
-      doubts: [],
+      inDoubt: [],
       pods: { 'pod-1': 2, 'pod-2': 2 },
     });
   });
@@ -362,7 +362,7 @@ describe('In-doubt attempts without a reply', () => {
     await pod.open();
     return one.transactionId;
   }
-  const doubts = () => viewOf(pod).inDoubt.size;
+  const inDoubtCount = () => viewOf(pod).inDoubt.size;
 
   it('are ended after a while by a new pod id: under the old one nothing can run anymore', async () => {
     const id = await inDoubt();
@@ -375,7 +375,7 @@ describe('In-doubt attempts without a reply', () => {
     await until('nothing is in doubt', () => after.inDoubt.none);
     await expect(pod.scripts.read(caller, [])).rejects.toMatchObject({ kind: 'refused', reason: 'retired' });
     await pod.closing();
-    expect((await pod.everythingHandedOver(epoch)).doubts).not.toContain(id);
+    expect((await pod.everythingHandedOver(epoch)).inDoubt).not.toContain(id);
   });
 
   it('are in doubt until everything that the old id can have written is in MySQL', async () => {
@@ -386,9 +386,9 @@ describe('In-doubt attempts without a reply', () => {
     await pod.open();
     const asked = vi.spyOn(pod.cache, 'read');
     await until('it has read the authority again', () => asked.mock.calls.length > 2);
-    expect(doubts()).toBe(1);
+    expect(inDoubtCount()).toBe(1);
     await pod.flush();
-    await until('nothing is in doubt', () => doubts() === 0);
+    await until('nothing is in doubt', () => inDoubtCount() === 0);
   });
 
   it('take one new id, no matter how long the flush is stalled', async () => {
@@ -402,7 +402,7 @@ describe('In-doubt attempts without a reply', () => {
       await pod.open();
     }
     expect(pod.session.podId).toBe('pod-2');
-    expect(doubts()).toBe(1);
+    expect(inDoubtCount()).toBe(1);
   });
 
   it('stay in doubt while MySQL is unavailable: no new id can be registered', async () => {
@@ -411,7 +411,7 @@ describe('In-doubt attempts without a reply', () => {
     pod.clock.push(31_000);
     const asked = vi.spyOn(pod.cache, 'read');
     await until('it has read the authority again', () => asked.mock.calls.length > 2);
-    expect([pod.session.podId, doubts()]).toEqual(['pod-1', 1]);
+    expect([pod.session.podId, inDoubtCount()]).toEqual(['pod-1', 1]);
     pod.away = null;
     await until('it has another id', () => pod.session.podId === 'pod-2');
   });

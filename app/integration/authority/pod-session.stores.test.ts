@@ -410,7 +410,7 @@ describe('A session that stops', () => {
     const stopped = pod.session.stop();
     await pod.flush();
     await stopped;
-    expect([await podIds(), await pod.drained(caller.epoch)]).toEqual([[], { ids: [], doubts: [], pods: {} }]);
+    expect([await podIds(), await pod.handedOver(caller.epoch)]).toEqual([[], { ids: [], inDoubt: [], pods: {} }]);
   });
 
   it('applies nothing more when its registration is removed, and Redis rejects its ids', async () => {
@@ -438,7 +438,7 @@ describe('A session that stops', () => {
     const cuts = pod.cuts;
     await pod.session.stop();
     expect(pod.cuts).toBe(cuts + 1);
-    expect(await pod.drained(caller.epoch)).toEqual({ ids: [], doubts: [], pods: { 'pod-1': 0 } });
+    expect(await pod.handedOver(caller.epoch)).toEqual({ ids: [], inDoubt: [], pods: { 'pod-1': 0 } });
   });
 
   it('hands over what it knows if the flush is stalled: nothing has to wait for it', async () => {
@@ -446,7 +446,7 @@ describe('A session that stops', () => {
     const id = await pod.post();
     pod.clock.hurries = true;
     await pod.session.stop();
-    expect(await pod.drained(caller.epoch)).toEqual({ ids: [id], doubts: [], pods: { 'pod-1': 1 } });
+    expect(await pod.handedOver(caller.epoch)).toEqual({ ids: [id], inDoubt: [], pods: { 'pod-1': 1 } });
     expect(await pod.store.livePods()).toEqual([]);
     await pod.closing();
     expect((await pod.recoverFromHandOvers()).mode).toBe('DIRECT');
@@ -458,7 +458,7 @@ describe('A session that stops', () => {
     pod.redis.disconnect();
     await pod.closed();
     await pod.session.stop();
-    expect(await pod.drained(caller.epoch)).toEqual({ ids: [id], doubts: [], pods: { 'pod-1': 1 } });
+    expect(await pod.handedOver(caller.epoch)).toEqual({ ids: [id], inDoubt: [], pods: { 'pod-1': 1 } });
   });
 
   it('hands over when it is retired while it waits for the flush', async () => {
@@ -473,7 +473,7 @@ describe('A session that stops', () => {
     });
     await stopped;
     expect(reads).toBe(2);
-    expect(await pod.drained(caller.epoch)).toEqual({ ids: [id], doubts: [], pods: { 'pod-1': 1 } });
+    expect(await pod.handedOver(caller.epoch)).toEqual({ ids: [id], inDoubt: [], pods: { 'pod-1': 1 } });
   });
 
   it('retries the hand-over while MySQL fails, but not forever', async () => {
@@ -486,14 +486,14 @@ describe('A session that stops', () => {
       await kept();
     };
     await pod.session.stop();
-    expect((await pod.drained(caller.epoch)).ids).toEqual([id]);
+    expect((await pod.handedOver(caller.epoch)).ids).toEqual([id]);
   });
 
   it('hands over if MySQL cannot remove its registration, so that nothing has to wait for it', async () => {
     const { caller } = await pod.serve();
     pod.away = AWAY;
     await pod.session.stop();
-    expect(await pod.drained(caller.epoch)).toEqual({ ids: [], doubts: [], pods: { 'pod-1': 0 } });
+    expect(await pod.handedOver(caller.epoch)).toEqual({ ids: [], inDoubt: [], pods: { 'pod-1': 0 } });
     await pod.closing();
     expect((await pod.recoverFromHandOvers()).mode).toBe('DIRECT');
   });

@@ -237,9 +237,9 @@ describe('A page of the cache', () => {
 
   it('is unverified, and the books not consistent, if the flush is stalled', async () => {
     const clock = new TestClock();
-    const standing = { ...bench.context, clock };
+    const existing = { ...bench.context, clock };
     await bench.epoch.apply(order('unflushed', { destination: 'bob' }));
-    const report = await createReconciliation(standing, () => bench.pages()).run();
+    const report = await createReconciliation(existing, () => bench.pages()).run();
     expect(report).toMatchObject({ clean: false, unverified: 4, cachedAccounts: 4, drift: [] });
     expect(clock.slept.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThanOrEqual(30_000);
   });

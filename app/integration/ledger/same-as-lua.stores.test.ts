@@ -141,8 +141,8 @@ class LuaLedger implements Ledger {
         answers.push(notFound([source, destination].find((id) => missing.has(id)) ?? ''));
       } else if (record.status === RecordStatus.REPLAYED || record.status === RecordStatus.SAME_CALL) {
         const same = record.status === RecordStatus.SAME_CALL ? outcomes[record.seq] : undefined;
-        const standing = same ?? (await this.#standing(item.order.transactionId));
-        answers.push({ ...standing, replayed: true });
+        const existing = same ?? (await this.#existing(item.order.transactionId));
+        answers.push({ ...existing, replayed: true });
       } else {
         outcomes[index] = outcomeOf(record, { ...item, acceptedAt: head.time, epoch });
         answers.push(outcomes[index]);
@@ -183,12 +183,12 @@ class LuaLedger implements Ledger {
     const found = new Set((await this.accounts(ids)).map(({ accountId }) => accountId));
     return new Set(ids.filter((id) => !found.has(id)));
   }
-  async #standing(id: string): Promise<Outcome> {
+  async #existing(id: string): Promise<Outcome> {
     const { entries } = await this.#scripts.find(this.#caller, [id]);
     const all = entries.flatMap((entry) => outcomesOf(entry, this.#caller.epoch));
-    const standing = all.find((outcome) => outcome.order.transactionId === id);
-    if (!standing) throw new Error(`${id} is known, but not in the journal`);
-    return standing;
+    const existing = all.find((outcome) => outcome.order.transactionId === id);
+    if (!existing) throw new Error(`${id} is known, but not in the journal`);
+    return existing;
   }
 }
 

@@ -88,8 +88,8 @@ export class BooksBench {
 
   /** Overwrites an account in Redis behind the ledger's back. */
   async tamperCache(accountId: string, change: Partial<Account>): Promise<void> {
-    const [standing] = (await this.epoch.cache.read(this.epoch.pod, [accountId])).accounts;
-    const base = standing ?? { ...account(accountId), seq: 0 };
+    const [existing] = (await this.epoch.cache.read(this.epoch.pod, [accountId])).accounts;
+    const base = existing ?? { ...account(accountId), seq: 0 };
     const { accounts } = new Keys(this.context.config.ledger.keyPrefix, 1);
     await this.context.redis.hset(accounts, accountId, encodeAccount({ ...base, ...change }, base.seq, true));
   }

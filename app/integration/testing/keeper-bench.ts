@@ -132,7 +132,7 @@ export class KeeperBench {
   }
 
   /** A pod drains everything that it knows of its epoch. */
-  async drain(
+  async handOver(
     { epoch, podId }: { epoch: number; podId: string },
     known: { entries?: readonly JournalEntry[]; inDoubt?: readonly InDoubtAttempt[]; observed?: number },
   ): Promise<void> {

@@ -162,9 +162,9 @@ export class PodBench {
   /** Once every pod has drained. */
   async recoverFromHandOvers(): Promise<Authority> {
     return until('all pods have drained', async () => {
-      const settled = await this.recoveryStore.recoverFromHandOvers(await this.store.read(), BY);
-      if (settled && 'unexplained' in settled) throw new Error(JSON.stringify(settled));
-      return settled && 'authority' in settled ? settled.authority : null;
+      const recovered = await this.recoveryStore.recoverFromHandOvers(await this.store.read(), BY);
+      if (recovered && 'unexplained' in recovered) throw new Error(JSON.stringify(recovered));
+      return recovered && 'authority' in recovered ? recovered.authority : null;
     });
   }
   /** Writes the running epoch's journal to MySQL. */
@@ -223,7 +223,7 @@ export class PodBench {
   }
 
   /** What has been drained to MySQL of an epoch. */
-  async drained(epoch: number): Promise<{ ids: string[]; doubts: string[]; pods: Record<string, number | null> }> {
+  async handedOver(epoch: number): Promise<{ ids: string[]; inDoubt: string[]; pods: Record<string, number | null> }> {
     // Read which pods have drained first: then everything that they drained is visible.
     const pods = (await this.store.pods()).filter((pod) => pod.epoch === epoch);
     const entries = await this.#database.rows<{
@@ -232,7 +232,7 @@ export class PodBench {
       payload: string;
       records: Buffer;
     }>('SELECT kind, first_seq, payload, records FROM drained_entries WHERE epoch = ? ORDER BY first_seq', [epoch]);
-    const doubts = await this.#database.rows<{ id: string }>(
+    const inDoubt = await this.#database.rows<{ id: string }>(
       'SELECT DISTINCT id FROM drained_doubts WHERE epoch = ? ORDER BY id',
       [epoch],
     );
@@ -240,14 +240,14 @@ export class PodBench {
       ids: entries.flatMap(({ kind, first_seq, payload, records }) =>
         itemsOf({ kind, firstSeq: first_seq, payload, records, acceptedAt: null }, epoch).map(({ id }) => id),
       ),
-      doubts: doubts.map(({ id }) => id),
-      pods: Object.fromEntries(pods.map(({ podId, drained, observed }) => [podId, drained ? observed : null])),
+      inDoubt: inDoubt.map(({ id }) => id),
+      pods: Object.fromEntries(pods.map(({ podId, handedOver, observed }) => [podId, handedOver ? observed : null])),
     };
   }
   /** Waits until everything that the pod registered has drained. */
   async everythingHandedOver(epoch: number) {
     return until('all pods have drained', async () => {
-      const found = await this.drained(epoch);
+      const found = await this.handedOver(epoch);
       const observed = Object.values(found.pods);
       return observed.length > 0 && observed.every((one) => one !== null) ? found : null;
     });

@@ -13,11 +13,11 @@ export function wholeJournal(
   cursor: number,
   end: number,
 ): Journaled[] {
-  const { told } = receive(entries, epoch, cursor);
-  for (const [index, { seq }] of told.entries()) {
+  const { items } = receive(entries, epoch, cursor);
+  for (const [index, { seq }] of items.entries()) {
     if (seq !== cursor + 1 + index) throw new IntegrityError(`seq ${seq} follows ${cursor + index} in epoch ${epoch}`);
   }
-  if (cursor + told.length !== end)
-    throw new IntegrityError(`the journal of epoch ${epoch} ends at ${cursor + told.length}, not at ${end}`);
-  return told;
+  if (cursor + items.length !== end)
+    throw new IntegrityError(`the journal of epoch ${epoch} ends at ${cursor + items.length}, not at ${end}`);
+  return items;
 }

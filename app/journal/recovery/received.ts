@@ -9,7 +9,7 @@ export const keyOf = ({ kind, id }: { kind: JournalEntry['kind']; id: string }):
 
 /** What journal entries tell after a cursor: each seq once, in order. */
 export interface Received {
-  told: Journaled[];
+  items: Journaled[];
   /** The ids of all that. */
   keys: Set<string>;
 }
@@ -21,25 +21,25 @@ export interface Received {
 export function receive(entries: readonly JournalEntry[], epoch: number, cursor: number): Received {
   const bySeq = new Map<number, Journaled>();
   for (const entry of entries) {
-    for (const told of itemsOf(entry, epoch)) {
-      if (told.seq <= cursor) continue;
-      const known = bySeq.get(told.seq);
-      if (!known || agrees(known, told)) bySeq.set(told.seq, known && isTimed(known) ? known : told);
-      else throw new IntegrityError(`seq ${told.seq} of epoch ${epoch} is both ${keyOf(known)} and ${keyOf(told)}`);
+    for (const item of itemsOf(entry, epoch)) {
+      if (item.seq <= cursor) continue;
+      const known = bySeq.get(item.seq);
+      if (!known || agrees(known, item)) bySeq.set(item.seq, known && isTimed(known) ? known : item);
+      else throw new IntegrityError(`seq ${item.seq} of epoch ${epoch} is both ${keyOf(known)} and ${keyOf(item)}`);
     }
   }
-  const told = [...bySeq.values()].sort((a, b) => a.seq - b.seq);
-  const keys = new Set(told.map(keyOf));
-  if (keys.size !== told.length) throw new IntegrityError(`an id of epoch ${epoch} has two outcomes`);
-  return { told, keys };
+  const items = [...bySeq.values()].sort((a, b) => a.seq - b.seq);
+  const keys = new Set(items.map(keyOf));
+  if (keys.size !== items.length) throw new IntegrityError(`an id of epoch ${epoch} has two outcomes`);
+  return { items, keys };
 }
 
 interface Times {
   acceptedAt: number;
   takenAt: number | null;
 }
-const timesOf = (told: Journaled): Times => (told.kind === 'transfers' ? told.outcome : told.change);
-const isTimed = (told: Journaled): boolean => timesOf(told).takenAt !== null;
+const timesOf = (item: Journaled): Times => (item.kind === 'transfers' ? item.outcome : item.change);
+const isTimed = (item: Journaled): boolean => timesOf(item).takenAt !== null;
 
 /** Without the times: a process of an older release has the pod's time where the journal has the ledger's. */
 export function withoutTimes<T extends Times>(one: T): Omit<T, keyof Times> {
@@ -51,7 +51,7 @@ function agrees(one: Journaled, other: Journaled): boolean {
   if (isTimed(one) && isTimed(other)) return isDeepStrictEqual(one, other);
   return isDeepStrictEqual(bodyOf(one), bodyOf(other));
 }
-const bodyOf = (told: Journaled): object =>
-  told.kind === 'transfers'
-    ? { ...told, outcome: withoutTimes(told.outcome) }
-    : { ...told, change: withoutTimes(told.change) };
+const bodyOf = (item: Journaled): object =>
+  item.kind === 'transfers'
+    ? { ...item, outcome: withoutTimes(item.outcome) }
+    : { ...item, change: withoutTimes(item.change) };

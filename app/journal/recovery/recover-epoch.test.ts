@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 
 const asMap = (accounts: readonly Account[]) => new Map(accounts.map((one) => [one.accountId, one]));
-const drained = (entries: readonly JournalEntry[], rest: Partial<HandedOverEpoch> = {}): HandedOverEpoch => ({
+const handedOver = (entries: readonly JournalEntry[], rest: Partial<HandedOverEpoch> = {}): HandedOverEpoch => ({
   epoch: 1,
   cursor: 0,
   observed: 0,
@@ -27,10 +27,10 @@ const drained = (entries: readonly JournalEntry[], rest: Partial<HandedOverEpoch
   accounts: asMap(ACCOUNTS),
   ...rest,
 });
-const doubt = (id: string, ...accounts: string[]): InDoubtAttempt => ({ kind: 'transfers', id, accounts });
-function settled(handedOver: HandedOverEpoch) {
-  const recovered = recoverEpoch(handedOver);
-  if (recovered.kind !== 'settled') throw new Error(JSON.stringify(recovered));
+const attempt = (id: string, ...accounts: string[]): InDoubtAttempt => ({ kind: 'transfers', id, accounts });
+function recover(epoch: HandedOverEpoch) {
+  const recovered = recoverEpoch(epoch);
+  if (recovered.kind !== 'recovered') throw new Error(JSON.stringify(recovered));
   return recovered;
 }
 /** One call per transfer: an entry each, with seqs 1, 2, 3, … */
@@ -49,8 +49,8 @@ const tampered = (entry: JournalEntry | undefined, change: Partial<ResultRecord>
 
 describe('recoverEpoch, when no seq is missing', () => {
   it('of nothing settles nothing', () => {
-    expect(recoverEpoch(drained([], { cursor: 7 }))).toEqual({
-      kind: 'settled',
+    expect(recoverEpoch(handedOver([], { cursor: 7 }))).toEqual({
+      kind: 'recovered',
       outcomes: [],
       changes: [],
       moves: [],
@@ -66,7 +66,7 @@ describe('recoverEpoch, when no seq is missing', () => {
     await epoch.apply(order('t1', { amount: 500 }), order('t2', { source: 'ada', destination: 'bob', amount: 120 }));
     await epoch.change(CHANGE_ID, 'ada', { status: 'SUSPENDED', overdraftLimit: 7 });
     await epoch.apply(order('t3', { source: 'ada', destination: 'bob' }), order('t4', { destination: 'bob' }));
-    const recovered = settled(drained(await epoch.entries(), { inDoubt: [doubt('x', 'ada', 'bob')] }));
+    const recovered = recover(handedOver(await epoch.entries(), { inDoubt: [attempt('x', 'ada', 'bob')] }));
     expect(recovered.outcomes.map(({ order: { transactionId }, status }) => [transactionId, status])).toEqual([
       ['t1', 'POSTED'],
       ['t2', 'POSTED'],
@@ -85,7 +85,7 @@ describe('recoverEpoch, when no seq is missing', () => {
   it('takes of an entry across the cursor what is above it', async () => {
     await epoch.apply(order('t1'), order('t2'), order('t3'));
     const before = [account('world', { balance: -200, version: 2 }), account('ada', { balance: 200, version: 2 })];
-    const recovered = settled(drained(await epoch.entries(), { cursor: 2, accounts: asMap(before) }));
+    const recovered = recover(handedOver(await epoch.entries(), { cursor: 2, accounts: asMap(before) }));
     expect(recovered.outcomes.map(({ seq }) => seq)).toEqual([3]);
     expect(accountIdsOf(await epoch.entries(), 1, 2)).toEqual(['ada', 'world']);
     expect(accountIdsOf(await epoch.entries(), 1, 3)).toEqual([]);
@@ -94,15 +94,15 @@ describe('recoverEpoch, when no seq is missing', () => {
   it('takes a doubt for resolved when its entry was received, under its own kind', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'bob']);
     const inDoubt: InDoubtAttempt[] = [
-      doubt('t2', 'world', 'bob'),
+      attempt('t2', 'world', 'bob'),
       { kind: 'account-change', id: 't2', accounts: ['cy'] },
     ];
-    expect(settled(drained(entries, { inDoubt })).frozen).toEqual([]);
+    expect(recover(handedOver(entries, { inDoubt })).frozen).toEqual([]);
     // A hole is what the change explains then, and the transfer cannot.
-    expect(settled(drained(except(entries, 1), { inDoubt }))).toMatchObject({
+    expect(recover(handedOver(except(entries, 1), { inDoubt }))).toMatchObject({
       unsettled: [{ kind: 'account-change', id: 't2' }, { id: 't2' }],
     });
-    expect(recoverEpoch(drained(except(entries, 1), { inDoubt: inDoubt.slice(0, 1) })).kind).toBe('unexplained');
+    expect(recoverEpoch(handedOver(except(entries, 1), { inDoubt: inDoubt.slice(0, 1) })).kind).toBe('unexplained');
   });
 
   it.each<[string, (entries: JournalEntry[]) => Partial<HandedOverEpoch>]>([
@@ -119,46 +119,48 @@ describe('recoverEpoch, when no seq is missing', () => {
     ],
   ])('is an IntegrityError when %s', async (_what, change) => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
-    expect(settled(drained(entries)).outcomes).toHaveLength(2);
-    expect(() => recoverEpoch(drained(entries, change(entries)))).toThrow(IntegrityError);
+    expect(recover(handedOver(entries)).outcomes).toHaveLength(2);
+    expect(() => recoverEpoch(handedOver(entries, change(entries)))).toThrow(IntegrityError);
   });
 
   it('is an IntegrityError when an id has two seqs, also where no account shows it', async () => {
     const entries = await journal(['t1', 'ada', 'bob']);
-    expect(settled(drained(entries)).outcomes).toMatchObject([{ status: 'REJECTED' }]);
-    expect(() => recoverEpoch(drained([...entries, tampered(entries[0], { seq: 2 })]))).toThrow('two outcomes');
+    expect(recover(handedOver(entries)).outcomes).toMatchObject([{ status: 'REJECTED' }]);
+    expect(() => recoverEpoch(handedOver([...entries, tampered(entries[0], { seq: 2 })]))).toThrow('two outcomes');
   });
 
   it('is an IntegrityError when a change is not the next, or was made on another version of the account', async () => {
     await epoch.change(CHANGE_ID, 'ada', { overdraftLimit: 7 });
     const entries = await epoch.entries();
     for (const wrong of [{ settingsVersion: 3 }, { settingsVersion: 1 }, { version: 1 }])
-      expect(() => recoverEpoch(drained([tampered(entries[0], wrong)]))).toThrow(IntegrityError);
+      expect(() => recoverEpoch(handedOver([tampered(entries[0], wrong)]))).toThrow(IntegrityError);
   });
 });
 
 describe('recoverEpoch, when seqs are missing', () => {
   it('is unexplained when they are more than the ids in doubt, and tells how many', async () => {
     const entries = except(await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']), 1, 2);
-    const twice = [doubt('x', 'ada', 'world'), doubt('x', 'bob', 'world')];
-    expect(recoverEpoch(drained(entries, { inDoubt: twice }))).toEqual({
+    const twice = [attempt('x', 'ada', 'world'), attempt('x', 'bob', 'world')];
+    expect(recoverEpoch(handedOver(entries, { inDoubt: twice }))).toEqual({
       kind: 'unexplained',
       missing: 2,
       inDoubt: 1,
       bound: 3,
     });
-    expect(recoverEpoch(drained(entries, { inDoubt: [...twice, doubt('y', 'ada', 'world')] })).kind).toBe('settled');
+    expect(recoverEpoch(handedOver(entries, { inDoubt: [...twice, attempt('y', 'ada', 'world')] })).kind).toBe(
+      'recovered',
+    );
   });
 
   it('counts what was observed and never received as missing', async () => {
     const entries = await journal(['t1', 'world', 'ada']);
-    expect(recoverEpoch(drained(entries, { observed: 3 }))).toMatchObject({
+    expect(recoverEpoch(handedOver(entries, { observed: 3 }))).toMatchObject({
       kind: 'unexplained',
       missing: 2,
       bound: 3,
     });
-    const inDoubt = [doubt('x', 'bob', 'cy'), doubt('y', 'bob', 'cy')];
-    const recovered = settled(drained(entries, { observed: 3, inDoubt }));
+    const inDoubt = [attempt('x', 'bob', 'cy'), attempt('y', 'bob', 'cy')];
+    const recovered = recover(handedOver(entries, { observed: 3, inDoubt }));
     expect(recovered).toMatchObject({ cursor: 1, bound: 3, frozen: [{ accountId: 'bob' }, { accountId: 'cy' }] });
     expect(recovered.outcomes).toHaveLength(1);
   });
@@ -171,14 +173,14 @@ describe('recoverEpoch, when seqs are missing', () => {
       ['t4', 'cy', 'ada', 5],
       ['t5', 'world', 'bob'],
     );
-    const recovered = settled(drained(except(entries, 1), { inDoubt: [doubt('t1', 'world', 'ada')] }));
+    const recovered = recover(handedOver(except(entries, 1), { inDoubt: [attempt('t1', 'world', 'ada')] }));
     // t2 is the second posting of the world, t3 the second of ada; bob and cy are held with them.
     expect(recovered.outcomes).toEqual([]);
     expect(recovered).toMatchObject({ cursor: 0, bound: 5, moves: [] });
     expect(recovered.frozen).toEqual(['ada', 'bob', 'cy', 'world'].map((accountId) => ({ accountId, reason: 'held' })));
     expect(recovered.unsettled.map(({ id }) => id)).toEqual(['t1', 't2', 't3', 't4', 't5']);
 
-    const other = settled(drained(except(entries, 3), { inDoubt: [doubt('t3', 'ada', 'cy')] }));
+    const other = recover(handedOver(except(entries, 3), { inDoubt: [attempt('t3', 'ada', 'cy')] }));
     expect(other.outcomes.map(({ seq }) => seq)).toEqual([1, 2, 5]);
     expect(other).toMatchObject({ cursor: 2, bound: 5 });
     expect(other.frozen).toEqual([
@@ -190,8 +192,8 @@ describe('recoverEpoch, when seqs are missing', () => {
 
   it('freezes the accounts of every attempt in doubt, of those that explain nothing too', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'ada', 'bob'], ['t3', 'world', 'ada']);
-    const inDoubt = [doubt('t2', 'ada', 'bob'), doubt('x', 'cy', 'bob')];
-    const recovered = settled(drained(except(entries, 2), { inDoubt }));
+    const inDoubt = [attempt('t2', 'ada', 'bob'), attempt('x', 'cy', 'bob')];
+    const recovered = recover(handedOver(except(entries, 2), { inDoubt }));
     expect(recovered.frozen).toEqual([
       { accountId: 'ada', reason: 'held' },
       { accountId: 'bob', reason: 'in_doubt' },
@@ -202,7 +204,7 @@ describe('recoverEpoch, when seqs are missing', () => {
 
   it('always applies a refusal, whatever is held', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'ada', 'bob', 60], ['t3', 'ada', 'bob', 999]);
-    const recovered = settled(drained(except(entries, 1), { inDoubt: [doubt('t1', 'world', 'ada')] }));
+    const recovered = recover(handedOver(except(entries, 1), { inDoubt: [attempt('t1', 'world', 'ada')] }));
     expect(recovered.outcomes).toMatchObject([{ status: 'REJECTED', order: { transactionId: 't3' } }]);
     expect(recovered.unsettled.map(({ id }) => id)).toEqual(['t1', 't2']);
   });
@@ -212,7 +214,7 @@ describe('recoverEpoch, when seqs are missing', () => {
     await epoch.change(CHANGE_ID, 'ada', { overdraftLimit: 500 });
     const entries = await journal(['t2', 'ada', 'bob', 400], ['t3', 'world', 'cy']);
     const inDoubt: InDoubtAttempt[] = [{ kind: 'account-change', id: CHANGE_ID, accounts: ['ada'] }];
-    const recovered = settled(drained(except(entries, 2), { inDoubt }));
+    const recovered = recover(handedOver(except(entries, 2), { inDoubt }));
     expect(recovered.outcomes.map(({ order: { transactionId } }) => transactionId)).toEqual(['t1', 't3']);
     expect(recovered.unsettled).toEqual([
       { kind: 'account-change', id: CHANGE_ID, accounts: ['ada'] },
@@ -223,17 +225,17 @@ describe('recoverEpoch, when seqs are missing', () => {
   it('holds a closing that came after a posting which is missing, so that no closed account keeps a balance', async () => {
     await journal(['t1', 'world', 'ada'], ['t2', 'ada', 'bob']);
     await epoch.change(CHANGE_ID, 'ada', { status: 'CLOSED' });
-    const recovered = settled(drained(except(await epoch.entries(), 2), { inDoubt: [doubt('t2', 'ada', 'bob')] }));
+    const recovered = recover(handedOver(except(await epoch.entries(), 2), { inDoubt: [attempt('t2', 'ada', 'bob')] }));
     expect(recovered.changes).toEqual([]);
     expect(recovered.unsettled.map(({ id }) => id)).toEqual([CHANGE_ID, 't2']);
   });
 
   it('is an IntegrityError all the same when something is older than what MySQL has', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'bob']);
-    const inDoubt = [doubt('t1', 'world', 'ada')];
+    const inDoubt = [attempt('t1', 'world', 'ada')];
     for (const further of [{ version: 9 }, { settingsVersion: 2 }]) {
       const accounts = asMap([...ACCOUNTS, account('world', further)]);
-      expect(() => recoverEpoch(drained(except(entries, 1), { accounts, inDoubt }))).toThrow(IntegrityError);
+      expect(() => recoverEpoch(handedOver(except(entries, 1), { accounts, inDoubt }))).toThrow(IntegrityError);
     }
   });
 });
@@ -246,8 +248,10 @@ describe('recoverEpochAcceptingLoss', () => {
       ['t3', 'cy', 'ada', 5],
       ['t4', 'world', 'bob'],
     );
-    const inDoubt = [doubt('x', 'ada', 'bob')];
-    const { settled: partial, loss } = recoverEpochAcceptingLoss(drained(except(entries, 2), { inDoubt, observed: 9 }));
+    const inDoubt = [attempt('x', 'ada', 'bob')];
+    const { recovered: partial, loss } = recoverEpochAcceptingLoss(
+      handedOver(except(entries, 2), { inDoubt, observed: 9 }),
+    );
     expect(partial.outcomes.map(({ seq }) => seq)).toEqual([1, 4]);
     expect(loss.held.map(({ id }) => id)).toEqual(['t3']);
     expect(loss.inDoubt).toEqual(inDoubt);
@@ -274,9 +278,9 @@ describe('A journal that is read late', () => {
 
   it('must follow on what MySQL has, all of it', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
-    const { told } = receive(entries, 1, 0);
-    const page = (some: typeof told) => recoverPage(some, asMap(ACCOUNTS), () => false, 'require');
-    expect(page(told).outcomes).toHaveLength(2);
-    expect(() => page(told.slice(1))).toThrow(IntegrityError);
+    const { items } = receive(entries, 1, 0);
+    const page = (some: typeof items) => recoverPage(some, asMap(ACCOUNTS), () => false, 'require');
+    expect(page(items).outcomes).toHaveLength(2);
+    expect(() => page(items.slice(1))).toThrow(IntegrityError);
   });
 });

@@ -27,7 +27,7 @@ export interface FrozenAccount {
 
 /** What is written for an epoch that is settled by what its pods drained. */
 export interface RecoveredEpoch {
-  kind: 'settled';
+  kind: 'recovered';
   outcomes: Outcome[];
   changes: JournaledChange[];
   moves: AccountMove[];
@@ -62,12 +62,12 @@ export type EpochRecoveryResult = RecoveredEpoch | Unexplained;
  *
  * @throws IntegrityError when what was drained contradicts itself or MySQL
  */
-export function recoverEpoch(drained: HandedOverEpoch): EpochRecoveryResult {
-  const { received, bound, doubts } = gathered(drained);
-  const missing = bound - drained.cursor - received.told.length;
-  const inDoubt = new Set(doubts.map(keyOf)).size;
+export function recoverEpoch(handedOver: HandedOverEpoch): EpochRecoveryResult {
+  const { received, bound, attempts } = gathered(handedOver);
+  const missing = bound - handedOver.cursor - received.items.length;
+  const inDoubt = new Set(attempts.map(keyOf)).size;
   if (missing > inDoubt) return { kind: 'unexplained', missing, inDoubt, bound };
-  return settled(drained, received, bound, doubts).settled;
+  return recover(handedOver, received, bound, attempts).recovered;
 }
 
 /** What an operator gives up: each with all that is known of it. */
@@ -84,17 +84,17 @@ export interface Loss {
  * The same where an operator accepts that what is missing is lost, whoever has not drained: applies what is shown to follow
  * on MySQL, and tells what is given up, what contradicts MySQL included. @throws IntegrityError for two drains that disagree
  */
-export function recoverEpochAcceptingLoss(drained: HandedOverEpoch): { settled: RecoveredEpoch; loss: Loss } {
-  const { received, bound, doubts } = gathered(drained);
-  const { settled: partial, held } = settled(drained, received, bound, doubts, { contradictionsHeld: true });
+export function recoverEpochAcceptingLoss(handedOver: HandedOverEpoch): { recovered: RecoveredEpoch; loss: Loss } {
+  const { received, bound, attempts } = gathered(handedOver);
+  const { recovered: partial, held } = recover(handedOver, received, bound, attempts, { contradictionsHeld: true });
   return {
-    settled: partial,
+    recovered: partial,
     loss: {
       held,
-      inDoubt: doubts,
+      inDoubt: attempts,
       gaps: gapsIn(
-        received.told.map(({ seq }) => seq),
-        drained.cursor,
+        received.items.map(({ seq }) => seq),
+        handedOver.cursor,
         bound,
       ),
     },
@@ -103,46 +103,47 @@ export function recoverEpochAcceptingLoss(drained: HandedOverEpoch): { settled: 
 
 /** All accounts that entries tell of, sorted. */
 export function accountIdsOf(entries: readonly JournalEntry[], epoch: number, cursor: number): string[] {
-  return [...new Set(receive(entries, epoch, cursor).told.flatMap(({ accounts }) => accounts))].sort();
+  return [...new Set(receive(entries, epoch, cursor).items.flatMap(({ accounts }) => accounts))].sort();
 }
 
 function gathered({ entries, epoch, cursor, observed, inDoubt }: HandedOverEpoch) {
   const received = receive(entries, epoch, cursor);
   return {
     received,
-    bound: Math.max(cursor, observed, received.told.at(-1)?.seq ?? 0),
-    doubts: inDoubt.filter((doubt) => !received.keys.has(keyOf(doubt))),
+    bound: Math.max(cursor, observed, received.items.at(-1)?.seq ?? 0),
+    attempts: inDoubt.filter((attempt) => !received.keys.has(keyOf(attempt))),
   };
 }
 
-function settled(
+function recover(
   { accounts, cursor }: HandedOverEpoch,
   received: Received,
   bound: number,
-  doubts: InDoubtAttempt[],
+  attempts: InDoubtAttempt[],
   { contradictionsHeld = false } = {},
-): { settled: RecoveredEpoch; held: Journaled[] } {
-  const complete = received.told.length === bound - cursor;
+): { recovered: RecoveredEpoch; held: Journaled[] } {
+  const complete = received.items.length === bound - cursor;
   const replay = new Replay(accounts);
   const frozen = new Map<string, FrozenAccount['reason']>();
-  if (!complete) for (const doubt of doubts) for (const accountId of doubt.accounts) frozen.set(accountId, 'in_doubt');
+  if (!complete)
+    for (const attempt of attempts) for (const accountId of attempt.accounts) frozen.set(accountId, 'in_doubt');
   const held: Journaled[] = [];
-  for (const told of received.told) {
+  for (const item of received.items) {
     // What is held stays so by itself: whatever comes later on one of its accounts carries a version after it.
-    if (contradictionsHeld ? fitsWithoutContradiction(replay, told) : replay.fits(told)) {
-      replay.apply(told);
+    if (contradictionsHeld ? fitsWithoutContradiction(replay, item) : replay.fits(item)) {
+      replay.apply(item);
       continue;
     }
     if (complete && !contradictionsHeld)
-      throw new IntegrityError(`${told.kind} ${told.id} (seq ${told.seq}) does not follow, and nothing is missing`);
-    held.push(told);
-    for (const accountId of told.accounts) frozen.set(accountId, 'held');
+      throw new IntegrityError(`${item.kind} ${item.id} (seq ${item.seq}) does not follow, and nothing is missing`);
+    held.push(item);
+    for (const accountId of item.accounts) frozen.set(accountId, 'held');
   }
   const { outcomes, changes, idTimeMax } = replay;
   return {
     held,
-    settled: {
-      kind: 'settled',
+    recovered: {
+      kind: 'recovered',
       outcomes,
       changes,
       moves: movesOf(outcomes),
@@ -152,24 +153,24 @@ function settled(
       frozen: [...frozen].map(([accountId, reason]) => ({ accountId, reason })).sort(byAccount),
       unsettled: complete
         ? []
-        : distinct([...doubts, ...held.map(({ kind, id, accounts }) => ({ kind, id, accounts }))]),
+        : distinct([...attempts, ...held.map(({ kind, id, accounts }) => ({ kind, id, accounts }))]),
     },
   };
 }
 
 /** Where a person has decided, what contradicts the books is given up like what is missing: nobody else could open the ledger. */
-function fitsWithoutContradiction(replay: Replay, told: Journaled): boolean {
+function fitsWithoutContradiction(replay: Replay, item: Journaled): boolean {
   try {
-    return replay.fits(told);
+    return replay.fits(item);
   } catch (error) {
     if (error instanceof IntegrityError) return false;
     throw error;
   }
 }
 
-function lastWithoutGap({ told }: Received, cursor: number): number {
+function lastWithoutGap({ items }: Received, cursor: number): number {
   let last = cursor;
-  for (const { seq } of told) {
+  for (const { seq } of items) {
     if (seq !== last + 1) break;
     last = seq;
   }
@@ -190,11 +191,11 @@ export function gapsIn(seqs: readonly number[], after: number, bound: number): L
 const byAccount = (a: FrozenAccount, b: FrozenAccount): number => (a.accountId < b.accountId ? -1 : 1);
 
 /** One per id, the same one whatever their order. */
-function distinct(doubts: InDoubtAttempt[]): InDoubtAttempt[] {
+function distinct(attempts: InDoubtAttempt[]): InDoubtAttempt[] {
   const byKey = new Map<string, InDoubtAttempt>();
-  for (const doubt of doubts) {
-    const known = byKey.get(keyOf(doubt));
-    if (!known || doubt.accounts.join() < known.accounts.join()) byKey.set(keyOf(doubt), doubt);
+  for (const attempt of attempts) {
+    const known = byKey.get(keyOf(attempt));
+    if (!known || attempt.accounts.join() < known.accounts.join()) byKey.set(keyOf(attempt), attempt);
   }
-  return [...byKey.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, doubt]) => doubt);
+  return [...byKey.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, attempt]) => attempt);
 }

@@ -66,20 +66,20 @@ export type PageRule = 'hold' | 'accept' | 'require';
 /**
  * The effect of the next page of a journal on accounts as MySQL has them. Whether an entry follows depends only on its accounts,
  * so pages in order of seq, each applied to the accounts that the previous one left, give the same result as one recovery over all.
- * @param told in order of seq
+ * @param items in order of seq
  * @param stands whether MySQL has it already. @throws IntegrityError when MySQL has something else under its id
  * @throws IntegrityError by the rule
  */
 export function recoverPage(
-  told: readonly Journaled[],
+  items: readonly Journaled[],
   accounts: ReadonlyMap<string, Account>,
-  stands: (one: Journaled) => boolean,
+  isCommitted: (one: Journaled) => boolean,
   rule: PageRule,
 ): Page {
   const replay = new Replay(accounts);
   const held: Journaled[] = [];
-  for (const one of told) {
-    const verdict = verdictOn(one, replay, stands, rule);
+  for (const one of items) {
+    const verdict = verdictOn(one, replay, isCommitted, rule);
     if (verdict === 'follows') replay.apply(one);
     if (verdict === 'held') held.push(one);
   }
@@ -90,11 +90,11 @@ export function recoverPage(
 function verdictOn(
   one: Journaled,
   replay: Replay,
-  stands: (one: Journaled) => boolean,
+  isCommitted: (one: Journaled) => boolean,
   rule: PageRule,
-): 'stands' | 'follows' | 'held' {
+): 'committed' | 'follows' | 'held' {
   try {
-    if (stands(one)) return 'stands';
+    if (isCommitted(one)) return 'committed';
     if (replay.fits(one)) return 'follows';
   } catch (error) {
     if (rule === 'accept' && error instanceof IntegrityError) return 'held';
@@ -104,17 +104,17 @@ function verdictOn(
   return 'held';
 }
 
-/** The entries that follow a seq without a gap. @param told in order of seq */
-export function upToGap(told: readonly Journaled[], after: number): Journaled[] {
-  const gap = told.findIndex(({ seq }, index) => seq !== after + 1 + index);
-  return gap < 0 ? [...told] : told.slice(0, gap);
+/** The entries that follow a seq without a gap. @param items in order of seq */
+export function upToGap(items: readonly Journaled[], after: number): Journaled[] {
+  const gap = items.findIndex(({ seq }, index) => seq !== after + 1 + index);
+  return gap < 0 ? [...items] : items.slice(0, gap);
 }
 
-/** The entries that follow the cursor without a gap, as the flush would write them. @param told in order of seq */
-export function batchUpToGap(told: readonly Journaled[], cursor: { epoch: number; seq: number }): FlushBatch {
+/** The entries that follow the cursor without a gap, as the flush would write them. @param items in order of seq */
+export function batchUpToGap(items: readonly Journaled[], cursor: { epoch: number; seq: number }): FlushBatch {
   const { epoch, seq: afterSeq } = cursor;
   const batch: FlushBatch = { epoch, afterSeq, lastSeq: afterSeq, outcomes: [], changes: [], moves: [], idTimeMax: 0 };
-  for (const one of upToGap(told, afterSeq)) {
+  for (const one of upToGap(items, afterSeq)) {
     batch.lastSeq = one.seq;
     batch.idTimeMax = laterIdTime(batch.idTimeMax, one.id);
     if (one.kind === 'transfers') batch.outcomes.push(one.outcome);

@@ -22,26 +22,26 @@ export class Replay {
    * True when nothing is missing before it: it may be applied. A refusal moves no account, so it always fits.
    * @throws IntegrityError when it contradicts what is before it
    */
-  fits(told: Journaled): boolean {
-    if (told.kind === 'account-change') return this.#changeFits(told);
-    if (told.outcome.status === 'REJECTED') return true;
-    const { order, source, destination } = told.outcome;
+  fits(item: Journaled): boolean {
+    if (item.kind === 'account-change') return this.#changeFits(item);
+    if (item.outcome.status === 'REJECTED') return true;
+    const { order, source, destination } = item.outcome;
     // Both are looked at, so that a contradiction on one side never hides behind a gap on the other.
-    const sourceFits = this.#sideFits(told, order.source, -order.amount, source);
-    const destinationFits = this.#sideFits(told, order.destination, order.amount, destination);
+    const sourceFits = this.#sideFits(item, order.source, -order.amount, source);
+    const destinationFits = this.#sideFits(item, order.destination, order.amount, destination);
     return sourceFits && destinationFits;
   }
 
   /** What fits. */
-  apply(told: Journaled): void {
-    this.idTimeMax = laterIdTime(this.idTimeMax, told.id);
-    if (told.kind === 'account-change') {
-      const { accountId, status, overdraftLimit, settingsVersion } = told.change;
+  apply(item: Journaled): void {
+    this.idTimeMax = laterIdTime(this.idTimeMax, item.id);
+    if (item.kind === 'account-change') {
+      const { accountId, status, overdraftLimit, settingsVersion } = item.change;
       this.#accounts.set(accountId, { ...this.#account(accountId), status, overdraftLimit, settingsVersion });
-      this.changes.push(told.change);
+      this.changes.push(item.change);
       return;
     }
-    const { outcome } = told;
+    const { outcome } = item;
     this.outcomes.push(outcome);
     if (outcome.status === 'REJECTED') return;
     this.#moveTo(outcome.order.source, outcome.source);
@@ -52,28 +52,28 @@ export class Replay {
     this.#accounts.set(accountId, { ...this.#account(accountId), balance, version });
   }
 
-  #sideFits(told: Journaled, accountId: string, change: number, side: Side): boolean {
+  #sideFits(item: Journaled, accountId: string, change: number, side: Side): boolean {
     const account = this.#account(accountId);
-    this.#mustFollow(told, account, side.version - 1, side.settingsVersion);
+    this.#mustFollow(item, account, side.version - 1, side.settingsVersion);
     if (side.version !== account.version + 1 || side.settingsVersion !== account.settingsVersion) return false;
-    const { currency } = told.kind === 'transfers' ? told.outcome.order : account;
+    const { currency } = item.kind === 'transfers' ? item.outcome.order : account;
     if (side.balance !== account.balance + change || account.currency !== currency)
-      throw new IntegrityError(`${told.kind} ${told.id}: not the sum of account ${accountId} and its amount`);
+      throw new IntegrityError(`${item.kind} ${item.id}: not the sum of account ${accountId} and its amount`);
     return true;
   }
 
-  #changeFits(told: JournaledSettings): boolean {
-    const account = this.#account(told.change.accountId);
-    const settingsBefore = told.change.settingsVersion - 1;
-    this.#mustFollow(told, account, told.version, settingsBefore);
-    return told.version === account.version && settingsBefore === account.settingsVersion;
+  #changeFits(item: JournaledSettings): boolean {
+    const account = this.#account(item.change.accountId);
+    const settingsBefore = item.change.settingsVersion - 1;
+    this.#mustFollow(item, account, item.version, settingsBefore);
+    return item.version === account.version && settingsBefore === account.settingsVersion;
   }
 
   /** Something decided on older versions than the account has by now would be there twice, or never have been. */
-  #mustFollow(told: Journaled, account: Account, version: number, settingsVersion: number): void {
+  #mustFollow(item: Journaled, account: Account, version: number, settingsVersion: number): void {
     if (version >= account.version && settingsVersion >= account.settingsVersion) return;
     throw new IntegrityError(
-      `${told.kind} ${told.id} was decided on ${version}/${settingsVersion} of account ${account.accountId}, which is at ${account.version}/${account.settingsVersion}`,
+      `${item.kind} ${item.id} was decided on ${version}/${settingsVersion} of account ${account.accountId}, which is at ${account.version}/${account.settingsVersion}`,
     );
   }
 

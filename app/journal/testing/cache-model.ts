@@ -95,8 +95,8 @@ export class CacheModel implements CacheServer, CacheKeeper {
     this.#server(replid);
     this.#claimFree();
     if (this.#fence > epoch) throw new CacheError('refused', 'fenced');
-    const standing = this.#epochs.get(epoch);
-    if (this.#fence === epoch && standing) return standing.marker;
+    const existing = this.#epochs.get(epoch);
+    if (this.#fence === epoch && existing) return existing.marker;
     this.#fence = epoch;
     this.#epochs.set(epoch, {
       marker,
@@ -251,13 +251,13 @@ export class CacheModel implements CacheServer, CacheKeeper {
       epoch.accounts.delete(account.accountId);
       if (account.modified) epoch.dropped = Math.max(epoch.dropped, account.seq);
     }
-    const standing = accounts.map((account) => {
+    const existing = accounts.map((account) => {
       if (!epoch.accounts.has(account.accountId) && epoch.accounts.size < accountsMax) {
         epoch.accounts.set(account.accountId, { ...account, modified: false, seq: epoch.seq });
       }
       return copy(epoch.accounts.get(account.accountId));
     });
-    return { head: this.#head(epoch), evicted: gone.length, accounts: standing };
+    return { head: this.#head(epoch), evicted: gone.length, accounts: existing };
   }
 
   async find(caller: Caller, ids: readonly string[]) {

@@ -48,7 +48,7 @@ class ChangeAttempt implements TrackedAttempt {
     this.deadline = deadline;
   }
 
-  doubt(): InDoubtAttempt {
+  inDoubtAttempt(): InDoubtAttempt {
     return { kind: 'account-change', id: this.change.changeId, accounts: [this.change.accountId] };
   }
 
@@ -110,12 +110,12 @@ export class AccountChanger {
       view.observe(head);
       return await this.#take(view, attempt, record, head);
     } catch (error) {
-      const doubtful = !(error instanceof Problem) && !(error instanceof CacheError && error.kind !== 'in_doubt');
-      if (doubtful) call.lost(clock.monotonic());
+      const inDoubtChange = !(error instanceof Problem) && !(error instanceof CacheError && error.kind !== 'in_doubt');
+      if (inDoubtChange) call.lost(clock.monotonic());
       else call.proven();
       if (error instanceof Problem) throw attempt.giveUp(error);
       session.suspect(error, view);
-      await this.#failed(attempt, doubtful || (error instanceof CacheError && error.kind === 'unable'));
+      await this.#failed(attempt, inDoubtChange || (error instanceof CacheError && error.kind === 'unable'));
       return null;
     }
   }
@@ -160,12 +160,12 @@ export class AccountChanger {
           return null;
         }
         view.inDoubt.resolved('account-change', change.changeId);
-        return this.#asItStands(view, change.accountId);
+        return this.#currentAccount(view, change.accountId);
       case RecordStatus.POSTED:
         // The change is made, whatever the read returns: from here on it must not be reported as not made.
         attempt.inDoubt = true;
         view.inDoubt.resolved('account-change', change.changeId);
-        return this.#asItStands(view, change.accountId);
+        return this.#currentAccount(view, change.accountId);
       case RecordStatus.MISSING: {
         const loaded = (await this.#deps.loader.ensure([change.accountId])).get(change.accountId);
         if (loaded instanceof Problem && loaded.code !== 'ledger_switching') throw loaded;
@@ -189,7 +189,7 @@ export class AccountChanger {
   }
 
   /** Null if the epoch ended in the meantime: then nothing received in it counts. */
-  async #asItStands(view: EpochView, accountId: string): Promise<AccountView | null> {
+  async #currentAccount(view: EpochView, accountId: string): Promise<AccountView | null> {
     const { cache, loader, session } = this.#deps;
     const { head, accounts } = await cache.read(view.caller, [accountId]);
     if (session.view() !== view) return null;

@@ -70,7 +70,7 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
     this.#index = index;
   }
 
-  doubt(): InDoubtAttempt {
+  inDoubtAttempt(): InDoubtAttempt {
     const { transactionId, source, destination } = this.order;
     return { kind: 'transfers', id: transactionId, accounts: [source, destination] };
   }

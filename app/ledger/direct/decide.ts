@@ -42,7 +42,7 @@ export interface Found {
   /** By id; those that do not exist are absent. */
   accounts: ReadonlyMap<string, Account>;
   /** Committed outcomes, by transaction id. */
-  standing: ReadonlyMap<string, Outcome>;
+  existing: ReadonlyMap<string, Outcome>;
   /** Accounts and transaction ids that wait for the journal of a cache epoch. */
   frozen: ReadonlySet<string>;
   unsettled: ReadonlySet<string>;
@@ -73,8 +73,8 @@ export function decideTransfers(items: readonly DirectItem[], found: Found): Dec
     const { transactionId } = item.order;
     // Only the journal shows what became of this id: whatever the request contains, there may already be an outcome.
     if (found.unsettled.has(transactionId)) return unsettledId(transactionId);
-    const standing = found.standing.get(transactionId) ?? outcomes.get(transactionId);
-    if (standing) return { ...standing, replayed: true };
+    const existing = found.existing.get(transactionId) ?? outcomes.get(transactionId);
+    if (existing) return { ...existing, replayed: true };
     if ((uuidV7Time(transactionId) ?? 0) > found.time.idTimeMax) return idAhead();
     const answer = decide(item, accounts, found);
     if (!(answer instanceof Problem)) outcomes.set(transactionId, answer);

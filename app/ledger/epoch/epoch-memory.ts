@@ -75,12 +75,12 @@ const ENTRY_OVERHEAD_BYTES = 200;
 
 /** A transfer or a change that is sent to a store, and would change these accounts. */
 export interface Attempt {
-  doubt(): InDoubtAttempt;
+  inDoubtAttempt(): InDoubtAttempt;
 }
 
 interface Left {
   /** By their accounts: one id may have been tried with other content. */
-  doubts: Map<string, InDoubtAttempt>;
+  attempts: Map<string, InDoubtAttempt>;
   sinceMs: number;
   /** The pod ids under which an attempt of it may still run. */
   podIds: Set<string>;
@@ -122,10 +122,10 @@ export class InDoubtAttempts {
   leave(attempts: readonly Attempt[], podId: string, nowMs: number): void {
     this.#underWay.delete(attempts);
     for (const attempt of attempts) {
-      const doubt = attempt.doubt();
-      const key = keyOf(doubt.kind, doubt.id);
-      const left = this.#left.get(key) ?? { doubts: new Map(), sinceMs: nowMs, podIds: new Set(), untilSeq: 0 };
-      left.doubts.set(doubt.accounts.join(), doubt);
+      const one = attempt.inDoubtAttempt();
+      const key = keyOf(one.kind, one.id);
+      const left = this.#left.get(key) ?? { attempts: new Map(), sinceMs: nowMs, podIds: new Set(), untilSeq: 0 };
+      left.attempts.set(one.accounts.join(), one);
       left.podIds.add(podId);
       this.#left.set(key, left);
     }
@@ -151,8 +151,8 @@ export class InDoubtAttempts {
 
   /** All that is in doubt now. */
   snapshot(): InDoubtAttempt[] {
-    const left = [...this.#left.values()].flatMap(({ doubts }) => [...doubts.values()]);
-    const underWay = [...this.#underWay].flatMap((attempts) => attempts.map((attempt) => attempt.doubt()));
+    const left = [...this.#left.values()].flatMap(({ attempts }) => [...attempts.values()]);
+    const underWay = [...this.#underWay].flatMap((attempts) => attempts.map((attempt) => attempt.inDoubtAttempt()));
     return [...left, ...underWay];
   }
 }

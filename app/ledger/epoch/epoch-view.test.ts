@@ -10,7 +10,7 @@ class Tried implements TrackedAttempt {
     this.id = id;
     this.inDoubt = inDoubt;
   }
-  doubt(): InDoubtAttempt {
+  inDoubtAttempt(): InDoubtAttempt {
     return { kind: 'transfers', id: this.id, accounts: ['a', 'b'] };
   }
   leaveInDoubt(cacheEpoch: number | null): void {

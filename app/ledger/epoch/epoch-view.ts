@@ -43,7 +43,7 @@ export class EpochView {
     return this.#memory.seq - this.#memory.cursor;
   }
   /** True when MySQL has everything that this pod has received up to this seq, and no attempt is in doubt. */
-  isSettled(upTo: number): boolean {
+  hasNothingToHandOver(upTo: number): boolean {
     const { tail, inDoubt, cursor } = this.#memory;
     return tail.size === 0 && inDoubt.none && cursor >= upTo;
   }

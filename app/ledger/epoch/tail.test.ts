@@ -112,26 +112,26 @@ describe('what a pod knows of an epoch', () => {
 
   it('is settled once MySQL has all that the pod was told of, reads included', () => {
     const one = view();
-    expect(one.isSettled(one.observed)).toBe(true);
+    expect(one.hasNothingToHandOver(one.observed)).toBe(true);
     one.observe(head(2, 1));
-    expect(one.isSettled(one.observed)).toBe(false);
+    expect(one.hasNothingToHandOver(one.observed)).toBe(false);
     one.observe(head(2, 2));
-    expect(one.isSettled(one.observed)).toBe(true);
+    expect(one.hasNothingToHandOver(one.observed)).toBe(true);
     one.keep([entry(3)], 1);
-    expect(one.isSettled(one.observed)).toBe(false);
+    expect(one.hasNothingToHandOver(one.observed)).toBe(false);
     one.observe(head(3, 3));
-    expect(one.isSettled(one.observed)).toBe(true);
+    expect(one.hasNothingToHandOver(one.observed)).toBe(true);
   });
 
   it('is not settled while an attempt is under way or in doubt', () => {
     const one = view();
-    const attempts = [{ doubt: () => ({ kind: 'transfers' as const, id: 't', accounts: ['a', 'b'] }) }];
+    const attempts = [{ inDoubtAttempt: () => ({ kind: 'transfers' as const, id: 't', accounts: ['a', 'b'] }) }];
     one.inDoubt.begin(attempts);
-    expect(one.isSettled(one.observed)).toBe(false);
+    expect(one.hasNothingToHandOver(one.observed)).toBe(false);
     one.inDoubt.leave(attempts, 'p', 0);
-    expect(one.isSettled(one.observed)).toBe(false);
+    expect(one.hasNothingToHandOver(one.observed)).toBe(false);
     one.inDoubt.resolved('transfers', 't');
-    expect(one.isSettled(one.observed)).toBe(true);
+    expect(one.hasNothingToHandOver(one.observed)).toBe(true);
   });
 
   it('stays known under a new pod id of the same process', () => {

@@ -133,7 +133,7 @@ export class OutcomeFinder {
  * Whether "not found" means that there is no outcome: if the cache of the authority's epoch did not have it either, or
  * if MySQL has everything.
  */
-function isNowhere({ mode, epoch, settled }: AuthorityStamp, askedCacheOf: number | null): boolean {
+function isNowhere({ mode, epoch, recovered }: AuthorityStamp, askedCacheOf: number | null): boolean {
   if (mode === 'CACHE') return askedCacheOf === epoch;
-  return mode !== 'CLOSING' && settled;
+  return mode !== 'CLOSING' && recovered;
 }

@@ -7,7 +7,7 @@ export interface AuthorityStamp {
   epoch: number;
   mode: 'CACHE' | 'CLOSING' | 'DIRECT' | 'REBUILDING';
   /** False while accounts or ids wait for the journal of an ended epoch. */
-  settled: boolean;
+  recovered: boolean;
 }
 
 /** What a pod reads from MySQL. Each answer, its stamp and the authority come from one snapshot. */

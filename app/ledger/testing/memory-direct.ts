@@ -30,9 +30,9 @@ export class MemoryDirect implements DirectServer {
 
   async apply(epoch: number, items: readonly DirectItem[]): Promise<(Outcome | Problem)[]> {
     return this.#call(epoch, () => {
-      const { accounts, outcomes: standing, frozen, unsettled } = this.#database;
-      const decided = decideTransfers(items, { epoch, accounts, standing, frozen, unsettled, time: this.#time() });
-      for (const outcome of decided.outcomes) standing.set(outcome.order.transactionId, { ...outcome, replayed: true });
+      const { accounts, outcomes: existing, frozen, unsettled } = this.#database;
+      const decided = decideTransfers(items, { epoch, accounts, existing, frozen, unsettled, time: this.#time() });
+      for (const outcome of decided.outcomes) existing.set(outcome.order.transactionId, { ...outcome, replayed: true });
       for (const { accountId, balance, version } of decided.moves) {
         const account = accounts.get(accountId);
         if (account) accounts.set(accountId, { ...account, balance, version });

@@ -66,7 +66,7 @@ export class MemoryDatabase implements LedgerDatabase {
     return answer;
   }
   #snapshot(): { stamp: Stamp; authority: AuthorityStamp } {
-    const authority = this.authority ?? { epoch: this.stamp.epoch, mode: 'CACHE', settled: true };
+    const authority = this.authority ?? { epoch: this.stamp.epoch, mode: 'CACHE', recovered: true };
     return { stamp: { ...this.stamp }, authority: { ...authority } };
   }
 }
@@ -108,8 +108,8 @@ export class ModelLedger {
   }
   /** Gives MySQL the authority. Data of the cache is not copied there: a test provides it. */
   beginDirect(epoch: number): void {
-    const settled = this.database.frozen.size === 0 && this.database.unsettled.size === 0;
-    this.database.authority = { epoch, mode: 'DIRECT', settled };
+    const recovered = this.database.frozen.size === 0 && this.database.unsettled.size === 0;
+    this.database.authority = { epoch, mode: 'DIRECT', recovered };
     this.session.openDirectly(epoch);
   }
   /** Registers, and opens the session with a new view. */

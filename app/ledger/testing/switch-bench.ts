@@ -22,7 +22,7 @@ export class FaultyDirect implements DirectServer {
   /** The ids of every transaction. */
   readonly calls: string[][] = [];
   /** Changes that were written to MySQL from the journal. */
-  readonly settled = new Set<string>();
+  readonly recovered = new Set<string>();
 
   constructor(database: MemoryDatabase) {
     this.#database = database;
@@ -44,7 +44,7 @@ export class FaultyDirect implements DirectServer {
   change(epoch: number, change: DirectChange) {
     this.calls.push([change.changeId]);
     return this.#through(async () => {
-      if (!this.settled.has(change.changeId)) return this.#server.change(epoch, change);
+      if (!this.recovered.has(change.changeId)) return this.#server.change(epoch, change);
       await this.#server.apply(epoch, []);
       return this.#database.accounts.get(change.accountId) ?? accountOf(change.accountId);
     });
@@ -85,9 +85,9 @@ export class SwitchBench {
   get epoch(): number {
     return this.#epoch;
   }
-  #moved(mode: AuthorityStamp['mode'], settled: boolean): void {
+  #moved(mode: AuthorityStamp['mode'], recovered: boolean): void {
     this.#epoch += 1;
-    this.database.authority = { epoch: this.#epoch, mode, settled };
+    this.database.authority = { epoch: this.#epoch, mode, recovered };
   }
 
   async toCache(): Promise<EpochView> {
@@ -113,24 +113,24 @@ export class SwitchBench {
     const { accounts, outcomes } = this.database;
     const changed = (id: string, fields: object) =>
       accounts.set(id, { ...accountOf(id), ...accounts.get(id), ...fields });
-    for (const told of entries.flatMap((entry) => itemsOf(entry, epoch))) {
-      if (told.kind === 'account-change') {
-        const { status, overdraftLimit, settingsVersion } = told.change;
-        changed(told.change.accountId, { status, overdraftLimit, settingsVersion });
-        this.direct.settled.add(told.id);
+    for (const item of entries.flatMap((entry) => itemsOf(entry, epoch))) {
+      if (item.kind === 'account-change') {
+        const { status, overdraftLimit, settingsVersion } = item.change;
+        changed(item.change.accountId, { status, overdraftLimit, settingsVersion });
+        this.direct.recovered.add(item.id);
         continue;
       }
-      outcomes.set(told.id, { ...told.outcome, replayed: true, persisted: true });
-      if (told.outcome.status === 'REJECTED') continue;
-      const { order, source, destination } = told.outcome;
+      outcomes.set(item.id, { ...item.outcome, replayed: true, persisted: true });
+      if (item.outcome.status === 'REJECTED') continue;
+      const { order, source, destination } = item.outcome;
       changed(order.source, { balance: source.balance, version: source.version });
       changed(order.destination, { balance: destination.balance, version: destination.version });
     }
     this.database.stamp = { epoch, cursor: head.seq };
   }
   /** Lets MySQL decide. @param settled false: something waits for the journal */
-  toDirect(settled = true): number {
-    this.#moved('DIRECT', settled);
+  toDirect(recovered = true): number {
+    this.#moved('DIRECT', recovered);
     this.session.openDirectly(this.#epoch);
     return this.#epoch;
   }

@@ -16,7 +16,7 @@ function found(different: Partial<Omit<Found, 'accounts'>> & { accounts?: Accoun
   const accounts = different.accounts ?? [accountOf('world'), accountOf('a', { balance: 50, version: 3 })];
   return {
     epoch: EPOCH,
-    standing: new Map(),
+    existing: new Map(),
     frozen: new Set(),
     unsettled: new Set(),
     time: new LedgerTime(1000, new Map()),
@@ -25,7 +25,7 @@ function found(different: Partial<Omit<Found, 'accounts'>> & { accounts?: Accoun
   };
 }
 
-function standing(transactionId: string): Map<string, Outcome> {
+function existing(transactionId: string): Map<string, Outcome> {
   const [outcome] = decideTransfers([item(transactionId)], found()).outcomes;
   return new Map(outcome ? [[transactionId, outcome]] : []);
 }
@@ -105,10 +105,10 @@ describe('decideTransfers', () => {
   });
 
   it('returns the committed outcome of a known id, with any content, and writes nothing', () => {
-    const before = standing('1');
+    const before = existing('1');
     const decided = decideTransfers(
       [item('1', { amount: 7, destination: 'nobody' })],
-      found({ standing: before, frozen: new Set(['a', 'world']) }),
+      found({ existing: before, frozen: new Set(['a', 'world']) }),
     );
     expect(decided).toEqual({ answers: [{ ...before.get('1'), replayed: true }], outcomes: [], moves: [] });
   });
@@ -159,7 +159,7 @@ describe('decideTransfers', () => {
   });
 
   it('returns only account_unsettled for an id that is only in the journal, whatever its content', () => {
-    const ground = found({ unsettled: new Set(['1']), standing: standing('1') });
+    const ground = found({ unsettled: new Set(['1']), existing: existing('1') });
     const { answers, outcomes } = decideTransfers([item('1'), item('1', { source: 'nobody' }), item('2')], ground);
     expect(answers.map(summaryOf)).toEqual(['account_unsettled', 'account_unsettled', 'POSTED']);
     expect(outcomes).toHaveLength(1);

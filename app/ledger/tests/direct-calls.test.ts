@@ -318,11 +318,15 @@ describe('Load shedding', () => {
     const view = bench.session.view();
     if (!view) throw new Error('the session is closed');
     const attempts = Array.from({ length: 10_000 }, (_, n) => ({
-      doubt: () => ({ kind: 'transfers' as const, id: `t${n}`, accounts: ['a', 'b'] }),
+      inDoubtAttempt: () => ({ kind: 'transfers' as const, id: `t${n}`, accounts: ['a', 'b'] }),
     }));
     view.inDoubt.leave(attempts, 'pod-1', 0);
     expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['POSTED']);
-    view.inDoubt.leave([{ doubt: () => ({ kind: 'transfers', id: 'one more', accounts: ['a', 'b'] }) }], 'pod-1', 0);
+    view.inDoubt.leave(
+      [{ inDoubtAttempt: () => ({ kind: 'transfers', id: 'one more', accounts: ['a', 'b'] }) }],
+      'pod-1',
+      0,
+    );
     expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['overloaded']);
     view.inDoubt.resolved('transfers', 't5');
     expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['POSTED']);

@@ -46,7 +46,7 @@ describe('A balance', () => {
     await bench.settle();
     bench.toDirect();
     // The pod has not noticed: the snapshot counts.
-    bench.database.authority = { epoch: 4, mode: 'REBUILDING', settled: true };
+    bench.database.authority = { epoch: 4, mode: 'REBUILDING', recovered: true };
     expect(await read('a')).toEqual(['100 from database, stale']);
   });
 
@@ -99,12 +99,12 @@ describe('The outcome of an unknown id', () => {
     bench.session.close();
     expect(await nowhere()).toBe('ledger_switching');
     await bench.toCache();
-    bench.database.authority = { epoch: 9, mode: 'CACHE', settled: true };
+    bench.database.authority = { epoch: 9, mode: 'CACHE', recovered: true };
     expect(await nowhere()).toBe('ledger_switching');
   });
 
   it('cannot be determined once the epoch is closing, even if this pod has not noticed', async () => {
-    bench.database.authority = { epoch: 2, mode: 'CLOSING', settled: false };
+    bench.database.authority = { epoch: 2, mode: 'CLOSING', recovered: false };
     expect(await nowhere()).toBe('ledger_switching');
   });
 

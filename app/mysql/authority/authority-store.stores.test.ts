@@ -62,7 +62,7 @@ async function inCache(): Promise<Authority> {
   if (!cache) throw new Error('the authority has moved');
   return cache;
 }
-const standing = { ...server, cacheEpoch: 2, bound: null };
+const existing = { ...server, cacheEpoch: 2, bound: null };
 const row = async () => {
   const { ageMs: _ageMs, ...rest } = await store.read();
   return rest;
@@ -70,8 +70,8 @@ const row = async () => {
 
 describe('AuthorityStore.move', () => {
   it('adds 1 to the epoch with every transition, and logs who moved it and why', async () => {
-    expect(await inCache()).toEqual({ epoch: 2, mode: 'CACHE', ...standing, ageMs: 0 });
-    expect(await row()).toEqual({ epoch: 2, mode: 'CACHE', ...standing });
+    expect(await inCache()).toEqual({ epoch: 2, mode: 'CACHE', ...existing, ageMs: 0 });
+    expect(await row()).toEqual({ epoch: 2, mode: 'CACHE', ...existing });
     expect(await db.database.rows('SELECT epoch, mode, changed_by, reason FROM authority_log')).toEqual([
       { epoch: 1, mode: 'REBUILDING', changed_by: 'keeper-1', reason: 'a test' },
       { epoch: 2, mode: 'CACHE', changed_by: 'keeper-1', reason: 'a test' },
@@ -80,7 +80,7 @@ describe('AuthorityStore.move', () => {
 
   it('keeps the cache epoch of the row for CLOSING, and clears it for other modes', async () => {
     await inCache();
-    expect(await moved('CLOSING')).toEqual({ epoch: 3, mode: 'CLOSING', ...standing, ageMs: 0 });
+    expect(await moved('CLOSING')).toEqual({ epoch: 3, mode: 'CLOSING', ...existing, ageMs: 0 });
     await db.database.rows('UPDATE authority SET cache_epoch = NULL');
     expect(await moved('DIRECT')).toEqual({ epoch: 4, mode: 'DIRECT', ...nothing, ageMs: 0 });
     expect(await row()).toEqual({ epoch: 4, mode: 'DIRECT', ...nothing });
@@ -203,8 +203,8 @@ describe('Registration', () => {
     );
     for (const podId of ['old', 'pod']) await store.register(podId, epoch);
     const pods = new Map((await store.pods()).map((pod) => [pod.podId, pod]));
-    expect(pods.get('old')).toMatchObject({ epoch, observed: 0, retiredSeq: null, drained: false });
-    expect(pods.get('pod')).toMatchObject({ epoch, observed: 9, retiredSeq: 7, drained: false });
+    expect(pods.get('old')).toMatchObject({ epoch, observed: 0, retiredSeq: null, handedOver: false });
+    expect(pods.get('pod')).toMatchObject({ epoch, observed: 9, retiredSeq: 7, handedOver: false });
   });
 });
 
@@ -214,7 +214,7 @@ describe('Pods', () => {
     await store.register('pod', epoch);
     await db.database.rows('UPDATE pods SET heartbeat_at = DATE_SUB(NOW(3), INTERVAL 90 SECOND)');
     const [silent] = await store.pods();
-    expect(silent).toMatchObject({ podId: 'pod', epoch, drained: false, observed: 0, retiredSeq: null });
+    expect(silent).toMatchObject({ podId: 'pod', epoch, handedOver: false, observed: 0, retiredSeq: null });
     expect(silent?.silentMs).toBeGreaterThanOrEqual(90_000);
     await heard('pod', 3);
     const [pod] = await store.pods();

@@ -139,11 +139,11 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
       pod_id: string;
       epoch: number;
       observed_seq: number;
-      drained: number;
+      handedOver: number;
       retired_seq: number | null;
       silent_us: number;
     }>(
-      `SELECT pod_id, epoch, observed_seq, drained_at IS NOT NULL AS drained, retired_seq,
+      `SELECT pod_id, epoch, observed_seq, drained_at IS NOT NULL AS handedOver, retired_seq,
          TIMESTAMPDIFF(MICROSECOND, heartbeat_at, NOW(3)) AS silent_us
        FROM pods ORDER BY registered_at LIMIT 1000`,
     );
@@ -151,7 +151,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
       podId: row.pod_id,
       epoch: row.epoch,
       observed: row.observed_seq,
-      drained: row.drained === 1,
+      handedOver: row.handedOver === 1,
       retiredSeq: row.retired_seq,
       silentMs: row.silent_us / 1000,
     }));

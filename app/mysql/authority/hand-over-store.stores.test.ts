@@ -17,10 +17,10 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 beforeEach(() => db.reset());
 
-const doubt = (id: string, ...accounts: string[]): InDoubtAttempt => ({ kind: 'transfers', id, accounts });
+const attempt = (id: string, ...accounts: string[]): InDoubtAttempt => ({ kind: 'transfers', id, accounts });
 const entries = () =>
   db.database.rows<object>('SELECT epoch, first_seq, last_seq, kind FROM drained_entries ORDER BY epoch, first_seq');
-const doubts = () =>
+const attempts = () =>
   db.database.rows<object>(
     'SELECT pod_id, kind, id, account_id AS one, other_account_id AS other FROM drained_doubts ORDER BY pod_id, kind, id, one, other',
   );
@@ -36,54 +36,54 @@ async function journal(): Promise<JournalEntry[]> {
 
 describe('MysqlHandOverStore.keep', () => {
   it('stores entries byte for byte, and in-doubt attempts', async () => {
-    const drained = await journal();
+    const handedOver = await journal();
     const inDoubt: InDoubtAttempt[] = [
-      doubt('x', 'ada', 'bob'),
+      attempt('x', 'ada', 'bob'),
       { kind: 'account-change', id: 'x', accounts: ['ada'] },
     ];
-    await store.keep(1, 'pod', { entries: drained, inDoubt });
+    await store.keep(1, 'pod', { entries: handedOver, inDoubt });
     expect(await entries()).toMatchObject([
       { epoch: 1, first_seq: 1, last_seq: 2, kind: 'transfers' },
       { epoch: 1, first_seq: 3, last_seq: 3, kind: 'account-change' },
       { epoch: 1, first_seq: 4, last_seq: 4, kind: 'transfers' },
     ]);
     const kept = await db.database.rows('SELECT payload, records FROM drained_entries ORDER BY first_seq');
-    expect(kept).toEqual(drained.map(({ payload, records }) => ({ payload, records })));
-    expect(await doubts()).toEqual([
+    expect(kept).toEqual(handedOver.map(({ payload, records }) => ({ payload, records })));
+    expect(await attempts()).toEqual([
       { pod_id: 'pod', kind: 'transfers', id: 'x', one: 'ada', other: 'bob' },
       { pod_id: 'pod', kind: 'account-change', id: 'x', one: 'ada', other: '' },
     ]);
   });
 
   it('changes nothing if it is repeated, by the same pod or with the same entries by another', async () => {
-    const chunk = { entries: await journal(), inDoubt: [doubt('x', 'ada', 'bob')] };
+    const chunk = { entries: await journal(), inDoubt: [attempt('x', 'ada', 'bob')] };
     await store.keep(1, 'pod', chunk);
-    const before = [await entries(), await doubts()];
+    const before = [await entries(), await attempts()];
     await store.keep(1, 'pod', chunk);
     await store.keep(1, 'other', { ...chunk, inDoubt: [] });
-    expect([await entries(), await doubts()]).toEqual(before);
+    expect([await entries(), await attempts()]).toEqual(before);
   });
 
   it('stores all accounts of an id that was tried with others, too', async () => {
-    await store.keep(1, 'pod', { entries: [], inDoubt: [doubt('x', 'ada', 'bob'), doubt('x', 'ada', 'world')] });
-    expect(await doubts()).toMatchObject([
+    await store.keep(1, 'pod', { entries: [], inDoubt: [attempt('x', 'ada', 'bob'), attempt('x', 'ada', 'world')] });
+    expect(await attempts()).toMatchObject([
       { id: 'x', one: 'ada', other: 'bob' },
       { id: 'x', one: 'ada', other: 'world' },
     ]);
   });
 
   it('throws an IntegrityError if a different entry exists under the same seq, and stores nothing of that chunk', async () => {
-    const drained = await journal();
-    await store.keep(1, 'pod', { entries: drained, inDoubt: [] });
-    const [first] = drained;
+    const handedOver = await journal();
+    await store.keep(1, 'pod', { entries: handedOver, inDoubt: [] });
+    const [first] = handedOver;
     if (!first) throw new Error('no entry');
     const records = Buffer.from(first.records);
     records.writeDoubleLE(1, 2);
     for (const other of [{ payload: first.payload.replace('quoted', 'quotes') }, { records }]) {
-      const chunk = { entries: [{ ...first, ...other }], inDoubt: [doubt('x', 'ada', 'bob')] };
+      const chunk = { entries: [{ ...first, ...other }], inDoubt: [attempt('x', 'ada', 'bob')] };
       await expect(store.keep(1, 'other', chunk)).rejects.toThrow(IntegrityError);
     }
-    expect(await doubts()).toEqual([]);
+    expect(await attempts()).toEqual([]);
     const [kept] = await db.database.rows<object>('SELECT payload, records FROM drained_entries WHERE first_seq = 1');
     expect(kept).toEqual({ payload: first.payload, records: first.records });
   });
@@ -117,10 +117,10 @@ describe('MysqlHandOverStore.keep', () => {
     const metadata = { note: `'${'x'.repeat(16_000)}"` };
     for (let call = 0; call < 30; call++)
       await epoch.apply(...Array.from({ length: 50 }, (_, n) => order(`t${call}-${n}`, { metadata })));
-    const drained = await epoch.entries();
-    expect(drained.reduce((bytes, { payload }) => bytes + payload.length, 0)).toBeGreaterThan(20 * 1024 * 1024);
-    await store.keep(1, 'pod', { entries: drained, inDoubt: [] });
-    expect(await entries()).toHaveLength(drained.length);
+    const handedOver = await epoch.entries();
+    expect(handedOver.reduce((bytes, { payload }) => bytes + payload.length, 0)).toBeGreaterThan(20 * 1024 * 1024);
+    await store.keep(1, 'pod', { entries: handedOver, inDoubt: [] });
+    expect(await entries()).toHaveLength(handedOver.length);
   });
 });
 
@@ -131,7 +131,9 @@ describe('MysqlHandOverStore.complete', () => {
     await db.database.rows("UPDATE pods SET observed_seq = 50 WHERE pod_id = 'b'");
     await db.database.rows("INSERT INTO pods (pod_id, epoch) VALUES ('old', 0)");
     await store.complete(1, ['a', 'b', 'old', 'never registered'], 17);
-    const pods = (await authority.pods()).map(({ podId, drained, observed }) => [podId, drained, observed]).sort();
+    const pods = (await authority.pods())
+      .map(({ podId, handedOver, observed }) => [podId, handedOver, observed])
+      .sort();
     expect(pods).toEqual([
       ['a', true, 17],
       ['b', true, 50],
@@ -185,13 +187,13 @@ describe('MysqlHandOverStore.forget', () => {
     );
     const change = (id: string): InDoubtAttempt => ({ kind: 'account-change', id, accounts: ['ada'] });
     const inDoubt = [
-      ...[doubt('known', 'ada', 'bob'), doubt('changed', 'ada', 'bob'), doubt('open', 'ada', 'bob')],
+      ...[attempt('known', 'ada', 'bob'), attempt('changed', 'ada', 'bob'), attempt('open', 'ada', 'bob')],
       ...[change('known'), change('changed')],
     ];
     await store.keep(1, 'nobody', { entries: [], inDoubt });
-    await store.keep(2, 'nobody', { entries: [], inDoubt: [doubt('known', 'ada', 'bob')] });
+    await store.keep(2, 'nobody', { entries: [], inDoubt: [attempt('known', 'ada', 'bob')] });
     await store.forget(1, 0);
-    expect(await doubts()).toMatchObject([
+    expect(await attempts()).toMatchObject([
       { kind: 'transfers', id: 'changed' },
       { kind: 'transfers', id: 'known' },
       { kind: 'transfers', id: 'open' },

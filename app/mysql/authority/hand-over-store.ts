@@ -26,7 +26,7 @@ export class MysqlHandOverStore implements HandOvers {
     await this.#database.transaction(async (session) => {
       for (const rows of statements(entries.map((entry) => entryLiteral(epoch, entry))))
         await keepEntries(session, rows);
-      for (const rows of statements(inDoubt.map((doubt) => attemptLiteral(epoch, podId, doubt)))) {
+      for (const rows of statements(inDoubt.map((attempt) => attemptLiteral(epoch, podId, attempt)))) {
         await session.run(
           `INSERT INTO drained_doubts (epoch, pod_id, kind, \`id\`, account_id, other_account_id) VALUES ${rows.join(',')}
            ON DUPLICATE KEY UPDATE \`id\` = VALUES(\`id\`)`,

@@ -9,7 +9,7 @@ import { FlushStore } from '../ledger/flush-store.ts';
 import { InterruptedDatabase, poolOptions } from '../testing/test-database.ts';
 import { AuthorityStore } from './authority-store.ts';
 import { RecoveryStore } from './recovery-store.ts';
-import { BY, doubt, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
+import { attempt, BY, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
 
 const STATEMENTS_MAX = 150;
 /** Every entry and every in-doubt attempt is a separate page. */
@@ -31,7 +31,7 @@ beforeEach(async () => {
 });
 
 /** Everything that two pods know of four entries, of which the second is missing. */
-async function drained(): Promise<{ closing: Authority; journal: JournalEntry[] }> {
+async function handedOver(): Promise<{ closing: Authority; journal: JournalEntry[] }> {
   const journal = await bench.journal(
     ['t1', 'world', 'ada', 500],
     ['t2', 'bob', 'cy', 7],
@@ -39,8 +39,8 @@ async function drained(): Promise<{ closing: Authority; journal: JournalEntry[] 
     ['t4', 'world', 'ada', 50],
   );
   const closing = await bench.closing();
-  await bench.drain('pod', except(journal, 2), [doubt('t2', 'bob', 'cy')], 4);
-  await bench.drain('other', except(journal, 2, 3));
+  await bench.handOver('pod', except(journal, 2), [attempt('t2', 'bob', 'cy')], 4);
+  await bench.handOver('other', except(journal, 2, 3));
   return { closing, journal };
 }
 
@@ -50,14 +50,14 @@ const steps: [string, () => Promise<Step>][] = [
   [
     'recoverFromHandOvers',
     async () => {
-      const { closing } = await drained();
-      return (recoveryStore) => bench.fold(closing, recoveryStore);
+      const { closing } = await handedOver();
+      return (recoveryStore) => bench.recover(closing, recoveryStore);
     },
   ],
   [
     'finishFromJournal',
     async () => {
-      const { closing, journal } = await drained();
+      const { closing, journal } = await handedOver();
       await bench.flush(journal, closing.epoch);
       return (recoveryStore) => recoveryStore.finishFromJournal(closing, 'REBUILDING', 4, BY);
     },
@@ -65,8 +65,8 @@ const steps: [string, () => Promise<Step>][] = [
   [
     'unfreezeFromJournal',
     async () => {
-      const { closing, journal } = await drained();
-      await bench.fold(closing);
+      const { closing, journal } = await handedOver();
+      await bench.recover(closing);
       const direct = await bench.authority.read();
       return (recoveryStore) => bench.late(direct, journal, 4, { recoveryStore, pageEntries: 1 });
     },
@@ -74,15 +74,15 @@ const steps: [string, () => Promise<Step>][] = [
   [
     'acceptLoss, closed',
     async () => {
-      const { closing } = await drained();
+      const { closing } = await handedOver();
       return (recoveryStore) => bench.accept(closing, BY, recoveryStore);
     },
   ],
   [
     'acceptLoss, frozen',
     async () => {
-      const { closing } = await drained();
-      await bench.fold(closing);
+      const { closing } = await handedOver();
+      await bench.recover(closing);
       const direct = await bench.authority.read();
       return (recoveryStore) => bench.accept(direct, BY, recoveryStore);
     },
@@ -90,7 +90,7 @@ const steps: [string, () => Promise<Step>][] = [
   [
     'activate',
     async () => {
-      const { closing, journal } = await drained();
+      const { closing, journal } = await handedOver();
       await bench.flush(journal, closing.epoch);
       const rebuilding = await bench.recoveryStore.finishFromJournal(closing, 'REBUILDING', 4, BY);
       if (!rebuilding) throw new Error('the authority has moved');
@@ -182,8 +182,8 @@ describe('What is in flight', () => {
     open();
     await flushing;
     const now = await closing;
-    for (const podId of ['pod', 'other']) await bench.drain(podId, journal, [], 2);
-    expect(await bench.fold(now)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+    for (const podId of ['pod', 'other']) await bench.handOver(podId, journal, [], 2);
+    expect(await bench.recover(now)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
 
@@ -192,13 +192,13 @@ describe('What is in flight', () => {
     const batch = batchOf(journal, 1, 0);
     const closing = await bench.closing();
     await expect(bench.flushes.commit(batch, 1)).rejects.toThrow(CursorConflictError);
-    for (const podId of ['pod', 'other']) await bench.drain(podId, journal, [], 1);
+    for (const podId of ['pod', 'other']) await bench.handOver(podId, journal, [], 1);
     const { reached, open } = paused(4);
-    const folding = bench.fold(closing, new RecoveryStore(interrupted));
+    const recovering = bench.recover(closing, new RecoveryStore(interrupted));
     await reached;
     const flushing = bench.flushes.commit(batch, closing.epoch).catch((error: unknown) => error);
     open();
-    expect(await folding).toMatchObject({ authority: { mode: 'DIRECT' } });
+    expect(await recovering).toMatchObject({ authority: { mode: 'DIRECT' } });
     expect(await flushing).toBeInstanceOf(CursorConflictError);
     expect(await bench.transfers()).toEqual(['t1']);
   });
@@ -206,15 +206,15 @@ describe('What is in flight', () => {
   it('an earlier flush of the closing keeper moves the cursor: the recovery waits for it and continues from there', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const closing = await bench.closing();
-    for (const podId of ['pod', 'other']) await bench.drain(podId, journal, [], 2);
+    for (const podId of ['pod', 'other']) await bench.handOver(podId, journal, [], 2);
     const { reached, open } = paused(3);
     const flushing = new FlushStore(interrupted).commit(batchOf(except(journal, 2), 1, 0), closing.epoch);
     await reached;
-    const folding = bench.fold(closing);
+    const recovering = bench.recover(closing);
     await until('the fold waits for the flush', () => runs('UPDATE flush_cursor SET seq%'));
     open();
     await flushing;
-    expect(await folding).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+    expect(await recovering).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
 
@@ -224,9 +224,9 @@ describe('What is in flight', () => {
     await reached;
     const closing = bench.closing();
     await until('CLOSING waits for the registration', waits);
-    for (const podId of ['pod', 'other']) await bench.drain(podId, []);
+    for (const podId of ['pod', 'other']) await bench.handOver(podId, []);
     open();
     expect(await registering).toBe(true);
-    expect(await bench.fold(await closing)).toEqual({ undrained: ['late'] });
+    expect(await bench.recover(await closing)).toEqual({ notHandedOver: ['late'] });
   });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Authority } from '../../domain/authority.ts';
-import { BY, doubt, except, RecoveryBench } from './testing/recovery-bench.ts';
+import { attempt, BY, except, RecoveryBench } from './testing/recovery-bench.ts';
 
 /** A page has one outcome, so that a recovery can be interrupted after any of them. */
 let bench: RecoveryBench;
@@ -11,7 +11,7 @@ afterAll(() => bench.db.drop());
 beforeEach(() => bench.begin());
 
 /** Recovers until the drained entries are posted up to a seq. */
-async function foldUpTo(seq: number, closing: Authority): Promise<void> {
+async function recoverUpTo(seq: number, closing: Authority): Promise<void> {
   for (;;) {
     const step = await bench.recoveryStore.recoverFromHandOvers(closing, BY);
     if (!step || !('working' in step)) throw new Error(`it ended too early: ${JSON.stringify(step)}`);
@@ -40,14 +40,14 @@ describe('a recovery by what was drained', () => {
         ['t6', 'world', 'ada', 1],
       );
       const closing = await bench.closing();
-      await bench.drain('pod', except(journal, 2), [doubt('t2', 'bob', 'cy')], 6);
-      await foldUpTo(posted, closing);
+      await bench.handOver('pod', except(journal, 2), [attempt('t2', 'bob', 'cy')], 6);
+      await recoverUpTo(posted, closing);
       expect(await bench.flushes.cursor()).toMatchObject({ seq: 1 });
       const page = journal.filter(({ firstSeq }) => firstSeq > 1 && firstSeq <= read);
       await bench.recoveryStore.postJournal(closing, page, 6);
       expect(await bench.flushes.cursor()).toMatchObject({ seq: read });
 
-      expect(await bench.fold(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+      expect(await bench.recover(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
       expect(await bench.flushes.cursor()).toMatchObject({ seq: 6 });
       expect(await bench.transfers()).toEqual(['t1', 't2', 't3', 't4', 't5', 't6']);
       expect((await bench.everything())['accounts']).toMatchObject([
@@ -68,14 +68,14 @@ describe('a recovery by what was drained', () => {
       ['t4', 'world', 'ada', 1],
     );
     const closing = await bench.closing();
-    await bench.drain('pod', except(journal, 1, 3), [doubt('t1', 'bob', 'cy'), doubt('t3', 'cy', 'bob')], 4);
-    await foldUpTo(4, closing);
+    await bench.handOver('pod', except(journal, 1, 3), [attempt('t1', 'bob', 'cy'), attempt('t3', 'cy', 'bob')], 4);
+    await recoverUpTo(4, closing);
     await bench.recoveryStore.postJournal(closing, journal.slice(0, 1), 4);
-    expect(await bench.fold(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: 1, bound: 4 } });
+    expect(await bench.recover(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: 1, bound: 4 } });
     expect(await bench.flushes.cursor()).toMatchObject({ seq: 2 });
     expect(await bench.frozenAccounts()).toMatchObject([{ account_id: 'bob' }, { account_id: 'cy' }]);
-    const settled = await bench.late(await bench.authority.read(), journal, 4, { pageEntries: 1 });
-    expect(settled).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
+    const recovered = await bench.late(await bench.authority.read(), journal, 4, { pageEntries: 1 });
+    expect(recovered).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
     expect(await bench.transfers()).toEqual(['t1', 't2', 't3', 't4']);
   });
 });

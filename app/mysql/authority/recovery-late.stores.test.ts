@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { IntegrityError } from '../../journal/flush-batch.ts';
-import { BY, CHANGE_ID, doubt, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
+import { attempt, BY, CHANGE_ID, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
 import { UnsettledStore } from './unsettled-store.ts';
 
 const NOTHING = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
@@ -70,11 +70,11 @@ describe('RecoveryStore.unfreezeFromJournal', () => {
     await bench.epoch.change(later, 'bob', { status: 'SUSPENDED' });
     const journal = await bench.epoch.entries();
     const closing = await bench.closing();
-    await bench.drain('pod', except(journal, 2), [{ kind: 'account-change', id: CHANGE_ID, accounts: ['ada'] }], 4);
-    const settled = await bench.fold(closing);
-    if (!settled || !('authority' in settled)) throw new Error('all pods have drained');
+    await bench.handOver('pod', except(journal, 2), [{ kind: 'account-change', id: CHANGE_ID, accounts: ['ada'] }], 4);
+    const recovered = await bench.recover(closing);
+    if (!recovered || !('authority' in recovered)) throw new Error('all pods have drained');
     expect(await bench.flushes.cursor()).toMatchObject({ seq: 1, idTimeMax: 0x018900000009 });
-    await bench.late(settled.authority, except(journal, 1), 4);
+    await bench.late(recovered.authority, except(journal, 1), 4);
     const books = await bench.everything();
     expect(books['account_changes']).toMatchObject([
       { change_id: CHANGE_ID, seq: 2 },
@@ -116,14 +116,14 @@ describe('RecoveryStore.unfreezeFromJournal', () => {
     for (const table of ['pods', 'drained_entries']) await bench.db.database.rows(`DELETE FROM ${table}`);
     const short = bench.late(now, except(journal, 4), 3);
     await expect(short).rejects.toThrow('the journal ends at 3, but 4 was observed');
-    expect(await bench.standing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, bound: 4 });
+    expect(await bench.existing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, bound: 4 });
   });
 
   it('is rejected if nothing waits', async () => {
     const { now, journal } = await bench.frozen();
-    const settled = await bench.late(now, journal, 4);
-    if (!settled) throw new Error('the authority has moved');
-    await expect(bench.late(settled, journal, 4)).rejects.toThrow('no cache epoch is waiting');
+    const recovered = await bench.late(now, journal, 4);
+    if (!recovered) throw new Error('the authority has moved');
+    await expect(bench.late(recovered, journal, 4)).rejects.toThrow('no cache epoch is waiting');
   });
 });
 
@@ -137,8 +137,8 @@ describe('RecoveryStore.acceptLoss', () => {
       ['t4', 'world', 'ada', 50],
     );
     const closing = await bench.closing();
-    await bench.drain('here', except(journal, 2), [doubt('x', 'ada', 'bob')], 6);
-    expect(await bench.fold(closing)).toEqual({ undrained: ['gone'] });
+    await bench.handOver('here', except(journal, 2), [attempt('x', 'ada', 'bob')], 6);
+    expect(await bench.recover(closing)).toEqual({ notHandedOver: ['gone'] });
     expect((await report.report(10)).undrainedPods).toMatchObject({
       total: 1,
       items: [{ podId: 'gone', observed: 0 }],
@@ -183,7 +183,7 @@ describe('RecoveryStore.acceptLoss', () => {
     await bench.begin(['here', 'gone']);
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'bob', 'cy', 7]);
     const closing = await bench.closing();
-    await bench.drain('here', journal, [], 2);
+    await bench.handOver('here', journal, [], 2);
     expect(await bench.accept(closing, OPERATOR)).toMatchObject({ dropped: 0 });
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
@@ -232,7 +232,7 @@ describe('UnsettledStore.report', () => {
     await bench.db.database.rows("UPDATE pods SET retired_seq = 1 WHERE pod_id = 'd'");
     await bench.db.database.rows("UPDATE pods SET retired_seq = 2 WHERE pod_id = 'e'");
     await bench.closing();
-    await bench.drain('a', [], []);
+    await bench.handOver('a', [], []);
     const { undrainedPods } = await report.report(2);
     expect(undrainedPods.total).toBe(3);
     expect(undrainedPods.items).toHaveLength(2);

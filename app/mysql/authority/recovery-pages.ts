@@ -44,10 +44,10 @@ const doneUpTo = ({ row, cursor }: PageContext): number => Math.max(row.position
 export async function upToGapPage(context: PageContext): Promise<Recovery | null> {
   const { session, now, cursor, row, limits } = context;
   const { entries } = await handedOverPage(session, now.cacheEpoch, cursor.seq, limits);
-  const told = upToGap(receive(entries, now.cacheEpoch, cursor.seq).told, cursor.seq);
-  const last = told.at(-1);
+  const items = upToGap(receive(entries, now.cacheEpoch, cursor.seq).items, cursor.seq);
+  const last = items.at(-1);
   if (!last) return null;
-  return keepRecovery(session, row, counted(row, await post(context, told, 'require', last.seq)));
+  return keepRecovery(session, row, counted(row, await post(context, items, 'require', last.seq)));
 }
 
 /**
@@ -59,7 +59,7 @@ export async function countPage(context: PageContext): Promise<Recovery | Unexpl
   const { session, now, cursor, row, limits } = context;
   const { entries, lastSeq } = await handedOverPage(session, now.cacheEpoch, doneUpTo(context), limits);
   if (entries.length > 0) {
-    await markReceived(session, now.cacheEpoch, receive(entries, now.cacheEpoch, doneUpTo(context)).told);
+    await markReceived(session, now.cacheEpoch, receive(entries, now.cacheEpoch, doneUpTo(context)).items);
     return keepRecovery(session, row, { position: lastSeq });
   }
   const missing = row.bound - cursor.seq - (await handedOverCount(session, now.cacheEpoch, cursor.seq));
@@ -70,10 +70,10 @@ export async function countPage(context: PageContext): Promise<Recovery | Unexpl
 
 /** Freezes the accounts of in-doubt attempts, and stores their ids. */
 export async function freezePage({ session, now, row, limits }: PageContext): Promise<Recovery> {
-  const { doubts, position } = await inDoubtPage(session, now.cacheEpoch, row.attemptPosition, limits.outcomesMax);
-  const frozen = doubts.flatMap(({ accounts }) => accounts);
+  const { attempts, position } = await inDoubtPage(session, now.cacheEpoch, row.attemptPosition, limits.outcomesMax);
+  const frozen = attempts.flatMap(({ accounts }) => accounts);
   await freeze(session, now.cacheEpoch, frozen, 'in_doubt');
-  await keepUnsettled(session, now.cacheEpoch, doubts);
+  await keepUnsettled(session, now.cacheEpoch, attempts);
   if (position === null) return keepRecovery(session, row, { phase: 'posting', attemptPosition: '' });
   return keepRecovery(session, row, { attemptPosition: position });
 }
@@ -81,9 +81,9 @@ export async function freezePage({ session, now, row, limits }: PageContext): Pr
 /** Posts the entries that follow on their accounts; the others wait for the journal, together with their accounts. */
 export async function postPage(context: PageContext): Promise<Recovery> {
   const { session, now, row } = context;
-  const { told, lastSeq } = await nextHandedOver(context);
-  if (told.length === 0) return keepRecovery(session, row, { phase: 'done' });
-  const page = await post(context, told, 'hold', context.cursor.seq);
+  const { items, lastSeq } = await nextHandedOver(context);
+  if (items.length === 0) return keepRecovery(session, row, { phase: 'done' });
+  const page = await post(context, items, 'hold', context.cursor.seq);
   await hold(session, now.cacheEpoch, page.held);
   return keepRecovery(session, row, { position: lastSeq, ...counted(row, page) });
 }
@@ -91,38 +91,38 @@ export async function postPage(context: PageContext): Promise<Recovery> {
 /** The same if the loss is accepted: entries that do not follow, and missing ones, are recorded as dropped. */
 export async function postPageAccepting(context: PageContext, by: MovedBy): Promise<Recovery> {
   const { session, now, row } = context;
-  const { told, lastSeq } = await nextHandedOver(context);
-  const end = told.length === 0 ? row.bound : lastSeq;
+  const { items, lastSeq } = await nextHandedOver(context);
+  const end = items.length === 0 ? row.bound : lastSeq;
   const gaps = gapsIn(
-    told.map(({ seq }) => seq),
+    items.map(({ seq }) => seq),
     doneUpTo(context),
     end,
   );
-  const page = await post(context, told, 'accept', context.cursor.seq);
-  await markReceived(session, now.cacheEpoch, told);
+  const page = await post(context, items, 'accept', context.cursor.seq);
+  await markReceived(session, now.cacheEpoch, items);
   const dropped = await writeLoss(session, now, { held: page.held, inDoubt: [], gaps }, by);
   const counts = { posted: row.posted + page.outcomes.length + page.changes.length, held: row.held + dropped };
-  return keepRecovery(session, row, { ...counts, position: end, phase: told.length === 0 ? 'recording' : 'posting' });
+  return keepRecovery(session, row, { ...counts, position: end, phase: items.length === 0 ? 'recording' : 'posting' });
 }
 
 /** For frozen accounts: drained entries that are not in MySQL were held, and are now dropped. */
 export async function comparePage(context: PageContext, by: MovedBy): Promise<Recovery> {
   const { session, now, row } = context;
-  const { told, lastSeq } = await nextHandedOver(context);
-  if (told.length === 0) return keepRecovery(session, row, { phase: 'recording' });
-  const known = await knownIds(session, told);
-  const held = told.filter((one) => !standsUnchanged(one, known, now.cacheEpoch));
+  const { items, lastSeq } = await nextHandedOver(context);
+  if (items.length === 0) return keepRecovery(session, row, { phase: 'recording' });
+  const known = await knownIds(session, items);
+  const held = items.filter((one) => !isCommittedUnchanged(one, known, now.cacheEpoch));
   const dropped = await writeLoss(session, now, { held, inDoubt: [], gaps: [] }, by);
   return keepRecovery(session, row, { position: lastSeq, held: row.held + dropped });
 }
 
 /** Records the in-doubt attempts that are dropped; whether they took effect will never be known. */
 export async function recordPage({ session, now, row, limits }: PageContext, by: MovedBy): Promise<Recovery> {
-  const { doubts, position } =
+  const { attempts, position } =
     now.mode === 'CLOSING'
       ? await inDoubtPage(session, now.cacheEpoch, row.attemptPosition, limits.outcomesMax)
       : await unsettledPage(session, now, row.attemptPosition, limits.outcomesMax);
-  const dropped = await writeLoss(session, now, { held: [], inDoubt: doubts, gaps: [] }, by);
+  const dropped = await writeLoss(session, now, { held: [], inDoubt: attempts, gaps: [] }, by);
   const held = row.held + dropped;
   if (position === null) return keepRecovery(session, row, { phase: 'done', held });
   return keepRecovery(session, row, { attemptPosition: position, held });
@@ -141,8 +141,8 @@ export async function journalPage(
   const { cacheEpoch } = now;
   const last = entries.at(-1);
   const lastSeq = last ? Math.max(cursor.seq, lastSeqOf(last)) : cursor.seq;
-  const told = wholeJournal(entries, cacheEpoch, cursor.seq, lastSeq);
-  const page = await post(context, told, 'require', lastSeq);
+  const items = wholeJournal(entries, cacheEpoch, cursor.seq, lastSeq);
+  const page = await post(context, items, 'require', lastSeq);
   const begun = { cacheEpoch, phase: 'journal', position: cursor.seq, bound: end } as const;
   const current = row ?? (await beginRecovery(session, now, begun));
   // A recovery from drained entries keeps its own progress in case this Redis is lost again.
@@ -150,21 +150,21 @@ export async function journalPage(
   return keepRecovery(session, current, { position: lastSeq, bound: end, ...counted(current, page) });
 }
 
-async function nextHandedOver(context: PageContext): Promise<{ told: Journaled[]; lastSeq: number }> {
+async function nextHandedOver(context: PageContext): Promise<{ items: Journaled[]; lastSeq: number }> {
   const { session, now, limits } = context;
   const { entries, lastSeq } = await handedOverPage(session, now.cacheEpoch, doneUpTo(context), limits);
-  return { told: receive(entries, now.cacheEpoch, doneUpTo(context)).told, lastSeq };
+  return { items: receive(entries, now.cacheEpoch, doneUpTo(context)).items, lastSeq };
 }
 
 async function post(
   { session, now }: Pick<PageContext, 'session' | 'now'>,
-  told: readonly Journaled[],
+  items: readonly Journaled[],
   rule: PageRule,
   cursor: number,
 ): Promise<Page> {
-  const known = await knownIds(session, told);
-  const accounts = await lockedAccounts(session, [...new Set(told.flatMap((one) => one.accounts))].sort());
-  const page = recoverPage(told, accounts, (one) => stands(one, known, now.cacheEpoch), rule);
+  const known = await knownIds(session, items);
+  const accounts = await lockedAccounts(session, [...new Set(items.flatMap((one) => one.accounts))].sort());
+  const page = recoverPage(items, accounts, (one) => isCommitted(one, known, now.cacheEpoch), rule);
   await writeBooks(session, { ...page, epoch: now.cacheEpoch, cursor });
   return page;
 }
@@ -175,20 +175,20 @@ const counted = (row: Recovery, { outcomes, changes, held }: Page) => ({
 });
 
 /** Whether MySQL has the entry. @throws IntegrityError if MySQL has different content under its id */
-function stands(told: Journaled, known: KnownIds, epoch: number): boolean {
-  const [standing, expected] =
-    told.kind === 'transfers'
-      ? [known.outcomes.get(told.id), { ...told.outcome, replayed: true, persisted: true }]
-      : [known.changes.get(told.id), { ...told.change, epoch }];
-  if (!standing) return false;
-  if (isDeepStrictEqual(withoutTimes(standing), withoutTimes(expected))) return true;
-  throw new IntegrityError(`${told.kind} ${told.id} has different content in MySQL than in the journal`);
+function isCommitted(item: Journaled, known: KnownIds, epoch: number): boolean {
+  const [existing, expected] =
+    item.kind === 'transfers'
+      ? [known.outcomes.get(item.id), { ...item.outcome, replayed: true, persisted: true }]
+      : [known.changes.get(item.id), { ...item.change, epoch }];
+  if (!existing) return false;
+  if (isDeepStrictEqual(withoutTimes(existing), withoutTimes(expected))) return true;
+  throw new IntegrityError(`${item.kind} ${item.id} has different content in MySQL than in the journal`);
 }
 
 /** The same after an operator's decision: if MySQL has different content under the id, the drained entry is dropped. */
-function standsUnchanged(told: Journaled, known: KnownIds, epoch: number): boolean {
+function isCommittedUnchanged(item: Journaled, known: KnownIds, epoch: number): boolean {
   try {
-    return stands(told, known, epoch);
+    return isCommitted(item, known, epoch);
   } catch (error) {
     if (error instanceof IntegrityError) return false;
     throw error;

@@ -19,7 +19,7 @@ it.each([
     ['t3', 'world', 'ada'],
     ['t4', 'world', 'ada'],
   );
-  await bench.drain('pod', except(journal, 1), [], 4);
+  await bench.handOver('pod', except(journal, 1), [], 4);
   if (change) await bench.db.database.rows(change);
   const bytesMax = Buffer.byteLength(journal[1]?.payload ?? '') * 2;
   const page = (after: number, limits: object) =>

@@ -24,7 +24,11 @@ export const PAGE_LIMITS: PageLimits = { outcomesMax: 2000, bytesMax: 4 * 1024 *
  * Registrations that may still know of something above the cursor: those that have neither drained nor been retired at
  * a seq that is in MySQL. A retired pod received nothing later, and Redis lets it write nothing.
  */
-export async function undrainedPods(session: Pick<Session, 'rows'>, epoch: number, cursor: number): Promise<string[]> {
+export async function podsNotHandedOver(
+  session: Pick<Session, 'rows'>,
+  epoch: number,
+  cursor: number,
+): Promise<string[]> {
   const rows = await session.rows<{ pod_id: string }>(
     `SELECT pod_id FROM pods WHERE epoch = ? AND drained_at IS NULL AND (retired_seq IS NULL OR retired_seq > ?)
      ORDER BY pod_id`,
@@ -58,12 +62,12 @@ export async function boundOf(from: Pick<Session, 'rows'>, epoch: number, cursor
 
 /** How many seqs above the cursor were drained. */
 export async function handedOverCount(session: Session, epoch: number, cursor: number): Promise<number> {
-  const [row] = await session.rows<{ drained: number }>(
-    `SELECT CAST(COALESCE(SUM(last_seq - GREATEST(first_seq - 1, ?)), 0) AS SIGNED) AS drained FROM drained_entries
+  const [row] = await session.rows<{ handedOver: number }>(
+    `SELECT CAST(COALESCE(SUM(last_seq - GREATEST(first_seq - 1, ?)), 0) AS SIGNED) AS handedOver FROM drained_entries
      WHERE epoch = ? AND last_seq > ?`,
     [cursor, epoch, cursor],
   );
-  return row?.drained ?? 0;
+  return row?.handedOver ?? 0;
 }
 
 interface EntryRow {
@@ -160,9 +164,9 @@ export const attemptOf = ({ kind, id, account_id, other_account_id }: InDoubtRow
 });
 
 /** Marks the in-doubt attempts with one of these ids: their outcome was received. */
-export async function markReceived(session: Session, epoch: number, told: readonly Journaled[]): Promise<void> {
+export async function markReceived(session: Session, epoch: number, items: readonly Journaled[]): Promise<void> {
   for (const kind of DOUBT_KINDS) {
-    const ids = told.filter((one) => one.kind === kind).map(({ id }) => id);
+    const ids = items.filter((one) => one.kind === kind).map(({ id }) => id);
     for (let first = 0; first < ids.length; first += IN_LIST_MAX) {
       await session.run('UPDATE drained_doubts SET received = 1 WHERE epoch = ? AND kind = ? AND `id` IN (?)', [
         epoch,
@@ -185,7 +189,7 @@ export async function inDoubtCount(session: Session, epoch: number): Promise<num
 
 /** A page of in-doubt attempts, and the position after which the next page begins; null after the last one. */
 export interface InDoubtPage {
-  doubts: InDoubtAttempt[];
+  attempts: InDoubtAttempt[];
   position: string | null;
 }
 
@@ -240,7 +244,7 @@ async function pageOf(
   const last = rows.at(-1);
   const next = from === 'transfers' ? JSON.stringify(['account-change']) : null;
   return {
-    doubts: rows.map(attemptOf),
+    attempts: rows.map(attemptOf),
     position:
       rows.length < max || !last ? next : JSON.stringify([from, last.id, last.account_id, last.other_account_id ?? '']),
   };
@@ -276,8 +280,8 @@ export interface KnownIds {
   changes: Map<string, JournaledChange & { epoch: number }>;
 }
 
-export async function knownIds(session: Session, told: readonly Journaled[]): Promise<KnownIds> {
-  const idsOf = (kind: Journaled['kind']) => told.filter((one) => one.kind === kind).map(({ id }) => id);
+export async function knownIds(session: Session, items: readonly Journaled[]): Promise<KnownIds> {
+  const idsOf = (kind: Journaled['kind']) => items.filter((one) => one.kind === kind).map(({ id }) => id);
   const transfers = await rowsByIds<TransferRow>(session, TRANSFERS_SELECT, idsOf('transfers'));
   const changes = await rowsByIds<ChangeRow>(session, CHANGES_SELECT, idsOf('account-change'));
   return {

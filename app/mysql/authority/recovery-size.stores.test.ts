@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { account, order } from '../../journal/testing/epoch-under-test.ts';
-import { BY, doubt, RecoveryBench } from './testing/recovery-bench.ts';
+import { attempt, BY, RecoveryBench } from './testing/recovery-bench.ts';
 
 const OUTCOMES = 100_000;
 const PER_CALL = 500;
@@ -41,18 +41,18 @@ it('100,000 drained outcomes and 5,000 in-doubt attempts are drained, recovered,
     took[what] = Math.round(performance.now() - started);
     return result;
   };
-  const inDoubt = Array.from({ length: DOUBTS }, (_, n) => doubt(`d${n}`, 'x', 'y'));
+  const inDoubt = Array.from({ length: DOUBTS }, (_, n) => attempt(`d${n}`, 'x', 'y'));
   // The first entry is missing: all others are above the cursor, and are looked up again when they are settled late.
-  await timed('drain', () => bench.drain('pod', entries.slice(1), inDoubt, OUTCOMES + 1));
-  const settled = await timed('fold', () => bench.fold(closing));
-  if (!settled || !('authority' in settled)) throw new Error('all pods have drained');
-  expect(settled.authority).toMatchObject({ cacheEpoch: 1, bound: OUTCOMES + 1 });
+  await timed('drain', () => bench.handOver('pod', entries.slice(1), inDoubt, OUTCOMES + 1));
+  const recovered = await timed('fold', () => bench.recover(closing));
+  if (!recovered || !('authority' in recovered)) throw new Error('all pods have drained');
+  expect(recovered.authority).toMatchObject({ cacheEpoch: 1, bound: OUTCOMES + 1 });
   const count = async () => {
     const [row] = await bench.db.database.rows<{ n: number }>('SELECT COUNT(*) AS n FROM transfers');
     return row?.n;
   };
   expect(await count()).toBe(OUTCOMES);
-  const late = await timed('late', () => bench.late(settled.authority, entries, OUTCOMES + 1, { pageEntries: 40 }));
+  const late = await timed('late', () => bench.late(recovered.authority, entries, OUTCOMES + 1, { pageEntries: 40 }));
   if (!late) throw new Error('the authority has moved');
   expect(await count()).toBe(OUTCOMES + 1);
   const rebuilding = await bench.authority.move(late, 'REBUILDING', BY);

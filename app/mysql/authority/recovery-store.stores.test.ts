@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { batchOf, IntegrityError, movesOf } from '../../journal/flush-batch.ts';
 import { order } from '../../journal/testing/epoch-under-test.ts';
-import { BY, CHANGE_ID, doubt, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
+import { attempt, BY, CHANGE_ID, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
 
 const NOTHING = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
 
@@ -19,10 +19,10 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     await bench.epoch.change('01890000-0001-7000-8000-000000000001', 'ada', { overdraftLimit: 70 });
     const journal = await bench.journal(['t2', 'ada', 'bob', 550], ['t3', 'bob', 'cy', 999]);
     const closing = await bench.closing();
-    await bench.drain('pod', journal, [doubt('x', 'ada', 'bob')], 4);
-    const settled = await bench.fold(closing);
-    expect(settled).toMatchObject({ authority: { epoch: 3, mode: 'DIRECT', ...NOTHING } });
-    expect(await bench.standing()).toEqual({ epoch: 3, mode: 'DIRECT', ...NOTHING });
+    await bench.handOver('pod', journal, [attempt('x', 'ada', 'bob')], 4);
+    const recovered = await bench.recover(closing);
+    expect(recovered).toMatchObject({ authority: { epoch: 3, mode: 'DIRECT', ...NOTHING } });
+    expect(await bench.existing()).toEqual({ epoch: 3, mode: 'DIRECT', ...NOTHING });
     const books = await bench.everything();
     expect(books['accounts']).toMatchObject([
       { account_id: 'ada', balance: -50, version: 2, overdraft_limit: 70, settings_version: 2 },
@@ -51,13 +51,13 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     const entries = await bench.epoch.entries();
     expect(entries).toHaveLength(journal.length + 1);
     await bench.closing();
-    await bench.drain('pod', except(entries, 2), [doubt('t2', 'ada', 'bob')], 9);
+    await bench.handOver('pod', except(entries, 2), [attempt('t2', 'ada', 'bob')], 9);
     // Four seqs were observed after the last one received: that many must be in doubt.
-    const more = ['u', 'v', 'w', 'x'].map((id) => doubt(id, 'cy', 'bob'));
+    const more = ['u', 'v', 'w', 'x'].map((id) => attempt(id, 'cy', 'bob'));
     await bench.handOverStore.keep(1, 'pod', { entries: [], inDoubt: more });
-    const settled = await bench.fold(await bench.authority.read());
-    expect(settled).toMatchObject({ authority: { bound: 9 } });
-    expect(await bench.standing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, bound: 9 });
+    const recovered = await bench.recover(await bench.authority.read());
+    expect(recovered).toMatchObject({ authority: { bound: 9 } });
+    expect(await bench.existing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, bound: 9 });
     expect(await bench.transfers()).toEqual(['t1']);
     expect(await bench.frozenAccounts()).toEqual([
       { account_id: 'ada', epoch: 1, reason: 'held' },
@@ -93,8 +93,8 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     const outcomes = whole.outcomes.slice(0, 1);
     await bench.flushes.commit({ ...whole, outcomes, moves: movesOf(outcomes), lastSeq: 1 }, 1);
     const closing = await bench.closing();
-    await bench.drain('pod', journal, [], 2);
-    expect(await bench.fold(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+    await bench.handOver('pod', journal, [], 2);
+    expect(await bench.recover(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
     expect(await bench.flushes.cursor()).toMatchObject({ seq: 2 });
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
@@ -104,11 +104,11 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     await bench.db.database.rows("INSERT INTO pods (pod_id, epoch) VALUES ('old', 0)");
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);
     const closing = await bench.closing();
-    await bench.drain('b', except(journal, 1), [], 3);
-    expect(await bench.fold(closing)).toEqual({ undrained: ['a', 'c'] });
-    await bench.drain('a', except(journal, 2, 3), [], 1);
-    await bench.drain('c', []);
-    expect(await bench.fold(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+    await bench.handOver('b', except(journal, 1), [], 3);
+    expect(await bench.recover(closing)).toEqual({ notHandedOver: ['a', 'c'] });
+    await bench.handOver('a', except(journal, 2, 3), [], 1);
+    await bench.handOver('c', []);
+    expect(await bench.recover(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
     expect(await bench.flushes.cursor()).toMatchObject({ seq: 3 });
   });
 
@@ -118,19 +118,19 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     await bench.authority.markRetired('retired', 2);
     await bench.flush(except(journal, 2));
     const closing = await bench.closing();
-    await bench.drain('live', journal, [], 2);
-    expect(await bench.fold(closing)).toEqual({ undrained: ['retired'] });
+    await bench.handOver('live', journal, [], 2);
+    expect(await bench.recover(closing)).toEqual({ notHandedOver: ['retired'] });
     await bench.flush(journal, 2);
-    expect(await bench.fold(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+    expect(await bench.recover(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
     expect(await bench.flushes.cursor()).toMatchObject({ seq: 2 });
   });
 
   it('stays closed, and writes nothing, if more is missing than is in doubt', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);
     const closing = await bench.closing();
-    await bench.drain('pod', except(journal, 1, 2), [doubt('t1', 'world', 'ada')], 3);
+    await bench.handOver('pod', except(journal, 1, 2), [attempt('t1', 'world', 'ada')], 3);
     const before = await bench.everything();
-    expect(await bench.fold(closing)).toEqual({
+    expect(await bench.recover(closing)).toEqual({
       unexplained: { kind: 'unexplained', missing: 2, inDoubt: 1, bound: 3 },
     });
     expect(await bench.everything()).toEqual(before);
@@ -140,8 +140,8 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);
     await bench.flush(except(journal, 2, 3));
     const closing = await bench.closing();
-    await bench.drain('pod', except(journal, 2), [doubt('t1', 'world', 'ada')], 3);
-    expect(await bench.fold(closing)).toMatchObject({ unexplained: { inDoubt: 0, missing: 1 } });
+    await bench.handOver('pod', except(journal, 2), [attempt('t1', 'world', 'ada')], 3);
+    expect(await bench.recover(closing)).toMatchObject({ unexplained: { inDoubt: 0, missing: 1 } });
   });
 
   it('counts what a pod observed, even if it has received nothing of it', async () => {
@@ -152,8 +152,8 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
       registration: { podId: 'pod', observed: 1 },
     });
     const closing = await bench.closing();
-    await bench.drain('pod', []);
-    expect(await bench.fold(closing)).toMatchObject({ unexplained: { missing: 1, bound: 1 } });
+    await bench.handOver('pod', []);
+    expect(await bench.recover(closing)).toMatchObject({ unexplained: { missing: 1, bound: 1 } });
   });
 
   it.each([
@@ -168,23 +168,23 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
   ])('throws an IntegrityError and writes nothing at all if %s', async (_what, tamper) => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'bob']);
     const closing = await bench.closing();
-    await bench.drain('pod', journal, [], 2);
+    await bench.handOver('pod', journal, [], 2);
     await bench.db.database.rows(tamper);
     const before = await bench.everything();
-    await expect(bench.fold(closing)).rejects.toThrow(IntegrityError);
+    await expect(bench.recover(closing)).rejects.toThrow(IntegrityError);
     expect(await bench.everything()).toEqual(before);
   });
 
   it('is only for CLOSING, and only for the epoch of the cursor', async () => {
     const cache = await bench.authority.read();
-    await expect(bench.fold(cache)).rejects.toThrow('the authority is CACHE');
+    await expect(bench.recover(cache)).rejects.toThrow('the authority is CACHE');
     const closing = await bench.closing();
-    expect(await bench.fold(cache)).toBeNull();
-    await bench.drain('pod', []);
+    expect(await bench.recover(cache)).toBeNull();
+    await bench.handOver('pod', []);
     await bench.db.database.rows('UPDATE flush_cursor SET epoch = 0');
-    await expect(bench.fold(closing)).rejects.toThrow('the cursor is in epoch 0');
+    await expect(bench.recover(closing)).rejects.toThrow('the cursor is in epoch 0');
     await bench.db.database.rows('UPDATE authority SET cache_epoch = NULL');
-    await expect(bench.fold(closing)).rejects.toThrow('no cache epoch is waiting');
+    await expect(bench.recover(closing)).rejects.toThrow('no cache epoch is waiting');
   });
 });
 
@@ -194,22 +194,22 @@ describe('RecoveryStore.finishFromJournal', () => {
     const closing = await bench.closing();
     await bench.flush(journal, closing.epoch);
     expect(await bench.recoveryStore.finishFromJournal(closing, to, 2, BY)).toMatchObject({ epoch: 3, mode: to });
-    expect(await bench.standing()).toEqual({ epoch: 3, mode: to, ...NOTHING });
+    expect(await bench.existing()).toEqual({ epoch: 3, mode: to, ...NOTHING });
     expect(await bench.recoveryStore.finishFromJournal(closing, to, 2, BY)).toBeNull();
   });
 
   it('is rejected while the cursor is elsewhere, or if the journal ends before what a pod has seen', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const closing = await bench.closing();
-    const settle = (end: number) => bench.recoveryStore.finishFromJournal(closing, 'REBUILDING', end, BY);
-    await expect(settle(2)).rejects.toThrow('the cursor is at 1/0, not at 2');
+    const finish = (end: number) => bench.recoveryStore.finishFromJournal(closing, 'REBUILDING', end, BY);
+    await expect(finish(2)).rejects.toThrow('the cursor is at 1/0, not at 2');
     await bench.flush(except(journal, 2), closing.epoch);
     await bench.db.database.rows('UPDATE pods SET observed_seq = 2');
-    await expect(settle(1)).rejects.toThrow(IntegrityError);
+    await expect(finish(1)).rejects.toThrow(IntegrityError);
     await bench.db.database.rows('UPDATE pods SET observed_seq = 0');
     await bench.handOverStore.keep(1, 'pod', { entries: journal, inDoubt: [] });
-    await expect(settle(1)).rejects.toThrow('2 was observed');
-    expect(await bench.standing()).toMatchObject({ epoch: 2, mode: 'CLOSING', cacheEpoch: 1 });
+    await expect(finish(1)).rejects.toThrow('2 was observed');
+    expect(await bench.existing()).toMatchObject({ epoch: 2, mode: 'CLOSING', cacheEpoch: 1 });
   });
 });
 
@@ -217,8 +217,8 @@ describe('RecoveryStore.activate', () => {
   it('begins the epoch at seq 0, and housekeeping deletes the data of pods of older epochs', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada']);
     const closing = await bench.closing();
-    await bench.drain('pod', journal, [doubt('x', 'ada', 'bob')], 1);
-    await bench.fold(closing);
+    await bench.handOver('pod', journal, [attempt('x', 'ada', 'bob')], 1);
+    await bench.recover(closing);
     await bench.db.database.rows('UPDATE flush_cursor SET id_time_max = 77');
     const rebuilding = await bench.authority.move(await bench.authority.read(), 'REBUILDING', BY);
     if (!rebuilding) throw new Error('the authority has moved');

@@ -37,7 +37,7 @@ import {
   observedSeq,
   PAGE_LIMITS,
   type PageLimits,
-  undrainedPods,
+  podsNotHandedOver,
 } from './recovery-reader.ts';
 import { duplicateAsIntegrity, sweepUnsettled, unfreeze } from './recovery-writer.ts';
 
@@ -105,14 +105,14 @@ export class RecoveryStore implements EpochRecoveryStore {
   async recoverFromHandOvers(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
     const flushed = await this.#flushHandedOver(from);
     if (flushed) return { working: flushed };
-    const step = await this.#page<RecoveryStep | 'settled'>(from, ['CLOSING'], async (found) => {
+    const step = await this.#page<RecoveryStep | 'recovered'>(from, ['CLOSING'], async (found) => {
       const { session, now, cursor, row } = found;
       mustNotBeAccepted(row);
       // Read which pods have drained before reading what was drained: then all of it is visible.
-      const undrained = await undrainedPods(session, now.cacheEpoch, cursor.seq);
-      if (undrained.length > 0) return { undrained };
+      const notHandedOver = await podsNotHandedOver(session, now.cacheEpoch, cursor.seq);
+      if (notHandedOver.length > 0) return { notHandedOver };
       const bound = await boundOf(session, now.cacheEpoch, cursor);
-      if (cursor.seq === bound) return 'settled';
+      if (cursor.seq === bound) return 'recovered';
       if (!row || row.phase === 'journal' || row.bound !== bound) return beginFromHandOvers(found, bound);
       const context = { ...found, row };
       const flushed = await upToGapPage(context);
@@ -127,10 +127,10 @@ export class RecoveryStore implements EpochRecoveryStore {
         case 'posting':
           return { working: await postPage(context) };
         default:
-          return 'settled';
+          return 'recovered';
       }
     });
-    return step === 'settled' ? this.#finishFromHandOvers(from, by) : step;
+    return step === 'recovered' ? this.#finishFromHandOvers(from, by) : step;
   }
 
   async #finishFromHandOvers(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
@@ -140,8 +140,8 @@ export class RecoveryStore implements EpochRecoveryStore {
       const row = await readRecovery(session, now);
       const bound = await boundOf(session, cacheEpoch, cursor);
       mustNotBeAccepted(row);
-      const undrained = await undrainedPods(session, cacheEpoch, cursor.seq);
-      if (undrained.length > 0) return { undrained };
+      const notHandedOver = await podsNotHandedOver(session, cacheEpoch, cursor.seq);
+      if (notHandedOver.length > 0) return { notHandedOver };
       if (cursor.seq === bound) return { authority: await finishRecovery(session, now, 'DIRECT', by) };
       if (row?.phase !== 'done' || row.bound !== bound)
         return { working: row ? progressOf(row) : flushing(cursor, bound) };
@@ -206,10 +206,10 @@ export class RecoveryStore implements EpochRecoveryStore {
     if (await readRecovery(this.#database, { epoch })) return null;
     const cursor = await readCursor(this.#database);
     if (cursor.epoch !== cacheEpoch) return null;
-    const undrained = await undrainedPods(this.#database, cacheEpoch, cursor.seq);
-    if (undrained.length > 0 && !(await isLong(this.#database, cacheEpoch, cursor.seq))) return null;
+    const notHandedOver = await podsNotHandedOver(this.#database, cacheEpoch, cursor.seq);
+    if (notHandedOver.length > 0 && !(await isLong(this.#database, cacheEpoch, cursor.seq))) return null;
     const { entries } = await handedOverPage(this.#database, cacheEpoch, cursor.seq, this.#limits);
-    const batch = batchUpToGap(receive(entries, cacheEpoch, cursor.seq).told, cursor);
+    const batch = batchUpToGap(receive(entries, cacheEpoch, cursor.seq).items, cursor);
     if (batch.lastSeq === cursor.seq) return null;
     try {
       await this.#flushes.commit(batch, epoch);

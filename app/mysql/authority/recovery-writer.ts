@@ -112,8 +112,8 @@ export async function writeLoss(session: Session, from: Authority, loss: Loss, b
   const row = (kind: InDoubtAttempt['kind'], id: string, what: object) =>
     `(${where},'${kind}',${text(id)},${text(JSON.stringify(what))},${who})`;
   const rows = [
-    ...loss.held.map((told) => row(told.kind, told.id, { held: told })),
-    ...loss.inDoubt.map((doubt) => row(doubt.kind, doubt.id, { inDoubt: doubt })),
+    ...loss.held.map((item) => row(item.kind, item.id, { held: item })),
+    ...loss.inDoubt.map((attempt) => row(attempt.kind, attempt.id, { inDoubt: attempt })),
     // The ids of these are unknown.
     ...loss.gaps.map((gap) => row('transfers', `seq:${gap.fromSeq}-${gap.toSeq}`, { missing: gap })),
   ];

@@ -38,14 +38,14 @@ it('Any history that is flushed in part, drained, recovered in pages and settled
       await bench.flushes.commit(flushed, 1);
       const closing = await bench.closing();
       for (const [n, { entries, inDoubt, observed }] of lived.pods.entries())
-        await bench.drain(`pod-${n}`, entries, inDoubt, observed);
+        await bench.handOver(`pod-${n}`, entries, inDoubt, observed);
       // The result of a single recovery of everything.
       const spec = recoverEpoch(handedOverOf({ ...lived, cursor: flushed.lastSeq }));
-      if (spec.kind !== 'settled') throw new Error(`all pods have drained, and ${JSON.stringify(spec)}`);
-      const settled = await bench.fold(closing, recoveryStore);
-      if (!settled || !('authority' in settled))
-        throw new Error(`all pods have drained, and ${JSON.stringify(settled)}`);
-      const { authority } = settled;
+      if (spec.kind !== 'recovered') throw new Error(`all pods have drained, and ${JSON.stringify(spec)}`);
+      const recovered = await bench.recover(closing, recoveryStore);
+      if (!recovered || !('authority' in recovered))
+        throw new Error(`all pods have drained, and ${JSON.stringify(recovered)}`);
+      const { authority } = recovered;
       const applied = new Set([...spec.outcomes, ...spec.changes].map(({ seq }) => seq));
       await expectBooks(lived, (seq) => seq <= flushed.lastSeq || applied.has(seq));
       expect(authority.bound).toBe(spec.cursor < spec.bound ? spec.bound : null);
@@ -87,17 +87,17 @@ it('Accepting a loss in pages drops what a single recovery of everything would, 
       const closing = await bench.closing();
       for (const [n, { entries, inDoubt, observed }] of pods.entries()) {
         await bench.db.database.rows('INSERT INTO pods (pod_id, epoch) VALUES (?, 1)', [`pod-${n}`]);
-        await bench.drain(`pod-${n}`, entries, inDoubt, observed);
+        await bench.handOver(`pod-${n}`, entries, inDoubt, observed);
       }
-      const { settled, loss } = recoverEpochAcceptingLoss(
+      const { recovered, loss } = recoverEpochAcceptingLoss(
         handedOverOf({ ...lived, cursor: 0, accountsAt: () => replayed([]) }, pods),
       );
-      const doubts = new Set(loss.inDoubt.map((one) => JSON.stringify(one)));
+      const inDoubt = new Set(loss.inDoubt.map((one) => JSON.stringify(one)));
       expect(await bench.accept(closing, BY, recoveryStore)).toMatchObject({
         authority: { mode: 'DIRECT', cacheEpoch: null },
-        dropped: loss.held.length + doubts.size + loss.gaps.length,
+        dropped: loss.held.length + inDoubt.size + loss.gaps.length,
       });
-      const applied = new Set([...settled.outcomes, ...settled.changes].map(({ seq }) => seq));
+      const applied = new Set([...recovered.outcomes, ...recovered.changes].map(({ seq }) => seq));
       await expectBooks(lived, (seq) => applied.has(seq));
       dropped += loss.held.length;
     }),

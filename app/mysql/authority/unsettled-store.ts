@@ -171,12 +171,12 @@ const UNDRAINED_PODS = `pods p JOIN authority a ON a.shard = 0 AND a.mode = 'CLO
   JOIN flush_cursor c ON c.shard = 0
   WHERE p.drained_at IS NULL AND (p.retired_seq IS NULL OR c.epoch <> p.epoch OR p.retired_seq > c.seq)`;
 const UNDRAINED = 'p.pod_id, p.observed_seq, TIMESTAMPDIFF(MICROSECOND, p.heartbeat_at, NOW(3)) AS silent_us';
-interface UndrainedRow {
+interface PodRow {
   pod_id: string;
   observed_seq: number;
   silent_us: number;
 }
-const podOf = (row: UndrainedRow) => ({
+const podOf = (row: PodRow) => ({
   podId: row.pod_id,
   observed: row.observed_seq,
   silentMs: row.silent_us / 1000,

@@ -166,24 +166,24 @@ describe('A commit without a reply', () => {
   };
 
   it('is repeated, and finds the accounts that it opened', async () => {
-    await using(1, async (doubtful) => {
+    await using(1, async (unreliable) => {
       const ada = opening('ada', { name: 'Ada' });
-      expect(said(await doubtful.open([ada, opening('bob')], 'tester'))).toEqual([false, false]);
+      expect(said(await unreliable.open([ada, opening('bob')], 'tester'))).toEqual([false, false]);
       expect(await opener.details('ada')).toMatchObject(ada);
     });
   });
 
   it('never counts as undone: if no reply arrives, the outcome is unknown', async () => {
-    await using(Number.POSITIVE_INFINITY, async (doubtful) => {
-      await expect(doubtful.open([opening('ada')], 'tester')).rejects.toMatchObject({ code: 'outcome_unknown' });
+    await using(Number.POSITIVE_INFINITY, async (unreliable) => {
+      await expect(unreliable.open([opening('ada')], 'tester')).rejects.toMatchObject({ code: 'outcome_unknown' });
     });
     expect(said(await opener.open([opening('ada')], 'tester'))).toEqual([false]);
   });
 
   it('to a transaction that only read is reported as database_unavailable', async () => {
     await opener.open([opening('ada')], 'tester');
-    await using(Number.POSITIVE_INFINITY, async (doubtful) => {
-      await expect(doubtful.open([opening('ada')], 'tester')).rejects.toMatchObject({ code: 'database_unavailable' });
+    await using(Number.POSITIVE_INFINITY, async (unreliable) => {
+      await expect(unreliable.open([opening('ada')], 'tester')).rejects.toMatchObject({ code: 'database_unavailable' });
     });
   });
 });

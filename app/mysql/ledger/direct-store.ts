@@ -57,7 +57,7 @@ export class DirectStore implements DirectServer {
       const decided = decideTransfers(items, {
         epoch,
         ...locked,
-        standing: await standingOutcomes(session, ids),
+        existing: await existingOutcomes(session, ids),
         frozen: unsettled ? await frozenAmong(session, accountIds) : NONE,
         unsettled: unsettled ? await unsettledAmong(session, 'transfers', ids) : NONE,
       });
@@ -76,7 +76,7 @@ export class DirectStore implements DirectServer {
       const decision = decideChange(change, {
         account: accounts.get(accountId),
         time,
-        done: await changeStands(session, changeId),
+        done: await changeExists(session, changeId),
         frozen: unsettled && (await frozenAmong(session, [accountId])).has(accountId),
         unsettled: unsettled && (await unsettledAmong(session, 'account-change', [changeId])).has(changeId),
       });
@@ -94,7 +94,7 @@ export class DirectStore implements DirectServer {
       commitSent = false;
       await this.#raiseIdTimeMax(ids);
       return this.#database.transaction(async (session) => {
-        const done = await work(session, await standOn(session, epoch));
+        const done = await work(session, await requireAuthority(session, epoch));
         // The next statement is COMMIT: a failure from here on does not show whether it took effect.
         commitSent = true;
         return done;
@@ -149,7 +149,7 @@ const byTransactionId = (a: Outcome, b: Outcome): number => (a.order.transaction
  * @returns whether anything waits for the journal of an ended epoch
  * @throws DirectError `moved` if MySQL does not have the authority of this epoch
  */
-async function standOn(session: Session, epoch: number): Promise<boolean> {
+async function requireAuthority(session: Session, epoch: number): Promise<boolean> {
   const [row] = await session.rows<{ epoch: number; mode: string; cache_epoch: number | null }>(
     'SELECT epoch, `mode`, cache_epoch FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
   );
@@ -195,7 +195,7 @@ async function storeTime(session: Session): Promise<number> {
   return row.now_ms;
 }
 
-async function standingOutcomes(session: Session, ids: readonly string[]): Promise<Map<string, Outcome>> {
+async function existingOutcomes(session: Session, ids: readonly string[]): Promise<Map<string, Outcome>> {
   const rows = await rowsByIds<TransferRow>(
     session,
     `SELECT ${TRANSFER_COLUMNS} FROM transfers WHERE transaction_id IN (?)`,
@@ -204,6 +204,6 @@ async function standingOutcomes(session: Session, ids: readonly string[]): Promi
   return new Map(rows.map((row) => [row.transaction_id, outcomeOfRow(row)]));
 }
 
-async function changeStands(session: Session, changeId: string): Promise<boolean> {
+async function changeExists(session: Session, changeId: string): Promise<boolean> {
   return (await session.rows('SELECT 1 FROM account_changes WHERE change_id = ?', [changeId])).length > 0;
 }

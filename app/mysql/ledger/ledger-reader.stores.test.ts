@@ -72,7 +72,7 @@ describe('LedgerReader', () => {
   });
 
   it('returns the cursor even if nothing is found', async () => {
-    const stamps = { stamp: { epoch: 1, cursor: MANY }, authority: { epoch: 1, mode: 'CACHE', settled: true } };
+    const stamps = { stamp: { epoch: 1, cursor: MANY }, authority: { epoch: 1, mode: 'CACHE', recovered: true } };
     expect(await reader.loadAccounts(['nobody'])).toEqual({
       ...stamps,
       accounts: new Map(),
@@ -161,9 +161,9 @@ describe('The authority', () => {
     ['DIRECT', null, true],
     ['DIRECT', 3, false],
     ['REBUILDING', null, true],
-  ] as const)('%s with the cache epoch %s is settled: %s', async (mode, cacheEpoch, settled) => {
+  ] as const)('%s with the cache epoch %s is settled: %s', async (mode, cacheEpoch, recovered) => {
     await db.database.rows('UPDATE authority SET mode = ?, cache_epoch = ?', [mode, cacheEpoch]);
-    const authority = { epoch: 5, mode, settled };
+    const authority = { epoch: 5, mode, recovered };
     expect(await reader.loadAccounts(['ada'])).toMatchObject({ authority, frozen: new Set() });
     expect(await reader.findOutcomes(['t'])).toMatchObject({ authority, unsettled: new Set() });
   });
@@ -181,7 +181,7 @@ describe('The authority', () => {
 
   it('and everything returned with it are from a single point in time, even if everything is settled in between', async () => {
     const database = new InterruptedDatabase(poolOptions(db.url));
-    const settled = async () => {
+    const recovered = async () => {
       await db.database.rows('UPDATE authority SET epoch = 6, cache_epoch = NULL');
       for (const table of ['frozen_accounts', 'unsettled_ids']) await db.database.rows(`DELETE FROM ${table}`);
       await db.database.rows('UPDATE accounts SET version = 6');
@@ -189,9 +189,9 @@ describe('The authority', () => {
     const between = new LedgerReader(database);
     const LAST = 1;
     database.before = async (statement) => {
-      if (statement === LAST) await settled();
+      if (statement === LAST) await recovered();
     };
-    const before = { epoch: 5, mode: 'DIRECT', settled: false };
+    const before = { epoch: 5, mode: 'DIRECT', recovered: false };
     for (const read of [
       async () => {
         const { authority, accounts, frozen } = await between.loadAccounts(['ada']);
@@ -208,7 +208,7 @@ describe('The authority', () => {
       await freeze();
       await read();
       expect(await reader.loadAccounts(['ada'])).toMatchObject({
-        authority: { epoch: 6, settled: true },
+        authority: { epoch: 6, recovered: true },
         frozen: new Set(),
       });
     }

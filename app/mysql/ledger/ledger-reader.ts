@@ -59,7 +59,7 @@ export class LedgerReader implements LedgerDatabase {
 }
 
 /** Only DIRECT can begin before everything is settled; in CLOSING, what will have to wait is not yet known. */
-const someWait = ({ mode, settled }: AuthorityStamp): boolean => mode === 'DIRECT' && !settled;
+const someWait = ({ mode, recovered }: AuthorityStamp): boolean => mode === 'DIRECT' && !recovered;
 
 async function accountsIn(source: Database | Session, accountIds: readonly string[]) {
   const rows = await source.rows<StampColumns & Found<AccountColumns> & { last_accepted_ms: number | null }>(
@@ -103,7 +103,7 @@ function stampOf(rows: readonly StampColumns[]): { stamp: Stamp; authority: Auth
     authority: {
       epoch: row.authority_epoch,
       mode,
-      settled: mode === 'CACHE' || (mode !== 'CLOSING' && cache_epoch === null),
+      recovered: mode === 'CACHE' || (mode !== 'CLOSING' && cache_epoch === null),
     },
   };
 }

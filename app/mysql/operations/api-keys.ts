@@ -52,8 +52,8 @@ export class ApiKeyStore implements KeyStore {
   /** A known key that was read long ago: one request at a time reads it again, and waits for the reply only briefly. */
   async #renewed(key: string, { identity }: Known): Promise<Identity | null> {
     if (this.#flights.has(key)) return identity;
-    const asStanding = () => identity;
-    return Promise.race([this.#ask(key).catch(asStanding), this.#clock.sleep(RENEWAL_WAIT_MS).then(asStanding)]);
+    const asKnown = () => identity;
+    return Promise.race([this.#ask(key).catch(asKnown), this.#clock.sleep(RENEWAL_WAIT_MS).then(asKnown)]);
   }
 
   async #ask(key: string): Promise<Identity | null> {

@@ -44,10 +44,15 @@ export async function lockedAuthority(session: Session, epoch: number): Promise<
 /** The cache columns of an authority when no cache epoch is current or waiting. */
 export const NOTHING_WAITS = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
 
-type Standing = Omit<Authority, 'epoch' | 'ageMs'>;
+type AuthorityFields = Omit<Authority, 'epoch' | 'ageMs'>;
 
 /** The set part, with the row locked: the next epoch, and its row in the log. @returns the authority after it */
-export async function setAuthority(session: Session, from: Authority, to: Standing, by: MovedBy): Promise<Authority> {
+export async function setAuthority(
+  session: Session,
+  from: Authority,
+  to: AuthorityFields,
+  by: MovedBy,
+): Promise<Authority> {
   const epoch = from.epoch + 1;
   await session.run(
     `UPDATE authority SET epoch = ?, \`mode\` = ?, cache_epoch = ?, redis_node = ?, replid = ?, marker = ?, bound = ?,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { TestClock } from '../../kernel/testing/test-clock.ts';
 import { until } from '../../kernel/testing/until.ts';
-import { doubt, except, RecoveryBench } from '../../mysql/authority/testing/recovery-bench.ts';
+import { attempt, except, RecoveryBench } from '../../mysql/authority/testing/recovery-bench.ts';
 import { startApi } from '../api-role.ts';
 import { API_KEY, Role } from '../testing/roles-under-test.ts';
 import { testConfig, testContext } from '../testing/test-context.ts';
@@ -45,7 +45,7 @@ it("an accepted loss that exceeds a request's waiting time is answered 202, show
     ['t4', 'world', 'ada', 50],
   );
   const closing = await bench.closing();
-  await bench.drain('pod', except(journal, 2), [doubt('t2', 'bob', 'cy')], 4);
+  await bench.handOver('pod', except(journal, 2), [attempt('t2', 'bob', 'cy')], 4);
   await slowPod();
   const acceptance = { epoch: closing.epoch, reason: 'the node was destroyed' };
   const first = await api.request('POST', '/v1/ops/loss-acceptances', acceptance);
@@ -79,7 +79,7 @@ it('entries flushed before a recovery, or from the journal, are shown in the sta
     ['t3', 'world', 'ada', 2],
   );
   const closing = await bench.closing();
-  await bench.drain('pod', journal, [], 3);
+  await bench.handOver('pod', journal, [], 3);
   await slowPod();
   const positions: unknown[] = [];
   for (;;) {

@@ -60,7 +60,7 @@ export interface Lived {
   journal: Journaled[];
   journalEntries: JournalEntry[];
   cursor: number;
-  accountsAt(told: (one: Journaled) => boolean): Map<string, Account>;
+  accountsAt(includes: (one: Journaled) => boolean): Map<string, Account>;
   /** The accounts as the cache has them at the very end. */
   end: Map<string, Account>;
 }
@@ -90,10 +90,10 @@ export async function live({ steps, flushed }: History): Promise<Lived> {
       );
       if (replied) {
         receive(reply.head, reply.entries);
-        const stood = orders.filter((_, n) => reply.records[n]?.status === RecordStatus.REPLAYED);
+        const existed = orders.filter((_, n) => reply.records[n]?.status === RecordStatus.REPLAYED);
         const found = await epoch.cache.find(
           caller,
-          stood.map(({ transactionId }) => transactionId),
+          existed.map(({ transactionId }) => transactionId),
         );
         receive(found.head, found.entries);
       } else {
@@ -119,7 +119,7 @@ export async function live({ steps, flushed }: History): Promise<Lived> {
     journal,
     journalEntries,
     cursor: Math.floor(journal.length * flushed),
-    accountsAt: (told) => replayed(journal.filter(told)),
+    accountsAt: (includes) => replayed(journal.filter(includes)),
     end: new Map(
       cached.map((one, n) => {
         const { modified: _modified, seq: _seq, ...plain } = one ?? { modified: false, seq: 0 };
@@ -132,12 +132,12 @@ export async function live({ steps, flushed }: History): Promise<Lived> {
 /** The accounts after what is told, in the plainest way: each is where it was last said to be. */
 export function replayed(journal: readonly Journaled[], from: Iterable<Account> = ACCOUNTS): Map<string, Account> {
   const accounts = new Map([...from].map((one) => [one.accountId, { ...one }]));
-  for (const told of journal) {
-    if (told.kind === 'account-change') {
-      const { accountId, status, overdraftLimit, settingsVersion } = told.change;
+  for (const item of journal) {
+    if (item.kind === 'account-change') {
+      const { accountId, status, overdraftLimit, settingsVersion } = item.change;
       Object.assign(accounts.get(accountId) ?? {}, { status, overdraftLimit, settingsVersion });
-    } else if (told.outcome.status === 'POSTED') {
-      const { order: one, source, destination } = told.outcome;
+    } else if (item.outcome.status === 'POSTED') {
+      const { order: one, source, destination } = item.outcome;
       for (const [id, { balance, version }] of [
         [one.source, source],
         [one.destination, destination],
@@ -156,7 +156,7 @@ export function handedOverOf(lived: Lived, pods: readonly PodMemory[] = lived.po
     cursor: lived.cursor,
     observed: Math.max(0, ...pods.map(({ observed }) => observed)),
     entries: pods.flatMap(({ entries }) => entries),
-    inDoubt: pods.flatMap(({ inDoubt }) => inDoubt).filter((doubt) => !inMysql.has(keyOf(doubt))),
+    inDoubt: pods.flatMap(({ inDoubt }) => inDoubt).filter((attempt) => !inMysql.has(keyOf(attempt))),
     accounts: lived.accountsAt(({ seq }) => seq <= lived.cursor),
   };
 }

@@ -64,13 +64,18 @@ export class RecoveryBench {
     await this.flushes.commit(batchOf(rest, 1, seq), authorityEpoch);
   }
 
-  async drain(podId: string, entries: readonly JournalEntry[], inDoubt: readonly InDoubtAttempt[] = [], observed = 0) {
+  async handOver(
+    podId: string,
+    entries: readonly JournalEntry[],
+    inDoubt: readonly InDoubtAttempt[] = [],
+    observed = 0,
+  ) {
     await this.handOverStore.keep(1, podId, { entries, inDoubt });
     await this.handOverStore.complete(1, [podId], observed);
   }
 
   /** Recovers, page by page. */
-  fold(from: Authority, recoveryStore = this.recoveryStore) {
+  recover(from: Authority, recoveryStore = this.recoveryStore) {
     return done(() => recoveryStore.recoverFromHandOvers(from, BY));
   }
   /** Settles by the journal, which is read in pages of this many entries. */
@@ -106,10 +111,10 @@ export class RecoveryBench {
     );
     const closing = await this.closing();
     const missing = journal.filter(({ firstSeq }) => firstSeq !== 2);
-    await this.drain('pod', missing, [doubt('t2', 'bob', 'cy')], 4);
-    const settled = await this.fold(closing);
-    if (!settled || !('authority' in settled)) throw new Error(JSON.stringify(settled));
-    return { now: settled.authority, journal };
+    await this.handOver('pod', missing, [attempt('t2', 'bob', 'cy')], 4);
+    const recovered = await this.recover(closing);
+    if (!recovered || !('authority' in recovered)) throw new Error(JSON.stringify(recovered));
+    return { now: recovered.authority, journal };
   }
 
   /** Everything that a recovery writes. */
@@ -118,7 +123,7 @@ export class RecoveryBench {
       ...['authority_log', 'flush_cursor', 'accounts', 'transfers', 'account_changes', 'pods', 'drained_entries'],
       ...['drained_doubts', 'frozen_accounts', 'unsettled_ids', 'dropped_entries', 'epoch_recovery'],
     ];
-    const all: Record<string, object[]> = { authority: [await this.standing()] };
+    const all: Record<string, object[]> = { authority: [await this.existing()] };
     for (const table of tables) {
       const rows = await this.db.database.rows<object>(`SELECT * FROM ${table}`);
       all[table] = rows.map((row) =>
@@ -133,7 +138,7 @@ export class RecoveryBench {
     return all;
   }
 
-  async standing(): Promise<Omit<Authority, 'ageMs'>> {
+  async existing(): Promise<Omit<Authority, 'ageMs'>> {
     const { ageMs: _ageMs, ...rest } = await this.authority.read();
     return rest;
   }
@@ -160,6 +165,6 @@ export async function done<T extends object>(
   }
 }
 
-export const doubt = (id: string, ...accounts: string[]): InDoubtAttempt => ({ kind: 'transfers', id, accounts });
+export const attempt = (id: string, ...accounts: string[]): InDoubtAttempt => ({ kind: 'transfers', id, accounts });
 export const except = (entries: readonly JournalEntry[], ...seqs: number[]): JournalEntry[] =>
   entries.filter(({ firstSeq }) => !seqs.includes(firstSeq));
