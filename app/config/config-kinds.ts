@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { isCron, isTimeZone } from '../kernel/schedule.ts';
 
+export const HOUR_MS = 3_600_000;
+export const MINUTE_MS = 60_000;
+export const MIB = 1024 * 1024;
+export const GIB = 1024 * MIB;
+
 /** The allowed text of a setting, and the value that it is parsed into. */
 export interface Kind<T> {
   schema: z.ZodType<T, string>;
