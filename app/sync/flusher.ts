@@ -1,9 +1,8 @@
 import type { CacheKeeper, KeeperCaller } from '../journal/cache-port.ts';
-import { lastSeqOf, RECORD_BYTES } from '../journal/codec.ts';
 import { type Cursor, CursorConflictError } from '../journal/cursor.ts';
-import { batchOf, type FlushBatch } from '../journal/flush-batch.ts';
-import type { JournalEntry } from '../journal/journal-entry.ts';
+import type { FlushBatch } from '../journal/flush-batch.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { acceptedAtOf, ReadAhead } from './read-ahead.ts';
 
 /** The part of MySQL that the flush needs. */
 export interface JournalStore {
@@ -36,24 +35,6 @@ export interface FlushEvents {
   waiting(entries: number | null, oldestAcceptedAt: number | null): void;
 }
 
-/**
- * How far the journal was read. A failure starts a new one, so that reads still running for the old one have no effect.
- */
-interface Reading {
-  epoch: number;
-  /** The end of the batches built from it. */
-  seq: number;
-  /** The cursor in Redis, as last seen. */
-  published: number;
-  /** The journal's last seq, as last seen. */
-  headSeq: number;
-  /** Entries after `seq`. */
-  ahead: JournalEntry[];
-  /** The batch that is prepared while the previous one commits. */
-  next: Promise<FlushBatch | null> | null;
-}
-const nowhere = (): Reading => ({ epoch: -1, seq: 0, published: 0, headSeq: 0, ahead: [], next: null });
-
 interface FlusherDependencies {
   cache: CacheKeeper;
   store: JournalStore;
@@ -64,7 +45,6 @@ interface FlusherDependencies {
 
 type GoesOn = (seq: number, headSeq: number) => boolean;
 
-const ENTRIES_PER_READ_MAX = 400;
 /** How long flushed entries stay in the journal, ms: a retry within this time is answered without MySQL. */
 const KEEP_FLUSHED_MS = 10_000;
 const MARK_EVERY_MS = 1_000;
@@ -78,7 +58,7 @@ const STAND_BY_MS = 500;
  */
 export class Flusher {
   readonly #deps: FlusherDependencies;
-  #reading = nowhere();
+  #reading: ReadAhead | null = null;
   #failures = 0;
   #marks: { seq: number; atMs: number }[] = [];
   #marksEpoch = -1;
@@ -113,9 +93,7 @@ export class Flusher {
       try {
         const flushed = await this.round(caller, caller.fenceEpoch);
         this.#succeeded();
-        const { next, ahead } = this.#reading;
-        if (flushed < limits.batchMax / 2 && next === null && ahead.length === 0)
-          await clock.sleep(limits.gatherMs, stopped);
+        if (flushed < limits.batchMax / 2 && !this.#reading?.hasMore) await clock.sleep(limits.gatherMs, stopped);
       } catch (error) {
         this.#failed(error);
         if (error instanceof CursorConflictError) {
@@ -167,9 +145,9 @@ export class Flusher {
     try {
       while ((await this.round(caller, authorityEpoch)) > 0) {
         this.#succeeded();
-        if (!goesOn(this.#reading.published, this.#reading.headSeq)) return null;
+        if (!goesOn(this.#reading?.published ?? 0, this.#reading?.headSeq ?? 0)) return null;
       }
-      return this.#reading.seq;
+      return this.#reading?.seq ?? 0;
     } catch (error) {
       this.#failed(error);
       throw error;
@@ -179,33 +157,27 @@ export class Flusher {
   /** Runs one transaction. @returns how many outcomes it wrote to MySQL; 0 at the end of the journal */
   async round(caller: KeeperCaller, authorityEpoch: number): Promise<number> {
     const { store, clock, events } = this.#deps;
-    const reading = await this.#readingIn(caller.epoch);
-    const batch = (await reading.next) ?? (await this.#gather(reading, caller));
-    reading.next = null;
+    const reading = await this.#readingIn(caller);
+    const batch = await reading.next(caller, this.#failures);
     if (!batch) {
       // A committed cursor that could not be published: while nothing is written, nothing else would publish it.
       if (reading.published < reading.seq) await this.#publish(reading, caller);
       return 0;
     }
-    const [following] = reading.ahead;
+    // The following entry may not have been read yet; it was accepted after the last one of this batch.
+    const following = reading.nextAcceptedAt ?? batch.outcomes.at(-1)?.acceptedAt ?? null;
     const started = clock.monotonic();
     const committed = store.commit(batch, authorityEpoch);
-    // If more than a batch is waiting, the next one is read and prepared while MySQL processes this one.
-    if (reading.ahead.length > 0) {
-      reading.next = this.#gather(reading, caller);
-      reading.next.catch(() => {});
-    }
+    reading.prepare(caller, this.#failures);
     await committed;
     events.flushed(batch, clock.monotonic() - started);
     const waiting = Math.max(0, reading.headSeq - batch.lastSeq);
-    // The following entry may not have been read yet; it was accepted after the last one of this batch.
-    const oldest = acceptedAtOf(following) ?? batch.outcomes.at(-1)?.acceptedAt ?? null;
-    events.waiting(waiting, waiting === 0 ? null : oldest);
+    events.waiting(waiting, waiting === 0 ? null : following);
     await this.#publish(reading, caller, batch.lastSeq);
     return batch.lastSeq - batch.afterSeq;
   }
 
-  async #publish(reading: Reading, caller: KeeperCaller, cursor = reading.seq): Promise<void> {
+  async #publish(reading: ReadAhead, caller: KeeperCaller, cursor = reading.seq): Promise<void> {
     const head = await this.#deps.cache.publish(caller, cursor, this.#trimmable(caller.epoch, cursor));
     reading.published = head.cursor;
   }
@@ -222,80 +194,17 @@ export class Flusher {
 
   /** Discards the entries read ahead and the position, which is then read from MySQL. */
   forget(): void {
-    this.#reading = nowhere();
+    this.#reading = null;
   }
 
-  /** Reads and verifies the next entries; null at the end of the journal. @throws IntegrityError, CacheError */
-  async #gather(reading: Reading, caller: KeeperCaller): Promise<FlushBatch | null> {
-    const { now, later } = this.#split(await this.#fill(reading, caller));
-    reading.ahead = later;
-    if (now.length === 0) return null;
-    const batch = batchOf(now, caller.epoch, reading.seq);
-    reading.seq = batch.lastSeq;
-    return batch;
-  }
-
-  async #readingIn(epoch: number): Promise<Reading> {
-    if (this.#reading.epoch === epoch) return this.#reading;
-    const cursor = await this.#deps.store.cursor();
+  async #readingIn({ epoch }: KeeperCaller): Promise<ReadAhead> {
+    if (this.#reading?.epoch === epoch) return this.#reading;
+    const { cache, store, limits, events } = this.#deps;
+    const cursor = await store.cursor();
     if (cursor.epoch !== epoch) throw new Error(`the cursor is in epoch ${cursor.epoch}, the journal in ${epoch}`);
-    this.#reading = { ...nowhere(), epoch, seq: cursor.seq };
+    const waiting = events.waiting.bind(events);
+    this.#reading = new ReadAhead(cursor, { journal: cache, store, limits, waiting });
     return this.#reading;
-  }
-
-  /** The entries read ahead, topped up to a batch if there are enough. */
-  async #fill(reading: Reading, caller: KeeperCaller): Promise<JournalEntry[]> {
-    let entries = reading.ahead;
-    let count = outcomesIn(entries);
-    let chars = charsIn(entries);
-    while (count <= this.#batchMax && chars <= this.#charsMax) {
-      const last = entries.at(-1);
-      const more = await this.#read(reading, caller, last ? lastSeqOf(last) : reading.seq);
-      entries = entries.length === 0 ? more : entries.concat(more);
-      count += outcomesIn(more);
-      chars += charsIn(more);
-      if (more.length < this.#entriesPerRead) break;
-    }
-    return entries;
-  }
-
-  async #read(reading: Reading, caller: KeeperCaller, afterSeq: number): Promise<JournalEntry[]> {
-    const { head, entries } = await this.#deps.cache.journal(caller, afterSeq, this.#entriesPerRead);
-    reading.published = head.cursor;
-    reading.headSeq = head.seq;
-    // The journal is not corrupt if another keeper has flushed and trimmed these entries, provided that MySQL has them.
-    if (head.cursor > afterSeq && (await this.#deps.store.cursor()).seq > afterSeq)
-      throw new CursorConflictError(`the journal is flushed up to ${head.cursor}`);
-    if (head.seq > afterSeq && entries.length === 0)
-      throw new Error(`the journal ends before ${head.seq}, at ${afterSeq}`);
-    this.#deps.events.waiting(head.seq - afterSeq, acceptedAtOf(entries[0]));
-    return entries;
-  }
-
-  /** As many whole entries as fit into a batch; at least one. */
-  #split(entries: JournalEntry[]): { now: JournalEntry[]; later: JournalEntry[] } {
-    let [count, chars, end] = [0, 0, 0];
-    for (const entry of entries) {
-      count += outcomesIn([entry]);
-      chars += charsIn([entry]);
-      if (end > 0 && (count > this.#batchMax || chars > this.#charsMax)) break;
-      end += 1;
-    }
-    return { now: entries.slice(0, end), later: entries.slice(end) };
-  }
-
-  /**
-   * Each consecutive failure halves the next batch: a batch that is too large to be read or written must not block
-   * forever.
-   */
-  get #batchMax(): number {
-    return Math.max(1, this.#deps.limits.batchMax >> Math.min(this.#failures, 30));
-  }
-  get #charsMax(): number {
-    return this.#deps.limits.charsMax >> Math.min(this.#failures, 30);
-  }
-  get #entriesPerRead(): number {
-    return Math.max(1, ENTRIES_PER_READ_MAX >> Math.min(this.#failures, 30));
   }
 
   /**
@@ -337,25 +246,4 @@ export class Flusher {
     events.failed(error, this.#failures);
     if (this.#failures === limits.alertAfterFailures) events.alert(true);
   }
-}
-
-const charsIn = (entries: readonly JournalEntry[]): number =>
-  entries.reduce((sum, { payload }) => sum + payload.length, 0);
-
-/** Upper bound of the outcomes in entries: items without an outcome are counted, too. */
-const outcomesIn = (entries: readonly JournalEntry[]): number =>
-  entries.reduce((count, entry) => count + entry.records.length / RECORD_BYTES, 0);
-
-/**
- * When an entry was accepted. In entries of older releases this is the eighth field of the first item, found without
- * parsing the rest of a long payload.
- */
-function acceptedAtOf(entry: JournalEntry | undefined): number | null {
-  if (!entry) return null;
-  if (entry.acceptedAt !== null) return entry.acceptedAt;
-  const found =
-    entry.kind === 'transfers'
-      ? /^\[\[(?:"[^"]*"|[^,"]*)(?:,(?:"[^"]*"|[^,"]*)){6},(\d+)/.exec(entry.payload)
-      : /"acceptedAt":(\d+)/.exec(entry.payload);
-  return found?.[1] ? Number(found[1]) : null;
 }
