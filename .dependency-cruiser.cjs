@@ -179,7 +179,7 @@ const layers = Object.entries(LAYERS).map(([folder, allowed]) => {
     severity: /** @type {const} */ ('error'),
     from: { path: filesOf(folder) },
     to: {
-      path: '^(app|devstack|scripts|mock-data|loadtest|resilience-tests|simulator)/',
+      path: '^(app|devstack|scripts|mock-data|loadtest|resilience-tests|simulator|verification)/',
       pathNot: [folder, ...allowed].map(filesOf),
     },
   };

@@ -1,6 +1,6 @@
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
-const FOLDERS = '{app,devstack,mock-data,scripts,loadtest,resilience-tests,simulator}';
+const FOLDERS = '{app,devstack,mock-data,scripts,loadtest,resilience-tests,simulator,verification}';
 const STORES = 'devstack/testing/test-stores.ts';
 
 /** A test file belongs to a project by its name: devstack/testing/reach.ts says what each may use, and holds it. */

@@ -58,7 +58,7 @@ for (const { accountId, currency, external } of population.accounts) {
 }
 const stop = new AbortController();
 setMaxListeners(0, stop.signal); // every worker waits for it
-const running = new Load(client, new Recorder(), population).run(STEADY_LOAD, stop.signal);
+const running = new Load(client, new Recorder(population.accounts), population).run(STEADY_LOAD, stop.signal);
 await measure('Redis has the authority, 400 requests/s', cluster.pod(0));
 // A pod that died just before Redis would keep the ledger closed: first its past lives must have been retired.
 await until(

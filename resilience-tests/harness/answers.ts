@@ -1,4 +1,4 @@
-import type { Answer, Position } from '../checker/history.ts';
+import type { Answer, Position, TransferContent } from '../../verification/checker/history.ts';
 import type { NoAnswer, Reply } from './client.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -39,35 +39,39 @@ export function answerOf(status: number, body: unknown, currency: string): Answe
       balance: minorUnits(fields[`${name}Balance`], currency),
       version: Number(fields[`${name}Version`]),
     });
-    return {
-      kind: 'posted',
-      source: side('source'),
-      destination: side('destination'),
-      replayed: fields['replayed'] === true,
-    };
+    const replayed = fields['replayed'] === true;
+    return { kind: 'posted', source: side('source'), destination: side('destination'), replayed, ...factsIn(fields) };
   }
   if (status === 422) return { kind: 'rejected', code };
   return isRefusal(status) ? { kind: 'refused', status, code } : { kind: 'unknown', reason: `${status} ${code}` };
 }
 
+function factsIn(fields: Fields): { acceptedAt: number; content: TransferContent } {
+  const currency = String(fields['currency']);
+  return {
+    acceptedAt: Date.parse(String(fields['acceptedAt'])),
+    content: {
+      source: String(fields['sourceAccount']),
+      destination: String(fields['destinationAccount']),
+      amount: minorUnits(fields['amount'], currency),
+      currency,
+    },
+  };
+}
+
 /** 503 promises that no attempt has left the pod; 504, 500 and whatever a proxy says promise nothing. */
 export const isRefusal = (status: number): boolean => status === 503 || (status >= 400 && status < 500);
 
-/** What the answer to `GET /v1/transfers/{id}` means for the id; anything but an outcome, or that nobody knows it, means nothing. */
+/** What the answer to `GET /v1/transfers/{id}` means for the id; all but an outcome and `absent` mean nothing. */
 export function answerOfLookUp({ status, body }: Reply, currency: string): Answer {
   const fields = fieldsOf(body);
   if (status === 404 && fields['code'] === 'transfer_not_found') return { kind: 'absent' };
-  if (status !== 200) {
-    // Of silence the body is the reason.
-    const code = String(fields['code'] ?? (status === 0 ? body : status));
-    return { kind: 'refused', status: LOOK_UP, code };
-  }
-  if (fields['status'] === 'REJECTED') return { kind: 'rejected', code: String(fields['refusal']) };
-  return answerOf(status, { ...fields, replayed: true }, currency);
+  // Without an answer, the body is the reason.
+  if (status !== 200)
+    return { kind: 'refused', status, code: String(fields['code'] ?? (status === 0 ? body : status)) };
+  if (fields['status'] !== 'REJECTED') return answerOf(status, { ...fields, replayed: true }, currency);
+  return { kind: 'rejected', code: String(fields['refusal']), ...factsIn(fields) };
 }
-
-/** The status of a look-up that failed: none of the transfer's. */
-export const LOOK_UP = -1;
 
 export const answerOfReply = ({ status, body }: Reply, currency: string): Answer => answerOf(status, body, currency);
 

@@ -1,13 +1,14 @@
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
-import type { GivenUp } from '../checker/given-up.ts';
 import type {
-  FinalState,
-  LedgerAccount,
-  LedgerChange,
-  LedgerPosition,
-  LedgerTransfer,
-  OpenedAccount,
-} from '../checker/history.ts';
+  BalanceView,
+  BookedAccount,
+  BookedChange,
+  BookedPosition,
+  BookedTransfer,
+  Books,
+} from '../../verification/checker/books.ts';
+import type { GivenUp } from '../../verification/checker/given-up.ts';
+import type { OpenedAccount } from '../../verification/checker/history.ts';
 import { fieldsOf, minorUnits } from './answers.ts';
 import type { Client } from './client.ts';
 import type { StackFile } from './system.ts';
@@ -16,12 +17,12 @@ import { now } from './time.ts';
 const IDS_PER_REQUEST = 1000;
 
 /** The rows of the accounts with this prefix, straight from MySQL, and what the API answers for them. */
-export async function readFinalState(
+export async function readBooks(
   mysql: StackFile['mysql'],
   client: Client,
   prefix: string,
   accounts: readonly OpenedAccount[],
-): Promise<FinalState> {
+): Promise<Books> {
   const { host, port, user, password, database } = mysql;
   const connection = await createConnection({ host, port, user, password, database, timezone: 'Z' });
   try {
@@ -31,17 +32,19 @@ export async function readFinalState(
     await connection.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
     const transfers = await rows(
       `SELECT transaction_id, \`status\`, refusal, source_account, destination_account, amount, currency,
+         correlation_id, accepted_at, accepted_after_ms,
          source_balance, source_version, source_settings_version, destination_balance, destination_version, destination_settings_version
        FROM transfers WHERE source_account LIKE ? OR destination_account LIKE ?`,
       [pattern, pattern],
     );
     const stored = await rows(
-      `SELECT account_id, currency, balance, version, overdraft_limit, settings_version
+      `SELECT account_id, currency, balance, version, overdraft_limit, settings_version, \`status\`
        FROM accounts WHERE account_id LIKE ?`,
       [pattern],
     );
     const changes = await rows(
-      'SELECT account_id, settings_version, overdraft_limit FROM account_changes WHERE account_id LIKE ?',
+      `SELECT account_id, correlation_id, settings_version, overdraft_limit, \`status\`
+       FROM account_changes WHERE account_id LIKE ?`,
       [pattern],
     );
     const sums = await rows('SELECT currency, CAST(SUM(balance) AS CHAR) AS total FROM accounts GROUP BY currency');
@@ -49,7 +52,7 @@ export async function readFinalState(
       transfers: transfers.map(transferOf),
       accounts: stored.map(accountOf),
       changes: changes.map(changeOf),
-      answered: await answeredBalances(client, accounts),
+      views: [{ of: 'the API', accounts: await answeredBalances(client, accounts) }],
       sums: Object.fromEntries(sums.map((row) => [String(row['currency']), BigInt(row['total'])])),
     };
   } finally {
@@ -57,8 +60,8 @@ export async function readFinalState(
   }
 }
 
-function transferOf(row: RowDataPacket): LedgerTransfer {
-  const position = (side: string): LedgerPosition | null => {
+function transferOf(row: RowDataPacket): BookedTransfer {
+  const position = (side: string): BookedPosition | null => {
     if (row['status'] !== 'POSTED') return null;
     return {
       balance: Number(row[`${side}_balance`]),
@@ -68,6 +71,9 @@ function transferOf(row: RowDataPacket): LedgerTransfer {
   };
   return {
     transactionId: row['transaction_id'],
+    correlationId: row['correlation_id'],
+    // A release without this column wrote the time of the pod that took the request.
+    acceptedAt: row['accepted_after_ms'] === null ? null : (row['accepted_at'] as Date).getTime(),
     content: {
       source: row['source_account'],
       destination: row['destination_account'],
@@ -80,17 +86,22 @@ function transferOf(row: RowDataPacket): LedgerTransfer {
   };
 }
 
-function accountOf(row: RowDataPacket): LedgerAccount {
+function accountOf(row: RowDataPacket): BookedAccount {
   const { account_id: accountId, currency } = row;
   const position = { balance: Number(row['balance']), version: Number(row['version']) };
   return { accountId, currency, ...position, ...settingsOf(row) };
 }
 
-const changeOf = (row: RowDataPacket): LedgerChange => ({ accountId: row['account_id'], ...settingsOf(row) });
+const changeOf = (row: RowDataPacket): BookedChange => ({
+  accountId: row['account_id'],
+  correlationId: row['correlation_id'],
+  ...settingsOf(row),
+});
 
 const settingsOf = (row: RowDataPacket) => ({
   overdraftLimit: Number(row['overdraft_limit']),
   settingsVersion: Number(row['settings_version']),
+  status: row['status'],
 });
 
 /** The transfers that an operator has accepted as lost, by the service's own account of it. */
@@ -103,14 +114,17 @@ export async function readGivenUp(mysql: StackFile['mysql']): Promise<GivenUp> {
     );
     const ahead = Date.now() - now();
     const at = Math.max(...rows.map((row) => (row['dropped_at'] as Date).getTime() - ahead));
-    return { ids: new Set(rows.map((row) => String(row['entry_id']))), at };
+    return { transactionIds: new Set(rows.map((row) => String(row['entry_id']))), at };
   } finally {
     connection.destroy();
   }
 }
 
-async function answeredBalances(client: Client, accounts: readonly OpenedAccount[]): Promise<FinalState['answered']> {
-  const answered: FinalState['answered'] = [];
+async function answeredBalances(
+  client: Client,
+  accounts: readonly OpenedAccount[],
+): Promise<BalanceView['accounts'][number][]> {
+  const answered: BalanceView['accounts'][number][] = [];
   for (let from = 0; from < accounts.length; from += IDS_PER_REQUEST) {
     const accountIds = accounts.slice(from, from + IDS_PER_REQUEST).map(({ accountId }) => accountId);
     const { status, body } = await client.post('/v1/balances/query', { accountIds });

@@ -53,21 +53,22 @@ export class Client implements Disposable {
   get(path: string): Promise<Reply> {
     return this.send('GET', path);
   }
-  post(path: string, body: unknown): Promise<Reply> {
-    return this.send('POST', path, body);
+  post(path: string, body: unknown, correlationId?: string): Promise<Reply> {
+    return this.send('POST', path, body, correlationId);
   }
-  patch(path: string, body: unknown): Promise<Reply> {
-    return this.send('PATCH', path, body);
+  patch(path: string, body: unknown, correlationId?: string): Promise<Reply> {
+    return this.send('PATCH', path, body, correlationId);
   }
 
   /** @throws NoAnswer */
-  send(method: string, path: string, body?: unknown): Promise<Reply> {
+  send(method: string, path: string, body?: unknown, correlationId?: string): Promise<Reply> {
     const urls = this.#urls();
     const url = urls[Math.floor(Math.random() * urls.length)] ?? '';
     const [, host, port] = ADDRESS.exec(url) ?? [];
     if (host === undefined || port === undefined) throw new RangeError(`${url} is no address of a pod`);
     const payload = body === undefined ? '' : JSON.stringify(body);
     const headers: Record<string, string | number> = { ...this.#headers };
+    if (correlationId !== undefined) headers['x-correlation-id'] = correlationId;
     if (payload !== '') {
       headers['content-type'] = 'application/json';
       headers['content-length'] = Buffer.byteLength(payload);

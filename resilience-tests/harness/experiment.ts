@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { check, type Verdict } from '../checker/check.ts';
-import { withoutGivenUp } from '../checker/given-up.ts';
-import { fateOf, type History, type TransferHistory } from '../checker/history.ts';
+import { check, type Verdict } from '../../verification/checker/check.ts';
+import { withoutGivenUp } from '../../verification/checker/given-up.ts';
+import { fateOf, type History, type TransferHistory } from '../../verification/checker/history.ts';
 import { fieldsOf, majorUnits } from './answers.ts';
-import { readFinalState, readGivenUp } from './books.ts';
+import { readBooks, readGivenUp } from './books.ts';
 import { Client, silence } from './client.ts';
 import type { Ground, Hypothesis, Scene } from './hypothesis.ts';
 import { Load, STEADY_LOAD } from './load.ts';
@@ -61,7 +61,7 @@ export async function experiment<G extends Ground<System>>(
   using client = new Client(() => stack.addresses, apiKey, { connectionsMax: CONNECTIONS_MAX });
   const prefix = `${name}-${randomBytes(3).toString('hex')}:`;
   const population = hypothesis.population?.(prefix, short) ?? smallTown(prefix);
-  const recorder = new Recorder();
+  const recorder = new Recorder(population.accounts);
   const load = new Load(client, recorder, population);
   const notes: string[] = [];
   const wrongs: string[] = [];
@@ -102,14 +102,13 @@ export async function experiment<G extends Ground<System>>(
   const ended = now();
   await resolveAll(load, recorder);
   await flushed(client, stack);
-  const final = await readFinalState(stack.file.mysql, client, prefix, population.accounts);
-  const history = recorder.history(population.accounts);
-  const verdict = check(await historyToHold(hypothesis, history, ground, notes), final);
+  const books = await readBooks(stack.file.mysql, client, prefix, population.accounts);
+  const verdict = check(await historyToHold(hypothesis, recorder, ground, notes), books);
   const reconciled = await reconcile(stack, notes);
   const moves = await transitions(stack.file.mysql, began);
   const faultAt = moments[0]?.at ?? fault;
   const facts = seen(
-    history,
+    recorder,
     { began, fault: faultAt, ended },
     {
       broken: client.broken,
@@ -128,7 +127,7 @@ export async function experiment<G extends Ground<System>>(
   const pauseMs = recorder.longestPauseMs(began, ended);
   if (pauseMs > pauseMsMax) late.push(`${Math.round(pauseMs)} ms without a success, at most ${pauseMsMax} ms expected`);
   notes.push(`timeline: ${told([...moments, ...moves], faultAt).join('; ') || 'the authority did not move'}`);
-  notes.push(`responses without an outcome: ${listOf(facts.errors)}`, `ids that failed: ${refusalsIn(history)}`);
+  notes.push(`responses without an outcome: ${listOf(facts.errors)}`, `ids that failed: ${refusalsIn(recorder)}`);
   notes.push(`reads: ${listOf(recorder.readsBySource)}`);
   for (const { transactionId, attempts } of recorder.unresolved().slice(0, UNRESOLVED_TOLD_MAX)) {
     notes.push(`unknown: ${transactionId} ${JSON.stringify(attempts.slice(-3))}`);
@@ -152,12 +151,12 @@ async function historyToHold<G extends Ground<System>>(
 ): Promise<History> {
   if (!givesUp) return history;
   const givenUp = await readGivenUp(stack.file.mysql);
-  const acknowledged = history.transfers.filter(
-    ({ transactionId, attempts }) =>
-      givenUp.ids.has(transactionId) &&
-      attempts.some(({ answer, sentAt }) => answer.kind === 'posted' && sentAt <= givenUp.at),
+  const acknowledged = [...givenUp.transactionIds].filter((id) =>
+    history.transfers.get(id)?.attempts.some(({ answer, sentAt }) => answer.kind === 'posted' && sentAt <= givenUp.at),
   );
-  notes.push(`given up: ${givenUp.ids.size} transfers, of which ${acknowledged.length} had been acknowledged`);
+  notes.push(
+    `given up: ${givenUp.transactionIds.size} transfers, of which ${acknowledged.length} had been acknowledged`,
+  );
   return withoutGivenUp(history, givenUp);
 }
 
@@ -169,11 +168,11 @@ function errorsNotAllowed({ errors }: Seen, allowed: RegExp | null): string[] {
 }
 
 /** Why ids failed, by the answer to their last attempt. */
-function refusalsIn({ transfers }: History): string {
+function refusalsIn({ transfers, heldMsMax }: History): string {
   const counts = new Map<string, number>();
-  for (const transfer of transfers) {
+  for (const transfer of transfers.values()) {
     const answer = transfer.attempts.at(-1)?.answer;
-    if (answer?.kind !== 'refused' || fateOf(transfer) !== 'failed') continue;
+    if (answer?.kind !== 'refused' || fateOf(transfer, heldMsMax) !== 'failed') continue;
     counts.set(answer.code, (counts.get(answer.code) ?? 0) + 1);
   }
   return [...counts].map(([code, count]) => `${code} ${count}`).join(', ');

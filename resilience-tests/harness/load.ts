@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { newUuidV7 } from '../../app/domain/ids.ts';
-import type { Answer, TransferContent, TransferHistory } from '../checker/history.ts';
+import type { AccountStatus } from '../../app/domain/types.ts';
+import type { Answer, TransferContent, TransferHistory } from '../../verification/checker/history.ts';
 import {
   answerOf,
   answerOfLookUp,
@@ -71,9 +72,6 @@ const MALFORMED = 0.01;
 /** Minor units. */
 const LIMIT_MAX = 5000;
 
-/** The service holds a request for 10 s at most. */
-const UNDER_WAY_MS_MAX = 12_000;
-
 /** Makes requests, each of which is recorded from its first byte to its answer. Bounded in rate, number and time. */
 export class Load {
   readonly #client: Client;
@@ -110,27 +108,27 @@ export class Load {
   }
 
   /** Once more under its id. */
-  again({ transactionId, content }: TransferHistory): Promise<Answer> {
-    return this.transfer({ transactionId, content });
+  async again({ transactionId, attempts }: TransferHistory): Promise<void> {
+    const content = attempts[0]?.content;
+    if (content) await this.transfer({ transactionId, content });
   }
 
-  /**
-   * Asks whether anybody knows the id. That nobody does counts only once no attempt can be under way any more; whatever
-   * else is answered changes nothing.
-   */
-  async lookFor({ transactionId, content, attempts }: TransferHistory): Promise<void> {
-    const open = attempts.filter(({ answer }) => answer.kind === 'unknown');
-    if (open.some(({ sentAt }) => now() - sentAt < UNDER_WAY_MS_MAX)) return;
-    const complete = this.#recorder.invoke(transactionId, content);
+  /** Asks whether the service knows the id, unless an attempt under it may still be in progress. */
+  async lookFor(transfer: TransferHistory): Promise<void> {
+    const { transactionId, attempts } = transfer;
+    if (this.#recorder.isUnderWay(transfer)) return;
+    const complete = this.#recorder.lookUp(transactionId);
     this.#recorder.requests += 1;
-    complete(answerOfLookUp(await this.#client.get(`/v1/transfers/${transactionId}`).catch(silence), content.currency));
+    const reply = await this.#client.get(`/v1/transfers/${transactionId}`).catch(silence);
+    complete(answerOfLookUp(reply, attempts[0]?.content.currency ?? ''));
   }
 
   async transfer(order: Order): Promise<Answer> {
-    const complete = this.#recorder.invoke(order.transactionId, order.content);
+    const correlationId = this.#recorder.newCorrelationId();
+    const complete = this.#recorder.attempt(order.transactionId, order.content, correlationId);
     this.#recorder.requests += 1;
     const answer = await this.#client
-      .post('/v1/transfers', bodyOf(order))
+      .post('/v1/transfers', bodyOf(order), correlationId)
       .then((reply) => answerOfReply(reply, order.content.currency), answerOfError);
     complete(answer);
     return answer;
@@ -167,11 +165,14 @@ export class Load {
 
   async #batch(size: number): Promise<void> {
     const orders = Array.from({ length: size }, () => this.#order());
-    const completions = orders.map(({ transactionId, content }) => this.#recorder.invoke(transactionId, content));
+    const correlationId = this.#recorder.newCorrelationId();
+    const completions = orders.map(({ transactionId, content }) =>
+      this.#recorder.attempt(transactionId, content, correlationId),
+    );
     this.#recorder.requests += 1;
     let answers: Answer[];
     try {
-      const reply = await this.#client.post('/v1/transfers/batch', { transfers: orders.map(bodyOf) });
+      const reply = await this.#client.post('/v1/transfers/batch', { transfers: orders.map(bodyOf) }, correlationId);
       const results = fieldsOf(reply.body)['results'];
       answers = orders.map(({ content }, index) => {
         if (reply.status !== 200 || !Array.isArray(results)) return answerOfReply(reply, content.currency);
@@ -190,18 +191,19 @@ export class Load {
     const { accountId, currency, external } = oneOf(this.#population.accounts);
     if (external) return;
     const overdraftLimit = Math.floor(Math.random() * LIMIT_MAX);
-    const complete = this.#recorder.change(accountId, overdraftLimit);
+    const correlationId = this.#recorder.newCorrelationId();
+    const complete = this.#recorder.change(accountId, overdraftLimit, correlationId);
     this.#recorder.requests += 1;
     const limit = majorUnits(overdraftLimit, currency);
     try {
-      const reply = await this.#client.patch(`/v1/accounts/${accountId}`, { overdraftLimit: limit });
+      const reply = await this.#client.patch(`/v1/accounts/${accountId}`, { overdraftLimit: limit }, correlationId);
       if (reply.status === 200) {
         const settings = fieldsOf(reply.body);
-        const settingsVersion = Number(settings['settingsVersion']);
         complete({
           kind: 'changed',
-          settingsVersion,
+          settingsVersion: Number(settings['settingsVersion']),
           overdraftLimit: minorUnits(settings['overdraftLimit'], currency),
+          status: settings['status'] as AccountStatus,
         });
       } else {
         complete({ kind: isRefusal(reply.status) ? 'refused' : 'unknown' });
@@ -226,8 +228,9 @@ export class Load {
         return;
       }
       const position = { balance: minorUnits(fields['balance'], currency), version: Number(fields['version']) };
-      const stale = fields['stale'] === true;
-      this.#recorder.read({ accountId, sentAt, endedAt: now(), ...position, stale }, String(fields['source']));
+      const [stale, source] = [fields['stale'] === true, String(fields['source'])];
+      const by = `a read from ${source}`;
+      this.#recorder.read({ accountId, sentAt, endedAt: now(), ...position, stale, by }, source);
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
       this.#recorder.failed(of('read', error.message));

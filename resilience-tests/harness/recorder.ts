@@ -1,67 +1,90 @@
-import type {
-  Answer,
-  Attempt,
-  ChangeHistory,
-  History,
-  OpenedAccount,
-  TransferContent,
-  TransferHistory,
-} from '../checker/history.ts';
-import { fateOf } from '../checker/history.ts';
+import {
+  type Answer,
+  type Attempt,
+  type ChangeHistory,
+  fateOf,
+  type OpenedAccount,
+  type ReadHistory,
+  Recording,
+  type TransferContent,
+  type TransferHistory,
+} from '../../verification/checker/history.ts';
 import { now } from './time.ts';
 
 /** Of the attempts that are told to come again, so many do: what is never sent again must not be in MySQL. */
 const COMES_AGAIN = 0.5;
 const COME_AGAIN = new Set([0, 429, 503]);
 
-/** Writes down every invocation when it is made, and every completion when it comes. */
-export class Recorder {
-  readonly #transfers = new Map<string, TransferHistory>();
-  readonly #reads: History['reads'] = [];
-  readonly #changes: History['changes'] = [];
+/** The service holds a request for 10 s at most. */
+export const HELD_MS_MAX = 12_000;
+
+/** Records every request when it is sent, and every answer when it arrives. */
+export class Recorder extends Recording {
   readonly #successes: number[] = [];
   /** Ids whose outcome may be asked for again without harm. */
   readonly #known: TransferHistory[] = [];
   readonly #unresolved = new Set<TransferHistory>();
   #refused: TransferHistory[] = [];
+  #correlations = 0;
   requests = 0;
   /** Who answered them. */
   readonly readsBySource = new Map<string, number>();
   /** What was answered to requests that are no transfers, instead of what was asked for. */
   readonly otherErrors = new Map<string, number>();
 
+  constructor(accounts: readonly OpenedAccount[]) {
+    super(HELD_MS_MAX);
+    this.accounts.push(...accounts);
+  }
+
+  /** For one request: its rows in MySQL carry it. */
+  newCorrelationId(): string {
+    this.#correlations += 1;
+    return `request-${this.#correlations}`;
+  }
+
   /** An attempt begins: until it is completed, what became of it is unknown. */
-  invoke(transactionId: string, content: TransferContent): (answer: Answer) => void {
-    let transfer = this.#transfers.get(transactionId);
-    if (!transfer) {
-      transfer = { transactionId, content, attempts: [] };
-      this.#transfers.set(transactionId, transfer);
-    }
-    const { attempts } = transfer;
-    const entry = transfer;
-    const attempt: Attempt = {
-      sentAt: now(),
-      endedAt: Number.POSITIVE_INFINITY,
-      answer: { kind: 'unknown', reason: 'not answered yet' },
-    };
-    attempts.push(attempt);
-    this.#unresolved.add(entry);
+  attempt(transactionId: string, content: TransferContent, correlationId: string): (answer: Answer) => void {
+    const transfer = this.of(transactionId);
+    const answer: Answer = { kind: 'unknown', reason: 'not answered yet' };
+    const attempt: Attempt = { content, correlationId, sentAt: now(), endedAt: Number.POSITIVE_INFINITY, answer };
+    transfer.attempts.push(attempt);
+    this.#unresolved.add(transfer);
     return (answer) => {
       attempt.endedAt = now();
       attempt.answer = answer;
-      if (fateOf(entry) !== 'unknown') this.#unresolved.delete(entry);
+      this.#noteFate(transfer);
       if (answer.kind === 'refused' && COME_AGAIN.has(answer.status) && Math.random() < COMES_AGAIN) {
-        this.#refused.push(entry);
+        this.#refused.push(transfer);
       }
-      // What stood already is told by MySQL, too, while nothing can be changed.
+      // MySQL answers replays even while nothing can be changed.
       if (answer.kind !== 'posted' || answer.replayed) return;
       this.#successes.push(attempt.endedAt);
-      this.#known.push(entry);
+      this.#known.push(transfer);
     };
   }
 
-  read(read: History['reads'][number], source: string): void {
-    this.#reads.push(read);
+  /** A look-up begins. */
+  lookUp(transactionId: string): (answer: Answer) => void {
+    const transfer = this.of(transactionId);
+    const sentAt = now();
+    return (answer) => {
+      transfer.lookUps.push({ sentAt, endedAt: now(), answer });
+      this.#noteFate(transfer);
+    };
+  }
+
+  #noteFate(transfer: TransferHistory): void {
+    if (fateOf(transfer, this.heldMsMax) !== 'unknown') this.#unresolved.delete(transfer);
+  }
+
+  /** Whether an attempt under the id may still be carried out. */
+  isUnderWay({ attempts }: TransferHistory): boolean {
+    return attempts.some(({ answer, sentAt }) => answer.kind === 'unknown' && now() - sentAt < this.heldMsMax);
+  }
+
+  read(read: ReadHistory, source: string): void {
+    this.reads.push(read);
     this.#countRead(read.stale ? `${source}, stale` : source);
   }
   /** Of a read, or a request for another limit. */
@@ -73,15 +96,16 @@ export class Recorder {
   }
 
   /** A request for another limit begins. */
-  change(accountId: string, overdraftLimit: number): (answer: ChangeHistory['answer']) => void {
+  change(accountId: string, overdraftLimit: number, correlationId: string): (answer: ChangeHistory['answer']) => void {
     const change: ChangeHistory = {
       accountId,
       overdraftLimit,
+      correlationId,
       sentAt: now(),
       endedAt: Number.POSITIVE_INFINITY,
       answer: { kind: 'unknown' },
     };
-    this.#changes.push(change);
+    this.changes.push(change);
     return (answer) => {
       change.endedAt = now();
       change.answer = answer;
@@ -97,7 +121,7 @@ export class Recorder {
   takeRefused(): TransferHistory[] {
     const refused = this.#refused;
     this.#refused = [];
-    return refused.filter((transfer) => fateOf(transfer) === 'failed');
+    return refused.filter((transfer) => fateOf(transfer, this.heldMsMax) === 'failed');
   }
 
   /** When the first transfer after a moment was posted; null while none was. */
@@ -122,11 +146,6 @@ export class Recorder {
       last = at;
     }
     return longest;
-  }
-
-  history(accounts: readonly OpenedAccount[]): History {
-    const transfers = [...this.#transfers.values()];
-    return { accounts: [...accounts], transfers, reads: this.#reads, changes: this.#changes };
   }
 }
 

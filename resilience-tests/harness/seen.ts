@@ -1,5 +1,4 @@
-import type { Answer, History } from '../checker/history.ts';
-import { LOOK_UP } from './answers.ts';
+import type { Answer, History, LookUp } from '../../verification/checker/history.ts';
 import type { Transition } from './timeline.ts';
 
 /** What clients saw while the load ran. */
@@ -30,23 +29,24 @@ export function seen(
   const errors = new Map(otherErrors);
   let outcomes = 0;
   let waitMsMax = 0;
-  for (const { attempts } of transfers) {
-    for (const { sentAt, endedAt, answer } of attempts) {
-      if (sentAt < began || sentAt > ended) continue;
-      if (Number.isFinite(endedAt)) waitMsMax = Math.max(waitMsMax, endedAt - sentAt);
-      const error = errorIn(answer);
-      if (error !== null) errors.set(error, (errors.get(error) ?? 0) + 1);
-      else if (endedAt < fault) outcomes += 1;
-    }
+  const count = ({ sentAt, endedAt, answer }: LookUp, kind: 'transfer' | 'look-up') => {
+    if (sentAt < began || sentAt > ended) return;
+    if (Number.isFinite(endedAt)) waitMsMax = Math.max(waitMsMax, endedAt - sentAt);
+    const code = errorIn(answer);
+    if (code !== null) errors.set(of(kind, code), (errors.get(of(kind, code)) ?? 0) + 1);
+    else if (endedAt < fault) outcomes += 1;
+  };
+  for (const { attempts, lookUps } of transfers.values()) {
+    for (const attempt of attempts) count(attempt, 'transfer');
+    for (const lookUp of lookUps) count(lookUp, 'look-up');
   }
   return { steadyRate: (1000 * outcomes) / (fault - began), waitMsMax, errors, broken, moves };
 }
 
 function errorIn(answer: Answer): string | null {
-  if (answer.kind === 'unknown') return of('transfer', answer.reason);
-  if (answer.kind === 'absent') return of('look-up', 'transfer_not_found');
-  if (answer.kind !== 'refused' || OWN_FAULTS.has(answer.code)) return null;
-  return of(answer.status === LOOK_UP ? 'look-up' : 'transfer', answer.code);
+  if (answer.kind === 'unknown') return answer.reason;
+  if (answer.kind === 'absent') return 'transfer_not_found';
+  return answer.kind !== 'refused' || OWN_FAULTS.has(answer.code) ? null : answer.code;
 }
 
 /** How an error is counted: its code, and for which kind of request. */

@@ -1,13 +1,12 @@
 import { Problem } from '../../app/domain/problem.ts';
 import type { AccountView, Durability, Outcome, TransferOrder } from '../../app/domain/types.ts';
-import type { Answer, History } from '../check/history.ts';
-import { isUnknown } from '../check/history.ts';
+import type { ChangeHistory, Recording, TransferContent } from '../../verification/checker/history.ts';
 import type { Random } from '../core/random.ts';
 import type { Scheduler } from '../core/scheduler.ts';
 import type { SimProcess } from '../core/sim-process.ts';
+import { answerOf, contentOf, hashOf, isOpen, type Reply, said } from './answers.ts';
 import { TIMES } from './settings.ts';
 import type { SimPod } from './sim-pod.ts';
-import { hashOf, said } from './told.ts';
 import { uuidV7 } from './uuid.ts';
 
 export interface ClientPlan {
@@ -24,7 +23,7 @@ interface ClientDependencies {
   process: SimProcess;
   scheduler: Scheduler;
   random: Random;
-  history: History;
+  history: Recording;
   plan: ClientPlan;
   pods(): readonly SimPod[];
   note(what: string): void;
@@ -114,23 +113,18 @@ export class Client {
       destination = plan.world;
       if (source === destination) source = plan.hot;
     }
-    const order: TransferOrder = {
-      kind: 'transfer',
-      transactionId: random.chance(0.15) ? `order-${random.hex(12)}` : uuidV7(process.now(), random),
-      source,
-      destination,
-      amount: random.whole(1, plan.amountMax),
-      currency: 'EUR',
-      timestamp: null,
-      reference: null,
-      metadata: null,
-      reverses: null,
-      user: process.name,
-      correlationId: this.#correlation(),
-    };
+    const transactionId = random.chance(0.15) ? `order-${random.hex(12)}` : uuidV7(process.now(), random);
+    const amount = random.whole(1, plan.amountMax);
+    const order = this.#orderOf(transactionId, { source, destination, amount, currency: 'EUR' });
     this.#shared.recent.push(order);
     if (this.#shared.recent.length > 12) this.#shared.recent.shift();
     return order;
+  }
+
+  #orderOf(transactionId: string, content: TransferContent): TransferOrder {
+    const nothing = { timestamp: null, reference: null, metadata: null, reverses: null };
+    const by = { user: this.#deps.process.name, correlationId: this.#correlation() };
+    return { kind: 'transfer', transactionId, ...content, ...nothing, ...by };
   }
 
   async #transfer(orders: readonly TransferOrder[]): Promise<void> {
@@ -145,9 +139,10 @@ export class Client {
   }
 
   /** Sends it until its outcome is known. For the end of a run. */
-  async settle(order: TransferOrder): Promise<void> {
+  async settle(transactionId: string, content: TransferContent): Promise<void> {
     const { process } = this.#deps;
     this.settling += 1;
+    const order = this.#orderOf(transactionId, content);
     for (let tries = 0; tries < 60; tries++) {
       const [again] = await this.#send([{ ...order, correlationId: this.#correlation() }], 'cache', this.#pickPod());
       if (!again) break;
@@ -164,24 +159,25 @@ export class Client {
     const endedAt = scheduler.nowMs;
     const again: TransferOrder[] = [];
     for (const [index, order] of orders.entries()) {
-      const result = answers.kind === 'told' ? answers.value[index] : undefined;
-      const answer: Answer<Outcome> =
-        answers.kind !== 'told'
+      const result = answers.kind === 'value' ? answers.value[index] : undefined;
+      const reply: Reply<Outcome> =
+        answers.kind !== 'value'
           ? answers
           : result instanceof Problem
             ? { kind: 'problem', code: result.code }
             : result
-              ? { kind: 'told', value: result }
+              ? { kind: 'value', value: result }
               : { kind: 'lost' };
-      const attempt = { order, sentAt, endedAt, pod: pod?.process.name ?? 'none', answer };
-      history.of(order.transactionId).attempts.push(attempt);
-      if (answer.kind === 'told' && answer.value.persisted) onPersisted(answer.value);
+      const { transactionId, correlationId } = order;
+      const answer = answerOf(reply);
+      history.of(transactionId).attempts.push({ content: contentOf(order), correlationId, sentAt, endedAt, answer });
+      if (reply.kind === 'value' && reply.value.persisted) onPersisted(reply.value);
       note(
-        `${order.correlationId} ${order.transactionId} ${order.source}>${order.destination} ${order.amount} at ${attempt.pod} since ${sentAt.toFixed(1)}: ${said(answer)}`,
+        `${order.correlationId} ${order.transactionId} ${order.source}>${order.destination} ${order.amount} at ${nameOf(pod)} since ${sentAt.toFixed(1)}: ${said(reply)}`,
       );
-      scheduler.mix(hashOf(said(answer)));
-      if (isUnknown(attempt) || answer.kind === 'not_begun' || (result instanceof Problem && result.retryable))
-        again.push(order);
+      scheduler.mix(hashOf(said(reply)));
+      const isRetryable = result instanceof Problem && result.retryable;
+      if (answer.kind === 'unknown' || reply.kind === 'not_begun' || isRetryable) again.push(order);
     }
     return again;
   }
@@ -191,7 +187,7 @@ export class Client {
     const pod = this.#pickPod();
     const sentAt = scheduler.nowMs;
     const answers = await this.#ask(pod, (at) => at.ledger.read(accountIds));
-    if (answers.kind !== 'told') return false;
+    if (answers.kind !== 'value') return false;
     for (const view of answers.value) {
       if (view instanceof Problem) return false;
       this.#saw(view, sentAt, pod);
@@ -206,19 +202,20 @@ export class Client {
   #saw(view: AccountView, sentAt: number, pod: SimPod | null): void {
     const { accountId, balance, version, overdraftLimit, status, settingsVersion, stale } = view;
     const { history, scheduler } = this.#deps;
-    const seen = { accountId, balance, version, overdraftLimit, status, settingsVersion, stale };
     this.#settingsVersions.set(accountId, settingsVersion);
-    history.reads.push({ ...seen, sentAt, endedAt: scheduler.nowMs, pod: pod?.process.name ?? 'none' });
+    const settings = { overdraftLimit, status, settingsVersion };
+    const by = `a read at ${nameOf(pod)}`;
+    history.reads.push({ accountId, balance, version, settings, stale, sentAt, endedAt: scheduler.nowMs, by });
   }
 
   async seek(transactionId: string): Promise<void> {
     const { scheduler, history, note } = this.#deps;
     const pod = this.#pickPod();
     const sentAt = scheduler.nowMs;
-    const answer = await this.#ask(pod, (at) => at.ledger.outcome(transactionId));
-    history.of(transactionId).sought.push({ sentAt, endedAt: scheduler.nowMs, answer });
-    note(`seek ${transactionId} at ${pod?.process.name} since ${sentAt.toFixed(1)}: ${said(answer)}`);
-    scheduler.mix(hashOf(said(answer)));
+    const reply = await this.#ask(pod, (at) => at.ledger.outcome(transactionId));
+    history.of(transactionId).lookUps.push({ sentAt, endedAt: scheduler.nowMs, answer: answerOf(reply) });
+    note(`seek ${transactionId} at ${pod?.process.name} since ${sentAt.toFixed(1)}: ${said(reply)}`);
+    scheduler.mix(hashOf(said(reply)));
   }
 
   async #change(): Promise<void> {
@@ -234,21 +231,13 @@ export class Client {
     const known = this.#settingsVersions.get(accountId);
     const expected = known !== undefined && random.chance(0.3) ? { expectedSettingsVersion: known } : {};
     const change = { accountId, changeId, correlationId, user: process.name, ...settings, ...expected };
-    const answer = await this.#ask(pod, (at) => at.ledger.changeAccount(change));
-    if (answer.kind === 'told') this.#saw(answer.value, sentAt, pod);
+    const reply = await this.#ask(pod, (at) => at.ledger.changeAccount(change));
+    if (reply.kind === 'value') this.#saw(reply.value, sentAt, pod);
     note(
-      `change ${correlationId} ${accountId} ${JSON.stringify(settings)} at ${pod?.process.name} since ${sentAt.toFixed(1)}: ${answer.kind === 'told' ? `s${answer.value.settingsVersion}` : said(answer)}`,
+      `change ${correlationId} ${accountId} ${JSON.stringify(settings)} at ${pod?.process.name} since ${sentAt.toFixed(1)}: ${reply.kind === 'value' ? `s${reply.value.settingsVersion}` : said(reply)}`,
     );
-    history.changes.push({
-      accountId,
-      correlationId,
-      status: settings.status,
-      overdraftLimit: settings.overdraftLimit,
-      ...expected,
-      sentAt,
-      endedAt: scheduler.nowMs,
-      answer,
-    });
+    const request = { accountId, correlationId, ...settings, ...expected, sentAt, endedAt: scheduler.nowMs };
+    history.changes.push({ ...request, answer: changeAnswerOf(reply) });
   }
 
   #pickPod(): SimPod | null {
@@ -256,13 +245,13 @@ export class Client {
     return pods.length > 0 ? this.#deps.random.pick(pods) : null;
   }
 
-  #ask<T>(pod: SimPod | null, work: (pod: SimPod) => Promise<T>): Promise<Answer<T>> {
+  #ask<T>(pod: SimPod | null, work: (pod: SimPod) => Promise<T>): Promise<Reply<T>> {
     const { scheduler, random, process } = this.#deps;
     if (!pod?.process.alive) return Promise.resolve({ kind: 'not_begun' });
     this.asked += 1;
-    return new Promise<Answer<T>>((settle) => {
+    return new Promise<Reply<T>>((settle) => {
       let open = true;
-      const resolve = (answer: Answer<T>) => {
+      const resolve = (answer: Reply<T>) => {
         if (open) this.asked -= 1;
         open = false;
         settle(answer);
@@ -273,7 +262,7 @@ export class Client {
       };
       const cancel = process.after(TIMES.clientPatienceMs, lost);
       const forget = pod.onDeath(() => void scheduler.after(random.exponential(5), lost));
-      const answer = (value: Answer<T>) =>
+      const answer = (value: Reply<T>) =>
         void scheduler.after(
           random.exponential(0.5),
           () => {
@@ -285,7 +274,7 @@ export class Client {
         );
       const asked = () => {
         work(pod).then(
-          (value) => answer({ kind: 'told', value }),
+          (value) => answer({ kind: 'value', value }),
           (error: unknown) => {
             if (error instanceof Problem) answer({ kind: 'problem', code: error.code });
             else answer({ kind: 'problem', code: 'internal_error' });
@@ -295,4 +284,15 @@ export class Client {
       scheduler.after(random.exponential(0.5), asked, pod.process);
     });
   }
+}
+
+const nameOf = (pod: SimPod | null): string => pod?.process.name ?? 'none';
+
+function changeAnswerOf(reply: Reply<AccountView>): ChangeHistory['answer'] {
+  if (reply.kind === 'value') {
+    const { settingsVersion, overdraftLimit, status } = reply.value;
+    return { kind: 'changed', settingsVersion, overdraftLimit, status };
+  }
+  const isUnknown = reply.kind === 'lost' || (reply.kind === 'problem' && isOpen(reply.code));
+  return { kind: isUnknown ? 'unknown' : 'refused' };
 }

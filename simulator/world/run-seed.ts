@@ -1,14 +1,14 @@
 import type { AcceptedLossStep } from '../../app/authority/authority-ports.ts';
-import type { Authority } from '../../app/domain/authority.ts';
-import { check } from '../check/check.ts';
-import { forgive, isUnknown } from '../check/history.ts';
-import { type CheckInput, type Violation, waitingIn } from '../check/violations.ts';
+import { check } from '../../verification/checker/check.ts';
+import { withoutGivenUp } from '../../verification/checker/given-up.ts';
+import { isOutcome } from '../../verification/checker/history.ts';
 import { Random } from '../core/random.ts';
+import { booksIn, givenUpIn } from './books.ts';
 import { begin, healAll } from './faults.ts';
 import { type Plan, planOf } from './plan.ts';
 import { type Assembly, PROTOCOL } from './ports.ts';
 import type { Theme } from './themes.ts';
-import { World } from './world.ts';
+import { type Finding, World } from './world.ts';
 
 /** How a run ended: open, or rightly waiting for what is gone. */
 export type Ending = 'CACHE' | 'DIRECT' | 'frozen' | 'closed';
@@ -16,7 +16,7 @@ export type Ending = 'CACHE' | 'DIRECT' | 'frozen' | 'closed';
 export interface RunResult {
   seed: number;
   ending: Ending;
-  violations: Violation[];
+  violations: Finding[];
   /** Of the whole run: the same seed gives the same. */
   hash: string;
   steps: number;
@@ -56,10 +56,10 @@ export async function runSeed(
   healAll(world);
   const ending = await comeBack(world);
   if (ending === 'CACHE' || ending === 'DIRECT') await audit(world);
-  const found = check(inputOf(world));
+  const found = violationsIn(world);
   // What waits for ever is for an operator to end: after that the books must be sound again, without what was given up.
   if (found.length === 0 && (ending === 'frozen' || ending === 'closed')) await giveUp(world);
-  const violations = [...world.violations, ...(found.length > 0 ? found : check(inputOf(world)))];
+  const violations = [...world.violations, ...(found.length > 0 ? found : violationsIn(world))];
   world.note(`${ending}: ${violations.length} violations`);
   return {
     seed,
@@ -115,9 +115,10 @@ async function giveUp(world: World): Promise<void> {
     .then((done) => {
       // A keeper may have carried it out.
       accepted = true;
-      world.note(
-        `the loss is accepted: ${done && 'dropped' in done ? done.dropped : mysql.tables.dropped.length} dropped, ${forgive(history, mysql.tables)} answers taken back`,
-      );
+      const givenUp = givenUpIn(mysql.tables, history, scheduler.nowMs);
+      history.replaceBy(withoutGivenUp(history, givenUp));
+      const dropped = done && 'dropped' in done ? done.dropped : mysql.tables.dropped.length;
+      world.note(`the loss is accepted: ${dropped} dropped, ${givenUp.transactionIds.size} ids given up`);
     })
     .catch((error: unknown) => world.violations.push({ kind: 'stuck', what: `the loss cannot be accepted: ${error}` }));
   await scheduler.run(scheduler.nowMs + BACK_WITHIN_MS, () => accepted);
@@ -164,11 +165,14 @@ async function audit(world: World): Promise<void> {
   world.clients.push(auditor);
   const until = scheduler.nowMs + BACK_WITHIN_MS;
   const open = [...history.transfers.values()].filter(
-    ({ attempts }) => attempts.some(isUnknown) && !attempts.some(({ answer }) => answer.kind === 'told'),
+    ({ attempts }) =>
+      attempts.some(({ answer }) => answer.kind === 'unknown' || answer.kind === 'given-up') &&
+      !attempts.some(({ answer }) => isOutcome(answer)),
   );
-  for (const { attempts } of open) if (attempts[0]) void auditor.settle(attempts[0].order);
+  for (const { transactionId, attempts } of open)
+    if (attempts[0]) void auditor.settle(transactionId, attempts[0].content);
   await scheduler.run(until, () => auditor.settling === 0);
-  for (const { accountId } of world.opened) void auditor.read([accountId]);
+  for (const { accountId } of history.accounts) void auditor.read([accountId]);
   for (const { transactionId } of open) void auditor.seek(transactionId);
   await scheduler.run(until, () => world.asked === 0);
   while (scheduler.nowMs < until && !(await isFlushed(world))) await scheduler.run(scheduler.nowMs + LOOK_EVERY_MS);
@@ -186,19 +190,6 @@ async function isFlushed(world: World): Promise<boolean> {
   return found !== null && cursor.epoch === authority.epoch && found.head.seq === cursor.seq;
 }
 
-/** Outcomes and balances that only a Redis knew which is gone: they cannot be held against MySQL while it waits. */
-function inputOf(world: World): CheckInput {
-  const { history, opened } = world;
-  const { tables } = world.mysql;
-  const waiting = waitingIn(tables);
-  const { mode, cacheEpoch } = tables.authority satisfies Pick<Authority, 'mode'>;
-  if (mode !== 'CLOSING') return { history, tables, opened, waiting };
-  const ids = new Set(waiting.ids);
-  for (const { transactionId, attempts, sought } of history.transfers.values()) {
-    for (const { answer } of [...attempts, ...sought]) {
-      const ofEpoch = answer.kind === 'told' && answer.value.epoch === cacheEpoch;
-      if (ofEpoch || (answer.kind === 'problem' && answer.code === 'transaction_id_reused')) ids.add(transactionId);
-    }
-  }
-  return { history, tables, opened, waiting: { ids, accounts: new Set(opened.map(({ accountId }) => accountId)) } };
+function violationsIn({ history, mysql }: World): Finding[] {
+  return check(history, booksIn(mysql.tables, history)).violations;
 }

@@ -3,8 +3,8 @@ import type { Account, Outcome } from '../../app/domain/types.ts';
 import { CursorConflictError } from '../../app/journal/cursor.ts';
 import { IntegrityError } from '../../app/journal/flush-batch.ts';
 import type { Logger } from '../../app/kernel/log.ts';
-import { History } from '../check/history.ts';
-import type { Violation } from '../check/violations.ts';
+import { Recording } from '../../verification/checker/history.ts';
+import type { Violation } from '../../verification/checker/violations.ts';
 import { Link } from '../core/link.ts';
 import type { Random } from '../core/random.ts';
 import { Scheduler } from '../core/scheduler.ts';
@@ -22,6 +22,19 @@ import { TIMES } from './settings.ts';
 import { SimKeeper } from './sim-keeper.ts';
 import { SimPod } from './sim-pod.ts';
 
+/** What the simulator itself finds, beside the checker. */
+export interface Incident {
+  kind: keyof typeof INCIDENTS;
+  what: string;
+}
+const INCIDENTS = {
+  'not-persisted': 'an answer said "persisted", and MySQL did not have it',
+  foreign: 'something was done in the Redis of this ledger in the name of another one',
+  stuck: 'the system did not come back',
+  broken: 'a component failed in a way that no fault explains',
+} as const;
+export type Finding = Violation | Incident;
+
 /** By which the models of Redis know their owner, as long as nobody says otherwise. */
 const OWN_LEDGER = 'ledger';
 
@@ -34,7 +47,8 @@ export interface Links {
 /** A whole system in virtual time: stores, pods, keepers and clients, and what they were told. */
 export class World {
   readonly scheduler = new Scheduler();
-  readonly history = new History();
+  /** A paused pod may carry out a request at any later time. */
+  readonly history = new Recording(Number.POSITIVE_INFINITY);
   readonly mysql = new MysqlServer(this.scheduler);
   readonly redis = new RedisService();
   readonly pods: SimPod[] = [];
@@ -43,8 +57,7 @@ export class World {
   readonly keepers: SimKeeper[] = [];
   readonly foreigners: ForeignKeeper[] = [];
   readonly clients: Client[] = [];
-  readonly opened: Account[] = [];
-  readonly violations: Violation[] = [];
+  readonly violations: Finding[] = [];
   /** True once no fault may begin or go on. */
   healed = false;
   readonly plan: Plan;
@@ -144,7 +157,7 @@ export class World {
         history,
         plan: {
           thinkMs: plan.thinkMs,
-          accounts: this.opened.map(({ accountId }) => accountId),
+          accounts: this.history.accounts.map(({ accountId }) => accountId),
           hot: 'hot',
           world: 'world',
           amountMax: plan.amountMax,
@@ -238,7 +251,7 @@ export class World {
         status: 'ACTIVE',
         settingsVersion: 1,
       };
-      this.opened.push(account);
+      this.history.accounts.push(account);
       this.mysql.tables.accounts.set(accountId, { ...account });
     }
   }

@@ -1,0 +1,61 @@
+import { PROBLEMS, type ProblemCode } from '../../app/domain/problem.ts';
+import type { Outcome, TransferOrder } from '../../app/domain/types.ts';
+import type { Answer, TransferContent } from '../../verification/checker/history.ts';
+
+/** What a client of the simulator gets for a request. */
+export type Reply<T> =
+  | { kind: 'value'; value: T }
+  | { kind: 'problem'; code: ProblemCode }
+  /** No connection: the request was never sent. */
+  | { kind: 'not_begun' }
+  /** The connection broke, or the client gave up: the request may have been carried out, or may still be. */
+  | { kind: 'lost' };
+
+export const contentOf = ({ source, destination, amount, currency }: TransferOrder): TransferContent => ({
+  source,
+  destination,
+  amount,
+  currency,
+});
+
+/** In the form of the checker, with everything that an outcome contains. */
+export function answerOf(reply: Reply<Outcome>): Answer {
+  if (reply.kind === 'value') return outcomeAnswer(reply.value);
+  if (reply.kind === 'lost') return { kind: 'unknown', reason: 'lost' };
+  if (reply.kind === 'not_begun') return { kind: 'refused', status: 0, code: 'not_begun' };
+  const { code } = reply;
+  const { status } = PROBLEMS[code];
+  if (code === 'transfer_not_found') return { kind: 'absent' };
+  return isOpen(code) ? { kind: 'unknown', reason: code } : { kind: 'refused', status, code };
+}
+
+function outcomeAnswer(outcome: Outcome): Answer {
+  const { order, replayed, acceptedAt, epoch } = outcome;
+  const facts = { replayed, acceptedAt, epoch, content: contentOf(order) };
+  if (outcome.status === 'REJECTED') return { kind: 'rejected', code: outcome.refusal, ...facts };
+  return { kind: 'posted', source: outcome.source, destination: outcome.destination, ...facts };
+}
+
+/** Whether a problem leaves it open what became of the request. */
+export const isOpen = (code: ProblemCode): boolean => code === 'outcome_unknown' || code === 'internal_error';
+
+/** In a few words, for the trace and for the hash of a run. */
+export function said(reply: Reply<unknown>): string {
+  if (reply.kind === 'problem') return reply.code;
+  if (reply.kind !== 'value') return reply.kind;
+  const outcome = reply.value as Partial<Outcome>;
+  if (outcome.status === 'POSTED' && outcome.source && outcome.destination) {
+    const { source, destination, replayed, epoch, seq } = outcome;
+    return `${replayed ? 'again ' : ''}${source.balance} v${source.version} > ${destination.balance} v${destination.version} (${epoch}/${seq})`;
+  }
+  if (outcome.status === 'REJECTED')
+    return `${outcome.replayed ? 'again ' : ''}${outcome.refusal} (${outcome.epoch}/${outcome.seq})`;
+  return 'told';
+}
+
+/** For the hash of a run. */
+export function hashOf(text: string): number {
+  let hash = 0;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash;
+}

@@ -1,0 +1,62 @@
+import type { Outcome } from '../../app/domain/types.ts';
+import type { BookedTransfer, Books, Waiting } from '../../verification/checker/books.ts';
+import type { GivenUp } from '../../verification/checker/given-up.ts';
+import type { Answer } from '../../verification/checker/history.ts';
+import { answersIn, type History, isOutcome } from '../../verification/checker/history.ts';
+import type { Tables } from '../mysql/tables.ts';
+import { contentOf } from './answers.ts';
+
+/** What the model of MySQL holds, in the form of the checker. */
+export function booksIn(tables: Tables, history: History): Books {
+  const sums: Record<string, bigint> = {};
+  for (const { currency, balance } of tables.accounts.values()) {
+    sums[currency] = (sums[currency] ?? 0n) + BigInt(balance);
+  }
+  return {
+    transfers: [...tables.transfers.values()].map(bookedTransfer),
+    accounts: [...tables.accounts.values()],
+    changes: [...tables.changes.values()],
+    sums,
+    views: [],
+    waiting: waitingIn(tables, history),
+  };
+}
+
+function bookedTransfer(outcome: Outcome): BookedTransfer {
+  const { order, acceptedAt } = outcome;
+  const { transactionId, correlationId } = order;
+  const row = { transactionId, correlationId, content: contentOf(order), acceptedAt };
+  if (outcome.status === 'REJECTED') return { ...row, refusal: outcome.refusal, source: null, destination: null };
+  return { ...row, refusal: null, source: outcome.source, destination: outcome.destination };
+}
+
+/**
+ * What MySQL itself reports as not yet known. While the ledger is closed, that includes all outcomes of the epoch whose
+ * Redis is gone, and the balances that only that Redis had.
+ */
+function waitingIn({ frozen, unsettled, authority, accounts }: Tables, { transfers }: History): Waiting {
+  const transactionIds = new Set(
+    [...unsettled.values()].filter(({ kind }) => kind === 'transfers').map(({ id }) => id),
+  );
+  if (authority.mode !== 'CLOSING') return { accounts: new Set(frozen.keys()), transactionIds };
+  for (const transfer of transfers.values()) {
+    const isOfEpoch = answersIn(transfer).some(
+      ({ answer }) => isReuse(answer) || (isOutcome(answer) && answer.epoch === authority.cacheEpoch),
+    );
+    if (isOfEpoch) transactionIds.add(transfer.transactionId);
+  }
+  return { accounts: new Set(accounts.keys()), transactionIds };
+}
+
+const isReuse = (answer: Answer): boolean => answer.kind === 'refused' && answer.status === 409;
+
+/** An operator has accepted a loss: everything that MySQL does not have by now is given up. */
+export function givenUpIn({ transfers, changes, accounts }: Tables, history: History, at: number): GivenUp {
+  const made = new Set([...changes.values()].map(({ correlationId }) => correlationId));
+  return {
+    at,
+    transactionIds: new Set([...history.transfers.keys()].filter((id) => !transfers.has(id))),
+    changes: new Set(history.changes.map(({ correlationId }) => correlationId).filter((id) => !made.has(id))),
+    accounts,
+  };
+}

@@ -1,0 +1,238 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { check } from './check.ts';
+import { type GivenUp, withoutGivenUp } from './given-up.ts';
+import { at, booked, posted, refused, Sound, unknown } from './testing/sound.ts';
+
+let sound: Sound;
+beforeEach(() => {
+  sound = new Sound();
+});
+
+const verdict = () => check(sound.history, sound.books);
+/** The kinds of violations found, in alphabetical order. */
+const found = () => Object.keys(verdict().counts).sort();
+
+describe('a sound history', () => {
+  it('is valid', () => {
+    expect(verdict()).toMatchObject({ verdict: 'valid', ok: 3, failed: 0, unknown: 0, onceUnknown: 1, violations: [] });
+  });
+  it('may have refused ids that are not in MySQL', () => {
+    sound.attempt('t4', { answer: refused(404) });
+    expect(verdict()).toMatchObject({ verdict: 'valid', failed: 1 });
+  });
+  it('may have an unknown outcome in MySQL, but is not valid while one is unknown', () => {
+    sound.transfer('t2').attempts.pop();
+    sound.row('t2').correlationId = 'c2';
+    sound.history.reads.splice(0);
+    expect(verdict()).toMatchObject({ verdict: 'unknown', unknown: 1, violations: [] });
+  });
+  it('may have an unknown outcome that is in no store, if a look-up shows that after the attempt is over', () => {
+    sound.attempt('t4', { sentAt: 1, endedAt: 2 });
+    sound.attempt('t4', { sentAt: 5, endedAt: 6, answer: refused(404) });
+    sound.lookUp('t4', 10);
+    expect(verdict()).toMatchObject({ verdict: 'unknown', unknown: 1 });
+    sound.lookUp('t4', 11);
+    expect(verdict()).toMatchObject({ verdict: 'valid', failed: 1, onceUnknown: 2 });
+    sound.attempt('t4', { sentAt: 12, endedAt: 13 });
+    expect(verdict()).toMatchObject({ verdict: 'unknown', unknown: 1 });
+  });
+  it('may have stale reads that say so', () => {
+    sound.read('a', at(100, 1), 8, true);
+    expect(found()).toEqual([]);
+  });
+  it('may have an answer that shows less than one that arrived while it was in progress', () => {
+    sound.read('a', at(100, 1), 4.5);
+    expect(found()).toEqual([]);
+  });
+  it('may have a replay, and a 409 for other content', () => {
+    sound.attempt('t2', { answer: { ...posted(at(70, 2), at(30, 1)), replayed: true } });
+    sound.attempt('t2', { content: { ...sound.row('t2').content, amount: 31 }, answer: refused(409) });
+    expect(found()).toEqual([]);
+  });
+});
+
+describe('answers', () => {
+  it('lost: an outcome is not in MySQL', () => {
+    sound.deleteRow('t3');
+    expect(verdict()).toMatchObject({ verdict: 'invalid', lost: 1, counts: { lost: 1 } });
+  });
+  it('lost: a posting is missing, with its effect on the balances', () => {
+    sound.deleteRow('t2');
+    sound.move('a', at(100, 1));
+    sound.move('b', at(0, 0));
+    expect(found()).toEqual(['lost', 'not-in-history']);
+  });
+  it('doubled: twice in MySQL', () => {
+    sound.books.transfers.push(sound.row('t3'));
+    expect(verdict()).toMatchObject({ verdict: 'invalid', doubled: 1 });
+  });
+  it('doubled: posted again under the same id', () => {
+    sound.attempt('t2', { answer: posted(at(40, 3), at(60, 2)) });
+    expect(verdict()).toMatchObject({ verdict: 'invalid', doubled: 1 });
+  });
+  it('doubled: two requests were answered that they had posted it', () => {
+    const answer = { ...posted(at(70, 2), at(30, 1)), replayed: false };
+    sound.attempt('t2', { answer });
+    expect(found()).toEqual([]);
+    sound.attempt('t2', { answer });
+    expect(found()).toEqual(['doubled']);
+  });
+  it('doubled: the balances moved twice, the row exists once', () => {
+    sound.move('a', at(40, 3));
+    sound.move('b', at(60, 2));
+    expect(found()).toEqual(['balance']);
+  });
+  it('contradicted: another outcome', () => {
+    sound.attempt('t3', { answer: { kind: 'rejected', code: 'account_frozen' } });
+    expect(found()).toEqual(['contradicted']);
+  });
+  it('contradicted: another time, or other settings, than MySQL has', () => {
+    const answer = posted(at(70, 2), at(30, 1));
+    sound.attempt('t2', { answer: { ...answer, acceptedAt: 2, source: booked(70, 2) } });
+    expect(found()).toEqual([]);
+    sound.attempt('t2', { answer: { ...answer, acceptedAt: 3 } });
+    expect(found()).toEqual(['contradicted']);
+    sound.transfer('t2').attempts.pop();
+    sound.attempt('t2', { answer: { ...answer, source: booked(70, 2, 2) } });
+    expect(found()).toContain('contradicted');
+  });
+  it('contradicted: the answer shows other content than the request', () => {
+    const content = { ...sound.row('t3').content, amount: 41 };
+    sound.attempt('t3', { answer: { kind: 'rejected', code: 'insufficient_funds', content } });
+    expect(found()).toEqual(['contradicted']);
+  });
+  it('contradicted: 409 for the same content', () => {
+    sound.attempt('t2', { answer: refused(409) });
+    expect(found()).toEqual(['contradicted']);
+  });
+  it('contradicted: 409 for an id that nobody knows', () => {
+    sound.attempt('t4', { answer: refused(409) });
+    expect(found()).toEqual(['contradicted']);
+  });
+  it('contradicted: other content in MySQL', () => {
+    sound.row('t3').content = { ...sound.row('t3').content, amount: 41 };
+    expect(found()).toEqual(['contradicted']);
+  });
+  it('contradicted: answered as rejected, stored as posted', () => {
+    Object.assign(sound.row('t3'), { refusal: null, source: booked(-10, 2), destination: booked(110, 3) });
+    expect(found()).toEqual(['balance', 'contradicted', 'overdrawn']);
+  });
+});
+
+describe('what nobody was answered', () => {
+  it('phantom: nobody sent it', () => {
+    sound.history.transfers.delete('t3');
+    expect(found()).toEqual(['phantom']);
+  });
+  it('phantom: a look-up did not find the id, and it is in MySQL', () => {
+    sound.transfer('t3').attempts.splice(0);
+    sound.attempt('t3', { ...row3(), sentAt: 6, endedAt: 7, answer: unknown });
+    expect(found()).toEqual([]);
+    sound.lookUp('t3', 60);
+    expect(found()).toEqual(['phantom']);
+  });
+  it.each([400, 404, 429, 503])('phantom: every attempt was refused with %i', (status) => {
+    for (const attempt of sound.transfer('t3').attempts) attempt.answer = refused(status);
+    expect(found()).toEqual(['phantom']);
+  });
+  it('phantom: carried out for an attempt that was refused, or that was never sent', () => {
+    sound.attempt('t3', { correlationId: 'c5', answer: refused(503) });
+    sound.row('t3').correlationId = 'c5';
+    expect(found()).toEqual(['phantom']);
+    sound.row('t3').correlationId = 'c6';
+    expect(found()).toEqual(['phantom']);
+  });
+  const row3 = () => ({ content: sound.row('t3').content, correlationId: 'c4' });
+});
+
+describe('what exists', () => {
+  it('denied: a look-up does not find an id that was answered', () => {
+    sound.lookUp('t2', 6);
+    expect(found()).toEqual(['denied']);
+  });
+  it('may be missing in a look-up that was sent before', () => {
+    sound.lookUp('t2', 1);
+    expect(found()).toEqual([]);
+  });
+  it('denied: an account that had been opened', () => {
+    const answer = { kind: 'refused', status: 404, code: 'account_not_found' } as const;
+    sound.attempt('t4', { answer });
+    expect(found()).toEqual(['denied']);
+    sound.transfer('t4').attempts.splice(0);
+    sound.attempt('t4', { content: { ...sound.row('t1').content, destination: 'nobody' }, answer });
+    expect(found()).toEqual([]);
+  });
+});
+
+describe('answers in time', () => {
+  it('stale: a read shows less than what was answered before it was sent', () => {
+    sound.read('a', at(100, 1), 8);
+    expect(found()).toEqual(['stale']);
+  });
+  it('stale: a posting is behind one that was answered before it was sent', () => {
+    for (const attempt of sound.transfer('t1').attempts) Object.assign(attempt, { sentAt: 20, endedAt: 21 });
+    expect(found()).toEqual(['stale']);
+  });
+  it.each([false, true])('not in the history: a read shows a balance that never was, stale: %s', (stale) => {
+    sound.read('a', at(71, 2), 8, stale);
+    expect(found()).toEqual(['not-in-history']);
+  });
+  it('not in the history: a read shows settings that never were', () => {
+    const read = { accountId: 'a', ...at(70, 2), sentAt: 8, endedAt: 9, stale: false, by: 'a read' };
+    sound.history.reads.push({ ...read, settings: { settingsVersion: 1, overdraftLimit: 0, status: 'ACTIVE' } });
+    expect(found()).toEqual([]);
+    sound.history.reads.push({ ...read, settings: { settingsVersion: 1, overdraftLimit: 1, status: 'ACTIVE' } });
+    expect(found()).toEqual(['not-in-history']);
+  });
+});
+
+describe('what waits for a journal', () => {
+  it('is not lost', () => {
+    sound.deleteRow('t2');
+    sound.move('a', at(100, 1));
+    sound.move('b', at(0, 0));
+    const waiting = { accounts: new Set(['a', 'b']), transactionIds: new Set(['t2']) };
+    expect(check(sound.history, { ...sound.books, waiting }).counts).toEqual({});
+    expect(check(sound.history, { ...sound.books, waiting: { ...waiting, accounts: new Set() } }).counts).toEqual({
+      'not-in-history': 3,
+    });
+    expect(check(sound.history, { ...sound.books, waiting: { ...waiting, transactionIds: new Set() } }).lost).toBe(1);
+  });
+});
+
+describe('what an operator gave up', () => {
+  /** t2 was answered, and is gone with its effect. */
+  beforeEach(() => {
+    sound.deleteRow('t2');
+    sound.move('a', at(100, 1));
+    sound.move('b', at(0, 0));
+  });
+  const without = (ids: string[], moment: number, more: Partial<GivenUp> = {}) =>
+    check(withoutGivenUp(sound.history, { transactionIds: new Set(ids), at: moment, ...more }), sound.books);
+
+  it('is not lost, nor are the reads that saw it', () => {
+    expect(without(['t2'], 10)).toMatchObject({ verdict: 'valid', ok: 2, failed: 1, violations: [] });
+  });
+  it('covers nothing else', () => {
+    expect(without([], 10).lost).toBe(1);
+    expect(without(['t1'], 10).lost).toBe(1);
+  });
+  it('covers nothing that was sent afterwards', () => {
+    expect(without(['t2'], 3.5).lost).toBe(1);
+  });
+  it('covers only reads beyond the accounts, if it is known where they were', () => {
+    const accounts = new Map([['a', { version: 1, settingsVersion: 1 }]]);
+    expect(without(['t2'], 10, { accounts }).verdict).toBe('valid');
+    sound.read('a', at(101, 1), 4.5);
+    expect(without(['t2'], 10).verdict).toBe('valid');
+    expect(without(['t2'], 10, { accounts }).counts).toEqual({ 'not-in-history': 1 });
+  });
+  it('must not be in MySQL all the same', () => {
+    expect(
+      Object.keys(
+        check(withoutGivenUp(new Sound().history, { transactionIds: new Set(['t2']), at: 10 }), new Sound().books)
+          .counts,
+      ),
+    ).toContain('phantom');
+  });
+});

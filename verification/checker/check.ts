@@ -1,0 +1,60 @@
+import { type Books, NOTHING_WAITS } from './books.ts';
+import { checkIds } from './check-ids.ts';
+import { checkAnswersInTime } from './check-order.ts';
+import { replay } from './check-postings.ts';
+import { checkChanges, settingsOf } from './check-settings.ts';
+import { fateOf, type History, type OpenedAccount } from './history.ts';
+import { type Violation, type ViolationKind, Violations } from './violations.ts';
+
+export interface Verdict {
+  /** `unknown`: there is no violation, but the outcome of some id is not known. */
+  verdict: 'valid' | 'invalid' | 'unknown';
+  /** Ids by fate. */
+  ok: number;
+  failed: number;
+  unknown: number;
+  /** Ids whose outcome a client did not know for a while. */
+  onceUnknown: number;
+  lost: number;
+  doubled: number;
+  overdrawn: number;
+  violations: Violation[];
+  counts: Partial<Record<ViolationKind, number>>;
+}
+
+/** Compares everything that clients requested and were answered with what the stores hold. Pure. */
+export function check(history: History, books: Books): Verdict {
+  const violations = new Violations();
+  checkIds(history, books, violations);
+  const accounts = accountsIn(history.accounts, books, violations);
+  checkChanges(history, books, accounts, violations);
+  checkAnswersInTime(history, books.waiting ?? NOTHING_WAITS, accounts, violations);
+  const fates = { ok: 0, failed: 0, unknown: 0 };
+  let onceUnknown = 0;
+  for (const transfer of history.transfers.values()) {
+    fates[fateOf(transfer, history.heldMsMax)] += 1;
+    if (transfer.attempts.some(({ answer }) => answer.kind === 'unknown')) onceUnknown += 1;
+  }
+  return {
+    verdict: violations.listed.length > 0 ? 'invalid' : fates.unknown > 0 ? 'unknown' : 'valid',
+    ...fates,
+    onceUnknown,
+    lost: violations.count('lost'),
+    doubled: violations.count('doubled'),
+    overdrawn: violations.count('overdrawn'),
+    violations: violations.listed,
+    counts: Object.fromEntries(violations.counts),
+  };
+}
+
+/** The part of it that needs no answers, for a load that does not record them. Pure. */
+export function checkBooks(accounts: readonly OpenedAccount[], books: Books): Violation[] {
+  const violations = new Violations();
+  accountsIn(accounts, books, violations);
+  return violations.listed;
+}
+
+function accountsIn(accounts: readonly OpenedAccount[], books: Books, violations: Violations) {
+  const settings = settingsOf(accounts, books, violations);
+  return replay(accounts, books, settings, violations);
+}

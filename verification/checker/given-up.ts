@@ -1,0 +1,55 @@
+import { type Answer, type History, isOutcome, type LookUp, type ReadHistory } from './history.ts';
+
+/** What an operator accepted as lost. */
+export interface GivenUp {
+  /** When, ms on the clock of the history. */
+  at: number;
+  transactionIds: ReadonlySet<string>;
+  /** Changes of settings, by correlation id. */
+  changes?: ReadonlySet<string>;
+  /** Where MySQL had the accounts at that time. Without it, no earlier read of an account of those transfers counts. */
+  accounts?: ReadonlyMap<string, { version: number; settingsVersion: number }>;
+}
+
+/**
+ * The history without what an operator gave up. Answers to requests that were sent before do not count, and neither do
+ * reads that saw them. An id that was sent again afterwards has the outcome that it was given then. All else still
+ * holds. Pure.
+ */
+export function withoutGivenUp(history: History, givenUp: GivenUp): History {
+  const { at, transactionIds, changes } = givenUp;
+  const affected = new Set<string>();
+  const forget = <R extends LookUp>(request: R): R =>
+    request.sentAt <= at && isGone(request.answer) ? { ...request, answer: { kind: 'given-up' } } : request;
+  const transfers = new Map(history.transfers);
+  for (const transactionId of transactionIds) {
+    const transfer = transfers.get(transactionId);
+    if (!transfer) continue;
+    for (const { content } of transfer.attempts) affected.add(content.source).add(content.destination);
+    const { attempts, lookUps } = transfer;
+    transfers.set(transactionId, { transactionId, attempts: attempts.map(forget), lookUps: lookUps.map(forget) });
+  }
+  const holds = (read: ReadHistory): boolean => {
+    if (read.sentAt > at) return true;
+    if (!givenUp.accounts) return !affected.has(read.accountId);
+    const account = givenUp.accounts.get(read.accountId);
+    const { version, settings } = read;
+    return (
+      account !== undefined && version <= account.version && (settings?.settingsVersion ?? 0) <= account.settingsVersion
+    );
+  };
+  return {
+    ...history,
+    transfers,
+    reads: history.reads.filter(holds),
+    changes: history.changes.map((change) =>
+      changes?.has(change.correlationId) && change.answer.kind === 'changed'
+        ? { ...change, answer: { kind: 'given-up' } }
+        : change,
+    ),
+  };
+}
+
+/** Whether an answer confirms what is gone, or leaves it open. A batch is answered when its last item is. */
+const isGone = (answer: Answer): boolean =>
+  isOutcome(answer) || answer.kind === 'unknown' || (answer.kind === 'refused' && answer.status === 409);

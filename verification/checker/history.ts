@@ -1,0 +1,172 @@
+/**
+ * What clients requested, and how each request was answered: one form for the simulator, the resilience tests and the
+ * load tests. Money is in minor units; times are ms on one clock of the recorder that never goes back (in the
+ * simulator: virtual ms).
+ */
+import type { AccountStatus } from '../../app/domain/types.ts';
+
+export interface OpenedAccount {
+  accountId: string;
+  currency: string;
+  /** How far below zero it may go, as opened: its settings version 1, with the status ACTIVE. */
+  overdraftLimit: number;
+  /** No lower limit. */
+  external: boolean;
+}
+
+export interface TransferContent {
+  source: string;
+  destination: string;
+  amount: number;
+  currency: string;
+}
+
+/** An account's balance and version, for example after a posting. */
+export interface Position {
+  balance: number;
+  version: number;
+}
+
+/** With the version of the settings that applied, if it was shown. */
+export interface ShownPosition extends Position {
+  settingsVersion?: number;
+}
+
+export interface Settings {
+  settingsVersion: number;
+  overdraftLimit: number;
+  status: AccountStatus;
+}
+
+/** What an answer says about an outcome beside its positions; a field is absent if the answer does not contain it. */
+interface OutcomeFacts {
+  /** Whether the outcome already existed. Not more than one request may be answered that it did not. */
+  replayed?: boolean;
+  /** Acceptance by the ledger, ms since 1970. */
+  acceptedAt?: number;
+  content?: TransferContent;
+  epoch?: number;
+}
+
+export type Answer =
+  /** An outcome: the transfer was posted. */
+  | (OutcomeFacts & { kind: 'posted'; source: ShownPosition; destination: ShownPosition })
+  /** Also an outcome: a business rule refused the transfer (422). */
+  | (OutcomeFacts & { kind: 'rejected'; code: string })
+  /** This attempt certainly wrote nothing; that says nothing about other attempts with the same id. */
+  | { kind: 'refused'; status: number; code: string }
+  /** Of a look-up: the service does not know the id. */
+  | { kind: 'absent' }
+  /** The attempt may have been carried out, or may still be carried out. */
+  | { kind: 'unknown'; reason: string }
+  /** It was answered with an outcome, or may have been carried out, and an operator has accepted its loss. */
+  | { kind: 'given-up' };
+export type Outcome = Answer & { kind: 'posted' | 'rejected' };
+
+interface Request {
+  sentAt: number;
+  /** When the answer arrived; infinite while there is none. */
+  endedAt: number;
+}
+
+export interface LookUp extends Request {
+  answer: Answer;
+}
+
+export interface Attempt extends LookUp {
+  content: TransferContent;
+  /** Sent with the request, and written to MySQL if this attempt is carried out. */
+  correlationId: string;
+}
+
+/** Everything that was requested under one id. */
+export interface TransferHistory {
+  readonly transactionId: string;
+  readonly attempts: Attempt[];
+  readonly lookUps: LookUp[];
+}
+
+/** An account as one answer showed it. */
+export interface ReadHistory extends Request, Position {
+  accountId: string;
+  settings?: Settings;
+  /** The answer said that it may be old. */
+  stale: boolean;
+  /** Who answered, for messages. */
+  by: string;
+}
+
+/** A request for other settings, which is sent once. An absent wish keeps the current value. */
+export interface ChangeHistory extends Request {
+  accountId: string;
+  correlationId: string;
+  overdraftLimit?: number;
+  status?: AccountStatus;
+  /** The change may be made only on this settings version. */
+  expectedSettingsVersion?: number;
+  /** `changed`: with the settings after the change, or after a later one that was made at the same time. */
+  answer: ({ kind: 'changed' } & Settings) | { kind: 'refused' | 'unknown' | 'given-up' };
+}
+
+export interface History {
+  readonly accounts: readonly OpenedAccount[];
+  readonly transfers: ReadonlyMap<string, TransferHistory>;
+  readonly reads: readonly ReadHistory[];
+  readonly changes: readonly ChangeHistory[];
+  /** How long after it was sent an attempt may still be carried out, ms; infinite if there is no limit. */
+  readonly heldMsMax: number;
+}
+
+/** A history that is being recorded. */
+export class Recording implements History {
+  readonly accounts: OpenedAccount[] = [];
+  readonly transfers = new Map<string, TransferHistory>();
+  readonly reads: ReadHistory[] = [];
+  readonly changes: ChangeHistory[] = [];
+  readonly heldMsMax: number;
+
+  constructor(heldMsMax: number) {
+    this.heldMsMax = heldMsMax;
+  }
+
+  of(transactionId: string): TransferHistory {
+    let found = this.transfers.get(transactionId);
+    if (!found) {
+      found = { transactionId, attempts: [], lookUps: [] };
+      this.transfers.set(transactionId, found);
+    }
+    return found;
+  }
+
+  /** Continues from another history. */
+  replaceBy({ transfers, reads, changes }: History): void {
+    for (const [transactionId, transfer] of transfers) this.transfers.set(transactionId, transfer);
+    this.reads.splice(0, this.reads.length, ...reads);
+    this.changes.splice(0, this.changes.length, ...changes);
+  }
+}
+
+export const isOutcome = (answer: Answer): answer is Outcome => answer.kind === 'posted' || answer.kind === 'rejected';
+
+/** Attempts and look-ups. */
+export const answersIn = ({ attempts, lookUps }: TransferHistory): readonly LookUp[] => [...attempts, ...lookUps];
+
+/** Whether an id's outcome is known, whether it is certain that it has none, or neither. */
+export function fateOf(transfer: TransferHistory, heldMsMax: number): 'ok' | 'failed' | 'unknown' {
+  const { attempts, lookUps } = transfer;
+  let openUntil = Number.NEGATIVE_INFINITY;
+  for (const { answer, sentAt } of attempts) {
+    if (isOutcome(answer)) return 'ok';
+    if (answer.kind === 'unknown') openUntil = Math.max(openUntil, sentAt + heldMsMax);
+  }
+  if (lookUps.some(({ answer }) => isOutcome(answer))) return 'ok';
+  const isAbsent = lookUps.some(({ answer, sentAt }) => answer.kind === 'absent' && sentAt >= openUntil);
+  return openUntil === Number.NEGATIVE_INFINITY || isAbsent ? 'failed' : 'unknown';
+}
+
+/** Adds to the list under a key. */
+export function append<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const own = lists.get(key);
+  if (own) own.push(item);
+  else lists.set(key, [item]);
+}

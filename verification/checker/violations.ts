@@ -1,0 +1,42 @@
+/** What can be wrong, by the guarantee that is broken. */
+export const VIOLATIONS = {
+  lost: 'a client was answered with an outcome that is not in MySQL',
+  doubled: 'one id was carried out more than once',
+  contradicted: 'one id was answered, or stored, in two ways',
+  phantom: 'MySQL has something that nobody requested, or whose every attempt was refused',
+  gap: "an account's versions are not 1, 2, 3, …",
+  arithmetic: 'a balance is not the previous one plus the amount',
+  time: 'a version of an account was accepted before the version that it follows',
+  overdrawn: 'a debit took a balance below its limit',
+  rules: 'a transfer or a change was carried out although a rule forbids it',
+  'not-in-history': 'an answer showed a balance or settings that the account never had',
+  denied: 'an answer said that something did not exist although an earlier answer had confirmed it',
+  settings: 'settings are not those that were requested, or did not apply when they should have',
+  stale: 'an answer shows less than another that had arrived before the request was sent',
+  balance: 'MySQL, another view of the balances, and the sum of the postings disagree',
+  sum: 'the balances of a currency do not add up to zero',
+} as const;
+export type ViolationKind = keyof typeof VIOLATIONS;
+
+export interface Violation {
+  kind: ViolationKind;
+  what: string;
+}
+
+const LISTED_MAX = 50;
+
+/** Counts all violations, and keeps the first ones of each kind. */
+export class Violations {
+  readonly listed: Violation[] = [];
+  readonly counts = new Map<ViolationKind, number>();
+
+  add(kind: ViolationKind, what: string): void {
+    const count = this.count(kind) + 1;
+    this.counts.set(kind, count);
+    if (count <= LISTED_MAX) this.listed.push({ kind, what });
+  }
+
+  count(kind: ViolationKind): number {
+    return this.counts.get(kind) ?? 0;
+  }
+}
