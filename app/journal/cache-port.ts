@@ -23,6 +23,8 @@ export interface ApplyItem {
   order: TransferOrder;
   payload: string;
   lookupCursor: number;
+  /** W3C `traceparent` of its request; absent or null if it is not traced. */
+  trace?: string | null;
 }
 
 export interface ApplyReply {

@@ -135,11 +135,19 @@ export function decodeHead(bytes: Buffer): Head {
 export interface TakenOrder {
   order: TransferOrder;
   takenAt: number;
+  /** W3C `traceparent` of the request, if it is traced. No part of the transfer: nothing but tracing may depend on it. */
+  trace: string | null;
 }
 
-/** One order as encoded in a chunk's payload: a positional JSON array, so that a journal is human-readable. */
-export function encodeOrder(order: TransferOrder, takenAt: number): string {
-  return JSON.stringify([
+/** Only sampled traces are recorded. Anything else in its place is ignored. */
+const SAMPLED_TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/;
+
+/**
+ * One order as encoded in a chunk's payload: a positional JSON array, so that a journal is human-readable. Releases
+ * before 0.2.0 ignore what follows the thirteenth field.
+ */
+export function encodeOrder(order: TransferOrder, takenAt: number, trace: string | null = null): string {
+  const fields: unknown[] = [
     order.transactionId,
     order.kind === 'reversal' ? 1 : 0,
     order.source,
@@ -153,7 +161,9 @@ export function encodeOrder(order: TransferOrder, takenAt: number): string {
     order.reference,
     order.metadata,
     order.reverses,
-  ]);
+  ];
+  if (trace !== null) fields.push(trace);
+  return JSON.stringify(fields);
 }
 
 type OrderFields = [
@@ -170,11 +180,13 @@ type OrderFields = [
   string | null,
   Record<string, string> | null,
   string | null,
+  unknown?,
 ];
 
 export function decodeOrders(payload: string): TakenOrder[] {
   return (JSON.parse(payload) as OrderFields[]).map((f) => ({
     takenAt: f[7],
+    trace: typeof f[13] === 'string' && SAMPLED_TRACEPARENT.test(f[13]) ? f[13] : null,
     order: {
       transactionId: f[0],
       kind: f[1] === 1 ? 'reversal' : 'transfer',
@@ -229,13 +241,17 @@ export function outcomeOf(record: ResultRecord, { order, acceptedAt, takenAt, ep
   };
 }
 
-/** All outcomes of a journal entry of transfers, in order of seq. Items without an outcome in that call are omitted. */
-export function outcomesOf(entry: JournalEntry, epoch: number): Outcome[] {
+/**
+ * All outcomes of a journal entry of transfers, in order of seq. Items without an outcome in that call are omitted.
+ * @param onTrace called with the trace of each outcome that is traced
+ */
+export function outcomesOf(entry: JournalEntry, epoch: number, onTrace?: (trace: string) => void): Outcome[] {
   const outcomes: Outcome[] = [];
-  decodeOrders(entry.payload).forEach(({ order, takenAt }, index) => {
+  decodeOrders(entry.payload).forEach(({ order, takenAt, trace }, index) => {
     const record = decodeRecord(entry.records, index * RECORD_BYTES);
     if (record.status !== RecordStatus.POSTED && record.status !== RecordStatus.REJECTED) return;
     outcomes.push(outcomeOf(record, { order, ...timesOf(entry, takenAt), epoch }));
+    if (trace !== null) onTrace?.(trace);
   });
   return outcomes;
 }

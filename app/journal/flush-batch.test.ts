@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeRecord, encodeRecord, RECORD_BYTES, RecordStatus, type ResultRecord } from './codec.ts';
-import { batchOf, IntegrityError } from './flush-batch.ts';
+import {
+  decodeOrders,
+  decodeRecord,
+  encodeOrder,
+  encodeRecord,
+  RECORD_BYTES,
+  RecordStatus,
+  type ResultRecord,
+} from './codec.ts';
+import { BATCH_TRACES_MAX, batchOf, IntegrityError } from './flush-batch.ts';
 import type { JournalEntry } from './journal-entry.ts';
 import { ACCEPTED_AT, account, modelEpoch, order } from './testing/epoch-under-test.ts';
 
@@ -99,6 +107,27 @@ describe('batchOf', () => {
   ])('throws an IntegrityError if %s within the batch', async (_what, change) => {
     const journal = tampered(await anyJournal(), 2, 0, change);
     expect(() => batchOf(journal, 1, 0)).toThrow(IntegrityError);
+  });
+
+  it('collects each trace of its outcomes once, up to the limit, and is otherwise the same as without', async () => {
+    const epoch = await modelEpoch(ACCOUNTS);
+    const orders = Array.from({ length: 300 }, (_, n) => order(`t${n}`));
+    await epoch.apply(...orders);
+    const plain = await epoch.entries();
+    const tracesOf = (traceOf: (n: number) => string | null) => {
+      const traced = plain.map((entry) => {
+        const items = decodeOrders(entry.payload).map(({ order: one, takenAt }, index) =>
+          encodeOrder(one, takenAt, traceOf(entry.firstSeq - 1 + index)),
+        );
+        return { ...entry, payload: `[${items.join(',')}]` };
+      });
+      const { traces, ...rest } = batchOf(traced, 1, 0);
+      expect({ ...rest, traces: new Set() }).toEqual(batchOf(plain, 1, 0));
+      return [...traces];
+    };
+    const trace = (n: number) => `00-${String(n + 1).padStart(32, '0')}-${'b'.repeat(16)}-01`;
+    expect(tracesOf((n) => (n % 2 === 0 ? trace(n % 4) : null))).toEqual([trace(0), trace(2)]);
+    expect(tracesOf(trace)).toEqual(Array.from({ length: BATCH_TRACES_MAX }, (_, n) => trace(n)));
   });
 
   it('throws an IntegrityError if an account changes its currency', async () => {

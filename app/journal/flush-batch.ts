@@ -40,7 +40,12 @@ export interface FlushBatch {
   moves: AccountMove[];
   /** The largest UUIDv7 time of its ids, ms; 0 for none. */
   idTimeMax: number;
+  /** The traces (W3C `traceparent`) of its transfers; not all of them if there are more than `BATCH_TRACES_MAX`. */
+  traces: Set<string>;
 }
+
+/** OpenTelemetry keeps at most 128 links of a span. */
+export const BATCH_TRACES_MAX = 128;
 
 /** The journal contradicts itself or an earlier state: nothing of it may be written. */
 export class IntegrityError extends Error {
@@ -62,6 +67,7 @@ export function batchOf(entries: readonly JournalEntry[], epoch: number, afterSe
     changes: [],
     moves: [],
     idTimeMax: 0,
+    traces: new Set(),
   };
   for (const entry of entries) {
     if (entry.kind === 'account-change') takeChange(batch, entry);
@@ -102,7 +108,10 @@ export function changeOf(entry: JournalEntry): JournaledChange {
 }
 
 function takeTransfers(batch: FlushBatch, entry: JournalEntry): void {
-  for (const outcome of outcomesOf(entry, batch.epoch)) {
+  const traced = (trace: string) => {
+    if (batch.traces.size < BATCH_TRACES_MAX) batch.traces.add(trace);
+  };
+  for (const outcome of outcomesOf(entry, batch.epoch, traced)) {
     takeSeq(batch, outcome.seq);
     batch.idTimeMax = laterIdTime(batch.idTimeMax, outcome.order.transactionId);
     batch.outcomes.push(outcome);

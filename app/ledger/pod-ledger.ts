@@ -12,7 +12,7 @@ import type { DirectServer } from './ports/direct-server.ts';
 import type { Ledger } from './ports/ledger.ts';
 import type { LedgerDatabase } from './ports/ledger-database.ts';
 import type { LedgerEvents } from './ports/ledger-events.ts';
-import { type QueueLimits, TransferQueue } from './queue/transfer-queue.ts';
+import { type CurrentTrace, type QueueLimits, TransferQueue } from './queue/transfer-queue.ts';
 
 /** How often a held lookup is retried, ms. */
 const HELD_LOOK_MS = 100;
@@ -25,6 +25,8 @@ export interface PodLedgerDependencies {
   clock: Clock;
   events: LedgerEvents;
   limits: QueueLimits & { cachedAccountsMax: number };
+  /** Absent while tracing is off. */
+  currentTrace?: CurrentTrace;
 }
 
 /**

@@ -99,6 +99,39 @@ describe('an order in the journal', () => {
   });
 });
 
+describe('the trace of an order in a payload', () => {
+  const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  const decoded = (...payload: string[]) => decodeOrders(`[${payload.join(',')}]`).map(({ trace }) => trace);
+
+  it('is decoded as it was encoded, and takes no place if there is none', () => {
+    const order = orderOf();
+    expect(decoded(encodeOrder(order, 1, TRACE), encodeOrder(order, 1, null))).toEqual([TRACE, null]);
+    expect(JSON.parse(encodeOrder(order, 1, null))).toHaveLength(13);
+  });
+
+  it('leaves the fields that release 0.1.0 reads where they are', () => {
+    const order = orderOf();
+    const traced = JSON.parse(encodeOrder(order, 1, TRACE)) as unknown[];
+    expect(traced).toHaveLength(14);
+    expect(JSON.stringify(traced.slice(0, 13))).toBe(encodeOrder(order, 1));
+    expect(decodeOrders(`[${JSON.stringify(traced)}]`)[0]?.order).toEqual(order);
+  });
+
+  it('is ignored if it is anything but the traceparent of a sampled trace', () => {
+    const hostile = [
+      `${TRACE}-more`,
+      TRACE.replace(/01$/, '00'),
+      TRACE.toUpperCase(),
+      `01${TRACE.slice(2)}`,
+      'x'.repeat(1e5),
+    ];
+    for (const other of [...hostile, '', 7, null, {}, [TRACE]]) {
+      const fields = [...(JSON.parse(encodeOrder(orderOf(), 1)) as unknown[]), other];
+      expect(decoded(JSON.stringify(fields))).toEqual([null]);
+    }
+  });
+});
+
 describe('Enum values encoded as numbers', () => {
   it('match rules.lua, and are decoded as they were encoded', () => {
     expect(REFUSALS.map(refusalNumber)).toEqual([1, 2, 3, 4, 5, 6]);

@@ -45,6 +45,21 @@ const scripts: Record<Method, (cache: CacheServer) => Promise<unknown>> = {
 };
 const methods = Object.keys(scripts) as Method[];
 
+it('runs the calls that apply transfers, and no others, in the given frame', async () => {
+  const framed = new WatchedScripts(faulty, {
+    succeeded: () => seen.push('succeeded'),
+    failed: (error) => seen.push(error),
+    async aroundApply(items, call) {
+      seen.push(`${items.length} items`);
+      const reply = await call();
+      seen.push('applied');
+      return reply;
+    },
+  });
+  for (const method of methods) await scripts[method](framed);
+  expect(seen).toEqual(['succeeded', '1 items', 'applied', 'succeeded', ...Array(4).fill('succeeded')]);
+});
+
 describe.each(methods)('%s, watched,', (method) => {
   const run = () => scripts[method](watched);
 

@@ -12,6 +12,8 @@ interface Watch {
   failed(error: unknown): void;
   /** Called with the ledger's time in each reply, ms. */
   heard?(timeMs: number): void;
+  /** Runs each call that applies transfers, for example in a span. */
+  aroundApply?<T>(items: readonly ApplyItem[], call: () => Promise<T>): Promise<T>;
 }
 
 /** Reports the result of every script of a pod to a detector. A refusal counts as a success: the server responded. */
@@ -28,7 +30,8 @@ export class WatchedScripts implements CacheServer {
     return this.#watched(this.#scripts.register(caller, marker));
   }
   apply(caller: Caller, items: readonly ApplyItem[]) {
-    return this.#watched(this.#scripts.apply(caller, items));
+    const call = () => this.#scripts.apply(caller, items);
+    return this.#watched(this.#watch.aroundApply ? this.#watch.aroundApply(items, call) : call());
   }
   read(caller: Caller, accountIds: readonly string[]) {
     return this.#watched(this.#scripts.read(caller, accountIds));

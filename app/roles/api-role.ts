@@ -23,6 +23,7 @@ import { acceptLoss, takeRedisOver, unsettled } from './operator.ts';
 import { OpsStatus } from './ops-status.ts';
 import { logReadiness } from './readiness-log.ts';
 import { SharedReconciliation } from './shared-reconciliation.ts';
+import { tracedDirect, tracedLedger } from './traced.ts';
 
 const BOOTSTRAP_RETRY_MS = 1_000;
 const CLOSE_IDLE_EVERY_MS = 20;
@@ -48,6 +49,7 @@ export async function startApi(context: Context): Promise<Running> {
     logger,
     redis,
     reader,
+    tracing,
   } = context;
   const session = new PodSession({
     authority,
@@ -78,11 +80,12 @@ export async function startApi(context: Context): Promise<Running> {
   const ledger = new PodLedger({
     cache,
     database: reader,
-    direct,
+    direct: tracedDirect(direct, tracing),
     session,
     clock,
     events: ledgerEvents(context),
     limits: { ...config.ledger, requestTimeoutMs: config.http.requestTimeoutMs },
+    ...(tracing && { currentTrace: () => tracing.currentTrace() }),
   });
   const keys = new ApiKeyStore(database, clock, SCOPES);
   metrics.sample({
@@ -109,11 +112,11 @@ export async function startApi(context: Context): Promise<Running> {
   };
   const { host, port, adminPort } = config.http;
   const deps: ApiDependencies = {
-    ledger: new LoggedLedger(ledger, logger, metrics),
+    ledger: tracedLedger(new LoggedLedger(ledger, logger, metrics), tracing),
     books: new SqlBooks({ database, clock }),
     keys,
     ...jwt(context),
-    ...(context.tracing && { tracing: context.tracing }),
+    ...(tracing && { tracing }),
     ops: {
       status: () => new OpsStatus(context, session).read(),
       reconcile: () => reconciliation.run(),

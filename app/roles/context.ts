@@ -22,6 +22,7 @@ import { type AppLogger, createLogger } from '../telemetry/logger.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/span.ts';
 import { startTracing } from '../telemetry/tracing.ts';
+import { tracedCall } from './traced.ts';
 
 const STDOUT = 1;
 /** Heartbeats, the authority and the flush have separate connections: a flood of requests must not delay them. */
@@ -84,8 +85,10 @@ export async function createContext(config: Config, clock: Clock = systemClock):
     { service: 'holdfast', role: config.process.role, processId },
     lines,
   );
-  const tracing = await startTracing(config.telemetry, logger.log);
-  disposals.push(() => tracing[Symbol.asyncDispose]());
+  const identified = { role: config.process.role, instanceId: processId };
+  const started = await startTracing(config.telemetry, identified, logger.log);
+  const tracing = config.telemetry.otlpEndpoint === null ? null : started;
+  disposals.push(() => started[Symbol.asyncDispose]());
   const detectors = {
     redis: new Detector('redis', config.breakers, metrics.breakerMoved),
     mysql: new Detector('mysql', config.breakers, metrics.breakerMoved),
@@ -141,6 +144,7 @@ export async function createContext(config: Config, clock: Clock = systemClock):
   const cache = new WatchedScripts(scripts, {
     succeeded: () => detectors.redis.succeeded(),
     heard: (timeMs) => ledgerClock.heardCache(timeMs),
+    ...(tracing && { aroundApply: (items, call) => tracedCall(tracing, 'redis', items, call) }),
     failed: (error) => {
       metrics.redisFailed();
       detectors.redis.failed(error);
@@ -152,7 +156,7 @@ export async function createContext(config: Config, clock: Clock = systemClock):
     processId,
     logger,
     metrics,
-    tracing: config.telemetry.otlpEndpoint === null ? null : tracing,
+    tracing,
     identity,
     redis,
     scripts,

@@ -15,6 +15,7 @@ import type { Running } from './api-role.ts';
 import type { Context } from './context.ts';
 import { flushEvents } from './flush-events.ts';
 import { SharedReconciliation } from './shared-reconciliation.ts';
+import { tracedFlush } from './traced.ts';
 
 /** Processing takes some ten times as much memory. */
 const FLUSH_CHARS_MAX = 8 * 1024 * 1024;
@@ -38,6 +39,7 @@ export async function startKeeper(context: Context): Promise<Running> {
   });
   const stopped = new AbortController();
   const events = flushEvents(context);
+  const store = tracedFlush(flushStore, context.tracing);
   const limits = {
     batchMax: config.sync.flushBatchMax,
     charsMax: FLUSH_CHARS_MAX,
@@ -46,11 +48,11 @@ export async function startKeeper(context: Context): Promise<Running> {
     retryMaxMs: config.sync.flushRetryMaxMs,
     alertAfterFailures: config.sync.flushAlertAfterFailures,
   };
-  const flusher = new Flusher({ cache: scripts, store: flushStore, clock, limits, events });
+  const flusher = new Flusher({ cache: scripts, store, clock, limits, events });
   // A failure while an epoch is recovered is retried by whichever keeper is next: the mode shows that the recovery is
   // not complete yet.
   const recoveryEvents = { ...events, alert() {}, waiting() {} };
-  const recoveryFlusher = new Flusher({ cache: scripts, store: flushStore, clock, limits, events: recoveryEvents });
+  const recoveryFlusher = new Flusher({ cache: scripts, store, clock, limits, events: recoveryEvents });
   const keeper = new Keeper({
     keeperId: context.processId,
     authority,

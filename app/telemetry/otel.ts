@@ -4,10 +4,12 @@ import * as api from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis';
 import { MySQL2Instrumentation } from '@opentelemetry/instrumentation-mysql2';
-import { core, NodeSDK, tracing } from '@opentelemetry/sdk-node';
+import { core, NodeSDK, resources, tracing } from '@opentelemetry/sdk-node';
 import type { Config } from '../config/config.ts';
 import type { Log } from './logger.ts';
-import type { Span, Tracing } from './span.ts';
+import { tracingWith } from './otel-spans.ts';
+import { RootSampler } from './root-sampler.ts';
+import type { TracedProcess, Tracing } from './span.ts';
 
 const EXPORT_TIMEOUT_MS = 2000;
 const SHUTDOWN_MS_MAX = 3000;
@@ -15,7 +17,11 @@ const COMPLAIN_EVERY_MS = 60_000;
 const QUERY_CHARS_MAX = 200;
 
 /** Loaded only by `startTracing`, and only if an endpoint is configured. */
-export function startOpenTelemetry(config: Config['telemetry'] & { otlpEndpoint: string }, log: Log): Tracing {
+export function startOpenTelemetry(
+  config: Config['telemetry'] & { otlpEndpoint: string },
+  { role, instanceId }: TracedProcess,
+  log: Log,
+): Tracing {
   complainTo(log);
   const exporter = new OTLPTraceExporter({
     url: `${config.otlpEndpoint.replace(/\/+$/, '')}/v1/traces`,
@@ -23,7 +29,11 @@ export function startOpenTelemetry(config: Config['telemetry'] & { otlpEndpoint:
   });
   const sdk = new NodeSDK({
     serviceName: config.serviceName,
-    sampler: new tracing.ParentBasedSampler({ root: new tracing.TraceIdRatioBasedSampler(config.traceSampleRatio) }),
+    // `OTEL_RESOURCE_ATTRIBUTES` adds what only the deployment knows, such as the names of pod and node.
+    resource: resources
+      .defaultResource()
+      .merge(resources.resourceFromAttributes({ 'service.instance.id': instanceId, 'holdfast.role': role })),
+    sampler: new tracing.ParentBasedSampler({ root: new RootSampler(config.traceSampleRatio) }),
     // Bounded: when the collector is down, spans that do not fit are dropped.
     spanProcessors: [new tracing.BatchSpanProcessor(exporter, { maxQueueSize: 2048, maxExportBatchSize: 512 })],
     textMapPropagator: new core.W3CTraceContextPropagator(),
@@ -38,32 +48,10 @@ export function startOpenTelemetry(config: Config['telemetry'] & { otlpEndpoint:
   });
   sdk.start();
   loadInstrumented();
-  const tracer = api.trace.getTracer('holdfast');
   return {
-    incomingSpan(headers, name, run) {
-      const parent = api.propagation.extract(api.context.active(), headers);
-      return tracer.startActiveSpan(name, { kind: api.SpanKind.SERVER }, parent, (span) => followed(span, run));
-    },
-    withSpan: (name, run) => tracer.startActiveSpan(name, (span) => followed(span, run)),
+    ...tracingWith(api.trace.getTracer('holdfast')),
     [Symbol.asyncDispose]: () => within(SHUTDOWN_MS_MAX, sdk.shutdown()),
   };
-}
-
-async function followed<T>(span: api.Span, run: (span: Span) => Promise<T>): Promise<T> {
-  try {
-    return await run({
-      traceId: span.spanContext().traceId,
-      rename: (name) => void span.updateName(name),
-      set: (attribute, value) => void span.setAttribute(attribute, value),
-    });
-  } catch (error) {
-    // Only the type of the error: its message may repeat what the client sent.
-    span.setAttribute('error.type', error instanceof Error ? error.name : typeof error);
-    span.setStatus({ code: api.SpanStatusCode.ERROR });
-    throw error;
-  } finally {
-    span.end();
-  }
 }
 
 /**

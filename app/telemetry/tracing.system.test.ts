@@ -12,6 +12,7 @@ import { startTracing } from './tracing.ts';
 
 const CALLER = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const CALLER_TRACE = '0af7651916cd43dd8448eb211c80319c';
+const PROCESS = { role: 'api', instanceId: 'host:1' };
 
 const servers: Server[] = [];
 async function listening<S extends Server>(server: S): Promise<number> {
@@ -93,7 +94,7 @@ function logged() {
 
 describe('without an endpoint', () => {
   it('traces nothing, and everything works', async () => {
-    await using tracing = await startTracing(telemetry({}), logged().log);
+    await using tracing = await startTracing(telemetry({}), PROCESS, logged().log);
     const done = await tracing.incomingSpan({ traceparent: CALLER }, 'GET', async (span) => {
       span.rename('GET /x');
       span.set('a', 1);
@@ -109,7 +110,7 @@ describe('with a collector', () => {
   let spans: Awaited<ReturnType<typeof collector>>;
   beforeAll(async () => {
     spans = await collector();
-    tracing = await startTracing(telemetry({ OTEL_EXPORTER_OTLP_ENDPOINT: `${spans.url}/` }), logged().log);
+    tracing = await startTracing(telemetry({ OTEL_EXPORTER_OTLP_ENDPOINT: `${spans.url}/` }), PROCESS, logged().log);
   });
 
   it("continues the caller's trace, or starts a new one", async () => {
@@ -124,8 +125,44 @@ describe('with a collector', () => {
 
   it('passes a failure on, and omits its message from the trace', async () => {
     const boom = new TypeError('private words');
-    await expect(tracing.withSpan('failing', () => Promise.reject(boom))).rejects.toBe(boom);
-    await expect(tracing.withSpan('failing', () => Promise.reject('words'))).rejects.toBe('words');
+    await tracing.incomingSpan({}, 'POST', async () => {
+      await expect(tracing.withSpan('failing', () => Promise.reject(boom))).rejects.toBe(boom);
+      await expect(tracing.withSpan('failing', () => Promise.reject('words'))).rejects.toBe('words');
+    });
+    for (const failing of [
+      tracing.sharedSpan('failing call', [CALLER], {}, () => Promise.reject(boom)),
+      tracing.linkedSpan({ root: 'failing flush', inEach: 'never' }, [CALLER], {}, () => Promise.reject(boom)),
+    ])
+      await expect(failing).rejects.toBe(boom);
+  });
+
+  it('begins no trace with anything but a request or what is linked to one', async () => {
+    const run = async () => {
+      expect(tracing.currentTrace()).toBeNull();
+      return 'done';
+    };
+    await expect(tracing.withSpan('alone', run)).resolves.toBe('done');
+    const unsampled = CALLER.replace(/01$/, '00');
+    for (const traces of [[], [unsampled], ['nonsense', `${CALLER}-more`, 'ff'.concat(CALLER.slice(2))]]) {
+      await expect(tracing.sharedSpan('alone', traces, {}, run)).resolves.toBe('done');
+      await expect(tracing.linkedSpan({ root: 'alone', inEach: 'alone' }, traces, {}, run)).resolves.toBe('done');
+    }
+    await expect(tracing.incomingSpan({ traceparent: unsampled }, 'alone', run)).resolves.toBe('done');
+  });
+
+  it('creates a bounded number of spans for a call that serves many traces', async () => {
+    const traces = Array.from(
+      { length: 300 },
+      (_, n) => `00-${(n + 1).toString(16).padStart(32, '0')}-b7ad6b7169203331-01`,
+    );
+    await tracing.sharedSpan('crowded', traces, {}, async () => {});
+    await tracing.linkedSpan({ root: 'crowd', inEach: 'counted' }, traces, {}, async () => {});
+  });
+
+  it('passes the trace of the current request on', async () => {
+    await tracing.incomingSpan({ traceparent: CALLER }, 'POST', async () => {
+      expect(tracing.currentTrace()).toMatch(new RegExp(`^00-${CALLER_TRACE}-(?!b7ad6b7169203331)[0-9a-f]{16}-01$`));
+    });
   });
 
   it('records Redis and MySQL calls under the request, without their arguments', async () => {
@@ -164,7 +201,9 @@ describe('with a collector', () => {
       expect(text).toContain(word);
     }
     expect(spans.received().includes(Buffer.from(CALLER_TRACE, 'hex'))).toBe(true);
-    expect(text).not.toMatch(/private/);
+    expect(text).not.toMatch(/private|alone|never/);
+    const times = (name: string) => text.split(name).length - 1;
+    expect([times('crowded'), times('crowd') - times('crowded'), times('counted')]).toEqual([128, 1, 128]);
   });
 });
 
@@ -177,7 +216,7 @@ describe('a process', () => {
       import { linesTo } from './app/telemetry/lines.ts';
       import { startTracing } from './app/telemetry/tracing.ts';
       const { log } = createLogger('info', {}, linesTo(1, () => {}));
-      const tracing = await startTracing(loadConfig(process.env).telemetry, log);
+      const tracing = await startTracing(loadConfig(process.env).telemetry, { role: 'api', instanceId: 'host:1' }, log);
       const redis = new Redis(process.env.REDIS_URL, { enableReadyCheck: false });
       const started = performance.now();
       for (let i = 0; i < 3000; i++) await tracing.incomingSpan({}, 'GET /child', () => redis.get('k'));
@@ -241,7 +280,7 @@ describe('a dead collector', () => {
     const { log, lines } = logged();
     const api = await import('@opentelemetry/api');
     const dead = telemetry({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' });
-    await using _ = await startTracing(dead, log);
+    await using _ = await startTracing(dead, PROCESS, log);
     api.diag.error('first');
     api.diag.error('second');
     api.diag.warn('third');

@@ -113,7 +113,16 @@ export function upToGap(items: readonly Journaled[], after: number): Journaled[]
 /** The entries that follow the cursor without a gap, as the flush would write them. @param items in order of seq */
 export function batchUpToGap(items: readonly Journaled[], cursor: { epoch: number; seq: number }): FlushBatch {
   const { epoch, seq: afterSeq } = cursor;
-  const batch: FlushBatch = { epoch, afterSeq, lastSeq: afterSeq, outcomes: [], changes: [], moves: [], idTimeMax: 0 };
+  const batch: FlushBatch = {
+    epoch,
+    afterSeq,
+    lastSeq: afterSeq,
+    outcomes: [],
+    changes: [],
+    moves: [],
+    idTimeMax: 0,
+    traces: new Set(),
+  };
   for (const one of upToGap(items, afterSeq)) {
     batch.lastSeq = one.seq;
     batch.idTimeMax = laterIdTime(batch.idTimeMax, one.id);

@@ -35,6 +35,7 @@ export class Submission {
 export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   readonly order: TransferOrder;
   readonly payload: string;
+  readonly trace: string | null;
   /** By this pod's own clock, ms. */
   readonly takenAt: number;
   /** On the monotonic clock, ms. */
@@ -58,14 +59,15 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
 
   constructor(
     order: TransferOrder,
-    taken: { takenAt: number; deadline: number },
+    taken: { takenAt: number; deadline: number; trace: string | null },
     submission: Submission,
     index: number,
   ) {
     this.order = order;
     this.takenAt = taken.takenAt;
     this.deadline = taken.deadline;
-    this.payload = encodeOrder(order, taken.takenAt);
+    this.trace = taken.trace;
+    this.payload = encodeOrder(order, taken.takenAt, taken.trace);
     this.#submission = submission;
     this.#index = index;
   }

@@ -6,6 +6,8 @@ export interface DirectItem {
   order: TransferOrder;
   /** When the pod took it, by its own clock, ms since 1970. */
   takenAt: number;
+  /** W3C `traceparent` of its request; absent or null if it is not traced. */
+  trace?: string | null;
 }
 
 export interface DirectChange extends AccountChange {

@@ -61,6 +61,15 @@ export function loadSheddingProblem(
 const ROUNDS_MAX = 100;
 const SWEEP_MS = 100;
 
+/** The trace of the request that is being handled, as a W3C `traceparent`; null if it is not sampled. */
+export type CurrentTrace = () => string | null;
+
+interface TransferQueueDependencies extends CacheCallsDependencies, DirectCallsDependencies {
+  limits: QueueLimits;
+  /** Absent while tracing is off. */
+  currentTrace?: CurrentTrace;
+}
+
 /**
  * The path of a transfer through a pod.
  *
@@ -76,6 +85,7 @@ export class TransferQueue implements ResultSink {
   readonly #limits: QueueLimits;
   readonly #cacheCalls: CacheCalls;
   readonly #directCalls: DirectCalls;
+  readonly #currentTrace: CurrentTrace;
   #waiting: Pending[] = [];
   /** All transfers without an answer, in order of their deadlines. */
   readonly #open = new Set<Pending>();
@@ -83,12 +93,13 @@ export class TransferQueue implements ResultSink {
   #pumpScheduled = false;
   #sweepScheduled = false;
 
-  constructor(deps: CacheCallsDependencies & DirectCallsDependencies & { limits: QueueLimits }) {
+  constructor(deps: TransferQueueDependencies) {
     this.#session = deps.session;
     this.#clock = deps.clock;
     this.#limits = { ...deps.limits, applyBatchMax: Math.min(deps.limits.applyBatchMax, CALL_TRANSFERS_MAX) };
     this.#cacheCalls = new CacheCalls(deps, this);
     this.#directCalls = new DirectCalls(deps, this);
+    this.#currentTrace = deps.currentTrace ?? (() => null);
     this.#session.onOpen(() => this.#schedulePump());
   }
 
@@ -107,15 +118,18 @@ export class TransferQueue implements ResultSink {
     const submission = new Submission(orders.length);
     const now = this.#clock.monotonic();
     const refused = loadSheddingProblem(this.#open.size + orders.length, this.#session, this.#limits, now);
-    const takenAt = this.#clock.now();
-    const deadline = now + this.#limits.requestTimeoutMs;
+    const taken = {
+      takenAt: this.#clock.now(),
+      deadline: now + this.#limits.requestTimeoutMs,
+      trace: this.#currentTrace(),
+    };
     const view = this.#session.view();
     for (const [index, order] of orders.entries()) {
       if (refused) {
         submission.answer(index, refused);
         continue;
       }
-      const pending = new Pending(order, { takenAt, deadline }, submission, index);
+      const pending = new Pending(order, taken, submission, index);
       this.#open.add(pending);
       if (view && mustBeLookedUp(pending, view)) void this.#cacheCalls.lookUp([pending]);
       else this.#waiting.push(pending);

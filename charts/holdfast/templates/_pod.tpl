@@ -79,6 +79,15 @@ annotations:
   {{- end }}
 {{- end -}}
 
+{{/* What only the deployment knows of a process, for its traces. (dict "root" $ "part" "api") */}}
+{{- define "holdfast.traceEnv" -}}
+- { name: POD_NAME, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
+- { name: POD_NAMESPACE, valueFrom: { fieldRef: { fieldPath: metadata.namespace } } }
+- { name: NODE_NAME, valueFrom: { fieldRef: { fieldPath: spec.nodeName } } }
+- name: OTEL_RESOURCE_ATTRIBUTES
+  value: k8s.pod.name=$(POD_NAME),k8s.namespace.name=$(POD_NAMESPACE),k8s.node.name=$(NODE_NAME),k8s.container.name={{ .part }}
+{{- end -}}
+
 {{/* The container of a role. (dict "root" $ "part" "api") */}}
 {{- define "holdfast.container" -}}
 {{- $values := index .root.Values .part -}}
@@ -96,6 +105,7 @@ env:
     valueFrom: { secretKeyRef: { name: {{ include "holdfast.secretName" .root }}, key: BOOTSTRAP_API_KEY, optional: true } }
   {{- end }}
   {{- include "holdfast.caEnv" .root | nindent 2 }}
+  {{- include "holdfast.traceEnv" . | nindent 2 }}
 ports:
   {{- if eq .part "api" }}
   - { name: http, containerPort: 8080 }

@@ -1,0 +1,63 @@
+import type { FlushBatch } from '../journal/flush-batch.ts';
+import type { DirectServer } from '../ledger/ports/direct-server.ts';
+import type { Ledger } from '../ledger/ports/ledger.ts';
+import type { JournalStore } from '../sync/flusher.ts';
+import type { Tracing } from '../telemetry/span.ts';
+
+/**
+ * Where the path of a transfer is traced: a span in the pod for each request, one for the call to the store in each
+ * transfer's trace, and one for the flush, linked to them. The traced parts do not know about tracing.
+ */
+
+type Traced = Iterable<{ trace?: string | null }>;
+
+/** A call to the store that has the authority; it serves the transfers of many requests. */
+export function tracedCall<T>(tracing: Tracing, store: 'redis' | 'mysql', items: Traced, call: () => Promise<T>) {
+  const traces: string[] = [];
+  let transfers = 0;
+  for (const { trace } of items) {
+    transfers += 1;
+    if (trace) traces.push(trace);
+  }
+  const attributes = { 'db.system.name': store, 'holdfast.transfers': transfers };
+  return tracing.sharedSpan(`${store} apply`, traces, attributes, call);
+}
+
+export function tracedLedger(ledger: Ledger, tracing: Tracing | null): Ledger {
+  if (!tracing) return ledger;
+  return {
+    apply: (orders, durability) =>
+      tracing.withSpan('ledger apply', (span) => {
+        span.set('holdfast.transfers', orders.length);
+        return ledger.apply(orders, durability);
+      }),
+    outcome: (transactionId) => ledger.outcome(transactionId),
+    read: (accountIds) => ledger.read(accountIds),
+    changeAccount: (change) => ledger.changeAccount(change),
+  };
+}
+
+export function tracedDirect(direct: DirectServer, tracing: Tracing | null): DirectServer {
+  if (!tracing) return direct;
+  return {
+    apply: (epoch, items) => tracedCall(tracing, 'mysql', items, () => direct.apply(epoch, items)),
+    change: (epoch, change) => direct.change(epoch, change),
+  };
+}
+
+export function tracedFlush(store: JournalStore, tracing: Tracing | null): JournalStore {
+  if (!tracing) return store;
+  return {
+    cursor: () => store.cursor(),
+    commit: (batch, authorityEpoch) =>
+      tracing.linkedSpan({ root: 'flush', inEach: 'persist' }, batch.traces, flushAttributes(batch), () =>
+        store.commit(batch, authorityEpoch),
+      ),
+  };
+}
+
+const flushAttributes = ({ epoch, lastSeq, outcomes }: FlushBatch) => ({
+  'holdfast.epoch': epoch,
+  'holdfast.last_seq': lastSeq,
+  'holdfast.transfers': outcomes.length,
+});
