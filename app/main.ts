@@ -27,8 +27,10 @@ try {
     await runRole(loadConfig({ ...process.env, ROLE: role }), asked);
   } else if (role === 'migrate' || role === 'renew-identity') {
     const { ONE_SHOT } = await import('./roles/one-shot.ts');
-    using _ending = endWhenAsked();
+    // Not `using`: in a block with it, tsc leaves the path of an import() as it is, which does not exist in dist/.
+    const ending = endWhenAsked();
     console.log(await ONE_SHOT[role](loadConfig({ ...process.env, ROLE: 'keeper' })));
+    ending[Symbol.dispose]();
   }
 } catch (error) {
   const wrongSetting = error instanceof ConfigError;
