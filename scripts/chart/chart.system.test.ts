@@ -213,7 +213,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     expect(triggers.map((trigger: { type: string }) => trigger.type)).toEqual(['cpu', 'prometheus']);
     expect(triggers[1].metadata).toMatchObject({
       threshold: '4000',
-      query: 'sum(holdfast:transfers:rate1m{namespace="bank", release="holdfast"})',
+      query: 'sum(rate(holdfast_transfers_total{namespace="bank", pod=~"holdfast-api-.+"}[1m]))',
     });
 
     const none = render({ ...minimal, autoscaling: { kind: 'none' }, api: { replicas: 5 } });

@@ -164,6 +164,22 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
+{{/*
+Kubernetes itself would keep the pods of a lost node for 300 s. A pod may run twice at any time, so it is replaced early.
+(dict "root" $ "more" list)
+*/}}
+{{- define "holdfast.tolerations" -}}
+{{- $tolerations := .more | default list }}
+{{- with .root.Values.nodeLoss.tolerationSeconds }}
+{{- range $key := list "node.kubernetes.io/not-ready" "node.kubernetes.io/unreachable" }}
+{{- $tolerations = append $tolerations (dict "key" $key "operator" "Exists" "effect" "NoExecute" "tolerationSeconds" (int64 $.root.Values.nodeLoss.tolerationSeconds)) }}
+{{- end }}
+{{- end }}
+{{- with $tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{/* The pod spec of a role, except its containers. */}}
 {{- define "holdfast.podRest" -}}
 {{- $values := index .root.Values .part -}}
@@ -176,9 +192,7 @@ priorityClassName: {{ . }}
 {{- with $values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with $values.tolerations }}
-tolerations: {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- include "holdfast.tolerations" (dict "root" .root "more" $values.tolerations) }}
 {{- with include "holdfast.volumes" .root }}
 volumes: {{- . | nindent 2 }}
 {{- end }}

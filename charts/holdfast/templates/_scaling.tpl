@@ -1,8 +1,8 @@
 {{/* Placement and number of API pods. */}}
 
 {{- define "holdfast.scalingBehavior" -}}
-# Scale up immediately, doubling at most; scale down by one pod per two minutes, after ten minutes below the target. A pod starts within
-# seconds and the accounts are already in Redis, so one pod too many costs little, while one too few causes refusals.
+# A pod starts within seconds and the accounts are already in Redis, so one pod too many costs little, while one too few causes
+# refusals: scale up immediately, and down slowly.
 scaleUp:
   stabilizationWindowSeconds: 0
   selectPolicy: Max
@@ -10,9 +10,9 @@ scaleUp:
     - { type: Percent, value: 100, periodSeconds: 15 }
     - { type: Pods, value: 2, periodSeconds: 15 }
 scaleDown:
-  stabilizationWindowSeconds: 600
+  stabilizationWindowSeconds: {{ .Values.autoscaling.scaleDown.stabilizationSeconds }}
   policies:
-    - { type: Pods, value: 1, periodSeconds: 120 }
+    - { type: Pods, value: 1, periodSeconds: {{ .Values.autoscaling.scaleDown.onePodPerSeconds }} }
 {{- end -}}
 
 {{- define "holdfast.awayFromRedis" -}}
