@@ -83,6 +83,7 @@ test.concurrent.each(Object.values(scripts))(
 
 test('nothing else reads a command line', () => {
   const others = sources.filter((path) => /parseArgs|process\.argv(?!\[1\])/.test(read(path)));
-  const allowed = /^app\/config\/command-line\.mjs$|^app\/main\.ts$|^loadtest\/(k6\/)?run\.ts$/;
+  const allowed =
+    /^app\/config\/command-line\.mjs$|^app\/main\.ts$|^loadtest\/(k6\/)?run\.ts$|^resilience-tests\/kubernetes\/run\.ts$/;
   expect(others.filter((path) => !allowed.test(path) && !CHILDREN.test(path))).toEqual([]);
 });

@@ -25,6 +25,8 @@ export interface ClientOptions {
   connectionsMax?: number;
   /** Usually longer than the service holds a request (10 s), so that its own word comes first. */
   timeoutMs?: number;
+  /** Whether connections are kept for later requests. */
+  keepAlive?: boolean;
 }
 
 const NOT_DELIVERED = new Set(['ECONNREFUSED', 'EADDRNOTAVAIL']);
@@ -42,12 +44,12 @@ export class Client implements Disposable {
   constructor(
     urls: () => readonly string[],
     apiKey: string,
-    { connectionsMax = 256, timeoutMs = 15_000 }: ClientOptions = {},
+    { connectionsMax = 256, timeoutMs = 15_000, keepAlive = true }: ClientOptions = {},
   ) {
     this.#timeoutMs = timeoutMs;
     this.#urls = urls;
     this.#headers = { authorization: `Bearer ${apiKey}` };
-    this.#agent = new Agent({ keepAlive: true, maxSockets: connectionsMax });
+    this.#agent = new Agent({ keepAlive, maxSockets: connectionsMax });
   }
 
   get(path: string): Promise<Reply> {

@@ -1,0 +1,3 @@
+module holdfast/cluster/pause
+
+go 1.26.0

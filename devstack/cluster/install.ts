@@ -1,0 +1,76 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { findTool } from '../install/go-tools.mjs';
+import { elapsed, print, UserError } from '../system/console.mjs';
+import { readJson } from '../system/folder.mjs';
+import { clusterEnv, kubectl } from './commands.ts';
+import { testingImages } from './images/programs.ts';
+import { dockerImage, serviceImage } from './images/service.ts';
+import type { Provider } from './provider.ts';
+import { ROOT } from './settings.ts';
+
+/** Installs this checkout into the cluster: its image, its chart, and a test of the release. */
+
+const HELM_MS_MAX = 600_000;
+const RELEASE = 'holdfast';
+const CHART = join(ROOT, 'charts', 'holdfast');
+export const VALUES = join(import.meta.dirname, 'values.yaml');
+
+export interface InstallOptions {
+  namespace: string;
+  /** Tag of the image; it is built unless it is `prebuilt`. */
+  tag: string;
+  prebuilt: boolean;
+  /** Additional values files, and settings of the form name=value. */
+  values: readonly string[];
+  set: readonly string[];
+  test: boolean;
+}
+
+/** The tag of this checkout: its version. */
+export const versionTag = (): string => (readJson(join(ROOT, 'package.json')) as { version: string }).version;
+
+/** Builds the image of a checkout under these tags: with Docker where the cluster uses it. */
+export async function loadServiceImage(provider: Provider, root: string, tags: readonly string[]): Promise<void> {
+  const names = tags.map((tag) => `${RELEASE}:${tag}`);
+  await provider.load([provider.kind === 'own' ? await serviceImage(root, names) : dockerImage(root, names)]);
+}
+
+/** @returns how long it took until everything was ready, ms */
+export async function install(provider: Provider, options: InstallOptions): Promise<number> {
+  const { namespace, tag, prebuilt, values, set, test } = options;
+  if (!prebuilt) {
+    // The second tag is the same image: an upgrade under another name.
+    await loadServiceImage(provider, ROOT, [tag, `${tag}-next`]);
+    await provider.load(await testingImages(['k6']));
+  }
+  makeNamespace(namespace);
+  provider.provideVolumes(namespace);
+  const since = performance.now();
+  const files = [VALUES, ...values].flatMap((file) => ['--values', file]);
+  const settings = [`image.tag=${tag}`, ...set].flatMap((setting) => ['--set', setting]);
+  const wait = ['--wait', '--wait-for-jobs', '--timeout', '5m'];
+  helm(['upgrade', '--install', RELEASE, CHART, '--namespace', namespace, ...files, ...settings, ...wait]);
+  const readyMs = performance.now() - since;
+  print(`Ready (${elapsed(since)}).\n${kubectl(['-n', namespace, 'get', 'pods', '-o', 'wide'])}`);
+  if (test) print(helm(['test', RELEASE, '--namespace', namespace, '--logs']));
+  return readyMs;
+}
+
+/** Under the restricted profile of the pod security standards. */
+export function makeNamespace(name: string): void {
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+  kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }));
+}
+
+/** @throws {UserError} with what Helm printed */
+export function helm(args: readonly string[]): string {
+  const program = findTool('helm');
+  if (program === null)
+    throw new UserError('Helm is missing: install Go 1.21 or newer, which builds it, or Helm itself.');
+  const options = { encoding: 'utf8', env: clusterEnv(), timeout: HELM_MS_MAX } as const;
+  const { status, stdout, stderr, error } = spawnSync(program, args, options);
+  if (error) throw error;
+  if (status !== 0) throw new UserError(`helm ${args[0]} failed:\n${stdout}${stderr}`);
+  return stdout;
+}

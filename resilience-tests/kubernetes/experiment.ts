@@ -1,0 +1,63 @@
+import type { Provider } from '../../devstack/cluster/provider.ts';
+import type { ApiServer } from './cluster/api-server.ts';
+import type { Release } from './cluster/release.ts';
+import type { LoadPod } from './load/pod.ts';
+
+/** Where an experiment takes place. */
+export interface Ground {
+  api: ApiServer;
+  release: Release;
+  /** Of a cluster on this machine, which can break nodes; null for any other. */
+  provider: Provider | null;
+  options: ExperimentOptions;
+  /** Upgrades a release that was installed for an experiment, and waits until Helm has finished. */
+  upgrade?(tag: string): void;
+}
+
+export interface ExperimentOptions {
+  /** Requests per second. */
+  rate: number;
+  /** How often something is killed. */
+  times: number;
+  /** Pods after scale-out. */
+  replicasMax: number;
+  /** How long a lost node is away, seconds. */
+  awaySeconds: number;
+  /** Tags of the image for `upgrade-with-migration`: of the former release, and of the new one. */
+  upgradeFrom: string | undefined;
+  upgradeTo: string | undefined;
+}
+
+/** What an experiment may do, and report about itself. */
+export interface Scene extends Ground {
+  load: LoadPod;
+  note(text: string): void;
+  /** A figure for the report; null: it did not happen in time. */
+  measure(what: string, ms: number | null): void;
+  /** Writes a moment into the timeline. @returns it, ms of `now()` */
+  mark(what: string): number;
+  /** Something that should have held did not. */
+  wrong(text: string): void;
+  /** The node that this experiment breaks. */
+  victim: string;
+}
+
+/** A steady state, what disturbs it, and what should hold all the same. */
+export interface Experiment {
+  name: string;
+  /** In a sentence. That nothing is lost, doubled or overdrawn holds for all of them. */
+  expectation: string;
+  /** First attempts that may fail. */
+  failedFirstMax?: number;
+  /** For a client that retries, from its first attempt to the outcome, ms. */
+  waitMsMax?: number;
+  /** Whether it breaks a node: then the load runs elsewhere. */
+  breaksNode?: boolean;
+  /** Only if it is named: it needs a release that is installed for it. */
+  onDemand?: boolean;
+  /** @returns why it is impossible here; null if it is possible */
+  missing?(ground: Ground): Promise<string | null> | string | null;
+  /** A release of its own instead of the one in the cluster. */
+  ground?(ground: Ground): Promise<Ground & Disposable>;
+  run(scene: Scene): Promise<void>;
+}

@@ -1,0 +1,78 @@
+import { newUuidV7 } from '../../../app/domain/ids.ts';
+import { majorUnits } from '../../harness/answers.ts';
+import { Client, NoAnswer, type Reply } from '../../harness/client.ts';
+import { oneOf, type Population } from '../../harness/population.ts';
+import { keptOf, type Line, type TransferLine } from './lines.ts';
+import { ATTEMPT_MS_MAX, FRESH_SHARE, READS_SHARE } from './settings.ts';
+
+const CONNECTIONS_MAX = 1024;
+
+export type Order = Pick<TransferLine, 'id' | 'source' | 'destination' | 'amount' | 'currency'>;
+type Via = Line['via'];
+
+/** Sends requests to the service, each of which is recorded with its answer. */
+export class Attempts implements Disposable {
+  readonly #clients: Readonly<Record<Via, Client>>;
+  readonly #population: Population;
+  readonly #record: (line: Line) => void;
+
+  constructor(url: string, key: string, population: Population, record: (line: Line) => void) {
+    const client = (keepAlive: boolean) =>
+      new Client(() => [url], key, { timeoutMs: ATTEMPT_MS_MAX, connectionsMax: CONNECTIONS_MAX, keepAlive });
+    this.#clients = { kept: client(true), fresh: client(false) };
+    this.#population = population;
+    this.#record = record;
+  }
+
+  /** A read, or a new transfer with its first attempt. @returns the order if it has no outcome yet */
+  async any(): Promise<Order | null> {
+    const via: Via = Math.random() < FRESH_SHARE ? 'fresh' : 'kept';
+    if (Math.random() < READS_SHARE) {
+      await this.#read(via);
+      return null;
+    }
+    const { source, destination, amount, currency } = this.#population.pick();
+    const order = { id: newUuidV7(Date.now()), source, destination, amount, currency };
+    return (await this.transfer(order, via)) ? null : order;
+  }
+
+  /** @returns whether the answer was an outcome */
+  async transfer(order: Order, via: Via): Promise<boolean> {
+    const { id, source, destination, currency } = order;
+    const amount = majorUnits(order.amount, currency);
+    const body = { transactionId: id, sourceAccount: source, destinationAccount: destination, amount, currency };
+    const result = await this.#timed(via, (client) => client.post('/v1/transfers', body));
+    this.#record({ kind: 'transfer', ...order, via, ...result });
+    return [200, 201, 422].includes(result.status);
+  }
+
+  async lookUp(order: Order): Promise<void> {
+    const result = await this.#timed('fresh', (client) => client.get(`/v1/transfers/${order.id}`));
+    this.#record({ kind: 'look-up', ...order, via: 'fresh', ...result });
+  }
+
+  async #read(via: Via): Promise<void> {
+    const { accountId, currency } = oneOf(this.#population.accounts);
+    const result = await this.#timed(via, (client) => client.get(`/v1/accounts/${accountId}/balance`));
+    this.#record({ kind: 'read', accountId, currency, via, ...result });
+  }
+
+  async #timed(via: Via, send: (client: Client) => Promise<Reply>) {
+    const sentAt = wallMs();
+    try {
+      const { status, body } = await send(this.#clients[via]);
+      return { sentAt, endedAt: wallMs(), status, body: keptOf(body) };
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      const { message, delivered } = error;
+      return { sentAt, endedAt: wallMs(), status: 0, error: message, delivered };
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const client of Object.values(this.#clients)) client[Symbol.dispose]();
+  }
+}
+
+/** A monotonic clock that starts at the time of day. */
+export const wallMs = (): number => performance.timeOrigin + performance.now();

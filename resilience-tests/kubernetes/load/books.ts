@@ -1,0 +1,24 @@
+/**
+ * Runs in an API pod, which alone may reach MySQL and knows its address (`kubectl exec … node - < books`). Prints what
+ * MySQL holds of the accounts of a run, and what the API answers for them, as JSON.
+ */
+import { readFinalState } from '../../harness/books.ts';
+import { Client } from '../../harness/client.ts';
+import { smallTown } from '../../harness/population.ts';
+
+/** Replaced when this is bundled. */
+declare const PARAMETERS: { prefix: string; key: string };
+
+const { prefix, key } = PARAMETERS;
+const { hostname, port, username, password, pathname } = new URL(process.env['MYSQL_URL'] ?? '');
+const mysql = {
+  host: hostname,
+  port: Number(port || 3306),
+  user: decodeURIComponent(username),
+  password: decodeURIComponent(password),
+  database: pathname.slice(1),
+  pid: null,
+};
+using client = new Client(() => [`http://127.0.0.1:${process.env['PORT'] ?? 8080}`], key);
+const state = await readFinalState(mysql, client, prefix, smallTown(prefix).accounts);
+process.stdout.write(JSON.stringify(state, (_, value) => (typeof value === 'bigint' ? String(value) : value)));

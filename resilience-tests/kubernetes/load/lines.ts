@@ -1,0 +1,91 @@
+import type { Answer, History, OpenedAccount, TransferHistory } from '../../checker/history.ts';
+import { answerOf, answerOfLookUp, fieldsOf, minorUnits } from '../../harness/answers.ts';
+
+/**
+ * What the load generators record: a line of JSON for each attempt, from its first byte to its answer. Node.js and k6
+ * both write it, so this file and what it imports must run in both. Times are ms of one clock.
+ */
+
+interface Attempted {
+  sentAt: number;
+  endedAt: number;
+  /** 0: no answer. */
+  status: number;
+  /** The fields of the answer that matter; without an answer, `error` says why. */
+  body?: Readonly<Record<string, unknown>>;
+  error?: string;
+  /** Without an answer: whether the request may have arrived. */
+  delivered?: boolean;
+}
+
+export interface TransferLine extends Attempted {
+  kind: 'transfer' | 'look-up';
+  id: string;
+  source: string;
+  destination: string;
+  /** Minor units. */
+  amount: number;
+  currency: string;
+  /** Over a kept connection, or a new one. */
+  via: 'kept' | 'fresh';
+}
+
+export interface ReadLine extends Attempted {
+  kind: 'read';
+  accountId: string;
+  currency: string;
+  via: 'kept' | 'fresh';
+}
+
+export type Line = TransferLine | ReadLine;
+
+const FIELDS = ['status', 'code', 'refusal', 'replayed', 'balance', 'version', 'stale', 'source'];
+const SIDES = ['sourceBalance', 'sourceVersion', 'destinationBalance', 'destinationVersion'];
+const KEPT_FIELDS = new Set([...FIELDS, ...SIDES]);
+
+/** The part of an answer that a line keeps. */
+export function keptOf(body: unknown): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fieldsOf(body)).filter(([name]) => KEPT_FIELDS.has(name)));
+}
+
+/** What an attempt means for its id. */
+export function answerIn({ kind, status, body, error = 'no answer', delivered, currency }: TransferLine): Answer {
+  if (kind === 'look-up') return answerOfLookUp({ status, body: status === 0 ? error : body }, currency);
+  if (status !== 0) return answerOf(status, body, currency);
+  return delivered === false ? { kind: 'refused', status: 0, code: error } : { kind: 'unknown', reason: error };
+}
+
+/** The history that the checker reads. */
+export function historyOf(lines: readonly Line[], accounts: readonly OpenedAccount[]): History {
+  const transfers = new Map<string, TransferHistory>();
+  const reads: History['reads'] = [];
+  for (const line of lines.toSorted((a, b) => a.sentAt - b.sentAt)) {
+    if (line.kind === 'read') {
+      const read = readOf(line);
+      if (read) reads.push(read);
+      continue;
+    }
+    const { id: transactionId, source, destination, amount, currency, sentAt, endedAt } = line;
+    const known = transfers.get(transactionId);
+    const attempt = { sentAt, endedAt, answer: answerIn(line) };
+    if (known) known.attempts.push(attempt);
+    else {
+      const content = { source, destination, amount, currency };
+      transfers.set(transactionId, { transactionId, content, attempts: [attempt] });
+    }
+  }
+  return { accounts: [...accounts], transfers: [...transfers.values()], reads, changes: [] };
+}
+
+function readOf({
+  accountId,
+  currency,
+  sentAt,
+  endedAt,
+  status,
+  body = {},
+}: ReadLine): History['reads'][number] | null {
+  if (status !== 200) return null;
+  const balance = minorUnits(body['balance'], currency);
+  return { accountId, sentAt, endedAt, balance, version: Number(body['version']), stale: body['stale'] === true };
+}

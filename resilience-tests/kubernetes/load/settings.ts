@@ -1,0 +1,43 @@
+/** Settings that the programs in the load pod share with those who start them. */
+
+/** The folder that the containers of the load pod share. */
+export const RESULTS = '/results';
+export const LINES_FILE = `${RESULTS}/lines.jsonl`;
+export const CONTROL_FILE = `${RESULTS}/control.json`;
+/** Written when accounts are open and funded. */
+export const OPENED_FILE = `${RESULTS}/opened.json`;
+/** Written at the very end. */
+export const DONE_FILE = `${RESULTS}/done.json`;
+/** Where k6 asks the recorder for the rate, and sends it lines. */
+export const RECORDER_PORT = 8099;
+
+/** What the load should do now; it can change at any time. */
+export interface Control {
+  /** Requests per second. */
+  rate: number;
+  stop: boolean;
+}
+
+/** The end of the recorder's work. */
+export interface Done {
+  /** The time under load. */
+  from: number;
+  to: number;
+  /** Requests that were late because the generator could not keep up. */
+  late: number;
+  /** Ids without a known outcome at the end. */
+  unknown: number;
+  /** The service's own reconciliation. */
+  clean: boolean;
+  report: unknown;
+  /** Errors of the recorder itself. */
+  error?: string;
+}
+
+/** An attempt is given up after this time and repeated under the same id. */
+export const ATTEMPT_MS_MAX = 3000;
+/** Between attempts, with jitter. */
+export const RETRY_MS = 250;
+export const READS_SHARE = 0.15;
+/** Of all requests, this share is made over a new connection. */
+export const FRESH_SHARE = 0.5;
