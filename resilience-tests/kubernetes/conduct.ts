@@ -42,6 +42,9 @@ export async function conduct(experiment: Experiment, ground: Ground, k6Image: s
   const prefix = `${name}-${randomBytes(3).toString('hex')}:`;
   const victim = experiment.breaksNode ? await chooseVictim(ground) : '';
   const load = await LoadPod.start(api, release, { prefix, k6Image, notOn: victim === '' ? [] : [victim] });
+  const remove = () => load.remove();
+  // A signal ends this process, and must end the load, too.
+  process.once('exit', remove);
   const measured: Result['measured'] = [];
   const moments: [string, number][] = [];
   const notes: string[] = [];
@@ -92,6 +95,7 @@ export async function conduct(experiment: Experiment, ground: Ground, k6Image: s
       passed: verdict.verdict === 'valid' && done.clean && wrongs.length === 0,
     };
   } finally {
+    process.off('exit', remove);
     load.remove();
   }
 }

@@ -118,6 +118,7 @@ function podOf({ name, image, url, keySecret, testLabels }: Release, { prefix, k
     metadata: { name: NAME, labels: { ...testLabels, 'holdfast/load-of': name } },
     spec: {
       restartPolicy: 'Never',
+      activeDeadlineSeconds: 7200,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       terminationGracePeriodSeconds: 1,
