@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { kubectl } from '../../devstack/cluster/commands.ts';
-import { check, type Verdict } from '../checker/check.ts';
-import type { FinalState } from '../checker/history.ts';
+import type { Books } from '../../verification/checker/books.ts';
+import { check, type Verdict } from '../../verification/checker/check.ts';
 import { smallTown } from '../harness/population.ts';
 import { isReady, podsOf } from './cluster/pods.ts';
 import { type Sample, Sampler } from './cluster/sampler.ts';
@@ -110,12 +110,12 @@ function broken({ failedFirstMax, waitMsMax }: Experiment, { failedFirst, longes
 }
 
 /** From an API pod, which alone may reach MySQL. */
-async function readBooks({ api, release }: Ground, prefix: string): Promise<FinalState> {
+async function readBooks({ api, release }: Ground, prefix: string): Promise<Books> {
   const pod = (await podsOf(api, release, 'api')).find(isReady);
   if (pod === undefined) throw new Error('no API pod is ready to read the books');
   const script = await booksScript({ prefix, key: release.key });
   const exec = ['exec', '--stdin', pod.metadata.name, '--container=api', '--', 'node', '--input-type=module', '-'];
-  const state = JSON.parse(kubectl(['--namespace', api.namespace, ...exec], script));
-  const sums = Object.entries(state.sums as Record<string, string>).map(([currency, sum]) => [currency, BigInt(sum)]);
-  return { ...state, sums: Object.fromEntries(sums) };
+  const books = JSON.parse(kubectl(['--namespace', api.namespace, ...exec], script));
+  const sums = Object.entries(books.sums as Record<string, string>).map(([currency, sum]) => [currency, BigInt(sum)]);
+  return { ...books, sums: Object.fromEntries(sums) };
 }

@@ -53,10 +53,12 @@ export async function openAccounts(
       currency,
     };
     const sentAt = wallMs();
-    const reply = await patiently('funding the accounts', () => client.post('/v1/transfers', transfer), succeeded);
+    const correlationId = `opening-${transfer.transactionId}`;
+    const send = () => client.post('/v1/transfers', transfer, correlationId);
+    const reply = await patiently('funding the accounts', send, succeeded);
     const { transactionId: id } = transfer;
     const attempt = { sentAt, endedAt: wallMs(), status: reply.status, body: keptOf(reply.body) };
-    record({ kind: 'transfer', id, source, destination, amount, currency, via: 'kept', ...attempt });
+    record({ kind: 'transfer', id, source, destination, amount, currency, correlationId, via: 'kept', ...attempt });
   }
 }
 

@@ -15,6 +15,7 @@ export class Attempts implements Disposable {
   readonly #clients: Readonly<Record<Via, Client>>;
   readonly #population: Population;
   readonly #record: (line: Line) => void;
+  #requests = 0;
 
   constructor(url: string, key: string, population: Population, record: (line: Line) => void) {
     const client = (keepAlive: boolean) =>
@@ -41,14 +42,20 @@ export class Attempts implements Disposable {
     const { id, source, destination, currency } = order;
     const amount = majorUnits(order.amount, currency);
     const body = { transactionId: id, sourceAccount: source, destinationAccount: destination, amount, currency };
-    const result = await this.#timed(via, (client) => client.post('/v1/transfers', body));
-    this.#record({ kind: 'transfer', ...order, via, ...result });
+    const correlationId = this.#newCorrelationId();
+    const result = await this.#timed(via, (client) => client.post('/v1/transfers', body, correlationId));
+    this.#record({ kind: 'transfer', ...order, correlationId, via, ...result });
     return [200, 201, 422].includes(result.status);
   }
 
   async lookUp(order: Order): Promise<void> {
     const result = await this.#timed('fresh', (client) => client.get(`/v1/transfers/${order.id}`));
-    this.#record({ kind: 'look-up', ...order, via: 'fresh', ...result });
+    this.#record({ kind: 'look-up', ...order, correlationId: '', via: 'fresh', ...result });
+  }
+
+  #newCorrelationId(): string {
+    this.#requests += 1;
+    return `request-${this.#requests}`;
   }
 
   async #read(via: Via): Promise<void> {

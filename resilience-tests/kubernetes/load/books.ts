@@ -2,7 +2,7 @@
  * Runs in an API pod, which alone may reach MySQL and knows its address (`kubectl exec … node - < books`). Prints what
  * MySQL holds of the accounts of a run, and what the API answers for them, as JSON.
  */
-import { readFinalState } from '../../harness/books.ts';
+import { readBooks } from '../../harness/books.ts';
 import { Client } from '../../harness/client.ts';
 import { smallTown } from '../../harness/population.ts';
 
@@ -20,5 +20,5 @@ const mysql = {
   pid: null,
 };
 using client = new Client(() => [`http://127.0.0.1:${process.env['PORT'] ?? 8080}`], key);
-const state = await readFinalState(mysql, client, prefix, smallTown(prefix).accounts);
-process.stdout.write(JSON.stringify(state, (_, value) => (typeof value === 'bigint' ? String(value) : value)));
+const books = await readBooks(mysql, client, prefix, smallTown(prefix).accounts);
+process.stdout.write(JSON.stringify(books, (_, value) => (typeof value === 'bigint' ? String(value) : value)));

@@ -2,6 +2,7 @@
  * k6 as the generator: an open loop in each virtual user, so that a request without an answer holds up no other one. The
  * recorder in the same pod says at which rate, and gets a line for each attempt.
  */
+import exec from 'k6/execution';
 import http, { type RefinedResponse } from 'k6/http';
 import { setTimeout } from 'k6/timers';
 import { majorUnits } from '../../harness/answers.ts';
@@ -39,10 +40,10 @@ function newId(): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`;
 }
 
-async function timed(method: string, path: string, via: Via, body: object | null) {
+async function timed(method: string, path: string, via: Via, body: object | null, correlationId = '') {
   const sentAt = Date.now();
   const params = {
-    headers: HEADERS[via],
+    headers: { ...HEADERS[via], ...(correlationId !== '' && { 'x-correlation-id': correlationId }) },
     timeout: ATTEMPT_MS_MAX,
     tags: { name: path.replace(/accounts\/.*/, 'balance') },
   };
@@ -65,6 +66,7 @@ export default async function load(): Promise<void> {
   let lines: Line[] = [];
   let control = { rate: 0, stop: false };
   let underWay = 0;
+  let requests = 0;
   const exchange = async () => {
     const sent = lines;
     lines = [];
@@ -78,8 +80,10 @@ export default async function load(): Promise<void> {
     const { id, source, destination, currency } = order;
     const amount = majorUnits(order.amount, currency);
     const body = { transactionId: id, sourceAccount: source, destinationAccount: destination, amount, currency };
-    const result = await timed('POST', '/v1/transfers', via, body);
-    lines.push({ kind: 'transfer', ...order, via, ...result });
+    requests += 1;
+    const correlationId = `k6-${exec.vu.idInTest}-${requests}`;
+    const result = await timed('POST', '/v1/transfers', via, body, correlationId);
+    lines.push({ kind: 'transfer', ...order, correlationId, via, ...result });
     return [200, 201, 422].includes(result.status);
   };
   const any = async () => {

@@ -2,10 +2,20 @@ import { describe, expect, it } from 'vitest';
 import { figuresOf, successesPerSecond } from './figures.ts';
 import { historyOf, type Line, type TransferLine } from './lines.ts';
 
-const POSTED = { sourceBalance: '9.00', sourceVersion: 2, destinationBalance: '1.00', destinationVersion: 1 };
+const POSTED = {
+  sourceAccount: 'a',
+  destinationAccount: 'b',
+  amount: '1.00',
+  currency: 'EUR',
+  acceptedAt: '2026-11-29T00:00:00.000Z',
+  sourceBalance: '9.00',
+  sourceVersion: 2,
+  destinationBalance: '1.00',
+  destinationVersion: 1,
+};
 
 function transfer(id: string, sentAt: number, endedAt: number, more: Partial<TransferLine> = {}): TransferLine {
-  const order = { id, source: 'a', destination: 'b', amount: 100, currency: 'EUR' };
+  const order = { id, source: 'a', destination: 'b', amount: 100, currency: 'EUR', correlationId: 'c' };
   return { kind: 'transfer', ...order, via: 'kept', sentAt, endedAt, status: 201, body: POSTED, ...more };
 }
 
@@ -18,23 +28,23 @@ describe('historyOf', () => {
       transfer('t', 100, 200, silent(true)),
     ];
     const { transfers } = historyOf(lines, []);
-    expect(transfers).toHaveLength(1);
-    expect(transfers[0]?.attempts.map(({ answer }) => answer.kind)).toEqual(['unknown', 'posted']);
+    expect(transfers.size).toBe(1);
+    expect(transfers.get('t')?.attempts.map(({ answer }) => answer.kind)).toEqual(['unknown', 'posted']);
   });
 
   it('knows that a request without a connection was not sent', () => {
     const { transfers } = historyOf([transfer('t', 1, 2, silent(false))], []);
-    expect(transfers[0]?.attempts[0]?.answer).toEqual({ kind: 'refused', status: 0, code: 'ECONNRESET' });
+    expect(transfers.get('t')?.attempts[0]?.answer).toEqual({ kind: 'refused', status: 0, code: 'ECONNRESET' });
   });
 
   it('keeps successful reads only', () => {
     const read = { kind: 'read', accountId: 'a', currency: 'EUR', via: 'fresh', sentAt: 1, endedAt: 2 } as const;
     const lines: Line[] = [
-      { ...read, status: 200, body: { balance: '1.50', version: 3 } },
+      { ...read, status: 200, body: { balance: '1.50', version: 3, source: 'memory' } },
       { ...read, status: 503, body: { code: 'ledger_closed' } },
     ];
     expect(historyOf(lines, []).reads).toEqual([
-      { accountId: 'a', sentAt: 1, endedAt: 2, balance: 150, version: 3, stale: false },
+      { accountId: 'a', sentAt: 1, endedAt: 2, balance: 150, version: 3, stale: false, by: 'memory' },
     ]);
   });
 });

@@ -1,5 +1,12 @@
-import type { Answer, History, OpenedAccount, TransferHistory } from '../../checker/history.ts';
+import {
+  type Answer,
+  type History,
+  type OpenedAccount,
+  type ReadHistory,
+  Recording,
+} from '../../../verification/checker/history.ts';
 import { answerOf, answerOfLookUp, fieldsOf, minorUnits } from '../../harness/answers.ts';
+import { HELD_MS_MAX } from './settings.ts';
 
 /**
  * What the load generators record: a line of JSON for each attempt, from its first byte to its answer. Node.js and k6
@@ -26,6 +33,8 @@ export interface TransferLine extends Attempted {
   /** Minor units. */
   amount: number;
   currency: string;
+  /** Sent with the attempt. */
+  correlationId: string;
   /** Over a kept connection, or a new one. */
   via: 'kept' | 'fresh';
 }
@@ -39,9 +48,10 @@ export interface ReadLine extends Attempted {
 
 export type Line = TransferLine | ReadLine;
 
-const FIELDS = ['status', 'code', 'refusal', 'replayed', 'balance', 'version', 'stale', 'source'];
+const FIELDS = ['status', 'code', 'refusal', 'replayed', 'balance', 'version', 'stale', 'source', 'acceptedAt'];
+const CONTENT = ['sourceAccount', 'destinationAccount', 'amount', 'currency'];
 const SIDES = ['sourceBalance', 'sourceVersion', 'destinationBalance', 'destinationVersion'];
-const KEPT_FIELDS = new Set([...FIELDS, ...SIDES]);
+const KEPT_FIELDS = new Set([...FIELDS, ...CONTENT, ...SIDES]);
 
 /** The part of an answer that a line keeps. */
 export function keptOf(body: unknown): Record<string, unknown> {
@@ -57,35 +67,26 @@ export function answerIn({ kind, status, body, error = 'no answer', delivered, c
 
 /** The history that the checker reads. */
 export function historyOf(lines: readonly Line[], accounts: readonly OpenedAccount[]): History {
-  const transfers = new Map<string, TransferHistory>();
-  const reads: History['reads'] = [];
+  const history = new Recording(HELD_MS_MAX);
+  history.accounts.push(...accounts);
   for (const line of lines.toSorted((a, b) => a.sentAt - b.sentAt)) {
+    const { sentAt, endedAt } = line;
     if (line.kind === 'read') {
       const read = readOf(line);
-      if (read) reads.push(read);
+      if (read) history.reads.push(read);
       continue;
     }
-    const { id: transactionId, source, destination, amount, currency, sentAt, endedAt } = line;
-    const known = transfers.get(transactionId);
-    const attempt = { sentAt, endedAt, answer: answerIn(line) };
-    if (known) known.attempts.push(attempt);
-    else {
-      const content = { source, destination, amount, currency };
-      transfers.set(transactionId, { transactionId, content, attempts: [attempt] });
-    }
+    const { id, source, destination, amount, currency, correlationId } = line;
+    const transfer = history.of(id);
+    const answered = { sentAt, endedAt, answer: answerIn(line) };
+    if (line.kind === 'look-up') transfer.lookUps.push(answered);
+    else transfer.attempts.push({ ...answered, correlationId, content: { source, destination, amount, currency } });
   }
-  return { accounts: [...accounts], transfers: [...transfers.values()], reads, changes: [] };
+  return history;
 }
 
-function readOf({
-  accountId,
-  currency,
-  sentAt,
-  endedAt,
-  status,
-  body = {},
-}: ReadLine): History['reads'][number] | null {
+function readOf({ accountId, currency, sentAt, endedAt, status, body = {} }: ReadLine): ReadHistory | null {
   if (status !== 200) return null;
-  const balance = minorUnits(body['balance'], currency);
-  return { accountId, sentAt, endedAt, balance, version: Number(body['version']), stale: body['stale'] === true };
+  const position = { balance: minorUnits(body['balance'], currency), version: Number(body['version']) };
+  return { accountId, sentAt, endedAt, ...position, stale: body['stale'] === true, by: String(body['source']) };
 }

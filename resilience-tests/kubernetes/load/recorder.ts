@@ -11,13 +11,20 @@ import { openAccounts, reconcile } from './accounts.ts';
 import { Attempts, type Order, wallMs } from './attempts.ts';
 import type { Line } from './lines.ts';
 import { listenForK6 } from './listen.ts';
-import { CONTROL_FILE, type Control, DONE_FILE, type Done, LINES_FILE, OPENED_FILE, RETRY_MS } from './settings.ts';
+import {
+  CONTROL_FILE,
+  type Control,
+  DONE_FILE,
+  type Done,
+  HELD_MS_MAX,
+  LINES_FILE,
+  OPENED_FILE,
+  RETRY_MS,
+} from './settings.ts';
 
 const UNTIL_KNOWN_MS_MAX = 180_000;
 const WRITE_MS = 500;
 const LATE_MS = 100;
-/** After this time, no attempt that was given up can still be under way: the service holds requests for 10 s. */
-const UNDER_WAY_MS_MAX = 12_000;
 
 const { URL: url = '', KEY: key = '', PREFIX: prefix = '', GENERATOR: generator = 'recorder' } = process.env;
 const population = smallTown(prefix);
@@ -79,7 +86,7 @@ async function generate(): Promise<void> {
 /** What is still unknown is looked up, once no attempt can be under way any more. */
 async function lookUpOpen(): Promise<void> {
   if (open.size === 0) return;
-  await sleep(UNDER_WAY_MS_MAX);
+  await sleep(HELD_MS_MAX);
   for (const order of open.values()) await attempts.lookUp(order);
 }
 

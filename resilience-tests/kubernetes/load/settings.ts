@@ -34,6 +34,8 @@ export interface Done {
   error?: string;
 }
 
+/** After this time, no attempt that was given up can still be carried out: the service holds requests for 10 s. */
+export const HELD_MS_MAX = 12_000;
 /** An attempt is given up after this time and repeated under the same id. */
 export const ATTEMPT_MS_MAX = 3000;
 /** Between attempts, with jitter. */
