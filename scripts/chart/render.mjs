@@ -17,6 +17,18 @@ export const SECRETS = {
 };
 
 /**
+ * The values examples for stores of others and for scaling, with the files that each is used with, in order.
+ * @type {Readonly<Record<string, readonly string[]>>}
+ */
+export const EXAMPLES = {
+  'AWS, External Secrets': ['values-production.yaml', 'examples/aws/values.yaml'],
+  'AWS, CSI driver': ['values-production.yaml', 'examples/aws/values.yaml', 'examples/aws/values-csi.yaml'],
+  'Alibaba Cloud': ['values-production.yaml', 'examples/alibaba/values.yaml'],
+  'prometheus-adapter': ['examples/autoscaling/values-adapter.yaml'],
+  KEDA: ['examples/autoscaling/values-keda.yaml'],
+};
+
+/**
  * The chart with values, as YAML.
  * @param {object} values
  * @param {{ files?: readonly string[], release?: string, chart?: string, kubernetes?: string | null }} [options] files of the

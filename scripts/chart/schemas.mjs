@@ -39,6 +39,21 @@ const CUSTOM = [
     'v1',
   ],
   ['github.com/kedacore/keda/v2@v2.21.0', 'config/crd/bases/keda.sh_scaledobjects.yaml', 'v1alpha1'],
+  [
+    'github.com/external-secrets/external-secrets@v1.3.2',
+    'config/crds/bases/external-secrets.io_externalsecrets.yaml',
+    'v1',
+  ],
+  [
+    'github.com/external-secrets/external-secrets@v1.3.2',
+    'config/crds/bases/external-secrets.io_secretstores.yaml',
+    'v1',
+  ],
+  [
+    'sigs.k8s.io/secrets-store-csi-driver@v1.5.3',
+    'config/crd/bases/secrets-store.csi.x-k8s.io_secretproviderclasses.yaml',
+    'v1',
+  ],
   ['sigs.k8s.io/gateway-api@v1.6.0', 'config/crd/standard/gateway.networking.k8s.io_httproutes.yaml', 'v1'],
 ];
 

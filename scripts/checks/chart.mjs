@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { readCommandLine } from '../../app/config/command-line.mjs';
 import { findTool, ROOT, runTool } from '../../devstack/install/go-tools.mjs';
 import { manifestFiles, OVERLAYS, overlayPlain } from '../chart/manifests.mjs';
-import { CHART, KUBERNETES, manifestsOf, renderText, SECRETS } from '../chart/render.mjs';
+import { CHART, EXAMPLES, KUBERNETES, manifestsOf, renderText, SECRETS } from '../chart/render.mjs';
 import { filesUnder, SKIPPED } from '../testing/checks.mjs';
 
 readCommandLine({
@@ -93,6 +93,18 @@ function chart() {
   }
 }
 
+function examples() {
+  for (const [name, files] of Object.entries(EXAMPLES)) {
+    const text = renderText({ existingSecret: 'holdfast' }, { files });
+    conforms(`example, ${name}`, text);
+    scores(`example, ${name}`, text);
+  }
+  for (const path of filesUnder(join(CHART, 'examples'))) {
+    const text = readFileSync(join(CHART, 'examples', path), 'utf8');
+    if (/^kind: /m.test(text) && path.endsWith('.yaml')) conforms(`example, ${path}`, text);
+  }
+}
+
 function manifests() {
   const folder = join(ROOT, 'k8s');
   const made = manifestFiles();
@@ -131,5 +143,6 @@ if (findTool('helm') === null || findTool('kube-score') === null) {
 } else {
   lint();
   chart();
+  examples();
   manifests();
 }

@@ -27,6 +27,9 @@ Chart.yaml: without a cluster (`helm template`, `helm lint`), a Helm built by `g
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if and .Values.secretProviderClass (not .Values.existingSecret) }}
+{{- fail "secretProviderClass requires existingSecret: the name of the Secret that it creates (secretObjects)" }}
+{{- end }}
 {{- if not .Values.existingSecret }}
 {{- range $rule := list (list "redisUrl" .Values.redisUrl .Values.development.redis.enabled) (list "mysqlUrl" .Values.mysqlUrl .Values.development.mysql.enabled) }}
 {{- if not (or (index $rule 1) (index $rule 2)) }}

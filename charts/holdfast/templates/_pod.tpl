@@ -136,28 +136,40 @@ resources: {{- toYaml $values.resources | nindent 2 }}
 {{ include "holdfast.containerSecurity" .root }}
 {{- if include "holdfast.volumes" .root }}
 volumeMounts:
-  {{- include "holdfast.caMount" .root | nindent 2 }}
+  {{- include "holdfast.sharedMounts" .root | nindent 2 }}
   {{- if .root.Values.jwt.jwksConfigMap }}
   - { name: jwks, mountPath: /etc/holdfast/jwks, readOnly: true }
   {{- end }}
 {{- end }}
 {{- end -}}
 
-{{- define "holdfast.caVolume" -}}
+{{/* Volumes of our pods and of the migration. */}}
+{{- define "holdfast.sharedVolumes" -}}
 {{- if .Values.caBundle.configMap }}
 - name: ca
   configMap: { name: {{ .Values.caBundle.configMap }} }
 {{- end }}
+{{- with .Values.secretProviderClass }}
+# The driver creates the Secret when a pod mounts this, and deletes it after the last one. Nobody reads the files.
+- name: secrets
+  csi:
+    driver: secrets-store.csi.k8s.io
+    readOnly: true
+    volumeAttributes: { secretProviderClass: {{ . }} }
+{{- end }}
 {{- end -}}
 
-{{- define "holdfast.caMount" -}}
+{{- define "holdfast.sharedMounts" -}}
 {{- if .Values.caBundle.configMap }}
 - { name: ca, mountPath: /etc/holdfast/ca, readOnly: true }
+{{- end }}
+{{- if .Values.secretProviderClass }}
+- { name: secrets, mountPath: /etc/holdfast/secrets, readOnly: true }
 {{- end }}
 {{- end -}}
 
 {{- define "holdfast.volumes" -}}
-{{- include "holdfast.caVolume" . }}
+{{- include "holdfast.sharedVolumes" . }}
 {{- if .Values.jwt.jwksConfigMap }}
 - name: jwks
   configMap: { name: {{ .Values.jwt.jwksConfigMap }} }
