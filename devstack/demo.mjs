@@ -18,7 +18,7 @@ const REQUESTS = [
   {
     path: '/v1/transfers',
     body: {
-      transactionId: 'demo-funding',
+      transactionId: '019b7650-2c00-7000-8000-000000000001',
       sourceAccount: WORLD,
       destinationAccount: ALICE,
       amount: '1000.00',
@@ -29,7 +29,7 @@ const REQUESTS = [
     // For users of /docs to look up and to reverse. From the outside world, because Alice may have nothing left.
     path: '/v1/transfers',
     body: {
-      transactionId: 'demo-payment',
+      transactionId: '019b7650-2c00-7000-8000-000000000002',
       sourceAccount: WORLD,
       destinationAccount: BOB,
       amount: '25.00',

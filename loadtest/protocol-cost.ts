@@ -162,6 +162,7 @@ try {
       limits: {
         requestTimeoutMs: 10_000,
         queueTransfersMax: 100_000,
+        databaseWaitRequestsMax: 1_000,
         applyBatchMax: 1000,
         applyCallsInFlightMax: 2,
         secondCallTransfersMin: 32,

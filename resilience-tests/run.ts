@@ -19,6 +19,7 @@ import { mysqlAwayInDirect } from './hypotheses/mysql-away-in-direct.ts';
 import { mysqlAwayInRebuilding } from './hypotheses/mysql-away-in-rebuilding.ts';
 import { mysqlKilled } from './hypotheses/mysql-killed.ts';
 import { mysqlKilledInAFlush } from './hypotheses/mysql-killed-in-a-flush.ts';
+import { mysqlRestarted } from './hypotheses/mysql-restarted.ts';
 import { mysqlStopped } from './hypotheses/mysql-stopped.ts';
 import { packetsLost } from './hypotheses/packets-lost.ts';
 import { podAndRedisKilled } from './hypotheses/pod-and-redis-killed.ts';
@@ -68,6 +69,7 @@ const TESTS = new Map<string, Test>([
   testOf(mysqlKilled),
   testOf(redisKilled),
   testOf(mysqlStopped),
+  testOf(mysqlRestarted),
   testOf(sigtermUnderLoad),
   testOf(accountsChurn),
   testOf(secondStart),

@@ -59,6 +59,11 @@ export class PodLedger implements Ledger {
     return this.#queue.waiting;
   }
 
+  /** Requests that wait for MySQL while Redis decides; meanwhile they need no CPU. */
+  get requestsWaitingForDatabase(): number {
+    return this.#queue.requestsWaitingForDatabase;
+  }
+
   /** Transfers without an answer yet. */
   get open(): number {
     return this.#queue.open;

@@ -84,7 +84,11 @@ export async function startApi(context: Context): Promise<Running> {
     session,
     clock,
     events: ledgerEvents(context),
-    limits: { ...config.ledger, requestTimeoutMs: config.http.requestTimeoutMs },
+    limits: {
+      ...config.ledger,
+      requestTimeoutMs: config.http.requestTimeoutMs,
+      databaseWaitRequestsMax: Math.ceil(config.http.requestsInFlightMax / 2),
+    },
     ...(tracing && { currentTrace: () => tracing.currentTrace() }),
   });
   const keys = new ApiKeyStore(database, clock, SCOPES);
@@ -125,6 +129,7 @@ export async function startApi(context: Context): Promise<Running> {
       takeRedisOver: (takeover, user) => takeRedisOver(context, takeover, user),
     },
     readiness,
+    waitingForDatabase: () => ledger.requestsWaitingForDatabase,
     shuttingDown: () => stopping,
     // Anything on the admin port is not for clients.
     ...(adminPort === 0 && { metrics }),

@@ -31,6 +31,8 @@ export interface LoadOptions {
   changes: number;
   /** How often each single transfer is sent at the same time, under the same id. */
   copies: number;
+  /** Share of the transfers whose id is not a UUIDv7. */
+  ownIds: number;
   /** Transfers that must have had an outcome in each second before the fault: with fewer it would be too easy. */
   transfersPerSecondMin: number;
 }
@@ -43,6 +45,7 @@ export const STEADY_LOAD: LoadOptions = {
   batchSize: 8,
   changes: 0.01,
   copies: 1,
+  ownIds: 0.03,
   transfersPerSecondMin: 0,
 };
 
@@ -65,7 +68,6 @@ interface Order {
 const AGAIN = 0.04;
 const LOOKED_FOR = 0.03;
 const PERSISTED = 0.03;
-const NO_UUID = 0.03;
 const UNKNOWN_ACCOUNT = 0.01;
 const MALFORMED = 0.01;
 
@@ -140,31 +142,32 @@ export class Load {
     batchSize,
     changes,
     copies,
+    ownIds,
   }: Omit<LoadOptions, 'rate' | 'workers' | 'transfersPerSecondMin'>): Promise<void> {
     const kind = Math.random();
     if (kind < reads) return this.#read();
-    if (kind < reads + batches) return this.#batch(batchSize);
+    if (kind < reads + batches) return this.#batch(batchSize, ownIds);
     if (kind < reads + batches + changes) return this.#change();
     const other = Math.random();
     const posted = other < AGAIN + LOOKED_FOR ? this.#recorder.somePosted() : null;
     if (posted) return other < AGAIN ? void (await this.again(posted)) : this.lookFor(posted);
-    const order = this.#order();
+    const order = this.#order(ownIds);
     await Promise.all(Array.from({ length: copies }, () => this.transfer(order)));
   }
 
-  #order(): Order {
+  #order(ownIds: number): Order {
     const { prefix } = this.#population;
     const content = this.#population.pick();
     const kind = Math.random();
-    const transactionId = kind < NO_UUID ? `own:${randomUUID()}` : newUuidV7(Date.now());
+    const transactionId = kind < ownIds ? `own:${randomUUID()}` : newUuidV7(Date.now());
     const other = Math.random();
     if (other < UNKNOWN_ACCOUNT) return { transactionId, content: { ...content, destination: `${prefix}nobody` } };
     if (other < UNKNOWN_ACCOUNT + MALFORMED) return { transactionId, content: { ...content, amount: 0 } };
     return { transactionId, content, ...(Math.random() < PERSISTED ? { durability: 'persisted' } : {}) };
   }
 
-  async #batch(size: number): Promise<void> {
-    const orders = Array.from({ length: size }, () => this.#order());
+  async #batch(size: number, ownIds: number): Promise<void> {
+    const orders = Array.from({ length: size }, () => this.#order(ownIds));
     const correlationId = this.#recorder.newCorrelationId();
     const completions = orders.map(({ transactionId, content }) =>
       this.#recorder.attempt(transactionId, content, correlationId),

@@ -20,6 +20,7 @@ export const TIMES = {
 export const LEDGER_LIMITS = {
   requestTimeoutMs: TIMES.requestTimeoutMs,
   queueTransfersMax: 1_000,
+  databaseWaitRequestsMax: 500,
   applyBatchMax: 5,
   applyCallsInFlightMax: 2,
   secondCallTransfersMin: 1,

@@ -51,6 +51,8 @@ export interface HttpDependencies {
   jwt?: JwtVerifier;
   /** Absent while tracing is off. */
   tracing?: RequestTracing;
+  /** How many of the requests in flight wait for MySQL and need no CPU meanwhile. */
+  waitingForDatabase: () => number;
   /** True from the first shutdown signal: answers then ask clients to close their connection. */
   shuttingDown: () => boolean;
   /** Called once per request with the route's pattern (never the raw path: it would flood the metrics), after the answer. */

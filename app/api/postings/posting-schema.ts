@@ -2,7 +2,16 @@ import { z } from 'zod';
 import { formatAmount } from '../../domain/money.ts';
 import type { Posting as LedgerPosting } from '../../domain/types.ts';
 import { LIST_MAX } from '../http/json-body.ts';
-import { Currency, formatTimestamp, Id, Money, Timestamp, TimestampInput, Version } from '../schemas/fields.ts';
+import {
+  Currency,
+  formatTimestamp,
+  Id,
+  Money,
+  Timestamp,
+  TimestampInput,
+  TransferId,
+  Version,
+} from '../schemas/fields.ts';
 
 const LIMIT_DEFAULT = 100;
 
@@ -39,7 +48,7 @@ export const Posting = z
     version: Version,
     amount: Money.meta({ description: 'Negative for a debit.' }),
     balanceAfter: Money,
-    transactionId: Id,
+    transactionId: TransferId,
     counterparty: Id,
     timestamp: Timestamp.meta({
       description: "The client's own time, or the time of acceptance if the client sent none.",

@@ -22,6 +22,12 @@ export const Id = z
   .regex(ID_PATTERN, 'must be 1 to 64 characters of A-Z a-z 0-9 . _ : -')
   .meta({ description: '1–64 characters of `A–Z a–z 0–9 . _ : -`, compared byte by byte.', example: 'customer-4711' });
 
+/** The id of a transfer; the example is one of the demo accounts' transfers (devstack/demo.mjs). */
+export const TransferId = Id.meta({
+  description: 'The id of a transfer, as its client chose it.',
+  example: '019b7650-2c00-7000-8000-000000000002',
+});
+
 /** The id of a new resource. Existing accounts with such an id can still be named in a body, so that they can be emptied. */
 export const NewId = Id.refine((id) => !isDotSegment(id), 'must not be . or .., which a URL path cannot contain');
 

@@ -66,6 +66,7 @@ export class ApiUnderTest {
         takeRedisOver: async () => ({ epoch: 19, mode: 'DIRECT' }),
       },
       readiness: () => ({ ready: true, reasons: [] }),
+      waitingForDatabase: () => 0,
       shuttingDown: () => false,
       metrics: { contentType: 'text/plain; version=0.0.4', text: async () => 'up 1\n' },
       onRequest: (route, method, status, seconds) => void this.observed.push({ route, method, status, seconds }),

@@ -7,7 +7,7 @@ let api: ApiUnderTest;
 afterEach(() => api.stop());
 
 /** An API whose transfer requests are held until `release`, and whose event-loop utilization the test controls. */
-async function held(limits: { max: number; busyMax: number }) {
+async function held(limits: { max: number; busyMax: number }, waitingForDatabase = 0) {
   const loop = { utilization: 0 };
   api = await ApiUnderTest.start(
     {
@@ -19,6 +19,7 @@ async function held(limits: { max: number; busyMax: number }) {
         connectionAgeMaxMs: null,
         requestsPerSecondPerUserMax: null,
       },
+      waitingForDatabase: () => waitingForDatabase,
     },
     () => ({ idle: 0, active: 0, utilization: loop.utilization }),
   );
@@ -83,6 +84,18 @@ it('lowers the limit while the pod is short of CPU, and raises it again when it 
   expect(await served()).toBe(false);
   pass(500);
   expect(await served()).toBe(true);
+  release();
+  await Promise.all(answers);
+});
+
+it('does not count requests that wait for MySQL against a pod that is short of CPU, but against its memory', async () => {
+  const { hold, release, pass, beBusy } = await held({ max: 6, busyMax: 2 }, 3);
+  const answers = await hold(4);
+  beBusy(0.99);
+  pass(500);
+  expect(await served()).toBe(true);
+  answers.push(...(await hold(1)));
+  expect(await served()).toBe(false);
   release();
   await Promise.all(answers);
 });

@@ -19,6 +19,7 @@ import {
   TIMESTAMP_AHEAD_MS_MAX,
   Timestamp,
   TimestampInput,
+  TransferId,
   text,
   Version,
 } from '../schemas/fields.ts';
@@ -31,7 +32,7 @@ export const TransactionId = NewId.refine(
   `must not begin with ${RESERVED_ID_PREFIX}, which is reserved`,
 ).meta({
   description:
-    'The idempotency key: one id has one outcome, forever. A UUIDv7 is the fast path. If absent, the `Idempotency-Key` is used, or an id is generated.',
+    'The idempotency key: one id has one outcome, forever. Use a UUIDv7: any other id is looked up in MySQL first. If absent, the `Idempotency-Key` is used, or an id is generated.',
   example: '019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e90',
 });
 
@@ -52,7 +53,7 @@ export const TransferRequest = z
   .meta({ id: 'TransferRequest' });
 export type TransferRequest = z.output<typeof TransferRequest>;
 
-export const TransferIdParams = z.object({ transactionId: Id.meta({ example: 'demo-payment' }) });
+export const TransferIdParams = z.object({ transactionId: TransferId });
 
 export const ReversalRequest = z.strictObject({ durability: DurabilityInput }).meta({ id: 'ReversalRequest' });
 
@@ -60,7 +61,7 @@ const balances = 'Only with the scope `balances:read`.';
 
 export const Transfer = z
   .object({
-    transactionId: Id,
+    transactionId: TransferId,
     status: z.literal('POSTED'),
     sourceAccount: Id,
     destinationAccount: Id,

@@ -1,5 +1,5 @@
 import { replay } from '../../domain/content.ts';
-import { idAhead } from '../../domain/ids.ts';
+import { idAhead, placeOf } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type ApplyReply, CacheError, type CacheServer } from '../../journal/cache-port.ts';
@@ -10,11 +10,14 @@ import { type AccountLoader, Uncached } from '../accounts/account-loader.ts';
 import { AttemptCall, type EpochView, type Session } from '../epoch/epoch-view.ts';
 import type { OutcomeFinder } from '../outcomes/outcome-finder.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
+import type { DatabaseWait } from './database-wait.ts';
 import type { Pending, ResultSink } from './pending.ts';
 
 const FAILURES_MAX = 3;
 const RETRY_BASE_MS = 50;
 const NO_ROOM_WAIT_MS = 50;
+/** How often a transfer that needs MySQL asks for it again while MySQL is unavailable, ms. */
+const DATABASE_WAIT_MS = 250;
 
 export interface CacheCallsDependencies {
   cache: CacheServer;
@@ -29,14 +32,21 @@ export interface CacheCallsDependencies {
  * Transfers in Redis, one script call at a time. Each gets an outcome, or what it lacks: an account (the loader installs it),
  * a look-up in MySQL, or the existing outcome of its id. A call that fails without proof leaves its transfers in doubt: they
  * are retried under their own ids, at most three times.
+ *
+ * While MySQL is unavailable, transfers that lack something from it wait, up to their deadline and up to the limit of
+ * `DatabaseWait`. They return to Redis first, which may know their id by now.
  */
 export class CacheCalls {
   readonly #deps: CacheCallsDependencies;
   readonly #sink: ResultSink;
+  readonly #databaseWait: DatabaseWait;
+  /** The latest answer to this class about MySQL was that it is unavailable. */
+  #databaseAway = false;
 
-  constructor(deps: CacheCallsDependencies, sink: ResultSink) {
+  constructor(deps: CacheCallsDependencies, sink: ResultSink, databaseWait: DatabaseWait) {
     this.#deps = deps;
     this.#sink = sink;
+    this.#databaseWait = databaseWait;
   }
 
   async call(view: EpochView, batch: readonly Pending[]): Promise<void> {
@@ -118,51 +128,92 @@ export class CacheCalls {
     const loaded = await this.#deps.loader.ensure([...ids]);
     const ready: Pending[] = [];
     const crowdedOut: Pending[] = [];
+    const held: Pending[] = [];
     for (const pending of batch) {
       const sides = [loaded.get(pending.order.source), loaded.get(pending.order.destination)];
       const problem = sides.find((side) => side instanceof Problem);
-      if (problem && !isHeld(problem)) {
+      if (problem && isDatabaseAway(problem)) held.push(pending);
+      else if (problem && !isHeld(problem)) {
         pending.resolveBy(problem, view.caller.epoch);
         this.#sink.giveUp(pending, problem);
       } else if (sides.some((side) => side instanceof Uncached)) crowdedOut.push(pending);
       else ready.push(pending);
     }
-    this.#sink.again(ready);
+    this.#found(ready);
+    this.#hold(held);
     // The flush makes room.
     if (crowdedOut.length > 0) this.#deps.clock.after(NO_ROOM_WAIT_MS, () => this.#sink.again(crowdedOut));
   }
 
   /** Looks up in MySQL the ids that Redis alone cannot decide. Those that are not there are queued again with the proof. */
   async lookUp(batch: readonly Pending[]): Promise<void> {
-    this.#deps.events.lookedUp(batch.length);
-    const found = await this.#deps.finder.inDatabase(batch.map(({ order }) => order.transactionId));
+    const admitted = batch.filter((pending) => isUuidV7(pending) || this.#mayWait(pending));
+    if (admitted.length === 0) return;
+    this.#deps.events.lookedUp(admitted.length);
+    const found = await this.#deps.finder.inDatabase(admitted.map(({ order }) => order.transactionId));
     if (found instanceof Problem) {
-      for (const pending of batch) this.#sink.giveUp(pending, found);
+      if (isDatabaseAway(found)) this.#hold(admitted);
+      else for (const pending of admitted) this.#sink.giveUp(pending, found);
       return;
     }
     const absent: Pending[] = [];
-    for (const pending of batch) {
+    for (const pending of admitted) {
       const existing = found.outcomes.get(pending.order.transactionId);
       pending.lookupCursor = found.stamp.cursor;
       pending.lookupEpoch = found.stamp.epoch;
       if (existing) this.#sink.answer(pending, replay(pending, existing));
       else absent.push(pending);
     }
-    this.#sink.again(absent);
+    this.#found(absent);
+  }
+
+  /** Counts a transfer that waits for MySQL, or answers it with a 503 if too many wait already. */
+  #mayWait(pending: Pending): boolean {
+    if (this.#databaseWait.begin(pending)) return true;
+    const code = this.#databaseAway ? 'database_unavailable' : 'overloaded';
+    this.#sink.giveUp(pending, new Problem(code, 'too many transfers are waiting for MySQL'));
+    return false;
+  }
+
+  /** MySQL has answered: these need it no longer. */
+  #found(batch: readonly Pending[]): void {
+    this.#databaseAway = false;
+    for (const pending of batch) this.#databaseWait.end(pending);
+    this.#sink.again(batch);
+  }
+
+  /** MySQL is unavailable. Nothing was sent to it that could change anything, so waiting costs time only. */
+  #hold(batch: readonly Pending[]): void {
+    if (batch.length === 0) return;
+    const { clock, events } = this.#deps;
+    this.#databaseAway = true;
+    const held = batch.filter((pending) => !pending.answered && this.#mayWait(pending));
+    if (held.length === 0) return;
+    events.retried('database');
+    // An outage ends at the deadline; the rounds limit what could go on without one.
+    for (const pending of held) pending.rounds = 0;
+    clock.after(backoffMs(0, DATABASE_WAIT_MS, clock), () => this.#sink.again(held));
   }
 
   async #replayKnown(view: EpochView, batch: readonly Pending[]): Promise<void> {
     const found = await this.#deps.finder.find(batch.map(({ order }) => order.transactionId));
+    const held: Pending[] = [];
     batch.forEach((pending, index) => {
       const existing = found[index];
-      if (existing instanceof Problem && !isHeld(existing)) this.#sink.giveUp(pending, existing);
+      if (existing instanceof Problem && isDatabaseAway(existing)) held.push(pending);
+      else if (existing instanceof Problem && !isHeld(existing)) this.#sink.giveUp(pending, existing);
       else if (existing && !(existing instanceof Problem)) {
         view.inDoubt.resolved('transfers', pending.order.transactionId);
         this.#sink.answer(pending, replay(pending, existing));
       } else this.#sink.again([pending]);
     });
+    this.#hold(held);
   }
 }
+
+const isDatabaseAway = ({ code }: Problem): boolean => code === 'database_unavailable';
+
+const isUuidV7 = ({ order }: Pending): boolean => placeOf(order.transactionId).bucket !== null;
 
 /** The session holds requests now: the transfer waits in the queue like the others. */
 const isHeld = ({ code }: Problem): boolean => code === 'ledger_switching' || code === 'ledger_closed';

@@ -10,6 +10,8 @@ type Answer = Outcome | Problem;
 
 /** One call to the ledger: resolves when all its transfers have an answer. */
 export class Submission {
+  /** How many of its transfers wait for MySQL. */
+  waitingForDatabase = 0;
   readonly answers: Promise<Answer[]>;
   readonly #results: Answer[];
   #open: number;
@@ -54,7 +56,9 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   answered = false;
   /** The problem of its last attempt, when it says more than the current state of the ledger. */
   trouble: ProblemCode | null = null;
-  readonly #submission: Submission;
+  /** Counted by `DatabaseWait`. */
+  waitsForDatabase = false;
+  readonly submission: Submission;
   readonly #index: number;
 
   constructor(
@@ -68,7 +72,7 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
     this.deadline = taken.deadline;
     this.trace = taken.trace;
     this.payload = encodeOrder(order, taken.takenAt, taken.trace);
-    this.#submission = submission;
+    this.submission = submission;
     this.#index = index;
   }
 
@@ -94,7 +98,7 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   answer(answer: Answer): void {
     if (this.answered) return;
     this.answered = true;
-    this.#submission.answer(this.#index, answer);
+    this.submission.answer(this.#index, answer);
   }
 
   /** Answers a transfer that cannot continue: never with 503 while an attempt is in doubt. */

@@ -2,7 +2,7 @@
 export interface LedgerEvents {
   /** One script call applied (or answered) this many transfers. */
   applied(transfers: number, ms: number): void;
-  retried(what: 'apply' | 'read' | 'load' | 'change'): void;
+  retried(what: 'apply' | 'read' | 'load' | 'change' | 'database'): void;
   lookedUp(ids: number): void;
   accountsHit(count: number): void;
   accountsMissed(count: number): void;

@@ -4,6 +4,7 @@ import type { Outcome, TransferOrder } from '../../domain/types.ts';
 import { CALL_TRANSFERS_MAX } from '../../journal/cache-port.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { CacheCalls, type CacheCallsDependencies } from '../calls/cache-calls.ts';
+import { DatabaseWait } from '../calls/database-wait.ts';
 import { DIRECT_BATCH_MAX, DirectCalls, type DirectCallsDependencies } from '../calls/direct-calls.ts';
 import { Pending, type ResultSink, Submission } from '../calls/pending.ts';
 import type { EpochView, Session } from '../epoch/epoch-view.ts';
@@ -12,6 +13,8 @@ export interface QueueLimits {
   /** Maximum time that a request is held, ms. */
   requestTimeoutMs: number;
   queueTransfersMax: number;
+  /** Maximum number of requests that may wait for MySQL while Redis decides; of the transfers, half the queue may. */
+  databaseWaitRequestsMax: number;
   applyBatchMax: number;
   applyCallsInFlightMax: number;
   /**
@@ -86,6 +89,7 @@ export class TransferQueue implements ResultSink {
   readonly #cacheCalls: CacheCalls;
   readonly #directCalls: DirectCalls;
   readonly #currentTrace: CurrentTrace;
+  readonly #databaseWait: DatabaseWait;
   #waiting: Pending[] = [];
   /** All transfers without an answer, in order of their deadlines. */
   readonly #open = new Set<Pending>();
@@ -97,7 +101,11 @@ export class TransferQueue implements ResultSink {
     this.#session = deps.session;
     this.#clock = deps.clock;
     this.#limits = { ...deps.limits, applyBatchMax: Math.min(deps.limits.applyBatchMax, CALL_TRANSFERS_MAX) };
-    this.#cacheCalls = new CacheCalls(deps, this);
+    this.#databaseWait = new DatabaseWait({
+      requestsMax: deps.limits.databaseWaitRequestsMax,
+      transfersMax: Math.ceil(deps.limits.queueTransfersMax / 2),
+    });
+    this.#cacheCalls = new CacheCalls(deps, this, this.#databaseWait);
     this.#directCalls = new DirectCalls(deps, this);
     this.#currentTrace = deps.currentTrace ?? (() => null);
     this.#session.onOpen(() => this.#schedulePump());
@@ -111,6 +119,11 @@ export class TransferQueue implements ResultSink {
   /** Queued transfers, as this pod holds them. */
   get waiting(): number {
     return this.#waiting.length;
+  }
+
+  /** Requests that wait for MySQL while Redis decides. */
+  get requestsWaitingForDatabase(): number {
+    return this.#databaseWait.requests;
   }
 
   /** One answer per order, in order. Never rejects. */
@@ -186,11 +199,13 @@ export class TransferQueue implements ResultSink {
 
   answer(pending: Pending, answer: Outcome | Problem): void {
     this.#open.delete(pending);
+    this.#databaseWait.end(pending);
     pending.answer(answer);
   }
 
   giveUp(pending: Pending, problem: Problem): void {
     this.#open.delete(pending);
+    this.#databaseWait.end(pending);
     pending.giveUp(problem);
   }
 
@@ -213,13 +228,15 @@ export class TransferQueue implements ResultSink {
     const before = this.#open.size;
     for (const pending of this.#open) {
       if (pending.deadline > now) break;
-      this.giveUp(pending, new Problem(pending.trouble ?? this.#whyNot(), 'the ledger did not accept it in time'));
+      this.giveUp(pending, new Problem(this.#whyNot(pending), 'the ledger did not accept it in time'));
     }
     // While the session is closed, nothing else removes them from the queue.
     if (this.#open.size < before) this.#waiting = this.#waiting.filter((pending) => !pending.answered);
   }
 
-  #whyNot() {
+  #whyNot({ trouble, waitsForDatabase }: Pending) {
+    if (trouble !== null) return trouble;
+    if (waitsForDatabase && this.#session.view() !== null) return 'database_unavailable';
     const works = this.#session.view() !== null || this.#session.direct() !== null;
     const reason = this.#session.holdReason();
     return works && reason !== 'database_unavailable' ? 'overloaded' : reason;

@@ -15,6 +15,7 @@ import { MemoryDirect } from './memory-direct.ts';
 export const LIMITS: PodLedgerDependencies['limits'] = {
   requestTimeoutMs: 10_000,
   queueTransfersMax: 1_000,
+  databaseWaitRequestsMax: 500,
   applyBatchMax: 500,
   applyCallsInFlightMax: 4,
   secondCallTransfersMin: 1,

@@ -34,7 +34,10 @@ const OPERATORS_MAX = 32;
 /** The route under which rejections are counted and logged. */
 const REFUSED = 'refused';
 
-type LoadSheddingDependencies = Pick<HttpDependencies, 'clock' | 'limits' | 'onRequest' | 'onProblem'> & {
+type LoadSheddingDependencies = Pick<
+  HttpDependencies,
+  'clock' | 'limits' | 'onRequest' | 'onProblem' | 'waitingForDatabase'
+> & {
   closes: ClosesConnection;
 };
 
@@ -95,9 +98,8 @@ export class LoadShedding {
   enter(request: IncomingMessage, response: ServerResponse): Leave | null {
     const url = request.url ?? '';
     if (alwaysPasses(url)) return passed;
-    const { requestsInFlightMax, requestsInFlightBusyMax } = this.#deps.limits;
     const now = this.#deps.clock.monotonic();
-    const limit = this.#busy.is(now) ? requestsInFlightBusyMax : requestsInFlightMax;
+    const limit = this.#limit(now);
     const isOperator = url.startsWith('/v1/ops/');
     if (this.#inFlight < limit) {
       this.#inFlight += 1;
@@ -107,6 +109,14 @@ export class LoadShedding {
     if (leave) return this.#remembering(request, response, leave);
     this.#turnAway({ request, response }, now);
     return null;
+  }
+
+  /** A request that waits for MySQL needs memory, but no CPU. */
+  #limit(now: number): number {
+    const { limits, waitingForDatabase } = this.#deps;
+    const { requestsInFlightMax, requestsInFlightBusyMax } = limits;
+    if (!this.#busy.is(now)) return requestsInFlightMax;
+    return Math.min(requestsInFlightMax, requestsInFlightBusyMax + waitingForDatabase());
   }
 
   #enterAsOperator({ headers }: IncomingMessage): Leave | null {

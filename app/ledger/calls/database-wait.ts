@@ -1,0 +1,50 @@
+import type { Pending } from './pending.ts';
+
+export interface DatabaseWaitLimits {
+  /** Maximum number of requests, and of their transfers, that may wait for MySQL at a time. */
+  requestsMax: number;
+  transfersMax: number;
+}
+
+/**
+ * Counts the transfers that wait for MySQL (for the look-up of an id, for an account, or for MySQL to return), so that
+ * they cannot take the place of those that Redis alone decides: clients whose every transfer needs MySQL would otherwise
+ * fill a pod's queue within seconds of an outage, and it would refuse everybody.
+ */
+export class DatabaseWait {
+  readonly #limits: DatabaseWaitLimits;
+  #transfers = 0;
+  #requests = 0;
+
+  constructor(limits: DatabaseWaitLimits) {
+    this.#limits = limits;
+  }
+
+  /** Requests that wait; they use memory, but no CPU. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** False: too many wait already. A transfer that waits is counted once, until `end`. */
+  begin(pending: Pending): boolean {
+    if (pending.waitsForDatabase) return true;
+    const { submission } = pending;
+    const isFirst = submission.waitingForDatabase === 0;
+    if (this.#transfers >= this.#limits.transfersMax) return false;
+    if (isFirst && this.#requests >= this.#limits.requestsMax) return false;
+    pending.waitsForDatabase = true;
+    submission.waitingForDatabase += 1;
+    this.#transfers += 1;
+    if (isFirst) this.#requests += 1;
+    return true;
+  }
+
+  end(pending: Pending): void {
+    if (!pending.waitsForDatabase) return;
+    const { submission } = pending;
+    pending.waitsForDatabase = false;
+    submission.waitingForDatabase -= 1;
+    this.#transfers -= 1;
+    if (submission.waitingForDatabase === 0) this.#requests -= 1;
+  }
+}
