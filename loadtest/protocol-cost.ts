@@ -12,8 +12,7 @@ import { ofTestLedger } from '../app/domain/testing/ledger-id.ts';
 import type { Account, TransferOrder } from '../app/domain/types.ts';
 import type { Caller } from '../app/journal/cache-port.ts';
 import { systemClock } from '../app/kernel/clock.ts';
-import { InDoubtAttempts } from '../app/ledger/epoch/epoch-memory.ts';
-import { EpochView, type Session } from '../app/ledger/epoch/epoch-view.ts';
+import { EpochView, InDoubtAttempts, type Session } from '../app/ledger/epoch/epoch-view.ts';
 import { PodLedger } from '../app/ledger/pod-ledger.ts';
 import { connectRedis } from '../app/redis/connection.ts';
 import { RedisScripts } from '../app/redis/redis-scripts.ts';
@@ -80,7 +79,8 @@ const account = (index: number): Account => ({
   settingsVersion: 1,
 });
 const accounts = Array.from({ length: ACCOUNTS }, (_, index) => account(index));
-const nothing = { applied() {}, retried() {}, lookedUp() {}, accountsHit() {}, accountsMissed() {}, evicted() {} };
+const nothing = { applied() {}, answered() {},
+    retried() {}, lookedUp() {}, accountsHit() {}, accountsMissed() {}, evicted() {} };
 const never = () => Promise.reject(new Error('everything is cached'));
 
 function order(number: number): TransferOrder {

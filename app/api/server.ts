@@ -6,13 +6,24 @@ import type { ApiDependencies } from './api-dependencies.ts';
 import { balanceRoutes } from './balances/balance-routes.ts';
 import { docsRoutes } from './docs/docs-routes.ts';
 import { healthRoutes } from './health/health-routes.ts';
-import { ApiApplication, type ApiMiddleware, send } from './http/application.ts';
+import {
+  ApiApplication,
+  type ApiMiddleware,
+  authenticate,
+  closeConnections,
+  correlate,
+  limitRate,
+  matchRoute,
+  measure,
+  send,
+  shown,
+  trace,
+} from './http/application.ts';
 import { refuseBroken } from './http/connections/broken-requests.ts';
 import { Connections, type CutReason } from './http/connections/connections.ts';
 import { LoadShedding, type LoopUtilization } from './http/connections/load-shedding.ts';
 import { type ClosesConnection, UNMATCHED } from './http/http-dependencies.ts';
-import { authenticate, closeConnections, correlate, limitRate, matchRoute, measure, trace } from './http/middleware.ts';
-import { renderProblems, shown } from './http/problems.ts';
+import { renderProblems } from './http/problems.ts';
 import { parseQuery } from './http/query.ts';
 import { RateLimiter } from './http/rate-limiter.ts';
 import { readBody } from './http/read-body.ts';

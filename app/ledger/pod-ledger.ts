@@ -40,11 +40,13 @@ export class PodLedger implements Ledger {
   readonly #watch: PersistenceWatch;
   readonly #changer: AccountChanger;
   readonly #clock: Clock;
+  readonly #events: LedgerEvents;
   readonly #requestTimeoutMs: number;
 
   constructor(deps: PodLedgerDependencies) {
     const { cache, session, clock, limits } = deps;
     this.#clock = clock;
+    this.#events = deps.events;
     this.#requestTimeoutMs = limits.requestTimeoutMs;
     const loader = new AccountLoader({ ...deps, accountsMax: limits.cachedAccountsMax });
     this.#finder = new OutcomeFinder(deps);
@@ -71,9 +73,14 @@ export class PodLedger implements Ledger {
 
   async apply(orders: readonly TransferOrder[], durability: Durability): Promise<(Outcome | Problem)[]> {
     const deadline = this.#clock.monotonic() + this.#requestTimeoutMs;
-    const answers = await this.#queue.submit(orders);
-    if (durability === 'cache') return answers;
-    return Promise.all(answers.map((answer) => this.#watch.wait(answer, deadline)));
+    let answers = await this.#queue.submit(orders);
+    if (durability === 'persisted')
+      answers = await Promise.all(answers.map((answer) => this.#watch.wait(answer, deadline)));
+    for (let index = 0; index < orders.length; index++) {
+      const [order, answer] = [orders[index], answers[index]];
+      if (order && answer) this.#events.answered(order, answer);
+    }
+    return answers;
   }
 
   async outcome(transactionId: string): Promise<Outcome> {

@@ -8,7 +8,6 @@ import { createApiServer } from '../api/server.ts';
 import { PodSession } from '../authority/pod/pod-session.ts';
 import { SCOPES } from '../domain/identity.ts';
 import { FailureReport } from '../kernel/failure-report.ts';
-import { LoggedLedger } from '../ledger/logged-ledger.ts';
 import { PodLedger } from '../ledger/pod-ledger.ts';
 import type { LedgerEvents } from '../ledger/ports/ledger-events.ts';
 import { SqlBooks } from '../mysql/ledger/books.ts';
@@ -116,7 +115,7 @@ export async function startApi(context: Context): Promise<Running> {
   };
   const { host, port, adminPort } = config.http;
   const deps: ApiDependencies = {
-    ledger: tracedLedger(new LoggedLedger(ledger, logger, metrics), tracing),
+    ledger: tracedLedger(ledger, tracing),
     books: new SqlBooks({ database, clock }),
     keys,
     ...jwt(context),
@@ -234,9 +233,13 @@ function jwt({ config, clock, logger }: Context) {
   return { jwt: jwtVerifier({ keys: keys.keyOf, issuer, audience }, clock) };
 }
 
-function ledgerEvents({ metrics }: Context): LedgerEvents {
+function ledgerEvents({ logger, metrics }: Context): LedgerEvents {
   return {
     applied: (transfers, ms) => metrics.applyCall({ transfers, seconds: ms / 1000 }),
+    answered(order, answer) {
+      logger.transferLogged(order, answer);
+      metrics.transferAnswered(answer);
+    },
     retried: (what) => metrics.retried(what),
     lookedUp: (ids) => metrics.idsLookedUp(ids),
     accountsHit: (hits) => metrics.accountsFound({ hits, misses: 0 }),

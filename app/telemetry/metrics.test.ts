@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Problem } from '../domain/problem.ts';
+import { orderOf } from '../domain/testing/orders.ts';
+import type { Posted, Rejected } from '../domain/types.ts';
 import { AUTHORITY_MODES, Metrics } from './metrics.ts';
 
 let metrics: Metrics;
@@ -13,18 +16,28 @@ async function sample(series: string): Promise<number | undefined> {
   return line === undefined ? undefined : Number(line.slice(series.length));
 }
 
+const common = { order: orderOf(), acceptedAt: 1, takenAt: 1, epoch: 1, seq: 1, replayed: false, persisted: false };
+const side = { balance: 1, version: 1, settingsVersion: 1 };
+const posted: Posted = { ...common, status: 'POSTED', source: side, destination: side };
+const rejected: Rejected = { ...common, status: 'REJECTED', refusal: 'insufficient_funds' };
+
 describe('Metrics', () => {
   it('counts transfers and problems by answer, and keeps counting after a scrape', async () => {
     expect(await sample('holdfast_transfers_total{outcome="posted"}')).toBe(0);
-    metrics.transferAnswered('posted');
-    metrics.transferAnswered('posted');
-    metrics.transferAnswered('outcome_unknown');
+    metrics.transferAnswered(posted);
+    metrics.transferAnswered(posted);
+    metrics.transferAnswered(new Problem('outcome_unknown', 'not known yet'));
+    metrics.transferAnswered(rejected);
+    metrics.transferAnswered({ ...posted, replayed: true });
+    metrics.transferAnswered({ ...rejected, replayed: true });
     metrics.problemAnswered('overloaded');
     expect(await sample('holdfast_transfers_total{outcome="posted"}')).toBe(2);
-    metrics.transferAnswered('posted');
+    metrics.transferAnswered(posted);
     expect(await sample('holdfast_transfers_total{outcome="posted"}')).toBe(3);
     expect(await sample('holdfast_transfers_total{outcome="outcome_unknown"}')).toBe(1);
-    expect(await sample('holdfast_transfers_total{outcome="insufficient_funds"}')).toBe(0);
+    expect(await sample('holdfast_transfers_total{outcome="insufficient_funds"}')).toBe(1);
+    expect(await sample('holdfast_transfers_total{outcome="replayed"}')).toBe(2);
+    expect(await sample('holdfast_transfers_total{outcome="account_frozen"}')).toBe(0);
     expect(await sample('holdfast_errors_total{code="overloaded"}')).toBe(1);
   });
 

@@ -1,9 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { type ProblemCode, REFUSALS } from '../domain/problem.ts';
+import { Problem, type ProblemCode, REFUSALS } from '../domain/problem.ts';
+import type { Outcome } from '../domain/types.ts';
 import type { BreakerState } from './breaker.ts';
 
 /** How a transfer was answered: posted, replayed, or the code of its problem. */
-export type TransferAnswer = 'posted' | 'replayed' | ProblemCode;
+type TransferAnswer = 'posted' | 'replayed' | ProblemCode;
 
 export const AUTHORITY_MODES = ['CACHE', 'CLOSING', 'REBUILDING', 'DIRECT'] as const;
 export type AuthorityMode = (typeof AUTHORITY_MODES)[number];
@@ -142,8 +143,8 @@ export class Metrics {
     for (const [name, limit] of Object.entries(limits)) this.#limits.set({ name }, limit);
   }
 
-  transferAnswered(answer: TransferAnswer): void {
-    this.#transfers.add(answer, 1);
+  transferAnswered(answer: Outcome | Problem): void {
+    this.#transfers.add(kindOf(answer), 1);
   }
 
   problemAnswered(code: ProblemCode): void {
@@ -290,4 +291,10 @@ export class Metrics {
     });
     return { add: (value: V, by: number): void => void counts.set(value, (counts.get(value) ?? 0) + by) };
   }
+}
+
+function kindOf(answer: Outcome | Problem): TransferAnswer {
+  if (answer instanceof Problem) return answer.code;
+  if (answer.replayed) return 'replayed';
+  return answer.status === 'POSTED' ? 'posted' : answer.refusal;
 }

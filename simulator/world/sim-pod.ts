@@ -10,6 +10,7 @@ import { LEDGER_LIMITS, TIMES } from './settings.ts';
 
 export const SILENT_EVENTS: LedgerEvents = {
   applied: () => {},
+  answered: () => {},
   retried: () => {},
   lookedUp: () => {},
   accountsHit: () => {},

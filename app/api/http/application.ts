@@ -1,6 +1,12 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import Koa, { type Middleware as KoaMiddleware, type ParameterizedContext } from 'koa';
-import type { Identity } from '../../domain/identity.ts';
-import type { Answer, PathParams, Route } from './route.ts';
+import { ANONYMOUS, type Identity, type JwtVerifier, type KeyStore } from '../../domain/identity.ts';
+import { ID_PATTERN, newUuidV7 } from '../../domain/ids.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { type ClosesConnection, type HttpDependencies, type RequestTracing, UNMATCHED } from './http-dependencies.ts';
+import type { RateLimiter } from './rate-limiter.ts';
+import type { Answer, PathParams, Route, RouteTable } from './route.ts';
 
 /** What the middleware finds out about a request, in this order. */
 export interface ApiState {
@@ -73,4 +79,141 @@ export function requestTarget(url: string): RequestTarget {
   const mark = target.indexOf('?');
   const path = mark === -1 ? target : target.slice(0, mark);
   return { path: path === '' ? '/' : path, query: mark === -1 ? '' : target.slice(mark + 1) };
+}
+
+const PATH_LENGTH_MAX = 256;
+
+/** A path as shown in responses, shortened: a request's path may have 16 KiB. */
+export function shown(path: string): string {
+  return path.length <= PATH_LENGTH_MAX ? path : `${path.slice(0, PATH_LENGTH_MAX)}…`;
+}
+
+/** One span per request, named after its route. Installed only if tracing is on. */
+export function trace(tracing: RequestTracing): ApiMiddleware {
+  return (ctx, next) =>
+    tracing.incomingSpan(ctx.req.headers, ctx.method, async (span) => {
+      await next();
+      const { route, correlationId } = ctx.state;
+      if (route) span.rename(`${route.method} ${route.path}`);
+      span.set('http.response.status_code', ctx.status);
+      span.set('holdfast.correlation_id', correlationId);
+    });
+}
+
+/** Reports each request to the hook. Outermost, so that the time covers everything. */
+export function measure(onRequest: HttpDependencies['onRequest'], clock: Clock): ApiMiddleware {
+  return async (ctx, next) => {
+    const start = clock.monotonic();
+    await next();
+    // Only the method of a matched route: anything else is text chosen by the client.
+    const route = ctx.state.route?.path ?? UNMATCHED;
+    const method = ctx.state.route?.method ?? UNMATCHED;
+    onRequest(route, method, ctx.status, (clock.monotonic() - start) / 1000);
+  };
+}
+
+/** Asks clients to close their connections and to open new ones, which may lead to other pods. */
+export function closeConnections(closes: ClosesConnection): ApiMiddleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } finally {
+      if (!ctx.headerSent && closes(ctx.req)) ctx.res.setHeader('Connection', 'close');
+    }
+  };
+}
+
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;
+const NO_TRACE = '0'.repeat(32);
+
+/**
+ * Gives every request its target and its correlation id: the client's `X-Correlation-Id`, otherwise the trace id of its
+ * `traceparent`, otherwise a new one. An invalid id is replaced rather than rejected: it is no reason to block a
+ * payment, but it must not reach logs or MySQL.
+ */
+export function correlate(clock: Clock): ApiMiddleware {
+  return (ctx, next) => {
+    const id = correlationIdOf(ctx.req.headers, clock);
+    ctx.state.target = requestTarget(ctx.req.url ?? '');
+    ctx.state.correlationId = id;
+    ctx.res.setHeader('X-Correlation-Id', id);
+    return next();
+  };
+}
+
+/** The correlation id of a request with these headers; a new one if none of them contains a valid id. */
+export function correlationIdOf(headers: IncomingHttpHeaders, clock: Clock): string {
+  const given = headers['x-correlation-id'];
+  if (typeof given === 'string' && ID_PATTERN.test(given)) return given;
+  return traceId(headers['traceparent']) ?? newUuidV7(clock.now());
+}
+
+function traceId(traceparent: string | string[] | undefined): string | null {
+  if (typeof traceparent !== 'string') return null;
+  const id = TRACEPARENT.exec(traceparent)?.[1];
+  return id === undefined || id === NO_TRACE ? null : id;
+}
+
+/** Finds the route before anything else is decided about the request: the route defines the requirements. */
+export function matchRoute(table: RouteTable): ApiMiddleware {
+  return (ctx, next) => {
+    const { path } = ctx.state.target;
+    const match = table.match(ctx.method, path);
+    if ('allow' in match) {
+      if (match.allow.length === 0) throw new Problem('not_found', `No resource exists at ${shown(path)}.`);
+      ctx.res.setHeader('Allow', match.allow.join(', '));
+      throw new Problem(
+        'method_not_allowed',
+        `${shown(path)} supports ${match.allow.join(', ')}, but not ${ctx.method}.`,
+      );
+    }
+    ctx.state.route = match.route;
+    ctx.state.params = match.params;
+    return next();
+  };
+}
+
+/** Any visible characters: the key store decides what a key looks like. The scheme is case-insensitive (RFC 9110). */
+const BEARER = /^Bearer +([!-~]{1,8192})$/i;
+/** Three parts, the first of which begins with `{"` in base64url. */
+const JWT = /^eyJ[\w-]*\.[\w-]+\.[\w-]+$/;
+
+/** Identifies the caller and checks whether it may use the route. */
+export function authenticate(keys: KeyStore, jwt: JwtVerifier | undefined): ApiMiddleware {
+  return async (ctx, next) => {
+    const { route } = ctx.state;
+    if (route.scopes.length === 0) {
+      ctx.state.identity = ANONYMOUS;
+      return next();
+    }
+    const token = bearerToken(ctx.req.headers.authorization);
+    const identity = await (jwt && JWT.test(token) ? jwt.verify(token) : keys.identify(token));
+    if (identity === null) throw new Problem('unauthenticated', 'The key or token is not valid.');
+    if (!mayCall(identity, route)) {
+      throw new Problem('forbidden', `This requires the scope ${route.scopes.join(' or ')}.`);
+    }
+    ctx.state.identity = identity;
+    return next();
+  };
+}
+
+function bearerToken(authorization: string | undefined): string {
+  if (authorization === undefined) throw new Problem('unauthenticated', 'Send Authorization: Bearer <key>.');
+  const token = BEARER.exec(authorization)?.[1];
+  if (token === undefined) throw new Problem('unauthenticated', 'The Authorization header must be Bearer <key>.');
+  return token;
+}
+
+function mayCall(identity: Identity, route: Route): boolean {
+  for (const scope of route.scopes) if (identity.scopes.has(scope)) return true;
+  return false;
+}
+
+/** Refuses requests of users that make too many. Null for no limit. */
+export function limitRate(limiter: RateLimiter | null): ApiMiddleware {
+  return (ctx, next) => {
+    const { route, identity } = ctx.state;
+    if (limiter === null || route.scopes.length === 0 || limiter.take(identity.user)) return next();
+    throw new Problem('rate_limited', `More than ${limiter.perSecondMax} requests in a second.`);
+  };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { PROBLEMS, Problem, type ProblemCode } from '../../domain/problem.ts';
-import { type ApiContext, type ApiMiddleware, sendContent } from './application.ts';
+import { type ApiContext, type ApiMiddleware, sendContent, shown } from './application.ts';
 import { type ApiLogger, type HttpDependencies, UNMATCHED } from './http-dependencies.ts';
 import { ClientGone } from './read-body.ts';
 import type { RefusalLog, RefusedRequest } from './refusal-log.ts';
@@ -16,13 +16,6 @@ export interface ProblemDocument {
   correlationId: string;
   transactionId?: string;
   errors?: Problem['extras']['errors'];
-}
-
-const PATH_LENGTH_MAX = 256;
-
-/** A path as shown in responses, shortened: a request's path may have 16 KiB. */
-export function shown(path: string): string {
-  return path.length <= PATH_LENGTH_MAX ? path : `${path.slice(0, PATH_LENGTH_MAX)}…`;
 }
 
 export function problemDocument(problem: Problem, instance: string, correlationId: string): ProblemDocument {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
-import { InDoubtAttempts } from './epoch-memory.ts';
+import { InDoubtAttempts } from './epoch-view.ts';
 
 const attempt = (id: string, accounts = ['a', 'b'], kind: InDoubtAttempt['kind'] = 'transfers') => ({
   inDoubtAttempt: (): InDoubtAttempt => ({ kind, id, accounts }),

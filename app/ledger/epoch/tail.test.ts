@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeRecord, RecordStatus } from '../../journal/codec.ts';
 import type { JournalEntry } from '../../journal/journal-entry.ts';
-import { Tail } from './epoch-memory.ts';
-import { EpochView } from './epoch-view.ts';
+import { EpochView, Tail } from './epoch-view.ts';
 
 const nothing = {
   detail: 0,

@@ -1,7 +1,12 @@
-/** Events in the ledger that may be counted; the ledger itself has no dependency on metrics. */
+import type { Problem } from '../../domain/problem.ts';
+import type { Outcome, TransferOrder } from '../../domain/types.ts';
+
+/** Events in the ledger that may be logged and counted; the ledger itself depends on neither logs nor metrics. */
 export interface LedgerEvents {
   /** One script call applied (or answered) this many transfers. */
   applied(transfers: number, ms: number): void;
+  /** Once for each transfer, with the answer that its caller gets. */
+  answered(order: TransferOrder, answer: Outcome | Problem): void;
   retried(what: 'apply' | 'read' | 'load' | 'change' | 'database'): void;
   lookedUp(ids: number): void;
   accountsHit(count: number): void;

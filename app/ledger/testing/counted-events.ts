@@ -1,10 +1,16 @@
+import type { Problem } from '../../domain/problem.ts';
+import type { Outcome, TransferOrder } from '../../domain/types.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 
 /** Counts the ledger's events. */
 export class CountedEvents implements LedgerEvents {
   readonly counts = { applied: 0, retried: 0, lookedUp: 0, hit: 0, missed: 0, evicted: 0 };
+  readonly answers: [TransferOrder, Outcome | Problem][] = [];
   applied(transfers: number): void {
     this.counts.applied += transfers;
+  }
+  answered(order: TransferOrder, answer: Outcome | Problem): void {
+    this.answers.push([order, answer]);
   }
   retried(): void {
     this.counts.retried += 1;

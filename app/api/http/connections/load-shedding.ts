@@ -3,9 +3,8 @@ import type { Socket } from 'node:net';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import { Problem } from '../../../domain/problem.ts';
 import type { Clock } from '../../../kernel/clock.ts';
-import { requestTarget } from '../application.ts';
+import { correlationIdOf, requestTarget } from '../application.ts';
 import type { ClosesConnection, HttpDependencies } from '../http-dependencies.ts';
-import { correlationIdOf } from '../middleware.ts';
 import { problemDocument, retryAfterSeconds } from '../problems.ts';
 import type { RefusalLog } from '../refusal-log.ts';
 
