@@ -2,7 +2,7 @@ import { REFUSALS, type Refusal } from '../domain/problem.ts';
 import type { Account, AccountStatus, Outcome, TransferOrder } from '../domain/types.ts';
 import type { JournalEntry } from './journal-entry.ts';
 
-/** The byte layouts shared with the Lua scripts: see lua/includes/account.lua and record.lua. Little endian. */
+/** The byte layouts shared with the Lua scripts: see lua/includes/layout.lua. Little endian. */
 const STATUSES = ['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED'] as const satisfies readonly AccountStatus[];
 export const statusNumber = (status: AccountStatus): number => STATUSES.indexOf(status);
 export function statusName(code: number): AccountStatus {
@@ -66,7 +66,7 @@ export const RecordStatus = {
   AHEAD: 7,
 } as const;
 
-/** The result of one item of a call. The meaning of the two sides depends on the entry's kind, see record.lua. */
+/** The result of one item of a call. The meaning of the two sides depends on the entry's kind, see includes/layout.lua. */
 export interface ResultRecord {
   status: number;
   /** The number of the refusal; for MISSING, which accounts are missing. */

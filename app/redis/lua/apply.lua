@@ -7,14 +7,13 @@
 -- ARGV[4] items: per chunk its count H, then per item: source index H, destination index H (into the account ids,
 --   from 1), amount d, currency c3, place of the id H, time of the id d, cursor of its lookup d (-1: none), id s
 -- ARGV[5] number of chunks  ARGV[6..] the chunks' payloads, opaque, then the account ids
--- Returns head, then a record per item (includes/record.lua): POSTED, REJECTED; REPLAYED with the seq of the existing
+-- Returns head, then a record per item (includes/layout.lua): POSTED, REJECTED; REPLAYED with the seq of the existing
 --   outcome; SAME_CALL with the index (from 0) of the item in this call that has the id; NEEDS_LOOKUP; MISSING with 1 =
 --   source, 2 = destination, 3 = both in its refusal byte; AHEAD for a new UUIDv7 that is too far ahead of the ledger's
 --   time. Only POSTED and REJECTED were written. An error after a write is not rolled back, so nothing below the line
 --   marked WRITES may fail.
 --@include prologue
---@include account
---@include record
+--@include layout
 --@include ids
 --@include rules
 

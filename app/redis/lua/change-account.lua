@@ -9,8 +9,7 @@
 --   changes nothing and is not stored: its refusal byte is 1 = other settings version, 2 = closed permanently, 3 = not
 --   empty, 4 = settings version exhausted.
 --@include prologue
---@include account
---@include record
+--@include layout
 --@include ids
 
 local ledger, refused = enter()

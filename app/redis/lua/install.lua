@@ -4,11 +4,11 @@
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4] cursor of the snapshot in which the accounts were read
 -- ARGV[5] maximum number of accounts  ARGV[6] latest time at which one of the accounts was changed, ms: the ledger's
 --   time continues from there, so that times never decrease along an account, whichever store decided before
--- ARGV[7..] pairs: account id, account (includes/account.lua, its seq is set here)
+-- ARGV[7..] pairs: account id, account (includes/layout.lua, its seq is set here)
 -- Returns head, number evicted d, then per account a zero byte (no room, all are dirty) or a one byte and the current
 --   account: one that is already here is left unchanged. `STALE` if the snapshot is older than what Redis has evicted.
 --@include prologue
---@include account
+--@include layout
 
 local ledger, refused = enter()
 if not ledger then return refused end

@@ -2,7 +2,7 @@
 -- Reads accounts.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4..] account ids (none: only the head is returned)
--- Returns head, then per id either a zero byte, or a one byte and the account (includes/account.lua).
+-- Returns head, then per id either a zero byte, or a one byte and the account (includes/layout.lua).
 --@include prologue
 
 local ledger, refused = enter()
