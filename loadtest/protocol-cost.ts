@@ -79,8 +79,15 @@ const account = (index: number): Account => ({
   settingsVersion: 1,
 });
 const accounts = Array.from({ length: ACCOUNTS }, (_, index) => account(index));
-const nothing = { applied() {}, answered() {},
-    retried() {}, lookedUp() {}, accountsHit() {}, accountsMissed() {}, evicted() {} };
+const nothing = {
+  applied() {},
+  answered() {},
+  retried() {},
+  lookedUp() {},
+  accountsHit() {},
+  accountsMissed() {},
+  evicted() {},
+};
 const never = () => Promise.reject(new Error('everything is cached'));
 
 function order(number: number): TransferOrder {
