@@ -235,6 +235,20 @@ module.exports = {
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: '^node_modules/@types/' },
     },
     {
+      name: 'verification-knows-no-user',
+      comment: 'The simulator, the resilience tests and the load tests share it.',
+      severity: 'error',
+      from: { path: '^verification/', pathNot: TESTS },
+      to: { path: '^(simulator|resilience-tests|loadtest|mock-data)/' },
+    },
+    {
+      name: 'checker-stands-alone',
+      comment: 'It would share the mistakes of code that it shares with the ledger. Types have none.',
+      severity: 'error',
+      from: { path: '^verification/checker/', pathNot: TESTS },
+      to: { pathNot: '^verification/checker/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'everything-is-found',
       severity: 'error',
       from: {},

@@ -1,4 +1,5 @@
-import type { PrivateStack, StackFile } from '../resilience-tests/harness/stack.ts';
+import { median } from '../verification/harness/command.ts';
+import type { PrivateStack, StackFile } from '../verification/harness/stack.ts';
 import { openAccounts } from './bank.ts';
 import type { Found, Part } from './parts/part.ts';
 import { single } from './parts/transfers.ts';
@@ -40,12 +41,4 @@ export class Contender {
     const of = (name: string) => median(rounds.map(({ figures }) => figures[name] ?? Number.NaN));
     return { ...last, figures: Object.fromEntries(names.map((name) => [name, of(name)])) };
   }
-}
-
-/** For an even number of values, the mean of the two in the middle. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const [low = Number.NaN, high = Number.NaN] = [sorted[middle - 1], sorted[middle]];
-  return sorted.length % 2 === 1 ? high : (low + high) / 2;
 }

@@ -4,10 +4,12 @@
  * --again), so that the run can be interrupted and continued point by point. Needs some 10 GB of disk; delete
  * .local/growth afterwards.
  */
+
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { flag, readCommandLine, some, wholeNumber } from '../app/config/command-line.mjs';
-import { PrivateStack } from '../resilience-tests/harness/stack.ts';
+import { exitOnSignals } from '../verification/harness/command.ts';
+import { PrivateStack } from '../verification/harness/stack.ts';
 import { reconcile } from './bank.ts';
 import { fill } from './growth/fill.ts';
 import { type Measured, measurePoint } from './growth/measure-point.ts';
@@ -31,12 +33,7 @@ const { values } = readCommandLine({
 });
 const { seconds } = values;
 const wanted = POINTS.filter(({ name }) => values.points?.includes(name) ?? true);
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  process.once(signal, () => process.exit(code));
-}
+exitOnSignals();
 
 const RESULTS = join(import.meta.dirname, 'results', 'growth.json');
 const measured = new Map(readMeasured().map((one) => [one.name, one]));

@@ -1,23 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { Redis } from 'ioredis';
-import type { StackFile } from '../resilience-tests/harness/stack.ts';
-import type { Books } from './bank.ts';
-
-/** Linux counts the time of a process in hundredths of a second. */
-const MS_PER_TICK = 10;
-
-/**
- * CPU time of a process so far, all threads, user and system, ms.
- * @param times 2: its own; 4: including its children that have ended
- */
-export function cpuMs(pid: number, times: 2 | 4 = 2): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // After the name, which may contain spaces: utime, stime, cutime and cstime are fields 14 to 17 of the whole line.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields.slice(11, 11 + times).reduce((sum, ticks) => sum + Number(ticks), 0) * MS_PER_TICK;
-}
+import type { Mysql } from '../verification/harness/mysql.ts';
+import type { StackFile } from '../verification/harness/stack.ts';
+import { cpuMs } from '../verification/harness/usage.ts';
 
 /**
  * CPU time by part of the stack, ms. The generator is this process and the children for which it has waited, such as
@@ -74,8 +60,8 @@ export interface Lag {
 }
 
 /** From acceptance to the INSERT, for all outcomes after a seq. The commit follows within the same transaction. */
-export async function flushLag(books: Books, { epoch, seq }: { epoch: number; seq: number }): Promise<Lag> {
-  const rows = await books.rows(
+export async function flushLag(mysql: Mysql, { epoch, seq }: { epoch: number; seq: number }): Promise<Lag> {
+  const rows = await mysql.rows(
     `SELECT TIMESTAMPDIFF(MICROSECOND, accepted_at, persisted_at) DIV 1000 AS ms, COUNT(*) AS transfers
      FROM transfers WHERE epoch = ? AND seq > ? GROUP BY ms ORDER BY ms`,
     [epoch, seq],

@@ -19,6 +19,7 @@ import { RedisScripts } from '../app/redis/redis-scripts.ts';
 import { loadScript } from '../app/redis/run-script.ts';
 import { startRedis } from '../devstack/stores/redis.mjs';
 import { temporaryFolder } from '../devstack/testing/temporary.mjs';
+import { median } from '../verification/harness/command.ts';
 
 const ACCOUNTS = 1000;
 const WORKERS = 64;
@@ -132,8 +133,6 @@ function bench(name: string, ledger: PodLedger): Bench {
     },
   };
 }
-
-const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 
 const dir = temporaryFolder();
 const server = await startRedis({ dir });

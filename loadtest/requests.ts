@@ -1,6 +1,6 @@
 /** Requests as bytes, for generators that use bare sockets. */
 import { randomBytes } from 'node:crypto';
-import type { StackFile } from '../resilience-tests/harness/stack.ts';
+import type { StackFile } from '../verification/harness/stack.ts';
 import { accountId } from './bank.ts';
 
 const random = (below: number): number => Math.floor(Math.random() * below);

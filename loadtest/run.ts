@@ -1,7 +1,9 @@
 /** `npm run loadtest`: measures its own stack over loopback. */
+
 import { loadavg } from 'node:os';
 import { flag, readCommandLine, some, text, wholeNumber } from '../app/config/command-line.mjs';
-import { PrivateStack } from '../resilience-tests/harness/stack.ts';
+import { exitOnSignals } from '../verification/harness/command.ts';
+import { PrivateStack } from '../verification/harness/stack.ts';
 import { against, otherStack } from './against.ts';
 import { reconcile } from './bank.ts';
 import { Contender } from './contender.ts';
@@ -37,12 +39,7 @@ const seconds = values.seconds ?? (values.full ? 60 : whole ? 6 : 10);
 const turnSeconds = values.turn ?? (values.full ? 10 : 2);
 const rounds = values.rounds ?? (other === null ? 1 : 3);
 
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  process.once(signal, () => process.exit(code));
-}
+exitOnSignals();
 
 if (other !== null) {
   const clean = await against({ other, parts, accounts, seconds, turnSeconds, rounds });
@@ -61,7 +58,7 @@ if (other !== null) {
     }
   }
   const podNode = nodeOf(contender.stack);
-  const reconciliation = await reconcile(own.file);
+  const reconciliation = await reconcile(own.file, accounts);
   const found = new Map(parts.map(({ name }) => [name, contender.medians(name)]));
   if (whole) {
     const command = ['npm run loadtest', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(

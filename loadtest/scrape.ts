@@ -1,5 +1,5 @@
 /** What the pods report at /metrics: one sample, and the difference of two samples. */
-import type { StackFile } from '../resilience-tests/harness/stack.ts';
+import type { StackFile } from '../verification/harness/stack.ts';
 
 /** Name with its labels, as in the text → value. For several processes of a role, the sum. */
 export type Look = ReadonlyMap<string, number>;

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import type { StackFile } from '../resilience-tests/harness/stack.ts';
+import type { StackFile } from '../verification/harness/stack.ts';
+import { memoryBytes } from '../verification/harness/usage.ts';
 import { cpuByPart, cpuPerUnit, RedisMemory, round } from './measure.ts';
 import { gained, type Look, look, quantileGained } from './scrape.ts';
 
@@ -125,8 +125,7 @@ function apiRss({ pods }: StackFile): number {
   let sum = 0;
   for (const { role, pid } of pods) {
     if (role !== 'api' || pid === null) continue;
-    const kib = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-    sum += Number(kib) * 1024;
+    sum += memoryBytes(pid);
   }
   return sum;
 }

@@ -1,13 +1,16 @@
 /** `npx tsx resilience-tests/alerts.ts`: the chart's alerts in a real Prometheus and Alertmanager, with real faults. */
+
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readCommandLine, some } from '../app/config/command-line.mjs';
+import { Client, silence } from '../verification/harness/client.ts';
+import { Cluster } from '../verification/harness/cluster.ts';
+import { exitOnSignals } from '../verification/harness/command.ts';
+import { now, sleep, until } from '../verification/harness/time.ts';
+import { openAccounts } from '../verification/load/ledger.ts';
 import { FAULTS, type Fault, NOT_TRIED, type Scene } from './alerts/faults.ts';
-import { Client, silence } from './harness/client.ts';
-import { Cluster } from './harness/cluster.ts';
 import { FASTER, Monitoring } from './harness/monitoring.ts';
-import { now, sleep, until } from './harness/time.ts';
 
 const PAGE = join(import.meta.dirname, 'ALERTS.md');
 const WORKERS = 12;
@@ -35,12 +38,7 @@ interface Outcome {
   wrong: readonly string[];
 }
 
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  process.once(signal, () => process.exit(code));
-}
+exitOnSignals();
 const faults = FAULTS.filter(({ name }) => values.only?.includes(name) ?? true);
 await using cluster = await Cluster.start({
   pods: 2,
@@ -49,9 +47,10 @@ await using cluster = await Cluster.start({
 await using monitoring = await Monitoring.start(cluster);
 using client = new Client(() => cluster.addresses, cluster.file.apiKey);
 const id = (n: number) => `alerts-${n % ACCOUNTS}`;
-for (let n = 0; n < ACCOUNTS; n++) {
-  await client.post('/v1/accounts', { accountId: id(n), currency: 'EUR', external: true });
-}
+const accounts = Array.from({ length: ACCOUNTS }, (_, n) => ({
+  ...{ accountId: id(n), currency: 'EUR', overdraftLimit: 0, external: true },
+}));
+await openAccounts(client, accounts);
 const stop = new AbortController();
 const load = Promise.all(Array.from({ length: WORKERS }, (_, worker) => post(worker)));
 const outcomes: Outcome[] = [];

@@ -2,13 +2,14 @@
  * A pod under a flood of pipelined requests without a key whose answers nobody reads, beside an honest client. The pod has
  * the heap that it has in a container of 1 GiB, as in the chart.
  */
+
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readCommandLine, text, wholeNumber } from '../app/config/command-line.mjs';
 import { openAccounts } from '../loadtest/bank.ts';
-import { PrivateStack, type StackFile } from './harness/stack.ts';
+import { PrivateStack, type StackFile } from '../verification/harness/stack.ts';
+import { memoryBytes } from '../verification/harness/usage.ts';
 
 const { values } = readCommandLine({
   name: 'npx tsx resilience-tests/flood.ts',
@@ -20,6 +21,7 @@ const { values } = readCommandLine({
   },
 });
 
+const MIB = 2 ** 20;
 const HEAP_MIB = 512;
 const RSS_MIB_MAX = 512;
 const P99_MS_MAX = 500;
@@ -45,7 +47,7 @@ const latenciesMs: number[] = [];
 const answers: Record<string, number> = {};
 const until = performance.now() + values.seconds * 1_000;
 while (performance.now() < until) {
-  rssMiB = Math.max(rssMiB, rssOf(pid));
+  rssMiB = Math.max(rssMiB, Math.round(memoryBytes(pid) / MIB));
   const since = performance.now();
   const answer = await transfer(file);
   latenciesMs.push(performance.now() - since);
@@ -55,7 +57,7 @@ while (performance.now() < until) {
 flood.kill();
 latenciesMs.sort((a, b) => a - b);
 const p99Ms = Math.round(latenciesMs[Math.floor(latenciesMs.length * 0.99)] ?? 0);
-const isAlive = stack.file.pods.some((pod) => pod.pid === pid) && rssOf(pid) > 0;
+const isAlive = stack.file.pods.some((pod) => pod.pid === pid) && memoryBytes(pid) > 0;
 const passed = isAlive && rssMiB < RSS_MIB_MAX && p99Ms < P99_MS_MAX;
 console.log(
   `${values.connections} connections, ${values.seconds} s: the pod is ${isAlive ? 'alive' : 'dead'}, ${rssMiB} MiB at most (limit ${RSS_MIB_MAX}); ` +
@@ -80,15 +82,5 @@ async function transfer({ apiKey }: StackFile): Promise<string> {
     return String(response.status);
   } catch {
     return 'no answer';
-  }
-}
-
-/** 0 when there is no such process. */
-function rssOf(process: number): number {
-  try {
-    const status = readFileSync(`/proc/${process}/status`, 'utf8');
-    return Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024);
-  } catch {
-    return 0;
   }
 }

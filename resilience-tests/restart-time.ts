@@ -1,15 +1,18 @@
 /**
  * How long a killed pod is away: from the start of its process to the first 200 of `/readyz`, under load.
  */
+
 import { setMaxListeners } from 'node:events';
 import { readCommandLine } from '../app/config/command-line.mjs';
-import { Client } from './harness/client.ts';
-import { Cluster } from './harness/cluster.ts';
-import { Load, STEADY_LOAD } from './harness/load.ts';
-import { smallTown } from './harness/population.ts';
-import { Recorder } from './harness/recorder.ts';
-import type { Service } from './harness/service.ts';
-import { now, sleep, until } from './harness/time.ts';
+import { Client } from '../verification/harness/client.ts';
+import { Cluster } from '../verification/harness/cluster.ts';
+import { median } from '../verification/harness/command.ts';
+import type { Service } from '../verification/harness/service.ts';
+import { now, sleep, until } from '../verification/harness/time.ts';
+import { openAccounts } from '../verification/load/ledger.ts';
+import { Load, STEADY_LOAD } from '../verification/load/load.ts';
+import { smallTown } from '../verification/load/population.ts';
+import { Recorder } from '../verification/load/recorder.ts';
 
 readCommandLine({
   name: 'npx tsx resilience-tests/restart-time.ts',
@@ -45,17 +48,14 @@ const isReady = (pod: Service): Promise<boolean> =>
 async function measure(what: string, pod: Service): Promise<void> {
   const times: number[] = [];
   for (let time = 0; time < TIMES; time++) times.push(await restartMs(pod));
-  times.sort((a, b) => a - b);
-  const [least, median, most] = [times[0], times[Math.floor(TIMES / 2)], times.at(-1)].map((ms) => Math.round(ms ?? 0));
-  console.log(`${what}: median ${median} ms, from ${least} to ${most} ms, of ${TIMES}`);
+  const [least, middle, most] = [Math.min(...times), median(times), Math.max(...times)].map(Math.round);
+  console.log(`${what}: median ${middle} ms, from ${least} to ${most} ms, of ${TIMES}`);
 }
 
 await using cluster = await Cluster.start();
 using client = new Client(() => cluster.addresses, cluster.file.apiKey);
 const population = smallTown('restart:');
-for (const { accountId, currency, external } of population.accounts) {
-  await client.post('/v1/accounts', { accountId, currency, external });
-}
+await openAccounts(client, population.accounts);
 const stop = new AbortController();
 setMaxListeners(0, stop.signal); // every worker waits for it
 const running = new Load(client, new Recorder(population.accounts), population).run(STEADY_LOAD, stop.signal);

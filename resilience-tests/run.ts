@@ -1,9 +1,11 @@
 /** `npm run resilience`: breaks a running stack on purpose, and compares what clients were told with what is in MySQL afterwards. */
+
 import { join } from 'node:path';
 import { flag, readCommandLine } from '../app/config/command-line.mjs';
+import { exitOnSignals } from '../verification/harness/command.ts';
+import type { System } from '../verification/harness/system.ts';
 import { experiment, type Result } from './harness/experiment.ts';
 import { type Ground, type Hypothesis, NotHere } from './harness/hypothesis.ts';
-import type { System } from './harness/system.ts';
 import { accountsChurn } from './hypotheses/accounts-churn.ts';
 import { apiKilled } from './hypotheses/api-killed.ts';
 import { diskFull } from './hypotheses/disk-full.ts';
@@ -108,14 +110,7 @@ const TESTS = new Map<string, Test>([
   testOf(upgradeFrom010RedisKilled),
 ]);
 
-// So that a signal runs what was registered for the end of the process, which stops the stacks.
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-  ['SIGHUP', 129],
-] as const) {
-  process.once(signal, () => process.exit(code));
-}
+exitOnSignals();
 
 const { values, operands } = readCommandLine({
   name: 'npm run resilience --',

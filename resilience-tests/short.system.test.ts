@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Cluster, ownCluster } from './harness/cluster.ts';
+import type { Cluster } from '../verification/harness/cluster.ts';
+import type { System } from '../verification/harness/system.ts';
 import { experiment } from './harness/experiment.ts';
-import { type Ground, type Hypothesis, ownStack } from './harness/hypothesis.ts';
-import type { System } from './harness/system.ts';
+import { type Ground, type Hypothesis, ownCluster, ownStack } from './harness/hypothesis.ts';
 import { apiKilled } from './hypotheses/api-killed.ts';
 import { keeperKilled } from './hypotheses/keeper-killed.ts';
 import { mysqlKilled } from './hypotheses/mysql-killed.ts';

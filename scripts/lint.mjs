@@ -28,7 +28,7 @@ function passes(program, args) {
 }
 
 const style = passes('biome', ['check', ...(values.fix ? ['--write'] : []), '.']);
-const boundaries = passes('depcruise', ['app', '--config', '.dependency-cruiser.cjs']);
+const boundaries = passes('depcruise', ['app', 'verification', '--config', '.dependency-cruiser.cjs']);
 if (!boundaries) console.log(`${graphAsText(folderGraph(root))}\n`);
 const unused = passes('knip', []);
 process.exitCode = style && boundaries && unused ? 0 : 1;

@@ -138,7 +138,14 @@ async function everything() {
   await check('Style (biome)', binary('biome'), 'check', '.');
   await check('Types (tsc)', binary('tsc'), '--noEmit');
   await check('Nothing unused (knip)', binary('knip'));
-  await check('Boundaries (dependency-cruiser)', binary('depcruise'), 'app', '--config', '.dependency-cruiser.cjs');
+  await check(
+    'Boundaries (dependency-cruiser)',
+    binary('depcruise'),
+    'app',
+    'verification',
+    '--config',
+    '.dependency-cruiser.cjs',
+  );
   await tests();
   const folder = join(root, 'scripts', 'checks');
   const checks = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.mjs')) : [];

@@ -5,10 +5,10 @@ import { outcomeAnswer } from '../app/api/transfers/transfer-schema.ts';
 import { PROBLEMS, type ProblemCode } from '../app/domain/problem.ts';
 import { orderOf } from '../app/domain/testing/orders.ts';
 import type { Outcome, Posted } from '../app/domain/types.ts';
-import { answerOf as answerOfHttp, answerOfLookUp } from '../resilience-tests/harness/answers.ts';
 import { answerOf as answerOfSimulator } from '../simulator/world/answers.ts';
 import { runSeed } from '../simulator/world/run-seed.ts';
 import { check } from './checker/check.ts';
+import { answerOf as answerOfHttp, answerOfLookUp } from './load/answers.ts';
 
 vi.mock('./checker/check.ts', async (original) => {
   const real = await original<typeof import('./checker/check.ts')>();

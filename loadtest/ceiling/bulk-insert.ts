@@ -7,7 +7,7 @@ import { newUuidV7 } from '../../app/domain/ids.ts';
 import type { Posted } from '../../app/domain/types.ts';
 import { Session } from '../../app/mysql/connection/pool.ts';
 import { insertOutcomes } from '../../app/mysql/ledger/flush-store.ts';
-import type { StackFile } from '../../resilience-tests/harness/stack.ts';
+import type { StackFile } from '../../verification/harness/stack.ts';
 import { accountId } from '../bank.ts';
 
 const TABLE = 'ceiling_transfers';

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { StackFile } from '../../resilience-tests/harness/stack.ts';
+import type { StackFile } from '../../verification/harness/stack.ts';
 
 const START_MS_MAX = 60_000;
 

@@ -1,4 +1,4 @@
-import { median } from '../contender.ts';
+import { median } from '../../verification/harness/command.ts';
 import { round } from '../measure.ts';
 
 /** Something with a rate: ours, or the best that the machine can do. */

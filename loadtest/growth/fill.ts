@@ -1,5 +1,5 @@
 import { createConnection } from 'mysql2/promise';
-import type { StackFile } from '../../resilience-tests/harness/stack.ts';
+import type { StackFile } from '../../verification/harness/stack.ts';
 import type { Point } from './points.ts';
 
 type Connection = Awaited<ReturnType<typeof createConnection>>;

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
-import { Client } from '../../resilience-tests/harness/client.ts';
-import type { StackFile } from '../../resilience-tests/harness/stack.ts';
+import { Client } from '../../verification/harness/client.ts';
+import type { StackFile } from '../../verification/harness/stack.ts';
 import { accountId } from '../bank.ts';
 import { round } from '../measure.ts';
 import { single } from '../parts/transfers.ts';

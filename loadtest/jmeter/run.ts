@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readCommandLine, text, wholeNumber } from '../../app/config/command-line.mjs';
 import { findProgram } from '../../devstack/install/packages.mjs';
-import { PrivateStack } from '../../resilience-tests/harness/stack.ts';
+import { PrivateStack } from '../../verification/harness/stack.ts';
 import { accountId, openAccounts, reconcile, type Target } from '../bank.ts';
 import { reportOf, samplesOf, summaryOf } from './report.ts';
 
@@ -105,7 +105,7 @@ if (error) throw error;
 if (status !== 0) throw new Error(`JMeter ended with ${status}: see ${log}`);
 const seen = samplesOf(readFileSync(samples, 'utf8'));
 writeFileSync(join(RESULTS, 'report.html'), reportOf(seen));
-const { clean } = await reconcile(target);
+const { clean } = await reconcile(target, accounts);
 console.table(summaryOf(seen));
 console.log(`Reconciliation: ${clean ? 'clean' : 'DRIFT'}. Report: ${join(RESULTS, 'report.html')}`);
 if (!clean || seen.length === 0 || seen.some(({ good }) => !good)) process.exitCode = 1;

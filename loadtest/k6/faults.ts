@@ -1,4 +1,4 @@
-import type { PrivateStack } from '../../resilience-tests/harness/stack.ts';
+import type { PrivateStack } from '../../verification/harness/stack.ts';
 
 /** Kills the pod after a third of the time and Redis after two thirds, both with kill -9; `npm start` restarts them. */
 export function breakThings(stack: PrivateStack, seconds: number): Disposable {

@@ -2,9 +2,11 @@
  * Runs a k6 scenario against its own stack, or against --url (with HOLDFAST_KEY), and reconciles the books: a run with
  * drift is not a valid result.
  */
+
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { PrivateStack } from '../../resilience-tests/harness/stack.ts';
+import { exitOnSignals } from '../../verification/harness/command.ts';
+import { PrivateStack } from '../../verification/harness/stack.ts';
 import { openAccounts, type Reconciliation, reconcile, type Target } from '../bank.ts';
 import { cpuByPart, cpuPerUnit } from '../measure.ts';
 import { breakThings } from './faults.ts';
@@ -20,8 +22,7 @@ const FOLDER = import.meta.dirname;
  */
 const LIMITS = { REQUESTS_IN_FLIGHT_MAX: '256', REQUESTS_IN_FLIGHT_BUSY_MAX: '200' };
 
-process.once('SIGINT', () => process.exit(130));
-process.once('SIGTERM', () => process.exit(143));
+exitOnSignals();
 
 const order = asked(process.argv.slice(2));
 const k6 = findK6();
@@ -83,6 +84,6 @@ async function measure(name: ScenarioName): Promise<Result> {
   const k6Micros = Math.round((cpuMs * 1000) / figures.requests);
   // A killed process takes its CPU count with it.
   const parts = before && own && name !== 'failure' ? cpuPerUnit(before, cpuByPart(own.file), figures.requests) : null;
-  const books: Reconciliation = await reconcile(target());
+  const books: Reconciliation = await reconcile(target(), order.accounts);
   return { name, code, figures, cpuMicrosPerRequest: { k6: k6Micros, ...parts }, books };
 }

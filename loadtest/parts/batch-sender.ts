@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http';
-import type { StackFile } from '../../resilience-tests/harness/stack.ts';
+import type { StackFile } from '../../verification/harness/stack.ts';
 import { PostedCounter } from './batch-bodies.ts';
 
 /** Sends bodies over kept-alive connections, and parses responses no more than necessary. */

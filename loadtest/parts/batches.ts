@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { accountId, Books } from '../bank.ts';
+import { Mysql } from '../../verification/harness/mysql.ts';
+import { accountId, flushCursor } from '../bank.ts';
 import { flushLag, round } from '../measure.ts';
 import { Watch } from '../watch.ts';
 import { BatchBody } from './batch-bodies.ts';
@@ -22,8 +23,8 @@ function batches(name: string, size: number): Part {
 }
 
 async function run({ stack, accounts, seconds }: Bench, size: number): Promise<Found> {
-  await using books = await Books.open(stack.mysql);
-  const before = await books.cursor();
+  using mysql = await Mysql.open(stack.mysql);
+  const before = await flushCursor(mysql);
   const sender = new BatchSender(stack, CONNECTIONS);
   const run = randomBytes(3).toString('hex');
   const makeBodies = () =>
@@ -53,10 +54,10 @@ async function run({ stack, accounts, seconds }: Bench, size: number): Promise<F
   await Promise.all(lanes.map(work));
   const runS = (performance.now() - began) / 1000;
   sender.close();
-  await caughtUp(books, before, posted);
+  await caughtUp(mysql, before, posted);
   const catchUpS = (performance.now() - began) / 1000 - runS;
   const seen = await watch.end(posted);
-  const lag = await flushLag(books, before);
+  const lag = await flushLag(mysql, before);
 
   times.sort((a, b) => a - b);
   const timeAt = (share: number) => round(times[Math.floor(times.length * share)] ?? Number.NaN, 1);

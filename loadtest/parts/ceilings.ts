@@ -3,12 +3,12 @@ import { rmSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { startRedis } from '../../devstack/stores/redis.mjs';
 import { temporaryFolder } from '../../devstack/testing/temporary.mjs';
-import { Books } from '../bank.ts';
+import { Mysql } from '../../verification/harness/mysql.ts';
+import { cpuMs } from '../../verification/harness/usage.ts';
 import { ApplyScript } from '../ceiling/apply-script.ts';
 import { BulkInsert } from '../ceiling/bulk-insert.ts';
 import { ServerProcess } from '../ceiling/server-process.ts';
 import { inTurns, type Runner, ratioFigures } from '../ceiling/turns.ts';
-import { cpuMs } from '../measure.ts';
 import { wrk } from '../wrk.ts';
 import { batch100 } from './batches.ts';
 import { apiOf, type Bench, CONNECTIONS, type Found, type Part } from './part.ts';
@@ -130,15 +130,15 @@ async function besideRivals(bench: Bench, where: 'uniform' | 'hot'): Promise<Fou
  * A competitor that loses money does not count. Both variants have used the same tables, which are dropped afterwards.
  */
 async function requireRightBooks({ stack }: Bench): Promise<void> {
-  await using books = await Books.open(stack.mysql);
-  const [row] = await books.rows(
+  using mysql = await Mysql.open(stack.mysql);
+  const [row] = await mysql.rows(
     `SELECT SUM(balance) AS sum, SUM(version) AS versions, (SELECT COUNT(*) FROM rival_transfers) AS transfers
      FROM rival_accounts`,
   );
   const [sum, versions, transfers] = ['sum', 'versions', 'transfers'].map((name) => Number(row?.[name]));
   if (sum !== 0 || !transfers || versions !== 2 * transfers)
     throw new Error(`the books of the TypeORM variant are wrong: ${JSON.stringify(row)}`);
-  for (const table of ['rival_transfers', 'rival_accounts']) await books.rows(`DROP TABLE ${table}`);
+  for (const table of ['rival_transfers', 'rival_accounts']) await mysql.rows(`DROP TABLE ${table}`);
 }
 
 interface Server {

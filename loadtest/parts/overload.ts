@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { Books } from '../bank.ts';
+import { Mysql } from '../../verification/harness/mysql.ts';
+import { flushCursor } from '../bank.ts';
 import { round } from '../measure.ts';
 import { latencies, paced } from '../paced.ts';
 import { transfers } from '../requests.ts';
@@ -23,8 +24,8 @@ export const overload: Part = {
   title: `single transfers offered at ${TIMES_BEST} × the best rate`,
   async run(bench): Promise<Found> {
     const { stack, accounts, seconds } = bench;
-    await using books = await Books.open(stack.mysql);
-    const cursor = await books.cursor();
+    using mysql = await Mysql.open(stack.mysql);
+    const cursor = await flushCursor(mysql);
     const before = await load(bench, CONNECTIONS);
     const offered = Math.round(TIMES_BEST * before.accepted);
     const watch = await Watch.begin(stack);
@@ -41,7 +42,7 @@ export const overload: Part = {
     ]);
     const seen = await watch.end(over.posted);
     const after = await load(bench, CONNECTIONS);
-    await caughtUp(books, cursor, before.posted + over.posted + after.posted);
+    await caughtUp(mysql, cursor, before.posted + over.posted + after.posted);
     const best = (before.accepted + after.accepted) / 2;
     const taken = latencies(probes, (status) => status < 300);
     const refused = latencies(probes, (status) => status === 429 || status === 503);

@@ -1,4 +1,4 @@
-import type { StackFile } from '../../resilience-tests/harness/stack.ts';
+import type { StackFile } from '../../verification/harness/stack.ts';
 import type { Second } from '../watch.ts';
 
 /** What a part runs against, and for how long. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Books } from '../bank.ts';
+import { Mysql } from '../../verification/harness/mysql.ts';
+import { flushCursor } from '../bank.ts';
 import { flushLag, round } from '../measure.ts';
 import { Watch } from '../watch.ts';
 import { type WrkResult, wrk } from '../wrk.ts';
@@ -18,18 +19,18 @@ export const single = singles('single', 'single transfers, uniform accounts', 'u
 export const hot = singles('hot', 'single transfers, all on one hot account', 'hot');
 
 async function run({ stack, accounts, seconds }: Bench, where: string): Promise<Found> {
-  await using books = await Books.open(stack.mysql);
-  const before = await books.cursor();
+  using mysql = await Mysql.open(stack.mysql);
+  const before = await flushCursor(mysql);
   const watch = await Watch.begin(stack);
   const began = performance.now();
   const args = [stack.apiKey, String(accounts), randomBytes(3).toString('hex'), where];
   const result = await wrk({ script: 'transfers', url: apiOf(stack), connections: CONNECTIONS, seconds, args });
   const posted = result.requests - result.refused;
   const runS = (performance.now() - began) / 1000;
-  await caughtUp(books, before, posted);
+  await caughtUp(mysql, before, posted);
   const catchUpS = (performance.now() - began) / 1000 - runS;
   const { figures, seconds: timeline } = await watch.end(posted);
-  const lag = await flushLag(books, before);
+  const lag = await flushLag(mysql, before);
   return {
     figures: {
       ...wrkFigures(result),
@@ -67,10 +68,10 @@ interface Cursor {
  * Waits until MySQL has this many more than at a cursor. The first ones after a start begin an epoch, and are counted
  * from one.
  */
-export async function caughtUp(books: Books, { epoch, seq }: Cursor, posted: number): Promise<void> {
+export async function caughtUp(mysql: Mysql, { epoch, seq }: Cursor, posted: number): Promise<void> {
   const deadline = performance.now() + DRAIN_MS_MAX;
   for (;;) {
-    const now = await books.cursor();
+    const now = await flushCursor(mysql);
     if (now.seq >= posted + (now.epoch === epoch ? seq : 0)) return;
     if (performance.now() > deadline) throw new Error(`not everything was in MySQL after ${DRAIN_MS_MAX / 1000} s`);
     await sleep(LOOK_EVERY_MS);

@@ -1,10 +1,10 @@
-import { fieldsOf } from '../harness/answers.ts';
-import { type Client, silence } from '../harness/client.ts';
-import type { Cluster } from '../harness/cluster.ts';
+import { type Client, silence } from '../../verification/harness/client.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { clockAhead, newService } from '../../verification/harness/service.ts';
+import { sleep, until } from '../../verification/harness/time.ts';
+import { fieldsOf } from '../../verification/load/answers.ts';
 import type { Monitoring } from '../harness/monitoring.ts';
 import { SecondInstallation } from '../harness/second-installation.ts';
-import { clockAhead, newService } from '../harness/service.ts';
-import { sleep, until } from '../harness/time.ts';
 
 export interface Scene {
   cluster: Cluster;

@@ -2,17 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { check, type Verdict } from '../../verification/checker/check.ts';
 import { withoutGivenUp } from '../../verification/checker/given-up.ts';
-import { fateOf, type History, type TransferHistory } from '../../verification/checker/history.ts';
-import { fieldsOf, majorUnits } from './answers.ts';
-import { readBooks, readGivenUp } from './books.ts';
-import { Client, silence } from './client.ts';
+import { fateOf, type History } from '../../verification/checker/history.ts';
+import { Client } from '../../verification/harness/client.ts';
+import type { System } from '../../verification/harness/system.ts';
+import { now, sleep } from '../../verification/harness/time.ts';
+import { readBooks, readGivenUp } from '../../verification/load/books.ts';
+import { openAccounts, RECONCILIATION_MS_MAX, reconcile, untilFlushed } from '../../verification/load/ledger.ts';
+import { Load, STEADY_LOAD } from '../../verification/load/load.ts';
+import { smallTown } from '../../verification/load/population.ts';
+import { Recorder } from '../../verification/load/recorder.ts';
+import { resolveAll, retryUntil } from '../../verification/load/retries.ts';
 import type { Ground, Hypothesis, Scene } from './hypothesis.ts';
-import { Load, STEADY_LOAD } from './load.ts';
-import { type Population, smallTown } from './population.ts';
-import { Recorder } from './recorder.ts';
 import { codeIn, listOf, type Seen, seen, sumOf } from './seen.ts';
-import type { System } from './system.ts';
-import { now, sleep, until } from './time.ts';
 import { type Moment, switchMs, told, transitions } from './timeline.ts';
 
 export interface Result extends Verdict, Pick<Seen, 'steadyRate' | 'waitMsMax'> {
@@ -39,13 +40,7 @@ export interface Result extends Verdict, Pick<Seen, 'steadyRate' | 'waitMsMax'> 
   passed: boolean;
 }
 
-const RESOLVE_MS_MAX = 300_000;
-const RETRIES_AT_ONCE = 16;
 const UNRESOLVED_TOLD_MAX = 5;
-const RECONCILIATION_MS_MAX = 300_000;
-const FLUSH_MS_MAX = 300_000;
-const ACCOUNTS_PER_REQUEST = 1000;
-const REQUESTS_AT_ONCE = 4;
 const CONNECTIONS_MAX = 512;
 
 /** Steady state, fault, recovery, verdict. */
@@ -67,7 +62,7 @@ export async function experiment<G extends Ground<System>>(
   const wrongs: string[] = [];
   const late: string[] = [];
   const moments: Moment[] = [];
-  await openAccounts(client, population);
+  await openAccounts(client, population.accounts);
   await load.openings();
 
   const { before, after } = hypothesis.seconds[short ? 'short' : 'full'];
@@ -75,7 +70,7 @@ export async function experiment<G extends Ground<System>>(
   setMaxListeners(0, stop.signal); // every worker waits for it
   const began = now();
   const running = load.run({ ...STEADY_LOAD, ...hypothesis.load }, stop.signal);
-  const retrying = comeAgain(load, recorder, stop.signal);
+  const retrying = retryUntil(stop.signal, load, recorder);
   const scene: Scene<G> = {
     ground,
     short,
@@ -101,10 +96,12 @@ export async function experiment<G extends Ground<System>>(
   }
   const ended = now();
   await resolveAll(load, recorder);
-  await flushed(client, stack);
+  await untilFlushed(client, () => stack.assertRunning());
   const books = await readBooks(stack.file.mysql, client, prefix, population.accounts);
   const verdict = check(await historyToHold(hypothesis, recorder, ground, notes), books);
-  const reconciled = await reconcile(stack, notes);
+  using auditor = new Client(() => stack.addresses, apiKey, { timeoutMs: RECONCILIATION_MS_MAX });
+  const { clean: reconciled, report } = await reconcile(auditor);
+  if (!reconciled) notes.push(`reconciliation: ${JSON.stringify(report).slice(0, 500)}`);
   const moves = await transitions(stack.file.mysql, began);
   const faultAt = moments[0]?.at ?? fault;
   const facts = seen(
@@ -176,84 +173,4 @@ function refusalsIn({ transfers, heldMsMax }: History): string {
     counts.set(answer.code, (counts.get(answer.code) ?? 0) + 1);
   }
   return [...counts].map(([code, count]) => `${code} ${count}`).join(', ');
-}
-
-async function openAccounts(client: Client, { accounts }: Population): Promise<void> {
-  let next = 0;
-  const work = async () => {
-    while (next < accounts.length) {
-      const from = next;
-      next += ACCOUNTS_PER_REQUEST;
-      const some = accounts.slice(from, next);
-      const bodies = some.map(({ accountId, currency, overdraftLimit, external }) => ({
-        accountId,
-        currency,
-        external,
-        overdraftLimit: majorUnits(overdraftLimit, currency),
-      }));
-      const { status, body } = await client.post('/v1/accounts/batch', { accounts: bodies });
-      const results = fieldsOf(body)['results'];
-      const opened = Array.isArray(results) && results.every((result) => Number(fieldsOf(result)['status']) < 300);
-      if (status !== 200 || !opened)
-        throw new Error(`accounts could not be opened: ${status} ${JSON.stringify(body).slice(0, 500)}`);
-    }
-  };
-  await Promise.all(Array.from({ length: REQUESTS_AT_ONCE }, work));
-}
-
-/**
- * While the load runs: what nobody knows the outcome of is asked for again, as a client would, and some of what was refused
- * for the moment.
- */
-async function comeAgain(load: Load, recorder: Recorder, stop: AbortSignal): Promise<void> {
-  while (!stop.aborted) {
-    await sleep(500, undefined, { signal: stop }).catch(() => {});
-    await retrySome(load, recorder, stop);
-  }
-}
-
-async function retrySome(load: Load, recorder: Recorder, stop?: AbortSignal): Promise<void> {
-  // Those under way have an attempt without an end.
-  const isOver = ({ attempts }: TransferHistory) => attempts.every(({ endedAt }) => Number.isFinite(endedAt));
-  const open = [...recorder.takeRefused(), ...recorder.unresolved().filter(isOver)];
-  const work = async () => {
-    for (let next = open.pop(); next && !stop?.aborted; next = open.pop()) await load.again(next);
-  };
-  await Promise.all(Array.from({ length: RETRIES_AT_ONCE }, work));
-}
-
-/**
- * What is still open at the end stays open: the verdict says so. An id that is refused each time it is sent (its account
- * does not exist, say) is looked for instead of sent again.
- */
-async function resolveAll(load: Load, recorder: Recorder): Promise<void> {
-  const deadline = now() + RESOLVE_MS_MAX;
-  while (recorder.unresolved().length > 0 && now() < deadline) {
-    const refused = recorder.unresolved().filter(({ attempts }) => attempts.at(-1)?.answer.kind === 'refused');
-    for (const transfer of refused) await load.lookFor(transfer);
-    await retrySome(load, recorder);
-    await sleep(200);
-  }
-}
-
-async function flushed(client: Client, stack: System): Promise<void> {
-  let last: unknown;
-  const isFlushed = async () => {
-    stack.assertRunning();
-    last = (await client.get('/v1/ops/status').catch(silence)).body;
-    const { mode, journal } = fieldsOf(last);
-    return mode === 'CACHE' && fieldsOf(journal)['length'] === 0;
-  };
-  await until('everything is in MySQL', FLUSH_MS_MAX, isFlushed).catch((error: unknown) => {
-    throw new Error(`the status is ${JSON.stringify(last)}`, { cause: error });
-  });
-}
-
-/** The service's own proof, which reads all there is. */
-async function reconcile(stack: System, notes: string[]): Promise<boolean> {
-  using client = new Client(() => stack.addresses, stack.file.apiKey, { timeoutMs: RECONCILIATION_MS_MAX });
-  const { status, body } = await client.post('/v1/ops/reconciliations', {}).catch(silence);
-  if (status < 300 && fieldsOf(body)['clean'] === true) return true;
-  notes.push(`reconciliation: ${status} ${JSON.stringify(body).slice(0, 500)}`);
-  return false;
 }

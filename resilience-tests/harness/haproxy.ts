@@ -2,10 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram, WANTED } from '../../devstack/install/packages.mjs';
 import { LOOPBACK } from '../../devstack/system/ports.mjs';
+import { Member } from '../../verification/harness/member.ts';
+import { ownPort } from '../../verification/harness/ports.ts';
+import { until } from '../../verification/harness/time.ts';
 import { NotHere } from './hypothesis.ts';
-import { Member } from './member.ts';
-import { ownPort } from './ports.ts';
-import { until } from './time.ts';
 
 /** With the time that a check takes: how long HAProxy may go on sending to a pod that is unready, ms. */
 const CHECK_EVERY_MS = 200;

@@ -1,8 +1,9 @@
-import type { LoadOptions } from './load.ts';
-import type { Population } from './population.ts';
+import { Cluster, type ClusterOptions } from '../../verification/harness/cluster.ts';
+import { PrivateStack, type StackOptions } from '../../verification/harness/stack.ts';
+import type { System } from '../../verification/harness/system.ts';
+import type { LoadOptions } from '../../verification/load/load.ts';
+import type { Population } from '../../verification/load/population.ts';
 import type { Seen } from './seen.ts';
-import { PrivateStack, type StackOptions } from './stack.ts';
-import type { System } from './system.ts';
 
 /** Where a hypothesis is put to the test. */
 export interface Ground<S extends System = PrivateStack> extends AsyncDisposable {
@@ -55,5 +56,11 @@ export class NotHere extends Error {
 /** A stack of its own, and nothing else. Two pods, so that a retry may meet the other one. */
 export async function ownStack(options: StackOptions = {}): Promise<Ground> {
   const stack = await PrivateStack.start({ apiPods: 2, ...options });
+  return { stack, [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose]() };
+}
+
+/** A cluster of its own, and nothing else. */
+export async function ownCluster(options: ClusterOptions = {}): Promise<Ground<Cluster>> {
+  const stack = await Cluster.start(options);
   return { stack, [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose]() };
 }

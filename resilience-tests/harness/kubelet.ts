@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { type Probe, type Probed, timeoutOf } from '../../scripts/chart/replacement.mjs';
-import type { Service } from './service.ts';
-import { now, sleep } from './time.ts';
+import type { Service } from '../../verification/harness/service.ts';
+import { now, sleep } from '../../verification/harness/time.ts';
 
 const MANIFESTS = join(import.meta.dirname, '..', '..', 'k8s', 'base');
 /** kubelet checks once a second whether its containers are still running. */

@@ -1,6 +1,6 @@
-import type { Cluster } from './cluster.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { sleep } from '../../verification/harness/time.ts';
 import type { Ground, Scene } from './hypothesis.ts';
-import { sleep } from './time.ts';
 
 const UNHEARD_MS = 400;
 

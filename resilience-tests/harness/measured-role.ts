@@ -1,82 +1,69 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../devstack/system/ports.mjs';
-
+import { pod } from '../../devstack/pods.mjs';
+import { Member } from '../../verification/harness/member.ts';
+import { ownPort } from '../../verification/harness/ports.ts';
+import { sleep } from '../../verification/harness/time.ts';
+import { cpuMs, memoryBytes } from '../../verification/harness/usage.ts';
 import { KEY_PREFIX } from './large-epoch.ts';
 
+const ROOT = join(import.meta.dirname, '..', '..');
 const KEY = 'a-key-of-the-operator-of-this-run';
 const LOOK_EVERY_MS = 250;
-/** Linux reports CPU time in these, whatever its own clock. */
-const TICKS_PER_SECOND = 100;
+const MIB = 2 ** 20;
 
 interface Surroundings {
-  /** Where its log goes. */
+  /** For its logs. */
   dir: string;
   mysqlUrl: string;
   redisUrl: string;
   heapMiB: number;
 }
 
-/** A process of ours, with the memory that it would have in the chart. */
-export class MeasuredRole implements AsyncDisposable {
-  readonly #child: ChildProcess;
+/** A process of ours, from the sources, with the memory that it would have in the chart. */
+export class MeasuredRole extends Member implements AsyncDisposable {
   readonly #url: string;
-  readonly #logFile: string;
 
-  private constructor(child: ChildProcess, url: string, logFile: string) {
-    this.#child = child;
+  private constructor(program: ConstructorParameters<typeof Member>[0], url: string) {
+    super(program);
     this.#url = url;
-    this.#logFile = logFile;
   }
 
-  static async start(
-    role: 'api' | 'keeper',
-    { dir, mysqlUrl, redisUrl, heapMiB }: Surroundings,
-  ): Promise<MeasuredRole> {
-    const [port, adminPort] = [await freePort(), await freePort()];
-    const logFile = join(dir, `${role}-${adminPort}.log`);
-    const log = openSync(logFile, 'a');
-    const child = spawn(process.execPath, [`--max-old-space-size=${heapMiB}`, '--import', 'tsx', 'app/main.ts', role], {
-      env: {
-        ...process.env,
-        MYSQL_URL: mysqlUrl,
-        REDIS_URL: redisUrl,
-        KEY_PREFIX,
-        PORT: `${port}`,
-        ADMIN_PORT: `${adminPort}`,
-        HOST: '127.0.0.1',
-        BOOTSTRAP_API_KEY: KEY,
+  static async start(role: 'api' | 'keeper', { dir, heapMiB, ...stores }: Surroundings): Promise<MeasuredRole> {
+    const port = await ownPort();
+    const around = { root: ROOT, folder: dir, apiKey: KEY, fromSource: true, ...stores };
+    const { program, url } = pod(around, role, port, port);
+    const [, ...args] = program.args; // without the size of the young generation
+    const started = new MeasuredRole(
+      {
+        ...program,
+        command: process.execPath,
+        args: [`--max-old-space-size=${heapMiB}`, ...args],
+        env: { ...program.env, KEY_PREFIX },
       },
-      stdio: ['ignore', log, log],
-    });
-    closeSync(log);
-    const started = new MeasuredRole(child, `http://127.0.0.1:${port}`, logFile);
+      url,
+    );
+    started.launch();
     while (role === 'api' && (await started.get('/v1/ops/status')).status !== 200) await sleep(LOOK_EVERY_MS);
     return started;
   }
 
   get alive(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
-  }
-  get log(): string {
-    return readFileSync(this.#logFile, 'utf8');
+    return this.pid !== null;
   }
   get peakMiB(): number {
-    return this.#memoryMiB('VmHWM');
+    return Math.round(memoryBytes(this.pid ?? 0, 'VmHWM') / MIB);
   }
 
   /** Unlike the time that passes, this does not depend on what else the machine does. */
   get cpuSeconds(): number {
-    const afterName = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    return Math.round((Number(afterName[11]) + Number(afterName[12])) / TICKS_PER_SECOND);
+    return Math.round(cpuMs(this.pid ?? 0) / 1000);
   }
 
   /** @returns the memory that it takes now, from which the peak goes on */
   forgetPeak(): number {
-    writeFileSync(`/proc/${this.#child.pid}/clear_refs`, '5');
-    return this.#memoryMiB('VmRSS');
+    writeFileSync(`/proc/${this.pid}/clear_refs`, '5');
+    return Math.round(memoryBytes(this.pid ?? 0) / MIB);
   }
 
   async get(path: string): Promise<{ status: number; bytes: number; json: object }> {
@@ -91,13 +78,6 @@ export class MeasuredRole implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = this.alive ? new Promise((resolve) => this.#child.once('exit', resolve)) : null;
-    this.#child.kill('SIGKILL');
-    await ended;
-  }
-
-  #memoryMiB(field: 'VmHWM' | 'VmRSS'): number {
-    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
-    return Math.round(Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1]) / 1024);
+    await this.kill();
   }
 }

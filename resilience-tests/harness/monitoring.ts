@@ -6,10 +6,10 @@ import { requireProgram } from '../../devstack/install/packages.mjs';
 import { writeAtomically } from '../../devstack/system/folder.mjs';
 import { freePort, LOOPBACK } from '../../devstack/system/ports.mjs';
 import { render, SECRETS } from '../../scripts/chart/render.mjs';
-import type { Cluster } from './cluster.ts';
-import { Member } from './member.ts';
-import type { Service } from './service.ts';
-import { now } from './time.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { Member } from '../../verification/harness/member.ts';
+import type { Service } from '../../verification/harness/service.ts';
+import { now } from '../../verification/harness/time.ts';
 
 /**
  * Durations of a minute and more in the rules, and the scrape interval of 15 s, are this much shorter, so that an hour of alerts takes

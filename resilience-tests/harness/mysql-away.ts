@@ -1,6 +1,6 @@
-import type { Cluster } from './cluster.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { sleep } from '../../verification/harness/time.ts';
 import type { Ground, Scene } from './hypothesis.ts';
-import { sleep } from './time.ts';
 
 /** MySQL is killed, and comes back after half a minute. */
 export async function mysqlAway({ ground: { stack: cluster }, short, mark }: Scene<Ground<Cluster>>): Promise<void> {

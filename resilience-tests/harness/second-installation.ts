@@ -1,13 +1,15 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createConnection, type RowDataPacket } from 'mysql2/promise';
+import type { RowDataPacket } from 'mysql2/promise';
 import { migrate, type Surroundings } from '../../devstack/pods.mjs';
-import { mariadbProgram, mysqlUrl } from '../../devstack/stores/mariadb.mjs';
-import type { Cluster } from './cluster.ts';
-import type { Address } from './link.ts';
-import { Member } from './member.ts';
-import { ownPort } from './ports.ts';
-import { newService, type Service } from './service.ts';
+import { DATABASE, mariadbProgram, mysqlUrl, USER } from '../../devstack/stores/mariadb.mjs';
+import { LOOPBACK } from '../../devstack/system/ports.mjs';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import type { Address } from '../../verification/harness/link.ts';
+import { Member } from '../../verification/harness/member.ts';
+import { Mysql } from '../../verification/harness/mysql.ts';
+import { ownPort } from '../../verification/harness/ports.ts';
+import { newService, type Service } from '../../verification/harness/service.ts';
 
 /** A pod and a keeper, led to one Redis. */
 interface Processes {
@@ -22,11 +24,17 @@ interface Processes {
 export class SecondInstallation {
   readonly #cluster: Cluster;
   readonly #around: Omit<Surroundings, 'redisUrl'>;
+  readonly #address: Parameters<typeof Mysql.open>[0];
   #processes = 0;
 
-  private constructor(cluster: Cluster, around: Omit<Surroundings, 'redisUrl'>) {
+  private constructor(
+    cluster: Cluster,
+    around: Omit<Surroundings, 'redisUrl'>,
+    address: Parameters<typeof Mysql.open>[0],
+  ) {
     this.#cluster = cluster;
     this.#around = around;
+    this.#address = address;
   }
 
   /** Its MySQL runs, and is migrated. */
@@ -39,7 +47,8 @@ export class SecondInstallation {
     await cluster.add(new Member({ ...program, name: 'the second MySQL' })).start();
     const around = { ...cluster.around(), mysqlUrl: mysqlUrl({ port, password }) };
     await migrate(around, new AbortController().signal);
-    return new SecondInstallation(cluster, around);
+    const address = { host: LOOPBACK, port, user: USER, password, database: DATABASE };
+    return new SecondInstallation(cluster, around, address);
   }
 
   /** Not started yet. */
@@ -56,12 +65,8 @@ export class SecondInstallation {
   }
 
   async query(sql: string): Promise<RowDataPacket[]> {
-    const connection = await createConnection({ uri: this.#around.mysqlUrl });
-    try {
-      return (await connection.query<RowDataPacket[]>(sql))[0];
-    } finally {
-      connection.destroy();
-    }
+    using mysql = await Mysql.open(this.#address);
+    return await mysql.rows(sql);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Answer, History, LookUp } from '../../verification/checker/history.ts';
+import { of } from '../../verification/load/load.ts';
 import type { Transition } from './timeline.ts';
 
 /** What clients saw while the load ran. */
@@ -49,8 +50,6 @@ function errorIn(answer: Answer): string | null {
   return answer.kind !== 'refused' || OWN_FAULTS.has(answer.code) ? null : answer.code;
 }
 
-/** How an error is counted: its code, and for which kind of request. */
-export const of = (kind: 'transfer' | 'look-up' | 'read' | 'limit', code: string): string => `${code} (${kind})`;
 export const codeIn = (error: string): string => error.replace(/ \([a-z-]+\)$/, '');
 
 export const listOf = (counts: ReadonlyMap<string, number>): string =>

@@ -1,6 +1,6 @@
-import type { Cluster } from './cluster.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { until } from '../../verification/harness/time.ts';
 import type { Ground, Scene } from './hypothesis.ts';
-import { until } from './time.ts';
 import { transitions } from './timeline.ts';
 
 const DIRECT_MS_MAX = 30_000;
@@ -24,9 +24,4 @@ export async function firstDirect(
     return first !== null;
   });
   return Number(first) - fault;
-}
-
-export function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

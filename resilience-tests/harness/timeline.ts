@@ -1,6 +1,6 @@
-import { createConnection, type RowDataPacket } from 'mysql2/promise';
-import type { StackFile } from './system.ts';
-import { now } from './time.ts';
+import { Mysql } from '../../verification/harness/mysql.ts';
+import type { StackFile } from '../../verification/harness/system.ts';
+import { now } from '../../verification/harness/time.ts';
 
 export interface Moment {
   /** ms of `now()`. */
@@ -16,25 +16,20 @@ export interface Transition extends Moment {
 
 /** Where the authority went since a moment, from its own log. MySQL's clock is this machine's. */
 export async function transitions(mysql: StackFile['mysql'], since: number): Promise<Transition[]> {
-  const { host, port, user, password, database } = mysql;
-  const connection = await createConnection({ host, port, user, password, database, timezone: 'Z' });
-  try {
-    const [rows] = await connection.query<RowDataPacket[]>(
-      `SELECT epoch, \`mode\`, changed_by, reason, changed_at FROM authority_log ORDER BY epoch`,
-    );
-    const ahead = Date.now() - now();
-    return rows
-      .map((row) => ({
-        at: (row['changed_at'] as Date).getTime() - ahead,
-        mode: String(row['mode']),
-        epoch: Number(row['epoch']),
-        by: String(row['changed_by']),
-        what: `${row['mode']} (${row['reason']})`,
-      }))
-      .filter(({ at }) => at >= since);
-  } finally {
-    connection.destroy();
-  }
+  using database = await Mysql.open(mysql);
+  const rows = await database.rows(
+    'SELECT epoch, `mode`, changed_by, reason, changed_at FROM authority_log ORDER BY epoch',
+  );
+  const ahead = Date.now() - now();
+  return rows
+    .map((row) => ({
+      at: (row['changed_at'] as Date).getTime() - ahead,
+      mode: String(row['mode']),
+      epoch: Number(row['epoch']),
+      by: String(row['changed_by']),
+      what: `${row['mode']} (${row['reason']})`,
+    }))
+    .filter(({ at }) => at >= since);
 }
 
 /** From a fault to the first mode after it in which balances may be changed, ms; null when the authority did not move. */

@@ -1,6 +1,6 @@
+import { sleep } from '../../verification/harness/time.ts';
+import { largeTown } from '../../verification/load/population.ts';
 import { type Hypothesis, ownStack } from '../harness/hypothesis.ts';
-import { largeTown } from '../harness/population.ts';
-import { sleep } from '../harness/time.ts';
 
 const CACHED = { full: '10000', short: '1000' };
 

@@ -2,12 +2,12 @@ import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../../devstack/system/console.mjs';
-import { type Cluster, ownCluster } from '../harness/cluster.ts';
-import { type Ground, type Hypothesis, NotHere } from '../harness/hypothesis.ts';
-import { BUSY_LOAD } from '../harness/load.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { sleep } from '../../verification/harness/time.ts';
+import { BUSY_LOAD } from '../../verification/load/load.ts';
+import { type Ground, type Hypothesis, NotHere, ownCluster } from '../harness/hypothesis.ts';
 import { rootTool } from '../harness/root-tools.ts';
 import { NONE } from '../harness/seen.ts';
-import { sleep } from '../harness/time.ts';
 
 interface SmallDisk extends Ground<Cluster> {
   folder: string;

@@ -1,7 +1,7 @@
-import { type Cluster, ownCluster } from '../harness/cluster.ts';
-import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
-import { BUSY_LOAD } from '../harness/load.ts';
-import { sleep } from '../harness/time.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { sleep } from '../../verification/harness/time.ts';
+import { BUSY_LOAD } from '../../verification/load/load.ts';
+import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.ts';
 
 export const keepersKilled: Hypothesis<Ground<Cluster>> = {
   name: 'keepers-killed',

@@ -1,11 +1,11 @@
-import { fieldsOf } from '../harness/answers.ts';
-import { Client } from '../harness/client.ts';
-import { type Cluster, ownCluster } from '../harness/cluster.ts';
-import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
-import { BUSY_LOAD } from '../harness/load.ts';
+import { Client } from '../../verification/harness/client.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { sleep } from '../../verification/harness/time.ts';
+import { fieldsOf } from '../../verification/load/answers.ts';
+import { BUSY_LOAD } from '../../verification/load/load.ts';
+import { smallTown } from '../../verification/load/population.ts';
+import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.ts';
 import { loseReplies } from '../harness/lost-replies.ts';
-import { smallTown } from '../harness/population.ts';
-import { sleep } from '../harness/time.ts';
 
 const WRITTEN_DOWN = 'The disk of Redis is gone for good: a test of that.';
 

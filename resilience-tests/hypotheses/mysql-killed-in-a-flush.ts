@@ -1,8 +1,8 @@
-import { type Cluster, ownCluster } from '../harness/cluster.ts';
-import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
-import { BUSY_LOAD } from '../harness/load.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { sleep, until } from '../../verification/harness/time.ts';
+import { BUSY_LOAD } from '../../verification/load/load.ts';
+import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.ts';
 import { WITHOUT_MYSQL } from '../harness/seen.ts';
-import { sleep, until } from '../harness/time.ts';
 
 export const mysqlKilledInAFlush: Hypothesis<Ground<Cluster>> = {
   name: 'mysql-killed-in-a-flush',

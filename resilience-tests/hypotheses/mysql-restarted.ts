@@ -1,7 +1,7 @@
-import { type Cluster, ownCluster } from '../harness/cluster.ts';
-import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { sleep } from '../../verification/harness/time.ts';
+import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.ts';
 import { WITHOUT_MYSQL } from '../harness/seen.ts';
-import { sleep } from '../harness/time.ts';
 
 const AWAY_MS = 3_000;
 

@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { startMariadb } from '../../devstack/stores/mariadb.mjs';
 import { temporaryFolder } from '../../devstack/testing/temporary.mjs';
+import { sleep } from '../../verification/harness/time.ts';
 import { type Ground, type Hypothesis, ownStack } from '../harness/hypothesis.ts';
-import { sleep } from '../harness/time.ts';
 
 interface WithMysql extends Ground {
   /** Stops the server in good order, and returns what starts it again on the same data and port. */

@@ -1,9 +1,9 @@
 import { REPLACED_SECONDS_MAX } from '../../scripts/chart/replacement.mjs';
-import { type Cluster, ownCluster } from '../harness/cluster.ts';
-import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import type { Service } from '../../verification/harness/service.ts';
+import { now, until } from '../../verification/harness/time.ts';
+import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.ts';
 import { Kubelet } from '../harness/kubelet.ts';
-import type { Service } from '../harness/service.ts';
-import { now, until } from '../harness/time.ts';
 
 /** By this time kubelet would have acted in any case. */
 const OVER_MS_MAX = 120_000;

@@ -1,9 +1,10 @@
-import { type Cluster, ownCluster } from '../harness/cluster.ts';
-import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
-import { BUSY_LOAD } from '../harness/load.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { median } from '../../verification/harness/command.ts';
+import { sleep } from '../../verification/harness/time.ts';
+import { BUSY_LOAD } from '../../verification/load/load.ts';
+import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.ts';
 import { NONE } from '../harness/seen.ts';
-import { firstDirect, median } from '../harness/switching.ts';
-import { sleep } from '../harness/time.ts';
+import { firstDirect } from '../harness/switching.ts';
 
 const FIRST_DIRECT_MS_MAX = 3_000;
 

@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findProgram } from '../../devstack/install/packages.mjs';
-import { type Cluster, ownCluster } from '../harness/cluster.ts';
-import { type Ground, type Hypothesis, NotHere } from '../harness/hypothesis.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { until } from '../../verification/harness/time.ts';
+import { type Ground, type Hypothesis, NotHere, ownCluster } from '../harness/hypothesis.ts';
 import { NONE } from '../harness/seen.ts';
-import { until } from '../harness/time.ts';
 
 export const redisCopied: Hypothesis<Ground<Cluster>> = {
   name: 'redis-copied',

@@ -1,6 +1,6 @@
-import { type Cluster, ownCluster } from '../harness/cluster.ts';
-import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
-import { BUSY_LOAD } from '../harness/load.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { BUSY_LOAD } from '../../verification/load/load.ts';
+import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.ts';
 import { NONE } from '../harness/seen.ts';
 import { slowRedis } from '../harness/slow-redis.ts';
 

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { type Cluster, ownCluster } from '../harness/cluster.ts';
-import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
-import { Link } from '../harness/link.ts';
-import { BUSY_LOAD } from '../harness/load.ts';
-import { RedisServer } from '../harness/redis-server.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { Link } from '../../verification/harness/link.ts';
+import { RedisServer } from '../../verification/harness/redis-server.ts';
+import { sleep, until } from '../../verification/harness/time.ts';
+import { BUSY_LOAD } from '../../verification/load/load.ts';
+import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.ts';
 import { NONE } from '../harness/seen.ts';
-import { sleep, until } from '../harness/time.ts';
 
 interface WithReplica extends Ground<Cluster> {
   replica: RedisServer;

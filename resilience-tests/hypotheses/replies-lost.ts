@@ -1,9 +1,9 @@
-import { type Cluster, ownCluster } from '../harness/cluster.ts';
-import type { Ground, Hypothesis } from '../harness/hypothesis.ts';
-import { BUSY_LOAD } from '../harness/load.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import { sleep, until } from '../../verification/harness/time.ts';
+import { BUSY_LOAD } from '../../verification/load/load.ts';
+import { smallTown } from '../../verification/load/population.ts';
+import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.ts';
 import { loseReplies } from '../harness/lost-replies.ts';
-import { smallTown } from '../harness/population.ts';
-import { sleep, until } from '../harness/time.ts';
 
 export const repliesLost: Hypothesis<Ground<Cluster>> = {
   name: 'replies-lost',

@@ -1,12 +1,12 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { migrate } from '../../app/mysql/schema/data-source.ts';
 import { mysqlUrl } from '../../devstack/stores/mariadb.mjs';
-import { Cluster } from '../harness/cluster.ts';
+import { Cluster } from '../../verification/harness/cluster.ts';
+import { now, sleep } from '../../verification/harness/time.ts';
+import { BUSY_LOAD } from '../../verification/load/load.ts';
 import { Haproxy } from '../harness/haproxy.ts';
 import type { Ground, Hypothesis, Scene } from '../harness/hypothesis.ts';
-import { BUSY_LOAD } from '../harness/load.ts';
 import { NONE } from '../harness/seen.ts';
-import { now, sleep } from '../harness/time.ts';
 
 interface BehindHaproxy extends Ground<Cluster> {
   proxy: Haproxy;

@@ -1,15 +1,15 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fieldsOf } from '../harness/answers.ts';
-import { Client, silence } from '../harness/client.ts';
-import { Cluster } from '../harness/cluster.ts';
+import { Client, silence } from '../../verification/harness/client.ts';
+import { Cluster } from '../../verification/harness/cluster.ts';
+import { RedisServer } from '../../verification/harness/redis-server.ts';
+import type { Service } from '../../verification/harness/service.ts';
+import { sleep, until } from '../../verification/harness/time.ts';
+import { fieldsOf } from '../../verification/load/answers.ts';
+import { BUSY_LOAD } from '../../verification/load/load.ts';
 import type { Ground, Hypothesis, Scene } from '../harness/hypothesis.ts';
-import { BUSY_LOAD } from '../harness/load.ts';
-import { RedisServer } from '../harness/redis-server.ts';
 import { ledgerIdIn, SecondInstallation } from '../harness/second-installation.ts';
 import { NONE } from '../harness/seen.ts';
-import type { Service } from '../harness/service.ts';
-import { sleep, until } from '../harness/time.ts';
 
 interface WithSecond extends Ground<Cluster> {
   second: SecondInstallation;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
+import { sleep } from '../../verification/harness/time.ts';
 import { type Hypothesis, ownStack } from '../harness/hypothesis.ts';
-import { sleep } from '../harness/time.ts';
 
 const REFUSED_MS_MAX = 30_000;
 

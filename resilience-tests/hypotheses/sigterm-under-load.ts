@@ -1,5 +1,5 @@
+import { now } from '../../verification/harness/time.ts';
 import { type Hypothesis, ownStack } from '../harness/hypothesis.ts';
-import { now } from '../harness/time.ts';
 
 export const sigtermUnderLoad: Hypothesis = {
   name: 'sigterm-under-load',

@@ -1,12 +1,12 @@
-import { Cluster } from '../harness/cluster.ts';
+import { Cluster } from '../../verification/harness/cluster.ts';
+import { newService, type Service } from '../../verification/harness/service.ts';
+import { now, sleep, until } from '../../verification/harness/time.ts';
+import { BUSY_LOAD } from '../../verification/load/load.ts';
 import { FormerRelease } from '../harness/former-release.ts';
 import { Haproxy } from '../harness/haproxy.ts';
 import type { Ground, Hypothesis, Scene } from '../harness/hypothesis.ts';
-import { BUSY_LOAD } from '../harness/load.ts';
 import { ledgerIdIn } from '../harness/second-installation.ts';
 import { CLOSED, NONE } from '../harness/seen.ts';
-import { newService, type Service } from '../harness/service.ts';
-import { now, sleep, until } from '../harness/time.ts';
 
 interface Upgrade extends Ground<Cluster> {
   proxy: Haproxy;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { kubectl } from '../../devstack/cluster/commands.ts';
 import type { Books } from '../../verification/checker/books.ts';
 import { check, type Verdict } from '../../verification/checker/check.ts';
-import { smallTown } from '../harness/population.ts';
+import { smallTown } from '../../verification/load/population.ts';
 import { isReady, podsOf } from './cluster/pods.ts';
 import { type Sample, Sampler } from './cluster/sampler.ts';
 import { now, sleep } from './cluster/wait.ts';

@@ -6,7 +6,7 @@ export interface BookedPosition extends Position {
   settingsVersion: number;
 }
 
-/** A row of `transfers`; the positions are null if it was rejected. */
+/** A row of `transfers`; the positions are null if it was rejected, or if the books are not about that account. */
 export interface BookedTransfer {
   transactionId: string;
   correlationId: string;

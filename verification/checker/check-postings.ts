@@ -50,10 +50,10 @@ export function replay(
 function postingsByAccount(rows: readonly BookedTransfer[]): Map<string, Posting[]> {
   const postings = new Map<string, Posting[]>();
   for (const { transactionId, acceptedAt, content, source, destination } of rows) {
-    if (!source || !destination) continue;
     const { amount, currency } = content;
-    append(postings, content.source, { ...source, amount: -amount, currency, acceptedAt, transactionId });
-    append(postings, content.destination, { ...destination, amount, currency, acceptedAt, transactionId });
+    if (source) append(postings, content.source, { ...source, amount: -amount, currency, acceptedAt, transactionId });
+    if (destination)
+      append(postings, content.destination, { ...destination, amount, currency, acceptedAt, transactionId });
   }
   return postings;
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newUuidV7 } from '../../../app/domain/ids.ts';
-import { fieldsOf, majorUnits } from '../../harness/answers.ts';
-import { type Client, type Reply, silence } from '../../harness/client.ts';
-import type { Population } from '../../harness/population.ts';
+import { type Client, type Reply, silence } from '../../../verification/harness/client.ts';
+import { fieldsOf, majorUnits } from '../../../verification/load/answers.ts';
+import type { Population } from '../../../verification/load/population.ts';
 import { wallMs } from './attempts.ts';
 import { keptOf, type Line } from './lines.ts';
 

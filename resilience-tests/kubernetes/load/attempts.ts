@@ -1,7 +1,7 @@
 import { newUuidV7 } from '../../../app/domain/ids.ts';
-import { majorUnits } from '../../harness/answers.ts';
-import { Client, NoAnswer, type Reply } from '../../harness/client.ts';
-import { oneOf, type Population } from '../../harness/population.ts';
+import { Client, NoAnswer, type Reply } from '../../../verification/harness/client.ts';
+import { majorUnits } from '../../../verification/load/answers.ts';
+import { oneOf, type Population } from '../../../verification/load/population.ts';
 import { keptOf, type Line, type TransferLine } from './lines.ts';
 import { ATTEMPT_MS_MAX, FRESH_SHARE, READS_SHARE } from './settings.ts';
 

@@ -2,9 +2,10 @@
  * Runs in an API pod, which alone may reach MySQL and knows its address (`kubectl exec … node - < books`). Prints what
  * MySQL holds of the accounts of a run, and what the API answers for them, as JSON.
  */
-import { readBooks } from '../../harness/books.ts';
-import { Client } from '../../harness/client.ts';
-import { smallTown } from '../../harness/population.ts';
+
+import { Client } from '../../../verification/harness/client.ts';
+import { readBooks } from '../../../verification/load/books.ts';
+import { smallTown } from '../../../verification/load/population.ts';
 
 /** Replaced when this is bundled. */
 declare const PARAMETERS: { prefix: string; key: string };

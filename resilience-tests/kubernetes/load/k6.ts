@@ -5,8 +5,8 @@
 import exec from 'k6/execution';
 import http, { type RefinedResponse } from 'k6/http';
 import { setTimeout } from 'k6/timers';
-import { majorUnits } from '../../harness/answers.ts';
-import { oneOf, smallTown } from '../../harness/population.ts';
+import { majorUnits } from '../../../verification/load/answers.ts';
+import { oneOf, smallTown } from '../../../verification/load/population.ts';
 import { keptOf, type Line, type TransferLine } from './lines.ts';
 import { ATTEMPT_MS_MAX, FRESH_SHARE, READS_SHARE, RECORDER_PORT, RETRY_MS } from './settings.ts';
 

@@ -5,7 +5,7 @@ import {
   type ReadHistory,
   Recording,
 } from '../../../verification/checker/history.ts';
-import { answerOf, answerOfLookUp, fieldsOf, minorUnits } from '../../harness/answers.ts';
+import { answerOf, answerOfLookUp, fieldsOf, minorUnits } from '../../../verification/load/answers.ts';
 import { HELD_MS_MAX } from './settings.ts';
 
 /**

@@ -5,8 +5,8 @@
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from '../../harness/client.ts';
-import { smallTown } from '../../harness/population.ts';
+import { Client } from '../../../verification/harness/client.ts';
+import { smallTown } from '../../../verification/load/population.ts';
 import { openAccounts, reconcile } from './accounts.ts';
 import { Attempts, type Order, wallMs } from './attempts.ts';
 import type { Line } from './lines.ts';

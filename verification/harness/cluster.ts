@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import type { RowDataPacket } from 'mysql2/promise';
 import { migrate, type Surroundings } from '../../devstack/pods.mjs';
 import { DATABASE, mariadbProgram, mysqlUrl, USER } from '../../devstack/stores/mariadb.mjs';
 import { whileLocked } from '../../devstack/system/lock.mjs';
@@ -9,9 +9,9 @@ import { LOOPBACK } from '../../devstack/system/ports.mjs';
 import { temporaryFolder } from '../../devstack/testing/temporary.mjs';
 import { buildUnlessDone } from '../../scripts/build.mjs';
 import { Balancer } from './balancer.ts';
-import type { Ground } from './hypothesis.ts';
 import { Link } from './link.ts';
 import { Member } from './member.ts';
+import { Mysql } from './mysql.ts';
 import { ownPort } from './ports.ts';
 import { RedisServer, type RedisServerOptions } from './redis-server.ts';
 import { newService, type Service } from './service.ts';
@@ -60,7 +60,7 @@ export class Cluster implements System, AsyncDisposable {
   readonly #root: string;
   readonly #cleanUp: () => void;
   readonly #atExit = () => this.#end();
-  #connection: Connection | null = null;
+  #mysql: Mysql | null = null;
 
   private constructor(parts: {
     dir: string;
@@ -200,16 +200,12 @@ export class Cluster implements System, AsyncDisposable {
 
   /** Straight from MySQL, which must be there. */
   async query(sql: string): Promise<RowDataPacket[]> {
-    const { host, port, user, password, database } = this.#address;
     try {
-      if (!this.#connection) {
-        this.#connection = await createConnection({ host, port, user, password, database, timezone: 'Z' });
-        this.#connection.on('error', () => {}); // shows in the query
-      }
-      return (await this.#connection.query<RowDataPacket[]>({ sql, timeout: 60_000 }))[0];
+      this.#mysql ??= await Mysql.open(this.#address);
+      return await this.#mysql.rows(sql);
     } catch (error) {
-      this.#connection?.destroy();
-      this.#connection = null;
+      this.#mysql?.[Symbol.dispose]();
+      this.#mysql = null;
       throw error;
     }
   }
@@ -259,7 +255,7 @@ export class Cluster implements System, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#balancer[Symbol.dispose]();
-    this.#connection?.destroy();
+    this.#mysql?.[Symbol.dispose]();
     await Promise.all(this.#members().map((member) => member.kill()));
     for (const { wires } of [...this.pods, ...this.keepers]) {
       wires?.redis[Symbol.dispose]();
@@ -279,10 +275,4 @@ function memberAt(members: readonly Service[], index: number): Service {
   const member = members[index];
   if (!member) throw new RangeError(`there is no ${index}`);
   return member;
-}
-
-/** A cluster of its own, and nothing else. */
-export async function ownCluster(options: ClusterOptions = {}): Promise<Ground<Cluster>> {
-  const stack = await Cluster.start(options);
-  return { stack, [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose]() };
 }

@@ -1,5 +1,5 @@
-import type { Answer, Position, TransferContent } from '../../verification/checker/history.ts';
-import type { NoAnswer, Reply } from './client.ts';
+import type { Answer, Position, TransferContent } from '../checker/history.ts';
+import type { NoAnswer, Reply } from '../harness/client.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 export const fieldsOf = (value: unknown): Fields =>

@@ -1,4 +1,4 @@
-import type { OpenedAccount, TransferContent } from '../../verification/checker/history.ts';
+import type { OpenedAccount, TransferContent } from '../checker/history.ts';
 
 /** The accounts of one run, under a prefix of their own, and which transfers they make. */
 export interface Population {

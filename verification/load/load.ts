@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { newUuidV7 } from '../../app/domain/ids.ts';
 import type { AccountStatus } from '../../app/domain/types.ts';
-import type { Answer, TransferContent, TransferHistory } from '../../verification/checker/history.ts';
+import type { Answer, TransferContent, TransferHistory } from '../checker/history.ts';
+import { type Client, NoAnswer, type Reply, silence } from '../harness/client.ts';
+import { now, sleep } from '../harness/time.ts';
 import {
   answerOf,
   answerOfLookUp,
@@ -12,11 +14,8 @@ import {
   majorUnits,
   minorUnits,
 } from './answers.ts';
-import { type Client, NoAnswer, type Reply, silence } from './client.ts';
 import { oneOf, type Population } from './population.ts';
 import type { Recorder } from './recorder.ts';
-import { of } from './seen.ts';
-import { now, sleep } from './time.ts';
 
 export interface LoadOptions {
   /** Requests per second, at most. */
@@ -246,6 +245,9 @@ function bodyOf({ transactionId, content, durability }: Order): object {
   const amount = majorUnits(content.amount, currency);
   return { transactionId, sourceAccount, destinationAccount, amount, currency, ...(durability && { durability }) };
 }
+
+/** How an error is counted: its code, and for which kind of request. */
+export const of = (kind: 'transfer' | 'look-up' | 'read' | 'limit', code: string): string => `${code} (${kind})`;
 
 /** As `answerOf` names what is no outcome. */
 function codeOf({ status, body }: Reply): string {

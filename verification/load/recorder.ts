@@ -8,8 +8,8 @@ import {
   Recording,
   type TransferContent,
   type TransferHistory,
-} from '../../verification/checker/history.ts';
-import { now } from './time.ts';
+} from '../checker/history.ts';
+import { now } from '../harness/time.ts';
 
 /** Of the attempts that are told to come again, so many do: what is never sent again must not be in MySQL. */
 const COMES_AGAIN = 0.5;

@@ -1,0 +1,128 @@
+import type { RowDataPacket } from 'mysql2/promise';
+import type { BookedAccount, BookedChange, BookedPosition, BookedTransfer, Books } from '../checker/books.ts';
+import { checkBooks } from '../checker/check.ts';
+import type { GivenUp } from '../checker/given-up.ts';
+import type { OpenedAccount } from '../checker/history.ts';
+import type { Violation } from '../checker/violations.ts';
+import type { Client } from '../harness/client.ts';
+import { Mysql } from '../harness/mysql.ts';
+import type { StackFile } from '../harness/system.ts';
+import { now } from '../harness/time.ts';
+import { balancesOf } from './ledger.ts';
+
+const TRANSFERS = `SELECT transaction_id, correlation_id, \`status\`, refusal, source_account, destination_account,
+  amount, currency, accepted_at, accepted_after_ms, source_balance, source_version, source_settings_version,
+  destination_balance, destination_version, destination_settings_version FROM transfers`;
+const ACCOUNTS =
+  'SELECT account_id, currency, balance, version, overdraft_limit, settings_version, `status` FROM accounts';
+const CHANGES = 'SELECT account_id, correlation_id, settings_version, overdraft_limit, `status` FROM account_changes';
+const SUMS = 'SELECT currency, CAST(SUM(balance) AS CHAR) AS total FROM accounts GROUP BY currency';
+
+/** So that the rows of one part fit into memory after a long load. */
+const ACCOUNTS_PER_PART = 250;
+
+/** The rows of the accounts with this prefix, straight from MySQL, and what the API returns for them. */
+export async function readBooks(
+  address: StackFile['mysql'],
+  client: Client,
+  prefix: string,
+  accounts: readonly OpenedAccount[],
+): Promise<Books> {
+  using mysql = await Mysql.open(address);
+  const pattern = `${prefix.replaceAll(/[\\%_]/g, '\\$&')}%`;
+  await mysql.rows('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
+  const where = 'source_account LIKE ? OR destination_account LIKE ?';
+  const transfers = await mysql.rows(`${TRANSFERS} WHERE ${where}`, [pattern, pattern]);
+  return {
+    transfers: transfers.map((row) => transferOf(row)),
+    accounts: (await mysql.rows(`${ACCOUNTS} WHERE account_id LIKE ?`, [pattern])).map(accountOf),
+    changes: (await mysql.rows(`${CHANGES} WHERE account_id LIKE ?`, [pattern])).map(changeOf),
+    sums: await sumsIn(mysql),
+    views: [await balancesOf(client, accounts)],
+  };
+}
+
+/** Checks the books of accounts whose load was not recorded, some accounts at a time. */
+export async function violationsInBooks(
+  address: StackFile['mysql'],
+  client: Client,
+  accounts: readonly OpenedAccount[],
+): Promise<Violation[]> {
+  using mysql = await Mysql.open(address);
+  const violations: Violation[] = [];
+  for (let from = 0; from < accounts.length; from += ACCOUNTS_PER_PART) {
+    const part = accounts.slice(from, from + ACCOUNTS_PER_PART);
+    const ids = [part.map(({ accountId }) => accountId)];
+    const sides = async (side: Side) =>
+      (await mysql.rows(`${TRANSFERS} WHERE ${side}_account IN (?)`, ids)).map((row) => transferOf(row, [side]));
+    const books: Books = {
+      transfers: (await Promise.all([sides('source'), sides('destination')])).flat(),
+      accounts: (await mysql.rows(`${ACCOUNTS} WHERE account_id IN (?)`, ids)).map(accountOf),
+      changes: (await mysql.rows(`${CHANGES} WHERE account_id IN (?)`, ids)).map(changeOf),
+      sums: await sumsIn(mysql),
+      views: [await balancesOf(client, part)],
+    };
+    violations.push(...checkBooks(part, books));
+  }
+  return violations;
+}
+
+async function sumsIn(mysql: Mysql): Promise<Books['sums']> {
+  const sums = await mysql.rows(SUMS);
+  return Object.fromEntries(sums.map((row) => [String(row['currency']), BigInt(row['total'])]));
+}
+
+type Side = 'source' | 'destination';
+
+function transferOf(row: RowDataPacket, sides: readonly Side[] = ['source', 'destination']): BookedTransfer {
+  const position = (side: Side): BookedPosition | null => {
+    if (row['status'] !== 'POSTED' || !sides.includes(side)) return null;
+    return {
+      balance: Number(row[`${side}_balance`]),
+      version: Number(row[`${side}_version`]),
+      settingsVersion: Number(row[`${side}_settings_version`]),
+    };
+  };
+  return {
+    transactionId: row['transaction_id'],
+    correlationId: row['correlation_id'],
+    // A release without this column wrote the time of the pod that took the request.
+    acceptedAt: row['accepted_after_ms'] === null ? null : (row['accepted_at'] as Date).getTime(),
+    content: {
+      source: row['source_account'],
+      destination: row['destination_account'],
+      amount: Number(row['amount']),
+      currency: row['currency'],
+    },
+    refusal: row['refusal'],
+    source: position('source'),
+    destination: position('destination'),
+  };
+}
+
+function accountOf(row: RowDataPacket): BookedAccount {
+  const { account_id: accountId, currency } = row;
+  const position = { balance: Number(row['balance']), version: Number(row['version']) };
+  return { accountId, currency, ...position, ...settingsOf(row) };
+}
+
+const changeOf = (row: RowDataPacket): BookedChange => ({
+  accountId: row['account_id'],
+  correlationId: row['correlation_id'],
+  ...settingsOf(row),
+});
+
+const settingsOf = (row: RowDataPacket) => ({
+  overdraftLimit: Number(row['overdraft_limit']),
+  settingsVersion: Number(row['settings_version']),
+  status: row['status'],
+});
+
+/** The transfers that an operator has accepted as lost, as the service itself recorded them. */
+export async function readGivenUp(address: StackFile['mysql']): Promise<GivenUp> {
+  using mysql = await Mysql.open(address);
+  const rows = await mysql.rows("SELECT entry_id, dropped_at FROM dropped_entries WHERE kind = 'transfers'");
+  const ahead = Date.now() - now();
+  const at = Math.max(...rows.map((row) => (row['dropped_at'] as Date).getTime() - ahead));
+  return { transactionIds: new Set(rows.map((row) => String(row['entry_id']))), at };
+}
