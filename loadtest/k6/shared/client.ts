@@ -3,7 +3,7 @@ import exec from 'k6/execution';
 import http, { type RefinedResponse } from 'k6/http';
 import { Counter, Trend } from 'k6/metrics';
 import { accountId, type Order } from './bank.ts';
-import { accounts, key, urls } from './settings.ts';
+import { accounts, key, opensAccounts, urls } from './settings.ts';
 
 type Response = RefinedResponse<'text'>;
 export type Fields = Readonly<Record<string, unknown>>;
@@ -42,10 +42,10 @@ const START_MS_MAX = 45_000;
 const START_WAIT_SECONDS_MAX = 5;
 
 /** A new pod of a cluster is refused until its network policy is in force, and the service may still be starting. */
-function firstAnswer(id: string): Response {
+function firstAnswer(send: () => Response): Response {
   const giveUpAt = Date.now() + START_MS_MAX;
   for (let waitSeconds = 0.2; ; waitSeconds = Math.min(2 * waitSeconds, START_WAIT_SECONDS_MAX)) {
-    const response = http.get(`${urls[0]}/v1/accounts/${id}/balance`, START);
+    const response = send();
     const { status, error } = response;
     if ((status !== 0 && !isRefusal(status)) || Date.now() > giveUpAt) return response;
     console.warn(`waiting for ${urls[0]}: ${status} ${error}`);
@@ -53,11 +53,27 @@ function firstAnswer(id: string): Response {
   }
 }
 
+const ACCOUNTS_PER_REQUEST = 1000;
+/** Nothing is refused for insufficient funds: this measures the service, not the bank. */
+const OVERDRAFT = '10000000.00';
+
+/** With OPEN_ACCOUNTS, for scripts that run alone in a cluster. The key also needs accounts:write. */
+function openAccounts(): void {
+  for (let from = 0; from < accounts; from += ACCOUNTS_PER_REQUEST) {
+    const ids = Array.from({ length: Math.min(ACCOUNTS_PER_REQUEST, accounts - from) }, (_, i) => accountId(from + i));
+    const list = ids.map((id) => ({ accountId: id, currency: 'EUR', overdraftLimit: OVERDRAFT }));
+    const body = JSON.stringify({ accounts: list });
+    const opened = firstAnswer(() => http.post(`${urls[0]}/v1/accounts/batch`, body, START));
+    if (opened.status !== 200) exec.test.abort(`accounts could not be opened: ${opened.status} ${opened.body}`);
+  }
+}
+
 /** Before anything is measured: checks that the key is valid, and that the first and the last account are open. */
 export function setup(): void {
   if (key === '') exec.test.abort('HOLDFAST_KEY is missing: an API key with balances:read and transfers:write');
+  if (opensAccounts) openAccounts();
   for (const id of [accountId(0), accountId(accounts - 1)]) {
-    const { status, body, error } = firstAnswer(id);
+    const { status, body, error } = firstAnswer(() => http.get(`${urls[0]}/v1/accounts/${id}/balance`, START));
     if (status !== 200) exec.test.abort(`account ${id} cannot be read: ${status} ${body ?? error}`);
   }
 }

@@ -7,6 +7,7 @@ import type { Options, Scenario } from 'k6/options';
  *   HOLDFAST_KEY   an API key with the scopes balances:read and transfers:write
  *   RATE SECONDS   requests per second, and duration
  *   ACCOUNTS SKEW  load-00000 … must be open; the exponent of Zipf's law in hundredths (0: uniform)
+ *   OPEN_ACCOUNTS  if set, the script opens the accounts first
  *   BATCH          transfers per request, for batches
  *   BEST           for overload: the best rate of transfers per second measured before
  *   VUS_MAX        maximum number of connections
@@ -31,6 +32,7 @@ function addresses(): readonly string[] {
 
 export const urls = addresses();
 export const key = __ENV['HOLDFAST_KEY'] ?? '';
+export const opensAccounts = (__ENV['OPEN_ACCOUNTS'] ?? '') !== '';
 export const accounts = whole('ACCOUNTS', 2, 100_000, 10_000);
 export const skew = whole('SKEW', 0, 300, 99) / 100;
 export const bestRate = whole('BEST', 0, 1_000_000, 0);
