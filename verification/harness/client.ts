@@ -25,11 +25,14 @@ export interface ClientOptions {
   connectionsMax?: number;
   /** Usually longer than the service holds a request (10 s), so that its own word comes first. */
   timeoutMs?: number;
+  /** For the connection alone; without it, `timeoutMs` is for everything. */
+  connectMs?: number;
   /** Whether connections are kept for later requests. */
   keepAlive?: boolean;
 }
 
-const NOT_DELIVERED = new Set(['ECONNREFUSED', 'EADDRNOTAVAIL']);
+const NO_CONNECTION = 'no connection in time';
+const NOT_DELIVERED = new Set(['ECONNREFUSED', 'EADDRNOTAVAIL', NO_CONNECTION]);
 const ADDRESS = /^http:\/\/([^:/]+):(\d+)$/;
 
 /** JSON over kept-alive connections; each request is sent once, to any of the pods. */
@@ -38,15 +41,17 @@ export class Client implements Disposable {
   readonly #urls: () => readonly string[];
   readonly #headers: Record<string, string>;
   readonly #timeoutMs: number;
+  readonly #connectMs: number;
   /** Requests whose connection broke, by the pod that they were sent to. */
   readonly broken = new Map<string, number>();
 
   constructor(
     urls: () => readonly string[],
     apiKey: string,
-    { connectionsMax = 256, timeoutMs = 15_000, keepAlive = true }: ClientOptions = {},
+    { connectionsMax = 256, timeoutMs = 15_000, connectMs = timeoutMs, keepAlive = true }: ClientOptions = {},
   ) {
     this.#timeoutMs = timeoutMs;
+    this.#connectMs = connectMs;
     this.#urls = urls;
     this.#headers = { authorization: `Bearer ${apiKey}` };
     this.#agent = new Agent({ keepAlive, maxSockets: connectionsMax });
@@ -78,13 +83,19 @@ export class Client implements Disposable {
     return new Promise((resolve, reject) => {
       const fail = (error: Error & { code?: string }) => {
         this.broken.set(url, (this.broken.get(url) ?? 0) + 1);
-        reject(new NoAnswer(error.code ?? error.message, !NOT_DELIVERED.has(error.code ?? '')));
+        reject(new NoAnswer(error.code ?? error.message, !NOT_DELIVERED.has(error.code ?? error.message)));
       };
       const asked = request({ host, port, path, method, headers, agent: this.#agent }, (response) => {
         readBody(response).then((text) => resolve({ status: response.statusCode ?? 0, body: parse(text) }), fail);
       });
       asked.setTimeout(this.#timeoutMs, () => asked.destroy(new Error('no answer in time')));
       asked.on('error', fail);
+      asked.once('socket', (socket) => {
+        if (!socket.connecting) return;
+        const timer = setTimeout(() => asked.destroy(new Error(NO_CONNECTION)), this.#connectMs);
+        socket.once('connect', () => clearTimeout(timer));
+        socket.once('close', () => clearTimeout(timer));
+      });
       asked.end(payload);
     });
   }

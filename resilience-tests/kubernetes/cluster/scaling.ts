@@ -1,22 +1,30 @@
 import type { ApiServer } from './api-server.ts';
 import type { Release } from './release.ts';
+import { untilTrue } from './wait.ts';
+
+const RESTORED_MS_MAX = 120_000;
 
 interface Hpa {
   spec: { minReplicas: number; maxReplicas: number; behavior?: object };
 }
 
-/** Sets the number of API pods: by the autoscaler's limits if there is one. Restores what was there. */
-export class Scaling implements Disposable {
+/** Sets the number of API pods: by the autoscaler's limits if there is one. Restores limits and number in the end. */
+export class Scaling implements AsyncDisposable {
   readonly #api: ApiServer;
   readonly #name: string;
   readonly #hpa: Hpa | undefined;
+  /** The autoscaler's minimum, or the number without one. */
   readonly #replicas: number;
 
   constructor(api: ApiServer, { fullname }: Release) {
     this.#api = api;
     this.#name = `${fullname}-api`;
     this.#hpa = api.get<Hpa>('hpa', this.#name);
-    this.#replicas = api.get<{ spec: { replicas: number } }>('deployment', this.#name)?.spec.replicas ?? 1;
+    this.#replicas = this.#hpa?.spec.minReplicas ?? this.#replicasNow();
+  }
+
+  get replicas(): number {
+    return this.#replicas;
   }
 
   set(count: number): void {
@@ -38,11 +46,19 @@ export class Scaling implements Disposable {
     this.#api.kubectl('scale', `deployment/${this.#name}`, `--replicas=${count}`);
   }
 
-  [Symbol.dispose](): void {
-    if (this.#hpa === undefined) {
-      this.#scale(this.#replicas);
-      return;
-    }
+  #replicasNow(): number {
+    return this.#api.get<{ spec: { replicas: number } }>('deployment', this.#name)?.spec.replicas ?? 1;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.set(this.#replicas);
+    await untilTrue(
+      'the number of pods is restored',
+      RESTORED_MS_MAX,
+      () => this.#replicasNow() === this.#replicas,
+      1000,
+    );
+    if (this.#hpa === undefined) return;
     const { minReplicas, maxReplicas, behavior } = this.#hpa.spec;
     this.#patch({ minReplicas, maxReplicas, ...(behavior && { behavior }) });
   }

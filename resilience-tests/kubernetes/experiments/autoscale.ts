@@ -41,7 +41,7 @@ export const autoscale: Experiment = {
   async run(scene) {
     const { api, release, load, options } = scene;
     const { minReplicas, maxReplicas } = hpaOf(scene)?.spec ?? { minReplicas: 0, maxReplicas: 0 };
-    using scaling = new Scaling(api, release);
+    await using scaling = new Scaling(api, release);
     scaling.removeQuickly();
     const ready = (count: number, since: number, msMax: number) =>
       readyAfterMs(api, release, { part: 'api', count, since, accepts: () => true, msMax });

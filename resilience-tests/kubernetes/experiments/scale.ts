@@ -1,4 +1,4 @@
-import { isReady, podsOf, readyAfterMs } from '../cluster/pods.ts';
+import { podsOf, readyAfterMs } from '../cluster/pods.ts';
 import { Scaling } from '../cluster/scaling.ts';
 import { spreadOf } from '../cluster/spread.ts';
 import { now, sleep } from '../cluster/wait.ts';
@@ -29,7 +29,7 @@ export const scaleOut: Experiment = {
   expectation: 'No request fails when pods are added, and a minute later all of them carry the same load within 20 %.',
   failedFirstMax: 0,
   async run(scene) {
-    using scaling = new Scaling(scene.api, scene.release);
+    await using scaling = new Scaling(scene.api, scene.release);
     await scaled(scene, scaling, scene.options.replicasMax);
     await sleep(SETTLED_MS);
     const spread = await spreadOf(scene.api, scene.release);
@@ -45,11 +45,10 @@ export const scaleIn: Experiment = {
   expectation: 'No request fails when pods are removed.',
   failedFirstMax: 0,
   async run(scene) {
-    const count = (await podsOf(scene.api, scene.release, 'api')).filter(isReady).length;
-    using scaling = new Scaling(scene.api, scene.release);
+    await using scaling = new Scaling(scene.api, scene.release);
     await scaled(scene, scaling, scene.options.replicasMax);
     await sleep(AFTER_MS);
-    await scaled(scene, scaling, count);
+    await scaled(scene, scaling, scaling.replicas);
     await sleep(AFTER_MS);
   },
 };

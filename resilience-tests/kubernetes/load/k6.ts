@@ -10,7 +10,7 @@ import { oneOf, smallTown } from '../../../verification/load/population.ts';
 import { keptOf, type Line, type TransferLine } from './lines.ts';
 import { ATTEMPT_MS_MAX, FRESH_SHARE, READS_SHARE, RECORDER_PORT, RETRY_MS } from './settings.ts';
 
-const USERS = Number(__ENV['USERS'] || 4);
+const USERS = Number(__ENV['USERS'] || 16);
 const MINUTES_MAX = 120;
 const UNTIL_KNOWN_MS_MAX = 180_000;
 const SEND_MS = 500;

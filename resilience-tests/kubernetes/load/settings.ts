@@ -38,6 +38,10 @@ export interface Done {
 export const HELD_MS_MAX = 12_000;
 /** An attempt is given up after this time and repeated under the same id. */
 export const ATTEMPT_MS_MAX = 3000;
+/** A connection is given up after this time. */
+export const CONNECT_MS_MAX = 1000;
+/** Clients, each with connections of its own: a single one would use few. */
+export const CLIENTS = 64;
 /** Between attempts, with jitter. */
 export const RETRY_MS = 250;
 export const READS_SHARE = 0.15;
