@@ -36,7 +36,7 @@ describe('Consistent books', () => {
   });
 
   it('stay consistent under concurrent writes and flushes', async () => {
-    const traffic = bench.traffic();
+    await using traffic = bench.traffic();
     for (let n = 0; n < 5; n++) {
       const before = traffic.transfers();
       await until('the writers are running', () => traffic.transfers() > before + 50);
@@ -47,7 +47,6 @@ describe('Consistent books', () => {
         sums: { EUR: '0' },
       });
     }
-    await traffic.stop();
   });
 
   it('are checked completely, even beyond one page', async () => {

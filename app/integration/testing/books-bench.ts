@@ -15,6 +15,8 @@ import { Flusher } from '../../sync/flusher.ts';
 
 export const ACCOUNTS = [account('world'), account('ada'), account('bob'), account('eve', { overdraftLimit: 500 })];
 
+const BACKLOG_MAX = 200;
+
 /** Both stores with a few accounts and transfers in them, and the reconciliation over them. */
 export class BooksBench {
   readonly db: TestDatabase;
@@ -94,22 +96,33 @@ export class BooksBench {
     await this.context.redis.hset(accounts, accountId, encodeAccount({ ...base, ...change }, base.seq, true));
   }
 
-  /** Writes and flushes until it is stopped. */
-  traffic(): { transfers: () => number; stop(): Promise<void> } {
+  /**
+   * Writes and flushes until it is disposed of. Writing waits for flushing, as the limit of the backlog would make it: on a slow
+   * machine the journal would otherwise grow without end.
+   */
+  traffic(): AsyncDisposable & { transfers: () => number } {
     const stopped = new AbortController();
     let transfers = 0;
+    const write = async () => {
+      const ids = Array.from({ length: 10 }, () => newUuidV7(Date.now()));
+      await this.epoch.apply(...ids.map((id, n) => order(id, { destination: n % 2 ? 'ada' : 'bob', amount: n + 1 })));
+      const { entries } = await this.epoch.change(newUuidV7(Date.now()), 'eve', { overdraftLimit: transfers });
+      transfers += ids.length;
+      return entries.at(-1)?.seq ?? 0;
+    };
     const writing = (async () => {
       while (!stopped.signal.aborted) {
-        const ids = Array.from({ length: 10 }, () => newUuidV7(Date.now()));
-        await this.epoch.apply(...ids.map((id, n) => order(id, { destination: n % 2 ? 'ada' : 'bob', amount: n + 1 })));
-        await this.epoch.change(newUuidV7(Date.now()), 'eve', { overdraftLimit: transfers });
-        transfers += ids.length;
+        const seq = await write();
+        await until(
+          'the flush is close behind',
+          async () => stopped.signal.aborted || (await this.context.flushStore.cursor()).seq > seq - BACKLOG_MAX,
+        );
       }
     })();
     const flushing = this.flusher().run(() => this.epoch.keeper, stopped.signal);
     return {
       transfers: () => transfers,
-      async stop() {
+      async [Symbol.asyncDispose]() {
         stopped.abort();
         await Promise.all([writing, flushing]);
       },
