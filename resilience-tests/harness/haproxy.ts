@@ -10,8 +10,10 @@ import { NotHere } from './hypothesis.ts';
 /** With the time that a check takes: how long HAProxy may go on sending to a pod that is unready, ms. */
 const CHECK_EVERY_MS = 200;
 const FAILURES = 2;
-const NOTICED_MS_MAX = 10_000;
-const READY_MS_MAX = 10_000;
+/** A pod that is stopping refuses readiness at once; one that is merely slow stays among the ready. */
+const CHECK_MS_MAX = 5_000;
+const NOTICED_MS_MAX = 60_000;
+const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 5_000;
 
 /**
@@ -67,7 +69,8 @@ function configuration(pods: readonly string[], port: number, statisticsPort: nu
 defaults
   mode http
   retries 0
-  timeout connect 2s
+  timeout connect 5s
+  timeout check ${CHECK_MS_MAX}ms
   timeout client 60s
   timeout server 60s
 

@@ -65,3 +65,5 @@ export const WITHOUT_MYSQL = /^(database_unavailable|504 outcome_unknown)$/;
 /** The ledger is closed for longer than a request is held. */
 export const CLOSED =
   /^(ledger_closed|ledger_switching|504 outcome_unknown|ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
+/** What a request is answered that the service has held for as long as it may, and what is refused meanwhile for lack of CPU. */
+export const OUTLASTED = /^(ledger_closed|ledger_switching|504 outcome_unknown|overloaded)$/;

@@ -2,7 +2,11 @@ import { request } from 'node:http';
 import { sleep } from './time.ts';
 
 const LOOK_EVERY_MS = 150;
-const ANSWER_MS_MAX = 500;
+const ANSWER_MS_MAX = 1_000;
+/** As the `failureThreshold` of a readiness probe: one late answer says that the machine is busy. */
+const LATE_ANSWERS_MAX = 2;
+
+type Probed = 'ready' | 'unready' | 'late';
 
 /** Sends clients to the pods that say they are ready, as a Service of Kubernetes does; to any when none is. */
 export class Balancer implements Disposable {
@@ -28,22 +32,28 @@ export class Balancer implements Disposable {
   }
 
   async #watch(url: string): Promise<void> {
+    let late = 0;
     while (!this.#stopped.signal.aborted) {
-      if (await isReady(url)) this.#ready.add(url);
-      else this.#ready.delete(url);
+      const probed = await probe(url);
+      late = probed === 'late' ? late + 1 : 0;
+      if (probed === 'ready') this.#ready.add(url);
+      else if (probed === 'unready' || late > LATE_ANSWERS_MAX) this.#ready.delete(url);
       await sleep(LOOK_EVERY_MS);
     }
   }
 }
 
-function isReady(url: string): Promise<boolean> {
+function probe(url: string): Promise<Probed> {
   return new Promise((resolve) => {
     const asked = request(`${url}/readyz`, { agent: false, timeout: ANSWER_MS_MAX }, (response) => {
       response.resume();
-      resolve(response.statusCode === 200);
+      resolve(response.statusCode === 200 ? 'ready' : 'unready');
     });
-    asked.on('timeout', () => asked.destroy(new Error('no answer in time')));
-    asked.on('error', () => resolve(false));
+    asked.on('timeout', () => {
+      resolve('late');
+      asked.destroy();
+    });
+    asked.on('error', () => resolve('unready'));
     asked.end();
   });
 }
