@@ -32,7 +32,9 @@ const RETRY_MS_MAX = 20;
  * @param dropped called with the number of lines lost because the buffer was full or the descriptor rejected them
  */
 export function linesTo(descriptor: number, dropped: (lines: number) => void): Lines {
-  const fd = withoutBlocking(descriptor);
+  const { fd, blocking } = withoutBlocking(descriptor);
+  /** A write in a thread could not be completed or counted by `flushSync`; to a file it is always complete. */
+  const writeSome = blocking ? writeInThread : writeAtOnce;
   let pending = '';
   /** The unwritten rest of a write after the descriptor was full: written first. */
   let unwritten: Buffer = Buffer.alloc(0);
@@ -58,22 +60,15 @@ export function linesTo(descriptor: number, dropped: (lines: number) => void): L
   const writeNow = () => {
     if (writing || unwritten.length + pending.length === 0) return;
     writing = true;
-    writeFrom(take(), 0);
-  };
-  const writeFrom = (chunk: Buffer, offset: number): void => {
-    write(fd, chunk, offset, chunk.length - offset, null, (error, written) => {
-      if (!error && offset + written < chunk.length) {
-        retryMs = RETRY_MS_MIN;
-        return writeFrom(chunk, offset + written);
-      }
+    const chunk = take();
+    writeSome(fd, chunk, (error, written) => {
       writing = false;
-      if (error?.code === 'EAGAIN') {
-        unwritten = chunk.subarray(offset);
-        retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
-        return writeLater(retryMs);
-      }
-      if (error) dropped(linesIn(chunk, offset));
-      if (!error && pending.length >= WRITE_AT_CHARS) writeNow();
+      const full = error?.code === 'EAGAIN';
+      if (error && !full) dropped(linesIn(chunk, 0));
+      else if (written < chunk.length) unwritten = chunk.subarray(written);
+      retryMs = full ? Math.min(retryMs * 2, RETRY_MS_MAX) : RETRY_MS_MIN;
+      if (unwritten.length > 0) writeLater(retryMs);
+      else if (!error && pending.length >= WRITE_AT_CHARS) writeNow();
       else if (pending.length > 0) writeLater(WRITE_AFTER_MS);
     });
   };
@@ -96,6 +91,23 @@ export function linesTo(descriptor: number, dropped: (lines: number) => void): L
     },
     flushSync,
   };
+}
+
+type Written = (error: NodeJS.ErrnoException | null, bytes: number) => void;
+
+function writeInThread(fd: number, chunk: Buffer, done: Written): void {
+  write(fd, chunk, done);
+}
+
+function writeAtOnce(fd: number, chunk: Buffer, done: Written): void {
+  let written: number;
+  try {
+    written = writeSync(fd, chunk);
+  } catch (error) {
+    done(error as NodeJS.ErrnoException, 0);
+    return;
+  }
+  done(null, written);
 }
 
 /**

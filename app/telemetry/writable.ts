@@ -10,11 +10,16 @@ const held: Socket[] = [];
 /**
  * A descriptor for the same output that returns EAGAIN instead of blocking when its reader is slow: a blocked write cannot be
  * canceled, and would delay the exit of the process. Files are unchanged, because they do not wait for a reader.
+ *
+ * @returns `blocking` if a write can take as long as the disk or, without /proc, the reader of a terminal needs
  */
-export function withoutBlocking(fd: number): number {
+export function withoutBlocking(fd: number): { fd: number; blocking: boolean } {
   const stats = fstatSync(fd);
-  if (!stats.isFIFO() && !stats.isSocket() && !stats.isCharacterDevice()) return fd;
-  return reopened(fd, stats) ?? switched(fd, stats);
+  if (!stats.isFIFO() && !stats.isSocket() && !stats.isCharacterDevice()) return { fd, blocking: true };
+  const own = reopened(fd, stats);
+  if (own !== null) return { fd: own, blocking: false };
+  switchToNonBlocking(fd, stats);
+  return { fd, blocking: stats.isCharacterDevice() };
 }
 
 /** Opens the same pipe or terminal again, so that other processes that share the descriptor are not affected. */
@@ -32,7 +37,6 @@ function reopened(fd: number, { dev, ino }: Stats): number | null {
 }
 
 /** Without /proc, and for a socket, which cannot be opened again: libuv switches the descriptor itself. */
-function switched(fd: number, stats: Stats): number {
+function switchToNonBlocking(fd: number, stats: Stats): void {
   if (!stats.isCharacterDevice()) held.push(new Socket({ fd, readable: false, writable: true }));
-  return fd;
 }

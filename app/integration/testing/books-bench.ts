@@ -108,7 +108,7 @@ export class BooksBench {
       await this.epoch.apply(...ids.map((id, n) => order(id, { destination: n % 2 ? 'ada' : 'bob', amount: n + 1 })));
       const { entries } = await this.epoch.change(newUuidV7(Date.now()), 'eve', { overdraftLimit: transfers });
       transfers += ids.length;
-      return entries.at(-1)?.seq ?? 0;
+      return entries.at(-1)?.firstSeq ?? 0;
     };
     const writing = (async () => {
       while (!stopped.signal.aborted) {
