@@ -51,7 +51,9 @@ async function run(): Promise<void> {
   const [size] = await epoch.database.rows<{ mb: number }>(
     'SELECT ROUND(SUM(payload_bytes) / 1e6) AS mb FROM drained_entries',
   );
-  console.log(`${values.outcomes} outcomes with ${size?.mb} MB of payload, written and drained in ${seconds(since)} s`);
+  console.log(
+    `${values.outcomes} outcomes with ${size?.mb} MB of payload, written and handed over in ${seconds(since)} s`,
+  );
   await using api = await start('api', epoch, NO_REDIS);
   const ways = { fromHandOvers, loss, 'given-up': givenUp, held, journal };
   const wanted = values.only?.split(',') ?? Object.keys(ways);
@@ -60,7 +62,7 @@ async function run(): Promise<void> {
   }
 }
 
-/** By what was drained; then the Redis comes back, and its journal tells the one that is missing. */
+/** By what was handed over; then the Redis comes back, and its journal tells the one that is missing. */
 async function fromHandOvers(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await recovered(epoch, api, { what: 'fold', redisUrl: NO_REDIS, until: opened, posted: POSTED });
@@ -79,7 +81,7 @@ async function loss(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await recovered(epoch, api, { what: 'accepted loss', redisUrl: NO_REDIS, until: allRecovered, posted: POSTED });
 }
 
-/** The same, and nothing that was drained follows on the books. */
+/** The same, and nothing that was handed over follows on the books. */
 async function givenUp(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.turnSettingsBack();
@@ -93,7 +95,7 @@ async function givenUp(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await listed(api, { dropped: values.outcomes + 2 });
 }
 
-/** Everything that was drained is held; then the Redis comes back, and its journal settles it. */
+/** Everything that was handed over is held; then the Redis comes back, and its journal resolves it. */
 async function held(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.turnSettingsBack();

@@ -31,20 +31,20 @@ export interface HandOverChunk {
 export interface HandOverStore {
   /** Keeps a part; repeating it changes nothing. `podId` is any one of the ids that the process used in the epoch. */
   keep(epoch: number, podId: string, chunk: HandOverChunk): Promise<void>;
-  /** All parts are there: marks every registration among `podIds` in this epoch as drained, and what it has observed. */
+  /** All parts are there: marks every registration among `podIds` in this epoch as handed over, and what it has observed. */
   complete(epoch: number, podIds: readonly string[], observed: number): Promise<void>;
 }
 
-/** What a keeper needs of the authority's tables: to see, and to move where nothing has to be settled. */
+/** What a keeper needs of the authority's tables: to see, and to move where no epoch has to be recovered. */
 export interface KeeperAuthority {
   read(): Promise<Authority>;
   cursor(): Promise<Cursor>;
   /** All registrations, of whatever epoch. */
   pods(): Promise<PodRow[]>;
   livePods(): Promise<LivePod[]>;
-  /** The highest seq of an epoch that any registered pod has reported or drained. */
+  /** The highest seq of an epoch that any registered pod has reported or handed over. */
   observedIn(epoch: number): Promise<number>;
-  /** Whether nobody who is registered in this epoch can know of anything that is not in MySQL: all have drained, or are retired and flushed. */
+  /** Whether nobody who is registered in this epoch can know of anything that is not in MySQL: all have handed over, or are retired and flushed. */
   allHandedOver(epoch: number): Promise<boolean>;
   /**
    * All ids in MySQL whose UUIDv7 time is later than `after` and not later than `upTo`, ms; those of account changes after a
@@ -82,9 +82,9 @@ export interface EpochRecoveryStore {
   /** CLOSING → `to`, when the whole journal is in MySQL. @throws Error when the cursor is not at `end` of the closing epoch */
   finishFromJournal(from: Authority, to: 'REBUILDING' | 'DIRECT', end: number, by: MovedBy): Promise<Authority | null>;
   /**
-   * CLOSING → DIRECT by what the pods have drained: all must have. The authority stays while some have not (`undrained`), or
+   * CLOSING → DIRECT by what the pods have handed over: all must have. The authority stays while some have not (`undrained`), or
    * while more is missing than is in doubt (`unexplained`).
-   * @throws IntegrityError when what was drained contradicts MySQL
+   * @throws IntegrityError when what was handed over contradicts MySQL
    */
   recoverFromHandOvers(from: Authority, by: MovedBy): Promise<RecoveryStep | null>;
   /**
@@ -96,7 +96,7 @@ export interface EpochRecoveryStore {
   /** DIRECT with frozen accounts → DIRECT without, when the cursor is at the end of the unsettled journal. */
   unfreezeFromJournal(from: Authority, end: number, by: MovedBy): Promise<Authority | null>;
   /**
-   * An operator accepts that what is missing is lost. CLOSING → DIRECT by what was drained, whoever has not; DIRECT with
+   * An operator accepts that what is missing is lost. CLOSING → DIRECT by what was handed over, whoever has not; DIRECT with
    * frozen accounts → DIRECT without. What is dropped is written down with the operator's name and reason. The decision is kept
    * with the first page, and then no other way is open.
    */

@@ -26,12 +26,12 @@ export interface Authority {
    * DIRECT with frozen accounts: the highest seq of the unrecovered epoch that any pod has received or observed; a
    * Redis with a lower seq has lost data and is not trusted. Otherwise null.
    */
-  bound: number | null;
+  highestKnownSeq: number | null;
   /** How long the authority has been in this state, ms. */
   ageMs: number;
 }
 
-/** A pod's registration in a cache epoch: every registered pod must drain before the authority moves. */
+/** A pod's registration in a cache epoch: every registered pod must hand over before the authority moves. */
 export interface PodRow {
   podId: string;
   epoch: number;

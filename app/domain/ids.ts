@@ -78,7 +78,7 @@ export function placeOf(id: string): IdPlace {
   return time === null ? { bucket: null, time: 0 } : { bucket: Math.floor(time / ID_BUCKET_MS), time };
 }
 
-/** The last ms of a bucket: the value of M after the bucket is forgotten. */
+/** The last ms of a bucket: the value of the lookup horizon after the bucket is forgotten. */
 export const bucketEnd = (bucket: number): number => (bucket + 1) * ID_BUCKET_MS - 1;
 
 /**

@@ -106,10 +106,10 @@ export interface CacheKeeper extends JournalReader {
   publish(caller: KeeperCaller, cursor: number, trimUpTo: number): Promise<Head>;
   forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head>;
   /**
-   * Lowers M while nothing is written in the epoch. `ids`: all ids in MySQL whose UUIDv7 time is later than `m` and not
-   * later than the current M; those of changes after a '#'.
+   * Lowers the lookup horizon while nothing is written in the epoch. `ids`: all ids in MySQL whose UUIDv7 time is later than
+   * `lookupHorizon` and not later than the current lookup horizon; those of changes after a '#'.
    */
-  lowerHorizon(caller: KeeperCaller, m: number, ids: readonly string[]): Promise<Head>;
+  lowerHorizon(caller: KeeperCaller, lookupHorizon: number, ids: readonly string[]): Promise<Head>;
   retire(caller: KeeperCaller, podId: string): Promise<Head>;
   /** The ledger that owns this server. */
   ownership(replid: string): Promise<Ownership>;
@@ -122,7 +122,7 @@ export interface CacheKeeper extends JournalReader {
   /** Raises the fence, and returns its current value. Claims a `free` server. */
   fence(epoch: number, replid: string): Promise<number>;
   /** Begins an epoch; returns the stored marker. Claims a `free` server. */
-  activate(epoch: number, replid: string, marker: string, m: number): Promise<string>;
+  activate(epoch: number, replid: string, marker: string, lookupHorizon: number): Promise<string>;
 }
 
 /**

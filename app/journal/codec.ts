@@ -108,12 +108,14 @@ export function encodeRecord(record: ResultRecord): Buffer {
   return bytes;
 }
 
-/** The beginning of every reply: highest seq, published cursor, M, droppedUpTo, and the time of the call. */
+/**
+ * The beginning of every reply: highest seq, published cursor, the lookup horizon, evicted up to, and the time of the call.
+ */
 export interface Head {
   seq: number;
   cursor: number;
-  m: number;
-  dropped: number;
+  lookupHorizon: number;
+  evictedUpTo: number;
   /**
    * The ledger's time, ms since 1970: Redis's clock, but never earlier than a time that the ledger has already used.
    */
@@ -125,8 +127,8 @@ export function decodeHead(bytes: Buffer): Head {
   return {
     seq: bytes.readDoubleLE(0),
     cursor: bytes.readDoubleLE(8),
-    m: bytes.readDoubleLE(16),
-    dropped: bytes.readDoubleLE(24),
+    lookupHorizon: bytes.readDoubleLE(16),
+    evictedUpTo: bytes.readDoubleLE(24),
     time: bytes.readDoubleLE(32),
   };
 }

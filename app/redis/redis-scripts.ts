@@ -205,7 +205,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     return decodeHead(reply);
   }
 
-  async lowerHorizon(caller: KeeperCaller, m: number, ids: readonly string[]): Promise<Head> {
+  async lowerHorizon(caller: KeeperCaller, lookupHorizon: number, ids: readonly string[]): Promise<Head> {
     const keys = this.#keysOf(caller.epoch);
     const buckets: string[] = [];
     const places = ids.flatMap((id) => {
@@ -213,7 +213,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
       if (bucket === null) throw new TypeError(`${id} is not the id of a bucket`);
       return [indexOrAppend(buckets, keys.idBucket(bucket)) + 1, id];
     });
-    const args = [...(await this.#keeperPrologue(caller)), m, ...places];
+    const args = [...(await this.#keeperPrologue(caller)), lookupHorizon, ...places];
     return decodeHead(await this.#call('lowerHorizon', [...ownedKeys(keys), ...buckets], args));
   }
 
@@ -227,8 +227,8 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     return Number((await this.#call('fence', ownedKeys(this.#keysOf(epoch)), args)).toString('latin1'));
   }
 
-  async activate(epoch: number, replid: string, marker: string, m: number): Promise<string> {
-    const args = [...(await this.#keeperPrologue({ fenceEpoch: epoch, replid })), marker, m];
+  async activate(epoch: number, replid: string, marker: string, lookupHorizon: number): Promise<string> {
+    const args = [...(await this.#keeperPrologue({ fenceEpoch: epoch, replid })), marker, lookupHorizon];
     return (await this.#call('activate', ownedKeys(this.#keysOf(epoch)), args)).toString('latin1');
   }
 

@@ -1,4 +1,5 @@
 import type { PodSession } from '../authority/pod/pod-session.ts';
+import type { Recovery } from '../journal/recovery/recovery.ts';
 import type { Context } from './context.ts';
 import { redisOwnership } from './operator.ts';
 
@@ -35,7 +36,7 @@ export class OpsStatus {
       // In other modes the owner is certain, or Redis may hang.
       redisOwner: now?.mode === 'DIRECT' ? await redisOwnership(this.#context) : null,
       journal: await this.#journal(cursor),
-      recovery: recovery && { ...recovery, accepted: recovery.accepted?.keeper ?? null },
+      recovery: recovery && progressOf(recovery),
       pods:
         pods?.map(({ podId, epoch, handedOver, retiredSeq, silentMs }) => ({
           podId,
@@ -89,3 +90,10 @@ export class OpsStatus {
     }
   }
 }
+
+/** The name `bound` in the response is older than `highestKnownSeq` in the code. */
+const progressOf = ({ highestKnownSeq, accepted, ...progress }: Recovery): object => ({
+  ...progress,
+  bound: highestKnownSeq,
+  accepted: accepted?.keeper ?? null,
+});

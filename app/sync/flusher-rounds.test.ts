@@ -191,7 +191,7 @@ describe('The journal', () => {
   });
 });
 
-describe('Draining', () => {
+describe('Catching up', () => {
   it('flushes to the end of the journal, and returns its last seq', async () => {
     const b = await bench(50);
     for (let n = 0; n < 3; n++) await b.post(30);

@@ -20,11 +20,16 @@ export class IdJanitor {
   /** @param idTimeMax the largest UUIDv7 time of any id in MySQL, ms. @throws CacheError */
   async round(caller: KeeperCaller, idTimeMax: number): Promise<void> {
     const { cache, clock, windowMs } = this.#deps;
-    const { m, time } = (await cache.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1)).head;
-    // By the ledger's time, not this keeper's; and never past what MySQL has, because M cannot be lowered again in this epoch.
+    const { lookupHorizon, time } = (await cache.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1)).head;
+    // By the ledger's time, not this keeper's; and never past what MySQL has, because the lookup horizon cannot be lowered
+    // again in this epoch.
     const forgettable = Math.min(time, idTimeMax) - windowMs;
     const buckets: number[] = [];
-    for (let bucket = Math.floor((m + 1) / ID_BUCKET_MS); buckets.length < BUCKETS_PER_ROUND_MAX; bucket++) {
+    for (
+      let bucket = Math.floor((lookupHorizon + 1) / ID_BUCKET_MS);
+      buckets.length < BUCKETS_PER_ROUND_MAX;
+      bucket++
+    ) {
       if (bucketEnd(bucket) >= forgettable) break;
       buckets.push(bucket);
     }

@@ -34,8 +34,8 @@ export interface LargeEpochOptions {
 }
 
 /**
- * An epoch of the cache with a large backlog, in stores of its own: a real activation, the real script, and what a pod drains. The
- * first transfer, between two accounts of its own, is in doubt and was not drained.
+ * An epoch of the cache with a large backlog, in stores of its own: a real activation, the real script, and what a pod hands over. The
+ * first transfer, between two accounts of its own, is in doubt and was not handed over.
  */
 export class LargeEpoch implements AsyncDisposable {
   readonly database: Database;
@@ -111,11 +111,11 @@ export class LargeEpoch implements AsyncDisposable {
     await this.database.rows('DELETE FROM authority_log');
   }
 
-  /** As if a change of each account were missing: then nothing that was drained follows on MySQL's books. */
+  /** As if a change of each account were missing: then nothing that was handed over follows on MySQL's books. */
   async turnSettingsBack(): Promise<void> {
     await this.#settingsVersion(0);
   }
-  /** As if the pod had died before it drained: then only the journal can end the epoch. */
+  /** As if the pod had died before it handed over: then only the journal can end the epoch. */
   async forgetHandOver(): Promise<void> {
     await this.database.rows('UPDATE pods SET drained_at = NULL');
   }
@@ -194,7 +194,7 @@ export class LargeEpoch implements AsyncDisposable {
     }
   }
 
-  /** As a pod drains that was told of everything but the first transfer. */
+  /** As a pod hands over that was told of everything but the first transfer. */
   async #handOver(): Promise<void> {
     const { epoch, replid } = this.#caller;
     const caller: KeeperCaller = { fenceEpoch: epoch, epoch, replid };

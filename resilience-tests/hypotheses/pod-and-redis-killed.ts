@@ -19,7 +19,7 @@ export const podAndRedisKilled: Hypothesis<Ground<Cluster>> = {
     await cluster.untilMode('CLOSING', 20_000);
     await sleep(short ? 4_000 : 15_000);
     const mode = await cluster.mode();
-    if (mode !== 'CLOSING') wrong(`the authority is ${mode}, and a pod has not drained`);
+    if (mode !== 'CLOSING') wrong(`the authority is ${mode}, and a pod has not handed over`);
     await cluster.redis.start();
     mark('Redis is back');
     await cluster.untilMode('CACHE', 60_000);

@@ -1,19 +1,19 @@
 import { type Assembly, PROTOCOL } from '../world/ports.ts';
 import { CHANGING } from './changing.ts';
-import { DRAINING } from './handing-over.ts';
+import { HANDING_OVER } from './handing-over.ts';
 import { MOVING } from './moving.ts';
 import type { Mutant } from './mutant.ts';
 import { OWNING } from './owning.ts';
-import { SETTLING } from './recovering.ts';
+import { RECOVERING } from './recovering.ts';
 import { REGISTERING } from './registering.ts';
 import { REMEMBERING } from './remembering.ts';
 import { STOPPING } from './stopping.ts';
 
 /** Every rule that is broken on purpose; the simulator has to find each. */
 export const MUTANTS: readonly Mutant[] = [
-  ...DRAINING,
+  ...HANDING_OVER,
   ...REGISTERING,
-  ...SETTLING,
+  ...RECOVERING,
   ...REMEMBERING,
   ...STOPPING,
   ...CHANGING,

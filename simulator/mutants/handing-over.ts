@@ -7,10 +7,10 @@ import { TIMES } from '../world/settings.ts';
 import { type Mutant, pods, replaced } from './mutant.ts';
 
 /** What pods bring to MySQL when an epoch ends, and what they tell clients around it. */
-export const DRAINING: Mutant[] = [
+export const HANDING_OVER: Mutant[] = [
   {
-    name: 'drain-without-tail',
-    rule: 'What a pod has received is drained.',
+    name: 'hand-over-without-tail',
+    rule: 'What a pod has received is handed over.',
     theme: 'lostReplies',
     seed: 6,
     assembly: pods(({ handOverStore }) => ({
@@ -20,7 +20,7 @@ export const DRAINING: Mutant[] = [
     })),
   },
   {
-    name: 'drain-without-replays',
+    name: 'hand-over-without-replays',
     rule: 'Whatever answer carries an outcome puts that entry into the tail of the pod that received it, replays too.',
     theme: 'lostReplies',
     seed: 120,
@@ -52,8 +52,8 @@ export const DRAINING: Mutant[] = [
     }),
   },
   {
-    name: 'drain-without-doubts',
-    rule: 'Attempts in doubt are drained.',
+    name: 'hand-over-without-in-doubt-attempts',
+    rule: 'Attempts in doubt are handed over.',
     theme: 'lostReplies',
     seed: 22,
     assembly: pods(({ handOverStore }) => ({
@@ -63,8 +63,8 @@ export const DRAINING: Mutant[] = [
     })),
   },
   {
-    name: 'drain-without-observed',
-    rule: 'The highest seq that a pod has passed on is drained.',
+    name: 'hand-over-without-observed',
+    rule: 'The highest seq that a pod has passed on is handed over.',
     theme: 'lostReplies',
     seed: 702,
     assembly: pods(({ handOverStore, authority }) => ({
@@ -79,8 +79,8 @@ export const DRAINING: Mutant[] = [
     })),
   },
   {
-    name: 'drain-complete-before-its-parts',
-    rule: 'The last part carries the completion mark; only a complete drain counts.',
+    name: 'hand-over-complete-before-its-parts',
+    rule: 'The last part carries the completion mark; only a complete hand-over counts.',
     theme: 'divided',
     seed: 8,
     assembly: pods(({ handOverStore }) => {
@@ -97,8 +97,8 @@ export const DRAINING: Mutant[] = [
     }),
   },
   {
-    name: 'answers-after-the-drain',
-    rule: 'From the drain on no reply of the epoch counts, reads and refusals included.',
+    name: 'answers-after-the-hand-over',
+    rule: 'From the hand-over on no reply of the epoch counts, reads and refusals included.',
     theme: 'divided',
     seed: 1,
     assembly: pods(() => ({
@@ -127,7 +127,7 @@ export const DRAINING: Mutant[] = [
     })),
   },
   {
-    name: 'doubts-forgotten-with-their-requests',
+    name: 'attempts-forgotten-with-their-requests',
     rule: 'In doubt is a property of the attempt: it outlives the request.',
     theme: 'forgotten',
     seed: 6,

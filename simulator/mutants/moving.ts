@@ -43,14 +43,14 @@ class NothingExists extends DirectTables {
 export const MOVING: Mutant[] = [
   {
     name: 'closing-forgets-its-epoch',
-    rule: 'While it is closing, the authority row names the epoch that has to be settled.',
+    rule: 'While it is closing, the authority row names the epoch that has to be recovered.',
     theme: 'lostReplies',
     seed: 2,
     assembly: keepers((_ports, mysql) => ({ authority: new ClosingForgetsItsEpoch(mysql) })),
   },
   {
     name: 'rebuilding-with-frozen-accounts',
-    rule: 'Frozen accounts must be settled before the cache has the authority again.',
+    rule: 'Frozen accounts must be recovered before the cache has the authority again.',
     theme: 'lostReplies',
     seed: 4,
     assembly: keepers((_ports, mysql) => ({ authority: new LeavesFrozenBehind(mysql) })),
@@ -66,13 +66,13 @@ export const MOVING: Mutant[] = [
   },
   {
     name: 'direct-on-frozen-accounts',
-    rule: 'Frozen accounts take no transfer and no change before they are settled.',
+    rule: 'Frozen accounts take no transfer and no change before they are recovered.',
     theme: 'lostReplies',
     seed: 4,
     assembly: pods((_ports, mysql) => ({ direct: new NothingIsFrozen(mysql) })),
   },
   {
-    name: 'direct-without-what-stands',
+    name: 'direct-without-existing-outcomes',
     rule: 'A direct transaction answers an id that MySQL has with the outcome that it has.',
     theme: 'anything',
     seed: 4,

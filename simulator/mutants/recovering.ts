@@ -11,7 +11,7 @@ import { RecoveryStoreTables } from '../mysql/recovery-store-tables.ts';
 import { PROTOCOL } from '../world/ports.ts';
 import { keepers, type Mutant, replaced, scripts } from './mutant.ts';
 
-/** How an epoch ends: the flush, the fence, the journal, and the fold. */
+/** How an epoch ends: the flush, the fence, the journal, and the recovery. */
 
 class AnyCursor extends JournalTables {
   protected override advance(
@@ -90,7 +90,7 @@ function onSettingsOf(one: Journaled, accounts: ReadonlyMap<string, Account>): J
   return { ...one, outcome: { ...outcome, source, destination } };
 }
 
-export const SETTLING: Mutant[] = [
+export const RECOVERING: Mutant[] = [
   {
     name: 'flush-without-the-cursor',
     rule: 'The flush moves the cursor by compare-and-set.',
@@ -135,21 +135,21 @@ export const SETTLING: Mutant[] = [
     })),
   },
   {
-    name: 'settle-without-observed',
-    rule: 'The last seq of a verified Redis is at least everything drained or observed.',
+    name: 'recovery-without-observed',
+    rule: 'The last seq of a verified Redis is at least everything handed over or observed.',
     theme: 'halfHandedOver',
     seed: 1,
     assembly: keepers(({ authority }, mysql) => ({
       authority: replaced(authority, {
         observedIn: async () => 0,
-        read: async () => ({ ...(await authority.read()), bound: 0 }),
+        read: async () => ({ ...(await authority.read()), highestKnownSeq: 0 }),
       }),
       recoveryStore: new NobodyObserved(mysql),
     })),
   },
   {
-    name: 'settle-on-an-unproven-redis',
-    rule: 'Verified is: the recorded replid, or every pod has drained, or a node that cannot have been replicated.',
+    name: 'recovery-from-an-unproven-redis',
+    rule: 'Verified is: the recorded replid, or every pod has handed over, or a node that cannot have been replicated.',
     theme: 'halfHandedOver',
     seed: 50,
     assembly: keepers(({ authority }) => ({ authority: replaced(authority, { allHandedOver: async () => true }) })),
@@ -168,36 +168,36 @@ export const SETTLING: Mutant[] = [
     })),
   },
   {
-    name: 'fold-with-undrained-pods',
-    rule: 'Fold only when every registered pod has drained.',
+    name: 'recovery-before-all-pods-handed-over',
+    rule: 'Recover from hand-overs only when every registered pod has handed over.',
     theme: 'halfHandedOver',
     seed: 16,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new NobodyMissing(mysql) })),
   },
   {
-    name: 'fold-without-freezing',
+    name: 'recovery-without-freezing',
     rule: 'Accounts of attempts in doubt and of held entries are frozen, their ids wait.',
     theme: 'lostReplies',
     seed: 4,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new FreezesNothing(mysql) })),
   },
   {
-    name: 'fold-leaves-ids-free',
+    name: 'recovery-leaves-ids-free',
     rule: 'Ids in doubt and of held entries answer account_unsettled, whatever their content.',
     theme: 'lostReplies',
     seed: 22,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new KeepsNoIds(mysql) })),
   },
   {
-    name: 'fold-without-settings-versions',
+    name: 'recovery-without-settings-versions',
     rule: 'An entry is applied only on exactly the settings version that it was decided on.',
     theme: 'lostReplies',
     seed: 209,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new AnySettings(mysql) })),
   },
   {
-    name: 'flush-and-fold-hide-their-ids-from-m',
-    rule: 'M is at least the largest UUIDv7 time of any id that MySQL may have.',
+    name: 'flush-and-recovery-hide-their-ids-from-the-lookup-horizon',
+    rule: 'The lookup horizon is at least the largest UUIDv7 time of any id that MySQL may have.',
     theme: 'divided',
     seed: 379,
     assembly: keepers((_ports, mysql) => ({
@@ -206,7 +206,7 @@ export const SETTLING: Mutant[] = [
     })),
   },
   {
-    name: 'late-settle-repeats',
+    name: 'late-recovery-repeats',
     rule: 'The late journal skips what is in MySQL under the same id and content.',
     theme: 'lostReplies',
     seed: 4,

@@ -36,15 +36,15 @@ class MIsZero extends CacheModel {
   }
 }
 
-/** Buckets go, and M stays where the activation put it: their ids count as new. */
+/** Buckets go, and the lookup horizon stays where the activation put it: their ids count as new. */
 class MStays extends CacheModel {
-  #m = 0;
-  override activate(epoch: number, replid: string, marker: string, m: number) {
-    this.#m = m;
-    return super.activate(epoch, replid, marker, m);
+  #lookupHorizon = 0;
+  override activate(epoch: number, replid: string, marker: string, lookupHorizon: number) {
+    this.#lookupHorizon = lookupHorizon;
+    return super.activate(epoch, replid, marker, lookupHorizon);
   }
   #lowered(head: Head): Head {
-    return { ...head, m: Math.min(head.m, this.#m) };
+    return { ...head, lookupHorizon: Math.min(head.lookupHorizon, this.#lookupHorizon) };
   }
   override async register(caller: Caller, marker?: string) {
     return this.#lowered(await super.register(caller, marker));
@@ -93,9 +93,9 @@ class ActivatesAgain extends CacheModel {
     this.#inner.evict = this.evict;
     return this.#inner;
   }
-  override activate(epoch: number, replid: string, marker: string, m: number) {
+  override activate(epoch: number, replid: string, marker: string, lookupHorizon: number) {
     this.#inner = new CacheModel(this.replid);
-    return this.#now().activate(epoch, replid, marker, m);
+    return this.#now().activate(epoch, replid, marker, lookupHorizon);
   }
   override fence(epoch: number, replid: string) {
     return this.#now().fence(epoch, replid);
@@ -158,15 +158,15 @@ export const REMEMBERING: Mutant[] = [
     assembly: scripts(LookUpsOfAnyAge),
   },
   {
-    name: 'm-is-zero-at-the-activation',
-    rule: 'M is read from MySQL when an epoch is activated.',
+    name: 'lookup-horizon-is-zero-at-the-activation',
+    rule: 'The lookup horizon is read from MySQL when an epoch is activated.',
     theme: 'divided',
     seed: 1,
     assembly: scripts(MIsZero),
   },
   {
-    name: 'm-stays-when-ids-are-forgotten',
-    rule: 'M is raised whenever Redis forgets ids.',
+    name: 'lookup-horizon-stays-when-ids-are-forgotten',
+    rule: 'The lookup horizon is raised whenever Redis forgets ids.',
     theme: 'memory',
     seed: 2,
     assembly: scripts(MStays),
@@ -186,8 +186,8 @@ export const REMEMBERING: Mutant[] = [
     assembly: pods((_ports, mysql) => ({ direct: new AnyAuthority(mysql) })),
   },
   {
-    name: 'direct-hides-its-ids-from-m',
-    rule: 'M is at least the largest UUIDv7 time of any id that MySQL may have, transfers made in MySQL included.',
+    name: 'direct-hides-its-ids-from-the-lookup-horizon',
+    rule: 'The lookup horizon is at least the largest UUIDv7 time of any id that MySQL may have, transfers made in MySQL included.',
     theme: 'divided',
     seed: 1,
     assembly: pods((_ports, mysql) => ({ direct: new HidesItsIds(mysql) })),

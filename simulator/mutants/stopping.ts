@@ -41,7 +41,7 @@ export const STOPPING: Mutant[] = [
     }),
   },
   {
-    name: 'stop-forgets-its-drain-after-one-failure',
+    name: 'stop-forgets-its-hand-over-after-one-failure',
     rule: 'A pod that stops repeats the hand-over while MySQL does not take it, and reports when it gives up.',
     theme: 'stops',
     seed: 48,
@@ -63,7 +63,7 @@ export const STOPPING: Mutant[] = [
   },
   {
     name: 'own-ids-are-retired-at-seq-0',
-    rule: 'What an earlier id of a process left in doubt is settled when MySQL has all up to the seq of its retirement.',
+    rule: 'What an earlier id of a process left in doubt is resolved when MySQL has everything up to the seq of its retirement.',
     theme: 'renewals',
     seed: 12,
     assembly: pods(({ retire }) => ({
@@ -80,8 +80,8 @@ export const STOPPING: Mutant[] = [
     })),
   },
   {
-    name: 'drains-under-its-last-id-only',
-    rule: 'A process drains under every id that it tried to register in the epoch, retired ones too.',
+    name: 'hand-over-under-its-last-id-only',
+    rule: 'A process hands over under every id that it tried to register in the epoch, retired ones too.',
     theme: 'renewals',
     seed: 3,
     assembly: pods(({ handOverStore }) => ({

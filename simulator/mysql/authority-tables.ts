@@ -11,7 +11,7 @@ export const authorityOf = ({ changedAtMs, ...row }: AuthorityRow, nowMs: number
   ageMs: nowMs - changedAtMs,
 });
 
-export const NOTHING_WAITS = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
+export const NOTHING_WAITS = { cacheEpoch: null, redisNode: null, replid: null, marker: null, highestKnownSeq: null };
 
 /** The set part of a compare-and-set: the next epoch. */
 export function setAuthority(
@@ -20,8 +20,8 @@ export function setAuthority(
   by: MovedBy,
 ): Authority {
   const epoch = tables.authority.epoch + 1;
-  const { mode, cacheEpoch, redisNode, replid, marker, bound } = to;
-  tables.authority = { epoch, mode, cacheEpoch, redisNode, replid, marker, bound, changedAtMs: nowMs };
+  const { mode, cacheEpoch, redisNode, replid, marker, highestKnownSeq } = to;
+  tables.authority = { epoch, mode, cacheEpoch, redisNode, replid, marker, highestKnownSeq, changedAtMs: nowMs };
   tables.log.push({ epoch, mode, by: by.keeper, reason: by.reason, atMs: nowMs });
   return authorityOf(tables.authority, nowMs);
 }
@@ -45,7 +45,7 @@ export class AuthorityTables implements PodAuthority, KeeperAuthority {
       const now = server.tables.authority;
       if (now.epoch !== from.epoch) return null;
       if (now.cacheEpoch !== null && !(now.mode === 'CACHE' && mode === 'CLOSING')) {
-        throw new Error(`epoch ${now.cacheEpoch} has to be settled: no move from ${now.mode} to ${mode}`);
+        throw new Error(`epoch ${now.cacheEpoch} has to be recovered: no move from ${now.mode} to ${mode}`);
       }
       const waiting = mode === 'CLOSING' ? now : NOTHING_WAITS;
       return setAuthority(server, { ...waiting, mode }, by);

@@ -22,7 +22,7 @@ export class HandOverTables implements HandOverStore {
       for (const entry of entries) {
         const before = kept.get(entry.firstSeq);
         if (before && !same(before, entry)) {
-          throw new IntegrityError('a drained entry contradicts an earlier one');
+          throw new IntegrityError('a handed-over entry contradicts an earlier one');
         }
         if (!before) tables.set(kept, entry.firstSeq, entry);
       }
@@ -45,7 +45,7 @@ export class HandOverTables implements HandOverStore {
     });
   }
 
-  /** Of what is in MySQL's own books by now, and settled; and of older epochs. */
+  /** Of what is in MySQL's own books by now, and recovered; and of older epochs. */
   forget(epoch: number, cursor: number): Promise<void> {
     return this.client.call(({ tables }) => {
       for (const table of [tables.handedOverEntries, tables.handedOverAttempts] as Map<number, unknown>[])

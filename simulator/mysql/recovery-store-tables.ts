@@ -37,7 +37,7 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
       tables.cursor = { ...tables.cursor, epoch: cacheEpoch, seq: 0 };
       for (const { podId, epoch } of [...tables.pods.values()])
         if (epoch < cacheEpoch) tables.delete(tables.pods, podId);
-      return setAuthority(mysql, { ...server, mode: 'CACHE', bound: null }, by);
+      return setAuthority(mysql, { ...server, mode: 'CACHE', highestKnownSeq: null }, by);
     });
   }
 
@@ -66,19 +66,19 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
       const cursor = this.cursorIn(tables, cacheEpoch);
       const notHandedOver = this.notHandedOver(tables, cacheEpoch, cursor.seq);
       if (notHandedOver.length > 0) return { notHandedOver };
-      const bound = this.boundOf(tables, cacheEpoch);
-      if (cursor.seq === bound) return 'recovered';
-      if (!row || row.phase === 'journal' || row.bound !== bound) {
-        const unexplained = this.#unexplained(tables, cacheEpoch, bound);
+      const highestKnownSeq = this.highestKnownSeqOf(tables, cacheEpoch);
+      if (cursor.seq === highestKnownSeq) return 'recovered';
+      if (!row || row.phase === 'journal' || row.highestKnownSeq !== highestKnownSeq) {
+        const unexplained = this.#unexplained(tables, cacheEpoch, highestKnownSeq);
         if (unexplained) return { unexplained };
-        return { working: this.begin(tables, now, { phase: 'counting', bound, accepted: null }) };
+        return { working: this.begin(tables, now, { phase: 'counting', highestKnownSeq, accepted: null }) };
       }
       const flushed = this.upToGapPage(tables, row);
       if (flushed) return { working: flushed };
       if (row.phase === 'counting') {
         const items = this.nextHandedOver(tables, row);
         if (items.length > 0) return { working: this.markPage(tables, row, items) };
-        const unexplained = this.#unexplained(tables, cacheEpoch, bound);
+        const unexplained = this.#unexplained(tables, cacheEpoch, highestKnownSeq);
         if (unexplained) return { unexplained };
         return { working: this.keepRow(tables, row, { phase: 'freezing', position: cursor.seq }) };
       }
@@ -97,11 +97,13 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
       mustNotBeAccepted(row);
       const notHandedOver = this.notHandedOver(tables, cacheEpoch, cursor.seq);
       if (notHandedOver.length > 0) return { notHandedOver };
-      const bound = this.boundOf(tables, cacheEpoch);
-      if (cursor.seq === bound) return { authority: this.#finishRecovery(mysql, 'DIRECT', by) };
-      if (row?.phase !== 'done' || row.bound !== bound) return { working: FLUSHING };
+      const highestKnownSeq = this.highestKnownSeqOf(tables, cacheEpoch);
+      if (cursor.seq === highestKnownSeq) return { authority: this.#finishRecovery(mysql, 'DIRECT', by) };
+      if (row?.phase !== 'done' || row.highestKnownSeq !== highestKnownSeq) return { working: FLUSHING };
       tables.recovery = null;
-      return { authority: setAuthority(mysql, { cacheEpoch, redisNode, replid, marker, bound, mode: 'DIRECT' }, by) };
+      return {
+        authority: setAuthority(mysql, { cacheEpoch, redisNode, replid, marker, highestKnownSeq, mode: 'DIRECT' }, by),
+      };
     });
   }
 
@@ -116,9 +118,9 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
   async acceptLoss(from: Authority, by: MovedBy): Promise<AcceptedLossStep | null> {
     const step = await this.#page<Recovery>(from, ['CLOSING', 'DIRECT'], ({ mysql: { tables }, now, row }) => {
       if (!row?.accepted) {
-        const bound = this.boundOf(tables, now.cacheEpoch);
+        const highestKnownSeq = this.highestKnownSeqOf(tables, now.cacheEpoch);
         const phase = now.mode === 'CLOSING' ? 'posting' : 'comparing';
-        return this.begin(tables, now, { phase, bound, accepted: by });
+        return this.begin(tables, now, { phase, highestKnownSeq, accepted: by });
       }
       if (row.phase === 'posting') return this.postPageAccepting(tables, row);
       if (row.phase === 'comparing') return this.comparePage(tables, row);
@@ -147,16 +149,16 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
     });
   }
 
-  #unexplained(tables: Tables, epoch: number, bound: number): Unexplained | null {
+  #unexplained(tables: Tables, epoch: number, highestKnownSeq: number): Unexplained | null {
     const { seq } = tables.cursor;
     const gaps = gapsIn(
       this.everythingHandedOver(tables, epoch, seq).map((one) => one.seq),
       seq,
-      bound,
+      highestKnownSeq,
     );
     const missing = gaps.reduce((sum, { fromSeq, toSeq }) => sum + toSeq - fromSeq + 1, 0);
     const inDoubt = new Set(this.attemptsInDoubt(tables, epoch).map(({ kind, id }) => `${kind} ${id}`)).size;
-    return missing > inDoubt ? { kind: 'unexplained', missing, inDoubt, bound } : null;
+    return missing > inDoubt ? { kind: 'unexplained', missing, inDoubt, highestKnownSeq } : null;
   }
 
   /** Registrations that may still know of something above the cursor. */
@@ -167,7 +169,8 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
       .sort();
   }
   #mustReach(tables: Tables, now: Authority & { cacheEpoch: number }, end: number): void {
-    if (end < (now.bound ?? 0)) throw new IntegrityError(`the journal ends at ${end}, but ${now.bound} was observed`);
+    if (end < (now.highestKnownSeq ?? 0))
+      throw new IntegrityError(`the journal ends at ${end}, but ${now.highestKnownSeq} was observed`);
     this.mustReach(tables, now.cacheEpoch, end);
   }
   protected mustReach(tables: Tables, epoch: number, end: number): void {
@@ -206,7 +209,7 @@ const FLUSHING: Recovery = {
   cacheEpoch: 0,
   phase: 'flushing',
   position: 0,
-  bound: 0,
+  highestKnownSeq: 0,
   posted: 0,
   held: 0,
   accepted: null,

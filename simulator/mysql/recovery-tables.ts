@@ -19,7 +19,9 @@ import {
 import { keyOf, type RecoveryRow, type Tables } from './tables.ts';
 
 type Unsettled = Authority & { cacheEpoch: number };
-type Change = Partial<Pick<RecoveryRow, 'phase' | 'position' | 'bound' | 'posted' | 'held' | 'attemptPosition'>>;
+type Change = Partial<
+  Pick<RecoveryRow, 'phase' | 'position' | 'highestKnownSeq' | 'posted' | 'held' | 'attemptPosition'>
+>;
 
 /** Small, so that every history has several pages. */
 const PAGE_ENTRIES = 1;
@@ -30,7 +32,7 @@ export class RecoveryTables {
   begin(
     tables: Tables,
     { epoch, cacheEpoch }: Unsettled,
-    begun: { phase: RecoveryPhase; bound: number; accepted: MovedBy | null },
+    begun: { phase: RecoveryPhase; highestKnownSeq: number; accepted: MovedBy | null },
   ): Recovery {
     const position = tables.cursor.seq;
     tables.recovery = {
@@ -90,7 +92,7 @@ export class RecoveryTables {
 
   postPageAccepting(tables: Tables, row: RecoveryRow): Recovery {
     const items = this.nextHandedOver(tables, row);
-    const position = items.at(-1)?.seq ?? row.bound;
+    const position = items.at(-1)?.seq ?? row.highestKnownSeq;
     const gaps = gapsIn(
       items.map(({ seq }) => seq),
       Math.max(row.position, tables.cursor.seq),
@@ -150,14 +152,14 @@ export class RecoveryTables {
     const lastSeq = last ? Math.max(seq, lastSeqOf(last)) : seq;
     const items = wholeJournal(entries, now.cacheEpoch, seq, lastSeq);
     const page = this.#post(tables, now.cacheEpoch, items, 'require', lastSeq);
-    if (!row) this.begin(tables, now, { phase: 'journal', bound: end, accepted: null });
+    if (!row) this.begin(tables, now, { phase: 'journal', highestKnownSeq: end, accepted: null });
     const current = row ?? tables.recovery;
     if (!current) throw new Error('it has begun');
     if (current.phase !== 'journal') {
       const { authorityEpoch: _authorityEpoch, attemptPosition: _attemptPosition, ...progress } = current;
-      return { ...progress, phase: 'journal', position: lastSeq, bound: end };
+      return { ...progress, phase: 'journal', position: lastSeq, highestKnownSeq: end };
     }
-    return this.keepRow(tables, current, { position: lastSeq, bound: end, ...counted(current, page) });
+    return this.keepRow(tables, current, { position: lastSeq, highestKnownSeq: end, ...counted(current, page) });
   }
 
   #post(tables: Tables, epoch: number, items: readonly Journaled[], rule: PageRule, cursor: number): Page {
@@ -204,7 +206,7 @@ export class RecoveryTables {
     throw new IntegrityError(`${items.kind} ${items.id} has different content in MySQL than in the journal`);
   }
 
-  /** The next page of what was drained. */
+  /** The next page of what was handed over. */
   nextHandedOver(tables: Tables, row: RecoveryRow): Journaled[] {
     return this.handedOverAfter(tables, row.cacheEpoch, Math.max(row.position, tables.cursor.seq));
   }
@@ -227,7 +229,7 @@ export class RecoveryTables {
     const observed = [...tables.pods.values()].filter((pod) => pod.epoch === epoch).map((pod) => pod.observed);
     return Math.max(0, ...observed, ...handedOverIn(tables, epoch).map(lastSeqOf));
   }
-  boundOf(tables: Tables, epoch: number): number {
+  highestKnownSeqOf(tables: Tables, epoch: number): number {
     return Math.max(tables.cursor.seq, this.knownOf(tables, epoch));
   }
 

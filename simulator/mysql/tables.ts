@@ -13,7 +13,7 @@ export interface AuthorityRow {
   redisNode: string | null;
   replid: string | null;
   marker: string | null;
-  bound: number | null;
+  highestKnownSeq: number | null;
   changedAtMs: number;
 }
 export interface PodsRow {
@@ -57,7 +57,7 @@ export class Tables {
     redisNode: null,
     replid: null,
     marker: null,
-    bound: null,
+    highestKnownSeq: null,
     changedAtMs: 0,
   };
   cursor: Cursor = { epoch: 0, seq: 0, idTimeMax: 0 };
@@ -82,7 +82,9 @@ export class Tables {
 
   #undo: (() => void)[] | null = null;
 
-  /** All of it or, when it throws, nothing. Transactions do not overlap: one that waits for a lock is one that comes later. */
+  /**
+   * All of it or, when it throws, nothing. Transactions do not overlap: one that waits for a lock is one that comes later.
+   */
   transaction<T>(work: () => T): T {
     const undo: (() => void)[] = [];
     this.#undo = undo;

@@ -130,8 +130,8 @@ export class RedisClient implements CacheServer, CacheKeeper {
   forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head> {
     return this.#call('forget', true, ({ model }) => model.forget(caller, buckets, turnOthers));
   }
-  lowerHorizon(caller: KeeperCaller, m: number, ids: readonly string[]): Promise<Head> {
-    return this.#call('lowerHorizon', true, ({ model }) => model.lowerHorizon(caller, m, ids));
+  lowerHorizon(caller: KeeperCaller, lookupHorizon: number, ids: readonly string[]): Promise<Head> {
+    return this.#call('lowerHorizon', true, ({ model }) => model.lowerHorizon(caller, lookupHorizon, ids));
   }
   retire(caller: KeeperCaller, podId: string): Promise<Head> {
     return this.#call('retire', true, ({ model }) => model.retire(caller, podId));
@@ -139,8 +139,8 @@ export class RedisClient implements CacheServer, CacheKeeper {
   fence(epoch: number, replid: string): Promise<number> {
     return this.#call('fence', true, ({ model }) => model.fence(epoch, replid));
   }
-  activate(epoch: number, replid: string, marker: string, m: number): Promise<string> {
-    return this.#call('activate', true, ({ model }) => model.activate(epoch, replid, marker, m), epoch);
+  activate(epoch: number, replid: string, marker: string, lookupHorizon: number): Promise<string> {
+    return this.#call('activate', true, ({ model }) => model.activate(epoch, replid, marker, lookupHorizon), epoch);
   }
   /** SCAN, then the script: two commands, with whatever happens between them. */
   async sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>): Promise<void> {

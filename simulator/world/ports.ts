@@ -57,7 +57,7 @@ export interface KeeperPorts {
 
 /**
  * How a system is put together. The protocol as it is: `PROTOCOL`. What breaks it on purpose replaces one of these, and
- * leaves the code of pod, keeper and fold alone.
+ * leaves the code of pod, keeper and recovery alone.
  */
 export interface Assembly {
   newModel: NewModel;

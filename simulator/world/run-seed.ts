@@ -38,7 +38,7 @@ export interface RunOptions {
   trace?: ((line: string) => void) | null;
 }
 
-/** One run: load and faults, healing, settling, and the verdict. */
+/** One run: load and faults, healing, recovery, and the verdict. */
 export async function runSeed(
   seed: number,
   { assembly = PROTOCOL, theme = null, trace = null }: RunOptions = {},
@@ -130,17 +130,17 @@ async function giveUp(world: World): Promise<void> {
   if (ending === 'CACHE' || ending === 'DIRECT') await audit(world);
 }
 
-/** Whether what is needed to settle is gone for good: then, and only then, the ledger may wait for an operator. */
+/** Whether what is needed for the recovery is gone for good: then, and only then, the ledger may wait for an operator. */
 async function isLost(world: World): Promise<boolean> {
   const { tables } = world.mysql;
-  const { mode, cacheEpoch, marker, bound, replid, redisNode } = tables.authority;
+  const { mode, cacheEpoch, marker, highestKnownSeq, replid, redisNode } = tables.authority;
   if (cacheEpoch === null) return false;
   const node = world.redis.current;
   if (node?.state === 'up') {
     const fence = await node.model.fence(-1, node.replid);
     const caller = { fenceEpoch: fence, epoch: cacheEpoch, replid: node.replid };
     const journal = await node.model.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1).catch(() => null);
-    const whole = journal?.marker === marker && journal.head.seq >= Math.max(bound ?? 0, tables.cursor.seq);
+    const whole = journal?.marker === marker && journal.head.seq >= Math.max(highestKnownSeq ?? 0, tables.cursor.seq);
     const known = mode === 'DIRECT' || node.replid === replid || (redisNode !== '' && node.name === redisNode);
     // A server that no fault has taken anything from has lost nothing: if it has, that is a bug.
     if ((whole || node.begun.has(cacheEpoch)) && known) return false;
@@ -149,7 +149,7 @@ async function isLost(world: World): Promise<boolean> {
   const notHandedOver = [...tables.pods.values()].filter(
     ({ epoch, handedOver }) => epoch === cacheEpoch && !handedOver,
   );
-  // A pod that lives must have drained, and one that stopped in order must have handed over what it knew.
+  // A pod that lives must have handed over, and one that stopped in order must have handed over what it knew.
   const owes = (podId: string) =>
     world.pods.some(
       ({ process, stoppedWell }) => podId.startsWith(`${process.name}.`) && (process.alive || stoppedWell),

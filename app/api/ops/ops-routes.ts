@@ -44,7 +44,9 @@ export function opsRoutes({ ops }: OpsDependencies): Route[] {
       scopes: ['ops'],
       tag,
       summary: 'List what is waiting for a journal, and why',
-      answers: { 200: { description: 'Pods that have not drained, frozen accounts, ids in doubt', schema: Unsettled } },
+      answers: {
+        200: { description: 'Pods that have not handed over, frozen accounts, ids in doubt', schema: Unsettled },
+      },
       problems: ['database_unavailable'],
       handle: async () => ({ status: 200, body: await ops.unsettled() }),
     }),
@@ -55,7 +57,7 @@ export function opsRoutes({ ops }: OpsDependencies): Route[] {
       tag,
       summary: 'Accept the loss of missing transfers and reopen the ledger',
       description:
-        'The last resort for a Redis that is permanently lost. Transfers that the pods have drained are applied as far as they can ' +
+        'The last resort for a Redis that is permanently lost. Transfers that the pods have handed over are applied as far as they can ' +
         'be shown to follow from the ledger in MySQL; the rest is dropped and recorded with your name and reason. This cannot be undone. If nothing is missing, the response is 409 and nothing changes.',
       body: {
         schema: LossAcceptanceRequest,

@@ -52,7 +52,7 @@ export class EpochFence {
       this.#deps.authority.cursor(),
       this.#deps.authority.observedIn(epoch),
     ]);
-    if (found.head.seq < Math.max(cursor.seq, observed, authority.bound ?? 0)) {
+    if (found.head.seq < Math.max(cursor.seq, observed, authority.highestKnownSeq ?? 0)) {
       return this.#complain('this Redis knows less than MySQL, or than its pods have seen');
     }
     return caller;

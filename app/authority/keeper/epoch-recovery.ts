@@ -10,7 +10,7 @@ import type { AcceptedLossStep, EpochRecoveryStore, RecoveryStep } from '../auth
 
 /** Time after which a keeper returns to its other work, ms; the recovery continues with its next step. */
 const SLICE_MS = 5_000;
-/** How often missing seqs are counted, ms: counting reads everything drained, and the result rarely changes. */
+/** How often missing seqs are counted, ms: counting reads everything handed over, and the result rarely changes. */
 const UNEXPLAINED_WAIT_MS = 2_000;
 const JOURNAL_PAGE = 400;
 
@@ -35,7 +35,7 @@ export class EpochRecovery {
     this.#deps = deps;
   }
 
-  /** Recovers from what the pods have drained. */
+  /** Recovers from what the pods have handed over. */
   async fromPods(authority: Authority, by: MovedBy): Promise<RecoveryStep | null> {
     const { clock, recoveryStore } = this.#deps;
     const before = this.#unexplained;
@@ -58,9 +58,9 @@ export class EpochRecovery {
   async byFlushing(authority: Authority, caller: KeeperCaller): Promise<number | null> {
     const { clock, flusher } = this.#deps;
     const until = clock.monotonic() + SLICE_MS;
-    return flusher.catchUp(caller, authority.epoch, (position, bound) => {
+    return flusher.catchUp(caller, authority.epoch, (position, highestKnownSeq) => {
       if (clock.monotonic() < until) return true;
-      this.#tell({ cacheEpoch: caller.epoch, phase: 'flushing', position, bound });
+      this.#tell({ cacheEpoch: caller.epoch, phase: 'flushing', position, highestKnownSeq });
       return false;
     });
   }
@@ -93,8 +93,8 @@ export class EpochRecovery {
       const done = await page();
       if (done === null || !('working' in done)) return done;
       if (clock.monotonic() < until) continue;
-      const { cacheEpoch, phase, position, bound, posted, held } = done.working as Recovery;
-      this.#tell({ cacheEpoch, phase, position, bound, posted, held });
+      const { cacheEpoch, phase, position, highestKnownSeq, posted, held } = done.working as Recovery;
+      this.#tell({ cacheEpoch, phase, position, highestKnownSeq, posted, held });
       return done;
     }
   }

@@ -12,25 +12,26 @@ interface LookupHorizonDependencies {
 }
 
 /**
- * Ids up to M are looked up in MySQL. An epoch begins with the largest UUIDv7 time of any id there. A single id from the far
- * future (older releases trusted the clocks of pods) would force a look-up of every id until that time, and again after every
- * restart. So this lowers M to what the ledger's clock allows, and stores the few later ids in Redis.
+ * Ids up to the lookup horizon are looked up in MySQL. An epoch begins with the largest UUIDv7 time of any id there. A
+ * single id from the far future (older releases trusted the clocks of pods) would force a look-up of every id until that
+ * time, and again after every restart. So this lowers the lookup horizon to what the ledger's clock allows, and stores the
+ * few later ids in Redis.
  *
- * If there are too many of them, or if this fails, M stays as it is, which is slow but safe.
+ * If there are too many of them, or if this fails, the lookup horizon stays as it is, which is slow but safe.
  */
 export async function lowerLookupHorizon(deps: LookupHorizonDependencies, caller: KeeperCaller): Promise<void> {
   const { cache, authority, logger } = deps;
   try {
     const { head } = await cache.journal(caller, NO_ENTRIES_AFTER, 1);
-    const m = head.time + ID_AHEAD_MS_MAX;
-    if (head.m <= m) return;
-    const ids = await authority.idsBetween(m, head.m);
-    const fields = { epoch: caller.epoch, aheadMs: head.m - head.time };
+    const lookupHorizon = head.time + ID_AHEAD_MS_MAX;
+    if (head.lookupHorizon <= lookupHorizon) return;
+    const ids = await authority.idsBetween(lookupHorizon, head.lookupHorizon);
+    const fields = { epoch: caller.epoch, aheadMs: head.lookupHorizon - head.time };
     if (ids === null) {
       logger.warn(fields, 'MySQL has many ids from the future: every id is looked up there until that time');
       return;
     }
-    await cache.lowerHorizon(caller, m, ids);
+    await cache.lowerHorizon(caller, lookupHorizon, ids);
     logger.info({ ...fields, ids: ids.length }, 'ids from the future no longer force a look-up of every id');
   } catch (error) {
     logger.warn(

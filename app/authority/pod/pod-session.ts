@@ -157,7 +157,7 @@ export class PodSession implements Session {
     // Replies that arrive later are not exposed to clients.
     const acknowledgedUpTo = this.#membership?.view?.observed ?? 0;
     for (;;) {
-      // No await between the facts and the change of state: what is settled stays settled, because no request follows.
+      // No await between the facts and the change of state: what MySQL has stays there, because no request follows.
       const nothingToHandOver = this.#membership?.view?.hasNothingToHandOver(acknowledgedUpTo) ?? true;
       const timeIsUp = clock.monotonic() >= deadline;
       await this.#step({ event: 'stop', nothingToHandOver, handOverPending: this.#handOvers.pending, timeIsUp });

@@ -54,19 +54,19 @@ async function comesBack(): Promise<void> {
 }
 
 describe('Redis is gone', () => {
-  it('and every pod has drained: the ledger opens on MySQL, with everything that was acknowledged', async () => {
+  it('and every pod has handed over: the ledger opens on MySQL, with everything that was acknowledged', async () => {
     const entries = await post('t1', 't2', 't3');
     await lose();
     await staysIn(keeper, 'CLOSING');
     await bench.handOver(epoch.pod, { entries, observed: 3 });
-    expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null, bound: null });
+    expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null, highestKnownSeq: null });
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
     expect(await bench.account('ada')).toEqual({ balance: 300, version: 3, frozen: false });
     // It stays open there while Redis is unavailable.
     await staysIn(keeper, 'DIRECT');
   });
 
-  it('and one of two pods has not drained: closed, and what the other drained is not posted', async () => {
+  it('and one of two pods has not handed over: closed, and what the other handed over is not posted', async () => {
     const entries = await post('t1');
     await bench.authority.register('other', epoch.pod.epoch);
     await lose();
@@ -90,7 +90,7 @@ describe('Redis is gone', () => {
     });
     await staysIn(keeper, 'CLOSING');
     expect(bench.complaints()).toEqual([
-      expect.stringMatching(/^closed: more is missing .*"missing":2,"inDoubt":1,"bound":3/),
+      expect.stringMatching(/^closed: more is missing .*"missing":2,"inDoubt":1,"highestKnownSeq":3/),
     ]);
     // Its journal recovers it all the same.
     await comesBack();
@@ -110,7 +110,7 @@ describe('Redis is gone', () => {
     expect(await bench.inMysql(['t1', 't2'])).toHaveLength(2);
   });
 
-  it('and it returns before the pods have drained: recovered from its journal, without them', async () => {
+  it('and it returns before the pods have handed over: recovered from its journal, without them', async () => {
     await post('t1', 't2');
     await lose();
     await comesBack();
@@ -118,7 +118,7 @@ describe('Redis is gone', () => {
     expect(await bench.inMysql(['t1', 't2'])).toHaveLength(2);
   });
 
-  it('a drained in-doubt attempt that took effect is posted once: the journal contains it, too', async () => {
+  it('a handed-over in-doubt attempt that took effect is posted once: the journal contains it, too', async () => {
     const entries = await post('t1', 't2');
     await lose();
     await bench.handOver(epoch.pod, { entries: entries.slice(0, 1), inDoubt: [attempt('t2', 'world', 'ada')] });
@@ -128,7 +128,7 @@ describe('Redis is gone', () => {
     expect(await bench.account('ada')).toEqual({ balance: 200, version: 2, frozen: false });
   });
 
-  it('and it hangs: a step does not wait for it once every pod has drained', async () => {
+  it('and it hangs: a step does not wait for it once every pod has handed over', async () => {
     const entries = await post('t1');
     await lose();
     await bench.handOver(epoch.pod, { entries });
@@ -151,7 +151,7 @@ describe('Accounts that wait for the journal', () => {
     expect(await keeper.step()).toMatchObject({
       mode: 'DIRECT',
       cacheEpoch: epoch.pod.epoch,
-      bound: 4,
+      highestKnownSeq: 4,
       marker: expect.stringMatching(/./),
     });
   }
@@ -164,9 +164,14 @@ describe('Accounts that wait for the journal', () => {
     await staysIn(keeper, 'DIRECT');
   });
 
-  it('are settled by the journal when it returns, and only then does the authority move to the cache', async () => {
+  it('are recovered by the journal when it returns, and only then does the authority move to the cache', async () => {
     await comesBack();
-    expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null, marker: null, bound: null });
+    expect(await keeper.step()).toMatchObject({
+      mode: 'DIRECT',
+      cacheEpoch: null,
+      marker: null,
+      highestKnownSeq: null,
+    });
     expect(await bench.inMysql(['t1', 't2', 't3', 't4'])).toHaveLength(4);
     expect(await bench.account('ada')).toEqual({ balance: 300, version: 3, frozen: false });
     expect(await bench.account('bob')).toEqual({ balance: 100, version: 1, frozen: false });
@@ -174,7 +179,7 @@ describe('Accounts that wait for the journal', () => {
     await stepTo(keeper, 'CACHE');
   });
 
-  it('are settled once by two concurrent keepers', async () => {
+  it('are recovered once by two concurrent keepers', async () => {
     await comesBack();
     const all = ['a', 'b', 'c'].map((id) => bench.keeper(id));
     await Promise.all(all.map((one) => stepTo(one, 'CACHE')));

@@ -138,7 +138,7 @@ describe('A Redis that is no longer the server of the epoch', () => {
 });
 
 describe('A Redis that was emptied during an epoch', () => {
-  it('is never trusted: the ledger stays closed until its pods have drained, and opens with everything that they have', async () => {
+  it('is never trusted: the ledger stays closed until its pods have handed over, and opens with everything that they have', async () => {
     const { entries } = await epoch.apply(order('t1'), order('t2'));
     await bench.redis.flushall();
     await stepTo(keeper, 'CLOSING');

@@ -67,7 +67,7 @@ const steps: [string, () => Promise<void>][] = [
     },
   ],
   [
-    'CLOSING → DIRECT by what was drained',
+    'CLOSING → DIRECT by what was handed over',
     async () => {
       await lose();
       await everyone();
@@ -196,7 +196,7 @@ describe('A keeper that dies in a step', () => {
 describe('Keepers with different views', () => {
   beforeEach(post);
 
-  it('one reads the journal, the other has the drained data: it is settled once, and nothing is duplicated', async () => {
+  it('one reads the journal, the other has the handed-over data: it is recovered once, and nothing is duplicated', async () => {
     await bench.closing();
     await handedOver();
     const blind = new KeeperBench(db.database, 'redis://127.0.0.1:1/0', bench.prefix);

@@ -146,7 +146,7 @@ async function expectStaysClosing(complaint: string): Promise<void> {
   expect(bench.complaints()).toEqual([complaint, 'closed until these pods hand over what they know: pod']);
 }
 
-describe('The ledger stays closed, with a complaint, while not all pods have drained and', () => {
+describe('The ledger stays closed, with a complaint, while not all pods have handed over and', () => {
   it('another node responds at the address', async () => {
     await post(1, 3);
     await server.kill();
@@ -258,7 +258,7 @@ describe('Recovery', () => {
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
 
-  it('uses the drained entries if the journal is unusable and every pod has drained', async () => {
+  it('uses the handed-over entries if the journal is unusable and every pod has handed over', async () => {
     await post(1, 3);
     const entries = await epoch.entries();
     await bench.closing();

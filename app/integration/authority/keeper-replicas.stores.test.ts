@@ -71,7 +71,7 @@ describe('A replica that was promoted', () => {
     expect((await bench.moves()).at(-1)?.reason).toMatch(/^Redis is not the server of the epoch: other_server/);
   });
 
-  it('is not trusted while a pod has not drained, whatever data it has', async () => {
+  it('is not trusted while a pod has not handed over, whatever data it has', async () => {
     await post('t1', 't2');
     await promote();
     await staysIn(await failover(), 'CLOSING');
@@ -79,7 +79,7 @@ describe('A replica that was promoted', () => {
     expect(await bench.inMysql(['t1', 't2'])).toEqual([]);
   });
 
-  it('is trusted once all pods have drained, if it has everything that they have', async () => {
+  it('is trusted once all pods have handed over, if it has everything that they have', async () => {
     await post('t1', 't2');
     await promote();
     const keeper = await failover();
@@ -112,7 +112,7 @@ describe('A replica that was promoted', () => {
     expect(await promoted.inMysql(['t1', 't2'])).toHaveLength(2);
   });
 
-  it('does not settle what waits for the journal if it has less than a pod has seen', async () => {
+  it('does not recover what waits for the journal if it has less than a pod has seen', async () => {
     await post('t1');
     await promote();
     await post('t2', 't3');
@@ -121,7 +121,7 @@ describe('A replica that was promoted', () => {
     const [one, , three] = entries;
     if (!one || !three) throw new Error('no entry');
     await promoted.handOver(epoch.pod, { entries: [one, three], inDoubt, observed: 3 });
-    expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: epoch.pod.epoch, bound: 3 });
+    expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: epoch.pod.epoch, highestKnownSeq: 3 });
     await staysIn(keeper, 'DIRECT');
     expect(await promoted.account('ada')).toMatchObject({ balance: 100, frozen: true });
   });

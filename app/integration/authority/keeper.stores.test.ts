@@ -37,7 +37,7 @@ describe('The first activation', () => {
     await bench.keeper().step();
     const { epoch, replid, marker } = await bench.keeper().step();
     const journal = await bench.scripts.journal({ fenceEpoch: epoch, epoch, replid: replid ?? '' }, 0, 1);
-    expect(journal).toMatchObject({ marker, entries: [], head: { seq: 0, cursor: 0, dropped: 0 } });
+    expect(journal).toMatchObject({ marker, entries: [], head: { seq: 0, cursor: 0, evictedUpTo: 0 } });
     expect(marker).toMatch(/^[0-9a-f]{32}$/);
     expect(await bench.flushStore.cursor()).toMatchObject({ epoch, seq: 0 });
   });
@@ -46,13 +46,13 @@ describe('The first activation', () => {
     const late = Date.now() + 50_000;
     await db.database.rows('UPDATE flush_cursor SET id_time_max = ?', [late]);
     const first = await bench.begin();
-    expect((await bench.scripts.read(first.pod, [])).head.m).toBe(late);
+    expect((await bench.scripts.read(first.pod, [])).head.lookupHorizon).toBe(late);
     await db.reset(10, 'DIRECT');
     const before = Date.now();
     const second = await bench.begin();
-    const { m } = (await bench.scripts.read(second.pod, [])).head;
-    expect(m).toBeGreaterThanOrEqual(before - 60_000);
-    expect(m).toBeLessThanOrEqual(Date.now() - 60_000);
+    const { lookupHorizon } = (await bench.scripts.read(second.pod, [])).head;
+    expect(lookupHorizon).toBeGreaterThanOrEqual(before - 60_000);
+    expect(lookupHorizon).toBeLessThanOrEqual(Date.now() - 60_000);
   });
 
   it('removes the pods of earlier epochs', async () => {

@@ -74,13 +74,16 @@ describe('Ids from the future', () => {
     await posted(...future, newUuidV7(nowMs));
     await begin();
     const { head } = await scripts.read(pod, []);
-    expect(head.m).toBeLessThanOrEqual(head.time + 60_000);
+    expect(head.lookupHorizon).toBeLessThanOrEqual(head.time + 60_000);
     const [one = '', other = '', upper = ''] = future;
     expect(await tried(one, other, upper)).toEqual([REPLAYED, REPLAYED, NEEDS_LOOKUP]);
     expect((await scripts.find(pod, [one])).seqs).toEqual([0]);
     // New ids are decided by Redis alone as soon as the horizon is behind them.
-    expect(await tried(newUuidV7(head.m), newUuidV7(head.m + HOUR_MS))).toEqual([NEEDS_LOOKUP, AHEAD]);
-    await expect.poll(async () => tried(newUuidV7(head.m + 1))).toEqual([POSTED]);
+    expect(await tried(newUuidV7(head.lookupHorizon), newUuidV7(head.lookupHorizon + HOUR_MS))).toEqual([
+      NEEDS_LOOKUP,
+      AHEAD,
+    ]);
+    await expect.poll(async () => tried(newUuidV7(head.lookupHorizon + 1))).toEqual([POSTED]);
     expect((await scripts.read(pod, [])).head.seq).toBeGreaterThan(0);
   });
 
@@ -95,7 +98,7 @@ describe('Ids from the future', () => {
     expect(record).toMatchObject({ status: REPLAYED, seq: 0 });
   });
 
-  it('do not lower M once the epoch has an outcome, or if there are too many of them', async () => {
+  it('do not lower the lookup horizon once the epoch has an outcome, or if there are too many of them', async () => {
     await posted(newUuidV7(nowMs + HOUR_MS));
     const { idTimeMax } = await authority.cursor();
     await scripts.activate(9, pod.replid, 'marker', idTimeMax);
@@ -103,9 +106,9 @@ describe('Ids from the future', () => {
     await lowerLookupHorizon({ cache: scripts, authority: { idsBetween: async () => null }, logger: log }, keeper);
     await scripts.register(pod, 'marker');
     await scripts.install(pod, ACCOUNTS, 0, 100);
-    expect((await scripts.read(pod, [])).head.m).toBe(idTimeMax);
+    expect((await scripts.read(pod, [])).head.lookupHorizon).toBe(idTimeMax);
     await scripts.apply(pod, [{ order: order('other'), payload: '[]', lookupCursor: 0 }]);
     await lowerLookupHorizon({ cache: scripts, authority, logger: log }, keeper);
-    expect((await scripts.read(pod, [])).head.m).toBe(idTimeMax);
+    expect((await scripts.read(pod, [])).head.lookupHorizon).toBe(idTimeMax);
   });
 });

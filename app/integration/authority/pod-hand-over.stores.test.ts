@@ -50,7 +50,7 @@ const viewOf = (one: PodBench) => {
 };
 
 describe('At the end of its epoch, a pod', () => {
-  it('stops, drains what it has received, and waits; then it works wherever the ledger opens', async () => {
+  it('stops, hands over what it has received, and waits; then it works wherever the ledger opens', async () => {
     const ids = [await pod.post(), await pod.post()];
     await pod.closing();
     expect(await pod.everythingHandedOver(epoch)).toEqual({ ids, inDoubt: [], pods: { 'pod-1': 2 } });
@@ -116,7 +116,7 @@ describe('At the end of its epoch, a pod', () => {
     expect(acknowledged).toEqual(told);
   });
 
-  it('drains what it received through replays and lookups, even if another pod has made it', async () => {
+  it('hands over what it received through replays and lookups, even if another pod has made it', async () => {
     const other = await anotherPod();
     const [one, two] = [other.order(), other.order()];
     await other.ledger.apply([one], 'cache');
@@ -131,7 +131,7 @@ describe('At the end of its epoch, a pod', () => {
     expect((await pod.everythingHandedOver(epoch)).ids).toEqual([one.transactionId, two.transactionId]);
   });
 
-  it('drains the highest seq that any answer depended on, including reads', async () => {
+  it('hands over the highest seq that any answer depended on, including reads', async () => {
     const other = await anotherPod();
     for (let n = 0; n < 3; n++) await other.post();
     await pod.ledger.read(['ada']);
@@ -140,7 +140,7 @@ describe('At the end of its epoch, a pod', () => {
     expect(pods).toEqual({ 'pod-1': 3, 'other-1': 3 });
   });
 
-  it('drains attempts that were answered 504 long ago: they may still run', async () => {
+  it('hands over attempts that were answered 504 long ago: they may still run', async () => {
     const one = pod.order();
     pod.cache.always('apply', commandLost);
     const answered = answersOf([one]);
@@ -153,7 +153,7 @@ describe('At the end of its epoch, a pod', () => {
     expect((await pod.everythingHandedOver(epoch)).inDoubt).toEqual([one.transactionId]);
   });
 
-  it('drains no attempt whose outcome it received later, or that was proven to have written nothing', async () => {
+  it('hands over no attempt whose outcome it received later, or that was proven to have written nothing', async () => {
     const first = await pod.post();
     const one = pod.order();
     pod.cache.next('apply', replyLost);
@@ -168,7 +168,7 @@ describe('At the end of its epoch, a pod', () => {
     });
   });
 
-  it('drains every account with which an in-doubt id was tried', async () => {
+  it('hands over every account with which an in-doubt id was tried', async () => {
     const one = pod.order({ destination: 'ada' });
     pod.cache.next('apply', commandLost);
     const gate = new Gate();
@@ -189,7 +189,7 @@ describe('At the end of its epoch, a pod', () => {
     gate.open();
   });
 
-  it('drains an in-doubt account change, with its one account', async () => {
+  it('hands over an in-doubt account change, with its one account', async () => {
     const gate = new Gate();
     pod.cache.next('change', gate.command);
     const changeId = newUuidV7(pod.clock.now());
@@ -224,7 +224,7 @@ describe('At the end of its epoch, a pod', () => {
     expect(pod.cuts).toBe(1);
   });
 
-  it('drains what it knows even if it notices the end late: the epoch is still to be recovered', async () => {
+  it('hands over what it knows even if it notices the end late: the epoch is still to be recovered', async () => {
     const id = await pod.post();
     pod.away = AWAY;
     await pod.closing();
@@ -238,7 +238,7 @@ describe('At the end of its epoch, a pod', () => {
     expect((await pod.everythingHandedOver(epoch)).ids).toEqual([id]);
   });
 
-  it('drains nothing if the epoch was recovered without it', async () => {
+  it('hands over nothing if the epoch was recovered without it', async () => {
     await pod.post();
     let failures = 0;
     pod.keeps = async () => {
@@ -259,7 +259,7 @@ describe('At the end of its epoch, a pod', () => {
   });
 });
 
-describe('Drained data', () => {
+describe('Handed-over data', () => {
   it('is written in parts, repeatedly until all of it is there; only then does it count', async () => {
     const ids: string[] = [];
     for (let n = 0; n < 250; n++) ids.push(await pod.post({ amount: 1 }));

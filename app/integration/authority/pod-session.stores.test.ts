@@ -326,7 +326,7 @@ describe('While MySQL has the authority a session', () => {
     expect(pod.opened).toBe(2);
   });
 
-  it('is in the later epoch after frozen accounts were settled: still open, without interruption', async () => {
+  it('is in the later epoch after frozen accounts were recovered: still open, without interruption', async () => {
     const before = await pod.openDirectly();
     await inDirect();
     await until('it is there', () => pod.session.direct() === before + 1);

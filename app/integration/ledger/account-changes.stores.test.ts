@@ -193,7 +193,7 @@ describe('a repeated change id', () => {
     expect(await repeated).toMatchObject({ overdraftLimit: 5, settingsVersion: 2 });
   });
 
-  it('that is not later than M takes a new id if no attempt is in doubt', async () => {
+  it('that is not later than the lookup horizon takes a new id if no attempt is in doubt', async () => {
     await pod.ledger.read([a]);
     const changeId = newUuidV7(Date.now() - 120_000);
     expect(await change({ changeId, overdraftLimit: 5 })).toMatchObject({ overdraftLimit: 5, settingsVersion: 2 });

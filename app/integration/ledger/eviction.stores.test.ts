@@ -117,7 +117,7 @@ describe('A snapshot of MySQL', () => {
       .poll(async () => {
         await quick.ledger.read([idOf(20 + Math.floor(Math.random() * 200))]);
         const { accounts, head } = await stage.scripts.read(quick.caller, [id]);
-        return [accounts[0], head.dropped];
+        return [accounts[0], head.evictedUpTo];
       })
       .toEqual([null, 1]);
     pause.open();

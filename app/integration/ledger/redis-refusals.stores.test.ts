@@ -21,7 +21,7 @@ beforeAll(async () => {
   await admin.call('ACL', 'SETUSER', 'admin', 'on', '>admin', '~*', '&*', '+@all');
   await admin.auth('admin', 'admin');
   stage = await RealLedger.open({ redisPort: server.port, mysqlUrl: inject('mysqlUrl') });
-  await stage.begin({ m: Date.now() - 120_000 });
+  await stage.begin({ lookupHorizon: Date.now() - 120_000 });
   await stage.open(accountOf('world'), accountOf('a'), accountOf('b'));
   pod = await stage.pod();
   await pod.apply([orderOf({ amount: 3 })]);

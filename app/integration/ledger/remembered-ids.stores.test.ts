@@ -12,7 +12,7 @@ let pod: Pod;
 let round = 0;
 let a: string;
 let world: string;
-let m: number;
+let lookupHorizon: number;
 
 beforeAll(async () => {
   stage = await RealLedger.open({ redisPort: inject('redisPort'), mysqlUrl: inject('mysqlUrl') });
@@ -21,8 +21,8 @@ afterAll(() => stage[Symbol.asyncDispose]());
 beforeEach(async () => {
   round += 1;
   [a, world] = [`a-${round}`, `world-${round}`];
-  m = Date.now() - 60_000;
-  await stage.begin({ m });
+  lookupHorizon = Date.now() - 60_000;
+  await stage.begin({ lookupHorizon });
   await stage.open(accountOf(a), accountOf(world));
   pod = await stage.pod();
   await pod.ledger.read([a, world]);
@@ -35,18 +35,18 @@ async function balance(): Promise<number | undefined> {
   return account?.balance;
 }
 const bucketOf = (id: string): number => placeOf(id).bucket ?? 0;
-/** Forgets every bucket from M up to that of the id, like a keeper. */
+/** Forgets every bucket from the lookup horizon up to that of the id, like a keeper. */
 function forgetUpTo(id: string, turnOthers = false) {
-  const first = Math.floor((m + 1) / ID_BUCKET_MS);
+  const first = Math.floor((lookupHorizon + 1) / ID_BUCKET_MS);
   const buckets = Array.from({ length: bucketOf(id) - first + 1 }, (_, index) => first + index);
   return stage.scripts.forget(stage.keeper, buckets, turnOthers);
 }
 
-describe('a UUIDv7 later than M', () => {
+describe('a UUIDv7 later than the lookup horizon', () => {
   it('is decided by Redis alone: MySQL is not read', async () => {
     const id = newUuidV7(Date.now());
     expect(await summariesOf(order(id))).toEqual(['POSTED']);
-    expect(await summariesOf(order(id), order(newUuidV7(m + 1)))).toEqual(['again POSTED', 'POSTED']);
+    expect(await summariesOf(order(id), order(newUuidV7(lookupHorizon + 1)))).toEqual(['again POSTED', 'POSTED']);
     expect(pod.reader.reads.outcomes).toBe(0);
     expect(pod.events.counts.lookedUp).toBe(0);
   });
@@ -54,7 +54,7 @@ describe('a UUIDv7 later than M', () => {
 
 describe('every other id is looked up in MySQL first', () => {
   it.each([
-    ['a UUIDv7 of M itself', () => newUuidV7(m)],
+    ['a UUIDv7 of the lookup horizon itself', () => newUuidV7(lookupHorizon)],
     ['an old UUIDv7', () => newUuidV7(1_600_000_000_000)],
     ['an id chosen by the client', () => `invoice-${round}`],
     ['an upper-case UUIDv7, which is a different id', () => newUuidV7(Date.now()).toUpperCase()],
@@ -67,11 +67,11 @@ describe('every other id is looked up in MySQL first', () => {
     expect(await balance()).toBe(1);
   });
 
-  it('up to M itself, whatever M the pod has: the script makes the final check, to the millisecond', async () => {
+  it('up to the lookup horizon itself, whichever horizon the pod knows: the script makes the final check, to the millisecond', async () => {
     const item = (time: number) => [{ order: order(newUuidV7(time)), payload: '{}', lookupCursor: -1 }];
     const statusOf = async (time: number) => (await stage.scripts.apply(pod.caller, item(time))).records[0]?.status;
-    expect(await statusOf(m)).toBe(RecordStatus.NEEDS_LOOKUP);
-    expect(await statusOf(m + 1)).toBe(RecordStatus.POSTED);
+    expect(await statusOf(lookupHorizon)).toBe(RecordStatus.NEEDS_LOOKUP);
+    expect(await statusOf(lookupHorizon + 1)).toBe(RecordStatus.POSTED);
   });
 
   it('many ids of one call with one read', async () => {
@@ -86,14 +86,14 @@ describe('every other id is looked up in MySQL first', () => {
     expect(await balance()).toBe(2);
   });
 
-  it('a pod with an outdated M is corrected by the script', async () => {
+  it('a pod with an outdated lookup horizon is corrected by the script', async () => {
     const id = newUuidV7(Date.now() - 30_000);
     await summariesOf(order(id));
     await stage.flush();
     await forgetUpTo(id);
-    expect(pod.session.view()?.m).toBe(m);
+    expect(pod.session.view()?.lookupHorizon).toBe(lookupHorizon);
     expect(await summariesOf(order(id))).toEqual(['again POSTED']);
-    expect(pod.session.view()?.m).toBe(bucketEnd(bucketOf(id)));
+    expect(pod.session.view()?.lookupHorizon).toBe(bucketEnd(bucketOf(id)));
     expect(await balance()).toBe(1);
   });
 });
@@ -121,9 +121,9 @@ describe('An id that Redis has forgotten', () => {
   it('is removed only when all of its bucket is in MySQL; later buckets wait for it', async () => {
     const [early, late] = [newUuidV7(Date.now() - 40_000), newUuidV7(Date.now() - 20_000)];
     await summariesOf(order(early), order(late));
-    expect((await forgetUpTo(late)).m).toBe(bucketEnd(bucketOf(early)) - ID_BUCKET_MS);
+    expect((await forgetUpTo(late)).lookupHorizon).toBe(bucketEnd(bucketOf(early)) - ID_BUCKET_MS);
     await stage.flush();
-    expect((await forgetUpTo(late)).m).toBe(bucketEnd(bucketOf(late)));
+    expect((await forgetUpTo(late)).lookupHorizon).toBe(bucketEnd(bucketOf(late)));
     expect((await stage.scripts.find(pod.caller, [early, late])).seqs).toEqual([null, null]);
   });
 
@@ -131,7 +131,7 @@ describe('An id that Redis has forgotten', () => {
     const [early, late] = [newUuidV7(Date.now() - 40_000), newUuidV7(Date.now())];
     await summariesOf(order(early), order(late));
     await stage.flush();
-    expect((await forgetUpTo(early)).dropped).toBe(1);
+    expect((await forgetUpTo(early)).evictedUpTo).toBe(1);
   });
 
   it('was removed by the janitor in the order of UUIDv7 time, and only outside the window', async () => {
@@ -174,8 +174,8 @@ describe('The two generations of other ids', () => {
     await stage.scripts.forget(stage.keeper, [], true);
     expect((await stage.scripts.find(pod.caller, [id])).seqs).toEqual([1]);
     await stage.flush();
-    const { dropped } = await stage.scripts.forget(stage.keeper, [], true);
-    expect(dropped).toBe(1);
+    const { evictedUpTo } = await stage.scripts.forget(stage.keeper, [], true);
+    expect(evictedUpTo).toBe(1);
     expect((await stage.scripts.find(pod.caller, [id])).seqs).toEqual([null]);
     expect(await summariesOf(order(id))).toEqual(['again POSTED']);
   });
@@ -208,7 +208,7 @@ describe('A lookup that is older than what Redis has evicted', () => {
     await stage.scripts.forget(stage.keeper, [], true);
     await stage.scripts.forget(stage.keeper, [], true);
     const behind = await stage.scripts.apply(pod.caller, item(0));
-    expect([behind.records[0]?.status, behind.head.dropped, behind.entries]).toEqual([
+    expect([behind.records[0]?.status, behind.head.evictedUpTo, behind.entries]).toEqual([
       RecordStatus.NEEDS_LOOKUP,
       1,
       [],

@@ -23,7 +23,7 @@ describe('IdJanitor', () => {
     clock.wallMs = Math.ceil(clock.wallMs / ID_BUCKET_MS) * ID_BUCKET_MS;
     epoch = await modelEpoch([account('world'), account('ada')]);
     epoch.cache.now = () => clock.wallMs;
-    // The model's M is 0: raise it to where an activation would set it.
+    // The model's lookup horizon is 0: raise it to where an activation would set it.
     await epoch.cache.activate(2, epoch.pod.replid, 'marker', clock.wallMs - 60_000);
     epoch = Object.assign(epoch, {
       pod: { ...epoch.pod, epoch: 2 },
@@ -43,7 +43,7 @@ describe('IdJanitor', () => {
   }
   const publishAll = async () => epoch.cache.publish(epoch.keeper, await epoch.headSeq(), 0);
   const known = async (id: string) => (await epoch.cache.find(epoch.pod, [id])).seqs[0] !== null;
-  const m = async () => (await epoch.cache.read(epoch.pod, [])).head.m;
+  const lookupHorizon = async () => (await epoch.cache.read(epoch.pod, [])).head.lookupHorizon;
 
   it('keeps ids for the window, and removes whole buckets after it', async () => {
     const id = await post();
@@ -54,7 +54,7 @@ describe('IdJanitor', () => {
     clock.advance(ID_BUCKET_MS);
     await janitor.round(epoch.keeper, idTimeMax);
     expect(await known(id)).toBe(false);
-    expect(await m()).toBe(clock.wallMs - WINDOW_MS - 1);
+    expect(await lookupHorizon()).toBe(clock.wallMs - WINDOW_MS - 1);
   });
 
   it('removes nothing that is not in MySQL, however old', async () => {
@@ -74,12 +74,12 @@ describe('IdJanitor', () => {
     const buckets = forget.mock.calls[0]?.[1] ?? [];
     expect(buckets).toHaveLength(100);
     expect(buckets).toEqual(buckets.toSorted((a, b) => a - b));
-    const first = await m();
+    const first = await lookupHorizon();
     await janitor.round(epoch.keeper, idTimeMax);
-    expect(await m()).toBe(first + 100 * ID_BUCKET_MS);
+    expect(await lookupHorizon()).toBe(first + 100 * ID_BUCKET_MS);
   });
 
-  it('is limited by the ids in MySQL if a clock has jumped ahead: M could never decrease again', async () => {
+  it('is limited by the ids in MySQL if a clock has jumped ahead: the lookup horizon could never decrease again', async () => {
     const forget = vi.spyOn(epoch.cache, 'forget');
     idTimeMax = clock.wallMs;
     clock.wallMs += 365 * 24 * 3_600_000;

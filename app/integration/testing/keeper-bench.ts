@@ -131,7 +131,7 @@ export class KeeperBench {
     );
   }
 
-  /** A pod drains everything that it knows of its epoch. */
+  /** A pod hands over everything that it knows of its epoch. */
   async handOver(
     { epoch, podId }: { epoch: number; podId: string },
     known: { entries?: readonly JournalEntry[]; inDoubt?: readonly InDoubtAttempt[]; observed?: number },

@@ -53,7 +53,7 @@ export class PodBench {
   away: Error | null = null;
   /** When false, the authority has moved between its reading and the registration. */
   registers = true;
-  /** How the pod's drained data is stored; a test can make it fail. */
+  /** How the pod's handed-over data is stored; a test can make it fail. */
   keeps: (kept: () => Promise<void>) => Promise<void> = (kept) => kept();
   completes: (completed: () => Promise<void>) => Promise<void> = (completed) => completed();
   /** Replaces the retirement of the pod's ids in Redis. */
@@ -159,9 +159,9 @@ export class PodBench {
     const end = await this.#flusher().catchUp({ fenceEpoch: now.epoch, epoch: now.cacheEpoch ?? 0, replid }, now.epoch);
     return moved(await this.recoveryStore.finishFromJournal(now, to, end, BY));
   }
-  /** Once every pod has drained. */
+  /** Once every pod has handed over. */
   async recoverFromHandOvers(): Promise<Authority> {
-    return until('all pods have drained', async () => {
+    return until('all pods have handed over', async () => {
       const recovered = await this.recoveryStore.recoverFromHandOvers(await this.store.read(), BY);
       if (recovered && 'unexplained' in recovered) throw new Error(JSON.stringify(recovered));
       return recovered && 'authority' in recovered ? recovered.authority : null;
@@ -222,9 +222,9 @@ export class PodBench {
     return one.transactionId;
   }
 
-  /** What has been drained to MySQL of an epoch. */
+  /** What has been handed over to MySQL of an epoch. */
   async handedOver(epoch: number): Promise<{ ids: string[]; inDoubt: string[]; pods: Record<string, number | null> }> {
-    // Read which pods have drained first: then everything that they drained is visible.
+    // Read which pods have handed over first: then everything that they handed over is visible.
     const pods = (await this.store.pods()).filter((pod) => pod.epoch === epoch);
     const entries = await this.#database.rows<{
       kind: 'transfers' | 'account-change';
@@ -244,9 +244,9 @@ export class PodBench {
       pods: Object.fromEntries(pods.map(({ podId, handedOver, observed }) => [podId, handedOver ? observed : null])),
     };
   }
-  /** Waits until everything that the pod registered has drained. */
+  /** Waits until everything that the pod registered has handed over. */
   async everythingHandedOver(epoch: number) {
-    return until('all pods have drained', async () => {
+    return until('all pods have handed over', async () => {
       const found = await this.handedOver(epoch);
       const observed = Object.values(found.pods);
       return observed.length > 0 && observed.every((one) => one !== null) ? found : null;

@@ -133,10 +133,10 @@ export class RealLedger implements AsyncDisposable {
    * Begins an epoch: in Redis with its script, in MySQL by writing what a keeper would write. UUIDv7 times up to `m`
    * are looked up.
    */
-  async begin({ m = Date.now() - 60_000 }: { m?: number } = {}): Promise<void> {
+  async begin({ lookupHorizon = Date.now() - 60_000 }: { lookupHorizon?: number } = {}): Promise<void> {
     this.epoch += 1;
     this.marker = randomBytes(8).toString('hex');
-    await this.scripts.activate(this.epoch, this.replid, this.marker, m);
+    await this.scripts.activate(this.epoch, this.replid, this.marker, lookupHorizon);
     await this.database.rows(
       "UPDATE authority SET epoch = ?, mode = 'CACHE', cache_epoch = ?, replid = ?, marker = ? WHERE shard = 0",
       [this.epoch, this.epoch, this.replid, this.marker],

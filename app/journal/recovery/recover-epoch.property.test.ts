@@ -71,7 +71,7 @@ function expectNothingLost(recovered: RecoveredEpoch, lived: Lived, entries = ha
 }
 
 const recoveredOf = (result: EpochRecoveryResult): RecoveredEpoch => {
-  if (result.kind !== 'recovered') throw new Error(`all pods have drained, and ${JSON.stringify(result)}`);
+  if (result.kind !== 'recovered') throw new Error(`all pods have handed over, and ${JSON.stringify(result)}`);
   return result;
 };
 const recoveries = { complete: 0, partial: 0, held: 0 };
@@ -85,33 +85,33 @@ function each(check: (lived: Lived, recovered: RecoveredEpoch) => void, runs = R
   );
 }
 
-describe('The recovery of any history that all pods have drained', () => {
+describe('The recovery of any history that all pods have handed over', () => {
   it('applies or holds everything that was received', () =>
     each((lived, recovered) => expectNothingLost(recovered, lived)));
 
   it('applies only what follows on MySQL: versions, balances, settings, limits, sums', () =>
     each((lived, recovered) => expectConsistent(recovered, lived)));
 
-  it('freezes nothing when no seq is missing, and is then the journal up to the bound', () =>
+  it('freezes nothing when no seq is missing, and is then the journal up to the highest known seq', () =>
     each((lived, recovered) => {
       const received = receive(handedOverOf(lived).entries, 1, lived.cursor).items;
-      const complete = lived.cursor + received.length === recovered.bound;
+      const complete = lived.cursor + received.length === recovered.highestKnownSeq;
       recoveries[complete ? 'complete' : 'partial'] += 1;
       if (recovered.frozen.some(({ reason }) => reason === 'held')) recoveries.held += 1;
-      expect(recovered.cursor === recovered.bound).toBe(complete);
+      expect(recovered.cursor === recovered.highestKnownSeq).toBe(complete);
       if (!complete) {
-        expect(recovered.cursor).toBeLessThan(recovered.bound);
+        expect(recovered.cursor).toBeLessThan(recovered.highestKnownSeq);
         expect(recovered.frozen).not.toEqual([]);
         return;
       }
       expect([recovered.frozen, recovered.unsettled]).toEqual([[], []]);
       const after = replayed(appliedBy(recovered, lived), handedOverOf(lived).accounts.values());
-      expect(after).toEqual(lived.accountsAt(({ seq }) => seq <= recovered.bound));
+      expect(after).toEqual(lived.accountsAt(({ seq }) => seq <= recovered.highestKnownSeq));
     }));
 
   it('and the rest of its journal later, together are exactly the journal', () =>
     each((lived, recovered) => {
-      if (recovered.cursor === recovered.bound) return;
+      if (recovered.cursor === recovered.highestKnownSeq) return;
       const applied = appliedBy(recovered, lived);
       const seqs = new Set(applied.map(({ seq }) => seq));
       const accounts = replayed(applied, handedOverOf(lived).accounts.values());
@@ -149,9 +149,9 @@ describe('The recovery of any history that all pods have drained', () => {
 /*
  * A recovery cannot see that a pod is missing: that is what registrations are for. What it does owe then: it takes no seq for
  * settled that nobody has brought; what it applies is right; and when it calls an epoch complete, nothing that anybody was
- * told of up to the bound is missing. And where nobody is in doubt, it settles nothing that has a hole.
+ * told of up to the bound is missing. And where nobody is in doubt, it recovers nothing that has a hole.
  */
-describe('The recovery of a history of which a pod has not drained', () => {
+describe('The recovery of a history of which a pod has not handed over', () => {
   const without = (check: (lived: Lived, handedOver: ReturnType<typeof handedOverOf>) => void) =>
     fc.assert(
       fc.asyncProperty(anyHistory, fc.nat(PODS - 1), async (history, missing) => {
@@ -177,18 +177,18 @@ describe('The recovery of a history of which a pod has not drained', () => {
       for (const { seq } of lived.journal) {
         if (seq > lived.cursor && seq <= result.cursor) expect([seq, applied.has(seq)]).toEqual([seq, true]);
       }
-      if (result.cursor < result.bound) expect(result.unsettled.length).toBeGreaterThan(0);
+      if (result.cursor < result.highestKnownSeq) expect(result.unsettled.length).toBeGreaterThan(0);
     }));
 
-  it('settles nothing when a seq is missing and nobody is in doubt', () =>
+  it('recovers nothing when a seq is missing and nobody is in doubt', () =>
     without((lived, handedOver) => {
       const certain = { ...handedOver, inDoubt: [] };
       const { items } = receive(handedOver.entries, 1, lived.cursor);
-      const bound = Math.max(lived.cursor, handedOver.observed, items.at(-1)?.seq ?? 0);
-      const missing = bound - lived.cursor - items.length;
+      const highestKnownSeq = Math.max(lived.cursor, handedOver.observed, items.at(-1)?.seq ?? 0);
+      const missing = highestKnownSeq - lived.cursor - items.length;
       const result = recoverEpoch(certain);
-      if (missing > 0) expect(result).toEqual({ kind: 'unexplained', missing, inDoubt: 0, bound });
-      else expect(result).toMatchObject({ kind: 'recovered', cursor: bound, frozen: [] });
+      if (missing > 0) expect(result).toEqual({ kind: 'unexplained', missing, inDoubt: 0, highestKnownSeq });
+      else expect(result).toMatchObject({ kind: 'recovered', cursor: highestKnownSeq, frozen: [] });
     }));
 
   it('by an operator who accepts the loss: applies what follows, and tells everything else', () =>
@@ -198,7 +198,7 @@ describe('The recovery of a history of which a pod has not drained', () => {
       const applied = new Set(appliedBy(recovered, lived).map(({ seq }) => seq));
       const held = new Set(loss.held.map(({ seq }) => seq));
       const inGap = (seq: number) => loss.gaps.some(({ fromSeq, toSeq }) => fromSeq <= seq && seq <= toSeq);
-      for (let seq = lived.cursor + 1; seq <= recovered.bound; seq++)
+      for (let seq = lived.cursor + 1; seq <= recovered.highestKnownSeq; seq++)
         expect([seq, [applied.has(seq), held.has(seq), inGap(seq)].filter(Boolean)]).toEqual([seq, [true]]);
     }));
 });

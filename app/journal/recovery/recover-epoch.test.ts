@@ -55,7 +55,7 @@ describe('recoverEpoch, when no seq is missing', () => {
       changes: [],
       moves: [],
       cursor: 7,
-      bound: 7,
+      highestKnownSeq: 7,
       idTimeMax: 0,
       frozen: [],
       unsettled: [],
@@ -79,7 +79,13 @@ describe('recoverEpoch, when no seq is missing', () => {
       { accountId: 'bob', balance: 220, version: 2 },
       { accountId: 'world', balance: -600, version: 2 },
     ]);
-    expect(recovered).toMatchObject({ cursor: 5, bound: 5, idTimeMax: 0x018900000000, frozen: [], unsettled: [] });
+    expect(recovered).toMatchObject({
+      cursor: 5,
+      highestKnownSeq: 5,
+      idTimeMax: 0x018900000000,
+      frozen: [],
+      unsettled: [],
+    });
   });
 
   it('takes of an entry across the cursor what is above it', async () => {
@@ -145,7 +151,7 @@ describe('recoverEpoch, when seqs are missing', () => {
       kind: 'unexplained',
       missing: 2,
       inDoubt: 1,
-      bound: 3,
+      highestKnownSeq: 3,
     });
     expect(recoverEpoch(handedOver(entries, { inDoubt: [...twice, attempt('y', 'ada', 'world')] })).kind).toBe(
       'recovered',
@@ -157,11 +163,15 @@ describe('recoverEpoch, when seqs are missing', () => {
     expect(recoverEpoch(handedOver(entries, { observed: 3 }))).toMatchObject({
       kind: 'unexplained',
       missing: 2,
-      bound: 3,
+      highestKnownSeq: 3,
     });
     const inDoubt = [attempt('x', 'bob', 'cy'), attempt('y', 'bob', 'cy')];
     const recovered = recover(handedOver(entries, { observed: 3, inDoubt }));
-    expect(recovered).toMatchObject({ cursor: 1, bound: 3, frozen: [{ accountId: 'bob' }, { accountId: 'cy' }] });
+    expect(recovered).toMatchObject({
+      cursor: 1,
+      highestKnownSeq: 3,
+      frozen: [{ accountId: 'bob' }, { accountId: 'cy' }],
+    });
     expect(recovered.outcomes).toHaveLength(1);
   });
 
@@ -176,13 +186,13 @@ describe('recoverEpoch, when seqs are missing', () => {
     const recovered = recover(handedOver(except(entries, 1), { inDoubt: [attempt('t1', 'world', 'ada')] }));
     // t2 is the second posting of the world, t3 the second of ada; bob and cy are held with them.
     expect(recovered.outcomes).toEqual([]);
-    expect(recovered).toMatchObject({ cursor: 0, bound: 5, moves: [] });
+    expect(recovered).toMatchObject({ cursor: 0, highestKnownSeq: 5, moves: [] });
     expect(recovered.frozen).toEqual(['ada', 'bob', 'cy', 'world'].map((accountId) => ({ accountId, reason: 'held' })));
     expect(recovered.unsettled.map(({ id }) => id)).toEqual(['t1', 't2', 't3', 't4', 't5']);
 
     const other = recover(handedOver(except(entries, 3), { inDoubt: [attempt('t3', 'ada', 'cy')] }));
     expect(other.outcomes.map(({ seq }) => seq)).toEqual([1, 2, 5]);
-    expect(other).toMatchObject({ cursor: 2, bound: 5 });
+    expect(other).toMatchObject({ cursor: 2, highestKnownSeq: 5 });
     expect(other.frozen).toEqual([
       { accountId: 'ada', reason: 'held' },
       { accountId: 'cy', reason: 'held' },

@@ -12,7 +12,7 @@ export interface HandedOverEpoch {
   cursor: number;
   /** The highest seq that any pod has passed on in an answer. */
   observed: number;
-  /** Everything drained, in any order; may repeat, may reach below the cursor. */
+  /** Everything handed over, in any order; may repeat, may reach below the cursor. */
   entries: readonly JournalEntry[];
   /** Attempts in doubt whose id MySQL does not have. */
   inDoubt: readonly InDoubtAttempt[];
@@ -25,49 +25,50 @@ export interface FrozenAccount {
   reason: 'in_doubt' | 'held';
 }
 
-/** What is written for an epoch that is settled by what its pods drained. */
+/** What is written for an epoch that is settled by what its pods handed over. */
 export interface RecoveredEpoch {
   kind: 'recovered';
   outcomes: Outcome[];
   changes: JournaledChange[];
   moves: AccountMove[];
-  /** The last seq before the first missing one; the bound when none is missing. */
+  /** The last seq before the first missing one; the highest known seq when none is missing. */
   cursor: number;
   /** The highest seq that was received or observed. */
-  bound: number;
+  highestKnownSeq: number;
   idTimeMax: number;
   /** Accounts that wait for the journal; none when no seq is missing. */
   frozen: FrozenAccount[];
   /** Ids whose outcome only the journal knows: those in doubt and those of held entries. */
   unsettled: InDoubtAttempt[];
 }
-/** More is missing than attempts in doubt can explain: a pod that has written is not among those that drained. */
+/** More is missing than attempts in doubt can explain: a pod that has written is not among those that handed over. */
 export interface Unexplained {
   kind: 'unexplained';
   missing: number;
   inDoubt: number;
-  bound: number;
+  highestKnownSeq: number;
 }
 export type EpochRecoveryResult = RecoveredEpoch | Unexplained;
 
 /**
- * Settles an epoch by what its pods have drained, all of them. This is the specification: what the keeper does in pages
- * (recovery.ts, app/mysql/authority/recovery-pages.ts) comes to the same, and property tests compare the two. A pure function,
- * whatever the order and repetition of what was drained:
+ * Settles an epoch by what its pods have handed over, all of them. This is the specification: what the keeper does in pages
+ * (recovery.ts, app/mysql/authority/recovery-pages.ts) comes to the same, and property tests compare the two. A pure
+ * function, whatever the order and repetition of what was handed over:
  *
- * - no seq is missing up to the bound: everything is applied. What is in doubt counts as not done, for nobody was told of it.
- * - some are missing, no more than there are ids in doubt: each missing seq is one of those. What is shown to follow on MySQL
- *   is applied; the rest, and whatever an attempt in doubt may have touched, waits for the journal.
- * - more are missing: somebody else has written. Nothing is settled.
+ * - no seq is missing up to the highest known seq: everything is applied. In-doubt attempts count as not done, because no
+ *   pod has received their outcomes.
+ * - some are missing, no more than there are ids in doubt: each missing seq is one of those. What is shown to follow on
+ *   MySQL is applied; the rest, and whatever an attempt in doubt may have touched, waits for the journal.
+ * - more are missing: somebody else has written. Nothing is recovered.
  *
- * @throws IntegrityError when what was drained contradicts itself or MySQL
+ * @throws IntegrityError when what was handed over contradicts itself or MySQL
  */
 export function recoverEpoch(handedOver: HandedOverEpoch): EpochRecoveryResult {
-  const { received, bound, attempts } = gathered(handedOver);
-  const missing = bound - handedOver.cursor - received.items.length;
+  const { received, highestKnownSeq, attempts } = gathered(handedOver);
+  const missing = highestKnownSeq - handedOver.cursor - received.items.length;
   const inDoubt = new Set(attempts.map(keyOf)).size;
-  if (missing > inDoubt) return { kind: 'unexplained', missing, inDoubt, bound };
-  return recover(handedOver, received, bound, attempts).recovered;
+  if (missing > inDoubt) return { kind: 'unexplained', missing, inDoubt, highestKnownSeq };
+  return recover(handedOver, received, highestKnownSeq, attempts).recovered;
 }
 
 /** What an operator gives up: each with all that is known of it. */
@@ -81,12 +82,14 @@ export interface Loss {
 }
 
 /**
- * The same where an operator accepts that what is missing is lost, whoever has not drained: applies what is shown to follow
- * on MySQL, and tells what is given up, what contradicts MySQL included. @throws IntegrityError for two drains that disagree
+ * The same where an operator accepts that what is missing is lost, whoever has not handed over: applies what is shown to follow
+ * on MySQL, and tells what is given up, what contradicts MySQL included. @throws IntegrityError for two hand-overs that disagree
  */
 export function recoverEpochAcceptingLoss(handedOver: HandedOverEpoch): { recovered: RecoveredEpoch; loss: Loss } {
-  const { received, bound, attempts } = gathered(handedOver);
-  const { recovered: partial, held } = recover(handedOver, received, bound, attempts, { contradictionsHeld: true });
+  const { received, highestKnownSeq, attempts } = gathered(handedOver);
+  const { recovered: partial, held } = recover(handedOver, received, highestKnownSeq, attempts, {
+    contradictionsHeld: true,
+  });
   return {
     recovered: partial,
     loss: {
@@ -95,7 +98,7 @@ export function recoverEpochAcceptingLoss(handedOver: HandedOverEpoch): { recove
       gaps: gapsIn(
         received.items.map(({ seq }) => seq),
         handedOver.cursor,
-        bound,
+        highestKnownSeq,
       ),
     },
   };
@@ -110,7 +113,7 @@ function gathered({ entries, epoch, cursor, observed, inDoubt }: HandedOverEpoch
   const received = receive(entries, epoch, cursor);
   return {
     received,
-    bound: Math.max(cursor, observed, received.items.at(-1)?.seq ?? 0),
+    highestKnownSeq: Math.max(cursor, observed, received.items.at(-1)?.seq ?? 0),
     attempts: inDoubt.filter((attempt) => !received.keys.has(keyOf(attempt))),
   };
 }
@@ -118,11 +121,11 @@ function gathered({ entries, epoch, cursor, observed, inDoubt }: HandedOverEpoch
 function recover(
   { accounts, cursor }: HandedOverEpoch,
   received: Received,
-  bound: number,
+  highestKnownSeq: number,
   attempts: InDoubtAttempt[],
   { contradictionsHeld = false } = {},
 ): { recovered: RecoveredEpoch; held: Journaled[] } {
-  const complete = received.items.length === bound - cursor;
+  const complete = received.items.length === highestKnownSeq - cursor;
   const replay = new Replay(accounts);
   const frozen = new Map<string, FrozenAccount['reason']>();
   if (!complete)
@@ -148,7 +151,7 @@ function recover(
       changes,
       moves: movesOf(outcomes),
       cursor: lastWithoutGap(received, cursor),
-      bound,
+      highestKnownSeq,
       idTimeMax,
       frozen: [...frozen].map(([accountId, reason]) => ({ accountId, reason })).sort(byAccount),
       unsettled: complete
@@ -158,7 +161,10 @@ function recover(
   };
 }
 
-/** Where a person has decided, what contradicts the books is given up like what is missing: nobody else could open the ledger. */
+/**
+ * Where a person has decided, what contradicts the books is given up like what is missing: nobody else could open the
+ * ledger.
+ */
 function fitsWithoutContradiction(replay: Replay, item: Journaled): boolean {
   try {
     return replay.fits(item);
@@ -178,10 +184,10 @@ function lastWithoutGap({ items }: Received, cursor: number): number {
 }
 
 /** The runs of seqs that are missing after one seq, up to another. @param seqs those that are there, in order */
-export function gapsIn(seqs: readonly number[], after: number, bound: number): Loss['gaps'] {
+export function gapsIn(seqs: readonly number[], after: number, highestKnownSeq: number): Loss['gaps'] {
   const gaps: Loss['gaps'] = [];
   let last = after;
-  for (const seq of [...seqs, bound + 1]) {
+  for (const seq of [...seqs, highestKnownSeq + 1]) {
     if (seq > last + 1) gaps.push({ fromSeq: last + 1, toSeq: seq - 1 });
     last = seq;
   }

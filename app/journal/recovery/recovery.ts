@@ -15,7 +15,7 @@ import { Replay } from './replay.ts';
 /**
  * How an epoch is ended in pages. In order:
  *
- *   what the pods have drained        flushing, and where seqs are missing → counting → freezing → posting → done
+ *   what the pods have handed over      flushing, and where seqs are missing → counting → freezing → posting → done
  *   the same, the loss accepted       posting → recording → done
  *   frozen accounts, the loss accepted  comparing → recording → done
  *   frozen accounts, by the journal   journal
@@ -34,9 +34,9 @@ export type RecoveryPhase =
 export interface Recovery {
   cacheEpoch: number;
   phase: RecoveryPhase;
-  /** The phase is complete up to this seq, and ends at `bound`. */
+  /** The phase is complete up to this seq, and ends at `highestKnownSeq`. */
   position: number;
-  bound: number;
+  highestKnownSeq: number;
   /** Outcomes and account changes that the recovery has posted. */
   posted: number;
   /** Entries that wait for the journal or, if the loss is accepted, were given up. */
@@ -64,8 +64,9 @@ export interface Page {
 export type PageRule = 'hold' | 'accept' | 'require';
 
 /**
- * The effect of the next page of a journal on accounts as MySQL has them. Whether an entry follows depends only on its accounts,
- * so pages in order of seq, each applied to the accounts that the previous one left, give the same result as one recovery over all.
+ * The effect of the next page of a journal on accounts as MySQL has them. Whether an entry follows depends only on its
+ * accounts, so pages in order of seq, each applied to the accounts that the previous one left, give the same result as one
+ * recovery over all.
  * @param items in order of seq
  * @param stands whether MySQL has it already. @throws IntegrityError when MySQL has something else under its id
  * @throws IntegrityError by the rule

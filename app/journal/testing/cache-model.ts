@@ -28,8 +28,8 @@ interface Epoch {
   marker: string;
   seq: number;
   cursor: number;
-  m: number;
-  dropped: number;
+  lookupHorizon: number;
+  evictedUpTo: number;
   time: number;
   pods: Map<string, 'live' | 'retired'>;
   accounts: Map<string, CachedAccount>;
@@ -91,7 +91,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     return this.#fence;
   }
 
-  async activate(epoch: number, replid: string, marker: string, m: number): Promise<string> {
+  async activate(epoch: number, replid: string, marker: string, lookupHorizon: number): Promise<string> {
     this.#server(replid);
     this.#claimFree();
     if (this.#fence > epoch) throw new CacheError('refused', 'fenced');
@@ -102,8 +102,8 @@ export class CacheModel implements CacheServer, CacheKeeper {
       marker,
       seq: 0,
       cursor: 0,
-      m,
-      dropped: 0,
+      lookupHorizon,
+      evictedUpTo: 0,
       time: 0,
       pods: new Map(),
       accounts: new Map(),
@@ -188,8 +188,8 @@ export class CacheModel implements CacheServer, CacheKeeper {
     const earlier = inCall.get(order.transactionId);
     if (earlier !== undefined) return bare(RecordStatus.SAME_CALL, 0, earlier);
     const { bucket, time } = placeOf(order.transactionId);
-    const fast = bucket !== null && time > epoch.m;
-    if (!fast && item.lookupCursor < epoch.dropped) return bare(RecordStatus.NEEDS_LOOKUP, 0, 0);
+    const fast = bucket !== null && time > epoch.lookupHorizon;
+    if (!fast && item.lookupCursor < epoch.evictedUpTo) return bare(RecordStatus.NEEDS_LOOKUP, 0, 0);
     if (time > this.#time(epoch) + ID_AHEAD_MS_MAX) return bare(RecordStatus.AHEAD, 0, 0);
     const source = epoch.accounts.get(order.source);
     const destination = epoch.accounts.get(order.destination);
@@ -238,7 +238,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     acceptedUpTo = 0,
   ) {
     const epoch = this.#pod(caller);
-    if (snapshotCursor < epoch.dropped) throw new CacheError('stale', 'snapshot');
+    if (snapshotCursor < epoch.evictedUpTo) throw new CacheError('stale', 'snapshot');
     epoch.time = Math.max(epoch.time, acceptedUpTo);
     const wanted = new Set(accounts.map(({ accountId }) => accountId));
     const missing = accounts.filter(({ accountId }) => !epoch.accounts.has(accountId)).length;
@@ -249,7 +249,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     const gone = needed > 0 ? this.evict(clean, needed) : [];
     for (const account of gone) {
       epoch.accounts.delete(account.accountId);
-      if (account.modified) epoch.dropped = Math.max(epoch.dropped, account.seq);
+      if (account.modified) epoch.evictedUpTo = Math.max(epoch.evictedUpTo, account.seq);
     }
     const existing = accounts.map((account) => {
       if (!epoch.accounts.has(account.accountId) && epoch.accounts.size < accountsMax) {
@@ -279,8 +279,8 @@ export class CacheModel implements CacheServer, CacheKeeper {
     const { bucket, time } = placeOf(command.changeId);
     const known = bucket === null ? undefined : epoch.buckets.get(bucket)?.get(`#${command.changeId}`);
     if (known !== undefined) return answer(bare(RecordStatus.REPLAYED, 0, known));
-    if (time <= epoch.m) return answer(bare(RecordStatus.NEEDS_LOOKUP, 0, 0));
-    const timeMax = Math.max(this.#time(epoch) + ID_AHEAD_MS_MAX, epoch.m + 1);
+    if (time <= epoch.lookupHorizon) return answer(bare(RecordStatus.NEEDS_LOOKUP, 0, 0));
+    const timeMax = Math.max(this.#time(epoch) + ID_AHEAD_MS_MAX, epoch.lookupHorizon + 1);
     if (time > timeMax) return answer(bare(RecordStatus.AHEAD, 0, 0));
     const account = epoch.accounts.get(command.accountId);
     if (!account) return answer(bare(RecordStatus.MISSING, 1, 0));
@@ -340,23 +340,23 @@ export class CacheModel implements CacheServer, CacheKeeper {
     for (const bucket of buckets) {
       const last = highest(epoch.buckets.get(bucket) ?? new Map());
       if (bucketEnd(bucket) >= this.#time(epoch) || last > epoch.cursor) break;
-      epoch.dropped = Math.max(epoch.dropped, last);
+      epoch.evictedUpTo = Math.max(epoch.evictedUpTo, last);
       epoch.buckets.delete(bucket);
-      epoch.m = Math.max(epoch.m, bucketEnd(bucket));
+      epoch.lookupHorizon = Math.max(epoch.lookupHorizon, bucketEnd(bucket));
     }
     const older = epoch.others[epoch.gen === 0 ? 1 : 0];
     if (turnOthers && highest(older) <= epoch.cursor) {
-      epoch.dropped = Math.max(epoch.dropped, highest(older));
+      epoch.evictedUpTo = Math.max(epoch.evictedUpTo, highest(older));
       older.clear();
       epoch.gen = 1 - epoch.gen;
     }
     return this.#head(epoch);
   }
 
-  async lowerHorizon(caller: KeeperCaller, m: number, ids: readonly string[]): Promise<Head> {
+  async lowerHorizon(caller: KeeperCaller, lookupHorizon: number, ids: readonly string[]): Promise<Head> {
     const epoch = this.#ownKeeper(caller);
-    if (epoch.seq === 0 && m < epoch.m) {
-      epoch.m = m;
+    if (epoch.seq === 0 && lookupHorizon < epoch.lookupHorizon) {
+      epoch.lookupHorizon = lookupHorizon;
       for (const id of ids) this.#idsFor(epoch, id.replace('#', '')).set(id, 0);
     }
     return this.#head(epoch);
@@ -372,13 +372,13 @@ export class CacheModel implements CacheServer, CacheKeeper {
 
   #known(epoch: Epoch, id: string): number | undefined {
     const { bucket, time } = placeOf(id);
-    if (bucket !== null && time > epoch.m) return epoch.buckets.get(bucket)?.get(id);
+    if (bucket !== null && time > epoch.lookupHorizon) return epoch.buckets.get(bucket)?.get(id);
     return epoch.others[0].get(id) ?? epoch.others[1].get(id);
   }
 
   #idsFor(epoch: Epoch, id: string): Map<string, number> {
     const { bucket, time } = placeOf(id);
-    if (bucket === null || time <= epoch.m) return epoch.others[epoch.gen === 0 ? 0 : 1];
+    if (bucket === null || time <= epoch.lookupHorizon) return epoch.others[epoch.gen === 0 ? 0 : 1];
     const ids = epoch.buckets.get(bucket) ?? new Map<string, number>();
     epoch.buckets.set(bucket, ids);
     return ids;
@@ -390,8 +390,8 @@ export class CacheModel implements CacheServer, CacheKeeper {
   }
 
   #head(epoch: Epoch): Head {
-    const { seq, cursor, m, dropped } = epoch;
-    return { seq, cursor, m, dropped, time: this.#time(epoch) };
+    const { seq, cursor, lookupHorizon, evictedUpTo } = epoch;
+    return { seq, cursor, lookupHorizon, evictedUpTo, time: this.#time(epoch) };
   }
 
   #server(replid: string): void {

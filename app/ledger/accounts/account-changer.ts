@@ -176,10 +176,10 @@ export class AccountChanger {
       case RecordStatus.NEEDS_LOOKUP:
       case RecordStatus.AHEAD:
         if (attempt.inDoubt) throw new Problem('overloaded', 'its id can no longer be retried');
-        // The id is not later than M, or too far ahead, and no attempt is in doubt: a new id is equivalent. Uses the
-        // current M, which may have been lowered since this pod first received it: an id later than the old one would
-        // be too far ahead on every attempt.
-        attempt.change = { ...change, changeId: newUuidV7(Math.max(head.time, head.m + 1)) };
+        // The id is not later than the lookup horizon, or too far ahead, and no attempt is in doubt: a new id is equivalent.
+        // Uses the current lookup horizon, which may have been lowered since this pod first received it: an id later
+        // than the old one would be too far ahead on every attempt.
+        attempt.change = { ...change, changeId: newUuidV7(Math.max(head.time, head.lookupHorizon + 1)) };
         return null;
       default: {
         const [code, why] = REFUSALS[record.detail] ?? ['internal_error', 'it was refused'];

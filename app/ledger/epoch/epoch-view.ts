@@ -8,8 +8,8 @@ export class EpochMemory {
   readonly inDoubt = new InDoubtAttempts();
   seq = 0;
   cursor = 0;
-  m = 0;
-  dropped = 0;
+  lookupHorizon = 0;
+  evictedUpTo = 0;
 }
 
 /**
@@ -190,11 +190,11 @@ export class EpochView {
     return this.#memory.cursor;
   }
   /** UUIDv7 times up to this need a look-up in MySQL. */
-  get m(): number {
-    return this.#memory.m;
+  get lookupHorizon(): number {
+    return this.#memory.lookupHorizon;
   }
-  get dropped(): number {
-    return this.#memory.dropped;
+  get evictedUpTo(): number {
+    return this.#memory.evictedUpTo;
   }
   /** Outcomes that are in the journal and not known to be in MySQL. */
   get backlog(): number {
@@ -210,8 +210,8 @@ export class EpochView {
   observe(head: Head): void {
     const memory = this.#memory;
     if (head.seq > memory.seq) memory.seq = head.seq;
-    if (head.m > memory.m) memory.m = head.m;
-    if (head.dropped > memory.dropped) memory.dropped = head.dropped;
+    if (head.lookupHorizon > memory.lookupHorizon) memory.lookupHorizon = head.lookupHorizon;
+    if (head.evictedUpTo > memory.evictedUpTo) memory.evictedUpTo = head.evictedUpTo;
     if (head.cursor > memory.cursor) {
       memory.cursor = head.cursor;
       memory.tail.advance(head.cursor);
@@ -246,13 +246,16 @@ export interface Session {
 /** An attempt that also remembers, for the answer to its client, whether it may have been carried out. */
 export interface TrackedAttempt extends Attempt {
   inDoubt: boolean;
-  /** No reply came, or none that counts. @param cacheEpoch the epoch of the cache it was sent to; null: it was sent to MySQL */
+  /**
+   * No reply came, or none that counts. @param cacheEpoch the epoch of the cache it was sent to; null: it was sent to MySQL
+   */
   leaveInDoubt(cacheEpoch: number | null): void;
 }
 
 /**
- * One call that takes attempts to a store. They are in doubt from the moment that it leaves the pod until a reply gives their
- * outcome, or proves that nothing was written. For Redis, the view keeps them too: they are handed over with its epoch.
+ * One call that takes attempts to a store. They are in doubt from the moment that it leaves the pod until a reply gives
+ * their outcome, or proves that nothing was written. For Redis, the view keeps them too: they are handed over with its
+ * epoch.
  */
 export class AttemptCall {
   readonly #attempts: readonly TrackedAttempt[];

@@ -56,7 +56,7 @@ describe('attempts that no reply will tell of', () => {
     expect(told(attempts)).toEqual(['one a+b', 'one c+d', 'one e+f']);
   });
 
-  it('are settled by the outcome of their id, whatever accounts they were tried on', () => {
+  it('are recovered by the outcome of their id, whatever accounts they were tried on', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one', ['a', 'b']), attempt('two')], 'pod-1', 10);
     attempts.leave([attempt('one', ['c', 'd'])], 'pod-1', 20);

@@ -89,13 +89,19 @@ describe('the tail', () => {
 
 describe('what a pod knows of an epoch', () => {
   const view = () => new EpochView({ epoch: 1, replid: 'r', podId: 'p' });
-  const head = (seq: number, cursor: number, m = 0, dropped = 0) => ({ seq, cursor, m, dropped, time: 0 });
+  const head = (seq: number, cursor: number, lookupHorizon = 0, evictedUpTo = 0) => ({
+    seq,
+    cursor,
+    lookupHorizon,
+    evictedUpTo,
+    time: 0,
+  });
 
   it('is the highest of each counter, as replies come in any order', () => {
     const one = view();
     one.observe(head(9, 4, 100, 3));
     one.observe(head(7, 2, 90, 1));
-    expect([one.observed, one.cursor, one.m, one.dropped, one.backlog]).toEqual([9, 4, 100, 3, 5]);
+    expect([one.observed, one.cursor, one.lookupHorizon, one.evictedUpTo, one.backlog]).toEqual([9, 4, 100, 3, 5]);
     one.observe(head(7, 6, 90, 1));
     expect([one.observed, one.cursor, one.backlog]).toEqual([9, 6, 3]);
   });
@@ -109,7 +115,7 @@ describe('what a pod knows of an epoch', () => {
     expect(one.tail.size).toBe(1);
   });
 
-  it('is settled once MySQL has all that the pod was told of, reads included', () => {
+  it('has nothing to hand over once MySQL has everything that the pod has received, reads included', () => {
     const one = view();
     expect(one.hasNothingToHandOver(one.observed)).toBe(true);
     one.observe(head(2, 1));
@@ -122,7 +128,7 @@ describe('what a pod knows of an epoch', () => {
     expect(one.hasNothingToHandOver(one.observed)).toBe(true);
   });
 
-  it('is not settled while an attempt is under way or in doubt', () => {
+  it('has something to hand over while an attempt is under way or in doubt', () => {
     const one = view();
     const attempts = [{ inDoubtAttempt: () => ({ kind: 'transfers' as const, id: 't', accounts: ['a', 'b'] }) }];
     one.inDoubt.begin(attempts);
@@ -139,7 +145,7 @@ describe('what a pod knows of an epoch', () => {
     one.observe(head(2, 0, 100, 1));
     const two = one.renewed('q');
     expect(two.caller).toEqual({ epoch: 1, replid: 'r', podId: 'q' });
-    expect([two.observed, two.m, two.dropped, two.tail.size]).toEqual([2, 100, 1, 2]);
+    expect([two.observed, two.lookupHorizon, two.evictedUpTo, two.tail.size]).toEqual([2, 100, 1, 2]);
     // And what the new one learns, the old one knows: they are one memory.
     two.observe(head(3, 2));
     expect([one.observed, one.cursor, one.tail.size]).toEqual([3, 2, 0]);

@@ -243,8 +243,8 @@ export class TransferQueue implements ResultSink {
   }
 }
 
-/** A UUIDv7 later than M is decided by Redis alone; the script makes the final check. */
+/** A UUIDv7 later than the lookup horizon is decided by Redis alone; the script makes the final check. */
 const mustBeLookedUp = (pending: Pending, view: EpochView): boolean => {
   const { bucket, time } = placeOf(pending.order.transactionId);
-  return bucket === null || time <= view.m;
+  return bucket === null || time <= view.lookupHorizon;
 };

@@ -128,7 +128,7 @@ export class SwitchBench {
     }
     this.database.stamp = { epoch, cursor: head.seq };
   }
-  /** Lets MySQL decide. @param settled false: something waits for the journal */
+  /** Lets MySQL decide. @param recovered false: something waits for the journal */
   toDirect(recovered = true): number {
     this.#moved('DIRECT', recovered);
     this.session.openDirectly(this.#epoch);

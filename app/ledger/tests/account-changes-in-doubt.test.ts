@@ -63,7 +63,7 @@ describe('An account change whose reply is lost', () => {
     expect(await codeOf(change({ expectedSettingsVersion: 7 }))).toBe('outcome_unknown');
   });
 
-  it('returns 504 if its id is no longer later than M', async () => {
+  it('returns 504 if its id is no longer later than the lookup horizon', async () => {
     stage.cache.next('change', async () => {
       // Only buckets that are over by the ledger's time are forgotten.
       stage.model.now = () => stage.clock.now() + 30_000;

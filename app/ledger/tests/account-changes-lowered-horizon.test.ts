@@ -4,10 +4,10 @@ import { ModelLedger } from '../testing/model-ledger.ts';
 
 const HOUR_MS = 3_600_000;
 
-it('an account can be changed right after M was lowered, even if this pod has received the higher M', async () => {
+it('an account can be changed right after the lookup horizon was lowered, even if this pod knows the higher one', async () => {
   const stage = await ModelLedger.open();
   stage.caller = { ...stage.caller, epoch: 2 };
-  // An older keeper begins an epoch, and a keeper of this release lowers M after pods have registered.
+  // An older keeper begins an epoch, and a keeper of this release lowers the lookup horizon after pods have registered.
   await stage.model.activate(2, 'replid', 'marker-2', stage.clock.now() + HOUR_MS);
   stage.database.stamp = { epoch: 2, cursor: 0 };
   await stage.sit();

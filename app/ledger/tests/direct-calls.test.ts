@@ -269,7 +269,7 @@ describe('When the authority returns to Redis', () => {
     expect(answer).toMatchObject({ status: 'POSTED', epoch: view.caller.epoch, destination: { version: 2 } });
   });
 
-  it('an in-doubt commit that succeeded is found in MySQL: its id is not later than M', async () => {
+  it('an in-doubt commit that succeeded is found in MySQL: its id is not later than the lookup horizon', async () => {
     bench.direct.next(commitUnanswered);
     bench.direct.always(unable);
     const waiting = bench.ledger.apply([bench.order()], 'cache');

@@ -12,7 +12,7 @@ import { AuthorityStore } from './authority-store.ts';
 import { RecoveryStore } from './recovery-store.ts';
 
 const by = { keeper: 'keeper-1', reason: 'a test' };
-const nothing = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
+const nothing = { cacheEpoch: null, redisNode: null, replid: null, marker: null, highestKnownSeq: null };
 const server = { redisNode: 'node-1', replid: 'a'.repeat(40), marker: 'm' };
 
 let db: TestDatabase;
@@ -62,7 +62,7 @@ async function inCache(): Promise<Authority> {
   if (!cache) throw new Error('the authority has moved');
   return cache;
 }
-const existing = { ...server, cacheEpoch: 2, bound: null };
+const existing = { ...server, cacheEpoch: 2, highestKnownSeq: null };
 const row = async () => {
   const { ageMs: _ageMs, ...rest } = await store.read();
   return rest;
@@ -103,9 +103,9 @@ describe('AuthorityStore.move', () => {
       [from],
     );
     const before = await row();
-    await expect(store.move(await store.read(), to, by)).rejects.toThrow('epoch 5 has to be settled');
+    await expect(store.move(await store.read(), to, by)).rejects.toThrow('epoch 5 has to be recovered');
     // The caller's view of the row has no influence.
-    await expect(store.move({ ...(await store.read()), ...nothing }, to, by)).rejects.toThrow('has to be settled');
+    await expect(store.move({ ...(await store.read()), ...nothing }, to, by)).rejects.toThrow('has to be recovered');
     expect(await row()).toEqual(before);
     expect(await db.database.rows('SELECT 1 FROM authority_log')).toEqual([]);
   });
@@ -195,7 +195,7 @@ describe('Registration', () => {
     expect(pod?.silentMs).toBeLessThan(60_000);
   });
 
-  it('carries nothing over from another epoch, and is no longer drained', async () => {
+  it('carries nothing over from another epoch, and is no longer handed over', async () => {
     const { epoch } = await inCache();
     await db.database.rows(
       "INSERT INTO pods (pod_id, epoch, observed_seq, retired_seq, drained_at) VALUES ('old', 1, 9, 7, NOW(3)), ('pod', ?, 9, 7, NOW(3))",

@@ -42,10 +42,10 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
       const now = await lockedAuthority(session, from.epoch);
       if (!now) return null;
       if (now.cacheEpoch !== null && !(now.mode === 'CACHE' && mode === 'CLOSING'))
-        throw new Error(`epoch ${now.cacheEpoch} has to be settled: no move from ${now.mode} to ${mode}`);
+        throw new Error(`epoch ${now.cacheEpoch} has to be recovered: no move from ${now.mode} to ${mode}`);
       const waiting = mode === 'CLOSING' ? now : NOTHING_WAITS;
-      const { cacheEpoch, redisNode, replid, marker, bound } = waiting;
-      return setAuthority(session, now, { mode, cacheEpoch, redisNode, replid, marker, bound }, by);
+      const { cacheEpoch, redisNode, replid, marker, highestKnownSeq } = waiting;
+      return setAuthority(session, now, { mode, cacheEpoch, redisNode, replid, marker, highestKnownSeq }, by);
     });
   }
 

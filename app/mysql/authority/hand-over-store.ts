@@ -19,7 +19,7 @@ export class MysqlHandOverStore implements HandOvers {
   }
 
   /**
-   * Two pods may drain the same entry; it is stored once. A pod of an older release does not know when it was accepted.
+   * Two pods may hand over the same entry; it is stored once. A pod of an older release does not know when it was accepted.
    * @throws IntegrityError if a different entry exists under its seq; Problem database_unavailable
    */
   async keep(epoch: number, podId: string, { entries, inDoubt }: HandOverChunk): Promise<void> {
@@ -47,7 +47,7 @@ export class MysqlHandOverStore implements HandOvers {
   /**
    * Deletes what is in MySQL's ledger tables by now: entries up to the cursor, in-doubt attempts whose outcome is
    * known, and rows of earlier epochs. Other in-doubt attempts remain until the epoch is recovered, even if their pod
-   * is gone: a process may drain under a different id than the one its attempts were made under.
+   * is gone: a process may hand over under a different id than the one its attempts were made under.
    */
   async forget(epoch: number, cursor: number): Promise<void> {
     await this.#database.rows(
@@ -86,7 +86,7 @@ async function keepEntries(session: Session, rows: string[]): Promise<void> {
     .catch((error: unknown) => {
       // NULL in a NOT NULL column: two pods received different entries under one seq.
       if ((error as { code?: string }).code !== 'ER_BAD_NULL_ERROR') throw error;
-      throw new IntegrityError('a drained entry contradicts an earlier one', { cause: error });
+      throw new IntegrityError('a handed-over entry contradicts an earlier one', { cause: error });
     });
 }
 

@@ -211,7 +211,7 @@ describe('What is in flight', () => {
     const flushing = new FlushStore(interrupted).commit(batchOf(except(journal, 2), 1, 0), closing.epoch);
     await reached;
     const recovering = bench.recover(closing);
-    await until('the fold waits for the flush', () => runs('UPDATE flush_cursor SET seq%'));
+    await until('the recovery waits for the flush', () => runs('UPDATE flush_cursor SET seq%'));
     open();
     await flushing;
     expect(await recovering).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });

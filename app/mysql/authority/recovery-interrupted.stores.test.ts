@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => bench.db.drop());
 beforeEach(() => bench.begin());
 
-/** Recovers until the drained entries are posted up to a seq. */
+/** Recovers until the handed-over entries are posted up to a seq. */
 async function recoverUpTo(seq: number, closing: Authority): Promise<void> {
   for (;;) {
     const step = await bench.recoveryStore.recoverFromHandOvers(closing, BY);
@@ -20,7 +20,7 @@ async function recoverUpTo(seq: number, closing: Authority): Promise<void> {
   }
 }
 
-describe('a recovery by what was drained', () => {
+describe('a recovery by what was handed over', () => {
   it.each([
     { posted: 2, read: 2 },
     { posted: 3, read: 2 },
@@ -71,7 +71,9 @@ describe('a recovery by what was drained', () => {
     await bench.handOver('pod', except(journal, 1, 3), [attempt('t1', 'bob', 'cy'), attempt('t3', 'cy', 'bob')], 4);
     await recoverUpTo(4, closing);
     await bench.recoveryStore.postJournal(closing, journal.slice(0, 1), 4);
-    expect(await bench.recover(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: 1, bound: 4 } });
+    expect(await bench.recover(closing)).toMatchObject({
+      authority: { mode: 'DIRECT', cacheEpoch: 1, highestKnownSeq: 4 },
+    });
     expect(await bench.flushes.cursor()).toMatchObject({ seq: 2 });
     expect(await bench.frozenAccounts()).toMatchObject([{ account_id: 'bob' }, { account_id: 'cy' }]);
     const recovered = await bench.late(await bench.authority.read(), journal, 4, { pageEntries: 1 });

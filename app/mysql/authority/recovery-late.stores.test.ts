@@ -3,7 +3,7 @@ import { IntegrityError } from '../../journal/flush-batch.ts';
 import { attempt, BY, CHANGE_ID, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
 import { UnsettledStore } from './unsettled-store.ts';
 
-const NOTHING = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
+const NOTHING = { cacheEpoch: null, redisNode: null, replid: null, marker: null, highestKnownSeq: null };
 const OPERATOR = { keeper: 'olga', reason: 'the disk is gone' };
 
 let bench: RecoveryBench;
@@ -72,7 +72,7 @@ describe('RecoveryStore.unfreezeFromJournal', () => {
     const closing = await bench.closing();
     await bench.handOver('pod', except(journal, 2), [{ kind: 'account-change', id: CHANGE_ID, accounts: ['ada'] }], 4);
     const recovered = await bench.recover(closing);
-    if (!recovered || !('authority' in recovered)) throw new Error('all pods have drained');
+    if (!recovered || !('authority' in recovered)) throw new Error('all pods have handed over');
     expect(await bench.flushes.cursor()).toMatchObject({ seq: 1, idTimeMax: 0x018900000009 });
     await bench.late(recovered.authority, except(journal, 1), 4);
     const books = await bench.everything();
@@ -104,7 +104,7 @@ describe('RecoveryStore.unfreezeFromJournal', () => {
     expect(await bench.everything()).toEqual(before);
   });
 
-  it('throws an IntegrityError if the journal has a gap, or ends before the bound', async () => {
+  it('throws an IntegrityError if the journal has a gap, or ends before the highest known seq', async () => {
     const { now, journal } = await bench.frozen();
     for (const [entries, end] of [
       [except(journal, 3), 4],
@@ -112,11 +112,11 @@ describe('RecoveryStore.unfreezeFromJournal', () => {
     ] as const)
       await expect(bench.late(now, entries, end)).rejects.toThrow(IntegrityError);
     await expect(bench.late(now, journal, 5)).rejects.toThrow('the cursor is at 1/4, not at 5');
-    // When everyone who knew more is gone, only the bound is left.
+    // Once the rows of all pods that knew more are gone, only the authority's row has the highest known seq.
     for (const table of ['pods', 'drained_entries']) await bench.db.database.rows(`DELETE FROM ${table}`);
     const short = bench.late(now, except(journal, 4), 3);
     await expect(short).rejects.toThrow('the journal ends at 3, but 4 was observed');
-    expect(await bench.existing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, bound: 4 });
+    expect(await bench.existing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, highestKnownSeq: 4 });
   });
 
   it('is rejected if nothing waits', async () => {

@@ -24,7 +24,9 @@ import {
 } from './recovery-reader.ts';
 import { freeze, hold, keepUnsettled, writeBooks, writeLoss } from './recovery-writer.ts';
 
-/** The state that a page reads: the authority, share-locked; the cursor, locked, which serializes pages; the progress row. */
+/**
+ * The state that a page reads: the authority, share-locked; the cursor, locked, which serializes pages; the progress row.
+ */
 export interface PageContext {
   session: Session;
   now: Authority & { cacheEpoch: number };
@@ -37,7 +39,7 @@ export interface PageContext {
 const doneUpTo = ({ row, cursor }: PageContext): number => Math.max(row.position, cursor.seq);
 
 /**
- * Posts the next drained entries that MySQL does not have, as far as they follow the cursor without a gap, and advances
+ * Posts the next handed-over entries that MySQL does not have, as far as they follow the cursor without a gap, and advances
  * the cursor past them. The journal may have returned, filled a gap above which earlier pages had posted, and been lost
  * again. Null if the next seq is missing.
  */
@@ -53,7 +55,7 @@ export async function upToGapPage(context: PageContext): Promise<Recovery | null
 /**
  * Marks the in-doubt attempts whose outcome was received; at the end, compares the number of remaining ones with the
  * number of missing seqs. Each missing seq must be one of them; otherwise a pod that has written is not among those
- * that have drained.
+ * that have handed over.
  */
 export async function countPage(context: PageContext): Promise<Recovery | Unexplained> {
   const { session, now, cursor, row, limits } = context;
@@ -62,9 +64,9 @@ export async function countPage(context: PageContext): Promise<Recovery | Unexpl
     await markReceived(session, now.cacheEpoch, receive(entries, now.cacheEpoch, doneUpTo(context)).items);
     return keepRecovery(session, row, { position: lastSeq });
   }
-  const missing = row.bound - cursor.seq - (await handedOverCount(session, now.cacheEpoch, cursor.seq));
+  const missing = row.highestKnownSeq - cursor.seq - (await handedOverCount(session, now.cacheEpoch, cursor.seq));
   const inDoubt = await inDoubtCount(session, now.cacheEpoch);
-  if (missing > inDoubt) return { kind: 'unexplained', missing, inDoubt, bound: row.bound };
+  if (missing > inDoubt) return { kind: 'unexplained', missing, inDoubt, highestKnownSeq: row.highestKnownSeq };
   return keepRecovery(session, row, { phase: 'freezing', position: cursor.seq });
 }
 
@@ -92,7 +94,7 @@ export async function postPage(context: PageContext): Promise<Recovery> {
 export async function postPageAccepting(context: PageContext, by: MovedBy): Promise<Recovery> {
   const { session, now, row } = context;
   const { items, lastSeq } = await nextHandedOver(context);
-  const end = items.length === 0 ? row.bound : lastSeq;
+  const end = items.length === 0 ? row.highestKnownSeq : lastSeq;
   const gaps = gapsIn(
     items.map(({ seq }) => seq),
     doneUpTo(context),
@@ -105,7 +107,7 @@ export async function postPageAccepting(context: PageContext, by: MovedBy): Prom
   return keepRecovery(session, row, { ...counts, position: end, phase: items.length === 0 ? 'recording' : 'posting' });
 }
 
-/** For frozen accounts: drained entries that are not in MySQL were held, and are now dropped. */
+/** For frozen accounts: handed-over entries that are not in MySQL were held, and are now dropped. */
 export async function comparePage(context: PageContext, by: MovedBy): Promise<Recovery> {
   const { session, now, row } = context;
   const { items, lastSeq } = await nextHandedOver(context);
@@ -143,11 +145,12 @@ export async function journalPage(
   const lastSeq = last ? Math.max(cursor.seq, lastSeqOf(last)) : cursor.seq;
   const items = wholeJournal(entries, cacheEpoch, cursor.seq, lastSeq);
   const page = await post(context, items, 'require', lastSeq);
-  const begun = { cacheEpoch, phase: 'journal', position: cursor.seq, bound: end } as const;
+  const begun = { cacheEpoch, phase: 'journal', position: cursor.seq, highestKnownSeq: end } as const;
   const current = row ?? (await beginRecovery(session, now, begun));
-  // A recovery from drained entries keeps its own progress in case this Redis is lost again.
-  if (current.phase !== 'journal') return { ...progressOf(current), phase: 'journal', position: lastSeq, bound: end };
-  return keepRecovery(session, current, { position: lastSeq, bound: end, ...counted(current, page) });
+  // A recovery from handed-over entries keeps its own progress in case this Redis is lost again.
+  if (current.phase !== 'journal')
+    return { ...progressOf(current), phase: 'journal', position: lastSeq, highestKnownSeq: end };
+  return keepRecovery(session, current, { position: lastSeq, highestKnownSeq: end, ...counted(current, page) });
 }
 
 async function nextHandedOver(context: PageContext): Promise<{ items: Journaled[]; lastSeq: number }> {
@@ -185,7 +188,7 @@ function isCommitted(item: Journaled, known: KnownIds, epoch: number): boolean {
   throw new IntegrityError(`${item.kind} ${item.id} has different content in MySQL than in the journal`);
 }
 
-/** The same after an operator's decision: if MySQL has different content under the id, the drained entry is dropped. */
+/** The same after an operator's decision: if MySQL has different content under the id, the handed-over entry is dropped. */
 function isCommittedUnchanged(item: Journaled, known: KnownIds, epoch: number): boolean {
   try {
     return isCommitted(item, known, epoch);

@@ -12,7 +12,7 @@ afterEach(() => bench.db.drop());
 it.each([
   ['this release', null],
   ['an older release, which does not record the size of an entry', 'UPDATE drained_entries SET payload_bytes = NULL'],
-])('entries drained by a pod of %s are read in pages of limited size', async (_who, change) => {
+])('entries handed over by a pod of %s are read in pages of limited size', async (_who, change) => {
   const journal = await bench.journal(
     ['t1', 'world', 'ada'],
     ['t2', 'world', 'ada'],

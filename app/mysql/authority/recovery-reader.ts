@@ -21,7 +21,7 @@ export interface PageLimits {
 export const PAGE_LIMITS: PageLimits = { outcomesMax: 2000, bytesMax: 4 * 1024 * 1024 };
 
 /**
- * Registrations that may still know of something above the cursor: those that have neither drained nor been retired at
+ * Registrations that may still know of something above the cursor: those that have neither handed over nor been retired at
  * a seq that is in MySQL. A retired pod received nothing later, and Redis lets it write nothing.
  */
 export async function podsNotHandedOver(
@@ -46,7 +46,7 @@ export async function observedSeq(from: Pick<Session, 'rows'>, epoch: number): P
   return row?.observed ?? 0;
 }
 
-/** The highest seq that was drained. Entries do not overlap, so it is in the last of them. */
+/** The highest seq that was handed over. Entries do not overlap, so it is in the last of them. */
 export async function handedOverSeq(from: Pick<Session, 'rows'>, epoch: number): Promise<number> {
   const [row] = await from.rows<{ last_seq: number }>(
     'SELECT last_seq FROM drained_entries WHERE epoch = ? ORDER BY first_seq DESC LIMIT 1',
@@ -56,11 +56,11 @@ export async function handedOverSeq(from: Pick<Session, 'rows'>, epoch: number):
 }
 
 /** The highest seq that was received or observed: the epoch is known to reach this far. */
-export async function boundOf(from: Pick<Session, 'rows'>, epoch: number, cursor: Cursor): Promise<number> {
+export async function highestKnownSeqOf(from: Pick<Session, 'rows'>, epoch: number, cursor: Cursor): Promise<number> {
   return Math.max(cursor.seq, await observedSeq(from, epoch), await handedOverSeq(from, epoch));
 }
 
-/** How many seqs above the cursor were drained. */
+/** How many seqs above the cursor were handed over. */
 export async function handedOverCount(session: Session, epoch: number, cursor: number): Promise<number> {
   const [row] = await session.rows<{ handedOver: number }>(
     `SELECT CAST(COALESCE(SUM(last_seq - GREATEST(first_seq - 1, ?)), 0) AS SIGNED) AS handedOver FROM drained_entries
@@ -86,7 +86,7 @@ const entryOf = ({ kind, first_seq, payload, records, accepted_ms }: EntryRow): 
 });
 
 /**
- * The next drained entries that reach above a seq, in order, as many as fit into a page; at least one, if there is one.
+ * The next handed-over entries that reach above a seq, in order, as many as fit into a page; at least one, if there is one.
  * @throws IntegrityError if two entries overlap
  */
 export async function handedOverPage(
@@ -104,7 +104,7 @@ export async function handedOverPage(
     bytes += size.bytes;
     if (lastSeq > after && (count > limits.outcomesMax || bytes > limits.bytesMax)) break;
     if (lastSeq > after && size.first_seq <= lastSeq)
-      throw new IntegrityError(`two drained entries of epoch ${epoch} overlap at seq ${size.first_seq}`);
+      throw new IntegrityError(`two handed-over entries of epoch ${epoch} overlap at seq ${size.first_seq}`);
     lastSeq = size.last_seq;
     lastFirst = size.first_seq;
   }
@@ -141,7 +141,7 @@ async function sizesAfter(from: Pick<Session, 'rows'>, epoch: number, after: num
   return sizes.map((size) => ({ ...size, bytes: size.bytes ?? bytesOf.get(size.first_seq) ?? 0 }));
 }
 
-/** Whether enough drained entries are above a seq to process a page while other pods are still draining. */
+/** Whether enough handed-over entries are above a seq to process a page while other pods are still handing over. */
 export async function isLong(from: Pick<Session, 'rows'>, epoch: number, after: number): Promise<boolean> {
   const rows = await from.rows<object>(
     `SELECT 1 FROM drained_entries WHERE epoch = ? AND first_seq > ? LIMIT ${LONG_ENTRIES}`,
@@ -194,7 +194,7 @@ export interface InDoubtPage {
 }
 
 /**
- * The next in-doubt attempts of an epoch that were not received and are not in MySQL, each once, whoever drained it.
+ * The next in-doubt attempts of an epoch that were not received and are not in MySQL, each once, whoever handed it over.
  */
 export async function inDoubtPage(
   session: Session,

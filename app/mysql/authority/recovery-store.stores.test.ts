@@ -3,7 +3,7 @@ import { batchOf, IntegrityError, movesOf } from '../../journal/flush-batch.ts';
 import { order } from '../../journal/testing/epoch-under-test.ts';
 import { attempt, BY, CHANGE_ID, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
 
-const NOTHING = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
+const NOTHING = { cacheEpoch: null, redisNode: null, replid: null, marker: null, highestKnownSeq: null };
 
 let bench: RecoveryBench;
 beforeAll(async () => {
@@ -56,8 +56,8 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     const more = ['u', 'v', 'w', 'x'].map((id) => attempt(id, 'cy', 'bob'));
     await bench.handOverStore.keep(1, 'pod', { entries: [], inDoubt: more });
     const recovered = await bench.recover(await bench.authority.read());
-    expect(recovered).toMatchObject({ authority: { bound: 9 } });
-    expect(await bench.existing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, bound: 9 });
+    expect(recovered).toMatchObject({ authority: { highestKnownSeq: 9 } });
+    expect(await bench.existing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, highestKnownSeq: 9 });
     expect(await bench.transfers()).toEqual(['t1']);
     expect(await bench.frozenAccounts()).toEqual([
       { account_id: 'ada', epoch: 1, reason: 'held' },
@@ -85,7 +85,7 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     expect(await bench.flushes.cursor()).toMatchObject({ epoch: 1, seq: 1 });
   });
 
-  it('takes from a drained entry across the cursor what MySQL does not have', async () => {
+  it('takes from a handed-over entry across the cursor what MySQL does not have', async () => {
     await bench.epoch.apply(order('t1'), order('t2'));
     const journal = await bench.epoch.entries();
     expect(journal).toHaveLength(1);
@@ -99,7 +99,7 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
 
-  it('waits for every registered pod, and reports which; then recovers what they all drained', async () => {
+  it('waits for every registered pod, and reports which; then recovers what they all handed over', async () => {
     await bench.begin(['a', 'b', 'c']);
     await bench.db.database.rows("INSERT INTO pods (pod_id, epoch) VALUES ('old', 0)");
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);
@@ -131,7 +131,7 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     await bench.handOver('pod', except(journal, 1, 2), [attempt('t1', 'world', 'ada')], 3);
     const before = await bench.everything();
     expect(await bench.recover(closing)).toEqual({
-      unexplained: { kind: 'unexplained', missing: 2, inDoubt: 1, bound: 3 },
+      unexplained: { kind: 'unexplained', missing: 2, inDoubt: 1, highestKnownSeq: 3 },
     });
     expect(await bench.everything()).toEqual(before);
   });
@@ -153,7 +153,7 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     });
     const closing = await bench.closing();
     await bench.handOver('pod', []);
-    expect(await bench.recover(closing)).toMatchObject({ unexplained: { missing: 1, bound: 1 } });
+    expect(await bench.recover(closing)).toMatchObject({ unexplained: { missing: 1, highestKnownSeq: 1 } });
   });
 
   it.each([
@@ -226,7 +226,7 @@ describe('RecoveryStore.activate', () => {
       'cannot follow',
     );
     const cache = await bench.recoveryStore.activate(rebuilding, { ...SERVER, cacheEpoch: 5 }, BY);
-    expect(cache).toEqual({ epoch: 5, mode: 'CACHE', cacheEpoch: 5, ...SERVER, bound: null, ageMs: 0 });
+    expect(cache).toEqual({ epoch: 5, mode: 'CACHE', cacheEpoch: 5, ...SERVER, highestKnownSeq: null, ageMs: 0 });
     expect(await bench.flushes.cursor()).toEqual({ epoch: 5, seq: 0, idTimeMax: 77 });
     await bench.handOverStore.forget(5, 0);
     const books = await bench.everything();

@@ -28,10 +28,10 @@ import {
   upToGapPage,
 } from './recovery-pages.ts';
 import {
-  boundOf,
   handedOverCount,
   handedOverPage,
   handedOverSeq,
+  highestKnownSeqOf,
   inDoubtCount,
   isLong,
   observedSeq,
@@ -41,7 +41,7 @@ import {
 } from './recovery-reader.ts';
 import { duplicateAsIntegrity, sweepUnsettled, unfreeze } from './recovery-writer.ts';
 
-/** A statement of a page touches about 10,000 rows; a counting statement reads all drained rows. */
+/** A statement of a page touches about 10,000 rows; a counting statement reads all handed-over rows. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 
 /** An authority with a cache epoch to recover. */
@@ -80,9 +80,9 @@ export class RecoveryStore implements EpochRecoveryStore {
       await session.run('UPDATE flush_cursor SET epoch = ?, seq = 0, committed_at = NOW(3) WHERE shard = 0', [
         cacheEpoch,
       ]);
-      // Drained rows of older epochs are obsolete. There may be millions, so housekeeping deletes them.
+      // Handed-over rows of older epochs are obsolete. There may be millions, so housekeeping deletes them.
       await session.run('DELETE FROM pods WHERE epoch < ?', [cacheEpoch]);
-      return setAuthority(session, now, { ...server, mode: 'CACHE', bound: null }, by);
+      return setAuthority(session, now, { ...server, mode: 'CACHE', highestKnownSeq: null }, by);
     });
   }
 
@@ -108,12 +108,13 @@ export class RecoveryStore implements EpochRecoveryStore {
     const step = await this.#page<RecoveryStep | 'recovered'>(from, ['CLOSING'], async (found) => {
       const { session, now, cursor, row } = found;
       mustNotBeAccepted(row);
-      // Read which pods have drained before reading what was drained: then all of it is visible.
+      // Read which pods have handed over before reading what was handed over: then all of it is visible.
       const notHandedOver = await podsNotHandedOver(session, now.cacheEpoch, cursor.seq);
       if (notHandedOver.length > 0) return { notHandedOver };
-      const bound = await boundOf(session, now.cacheEpoch, cursor);
-      if (cursor.seq === bound) return 'recovered';
-      if (!row || row.phase === 'journal' || row.bound !== bound) return beginFromHandOvers(found, bound);
+      const highestKnownSeq = await highestKnownSeqOf(session, now.cacheEpoch, cursor);
+      if (cursor.seq === highestKnownSeq) return 'recovered';
+      if (!row || row.phase === 'journal' || row.highestKnownSeq !== highestKnownSeq)
+        return beginFromHandOvers(found, highestKnownSeq);
       const context = { ...found, row };
       const flushed = await upToGapPage(context);
       if (flushed) return { working: flushed };
@@ -138,16 +139,16 @@ export class RecoveryStore implements EpochRecoveryStore {
       const { cacheEpoch, redisNode, replid, marker } = unsettled(now);
       const cursor = await lockedCursor(session, cacheEpoch);
       const row = await readRecovery(session, now);
-      const bound = await boundOf(session, cacheEpoch, cursor);
+      const highestKnownSeq = await highestKnownSeqOf(session, cacheEpoch, cursor);
       mustNotBeAccepted(row);
       const notHandedOver = await podsNotHandedOver(session, cacheEpoch, cursor.seq);
       if (notHandedOver.length > 0) return { notHandedOver };
-      if (cursor.seq === bound) return { authority: await finishRecovery(session, now, 'DIRECT', by) };
-      if (row?.phase !== 'done' || row.bound !== bound)
-        return { working: row ? progressOf(row) : flushing(cursor, bound) };
+      if (cursor.seq === highestKnownSeq) return { authority: await finishRecovery(session, now, 'DIRECT', by) };
+      if (row?.phase !== 'done' || row.highestKnownSeq !== highestKnownSeq)
+        return { working: row ? progressOf(row) : flushing(cursor, highestKnownSeq) };
       await endRecovery(session);
       // While ids wait for the journal, the row keeps what will identify that journal.
-      const waits = { cacheEpoch, redisNode, replid, marker, bound };
+      const waits = { cacheEpoch, redisNode, replid, marker, highestKnownSeq };
       return { authority: await setAuthority(session, now, { ...waits, mode: 'DIRECT' }, by) };
     });
   }
@@ -176,10 +177,10 @@ export class RecoveryStore implements EpochRecoveryStore {
       const { session, now, cursor, row } = found;
       if (!row?.accepted) {
         const phase = now.mode === 'CLOSING' ? 'posting' : 'comparing';
-        const bound = await boundOf(session, now.cacheEpoch, cursor);
+        const highestKnownSeq = await highestKnownSeqOf(session, now.cacheEpoch, cursor);
         const { cacheEpoch } = now;
         return progressOf(
-          await beginRecovery(session, now, { cacheEpoch, phase, position: cursor.seq, bound, accepted: by }),
+          await beginRecovery(session, now, { cacheEpoch, phase, position: cursor.seq, highestKnownSeq, accepted: by }),
         );
       }
       const context = { ...found, row };
@@ -196,8 +197,8 @@ export class RecoveryStore implements EpochRecoveryStore {
   }
 
   /**
-   * Posts the next drained entries as the flush would, if they follow the cursor without a gap: these belong to the
-   * journal, whatever other pods drain. While pods are still draining, only if there are many.
+   * Posts the next handed-over entries as the flush would, if they follow the cursor without a gap: these belong to the
+   * journal, whatever other pods hand over. While pods are still handing over, only if there are many.
    */
   async #flushHandedOver({ epoch, cacheEpoch }: Authority): Promise<Recovery | null> {
     if (cacheEpoch === null) return null;
@@ -282,8 +283,9 @@ async function lockedCursor(session: Session, epoch: number): Promise<Cursor> {
 }
 
 /** A journal that ends before something that a pod has received has lost it. */
-async function mustReach(session: Session, { cacheEpoch, bound }: Authority, end: number): Promise<void> {
-  if (end < (bound ?? 0)) throw new IntegrityError(`the journal ends at ${end}, but ${bound} was observed`);
+async function mustReach(session: Session, { cacheEpoch, highestKnownSeq }: Authority, end: number): Promise<void> {
+  if (end < (highestKnownSeq ?? 0))
+    throw new IntegrityError(`the journal ends at ${end}, but ${highestKnownSeq} was observed`);
   const epoch = cacheEpoch ?? 0;
   const known = Math.max(await observedSeq(session, epoch), await handedOverSeq(session, epoch));
   if (end < known) throw new IntegrityError(`the journal of epoch ${epoch} ends at ${end}, but ${known} was observed`);
@@ -297,12 +299,12 @@ async function finishRecovery(session: Session, now: Authority, mode: 'DIRECT' |
 }
 
 /** Some seqs are missing. Unless there are more of them than in-doubt attempts, each may be one of those. */
-async function beginFromHandOvers({ session, now, cursor }: Found, bound: number): Promise<RecoveryStep> {
+async function beginFromHandOvers({ session, now, cursor }: Found, highestKnownSeq: number): Promise<RecoveryStep> {
   const { cacheEpoch } = now;
-  if (await sweepUnsettled(session, cacheEpoch)) return { working: flushing(cursor, bound) };
-  const missing = bound - cursor.seq - (await handedOverCount(session, cacheEpoch, cursor.seq));
+  if (await sweepUnsettled(session, cacheEpoch)) return { working: flushing(cursor, highestKnownSeq) };
+  const missing = highestKnownSeq - cursor.seq - (await handedOverCount(session, cacheEpoch, cursor.seq));
   const inDoubt = await inDoubtCount(session, cacheEpoch);
-  if (missing > inDoubt) return { unexplained: { kind: 'unexplained', missing, inDoubt, bound } };
-  const begun = { cacheEpoch, phase: 'counting', position: cursor.seq, bound } as const;
+  if (missing > inDoubt) return { unexplained: { kind: 'unexplained', missing, inDoubt, highestKnownSeq } };
+  const begun = { cacheEpoch, phase: 'counting', position: cursor.seq, highestKnownSeq } as const;
   return { working: progressOf(await beginRecovery(session, now, begun)) };
 }

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => bench.db.drop());
 
-it('Any history that is flushed in part, drained, recovered in pages and settled late ends up in MySQL as it happened', async () => {
+it('Any history that is flushed in part, handed over, recovered in pages and completed late ends up in MySQL as it happened', async () => {
   const seen = { complete: 0, partial: 0, held: 0 };
   await fc.assert(
     fc.asyncProperty(anyHistory, fc.boolean(), fc.integer({ min: 1, max: 6 }), async (history, accepted, page) => {
@@ -41,14 +41,14 @@ it('Any history that is flushed in part, drained, recovered in pages and settled
         await bench.handOver(`pod-${n}`, entries, inDoubt, observed);
       // The result of a single recovery of everything.
       const spec = recoverEpoch(handedOverOf({ ...lived, cursor: flushed.lastSeq }));
-      if (spec.kind !== 'recovered') throw new Error(`all pods have drained, and ${JSON.stringify(spec)}`);
+      if (spec.kind !== 'recovered') throw new Error(`all pods have handed over, and ${JSON.stringify(spec)}`);
       const recovered = await bench.recover(closing, recoveryStore);
       if (!recovered || !('authority' in recovered))
-        throw new Error(`all pods have drained, and ${JSON.stringify(recovered)}`);
+        throw new Error(`all pods have handed over, and ${JSON.stringify(recovered)}`);
       const { authority } = recovered;
       const applied = new Set([...spec.outcomes, ...spec.changes].map(({ seq }) => seq));
       await expectBooks(lived, (seq) => seq <= flushed.lastSeq || applied.has(seq));
-      expect(authority.bound).toBe(spec.cursor < spec.bound ? spec.bound : null);
+      expect(authority.highestKnownSeq).toBe(spec.cursor < spec.highestKnownSeq ? spec.highestKnownSeq : null);
       expect(await bench.flushes.cursor()).toMatchObject({ seq: spec.cursor });
       expect(await bench.frozenAccounts()).toEqual(
         spec.frozen.map(({ accountId, reason }) => ({ account_id: accountId, epoch: 1, reason })),
@@ -76,7 +76,7 @@ it('Any history that is flushed in part, drained, recovered in pages and settled
   expect(seen.held).toBeGreaterThan(0);
 });
 
-it('Accepting a loss in pages drops what a single recovery of everything would, and no pod has to drain', async () => {
+it('Accepting a loss in pages drops what a single recovery of everything would, and no pod has to hand over', async () => {
   let dropped = 0;
   await fc.assert(
     fc.asyncProperty(anyHistory, fc.nat(PODS - 1), fc.integer({ min: 1, max: 6 }), async (history, missing, page) => {

@@ -6,7 +6,7 @@ import type { Database, Session } from '../connection/pool.ts';
 import { readCursor } from '../ledger/flush-store.ts';
 import { flushing, progressOf, readRecovery } from '../rows/recovery-row.ts';
 import { WAITS } from '../rows/unsettled-rows.ts';
-import { attemptOf, boundOf } from './recovery-reader.ts';
+import { attemptOf, highestKnownSeqOf } from './recovery-reader.ts';
 
 /** The first items, and how many there are. */
 export interface Listed<T> {
@@ -53,15 +53,15 @@ export class UnsettledStore {
 
   /**
    * Progress of an epoch recovery; null if nothing is known to be left. While reading a journal whose end only Redis
-   * knows, the bound is what the pods have reported. @throws Problem database_unavailable
+   * knows, the highest known seq is what the pods have reported. @throws Problem database_unavailable
    */
   async recovery(now: Authority): Promise<Recovery | null> {
     const row = await readRecovery(this.#database, now);
     if (row) return progressOf(row);
     if (now.mode !== 'CLOSING' || now.cacheEpoch === null) return null;
     const cursor = await readCursor(this.#database);
-    const bound = await boundOf(this.#database, now.cacheEpoch, cursor);
-    return cursor.epoch === now.cacheEpoch && cursor.seq < bound ? flushing(cursor, bound) : null;
+    const highestKnownSeq = await highestKnownSeqOf(this.#database, now.cacheEpoch, cursor);
+    return cursor.epoch === now.cacheEpoch && cursor.seq < highestKnownSeq ? flushing(cursor, highestKnownSeq) : null;
   }
 
   /** The number of entries dropped under an epoch of the authority. @throws Problem database_unavailable */

@@ -161,7 +161,7 @@ describe('The authority', () => {
     ['DIRECT', null, true],
     ['DIRECT', 3, false],
     ['REBUILDING', null, true],
-  ] as const)('%s with the cache epoch %s is settled: %s', async (mode, cacheEpoch, recovered) => {
+  ] as const)('%s with the cache epoch %s is recovered: %s', async (mode, cacheEpoch, recovered) => {
     await db.database.rows('UPDATE authority SET mode = ?, cache_epoch = ?', [mode, cacheEpoch]);
     const authority = { epoch: 5, mode, recovered };
     expect(await reader.loadAccounts(['ada'])).toMatchObject({ authority, frozen: new Set() });
@@ -179,7 +179,7 @@ describe('The authority', () => {
     expect((await reader.findOutcomes(['other'])).unsettled).toEqual(new Set());
   });
 
-  it('and everything returned with it are from a single point in time, even if everything is settled in between', async () => {
+  it('and everything returned with it are from a single point in time, even if everything is recovered in between', async () => {
     const database = new InterruptedDatabase(poolOptions(db.url));
     const recovered = async () => {
       await db.database.rows('UPDATE authority SET epoch = 6, cache_epoch = NULL');

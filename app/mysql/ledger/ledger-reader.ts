@@ -58,7 +58,7 @@ export class LedgerReader implements LedgerDatabase {
   }
 }
 
-/** Only DIRECT can begin before everything is settled; in CLOSING, what will have to wait is not yet known. */
+/** Only DIRECT can begin before everything is recovered; in CLOSING, what will have to wait is not yet known. */
 const someWait = ({ mode, recovered }: AuthorityStamp): boolean => mode === 'DIRECT' && !recovered;
 
 async function accountsIn(source: Database | Session, accountIds: readonly string[]) {

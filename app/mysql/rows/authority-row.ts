@@ -8,6 +8,7 @@ export interface AuthorityColumns {
   redis_node: string | null;
   replid: string | null;
   marker: string | null;
+  /** The highest known seq of the cache epoch while that epoch is not recovered; else NULL. */
   bound: number | null;
   age_us: number;
   now_ms: number;
@@ -27,7 +28,7 @@ export function authorityOf([row]: AuthorityColumns[]): Authority {
     redisNode: row.redis_node,
     replid: row.replid,
     marker: row.marker,
-    bound: row.bound,
+    highestKnownSeq: row.bound,
     ageMs: row.age_us / 1000,
   };
 }
@@ -42,7 +43,7 @@ export async function lockedAuthority(session: Session, epoch: number): Promise<
 }
 
 /** The cache columns of an authority when no cache epoch is current or waiting. */
-export const NOTHING_WAITS = { cacheEpoch: null, redisNode: null, replid: null, marker: null, bound: null };
+export const NOTHING_WAITS = { cacheEpoch: null, redisNode: null, replid: null, marker: null, highestKnownSeq: null };
 
 type AuthorityFields = Omit<Authority, 'epoch' | 'ageMs'>;
 
@@ -57,7 +58,7 @@ export async function setAuthority(
   await session.run(
     `UPDATE authority SET epoch = ?, \`mode\` = ?, cache_epoch = ?, redis_node = ?, replid = ?, marker = ?, bound = ?,
        changed_at = NOW(3) WHERE shard = 0`,
-    [epoch, to.mode, to.cacheEpoch, to.redisNode, to.replid, to.marker, to.bound],
+    [epoch, to.mode, to.cacheEpoch, to.redisNode, to.replid, to.marker, to.highestKnownSeq],
   );
   await session.run('INSERT INTO authority_log (epoch, `mode`, changed_by, reason) VALUES (?, ?, ?, ?)', [
     epoch,

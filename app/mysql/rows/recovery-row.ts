@@ -8,7 +8,9 @@ interface RecoveryColumns {
   cache_epoch: number;
   phase: RecoveryPhase;
   position: number;
+  /** The last in-doubt attempt that was handled. */
   doubt_position: string;
+  /** The highest known seq, at which the phase ends. */
   bound: number;
   posted: number;
   held: number;
@@ -38,7 +40,7 @@ export async function readRecovery(
     phase: row.phase,
     position: row.position,
     attemptPosition: row.doubt_position,
-    bound: row.bound,
+    highestKnownSeq: row.bound,
     posted: row.posted,
     held: row.held,
     accepted: row.accepted_by === null ? null : { keeper: row.accepted_by, reason: row.reason ?? '' },
@@ -49,17 +51,17 @@ export async function readRecovery(
 export async function beginRecovery(
   session: Session,
   { epoch }: Pick<Authority, 'epoch'>,
-  begun: Pick<Recovery, 'cacheEpoch' | 'phase' | 'position' | 'bound'> & { accepted?: MovedBy },
+  begun: Pick<Recovery, 'cacheEpoch' | 'phase' | 'position' | 'highestKnownSeq'> & { accepted?: MovedBy },
 ): Promise<RecoveryRow> {
-  const { cacheEpoch, phase, position, bound, accepted } = begun;
+  const { cacheEpoch, phase, position, highestKnownSeq, accepted } = begun;
   const reason = accepted?.reason.slice(0, REASON_CHARS_MAX) ?? null;
   await session.run(
     `REPLACE INTO epoch_recovery (shard, authority_epoch, cache_epoch, \`phase\`, position, bound, accepted_by, reason)
      VALUES (0, ?, ?, ?, ?, ?, ?, ?)`,
-    [epoch, cacheEpoch, phase, position, bound, accepted?.keeper ?? null, reason],
+    [epoch, cacheEpoch, phase, position, highestKnownSeq, accepted?.keeper ?? null, reason],
   );
   const by = accepted ? { keeper: accepted.keeper, reason: reason ?? '' } : null;
-  return { cacheEpoch, phase, position, attemptPosition: '', bound, posted: 0, held: 0, accepted: by };
+  return { cacheEpoch, phase, position, attemptPosition: '', highestKnownSeq, posted: 0, held: 0, accepted: by };
 }
 
 /** Stores the progress, in the same transaction as the page. */
@@ -71,7 +73,7 @@ export async function keepRecovery(
   const next = { ...row, ...change };
   await session.run(
     `UPDATE epoch_recovery SET \`phase\` = ?, position = ?, doubt_position = ?, bound = ?, posted = ?, held = ? WHERE shard = 0`,
-    [next.phase, next.position, next.attemptPosition, next.bound, next.posted, next.held],
+    [next.phase, next.position, next.attemptPosition, next.highestKnownSeq, next.posted, next.held],
   );
   return progressOf(next);
 }
@@ -86,11 +88,11 @@ export async function endRecovery(session: Session): Promise<void> {
  * Entries that follow the cursor are being posted, as from the journal itself: this state is derived from the cursor,
  * not from a row.
  */
-export const flushing = ({ epoch, seq }: Pick<Cursor, 'epoch' | 'seq'>, bound: number): Recovery => ({
+export const flushing = ({ epoch, seq }: Pick<Cursor, 'epoch' | 'seq'>, highestKnownSeq: number): Recovery => ({
   cacheEpoch: epoch,
   phase: 'flushing',
   position: seq,
-  bound,
+  highestKnownSeq,
   posted: 0,
   held: 0,
   accepted: null,

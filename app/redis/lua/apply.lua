@@ -73,7 +73,7 @@ for chunk = 1, chunk_count do
       item.key = KEYS[FIRST_BUCKET + place - 1]
       ask(item.key, item)
     else
-      item.looked_up = lookup >= ledger.dropped
+      item.looked_up = lookup >= ledger.evicted_up_to
       ask(KEYS[5], item)
       ask(KEYS[6], item)
     end

@@ -5,7 +5,7 @@
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4] account id  ARGV[5] change id  ARGV[6] time of the change id
 -- ARGV[7] expected settings version, or ''  ARGV[8] status, or ''  ARGV[9] overdraft limit, or ''  ARGV[10] payload
 -- Returns head, then a record: POSTED; REPLAYED with the seq of the existing change; NEEDS_LOOKUP if the id is not
---   later than M, AHEAD if it is too far ahead of the ledger's time (the caller takes a new one); MISSING. REJECTED
+--   later than the lookup horizon, AHEAD if it is too far ahead of the ledger's time (the caller takes a new one); MISSING. REJECTED
 --   changes nothing and is not stored: its refusal byte is 1 = other settings version, 2 = closed permanently, 3 = not
 --   empty, 4 = settings version exhausted.
 --@include prologue
@@ -21,8 +21,8 @@ local id = '#' .. ARGV[5]
 local known = redis.call('HGET', KEYS[5], id)
 if known then return head(ledger) .. bare(REPLAYED, 0, tonumber(known)) end
 if not in_bucket(ledger, 1, tonumber(ARGV[6])) then return head(ledger) .. bare(NEEDS_LOOKUP, 0, 0) end
--- If M is beyond that, only the next id is left.
-if tonumber(ARGV[6]) > math.max(ledger.time + AHEAD_MAX, ledger.m + 1) then return head(ledger) .. bare(AHEAD, 0, 0) end
+-- If the lookup horizon is beyond that, only the next id is left.
+if tonumber(ARGV[6]) > math.max(ledger.time + AHEAD_MAX, ledger.lookup_horizon + 1) then return head(ledger) .. bare(AHEAD, 0, 0) end
 local blob = redis.call('HGET', KEYS[3], ARGV[4])
 if not blob then return head(ledger) .. bare(MISSING, 1, 0) end
 

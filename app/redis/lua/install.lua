@@ -13,7 +13,7 @@
 local ledger, refused = enter()
 if not ledger then return refused end
 -- P reads A at v5 and pauses; Q loads A, moves it to v6, it is flushed and evicted; P must not install v5.
-if tonumber(ARGV[4]) < ledger.dropped then return redis.error_reply('STALE snapshot') end
+if tonumber(ARGV[4]) < ledger.evicted_up_to then return redis.error_reply('STALE snapshot') end
 
 -- Stored even while the clock is ahead of it, because the clock may be set back.
 local latest = tonumber(ARGV[6])
@@ -51,7 +51,7 @@ local function evict(needed)
     local gone = {}
     for i = 1, math.min(needed - evicted, math.ceil(#clean / 2)) do
       gone[i] = clean[i][1]
-      if clean[i][2] == 1 then ledger.dropped = math.max(ledger.dropped, clean[i][3]) end
+      if clean[i][2] == 1 then ledger.evicted_up_to = math.max(ledger.evicted_up_to, clean[i][3]) end
     end
     if #gone > 0 then redis.call('HDEL', KEYS[3], unpack(gone)) end
     evicted = evicted + #gone
@@ -59,7 +59,7 @@ local function evict(needed)
   return evicted
 end
 
-local dropped_before = ledger.dropped
+local evicted_before = ledger.evicted_up_to
 local size = redis.call('HLEN', KEYS[3])
 local room = tonumber(ARGV[5]) - size
 local evicted = 0
@@ -67,7 +67,7 @@ if room < missing then
   -- The limit may have been lowered: then more accounts must be evicted than installed.
   evicted = evict(missing - room)
   room = tonumber(ARGV[5]) - size + evicted
-  if ledger.dropped > dropped_before then redis.call('HSET', KEYS[2], 'dropped', integer(ledger.dropped)) end
+  if ledger.evicted_up_to > evicted_before then redis.call('HSET', KEYS[2], 'dropped', integer(ledger.evicted_up_to)) end
 end
 
 local fields, parts = {}, {}

@@ -148,7 +148,7 @@ export function replayed(journal: readonly Journaled[], from: Iterable<Account> 
   return accounts;
 }
 
-/** What the store passes to the recovery when these pods have drained. */
+/** What the store passes to the recovery when these pods have handed over. */
 export function handedOverOf(lived: Lived, pods: readonly PodMemory[] = lived.pods): HandedOverEpoch {
   const inMysql = new Set(lived.journal.filter(({ seq }) => seq <= lived.cursor).map(keyOf));
   return {

@@ -78,7 +78,7 @@ export class RecoveryBench {
   recover(from: Authority, recoveryStore = this.recoveryStore) {
     return done(() => recoveryStore.recoverFromHandOvers(from, BY));
   }
-  /** Settles by the journal, which is read in pages of this many entries. */
+  /** Recovers from the late journal, which is read in pages of this many entries. */
   async late(
     from: Authority,
     entries: readonly JournalEntry[],
@@ -101,7 +101,7 @@ export class RecoveryBench {
     return now;
   }
 
-  /** Closed; all pods have drained, and seq 2 of these is missing: t2 is in doubt, bob and cy are frozen. */
+  /** Closed; all pods have handed over, and seq 2 of these is missing: t2 is in doubt, bob and cy are frozen. */
   async frozen(): Promise<{ now: Authority; journal: JournalEntry[] }> {
     const journal = await this.journal(
       ['t1', 'world', 'ada', 500],

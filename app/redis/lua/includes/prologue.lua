@@ -27,7 +27,9 @@ local function time_from(floor)
   return math.max(floor, clock[1] * 1000 + math.floor(clock[2] / 1000))
 end
 
--- The ledger's counters, or nil and the refusal. `time` is the time of this call, `time_floor` the latest time stored.
+-- The ledger's counters, or nil and the refusal. The hash has the lookup horizon as 'm', and the seq up to which accounts
+-- and ids were evicted as 'dropped': epochs that older releases began have these names. `time` is the time of this call,
+-- `time_floor` the latest time stored.
 local function enter()
   local refused = server_refusal()
   if refused then return nil, redis.error_reply(refused) end
@@ -38,14 +40,14 @@ local function enter()
   end
   local time_floor = number_of(f[6])
   return {
-    seq = tonumber(f[1]), cursor = number_of(f[2]), m = number_of(f[3]), dropped = number_of(f[4]), gen = number_of(f[5]),
-    time_floor = time_floor, time = time_from(time_floor),
+    seq = tonumber(f[1]), cursor = number_of(f[2]), lookup_horizon = number_of(f[3]), evicted_up_to = number_of(f[4]),
+    gen = number_of(f[5]), time_floor = time_floor, time = time_from(time_floor),
   }, nil
 end
 
--- The head of every packed reply: highest seq, published cursor, M, droppedUpTo, time of the call.
+-- The head of every packed reply: highest seq, published cursor, lookup horizon, evicted up to, time of the call.
 local function head(ledger)
-  return struct.pack('<ddddd', ledger.seq, ledger.cursor, ledger.m, ledger.dropped, ledger.time)
+  return struct.pack('<ddddd', ledger.seq, ledger.cursor, ledger.lookup_horizon, ledger.evicted_up_to, ledger.time)
 end
 
 -- Counters are stored as plain decimal integers: exact up to 2^53.
