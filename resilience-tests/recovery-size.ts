@@ -1,6 +1,6 @@
 /**
- * Whether a keeper with the memory of the chart ends an epoch of the largest backlog, in each way that there is, and whether an
- * operator sees how far it is and what waits. Stores and processes are real and its own.
+ * Whether a keeper with the memory of the chart ends an epoch of the largest backlog, in each way that there is, and
+ * whether an operator sees how far it is and what waits. Stores and processes are real and its own.
  */
 import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,7 +24,7 @@ const { values } = readCommandLine({
     }),
     memory: wholeNumber('memory that a process may take in all, MiB', { min: 1, fallback: 512 }),
     minutes: wholeNumber('how long each way may take', { min: 1, fallback: 60 }),
-    only: text('WAYS', 'some of them, with commas: fold, loss, given-up, held, journal'),
+    only: text('WAYS', 'some of them, with commas: hand-overs, loss, given-up, held, journal'),
   },
 });
 const LOOK_EVERY_MS = 500;
@@ -55,17 +55,17 @@ async function run(): Promise<void> {
     `${values.outcomes} outcomes with ${size?.mb} MB of payload, written and handed over in ${seconds(since)} s`,
   );
   await using api = await start('api', epoch, NO_REDIS);
-  const ways = { fromHandOvers, loss, 'given-up': givenUp, held, journal };
+  const ways = { 'hand-overs': fromHandOvers, loss, 'given-up': givenUp, held, journal };
   const wanted = values.only?.split(',') ?? Object.keys(ways);
   for (const [name, way] of Object.entries(ways)) {
     if (wanted.includes(name)) await way(epoch, api);
   }
 }
 
-/** By what was handed over; then the Redis comes back, and its journal tells the one that is missing. */
+/** From what was handed over; then Redis comes back, and its journal contains the one that is missing. */
 async function fromHandOvers(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
-  await recovered(epoch, api, { what: 'fold', redisUrl: NO_REDIS, until: opened, posted: POSTED });
+  await recovered(epoch, api, { what: 'from hand-overs', redisUrl: NO_REDIS, until: opened, posted: POSTED });
   await recovered(epoch, api, {
     what: 'late, all posted',
     redisUrl: epoch.redisUrl,
@@ -99,7 +99,7 @@ async function givenUp(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
 async function held(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.turnSettingsBack();
-  await recovered(epoch, api, { what: 'fold, all held', redisUrl: NO_REDIS, until: opened, posted: 0 });
+  await recovered(epoch, api, { what: 'from hand-overs, all held', redisUrl: NO_REDIS, until: opened, posted: 0 });
   await listed(api, { ids: SETTLED });
   await epoch.restoreSettings();
   await recovered(epoch, api, {

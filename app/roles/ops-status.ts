@@ -1,5 +1,4 @@
 import type { PodSession } from '../authority/pod/pod-session.ts';
-import type { Recovery } from '../journal/recovery/recovery.ts';
 import type { Context } from './context.ts';
 import { redisOwnership } from './operator.ts';
 
@@ -90,6 +89,8 @@ export class OpsStatus {
     }
   }
 }
+
+type Recovery = NonNullable<Awaited<ReturnType<Context['unsettled']['recovery']>>>;
 
 /** The name `bound` in the response is older than `highestKnownSeq` in the code. */
 const progressOf = ({ highestKnownSeq, accepted, ...progress }: Recovery): object => ({

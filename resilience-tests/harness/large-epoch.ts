@@ -34,8 +34,8 @@ export interface LargeEpochOptions {
 }
 
 /**
- * An epoch of the cache with a large backlog, in stores of its own: a real activation, the real script, and what a pod hands over. The
- * first transfer, between two accounts of its own, is in doubt and was not handed over.
+ * An epoch of the cache with a large backlog, in stores of its own: a real activation, the real script, and what a pod
+ * hands over. The first transfer, between two accounts of its own, is in doubt and was not handed over.
  */
 export class LargeEpoch implements AsyncDisposable {
   readonly database: Database;
@@ -194,7 +194,7 @@ export class LargeEpoch implements AsyncDisposable {
     }
   }
 
-  /** As a pod hands over that was told of everything but the first transfer. */
+  /** Hands over as a pod that has received everything but the first transfer. */
   async #handOver(): Promise<void> {
     const { epoch, replid } = this.#caller;
     const caller: KeeperCaller = { fenceEpoch: epoch, epoch, replid };

@@ -25,7 +25,7 @@ type Change = Partial<
 
 /** Small, so that every history has several pages. */
 const PAGE_ENTRIES = 1;
-const PAGE_DOUBTS = 1;
+const PAGE_ATTEMPTS = 1;
 
 /** The same pages as app/mysql/authority/recovery-pages.ts. */
 export class RecoveryTables {
@@ -271,10 +271,13 @@ function pageOf(
   const attempts = all
     .filter((attempt) => attempt.kind === kind && placeOf(attempt) > after)
     .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1))
-    .slice(0, PAGE_DOUBTS);
+    .slice(0, PAGE_ATTEMPTS);
   const last = attempts.at(-1);
   const next = kind === 'transfers' ? JSON.stringify(['account-change', '']) : null;
-  return { attempts, position: attempts.length < PAGE_DOUBTS || !last ? next : JSON.stringify([kind, placeOf(last)]) };
+  return {
+    attempts,
+    position: attempts.length < PAGE_ATTEMPTS || !last ? next : JSON.stringify([kind, placeOf(last)]),
+  };
 }
 
 const counted = (row: Recovery, { outcomes, changes, held }: Page) => ({

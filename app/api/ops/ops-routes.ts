@@ -45,7 +45,10 @@ export function opsRoutes({ ops }: OpsDependencies): Route[] {
       tag,
       summary: 'List what is waiting for a journal, and why',
       answers: {
-        200: { description: 'Pods that have not handed over, frozen accounts, ids in doubt', schema: Unsettled },
+        200: {
+          description: 'Pods that have not handed over their records, frozen accounts, ids in doubt',
+          schema: Unsettled,
+        },
       },
       problems: ['database_unavailable'],
       handle: async () => ({ status: 200, body: await ops.unsettled() }),

@@ -15,7 +15,7 @@ export const Reconciliation = z.looseObject({}).meta({
 export const Unsettled = z.looseObject({}).meta({
   id: 'Unsettled',
   description:
-    'What is waiting for a journal: pods that have not handed over, frozen accounts and ids without a known outcome, plus what was dropped earlier. Each list has its total and at most 1,000 items; the list of dropped items also at most 1 MiB.',
+    'What is waiting for a journal: pods that have not handed over their records (`undrainedPods`), frozen accounts and ids without a known outcome, plus what was dropped earlier. Each list has its total and at most 1,000 items; the list of dropped items also at most 1 MiB.',
 });
 
 export const LossAcceptanceRequest = z

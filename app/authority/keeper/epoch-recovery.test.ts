@@ -37,7 +37,7 @@ it('a journal that takes long to flush is left every few seconds, says how far i
   expect(log.lines).toEqual(
     [100, 200].map((position) => ({
       level: 'info',
-      fields: { cacheEpoch: 1, phase: 'flushing', position, highestKnownSeq: 250 },
+      fields: { cacheEpoch: 1, phase: 'flushing', position, bound: 250 },
       message: 'the epoch is being recovered',
     })),
   );

@@ -60,7 +60,7 @@ export class EpochRecovery {
     const until = clock.monotonic() + SLICE_MS;
     return flusher.catchUp(caller, authority.epoch, (position, highestKnownSeq) => {
       if (clock.monotonic() < until) return true;
-      this.#tell({ cacheEpoch: caller.epoch, phase: 'flushing', position, highestKnownSeq });
+      this.#report({ cacheEpoch: caller.epoch, phase: 'flushing', position, bound: highestKnownSeq });
       return false;
     });
   }
@@ -94,12 +94,12 @@ export class EpochRecovery {
       if (done === null || !('working' in done)) return done;
       if (clock.monotonic() < until) continue;
       const { cacheEpoch, phase, position, highestKnownSeq, posted, held } = done.working as Recovery;
-      this.#tell({ cacheEpoch, phase, position, highestKnownSeq, posted, held });
+      this.#report({ cacheEpoch, phase, position, bound: highestKnownSeq, posted, held });
       return done;
     }
   }
 
-  #tell(progress: Partial<Recovery>): void {
+  #report(progress: object): void {
     this.#deps.logger.info(progress, 'the epoch is being recovered');
   }
 }

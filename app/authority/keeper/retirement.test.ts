@@ -64,7 +64,7 @@ const refused = async (): Promise<unknown> =>
   );
 
 describe('A silent pod', () => {
-  it('is retired: Redis refuses it for good, and the row tells the last seq it can have heard of', async () => {
+  it('is retired: Redis refuses it permanently, and the row has the last seq that it can have received', async () => {
     await epoch.apply(order('t1'), order('t2'));
     pods = [row('pod', 0)];
     await rounds(8);

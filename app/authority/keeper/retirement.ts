@@ -14,10 +14,11 @@ interface RetirementDependencies {
 }
 
 /**
- * Retires pods that have gone silent: Redis refuses them for good, and once all that they can have been told is in MySQL,
- * their registration goes. So only a pod that died just before Redis can hold up a switch.
+ * Retires pods that have gone silent: Redis refuses them permanently, and once MySQL has everything that they can have
+ * received, deletes their registration. So only a pod that died just before Redis can delay a switch.
  *
- * A keeper counts the silence that it has itself seen without a break: when MySQL was away, nobody could be heard.
+ * A keeper only counts silence that it has observed without interruption: while MySQL was down, no heartbeat could
+ * arrive.
  */
 export class Retirement {
   readonly #deps: RetirementDependencies;

@@ -6,11 +6,11 @@ import type { HandOverChunk, HandOverStore } from '../authority-ports.ts';
 
 const CHUNK_ENTRIES_MAX = 200;
 const CHUNK_CHARS_MAX = 1024 * 1024;
-const CHUNK_DOUBTS_MAX = 2000;
+const CHUNK_ATTEMPTS_MAX = 2000;
 
 /**
- * Everything that this process knows of an epoch, as it was at the one instant when it stopped working in it, on its way to
- * MySQL. When Redis is gone, no other copy of it exists.
+ * Everything that this process knows about an epoch, as of the moment when it stopped working in it, on its way to
+ * MySQL. If Redis is lost, no other copy exists.
  */
 class HandOver {
   readonly epoch: number;
@@ -33,8 +33,8 @@ class HandOver {
   }
 
   /**
-   * Writes it to MySQL, part by part; it counts only with the completion mark at the end. Repeated after a failure, it goes on
-   * where it stopped. It ends early once nobody needs it any more. @throws when MySQL is unavailable
+   * Writes it to MySQL, part by part; it counts only with the completion mark at the end. Repeated after a failure, it
+   * continues where it stopped. It ends early once it is no longer needed. @throws if MySQL is unavailable
    */
   async deliver(store: HandOverStore, isNeeded: () => boolean): Promise<void> {
     const [podId] = this.#podIds;
@@ -97,8 +97,8 @@ export class HandOvers {
 
 function partsOf(entries: readonly JournalEntry[], inDoubt: readonly InDoubtAttempt[]): HandOverChunk[] {
   const parts: HandOverChunk[] = [...chunksOf(entries)].map((some) => ({ entries: some, inDoubt: [] }));
-  for (let from = 0; from < inDoubt.length; from += CHUNK_DOUBTS_MAX)
-    parts.push({ entries: [], inDoubt: inDoubt.slice(from, from + CHUNK_DOUBTS_MAX) });
+  for (let from = 0; from < inDoubt.length; from += CHUNK_ATTEMPTS_MAX)
+    parts.push({ entries: [], inDoubt: inDoubt.slice(from, from + CHUNK_ATTEMPTS_MAX) });
   return parts;
 }
 

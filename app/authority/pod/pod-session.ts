@@ -54,13 +54,14 @@ export const NOT_HANDED_OVER = 'the pod could not hand over what it knows of its
 /**
  * A pod's registration under the authority: where its requests may go.
  *
- * `decide` in session-decision.ts holds the states and the transitions; this class reads the facts, asks it, and carries out
- * the result. A state changes in the same synchronous step as the decision, before any effect that waits.
+ * `decide` in session-decision.ts holds the states and the transitions; this class reads the facts, asks it, and
+ * carries out the result. A state changes in the same synchronous step as the decision, before any effect that waits.
  *
- * While the cache has the authority, the pod registers in the epoch (in MySQL first, then in Redis). Any doubt about Redis
- * stops its requests until Redis has answered again as the server of the epoch. When it learns that its epoch has ended, it
- * takes down what it knows, stops working in that epoch, and writes its knowledge to MySQL: nothing moves before every
- * registered pod has done so. When MySQL is unavailable the pod continues in its epoch: Redis refuses it once the epoch ends.
+ * While the cache has the authority, the pod registers in the epoch (in MySQL first, then in Redis). Any doubt about
+ * Redis stops its requests until Redis has answered again as the server of the epoch. When it learns that its epoch has
+ * ended, it takes down what it knows, stops working in that epoch, and writes its knowledge to MySQL: nothing moves
+ * before every registered pod has done so. When MySQL is unavailable the pod continues in its epoch: Redis refuses it
+ * once the epoch ends.
  */
 export class PodSession implements Session {
   readonly #deps: PodSessionDependencies;
@@ -142,9 +143,9 @@ export class PodSession implements Session {
   }
 
   /**
-   * Stops, once every request is answered. When MySQL has everything that this pod acknowledged and nothing of it is in doubt,
-   * it closes, has Redis refuse its ids for good, and only then removes the registration. When that takes too long, or Redis
-   * does not confirm it, the pod hands over what it knows instead, so that nobody waits for it.
+   * Stops, once every request is answered. When MySQL has everything that this pod acknowledged and nothing of it is in
+   * doubt, it closes, has Redis refuse its ids for good, and only then removes the registration. When that takes too
+   * long, or Redis does not confirm it, the pod hands over what it knows instead, so that no keeper waits for it.
    */
   async stop(): Promise<void> {
     const { authority, clock, processId } = this.#deps;
@@ -301,7 +302,9 @@ export class PodSession implements Session {
     return this.#step({ event: 'joined' });
   }
 
-  /** Asks Redis how far the journal and its flush are, and so finds out whether it still is the server of this epoch. */
+  /**
+   * Asks Redis how far the journal and its flush are, and so finds out whether it still is the server of this epoch.
+   */
   async #observe(): Promise<void> {
     const membership = this.#membership;
     const view = membership?.view;
@@ -316,9 +319,9 @@ export class PodSession implements Session {
   }
 
   /**
-   * Taking down what is known and forgetting the epoch are one step without an await between them: no reply can be passed on
-   * in between that the hand-over does not contain. The connection is destroyed, because commands that are still in it would
-   * reach a server that thaws later.
+   * Taking down what is known and forgetting the epoch are one step without an await between them: no reply can be
+   * passed on in between that the hand-over does not contain. The connection is destroyed, because commands that are
+   * still in it would reach a server that thaws later.
    */
   #leaveEpoch(): void {
     const membership = this.#membership;

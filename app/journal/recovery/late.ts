@@ -4,8 +4,8 @@ import type { Journaled } from '../journaled.ts';
 import { receive } from './received.ts';
 
 /**
- * What a journal that was read late tells after the cursor.
- * @throws IntegrityError when it is not whole from the cursor to its end
+ * The items after the cursor of a journal that was read late.
+ * @throws IntegrityError if it is not complete from the cursor to its end
  */
 export function wholeJournal(
   entries: readonly JournalEntry[],

@@ -3,20 +3,20 @@ import { IntegrityError } from '../flush-batch.ts';
 import type { JournalEntry } from '../journal-entry.ts';
 import { itemsOf, type Journaled } from '../journaled.ts';
 
-/** Ids of transfers and of changes are apart, also when they are the same text. */
+/** Keeps ids of transfers and of changes apart, even if they are the same text. */
 export const keyOf = ({ kind, id }: { kind: JournalEntry['kind']; id: string }): string =>
   kind === 'transfers' ? `t:${id}` : `c:${id}`;
 
-/** What journal entries tell after a cursor: each seq once, in order. */
+/** The items of journal entries after a cursor: each seq once, in order. */
 export interface Received {
   items: Journaled[];
-  /** The ids of all that. */
+  /** Their ids. */
   keys: Set<string>;
 }
 
 /**
- * Gathers entries in whatever order, repeated or not, also across the cursor.
- * @throws IntegrityError when two of them tell different things of one seq, or one id has two seqs
+ * Collects entries in any order, repeated or not, and across the cursor.
+ * @throws IntegrityError if two of them contradict each other about one seq, or if one id has two seqs
  */
 export function receive(entries: readonly JournalEntry[], epoch: number, cursor: number): Received {
   const bySeq = new Map<number, Journaled>();

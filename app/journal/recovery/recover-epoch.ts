@@ -5,14 +5,14 @@ import type { Journaled } from '../journaled.ts';
 import { keyOf, type Received, receive } from './received.ts';
 import { Replay } from './replay.ts';
 
-/** What all pods together know of an epoch that ended without its Redis. */
+/** What all pods together know about an epoch that ended without its Redis. */
 export interface HandedOverEpoch {
   epoch: number;
   /** Up to here the journal is in MySQL. */
   cursor: number;
-  /** The highest seq that any pod has passed on in an answer. */
+  /** The highest seq that any answer of a pod depended on. */
   observed: number;
-  /** Everything handed over, in any order; may repeat, may reach below the cursor. */
+  /** All entries that were handed over, in any order. They may repeat, and may reach below the cursor. */
   entries: readonly JournalEntry[];
   /** Attempts in doubt whose id MySQL does not have. */
   inDoubt: readonly InDoubtAttempt[];
@@ -25,7 +25,7 @@ export interface FrozenAccount {
   reason: 'in_doubt' | 'held';
 }
 
-/** What is written for an epoch that is settled by what its pods handed over. */
+/** What is written to recover an epoch from what its pods handed over. */
 export interface RecoveredEpoch {
   kind: 'recovered';
   outcomes: Outcome[];
@@ -38,10 +38,10 @@ export interface RecoveredEpoch {
   idTimeMax: number;
   /** Accounts that wait for the journal; none when no seq is missing. */
   frozen: FrozenAccount[];
-  /** Ids whose outcome only the journal knows: those in doubt and those of held entries. */
+  /** Ids whose outcome only the journal contains: those in doubt and those of held entries. */
   unsettled: InDoubtAttempt[];
 }
-/** More is missing than attempts in doubt can explain: a pod that has written is not among those that handed over. */
+/** More seqs are missing than in-doubt attempts can explain: a pod that wrote to the journal has not handed over. */
 export interface Unexplained {
   kind: 'unexplained';
   missing: number;
@@ -51,17 +51,18 @@ export interface Unexplained {
 export type EpochRecoveryResult = RecoveredEpoch | Unexplained;
 
 /**
- * Settles an epoch by what its pods have handed over, all of them. This is the specification: what the keeper does in pages
- * (recovery.ts, app/mysql/authority/recovery-pages.ts) comes to the same, and property tests compare the two. A pure
- * function, whatever the order and repetition of what was handed over:
+ * Recovers an epoch from what all of its pods have handed over. This is the specification: the keeper works in pages
+ * (recovery.ts, app/mysql/authority/recovery-pages.ts) with the same result, and property tests compare the two. A pure
+ * function; the order and repetition of the entries make no difference:
  *
- * - no seq is missing up to the highest known seq: everything is applied. In-doubt attempts count as not done, because no
- *   pod has received their outcomes.
- * - some are missing, no more than there are ids in doubt: each missing seq is one of those. What is shown to follow on
- *   MySQL is applied; the rest, and whatever an attempt in doubt may have touched, waits for the journal.
- * - more are missing: somebody else has written. Nothing is recovered.
+ * - no seq is missing up to the highest known seq: everything is applied. In-doubt attempts count as not done, because
+ *   no pod has received their outcomes.
+ * - some are missing, but no more than there are ids in doubt: each missing seq is one of those. Entries that
+ *   verifiably follow the state in MySQL are applied; the rest, and every account that an in-doubt attempt may have
+ *   changed, wait for the journal.
+ * - more are missing: another process has written. Nothing is recovered.
  *
- * @throws IntegrityError when what was handed over contradicts itself or MySQL
+ * @throws IntegrityError if the entries contradict each other or MySQL
  */
 export function recoverEpoch(handedOver: HandedOverEpoch): EpochRecoveryResult {
   const { received, highestKnownSeq, attempts } = gathered(handedOver);
@@ -71,19 +72,21 @@ export function recoverEpoch(handedOver: HandedOverEpoch): EpochRecoveryResult {
   return recover(handedOver, received, highestKnownSeq, attempts).recovered;
 }
 
-/** What an operator gives up: each with all that is known of it. */
+/** What an operator gives up, with everything that is known about it. */
 export interface Loss {
-  /** Entries that were received, and do not follow on what MySQL has. */
+  /** Entries that were received, but do not follow the state in MySQL. */
   held: Journaled[];
-  /** Attempts in doubt: whether they were made will not be known. */
+  /** In-doubt attempts: whether they took effect will never be known. */
   inDoubt: InDoubtAttempt[];
-  /** Runs of seqs that nobody has received. */
+  /** Ranges of seqs that no pod has received. */
   gaps: { fromSeq: number; toSeq: number }[];
 }
 
 /**
- * The same where an operator accepts that what is missing is lost, whoever has not handed over: applies what is shown to follow
- * on MySQL, and tells what is given up, what contradicts MySQL included. @throws IntegrityError for two hand-overs that disagree
+ * The same if an operator accepts that what is missing is lost, even if some pods have not handed over: applies the
+ * entries that verifiably follow the state in MySQL, and returns what is given up, including entries that contradict
+ * MySQL.
+ * @throws IntegrityError if two hand-overs contradict each other
  */
 export function recoverEpochAcceptingLoss(handedOver: HandedOverEpoch): { recovered: RecoveredEpoch; loss: Loss } {
   const { received, highestKnownSeq, attempts } = gathered(handedOver);
@@ -104,7 +107,7 @@ export function recoverEpochAcceptingLoss(handedOver: HandedOverEpoch): { recove
   };
 }
 
-/** All accounts that entries tell of, sorted. */
+/** All accounts in the entries, sorted. */
 export function accountIdsOf(entries: readonly JournalEntry[], epoch: number, cursor: number): string[] {
   return [...new Set(receive(entries, epoch, cursor).items.flatMap(({ accounts }) => accounts))].sort();
 }
@@ -162,8 +165,8 @@ function recover(
 }
 
 /**
- * Where a person has decided, what contradicts the books is given up like what is missing: nobody else could open the
- * ledger.
+ * Once an operator has decided, entries that contradict MySQL are given up like missing ones: otherwise the ledger
+ * could not be opened.
  */
 function fitsWithoutContradiction(replay: Replay, item: Journaled): boolean {
   try {

@@ -13,7 +13,7 @@ import { keyOf } from './received.ts';
 import { Replay } from './replay.ts';
 
 /**
- * How an epoch is ended in pages. In order:
+ * How an epoch is recovered in pages. In order:
  *
  *   what the pods have handed over      flushing, and where seqs are missing → counting → freezing → posting → done
  *   the same, the loss accepted       posting → recording → done
@@ -58,17 +58,17 @@ export interface Page {
 
 /**
  * - `hold`: what does not follow is held; what contradicts the books is an error, and nothing of the page is written
- * - `accept`: both are held. An operator has decided, and nobody else could open the ledger
+ * - `accept`: both are held. An operator has decided; otherwise the ledger could not be opened
  * - `require`: nothing may be missing
  */
 export type PageRule = 'hold' | 'accept' | 'require';
 
 /**
  * The effect of the next page of a journal on accounts as MySQL has them. Whether an entry follows depends only on its
- * accounts, so pages in order of seq, each applied to the accounts that the previous one left, give the same result as one
- * recovery over all.
+ * accounts, so pages in order of seq, each applied to the accounts that the previous one left, give the same result as
+ * one recovery over all.
  * @param items in order of seq
- * @param stands whether MySQL has it already. @throws IntegrityError when MySQL has something else under its id
+ * @param isCommitted whether MySQL has it already. @throws IntegrityError if MySQL has different content under its id
  * @throws IntegrityError by the rule
  */
 export function recoverPage(

@@ -3,9 +3,10 @@ import { IntegrityError, type JournaledChange, laterIdTime } from '../flush-batc
 import type { Journaled, JournaledSettings } from '../journaled.ts';
 
 /**
- * Replays a journal onto the accounts as MySQL has them. What is told of an account is told in the order of its versions:
- * each posting carries the next version and the settings version it was decided on, each change of the settings the next
- * settings version and the version of the balance. So whether something fits shows whether all before it is there.
+ * Replays a journal onto the accounts as MySQL has them. The items of an account are in the order of its versions: each
+ * posting has the next version, and the settings version that it was decided with; each change of the settings has the
+ * next settings version, and the version of the balance. So an item fits exactly if everything before it has been
+ * applied.
  */
 export class Replay {
   readonly outcomes: Outcome[] = [];

@@ -54,7 +54,7 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   /** How often it was queued again for an account or a look-up: bounded, so that it cannot go on for ever. */
   rounds = 0;
   answered = false;
-  /** The problem of its last attempt, when it says more than the current state of the ledger. */
+  /** The problem of its last attempt, if it is more specific than the current state of the ledger. */
   trouble: ProblemCode | null = null;
   /** Counted by `DatabaseWait`. */
   waitsForDatabase = false;
@@ -87,8 +87,9 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   }
 
   /**
-   * An account that is not in MySQL now has never been there, as accounts do not vanish. So no attempt that has been carried out
-   * has posted anything, and those that Redis may still carry out belong to an epoch that is over: nothing is in doubt any more.
+   * An account that is not in MySQL now has never been there, as accounts do not vanish. So no attempt that has been
+   * carried out has posted anything, and those that Redis may still carry out belong to an epoch that is over: nothing
+   * is in doubt any more.
    * @param epoch in which the account was looked for
    */
   resolveBy(problem: Problem, epoch: number): void {

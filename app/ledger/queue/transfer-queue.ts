@@ -27,7 +27,7 @@ export interface QueueLimits {
 }
 
 /** In-doubt attempts without a reply: each may delay a switch-over, and each uses memory. */
-const DOUBTS_MAX = 10_000;
+const IN_DOUBT_MAX = 10_000;
 
 /**
  * Why no more transfers are accepted at the moment, decided before any of them is queued: too many are waiting here, or
@@ -46,7 +46,7 @@ export function loadSheddingProblem(
     if (session.direct() !== null || session.holdReason() !== 'ledger_closed') return null;
     return new Problem('ledger_closed', 'the ledger is closed until its journal can be read', { retryAfterSeconds: 5 });
   }
-  if (view.inDoubt.size > DOUBTS_MAX) return new Problem('overloaded', 'too many transfers are in doubt');
+  if (view.inDoubt.size > IN_DOUBT_MAX) return new Problem('overloaded', 'too many transfers are in doubt');
   const oldest = view.tail.oldestKeptAtMs;
   const full =
     view.backlog > limits.backlogEntriesMax ||
@@ -78,9 +78,9 @@ interface TransferQueueDependencies extends CacheCallsDependencies, DirectCallsD
  *
  * It waits in the queue until the turn of the event loop ends; then all waiting transfers go in one call to the store
  * that has the authority (one script in Redis, or one transaction in MySQL). A few calls run concurrently, so calls
- * grow with the load. Transfers that come back without an answer wait again. While the session is closed, everything stays
- * in the queue and runs wherever the ledger opens, under its own id. A transfer that is still waiting at its deadline
- * gets 504 if one of its attempts is in doubt, otherwise 503.
+ * grow with the load. Transfers that come back without an answer wait again. While the session is closed, everything
+ * stays in the queue and runs wherever the ledger opens, under its own id. A transfer that is still waiting at its
+ * deadline gets 504 if one of its attempts is in doubt, otherwise 503.
  */
 export class TransferQueue implements ResultSink {
   readonly #session: Session;

@@ -4,7 +4,7 @@ import { attempt, BY, RecoveryBench } from './testing/recovery-bench.ts';
 
 const OUTCOMES = 100_000;
 const PER_CALL = 500;
-const DOUBTS = 5_000;
+const ATTEMPTS = 5_000;
 /** Each takes a few seconds on an idle machine; anything quadratic takes an hour. */
 const MS_MAX = 240_000;
 const PEOPLE = Array.from({ length: 2_000 }, (_, n) => `p${n}`);
@@ -41,7 +41,7 @@ it('100,000 outcomes and 5,000 in-doubt attempts are handed over, recovered, pos
     took[what] = Math.round(performance.now() - started);
     return result;
   };
-  const inDoubt = Array.from({ length: DOUBTS }, (_, n) => attempt(`d${n}`, 'x', 'y'));
+  const inDoubt = Array.from({ length: ATTEMPTS }, (_, n) => attempt(`d${n}`, 'x', 'y'));
   // The first entry is missing: all others are above the cursor, and are looked up again when they are recovered late.
   await timed('hand-over', () => bench.handOver('pod', entries.slice(1), inDoubt, OUTCOMES + 1));
   const recovered = await timed('recovery', () => bench.recover(closing));

@@ -129,7 +129,7 @@ export async function live({ steps, flushed }: History): Promise<Lived> {
   };
 }
 
-/** The accounts after what is told, in the plainest way: each is where it was last said to be. */
+/** The accounts after these items, computed in the simplest way: each has the state of its last item. */
 export function replayed(journal: readonly Journaled[], from: Iterable<Account> = ACCOUNTS): Map<string, Account> {
   const accounts = new Map([...from].map((one) => [one.accountId, { ...one }]));
   for (const item of journal) {
