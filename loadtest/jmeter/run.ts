@@ -1,40 +1,38 @@
 /**
- * Runs holdfast.jmx against its own stack, or against --url (with HOLDFAST_KEY), writes an HTML report, and reconciles
- * the books: a run with drift is not a valid result.
+ * Runs holdfast.jmx against its own stack, or against --url (with HOLDFAST_KEY), lets JMeter generate its dashboard, and
+ * reconciles the books: a run with drift is not a valid result.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readCommandLine, text, wholeNumber } from '../../app/config/command-line.mjs';
-import { findProgram } from '../../devstack/install/packages.mjs';
 import { PrivateStack } from '../../verification/harness/stack.ts';
 import { accountId, openAccounts, reconcile, type Target } from '../bank.ts';
-import { reportOf, samplesOf, summaryOf } from './report.ts';
+import { installJmeter } from './install.ts';
 
 const FOLDER = import.meta.dirname;
 const RESULTS = join(FOLDER, 'results');
-const DEBIAN_CLASSES = '/usr/share/jmeter/bin/ApacheJMeter.jar:/usr/share/java/bsh.jar';
 const LINES = 50_000;
 const SKEW = 0.99;
+const JVM = ['-Xms1g', '-Xmx1g', '-XX:+UseParallelGC', '-Djava.awt.headless=true'];
 
 const { values } = readCommandLine({
   name: 'npm run jmeter --',
-  about: 'Runs holdfast.jmx against its own stack or against --url, writes a report, and reconciles the books.',
+  about:
+    'Runs holdfast.jmx against its own stack or against --url, generates the dashboard of JMeter, and reconciles the books.',
   options: {
     transfers: wholeNumber('transfers per second', { min: 1, max: 100_000, fallback: 100 }),
-    reads: wholeNumber('balance reads per second', { min: 1, max: 100_000, fallback: 400 }),
+    reads: wholeNumber('balance reads per second', { min: 0, max: 100_000, fallback: 400 }),
     seconds: wholeNumber('duration', { min: 1, max: 86_400, fallback: 30 }),
     accounts: wholeNumber('number of accounts to open', { min: 1, max: 100_000, fallback: 10_000 }),
-    threads: wholeNumber('number of JMeter threads', { min: 1, max: 5000, fallback: 16 }),
+    threads: wholeNumber('number of JMeter threads for each kind of request', { min: 1, max: 5000, fallback: 16 }),
     url: text('URL', 'a running service; its key is HOLDFAST_KEY', ''),
+    remote: text('HOST[:PORT],…', 'JMeter servers that generate the load, each at these rates', ''),
   },
   environment: { HOLDFAST_KEY: 'API key for --url' },
 });
-const { accounts, url: given, ...order } = values;
-
-const jmeter = findProgram('jmeter');
-if (jmeter === null)
-  throw new Error('JMeter is missing: apt-get install jmeter jmeter-http, or put jmeter on the PATH');
+const { accounts, url: given, remote, ...order } = values;
+const home = installJmeter();
 
 /** Orders for the plan's CSV: both accounts by Zipf's law, so that some are hot. */
 function ordersByZipf(): string {
@@ -65,11 +63,9 @@ const url = new URL(target.api[0] ?? '');
 await openAccounts(target, accounts);
 rmSync(RESULTS, { recursive: true, force: true });
 mkdirSync(RESULTS, { recursive: true });
-const [csv, samples, log] = ['accounts.csv', 'samples.jtl', 'jmeter.log'].map((name) => join(RESULTS, name)) as [
-  string,
-  string,
-  string,
-];
+const csv = join(RESULTS, 'accounts.csv');
+const log = join(RESULTS, 'jmeter.log');
+const dashboard = join(RESULTS, 'dashboard');
 writeFileSync(csv, ordersByZipf());
 // The key is passed in a file that is deleted afterwards: arguments are visible to every user of the machine.
 const secrets = join(RESULTS, 'key.properties');
@@ -80,32 +76,54 @@ const properties = {
   protocol: url.protocol.slice(0, -1),
   accounts: csv,
   ...order,
-  'jmeter.save.saveservice.output_format': 'csv',
-  'jmeter.save.saveservice.print_field_names': 'true',
-  // It may contain commas.
-  'jmeter.save.saveservice.response_message': 'false',
+  readThreads: order.reads === 0 ? 0 : order.threads,
 };
-const [major] = execFileSync(jmeter, ['--version'], { encoding: 'utf8' }).match(/\d+(?=\.\d)/) ?? ['2'];
-const isDebians = Number(major) < 3;
-const [program, before, after] = isDebians
-  ? [
-      'java',
-      ['-Djmeter.home=/usr/share/jmeter', '-cp', DEBIAN_CLASSES, 'bsh.Interpreter', join(FOLDER, 'debian.bsh')],
-      [],
-    ]
-  : [jmeter, [], ['-e', '-o', join(RESULTS, 'dashboard')]];
-const plan = ['-n', '-t', join(FOLDER, 'holdfast.jmx'), '-l', samples, '-j', log, '-q', secrets];
-const settings = Object.entries(properties).map(([name, value]) => `-J${name}=${value}`);
-const { status, error } = spawnSync(program, [...before, ...plan, ...after, ...settings], {
-  stdio: 'inherit',
-  timeout: (order.seconds + 300) * 1000,
-});
+// -J sets a property of this JMeter, -G one of all its servers; both take a file, too.
+const define = remote === '' ? '-J' : '-G';
+const { status, error } = spawnSync(
+  'java',
+  [
+    ...JVM,
+    `-Djava.util.prefs.userRoot=${home}`,
+    ...['-jar', join(home, 'bin', 'ApacheJMeter.jar'), '-n', '-t', join(FOLDER, 'holdfast.jmx'), '-j', log],
+    ...['-l', join(RESULTS, 'samples.jtl'), '-e', '-o', dashboard],
+    ...(remote === '' ? ['-q', secrets] : ['-G', secrets, '-R', remote, '-X', '-Jserver.rmi.ssl.disable=true']),
+    ...Object.entries(properties).map(([name, value]) => `${define}${name}=${value}`),
+  ],
+  { stdio: 'inherit', timeout: (order.seconds + 600) * 1000 },
+);
 rmSync(secrets);
 if (error) throw error;
 if (status !== 0) throw new Error(`JMeter ended with ${status}: see ${log}`);
-const seen = samplesOf(readFileSync(samples, 'utf8'));
-writeFileSync(join(RESULTS, 'report.html'), reportOf(seen));
+
+/** The part of the dashboard's statistics that is printed, by kind of request; times in ms. */
+interface Statistics {
+  sampleCount: number;
+  errorCount: number;
+  throughput: number;
+  medianResTime: number;
+  pct2ResTime: number;
+  pct3ResTime: number;
+  maxResTime: number;
+}
+const statistics = JSON.parse(readFileSync(join(dashboard, 'statistics.json'), 'utf8')) as Record<string, Statistics>;
+console.table(
+  Object.fromEntries(
+    Object.entries(statistics).map(([label, one]) => [
+      label,
+      {
+        requests: one.sampleCount,
+        wrong: one.errorCount,
+        'per second': Math.round(one.throughput),
+        p50: one.medianResTime,
+        p95: Math.round(one.pct2ResTime),
+        p99: Math.round(one.pct3ResTime),
+        max: one.maxResTime,
+      },
+    ]),
+  ),
+);
 const { clean } = await reconcile(target, accounts);
-console.table(summaryOf(seen));
-console.log(`Reconciliation: ${clean ? 'clean' : 'DRIFT'}. Report: ${join(RESULTS, 'report.html')}`);
-if (!clean || seen.length === 0 || seen.some(({ good }) => !good)) process.exitCode = 1;
+console.log(`Reconciliation: ${clean ? 'clean' : 'DRIFT'}. Dashboard: ${join(dashboard, 'index.html')}`);
+const total = statistics['Total'];
+if (!clean || !total || total.sampleCount === 0 || total.errorCount > 0) process.exitCode = 1;
