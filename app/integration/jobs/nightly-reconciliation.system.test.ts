@@ -19,7 +19,7 @@ beforeAll(async () => {
   await db.database.rows('CREATE TABLE checks (keeper VARCHAR(64), time_zone VARCHAR(64), ms BIGINT)');
   const prefix = randomPrefix();
   for (const TZ of ZONES) {
-    const keeper = spawn(process.execPath, ['--import', 'tsx', 'app/integration/testing/keeper-at-moment.ts'], {
+    const keeper = spawn(process.execPath, ['--import', 'tsx', 'app/roles/testing/keeper-at-moment.ts'], {
       env: {
         PATH: process.env['PATH'] ?? '',
         TZ,

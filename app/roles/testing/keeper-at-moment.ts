@@ -5,8 +5,8 @@
 import { loadConfig } from '../../config/config.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { JobLease } from '../../mysql/operations/job-lease.ts';
-import { createContext } from '../../roles/context.ts';
-import { startKeeper } from '../../roles/keeper-role.ts';
+import { createContext } from '../context.ts';
+import { startKeeper } from '../keeper-role.ts';
 
 const PAUSE_MS_MAX = 20;
 
