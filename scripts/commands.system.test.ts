@@ -5,11 +5,20 @@ import { expect, test } from 'vitest';
 import { temporaryFolder } from '../devstack/testing/temporary.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
-const FOLDERS = ['app', 'devstack', 'loadtest', 'mock-data', 'resilience-tests', 'scripts', 'simulator'];
+const FOLDERS = [
+  'app',
+  'devstack',
+  'loadtest',
+  'mock-data',
+  'resilience-tests',
+  'scripts',
+  'simulator',
+  'verification',
+];
 /** A start through tsx takes seconds on a busy machine. */
 const MS_MAX = 180_000;
 /** Started by a command with its arguments, never by a user. */
-const CHILDREN = /^loadtest\/ceiling\/|^resilience-tests\/harness\//;
+const CHILDREN = /^loadtest\/ceiling\/|^(resilience-tests|verification)\/harness\//;
 
 const sources = FOLDERS.flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),

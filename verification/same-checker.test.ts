@@ -74,7 +74,13 @@ it('a run of the simulator reports what the checker finds', async () => {
   expect((await runSeed(1)).violations).toEqual([violation]);
 });
 
-it.each(['simulator/world/run-seed.ts', 'resilience-tests/harness/experiment.ts'])('%s imports no other', (file) => {
+it.each([
+  ['simulator/world/run-seed.ts', 'check'],
+  ['resilience-tests/harness/experiment.ts', 'check'],
+  ['resilience-tests/kubernetes/conduct.ts', 'check'],
+  // For the load tests.
+  ['verification/load/books.ts', 'checkBooks'],
+])('%s uses it', (file, name) => {
   const text = readFileSync(join(import.meta.dirname, '..', file), 'utf8');
-  expect(text).toMatch(/^import \{ check\b.*from '\.\.\/\.\.\/verification\/checker\/check\.ts';$/m);
+  expect(text).toMatch(new RegExp(`^import \\{ ${name}\\b.* from '[./]*(/verification)?/checker/check\\.ts';$`, 'm'));
 });
