@@ -2,15 +2,28 @@ import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 import { BACKLOG_TTL, InspectionRefused, type ServerFacts, type ServerIdentity } from '../authority/server-facts.ts';
 
 /**
- * A connection whose peer vanished silently neither answers nor breaks for a quarter of an hour: a ping without a reply
- * in time closes it, and ioredis opens a new one. Commands in flight are then in doubt.
+ * Replaces a connection that cannot lead to the ledger anymore. ioredis then resolves the host name again, which may
+ * point to another server by now. Commands in flight are in doubt.
+ *
+ * A connection whose peer vanished silently neither answers nor breaks for a quarter of an hour, so a request without a
+ * reply in time closes it. A server that is now a replica keeps its connections and refuses every script: without this,
+ * a process would stay with it for as long as it runs.
  */
-function giveUpWhenSilent(redis: Redis, everyMs: number): void {
+function leaveLostServer(redis: Redis, everyMs: number): void {
+  // `disconnect` would wait 2 s for a peer that is gone.
+  const reconnect = () => {
+    if (redis.status === 'ready') cutConnection(redis);
+  };
   const timer = setInterval(() => {
     if (redis.status !== 'ready') return;
-    redis.ping().catch((error: Error) => {
-      if (redis.status === 'ready' && error.message === 'Command timed out') redis.disconnect(true);
-    });
+    identifyServer(redis).then(
+      ({ role }) => {
+        if (role === 'slave') reconnect();
+      },
+      (error: Error) => {
+        if (error.message === 'Command timed out') reconnect();
+      },
+    );
   }, everyMs);
   timer.unref();
   redis.once('end', () => clearInterval(timer));
@@ -42,7 +55,7 @@ export function connectRedis(options: RedisConnectionOptions, extra: RedisOption
   // Errors of the connection surface in the commands that fail; without a listener ioredis would print them.
   redis.on('error', () => {});
   redis.connect().catch(() => {});
-  giveUpWhenSilent(redis, options.commandTimeoutMs);
+  leaveLostServer(redis, options.commandTimeoutMs);
   return redis;
 }
 

@@ -8,7 +8,7 @@ import { AuthorityStore } from '../mysql/authority/authority-store.ts';
 import { MysqlHandOverStore } from '../mysql/authority/hand-over-store.ts';
 import { RecoveryStore } from '../mysql/authority/recovery-store.ts';
 import { UnsettledStore } from '../mysql/authority/unsettled-store.ts';
-import { Database } from '../mysql/connection/pool.ts';
+import { Database, FailoverCount } from '../mysql/connection/pool.ts';
 import { DirectStore } from '../mysql/ledger/direct-store.ts';
 import { FlushStore } from '../mysql/ledger/flush-store.ts';
 import { LedgerReader } from '../mysql/ledger/ledger-reader.ts';
@@ -103,6 +103,7 @@ export async function createContext(config: Config, clock: Clock = systemClock):
     connectTimeoutMs: config.mysql.connectTimeoutMs,
     queryTimeoutMs: config.mysql.queryTimeoutMs,
     lockWaitTimeoutS: config.mysql.lockWaitTimeoutS,
+    readOnly: new FailoverCount(),
     watch: {
       succeeded: () => detectors.mysql.succeeded(),
       failed: (error: unknown) => {

@@ -96,6 +96,13 @@ export function isBadConnection(error: unknown): boolean {
   return !CONFLICTS.has((problem.cause as DriverError).code ?? '');
 }
 
+/** ER_OPTION_PREVENTS_STATEMENT (`read_only`, `super_read_only`) and ER_READ_ONLY_MODE (InnoDB): a former primary. */
+const READ_ONLY = new Set([1290, 1836]);
+export function isReadOnly(error: unknown): boolean {
+  const answered = error instanceof Problem ? error.cause : error;
+  return READ_ONLY.has((answered as DriverError | undefined)?.errno ?? 0);
+}
+
 /** True unless the error is a reply of the server; only then is the state of the connection known. */
 export function isUnanswered(error: unknown): boolean {
   if (error instanceof Problem) return false;

@@ -1,7 +1,23 @@
 import { createPool, type RowDataPacket } from 'mysql2';
 import type { Pool, PoolConnection } from 'mysql2/promise';
 import { Problem } from '../../domain/problem.ts';
-import { asProblem, isBadConnection, isUnanswered } from './mysql-errors.ts';
+import { asProblem, isBadConnection, isReadOnly, isUnanswered } from './mysql-errors.ts';
+
+/**
+ * How often a connection was found not to lead to a working primary. Connections that were opened before the latest
+ * finding are replaced before their next use, because they probably lead to the same server.
+ */
+export class FailoverCount {
+  count = 0;
+
+  /** @param opened the count when the connection was opened: one finding is enough for all that are as old */
+  found(opened: number): void {
+    if (opened === this.count) this.count += 1;
+  }
+}
+
+/** How long an idle connection stays silent before TCP probes it, ms: a dead one ends within 10 s more. */
+const KEEP_ALIVE_AFTER_MS = 10_000;
 
 export interface PoolOptions {
   url: string;
@@ -16,6 +32,8 @@ export interface PoolOptions {
    * connection.
    */
   waitTimeoutS?: number;
+  /** Shared by all pools of a process: one that only reads does not notice that its server is now read-only. */
+  readOnly?: FailoverCount;
   /** Called with the result of each statement or transaction: answered, or MySQL was unavailable. */
   watch?: { succeeded(): void; failed(error: unknown): void };
 }
@@ -31,12 +49,17 @@ export class Database implements AsyncDisposable {
    * optimistic locking would write zeros, and mysql2 never answers what is queued behind a statement that timed out.
    */
   readonly #ready = new WeakMap<object, Promise<unknown>>();
+  readonly #silent = new FailoverCount();
+  readonly #readOnly: FailoverCount;
+  /** Both counts at the time when a connection was opened. */
+  readonly #openedAt = new WeakMap<object, { silent: number; readOnly: number }>();
   readonly #queryTimeoutMs: number;
   readonly #watch: NonNullable<PoolOptions['watch']>;
 
   constructor(options: PoolOptions) {
     this.#queryTimeoutMs = options.queryTimeoutMs;
     this.#watch = options.watch ?? { succeeded: () => {}, failed: () => {} };
+    this.#readOnly = options.readOnly ?? new FailoverCount();
     const pool = createPool({
       uri: options.url,
       flags: ['-FOUND_ROWS'],
@@ -48,6 +71,7 @@ export class Database implements AsyncDisposable {
       queueLimit: options.queueMax,
       connectTimeout: options.connectTimeoutMs,
       enableKeepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
     });
     const settings = [
       "time_zone = '+00:00'",
@@ -63,6 +87,7 @@ export class Database implements AsyncDisposable {
       );
       ready.catch(() => connection.destroy());
       this.#ready.set(connection, ready);
+      this.#openedAt.set(connection, this.#counts());
     });
     this.#pool = pool.promise();
   }
@@ -111,6 +136,9 @@ export class Database implements AsyncDisposable {
         this.#watch.succeeded();
         return result;
       } catch (error) {
+        const opened = this.#openingOf(connection);
+        if (isUnanswered(error)) this.#silent.found(opened.silent);
+        if (isReadOnly(error)) this.#readOnly.found(opened.readOnly);
         if (isUnanswered(error) || isBadConnection(error)) connection.destroy();
         else connection.release();
         throw error;
@@ -120,8 +148,29 @@ export class Database implements AsyncDisposable {
     }
   }
 
-  /** A connection that is set up, waited for no longer than a query may take. */
+  #counts() {
+    return { silent: this.#silent.count, readOnly: this.#readOnly.count };
+  }
+
+  #openingOf(connection: PoolConnection) {
+    return this.#openedAt.get(connection.connection) ?? this.#counts();
+  }
+
+  /** A connection that is set up, and was opened after the latest sign of a failover. */
   async #connection(): Promise<PoolConnection> {
+    for (;;) {
+      const connection = await this.#anyConnection();
+      const { silent, readOnly } = this.#openingOf(connection);
+      if (silent === this.#silent.count && readOnly === this.#readOnly.count) {
+        await this.#ready.get(connection.connection);
+        return connection;
+      }
+      connection.destroy();
+    }
+  }
+
+  /** Waited for no longer than a query may take. */
+  async #anyConnection(): Promise<PoolConnection> {
     const waiting = this.#pool.getConnection();
     let timer: NodeJS.Timeout | undefined;
     const tooLate = new Promise<never>((_resolve, reject) => {
@@ -130,9 +179,7 @@ export class Database implements AsyncDisposable {
         reject(new Problem('database_unavailable', 'no MySQL connection became available in time'));
       }, this.#queryTimeoutMs);
     });
-    const connection = await Promise.race([waiting, tooLate]).finally(() => clearTimeout(timer));
-    await this.#ready.get(connection.connection);
-    return connection;
+    return Promise.race([waiting, tooLate]).finally(() => clearTimeout(timer));
   }
 
   #seen(error: unknown): unknown {
