@@ -47,6 +47,8 @@ async function install(wanted) {
 /** @returns {Promise<number>} exit code */
 function runVitest() {
   const args = [values.watch ? 'watch' : 'run', '--project', project, ...paths];
+  // Unit tests need nothing but this machine's CPU; by default, Vitest leaves one core to itself.
+  if (project === 'unit' && !values.watch) args.push('--maxWorkers', '100%');
   if (values.name !== undefined) args.push('--testNamePattern', values.name);
 
   const child = spawn(join(root, 'node_modules', '.bin', 'vitest'), args, { cwd: root, stdio: 'inherit' });
