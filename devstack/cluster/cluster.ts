@@ -4,13 +4,13 @@ import { choice, flag, readCommandLine, text, texts, wholeNumber } from '../../a
 import { messageOf, print, UserError } from '../system/console.mjs';
 import { whileLocked } from '../system/lock.mjs';
 import { kubectl } from './commands.ts';
-import { install, versionTag } from './install.ts';
+import { install, loadImageOf, versionTag } from './install.ts';
 import { installMonitoring } from './monitoring.ts';
 import { chooseProvider, PROVIDERS, startedProvider } from './provider.ts';
 import { FOLDER, KUBECONFIG, STATE } from './settings.ts';
 import { writeState } from './state.ts';
 
-const COMMANDS = ['up', 'install', 'monitoring', 'status', 'down'] as const;
+const COMMANDS = ['up', 'install', 'image', 'monitoring', 'status', 'down'] as const;
 
 const { values, operands } = readCommandLine({
   name: 'npm run cluster --',
@@ -21,6 +21,7 @@ from Go modules (as root, on Debian or Ubuntu; about 20 minutes the first time),
     nodes: wholeNumber('nodes for workloads', { min: 1, max: 9, fallback: 3 }),
     namespace: text('NAME', 'namespace to install into', 'holdfast'),
     tag: text('TAG', 'tag of the image; by default, the version in package.json'),
+    commit: text('COMMIT', 'for image: the commit to build, such as a former release'),
     prebuilt: flag('use the image that is already loaded, instead of building this checkout'),
     values: texts('FILE', 'more values for the chart'),
     set: texts('NAME=VALUE', 'more settings for the chart'),
@@ -28,7 +29,8 @@ from Go modules (as root, on Debian or Ubuntu; about 20 minutes the first time),
   },
   operands: {
     label: 'COMMAND',
-    help: `up starts the cluster. install builds this checkout's image, installs the chart and tests the release. monitoring
+    help: `up starts the cluster. install builds this checkout's image, installs the chart and tests the release. image only
+  builds the image of a --commit under a --tag, for upgrades between releases. monitoring
   adds Prometheus and prometheus-adapter, for scaling on transfers per second. down stops everything and deletes its data.`,
     choices: COMMANDS,
     min: 1,
@@ -53,6 +55,11 @@ const ACTIONS: Readonly<Record<(typeof COMMANDS)[number], () => Promise<void>>> 
     const { namespace, tag = versionTag(), prebuilt, set } = values;
     const test = !values['skip-test'];
     await install(required(), { namespace, tag, prebuilt, values: values.values, set, test });
+  },
+  async image() {
+    const { commit, tag } = values;
+    if (commit === undefined || tag === undefined) throw new UserError('image needs --commit and --tag.');
+    await loadImageOf(required(), commit, tag);
   },
   monitoring: () => installMonitoring(required()),
   async status() {

@@ -1,13 +1,14 @@
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findTool } from '../install/go-tools.mjs';
 import { elapsed, print, UserError } from '../system/console.mjs';
 import { readJson } from '../system/folder.mjs';
-import { clusterEnv, kubectl } from './commands.ts';
+import { clusterEnv, kubectl, run } from './commands.ts';
 import { testingImages } from './images/programs.ts';
 import { dockerImage, serviceImage } from './images/service.ts';
 import type { Provider } from './provider.ts';
-import { ROOT } from './settings.ts';
+import { FOLDER, ROOT } from './settings.ts';
 
 /** Installs this checkout into the cluster: its image, its chart, and a test of the release. */
 
@@ -34,6 +35,21 @@ export const versionTag = (): string => (readJson(join(ROOT, 'package.json')) as
 export async function loadServiceImage(provider: Provider, root: string, tags: readonly string[]): Promise<void> {
   const names = tags.map((tag) => `${RELEASE}:${tag}`);
   await provider.load([provider.kind === 'own' ? await serviceImage(root, names) : dockerImage(root, names)]);
+}
+
+/** Builds the image of a commit of this repository, such as a former release. */
+export async function loadImageOf(provider: Provider, commit: string, tag: string): Promise<void> {
+  const folder = mkdtempSync(join(FOLDER, '.commit-'));
+  try {
+    const archive = join(folder, 'commit.tar');
+    const root = join(folder, 'root');
+    mkdirSync(root);
+    run('git', ['-C', ROOT, 'archive', '--format=tar', `--output=${archive}`, commit]);
+    run('tar', ['-xf', archive, '-C', root]);
+    await loadServiceImage(provider, root, [tag]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** @returns how long it took until everything was ready, ms */
