@@ -1,6 +1,6 @@
 /**
- * A pod under a flood of pipelined requests without a key whose answers nobody reads, beside an honest client. The pod has
- * the heap that it has in a container of 1 GiB, as in the chart.
+ * A pod under a flood of pipelined requests without a key, whose answers are never read, beside an honest client. The
+ * pod has the heap that it has in a container of 1 GiB, as in the chart.
  */
 
 import { spawn } from 'node:child_process';

@@ -75,5 +75,5 @@ for (const [name, hypothesis] of hypotheses) {
 const command = short ? 'npm run resilience -- --short' : 'npm run resilience';
 if (all) writeResults(join(import.meta.dirname, 'RESULTS.md'), { results, broken, skipped, command });
 process.exitCode = broken.length === 0 && results.every(({ passed }) => passed) ? 0 : 1;
-// Everything that was started is stopped; a connection that somebody left half open must not hold the command.
+// Everything that was started has stopped; a half-open connection must not keep the command running.
 process.exit();

@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url';
 import type { Ending, RunResult } from './world/run-seed.ts';
 import type { Theme } from './world/themes.ts';
 
-/** A run of seeds, one after the other. */
+/** Consecutive seeds. */
 export interface Share {
   from: number;
-  /** Behind the last. */
+  /** Exclusive. */
   to: number;
   mutant: string | null;
   theme: Theme | null;
@@ -22,9 +22,9 @@ export interface Tally {
 }
 export const emptyTally = (): Tally => ({ runs: 0, failed: [], endings: {}, steps: 0, transfers: 0, epochs: 0 });
 
-/** Failing runs that are kept; more of them say nothing new. */
+/** How many failing runs are kept; more would add no information. */
 const FAILED_MAX = 50;
-/** Seeds that a process is given at once. */
+/** How many seeds a process gets at a time. */
 const SHARE = 50;
 
 export function count(tally: Tally, run: RunResult): void {
@@ -47,7 +47,7 @@ function add(tally: Tally, part: Tally): void {
   tally.failed.push(...part.failed.slice(0, FAILED_MAX - tally.failed.length));
 }
 
-/** Runs seeds in several processes. @param progress is told the tally now and then */
+/** Runs seeds in several processes. @param progress is called with the tally from time to time */
 export async function runMany(
   { from, to, mutant, theme }: Share,
   workers: number,
@@ -72,7 +72,7 @@ export async function runMany(
       child.on('error', reject);
       child.on('exit', (code, signal) => {
         if (code === 0) resolve();
-        else reject(new Error(`a simulating process ended with ${code ?? signal}`));
+        else reject(new Error(`a simulator process ended with ${code ?? signal}`));
       });
       give();
     });

@@ -2,7 +2,7 @@ import { count, emptyTally, type Share } from './many.ts';
 import { assemblyOf } from './mutants/all.ts';
 import { runSeed } from './world/run-seed.ts';
 
-/** A process that runs shares of seeds for run.ts and for the tests. */
+/** A process that runs part of the seeds for run.ts and for the tests. */
 process.on('message', (share: Share) => {
   void run(share);
 });

@@ -43,7 +43,7 @@ function json(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
 }
 
-/** Closes it with all its connections: its clients lose nothing. */
+/** Closes it and all its connections; its clients lose nothing. */
 export function closeAdminServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());

@@ -9,7 +9,7 @@ const SHOWN = [
   'p95, ms',
   'p99, ms',
   ...CPU,
-  'persisted including drain, /s',
+  'persisted including catch-up, /s',
   'flush lag p99, ms',
   'accounts in Redis',
   'accounts loaded into Redis, /s',

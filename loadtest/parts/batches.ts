@@ -64,8 +64,8 @@ async function run({ stack, accounts, seconds }: Bench, size: number): Promise<F
   return {
     figures: {
       '/s': round(posted / runS),
-      'persisted including drain, /s': round(posted / (runS + catchUpS)),
-      'drain, s': round(catchUpS, 2),
+      'persisted including catch-up, /s': round(posted / (runS + catchUpS)),
+      'catch-up, s': round(catchUpS, 2),
       'p50, ms': timeAt(0.5),
       'p95, ms': timeAt(0.95),
       'p99, ms': timeAt(0.99),

@@ -81,7 +81,7 @@ export const bulk: Part = {
         name: 'persisted',
         run: async (seconds) => {
           const { figures } = await batch100.run({ ...bench, seconds });
-          return { rate: figures['persisted including drain, /s'] ?? Number.NaN };
+          return { rate: figures['persisted including catch-up, /s'] ?? Number.NaN };
         },
       },
       {

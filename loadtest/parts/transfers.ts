@@ -34,8 +34,8 @@ async function run({ stack, accounts, seconds }: Bench, where: string): Promise<
   return {
     figures: {
       ...wrkFigures(result),
-      'persisted including drain, /s': round(posted / (runS + catchUpS)),
-      'drain, s': round(catchUpS, 2),
+      'persisted including catch-up, /s': round(posted / (runS + catchUpS)),
+      'catch-up, s': round(catchUpS, 2),
       'flush lag p50, ms': lag.p50Ms,
       'flush lag p99, ms': lag.p99Ms,
       'flush lag max, ms': lag.maxMs,

@@ -32,8 +32,8 @@ export function goalsOf(found: ReadonlyMap<string, Found>): Goal[] {
     least('one hot account, ratio to uniform accounts', of('hot', '/s') / of('single', '/s'), 0.9),
     least('batches of 100: accepted', of('batch100', '/s'), 50_000, '/s'),
     least(
-      '… persisted, including the drain after the run',
-      of('batch100', 'persisted including drain, /s'),
+      '… persisted, including the catch-up after the run',
+      of('batch100', 'persisted including catch-up, /s'),
       25_000,
       '/s',
     ),

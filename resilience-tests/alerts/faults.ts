@@ -17,9 +17,9 @@ export interface Fault {
   name: string;
   what: string;
   must: readonly string[];
-  /** What may fire, too: it is true of the moment. All else is false. */
+  /** Alerts that may fire in addition, because they are true at that moment. Any other alert is a false one. */
   may: readonly string[];
-  /** @returns what ends it; may be called twice */
+  /** @returns a function that ends it; it may be called twice */
   begin(scene: Scene): Promise<AsyncDisposable>;
 }
 
@@ -37,7 +37,7 @@ const once = (end: () => Promise<unknown>): AsyncDisposable => {
 };
 const nothing = once(async () => {});
 
-/** Tickets about slowness: true on a machine that has more to do than it can. */
+/** Tickets about slowness: correct on an overloaded machine. */
 const SLOW = ['HoldfastTransfersSlow', 'HoldfastBalancesSlow', 'HoldfastApplySlow', 'HoldfastFlushLagHigh'];
 const CLIENTS_SEE = [...SLOW, 'HoldfastServerErrors'];
 
@@ -71,7 +71,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'redis-away',
     what: 'Redis is killed and unavailable for 45 s; everything is in MySQL',
     must: ['HoldfastNotInCache', 'HoldfastStoreDown'],
-    // Not for long: once the ledger has moved to MySQL, nobody asks Redis for anything.
+    // Only for a short time: once the ledger has moved to MySQL, nothing sends requests to Redis.
     may: [...CLIENTS_SEE, 'HoldfastEpochChanging', 'HoldfastRedisErrors'],
     async begin({ cluster }) {
       await cluster.redis.kill();
@@ -153,7 +153,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'redis-and-pod-killed',
     what: 'Redis and a pod are killed at the same moment and stay down',
     must: ['HoldfastClosing', 'HoldfastLedgerClosed', 'HoldfastNotInCache', 'HoldfastStoreDown'],
-    // What was accepted just before reaches MySQL when that Redis is back: late, if that takes longer than 30 s.
+    // Transfers accepted just before reach MySQL once that Redis is back: late, if that takes longer than 30 s.
     may: [
       ...CLIENTS_SEE,
       'HoldfastRedisErrors',
@@ -244,7 +244,7 @@ export const FAULTS: readonly Fault[] = [
   },
 ];
 
-/** Why an alert is not in the faults above. */
+/** Why no fault above triggers an alert. */
 export const NOT_TRIED: Readonly<Record<string, string>> = {
   HoldfastInternalErrors: 'there is no known way to cause one; each occurrence is a bug',
   HoldfastTransfersSlow: 'depends on the load of the machine; fires here if the machine is overloaded',

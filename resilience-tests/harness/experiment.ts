@@ -21,22 +21,22 @@ export interface Result extends Verdict, Pick<Seen, 'steadyRate' | 'waitMsMax'> 
   expectation: string;
   short: boolean;
   requests: number;
-  /** Attempts that were answered by no outcome, though the client had nothing to blame itself for. */
+  /** Attempts without an outcome, apart from errors that the client caused itself. */
   errors: number;
-  /** The longest time without a posted transfer while the load ran, and what was expected at most, ms. */
+  /** The longest time without a posted transfer under load, and the expected maximum, ms. */
   pauseMs: number;
   pauseMsMax: number;
-  /** From the fault to the first mode in which balances may be changed again; null when the authority did not move. */
+  /** From the fault to the next mode in which balances may be changed; null if the authority did not move. */
   switchMs: number | null;
   /** What the service's own reconciliation found. */
   reconciled: boolean;
   notes: string[];
-  /** What else should have held and did not. */
+  /** Other expectations that were not met. */
   wrongs: string[];
   /** What took longer than expected. */
   late: string[];
   seconds: number;
-  /** All of it: valid, reconciled, no longer away than expected, and nothing wrong or late. */
+  /** True if the result is valid and reconciled, no outage was longer than expected, and nothing was wrong or late. */
   passed: boolean;
 }
 
@@ -161,7 +161,7 @@ async function historyToHold<G extends Ground<System>>(
   return withoutGivenUp(history, givenUp);
 }
 
-/** @param excused what is not counted either */
+/** @param excused what is not counted */
 function errorsNotAllowed({ errors }: Seen, allowed: RegExp | null, excused: RegExp | null): string[] {
   if (allowed === null) return [];
   return [...errors]

@@ -7,7 +7,7 @@ import { NotHere } from './hypothesis.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
-/** A release as it was, from this repository's history, with its own dependencies. */
+/** An earlier release, from this repository's history, with its own dependencies. */
 export class FormerRelease implements Disposable {
   readonly #dir: string;
 
@@ -19,7 +19,7 @@ export class FormerRelease implements Disposable {
     return join(this.#dir, 'release');
   }
 
-  /** @throws NotHere when the history does not reach that far */
+  /** @throws NotHere if the history does not reach back that far */
   static async checkOut(commit: string): Promise<FormerRelease> {
     if (!isKnown(commit)) {
       throw new NotHere(`the history of this checkout does not contain ${commit.slice(0, 7)}: git fetch --unshallow`);

@@ -7,18 +7,18 @@ import { ownPort } from '../../verification/harness/ports.ts';
 import { until } from '../../verification/harness/time.ts';
 import { NotHere } from './hypothesis.ts';
 
-/** With the time that a check takes: how long HAProxy may go on sending to a pod that is unready, ms. */
+/** How long HAProxy may continue to send requests to an unready pod, including the time of a check, ms. */
 const CHECK_EVERY_MS = 200;
 const FAILURES = 2;
-/** A pod that is stopping refuses readiness at once; one that is merely slow stays among the ready. */
+/** A stopping pod refuses readiness immediately; a slow one stays ready. */
 const CHECK_MS_MAX = 5_000;
 const NOTICED_MS_MAX = 60_000;
 const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 5_000;
 
 /**
- * HAProxy in front of the pods, as an ingress is: it asks `/readyz`, keeps its connections, and lends any of them to any
- * client. It repeats nothing: what a pod does not answer, the client sees.
+ * HAProxy in front of the pods, like an ingress: it checks `/readyz`, and reuses its connections for any client. It
+ * does not retry: a client sees every request that a pod does not answer.
  */
 export class Haproxy extends Member {
   readonly url: string;
@@ -52,7 +52,7 @@ export class Haproxy extends Member {
     return new Haproxy(program, `http://${LOOPBACK}:${port}`, statistics);
   }
 
-  /** It has noticed that so many pods are ready. */
+  /** Waits until HAProxy considers this many pods ready. */
   async untilUp(pods: number): Promise<void> {
     await until(`HAProxy sees ${pods} pods`, NOTICED_MS_MAX, async () => {
       const states = await statesIn(this.#statistics);
@@ -93,7 +93,7 @@ frontend statistics
 `;
 }
 
-/** What HAProxy thinks of each pod; null while it does not answer. */
+/** HAProxy's state of each pod; null while it does not respond. */
 async function statesIn(statistics: string): Promise<string[] | null> {
   const text = await fetch(statistics)
     .then((response) => response.text())

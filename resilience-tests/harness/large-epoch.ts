@@ -20,7 +20,7 @@ const POD = 'pod';
 const BY = { keeper: 'operator', reason: 'to see that it fits into memory' };
 /** Transfers go between the accounts of a pair, so that each account has many. */
 const PAIRS = 20_000;
-/** As a pod does under load: so many transfers per call, which is one entry of the journal. */
+/** As many transfers per call as a pod sends under load; each call is one entry of the journal. */
 const PER_ENTRY = 50;
 const ENTRIES_PER_READ = 400;
 const CALLS_AT_ONCE = 8;
@@ -29,13 +29,13 @@ const INSTALLED_AT_ONCE = 1_000;
 export interface LargeEpochOptions {
   dir: string;
   outcomes: number;
-  /** Bytes of metadata of each. */
+  /** Bytes of metadata of each transfer. */
   metadataBytes: number;
 }
 
 /**
- * An epoch of the cache with a large backlog, in stores of its own: a real activation, the real script, and what a pod
- * hands over. The first transfer, between two accounts of its own, is in doubt and was not handed over.
+ * An epoch of the cache with a large backlog, in separate stores: a real activation, the real script, and a pod's
+ * hand-over. The first transfer, between two separate accounts, is in doubt and was not handed over.
  */
 export class LargeEpoch implements AsyncDisposable {
   readonly database: Database;
@@ -73,10 +73,11 @@ export class LargeEpoch implements AsyncDisposable {
     this.#stop = stop;
   }
 
-  /** Made, and closed. */
+  /** Created, and in CLOSING. */
   static async make(options: LargeEpochOptions): Promise<LargeEpoch> {
     const mysql = await startMariadb({ dir: join(options.dir, 'mysql'), relaxed: true });
-    // Not safe enough for a ledger, so the keeper reads this Redis to its end, and begins no new epoch in it.
+    // This Redis does not meet the requirements of a ledger, so the keeper reads its journal to the end, and begins no
+    // new epoch in it.
     const redis = await startRedis({ dir: join(options.dir, 'redis'), relaxed: true });
     await migrate(mysql.url);
     const urls = { mysqlUrl: mysql.url, redisUrl: redis.url };
@@ -107,11 +108,11 @@ export class LargeEpoch implements AsyncDisposable {
       "UPDATE authority SET epoch = epoch + 1, `mode` = 'CLOSING', cache_epoch = ?, replid = ?, marker = ?, redis_node = '', bound = NULL",
       [cacheEpoch, replid, MARKER],
     );
-    // What was lost again and again would be believed later each time.
+    // Repeated losses would make the keeper wait longer each time.
     await this.database.rows('DELETE FROM authority_log');
   }
 
-  /** As if a change of each account were missing: then nothing that was handed over follows on MySQL's books. */
+  /** As if a change of each account were missing: then no entry that was handed over follows the state in MySQL. */
   async turnSettingsBack(): Promise<void> {
     await this.#settingsVersion(0);
   }
@@ -124,7 +125,7 @@ export class LargeEpoch implements AsyncDisposable {
     await this.#settingsVersion(1);
   }
 
-  /** Stores an operator's decision; a keeper carries it out. */
+  /** Stores an operator's decision; a keeper applies it. */
   async acceptLoss(): Promise<void> {
     const step = await new RecoveryStore(this.database).acceptLoss(await this.authority.read(), BY);
     if (step === null || !('working' in step)) throw new Error('a loss of this size is not over with one page');
@@ -135,7 +136,7 @@ export class LargeEpoch implements AsyncDisposable {
     return row?.n ?? 0;
   }
 
-  /** What is wrong with the books, if so many transfers are in them; null if nothing is. */
+  /** Checks the ledger tables, in which this many transfers are expected. @returns what is wrong; null if nothing is */
   async wrongWith(posted: number): Promise<string | null> {
     const [books] = await this.database.rows<{ sum: number; versions: number }>(
       'SELECT CAST(SUM(balance) AS SIGNED) AS sum, CAST(SUM(version) AS SIGNED) AS versions FROM accounts',

@@ -3,13 +3,13 @@ import type { Program } from '../../devstack/system/process.mjs';
 import { NotHere } from './hypothesis.ts';
 import { rootTool } from './root-tools.ts';
 
-/** Names of network interfaces end after 15 characters. */
+/** Names of network interfaces have at most 15 characters. */
 const NAME = `hf-${process.pid}`;
-/** Its own, of the block for tests between networks. */
+/** Its own address, of the block for tests between networks. */
 const OUTSIDE = '198.18.213.1';
 const INSIDE = '198.18.213.2';
 
-/** A network namespace behind a wire that loses packets. The machine's own network is left alone. */
+/** A network namespace behind a link that loses packets. The machine's own network is not changed. */
 export class LossyNamespace implements Disposable {
   readonly address = INSIDE;
 
@@ -36,7 +36,7 @@ export class LossyNamespace implements Disposable {
     return { ...program, command: 'ip', args: ['netns', 'exec', NAME, program.command, ...program.args] };
   }
 
-  /** So many packets of a hundred, in each way. By nftables: netem is a module that few kernels come with. */
+  /** The percentage of packets lost in each direction. With nftables, because few kernels include the netem module. */
   lose(percent: number): void {
     const rule = percent === 0 ? '' : `numgen random mod 100 < ${percent} drop`;
     const chain = (hook: string) => `chain ${hook} {\ntype filter hook ${hook} priority 0\n${rule}\n}\n`;
@@ -45,7 +45,7 @@ export class LossyNamespace implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    // The wire goes with it, and what runs inside has ended by then.
+    // This removes the link too; what ran inside has ended by then.
     for (const args of [
       ['netns', 'del', NAME],
       ['link', 'del', NAME],

@@ -5,8 +5,8 @@ import type { Ground, Scene } from './hypothesis.ts';
 const UNHEARD_MS = 400;
 
 /**
- * One pod sends, and hears nothing any more, while the others go on; nothing is flushed meanwhile. Then Redis is killed. So
- * there are entries that nobody but its journal knows, and later ones that build on them. Returns in DIRECT.
+ * One pod sends and receives no more replies, while the others continue; nothing is flushed meanwhile. Then Redis is
+ * killed, so that only its journal contains some entries, and later entries depend on them. Returns in DIRECT.
  */
 export async function loseReplies({ ground, mark, note, wrong }: Scene<Ground<Cluster>>): Promise<void> {
   const { stack: cluster } = ground;
@@ -17,7 +17,7 @@ export async function loseReplies({ ground, mark, note, wrong }: Scene<Ground<Cl
   mark('pod 1 has received no replies for a moment, and Redis is killed');
   await cluster.redis.kill();
   for (const wire of [...keepers, cluster.pod(0).wire('redis')]) {
-    // What is still on the wire is lost with it.
+    // What is still in transit is lost with it.
     wire.cut();
     wire.heal();
   }

@@ -20,7 +20,7 @@ interface Surroundings {
   heapMiB: number;
 }
 
-/** A process of ours, from the sources, with the memory that it would have in the chart. */
+/** A process of Holdfast, from the sources, with the memory that it has in the chart. */
 export class MeasuredRole extends Member implements AsyncDisposable {
   readonly #url: string;
 
@@ -55,12 +55,12 @@ export class MeasuredRole extends Member implements AsyncDisposable {
     return Math.round(memoryBytes(this.pid ?? 0, 'VmHWM') / MIB);
   }
 
-  /** Unlike the time that passes, this does not depend on what else the machine does. */
+  /** Unlike elapsed time, this does not depend on what else the machine does. */
   get cpuSeconds(): number {
     return Math.round(cpuMs(this.pid ?? 0) / 1000);
   }
 
-  /** @returns the memory that it takes now, from which the peak goes on */
+  /** @returns the memory that it uses now, from which the peak is measured */
   forgetPeak(): number {
     writeFileSync(`/proc/${this.pid}/clear_refs`, '5');
     return Math.round(memoryBytes(this.pid ?? 0) / MIB);

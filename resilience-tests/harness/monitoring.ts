@@ -21,7 +21,7 @@ const READY_MS_MAX = 120_000;
 const RELEASE = 'holdfast';
 const RUNBOOK = join(import.meta.dirname, '..', '..', 'docs', 'runbook.md');
 
-/** A process that the cluster did not begin with. */
+/** A process that was added to the cluster later. */
 interface Scraped {
   job: 'api' | 'keeper';
   release: string;
@@ -44,7 +44,7 @@ interface Notified {
   annotations: Record<string, string>;
 }
 
-/** What came to the receiver: the state of each alert, and since when. */
+/** What the receiver got: the state of each alert, and since when. */
 export class Inbox {
   readonly #firing = new Map<string, number>();
   readonly seen = new Map<string, number>();
@@ -67,7 +67,7 @@ export class Inbox {
   }
 }
 
-/** Debian's Prometheus and Alertmanager, with the chart's rules, and a receiver; they end with the cluster. */
+/** Debian's Prometheus and Alertmanager, with the chart's rules and a receiver; they stop with the cluster. */
 export class Monitoring implements AsyncDisposable {
   readonly inbox = new Inbox();
   readonly rules: readonly Rule[];
@@ -81,7 +81,7 @@ export class Monitoring implements AsyncDisposable {
     this.watch([]);
   }
 
-  /** What is scraped besides the cluster; each call replaces what the one before named. */
+  /** Additional scrape targets; each call replaces those of the previous one. */
   watch(services: readonly Scraped[]): void {
     const groups = services.map(({ job, release, service }) => targetOf(job, service, release));
     writeAtomically(this.#targets, JSON.stringify(groups), 0o644);
@@ -125,7 +125,7 @@ function rulesOf(runbookUrl: string): { name: string; rules: Rendered[] }[] {
   return groups.map(({ name, rules }) => ({ name, rules: rules.map(faster) }));
 }
 
-/** Windows and waits of minutes: those of days need days. */
+/** Only windows and waits of minutes: those of days would still need days. */
 function faster(rule: Rendered): Rendered {
   const scaled = (text: string): string =>
     text.replace(/(\[|offset |^)(\d+)m(?=\]|\s|$)/g, (_, before: string, minutes: string) => {

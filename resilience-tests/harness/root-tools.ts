@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 
-/** Runs a tool of the system that needs root. @throws Error with what it said when it fails, or is not there */
+/** Runs a system tool that needs root. @throws Error with its output if it fails, or is not installed */
 export function rootTool(command: string, args: readonly string[], input = ''): void {
   execFileSync(command, args, { input, stdio: ['pipe', 'ignore', 'pipe'] });
 }

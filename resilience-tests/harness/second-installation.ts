@@ -11,15 +11,15 @@ import { Mysql } from '../../verification/harness/mysql.ts';
 import { ownPort } from '../../verification/harness/ports.ts';
 import { newService, type Service } from '../../verification/harness/service.ts';
 
-/** A pod and a keeper, led to one Redis. */
+/** A pod and a keeper that are connected to one Redis. */
 interface Processes {
   pod: Service;
   keeper: Service;
 }
 
 /**
- * Another ledger beside a cluster: its own MySQL with its own identity, its own keeper and pod, and the same KEY_PREFIX. It ends
- * with the cluster.
+ * Another ledger beside a cluster: with its own MySQL, identity, keeper and pod, and the same KEY_PREFIX. It stops with
+ * the cluster.
  */
 export class SecondInstallation {
   readonly #cluster: Cluster;
@@ -37,7 +37,7 @@ export class SecondInstallation {
     this.#address = address;
   }
 
-  /** Its MySQL runs, and is migrated. */
+  /** Its MySQL is running, and migrated. */
   static async beside(cluster: Cluster): Promise<SecondInstallation> {
     const dir = join(cluster.dir, 'second');
     mkdirSync(dir);

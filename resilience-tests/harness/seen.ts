@@ -6,15 +6,13 @@ import type { Transition } from './timeline.ts';
 export interface Seen {
   /** Transfers with an outcome per second, before the fault. */
   steadyRate: number;
-  /** The longest that anybody waited for an answer, ms. */
+  /** The longest that any client waited for an answer, ms. */
   waitMsMax: number;
-  /**
-   * How often something was not answered, by code and kind of request; what a client had itself to blame for is left out.
-   */
+  /** How often a request got no outcome, by code and kind of request, without errors that the client caused itself. */
   errors: ReadonlyMap<string, number>;
-  /** How many of the connections to a pod broke under a request, by the pod's URL. */
+  /** How many connections broke during a request, by the pod's URL. */
   broken: ReadonlyMap<string, number>;
-  /** Where the authority went since the load began. */
+  /** The moves of the authority since the load began. */
   moves: readonly Transition[];
 }
 
@@ -57,13 +55,13 @@ export const listOf = (counts: ReadonlyMap<string, number>): string =>
 
 export const sumOf = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((a, b) => a + b, 0);
 
-/** Answers without an outcome that a fault may bring with it: none; or connections that break. */
+/** Answers without an outcome that a fault may cause: none, or broken connections. */
 export const NONE = /^$/;
 export const BROKEN = /^(ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
-/** MySQL is away: what needs it says so, and what waited for it in vain, too. */
+/** MySQL is unavailable: requests that need it get an error, also if they waited for it. */
 export const WITHOUT_MYSQL = /^(database_unavailable|504 outcome_unknown)$/;
 /** The ledger is closed for longer than a request is held. */
 export const CLOSED =
   /^(ledger_closed|ledger_switching|504 outcome_unknown|ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
-/** What a request is answered that the service has held for as long as it may, and what is refused meanwhile for lack of CPU. */
+/** The answers to a request that was held for the maximum time, and to requests refused meanwhile for lack of CPU. */
 export const OUTLASTED = /^(ledger_closed|ledger_switching|504 outcome_unknown|overloaded)$/;

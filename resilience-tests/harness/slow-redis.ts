@@ -2,7 +2,7 @@ import type { Cluster } from '../../verification/harness/cluster.ts';
 import { sleep } from '../../verification/harness/time.ts';
 import type { Ground, Scene } from './hypothesis.ts';
 
-/** Every answer of Redis takes so much longer, for a while. */
+/** Delays every reply of Redis for a while. */
 export async function slowRedis(
   { ground: { stack: cluster }, mark }: Scene<Ground<Cluster>>,
   { roundTripMs, forMs }: { roundTripMs: number; forMs: number },

@@ -6,8 +6,8 @@ import { transitions } from './timeline.ts';
 const DIRECT_MS_MAX = 30_000;
 
 /**
- * Waits until a transfer is posted in DIRECT: nothing of the cache can be answered any more by then.
- * @returns ms since the fault
+ * Waits until a transfer is posted in DIRECT: from then on, no request is answered by the cache. @returns ms since the
+ * fault
  */
 export async function firstDirect(
   { ground, firstPostedAfter }: Scene<Ground<Cluster>>,

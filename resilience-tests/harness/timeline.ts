@@ -14,7 +14,7 @@ export interface Transition extends Moment {
   by: string;
 }
 
-/** Where the authority went since a moment, from its own log. MySQL's clock is this machine's. */
+/** The moves of the authority since a moment, from its own log. MySQL's clock is this machine's. */
 export async function transitions(mysql: StackFile['mysql'], since: number): Promise<Transition[]> {
   using database = await Mysql.open(mysql);
   const rows = await database.rows(
@@ -32,7 +32,7 @@ export async function transitions(mysql: StackFile['mysql'], since: number): Pro
     .filter(({ at }) => at >= since);
 }
 
-/** From a fault to the first mode after it in which balances may be changed, ms; null when the authority did not move. */
+/** From a fault to the next mode in which balances may be changed, ms; null if the authority did not move. */
 export function switchMs(moves: readonly Transition[], fault: number): number | null {
   const open = moves.find(({ at, mode }) => at >= fault && (mode === 'DIRECT' || mode === 'CACHE'));
   return open ? open.at - fault : null;
@@ -40,7 +40,7 @@ export function switchMs(moves: readonly Transition[], fault: number): number | 
 
 const MOMENTS_TOLD_MAX = 40;
 
-/** In order, in seconds from the fault on. */
+/** In order, in seconds since the fault. */
 export function told(moments: readonly Moment[], from: number): string[] {
   const inOrder = moments.toSorted((a, b) => a.at - b.at);
   const lines = inOrder

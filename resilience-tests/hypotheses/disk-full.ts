@@ -16,7 +16,7 @@ interface SmallDisk extends Ground<Cluster> {
 const SIZE_MIB = 128;
 const LEFT_BYTES = 512 * 1024;
 
-/** A disk for Redis alone. @throws NotHere when this user may not mount one */
+/** A disk for Redis only. @throws NotHere if this user may not mount one */
 async function clusterWithASmallDisk(): Promise<SmallDisk> {
   const folder = join(tmpdir(), `holdfast-disk-${process.pid}`);
   mkdirSync(folder, { recursive: true });

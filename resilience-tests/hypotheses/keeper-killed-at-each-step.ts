@@ -12,7 +12,7 @@ export const keeperKilledAtEachStep: Hypothesis<Ground<Cluster>> = {
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },
   load: BUSY_LOAD,
-  // Each loss doubles the time that Redis has to be steady for, and there are several here.
+  // Each loss doubles the time for which Redis must be steady, and there are several here.
   ground: () => ownCluster({ env: { REDIS_STEADY_AFTER_MS: '500' } }),
   async fault({ ground: { stack: cluster }, short, mark }) {
     const steps = ['CLOSING', 'DIRECT', 'REBUILDING', 'CACHE'] as const;

@@ -16,7 +16,7 @@ export const lossAccepted: Hypothesis<Ground<Cluster>> = {
   pauseMsMax: 10_000,
   errorsAllowed: /^(account_unsettled|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
-  // Of a change that was given up only its own id would be told, which no client knows.
+  // For an account change that was given up, only its own id would be listed, which no client knows.
   load: { ...BUSY_LOAD, changes: 0 },
   population: (prefix) => smallTown(prefix, 2_000),
   givesUp: true,

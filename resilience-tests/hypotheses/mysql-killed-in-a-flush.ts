@@ -15,7 +15,7 @@ export const mysqlKilledInAFlush: Hypothesis<Ground<Cluster>> = {
   async fault({ ground: { stack: cluster }, short, mark }) {
     for (let round = 0; round < (short ? 2 : 6); round++) {
       await until('a flush writes', 30_000, async () => {
-        // As many looks as fit: a flush takes a few milliseconds.
+        // Polls as often as possible: a flush takes a few milliseconds.
         for (let look = 0; look < 100; look++) {
           const statements = await cluster.query('SHOW PROCESSLIST').catch(() => []);
           if (statements.some(({ Info }) => /^\s*INSERT INTO transfers/.test(Info ?? ''))) return true;

@@ -5,11 +5,11 @@ import { sleep } from '../../verification/harness/time.ts';
 import { type Ground, type Hypothesis, ownStack } from '../harness/hypothesis.ts';
 
 interface WithMysql extends Ground {
-  /** Stops the server in good order, and returns what starts it again on the same data and port. */
+  /** Stops the server in an orderly way, and returns a function that restarts it with the same data and port. */
   stopMysql(): Promise<() => Promise<void>>;
 }
 
-/** A MySQL that the stack is told of by MYSQL_URL: its supervisor does not start it again. */
+/** A MySQL that the stack gets from MYSQL_URL: its supervisor does not restart it. */
 async function stackOnGivenMysql(): Promise<WithMysql> {
   const dir = temporaryFolder();
   let mysql = await startMariadb({ dir });
@@ -36,7 +36,7 @@ export const mysqlStopped: Hypothesis<WithMysql> = {
   expectation:
     'MySQL is unavailable for 120 s. Transfers between cached accounts continue throughout, and are in MySQL soon after it is back.',
   pauseMsMax: 5_000,
-  // A new stack begins in MySQL, and looks ids up there for the next 10 s.
+  // A new stack begins with MySQL, and looks up ids there for the next 10 s.
   seconds: { full: { before: 15, after: 30 }, short: { before: 15, after: 10 } },
   ground: stackOnGivenMysql,
   async fault({ ground, short, note }) {

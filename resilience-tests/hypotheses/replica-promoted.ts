@@ -9,7 +9,7 @@ import { NONE } from '../harness/seen.ts';
 
 interface WithReplica extends Ground<Cluster> {
   replica: RedisServer;
-  /** From the replica to its master. */
+  /** The link from the replica to its master. */
   wire: Link;
 }
 

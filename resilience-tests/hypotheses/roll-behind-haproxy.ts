@@ -13,14 +13,14 @@ interface BehindHaproxy extends Ground<Cluster> {
 }
 
 const LOOK_EVERY_MS = 20;
-/** As long as Redis would need to grow noticeably, and far below any alert. */
+/** Long enough for Redis to grow noticeably, and far below the threshold of any alert. */
 const FLUSH_GAP_MS_MAX = 2_500;
 
-/** What the next version might bring: only added to, without a lock, while pods of this version write. */
+/** What the next version might contain: only additions, without a lock, while pods of this version write. */
 class NextVersion1999999999000 implements MigrationInterface {
   readonly name = 'NextVersion1999999999000';
   async up(runner: QueryRunner): Promise<void> {
-    // MySQL does not know ADD … IF NOT EXISTS.
+    // MySQL does not support ADD … IF NOT EXISTS.
     for (const table of ['accounts', 'transfers']) {
       if (await runner.hasColumn(table, 'next_version')) continue;
       await runner.query(`ALTER TABLE ${table} ADD COLUMN next_version INT NULL, ALGORITHM=INSTANT`);
@@ -69,8 +69,8 @@ export const rollBehindHaproxy: Hypothesis<BehindHaproxy> = {
       stop.abort();
     }
     const gapMs = await watching;
-    scene.note(`the flush stood still for ${Math.round(gapMs)} ms at most`);
-    if (gapMs > FLUSH_GAP_MS_MAX) scene.late(`the flush stood still for ${Math.round(gapMs)} ms`);
+    scene.note(`the flush stalled for at most ${Math.round(gapMs)} ms`);
+    if (gapMs > FLUSH_GAP_MS_MAX) scene.late(`the flush stalled for ${Math.round(gapMs)} ms`);
   },
 };
 
@@ -102,7 +102,9 @@ async function roll({ ground, mark, note }: Scene<BehindHaproxy>, round: number)
 
 const inSeconds = (ms: number): string => (ms / 1000).toFixed(1);
 
-/** Under load something is always to be flushed: the cursor that stands still is a flush that does. */
+/**
+ * Under load there is always something to flush, so a cursor that does not advance means that the flush has stalled.
+ */
 async function longestFlushGap(cluster: Cluster, stop: AbortSignal): Promise<number> {
   let longest = 0;
   let before = '';

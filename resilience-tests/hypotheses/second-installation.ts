@@ -74,7 +74,7 @@ interface State {
   owner: string;
   epoch: number;
   fence: string;
-  /** The ids that pods have registered under in the epoch. */
+  /** The ids that pods have registered in the epoch. */
   pods: readonly string[];
 }
 
@@ -91,7 +91,7 @@ async function stateOf(cluster: Cluster): Promise<State> {
   };
 }
 
-/** It says so in its log, its metric and its status; it is ready, as it can serve from MySQL. */
+/** Its log, metric and status report it; it is ready, because it can serve from MySQL. */
 async function isRefused(
   { wrong }: Scene<WithSecond>,
   { pod, keeper, client, owner }: { pod: Service; keeper: Service; client: Client; owner: string },
@@ -115,7 +115,7 @@ async function touchedNothing({ ground, wrong }: Scene<WithSecond>, before: Stat
     wrong(`the first was ${JSON.stringify(before)}, and is ${JSON.stringify(now)}`);
   const owner = String(await cluster.redis.call('GET', `${KEY_PREFIX}:{0}:owner`));
   if (owner !== before.owner) wrong(`the Redis of the first belongs to ${owner}`);
-  // Queues of jobs have the identity in their names: both may have one.
+  // Job queues have the identity in their names, so both ledgers may have one.
   const queues = [before.owner, await second.ledgerId()].map((id) => `${KEY_PREFIX}:${id}:`);
   const own = [`${KEY_PREFIX}:{0}:owner`, `${KEY_PREFIX}:{0}:fence`, `${KEY_PREFIX}:{0}:${before.epoch}:`, ...queues];
   const keys = (await cluster.redis.call('KEYS', '*')) as string[];

@@ -10,7 +10,7 @@ import { CLOSED, NONE } from '../harness/seen.ts';
 
 interface Upgrade extends Ground<Cluster> {
   proxy: Haproxy;
-  /** Of this release; not started when the load begins. */
+  /** A process of this release; not started when the load begins. */
   pods: readonly Service[];
   keepers: readonly Service[];
 }
@@ -25,7 +25,7 @@ const SIDE_BY_SIDE_MS = 10_000;
 
 const HYPOTHESIS = {
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },
-  // Twice as many processes as elsewhere, which start while it runs.
+  // Twice as many processes as in other hypotheses, started while it runs.
   load: { ...BUSY_LOAD, rate: 200, transfersPerSecondMin: 500 },
   ground,
 } as const;
@@ -98,7 +98,7 @@ async function ground(): Promise<Upgrade> {
   }
 }
 
-/** As the changelog tells: first the schema, then the processes. */
+/** In the order of the changelog: first the schema, then the processes. */
 async function startBeside(scene: Scene<Upgrade>): Promise<void> {
   const { ground, note } = scene;
   const { stack: cluster, proxy, pods, keepers } = ground;

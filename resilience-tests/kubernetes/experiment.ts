@@ -34,18 +34,18 @@ export interface Scene extends Ground {
   note(text: string): void;
   /** A figure for the report; null: it did not happen in time. */
   measure(what: string, ms: number | null): void;
-  /** Writes a moment into the timeline. @returns it, ms of `now()` */
+  /** Adds a moment to the timeline. @returns the moment, ms of `now()` */
   mark(what: string): number;
-  /** Something that should have held did not. */
+  /** Reports an expectation that was not met. */
   wrong(text: string): void;
   /** The node that this experiment breaks. */
   victim: string;
 }
 
-/** A steady state, what disturbs it, and what should hold all the same. */
+/** A steady state, a disturbance, and what must hold nevertheless. */
 export interface Experiment {
   name: string;
-  /** In a sentence. That nothing is lost, doubled or overdrawn holds for all of them. */
+  /** One sentence. In addition, every experiment includes that nothing is lost, duplicated or overdrawn. */
   expectation: string;
   /** First attempts that may fail. */
   failedFirstMax?: number;
@@ -53,11 +53,11 @@ export interface Experiment {
   waitMsMax?: number;
   /** Whether it breaks a node: then the load runs elsewhere. */
   breaksNode?: boolean;
-  /** Only if it is named: it needs a release that is installed for it. */
+  /** Runs only if named, because it needs a release that is installed for it. */
   onDemand?: boolean;
   /** @returns why it is impossible here; null if it is possible */
   missing?(ground: Ground): Promise<string | null> | string | null;
-  /** A release of its own instead of the one in the cluster. */
+  /** A separate release instead of the one in the cluster. */
   ground?(ground: Ground): Promise<Ground & Disposable>;
   run(scene: Scene): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 
-/** One way of a link between a process and a store. */
+/** One direction of a link between a process and a store. */
 export class Way {
   readonly #scheduler: Scheduler;
   readonly #random: Random;
@@ -21,7 +21,9 @@ export class Way {
     return this.#scheduler.nowMs < this.#cutUntilMs;
   }
 
-  /** Nothing gets through until then: what is sent meanwhile is lost, or comes late, as what TCP sends again. */
+  /**
+   * Nothing is delivered before this time: what is sent until then is lost, or arrives late, like what TCP retransmits.
+   */
   cutFor(ms: number, loses: boolean): void {
     this.#cutUntilMs = this.#scheduler.nowMs + ms;
     this.#loses = loses;
@@ -35,7 +37,7 @@ export class Way {
     this.#slowUntilMs = 0;
   }
 
-  /** When something that is sent now arrives; null: never. */
+  /** When a message that is sent now arrives; null: never. */
   arrival(): number | null {
     const { nowMs } = this.#scheduler;
     if (nowMs < this.#cutUntilMs) {
@@ -48,7 +50,7 @@ export class Way {
   }
 }
 
-/** Between one process and one store; each way fails on its own. */
+/** A link between one process and one store; each direction fails independently. */
 export class Link {
   readonly there: Way;
   readonly back: Way;

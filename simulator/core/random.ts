@@ -1,4 +1,4 @@
-/** A seeded source of chance (sfc32): small, fast, and the same on every machine. */
+/** A seeded random generator (sfc32): small, fast, and the same on every machine. */
 export class Random {
   #a: number;
   #b: number;
@@ -37,16 +37,16 @@ export class Random {
   between(least: number, most: number): number {
     return least + this.unit() * (most - least);
   }
-  /** Mostly small, at times several times the mean. */
+  /** Usually small, occasionally several times the mean. */
   exponential(mean: number): number {
     return -mean * Math.log(1 - this.unit());
   }
   pick<T>(items: readonly T[]): T {
     const item = items[Math.floor(this.unit() * items.length)];
-    if (item === undefined) throw new RangeError('there is nothing to pick from');
+    if (item === undefined) throw new RangeError('there is nothing to choose from');
     return item;
   }
-  /** One of the names, each as likely as its weight says. */
+  /** One of the names, with a probability in proportion to its weight. */
   weighted<Name extends string>(weights: Readonly<Partial<Record<Name, number>>>): Name {
     const entries = Object.entries(weights) as [Name, number][];
     let at = this.unit() * entries.reduce((sum, [, weight]) => sum + weight, 0);
@@ -56,7 +56,7 @@ export class Random {
     }
     return this.pick(entries)[0];
   }
-  /** A stream of its own, so that what one part draws does not shift what another gets. */
+  /** An independent stream, so that the numbers one part draws do not change those of another. */
   fork(): Random {
     return new Random(this.next() * 2 ** 20 + (this.next() & 0xfffff));
   }

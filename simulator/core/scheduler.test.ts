@@ -11,7 +11,7 @@ const stage = (rate = 1) => {
   return { scheduler, process, seen, see };
 };
 
-it('lets things happen in order of time, and at one moment in the order in which they were planned', async () => {
+it('runs events in order of time, and events of the same moment in the order in which they were planned', async () => {
   const { scheduler, seen, see } = stage();
   const random = new Random(7);
   const times = Array.from({ length: 200 }, () => random.whole(0, 20));
@@ -23,7 +23,7 @@ it('lets things happen in order of time, and at one moment in the order in which
   expect(scheduler.nowMs).toBe(100);
 });
 
-it('lets all promises run dry between two things that happen', async () => {
+it('completes all pending promise callbacks between two events', async () => {
   const { scheduler, seen } = stage();
   scheduler.at(1, () => {
     void (async () => {
@@ -36,7 +36,7 @@ it('lets all promises run dry between two things that happen', async () => {
   expect(seen).toEqual(['first', 'second']);
 });
 
-it('a paused process does nothing until it goes on, and what it cancels then does not happen', async () => {
+it('a paused process does nothing until it resumes, and an event that it then cancels does not run', async () => {
   const { scheduler, process, seen, see } = stage();
   process.after(10, () => {
     see('first')();
@@ -50,7 +50,7 @@ it('a paused process does nothing until it goes on, and what it cancels then doe
   expect(seen).toEqual(['first at 100', 'slept at 100']);
 });
 
-it('a killed process never does anything again, also when it was paused', async () => {
+it('a killed process never does anything again, even if it was paused', async () => {
   const { scheduler, process, seen, see } = stage();
   process.after(10, see('early'));
   process.after(30, see('never'));
@@ -61,7 +61,7 @@ it('a killed process never does anything again, also when it was paused', async 
   expect(seen).toEqual(['early at 10']);
 });
 
-it('clocks run at their own rate and jump on the wall alone', async () => {
+it('each clock runs at its own rate, and only the wall clock jumps', async () => {
   const { scheduler, process, seen, see } = stage(2);
   const wall = process.now();
   process.after(100, see('timer'));
@@ -74,7 +74,7 @@ it('clocks run at their own rate and jump on the wall alone', async () => {
   expect(process.monotonic()).toBe(before);
 });
 
-it('a sleep ends as soon as its signal does', async () => {
+it('a sleep ends as soon as its signal is aborted', async () => {
   const { scheduler, process, seen, see } = stage();
   const stop = new AbortController();
   void process.sleep(1_000, stop.signal).then(see('woke'));

@@ -1,17 +1,17 @@
-/** Who does what happens: a process that is dead does nothing, one that is paused puts it off. */
+/** The process that handles an event: a dead one does nothing, a paused one postpones it. */
 export interface Owner {
   readonly alive: boolean;
-  /** Whether it does it now. */
+  /** Whether the event runs now. */
   takes(happening: Happening): boolean;
 }
 
-/** Something that will happen at a moment of virtual time. */
+/** An event at a moment of virtual time. */
 export interface Happening {
   atMs: number;
-  /** Breaks ties: what was planned first happens first. */
+  /** Breaks ties: the event that was planned first runs first. */
   number: number;
   action: () => void;
-  /** Null: the world's. */
+  /** Null: an event of the world, not of a process. */
   owner: Owner | null;
   cancelled: boolean;
 }
@@ -19,18 +19,18 @@ export interface Happening {
 const BEFORE = (a: Happening, b: Happening): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.number < b.number);
 
 /**
- * Virtual time. One thing happens at a time; after each, everything that promises make of it runs dry before the next, so
- * that the same plan gives the same run, whatever the machine does.
+ * Virtual time. Events run one at a time; after each, all promise callbacks that it caused are completed before the
+ * next one, so that the same plan always gives the same run, on any machine.
  */
 export class Scheduler {
   nowMs = 0;
-  /** How many things have happened. */
+  /** How many events have run. */
   steps = 0;
   #heap: Happening[] = [];
   #numbers = 0;
   #hash = 0x811c9dc5;
 
-  /** The run so far, in a number: two runs of one seed must agree on it. */
+  /** A hash of the run so far: two runs of the same seed must have the same hash. */
   get hash(): string {
     return (this.#hash >>> 0).toString(16).padStart(8, '0');
   }
@@ -47,17 +47,21 @@ export class Scheduler {
   after(ms: number, action: () => void, owner: Owner | null = null): Happening {
     return this.at(this.nowMs + ms, action, owner);
   }
-  /** What was put off happens now, behind all that is planned for this very moment. */
+  /** Runs a postponed event now, after all events planned for this moment. */
   again(happening: Happening): void {
     happening.atMs = this.nowMs;
     happening.number = this.#numbers++;
     this.#push(happening);
   }
 
-  /** Lets things happen until `enough` says so (asked after each), or nothing is left, or the time is up. */
+  /**
+   * Runs events until `enough` returns true (it is called after each event), until none is left, or until the time is
+   * up.
+   */
   run(untilMs: number, enough: () => boolean = () => false): Promise<void> {
     return new Promise((resolve, reject) => {
-      // A tick begins only when the microtasks of the one before are done; planned from a microtask, it is the only one.
+      // A tick begins only after the microtasks of the previous one, and there is at most one, because it is planned
+      // from a microtask.
       const next = () => process.nextTick(step);
       const step = () => {
         try {

@@ -2,12 +2,12 @@ import type { Clock } from '../../app/kernel/clock.ts';
 import type { Random } from './random.ts';
 import type { Happening, Owner, Scheduler } from './scheduler.ts';
 
-/** Virtual time begins here on the wall, ms since 1970. */
+/** Where virtual wall-clock time begins, ms since 1970. */
 export const EPOCH_MS = 1_800_000_000_000;
 
 /**
- * A process with a clock of its own. Paused, it does nothing, and what came meanwhile happens when it goes on; killed, it
- * never does anything again: its timers and its messages are gone with it.
+ * A process with its own clock. While it is paused it does nothing, and events for it run when it resumes. After it is
+ * killed it never does anything again: its timers and messages are discarded.
  */
 export class SimProcess implements Clock, Owner {
   readonly name: string;
@@ -16,7 +16,7 @@ export class SimProcess implements Clock, Owner {
   readonly #random: Random;
   #paused = false;
   #held: Happening[] = [];
-  /** How fast its time passes. */
+  /** The rate of its clock. */
   #rate: number;
   #wallOffsetMs: number;
 
@@ -32,7 +32,7 @@ export class SimProcess implements Clock, Owner {
     return this.#paused;
   }
 
-  /** Whether it does it now; paused, it does it when it goes on. */
+  /** Whether the event runs now; a paused process runs it when it resumes. */
   takes(happening: Happening): boolean {
     if (this.#paused) this.#held.push(happening);
     return !this.#paused;

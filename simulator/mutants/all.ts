@@ -9,7 +9,7 @@ import { REGISTERING } from './registering.ts';
 import { REMEMBERING } from './remembering.ts';
 import { STOPPING } from './stopping.ts';
 
-/** Every rule that is broken on purpose; the simulator has to find each. */
+/** All mutants; the simulator has to find each of them. */
 export const MUTANTS: readonly Mutant[] = [
   ...HANDING_OVER,
   ...REGISTERING,

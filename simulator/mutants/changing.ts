@@ -23,7 +23,7 @@ class GenerousLimits extends CacheModel {
 export const CHANGING: Mutant[] = [
   {
     name: 'repeated-change-answered-before-it-is-safe',
-    rule: 'A change that is repeated is answered only when MySQL has it: its entry came with an answer that is lost.',
+    rule: 'A repeated change is answered only once MySQL has it: its entry was in an answer that was lost.',
     theme: 'changes',
     seed: 49,
     assembly: pods(({ cache }) => ({
@@ -69,7 +69,7 @@ export const CHANGING: Mutant[] = [
   },
   {
     name: 'changes-on-any-settings-version',
-    rule: 'A change that names a settings version is made only on that one.',
+    rule: 'A change with an expected settings version is made only if that is the current one.',
     theme: 'changes',
     seed: 1,
     assembly: scripts(AnySettingsVersion),
@@ -83,7 +83,7 @@ export const CHANGING: Mutant[] = [
   },
   {
     name: 'refusals-are-not-kept',
-    rule: 'A refusal by the rules is an outcome: its entry is kept like any other.',
+    rule: 'A refusal by business rules is an outcome: its entry is kept like any other.',
     theme: 'lostReplies',
     seed: 16,
     assembly: pods(({ cache }) => ({

@@ -6,7 +6,7 @@ import type { EpochView } from '../../app/ledger/epoch/epoch-view.ts';
 import { TIMES } from '../world/settings.ts';
 import { type Mutant, pods, replaced } from './mutant.ts';
 
-/** What pods bring to MySQL when an epoch ends, and what they tell clients around it. */
+/** What pods hand over to MySQL when an epoch ends, and what they answer clients meanwhile. */
 export const HANDING_OVER: Mutant[] = [
   {
     name: 'hand-over-without-tail',
@@ -21,7 +21,7 @@ export const HANDING_OVER: Mutant[] = [
   },
   {
     name: 'hand-over-without-replays',
-    rule: 'Whatever answer carries an outcome puts that entry into the tail of the pod that received it, replays too.',
+    rule: 'Every answer with an outcome adds its entry to the tail of the pod that received it, including replays.',
     theme: 'lostReplies',
     seed: 120,
     assembly: pods(({ handOverStore, cache }) => {
@@ -53,7 +53,7 @@ export const HANDING_OVER: Mutant[] = [
   },
   {
     name: 'hand-over-without-in-doubt-attempts',
-    rule: 'Attempts in doubt are handed over.',
+    rule: 'In-doubt attempts are handed over.',
     theme: 'lostReplies',
     seed: 22,
     assembly: pods(({ handOverStore }) => ({
@@ -64,7 +64,7 @@ export const HANDING_OVER: Mutant[] = [
   },
   {
     name: 'hand-over-without-observed',
-    rule: 'The highest seq that a pod has passed on is handed over.',
+    rule: 'The highest seq that any answer of a pod depended on is handed over.',
     theme: 'lostReplies',
     seed: 702,
     assembly: pods(({ handOverStore, authority }) => ({
@@ -98,7 +98,7 @@ export const HANDING_OVER: Mutant[] = [
   },
   {
     name: 'answers-after-the-hand-over',
-    rule: 'From the hand-over on no reply of the epoch counts, reads and refusals included.',
+    rule: 'After the hand-over no reply of the epoch counts, including reads and refusals.',
     theme: 'divided',
     seed: 1,
     assembly: pods(() => ({
@@ -128,7 +128,7 @@ export const HANDING_OVER: Mutant[] = [
   },
   {
     name: 'attempts-forgotten-with-their-requests',
-    rule: 'In doubt is a property of the attempt: it outlives the request.',
+    rule: 'An attempt stays in doubt after its request has ended.',
     theme: 'forgotten',
     seed: 6,
     assembly: pods(({ cache, handOverStore }, _mysql, clock) => {
@@ -154,7 +154,7 @@ export const HANDING_OVER: Mutant[] = [
   },
   {
     name: 'unknown-answered-as-503',
-    rule: 'A request of which any attempt has left the pod is answered 504 when its time runs out, never 503.',
+    rule: 'If any attempt of a request has left the pod, its deadline gives 504, never 503.',
     theme: 'anything',
     seed: 12,
     assembly: pods(() => ({

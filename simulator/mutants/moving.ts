@@ -5,7 +5,7 @@ import { AuthorityTables, NOTHING_WAITS, setAuthority } from '../mysql/authority
 import { DirectTables } from '../mysql/direct-tables.ts';
 import { keepers, type Mutant, pods, replaced } from './mutant.ts';
 
-/** The authority's row, MySQL as the authority, and what answers are made of. */
+/** The authority's row, MySQL as the authority, and the answers. */
 
 class ClosingForgetsItsEpoch extends AuthorityTables {
   override move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy) {
@@ -57,7 +57,7 @@ export const MOVING: Mutant[] = [
   },
   {
     name: 'sweeps-the-epoch-that-begins',
-    rule: 'What is swept are epochs before the one that begins.',
+    rule: 'Only epochs before the one that begins are swept.',
     theme: 'sleepers',
     seed: 174,
     assembly: keepers(({ sweepEpochsBefore }) => ({
@@ -73,7 +73,7 @@ export const MOVING: Mutant[] = [
   },
   {
     name: 'direct-without-existing-outcomes',
-    rule: 'A direct transaction answers an id that MySQL has with the outcome that it has.',
+    rule: 'A direct transaction answers an existing id with its existing outcome.',
     theme: 'anything',
     seed: 4,
     assembly: pods((_ports, mysql) => ({ direct: new NothingExists(mysql) })),
@@ -116,7 +116,7 @@ export const MOVING: Mutant[] = [
   },
   {
     name: 'persisted-as-soon-as-cached',
-    rule: '"Persisted" is said of what MySQL has.',
+    rule: 'Only what MySQL has is answered as persisted.',
     theme: 'calm',
     seed: 1,
     assembly: pods(() => ({
@@ -133,7 +133,7 @@ export const MOVING: Mutant[] = [
 ];
 
 const lookedUp = new WeakMap<object, number>();
-/** Once looked up, for ever looked up. */
+/** A look-up counts permanently. */
 function withLookup<T extends { lookupCursor: number }>(item: T): T {
   const cursor = Math.max(item.lookupCursor, lookedUp.get(item) ?? -1);
   lookedUp.set(item, cursor);

@@ -5,18 +5,18 @@ import type { RedisClient } from '../redis/redis-client.ts';
 import { type Assembly, type KeeperPorts, type PodPorts, PROTOCOL } from '../world/ports.ts';
 import type { Theme } from '../world/themes.ts';
 
-/** The protocol with one rule broken, from outside: what pod and keeper are given lies, their code is the real one. */
+/** The protocol with one rule broken from outside: what pod and keeper receive is wrong, their code is the real one. */
 export interface Mutant {
   name: string;
-  /** The rule, as the protocol says it. */
+  /** The rule, in the protocol's terms. */
   rule: string;
   assembly: Assembly;
-  /** What runs must be about to find it soon, and a seed that shows it there. */
+  /** The theme that finds it soon, and a seed that shows it with that theme. */
   theme: Theme;
   seed: number;
 }
 
-/** Pods are given other ports. */
+/** Replaces the ports of pods. */
 export function pods(change: (ports: PodPorts, mysql: MysqlClient, clock: Clock) => Partial<PodPorts>): Assembly {
   return {
     ...PROTOCOL,
@@ -27,7 +27,7 @@ export function pods(change: (ports: PodPorts, mysql: MysqlClient, clock: Clock)
   };
 }
 
-/** Keepers are given other ports. */
+/** Replaces the ports of keepers. */
 export function keepers(change: (ports: KeeperPorts, mysql: MysqlClient) => Partial<KeeperPorts>): Assembly {
   return {
     ...PROTOCOL,
@@ -38,7 +38,7 @@ export function keepers(change: (ports: KeeperPorts, mysql: MysqlClient) => Part
   };
 }
 
-/** The scripts mean something else. */
+/** Replaces what the scripts do. */
 export const scripts = (Model: new (replid: string) => CacheModel): Assembly => ({
   ...PROTOCOL,
   newModel: (replid) => new Model(replid),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { runSeed } from '../world/run-seed.ts';
 import { MUTANTS } from './all.ts';
 
-/** When code around it has changed, a mutant may need another seed: so many are tried. */
+/** After the code around it has changed, a mutant may need another seed: this many are tried. */
 const MORE_SEEDS = 1_500;
 
 describe('each rule that is broken is found', () => {
@@ -11,7 +11,7 @@ describe('each rule that is broken is found', () => {
     for (const seed of seeds) {
       const { violations } = await runSeed(seed, { assembly, theme });
       if (violations.length === 0) continue;
-      // And it is the broken rule that is found: with it, the same run is sound.
+      // The violation comes from the broken rule: without the mutant, the same run is valid.
       expect((await runSeed(seed, { theme })).violations).toEqual([]);
       return;
     }
@@ -19,7 +19,7 @@ describe('each rule that is broken is found', () => {
   });
 });
 
-it('there are enough of them, each with its own name', () => {
+it('there are enough mutants, each with its own name', () => {
   expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);
   expect(MUTANTS.length).toBeGreaterThanOrEqual(20);
 });

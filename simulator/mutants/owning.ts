@@ -3,7 +3,7 @@ import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import { PROTOCOL } from '../world/ports.ts';
 import { type Mutant, scripts } from './mutant.ts';
 
-/** Takes every caller for the owner. */
+/** Treats every caller as the owner. */
 function ownedByAnybody(replid: string): CacheModel {
   return Object.defineProperty(new CacheModel(replid), 'ledger', { get: () => 'anybody', set() {} });
 }
@@ -14,7 +14,7 @@ class AnybodySweeps extends CacheModel {
   }
 }
 
-/** Whose Redis it is. */
+/** The ownership of Redis. */
 export const OWNING: Mutant[] = [
   {
     name: 'no-owner',

@@ -65,7 +65,7 @@ class NothingExists extends RecoveryStoreTables {
   }
 }
 
-/** As if each posting had been decided on the settings that MySQL has. */
+/** As if each posting had been decided with the settings that MySQL has. */
 class AnySettings extends RecoveryStoreTables {
   override recover(...[items, accounts, isCommitted, rule]: Parameters<RecoveryStoreTables['recover']>): Page {
     const lenient = items.map((one) => onSettingsOf(one, accounts));
@@ -120,10 +120,10 @@ export const RECOVERING: Mutant[] = [
   },
   {
     name: 'journal-read-before-the-fence',
-    rule: 'Raise the fence first, then read the journal to its end.',
+    rule: 'The fence is raised first, and then the journal is read to its end.',
     theme: 'lostReplies',
     seed: 140,
-    // It rises with the next activation only.
+    // It is raised only by the next activation.
     assembly: keepers(({ cache }) => ({
       cache: replaced(cache, {
         async fence(epoch) {
@@ -149,14 +149,14 @@ export const RECOVERING: Mutant[] = [
   },
   {
     name: 'recovery-from-an-unproven-redis',
-    rule: 'Verified is: the recorded replid, or every pod has handed over, or a node that cannot have been replicated.',
+    rule: 'A Redis is verified by the recorded replid, by the hand-overs of all pods, or as a node that cannot have been replicated.',
     theme: 'halfHandedOver',
     seed: 50,
     assembly: keepers(({ authority }) => ({ authority: replaced(authority, { allHandedOver: async () => true }) })),
   },
   {
     name: 'node-name-trusted-with-replicas',
-    rule: 'A node is known again by its name only where replicas are ruled out.',
+    rule: 'A node is recognized by its name only if replicas are ruled out.',
     theme: 'halfHandedOver',
     seed: 50,
     assembly: keepers(({ inspect }) => ({
@@ -169,28 +169,28 @@ export const RECOVERING: Mutant[] = [
   },
   {
     name: 'recovery-before-all-pods-handed-over',
-    rule: 'Recover from hand-overs only when every registered pod has handed over.',
+    rule: 'An epoch is recovered from hand-overs only once every registered pod has handed over.',
     theme: 'halfHandedOver',
     seed: 16,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new NobodyMissing(mysql) })),
   },
   {
     name: 'recovery-without-freezing',
-    rule: 'Accounts of attempts in doubt and of held entries are frozen, their ids wait.',
+    rule: 'Accounts of in-doubt attempts and of held entries are frozen, and their ids wait.',
     theme: 'lostReplies',
     seed: 4,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new FreezesNothing(mysql) })),
   },
   {
     name: 'recovery-leaves-ids-free',
-    rule: 'Ids in doubt and of held entries answer account_unsettled, whatever their content.',
+    rule: 'Ids of in-doubt attempts and of held entries get account_unsettled, regardless of their content.',
     theme: 'lostReplies',
     seed: 22,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new KeepsNoIds(mysql) })),
   },
   {
     name: 'recovery-without-settings-versions',
-    rule: 'An entry is applied only on exactly the settings version that it was decided on.',
+    rule: 'An entry is applied only with the settings version that it was decided with.',
     theme: 'lostReplies',
     seed: 209,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new AnySettings(mysql) })),
@@ -207,7 +207,7 @@ export const RECOVERING: Mutant[] = [
   },
   {
     name: 'late-recovery-repeats',
-    rule: 'The late journal skips what is in MySQL under the same id and content.',
+    rule: 'A late journal skips what MySQL has under the same id with the same content.',
     theme: 'lostReplies',
     seed: 4,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new NothingExists(mysql) })),

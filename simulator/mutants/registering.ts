@@ -3,7 +3,7 @@ import type { ApplyItem, Caller, ChangeCommand, KeeperCaller } from '../../app/j
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import { keepers, type Mutant, pods, replaced, scripts } from './mutant.ts';
 
-/** Who may write, who is asked before anything moves, and what the prologue of every script looks at. */
+/** Who may write, who is asked before the authority moves, and what the prologue of every script checks. */
 
 class RetiredMayWrite extends CacheModel {
   override async retire(caller: KeeperCaller) {
@@ -11,7 +11,7 @@ class RetiredMayWrite extends CacheModel {
   }
 }
 
-/** Every pod goes by one name, which is always registered. */
+/** Every pod uses the same name, which is always registered. */
 class NobodyRegisters extends CacheModel {
   #anyone(caller: Caller): Caller {
     const anyone = { ...caller, podId: 'anyone' };
@@ -62,7 +62,7 @@ class AnyServer extends CacheModel {
   }
 }
 
-/** As a plain HMGET would answer: whatever this server is by now, and whoever asks. */
+/** Like a plain HMGET: answers on any server, for any caller. */
 class PlainReads extends CacheModel {
   override async read(caller: Caller, accountIds: readonly string[]) {
     const { role } = this;
@@ -78,7 +78,7 @@ class PlainReads extends CacheModel {
 export const REGISTERING: Mutant[] = [
   {
     name: 'no-registration-in-mysql',
-    rule: 'Before its first script in an epoch a pod registers in MySQL.',
+    rule: 'A pod registers in MySQL before its first script in an epoch.',
     theme: 'halfHandedOver',
     seed: 1,
     assembly: pods(({ authority }) => ({ authority: replaced(authority, { register: async () => true }) })),
@@ -104,14 +104,14 @@ export const REGISTERING: Mutant[] = [
   },
   {
     name: 'retired-pods-may-write',
-    rule: 'A script marks a retired pod for good.',
+    rule: 'A script marks a retired pod permanently.',
     theme: 'forgotten',
     seed: 143,
     assembly: scripts(RetiredMayWrite),
   },
   {
     name: 'retired-pods-go-at-once',
-    rule: 'The row of a retired pod goes only when the cursor has passed the seq of its retirement.',
+    rule: 'The row of a retired pod is deleted only once the cursor has passed the seq of its retirement.',
     theme: 'forgotten',
     seed: 5,
     assembly: keepers(({ authority }) => ({
@@ -127,7 +127,7 @@ export const REGISTERING: Mutant[] = [
   },
   {
     name: 'prologue-without-replid',
-    rule: 'The prologue refuses on another server than the one of the activation.',
+    rule: 'The prologue refuses every server except the one of the activation.',
     theme: 'halfHandedOver',
     seed: 1,
     assembly: scripts(AnyServer),

@@ -36,7 +36,7 @@ class MIsZero extends CacheModel {
   }
 }
 
-/** Buckets go, and the lookup horizon stays where the activation put it: their ids count as new. */
+/** Buckets are deleted, but the lookup horizon stays where the activation put it: their ids count as new. */
 class MStays extends CacheModel {
   #lookupHorizon = 0;
   override activate(epoch: number, replid: string, marker: string, lookupHorizon: number) {
@@ -80,7 +80,7 @@ class MStays extends CacheModel {
   }
 }
 
-/** Whoever activates begins anew, and no pod asks for the marker. */
+/** Each activation starts from scratch, and pods do not check the marker. */
 class ActivatesAgain extends CacheModel {
   #inner: CacheModel;
   constructor(replid: string) {
@@ -145,14 +145,14 @@ class HidesItsIds extends DirectTables {
 export const REMEMBERING: Mutant[] = [
   {
     name: 'install-without-the-watermark',
-    rule: 'An account is installed only when its snapshot is not older than what Redis has let go.',
+    rule: 'An account is installed only if its snapshot is not older than what Redis has evicted.',
     theme: 'memory',
     seed: 51,
     assembly: scripts(NoWatermark),
   },
   {
     name: 'look-ups-without-the-cursor',
-    rule: 'A look-up counts only when its snapshot is not older than what Redis has let go.',
+    rule: 'A look-up counts only if its snapshot is not older than what Redis has evicted.',
     theme: 'memory',
     seed: 56,
     assembly: scripts(LookUpsOfAnyAge),
@@ -173,7 +173,7 @@ export const REMEMBERING: Mutant[] = [
   },
   {
     name: 'activation-begins-again',
-    rule: 'What an epoch was activated as is taken over, not created again; and pods work only with its marker.',
+    rule: 'The marker of an activated epoch is taken over, not created again; and pods work only with that marker.',
     theme: 'anything',
     seed: 174,
     assembly: scripts(ActivatesAgain),

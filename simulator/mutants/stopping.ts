@@ -16,7 +16,7 @@ function registeredBy(authority: PodAuthority): { podIds: Set<string>; authority
   };
 }
 
-/** How a process leaves an epoch that goes on: it stops, or it takes another id because attempts stay in doubt. */
+/** How a process leaves an epoch that continues: it stops, or it takes another id because attempts stay in doubt. */
 export const STOPPING: Mutant[] = [
   {
     name: 'stop-without-hand-over',
@@ -63,7 +63,7 @@ export const STOPPING: Mutant[] = [
   },
   {
     name: 'own-ids-are-retired-at-seq-0',
-    rule: 'What an earlier id of a process left in doubt is resolved when MySQL has everything up to the seq of its retirement.',
+    rule: 'In-doubt attempts under an earlier id of a process are resolved once MySQL has everything up to the seq of its retirement.',
     theme: 'renewals',
     seed: 12,
     assembly: pods(({ retire }) => ({
@@ -72,7 +72,7 @@ export const STOPPING: Mutant[] = [
   },
   {
     name: 'own-ids-are-not-retired',
-    rule: 'A process that takes another id retires the ones before in Redis: no attempt under them may still run.',
+    rule: 'A process that takes another id retires the earlier ones in Redis: no attempt under them may run any more.',
     theme: 'renewals',
     seed: 35,
     assembly: pods(({ cache }) => ({
@@ -81,7 +81,7 @@ export const STOPPING: Mutant[] = [
   },
   {
     name: 'hand-over-under-its-last-id-only',
-    rule: 'A process hands over under every id that it tried to register in the epoch, retired ones too.',
+    rule: 'A process hands over under every id that it tried to register in the epoch, including retired ones.',
     theme: 'renewals',
     seed: 3,
     assembly: pods(({ handOverStore }) => ({

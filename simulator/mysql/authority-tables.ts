@@ -13,7 +13,7 @@ export const authorityOf = ({ changedAtMs, ...row }: AuthorityRow, nowMs: number
 
 export const NOTHING_WAITS = { cacheEpoch: null, redisNode: null, replid: null, marker: null, highestKnownSeq: null };
 
-/** The set part of a compare-and-set: the next epoch. */
+/** The update of a compare-and-set: the next epoch. */
 export function setAuthority(
   { tables, nowMs }: MysqlServer,
   to: Omit<AuthorityRow, 'epoch' | 'changedAtMs'>,

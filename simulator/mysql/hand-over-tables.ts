@@ -45,7 +45,7 @@ export class HandOverTables implements HandOverStore {
     });
   }
 
-  /** Of what is in MySQL's own books by now, and recovered; and of older epochs. */
+  /** Deletes what is in MySQL's ledger tables by now and is recovered, and everything of older epochs. */
   forget(epoch: number, cursor: number): Promise<void> {
     return this.client.call(({ tables }) => {
       for (const table of [tables.handedOverEntries, tables.handedOverAttempts] as Map<number, unknown>[])

@@ -6,7 +6,7 @@ import type { Scheduler } from '../core/scheduler.ts';
 import type { SimProcess } from '../core/sim-process.ts';
 import type { MysqlServer } from './mysql-server.ts';
 
-/** Why a transaction has no answer: `unable` when it cannot have been done, `in_doubt` when nobody can say. */
+/** Why a transaction has no response: `unable` if it cannot have been executed, `in_doubt` if that is unknown. */
 export class StoreLost extends Error {
   override readonly name = 'StoreLost';
   readonly kind: 'unable' | 'in_doubt';
@@ -26,8 +26,8 @@ interface MysqlClientDependencies {
 }
 
 /**
- * A process's pool of connections to MySQL. Every transaction travels on its own, so they may overtake one another; it
- * happens at one moment, and may happen long after its client has given it up.
+ * A process's connection pool to MySQL. Transactions travel independently, so one may overtake another; each is
+ * executed at one moment, possibly long after its client has given up.
  */
 export class MysqlClient {
   readonly #deps: MysqlClientDependencies;
@@ -54,7 +54,7 @@ export class MysqlClient {
       let done = false;
       const cancel = this.#deadlines.begin(() => reject(new StoreLost(done ? 'in_doubt' : lost(), 'timed out')));
       let sent = false;
-      // Whether the commit was sent before the connection died is for chance to say: what did not arrive was not done.
+      // Chance decides whether the commit was sent before the connection broke: what did not arrive was not executed.
       const lost = () => (sent || random.chance(0.5) ? 'in_doubt' : 'unable');
       const answer = (settle: () => void) => {
         const backMs = link.back.arrival();

@@ -2,15 +2,15 @@ import type { Scheduler } from '../core/scheduler.ts';
 import { EPOCH_MS } from '../core/sim-process.ts';
 import { Tables } from './tables.ts';
 
-/** One MySQL server: its tables, its clock, and whether it answers. */
+/** A MySQL server: its tables, its clock, and whether it responds. */
 export class MysqlServer {
   readonly tables = new Tables();
   readonly #scheduler: Scheduler;
-  /** Until then it refuses connections. */
+  /** It refuses connections until this time. */
   #awayUntilMs = 0;
-  /** Until then so many transactions, of 1, are chosen as the victim of a deadlock. */
+  /** Until this time, this fraction of transactions is chosen as the victim of a deadlock. */
   deadlocks = 0;
-  /** Until then so many commits, of 1, are done and never answered. */
+  /** Until this time, this fraction of commits is executed without a response. */
   unknownCommits = 0;
 
   constructor(scheduler: Scheduler) {
@@ -23,7 +23,7 @@ export class MysqlServer {
   get nowMs(): number {
     return this.#scheduler.nowMs;
   }
-  /** Its clock on the wall, ms since 1970. */
+  /** Its wall clock, ms since 1970. */
   get wallMs(): number {
     return EPOCH_MS + Math.floor(this.#scheduler.nowMs) + this.#wallOffsetMs;
   }
@@ -37,7 +37,7 @@ export class MysqlServer {
   goAwayFor(ms: number): void {
     this.#awayUntilMs = this.#scheduler.nowMs + ms;
   }
-  /** Somebody holds a lock that the flush needs. */
+  /** Another session holds a lock that the flush needs. */
   get flushBlocked(): boolean {
     return this.#scheduler.nowMs < this.#flushBlockedUntilMs;
   }

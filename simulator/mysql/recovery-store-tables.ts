@@ -10,7 +10,7 @@ import type { MysqlServer } from './mysql-server.ts';
 import { RecoveryTables } from './recovery-tables.ts';
 import type { RecoveryRow, Tables } from './tables.ts';
 
-/** What a page finds. */
+/** The state that a page reads. */
 interface Found {
   mysql: MysqlServer;
   now: Authority & { cacheEpoch: number };
@@ -134,7 +134,7 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
     });
   }
 
-  /** What follows on the cursor without a gap. */
+  /** Flushes the entries that follow the cursor without a gap. */
   async #flushHandedOver({ epoch, cacheEpoch }: Authority): Promise<boolean> {
     return this.client.call((mysql) => {
       const { tables } = mysql;

@@ -195,15 +195,15 @@ export class RecoveryTables {
       if (!tables.unsettled.has(key)) tables.set(tables.unsettled, key, { kind, id, accounts });
     }
   }
-  /** Whether MySQL has it. @throws IntegrityError when what it has is something else */
-  isCommitted({ transfers, changes }: Tables, items: Journaled, epoch: number): boolean {
+  /** Whether MySQL has it. @throws IntegrityError if MySQL has different content under its id */
+  isCommitted({ transfers, changes }: Tables, item: Journaled, epoch: number): boolean {
     const [existing, expected] =
-      items.kind === 'transfers'
-        ? [transfers.get(items.id), { ...items.outcome, replayed: true, persisted: true }]
-        : [changes.get(items.id), { ...items.change, epoch }];
+      item.kind === 'transfers'
+        ? [transfers.get(item.id), { ...item.outcome, replayed: true, persisted: true }]
+        : [changes.get(item.id), { ...item.change, epoch }];
     if (!existing) return false;
     if (isDeepStrictEqual(withoutTimes(existing), withoutTimes(expected))) return true;
-    throw new IntegrityError(`${items.kind} ${items.id} has different content in MySQL than in the journal`);
+    throw new IntegrityError(`${item.kind} ${item.id} has different content in MySQL than in the journal`);
   }
 
   /** The next page of what was handed over. */
@@ -233,7 +233,7 @@ export class RecoveryTables {
     return Math.max(tables.cursor.seq, this.knownOf(tables, epoch));
   }
 
-  /** Attempts in doubt that were neither received nor are in MySQL: each once, in order. */
+  /** In-doubt attempts that were not received and are not in MySQL: each once, in order. */
   attemptsInDoubt(tables: Tables, epoch: number): InDoubtAttempt[] {
     const byText = new Map<string, InDoubtAttempt>();
     for (const { received, kind, id, accounts } of tables.handedOverAttempts.get(epoch)?.values() ?? []) {
@@ -259,7 +259,7 @@ export class RecoveryTables {
 
 const placeOf = ({ id, accounts }: InDoubtAttempt): string => [id, ...accounts].join('\n');
 
-/** The next page, kind by kind, and where the one after it begins; null after the last. */
+/** The next page, one kind after the other, and where the following one begins; null after the last. */
 function pageOf(
   all: readonly InDoubtAttempt[],
   position: string,

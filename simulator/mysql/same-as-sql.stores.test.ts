@@ -106,7 +106,7 @@ function simulated(): { stores: Stores; until<T>(promise: Promise<T>): Promise<T
 
 const CLOCKS = ['ageMs', 'silentMs', 'redisSinceMs', 'acceptedAt', 'acceptedUpTo', 'readAt'];
 
-/** What a call came to, without times and words. */
+/** The result of a call, without times and texts. */
 async function saidBy(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     (value) => ({ value: plain(value) }),
@@ -125,7 +125,7 @@ function plain(value: unknown): unknown {
   if (Buffer.isBuffer(value)) return value.toString('hex');
   if (Array.isArray(value)) return value.map(plain);
   if (value === null || typeof value !== 'object') return value ?? null;
-  // Where the recovery is shows the row, which is compared after every step.
+  // The progress of the recovery is in its row, which is compared after every step.
   if ('working' in value) return { working: (value.working as Recovery).phase };
   const fields = Object.entries(value).filter(([name]) => !CLOCKS.includes(name));
   return Object.fromEntries(fields.sort().map(([name, one]) => [name, plain(one)]));
@@ -136,7 +136,7 @@ type Step = Exclude<
   'step'
 >;
 
-/** The same calls at both, and a model of Redis that makes the journals. */
+/** Makes the same calls on both, with a model of Redis that produces the journals. */
 class Pair {
   readonly #random: Random;
   readonly #real = real();
@@ -341,7 +341,7 @@ class Pair {
   }
 }
 
-/** What is worth a try, by mode. */
+/** The calls that make sense in each mode. */
 const NEXT = {
   CACHE: {
     write: 8,
@@ -381,7 +381,7 @@ it('the tables do what the statements do, over random histories', { timeout: 1_8
     for (let step = 0; step < STEPS; step++) await pair.step();
     for (const [kind, times] of pair.said) said.set(kind, (said.get(kind) ?? 0) + times);
   }
-  // Every call was seen to be done, and most of them to be refused.
+  // Every call succeeded at least once, and most were refused at least once.
   const kinds = [...said.keys()];
   const done = [
     'move',

@@ -83,7 +83,8 @@ export class Tables {
   #undo: (() => void)[] | null = null;
 
   /**
-   * All of it or, when it throws, nothing. Transactions do not overlap: one that waits for a lock is one that comes later.
+   * Takes effect completely or, if it throws, not at all. Transactions do not overlap: one that waits for a lock is
+   * modeled as a later one.
    */
   transaction<T>(work: () => T): T {
     const undo: (() => void)[] = [];
@@ -124,7 +125,7 @@ export class Tables {
     for (const key of [...table.keys()]) this.delete(table, key);
   }
 
-  /** To their absolute places, by optimistic lock on version and balance. @throws IntegrityError */
+  /** Sets the absolute balances, with an optimistic lock on version and balance. @throws IntegrityError */
   moveAccounts(moves: readonly AccountMove[]): void {
     for (const move of moves) {
       const account = this.accounts.get(move.accountId);
@@ -168,7 +169,7 @@ export class Tables {
   }
 }
 
-/** As it is read again: it stands in MySQL, so any answer made of it is a replay. */
+/** As it is read later: it is committed in MySQL, so any answer made from it is a replay. */
 const stored = (outcome: Outcome): Outcome => ({ ...outcome, replayed: true, persisted: true });
 
 export const keyOf = (kind: InDoubtAttempt['kind'], id: string): string => `${kind} ${id}`;

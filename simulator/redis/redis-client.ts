@@ -27,9 +27,9 @@ interface RedisClientDependencies {
   link: Link;
   connectTimeoutMs: number;
   commandTimeoutMs: number;
-  /** The identity that it hands to the scripts. */
+  /** The identity that it passes to the scripts. */
   ledgerId: string;
-  /** Runs when a connection that was ready is none any more. */
+  /** Called when a connection that was ready is lost. */
   onClose(): void;
 }
 
@@ -40,10 +40,10 @@ interface Request {
 interface Connection {
   node: RedisNode;
   open: boolean;
-  /** The server has reset it: what is still on its way there comes to nothing. */
+  /** The server has reset it: commands that have not arrived yet are discarded. */
   severed: boolean;
   requests: Set<Request>;
-  /** Nothing overtakes on one connection. */
+  /** Commands on one connection stay in order. */
   lastThereMs: number;
   lastBackMs: number;
   forget(): void;
@@ -79,7 +79,7 @@ export class RedisClient implements CacheServer, CacheKeeper {
   async probe(): Promise<void> {
     await this.#call('ping', false, async () => 'PONG');
   }
-  /** Gives the connection up, with all that is under way on it, and makes a new one. */
+  /** Gives up the connection and everything in progress on it, and opens a new one. */
   cut(): void {
     if (this.#connection) this.#close(this.#connection);
   }
@@ -88,7 +88,7 @@ export class RedisClient implements CacheServer, CacheKeeper {
     return this.#call('register', true, ({ model }) => model.register(caller, marker));
   }
   apply(caller: Caller, items: readonly ApplyItem[]): Promise<ApplyReply> {
-    // As they are when they are sent: the pod's own objects go on changing.
+    // A copy as of sending: the pod's own objects continue to change.
     const packed = items.map(({ order, payload, lookupCursor }) => ({ order, payload, lookupCursor }));
     return this.#call('apply', true, async (node) => {
       if (node.full) throw new CacheError('unable', 'OOM');
@@ -142,7 +142,7 @@ export class RedisClient implements CacheServer, CacheKeeper {
   activate(epoch: number, replid: string, marker: string, lookupHorizon: number): Promise<string> {
     return this.#call('activate', true, ({ model }) => model.activate(epoch, replid, marker, lookupHorizon), epoch);
   }
-  /** SCAN, then the script: two commands, with whatever happens between them. */
+  /** SCAN, then the script: two commands, and anything may happen between them. */
   async sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>): Promise<void> {
     await this.#call('scan', false, async () => []);
     await this.#call('sweep', true, ({ model }) => model.sweepEpochsBefore(epoch, caller));
@@ -248,7 +248,7 @@ export class RedisClient implements CacheServer, CacheKeeper {
     connection.forget = node.onCrash(() => {
       connection.forget();
       connection.severed = true;
-      // The reset travels like everything else, and is lost like everything else.
+      // The reset is a message like any other, and can be lost like any other.
       const arrivalMs = link.back.arrival();
       if (arrivalMs !== null) scheduler.at(arrivalMs, () => this.#close(connection), process);
     });
@@ -283,7 +283,7 @@ export class RedisClient implements CacheServer, CacheKeeper {
     });
   }
 
-  /** A connection whose other end is gone without a word would never break. */
+  /** Without this, a connection whose peer vanished silently would never break. */
   #watch(): void {
     const { process, commandTimeoutMs } = this.#deps;
     process.after(commandTimeoutMs, () => {

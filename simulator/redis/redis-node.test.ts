@@ -87,7 +87,7 @@ it('what was answered survives a crash; what was not may be lost; the restart ha
   expect(lost).toBeGreaterThan(0);
 });
 
-it('a frozen server runs what it was sent when it thaws, also from a connection that was given up', async () => {
+it('a frozen server executes what it was sent when it thaws, even from a connection that was given up', async () => {
   const { scheduler, node, client, apply, until, seqOf, closes } = await stage(3);
   node.freeze();
   const attempt = apply();
@@ -114,7 +114,7 @@ it('a promoted replica has what it had received, under another replid', async ()
   await expect(node.model.read(caller, [])).rejects.toMatchObject({ reason: 'demoted' });
 });
 
-it('a reply that is lost leaves the command done and in doubt; a connection that is cut fails all at once', async () => {
+it('a lost reply leaves an executed command in doubt; a broken connection fails all its commands at once', async () => {
   const { scheduler, node, link, client, apply, until, seqOf } = await stage(5);
   link.back.cutFor(50, true);
   await expect(until(apply())).rejects.toMatchObject({ kind: 'in_doubt' });

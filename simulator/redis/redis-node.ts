@@ -4,48 +4,48 @@ import type { Random } from '../core/random.ts';
 import type { Scheduler } from '../core/scheduler.ts';
 import { EPOCH_MS } from '../core/sim-process.ts';
 
-/** A command as the server runs it. */
+/** A command as the server executes it. */
 export interface Command {
   name: string;
-  /** What it changes goes into the append-only file. */
+  /** Its changes are written to the append-only file. */
   writes: boolean;
   /** The epoch that it activates. */
   begins?: number;
   run(node: RedisNode): Promise<unknown>;
 }
 
-/** Whoever waits for the reply. */
+/** The client that waits for the reply. */
 interface Arrived {
   command: Command;
   reply(answer: Reply): void;
 }
 export type Reply = { ok: true; value: unknown } | { ok: false; error: unknown };
 
-/** A write as it can be done again: by which name the server went at that time, and what was done. */
+/** A write that can be replayed: the server's name at that time, and the command. */
 interface LogEntry {
   replid: string;
-  /** The server's clock when it was done: what is done again has the times that it had. */
+  /** The server's clock at the time: a replayed write has its original times. */
   atMs: number;
   run(node: RedisNode): Promise<unknown>;
-  /** It was refused: nothing of it is in the file. */
+  /** It was refused, so the file contains nothing of it. */
   refused: boolean;
 }
 
 export type NewModel = (replid: string) => CacheModel;
 
 /**
- * One Redis server: `appendfsync always`, so the replies of a turn go out when what the turn wrote is on disk. Its data is
- * the model of the Lua scripts; its append-only file is the list of what was written, and a restart does that again.
+ * A Redis server with `appendfsync always`: the replies of a turn are sent once its writes are on disk. Its data is the
+ * model of the Lua scripts; its append-only file is the list of writes, which a restart replays.
  */
 export class RedisNode {
-  /** `appenddirname`: the name that does not replicate. */
+  /** `appenddirname`: the name that is not replicated.: the name that does not replicate. */
   readonly name: string;
   state: 'up' | 'down' | 'frozen' = 'up';
   connectedReplicas = 0;
-  /** The epochs that were activated on this server and whose keys no fault has taken from it. */
+  /** The epochs that were activated on this server and whose keys no fault has deleted. */
   readonly begun = new Set<number>();
   replicationForbidden: boolean;
-  /** Until then every script that may need memory is refused. */
+  /** Until this time, every script that may need memory is refused. */
   fullUntilMs = 0;
   model: CacheModel;
   #log: LogEntry[] = [];
@@ -54,10 +54,10 @@ export class RedisNode {
   #unsent: (() => void)[] = [];
   #syncing = false;
   #syncDue = false;
-  /** Grows with every crash: what belonged to the life before does not happen. */
+  /** Incremented by every crash: events from before it are discarded. */
   #life = 0;
   #wallOffsetMs = 0;
-  /** While the log is done again. */
+  /** True while the file is being replayed. */
   #replayedMs: number | null = null;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
@@ -84,7 +84,7 @@ export class RedisNode {
     this.model = this.#modelOf(this.#random.hex(40));
   }
 
-  /** Its clock on the wall, ms since 1970. */
+  /** Its wall clock, ms since 1970. */
   get wallMs(): number {
     return EPOCH_MS + Math.floor(this.#scheduler.nowMs) + this.#wallOffsetMs;
   }
@@ -99,7 +99,7 @@ export class RedisNode {
   get role(): 'master' | 'slave' {
     return this.model.role;
   }
-  /** A server that reads its append-only file takes all of it, whatever its memory. */
+  /** A server that loads its append-only file loads all of it, regardless of its memory limit. */
   get full(): boolean {
     return this.#replayedMs === null && this.#scheduler.nowMs < this.fullUntilMs;
   }
@@ -114,13 +114,16 @@ export class RedisNode {
     this.#turn();
   }
 
-  /** Runs when the server's connections break. @returns what ends it */
+  /** Called when the server's connections break. @returns a function that unsubscribes */
   onCrash(listener: () => void): () => void {
     this.#crashListeners.add(listener);
     return () => this.#crashListeners.delete(listener);
   }
 
-  /** Stops answering; what arrives waits, also what comes on connections that their clients give up meanwhile. */
+  /**
+   * Stops responding; incoming commands wait, including those on connections that their clients give up in the
+   * meantime.
+   */
   freeze(): void {
     if (this.state === 'up') this.state = 'frozen';
   }
@@ -131,7 +134,7 @@ export class RedisNode {
     else this.#turn();
   }
 
-  /** Dies: what was not on disk is gone, but for some of it; nobody was told of it. */
+  /** Crashes: most of what was not on disk is lost; no reply was sent for it. */
   crash(): void {
     this.state = 'down';
     this.#life += 1;
@@ -149,14 +152,14 @@ export class RedisNode {
     this.#synced = 0;
     this.begun.clear();
   }
-  /** Comes back with what its disk has, under a new replid. */
+  /** Restarts with what is on its disk, under a new replid. */
   start(): void {
     if (this.state !== 'down') return;
     this.#rebuild(this.#log, this.#random.hex(40));
     this.state = 'up';
   }
 
-  /** Becomes what another server was when it had written so much. */
+  /** Takes the state that another server had after this many writes. */
   resyncFrom(other: RedisNode, upTo: number): void {
     this.#life += 1;
     this.#waiting = [];
@@ -180,7 +183,7 @@ export class RedisNode {
   #modelOf(replid: string): CacheModel {
     const model = this.#newModel(replid);
     model.now = () => this.#replayedMs ?? this.wallMs;
-    // As if at random, but the same when the log is done again.
+    // Looks random, but is the same when the file is replayed.
     const rank = ({ accountId, seq }: CachedAccount) =>
       Math.imul(seq + accountId.charCodeAt(accountId.length - 1) * 31, 0x9e3779b1) >>> 0;
     model.evict = (clean, needed) => [...clean].sort((a, b) => rank(a) - rank(b)).slice(0, needed);
@@ -194,7 +197,7 @@ export class RedisNode {
       if (entry.refused) continue;
       this.model.replid = entry.replid;
       this.#replayedMs = entry.atMs;
-      // The model works at once; its promise only says so later.
+      // The model executes immediately; its promise only reports that later.
       entry.run(this).catch(() => {});
     }
     this.#replayedMs = null;
@@ -204,7 +207,7 @@ export class RedisNode {
     this.#synced = log.length;
   }
 
-  /** One turn of its event loop: all that has arrived, then one fsync, then the replies. */
+  /** One turn of its event loop: everything that has arrived, then one fsync, then the replies. */
   #turn(): void {
     if (this.state !== 'up' || this.#syncing || this.#waiting.length === 0) return;
     const arrived = this.#waiting;
@@ -214,7 +217,7 @@ export class RedisNode {
     for (const { command, reply } of arrived) {
       const { replid } = this;
       const entry: LogEntry = { replid, atMs: this.wallMs, run: command.run, refused: false };
-      // In the order in which they run, whichever of the promises is the first to tell.
+      // In the order of execution, no matter which promise resolves first.
       if (command.writes) this.#log.push(entry);
       const answered = command.run(this).then(
         (value): Reply => {

@@ -1,7 +1,7 @@
 import type { SimProcess } from '../core/sim-process.ts';
 import type { RedisNode } from './redis-node.ts';
 
-/** The name under which Redis is reached: to which server a new connection goes; it may differ for a while. */
+/** The address of Redis: which server a new connection reaches; processes may see different servers for a while. */
 export class RedisService {
   readonly nodes: RedisNode[] = [];
   #current: RedisNode | null = null;
@@ -13,7 +13,7 @@ export class RedisService {
   pointTo(node: RedisNode | null): void {
     this.#current = node;
   }
-  /** For this process alone the name still means another server. */
+  /** Only for this process, the address still leads to another server. */
   pointOneTo(process: SimProcess, node: RedisNode | null): void {
     this.#others.set(process, node);
   }

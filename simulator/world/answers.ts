@@ -2,7 +2,7 @@ import { PROBLEMS, type ProblemCode } from '../../app/domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../app/domain/types.ts';
 import type { Answer, TransferContent } from '../../verification/checker/history.ts';
 
-/** What a client of the simulator gets for a request. */
+/** The answer that a simulated client gets. */
 export type Reply<T> =
   | { kind: 'value'; value: T }
   | { kind: 'problem'; code: ProblemCode }
@@ -36,7 +36,7 @@ function outcomeAnswer(outcome: Outcome): Answer {
   return { kind: 'posted', source: outcome.source, destination: outcome.destination, ...facts };
 }
 
-/** Whether a problem leaves it open what became of the request. */
+/** Whether a problem leaves the outcome of the request unknown. */
 export const isOpen = (code: ProblemCode): boolean => code === 'outcome_unknown' || code === 'internal_error';
 
 /** In a few words, for the trace and for the hash of a run. */

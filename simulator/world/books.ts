@@ -6,7 +6,7 @@ import { answersIn, type History, isOutcome } from '../../verification/checker/h
 import type { Tables } from '../mysql/tables.ts';
 import { contentOf } from './answers.ts';
 
-/** What the model of MySQL holds, in the form of the checker. */
+/** The contents of the model of MySQL, in the form of the checker. */
 export function booksIn(tables: Tables, history: History): Books {
   const sums: Record<string, bigint> = {};
   for (const { currency, balance } of tables.accounts.values()) {

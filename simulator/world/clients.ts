@@ -27,7 +27,7 @@ interface ClientDependencies {
   plan: ClientPlan;
   pods(): readonly SimPod[];
   note(what: string): void;
-  /** Told when "persisted" was answered, at that very moment. */
+  /** Called at the moment when "persisted" was answered. */
   onPersisted(outcome: Outcome): void;
 }
 
@@ -36,17 +36,17 @@ export class SharedOrders {
   readonly recent: TransferOrder[] = [];
 }
 
-/** One client: sends what chance says to whichever pod, takes answers, and tries again under the same id when it should. */
+/** A client: sends random requests to any pod, receives answers, and retries under the same id when it should. */
 export class Client {
   readonly #deps: ClientDependencies;
   readonly #shared: SharedOrders;
-  /** As this client last read them, by account. */
+  /** As this client last read them, by account id. */
   readonly #settingsVersions = new Map<string, number>();
   #correlations = 0;
   #stopped = false;
   /** Requests without an answer. */
   asked = 0;
-  /** Transfers that are being brought to an outcome. */
+  /** Transfers whose outcome is being determined. */
   settling = 0;
 
   constructor(deps: ClientDependencies, shared: SharedOrders) {
@@ -75,7 +75,7 @@ export class Client {
       case 'again': {
         if (this.#shared.recent.length === 0) return;
         const order = random.pick(this.#shared.recent);
-        // At times with other content: that is a 409, whoever was first.
+        // Sometimes with other content: the second request then gets a 409.
         return void this.#transfer([{ ...order, ...this.#different(order), correlationId: this.#correlation() }]);
       }
       case 'batch':
@@ -131,14 +131,14 @@ export class Client {
     const { random, process } = this.#deps;
     const durability: Durability = random.chance(0.1) ? 'persisted' : 'cache';
     const again = await this.#send(orders, durability, this.#pickPod());
-    // Some give up: nobody asks again what became of it.
+    // Some clients give up and never ask for the outcome.
     if (again.length === 0 || this.#stopped || random.chance(0.2)) return;
     await process.sleep(random.exponential(300));
     if (this.#stopped) return;
     for (const order of again) void this.#transfer([{ ...order, correlationId: this.#correlation() }]);
   }
 
-  /** Sends it until its outcome is known. For the end of a run. */
+  /** Sends it until its outcome is known. Used at the end of a run. */
   async settle(transactionId: string, content: TransferContent): Promise<void> {
     const { process } = this.#deps;
     this.settling += 1;

@@ -3,7 +3,7 @@ import type { RedisNode } from '../redis/redis-node.ts';
 import type { Fault, FaultKind } from './themes.ts';
 import type { World } from './world.ts';
 
-/** Lets a fault happen, and end. */
+/** Starts a fault, and ends it. */
 export function begin(world: World, fault: Fault): void {
   if (world.healed) return;
   world.note(
@@ -12,7 +12,7 @@ export function begin(world: World, fault: Fault): void {
   FAULTS[fault.kind](world, fault);
 }
 
-/** What a fault leads to; when all has been healed before, to nothing. */
+/** The consequence of a fault; none if everything has been repaired before. */
 const later = (world: World, ms: number, action: () => void): void => {
   world.scheduler.after(ms, () => {
     if (!world.healed) action();
@@ -20,7 +20,7 @@ const later = (world: World, ms: number, action: () => void): void => {
 };
 const victim = <T>(all: readonly T[], { which }: Fault): T | undefined => all[Math.floor(which * all.length)];
 
-/** One way, or both. */
+/** In one direction or both. */
 function cut(world: World, process: SimProcess, store: 'redis' | 'mysql', { forMs, part }: Fault): void {
   const link = world.linksOf(process)[store];
   const loses = part * 10 - Math.floor(part * 10) < 0.5;
@@ -56,7 +56,7 @@ const FAULTS: Record<FaultKind, (world: World, fault: Fault) => void> = {
     const old = world.redis.current;
     world.redis.pointTo(world.newNode());
     leave(world, old, part);
-    // The address may go back.
+    // The address may lead to the previous server again.
     later(world, forMs, () => {
       if (part < 0.5 && old && old.role === 'master') world.redis.pointTo(old);
       world.redis.agree();
@@ -181,7 +181,7 @@ function pause(world: World, process: SimProcess | undefined, ms: number): void 
   later(world, ms, () => process?.resume());
 }
 
-/** Most turn to where the name points now; some stay where they are for a while. */
+/** Most processes connect to where the address leads now; some keep their old connection for a while. */
 function leave(world: World, old: RedisNode | null, part: number): void {
   for (const { process, redis } of [...world.livePods, ...world.liveKeepers]) {
     if (world.random.chance(0.2 + 0.7 * part)) redis.cut();
@@ -189,7 +189,10 @@ function leave(world: World, old: RedisNode | null, part: number): void {
   }
 }
 
-/** A replica that lags takes over while the old master lives on for some; later that one comes back as a replica. */
+/**
+ * A lagging replica is promoted while the old master still serves some processes; later the old master returns as a
+ * replica.
+ */
 function promote(world: World, { forMs, part }: Fault): void {
   const old = world.redis.current;
   if (!old || !world.plan.redisReplicated) return;
@@ -204,7 +207,7 @@ function promote(world: World, { forMs, part }: Fault): void {
     old.demote();
     old.resyncFrom(replica, Math.max(0, replica.synced - world.random.whole(0, 2)));
   };
-  // Whoever is still connected to the old one may go on asking a replica.
+  // Processes that are still connected to the old master may continue to query a replica.
   if (world.random.chance(0.4)) later(world, world.random.exponential(80), resync);
   const aloneMs = world.random.chance(0.5) ? forMs / 6 : forMs;
   later(world, aloneMs, () => {
@@ -212,7 +215,7 @@ function promote(world: World, { forMs, part }: Fault): void {
     if (old.state === 'down') return;
     resync();
     for (const { redis } of [...world.livePods, ...world.liveKeepers]) redis.cut();
-    // And at times the first one is promoted back: it keeps its name, and has lost its past.
+    // Sometimes the first one is promoted back: it keeps its name, but has lost its data.
     if (part > 0.4 || world.redis.current !== replica) return;
     later(world, 50 + aloneMs / 4, () => {
       if (world.redis.current !== replica || old.state !== 'up') return;
@@ -224,7 +227,7 @@ function promote(world: World, { forMs, part }: Fault): void {
   });
 }
 
-/** Everything works again, and whoever is paused goes on. */
+/** Repairs everything, and resumes all paused processes. */
 export function healAll(world: World): void {
   world.note('all is healed');
   world.healed = true;
@@ -248,7 +251,7 @@ export function healAll(world: World): void {
     node?.crash();
     world.redis.pointTo(null);
   }
-  // Who still hangs on another server finds the right one.
+  // Processes that are still connected to another server find the right one.
   for (const { redis } of [...world.livePods, ...world.liveKeepers]) redis.cut();
   while (world.livePods.length < 2) world.startPod();
   if (world.liveKeepers.length === 0) world.startKeeper();

@@ -6,8 +6,9 @@ const PAUSE_MS = 120;
 const EPOCHS_AHEAD_MAX = 2;
 
 /**
- * A keeper of another ledger that was led to this Redis. It does not look whose Redis it is before it acts, so only the scripts
- * can refuse it. It leaves a Redis alone that has never held a ledger: that one belongs to whoever comes first.
+ * A keeper of another ledger that was connected to this Redis by mistake. It does not check the owner before it acts,
+ * so only the scripts can refuse it. It ignores a Redis that has never held a ledger, because the first ledger to claim
+ * such a Redis owns it.
  */
 export class ForeignKeeper {
   readonly process: SimProcess;
@@ -32,7 +33,7 @@ export class ForeignKeeper {
   async #act(): Promise<void> {
     const redis = this.#redis;
     const { replid } = await redis.inspect();
-    // From here on it is this server or none: every script compares the replid.
+    // From here on, only this server counts: every script compares the replid.
     const { state, fence } = await redis.ownership(replid);
     if (state === 'free' || fence === null) return;
     const epoch = fence + this.#whole(EPOCHS_AHEAD_MAX);

@@ -12,21 +12,21 @@ export interface Plan {
   accounts: number;
   amountMax: number;
   overdraftLimit: number;
-  /** How often a client changes an account; 100 is about the sum of everything else that it does. */
+  /** How often a client changes an account; 100 is about as often as everything else together. */
   changeWeight: number;
   cachedAccountsMax: number;
   idWindowMs: number;
-  /** Whether the servers have a name of their own, and can be replicated. */
+  /** Whether the servers have names of their own, and can be replicated. */
   redisNamed: boolean;
   redisReplicated: boolean;
   /** Clients and faults stop then. */
   loadMs: number;
-  /** In the end Redis is there again, or never comes back. */
+  /** At the end, Redis either works again or never comes back. */
   redisReturns: boolean;
   faults: Fault[];
 }
 
-/** @param about the theme, where it is not left to chance */
+/** @param about the theme, if it is not random */
 export function planOf(random: Random, about: Theme | null): Plan {
   const drawnMs = random.whole(5_000, 9_000);
   const drawn = themeOf(random);

@@ -24,7 +24,7 @@ import { RecoveryStoreTables } from '../mysql/recovery-store-tables.ts';
 import type { RedisClient } from '../redis/redis-client.ts';
 import type { NewModel } from '../redis/redis-node.ts';
 
-/** What the real code of a pod is given. */
+/** What the real code of a pod receives. */
 export interface PodPorts {
   authority: PodAuthority;
   handOverStore: HandOverStore;
@@ -33,7 +33,7 @@ export interface PodPorts {
   database: LedgerDatabase;
   direct: DirectServer;
   cut(): void;
-  /** Ends the process in order. */
+  /** Stops the process in an orderly way. */
   stop(session: PodSession): Promise<void>;
   /** What the ledger sees of the session. */
   session(session: Session): Session;
@@ -41,7 +41,7 @@ export interface PodPorts {
   ledger(ledger: Ledger): Ledger;
 }
 
-/** What the real code of a keeper is given. */
+/** What the real code of a keeper receives. */
 export interface KeeperPorts {
   authority: KeeperAuthority & {
     markRetired(podId: string, seq: number): Promise<void>;
@@ -56,12 +56,12 @@ export interface KeeperPorts {
 }
 
 /**
- * How a system is put together. The protocol as it is: `PROTOCOL`. What breaks it on purpose replaces one of these, and
- * leaves the code of pod, keeper and recovery alone.
+ * How a system is assembled. `PROTOCOL` is the unmodified protocol. A mutant replaces one of these functions, and
+ * leaves the code of pod, keeper and recovery unchanged.
  */
 export interface Assembly {
   newModel: NewModel;
-  /** Writes that a crash of Redis may lose though it has answered them: none with `appendfsync always`. */
+  /** How many acknowledged writes a crash of Redis may lose: none with `appendfsync always`. */
   unsyncedMax: number;
   podPorts(mysql: MysqlClient, redis: RedisClient, clock: Clock): PodPorts;
   keeperPorts(mysql: MysqlClient, redis: RedisClient): KeeperPorts;

@@ -10,14 +10,14 @@ import { type Assembly, PROTOCOL } from './ports.ts';
 import type { Theme } from './themes.ts';
 import { type Finding, World } from './world.ts';
 
-/** How a run ended: open, or rightly waiting for what is gone. */
+/** How a run ended: open, or correctly waiting for lost data. */
 export type Ending = 'CACHE' | 'DIRECT' | 'frozen' | 'closed';
 
 export interface RunResult {
   seed: number;
   ending: Ending;
   violations: Finding[];
-  /** Of the whole run: the same seed gives the same. */
+  /** A hash of the whole run: the same seed gives the same hash. */
   hash: string;
   steps: number;
   transfers: number;
@@ -25,25 +25,25 @@ export interface RunResult {
   virtualMs: number;
 }
 
-/** Longest that the system may take to come back once everything works again, virtual ms. */
+/** Maximum time for the system to recover after everything is repaired, virtual ms. */
 const BACK_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 250;
 
 export interface RunOptions {
-  /** The protocol, when it is not broken on purpose. */
+  /** The protocol; by default the unmodified one. */
   assembly?: Assembly;
-  /** What the run is about, when that is not left to chance. */
+  /** The theme of the run; by default a random one. */
   theme?: Theme | null;
-  /** Gets every line of what happens. */
+  /** Called with a line for each event. */
   trace?: ((line: string) => void) | null;
 }
 
-/** One run: load and faults, healing, recovery, and the verdict. */
+/** One run: load and faults, repair, recovery, and the verdict. */
 export async function runSeed(
   seed: number,
   { assembly = PROTOCOL, theme = null, trace = null }: RunOptions = {},
 ): Promise<RunResult> {
-  // Nobody reads the stacks of all those time-outs, and they cost most of them.
+  // The stack traces of all these time-outs are never read, and are most of their cost.
   if (trace === null) Error.stackTraceLimit = 0;
   const random = new Random(seed);
   const plan: Plan = planOf(random.fork(), theme);
@@ -57,7 +57,8 @@ export async function runSeed(
   const ending = await comeBack(world);
   if (ending === 'CACHE' || ending === 'DIRECT') await audit(world);
   const found = violationsIn(world);
-  // What waits for ever is for an operator to end: after that the books must be sound again, without what was given up.
+  // An operator has to end what waits permanently: afterwards the books must be consistent again, apart from what was
+  // given up.
   if (found.length === 0 && (ending === 'frozen' || ending === 'closed')) await giveUp(world);
   const violations = [...world.violations, ...(found.length > 0 ? found : violationsIn(world))];
   world.note(`${ending}: ${violations.length} violations`);
@@ -73,7 +74,7 @@ export async function runSeed(
   };
 }
 
-/** Waits until the system is open again, or rightly is not. */
+/** Waits until the system is open again, or correctly stays closed. */
 async function comeBack(world: World): Promise<Ending> {
   const { scheduler, mysql, plan } = world;
   const deadline = scheduler.nowMs + BACK_WITHIN_MS;
@@ -90,7 +91,7 @@ async function comeBack(world: World): Promise<Ending> {
       state === 'CACHE' ? session.view() !== null : session.direct() !== null,
     );
     if (state === wanted && open && world.asked === 0) return state;
-    // Nothing will come any more; a while is given to what is still under way.
+    // Nothing new will arrive; this gives time to what is still in progress.
     if (state === null && scheduler.nowMs > deadline - BACK_WITHIN_MS * 0.75 && (await isLost(world))) {
       return mysql.tables.authority.mode === 'DIRECT' ? 'frozen' : 'closed';
     }
@@ -100,7 +101,7 @@ async function comeBack(world: World): Promise<Ending> {
   return ofEpoch() ?? 'closed';
 }
 
-/** An operator accepts the loss, and all goes on. */
+/** An operator accepts the loss, and the run continues. */
 async function giveUp(world: World): Promise<void> {
   const { scheduler, mysql, history } = world;
   const recoveryStore = world.operator();
@@ -113,7 +114,7 @@ async function giveUp(world: World): Promise<void> {
   };
   accept()
     .then((done) => {
-      // A keeper may have carried it out.
+      // A keeper may have completed it already.
       accepted = true;
       const givenUp = givenUpIn(mysql.tables, history, scheduler.nowMs);
       history.replaceBy(withoutGivenUp(history, givenUp));
@@ -123,14 +124,14 @@ async function giveUp(world: World): Promise<void> {
     .catch((error: unknown) => world.violations.push({ kind: 'stuck', what: `the loss cannot be accepted: ${error}` }));
   await scheduler.run(scheduler.nowMs + BACK_WITHIN_MS, () => accepted);
   if (!accepted) {
-    world.violations.push({ kind: 'stuck', what: 'a loss was accepted, and is not carried out' });
+    world.violations.push({ kind: 'stuck', what: 'a loss was accepted, but not applied' });
     return;
   }
   const ending = await comeBack(world);
   if (ending === 'CACHE' || ending === 'DIRECT') await audit(world);
 }
 
-/** Whether what is needed for the recovery is gone for good: then, and only then, the ledger may wait for an operator. */
+/** Whether data that the recovery needs is lost permanently: only then may the ledger wait for an operator. */
 async function isLost(world: World): Promise<boolean> {
   const { tables } = world.mysql;
   const { mode, cacheEpoch, marker, highestKnownSeq, replid, redisNode } = tables.authority;
@@ -142,14 +143,14 @@ async function isLost(world: World): Promise<boolean> {
     const journal = await node.model.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1).catch(() => null);
     const whole = journal?.marker === marker && journal.head.seq >= Math.max(highestKnownSeq ?? 0, tables.cursor.seq);
     const known = mode === 'DIRECT' || node.replid === replid || (redisNode !== '' && node.name === redisNode);
-    // A server that no fault has taken anything from has lost nothing: if it has, that is a bug.
+    // A server whose data no fault has deleted has lost nothing; if it has, that is a bug.
     if ((whole || node.begun.has(cacheEpoch)) && known) return false;
   }
   if (mode === 'DIRECT') return true;
   const notHandedOver = [...tables.pods.values()].filter(
     ({ epoch, handedOver }) => epoch === cacheEpoch && !handedOver,
   );
-  // A pod that lives must have handed over, and one that stopped in order must have handed over what it knew.
+  // A running pod must have handed over, and one that stopped in an orderly way must have handed over what it knew.
   const owes = (podId: string) =>
     world.pods.some(
       ({ process, stoppedWell }) => podId.startsWith(`${process.name}.`) && (process.alive || stoppedWell),
@@ -157,7 +158,7 @@ async function isLost(world: World): Promise<boolean> {
   return notHandedOver.length > 0 && !notHandedOver.some(({ podId }) => owes(podId));
 }
 
-/** Brings every id whose outcome nobody knows to one, reads everything, and waits for the flush. */
+/** Determines every unknown outcome, reads everything, and waits for the flush. */
 async function audit(world: World): Promise<void> {
   const { scheduler, history } = world;
   const auditor = world.newClient();

@@ -1,4 +1,7 @@
-/** Times of a simulated system, ms: the real ones, shortened, so that a run of half a minute sees many switches. */
+/**
+ * Time settings of a simulated system, ms: the real ones, shortened, so that a run of half a minute contains many
+ * switches.
+ */
 export const TIMES = {
   connectTimeoutMs: 400,
   commandTimeoutMs: 500,

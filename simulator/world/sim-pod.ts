@@ -24,7 +24,7 @@ export class SimPod {
   readonly redis: RedisClient;
   readonly session: PodSession;
   readonly ledger: Ledger;
-  /** It has stopped in order, and did not report that it could not hand over what it knows. */
+  /** It has stopped in an orderly way, and did not report a failed hand-over. */
   stoppedWell = false;
   readonly #ports: PodPorts;
   #failed = false;
@@ -70,7 +70,7 @@ export class SimPod {
     this.session.start();
   }
 
-  /** Ends in order: what clients have sent by now is answered, or lost with their connection. */
+  /** Stops in an orderly way: requests that clients have sent so far are answered, or lost with their connection. */
   async stop(): Promise<void> {
     await this.#ports.stop(this.session);
     this.stoppedWell = !this.#failed;
@@ -85,7 +85,7 @@ export class SimPod {
     this.process.kill();
     for (const listener of [...this.#onDeath]) listener();
   }
-  /** Runs when the process dies. @returns what ends it */
+  /** Called when the process dies. @returns a function that unsubscribes */
   onDeath(listener: () => void): () => void {
     this.#onDeath.add(listener);
     return () => this.#onDeath.delete(listener);

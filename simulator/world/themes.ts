@@ -1,6 +1,6 @@
 import type { Random } from '../core/random.ts';
 
-/** What can go wrong, and how often it does where all is left to chance. */
+/** The faults, and how often each occurs in a run without a theme. */
 const KINDS = {
   redisCrash: 12,
   redisDiskLost: 6,
@@ -32,11 +32,13 @@ const KINDS = {
   mostCutFromRedis: 3,
   podStart: 2,
 } as const;
-/** Faults of their own themes alone. */
+/** Faults that occur only in their own themes. */
 const APART = { foreignKeeper: 1 } as const;
 export type FaultKind = keyof typeof KINDS | keyof typeof APART;
 
-/** What goes wrong, when, and for how long; `which` picks a victim, `part` says how. All times are virtual ms. */
+/**
+ * A fault, when it begins, and how long it lasts; `which` selects a victim, `part` a variant. All times are virtual ms.
+ */
 export interface Fault {
   kind: FaultKind;
   atMs: number;
@@ -48,16 +50,16 @@ export interface Fault {
 }
 
 type Weights = Partial<Record<FaultKind, number>>;
-/** What ends an epoch. */
+/** Faults that end an epoch. */
 const ENDS = { redisDiskLost: 4, redisPromote: 4, redisSpare: 4, redisFreeze: 4, redisAway: 2, redisCrash: 3 };
-/** What ends an epoch with what only its Redis knew. */
+/** Faults that end an epoch and lose what only its Redis had. */
 const GOES = { redisDiskLost: 5, redisSpare: 3, redisPromote: 2, redisFreeze: 1, redisCrash: 1 };
-/** What keeps the flush back. */
+/** Faults that delay the flush. */
 const STALLS = { flushBlocked: 5, keepersPause: 3, slowKeepers: 4 };
 const SLEEPERS = { podPause: 5, keeperPause: 3, slowLinks: 2, podCutFromMysql: 4, podKill: 1 };
 const LATE_ANSWERS = { slowLinks: 5, podPause: 3, podCutFromMysql: 2, mysqlUnknownCommits: 2, redisFull: 1 };
 
-/** Faults as a theme lines them up. */
+/** The sequence of faults of a theme. */
 class Storm {
   readonly faults: Fault[] = [];
   readonly #random: Random;
@@ -79,16 +81,19 @@ class Storm {
   }
 }
 
-/** Trouble around one moment. */
+/** Several faults around one moment. */
 type Trouble = (storm: Storm, random: Random, atMs: number) => void;
 
 const TROUBLES = {
   anything(storm, random, atMs) {
     storm.some(KINDS, atMs);
-    // Trouble comes together: what is slow or cut off when Redis dies is where the holes are.
+    // Faults occur together: gaps arise where something is slow or cut off when Redis dies.
     storm.maybe(0.5, KINDS, atMs + random.between(-1_500, 1_500));
   },
-  /** Redis works, nobody hears of it, nothing is flushed, and then it is gone; at times it comes back. */
+  /**
+   * Redis executes commands whose replies are lost, nothing is flushed, and then Redis is lost; sometimes it comes
+   * back.
+   */
   lostReplies(storm, random, atMs) {
     const silentMs = random.between(50, 500);
     storm.some({ repliesLost: 1 }, atMs, silentMs + random.between(0, 1_500));
@@ -96,7 +101,7 @@ const TROUBLES = {
     storm.some(ENDS, atMs + silentMs, random.between(300, 4_000));
     storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
   },
-  /** Somebody sleeps through a switch, at times long enough to be retired, and goes on where it was. */
+  /** A process is paused during a switch, sometimes long enough to be retired, and continues where it was. */
   sleepers(storm, random, atMs) {
     const aheadMs = random.chance(0.5) ? random.between(0, 300) : random.between(1_500, 3_000);
     storm.some(SLEEPERS, atMs - aheadMs, aheadMs + random.between(300, 4_000));
@@ -105,12 +110,12 @@ const TROUBLES = {
     storm.some(ENDS, atMs, random.between(100, 2_500));
     storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
   },
-  /** Redis forgets ids and accounts all the time, and MySQL answers late. */
+  /** Redis evicts ids and accounts all the time, and MySQL responds slowly. */
   memory(storm, random, atMs) {
     storm.some(LATE_ANSWERS, atMs, random.between(300, 2_500));
     storm.maybe(0.25, ENDS, atMs + random.between(0, 1_000));
   },
-  /** Redis works, and most have lost it; pods come and go meanwhile. */
+  /** Redis works, but most processes have lost the connection; pods start and stop meanwhile. */
   divided(storm, random, atMs) {
     storm.some({ mostCutFromRedis: 1 }, atMs, random.between(1_500, 4_500));
     storm.maybe(0.4, { slowPods: 1 }, atMs + random.between(300, 1_000), random.between(500, 2_500));
@@ -119,7 +124,9 @@ const TROUBLES = {
     storm.maybe(0.3, STALLS, atMs - random.between(0, 300));
     storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
   },
-  /** A pod is given up, though it is only cut off, or has died with what only it knew; then Redis goes too. */
+  /**
+   * A pod is retired although it is only cut off, or it has died with records that only it had; then Redis is lost too.
+   */
   forgotten(storm, random, atMs) {
     const goneMs = random.between(2_300, 4_200);
     storm.some(
@@ -131,7 +138,7 @@ const TROUBLES = {
     else storm.some({ flushBlocked: 1 }, atMs + goneMs - random.between(100, 600), 1_300);
     storm.some({ redisDiskLost: 3, redisSpare: 2, redisPromote: 2, redisFreeze: 1 }, atMs + goneMs);
   },
-  /** Redis has lost the last that it said, to somebody who cannot tell. */
+  /** Redis has lost its latest replies, and the process that received them cannot report them. */
   halfHandedOver(storm, random, atMs) {
     storm.some({ flushBlocked: 1 }, atMs - random.between(100, 400), random.between(600, 2_000));
     storm.some(
@@ -141,7 +148,10 @@ const TROUBLES = {
     );
     storm.some({ redisPromote: 5, redisCrash: 3, redisSpare: 1 }, atMs, random.between(60, 1_500));
   },
-  /** A pod stops in order while nothing is flushed, and then Redis is gone: what it knew must have been handed over. */
+  /**
+   * A pod stops in an orderly way while nothing is flushed, and then Redis is lost: the pod must have handed over its
+   * records.
+   */
   stops(storm, random, atMs) {
     storm.some(STALLS, atMs - random.between(0, 300), random.between(2_000, 5_500));
     storm.some({ podStop: 1 }, atMs + random.between(0, 400), random.between(4_000, 9_000));
@@ -179,7 +189,7 @@ const TROUBLES = {
   },
 } satisfies Record<string, Trouble>;
 
-/** What a run is mostly about: left to chance alone, the narrow places are rarely met. */
+/** The theme of a run: without one, critical situations are rare. */
 const THEMES = {
   calm: { weight: 3 },
   anything: { weight: 22, everyMs: [800, 5_000] },
@@ -193,7 +203,7 @@ const THEMES = {
   renewals: { weight: 6, everyMs: [7_000, 11_000], loadTimes: 2 },
   changes: { weight: 6, everyMs: [2_500, 4_500] },
   foreign: { weight: 4, everyMs: [2_500, 5_000] },
-  /** Long enough for the journal to be trimmed and ids to be forgotten, with some trouble now and then. */
+  /** Long enough for the journal to be trimmed and ids to be forgotten, with a fault from time to time. */
   long: { weight: 3, everyMs: [3_000, 12_000], loadTimes: 5 },
 } as const satisfies Record<string, { weight: number; everyMs?: readonly [number, number]; loadTimes?: number }>;
 export type Theme = keyof typeof THEMES;
@@ -208,13 +218,13 @@ export const themeOf = (random: Random): Theme =>
     Object.fromEntries(Object.entries(THEMES).map(([theme, { weight }]) => [theme, weight])) as Record<Theme, number>,
   );
 
-/** How much longer the load goes on than in most runs. */
+/** How much longer the load lasts than in most runs. */
 export const loadTimesOf = (theme: Theme): number => {
   const about = THEMES[theme];
   return 'loadTimes' in about ? about.loadTimes : 1;
 };
 
-/** All that goes wrong in a run, in order of time. */
+/** All faults of a run, in order of time. */
 export function faultsOf(theme: Theme, random: Random, loadMs: number): Fault[] {
   const storm = new Storm(random);
   if (theme !== 'calm') {
@@ -222,7 +232,7 @@ export function faultsOf(theme: Theme, random: Random, loadMs: number): Fault[] 
     for (let atMs = random.between(600, 3_000); atMs < loadMs - 500; atMs += random.between(least, most)) {
       TROUBLES[theme === 'long' ? 'anything' : theme](storm, random, atMs);
     }
-    // The first activation, too, is a place where keepers meet.
+    // Keepers can compete for the first activation, too.
     storm.maybe(0.25, { slowKeepers: 1 }, random.between(50, 300), random.between(300, 900));
   }
   return storm.faults.sort((a, b) => a.atMs - b.atMs);

@@ -1,6 +1,6 @@
 import type { Random } from '../core/random.ts';
 
-/** A UUIDv7 whose chance can be repeated. */
+/** A UUIDv7 with reproducible random bits. */
 export function uuidV7(nowMs: number, random: Random): string {
   const time = nowMs.toString(16).padStart(12, '0');
   const chance = random.hex(18);

@@ -22,20 +22,20 @@ import { TIMES } from './settings.ts';
 import { SimKeeper } from './sim-keeper.ts';
 import { SimPod } from './sim-pod.ts';
 
-/** What the simulator itself finds, beside the checker. */
+/** Violations that the simulator itself detects, in addition to the checker. */
 export interface Incident {
   kind: keyof typeof INCIDENTS;
   what: string;
 }
 const INCIDENTS = {
   'not-persisted': 'an answer said "persisted", and MySQL did not have it',
-  foreign: 'something was done in the Redis of this ledger in the name of another one',
+  foreign: 'another ledger changed the Redis of this one',
   stuck: 'the system did not come back',
   broken: 'a component failed in a way that no fault explains',
 } as const;
 export type Finding = Violation | Incident;
 
-/** By which the models of Redis know their owner, as long as nobody says otherwise. */
+/** The identity by which the models of Redis know their owner, unless a test sets another one. */
 const OWN_LEDGER = 'ledger';
 
 /** The links of one process, by store. */
@@ -44,21 +44,21 @@ export interface Links {
   mysql: Link;
 }
 
-/** A whole system in virtual time: stores, pods, keepers and clients, and what they were told. */
+/** A whole system in virtual time: stores, pods, keepers and clients, and the answers that clients got. */
 export class World {
   readonly scheduler = new Scheduler();
-  /** A paused pod may carry out a request at any later time. */
+  /** A paused pod may execute a request at any later time. */
   readonly history = new Recording(Number.POSITIVE_INFINITY);
   readonly mysql = new MysqlServer(this.scheduler);
   readonly redis = new RedisService();
   readonly pods: SimPod[] = [];
-  /** Pods that take requests. */
+  /** Pods that accept requests. */
   readonly serving = new Set<SimPod>();
   readonly keepers: SimKeeper[] = [];
   readonly foreigners: ForeignKeeper[] = [];
   readonly clients: Client[] = [];
   readonly violations: Finding[] = [];
-  /** True once no fault may begin or go on. */
+  /** True once no fault may begin or continue. */
   healed = false;
   readonly plan: Plan;
   readonly random: Random;
@@ -171,7 +171,7 @@ export class World {
     );
   }
 
-  /** Somebody at a console. */
+  /** An operator at a console. */
   operator(): EpochRecoveryStore {
     const process = this.#process('operator');
     const { mysql, redis } = this.#clientsOf(process, () => {});
@@ -263,7 +263,7 @@ export class World {
     return { info: line('info'), warn: line('warn'), error: line('error') };
   }
 
-  /** What must never happen, whatever fails: the books contradict themselves. */
+  /** What must never happen, regardless of faults: the books contradict each other. */
   #broken(name: string, error: unknown): void {
     if (this.tracing) this.note(`${name} fails: ${error instanceof Error ? `${error.name} ${error.message}` : error}`);
     if (error instanceof CursorConflictError) return;

@@ -40,7 +40,7 @@ export interface Settings {
 
 /** What an answer says about an outcome beside its positions; a field is absent if the answer does not contain it. */
 interface OutcomeFacts {
-  /** Whether the outcome already existed. Not more than one request may be answered that it did not. */
+  /** Whether the outcome already existed. At most one request may be answered that it is new. */
   replayed?: boolean;
   /** Acceptance by the ledger, ms since 1970. */
   acceptedAt?: number;

@@ -3,12 +3,12 @@ import { sleep } from './time.ts';
 
 const LOOK_EVERY_MS = 150;
 const ANSWER_MS_MAX = 1_000;
-/** As the `failureThreshold` of a readiness probe: one late answer says that the machine is busy. */
+/** Like the `failureThreshold` of a readiness probe: a single late answer only means that the machine is busy. */
 const LATE_ANSWERS_MAX = 2;
 
 type Probed = 'ready' | 'unready' | 'late';
 
-/** Sends clients to the pods that say they are ready, as a Service of Kubernetes does; to any when none is. */
+/** Sends clients to ready pods, like a Service of Kubernetes; to any pod if none is ready. */
 export class Balancer implements Disposable {
   readonly #urls: readonly string[];
   readonly #ready = new Set<string>();

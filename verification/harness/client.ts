@@ -15,7 +15,7 @@ export class NoAnswer extends Error {
   }
 }
 
-/** For `catch`: no answer as a reply of its own, for those who only look again. */
+/** For `catch`: turns a missing answer into a reply, for callers that only poll. */
 export function silence(error: unknown): Reply {
   if (error instanceof NoAnswer) return { status: 0, body: error.message };
   throw error;
@@ -23,9 +23,9 @@ export function silence(error: unknown): Reply {
 
 export interface ClientOptions {
   connectionsMax?: number;
-  /** Usually longer than the service holds a request (10 s), so that its own word comes first. */
+  /** Usually longer than the service holds a request (10 s), so that the service answers first. */
   timeoutMs?: number;
-  /** For the connection alone; without it, `timeoutMs` is for everything. */
+  /** For connecting only; without it, `timeoutMs` covers everything. */
   connectMs?: number;
   /** Whether connections are kept for later requests. */
   keepAlive?: boolean;
@@ -107,7 +107,7 @@ export class Client implements Disposable {
 
 async function readBody(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
-  // Throws when the connection ends before the answer does: half an answer is none.
+  // Throws if the connection ends before the answer does: half an answer is no answer.
   for await (const chunk of response) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('utf8');
 }

@@ -23,14 +23,14 @@ export type Mode = 'CACHE' | 'CLOSING' | 'DIRECT' | 'REBUILDING';
 export interface ClusterOptions {
   pods?: number;
   keepers?: number;
-  /** The release that is started; this one, unless said otherwise. */
+  /** The release that is started; by default this one. */
   root?: string;
-  /** Each process reaches Redis and MySQL through wires of its own, which can be cut. */
+  /** Each process reaches Redis and MySQL through links of its own, which can be cut. */
   wired?: boolean;
   /** Settings of pods and keepers. */
   env?: Readonly<Record<string, string>>;
   redis?: Omit<RedisServerOptions, 'dir' | 'stack'> & { dir?: string };
-  /** Runs when everything has ended, whatever ended it. */
+  /** Called when everything has stopped, for any reason. */
   cleanUp?(): void;
 }
 
@@ -40,8 +40,8 @@ const READY_MS_MAX = 300_000;
 const BACK_MS_MAX = 300_000;
 
 /**
- * Pods, keepers, Redis and MariaDB as processes of this one, in a folder of their own. Unlike with `npm start` nobody starts
- * again what dies: the test does, when it likes. Whatever ends this process ends them, too.
+ * Pods, keepers, Redis and MariaDB as child processes, in a separate folder. Unlike with `npm start`, a process that
+ * dies is restarted only by the test. They stop when this process does, for any reason.
  */
 export class Cluster implements System, AsyncDisposable {
   readonly dir: string;
@@ -49,9 +49,9 @@ export class Cluster implements System, AsyncDisposable {
   readonly mysql: Member;
   readonly pods: readonly Service[];
   readonly keepers: readonly Service[];
-  /** Set when something was found: data and logs stay for a look, under another name. */
+  /** Set if the test has failed: data and logs are kept for inspection, under another name. */
   keep = false;
-  /** The only address that clients know, once there is one. */
+  /** The only address that clients use, once there is one. */
   proxy: string | null = null;
   readonly #apiKey: string;
   readonly #address: StackFile['mysql'];
@@ -145,7 +145,7 @@ export class Cluster implements System, AsyncDisposable {
     await this.untilBack();
   }
 
-  /** What processes of a release get to know, this one's unless said otherwise. */
+  /** The settings that processes of a release get; by default those of this one. */
   around(root = ROOT): Surroundings {
     const { password, port } = this.#address;
     return {
@@ -157,7 +157,7 @@ export class Cluster implements System, AsyncDisposable {
     };
   }
 
-  /** As a release does before its first process starts. */
+  /** Migrates, as before the first process of a release starts. */
   migrate(root = ROOT): Promise<void> {
     return migrate(this.around(root), new AbortController().signal);
   }
@@ -177,10 +177,10 @@ export class Cluster implements System, AsyncDisposable {
     return this.proxy === null ? this.#balancer.addresses : [this.proxy];
   }
 
-  /** Nobody else ends what is ours. */
+  /** Only this process stops what it has started. */
   assertRunning(): void {}
 
-  /** One that the cluster did not begin with, and ends with it. */
+  /** Adds a process, which stops with the cluster. */
   add<M extends Member>(member: M): M {
     this.#others.add(member);
     return member;
@@ -193,12 +193,12 @@ export class Cluster implements System, AsyncDisposable {
     return memberAt(this.keepers, index);
   }
 
-  /** Every pod can serve. */
+  /** Waits until every pod can serve. */
   async untilReady(msMax = READY_MS_MAX): Promise<void> {
     await until('all pods are ready', msMax, () => this.#balancer.readyCount === this.pods.length);
   }
 
-  /** Straight from MySQL, which must be there. */
+  /** Read directly from MySQL, which must be running. */
   async query(sql: string): Promise<RowDataPacket[]> {
     try {
       this.#mysql ??= await Mysql.open(this.#address);
@@ -215,7 +215,7 @@ export class Cluster implements System, AsyncDisposable {
     return row?.['mode'];
   }
 
-  /** Seen as soon as it is so; MySQL may be away meanwhile. */
+  /** Polls often, so that the change is noticed immediately; MySQL may be unavailable meanwhile. */
   async untilMode(mode: Mode, msMax: number): Promise<void> {
     const deadline = performance.now() + msMax;
     for (;;) {
@@ -226,13 +226,13 @@ export class Cluster implements System, AsyncDisposable {
     }
   }
 
-  /** All pods serve from the cache. */
+  /** Waits until all pods serve from the cache. */
   async untilBack(msMax = BACK_MS_MAX): Promise<void> {
     await this.untilMode('CACHE', msMax);
     await this.untilReady(msMax);
   }
 
-  /** Who moved the authority last: keepers write the name of their process into their log. */
+  /** The keeper that moved the authority last: keepers write the name of their process into its log. */
   async mover(): Promise<Service | null> {
     const [row] = await this.query('SELECT changed_by FROM authority_log ORDER BY epoch DESC LIMIT 1');
     return this.keepers.find(({ log }) => log.includes(String(row?.['changed_by']))) ?? null;
@@ -242,7 +242,7 @@ export class Cluster implements System, AsyncDisposable {
     return this.dir.replace('holdfast-test-', 'holdfast-kept-');
   }
 
-  /** At once and for good: nothing of it is needed afterwards. */
+  /** Stops everything immediately: nothing of it is needed afterwards. */
   #end(): void {
     for (const member of this.#members()) member.signal('SIGKILL');
     this.#cleanUp();

@@ -5,7 +5,7 @@ import { LOOPBACK } from '../../devstack/system/ports.mjs';
 import { Link } from './link.ts';
 import { sleep } from './time.ts';
 
-/** Says back what it is told. */
+/** Echoes what it receives. */
 const echo = createServer((socket) => {
   socket.on('error', () => {});
   socket.on('data', (bytes) => {

@@ -11,19 +11,19 @@ export interface Address {
 type Way = 'requests' | 'replies';
 const WAYS: readonly Way[] = ['requests', 'replies'];
 
-/** What flows one way through one connection. */
+/** One direction of a connection. */
 interface Flow {
   way: Way;
   from: Socket;
   to: Socket;
-  /** What is on its way, in order: one queue, as two timers may fire in another order than they were set. */
+  /** Data in transit, in order: a single queue, because timers may fire in another order than they were set. */
   late: { act: () => void; dueAt: number }[];
 }
 
 /**
- * The wire between one process and one store, as a TCP proxy: it can be cut, held up in one way or in both, or made slow,
- * and nobody else notices. What is held up is delivered when the wire is whole again, even if its sender has given up by
- * then: as a network does.
+ * The link between one process and one store, as a TCP proxy: it can be cut, held up in one or both directions, or made
+ * slow, without effect on other processes. What is held up is delivered when the link works again, even if its sender
+ * has given up by then, as in a network.
  */
 export class Link implements Disposable {
   readonly host = LOOPBACK;
@@ -52,19 +52,19 @@ export class Link implements Disposable {
     return new Link(server, port, target);
   }
 
-  /** Breaks every connection, and each new one at once. */
+  /** Breaks every connection, and each new one immediately. */
   cut(): void {
     this.#isCut = true;
     this.#breakAll();
   }
 
-  /** Nothing passes any more, and nothing breaks: a cable pulled out. */
+  /** Stops delivering without breaking connections, like an unplugged cable. */
   hold(...ways: readonly Way[]): void {
     for (const way of ways.length === 0 ? WAYS : ways) this.#held.add(way);
     for (const { way, from } of this.#flows) if (this.#held.has(way)) from.pause();
   }
 
-  /** Each way takes so long. */
+  /** The delay of each direction. */
   slow(ms: number): void {
     this.#delayMs = ms;
   }
@@ -76,7 +76,7 @@ export class Link implements Disposable {
     for (const { from } of this.#flows) from.resume();
   }
 
-  /** From now on it leads elsewhere. */
+  /** From now on it leads to another address. */
   redirect(target: Address): void {
     this.#target = target;
     this.#breakAll();

@@ -4,7 +4,7 @@ import { now, sleep } from './time.ts';
 
 type Running = ReturnType<typeof launch>;
 
-/** A process of a cluster. Nobody starts it again but the test. */
+/** A process of a cluster. Only the test restarts it. */
 export class Member {
   readonly #program: Program;
   #running: Running | null = null;
@@ -21,13 +21,13 @@ export class Member {
     return this.#running?.alive() ? this.#running.pid : null;
   }
 
-  /** Returns when it answers. @throws UserError with the end of its log when it does not */
+  /** Returns once it responds. @throws UserError with the end of its log if it does not */
   async start(): Promise<void> {
     this.launch();
     await this.untilAnswers();
   }
 
-  /** Starts it, and does not wait. */
+  /** Starts it without waiting. */
   launch(): void {
     if (this.pid !== null) throw new Error(`${this.name} runs already`);
     this.#running = launch(this.#program);
@@ -37,13 +37,13 @@ export class Member {
     if (this.#running) await untilAnswers(this.#running);
   }
 
-  /** As kill -9 does: no time to put anything in order. Returns when it is gone. */
+  /** Like kill -9: it has no time to clean up. Returns once it has ended. */
   async kill(): Promise<void> {
     this.signal('SIGKILL');
     await this.#running?.ended;
   }
 
-  /** Stands still with everything that it holds, until `wake`. */
+  /** Pauses with everything that it holds, until `wake`. */
   freeze(): void {
     this.signal('SIGSTOP');
   }
@@ -52,19 +52,19 @@ export class Member {
     this.signal('SIGCONT');
   }
 
-  /** In good order. @returns ms that it took */
+  /** Stops in an orderly way. @returns ms that it took */
   async stop(): Promise<number> {
     const since = now();
     if (this.#running && !(await end(this.#running))) throw new Error(`${this.name} did not stop in time`);
     return now() - since;
   }
 
-  /** All that it has said, in all its lives. */
+  /** Its whole output, of all its runs. */
   get log(): string {
     return readFileSync(this.#program.logFile, 'utf8');
   }
 
-  /** Ends by itself, or has ended. */
+  /** Waits until it has ended by itself. */
   async ended(msMax: number): Promise<boolean> {
     return this.#running === null || Promise.race([this.#running.ended.then(() => true), sleep(msMax, false)]);
   }

@@ -3,7 +3,7 @@ import type { StackFile } from './system.ts';
 
 const QUERY_MS_MAX = 120_000;
 
-/** Reads the MySQL of a system directly, past the service. */
+/** Reads the MySQL of a system directly, not through the service. */
 export class Mysql implements Disposable {
   readonly #connection: Connection;
 

@@ -10,15 +10,15 @@ import { ownPort } from './ports.ts';
 
 export interface RedisServerOptions {
   dir: string;
-  /** The cluster's folder, by which its processes are known. */
+  /** The cluster's folder, which identifies its processes. */
   stack: string;
   host?: string;
   replicable?: boolean;
-  /** Changes how it is run. */
+  /** Changes the command that runs it. */
   wrap?(program: Program): Program;
 }
 
-/** A Redis that can be killed, frozen, robbed of its disk, and asked. */
+/** A Redis that can be killed, frozen, deprived of its disk, and queried. */
 export class RedisServer extends Member implements Address {
   readonly host: string;
   readonly port: number;
@@ -40,7 +40,7 @@ export class RedisServer extends Member implements Address {
     return new RedisServer(wrap(program), { host, port, dir: options.dir, node });
   }
 
-  /** Takes away what it had written, and leaves its name: a new disk under a machine that is called as before. */
+  /** Deletes its data and keeps its name: a new disk in a machine with the same name. */
   loseDisk(): void {
     if (this.pid !== null) throw new Error('it still runs');
     const files = join(this.#dir, this.#node);
@@ -48,7 +48,7 @@ export class RedisServer extends Member implements Address {
     rmSync(files, { recursive: true });
   }
 
-  /** On a connection of its own. */
+  /** On a separate connection. */
   async call(command: string, ...args: string[]): Promise<unknown> {
     const { host, port } = this;
     const redis = new Redis({ host, port, lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null });
@@ -61,13 +61,13 @@ export class RedisServer extends Member implements Address {
     }
   }
 
-  /** How often it has answered an error that begins so. */
+  /** How often it has returned an error with this prefix. */
   async errorCount(name: string): Promise<number> {
     const text = String(await this.call('INFO', 'errorstats'));
     return Number(new RegExp(`^errorstat_${name}:count=(\\d+)`, 'm').exec(text)?.[1] ?? 0);
   }
 
-  /** A number of INFO. */
+  /** A number from INFO. */
   async info(name: string): Promise<number> {
     const text = String(await this.call('INFO', 'everything'));
     return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text)?.[1]);

@@ -12,17 +12,20 @@ interface Wires {
 
 export interface ServiceOptions {
   wires?: Wires | null;
-  /** Settings beside the usual ones. */
+  /** Additional settings. */
   env?: Readonly<Record<string, string>> | undefined;
 }
 
-/** As in Kubernetes: a pod that is told to end stays until the balancer has noticed. A line for each transfer would cost too much here. */
+/**
+ * As in Kubernetes: a stopping pod stays until the balancer has noticed. A log line for each transfer would cost too
+ * much here.
+ */
 const USUAL = {
   api: { PRE_STOP_DELAY_MS: '1000', LOG_LEVEL: 'warn' },
   keeper: {},
 } as const;
 
-/** One of our processes, and its wires when it has any. */
+/** A process of Holdfast, and its links if it has any. */
 export class Service extends Member {
   readonly url: string;
   readonly wires: Wires | null;
@@ -45,7 +48,10 @@ export const clockAhead = (ms: number): Readonly<Record<string, string>> => ({
   CLOCK_AHEAD_MS: String(ms),
 });
 
-/** Not started yet. @param number of the process among those of its role in the folder, from 1: its log is called so */
+/**
+ * Not started yet. @param number of the process among those of its role in the folder, from 1; it is in the name of its
+ * log
+ */
 export async function newService(
   around: Surroundings,
   role: Role,

@@ -10,12 +10,12 @@ import { now, until } from './time.ts';
 export type { StackFile } from './system.ts';
 
 export interface StackOptions {
-  /** On top of this process's own environment. */
+  /** In addition to this process's own environment. */
   env?: Readonly<Record<string, string>>;
   apiPods?: number;
   /** Another checkout, to compare it with this one. */
   root?: string;
-  /** A folder that is there afterwards, too; else one that goes when this ends. */
+  /** A folder that is kept afterwards; by default a temporary one. */
   dir?: string;
 }
 
@@ -23,7 +23,10 @@ const START_MS_MAX = 300_000;
 const STOP_MS_MAX = 120_000;
 const REPOSITORY = join(import.meta.dirname, '..', '..');
 
-/** A stack of our own by `npm start`: its own folder, its own ports. Whatever ends this process ends it, too. */
+/**
+ * A separate stack started by `npm start`: with its own folder and ports. It stops when this process does, for any
+ * reason.
+ */
 export class PrivateStack implements System, AsyncDisposable {
   readonly dir: string;
   readonly #root: string;
@@ -31,7 +34,7 @@ export class PrivateStack implements System, AsyncDisposable {
   readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | null = null;
   #last: StackFile | null = null;
-  /** Set when something was found: the data and logs stay for a look, under another name. */
+  /** Set if the test has failed: data and logs are kept for inspection, under another name. */
   keep = false;
 
   private constructor(root: string, dir: string, stays: boolean, env: NodeJS.ProcessEnv) {
@@ -42,7 +45,7 @@ export class PrivateStack implements System, AsyncDisposable {
     process.once('exit', () => this.signal('SIGTERM'));
   }
 
-  /** @throws Error with the end of its output when it does not come up */
+  /** @throws Error with the end of its output if it does not start */
   static async start({ env = {}, apiPods = 1, root = REPOSITORY, ...given }: StackOptions = {}): Promise<PrivateStack> {
     const dir = given.dir ?? temporaryFolder();
     const port = await freePortsInARow(apiPods);
@@ -73,7 +76,7 @@ export class PrivateStack implements System, AsyncDisposable {
   /** `npm start` in this folder, not waited for. */
   launch(): ChildProcess {
     const log = openSync(join(this.dir, 'npm-start.log'), 'a');
-    // A process group of its own: a signal to it reaches npm and what npm runs, as Ctrl-C does, and not this process.
+    // A separate process group: a signal to it reaches npm and what npm runs, like Ctrl-C, but not this process.
     const child = spawn('npm', ['start', '--silent'], {
       cwd: this.#root,
       env: this.#env,
@@ -84,12 +87,12 @@ export class PrivateStack implements System, AsyncDisposable {
     return child;
   }
 
-  /** Whether `npm start` is there no more: somebody else has ended it. */
+  /** Whether `npm start` has ended, because someone else stopped it. */
   get ended(): boolean {
     return this.#child === null || this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** Where everything is by now: pids change when something died. While it is down, where it was. */
+  /** The current addresses and pids, which change when a process dies; while the stack is down, the last ones. */
   get file(): StackFile {
     this.#last = this.#read() ?? this.#last;
     if (!this.#last) throw new Error('the stack has never been up');
@@ -104,7 +107,7 @@ export class PrivateStack implements System, AsyncDisposable {
     if (this.ended) throw new Error(`npm start was ended by somebody else:\n${this.output.slice(-1000)}`);
   }
 
-  /** The processes of a part; @throws Error when one is not ours */
+  /** The processes of a part. @throws Error if one is not part of this stack */
   pids(part: 'api' | 'keeper' | 'redis' | 'mysql'): number[] {
     const { pods, redis, mysql } = this.file;
     const ofStore = { redis: redis.pid, mysql: mysql.pid };
@@ -115,12 +118,12 @@ export class PrivateStack implements System, AsyncDisposable {
     });
   }
 
-  /** As kill -9 does: no time to put anything in order. */
+  /** Like kill -9: it has no time to clean up. */
   kill(part: 'api' | 'keeper' | 'redis' | 'mysql'): void {
     for (const pid of this.pids(part)) process.kill(pid, 'SIGKILL');
   }
 
-  /** To npm and to what it runs. */
+  /** To npm and what it runs. */
   signal(name: NodeJS.Signals): void {
     const pid = this.#child?.pid;
     if (pid !== undefined && !this.ended) process.kill(-pid, name);
@@ -142,7 +145,7 @@ export class PrivateStack implements System, AsyncDisposable {
     return this.dir.replace('holdfast-test-', 'holdfast-kept-');
   }
 
-  /** All that `npm start` has said in this folder. */
+  /** The whole output of `npm start` in this folder. */
   get output(): string {
     try {
       return readFileSync(join(this.dir, 'npm-start.log'), 'utf8');

@@ -7,15 +7,15 @@ export interface StackFile {
   pods: { pid: number | null; role: string; url: string }[];
 }
 
-/** Something that runs, and answers clients. */
+/** A running system that answers clients. */
 export interface System {
-  /** Where everything is by now: pids change when something died. */
+  /** The current addresses and pids, which change when a process dies. */
   readonly file: StackFile;
-  /** Where clients may ask at the moment. */
+  /** The base URLs that clients may use at the moment. */
   readonly addresses: readonly string[];
-  /** Set when something was found: data and logs stay for a look. */
+  /** Set if the test has failed: data and logs are kept for inspection. */
   keep: boolean;
   readonly keptAs: string;
-  /** @throws Error when somebody else has ended it */
+  /** @throws Error if someone else has stopped it */
   assertRunning(): void;
 }

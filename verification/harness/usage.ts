@@ -1,4 +1,4 @@
-/** What the kernel counts of a process. */
+/** The kernel's figures about a process. */
 import { readFileSync } from 'node:fs';
 
 /** Linux counts the time of a process in hundredths of a second. */

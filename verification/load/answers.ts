@@ -59,7 +59,7 @@ function factsIn(fields: Fields): { acceptedAt: number; content: TransferContent
   };
 }
 
-/** 503 promises that no attempt has left the pod; 504, 500 and whatever a proxy says promise nothing. */
+/** 503 guarantees that no attempt has left the pod; 504, 500 and responses of a proxy guarantee nothing. */
 export const isRefusal = (status: number): boolean => status === 503 || (status >= 400 && status < 500);
 
 /** What the answer to `GET /v1/transfers/{id}` means for the id; all but an outcome and `absent` mean nothing. */

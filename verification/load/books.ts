@@ -18,10 +18,10 @@ const ACCOUNTS =
 const CHANGES = 'SELECT account_id, correlation_id, settings_version, overdraft_limit, `status` FROM account_changes';
 const SUMS = 'SELECT currency, CAST(SUM(balance) AS CHAR) AS total FROM accounts GROUP BY currency';
 
-/** So that the rows of one part fit into memory after a long load. */
+/** Limited, so that the rows of one part fit into memory after a long load. */
 const ACCOUNTS_PER_PART = 250;
 
-/** The rows of the accounts with this prefix, straight from MySQL, and what the API returns for them. */
+/** The rows of the accounts with this prefix, read directly from MySQL, and what the API returns for them. */
 export async function readBooks(
   address: StackFile['mysql'],
   client: Client,
@@ -86,7 +86,7 @@ function transferOf(row: RowDataPacket, sides: readonly Side[] = ['source', 'des
   return {
     transactionId: row['transaction_id'],
     correlationId: row['correlation_id'],
-    // A release without this column wrote the time of the pod that took the request.
+    // A release without this column stored the time of the pod that received the request.
     acceptedAt: row['accepted_after_ms'] === null ? null : (row['accepted_at'] as Date).getTime(),
     content: {
       source: row['source_account'],

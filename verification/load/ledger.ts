@@ -1,4 +1,7 @@
-/** What every load asks of the service beside its requests: accounts, balances, and whether the books are in order. */
+/**
+ * What every load needs from the service in addition to its requests: accounts, balances, and whether the books are
+ * consistent.
+ */
 import type { BalanceView } from '../checker/books.ts';
 import type { OpenedAccount } from '../checker/history.ts';
 import { type Client, silence } from '../harness/client.ts';
@@ -60,7 +63,7 @@ export async function balancesOf(client: Client, accounts: readonly OpenedAccoun
   return { of: 'the API', accounts: found };
 }
 
-/** Waits until everything is in MySQL. @param check called before each look */
+/** Waits until everything is in MySQL. @param check called before each poll */
 export async function untilFlushed(client: Client, check: () => void = () => {}): Promise<void> {
   let last: unknown;
   const isFlushed = async () => {
@@ -80,7 +83,7 @@ export interface Reconciliation {
   seconds: number;
 }
 
-/** The service's own proof. @param client with RECONCILIATION_MS_MAX */
+/** The service's own reconciliation. @param client with RECONCILIATION_MS_MAX */
 export async function reconcile(client: Client): Promise<Reconciliation> {
   const since = performance.now();
   const { status, body } = await client.post('/v1/ops/reconciliations', {}).catch(silence);

@@ -18,9 +18,9 @@ import { oneOf, type Population } from './population.ts';
 import type { Recorder } from './recorder.ts';
 
 export interface LoadOptions {
-  /** Requests per second, at most. */
+  /** Maximum number of requests per second. */
   rate: number;
-  /** Requests under way at the same time, at most. */
+  /** Maximum number of concurrent requests. */
   workers: number;
   /** Shares of all requests; the rest are single transfers. */
   reads: number;
@@ -28,11 +28,11 @@ export interface LoadOptions {
   batchSize: number;
   /** New limits for accounts. */
   changes: number;
-  /** How often each single transfer is sent at the same time, under the same id. */
+  /** How many times each single transfer is sent concurrently, under the same id. */
   copies: number;
   /** Share of the transfers whose id is not a UUIDv7. */
   ownIds: number;
-  /** Transfers that must have had an outcome in each second before the fault: with fewer it would be too easy. */
+  /** Transfers per second that must have had an outcome before the fault: with fewer, the test would be too easy. */
   transfersPerSecondMin: number;
 }
 
@@ -48,7 +48,7 @@ export const STEADY_LOAD: LoadOptions = {
   transfersPerSecondMin: 0,
 };
 
-/** 1,200 transfers a second, at most: three quarters of them in batches of ten. */
+/** At most 1,200 transfers per second, three quarters of them in batches of ten. */
 export const BUSY_LOAD: Partial<LoadOptions> = {
   rate: 350,
   workers: 600,
@@ -73,7 +73,7 @@ const MALFORMED = 0.01;
 /** Minor units. */
 const LIMIT_MAX = 5000;
 
-/** Makes requests, each of which is recorded from its first byte to its answer. Bounded in rate, number and time. */
+/** Sends requests, each of which is recorded from its first byte to its answer. Limited in rate, number and time. */
 export class Load {
   readonly #client: Client;
   readonly #recorder: Recorder;
@@ -85,13 +85,13 @@ export class Load {
     this.#population = population;
   }
 
-  /** Until the signal; returns when the last answer is there. */
+  /** Runs until the signal; returns once the last answer has arrived. */
   async run({ rate, workers, ...mix }: LoadOptions, stop: AbortSignal): Promise<void> {
     const everyMs = 1000 / rate;
     let next = now();
     const work = async () => {
       while (!stop.aborted) {
-        // What a pause of the service has held up is not made good afterwards: the rate is a limit.
+        // Requests delayed by a pause of the service are not made up for afterwards: the rate is a limit.
         next = Math.max(next + everyMs, now() - 50);
         await sleep(Math.max(0, next - now()), undefined, { signal: stop }).catch(() => {});
         if (!stop.aborted) await this.#one(mix);
@@ -100,7 +100,7 @@ export class Load {
     await Promise.all(Array.from({ length: workers }, work));
   }
 
-  /** Sends what brings the money in. @throws Error when one of them is not posted */
+  /** Sends the transfers that fund the accounts. @throws Error if one of them is not posted */
   async openings(): Promise<void> {
     for (const content of this.#population.openings) {
       const answer = await this.transfer({ transactionId: newUuidV7(Date.now()), content });
@@ -108,7 +108,7 @@ export class Load {
     }
   }
 
-  /** Once more under its id. */
+  /** Sends it again under its id. */
   async again({ transactionId, attempts }: TransferHistory): Promise<void> {
     const content = attempts[0]?.content;
     if (content) await this.transfer({ transactionId, content });
@@ -249,7 +249,7 @@ function bodyOf({ transactionId, content, durability }: Order): object {
 /** How an error is counted: its code, and for which kind of request. */
 export const of = (kind: 'transfer' | 'look-up' | 'read' | 'limit', code: string): string => `${code} (${kind})`;
 
-/** As `answerOf` names what is no outcome. */
+/** The name that `answerOf` gives to an answer without an outcome. */
 function codeOf({ status, body }: Reply): string {
   const code = String(fieldsOf(body)['code'] ?? 'no_code');
   return isRefusal(status) ? code : `${status} ${code}`;

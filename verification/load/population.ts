@@ -4,7 +4,7 @@ import type { OpenedAccount, TransferContent } from '../checker/history.ts';
 export interface Population {
   readonly prefix: string;
   readonly accounts: readonly OpenedAccount[];
-  /** What brings money in before the load begins. */
+  /** The transfers that fund the accounts before the load begins. */
   readonly openings: readonly TransferContent[];
   pick(): TransferContent;
 }
@@ -24,8 +24,8 @@ interface Circle {
 }
 
 /**
- * A small town in two currencies: a few hot accounts that a third of all transfers meet, plain ones that run short now and
- * then (so that refusals are outcomes, too), some with an overdraft, and the world outside.
+ * A small town in two currencies: a few hot accounts that take part in a third of all transfers, ordinary ones that
+ * sometimes run out of money (so that some outcomes are refusals), some with an overdraft, and external accounts.
  */
 export function smallTown(prefix: string, plainAccounts = 60): Population {
   const accounts: OpenedAccount[] = [];
@@ -57,7 +57,7 @@ export function smallTown(prefix: string, plainAccounts = 60): Population {
   return { prefix, accounts, openings, pick };
 }
 
-/** Very many accounts, all alike, used uniformly; each may owe a little, so nothing has to be brought in first. */
+/** Very many equal accounts, used uniformly; each has a small overdraft, so none has to be funded first. */
 export function largeTown(prefix: string, count: number): Population {
   const accountOf = (index: number): string => `${prefix}${String(index).padStart(7, '0')}`;
   const accounts = Array.from({ length: count }, (_, index) => ({

@@ -11,7 +11,7 @@ import {
 } from '../checker/history.ts';
 import { now } from '../harness/time.ts';
 
-/** Of the attempts that are told to come again, so many do: what is never sent again must not be in MySQL. */
+/** This share of the attempts that should be retried is retried: what is never sent again must not be in MySQL. */
 const COMES_AGAIN = 0.5;
 const COME_AGAIN = new Set([0, 429, 503]);
 
@@ -21,15 +21,15 @@ export const HELD_MS_MAX = 12_000;
 /** Records every request when it is sent, and every answer when it arrives. */
 export class Recorder extends Recording {
   readonly #successes: number[] = [];
-  /** Ids whose outcome may be asked for again without harm. */
+  /** Ids whose outcome may safely be requested again. */
   readonly #known: TransferHistory[] = [];
   readonly #unresolved = new Set<TransferHistory>();
   #refused: TransferHistory[] = [];
   #correlations = 0;
   requests = 0;
-  /** Who answered them. */
+  /** The pods that answered them. */
   readonly readsBySource = new Map<string, number>();
-  /** What was answered to requests that are no transfers, instead of what was asked for. */
+  /** The error answers to requests other than transfers. */
   readonly otherErrors = new Map<string, number>();
 
   constructor(accounts: readonly OpenedAccount[]) {
@@ -37,13 +37,13 @@ export class Recorder extends Recording {
     this.accounts.push(...accounts);
   }
 
-  /** For one request: its rows in MySQL carry it. */
+  /** The correlation id of one request, which is also in its rows in MySQL. */
   newCorrelationId(): string {
     this.#correlations += 1;
     return `request-${this.#correlations}`;
   }
 
-  /** An attempt begins: until it is completed, what became of it is unknown. */
+  /** Begins an attempt; its result is unknown until it is completed. */
   attempt(transactionId: string, content: TransferContent, correlationId: string): (answer: Answer) => void {
     const transfer = this.of(transactionId);
     const answer: Answer = { kind: 'unknown', reason: 'not answered yet' };
@@ -78,7 +78,7 @@ export class Recorder extends Recording {
     if (fateOf(transfer, this.heldMsMax) !== 'unknown') this.#unresolved.delete(transfer);
   }
 
-  /** Whether an attempt under the id may still be carried out. */
+  /** Whether an attempt under the id may still be executed. */
   isUnderWay({ attempts }: TransferHistory): boolean {
     return attempts.some(({ answer, sentAt }) => answer.kind === 'unknown' && now() - sentAt < this.heldMsMax);
   }
@@ -95,7 +95,7 @@ export class Recorder extends Recording {
     this.readsBySource.set(what, (this.readsBySource.get(what) ?? 0) + 1);
   }
 
-  /** A request for another limit begins. */
+  /** Begins a request for another limit. */
   change(accountId: string, overdraftLimit: number, correlationId: string): (answer: ChangeHistory['answer']) => void {
     const change: ChangeHistory = {
       accountId,
@@ -112,21 +112,21 @@ export class Recorder extends Recording {
     };
   }
 
-  /** Sent, and without an outcome so far; those under way, too. */
+  /** Sent, and without an outcome so far, including those in progress. */
   unresolved(): TransferHistory[] {
     return [...this.#unresolved];
   }
 
-  /** Those that were told to come again, and do: each once. */
+  /** Those that should be retried, and are: each once. */
   takeRefused(): TransferHistory[] {
     const refused = this.#refused;
     this.#refused = [];
     return refused.filter((transfer) => fateOf(transfer, this.heldMsMax) === 'failed');
   }
 
-  /** When the first transfer after a moment was posted; null while none was. */
+  /** When the first transfer after a moment was posted; null if none has been. */
   firstPostedAfter(at: number): number | null {
-    // They stand in the order in which they were answered.
+    // They are in the order of their answers.
     return this.#successes[firstAfter(this.#successes, at)] ?? null;
   }
 

@@ -3,22 +3,28 @@ import type { Recovery } from '../../journal/recovery/recovery.ts';
 import type { ServerFacts } from '../server-facts.ts';
 import type { ReachabilityVote } from './reachability-vote.ts';
 
-/** When the authority moves; being wrong about it costs time, never money. */
+/** When the authority moves; a wrong decision costs time, never money. */
 export interface KeeperTiming {
-  /** Redis is lost when this keeper cannot reach it for so long, ms, and the pods do not contradict. */
+  /** Redis counts as lost once this keeper has not reached it for this long, ms, and the pods do not contradict. */
   lostAfterMs: number;
-  /** Redis is lost when most pods cannot reach it for so long, ms. */
+  /** Redis counts as lost once most pods have not reached it for this long, ms. */
   lostByPodsAfterMs: number;
-  /** After a loss Redis has to be steady for so long, ms, before the authority goes back; longer with every further loss. */
+  /**
+   * After a loss, Redis must be steady for this long, ms, before the authority returns to it; longer after each further
+   * loss.
+   */
   steadyAfterMs: number;
 }
 
-/** How long a recovered ledger waits for its pods to find Redis again, before it opens directly on MySQL instead, ms. */
+/** How long a recovered ledger waits for its pods to reach Redis again before it opens on MySQL instead, ms. */
 const REOPEN_WAIT_MS = 3_000;
-/** More losses than this within the last minutes: Redis has to prove itself steady before it has the authority again. */
+/**
+ * After more losses than this within the last minutes, Redis must be steady for longer before it gets the authority
+ * again.
+ */
 const LOSSES_MAX = 2;
 const FLAPPING_DOUBLINGS_MAX = 3;
-/** A Redis that refuses an epoch, because it knows of later ones, is not asked again at once, ms. */
+/** How long to wait before asking again a Redis that refuses an epoch because it knows later ones, ms. */
 const REFUSED_WAIT_MS = 10_000;
 
 /**

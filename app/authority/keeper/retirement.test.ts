@@ -85,7 +85,7 @@ describe('A silent pod', () => {
     expect(pods[0]?.retiredSeq).toBe(0);
   });
 
-  it('that is heard once begins its silence anew', async () => {
+  it('that sends one heartbeat is counted as silent from the beginning again', async () => {
     pods = [row('pod', RETIRE_MS)];
     await rounds(3);
     pods = [row('pod', 0)];
@@ -122,7 +122,7 @@ describe('A silent pod', () => {
 });
 
 describe('The registration of a retired pod', () => {
-  it('goes only once the cursor has passed all that the pod can have been told', async () => {
+  it('is deleted only once the cursor has passed everything that the pod can have received', async () => {
     pods = [row('gone', 0, { retiredSeq: 5 }), row('live', 0)];
     await rounds(2, 4);
     expect(pods.map(({ podId }) => podId)).toEqual(['gone', 'live']);

@@ -41,7 +41,7 @@ interface PodSessionDependencies {
 /** How often the authority is read while the pod serves changes, and while it holds them, ms. */
 const SERVING_TURN_MS = 250;
 const HOLDING_TURN_MS = 100;
-/** After this long no reply will come for an attempt in doubt: a new pod id ensures that it cannot run any more, ms. */
+/** After this time no reply will come for an in-doubt attempt: a new pod id ensures that it can no longer run, ms. */
 const RENEW_ID_AFTER_MS = 30_000;
 /** How long a pod that stops waits for the flush before it hands over its tail, ms. */
 const CATCH_UP_MS = 2_000;
@@ -59,9 +59,8 @@ export const NOT_HANDED_OVER = 'the pod could not hand over what it knows of its
  *
  * While the cache has the authority, the pod registers in the epoch (in MySQL first, then in Redis). Any doubt about
  * Redis stops its requests until Redis has answered again as the server of the epoch. When it learns that its epoch has
- * ended, it takes down what it knows, stops working in that epoch, and writes its knowledge to MySQL: nothing moves
- * before every registered pod has done so. When MySQL is unavailable the pod continues in its epoch: Redis refuses it
- * once the epoch ends.
+ * ended, it records what it knows, stops working in that epoch, and writes the record to MySQL: nothing moves
+ * before every registered pod has done so. If MySQL is unavailable, the pod stays in its epoch: Redis refuses it later.
  */
 export class PodSession implements Session {
   readonly #deps: PodSessionDependencies;
@@ -143,9 +142,9 @@ export class PodSession implements Session {
   }
 
   /**
-   * Stops, once every request is answered. When MySQL has everything that this pod acknowledged and nothing of it is in
-   * doubt, it closes, has Redis refuse its ids for good, and only then removes the registration. When that takes too
-   * long, or Redis does not confirm it, the pod hands over what it knows instead, so that no keeper waits for it.
+   * Stops, once every request is answered. Once MySQL has everything that this pod acknowledged and nothing of it is in
+   * doubt, it closes, has Redis refuse its ids permanently, and then removes the registration. If that takes too long,
+   * or Redis does not confirm it, the pod hands over what it knows instead, so that no keeper waits for it.
    */
   async stop(): Promise<void> {
     const { authority, clock, processId } = this.#deps;
@@ -302,9 +301,7 @@ export class PodSession implements Session {
     return this.#step({ event: 'joined' });
   }
 
-  /**
-   * Asks Redis how far the journal and its flush are, and so finds out whether it still is the server of this epoch.
-   */
+  /** Asks Redis for the ends of the journal and the flush, which shows whether it still is this epoch's server. */
   async #observe(): Promise<void> {
     const membership = this.#membership;
     const view = membership?.view;
@@ -319,9 +316,9 @@ export class PodSession implements Session {
   }
 
   /**
-   * Taking down what is known and forgetting the epoch are one step without an await between them: no reply can be
-   * passed on in between that the hand-over does not contain. The connection is destroyed, because commands that are
-   * still in it would reach a server that thaws later.
+   * Recording what is known and leaving the epoch are one step without an await: no reply can be passed on in between
+   * that the hand-over does not contain. The connection is destroyed, because commands in it would reach a server that
+   * thaws later.
    */
   #leaveEpoch(): void {
     const membership = this.#membership;

@@ -82,7 +82,7 @@ const EXAMPLES: Example[] = [
 const rowOf = (from: SessionState, facts: SessionFacts) =>
   SESSION_TRANSITIONS.find((row) => row.on === facts.event && row.from.includes(from) && row.holds(facts));
 
-/** Every combination of facts, so that what must never happen is shown never to happen. */
+/** Every combination of facts, which shows that the forbidden steps never happen. */
 function everyFact(): SessionFacts[] {
   const bits = [false, true];
   const modes = [null, 'CACHE', 'CLOSING', 'DIRECT', 'REBUILDING'] as const;

@@ -24,7 +24,7 @@ function appliedBy(recovered: RecoveredEpoch, lived: Lived): Journaled[] {
   return applied;
 }
 
-/** Every posting follows on its two accounts, is decided on their settings, and within the limit that held then. */
+/** Every posting follows the state of its two accounts, was decided with their settings, and is within the limit of that time. */
 function expectConsistent(recovered: RecoveredEpoch, lived: Lived): void {
   const accounts = lived.accountsAt(({ seq }) => seq <= lived.cursor);
   for (const item of appliedBy(recovered, lived)) {
@@ -89,7 +89,7 @@ describe('The recovery of any history that all pods have handed over', () => {
   it('applies or holds everything that was received', () =>
     each((lived, recovered) => expectNothingLost(recovered, lived)));
 
-  it('applies only what follows on MySQL: versions, balances, settings, limits, sums', () =>
+  it('applies only what follows the state in MySQL: versions, balances, settings, limits, sums', () =>
     each((lived, recovered) => expectConsistent(recovered, lived)));
 
   it('freezes nothing when no seq is missing, and is then the journal up to the highest known seq', () =>
@@ -147,9 +147,9 @@ describe('The recovery of any history that all pods have handed over', () => {
 });
 
 /*
- * A recovery cannot see that a pod is missing: that is what registrations are for. What it does owe then: it takes no seq for
- * settled that nobody has brought; what it applies is right; and when it calls an epoch complete, nothing that anybody was
- * told of up to the bound is missing. And where nobody is in doubt, it recovers nothing that has a hole.
+ * A recovery cannot detect that a pod is missing: registrations exist for that. It must still guarantee this much: it counts no
+ * seq as recovered that no pod has handed over; what it applies is correct; if it calls an epoch complete, nothing that any pod
+ * has received up to the highest known seq is missing; and if nothing is in doubt, it recovers nothing with a gap.
  */
 describe('The recovery of a history of which a pod has not handed over', () => {
   const without = (check: (lived: Lived, handedOver: ReturnType<typeof handedOverOf>) => void) =>
@@ -167,7 +167,7 @@ describe('The recovery of a history of which a pod has not handed over', () => {
       RUNS,
     );
 
-  it('never passes a seq that nobody brought, and applies nothing that does not follow', () =>
+  it('never passes a seq that no pod handed over, and applies nothing that does not follow', () =>
     without((lived, handedOver) => {
       const result = recoverEpoch(handedOver);
       if (result.kind === 'unexplained') return;
@@ -180,7 +180,7 @@ describe('The recovery of a history of which a pod has not handed over', () => {
       if (result.cursor < result.highestKnownSeq) expect(result.unsettled.length).toBeGreaterThan(0);
     }));
 
-  it('recovers nothing when a seq is missing and nobody is in doubt', () =>
+  it('recovers nothing if a seq is missing and nothing is in doubt', () =>
     without((lived, handedOver) => {
       const certain = { ...handedOver, inDoubt: [] };
       const { items } = receive(handedOver.entries, 1, lived.cursor);

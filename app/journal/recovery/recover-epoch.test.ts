@@ -48,7 +48,7 @@ const tampered = (entry: JournalEntry | undefined, change: Partial<ResultRecord>
 };
 
 describe('recoverEpoch, when no seq is missing', () => {
-  it('of nothing settles nothing', () => {
+  it('of nothing recovers nothing', () => {
     expect(recoverEpoch(handedOver([], { cursor: 7 }))).toEqual({
       kind: 'recovered',
       outcomes: [],
@@ -232,7 +232,7 @@ describe('recoverEpoch, when seqs are missing', () => {
     ]);
   });
 
-  it('holds a closing that came after a posting which is missing, so that no closed account keeps a balance', async () => {
+  it('holds the closing of an account after a missing posting, so that no closed account keeps a balance', async () => {
     await journal(['t1', 'world', 'ada'], ['t2', 'ada', 'bob']);
     await epoch.change(CHANGE_ID, 'ada', { status: 'CLOSED' });
     const recovered = recover(handedOver(except(await epoch.entries(), 2), { inDoubt: [attempt('t2', 'ada', 'bob')] }));
@@ -251,7 +251,7 @@ describe('recoverEpoch, when seqs are missing', () => {
 });
 
 describe('recoverEpochAcceptingLoss', () => {
-  it('applies what follows, and tells what is lost: held, in doubt, and seqs that nobody knows', async () => {
+  it('applies what follows, and returns what is lost: held entries, in-doubt attempts, and unknown seqs', async () => {
     const entries = await journal(
       ['t1', 'world', 'ada'],
       ['t2', 'ada', 'cy', 10],
@@ -286,7 +286,7 @@ describe('A journal that is read late', () => {
       expect(() => wholeJournal(some, 1, 1, end)).toThrow(IntegrityError);
   });
 
-  it('must follow on what MySQL has, all of it', async () => {
+  it('must completely follow the state in MySQL', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const { items } = receive(entries, 1, 0);
     const page = (some: typeof items) => recoverPage(some, asMap(ACCOUNTS), () => false, 'require');

@@ -135,7 +135,7 @@ function recover(
     for (const attempt of attempts) for (const accountId of attempt.accounts) frozen.set(accountId, 'in_doubt');
   const held: Journaled[] = [];
   for (const item of received.items) {
-    // What is held stays so by itself: whatever comes later on one of its accounts carries a version after it.
+    // Held entries need no further marking: every later entry of their accounts has a later version.
     if (contradictionsHeld ? fitsWithoutContradiction(replay, item) : replay.fits(item)) {
       replay.apply(item);
       continue;
@@ -199,7 +199,7 @@ export function gapsIn(seqs: readonly number[], after: number, highestKnownSeq: 
 
 const byAccount = (a: FrozenAccount, b: FrozenAccount): number => (a.accountId < b.accountId ? -1 : 1);
 
-/** One per id, the same one whatever their order. */
+/** One per id; the choice does not depend on the order. */
 function distinct(attempts: InDoubtAttempt[]): InDoubtAttempt[] {
   const byKey = new Map<string, InDoubtAttempt>();
   for (const attempt of attempts) {

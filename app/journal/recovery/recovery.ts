@@ -52,7 +52,7 @@ export interface Page {
   moves: AccountMove[];
   /** The largest UUIDv7 time of what is posted, ms. */
   idTimeMax: number;
-  /** Entries that do not follow on their accounts. */
+  /** Entries that do not follow the state of their accounts. */
   held: Journaled[];
 }
 
@@ -101,7 +101,7 @@ function verdictOn(
     if (rule === 'accept' && error instanceof IntegrityError) return 'held';
     throw error;
   }
-  if (rule === 'require') throw new IntegrityError(`${keyOf(one)} (seq ${one.seq}) does not follow on what MySQL has`);
+  if (rule === 'require') throw new IntegrityError(`${keyOf(one)} (seq ${one.seq}) does not follow the state in MySQL`);
   return 'held';
 }
 

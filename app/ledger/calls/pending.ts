@@ -51,7 +51,7 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   inDoubtEpoch = 0;
   /** Attempts that failed for a transient reason. */
   failures = 0;
-  /** How often it was queued again for an account or a look-up: bounded, so that it cannot go on for ever. */
+  /** How often it was queued again for an account or a look-up: limited, so that it cannot continue forever. */
   rounds = 0;
   answered = false;
   /** The problem of its last attempt, if it is more specific than the current state of the ledger. */

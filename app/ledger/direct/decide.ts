@@ -71,7 +71,7 @@ export function decideTransfers(items: readonly DirectItem[], found: Found): Dec
   const outcomes = new Map<string, Outcome>();
   const answers = items.map((item) => {
     const { transactionId } = item.order;
-    // Only the journal shows what became of this id: whatever the request contains, there may already be an outcome.
+    // Only the journal contains the outcome of this id, and it may exist, whatever the request contains.
     if (found.unsettled.has(transactionId)) return unsettledId(transactionId);
     const existing = found.existing.get(transactionId) ?? outcomes.get(transactionId);
     if (existing) return { ...existing, replayed: true };

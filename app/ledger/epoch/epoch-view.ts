@@ -2,7 +2,7 @@ import type { Caller } from '../../journal/cache-port.ts';
 import { type Head, lastSeqOf } from '../../journal/codec.ts';
 import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
 
-/** What a process knows of one epoch of the cache, under all pod ids that it has used there. */
+/** What a process knows about one epoch of the cache, under all pod ids that it has used there. */
 export class EpochMemory {
   readonly tail = new Tail();
   readonly inDoubt = new InDoubtAttempts();

@@ -80,7 +80,7 @@ export async function freezePage({ session, now, row, limits }: PageContext): Pr
   return keepRecovery(session, row, { attemptPosition: position });
 }
 
-/** Posts the entries that follow on their accounts; the others wait for the journal, together with their accounts. */
+/** Posts the entries that follow the state of their accounts; the others wait for the journal, together with their accounts. */
 export async function postPage(context: PageContext): Promise<Recovery> {
   const { session, now, row } = context;
   const { items, lastSeq } = await nextHandedOver(context);

@@ -133,8 +133,8 @@ export function isIdTaken(error: unknown): boolean {
 }
 
 /**
- * Errors of a connection that end only when somebody changes a setting, a user or a certificate; what to change, in words.
- * The server's own message would repeat the names of users and hosts.
+ * Connection errors that end only when someone changes a setting, a user or a certificate, with the change that is
+ * needed.
  */
 const WRONG_SETTINGS: Readonly<Record<string, string>> = {
   ER_ACCESS_DENIED_ERROR: 'MySQL does not accept its user or password',
@@ -151,7 +151,10 @@ const WRONG_SETTINGS: Readonly<Record<string, string>> = {
 };
 const CERTIFICATE_MESSAGE = /certificate|altname/i;
 
-/** @returns why connecting fails until somebody changes something; null if it can end by itself, or for unknown errors */
+/**
+ * @returns why connecting will fail until someone changes the configuration; null if it may end by itself, or is
+ * unknown
+ */
 export function wrongSettingOf(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   const { code = '', message } = error as DriverError;

@@ -18,15 +18,14 @@ export interface ServerWait {
   logger: Logger;
 }
 
-/** MySQL refuses the connection, and will until somebody changes something. */
+/** MySQL refuses the connection, and will do so until someone changes the configuration. */
 export class WrongMysqlSetting extends Error {
   override readonly name = 'WrongMysqlSetting';
 }
 
 /**
- * Waits until MySQL lets this user into its database: for whoever starts together with it, or with the network.
- * @throws WrongMysqlSetting at once
- * @throws Error when the time is up; its cause is the last failure
+ * Waits until MySQL accepts this user in its database, for processes that start at the same time as MySQL or the
+ * network.
  */
 export async function waitForMysql({ waitMs, clock, logger, ...server }: ServerWait): Promise<void> {
   const report = new FailureReport(clock, logger, 'waiting for MySQL');

@@ -30,7 +30,7 @@ export class ApiServer implements Disposable {
         resolve(`http://${address}`);
       });
     });
-    // Whoever reads first gets the error.
+    // The first reader gets the error.
     this.#url.catch(() => {});
   }
 

@@ -107,7 +107,7 @@ export const partition: Experiment = {
     ),
 };
 
-/** A node with API pods and without stores: what happens to the chart's stores are other experiments. */
+/** A node with API pods and without stores: failures of the chart's stores are separate experiments. */
 export async function chooseVictim({ api, release }: Ground): Promise<string> {
   const nodesWith = async (part: 'api' | 'redis' | 'mysql') =>
     (await podsOf(api, release, part)).map(({ spec }) => spec.nodeName ?? '');
