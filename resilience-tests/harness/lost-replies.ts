@@ -25,6 +25,6 @@ export async function loseReplies({ ground, mark, note, wrong }: Scene<Ground<Cl
   const [row] = await cluster.query(
     `SELECT (SELECT COUNT(*) FROM frozen_accounts) AS frozen, (SELECT COUNT(*) FROM unsettled_ids) AS unsettled`,
   );
-  note(`frozen are ${row?.['frozen']} accounts, unsettled ${row?.['unsettled']} ids`);
+  note(`${row?.['frozen']} accounts are frozen, and ${row?.['unsettled']} ids are unsettled`);
   if (Number(row?.['frozen']) === 0) wrong('no account was frozen: nothing that Redis knew was unknown to the pods');
 }

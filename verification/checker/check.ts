@@ -9,7 +9,7 @@ import { type Violation, type ViolationKind, Violations } from './violations.ts'
 export interface Verdict {
   /** `unknown`: there is no violation, but the outcome of some id is not known. */
   verdict: 'valid' | 'invalid' | 'unknown';
-  /** Ids by fate. */
+  /** Numbers of ids by outcome: posted or refused as answered, never executed, and not known. */
   ok: number;
   failed: number;
   unknown: number;
