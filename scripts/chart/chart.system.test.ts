@@ -130,13 +130,14 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
       const container = containerOf(
         found({ ...minimal, shutdown: { graceSeconds: 120 } }, `Deployment/holdfast-${part}`),
       );
+      // A process that has not started yet serves nobody, and is slow rather than hung.
       const sums = [replacedWithin(container, 'livenessProbe'), replacedWithin(container, 'startupProbe')];
-      expect(sums).toEqual([28, 29]);
-      for (const seconds of sums) expect(seconds).toBeLessThanOrEqual(REPLACED_SECONDS_MAX);
+      expect(sums).toEqual([28, 71]);
+      expect(sums[0]).toBeLessThanOrEqual(REPLACED_SECONDS_MAX);
       expect(toleratedFor(container.livenessProbe)).toBe(16);
       const told = chartFile('README.md');
       expect(told).toContain(`| **${sums[0]} s** |`);
-      expect(told).toContain(`3 s: ${sums[1]} s.`);
+      expect(told).toContain(`3 s: ${sums[1]} s,`);
     },
   );
 

@@ -112,12 +112,13 @@ ports:
   {{- end }}
   - { name: metrics, containerPort: 9090 }
 # A hung process is replaced within 30 s (README.md, "A hung process"; scripts/chart/replacement.mjs computes the sum).
-# /livez depends on the event loop alone, because a restart repairs neither Redis nor MySQL. Startup takes a second or two.
+# /livez depends on the event loop alone, because a restart repairs neither Redis nor MySQL. Startup takes a second or two; on a node
+# without a free core it takes half a minute, and to kill it then would only add to the load.
 startupProbe:
   httpGet: { path: /livez, port: metrics }
   periodSeconds: 1
   timeoutSeconds: 1
-  failureThreshold: 18
+  failureThreshold: 60
   terminationGracePeriodSeconds: 3
 # Detected after 16 to 18 s: up to 2 + 4 x 4. A process that is merely busy answers at least one of four probes within 4 s.
 livenessProbe:
