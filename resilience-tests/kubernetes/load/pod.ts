@@ -78,7 +78,11 @@ export class LoadPod {
 
   /** The image has Node.js, and no shell. */
   #node(script: string): string {
-    return this.#api.kubectl('exec', NAME, '--container=recorder', '--', 'node', '--eval', script);
+    try {
+      return this.#api.kubectl('exec', NAME, '--container=recorder', '--', 'node', '--eval', script);
+    } catch (error) {
+      throw new Error(`the load pod does not respond: ${this.#log()}`, { cause: error });
+    }
   }
 }
 

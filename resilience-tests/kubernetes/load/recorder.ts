@@ -31,6 +31,7 @@ const population = smallTown(prefix);
 const lines: Line[] = [];
 const open = new Map<string, Order>();
 let late = 0;
+let failure: unknown;
 
 const record = (line: Line): void => {
   lines.push(line);
@@ -77,6 +78,9 @@ async function generate(): Promise<void> {
     const one: Promise<void> = attempts
       .any()
       .then((order) => (order ? untilKnown(order) : undefined))
+      .catch((error: unknown) => {
+        failure ??= error;
+      })
       .finally(() => underWay.delete(one));
     underWay.add(one);
   }
@@ -99,6 +103,7 @@ async function work(): Promise<Done> {
   if (k6) await k6.ended;
   else await generate();
   const to = wallMs();
+  if (failure !== undefined) throw failure;
   await lookUpOpen();
   using patient = new Client(() => [url], key, { timeoutMs: 300_000 });
   const { clean, report } = await reconcile(patient);
