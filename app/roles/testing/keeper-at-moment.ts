@@ -1,8 +1,10 @@
 /**
  * A keeper as a process of its own, with one difference: the time by which its reconciliation is scheduled is not
- * MySQL's, but that in the table `moment`. It reports in `checks` at which moments it has checked the schedule.
+ * MySQL's, but that in the table `moment`. It reports in `checks` every completed check of the schedule, and whether the
+ * reconciliation ran here.
  */
 import { loadConfig } from '../../config/config.ts';
+import { SingleRun } from '../../jobs/single-run.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { JobLease } from '../../mysql/operations/job-lease.ts';
 import { createContext } from '../context.ts';
@@ -15,16 +17,25 @@ const context = await createContext(loadConfig({ ...process.env, ROLE: 'keeper' 
   sleep: (ms, signal) => systemClock.sleep(Math.min(ms, PAUSE_MS_MAX), signal),
 });
 const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+/** The moment of the check that is being started. */
+let nowMs = 0;
 const realState = JobLease.prototype.state;
 JobLease.prototype.state = async function state() {
+  const atMs = nowMs;
+  return { ...(await realState.call(this)), nowMs: atMs };
+};
+const realWhenDue = SingleRun.prototype.whenDue;
+SingleRun.prototype.whenDue = async function whenDue(schedule, work) {
   const [moment] = await context.database.rows<{ ms: number }>('SELECT ms FROM moment');
-  if (!moment) throw new Error('the test has not begun');
-  const real = await realState.call(this);
-  await context.database.rows('INSERT INTO checks (keeper, time_zone, ms) VALUES (?, ?, ?)', [
+  if (!moment) return false;
+  nowMs = moment.ms;
+  const ran = await realWhenDue.call(this, schedule, work);
+  await context.database.rows('INSERT INTO checks (keeper, time_zone, ms, ran) VALUES (?, ?, ?, ?)', [
     context.processId,
     timeZone,
     moment.ms,
+    ran,
   ]);
-  return { ...real, nowMs: moment.ms };
+  return ran;
 };
 await startKeeper(context);
