@@ -1,14 +1,14 @@
 /** `npm run cluster`: a Kubernetes cluster on this machine, and this checkout installed into it. */
 import { existsSync, rmSync } from 'node:fs';
-import { choice, flag, readCommandLine, text, texts, wholeNumber } from '../../app/config/command-line.mjs';
-import { messageOf, print, UserError } from '../system/console.mjs';
-import { whileLocked } from '../system/lock.mjs';
-import { kubectl } from './commands.ts';
-import { install, loadImageOf, versionTag } from './install.ts';
-import { installMonitoring } from './monitoring.ts';
-import { chooseProvider, PROVIDERS, startedProvider } from './provider.ts';
-import { FOLDER, KUBECONFIG, STATE } from './settings.ts';
-import { writeState } from './state.ts';
+import { choice, flag, readCommandLine, text, texts, wholeNumber } from '../app/config/command-line.mjs';
+import { kubectl } from '../devstack/cluster/commands.ts';
+import { install, loadImageOf, versionTag } from '../devstack/cluster/install.ts';
+import { installMonitoring } from '../devstack/cluster/monitoring.ts';
+import { chooseProvider, PROVIDERS, startedProvider } from '../devstack/cluster/provider.ts';
+import { FOLDER, KUBECONFIG, STATE } from '../devstack/cluster/settings.ts';
+import { writeState } from '../devstack/cluster/state.ts';
+import { messageOf, print, UserError } from '../devstack/system/console.mjs';
+import { whileLocked } from '../devstack/system/lock.mjs';
 
 const COMMANDS = ['up', 'install', 'image', 'monitoring', 'status', 'down'] as const;
 
