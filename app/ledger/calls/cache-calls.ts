@@ -147,7 +147,8 @@ export class CacheCalls {
 
   /** Looks up in MySQL the ids that Redis alone cannot decide. Those that are not there are queued again with the proof. */
   async lookUp(batch: readonly Pending[]): Promise<void> {
-    const admitted = batch.filter((pending) => isUuidV7(pending) || this.#mayWait(pending));
+    const open = batch.filter((pending) => !pending.answered);
+    const admitted = open.filter((pending) => isUuidV7(pending) || this.#mayWait(pending));
     if (admitted.length === 0) return;
     this.#deps.events.lookedUp(admitted.length);
     const found = await this.#deps.finder.inDatabase(admitted.map(({ order }) => order.transactionId));

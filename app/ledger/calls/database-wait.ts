@@ -25,8 +25,12 @@ export class DatabaseWait {
     return this.#requests;
   }
 
-  /** False: too many wait already. A transfer that waits is counted once, until `end`. */
+  /**
+   * False: too many wait already. A transfer that waits is counted once, until `end`; one that has been answered would
+   * be counted forever, because `end` comes with the answer.
+   */
   begin(pending: Pending): boolean {
+    if (pending.answered) return false;
     if (pending.waitsForDatabase) return true;
     const { submission } = pending;
     const isFirst = submission.waitingForDatabase === 0;

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../domain/problem.ts';
 import { summaryOf } from '../../domain/testing/orders.ts';
 import type { TransferOrder } from '../../domain/types.ts';
-import { commandLost } from '../../journal/testing/faulty-cache.ts';
+import { commandLost, Gate } from '../../journal/testing/faulty-cache.ts';
 import { LIMITS, ModelLedger } from '../testing/model-ledger.ts';
 import { SwitchBench } from '../testing/switch-bench.ts';
 
@@ -134,6 +134,18 @@ it('While MySQL does not answer at all, ids that are not UUIDv7 wait in the same
   expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
   answers();
   expect((await stage.clock.until(Promise.all(waiting))).flat().map(summaryOf)).toEqual(['POSTED', 'POSTED']);
+});
+
+it('A transfer whose deadline passes while Redis holds its reply does not count as waiting afterwards', async () => {
+  stage.database.broken = away;
+  const gate = new Gate();
+  stage.cache.next('apply', gate.reply);
+  const waiting = submit(foreign());
+  await stage.clock.until(gate.reached);
+  expect(await summaries(waiting)).toEqual(['outcome_unknown']);
+  gate.open();
+  await stage.clock.pass(OUTAGE_MS);
+  expect([stage.ledger.open, stage.ledger.requestsWaitingForDatabase]).toEqual([0, 0]);
 });
 
 describe('When Redis is lost, too, while a transfer waits for MySQL', () => {
