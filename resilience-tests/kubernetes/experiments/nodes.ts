@@ -1,4 +1,4 @@
-import { endpointsOf, isReady, podsOf, readyAfterMs } from '../cluster/pods.ts';
+import { endpointsOf, isReady, type Part, podsOf, readyAfterMs } from '../cluster/pods.ts';
 import { now, sleep } from '../cluster/wait.ts';
 import type { Experiment, Ground, Scene } from '../experiment.ts';
 
@@ -107,15 +107,26 @@ export const partition: Experiment = {
     ),
 };
 
-/** A node with API pods and without stores: failures of the chart's stores are separate experiments. */
-export async function chooseVictim({ api, release }: Ground): Promise<string> {
-  const nodesWith = async (part: 'api' | 'redis' | 'mysql') =>
-    (await podsOf(api, release, part)).map(({ spec }) => spec.nodeName ?? '');
-  const stores = new Set([...(await nodesWith('redis')), ...(await nodesWith('mysql'))]);
-  const found = (await nodesWith('api'))
-    .filter((node) => node !== '' && !stores.has(node))
+const nodesWith = async ({ api, release }: Ground, part: Part): Promise<string[]> =>
+  (await podsOf(api, release, part)).map(({ spec }) => spec.nodeName ?? '');
+
+/**
+ * A node with API pods and without stores: what happens to the chart's stores are other experiments. Pods that earlier
+ * experiments have left on one node are spread again first.
+ */
+export async function chooseVictim(ground: Ground): Promise<string> {
+  const { api, release } = ground;
+  if (new Set(await nodesWith(ground, 'api')).size < 3) {
+    api.kubectl('rollout', 'restart', `deployment/${release.fullname}-api`);
+    api.kubectl('rollout', 'status', `deployment/${release.fullname}-api`, '--timeout=8m');
+  }
+  const stores = new Set([...(await nodesWith(ground, 'redis')), ...(await nodesWith(ground, 'mysql'))]);
+  const nodes = (await nodesWith(ground, 'api')).filter((node) => node !== '');
+  const found = nodes
+    .filter((node) => !stores.has(node))
     .toSorted()
     .at(-1);
   if (found === undefined) throw new Error('every node with API pods also runs a store');
+  if (nodes.every((node) => node === found)) throw new Error(`all API pods run on ${found}`);
   return found;
 }
