@@ -1,12 +1,14 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
-import { afterEach, expect, it, vi } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { ApiUnderTest, connectionsOf, keyWith } from '../testing/api-under-test.ts';
 
 let api: ApiUnderTest;
-afterEach(() => api.stop());
 
-/** An API whose transfer requests are held until `release`, and whose event-loop utilization the test controls. */
+/**
+ * An API whose transfer requests are held until `release`, which waits for their answers, and whose event-loop
+ * utilization the test controls.
+ */
 async function held(limits: { max: number; busyMax: number }, waitingForDatabase = 0) {
   const loop = { utilization: 0 };
   api = await ApiUnderTest.start(
@@ -26,22 +28,35 @@ async function held(limits: { max: number; busyMax: number }, waitingForDatabase
   // A whole number: sums of fractions can fall short.
   let time = Math.ceil(api.clock.monotonic());
   api.clock.monotonic = () => time;
-  let release = () => {};
+  let letGo = () => {};
   const released = new Promise<void>((resolve) => {
-    release = resolve;
+    letGo = resolve;
   });
   let inside = 0;
   api.ledger.beforeOutcome = async () => {
     inside += 1;
     await released;
   };
+  const answers: Promise<unknown>[] = [];
   const hold = async (count: number) => {
     const before = inside;
-    const answers = Array.from({ length: count }, () => api.get('/v1/transfers/t'));
+    const asked = Array.from({ length: count }, () => api.get('/v1/transfers/t'));
+    answers.push(...asked);
     await expect.poll(() => inside).toBe(before + count);
-    return answers;
+    return asked;
   };
-  return { hold, release, pass: (ms: number) => (time += ms), beBusy: (share: number) => (loop.utilization = share) };
+  const release = async () => {
+    letGo();
+    await Promise.all(answers);
+  };
+  // After a failure, too: a request that is still held when the server ends would add an error of its own.
+  onTestFinished(async () => {
+    await release();
+    await api.stop();
+  });
+  const pass = (ms: number) => (time += ms);
+  const beBusy = (share: number) => (loop.utilization = share);
+  return { hold, answers, released, release, pass, beBusy };
 }
 
 /** Whether a request was admitted: the response is then a 404 for a missing account. */
@@ -60,22 +75,20 @@ it('rejects requests beyond the memory limit, with the usual problem document an
   });
   expect(refused.headers.get('retry-after')).toBe('1');
   expect(refused.headers.get('x-correlation-id')).toBe('mine');
-  release();
+  await release();
   for (const answer of answers) expect((await answer).status).toBe(404);
   expect(await served()).toBe(true);
 });
 
 it('admits probes and metrics', async () => {
-  const { hold, release } = await held({ max: 1, busyMax: 1 });
-  const answers = await hold(1);
+  const { hold } = await held({ max: 1, busyMax: 1 });
+  await hold(1);
   for (const path of ['/livez', '/readyz', '/metrics']) expect((await api.get(path)).status).toBe(200);
-  release();
-  await Promise.all(answers);
 });
 
 it('lowers the limit while the pod is short of CPU, and raises it again when it only waits', async () => {
-  const { hold, release, pass, beBusy } = await held({ max: 10, busyMax: 2 });
-  const answers = await hold(3);
+  const { hold, pass, beBusy } = await held({ max: 10, busyMax: 2 });
+  await hold(3);
   beBusy(0.99);
   expect(await served()).toBe(true);
   pass(500);
@@ -84,31 +97,23 @@ it('lowers the limit while the pod is short of CPU, and raises it again when it 
   expect(await served()).toBe(false);
   pass(500);
   expect(await served()).toBe(true);
-  release();
-  await Promise.all(answers);
 });
 
 it('does not count requests that wait for MySQL against a pod that is short of CPU, but against its memory', async () => {
-  const { hold, release, pass, beBusy } = await held({ max: 6, busyMax: 2 }, 3);
-  const answers = await hold(4);
+  const { hold, pass, beBusy } = await held({ max: 6, busyMax: 2 }, 3);
+  await hold(4);
   beBusy(0.99);
   pass(500);
   expect(await served()).toBe(true);
-  answers.push(...(await hold(1)));
+  await hold(1);
   expect(await served()).toBe(false);
-  release();
-  await Promise.all(answers);
 });
 
 it('admits operators that were authenticated before, and few others', async () => {
-  const { hold, release } = await held({ max: 1, busyMax: 1 });
+  const { hold, answers, released, release } = await held({ max: 1, busyMax: 1 });
   const statuses: number[] = [];
-  let release2 = () => {};
-  const held2 = new Promise<void>((resolve) => {
-    release2 = resolve;
-  });
   const slow = async (): Promise<object> => {
-    await held2;
+    await released;
     return { mode: 'CACHE' };
   };
   const operator = keyWith('ops');
@@ -117,23 +122,20 @@ it('admits operators that were authenticated before, and few others', async () =
   // No key, an unknown key, an unknown route: none of these makes a caller an operator.
   await api.get('/v1/ops/status', { key: 'nobody' });
   await api.get('/v1/ops/nothing', { key: stranger });
-  const answers = await hold(1);
+  await hold(1);
   vi.spyOn(api.deps.ops, 'status').mockImplementation(slow);
   const ask = async (key: string) => statuses.push((await api.get('/v1/ops/status', { key })).status);
-  const strangers = Array.from({ length: 8 }, () => ask(stranger));
+  answers.push(...Array.from({ length: 8 }, () => ask(stranger)));
   await expect.poll(() => statuses).toEqual([503, 503, 503]);
-  const operators = Array.from({ length: 10 }, () => ask(operator));
+  answers.push(...Array.from({ length: 10 }, () => ask(operator)));
   await expect.poll(() => vi.mocked(api.deps.ops.status).mock.calls.length).toBe(15);
-  release2();
-  await Promise.all([...strangers, ...operators]);
+  await release();
   expect(statuses.filter((status) => status === 200)).toHaveLength(15);
-  release();
-  await Promise.all(answers);
 });
 
 it('counts a request in absolute form, or in any other spelling', async () => {
   const { hold, release } = await held({ max: 1, busyMax: 1 });
-  const answers = await hold(1);
+  await hold(1);
   const targets = [
     'http://anything/v1/accounts/nobody/balance',
     '//v1/accounts/nobody/balance',
@@ -145,8 +147,7 @@ it('counts a request in absolute form, or in any other spelling', async () => {
   ];
   for (const target of targets) expect([target, await statusOf('GET', target)]).toEqual([target, 503]);
   expect(await statusOf('OPTIONS', '*')).toBe(503);
-  release();
-  await Promise.all(answers);
+  await release();
   const key = { Authorization: `Bearer ${keyWith('balances:read')}` };
   expect(await statusOf('GET', 'http://anything/v1/accounts/nobody/balance', key)).toBe(404);
   expect(api.observed.at(-1)).toMatchObject({ route: '/v1/accounts/{id}/balance', status: 404 });
@@ -165,7 +166,7 @@ function statusOf(method: string, path: string, headers: Record<string, string> 
 
 it('keeps its slot until the handler has finished, even if the client has disconnected, and no longer', async () => {
   const { hold, release } = await held({ max: 2, busyMax: 2 });
-  const answers = await hold(1);
+  await hold(1);
   const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
   // Pipelined: Node.js emits nothing for the second response when the connection ends.
   const get = `GET /v1/transfers/t HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${keyWith('balances:read')}\r\n\r\n`;
@@ -174,14 +175,13 @@ it('keeps its slot until the handler has finished, even if the client has discon
   socket.destroy();
   await expect.poll(() => connectionsOf(api.server)).toBe(1);
   expect(await served()).toBe(false);
-  release();
-  await Promise.all(answers);
+  await release();
   await expect.poll(served).toBe(true);
 });
 
 it('counts every rejection, and logs a few of them and the number of the rest', async () => {
-  const { hold, release } = await held({ max: 1, busyMax: 1 });
-  const answers = await hold(1);
+  const { hold } = await held({ max: 1, busyMax: 1 });
+  await hold(1);
   // Not only the log waits: on a busy machine, so does the search for bodies that take too long.
   const waiting: (() => void)[] = [];
   api.clock.after = (_ms, action) => {
@@ -202,13 +202,11 @@ it('counts every rejection, and logs a few of them and the number of the rest', 
   expect(api.logged.slice(10)).toEqual([
     { level: 'warn', message: 'refused requests not logged', fields: { code: 'overloaded', suppressed: 5 } },
   ]);
-  release();
-  await Promise.all(answers);
 });
 
 it('defers a limited number of rejections, and drops those whose clients have disconnected', async () => {
-  const { hold, release } = await held({ max: 1, busyMax: 1 });
-  const answers = await hold(1);
+  const { hold } = await held({ max: 1, busyMax: 1 });
+  await hold(1);
   const turns: (() => void)[] = [];
   api.clock.endOfTurn = (action) => void turns.push(action);
   const port = Number(new URL(api.url).port);
@@ -223,13 +221,11 @@ it('defers a limited number of rejections, and drops those whose clients have di
   for (const turn of turns) turn();
   expect(turns).toHaveLength(20);
   expect(api.problems).toHaveLength(88);
-  release();
-  await Promise.all(answers);
 });
 
 it('rejects immediately on a connection without recent rejections, and defers immediate retries', async () => {
-  const { hold, release, pass } = await held({ max: 1, busyMax: 1 });
-  const answers = await hold(1);
+  const { hold, pass } = await held({ max: 1, busyMax: 1 });
+  await hold(1);
   const turns: (() => void)[] = [];
   api.clock.endOfTurn = (action) => void turns.push(action);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -249,6 +245,4 @@ it('rejects immediately on a connection without recent rejections, and defers im
   expect(await refused()).toBe(503);
   expect(turns).toHaveLength(1);
   agent.destroy();
-  release();
-  await Promise.all(answers);
 });
