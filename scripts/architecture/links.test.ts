@@ -3,7 +3,17 @@ import { dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
-const FOLDERS = ['docs', 'charts/holdfast', 'k8s', 'loadtest', 'resilience-tests', 'simulator'];
+const FOLDERS = [
+  '.github',
+  'charts',
+  'devstack',
+  'docs',
+  'k8s',
+  'loadtest',
+  'resilience-tests',
+  'simulator',
+  'verification',
+];
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 
 const pages = [
