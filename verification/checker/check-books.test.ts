@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { AccountStatus } from '../../app/domain/types.ts';
 import { check, checkBooks } from './check.ts';
+import { withoutGivenUp } from './given-up.ts';
 import type { ChangeHistory } from './history.ts';
 import { at, booked, posted, Sound } from './testing/sound.ts';
 
@@ -124,6 +125,13 @@ describe('changes of settings', () => {
     sound.move('a', { overdraftLimit: 60, settingsVersion: 3 });
     sound.row('t2').source = booked(70, 2, 3);
     expect(found()).toEqual([]);
+  });
+  it('may be answered with a later change that an operator gave up', () => {
+    changed({ answer: { kind: 'changed', settingsVersion: 3, overdraftLimit: 60, status: 'ACTIVE' } });
+    const accounts = new Map([['a', { version: 2, settingsVersion: 2 }]]);
+    const without = (at: number) => withoutGivenUp(sound.history, { at, transactionIds: new Set(), accounts });
+    expect(check(without(change.sentAt), sound.books).violations).toEqual([]);
+    expect(check(without(change.sentAt - 1), sound.books).counts).toEqual({ 'not-in-history': 1 });
   });
   it('settings: answered with an earlier version than it made', () => {
     changed({ answer: { kind: 'changed', settingsVersion: 1, overdraftLimit: 0, status: 'ACTIVE' } });

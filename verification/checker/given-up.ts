@@ -42,11 +42,15 @@ export function withoutGivenUp(history: History, givenUp: GivenUp): History {
     ...history,
     transfers,
     reads: history.reads.filter(holds),
-    changes: history.changes.map((change) =>
-      changes?.has(change.correlationId) && change.answer.kind === 'changed'
-        ? { ...change, answer: { kind: 'given-up' } }
-        : change,
-    ),
+    changes: history.changes.map((change) => {
+      const { accountId, correlationId, sentAt, answer } = change;
+      if (answer.kind !== 'changed') return change;
+      if (changes?.has(correlationId)) return { ...change, answer: { kind: 'given-up' } };
+      // It was made, and its answer showed the settings after a later one that was given up.
+      const { settingsVersion = Number.POSITIVE_INFINITY } = givenUp.accounts?.get(accountId) ?? {};
+      const isShownGone = sentAt <= at && answer.settingsVersion > settingsVersion;
+      return isShownGone ? { ...change, answer: { kind: 'unknown' } } : change;
+    }),
   };
 }
 
