@@ -123,5 +123,6 @@ async function runOne(experiment: Experiment): Promise<Result> {
   const k6Image = values['k6-image'] ?? null;
   if (!experiment.ground) return conduct(experiment, ground, k6Image);
   using own = await experiment.ground(ground);
-  return conduct(experiment, own, k6Image);
+  // Awaited, so that the release is there until the end.
+  return await conduct(experiment, own, k6Image);
 }
