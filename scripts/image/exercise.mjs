@@ -28,7 +28,7 @@ const STOP_MS_MAX = 25_000;
  * @returns {Promise<{ readyMs: number, stopMs: number }>} of the API pod
  */
 export async function exercise(start, folder) {
-  await refuses(start('api', {}), 1, /REDIS_URL is missing[\s\S]*MYSQL_URL is missing/);
+  await refuses(start('api', {}), 78, /REDIS_URL is missing[\s\S]*MYSQL_URL is missing/);
   await refuses(start('queen', {}), 2, /not one of api, keeper, migrate/);
   const [redis, mysql] = await Promise.all([
     startRedis({ dir: join(folder, 'redis'), relaxed: true }),
@@ -53,12 +53,21 @@ async function refuses(process, code, says) {
 }
 
 /**
+ * @param {Started} process
+ * @param {RegExp} says
+ */
+async function does(process, says) {
+  assert.equal(await process.ended, 0, process.output());
+  assert.match(process.output(), says);
+}
+
+/**
  * @param {Start} start
  * @param {Record<string, string>} stores
  */
 async function serves(start, stores) {
-  const migrated = start('migrate', stores);
-  assert.equal(await migrated.ended, 0, migrated.output());
+  await does(start('migrate', stores), /^Migrated: /m);
+  await does(start('renew-identity', stores), /is a ledger of its own now/);
   const key = randomBytes(24).toString('hex');
   const port = await freePort();
   const since = performance.now();
