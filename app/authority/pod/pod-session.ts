@@ -1,12 +1,12 @@
 import type { Authority } from '../../domain/authority.ts';
-import { Problem } from '../../domain/problem.ts';
 import { CacheError, type CacheServer } from '../../journal/cache-port.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/log.ts';
 import type { EpochView, HoldReason, Session } from '../../ledger/epoch/epoch-view.ts';
 import type { HandOverStore, PodAuthority } from '../authority-ports.ts';
 import { AuthorityReading } from './authority-reading.ts';
-import { EpochMembership, type RetireId } from './epoch-membership.ts';
+import { CacheRegistration } from './cache-registration.ts';
+import type { EpochMembership, RetireId } from './epoch-membership.ts';
 import { HandOvers } from './hand-over.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Readiness } from './readiness.ts';
@@ -65,6 +65,7 @@ export const NOT_HANDED_OVER = 'the pod could not hand over what it knows of its
 export class PodSession implements Session {
   readonly #deps: PodSessionDependencies;
   readonly #reading: AuthorityReading;
+  readonly #registration: CacheRegistration;
   readonly #probe: RedisProbe;
   readonly #handOvers: HandOvers;
   readonly #heartbeat: Heartbeat;
@@ -73,20 +74,19 @@ export class PodSession implements Session {
   #state: SessionState = 'unknown';
   /** The authority's epoch in the state `direct`. */
   #directEpoch = 0;
-  /** The epoch of the cache that this process has tried to join, until it leaves it. */
-  #membership: EpochMembership | null = null;
-  #podId: string;
-  #observedAt = Number.NEGATIVE_INFINITY;
-  /** The one call of this session to Redis that is under way. */
-  #redisCall: Promise<void> | null = null;
   #stopped = new AbortController();
   #nudge = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
   constructor(deps: PodSessionDependencies) {
     this.#deps = deps;
-    this.#podId = deps.newPodId();
     this.#reading = new AuthorityReading(deps);
+    this.#registration = new CacheRegistration({
+      ...deps,
+      stopped: this.#stopped.signal,
+      step: (facts) => this.#step(facts),
+      suspect: (error, view) => this.suspect(error, view),
+    });
     this.#probe = new RedisProbe(deps.redis);
     this.#handOvers = new HandOvers(deps.handOverStore, deps.logger);
     this.#heartbeat = new Heartbeat(deps);
@@ -94,10 +94,13 @@ export class PodSession implements Session {
   }
 
   get podId(): string {
-    return this.#podId;
+    return this.#registration.podId;
   }
   get authority(): Authority | null {
     return this.#reading.now;
+  }
+  get #membership(): EpochMembership | null {
+    return this.#registration.membership;
   }
 
   view(): EpochView | null {
@@ -123,7 +126,7 @@ export class PodSession implements Session {
     if (view !== this.#membership?.view || !(error instanceof CacheError)) return;
     if (error.kind === 'stale' || error.kind === 'unable') return;
     if (this.#state === 'open')
-      this.#deps.logger.warn({ reason: error.message, podId: this.#podId }, 'Redis is in doubt: holding requests');
+      this.#deps.logger.warn({ reason: error.message, podId: this.podId }, 'Redis is in doubt: holding requests');
     void this.#step({ event: 'redisInDoubt', retired: error.kind === 'refused' && error.reason === 'retired' });
   }
 
@@ -151,7 +154,7 @@ export class PodSession implements Session {
     this.#stopped.abort();
     this.#nudge.abort();
     await this.#loop;
-    await this.#redisCall;
+    await this.#registration.call;
     await this.#handOvers.backgroundDone();
     const deadline = clock.monotonic() + CATCH_UP_MS;
     // Replies that arrive later are not exposed to clients.
@@ -195,13 +198,13 @@ export class PodSession implements Session {
     this.#handOvers.deliverInBackground((epoch) => this.#mustHandOver(epoch));
     if (!databaseSeen) return;
     const redisSeen = now.mode === 'CACHE' ? this.#state === 'open' : this.#probe.seen();
-    await this.#heartbeat.report(redisSeen, this.#membership?.registrationOf(this.#podId) ?? null);
+    await this.#heartbeat.report(redisSeen, this.#membership?.registrationOf(this.podId) ?? null);
   }
 
   #turnFacts({ mode, epoch, replid, marker }: Authority): SessionFactsByEvent['turn'] {
     const { clock, heartbeatMs, redis, renewIdAfterMs = RENEW_ID_AFTER_MS } = this.#deps;
     const nowMs = clock.monotonic();
-    const mayCallRedis = this.#redisCall === null && replid !== null && marker !== null;
+    const mayCallRedis = this.#registration.call === null && replid !== null && marker !== null;
     const isOpen = this.#state === 'open';
     const inDoubtTooLong =
       isOpen && this.#reading.databaseSeen && (this.#membership?.isInDoubtFor(renewIdAfterMs, nowMs) ?? false);
@@ -213,7 +216,7 @@ export class PodSession implements Session {
       mayCallRedis,
       redisReady: asksForRedis && redis.ready(),
       inDoubtTooLong,
-      observationDue: isOpen && nowMs - this.#observedAt >= heartbeatMs,
+      observationDue: isOpen && nowMs - this.#registration.observedAt >= heartbeatMs,
     };
   }
 
@@ -235,13 +238,11 @@ export class PodSession implements Session {
       case 'none':
         return;
       case 'join':
-        return this.#callRedis(() => this.#join());
+        return this.#registration.join(this.#reading.now);
       case 'rejoin':
-        this.#membership?.renewed(this.#deps.clock.monotonic());
-        this.#renewId();
-        return this.#callRedis(() => this.#join());
+        return this.#registration.rejoin(this.#reading.now);
       case 'observe':
-        return this.#callRedis(() => this.#observe());
+        return this.#registration.observe();
       case 'leaveEpoch':
         return this.#leaveEpoch();
       case 'followEpoch':
@@ -251,12 +252,11 @@ export class PodSession implements Session {
         this.#directEpoch = this.#reading.now?.epoch ?? 0;
         return this.#announceOpen({}, 'the ledger is open, directly on MySQL');
       case 'announceOpen':
-        return this.#announceOpen(before === 'open' ? null : { podId: this.#podId }, 'the ledger is open');
+        return this.#announceOpen(before === 'open' ? null : { podId: this.podId }, 'the ledger is open');
       case 'renewId':
-        return this.#renewId();
+        return this.#registration.renewId();
       case 'keepId':
-        this.#podId = this.#membership?.view?.caller.podId ?? this.#podId;
-        return;
+        return this.#registration.keepId();
       case 'returnRegistrations':
         return this.#step({
           event: 'registrationsReturned',
@@ -269,63 +269,15 @@ export class PodSession implements Session {
     }
   }
 
-  /** Beside the loop: a Redis that hangs must not keep the pod from learning that its epoch has ended. */
-  #callRedis(call: () => Promise<void>): Promise<void> {
-    const underWay = call().finally(() => {
-      this.#redisCall = null;
-    });
-    this.#redisCall = underWay;
-    return underWay;
-  }
-
-  async #join(): Promise<void> {
-    const { logger, retire } = this.#deps;
-    const { now } = this.#reading;
-    if (now?.replid == null || now.marker === null) return;
-    const caller = { epoch: now.epoch, replid: now.replid, podId: this.#podId };
-    this.#membership ??= new EpochMembership(now.epoch, retire);
-    const membership = this.#membership;
-    const isOver = () =>
-      this.#stopped.signal.aborted || this.#membership !== membership || this.#podId !== caller.podId;
-    try {
-      if (!(await membership.join(caller, now.marker, this.#deps, isOver)) || isOver()) return;
-    } catch (error) {
-      if (isOver()) return;
-      if (!(error instanceof CacheError || error instanceof Problem)) {
-        logger.error({ err: error }, 'the pod could not be registered');
-      }
-      const worksAs = this.view()?.caller.podId ?? caller.podId;
-      const retired = error instanceof CacheError && error.reason === 'retired';
-      return this.#step({ event: 'joinFailed', retired, worksUnderEarlierId: worksAs !== caller.podId });
-    }
-    return this.#step({ event: 'joined' });
-  }
-
-  /** Asks Redis for the ends of the journal and the flush, which shows whether it still is this epoch's server. */
-  async #observe(): Promise<void> {
-    const membership = this.#membership;
-    const view = membership?.view;
-    if (!membership || !view) return;
-    try {
-      view.observe((await this.#deps.cache.read(view.caller, [])).head);
-      this.#observedAt = this.#deps.clock.monotonic();
-      membership.endAttemptsOfRetiredIds(view);
-    } catch (error) {
-      this.suspect(error, view);
-    }
-  }
-
   /**
    * Recording what is known and leaving the epoch are one step without an await: no reply can be passed on in between
    * that the hand-over does not contain. The connection is destroyed, because commands in it would reach a server that
    * thaws later.
    */
   #leaveEpoch(): void {
-    const membership = this.#membership;
+    const membership = this.#registration.leave();
     if (!membership) return;
     const summary = this.#handOvers.add(membership.epoch, membership.podIds, membership.view);
-    this.#membership = null;
-    this.#renewId();
     this.#deps.redis.cut();
     this.#deps.logger.warn(summary, 'the epoch has ended for this pod: handing over what it knows to MySQL');
   }
@@ -339,11 +291,6 @@ export class PodSession implements Session {
     if (fields) this.#deps.logger.info({ epoch: this.#reading.now?.epoch, ...fields }, message);
     this.#readiness.opened();
     for (const listener of this.#listeners) listener();
-  }
-
-  /** A pod id is used in one epoch only, and never again once it was retired. */
-  #renewId(): void {
-    this.#podId = this.#deps.newPodId();
   }
 }
 
