@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../domain/problem.ts';
-import { summaryOf } from '../../domain/testing/orders.ts';
+import { accountOf, summaryOf } from '../../domain/testing/orders.ts';
 import type { TransferOrder } from '../../domain/types.ts';
+import { encodeOrder, outcomesOf } from '../../journal/codec.ts';
 import { commandLost, Gate } from '../../journal/testing/faulty-cache.ts';
 import { LIMITS, ModelLedger } from '../testing/model-ledger.ts';
 import { SwitchBench } from '../testing/switch-bench.ts';
@@ -146,6 +147,54 @@ it('A transfer whose deadline passes while Redis holds its reply does not count 
   gate.open();
   await stage.clock.pass(OUTAGE_MS);
   expect([stage.ledger.open, stage.ledger.requestsWaitingForDatabase]).toEqual([0, 0]);
+});
+
+describe('A look-up from before the wait', () => {
+  /** A transfer whose id was not in MySQL, and which waits for an account because MySQL has gone since. */
+  async function lookedUpAndWaiting() {
+    const one = foreign({ destination: 'c' });
+    stage.database.whileLoading = () => Promise.reject(away);
+    const waiting = submit(one);
+    await stage.clock.pass(OUTAGE_MS);
+    expect(stage.ledger.requestsWaitingForDatabase).toBe(1);
+    const lookups = stage.database.reads.outcomes;
+    return { one, waiting, lookups };
+  }
+
+  it('still counts while Redis has forgotten nothing', async () => {
+    const { waiting, lookups } = await lookedUpAndWaiting();
+    stage.database.whileLoading = async () => {};
+    expect(await summaries(waiting)).toEqual(['POSTED']);
+    expect(stage.database.reads.outcomes).toBe(lookups);
+  });
+
+  it('proves nothing once Redis has forgotten ids: the outcome that another pod has made meanwhile is replayed', async () => {
+    const { one, waiting, lookups } = await lookedUpAndWaiting();
+    const other = { ...stage.caller, podId: 'pod-2' };
+    await stage.model.register(other);
+    await stage.model.install(other, [accountOf('c')], 0, 1_000);
+    const item = { order: one, payload: encodeOrder(one, 1), lookupCursor: 0 };
+    const { entries, head } = await stage.model.apply(other, [item]);
+    const [outcome] = entries.flatMap((entry) => outcomesOf(entry, 1));
+    if (!outcome) throw new Error('the other pod has not posted it');
+    await stage.model.publish(stage.keeper, head.seq, head.seq);
+    for (let turn = 0; turn < 2; turn++) await stage.model.forget(stage.keeper, [], true);
+    stage.database.stamp = { epoch: 1, cursor: head.seq };
+    stage.database.outcomes.set(one.transactionId, { ...outcome, persisted: true });
+    stage.database.whileLoading = async () => {};
+    expect(await stage.clock.until(waiting)).toMatchObject([{ status: 'POSTED', replayed: true, seq: outcome.seq }]);
+    expect(stage.database.reads.outcomes).toBeGreaterThan(lookups);
+    expect(await stage.balance('c')).toBe(one.amount);
+  });
+
+  it('proves nothing in another epoch', async () => {
+    const { waiting, lookups } = await lookedUpAndWaiting();
+    stage.session.close();
+    stage.database.whileLoading = async () => {};
+    await stage.begin(3);
+    expect(await summaries(waiting)).toEqual(['POSTED']);
+    expect(stage.database.reads.outcomes).toBeGreaterThan(lookups);
+  });
 });
 
 describe('When Redis is lost, too, while a transfer waits for MySQL', () => {
