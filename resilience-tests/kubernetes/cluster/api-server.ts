@@ -3,7 +3,6 @@ import { createInterface } from 'node:readline';
 import { clusterEnv, kubectl, kubectlProgram } from '../../../devstack/cluster/commands.ts';
 import { sleep } from './wait.ts';
 
-const PROXY_MS_MAX = 20_000;
 const RETRIES = 30;
 
 /** The API server, in one namespace: through kubectl for changes, and through its proxy for frequent reads. */
@@ -22,13 +21,11 @@ export class ApiServer implements Disposable {
     if (stdout === null) throw new Error('kubectl proxy has no output');
     const lines = createInterface({ input: stdout });
     this.#url = new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('kubectl proxy did not start')), PROXY_MS_MAX);
       lines.on('line', (line) => {
         const [address] = /127\.0\.0\.1:\d+/.exec(line) ?? [];
-        if (address === undefined) return;
-        clearTimeout(timer);
-        resolve(`http://${address}`);
+        if (address !== undefined) resolve(`http://${address}`);
       });
+      this.#proxy.once('exit', (code) => reject(new Error(`kubectl proxy ended with ${code}`)));
     });
     // The first reader gets the error.
     this.#url.catch(() => {});

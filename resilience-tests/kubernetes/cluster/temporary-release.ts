@@ -31,11 +31,11 @@ export async function temporaryRelease(ground: Ground): Promise<Ground & Disposa
     kubectl(['delete', 'namespace', namespace, '--ignore-not-found', '--timeout=4m']);
     rmSync(folder, { recursive: true, force: true });
   };
-  const own = api.of(namespace);
   try {
     makeNamespace(namespace);
     provider?.provideVolumes(namespace);
     helm(['install', ...target(options.upgradeFrom ?? ''), ...WAIT]);
+    const own = api.of(namespace);
     return {
       api: own,
       release: findRelease(own, undefined),
@@ -48,7 +48,6 @@ export async function temporaryRelease(ground: Ground): Promise<Ground & Disposa
       },
     };
   } catch (error) {
-    own[Symbol.dispose]();
     remove();
     throw error;
   }
