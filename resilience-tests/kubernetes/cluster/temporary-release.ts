@@ -27,11 +27,13 @@ export async function temporaryRelease(ground: Ground): Promise<Ground & Disposa
     '--set',
     `image.tag=${tag}`,
   ];
+  const removeNamespace = () => kubectl(['delete', 'namespace', namespace, '--ignore-not-found', '--timeout=4m']);
   const remove = () => {
-    kubectl(['delete', 'namespace', namespace, '--ignore-not-found', '--timeout=4m']);
+    removeNamespace();
     rmSync(folder, { recursive: true, force: true });
   };
   try {
+    removeNamespace(); // of an interrupted run
     makeNamespace(namespace);
     provider?.provideVolumes(namespace);
     helm(['install', ...target(options.upgradeFrom ?? ''), ...WAIT]);
