@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { check, type Verdict } from '../../verification/checker/check.ts';
 import { withoutGivenUp } from '../../verification/checker/given-up.ts';
-import { fateOf, type History } from '../../verification/checker/history.ts';
+import {
+  fateOf,
+  type History,
+  isOutcome,
+  type LookUp,
+  type TransferHistory,
+} from '../../verification/checker/history.ts';
 import { Client } from '../../verification/harness/client.ts';
 import type { System } from '../../verification/harness/system.ts';
 import { now, sleep } from '../../verification/harness/time.ts';
@@ -145,11 +151,12 @@ export async function experiment<G extends Ground<System>>(
 }
 
 async function historyToHold<G extends Ground<System>>(
-  { givesUp }: Hypothesis<G>,
-  history: History,
+  { givesUp, withoutTimes: isWithoutTimes }: Hypothesis<G>,
+  recorded: History,
   { stack }: G,
   notes: string[],
 ): Promise<History> {
+  const history = isWithoutTimes ? withoutTimes(recorded) : recorded;
   if (!givesUp) return history;
   const givenUp = await readGivenUp(stack.file.mysql);
   const acknowledged = [...givenUp.transactionIds].filter((id) =>
@@ -159,6 +166,21 @@ async function historyToHold<G extends Ground<System>>(
     `given up: ${givenUp.transactionIds.size} transfers, of which ${acknowledged.length} had been acknowledged`,
   );
   return withoutGivenUp(history, givenUp);
+}
+
+function withoutTimes(history: History): History {
+  const transfers = new Map<string, TransferHistory>();
+  for (const [id, { transactionId, attempts, lookUps }] of history.transfers) {
+    transfers.set(id, { transactionId, attempts: attempts.map(withoutTime), lookUps: lookUps.map(withoutTime) });
+  }
+  return { ...history, transfers };
+}
+
+function withoutTime<R extends LookUp>(request: R): R {
+  const { answer } = request;
+  if (!isOutcome(answer) || answer.acceptedAt === undefined) return request;
+  const { acceptedAt: _, ...shown } = answer;
+  return { ...request, answer: shown };
 }
 
 /** @param excused what is not counted */

@@ -41,6 +41,8 @@ export interface Hypothesis<G extends Ground<System> = Ground> {
   ground(short: boolean): Promise<G>;
   /** An operator accepts a loss: what the service lists as given up may be missing, and nothing else. */
   givesUp?: boolean;
+  /** Processes of release 0.1.0 tell the pod's time of acceptance, where this one tells the ledger's: neither is checked. */
+  withoutTimes?: boolean;
   population?(prefix: string, short: boolean): Population;
   /** Returns once everything it has broken runs again, or is being restarted by something else. */
   fault(scene: Scene<G>): Promise<void>;
