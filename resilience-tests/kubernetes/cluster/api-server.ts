@@ -17,6 +17,7 @@ export class ApiServer implements Disposable {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: clusterEnv(),
     });
+    process.once('exit', this.#end);
     const { stdout } = this.#proxy;
     if (stdout === null) throw new Error('kubectl proxy has no output');
     const lines = createInterface({ input: stdout });
@@ -70,7 +71,13 @@ export class ApiServer implements Disposable {
     }
   }
 
-  [Symbol.dispose](): void {
+  /** Also when a signal ends this process. */
+  readonly #end = (): void => {
     this.#proxy.kill();
+  };
+
+  [Symbol.dispose](): void {
+    process.off('exit', this.#end);
+    this.#end();
   }
 }
