@@ -5,6 +5,7 @@ import { check, type Verdict } from '../../verification/checker/check.ts';
 import { smallTown } from '../../verification/load/population.ts';
 import { isReady, podsOf } from './cluster/pods.ts';
 import { type Sample, Sampler } from './cluster/sampler.ts';
+import { Scaling } from './cluster/scaling.ts';
 import { now, sleep } from './cluster/wait.ts';
 import type { Experiment, Ground, Scene } from './experiment.ts';
 import { chooseVictim } from './experiments/nodes.ts';
@@ -40,6 +41,8 @@ export async function conduct(experiment: Experiment, ground: Ground, k6Image: s
   const { api, release, options } = ground;
   const { name, expectation } = experiment;
   const prefix = `${name}-${randomBytes(3).toString('hex')}:`;
+  await using scaling = new Scaling(api, release);
+  if (!experiment.scales) await scaling.settle(scaling.replicas);
   const victim = experiment.breaksNode ? await chooseVictim(ground) : '';
   const load = await LoadPod.start(api, release, { prefix, k6Image, notOn: victim === '' ? [] : [victim] });
   const remove = () => load.remove();

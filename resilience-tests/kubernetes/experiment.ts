@@ -51,6 +51,8 @@ export interface Experiment {
   failedFirstMax?: number;
   /** For a client that retries, from its first attempt to the outcome, ms. */
   waitMsMax?: number;
+  /** Whether it changes the number of pods; for all others, the autoscaler's limits are fixed. */
+  scales?: boolean;
   /** Whether it breaks a node: then the load runs elsewhere. */
   breaksNode?: boolean;
   /** Runs only if named, because it needs a release that is installed for it. */

@@ -4,6 +4,11 @@ import { untilTrue } from './wait.ts';
 
 const RESTORED_MS_MAX = 120_000;
 
+interface Deployment {
+  spec: { replicas: number };
+  status?: { replicas?: number; readyReplicas?: number };
+}
+
 interface Hpa {
   spec: { minReplicas: number; maxReplicas: number; behavior?: object };
 }
@@ -32,6 +37,17 @@ export class Scaling implements AsyncDisposable {
     else this.#scale(count);
   }
 
+  /** Sets it, and waits until it is so. */
+  async settle(count: number): Promise<void> {
+    this.set(count);
+    await untilTrue(`there are ${count} pods`, RESTORED_MS_MAX, () => this.#isSettled(count), 1000);
+  }
+
+  #isSettled(count: number): boolean {
+    const { status } = this.#api.get<Deployment>('deployment', this.#name) ?? {};
+    return status?.replicas === count && status.readyReplicas === count;
+  }
+
   /** For experiments that cannot wait until an autoscaler of production removes pods. */
   removeQuickly(): void {
     const policies = [{ type: 'Pods', value: 1, periodSeconds: 15 }];
@@ -47,17 +63,11 @@ export class Scaling implements AsyncDisposable {
   }
 
   #replicasNow(): number {
-    return this.#api.get<{ spec: { replicas: number } }>('deployment', this.#name)?.spec.replicas ?? 1;
+    return this.#api.get<Deployment>('deployment', this.#name)?.spec.replicas ?? 1;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.set(this.#replicas);
-    await untilTrue(
-      'the number of pods is restored',
-      RESTORED_MS_MAX,
-      () => this.#replicasNow() === this.#replicas,
-      1000,
-    );
+    await this.settle(this.#replicas);
     if (this.#hpa === undefined) return;
     const { minReplicas, maxReplicas, behavior } = this.#hpa.spec;
     this.#patch({ minReplicas, maxReplicas, ...(behavior && { behavior }) });

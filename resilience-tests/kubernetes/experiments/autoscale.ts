@@ -34,6 +34,7 @@ export const autoscale: Experiment = {
   expectation:
     'The autoscaler goes from its minimum to its maximum by transfers per second and back, without a failed request; a minute later the load is spread within 20 %.',
   failedFirstMax: 0,
+  scales: true,
   missing: (ground) =>
     (hpaOf(ground)?.spec.metrics ?? []).some(({ pods }) => pods?.metric.name === METRIC)
       ? null

@@ -28,6 +28,7 @@ export const scaleOut: Experiment = {
   name: 'scale-out',
   expectation: 'No request fails when pods are added, and a minute later all of them carry the same load within 20 %.',
   failedFirstMax: 0,
+  scales: true,
   async run(scene) {
     await using scaling = new Scaling(scene.api, scene.release);
     await scaled(scene, scaling, scene.options.replicasMax);
@@ -44,6 +45,7 @@ export const scaleIn: Experiment = {
   name: 'scale-in',
   expectation: 'No request fails when pods are removed.',
   failedFirstMax: 0,
+  scales: true,
   async run(scene) {
     await using scaling = new Scaling(scene.api, scene.release);
     await scaled(scene, scaling, scene.options.replicasMax);
