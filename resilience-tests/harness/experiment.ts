@@ -46,6 +46,8 @@ export interface Result extends Verdict, Pick<Seen, 'steadyRate' | 'waitMsMax'> 
   passed: boolean;
 }
 
+/** So few that the load decreases when the machine is busy, and does not pile up in front of the pods. */
+const SHORT_WORKERS_MAX = 100;
 /** How long the service holds a request. */
 const REQUEST_MS_MAX = 10_000;
 const UNRESOLVED_TOLD_MAX = 5;
@@ -77,7 +79,11 @@ export async function experiment<G extends Ground<System>>(
   const stop = new AbortController();
   setMaxListeners(0, stop.signal); // every worker waits for it
   const began = now();
-  const running = load.run({ ...STEADY_LOAD, ...hypothesis.load }, stop.signal);
+  const options = { ...STEADY_LOAD, ...hypothesis.load };
+  const running = load.run(
+    short ? { ...options, workers: Math.min(options.workers, SHORT_WORKERS_MAX) } : options,
+    stop.signal,
+  );
   const retrying = retryUntil(stop.signal, load, recorder);
   const scene: Scene<G> = {
     ground,

@@ -63,5 +63,9 @@ export const WITHOUT_MYSQL = /^(database_unavailable|504 outcome_unknown)$/;
 /** The ledger is closed for longer than a request is held. */
 export const CLOSED =
   /^(ledger_closed|ledger_switching|504 outcome_unknown|ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
-/** The answers to a request that was held for the maximum time, and to requests refused meanwhile for lack of CPU. */
-export const OUTLASTED = /^(ledger_closed|ledger_switching|504 outcome_unknown|overloaded)$/;
+/**
+ * What a request is answered if the machine is too busy: it was held for as long as the service may, its account still waits
+ * for Redis, or it was refused or not completely received meanwhile.
+ */
+export const OUTLASTED =
+  /^(ledger_closed|ledger_switching|504 outcome_unknown|account_unsettled|overloaded|request_timeout)$/;
