@@ -47,11 +47,12 @@ interface Report {
   others: readonly { name: string; reason: string; skipped: boolean }[];
   /** Output of `kubectl version`. */
   version: string;
+  nodes: number;
   command: string;
 }
 
 /** Writes the page, and a picture for each experiment in a folder beside it. */
-export function writeReport(file: string, { results, others, version, command }: Report): void {
+export function writeReport(file: string, { results, others, version, nodes, command }: Report): void {
   const rows = results.map(({ name, load, measured, verdict, reconciled, passed }) =>
     rowOf([
       name,
@@ -80,9 +81,9 @@ export function writeReport(file: string, { results, others, version, command }:
     file,
     `# Results on Kubernetes
 
-Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}, on Kubernetes ${gitVersion}; ${first?.rate ?? 0} requests per second by ${first?.generator === 'k6' ? 'k6' : 'the recorder'} in
-the cluster, half of them over a new connection each. An attempt without an answer is given up after 3 s and repeated under the
-same id. *First attempts failed*: transfers whose first attempt got no outcome, and reads without a balance. *Longest wait*: from
+Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}, on Kubernetes ${gitVersion} with ${nodes} nodes; ${first?.rate ?? 0} requests per second
+by ${first?.generator === 'k6' ? 'k6 in the cluster, half of them with `Connection: close`' : 'the recorder in the cluster, half of them over a new connection each'}. An attempt without an answer is given up
+after 3 s and repeated under the same id. *First attempts failed*: transfers whose first attempt got no outcome, and reads without a balance. *Longest wait*: from
 the first attempt of a transfer to its outcome, for a client that retries. *Verdict*: the checker compared every answer with MySQL.
 
 ${rowOf(COLUMNS)}

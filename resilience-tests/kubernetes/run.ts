@@ -113,7 +113,8 @@ if (values.output !== undefined) {
   const version = kubectl(['version', '--output=json']);
   const args = process.argv.slice(2).join(' ');
   mkdirSync(join(values.output, '..', 'results-kubernetes'), { recursive: true });
-  writeReport(values.output, { results, others, version, command: `npm run resilience:kubernetes -- ${args}` });
+  const nodes = kubectl(['get', 'nodes', '--output=name']).trim().split('\n').length;
+  writeReport(values.output, { results, others, version, nodes, command: `npm run resilience:kubernetes -- ${args}` });
   const raw = join(values.output, '..', 'results-kubernetes', 'results.json');
   writeFileSync(raw, `${JSON.stringify({ results, others }, null, 1)}\n`);
 }
