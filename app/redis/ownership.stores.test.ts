@@ -65,13 +65,12 @@ describe.each(everyKeeperScript)('%s', (name, run) => {
     await ours.activate(7, replid, 'marker', 0);
     await refusedAs('foreign');
   });
-  it.skipIf(name === 'register')(
-    'is rejected if there are keys that no ledger has claimed, and changes nothing',
-    async () => {
-      await withoutOwner();
-      await refusedAs('unclaimed');
-    },
-  );
+  // A pod proves by the marker that the keys belong to its ledger: a keeper of an older release wrote no owner.
+  if (name === 'register') return;
+  it('is rejected if there are keys that no ledger has claimed, and changes nothing', async () => {
+    await withoutOwner();
+    await refusedAs('unclaimed');
+  });
 });
 
 describe('A Redis', () => {
