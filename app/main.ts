@@ -29,8 +29,11 @@ try {
     const { ONE_SHOT } = await import('./roles/one-shot.ts');
     // Not `using`: in a block with it, tsc leaves the path of an import() as it is, which does not exist in dist/.
     const ending = endWhenAsked();
-    console.log(await ONE_SHOT[role](loadConfig({ ...process.env, ROLE: 'keeper' })));
-    ending[Symbol.dispose]();
+    try {
+      console.log(await ONE_SHOT[role](loadConfig({ ...process.env, ROLE: 'keeper' })));
+    } finally {
+      ending[Symbol.dispose]();
+    }
   }
 } catch (error) {
   const wrongSetting = error instanceof ConfigError;
