@@ -1,4 +1,4 @@
-/** `npm run resilience`: breaks a running stack on purpose, and compares what clients were told with what is in MySQL afterwards. */
+/** `npm run resilience`: breaks a running stack on purpose, and compares the answers to clients with what is in MySQL afterwards. */
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ const hypotheses = await allHypotheses();
 
 const { values, operands } = readCommandLine({
   name: 'npm run resilience --',
-  about: 'Breaks a running stack on purpose, and compares what clients were told with what is in MySQL afterwards.',
+  about: 'Breaks a running stack on purpose, and compares the answers to clients with what is in MySQL afterwards.',
   options: {
     short: flag('less load, less time'),
     list: flag('only print the names'),

@@ -57,8 +57,12 @@ describe('FailureReport', () => {
       report.failedWith(new Error(second < 22 ? 'refused' : 'timed out'));
       clock.advance(1_000);
     }
-    const told = log.lines.map(({ fields }) => [(fields['err'] as Error).message, fields['failures'], fields['forMs']]);
-    expect(told).toEqual([
+    const reports = log.lines.map(({ fields }) => [
+      (fields['err'] as Error).message,
+      fields['failures'],
+      fields['forMs'],
+    ]);
+    expect(reports).toEqual([
       ['refused', 1, 0],
       ['refused', 11, 10_000],
       ['refused', 21, 20_000],

@@ -98,13 +98,13 @@ export async function inspectServer(redis: Redis, managed = false): Promise<Serv
 }
 
 async function factsOf(redis: Redis, managed: boolean): Promise<ServerFacts> {
-  const [info, server, told] = await Promise.all([
+  const [info, server, reply] = await Promise.all([
     redis.info('replication'),
     redis.info('server'),
     refusedAsNull(Promise.all(SETTINGS.map((name) => redis.config('GET', name) as Promise<string[]>))),
   ]);
-  const settings = told
-    ? Object.fromEntries(told.map((pair, index) => [SETTINGS[index] ?? '', pair[1] ?? '']))
+  const settings = reply
+    ? Object.fromEntries(reply.map((pair, index) => [SETTINGS[index] ?? '', pair[1] ?? '']))
     : managed
       ? await statedSettings(redis)
       : {};
@@ -117,7 +117,7 @@ async function factsOf(redis: Redis, managed: boolean): Promise<ServerFacts> {
     node: settings['appenddirname'] ?? '',
     connectedReplicas: Number(field(info, 'connected_slaves')),
     settings,
-    settingsFrom: told ? 'server' : managed ? 'operator' : 'nowhere',
+    settingsFrom: reply ? 'server' : managed ? 'operator' : 'nowhere',
     replicationForbidden: (await refusedAsNull(replicationForbidden(redis))) ?? false,
   };
 }

@@ -95,12 +95,12 @@ it('every script is in the list of flags, and vice versa', () => {
 
 describe.each(names)('%s.lua', (name) => {
   it.each(['KEYS', 'ARGV'] as const)('declares in its header all %s that it uses, and no others', (list) => {
-    const told = declared(name, list);
+    const listed = declared(name, list);
     const needed = used(name, list);
     if (list === 'ARGV') for (const number of PROLOGUE_ARGUMENTS) needed.add(number);
-    expect([...told].sort()).toEqual([...needed].sort());
+    expect([...listed].sort()).toEqual([...needed].sort());
     // Without gaps: 1, 2, … and only the last one open-ended.
-    const numbers = [...told].map((number) => Number.parseInt(number, 10)).sort((a, b) => a - b);
+    const numbers = [...listed].map((number) => Number.parseInt(number, 10)).sort((a, b) => a - b);
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
   });
 

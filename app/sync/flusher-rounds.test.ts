@@ -204,10 +204,10 @@ describe('Catching up', () => {
   it('ends early when requested, and continues from the cursor the next time', async () => {
     const b = await bench(50);
     for (let n = 0; n < 3; n++) await b.post(50);
-    const told: [seq: number, headSeq: number][] = [];
-    const goesOn = (seq: number, headSeq: number) => told.push([seq, headSeq]) < 2;
+    const calls: [seq: number, headSeq: number][] = [];
+    const goesOn = (seq: number, headSeq: number) => calls.push([seq, headSeq]) < 2;
     expect(await b.flusher.catchUp(b.epoch.keeper, 1, goesOn)).toBeNull();
-    expect(told).toEqual([
+    expect(calls).toEqual([
       [50, 150],
       [100, 150],
     ]);

@@ -15,8 +15,7 @@ import { firstAnswer, freePort, LOOPBACK } from '../system/ports.mjs';
 import { end, start } from '../system/process.mjs';
 
 /**
- * Because it never has a replica, a restarted node is known to be the same node (the ledger protocol, settling by way
- * (a)).
+ * Because it never has a replica, a restarted node is known to be the same node, and an epoch can be recovered from its journal.
  */
 const ALONE = 'user default on nopass ~* &* +@all -replicaof -slaveof -psync -sync\n';
 

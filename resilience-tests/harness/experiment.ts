@@ -20,7 +20,7 @@ import { Recorder } from '../../verification/load/recorder.ts';
 import { resolveAll, retryUntil } from '../../verification/load/retries.ts';
 import type { Ground, Hypothesis, Scene } from './hypothesis.ts';
 import { codeIn, listOf, OUTLASTED, type Seen, seen, sumOf } from './seen.ts';
-import { type Moment, switchMs, told, transitions } from './timeline.ts';
+import { linesOf, type Moment, switchMs, transitions } from './timeline.ts';
 
 export interface Result extends Verdict, Pick<Seen, 'steadyRate' | 'waitMsMax'> {
   name: string;
@@ -139,7 +139,7 @@ export async function experiment<G extends Ground<System>>(
     );
   }
   if (pauseMs > pauseMsMax) late.push(`${Math.round(pauseMs)} ms without a success, at most ${pauseMsMax} ms expected`);
-  notes.push(`timeline: ${told([...moments, ...moves], faultAt).join('; ') || 'the authority did not move'}`);
+  notes.push(`timeline: ${linesOf([...moments, ...moves], faultAt).join('; ') || 'the authority did not move'}`);
   notes.push(`responses without an outcome: ${listOf(facts.errors)}`, `ids that failed: ${refusalsIn(recorder)}`);
   notes.push(`reads: ${listOf(recorder.readsBySource)}`);
   for (const { transactionId, attempts } of recorder.unresolved().slice(0, UNRESOLVED_TOLD_MAX)) {

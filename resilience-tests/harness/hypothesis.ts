@@ -41,7 +41,7 @@ export interface Hypothesis<G extends Ground<System> = Ground> {
   ground(short: boolean): Promise<G>;
   /** An operator accepts a loss: what the service lists as given up may be missing, and nothing else. */
   givesUp?: boolean;
-  /** Processes of release 0.1.0 tell the pod's time of acceptance, where this one tells the ledger's: neither is checked. */
+  /** Release 0.1.0 reports the time of the pod as the time of acceptance, this release that of the ledger: neither is checked. */
   withoutTimes?: boolean;
   population?(prefix: string, short: boolean): Population;
   /** Returns once everything it has broken runs again, or is being restarted by something else. */

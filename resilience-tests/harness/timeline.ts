@@ -38,14 +38,12 @@ export function switchMs(moves: readonly Transition[], fault: number): number | 
   return open ? open.at - fault : null;
 }
 
-const MOMENTS_TOLD_MAX = 40;
+const MOMENTS_MAX = 40;
 
 /** In order, in seconds since the fault. */
-export function told(moments: readonly Moment[], from: number): string[] {
+export function linesOf(moments: readonly Moment[], from: number): string[] {
   const inOrder = moments.toSorted((a, b) => a.at - b.at);
-  const lines = inOrder
-    .slice(0, MOMENTS_TOLD_MAX)
-    .map(({ at, what }) => `${((at - from) / 1000).toFixed(2)} s ${what}`);
+  const lines = inOrder.slice(0, MOMENTS_MAX).map(({ at, what }) => `${((at - from) / 1000).toFixed(2)} s ${what}`);
   const more = inOrder.length - lines.length;
   return more > 0 ? [...lines, `and ${more} more`] : lines;
 }

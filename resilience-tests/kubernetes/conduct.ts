@@ -42,7 +42,7 @@ export async function conduct(experiment: Experiment, ground: Ground, k6Image: s
   const { name, expectation } = experiment;
   const prefix = `${name}-${randomBytes(3).toString('hex')}:`;
   await using scaling = new Scaling(api, release);
-  if (!experiment.scales) await scaling.settle(scaling.replicas);
+  if (!experiment.scales) await scaling.untilSteady(scaling.replicas);
   const victim = experiment.breaksNode ? await chooseVictim(ground) : '';
   const load = await LoadPod.start(api, release, { prefix, k6Image, notOn: victim === '' ? [] : [victim] });
   const remove = () => load.remove();

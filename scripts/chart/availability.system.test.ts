@@ -43,11 +43,11 @@ describe.skipIf(findTool('helm') === null)('The autoscaler', () => {
     expect(wanted(10_000, 3)).toBe(4);
     expect(wanted(10_000, 4)).toBe(4);
     expect(wanted(30_000, 6)).toBe(12);
-    const told = textOf('docs/sizing.md');
-    expect(told).toContain(
+    const page = textOf('docs/sizing.md');
+    expect(page).toContain(
       `| default | 500m × 35 % = 175m | ${Math.round(0.175 / perTransfer).toLocaleString('en')} |`,
     );
-    expect(told).toContain(
+    expect(page).toContain(
       `| production | 1000m × 35 % = 350m | ${Math.round(0.35 / perTransfer).toLocaleString('en')} |`,
     );
   });

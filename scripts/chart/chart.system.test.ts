@@ -135,9 +135,9 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
       expect(sums).toEqual([28, 71]);
       expect(sums[0]).toBeLessThanOrEqual(REPLACED_SECONDS_MAX);
       expect(toleratedFor(container.livenessProbe)).toBe(16);
-      const told = chartFile('README.md');
-      expect(told).toContain(`| **${sums[0]} s** |`);
-      expect(told).toContain(`3 s: ${sums[1]} s,`);
+      const page = chartFile('README.md');
+      expect(page).toContain(`| **${sums[0]} s** |`);
+      expect(page).toContain(`3 s: ${sums[1]} s,`);
     },
   );
 

@@ -104,16 +104,16 @@ describe('At the end of its epoch, a pod', () => {
     await until('they write', () => acknowledged.length > 300);
     await pod.closing();
     const { ids, inDoubt } = await pod.everythingHandedOver(epoch);
-    const told = [...acknowledged];
+    const before = [...acknowledged];
     expect(seen).toEqual([null, null]);
-    expect(told.filter((id) => !ids.includes(id))).toEqual([]);
+    expect(before.filter((id) => !ids.includes(id))).toEqual([]);
     expect(ids.filter((id) => inDoubt.includes(id))).toEqual([]);
     cut.mockRestore();
     await pod.recoverFromHandOvers();
     await pod.openDirectly();
     await Promise.all(writers);
     // None was acknowledged in that epoch afterwards.
-    expect(acknowledged).toEqual(told);
+    expect(acknowledged).toEqual(before);
   });
 
   it('hands over what it received through replays and lookups, even if another pod has made it', async () => {

@@ -184,11 +184,11 @@ describe('A cache of 10 accounts with transfers among 300, flushed continuously'
     const { accounts } = await stage.scripts.read(pods[0]?.caller ?? caller(), [...ids, world]);
     expect(accounts.filter(Boolean).length).toBeLessThanOrEqual(10);
 
-    const rows = await stage.database.rows<{ transaction_id: string; told: string }>(
-      'SELECT transaction_id, COALESCE(refusal, status) AS told FROM transfers WHERE transaction_id IN (?)',
+    const rows = await stage.database.rows<{ transaction_id: string; outcome: string }>(
+      'SELECT transaction_id, COALESCE(refusal, status) AS outcome FROM transfers WHERE transaction_id IN (?)',
       [[...answered.keys()]],
     );
-    expect(new Map(rows.map((row) => [row.transaction_id, row.told]))).toEqual(answered);
+    expect(new Map(rows.map((row) => [row.transaction_id, row.outcome]))).toEqual(answered);
     const [sum] = await stage.database.rows<{ total: number; unequal: number }>(
       `SELECT SUM(a.balance) AS total,
          SUM(a.balance <> COALESCE((SELECT SUM(p.amount) FROM postings p WHERE p.account_id = a.account_id), 0)

@@ -129,7 +129,7 @@ describe('The recovery of any history that all pods have handed over', () => {
       expect(replayed(rest, accounts.values())).toEqual(lived.end);
     }));
 
-  it('is the same in any order, and however often an entry or a doubt is repeated', async () => {
+  it('is the same in any order, and however often an entry or an in-doubt attempt is repeated', async () => {
     await fc.assert(
       fc.asyncProperty(anyHistory, fc.infiniteStream(fc.nat()), async (history, random) => {
         const handedOver = handedOverOf(await live(history));
@@ -191,7 +191,7 @@ describe('The recovery of a history of which a pod has not handed over', () => {
       else expect(result).toMatchObject({ kind: 'recovered', cursor: highestKnownSeq, frozen: [] });
     }));
 
-  it('by an operator who accepts the loss: applies what follows, and tells everything else', () =>
+  it('by an operator who accepts the loss: applies what follows, and reports everything else', () =>
     without((lived, handedOver) => {
       const { recovered, loss } = recoverEpochAcceptingLoss(handedOver);
       expectConsistent(recovered, lived);

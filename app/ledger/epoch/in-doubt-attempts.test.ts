@@ -6,27 +6,27 @@ const attempt = (id: string, accounts = ['a', 'b'], kind: InDoubtAttempt['kind']
   inDoubtAttempt: (): InDoubtAttempt => ({ kind, id, accounts }),
 });
 /** What is in doubt, as `id accounts`, sorted. */
-const told = (attempts: InDoubtAttempts) =>
+const namesOf = (attempts: InDoubtAttempts) =>
   [...new Set(attempts.snapshot().map(({ id, accounts }) => `${id} ${accounts.join('+')}`))].sort();
 
 describe('attempts under way', () => {
-  it('are in doubt from the moment that they are handed over until a reply has told of them', () => {
+  it('are in doubt from the moment that they are handed over until a reply resolves them', () => {
     const attempts = new InDoubtAttempts();
     const call = [attempt('one'), attempt('two')];
     expect(attempts.none).toBe(true);
     attempts.begin(call);
-    expect([attempts.none, attempts.size, told(attempts)]).toEqual([false, 0, ['one a+b', 'two a+b']]);
+    expect([attempts.none, attempts.size, namesOf(attempts)]).toEqual([false, 0, ['one a+b', 'two a+b']]);
     attempts.end(call);
-    expect([attempts.none, told(attempts)]).toEqual([true, []]);
+    expect([attempts.none, namesOf(attempts)]).toEqual([true, []]);
   });
 
-  it('are told of call by call: the same transfer may be in two', () => {
+  it('are resolved call by call: the same transfer may be in two', () => {
     const attempts = new InDoubtAttempts();
     const [one, again] = [[attempt('one')], [attempt('one')]];
     attempts.begin(one);
     attempts.begin(again);
     attempts.end(again);
-    expect(told(attempts)).toEqual(['one a+b']);
+    expect(namesOf(attempts)).toEqual(['one a+b']);
     attempts.end(one);
     expect(attempts.none).toBe(true);
   });
@@ -40,7 +40,7 @@ describe('attempts that no reply will tell of', () => {
       attempts.begin(call);
       attempts.leave(call, 'pod-1', at);
     }
-    expect([attempts.none, attempts.size, attempts.oldestSinceMs, told(attempts)]).toEqual([
+    expect([attempts.none, attempts.size, attempts.oldestSinceMs, namesOf(attempts)]).toEqual([
       false,
       2,
       10,
@@ -53,7 +53,7 @@ describe('attempts that no reply will tell of', () => {
     attempts.leave([attempt('one', ['a', 'b'])], 'pod-1', 10);
     attempts.leave([attempt('one', ['c', 'd'])], 'pod-1', 20);
     attempts.begin([attempt('one', ['e', 'f'])]);
-    expect(told(attempts)).toEqual(['one a+b', 'one c+d', 'one e+f']);
+    expect(namesOf(attempts)).toEqual(['one a+b', 'one c+d', 'one e+f']);
   });
 
   it('are recovered by the outcome of their id, whatever accounts they were tried on', () => {
@@ -61,7 +61,7 @@ describe('attempts that no reply will tell of', () => {
     attempts.leave([attempt('one', ['a', 'b']), attempt('two')], 'pod-1', 10);
     attempts.leave([attempt('one', ['c', 'd'])], 'pod-1', 20);
     attempts.resolved('transfers', 'one');
-    expect(told(attempts)).toEqual(['two a+b']);
+    expect(namesOf(attempts)).toEqual(['two a+b']);
     attempts.resolved('transfers', 'two');
     expect([attempts.none, attempts.oldestSinceMs]).toEqual([true, null]);
   });
@@ -72,7 +72,7 @@ describe('attempts that no reply will tell of', () => {
     attempts.leave([attempt('one', ['a'], 'account-change')], 'pod-1', 10);
     expect(attempts.size).toBe(2);
     attempts.resolved('transfers', 'one');
-    expect(told(attempts)).toEqual(['one a']);
+    expect(namesOf(attempts)).toEqual(['one a']);
     attempts.resolved('account-change', 'one');
     expect(attempts.none).toBe(true);
   });
@@ -84,7 +84,7 @@ describe('a pod id that is retired', () => {
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.endAt('pod-1', 7);
     attempts.advance(6);
-    expect(told(attempts)).toEqual(['one a+b']);
+    expect(namesOf(attempts)).toEqual(['one a+b']);
     attempts.advance(7);
     expect(attempts.none).toBe(true);
   });
@@ -95,10 +95,10 @@ describe('a pod id that is retired', () => {
     attempts.leave([attempt('one')], 'pod-2', 20);
     attempts.endAt('pod-1', 7);
     attempts.advance(100);
-    expect(told(attempts)).toEqual(['one a+b']);
+    expect(namesOf(attempts)).toEqual(['one a+b']);
     attempts.endAt('pod-2', 200);
     attempts.advance(199);
-    expect(told(attempts)).toEqual(['one a+b']);
+    expect(namesOf(attempts)).toEqual(['one a+b']);
     attempts.advance(200);
     expect(attempts.none).toBe(true);
   });

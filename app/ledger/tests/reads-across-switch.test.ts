@@ -151,18 +151,18 @@ describe('The outcome of an id', () => {
   it('in MySQL is returned in every mode', async () => {
     const one = bench.order({ amount: 7 });
     await bench.apply(one);
-    const told = async () => (await outcome(one.transactionId)).persisted;
-    expect(await told()).toBe(false);
+    const isPersisted = async () => (await outcome(one.transactionId)).persisted;
+    expect(await isPersisted()).toBe(false);
     bench.close();
     expect(await codeOf(outcome(one.transactionId))).toBe('ledger_switching');
     await bench.settle();
-    expect(await told()).toBe(true);
+    expect(await isPersisted()).toBe(true);
     bench.toDirect();
-    expect(await told()).toBe(true);
+    expect(await isPersisted()).toBe(true);
     bench.rebuild();
-    expect(await told()).toBe(true);
+    expect(await isPersisted()).toBe(true);
     await bench.toCache();
-    expect(await told()).toBe(true);
+    expect(await isPersisted()).toBe(true);
   });
 
   it('is the committed one even while something else waits for a journal', async () => {

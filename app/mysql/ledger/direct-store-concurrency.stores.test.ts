@@ -61,11 +61,11 @@ describe('The same id from two pods at the same time', () => {
     const pods = stores();
     for (let round = 0; round < 25; round++) {
       const id = `t-${round}`;
-      const told = await Promise.all(
+      const answers = await Promise.all(
         pods.map((pod, index) => pod.apply(DIRECT_EPOCH, [directItem(id, accountsOf(index))])),
       );
-      expect(told.flat().map(summaryOf).sort()).toEqual(['POSTED', 'again POSTED']);
-      const orders = told.flat().map((answer) => (answer as { order: TransferOrder }).order);
+      expect(answers.flat().map(summaryOf).sort()).toEqual(['POSTED', 'again POSTED']);
+      const orders = answers.flat().map((answer) => (answer as { order: TransferOrder }).order);
       expect(orders[0]).toEqual(orders[1]);
     }
     expect(await countOf('transfers')).toBe(25);

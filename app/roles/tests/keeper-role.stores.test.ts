@@ -144,11 +144,11 @@ describe('Reports about the flush', () => {
     const commit = vi
       .spyOn(flushStore, 'commit')
       .mockRejectedValueOnce(new CursorConflictError('the cursor is elsewhere'));
-    await api.transfer(`told-${Date.now()}`);
+    await api.transfer(`first-${Date.now()}`);
     await until('it was overtaken', () => messagesAbout('the cursor is elsewhere').length > 0);
     expect(messagesAbout('the cursor is elsewhere')).toEqual(['another keeper was faster']);
     commit.mockRejectedValue(new Error('away'));
-    await api.transfer(`told-too-${Date.now()}`);
+    await api.transfer(`second-${Date.now()}`);
     await until('the alert fires', () =>
       messages('error').includes('the journal cannot be flushed to MySQL; retries continue'),
     );

@@ -17,7 +17,7 @@ function linesOf([name, { values, thresholds = {} }]: [string, Metric]): string[
   return [`  ${name}: ${figures.join(', ')}`, ...limits];
 }
 
-const TOLD =
+const SHOWN =
   /^(http_req_(duration|failed)|http_reqs|checks|dropped_iterations|vus_max|transfers_|refusal|served_|ids_)/;
 
 /**
@@ -25,8 +25,8 @@ const TOLD =
  * (K6_WEB_DASHBOARD_EXPORT).
  */
 export function handleSummary(data: Summary): Record<string, string> {
-  const told = Object.entries(data.metrics).filter(([name]) => TOLD.test(name));
-  const text = `${told.flatMap(linesOf).join('\n')}\n`;
+  const shown = Object.entries(data.metrics).filter(([name]) => SHOWN.test(name));
+  const text = `${shown.flatMap(linesOf).join('\n')}\n`;
   const file = __ENV['SUMMARY_JSON'];
   return { stdout: text, ...(file ? { [file]: `${JSON.stringify(data, null, 1)}\n` } : {}) };
 }

@@ -38,7 +38,7 @@ export class Scaling implements AsyncDisposable {
   }
 
   /** Sets it, and waits until it is so. */
-  async settle(count: number): Promise<void> {
+  async untilSteady(count: number): Promise<void> {
     this.set(count);
     await untilTrue(`there are ${count} pods`, RESTORED_MS_MAX, () => this.#isSettled(count), 1000);
   }
@@ -67,7 +67,7 @@ export class Scaling implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.settle(this.#replicas);
+    await this.untilSteady(this.#replicas);
     if (this.#hpa === undefined) return;
     const { minReplicas, maxReplicas, behavior } = this.#hpa.spec;
     this.#patch({ minReplicas, maxReplicas, ...(behavior && { behavior }) });
