@@ -68,7 +68,7 @@ export function answerIn({ kind, status, body, error = 'no answer', delivered, c
 /** The history that the checker reads. */
 export function historyOf(lines: readonly Line[], accounts: readonly OpenedAccount[]): History {
   const history = new Recording(HELD_MS_MAX);
-  history.accounts.push(...accounts);
+  for (const account of accounts) history.accounts.push(account);
   for (const line of lines.toSorted((a, b) => a.sentAt - b.sentAt)) {
     const { sentAt, endedAt } = line;
     if (line.kind === 'read') {
