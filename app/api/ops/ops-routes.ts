@@ -16,88 +16,102 @@ interface OpsDependencies {
 
 const tag = 'Operations';
 
-export function opsRoutes({ ops }: OpsDependencies): Route[] {
-  return [
-    route({
-      method: 'GET',
-      path: '/v1/ops/status',
-      scopes: ['ops'],
-      tag,
-      summary: 'Read the status of the ledger',
-      answers: { 200: { description: 'The status', schema: OpsStatus } },
-      problems: ['database_unavailable'],
-      handle: async () => ({ status: 200, body: await ops.status() }),
-    }),
-    route({
-      method: 'POST',
-      path: '/v1/ops/reconciliations',
-      scopes: ['ops'],
-      tag,
-      summary: 'Reconcile the books now',
-      answers: { 200: { description: 'Run a reconciliation now', schema: Reconciliation } },
-      problems: ['ledger_switching', 'ledger_closed', 'overloaded', 'database_unavailable'],
-      handle: async () => ({ status: 200, body: await ops.reconcile() }),
-    }),
-    route({
-      method: 'GET',
-      path: '/v1/ops/unsettled',
-      scopes: ['ops'],
-      tag,
-      summary: 'List what is waiting for a journal, and why',
-      answers: {
-        200: {
-          description: 'Pods that have not handed over their records, frozen accounts, ids in doubt',
-          schema: Unsettled,
-        },
+export function opsRoutes(deps: OpsDependencies): Route[] {
+  return [readStatus(deps), reconcile(deps), listUnsettled(deps), acceptLoss(deps), takeRedisOver(deps)];
+}
+
+function readStatus({ ops }: OpsDependencies): Route {
+  return route({
+    method: 'GET',
+    path: '/v1/ops/status',
+    scopes: ['ops'],
+    tag,
+    summary: 'Read the status of the ledger',
+    answers: { 200: { description: 'The status', schema: OpsStatus } },
+    problems: ['database_unavailable'],
+    handle: async () => ({ status: 200, body: await ops.status() }),
+  });
+}
+
+function reconcile({ ops }: OpsDependencies): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/ops/reconciliations',
+    scopes: ['ops'],
+    tag,
+    summary: 'Reconcile the books now',
+    answers: { 200: { description: 'Run a reconciliation now', schema: Reconciliation } },
+    problems: ['ledger_switching', 'ledger_closed', 'overloaded', 'database_unavailable'],
+    handle: async () => ({ status: 200, body: await ops.reconcile() }),
+  });
+}
+
+function listUnsettled({ ops }: OpsDependencies): Route {
+  return route({
+    method: 'GET',
+    path: '/v1/ops/unsettled',
+    scopes: ['ops'],
+    tag,
+    summary: 'List what is waiting for a journal, and why',
+    answers: {
+      200: {
+        description: 'Pods that have not handed over their records, frozen accounts, ids in doubt',
+        schema: Unsettled,
       },
-      problems: ['database_unavailable'],
-      handle: async () => ({ status: 200, body: await ops.unsettled() }),
-    }),
-    route({
-      method: 'POST',
-      path: '/v1/ops/loss-acceptances',
-      scopes: ['ops'],
-      tag,
-      summary: 'Accept the loss of missing transfers and reopen the ledger',
-      description:
-        'The last resort for a Redis that is permanently lost. Transfers that the pods have handed over are applied as far as they can ' +
-        'be shown to follow from the ledger in MySQL; the rest is dropped and recorded with your name and reason. This cannot be undone. If nothing is missing, the response is 409 and nothing changes.',
-      body: {
-        schema: LossAcceptanceRequest,
-        example: { epoch: 7, reason: 'The disk of the old Redis is lost, see incident 4711.' },
+    },
+    problems: ['database_unavailable'],
+    handle: async () => ({ status: 200, body: await ops.unsettled() }),
+  });
+}
+
+function acceptLoss({ ops }: OpsDependencies): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/ops/loss-acceptances',
+    scopes: ['ops'],
+    tag,
+    summary: 'Accept the loss of missing transfers and reopen the ledger',
+    description:
+      'The last resort for a Redis that is permanently lost. Transfers that the pods have handed over are applied as far as they can ' +
+      'be shown to follow from the ledger in MySQL; the rest is dropped and recorded with your name and reason. This cannot be undone. If nothing is missing, the response is 409 and nothing changes.',
+    body: {
+      schema: LossAcceptanceRequest,
+      example: { epoch: 7, reason: 'The disk of the old Redis is lost, see incident 4711.' },
+    },
+    answers: {
+      200: { description: 'The loss is accepted, and the ledger is open', schema: LossAcceptance },
+      202: {
+        description: 'The loss is accepted, and a keeper is applying it: see `recovery` in `GET /v1/ops/status`',
+        schema: LossAcceptance,
       },
-      answers: {
-        200: { description: 'The loss is accepted, and the ledger is open', schema: LossAcceptance },
-        202: {
-          description: 'The loss is accepted, and a keeper is applying it: see `recovery` in `GET /v1/ops/status`',
-          schema: LossAcceptance,
-        },
+    },
+    problems: ['authority_moved', 'database_unavailable'],
+    handle: async ({ body, identity }) => {
+      const accepted = await ops.acceptLoss(body, identity.user);
+      return { status: accepted.done ? 200 : 202, body: accepted };
+    },
+  });
+}
+
+function takeRedisOver({ ops }: OpsDependencies): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/ops/redis-takeovers',
+    scopes: ['ops'],
+    tag,
+    summary: 'Take over a Redis that belongs to another ledger',
+    description:
+      'For a Redis whose ledger is permanently gone, or whose keys were left by an older release. Transfers that the other ledger has ' +
+      'not flushed to its MySQL are deleted when this ledger starts using the Redis. Stop the other installation first. Possible only in mode `DIRECT` while nothing is waiting for a journal; otherwise the response is 409 and nothing changes.',
+    body: {
+      schema: RedisTakeoverRequest,
+      example: {
+        owner: '4f1d2c3b5a69788796a5b4c3d2e1f001',
+        reason: 'The other ledger was shut down for good on Monday.',
       },
-      problems: ['authority_moved', 'database_unavailable'],
-      handle: async ({ body, identity }) => {
-        const accepted = await ops.acceptLoss(body, identity.user);
-        return { status: accepted.done ? 200 : 202, body: accepted };
-      },
-    }),
-    route({
-      method: 'POST',
-      path: '/v1/ops/redis-takeovers',
-      scopes: ['ops'],
-      tag,
-      summary: 'Take over a Redis that belongs to another ledger',
-      description:
-        'For a Redis whose ledger is permanently gone, or whose keys were left by an older release. Transfers that the other ledger has ' +
-        'not flushed to its MySQL are deleted when this ledger starts using the Redis. Stop the other installation first. Possible only in mode `DIRECT` while nothing is waiting for a journal; otherwise the response is 409 and nothing changes.',
-      body: {
-        schema: RedisTakeoverRequest,
-        example: {
-          owner: '4f1d2c3b5a69788796a5b4c3d2e1f001',
-          reason: 'The other ledger was shut down for good on Monday.',
-        },
-      },
-      answers: { 200: { description: 'The Redis now belongs to this ledger', schema: RedisTakeover } },
-      problems: ['authority_moved', 'ledger_switching', 'database_unavailable'],
-      handle: async ({ body, identity }) => ({ status: 200, body: await ops.takeRedisOver(body, identity.user) }),
-    }),
-  ];
+    },
+    answers: { 200: { description: 'The Redis now belongs to this ledger', schema: RedisTakeover } },
+    problems: ['authority_moved', 'ledger_switching', 'database_unavailable'],
+    handle: async ({ body, identity }) => ({ status: 200, body: await ops.takeRedisOver(body, identity.user) }),
+  });
 }
