@@ -10,7 +10,7 @@ import type { RedisClient } from '../redis/redis-client.ts';
 import type { KeeperPorts } from './ports.ts';
 import { FLUSH_LIMITS, TIMES } from './settings.ts';
 
-/** A keeper process: the real keeper, flusher, retirement and janitor, in the loops of app/roles/keeper-role.ts. */
+/** A keeper process: the real keeper, flusher, retirement and janitor, in loops like those of app/roles/keeper-role.ts. */
 export class SimKeeper {
   readonly process: SimProcess;
   readonly redis: RedisClient;

@@ -1,0 +1,80 @@
+import { Retirement } from '../authority/keeper/retirement.ts';
+import { SyncSupervisor } from '../jobs/sync-supervisor.ts';
+import type { KeeperCaller } from '../journal/cache-port.ts';
+import { Keys } from '../redis/run-script.ts';
+import type { Flusher } from '../sync/flusher.ts';
+import { IdJanitor } from '../sync/id-janitor.ts';
+import type { Context } from './context.ts';
+
+const SUPERVISION_MS = 5_000;
+
+/** The routine work of a keeper: registers itself, samples metrics, supervises the flush, and cleans up Redis and MySQL. */
+export class Housekeeping implements AsyncDisposable {
+  readonly #context: Context;
+  readonly #flusher: Flusher;
+  readonly #target: () => KeeperCaller | null;
+  readonly #janitor: IdJanitor;
+  readonly #retirement: Retirement;
+  #supervisor: SyncSupervisor | null = null;
+  #frozenAccounts = 0;
+  #accountsCached = 0;
+
+  /** @param target the epoch in Redis that has the authority, if any */
+  constructor(context: Context, flusher: Flusher, target: () => KeeperCaller | null) {
+    const { config, clock, scripts, metrics } = context;
+    this.#context = context;
+    this.#flusher = flusher;
+    this.#target = target;
+    this.#janitor = new IdJanitor({ cache: scripts, clock, windowMs: config.ledger.idWindowMs });
+    this.#retirement = createRetirement(context);
+    metrics.sample({ frozenAccounts: () => this.#frozenAccounts, accountsCached: () => this.#accountsCached });
+    metrics.limits({ journal_entries: config.ledger.backlogEntriesMax });
+  }
+
+  /** @throws when a store is unavailable */
+  async round(): Promise<void> {
+    const { config, authority, flushStore, handOverStore, identity, processId, redis, unsettled } = this.#context;
+    await authority.keeperHeartbeat(processId);
+    this.#supervisor ??= this.#startSupervisor(await identity.read());
+    this.#frozenAccounts = await unsettled.frozenAccounts();
+    const caller = this.#target();
+    this.#accountsCached = caller ? await redis.hlen(new Keys(config.ledger.keyPrefix, caller.epoch).accounts) : 0;
+    if (!caller) return;
+    const { seq, idTimeMax } = await flushStore.cursor();
+    await this.#janitor.round(caller, idTimeMax);
+    await this.#retirement.round(caller, seq);
+    await handOverStore.forget(caller.epoch, seq);
+  }
+
+  #startSupervisor(ledgerId: string): SyncSupervisor {
+    const { config, clock, logger } = this.#context;
+    return new SyncSupervisor({
+      redisUrl: config.redis.url,
+      // Not the queue of another installation on this Redis.
+      keyPrefix: `${config.ledger.keyPrefix}:${ledgerId}`,
+      everyMs: SUPERVISION_MS,
+      logger: logger.log,
+      supervise: async () => {
+        const silentMs = clock.monotonic() - this.#flusher.lastProgressAt;
+        if (this.#target() && silentMs > config.sync.lagAlertMs)
+          throw new Error(`nothing was flushed for ${Math.round(silentMs)} ms`);
+      },
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#supervisor?.[Symbol.asyncDispose]();
+  }
+}
+
+function createRetirement({ config, authority, clock, logger, scripts }: Context): Retirement {
+  return new Retirement({
+    pods: () => authority.pods(),
+    markRetired: (podId, seq) => authority.markRetired(podId, seq),
+    removePod: (podId) => authority.removePod(podId),
+    cache: scripts,
+    clock,
+    logger: logger.log,
+    retireAfterMs: config.authority.podRetireAfterMs,
+  });
+}

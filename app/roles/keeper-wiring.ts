@@ -1,0 +1,56 @@
+import { Keeper } from '../authority/keeper/keeper.ts';
+import { inspectServer } from '../redis/connection.ts';
+import { sweepEpochsBefore } from '../redis/epoch-sweep.ts';
+import { Flusher } from '../sync/flusher.ts';
+import type { Context } from './context.ts';
+import { flushEvents } from './flush-events.ts';
+import { tracedFlush } from './traced.ts';
+
+/** Processing takes some ten times as much memory. */
+const FLUSH_CHARS_MAX = 8 * 1024 * 1024;
+
+/** What flushes the journal, and what flushes the rest of an epoch while the keeper recovers it. */
+export function createFlushers(context: Context): { flusher: Flusher; recoveryFlusher: Flusher } {
+  const { clock, scripts: cache } = context;
+  const { sync } = context.config;
+  const store = tracedFlush(context.flushStore, context.tracing);
+  const limits = {
+    batchMax: sync.flushBatchMax,
+    charsMax: FLUSH_CHARS_MAX,
+    gatherMs: sync.flushGatherMs,
+    retryBaseMs: sync.flushRetryBaseMs,
+    retryMaxMs: sync.flushRetryMaxMs,
+    alertAfterFailures: sync.flushAlertAfterFailures,
+  };
+  const events = flushEvents(context);
+  // A failure while an epoch is recovered is retried by whichever keeper is next: the mode shows that the recovery is
+  // not complete yet.
+  const recoveryEvents = { ...events, alert() {}, waiting() {} };
+  return {
+    flusher: new Flusher({ cache, store, clock, limits, events }),
+    recoveryFlusher: new Flusher({ cache, store, clock, limits, events: recoveryEvents }),
+  };
+}
+
+export function createKeeper(context: Context, flusher: Flusher): Keeper {
+  const { config, clock, scripts, metrics, redis } = context;
+  return new Keeper({
+    keeperId: context.processId,
+    authority: context.authority,
+    recoveryStore: context.recoveryStore,
+    cache: scripts,
+    flusher,
+    inspect: () => inspectServer(redis, config.redis.managed === 'true'),
+    sweepEpochsBefore: (epoch, caller) =>
+      sweepEpochsBefore({ redis, scripts, keyPrefix: config.ledger.keyPrefix }, epoch, caller),
+    clock,
+    logger: context.logger.log,
+    timing: {
+      lostAfterMs: config.authority.redisLostAfterMs,
+      lostByPodsAfterMs: config.authority.redisLostByPodsAfterMs,
+      steadyAfterMs: config.authority.redisSteadyAfterMs,
+    },
+    onAuthority: (now) => metrics.authority(now),
+    onRedisOwner: (state) => metrics.redisOwner(state),
+  });
+}

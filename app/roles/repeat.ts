@@ -1,0 +1,28 @@
+import { FailureReport } from '../kernel/failure-report.ts';
+import type { Context } from './context.ts';
+
+interface Repetition {
+  /** The pause between two steps. */
+  everyMs: number;
+  /** What the log says about steps that fail. */
+  failure: string;
+  stopped: AbortSignal;
+}
+
+/** Repeats a step until `stopped` aborts, whether the step succeeds or fails. */
+export async function repeat(
+  { clock, logger }: Context,
+  { everyMs, failure, stopped }: Repetition,
+  step: () => Promise<void>,
+): Promise<void> {
+  const report = new FailureReport(clock, logger.log, failure);
+  while (!stopped.aborted) {
+    try {
+      await step();
+      report.succeeded();
+    } catch (error) {
+      report.failedWith(error);
+    }
+    await clock.sleep(everyMs, stopped);
+  }
+}
