@@ -76,81 +76,23 @@ export function newProcessId(): string {
 }
 
 export async function createContext(config: Config, clock: Clock = systemClock): Promise<Context> {
-  const disposals: (() => unknown)[] = [];
   const processId = newProcessId();
   const metrics = new Metrics();
   const lines = linesTo(STDOUT, (count) => metrics.logLinesDropped(count));
-  const logger = createLogger(
-    config.telemetry.logLevel,
-    { service: 'holdfast', role: config.process.role, processId },
-    lines,
-  );
-  const identified = { role: config.process.role, instanceId: processId };
-  const started = await startTracing(config.telemetry, identified, logger.log);
+  const { role } = config.process;
+  const logger = createLogger(config.telemetry.logLevel, { service: 'holdfast', role, processId }, lines);
+  const started = await startTracing(config.telemetry, { role, instanceId: processId }, logger.log);
   const tracing = config.telemetry.otlpEndpoint === null ? null : started;
-  disposals.push(() => started[Symbol.asyncDispose]());
   const detectors = {
     redis: new Detector('redis', config.breakers, metrics.breakerMoved),
     mysql: new Detector('mysql', config.breakers, metrics.breakerMoved),
   };
-  disposals.push(
-    () => detectors.redis[Symbol.dispose](),
-    () => detectors.mysql[Symbol.dispose](),
-  );
-  const mysql = {
-    url: config.mysql.url,
-    queueMax: config.mysql.queueMax,
-    connectTimeoutMs: config.mysql.connectTimeoutMs,
-    queryTimeoutMs: config.mysql.queryTimeoutMs,
-    lockWaitTimeoutS: config.mysql.lockWaitTimeoutS,
-    readOnly: new FailoverCount(),
-    watch: {
-      succeeded: () => detectors.mysql.succeeded(),
-      failed: (error: unknown) => {
-        metrics.mysqlFailed();
-        detectors.mysql.failed(error);
-      },
-    },
-  };
-  const database = new Database({ ...mysql, connectionsMax: config.mysql.poolMax });
-  disposals.push(() => database[Symbol.asyncDispose]());
-  const protocol = new Database({
-    ...mysql,
-    connectionsMax: PROTOCOL_CONNECTIONS,
-    waitTimeoutS: PROTOCOL_WAIT_TIMEOUT_S,
-  });
-  disposals.push(() => protocol[Symbol.asyncDispose]());
-  const recovering = new Database({
-    ...mysql,
-    connectionsMax: RECOVERY_CONNECTIONS,
-    waitTimeoutS: RECOVERY_WAIT_TIMEOUT_S,
-  });
-  disposals.push(() => recovering[Symbol.asyncDispose]());
-  const direct = new Database({
-    ...mysql,
-    connectionsMax: DIRECT_CONNECTIONS,
-    lockWaitTimeoutS: DIRECT_LOCK_WAIT_S,
-    waitTimeoutS: PROTOCOL_WAIT_TIMEOUT_S,
-  });
-  disposals.push(() => direct[Symbol.asyncDispose]());
+  const { requests, protocol, recovering, direct } = openDatabases(config, metrics, detectors.mysql);
   const redis = connectRedis(config.redis);
-  disposals.push(() => redis.disconnect());
   const identity = new LedgerIdentity(protocol);
   const scripts = new RedisScripts(redis, config.ledger.keyPrefix, () => identity.read());
-  const ledgerClock = new LedgerClock({
-    clock,
-    onOff: (offMs) => sayClock(context.logger, offMs),
-  });
+  const ledgerClock = new LedgerClock({ clock, onOff: (offMs) => logClock(context.logger, offMs) });
   metrics.sample({ clockOffsetSeconds: () => ledgerClock.offMs / 1000 });
-  const cache = new WatchedScripts(scripts, {
-    succeeded: () => detectors.redis.succeeded(),
-    heard: (timeMs) => ledgerClock.heardCache(timeMs),
-    ...(tracing && { aroundApply: (items, call) => tracedCall(tracing, 'redis', items, call) }),
-    failed: (error) => {
-      metrics.redisFailed();
-      detectors.redis.failed(error);
-    },
-  });
   const context: Context = {
     config,
     clock,
@@ -161,26 +103,87 @@ export async function createContext(config: Config, clock: Clock = systemClock):
     identity,
     redis,
     scripts,
-    cache,
-    database,
+    cache: watchScripts(scripts, { metrics, detector: detectors.redis, ledgerClock, tracing }),
+    database: requests,
     ledgerClock,
     authority: new AuthorityStore(protocol, (timeMs, mode) => ledgerClock.heardDatabase(timeMs, mode)),
     handOverStore: new MysqlHandOverStore(protocol),
     recoveryStore: new RecoveryStore(recovering),
-    unsettled: new UnsettledStore(database),
-    opsReads: { authority: new AuthorityStore(database), flushStore: new FlushStore(database) },
+    unsettled: new UnsettledStore(requests),
+    opsReads: { authority: new AuthorityStore(requests), flushStore: new FlushStore(requests) },
     direct: new DirectStore({ database: direct, clock }),
     flushStore: new FlushStore(protocol),
-    reader: new LedgerReader(database),
+    reader: new LedgerReader(requests),
     detectors,
     async [Symbol.asyncDispose]() {
-      for (const dispose of disposals.reverse()) await dispose();
+      redis.disconnect();
+      for (const database of [direct, recovering, protocol, requests]) await database[Symbol.asyncDispose]();
+      detectors.mysql[Symbol.dispose]();
+      detectors.redis[Symbol.dispose]();
+      await started[Symbol.asyncDispose]();
     },
   };
   return context;
 }
 
-function sayClock({ log }: AppLogger, offMs: number | null): void {
+/** The pools: what one of them is busy with does not delay the others. */
+function openDatabases({ mysql }: Config, metrics: Metrics, detector: Detector) {
+  const shared = {
+    url: mysql.url,
+    queueMax: mysql.queueMax,
+    connectTimeoutMs: mysql.connectTimeoutMs,
+    queryTimeoutMs: mysql.queryTimeoutMs,
+    lockWaitTimeoutS: mysql.lockWaitTimeoutS,
+    readOnly: new FailoverCount(),
+    watch: {
+      succeeded: () => detector.succeeded(),
+      failed(error: unknown) {
+        metrics.mysqlFailed();
+        detector.failed(error);
+      },
+    },
+  };
+  return {
+    requests: new Database({ ...shared, connectionsMax: mysql.poolMax }),
+    protocol: new Database({
+      ...shared,
+      connectionsMax: PROTOCOL_CONNECTIONS,
+      waitTimeoutS: PROTOCOL_WAIT_TIMEOUT_S,
+    }),
+    recovering: new Database({
+      ...shared,
+      connectionsMax: RECOVERY_CONNECTIONS,
+      waitTimeoutS: RECOVERY_WAIT_TIMEOUT_S,
+    }),
+    direct: new Database({
+      ...shared,
+      connectionsMax: DIRECT_CONNECTIONS,
+      lockWaitTimeoutS: DIRECT_LOCK_WAIT_S,
+      waitTimeoutS: PROTOCOL_WAIT_TIMEOUT_S,
+    }),
+  };
+}
+
+interface ScriptsWatch {
+  metrics: Metrics;
+  detector: Detector;
+  ledgerClock: LedgerClock;
+  tracing: Tracing | null;
+}
+
+function watchScripts(scripts: RedisScripts, { metrics, detector, ledgerClock, tracing }: ScriptsWatch) {
+  return new WatchedScripts(scripts, {
+    succeeded: () => detector.succeeded(),
+    heard: (timeMs) => ledgerClock.heardCache(timeMs),
+    ...(tracing && { aroundApply: (items, call) => tracedCall(tracing, 'redis', items, call) }),
+    failed(error) {
+      metrics.redisFailed();
+      detector.failed(error);
+    },
+  });
+}
+
+function logClock({ log }: AppLogger, offMs: number | null): void {
   if (offMs === null) log.info({}, "the clock of this process agrees with the ledger's again");
   else log.warn({ offsetSeconds: offMs / 1000 }, "the clock of this process deviates from the ledger's");
 }
