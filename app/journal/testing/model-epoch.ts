@@ -1,0 +1,255 @@
+import { ID_AHEAD_MS_MAX, placeOf } from '../../domain/ids.ts';
+import { changeRefusalOf, refusalOf } from '../../domain/rules.ts';
+import type { Account, TransferOrder } from '../../domain/types.ts';
+import { type ApplyItem, CacheError, type ChangeCommand } from '../cache-port.ts';
+import {
+  type CachedAccount,
+  chunkEndsOf,
+  encodeRecord,
+  type Head,
+  RecordStatus,
+  type ResultRecord,
+  refusalNumber,
+  statusName,
+  statusNumber,
+} from '../codec.ts';
+import type { JournalEntry } from '../journal-entry.ts';
+import { ModelIds } from './model-ids.ts';
+
+/** Which accounts to evict: Redis takes a random sample, and the model lets a test choose. */
+export type Evict = (clean: CachedAccount[], needed: number) => CachedAccount[];
+
+interface Installation {
+  snapshotCursor: number;
+  accountsMax: number;
+  acceptedUpTo: number;
+  evict: Evict;
+}
+
+const CHANGE_REFUSALS = ['settings_version_mismatch', 'account_closed', 'account_not_empty'];
+const NOTHING = {
+  balance: 0,
+  version: 0,
+  otherBalance: 0,
+  otherVersion: 0,
+  settingsVersion: 0,
+  otherSettingsVersion: 0,
+};
+const bare = (status: number, detail: number, seq: number): ResultRecord => ({ status, detail, seq, ...NOTHING });
+
+/** What the model of the cache keeps of an epoch: its accounts, ids and journal, and how calls change them. */
+export class ModelEpoch {
+  readonly marker: string;
+  readonly pods = new Map<string, 'live' | 'retired'>();
+  readonly #now: () => number;
+  readonly #ids: ModelIds;
+  readonly #accounts = new Map<string, CachedAccount>();
+  #journal: JournalEntry[] = [];
+  #seq = 0;
+  #cursor = 0;
+  #evictedUpTo = 0;
+  #acceptedUpTo = 0;
+
+  constructor(marker: string, lookupHorizon: number, now: () => number) {
+    this.marker = marker;
+    this.#ids = new ModelIds(lookupHorizon);
+    this.#now = now;
+  }
+
+  get head(): Head {
+    const { lookupHorizon } = this.#ids;
+    return {
+      seq: this.#seq,
+      cursor: this.#cursor,
+      lookupHorizon,
+      evictedUpTo: this.#evictedUpTo,
+      time: this.#time,
+    };
+  }
+
+  /** The time of a call: the server's clock, but never earlier than a time that the ledger has already used. */
+  get #time(): number {
+    return Math.max(this.#acceptedUpTo, this.#now());
+  }
+
+  apply(items: readonly ApplyItem[]) {
+    const records: ResultRecord[] = [];
+    const inCall = new Map<string, number>();
+    // Every lookup of an id sees the ids as they were before the call: those added by the call itself are in `inCall`.
+    const known = items.map(({ order }) => this.#ids.seqOf(order.transactionId));
+    for (const [index, item] of items.entries()) records.push(this.#decide(item, index, known[index], inCall));
+    if (records.some(isOutcome)) this.#acceptedUpTo = this.#time;
+    const entries: JournalEntry[] = [];
+    const payloads = items.map(({ payload }) => payload);
+    const ends = chunkEndsOf(payloads);
+    for (const [number, end] of ends.entries()) {
+      const from = ends[number - 1] ?? 0;
+      const some = records.slice(from, end);
+      const first = some.find(isOutcome);
+      if (!first) continue;
+      const payload = `[${payloads.slice(from, end).join(',')}]`;
+      const entry: JournalEntry = {
+        kind: 'transfers',
+        firstSeq: first.seq,
+        payload,
+        records: Buffer.concat(some.map(encodeRecord)),
+        acceptedAt: this.#acceptedUpTo,
+      };
+      entries.push(entry);
+      this.#journal.push({ ...entry });
+    }
+    return { head: this.head, records, entries };
+  }
+
+  #decide(item: ApplyItem, index: number, known: number | undefined, inCall: Map<string, number>): ResultRecord {
+    const { order } = item;
+    if (known !== undefined) return bare(RecordStatus.REPLAYED, 0, known);
+    const earlier = inCall.get(order.transactionId);
+    if (earlier !== undefined) return bare(RecordStatus.SAME_CALL, 0, earlier);
+    const fast = this.#ids.areRemembered(order.transactionId);
+    if (!fast && item.lookupCursor < this.#evictedUpTo) return bare(RecordStatus.NEEDS_LOOKUP, 0, 0);
+    if (placeOf(order.transactionId).time > this.#time + ID_AHEAD_MS_MAX) return bare(RecordStatus.AHEAD, 0, 0);
+    const source = this.#accounts.get(order.source);
+    const destination = this.#accounts.get(order.destination);
+    if (!source || !destination) return bare(RecordStatus.MISSING, (source ? 0 : 1) + (destination ? 0 : 2), 0);
+    inCall.set(order.transactionId, index);
+    this.#seq += 1;
+    this.#ids.add(order.transactionId, this.#seq);
+    const refusal = refusalOf(source, destination, order.amount, order.currency);
+    if (refusal) return bare(RecordStatus.REJECTED, refusalNumber(refusal), this.#seq);
+    return this.#post(order, source, destination);
+  }
+
+  #post(order: TransferOrder, source: CachedAccount, destination: CachedAccount): ResultRecord {
+    for (const [account, change] of [
+      [source, -order.amount],
+      [destination, order.amount],
+    ] as const) {
+      account.balance += change;
+      account.version += 1;
+      account.seq = this.#seq;
+      account.modified = true;
+    }
+    return {
+      status: RecordStatus.POSTED,
+      detail: 0,
+      balance: source.balance,
+      version: source.version,
+      otherBalance: destination.balance,
+      otherVersion: destination.version,
+      settingsVersion: source.settingsVersion,
+      otherSettingsVersion: destination.settingsVersion,
+      seq: this.#seq,
+    };
+  }
+
+  read(accountIds: readonly string[]) {
+    return { head: this.head, accounts: accountIds.map((id) => copy(this.#accounts.get(id))) };
+  }
+
+  install(accounts: readonly Account[], { snapshotCursor, accountsMax, acceptedUpTo, evict }: Installation) {
+    if (snapshotCursor < this.#evictedUpTo) throw new CacheError('stale', 'snapshot');
+    this.#acceptedUpTo = Math.max(this.#acceptedUpTo, acceptedUpTo);
+    const wanted = new Set(accounts.map(({ accountId }) => accountId));
+    const missing = accounts.filter(({ accountId }) => !this.#accounts.has(accountId)).length;
+    const needed = missing - (accountsMax - this.#accounts.size);
+    const clean = [...this.#accounts.values()].filter(
+      (a) => !wanted.has(a.accountId) && (!a.modified || a.seq <= this.#cursor),
+    );
+    const gone = needed > 0 ? evict(clean, needed) : [];
+    for (const account of gone) {
+      this.#accounts.delete(account.accountId);
+      if (account.modified) this.#evictedUpTo = Math.max(this.#evictedUpTo, account.seq);
+    }
+    const existing = accounts.map((account) => {
+      if (!this.#accounts.has(account.accountId) && this.#accounts.size < accountsMax) {
+        this.#accounts.set(account.accountId, { ...account, modified: false, seq: this.#seq });
+      }
+      return copy(this.#accounts.get(account.accountId));
+    });
+    return { head: this.head, evicted: gone.length, accounts: existing };
+  }
+
+  find(ids: readonly string[]) {
+    const seqs = ids.map((id) => this.#ids.seqOf(id) ?? null);
+    const entries = new Set(
+      seqs.flatMap((seq) => (seq === null ? [] : (this.#journal.findLast((entry) => entry.firstSeq <= seq) ?? []))),
+    );
+    return { head: this.head, seqs, entries: [...entries].map((entry) => ({ ...entry })) };
+  }
+
+  change(command: ChangeCommand) {
+    const answer = (record: ResultRecord, entries: JournalEntry[] = []) => ({ head: this.head, record, entries });
+    const { time } = placeOf(command.changeId);
+    const known = this.#ids.seqOfChange(command.changeId);
+    if (known !== undefined) return answer(bare(RecordStatus.REPLAYED, 0, known));
+    const { lookupHorizon } = this.#ids;
+    if (time <= lookupHorizon) return answer(bare(RecordStatus.NEEDS_LOOKUP, 0, 0));
+    const timeMax = Math.max(this.#time + ID_AHEAD_MS_MAX, lookupHorizon + 1);
+    if (time > timeMax) return answer(bare(RecordStatus.AHEAD, 0, 0));
+    const account = this.#accounts.get(command.accountId);
+    if (!account) return answer(bare(RecordStatus.MISSING, 1, 0));
+    const status = command.status ?? statusNumber(account.status);
+    const refusal = changeRefusalOf(account, {
+      status: statusName(status),
+      expectedSettingsVersion: command.expectedSettingsVersion ?? undefined,
+    });
+    if (refusal) return answer(bare(RecordStatus.REJECTED, CHANGE_REFUSALS.indexOf(refusal) + 1, 0));
+    this.#seq += 1;
+    this.#acceptedUpTo = this.#time;
+    this.#ids.add(command.changeId, this.#seq, `#${command.changeId}`);
+    account.status = statusName(status);
+    account.overdraftLimit = command.overdraftLimit ?? account.overdraftLimit;
+    account.settingsVersion += 1;
+    account.seq = this.#seq;
+    account.modified = true;
+    const record: ResultRecord = {
+      ...bare(RecordStatus.POSTED, 0, this.#seq),
+      balance: account.balance,
+      version: account.version,
+      otherBalance: account.overdraftLimit,
+      settingsVersion: account.settingsVersion,
+      otherSettingsVersion: status,
+    };
+    const entry: JournalEntry = {
+      kind: 'account-change',
+      firstSeq: this.#seq,
+      payload: command.payload,
+      records: encodeRecord(record),
+      acceptedAt: this.#acceptedUpTo,
+    };
+    this.#journal.push({ ...entry });
+    return answer(record, [entry]);
+  }
+
+  journal(afterSeq: number, entriesMax: number) {
+    const entries = this.#journal.filter((entry) => entry.firstSeq > afterSeq).slice(0, entriesMax);
+    return { head: this.head, marker: this.marker, entries: entries.map((entry) => ({ ...entry })) };
+  }
+
+  publish(cursor: number, trimUpTo: number): Head {
+    if (cursor > this.#seq) throw new CacheError('refused', 'cursor_ahead');
+    this.#cursor = Math.max(this.#cursor, cursor);
+    const trim = Math.min(trimUpTo, this.#cursor);
+    this.#journal = this.#journal.filter((entry) => entry.firstSeq > trim);
+    return this.head;
+  }
+
+  forget(buckets: readonly number[], turnOthers: boolean): Head {
+    const forgotten = this.#ids.forget(buckets, turnOthers, this.#cursor, this.#time);
+    this.#evictedUpTo = Math.max(this.#evictedUpTo, forgotten);
+    return this.head;
+  }
+
+  lowerHorizon(lookupHorizon: number, ids: readonly string[]): Head {
+    if (this.#seq === 0 && lookupHorizon < this.#ids.lookupHorizon) {
+      this.#ids.lookupHorizon = lookupHorizon;
+      for (const id of ids) this.#ids.add(id.replace('#', ''), 0, id);
+    }
+    return this.head;
+  }
+}
+
+const copy = (account: CachedAccount | undefined): CachedAccount | null => (account ? { ...account } : null);
+const isOutcome = ({ status }: ResultRecord): boolean =>
+  status === RecordStatus.POSTED || status === RecordStatus.REJECTED;

@@ -1,0 +1,67 @@
+import { bucketEnd, placeOf } from '../../domain/ids.ts';
+
+const highest = (ids: Map<string, number>): number => Math.max(0, ...ids.values());
+
+/** The ids that the model of an epoch remembers, each with its seq: those of UUIDv7 by time, all others by generation. */
+export class ModelIds {
+  /** All later UUIDv7 are remembered; for other ids, MySQL may have to be asked. */
+  lookupHorizon: number;
+  readonly #buckets = new Map<number, Map<string, number>>();
+  #others = new Map<string, number>();
+  #olderOthers = new Map<string, number>();
+
+  constructor(lookupHorizon: number) {
+    this.lookupHorizon = lookupHorizon;
+  }
+
+  /** The bucket of an id after the horizon. */
+  #bucketOf(id: string): number | null {
+    const { bucket, time } = placeOf(id);
+    return time > this.lookupHorizon ? bucket : null;
+  }
+
+  areRemembered(id: string): boolean {
+    return this.#bucketOf(id) !== null;
+  }
+
+  seqOf(id: string): number | undefined {
+    const bucket = this.#bucketOf(id);
+    if (bucket !== null) return this.#buckets.get(bucket)?.get(id);
+    return this.#others.get(id) ?? this.#olderOthers.get(id);
+  }
+
+  seqOfChange(changeId: string): number | undefined {
+    const { bucket } = placeOf(changeId);
+    return bucket === null ? undefined : this.#buckets.get(bucket)?.get(`#${changeId}`);
+  }
+
+  /** @param key what it is found by: an account change has a `#` before its id */
+  add(id: string, seq: number, key = id): void {
+    const bucket = this.#bucketOf(id);
+    if (bucket === null) {
+      this.#others.set(key, seq);
+      return;
+    }
+    const ids = this.#buckets.get(bucket) ?? new Map<string, number>();
+    this.#buckets.set(bucket, ids.set(key, seq));
+  }
+
+  /** Forgets what MySQL has, and what is before `time`. @returns the highest seq that was forgotten, or 0 */
+  forget(buckets: readonly number[], turnOthers: boolean, cursor: number, time: number): number {
+    let forgotten = 0;
+    for (const bucket of buckets) {
+      const last = highest(this.#buckets.get(bucket) ?? new Map());
+      if (bucketEnd(bucket) >= time || last > cursor) break;
+      forgotten = Math.max(forgotten, last);
+      this.#buckets.delete(bucket);
+      this.lookupHorizon = Math.max(this.lookupHorizon, bucketEnd(bucket));
+    }
+    const last = highest(this.#olderOthers);
+    if (turnOthers && last <= cursor) {
+      forgotten = Math.max(forgotten, last);
+      this.#olderOthers = this.#others;
+      this.#others = new Map();
+    }
+    return forgotten;
+  }
+}
