@@ -38,7 +38,7 @@ const LAYERS = {
     'ledger/direct',
   ],
 
-  // The journal's way to MySQL, who may change balances, and what runs by schedule.
+  // The journal's way to MySQL, who may change balances, and what runs on a schedule.
   sync: ['kernel', 'domain', 'journal'],
   authority: ['domain', 'journal', 'journal/recovery'],
   'authority/pod': ['kernel', 'domain', 'journal', 'ledger/epoch', 'authority'],
@@ -209,14 +209,14 @@ module.exports = {
     },
     {
       name: 'only-api-speaks-http',
-      comment: 'The rules are the same, whoever asks. telemetry/ traces requests.',
+      comment: 'The rules do not depend on the caller. telemetry/ traces requests.',
       severity: 'error',
       from: { path: '^app/', pathNot: ['^app/(api|roles|telemetry)/', TESTS] },
       to: { path: [HTTP_PACKAGES, '^(node:)?https?2?$'] },
     },
     {
       name: 'only-adapters-open-stores',
-      comment: 'jobs/ has a queue of its own in Redis, which carries no money; telemetry/ traces the clients.',
+      comment: 'jobs/ has its own queue in Redis, which carries no money; telemetry/ traces the clients.',
       severity: 'error',
       from: { path: '^app/', pathNot: ['^app/(redis|mysql|jobs|roles|telemetry)/', TESTS] },
       to: { path: STORE_PACKAGES },
@@ -243,7 +243,7 @@ module.exports = {
     },
     {
       name: 'checker-stands-alone',
-      comment: 'It would share the mistakes of code that it shares with the ledger. Types have none.',
+      comment: "Code that it shared with the ledger would bring the ledger's mistakes along. Types contain none.",
       severity: 'error',
       from: { path: '^verification/checker/', pathNot: TESTS },
       to: { pathNot: '^verification/checker/', dependencyTypesNot: ['type-only'] },

@@ -1,11 +1,12 @@
-# One image for every role: `docker run … api | keeper | migrate`. How it is used: docs/deployment.md.
+# One image for every role: `docker run … api | keeper | migrate`. Usage: docs/deployment.md.
 #
-# What runs is Node.js, the libraries it is linked against, the packages of production and dist/: no shell, no package manager,
-# nothing to write to. So the last stage begins from nothing and the one image to pull is the official one of Node.js; pin it by
-# its digest (--build-arg NODE_IMAGE=node:24-bookworm-slim@sha256:…) where builds must be the same next year.
+# The final image contains only Node.js, the libraries that it is linked against, the production packages and dist/: no
+# shell, no package manager, nothing writable. The last stage therefore starts from scratch, and the only image to pull
+# is the official Node.js image; pin it by digest (--build-arg NODE_IMAGE=node:24-bookworm-slim@sha256:…) if builds must
+# be reproducible.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
-# dist/, by the compiler of package-lock.json.
+# dist/, built by the compiler in package-lock.json.
 FROM ${NODE_IMAGE} AS build
 ARG NPM_CONFIG_REGISTRY
 WORKDIR /build
@@ -17,7 +18,8 @@ COPY scripts scripts
 COPY app app
 RUN node scripts/build.mjs && find dist -name '*.map' -delete
 
-# node_modules without what is for developing, and without what Node.js never reads: maps, declarations, builds for bundlers.
+# node_modules without development packages, and without files that Node.js never reads: source maps, type declarations,
+# builds for bundlers.
 FROM ${NODE_IMAGE} AS packages
 ARG NPM_CONFIG_REGISTRY
 WORKDIR /packages
@@ -26,7 +28,8 @@ RUN npm ci --omit=dev --ignore-scripts \
  && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.[cm]ts' \) -delete \
  && rm -rf node_modules/.package-lock.json node_modules/typeorm/browser node_modules/@opentelemetry/*/build/esm node_modules/@opentelemetry/*/build/esnext
 
-# Node.js and the shared libraries of it, with the notes by which scanners of images know their versions, and their licences.
+# Node.js and its shared libraries, with the package metadata that tells image scanners their versions, and with their
+# licenses.
 FROM ${NODE_IMAGE} AS runtime
 WORKDIR /runtime
 RUN install -D "$(readlink -f "$(command -v node)")" usr/local/bin/node \
@@ -40,7 +43,7 @@ RUN install -D "$(readlink -f "$(command -v node)")" usr/local/bin/node \
  && echo 'holdfast:x:10001:' > etc/group \
  && echo 'hosts: files dns' > etc/nsswitch.conf
 
-# From what changes least to what changes with every release: an upgrade pulls little more than dist/.
+# Ordered from what changes least to what changes with every release: an upgrade pulls little more than dist/.
 FROM scratch
 COPY --from=runtime /runtime /
 COPY --from=packages /packages/node_modules /app/node_modules
@@ -48,10 +51,10 @@ COPY package.json /app/
 COPY --from=build /build/dist/app /app/dist/app
 ENV NODE_ENV=production PATH=/usr/local/bin
 WORKDIR /app
-# By number: Kubernetes' runAsNonRoot cannot look up a name.
+# A number, because Kubernetes' runAsNonRoot cannot look up a name.
 USER 10001:10001
 EXPOSE 8080
-# Node.js itself is process 1 and gets SIGTERM. It starts no other process, so nobody has to be reaped.
+# Node.js itself is process 1 and gets SIGTERM. It starts no other process, so there are no children to reap.
 # Requests live for milliseconds: with V8's default of 16 MiB a fifth of a busy pod's time goes into collecting them.
 ENTRYPOINT ["node", "--max-semi-space-size=64", "/app/dist/app/main.js"]
 CMD ["api"]

@@ -3,7 +3,7 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 const FOLDERS = '{app,devstack,mock-data,scripts,loadtest,resilience-tests,simulator,verification}';
 const STORES = 'devstack/testing/test-stores.ts';
 
-/** A test file belongs to a project by its name: devstack/testing/reach.ts says what each may use, and holds it. */
+/** A test file belongs to a project by its name: devstack/testing/reach.ts says what each may use, and enforces it. */
 function project(name: 'unit' | 'stores' | 'system', test: object): TestProjectConfiguration {
   return {
     extends: true,
@@ -26,7 +26,7 @@ export default defineConfig({
       project('unit', {
         include: [`${FOLDERS}/**/*.test.ts`],
         exclude: ['**/*.{stores,system}.test.ts'],
-        // Files share a process and what they import: half of the time of a run.
+        // Files share a process and the modules that they import, which halves the time of a run.
         isolate: false,
         // A test that injects one of these gets the error of reach.ts, not a connection to a server of this machine.
         provide: { project: 'unit', redisPort: 9, mysqlUrl: 'mysql://no-store-in-a-unit-test.invalid/' },

@@ -4,21 +4,21 @@ import { endWhenAsked, untilAskedToStop } from './roles/stopping.ts';
 const ROLES = ['api', 'keeper', 'migrate', 'renew-identity'];
 const [word] = process.argv.slice(2);
 const role = word ?? process.env['ROLE'];
-// Listened for before all else is loaded: to process 1 of a container a signal without a listener is as if never sent.
+// Listens before anything else is loaded, because process 1 of a container ignores signals without a listener.
 const asked = role === 'api' || role === 'keeper' ? untilAskedToStop() : null;
 const { readCommandLine, refuse } = await import('./config/command-line.mjs');
 const command = {
   name: 'node main.js',
-  about: 'Runs a role of Holdfast, migrates its schema, or makes a copy of its database a ledger of its own.',
+  about: 'Runs a role of Holdfast, migrates its schema, or turns a copy of its database into a separate ledger.',
   options: {},
-  operands: { label: 'ROLE', help: 'Which one; the variable ROLE says it, too.', choices: ROLES, max: 1 },
-  environment: { ROLE: 'the role, where none is given', 'REDIS_URL, …': 'every setting: docs/configuration.md' },
+  operands: { label: 'ROLE', help: 'What to run; the variable ROLE can name it, too.', choices: ROLES, max: 1 },
+  environment: { ROLE: 'the role, if no argument is given', 'REDIS_URL, …': 'every setting: docs/configuration.md' },
 };
 readCommandLine(command);
 if (role === undefined || !ROLES.includes(role)) refuse(command, `ROLE must be one of ${ROLES.join(', ')}.`);
 const { ConfigError, loadConfig } = await import('./config/config.ts');
 
-/** A setting has to be corrected, so that trying again is useless: EX_CONFIG of sysexits.h. The chart's Job gives up at once. */
+/** A setting has to be corrected, so retrying is useless: EX_CONFIG of sysexits.h. The chart's Job gives up at once. */
 const EXIT_CONFIG = 78;
 
 try {
@@ -37,7 +37,7 @@ try {
   }
 } catch (error) {
   const wrongSetting = error instanceof ConfigError;
-  // A stack trace helps nobody who has to correct a setting.
+  // A stack trace does not help anyone who has to correct a setting.
   console.error(wrongSetting ? error.message : error);
   process.exitCode = wrongSetting ? EXIT_CONFIG : 1;
 }

@@ -23,9 +23,9 @@ export interface Answers {
 const DRAIN_MS_MAX = 10_000;
 
 /**
- * Requests at a fixed rate in any case: each has its planned time, from which its latency is counted. A pause of the
- * service is thus charged with all requests planned during it (no coordinated omission). Over bare sockets, because an
- * HTTP client would cost more than the service.
+ * Sends requests at a fixed rate, however the service responds: each has its planned time, from which its latency is
+ * counted. A pause of the service is thus charged with all requests planned during it (no coordinated omission). Over
+ * bare sockets, because an HTTP client would cost more than the service.
  */
 export async function paced({ url, perSecond, seconds, connections, request }: Plan): Promise<Answers> {
   const { hostname, port } = new URL(url);

@@ -1,6 +1,7 @@
 /**
  * Measures the cost of switch-over safety in normal operation: the same transfers through the same code on a private
- * Redis, with and without the scripts' prologue, the pod's tail and its list of in-doubt attempts, in turns.
+ * Redis, with and without the scripts' prologue, the pod's tail and its list of in-doubt attempts, in alternating
+ * turns.
  */
 
 import { createHash } from 'node:crypto';

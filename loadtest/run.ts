@@ -20,10 +20,10 @@ const { values } = readCommandLine({
       'only these parts',
     ),
     full: flag('a minute each (npm run loadtest:full)'),
-    against: text('FOLDER', 'compare with another checkout, in turns'),
+    against: text('FOLDER', 'compare with another checkout, in alternating runs'),
     'against-programs': text(
       'FOLDERS',
-      'compare with this checkout on stores with the programs in these folders, in turns',
+      'compare with this checkout on stores whose programs are in these folders, in alternating runs',
     ),
     seconds: wholeNumber('duration of each part (6; with --only 10; with --full 60)', { min: 1, max: 600 }),
     turn: wholeNumber('seconds of each turn of contenders (2; with --full 10)', { min: 1, max: 600 }),

@@ -1,9 +1,9 @@
 /**
  * `npm run demo`: a bank's worth of transfers over HTTP, and then the proof that every cent is where it belongs.
  *
- * Finds a running stack or starts one, posts the real bank of PKDD'99 when its file is there and a generated bank when not,
- * waits until MySQL has all of it, and compares (`verifyBooks`). Exit code 0 when everything agrees. It can be run again on
- * the same stack: the ids are the same then, so every transfer is answered with the outcome that it has.
+ * Finds a running stack or starts one, posts the real bank of PKDD'99 if its file exists and a generated bank
+ * otherwise, waits until MySQL has all of it, and compares (`verifyBooks`). Exit code 0 when everything agrees. It can
+ * be run again on the same stack: the ids are the same, so every transfer is answered with its existing outcome.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

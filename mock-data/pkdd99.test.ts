@@ -90,7 +90,7 @@ describe('importPkdd99', () => {
     });
   });
 
-  it("reports the bank's roundings, and keeps the exact sum beside them", async () => {
+  it("reports the bank's roundings, and keeps the exact sum alongside them", async () => {
     const { survey } = await importPkdd99(await file(ROWS));
     expect(survey.roundings).toEqual(
       new Map([

@@ -1,5 +1,5 @@
 /**
- * A pod under a flood of pipelined requests without a key, whose answers are never read, beside an honest client. The
+ * A pod under a flood of pipelined requests without a key, whose answers are never read, alongside an honest client. The
  * pod has the heap that it has in a container of 1 GiB, as in the chart.
  */
 
@@ -13,7 +13,8 @@ import { memoryBytes } from '../verification/harness/usage.ts';
 
 const { values } = readCommandLine({
   name: 'npx tsx resilience-tests/flood.ts',
-  about: 'Floods a pod with pipelined requests without a key, and measures its memory and an honest client.',
+  about:
+    'Floods a pod with pipelined requests without a key, and measures its memory and the latency of an honest client.',
   options: {
     seconds: wholeNumber('duration', { min: 5, max: 600, fallback: 60 }),
     connections: wholeNumber('of the flood', { min: 1, max: 1_000, fallback: 12 }),

@@ -1,6 +1,6 @@
 /**
- * Whether a keeper with the memory of the chart ends an epoch of the largest backlog, in each way that there is, and
- * whether an operator sees how far it is and what waits. Stores and processes are real and its own.
+ * Tests whether a keeper with the chart's memory limit can end an epoch with the largest backlog, in every possible
+ * way, and whether an operator can see its progress and what is waiting. Uses real stores and processes of its own.
  */
 import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,17 +14,17 @@ import { MeasuredRole } from './harness/measured-role.ts';
 
 const { values } = readCommandLine({
   name: 'npx tsx resilience-tests/recovery-size.ts',
-  about: 'Ends an epoch of a large backlog with a keeper of little memory, in each way that there is.',
+  about: 'Ends an epoch with a large backlog, using a keeper with little memory, in every possible way.',
   options: {
     outcomes: wholeNumber('outcomes in the journal', { min: 1, fallback: 2_000_000 }),
     bytes: wholeNumber('bytes of metadata of each', { min: 1, fallback: 920 }),
-    heap: wholeNumber('heap of a process, MiB: half of its memory, as Node.js takes it in a container', {
+    heap: wholeNumber('heap of a process, MiB: half of its memory, as Node.js uses in a container', {
       min: 1,
       fallback: 256,
     }),
-    memory: wholeNumber('memory that a process may take in all, MiB', { min: 1, fallback: 512 }),
+    memory: wholeNumber('total memory that a process may use, MiB', { min: 1, fallback: 512 }),
     minutes: wholeNumber('how long each way may take', { min: 1, fallback: 60 }),
-    only: text('WAYS', 'some of them, with commas: hand-overs, loss, given-up, held, journal'),
+    only: text('WAYS', 'only some of them, separated by commas: hand-overs, loss, given-up, held, journal'),
   },
 });
 const LOOK_EVERY_MS = 500;
@@ -81,7 +81,7 @@ async function loss(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await recovered(epoch, api, { what: 'accepted loss', redisUrl: NO_REDIS, until: allRecovered, posted: POSTED });
 }
 
-/** The same, and nothing that was handed over follows on the books. */
+/** The same, and nothing that was handed over follows the state of the books. */
 async function givenUp(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.turnSettingsBack();
@@ -136,7 +136,7 @@ async function recovered(epoch: LargeEpoch, api: MeasuredRole, { what, redisUrl,
       return;
     }
     if (performance.now() - since > values.minutes * 60_000) {
-      failures.push(`${what}: not over after ${values.minutes} min`);
+      failures.push(`${what}: not finished after ${values.minutes} min`);
       return;
     }
     const { recovery } = (await api.get('/v1/ops/status')).json as { recovery: Recovery | null };
@@ -154,7 +154,7 @@ async function recovered(epoch: LargeEpoch, api: MeasuredRole, { what, redisUrl,
   if (keeper.peakMiB > values.memory) failures.push(`${what}: ${keeper.peakMiB} MiB are more than ${values.memory}`);
 }
 
-/** What an operator asks for, and what it costs the pod. */
+/** What an operator requests, and what that costs the pod. */
 async function listed(api: MeasuredRole, expected: Partial<Record<keyof UnsettledReport, number>>): Promise<void> {
   const beforeMiB = api.forgetPeak();
   const since = performance.now();

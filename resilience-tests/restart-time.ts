@@ -1,5 +1,5 @@
 /**
- * How long a killed pod is away: from the start of its process to the first 200 of `/readyz`, under load.
+ * How long a killed pod is unavailable: from the start of its process to the first 200 of `/readyz`, under load.
  */
 
 import { setMaxListeners } from 'node:events';
@@ -16,7 +16,7 @@ import { Recorder } from '../verification/load/recorder.ts';
 
 readCommandLine({
   name: 'npx tsx resilience-tests/restart-time.ts',
-  about: 'Measures how long a killed pod is away, nine times in each mode.',
+  about: 'Measures how long a killed pod is unavailable, nine times in each mode.',
   options: {},
 });
 
@@ -60,7 +60,7 @@ const stop = new AbortController();
 setMaxListeners(0, stop.signal); // every worker waits for it
 const running = new Load(client, new Recorder(population.accounts), population).run(STEADY_LOAD, stop.signal);
 await measure('Redis has the authority, 400 requests/s', cluster.pod(0));
-// A pod that died just before Redis would keep the ledger closed: first its past lives must have been retired.
+// A pod that died just before Redis would keep the ledger closed: so its previous ids must have been retired first.
 await until(
   'the dead are retired',
   RETIRED_MS_MAX,
@@ -69,6 +69,6 @@ await until(
 await cluster.redis.kill();
 await cluster.untilMode('DIRECT', READY_MS_MAX);
 await until('all serve', READY_MS_MAX, () => isReady(cluster.pod(1)));
-await measure('Redis is away, 400 requests/s on MySQL', cluster.pod(0));
+await measure('Redis is unavailable, 400 requests/s on MySQL', cluster.pod(0));
 stop.abort();
 await running;

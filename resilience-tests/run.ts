@@ -8,7 +8,7 @@ import { experiment, type Result } from './harness/experiment.ts';
 import { type Hypothesis, NotHere } from './harness/hypothesis.ts';
 import { type Broken, type Skipped, textOf, writeResults } from './report.ts';
 
-/** On a ground of its own. */
+/** In an environment of its own. */
 async function tested(hypothesis: Hypothesis, short: boolean): Promise<Result> {
   await using ground = await hypothesis.ground(short);
   const result = await experiment(hypothesis, ground, short).catch((error: unknown) => {
@@ -69,7 +69,7 @@ for (const [name, hypothesis] of hypotheses) {
     }
     // The others are worth knowing all the same.
     broken.push({ name, reason: error instanceof Error ? error.message : String(error) });
-    console.error(`FAILED  ${name} could not be run to its end:`, error);
+    console.error(`FAILED  ${name} could not be completed:`, error);
   }
 }
 const command = short ? 'npm run resilience -- --short' : 'npm run resilience';

@@ -17,7 +17,7 @@ import { rollingRestart } from './hypotheses/rolling-restart.ts';
 const START_MS_MAX = 600_000;
 const TEST_MS_MAX = 600_000;
 
-/** How long it takes is for `npm run resilience`: here the machine has other tests to run. */
+/** Durations are judged by `npm run resilience`: here, the machine has other tests to run. */
 async function mustHold<G extends Ground<System>>(hypothesis: Hypothesis<G>, ground: G): Promise<void> {
   const { verdict, violations, wrongs, unknown, lost, doubled, overdrawn, reconciled } = await experiment(
     hypothesis,
@@ -36,7 +36,7 @@ async function mustHold<G extends Ground<System>>(hypothesis: Hypothesis<G>, gro
   });
 }
 
-/** One for all: what a fault leaves behind is the ground of the next. */
+/** One environment for all: each fault starts from what the previous one left behind. */
 describe('a stack of npm start', () => {
   let ground: Ground;
   beforeAll(async () => {
@@ -66,7 +66,7 @@ describe('three pods and two keepers', () => {
   );
 });
 
-/** On a ground of its own: clients know HAProxy only. */
+/** In an environment of its own, because clients know only HAProxy. */
 it(
   'roll-behind-haproxy: nothing is lost, doubled or overdrawn, and no request fails',
   async () => {

@@ -1,5 +1,5 @@
 /**
- * Builds dist/: compiles TypeScript, and copies everything else of app/ (Lua, …) beside it. Does nothing if the sources
+ * Builds dist/: compiles TypeScript, and copies everything else of app/ (Lua, …) next to it. Does nothing if the sources
  * are unchanged since the last build.
  */
 import { createHash } from 'node:crypto';

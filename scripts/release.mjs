@@ -30,7 +30,7 @@ export function mismatches(tag, { packageJson, chart, changelog }) {
   };
   const wrong = Object.entries(found)
     .filter(([, value]) => value !== version)
-    .map(([where, value]) => `${where} has ${value}, and the tag is ${tag}`);
+    .map(([where, value]) => `${where} has ${value}, but the tag is ${tag}`);
   if (!/^v\d+\.\d+\.\d+(-[\w.]+)?$/.test(tag)) wrong.push(`${tag} is not a tag such as v1.2.3`);
   if (!notesOf(changelog, version)) wrong.push(`CHANGELOG.md has no section "## [${version}] - YYYY-MM-DD" with text`);
   return wrong;

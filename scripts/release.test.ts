@@ -36,8 +36,8 @@ test('a version with the same number everywhere can be released', () => {
 });
 
 test.each([
-  ['v0.2.1', 'package.json has 0.2.0, and the tag is v0.2.1'],
-  ['v0.2.1', 'Chart.yaml, appVersion has 0.2.0, and the tag is v0.2.1'],
+  ['v0.2.1', 'package.json has 0.2.0, but the tag is v0.2.1'],
+  ['v0.2.1', 'Chart.yaml, appVersion has 0.2.0, but the tag is v0.2.1'],
   ['v0.2.1', 'CHANGELOG.md has no section "## [0.2.1] - YYYY-MM-DD" with text'],
   ['0.2.0', '0.2.0 is not a tag such as v1.2.3'],
 ])('the tag %s is rejected: %s', (tag, message) => {

@@ -25,7 +25,7 @@ const command = {
     watch: flag('run affected tests again after a change, until Ctrl-C'),
     name: text('PATTERN', 'only tests whose full name matches'),
   },
-  operands: { label: 'PROJECT [PATH …]', help: `One of ${PROJECTS.join(', ')}; then parts of paths of files.`, min: 1 },
+  operands: { label: 'PROJECT [PATH …]', help: `One of ${PROJECTS.join(', ')}; then parts of file paths.`, min: 1 },
 };
 const { values, operands } = readCommandLine(command);
 const [project = '', ...paths] = operands;

@@ -10,7 +10,7 @@ it(`${SEEDS} seeds pass`, { timeout: 3_600_000 }, async () => {
   const failed = tally.failed.map(({ seed, violations }) => ({ seed, first: violations[0] }));
   expect(failed, 'replay one with: npm run simulate -- --seed N --trace').toEqual([]);
   expect(tally.runs).toBe(SEEDS);
-  // The runs must go through what they are there for.
+  // The runs must reach the situations that they are meant to test.
   expect(tally.endings.CACHE ?? 0).toBeGreaterThan(SEEDS / 2);
   expect(tally.endings.DIRECT ?? 0).toBeGreaterThan(SEEDS / 50);
   expect(tally.endings.frozen ?? 0).toBeGreaterThan(SEEDS / 500);
@@ -18,7 +18,7 @@ it(`${SEEDS} seeds pass`, { timeout: 3_600_000 }, async () => {
   expect(tally.transfers / tally.runs).toBeGreaterThan(80);
 });
 
-/** Narrow places: left to chance, a run of them is rare, and so is a seed that shows a bug there. */
+/** Rare situations: by chance, few runs reach them, and few seeds show a bug there. */
 it.each([
   ['stops', 60],
   ['renewals', 150],

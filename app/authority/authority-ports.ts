@@ -4,10 +4,12 @@ import type { InDoubtAttempt, JournalEntry } from '../journal/journal-entry.ts';
 import type { Unexplained } from '../journal/recovery/recover-epoch.ts';
 import type { Recovery } from '../journal/recovery/recovery.ts';
 
-/** What a pod needs of the authority's tables. */
+/** What a pod needs from the authority's tables. */
 export interface PodAuthority {
   read(): Promise<Authority>;
-  /** @returns false if this epoch's cache does not have the authority, or no longer: then the pod is not registered */
+  /**
+   * @returns false if this epoch's cache does not have, or no longer has, the authority; the pod is then not registered
+   */
   register(podId: string, epoch: number): Promise<boolean>;
   /**
    * Reports that a process is alive and whether it reaches Redis; and, while it is registered, what it has observed.
@@ -40,7 +42,10 @@ export interface HandOverStore {
   complete(epoch: number, podIds: readonly string[], observed: number): Promise<void>;
 }
 
-/** What a keeper needs of the authority's tables: to read them, and to move where no epoch has to be recovered. */
+/**
+ * What a keeper needs from the authority's tables: to read them, and to move the authority if no epoch has to be
+ * recovered.
+ */
 export interface KeeperAuthority {
   read(): Promise<Authority>;
   cursor(): Promise<Cursor>;
@@ -62,7 +67,7 @@ export interface KeeperAuthority {
   /** How often the authority has moved to CLOSING in the last `ms` milliseconds. */
   closingsWithin(ms: number): Promise<number>;
   /**
-   * Moves by compare-and-set on the epoch. For CLOSING, the row keeps what it has about the cache's epoch; for the
+   * Moves by compare-and-set on the epoch. For CLOSING, the row keeps its data about the cache's epoch; for the
    * other modes this is cleared.
    * @returns where the authority is now, or null if another process moved it first
    */
@@ -100,9 +105,9 @@ export interface EpochRecoveryStore {
    */
   recoverFromHandOvers(from: Authority, by: MovedBy): Promise<RecoveryStep | null>;
   /**
-   * Posts those of the next entries of the ended epoch's journal that MySQL does not have, and advances the cursor past
-   * them; in CLOSING or in DIRECT. They follow the cursor, and were read after the fence was raised. `end`: the
-   * journal's last seq.
+   * Posts the next entries of the ended epoch's journal, except those that MySQL already has, and advances the cursor
+   * past them; in CLOSING or in DIRECT. The entries must follow the cursor, and must have been read after the fence was
+   * raised. `end`: the journal's last seq.
    * @throws IntegrityError if an entry contradicts MySQL
    */
   postJournal(from: Authority, entries: readonly JournalEntry[], end: number): Promise<Recovery | null>;

@@ -17,23 +17,23 @@ export interface ServerFacts extends ServerIdentity {
   settings: Record<string, string>;
   /** The source of `settings`: the server's own answer or, if it refuses `CONFIG`, the operator's guarantee. */
   settingsFrom: 'server' | 'operator' | 'nowhere';
-  /** True when no user of this server may make it, or feed, a replica. */
+  /** True when no user of this server may turn it into a replica or connect a replica to it. */
   replicationForbidden: boolean;
 }
 
-/** A server that answers, and refuses the question: waiting does not change that. */
+/** A server that answers, but refuses the inspection: waiting does not change that. */
 export class InspectionRefused extends Error {
   override readonly name = 'InspectionRefused';
 }
 
 export const BACKLOG_TTL = 'repl-backlog-ttl';
 
-/** What every Redis is called that was not given a name. */
+/** The name of every Redis that was not given one. */
 const DEFAULT_NODE = 'appendonlydir';
 
 /**
- * The name by which this node can be known again after a restart; '' when a restart proves nothing: it has no name of its
- * own, or replicas could have taken its name and lost its past.
+ * The name by which this node can be recognized after a restart; '' when a restart proves nothing: the node has no name
+ * of its own, or replicas could have taken over its name and lost its data.
  */
 export function provableNode(facts: ServerFacts): string {
   const provable = facts.node !== DEFAULT_NODE && facts.connectedReplicas === 0 && facts.replicationForbidden;
@@ -51,7 +51,9 @@ export function replidRisks(facts: ServerFacts): string[] {
     'REPLICAOF, PSYNC and SYNC are not forbidden by ACL: a replica or `redis-cli --rdb` changes master_replid',
   ];
   if (ttl !== undefined && ttl !== '' && ttl !== '0') {
-    risks.push(`${BACKLOG_TTL} is ${ttl}, not 0: so long after the last replica has gone, master_replid changes again`);
+    risks.push(
+      `${BACKLOG_TTL} is ${ttl}, not 0: that long after the last replica has disconnected, master_replid changes again`,
+    );
   }
   return risks;
 }
@@ -60,9 +62,9 @@ export function replidRisks(facts: ServerFacts): string[] {
 export function explainReplid(facts: ServerFacts, runIdBefore: string | null): string {
   if (facts.role !== 'master') return `it is a ${facts.role} now`;
   if (runIdBefore === null) return 'its master_replid has changed';
-  if (facts.runId !== runIdBefore) return 'its process is another: it has restarted, or this is another node';
+  if (facts.runId !== runIdBefore) return 'it is a different process: it has restarted, or this is another node';
   if (!/^0*$/.test(facts.formerReplid)) {
-    return 'its process is the same, and it was a replica for a while (REPLICAOF): its data may be those of another node';
+    return 'its process is the same, and it was a replica for a while (REPLICAOF): its data may come from another node';
   }
   const replicas = facts.connectedReplicas > 0 ? `, ${facts.connectedReplicas} connected` : '';
   return `its process is the same and its master_replid has changed: a replica or \`redis-cli --rdb\` connected${replicas}, or ${BACKLOG_TTL} ran out`;
@@ -73,10 +75,10 @@ export function unfitness(facts: ServerFacts): string[] {
   const wrong: string[] = [];
   if (!/^[0-9a-f]{40}$/.test(facts.replid)) wrong.push(`its master_replid is ${JSON.stringify(facts.replid)}`);
   const want = (name: string, value: string) => {
-    if (facts.settings[name] !== value) wrong.push(`${name} is ${facts.settings[name]}, must be ${value}`);
+    if (facts.settings[name] !== value) wrong.push(`${name} is ${facts.settings[name]}, but must be ${value}`);
   };
   if (facts.role !== 'master') wrong.push(`its role is ${facts.role}`);
-  if (!(Number.parseInt(facts.version, 10) >= 7)) wrong.push(`its version is ${facts.version}, 7 or later is needed`);
+  if (!(Number.parseInt(facts.version, 10) >= 7)) wrong.push(`its version is ${facts.version}; 7 or later is required`);
   if (facts.settingsFrom === 'nowhere') {
     wrong.push('it refuses CONFIG GET: grant the command, or vouch for its settings with REDIS_MANAGED=true');
     return wrong;

@@ -118,7 +118,7 @@ describe('parseAmount', () => {
   });
   it('describes what is wrong', () => {
     expect(refusal('1.234', 'EUR')).toBe('has 3 decimals, but EUR allows at most 2');
-    expect(refusal('1500.0', 'JPY')).toBe('has 1 decimals, but JPY allows at most 0');
+    expect(refusal('1500.0', 'JPY')).toBe('has 1 decimal, but JPY allows at most 0');
     expect(refusal('007', 'EUR')).toBe('must not have leading zeros');
     for (const text of [
       '',

@@ -58,7 +58,10 @@ export function parseAmount(text: string, currency: string): number {
   const decimals = point === -1 ? 0 : text.length - point - 1;
   if (wholeLength === 0 || (decimals === 0) !== (point === -1)) throw malformed();
   if (wholeLength > 1 && text.charCodeAt(0) === ZERO) throw invalid('must not have leading zeros');
-  if (decimals > digits) throw invalid(`has ${decimals} decimals, but ${currency} allows at most ${digits}`);
+  if (decimals > digits)
+    throw invalid(
+      `has ${decimals} ${decimals === 1 ? 'decimal' : 'decimals'}, but ${currency} allows at most ${digits}`,
+    );
   if (wholeLength + digits > MINOR_DIGITS_MAX) throw tooLarge(currency);
 
   const whole = point === -1 ? text : text.slice(0, point);

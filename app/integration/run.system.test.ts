@@ -138,7 +138,7 @@ describe('The program', () => {
   it.each([
     ['api', 'PORT'],
     ['keeper', 'ADMIN_PORT'],
-  ])('as %s with a port in use reports that, and exits with 1', async (role, variable) => {
+  ])('as %s reports a port that is in use, and exits with 1', async (role, variable) => {
     const other = createServer().listen(0, '127.0.0.1');
     await until('it listens', () => other.listening);
     const program = start(role, { [variable]: String((other.address() as AddressInfo).port) });
@@ -149,7 +149,7 @@ describe('The program', () => {
 });
 
 describe('migrate', () => {
-  it('waits for MySQL, and says so', async () => {
+  it('waits for MySQL, and logs that it does', async () => {
     const empty = await emptyDatabase();
     const port = await freePort();
     const there = new URL(empty.url);
@@ -201,7 +201,7 @@ describe('migrate', () => {
     }
   });
 
-  it('ends at once when it is asked to while it waits', async () => {
+  it('ends at once when asked to while it is waiting', async () => {
     const nowhere = `mysql://u:p@127.0.0.1:${await freePort()}/db`;
     const program = start('migrate', { MYSQL_URL: nowhere });
     await says(program, '"msg":"waiting for MySQL"');
@@ -325,7 +325,7 @@ describe('runRole', () => {
 });
 
 describe('listen', () => {
-  it('reports the error if it is not a port in use', async () => {
+  it('reports any error other than a port in use', async () => {
     await expect(listen(createServer(), 1, '203.0.113.1')).rejects.toThrow(
       /cannot listen on 203\.0\.113\.1:1: listen EADDRNOTAVAIL/,
     );

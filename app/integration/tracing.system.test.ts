@@ -167,7 +167,7 @@ describe('The trace of a transfer in Redis', () => {
     expect(collector.spans.filter(({ traceId }) => traceId.startsWith('aaaa'))).toEqual([]);
   });
 
-  it('is no part of the transfer: a retry in another trace, or in none, is answered with the first outcome', async () => {
+  it('is not part of the transfer: a retry in another trace, or in none, is answered with the first outcome', async () => {
     const body = aTransfer();
     await call('/v1/transfers', `00-${'e'.repeat(32)}-${CALLER_SPAN}-01`, body);
     for (const retry of [`00-${'f'.repeat(32)}-${CALLER_SPAN}-01`, unsampled(4)]) {
@@ -198,7 +198,7 @@ describe('A trace', () => {
     const roots = collector.spans.filter(({ parentSpanId }) => parentSpanId === '');
     const beginnings = new Set(roots.map(({ name }) => name));
     expect([...beginnings].filter((name) => name !== 'flush' && !/^(GET|POST) \//.test(name))).toEqual([]);
-    // Each flush brings a traced transfer: those of others, and of account changes, begin no trace.
+    // Each flush brings a traced transfer: flushes of untraced transfers, and of account changes, begin no trace.
     for (const root of roots) if (root.name === 'flush') expect(root.links.length).toBeGreaterThan(0);
   });
 });

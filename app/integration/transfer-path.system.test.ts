@@ -13,7 +13,7 @@ import { OwnRedis, randomPrefix } from '../redis/testing/own-redis.ts';
 
 const KEY = 'k'.repeat(24);
 const LUA = 'app/redis/lua/';
-/** Looks at the code without a transfer before it counts as quiet: this many in a row that find no function for the first time. */
+/** How many checks in a row, without a transfer, must find no new function before the code counts as quiet. */
 const QUIET_LOOKS = 3;
 const LOOK_EVERY_MS = 1_000;
 const TRANSFERS = 5;
@@ -76,7 +76,7 @@ async function transfer(): Promise<void> {
   await mysql.end();
 }
 
-/** The functions that have run in both roles since the last look. */
+/** The functions that have run in both roles since the last check. */
 async function executed(): Promise<Set<string>> {
   const answers = roles.map(async (role, index) => {
     const answer = once(role, 'message') as Promise<[string[]]>;
@@ -120,7 +120,7 @@ it('the path of a transfer in ARCHITECTURE.md is the code that runs for one, and
     await executed();
     await transfer();
     const now = await executed();
-    // What runs for some of them only has to do with something else.
+    // What runs for only some of them belongs to something else.
     ran = new Set([...(ran ?? now)].filter((one: string) => now.has(one)));
   }
   const functions = [...(ran ?? [])].filter((one) => !quiet.has(one));

@@ -44,7 +44,7 @@ export interface FlushBatch {
   traces: Set<string>;
 }
 
-/** OpenTelemetry keeps at most 128 links of a span. */
+/** OpenTelemetry keeps at most 128 links per span. */
 export const BATCH_TRACES_MAX = 128;
 
 /** The journal contradicts itself or an earlier state: nothing of it may be written. */

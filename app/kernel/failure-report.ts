@@ -5,8 +5,8 @@ import type { Logger } from './log.ts';
 const REPEAT_MS = 10_000;
 
 /**
- * Logs failures of work that is retried: a new or different one at once, one that stays the same every ten seconds, with
- * the number of attempts that failed and for how long.
+ * Logs failures of work that is retried: a new or different one at once, one that stays the same every ten seconds,
+ * with the number of failed attempts and how long they have been failing.
  */
 export class FailureReport {
   readonly #clock: Clock;

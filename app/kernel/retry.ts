@@ -34,7 +34,7 @@ export async function retried<T>(plan: RetryPlan, work: () => Promise<T>): Promi
 
 export interface WaitPlan {
   clock: Clock;
-  /** Time from the first attempt after which there is no other one, ms. */
+  /** Time from the first attempt after which no further attempt is made, ms. */
   deadlineMs: number;
   /** The first wait, ms; each is twice as long as the previous one, up to `maxMs`, with ± 50 % jitter. */
   baseMs: number;

@@ -48,7 +48,7 @@ function wallClock(timeZone: string, nowMs: number): number {
   return Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'));
 }
 
-// Made once each: making one costs many times what using it costs, and a process has one schedule in one zone.
+// Each is created once: creating one costs many times as much as using it, and a process has one schedule in one zone.
 const schedules = new Map<string, CronExpression>();
 const formats = new Map<string, Intl.DateTimeFormat>();
 

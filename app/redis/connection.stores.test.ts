@@ -127,10 +127,10 @@ describe('A server that does not report', () => {
       'its master_replid is ""',
       'its role is ',
       expect.stringContaining('7 or later'),
-      'appendonly is , must be yes',
-      'appendfsync is , must be always',
-      'maxmemory-policy is , must be noeviction',
-      'no-appendfsync-on-rewrite is , must be no',
+      'appendonly is , but must be yes',
+      'appendfsync is , but must be always',
+      'maxmemory-policy is , but must be noeviction',
+      'no-appendfsync-on-rewrite is , but must be no',
     ]);
   });
 });
@@ -179,8 +179,14 @@ describe('A managed server, which refuses CONFIG and ACL', () => {
   });
 
   it.each([
-    ['evicts', 'maxmemory-policy', 'allkeys-lru', 'noeviction', 'maxmemory-policy is allkeys-lru, must be noeviction'],
-    ['does not write a file', 'appendonly', 'no', 'yes', 'appendonly is no, must be yes'],
+    [
+      'evicts',
+      'maxmemory-policy',
+      'allkeys-lru',
+      'noeviction',
+      'maxmemory-policy is allkeys-lru, but must be noeviction',
+    ],
+    ['does not write a file', 'appendonly', 'no', 'yes', 'appendonly is no, but must be yes'],
   ])(
     'is not accepted if INFO shows that it %s, whatever the operator declares',
     async (_what, name, wrong, right, complaint) => {
@@ -192,7 +198,7 @@ describe('A managed server, which refuses CONFIG and ACL', () => {
 
   it('is judged by its own CONFIG if it answers, whatever the operator declares', async () => {
     await admin.config('SET', 'appendfsync', 'everysec');
-    expect(unfitness(await inspectServer(admin, true))).toEqual(['appendfsync is everysec, must be always']);
+    expect(unfitness(await inspectServer(admin, true))).toEqual(['appendfsync is everysec, but must be always']);
     await admin.config('SET', 'appendfsync', 'always');
   });
 });
@@ -235,7 +241,7 @@ describe('A server is fit', () => {
     expect(unfitness({ ...fit, version: '10.1.0', node: '', connectedReplicas: 2 })).toEqual([]);
   });
   it('not if it is old, and every fault is reported', () => {
-    expect(unfitness({ ...fit, version: '6.2.14' })).toEqual(['its version is 6.2.14, 7 or later is needed']);
+    expect(unfitness({ ...fit, version: '6.2.14' })).toEqual(['its version is 6.2.14; 7 or later is required']);
     expect(unfitness({ ...fit, role: 'slave', version: '', settings: {} })).toHaveLength(6);
   });
 });

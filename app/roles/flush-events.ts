@@ -22,7 +22,7 @@ export function flushEvents({ metrics, ledgerClock, logger }: Context): FlushEve
       metrics.flushed({ transfers: batch.outcomes.length, seconds: ms / 1000, lagsMs });
     },
     failed(error, failuresInARow) {
-      // Two keepers overtake each other all the time: no reason for an alert.
+      // Two keepers overtake each other constantly: this is no reason for an alert.
       if (error instanceof CursorConflictError) {
         logger.log.info({ reason: error.message }, 'another keeper was faster');
         return;

@@ -26,7 +26,7 @@ export const ONE_SHOT = {
   },
   async 'renew-identity'(config: Config): Promise<string> {
     await withLog(config, (logger) => untilReachable(config, systemClock, logger));
-    return `This database is a ledger of its own now: ${await renewIdentity(config.mysql)}.`;
+    return `This database is now a separate ledger: ${await renewIdentity(config.mysql)}.`;
   },
 };
 

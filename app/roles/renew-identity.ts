@@ -5,7 +5,7 @@ import { RecoveryStore } from '../mysql/authority/recovery-store.ts';
 import { Database } from '../mysql/connection/pool.ts';
 import { LedgerIdentity } from '../mysql/operations/ledger-identity.ts';
 
-const BY = { keeper: 'renew-identity', reason: 'a copy of the database became a ledger of its own' };
+const BY = { keeper: 'renew-identity', reason: 'a copy of the database became a separate ledger' };
 /** A process that has reported within this time, ms, may still be running. */
 const RECENT_MS = 60_000;
 

@@ -51,16 +51,16 @@ describe('The published cursor', () => {
     const publish = vi.spyOn(b.epoch.cache, 'publish');
     await b.post(2);
     b.store.before = async () => {
-      throw new Error('MySQL is away');
+      throw new Error('MySQL is unavailable');
     };
-    await expect(b.flusher.round(b.epoch.keeper, 1)).rejects.toThrow('away');
+    await expect(b.flusher.round(b.epoch.keeper, 1)).rejects.toThrow('unavailable');
     expect(publish).not.toHaveBeenCalled();
   });
 
   it('that could not be published is published with a later batch, and nothing is committed twice', async () => {
     const b = await bench();
     await b.post(2);
-    vi.spyOn(b.epoch.cache, 'publish').mockRejectedValueOnce(new Error('Redis is away'));
+    vi.spyOn(b.epoch.cache, 'publish').mockRejectedValueOnce(new Error('Redis is unavailable'));
     b.run();
     await until('it has failed', () => b.failures.length === 1);
     await b.post(1);
@@ -74,7 +74,7 @@ describe('A cursor that was committed but not published', () => {
   it('is published by the next round, even if nothing more is written', async () => {
     const b = await bench();
     await b.post(2);
-    vi.spyOn(b.epoch.cache, 'publish').mockRejectedValueOnce(new Error('Redis is away'));
+    vi.spyOn(b.epoch.cache, 'publish').mockRejectedValueOnce(new Error('Redis is unavailable'));
     b.run();
     await until('the cursor is published', async () => (await b.epoch.cache.read(b.epoch.pod, [])).head.cursor === 2);
     expect(b.store.attempts).toBe(1);
@@ -170,7 +170,7 @@ describe('The journal', () => {
     });
     b.run();
     await reached;
-    journal.mockRejectedValueOnce(new Error('Redis is away'));
+    journal.mockRejectedValueOnce(new Error('Redis is unavailable'));
     open();
     await until('all is flushed', () => b.store.at.seq === 150);
     expect(b.store.batches.map(({ lastSeq }) => lastSeq)).toEqual([50, 100, 150]);

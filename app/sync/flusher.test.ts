@@ -182,7 +182,7 @@ describe('Flusher.run', () => {
     const b = await bench();
     await b.post(1);
     b.store.before = async () => {
-      throw new Error('Redis or MySQL is away');
+      throw new Error('Redis or MySQL is unavailable');
     };
     b.run();
     await until('the alert fires', () => b.alerts.at(-1) === true);
@@ -196,7 +196,7 @@ describe('Flusher.run', () => {
   it('reports the backlog while MySQL is unavailable, even right after startup', async () => {
     const b = await bench();
     await b.post(2);
-    b.store.cursor = () => Promise.reject(new Error('MySQL is away'));
+    b.store.cursor = () => Promise.reject(new Error('MySQL is unavailable'));
     b.run();
     await until('it reports both entries', () => b.waiting.at(-1)?.[0] === 2);
     expect(b.waiting.at(-1)).toEqual([2, b.waiting[0]?.[1]]);

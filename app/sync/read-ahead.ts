@@ -20,8 +20,9 @@ interface ReadAheadDependencies {
 const ENTRIES_PER_READ_MAX = 400;
 
 /**
- * Reads the journal of one epoch ahead of the flush, and cuts it into batches: while MySQL commits one, the next is read and
- * verified. After a failure the flusher starts anew with another object, so that reads still running for this one have no effect.
+ * Reads the journal of one epoch ahead of the flush, and cuts it into batches: while MySQL commits one, the next is
+ * read and verified. After a failure the flusher starts over with a new object, so that reads still running for this
+ * one have no effect.
  *
  * Each consecutive failure halves the next batch: a batch that is too large to be read or written must not block forever.
  */

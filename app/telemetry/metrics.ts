@@ -91,8 +91,8 @@ export class Metrics {
   readonly #flushAlert = this.#gauge('flush_alert', '1 while flushes keep failing or the lag exceeds its limit');
 
   readonly #breakers = this.#gauge('breaker_state', '0 closed, 1 half-open, 2 open: counts as down', ['name']);
-  readonly #redisErrors = this.#counter('redis_errors_total', 'Errors of the connection to Redis and in its replies');
-  readonly #mysqlErrors = this.#counter('mysql_errors_total', 'Errors of the connections to MySQL and in its replies');
+  readonly #redisErrors = this.#counter('redis_errors_total', 'Redis connection errors and error replies');
+  readonly #mysqlErrors = this.#counter('mysql_errors_total', 'MySQL connection errors and error replies');
   readonly #retries = this.#counter('retries_total', 'Attempts after the first', ['what']);
   readonly #logDropped = this.#counter(
     'log_lines_dropped_total',

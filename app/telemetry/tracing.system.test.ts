@@ -248,7 +248,7 @@ describe('a process', () => {
     };
   };
 
-  it('without an endpoint loads nothing of OpenTelemetry', async () => {
+  it('without an endpoint loads no part of OpenTelemetry', async () => {
     const { code, end } = await run(null);
     expect(code).toBe(0);
     expect(end).toMatchObject({ msg: 'end', loaded: false });

@@ -70,7 +70,7 @@ async function buildOne(folder: string, name: string, goPackage: string): Promis
   print(`Built ${name} (${elapsed(since)}).`);
 }
 
-/** Of everything that a program is built from: the versions, our own sources, and the flags. */
+/** Covers everything that a program is built from: the versions, our own sources, and the flags. */
 function stampOf(folder: string): string {
   const hash = createHash('sha256').update(VERSION_FLAGS.join());
   for (const name of ['go.mod', 'go.sum', 'main.go']) {

@@ -76,7 +76,7 @@ export async function endAll(pids: readonly number[], msMax: number): Promise<vo
   for (const pid of living()) sendSignal(pid, 'SIGKILL');
 }
 
-/** @throws Error that says what did not come true */
+/** @throws Error that names the condition that was not met */
 export async function until(what: string, msMax: number, holds: () => boolean): Promise<void> {
   const deadline = performance.now() + msMax;
   while (!holds()) {

@@ -2,8 +2,8 @@ import { run, tried } from './commands.ts';
 import { NETWORK, type Node } from './settings.ts';
 
 /**
- * The network: a bridge in a namespace of its own, and on it the control plane, each node (in their namespaces) and this
- * machine. It has no way to anywhere else.
+ * The network: a bridge in a namespace of its own, and on it the control plane, each node (in their namespaces) and
+ * this machine. It has no route to anywhere else.
  */
 
 const { fabric, controlPlane, host } = NETWORK;
@@ -17,7 +17,7 @@ export function makeNetwork(nodes: readonly Node[]): void {
   inFabric('link', 'set', 'lo', 'up');
   inFabric('link', 'add', BRIDGE, 'type', 'bridge');
   inFabric('link', 'set', BRIDGE, 'up');
-  // Frames that only pass the bridge are no business of the packet filter.
+  // Frames that only cross the bridge bypass the packet filter.
   tried('ip', ['netns', 'exec', fabric, 'sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=0']);
   plugIn(controlPlane.namespace, controlPlane.address);
   for (const { namespace, address } of nodes) {

@@ -7,7 +7,7 @@ containerd_socket=$SOCKETS/containerd.sock
 hostname "$NODE"
 mount --make-rprivate /
 
-# A node that comes back finds what its former life left behind.
+# A restarted node finds what its previous run left behind.
 rm -rf "$SOCKETS/containerd" "$containerd_socket"*
 containerd --config "$FOLDER/containerd.toml" > "$FOLDER/containerd.log" 2>&1 &
 for _ in $(seq 150); do
@@ -20,7 +20,7 @@ done > "$FOLDER/import.log" 2>&1
 
 kube-proxy --config "$FOLDER/kube-proxy.yaml" > "$FOLDER/kube-proxy.log" 2>&1 &
 
-# Starts a program again whenever it ends: kube-router does, until the node is registered.
+# Starts a program again whenever it ends: kube-router keeps exiting until the node is registered.
 keep_running() {
   local log=$FOLDER/$1.log
   while :; do

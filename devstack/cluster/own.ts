@@ -17,7 +17,7 @@ import { KUBECONFIG, KUBERNETES, LOGS, type Node, nodesOf, RUN, STATE } from './
 import { provideVolumes } from './volumes.ts';
 
 /**
- * A cluster built from Go modules, for machines that can pull no image: real Kubernetes, whose nodes are namespaces of
+ * A cluster built from Go modules, for machines that cannot pull images: real Kubernetes, whose nodes are namespaces of
  * this machine. Requires root, Debian or Ubuntu, cgroup v1, and Go.
  */
 

@@ -19,7 +19,7 @@ export const STATE = join(RUN, 'cluster.json');
 /** The name under which kind and k3d know the cluster. */
 export const CLUSTER_NAME = 'holdfast';
 
-/** The network of the nodes: a bridge in a namespace of its own, which has no way out. */
+/** The network of the nodes: a bridge in a namespace of its own, which has no route to the outside. */
 export const NETWORK = {
   fabric: 'hf-fabric',
   controlPlane: { namespace: 'hf-control', address: '10.10.0.2' },

@@ -42,7 +42,7 @@ export function redisProgram(options) {
   const command = requireProgram('redis');
   requireVersion(command);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  // Stored beside the data: new data means a different node, and the name distinguishes them. It is not replicated.
+  // Stored next to the data: new data means a different node, and the name distinguishes them. It is not replicated.
   const node = storedValue(join(dir, 'node'), () => `node-${randomBytes(9).toString('hex')}`);
   const config = join(dir, 'redis.conf');
   writeFileSync(config, redisConfig({ dir, port, node, relaxed, replicable, host }), { mode: 0o600 });

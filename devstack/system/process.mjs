@@ -184,6 +184,6 @@ export async function runTool({ name, command, args, logFile, stack = '', cwd, e
   if (outcome === 0) return;
   const lines = lastLines(logFile, 15).replace(/^/gm, '  | ');
   throw new UserError(
-    `${name} failed (${typeof outcome === 'number' ? `exit code ${outcome}` : outcome}). Its log, ${logFile}, ends so:\n${lines}`,
+    `${name} failed (${typeof outcome === 'number' ? `exit code ${outcome}` : outcome}). Its log, ${logFile}, ends with:\n${lines}`,
   );
 }

@@ -6,7 +6,7 @@
  * |--------------------|---------|----------------------------------------------------------------------------------|
  * | `*.test.ts`        | unit    | this process: functions, timers, servers that it started itself                   |
  * | `*.stores.test.ts` | stores  | also Redis and MariaDB, the shared ones (`inject`) or its own (`startRedis`)      |
- * | `*.system.test.ts` | system  | also other processes (commands, roles, tools, a browser), and more than some seconds
+ * | `*.system.test.ts` | system  | also other processes (commands, roles, tools, a browser), and more than a few seconds
  * |
  */
 import childProcess, { ChildProcess } from 'node:child_process';

@@ -15,7 +15,7 @@ import { apiOf, type Bench, CONNECTIONS, type Found, type Part } from './part.ts
 
 const ROUNDS = 3;
 
-/** Ours and the others, with the same generator, in turns. */
+/** Measures ours and the others in alternating turns, with the same generator. */
 export const bare: Part = {
   name: 'bare',
   title: 'single transfers against bare Koa with one EVALSHA, alternating',

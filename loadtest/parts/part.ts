@@ -6,7 +6,7 @@ export interface Bench {
   stack: StackFile;
   accounts: number;
   seconds: number;
-  /** Length of a turn in parts that compare two or more contenders in turns. */
+  /** Length of a turn in parts that compare two or more contenders in alternating turns. */
   turnSeconds: number;
 }
 

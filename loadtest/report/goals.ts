@@ -11,7 +11,7 @@ type Figures = (part: string, figure: string) => number;
 
 const most = (a: number, b: number) => Math.max(a, b);
 const number = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 2 });
-/** Memory that is not released immediately is not growth; a leak in a run at twice the capacity takes far more. */
+/** Memory that is not released immediately is not growth; a leak in a run at twice the capacity would take far more. */
 const GROWTH_MAX = 1.25;
 
 /** The goals and their results. A part that did not run, or a missing figure, is neither met nor missed. */

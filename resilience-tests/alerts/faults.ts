@@ -249,7 +249,7 @@ export const NOT_TRIED: Readonly<Record<string, string>> = {
   HoldfastInternalErrors: 'there is no known way to cause one; each occurrence is a bug',
   HoldfastTransfersSlow: 'depends on the load of the machine; fires here if the machine is overloaded',
   HoldfastBalancesSlow: 'depends on the load of the machine; the traffic here reads no balances',
-  HoldfastServerErrors: 'depends on the load; a fault that delays all requests fires it',
+  HoldfastServerErrors: 'depends on the load; a fault that delays all requests triggers it',
   HoldfastRequestsNearLimit: 'needs thousands of concurrent requests',
   HoldfastQueueNearLimit: 'needs thousands of queued transfers',
   HoldfastRedisErrors: 'needs a Redis that keeps returning errors (redis-out-of-memory)',

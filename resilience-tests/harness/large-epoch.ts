@@ -128,7 +128,7 @@ export class LargeEpoch implements AsyncDisposable {
   /** Stores an operator's decision; a keeper applies it. */
   async acceptLoss(): Promise<void> {
     const step = await new RecoveryStore(this.database).acceptLoss(await this.authority.read(), BY);
-    if (step === null || !('working' in step)) throw new Error('a loss of this size is not over with one page');
+    if (step === null || !('working' in step)) throw new Error('a loss of this size takes more than one page');
   }
 
   async count(sql: string): Promise<number> {

@@ -13,7 +13,7 @@ const INSIDE = '198.18.213.2';
 export class LossyNamespace implements Disposable {
   readonly address = INSIDE;
 
-  /** @throws NotHere when this machine or this user cannot make one, or cannot lose packets in it */
+  /** @throws NotHere when this machine or this user cannot create one, or cannot lose packets in it */
   constructor() {
     try {
       ip('netns', 'add', NAME);

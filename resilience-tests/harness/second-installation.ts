@@ -18,8 +18,8 @@ interface Processes {
 }
 
 /**
- * Another ledger beside a cluster: with its own MySQL, identity, keeper and pod, and the same KEY_PREFIX. It stops with
- * the cluster.
+ * Another ledger alongside a cluster: with its own MySQL, identity, keeper and pod, and the same KEY_PREFIX. It stops
+ * with the cluster.
  */
 export class SecondInstallation {
   readonly #cluster: Cluster;

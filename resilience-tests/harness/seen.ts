@@ -64,8 +64,8 @@ export const WITHOUT_MYSQL = /^(database_unavailable|504 outcome_unknown)$/;
 export const CLOSED =
   /^(ledger_closed|ledger_switching|504 outcome_unknown|ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
 /**
- * What a request is answered if the machine is too busy: it was held for as long as the service may, its account still waits
- * for Redis, or it was refused or not completely received meanwhile.
+ * How a request is answered if the machine is too busy: it was held for as long as the service allows, its account
+ * still waits for Redis, or it was refused or not completely received meanwhile.
  */
 export const OUTLASTED =
   /^(ledger_closed|ledger_switching|504 outcome_unknown|account_unsettled|overloaded|request_timeout)$/;

@@ -17,7 +17,7 @@ export async function firstDirect(
   await cluster.untilMode('DIRECT', DIRECT_MS_MAX);
   const moves = await transitions(cluster.file.mysql, fault);
   const direct = moves.find(({ mode }) => mode === 'DIRECT');
-  if (!direct) throw new Error('the log of the authority does not know of DIRECT');
+  if (!direct) throw new Error('the log of the authority does not contain DIRECT');
   let first: number | null = null;
   await until('a transfer is posted in DIRECT', DIRECT_MS_MAX, () => {
     first = firstPostedAfter(direct.at);

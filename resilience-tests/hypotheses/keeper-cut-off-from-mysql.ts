@@ -18,7 +18,7 @@ export const keeperCutOffFromMysql: Hypothesis<Ground<Cluster>> = {
       const wire = keeper.wire('mysql');
       for (const how of ['cut', 'hold'] as const) {
         wire[how]();
-        mark(`${keeper.name}: the wire is ${how === 'cut' ? 'cut' : 'silent'}`);
+        mark(`${keeper.name}: the link is ${how === 'cut' ? 'cut' : 'silent'}`);
         await sleep(short ? 2_500 : 10_000);
         wire.heal();
         await sleep(500);

@@ -17,7 +17,7 @@ export const keeperKilledAtEachStep: Hypothesis<Ground<Cluster>> = {
   async fault({ ground: { stack: cluster }, short, mark }) {
     const steps = ['CLOSING', 'DIRECT', 'REBUILDING', 'CACHE'] as const;
     for (const step of steps) {
-      mark(`Redis killed; the keeper will be at ${step}`);
+      mark(`Redis killed; the keeper will be killed at ${step}`);
       await cluster.redis.kill();
       const isOnTheWayBack = step === 'REBUILDING' || step === 'CACHE';
       if (isOnTheWayBack) {
@@ -26,7 +26,7 @@ export const keeperKilledAtEachStep: Hypothesis<Ground<Cluster>> = {
       }
       await cluster.untilMode(step, 60_000);
       const keeper = await cluster.mover();
-      if (!keeper) throw new Error('nobody knows who moved the authority');
+      if (!keeper) throw new Error('the log does not show who moved the authority');
       await keeper.kill();
       mark(`${keeper.name} killed at ${step}`);
       if (!isOnTheWayBack) {

@@ -7,7 +7,7 @@ import { smallTown } from '../../verification/load/population.ts';
 import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.ts';
 import { loseReplies } from '../harness/lost-replies.ts';
 
-const WRITTEN_DOWN = 'The disk of Redis is gone for good: a test of that.';
+const WRITTEN_DOWN = 'Test: the disk of Redis is permanently lost.';
 
 export const lossAccepted: Hypothesis<Ground<Cluster>> = {
   name: 'loss-accepted',

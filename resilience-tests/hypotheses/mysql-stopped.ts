@@ -44,6 +44,6 @@ export const mysqlStopped: Hypothesis<WithMysql> = {
     const seconds = short ? 10 : 120;
     await sleep(seconds * 1000);
     await startAgain();
-    note(`MySQL was away for ${seconds} s`);
+    note(`MySQL was unavailable for ${seconds} s`);
   },
 };

@@ -19,7 +19,7 @@ export const podCutOffFromRedis: Hypothesis<Ground<Cluster>> = {
       mark(how === 'cut' ? 'the wire is cut' : 'the wire is silent');
       await sleep(short ? 3_000 : 7_000);
       wire.heal();
-      mark('the wire is whole again');
+      mark('the link works again');
       await cluster.untilReady();
     }
   },

@@ -34,7 +34,7 @@ export const processHung: Hypothesis<Ground<Cluster>> = {
           const seconds = (now() - since) / 1000;
           note(`${service.name} was replaced and ready after ${seconds.toFixed(1)} s`);
           if (seconds > REPLACED_SECONDS_MAX)
-            late(`${service.name} took ${seconds.toFixed(1)} s, ${REPLACED_SECONDS_MAX} s at most expected`);
+            late(`${service.name} took ${seconds.toFixed(1)} s, at most ${REPLACED_SECONDS_MAX} s expected`);
         }),
       );
     } finally {
@@ -46,7 +46,7 @@ export const processHung: Hypothesis<Ground<Cluster>> = {
     const slowest = Math.max(...others.map(({ slowestMs }) => slowestMs));
     const failures = others.reduce((sum, one) => sum + one.failures, 0);
     note(
-      `the slowest answer of /livez from the others: ${Math.round(slowest)} ms; probes of theirs that failed: ${failures}`,
+      `slowest answer of the other processes to /livez: ${Math.round(slowest)} ms; failed probes of theirs: ${failures}`,
     );
   },
 };

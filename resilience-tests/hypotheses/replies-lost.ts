@@ -22,11 +22,11 @@ export const repliesLost: Hypothesis<Ground<Cluster>> = {
     await sleep(short ? 2_000 : 10_000);
     await cluster.redis.start();
     mark('Redis is back');
-    await until('nothing is frozen any more', 30_000, async () => {
+    await until('nothing is frozen anymore', 30_000, async () => {
       const [row] = await cluster.query('SELECT COUNT(*) AS frozen FROM frozen_accounts');
       return Number(row?.['frozen']) === 0;
     });
-    mark('nothing is frozen any more');
+    mark('nothing is frozen anymore');
     await cluster.untilBack();
   },
 };

@@ -82,7 +82,7 @@ async function upgradeSchema({ ground: { stack: cluster }, mark, note, wrong }: 
   const done = await Promise.all([migrate(url, [NextVersion1999999999000]), migrate(url, [NextVersion1999999999000])]);
   note(`migrated in ${((now() - since) / 1000).toFixed(1)} s`);
   if (done.flat().join() !== 'NextVersion1999999999000') wrong(`the migrations that were run: ${JSON.stringify(done)}`);
-  if ((await migrate(url)).length > 0) wrong('the version before migrates again');
+  if ((await migrate(url)).length > 0) wrong('the previous version migrates again');
 }
 
 async function roll({ ground, mark, note }: Scene<BehindHaproxy>, round: number): Promise<void> {

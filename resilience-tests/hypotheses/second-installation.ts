@@ -62,7 +62,7 @@ export const secondInstallation: Hypothesis<WithSecond> = {
       return (await statusOf(again))['mode'] === 'CACHE';
     });
     await transfer(scene, again, 'from its own Redis');
-    if ((await foreignIn(works.keeper)) !== '0') scene.wrong('its own Redis is called foreign');
+    if ((await foreignIn(works.keeper)) !== '0') scene.wrong('its own Redis is reported as foreign');
     await Promise.all([works.pod.stop(), works.keeper.stop()]);
   },
   afterwards({ wrong }, { moves }) {
@@ -96,10 +96,10 @@ async function isRefused(
   { wrong }: Scene<WithSecond>,
   { pod, keeper, client, owner }: { pod: Service; keeper: Service; client: Client; owner: string },
 ): Promise<void> {
-  await until('the second keeper says whose Redis it is', SOON_MS_MAX, () =>
+  await until('the second keeper logs whose Redis it is', SOON_MS_MAX, () =>
     keeper.log.includes(`belongs to another ledger (${owner})`),
   ).catch(({ message }: Error) => wrong(message));
-  if ((await foreignIn(keeper)) !== '1') wrong('the second keeper has no metric that says so');
+  if ((await foreignIn(keeper)) !== '1') wrong('the second keeper does not show it in its metric');
   const { mode, redisOwner } = await statusOf(client);
   const { state, owner: named } = fieldsOf(redisOwner);
   if (mode !== 'DIRECT' || state !== 'foreign' || named !== owner)
@@ -130,7 +130,7 @@ async function transfer({ wrong, note }: Scene<WithSecond>, client: Client, how:
   const { status, body } = await client.post('/v1/transfers', order).catch(silence);
   const { destinationBalance } = fieldsOf(body);
   if (status !== 201) wrong(`the second one's transfer ${how} was answered ${status} ${JSON.stringify(body)}`);
-  note(`a transfer of the second ${how}: ${status}, balance ${destinationBalance}`);
+  note(`a transfer of the second installation ${how}: ${status}, balance ${destinationBalance}`);
 }
 
 const statusOf = async (client: Client) => fieldsOf((await client.get('/v1/ops/status').catch(silence)).body);

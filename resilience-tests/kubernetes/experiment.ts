@@ -21,7 +21,7 @@ export interface ExperimentOptions {
   times: number;
   /** Pods after scale-out. */
   replicasMax: number;
-  /** How long a lost node is away, seconds. */
+  /** How long a lost node is unavailable, seconds. */
   awaySeconds: number;
   /** Tags of the image for `upgrade-with-migration`: of the former release, and of the new one. */
   upgradeFrom: string | undefined;

@@ -51,7 +51,7 @@ interface Report {
   command: string;
 }
 
-/** Writes the page, and a picture for each experiment in a folder beside it. */
+/** Writes the page, and a picture for each experiment in a folder next to it. */
 export function writeReport(file: string, { results, others, version, nodes, command }: Report): void {
   const rows = results.map(({ name, load, measured, verdict, reconciled, passed }) =>
     rowOf([

@@ -49,10 +49,10 @@ const { values } = readCommandLine({
     rate: wholeNumber('requests per second', { min: 1, max: 5000, fallback: 100 }),
     times: wholeNumber('how often something is killed', { min: 1, max: 20, fallback: 3 }),
     'replicas-max': wholeNumber('API pods after scaling out', { min: 2, max: 50, fallback: 6 }),
-    'away-seconds': wholeNumber('how long a lost node is away', { min: 10, max: 900, fallback: 120 }),
+    'away-seconds': wholeNumber('how long a lost node is unavailable', { min: 10, max: 900, fallback: 120 }),
     'k6-image': text(
       'IMAGE',
-      'make the load with k6, such as grafana/k6:1.4.2; without it, the image of the service does',
+      'generate the load with k6, such as grafana/k6:1.4.2; without it, the image of the service does',
     ),
     'key-secret': text(
       'NAME/KEY',
@@ -60,7 +60,7 @@ const { values } = readCommandLine({
     ),
     'upgrade-from': text('TAG', 'for upgrade-with-migration: tag of the former image'),
     'upgrade-to': text('TAG', 'for upgrade-with-migration: tag of the new image'),
-    output: text('FILE', 'write a report there, and its pictures beside it'),
+    output: text('FILE', 'write a report there, and its pictures next to it'),
   },
 });
 

@@ -35,7 +35,7 @@ describe.skipIf(findTool('helm') === null)('The autoscaler', () => {
     };
   }
 
-  it('with the default values grows by CPU at the rate that the service is made for, and settles there', () => {
+  it('with the default values scales up on CPU at the rate that the service is designed for, and settles there', () => {
     const { spec, wanted } = scaled(SECRETS.default);
     expect(perTransfer).toBeGreaterThan(0);
     expect(spec.minReplicas).toBe(3);
@@ -59,7 +59,7 @@ describe.skipIf(findTool('helm') === null)('The autoscaler', () => {
       expect(wanted(rate, 3)).toBe(desiredPods(3, rate / 3, transfersTarget));
   });
 
-  it('scales down by the given times', () => {
+  it('scales down with the given delays', () => {
     const scaleDown = { stabilizationSeconds: 30, onePodPerSeconds: 15 };
     const { spec } = scaled({ ...SECRETS.default, autoscaling: { scaleDown } });
     expect(spec.behavior.scaleDown).toEqual({
@@ -90,7 +90,7 @@ describe.skipIf(findTool('helm') === null)('A lost node', () => {
     for (const store of ['redis', 'mysql']) expect(tolerations.get(`StatefulSet/holdfast-${store}`)).toBeUndefined();
   });
 
-  it('is tolerated for as long as the values say, beside other tolerations', () => {
+  it('is tolerated for as long as the values say, in addition to other tolerations', () => {
     const more = { key: 'dedicated', operator: 'Exists' };
     const tolerations = tolerationsOf({ nodeLoss: { tolerationSeconds: 60 }, keeper: { tolerations: [more] } });
     expect(tolerations.get('Deployment/holdfast-api')).toEqual(own(60));

@@ -17,7 +17,7 @@ export const SECRETS = {
 };
 
 /**
- * The values examples for stores of others and for scaling, with the files that each is used with, in order.
+ * The example values for external stores and for scaling, with the files that each is used with, in order.
  * @type {Readonly<Record<string, readonly string[]>>}
  */
 export const EXAMPLES = {

@@ -60,7 +60,7 @@ export function valuesTable() {
 
 /** @param {string} page @returns {string} the page with its table replaced */
 export function withValuesTable(page) {
-  if (!MARKED.test(page)) throw new Error('README.md of the chart does not contain the marks around its table');
+  if (!MARKED.test(page)) throw new Error('README.md of the chart does not contain the markers around its table');
   return page.replace(MARKED, (_, begin, end) => `${begin}${valuesTable()}\n${end}`);
 }
 

@@ -67,7 +67,7 @@ async function does(process, says) {
  */
 async function serves(start, stores) {
   await does(start('migrate', stores), /^Migrated: /m);
-  await does(start('renew-identity', stores), /is a ledger of its own now/);
+  await does(start('renew-identity', stores), /is now a separate ledger/);
   const key = randomBytes(24).toString('hex');
   const port = await freePort();
   const since = performance.now();

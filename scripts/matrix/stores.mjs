@@ -50,13 +50,13 @@ export async function makeStores(root) {
     chmodSync(policy, 0o755);
     print('Installing MySQL, Valkey and Redis of Debian unstable …');
     const packages = Object.values(STORES).map((store) => store.package);
-    // A mirror that is some weeks behind will do: the signature is still checked.
+    // A mirror that is a few weeks behind will do: the signature is still checked.
     const install = `apt-get -q -o Acquire::Check-Valid-Until=false update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install ${packages.join(' ')}`;
     // A package whose service cannot be configured is unpacked anyway, and only its program is needed.
     await runTool({ name: 'apt-get', command: 'chroot', args: [root, 'sh', '-c', install], logFile }).catch(() => {});
   }
   const [absent] = missing();
-  if (absent) throw new UserError(`${absent.package} could not be installed in ${root}: see make.log beside it.`);
+  if (absent) throw new UserError(`${absent.package} could not be installed in ${root}: see make.log next to it.`);
 }
 
 /** The mirror of this machine; if there is none, debootstrap uses Debian's own. */

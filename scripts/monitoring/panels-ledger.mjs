@@ -70,7 +70,7 @@ export const LEDGER_ROWS = [
       {
         title: 'Client connections, by pod',
         about:
-          'Open connections, and how many per second are closed because of their age. After a scale-up, the pods should be level within CONNECTION_AGE_MAX_MS.',
+          'Open connections, and how many per second are closed because of their age. After a scale-up, connections should be evenly spread over the pods within CONNECTION_AGE_MAX_MS.',
         queries: [
           [gauge('holdfast_client_connections'), '{{pod}}'],
           [`sum(${rate('holdfast_connections_expired_total')})`, 'closed by age per second'],

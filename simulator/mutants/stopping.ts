@@ -72,7 +72,7 @@ export const STOPPING: Mutant[] = [
   },
   {
     name: 'own-ids-are-not-retired',
-    rule: 'A process that takes another id retires the earlier ones in Redis: no attempt under them may run any more.',
+    rule: 'A process that takes another id retires the earlier ones in Redis: no attempt under them may run anymore.',
     theme: 'renewals',
     seed: 35,
     assembly: pods(({ cache }) => ({

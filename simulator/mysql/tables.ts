@@ -145,7 +145,7 @@ export class Tables {
   insertOutcomes(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       const id = outcome.order.transactionId;
-      if (this.transfers.has(id)) throw new DuplicateKey(`transfer ${id} is there already`);
+      if (this.transfers.has(id)) throw new DuplicateKey(`transfer ${id} already exists`);
       this.set(this.transfers, id, stored(outcome));
     }
   }
@@ -157,7 +157,7 @@ export class Tables {
     if (account?.settingsVersion !== settingsVersion - 1) {
       throw new IntegrityError(`account ${accountId} is not at settings version ${settingsVersion - 1} in MySQL`);
     }
-    if (this.changes.has(changeId)) throw new DuplicateKey(`change ${changeId} is there already`);
+    if (this.changes.has(changeId)) throw new DuplicateKey(`change ${changeId} already exists`);
     this.set(this.accounts, accountId, { ...account, status, overdraftLimit, settingsVersion });
     this.set(this.changes, changeId, { ...change, epoch });
     this.#accepted(accountId, change.takenAt === null ? null : change.acceptedAt);

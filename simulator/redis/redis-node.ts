@@ -38,7 +38,7 @@ export type NewModel = (replid: string) => CacheModel;
  * model of the Lua scripts; its append-only file is the list of writes, which a restart replays.
  */
 export class RedisNode {
-  /** `appenddirname`: the name that is not replicated.: the name that does not replicate. */
+  /** `appenddirname`: the name that is not replicated. */
   readonly name: string;
   state: 'up' | 'down' | 'frozen' = 'up';
   connectedReplicas = 0;

@@ -30,7 +30,7 @@ export interface Incident {
 const INCIDENTS = {
   'not-persisted': 'an answer said "persisted", and MySQL did not have it',
   foreign: 'another ledger changed the Redis of this one',
-  stuck: 'the system did not come back',
+  stuck: 'the system did not recover',
   broken: 'a component failed in a way that no fault explains',
 } as const;
 export type Finding = Violation | Incident;

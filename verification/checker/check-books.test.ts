@@ -70,7 +70,7 @@ describe('the ends', () => {
     sound.books.accounts.pop();
     expect(inBooks()).toEqual(['balance']);
   });
-  it('sum: money was made', () => {
+  it('sum: money was created', () => {
     Object.assign(sound.books.sums, { EUR: 1n });
     expect(inBooks()).toEqual(['sum']);
   });
@@ -184,7 +184,7 @@ describe('changes of settings', () => {
     sound.row('t2').source = booked(-30, 2, 1);
     expect(inBooks()).toContain('overdrawn');
   });
-  it('may have a debt beyond a new limit, as long as only credits follow', () => {
+  it('may have a debt larger than a new limit, as long as only credits follow', () => {
     Object.assign(sound.books.changes[0] ?? {}, { overdraftLimit: 10 });
     changed({ overdraftLimit: 10, answer: { kind: 'unknown' } });
     sound.move('a', { overdraftLimit: 10 });

@@ -30,7 +30,7 @@ export function checkIds(history: History, books: Books, violations: Violations)
     else checkMissing(transfer, books.waiting ?? NOTHING_WAITS, violations);
   }
   for (const id of rows.keys()) {
-    if (!transfers.has(id)) violations.add('phantom', `${id} is in MySQL, and nobody sent it`);
+    if (!transfers.has(id)) violations.add('phantom', `${id} is in MySQL, but nobody sent it`);
   }
 }
 
@@ -63,13 +63,13 @@ function checkDenials(transfer: TransferHistory, opened: ReadonlySet<string>, vi
   }
   for (const { answer, sentAt } of lookUps) {
     if (answer.kind === 'absent' && sentAt > answeredAt) {
-      violations.add('denied', `${id} had been answered, and then the service did not know it`);
+      violations.add('denied', `${id} had been answered, but then the service did not know it`);
     }
   }
   for (const { answer, content } of attempts) {
     if (answer.kind !== 'refused' || answer.code !== 'account_not_found') continue;
     if (opened.has(content.source) && opened.has(content.destination)) {
-      violations.add('denied', `${id} was answered account_not_found, and both accounts had been opened`);
+      violations.add('denied', `${id} was answered account_not_found, although both accounts had been opened`);
     }
   }
 }
@@ -85,7 +85,7 @@ function checkReuse(
     if (answer.kind !== 'refused' || answer.status !== 409) continue;
     const existing = row?.content ?? attempts.find((other) => isOutcome(other.answer))?.content;
     if (existing ? sameContent(content, existing) : !waiting.transactionIds.has(id)) {
-      violations.add('contradicted', `${id} was answered ${answer.code}, and never had other content`);
+      violations.add('contradicted', `${id} was answered ${answer.code}, but never had other content`);
     }
   }
 }
@@ -94,7 +94,7 @@ function checkMissing(transfer: TransferHistory, waiting: Waiting, violations: V
   const { transactionId: id } = transfer;
   const answered = answersIn(transfer).find(({ answer }) => isOutcome(answer));
   if (answered && !waiting.transactionIds.has(id)) {
-    violations.add('lost', `${id} was answered ${shown(answered.answer)}, and is not in MySQL`);
+    violations.add('lost', `${id} was answered ${shown(answered.answer)}, but is not in MySQL`);
   }
 }
 
@@ -114,7 +114,7 @@ function checkRow(transfer: TransferHistory, row: BookedTransfer, heldMsMax: num
   if (attempts.length > 0 && sameContents.length === 0) {
     violations.add('contradicted', `${id} has other content in MySQL: ${JSON.stringify(row.content)}`);
   } else if (!isPossible || fateOf(transfer, heldMsMax) === 'failed') {
-    violations.add('phantom', `${id} is in MySQL, and the attempt ${row.correlationId} wrote nothing`);
+    violations.add('phantom', `${id} is in MySQL, but the attempt ${row.correlationId} wrote nothing`);
   }
 }
 

@@ -2,7 +2,7 @@ import type { BookedPosition, BookedTransfer, Books } from './books.ts';
 import { append, type OpenedAccount, type Position, type Settings } from './history.ts';
 import type { Violations } from './violations.ts';
 
-/** An account as its rows in MySQL make it; arrays by version, with a hole where a version is missing. */
+/** An account as its rows in MySQL make it; arrays by version, with a gap where a version is missing. */
 export interface AccountHistory {
   /** From version 0. */
   balances: readonly number[];
@@ -36,7 +36,7 @@ export function replay(
     postings.delete(accountId);
   }
   for (const [accountId, [first]] of postings) {
-    violations.add('phantom', `${accountId} was never opened here, and has posting ${first?.transactionId}`);
+    violations.add('phantom', `${accountId} was never opened here, but has posting ${first?.transactionId}`);
   }
   for (const view of [{ of: 'MySQL', accounts: books.accounts }, ...books.views]) {
     checkEnds(view.of, view.accounts, histories, violations);

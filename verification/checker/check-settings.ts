@@ -20,7 +20,7 @@ export function settingsOf(
     const { accountId, settingsVersion } = change;
     const own = settings.get(accountId);
     if (!own) {
-      violations.add('phantom', `${accountId} was never opened here, and its settings were changed`);
+      violations.add('phantom', `${accountId} was never opened here, but its settings were changed`);
       continue;
     }
     if (settingsVersion !== own.length) {
@@ -64,14 +64,14 @@ export function checkChanges(history: History, books: Books, accounts: Accounts,
     if (answer.kind !== 'changed') continue;
     const by = `change ${correlationId}`;
     checkShownSettings(accountId, answer, by, books.waiting ?? NOTHING_WAITS, accounts, violations);
-    if (!row && !waiting.has(accountId)) violations.add('lost', `${by} was answered, and is not in MySQL`);
+    if (!row && !waiting.has(accountId)) violations.add('lost', `${by} was answered, but is not in MySQL`);
     if (!row) continue;
     if (answer.settingsVersion < row.settingsVersion)
       violations.add('settings', `${by} was answered ${shown(answer)}, and made settings ${row.settingsVersion}`);
     append(made, accountId, { ...row, sentAt, endedAt });
   }
   for (const correlationId of rows.keys()) {
-    violations.add('phantom', `change ${correlationId} is in MySQL, and nobody requested it`);
+    violations.add('phantom', `change ${correlationId} is in MySQL, but nobody requested it`);
   }
   if (made.size > 0) checkInForce(history, books, made, violations);
 }
@@ -79,7 +79,7 @@ export function checkChanges(history: History, books: Books, accounts: Accounts,
 function checkMade(change: ChangeHistory, row: BookedChange, accounts: Accounts, violations: Violations): void {
   const { accountId, correlationId, overdraftLimit, status, expectedSettingsVersion: expected, answer } = change;
   if (answer.kind === 'refused' || answer.kind === 'given-up')
-    violations.add('phantom', `change ${correlationId} is in MySQL, and was ${answer.kind}`);
+    violations.add('phantom', `change ${correlationId} is in MySQL, but was ${answer.kind}`);
   if (expected !== undefined && row.settingsVersion !== expected + 1)
     violations.add('rules', `change ${correlationId} was made on settings ${row.settingsVersion - 1}, not ${expected}`);
   const before = accounts.get(accountId)?.settings[row.settingsVersion - 1];

@@ -70,7 +70,7 @@ describe('answers', () => {
     sound.attempt('t2', { answer: posted(at(40, 3), at(60, 2)) });
     expect(verdict()).toMatchObject({ verdict: 'invalid', doubled: 1 });
   });
-  it('doubled: two requests were answered that they had posted it', () => {
+  it('doubled: two answers report the transfer as newly posted', () => {
     const answer = { ...posted(at(70, 2), at(30, 1)), replayed: false };
     sound.attempt('t2', { answer });
     expect(found()).toEqual([]);
@@ -119,12 +119,12 @@ describe('answers', () => {
   });
 });
 
-describe('what nobody was answered', () => {
+describe('what no answer confirmed', () => {
   it('phantom: nobody sent it', () => {
     sound.history.transfers.delete('t3');
     expect(found()).toEqual(['phantom']);
   });
-  it('phantom: a look-up did not find the id, and it is in MySQL', () => {
+  it('phantom: a look-up did not find the id, but it is in MySQL', () => {
     sound.transfer('t3').attempts.splice(0);
     sound.attempt('t3', { ...row3(), sentAt: 6, endedAt: 7, answer: unknown });
     expect(found()).toEqual([]);
@@ -173,11 +173,11 @@ describe('answers in time', () => {
     for (const attempt of sound.transfer('t1').attempts) Object.assign(attempt, { sentAt: 20, endedAt: 21 });
     expect(found()).toEqual(['stale']);
   });
-  it.each([false, true])('not in the history: a read shows a balance that never was, stale: %s', (stale) => {
+  it.each([false, true])('not in the history: a read shows a balance that never existed, stale: %s', (stale) => {
     sound.read('a', at(71, 2), 8, stale);
     expect(found()).toEqual(['not-in-history']);
   });
-  it('not in the history: a read shows settings that never were', () => {
+  it('not in the history: a read shows settings that never existed', () => {
     const read = { accountId: 'a', ...at(70, 2), sentAt: 8, endedAt: 9, stale: false, by: 'a read' };
     sound.history.reads.push({ ...read, settings: { settingsVersion: 1, overdraftLimit: 0, status: 'ACTIVE' } });
     expect(found()).toEqual([]);
@@ -227,7 +227,7 @@ describe('what an operator gave up', () => {
     expect(without(['t2'], 10).verdict).toBe('valid');
     expect(without(['t2'], 10, { accounts }).counts).toEqual({ 'not-in-history': 1 });
   });
-  it('must not be in MySQL all the same', () => {
+  it('must nevertheless not be in MySQL', () => {
     expect(
       Object.keys(
         check(withoutGivenUp(new Sound().history, { transactionIds: new Set(['t2']), at: 10 }), new Sound().books)

@@ -38,9 +38,12 @@ export interface Settings {
   status: AccountStatus;
 }
 
-/** What an answer says about an outcome beside its positions; a field is absent if the answer does not contain it. */
+/**
+ * What an answer says about an outcome in addition to its positions; a field is absent if the answer does not contain
+ * it.
+ */
 interface OutcomeFacts {
-  /** Whether the outcome already existed. At most one request may be answered that it is new. */
+  /** Whether the outcome already existed. At most one answer may report it as new. */
   replayed?: boolean;
   /** Acceptance by the ledger, ms since 1970. */
   acceptedAt?: number;

@@ -72,7 +72,7 @@ export class Client implements Disposable {
     const urls = this.#urls();
     const url = urls[Math.floor(Math.random() * urls.length)] ?? '';
     const [, host, port] = ADDRESS.exec(url) ?? [];
-    if (host === undefined || port === undefined) throw new RangeError(`${url} is no address of a pod`);
+    if (host === undefined || port === undefined) throw new RangeError(`${url} is not the address of a pod`);
     const payload = body === undefined ? '' : JSON.stringify(body);
     const headers: Record<string, string | number> = { ...this.#headers };
     if (correlationId !== undefined) headers['x-correlation-id'] = correlationId;

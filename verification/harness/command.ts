@@ -1,4 +1,4 @@
-/** Runs on a signal what was registered for the end of the process, which stops everything that was started. */
+/** On a signal, runs what was registered for the end of the process, which stops everything that was started. */
 export function exitOnSignals(): void {
   for (const [signal, code] of [
     ['SIGINT', 130],

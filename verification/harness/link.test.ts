@@ -41,7 +41,7 @@ afterEach(async () => {
   await new Promise((resolve) => echo.close(resolve));
 });
 
-it('passes everything on, in order, while it is slow, too', async () => {
+it('passes everything on in order, even while it is slow', async () => {
   const numbers = Array.from({ length: 300 }, (_, index) => `${index},`);
   for (const [index, number] of numbers.entries()) {
     if (index === 100) link.slow(30);
@@ -53,7 +53,7 @@ it('passes everything on, in order, while it is slow, too', async () => {
   expect(said).toBe(numbers.join(''));
 });
 
-it('holds up what is sent, and delivers it when it is whole again, though its sender has given up', async () => {
+it('holds up what is sent, and delivers it when it works again, even if the sender has given up', async () => {
   link.hold('requests');
   client.write('late');
   client.end();
@@ -63,7 +63,7 @@ it('holds up what is sent, and delivers it when it is whole again, though its se
   await expect.poll(() => heard).toBe('late');
 });
 
-it('holds up the answers alone', async () => {
+it('can hold up only the answers', async () => {
   link.hold('replies');
   client.write('hello');
   await sleep(50);
@@ -72,7 +72,7 @@ it('holds up the answers alone', async () => {
   await expect.poll(() => said).toBe('hello');
 });
 
-it('is cut: connections break, new ones, too, until it is whole again', async () => {
+it('is cut: connections break, including new ones, until it works again', async () => {
   link.cut();
   await expect.poll(() => client.destroyed).toBe(true);
   await dial().catch(() => {});

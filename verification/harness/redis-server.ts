@@ -44,7 +44,7 @@ export class RedisServer extends Member implements Address {
   loseDisk(): void {
     if (this.pid !== null) throw new Error('it still runs');
     const files = join(this.#dir, this.#node);
-    if (!existsSync(files) || readdirSync(files).length === 0) throw new Error(`nothing to lose in ${files}`);
+    if (!existsSync(files) || readdirSync(files).length === 0) throw new Error(`nothing to delete in ${files}`);
     rmSync(files, { recursive: true });
   }
 

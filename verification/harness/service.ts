@@ -37,7 +37,7 @@ export class Service extends Member {
   }
 
   wire(to: 'redis' | 'mysql'): Link {
-    if (!this.wires) throw new Error(`${this.name} has no wires`);
+    if (!this.wires) throw new Error(`${this.name} has no links`);
     return this.wires[to];
   }
 }

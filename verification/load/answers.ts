@@ -14,12 +14,12 @@ const digitsOf = (currency: string): number => {
   return digits;
 };
 
-/** "-12.34" EUR → -1234. @throws RangeError for what is not money of that currency */
+/** "-12.34" EUR → -1234. @throws RangeError for anything that is not an amount in that currency */
 export function minorUnits(text: unknown, currency: string): number {
   const digits = digitsOf(currency);
   const form = digits === 0 ? /^-?\d+$/ : new RegExp(`^-?\\d+\\.\\d{${digits}}$`);
   if (typeof text !== 'string' || !form.test(text))
-    throw new RangeError(`${JSON.stringify(text)} is no money in ${currency}`);
+    throw new RangeError(`${JSON.stringify(text)} is not an amount in ${currency}`);
   return Number(text.replace('.', ''));
 }
 

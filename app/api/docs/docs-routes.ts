@@ -69,8 +69,8 @@ export function docsRoutes(others: readonly Route[]): Route[] {
       },
     }),
   ];
-  // Generated before the pod listens, because it takes the event loop 130 ms. Stored as bytes, because text would be
-  // copied for every client that does not read its response.
+  // Generated before the pod listens, because it blocks the event loop for 130 ms. Stored as bytes, because text would
+  // be copied for every client that does not read its response.
   const document = Buffer.from(JSON.stringify(openApiDocument([...others, ...own])));
   return own;
 }

@@ -19,7 +19,7 @@ class SharedTotals {
   of(pod: string): DemandExchange {
     return {
       exchange: async (demand) => {
-        if (this.isAway) throw new Error('Redis is away');
+        if (this.isAway) throw new Error('Redis is unavailable');
         this.#reports.set(pod, demand);
         const total = (user: string) => [...this.#reports.values()].reduce((sum, one) => sum + (one.get(user) ?? 0), 0);
         return new Map([...demand.keys()].map((user) => [user, total(user)]));

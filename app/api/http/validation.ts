@@ -33,9 +33,9 @@ function message(issue: RawIssue): string | undefined {
     case 'invalid_type':
       return issue.input === undefined ? 'is required' : `must be ${article(issue.expected)}`;
     case 'too_big':
-      return `must have at most ${issue.maximum} ${unit(issue.origin)}`;
+      return `must have at most ${issue.maximum} ${unit(issue.origin, issue.maximum)}`;
     case 'too_small':
-      return `must have at least ${issue.minimum} ${unit(issue.origin)}`;
+      return `must have at least ${issue.minimum} ${unit(issue.origin, issue.minimum)}`;
     case 'invalid_value':
       return `must be one of ${issue.values.map(String).join(', ')}`;
     case 'invalid_key':
@@ -50,8 +50,9 @@ function article(type: string): string {
   return /^[aeiou]/.test(name) ? `an ${name}` : `a ${name}`;
 }
 
-function unit(origin: string): string {
-  return origin === 'string' ? 'characters' : 'items';
+function unit(origin: string, count: number | bigint): string {
+  const one = origin === 'string' ? 'character' : 'item';
+  return Number(count) === 1 ? one : `${one}s`;
 }
 
 /** One zod issue can concern several unknown fields: each gets its own error. */

@@ -32,7 +32,7 @@ export const TransferId = Id.meta({
 export const NewId = Id.refine((id) => !isDotSegment(id), 'must not be . or .., which a URL path cannot contain');
 
 /**
- * Money in a request: only its type is checked here, because its format depends on the currency beside it; see
+ * Money in a request: only its type is checked here, because its format depends on the currency next to it; see
  * `amountAt`.
  */
 export const MoneyInput = z

@@ -117,7 +117,7 @@ describe('POST /v1/accounts/batch', () => {
   it('accepts 1 to 1000 items', async () => {
     expect(await api.post('/v1/accounts/batch', { accounts: [] })).toMatchObject({
       status: 400,
-      json: { errors: [{ pointer: '/accounts', detail: 'must have at least 1 items' }] },
+      json: { errors: [{ pointer: '/accounts', detail: 'must have at least 1 item' }] },
     });
     const accounts = Array.from({ length: 1001 }, (_, i) => ({ accountId: `a${i}`, currency: 'EUR' }));
     expect(await api.post('/v1/accounts/batch', { accounts })).toMatchObject({ status: 400 });
@@ -184,7 +184,7 @@ describe('PATCH /v1/accounts/{id}', () => {
   it('changes the limit, in the currency of the account', async () => {
     expect(await patch({ overdraftLimit: '700' })).toMatchObject({ status: 200, json: { overdraftLimit: '700' } });
     expect((await patch({ overdraftLimit: '7.5' })).json).toMatchObject({
-      errors: [{ pointer: '/overdraftLimit', detail: 'has 1 decimals, but JPY allows at most 0' }],
+      errors: [{ pointer: '/overdraftLimit', detail: 'has 1 decimal, but JPY allows at most 0' }],
     });
   });
   it('shows no balance, because its scope does not allow it', async () => {

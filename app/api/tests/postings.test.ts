@@ -105,7 +105,7 @@ describe('GET /v1/accounts/{id}/postings', () => {
   it.each([
     ['a limit of zero', '?limit=0', '/limit'],
     ['a limit over 1000', '?limit=1001', '/limit'],
-    ['a limit that is no number', '?limit=1e2', '/limit'],
+    ['a limit that is not a number', '?limit=1e2', '/limit'],
     ['a repeated limit', '?limit=1&limit=2', '/limit'],
     ['an invalid time', '?from=yesterday', '/from'],
     ['a plus that became a space', '?to=2026-01-31T12:00:00+01:00', '/to'],

@@ -135,7 +135,7 @@ describe('POST /v1/transfers/{transactionId}/reversal', () => {
       json: { code: 'transfer_not_reversible' },
     });
   });
-  it('passes on that the ledger does not know the outcome', async () => {
+  it('reports that the ledger does not know the outcome', async () => {
     api.ledger.failures.set('apply', new Problem('outcome_unknown', 'Not known.'));
     expect(await reverse()).toMatchObject({ status: 504, json: { transactionId: reversalId('t1', 0) } });
     api.ledger.failures.clear();

@@ -7,7 +7,7 @@ import type { KeeperAuthority } from '../authority-ports.ts';
 import { provableNode, type ServerFacts } from '../server-facts.ts';
 import { lowerLookupHorizon } from './lookup-horizon.ts';
 
-/** How far back ids are looked up after an activation, at least, ms: no bucket of ids is older. */
+/** Minimum time span before an activation whose ids are looked up, ms: no bucket of ids is older. */
 const HORIZON_BEHIND_MS = 60_000;
 
 interface EpochActivationDependencies {
@@ -20,8 +20,8 @@ interface EpochActivationDependencies {
 }
 
 /**
- * Begins the next epoch on this Redis. The script activates once: a keeper that died between the script and MySQL's row is
- * taken over with the marker that it left.
+ * Begins the next epoch on this Redis. The script activates an epoch only once: if a keeper died between the script and
+ * the update of MySQL's row, its successor continues with the marker that it left.
  * @param idTimeMax the largest UUIDv7 time of any id that MySQL may have, ms
  * @throws CacheError when Redis refuses, and any other error when it does not answer
  */
@@ -35,8 +35,8 @@ export async function activateEpoch(
   const epoch = authority.epoch + 1;
   const { replid } = facts;
   const horizon = Math.max(idTimeMax, clock.now() - HORIZON_BEHIND_MS);
-  // First the fence: no late command may recreate what is swept. Everything older has been recovered, and a full memory could
-  // not begin an epoch beside it.
+  // Raise the fence first: no late command may recreate keys that are being swept. Everything older has been recovered,
+  // and a Redis with full memory could not begin another epoch without deleting it.
   await cache.fence(authority.epoch, replid);
   await deps.sweepEpochsBefore(epoch, { fenceEpoch: authority.epoch, replid });
   const marker = await cache.activate(epoch, replid, randomBytes(16).toString('hex'), horizon);

@@ -5,7 +5,7 @@ import { provableNode, type ServerFacts, unfitness } from '../server-facts.ts';
 import type { Complaints } from './complaints.ts';
 import type { RedisOwnership } from './redis-ownership.ts';
 
-/** Asks a journal for its head alone. */
+/** Reads only the head of a journal. */
 export const NO_ENTRIES_AFTER = Number.MAX_SAFE_INTEGER - 1;
 
 interface EpochFenceDependencies {
@@ -15,26 +15,27 @@ interface EpochFenceDependencies {
   complaints: Complaints;
 }
 
-/** Finds out whether a Redis can be believed about an epoch, and stops the epoch's scripts there. */
+/** Determines whether a Redis can be trusted about an epoch, and stops the epoch's scripts there. */
 export class EpochFence {
   readonly #deps: EpochFenceDependencies;
   constructor(deps: EpochFenceDependencies) {
     this.#deps = deps;
   }
 
-  /** Whether this is the server of the epoch, or one that can have lost nothing that a pod has acknowledged. */
+  /** Whether this is the server of the epoch, or one that cannot have lost anything that a pod has acknowledged. */
   async isProven(authority: Authority, facts: ServerFacts): Promise<boolean> {
     if (facts.role !== 'master') return this.#refuse('this Redis is a replica');
     if (facts.replid === authority.replid) return true;
     const fit = unfitness(facts).length === 0;
     if (fit && authority.redisNode && provableNode(facts) === authority.redisNode) return true;
     if (authority.cacheEpoch !== null && (await this.#deps.authority.allHandedOver(authority.cacheEpoch))) return true;
-    return this.#refuse('nothing proves that this Redis is the one of the epoch, and not every pod has handed over');
+    return this.#refuse("nothing proves that this is the epoch's Redis, and not every pod has handed over");
   }
 
   /**
-   * Raises the fence, and then makes sure that the epoch's journal is there and complete: scripts of the epoch may run until
-   * the fence is up. @returns the caller for the fenced journal; null, with a complaint, when it cannot be believed
+   * Raises the fence, and then makes sure that the epoch's journal is there and complete: scripts of the epoch may
+   * still run until the fence is up. @returns the caller for the fenced journal; null, with a complaint, when it cannot
+   * be trusted
    */
   async raise(authority: Authority, facts: ServerFacts): Promise<KeeperCaller | null> {
     const { cache, ownership } = this.#deps;
@@ -53,7 +54,7 @@ export class EpochFence {
       this.#deps.authority.observedIn(epoch),
     ]);
     if (found.head.seq < Math.max(cursor.seq, observed, authority.highestKnownSeq ?? 0)) {
-      return this.#complain('this Redis knows less than MySQL, or than its pods have seen');
+      return this.#complain('this Redis has less than MySQL, or less than its pods have seen');
     }
     return caller;
   }
@@ -68,7 +69,7 @@ export class EpochFence {
   }
 }
 
-/** A refusal by the prologue is an answer; any other failure is none. */
+/** A refusal by the prologue is an answer; any other failure is not. */
 export function refusal(error: unknown): CacheError {
   if (error instanceof CacheError && error.kind === 'refused') return error;
   throw error;

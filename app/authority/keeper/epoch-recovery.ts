@@ -52,7 +52,7 @@ export class EpochRecovery {
   }
 
   /**
-   * Flushes what is left of the epoch's journal, whose fence was raised, while MySQL has nothing above the cursor.
+   * Flushes the rest of the epoch's journal after its fence was raised, as long as MySQL has nothing above the cursor.
    * @returns the journal's last seq; null when there is more to do
    */
   async byFlushing(authority: Authority, caller: KeeperCaller): Promise<number | null> {

@@ -26,7 +26,7 @@ const pods = (reach: number, lost = 0, lostForMs = 100) =>
     })),
   );
 
-/** Where nothing is wrong, but what a test adds. */
+/** Facts in which nothing is wrong except what a test adds. */
 const USUAL: KeeperFactsByState = {
   serving: { refusal: null, lostForMs: 0, steadyForMs: 60_000, vote: pods(3), timing },
   'nothing-to-recover': { fit: true },
@@ -52,7 +52,7 @@ const REFUSED: KeeperStep = {
 } as KeeperStep;
 const finish = (to: 'REBUILDING' | 'DIRECT'): KeeperStep => ({ kind: 'finishRecovery', to, end: 7 });
 
-/** In the order of the table: each row with what it is for, and where it ends. */
+/** In the order of the table: each row with its purpose and the resulting state. */
 const EXAMPLES: [KeeperSituation, KeeperStep][] = [
   [when('serving', { refusal: 'other_server', steadyForMs: 0, vote: pods(1, 2) }), REFUSED],
   [when('serving', { refusal: 'other_server', steadyForMs: 0, vote: pods(0) }), REFUSED],
@@ -92,23 +92,23 @@ const EXAMPLES: [KeeperSituation, KeeperStep][] = [
   [when('steady'), { kind: 'checkOwner', replid: 'r' }],
   [when('steady', { vote: pods(0) }), { kind: 'checkOwner', replid: 'r' }],
   [when('candidate', { obstacle: 'another ledger' }), { kind: 'complain', complaint: 'another ledger' }],
-  [when('candidate'), { kind: 'move', to: 'REBUILDING', reason: 'a fit Redis is there' }],
+  [when('candidate'), { kind: 'move', to: 'REBUILDING', reason: 'a suitable Redis is available' }],
   [when('rebuilding'), { kind: 'activate', server: MASTER }],
   [when('rebuilding', { fit: false, ageMs: 1_499 }), STAY],
   [when('rebuilding', { server: null, fit: false, ageMs: 60_000, lostForMs: 1_499 }), STAY],
   [
     when('rebuilding', { fit: false, ageMs: 1_500 }),
-    { kind: 'move', to: 'DIRECT', reason: 'no fit Redis is there any more' },
+    { kind: 'move', to: 'DIRECT', reason: 'no suitable Redis is available anymore' },
   ],
   [
     when('rebuilding', { server: null, fit: false, ageMs: 60_000, lostForMs: 1_500 }),
-    { kind: 'move', to: 'DIRECT', reason: 'no fit Redis is there any more' },
+    { kind: 'move', to: 'DIRECT', reason: 'no suitable Redis is available anymore' },
   ],
   [when('activation-failed', { refused: false, ageMs: 1_499 }), STAY],
-  [when('activation-failed'), { kind: 'giveUpActivation', reason: 'Redis does not begin the epoch: refused: fenced' }],
+  [when('activation-failed'), { kind: 'giveUpActivation', reason: 'Redis cannot begin the epoch: refused: fenced' }],
   [
     when('activation-failed', { refused: false, ageMs: 1_500 }),
-    { kind: 'giveUpActivation', reason: 'Redis does not begin the epoch: refused: fenced' },
+    { kind: 'giveUpActivation', reason: 'Redis cannot begin the epoch: refused: fenced' },
   ],
 ];
 

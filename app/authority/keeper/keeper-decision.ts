@@ -5,7 +5,9 @@ import type { ReachabilityVote } from './reachability-vote.ts';
 
 /** When the authority moves; a wrong decision costs time, never money. */
 export interface KeeperTiming {
-  /** Redis counts as lost once this keeper has not reached it for this long, ms, and the pods do not contradict. */
+  /**
+   * Redis counts as lost once this keeper has not reached it for this long, ms, and the pods do not report otherwise.
+   */
   lostAfterMs: number;
   /** Redis counts as lost once most pods have not reached it for this long, ms. */
   lostByPodsAfterMs: number;
@@ -28,20 +30,21 @@ const FLAPPING_DOUBLINGS_MAX = 3;
 const REFUSED_WAIT_MS = 10_000;
 
 /**
- * What a keeper can find, and the facts that it then has. A step of a keeper begins in the state that MySQL's row names and
- * passes through further ones as it learns more; between two steps it keeps nothing but its measurements of Redis.
+ * The situations in which a keeper can find itself, each with its facts. A step of a keeper begins in the state that
+ * MySQL's row names and passes through further ones as it learns more; between two steps it keeps nothing but its
+ * measurements of Redis.
  *
  * | state               | authority  | meaning                                                                            |
  * |---------------------|------------|------------------------------------------------------------------------------------|
- * | serving             | CACHE      | An epoch runs; Redis was asked whether it still is its server.                     |
+ * | serving             | CACHE      | An epoch runs; Redis was asked whether it is still its server.                     |
  * | nothing-to-recover  | CLOSING    | No epoch of the cache has to be recovered.                                         |
- * | closing             | CLOSING    | An epoch has to be recovered; its journal was not tried in this step.              |
+ * | closing             | CLOSING    | An epoch has to be recovered; its journal has not been tried yet.                  |
  * | journal-unavailable | CLOSING    | Its journal cannot be read, or proven complete: only the pods' knowledge is left.  |
  * | journal-recovered   | CLOSING    | Its whole journal is in MySQL.                                                     |
  * | loss-accepted       | both       | An operator has accepted that what is missing is lost.                             |
  * | frozen              | DIRECT     | Accounts wait for the journal of an epoch that was recovered in part.              |
  * | direct              | DIRECT     | MySQL has the authority, and nothing waits.                                        |
- * | steady              | DIRECT     | A fit Redis has been there for long enough.                                        |
+ * | steady              | DIRECT     | A suitable Redis has been available for long enough.                               |
  * | candidate           | DIRECT     | Most pods reach it too, and its owner is known.                                    |
  * | rebuilding          | REBUILDING | An epoch is to begin on Redis.                                                     |
  * | activation-failed   | REBUILDING | Redis did not begin it.                                                            |
@@ -110,7 +113,7 @@ export type KeeperSituation = { [S in KeeperState]: { state: S } & KeeperFactsBy
 export type KeeperStep =
   /** Leaves the authority where it is. */
   | { kind: 'stay' }
-  /** The same, and nothing is wrong any more. */
+  /** The same, and nothing is wrong anymore. */
   | { kind: 'stayWell' }
   | { kind: 'complain'; complaint: string }
   | { kind: 'move'; to: Exclude<Mode, 'CACHE'>; reason: string; refusal?: string }
@@ -127,7 +130,7 @@ export type KeeperStep =
 
 export interface KeeperTransition {
   state: KeeperState;
-  /** The condition in words; what it is in code is in `step`. */
+  /** The condition in words; `step` has it in code. */
   when: string;
   /** The step if the condition holds, else null. */
   step(situation: KeeperSituation): KeeperStep | null;
@@ -141,23 +144,23 @@ const lostTime = (f: KeeperFactsByState['rebuilding']) => Math.min(f.ageMs, f.se
 /** The first row of the state whose condition holds decides; the last one of each state always does. */
 // biome-ignore format: a table
 export const KEEPER_TRANSITIONS: readonly KeeperTransition[] = [
-  // A keeper may be the only one that was led to another server; but what it cannot reach it cannot flush either.
+  // This keeper may be the only process that was routed to another server, but it cannot flush what it cannot reach.
   row('serving', 'another server, for most pods too or steadily',
     (f) => f.refusal !== null && (!f.vote.mostReachRedis || f.steadyForMs >= f.timing.lostByPodsAfterMs),
     (f) => ({ kind: 'move', to: 'CLOSING', reason: `Redis is not the server of the epoch: ${f.refusal}`, refusal: f.refusal ?? '' })),
-  row('serving', 'unreachable for too long, and most pods do not contradict',
+  row('serving', 'unreachable for too long, and most pods do not report otherwise',
     (f) => f.lostForMs >= f.timing.lostAfterMs && !f.vote.mostReachRedis, () => to('CLOSING', 'Redis cannot be reached')),
   row('serving', 'most pods have lost it for too long',
     (f) => f.vote.mostHaveLostRedisForMs >= f.timing.lostByPodsAfterMs, () => to('CLOSING', 'most pods cannot reach Redis')),
   row('serving', 'reachable', (f) => f.lostForMs === 0, () => ({ kind: 'stayWell' })),
   row('serving', 'otherwise', always, () => STAY),
 
-  row('nothing-to-recover', 'a fit Redis', (f) => f.fit, () => to('REBUILDING', 'no epoch to recover')),
+  row('nothing-to-recover', 'a suitable Redis', (f) => f.fit, () => to('REBUILDING', 'no epoch to recover')),
   row('nothing-to-recover', 'otherwise', always, () => to('DIRECT', 'no epoch to recover')),
   row('closing', 'Redis answers', (f) => f.server !== null, (f) => f.server && { kind: 'recoverFromJournal', server: f.server, recovery: f.recovery }),
   row('closing', 'otherwise', always, () => ({ kind: 'recoverFromPods' })),
   row('journal-unavailable', 'always', always, () => ({ kind: 'recoverFromPods' })),
-  row('journal-recovered', 'an unfit Redis', (f) => !f.fit, ({ end }) => ({ kind: 'finishRecovery', to: 'DIRECT', end })),
+  row('journal-recovered', 'an unsuitable Redis', (f) => !f.fit, ({ end }) => ({ kind: 'finishRecovery', to: 'DIRECT', end })),
   row('journal-recovered', 'lost again and again', (f) => f.losses > LOSSES_MAX, ({ end }) => ({ kind: 'finishRecovery', to: 'DIRECT', end })),
   row('journal-recovered', 'the pods reach it', (f) => isReachable(f.vote), ({ end }) => ({ kind: 'finishRecovery', to: 'REBUILDING', end })),
   row('journal-recovered', 'the pods may still find it', (f) => f.ageMs < REOPEN_WAIT_MS, () => STAY),
@@ -166,20 +169,20 @@ export const KEEPER_TRANSITIONS: readonly KeeperTransition[] = [
 
   row('frozen', 'a master answers', (f) => f.server?.role === 'master', (f) => f.server && { kind: 'recoverFrozen', server: f.server }),
   row('frozen', 'otherwise', always, () => STAY),
-  row('direct', 'no fit Redis', (f) => !f.fit, () => STAY),
+  row('direct', 'no suitable Redis', (f) => !f.fit, () => STAY),
   row('direct', 'not steady for long enough', (f) => f.steadyForMs < steadyTime(f), () => STAY),
-  row('direct', 'it refused an epoch lately', (f) => f.sinceRefusedMs < REFUSED_WAIT_MS, () => STAY),
+  row('direct', 'it recently refused an epoch', (f) => f.sinceRefusedMs < REFUSED_WAIT_MS, () => STAY),
   row('direct', 'otherwise', always, ({ replid }) => ({ kind: 'askPods', replid })),
   row('steady', 'most pods do not reach it', (f) => !isReachable(f.vote), () => STAY),
   row('steady', 'otherwise', always, ({ replid }) => ({ kind: 'checkOwner', replid })),
   row('candidate', 'it is not ours', (f) => f.obstacle !== null, (f) => ({ kind: 'complain', complaint: f.obstacle ?? '' })),
-  row('candidate', 'otherwise', always, () => to('REBUILDING', 'a fit Redis is there')),
+  row('candidate', 'otherwise', always, () => to('REBUILDING', 'a suitable Redis is available')),
 
-  row('rebuilding', 'a fit Redis', (f) => f.fit, (f) => f.server && { kind: 'activate', server: f.server }),
+  row('rebuilding', 'a suitable Redis', (f) => f.fit, (f) => f.server && { kind: 'activate', server: f.server }),
   row('rebuilding', 'it may still come', (f) => lostTime(f) < f.timing.lostAfterMs, () => STAY),
-  row('rebuilding', 'otherwise', always, () => to('DIRECT', 'no fit Redis is there any more')),
-  row('activation-failed', 'without an answer, and it may still come', (f) => !f.refused && f.ageMs < f.timing.lostAfterMs, () => STAY),
-  row('activation-failed', 'otherwise', always, (f) => ({ kind: 'giveUpActivation', reason: `Redis does not begin the epoch: ${f.reason}` })),
+  row('rebuilding', 'otherwise', always, () => to('DIRECT', 'no suitable Redis is available anymore')),
+  row('activation-failed', 'no answer yet, and one may still come', (f) => !f.refused && f.ageMs < f.timing.lostAfterMs, () => STAY),
+  row('activation-failed', 'otherwise', always, (f) => ({ kind: 'giveUpActivation', reason: `Redis cannot begin the epoch: ${f.reason}` })),
 ];
 
 /** What follows from a state and its facts. Pure: the same situation gives the same step. */

@@ -34,10 +34,10 @@ interface KeeperDependencies {
   onRedisOwner(state: Ownership['state']): void;
 }
 
-/** A Redis that is lost again and again within this time is believed later each time, ms. */
+/** A Redis that is lost again and again within this time is trusted later each time, ms. */
 const FLAPPING_MS = 5 * 60_000;
 
-/** What a step has come to: where the authority is now, or a further situation to decide on. */
+/** The result of a step: where the authority is now, or a further situation to decide on. */
 type Outcome = Authority | KeeperSituation;
 
 /**
@@ -45,9 +45,9 @@ type Outcome = Authority | KeeperSituation;
  *
  *   DIRECT ──► REBUILDING ──► CACHE ──(Redis is lost, or another)──► CLOSING ──(recovered)──► REBUILDING, or DIRECT
  *
- * `decide` in keeper-decision.ts holds the states and what follows from them; this class reads the facts, asks it, and
- * carries out the result. It never guesses: while the old journal cannot be shown to be complete and not every pod has handed
- * over what it knows, the ledger stays closed.
+ * `decide` in keeper-decision.ts defines the states and what follows from them; this class reads the facts, calls it,
+ * and carries out the result. It never guesses: while the old journal cannot be shown to be complete and not every pod
+ * has handed over what it knows, the ledger stays closed.
  */
 export class Keeper {
   readonly #deps: KeeperDependencies;
@@ -193,7 +193,10 @@ export class Keeper {
     return this.#confirm(await this.#deps.recoveryStore.finishFromJournal(authority, to, end, by), by);
   }
 
-  /** What only MySQL or another keeper prevents is tried again; a journal that is no good leaves the other way. */
+  /**
+   * Errors of MySQL and conflicts with another keeper are thrown, to be retried; any other error means that the journal
+   * is unusable.
+   */
   async #whenJournalFails(recover: () => Promise<Outcome>): Promise<Outcome> {
     try {
       return await recover();
@@ -228,8 +231,8 @@ export class Keeper {
   }
 
   /**
-   * DIRECT with frozen accounts, and the epoch's Redis may be back: its journal recovers them. Every pod has handed over, so a
-   * server is the right one when it carries the marker and knows all that any pod has acknowledged.
+   * DIRECT with frozen accounts, and the epoch's Redis may be back: its journal recovers them. Every pod has handed
+   * over, so a server is the right one when it has the marker and everything that any pod has acknowledged.
    */
   async #recoverFrozen(authority: Authority, server: ServerFacts): Promise<Authority> {
     const caller = await this.#fence.raise(authority, server).catch((error: unknown) => {
@@ -252,7 +255,7 @@ export class Keeper {
     if ('error' in activated) {
       const { error } = activated;
       const reason = messageOf(error);
-      this.#complaints.add(`this Redis does not begin epoch ${authority.epoch + 1}: ${reason}`);
+      this.#complaints.add(`this Redis cannot begin epoch ${authority.epoch + 1}: ${reason}`);
       const refused = error instanceof CacheError && error.kind === 'refused';
       return { state: 'activation-failed', reason, refused, ageMs: authority.ageMs, timing };
     }

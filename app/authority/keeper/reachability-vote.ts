@@ -15,7 +15,7 @@ export interface ReachabilityVote {
 export function countVote(pods: readonly LivePod[]): ReachabilityVote {
   const live = pods.filter(({ silentMs }) => silentMs < SILENT_AFTER_MS);
   const reach = live.filter(({ redisSeen }) => redisSeen).length;
-  // The longest lost first: when that many have lost it, more than half have.
+  // Sorted by duration, longest first: when that many have lost it, more than half have.
   const lostForMs = live
     .filter(({ redisSeen }) => !redisSeen)
     .map(({ redisSinceMs }) => redisSinceMs)

@@ -30,7 +30,7 @@ export class RedisInspection {
       facts = await this.#deps.inspect();
       return unfitness(facts).length > 0 ? 'unfit' : facts.replid;
     });
-    // It answers, and refuses the question: waiting does not change that.
+    // Redis answers, but refuses the inspection: waiting does not change that.
     const { trouble } = this.watch;
     if (trouble instanceof InspectionRefused)
       this.#deps.complaints.add(`Redis cannot be inspected: ${trouble.message}`);

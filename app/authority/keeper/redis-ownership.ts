@@ -7,8 +7,9 @@ interface RedisOwnershipDependencies {
 }
 
 /**
- * Checks whether a Redis belongs to this ledger. Two installations with the same key prefix on one Redis would fence off and
- * delete each other's journal, so a keeper starts nothing where it finds another ledger's keys, or keys it cannot prove its own.
+ * Checks whether a Redis belongs to this ledger. Two installations with the same key prefix on one Redis would fence
+ * off and delete each other's journal, so a keeper starts nothing where it finds another ledger's keys, or keys that it
+ * cannot prove to be its own.
  */
 export class RedisOwnership {
   readonly #deps: RedisOwnershipDependencies;

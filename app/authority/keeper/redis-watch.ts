@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts';
 
-/** For how long Redis has been away, or there and the same, as one keeper sees it. */
+/** How long Redis has been unreachable, or reachable and unchanged, as one keeper sees it. */
 export class RedisWatch {
   readonly #clock: Clock;
   #lostSince: number | null = null;
@@ -15,17 +15,17 @@ export class RedisWatch {
   get lostForMs(): number {
     return this.#lostSince === null ? 0 : this.#clock.monotonic() - this.#lostSince;
   }
-  /** Why the last look saw nothing; null when it saw. */
+  /** Why the last check failed; null if it succeeded. */
   get trouble(): unknown {
     return this.#trouble;
   }
-  /** How long the looks have found the same, ms. */
+  /** How long the checks have had the same result, ms. */
   get steadyForMs(): number {
     return this.#steady === null ? 0 : this.#clock.monotonic() - this.#steady.since;
   }
 
   /**
-   * Looks at Redis. @returns what `ask` found, which is what has to stay the same; null when Redis cannot be reached
+   * Checks Redis. @returns the result of `ask`, which is what has to stay the same; null when Redis cannot be reached
    */
   async look(ask: () => Promise<string | null>): Promise<string | null> {
     const asked = this.#clock.monotonic();
@@ -37,7 +37,7 @@ export class RedisWatch {
       return found;
     } catch (error) {
       this.#trouble = error;
-      // From the moment that it was asked: a Redis that hangs lets every look wait.
+      // Counted from the start of the check: a Redis that hangs makes every check wait.
       this.#lostSince ??= asked;
       this.#steady = null;
       return null;

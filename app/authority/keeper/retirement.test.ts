@@ -33,7 +33,7 @@ beforeEach(async () => {
   asked = true;
   retirement = new Retirement({
     pods: async () => {
-      if (!asked) throw new Error('MySQL is away');
+      if (!asked) throw new Error('MySQL is unavailable');
       return pods.map((pod) => ({ ...pod }));
     },
     markRetired: async (podId, seq) => {
@@ -95,12 +95,12 @@ describe('A silent pod', () => {
     expect(pods[0]?.retiredSeq).toBeNull();
   });
 
-  it('is not blamed for a silence in which MySQL, or the keeper, was away', async () => {
+  it('is not blamed for silence while MySQL or the keeper was unavailable', async () => {
     pods = [row('pod', RETIRE_MS)];
     await rounds(3);
     asked = false;
     for (let n = 0; n < 5; n++) {
-      await expect(retirement.round(epoch.keeper, 0)).rejects.toThrow('away');
+      await expect(retirement.round(epoch.keeper, 0)).rejects.toThrow('unavailable');
       clock.advance(ROUND_MS);
     }
     asked = true;

@@ -29,7 +29,7 @@ export class Retirement {
     this.#deps = deps;
   }
 
-  /** @throws when a store is away */
+  /** @throws when a store is unavailable */
   async round(caller: KeeperCaller, cursor: number): Promise<void> {
     const { clock, retireAfterMs } = this.#deps;
     const now = clock.monotonic();

@@ -19,7 +19,7 @@ interface ServingCheckDependencies {
   logger: Logger;
 }
 
-/** Checks, while an epoch runs, whether Redis still is its server. */
+/** Checks, while an epoch runs, whether Redis is still its server. */
 export class ServingCheck {
   readonly #deps: ServingCheckDependencies;
   #serves: { epoch: number; runId: string } | null = null;
@@ -44,7 +44,10 @@ export class ServingCheck {
     });
   }
 
-  /** What has happened to the server, for the log; empty when its `master_replid` is the same (its fence, its marker). */
+  /**
+   * What has happened to the server, for the log; empty if its `master_replid` is unchanged (then its fence or its
+   * marker differs).
+   */
   async explain(refusedAs: string): Promise<string> {
     if (!REPLID_REFUSALS.has(refusedAs)) return '';
     // Not worth a delay, because it serves only the log.

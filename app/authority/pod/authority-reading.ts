@@ -22,7 +22,7 @@ export class AuthorityReading {
     this.#deps = deps;
   }
 
-  /** Null if it has never been read; a failed read leaves the one before. */
+  /** Null if it has never been read; a failed read keeps the previous result. */
   get now(): Authority | null {
     return this.#now;
   }

@@ -16,12 +16,12 @@ interface CacheRegistrationDependencies {
   logger: Logger;
   newPodId(): string;
   stopped: AbortSignal;
-  /** Decides about what a call has shown, and changes the state in the same synchronous step. */
+  /** Decides what follows from the result of a call, and changes the state in the same synchronous step. */
   step(facts: SessionFacts): Promise<void>;
   suspect(error: unknown, view: EpochView): void;
 }
 
-/** The id of a pod, its membership in the epoch of the cache, and the calls to Redis that are about these two. */
+/** The id of a pod, its membership in the epoch of the cache, and the calls to Redis that concern these two. */
 export class CacheRegistration {
   readonly #deps: CacheRegistrationDependencies;
   #podId: string;
@@ -37,7 +37,7 @@ export class CacheRegistration {
   get podId(): string {
     return this.#podId;
   }
-  /** In the epoch that this process has tried to join, until it leaves it. */
+  /** Membership in the epoch that this process has tried to join, until it leaves that epoch. */
   get membership(): EpochMembership | null {
     return this.#membership;
   }
@@ -59,7 +59,7 @@ export class CacheRegistration {
     this.#podId = this.#membership?.view?.caller.podId ?? this.#podId;
   }
 
-  /** Leaves the epoch, of which the result is what is known. The next one is joined under a new id. */
+  /** Leaves the epoch, and returns what is known about it. The next epoch is joined under a new id. */
   leave(): EpochMembership | null {
     const membership = this.#membership;
     if (!membership) return null;
@@ -77,12 +77,12 @@ export class CacheRegistration {
     this.renewId();
     return this.join(authority);
   }
-  /** Asks Redis for the ends of the journal and the flush, which shows whether it still is this epoch's server. */
+  /** Asks Redis for the ends of the journal and the flush, which shows whether it is still this epoch's server. */
   observe(): Promise<void> {
     return this.#callRedis(() => this.#observe());
   }
 
-  /** Beside the loop: a Redis that hangs must not keep the pod from learning that its epoch has ended. */
+  /** Runs outside the loop: a Redis that hangs must not keep the pod from learning that its epoch has ended. */
   #callRedis(call: () => Promise<void>): Promise<void> {
     const underWay = call().finally(() => {
       this.#call = null;

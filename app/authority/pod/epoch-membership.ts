@@ -17,9 +17,9 @@ export class EpochMembership {
   readonly #retireId: RetireId;
   /** Every id that MySQL may have registered in this epoch. */
   readonly #podIds = new Set<string>();
-  /** Those that it has. */
+  /** The ids that it has registered. */
   readonly #registered = new Set<string>();
-  /** Ids under which no script runs any more, and the last seq that each of them can have written. */
+  /** Ids under which no script runs anymore, and the last seq that each of them can have written. */
   readonly #retired = new Map<string, number>();
   #view: EpochView | null = null;
   #renewedAt = Number.NEGATIVE_INFINITY;
@@ -45,7 +45,7 @@ export class EpochMembership {
   /**
    * Registers in MySQL, then in Redis, and retires the earlier ids of this process there. What is known of the epoch stays
    * known under the new id.
-   * @param isOver whether the session has left this epoch, or this id, meanwhile
+   * @param isOver whether the session has left this epoch, or this id, in the meantime
    * @returns false if MySQL refused, because the epoch has ended, or if it is over. The caller must ask once more whether it
    * is over, in the same synchronous step in which it opens: microtasks lie between this function's last step and its own.
    * @throws CacheError, Problem

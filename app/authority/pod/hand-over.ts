@@ -64,7 +64,7 @@ export class HandOvers {
     return this.#open.length > 0;
   }
 
-  /** Takes down, synchronously, what is known of an epoch that this process leaves now. */
+  /** Records, synchronously, what is known about an epoch that this process is leaving. */
   add(epoch: number, podIds: readonly string[], view: EpochView | null): HandOver['summary'] {
     const handOver = new HandOver(epoch, podIds, view);
     this.#open.push(handOver);
@@ -81,13 +81,13 @@ export class HandOvers {
     await this.#delivering;
   }
 
-  /** Delivers as far as MySQL accepts it. Whoever calls this repeats it while `pending`. */
+  /** Delivers as far as MySQL accepts it. The caller repeats this while `pending`. */
   async deliver(isNeeded: (epoch: number) => boolean): Promise<void> {
     for (const handOver of [...this.#open]) {
       try {
         await handOver.deliver(this.#store, () => isNeeded(handOver.epoch));
       } catch (error) {
-        if (!(error instanceof Problem)) this.#logger.error({ err: error }, 'handing over failed and is repeated');
+        if (!(error instanceof Problem)) this.#logger.error({ err: error }, 'hand-over failed; retrying');
         return;
       }
       this.#open = this.#open.filter((one) => one !== handOver);

@@ -54,7 +54,7 @@ export const NOT_HANDED_OVER = 'the pod could not hand over what it knows of its
 /**
  * A pod's registration under the authority: where its requests may go.
  *
- * `decide` in session-decision.ts holds the states and the transitions; this class reads the facts, asks it, and
+ * `decide` in session-decision.ts defines the states and the transitions; this class reads the facts, calls it, and
  * carries out the result. A state changes in the same synchronous step as the decision, before any effect that waits.
  *
  * While the cache has the authority, the pod registers in the epoch (in MySQL first, then in Redis). Any doubt about
@@ -208,7 +208,7 @@ export class PodSession implements Session {
     const isOpen = this.#state === 'open';
     const inDoubtTooLong =
       isOpen && this.#reading.databaseSeen && (this.#membership?.isInDoubtFor(renewIdAfterMs, nowMs) ?? false);
-    // `ready` also reports a broken connection to the failure detector: it is asked only where the answer decides.
+    // `ready` also reports a broken connection to the failure detector, so it is called only where the result matters.
     const asksForRedis = mayCallRedis && (this.#state === 'joining' || inDoubtTooLong);
     return {
       authority: mode,
@@ -282,7 +282,7 @@ export class PodSession implements Session {
     this.#deps.logger.warn(summary, 'the epoch has ended for this pod: handing over what it knows to MySQL');
   }
 
-  /** What was taken down is needed until its epoch was recovered without it; a pod that stops always hands over. */
+  /** The record is needed until its epoch has been recovered without it; a pod that stops always hands over. */
   #mustHandOver(epoch: number): boolean {
     return this.#stopped.signal.aborted || this.#reading.now?.cacheEpoch === epoch;
   }

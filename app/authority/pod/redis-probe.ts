@@ -18,7 +18,7 @@ export class RedisProbe {
     this.#redis = redis;
   }
 
-  /** The result of the last question; asks again. */
+  /** The result of the last probe; starts another one. */
   seen(): boolean {
     if (!this.#redis.ready()) this.#seen = false;
     else if (!this.#asking) void this.#ask();

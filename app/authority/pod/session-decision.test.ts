@@ -10,7 +10,7 @@ import {
   type SessionState,
 } from './session-decision.ts';
 
-/** A turn in which nothing is to be done but what a test adds. */
+/** A turn in which there is nothing to do except what a test adds. */
 const QUIET = {
   authority: 'CACHE',
   epochEnded: false,
@@ -36,7 +36,7 @@ const joinFailed = (facts: Partial<SessionFactsByEvent['joinFailed']>): SessionF
 
 type Example = [from: SessionState, facts: SessionFacts, action: SessionAction, to: SessionState];
 
-/** In the order of the table: each row with what it is for, and where it ends. */
+/** In the order of the table: each row with its purpose and the resulting state. */
 const EXAMPLES: Example[] = [
   ['joining', turn({ epochEnded: true }), 'leaveEpoch', 'waiting'],
   ['open', turn({ epochEnded: true, authority: 'DIRECT', redisReady: true }), 'leaveEpoch', 'waiting'],
@@ -184,7 +184,7 @@ describe('Whatever the facts', () => {
     }
   });
 
-  it('a turn comes to rest after three decisions at most', () => {
+  it('a turn settles after at most three decisions', () => {
     for (const { from, facts } of on('turn')) {
       if (facts.event !== 'turn') continue;
       let state = from;
@@ -194,7 +194,7 @@ describe('Whatever the facts', () => {
         const { action, to } = decide(state, now);
         if (to === state) break;
         state = to;
-        // There is no epoch to leave after it was left.
+        // After an epoch has been left, there is none to leave.
         if (action === 'leaveEpoch') now = { ...facts, epochEnded: false };
         else if (to === 'joining') now = { ...facts, epochEnded: false };
       }

@@ -10,9 +10,9 @@ import type { Mode } from '../../domain/authority.ts';
  * | joining      | held            | The cache has the authority; the pod registers, or verifies Redis after a failure.       |
  * | open         | go to Redis     | Registered in MySQL and in Redis, and Redis answers as the server of the epoch.          |
  * | direct       | go to MySQL     | MySQL has the authority.                                                                 |
- * | returning    | none any more   | Stopping with nothing to hand over: Redis retires the ids, MySQL removes the rows.       |
- * | handing-over | none any more   | Stopping: MySQL receives what it does not have yet.                                      |
- * | stopped      | none any more   | The end.                                                                                 |
+ * | returning    | none anymore    | Stopping with nothing to hand over: Redis retires the ids, MySQL removes the rows.       |
+ * | handing-over | none anymore    | Stopping: MySQL receives what it does not have yet.                                      |
+ * | stopped      | none anymore    | The end.                                                                                 |
  */
 export const SESSION_STATES = [
   'unknown',
@@ -92,7 +92,7 @@ export type SessionFacts = { [E in SessionEvent]: { event: E } & SessionFactsByE
 export interface SessionTransition {
   on: SessionEvent;
   from: readonly SessionState[];
-  /** The condition in words; what it is in code is `holds`. */
+  /** The condition in words; `holds` is the same in code. */
   when: string;
   holds(facts: SessionFacts): boolean;
   action: SessionAction;

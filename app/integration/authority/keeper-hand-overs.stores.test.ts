@@ -98,7 +98,7 @@ describe('Redis is gone', () => {
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
 
-  it('with its disk: its replacement is not trusted, the pods are', async () => {
+  it('with its disk: its replacement is not trusted, but the pods are', async () => {
     const entries = await post('t1', 't2');
     await lose();
     rmSync(join(server.dir, server.node), { recursive: true });
@@ -201,7 +201,7 @@ describe('Accounts that wait for the journal', () => {
     await comesBack();
     await staysIn(keeper, 'DIRECT');
     expect(await bench.account('ada')).toMatchObject({ frozen: true });
-    expect(bench.complaints()).toEqual(['this Redis knows less than MySQL, or than its pods have seen']);
+    expect(bench.complaints()).toEqual(['this Redis has less than MySQL, or less than its pods have seen']);
   });
 
   it('stay frozen while a replica responds, or a Redis fenced by another ledger', async () => {

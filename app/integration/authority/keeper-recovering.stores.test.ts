@@ -152,9 +152,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have han
     await server.kill();
     const other = await OwnRedis.start(server.port);
     await bench.ready();
-    await expectStaysClosing(
-      'nothing proves that this Redis is the one of the epoch, and not every pod has handed over',
-    );
+    await expectStaysClosing("nothing proves that this is the epoch's Redis, and not every pod has handed over");
     await other.stop();
   });
 
@@ -176,7 +174,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have han
     cpSync(backup, server.dir, { recursive: true });
     rmSync(backup, { recursive: true });
     await restarted();
-    await expectStaysClosing('this Redis knows less than MySQL, or than its pods have seen');
+    await expectStaysClosing('this Redis has less than MySQL, or less than its pods have seen');
   });
 
   it('the marker differs', async () => {
@@ -195,7 +193,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have han
     });
     await server.kill();
     await restarted();
-    await expectStaysClosing('this Redis knows less than MySQL, or than its pods have seen');
+    await expectStaysClosing('this Redis has less than MySQL, or less than its pods have seen');
   });
 
   it('the node returned with settings under which it may have lost data', async () => {
@@ -203,18 +201,14 @@ describe('The ledger stays closed, with a complaint, while not all pods have han
     await server.kill();
     await restarted();
     await bench.redis.config('SET', 'appendonly', 'no');
-    await expectStaysClosing(
-      'nothing proves that this Redis is the one of the epoch, and not every pod has handed over',
-    );
+    await expectStaysClosing("nothing proves that this is the epoch's Redis, and not every pod has handed over");
   });
 
   it('the node may have been a replica in the meantime', async () => {
     await server.kill();
     await restarted();
     await bench.redis.call('ACL', 'SETUSER', 'default', '+psync');
-    await expectStaysClosing(
-      'nothing proves that this Redis is the one of the epoch, and not every pod has handed over',
-    );
+    await expectStaysClosing("nothing proves that this is the epoch's Redis, and not every pod has handed over");
   });
 
   it('the node could have had replicas from the beginning: its name proved nothing then', async () => {
@@ -224,9 +218,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have han
     expect((await bench.authority.read()).redisNode).toBe('');
     await server.kill();
     await restarted();
-    await expectStaysClosing(
-      'nothing proves that this Redis is the one of the epoch, and not every pod has handed over',
-    );
+    await expectStaysClosing("nothing proves that this is the epoch's Redis, and not every pod has handed over");
     // Everything that any pod received is then in MySQL: this Redis may be used for the recovery if it has as much.
     await bench.handOver(epoch.pod, {});
     expect(await bench.keeper().step()).toMatchObject({ mode: 'REBUILDING' });
@@ -274,8 +266,8 @@ describe('Recovery', () => {
   });
 
   it.each([
-    ['MySQL is away', new Problem('database_unavailable', 'away')],
-    ['another keeper is at it', new CursorConflictError('the cursor is elsewhere')],
+    ['MySQL is unavailable', new Problem('database_unavailable', 'away')],
+    ['another keeper is recovering it', new CursorConflictError('the cursor is elsewhere')],
   ])('is postponed, and takes no other path, while %s', async (_, error) => {
     await post(1, 3);
     await bench.closing();
@@ -352,7 +344,7 @@ describe('A ledger that its journal has recovered', () => {
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
 
-  it('opens directly on MySQL if Redis was lost repeatedly in recent time', async () => {
+  it('opens directly on MySQL if Redis was lost several times recently', async () => {
     for (const epochBefore of [-1, -2]) {
       await db.database.rows(
         "INSERT INTO authority_log (epoch, mode, changed_by, reason) VALUES (?, 'CLOSING', '', '')",

@@ -60,7 +60,7 @@ async function failover(): Promise<ReturnType<KeeperBench['keeper']>> {
   return keeper;
 }
 
-const UNPROVEN = 'nothing proves that this Redis is the one of the epoch, and not every pod has handed over';
+const UNPROVEN = "nothing proves that this is the epoch's Redis, and not every pod has handed over";
 
 describe('A replica that was promoted', () => {
   it('ends the epoch, although it has its fence and its marker: its history differs', async () => {
@@ -98,7 +98,7 @@ describe('A replica that was promoted', () => {
     const keeper = await failover();
     await promoted.handOver(epoch.pod, { entries, observed: 4 });
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
-    expect(promoted.complaints()).toEqual(['this Redis knows less than MySQL, or than its pods have seen']);
+    expect(promoted.complaints()).toEqual(['this Redis has less than MySQL, or less than its pods have seen']);
     expect(await promoted.inMysql(['t1', 't2', 't3', 't4'])).toHaveLength(4);
   });
 

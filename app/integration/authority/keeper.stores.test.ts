@@ -124,7 +124,9 @@ describe('A Redis that may not hold the ledger', () => {
       await config(name, wrong);
       const keeper = bench.keeper();
       for (let n = 0; n < 3; n++) expect(await keeper.step()).toMatchObject({ epoch: 0, mode: 'DIRECT' });
-      expect(bench.complaints()).toEqual([`this Redis may not hold the ledger: ${name} is ${wrong}, must be ${right}`]);
+      expect(bench.complaints()).toEqual([
+        `this Redis may not hold the ledger: ${name} is ${wrong}, but must be ${right}`,
+      ]);
       await config(name, right);
       expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
     },
@@ -156,14 +158,14 @@ describe('On the way to the cache', () => {
     bench.redis.disconnect();
     expect(await staysIn(keeper, 'REBUILDING')).toMatchObject({ epoch: 1 });
     await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 2 MINUTE');
-    // The authority has been there for long: Redis must be unavailable for that long, too.
+    // The authority has been there for a long time: Redis must be unavailable for that long, too.
     expect(await staysIn(keeper, 'REBUILDING')).toMatchObject({ epoch: 1 });
     bench.clock.push(61_000);
     expect(await keeper.step()).toMatchObject({ epoch: 2, mode: 'DIRECT', cacheEpoch: null });
     expect(await staysIn(keeper, 'DIRECT')).toMatchObject({ epoch: 2 });
   });
 
-  it('a Redis that has become unfit is waited for as long, and not longer', async () => {
+  it('a Redis that has become unfit is waited for just as long, and no longer', async () => {
     await bench.keeper().step();
     await bench.redis.config('SET', 'appendfsync', 'no');
     const keeper = bench.keeper();
@@ -181,8 +183,8 @@ describe('On the way to the cache', () => {
     await bench.redis.set(`${bench.prefix}:{0}:fence`, '99');
     expect(await keeper.step()).toMatchObject({ epoch: 1, mode: 'REBUILDING' });
     expect(await keeper.step()).toMatchObject({ epoch: 2, mode: 'DIRECT' });
-    expect((await bench.moves()).at(-1)?.reason).toBe('Redis does not begin the epoch: refused: fenced');
-    expect(bench.complaints()).toContain('this Redis does not begin epoch 2: refused: fenced');
+    expect((await bench.moves()).at(-1)?.reason).toBe('Redis cannot begin the epoch: refused: fenced');
+    expect(bench.complaints()).toContain('this Redis cannot begin epoch 2: refused: fenced');
     expect(await staysIn(keeper, 'DIRECT')).toMatchObject({ epoch: 2 });
     bench.clock.push(11_000);
     expect(await keeper.step()).toMatchObject({ epoch: 3, mode: 'REBUILDING' });
@@ -192,7 +194,7 @@ describe('On the way to the cache', () => {
 
 describe('A Redis whose user lacks permissions', () => {
   const user = (rule: string) => bench.redis.call('ACL', 'SETUSER', 'default', rule);
-  /** As the default user may do less, another user restores it. */
+  /** Another user restores it, because the default user now has fewer permissions. */
   async function withoutRule(rule: string, work: () => Promise<void>): Promise<void> {
     await bench.redis.call('ACL', 'SETUSER', 'admin', 'on', 'nopass', '~*', '&*', '+@all');
     const admin = new Redis(server.url.replace('redis://', 'redis://admin:x@'));

@@ -116,7 +116,7 @@ describe('At the end of its epoch, a pod', () => {
     expect(acknowledged).toEqual(before);
   });
 
-  it('hands over what it received through replays and lookups, even if another pod has made it', async () => {
+  it('hands over what it received through replays and lookups, even if another pod made the transfer', async () => {
     const other = await anotherPod();
     const [one, two] = [other.order(), other.order()];
     await other.ledger.apply([one], 'cache');
@@ -140,7 +140,7 @@ describe('At the end of its epoch, a pod', () => {
     expect(pods).toEqual({ 'pod-1': 3, 'other-1': 3 });
   });
 
-  it('hands over attempts that were answered 504 long ago: they may still run', async () => {
+  it('hands over attempts that were answered with 504 long ago: they may still run', async () => {
     const one = pod.order();
     pod.cache.always('apply', commandLost);
     const answered = answersOf([one]);
@@ -282,7 +282,7 @@ describe('Handed-over data', () => {
     await pod.closing();
     expect(await pod.everythingHandedOver(epoch)).toEqual({ ids, inDoubt: [], pods: { 'pod-1': 250 } });
     expect(completions).toBe(2);
-    // What MySQL has is not written again: the first part once, and the second until its reply arrived.
+    // The first part is written once, and the second until its reply arrives: what MySQL has is not written again.
     expect(kept.mock.calls.map(([, , { entries }]) => entries.length)).toEqual([200, 50, 50]);
     expect(pod.log.messages('error')).toEqual([]);
     const asked = vi.spyOn(pod.store, 'read');
@@ -319,7 +319,7 @@ describe('Handed-over data', () => {
     };
     await pod.closing();
     expect((await pod.everythingHandedOver(epoch)).ids).toEqual([id]);
-    expect(pod.log.messages('error')).toEqual(['handing over failed and is repeated']);
+    expect(pod.log.messages('error')).toEqual(['hand-over failed; retrying']);
   });
 
   it('counts for every id that the process has used in the epoch', async () => {

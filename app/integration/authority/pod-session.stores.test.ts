@@ -255,7 +255,7 @@ describe('A pod that was retired while it was paused', () => {
   });
 });
 
-describe('While MySQL is away a session', () => {
+describe('While MySQL is unavailable, a session', () => {
   it('continues in its epoch', async () => {
     const view = await pod.serve();
     pod.away = AWAY;
@@ -292,7 +292,7 @@ describe('While MySQL is away a session', () => {
   });
 });
 
-describe('While MySQL has the authority a session', () => {
+describe('While MySQL has the authority, a session', () => {
   beforeEach(async () => {
     await inDirect();
     pod.session.start();

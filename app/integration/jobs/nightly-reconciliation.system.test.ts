@@ -4,7 +4,7 @@ import { until } from '../../kernel/testing/until.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { OwnRedis, randomPrefix } from '../../redis/testing/own-redis.ts';
 
-/** The keepers' own time zones; the last two change their clocks on other days than New York, or never. */
+/** The keepers' own time zones; the last two change their clocks on different days from New York, or never. */
 const ZONES = ['America/New_York', 'America/New_York', 'Europe/Berlin', 'UTC'];
 const HALF_HOUR_MS = 30 * 60_000;
 

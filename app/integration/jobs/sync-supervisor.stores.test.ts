@@ -50,7 +50,7 @@ describe('The schedule', () => {
         runs[n] = (runs[n] ?? 0) + 1;
       }, prefix);
     }
-    await until('it has run some times', () => runs.reduce((sum, each) => sum + each) >= 6);
+    await until('it has run several times', () => runs.reduce((sum, each) => sum + each) >= 6);
     expect(await redis.zcard(`${prefix}:bull:sync:repeat`)).toBe(1);
   });
 

@@ -128,7 +128,7 @@ describe('A snapshot of MySQL', () => {
     expect(p.session.suspicions).toEqual([]);
   });
 
-  it('is accepted from the cursor on that Redis has evicted, and rejected below it', async () => {
+  it('is accepted if it is at or above the seq up to which Redis has evicted, and rejected below it', async () => {
     const pod = await stage.pod();
     await stage.scripts.register(caller(), stage.marker);
     await pod.apply([orderOf({ source: world, destination: idOf(0) })]);

@@ -111,7 +111,7 @@ describe('durability persisted', () => {
     expect(await stage.balance('a')).toBe(100);
   });
 
-  it('out of time while the session is closed is the same', async () => {
+  it('returns the same if its deadline passes while the session is closed', async () => {
     const stage = await ModelLedger.open();
     const state = persisting(stage, stage.order());
     await stage.clock.pass(50);
@@ -144,7 +144,7 @@ describe('durability persisted across a change of epoch', () => {
     expect(answer).toMatchObject({ epoch: 1, persisted: true, replayed: false });
   });
 
-  it('returns 409 if the transfer was dropped and its id belongs to another one: never the 201 of that', async () => {
+  it('returns 409 if the transfer was dropped and its id belongs to another one: never the 201 of that one', async () => {
     const { stage, one, state } = await acrossEpochs();
     stage.database.outcomes.set(one.transactionId, persistedOutcome({ ...one, amount: one.amount + 1 }, 2));
     const [answer] = await stage.clock.until(state.answers);

@@ -134,7 +134,7 @@ describe('An id that Redis has forgotten', () => {
     expect((await forgetUpTo(early)).evictedUpTo).toBe(1);
   });
 
-  it('was removed by the janitor in the order of UUIDv7 time, and only outside the window', async () => {
+  it('was removed by housekeeping in the order of UUIDv7 time, and only outside the window', async () => {
     const [old, young] = [newUuidV7(Date.now() - 45_000), newUuidV7(Date.now())];
     await summariesOf(order(old), order(young));
     await stage.flush();
@@ -201,7 +201,7 @@ describe('A lookup that is older than what Redis has evicted', () => {
     expect(await balance()).toBe(1);
   });
 
-  it('counts from exactly the cursor that Redis has evicted', async () => {
+  it('counts from exactly the cursor up to which Redis has evicted', async () => {
     const item = (lookupCursor: number) => [{ order: order(`exact-${round}`), payload: '{}', lookupCursor }];
     await summariesOf(order(`first-${round}`));
     await stage.flush();

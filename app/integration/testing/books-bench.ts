@@ -97,8 +97,8 @@ export class BooksBench {
   }
 
   /**
-   * Writes and flushes until it is disposed of. Writing waits for flushing, as the limit of the backlog would make it: on a slow
-   * machine the journal would otherwise grow without end.
+   * Writes and flushes until it is disposed of. Writing waits for flushing, as the backlog limit would enforce: on a
+   * slow machine the journal would otherwise grow without end.
    */
   traffic(): AsyncDisposable & { transfers: () => number } {
     const stopped = new AbortController();

@@ -109,7 +109,7 @@ describe('The recovery of any history that all pods have handed over', () => {
       expect(after).toEqual(lived.accountsAt(({ seq }) => seq <= recovered.highestKnownSeq));
     }));
 
-  it('and the rest of its journal later, together are exactly the journal', () =>
+  it('and that of the rest of its journal later together give exactly the journal', () =>
     each((lived, recovered) => {
       if (recovered.cursor === recovered.highestKnownSeq) return;
       const applied = appliedBy(recovered, lived);
@@ -151,7 +151,7 @@ describe('The recovery of any history that all pods have handed over', () => {
  * seq as recovered that no pod has handed over; what it applies is correct; if it calls an epoch complete, nothing that any pod
  * has received up to the highest known seq is missing; and if nothing is in doubt, it recovers nothing with a gap.
  */
-describe('The recovery of a history of which a pod has not handed over', () => {
+describe('The recovery of a history that one pod has not handed over', () => {
   const without = (check: (lived: Lived, handedOver: ReturnType<typeof handedOverOf>) => void) =>
     fc.assert(
       fc.asyncProperty(anyHistory, fc.nat(PODS - 1), async (history, missing) => {
@@ -203,7 +203,7 @@ describe('The recovery of a history of which a pod has not handed over', () => {
     }));
 });
 
-it('The histories are of every sort', () => {
+it('The histories cover every kind', () => {
   expect(recoveries.complete).toBeGreaterThan(40);
   expect(recoveries.partial).toBeGreaterThan(40);
   expect(recoveries.held).toBeGreaterThan(20);

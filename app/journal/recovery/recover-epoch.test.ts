@@ -62,7 +62,7 @@ describe('recoverEpoch, when no seq is missing', () => {
     });
   });
 
-  it('applies everything, refusals and changes too, and leaves free the ids of attempts in doubt', async () => {
+  it('applies everything, including refusals and changes, and leaves the ids of in-doubt attempts free', async () => {
     await epoch.apply(order('t1', { amount: 500 }), order('t2', { source: 'ada', destination: 'bob', amount: 120 }));
     await epoch.change(CHANGE_ID, 'ada', { status: 'SUSPENDED', overdraftLimit: 7 });
     await epoch.apply(order('t3', { source: 'ada', destination: 'bob' }), order('t4', { destination: 'bob' }));
@@ -88,7 +88,7 @@ describe('recoverEpoch, when no seq is missing', () => {
     });
   });
 
-  it('takes of an entry across the cursor what is above it', async () => {
+  it('takes only the part of an entry that is above the cursor', async () => {
     await epoch.apply(order('t1'), order('t2'), order('t3'));
     const before = [account('world', { balance: -200, version: 2 }), account('ada', { balance: 200, version: 2 })];
     const recovered = recover(handedOver(await epoch.entries(), { cursor: 2, accounts: asMap(before) }));
@@ -97,14 +97,14 @@ describe('recoverEpoch, when no seq is missing', () => {
     expect(accountIdsOf(await epoch.entries(), 1, 3)).toEqual([]);
   });
 
-  it('takes a doubt for resolved when its entry was received, under its own kind', async () => {
+  it('considers an in-doubt attempt resolved if its entry was received, and was of the same kind', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'bob']);
     const inDoubt: InDoubtAttempt[] = [
       attempt('t2', 'world', 'bob'),
       { kind: 'account-change', id: 't2', accounts: ['cy'] },
     ];
     expect(recover(handedOver(entries, { inDoubt })).frozen).toEqual([]);
-    // A hole is what the change explains then, and the transfer cannot.
+    // The change then explains the gap, which the transfer cannot.
     expect(recover(handedOver(except(entries, 1), { inDoubt }))).toMatchObject({
       unsettled: [{ kind: 'account-change', id: 't2' }, { id: 't2' }],
     });
@@ -116,26 +116,26 @@ describe('recoverEpoch, when no seq is missing', () => {
     ['a settings version is another', (e) => ({ entries: [...except(e, 2), tampered(e[1], { settingsVersion: 2 })] })],
     ['a balance is not the sum', (e) => ({ entries: [...except(e, 2), tampered(e[1], { balance: 1 })] })],
     ['the only balance is not the sum', (e) => ({ entries: [tampered(e[0], { balance: 1 })] })],
-    ['a seq is there twice, differently', (e) => ({ entries: [...e, tampered(e[1], { balance: 1 })] })],
+    ['a seq occurs twice, with different content', (e) => ({ entries: [...e, tampered(e[1], { balance: 1 })] })],
     ['an account is not in MySQL', () => ({ accounts: asMap(ACCOUNTS.slice(1)) })],
     ['an account is further on in MySQL', () => ({ accounts: asMap([...ACCOUNTS, account('ada', { version: 1 })]) })],
     [
       'an account has another currency',
       () => ({ accounts: asMap([...ACCOUNTS, account('ada', { currency: 'USD' })]) }),
     ],
-  ])('is an IntegrityError when %s', async (_what, change) => {
+  ])('throws an IntegrityError if %s', async (_what, change) => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     expect(recover(handedOver(entries)).outcomes).toHaveLength(2);
     expect(() => recoverEpoch(handedOver(entries, change(entries)))).toThrow(IntegrityError);
   });
 
-  it('is an IntegrityError when an id has two seqs, also where no account shows it', async () => {
+  it('throws an IntegrityError if an id has two seqs, even where no account shows it', async () => {
     const entries = await journal(['t1', 'ada', 'bob']);
     expect(recover(handedOver(entries)).outcomes).toMatchObject([{ status: 'REJECTED' }]);
     expect(() => recoverEpoch(handedOver([...entries, tampered(entries[0], { seq: 2 })]))).toThrow('two outcomes');
   });
 
-  it('is an IntegrityError when a change is not the next, or was made on another version of the account', async () => {
+  it('throws an IntegrityError if a change is not the next one, or was made on another version of the account', async () => {
     await epoch.change(CHANGE_ID, 'ada', { overdraftLimit: 7 });
     const entries = await epoch.entries();
     for (const wrong of [{ settingsVersion: 3 }, { settingsVersion: 1 }, { version: 1 }])
@@ -144,7 +144,7 @@ describe('recoverEpoch, when no seq is missing', () => {
 });
 
 describe('recoverEpoch, when seqs are missing', () => {
-  it('is unexplained when they are more than the ids in doubt, and tells how many', async () => {
+  it('is unexplained if there are more of them than ids in doubt, and returns how many', async () => {
     const entries = except(await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']), 1, 2);
     const twice = [attempt('x', 'ada', 'world'), attempt('x', 'bob', 'world')];
     expect(recoverEpoch(handedOver(entries, { inDoubt: twice }))).toEqual({
@@ -175,7 +175,7 @@ describe('recoverEpoch, when seqs are missing', () => {
     expect(recovered.outcomes).toHaveLength(1);
   });
 
-  it('applies what follows, holds what does not with both its accounts, and what touches those after', async () => {
+  it('applies entries that follow; holds those that do not, both of their accounts, and later entries of these accounts', async () => {
     const entries = await journal(
       ['t1', 'world', 'ada'],
       ['t2', 'world', 'bob'],
@@ -200,7 +200,7 @@ describe('recoverEpoch, when seqs are missing', () => {
     expect(other.unsettled.map(({ id }) => id)).toEqual(['t3', 't4']);
   });
 
-  it('freezes the accounts of every attempt in doubt, of those that explain nothing too', async () => {
+  it('freezes the accounts of every in-doubt attempt, even of one that explains nothing', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'ada', 'bob'], ['t3', 'world', 'ada']);
     const inDoubt = [attempt('t2', 'ada', 'bob'), attempt('x', 'cy', 'bob')];
     const recovered = recover(handedOver(except(entries, 2), { inDoubt }));
@@ -219,7 +219,7 @@ describe('recoverEpoch, when seqs are missing', () => {
     expect(recovered.unsettled.map(({ id }) => id)).toEqual(['t1', 't2']);
   });
 
-  it('holds a debit that needed a raised limit which is missing', async () => {
+  it('holds a debit that needed a raise of the limit that is missing', async () => {
     await journal(['t1', 'world', 'ada']);
     await epoch.change(CHANGE_ID, 'ada', { overdraftLimit: 500 });
     const entries = await journal(['t2', 'ada', 'bob', 400], ['t3', 'world', 'cy']);
@@ -240,7 +240,7 @@ describe('recoverEpoch, when seqs are missing', () => {
     expect(recovered.unsettled.map(({ id }) => id)).toEqual([CHANGE_ID, 't2']);
   });
 
-  it('is an IntegrityError all the same when something is older than what MySQL has', async () => {
+  it('still throws an IntegrityError if something is older than what MySQL has', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'bob']);
     const inDoubt = [attempt('t1', 'world', 'ada')];
     for (const further of [{ version: 9 }, { settingsVersion: 2 }]) {
@@ -273,7 +273,7 @@ describe('recoverEpochAcceptingLoss', () => {
 });
 
 describe('A journal that is read late', () => {
-  it('must be whole, from the cursor to its end', async () => {
+  it('must be complete, from the cursor to its end', async () => {
     const entries = await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);
     expect(wholeJournal(entries, 1, 1, 3).map(({ seq }) => seq)).toEqual([2, 3]);
     expect(wholeJournal([], 1, 3, 3)).toEqual([]);

@@ -27,7 +27,7 @@ export class Replay {
     if (item.kind === 'account-change') return this.#changeFits(item);
     if (item.outcome.status === 'REJECTED') return true;
     const { order, source, destination } = item.outcome;
-    // Both are looked at, so that a contradiction on one side never hides behind a gap on the other.
+    // Both sides are checked, so that a contradiction on one side never hides behind a gap on the other.
     const sourceFits = this.#sideFits(item, order.source, -order.amount, source);
     const destinationFits = this.#sideFits(item, order.destination, order.amount, destination);
     return sourceFits && destinationFits;
@@ -70,7 +70,7 @@ export class Replay {
     return item.version === account.version && settingsBefore === account.settingsVersion;
   }
 
-  /** Something decided on older versions than the account has by now would be there twice, or never have been. */
+  /** Something decided on older versions than the account has now would be a duplicate, or would never have existed. */
   #mustFollow(item: Journaled, account: Account, version: number, settingsVersion: number): void {
     if (version >= account.version && settingsVersion >= account.settingsVersion) return;
     throw new IntegrityError(

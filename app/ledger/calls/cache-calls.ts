@@ -16,7 +16,7 @@ import type { Pending, ResultSink } from './pending.ts';
 const FAILURES_MAX = 3;
 const RETRY_BASE_MS = 50;
 const NO_ROOM_WAIT_MS = 50;
-/** How often a transfer that needs MySQL asks for it again while MySQL is unavailable, ms. */
+/** How often a transfer that needs MySQL tries again while MySQL is unavailable, ms. */
 const DATABASE_WAIT_MS = 250;
 
 export interface CacheCallsDependencies {

@@ -70,7 +70,7 @@ export class DirectCalls {
     for (const pending of batch) {
       if (pending.answered) continue;
       pending.trouble = 'database_unavailable';
-      // Waiting does not cure our own mistake; it may outlast an outage of MySQL.
+      // Waiting does not fix a bug of our own; it may outlast an outage of MySQL.
       if (kind === 'failed' && ++pending.failures > FAILURES_MAX) {
         this.#sink.giveUp(
           pending,

@@ -89,7 +89,7 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   /**
    * An account that is not in MySQL now has never been there, as accounts do not vanish. So no attempt that has been
    * carried out has posted anything, and those that Redis may still carry out belong to an epoch that is over: nothing
-   * is in doubt any more.
+   * is in doubt anymore.
    * @param epoch in which the account was looked for
    */
   resolveBy(problem: Problem, epoch: number): void {

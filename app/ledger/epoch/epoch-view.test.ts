@@ -27,7 +27,7 @@ describe.each([
   ['Redis', view()],
   ['MySQL', null],
 ])('A call to %s', (_store, epoch) => {
-  it('has its attempts in doubt until a reply proves what became of them; what was in doubt before stays so', () => {
+  it('keeps its attempts in doubt until a reply proves what became of them; what was in doubt before stays so', () => {
     const attempts = [new Tried('new'), new Tried('again', true)];
     const call = new AttemptCall(attempts, epoch);
     expect(flags(attempts)).toEqual([true, true]);
@@ -37,7 +37,7 @@ describe.each([
     if (epoch) expect(epoch.inDoubt.none).toBe(true);
   });
 
-  it('leaves its attempts in doubt when no reply counts, and says in which epoch', () => {
+  it('leaves its attempts in doubt when no reply counts, and records in which epoch', () => {
     const attempts = [new Tried('one')];
     const call = new AttemptCall(attempts, epoch);
     call.lost(10);
@@ -47,7 +47,7 @@ describe.each([
 });
 
 describe('A call whose reply was taken', () => {
-  it('does not undo what was learned since, when it is proven once more', () => {
+  it('does not undo what was learned since, when it is proven again', () => {
     const attempt = new Tried('one');
     const call = new AttemptCall([attempt], view());
     call.proven();

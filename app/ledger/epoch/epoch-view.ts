@@ -71,7 +71,7 @@ export class Tail {
   }
 }
 
-/** Approximate memory of an entry beside its bytes: objects and array slots. */
+/** Approximate memory of an entry in addition to its bytes: objects and array slots. */
 const ENTRY_OVERHEAD_BYTES = 200;
 
 /** A transfer or a change that is sent to a store, and would change these accounts. */
@@ -85,7 +85,7 @@ interface Left {
   sinceMs: number;
   /** The pod ids under which an attempt of it may still run. */
   podIds: Set<string>;
-  /** What attempts under ids that are retired have done has at most this seq. */
+  /** Whatever attempts under retired ids have done has at most this seq. */
   untilSeq: number;
 }
 
@@ -158,7 +158,7 @@ export class InDoubtAttempts {
   }
 }
 
-/** Ids of changes are apart from those of transfers: no client can send a '#'. */
+/** Ids of changes are kept apart from those of transfers: no client can send a '#'. */
 const keyOf = (kind: InDoubtAttempt['kind'], id: string): string => (kind === 'transfers' ? id : `#${id}`);
 
 /** One epoch of the cache as a pod sees it while it is registered there. A new epoch, or a new pod id, is a new view. */

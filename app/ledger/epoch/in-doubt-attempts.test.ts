@@ -32,7 +32,7 @@ describe('attempts under way', () => {
   });
 });
 
-describe('attempts that no reply will tell of', () => {
+describe('attempts that will get no reply', () => {
   it('stay in doubt, each under its id, however often it was tried', () => {
     const attempts = new InDoubtAttempts();
     for (const at of [10, 20]) {
@@ -48,7 +48,7 @@ describe('attempts that no reply will tell of', () => {
     ]);
   });
 
-  it('are in doubt for all accounts that the id was tried on, left or still under way', () => {
+  it('are in doubt for all accounts with which the id was tried, whether given up or still in progress', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one', ['a', 'b'])], 'pod-1', 10);
     attempts.leave([attempt('one', ['c', 'd'])], 'pod-1', 20);
@@ -56,7 +56,7 @@ describe('attempts that no reply will tell of', () => {
     expect(namesOf(attempts)).toEqual(['one a+b', 'one c+d', 'one e+f']);
   });
 
-  it('are recovered by the outcome of their id, whatever accounts they were tried on', () => {
+  it('are recovered by the outcome of their id, whatever accounts they were tried with', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one', ['a', 'b']), attempt('two')], 'pod-1', 10);
     attempts.leave([attempt('one', ['c', 'd'])], 'pod-1', 20);
@@ -66,7 +66,7 @@ describe('attempts that no reply will tell of', () => {
     expect([attempts.none, attempts.oldestSinceMs]).toEqual([true, null]);
   });
 
-  it('of an account change are apart from those of a transfer with the same id', () => {
+  it('of an account change are kept apart from those of a transfer with the same id', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.leave([attempt('one', ['a'], 'account-change')], 'pod-1', 10);
@@ -79,7 +79,7 @@ describe('attempts that no reply will tell of', () => {
 });
 
 describe('a pod id that is retired', () => {
-  it('ends what was left under it, once all that it can have written is in MySQL', () => {
+  it('ends the attempts left under it once everything that it can have written is in MySQL', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.endAt('pod-1', 7);
@@ -89,7 +89,7 @@ describe('a pod id that is retired', () => {
     expect(attempts.none).toBe(true);
   });
 
-  it('ends nothing that may still run under another one', () => {
+  it('does not end an attempt that may still run under another one', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.leave([attempt('one')], 'pod-2', 20);
@@ -103,7 +103,7 @@ describe('a pod id that is retired', () => {
     expect(attempts.none).toBe(true);
   });
 
-  it('that is not retired holds what was left, whatever the cursor', () => {
+  it('that is not retired keeps its attempts in doubt, wherever the cursor is', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.advance(1_000);
@@ -121,7 +121,7 @@ describe('a pod id that is retired', () => {
     expect(attempts.none).toBe(true);
   });
 
-  it('ends what is left under it only later, as a reply that came too late, too', () => {
+  it('also ends attempts that are left under it only later, like one whose reply came too late', () => {
     const attempts = new InDoubtAttempts();
     const late = [attempt('one')];
     attempts.begin(late);
@@ -133,7 +133,7 @@ describe('a pod id that is retired', () => {
     expect(attempts.none).toBe(true);
   });
 
-  it('need not be replaced for what only waits for the cursor', () => {
+  it('need not be replaced because of attempts that only wait for the cursor', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.endAt('pod-1', 7);

@@ -55,7 +55,7 @@ describe('the tail', () => {
     expect(firsts(tail)).toEqual([5]);
   });
 
-  it('never goes back: an older cursor lets nothing in or out', () => {
+  it('never moves back: an older cursor adds and removes nothing', () => {
     const tail = new Tail();
     tail.advance(5);
     tail.advance(2);
@@ -63,7 +63,7 @@ describe('the tail', () => {
     expect(tail.size).toBe(0);
   });
 
-  it('keeps a replay that came late, though a later entry is before it', () => {
+  it('keeps a late replay even though a later entry precedes it', () => {
     const tail = new Tail();
     tail.keep(entry(9), 1);
     tail.keep(entry(2), 2);
@@ -115,7 +115,7 @@ describe('what a pod knows of an epoch', () => {
     expect(one.tail.size).toBe(1);
   });
 
-  it('has nothing to hand over once MySQL has everything that the pod has received, reads included', () => {
+  it('has nothing to hand over once MySQL has everything that the pod has received, including through reads', () => {
     const one = view();
     expect(one.hasNothingToHandOver(one.observed)).toBe(true);
     one.observe(head(2, 1));
@@ -146,7 +146,7 @@ describe('what a pod knows of an epoch', () => {
     const two = one.renewed('q');
     expect(two.caller).toEqual({ epoch: 1, replid: 'r', podId: 'q' });
     expect([two.observed, two.lookupHorizon, two.evictedUpTo, two.tail.size]).toEqual([2, 100, 1, 2]);
-    // And what the new one learns, the old one knows: they are one memory.
+    // What the new view learns, the old one knows, too: they share one memory.
     two.observe(head(3, 2));
     expect([one.observed, one.cursor, one.tail.size]).toEqual([3, 2, 0]);
   });

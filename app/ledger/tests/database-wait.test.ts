@@ -168,7 +168,7 @@ describe('A look-up from before the wait', () => {
     expect(stage.database.reads.outcomes).toBe(lookups);
   });
 
-  it('proves nothing once Redis has forgotten ids: the outcome that another pod has made meanwhile is replayed', async () => {
+  it('proves nothing once Redis has forgotten ids: the outcome that another pod has produced in the meantime is replayed', async () => {
     const { one, waiting, lookups } = await lookedUpAndWaiting();
     const other = { ...stage.caller, podId: 'pod-2' };
     await stage.model.register(other);

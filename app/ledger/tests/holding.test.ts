@@ -204,7 +204,7 @@ describe('Calls in flight', () => {
 });
 
 describe('A transfer that keeps being retried', () => {
-  it('because its accounts are always evicted ends as overloaded', async () => {
+  it('because its accounts are always evicted is finally answered with overloaded', async () => {
     stage.cache.always('install', async (run) => {
       const reply = await run();
       // Another pod needs the room: all clean accounts are evicted.

@@ -187,7 +187,7 @@ describe('What is in flight', () => {
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
 
-  it('a flush after CLOSING is overtaken, and so is one of the closing keeper after the recovery', async () => {
+  it('a flush after CLOSING gets a cursor conflict, and so does one by the closing keeper after the recovery', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada']);
     const batch = batchOf(journal, 1, 0);
     const closing = await bench.closing();

@@ -210,7 +210,7 @@ it('an id that another transaction keeps storing first makes the call unable, wh
        VALUES ('t1', 'TRANSFER', 'REJECTED', 'insufficient_funds', 'c', 'd', 1, 'EUR', NOW(3), 'u', 'c', 4, 0)`,
     );
   };
-  /** The other transaction commits only once the store waits for the id, which it has not found before. */
+  /** The other transaction commits only once the store waits for the id, which it did not find before. */
   const commitIt = async () => {
     await until('it waits for the id', () => waitsForALock(db.database, 'INSERT INTO transfers%'));
     await holder.query('COMMIT');

@@ -37,7 +37,7 @@ export class FlushStore implements JournalStore {
       );
       if (authority?.epoch !== authorityEpoch)
         throw new CursorConflictError(`the authority is at epoch ${authority?.epoch}`);
-      // The cursor before the accounts: of two keepers with the same batch, the later one then finds itself overtaken,
+      // The cursor before the accounts: of two keepers with the same batch, the later one then gets a cursor conflict,
       // instead of finding accounts in a different state than in the journal, which would look like corruption.
       const advanced = await session.run(
         `UPDATE flush_cursor SET seq = ?, id_time_max = GREATEST(id_time_max, ?), committed_at = NOW(3)

@@ -7,8 +7,9 @@ const NAMED_BY = 'VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL
 const KIND = "ENUM('transfers','account-change')";
 
 /**
- * What the authority needs to move between Redis and MySQL: what pods drain, which accounts and ids wait for a journal,
- * and what an operator dropped. It only adds, so that processes of the previous version keep running beside it.
+ * What the authority needs to move between Redis and MySQL: what pods hand over, which accounts and ids wait for a
+ * journal, and what an operator dropped. It only adds, so that processes of the previous version keep running
+ * alongside it.
  *
  * MySQL commits each of these statements separately. Every one therefore has no effect if it was run before: an
  * interrupted migration is simply run again.

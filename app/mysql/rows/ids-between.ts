@@ -1,7 +1,7 @@
 import { uuidV7Time } from '../../domain/ids.ts';
 import type { Database } from '../connection/pool.ts';
 
-/** Maximum number of rows read per table: a few MB, and a moment of a Redis that is not in use yet. */
+/** Maximum number of rows read per table: a few MB, and a short delay for a Redis that is not in use yet. */
 const ROWS_MAX = 20_000;
 
 /**

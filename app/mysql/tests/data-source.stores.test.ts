@@ -187,7 +187,7 @@ describe('Migrations', () => {
     STATEMENTS_MS_MAX,
   );
 
-  it('only add, so that the previous version keeps working beside the new one (docs/deployment.md, Upgrade)', async () => {
+  it('only add, so that the previous version keeps working alongside the new one (docs/deployment.md, Upgrade)', async () => {
     const dataSource = await createDataSource(db.url).initialize();
     const runner = dataSource.createQueryRunner();
     const [first, ...later] = dataSource.migrations;

@@ -88,11 +88,11 @@ export class Bench {
       open = resolve;
     });
     this.store.before = async () => {
-      if (this.store.attempts <= times) throw new Error('MySQL is away');
+      if (this.store.attempts <= times) throw new Error('MySQL is unavailable');
       await opened;
     };
     this.run();
-    await until('it has failed so often', () => this.store.attempts > times);
+    await until('it has failed that often', () => this.store.attempts > times);
     return open;
   }
 }

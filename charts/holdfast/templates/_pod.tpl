@@ -79,7 +79,7 @@ annotations:
   {{- end }}
 {{- end -}}
 
-{{/* What only the deployment knows of a process, for its traces. (dict "root" $ "part" "api") */}}
+{{/* What only the deployment knows about a process, for its traces. (dict "root" $ "part" "api") */}}
 {{- define "holdfast.traceEnv" -}}
 - { name: POD_NAME, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
 - { name: POD_NAMESPACE, valueFrom: { fieldRef: { fieldPath: metadata.namespace } } }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# What the chart uses of the official image's docker-entrypoint.sh: it runs as any user, and creates the database and its
-# user at the first start.
+# The part of the official image's docker-entrypoint.sh that the chart uses: it runs as any user, and creates the
+# database and its user at the first start.
 set -eu
 data=/var/lib/mysql
 if [ ! -d $data/mysql ]; then

@@ -71,7 +71,7 @@ export const systemImages = (): Promise<string[]> => makeAll(SYSTEM);
 export const testingImages = (names: readonly string[]): Promise<string[]> =>
   makeAll(Object.fromEntries(Object.entries(TESTING).filter(([name]) => names.includes(name))));
 
-/** @returns the archives; one that is newer than its program is not made again */
+/** @returns the archives; one that is newer than its program is not rebuilt */
 async function makeAll(images: Readonly<Record<string, ProgramImage>>): Promise<string[]> {
   mkdirSync(IMAGES, { recursive: true });
   const archives: string[] = [];

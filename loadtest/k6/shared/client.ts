@@ -22,7 +22,7 @@ const READ = named('balance');
 const TRANSFER = named('transfer');
 const BATCH = named('batch');
 const LOOK_UP = named('look-up');
-/** Whatever it is answered, it does not count as a failed request: nothing is measured yet. */
+/** Whatever the response, it does not count as a failed request: nothing is measured yet. */
 const START = { ...named('start'), responseCallback: http.expectedStatuses({ min: 0, max: 599 }) };
 
 /** The pod that this virtual user calls. Its connection stays open. */

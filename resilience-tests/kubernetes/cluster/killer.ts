@@ -2,8 +2,8 @@ import { kubectl } from '../../../devstack/cluster/commands.ts';
 import type { Pod } from './pods.ts';
 
 /**
- * Kills the first process of a container with SIGKILL, as the kernel does when memory runs out: from outside of its
- * process namespace, so by a privileged pod on the same node, in a namespace of its own.
+ * Kills the first process of a container with SIGKILL, as the kernel does when memory runs out: from outside its
+ * process namespace, and therefore from a privileged pod on the same node, in a separate namespace.
  */
 
 const NAMESPACE = 'holdfast-resilience';

@@ -2,7 +2,7 @@ import type { Ground } from '../experiment.ts';
 import { endpointsOf, isReady, podsOf } from './pods.ts';
 import { now, sleep } from './wait.ts';
 
-/** What could be seen of the API pods at a moment. */
+/** The observed state of the API pods at one moment. */
 export interface Sample {
   /** Since the load began. */
   seconds: number;
@@ -18,7 +18,7 @@ interface Hpa {
 
 const EVERY_MS = 1000;
 
-/** Looks at the pods and the autoscaler every second. */
+/** Samples the pods and the autoscaler every second. */
 export class Sampler {
   readonly #samples: Sample[] = [];
   readonly #running: Promise<void>;

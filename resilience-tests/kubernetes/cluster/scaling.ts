@@ -37,7 +37,7 @@ export class Scaling implements AsyncDisposable {
     else this.#scale(count);
   }
 
-  /** Sets it, and waits until it is so. */
+  /** Sets the number, and waits until it is reached. */
   async untilSteady(count: number): Promise<void> {
     this.set(count);
     await untilTrue(`there are ${count} pods`, RESTORED_MS_MAX, () => this.#isSettled(count), 1000);

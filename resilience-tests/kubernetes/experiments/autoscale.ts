@@ -53,7 +53,7 @@ export const autoscale: Experiment = {
     const mean = rates.reduce((a, b) => a + b, 0) / rates.length;
     const deviation = Math.max(...rates.map((rate) => Math.abs(rate / mean - 1)));
     scene.note(`transfers per second of each pod: ${rates.map((rate) => rate.toFixed(1)).join(', ')}`);
-    scene.note(`greatest deviation from even: ${Math.round(deviation * 100)} %`);
+    scene.note(`greatest deviation from an even spread: ${Math.round(deviation * 100)} %`);
     if (deviation > SPREAD_MAX) scene.wrong(`the load is spread unevenly: ${Math.round(deviation * 100)} %`);
     const quiet = scene.mark('a tenth of the load');
     load.set({ rate: options.rate / 10, stop: false });

@@ -52,7 +52,7 @@ export const killKeeper: Experiment = {
 
 export const killRedis: Experiment = {
   name: 'kill-redis',
-  expectation: 'Transfers continue some seconds after Redis was killed, on Redis or on MySQL.',
+  expectation: 'Transfers continue a few seconds after Redis was killed, on Redis or on MySQL.',
   missing: storeMissing('redis'),
   run: (scene) => killParts(scene, 'redis', 30_000),
 };

@@ -2,7 +2,7 @@ import { endpointsOf, isReady, type Part, podsOf, readyAfterMs } from '../cluste
 import { now, sleep } from '../cluster/wait.ts';
 import type { Experiment, Ground, Scene } from '../experiment.ts';
 
-/** What happens to pods when their node does: it is drained, dies, or loses its network. */
+/** What happens to pods when their node is drained, dies, or loses its network. */
 
 const AFTER_MS = 10_000;
 const RETURN_MS_MAX = 180_000;
@@ -34,7 +34,7 @@ interface NodeObject {
   status: { conditions: { type: string; status: string }[] };
 }
 
-/** Watches what Kubernetes makes of a node that does not answer, for a while. */
+/** Watches for a while how Kubernetes treats a node that does not respond. */
 async function watchLoss({ api, release, victim, options, measure }: Scene, count: number): Promise<void> {
   const since = now();
   const measured = new Set<string>();
@@ -111,7 +111,7 @@ const nodesWith = async ({ api, release }: Ground, part: Part): Promise<string[]
   (await podsOf(api, release, part)).map(({ spec }) => spec.nodeName ?? '');
 
 /**
- * A node with API pods and without stores: what happens to the chart's stores are other experiments. Pods that earlier
+ * A node with API pods and without stores: other experiments cover the chart's stores. Pods that earlier
  * experiments have left on one node are spread again first.
  */
 export async function chooseVictim(ground: Ground): Promise<string> {

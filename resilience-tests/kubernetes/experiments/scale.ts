@@ -35,7 +35,7 @@ export const scaleOut: Experiment = {
     await sleep(SETTLED_MS);
     const spread = await spreadOf(scene.api, scene.release);
     scene.note(`transfers per second of each pod, a minute later: ${spread.perSecond.join(', ')}`);
-    scene.note(`greatest deviation from even: ${Math.round(spread.deviation * 100)} %`);
+    scene.note(`greatest deviation from an even spread: ${Math.round(spread.deviation * 100)} %`);
     if (spread.deviation > SPREAD_MAX)
       scene.wrong(`the load is spread unevenly: ${Math.round(spread.deviation * 100)} %`);
   },

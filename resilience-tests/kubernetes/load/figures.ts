@@ -7,7 +7,7 @@ export interface LoadFigures {
   posted: number;
   /** First attempts of transfers, and reads, that got no outcome. */
   failedFirst: number;
-  /** The same by what was answered, and over which kind of connection. */
+  /** The same, by answer and by kind of connection. */
   failures: Record<string, number>;
   /** The longest time without a posted transfer, and when it began, in ms after `from`. */
   longestGapMs: number;

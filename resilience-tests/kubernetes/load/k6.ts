@@ -1,6 +1,6 @@
 /**
- * k6 as the generator: an open loop in each virtual user, so that a request without an answer holds up no other one. The
- * recorder in the same pod says at which rate, and gets a line for each attempt.
+ * k6 as the generator: an open loop in each virtual user, so that a request without an answer does not hold up any
+ * other. The recorder in the same pod sets the rate, and gets a line for each attempt.
  */
 import exec from 'k6/execution';
 import http, { type RefinedResponse } from 'k6/http';

@@ -6,8 +6,8 @@ import { type Control, RECORDER_PORT } from './settings.ts';
 const END_MS_MAX = 200_000;
 
 /**
- * Serves k6 in the same pod: it asks for the rate (GET /control), sends what it recorded (POST /lines), and says when
- * it has finished (POST /end).
+ * Serves k6 in the same pod: it asks for the rate (GET /control), sends what it recorded (POST /lines), and reports
+ * when it has finished (POST /end).
  */
 export function listenForK6(control: () => Control, record: (line: Line) => void): { ended: Promise<void> } {
   let resolve = () => {};
@@ -25,7 +25,7 @@ export function listenForK6(control: () => Control, record: (line: Line) => void
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(control()));
   }
   server.listen(RECORDER_PORT, '127.0.0.1');
-  // k6 that was killed never says that it has finished.
+  // A killed k6 never reports that it has finished.
   const watch = setInterval(() => {
     if (control().stop) setTimeout(() => resolve(), END_MS_MAX).unref();
   }, 1000);

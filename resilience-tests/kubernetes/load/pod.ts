@@ -5,7 +5,7 @@ import { k6Script, recorderScript } from './bundle.ts';
 import type { Line } from './lines.ts';
 import { CONTROL_FILE, type Control, DONE_FILE, type Done, LINES_FILE, OPENED_FILE, RESULTS } from './settings.ts';
 
-/** The pod that makes the load, and the files in it. */
+/** The pod that generates the load, and the files in it. */
 
 const OPENED_MS_MAX = 240_000;
 const DONE_MS_MAX = 600_000;
@@ -14,7 +14,7 @@ const NAME = 'holdfast-load';
 export interface LoadOptions {
   /** Prefix of the accounts of this run. */
   prefix: string;
-  /** With k6 as the generator; null: the recorder makes the load itself. */
+  /** With k6 as the generator; null: the recorder generates the load itself. */
   k6Image: string | null;
   /** Nodes on which it must not run. */
   notOn: readonly string[];

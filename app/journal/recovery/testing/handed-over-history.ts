@@ -30,7 +30,7 @@ const anyChange = fc.record({
   overdraftLimit: fc.option(fc.nat(200)),
   status: fc.option(fc.constantFrom('ACTIVE' as const, 'SUSPENDED' as const, 'FROZEN' as const)),
 });
-/** What a pod does, and whether it gets the reply. Reading passes on the highest seq without any entry. */
+/** What a pod does, and whether it gets the reply. A read returns the highest seq without any entry. */
 const anyStep = fc.record({
   pod: fc.nat(PODS - 1),
   replied: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
@@ -65,7 +65,7 @@ export interface Lived {
   end: Map<string, Account>;
 }
 
-/** Lives a history on the model of the cache. */
+/** Runs a history on the model of the cache. */
 export async function live({ steps, flushed }: History): Promise<Lived> {
   const epoch = await modelEpoch(ACCOUNTS);
   const pods = Array.from({ length: PODS }, (): PodMemory => ({ entries: [], inDoubt: [], observed: 0 }));
