@@ -1,0 +1,196 @@
+import type { Refusal } from './problem.ts';
+import type { Account, Origin } from './types.ts';
+
+/**
+ * Holds: money of an account that is reserved for a later transfer. Pure functions. Amounts in minor units, times in ms
+ * since 1970 by the ledger's clock.
+ *
+ *   event            from   to                                        `held` of the account
+ *   place            –      OPEN                                      + amount
+ *   change           OPEN   OPEN                                      + the difference of the amounts
+ *   capture in part  OPEN   OPEN, or CAPTURED if nothing is left      − what is captured
+ *   capture, final   OPEN   CAPTURED                                  − all that was left
+ *   void             OPEN   VOIDED                                    − all that was left
+ *   expire           OPEN   EXPIRED, not before `expiresAt`           − all that was left
+ *
+ * A hold is OPEN exactly while something is left of it. No event leaves a final state, and each raises the revision by
+ * one. Whatever lowers `balance − held` must leave it at or above the floor, `−overdraftLimit`. A capture lowers both by
+ * the same amount, so it is never refused for funds, even if the overdraft limit was lowered meanwhile.
+ */
+export type HoldStatus = 'OPEN' | 'CAPTURED' | 'VOIDED' | 'EXPIRED';
+
+/** What of a hold changes. */
+export interface HoldState {
+  status: HoldStatus;
+  /** The amount reserved at first, as last changed: > 0. */
+  amount: number;
+  /** The sum of its captures. */
+  captured: number;
+  expiresAt: number;
+  /** The number of its events: 1 after placing. */
+  revision: number;
+}
+
+/** What never changes, as sent. */
+export interface HoldOrder extends Origin {
+  holdId: string;
+  account: string;
+  /** Null: each capture names one. */
+  destination: string | null;
+  amount: number;
+  currency: string;
+  /** Null: `HOLD_DEFAULT_MS` after the ledger has accepted it. */
+  expiresAt: number | null;
+  reference: string | null;
+  metadata: Readonly<Record<string, string>> | null;
+}
+
+/** How long a hold stays open if the client sets no end, ms. */
+export const HOLD_DEFAULT_MS = 7 * 24 * 60 * 60 * 1000;
+/** How far Redis's clock may be ahead of the pod's before nothing expires by it, ms. */
+export const CLOCK_AHEAD_MAX_MS = 5000;
+
+/** Why an event is refused. Those that begin with `hold_` concern no other call. */
+export type HoldRefusal = Refusal | 'hold_not_open' | 'hold_expired' | 'hold_exceeded' | 'hold_not_allowed';
+
+/** The account whose money is held, with what is held of it by all its open holds. */
+type Holder = Pick<Account, 'currency' | 'status' | 'balance' | 'overdraftLimit' | 'external'> & { held: number };
+type Destination = Pick<Account, 'currency' | 'status' | 'balance'>;
+
+/** An event that may happen: the hold after it, and how much `held` changes. */
+export interface HoldStep {
+  hold: HoldState;
+  heldChange: number;
+}
+/** The same for a capture, with the amount that leaves the balance. */
+export interface CaptureStep extends HoldStep {
+  amount: number;
+}
+
+/** What is reserved by a hold: 0 unless it is open. */
+export const leftOf = ({ status, amount, captured }: HoldState): number => (status === 'OPEN' ? amount - captured : 0);
+
+/** @param destination null if the hold leaves it open */
+export function decidePlacing(
+  { amount, currency, expiresAt }: Pick<HoldOrder, 'amount' | 'currency' | 'expiresAt'>,
+  account: Holder,
+  destination: Destination | null,
+  now: number,
+): HoldStep | HoldRefusal {
+  if (account.currency !== currency || (destination && destination.currency !== currency)) return 'currency_mismatch';
+  if (account.status === 'CLOSED' || destination?.status === 'CLOSED') return 'account_closed';
+  if (account.status === 'FROZEN') return 'account_frozen';
+  if (account.status === 'SUSPENDED') return 'account_suspended';
+  if (account.external) return 'hold_not_allowed';
+  if (expiresAt !== null && expiresAt <= now) return 'hold_expired';
+  const refusal = raiseRefusal(account, amount);
+  if (refusal) return refusal;
+  const hold = {
+    amount,
+    captured: 0,
+    expiresAt: expiresAt ?? now + HOLD_DEFAULT_MS,
+    status: 'OPEN',
+    revision: 1,
+  } as const;
+  return { hold, heldChange: amount };
+}
+
+/** New values; null leaves one as it is. */
+export interface HoldChange {
+  amount: number | null;
+  expiresAt: number | null;
+  /** From If-Match. */
+  expectedRevision: number;
+}
+
+export function decideChange(
+  hold: HoldState,
+  { amount, expiresAt, expectedRevision }: HoldChange,
+  account: Holder,
+  now: number,
+): HoldStep | HoldRefusal | 'hold_changed' {
+  const closed = closedRefusal(hold, now);
+  if (closed) return closed;
+  if (hold.revision !== expectedRevision) return 'hold_changed';
+  if (account.status === 'FROZEN') return 'account_frozen';
+  if (expiresAt !== null && expiresAt <= now) return 'hold_expired';
+  const after = amount ?? hold.amount;
+  const heldChange = after - hold.amount;
+  if (heldChange > 0 && account.status === 'SUSPENDED') return 'account_suspended';
+  // Nothing would be left of it: that is a void, or a final capture.
+  if (after <= hold.captured) return 'hold_exceeded';
+  const refusal = heldChange > 0 ? raiseRefusal(account, heldChange) : null;
+  if (refusal) return refusal;
+  const changed = { ...hold, amount: after, expiresAt: expiresAt ?? hold.expiresAt, revision: hold.revision + 1 };
+  return { hold: changed, heldChange };
+}
+
+/** What a capture asks for. */
+export interface CaptureTerms {
+  /** Null: all that is left. */
+  amount: number | null;
+  /** Releases what is left after it. */
+  final: boolean;
+}
+
+export function decideCapture(
+  hold: HoldState,
+  { amount: asked, final }: CaptureTerms,
+  account: Holder,
+  destination: Destination,
+  now: number,
+): CaptureStep | HoldRefusal {
+  const closed = closedRefusal(hold, now);
+  if (closed) return closed;
+  if (destination.currency !== account.currency) return 'currency_mismatch';
+  if (destination.status === 'CLOSED') return 'account_closed';
+  if (account.status === 'FROZEN' || destination.status === 'FROZEN') return 'account_frozen';
+  const left = leftOf(hold);
+  const amount = asked ?? left;
+  if (amount > left) return 'hold_exceeded';
+  if (destination.balance + amount > Number.MAX_SAFE_INTEGER) return 'balance_out_of_range';
+  const isLast = final || amount === left;
+  const captured = hold.captured + amount;
+  const status = isLast ? 'CAPTURED' : 'OPEN';
+  return {
+    hold: { ...hold, captured, status, revision: hold.revision + 1 },
+    heldChange: isLast ? -left : -amount,
+    amount,
+  };
+}
+
+/** Null if the hold is voided already: nothing changes. */
+export function decideVoid(hold: HoldState): HoldStep | HoldRefusal | null {
+  if (hold.status === 'VOIDED') return null;
+  return hold.status === 'OPEN' ? ended(hold, 'VOIDED') : 'hold_not_open';
+}
+
+/** Null if it is not open, or not due. */
+export function decideExpiry(hold: HoldState, now: number): HoldStep | null {
+  return hold.status === 'OPEN' && now >= hold.expiresAt ? ended(hold, 'EXPIRED') : null;
+}
+
+/**
+ * Whether a decision that rests on this hold being due must not be made: it is due by the ledger's time only because a
+ * store's clock is ahead. @param podNow by the pod's own clock, ms
+ */
+export const isClockUnsure = ({ expiresAt }: Pick<HoldState, 'expiresAt'>, now: number, podNow: number): boolean =>
+  now >= expiresAt && now - podNow > CLOCK_AHEAD_MAX_MS && podNow < expiresAt;
+
+const ended = (hold: HoldState, status: 'VOIDED' | 'EXPIRED'): HoldStep => ({
+  hold: { ...hold, status, revision: hold.revision + 1 },
+  heldChange: -leftOf(hold),
+});
+
+/** From `expiresAt` on a hold counts as expired, whether or not that is in the journal yet. */
+function closedRefusal(hold: HoldState, now: number): HoldRefusal | null {
+  if (hold.status === 'EXPIRED') return 'hold_expired';
+  if (hold.status !== 'OPEN') return 'hold_not_open';
+  return now >= hold.expiresAt ? 'hold_expired' : null;
+}
+
+/** Sums of exact numbers are only compared: one outside the exact range may be rounded, but never back into it. */
+function raiseRefusal({ balance, held, overdraftLimit }: Holder, amount: number): HoldRefusal | null {
+  if (balance - held - amount < -overdraftLimit) return 'insufficient_funds';
+  return held + amount > Number.MAX_SAFE_INTEGER ? 'balance_out_of_range' : null;
+}
