@@ -58,8 +58,11 @@ export const sumOf = (counts: ReadonlyMap<string, number>): number => [...counts
 /** Answers without an outcome that a fault may cause: none, or broken connections. */
 export const NONE = /^$/;
 export const BROKEN = /^(ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
-/** MySQL is unavailable: requests that need it get an error, also if they waited for it. */
-export const WITHOUT_MYSQL = /^(database_unavailable|504 outcome_unknown)$/;
+/**
+ * MySQL is unavailable: requests that need it get an error, also if they waited for it. `overloaded` when MySQL has just
+ * returned, and as many requests as may wait for it are still waiting.
+ */
+export const WITHOUT_MYSQL = /^(database_unavailable|overloaded|504 outcome_unknown)$/;
 /** The ledger is closed for longer than a request is held. */
 export const CLOSED =
   /^(ledger_closed|ledger_switching|504 outcome_unknown|ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;

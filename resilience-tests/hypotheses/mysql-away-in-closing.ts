@@ -9,7 +9,8 @@ export const mysqlAwayInClosing: Hypothesis<Ground<Cluster>> = {
   expectation:
     'MySQL is killed for 30 s while the pods hand over their records, and one of the pods is paused. They hand over everything later.',
   pauseMsMax: 60_000,
-  errorsAllowed: /^(database_unavailable|ledger_switching|ledger_closed|504 outcome_unknown|no answer in time)$/,
+  errorsAllowed:
+    /^(database_unavailable|overloaded|ledger_switching|ledger_closed|504 outcome_unknown|no answer in time)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
   load: BUSY_LOAD,
   ground: () => ownCluster(),

@@ -10,7 +10,7 @@ export const mysqlAwayInDirect: Hypothesis<Ground<Cluster>> = {
   expectation:
     'While Redis is unavailable and MySQL has the authority, MySQL is killed for 30 s. All requests stop, and nothing is lost.',
   pauseMsMax: 45_000,
-  errorsAllowed: /^(database_unavailable|ledger_switching|504 outcome_unknown)$/,
+  errorsAllowed: /^(database_unavailable|overloaded|ledger_switching|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
   load: BUSY_LOAD,
   ground: () => ownCluster(),

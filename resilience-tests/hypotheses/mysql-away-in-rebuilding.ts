@@ -8,7 +8,7 @@ export const mysqlAwayInRebuilding: Hypothesis<Ground<Cluster>> = {
   name: 'mysql-away-in-rebuilding',
   expectation: 'MySQL is killed for 30 s while the authority is returning to Redis. The return completes later.',
   pauseMsMax: 60_000,
-  errorsAllowed: /^(database_unavailable|ledger_switching|504 outcome_unknown)$/,
+  errorsAllowed: /^(database_unavailable|overloaded|ledger_switching|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
   load: BUSY_LOAD,
   ground: () => ownCluster(),
