@@ -38,7 +38,7 @@ const LAYERS = {
     'ledger/direct',
   ],
 
-  // The journal's way to MySQL, who may change balances, and what runs on a schedule.
+  // How the journal gets to MySQL, who may change balances, and what runs on a schedule.
   sync: ['kernel', 'domain', 'journal'],
   authority: ['domain', 'journal', 'journal/recovery'],
   'authority/pod': ['kernel', 'domain', 'journal', 'ledger/epoch', 'authority'],

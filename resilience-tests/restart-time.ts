@@ -60,7 +60,7 @@ const stop = new AbortController();
 setMaxListeners(0, stop.signal); // every worker waits for it
 const running = new Load(client, new Recorder(population.accounts), population).run(STEADY_LOAD, stop.signal);
 await measure('Redis has the authority, 400 requests/s', cluster.pod(0));
-// A pod that died just before Redis would keep the ledger closed: so its previous ids must have been retired first.
+// A pod that died just before Redis would keep the ledger closed, so its previous ids must have been retired first.
 await until(
   'the dead are retired',
   RETIRED_MS_MAX,

@@ -56,7 +56,7 @@ describe('decidePlacing', () => {
     ['what the balance has left', { balance: 100, held: 40 }, 60],
     ['the overdraft limit', { balance: -20, held: 30, overdraftLimit: 100 }, 50],
     ['a floor above zero', { balance: 100, held: 10, overdraftLimit: -80 }, 10],
-  ])('reserves up to %s, and not one more', (_, account, amount) => {
+  ])('reserves up to %s, and not one unit more', (_, account, amount) => {
     expect(isStep(decidePlacing(order(amount), holder(account), null, NOW))).toBe(true);
     expect(decidePlacing(order(amount + 1), holder(account), null, NOW)).toBe('insufficient_funds');
   });
@@ -77,7 +77,7 @@ describe('decidePlacing', () => {
     expect(decidePlacing(order(10, different), holder(account), other, NOW)).toBe(refusal);
   });
 
-  it('does not look at whether the destination could be credited today', () => {
+  it('does not check whether the destination can be credited', () => {
     expect(isStep(decidePlacing(order(10), holder(), accountOf('b', { status: 'FROZEN' }), NOW))).toBe(true);
   });
 });
@@ -108,7 +108,7 @@ describe('decideChange', () => {
     expect(decideChange(open(), change(51), holder({ balance: 0, held: 50 }), NOW)).toBe('insufficient_funds');
   });
 
-  it('leaves more than what was captured', () => {
+  it('keeps the amount above what was captured', () => {
     const hold = open({ captured: 20 });
     expect(decideChange(hold, change(21), holder({ held: 30 }), NOW)).toMatchObject({ heldChange: -29 });
     expect(decideChange(hold, change(20), holder({ held: 30 }), NOW)).toBe('hold_exceeded');
@@ -156,7 +156,7 @@ describe('decideCapture', () => {
     expect(step).toMatchObject({ hold: { status: 'CAPTURED' }, heldChange: -50 });
   });
 
-  it('looks neither at the floor nor at a suspension', () => {
+  it('ignores the floor and a suspension', () => {
     const account = holder({ balance: -100, held: 50, overdraftLimit: 0, status: 'SUSPENDED' });
     expect(isStep(decideCapture(open(), { amount: null, final: true }, account, destination, NOW))).toBe(true);
   });
@@ -186,7 +186,7 @@ describe('decideVoid and decideExpiry', () => {
     expect(decideExpiry(hold, NOW + 1)).toEqual({ hold: open({ ...ended, status: 'EXPIRED' }), heldChange: -30 });
   });
 
-  it('leave a hold as it is that is voided already, or not due', () => {
+  it('leave a hold unchanged if it is already voided, or not due', () => {
     expect(decideVoid(open({ status: 'VOIDED' }))).toBeNull();
     expect(decideExpiry(open(), NOW)).toBeNull();
   });
@@ -198,7 +198,7 @@ describe('decideVoid and decideExpiry', () => {
 });
 
 describe('isClockUnsure', () => {
-  it('holds only if the hold is due by a clock that is far ahead of the pod’s', () => {
+  it('is true only if the hold is due by a clock that is far ahead of the pod’s', () => {
     const hold = { expiresAt: NOW };
     expect(isClockUnsure(hold, NOW + CLOCK_AHEAD_MAX_MS, NOW - 1)).toBe(true);
     expect(isClockUnsure(hold, NOW + CLOCK_AHEAD_MAX_MS - 1, NOW - 1)).toBe(false);
@@ -207,7 +207,7 @@ describe('isClockUnsure', () => {
   });
 });
 
-/** What may happen to an account with holds, on times that may repeat but not decrease. */
+/** What may happen to an account with holds, at times that may repeat but not decrease. */
 const anyEvent = fc.record({
   what: fc.constantFrom('place', 'place', 'change', 'capture', 'capture', 'void', 'expire', 'limit', 'status'),
   n: fc.nat(3),
@@ -248,7 +248,7 @@ function stepOf(
   return isStep(step) ? step : null;
 }
 
-it('keeps held equal to what is left of the open holds, and the floor, in any history', () => {
+it('in any history, held equals what is left of the open holds, and the floor is kept', () => {
   const seen = new Set<string>();
   fc.assert(
     fc.property(fc.array(anyEvent, { maxLength: 60 }), (events) => {

@@ -19,10 +19,10 @@ import type { Account, Origin } from './types.ts';
  */
 export type HoldStatus = 'OPEN' | 'CAPTURED' | 'VOIDED' | 'EXPIRED';
 
-/** What of a hold changes. */
+/** The part of a hold that changes. */
 export interface HoldState {
   status: HoldStatus;
-  /** The amount reserved at first, as last changed: > 0. */
+  /** The reserved amount, as placed or last changed: > 0. */
   amount: number;
   /** The sum of its captures. */
   captured: number;
@@ -31,7 +31,7 @@ export interface HoldState {
   revision: number;
 }
 
-/** What never changes, as sent. */
+/** The part that never changes, as sent. */
 export interface HoldOrder extends Origin {
   holdId: string;
   account: string;
@@ -50,10 +50,10 @@ export const HOLD_DEFAULT_MS = 7 * 24 * 60 * 60 * 1000;
 /** How far Redis's clock may be ahead of the pod's before nothing expires by it, ms. */
 export const CLOCK_AHEAD_MAX_MS = 5000;
 
-/** Why an event is refused. Those that begin with `hold_` concern no other call. */
+/** Why an event is refused. Those that begin with `hold_` are returned by no other call. */
 export type HoldRefusal = Refusal | 'hold_not_open' | 'hold_expired' | 'hold_exceeded' | 'hold_not_allowed';
 
-/** The account whose money is held, with what is held of it by all its open holds. */
+/** The account whose money is held, with the sum of all its open holds. */
 type Holder = Pick<Account, 'currency' | 'status' | 'balance' | 'overdraftLimit' | 'external'> & { held: number };
 type Destination = Pick<Account, 'currency' | 'status' | 'balance'>;
 
@@ -159,7 +159,7 @@ export function decideCapture(
   };
 }
 
-/** Null if the hold is voided already: nothing changes. */
+/** Null if the hold is already voided: nothing changes. */
 export function decideVoid(hold: HoldState): HoldStep | HoldRefusal | null {
   if (hold.status === 'VOIDED') return null;
   return hold.status === 'OPEN' ? ended(hold, 'VOIDED') : 'hold_not_open';
@@ -171,8 +171,8 @@ export function decideExpiry(hold: HoldState, now: number): HoldStep | null {
 }
 
 /**
- * Whether a decision that rests on this hold being due must not be made: it is due by the ledger's time only because a
- * store's clock is ahead. @param podNow by the pod's own clock, ms
+ * True if no decision may be based on this hold being due: it is due by the ledger's time only because a store's clock
+ * is ahead. @param podNow by the pod's own clock, ms
  */
 export const isClockUnsure = ({ expiresAt }: Pick<HoldState, 'expiresAt'>, now: number, podNow: number): boolean =>
   now >= expiresAt && now - podNow > CLOCK_AHEAD_MAX_MS && podNow < expiresAt;

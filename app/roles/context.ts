@@ -126,7 +126,7 @@ export async function createContext(config: Config, clock: Clock = systemClock):
   return context;
 }
 
-/** The pools: what one of them is busy with does not delay the others. */
+/** Separate pools, so that work in one of them does not delay the others. */
 function openDatabases({ mysql }: Config, metrics: Metrics, detector: Detector) {
   const shared = {
     url: mysql.url,

@@ -372,7 +372,7 @@ const NEXT = {
   REBUILDING: { activate: 6, move: 1, apply: 1, register: 1, flush: 0.5 },
 } satisfies Record<Mode, Partial<Record<Step, number>>>;
 
-it('the tables do what the statements do, over random histories', { timeout: 1_800_000 }, async () => {
+it('the simulated tables behave like the SQL statements, over random histories', { timeout: 1_800_000 }, async () => {
   const said = new Map<string, number>();
   for (let run = 1; run <= RUNS; run++) {
     await db.reset(0, 'DIRECT');

@@ -153,7 +153,7 @@ describe('closing', () => {
     expect([await transfer(world, a), await transfer(a, world)]).toEqual(['account_closed', 'account_closed']);
   });
 
-  it('remains closed after a trip through MySQL into a new epoch', async () => {
+  it('remains closed in MySQL and in the next epoch', async () => {
     await change({ status: 'CLOSED' });
     await stage.flush();
     await stage.begin();

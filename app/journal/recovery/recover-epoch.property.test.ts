@@ -109,7 +109,7 @@ describe('The recovery of any history that all pods have handed over', () => {
       expect(after).toEqual(lived.accountsAt(({ seq }) => seq <= recovered.highestKnownSeq));
     }));
 
-  it('and that of the rest of its journal later together give exactly the journal', () =>
+  it('together with a later recovery of the rest of its journal, gives exactly the journal', () =>
     each((lived, recovered) => {
       if (recovered.cursor === recovered.highestKnownSeq) return;
       const applied = appliedBy(recovered, lived);

@@ -219,7 +219,7 @@ describe('recoverEpoch, when seqs are missing', () => {
     expect(recovered.unsettled.map(({ id }) => id)).toEqual(['t1', 't2']);
   });
 
-  it('holds a debit that needed a raise of the limit that is missing', async () => {
+  it('holds a debit that relied on a missing raise of the limit', async () => {
     await journal(['t1', 'world', 'ada']);
     await epoch.change(CHANGE_ID, 'ada', { overdraftLimit: 500 });
     const entries = await journal(['t2', 'ada', 'bob', 400], ['t3', 'world', 'cy']);

@@ -37,7 +37,7 @@ const NOTHING = {
 };
 const bare = (status: number, detail: number, seq: number): ResultRecord => ({ status, detail, seq, ...NOTHING });
 
-/** What the model of the cache keeps of an epoch: its accounts, ids and journal, and how calls change them. */
+/** What the model of the cache stores about an epoch: its accounts, ids and journal, and how calls change them. */
 export class ModelEpoch {
   readonly marker: string;
   readonly pods = new Map<string, 'live' | 'retired'>();

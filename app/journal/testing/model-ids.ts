@@ -4,7 +4,7 @@ const highest = (ids: Map<string, number>): number => Math.max(0, ...ids.values(
 
 /** The ids that the model of an epoch remembers, each with its seq: those of UUIDv7 by time, all others by generation. */
 export class ModelIds {
-  /** All later UUIDv7 are remembered; for other ids, MySQL may have to be asked. */
+  /** All later UUIDv7 are remembered; for other ids, MySQL may have to be queried. */
   lookupHorizon: number;
   readonly #buckets = new Map<number, Map<string, number>>();
   #others = new Map<string, number>();
@@ -35,7 +35,7 @@ export class ModelIds {
     return bucket === null ? undefined : this.#buckets.get(bucket)?.get(`#${changeId}`);
   }
 
-  /** @param key what it is found by: an account change has a `#` before its id */
+  /** @param key the key under which it is stored: an account change has a `#` before its id */
   add(id: string, seq: number, key = id): void {
     const bucket = this.#bucketOf(id);
     if (bucket === null) {

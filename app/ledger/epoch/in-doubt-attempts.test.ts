@@ -121,7 +121,7 @@ describe('a pod id that is retired', () => {
     expect(attempts.none).toBe(true);
   });
 
-  it('also ends attempts that are left under it only later, like one whose reply came too late', () => {
+  it('also ends attempts that were left under it after its retirement, such as one whose reply came too late', () => {
     const attempts = new InDoubtAttempts();
     const late = [attempt('one')];
     attempts.begin(late);
