@@ -59,7 +59,17 @@ export class IntegrityError extends Error {
  * @throws IntegrityError
  */
 export function batchOf(entries: readonly JournalEntry[], epoch: number, afterSeq: number): FlushBatch {
-  const batch: FlushBatch = {
+  const batch = emptyBatch(epoch, afterSeq);
+  for (const entry of entries) {
+    if (entry.kind === 'account-change') takeChange(batch, entry);
+    else takeTransfers(batch, entry);
+  }
+  batch.moves = movesOf(batch.outcomes);
+  return batch;
+}
+
+export function emptyBatch(epoch: number, afterSeq: number): FlushBatch {
+  return {
     epoch,
     afterSeq,
     lastSeq: afterSeq,
@@ -69,12 +79,6 @@ export function batchOf(entries: readonly JournalEntry[], epoch: number, afterSe
     idTimeMax: 0,
     traces: new Set(),
   };
-  for (const entry of entries) {
-    if (entry.kind === 'account-change') takeChange(batch, entry);
-    else takeTransfers(batch, entry);
-  }
-  batch.moves = movesOf(batch.outcomes);
-  return batch;
 }
 
 function takeSeq(batch: FlushBatch, seq: number): void {

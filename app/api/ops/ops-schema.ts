@@ -18,18 +18,20 @@ export const Unsettled = z.looseObject({}).meta({
     'What is waiting for a journal: pods that have not handed over their records (`undrainedPods`), frozen accounts and ids without a known outcome, plus what was dropped earlier. Each list has its total and at most 1,000 items; the list of dropped items also at most 1 MiB.',
 });
 
+const Reason = z
+  .string()
+  .trim()
+  .min(10)
+  .max(200)
+  .meta({ description: 'The reason, in a sentence; it is recorded with your name.' });
+
 export const LossAcceptanceRequest = z
   .strictObject({
     epoch: z.int().min(0).meta({
       description:
         'The epoch of the authority that `GET /v1/ops/unsettled` returned; the request is refused if it has changed since.',
     }),
-    reason: z
-      .string()
-      .trim()
-      .min(10)
-      .max(200)
-      .meta({ description: 'The reason, in a sentence; it is recorded with your name.' }),
+    reason: Reason,
   })
   .meta({ id: 'LossAcceptanceRequest' });
 
@@ -40,12 +42,7 @@ export const RedisTakeoverRequest = z
       .regex(/^[0-9a-f]{32}$/)
       .nullable()
       .meta({ description: '`redisOwner.owner` from `GET /v1/ops/status`; null if the Redis is unclaimed.' }),
-    reason: z
-      .string()
-      .trim()
-      .min(10)
-      .max(200)
-      .meta({ description: 'The reason, in a sentence; it is recorded with your name.' }),
+    reason: Reason,
   })
   .meta({ id: 'RedisTakeoverRequest' });
 

@@ -2,6 +2,7 @@ import type { MovedBy } from '../../domain/authority.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import {
   type AccountMove,
+  emptyBatch,
   type FlushBatch,
   IntegrityError,
   type JournaledChange,
@@ -113,18 +114,8 @@ export function upToGap(items: readonly Journaled[], after: number): Journaled[]
 
 /** The entries that follow the cursor without a gap, as the flush would write them. @param items in order of seq */
 export function batchUpToGap(items: readonly Journaled[], cursor: { epoch: number; seq: number }): FlushBatch {
-  const { epoch, seq: afterSeq } = cursor;
-  const batch: FlushBatch = {
-    epoch,
-    afterSeq,
-    lastSeq: afterSeq,
-    outcomes: [],
-    changes: [],
-    moves: [],
-    idTimeMax: 0,
-    traces: new Set(),
-  };
-  for (const one of upToGap(items, afterSeq)) {
+  const batch = emptyBatch(cursor.epoch, cursor.seq);
+  for (const one of upToGap(items, cursor.seq)) {
     batch.lastSeq = one.seq;
     batch.idTimeMax = laterIdTime(batch.idTimeMax, one.id);
     if (one.kind === 'transfers') batch.outcomes.push(one.outcome);

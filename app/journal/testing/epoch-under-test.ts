@@ -1,3 +1,4 @@
+import { accountOf, orderOf } from '../../domain/testing/orders.ts';
 import type { Account, AccountStatus, TransferOrder } from '../../domain/types.ts';
 import type { ApplyItem, CacheKeeper, CacheServer, Caller, KeeperCaller } from '../cache-port.ts';
 import { encodeOrder, statusNumber } from '../codec.ts';
@@ -8,35 +9,11 @@ export const REPLID = 'a'.repeat(40);
 export const ACCEPTED_AT = Date.UTC(2026, 0, 31, 12);
 
 export function account(accountId: string, fields: Partial<Account> = {}): Account {
-  return {
-    accountId,
-    currency: 'EUR',
-    external: accountId === 'world',
-    balance: 0,
-    version: 0,
-    overdraftLimit: 0,
-    status: 'ACTIVE',
-    settingsVersion: 1,
-    ...fields,
-  };
+  return accountOf(accountId, { external: accountId === 'world', ...fields });
 }
 
 export function order(transactionId: string, fields: Partial<TransferOrder> = {}): TransferOrder {
-  return {
-    kind: 'transfer',
-    transactionId,
-    source: 'world',
-    destination: 'ada',
-    amount: 100,
-    currency: 'EUR',
-    timestamp: null,
-    reference: null,
-    metadata: null,
-    reverses: null,
-    user: 'tester',
-    correlationId: 'c-1',
-    ...fields,
-  };
+  return orderOf({ transactionId, destination: 'ada', correlationId: 'c-1', ...fields });
 }
 
 export function itemOf(one: TransferOrder, acceptedAt = ACCEPTED_AT): ApplyItem {
