@@ -75,10 +75,12 @@ const account = (index: number): Account => ({
   currency: 'EUR',
   external: true,
   balance: 0,
+  held: 0,
   version: 0,
   overdraftLimit: 0,
   status: 'ACTIVE',
   settingsVersion: 1,
+  limits: null,
 });
 const accounts = Array.from({ length: ACCOUNTS }, (_, index) => account(index));
 const nothing = {

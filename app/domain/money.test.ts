@@ -67,10 +67,12 @@ describe('formatSum', () => {
   it('is exact even beyond 2^53', () => {
     fc.assert(
       fc.property(code, fc.maxSafeInteger(), amount, (currency, balance, limit) => {
-        expect(formatSum(balance, limit, currency)).toBe(formatAmount(BigInt(balance) + BigInt(limit), currency));
+        expect(formatSum(currency, balance, limit)).toBe(formatAmount(BigInt(balance) + BigInt(limit), currency));
       }),
     );
-    expect(formatSum(MAX, MAX, 'EUR')).toBe('180143985094819.82');
+    expect(formatSum('EUR', MAX, MAX)).toBe('180143985094819.82');
+    expect(formatSum('EUR', MAX, -MAX, MAX)).toBe('90071992547409.91');
+    expect(formatSum('EUR', -MAX, -MAX, MAX)).toBe('-90071992547409.91');
   });
 });
 

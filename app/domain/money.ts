@@ -87,10 +87,18 @@ export function formatAmount(minor: number | bigint, currency: string): string {
   return `${negative ? '-' : ''}${unsigned.slice(0, cut)}.${unsigned.slice(cut)}`;
 }
 
-/** Formats a + b exactly, even if the sum (a balance and its overdraft limit) is beyond 2^53. */
-export function formatSum(a: number, b: number, currency: string): string {
-  const sum = a + b;
-  return formatAmount(Number.isSafeInteger(sum) ? sum : BigInt(a) + BigInt(b), currency);
+/** Formats a sum exactly, even if it (a balance and its overdraft limit) is beyond 2^53. */
+export function formatSum(currency: string, ...amounts: number[]): string {
+  let sum = 0;
+  for (const amount of amounts) {
+    sum += amount;
+    if (!Number.isSafeInteger(sum))
+      return formatAmount(
+        amounts.reduce((a, b) => a + BigInt(b), 0n),
+        currency,
+      );
+  }
+  return formatAmount(sum, currency);
 }
 
 function malformed(): Problem {

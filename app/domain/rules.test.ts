@@ -17,7 +17,7 @@ function meant(source: Account, destination: Account, amount: number, currency: 
     ['account_closed', either((account) => account.status === 'CLOSED')],
     ['account_frozen', either((account) => account.status === 'FROZEN')],
     ['account_suspended', source.status === 'SUSPENDED'],
-    ['insufficient_funds', !source.external && left + BigInt(source.overdraftLimit) < 0n],
+    ['insufficient_funds', !source.external && left - BigInt(source.held) + BigInt(source.overdraftLimit) < 0n],
     ['balance_out_of_range', left < -BigInt(MAX) || right > BigInt(MAX)],
   ];
   return rules.find(([, applies]) => applies)?.[0] ?? null;
@@ -37,6 +37,7 @@ const anyParty = fc
     >,
     external: fc.boolean(),
     balance: money,
+    held: fc.constantFrom(0, 0, 1, 40),
     overdraftLimit: money.map(Math.abs),
   })
   .map((different) => party(different));
@@ -61,6 +62,8 @@ describe('refusalOf', () => {
     ['allows debiting the whole balance', party(), 100, null],
     ['does not allow one unit more', party(), 101, 'insufficient_funds'],
     ['adds the overdraft limit', party({ overdraftLimit: 5 }), 105, null],
+    ['leaves what is held', party({ held: 30 }), 71, 'insufficient_funds'],
+    ['leaves no more than what is held', party({ held: 30 }), 70, null],
     ['does not go beyond the overdraft limit', party({ overdraftLimit: 5 }), 106, 'insufficient_funds'],
     ['lets an external account go below zero', party({ external: true, balance: 0 }), MAX, null],
     ['does not let it go below −(2^53 − 1)', party({ external: true, balance: -MAX }), 1, 'balance_out_of_range'],
@@ -100,6 +103,7 @@ describe('changeRefusalOf', () => {
     expect(change({ balance: 0 }, { status: 'CLOSED' })).toBeNull();
     expect(change({ balance: 1 }, { status: 'CLOSED' })).toBe('account_not_empty');
     expect(change({ balance: -1 }, { status: 'CLOSED' })).toBe('account_not_empty');
+    expect(change({ balance: 0, held: 1 }, { status: 'CLOSED' })).toBe('account_not_empty');
     expect(change({ balance: 1 }, { status: 'FROZEN' })).toBeNull();
   });
 

@@ -5,7 +5,7 @@ import type { Account, AccountStatus } from './types.ts';
  * The rules of a transfer, implemented in TypeScript (for MySQL and for models) and again in Lua
  * (app/redis/lua/includes/rules.lua); a test compares the two over random histories.
  */
-type Party = Pick<Account, 'currency' | 'status' | 'balance' | 'overdraftLimit' | 'external'>;
+type Party = Pick<Account, 'currency' | 'status' | 'balance' | 'held' | 'overdraftLimit' | 'external'>;
 
 /** Null if the transfer is allowed, otherwise the refusal. Money in minor units; all inputs are safe integers. */
 export function refusalOf(source: Party, destination: Party, amount: number, currency: string): Refusal | null {
@@ -14,7 +14,7 @@ export function refusalOf(source: Party, destination: Party, amount: number, cur
   if (source.status === 'FROZEN' || destination.status === 'FROZEN') return 'account_frozen';
   if (source.status === 'SUSPENDED') return 'account_suspended';
   const left = source.balance - amount;
-  if (!source.external && left < -source.overdraftLimit) return 'insufficient_funds';
+  if (!source.external && left - source.held < -source.overdraftLimit) return 'insufficient_funds';
   // Sums of two exact numbers are only compared: a sum outside the exact range may be rounded, but never back into it.
   if (left < -Number.MAX_SAFE_INTEGER || destination.balance + amount > Number.MAX_SAFE_INTEGER) {
     return 'balance_out_of_range';
@@ -26,10 +26,10 @@ export type ChangeRefusal = 'settings_version_mismatch' | 'account_closed' | 'ac
 
 /**
  * Whether an account may get these settings: null, or the reason why not. Closing is permanent, and allowed only at a
- * balance of zero.
+ * balance of zero with nothing held.
  */
 export function changeRefusalOf(
-  account: Pick<Account, 'status' | 'balance' | 'settingsVersion'>,
+  account: Pick<Account, 'status' | 'balance' | 'held' | 'settingsVersion'>,
   wanted: { status: AccountStatus | undefined; expectedSettingsVersion: number | undefined },
 ): ChangeRefusal | null {
   const { status, expectedSettingsVersion } = wanted;
@@ -37,6 +37,6 @@ export function changeRefusalOf(
     return 'settings_version_mismatch';
   }
   if (account.status === 'CLOSED') return 'account_closed';
-  if (status === 'CLOSED' && account.balance !== 0) return 'account_not_empty';
+  if (status === 'CLOSED' && (account.balance !== 0 || account.held !== 0)) return 'account_not_empty';
   return null;
 }

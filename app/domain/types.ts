@@ -1,3 +1,4 @@
+import type { AccountLimits } from './limits.ts';
 import type { Refusal } from './problem.ts';
 
 /**
@@ -77,10 +78,14 @@ export interface Account {
   currency: string;
   external: boolean;
   balance: number;
+  /** Reserved by open holds: part of the balance, but not available. */
+  held: number;
   version: number;
   overdraftLimit: number;
   status: AccountStatus;
   settingsVersion: number;
+  /** Null if it has none: then nothing is counted either. */
+  limits: AccountLimits | null;
 }
 
 /** An account as read, and where it was read from. */

@@ -1,5 +1,5 @@
 import type { Account } from '../domain/types.ts';
-import type { CachedAccount } from '../journal/codec.ts';
+import type { CachedAccount } from '../journal/account-codec.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { CachePages, Drift } from './drift.ts';
 import type { LedgerPages } from './ledger-history.ts';

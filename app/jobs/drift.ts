@@ -1,4 +1,4 @@
-import type { CachedAccount } from '../journal/codec.ts';
+import type { CachedAccount } from '../journal/account-codec.ts';
 
 /** An account that is inconsistent. Money in minor units. */
 export interface Drift {

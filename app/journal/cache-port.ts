@@ -1,5 +1,6 @@
 import type { Account, TransferOrder } from '../domain/types.ts';
-import type { CachedAccount, Head, ResultRecord } from './codec.ts';
+import type { CachedAccount } from './account-codec.ts';
+import type { Head, ResultRecord } from './codec.ts';
 import type { JournalEntry } from './journal-entry.ts';
 
 /**

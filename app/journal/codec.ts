@@ -1,5 +1,5 @@
 import { REFUSALS, type Refusal } from '../domain/problem.ts';
-import type { Account, AccountStatus, Outcome, TransferOrder } from '../domain/types.ts';
+import type { AccountStatus, Outcome, TransferOrder } from '../domain/types.ts';
 import type { JournalEntry } from './journal-entry.ts';
 
 /** The byte layouts shared with the Lua scripts: see lua/includes/layout.lua. Little endian. */
@@ -17,43 +17,6 @@ export function refusalName(code: number): Refusal {
   return name;
 }
 export const refusalNumber = (refusal: Refusal): number => REFUSALS.indexOf(refusal) + 1;
-
-export const ACCOUNT_BYTES = 42;
-
-export interface CachedAccount extends Account {
-  /** Changed in this epoch; clean again once the cursor has passed `seq`. */
-  modified: boolean;
-  seq: number;
-}
-
-export function encodeAccount(account: Account, seq = 0, modified = false): Buffer {
-  const bytes = Buffer.allocUnsafe(ACCOUNT_BYTES);
-  bytes.writeDoubleLE(account.balance, 0);
-  bytes.writeDoubleLE(account.version, 8);
-  bytes.writeDoubleLE(account.overdraftLimit, 16);
-  bytes.writeUInt32LE(account.settingsVersion, 24);
-  bytes[28] = statusNumber(account.status);
-  bytes[29] = account.external ? 1 : 0;
-  bytes[30] = modified ? 1 : 0;
-  bytes.write(account.currency, 31, 3, 'latin1');
-  bytes.writeDoubleLE(seq, 34);
-  return bytes;
-}
-
-export function decodeAccount(accountId: string, bytes: Buffer, at = 0): CachedAccount {
-  return {
-    accountId,
-    balance: bytes.readDoubleLE(at),
-    version: bytes.readDoubleLE(at + 8),
-    overdraftLimit: bytes.readDoubleLE(at + 16),
-    settingsVersion: bytes.readUInt32LE(at + 24),
-    status: statusName(bytes.readUInt8(at + 28)),
-    external: bytes.readUInt8(at + 29) === 1,
-    modified: bytes.readUInt8(at + 30) === 1,
-    currency: bytes.toString('latin1', at + 31, at + 34),
-    seq: bytes.readDoubleLE(at + 34),
-  };
-}
 
 export const RECORD_BYTES = 50;
 export const RecordStatus = {

@@ -2,14 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bucketEnd, ID_BUCKET_MS, placeOf } from '../domain/ids.ts';
 import { REFUSALS } from '../domain/problem.ts';
+import { anyLimits, NO_LIMITS, NO_USAGE } from '../domain/testing/limits.ts';
 import { accountOf, orderOf } from '../domain/testing/orders.ts';
 import type { TransferOrder } from '../domain/types.ts';
+import { decodeAccount, encodeAccount } from '../journal/account-codec.ts';
 import {
-  ACCOUNT_BYTES,
-  decodeAccount,
   decodeOrders,
   decodeRecord,
-  encodeAccount,
   encodeOrder,
   encodeRecord,
   lastSeqOf,
@@ -33,6 +32,8 @@ describe('an account in bytes', () => {
     const anyAccount = fc.record({
       balance: exact,
       version: fc.maxSafeNat(),
+      held: fc.constantFrom(0, 0, 1, Number.MAX_SAFE_INTEGER),
+      limits: fc.option(anyLimits()),
       overdraftLimit: fc.maxSafeNat(),
       settingsVersion: fc.integer({ min: 0, max: 4_294_967_295 }),
       status: fc.constantFrom('ACTIVE' as const, 'SUSPENDED' as const, 'FROZEN' as const, 'CLOSED' as const),
@@ -43,10 +44,19 @@ describe('an account in bytes', () => {
       fc.property(anyAccount, fc.maxSafeNat(), fc.boolean(), (different, seq, modified) => {
         const account = accountOf('some', different);
         const bytes = encodeAccount(account, seq, modified);
-        expect(bytes).toHaveLength(ACCOUNT_BYTES);
         expect(decodeAccount('some', bytes)).toEqual({ ...account, seq, modified });
+        expect(decodeAccount('some', Buffer.concat([bytes, bytes]), bytes.length, bytes.length).limits).toEqual(
+          account.limits,
+        );
       }),
     );
+  });
+
+  it('takes 42 bytes unless it has held money or limits', () => {
+    const limits = { ...NO_LIMITS, transferMax: 0, usage: NO_USAGE };
+    expect(encodeAccount(accountOf('some'))).toHaveLength(42);
+    expect(encodeAccount(accountOf('some', { held: 1 }))).toHaveLength(50);
+    expect(encodeAccount(accountOf('some', { limits }))).toHaveLength(138);
   });
 });
 

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ID_BUCKET_MS } from '../domain/ids.ts';
 import { ofTestLedger } from '../domain/testing/ledger-id.ts';
+import { anyLimits } from '../domain/testing/limits.ts';
 import type { TransferOrder } from '../domain/types.ts';
 import { type ApplyItem, CacheError } from '../journal/cache-port.ts';
 import { encodeOrder } from '../journal/codec.ts';
@@ -47,6 +48,8 @@ const anyTransfer = fc.record({
 const anyAccount = fc.record({
   accountId: anyAccountId,
   balance: fc.constantFrom(0, 100, -50, MAX, -MAX),
+  held: fc.constantFrom(0, 0, 0, 40, MAX),
+  limits: fc.option(anyLimits(), { freq: 2 }),
   overdraftLimit: fc.constantFrom(0, 0, 70, MAX),
   status: fc.constantFrom('ACTIVE', 'ACTIVE', 'ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED'),
 });
@@ -223,10 +226,12 @@ describe('the Lua scripts and their model', () => {
               currency: 'EUR',
               external: accountId === 'world',
               balance: 0,
+              held: 0,
               version: 0,
               overdraftLimit: accountId === 'c' ? 50 : 0,
               status: 'ACTIVE',
               settingsVersion: 1,
+              limits: null,
             })),
             0,
             100,

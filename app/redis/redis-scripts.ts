@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { bucketEnd, placeOf } from '../domain/ids.ts';
 import type { Account } from '../domain/types.ts';
+import { type CachedAccount, decodeAccount, encodeAccount } from '../journal/account-codec.ts';
 import {
   type ApplyItem,
   type ApplyReply,
@@ -13,18 +14,7 @@ import {
   type KeeperCaller,
   type Ownership,
 } from '../journal/cache-port.ts';
-import {
-  ACCOUNT_BYTES,
-  type CachedAccount,
-  decodeAccount,
-  decodeHead,
-  decodeRecord,
-  encodeAccount,
-  HEAD_BYTES,
-  type Head,
-  RECORD_BYTES,
-  RecordStatus,
-} from '../journal/codec.ts';
+import { decodeHead, decodeRecord, HEAD_BYTES, type Head, RECORD_BYTES, RecordStatus } from '../journal/codec.ts';
 import type { JournalEntry } from '../journal/journal-entry.ts';
 import { packCall, writtenEntries } from './apply-call.ts';
 import { Keys, loadScript, runScript, type ScriptArgument } from './run-script.ts';
@@ -294,9 +284,10 @@ function indexOrAppend(list: string[], value: string): number {
 function decodeAccounts(reply: Buffer, start: number, ids: readonly string[]): (CachedAccount | null)[] {
   let at = start;
   return ids.map((id) => {
-    if (reply[at++] === 0) return null;
-    const account = decodeAccount(id, reply, at);
-    at += ACCOUNT_BYTES;
+    const length = reply.readUInt8(at++);
+    if (length === 0) return null;
+    const account = decodeAccount(id, reply, at, length);
+    at += length;
     return account;
   });
 }

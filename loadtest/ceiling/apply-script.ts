@@ -44,10 +44,12 @@ export class ApplyScript {
         currency: 'EUR',
         external: true,
         balance: 0,
+        held: 0,
         version: 0,
         overdraftLimit: 0,
         status: 'ACTIVE' as const,
         settingsVersion: 1,
+        limits: null,
       }));
       await scripts.install(caller, some, 0, accounts);
     }

@@ -248,7 +248,9 @@ const accountOf = (accountId: string): Account => ({
   external: true,
   overdraftLimit: 0,
   settingsVersion: 1,
+  limits: null,
   balance: 0,
+  held: 0,
   version: 0,
 });
 

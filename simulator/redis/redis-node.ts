@@ -1,4 +1,4 @@
-import type { CachedAccount } from '../../app/journal/codec.ts';
+import type { CachedAccount } from '../../app/journal/account-codec.ts';
 import type { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import type { Random } from '../core/random.ts';
 import type { Scheduler } from '../core/scheduler.ts';

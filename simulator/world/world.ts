@@ -246,10 +246,12 @@ export class World {
         currency: 'EUR',
         external: accountId === 'world',
         balance: 0,
+        held: 0,
         version: 0,
         overdraftLimit: accountId === 'world' ? 0 : overdraftLimit,
         status: 'ACTIVE',
         settingsVersion: 1,
+        limits: null,
       };
       this.history.accounts.push(account);
       this.mysql.tables.accounts.set(accountId, { ...account });

@@ -9,8 +9,10 @@ export const Balance = z
     accountId: Id,
     currency: Currency,
     balance: Money,
+    held: Money.meta({ description: 'Reserved by open holds: part of the balance, but not available.' }),
     available: Money.nullable().meta({
-      description: 'The balance and the overdraft limit. Null for an external account, which has no lower limit.',
+      description:
+        'The balance without what is held, and the overdraft limit. Null for an external account, which has no lower limit.',
     }),
     overdraftLimit: Money,
     version: Version,
@@ -39,12 +41,13 @@ export const IfNoneMatch = z.object({
 });
 
 export function balanceAnswer(view: AccountView): z.input<typeof Balance> {
-  const { accountId, currency, balance, overdraftLimit, version, source } = view;
+  const { accountId, currency, balance, held, overdraftLimit, version, source } = view;
   return {
     accountId,
     currency,
     balance: formatAmount(balance, currency),
-    available: view.external ? null : formatSum(balance, overdraftLimit, currency),
+    held: formatAmount(held, currency),
+    available: view.external ? null : formatSum(currency, balance, -held, overdraftLimit),
     overdraftLimit: formatAmount(overdraftLimit, currency),
     version,
     asOf: formatTimestamp(view.asOf),

@@ -5,7 +5,7 @@ import { ApiUnderTest } from '../testing/api-under-test.ts';
 let api: ApiUnderTest;
 beforeEach(async () => {
   api = await ApiUnderTest.start();
-  api.ledger.open('a', { balance: -250, overdraftLimit: 1000, version: 42 });
+  api.ledger.open('a', { balance: -250, held: 120, overdraftLimit: 1000, version: 42 });
 });
 afterEach(() => api.stop());
 
@@ -17,7 +17,8 @@ describe('GET /v1/accounts/{id}/balance', () => {
       accountId: 'a',
       currency: 'EUR',
       balance: '-2.50',
-      available: '7.50',
+      held: '1.20',
+      available: '6.30',
       overdraftLimit: '10.00',
       version: 42,
       asOf: '2026-01-31T12:00:00.000Z',

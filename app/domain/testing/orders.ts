@@ -27,10 +27,12 @@ export function accountOf(accountId: string, different: Partial<Account> = {}): 
     currency: 'EUR',
     external: accountId.startsWith('world'),
     balance: 0,
+    held: 0,
     version: 0,
     overdraftLimit: 0,
     status: 'ACTIVE',
     settingsVersion: 1,
+    limits: null,
     ...different,
   };
 }

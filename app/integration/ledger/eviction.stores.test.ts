@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { accountOf, orderOf, posted, summaryOf } from '../../domain/testing/orders.ts';
 import type { TransferOrder } from '../../domain/types.ts';
-import type { CachedAccount } from '../../journal/codec.ts';
+import type { CachedAccount } from '../../journal/account-codec.ts';
 import { Gate } from '../../journal/testing/faulty-cache.ts';
 import { type Pod, RealLedger } from '../testing/real-ledger.ts';
 

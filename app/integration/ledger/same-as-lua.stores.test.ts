@@ -58,10 +58,12 @@ const OPENED: Account[] = [
   account('rich', { balance: MAX - 60 }),
   account('deep', { balance: 60 - MAX, external: true }),
   account('generous', { overdraftLimit: MAX }),
+  account('holding', { balance: 100, held: 60, overdraftLimit: 10 }),
+  account('empty', { balance: 0, held: 5 }),
   account('worn', { balance: 100, settingsVersion: SETTINGS_MAX }),
 ];
 const LATE = account('late', { balance: 10 });
-const USUAL = ['world', 'a', 'b', 'c', 'rich', 'deep', 'generous', 'worn'];
+const USUAL = ['world', 'a', 'b', 'c', 'rich', 'deep', 'generous', 'worn', 'holding', 'empty'];
 const anyAccountId = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom(...USUAL) },
   { weight: 2, arbitrary: fc.constantFrom('yen', 'suspended', 'frozen', 'closed', 'late', 'nobody') },

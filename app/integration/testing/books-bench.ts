@@ -1,6 +1,6 @@
 import { newUuidV7 } from '../../domain/ids.ts';
 import type { Account } from '../../domain/types.ts';
-import { encodeAccount } from '../../journal/codec.ts';
+import { encodeAccount } from '../../journal/account-codec.ts';
 import { account, EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { until } from '../../kernel/testing/until.ts';

@@ -1,9 +1,9 @@
 import { ID_AHEAD_MS_MAX, placeOf } from '../../domain/ids.ts';
 import { changeRefusalOf, refusalOf } from '../../domain/rules.ts';
 import type { Account, TransferOrder } from '../../domain/types.ts';
+import type { CachedAccount } from '../account-codec.ts';
 import { type ApplyItem, CacheError, type ChangeCommand } from '../cache-port.ts';
 import {
-  type CachedAccount,
   chunkEndsOf,
   encodeRecord,
   type Head,

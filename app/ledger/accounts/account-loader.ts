@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/problem.ts';
 import type { Account } from '../../domain/types.ts';
+import type { CachedAccount } from '../../journal/account-codec.ts';
 import { CacheError, type CacheServer } from '../../journal/cache-port.ts';
-import type { CachedAccount } from '../../journal/codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs, retried } from '../../kernel/retry.ts';
 import { TurnBatches } from '../../kernel/turn-batches.ts';

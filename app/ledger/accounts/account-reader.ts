@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/problem.ts';
 import type { AccountView } from '../../domain/types.ts';
+import type { CachedAccount } from '../../journal/account-codec.ts';
 import type { CacheServer } from '../../journal/cache-port.ts';
-import type { CachedAccount } from '../../journal/codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { TurnBatches } from '../../kernel/turn-batches.ts';
 import type { EpochView, Session } from '../epoch/epoch-view.ts';
@@ -143,18 +143,6 @@ async function answer(batch: readonly Asked[], read: (ids: readonly string[]) =>
 
 /** An account as the cache returned it at `asOf`, ms. */
 export function viewOf(account: CachedAccount, asOf: number): AccountView {
-  const { accountId, currency, external, balance, version, overdraftLimit, status, settingsVersion } = account;
-  return {
-    accountId,
-    currency,
-    external,
-    balance,
-    version,
-    overdraftLimit,
-    status,
-    settingsVersion,
-    source: 'cache',
-    asOf,
-    stale: false,
-  };
+  const { modified: _, seq: __, ...rest } = account;
+  return { ...rest, source: 'cache', asOf, stale: false };
 }

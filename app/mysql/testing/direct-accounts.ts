@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { LIMITS } from '../../domain/limits.ts';
 import type { Account, TransferOrder } from '../../domain/types.ts';
 import { ACCEPTED_AT, order } from '../../journal/testing/epoch-under-test.ts';
 import type { DirectItem } from '../../ledger/ports/direct-server.ts';
@@ -12,6 +13,8 @@ export const directItem = (transactionId: string, fields: Partial<TransferOrder>
   takenAt: ACCEPTED_AT,
 });
 
+const USAGE = ['countedSince', 'dayStart', 'dayDebit', 'dayCredit', 'monthStart', 'monthDebit'] as const;
+
 /** Accounts for a test; positive balances have no matching postings. */
 export async function putAccounts(database: Database, accounts: readonly Account[]): Promise<void> {
   const rows = accounts.map((a) => [
@@ -23,9 +26,14 @@ export async function putAccounts(database: Database, accounts: readonly Account
     a.overdraftLimit,
     a.status,
     a.settingsVersion,
+    a.held,
+    ...LIMITS.map((name) => a.limits?.[name] ?? null),
+    ...USAGE.map((name) => a.limits?.usage[name] ?? 0),
   ]);
   await database.rows(
-    'INSERT INTO accounts (account_id, currency, `external`, balance, version, overdraft_limit, status, settings_version) VALUES ?',
+    `INSERT INTO accounts (account_id, currency, \`external\`, balance, version, overdraft_limit, \`status\`, settings_version,
+       held, transfer_max, daily_debit_max, monthly_debit_max, daily_credit_max, balance_max, counted_since_ms,
+       day_start_ms, day_debit, day_credit, month_start_ms, month_debit) VALUES ?`,
     [rows],
   );
 }

@@ -15,6 +15,7 @@ const MIGRATIONS = [
   'LedgerIdentity1763820000000',
   'JobLeases1763821000000',
   'DrainedBytes1763822000000',
+  'Limits1763831000000',
 ];
 
 let db: Awaited<ReturnType<typeof emptyDatabase>>;

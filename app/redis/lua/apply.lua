@@ -39,6 +39,10 @@ local function account_at(index)
     balance = balance, version = version, overdraft = overdraft, settings = settings, status = status,
     external = external, currency = currency, seq = seq,
   }
+  if #blob > ACCOUNT_BYTES then
+    account.held = held_of(blob)
+    account.extension = extension_of(blob)
+  end
   accounts[index] = account
   return account
 end
@@ -140,8 +144,9 @@ if ledger.seq > start_seq then
   local fields, time = {}, integer(ledger.time)
   for index, account in pairs(changed) do
     fields[#fields + 1] = ARGV[account_base + index]
-    fields[#fields + 1] = struct.pack(ACCOUNT, account.balance, account.version, account.overdraft, account.settings,
+    local blob = struct.pack(ACCOUNT, account.balance, account.version, account.overdraft, account.settings,
       account.status, account.external, 1, account.currency, account.seq)
+    fields[#fields + 1] = account.extension and blob .. account.extension or blob
   end
   if #fields > 0 then redis.call('HSET', KEYS[3], unpack(fields)) end
   for key, ids in pairs(new_ids) do

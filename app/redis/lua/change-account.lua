@@ -31,7 +31,7 @@ local wanted_status = tonumber(ARGV[8]) or status
 local wanted_overdraft = tonumber(ARGV[9]) or overdraft
 if ARGV[7] ~= '' and tonumber(ARGV[7]) ~= settings then return head(ledger) .. bare(REJECTED, OTHER_VERSION, 0) end
 if status == CLOSED then return head(ledger) .. bare(REJECTED, CLOSED_FOR_GOOD, 0) end
-if wanted_status == CLOSED and balance ~= 0 then return head(ledger) .. bare(REJECTED, NOT_EMPTY, 0) end
+if wanted_status == CLOSED and (balance ~= 0 or held_of(blob) ~= 0) then return head(ledger) .. bare(REJECTED, NOT_EMPTY, 0) end
 if settings >= 4294967295 then return head(ledger) .. bare(REJECTED, EXHAUSTED, 0) end
 
 local seq = ledger.seq + 1
@@ -40,7 +40,7 @@ local time = integer(ledger.time)
 local record = struct.pack(RECORD, POSTED, 0, balance, version, wanted_overdraft, 0, settings + 1, wanted_status, seq)
 -- WRITES
 redis.call('HSET', KEYS[3], ARGV[4], struct.pack(ACCOUNT, balance, version, wanted_overdraft, settings + 1, wanted_status,
-  external, 1, currency, seq))
+  external, 1, currency, seq) .. extension_of(blob))
 redis.call('HSET', KEYS[5], id, integer(seq), '#', integer(seq))
 redis.call('XADD', KEYS[4], integer(seq) .. '-0', 'k', 'c', 'p', ARGV[10], 'r', record, 'a', time)
 redis.call('HSET', KEYS[2], 'seq', integer(seq), 'time', time)

@@ -5,8 +5,8 @@
 -- ARGV[5] maximum number of accounts  ARGV[6] latest time at which one of the accounts was changed, ms: the ledger's
 --   time continues from there, so that times never decrease along an account, whichever store decided before
 -- ARGV[7..] pairs: account id, account (includes/layout.lua, its seq is set here)
--- Returns head, number evicted d, then per account a zero byte (no room, all are dirty) or a one byte and the current
---   account: one that is already here is left unchanged. `STALE` if the snapshot is older than what Redis has evicted.
+-- Returns head, number evicted d, then per account a zero byte (no room, all are dirty) or a byte with the length of the
+--   current account, and the account: one that is already here is left unchanged. `STALE` if the snapshot is older than what Redis has evicted.
 --@include prologue
 --@include layout
 
@@ -75,11 +75,11 @@ for i = 1, count do
   local blob = present[i]
   if not blob and room > 0 then
     room = room - 1
-    blob = string.sub(ARGV[6 + 2 * i], 1, 34) .. struct.pack('<d', ledger.seq)
+    blob = string.sub(ARGV[6 + 2 * i], 1, 34) .. struct.pack('<d', ledger.seq) .. extension_of(ARGV[6 + 2 * i])
     fields[#fields + 1] = ids[i]
     fields[#fields + 1] = blob
   end
-  parts[i] = blob and ('\1' .. blob) or '\0'
+  parts[i] = sized(blob)
 end
 if #fields > 0 then redis.call('HSET', KEYS[3], unpack(fields)) end
 return head(ledger) .. struct.pack('<d', evicted) .. table.concat(parts)

@@ -1,8 +1,21 @@
--- An account in Redis: 42 bytes, little endian.
+-- An account in Redis: 42 bytes, little endian, followed by an extension if it has held money or limits.
 --   balance d, version d, overdraft limit d, settings version I4, status B, external B, modified B, currency c3, seq d
 -- `seq` is the journal's number of its last change, or of its installation while it is not `modified` in this epoch. An
 -- account is clean, and may be evicted, if it is not modified or has seq <= cursor.
-local ACCOUNT = '<dddI4BBBc3d'
+local ACCOUNT, ACCOUNT_BYTES = '<dddI4BBBc3d', 42
+-- The extension: held d and, if the account has limits, the limits d x 5 (-1: none), counted since d, and what was counted:
+--   start of the day d, its debits d, its credits d, start of the month d, its debits d
+local function held_of(blob)
+  if #blob == ACCOUNT_BYTES then return 0 end
+  return (struct.unpack('<d', blob, ACCOUNT_BYTES + 1))
+end
+local function extension_of(blob)
+  return string.sub(blob, ACCOUNT_BYTES + 1)
+end
+-- In a reply: a byte with the length of the account, or zero for none, and the account.
+local function sized(blob)
+  return blob and string.char(#blob) .. blob or '\0'
+end
 local ACTIVE, SUSPENDED, FROZEN, CLOSED = 0, 1, 2, 3
 
 -- The result of one item: 50 bytes, little endian. The journal and the reply contain the same bytes.

@@ -11,7 +11,7 @@ local function refusal_of(source, destination, amount, currency)
   if source.status == FROZEN or destination.status == FROZEN then return ACCOUNT_FROZEN end
   if source.status == SUSPENDED then return ACCOUNT_SUSPENDED end
   local left = source.balance - amount
-  if source.external == 0 and left < -source.overdraft then return INSUFFICIENT_FUNDS end
+  if source.external == 0 and left - (source.held or 0) < -source.overdraft then return INSUFFICIENT_FUNDS end
   if left < -EXACT_MAX or destination.balance + amount > EXACT_MAX then return OUT_OF_RANGE end
   return 0
 end
