@@ -1,6 +1,6 @@
 /**
  * Controls which start may run what in a stack folder: one may run the stores and another one the service; a whole
- * stack is both.
+ * stack includes both.
  */
 
 import { readStoresFile, removeStackFile, removeStoresFile } from './stack-file.mjs';
@@ -75,7 +75,7 @@ async function storesIn(folder) {
 async function partsToEnd(folder, scope) {
   if (scope === 'all') return () => true;
   if (scope === 'service') return (part) => !STORES.includes(part);
-  // A service whose start has died is ended, too; one whose start is running waits for these stores.
+  // A service whose start command has died is ended, too; one whose start command is running waits for these stores.
   const service = await tryLock(serviceOf(folder));
   if (service.held) await service.release();
   return (part) => service.held || STORES.includes(part);

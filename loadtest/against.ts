@@ -18,7 +18,7 @@ export interface AgainstOptions {
   rounds: number;
 }
 
-/** Another build, or this one with the programs of other folders; null for none. */
+/** Another build, or this one with programs from other folders; null for none. */
 export function otherStack(root: string | undefined, programs: string | undefined): StackOptions | null {
   if (root === undefined && programs === undefined) return null;
   return {
@@ -61,7 +61,7 @@ export async function against({
     console.log(`\n${title}\n${comparison(a.medians(name).figures, b.medians(name).figures)}`);
   let clean = true;
   for (const own of [mine, theirs]) {
-    // The rows of another build may have another form.
+    // The rows of another build may have a different form.
     const books = await reconcile(own.file, own === mine ? accounts : 0);
     if (books.clean) continue;
     clean = false;

@@ -29,7 +29,7 @@ export async function openAccounts(target: Target, count: number): Promise<void>
 export type Reconciliation = ledger.Reconciliation;
 
 /**
- * The service's own reconciliation and, of our own stack, the checker of the resilience tests on the books of the
+ * The service's own reconciliation and, for our own stack, the checker of the resilience tests on the books of the
  * accounts that were opened. A load at the maximum rate is not recorded, so answers are not compared.
  */
 export async function reconcile(target: Target, count = 0): Promise<Reconciliation> {

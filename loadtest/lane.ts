@@ -20,7 +20,7 @@ export class Lane {
   #using(socket: Socket): Socket {
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#take(chunk));
-    // A broken lane takes no more requests: its outstanding responses are missing in the end.
+    // A broken lane takes no more requests: its outstanding responses are missing at the end.
     return socket.on('error', () => {});
   }
 

@@ -12,9 +12,11 @@ export interface Plan {
 
 /** Indexed by the number of the request. */
 export interface Answers {
-  /** From the planned time of the request, so that waiting for a free connection counts, ms; NaN: no response. */
+  /**
+   * Milliseconds from the planned time of the request, so that waiting for a free connection counts; NaN: no response.
+   */
   latencyMs: Float64Array;
-  /** From the actual sending: what a client without a plan sees, ms. */
+  /** Milliseconds from the actual sending: what a client without a plan sees. */
   sentMs: Float64Array;
   /** HTTP status; 0: no response. */
   status: Uint16Array;
@@ -52,7 +54,7 @@ export async function paced({ url, perSecond, seconds, connections, request }: P
   const pump = () => {
     const due = Math.min(total, Math.floor((performance.now() - began) / everyMs) + 1);
     while (sent < due) {
-      // In turn: the server closes a connection that is idle for long.
+      // Takes the lanes in turn, because the server closes a connection that has been idle for a long time.
       const lane = free.take();
       if (lane === undefined) return;
       sentMs[sent] = performance.now();

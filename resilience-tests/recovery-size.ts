@@ -124,7 +124,7 @@ interface Way {
   posted: number;
 }
 
-/** A keeper until the ledger is there, with what the status says meanwhile. */
+/** Runs a keeper until the ledger has reached that state, and collects what the status shows meanwhile. */
 async function recovered(epoch: LargeEpoch, api: MeasuredRole, { what, redisUrl, until, posted }: Way): Promise<void> {
   const since = performance.now();
   await using keeper = await start('keeper', epoch, redisUrl);

@@ -11,7 +11,7 @@ export interface ServerFacts extends ServerIdentity {
   runId: string;
   /** `master_replid2`: its replid as a replica, until its replication backlog was recreated. */
   formerReplid: string;
-  /** `appenddirname`: a name of the node that does not replicate. */
+  /** `appenddirname`: a name of the node; it is not replicated. */
   node: string;
   connectedReplicas: number;
   settings: Record<string, string>;
@@ -41,8 +41,9 @@ export function provableNode(facts: ServerFacts): string {
 }
 
 /**
- * Settings that are no reason to refuse this server but will cause a switch-over some day: its `master_replid`, by which scripts
- * identify it, changes with the first replica (or `redis-cli --rdb`), and when the backlog of the last replica expires.
+ * Settings that are no reason to refuse this server but will eventually cause a switch-over: its `master_replid`, by
+ * which scripts identify it, changes with the first replica (or `redis-cli --rdb`), and when the backlog of the last
+ * replica expires.
  */
 export function replidRisks(facts: ServerFacts): string[] {
   if (facts.replicationForbidden) return [];

@@ -176,7 +176,7 @@ describe('The trace of a transfer in Redis', () => {
     }
   });
 
-  it('is one for a batch request: each transfer is applied and flushed in it', async () => {
+  it('is a single one for a batch request: each transfer is applied and flushed in it', async () => {
     const batch = 'b'.repeat(32);
     const transfers = Array.from({ length: 3 }, aTransfer);
     await post('/v1/transfers/batch', `00-${batch}-${CALLER_SPAN}-01`, { transfers });
@@ -198,7 +198,7 @@ describe('A trace', () => {
     const roots = collector.spans.filter(({ parentSpanId }) => parentSpanId === '');
     const beginnings = new Set(roots.map(({ name }) => name));
     expect([...beginnings].filter((name) => name !== 'flush' && !/^(GET|POST) \//.test(name))).toEqual([]);
-    // Each flush brings a traced transfer: flushes of untraced transfers, and of account changes, begin no trace.
+    // Each flush includes a traced transfer: a flush of untraced transfers or account changes begins no trace.
     for (const root of roots) if (root.name === 'flush') expect(root.links.length).toBeGreaterThan(0);
   });
 });

@@ -100,7 +100,9 @@ export function decodeHead(bytes: Buffer): Head {
 export interface TakenOrder {
   order: TransferOrder;
   takenAt: number;
-  /** W3C `traceparent` of the request, if it is traced. No part of the transfer: nothing but tracing may depend on it. */
+  /**
+   * W3C `traceparent` of the request, if it is traced. Not part of the transfer: nothing but tracing may depend on it.
+   */
   trace: string | null;
 }
 

@@ -117,7 +117,7 @@ describe('Inspecting a server', () => {
 });
 
 describe('A server that does not report', () => {
-  it('its settings or its identity is not fit: nothing is guessed', async () => {
+  it('its settings or its identity is not accepted: nothing is guessed', async () => {
     const redis = await connected();
     vi.spyOn(redis, 'config').mockResolvedValue([]);
     vi.spyOn(redis, 'info').mockResolvedValue('');

@@ -18,8 +18,8 @@ function headerOf(name: string): string {
 }
 
 /**
- * The meaning of a computed index: the numbers, or all numbers from one on (`from`). The test fails for an index that
- * is missing here: add it here and to the header, which document what the script may touch.
+ * The meaning of a computed index: the numbers, or all numbers from a given one on (`from`). The test fails for an
+ * index that is missing here: add it both here and to the script's header, which document what the script may touch.
  */
 const COMPUTED: Record<string, number[] | { from: number }> = {
   'apply KEYS[FIRST_BUCKET + place - 1]': { from: 7 },

@@ -12,7 +12,7 @@ import { RedisScripts } from './redis-scripts.ts';
 
 const RANDOM_RUNS = 150;
 const MAX = Number.MAX_SAFE_INTEGER;
-/** Some whole bucket of UUIDv7 time, far from now. */
+/** A whole bucket of UUIDv7 time, far from now. */
 const START = 170_000_000 * ID_BUCKET_MS;
 
 let redis: Redis;

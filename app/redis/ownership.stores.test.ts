@@ -99,7 +99,7 @@ describe('A Redis', () => {
     await ours.register(pod(), 'marker');
     expect(await redis.get(key('owner'))).toBe('ours');
   });
-  it('is not claimed on a server that is not the one of the epoch', async () => {
+  it("is not claimed on a server other than the epoch's", async () => {
     await withoutOwner();
     await expect(ours.claim(7, 'f'.repeat(40), 'marker')).rejects.toMatchObject({ reason: 'other_server' });
     expect(await redis.get(key('owner'))).toBeNull();

@@ -134,7 +134,7 @@ describe('the fence', () => {
     expect(await scripts.fence(8, caller.replid)).toBe(9);
     await expectRefused(() => scripts.fence(10, 'f'.repeat(40)), 'other_server');
   });
-  it('when raised, lets the journal of the previous epoch be read to its end, but not written', async () => {
+  it('when raised, lets the journal of the previous epoch be read to its end, but not written to', async () => {
     await scripts.apply(caller, [item()]);
     await scripts.fence(8, caller.replid);
     const { entries, marker } = await scripts.journal({ ...keeper, fenceEpoch: 8 }, 0, 10);

@@ -2,14 +2,14 @@ import type { Redis } from 'ioredis';
 
 /** A report older than this, ms, no longer counts: its pod has no more requests of that user, or has ended. */
 const STALE_MS = 3_000;
-/** A hash to which no pod has reported for this time is deleted, and so is the field of a pod that has not, ms. */
+/** After this time without a report, ms, a hash is deleted, and so is the field of a single pod. */
 const EXPIRE_MS = 60_000;
 
 export interface SharedDemandOptions {
   redis: Redis;
   keyPrefix: string;
   podId: string;
-  /** Whether this pod may use this Redis: not before it is known to belong to this ledger. */
+  /** Whether this pod may use this Redis: only once it is known to belong to this ledger. */
   isAdmitted(): boolean;
   staleMs?: number;
 }
@@ -74,7 +74,10 @@ interface Report {
   ageMs: number;
 }
 
-/** A time in the future is as old as it is far away: the clock of Redis was set back, or another server has taken over. */
+/**
+ * A time in the future counts as being as old as it is far ahead: the clock of Redis was set back, or another server
+ * has taken over.
+ */
 const reportOf =
   (now: number) =>
   ([podId, field]: [string, string]): Report => {

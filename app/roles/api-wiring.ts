@@ -17,7 +17,7 @@ import { OpsStatus } from './ops-status.ts';
 import { SharedReconciliation } from './shared-reconciliation.ts';
 import { tracedDirect, tracedLedger } from './traced.ts';
 
-/** The pod's session; it does nothing before its start. */
+/** The pod's session; it does nothing before it is started. */
 export function createSession(context: Context): PodSession {
   const { config, clock, detectors, metrics, redis } = context;
   const session = new PodSession({
@@ -158,7 +158,7 @@ function jwt({ config, clock, logger }: Context) {
     return { jwt: jwtVerifier({ keys: createLocalJWKSet(keySet), issuer, audience }, clock) };
   }
   const keys = new IssuerKeys(jwtJwksUrl ? { jwksUrl: jwtJwksUrl } : { issuer }, clock, logger.log);
-  // So that the first request need not wait for it. A pod works without: API keys do not need the issuer.
+  // So that the first request need not wait for it. A pod works without it, because API keys do not need the issuer.
   keys.warm();
   return { jwt: jwtVerifier({ keys: keys.keyOf, issuer, audience }, clock) };
 }

@@ -27,7 +27,7 @@ import { tracedCall } from './traced.ts';
 const STDOUT = 1;
 /** Heartbeats, the authority and the flush have separate connections: a flood of requests must not delay them. */
 const PROTOCOL_CONNECTIONS = 4;
-/** A crashed process must not keep the authority row locked for longer, seconds. */
+/** A crashed process must not keep the authority row locked for longer than this, seconds. */
 const PROTOCOL_WAIT_TIMEOUT_S = 10;
 
 /** An epoch recovery reads what was handed over, and computes the result before it writes. */

@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { flushEvents } from './flush-events.ts';
 import { tracedFlush } from './traced.ts';
 
-/** Processing takes some ten times as much memory. */
+/** Processing takes about ten times as much memory. */
 const FLUSH_CHARS_MAX = 8 * 1024 * 1024;
 
 /** What flushes the journal, and what flushes the rest of an epoch while the keeper recovers it. */

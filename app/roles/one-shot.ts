@@ -51,7 +51,7 @@ async function untilReachable({ mysql }: Config, clock: Clock, logger: Logger): 
   }
 }
 
-/** With the log of the roles, for what the command waits for. */
+/** Uses the log of the roles to report what the command waits for. */
 async function withLog<T>({ telemetry }: Config, work: (logger: Logger) => Promise<T>): Promise<T> {
   const logger = createLogger(
     telemetry.logLevel,

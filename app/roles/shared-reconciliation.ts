@@ -33,7 +33,10 @@ export class SharedReconciliation {
     await this.#single.whenDue({ cron, timeZone }, () => this.#reconciliation.run());
   }
 
-  /** Runs it now; a call during a run of another process gets that run's report. @throws Problem overloaded after a long wait */
+  /**
+   * Runs it now; a call during another process's run gets that run's report. @throws Problem overloaded after a long
+   * wait
+   */
   async run(): Promise<ReconciliationReport> {
     const deadlineMs = this.#context.clock.monotonic() + this.#waitMsMax;
     for (;;) {

@@ -201,7 +201,7 @@ innodb_flush_log_at_trx_commit = 1`;
 [mysqld]
 user = ${userInfo().username}
 datadir = ${quote(data)}
-# Of its own: a server that starts deletes the temporary tables of every other one that shares the folder.
+# Its own folder: a server that starts deletes the temporary tables of every other one that shares it.
 tmpdir = ${quote(temporaryFolderOf(dir))}
 socket = ${quote(socketPath(dir))}
 pid_file = ${quote(join(dir, 'mysqld.pid'))}
@@ -216,7 +216,7 @@ max_connections = 400
 max_allowed_packet = 64M
 local_infile = OFF
 performance_schema = OFF
-${maker.flavour === 'MySQL' ? 'mysqlx = OFF\n# The default names a folder of the package, and without that the server does not start.\nsecure_file_priv = NULL' : ''}
+${maker.flavour === 'MySQL' ? 'mysqlx = OFF\n# The default is a folder of the package, without which the server does not start.\nsecure_file_priv = NULL' : ''}
 
 ${log}
 innodb_buffer_pool_size = ${relaxed ? 128 : bufferPoolMib()}M

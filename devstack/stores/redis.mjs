@@ -95,7 +95,7 @@ ${replicable ? '' : ALONE}`;
  */
 function redisAdvice(log, dir) {
   if (/Bad file format|Unexpected end of file|error reading the append only file/i.test(log)) {
-    return `Its append-only file in ${dir} is damaged. Copy the folder away first; redis-check-aof --fix on its manifest repairs the end of it.`;
+    return `Its append-only file in ${dir} is damaged. Back up the folder first; redis-check-aof --fix on its manifest repairs the end of it.`;
   }
   if (/Can't handle RDB format version/i.test(log))
     return `Its data in ${dir} was written by a newer Redis: install that version.`;

@@ -111,7 +111,7 @@ function watch(): void {
   syncBuiltinESMExports();
 }
 
-/** Also if the test caught the error, or retried until its timeout. */
+/** Reported even if the test caught the error, or retried until its timeout. */
 function throwRefused(): void {
   const { refused } = reach;
   reach.refused = null;

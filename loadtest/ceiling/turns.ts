@@ -1,7 +1,7 @@
 import { median } from '../../verification/harness/command.ts';
 import { round } from '../measure.ts';
 
-/** A contender in a comparison: Holdfast, or the fastest that this machine can do. */
+/** A contender in a comparison: Holdfast, or the fastest that this machine allows. */
 export interface Runner {
   name: string;
   run(seconds: number): Promise<Turn>;

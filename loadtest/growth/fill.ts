@@ -13,7 +13,7 @@ const HISTORY_DAYS = 60;
 /**
  * Writes accounts and history with bulk SQL, as consistent as if they had been posted: account 2k has paid account 2k +
  * 1 one unit at a time, so versions are gap-free, every balance is the sum of its postings, and a reconciliation is
- * meaningful. What a crash has left half filled is filled from the start.
+ * meaningful. What a crash has left half filled is filled again from scratch.
  */
 export async function fill({ host, port, user, password, database }: StackFile['mysql'], point: Point): Promise<void> {
   const connection = await createConnection({ host, port, user, password, database, timezone: 'Z' });

@@ -11,7 +11,7 @@ const HOME = join(FOLDER, '..', '..', '.local', `jmeter-${VERSION}`);
 const INSTALL_MS_MAX = 10 * 60_000;
 
 /**
- * JMeter of the version in pom.xml, downloaded once from Maven Central into .local/ by Maven.
+ * JMeter in the version that pom.xml names, downloaded once from Maven Central into .local/.
  * @returns its home folder: bin/ApacheJMeter.jar starts it
  * @throws Error without Maven, or if a file is not the expected one
  */

@@ -43,7 +43,7 @@ async function requireMoved(url: string): Promise<void> {
     throw new Error('the bare server has not moved money');
 }
 
-/** As many per call as a pod has under single transfers, under batches, and fewer. */
+/** As many per call as a pod sends with single transfers, with batches, and fewer. */
 const CALL_SIZES = [1, 10, 30, 100, 500];
 const SCRIPT_TRANSFERS_PER_SECOND = 15_000;
 

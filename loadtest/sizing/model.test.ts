@@ -10,7 +10,7 @@ const part = (calls: number, api: number, redis: number, mysql: number, keeper: 
     'cpu keeper, µs': keeper,
   },
 });
-/** Redis: 9 µs a transfer and 100 µs a call. */
+/** Redis: 9 µs per transfer and 100 µs per call. */
 const found = { single: part(30, 48, 12, 32, 10), steady: part(5, 80, 29, 35, 12), batch100: part(250, 9, 9.4, 16, 5) };
 
 it('splits the cost of Redis into that of a call and that of a transfer', () => {

@@ -46,7 +46,7 @@ export interface Result extends Verdict, Pick<Seen, 'steadyRate' | 'waitMsMax'> 
   passed: boolean;
 }
 
-/** So few that the load decreases when the machine is busy, and does not pile up in front of the pods. */
+/** Few enough that the load decreases when the machine is busy, and does not pile up in front of the pods. */
 const SHORT_WORKERS_MAX = 100;
 /** How long the service holds a request. */
 const REQUEST_MS_MAX = 10_000;

@@ -5,7 +5,7 @@ import { rootTool } from './root-tools.ts';
 
 /** Names of network interfaces have at most 15 characters. */
 const NAME = `hf-${process.pid}`;
-/** Its own address, of the block for tests between networks. */
+/** Its own address, from the block for tests between networks. */
 const OUTSIDE = '198.18.213.1';
 const INSIDE = '198.18.213.2';
 

@@ -12,8 +12,9 @@ import type { Service } from '../../verification/harness/service.ts';
 import { now } from '../../verification/harness/time.ts';
 
 /**
- * Durations of a minute and more in the rules, and the scrape interval of 15 s, are this much shorter, so that an hour of alerts takes
- * minutes. Shorter ones stay: a restart of Redis or MySQL takes its seconds here, too. Thresholds stay.
+ * Durations of a minute and more in the rules, and the scrape interval of 15 s, are this much shorter, so that an hour
+ * of alerts takes minutes. Shorter ones are unchanged, because a restart of Redis or MySQL takes as long here.
+ * Thresholds are unchanged, too.
  */
 export const FASTER = 10;
 const SCRAPE_MS = 15_000 / FASTER;

@@ -8,7 +8,9 @@ export interface Seen {
   steadyRate: number;
   /** The longest that any client waited for an answer, ms. */
   waitMsMax: number;
-  /** How often a request got no outcome, by code and kind of request, without errors that the client caused itself. */
+  /**
+   * How often a request got no outcome, by code and kind of request, not counting errors that the client caused itself.
+   */
   errors: ReadonlyMap<string, number>;
   /** How many connections broke during a request, by the pod's URL. */
   broken: ReadonlyMap<string, number>;
@@ -59,8 +61,8 @@ export const sumOf = (counts: ReadonlyMap<string, number>): number => [...counts
 export const NONE = /^$/;
 export const BROKEN = /^(ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
 /**
- * MySQL is unavailable: requests that need it get an error, also if they waited for it. `overloaded` when MySQL has just
- * returned, and as many requests as may wait for it are still waiting.
+ * MySQL is unavailable: requests that need it get an error, even if they waited for it. `overloaded` when MySQL has
+ * just returned, and as many requests as may wait for it are still waiting.
  */
 export const WITHOUT_MYSQL = /^(database_unavailable|overloaded|504 outcome_unknown)$/;
 /** The ledger is closed for longer than a request is held. */

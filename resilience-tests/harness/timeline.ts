@@ -14,7 +14,7 @@ export interface Transition extends Moment {
   by: string;
 }
 
-/** The moves of the authority since a moment, from its own log. MySQL's clock is this machine's. */
+/** The moves of the authority since a given time, from its own log. MySQL uses this machine's clock. */
 export async function transitions(mysql: StackFile['mysql'], since: number): Promise<Transition[]> {
   using database = await Mysql.open(mysql);
   const rows = await database.rows(

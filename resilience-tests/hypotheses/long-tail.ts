@@ -26,7 +26,7 @@ export const longTail: Hypothesis<Ground<Cluster>> = {
     await Promise.all(cluster.keepers.map((keeper) => keeper.start()));
     mark('the keepers are back');
     await cluster.untilMode('DIRECT', 60_000);
-    note(`the tails raised seq ${before} to ${await cursor()}`);
+    note(`the tails raised seq from ${before} to ${await cursor()}`);
     await cluster.untilBack();
   },
 };

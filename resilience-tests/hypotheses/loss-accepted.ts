@@ -37,7 +37,7 @@ export const lossAccepted: Hypothesis<Ground<Cluster>> = {
     const { epoch } = fieldsOf(unsettled.body);
     const accepted = await operator.post('/v1/ops/loss-acceptances', { epoch, reason: WRITTEN_DOWN });
     mark('the loss is accepted');
-    note(`the acceptance was answered ${accepted.status} ${JSON.stringify(accepted.body)}`);
+    note(`the acceptance was answered with ${accepted.status} ${JSON.stringify(accepted.body)}`);
     await cluster.untilBack();
   },
 };

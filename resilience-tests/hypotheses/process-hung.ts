@@ -46,7 +46,7 @@ export const processHung: Hypothesis<Ground<Cluster>> = {
     const slowest = Math.max(...others.map(({ slowestMs }) => slowestMs));
     const failures = others.reduce((sum, one) => sum + one.failures, 0);
     note(
-      `slowest answer of the other processes to /livez: ${Math.round(slowest)} ms; failed probes of theirs: ${failures}`,
+      `slowest answer of the other processes to /livez: ${Math.round(slowest)} ms; their failed probes: ${failures}`,
     );
   },
 };

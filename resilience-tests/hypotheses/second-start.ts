@@ -21,6 +21,6 @@ export const secondStart: Hypothesis = {
     await stack.stop('SIGKILL');
     await sleep(2000);
     await stack.startAgain();
-    note('killed with -9, and taken over');
+    note('killed with kill -9, then taken over by the next start');
   },
 };

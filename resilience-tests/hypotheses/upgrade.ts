@@ -125,7 +125,7 @@ async function bothServe({ ground, mark, wrong }: Scene<Upgrade>): Promise<void>
   mark('pods of both releases have posted transfers in one epoch');
   const owner = await cluster.redis.call('GET', 'hf:{0}:owner');
   const own = await ledgerIdIn((sql) => cluster.query(sql));
-  if (owner !== own) wrong(`the owner of Redis is ${owner}, and should be ${own}`);
+  if (owner !== own) wrong(`the owner of Redis is ${owner}, but should be ${own}`);
 }
 
 async function postedBy({ url }: Service): Promise<{ posted: number; epoch: number }> {

@@ -56,7 +56,7 @@ const { values } = readCommandLine({
     ),
     'key-secret': text(
       'NAME/KEY',
-      'Secret with an API key of all scopes; by default, BOOTSTRAP_API_KEY of the release',
+      'Secret with an API key that has all scopes; by default, BOOTSTRAP_API_KEY of the release',
     ),
     'upgrade-from': text('TAG', 'for upgrade-with-migration: tag of the former image'),
     'upgrade-to': text('TAG', 'for upgrade-with-migration: tag of the new image'),
@@ -103,7 +103,7 @@ for (const experiment of EXPERIMENTS) {
     results.push(result);
     console.log(textOf(result));
   } catch (error) {
-    // The others are worth knowing all the same.
+    // The results of the others are still worth having.
     others.push({ name, reason: messageOf(error), skipped: false });
     console.error(`FAILED  ${name} was not completed:`, error);
   }

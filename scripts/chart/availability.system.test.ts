@@ -83,7 +83,7 @@ describe.skipIf(findTool('helm') === null)('A lost node', () => {
       tolerationSeconds: seconds,
     }));
 
-  it('is given up after ten seconds by what may run twice, and not by the stores', () => {
+  it('is left after ten seconds by pods that may run twice, but not by the stores', () => {
     const tolerations = tolerationsOf({});
     for (const key of ['Deployment/holdfast-api', 'Deployment/holdfast-keeper', 'Job/holdfast-migration-1'])
       expect(tolerations.get(key), key).toEqual(own(10));

@@ -66,7 +66,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
     );
   });
 
-  it('uses an existing Secret, and creates none then', () => {
+  it('uses an existing Secret, and then creates none', () => {
     const objects = render({ existingSecret: 'mine' });
     expect([...objects.keys()].filter((key) => key.startsWith('Secret/'))).toEqual([]);
     for (const part of ['api', 'keeper'])

@@ -29,7 +29,7 @@ export const EXAMPLES = {
 };
 
 /**
- * The chart with values, as YAML.
+ * Renders the chart with values, as YAML.
  * @param {object} values
  * @param {{ files?: readonly string[], release?: string, chart?: string, kubernetes?: string | null }} [options] files of the
  *   chart's folder, before the values; `kubernetes: null`: what Helm assumes
@@ -57,7 +57,7 @@ export function manifestsOf(text) {
 }
 
 /**
- * The chart with values, as objects by `Kind/name`.
+ * Renders the chart with values, as objects by `Kind/name`.
  * @param {object} values
  * @param {Parameters<typeof renderText>[1]} [options]
  * @returns {Map<string, Manifest>}

@@ -1,6 +1,6 @@
 /**
- * Generates the JSON schemas for kubeconform of the kinds that the chart renders, from the definitions of their
- * vendors: needed only for a newer Kubernetes version. They are committed, so that the checks download nothing.
+ * Generates the JSON schemas of the kinds that the chart renders, for kubeconform, from their vendors' definitions.
+ * Needed only for a newer Kubernetes version. They are committed, so that the checks download nothing.
  *
  *   node scripts/chart/schemas.mjs        (needs Go, which downloads the vendors' modules)
  */

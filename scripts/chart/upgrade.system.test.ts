@@ -90,7 +90,7 @@ describe.skipIf(findTool('helm') === null)('The development stores', () => {
       expect(forClients.clusterIP).toBeUndefined();
       const workload = all.get(`StatefulSet/holdfast-${store}`)?.['spec'];
       expect(workload.template.metadata.labels).toMatchObject(forClients.selector);
-      // A StatefulSet wants a headless Service, which an upgrade cannot change into another.
+      // A StatefulSet requires a headless Service, and an upgrade cannot turn another Service into one.
       expect(workload.serviceName).toBe(`holdfast-${store}`);
       expect(all.get(`Service/${workload.serviceName}`)?.['spec'].clusterIP).toBe('None');
     }

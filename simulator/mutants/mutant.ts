@@ -5,13 +5,13 @@ import type { RedisClient } from '../redis/redis-client.ts';
 import { type Assembly, type KeeperPorts, type PodPorts, PROTOCOL } from '../world/ports.ts';
 import type { Theme } from '../world/themes.ts';
 
-/** The protocol with one rule broken from outside: what pod and keeper receive is wrong, their code is the real one. */
+/** The protocol with one rule broken from outside: what pod and keeper receive is wrong, but their code is real. */
 export interface Mutant {
   name: string;
   /** The rule, in the protocol's terms. */
   rule: string;
   assembly: Assembly;
-  /** The theme that finds it soon, and a seed that shows it with that theme. */
+  /** The theme that finds it quickly, and a seed that shows it with that theme. */
   theme: Theme;
   seed: number;
 }

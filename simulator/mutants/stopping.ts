@@ -42,7 +42,7 @@ export const STOPPING: Mutant[] = [
   },
   {
     name: 'stop-forgets-its-hand-over-after-one-failure',
-    rule: 'A pod that stops repeats the hand-over while MySQL does not take it, and reports when it gives up.',
+    rule: 'A pod that stops repeats the hand-over while MySQL does not accept it, and reports when it gives up.',
     theme: 'stops',
     seed: 48,
     assembly: pods(({ handOverStore }, _mysql, clock) => {

@@ -225,7 +225,7 @@ function progressOf(row: RecoveryRow | null): Recovery | null {
 }
 
 function mustNotBeAccepted(row: RecoveryRow | null): void {
-  if (row?.accepted) throw new Error('a loss is accepted, and being carried out');
+  if (row?.accepted) throw new Error('a loss is accepted, and is being carried out');
 }
 
 function unsettled(now: Authority): Authority & { cacheEpoch: number } {

@@ -97,7 +97,7 @@ async function comeBack(world: World): Promise<Ending> {
     }
   }
   const { mode, cacheEpoch } = mysql.tables.authority;
-  world.violations.push({ kind: 'stuck', what: `the authority is ${mode} (${cacheEpoch}), and should be open` });
+  world.violations.push({ kind: 'stuck', what: `the authority is ${mode} (${cacheEpoch}), but should be open` });
   return ofEpoch() ?? 'closed';
 }
 

@@ -180,7 +180,7 @@ const TROUBLES = {
     storm.some({ repliesLost: 4, podCutFromRedis: 1, mysqlUnknownCommits: 1 }, atMs, random.between(50, 500));
     storm.some(GOES, atMs + random.between(700, 2_200), random.between(300, 3_000));
   },
-  /** A keeper of another ledger has the same Redis, while the epoch ends and while nothing is flushed. */
+  /** A keeper of another ledger uses the same Redis, while the epoch ends and while nothing is flushed. */
   foreign(storm, random, atMs) {
     storm.some(APART, atMs - random.between(0, 600), random.between(500, 4_000));
     storm.maybe(0.4, STALLS, atMs - random.between(0, 400), random.between(300, 1_800));

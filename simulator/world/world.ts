@@ -28,7 +28,7 @@ export interface Incident {
   what: string;
 }
 const INCIDENTS = {
-  'not-persisted': 'an answer said "persisted", and MySQL did not have it',
+  'not-persisted': 'an answer said "persisted", but MySQL did not have it',
   foreign: 'another ledger changed the Redis of this one',
   stuck: 'the system did not recover',
   broken: 'a component failed in a way that no fault explains',

@@ -29,7 +29,7 @@ export interface BookedChange extends Settings {
   correlationId: string;
 }
 
-/** Balances from elsewhere than MySQL, which must agree with it. */
+/** Balances from sources other than MySQL, which must agree with it. */
 export interface BalanceView {
   /** For messages: `the API`, `Redis`. */
   of: string;

@@ -60,7 +60,7 @@ describe('the postings of an account', () => {
 });
 
 describe('the ends', () => {
-  it.each([0, 1])('balance: MySQL or the API has something else', (which) => {
+  it.each([0, 1])('balance: MySQL or the API has a different one', (which) => {
     const { books } = sound;
     const { accounts } = [books, ...books.views][which] ?? books;
     Object.assign(accounts[2] ?? {}, { balance: 29 });
@@ -173,7 +173,7 @@ describe('changes of settings', () => {
     changed({ sentAt: 5.5, endedAt: 6 });
     expect(found()).toEqual(['settings']);
   });
-  it('settings: the account has others', () => {
+  it('settings: the account has different ones', () => {
     sound.move('a', { overdraftLimit: 0 });
     expect(inBooks()).toEqual(['settings']);
   });

@@ -103,7 +103,7 @@ function checkRow(transfer: TransferHistory, row: BookedTransfer, heldMsMax: num
   const stored = outcomeOf(row);
   for (const { answer } of answersIn(transfer)) {
     if (isOutcome(answer) && !sameOutcome(answer, stored)) {
-      violations.add('contradicted', `${id} was answered ${shown(answer)}, MySQL has ${shown(stored)}`);
+      violations.add('contradicted', `${id} was answered with ${shown(answer)}, but MySQL has ${shown(stored)}`);
     }
   }
   const sameContents = attempts.filter(({ content }) => sameContent(content, row.content));

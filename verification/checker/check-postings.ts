@@ -2,7 +2,7 @@ import type { BookedPosition, BookedTransfer, Books } from './books.ts';
 import { append, type OpenedAccount, type Position, type Settings } from './history.ts';
 import type { Violations } from './violations.ts';
 
-/** An account as its rows in MySQL make it; arrays by version, with a gap where a version is missing. */
+/** An account as computed from its rows in MySQL; arrays by version, with a gap where a version is missing. */
 export interface AccountHistory {
   /** From version 0. */
   balances: readonly number[];
@@ -19,7 +19,10 @@ interface Posting extends BookedPosition {
   transactionId: string;
 }
 
-/** Posts everything again: versions without gaps, correct sums, no rule broken, and the end is what the stores have. */
+/**
+ * Posts everything again: versions without gaps, correct sums, no rule broken, and a final state that matches the
+ * stores.
+ */
 export function replay(
   accounts: readonly OpenedAccount[],
   books: Books,
@@ -73,7 +76,8 @@ function replayOne(
     const name = `${accountId} v${version} (${transactionId})`;
     if (version !== balances.length) violations.add('gap', `${name} follows v${balances.length - 1}`);
     const before = balances.at(-1) ?? 0;
-    if (balance !== before + amount) violations.add('arithmetic', `${name}: ${before} and ${amount} make ${balance}`);
+    if (balance !== before + amount)
+      violations.add('arithmetic', `${name}: ${before} and ${amount} do not make ${balance}`);
     if (posting.settingsVersion < settingsVersion) {
       violations.add(
         'settings',

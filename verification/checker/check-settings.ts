@@ -67,7 +67,7 @@ export function checkChanges(history: History, books: Books, accounts: Accounts,
     if (!row && !waiting.has(accountId)) violations.add('lost', `${by} was answered, but is not in MySQL`);
     if (!row) continue;
     if (answer.settingsVersion < row.settingsVersion)
-      violations.add('settings', `${by} was answered ${shown(answer)}, and made settings ${row.settingsVersion}`);
+      violations.add('settings', `${by} was answered with ${shown(answer)}, but made settings ${row.settingsVersion}`);
     append(made, accountId, { ...row, sentAt, endedAt });
   }
   for (const correlationId of rows.keys()) {

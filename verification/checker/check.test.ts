@@ -77,7 +77,7 @@ describe('answers', () => {
     sound.attempt('t2', { answer });
     expect(found()).toEqual(['doubled']);
   });
-  it('doubled: the balances moved twice, the row exists once', () => {
+  it('doubled: the balances moved twice, but the row exists once', () => {
     sound.move('a', at(40, 3));
     sound.move('b', at(60, 2));
     expect(found()).toEqual(['balance']);
@@ -220,7 +220,7 @@ describe('what an operator gave up', () => {
   it('covers nothing that was sent afterwards', () => {
     expect(without(['t2'], 3.5).lost).toBe(1);
   });
-  it('covers only reads beyond the accounts, if it is known where they were', () => {
+  it("covers only reads beyond the accounts' versions, if those are known", () => {
     const accounts = new Map([['a', { version: 1, settingsVersion: 1 }]]);
     expect(without(['t2'], 10, { accounts }).verdict).toBe('valid');
     sound.read('a', at(101, 1), 4.5);

@@ -99,7 +99,7 @@ export interface ReadHistory extends Request, Position {
   by: string;
 }
 
-/** A request for other settings, which is sent once. An absent wish keeps the current value. */
+/** A request for other settings, which is sent once. An absent field keeps the current value. */
 export interface ChangeHistory extends Request {
   accountId: string;
   correlationId: string;

@@ -221,7 +221,7 @@ export class Cluster implements System, AsyncDisposable {
     for (;;) {
       const now = await this.mode().catch(() => null);
       if (now === mode) return;
-      if (performance.now() > deadline) throw new Error(`the authority is ${now}, and not ${mode} within ${msMax} ms`);
+      if (performance.now() > deadline) throw new Error(`the authority is ${now}, not ${mode}, after ${msMax} ms`);
       await sleep(MODE_EVERY_MS);
     }
   }

@@ -16,7 +16,10 @@ interface Flow {
   way: Way;
   from: Socket;
   to: Socket;
-  /** Data in transit, in order: a single queue, because timers may fire in another order than they were set. */
+  /**
+   * Data in transit, in order: a single queue, because timers may fire in a different order from the one in which they
+   * were set.
+   */
   late: { act: () => void; dueAt: number }[];
 }
 

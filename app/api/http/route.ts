@@ -79,7 +79,7 @@ export interface RouteDefinition<Params extends z.ZodObject, Query extends z.Zod
   handle(call: Call<z.output<Params>, z.output<Query>, z.output<Body>>): Answer | Promise<Answer>;
 }
 
-/** A route as the dispatcher sees it: its own schemas are applied inside. */
+/** A route as the dispatcher sees it; the route applies its own schemas. */
 export interface Route extends RouteDescription {
   params?: z.ZodObject;
   query?: z.ZodObject;

@@ -34,7 +34,7 @@ describe('What is waiting for a journal', () => {
     expect(await api.get('/v1/ops/unsettled', { key: others })).toMatchObject({ status: 403 });
     expect(await api.post('/v1/ops/loss-acceptances', acceptance, { key: others })).toMatchObject({ status: 403 });
   });
-  it('is answered 202 while a keeper is still applying it', async () => {
+  it('is answered with 202 while a keeper is still applying it', async () => {
     const unfinished = { epoch: 17, mode: 'CLOSING', dropped: 2, done: false };
     api.deps.ops.acceptLoss = async () => unfinished;
     const acceptance = { epoch: 17, reason: 'the node was destroyed' };

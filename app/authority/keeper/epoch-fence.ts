@@ -47,7 +47,7 @@ export class EpochFence {
     const caller: KeeperCaller = { fenceEpoch: authority.epoch, epoch, replid: facts.replid };
     const found = await cache.journal(caller, NO_ENTRIES_AFTER, 1).catch(refusal);
     if (found instanceof CacheError || found.marker !== authority.marker) {
-      return this.#complain('this Redis does not carry the marker of the epoch');
+      return this.#complain('this Redis does not have the marker of the epoch');
     }
     const [cursor, observed] = await Promise.all([
       this.#deps.authority.cursor(),

@@ -122,7 +122,7 @@ describe('The keeper decides', () => {
     },
   );
 
-  it('by a table of which every row has an example', () => {
+  it('by a table, every row of which has an example', () => {
     const missing = KEEPER_TRANSITIONS.filter((row) => !EXAMPLES.some(([situation]) => rowOf(situation) === row));
     expect(missing.map((row) => `${row.state}: ${row.when}`)).toEqual([]);
   });

@@ -26,7 +26,7 @@ const REOPEN_WAIT_MS = 3_000;
  */
 const LOSSES_MAX = 2;
 const FLAPPING_DOUBLINGS_MAX = 3;
-/** How long to wait before asking again a Redis that refuses an epoch because it knows later ones, ms. */
+/** How long to wait before retrying a Redis that refuses an epoch because it knows later ones, ms. */
 const REFUSED_WAIT_MS = 10_000;
 
 /**
@@ -130,7 +130,7 @@ export type KeeperStep =
 
 export interface KeeperTransition {
   state: KeeperState;
-  /** The condition in words; `step` has it in code. */
+  /** The condition in words; `step` implements it. */
   when: string;
   /** The step if the condition holds, else null. */
   step(situation: KeeperSituation): KeeperStep | null;

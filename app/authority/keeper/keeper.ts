@@ -172,7 +172,7 @@ export class Keeper {
     }
   }
 
-  /** Reads what is left of the epoch's journal into MySQL, when this is the epoch's Redis and nothing of it is lost. */
+  /** Writes the rest of the epoch's journal to MySQL, if this is the epoch's Redis and it has lost nothing. */
   async #recoverFromJournal(authority: Authority, server: ServerFacts, recovery: Recovery | null): Promise<Outcome> {
     if (!(await this.#fence.isProven(authority, server))) return { state: 'journal-unavailable' };
     const caller = await this.#fence.raise(authority, server);
@@ -207,7 +207,10 @@ export class Keeper {
     }
   }
 
-  /** From what the pods have handed over. The authority stays, with a complaint, while some pod has not. */
+  /**
+   * Recovers from what the pods have handed over. The authority stays where it is, with a complaint, until every pod
+   * has handed over.
+   */
   async #recoverFromPods(authority: Authority): Promise<Authority> {
     const by = this.#by('recovered from what the pods handed over');
     const page = await this.#recovery.fromPods(authority, by);

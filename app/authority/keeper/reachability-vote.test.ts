@@ -30,7 +30,7 @@ describe('The vote of the pods on Redis', () => {
     ],
   ])('%s', (_, live, vote) => {
     expect(countVote(live)).toEqual(vote);
-    // Pods that have been silent for long are not counted.
+    // Pods that have been silent for a long time are not counted.
     expect(countVote([...live, ...pods(9, [1, 1, 1], 5_000)])).toEqual(vote);
   });
 });

@@ -15,7 +15,7 @@ export interface ReachabilityVote {
 export function countVote(pods: readonly LivePod[]): ReachabilityVote {
   const live = pods.filter(({ silentMs }) => silentMs < SILENT_AFTER_MS);
   const reach = live.filter(({ redisSeen }) => redisSeen).length;
-  // Sorted by duration, longest first: when that many have lost it, more than half have.
+  // Sorted by duration, longest first: more than half have lost it for at least the duration at this index.
   const lostForMs = live
     .filter(({ redisSeen }) => !redisSeen)
     .map(({ redisSinceMs }) => redisSinceMs)

@@ -3,7 +3,10 @@ import { InspectionRefused, type ServerFacts, unfitness } from '../server-facts.
 import type { Complaints } from './complaints.ts';
 import { RedisWatch } from './redis-watch.ts';
 
-/** How long an inspection may take while a ledger is closing, ms: for a Redis that was there, and for one that was lost. */
+/**
+ * How long an inspection may take while a ledger is closing, ms: for a Redis that was reachable, and for one that was
+ * lost.
+ */
 const HANGING_MS = 1_000;
 export const INSPECTION_MS_MAX = 250;
 

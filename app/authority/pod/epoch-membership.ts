@@ -11,7 +11,9 @@ interface Stores {
   cache: Pick<CacheServer, 'register'>;
 }
 
-/** What one process has to do with one epoch of the cache: the pod ids that it tried to register, and what it knows. */
+/**
+ * The part that one process has in one epoch of the cache: the pod ids that it tried to register, and what it knows.
+ */
 export class EpochMembership {
   readonly epoch: number;
   readonly #retireId: RetireId;
@@ -65,7 +67,10 @@ export class EpochMembership {
     return true;
   }
 
-  /** Whether an attempt has been in doubt for `ms` since it was left so, and since the last new id. */
+  /**
+   * Whether an attempt has been in doubt for `ms`, counted from the later of when it was left in doubt and the last new
+   * id.
+   */
   isInDoubtFor(ms: number, nowMs: number): boolean {
     const since = this.#view?.inDoubt.oldestSinceMs ?? null;
     return since !== null && nowMs - Math.max(since, this.#renewedAt) >= ms;
@@ -92,7 +97,7 @@ export class EpochMembership {
   }
 
   /**
-   * Ensures that Redis runs nothing more under any id of this process, and then gives the registrations back.
+   * Ensures that Redis runs nothing more under any id of this process, and then removes the registrations.
    * @returns false if a store did not confirm it: then what this pod knows must be handed over
    */
   async returnRegistrations(authority: Pick<PodAuthority, 'removePod'>): Promise<boolean> {

@@ -11,7 +11,7 @@ interface HeartbeatDependencies {
   heartbeatMs: number;
 }
 
-/** Reports to MySQL that this process lives and whether it reaches Redis. */
+/** Reports to MySQL that this process is alive and whether it reaches Redis. */
 export class Heartbeat {
   readonly #deps: HeartbeatDependencies;
   #last: { atMs: number; redisSeen: boolean } | null = null;

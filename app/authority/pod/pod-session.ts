@@ -31,7 +31,7 @@ interface PodSessionDependencies {
   heartbeatMs: number;
   /** Time without a reply after which an in-doubt attempt makes the pod take a new id, ms. */
   renewIdAfterMs?: number;
-  /** How long the ledger is closing before requests are refused at once instead of held, ms. */
+  /** How long the ledger must have been closing before requests are refused at once instead of held, ms. */
   closedAfterMs: number;
   newPodId(): string;
   redis: PodRedis;
@@ -41,7 +41,9 @@ interface PodSessionDependencies {
 /** How often the authority is read while the pod serves changes, and while it holds them, ms. */
 const SERVING_TURN_MS = 250;
 const HOLDING_TURN_MS = 100;
-/** After this time no reply will come for an in-doubt attempt: a new pod id ensures that it can no longer run, ms. */
+/**
+ * Time after which no reply will come for an in-doubt attempt, ms: a new pod id then ensures that it can no longer run.
+ */
 const RENEW_ID_AFTER_MS = 30_000;
 /** How long a pod that stops waits for the flush before it hands over its tail, ms. */
 const CATCH_UP_MS = 2_000;

@@ -3,13 +3,16 @@ import type { HoldReason } from '../../ledger/epoch/epoch-view.ts';
 import type { AuthorityReading } from './authority-reading.ts';
 import type { SessionState } from './session-decision.ts';
 
-/** A switch takes seconds: if every pod turned unready at once, none would be left to hold the requests meanwhile, ms. */
+/**
+ * Time before a pod turns unready, ms. A switch takes seconds: if every pod turned unready at once, none would be left
+ * to hold requests.
+ */
 const UNREADY_AFTER_MS = 5_000;
 
 interface ReadinessDependencies {
   clock: Clock;
   reading: AuthorityReading;
-  /** How long the ledger is closing before requests are refused at once instead of held, ms. */
+  /** How long the ledger must have been closing before requests are refused at once instead of held, ms. */
   closedAfterMs: number;
 }
 

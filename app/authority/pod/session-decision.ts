@@ -46,7 +46,7 @@ export type SessionAction =
   | 'deliver'
   | 'reportNotHandedOver';
 
-/** What a decision is based on, by what has just happened. */
+/** The facts that a decision is based on, by event. */
 export interface SessionFactsByEvent {
   /** A turn of the session's loop, after it has asked MySQL for the authority. */
   turn: {
@@ -65,7 +65,7 @@ export interface SessionFactsByEvent {
   joinFailed: {
     /** This pod id was retired: no script runs under it again. */
     retired: boolean;
-    /** The pod works under an earlier id, which still holds. */
+    /** The pod works under an earlier id, which is still valid. */
     worksUnderEarlierId: boolean;
   };
   /** A script failed in a way that makes the connection, the server or this pod's registration doubtful. */
@@ -92,7 +92,7 @@ export type SessionFacts = { [E in SessionEvent]: { event: E } & SessionFactsByE
 export interface SessionTransition {
   on: SessionEvent;
   from: readonly SessionState[];
-  /** The condition in words; `holds` is the same in code. */
+  /** The condition in words; `holds` implements it. */
   when: string;
   holds(facts: SessionFacts): boolean;
   action: SessionAction;

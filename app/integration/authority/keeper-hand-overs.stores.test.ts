@@ -104,7 +104,7 @@ describe('Redis is gone', () => {
     rmSync(join(server.dir, server.node), { recursive: true });
     await comesBack();
     await staysIn(keeper, 'CLOSING');
-    expect(bench.complaints()).toContain('this Redis does not carry the marker of the epoch');
+    expect(bench.complaints()).toContain('this Redis does not have the marker of the epoch');
     await bench.handOver(epoch.pod, { entries, observed: 2 });
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
     expect(await bench.inMysql(['t1', 't2'])).toHaveLength(2);
@@ -193,7 +193,7 @@ describe('Accounts that wait for the journal', () => {
     await comesBack();
     await staysIn(keeper, 'DIRECT');
     expect(await bench.account('ada')).toMatchObject({ frozen: true });
-    expect(bench.complaints()).toEqual(['this Redis does not carry the marker of the epoch']);
+    expect(bench.complaints()).toEqual(['this Redis does not have the marker of the epoch']);
   });
 
   it('stay frozen while the Redis that responds has less than a pod received', async () => {

@@ -66,7 +66,7 @@ describe('A Redis that a keeper cannot reach', () => {
     expect(await keeper.step()).toMatchObject({ mode: 'CLOSING' });
   });
 
-  it('is lost based on when it began to hang: time without replies counts', async () => {
+  it('counts as lost from when it began to hang: time without replies counts', async () => {
     vi.spyOn(bench.scripts, 'journal').mockImplementation(async () => {
       bench.clock.push(61_000);
       throw new CacheError('in_doubt', 'Command timed out');
@@ -88,14 +88,14 @@ describe('A Redis that a keeper cannot reach', () => {
 });
 
 describe('A Redis that a keeper reaches', () => {
-  it('is lost if most pods have been unable to reach it for long', async () => {
+  it('is lost if most pods have been unable to reach it for a long time', async () => {
     for (const processId of ['one', 'two']) await bench.report(processId, false, 6_000);
     await bench.report('three', true, 6_000);
     expect(await keeper.step()).toMatchObject({ mode: 'CLOSING', cacheEpoch: epoch.pod.epoch });
     expect(await why()).toBe('most pods cannot reach Redis');
   });
 
-  it('is not lost if only half of them cannot reach it, or not for long, or if they are silent', async () => {
+  it('is not lost if only half of them cannot reach it, or only briefly, or if they are silent', async () => {
     await bench.report('one', false, 6_000);
     await bench.report('two', true, 6_000);
     await staysIn(keeper, 'CACHE');
@@ -144,7 +144,7 @@ describe('A Redis that was emptied during an epoch', () => {
     await stepTo(keeper, 'CLOSING');
     await staysIn(keeper, 'CLOSING');
     expect(bench.complaints()).toEqual([
-      'this Redis does not carry the marker of the epoch',
+      'this Redis does not have the marker of the epoch',
       'closed until these pods hand over what they know: pod',
     ]);
     await bench.handOver(epoch.pod, { entries, observed: 2 });

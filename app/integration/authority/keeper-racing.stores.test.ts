@@ -16,7 +16,7 @@ let keepers: Keeper[];
 let view: Authority | null;
 let epoch: EpochUnderTest<RedisScripts>;
 const everyone = () => Promise.allSettled(keepers.map((keeper) => keeper.step()));
-/** One step: where the next one is possible at once, a keeper that comes late would already take it. */
+/** Only one step: if the next one were possible at once, a late keeper would take it. */
 const first = () => keepers[0]?.step();
 beforeAll(async () => {
   db = await migratedDatabase();
@@ -57,7 +57,7 @@ async function comeBack(): Promise<void> {
   await bench.ready();
 }
 
-/** Brings the authority to the start of the step; all keepers are there then. */
+/** Brings the authority to the start of the step; all keepers are then ready for it. */
 const steps: [string, () => Promise<void>][] = [
   ['CACHE → CLOSING', lose],
   [
@@ -178,7 +178,7 @@ describe('A keeper that dies in a step', () => {
     };
     const dead = bench.keeper('dead', { [methods[method]]: { [method]: dies } });
     await dead.step().catch(() => null);
-    // It must see for some time that Redis is lost.
+    // It must find Redis lost for some time.
     bench.clock.push(61_000);
     if (!died) await dead.step().catch(() => null);
     expect(died).toBe(true);

@@ -161,7 +161,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have han
     await server.kill();
     rmSync(join(server.dir, server.node), { recursive: true });
     await restarted();
-    await expectStaysClosing('this Redis does not carry the marker of the epoch');
+    await expectStaysClosing('this Redis does not have the marker of the epoch');
   });
 
   it('the node returned with an older disk that has less than MySQL', async () => {
@@ -181,7 +181,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have han
     await server.kill();
     await restarted();
     await bench.redis.hset(`${bench.prefix}:{0}:${epoch.pod.epoch}:ledger`, 'marker', 'other');
-    await expectStaysClosing('this Redis does not carry the marker of the epoch');
+    await expectStaysClosing('this Redis does not have the marker of the epoch');
   });
 
   it('the node has less than a pod has seen', async () => {

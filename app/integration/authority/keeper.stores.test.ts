@@ -165,7 +165,7 @@ describe('On the way to the cache', () => {
     expect(await staysIn(keeper, 'DIRECT')).toMatchObject({ epoch: 2 });
   });
 
-  it('a Redis that has become unfit is waited for just as long, and no longer', async () => {
+  it('a Redis that has become unsuitable gets just as much time, and no more', async () => {
     await bench.keeper().step();
     await bench.redis.config('SET', 'appendfsync', 'no');
     const keeper = bench.keeper();

@@ -344,7 +344,7 @@ describe('While MySQL has the authority, a session', () => {
 });
 
 describe('While the ledger is closed', () => {
-  it('a pod rejects requests immediately after a while, and stays ready: it serves reads', async () => {
+  it('after a while, a pod rejects requests immediately, but stays ready: it serves reads', async () => {
     await pod.serve();
     await pod.closing();
     await pod.closed();
@@ -465,7 +465,8 @@ describe('A session that stops', () => {
     const { caller } = await pod.serve();
     const id = await pod.post();
     const stopped = pod.session.stop();
-    // The first may be the last of its loop; the second is asked while it waits for the flush.
+    // The first read may be the last of the session's loop; the second one happens while the session waits for the
+    // flush.
     let reads = 0;
     pod.cache.always('read', async (run) => {
       if (++reads === 2) await pod.scripts.retire({ ...caller, fenceEpoch: caller.epoch }, caller.podId);

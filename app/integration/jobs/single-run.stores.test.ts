@@ -39,7 +39,7 @@ const runner = (leaseMs?: number) =>
     logger: keptLog(),
     ...(leaseMs && { leaseMs }),
   });
-/** Every crashed or hanging process has had its minute. */
+/** The lease of every crashed or hanging process has expired. */
 const expire = () => db.database.rows('UPDATE job_leases SET leased_until = NOW(3) - INTERVAL 1 SECOND');
 const never = () => new Promise<never>(() => {});
 

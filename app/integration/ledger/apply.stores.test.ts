@@ -157,7 +157,7 @@ describe('A refusal by the rules', () => {
     ['account_frozen', { status: 'FROZEN' as const }, {}],
     ['account_suspended', { status: 'SUSPENDED' as const }, {}],
     ['insufficient_funds', {}, {}],
-  ])('takes precedence as %s over any later rule', async (refusal, account, different) => {
+  ])('as %s, takes precedence over any later rule', async (refusal, account, different) => {
     const id = `rules-${round}`;
     await stage.open(accountOf(id, account));
     const [answer] = await apply(order({ source: id, destination: a, amount: 1, ...different }));

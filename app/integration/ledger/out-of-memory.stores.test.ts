@@ -86,7 +86,7 @@ describe('A Redis out of memory', () => {
     expect(await pod.ledger.read(['a'])).toMatchObject([{ source: 'cache', stale: false }]);
   });
 
-  it('can still be flushed, trimmed, and relieved of old ids, so that it gets room again', async () => {
+  it('can still be flushed, trimmed and cleared of old ids, so that it has room again', async () => {
     const old = orderOf({ transactionId: newUuidV7(Date.now() - 60_000), amount: 9 });
     await pod.apply([old]);
     await fill();

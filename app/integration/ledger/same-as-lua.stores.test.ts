@@ -45,7 +45,7 @@ const SEEN: (ProblemCode | 'POSTED' | 'again' | 'changed')[] = [
   'internal_error',
 ];
 
-/** Accounts that can refuse for every possible reason; `nobody` is never opened, `late` by a step. */
+/** Accounts that can refuse for every possible reason; `nobody` is never opened, `late` is opened by a step. */
 const OPENED: Account[] = [
   account('world'),
   account('a'),

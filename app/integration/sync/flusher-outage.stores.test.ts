@@ -126,7 +126,7 @@ class Traffic {
   }
 }
 
-describe('MySQL killed in the middle of flushing, under writes', () => {
+describe('MySQL killed in the middle of flushing, during writes', () => {
   const dir = temporaryFolder();
   let server: Awaited<ReturnType<typeof startMariadb>>;
   let db: TestDatabase;
@@ -162,7 +162,7 @@ describe('MySQL killed in the middle of flushing, under writes', () => {
   });
 });
 
-describe('The keeper’s connection to Redis lost again and again, under writes', () => {
+describe('The keeper’s connection to Redis lost again and again, during writes', () => {
   let db: TestDatabase;
   let traffic: Traffic;
   beforeAll(async () => {

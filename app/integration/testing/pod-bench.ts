@@ -191,7 +191,7 @@ export class PodBench {
     });
   }
 
-  /** An epoch in which the session is open, and the accounts world, ada and bob are there. */
+  /** An epoch in which the session is open, and the accounts world, ada and bob exist. */
   async serve(): Promise<EpochView> {
     await openIn(
       this.#database,

@@ -15,7 +15,7 @@ export interface Received {
 }
 
 /**
- * Collects entries in any order, repeated or not, and across the cursor.
+ * Collects entries in any order, repeated or not, including those that span the cursor.
  * @throws IntegrityError if two of them contradict each other about one seq, or if one id has two seqs
  */
 export function receive(entries: readonly JournalEntry[], epoch: number, cursor: number): Received {

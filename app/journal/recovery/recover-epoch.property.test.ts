@@ -24,7 +24,10 @@ function appliedBy(recovered: RecoveredEpoch, lived: Lived): Journaled[] {
   return applied;
 }
 
-/** Every posting follows the state of its two accounts, was decided with their settings, and is within the limit of that time. */
+/**
+ * Every posting follows the state of its two accounts, was decided with their settings, and is within the limit that
+ * applied then.
+ */
 function expectConsistent(recovered: RecoveredEpoch, lived: Lived): void {
   const accounts = lived.accountsAt(({ seq }) => seq <= lived.cursor);
   for (const item of appliedBy(recovered, lived)) {

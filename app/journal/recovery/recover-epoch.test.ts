@@ -118,7 +118,10 @@ describe('recoverEpoch, when no seq is missing', () => {
     ['the only balance is not the sum', (e) => ({ entries: [tampered(e[0], { balance: 1 })] })],
     ['a seq occurs twice, with different content', (e) => ({ entries: [...e, tampered(e[1], { balance: 1 })] })],
     ['an account is not in MySQL', () => ({ accounts: asMap(ACCOUNTS.slice(1)) })],
-    ['an account is further on in MySQL', () => ({ accounts: asMap([...ACCOUNTS, account('ada', { version: 1 })]) })],
+    [
+      'an account has a later version in MySQL',
+      () => ({ accounts: asMap([...ACCOUNTS, account('ada', { version: 1 })]) }),
+    ],
     [
       'an account has another currency',
       () => ({ accounts: asMap([...ACCOUNTS, account('ada', { currency: 'USD' })]) }),

@@ -70,7 +70,7 @@ export class Replay {
     return item.version === account.version && settingsBefore === account.settingsVersion;
   }
 
-  /** Something decided on older versions than the account has now would be a duplicate, or would never have existed. */
+  /** An item that was decided on an older version than the account has now is a duplicate or invalid. */
   #mustFollow(item: Journaled, account: Account, version: number, settingsVersion: number): void {
     if (version >= account.version && settingsVersion >= account.settingsVersion) return;
     throw new IntegrityError(

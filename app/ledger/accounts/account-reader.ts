@@ -15,7 +15,7 @@ interface Asked {
   settle(found: View[]): void;
 }
 
-/** What the cache contained at a time of the ledger, ms. */
+/** What the cache contained at a given ledger time, ms. */
 interface Cached {
   accounts: (CachedAccount | null)[];
   asOf: number;

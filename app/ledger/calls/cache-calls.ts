@@ -40,7 +40,7 @@ export class CacheCalls {
   readonly #deps: CacheCallsDependencies;
   readonly #sink: ResultSink;
   readonly #databaseWait: DatabaseWait;
-  /** The latest answer to this class about MySQL was that it is unavailable. */
+  /** Whether MySQL was unavailable at the latest attempt of this class. */
   #databaseAway = false;
 
   constructor(deps: CacheCallsDependencies, sink: ResultSink, databaseWait: DatabaseWait) {
@@ -176,14 +176,14 @@ export class CacheCalls {
     return false;
   }
 
-  /** MySQL has answered: these need it no longer. */
+  /** MySQL has answered: these transfers no longer need it. */
   #found(batch: readonly Pending[]): void {
     this.#databaseAway = false;
     for (const pending of batch) this.#databaseWait.end(pending);
     this.#sink.again(batch);
   }
 
-  /** MySQL is unavailable. Nothing was sent to it that could change anything, so waiting costs time only. */
+  /** MySQL is unavailable. Nothing was sent to it that could change anything, so waiting costs only time. */
   #hold(batch: readonly Pending[]): void {
     if (batch.length === 0) return;
     const { clock, events } = this.#deps;
@@ -191,7 +191,7 @@ export class CacheCalls {
     const held = batch.filter((pending) => !pending.answered && this.#mayWait(pending));
     if (held.length === 0) return;
     events.retried('database');
-    // An outage ends at the deadline; the rounds limit what could go on without one.
+    // In an outage, the deadline ends the wait; the limit on rounds ends what could continue without one.
     for (const pending of held) pending.rounds = 0;
     clock.after(backoffMs(0, DATABASE_WAIT_MS, clock), () => this.#sink.again(held));
   }

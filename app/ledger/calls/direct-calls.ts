@@ -21,8 +21,9 @@ export interface DirectCallsDependencies {
 }
 
 /**
- * Transfers in MySQL while it has the authority, one transaction per group. A transfer that failed or is in doubt is retried
- * under its own id until its request times out: the repeated transaction meets the locks, or the row, of the first.
+ * Transfers in MySQL while it has the authority, one transaction per group. A transfer that failed or is in doubt is
+ * retried under its own id until its request times out: the repeated transaction runs into the locks, or the row, of
+ * the first.
  */
 export class DirectCalls {
   readonly #deps: DirectCallsDependencies;

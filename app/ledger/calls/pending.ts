@@ -87,9 +87,9 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   }
 
   /**
-   * An account that is not in MySQL now has never been there, as accounts do not vanish. So no attempt that has been
-   * carried out has posted anything, and those that Redis may still carry out belong to an epoch that is over: nothing
-   * is in doubt anymore.
+   * An account that is not in MySQL now has never been there, because accounts are never deleted. So no attempt that
+   * has been carried out has posted anything, and those that Redis may still carry out belong to an epoch that is over:
+   * nothing is in doubt anymore.
    * @param epoch in which the account was looked for
    */
   resolveBy(problem: Problem, epoch: number): void {
@@ -118,7 +118,9 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
 /** Receives transfers after a call: with an answer, or to wait for another attempt. */
 export interface ResultSink {
   answer(pending: Pending, answer: Outcome | Problem): void;
-  /** Answers a transfer that cannot continue: with 504 while an attempt of it is in doubt, else with this problem. */
+  /**
+   * Answers a transfer that cannot continue: with 504 while an attempt of it is in doubt, otherwise with this problem.
+   */
   giveUp(pending: Pending, problem: Problem): void;
   again(batch: readonly Pending[]): void;
 }

@@ -27,7 +27,7 @@ export class LedgerTime {
   of(accountIds: readonly string[]): number {
     return Math.max(this.#nowMs, ...accountIds.map((id) => this.#latest.get(id) ?? 0));
   }
-  /** Records an acceptance on these accounts: nothing later on them is accepted earlier. */
+  /** Records an acceptance on these accounts: later acceptances on them never get an earlier time. */
   accept(accountIds: readonly string[]): number {
     const acceptedAt = this.of(accountIds);
     for (const id of accountIds) this.#latest.set(id, acceptedAt);

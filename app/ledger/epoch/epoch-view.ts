@@ -282,7 +282,7 @@ export class AttemptCall {
     for (const [index, attempt] of this.#attempts.entries()) attempt.inDoubt = this.#inDoubtBefore[index] ?? true;
   }
 
-  /** No reply came, or none that counts: also one that could not be understood. */
+  /** No reply came, or none that counts, such as one that could not be understood. */
   lost(nowMs: number): void {
     const caller = this.#view?.caller;
     if (caller) this.#view?.inDoubt.leave(this.#attempts, caller.podId, nowMs);

@@ -110,7 +110,7 @@ describe('a pod id that is retired', () => {
     expect(attempts.size).toBe(1);
   });
 
-  it('takes the highest seq of those that it was tried under', () => {
+  it('uses the highest seq of the ids that it was tried under', () => {
     const attempts = new InDoubtAttempts();
     for (const podId of ['pod-1', 'pod-2']) attempts.leave([attempt('one')], podId, 10);
     attempts.endAt('pod-2', 9);

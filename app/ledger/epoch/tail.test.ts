@@ -97,7 +97,7 @@ describe('what a pod knows of an epoch', () => {
     time: 0,
   });
 
-  it('is the highest of each counter, as replies come in any order', () => {
+  it('is the highest of each counter, because replies arrive in any order', () => {
     const one = view();
     one.observe(head(9, 4, 100, 3));
     one.observe(head(7, 2, 90, 1));

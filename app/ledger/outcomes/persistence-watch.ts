@@ -11,7 +11,7 @@ const POLL_MS = 15;
 const LOOK_UP_EVERY_MS = 100;
 /**
  * The transfer queue does not limit requests that only repeat posted transfers, and each of them can wait for a
- * thousand.
+ * thousand transfers.
  */
 const WAITERS_MAX = 50_000;
 

@@ -24,7 +24,7 @@ const foreign = (different: Partial<TransferOrder> = {}) =>
 const submit = (...orders: TransferOrder[]) => stage.ledger.apply(orders, 'cache');
 const summaries = async (answers: Promise<unknown[]>) => (await stage.clock.until(answers)).map(summaryOf as never);
 
-describe('While MySQL is unavailable for seconds', () => {
+describe('While MySQL is unavailable for a few seconds', () => {
   it.each([
     ['an id that is not a UUIDv7', () => foreign()],
     ['an account that is not in Redis', () => stage.order({ destination: 'c' })],
@@ -150,7 +150,9 @@ it('A transfer whose deadline passes while Redis holds its reply does not count 
 });
 
 describe('A look-up from before the wait', () => {
-  /** A transfer whose id was not in MySQL, and which waits for an account because MySQL has gone since. */
+  /**
+   * A transfer whose id was not in MySQL, and which waits for an account because MySQL has since become unavailable.
+   */
   async function lookedUpAndWaiting() {
     const one = foreign({ destination: 'c' });
     stage.database.whileLoading = () => Promise.reject(away);

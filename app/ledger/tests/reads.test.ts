@@ -176,7 +176,7 @@ describe('Loading accounts into the cache', () => {
     expect((await stage.apply(stage.order({ destination: 'c' }))).map(summaryOf)).toEqual(['internal_error']);
   });
 
-  it('lets transfers wait for room while everything in the cache is dirty, and returns what MySQL has to reads', async () => {
+  it('lets transfers wait for room while everything in the cache is dirty, and answers reads from MySQL', async () => {
     stage = await ModelLedger.open({ cachedAccountsMax: 2 });
     await stage.apply(stage.order());
     expect((await read('c')).map(shortly)).toEqual(['0 from database']);
@@ -293,7 +293,7 @@ describe('The outcome of an id', () => {
     expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('that is committed but temporarily unreadable is the Problem, and found later', async () => {
+  it('that is committed but temporarily unreadable is reported as a Problem, and found later', async () => {
     const one = stage.order();
     await stage.apply(one);
     await stage.model.publish(stage.keeper, 2, 2);

@@ -32,7 +32,7 @@ beforeEach(() => db.reset(0, 'DIRECT'));
 const heard = (podId: string, observed: number) =>
   store.heartbeat({ processId: 'p', redisSeen: true, registration: { podId, observed } });
 
-/** Runs a transaction up to before the given statement, and continues when released. */
+/** Runs a transaction until just before the given statement, and continues when released. */
 function pausedBefore(statement: number) {
   let arrive = () => {};
   let open = () => {};
@@ -104,7 +104,7 @@ describe('AuthorityStore.move', () => {
     );
     const before = await row();
     await expect(store.move(await store.read(), to, by)).rejects.toThrow('epoch 5 has to be recovered');
-    // The caller's view of the row has no influence.
+    // The caller's view of the row has no effect.
     await expect(store.move({ ...(await store.read()), ...nothing }, to, by)).rejects.toThrow('has to be recovered');
     expect(await row()).toEqual(before);
     expect(await db.database.rows('SELECT 1 FROM authority_log')).toEqual([]);
@@ -195,7 +195,7 @@ describe('Registration', () => {
     expect(pod?.silentMs).toBeLessThan(60_000);
   });
 
-  it('carries nothing over from another epoch, and is no longer handed over', async () => {
+  it('carries nothing over from another epoch, and no longer counts as handed over', async () => {
     const { epoch } = await inCache();
     await db.database.rows(
       "INSERT INTO pods (pod_id, epoch, observed_seq, retired_seq, drained_at) VALUES ('old', 1, 9, 7, NOW(3)), ('pod', ?, 9, 7, NOW(3))",

@@ -85,7 +85,7 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     expect(await bench.flushes.cursor()).toMatchObject({ epoch: 1, seq: 1 });
   });
 
-  it('takes from a handed-over entry across the cursor what MySQL does not have', async () => {
+  it('takes only what MySQL does not have from a handed-over entry that spans the cursor', async () => {
     await bench.epoch.apply(order('t1'), order('t2'));
     const journal = await bench.epoch.entries();
     expect(journal).toHaveLength(1);

@@ -36,7 +36,7 @@ export async function writeBooks(session: Session, books: Books): Promise<void> 
 
 export function duplicateAsIntegrity(error: unknown): unknown {
   if ((error as { code?: string }).code !== 'ER_DUP_ENTRY') return error;
-  return new IntegrityError('an id, or a version of an account, of the journal already exists in MySQL', {
+  return new IntegrityError('an id or an account version in the journal already exists in MySQL', {
     cause: error,
   });
 }

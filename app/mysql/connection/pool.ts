@@ -16,7 +16,7 @@ export class FailoverCount {
   }
 }
 
-/** How long an idle connection stays silent before TCP probes it, ms: a dead one ends within 10 s more. */
+/** How long an idle connection stays silent before TCP probes it, ms: a dead one then ends within another 10 s. */
 const KEEP_ALIVE_AFTER_MS = 10_000;
 
 export interface PoolOptions {
@@ -45,8 +45,9 @@ export interface PoolOptions {
 export class Database implements AsyncDisposable {
   readonly #pool: Pool;
   /**
-   * Settles when a connection is set up, or has failed to be. It is not used before: without strict mode the flush's
-   * optimistic locking would write zeros, and mysql2 never answers what is queued behind a statement that timed out.
+   * Settles when a connection has been set up, or its setup has failed. It is not used before: without strict mode the
+   * flush's optimistic locking would write zeros, and mysql2 never answers what is queued behind a statement that timed
+   * out.
    */
   readonly #ready = new WeakMap<object, Promise<unknown>>();
   readonly #silent = new FailoverCount();

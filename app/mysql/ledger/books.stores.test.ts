@@ -121,7 +121,7 @@ describe('History', () => {
     expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 9, afterVersion: 7 })).toEqual([8]);
   });
 
-  it('at a point in time is the last posting accepted until then', async () => {
+  it('at a point in time is the last posting accepted by then', async () => {
     const at = async (moment: number) => (await books.postingAt('ada', moment))?.version ?? null;
     expect(await at(momentOf(1) - 1)).toBeNull();
     expect(await at(momentOf(1))).toBe(1);

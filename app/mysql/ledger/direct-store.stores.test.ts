@@ -330,7 +330,7 @@ describe('The largest id time', () => {
   const AT = Date.UTC(2026, 0, 1);
   const idTimeMax = async () => (await new FlushStore(db.database).cursor()).idTimeMax;
 
-  it('is raised for any id with a later time, including refused ones, and some way ahead', async () => {
+  it('is raised for any id with a later time, including refused ones, and to somewhat beyond it', async () => {
     await apply(directItem('not-a-uuid'));
     expect(await idTimeMax()).toBe(0);
     await apply(directItem('x'), directItem(newUuidV7(AT), { destination: 'yen' }));

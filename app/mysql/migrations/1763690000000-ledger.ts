@@ -86,8 +86,8 @@ const UP = [
     CONSTRAINT transfer_source FOREIGN KEY (source_account) REFERENCES accounts (account_id),
     CONSTRAINT transfer_destination FOREIGN KEY (destination_account) REFERENCES accounts (account_id)
   ) ENGINE=InnoDB`,
-  // With the privileges of the user who reads it: those of its creator would end with that user, when its password is
-  // rotated.
+  // With the privileges of the user who reads it: those of its creator would be lost if that user were dropped, as in a
+  // password rotation.
   `CREATE OR REPLACE SQL SECURITY INVOKER VIEW postings AS
     SELECT source_account AS account_id, source_version AS version, -amount AS amount, source_balance AS balance_after,
       source_settings_version AS settings_version, kind, transaction_id, destination_account AS counterparty, currency,

@@ -91,7 +91,7 @@ describe('A refusal by MySQL for a temporary reason is database_unavailable, and
       /ER_ACCESS_DENIED_ERROR/,
     ],
     [
-      'a limit of statements of a user',
+      'a limit on the statements of a user',
       'ALTER USER client WITH MAX_QUERIES_PER_HOUR 1',
       'ALTER USER client WITH MAX_QUERIES_PER_HOUR 0',
       /ER_USER_LIMIT_REACHED/,

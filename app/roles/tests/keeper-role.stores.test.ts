@@ -194,7 +194,7 @@ describe('Housekeeping', () => {
     pods.mockRestore();
   });
 
-  it('reconciles by the schedule, and logs failures', async () => {
+  it('reconciles on schedule, and logs failures', async () => {
     const keeper = await roles.keeper({ RECONCILIATION_CRON: '* * * * * *' });
     const reports = () => roles.db.database.rows<{ clean: number }>('SELECT clean FROM reconciliations');
     await until('it has reported', async () => (await reports()).length > 0);

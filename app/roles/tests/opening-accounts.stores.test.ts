@@ -21,7 +21,7 @@ describe.each(['DIRECT', 'CACHE'] as const)('Concurrent requests that open one a
 
   const podOf = (n: number) => pods[n % pods.length] as Role;
 
-  it('are answered 201 once, 200 for the same content, and 409 for different content', async () => {
+  it('are answered with 201 once, with 200 for the same content, and with 409 for different content', async () => {
     const answers = await Promise.all(
       Array.from({ length: REQUESTS }, (_, n) =>
         podOf(n).request('POST', '/v1/accounts', { accountId: 'one', currency: n < REQUESTS / 2 ? 'EUR' : 'USD' }),

@@ -37,7 +37,7 @@ async function slowPod(): Promise<void> {
 
 const statusOfRecovery = async () => (await api.request('GET', '/v1/ops/status')).json['recovery'];
 
-it("an accepted loss that exceeds a request's waiting time is answered 202, shown in the status, and completes", async () => {
+it("an accepted loss that exceeds a request's waiting time is answered with 202, shown in the status, and completes", async () => {
   const journal = await bench.journal(
     ['t1', 'world', 'ada', 500],
     ['t2', 'bob', 'cy', 7],

@@ -76,7 +76,7 @@ async function expectKept(acknowledged: readonly string[]): Promise<void> {
 }
 
 describe('Two pods and two keepers', () => {
-  it('when Redis is killed and restarted: what was answered 201 is in MySQL, once', async () => {
+  it('when Redis is killed and restarted: what was answered with 201 is in MySQL, once', async () => {
     const writers = new Writers();
     for (let kill = 0; kill < 2; kill++) {
       await writers.write();

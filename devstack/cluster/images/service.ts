@@ -8,7 +8,7 @@ import { FOLDER, IMAGES } from '../settings.ts';
 import { writeArchive } from './archive.ts';
 
 /**
- * The service's image by the steps of its Dockerfile, without a container engine, as an archive.
+ * Builds the service's image with the steps of its Dockerfile, but without a container engine, as an archive.
  * @param root the checkout, which may be of another version
  */
 export async function serviceImage(root: string, tags: readonly string[]): Promise<string> {

@@ -120,7 +120,7 @@ export function isPosted(fields: Fields, order: Order): boolean {
   );
 }
 
-/** Up to some hundred transfers in a request. A refusal may affect the request, or some of its items. */
+/** Up to a few hundred transfers in a request. A refusal may affect the request, or some of its items. */
 export function batch(orders: readonly Order[], tolerant = false): void {
   const response = http.post(`${home()}/v1/transfers/batch`, JSON.stringify({ transfers: orders }), BATCH);
   if (tolerant && isRefusal(response.status)) {

@@ -13,7 +13,7 @@ interface Hpa {
   spec: { minReplicas: number; maxReplicas: number; behavior?: object };
 }
 
-/** Sets the number of API pods: by the autoscaler's limits if there is one. Restores limits and number in the end. */
+/** Sets the number of API pods: by the autoscaler's limits if there is one. Restores limits and number at the end. */
 export class Scaling implements AsyncDisposable {
   readonly #api: ApiServer;
   readonly #name: string;
@@ -48,7 +48,7 @@ export class Scaling implements AsyncDisposable {
     return status?.replicas === count && status.readyReplicas === count;
   }
 
-  /** For experiments that cannot wait until an autoscaler of production removes pods. */
+  /** For experiments that cannot wait until a production autoscaler removes pods. */
   removeQuickly(): void {
     const policies = [{ type: 'Pods', value: 1, periodSeconds: 15 }];
     this.#patch({ behavior: { scaleDown: { stabilizationWindowSeconds: 30, policies } } });

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export { sleep };
 
-/** Ms; the time of day, so that it can be compared with the times in pods. */
+/** The time of day, ms, so that it can be compared with the times in pods. */
 export const now = (): number => performance.timeOrigin + performance.now();
 
 /** Waits for a condition. @returns how long it took, ms. @throws Error that names it if it is not met in time */

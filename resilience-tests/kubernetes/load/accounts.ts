@@ -11,7 +11,7 @@ import { keptOf, type Line } from './lines.ts';
 const PATIENCE_MS = 120_000;
 const FLUSH_MS_MAX = 300_000;
 
-/** A new pod may be refused for its first seconds, until every node knows it: so each request is repeated. */
+/** A new pod may be refused for its first seconds, until every node knows it, so each request is repeated. */
 async function patiently(what: string, send: () => Promise<Reply>, accepts: (reply: Reply) => boolean): Promise<Reply> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {

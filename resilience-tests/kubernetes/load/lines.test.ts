@@ -67,7 +67,7 @@ describe('figuresOf', () => {
     expect(failures).toEqual({ 'ECONNRESET (transfer, kept connection)': 1 });
   });
 
-  it('finds the longest time without a success, also before the first and after the last one', () => {
+  it('finds the longest time without a success, including those before the first and after the last one', () => {
     const lines = [transfer('a', 1000, 1500), transfer('b', 1500, 4000)];
     expect(figuresOf(lines, 1000, 5000)).toMatchObject({ longestGapMs: 2500, longestGapAtMs: 500 });
     expect(figuresOf(lines, 1000, 9000)).toMatchObject({ longestGapMs: 5000, longestGapAtMs: 3000 });

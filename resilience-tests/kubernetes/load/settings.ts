@@ -40,7 +40,7 @@ export const HELD_MS_MAX = 12_000;
 export const ATTEMPT_MS_MAX = 3000;
 /** A connection is given up after this time. */
 export const CONNECT_MS_MAX = 1000;
-/** Clients, each with connections of its own: a single one would use few. */
+/** Clients, each with connections of its own: a single client would use only a few. */
 export const CLIENTS = 64;
 /** Between attempts, with jitter. */
 export const RETRY_MS = 250;
