@@ -1,4 +1,7 @@
-/** The limits of an account, in the order in which they are packed and checked. Refusals by them name one. */
+/**
+ * The limits of an account, in the order in which they are packed and checked. A refusal names the one that was
+ * exceeded.
+ */
 export const LIMITS = ['transferMax', 'dailyDebitMax', 'monthlyDebitMax', 'dailyCreditMax', 'balanceMax'] as const;
 export type LimitName = (typeof LIMITS)[number];
 
@@ -10,7 +13,7 @@ export type Limits = Readonly<Record<LimitName, number | null>>;
  * named by its start, ms since 1970; 0: nothing has been counted yet.
  */
 export interface Usage {
-  /** Since when the account has had limits, ms since 1970: nothing before it is counted. */
+  /** The time since which the account has had limits, ms since 1970: nothing before that is counted. */
   countedSince: number;
   dayStart: number;
   dayDebit: number;

@@ -87,7 +87,7 @@ export function formatAmount(minor: number | bigint, currency: string): string {
   return `${negative ? '-' : ''}${unsigned.slice(0, cut)}.${unsigned.slice(cut)}`;
 }
 
-/** Formats a sum exactly, even if it (a balance and its overdraft limit) is beyond 2^53. */
+/** Formats a sum (such as a balance plus its overdraft limit) exactly, even beyond 2^53. */
 export function formatSum(currency: string, ...amounts: number[]): string {
   let sum = 0;
   for (const amount of amounts) {

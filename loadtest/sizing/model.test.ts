@@ -21,8 +21,8 @@ it('reports what is enough, what has no reserve, and what is too much', () => {
   const costs = costsOf(found);
   expect(need(10_000, costs)).toMatchObject({
     'API pods': 3,
-    'CPU of one': 0.16,
-    'transfers in a call': 2,
+    'cores per pod': 0.16,
+    'transfers per call': 2,
     'Redis, cores of 1': '0.59',
     'MySQL flush, cores of 1': '0.32',
     'MySQL connections, rolling': 140,

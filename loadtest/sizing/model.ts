@@ -70,10 +70,10 @@ export function need(rate: number, costs: Costs): Record<string, number | string
   const redis = cores(costs.redisPerTransfer + costs.redisPerCall / (transfersInCall ?? Number.POSITIVE_INFINITY));
   return {
     'API pods': pods,
-    'CPU of one': round(cores(costs.api) / pods, 2),
+    'cores per pod': round(cores(costs.api) / pods, 2),
     'target per pod, /s': Math.floor((SHARE_OF_CORE * 1e4) / costs.api) * 100,
-    'transfers in a call': transfersInCall ?? '–',
-    'a call waits, ms': transfersInCall === null ? '–' : round((1000 * transfersInCall * pods) / rate, 1),
+    'transfers per call': transfersInCall ?? '–',
+    'wait for a call, ms': transfersInCall === null ? '–' : round((1000 * transfersInCall * pods) / rate, 1),
     'Redis, cores of 1': `${round(redis, 2)}${redis > 1 ? ' TOO MUCH' : transfersInCall === null ? ' no reserve' : ''}`,
     'MySQL flush, cores of 1': `${round(mysql, 2)}${mysql > 1 ? ' TOO MUCH' : mysql > SHARE_OF_CORE ? ' no reserve' : ''}`,
     'keeper, cores': round(keeper, 2),

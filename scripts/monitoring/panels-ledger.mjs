@@ -104,7 +104,7 @@ export const LEDGER_ROWS = [
       },
       {
         title: 'Transfers per script call',
-        about: 'The mean grows with the load, which lets one Redis keep up.',
+        about: 'The mean grows with the load, so one Redis can keep up.',
         queries: [
           [`sum(${rate('holdfast_apply_batch_size_sum')}) / sum(${rate('holdfast_apply_batch_size_count')})`, 'mean'],
         ],

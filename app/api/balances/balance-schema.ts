@@ -12,7 +12,7 @@ export const Balance = z
     held: Money.meta({ description: 'Reserved by open holds: part of the balance, but not available.' }),
     available: Money.nullable().meta({
       description:
-        'The balance without what is held, and the overdraft limit. Null for an external account, which has no lower limit.',
+        'The balance, less what is held, plus the overdraft limit. Null for an external account, which has no lower limit.',
     }),
     overdraftLimit: Money,
     version: Version,

@@ -17,7 +17,7 @@ export const NO_USAGE: Usage = {
   monthDebit: 0,
 };
 
-/** Any limits and counts: what they count need not fit together. */
+/** Arbitrary limits and counts, which need not be consistent with each other. */
 export function anyLimits(amount: fc.Arbitrary<number> = fc.maxSafeNat()): fc.Arbitrary<AccountLimits> {
   const limit = fc.option(amount);
   return fc.record({

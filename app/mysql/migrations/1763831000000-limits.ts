@@ -41,7 +41,7 @@ const COLUMNS: [table: string, columns: [Column, ...Column[]]][] = [
       ['monthly_debit_max', LIMIT],
       ['daily_credit_max', LIMIT],
       ['balance_max', LIMIT],
-      ['counted_since_ms', `${COUNTED} COMMENT 'since when the account has had limits, ms since 1970'`],
+      ['counted_since_ms', `${COUNTED} COMMENT 'time since which the account has had limits, ms since 1970'`],
       ['day_start_ms', `${COUNTED} COMMENT 'the business day whose debits and credits are counted'`],
       ['day_debit', COUNTED],
       ['day_credit', COUNTED],
@@ -54,7 +54,10 @@ const COLUMNS: [table: string, columns: [Column, ...Column[]]][] = [
   [
     'transfers',
     [
-      ['counted', "TINYINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'by windows: 1 = the debit, 2 = the credit, 3 = both'"],
+      [
+        'counted',
+        "TINYINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'which side the windows have counted: 1 = the debit, 2 = the credit, 3 = both'",
+      ],
       ['refused_by', `VARCHAR(80) ${TEXT} NULL COMMENT 'the limit that refused it, its value, and what was left'`],
     ],
   ],

@@ -44,7 +44,7 @@ export function accountOfRow(row: AccountColumns): Account {
   };
 }
 
-/** An account without limits may still have counts of a time when it had some: they no longer mean anything. */
+/** An account without limits may still have counts from a time when it had some: they no longer mean anything. */
 function limitsOfRow(row: AccountColumns): AccountLimits | null {
   const limits = {
     transferMax: row.transfer_max,

@@ -32,7 +32,7 @@ async function transfersPerSecond({ api }: Scene): Promise<number[]> {
 export const autoscale: Experiment = {
   name: 'autoscale',
   expectation:
-    'The autoscaler goes from its minimum to its maximum by transfers per second and back, without a failed request; a minute later the load is spread within 20 %.',
+    'The autoscaler, driven by transfers per second, scales from its minimum to its maximum and back without a failed request; a minute later the load is even to within 20 %.',
   failedFirstMax: 0,
   scales: true,
   missing: (ground) =>

@@ -79,7 +79,7 @@ async function nodeAway(scene: Scene, what: string, away: () => void, back: () =
 
 export const loseNode: Experiment = {
   name: 'lose-node',
-  expectation: 'When a node dies at once, a client that retries waits for no transfer longer than 10 s.',
+  expectation: 'When a node dies suddenly, a client that retries waits no longer than 10 s for any transfer.',
   waitMsMax: 10_000,
   breaksNode: true,
   missing: providerMissing,
@@ -94,7 +94,7 @@ export const loseNode: Experiment = {
 
 export const partition: Experiment = {
   name: 'partition',
-  expectation: 'The same when a node loses its network, and its processes continue until it is back.',
+  expectation: 'The same holds when a node loses its network, while its processes keep running.',
   waitMsMax: 10_000,
   breaksNode: true,
   missing: providerMissing,

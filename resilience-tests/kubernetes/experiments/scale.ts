@@ -26,7 +26,8 @@ async function scaled(scene: Scene, scaling: Scaling, count: number): Promise<vo
 
 export const scaleOut: Experiment = {
   name: 'scale-out',
-  expectation: 'No request fails when pods are added, and a minute later all of them carry the same load within 20 %.',
+  expectation:
+    'No request fails when pods are added, and a minute later all of them carry the same load to within 20 %.',
   failedFirstMax: 0,
   scales: true,
   async run(scene) {

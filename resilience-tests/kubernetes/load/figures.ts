@@ -64,7 +64,7 @@ export function figuresOf(lines: readonly Line[], from: number, to: number): Loa
 
 function count(failures: Map<string, number>, { kind, via, status, body, error }: Line): void {
   const code = status === 0 ? (error ?? 'no answer') : `${status} ${String(body?.['code'] ?? '')}`.trim();
-  const what = `${code} (${kind}, ${via} connection)`;
+  const what = `${code} (${kind}, ${via === 'kept' ? 'kept-alive' : 'fresh'} connection)`;
   failures.set(what, (failures.get(what) ?? 0) + 1);
 }
 

@@ -64,7 +64,7 @@ describe('figuresOf', () => {
       longestWaitMs: 3300,
       posted: 2,
     });
-    expect(failures).toEqual({ 'ECONNRESET (transfer, kept connection)': 1 });
+    expect(failures).toEqual({ 'ECONNRESET (transfer, kept-alive connection)': 1 });
   });
 
   it('finds the longest time without a success, including those before the first and after the last one', () => {

@@ -35,7 +35,7 @@ export interface TransferLine extends Attempted {
   currency: string;
   /** Sent with the attempt. */
   correlationId: string;
-  /** Over a kept connection, or a new one. */
+  /** Over a kept-alive connection, or a new one. */
   via: 'kept' | 'fresh';
 }
 
