@@ -48,7 +48,7 @@ interface OutcomeCommon {
    */
   acceptedAt: number;
   /**
-   * When a pod took the request, by the pod's own clock: a request uses it to recognize its own attempt. Null for
+   * When a pod received the request, by the pod's own clock: a request uses it to recognize its own attempt. Null for
    * outcomes decided by an older release, in which case `acceptedAt` is that time.
    */
   takenAt: number | null;

@@ -210,7 +210,7 @@ describe('migrate', () => {
   });
 });
 
-describe('main, by its argument or ROLE', () => {
+describe('main, with the role from its argument or from ROLE', () => {
   const main = async (argument: string | undefined, env: Record<string, string>) => {
     vi.resetModules();
     vi.stubEnv('ROLE', undefined);

@@ -96,7 +96,9 @@ export function decodeHead(bytes: Buffer): Head {
   };
 }
 
-/** An order with the time at which a pod took it, by the pod's own clock: what the journal contains of a transfer. */
+/**
+ * An order with the time at which a pod received it, by the pod's own clock: what the journal contains of a transfer.
+ */
 export interface TakenOrder {
   order: TransferOrder;
   takenAt: number;
@@ -175,7 +177,7 @@ export function decodeOrders(payload: string): TakenOrder[] {
 export interface ChangePayload {
   changeId: string;
   accountId: string;
-  /** By the clock of the pod that took it, ms. */
+  /** By the clock of the pod that received it, ms. */
   acceptedAt: number;
   user: string;
   correlationId: string;

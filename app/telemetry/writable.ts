@@ -11,7 +11,7 @@ const held: Socket[] = [];
  * A descriptor for the same output that returns EAGAIN instead of blocking when its reader is slow: a blocked write cannot be
  * canceled, and would delay the exit of the process. Files are unchanged, because they do not wait for a reader.
  *
- * @returns `blocking` if a write can take as long as the disk or, without /proc, the reader of a terminal needs
+ * @returns `blocking` if a write may wait for the disk or (without /proc) for the reader of a terminal
  */
 export function withoutBlocking(fd: number): { fd: number; blocking: boolean } {
   const stats = fstatSync(fd);

@@ -6,7 +6,7 @@ import type { EpochView } from '../../app/ledger/epoch/epoch-view.ts';
 import { TIMES } from '../world/settings.ts';
 import { type Mutant, pods, replaced } from './mutant.ts';
 
-/** What pods hand over to MySQL when an epoch ends, and what they answer clients meanwhile. */
+/** Rules about what pods hand over to MySQL when an epoch ends, and how they answer clients meanwhile. */
 export const HANDING_OVER: Mutant[] = [
   {
     name: 'hand-over-without-tail',

@@ -5,7 +5,7 @@ import { AuthorityTables, NOTHING_WAITS, setAuthority } from '../mysql/authority
 import { DirectTables } from '../mysql/direct-tables.ts';
 import { keepers, type Mutant, pods, replaced } from './mutant.ts';
 
-/** The authority's row, MySQL as the authority, and the answers. */
+/** Rules about the authority's row, MySQL as the authority, and the answers. */
 
 class ClosingForgetsItsEpoch extends AuthorityTables {
   override move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy) {

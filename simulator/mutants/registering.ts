@@ -3,7 +3,7 @@ import type { ApplyItem, Caller, ChangeCommand, KeeperCaller } from '../../app/j
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import { keepers, type Mutant, pods, replaced, scripts } from './mutant.ts';
 
-/** Who may write, who is asked before the authority moves, and what the prologue of every script checks. */
+/** Rules about who may write, who is asked before the authority moves, and what the prologue of every script checks. */
 
 class RetiredMayWrite extends CacheModel {
   override async retire(caller: KeeperCaller) {

@@ -6,7 +6,7 @@ import { DirectError } from '../../app/ledger/ports/direct-server.ts';
 import { DirectTables } from '../mysql/direct-tables.ts';
 import { type Mutant, pods, replaced, scripts } from './mutant.ts';
 
-/** Ids and accounts on demand, MySQL as the authority, and what counts as an answer. */
+/** Rules about ids, accounts loaded on demand, MySQL as the authority, and what counts as an answer. */
 
 class NoWatermark extends CacheModel {
   override install(

@@ -68,7 +68,7 @@ describe('balances stay within ±(2^53 − 1)', () => {
     expect(await balanceOf(rich)).toBe(MAX - 10);
   });
 
-  it('moves the whole limit to another account and back in single units at its edge', async () => {
+  it('moves a balance at the limit to another account, and single units back', async () => {
     await move(world, rich, MAX);
     expect(await move(rich, poor, MAX)).toBe('POSTED');
     expect(await move(poor, rich, 1)).toBe('POSTED');

@@ -98,7 +98,7 @@ export class KeeperBench {
     await until('Redis is connected', () => this.redis.status === 'ready');
   }
 
-  /** Steps until the authority is with the cache, and starts working in the epoch like a pod. */
+  /** Lets the keeper step until the cache has the authority, then registers in the epoch as a pod would. */
   async begin(keeper = this.keeper(), podId = 'pod'): Promise<EpochUnderTest<RedisScripts>> {
     await this.ready();
     const now = await stepTo(keeper, 'CACHE');

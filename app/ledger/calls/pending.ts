@@ -45,7 +45,7 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   /** Cursor of the look-up that did not find the id in MySQL, and its epoch; -1: not looked up. */
   lookupCursor = -1;
   lookupEpoch = -1;
-  /** True from the moment that an attempt has left the pod without proof that it wrote nothing. */
+  /** True from the moment when an attempt has left the pod without proof that it wrote nothing. */
   inDoubt = false;
   /** Epoch of the cache in which an attempt was last left in doubt; 0: in none. */
   inDoubtEpoch = 0;

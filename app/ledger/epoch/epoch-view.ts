@@ -90,9 +90,9 @@ interface Left {
 }
 
 /**
- * The in-doubt attempts of one process in one epoch: from the moment that they are given to the client library until a reply
- * gives their outcome, or proves that they wrote nothing. An attempt whose request was answered "unknown" stays here, because
- * it may still run.
+ * The in-doubt attempts of one process in one epoch: from the moment when they are given to the client library until a
+ * reply gives their outcome, or proves that they wrote nothing. An attempt whose request was answered "unknown" stays
+ * here, because it may still run.
  */
 export class InDoubtAttempts {
   readonly #underWay = new Set<readonly Attempt[]>();
@@ -253,7 +253,7 @@ export interface TrackedAttempt extends Attempt {
 }
 
 /**
- * One call that takes attempts to a store. They are in doubt from the moment that it leaves the pod until a reply gives
+ * One call that takes attempts to a store. They are in doubt from the moment when it leaves the pod until a reply gives
  * their outcome, or proves that nothing was written. For Redis, the view keeps them too: they are handed over with its
  * epoch.
  */

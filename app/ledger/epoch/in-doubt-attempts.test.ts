@@ -10,7 +10,7 @@ const namesOf = (attempts: InDoubtAttempts) =>
   [...new Set(attempts.snapshot().map(({ id, accounts }) => `${id} ${accounts.join('+')}`))].sort();
 
 describe('attempts under way', () => {
-  it('are in doubt from the moment that they are handed over until a reply resolves them', () => {
+  it('are in doubt from the moment when they are handed over until a reply resolves them', () => {
     const attempts = new InDoubtAttempts();
     const call = [attempt('one'), attempt('two')];
     expect(attempts.none).toBe(true);

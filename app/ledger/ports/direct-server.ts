@@ -4,7 +4,7 @@ import type { Account, AccountChange, Outcome, TransferOrder } from '../../domai
 /** A transfer as a pod has accepted it for processing. */
 export interface DirectItem {
   order: TransferOrder;
-  /** When the pod took it, by its own clock, ms since 1970. */
+  /** When the pod received it, by its own clock, ms since 1970. */
   takenAt: number;
   /** W3C `traceparent` of its request; absent or null if it is not traced. */
   trace?: string | null;

@@ -209,7 +209,7 @@ describe('When Redis is lost, too, while a transfer waits for MySQL', () => {
     expect(stage.ledger.requestsWaitingForDatabase).toBe(0);
   });
 
-  it('it is made in MySQL once that decides', async () => {
+  it('it is made in MySQL once MySQL has the authority', async () => {
     const bench = await SwitchBench.open();
     bench.database.broken = away;
     const waiting = bench.ledger.apply([bench.order({ transactionId: 'mine' })], 'cache');

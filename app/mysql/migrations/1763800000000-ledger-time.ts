@@ -31,7 +31,7 @@ const COLUMNS = [
   {
     table: 'transfers',
     column: 'accepted_after_ms',
-    type: "BIGINT NULL COMMENT 'from the moment that the pod took it, by its own clock, to accepted_at'",
+    type: "BIGINT NULL COMMENT 'time from its receipt in the pod, by the clock of the pod, to accepted_at, ms'",
   },
   {
     table: 'drained_entries',

@@ -63,7 +63,7 @@ describe('An API key', () => {
     }
   });
 
-  it('is answered from memory, and read again when that is old', async () => {
+  it('is answered from memory, and read again when the remembered answer is old', async () => {
     await keys.identify(KEY);
     clock.advance(FRESH_MS - 1);
     await keys.identify(KEY);
