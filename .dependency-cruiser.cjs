@@ -7,7 +7,7 @@
  * @type {Readonly<Record<string, readonly string[]>>}
  */
 const LAYERS = {
-  // What everything stands on. devstack/ runs stores and the service on this machine; only tests use it.
+  // What everything else is built on. devstack/ runs stores and the service on this machine; only tests use it.
   devstack: [],
   kernel: [],
   domain: [],
@@ -105,7 +105,7 @@ const LAYERS = {
   ],
   'mysql/operations': ['devstack', 'kernel', 'domain', 'jobs', 'mysql', 'mysql/connection'],
 
-  // The composition roots: the only place that knows the adapters.
+  // The composition roots: only they know the adapters.
   roles: [
     'devstack',
     'kernel',
@@ -263,5 +263,5 @@ module.exports = {
   },
 };
 
-// Not enumerable, as dependency-cruiser refuses keys that it does not know: for scripts/architecture/layers.mjs.
+// For scripts/architecture/layers.mjs. Not enumerable, because dependency-cruiser refuses keys that it does not know.
 Object.defineProperty(module.exports, 'LAYERS', { value: LAYERS });

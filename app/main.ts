@@ -27,7 +27,8 @@ try {
     await runRole(loadConfig({ ...process.env, ROLE: role }), asked);
   } else if (role === 'migrate' || role === 'renew-identity') {
     const { ONE_SHOT } = await import('./roles/one-shot.ts');
-    // Not `using`: in a block with it, tsc leaves the path of an import() as it is, which does not exist in dist/.
+    // Not `using`: in a block with `using`, tsc does not rewrite the path of an import(), and that path does not exist
+    // in dist/.
     const ending = endWhenAsked();
     try {
       console.log(await ONE_SHOT[role](loadConfig({ ...process.env, ROLE: 'keeper' })));

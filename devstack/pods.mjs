@@ -12,7 +12,7 @@ import { runTool } from './system/process.mjs';
 const YOUNG_GENERATION = '--max-semi-space-size=64';
 const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 30_000;
-/** MySQL of this machine is running by then, so a wrong address is reported soon. */
+/** By then, this machine's MySQL is running, so a wrong address is reported quickly. */
 const MIGRATION_WAIT_MS = 15_000;
 
 /**

@@ -36,7 +36,7 @@ export class Refused extends Error {
   readonly status: number;
 
   constructor(what: string, answer: Answer) {
-    super(`${what} was answered ${describe(answer)}`);
+    super(`${what} was answered with ${describe(answer)}`);
     this.status = answer.status;
   }
 }

@@ -23,7 +23,7 @@ export function printDrift(drift: ReadonlyMap<string, bigint>): void {
       'accounts differ from their recorded balances by the sum of those roundings:',
   );
   for (const [difference, accounts] of [...histogram].sort(([a], [b]) => Number(a - b))) {
-    console.log(`  ${signed(difference).padStart(7)} CZK  ${count(accounts).padStart(7)} accounts`);
+    console.log(`  ${signed(difference).padStart(7)} CZK, accounts: ${count(accounts).padStart(7)}`);
   }
   const examples = different.slice(0, EXAMPLES_MAX).map(([id, difference]) => `${id} ${signed(difference)}`);
   if (examples.length > 0) console.log(`  for example ${examples.join(', ')}`);

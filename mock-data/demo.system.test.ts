@@ -124,8 +124,8 @@ describe('npm run demo', () => {
       'latin1',
     );
     const { code, output } = await run('demo.ts', '--pkdd99', path);
-    expect(output).toContain('2 rows, 1 accounts, 2 external ones, 0 with an overdraft limit');
-    expect(output).toMatch(/\+0\.10 CZK +1 accounts/);
+    expect(output).toContain('rows: 2, accounts: 1, external accounts: 2, accounts with an overdraft limit: 0');
+    expect(output).toMatch(/\+0\.10 CZK, accounts: +1/);
     expect(code).toBe(0);
   });
 });

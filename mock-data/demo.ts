@@ -109,8 +109,8 @@ async function bankOf(values: Given, stack: Stack): Promise<{ source: Source; pr
     const { accounts, externals, rows } = source.survey;
     const overdrawn = [...accounts.values()].filter((account) => overdraftFor(account) > 0);
     console.log(
-      `PKDD'99 from ${file}: ${count(rows)} rows, ${count(accounts.size)} accounts, ${externals.size} external ones, ` +
-        `${overdrawn.length} with an overdraft limit; read in ${duration(systemClock.monotonic() - startedMs)}`,
+      `PKDD'99 from ${file}: rows: ${count(rows)}, accounts: ${count(accounts.size)}, external accounts: ${externals.size}, ` +
+        `accounts with an overdraft limit: ${overdrawn.length}; read in ${duration(systemClock.monotonic() - startedMs)}`,
     );
     return { source, prefix: 'pkdd-' };
   }

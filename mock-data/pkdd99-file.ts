@@ -63,7 +63,7 @@ export async function* readDays(path: string): AsyncGenerator<PkddRow[]> {
     const where = `${path}:${info.lines}`;
     const row = rowOf(record, where);
     const before = day[0]?.dayMs ?? row.dayMs;
-    if (row.dayMs < before) throw new Error(`${where} is of an earlier day than the previous line`);
+    if (row.dayMs < before) throw new Error(`${where} has an earlier day than the previous line`);
     if (row.dayMs > before) {
       yield day;
       day = [];

@@ -111,7 +111,7 @@ describe('importPkdd99', () => {
 
   it('rejects a file in another format, and reports where', async () => {
     await expect(importPkdd99(await file(ROWS, '"a";"b"'))).rejects.toThrow('does not begin with the columns');
-    await expect(importPkdd99(await file([...ROWS, ...ROWS.slice(0, 1)]))).rejects.toThrow(':10 is of an earlier day');
+    await expect(importPkdd99(await file([...ROWS, ...ROWS.slice(0, 1)]))).rejects.toThrow(':10 has an earlier day');
     await expect(importPkdd99(await file(['1;7;931301;"PRIJEM";"";1.00;1.00;"";;']))).rejects.toThrow(
       ':2: "931301" is not a date',
     );

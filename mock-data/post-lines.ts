@@ -17,7 +17,7 @@ export interface PostReport {
   unexpected: number;
   examples: string[];
   /**
-   * The last transfer with an outcome of each sender. The journal is in the order of outcomes, so once these are
+   * Each sender's last transfer with an outcome. The journal is in the order of outcomes, so once these are
    * persisted, all are.
    */
   lastTransferIds: Map<number, string>;

@@ -1,6 +1,6 @@
 /**
- * A pod under a flood of pipelined requests without a key, whose answers are never read, alongside an honest client. The
- * pod has the heap that it has in a container of 1 GiB, as in the chart.
+ * A pod under a flood of pipelined requests without a key, whose answers are never read, alongside a well-behaved
+ * client. The pod has the heap that it has in a container of 1 GiB, as in the chart.
  */
 
 import { spawn } from 'node:child_process';
@@ -14,7 +14,7 @@ import { memoryBytes } from '../verification/harness/usage.ts';
 const { values } = readCommandLine({
   name: 'npx tsx resilience-tests/flood.ts',
   about:
-    'Floods a pod with pipelined requests without a key, and measures its memory and the latency of an honest client.',
+    'Floods a pod with pipelined requests without a key, and measures its memory and the latency of a well-behaved client.',
   options: {
     seconds: wholeNumber('duration', { min: 5, max: 600, fallback: 60 }),
     connections: wholeNumber('of the flood', { min: 1, max: 1_000, fallback: 12 }),
@@ -62,7 +62,7 @@ const isAlive = stack.file.pods.some((pod) => pod.pid === pid) && memoryBytes(pi
 const passed = isAlive && rssMiB < RSS_MIB_MAX && p99Ms < P99_MS_MAX;
 console.log(
   `${values.connections} connections, ${values.seconds} s: the pod is ${isAlive ? 'alive' : 'dead'}, ${rssMiB} MiB at most (limit ${RSS_MIB_MAX}); ` +
-    `honest client: p99 ${p99Ms} ms (limit ${P99_MS_MAX}), answers ${JSON.stringify(answers)}: ${passed ? 'passed' : 'FAILED'}`,
+    `well-behaved client: p99 ${p99Ms} ms (limit ${P99_MS_MAX}), answers ${JSON.stringify(answers)}: ${passed ? 'passed' : 'FAILED'}`,
 );
 process.exitCode = passed ? 0 : 1;
 

@@ -131,7 +131,7 @@ async function recovered(epoch: LargeEpoch, api: MeasuredRole, { what, redisUrl,
   const seen = new Map<string, number>();
   while (!until(await epoch.authority.read())) {
     if (!keeper.alive) {
-      failures.push(`${what}: the keeper has died after ${seconds(since)} s`);
+      failures.push(`${what}: the keeper died after ${seconds(since)} s`);
       console.error(keeper.log.slice(-2_000));
       return;
     }

@@ -49,7 +49,7 @@ async function measure(what: string, pod: Service): Promise<void> {
   const times: number[] = [];
   for (let time = 0; time < TIMES; time++) times.push(await restartMs(pod));
   const [least, middle, most] = [Math.min(...times), median(times), Math.max(...times)].map(Math.round);
-  console.log(`${what}: median ${middle} ms, from ${least} to ${most} ms, of ${TIMES}`);
+  console.log(`${what}: median ${middle} ms, from ${least} to ${most} ms, in ${TIMES} restarts`);
 }
 
 await using cluster = await Cluster.start();

@@ -52,7 +52,7 @@ it.each([
 
 it.each(Object.keys(PROBLEMS) as ProblemCode[])('a problem is the same answer in both: %s', (code) => {
   const { status } = PROBLEMS[code];
-  // A refusal by a business rule is an outcome, and a look-up has answers of its own.
+  // A refusal by a business rule is an outcome, and a lookup has answers of its own.
   if (status === 422 || code === 'transfer_not_found') return;
   const [http, simulated] = [answerOfHttp(status, { code }, 'EUR'), answerOfSimulator({ kind: 'problem', code })];
   expect(simulated.kind).toBe(http.kind);

@@ -55,7 +55,7 @@ function createApi(deps: ApiDependencies, refusals: RefusalLog, closes: ClosesCo
   app.use(limitRate(rateLimiter(deps)));
   app.use(readBody(limits.bodyBytesMax, clock));
   app.use(handle);
-  // Koa reports here errors for which no problem can be sent anymore.
+  // Here Koa reports errors for which a problem can no longer be sent.
   app.on('error', (error: NodeJS.ErrnoException) => {
     if (!CONNECTION_LOST.test(error.code ?? '')) logger.warn({ err: error }, 'failed to send a response');
   });

@@ -47,7 +47,7 @@ export interface HoldOrder extends Origin {
 
 /** How long a hold stays open if the client sets no end, ms. */
 export const HOLD_DEFAULT_MS = 7 * 24 * 60 * 60 * 1000;
-/** How far Redis's clock may be ahead of the pod's before nothing expires by it, ms. */
+/** How far Redis's clock may be ahead of the pod's, ms; beyond this, nothing expires by it. */
 export const CLOCK_AHEAD_MAX_MS = 5000;
 
 /** Why an event is refused. Those that begin with `hold_` are returned by no other call. */

@@ -25,6 +25,10 @@ export interface JournaledSettings extends JournalItem {
   version: number;
 }
 
+/** For messages. */
+export const describeItem = ({ kind, id }: Pick<Journaled, 'kind' | 'id'>): string =>
+  `${kind === 'transfers' ? 'transfer' : 'account change'} ${id}`;
+
 /** The items of an entry, in order of seq. */
 export function itemsOf(entry: JournalEntry, epoch: number): Journaled[] {
   if (entry.kind === 'account-change') {

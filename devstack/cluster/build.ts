@@ -37,7 +37,7 @@ const VERSION_FLAGS = [
   '-X k8s.io/component-base/version.gitTreeState=clean',
 ];
 
-/** Builds what is missing or outdated. The first time takes about 20 minutes on two cores, and 4 GiB of Go's cache. */
+/** Builds what is missing or outdated. The first time takes about 20 minutes on two cores, and 4 GiB in Go's cache. */
 export async function build(modules: readonly GoModule[]): Promise<void> {
   mkdirSync(BIN, { recursive: true });
   mkdirSync(LOGS, { recursive: true });

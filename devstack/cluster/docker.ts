@@ -38,7 +38,7 @@ export function dockerProvider(kind: Engine): Provider {
   };
 }
 
-/** With workers only for what is installed, and a metrics server, which kind does not have. */
+/** What is installed runs only on workers. Adds a metrics server, which kind does not have. */
 function upKind(nodes: number): void {
   mkdirSync(FOLDER, { recursive: true });
   const file = join(FOLDER, 'kind.json');

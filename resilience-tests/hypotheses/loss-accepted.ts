@@ -14,7 +14,7 @@ export const lossAccepted: Hypothesis<Ground<Cluster>> = {
   expectation:
     'Like replies-lost, but the disk of Redis is also lost. The accounts stay frozen until an operator accepts the loss; afterwards only the entries recorded as given up are missing.',
   pauseMsMax: 10_000,
-  // `transfer_not_found`: the look-up of an attempt that was given up.
+  // `transfer_not_found`: the lookup of an attempt that was given up.
   errorsAllowed: /^(account_unsettled|transfer_not_found|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
   // For an account change that was given up, only its own id would be listed, which no client knows.

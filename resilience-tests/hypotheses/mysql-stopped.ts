@@ -38,7 +38,7 @@ export const mysqlStopped: Hypothesis<WithMysql> = {
   pauseMsMax: 5_000,
   // A new stack begins with MySQL, and looks up ids there for the next 10 s.
   seconds: { full: { before: 15, after: 30 }, short: { before: 15, after: 10 } },
-  // Requests that need MySQL wait for it up to 10 s: enough workers for them and for all others.
+  // Requests that need MySQL wait for it up to 10 s, so there are enough workers for them and for all others.
   load: { workers: 600 },
   ground: stackOnGivenMysql,
   async fault({ ground, short, note }) {

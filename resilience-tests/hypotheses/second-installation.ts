@@ -112,7 +112,7 @@ async function touchedNothing({ ground, wrong }: Scene<WithSecond>, before: Stat
   const { stack: cluster, second } = ground;
   const now = await stateOf(cluster);
   if (JSON.stringify(now) !== JSON.stringify(before))
-    wrong(`the first was ${JSON.stringify(before)}, and is ${JSON.stringify(now)}`);
+    wrong(`the first was ${JSON.stringify(before)}, but is now ${JSON.stringify(now)}`);
   const owner = String(await cluster.redis.call('GET', `${KEY_PREFIX}:{0}:owner`));
   if (owner !== before.owner) wrong(`the Redis of the first belongs to ${owner}`);
   // Job queues have the identity in their names, so both ledgers may have one.
@@ -129,7 +129,7 @@ async function transfer({ wrong, note }: Scene<WithSecond>, client: Client, how:
   const order = { sourceAccount: 'second-world', destinationAccount: 'second-ann', amount: '1.00', currency: 'EUR' };
   const { status, body } = await client.post('/v1/transfers', order).catch(silence);
   const { destinationBalance } = fieldsOf(body);
-  if (status !== 201) wrong(`the second one's transfer ${how} was answered ${status} ${JSON.stringify(body)}`);
+  if (status !== 201) wrong(`the second one's transfer ${how} was answered with ${status} ${JSON.stringify(body)}`);
   note(`a transfer of the second installation ${how}: ${status}, balance ${destinationBalance}`);
 }
 

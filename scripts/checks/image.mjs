@@ -40,7 +40,7 @@ const since = performance.now();
 try {
   const base = defaults['NODE_IMAGE'] ?? '';
   const [start, sizeMiB, how] = hasEngine(base) ? builtByEngine() : builtByHand();
-  assert.ok(sizeMiB < SIZE_MIB_MAX, `the image has ${sizeMiB} MiB, more than ${SIZE_MIB_MAX}: check what was added`);
+  assert.ok(sizeMiB < SIZE_MIB_MAX, `the image is ${sizeMiB} MiB, more than ${SIZE_MIB_MAX}: check what was added`);
   const { readyMs, stopMs } = await exercise(start, folder);
   console.log(
     `${how}: ${sizeMiB} MiB, ready after ${Math.round(readyMs)} ms, both roles stopped after ${Math.round(stopMs)} ms.`,

@@ -6,7 +6,7 @@ interface Waiting {
   expire(): void;
 }
 
-/** Time-outs of equal length: they end in the order in which they began, so a single timer serves all of them. */
+/** Timeouts of equal length: they end in the order in which they began, so a single timer serves all of them. */
 export class Deadlines {
   readonly #process: SimProcess;
   readonly #afterMs: number;
@@ -18,7 +18,7 @@ export class Deadlines {
     this.#afterMs = afterMs;
   }
 
-  /** @returns a function that cancels the time-out */
+  /** @returns a function that cancels the timeout */
   begin(expire: () => void): () => void {
     const waiting: Waiting = { atMs: this.#process.monotonic() + this.#afterMs, waits: true, expire };
     this.#waiting.push(waiting);

@@ -19,7 +19,7 @@ class GenerousLimits extends CacheModel {
   }
 }
 
-/** Account changes, and refusals: outcomes that move no money. */
+/** Rules about account changes, and about refusals, which are outcomes that move no money. */
 export const CHANGING: Mutant[] = [
   {
     name: 'repeated-change-answered-before-it-is-safe',

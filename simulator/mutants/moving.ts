@@ -80,7 +80,7 @@ export const MOVING: Mutant[] = [
   },
   {
     name: 'look-ups-of-another-epoch',
-    rule: 'A look-up counts only in the epoch of its snapshot.',
+    rule: 'A lookup counts only in the epoch of its snapshot.',
     theme: 'memory',
     seed: 31,
     assembly: pods(({ cache }) => ({
@@ -133,7 +133,7 @@ export const MOVING: Mutant[] = [
 ];
 
 const lookedUp = new WeakMap<object, number>();
-/** A look-up counts permanently. */
+/** A lookup counts permanently. */
 function withLookup<T extends { lookupCursor: number }>(item: T): T {
   const cursor = Math.max(item.lookupCursor, lookedUp.get(item) ?? -1);
   lookedUp.set(item, cursor);

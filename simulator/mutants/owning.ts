@@ -14,7 +14,7 @@ class AnybodySweeps extends CacheModel {
   }
 }
 
-/** The ownership of Redis. */
+/** Rules about the ownership of Redis. */
 export const OWNING: Mutant[] = [
   {
     name: 'no-owner',

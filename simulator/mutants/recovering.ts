@@ -11,7 +11,7 @@ import { RecoveryStoreTables } from '../mysql/recovery-store-tables.ts';
 import { PROTOCOL } from '../world/ports.ts';
 import { keepers, type Mutant, replaced, scripts } from './mutant.ts';
 
-/** How an epoch ends: the flush, the fence, the journal, and the recovery. */
+/** Rules about how an epoch ends: the flush, the fence, the journal, and the recovery. */
 
 class AnyCursor extends JournalTables {
   protected override advance(

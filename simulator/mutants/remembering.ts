@@ -152,7 +152,7 @@ export const REMEMBERING: Mutant[] = [
   },
   {
     name: 'look-ups-without-the-cursor',
-    rule: 'A look-up counts only if its snapshot is not older than what Redis has evicted.',
+    rule: 'A lookup counts only if its snapshot is not older than what Redis has evicted.',
     theme: 'memory',
     seed: 56,
     assembly: scripts(LookUpsOfAnyAge),

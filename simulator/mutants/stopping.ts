@@ -16,7 +16,10 @@ function registeredBy(authority: PodAuthority): { podIds: Set<string>; authority
   };
 }
 
-/** How a process leaves an epoch that continues: it stops, or it takes another id because attempts stay in doubt. */
+/**
+ * Rules about how a process leaves an epoch that continues: it stops, or it takes another id because attempts stay in
+ * doubt.
+ */
 export const STOPPING: Mutant[] = [
   {
     name: 'stop-without-hand-over',

@@ -12,7 +12,7 @@ export function begin(world: World, fault: Fault): void {
   FAULTS[fault.kind](world, fault);
 }
 
-/** The consequence of a fault; none if everything has been repaired before. */
+/** The consequence of a fault; none if everything has been repaired by then. */
 const later = (world: World, ms: number, action: () => void): void => {
   world.scheduler.after(ms, () => {
     if (!world.healed) action();

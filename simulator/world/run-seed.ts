@@ -43,7 +43,7 @@ export async function runSeed(
   seed: number,
   { assembly = PROTOCOL, theme = null, trace = null }: RunOptions = {},
 ): Promise<RunResult> {
-  // The stack traces of all these time-outs are never read, and are most of their cost.
+  // The stack traces of all these timeouts are never read, and are most of their cost.
   if (trace === null) Error.stackTraceLimit = 0;
   const random = new Random(seed);
   const plan: Plan = planOf(random.fork(), theme);

@@ -275,7 +275,7 @@ export class World {
 
   #mustBePersisted({ order }: Outcome): void {
     if (this.mysql.tables.transfers.has(order.transactionId)) return;
-    this.violations.push({ kind: 'not-persisted', what: `${order.transactionId} was called persisted` });
+    this.violations.push({ kind: 'not-persisted', what: `${order.transactionId} was reported as persisted` });
   }
 }
 

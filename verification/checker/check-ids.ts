@@ -41,7 +41,10 @@ function checkAnswers(transfer: TransferHistory, violations: Violations): void {
   for (const other of others) {
     if (!first || sameOutcome(first, other)) continue;
     const isTwice = first.kind === 'posted' && other.kind === 'posted' && !samePositions(first, other);
-    violations.add(isTwice ? 'doubled' : 'contradicted', `${id} was answered ${shown(first)}, and ${shown(other)}`);
+    violations.add(
+      isTwice ? 'doubled' : 'contradicted',
+      `${id} was answered with ${shown(first)} and with ${shown(other)}`,
+    );
   }
   let done = 0;
   for (const { answer, content } of attempts) {
@@ -69,7 +72,7 @@ function checkDenials(transfer: TransferHistory, opened: ReadonlySet<string>, vi
   for (const { answer, content } of attempts) {
     if (answer.kind !== 'refused' || answer.code !== 'account_not_found') continue;
     if (opened.has(content.source) && opened.has(content.destination)) {
-      violations.add('denied', `${id} was answered account_not_found, although both accounts had been opened`);
+      violations.add('denied', `${id} was answered with account_not_found, although both accounts had been opened`);
     }
   }
 }
@@ -85,7 +88,7 @@ function checkReuse(
     if (answer.kind !== 'refused' || answer.status !== 409) continue;
     const existing = row?.content ?? attempts.find((other) => isOutcome(other.answer))?.content;
     if (existing ? sameContent(content, existing) : !waiting.transactionIds.has(id)) {
-      violations.add('contradicted', `${id} was answered ${answer.code}, but never had other content`);
+      violations.add('contradicted', `${id} was answered with ${answer.code}, but never had other content`);
     }
   }
 }
@@ -94,7 +97,7 @@ function checkMissing(transfer: TransferHistory, waiting: Waiting, violations: V
   const { transactionId: id } = transfer;
   const answered = answersIn(transfer).find(({ answer }) => isOutcome(answer));
   if (answered && !waiting.transactionIds.has(id)) {
-    violations.add('lost', `${id} was answered ${shown(answered.answer)}, but is not in MySQL`);
+    violations.add('lost', `${id} was answered with ${shown(answered.answer)}, but is not in MySQL`);
   }
 }
 

@@ -115,7 +115,7 @@ function checkRules(
     violations.add('rules', `${name} was posted: ${status}`);
   // A limit may become lower than the debt; credits are then still allowed, and debits are not.
   if (isDebit && !external && posting.balance < -overdraftLimit) {
-    violations.add('overdrawn', `${name} is at ${posting.balance}, its limit is ${-overdraftLimit}`);
+    violations.add('overdrawn', `${name} is at ${posting.balance}, but its limit is ${-overdraftLimit}`);
   }
 }
 
@@ -133,7 +133,10 @@ function checkEnds(
     missing.delete(accountId);
     if (version !== balances.length - 1 || balance !== balances.at(-1)) {
       const end = `${balances.at(-1)} (v${balances.length - 1})`;
-      violations.add('balance', `${where} has ${accountId} at ${balance} (v${version}), its postings end at ${end}`);
+      violations.add(
+        'balance',
+        `${where} has ${accountId} at ${balance} (v${version}), but its postings end at ${end}`,
+      );
     }
   }
   for (const accountId of missing) violations.add('balance', `${where} does not have ${accountId}`);

@@ -26,7 +26,7 @@ describe('a sound history', () => {
     sound.history.reads.splice(0);
     expect(verdict()).toMatchObject({ verdict: 'unknown', unknown: 1, violations: [] });
   });
-  it('may have an unknown outcome that is in no store, if a look-up shows that after the attempt is over', () => {
+  it('may have an unknown outcome that is in no store, if a lookup shows that after the attempt is over', () => {
     sound.attempt('t4', { sentAt: 1, endedAt: 2 });
     sound.attempt('t4', { sentAt: 5, endedAt: 6, answer: refused(404) });
     sound.lookUp('t4', 10);
@@ -124,7 +124,7 @@ describe('what no answer confirmed', () => {
     sound.history.transfers.delete('t3');
     expect(found()).toEqual(['phantom']);
   });
-  it('phantom: a look-up did not find the id, but it is in MySQL', () => {
+  it('phantom: a lookup did not find the id, but it is in MySQL', () => {
     sound.transfer('t3').attempts.splice(0);
     sound.attempt('t3', { ...row3(), sentAt: 6, endedAt: 7, answer: unknown });
     expect(found()).toEqual([]);
@@ -146,11 +146,11 @@ describe('what no answer confirmed', () => {
 });
 
 describe('what exists', () => {
-  it('denied: a look-up does not find an id that was answered', () => {
+  it('denied: a lookup does not find an id that was answered', () => {
     sound.lookUp('t2', 6);
     expect(found()).toEqual(['denied']);
   });
-  it('may be missing in a look-up that was sent before', () => {
+  it('may be missing in a lookup that was sent before', () => {
     sound.lookUp('t2', 1);
     expect(found()).toEqual([]);
   });

@@ -13,8 +13,8 @@ export interface GivenUp {
 
 /**
  * The history without what an operator gave up. Answers to requests that were sent before do not count, and neither do
- * reads that saw them. An id that was sent again afterwards has the outcome that it was given then. All else still
- * holds. Pure.
+ * reads that saw them. An id that was sent again afterwards has the outcome that it was given then. Everything else
+ * still holds. Pure.
  */
 export function withoutGivenUp(history: History, givenUp: GivenUp): History {
   const { at, transactionIds, changes } = givenUp;

@@ -58,7 +58,7 @@ export type Answer =
   | (OutcomeFacts & { kind: 'rejected'; code: string })
   /** This attempt certainly wrote nothing; that says nothing about other attempts with the same id. */
   | { kind: 'refused'; status: number; code: string }
-  /** Of a look-up: the service does not know the id. */
+  /** Of a lookup: the service does not know the id. */
   | { kind: 'absent' }
   /** The attempt may have been carried out, or may still be carried out. */
   | { kind: 'unknown'; reason: string }
@@ -151,7 +151,7 @@ export class Recording implements History {
 
 export const isOutcome = (answer: Answer): answer is Outcome => answer.kind === 'posted' || answer.kind === 'rejected';
 
-/** Attempts and look-ups. */
+/** Attempts and lookups. */
 export const answersIn = ({ attempts, lookUps }: TransferHistory): readonly LookUp[] => [...attempts, ...lookUps];
 
 /** Whether an id's outcome is known, whether it is certain that it has none, or neither. */

@@ -54,7 +54,7 @@ export async function balancesOf(client: Client, accounts: readonly OpenedAccoun
     const { status, body } = await client.post('/v1/balances/query', { accountIds });
     const items = fieldsOf(body)['items'];
     if (status !== 200 || !Array.isArray(items))
-      throw new Error(`the balances were answered ${status} ${JSON.stringify(body).slice(0, 500)}`);
+      throw new Error(`the request for balances was answered with ${status} ${JSON.stringify(body).slice(0, 500)}`);
     for (const item of items.map(fieldsOf)) {
       const balance = minorUnits(item['balance'], String(item['currency']));
       found.push({ accountId: String(item['accountId']), balance, version: Number(item['version']) });

@@ -104,7 +104,7 @@ export class Load {
   async openings(): Promise<void> {
     for (const content of this.#population.openings) {
       const answer = await this.transfer({ transactionId: newUuidV7(Date.now()), content });
-      if (answer.kind !== 'posted') throw new Error(`an opening transfer was answered ${JSON.stringify(answer)}`);
+      if (answer.kind !== 'posted') throw new Error(`an opening transfer was answered with ${JSON.stringify(answer)}`);
     }
   }
 

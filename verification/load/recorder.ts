@@ -65,7 +65,7 @@ export class Recorder extends Recording {
     };
   }
 
-  /** A look-up begins. */
+  /** A lookup begins. */
   lookUp(transactionId: string): (answer: Answer) => void {
     const transfer = this.of(transactionId);
     const sentAt = now();

@@ -83,7 +83,10 @@ export const AccountSettings = z
     settingsVersion: SettingsVersion,
     asOf: Timestamp,
   })
-  .meta({ id: 'AccountSettings', description: 'Without balances: `accounts:write` alone does not read them.' });
+  .meta({
+    id: 'AccountSettings',
+    description: 'Without balances: `accounts:write` alone does not permit reading them.',
+  });
 
 /** Neither undefined nor null. */
 export function isGiven<T>(member: T | null | undefined): member is T {

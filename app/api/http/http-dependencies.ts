@@ -18,7 +18,7 @@ export interface ApiLimits {
   requestsInFlightMax: number;
   /** The same while the pod is short of CPU, and not just waiting for a store. */
   requestsInFlightBusyMax: number;
-  /** Most client connections at a time; further ones are closed immediately. */
+  /** Maximum number of client connections at a time; further ones are closed immediately. */
   connectionsMax: number;
   /** A client connection older than this is closed after its next response; null for never. */
   connectionAgeMaxMs: number | null;

@@ -6,7 +6,7 @@ import { invalid, pointer } from './validation.ts';
 
 /** Parses the bytes of a body. Accepts what real clients send, and rejects anything ambiguous. */
 
-/** Most items of a list, in a request or in a response. */
+/** Maximum number of items in a list, in a request or in a response. */
 export const LIST_MAX = 1000;
 
 /** As nearly every client writes it; needs no parsing. */

@@ -100,7 +100,7 @@ describe('A rate limiter', () => {
     expect(await second('ada', both)).toBeGreaterThanOrEqual(195);
   });
 
-  it('reports the true rate when an exchange takes long', async () => {
+  it('reports the true rate when an exchange takes a long time', async () => {
     const reported: (number | undefined)[] = [];
     let finish = () => {};
     const exchange: DemandExchange = {
@@ -134,7 +134,7 @@ describe('A rate limiter', () => {
     expect(accepted).toBeLessThanOrEqual(12);
   });
 
-  it('has no timer without requests, and forgets the users not seen for longest', async () => {
+  it('has no timer without requests, and forgets the users that have not been seen for the longest time', async () => {
     const pod = limiter('a', 1);
     expect(clock.timers).toHaveLength(0);
     pod.take('first');

@@ -2,9 +2,12 @@ import type { Clock } from '../../kernel/clock.ts';
 
 /** How often the pods exchange what their users request. */
 const EXCHANGE_EVERY_MS = 1_000;
-/** With more users than this, the one not seen for longest is forgotten, which only means that it starts with a full bucket. */
+/**
+ * With more users than this, the one that has not been seen for the longest time is forgotten, which only means that it
+ * starts with a full bucket.
+ */
 const USERS_MAX = 10_000;
-/** Most users in an exchange, those with the most requests first. */
+/** Maximum number of users in an exchange, those with the most requests first. */
 const USERS_PER_EXCHANGE_MAX = 500;
 /** A user below this share of the limit on this pod is not reported. */
 const REPORTED_SHARE_MIN = 0.02;
@@ -59,7 +62,7 @@ export class RateLimiter {
     const { perSecondMax } = this;
     const now = clock.monotonic();
     const bucket = this.#buckets.get(user) ?? { left: perSecondMax, atMs: now, share: 1, demand: 0 };
-    // Inserted anew, so that the Map's first user is the one not seen for longest.
+    // Inserted anew, so that the Map's first user is the one that has not been seen for the longest time.
     this.#buckets.delete(user);
     this.#buckets.set(user, bucket);
     if (this.#buckets.size > USERS_MAX) this.#forgetOldest();

@@ -74,7 +74,7 @@ class Bodies {
     this.#clock = clock;
   }
 
-  /** False if that much memory is not left. */
+  /** False if that much memory is not available. */
   take(bytes: number): boolean {
     if (this.#bytes + bytes > this.#bytesMax) return false;
     this.#bytes += bytes;

@@ -1,11 +1,14 @@
 /** What operators may see and start. The answers are shown as they are. */
 export interface OpsPort {
   status(): Promise<object>;
-  /** Runs a reconciliation now and answers its result. */
+  /** Runs a reconciliation now, and returns its result. */
   reconcile(): Promise<object>;
   /** What waits for the journal of an epoch that has ended. */
   unsettled(): Promise<object>;
-  /** Gives up what is missing; `done` is false while a keeper still carries it out. @throws Problem authority_moved if the authority is not in that epoch, or if nothing is missing */
+  /**
+   * Gives up what is missing; `done` is false while a keeper is still carrying it out. @throws Problem authority_moved
+   * if the authority is not in that epoch, or if nothing is missing
+   */
   acceptLoss(
     acceptance: { epoch: number; reason: string },
     user: string,

@@ -125,7 +125,7 @@ describe('an old connection', () => {
     expect(api.expired).toBe(1);
   });
 
-  it('is one of at least half the maximum age', async () => {
+  it('reaches its age limit no earlier than at half the maximum age', async () => {
     const { pass } = await aging(0);
     const socket = client();
     const text = received(socket);

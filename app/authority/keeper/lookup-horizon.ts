@@ -13,7 +13,7 @@ interface LookupHorizonDependencies {
 
 /**
  * Ids up to the lookup horizon are looked up in MySQL. An epoch begins with the largest UUIDv7 time of any id there. A
- * single id from the far future (older releases trusted the clocks of pods) would force a look-up of every id until that
+ * single id from the far future (older releases trusted the clocks of pods) would force a lookup of every id until that
  * time, and again after every restart. So this lowers the lookup horizon to what the ledger's clock allows, and stores the
  * few later ids in Redis.
  *
@@ -32,11 +32,11 @@ export async function lowerLookupHorizon(deps: LookupHorizonDependencies, caller
       return;
     }
     await cache.lowerHorizon(caller, lookupHorizon, ids);
-    logger.info({ ...fields, ids: ids.length }, 'ids from the future no longer force a look-up of every id');
+    logger.info({ ...fields, ids: ids.length }, 'ids from the future no longer force a lookup of every id');
   } catch (error) {
     logger.warn(
       { err: error },
-      'the look-up horizon could not be lowered: ids from the future force a look-up of every id',
+      'the lookup horizon could not be lowered: ids from the future force a lookup of every id',
     );
   }
 }

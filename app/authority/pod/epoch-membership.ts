@@ -3,7 +3,9 @@ import type { Head } from '../../journal/codec.ts';
 import { EpochView } from '../../ledger/epoch/epoch-view.ts';
 import type { PodAuthority } from '../authority-ports.ts';
 
-/** Marks a pod id as retired in Redis, so that no script of it runs again. @returns the journal's head at that moment */
+/**
+ * Marks a pod id as retired in Redis, so that no script runs under it again. @returns the journal's head at that moment
+ */
 export type RetireId = (caller: KeeperCaller, podId: string) => Promise<Head>;
 
 interface Stores {

@@ -219,7 +219,7 @@ describe('Accounts that wait for the journal', () => {
   it('stay frozen if the journal contradicts what MySQL has', async () => {
     await db.database.rows("UPDATE accounts SET version = 7 WHERE account_id = 'bob'");
     await comesBack();
-    await expect(keeper.step()).rejects.toThrow('transfers t3 was decided on 0/1 of account bob, which is at 7/1');
+    await expect(keeper.step()).rejects.toThrow('transfer t3 was decided on 0/1 of account bob, which is at 7/1');
     expect(await bench.authority.read()).toMatchObject({ mode: 'DIRECT', cacheEpoch: epoch.pod.epoch });
     expect(await bench.account('ada')).toMatchObject({ balance: 200, frozen: true });
   });

@@ -377,7 +377,7 @@ describe('A Redis that hangs', () => {
     gate.open();
   });
 
-  it('does not keep a pod from the store that has the authority while it registers there', async () => {
+  it('does not keep a pod from working on MySQL while its registration in Redis gets no reply', async () => {
     await pod.activate();
     const gate = new Gate();
     pod.cache.always('register', gate.command);

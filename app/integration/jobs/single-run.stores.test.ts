@@ -82,7 +82,7 @@ describe('A scheduled run', () => {
     expect(runs).toBe(1);
   });
 
-  it('keeps its lease if it takes long', async () => {
+  it('keeps its lease if it takes a long time', async () => {
     let end = () => {};
     const work = new Promise<void>((resolve) => {
       end = resolve;
@@ -114,7 +114,7 @@ describe('A scheduled run', () => {
 });
 
 describe('A run on demand', () => {
-  it('does not run at the same time as another; a caller may wait until that has ended', async () => {
+  it('does not run at the same time as another; a caller may wait until that one has ended', async () => {
     let end = () => {};
     const work = new Promise<{ by: string }>((resolve) => {
       end = () => resolve({ by: 'first' });

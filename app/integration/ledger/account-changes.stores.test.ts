@@ -56,7 +56,7 @@ describe('An account change', () => {
       source: 'cache',
     });
     expect(await transfer(a, world)).toBe('POSTED');
-    // Below what is already used: no further debits are possible, and nothing is called back.
+    // Below what is already used: no further debits are possible, and nothing is taken back.
     await change({ overdraftLimit: 5 });
     expect([await transfer(a, world, 1), await transfer(world, a, 3)]).toEqual(['insufficient_funds', 'POSTED']);
   });

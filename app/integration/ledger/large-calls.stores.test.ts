@@ -24,7 +24,7 @@ const itemsOf = (count: number) =>
   });
 
 /**
- * A script unpacks ids and accounts onto a stack of some 8000 slots; beyond that a call would fail after its first
+ * A script unpacks ids and accounts onto a stack of about 8000 slots; beyond that a call would fail after its first
  * write, and leave balances without a journal entry.
  */
 describe('the largest call', () => {

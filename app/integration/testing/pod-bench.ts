@@ -244,7 +244,7 @@ export class PodBench {
       pods: Object.fromEntries(pods.map(({ podId, handedOver, observed }) => [podId, handedOver ? observed : null])),
     };
   }
-  /** Waits until everything that the pod registered has handed over. */
+  /** Waits until every registration of the pod counts as handed over. */
   async everythingHandedOver(epoch: number) {
     return until('all pods have handed over', async () => {
       const found = await this.handedOver(epoch);

@@ -1,7 +1,7 @@
 import type { Account, Outcome } from '../../domain/types.ts';
 import { type AccountMove, IntegrityError, type JournaledChange, movesOf } from '../flush-batch.ts';
 import type { InDoubtAttempt, JournalEntry } from '../journal-entry.ts';
-import type { Journaled } from '../journaled.ts';
+import { describeItem, type Journaled } from '../journaled.ts';
 import { keyOf, type Received, receive } from './received.ts';
 import { Replay } from './replay.ts';
 
@@ -141,7 +141,7 @@ function recover(
       continue;
     }
     if (complete && !contradictionsHeld)
-      throw new IntegrityError(`${item.kind} ${item.id} (seq ${item.seq}) does not follow, and nothing is missing`);
+      throw new IntegrityError(`${describeItem(item)} (seq ${item.seq}) does not follow, and nothing is missing`);
     held.push(item);
     for (const accountId of item.accounts) frozen.set(accountId, 'held');
   }

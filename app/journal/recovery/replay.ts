@@ -1,6 +1,6 @@
 import type { Account, Outcome, Side } from '../../domain/types.ts';
 import { IntegrityError, type JournaledChange, laterIdTime } from '../flush-batch.ts';
-import type { Journaled, JournaledSettings } from '../journaled.ts';
+import { describeItem, type Journaled, type JournaledSettings } from '../journaled.ts';
 
 /**
  * Replays a journal onto the accounts as MySQL has them. The items of an account are in the order of its versions: each
@@ -59,7 +59,7 @@ export class Replay {
     if (side.version !== account.version + 1 || side.settingsVersion !== account.settingsVersion) return false;
     const { currency } = item.kind === 'transfers' ? item.outcome.order : account;
     if (side.balance !== account.balance + change || account.currency !== currency)
-      throw new IntegrityError(`${item.kind} ${item.id}: not the sum of account ${accountId} and its amount`);
+      throw new IntegrityError(`${describeItem(item)}: not the sum of account ${accountId} and its amount`);
     return true;
   }
 
@@ -74,7 +74,7 @@ export class Replay {
   #mustFollow(item: Journaled, account: Account, version: number, settingsVersion: number): void {
     if (version >= account.version && settingsVersion >= account.settingsVersion) return;
     throw new IntegrityError(
-      `${item.kind} ${item.id} was decided on ${version}/${settingsVersion} of account ${account.accountId}, which is at ${account.version}/${account.settingsVersion}`,
+      `${describeItem(item)} was decided on ${version}/${settingsVersion} of account ${account.accountId}, which is at ${account.version}/${account.settingsVersion}`,
     );
   }
 

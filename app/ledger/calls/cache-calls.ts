@@ -30,7 +30,7 @@ export interface CacheCallsDependencies {
 
 /**
  * Transfers in Redis, one script call at a time. Each gets an outcome, or what it lacks: an account (the loader installs it),
- * a look-up in MySQL, or the existing outcome of its id. A call that fails without proof leaves its transfers in doubt: they
+ * a lookup in MySQL, or the existing outcome of its id. A call that fails without proof leaves its transfers in doubt: they
  * are retried under their own ids, at most three times.
  *
  * While MySQL is unavailable, transfers that lack something from it wait, up to their deadline and up to the limit of
@@ -52,7 +52,7 @@ export class CacheCalls {
   async call(view: EpochView, batch: readonly Pending[]): Promise<void> {
     const { cache, clock, events } = this.#deps;
     for (const pending of batch) {
-      // A look-up counts only in the epoch of its snapshot.
+      // A lookup counts only in the epoch of its snapshot.
       if (pending.lookupEpoch !== view.caller.epoch) pending.lookupCursor = -1;
       pending.trouble = null;
     }

@@ -7,7 +7,7 @@ export interface DatabaseWaitLimits {
 }
 
 /**
- * Counts the transfers that wait for MySQL (for the look-up of an id, for an account, or for MySQL to return), so that
+ * Counts the transfers that wait for MySQL (for the lookup of an id, for an account, or for MySQL to return), so that
  * they cannot take the place of those that Redis alone decides: clients whose every transfer needs MySQL would otherwise
  * fill a pod's queue within seconds of an outage, and it would refuse everybody.
  */

@@ -7,7 +7,10 @@ import { DirectError, type DirectServer } from '../ports/direct-server.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 import type { Pending, ResultSink } from './pending.ts';
 
-/** Locks are held until a group commits: groups small enough that a hot account is not held long, large enough to share a commit. */
+/**
+ * Locks are held until a group commits. So a group is small enough not to hold a hot account for long, and large enough
+ * to share a commit.
+ */
 export const DIRECT_BATCH_MAX = 200;
 const FAILURES_MAX = 3;
 const RETRY_BASE_MS = 50;

@@ -42,7 +42,7 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   readonly takenAt: number;
   /** On the monotonic clock, ms. */
   readonly deadline: number;
-  /** Cursor of the look-up that did not find the id in MySQL, and its epoch; -1: not looked up. */
+  /** Cursor of the lookup that did not find the id in MySQL, and its epoch; -1: not looked up. */
   lookupCursor = -1;
   lookupEpoch = -1;
   /** True from the moment when an attempt has left the pod without proof that it wrote nothing. */
@@ -51,7 +51,7 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   inDoubtEpoch = 0;
   /** Attempts that failed for a transient reason. */
   failures = 0;
-  /** How often it was queued again for an account or a look-up: limited, so that it cannot continue forever. */
+  /** How often it was queued again for an account or a lookup: limited, so that it cannot continue forever. */
   rounds = 0;
   answered = false;
   /** The problem of its last attempt, if it is more specific than the current state of the ledger. */

@@ -189,7 +189,7 @@ export class EpochView {
   get cursor(): number {
     return this.#memory.cursor;
   }
-  /** UUIDv7 times up to this need a look-up in MySQL. */
+  /** UUIDv7 times up to this need a lookup in MySQL. */
   get lookupHorizon(): number {
     return this.#memory.lookupHorizon;
   }

@@ -31,7 +31,7 @@ const IN_DOUBT_MAX = 10_000;
 
 /**
  * Why no more transfers are accepted at the moment, decided before any of them is queued: too many are waiting here, or
- * too many that this pod is responsible for wait to be persisted. Null if there is room.
+ * too many of this pod's transfers wait to be persisted. Null if there is room.
  */
 export function loadSheddingProblem(
   open: number,

@@ -149,7 +149,7 @@ it('A transfer whose deadline passes while Redis holds its reply does not count 
   expect([stage.ledger.open, stage.ledger.requestsWaitingForDatabase]).toEqual([0, 0]);
 });
 
-describe('A look-up from before the wait', () => {
+describe('A lookup from before the wait', () => {
   /**
    * A transfer whose id was not in MySQL, and which waits for an account because MySQL has since become unavailable.
    */

@@ -82,7 +82,7 @@ describe('decideTransfers', () => {
     expect(accounts.map(({ version }) => version)).toEqual([0, 0, 0]);
   });
 
-  it('accepts nothing before the latest acceptance on its accounts, one after the other', () => {
+  it('accepts each transfer no earlier than the latest acceptance on its accounts, including those in the same call', () => {
     const accounts = ['world', 'a', 'b', 'c'].map((id) => accountOf(id, { balance: 100 }));
     const time = new LedgerTime(
       1000,

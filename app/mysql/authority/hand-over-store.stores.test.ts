@@ -64,7 +64,7 @@ describe('MysqlHandOverStore.keep', () => {
     expect([await entries(), await attempts()]).toEqual(before);
   });
 
-  it('stores all accounts of an id that was tried with others, too', async () => {
+  it('stores all accounts with which an id was tried', async () => {
     await store.keep(1, 'pod', { entries: [], inDoubt: [attempt('x', 'ada', 'bob'), attempt('x', 'ada', 'world')] });
     expect(await attempts()).toMatchObject([
       { id: 'x', one: 'ada', other: 'bob' },
@@ -142,7 +142,7 @@ describe('MysqlHandOverStore.complete', () => {
     ]);
   });
 
-  it('may be repeated, and never lowers what was observed or changes when', async () => {
+  it('may be repeated, and neither lowers the observed seq nor changes the time', async () => {
     const authority = new AuthorityStore(db.database);
     await authority.register('a', 1);
     await store.complete(1, ['a'], 17);

@@ -218,7 +218,7 @@ describe('What is in flight', () => {
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
 
-  it('a registration that commits before CLOSING is waited for by the recovery', async () => {
+  it('the recovery waits for a registration that commits before CLOSING', async () => {
     const { reached, open } = paused(1);
     const registering = new AuthorityStore(interrupted).register('late', 1);
     await reached;

@@ -20,7 +20,7 @@ async function recoverUpTo(seq: number, closing: Authority): Promise<void> {
   }
 }
 
-describe('a recovery by what was handed over', () => {
+describe('a recovery from what was handed over', () => {
   it.each([
     { posted: 2, read: 2 },
     { posted: 3, read: 2 },
@@ -60,7 +60,7 @@ describe('a recovery by what was handed over', () => {
     },
   );
 
-  it('keeps accounts frozen that depend on a second gap', async () => {
+  it('keeps accounts that depend on a second gap frozen', async () => {
     const journal = await bench.journal(
       ['t1', 'bob', 'cy', 7],
       ['t2', 'world', 'ada', 50],

@@ -223,7 +223,7 @@ describe('RecoveryStore.acceptLoss', () => {
 });
 
 describe('UnsettledStore.report', () => {
-  it('lists a limited number, the longest silent pods first, and omits those that do not matter', async () => {
+  it('lists a limited number, those that have been silent for the longest time first, and omits those that do not matter', async () => {
     await bench.begin(['a', 'b', 'c', 'd', 'e']);
     await bench.journal(['t1', 'world', 'ada']);
     await bench.flush(await bench.epoch.entries());

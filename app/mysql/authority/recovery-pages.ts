@@ -3,7 +3,7 @@ import type { Authority, MovedBy } from '../../domain/authority.ts';
 import type { Cursor } from '../../journal/cursor.ts';
 import { IntegrityError } from '../../journal/flush-batch.ts';
 import type { JournalEntry } from '../../journal/journal-entry.ts';
-import { type Journaled, lastSeqOf } from '../../journal/journaled.ts';
+import { describeItem, type Journaled, lastSeqOf } from '../../journal/journaled.ts';
 import { wholeJournal } from '../../journal/recovery/late.ts';
 import { receive, withoutTimes } from '../../journal/recovery/received.ts';
 import { gapsIn, type Unexplained } from '../../journal/recovery/recover-epoch.ts';
@@ -185,7 +185,7 @@ function isCommitted(item: Journaled, known: KnownIds, epoch: number): boolean {
       : [known.changes.get(item.id), { ...item.change, epoch }];
   if (!existing) return false;
   if (isDeepStrictEqual(withoutTimes(existing), withoutTimes(expected))) return true;
-  throw new IntegrityError(`${item.kind} ${item.id} has different content in MySQL than in the journal`);
+  throw new IntegrityError(`${describeItem(item)} has different content in MySQL than in the journal`);
 }
 
 /** The same after an operator's decision: if MySQL has different content under the id, the handed-over entry is dropped. */

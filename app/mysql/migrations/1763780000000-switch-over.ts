@@ -49,12 +49,12 @@ const COLUMNS = [
   {
     table: 'authority',
     column: 'bound',
-    type: "BIGINT NULL COMMENT 'the highest seq that is known of the unsettled epoch'",
+    type: "BIGINT NULL COMMENT 'the highest known seq of the unsettled epoch'",
   },
   {
     table: 'pods',
     column: 'drained_at',
-    type: "DATETIME(3) NULL COMMENT 'since then all that the pod knows of its epoch is here'",
+    type: "DATETIME(3) NULL COMMENT 'since then, everything that the pod knows of its epoch is here'",
   },
 ];
 
@@ -101,7 +101,7 @@ const TABLES = {
     cache_epoch BIGINT NOT NULL,
     kind ${KIND} NOT NULL,
     entry_id ${ID} NOT NULL COMMENT 'of the transfer or of the change',
-    what ${TEXT} NOT NULL COMMENT 'all that was known of it, JSON',
+    what ${TEXT} NOT NULL COMMENT 'everything that was known about it, JSON',
     accepted_by VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     reason VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     dropped_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),

@@ -104,7 +104,7 @@ describe('While MySQL is unavailable', () => {
     expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
   });
 
-  it('without responding, a known key blocks almost no one: one request reads it, and waits briefly', async () => {
+  it('and does not respond, a known key delays almost no one: one request reads it again, and waits only briefly', async () => {
     await keys.identify(KEY);
     clock.advance(2 * FRESH_MS);
     let answer = (_rows: unknown[]) => {};

@@ -165,7 +165,7 @@ describe('A refusal by MySQL for a temporary reason is database_unavailable, and
   });
 
   it('a statement that an operator kills', async () => {
-    // Where the server only wakes the statement, it is not refused.
+    // Some servers only wake the sleeping statement, which then succeeds.
     const sleeping = refusal(() => database.rows('SELECT SLEEP(20) FROM DUAL WHERE 1 = 1 /* long */')).catch(
       () => 'it slept on',
     );

@@ -34,7 +34,7 @@ describe.each(['DIRECT', 'CACHE'] as const)('Concurrent requests that open one a
     );
   });
 
-  it('in batches, in any order, are answered 201 once for each', async () => {
+  it('in batches, in any order, are answered with 201 once for each', async () => {
     const accounts = Array.from({ length: ACCOUNTS }, (_, n) => ({ accountId: `many-${n}`, currency: 'EUR' }));
     const answers = await Promise.all(
       Array.from({ length: REQUESTS }, (_, n) =>
