@@ -108,7 +108,7 @@ export const SETTINGS = {
       'RECONCILIATION_TIME_ZONE',
       timeZone(),
       'UTC',
-      'Time zone of `RECONCILIATION_CRON`. A time skipped by daylight saving time is due when the clock jumps over it; a time that occurs twice runs once.',
+      'Time zone of `RECONCILIATION_CRON`. If daylight saving time skips the scheduled time, the run is due when the clock jumps over it; if the time occurs twice, there is one run.',
     ),
   },
   auth: {

@@ -17,7 +17,7 @@ export const mysqlAwayInClosing: Hypothesis<Ground<Cluster>> = {
   async fault(scene) {
     const { ground, mark } = scene;
     const { stack: cluster } = ground;
-    cluster.pod(0).freeze(); // so that it is CLOSING for as long as we like
+    cluster.pod(0).freeze(); // keeps the ledger in CLOSING for as long as this test needs
     mark('pod 1 is paused, and Redis is killed');
     await cluster.redis.kill();
     await cluster.untilMode('CLOSING', 30_000);

@@ -171,7 +171,7 @@ export class World {
     );
   }
 
-  /** An operator at a console. */
+  /** The tools of an operator, in a process of its own. */
   operator(): EpochRecoveryStore {
     const process = this.#process('operator');
     const { mysql, redis } = this.#clientsOf(process, () => {});

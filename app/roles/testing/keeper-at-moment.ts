@@ -1,7 +1,7 @@
 /**
- * A keeper as a process of its own, with one difference: the time by which its reconciliation is scheduled is not
- * MySQL's, but that in the table `moment`. In `checks`, it reports every completed check of the schedule, and whether
- * the reconciliation ran here.
+ * A keeper in a process of its own, with one difference: its reconciliation is scheduled by the time in the table
+ * `moment`, not by MySQL's clock. In `checks`, it reports every completed check of the schedule, and whether the
+ * reconciliation ran here.
  */
 import { loadConfig } from '../../config/config.ts';
 import { SingleRun } from '../../jobs/single-run.ts';

@@ -1,7 +1,7 @@
 /**
  * Runs in the load pod. Opens accounts, sends requests at a constant rate (or records those of k6 in the same pod),
  * repeats what has no outcome, and verifies the books at the end. Everything is recorded in files, which are read by
- * whoever started the pod.
+ * the program that started the pod.
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

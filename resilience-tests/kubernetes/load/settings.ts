@@ -1,4 +1,4 @@
-/** Settings that the programs in the load pod share with those who start them. */
+/** Settings that the programs in the load pod share with the code that starts them. */
 
 /** The folder that the containers of the load pod share. */
 export const RESULTS = '/results';
