@@ -42,7 +42,7 @@ export async function reconcile(target: Target, count = 0): Promise<Reconciliati
   return violations.length === 0 ? own : { ...own, clean: false, report: { violations, ...own.report } };
 }
 
-/** How far the journal is persisted. */
+/** How much of the journal is persisted. */
 export async function flushCursor(mysql: Mysql): Promise<{ epoch: number; seq: number }> {
   const [row] = await mysql.rows('SELECT epoch, seq FROM flush_cursor WHERE shard = 0');
   return { epoch: Number(row?.['epoch']), seq: Number(row?.['seq']) };

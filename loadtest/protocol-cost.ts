@@ -26,7 +26,7 @@ const ACCOUNTS = 1000;
 const WORKERS = 64;
 const { values } = readCommandLine({
   name: 'npx tsx loadtest/protocol-cost.ts',
-  about: 'Measures what the protocol of a switch-over costs per transfer, on a private Redis.',
+  about: 'Measures what the switch-over protocol costs per transfer, on a private Redis.',
   options: {
     rounds: wholeNumber('number of rounds', { min: 1, max: 1000, fallback: 9 }),
     seconds: wholeNumber('length of each turn', { min: 1, max: 600, fallback: 4 }),

@@ -108,7 +108,7 @@ describe('ids', () => {
       'body' in line && 'transactionId' in line.body ? [line.body] : [],
     );
 
-  it('are UUIDv7 with the simulated time, each once', async () => {
+  it('are UUIDv7s with the simulated time, each used once', async () => {
     const bodies = await idsOf({});
     for (const { transactionId, timestamp } of bodies) expect(uuidV7Time(transactionId)).toBe(Date.parse(timestamp));
     expect(new Set(bodies.map((body) => body.transactionId)).size).toBe(bodies.length);

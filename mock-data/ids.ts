@@ -9,7 +9,7 @@ export type IdTimes = { kind: 'history' } | { kind: 'now'; from?: number };
 
 /**
  * With `from`, ids advance by one millisecond per this many. More than any client posts, so that ids never run ahead of
- * the service's clock: 60 s ahead is rejected, while behind is merely older.
+ * the service's clock: 60 s ahead is rejected, while an id that is behind is merely older.
  */
 const IDS_PER_MS = 50;
 

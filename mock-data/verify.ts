@@ -56,7 +56,7 @@ export async function verifyBooks(
     checks.versions.expect(
       sum.postings === row?.version && row.version === shown?.version && sum.postings === tallied.postings,
       () =>
-        `${id}: ${sum.postings} postings, ${row?.version} in MySQL, ${shown?.version} by the API, ${tallied.postings} acknowledged`,
+        `${id}: ${sum.postings} postings, ${row?.version} in MySQL, ${shown?.version} in the API, ${tallied.postings} acknowledged`,
     );
   }
   for (const id of stored.keys()) checks.others.expect(tally.accounts.has(id), () => `${id} is not part of this run`);

@@ -3,7 +3,7 @@ import type { Outcome, TransferOrder } from './types.ts';
 
 /**
  * Whether two orders with the same id request the same transfer. Compares everything the client sent, but not who sent
- * it or when it was taken.
+ * it or when it was received.
  */
 export function sameContent(a: TransferOrder, b: TransferOrder): boolean {
   return (

@@ -38,7 +38,7 @@ export interface ApplyReply {
 
 export interface FindReply {
   head: Head;
-  /** Per id its seq, or null if it is unknown here. */
+  /** The seq of each id; null if it is unknown here. */
   seqs: (number | null)[];
   /** The entries that contain them, unless they were trimmed. */
   entries: JournalEntry[];

@@ -113,7 +113,7 @@ describe('the trace of an order in a payload', () => {
   const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
   const decoded = (...payload: string[]) => decodeOrders(`[${payload.join(',')}]`).map(({ trace }) => trace);
 
-  it('is decoded as it was encoded, and takes no place if there is none', () => {
+  it('is decoded as it was encoded, and takes no space if there is none', () => {
     const order = orderOf();
     expect(decoded(encodeOrder(order, 1, TRACE), encodeOrder(order, 1, null))).toEqual([TRACE, null]);
     expect(JSON.parse(encodeOrder(order, 1, null))).toHaveLength(13);

@@ -14,8 +14,8 @@ export interface FlushLimits {
   /** Maximum number of outcomes per transaction. */
   batchMax: number;
   /**
-   * Maximum characters of payload per transaction, because metadata can make an outcome a hundred times as large as
-   * another.
+   * Maximum number of characters of payload per transaction, because metadata can make an outcome a hundred times as
+   * large as another.
    */
   charsMax: number;
   /** While less than a batch waits, a round begins this long after the one before, ms: small commits cost as much as large ones. */

@@ -10,7 +10,7 @@ interface ReadAheadDependencies {
   limits: {
     /** Maximum number of outcomes per batch. */
     batchMax: number;
-    /** Maximum characters of payload per batch. */
+    /** Maximum number of characters of payload per batch. */
     charsMax: number;
   };
   /** Called after every read of the journal with the backlog. */

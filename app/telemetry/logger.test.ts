@@ -231,7 +231,7 @@ describe('errors', () => {
     expect(raw()).not.toContain('jane');
   });
 
-  it('show their causes and members up to a limit, and may be values that are not errors', () => {
+  it('show their causes and members up to a limit, even if they are not Error objects', () => {
     const { log, lines } = logging();
     let error = new Error('0');
     for (let i = 1; i <= 10; i++) error = new Error(`${i}`, { cause: error });

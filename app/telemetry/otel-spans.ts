@@ -2,7 +2,7 @@ import * as api from '@opentelemetry/api';
 import { core } from '@opentelemetry/sdk-node';
 import { NO_SPAN, type Span, type Tracing } from './span.ts';
 
-/** OpenTelemetry keeps at most 128 links per span; a call creates at most as many spans. */
+/** OpenTelemetry keeps at most 128 links per span; a call creates at most that many spans. */
 const TRACES_MAX = 128;
 
 /** The spans of this service; the instrumentations of the clients add theirs below them. */

@@ -6,7 +6,7 @@ import { elapsed, print, UserError } from '../system/console.mjs';
 import { runTool } from '../system/process.mjs';
 import { BIN, KUBERNETES, LOGS } from './settings.ts';
 
-/** Builds Kubernetes and what belongs to it from Go modules, where no image can be pulled. */
+/** Builds Kubernetes and what belongs to it from Go modules, for machines where no image can be pulled. */
 
 /** Go modules in go/, and their programs by name. Each has its own versions of what they share. */
 const MODULES = {

@@ -11,7 +11,7 @@ const NAMESPACE = 'monitoring';
 
 /** Prometheus with the chart's rules, and prometheus-adapter: what scaling on transfers per second needs. */
 export async function installMonitoring(provider: Provider): Promise<void> {
-  // kind and k3d pull the adapter's image; there is no official one of Debian's Prometheus.
+  // kind and k3d pull the adapter's image; there is no official image of Debian's Prometheus.
   const images = provider.kind === 'own' ? ['prometheus', 'prometheus-adapter'] : ['prometheus'];
   await provider.load(await testingImages(images));
   makeNamespace(NAMESPACE);

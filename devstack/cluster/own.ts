@@ -35,7 +35,7 @@ const PACKAGES = [
   'iproute2',
 ];
 const PROGRAMS = ['containerd', 'runc', 'iptables', 'conntrack', 'ipset', 'debootstrap', 'openssl', 'ip', 'nsenter'];
-/** The kubelet sets these for the whole machine, on which more than a cluster runs. */
+/** The kubelet sets these for the whole machine, which runs more than a cluster. */
 const SYSCTLS = ['kernel/panic', 'kernel/panic_on_oops', 'vm/overcommit_memory'];
 
 export const ownProvider: Provider = {
@@ -105,7 +105,7 @@ async function requireMachine(): Promise<void> {
   }
   if (!hasCgroupV1()) {
     throw new UserError(
-      'Building a cluster here requires cgroup v1, the only version it was tested with: install kind and Docker.',
+      'Building a cluster here requires cgroup v1, the only version that it was tested with. Otherwise install kind and Docker.',
     );
   }
   const missing = () => PROGRAMS.filter((name) => findProgram(name) === null);

@@ -111,7 +111,7 @@ export function storedValue(file, make = () => randomBytes(24).toString('hex')) 
   const temporary = `${file}.${process.pid}.tmp`;
   writeFileSync(temporary, `${make()}\n`, { mode: 0o600 });
   try {
-    rmSync(file, { force: true }); // missing or empty: an empty one was interrupted while it was written
+    rmSync(file, { force: true }); // missing or empty: writing an empty one was interrupted
     linkSync(temporary, file);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;

@@ -92,7 +92,7 @@ function watch(): void {
     return Reflect.apply(connect, this, args);
   } as typeof connect;
 
-  // This method is missing in the type definitions: every asynchronous way to start a process uses it.
+  // This method is missing from the type definitions: every asynchronous way to start a process uses it.
   const prototype = ChildProcess.prototype as unknown as { spawn(options: { file: string }): unknown };
   const { spawn } = prototype;
   prototype.spawn = function (this: ChildProcess, options) {

@@ -31,7 +31,7 @@ export class BatchBody {
     this.bytes = Buffer.from(parts.join(''), 'latin1');
   }
 
-  /** New ids: UUIDv7 with the current time, with the number of the request in their random part. */
+  /** New ids: UUIDv7s with the current time, with the number of the request in their random part. */
   renew(nowMs: number, request: number): Buffer {
     const hex = nowMs.toString(16).padStart(12, '0');
     const time = Buffer.from(`${hex.slice(0, 8)}-${hex.slice(8)}`, 'latin1');

@@ -11,7 +11,7 @@ const stage = (rate = 1) => {
   return { scheduler, process, seen, see };
 };
 
-it('runs events in order of time, and events of the same moment in the order in which they were planned', async () => {
+it('runs events in chronological order, and events of the same moment in the order in which they were planned', async () => {
   const { scheduler, seen, see } = stage();
   const random = new Random(7);
   const times = Array.from({ length: 200 }, () => random.whole(0, 20));

@@ -4,7 +4,7 @@ import type { Account } from '../../app/domain/types.ts';
 import type { Cursor } from '../../app/journal/cursor.ts';
 import { IntegrityError } from '../../app/journal/flush-batch.ts';
 import type { InDoubtAttempt, JournalEntry } from '../../app/journal/journal-entry.ts';
-import { type Journaled, lastSeqOf } from '../../app/journal/journaled.ts';
+import { describeItem, type Journaled, lastSeqOf } from '../../app/journal/journaled.ts';
 import { wholeJournal } from '../../app/journal/recovery/late.ts';
 import { receive, withoutTimes } from '../../app/journal/recovery/received.ts';
 import { type FrozenAccount, gapsIn } from '../../app/journal/recovery/recover-epoch.ts';
@@ -203,7 +203,7 @@ export class RecoveryTables {
         : [changes.get(item.id), { ...item.change, epoch }];
     if (!existing) return false;
     if (isDeepStrictEqual(withoutTimes(existing), withoutTimes(expected))) return true;
-    throw new IntegrityError(`${item.kind} ${item.id} has different content in MySQL than in the journal`);
+    throw new IntegrityError(`${describeItem(item)} has different content in MySQL than in the journal`);
   }
 
   /** The next page of what was handed over. */

@@ -118,7 +118,7 @@ const FAULTS: Record<FaultKind, (world: World, fault: Fault) => void> = {
     void pod.process
       .sleep(1_000)
       .then(() => pod.stop())
-      .then(() => world.note(`${pod.process.name} has stopped${pod.stoppedWell ? '' : ', and not handed over'}`));
+      .then(() => world.note(`${pod.process.name} has stopped${pod.stoppedWell ? '' : ', and has not handed over'}`));
     later(world, fault.forMs / 2, () => void world.startPod());
   },
   keeperPause(world, fault) {

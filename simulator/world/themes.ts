@@ -224,7 +224,7 @@ export const loadTimesOf = (theme: Theme): number => {
   return 'loadTimes' in about ? about.loadTimes : 1;
 };
 
-/** All faults of a run, in order of time. */
+/** All faults of a run, in chronological order. */
 export function faultsOf(theme: Theme, random: Random, loadMs: number): Fault[] {
   const storm = new Storm(random);
   if (theme !== 'calm') {

@@ -52,7 +52,7 @@ export function jwtVerifier({ keys, issuer, audience }: JwtSettings, clock: Cloc
           currentDate: new Date(clock.now()),
         }));
       } catch (error) {
-        // An error that does not concern the token, such as a failure to fetch the keys, is not a 401.
+        // An error that does not concern the token, such as a failure to fetch the keys, does not cause a 401.
         if (error instanceof errors.JOSEError) throw refused(reasonOf(error));
         throw error;
       }

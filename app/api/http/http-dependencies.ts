@@ -12,7 +12,7 @@ export interface ApiLogger {
 }
 
 export interface ApiLimits {
-  /** A longer body is a 413. A batch of 1000 transfers with a reference each is about 300 kB. */
+  /** A longer body is answered with 413. A batch of 1000 transfers with a reference each is about 300 kB. */
   bodyBytesMax: number;
   /** Further concurrent requests get 503 `overloaded` immediately, because waiting longer would not help. */
   requestsInFlightMax: number;

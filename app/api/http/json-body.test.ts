@@ -27,7 +27,7 @@ function written(node: Node, blank: string, escaping: boolean): string {
   const write = (part: Node): string => {
     if ('leaf' in part) return typeof part.leaf === 'string' ? quoted(part.leaf) : String(part.leaf);
     if ('items' in part) return `[${blank}${part.items.map(write).join(`${blank},`)}]`;
-    // Every other name is escaped: `a` and `\u0061` are the same name.
+    // Every second name is escaped: `a` and `\u0061` are the same name.
     const members = part.members.map(([name, value], i) => {
       const shown = i % 2 === 0 ? JSON.stringify(name) : quoted(name);
       return `${blank}${shown}${blank}:${blank}${write(value)}`;

@@ -74,7 +74,7 @@ export function parseJson(bytes: Buffer): unknown {
   return value;
 }
 
-/** @throws Problem validation_failed for a body whose structure alone would take long to parse and validate */
+/** @throws Problem validation_failed for a body whose structure alone would take a long time to parse and validate */
 function membersWithinLimits(bytes: Buffer): number {
   try {
     return membersInText(bytes, SHAPE_LIMITS);

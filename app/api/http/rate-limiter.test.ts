@@ -75,7 +75,7 @@ describe('A rate limiter', () => {
     }
   });
 
-  it('does not limit a user below the limit, on whichever pod', async () => {
+  it('does not limit a user below the limit, whichever pods the requests reach', async () => {
     const [a, b] = [limiter('a', 100), limiter('b', 100)];
     for (let i = 0; i < 3; i++)
       expect(

@@ -99,7 +99,7 @@ it('lowers the limit while the pod is short of CPU, and raises it again when it 
   expect(await served()).toBe(true);
 });
 
-it('does not count requests that wait for MySQL against a pod that is short of CPU, but against its memory', async () => {
+it('counts requests that wait for MySQL against the memory limit, but not against the limit of a pod that is short of CPU', async () => {
   const { hold, pass, beBusy } = await held({ max: 6, busyMax: 2 }, 3);
   await hold(4);
   beBusy(0.99);

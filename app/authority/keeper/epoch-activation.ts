@@ -7,7 +7,7 @@ import type { KeeperAuthority } from '../authority-ports.ts';
 import { provableNode, type ServerFacts } from '../server-facts.ts';
 import { lowerLookupHorizon } from './lookup-horizon.ts';
 
-/** After an activation, ids that are older than this are always looked up, ms: no bucket of ids is older. */
+/** Age, ms, from which ids are always looked up after an activation: no bucket of ids is older. */
 const HORIZON_BEHIND_MS = 60_000;
 
 interface EpochActivationDependencies {

@@ -50,7 +50,7 @@ export class CacheRegistration {
     return this.#call;
   }
 
-  /** A pod id is used in one epoch only, and never again once it was retired. */
+  /** A pod id is used in one epoch only, and never again once it has been retired. */
   renewId(): void {
     this.#podId = this.#deps.newPodId();
   }

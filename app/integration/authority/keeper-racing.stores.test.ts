@@ -61,13 +61,13 @@ async function comeBack(): Promise<void> {
 const steps: [string, () => Promise<void>][] = [
   ['CACHE → CLOSING', lose],
   [
-    'CLOSING → REBUILDING by the journal',
+    'CLOSING → REBUILDING from the journal',
     async () => {
       await bench.closing();
     },
   ],
   [
-    'CLOSING → DIRECT by what was handed over',
+    'CLOSING → DIRECT from what was handed over',
     async () => {
       await lose();
       await everyone();
@@ -178,7 +178,7 @@ describe('A keeper that dies in a step', () => {
     };
     const dead = bench.keeper('dead', { [methods[method]]: { [method]: dies } });
     await dead.step().catch(() => null);
-    // It must find Redis lost for some time.
+    // It must observe for some time that Redis is lost.
     bench.clock.push(61_000);
     if (!died) await dead.step().catch(() => null);
     expect(died).toBe(true);

@@ -74,7 +74,7 @@ describe('At the end of its epoch, a pod', () => {
     const answered = answersOf([after]);
     await gate.reached;
     await pod.closing();
-    // How far it has observed is random: it may have read from Redis in the meantime.
+    // How far the pod has observed the journal is random: it may have read from Redis in the meantime.
     expect(await pod.everythingHandedOver(epoch)).toMatchObject({ ids: [before], inDoubt: [after.transactionId] });
     gate.open();
     // The reply contained POSTED, but is not passed on: the transfer waits, in doubt.

@@ -299,7 +299,7 @@ describe('While MySQL has the authority, a session', () => {
     await pod.openDirectly();
   });
 
-  it('stays open on it whether or not Redis responds, and reports which', async () => {
+  it('stays open on it whether or not Redis responds, and reports whether it does', async () => {
     await until('Redis is seen', async () => (await reported())?.redisSeen);
     pod.redis.disconnect();
     await until('it is lost', async () => (await reported())?.redisSeen === false);

@@ -37,7 +37,7 @@ describe('A reconciliation requested while another process is running one', () =
     const before = await bench.db.database.rows('SELECT 1 FROM reconciliations');
     await bench.db.database.rows('UPDATE job_leases SET leased_until = NOW(3) - INTERVAL 1 SECOND');
     await answer;
-    await until('the lease is given back', async () => !(await lease.state()).held);
+    await until('the lease is released', async () => !(await lease.state()).held);
     expect(await bench.db.database.rows('SELECT 1 FROM reconciliations')).toHaveLength(before.length + 1);
   });
 

@@ -110,7 +110,7 @@ interface Ledger {
   accounts(ids: readonly string[]): Promise<Account[]>;
 }
 
-/** Redis, called like a pod does. */
+/** Redis, called the way a pod calls it. */
 class LuaLedger implements Ledger {
   readonly #scripts: RedisScripts;
   readonly #caller: Caller;

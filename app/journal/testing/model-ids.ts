@@ -2,9 +2,9 @@ import { bucketEnd, placeOf } from '../../domain/ids.ts';
 
 const highest = (ids: Map<string, number>): number => Math.max(0, ...ids.values());
 
-/** The ids that the model of an epoch remembers, each with its seq: those of UUIDv7 by time, all others by generation. */
+/** The ids that the model of an epoch remembers, each with its seq: UUIDv7s by time, all others by generation. */
 export class ModelIds {
-  /** All later UUIDv7 are remembered; for other ids, MySQL may have to be queried. */
+  /** All later UUIDv7s are remembered; for other ids, MySQL may have to be queried. */
   lookupHorizon: number;
   readonly #buckets = new Map<number, Map<string, number>>();
   #others = new Map<string, number>();

@@ -71,7 +71,7 @@ export function decideTransfers(items: readonly DirectItem[], found: Found): Dec
   const outcomes = new Map<string, Outcome>();
   const answers = items.map((item) => {
     const { transactionId } = item.order;
-    // Only the journal contains the outcome of this id, and it may exist, whatever the request contains.
+    // The outcome of this id, if there is one, is only in the journal, whatever the request contains.
     if (found.unsettled.has(transactionId)) return unsettledId(transactionId);
     const existing = found.existing.get(transactionId) ?? outcomes.get(transactionId);
     if (existing) return { ...existing, replayed: true };
@@ -136,7 +136,10 @@ interface FoundForChange {
   time: LedgerTime;
 }
 
-/** Decides a change like redis/lua/change-account.lua. @returns the account after it, and what to write, if anything */
+/**
+ * Decides a change in the same way as redis/lua/change-account.lua. @returns the account after it, and what to write,
+ * if anything
+ */
 export function decideChange(
   change: DirectChange,
   found: FoundForChange,

@@ -30,7 +30,7 @@ export class Tail {
   get size(): number {
     return this.#entries.length - this.#head;
   }
-  /** When the oldest entry was kept (the monotonic clock's ms), or null when all is in MySQL. */
+  /** When the oldest entry was kept (the monotonic clock's ms), or null when everything is in MySQL. */
   get oldestKeptAtMs(): number | null {
     return this.#entries[this.#head]?.keptAtMs ?? null;
   }

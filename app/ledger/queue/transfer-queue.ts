@@ -13,7 +13,9 @@ export interface QueueLimits {
   /** Maximum time that a request is held, ms. */
   requestTimeoutMs: number;
   queueTransfersMax: number;
-  /** Maximum number of requests that may wait for MySQL while Redis decides; of the transfers, half the queue may. */
+  /**
+   * Maximum number of requests that may wait for MySQL while Redis decides; their transfers may fill half the queue.
+   */
   databaseWaitRequestsMax: number;
   applyBatchMax: number;
   applyCallsInFlightMax: number;

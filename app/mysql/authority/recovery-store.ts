@@ -202,8 +202,8 @@ export class RecoveryStore implements EpochRecoveryStore {
    */
   async #flushHandedOver({ epoch, cacheEpoch }: Authority): Promise<Recovery | null> {
     if (cacheEpoch === null) return null;
-    // Once a recovery has begun, MySQL may have entries above the cursor, which the flush does not expect: its own
-    // pages do.
+    // Once a recovery has begun, MySQL may have entries above the cursor, which the flush does not expect, but the
+    // recovery's own pages do.
     if (await readRecovery(this.#database, { epoch })) return null;
     const cursor = await readCursor(this.#database);
     if (cursor.epoch !== cacheEpoch) return null;

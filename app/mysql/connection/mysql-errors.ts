@@ -114,7 +114,7 @@ export function isUnanswered(error: unknown): boolean {
 
 /**
  * Errors that prove the transaction was rolled back, and that may not recur in a new one. A duplicate key means that
- * another one was faster.
+ * another transaction was faster.
  */
 const ROLLED_BACK = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_DUP_ENTRY']);
 export function isRolledBack(error: unknown): boolean {
@@ -152,8 +152,8 @@ const WRONG_SETTINGS: Readonly<Record<string, string>> = {
 const CERTIFICATE_MESSAGE = /certificate|altname/i;
 
 /**
- * @returns why connecting will fail until someone changes the configuration; null if it may end by itself, or is
- * unknown
+ * @returns why connecting will fail until someone changes the configuration; null if the failure may end by itself, or
+ * its cause is unknown
  */
 export function wrongSettingOf(error: unknown): string | null {
   if (!(error instanceof Error)) return null;

@@ -1,7 +1,7 @@
 import { escape as escapeValue } from 'mysql2';
 
 /**
- * Literals for the multi-row statements of the flush. Built by hand, because a `?` for each of some 40,000 values per
+ * Literals for the multi-row statements of the flush. Built by hand, because a `?` for each of about 40,000 values per
  * transaction costs half of the client's time; anything that is not plain goes through mysql2's own escaping.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what has to be escaped

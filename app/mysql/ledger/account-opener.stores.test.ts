@@ -173,7 +173,7 @@ describe('A commit without a reply', () => {
     });
   });
 
-  it('never counts as undone: if no reply arrives, the outcome is unknown', async () => {
+  it('never counts as not made: if no reply arrives, the outcome is unknown', async () => {
     await using(Number.POSITIVE_INFINITY, async (unreliable) => {
       await expect(unreliable.open([opening('ada')], 'tester')).rejects.toMatchObject({ code: 'outcome_unknown' });
     });

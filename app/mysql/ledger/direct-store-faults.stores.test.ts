@@ -59,7 +59,7 @@ async function kill(connectionId: number): Promise<void> {
 const fault = (code: string) => Object.assign(new Error(code), { code, errno: 1 });
 
 describe.each(CALLS)('%s', (_name, statements, call) => {
-  it('is unable, and has written nothing, if MySQL disappears before the commit was sent; once MySQL is back, the call succeeds once', async () => {
+  it('is unable, and has written nothing, if MySQL disappears before the commit is sent; once MySQL is back, the call succeeds once', async () => {
     const before = await written();
     let seen = 0;
     for (let failing = 0; failing < statements; failing++) {

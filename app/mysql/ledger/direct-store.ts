@@ -113,8 +113,8 @@ export class DirectStore implements DirectServer {
 
   /**
    * MySQL records that it may have such ids before it has them. In a separate transaction: all pods write this one row,
-   * and in the transfers' transaction each would hold it while waiting for its accounts. The value only increases, so
-   * too high is merely slow; but an id that is rejected because it is too far ahead must not raise it.
+   * and in the transfers' transaction each would hold it while waiting for its accounts. The value only increases, so a
+   * value that is too high is merely slow; but an id that is rejected because it is too far ahead must not raise it.
    */
   async #raiseIdTimeMax(ids: readonly string[]): Promise<void> {
     const latest = Math.max(...ids.map((id) => uuidV7Time(id) ?? 0));

@@ -196,7 +196,7 @@ describe('A call that MySQL does not answer', () => {
 
   it('costs the connection, and the next statement gets another one', async () => {
     await using({ connectionsMax: 1, queryTimeoutMs: 200 }, async (database) => {
-      // On a busy machine it, too, may take too long.
+      // On a busy machine this short statement, too, may take too long.
       const id = () =>
         until('a statement is answered in time', async () => {
           const [row] = await database.rows<{ id: number }>('SELECT CONNECTION_ID() AS id').catch(() => []);

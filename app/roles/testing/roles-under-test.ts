@@ -107,7 +107,7 @@ export class RolesUnderTest {
     return role;
   }
 
-  /** Opens two accounts like clients do. */
+  /** Opens two accounts as clients do. */
   async openAccounts(api: Role): Promise<void> {
     await api.request('POST', '/v1/accounts', { accountId: 'world', currency: 'EUR', external: true });
     await api.request('POST', '/v1/accounts', { accountId: 'ada', currency: 'EUR' });

@@ -71,7 +71,7 @@ export class ApiServer implements Disposable {
     }
   }
 
-  /** Also when a signal ends this process. */
+  /** Stops the proxy even when a signal ends this process. */
   readonly #end = (): void => {
     this.#proxy.kill();
   };
