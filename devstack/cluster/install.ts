@@ -37,7 +37,7 @@ export async function loadServiceImage(provider: Provider, root: string, tags: r
   await provider.load([provider.kind === 'own' ? await serviceImage(root, names) : dockerImage(root, names)]);
 }
 
-/** Builds the image of a commit of this repository, such as a former release. */
+/** Builds the image of a commit of this repository, such as an earlier release. */
 export async function loadImageOf(provider: Provider, commit: string, tag: string): Promise<void> {
   const folder = mkdtempSync(join(FOLDER, '.commit-'));
   try {

@@ -23,7 +23,7 @@ export interface ExperimentOptions {
   replicasMax: number;
   /** How long a lost node is unavailable, seconds. */
   awaySeconds: number;
-  /** Tags of the image for `upgrade-with-migration`: of the former release, and of the new one. */
+  /** Tags of the image for `upgrade-with-migration`: of the old release, and of the new one. */
   upgradeFrom: string | undefined;
   upgradeTo: string | undefined;
 }

@@ -58,7 +58,7 @@ const { values } = readCommandLine({
       'NAME/KEY',
       'Secret with an API key that has all scopes; by default, BOOTSTRAP_API_KEY of the release',
     ),
-    'upgrade-from': text('TAG', 'for upgrade-with-migration: tag of the former image'),
+    'upgrade-from': text('TAG', 'for upgrade-with-migration: tag of the image to upgrade from'),
     'upgrade-to': text('TAG', 'for upgrade-with-migration: tag of the new image'),
     output: text('FILE', 'write a report there, and its pictures next to it'),
   },

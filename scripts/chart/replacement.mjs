@@ -1,6 +1,6 @@
 /**
- * The longest time that a hung process is unavailable, from the numbers of its probes: the arithmetic of docs/operation.md ("A process
- * that hangs"), computed from the manifests so that it cannot differ from them.
+ * The longest time that a hung process is unavailable, from the numbers of its probes: the sum in docs/operation.md,
+ * computed from the manifests so that it cannot differ from them.
  */
 
 /** Requirement: a hung process is replaced, and its successor serves, within this time. */

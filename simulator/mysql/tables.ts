@@ -65,7 +65,7 @@ export class Tables {
   readonly pods = new Map<string, PodsRow>();
   readonly processes = new Map<string, ProcessRow>();
   readonly accounts = new Map<string, Account>();
-  /** The latest acceptance on each account, ms. */
+  /** The time of the latest acceptance on each account, ms. */
   readonly acceptedMs = new Map<string, number>();
   /** In the order of their commits. */
   readonly transfers = new Map<string, Outcome>();

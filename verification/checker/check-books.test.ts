@@ -203,11 +203,11 @@ describe('changes of settings', () => {
       Object.assign(sound.books.changes[0] ?? {}, { status: value });
       sound.move('a', { status: value });
     };
-    it.each(['SUSPENDED', 'FROZEN', 'CLOSED'] as const)('rules: a debit of an account that is %s', (value) => {
+    it.each(['SUSPENDED', 'FROZEN', 'CLOSED'] as const)('rules: an account that is %s is debited', (value) => {
       status(value);
       expect(inBooks()).toEqual(['rules']);
     });
-    it('rules: a credit of a frozen account; a suspended account may be credited', () => {
+    it('rules: a frozen account is credited; a suspended account may be', () => {
       sound.deleteRow('t2');
       sound.move('a', at(100, 1));
       sound.move('b', at(0, 0));

@@ -60,7 +60,7 @@ export class CacheCalls {
     const call = new AttemptCall(batch, view);
     try {
       const reply = await cache.apply(view.caller, batch);
-      // A reply does not count once its epoch has ended; what it did is found by the id.
+      // A reply does not count once its epoch has ended; the ids show what the call did.
       if (this.#deps.session.view() !== view) {
         call.lost(clock.monotonic());
         return this.#sink.again(batch);

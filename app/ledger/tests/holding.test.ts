@@ -140,7 +140,7 @@ describe('A reply of an ended epoch', () => {
 });
 
 describe('Calls in flight', () => {
-  it('start a second call only with enough transfers, up to the limit; the rest shares the next', async () => {
+  it('start a second call only with enough transfers, up to the limit; all other transfers share the next call', async () => {
     stage = await ModelLedger.open({ applyCallsInFlightMax: 2, secondCallTransfersMin: 32 });
     await stage.apply(stage.order());
     stage.cache.applied.length = 0;

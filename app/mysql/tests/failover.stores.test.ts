@@ -81,7 +81,7 @@ describe('When the host name of MySQL moves to another server', () => {
     expect(name.after.opened).toBeGreaterThanOrEqual(failures);
   });
 
-  it('connections to a former primary are replaced once one of them was refused a write, in all pools', async () => {
+  it('connections to a former primary are replaced, in all pools, once one of them has been refused a write', async () => {
     const readOnly = new FailoverCount();
     const [writing, reading] = [await pool({ readOnly }), await pool({ readOnly })];
     await writing.rows('CREATE TABLE notes (id INT PRIMARY KEY)');

@@ -8,7 +8,7 @@ const AFTER_MS = 10_000;
 const RETURN_MS_MAX = 180_000;
 
 const providerMissing = ({ provider }: Ground): string | null =>
-  provider === null ? 'it needs a cluster whose nodes can be broken from here: npm run cluster, kind or k3d' : null;
+  provider === null ? 'it needs a cluster whose nodes this program can break: npm run cluster, kind or k3d' : null;
 
 export const drainNode: Experiment = {
   name: 'drain-node',

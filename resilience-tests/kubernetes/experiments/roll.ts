@@ -33,7 +33,7 @@ export const roll: Experiment = {
 
 export const upgradeWithMigration: Experiment = {
   name: 'upgrade-with-migration',
-  expectation: 'No request fails while Helm migrates the schema of a former release and replaces its pods.',
+  expectation: 'No request fails while Helm migrates the schema of an earlier release and replaces its pods.',
   failedFirstMax: 0,
   missing: ({ options: { upgradeFrom, upgradeTo } }) =>
     upgradeFrom !== undefined && upgradeTo !== undefined
