@@ -166,8 +166,8 @@ try {
       session: sessionAt(view),
       clock: systemClock,
       events: nothing,
-      database: { loadAccounts: never, findOutcomes: never },
-      direct: { apply: never, change: never },
+      database: { loadAccounts: never, findOutcomes: never, findGroups: never },
+      direct: { apply: never, applyGroups: never, change: never },
       limits: {
         requestTimeoutMs: 10_000,
         queueTransfersMax: 100_000,

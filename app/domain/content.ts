@@ -15,6 +15,7 @@ export function sameContent(a: TransferOrder, b: TransferOrder): boolean {
     a.timestamp === b.timestamp &&
     a.reference === b.reference &&
     a.reverses === b.reverses &&
+    a.groupId === b.groupId &&
     sameMetadata(a.metadata, b.metadata)
   );
 }

@@ -76,6 +76,10 @@ export interface FieldError {
 export interface ProblemExtras {
   /** For `outcome_unknown` and for outcomes: the id to look up or to send again. */
   transactionId?: string;
+  /** The same for a group. */
+  groupId?: string;
+  /** The transfer of a group that this is about, from 0. */
+  index?: number;
   errors?: readonly FieldError[];
   /** The reason, for the log only, never for the client. */
   logged?: string;

@@ -24,7 +24,8 @@ export function split(total: number, parts: readonly SplitPart[]): number[] | Sp
   const second = parts.findLastIndex((part) => 'remaining' in part);
   if (second >= 0 && takers.length > 1)
     return { index: second, detail: 'must be the only one besides amounts: what remains can be given away only once' };
-  if (takers.length === 0 && rest > 0n) return { index: -1, detail: 'the amounts are less than the amount to be split' };
+  if (takers.length === 0 && rest > 0n)
+    return { index: -1, detail: 'the amounts are less than the amount to be split' };
   const shares = shared(
     rest,
     takers.map((part) => ('share' in part ? BigInt(part.share) : 1n)),
@@ -42,6 +43,7 @@ function shared(rest: bigint, weights: readonly bigint[]): bigint[] {
     .map((weight, index) => ({ index, remainder: (rest * weight) % whole }))
     // A stable sort: equal remainders stay in order.
     .sort((a, b) => (a.remainder === b.remainder ? 0 : a.remainder > b.remainder ? -1 : 1));
-  for (const { index } of byRemainder.slice(0, weights.length === 0 ? 0 : left)) shares[index] = (shares[index] ?? 0n) + 1n;
+  for (const { index } of byRemainder.slice(0, weights.length === 0 ? 0 : left))
+    shares[index] = (shares[index] ?? 0n) + 1n;
   return shares;
 }

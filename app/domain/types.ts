@@ -28,6 +28,8 @@ export interface TransferOrder extends Origin {
   metadata: Readonly<Record<string, string>> | null;
   /** For `reversal`: the transfer that this one reverses. */
   reverses: string | null;
+  /** The group that it is a member of; absent for a single transfer. */
+  groupId?: string;
 }
 
 /**

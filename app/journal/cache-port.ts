@@ -1,3 +1,4 @@
+import type { GroupOrder } from '../domain/group.ts';
 import type { Account, TransferOrder } from '../domain/types.ts';
 import type { CachedAccount } from './account-codec.ts';
 import type { Head, ResultRecord } from './codec.ts';
@@ -28,9 +29,24 @@ export interface ApplyItem {
   trace?: string | null;
 }
 
+/** A group of a call: applied as a whole, or not at all. */
+export interface GroupItem {
+  group: GroupOrder;
+  payload: string;
+  /** Of the look-up of its id and those of all its members. */
+  lookupCursor: number;
+  trace?: string | null;
+}
+export type CallItem = ApplyItem | GroupItem;
+
+export const isGroup = (item: CallItem): item is GroupItem => 'group' in item;
+
+/** How many transfers an item stands for. */
+export const weightOf = (item: CallItem): number => (isGroup(item) ? item.group.orders.length : 1);
+
 export interface ApplyReply {
   head: Head;
-  /** One per item, in order. */
+  /** One per item, in order; of a posted group, that of its first member: `entries` has the others. */
   records: ResultRecord[];
   /** The journal entries that this call wrote, for the pod's tail. */
   entries: JournalEntry[];
@@ -57,7 +73,7 @@ export interface ChangeCommand {
 export interface CacheServer {
   /** `marker`: the keys of the epoch must have it; they may have been lost and created again by a late command. */
   register(caller: Caller, marker: string): Promise<Head>;
-  apply(caller: Caller, items: readonly ApplyItem[]): Promise<ApplyReply>;
+  apply(caller: Caller, items: readonly CallItem[]): Promise<ApplyReply>;
   read(caller: Caller, accountIds: readonly string[]): Promise<{ head: Head; accounts: (CachedAccount | null)[] }>;
   /**
    * Null if all accounts in Redis are dirty and no room could be made.
@@ -71,6 +87,7 @@ export interface CacheServer {
     accountsMax: number,
     acceptedUpTo?: number,
   ): Promise<{ head: Head; evicted: number; accounts: (CachedAccount | null)[] }>;
+  /** Ids of transfers, and of groups after a '+'. */
   find(caller: Caller, ids: readonly string[]): Promise<FindReply>;
   change(
     caller: Caller,
@@ -108,7 +125,8 @@ export interface CacheKeeper extends JournalReader {
   forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head>;
   /**
    * Lowers the lookup horizon while nothing is written in the epoch. `ids`: all ids in MySQL whose UUIDv7 time is later than
-   * `lookupHorizon` and not later than the current lookup horizon; those of changes after a '#'.
+   * `lookupHorizon` and not later than the current lookup horizon; those of changes after a
+   * '#', those of groups after a '+'.
    */
   lowerHorizon(caller: KeeperCaller, lookupHorizon: number, ids: readonly string[]): Promise<Head>;
   retire(caller: KeeperCaller, podId: string): Promise<Head>;

@@ -27,12 +27,14 @@ export const RecordStatus = {
   NEEDS_LOOKUP: 5,
   MISSING: 6,
   AHEAD: 7,
+  /** Of a group: the id of the member with this index, in the detail, has an outcome. */
+  MEMBER_TAKEN: 8,
 } as const;
 
 /** The result of one item of a call. The meaning of the two sides depends on the entry's kind, see includes/layout.lua. */
 export interface ResultRecord {
   status: number;
-  /** The number of the refusal; for MISSING, which accounts are missing. */
+  /** The number of the refusal; for MISSING, which accounts are missing; for MEMBER_TAKEN, the index of the member. */
   detail: number;
   balance: number;
   version: number;
@@ -135,7 +137,7 @@ export function encodeOrder(order: TransferOrder, takenAt: number, trace: string
   return JSON.stringify(fields);
 }
 
-type OrderFields = [
+export type OrderFields = [
   string,
   number,
   string,
@@ -155,23 +157,28 @@ type OrderFields = [
 export function decodeOrders(payload: string): TakenOrder[] {
   return (JSON.parse(payload) as OrderFields[]).map((f) => ({
     takenAt: f[7],
-    trace: typeof f[13] === 'string' && SAMPLED_TRACEPARENT.test(f[13]) ? f[13] : null,
-    order: {
-      transactionId: f[0],
-      kind: f[1] === 1 ? 'reversal' : 'transfer',
-      source: f[2],
-      destination: f[3],
-      amount: f[4],
-      currency: f[5],
-      timestamp: f[6],
-      user: f[8],
-      correlationId: f[9],
-      reference: f[10],
-      metadata: f[11],
-      reverses: f[12],
-    },
+    trace: traceOf(f[13]),
+    order: orderOf(f),
   }));
 }
+
+export const traceOf = (text: unknown): string | null =>
+  typeof text === 'string' && SAMPLED_TRACEPARENT.test(text) ? text : null;
+
+export const orderOf = (f: OrderFields): TransferOrder => ({
+  transactionId: f[0],
+  kind: f[1] === 1 ? 'reversal' : 'transfer',
+  source: f[2],
+  destination: f[3],
+  amount: f[4],
+  currency: f[5],
+  timestamp: f[6],
+  user: f[8],
+  correlationId: f[9],
+  reference: f[10],
+  metadata: f[11],
+  reverses: f[12],
+});
 
 /** What the journal contains of an account change. */
 export interface ChangePayload {
@@ -246,20 +253,22 @@ export function lastSeqOf(entry: JournalEntry): number {
 export const CHUNK_TRANSFERS = 50;
 const CHUNK_CHARS_MAX = 64 * 1024;
 
-/** Where the chunks of a call end: each is full by count or, with large metadata, by size. */
-export function chunkEndsOf(payloads: readonly string[]): number[] {
+/** Where the chunks of a call end: each is full by count or, with large metadata, by size; a group is alone in its chunk. */
+export function chunkEndsOf(items: readonly { payload: string }[]): number[] {
   const ends: number[] = [];
   let count = 0;
   let chars = 0;
-  payloads.forEach((payload, index) => {
-    if (count > 0 && (count === CHUNK_TRANSFERS || chars + payload.length > CHUNK_CHARS_MAX)) {
+  items.forEach((item, index) => {
+    const { length } = item.payload;
+    const isAlone = 'group' in item;
+    if (count > 0 && (isAlone || count === CHUNK_TRANSFERS || chars + length > CHUNK_CHARS_MAX)) {
       ends.push(index);
       count = 0;
       chars = 0;
     }
-    count += 1;
-    chars += payload.length;
+    count = isAlone ? CHUNK_TRANSFERS : count + 1;
+    chars += length;
   });
-  if (count > 0) ends.push(payloads.length);
+  if (count > 0) ends.push(items.length);
   return ends;
 }

@@ -1,7 +1,12 @@
+import { type GroupOutcome, lastSeqOfGroup, membersOf } from '../domain/group.ts';
 import { uuidV7Time } from '../domain/ids.ts';
 import type { AccountStatus, Outcome } from '../domain/types.ts';
 import { type ChangePayload, decodeRecord, outcomesOf, statusName, timesOf } from './codec.ts';
+import { groupOutcomeOf } from './group-codec.ts';
+import { IntegrityError } from './integrity-error.ts';
 import type { JournalEntry } from './journal-entry.ts';
+
+export { IntegrityError } from './integrity-error.ts';
 
 /** An account change as recorded in the journal. */
 export interface JournaledChange extends ChangePayload {
@@ -35,7 +40,9 @@ export interface FlushBatch {
   /** The cursor before it and after it. */
   afterSeq: number;
   lastSeq: number;
+  /** Of transfers, including the members of groups. */
   outcomes: Outcome[];
+  groups: GroupOutcome[];
   changes: JournaledChange[];
   moves: AccountMove[];
   /** The largest UUIDv7 time of its ids, ms; 0 for none. */
@@ -47,11 +54,6 @@ export interface FlushBatch {
 /** OpenTelemetry keeps at most 128 links per span. */
 export const BATCH_TRACES_MAX = 128;
 
-/** The journal contradicts itself or an earlier state: nothing of it may be written. */
-export class IntegrityError extends Error {
-  override readonly name = 'IntegrityError';
-}
-
 /**
  * Collects journal entries into one batch, and verifies them: every seq is there; each account's versions are
  * consecutive and its balances are the sums of their amounts. Whether the first version follows the one in MySQL is
@@ -62,6 +64,7 @@ export function batchOf(entries: readonly JournalEntry[], epoch: number, afterSe
   const batch = emptyBatch(epoch, afterSeq);
   for (const entry of entries) {
     if (entry.kind === 'account-change') takeChange(batch, entry);
+    else if (entry.kind === 'group') takeGroup(batch, entry);
     else takeTransfers(batch, entry);
   }
   batch.moves = movesOf(batch.outcomes);
@@ -74,6 +77,7 @@ export function emptyBatch(epoch: number, afterSeq: number): FlushBatch {
     afterSeq,
     lastSeq: afterSeq,
     outcomes: [],
+    groups: [],
     changes: [],
     moves: [],
     idTimeMax: 0,
@@ -111,11 +115,34 @@ export function changeOf(entry: JournalEntry): JournaledChange {
   };
 }
 
+/** A group is in one entry, and an entry is never divided between batches. */
+function takeGroup(batch: FlushBatch, entry: JournalEntry): void {
+  const outcome = groupOutcomeOf(entry, batch.epoch, tracedIn(batch));
+  takeSeq(batch, outcome.seq);
+  batch.lastSeq = lastSeqOfGroup(outcome);
+  addGroup(batch, outcome);
+  batch.idTimeMax = Math.max(batch.idTimeMax, idTimeOfGroup(outcome));
+}
+
+/** A group, and its members if it was posted: the ids of a refused one stay free. */
+export function addGroup({ groups, outcomes }: Pick<FlushBatch, 'groups' | 'outcomes'>, outcome: GroupOutcome): void {
+  groups.push(outcome);
+  if (outcome.status === 'POSTED') outcomes.push(...membersOf(outcome));
+}
+
+/** The largest UUIDv7 time of the ids that a group has taken, ms. */
+export const idTimeOfGroup = ({ status, group }: GroupOutcome): number =>
+  (status === 'POSTED' ? group.orders : []).reduce(
+    (time, { transactionId }) => laterIdTime(time, transactionId),
+    laterIdTime(0, group.groupId),
+  );
+
+const tracedIn = (batch: FlushBatch) => (trace: string) => {
+  if (batch.traces.size < BATCH_TRACES_MAX) batch.traces.add(trace);
+};
+
 function takeTransfers(batch: FlushBatch, entry: JournalEntry): void {
-  const traced = (trace: string) => {
-    if (batch.traces.size < BATCH_TRACES_MAX) batch.traces.add(trace);
-  };
-  for (const outcome of outcomesOf(entry, batch.epoch, traced)) {
+  for (const outcome of outcomesOf(entry, batch.epoch, tracedIn(batch))) {
     takeSeq(batch, outcome.seq);
     batch.idTimeMax = laterIdTime(batch.idTimeMax, outcome.order.transactionId);
     batch.outcomes.push(outcome);

@@ -1,6 +1,8 @@
+import type { GroupOrder } from '../domain/group.ts';
+
 /** The part of a journal entry that a response depends on, as stored in the journal. */
 export interface JournalEntry {
-  kind: 'transfers' | 'account-change';
+  kind: 'transfers' | 'account-change' | 'group';
   /** The first seq in the entry. */
   firstSeq: number;
   payload: string;
@@ -15,8 +17,28 @@ export interface JournalEntry {
  */
 export interface InDoubtAttempt {
   kind: JournalEntry['kind'];
-  /** The id of the transfer or of the change. */
+  /** The id of the transfer, of the change or of the group. */
   id: string;
   /** The accounts that it would have changed: both accounts of a transfer, or the one of a change. */
   accounts: readonly string[];
+  /**
+   * The most seqs that it may have written; absent: one. A group is one attempt with all of its seqs, and one with none for each
+   * member, because the group may have taken the members' ids.
+   */
+  seqs?: number;
+  /** For such a member: its group, which decides whether the id was taken. */
+  groupId?: string;
+}
+
+/** The most seqs that an attempt may have written. */
+export const seqsOf = ({ seqs = 1 }: Pick<InDoubtAttempt, 'seqs'>): number => seqs;
+
+/** The attempts that a group counts as. */
+export function attemptsOfGroup({ groupId, orders }: GroupOrder): InDoubtAttempt[] {
+  const [first] = orders;
+  const members = orders.map(({ transactionId, source, destination }): InDoubtAttempt => {
+    return { kind: 'transfers', id: transactionId, accounts: [source, destination], seqs: 0, groupId };
+  });
+  const accounts = first ? [first.source, first.destination] : [];
+  return [{ kind: 'group', id: groupId, accounts, seqs: orders.length }, ...members];
 }

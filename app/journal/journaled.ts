@@ -1,16 +1,20 @@
+import { accountsOfGroup, type GroupOutcome, lastSeqOfGroup } from '../domain/group.ts';
 import type { Outcome } from '../domain/types.ts';
 import { decodeRecord, outcomesOf } from './codec.ts';
 import { changeOf, type JournaledChange } from './flush-batch.ts';
+import { groupOutcomeOf } from './group-codec.ts';
 import type { JournalEntry } from './journal-entry.ts';
 
 export { lastSeqOf } from './codec.ts';
 
-/** One item in a journal, with its own seq: an entry of transfers contains up to 50. */
-export type Journaled = JournaledTransfer | JournaledSettings;
+/** One item in a journal, which is applied as a whole or not at all: an entry of transfers contains up to 50. */
+export type Journaled = JournaledTransfer | JournaledSettings | JournaledGroup;
 
 interface JournalItem {
   seq: number;
-  /** Of the transfer or of the change. */
+  /** The same, except for a group, which has a seq for each member. */
+  lastSeq: number;
+  /** Of the transfer, of the change or of the group. */
   id: string;
   accounts: readonly string[];
 }
@@ -26,19 +30,36 @@ export interface JournaledSettings extends JournalItem {
 }
 
 /** For messages. */
-export const describeItem = ({ kind, id }: Pick<Journaled, 'kind' | 'id'>): string =>
-  `${kind === 'transfers' ? 'transfer' : 'account change'} ${id}`;
+export const describeItem = ({ kind, id }: Pick<Journaled, 'kind' | 'id'>): string => `${NAMES[kind]} ${id}`;
+const NAMES = { transfers: 'transfer', 'account-change': 'account change', group: 'group' } as const;
+
+export interface JournaledGroup extends JournalItem {
+  kind: 'group';
+  outcome: GroupOutcome;
+}
+
+/** How many seqs items have. */
+export const seqCount = (items: readonly Journaled[]): number =>
+  items.reduce((count, { seq, lastSeq }) => count + lastSeq - seq + 1, 0);
 
 /** The items of an entry, in order of seq. */
 export function itemsOf(entry: JournalEntry, epoch: number): Journaled[] {
   if (entry.kind === 'account-change') {
     const change = changeOf(entry);
     const { version } = decodeRecord(entry.records, 0);
-    return [{ kind: entry.kind, seq: change.seq, id: change.changeId, accounts: [change.accountId], change, version }];
+    const { seq, changeId: id, accountId } = change;
+    return [{ kind: entry.kind, seq, lastSeq: seq, id, accounts: [accountId], change, version }];
+  }
+  if (entry.kind === 'group') {
+    const outcome = groupOutcomeOf(entry, epoch);
+    const { seq, group } = outcome;
+    const lastSeq = lastSeqOfGroup(outcome);
+    return [{ kind: entry.kind, seq, lastSeq, id: group.groupId, accounts: accountsOfGroup(group), outcome }];
   }
   return outcomesOf(entry, epoch).map((outcome) => ({
     kind: 'transfers',
     seq: outcome.seq,
+    lastSeq: outcome.seq,
     id: outcome.order.transactionId,
     accounts: [outcome.order.source, outcome.order.destination],
     outcome,

@@ -1,3 +1,4 @@
+import { type GroupOrder, type GroupOutcome, membersOf } from '../domain/group.ts';
 import { Problem } from '../domain/problem.ts';
 import type { AccountChange, AccountView, Durability, Outcome, TransferOrder } from '../domain/types.ts';
 import type { CacheServer } from '../journal/cache-port.ts';
@@ -6,6 +7,7 @@ import { AccountChanger } from './accounts/account-changer.ts';
 import { AccountLoader } from './accounts/account-loader.ts';
 import { AccountReader } from './accounts/account-reader.ts';
 import type { Session } from './epoch/epoch-view.ts';
+import { GroupFinder } from './outcomes/group-finder.ts';
 import { OutcomeFinder } from './outcomes/outcome-finder.ts';
 import { PersistenceWatch } from './outcomes/persistence-watch.ts';
 import type { DirectServer } from './ports/direct-server.ts';
@@ -37,6 +39,7 @@ export class PodLedger implements Ledger {
   readonly #queue: TransferQueue;
   readonly #reader: AccountReader;
   readonly #finder: OutcomeFinder;
+  readonly #groupFinder: GroupFinder;
   readonly #watch: PersistenceWatch;
   readonly #changer: AccountChanger;
   readonly #clock: Clock;
@@ -50,9 +53,11 @@ export class PodLedger implements Ledger {
     this.#requestTimeoutMs = limits.requestTimeoutMs;
     const loader = new AccountLoader({ ...deps, accountsMax: limits.cachedAccountsMax });
     this.#finder = new OutcomeFinder(deps);
-    this.#queue = new TransferQueue({ ...deps, loader, finder: this.#finder });
+    this.#groupFinder = new GroupFinder(deps);
+    const finders = { finder: this.#finder, groupFinder: this.#groupFinder };
+    this.#queue = new TransferQueue({ ...deps, loader, ...finders });
     this.#reader = new AccountReader({ ...deps, loader });
-    this.#watch = new PersistenceWatch({ cache, session, clock, finder: this.#finder });
+    this.#watch = new PersistenceWatch({ cache, session, clock, ...finders });
     this.#changer = new AccountChanger({ ...deps, loader, requestTimeoutMs: limits.requestTimeoutMs });
   }
 
@@ -83,17 +88,47 @@ export class PodLedger implements Ledger {
     return answers;
   }
 
+  async applyGroup(group: GroupOrder, durability: Durability): Promise<GroupOutcome | Problem> {
+    const deadline = this.#clock.monotonic() + this.#requestTimeoutMs;
+    let answer = await this.#queue.submitGroup(group);
+    if (durability === 'persisted') answer = await this.#watch.wait(answer, deadline);
+    this.#tell(group, answer);
+    return answer;
+  }
+
+  /** A group that was not posted is one refused transfer. */
+  #tell({ orders }: GroupOrder, answer: GroupOutcome | Problem): void {
+    if (answer instanceof Problem || answer.status === 'REJECTED') {
+      const index = answer instanceof Problem ? answer.extras.index : answer.index;
+      const order = orders[index ?? 0];
+      if (order) this.#events.answered(order, answer instanceof Problem ? answer : new Problem(answer.refusal, ''));
+      return;
+    }
+    for (const member of membersOf(answer)) this.#events.answered(member.order, member);
+  }
+
   async outcome(transactionId: string): Promise<Outcome> {
+    const found = await this.#found(() => this.#finder.find([transactionId]));
+    if (!found) throw new Problem('transfer_not_found', `transfer ${transactionId} does not exist`);
+    return found;
+  }
+
+  async groupOutcome(groupId: string): Promise<GroupOutcome> {
+    const found = await this.#found(() => this.#groupFinder.find([groupId]));
+    if (!found) throw new Problem('transfer_not_found', `group ${groupId} does not exist`);
+    return found;
+  }
+
+  async #found<O>(find: () => Promise<(O | Problem | null)[]>): Promise<O | null> {
     const deadline = this.#clock.monotonic() + this.#requestTimeoutMs;
     for (;;) {
-      const [found] = await this.#finder.find([transactionId]);
+      const [found = null] = await find();
       // While the ledger moves, absence cannot be determined: the lookup is held like a change.
       if (found instanceof Problem && found.code === 'ledger_switching' && this.#clock.monotonic() < deadline) {
         await this.#clock.sleep(HELD_LOOK_MS);
         continue;
       }
       if (found instanceof Problem) throw found;
-      if (!found) throw new Problem('transfer_not_found', `transfer ${transactionId} does not exist`);
       return found;
     }
   }

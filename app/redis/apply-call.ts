@@ -1,11 +1,28 @@
 import { placeOf } from '../domain/ids.ts';
-import { type ApplyItem, CALL_TRANSFERS_MAX } from '../journal/cache-port.ts';
-import { chunkEndsOf, HEAD_BYTES, RECORD_BYTES, RecordStatus, type ResultRecord } from '../journal/codec.ts';
+import type { TransferOrder } from '../domain/types.ts';
+import {
+  type ApplyItem,
+  CALL_TRANSFERS_MAX,
+  type CallItem,
+  type GroupItem,
+  isGroup,
+  weightOf,
+} from '../journal/cache-port.ts';
+import {
+  chunkEndsOf,
+  decodeRecord,
+  HEAD_BYTES,
+  RECORD_BYTES,
+  RecordStatus,
+  type ResultRecord,
+} from '../journal/codec.ts';
 import type { JournalEntry } from '../journal/journal-entry.ts';
 import type { Keys } from './run-script.ts';
 
-/** Fixed bytes of an item; its id follows, ended by a zero byte. */
+/** Fixed bytes of an item; its id follows, ended by a zero byte. Those of a group itself are fewer. */
 const ITEM_BYTES = 2 + 2 + 8 + 3 + 2 + 8 + 8;
+/** Marks the count of a chunk that is a group. */
+const GROUP = 0x8000;
 const ID_BYTES_MAX = 65;
 
 export interface PackedCall {
@@ -21,12 +38,14 @@ let scratch = Buffer.allocUnsafe(64 * 1024);
 
 /**
  * Packs the arguments of apply.lua, which documents the layout. @throws RangeError for more than `CALL_TRANSFERS_MAX`
- * items
+ * transfers
  */
-export function packCall(items: readonly ApplyItem[], keys: Keys): PackedCall {
-  if (items.length > CALL_TRANSFERS_MAX) throw new RangeError(`${items.length} transfers are too many for one call`);
-  const chunkEnds = chunkEndsOf(items.map(({ payload }) => payload));
-  const bytesMax = items.length * (ITEM_BYTES + ID_BYTES_MAX) + 2 * chunkEnds.length;
+export function packCall(items: readonly CallItem[], keys: Keys): PackedCall {
+  const transfers = items.reduce((sum, item) => sum + weightOf(item), 0);
+  if (transfers > CALL_TRANSFERS_MAX) throw new RangeError(`${transfers} transfers are too many for one call`);
+  const chunkEnds = chunkEndsOf(items);
+  // A group is alone in its chunk.
+  const bytesMax = (transfers + chunkEnds.length) * (ITEM_BYTES + ID_BYTES_MAX) + 2 * chunkEnds.length;
   if (scratch.length < bytesMax) scratch = Buffer.allocUnsafe(bytesMax);
   const accountIndex = new Map<string, number>();
   const bucketKeys: string[] = [];
@@ -50,21 +69,39 @@ export function packCall(items: readonly ApplyItem[], keys: Keys): PackedCall {
   };
   const payloads: string[] = [];
   let at = 0;
+  const writeId = (id: string, lookupCursor: number): void => {
+    const { bucket, time } = placeOf(id);
+    at = scratch.writeUInt16LE(placeNumber(bucket), at);
+    at = scratch.writeDoubleLE(time, at);
+    at = scratch.writeDoubleLE(lookupCursor, at);
+    at += scratch.write(id, at, 'latin1');
+    scratch[at++] = 0;
+  };
+  const writeTransfer = (
+    { source, destination, amount, currency, transactionId }: TransferOrder,
+    cursor: number,
+  ): void => {
+    at = scratch.writeUInt16LE(indexOf(source), at);
+    at = scratch.writeUInt16LE(indexOf(destination), at);
+    at = scratch.writeDoubleLE(amount, at);
+    at += scratch.write(currency, at, 3, 'latin1');
+    writeId(transactionId, cursor);
+  };
   for (const [number, end] of chunkEnds.entries()) {
     const chunk = items.slice(chunkEnds[number - 1] ?? 0, end);
+    const [first] = chunk;
+    if (first && isGroup(first)) {
+      const { groupId, orders } = first.group;
+      at = scratch.writeUInt16LE(GROUP + orders.length, at);
+      writeId(groupId, first.lookupCursor);
+      for (const order of orders) writeTransfer(order, first.lookupCursor);
+      payloads.push(first.payload);
+      continue;
+    }
     at = scratch.writeUInt16LE(chunk.length, at);
     let payload = '';
-    for (const { order, payload: one, lookupCursor } of chunk) {
-      const { bucket, time } = placeOf(order.transactionId);
-      at = scratch.writeUInt16LE(indexOf(order.source), at);
-      at = scratch.writeUInt16LE(indexOf(order.destination), at);
-      at = scratch.writeDoubleLE(order.amount, at);
-      at += scratch.write(order.currency, at, 3, 'latin1');
-      at = scratch.writeUInt16LE(placeNumber(bucket), at);
-      at = scratch.writeDoubleLE(time, at);
-      at = scratch.writeDoubleLE(lookupCursor, at);
-      at += scratch.write(order.transactionId, at, 'latin1');
-      scratch[at++] = 0;
+    for (const { order, payload: one, lookupCursor } of chunk as ApplyItem[]) {
+      writeTransfer(order, lookupCursor);
       payload = payload === '' ? `[${one}` : `${payload},${one}`;
     }
     payloads.push(`${payload}]`);
@@ -79,25 +116,37 @@ export function packCall(items: readonly ApplyItem[], keys: Keys): PackedCall {
   };
 }
 
-/** The entries that a call wrote, assembled as they are in the journal, without reading them again. */
-export function writtenEntries(
+/**
+ * The first record of each item, and the entries that a call wrote, assembled as they are in the journal, without reading them
+ * again.
+ */
+export function writtenBy(
   reply: Buffer,
-  records: readonly ResultRecord[],
+  items: readonly CallItem[],
   { payloads, chunkEnds }: PackedCall,
   acceptedAt: number,
-): JournalEntry[] {
+): { records: ResultRecord[]; entries: JournalEntry[] } {
+  const records: ResultRecord[] = [];
   const entries: JournalEntry[] = [];
+  let at = HEAD_BYTES;
   payloads.forEach((payload, chunk) => {
-    const from = chunkEnds[chunk - 1] ?? 0;
-    const to = chunkEnds[chunk] ?? records.length;
-    for (let index = from; index < to; index++) {
-      const record = records[index];
-      if (record && (record.status === RecordStatus.POSTED || record.status === RecordStatus.REJECTED)) {
-        const bytes = reply.subarray(HEAD_BYTES + from * RECORD_BYTES, HEAD_BYTES + to * RECORD_BYTES);
-        entries.push({ kind: 'transfers', firstSeq: record.seq, payload, records: bytes, acceptedAt });
-        return;
-      }
+    const from = at;
+    let firstSeq = 0;
+    const end = chunkEnds[chunk] ?? items.length;
+    const kind = isGroupAt(items, end - 1) ? 'group' : 'transfers';
+    for (let index = chunkEnds[chunk - 1] ?? 0; index < end; index++) {
+      const record = decodeRecord(reply, at);
+      records.push(record);
+      const isPosted = record.status === RecordStatus.POSTED;
+      if (firstSeq === 0 && (isPosted || record.status === RecordStatus.REJECTED)) firstSeq = record.seq;
+      at += RECORD_BYTES * (kind === 'group' && isPosted ? weightOf(items[index] as GroupItem) : 1);
     }
+    if (firstSeq > 0) entries.push({ kind, firstSeq, payload, records: reply.subarray(from, at), acceptedAt });
   });
-  return entries;
+  return { records, entries };
+}
+
+function isGroupAt(items: readonly CallItem[], index: number): boolean {
+  const item = items[index];
+  return item !== undefined && isGroup(item);
 }

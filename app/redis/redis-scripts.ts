@@ -3,20 +3,20 @@ import { bucketEnd, placeOf } from '../domain/ids.ts';
 import type { Account } from '../domain/types.ts';
 import { type CachedAccount, decodeAccount, encodeAccount } from '../journal/account-codec.ts';
 import {
-  type ApplyItem,
   type ApplyReply,
   CacheError,
   type CacheKeeper,
   type CacheServer,
   type Caller,
+  type CallItem,
   type ChangeCommand,
   type FindReply,
   type KeeperCaller,
   type Ownership,
 } from '../journal/cache-port.ts';
-import { decodeHead, decodeRecord, HEAD_BYTES, type Head, RECORD_BYTES, RecordStatus } from '../journal/codec.ts';
+import { decodeHead, decodeRecord, HEAD_BYTES, type Head, RecordStatus } from '../journal/codec.ts';
 import type { JournalEntry } from '../journal/journal-entry.ts';
-import { packCall, writtenEntries } from './apply-call.ts';
+import { packCall, writtenBy } from './apply-call.ts';
 import { Keys, loadScript, runScript, type ScriptArgument } from './run-script.ts';
 
 const scripts = {
@@ -61,7 +61,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     return decodeHead(await this.#call('register', ownedKeys(this.#keysOf(caller.epoch)), args));
   }
 
-  async apply(caller: Caller, items: readonly ApplyItem[]): Promise<ApplyReply> {
+  async apply(caller: Caller, items: readonly CallItem[]): Promise<ApplyReply> {
     const keys = this.#keysOf(caller.epoch);
     const call = packCall(items, keys);
     const reply = await this.#call(
@@ -70,8 +70,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
       [...prologue(caller), call.items, call.payloads.length, ...call.payloads, ...call.accountIds],
     );
     const head = decodeHead(reply);
-    const records = items.map((_, index) => decodeRecord(reply, HEAD_BYTES + index * RECORD_BYTES));
-    return { head, records, entries: writtenEntries(reply, records, call, head.time) };
+    return { head, ...writtenBy(reply, items, call, head.time) };
   }
 
   async read(caller: Caller, accountIds: readonly string[]) {
@@ -110,7 +109,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     const keys = this.#keysOf(caller.epoch);
     const buckets: string[] = [];
     const asked = ids.map((id) => {
-      const { bucket, time } = placeOf(id);
+      const { bucket, time } = placeOf(id.replace('+', ''));
       const place = bucket === null ? 0 : indexOrAppend(buckets, keys.idBucket(bucket)) + 1;
       const bytes = Buffer.alloc(10 + id.length + 1);
       bytes.writeUInt16LE(place, 0);
@@ -199,7 +198,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     const keys = this.#keysOf(caller.epoch);
     const buckets: string[] = [];
     const places = ids.flatMap((id) => {
-      const { bucket } = placeOf(id.replace('#', ''));
+      const { bucket } = placeOf(id.replace(/[#+]/, ''));
       if (bucket === null) throw new TypeError(`${id} is not the id of a bucket`);
       return [indexOrAppend(buckets, keys.idBucket(bucket)) + 1, id];
     });
@@ -297,10 +296,15 @@ export function decodeEntry([id, fields]: RawEntry): JournalEntry {
   const [, kind, , payload, , records, , time] = fields;
   if (!kind || !payload || !records) throw new CacheError('in_doubt', 'a journal entry has an unknown format');
   return {
-    kind: kind.toString('latin1') === 'c' ? 'account-change' : 'transfers',
+    kind: kindOf(kind.toString('latin1')),
     firstSeq: Number.parseInt(id.toString('latin1'), 10),
     payload: payload.toString('utf8'),
     records,
     acceptedAt: time ? Number(time.toString('latin1')) : null,
   };
+}
+
+function kindOf(letter: string): JournalEntry['kind'] {
+  if (letter === 'g') return 'group';
+  return letter === 'c' ? 'account-change' : 'transfers';
 }

@@ -1,3 +1,4 @@
+import type { GroupOrder } from '../domain/group.ts';
 import type { FlushBatch } from '../journal/flush-batch.ts';
 import type { DirectServer } from '../ledger/ports/direct-server.ts';
 import type { Ledger } from '../ledger/ports/ledger.ts';
@@ -9,14 +10,14 @@ import type { Tracing } from '../telemetry/span.ts';
  * transfer's trace, and one for the flush, linked to them. The traced parts do not know about tracing.
  */
 
-type Traced = Iterable<{ trace?: string | null }>;
+type Traced = Iterable<{ trace?: string | null; group?: GroupOrder }>;
 
 /** A call to the store that has the authority; it serves the transfers of many requests. */
 export function tracedCall<T>(tracing: Tracing, store: 'redis' | 'mysql', items: Traced, call: () => Promise<T>) {
   const traces: string[] = [];
   let transfers = 0;
-  for (const { trace } of items) {
-    transfers += 1;
+  for (const { trace, group } of items) {
+    transfers += group ? group.orders.length : 1;
     if (trace) traces.push(trace);
   }
   const attributes = { 'db.system.name': store, 'holdfast.transfers': transfers };
@@ -31,6 +32,12 @@ export function tracedLedger(ledger: Ledger, tracing: Tracing | null): Ledger {
         span.set('holdfast.transfers', orders.length);
         return ledger.apply(orders, durability);
       }),
+    applyGroup: (group, durability) =>
+      tracing.withSpan('ledger apply', (span) => {
+        span.set('holdfast.transfers', group.orders.length);
+        return ledger.applyGroup(group, durability);
+      }),
+    groupOutcome: (groupId) => ledger.groupOutcome(groupId),
     outcome: (transactionId) => ledger.outcome(transactionId),
     read: (accountIds) => ledger.read(accountIds),
     changeAccount: (change) => ledger.changeAccount(change),
@@ -41,6 +48,7 @@ export function tracedDirect(direct: DirectServer, tracing: Tracing | null): Dir
   if (!tracing) return direct;
   return {
     apply: (epoch, items) => tracedCall(tracing, 'mysql', items, () => direct.apply(epoch, items)),
+    applyGroups: (epoch, items) => tracedCall(tracing, 'mysql', items, () => direct.applyGroups(epoch, items)),
     change: (epoch, change) => direct.change(epoch, change),
   };
 }

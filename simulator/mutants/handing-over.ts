@@ -1,6 +1,6 @@
 import type { HandOverChunk } from '../../app/authority/authority-ports.ts';
 import { Problem } from '../../app/domain/problem.ts';
-import { CacheError } from '../../app/journal/cache-port.ts';
+import { CacheError, isGroup } from '../../app/journal/cache-port.ts';
 import type { JournalEntry } from '../../app/journal/journal-entry.ts';
 import type { EpochView } from '../../app/ledger/epoch/epoch-view.ts';
 import { TIMES } from '../world/settings.ts';
@@ -136,8 +136,9 @@ export const HANDING_OVER: Mutant[] = [
       return {
         cache: replaced(cache, {
           apply(caller, items) {
-            for (const { order } of items) {
-              if (!sentAt.has(order.transactionId)) sentAt.set(order.transactionId, clock.monotonic());
+            for (const item of items) {
+              const id = isGroup(item) ? item.group.groupId : item.order.transactionId;
+              if (!sentAt.has(id)) sentAt.set(id, clock.monotonic());
             }
             return cache.apply(caller, items);
           },
@@ -145,7 +146,7 @@ export const HANDING_OVER: Mutant[] = [
         handOverStore: replaced(handOverStore, {
           keep(epoch, podId, chunk) {
             const since = clock.monotonic() - TIMES.requestTimeoutMs;
-            const inDoubt = chunk.inDoubt.filter(({ id }) => (sentAt.get(id) ?? since) > since);
+            const inDoubt = chunk.inDoubt.filter(({ id, groupId }) => (sentAt.get(groupId ?? id) ?? since) > since);
             return handOverStore.keep(epoch, podId, { ...chunk, inDoubt });
           },
         }),

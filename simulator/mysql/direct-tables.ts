@@ -1,11 +1,14 @@
+import { accountsOfGroup, type GroupOutcome } from '../../app/domain/group.ts';
 import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../app/domain/ids.ts';
 import { Problem } from '../../app/domain/problem.ts';
 import type { Account, Outcome } from '../../app/domain/types.ts';
 import type { InDoubtAttempt } from '../../app/journal/journal-entry.ts';
 import { decideChange, decideTransfers, LedgerTime } from '../../app/ledger/direct/decide.ts';
+import { decideGroups } from '../../app/ledger/direct/decide-group.ts';
 import {
   type DirectChange,
   DirectError,
+  type DirectGroup,
   type DirectItem,
   type DirectServer,
 } from '../../app/ledger/ports/direct-server.ts';
@@ -43,6 +46,30 @@ export class DirectTables implements DirectServer {
     });
   }
 
+  applyGroups(epoch: number, items: readonly DirectGroup[]): Promise<(GroupOutcome | Problem)[]> {
+    const packed = items.map(({ group, takenAt }) => ({ group, takenAt }));
+    const groupIds = packed.map(({ group }) => group.groupId);
+    const ids = packed.flatMap(({ group }) => group.orders.map(({ transactionId }) => transactionId));
+    const accountIds = packed.flatMap(({ group }) => accountsOfGroup(group));
+    return this.#transaction(epoch, [...groupIds, ...ids], (server) => {
+      const { tables } = server;
+      const decided = decideGroups(packed, {
+        epoch,
+        accounts: new Map(accountIds.flatMap((id) => pairOf(id, tables.accounts.get(id)))),
+        groups: this.existingGroups(server, groupIds),
+        existing: this.existing(server, ids),
+        frozen: this.frozenIn(server, accountIds),
+        unsettled: this.unsettledIn(server, 'transfers', ids),
+        unsettledGroups: this.unsettledIn(server, 'group', groupIds),
+        time: this.time(server),
+      });
+      tables.moveAccounts(decided.moves);
+      tables.insertOutcomes(decided.outcomes);
+      tables.insertGroups(decided.groups);
+      return decided.answers;
+    });
+  }
+
   async change(epoch: number, change: DirectChange): Promise<Account> {
     const packed = { ...change };
     const { accountId, changeId } = change;
@@ -69,6 +96,10 @@ export class DirectTables implements DirectServer {
 
   protected existing({ tables }: MysqlServer, ids: readonly string[]): Map<string, Outcome> {
     return new Map(ids.flatMap((id) => pairOf(id, tables.transfers.get(id))));
+  }
+
+  protected existingGroups({ tables }: MysqlServer, ids: readonly string[]): Map<string, GroupOutcome> {
+    return new Map(ids.flatMap((id) => pairOf(id, tables.groups.get(id))));
   }
 
   protected frozenIn({ tables }: MysqlServer, accountIds: readonly string[]): Set<string> {

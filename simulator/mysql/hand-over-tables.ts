@@ -1,9 +1,9 @@
 import type { HandOverChunk, HandOverStore } from '../../app/authority/authority-ports.ts';
 import { IntegrityError } from '../../app/journal/flush-batch.ts';
-import type { JournalEntry } from '../../app/journal/journal-entry.ts';
+import { type JournalEntry, seqsOf } from '../../app/journal/journal-entry.ts';
 import { lastSeqOf } from '../../app/journal/journaled.ts';
 import type { MysqlClient } from './mysql-client.ts';
-import { type InDoubtRow, keyOf } from './tables.ts';
+import { type InDoubtRow, isKnown, keyOf } from './tables.ts';
 
 const same = (a: JournalEntry, b: JournalEntry): boolean =>
   a.kind === b.kind && a.payload === b.payload && a.records.equals(b.records);
@@ -29,8 +29,17 @@ export class HandOverTables implements HandOverStore {
       const attempts = tables.handedOverAttempts.get(epoch) ?? new Map<string, InDoubtRow>();
       tables.set(tables.handedOverAttempts, epoch, attempts);
       for (const attempt of inDoubt) {
-        const key = `${podId} ${keyOf(attempt.kind, attempt.id)}`;
-        tables.set(attempts, key, { ...attempt, received: attempts.get(key)?.received ?? false });
+        const key = `${podId} ${keyOf(attempt.kind, attempt.id)} ${attempt.accounts.join()}`;
+        const before = attempts.get(key);
+        tables.set(attempts, key, {
+          kind: attempt.kind,
+          id: attempt.id,
+          accounts: attempt.accounts,
+          seqs: Math.max(seqsOf(attempt), before ? seqsOf(before) : 0),
+          // The group decides only if nothing else has tried this id.
+          ...(attempt.groupId && (!before || before.groupId === attempt.groupId) && { groupId: attempt.groupId }),
+          received: before?.received ?? false,
+        });
       }
     });
   }
@@ -54,9 +63,7 @@ export class HandOverTables implements HandOverStore {
       const entries = tables.handedOverEntries.get(epoch) ?? new Map<number, JournalEntry>();
       for (const entry of [...entries.values()]) if (lastSeqOf(entry) <= upTo) tables.delete(entries, entry.firstSeq);
       const attempts = tables.handedOverAttempts.get(epoch) ?? new Map<string, InDoubtRow>();
-      for (const [key, { kind, id }] of [...attempts]) {
-        if (kind === 'transfers' ? tables.transfers.has(id) : tables.changes.has(id)) tables.delete(attempts, key);
-      }
+      for (const [key, attempt] of [...attempts]) if (isKnown(tables, attempt)) tables.delete(attempts, key);
     });
   }
 }

@@ -37,8 +37,9 @@ export class JournalTables implements JournalStore {
   }
 }
 
-function write({ tables }: MysqlServer, { moves, outcomes, changes, epoch }: FlushBatch): void {
+function write({ tables }: MysqlServer, { moves, outcomes, groups, changes, epoch }: FlushBatch): void {
   tables.moveAccounts(moves);
   tables.insertOutcomes(outcomes);
+  tables.insertGroups(groups);
   for (const change of changes) tables.writeChange(change, epoch);
 }

@@ -38,7 +38,21 @@ export class ReaderTables implements LedgerDatabase {
       return { ...stampsOf(tables), outcomes, unsettled };
     });
   }
+
+  findGroups(groupIds: readonly string[], transactionIds: readonly string[]) {
+    return this.client.call(({ tables }) => {
+      const groups = new Map(groupIds.flatMap((id) => pairOf(id, tables.groups.get(id))));
+      const taken = new Set(transactionIds.filter((id) => tables.transfers.has(id)));
+      const unsettled = new Set([
+        ...groupIds.filter((id) => tables.unsettled.has(keyOf('group', id))).map((id) => `+${id}`),
+        ...transactionIds.filter((id) => tables.unsettled.has(keyOf('transfers', id))),
+      ]);
+      return { ...stampsOf(tables), groups, taken, unsettled };
+    });
+  }
 }
+
+const pairOf = <T>(id: string, row: T | undefined): [string, T][] => (row === undefined ? [] : [[id, row]]);
 
 function stampsOf({ authority, cursor }: Tables): { stamp: Stamp; authority: AuthorityStamp } {
   const { epoch, mode, cacheEpoch } = authority;

@@ -2,7 +2,7 @@ import type { AcceptedLossStep, EpochRecoveryStore, RecoveryStep } from '../../a
 import type { Authority, CacheServerIdentity, Mode, MovedBy } from '../../app/domain/authority.ts';
 import { IntegrityError } from '../../app/journal/flush-batch.ts';
 import type { JournalEntry } from '../../app/journal/journal-entry.ts';
-import { gapsIn, type Unexplained } from '../../app/journal/recovery/recover-epoch.ts';
+import { gapsIn, seqsInDoubt, type Unexplained } from '../../app/journal/recovery/recover-epoch.ts';
 import { batchUpToGap, type Recovery } from '../../app/journal/recovery/recovery.ts';
 import { authorityOf, NOTHING_WAITS, setAuthority } from './authority-tables.ts';
 import type { MysqlClient } from './mysql-client.ts';
@@ -151,13 +151,9 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
 
   #unexplained(tables: Tables, epoch: number, highestKnownSeq: number): Unexplained | null {
     const { seq } = tables.cursor;
-    const gaps = gapsIn(
-      this.everythingHandedOver(tables, epoch, seq).map((one) => one.seq),
-      seq,
-      highestKnownSeq,
-    );
+    const gaps = gapsIn(this.everythingHandedOver(tables, epoch, seq), seq, highestKnownSeq);
     const missing = gaps.reduce((sum, { fromSeq, toSeq }) => sum + toSeq - fromSeq + 1, 0);
-    const inDoubt = new Set(this.attemptsInDoubt(tables, epoch).map(({ kind, id }) => `${kind} ${id}`)).size;
+    const inDoubt = seqsInDoubt(this.attemptsInDoubt(tables, epoch));
     return missing > inDoubt ? { kind: 'unexplained', missing, inDoubt, highestKnownSeq } : null;
   }
 

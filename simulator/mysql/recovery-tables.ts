@@ -6,8 +6,8 @@ import { IntegrityError } from '../../app/journal/flush-batch.ts';
 import type { InDoubtAttempt, JournalEntry } from '../../app/journal/journal-entry.ts';
 import { describeItem, type Journaled, lastSeqOf } from '../../app/journal/journaled.ts';
 import { wholeJournal } from '../../app/journal/recovery/late.ts';
-import { receive, withoutTimes } from '../../app/journal/recovery/received.ts';
-import { type FrozenAccount, gapsIn } from '../../app/journal/recovery/recover-epoch.ts';
+import { keyOf as journalKeyOf, keysOf, receive, withoutTimes } from '../../app/journal/recovery/received.ts';
+import { attemptsOf, type FrozenAccount, gapsIn } from '../../app/journal/recovery/recover-epoch.ts';
 import {
   type Page,
   type PageRule,
@@ -16,7 +16,7 @@ import {
   recoverPage,
   upToGap,
 } from '../../app/journal/recovery/recovery.ts';
-import { keyOf, type RecoveryRow, type Tables } from './tables.ts';
+import { isKnown, keyOf, type RecoveryRow, type Tables } from './tables.ts';
 
 type Unsettled = Authority & { cacheEpoch: number };
 type Change = Partial<
@@ -62,7 +62,7 @@ export class RecoveryTables {
 
   markPage(tables: Tables, row: RecoveryRow, items: readonly Journaled[]): Recovery {
     this.#markReceived(tables, row.cacheEpoch, items);
-    return this.keepRow(tables, row, { position: items.at(-1)?.seq ?? row.position });
+    return this.keepRow(tables, row, { position: items.at(-1)?.lastSeq ?? row.position });
   }
 
   freezePage(tables: Tables, row: RecoveryRow): Recovery {
@@ -86,27 +86,24 @@ export class RecoveryTables {
       page.held.flatMap(({ accounts }) => accounts),
       'held',
     );
-    this.keepUnsettled(tables, page.held);
-    return this.keepRow(tables, row, { position: items.at(-1)?.seq ?? 0, ...counted(row, page) });
+    this.keepUnsettled(tables, page.held.flatMap(attemptsOf));
+    return this.keepRow(tables, row, { position: items.at(-1)?.lastSeq ?? 0, ...counted(row, page) });
   }
 
   postPageAccepting(tables: Tables, row: RecoveryRow): Recovery {
     const items = this.nextHandedOver(tables, row);
-    const position = items.at(-1)?.seq ?? row.highestKnownSeq;
-    const gaps = gapsIn(
-      items.map(({ seq }) => seq),
-      Math.max(row.position, tables.cursor.seq),
-      position,
-    );
+    const position = items.at(-1)?.lastSeq ?? row.highestKnownSeq;
+    const gaps = gapsIn(items, Math.max(row.position, tables.cursor.seq), position);
     const page = this.#post(tables, row.cacheEpoch, items, 'accept', tables.cursor.seq);
     this.#markReceived(tables, row.cacheEpoch, items);
+    const held = page.held.flatMap(attemptsOf);
     this.#drop(tables, row, [
-      ...page.held,
+      ...held,
       ...gaps.map(({ fromSeq, toSeq }) => ({ kind: 'transfers' as const, id: `seq:${fromSeq}-${toSeq}` })),
     ]);
-    const posted = row.posted + page.outcomes.length + page.changes.length;
+    const { posted } = counted(row, page);
     const phase = items.length === 0 ? 'recording' : 'posting';
-    return this.keepRow(tables, row, { position, phase, posted, held: row.held + page.held.length + gaps.length });
+    return this.keepRow(tables, row, { position, phase, posted, held: row.held + held.length + gaps.length });
   }
 
   comparePage(tables: Tables, row: RecoveryRow): Recovery {
@@ -119,8 +116,9 @@ export class RecoveryTables {
         return true;
       }
     });
-    this.#drop(tables, row, held);
-    return this.keepRow(tables, row, { position: items.at(-1)?.seq ?? 0, held: row.held + held.length });
+    const ids = held.flatMap(attemptsOf);
+    this.#drop(tables, row, ids);
+    return this.keepRow(tables, row, { position: items.at(-1)?.lastSeq ?? 0, held: row.held + ids.length });
   }
 
   recordPage(tables: Tables, { mode }: Authority, row: RecoveryRow): Recovery {
@@ -180,6 +178,7 @@ export class RecoveryTables {
     tables.cursor = { epoch: tables.cursor.epoch, seq: cursor, idTimeMax };
     tables.moveAccounts(page.moves);
     tables.insertOutcomes(page.outcomes);
+    tables.insertGroups(page.groups);
     for (const change of page.changes) tables.writeChange(change, epoch);
   }
 
@@ -196,12 +195,19 @@ export class RecoveryTables {
     }
   }
   /** Whether MySQL has it. @throws IntegrityError if MySQL has different content under its id */
-  isCommitted({ transfers, changes }: Tables, item: Journaled, epoch: number): boolean {
-    const [existing, expected] =
-      item.kind === 'transfers'
-        ? [transfers.get(item.id), { ...item.outcome, replayed: true, persisted: true }]
-        : [changes.get(item.id), { ...item.change, epoch }];
-    if (!existing) return false;
+  isCommitted({ transfers, changes, groups }: Tables, item: Journaled, epoch: number): boolean {
+    const [existing, expected] = (() => {
+      if (item.kind === 'account-change') return [changes.get(item.id), { ...item.change, epoch }];
+      const known = item.kind === 'group' ? groups.get(item.id) : transfers.get(item.id);
+      return [known, { ...item.outcome, replayed: true, persisted: true }];
+    })();
+    if (!existing || !expected) {
+      const taken = keysOf(item)
+        .slice(1)
+        .find((key) => transfers.has(key.slice('t:'.length)));
+      if (taken) throw new IntegrityError(`group ${item.id} has ${taken}, which MySQL has without it`);
+      return false;
+    }
     if (isDeepStrictEqual(withoutTimes(existing), withoutTimes(expected))) return true;
     throw new IntegrityError(`${describeItem(item)} has different content in MySQL than in the journal`);
   }
@@ -236,17 +242,20 @@ export class RecoveryTables {
   /** In-doubt attempts that were not received and are not in MySQL: each once, in order. */
   attemptsInDoubt(tables: Tables, epoch: number): InDoubtAttempt[] {
     const byText = new Map<string, InDoubtAttempt>();
-    for (const { received, kind, id, accounts } of tables.handedOverAttempts.get(epoch)?.values() ?? []) {
-      if (received || isKnown(tables, { kind, id, accounts })) continue;
-      byText.set(`${kind} ${placeOf({ kind, id, accounts })}`, { kind, id, accounts });
+    const all = [...(tables.handedOverAttempts.get(epoch)?.values() ?? [])];
+    const groups = new Set(all.filter(({ received, kind }) => received && kind === 'group').map(({ id }) => id));
+    for (const { received, ...attempt } of all) {
+      const { groupId } = attempt;
+      if (received || isKnown(tables, attempt) || (groupId !== undefined && groups.has(groupId))) continue;
+      byText.set(`${attempt.kind} ${placeOf(attempt)}`, attempt);
     }
     return [...byText.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, attempt]) => attempt);
   }
   #markReceived(tables: Tables, epoch: number, items: readonly Journaled[]): void {
-    const keys = new Set(items.map(({ kind, id }) => keyOf(kind, id)));
+    const keys = new Set(items.flatMap(keysOf));
     const attempts = tables.handedOverAttempts.get(epoch) ?? new Map();
     for (const [key, attempt] of [...attempts])
-      if (keys.has(keyOf(attempt.kind, attempt.id))) tables.set(attempts, key, { ...attempt, received: true });
+      if (keys.has(journalKeyOf(attempt))) tables.set(attempts, key, { ...attempt, received: true });
   }
   #drop(
     tables: Tables,
@@ -273,24 +282,24 @@ function pageOf(
     .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1))
     .slice(0, PAGE_ATTEMPTS);
   const last = attempts.at(-1);
-  const next = kind === 'transfers' ? JSON.stringify(['account-change', '']) : null;
+  const following = KINDS[KINDS.indexOf(kind) + 1];
+  const next = following ? JSON.stringify([following, '']) : null;
   return {
     attempts,
     position: attempts.length < PAGE_ATTEMPTS || !last ? next : JSON.stringify([kind, placeOf(last)]),
   };
 }
 
-const counted = (row: Recovery, { outcomes, changes, held }: Page) => ({
-  posted: row.posted + outcomes.length + changes.length,
+const KINDS: InDoubtAttempt['kind'][] = ['transfers', 'account-change', 'group'];
+
+const counted = (row: Recovery, { outcomes, groups, changes, held }: Page) => ({
+  posted: row.posted + outcomes.length + changes.length + groups.filter(({ status }) => status === 'REJECTED').length,
   held: row.held + held.length,
 });
 
 const handedOverIn = ({ handedOverEntries }: Tables, epoch: number): JournalEntry[] => [
   ...(handedOverEntries.get(epoch)?.values() ?? []),
 ];
-
-const isKnown = ({ transfers, changes }: Tables, { kind, id }: InDoubtAttempt): boolean =>
-  kind === 'transfers' ? transfers.has(id) : changes.has(id);
 
 function accountsOf({ accounts }: Tables, items: readonly Journaled[]): Map<string, Account> {
   const ids = new Set(items.flatMap((one) => one.accounts));

@@ -1,4 +1,5 @@
 import type { Mode } from '../../app/domain/authority.ts';
+import type { GroupOutcome } from '../../app/domain/group.ts';
 import type { Account, Outcome } from '../../app/domain/types.ts';
 import type { Cursor } from '../../app/journal/cursor.ts';
 import { type AccountMove, IntegrityError, type JournaledChange } from '../../app/journal/flush-batch.ts';
@@ -69,6 +70,7 @@ export class Tables {
   readonly acceptedMs = new Map<string, number>();
   /** In the order of their commits. */
   readonly transfers = new Map<string, Outcome>();
+  readonly groups = new Map<string, GroupOutcome>();
   readonly changes = new Map<string, ChangeRow>();
   /** Per epoch, by first seq. */
   readonly handedOverEntries = new Map<number, Map<number, JournalEntry>>();
@@ -150,6 +152,15 @@ export class Tables {
     }
   }
 
+  /** @throws DuplicateKey */
+  insertGroups(groups: readonly GroupOutcome[]): void {
+    for (const outcome of groups) {
+      const { groupId } = outcome.group;
+      if (this.groups.has(groupId)) throw new DuplicateKey(`group ${groupId} already exists`);
+      this.set(this.groups, groupId, { ...outcome, replayed: true, persisted: true });
+    }
+  }
+
   /** @throws IntegrityError, DuplicateKey */
   writeChange(change: JournaledChange, epoch: number): void {
     const { accountId, changeId, status, overdraftLimit, settingsVersion } = change;
@@ -171,5 +182,12 @@ export class Tables {
 
 /** As it is read later: it is committed in MySQL, so any answer made from it is a replay. */
 const stored = (outcome: Outcome): Outcome => ({ ...outcome, replayed: true, persisted: true });
+
+/** Whether MySQL has an outcome of its id, or of the group that decides whether that was taken. */
+export const isKnown = ({ transfers, changes, groups }: Tables, { kind, id, groupId }: InDoubtAttempt): boolean => {
+  if (groupId !== undefined && groups.has(groupId)) return true;
+  if (kind === 'group') return groups.has(id);
+  return kind === 'transfers' ? transfers.has(id) : changes.has(id);
+};
 
 export const keyOf = (kind: InDoubtAttempt['kind'], id: string): string => `${kind} ${id}`;

@@ -1,3 +1,4 @@
+import { type GroupOrder, type GroupOutcome, memberIdTaken, replayGroup } from '../../domain/group.ts';
 import { Problem, type Refusal } from '../../domain/problem.ts';
 import type {
   AccountChange,
@@ -19,6 +20,8 @@ export class MemoryLedger implements Ledger, Books {
   readonly accounts = new Map<string, AccountView>();
   readonly details = new Map<string, AccountDetails>();
   readonly outcomes = new Map<string, Outcome>();
+  readonly groups = new Map<string, GroupOutcome>();
+  readonly appliedGroups: { group: GroupOrder; durability: Durability }[] = [];
   readonly postingList: Posting[] = [];
   readonly applied: { orders: readonly TransferOrder[]; durability: Durability }[] = [];
   readonly changes: AccountChange[] = [];
@@ -62,6 +65,55 @@ export class MemoryLedger implements Ledger, Books {
     if (failure) throw failure;
     this.applied.push({ orders, durability });
     return orders.map((order) => this.#applyOne(order, durability));
+  }
+
+  /** On a copy of the accounts and outcomes: a refused group leaves nothing. */
+  async applyGroup(group: GroupOrder, durability: Durability): Promise<GroupOutcome | Problem> {
+    const failure = this.failures.get('applyGroup');
+    if (failure instanceof Problem) return failure;
+    if (failure) throw failure;
+    this.appliedGroups.push({ group, durability });
+    const { groupId, orders } = group;
+    const existing = this.groups.get(groupId);
+    if (existing) return replayGroup({ group, takenAt: 0, inDoubt: false }, existing);
+    const taken = orders.findIndex(({ transactionId }) => this.outcomes.has(transactionId));
+    if (taken >= 0) return memberIdTaken(group, taken);
+    const before = [...this.accounts.values()].map((account) => ({ ...account }));
+    const now = this.#clock.now();
+    const persisted = durability === 'persisted';
+    const common = {
+      group,
+      acceptedAt: now,
+      takenAt: now,
+      epoch: 1,
+      seq: this.outcomes.size + 1,
+      replayed: false,
+      persisted,
+    };
+    const sides = [];
+    for (const [index, order] of orders.entries()) {
+      const answer = this.#applyOne(order, durability);
+      if (!(answer instanceof Problem) && answer.status === 'POSTED') {
+        sides.push({ source: answer.source, destination: answer.destination });
+        continue;
+      }
+      for (const account of before) this.accounts.set(account.accountId, account);
+      for (const { transactionId } of orders) this.outcomes.delete(transactionId);
+      if (answer instanceof Problem) return answer;
+      const rejected: GroupOutcome = { ...common, status: 'REJECTED', index, refusal: answer.refusal };
+      this.groups.set(groupId, rejected);
+      return rejected;
+    }
+    const posted: GroupOutcome = { ...common, status: 'POSTED', sides };
+    this.groups.set(groupId, posted);
+    return posted;
+  }
+
+  async groupOutcome(groupId: string): Promise<GroupOutcome> {
+    this.#failFor('groupOutcome');
+    const outcome = this.groups.get(groupId);
+    if (!outcome) throw new Problem('transfer_not_found', `There is no group ${groupId}.`);
+    return { ...outcome, replayed: true };
   }
 
   async outcome(transactionId: string): Promise<Outcome> {

@@ -2,38 +2,32 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { replay } from '../../domain/content.ts';
+import { type GroupOutcome, replayGroup } from '../../domain/group.ts';
 import { Problem, type ProblemCode, REFUSALS } from '../../domain/problem.ts';
 import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
-import type { Caller } from '../../journal/cache-port.ts';
-import {
-  encodeOrder,
-  outcomeOf,
-  outcomesOf,
-  RecordStatus,
-  type ResultRecord,
-  statusNumber,
-} from '../../journal/codec.ts';
 import { account, order } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
-import { notFound } from '../../ledger/accounts/account-loader.ts';
-import type { DirectChange, DirectItem } from '../../ledger/ports/direct-server.ts';
+import type { DirectChange, DirectGroup, DirectItem } from '../../ledger/ports/direct-server.ts';
 import { DirectStore } from '../../mysql/ledger/direct-store.ts';
-import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
-import { DIRECT_EPOCH, putAccounts } from '../../mysql/testing/direct-accounts.ts';
+import { DIRECT_EPOCH } from '../../mysql/testing/direct-accounts.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
+import { type ComparedLedger, LuaLedger, sqlLedger } from '../testing/compared-ledgers.ts';
 
 const HISTORIES = 100;
 const STEPS = 40;
 const IDS = 80;
+const GROUPS = 30;
 /** A failure is reported with the simplest history found so far. */
 const SHRINKING_MS_MAX = 60_000;
 const MAX = Number.MAX_SAFE_INTEGER;
 const SETTINGS_MAX = 2 ** 32 - 1;
-const LOOKED_UP = { lookupCursor: MAX };
 /** What all histories together must cover for the test to be meaningful. */
-const SEEN: (ProblemCode | 'POSTED' | 'again' | 'changed')[] = [
+const SEEN: (ProblemCode | 'POSTED' | 'again' | 'changed' | `group ${'POSTED' | 'REJECTED' | 'again'}`)[] = [
+  'group POSTED',
+  'group REJECTED',
+  'group again',
   'POSTED',
   'again',
   'changed',
@@ -92,107 +86,29 @@ const anyChange = fc.record({
   overdraftLimit: fc.option(fc.constantFrom(0, 10, 200, MAX), { nil: undefined }),
   expectedSettingsVersion: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
 });
+/** Its members mostly have ids of their own, or nearly every group would meet a known one. */
+const anyMembers = fc.array(fc.record({ n: fc.nat(500), content: anyContent, usual: fc.nat(4) }), {
+  minLength: 2,
+  maxLength: 5,
+});
+const anyGroups = fc.array(anyMembers, { minLength: GROUPS, maxLength: GROUPS });
+const anyGroup = fc.record({
+  n: fc.nat(GROUPS - 1),
+  other: fc.oneof({ weight: 8, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: anyMembers }),
+  takenAt: fc.nat(1_000_000),
+});
 const anyStep = fc.oneof(
+  { weight: 4, arbitrary: fc.array(anyGroup, { minLength: 1, maxLength: 3 }).map((groups) => ({ groups })) },
   { weight: 8, arbitrary: fc.array(anyTransfer, { minLength: 1, maxLength: 6 }).map((transfers) => ({ transfers })) },
   { weight: 2, arbitrary: anyChange.map((change) => ({ change })) },
   { weight: 1, arbitrary: fc.constant({ open: LATE }) },
 );
+type Members = typeof anyMembers extends fc.Arbitrary<infer M> ? M : never;
+type Group = typeof anyGroup extends fc.Arbitrary<infer G> ? G : never;
 type Step = typeof anyStep extends fc.Arbitrary<infer S> ? S : never;
 type Transfer = typeof anyTransfer extends fc.Arbitrary<infer T> ? T : never;
 type Content = typeof anyContent extends fc.Arbitrary<infer C> ? C : never;
 type Change = typeof anyChange extends fc.Arbitrary<infer C> ? C : never;
-
-/** The calls for which both stores must give the same answers. */
-interface Ledger {
-  open(accounts: readonly Account[]): Promise<void>;
-  apply(items: readonly DirectItem[]): Promise<(Outcome | Problem)[]>;
-  change(change: DirectChange): Promise<Account>;
-  accounts(ids: readonly string[]): Promise<Account[]>;
-}
-
-/** Redis, called the way a pod calls it. */
-class LuaLedger implements Ledger {
-  readonly #scripts: RedisScripts;
-  readonly #caller: Caller;
-  constructor(scripts: RedisScripts, caller: Caller) {
-    this.#scripts = scripts;
-    this.#caller = caller;
-  }
-
-  async begin(): Promise<void> {
-    await this.#scripts.activate(this.#caller.epoch, this.#caller.replid, 'marker', 0);
-    await this.#scripts.register(this.#caller, 'marker');
-  }
-  async open(accounts: readonly Account[]): Promise<void> {
-    await this.#scripts.install(this.#caller, accounts, MAX, 1000);
-  }
-
-  async apply(items: readonly DirectItem[]): Promise<(Outcome | Problem)[]> {
-    const { records, head } = await this.#scripts.apply(
-      this.#caller,
-      items.map(({ order: one, takenAt }) => ({ order: one, payload: encodeOrder(one, takenAt), ...LOOKED_UP })),
-    );
-    const { epoch } = this.#caller;
-    const outcomes: (Outcome | undefined)[] = [];
-    const missing = await this.#missing(items);
-    const answers: (Outcome | Problem)[] = [];
-    for (const [index, item] of items.entries()) {
-      const record = records[index] as ResultRecord;
-      if (record.status === RecordStatus.MISSING) {
-        const { source, destination } = item.order;
-        answers.push(notFound([source, destination].find((id) => missing.has(id)) ?? ''));
-      } else if (record.status === RecordStatus.REPLAYED || record.status === RecordStatus.SAME_CALL) {
-        const same = record.status === RecordStatus.SAME_CALL ? outcomes[record.seq] : undefined;
-        const existing = same ?? (await this.#existing(item.order.transactionId));
-        answers.push({ ...existing, replayed: true });
-      } else {
-        outcomes[index] = outcomeOf(record, { ...item, acceptedAt: head.time, epoch });
-        answers.push(outcomes[index]);
-      }
-    }
-    return answers;
-  }
-
-  async change(change: DirectChange): Promise<Account> {
-    const { record } = await this.#scripts.change(this.#caller, {
-      accountId: change.accountId,
-      changeId: change.changeId,
-      expectedSettingsVersion: change.expectedSettingsVersion ?? null,
-      status: change.status === undefined ? null : statusNumber(change.status),
-      overdraftLimit: change.overdraftLimit ?? null,
-      payload: '{}',
-    });
-    if (record.status === RecordStatus.REJECTED) {
-      const codes = ['settings_version_mismatch', 'account_closed', 'account_not_empty', 'internal_error'] as const;
-      throw new Problem(codes[record.detail - 1] as ProblemCode, 'refused');
-    }
-    const [account] = await this.accounts([change.accountId]);
-    if (!account) throw notFound(change.accountId);
-    return account;
-  }
-
-  async accounts(ids: readonly string[]): Promise<Account[]> {
-    const { accounts } = await this.#scripts.read(this.#caller, ids);
-    return accounts.flatMap((found) => {
-      if (!found) return [];
-      const { modified: _, seq: __, ...account } = found;
-      return [account];
-    });
-  }
-
-  async #missing(items: readonly DirectItem[]): Promise<Set<string>> {
-    const ids = [...new Set(items.flatMap(({ order: one }) => [one.source, one.destination]))];
-    const found = new Set((await this.accounts(ids)).map(({ accountId }) => accountId));
-    return new Set(ids.filter((id) => !found.has(id)));
-  }
-  async #existing(id: string): Promise<Outcome> {
-    const { entries } = await this.#scripts.find(this.#caller, [id]);
-    const all = entries.flatMap((entry) => outcomesOf(entry, this.#caller.epoch));
-    const existing = all.find((outcome) => outcome.order.transactionId === id);
-    if (!existing) throw new Error(`${id} is known, but not in the journal`);
-    return existing;
-  }
-}
 
 let db: TestDatabase;
 let redis: Redis;
@@ -211,32 +127,15 @@ afterAll(async () => {
   await db.drop();
 });
 
-function sqlLedger(): Ledger {
-  const reader = new LedgerReader(db.database);
-  const accounts = async (ids: readonly string[]) => {
-    const found = (await reader.loadAccounts(ids)).accounts;
-    return ids.flatMap((id) => found.get(id) ?? []);
-  };
-  const open = async (some: readonly Account[]) => {
-    const there = new Set((await accounts(some.map(({ accountId }) => accountId))).map(({ accountId }) => accountId));
-    const fresh = some.filter(({ accountId }) => !there.has(accountId));
-    if (fresh.length > 0) await putAccounts(db.database, fresh);
-  };
-  return {
-    open,
-    accounts,
-    apply: (items) => store.apply(DIRECT_EPOCH, items),
-    change: (change) => store.change(DIRECT_EPOCH, change),
-  };
-}
-
 /** Histories share the two stores: each has its own names. */
 class History {
   readonly #name: string;
   readonly #uuids: string;
   readonly #contents: readonly Content[];
+  readonly #groups: readonly Members[];
   readonly prefix: string;
-  constructor(number: number, contents: readonly Content[]) {
+  constructor(number: number, contents: readonly Content[], groups: readonly Members[]) {
+    this.#groups = groups;
     this.#name = `h${number}-`;
     this.#uuids = `018f${String(number).padStart(4, '0')}-0000-7000-8000-`;
     this.#contents = contents;
@@ -249,6 +148,21 @@ class History {
     const accounts = { source: this.#name + source, destination: this.#name + destination };
     const id = n % 2 === 0 ? this.#uuid(n) : `${this.#name}${n}`;
     return { order: order(id, { ...fields, ...accounts }), takenAt };
+  };
+  group = ({ n, other, takenAt }: Group): DirectGroup => {
+    const members = other ?? (this.#groups[n] as Members);
+    const groupId = n % 2 === 0 ? this.#uuid(900_000 + n) : `${this.#name}g${n}`;
+    const orders = members.map(({ n: id, content, usual }) => {
+      const { source, destination, ...fields } = content;
+      // Nearly all of them can pay, or all groups would be refused.
+      const accounts =
+        usual > 0
+          ? { source: `${this.#name}generous`, destination: `${this.#name}${usual > 2 ? 'a' : 'b'}`, amount: 1 + usual }
+          : { source: this.#name + source, destination: this.#name + destination };
+      const one = order(this.#uuid(1000 + id), { ...fields, ...accounts, groupId });
+      return usual > 0 ? { ...one, currency: 'EUR' } : one;
+    });
+    return { group: { groupId, orders, split: null }, takenAt };
   };
   change = ({ n, ...change }: Change): DirectChange =>
     Object.fromEntries(
@@ -263,13 +177,13 @@ class History {
 }
 
 /** The position and the time of an outcome differ between the stores; everything else must be equal. */
-function plain(answer: Outcome | Problem): unknown {
+function plain(answer: Outcome | GroupOutcome | Problem): unknown {
   if (answer instanceof Problem) return { code: answer.code, message: answer.message };
   const { epoch: _, seq: __, persisted: ___, acceptedAt: ____, ...rest } = answer;
   return rest;
 }
 
-async function play(ledger: Ledger, history: History, step: Step): Promise<unknown[]> {
+async function play(ledger: ComparedLedger, history: History, step: Step): Promise<unknown[]> {
   if ('open' in step) {
     await ledger.open([history.account(step.open)]);
     return [];
@@ -277,6 +191,15 @@ async function play(ledger: Ledger, history: History, step: Step): Promise<unkno
   if ('change' in step) {
     const change = history.change(step.change);
     return [await ledger.change(change).catch((error: Problem) => ({ code: error.code }))];
+  }
+  if ('groups' in step) {
+    const groups = step.groups.map(history.group);
+    const answers = await ledger.applyGroups(groups);
+    return answers.map((answer, index) => {
+      const item = groups[index];
+      const isReplay = !(answer instanceof Problem) && answer.replayed && item;
+      return plain(isReplay ? replayGroup({ ...item, inDoubt: false }, answer) : answer);
+    });
   }
   const items = step.transfers.map(history.item);
   const answers = await ledger.apply(items);
@@ -291,23 +214,25 @@ async function play(ledger: Ledger, history: History, step: Step): Promise<unkno
 it('The transactions of MySQL and the scripts of Redis give the same answers, and leave the same accounts, in any history', async () => {
   const seen = new Set<string>();
   const note = (answer: unknown) => {
-    const { code, replayed, refusal, status, settingsVersion } = answer as Record<string, unknown>;
+    const { code, replayed, refusal, status, settingsVersion, group } = answer as Record<string, unknown>;
+    if (group) seen.add(`group ${replayed ? 'again' : status}`);
     seen.add(String(code ?? (replayed ? 'again' : (refusal ?? (settingsVersion ? 'changed' : status)))));
   };
   await fc.assert(
     fc.asyncProperty(
       anyContents,
+      anyGroups,
       fc.array(anyStep, { minLength: STEPS, maxLength: STEPS }),
-      async (contents, steps) => {
+      async (contents, groups, steps) => {
         run += 1;
-        const history = new History(run, contents);
+        const history = new History(run, contents, groups);
         const lua = new LuaLedger(new RedisScripts(redis, history.prefix, ofTestLedger), {
           epoch: 1,
           replid,
           podId: 'pod',
         });
         await lua.begin();
-        const sql = sqlLedger();
+        const sql = sqlLedger(db.database, store);
         const opened = OPENED.map(history.account);
         await Promise.all([lua.open(opened), sql.open(opened)]);
         for (const step of steps) {

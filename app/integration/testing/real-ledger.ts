@@ -40,6 +40,10 @@ export class CountedReader implements LedgerDatabase {
     this.reads.outcomes += 1;
     return this.#reader.findOutcomes(ids);
   }
+  async findGroups(groupIds: readonly string[], transactionIds: readonly string[]) {
+    this.reads.outcomes += 1;
+    return this.#reader.findGroups(groupIds, transactionIds);
+  }
 }
 
 /** One pod with its session, over a cache that many may share. */

@@ -14,10 +14,11 @@ export function wholeJournal(
   end: number,
 ): Journaled[] {
   const { items } = receive(entries, epoch, cursor);
-  for (const [index, { seq }] of items.entries()) {
-    if (seq !== cursor + 1 + index) throw new IntegrityError(`seq ${seq} follows ${cursor + index} in epoch ${epoch}`);
+  let last = cursor;
+  for (const { seq, lastSeq } of items) {
+    if (seq !== last + 1) throw new IntegrityError(`seq ${seq} follows ${last} in epoch ${epoch}`);
+    last = lastSeq;
   }
-  if (cursor + items.length !== end)
-    throw new IntegrityError(`the journal of epoch ${epoch} ends at ${cursor + items.length}, not at ${end}`);
+  if (last !== end) throw new IntegrityError(`the journal of epoch ${epoch} ends at ${last}, not at ${end}`);
   return items;
 }

@@ -1,11 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import { IntegrityError } from '../flush-batch.ts';
-import type { JournalEntry } from '../journal-entry.ts';
+import type { InDoubtAttempt, JournalEntry } from '../journal-entry.ts';
 import { itemsOf, type Journaled } from '../journaled.ts';
 
-/** Keeps ids of transfers and of changes apart, even if they are the same text. */
-export const keyOf = ({ kind, id }: { kind: JournalEntry['kind']; id: string }): string =>
-  kind === 'transfers' ? `t:${id}` : `c:${id}`;
+/** Keeps ids of transfers, of changes and of groups apart, even if they are the same text. */
+export const keyOf = ({ kind, id }: { kind: JournalEntry['kind']; id: string }): string => `${MARKS[kind]}:${id}`;
+const MARKS = { transfers: 't', 'account-change': 'c', group: 'g' } as const;
+
+/** The keys of all ids that an item has taken: those of a posted group's members, too. */
+export function keysOf(item: Journaled): string[] {
+  if (item.kind !== 'group' || item.outcome.status === 'REJECTED') return [keyOf(item)];
+  const members = item.outcome.group.orders.map(({ transactionId }) => keyOf({ kind: 'transfers', id: transactionId }));
+  return [keyOf(item), ...members];
+}
 
 /** The items of journal entries after a cursor: each seq once, in order. */
 export interface Received {
@@ -13,6 +20,11 @@ export interface Received {
   /** Their ids. */
   keys: Set<string>;
 }
+
+/** Whether the outcome of an attempt's id was received, or that of the group which decides about it. */
+export const isReceived = ({ keys }: Received, attempt: InDoubtAttempt): boolean =>
+  keys.has(keyOf(attempt)) ||
+  (attempt.groupId !== undefined && keys.has(keyOf({ kind: 'group', id: attempt.groupId })));
 
 /**
  * Collects entries in any order, repeated or not, including those that span the cursor.
@@ -22,23 +34,30 @@ export function receive(entries: readonly JournalEntry[], epoch: number, cursor:
   const bySeq = new Map<number, Journaled>();
   for (const entry of entries) {
     for (const item of itemsOf(entry, epoch)) {
-      if (item.seq <= cursor) continue;
+      if (item.lastSeq <= cursor) continue;
+      if (item.seq <= cursor) throw new IntegrityError(`${keyOf(item)} begins before ${cursor} and ends after it`);
       const known = bySeq.get(item.seq);
       if (!known || agrees(known, item)) bySeq.set(item.seq, known && isTimed(known) ? known : item);
       else throw new IntegrityError(`seq ${item.seq} of epoch ${epoch} is both ${keyOf(known)} and ${keyOf(item)}`);
     }
   }
   const items = [...bySeq.values()].sort((a, b) => a.seq - b.seq);
-  const keys = new Set(items.map(keyOf));
-  if (keys.size !== items.length) throw new IntegrityError(`an id of epoch ${epoch} has two outcomes`);
+  for (const [index, { seq }] of items.entries()) {
+    const before = items[index - 1];
+    if (before && before.lastSeq >= seq)
+      throw new IntegrityError(`seq ${seq} of epoch ${epoch} is also in ${keyOf(before)}`);
+  }
+  const all = items.flatMap(keysOf);
+  const keys = new Set(all);
+  if (keys.size !== all.length) throw new IntegrityError(`an id of epoch ${epoch} has two outcomes`);
   return { items, keys };
 }
 
-interface Times {
+export interface Times {
   acceptedAt: number;
   takenAt: number | null;
 }
-const timesOf = (item: Journaled): Times => (item.kind === 'transfers' ? item.outcome : item.change);
+const timesOf = (item: Journaled): Times => (item.kind === 'account-change' ? item.change : item.outcome);
 const isTimed = (item: Journaled): boolean => timesOf(item).takenAt !== null;
 
 /** Without the times: a process of an older release has the pod's time where the journal has the ledger's. */
@@ -52,6 +71,6 @@ function agrees(one: Journaled, other: Journaled): boolean {
   return isDeepStrictEqual(bodyOf(one), bodyOf(other));
 }
 const bodyOf = (item: Journaled): object =>
-  item.kind === 'transfers'
-    ? { ...item, outcome: withoutTimes(item.outcome) }
-    : { ...item, change: withoutTimes(item.change) };
+  item.kind === 'account-change'
+    ? { ...item, change: withoutTimes(item.change) }
+    : { ...item, outcome: withoutTimes(item.outcome) };

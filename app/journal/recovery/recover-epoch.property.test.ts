@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Journaled } from '../journaled.ts';
+import { membersOf } from '../../domain/group.ts';
+import type { Outcome } from '../../domain/types.ts';
+import { type Journaled, seqCount } from '../journaled.ts';
 import { wholeJournal } from './late.ts';
-import { keyOf, receive } from './received.ts';
+import { keyOf, keysOf, receive } from './received.ts';
 import {
   type EpochRecoveryResult,
   type RecoveredEpoch,
@@ -14,12 +16,20 @@ import { anyHistory, handedOverOf, type Lived, live, PODS, replayed } from './te
 
 const RUNS = { numRuns: 400 };
 
-/** What a recovery has applied, in order of seq. */
+/** The outcomes of transfers in an item. */
+const outcomesOf = (item: Journaled): Outcome[] => {
+  if (item.kind === 'group') return item.outcome.status === 'POSTED' ? membersOf(item.outcome) : [];
+  return item.kind === 'transfers' ? [item.outcome] : [];
+};
+const appliedSeqs = ({ outcomes, groups, changes }: RecoveredEpoch): Set<number> =>
+  new Set([...outcomes, ...groups, ...changes].map(({ seq }) => seq));
+
+/** What a recovery has applied, in order of seq: a group as a whole. */
 function appliedBy(recovered: RecoveredEpoch, lived: Lived): Journaled[] {
-  const seqs = new Set([...recovered.outcomes, ...recovered.changes].map(({ seq }) => seq));
-  const applied = lived.journal.filter(({ seq }) => seqs.has(seq));
-  expect(applied).toHaveLength(recovered.outcomes.length + recovered.changes.length);
-  expect(applied.filter((one) => one.kind === 'transfers').map((one) => one.outcome)).toEqual(recovered.outcomes);
+  const applied = lived.journal.filter(({ seq }) => appliedSeqs(recovered).has(seq));
+  expect(seqCount(applied)).toBe(appliedSeqs(recovered).size);
+  expect(applied.flatMap(outcomesOf)).toEqual(recovered.outcomes);
+  expect(applied.filter((one) => one.kind === 'group').map((one) => one.outcome)).toEqual(recovered.groups);
   expect(applied.filter((one) => one.kind === 'account-change').map((one) => one.change)).toEqual(recovered.changes);
   return applied;
 }
@@ -31,8 +41,9 @@ function appliedBy(recovered: RecoveredEpoch, lived: Lived): Journaled[] {
 function expectConsistent(recovered: RecoveredEpoch, lived: Lived): void {
   const accounts = lived.accountsAt(({ seq }) => seq <= lived.cursor);
   for (const item of appliedBy(recovered, lived)) {
-    if (item.kind === 'transfers' && item.outcome.status === 'POSTED') {
-      const { order, source, destination } = item.outcome;
+    for (const outcome of outcomesOf(item)) {
+      if (outcome.status !== 'POSTED') continue;
+      const { order, source, destination } = outcome;
       for (const [id, side, change] of [
         [order.source, source, -order.amount],
         [order.destination, destination, order.amount],
@@ -47,10 +58,13 @@ function expectConsistent(recovered: RecoveredEpoch, lived: Lived): void {
       }
       const payer = accounts.get(order.source);
       if (payer && !payer.external) expect(source.balance).toBeGreaterThanOrEqual(-payer.overdraftLimit);
+      const one = { kind: 'transfers', seq: 0, lastSeq: 0, id: '', accounts: [], outcome } as const;
+      for (const [id, after] of replayed([one], accounts.values())) accounts.set(id, after);
     }
     if (item.kind === 'account-change')
       expect(item.change.settingsVersion).toBe((accounts.get(item.change.accountId)?.settingsVersion ?? 0) + 1);
-    for (const [id, after] of replayed([item], accounts.values())) accounts.set(id, after);
+    if (item.kind === 'account-change')
+      for (const [id, after] of replayed([item], accounts.values())) accounts.set(id, after);
   }
   for (const move of recovered.moves) {
     const before = lived.accountsAt(({ seq }) => seq <= lived.cursor).get(move.accountId);
@@ -73,11 +87,13 @@ function expectNothingLost(recovered: RecoveredEpoch, lived: Lived, entries = ha
   }
 }
 
+const seqsIn = ({ seq, lastSeq }: Journaled): number[] => Array.from({ length: lastSeq - seq + 1 }, (_, n) => seq + n);
+
 const recoveredOf = (result: EpochRecoveryResult): RecoveredEpoch => {
   if (result.kind !== 'recovered') throw new Error(`all pods have handed over, and ${JSON.stringify(result)}`);
   return result;
 };
-const recoveries = { complete: 0, partial: 0, held: 0 };
+const recoveries = { complete: 0, partial: 0, held: 0, groups: 0, groupsInDoubt: 0 };
 function each(check: (lived: Lived, recovered: RecoveredEpoch) => void, runs = RUNS): Promise<void> {
   return fc.assert(
     fc.asyncProperty(anyHistory, async (history) => {
@@ -98,9 +114,11 @@ describe('The recovery of any history that all pods have handed over', () => {
   it('freezes nothing when no seq is missing, and is then the journal up to the highest known seq', () =>
     each((lived, recovered) => {
       const received = receive(handedOverOf(lived).entries, 1, lived.cursor).items;
-      const complete = lived.cursor + received.length === recovered.highestKnownSeq;
+      const complete = lived.cursor + seqCount(received) === recovered.highestKnownSeq;
       recoveries[complete ? 'complete' : 'partial'] += 1;
       if (recovered.frozen.some(({ reason }) => reason === 'held')) recoveries.held += 1;
+      if (recovered.groups.some(({ status }) => status === 'POSTED')) recoveries.groups += 1;
+      if (recovered.unsettled.some(({ kind }) => kind === 'group')) recoveries.groupsInDoubt += 1;
       expect(recovered.cursor === recovered.highestKnownSeq).toBe(complete);
       if (!complete) {
         expect(recovered.cursor).toBeLessThan(recovered.highestKnownSeq);
@@ -118,17 +136,19 @@ describe('The recovery of any history that all pods have handed over', () => {
       const applied = appliedBy(recovered, lived);
       const seqs = new Set(applied.map(({ seq }) => seq));
       const accounts = replayed(applied, handedOverOf(lived).accounts.values());
-      const whole = wholeJournal(lived.journalEntries, 1, recovered.cursor, lived.journal.length);
+      const whole = wholeJournal(lived.journalEntries, 1, recovered.cursor, lived.endSeq);
       const rest = whole.filter(({ seq }) => !seqs.has(seq));
       const frozen = new Set(recovered.frozen.map(({ accountId }) => accountId));
       const waiting = new Set(recovered.unsettled.map(keyOf));
       for (const item of rest) {
-        expect(waiting).toContain(keyOf(item));
-        const refused = item.kind === 'transfers' && item.outcome.status === 'REJECTED';
+        expect([...waiting]).toEqual(expect.arrayContaining(keysOf(item)));
+        const refused = item.kind !== 'account-change' && item.outcome.status === 'REJECTED';
         if (!refused) expect(item.accounts.filter((id) => !frozen.has(id))).toEqual([]);
       }
       const page = recoverPage(whole, accounts, ({ seq }) => seqs.has(seq), 'require');
-      expect(page.outcomes.length + page.changes.length + applied.length).toBe(lived.journal.length - lived.cursor);
+      const refusedGroups = page.groups.filter(({ status }) => status === 'REJECTED').length;
+      const posted = page.outcomes.length + page.changes.length + refusedGroups + seqCount(applied);
+      expect(posted).toBe(lived.endSeq - lived.cursor);
       expect(replayed(rest, accounts.values())).toEqual(lived.end);
     }));
 
@@ -187,8 +207,8 @@ describe('The recovery of a history that one pod has not handed over', () => {
     without((lived, handedOver) => {
       const certain = { ...handedOver, inDoubt: [] };
       const { items } = receive(handedOver.entries, 1, lived.cursor);
-      const highestKnownSeq = Math.max(lived.cursor, handedOver.observed, items.at(-1)?.seq ?? 0);
-      const missing = highestKnownSeq - lived.cursor - items.length;
+      const highestKnownSeq = Math.max(lived.cursor, handedOver.observed, items.at(-1)?.lastSeq ?? 0);
+      const missing = highestKnownSeq - lived.cursor - seqCount(items);
       const result = recoverEpoch(certain);
       if (missing > 0) expect(result).toEqual({ kind: 'unexplained', missing, inDoubt: 0, highestKnownSeq });
       else expect(result).toMatchObject({ kind: 'recovered', cursor: highestKnownSeq, frozen: [] });
@@ -198,8 +218,8 @@ describe('The recovery of a history that one pod has not handed over', () => {
     without((lived, handedOver) => {
       const { recovered, loss } = recoverEpochAcceptingLoss(handedOver);
       expectConsistent(recovered, lived);
-      const applied = new Set(appliedBy(recovered, lived).map(({ seq }) => seq));
-      const held = new Set(loss.held.map(({ seq }) => seq));
+      const applied = new Set(appliedBy(recovered, lived).flatMap(seqsIn));
+      const held = new Set(loss.held.flatMap(seqsIn));
       const inGap = (seq: number) => loss.gaps.some(({ fromSeq, toSeq }) => fromSeq <= seq && seq <= toSeq);
       for (let seq = lived.cursor + 1; seq <= recovered.highestKnownSeq; seq++)
         expect([seq, [applied.has(seq), held.has(seq), inGap(seq)].filter(Boolean)]).toEqual([seq, [true]]);
@@ -210,4 +230,6 @@ it('The histories cover every kind', () => {
   expect(recoveries.complete).toBeGreaterThan(40);
   expect(recoveries.partial).toBeGreaterThan(40);
   expect(recoveries.held).toBeGreaterThan(20);
+  expect(recoveries.groups).toBeGreaterThan(40);
+  expect(recoveries.groupsInDoubt).toBeGreaterThan(20);
 });

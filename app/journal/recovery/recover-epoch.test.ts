@@ -52,6 +52,7 @@ describe('recoverEpoch, when no seq is missing', () => {
     expect(recoverEpoch(handedOver([], { cursor: 7 }))).toEqual({
       kind: 'recovered',
       outcomes: [],
+      groups: [],
       changes: [],
       moves: [],
       cursor: 7,

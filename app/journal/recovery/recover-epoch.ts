@@ -1,8 +1,9 @@
+import type { GroupOutcome } from '../../domain/group.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import { type AccountMove, IntegrityError, type JournaledChange, movesOf } from '../flush-batch.ts';
-import type { InDoubtAttempt, JournalEntry } from '../journal-entry.ts';
-import { describeItem, type Journaled } from '../journaled.ts';
-import { keyOf, type Received, receive } from './received.ts';
+import { attemptsOfGroup, type InDoubtAttempt, type JournalEntry, seqsOf } from '../journal-entry.ts';
+import { describeItem, type Journaled, seqCount } from '../journaled.ts';
+import { isReceived, keyOf, type Received, receive } from './received.ts';
 import { Replay } from './replay.ts';
 
 /** What all pods together know about an epoch that ended without its Redis. */
@@ -29,6 +30,7 @@ export interface FrozenAccount {
 export interface RecoveredEpoch {
   kind: 'recovered';
   outcomes: Outcome[];
+  groups: GroupOutcome[];
   changes: JournaledChange[];
   moves: AccountMove[];
   /** The last seq before the first missing one; the highest known seq when none is missing. */
@@ -41,7 +43,10 @@ export interface RecoveredEpoch {
   /** Ids whose outcome only the journal contains: those in doubt and those of held entries. */
   unsettled: InDoubtAttempt[];
 }
-/** More seqs are missing than in-doubt attempts can explain: a pod that wrote to the journal has not handed over. */
+/**
+ * More seqs are missing than in-doubt attempts can explain: a pod that wrote to the journal has not handed over. `inDoubt`: the
+ * most seqs that they may have written.
+ */
 export interface Unexplained {
   kind: 'unexplained';
   missing: number;
@@ -57,7 +62,7 @@ export type EpochRecoveryResult = RecoveredEpoch | Unexplained;
  *
  * - no seq is missing up to the highest known seq: everything is applied. In-doubt attempts count as not done, because
  *   no pod has received their outcomes.
- * - some are missing, but no more than there are ids in doubt: each missing seq is one of those. Entries that
+ * - some are missing, but no more than the ids in doubt may have: each missing seq is of one of those. Entries that
  *   verifiably follow the state in MySQL are applied; the rest, and every account that an in-doubt attempt may have
  *   changed, wait for the journal.
  * - more are missing: another process has written. Nothing is recovered.
@@ -66,8 +71,8 @@ export type EpochRecoveryResult = RecoveredEpoch | Unexplained;
  */
 export function recoverEpoch(handedOver: HandedOverEpoch): EpochRecoveryResult {
   const { received, highestKnownSeq, attempts } = gathered(handedOver);
-  const missing = highestKnownSeq - handedOver.cursor - received.items.length;
-  const inDoubt = new Set(attempts.map(keyOf)).size;
+  const missing = highestKnownSeq - handedOver.cursor - seqCount(received.items);
+  const inDoubt = seqsInDoubt(attempts);
   if (missing > inDoubt) return { kind: 'unexplained', missing, inDoubt, highestKnownSeq };
   return recover(handedOver, received, highestKnownSeq, attempts).recovered;
 }
@@ -98,11 +103,7 @@ export function recoverEpochAcceptingLoss(handedOver: HandedOverEpoch): { recove
     loss: {
       held,
       inDoubt: attempts,
-      gaps: gapsIn(
-        received.items.map(({ seq }) => seq),
-        handedOver.cursor,
-        highestKnownSeq,
-      ),
+      gaps: gapsIn(received.items, handedOver.cursor, highestKnownSeq),
     },
   };
 }
@@ -116,8 +117,8 @@ function gathered({ entries, epoch, cursor, observed, inDoubt }: HandedOverEpoch
   const received = receive(entries, epoch, cursor);
   return {
     received,
-    highestKnownSeq: Math.max(cursor, observed, received.items.at(-1)?.seq ?? 0),
-    attempts: inDoubt.filter((attempt) => !received.keys.has(keyOf(attempt))),
+    highestKnownSeq: Math.max(cursor, observed, received.items.at(-1)?.lastSeq ?? 0),
+    attempts: inDoubt.filter((attempt) => !isReceived(received, attempt)),
   };
 }
 
@@ -128,7 +129,7 @@ function recover(
   attempts: InDoubtAttempt[],
   { contradictionsHeld = false } = {},
 ): { recovered: RecoveredEpoch; held: Journaled[] } {
-  const complete = received.items.length === highestKnownSeq - cursor;
+  const complete = seqCount(received.items) === highestKnownSeq - cursor;
   const replay = new Replay(accounts);
   const frozen = new Map<string, FrozenAccount['reason']>();
   if (!complete)
@@ -145,21 +146,20 @@ function recover(
     held.push(item);
     for (const accountId of item.accounts) frozen.set(accountId, 'held');
   }
-  const { outcomes, changes, idTimeMax } = replay;
+  const { outcomes, groups, changes, idTimeMax } = replay;
   return {
     held,
     recovered: {
       kind: 'recovered',
       outcomes,
+      groups,
       changes,
       moves: movesOf(outcomes),
       cursor: lastWithoutGap(received, cursor),
       highestKnownSeq,
       idTimeMax,
       frozen: [...frozen].map(([accountId, reason]) => ({ accountId, reason })).sort(byAccount),
-      unsettled: complete
-        ? []
-        : distinct([...attempts, ...held.map(({ kind, id, accounts }) => ({ kind, id, accounts }))]),
+      unsettled: complete ? [] : distinct([...attempts, ...held.flatMap(attemptsOf)]),
     },
   };
 }
@@ -179,22 +179,43 @@ function fitsWithoutContradiction(replay: Replay, item: Journaled): boolean {
 
 function lastWithoutGap({ items }: Received, cursor: number): number {
   let last = cursor;
-  for (const { seq } of items) {
+  for (const { seq, lastSeq } of items) {
     if (seq !== last + 1) break;
-    last = seq;
+    last = lastSeq;
   }
   return last;
 }
 
-/** The runs of seqs that are missing after one seq, up to another. @param seqs those that are there, in order */
-export function gapsIn(seqs: readonly number[], after: number, highestKnownSeq: number): Loss['gaps'] {
+/** The runs of seqs that are missing after one seq, up to another. @param items those that are there, in order */
+export function gapsIn(
+  items: readonly Pick<Journaled, 'seq' | 'lastSeq'>[],
+  after: number,
+  highestKnownSeq: number,
+): Loss['gaps'] {
   const gaps: Loss['gaps'] = [];
   let last = after;
-  for (const seq of [...seqs, highestKnownSeq + 1]) {
+  for (const { seq, lastSeq } of [...items, { seq: highestKnownSeq + 1, lastSeq: highestKnownSeq + 1 }]) {
     if (seq > last + 1) gaps.push({ fromSeq: last + 1, toSeq: seq - 1 });
-    last = seq;
+    last = lastSeq;
   }
   return gaps;
+}
+
+/** The ids that wait with an item, each with the accounts that it concerns: of a group, those of its members, too. */
+export function attemptsOf(item: Journaled): InDoubtAttempt[] {
+  if (item.kind === 'group') return attemptsOfGroup(item.outcome.group);
+  const { kind, id, accounts } = item;
+  return [{ kind, id, accounts }];
+}
+
+/** The most seqs that attempts may have written. An id that was tried more than once has one outcome. */
+export function seqsInDoubt(attempts: readonly InDoubtAttempt[]): number {
+  const byKey = new Map<string, number>();
+  for (const attempt of attempts) {
+    const key = keyOf(attempt);
+    byKey.set(key, Math.max(byKey.get(key) ?? 0, seqsOf(attempt)));
+  }
+  return [...byKey.values()].reduce((sum, seqs) => sum + seqs, 0);
 }
 
 const byAccount = (a: FrozenAccount, b: FrozenAccount): number => (a.accountId < b.accountId ? -1 : 1);
@@ -206,5 +227,7 @@ function distinct(attempts: InDoubtAttempt[]): InDoubtAttempt[] {
     const known = byKey.get(keyOf(attempt));
     if (!known || attempt.accounts.join() < known.accounts.join()) byKey.set(keyOf(attempt), attempt);
   }
-  return [...byKey.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, attempt]) => attempt);
+  return [...byKey.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, { kind, id, accounts }]) => ({ kind, id, accounts }));
 }

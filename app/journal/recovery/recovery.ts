@@ -1,10 +1,13 @@
 import type { MovedBy } from '../../domain/authority.ts';
+import type { GroupOutcome } from '../../domain/group.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import {
   type AccountMove,
+  addGroup,
   emptyBatch,
   type FlushBatch,
   IntegrityError,
+  idTimeOfGroup,
   type JournaledChange,
   laterIdTime,
   movesOf,
@@ -49,6 +52,7 @@ export interface Recovery {
 /** The effect of one page of journaled outcomes on the books. */
 export interface Page {
   outcomes: Outcome[];
+  groups: GroupOutcome[];
   changes: JournaledChange[];
   moves: AccountMove[];
   /** The largest UUIDv7 time of what is posted, ms. */
@@ -85,8 +89,8 @@ export function recoverPage(
     if (verdict === 'follows') replay.apply(one);
     if (verdict === 'held') held.push(one);
   }
-  const { outcomes, changes, idTimeMax } = replay;
-  return { outcomes, changes, moves: movesOf(outcomes), idTimeMax, held };
+  const { outcomes, groups, changes, idTimeMax } = replay;
+  return { outcomes, groups, changes, moves: movesOf(outcomes), idTimeMax, held };
 }
 
 function verdictOn(
@@ -108,7 +112,7 @@ function verdictOn(
 
 /** The entries that follow a seq without a gap. @param items in order of seq */
 export function upToGap(items: readonly Journaled[], after: number): Journaled[] {
-  const gap = items.findIndex(({ seq }, index) => seq !== after + 1 + index);
+  const gap = items.findIndex(({ seq }, index) => seq !== (items[index - 1]?.lastSeq ?? after) + 1);
   return gap < 0 ? [...items] : items.slice(0, gap);
 }
 
@@ -116,10 +120,13 @@ export function upToGap(items: readonly Journaled[], after: number): Journaled[]
 export function batchUpToGap(items: readonly Journaled[], cursor: { epoch: number; seq: number }): FlushBatch {
   const batch = emptyBatch(cursor.epoch, cursor.seq);
   for (const one of upToGap(items, cursor.seq)) {
-    batch.lastSeq = one.seq;
+    batch.lastSeq = one.lastSeq;
     batch.idTimeMax = laterIdTime(batch.idTimeMax, one.id);
     if (one.kind === 'transfers') batch.outcomes.push(one.outcome);
-    else batch.changes.push(one.change);
+    else if (one.kind === 'group') {
+      addGroup(batch, one.outcome);
+      batch.idTimeMax = Math.max(batch.idTimeMax, idTimeOfGroup(one.outcome));
+    } else batch.changes.push(one.change);
   }
   batch.moves = movesOf(batch.outcomes);
   return batch;

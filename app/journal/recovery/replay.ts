@@ -1,6 +1,7 @@
+import { type GroupOutcome, membersOf } from '../../domain/group.ts';
 import type { Account, Outcome, Side } from '../../domain/types.ts';
-import { IntegrityError, type JournaledChange, laterIdTime } from '../flush-batch.ts';
-import { describeItem, type Journaled, type JournaledSettings } from '../journaled.ts';
+import { addGroup, IntegrityError, idTimeOfGroup, type JournaledChange, laterIdTime } from '../flush-batch.ts';
+import { describeItem, type Journaled, type JournaledGroup, type JournaledSettings } from '../journaled.ts';
 
 /**
  * Replays a journal onto the accounts as MySQL has them. The items of an account are in the order of its versions: each
@@ -10,6 +11,7 @@ import { describeItem, type Journaled, type JournaledSettings } from '../journal
  */
 export class Replay {
   readonly outcomes: Outcome[] = [];
+  readonly groups: GroupOutcome[] = [];
   readonly changes: JournaledChange[] = [];
   /** The largest UUIDv7 time of what was applied, ms. */
   idTimeMax = 0;
@@ -25,6 +27,7 @@ export class Replay {
    */
   fits(item: Journaled): boolean {
     if (item.kind === 'account-change') return this.#changeFits(item);
+    if (item.kind === 'group') return this.#groupFits(item);
     if (item.outcome.status === 'REJECTED') return true;
     const { order, source, destination } = item.outcome;
     // Both sides are checked, so that a contradiction on one side never hides behind a gap on the other.
@@ -42,11 +45,40 @@ export class Replay {
       this.changes.push(item.change);
       return;
     }
-    const { outcome } = item;
-    this.outcomes.push(outcome);
-    if (outcome.status === 'REJECTED') return;
+    const first = this.outcomes.length;
+    if (item.kind === 'transfers') this.outcomes.push(item.outcome);
+    else {
+      addGroup(this, item.outcome);
+      this.idTimeMax = Math.max(this.idTimeMax, idTimeOfGroup(item.outcome));
+    }
+    for (let index = first; index < this.outcomes.length; index++) this.#post(this.outcomes[index]);
+  }
+
+  #post(outcome: Outcome | undefined): void {
+    if (outcome?.status !== 'POSTED') return;
     this.#moveTo(outcome.order.source, outcome.source);
     this.#moveTo(outcome.order.destination, outcome.destination);
+  }
+
+  /** A group fits as a whole: each member on a copy of its accounts, as the ones before left them. */
+  #groupFits({ outcome, accounts }: JournaledGroup): boolean {
+    if (outcome.status === 'REJECTED') return true;
+    const copy = new Replay(new Map(accounts.map((id) => [id, this.#account(id)])));
+    for (const member of membersOf(outcome)) {
+      const { seq, order } = member;
+      const { transactionId: id, source, destination } = order;
+      const item = {
+        kind: 'transfers',
+        seq,
+        lastSeq: seq,
+        id,
+        accounts: [source, destination],
+        outcome: member,
+      } as const;
+      if (!copy.fits(item)) return false;
+      copy.apply(item);
+    }
+    return true;
   }
 
   #moveTo(accountId: string, { balance, version }: Side): void {

@@ -1,10 +1,10 @@
 import type { Account } from '../../domain/types.ts';
 import {
-  type ApplyItem,
   CacheError,
   type CacheKeeper,
   type CacheServer,
   type Caller,
+  type CallItem,
   type ChangeCommand,
   type KeeperCaller,
   type Ownership,
@@ -90,7 +90,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     return epoch.head;
   }
 
-  async apply(caller: Caller, items: readonly ApplyItem[]) {
+  async apply(caller: Caller, items: readonly CallItem[]) {
     return this.#pod(caller).apply(items);
   }
 

@@ -1,7 +1,8 @@
 import { accountOf, orderOf } from '../../domain/testing/orders.ts';
 import type { Account, AccountStatus, TransferOrder } from '../../domain/types.ts';
-import type { ApplyItem, CacheKeeper, CacheServer, Caller, KeeperCaller } from '../cache-port.ts';
+import type { ApplyItem, CacheKeeper, CacheServer, Caller, GroupItem, KeeperCaller } from '../cache-port.ts';
 import { encodeOrder, statusNumber } from '../codec.ts';
+import { encodeGroup } from '../group-codec.ts';
 import type { JournalEntry } from '../journal-entry.ts';
 import { CacheModel } from './cache-model.ts';
 
@@ -18,6 +19,11 @@ export function order(transactionId: string, fields: Partial<TransferOrder> = {}
 
 export function itemOf(one: TransferOrder, acceptedAt = ACCEPTED_AT): ApplyItem {
   return { order: one, payload: encodeOrder(one, acceptedAt), lookupCursor: Number.MAX_SAFE_INTEGER };
+}
+
+export function groupItemOf(groupId: string, members: readonly TransferOrder[], acceptedAt = ACCEPTED_AT): GroupItem {
+  const group = { groupId, orders: members.map((one) => ({ ...one, groupId })), split: null };
+  return { group, payload: encodeGroup(group, acceptedAt, null), lookupCursor: Number.MAX_SAFE_INTEGER };
 }
 
 /** A cache epoch with a registered pod, on the model or any other implementation. */
@@ -44,6 +50,10 @@ export class EpochUnderTest<C extends CacheServer & CacheKeeper = CacheModel> {
       this.pod,
       orders.map((one) => itemOf(one)),
     );
+  }
+
+  applyGroup(groupId: string, ...members: TransferOrder[]) {
+    return this.cache.apply(this.pod, [groupItemOf(groupId, members)]);
   }
 
   change(changeId: string, accountId: string, change: { status?: AccountStatus; overdraftLimit?: number }) {

@@ -2,7 +2,14 @@ import { ID_AHEAD_MS_MAX, placeOf } from '../../domain/ids.ts';
 import { changeRefusalOf, refusalOf } from '../../domain/rules.ts';
 import type { Account, TransferOrder } from '../../domain/types.ts';
 import type { CachedAccount } from '../account-codec.ts';
-import { type ApplyItem, CacheError, type ChangeCommand } from '../cache-port.ts';
+import {
+  type ApplyItem,
+  CacheError,
+  type CallItem,
+  type ChangeCommand,
+  type GroupItem,
+  isGroup,
+} from '../cache-port.ts';
 import {
   chunkEndsOf,
   encodeRecord,
@@ -36,6 +43,14 @@ const NOTHING = {
   otherSettingsVersion: 0,
 };
 const bare = (status: number, detail: number, seq: number): ResultRecord => ({ status, detail, seq, ...NOTHING });
+
+/** The seqs that the ids of a call had before it. */
+type KnownSeqs = ReadonlyMap<string, number | undefined>;
+
+const idsOfGroup = ({ group }: GroupItem): string[] => [
+  `+${group.groupId}`,
+  ...group.orders.map(({ transactionId }) => transactionId),
+];
 
 /** What the model of the cache stores about an epoch: its accounts, ids and journal, and how calls change them. */
 export class ModelEpoch {
@@ -72,37 +87,90 @@ export class ModelEpoch {
     return Math.max(this.#acceptedUpTo, this.#now());
   }
 
-  apply(items: readonly ApplyItem[]) {
-    const records: ResultRecord[] = [];
-    const inCall = new Map<string, number>();
+  apply(items: readonly CallItem[]) {
     // Every lookup of an id sees the ids as they were before the call: those added by the call itself are in `inCall`.
-    const known = items.map(({ order }) => this.#ids.seqOf(order.transactionId));
-    for (const [index, item] of items.entries()) records.push(this.#decide(item, index, known[index], inCall));
-    if (records.some(isOutcome)) this.#acceptedUpTo = this.#time;
+    const ids = items.flatMap((item) => (isGroup(item) ? idsOfGroup(item) : [item.order.transactionId]));
+    const known = new Map(ids.map((id) => [id, this.#ids.seqOf(id)]));
+    const inCall = new Map<string, number>();
+    const results = items.map((item, index) =>
+      isGroup(item) ? this.#decideGroup(item, index, known, inCall) : [this.#decide(item, index, known, inCall)],
+    );
+    if (results.flat().some(isOutcome)) this.#acceptedUpTo = this.#time;
     const entries: JournalEntry[] = [];
-    const payloads = items.map(({ payload }) => payload);
-    const ends = chunkEndsOf(payloads);
+    const ends = chunkEndsOf(items);
     for (const [number, end] of ends.entries()) {
       const from = ends[number - 1] ?? 0;
-      const some = records.slice(from, end);
+      const some = results.slice(from, end).flat();
       const first = some.find(isOutcome);
-      if (!first) continue;
-      const payload = `[${payloads.slice(from, end).join(',')}]`;
+      const item = items[from];
+      if (!first || !item) continue;
+      const payloads = items.slice(from, end).map(({ payload }) => payload);
       const entry: JournalEntry = {
-        kind: 'transfers',
+        kind: isGroup(item) ? 'group' : 'transfers',
         firstSeq: first.seq,
-        payload,
+        payload: isGroup(item) ? item.payload : `[${payloads.join(',')}]`,
         records: Buffer.concat(some.map(encodeRecord)),
         acceptedAt: this.#acceptedUpTo,
       };
       entries.push(entry);
       this.#journal.push({ ...entry });
     }
-    return { head: this.head, records, entries };
+    return { head: this.head, records: results.flatMap(([first]) => first ?? []), entries };
   }
 
-  #decide(item: ApplyItem, index: number, known: number | undefined, inCall: Map<string, number>): ResultRecord {
+  /** A record for each member of a group that was posted; otherwise one record. */
+  #decideGroup(item: GroupItem, index: number, known: KnownSeqs, inCall: Map<string, number>): ResultRecord[] {
+    const why = this.#undecided(item, known, inCall);
+    if (why) return [why];
+    const { groupId, orders } = item.group;
+    const [seq, before] = [this.#seq, new Map([...this.#accounts].map(([id, account]) => [id, { ...account }]))];
+    const records: ResultRecord[] = [];
+    for (const order of orders) {
+      const [source, destination] = [this.#accounts.get(order.source), this.#accounts.get(order.destination)];
+      if (!source || !destination) throw new Error('the accounts of a group are there');
+      const refusal = refusalOf(source, destination, order.amount, order.currency);
+      if (refusal) {
+        for (const [id, account] of before) this.#accounts.set(id, account);
+        this.#seq = seq + 1;
+        this.#take(`+${groupId}`, index, this.#seq, inCall);
+        const rejected = bare(RecordStatus.REJECTED, refusalNumber(refusal), this.#seq);
+        return [{ ...rejected, balance: records.length }];
+      }
+      this.#seq += 1;
+      records.push(this.#post(order, source, destination));
+    }
+    this.#take(`+${groupId}`, index, seq + 1, inCall);
+    for (const [n, { transactionId }] of orders.entries()) this.#take(transactionId, index, seq + 1 + n, inCall);
+    return records;
+  }
+
+  /** Why a group has no outcome in this call. */
+  #undecided(item: GroupItem, known: KnownSeqs, inCall: Map<string, number>): ResultRecord | null {
+    const { groupId, orders } = item.group;
+    const seq = known.get(`+${groupId}`);
+    if (seq !== undefined) return bare(RecordStatus.REPLAYED, 0, seq);
+    const earlier = inCall.get(`+${groupId}`);
+    if (earlier !== undefined) return bare(RecordStatus.SAME_CALL, 0, earlier);
+    const needsLookup = (id: string) => !this.#ids.areRemembered(id) && item.lookupCursor < this.#evictedUpTo;
+    if (needsLookup(groupId)) return bare(RecordStatus.NEEDS_LOOKUP, 0, 0);
+    const ids = orders.map(({ transactionId }) => transactionId);
+    const taken = ids.findIndex((id, n) => known.get(id) !== undefined || inCall.has(id) || ids.indexOf(id) < n);
+    if (taken >= 0) return bare(RecordStatus.MEMBER_TAKEN, taken, 0);
+    if (ids.some(needsLookup)) return bare(RecordStatus.NEEDS_LOOKUP, 0, 0);
+    const timeMax = this.#time + ID_AHEAD_MS_MAX;
+    if ([groupId, ...ids].some((id) => placeOf(id).time > timeMax)) return bare(RecordStatus.AHEAD, 0, 0);
+    const accounts = orders.flatMap(({ source, destination }) => [source, destination]);
+    return accounts.every((id) => this.#accounts.has(id)) ? null : bare(RecordStatus.MISSING, 3, 0);
+  }
+
+  #take(id: string, index: number, seq: number, inCall: Map<string, number>): void {
+    inCall.set(id, index);
+    this.#ids.add(id, seq);
+  }
+
+  #decide(item: ApplyItem, index: number, knownSeqs: KnownSeqs, inCall: Map<string, number>): ResultRecord {
     const { order } = item;
+    const known = knownSeqs.get(order.transactionId);
     if (known !== undefined) return bare(RecordStatus.REPLAYED, 0, known);
     const earlier = inCall.get(order.transactionId);
     if (earlier !== undefined) return bare(RecordStatus.SAME_CALL, 0, earlier);
@@ -112,9 +180,8 @@ export class ModelEpoch {
     const source = this.#accounts.get(order.source);
     const destination = this.#accounts.get(order.destination);
     if (!source || !destination) return bare(RecordStatus.MISSING, (source ? 0 : 1) + (destination ? 0 : 2), 0);
-    inCall.set(order.transactionId, index);
     this.#seq += 1;
-    this.#ids.add(order.transactionId, this.#seq);
+    this.#take(order.transactionId, index, this.#seq, inCall);
     const refusal = refusalOf(source, destination, order.amount, order.currency);
     if (refusal) return bare(RecordStatus.REJECTED, refusalNumber(refusal), this.#seq);
     return this.#post(order, source, destination);

@@ -48,8 +48,8 @@ class ChangeAttempt implements TrackedAttempt {
     this.deadline = deadline;
   }
 
-  inDoubtAttempt(): InDoubtAttempt {
-    return { kind: 'account-change', id: this.change.changeId, accounts: [this.change.accountId] };
+  inDoubtAttempts(): InDoubtAttempt[] {
+    return [{ kind: 'account-change', id: this.change.changeId, accounts: [this.change.accountId] }];
   }
 
   leaveInDoubt(): void {

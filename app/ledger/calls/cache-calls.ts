@@ -1,17 +1,29 @@
 import { replay } from '../../domain/content.ts';
+import { type GroupOutcome, memberIdTaken, replayGroup } from '../../domain/group.ts';
 import { idAhead, placeOf } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type ApplyReply, CacheError, type CacheServer } from '../../journal/cache-port.ts';
 import { outcomeOf, RecordStatus, type ResultRecord } from '../../journal/codec.ts';
+import type { Stamp } from '../../journal/cursor.ts';
+import { groupOutcome } from '../../journal/group-codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
 import { type AccountLoader, Uncached } from '../accounts/account-loader.ts';
 import { AttemptCall, type EpochView, type Session } from '../epoch/epoch-view.ts';
+import { type GroupFinder, wantedOf } from '../outcomes/group-finder.ts';
 import type { OutcomeFinder } from '../outcomes/outcome-finder.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 import type { DatabaseWait } from './database-wait.ts';
-import type { Pending, ResultSink } from './pending.ts';
+import {
+  isGroup,
+  isTransfer,
+  type Pending,
+  type PendingGroup,
+  type PendingTransfer,
+  type ResultSink,
+  transfersIn,
+} from './pending.ts';
 
 const FAILURES_MAX = 3;
 const RETRY_BASE_MS = 50;
@@ -24,6 +36,7 @@ export interface CacheCallsDependencies {
   session: Session;
   loader: AccountLoader;
   finder: OutcomeFinder;
+  groupFinder: GroupFinder;
   clock: Clock;
   events: LedgerEvents;
 }
@@ -66,7 +79,7 @@ export class CacheCalls {
         return this.#sink.again(batch);
       }
       call.proven();
-      events.applied(batch.length, clock.monotonic() - started);
+      events.applied(transfersIn(batch), clock.monotonic() - started);
       this.#take(view, batch, reply);
     } catch (error) {
       // A reply that could not be understood counts as none: its transfers may have been carried out.
@@ -89,8 +102,15 @@ export class CacheCalls {
       if (record.status === RecordStatus.MISSING) missing.push(pending);
       else if (record.status === RecordStatus.NEEDS_LOOKUP) lookUps.push(pending);
       else if (record.status === RecordStatus.REPLAYED) known.push(pending);
-      else if (record.status === RecordStatus.AHEAD) this.#sink.giveUp(pending, idAhead());
-      else {
+      else if (record.status === RecordStatus.AHEAD)
+        this.#sink.giveUp(pending, idAhead(isGroup(pending) ? '' : undefined));
+      else if (isGroup(pending)) {
+        if (record.status === RecordStatus.SAME_CALL) known.push(pending);
+        else this.#takeGroup(view, pending, record, reply);
+      } else if (record.status === RecordStatus.SAME_CALL && !outcomes[record.seq]) {
+        // A group earlier in this call has the id.
+        known.push(pending);
+      } else {
         // The id occurs earlier in this call, or this is its outcome.
         const existing = record.status === RecordStatus.SAME_CALL ? outcomes[record.seq] : undefined;
         const outcome = existing ?? outcomeIn(view, pending, record, reply.head.time);
@@ -102,6 +122,19 @@ export class CacheCalls {
     if (missing.length > 0) void this.#load(view, missing);
     if (lookUps.length > 0) void this.lookUp(lookUps);
     if (known.length > 0) void this.#replayKnown(view, known);
+  }
+
+  #takeGroup(view: EpochView, pending: PendingGroup, record: ResultRecord, { head, entries }: ApplyReply): void {
+    const { group, takenAt } = pending;
+    if (record.status === RecordStatus.MEMBER_TAKEN) {
+      this.#sink.giveUp(pending, memberIdTaken(group, record.detail));
+      return;
+    }
+    const entry = entries.find(({ kind, firstSeq }) => kind === 'group' && firstSeq === record.seq);
+    if (!entry) throw new RangeError(`the cache returned no results for group ${group.groupId}`);
+    view.inDoubt.resolved('group', group.groupId);
+    const taken = { acceptedAt: head.time, takenAt, epoch: view.caller.epoch };
+    this.#sink.answer(pending, groupOutcome(group, entry, taken));
   }
 
   #failed(view: EpochView, batch: readonly Pending[], error: unknown): void {
@@ -124,13 +157,12 @@ export class CacheCalls {
   }
 
   async #load(view: EpochView, batch: readonly Pending[]): Promise<void> {
-    const ids = new Set(batch.flatMap(({ order }) => [order.source, order.destination]));
-    const loaded = await this.#deps.loader.ensure([...ids]);
+    const loaded = await this.#deps.loader.ensure([...new Set(batch.flatMap(({ accounts }) => accounts))]);
     const ready: Pending[] = [];
     const crowdedOut: Pending[] = [];
     const held: Pending[] = [];
     for (const pending of batch) {
-      const sides = [loaded.get(pending.order.source), loaded.get(pending.order.destination)];
+      const sides = pending.accounts.map((id) => loaded.get(id));
       const problem = sides.find((side) => side instanceof Problem);
       if (problem && isDatabaseAway(problem)) held.push(pending);
       else if (problem && !isHeld(problem)) {
@@ -150,22 +182,47 @@ export class CacheCalls {
     const open = batch.filter((pending) => !pending.answered);
     const admitted = open.filter((pending) => isUuidV7(pending) || this.#mayWait(pending));
     if (admitted.length === 0) return;
-    this.#deps.events.lookedUp(admitted.length);
-    const found = await this.#deps.finder.inDatabase(admitted.map(({ order }) => order.transactionId));
-    if (found instanceof Problem) {
-      if (isDatabaseAway(found)) this.#hold(admitted);
-      else for (const pending of admitted) this.#sink.giveUp(pending, found);
-      return;
-    }
+    this.#deps.events.lookedUp(admitted.reduce((sum, { ids }) => sum + ids.length, 0));
+    await Promise.all([
+      this.#lookUpTransfers(admitted.filter(isTransfer)),
+      this.#lookUpGroups(admitted.filter(isGroup)),
+    ]);
+  }
+
+  async #lookUpTransfers(batch: readonly PendingTransfer[]): Promise<void> {
+    if (batch.length === 0) return;
+    const found = await this.#deps.finder.inDatabase(batch.map(({ order }) => order.transactionId));
+    if (found instanceof Problem) return this.#notLookedUp(batch, found);
     const absent: Pending[] = [];
-    for (const pending of admitted) {
+    for (const pending of batch) {
       const existing = found.outcomes.get(pending.order.transactionId);
-      pending.lookupCursor = found.stamp.cursor;
-      pending.lookupEpoch = found.stamp.epoch;
+      lookedUp(pending, found.stamp);
       if (existing) this.#sink.answer(pending, replay(pending, existing));
       else absent.push(pending);
     }
     this.#found(absent);
+  }
+
+  async #lookUpGroups(batch: readonly PendingGroup[]): Promise<void> {
+    if (batch.length === 0) return;
+    const found = await this.#deps.groupFinder.inDatabase(batch.map(({ group }) => wantedOf(group)));
+    if (found instanceof Problem) return this.#notLookedUp(batch, found);
+    const absent: Pending[] = [];
+    for (const pending of batch) {
+      const { group } = pending;
+      const existing = found.groups.get(group.groupId);
+      const taken = group.orders.findIndex(({ transactionId }) => found.taken.has(transactionId));
+      lookedUp(pending, found.stamp);
+      if (existing) this.#sink.answer(pending, replayGroup(pending, existing));
+      else if (taken >= 0) this.#sink.giveUp(pending, memberIdTaken(group, taken));
+      else absent.push(pending);
+    }
+    this.#found(absent);
+  }
+
+  #notLookedUp(batch: readonly Pending[], problem: Problem): void {
+    if (isDatabaseAway(problem)) this.#hold(batch);
+    else for (const pending of batch) this.#sink.giveUp(pending, problem);
   }
 
   /** Counts a transfer that waits for MySQL, or answers it with a 503 if too many wait already. */
@@ -197,16 +254,39 @@ export class CacheCalls {
   }
 
   async #replayKnown(view: EpochView, batch: readonly Pending[]): Promise<void> {
-    const found = await this.#deps.finder.find(batch.map(({ order }) => order.transactionId));
+    const { finder, groupFinder } = this.#deps;
+    const transfers = batch.filter(isTransfer);
+    const groups = batch.filter(isGroup);
+    await Promise.all([
+      transfers.length > 0 &&
+        finder.find(transfers.map(({ order }) => order.transactionId)).then((found) =>
+          this.#replayFound(transfers, found, (pending, existing) => {
+            view.inDoubt.resolved('transfers', pending.order.transactionId);
+            return replay(pending, existing);
+          }),
+        ),
+      groups.length > 0 &&
+        groupFinder.find(groups.map(({ group }) => group.groupId)).then((found) =>
+          this.#replayFound(groups, found, (pending, existing) => {
+            view.inDoubt.resolved('group', pending.group.groupId);
+            return replayGroup(pending, existing);
+          }),
+        ),
+    ]);
+  }
+
+  #replayFound<P extends Pending, O extends Outcome | GroupOutcome>(
+    batch: readonly P[],
+    found: readonly (O | Problem | null)[],
+    replayOf: (pending: P, existing: O) => O | Problem,
+  ): void {
     const held: Pending[] = [];
     batch.forEach((pending, index) => {
       const existing = found[index];
       if (existing instanceof Problem && isDatabaseAway(existing)) held.push(pending);
       else if (existing instanceof Problem && !isHeld(existing)) this.#sink.giveUp(pending, existing);
-      else if (existing && !(existing instanceof Problem)) {
-        view.inDoubt.resolved('transfers', pending.order.transactionId);
-        this.#sink.answer(pending, replay(pending, existing));
-      } else this.#sink.again([pending]);
+      else if (existing && !(existing instanceof Problem)) this.#sink.answer(pending, replayOf(pending, existing));
+      else this.#sink.again([pending]);
     });
     this.#hold(held);
   }
@@ -214,10 +294,20 @@ export class CacheCalls {
 
 const isDatabaseAway = ({ code }: Problem): boolean => code === 'database_unavailable';
 
-const isUuidV7 = ({ order }: Pending): boolean => placeOf(order.transactionId).bucket !== null;
+const isUuidV7 = ({ ids }: Pending): boolean => ids.every((id) => placeOf(id).bucket !== null);
+
+/** The proof that none of its ids was in MySQL at this cursor. */
+function lookedUp(pending: Pending, { epoch, cursor }: Stamp): void {
+  pending.lookupCursor = cursor;
+  pending.lookupEpoch = epoch;
+}
 
 /** The session holds requests now: the transfer waits in the queue like the others. */
 const isHeld = ({ code }: Problem): boolean => code === 'ledger_switching' || code === 'ledger_closed';
 
-const outcomeIn = (view: EpochView, { order, takenAt }: Pending, record: ResultRecord, acceptedAt: number): Outcome =>
-  outcomeOf(record, { order, acceptedAt, takenAt, epoch: view.caller.epoch });
+const outcomeIn = (
+  view: EpochView,
+  { order, takenAt }: PendingTransfer,
+  record: ResultRecord,
+  acceptedAt: number,
+): Outcome => outcomeOf(record, { order, acceptedAt, takenAt, epoch: view.caller.epoch });

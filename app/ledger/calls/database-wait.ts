@@ -38,7 +38,7 @@ export class DatabaseWait {
     if (isFirst && this.#requests >= this.#limits.requestsMax) return false;
     pending.waitsForDatabase = true;
     submission.waitingForDatabase += 1;
-    this.#transfers += 1;
+    this.#transfers += pending.weight;
     if (isFirst) this.#requests += 1;
     return true;
   }
@@ -48,7 +48,7 @@ export class DatabaseWait {
     const { submission } = pending;
     pending.waitsForDatabase = false;
     submission.waitingForDatabase -= 1;
-    this.#transfers -= 1;
+    this.#transfers -= pending.weight;
     if (submission.waitingForDatabase === 0) this.#requests -= 1;
   }
 }

@@ -1,14 +1,16 @@
 import { replay } from '../../domain/content.ts';
+import { type GroupOutcome, replayGroup } from '../../domain/group.ts';
 import { Problem } from '../../domain/problem.ts';
+import type { Outcome } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
 import { AttemptCall, type Session } from '../epoch/epoch-view.ts';
 import { DirectError, type DirectServer } from '../ports/direct-server.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
-import type { Pending, ResultSink } from './pending.ts';
+import { isGroup, isTransfer, type Pending, type ResultSink, transfersIn } from './pending.ts';
 
 /**
- * Locks are held until a group commits. So a group is small enough not to hold a hot account for long, and large enough
+ * Locks are held until a call commits. So a call is small enough not to hold a hot account for long, and large enough
  * to share a commit.
  */
 export const DIRECT_BATCH_MAX = 200;
@@ -24,7 +26,7 @@ export interface DirectCallsDependencies {
 }
 
 /**
- * Transfers in MySQL while it has the authority, one transaction per group. A transfer that failed or is in doubt is
+ * Transfers in MySQL while it has the authority, one transaction per call. A transfer that failed or is in doubt is
  * retried under its own id until its request times out: the repeated transaction runs into the locks, or the row, of
  * the first.
  */
@@ -37,15 +39,31 @@ export class DirectCalls {
     this.#sink = sink;
   }
 
+  /** Transfers in one transaction, groups in another. */
   async call(epoch: number, batch: readonly Pending[]): Promise<void> {
-    const { direct, clock, events } = this.#deps;
+    const { direct } = this.#deps;
+    const transfers = batch.filter(isTransfer);
+    const groups = batch.filter(isGroup);
+    await Promise.all([
+      transfers.length > 0 && this.#call(epoch, transfers, () => direct.apply(epoch, transfers), replay),
+      groups.length > 0 && this.#call(epoch, groups, () => direct.applyGroups(epoch, groups), replayGroup),
+    ]);
+  }
+
+  async #call<P extends Pending, O extends Outcome | GroupOutcome>(
+    epoch: number,
+    batch: readonly P[],
+    send: () => Promise<(O | Problem)[]>,
+    replayOf: (pending: P, existing: O) => O | Problem,
+  ): Promise<void> {
+    const { clock, events } = this.#deps;
     for (const pending of batch) pending.trouble = null;
     const started = clock.monotonic();
     const call = new AttemptCall(batch, null);
     try {
-      const answers = await direct.apply(epoch, batch);
+      const answers = await send();
       call.proven();
-      events.applied(batch.length, clock.monotonic() - started);
+      events.applied(transfersIn(batch), clock.monotonic() - started);
       for (const [index, pending] of batch.entries()) {
         const answer = answers[index];
         if (!answer) {
@@ -55,7 +73,7 @@ export class DirectCalls {
         if (answer instanceof Problem) {
           pending.resolveBy(answer, epoch);
           this.#sink.giveUp(pending, answer);
-        } else this.#sink.answer(pending, answer.replayed ? replay(pending, answer) : answer);
+        } else this.#sink.answer(pending, answer.replayed ? replayOf(pending, answer) : answer);
       }
     } catch (error) {
       if (error instanceof DirectError && error.kind !== 'in_doubt') call.proven();

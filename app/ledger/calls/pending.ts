@@ -1,24 +1,26 @@
+import { accountsOfGroup, type GroupOrder, type GroupOutcome } from '../../domain/group.ts';
 import { Problem, type ProblemCode } from '../../domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../domain/types.ts';
-import type { ApplyItem } from '../../journal/cache-port.ts';
+import type { ApplyItem, GroupItem } from '../../journal/cache-port.ts';
 import { encodeOrder } from '../../journal/codec.ts';
-import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
+import { encodeGroup } from '../../journal/group-codec.ts';
+import { attemptsOfGroup, type InDoubtAttempt } from '../../journal/journal-entry.ts';
 import type { TrackedAttempt } from '../epoch/epoch-view.ts';
-import type { DirectItem } from '../ports/direct-server.ts';
+import type { DirectGroup, DirectItem } from '../ports/direct-server.ts';
 
-type Answer = Outcome | Problem;
+type Answer = Outcome | GroupOutcome | Problem;
 
-/** One call to the ledger: resolves when all its transfers have an answer. */
-export class Submission {
+/** One call to the ledger: resolves when all its transfers, or its group, have an answer. */
+export class Submission<O extends Outcome | GroupOutcome = Outcome | GroupOutcome> {
   /** How many of its transfers wait for MySQL. */
   waitingForDatabase = 0;
-  readonly answers: Promise<Answer[]>;
-  readonly #results: Answer[];
+  readonly answers: Promise<(O | Problem)[]>;
+  readonly #results: (O | Problem)[];
   #open: number;
-  #resolve: (answers: Answer[]) => void = () => {};
+  #resolve: (answers: (O | Problem)[]) => void = () => {};
 
   constructor(count: number) {
-    this.#results = new Array<Answer>(count);
+    this.#results = new Array<O | Problem>(count);
     this.#open = count;
     this.answers = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -26,16 +28,24 @@ export class Submission {
     if (count === 0) this.#resolve([]);
   }
 
-  answer(index: number, answer: Answer): void {
+  answer(index: number, answer: O | Problem): void {
     this.#results[index] = answer;
     this.#open -= 1;
     if (this.#open === 0) this.#resolve(this.#results);
   }
 }
 
-/** A transfer in this pod, from its acceptance to its answer. */
-export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
-  readonly order: TransferOrder;
+/** When a request was taken, and until when it may wait. */
+interface Taken {
+  takenAt: number;
+  deadline: number;
+  trace: string | null;
+}
+
+/** A transfer or a group in this pod, from its acceptance to its answer. */
+abstract class PendingItem implements TrackedAttempt {
+  /** How many transfers it counts as. */
+  abstract readonly weight: number;
   readonly payload: string;
   readonly trace: string | null;
   /** By this pod's own clock, ms. */
@@ -61,25 +71,21 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
   readonly submission: Submission;
   readonly #index: number;
 
-  constructor(
-    order: TransferOrder,
-    taken: { takenAt: number; deadline: number; trace: string | null },
-    submission: Submission,
-    index: number,
-  ) {
-    this.order = order;
+  /** Callers pass a submission whose answers are of the item's own kind. */
+  constructor(payload: string, taken: Taken, submission: Pick<Submission, 'waitingForDatabase'>, index: number) {
     this.takenAt = taken.takenAt;
     this.deadline = taken.deadline;
     this.trace = taken.trace;
-    this.payload = encodeOrder(order, taken.takenAt, taken.trace);
-    this.submission = submission;
+    this.payload = payload;
+    this.submission = submission as Submission;
     this.#index = index;
   }
 
-  inDoubtAttempt(): InDoubtAttempt {
-    const { transactionId, source, destination } = this.order;
-    return { kind: 'transfers', id: transactionId, accounts: [source, destination] };
-  }
+  abstract get accounts(): readonly string[];
+  /** All its ids: an outcome of one of them would prevent it from having one. */
+  abstract get ids(): readonly string[];
+  abstract inDoubtAttempts(): readonly InDoubtAttempt[];
+  protected abstract unknown(): Problem;
 
   leaveInDoubt(cacheEpoch: number | null): void {
     this.inDoubt = true;
@@ -104,23 +110,72 @@ export class Pending implements ApplyItem, DirectItem, TrackedAttempt {
 
   /** Answers a transfer that cannot continue: never with 503 while an attempt is in doubt. */
   giveUp(problem: Problem): void {
-    const { transactionId } = this.order;
-    this.answer(
-      this.inDoubt
-        ? new Problem('outcome_unknown', `the outcome of transaction ${transactionId} is not known yet`, {
-            transactionId,
-          })
-        : problem,
-    );
+    this.answer(this.inDoubt ? this.unknown() : problem);
   }
 }
 
-/** Receives transfers after a call: with an answer, or to wait for another attempt. */
+export class PendingTransfer extends PendingItem implements ApplyItem, DirectItem {
+  readonly order: TransferOrder;
+  readonly weight = 1;
+
+  constructor(order: TransferOrder, taken: Taken, submission: Submission<Outcome>, index: number) {
+    super(encodeOrder(order, taken.takenAt, taken.trace), taken, submission, index);
+    this.order = order;
+  }
+
+  get accounts(): string[] {
+    return [this.order.source, this.order.destination];
+  }
+  get ids(): string[] {
+    return [this.order.transactionId];
+  }
+  inDoubtAttempts(): InDoubtAttempt[] {
+    return [{ kind: 'transfers', id: this.order.transactionId, accounts: this.accounts }];
+  }
+  protected unknown(): Problem {
+    const { transactionId } = this.order;
+    const detail = `the outcome of transaction ${transactionId} is not known yet`;
+    return new Problem('outcome_unknown', detail, { transactionId });
+  }
+}
+
+/** A group is one attempt: it is looked up, sent, retried and answered as a whole. */
+export class PendingGroup extends PendingItem implements GroupItem, DirectGroup {
+  readonly group: GroupOrder;
+  readonly weight: number;
+
+  constructor(group: GroupOrder, taken: Taken, submission: Submission<GroupOutcome>) {
+    super(encodeGroup(group, taken.takenAt, taken.trace), taken, submission, 0);
+    this.group = group;
+    this.weight = group.orders.length;
+  }
+
+  get accounts(): string[] {
+    return accountsOfGroup(this.group);
+  }
+  get ids(): string[] {
+    return [this.group.groupId, ...this.group.orders.map(({ transactionId }) => transactionId)];
+  }
+  inDoubtAttempts(): InDoubtAttempt[] {
+    return attemptsOfGroup(this.group);
+  }
+  protected unknown(): Problem {
+    const { groupId } = this.group;
+    return new Problem('outcome_unknown', `the outcome of group ${groupId} is not known yet`, { groupId });
+  }
+}
+
+export type Pending = PendingTransfer | PendingGroup;
+export const isTransfer = (pending: Pending): pending is PendingTransfer => 'order' in pending;
+export const isGroup = (pending: Pending): pending is PendingGroup => 'group' in pending;
+
+/** How many transfers are in a batch. */
+export const transfersIn = (batch: readonly Pending[]): number => batch.reduce((sum, { weight }) => sum + weight, 0);
+
+/** Receives transfers and groups after a call: with an answer, or to wait for another attempt. */
 export interface ResultSink {
-  answer(pending: Pending, answer: Outcome | Problem): void;
-  /**
-   * Answers a transfer that cannot continue: with 504 while an attempt of it is in doubt, otherwise with this problem.
-   */
+  answer(pending: Pending, answer: Outcome | GroupOutcome | Problem): void;
+  /** Answers one that cannot continue: with 504 while an attempt of it is in doubt, else with this problem. */
   giveUp(pending: Pending, problem: Problem): void;
   again(batch: readonly Pending[]): void;
 }

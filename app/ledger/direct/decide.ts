@@ -58,7 +58,7 @@ interface Decided {
 }
 
 /** A transfer made in MySQL has no position in a journal. */
-const NO_SEQ = 0;
+export const NO_SEQ = 0;
 /** `settings_version` is an INT UNSIGNED, and four bytes in Redis, too. */
 const SETTINGS_VERSION_MAX = 4_294_967_295;
 
@@ -98,7 +98,7 @@ function decide({ order, takenAt }: DirectItem, accounts: Map<string, Account>, 
   return { ...common, status: 'POSTED', ...post(order, accounts) };
 }
 
-function post(order: TransferOrder, accounts: Map<string, Account>): { source: Side; destination: Side } {
+export function post(order: TransferOrder, accounts: Map<string, Account>): { source: Side; destination: Side } {
   const side = (accountId: string, change: number): Side => {
     const before = accounts.get(accountId);
     if (!before) throw new RangeError(`account ${accountId} was not loaded`);
@@ -109,7 +109,7 @@ function post(order: TransferOrder, accounts: Map<string, Account>): { source: S
   return { source: side(order.source, -order.amount), destination: side(order.destination, order.amount) };
 }
 
-function movesBetween(
+export function movesBetween(
   before: ReadonlyMap<string, Account>,
   after: ReadonlyMap<string, Account>,
   time: LedgerTime,
@@ -183,9 +183,9 @@ const WHY: Record<ChangeRefusal, string> = {
 };
 const unchangeable = (code: ChangeRefusal | 'internal_error', accountId: string, why: string): Problem =>
   new Problem(code, `account ${accountId} cannot be changed: ${why}`);
-const notFound = (accountId: string): Problem =>
+export const notFound = (accountId: string): Problem =>
   new Problem('account_not_found', `account ${accountId} does not exist`);
-const unsettledAccount = (accountId: string): Problem =>
+export const unsettledAccount = (accountId: string): Problem =>
   new Problem('account_unsettled', `account ${accountId} waits for the journal of the cache`);
-const unsettledId = (id: string): Problem =>
+export const unsettledId = (id: string): Problem =>
   new Problem('account_unsettled', `the outcome of ${id} is only in the journal of the cache`);

@@ -10,8 +10,8 @@ class Tried implements TrackedAttempt {
     this.id = id;
     this.inDoubt = inDoubt;
   }
-  inDoubtAttempt(): InDoubtAttempt {
-    return { kind: 'transfers', id: this.id, accounts: ['a', 'b'] };
+  inDoubtAttempts(): InDoubtAttempt[] {
+    return [{ kind: 'transfers', id: this.id, accounts: ['a', 'b'] }];
   }
   leaveInDoubt(cacheEpoch: number | null): void {
     this.inDoubt = true;

@@ -74,14 +74,15 @@ export class Tail {
 /** Approximate memory of an entry in addition to its bytes: objects and array slots. */
 const ENTRY_OVERHEAD_BYTES = 200;
 
-/** A transfer or a change that is sent to a store, and would change these accounts. */
+/** A transfer, a group or a change that is sent to a store, and would change these accounts. */
 export interface Attempt {
-  inDoubtAttempt(): InDoubtAttempt;
+  /** That of its own id first; a group has one for each member, too. */
+  inDoubtAttempts(): readonly InDoubtAttempt[];
 }
 
 interface Left {
-  /** By their accounts: one id may have been tried with other content. */
-  attempts: Map<string, InDoubtAttempt>;
+  /** By what they concern: one id may have been tried with other content. */
+  attempts: Map<string, readonly InDoubtAttempt[]>;
   sinceMs: number;
   /** The pod ids under which an attempt of it may still run. */
   podIds: Set<string>;
@@ -123,10 +124,12 @@ export class InDoubtAttempts {
   leave(attempts: readonly Attempt[], podId: string, nowMs: number): void {
     this.#underWay.delete(attempts);
     for (const attempt of attempts) {
-      const one = attempt.inDoubtAttempt();
+      const all = attempt.inDoubtAttempts();
+      const [one] = all;
+      if (!one) continue;
       const key = keyOf(one.kind, one.id);
       const left = this.#left.get(key) ?? { attempts: new Map(), sinceMs: nowMs, podIds: new Set(), untilSeq: 0 };
-      left.attempts.set(one.accounts.join(), one);
+      left.attempts.set(all.length === 1 ? one.accounts.join() : JSON.stringify(all), all);
       left.podIds.add(podId);
       this.#left.set(key, left);
     }
@@ -152,14 +155,17 @@ export class InDoubtAttempts {
 
   /** All that is in doubt now. */
   snapshot(): InDoubtAttempt[] {
-    const left = [...this.#left.values()].flatMap(({ attempts }) => [...attempts.values()]);
-    const underWay = [...this.#underWay].flatMap((attempts) => attempts.map((attempt) => attempt.inDoubtAttempt()));
+    const left = [...this.#left.values()].flatMap(({ attempts }) => [...attempts.values()].flat());
+    const underWay = [...this.#underWay].flatMap((attempts) =>
+      attempts.flatMap((attempt) => attempt.inDoubtAttempts()),
+    );
     return [...left, ...underWay];
   }
 }
 
-/** Ids of changes are kept apart from those of transfers: no client can send a '#'. */
-const keyOf = (kind: InDoubtAttempt['kind'], id: string): string => (kind === 'transfers' ? id : `#${id}`);
+/** Ids of changes and of groups are kept apart from those of transfers: no client can send a '#' or a '+'. */
+const keyOf = (kind: InDoubtAttempt['kind'], id: string): string => `${MARKS[kind]}${id}`;
+const MARKS = { transfers: '', 'account-change': '#', group: '+' } as const;
 
 /** One epoch of the cache as a pod sees it while it is registered there. A new epoch, or a new pod id, is a new view. */
 export class EpochView {

@@ -3,7 +3,7 @@ import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
 import { InDoubtAttempts } from './epoch-view.ts';
 
 const attempt = (id: string, accounts = ['a', 'b'], kind: InDoubtAttempt['kind'] = 'transfers') => ({
-  inDoubtAttempt: (): InDoubtAttempt => ({ kind, id, accounts }),
+  inDoubtAttempts: (): InDoubtAttempt[] => [{ kind, id, accounts }],
 });
 /** What is in doubt, as `id accounts`, sorted. */
 const namesOf = (attempts: InDoubtAttempts) =>

@@ -130,7 +130,7 @@ describe('what a pod knows of an epoch', () => {
 
   it('has something to hand over while an attempt is under way or in doubt', () => {
     const one = view();
-    const attempts = [{ inDoubtAttempt: () => ({ kind: 'transfers' as const, id: 't', accounts: ['a', 'b'] }) }];
+    const attempts = [{ inDoubtAttempts: () => [{ kind: 'transfers' as const, id: 't', accounts: ['a', 'b'] }] }];
     one.inDoubt.begin(attempts);
     expect(one.hasNothingToHandOver(one.observed)).toBe(false);
     one.inDoubt.leave(attempts, 'p', 0);

@@ -1,7 +1,10 @@
+import { membersOf } from '../../domain/group.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { CacheError, type CacheServer } from '../../journal/cache-port.ts';
 import { outcomesOf } from '../../journal/codec.ts';
+import { groupOutcomeOf } from '../../journal/group-codec.ts';
+import type { JournalEntry } from '../../journal/journal-entry.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs, retried } from '../../kernel/retry.ts';
 import { TurnBatches } from '../../kernel/turn-batches.ts';
@@ -22,7 +25,7 @@ interface Asked {
   settle(found: LookUp | Problem): void;
 }
 
-interface OutcomeFinderDependencies {
+export interface OutcomeFinderDependencies {
   cache: CacheServer;
   database: LedgerDatabase;
   session: Session;
@@ -101,39 +104,55 @@ export class OutcomeFinder {
   }
 
   async #findInCache(view: EpochView, ids: readonly string[]): Promise<Map<string, Outcome> | null> {
-    const { cache, session, clock } = this.#deps;
-    for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
-      if (attempt > 0) await clock.sleep(backoffMs(attempt, RETRY_BASE_MS, clock));
-      if (session.view() !== view) return null;
-      try {
-        const reply = await cache.find(view.caller, ids);
-        if (session.view() !== view) return null;
-        view.keep(reply.entries, clock.monotonic());
-        view.observe(reply.head);
-        const wanted = new Set(ids);
-        const found = new Map<string, Outcome>();
-        for (const entry of reply.entries) {
-          if (entry.kind !== 'transfers') continue;
-          for (const outcome of outcomesOf(entry, view.caller.epoch)) {
-            const id = outcome.order.transactionId;
-            if (wanted.has(id)) found.set(id, { ...outcome, persisted: outcome.seq <= view.cursor });
-          }
-        }
-        return found;
-      } catch (error) {
-        session.suspect(error, view);
-        if (!(error instanceof CacheError)) return null;
+    const entries = await entriesInCache(this.#deps, view, ids);
+    if (entries === null) return null;
+    const wanted = new Set(ids);
+    const found = new Map<string, Outcome>();
+    for (const entry of entries) {
+      for (const outcome of transfersIn(entry, view.caller.epoch)) {
+        const id = outcome.order.transactionId;
+        if (wanted.has(id)) found.set(id, { ...outcome, persisted: outcome.seq <= view.cursor });
       }
     }
-    return null;
+    return found;
   }
+}
+
+/** The outcomes of transfers in an entry, including those of the members of a group. */
+function transfersIn(entry: JournalEntry, epoch: number): Outcome[] {
+  if (entry.kind === 'transfers') return outcomesOf(entry, epoch);
+  const group = entry.kind === 'group' ? groupOutcomeOf(entry, epoch) : null;
+  return group?.status === 'POSTED' ? membersOf(group) : [];
+}
+
+/** The entries with these ids that are still in the cache's journal; null if the cache could not be read. */
+export async function entriesInCache(
+  { cache, session, clock }: OutcomeFinderDependencies,
+  view: EpochView,
+  ids: readonly string[],
+): Promise<JournalEntry[] | null> {
+  for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
+    if (attempt > 0) await clock.sleep(backoffMs(attempt, RETRY_BASE_MS, clock));
+    if (session.view() !== view) return null;
+    try {
+      const reply = await cache.find(view.caller, ids);
+      if (session.view() !== view) return null;
+      view.keep(reply.entries, clock.monotonic());
+      view.observe(reply.head);
+      return reply.entries;
+    } catch (error) {
+      session.suspect(error, view);
+      if (!(error instanceof CacheError)) return null;
+    }
+  }
+  return null;
 }
 
 /**
  * Whether "not found" means that there is no outcome: if the cache of the authority's epoch did not have it either, or
  * if MySQL has everything.
  */
-function isNowhere({ mode, epoch, recovered }: AuthorityStamp, askedCacheOf: number | null): boolean {
+export function isNowhere({ mode, epoch, recovered }: AuthorityStamp, askedCacheOf: number | null): boolean {
   if (mode === 'CACHE') return askedCacheOf === epoch;
   return mode !== 'CLOSING' && recovered;
 }

@@ -1,9 +1,11 @@
 import { persistedAs } from '../../domain/content.ts';
+import { type GroupOutcome, groupPersistedAs, lastSeqOfGroup } from '../../domain/group.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 import type { CacheServer } from '../../journal/cache-port.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { EpochView, Session } from '../epoch/epoch-view.ts';
+import type { GroupFinder } from './group-finder.ts';
 import type { OutcomeFinder } from './outcome-finder.ts';
 
 const POLL_MS = 15;
@@ -15,16 +17,18 @@ const LOOK_UP_EVERY_MS = 100;
  */
 const WAITERS_MAX = 50_000;
 
+type Answer = Outcome | GroupOutcome;
 interface Waiter {
-  outcome: Outcome;
+  outcome: Answer;
   deadline: number;
-  settle(answer: Outcome | Problem): void;
+  settle(answer: Answer | Problem): void;
 }
 
 interface PersistenceWatchDependencies {
   cache: CacheServer;
   session: Session;
   finder: OutcomeFinder;
+  groupFinder: GroupFinder;
   clock: Clock;
 }
 
@@ -44,13 +48,13 @@ export class PersistenceWatch {
   }
 
   /** @param deadline when to give up, on the monotonic clock, ms */
-  async wait(answer: Outcome | Problem, deadline: number): Promise<Outcome | Problem> {
+  async wait<O extends Answer>(answer: O | Problem, deadline: number): Promise<O | Problem> {
     if (answer instanceof Problem || answer.persisted) return answer;
-    if (this.#waiters.size >= WAITERS_MAX) {
-      const { transactionId } = answer.order;
-      return new Problem('outcome_unknown', 'Too many transfers are waiting to be persisted.', { transactionId });
-    }
-    return new Promise((settle) => {
+    if (this.#waiters.size >= WAITERS_MAX)
+      return new Problem('outcome_unknown', 'Too many transfers are waiting to be persisted.', idOf(answer));
+    return new Promise((resolve) => {
+      // A waiter is settled with an outcome of its own kind.
+      const settle = resolve as (answer: Answer | Problem) => void;
       this.#waiters.add({ outcome: answer, deadline, settle });
       if (!this.#polling) void this.#poll();
     });
@@ -83,23 +87,42 @@ export class PersistenceWatch {
   #settlePersisted(view: EpochView): void {
     for (const waiter of this.#waiters) {
       const { outcome } = waiter;
-      if (outcome.epoch === view.caller.epoch && outcome.seq <= view.cursor)
+      if (outcome.epoch === view.caller.epoch && lastSeqOf(outcome) <= view.cursor)
         this.#settle(waiter, { ...outcome, persisted: true });
     }
   }
 
   /** Transfers of an epoch that this pod has left: they are looked up by id, because its cursor no longer advances. */
   async #lookUpOthers(view: EpochView | null): Promise<void> {
-    const { clock, finder } = this.#deps;
+    const { clock } = this.#deps;
     if (clock.monotonic() - this.#lookedUpAt < LOOK_UP_EVERY_MS) return;
     const others = [...this.#waiters].filter(({ outcome }) => outcome.epoch !== view?.caller.epoch);
     if (others.length === 0) return;
     this.#lookedUpAt = clock.monotonic();
-    const found = await finder.inDatabase(others.map(({ outcome }) => outcome.order.transactionId));
+    await Promise.all([this.#lookUpTransfers(others), this.#lookUpGroups(others)]);
+  }
+
+  async #lookUpTransfers(waiters: readonly Waiter[]): Promise<void> {
+    const ids = waiters.flatMap(({ outcome }) => ('order' in outcome ? [outcome.order.transactionId] : []));
+    if (ids.length === 0) return;
+    const found = await this.#deps.finder.inDatabase(ids);
     if (found instanceof Problem) return;
-    for (const waiter of others) {
-      const stored = found.outcomes.get(waiter.outcome.order.transactionId);
-      if (stored) this.#settle(waiter, persistedAs(waiter.outcome, stored));
+    for (const waiter of waiters) {
+      const { outcome } = waiter;
+      const stored = 'order' in outcome && found.outcomes.get(outcome.order.transactionId);
+      if (stored) this.#settle(waiter, persistedAs(outcome, stored));
+    }
+  }
+
+  async #lookUpGroups(waiters: readonly Waiter[]): Promise<void> {
+    const ids = waiters.flatMap(({ outcome }) => ('group' in outcome ? [outcome.group.groupId] : []));
+    if (ids.length === 0) return;
+    const found = await this.#deps.groupFinder.inDatabase(ids.map((groupId) => ({ groupId, transactionIds: [] })));
+    if (found instanceof Problem) return;
+    for (const waiter of waiters) {
+      const { outcome } = waiter;
+      const stored = 'group' in outcome && found.groups.get(outcome.group.groupId);
+      if (stored) this.#settle(waiter, groupPersistedAs(outcome, stored));
     }
   }
 
@@ -107,16 +130,20 @@ export class PersistenceWatch {
     const now = this.#deps.clock.monotonic();
     for (const waiter of this.#waiters) {
       if (waiter.deadline > now) continue;
-      const { transactionId } = waiter.outcome.order;
-      this.#settle(
-        waiter,
-        new Problem('outcome_unknown', `transaction ${transactionId} was not persisted in time`, { transactionId }),
-      );
+      const ids = idOf(waiter.outcome);
+      const what = ids.groupId === undefined ? `transaction ${ids.transactionId}` : `group ${ids.groupId}`;
+      this.#settle(waiter, new Problem('outcome_unknown', `${what} was not persisted in time`, ids));
     }
   }
 
-  #settle(waiter: Waiter, answer: Outcome | Problem): void {
+  #settle(waiter: Waiter, answer: Answer | Problem): void {
     this.#waiters.delete(waiter);
     waiter.settle(answer);
   }
 }
+
+const lastSeqOf = (outcome: Answer): number => ('group' in outcome ? lastSeqOfGroup(outcome) : outcome.seq);
+
+/** The id that a client can look up. */
+const idOf = (outcome: Answer): { transactionId?: string; groupId?: string } =>
+  'group' in outcome ? { groupId: outcome.group.groupId } : { transactionId: outcome.order.transactionId };

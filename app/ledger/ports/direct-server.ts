@@ -1,3 +1,4 @@
+import type { GroupOrder, GroupOutcome } from '../../domain/group.ts';
 import type { Problem } from '../../domain/problem.ts';
 import type { Account, AccountChange, Outcome, TransferOrder } from '../../domain/types.ts';
 
@@ -7,6 +8,13 @@ export interface DirectItem {
   /** When the pod received it, by its own clock, ms since 1970. */
   takenAt: number;
   /** W3C `traceparent` of its request; absent or null if it is not traced. */
+  trace?: string | null;
+}
+
+/** A group as a pod has accepted it for processing. */
+export interface DirectGroup {
+  group: GroupOrder;
+  takenAt: number;
   trace?: string | null;
 }
 
@@ -26,6 +34,12 @@ export interface DirectServer {
    * @throws DirectError
    */
   apply(epoch: number, items: readonly DirectItem[]): Promise<(Outcome | Problem)[]>;
+  /**
+   * Applies groups in order, each as a whole or not at all. Per group, in order: its outcome, or a Problem, which leaves nothing
+   * behind; also `transaction_id_reused` for a member whose id is known.
+   * @throws DirectError
+   */
+  applyGroups(epoch: number, items: readonly DirectGroup[]): Promise<(GroupOutcome | Problem)[]>;
   /**
    * Changes an account's settings; repeating the same change id returns the account as it is.
    * @throws DirectError; Problem account_not_found, account_unsettled, settings_version_mismatch, account_closed,

@@ -1,3 +1,4 @@
+import type { GroupOutcome } from '../../domain/group.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { Stamp } from '../../journal/cursor.ts';
@@ -30,6 +31,20 @@ export interface LedgerDatabase {
     authority: AuthorityStamp;
     outcomes: Map<string, Outcome>;
     /** The ids whose outcomes are only in the journal of an ended epoch. */
+    unsettled: Set<string>;
+  }>;
+  /**
+   * The same for groups: their outcomes by group id, and which ids have an outcome or wait for a journal, those of groups after
+   * a '+'. All from one snapshot. @throws Problem database_unavailable
+   */
+  findGroups(
+    groupIds: readonly string[],
+    transactionIds: readonly string[],
+  ): Promise<{
+    stamp: Stamp;
+    authority: AuthorityStamp;
+    groups: Map<string, GroupOutcome>;
+    taken: Set<string>;
     unsettled: Set<string>;
   }>;
 }

@@ -1,3 +1,4 @@
+import type { GroupOrder, GroupOutcome } from '../../domain/group.ts';
 import type { Problem } from '../../domain/problem.ts';
 import type {
   AccountChange,
@@ -22,6 +23,13 @@ export interface Ledger {
    * `ledger_closed`, `account_unsettled`, `backlog_full`, `overloaded`, `database_unavailable`, `outcome_unknown`.
    */
   apply(orders: readonly TransferOrder[], durability: Durability): Promise<(Outcome | Problem)[]>;
+  /**
+   * Applies a group: all its transfers, or none. @throws never; in place of an outcome: the problems of `apply`, for a member whose
+   * id is known with the `index` of it; `transaction_id_reused`; `payload_too_large`.
+   */
+  applyGroup(group: GroupOrder, durability: Durability): Promise<GroupOutcome | Problem>;
+  /** The outcome of a group id, from whichever store has it. @throws Problem transfer_not_found and the 503s */
+  groupOutcome(groupId: string): Promise<GroupOutcome>;
   /** The outcome of a transaction id, from whichever store has it. @throws Problem transfer_not_found and the 503s */
   outcome(transactionId: string): Promise<Outcome>;
   /** Current accounts; a Problem (`account_not_found`, the 503s) for each that cannot be read. */

@@ -1,12 +1,22 @@
+import type { GroupOrder, GroupOutcome } from '../../domain/group.ts';
 import { placeOf } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../domain/types.ts';
 import { CALL_TRANSFERS_MAX } from '../../journal/cache-port.ts';
+import { GROUP_BYTES_MAX } from '../../journal/group-codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { CacheCalls, type CacheCallsDependencies } from '../calls/cache-calls.ts';
 import { DatabaseWait } from '../calls/database-wait.ts';
 import { DIRECT_BATCH_MAX, DirectCalls, type DirectCallsDependencies } from '../calls/direct-calls.ts';
-import { Pending, type ResultSink, Submission } from '../calls/pending.ts';
+import {
+  isTransfer,
+  type Pending,
+  PendingGroup,
+  PendingTransfer,
+  type ResultSink,
+  Submission,
+  transfersIn,
+} from '../calls/pending.ts';
 import type { EpochView, Session } from '../epoch/epoch-view.ts';
 
 export interface QueueLimits {
@@ -93,8 +103,10 @@ export class TransferQueue implements ResultSink {
   readonly #currentTrace: CurrentTrace;
   readonly #databaseWait: DatabaseWait;
   #waiting: Pending[] = [];
-  /** All transfers without an answer, in order of their deadlines. */
+  #waitingTransfers = 0;
+  /** All transfers and groups without an answer, in order of their deadlines. */
   readonly #open = new Set<Pending>();
+  #openTransfers = 0;
   #callsInFlight = 0;
   #pumpScheduled = false;
   #sweepScheduled = false;
@@ -115,12 +127,12 @@ export class TransferQueue implements ResultSink {
 
   /** Transfers without an answer. */
   get open(): number {
-    return this.#open.size;
+    return this.#openTransfers;
   }
 
   /** Queued transfers, as this pod holds them. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waitingTransfers;
   }
 
   /** Requests that wait for MySQL while Redis decides. */
@@ -130,28 +142,57 @@ export class TransferQueue implements ResultSink {
 
   /** One answer per order, in order. Never rejects. */
   submit(orders: readonly TransferOrder[]): Promise<(Outcome | Problem)[]> {
-    const submission = new Submission(orders.length);
-    const now = this.#clock.monotonic();
-    const refused = loadSheddingProblem(this.#open.size + orders.length, this.#session, this.#limits, now);
-    const taken = {
-      takenAt: this.#clock.now(),
-      deadline: now + this.#limits.requestTimeoutMs,
-      trace: this.#currentTrace(),
-    };
+    const submission = new Submission<Outcome>(orders.length);
+    const refused = this.#refusal(orders.length);
+    const taken = this.#taken();
     const view = this.#session.view();
     for (const [index, order] of orders.entries()) {
-      if (refused) {
-        submission.answer(index, refused);
-        continue;
-      }
-      const pending = new Pending(order, taken, submission, index);
-      this.#open.add(pending);
-      if (view && mustBeLookedUp(pending, view)) void this.#cacheCalls.lookUp([pending]);
-      else this.#waiting.push(pending);
+      if (refused) submission.answer(index, refused);
+      else this.#enter(new PendingTransfer(order, taken, submission, index), view);
     }
     this.#schedulePump();
     this.#scheduleSweep();
     return submission.answers;
+  }
+
+  /** The answer to a group, which takes the place of its transfers. Never rejects. */
+  async submitGroup(group: GroupOrder): Promise<GroupOutcome | Problem> {
+    const submission = new Submission<GroupOutcome>(1);
+    const refused = this.#refusal(group.orders.length);
+    if (refused) return refused;
+    const pending = new PendingGroup(group, this.#taken(), submission);
+    if (Buffer.byteLength(pending.payload) > GROUP_BYTES_MAX) return groupTooLarge();
+    this.#enter(pending, this.#session.view());
+    this.#schedulePump();
+    this.#scheduleSweep();
+    const [answer] = await submission.answers;
+    return answer ?? new Problem('internal_error', 'a group got no answer');
+  }
+
+  #refusal(transfers: number): Problem | null {
+    return loadSheddingProblem(this.#openTransfers + transfers, this.#session, this.#limits, this.#clock.monotonic());
+  }
+
+  #taken() {
+    const deadline = this.#clock.monotonic() + this.#limits.requestTimeoutMs;
+    return { takenAt: this.#clock.now(), deadline, trace: this.#currentTrace() };
+  }
+
+  #enter(pending: Pending, view: EpochView | null): void {
+    this.#open.add(pending);
+    this.#openTransfers += pending.weight;
+    if (view && mustBeLookedUp(pending, view)) void this.#cacheCalls.lookUp([pending]);
+    else this.#wait(pending);
+  }
+
+  #wait(pending: Pending): void {
+    this.#waiting.push(pending);
+    this.#waitingTransfers += pending.weight;
+  }
+
+  #leave(pending: Pending): void {
+    if (this.#open.delete(pending)) this.#openTransfers -= pending.weight;
+    this.#databaseWait.end(pending);
   }
 
   #schedulePump(): void {
@@ -165,7 +206,7 @@ export class TransferQueue implements ResultSink {
 
   #pump(): void {
     while (this.#waiting.length > 0 && this.#callsInFlight < this.#limits.applyCallsInFlightMax) {
-      if (this.#callsInFlight > 0 && this.#waiting.length < this.#limits.secondCallTransfersMin) return;
+      if (this.#callsInFlight > 0 && this.waiting < this.#limits.secondCallTransfersMin) return;
       const view = this.#session.view();
       const direct = this.#session.direct();
       if (view) this.#run((batch) => this.#cacheCalls.call(view, batch), this.#limits.applyBatchMax);
@@ -175,8 +216,10 @@ export class TransferQueue implements ResultSink {
   }
 
   #run(call: (batch: readonly Pending[]) => Promise<void>, batchMax: number): void {
-    const batch = this.#waiting.length <= batchMax ? this.#waiting : this.#waiting.slice(0, batchMax);
-    this.#waiting = batch === this.#waiting ? [] : this.#waiting.slice(batchMax);
+    const count = fitting(this.#waiting, batchMax);
+    const batch = this.#waiting.length === count ? this.#waiting : this.#waiting.slice(0, count);
+    this.#waiting = batch === this.#waiting ? [] : this.#waiting.slice(count);
+    this.#waitingTransfers -= transfersIn(batch);
     const live = batch.filter((pending) => !pending.answered);
     if (live.length === 0) return;
     this.#callsInFlight += 1;
@@ -193,21 +236,19 @@ export class TransferQueue implements ResultSink {
       if (pending.rounds > ROUNDS_MAX) {
         this.giveUp(pending, new Problem('overloaded', 'the cache has no room for its accounts'));
       } else {
-        this.#waiting.push(pending);
+        this.#wait(pending);
       }
     }
     this.#schedulePump();
   }
 
-  answer(pending: Pending, answer: Outcome | Problem): void {
-    this.#open.delete(pending);
-    this.#databaseWait.end(pending);
+  answer(pending: Pending, answer: Outcome | GroupOutcome | Problem): void {
+    this.#leave(pending);
     pending.answer(answer);
   }
 
   giveUp(pending: Pending, problem: Problem): void {
-    this.#open.delete(pending);
-    this.#databaseWait.end(pending);
+    this.#leave(pending);
     pending.giveUp(problem);
   }
 
@@ -233,7 +274,9 @@ export class TransferQueue implements ResultSink {
       this.giveUp(pending, new Problem(this.#whyNot(pending), 'the ledger did not accept it in time'));
     }
     // While the session is closed, nothing else removes them from the queue.
-    if (this.#open.size < before) this.#waiting = this.#waiting.filter((pending) => !pending.answered);
+    if (this.#open.size === before) return;
+    this.#waiting = this.#waiting.filter((pending) => !pending.answered);
+    this.#waitingTransfers = transfersIn(this.#waiting);
   }
 
   #whyNot({ trouble, waitsForDatabase }: Pending) {
@@ -246,7 +289,26 @@ export class TransferQueue implements ResultSink {
 }
 
 /** A UUIDv7 later than the lookup horizon is decided by Redis alone; the script makes the final check. */
-const mustBeLookedUp = (pending: Pending, view: EpochView): boolean => {
-  const { bucket, time } = placeOf(pending.order.transactionId);
-  return bucket === null || time <= view.lookupHorizon;
-};
+function mustBeLookedUp(pending: Pending, { lookupHorizon }: EpochView): boolean {
+  const isOutside = (id: string): boolean => {
+    const { bucket, time } = placeOf(id);
+    return bucket === null || time <= lookupHorizon;
+  };
+  return isTransfer(pending) ? isOutside(pending.order.transactionId) : pending.ids.some(isOutside);
+}
+
+/** How many of the first items have at most so many transfers; at least one, because a group is never divided. */
+function fitting(items: readonly Pending[], transfersMax: number): number {
+  let transfers = 0;
+  const end = items.findIndex(({ weight }, index) => {
+    transfers += weight;
+    return transfers > transfersMax && index > 0;
+  });
+  return end < 0 ? items.length : end;
+}
+
+const groupTooLarge = (): Problem =>
+  new Problem(
+    'payload_too_large',
+    `with its metadata and references, the group takes more than ${GROUP_BYTES_MAX / 1024} KiB in the journal`,
+  );

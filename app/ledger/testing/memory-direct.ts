@@ -1,10 +1,13 @@
+import type { GroupOutcome } from '../../domain/group.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import { decideChange, decideTransfers, LedgerTime } from '../direct/decide.ts';
+import { decideGroups } from '../direct/decide-group.ts';
 import {
   type DirectChange,
   DirectError,
   type DirectErrorKind,
+  type DirectGroup,
   type DirectItem,
   type DirectServer,
 } from '../ports/direct-server.ts';
@@ -33,6 +36,30 @@ export class MemoryDirect implements DirectServer {
       const { accounts, outcomes: existing, frozen, unsettled } = this.#database;
       const decided = decideTransfers(items, { epoch, accounts, existing, frozen, unsettled, time: this.#time() });
       for (const outcome of decided.outcomes) existing.set(outcome.order.transactionId, { ...outcome, replayed: true });
+      for (const { accountId, balance, version } of decided.moves) {
+        const account = accounts.get(accountId);
+        if (account) accounts.set(accountId, { ...account, balance, version });
+      }
+      return decided.answers;
+    });
+  }
+
+  async applyGroups(epoch: number, items: readonly DirectGroup[]): Promise<(GroupOutcome | Problem)[]> {
+    return this.#call(epoch, () => {
+      const { accounts, outcomes: existing, groups, frozen, unsettled } = this.#database;
+      const found = {
+        epoch,
+        accounts,
+        existing,
+        groups,
+        frozen,
+        unsettled,
+        unsettledGroups: unsettled,
+        time: this.#time(),
+      };
+      const decided = decideGroups(items, found);
+      for (const outcome of decided.outcomes) existing.set(outcome.order.transactionId, { ...outcome, replayed: true });
+      for (const outcome of decided.groups) groups.set(outcome.group.groupId, { ...outcome, replayed: true });
       for (const { accountId, balance, version } of decided.moves) {
         const account = accounts.get(accountId);
         if (account) accounts.set(accountId, { ...account, balance, version });

@@ -1,3 +1,4 @@
+import type { GroupOutcome } from '../../domain/group.ts';
 import { accountOf, orderOf } from '../../domain/testing/orders.ts';
 import type { Account, Outcome, TransferOrder } from '../../domain/types.ts';
 import type { Caller, KeeperCaller } from '../../journal/cache-port.ts';
@@ -32,6 +33,7 @@ export class MemoryDatabase implements LedgerDatabase {
   authority: AuthorityStamp | null = null;
   readonly accounts = new Map<string, Account>();
   readonly outcomes = new Map<string, Outcome>();
+  readonly groups = new Map<string, GroupOutcome>();
   /** Accounts and ids that wait for a journal. */
   readonly frozen = new Set<string>();
   readonly unsettled = new Set<string>();
@@ -63,6 +65,20 @@ export class MemoryDatabase implements LedgerDatabase {
       .map((outcome) => [outcome.order.transactionId, outcome] as const);
     const unsettled = new Set(ids.filter((id) => this.unsettled.has(id)));
     const answer = { ...this.#snapshot(), outcomes: new Map(found), unsettled };
+    await this.whileReading();
+    return answer;
+  }
+  async findGroups(groupIds: readonly string[], transactionIds: readonly string[]) {
+    this.reads.outcomes += 1;
+    if (this.broken) throw this.broken;
+    const groups = groupIds.flatMap((id) => this.groups.get(id) ?? []).map((one) => [one.group.groupId, one] as const);
+    const waiting = [...groupIds.map((id) => `+${id}`), ...transactionIds].filter((id) => this.unsettled.has(id));
+    const answer = {
+      ...this.#snapshot(),
+      groups: new Map(groups),
+      taken: new Set(transactionIds.filter((id) => this.outcomes.has(id))),
+      unsettled: new Set(waiting),
+    };
     await this.whileReading();
     return answer;
   }
@@ -130,6 +146,10 @@ export class ModelLedger {
   }
   async apply(...orders: TransferOrder[]) {
     return this.clock.until(this.ledger.apply(orders, 'cache'));
+  }
+  async applyGroup(groupId: string, ...orders: TransferOrder[]) {
+    const group = { groupId, orders: orders.map((one) => ({ ...one, groupId })), split: null };
+    return this.clock.until(this.ledger.applyGroup(group, 'cache'));
   }
   /** The balance of an account in the cache, or null if it is not there. */
   async balance(accountId: string): Promise<number | null> {

@@ -1,12 +1,13 @@
+import { type GroupOutcome, membersOf } from '../../domain/group.ts';
 import { accountOf, orderOf } from '../../domain/testing/orders.ts';
-import type { TransferOrder } from '../../domain/types.ts';
+import type { Outcome, TransferOrder } from '../../domain/types.ts';
 import { itemsOf } from '../../journal/journaled.ts';
 import { CacheModel } from '../../journal/testing/cache-model.ts';
 import { type Fault, FaultyCache, passing } from '../../journal/testing/faulty-cache.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import { EpochView } from '../epoch/epoch-view.ts';
 import { PodLedger, type PodLedgerDependencies } from '../pod-ledger.ts';
-import type { DirectChange, DirectItem, DirectServer } from '../ports/direct-server.ts';
+import type { DirectChange, DirectGroup, DirectItem, DirectServer } from '../ports/direct-server.ts';
 import type { AuthorityStamp } from '../ports/ledger-database.ts';
 import { CountedEvents } from './counted-events.ts';
 import { ManualSession } from './manual-session.ts';
@@ -39,6 +40,11 @@ export class FaultyDirect implements DirectServer {
   apply(epoch: number, items: readonly DirectItem[]) {
     this.calls.push(items.map(({ order }) => order.transactionId));
     return this.#through(() => this.#server.apply(epoch, items));
+  }
+
+  applyGroups(epoch: number, items: readonly DirectGroup[]) {
+    this.calls.push(items.map(({ group }) => `+${group.groupId}`));
+    return this.#through(() => this.#server.applyGroups(epoch, items));
   }
 
   change(epoch: number, change: DirectChange) {
@@ -110,7 +116,7 @@ export class SwitchBench {
     const { epoch } = this.database.stamp;
     await this.model.fence(this.#epoch, 'replid');
     const { entries, head } = await this.model.journal({ fenceEpoch: this.#epoch, epoch, replid: 'replid' }, 0, 10_000);
-    const { accounts, outcomes } = this.database;
+    const { accounts, outcomes, groups } = this.database;
     const changed = (id: string, fields: object) =>
       accounts.set(id, { ...accountOf(id), ...accounts.get(id), ...fields });
     for (const item of entries.flatMap((entry) => itemsOf(entry, epoch))) {
@@ -120,11 +126,15 @@ export class SwitchBench {
         this.direct.recovered.add(item.id);
         continue;
       }
-      outcomes.set(item.id, { ...item.outcome, replayed: true, persisted: true });
-      if (item.outcome.status === 'REJECTED') continue;
-      const { order, source, destination } = item.outcome;
-      changed(order.source, { balance: source.balance, version: source.version });
-      changed(order.destination, { balance: destination.balance, version: destination.version });
+      if (item.kind === 'group') groups.set(item.id, { ...item.outcome, replayed: true, persisted: true });
+      for (const outcome of item.kind === 'group' ? membersIn(item.outcome) : [item.outcome]) {
+        const { order } = outcome;
+        outcomes.set(order.transactionId, { ...outcome, replayed: true, persisted: true });
+        if (outcome.status === 'REJECTED') continue;
+        const { source, destination } = outcome;
+        changed(order.source, { balance: source.balance, version: source.version });
+        changed(order.destination, { balance: destination.balance, version: destination.version });
+      }
     }
     this.database.stamp = { epoch, cursor: head.seq };
   }
@@ -151,3 +161,5 @@ export class SwitchBench {
     return { balance, version };
   }
 }
+
+const membersIn = (outcome: GroupOutcome): Outcome[] => (outcome.status === 'POSTED' ? membersOf(outcome) : []);

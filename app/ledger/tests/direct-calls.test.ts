@@ -318,12 +318,12 @@ describe('Load shedding', () => {
     const view = bench.session.view();
     if (!view) throw new Error('the session is closed');
     const attempts = Array.from({ length: 10_000 }, (_, n) => ({
-      inDoubtAttempt: () => ({ kind: 'transfers' as const, id: `t${n}`, accounts: ['a', 'b'] }),
+      inDoubtAttempts: () => [{ kind: 'transfers' as const, id: `t${n}`, accounts: ['a', 'b'] }],
     }));
     view.inDoubt.leave(attempts, 'pod-1', 0);
     expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['POSTED']);
     view.inDoubt.leave(
-      [{ inDoubtAttempt: () => ({ kind: 'transfers', id: 'one more', accounts: ['a', 'b'] }) }],
+      [{ inDoubtAttempts: () => [{ kind: 'transfers', id: 'one more', accounts: ['a', 'b'] }] }],
       'pod-1',
       0,
     );

@@ -1,9 +1,9 @@
 import type { HandOverChunk, HandOverStore as HandOvers } from '../../authority/authority-ports.ts';
 import { IntegrityError } from '../../journal/flush-batch.ts';
-import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
+import { type InDoubtAttempt, type JournalEntry, seqsOf } from '../../journal/journal-entry.ts';
 import { lastSeqOf } from '../../journal/journaled.ts';
 import type { Database, Session } from '../connection/pool.ts';
-import { integer, statements, text } from '../connection/sql.ts';
+import { integer, statements, text, textOrNull } from '../connection/sql.ts';
 
 /**
  * Maximum number of rows that one housekeeping statement deletes: it must not hold locks for long, and an entry may
@@ -28,8 +28,9 @@ export class MysqlHandOverStore implements HandOvers {
         await keepEntries(session, rows);
       for (const rows of statements(inDoubt.map((attempt) => attemptLiteral(epoch, podId, attempt)))) {
         await session.run(
-          `INSERT INTO drained_doubts (epoch, pod_id, kind, \`id\`, account_id, other_account_id) VALUES ${rows.join(',')}
-           ON DUPLICATE KEY UPDATE \`id\` = VALUES(\`id\`)`,
+          `INSERT INTO drained_doubts (epoch, pod_id, kind, \`id\`, account_id, other_account_id, seqs, group_id)
+           VALUES ${rows.join(',')}
+           ON DUPLICATE KEY UPDATE seqs = GREATEST(seqs, VALUES(seqs)), group_id = IF(group_id <=> VALUES(group_id), group_id, NULL)`,
         );
       }
     });
@@ -72,6 +73,7 @@ export class MysqlHandOverStore implements HandOvers {
 const KNOWN_IDS = [
   ['transfers', 'transfers', 'transaction_id'],
   ['account-change', 'account_changes', 'change_id'],
+  ['group', 'transfer_groups', 'group_id'],
 ] as const;
 
 async function keepEntries(session: Session, rows: string[]): Promise<void> {
@@ -93,8 +95,12 @@ async function keepEntries(session: Session, rows: string[]): Promise<void> {
 const entryLiteral = (epoch: number, entry: JournalEntry): string =>
   `(${integer(epoch)},${integer(entry.firstSeq)},${integer(lastSeqOf(entry))},'${entry.kind}',${text(entry.payload)},x'${entry.records.toString('hex')}',${Buffer.byteLength(entry.payload)},${entry.acceptedAt ?? 'NULL'})`;
 
-const attemptLiteral = (
-  epoch: number,
-  podId: string,
-  { kind, id, accounts: [one = '', other = ''] }: InDoubtAttempt,
-): string => `(${integer(epoch)},${text(podId)},'${kind}',${text(id)},${text(one)},${text(other)})`;
+const attemptLiteral = (epoch: number, podId: string, attempt: InDoubtAttempt): string => {
+  const {
+    kind,
+    id,
+    accounts: [one = '', other = ''],
+    groupId = null,
+  } = attempt;
+  return `(${integer(epoch)},${text(podId)},'${kind}',${text(id)},${text(one)},${text(other)},${integer(seqsOf(attempt))},${textOrNull(groupId)})`;
+};

@@ -3,9 +3,9 @@ import type { Authority, MovedBy } from '../../domain/authority.ts';
 import type { Cursor } from '../../journal/cursor.ts';
 import { IntegrityError } from '../../journal/flush-batch.ts';
 import type { JournalEntry } from '../../journal/journal-entry.ts';
-import { describeItem, type Journaled, lastSeqOf } from '../../journal/journaled.ts';
+import { describeItem, type Journaled, type JournaledGroup, lastSeqOf } from '../../journal/journaled.ts';
 import { wholeJournal } from '../../journal/recovery/late.ts';
-import { receive, withoutTimes } from '../../journal/recovery/received.ts';
+import { receive, type Times, withoutTimes } from '../../journal/recovery/received.ts';
 import { gapsIn, type Unexplained } from '../../journal/recovery/recover-epoch.ts';
 import { type Page, type PageRule, type Recovery, recoverPage, upToGap } from '../../journal/recovery/recovery.ts';
 import type { Session } from '../connection/pool.ts';
@@ -95,15 +95,11 @@ export async function postPageAccepting(context: PageContext, by: MovedBy): Prom
   const { session, now, row } = context;
   const { items, lastSeq } = await nextHandedOver(context);
   const end = items.length === 0 ? row.highestKnownSeq : lastSeq;
-  const gaps = gapsIn(
-    items.map(({ seq }) => seq),
-    doneUpTo(context),
-    end,
-  );
+  const gaps = gapsIn(items, doneUpTo(context), end);
   const page = await post(context, items, 'accept', context.cursor.seq);
   await markReceived(session, now.cacheEpoch, items);
   const dropped = await writeLoss(session, now, { held: page.held, inDoubt: [], gaps }, by);
-  const counts = { posted: row.posted + page.outcomes.length + page.changes.length, held: row.held + dropped };
+  const counts = { posted: counted(row, page).posted, held: row.held + dropped };
   return keepRecovery(session, row, { ...counts, position: end, phase: items.length === 0 ? 'recording' : 'posting' });
 }
 
@@ -172,20 +168,37 @@ async function post(
   return page;
 }
 
-const counted = (row: Recovery, { outcomes, changes, held }: Page) => ({
-  posted: row.posted + outcomes.length + changes.length,
+const counted = (row: Recovery, { outcomes, groups, changes, held }: Page) => ({
+  posted: row.posted + outcomes.length + changes.length + groups.filter(({ status }) => status === 'REJECTED').length,
   held: row.held + held.length,
 });
 
 /** Whether MySQL has the entry. @throws IntegrityError if MySQL has different content under its id */
 function isCommitted(item: Journaled, known: KnownIds, epoch: number): boolean {
-  const [existing, expected] =
-    item.kind === 'transfers'
-      ? [known.outcomes.get(item.id), { ...item.outcome, replayed: true, persisted: true }]
-      : [known.changes.get(item.id), { ...item.change, epoch }];
-  if (!existing) return false;
+  const [existing, expected] = inMysql(item, known, epoch);
+  if (!existing) {
+    if (item.kind === 'group') memberIdsMustBeFree(item, known);
+    return false;
+  }
   if (isDeepStrictEqual(withoutTimes(existing), withoutTimes(expected))) return true;
   throw new IntegrityError(`${describeItem(item)} has different content in MySQL than in the journal`);
+}
+
+/** What MySQL has under the id of an item, and what it has to have. */
+function inMysql(item: Journaled, known: KnownIds, epoch: number): [Times | undefined, Times] {
+  if (item.kind === 'account-change') {
+    const change = { ...item.change, epoch };
+    return [known.changes.get(item.id), change];
+  }
+  const expected = { ...item.outcome, replayed: true, persisted: true };
+  return [item.kind === 'group' ? known.groups.get(item.id) : known.outcomes.get(item.id), expected];
+}
+
+/** @throws IntegrityError if MySQL has a transfer under the id of a member of a group that it does not have */
+function memberIdsMustBeFree({ id, outcome }: JournaledGroup, { outcomes }: KnownIds): void {
+  if (outcome.status === 'REJECTED') return;
+  const taken = outcome.group.orders.find(({ transactionId }) => outcomes.has(transactionId));
+  if (taken) throw new IntegrityError(`group ${id} has a transfer ${taken.transactionId} that MySQL has without it`);
 }
 
 /** The same after an operator's decision: if MySQL has different content under the id, the handed-over entry is dropped. */

@@ -1,3 +1,4 @@
+import type { GroupOutcome } from '../../domain/group.ts';
 import type { Account, AccountStatus, Outcome } from '../../domain/types.ts';
 import type { Cursor } from '../../journal/cursor.ts';
 import { IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
@@ -6,6 +7,7 @@ import type { Journaled } from '../../journal/journaled.ts';
 import type { Session } from '../connection/pool.ts';
 import { integer } from '../connection/sql.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
+import { groupsByIds } from '../rows/group-row.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { IN_LIST_MAX, rowsByIds } from '../rows/unsettled-rows.ts';
 
@@ -166,7 +168,7 @@ export const attemptOf = ({ kind, id, account_id, other_account_id }: InDoubtRow
 /** Marks the in-doubt attempts with one of these ids: their outcome was received. */
 export async function markReceived(session: Session, epoch: number, items: readonly Journaled[]): Promise<void> {
   for (const kind of DOUBT_KINDS) {
-    const ids = items.filter((one) => one.kind === kind).map(({ id }) => id);
+    const ids = idsOfKind(items, kind);
     for (let first = 0; first < ids.length; first += IN_LIST_MAX) {
       await session.run('UPDATE drained_doubts SET received = 1 WHERE epoch = ? AND kind = ? AND `id` IN (?)', [
         epoch,
@@ -176,15 +178,26 @@ export async function markReceived(session: Session, epoch: number, items: reado
     }
   }
 }
-const DOUBT_KINDS = ['transfers', 'account-change'] as const;
+const DOUBT_KINDS = ['transfers', 'account-change', 'group'] as const satisfies readonly InDoubtAttempt['kind'][];
 
-/** How many ids are in doubt: neither marked as received, nor in MySQL. */
+/** The ids of a kind that these items have taken: among those of transfers, of the members of posted groups. */
+function idsOfKind(items: readonly Journaled[], kind: Journaled['kind']): string[] {
+  return items.flatMap((item) => {
+    if (item.kind === kind) return [item.id];
+    if (kind !== 'transfers' || item.kind !== 'group' || item.outcome.status === 'REJECTED') return [];
+    return item.outcome.group.orders.map(({ transactionId }) => transactionId);
+  });
+}
+
+/** The most seqs of the ids in doubt: those neither marked as received, nor in MySQL. */
 export async function inDoubtCount(session: Session, epoch: number): Promise<number> {
-  const [row] = await session.rows<{ ids: number }>(
-    `SELECT COUNT(DISTINCT d.kind, d.\`id\`) AS ids FROM drained_doubts d WHERE d.epoch = ? AND d.received = 0 AND ${UNKNOWN}`,
+  const [row] = await session.rows<{ seqs: number }>(
+    `SELECT CAST(COALESCE(SUM(one.seqs), 0) AS SIGNED) AS seqs FROM
+       (SELECT MAX(d.seqs) AS seqs FROM drained_doubts d WHERE d.epoch = ? AND ${UNDECIDED}
+        GROUP BY d.kind, d.\`id\`) one`,
     [epoch],
   );
-  return row?.ids ?? 0;
+  return row?.seqs ?? 0;
 }
 
 /** A page of in-doubt attempts, and the position after which the next page begins; null after the last one. */
@@ -206,7 +219,7 @@ export async function inDoubtPage(
     const { sql, values } = afterAttempt(after, 'd.other_account_id');
     return session.rows<InDoubtRow>(
       `SELECT DISTINCT d.kind, d.\`id\`, d.account_id, d.other_account_id FROM drained_doubts d
-       WHERE d.epoch = ? AND d.kind = ? AND d.received = 0 AND ${UNKNOWN} AND ${sql}
+       WHERE d.epoch = ? AND d.kind = ? AND ${UNDECIDED} AND ${sql}
        ORDER BY d.\`id\`, d.account_id, d.other_account_id LIMIT ${max}`,
       [epoch, kind, ...values],
     );
@@ -242,7 +255,8 @@ async function pageOf(
     position === '' ? [] : (JSON.parse(position) as [InDoubtAttempt['kind'], ...string[]]);
   const rows = await read(from, after.length > 0 ? after : null);
   const last = rows.at(-1);
-  const next = from === 'transfers' ? JSON.stringify(['account-change']) : null;
+  const nextKind = DOUBT_KINDS[DOUBT_KINDS.indexOf(from) + 1];
+  const next = nextKind ? JSON.stringify([nextKind]) : null;
   return {
     attempts: rows.map(attemptOf),
     position:
@@ -259,9 +273,16 @@ function afterAttempt(after: readonly string[] | null, other: string): { sql: st
   };
 }
 
-const UNKNOWN = `IF(d.kind = 'transfers',
-  NOT EXISTS (SELECT 1 FROM transfers t WHERE t.transaction_id = d.\`id\`),
-  NOT EXISTS (SELECT 1 FROM account_changes c WHERE c.change_id = d.\`id\`))`;
+const UNKNOWN = `CASE d.kind
+  WHEN 'transfers' THEN NOT EXISTS (SELECT 1 FROM transfers t WHERE t.transaction_id = d.\`id\`)
+  WHEN 'group' THEN NOT EXISTS (SELECT 1 FROM transfer_groups g WHERE g.group_id = d.\`id\`)
+  ELSE NOT EXISTS (SELECT 1 FROM account_changes c WHERE c.change_id = d.\`id\`) END`;
+
+/** Of an attempt: neither its outcome is known, nor that of the group which decides whether its id was taken. */
+const UNDECIDED = `d.received = 0 AND ${UNKNOWN} AND (d.group_id IS NULL
+  OR NOT EXISTS (SELECT 1 FROM transfer_groups g WHERE g.group_id = d.group_id)
+  AND NOT EXISTS (SELECT 1 FROM drained_doubts g
+    WHERE g.epoch = d.epoch AND g.kind = 'group' AND g.\`id\` = d.group_id AND g.received = 1))`;
 
 /** Accounts, locked in order of id. Those that do not exist are absent. */
 export async function lockedAccounts(session: Session, sortedIds: readonly string[]): Promise<Map<string, Account>> {
@@ -277,15 +298,16 @@ export async function lockedAccounts(session: Session, sortedIds: readonly strin
 /** What MySQL has under the ids in a journal. */
 export interface KnownIds {
   outcomes: Map<string, Outcome>;
+  groups: Map<string, GroupOutcome>;
   changes: Map<string, JournaledChange & { epoch: number }>;
 }
 
 export async function knownIds(session: Session, items: readonly Journaled[]): Promise<KnownIds> {
-  const idsOf = (kind: Journaled['kind']) => items.filter((one) => one.kind === kind).map(({ id }) => id);
-  const transfers = await rowsByIds<TransferRow>(session, TRANSFERS_SELECT, idsOf('transfers'));
-  const changes = await rowsByIds<ChangeRow>(session, CHANGES_SELECT, idsOf('account-change'));
+  const transfers = await rowsByIds<TransferRow>(session, TRANSFERS_SELECT, idsOfKind(items, 'transfers'));
+  const changes = await rowsByIds<ChangeRow>(session, CHANGES_SELECT, idsOfKind(items, 'account-change'));
   return {
     outcomes: new Map(transfers.map((row) => [row.transaction_id, outcomeOfRow(row)])),
+    groups: await groupsByIds(session, idsOfKind(items, 'group')),
     changes: new Map(
       changes.map((row) => [row.changeId, { ...row, acceptedAt: row.acceptedAt.getTime(), takenAt: null }]),
     ),

@@ -1,18 +1,21 @@
 import type { Authority, MovedBy } from '../../domain/authority.ts';
+import type { GroupOutcome } from '../../domain/group.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type AccountMove, IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
 import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
 import type { Journaled } from '../../journal/journaled.ts';
-import type { FrozenAccount, Loss } from '../../journal/recovery/recover-epoch.ts';
+import { attemptsOf, type FrozenAccount, type Loss } from '../../journal/recovery/recover-epoch.ts';
 import type { Session } from '../connection/pool.ts';
 import { integer, statements, text, textOrNull } from '../connection/sql.ts';
 import { insertOutcomes, moveAccounts, writeChange } from '../ledger/flush-store.ts';
+import { insertGroups } from '../ledger/group-writer.ts';
 import { REASON_CHARS_MAX } from '../rows/authority-row.ts';
 
 /** What is written to MySQL for a cache epoch, and the cursor after it. */
 interface Books {
   epoch: number;
   outcomes: readonly Outcome[];
+  groups: readonly GroupOutcome[];
   changes: readonly JournaledChange[];
   moves: readonly AccountMove[];
   cursor: number;
@@ -28,6 +31,7 @@ export async function writeBooks(session: Session, books: Books): Promise<void> 
   try {
     await moveAccounts(session, books.moves);
     await insertOutcomes(session, books.outcomes);
+    await insertGroups(session, books.groups);
     for (const change of books.changes) await writeChange(session, change, books.epoch);
   } catch (error) {
     throw duplicateAsIntegrity(error);
@@ -78,7 +82,7 @@ export async function hold(session: Session, epoch: number, held: readonly Journ
     held.flatMap(({ accounts }) => accounts),
     'held',
   );
-  await keepUnsettled(session, epoch, held);
+  await keepUnsettled(session, epoch, held.flatMap(attemptsOf));
 }
 
 /**
@@ -112,7 +116,12 @@ export async function writeLoss(session: Session, from: Authority, loss: Loss, b
   const row = (kind: InDoubtAttempt['kind'], id: string, what: object) =>
     `(${where},'${kind}',${text(id)},${text(JSON.stringify(what))},${who})`;
   const rows = [
-    ...loss.held.map((item) => row(item.kind, item.id, { held: item })),
+    ...loss.held.flatMap((item) => [
+      row(item.kind, item.id, { held: item }),
+      ...attemptsOf(item)
+        .filter(({ groupId }) => groupId !== undefined)
+        .map(({ kind, id, groupId }) => row(kind, id, { heldWithGroup: groupId })),
+    ]),
     ...loss.inDoubt.map((attempt) => row(attempt.kind, attempt.id, { inDoubt: attempt })),
     // The ids of these are unknown.
     ...loss.gaps.map((gap) => row('transfers', `seq:${gap.fromSeq}-${gap.toSeq}`, { missing: gap })),

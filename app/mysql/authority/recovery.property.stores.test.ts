@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { batchOf } from '../../journal/flush-batch.ts';
-import { keyOf } from '../../journal/recovery/received.ts';
-import { recoverEpoch, recoverEpochAcceptingLoss } from '../../journal/recovery/recover-epoch.ts';
+import { keyOf, keysOf } from '../../journal/recovery/received.ts';
+import { attemptsOf, recoverEpoch, recoverEpochAcceptingLoss } from '../../journal/recovery/recover-epoch.ts';
 import {
   ACCOUNTS,
   anyHistory,
@@ -46,7 +46,7 @@ it('Any history that is flushed in part, handed over, recovered in pages and com
       if (!recovered || !('authority' in recovered))
         throw new Error(`all pods have handed over, and ${JSON.stringify(recovered)}`);
       const { authority } = recovered;
-      const applied = new Set([...spec.outcomes, ...spec.changes].map(({ seq }) => seq));
+      const applied = new Set([...spec.outcomes, ...spec.groups, ...spec.changes].map(({ seq }) => seq));
       await expectBooks(lived, (seq) => seq <= flushed.lastSeq || applied.has(seq));
       expect(authority.highestKnownSeq).toBe(spec.cursor < spec.highestKnownSeq ? spec.highestKnownSeq : null);
       expect(await bench.flushes.cursor()).toMatchObject({ seq: spec.cursor });
@@ -63,7 +63,7 @@ it('Any history that is flushed in part, handed over, recovered in pages and com
         await expectBooks(lived, (seq) => seq <= flushed.lastSeq || applied.has(seq));
       } else {
         seen.partial += 1;
-        const end = lived.journal.length;
+        const end = lived.endSeq;
         await bench.late(authority, lived.journalEntries, end, { recoveryStore, pageEntries: page });
         await expectBooks(lived, () => true);
       }
@@ -92,12 +92,12 @@ it('Accepting a loss in pages drops what a single recovery of everything would, 
       const { recovered, loss } = recoverEpochAcceptingLoss(
         handedOverOf({ ...lived, cursor: 0, accountsAt: () => replayed([]) }, pods),
       );
-      const inDoubt = new Set(loss.inDoubt.map((one) => JSON.stringify(one)));
+      const inDoubt = new Set(loss.inDoubt.map(({ kind, id, accounts }) => JSON.stringify({ kind, id, accounts })));
       expect(await bench.accept(closing, BY, recoveryStore)).toMatchObject({
         authority: { mode: 'DIRECT', cacheEpoch: null },
-        dropped: loss.held.length + inDoubt.size + loss.gaps.length,
+        dropped: loss.held.flatMap(attemptsOf).length + inDoubt.size + loss.gaps.length,
       });
-      const applied = new Set([...recovered.outcomes, ...recovered.changes].map(({ seq }) => seq));
+      const applied = new Set([...recovered.outcomes, ...recovered.groups, ...recovered.changes].map(({ seq }) => seq));
       await expectBooks(lived, (seq) => applied.has(seq));
       dropped += loss.held.length;
     }),
@@ -107,15 +107,16 @@ it('Accepting a loss in pages drops what a single recovery of everything would, 
 });
 
 async function expectBooks(lived: Awaited<ReturnType<typeof live>>, there: (seq: number) => boolean): Promise<void> {
-  const { transfers = [], account_changes: changes = [] } = await bench.everything();
+  const { transfers = [], account_changes: changes = [], transfer_groups: groups = [] } = await bench.everything();
   const ids = [
     ...transfers.map((row) => `t:${(row as { transaction_id: string }).transaction_id}`),
     ...changes.map((row) => `c:${(row as { change_id: string }).change_id}`),
+    ...groups.map((row) => `g:${(row as { group_id: string }).group_id}`),
   ];
   expect(ids.sort()).toEqual(
     lived.journal
       .filter(({ seq }) => there(seq))
-      .map(keyOf)
+      .flatMap(keysOf)
       .sort(),
   );
   const { accounts } = await new LedgerReader(bench.db.database).loadAccounts(

@@ -1,21 +1,26 @@
+import { accountsOfGroup, type GroupOutcome } from '../../domain/group.ts';
 import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { retried } from '../../kernel/retry.ts';
 import { decideChange, decideTransfers, LedgerTime } from '../../ledger/direct/decide.ts';
+import { decideGroups } from '../../ledger/direct/decide-group.ts';
 import {
   type DirectChange,
   DirectError,
+  type DirectGroup,
   type DirectItem,
   type DirectServer,
 } from '../../ledger/ports/direct-server.ts';
 import { isIdTaken, isRolledBack } from '../connection/mysql-errors.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
+import { groupsByIds } from '../rows/group-row.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { frozenAmong, rowsByIds, unsettledAmong } from '../rows/unsettled-rows.ts';
 import { insertOutcomes, moveAccounts, readCursor, writeChange } from './flush-store.ts';
+import { insertGroups } from './group-writer.ts';
 
 const RETRIES_MAX = 3;
 const RETRY_BASE_MS = 10;
@@ -64,6 +69,30 @@ export class DirectStore implements DirectServer {
       await moveAccounts(session, decided.moves);
       // In order of ids: two calls with the same ids then wait for one another at the primary key, never in a cycle.
       await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
+      return decided.answers;
+    });
+  }
+
+  async applyGroups(epoch: number, items: readonly DirectGroup[]): Promise<(GroupOutcome | Problem)[]> {
+    if (items.length === 0) return [];
+    const groupIds = unique(items.map(({ group }) => group.groupId));
+    const ids = unique(items.flatMap(({ group }) => group.orders.map(({ transactionId }) => transactionId)));
+    const accountIds = unique(items.flatMap(({ group }) => accountsOfGroup(group)));
+    return this.#transaction(epoch, [...groupIds, ...ids], async (session, unsettled) => {
+      const locked = await lockAccounts(session, accountIds);
+      this.#mustCover([...groupIds, ...ids], locked.time);
+      const decided = decideGroups(items, {
+        epoch,
+        ...locked,
+        groups: await groupsByIds(session, groupIds),
+        existing: await existingOutcomes(session, ids),
+        frozen: unsettled ? await frozenAmong(session, accountIds) : NONE,
+        unsettled: unsettled ? await unsettledAmong(session, 'transfers', ids) : NONE,
+        unsettledGroups: unsettled ? await unsettledAmong(session, 'group', groupIds) : NONE,
+      });
+      await moveAccounts(session, decided.moves);
+      await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
+      await insertGroups(session, decided.groups.sort(byGroupId));
       return decided.answers;
     });
   }
@@ -142,6 +171,7 @@ export class DirectStore implements DirectServer {
 
 const NONE: ReadonlySet<string> = new Set();
 const unique = (ids: readonly string[]): string[] => [...new Set(ids)];
+const byGroupId = (a: GroupOutcome, b: GroupOutcome): number => (a.group.groupId < b.group.groupId ? -1 : 1);
 const byTransactionId = (a: Outcome, b: Outcome): number => (a.order.transactionId < b.order.transactionId ? -1 : 1);
 
 /**

@@ -4,6 +4,7 @@ import { type AccountMove, type FlushBatch, IntegrityError, type JournaledChange
 import type { JournalStore } from '../../sync/flusher.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { integer, millisecondsOrNull, moment, momentOrNull, statements, text, textOrNull } from '../connection/sql.ts';
+import { insertGroups } from './group-writer.ts';
 
 export async function readCursor(from: Pick<Session, 'rows'>, lock: '' | 'FOR UPDATE' = ''): Promise<Cursor> {
   const [row] = await from.rows<{ epoch: number; seq: number; id_time_max: number }>(
@@ -47,6 +48,7 @@ export class FlushStore implements JournalStore {
       if (advanced !== 1) throw new CursorConflictError(`the cursor is no longer at ${batch.epoch}/${batch.afterSeq}`);
       await moveAccounts(session, batch.moves);
       await insertOutcomes(session, batch.outcomes);
+      if (batch.groups.length > 0) await insertGroups(session, batch.groups);
       for (const change of batch.changes) await writeChange(session, change, batch.epoch);
     });
   }
@@ -92,7 +94,7 @@ export async function insertOutcomes(session: Session, outcomes: readonly Outcom
     await session.run(`INSERT INTO transfers (transaction_id, kind, \`status\`, refusal, source_account, destination_account,
       amount, currency, source_version, source_balance, source_settings_version, destination_version, destination_balance,
       destination_settings_version, client_timestamp, accepted_at, accepted_after_ms, \`user\`, correlation_id, \`reference\`,
-      metadata, reverses, epoch, seq) VALUES ${rows.join(',')}`);
+      metadata, reverses, epoch, seq, group_id) VALUES ${rows.join(',')}`);
   }
 }
 
@@ -116,7 +118,7 @@ function outcomeLiteral(outcome: Outcome): string {
       : 'NULL,NULL,NULL,NULL,NULL,NULL';
   const verdict = outcome.status === 'POSTED' ? "'POSTED',NULL" : `'REJECTED','${outcome.refusal}'`;
   const metadata = order.metadata === null ? 'NULL' : text(JSON.stringify(order.metadata));
-  return `(${text(order.transactionId)},${order.kind === 'reversal' ? "'REVERSAL'" : "'TRANSFER'"},${verdict},${text(order.source)},${text(order.destination)},${integer(order.amount)},${text(order.currency)},${sides},${momentOrNull(order.timestamp)},${moment(outcome.acceptedAt)},${acceptedAfter(outcome)},${text(order.user)},${text(order.correlationId)},${textOrNull(order.reference)},${metadata},${textOrNull(order.reverses)},${integer(outcome.epoch)},${integer(outcome.seq)})`;
+  return `(${text(order.transactionId)},${order.kind === 'reversal' ? "'REVERSAL'" : "'TRANSFER'"},${verdict},${text(order.source)},${text(order.destination)},${integer(order.amount)},${text(order.currency)},${sides},${momentOrNull(order.timestamp)},${moment(outcome.acceptedAt)},${acceptedAfter(outcome)},${text(order.user)},${text(order.correlationId)},${textOrNull(order.reference)},${metadata},${textOrNull(order.reverses)},${integer(outcome.epoch)},${integer(outcome.seq)},${textOrNull(order.groupId ?? null)})`;
 }
 
 export async function writeChange(session: Session, change: JournaledChange, epoch: number): Promise<void> {

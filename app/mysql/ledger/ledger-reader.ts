@@ -4,8 +4,9 @@ import type { Stamp } from '../../journal/cursor.ts';
 import type { AuthorityStamp, LedgerDatabase } from '../../ledger/ports/ledger-database.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
+import { groupsByIds } from '../rows/group-row.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
-import { frozenAmong, unsettledAmong } from '../rows/unsettled-rows.ts';
+import { frozenAmong, rowsByIds, unsettledAmong } from '../rows/unsettled-rows.ts';
 
 interface StampColumns {
   cursor_epoch: number;
@@ -56,6 +57,29 @@ export class LedgerReader implements LedgerDatabase {
       'snapshot',
     );
   }
+
+  async findGroups(groupIds: readonly string[], transactionIds: readonly string[]) {
+    return this.#database.transaction(async (session) => {
+      const stamps = stampOf(await session.rows(`SELECT ${STAMP_COLUMNS} FROM ${STAMP} WHERE c.shard = 0`));
+      const waits = someWait(stamps.authority);
+      const waitingGroups = waits ? await unsettledAmong(session, 'group', groupIds) : [];
+      return {
+        ...stamps,
+        groups: await groupsByIds(session, groupIds),
+        taken: await transfersAmong(session, transactionIds),
+        unsettled: new Set([
+          ...[...waitingGroups].map((id) => `+${id}`),
+          ...(waits ? await unsettledAmong(session, 'transfers', transactionIds) : []),
+        ]),
+      };
+    }, 'snapshot');
+  }
+}
+
+async function transfersAmong(session: Session, ids: readonly string[]): Promise<Set<string>> {
+  const sql = 'SELECT transaction_id FROM transfers WHERE transaction_id IN (?)';
+  const rows = await rowsByIds<{ transaction_id: string }>(session, sql, ids);
+  return new Set(rows.map(({ transaction_id }) => transaction_id));
 }
 
 /** Only DIRECT can begin before everything is recovered; in CLOSING, what will have to wait is not yet known. */

@@ -5,7 +5,7 @@ import type { Database } from '../connection/pool.ts';
 const ROWS_MAX = 20_000;
 
 /**
- * Ids whose UUIDv7 time is later than `after` and not later than `upTo`, ms: those of account changes after a '#'. Null
+ * Ids whose UUIDv7 time is later than `after` and not later than `upTo`, ms: those of account changes after a '#', those of groups after a '+'. Null
  * if there are more than can be read.
  *
  * This is a range of the primary key, because the hexadecimal digits of a lower-case UUIDv7 sort by time, byte by byte.
@@ -30,6 +30,7 @@ export async function idsBetween(database: Database, after: number, upTo: number
 const TABLES = [
   { table: 'transfers', column: 'transaction_id', mark: '' },
   { table: 'account_changes', column: 'change_id', mark: '#' },
+  { table: 'transfer_groups', column: 'group_id', mark: '+' },
 ];
 
 /** The prefix of every UUIDv7 of this ms, and of none before it. */

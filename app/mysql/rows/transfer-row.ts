@@ -27,12 +27,13 @@ export interface TransferRow {
   reverses: string | null;
   epoch: number;
   seq: number;
+  group_id: string | null;
 }
 
 export const TRANSFER_COLUMNS = `transaction_id, kind, \`status\`, refusal, source_account, destination_account, amount, currency,
   source_version, source_balance, source_settings_version, destination_version, destination_balance,
   destination_settings_version, client_timestamp, accepted_at, accepted_after_ms, \`user\`,
-  correlation_id, \`reference\`, metadata, reverses, epoch, seq`;
+  correlation_id, \`reference\`, metadata, reverses, epoch, seq, group_id`;
 
 /** The outcome in a row. It is committed in MySQL, so any answer made from it is a replay. */
 export function outcomeOfRow(row: TransferRow): Outcome {
@@ -50,6 +51,7 @@ export function outcomeOfRow(row: TransferRow): Outcome {
       reverses: row.reverses,
       user: row.user,
       correlationId: row.correlation_id,
+      ...(row.group_id !== null && { groupId: row.group_id }),
     },
     acceptedAt: row.accepted_at.getTime(),
     takenAt: row.accepted_after_ms === null ? null : row.accepted_at.getTime() - row.accepted_after_ms,
@@ -73,7 +75,7 @@ function side(balance: number | null, version: number | null, settingsVersion: n
   return { balance, version, settingsVersion };
 }
 
-function asRefusal(text: string | null): Refusal {
+export function asRefusal(text: string | null): Refusal {
   const refusal = REFUSALS.find((known) => known === text);
   if (!refusal) throw new TypeError(`refusal ${text} is unknown`);
   return refusal;

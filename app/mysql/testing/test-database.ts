@@ -33,6 +33,7 @@ export const poolOptions = (url: string): PoolOptions => ({
 /** Children before their parents. */
 const EMPTIED = [
   'account_changes',
+  'transfer_groups',
   'transfers',
   'accounts',
   'reconciliations',
@@ -96,6 +97,7 @@ export async function ledgerRows(database: Database) {
     cursor: await database.rows('SELECT epoch, seq, id_time_max FROM flush_cursor'),
     accounts: await database.rows('SELECT * FROM accounts ORDER BY account_id'),
     transfers: await database.rows('SELECT * FROM transfers ORDER BY transaction_id'),
+    groups: await database.rows('SELECT * FROM transfer_groups ORDER BY group_id'),
     changes: await database.rows('SELECT * FROM account_changes ORDER BY change_id'),
   };
 }

@@ -16,6 +16,7 @@ const MIGRATIONS = [
   'JobLeases1763821000000',
   'DrainedBytes1763822000000',
   'Limits1763831000000',
+  'Groups1763832000000',
 ];
 
 let db: Awaited<ReturnType<typeof emptyDatabase>>;
@@ -34,7 +35,7 @@ async function query<Row>(sql: string): Promise<Row[]> {
   }
 }
 const tables = () =>
-  query<object>(
+  query<{ name: string; type: string }>(
     // MySQL would return the column names in upper case.
     'SELECT table_name AS name, table_type AS type FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1',
   );
@@ -88,6 +89,9 @@ const WIDENS = new Set([
   'ALTER TABLE accounts MODIFY opened_by',
   'ALTER TABLE authority_log MODIFY changed_by',
   'ALTER TABLE dropped_entries MODIFY accepted_by',
+  ...['drained_entries', 'drained_doubts', 'unsettled_ids', 'dropped_entries'].map(
+    (table) => `ALTER TABLE ${table} MODIFY kind ENUM('transfers','account-change','group') NOT NULL`,
+  ),
 ]);
 
 /** For several hundred statements that change the schema, each of which takes MySQL five times as long as MariaDB. */
@@ -176,6 +180,9 @@ describe('Migrations', () => {
         let died = true;
         for (let allowed = 0; died; allowed++) {
           for (const migration of fromHere.toReversed()) await migration.down(runner);
+          // A column that was added and dropped at once leaves a gap in every row, and no table is made for hundreds of them.
+          for (const { name, type } of await tables())
+            if (type === 'BASE TABLE') await runner.query(`ALTER TABLE ${name} FORCE`);
           expect(await schema()).not.toEqual(wanted);
           died = await dies(up, runner, allowed);
           for (const migration of fromHere) await migration.up(runner);
@@ -198,9 +205,7 @@ describe('Migrations', () => {
     await runner.release();
     await dataSource.destroy();
     expect(statements.length).toBeGreaterThan(0);
-    expect(
-      statements.filter((sql) => !EXPANDS.test(sql) && !WIDENS.has(sql.slice(0, sql.indexOf(' VARCHAR')))),
-    ).toEqual([]);
+    expect(statements.filter((sql) => !EXPANDS.test(sql) && !WIDENS.has(sql.split(' VARCHAR')[0] ?? ''))).toEqual([]);
   });
 
   it('of the second version only add: what the previous version reads and writes keeps working', async () => {

@@ -1,16 +1,18 @@
 #!lua
--- Applies transfers in order, each atomically, and writes their journal entries.
+-- Applies transfers and groups of transfers in order, each atomically, and writes their journal entries.
 --
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts  KEYS[4] journal  KEYS[5] other ids, generation 0
 -- KEYS[6] generation 1  KEYS[7..] buckets of ids
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid
 -- ARGV[4] items: per chunk its count H, then per item: source index H, destination index H (into the account ids,
 --   from 1), amount d, currency c3, place of the id H, time of the id d, cursor of its lookup d (-1: none), id s
+--   A group is a chunk of its own: its count plus 32768, then place, time, cursor and id of the group, then its members.
 -- ARGV[5] number of chunks  ARGV[6..] the chunks' payloads, opaque, then the account ids
 -- Returns head, then a record per item (includes/layout.lua): POSTED, REJECTED; REPLAYED with the seq of the existing
 --   outcome; SAME_CALL with the index (from 0) of the item in this call that has the id; NEEDS_LOOKUP; MISSING with 1 =
 --   source, 2 = destination, 3 = both in its refusal byte; AHEAD for a new UUIDv7 that is too far ahead of the ledger's
---   time. Only POSTED and REJECTED were written. An error after a write is not rolled back, so nothing below the line
+--   time. A posted group returns a record per member, any other group one record: MEMBER_TAKEN with the index (from 0), in
+--   the refusal byte, of a member whose id is known. Only POSTED and REJECTED were written. An error after a write is not rolled back, so nothing below the line
 --   marked WRITES may fail.
 --@include prologue
 --@include layout
@@ -21,6 +23,7 @@ local ledger, refused = enter()
 if not ledger then return refused end
 
 local FIRST_BUCKET = 7
+local GROUP = 32768
 local chunk_count = tonumber(ARGV[5])
 local account_base = 5 + chunk_count
 local blobs = redis.call('HMGET', KEYS[3], unpack(ARGV, account_base + 1))
@@ -49,7 +52,7 @@ end
 
 -- Unpack the items, and look up all ids of a hash at once.
 local time_max = ledger.time + AHEAD_MAX
-local items, chunk_ends, asked = {}, {}, {}
+local items, chunk_ends, asked, groups = {}, {}, {}, {}
 local packed, position = ARGV[4], 1
 local function ask(key, item)
   local list = asked[key]
@@ -60,9 +63,32 @@ local function ask(key, item)
   list.ids[#list.ids + 1] = item.id
   list.items[#list.items + 1] = item
 end
+local function locate(item, place, time, lookup)
+  if in_bucket(ledger, place, time) then
+    item.key = KEYS[FIRST_BUCKET + place - 1]
+    ask(item.key, item)
+  else
+    item.looked_up = lookup >= ledger.evicted_up_to
+    ask(KEYS[5], item)
+    ask(KEYS[6], item)
+  end
+  if time > time_max and item.looked_up then item.looked_up = AHEAD end
+end
+local function unpack_group()
+  local place, time, lookup, id
+  place, time, lookup, id, position = struct.unpack('<Hdds', packed, position)
+  -- '+' separates ids of groups from those of transfers: no client can send it.
+  local group = { key = KEYS[5 + ledger.gen], id = '+' .. id, known = false, looked_up = true, first = #items + 1 }
+  locate(group, place, time, lookup)
+  return group
+end
 for chunk = 1, chunk_count do
   local count
   count, position = struct.unpack('<H', packed, position)
+  if count >= GROUP then
+    count = count - GROUP
+    groups[chunk] = unpack_group()
+  end
   for _ = 1, count do
     local source, destination, amount, currency, place, time, lookup, id
     source, destination, amount, currency, place, time, lookup, id, position =
@@ -73,15 +99,7 @@ for chunk = 1, chunk_count do
       known = false, looked_up = true,
     }
     items[#items + 1] = item
-    if in_bucket(ledger, place, time) then
-      item.key = KEYS[FIRST_BUCKET + place - 1]
-      ask(item.key, item)
-    else
-      item.looked_up = lookup >= ledger.evicted_up_to
-      ask(KEYS[5], item)
-      ask(KEYS[6], item)
-    end
-    if time > time_max and item.looked_up then item.looked_up = AHEAD end
+    locate(item, place, time, lookup)
   end
   chunk_ends[chunk] = #items
 end
@@ -94,17 +112,7 @@ end
 
 -- Decide every item on the accounts as the previous ones left them.
 local records, changed, in_call, new_ids = {}, {}, {}, {}
-local function decide(item, index)
-  if item.known then return bare(REPLAYED, 0, item.known) end
-  if in_call[item.id] then return bare(SAME_CALL, 0, in_call[item.id]) end
-  if not item.looked_up then return bare(NEEDS_LOOKUP, 0, 0) end
-  if item.looked_up == AHEAD then return bare(AHEAD, 0, 0) end
-  local source, destination = account_at(item.source), account_at(item.destination)
-  if not source or not destination then
-    return bare(MISSING, (source and 0 or 1) + (destination and 0 or 2), 0)
-  end
-  local seq = ledger.seq + 1
-  ledger.seq = seq
+local function take_id(item, index, seq)
   in_call[item.id] = index
   local ids = new_ids[item.key]
   if not ids then
@@ -113,8 +121,8 @@ local function decide(item, index)
   end
   ids[#ids + 1] = item.id
   ids[#ids + 1] = integer(seq)
-  local refusal = refusal_of(source, destination, item.amount, item.currency)
-  if refusal > 0 then return bare(REJECTED, refusal, seq) end
+end
+local function post(item, source, destination, seq)
   source.balance = source.balance - item.amount
   source.version = source.version + 1
   source.seq = seq
@@ -126,17 +134,100 @@ local function decide(item, index)
   return struct.pack(RECORD, POSTED, 0, source.balance, source.version, destination.balance, destination.version,
     source.settings, destination.settings, seq)
 end
+local function decide(item, index)
+  if item.known then return bare(REPLAYED, 0, item.known) end
+  if in_call[item.id] then return bare(SAME_CALL, 0, in_call[item.id]) end
+  if not item.looked_up then return bare(NEEDS_LOOKUP, 0, 0) end
+  if item.looked_up == AHEAD then return bare(AHEAD, 0, 0) end
+  local source, destination = account_at(item.source), account_at(item.destination)
+  if not source or not destination then
+    return bare(MISSING, (source and 0 or 1) + (destination and 0 or 2), 0)
+  end
+  local seq = ledger.seq + 1
+  ledger.seq = seq
+  take_id(item, index, seq)
+  local refusal = refusal_of(source, destination, item.amount, item.currency)
+  if refusal > 0 then return bare(REJECTED, refusal, seq) end
+  return post(item, source, destination, seq)
+end
 
-local entries, first, start_seq = {}, 1, ledger.seq
+-- Why a group has no outcome in this call, or nil. What its own id says comes first: a repeated group finds its members' ids.
+local function undecided(group, last)
+  if group.known then return bare(REPLAYED, 0, group.known) end
+  if in_call[group.id] then return bare(SAME_CALL, 0, in_call[group.id]) end
+  if not group.looked_up then return bare(NEEDS_LOOKUP, 0, 0) end
+  local own, needs_lookup, ahead, missing = {}, false, group.looked_up == AHEAD, 0
+  for i = group.first, last do
+    local item = items[i]
+    if item.known or in_call[item.id] or own[item.id] then return bare(MEMBER_TAKEN, i - group.first, 0) end
+    own[item.id] = true
+    needs_lookup = needs_lookup or not item.looked_up
+    ahead = ahead or item.looked_up == AHEAD
+    if not account_at(item.source) or not account_at(item.destination) then missing = 3 end
+  end
+  if needs_lookup then return bare(NEEDS_LOOKUP, 0, 0) end
+  if ahead then return bare(AHEAD, 0, 0) end
+  if missing > 0 then return bare(MISSING, missing, 0) end
+  return nil
+end
+
+local function copy_of(account)
+  local copy = {}
+  for field, value in pairs(account) do copy[field] = value end
+  return copy
+end
+
+-- All members, each on the balances as the ones before left them, or none of them.
+local function decide_group(group, last, index)
+  local why = undecided(group, last)
+  if why then return why end
+  local seq, was, was_changed, posted = ledger.seq + 1, {}, {}, {}
+  for i = group.first, last do
+    local item = items[i]
+    local source, destination = account_at(item.source), account_at(item.destination)
+    local refusal = refusal_of(source, destination, item.amount, item.currency)
+    if refusal > 0 then
+      for number, before in pairs(was) do
+        accounts[number] = before
+        changed[number] = was_changed[number] and before or nil
+      end
+      ledger.seq = seq
+      take_id(group, index, seq)
+      return struct.pack(RECORD, REJECTED, refusal, i - group.first, 0, 0, 0, 0, 0, seq)
+    end
+    for _, number in ipairs({ item.source, item.destination }) do
+      if not was[number] then
+        was[number] = copy_of(accounts[number])
+        was_changed[number] = changed[number] ~= nil
+      end
+    end
+    posted[#posted + 1] = post(item, source, destination, seq + i - group.first)
+  end
+  take_id(group, index, seq)
+  for i = group.first, last do take_id(items[i], index, seq + i - group.first) end
+  ledger.seq = seq + last - group.first
+  return table.concat(posted)
+end
+
+-- `number` counts the items of the call, as the pod does: a group is one.
+local entries, first, number, start_seq = {}, 1, 0, ledger.seq
 for chunk = 1, chunk_count do
-  local before = ledger.seq
-  for index = first, chunk_ends[chunk] do
-    records[index] = decide(items[index], index - 1)
+  local before, group, last = ledger.seq, groups[chunk], chunk_ends[chunk]
+  if group then
+    records[#records + 1] = decide_group(group, last, number)
+    number = number + 1
+  else
+    for index = first, last do
+      records[#records + 1] = decide(items[index], number)
+      number = number + 1
+    end
   end
   if ledger.seq > before then
-    entries[#entries + 1] = { integer(before + 1) .. '-0', ARGV[5 + chunk], table.concat(records, '', first, chunk_ends[chunk]) }
+    local from = #records - (group and 0 or last - first)
+    entries[#entries + 1] =
+      { integer(before + 1) .. '-0', group and 'g' or 't', ARGV[5 + chunk], table.concat(records, '', from, #records) }
   end
-  first = chunk_ends[chunk] + 1
+  first = last + 1
 end
 
 -- WRITES
@@ -156,7 +247,7 @@ if ledger.seq > start_seq then
     redis.call('HSET', key, unpack(ids))
   end
   for i = 1, #entries do
-    redis.call('XADD', KEYS[4], entries[i][1], 'k', 't', 'p', entries[i][2], 'r', entries[i][3], 'a', time)
+    redis.call('XADD', KEYS[4], entries[i][1], 'k', entries[i][2], 'p', entries[i][3], 'r', entries[i][4], 'a', time)
   end
   redis.call('HSET', KEYS[2], 'seq', integer(ledger.seq), 'time', time)
 end

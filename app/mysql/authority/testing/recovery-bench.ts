@@ -120,8 +120,8 @@ export class RecoveryBench {
   /** Everything that a recovery writes. */
   async everything(): Promise<Record<string, object[]>> {
     const tables = [
-      ...['authority_log', 'flush_cursor', 'accounts', 'transfers', 'account_changes', 'pods', 'drained_entries'],
-      ...['drained_doubts', 'frozen_accounts', 'unsettled_ids', 'dropped_entries', 'epoch_recovery'],
+      ...['authority_log', 'flush_cursor', 'accounts', 'transfers', 'transfer_groups', 'account_changes', 'pods'],
+      ...['drained_entries', 'drained_doubts', 'frozen_accounts', 'unsettled_ids', 'dropped_entries', 'epoch_recovery'],
     ];
     const all: Record<string, object[]> = { authority: [await this.existing()] };
     for (const table of tables) {

@@ -22,9 +22,10 @@ local ACTIVE, SUSPENDED, FROZEN, CLOSED = 0, 1, 2, 3
 --   status B, refusal B, balance d, version d, other balance d, other version d, settings version I4,
 --   other settings version I4, seq d
 -- A transfer: source first, destination as the other. An account change: its balance and version, then its overdraft
--- limit as other balance, its status as other settings version.
+-- limit as other balance, its status as other settings version. A refused group: the refusal, and as its balance the index of
+-- the member that was refused.
 local RECORD = '<BBddddI4I4d'
-local NONE, POSTED, REJECTED, REPLAYED, SAME_CALL, NEEDS_LOOKUP, MISSING, AHEAD = 0, 1, 2, 3, 4, 5, 6, 7
+local NONE, POSTED, REJECTED, REPLAYED, SAME_CALL, NEEDS_LOOKUP, MISSING, AHEAD, MEMBER_TAKEN = 0, 1, 2, 3, 4, 5, 6, 7, 8
 local function bare(status, detail, seq)
   return struct.pack(RECORD, status, detail, 0, 0, 0, 0, 0, 0, seq)
 end

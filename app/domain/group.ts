@@ -1,0 +1,102 @@
+import { sameContent } from './content.ts';
+import { Problem, type Refusal } from './problem.ts';
+import type { Posted, Side, TransferOrder } from './types.ts';
+
+/** Transfers of which all are posted, or none. They are decided in order, each on the balances as the ones before left them. */
+export interface GroupOrder {
+  groupId: string;
+  /** Its members, each with this `groupId`. */
+  orders: readonly TransferOrder[];
+  /** For a split: what was asked, as JSON. It is part of the content, because destinations that get nothing are no members. */
+  split: string | null;
+}
+
+interface GroupOutcomeCommon {
+  group: GroupOrder;
+  /** As in an `Outcome`. */
+  acceptedAt: number;
+  takenAt: number | null;
+  epoch: number;
+  /** Of the first member; of a refused group, its only one. 0 if MySQL decided. */
+  seq: number;
+  replayed: boolean;
+  persisted: boolean;
+}
+export interface PostedGroup extends GroupOutcomeCommon {
+  status: 'POSTED';
+  /** The two accounts of each member after it. */
+  sides: readonly { source: Side; destination: Side }[];
+}
+export interface RejectedGroup extends GroupOutcomeCommon {
+  status: 'REJECTED';
+  /** The first member that was refused, from 0, and why. The ids of the members stay free. */
+  index: number;
+  refusal: Refusal;
+}
+/** The single, permanent outcome of a group id. */
+export type GroupOutcome = PostedGroup | RejectedGroup;
+
+/** The last seq of a group. A group takes one seq per member; a refused one, and one that MySQL decided, only its first. */
+export const lastSeqOfGroup = (outcome: GroupOutcome): number =>
+  outcome.status === 'POSTED' && outcome.seq > 0 ? outcome.seq + outcome.sides.length - 1 : outcome.seq;
+
+/** The outcomes of a posted group's members, in order. */
+export function membersOf({ group, sides, status, seq, ...common }: PostedGroup): Posted[] {
+  return sides.map((side, index) => {
+    const order = group.orders[index];
+    if (!order) throw new RangeError(`group ${group.groupId} has fewer members than results`);
+    return { order, ...common, status, seq: seq === 0 ? 0 : seq + index, ...side };
+  });
+}
+
+/** All accounts of a group, each once. */
+export const accountsOfGroup = ({ orders }: GroupOrder): string[] => [
+  ...new Set(orders.flatMap(({ source, destination }) => [source, destination])),
+];
+
+function sameGroup(a: GroupOrder, b: GroupOrder): boolean {
+  return (
+    a.split === b.split &&
+    a.orders.length === b.orders.length &&
+    a.orders.every((order, index) => {
+      const other = b.orders[index];
+      return other !== undefined && order.transactionId === other.transactionId && sameContent(order, other);
+    })
+  );
+}
+
+interface Asked {
+  group: GroupOrder;
+  takenAt: number;
+  inDoubt: boolean;
+}
+
+/** The answer to a group whose id already has an outcome: that outcome again, or 409; like `replay` for a transfer. */
+export function replayGroup({ group, takenAt, inDoubt }: Asked, existing: GroupOutcome): GroupOutcome | Problem {
+  if (!sameGroup(group, existing.group)) return groupIdReused(group.groupId);
+  const own = inDoubt && takenAt === (existing.takenAt ?? existing.acceptedAt) && sameOrigin(group, existing.group);
+  return { ...existing, replayed: !own };
+}
+
+const sameOrigin = (a: GroupOrder, b: GroupOrder): boolean => a.orders[0]?.correlationId === b.orders[0]?.correlationId;
+
+const groupIdReused = (groupId: string): Problem =>
+  new Problem('transaction_id_reused', `group ${groupId} already exists with different content`, { groupId });
+
+/**
+ * The group that MySQL has under an id, compared with one received in an epoch that has since ended; like `persistedAs` for a
+ * transfer.
+ */
+export function groupPersistedAs(received: GroupOutcome, stored: GroupOutcome): GroupOutcome | Problem {
+  const { epoch, seq, group } = received;
+  if (stored.epoch === epoch && stored.seq === seq) return { ...stored, replayed: received.replayed };
+  return sameGroup(group, stored.group) ? { ...stored, replayed: true } : groupIdReused(group.groupId);
+}
+
+/** A member's id already has an outcome, so the group cannot be posted. This is no outcome: nothing is remembered. */
+export const memberIdTaken = ({ groupId, orders }: GroupOrder, index: number): Problem =>
+  new Problem('transaction_id_reused', `the id of transfer ${index} of the group already belongs to another transfer`, {
+    groupId,
+    index,
+    transactionId: orders[index]?.transactionId ?? '',
+  });

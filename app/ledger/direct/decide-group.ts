@@ -1,0 +1,92 @@
+import { accountsOfGroup, type GroupOutcome, memberIdTaken, membersOf } from '../../domain/group.ts';
+import { idAhead, uuidV7Time } from '../../domain/ids.ts';
+import type { Problem } from '../../domain/problem.ts';
+import { refusalOf } from '../../domain/rules.ts';
+import type { Account, Outcome } from '../../domain/types.ts';
+import type { AccountMove } from '../../journal/flush-batch.ts';
+import type { DirectGroup } from '../ports/direct-server.ts';
+import { type Found, movesBetween, NO_SEQ, notFound, post, unsettledAccount, unsettledId } from './decide.ts';
+
+/** What MySQL has for a call's groups, with all their accounts locked. */
+interface FoundForGroups extends Found {
+  /** Committed groups, by group id. */
+  groups: ReadonlyMap<string, GroupOutcome>;
+  unsettledGroups: ReadonlySet<string>;
+}
+
+interface DecidedGroups {
+  /** One per group, in order. */
+  answers: (GroupOutcome | Problem)[];
+  /** What must be written: groups, including refused ones, their transfers, and the accounts after them. */
+  groups: GroupOutcome[];
+  outcomes: Outcome[];
+  moves: AccountMove[];
+}
+
+/** Decides groups in order, each as a whole on the accounts as the previous ones left them, exactly like redis/lua/apply.lua. */
+export function decideGroups(items: readonly DirectGroup[], found: FoundForGroups): DecidedGroups {
+  let accounts = new Map(found.accounts);
+  const groups = new Map<string, GroupOutcome>();
+  const taken = new Set(found.existing.keys());
+  const outcomes: Outcome[] = [];
+  const answers = items.map((item) => {
+    const { groupId } = item.group;
+    const existing = found.groups.get(groupId) ?? groups.get(groupId);
+    if (existing) return { ...existing, replayed: true };
+    const why = undecided(item, accounts, taken, found);
+    if (why) return why;
+    // On a copy: a refused group leaves nothing.
+    const copy = new Map(accounts);
+    const answer = decide(item, copy, found);
+    if (answer.status === 'POSTED') {
+      accounts = copy;
+      outcomes.push(...membersOf(answer));
+      for (const { transactionId } of item.group.orders) taken.add(transactionId);
+    }
+    groups.set(groupId, answer);
+    return answer;
+  });
+  return {
+    answers,
+    groups: [...groups.values()],
+    outcomes,
+    moves: movesBetween(found.accounts, accounts, found.time),
+  };
+}
+
+/** Why a group that does not exist yet gets no outcome. What its own id says comes first, then those of its members. */
+function undecided(
+  { group }: DirectGroup,
+  accounts: ReadonlyMap<string, Account>,
+  taken: ReadonlySet<string>,
+  { unsettledGroups, unsettled, frozen, time }: FoundForGroups,
+): Problem | null {
+  const { groupId } = group;
+  if (unsettledGroups.has(groupId)) return unsettledId(groupId);
+  const ids = group.orders.map(({ transactionId }) => transactionId);
+  const waiting = ids.find((id) => unsettled.has(id));
+  if (waiting !== undefined) return unsettledId(waiting);
+  const index = ids.findIndex((id, at) => taken.has(id) || ids.indexOf(id) < at);
+  if (index >= 0) return memberIdTaken(group, index);
+  if ([groupId, ...ids].some((id) => (uuidV7Time(id) ?? 0) > time.idTimeMax)) return idAhead('');
+  const accountIds = accountsOfGroup(group);
+  const missing = accountIds.find((id) => !accounts.has(id));
+  if (missing !== undefined) return notFound(missing);
+  const frozenId = accountIds.find((id) => frozen.has(id));
+  return frozenId === undefined ? null : unsettledAccount(frozenId);
+}
+
+/** The outcome of a new group; a posted one updates `accounts`. */
+function decide({ group, takenAt }: DirectGroup, accounts: Map<string, Account>, found: FoundForGroups): GroupOutcome {
+  const acceptedAt = found.time.accept(accountsOfGroup(group));
+  const common = { group, acceptedAt, takenAt, epoch: found.epoch, seq: NO_SEQ, replayed: false, persisted: true };
+  const sides = [];
+  for (const [index, order] of group.orders.entries()) {
+    const [source, destination] = [accounts.get(order.source), accounts.get(order.destination)];
+    if (!source || !destination) throw new RangeError(`an account of group ${group.groupId} was not loaded`);
+    const refusal = refusalOf(source, destination, order.amount, order.currency);
+    if (refusal) return { ...common, status: 'REJECTED', index, refusal };
+    sides.push(post(order, accounts));
+  }
+  return { ...common, status: 'POSTED', sides };
+}

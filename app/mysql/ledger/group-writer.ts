@@ -1,0 +1,28 @@
+import type { GroupOutcome } from '../../domain/group.ts';
+import { encodeOrder } from '../../journal/codec.ts';
+import type { Session } from '../connection/pool.ts';
+import { integer, moment, statements, text, textOrNull } from '../connection/sql.ts';
+
+/** Writes groups; the members of those that were posted are among the outcomes. */
+export async function insertGroups(session: Session, groups: readonly GroupOutcome[]): Promise<void> {
+  for (const rows of statements(groups.map(groupLiteral))) {
+    await session.run(`INSERT INTO transfer_groups (group_id, \`status\`, refusal, refused_index, transaction_ids, orders, split,
+      accepted_at, accepted_after_ms, epoch, seq) VALUES ${rows.join(',')}`);
+  }
+}
+
+function groupLiteral(outcome: GroupOutcome): string {
+  const { group, acceptedAt, takenAt, epoch, seq } = outcome;
+  const { groupId, orders, split } = group;
+  const after = takenAt === null ? 'NULL' : integer(acceptedAt - takenAt);
+  return `(${text(groupId)},${verdict(outcome)},${members(outcome.status, orders)},${textOrNull(split)},${moment(acceptedAt)},${after},${integer(epoch)},${integer(seq)})`;
+}
+
+const verdict = (outcome: GroupOutcome): string =>
+  outcome.status === 'POSTED' ? "'POSTED',NULL,NULL" : `'REJECTED','${outcome.refusal}',${integer(outcome.index)}`;
+
+/** The ids of a refused group stay free: its members are only here. */
+function members(status: GroupOutcome['status'], orders: GroupOutcome['group']['orders']): string {
+  if (status === 'POSTED') return `${text(JSON.stringify(orders.map(({ transactionId }) => transactionId)))},NULL`;
+  return `NULL,${text(`[${orders.map((order) => encodeOrder(order, 0)).join(',')}]`)}`;
+}
