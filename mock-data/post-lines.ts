@@ -3,12 +3,15 @@ import { type Line, orderedAccounts, type TransferLine } from './lines.ts';
 import { type BatchJob, type ItemResult, type PostOptions, postInBatches } from './post.ts';
 
 export interface PostLinesOptions extends PostOptions {
-  /** Called for each transfer that has its outcome; per ordered account in the order of the lines. */
+  /** Called for each transfer that has its outcome; for each ordered account, in the order of the lines. */
   onTransfer?: (line: TransferLine, result: ItemResult) => void;
 }
 
 export interface PostReport {
-  /** The count of each outcome, by "accounts 201", "transfers 422 insufficient_funds"; replays are 200. */
+  /**
+   * The count of each outcome, with keys such as "accounts 201" and "transfers 422 insufficient_funds"; replays are
+   * 200.
+   */
   outcomes: Map<string, number>;
   transfers: number;
   /** Items retried after a lost connection, a 429, 503 or 504, counted per request. */

@@ -89,7 +89,7 @@ describe('decideChange', () => {
     expectedRevision,
   });
 
-  it('raises up to what is available, lowers, and extends', () => {
+  it('raises a hold up to what is available, lowers it, and extends it', () => {
     const account = holder({ balance: 100, held: 50 });
     expect(decideChange(open(), change(100), account, NOW)).toEqual({
       hold: open({ amount: 100, revision: 2 }),

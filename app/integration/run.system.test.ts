@@ -191,7 +191,7 @@ describe('migrate', () => {
   it.each([
     ['a wrong password', { password: 'not-the-password' }, 'MySQL does not accept its user or password'],
     ['an unknown database', { pathname: '/nowhere' }, 'its database does not exist; create it first'],
-  ])('gives up at once on %s: with 78, the reason, and no secret', async (_what, change, reason) => {
+  ])('gives up at once on %s: exits with 78, and logs the reason but no secret', async (_what, change, reason) => {
     const url = Object.assign(new URL(db.url), change);
     for (const command of ['migrate', 'renew-identity']) {
       const program = start(command, { MYSQL_URL: url.href });

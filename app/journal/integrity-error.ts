@@ -1,4 +1,4 @@
-/** The journal contradicts itself or an earlier state: nothing of it may be written. */
+/** The journal contradicts itself or an earlier state: none of it may be written. */
 export class IntegrityError extends Error {
   override readonly name = 'IntegrityError';
 }

@@ -33,7 +33,7 @@ describe('A connection for money commands', () => {
     );
   });
 
-  it('fails a command without a reply in time, and closes the connection', async () => {
+  it('fails a command that gets no reply in time, and closes the connection', async () => {
     const redis = connect(server.url, 100);
     await until('it is connected', () => redis.ping().catch(() => null));
     let closings = 0;

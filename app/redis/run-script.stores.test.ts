@@ -90,7 +90,7 @@ describe('runScript', () => {
     closed.disconnect();
   });
 
-  it('reports a command without a reply in time as in doubt', async () => {
+  it('reports a command that gets no reply in time as in doubt', async () => {
     const hasty = new Redis(server.port, { commandTimeout: 20, maxRetriesPerRequest: 0, enableReadyCheck: false });
     await expect.poll(() => hasty.ping().catch(() => 'late')).toBe('PONG');
     // Not CLIENT PAUSE: pausing all commands delays CLIENT UNPAUSE, too.

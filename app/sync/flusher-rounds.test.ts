@@ -113,7 +113,7 @@ describe('The journal', () => {
     expect((await b.epoch.entries()).map(({ firstSeq }) => firstSeq)).toEqual([2, 3, 4]);
   });
 
-  it('is trimmed by what was flushed before a failure, too: committed entries remain committed', async () => {
+  it('is trimmed up to what was flushed before a failure, too: committed entries remain committed', async () => {
     const b = await bench();
     await b.post(1);
     await b.flusher.round(b.epoch.keeper, 1);

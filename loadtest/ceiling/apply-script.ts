@@ -68,7 +68,7 @@ export class ApplyScript {
     return rate;
   }
 
-  /** Packed as a pod would, and captured on their way to the socket. */
+  /** Packed as a pod would pack them, and captured on their way to the socket. */
   async #pack(count: number, perCall: number): Promise<Buffer[]> {
     const calls: Buffer[] = [];
     const caught = new Proxy(this.#redis, {

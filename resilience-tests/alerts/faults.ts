@@ -244,7 +244,7 @@ export const FAULTS: readonly Fault[] = [
   },
 ];
 
-/** Why no fault above triggers an alert. */
+/** Alerts that no fault above triggers, and why. */
 export const NOT_TRIED: Readonly<Record<string, string>> = {
   HoldfastInternalErrors: 'there is no known way to cause one; each occurrence is a bug',
   HoldfastTransfersSlow: 'depends on the load of the machine; fires here if the machine is overloaded',

@@ -126,7 +126,7 @@ function rulesOf(runbookUrl: string): { name: string; rules: Rendered[] }[] {
   return groups.map(({ name, rules }) => ({ name, rules: rules.map(faster) }));
 }
 
-/** Only windows and waits of minutes: those of days would still need days. */
+/** Shortens only windows and waits of minutes: even shortened, those of days would take too long. */
 function faster(rule: Rendered): Rendered {
   const scaled = (text: string): string =>
     text.replace(/(\[|offset |^)(\d+)m(?=\]|\s|$)/g, (_, before: string, minutes: string) => {

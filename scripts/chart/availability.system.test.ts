@@ -26,7 +26,7 @@ describe.skipIf(findTool('helm') === null)('The autoscaler', () => {
     const metric = (type: string) => spec.metrics.find((candidate: Manifest) => candidate['type'] === type);
     return {
       spec,
-      /** Pods that the HPA wants on CPU when as many share this rate. */
+      /** The number of pods that the HPA wants by CPU when `pods` share this rate. */
       wanted(rate: number, pods: number): number {
         const percent = ((rate / pods) * perTransfer * 100) / coresOf(container.resources.requests.cpu);
         return desiredPods(pods, percent, metric('Resource').resource.target.averageUtilization);
@@ -52,7 +52,7 @@ describe.skipIf(findTool('helm') === null)('The autoscaler', () => {
     );
   });
 
-  it('with the production values wants the same on CPU as on transfers', () => {
+  it('with the production values wants as many pods by CPU as by transfers', () => {
     const { wanted, transfersTarget } = scaled(SECRETS.production, ['values-production.yaml']);
     expect(transfersTarget).toBe(5_000);
     for (const rate of [10_000, 20_000, 30_000, 40_000])

@@ -36,7 +36,7 @@ test.each([
   expect(countTests(content, exitCode, true)).toMatchObject({ passed: 0, failed: 1 });
 });
 
-test('killed after its report is a failure', () => {
+test('a run that is killed after its report is a failure', () => {
   expect(countTests(report(file('a', 'passed', 'passed')), null, true).failed).toBe(1);
 });
 

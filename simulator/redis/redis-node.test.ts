@@ -87,7 +87,7 @@ it('what was answered survives a crash; what was not may be lost; the restart ha
   expect(lost).toBeGreaterThan(0);
 });
 
-it('a frozen server executes what it was sent when it thaws, even from a connection that was given up', async () => {
+it('once thawed, a frozen server executes what it was sent, even from a connection that was given up', async () => {
   const { scheduler, node, client, apply, until, seqOf, closes } = await stage(3);
   node.freeze();
   const attempt = apply();

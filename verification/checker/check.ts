@@ -22,7 +22,7 @@ export interface Verdict {
   counts: Partial<Record<ViolationKind, number>>;
 }
 
-/** Compares everything that clients requested and were answered with what the stores hold. Pure. */
+/** Compares what the stores hold with everything that clients requested and every answer that they got. Pure. */
 export function check(history: History, books: Books): Verdict {
   const violations = new Violations();
   checkIds(history, books, violations);

@@ -1,4 +1,4 @@
-/** `stack.json`, as the contract has it. */
+/** `stack.json`, as the contract defines it. */
 export interface StackFile {
   api: string[];
   apiKey: string;

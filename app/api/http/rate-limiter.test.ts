@@ -121,7 +121,7 @@ describe('A rate limiter', () => {
     expect(reported).toEqual([60, 60, 60]);
   });
 
-  it('always lets a user through now and then, however small its share', async () => {
+  it("lets a user through now and then, however small that user's share is", async () => {
     const [a, b] = [limiter('a', 1), limiter('b', 1)];
     const both: [RateLimiter, number][] = [
       [a, 10],

@@ -179,7 +179,7 @@ describe('an old connection', () => {
     expect(last).toContain('Connection: close');
   });
 
-  it('costs a client with a pool of connections no request under constant load', async () => {
+  it('fails no request of a client with a connection pool under constant load', async () => {
     api = await ApiUnderTest.start({ limits: { ...LIMITS, connectionAgeMaxMs: 100 } });
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
     const sockets = new Set<Socket>();

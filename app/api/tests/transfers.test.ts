@@ -67,7 +67,7 @@ describe('POST /v1/transfers', () => {
       },
     ]);
   });
-  it('rejects a new id that a URL path cannot contain, but lets an existing account with one be emptied', async () => {
+  it('rejects a new id that a URL path cannot contain, but lets an existing account with such an id be emptied', async () => {
     for (const transactionId of ['.', '..']) {
       expect(await send({ transactionId })).toMatchObject({
         status: 400,

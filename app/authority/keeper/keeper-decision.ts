@@ -194,7 +194,7 @@ export function decide(situation: KeeperSituation): KeeperStep {
   throw new RangeError(`no row decides in the state ${situation.state}`);
 }
 
-/** How long Redis must have been steady, ms: at once if it was never lost, and longer with every loss. */
+/** How long Redis must have been steady, ms: 0 if it was never lost, and longer with every loss. */
 function steadyTime({ losses, timing }: KeeperFactsByState['direct']): number {
   return losses === 0 ? 0 : timing.steadyAfterMs * 2 ** Math.min(losses - 1, FLAPPING_DOUBLINGS_MAX);
 }

@@ -66,7 +66,7 @@ describe('Redis is gone', () => {
     await staysIn(keeper, 'DIRECT');
   });
 
-  it('and one of two pods has not handed over: closed, and what the other handed over is not posted', async () => {
+  it('and one of two pods has not handed over: the ledger stays closed, and what the other handed over is not posted', async () => {
     const entries = await post('t1');
     await bench.authority.register('other', epoch.pod.epoch);
     await lose();
@@ -80,7 +80,7 @@ describe('Redis is gone', () => {
     expect(await bench.inMysql(['t1'])).toEqual(['t1']);
   });
 
-  it('and more is missing than in-doubt attempts explain: closed', async () => {
+  it('and more is missing than in-doubt attempts explain: the ledger stays closed', async () => {
     const [first] = await post('t1', 't2', 't3');
     await lose();
     await bench.handOver(epoch.pod, {
@@ -110,7 +110,7 @@ describe('Redis is gone', () => {
     expect(await bench.inMysql(['t1', 't2'])).toHaveLength(2);
   });
 
-  it('and it returns before the pods have handed over: recovered from its journal, without them', async () => {
+  it('and it returns before the pods have handed over: the ledger is recovered from its journal, without them', async () => {
     await post('t1', 't2');
     await lose();
     await comesBack();
@@ -164,7 +164,7 @@ describe('Accounts that wait for the journal', () => {
     await staysIn(keeper, 'DIRECT');
   });
 
-  it('are recovered by the journal when it returns, and only then does the authority move to the cache', async () => {
+  it('are recovered from the journal when Redis returns, and only then does the authority move to the cache', async () => {
     await comesBack();
     expect(await keeper.step()).toMatchObject({
       mode: 'DIRECT',

@@ -308,7 +308,7 @@ describe('Recovery', () => {
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
 
-  it('has nothing to do if no epoch waits', async () => {
+  it('has nothing to do if no epoch is waiting to be recovered', async () => {
     await bench.closing();
     await db.database.rows('UPDATE authority SET cache_epoch = NULL');
     const { epoch: before } = await bench.authority.read();

@@ -176,7 +176,7 @@ describe('On the way to the cache', () => {
     await stepTo(keeper, 'CACHE');
   });
 
-  it('a Redis with a later epoch is left alone: DIRECT, and it is not tried again immediately', async () => {
+  it('a Redis with a later epoch is left alone: the mode becomes DIRECT, and that Redis is not tried again immediately', async () => {
     const keeper = bench.keeper();
     const [row] = await db.database.rows<{ ledger_id: string }>('SELECT ledger_id FROM ledger_identity');
     await bench.redis.set(`${bench.prefix}:{0}:owner`, row?.ledger_id ?? '');
@@ -208,7 +208,7 @@ describe('A Redis whose user lacks permissions', () => {
     }
   }
 
-  it('is not waited for in REBUILDING: DIRECT, with the reason logged', async () => {
+  it('is not waited for in REBUILDING: the mode becomes DIRECT, and the reason is logged', async () => {
     const keeper = bench.keeper();
     await keeper.step();
     await withoutRule('scan', async () => {

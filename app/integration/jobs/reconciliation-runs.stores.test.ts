@@ -11,7 +11,7 @@ afterAll(() => bench.stop());
 beforeEach(() => bench.reset());
 
 describe('A reconciliation', () => {
-  it('runs one at a time: requests during a run get its report, later ones a new one', async () => {
+  it('runs one at a time: requests during a run get its report, and later ones get a new report', async () => {
     const reconciliation = bench.reconciliation();
     const [first, second] = await Promise.all([reconciliation.run(), reconciliation.run()]);
     expect(second).toBe(first);

@@ -61,7 +61,7 @@ describe('An account change', () => {
     expect([await transfer(a, world, 1), await transfer(world, a, 3)]).toEqual(['insufficient_funds', 'POSTED']);
   });
 
-  it('leaves fields that it does not contain unchanged, including the balance and its version', async () => {
+  it('leaves unchanged all fields that it does not contain, including the balance and its version', async () => {
     await transfer(world, a, 100);
     await change({ overdraftLimit: 7 });
     expect(await change({ status: 'SUSPENDED' })).toMatchObject({
@@ -114,7 +114,7 @@ describe('An account change', () => {
 });
 
 describe('If-Match', () => {
-  it('changes on the expected settings version only', async () => {
+  it('is made only on the expected settings version', async () => {
     expect(await change({ overdraftLimit: 1, expectedSettingsVersion: 1 })).toMatchObject({ settingsVersion: 2 });
     expect(await codeOf(change({ overdraftLimit: 2, expectedSettingsVersion: 1 }))).toBe('settings_version_mismatch');
     expect(await change({ overdraftLimit: 3, expectedSettingsVersion: 2 })).toMatchObject({ settingsVersion: 3 });

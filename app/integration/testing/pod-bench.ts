@@ -224,7 +224,7 @@ export class PodBench {
 
   /** What has been handed over to MySQL of an epoch. */
   async handedOver(epoch: number): Promise<{ ids: string[]; inDoubt: string[]; pods: Record<string, number | null> }> {
-    // Read which pods have handed over first: then everything that they handed over is visible.
+    // Read first which pods have handed over: then everything that they handed over is visible.
     const pods = (await this.store.pods()).filter((pod) => pod.epoch === epoch);
     const entries = await this.#database.rows<{
       kind: 'transfers' | 'account-change';

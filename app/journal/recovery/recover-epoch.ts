@@ -9,7 +9,7 @@ import { Replay } from './replay.ts';
 /** What all pods together know about an epoch that ended without its Redis. */
 export interface HandedOverEpoch {
   epoch: number;
-  /** Up to here the journal is in MySQL. */
+  /** The journal is in MySQL up to here. */
   cursor: number;
   /** The highest seq that any answer of a pod depended on. */
   observed: number;

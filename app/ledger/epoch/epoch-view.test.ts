@@ -47,7 +47,7 @@ describe.each([
 });
 
 describe('A call whose reply was taken', () => {
-  it('does not undo what was learned since, when it is proven again', () => {
+  it('does not undo what has been learned since, when it is proven again', () => {
     const attempt = new Tried('one');
     const call = new AttemptCall([attempt], view());
     call.proven();

@@ -83,7 +83,7 @@ describe('While MySQL is unavailable for a few seconds', () => {
     expect(stage.clock.monotonic()).toBeGreaterThanOrEqual(120_000);
   });
 
-  it('a limited number of requests waits; further ones get a 503, and UUIDv7s are not affected', async () => {
+  it('a limited number of requests wait; further ones get a 503, and UUIDv7s are not affected', async () => {
     stage.database.broken = away;
     const waiting = [submit(foreign(), foreign()), submit(foreign())];
     await stage.clock.pass(OUTAGE_MS);
@@ -98,7 +98,7 @@ describe('While MySQL is unavailable for a few seconds', () => {
     expect((await stage.apply(foreign())).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('a limited number of transfers with missing accounts waits, too', async () => {
+  it('a limited number of transfers with missing accounts wait, too', async () => {
     stage.database.broken = away;
     const waiting = [1, 2].map(() => submit(stage.order({ destination: 'c' })));
     await stage.clock.pass(OUTAGE_MS);

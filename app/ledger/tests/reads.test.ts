@@ -63,7 +63,7 @@ describe('Reading accounts', () => {
     expect(stage.cache.calls('read')).toBe(before + 1);
   });
 
-  it('splits requests that exceed a call', async () => {
+  it('splits requests that are too large for one call', async () => {
     const before = stage.cache.calls('read');
     const asked = Array.from({ length: 5 }, () => stage.ledger.read(Array.from({ length: 900 }, () => 'a')));
     const found = await stage.clock.until(Promise.all(asked));

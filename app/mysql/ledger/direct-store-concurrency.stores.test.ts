@@ -184,7 +184,7 @@ describe('Locks', () => {
     await probe.end();
   });
 
-  it('that are held too long make the call unable, and nothing is written', async () => {
+  it('that are held too long make the call fail as `unable`, and nothing is written', async () => {
     const patient = new Database({ ...poolOptions(db.url), lockWaitTimeoutS: 1 });
     await holder.query('START TRANSACTION');
     expect(await free('a')).toBe(true);
@@ -199,7 +199,7 @@ describe('Locks', () => {
   });
 });
 
-it('an id that another transaction keeps storing first makes the call unable, which is temporary and not a bug', async () => {
+it('an id that another transaction keeps storing first makes the call fail as `unable`, which is temporary and not a bug', async () => {
   const clock = new TestClock();
   const other = stores()[1];
   const storeIt = async () => {

@@ -59,7 +59,7 @@ async function kill(connectionId: number): Promise<void> {
 const fault = (code: string) => Object.assign(new Error(code), { code, errno: 1 });
 
 describe.each(CALLS)('%s', (_name, statements, call) => {
-  it('is unable, and has written nothing, if MySQL disappears before the commit is sent; once MySQL is back, the call succeeds once', async () => {
+  it('fails as `unable`, and has written nothing, if MySQL disappears before the commit is sent; once MySQL is back, the call succeeds once', async () => {
     const before = await written();
     let seen = 0;
     for (let failing = 0; failing < statements; failing++) {
@@ -92,7 +92,7 @@ describe.each(CALLS)('%s', (_name, statements, call) => {
     },
   );
 
-  it('is refused as moved, and has written nothing, in any other mode or epoch', async () => {
+  it('is refused as `moved`, and has written nothing, in any other mode or epoch', async () => {
     for (const [mode, epoch] of [
       ['DIRECT', DIRECT_EPOCH + 1],
       ['DIRECT', DIRECT_EPOCH - 1],
@@ -209,7 +209,7 @@ describe('A commit in flight', () => {
     await close();
   });
 
-  it('is detected at the id by a request for other accounts under that id', async () => {
+  it('is found under its id by a request for other accounts with that id', async () => {
     await send(3600);
     await putAccounts(db.database, [account('world-2', { external: true }), account('cy')]);
     const other = directItem(ITEMS[0]?.order.transactionId ?? '', { source: 'world-2', destination: 'cy' });

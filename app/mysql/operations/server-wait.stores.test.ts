@@ -32,7 +32,7 @@ function at(change: (url: URL) => void): string {
 const codes = (log: ReturnType<typeof keptLog>) =>
   log.lines.map(({ fields }) => (fields['err'] as { code?: string }).code);
 
-/** Waits with a clock on which sleeping takes no time, at most for the given time. */
+/** Waits for at most the given time, with a clock on which sleeping takes no time. */
 async function waitAt(url: string, waitMs = 120_000, timeouts = TIMEOUTS, onSleep = () => {}) {
   const clock = new TestClock();
   clock.onSleep = onSleep;

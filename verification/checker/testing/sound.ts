@@ -86,7 +86,7 @@ export class Sound {
     this.read('a', at(70, 2), 8);
   }
 
-  /** Of the last attempt's content, unless another is given. */
+  /** Adds an attempt with the content of the last one, unless other content is given. */
   attempt(transactionId: string, attempt: Partial<Attempt>): void {
     const { attempts } = this.history.of(transactionId);
     const { content = T1, correlationId = 'c' } = attempts.at(-1) ?? {};
