@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import { summaryOf } from '../../domain/testing/orders.ts';
@@ -7,47 +7,23 @@ import { commandLost, failing, Gate, passing, replyLost } from '../../journal/te
 import { until } from '../../kernel/testing/until.ts';
 import { MysqlHandOverStore } from '../../mysql/authority/hand-over-store.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
-import { PodBench } from '../testing/pod-bench.ts';
-
-const url = `redis://127.0.0.1:${inject('redisPort')}/0`;
-const AWAY = new Problem('database_unavailable', 'away');
+import { AWAY, PodBench } from '../testing/pod-bench.ts';
 
 let db: TestDatabase;
 let pod: PodBench;
 let epoch: number;
-const others: PodBench[] = [];
 beforeAll(async () => {
   db = await migratedDatabase();
 });
 afterAll(() => db.drop());
 beforeEach(async () => {
-  await db.reset(0, 'REBUILDING');
-  pod = new PodBench(db.database, url);
-  await pod.connected();
+  pod = await PodBench.start(db);
   epoch = (await pod.serve()).caller.epoch;
 });
 afterEach(async () => {
   vi.restoreAllMocks();
-  for (const one of [...others.splice(0), pod]) {
-    one.clock.hurries = true;
-    await one.stop();
-  }
+  await pod.stop();
 });
-
-async function anotherPod(): Promise<PodBench> {
-  const other = new PodBench(db.database, url, 'other', pod.prefix);
-  others.push(other);
-  await other.connected();
-  other.session.start();
-  await other.open();
-  return other;
-}
-const answersOf = (orders: Parameters<PodBench['ledger']['apply']>[0]) => pod.ledger.apply(orders, 'cache');
-const viewOf = (one: PodBench) => {
-  const view = one.session.view();
-  if (!view) throw new Error('the session is closed');
-  return view;
-};
 
 describe('At the end of its epoch, a pod', () => {
   it('stops, hands over what it has received, and waits; then it works wherever the ledger opens', async () => {
@@ -55,13 +31,13 @@ describe('At the end of its epoch, a pod', () => {
     await pod.closing();
     expect(await pod.everythingHandedOver(epoch)).toEqual({ ids, inDoubt: [], pods: { 'pod-1': 2 } });
     expect([pod.session.view(), pod.session.direct(), pod.opened]).toEqual([null, null, 1]);
-    const held = answersOf([pod.order()]);
+    const held = pod.apply(pod.order());
     await pod.recoverFromHandOvers();
     await pod.openDirectly();
     expect((await held).map(summaryOf)).toEqual(['POSTED']);
     await pod.activate();
     expect((await pod.open()).caller.podId).toBe('pod-2');
-    expect((await answersOf([pod.order()])).map(summaryOf)).toEqual(['POSTED']);
+    expect((await pod.apply(pod.order())).map(summaryOf)).toEqual(['POSTED']);
     const [found] = await pod.ledger.read(['ada']);
     expect(found).toMatchObject({ balance: 400, version: 4 });
   });
@@ -71,7 +47,7 @@ describe('At the end of its epoch, a pod', () => {
     const gate = new Gate();
     pod.cache.next('apply', gate.reply);
     const after = pod.order();
-    const answered = answersOf([after]);
+    const answered = pod.apply(after);
     await gate.reached;
     await pod.closing();
     // How far the pod has observed the journal is random: it may have read from Redis in the meantime.
@@ -96,7 +72,7 @@ describe('At the end of its epoch, a pod', () => {
     const writers = Array.from({ length: 20 }, async () => {
       for (;;) {
         const one = pod.order({ amount: 1 });
-        const [answer] = await answersOf([one]);
+        const [answer] = await pod.apply(one);
         if (!answer || answer instanceof Problem || answer.epoch !== epoch) return;
         acknowledged.push(one.transactionId);
       }
@@ -117,11 +93,11 @@ describe('At the end of its epoch, a pod', () => {
   });
 
   it('hands over what it received through replays and lookups, even if another pod made the transfer', async () => {
-    const other = await anotherPod();
+    const other = await pod.another();
     const [one, two] = [other.order(), other.order()];
     await other.ledger.apply([one], 'cache');
     await other.ledger.apply([two], 'cache');
-    expect((await answersOf([one])).map(summaryOf)).toEqual(['again POSTED']);
+    expect((await pod.apply(one)).map(summaryOf)).toEqual(['again POSTED']);
     await pod.ledger.outcome(two.transactionId);
     // The other one dies silently, as if it had never been registered.
     await other.session.stop();
@@ -132,7 +108,7 @@ describe('At the end of its epoch, a pod', () => {
   });
 
   it('hands over the highest seq that any answer depended on, including reads', async () => {
-    const other = await anotherPod();
+    const other = await pod.another();
     for (let n = 0; n < 3; n++) await other.post();
     await pod.ledger.read(['ada']);
     await pod.closing();
@@ -143,7 +119,7 @@ describe('At the end of its epoch, a pod', () => {
   it('hands over attempts that were answered with 504 long ago: they may still run', async () => {
     const one = pod.order();
     pod.cache.always('apply', commandLost);
-    const answered = answersOf([one]);
+    const answered = pod.apply(one);
     await until('it was tried', () => pod.cache.calls('apply') > 1);
     pod.clock.push(11_000);
     expect((await answered).map(summaryOf)).toEqual(['outcome_unknown']);
@@ -157,10 +133,10 @@ describe('At the end of its epoch, a pod', () => {
     const first = await pod.post();
     const one = pod.order();
     pod.cache.next('apply', replyLost);
-    expect((await answersOf([one])).map(summaryOf)).toEqual(['POSTED']);
+    expect((await pod.apply(one)).map(summaryOf)).toEqual(['POSTED']);
     pod.cache.next('apply', failing(new CacheError('unable', 'OOM')), failing(new CacheError('unable', 'OOM')));
     const two = pod.order();
-    expect((await answersOf([two])).map(summaryOf)).toEqual(['POSTED']);
+    expect((await pod.apply(two)).map(summaryOf)).toEqual(['POSTED']);
     await pod.closing();
     expect(await pod.everythingHandedOver(epoch)).toMatchObject({
       ids: [first, one.transactionId, two.transactionId],
@@ -173,10 +149,10 @@ describe('At the end of its epoch, a pod', () => {
     pod.cache.next('apply', commandLost);
     const gate = new Gate();
     pod.cache.next('apply', gate.command, gate.command);
-    void answersOf([one]);
+    void pod.apply(one);
     await until('it is in doubt', () => pod.cache.calls('apply') === 1);
     await pod.open();
-    void answersOf([{ ...one, destination: 'bob' }]);
+    void pod.apply({ ...one, destination: 'bob' });
     await gate.reached;
     await pod.closing();
     await pod.everythingHandedOver(epoch);
@@ -323,7 +299,7 @@ describe('Handed-over data', () => {
   });
 
   it('counts for every id that the process has used in the epoch', async () => {
-    const { caller } = viewOf(pod);
+    const { caller } = pod.view();
     const first = await pod.post();
     await pod.scripts.retire({ ...caller, fenceEpoch: epoch }, 'pod-1');
     await until('it is open under a new id', () => pod.session.podId === 'pod-2' && pod.session.view());
@@ -337,7 +313,7 @@ describe('Handed-over data', () => {
   });
 
   it('counts for an id that could be registered only in MySQL', async () => {
-    const { caller } = viewOf(pod);
+    const { caller } = pod.view();
     const lost = new Gate();
     pod.cache.always('register', lost.command);
     await pod.scripts.retire({ ...caller, fenceEpoch: epoch }, 'pod-1');
@@ -346,105 +322,5 @@ describe('Handed-over data', () => {
     await pod.closing();
     expect((await pod.everythingHandedOver(epoch)).pods).toEqual({ 'pod-1': 0, 'pod-2': 0 });
     lost.open();
-  });
-});
-
-describe('In-doubt attempts without a reply', () => {
-  async function inDoubt(): Promise<string> {
-    const one = pod.order();
-    pod.cache.always('apply', commandLost);
-    const view = viewOf(pod);
-    const answered = answersOf([one]);
-    await until('it is in doubt', () => view.inDoubt.size === 1);
-    pod.clock.push(11_000);
-    expect((await answered).map(summaryOf)).toEqual(['outcome_unknown']);
-    pod.cache.always('apply', passing);
-    await pod.open();
-    return one.transactionId;
-  }
-  const inDoubtCount = () => viewOf(pod).inDoubt.size;
-
-  it('are ended after a while by a new pod id: under the old one nothing can run anymore', async () => {
-    const id = await inDoubt();
-    const { caller } = viewOf(pod);
-    pod.clock.push(20_000);
-    const after = await until('it has another id', () => {
-      const view = pod.session.view();
-      return view?.caller.podId === 'pod-2' ? view : null;
-    });
-    await until('nothing is in doubt', () => after.inDoubt.none);
-    await expect(pod.scripts.read(caller, [])).rejects.toMatchObject({ kind: 'refused', reason: 'retired' });
-    await pod.closing();
-    expect((await pod.everythingHandedOver(epoch)).inDoubt).not.toContain(id);
-  });
-
-  it('are in doubt until everything that the old id can have written is in MySQL', async () => {
-    await pod.post();
-    await inDoubt();
-    pod.clock.push(20_000);
-    await until('it has another id', () => pod.session.podId === 'pod-2');
-    await pod.open();
-    const asked = vi.spyOn(pod.cache, 'read');
-    await until('it has read the authority again', () => asked.mock.calls.length > 2);
-    expect(inDoubtCount()).toBe(1);
-    await pod.flush();
-    await until('nothing is in doubt', () => inDoubtCount() === 0);
-  });
-
-  it('take one new id, no matter how long the flush is stalled', async () => {
-    await pod.post();
-    await inDoubt();
-    for (let n = 0; n < 5; n++) {
-      pod.clock.push(31_000);
-      const looks = vi.spyOn(pod.store, 'read');
-      await until('it has read the authority again', () => looks.mock.calls.length > 1);
-      looks.mockRestore();
-      await pod.open();
-    }
-    expect(pod.session.podId).toBe('pod-2');
-    expect(inDoubtCount()).toBe(1);
-  });
-
-  it('stay in doubt while MySQL is unavailable: no new id can be registered', async () => {
-    await inDoubt();
-    pod.away = AWAY;
-    pod.clock.push(31_000);
-    const asked = vi.spyOn(pod.cache, 'read');
-    await until('it has read the authority again', () => asked.mock.calls.length > 2);
-    expect([pod.session.podId, inDoubtCount()]).toEqual(['pod-1', 1]);
-    pod.away = null;
-    await until('it has another id', () => pod.session.podId === 'pod-2');
-  });
-
-  it('may stay in doubt while no new id is available: the pod keeps working under its current one', async () => {
-    await inDoubt();
-    const register = vi.spyOn(pod.store, 'register').mockRejectedValue(AWAY);
-    const opened = pod.opened;
-    pod.clock.push(31_000);
-    const looks = vi.spyOn(pod.store, 'read');
-    await until('it has tried', () => register.mock.calls.length > 0 && looks.mock.calls.length > 3);
-    // The attempt to get another id may still be in progress.
-    await expect
-      .poll(() => [pod.session.podId, pod.session.view()?.caller.podId, pod.opened])
-      .toEqual(['pod-1', 'pod-1', opened]);
-    await pod.post();
-    register.mockRestore();
-    pod.clock.push(31_000);
-    await until('it has another id', () => pod.session.view()?.caller.podId !== 'pod-1');
-    await pod.post();
-  });
-
-  it('include those of requests in progress when the id changed: each is made once', async () => {
-    const { caller } = viewOf(pod);
-    const gate = new Gate();
-    pod.cache.next('apply', gate.reply);
-    const answered = answersOf([pod.order()]);
-    await gate.reached;
-    await pod.scripts.retire({ ...caller, fenceEpoch: epoch }, 'pod-1');
-    await until('it has another id', () => pod.session.view()?.caller.podId === 'pod-2');
-    gate.open();
-    expect((await answered).map(summaryOf)).toEqual(['POSTED']);
-    expect((await pod.ledger.read(['ada']))[0]).toMatchObject({ balance: 100, version: 1 });
-    expect(viewOf(pod).inDoubt.none).toBe(true);
   });
 });

@@ -1,8 +1,10 @@
 import type { Redis } from 'ioredis';
+import { inject } from 'vitest';
 import type { HandOverStore as HandOvers, PodAuthority } from '../../authority/authority-ports.ts';
 import { PodSession } from '../../authority/pod/pod-session.ts';
 import type { Authority } from '../../domain/authority.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
+import { Problem } from '../../domain/problem.ts';
 import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
 import { orderOf } from '../../domain/testing/orders.ts';
 import type { TransferOrder } from '../../domain/types.ts';
@@ -25,17 +27,18 @@ import type { Database } from '../../mysql/connection/pool.ts';
 import { DirectStore } from '../../mysql/ledger/direct-store.ts';
 import { FlushStore } from '../../mysql/ledger/flush-store.ts';
 import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
-import { openIn } from '../../mysql/testing/test-database.ts';
+import { openIn, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { connectRedis, cutConnection, identifyServer } from '../../redis/connection.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
 import { randomPrefix } from '../../redis/testing/own-redis.ts';
 import { Flusher } from '../../sync/flusher.ts';
 
 const BY = { keeper: 'k', reason: 'r' };
+export const AWAY = new Problem('database_unavailable', 'away');
 
 /** A pod's session with the ledger over it, over a real Redis and a real MySQL. The test is the keeper. */
 export class PodBench {
-  readonly prefix = randomPrefix();
+  readonly prefix: string;
   readonly log = keptLog();
   readonly clock = new PushedClock();
   /** The pod's connection. */
@@ -61,11 +64,21 @@ export class PodBench {
   opened = 0;
   cuts = 0;
   readonly #database: Database;
+  readonly #others: PodBench[] = [];
 
-  constructor(database: Database, redisUrl: string, podName = 'pod', prefix?: string) {
+  /** A pod that has not started yet, of a new ledger whose authority is about to move to Redis. */
+  static async start(db: TestDatabase): Promise<PodBench> {
+    await db.reset(0, 'REBUILDING');
+    const pod = new PodBench(db.database);
+    await pod.connected();
+    return pod;
+  }
+
+  private constructor(database: Database, podName = 'pod', prefix = randomPrefix()) {
     this.#database = database;
-    if (prefix !== undefined) this.prefix = prefix;
-    const options = { url: redisUrl, connectTimeoutMs: 1000, commandTimeoutMs: 1500 };
+    this.prefix = prefix;
+    const url = `redis://127.0.0.1:${inject('redisPort')}/0`;
+    const options = { url, connectTimeoutMs: 1000, commandTimeoutMs: 1500 };
     this.redis = connectRedis(options);
     this.#keeperRedis = connectRedis(options);
     this.scripts = new RedisScripts(this.#keeperRedis, this.prefix, ofTestLedger);
@@ -137,6 +150,16 @@ export class PodBench {
     await until('Redis is connected', () => this.redis.status === 'ready' && this.#keeperRedis.status === 'ready');
   }
 
+  /** Another pod of the same ledger, which is open and stops before this one. */
+  async another(): Promise<PodBench> {
+    const other = new PodBench(this.#database, 'other', this.prefix);
+    this.#others.push(other);
+    await other.connected();
+    other.session.start();
+    await other.open();
+    return other;
+  }
+
   /** Activates the next epoch on this Redis, like a keeper, from any state of the authority. */
   async activate(): Promise<Authority & { replid: string }> {
     let now = await this.store.read();
@@ -166,6 +189,10 @@ export class PodBench {
       if (recovered && 'unexplained' in recovered) throw new Error(JSON.stringify(recovered));
       return recovered && 'authority' in recovered ? recovered.authority : null;
     });
+  }
+  /** The authority is with MySQL, in the next epoch. */
+  async moveToMysql(): Promise<void> {
+    await this.#database.rows("UPDATE authority SET mode = 'DIRECT', epoch = epoch + 1, cache_epoch = NULL");
   }
   /** Writes the running epoch's journal to MySQL. */
   async flush(): Promise<number> {
@@ -201,6 +228,12 @@ export class PodBench {
     this.session.start();
     return this.open();
   }
+  /** @throws when the session is closed */
+  view(): EpochView {
+    const view = this.session.view();
+    if (!view) throw new Error('the session is closed');
+    return view;
+  }
   open(): Promise<EpochView> {
     return until('the session is open', () => this.session.view());
   }
@@ -215,11 +248,23 @@ export class PodBench {
     // Redis uses the real time, and rejects ids that an advanced clock has generated in its future.
     return orderOf({ transactionId: newUuidV7(systemClock.now()), destination: 'ada', ...different });
   }
+  apply(...orders: TransferOrder[]) {
+    return this.ledger.apply(orders, 'cache');
+  }
   async post(different: Partial<TransferOrder> = {}): Promise<string> {
     const one = this.order(different);
-    const [answer] = await this.ledger.apply([one], 'cache');
+    const [answer] = await this.apply(one);
     if (!answer || answer instanceof Error || answer.status !== 'POSTED') throw new Error(`not posted: ${answer}`);
     return one.transactionId;
+  }
+
+  /** The ids under which pods are registered in MySQL. */
+  async podIds(): Promise<string[]> {
+    return (await this.store.pods()).map(({ podId }) => podId);
+  }
+  /** What the pod has reported to MySQL about itself. */
+  async reported() {
+    return (await this.store.livePods())[0];
   }
 
   /** What has been handed over to MySQL of an epoch. */
@@ -253,7 +298,10 @@ export class PodBench {
     });
   }
 
+  /** Without waiting for a flush. */
   async stop(): Promise<void> {
+    for (const other of this.#others) await other.stop();
+    this.clock.hurries = true;
     await this.session.stop();
     this.redis.disconnect();
     this.#keeperRedis.disconnect();
