@@ -7,12 +7,11 @@ import { type EpochUnderTest, order } from '../../journal/testing/epoch-under-te
 import { done } from '../../mysql/authority/testing/recovery-bench.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import type { RedisScripts } from '../../redis/redis-scripts.ts';
-import { OwnRedis } from '../../redis/testing/own-redis.ts';
-import { BY, KeeperBench, staysIn, stepTo } from '../testing/keeper-bench.ts';
+import { BY, staysIn, stepTo } from '../testing/keeper-bench.ts';
+import { RestartableBench } from '../testing/restartable-bench.ts';
 
 let db: TestDatabase;
-let server: OwnRedis;
-let bench: KeeperBench;
+let bench: RestartableBench;
 let keeper: Keeper;
 let epoch: EpochUnderTest<RedisScripts>;
 beforeAll(async () => {
@@ -20,17 +19,13 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 beforeEach(async () => {
-  await db.reset(0, 'DIRECT');
-  server = await OwnRedis.start();
-  bench = new KeeperBench(db.database, server.url);
+  bench = await RestartableBench.start(db);
   keeper = bench.keeper();
-  epoch = await bench.begin(keeper);
-  await bench.open(epoch);
+  epoch = await bench.serve(keeper);
 });
 afterEach(async () => {
   vi.restoreAllMocks();
-  bench.close();
-  await server.stop();
+  await bench.stop();
 });
 
 /** One call, and so one entry, each. */
@@ -43,14 +38,10 @@ const attempt = (id: string, ...accounts: string[]) => ({ kind: 'transfers' as c
 
 /** Redis dies, and a keeper notices. */
 async function lose(): Promise<void> {
-  await server.kill();
+  await bench.server.kill();
   await keeper.step();
   bench.clock.push(61_000);
   expect(await stepTo(keeper, 'CLOSING')).toMatchObject({ cacheEpoch: epoch.pod.epoch });
-}
-async function comesBack(): Promise<void> {
-  await server.startAgain();
-  await bench.ready();
 }
 
 describe('Redis is gone', () => {
@@ -93,7 +84,7 @@ describe('Redis is gone', () => {
       expect.stringMatching(/^closed: more is missing .*"missing":2,"inDoubt":1,"highestKnownSeq":3/),
     ]);
     // Its journal recovers it all the same.
-    await comesBack();
+    await bench.restart();
     await stepTo(keeper, 'CACHE');
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
@@ -101,8 +92,8 @@ describe('Redis is gone', () => {
   it('with its disk: its replacement is not trusted, but the pods are', async () => {
     const entries = await post('t1', 't2');
     await lose();
-    rmSync(join(server.dir, server.node), { recursive: true });
-    await comesBack();
+    rmSync(join(bench.server.dir, bench.server.node), { recursive: true });
+    await bench.restart();
     await staysIn(keeper, 'CLOSING');
     expect(bench.complaints()).toContain('this Redis does not have the marker of the epoch');
     await bench.handOver(epoch.pod, { entries, observed: 2 });
@@ -113,7 +104,7 @@ describe('Redis is gone', () => {
   it('and it returns before the pods have handed over: the ledger is recovered from its journal, without them', async () => {
     await post('t1', 't2');
     await lose();
-    await comesBack();
+    await bench.restart();
     expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
     expect(await bench.inMysql(['t1', 't2'])).toHaveLength(2);
   });
@@ -122,7 +113,7 @@ describe('Redis is gone', () => {
     const entries = await post('t1', 't2');
     await lose();
     await bench.handOver(epoch.pod, { entries: entries.slice(0, 1), inDoubt: [attempt('t2', 'world', 'ada')] });
-    await comesBack();
+    await bench.restart();
     // A keeper that has lost Redis still checks it first: the journal is more complete than the pods.
     expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
     expect(await bench.account('ada')).toEqual({ balance: 200, version: 2, frozen: false });
@@ -165,7 +156,7 @@ describe('Accounts that wait for the journal', () => {
   });
 
   it('are recovered from the journal when Redis returns, and only then does the authority move to the cache', async () => {
-    await comesBack();
+    await bench.restart();
     expect(await keeper.step()).toMatchObject({
       mode: 'DIRECT',
       cacheEpoch: null,
@@ -180,7 +171,7 @@ describe('Accounts that wait for the journal', () => {
   });
 
   it('are recovered once by two concurrent keepers', async () => {
-    await comesBack();
+    await bench.restart();
     const all = ['a', 'b', 'c'].map((id) => bench.keeper(id));
     await Promise.all(all.map((one) => stepTo(one, 'CACHE')));
     expect(await bench.account('world')).toEqual({ balance: -400, version: 4, frozen: false });
@@ -189,8 +180,8 @@ describe('Accounts that wait for the journal', () => {
   });
 
   it('stay frozen while an empty Redis responds', async () => {
-    rmSync(join(server.dir, server.node), { recursive: true });
-    await comesBack();
+    rmSync(join(bench.server.dir, bench.server.node), { recursive: true });
+    await bench.restart();
     await staysIn(keeper, 'DIRECT');
     expect(await bench.account('ada')).toMatchObject({ frozen: true });
     expect(bench.complaints()).toEqual(['this Redis does not have the marker of the epoch']);
@@ -198,14 +189,14 @@ describe('Accounts that wait for the journal', () => {
 
   it('stay frozen while the Redis that responds has less than a pod received', async () => {
     await db.database.rows('UPDATE authority SET bound = 5');
-    await comesBack();
+    await bench.restart();
     await staysIn(keeper, 'DIRECT');
     expect(await bench.account('ada')).toMatchObject({ frozen: true });
     expect(bench.complaints()).toEqual(['this Redis has less than MySQL, or less than its pods have seen']);
   });
 
   it('stay frozen while a replica responds, or a Redis fenced by another ledger', async () => {
-    await comesBack();
+    await bench.restart();
     await bench.redis.call('ACL', 'SETUSER', 'default', '+@all');
     await bench.redis.replicaof('127.0.0.1', 1);
     await staysIn(keeper, 'DIRECT');
@@ -218,7 +209,7 @@ describe('Accounts that wait for the journal', () => {
 
   it('stay frozen if the journal contradicts what MySQL has', async () => {
     await db.database.rows("UPDATE accounts SET version = 7 WHERE account_id = 'bob'");
-    await comesBack();
+    await bench.restart();
     await expect(keeper.step()).rejects.toThrow('transfer t3 was decided on 0/1 of account bob, which is at 7/1');
     expect(await bench.authority.read()).toMatchObject({ mode: 'DIRECT', cacheEpoch: epoch.pod.epoch });
     expect(await bench.account('ada')).toMatchObject({ balance: 200, frozen: true });
@@ -229,7 +220,7 @@ describe('Accounts that wait for the journal', () => {
     await done(() => bench.recoveryStore.acceptLoss(now, BY));
     expect(await bench.account('ada')).toEqual({ balance: 200, version: 2, frozen: false });
     // A Redis that returns now is of an epoch that nothing waits for.
-    await comesBack();
+    await bench.restart();
     await stepTo(keeper, 'CACHE');
     expect(await bench.inMysql(['t1', 't2', 't3', 't4'])).toEqual(['t1', 't2']);
   });

@@ -21,8 +21,7 @@ beforeEach(async () => {
   await db.reset(0, 'DIRECT');
   bench = new KeeperBench(db.database, server.url);
   keeper = bench.keeper();
-  epoch = await bench.begin(keeper);
-  await bench.open(epoch);
+  epoch = await bench.serve(keeper);
 });
 afterEach(() => {
   vi.restoreAllMocks();

@@ -43,8 +43,7 @@ async function everything(): Promise<Record<string, string>> {
 describe('A second installation on the same Redis', () => {
   it('changes nothing there, moves nothing, and logs why; the first one continues', async () => {
     const first = bench.keeper();
-    const epoch = await bench.begin(first);
-    await bench.open(epoch);
+    const epoch = await bench.serve(first);
     await epoch.apply(order('one', { amount: 500 }));
     const before = await everything();
     const second = other.keeper();
@@ -90,8 +89,7 @@ describe('An operator', () => {
 
   it('takes over the Redis of another ledger whose epochs are far ahead, and deletes its keys', async () => {
     await db.reset(40, 'DIRECT');
-    const epoch = await bench.begin();
-    await bench.open(epoch);
+    const epoch = await bench.serve();
     await epoch.apply(order('one', { amount: 500 }));
     const { owner, fence } = await other.scripts.ownership(epoch.pod.replid);
     expect(fence).toBe(42);
@@ -120,8 +118,7 @@ describe('An operator', () => {
 
 describe('A copy of the database', () => {
   it('gets its own identity, and leaves the Redis of the original alone', async () => {
-    const epoch = await bench.begin();
-    await bench.open(epoch);
+    const epoch = await bench.serve();
     await epoch.apply(order('one', { amount: 500 }));
     const before = await everything();
     // The copy: the same identity, authority and registrations.
@@ -163,8 +160,7 @@ describe('A Redis of the previous release, without an owner', () => {
     expect(await epoch.headSeq()).toBe(0);
   });
   it('is claimed while the epoch is closing, and recovered from its journal', async () => {
-    const epoch = await bench.begin();
-    await bench.open(epoch);
+    const epoch = await bench.serve();
     await epoch.apply(order('one', { amount: 500 }));
     await forgetOwner();
     await bench.closing();

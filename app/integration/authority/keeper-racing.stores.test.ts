@@ -5,12 +5,11 @@ import { type EpochUnderTest, order } from '../../journal/testing/epoch-under-te
 import { done } from '../../mysql/authority/testing/recovery-bench.ts';
 import { ledgerRows, migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import type { RedisScripts } from '../../redis/redis-scripts.ts';
-import { OwnRedis } from '../../redis/testing/own-redis.ts';
 import { KeeperBench, staysIn, stepTo } from '../testing/keeper-bench.ts';
+import { RestartableBench } from '../testing/restartable-bench.ts';
 
 let db: TestDatabase;
-let server: OwnRedis;
-let bench: KeeperBench;
+let bench: RestartableBench;
 let keepers: Keeper[];
 /** What all keepers see instead of the row in MySQL, so that none takes the step after the one that they race for. */
 let view: Authority | null;
@@ -23,19 +22,13 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 beforeEach(async () => {
-  await db.reset(0, 'DIRECT');
-  server = await OwnRedis.start();
-  bench = new KeeperBench(db.database, server.url);
+  bench = await RestartableBench.start(db);
   view = null;
   const read = async () => view ?? bench.authority.read();
   keepers = ['a', 'b', 'c'].map((id) => bench.keeper(id, { authority: { read } }));
-  epoch = await bench.begin(keepers[0]);
-  await bench.open(epoch);
+  epoch = await bench.serve(keepers[0]);
 });
-afterEach(async () => {
-  bench.close();
-  await server.stop();
-});
+afterEach(() => bench.stop());
 
 async function post(): Promise<void> {
   const { entries } = await epoch.apply(order('t1'), order('t2'));
@@ -48,13 +41,9 @@ async function post(): Promise<void> {
 let handedOver: () => Promise<void> = async () => {};
 
 async function lose(): Promise<void> {
-  await server.kill();
+  await bench.server.kill();
   await everyone();
   bench.clock.push(61_000);
-}
-async function comeBack(): Promise<void> {
-  await server.startAgain();
-  await bench.ready();
 }
 
 /** Brings the authority to the start of the step; all keepers are then ready for it. */
@@ -81,7 +70,7 @@ const steps: [string, () => Promise<void>][] = [
       await everyone();
       await handedOver();
       await everyone();
-      await comeBack();
+      await bench.restart();
     },
   ],
   [
@@ -91,7 +80,7 @@ const steps: [string, () => Promise<void>][] = [
       await everyone();
       await handedOver();
       await everyone();
-      await comeBack();
+      await bench.restart();
       await first();
     },
   ],
@@ -183,7 +172,7 @@ describe('A keeper that dies in a step', () => {
     if (!died) await dead.step().catch(() => null);
     expect(died).toBe(true);
     expect((await bench.moves()).length - before.length).toBe(when === 'after it is written' ? 1 : 0);
-    if (bench.redis.status !== 'ready') await comeBack();
+    if (bench.redis.status !== 'ready') await bench.restart();
     if ((await bench.authority.read()).mode === 'CLOSING') await handedOver();
     const [next] = keepers;
     if (next) await stepTo(next, 'CACHE');

@@ -1,38 +1,27 @@
-import { cpSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { freePort } from '../../../devstack/system/ports.mjs';
 import { Problem } from '../../domain/problem.ts';
 import { CacheError } from '../../journal/cache-port.ts';
 import { CursorConflictError } from '../../journal/cursor.ts';
-import { batchOf } from '../../journal/flush-batch.ts';
 import { type EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
 import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import type { RedisScripts } from '../../redis/redis-scripts.ts';
-import { OwnRedis } from '../../redis/testing/own-redis.ts';
-import { KeeperBench, staysIn, stepTo } from '../testing/keeper-bench.ts';
+import { staysIn, stepTo } from '../testing/keeper-bench.ts';
+import { RestartableBench } from '../testing/restartable-bench.ts';
 
 let db: TestDatabase;
-let server: OwnRedis;
-let bench: KeeperBench;
+let bench: RestartableBench;
 let epoch: EpochUnderTest<RedisScripts>;
 beforeAll(async () => {
   db = await migratedDatabase();
 });
 afterAll(() => db.drop());
 beforeEach(async () => {
-  await db.reset(0, 'DIRECT');
-  server = await OwnRedis.start();
-  bench = new KeeperBench(db.database, server.url);
-  epoch = await bench.begin();
-  await bench.open(epoch);
+  bench = await RestartableBench.start(db);
+  epoch = await bench.serve();
 });
-afterEach(async () => {
-  bench.close();
-  await server.stop();
-});
+afterEach(() => bench.stop());
 
 /** Acknowledged transfers: the ids for which Redis has replied. */
 async function post(from: number, to: number): Promise<string[]> {
@@ -40,22 +29,15 @@ async function post(from: number, to: number): Promise<string[]> {
   for (const id of ids) await epoch.apply(order(id));
   return ids;
 }
-async function restarted(): Promise<void> {
-  await server.startAgain();
-  await bench.ready();
-}
-async function flushAll(): Promise<void> {
-  await bench.flushStore.commit(batchOf(await epoch.entries(), epoch.pod.epoch, 0), epoch.pod.epoch);
-}
 
 describe('A Redis that was killed and restarted with its disk', () => {
   it('is recovered: everything acknowledged is in MySQL, and a new epoch serves', async () => {
     const ids = await post(1, 120);
     const before = await bench.authority.read();
-    await server.kill();
+    await bench.server.kill();
     const keeper = bench.keeper();
     await staysIn(keeper, 'CACHE');
-    await restarted();
+    await bench.restart();
     const after = await stepTo(keeper, 'CACHE');
     expect(after.epoch).toBe(before.epoch + 3);
     expect(after).toMatchObject({ redisNode: before.redisNode });
@@ -71,10 +53,10 @@ describe('A Redis that was killed and restarted with its disk', () => {
 
   it('is recovered from the cursor on: what was flushed before is not written again', async () => {
     await post(1, 5);
-    await flushAll();
+    await bench.flush(epoch);
     const ids = await post(6, 10);
-    await server.kill();
-    await restarted();
+    await bench.server.kill();
+    await bench.restart();
     await stepTo(bench.keeper(), 'CACHE');
     expect(await bench.inMysql(ids)).toEqual(ids);
     expect(await db.database.rows('SELECT COUNT(*) AS n FROM transfers')).toEqual([{ n: 10 }]);
@@ -82,8 +64,8 @@ describe('A Redis that was killed and restarted with its disk', () => {
 
   it('goes through CLOSING and REBUILDING, and the log shows why', async () => {
     await post(1, 3);
-    await server.kill();
-    await restarted();
+    await bench.server.kill();
+    await bench.restart();
     await stepTo(bench.keeper(), 'CACHE');
     expect((await bench.moves()).slice(2)).toMatchObject([
       // The explanation follows, if it was found in time.
@@ -98,8 +80,8 @@ describe('A Redis that was killed and restarted with its disk', () => {
 
   it('is recovered once by two concurrent keepers', async () => {
     const ids = await post(1, 60);
-    await server.kill();
-    await restarted();
+    await bench.server.kill();
+    await bench.restart();
     const ends = await Promise.all([stepTo(bench.keeper('a'), 'CACHE'), stepTo(bench.keeper('b'), 'CACHE')]);
     expect({ ...ends[0], ageMs: 0 }).toEqual({ ...ends[1], ageMs: 0 });
     expect(await bench.inMysql(ids)).toEqual(ids);
@@ -129,106 +111,6 @@ describe('The fence', () => {
     expect(refusal).toBeInstanceOf(CacheError);
     expect(refusal).toMatchObject({ kind: 'refused', reason: 'fenced' });
     expect(await bench.inMysql(acknowledged)).toEqual(acknowledged);
-  });
-
-  it('that is higher belongs to another ledger: the authority stays CLOSING', async () => {
-    await bench.closing();
-    await bench.redis.set(`${bench.prefix}:{0}:fence`, '99');
-    await expectStaysClosing('the fence of this Redis is at 99');
-  });
-});
-
-/** It is closed, whatever this Redis is: every step reports so, and each reason is logged once. */
-async function expectStaysClosing(complaint: string): Promise<void> {
-  const keeper = bench.keeper();
-  await stepTo(keeper, 'CLOSING');
-  expect(await staysIn(keeper, 'CLOSING')).toMatchObject({ cacheEpoch: epoch.pod.epoch });
-  expect(bench.complaints()).toEqual([complaint, 'closed until these pods hand over what they know: pod']);
-}
-
-describe('The ledger stays closed, with a complaint, while not all pods have handed over and', () => {
-  it('another node responds at the address', async () => {
-    await post(1, 3);
-    await server.kill();
-    const other = await OwnRedis.start(server.port);
-    await bench.ready();
-    await expectStaysClosing("nothing proves that this is the epoch's Redis, and not every pod has handed over");
-    await other.stop();
-  });
-
-  it('the node has lost its disk', async () => {
-    await post(1, 3);
-    await server.kill();
-    rmSync(join(server.dir, server.node), { recursive: true });
-    await restarted();
-    await expectStaysClosing('this Redis does not have the marker of the epoch');
-  });
-
-  it('the node returned with an older disk that has less than MySQL', async () => {
-    const backup = `${server.dir}-older`;
-    await post(1, 2);
-    cpSync(server.dir, backup, { recursive: true });
-    await post(3, 5);
-    await flushAll();
-    await server.kill();
-    cpSync(backup, server.dir, { recursive: true });
-    rmSync(backup, { recursive: true });
-    await restarted();
-    await expectStaysClosing('this Redis has less than MySQL, or less than its pods have seen');
-  });
-
-  it('the marker differs', async () => {
-    await server.kill();
-    await restarted();
-    await bench.redis.hset(`${bench.prefix}:{0}:${epoch.pod.epoch}:ledger`, 'marker', 'other');
-    await expectStaysClosing('this Redis does not have the marker of the epoch');
-  });
-
-  it('the node has less than a pod has seen', async () => {
-    await post(1, 3);
-    await bench.authority.heartbeat({
-      processId: 'process',
-      redisSeen: true,
-      registration: { podId: epoch.pod.podId, observed: 4 },
-    });
-    await server.kill();
-    await restarted();
-    await expectStaysClosing('this Redis has less than MySQL, or less than its pods have seen');
-  });
-
-  it('the node returned with settings under which it may have lost data', async () => {
-    await post(1, 3);
-    await server.kill();
-    await restarted();
-    await bench.redis.config('SET', 'appendonly', 'no');
-    await expectStaysClosing("nothing proves that this is the epoch's Redis, and not every pod has handed over");
-  });
-
-  it('the node may have been a replica in the meantime', async () => {
-    await server.kill();
-    await restarted();
-    await bench.redis.call('ACL', 'SETUSER', 'default', '+psync');
-    await expectStaysClosing("nothing proves that this is the epoch's Redis, and not every pod has handed over");
-  });
-
-  it('the node could have had replicas from the beginning: its name proved nothing then', async () => {
-    await bench.redis.call('ACL', 'SETUSER', 'default', '+psync');
-    await bench.closing();
-    epoch = await bench.begin();
-    expect((await bench.authority.read()).redisNode).toBe('');
-    await server.kill();
-    await restarted();
-    await expectStaysClosing("nothing proves that this is the epoch's Redis, and not every pod has handed over");
-    // Everything that any pod received is then in MySQL: this Redis may be used for the recovery if it has as much.
-    await bench.handOver(epoch.pod, {});
-    expect(await bench.keeper().step()).toMatchObject({ mode: 'REBUILDING' });
-  });
-
-  it('it responds as a replica', async () => {
-    await bench.closing();
-    await bench.redis.call('ACL', 'SETUSER', 'default', '+@all');
-    await bench.redis.replicaof('127.0.0.1', await freePort());
-    await expectStaysClosing('this Redis is a replica');
   });
 });
 

@@ -27,8 +27,7 @@ beforeEach(async () => {
   await Promise.all([bench.ready(), promoted.ready()]);
   await bench.redis.config('SET', 'repl-diskless-sync-delay', 0);
   await promoted.redis.replicaof('127.0.0.1', master.port);
-  epoch = await bench.begin();
-  await bench.open(epoch);
+  epoch = await bench.serve();
   entries = [];
 });
 afterEach(async () => {

@@ -31,8 +31,7 @@ const SAME_PROCESS = 'a replica or `redis-cli --rdb` connected';
 describe('A Redis whose master_replid changes while it runs', () => {
   it('because of a copy with `redis-cli --rdb` costs one switch-over, whose reason is recorded, and nothing else', async () => {
     const keeper = bench.keeper();
-    const epoch = await bench.begin(keeper);
-    await bench.open(epoch);
+    const epoch = await bench.serve(keeper);
     await keeper.step();
     expect(bench.log.messages('warn')).toEqual(['this Redis can cause unnecessary switch-overs']);
     await epoch.apply(order('one'));

@@ -100,8 +100,7 @@ describe('Keepers that race', () => {
     const late = bench.keeper('late');
     await bench.keeper('early').step();
     const rebuilding = await bench.authority.read();
-    const epoch = await bench.begin(bench.keeper('early'));
-    await bench.open(epoch);
+    const epoch = await bench.serve(bench.keeper('early'));
     await epoch.apply(order('t1'));
     const woken = bench.keeper('woken', { authority: { read: async () => rebuilding } });
     await woken.step();
@@ -316,8 +315,7 @@ describe('The keys of old epochs', () => {
 
   it('are deleted when the next one begins, but not those of other ledgers', async () => {
     const keeper = bench.keeper();
-    const first = await bench.begin(keeper);
-    await bench.open(first);
+    const first = await bench.serve(keeper);
     await first.apply(order('t1'));
     const others = [
       `${bench.prefix}:{0}:fence`,

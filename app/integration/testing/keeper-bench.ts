@@ -3,6 +3,7 @@ import type { EpochRecoveryStore, KeeperAuthority } from '../../authority/author
 import { Keeper } from '../../authority/keeper/keeper.ts';
 import type { KeeperTiming } from '../../authority/keeper/keeper-decision.ts';
 import type { Authority } from '../../domain/authority.ts';
+import { batchOf } from '../../journal/flush-batch.ts';
 import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
 import { account, EpochUnderTest } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
@@ -109,10 +110,17 @@ export class KeeperBench {
     return epoch;
   }
 
-  /** Opens the accounts in both stores. */
-  async open(epoch: EpochUnderTest<RedisScripts>): Promise<void> {
+  /** The same with the accounts, in both stores. */
+  async serve(keeper = this.keeper()): Promise<EpochUnderTest<RedisScripts>> {
+    const epoch = await this.begin(keeper);
     await openIn(this.#database, ACCOUNTS);
     await this.scripts.install(epoch.pod, ACCOUNTS, 0, 1000);
+    return epoch;
+  }
+
+  /** Writes the whole journal of the epoch to MySQL, from its beginning. */
+  async flush(epoch: EpochUnderTest<RedisScripts>): Promise<void> {
+    await this.flushStore.commit(batchOf(await epoch.entries(), epoch.pod.epoch, 0), epoch.pod.epoch);
   }
 
   /** Like a keeper that has lost Redis. */

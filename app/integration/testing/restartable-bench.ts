@@ -1,0 +1,30 @@
+import type { TestDatabase } from '../../mysql/testing/test-database.ts';
+import { OwnRedis } from '../../redis/testing/own-redis.ts';
+import { KeeperBench } from './keeper-bench.ts';
+
+/** Keepers over a Redis of their own, which a test may kill and start again. */
+export class RestartableBench extends KeeperBench {
+  readonly server: OwnRedis;
+
+  /** Of a new ledger, whose authority is with MySQL. */
+  static async start(db: TestDatabase): Promise<RestartableBench> {
+    await db.reset(0, 'DIRECT');
+    return new RestartableBench(db, await OwnRedis.start());
+  }
+
+  private constructor(db: TestDatabase, server: OwnRedis) {
+    super(db.database, server.url);
+    this.server = server;
+  }
+
+  /** Starts Redis again after it was killed. */
+  async restart(): Promise<void> {
+    await this.server.startAgain();
+    await this.ready();
+  }
+
+  async stop(): Promise<void> {
+    this.close();
+    await this.server.stop();
+  }
+}
