@@ -2,7 +2,6 @@ import { newUuidV7 } from '../../domain/ids.ts';
 import type { Account } from '../../domain/types.ts';
 import { encodeAccount } from '../../journal/account-codec.ts';
 import { account, EpochUnderTest, order } from '../../journal/testing/epoch-under-test.ts';
-import { systemClock } from '../../kernel/clock.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { migratedDatabase, openIn, type TestDatabase } from '../../mysql/testing/test-database.ts';
 import { cachePages } from '../../redis/cache-pages.ts';
@@ -11,7 +10,8 @@ import type { RedisScripts } from '../../redis/redis-scripts.ts';
 import { Keys } from '../../redis/run-script.ts';
 import { createReconciliation } from '../../roles/shared-reconciliation.ts';
 import { type ContextUnderTest, testConfig, testContext } from '../../roles/testing/test-context.ts';
-import { Flusher } from '../../sync/flusher.ts';
+import type { Flusher } from '../../sync/flusher.ts';
+import { testFlusher } from '../../sync/testing/test-flusher.ts';
 
 export const ACCOUNTS = [account('world'), account('ada'), account('bob'), account('eve', { overdraftLimit: 500 })];
 
@@ -57,22 +57,7 @@ export class BooksBench {
   }
 
   flusher(): Flusher {
-    const limits = {
-      batchMax: 200,
-      charsMax: 1_000_000,
-      gatherMs: 1,
-      retryBaseMs: 5,
-      retryMaxMs: 50,
-      alertAfterFailures: 5,
-    };
-    const events = { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} };
-    return new Flusher({
-      cache: this.context.scripts,
-      store: this.context.flushStore,
-      clock: systemClock,
-      limits,
-      events,
-    });
+    return testFlusher({ cache: this.context.scripts, store: this.context.flushStore });
   }
   async flush(): Promise<void> {
     await this.flusher().catchUp(this.epoch.keeper, 1);

@@ -6,7 +6,6 @@ import type { Authority } from '../../domain/authority.ts';
 import { batchOf } from '../../journal/flush-batch.ts';
 import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
 import { account, EpochUnderTest } from '../../journal/testing/epoch-under-test.ts';
-import { systemClock } from '../../kernel/clock.ts';
 import { keptLog } from '../../kernel/testing/kept-log.ts';
 import { PushedClock } from '../../kernel/testing/pushed-clock.ts';
 import { until } from '../../kernel/testing/until.ts';
@@ -22,7 +21,7 @@ import { connectRedis, inspectServer } from '../../redis/connection.ts';
 import { sweepEpochsBefore } from '../../redis/epoch-sweep.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
 import { randomPrefix } from '../../redis/testing/own-redis.ts';
-import { Flusher } from '../../sync/flusher.ts';
+import { testFlusher } from '../../sync/testing/test-flusher.ts';
 
 export const ACCOUNTS = ['world', 'ada', 'bob'].map((id) => account(id));
 export const BY = { keeper: 'k', reason: 'r' };
@@ -69,21 +68,12 @@ export class KeeperBench {
   }
 
   keeper(keeperId = 'keeper', { authority = {}, recoveryStore = {}, timing = {} }: Different = {}): Keeper {
-    const limits = {
-      batchMax: 100,
-      charsMax: 1_000_000,
-      gatherMs: 1,
-      retryBaseMs: 1,
-      retryMaxMs: 10,
-      alertAfterFailures: 5,
-    };
-    const events = { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} };
     return new Keeper({
       keeperId,
       authority: withMethods<KeeperAuthority>(this.authority, authority),
       recoveryStore: withMethods<EpochRecoveryStore>(this.recoveryStore, recoveryStore),
       cache: this.scripts,
-      flusher: new Flusher({ cache: this.scripts, store: this.flushStore, clock: systemClock, limits, events }),
+      flusher: testFlusher({ cache: this.scripts, store: this.flushStore }),
       inspect: () => inspectServer(this.redis),
       sweepEpochsBefore: (epoch, caller) =>
         sweepEpochsBefore({ redis: this.redis, scripts: this.scripts, keyPrefix: this.prefix }, epoch, caller),

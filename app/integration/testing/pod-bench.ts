@@ -31,7 +31,8 @@ import { openIn, type TestDatabase } from '../../mysql/testing/test-database.ts'
 import { connectRedis, cutConnection, identifyServer } from '../../redis/connection.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
 import { randomPrefix } from '../../redis/testing/own-redis.ts';
-import { Flusher } from '../../sync/flusher.ts';
+import type { Flusher } from '../../sync/flusher.ts';
+import { testFlusher } from '../../sync/testing/test-flusher.ts';
 
 const BY = { keeper: 'k', reason: 'r' };
 export const AWAY = new Problem('database_unavailable', 'away');
@@ -200,22 +201,7 @@ export class PodBench {
     return this.#flusher().catchUp({ fenceEpoch: epoch, epoch, replid: replid ?? '' }, epoch);
   }
   #flusher(): Flusher {
-    const limits = {
-      batchMax: 500,
-      charsMax: 1_000_000,
-      gatherMs: 1,
-      retryBaseMs: 1,
-      retryMaxMs: 10,
-      alertAfterFailures: 5,
-    };
-    const events = { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} };
-    return new Flusher({
-      cache: this.scripts,
-      store: new FlushStore(this.#database),
-      clock: this.clock,
-      limits,
-      events,
-    });
+    return testFlusher({ cache: this.scripts, store: new FlushStore(this.#database), clock: this.clock });
   }
 
   /** An epoch in which the session is open, and the accounts world, ada and bob exist. */

@@ -16,10 +16,10 @@ import { DirectStore } from '../../mysql/ledger/direct-store.ts';
 import { FlushStore } from '../../mysql/ledger/flush-store.ts';
 import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
 import { migrate } from '../../mysql/schema/data-source.ts';
+import { putAccounts } from '../../mysql/testing/direct-accounts.ts';
 import { RedisScripts } from '../../redis/redis-scripts.ts';
-import { Flusher } from '../../sync/flusher.ts';
-
-const silent = { flushed: () => {}, failed: () => {}, alert: () => {}, waiting: () => {} };
+import type { Flusher } from '../../sync/flusher.ts';
+import { testFlusher } from '../../sync/testing/test-flusher.ts';
 
 /** Counts the reads that a pod makes from MySQL. */
 export class CountedReader implements LedgerDatabase {
@@ -157,39 +157,12 @@ export class RealLedger implements AsyncDisposable {
   }
 
   /** Puts accounts into MySQL; their balances have no matching postings. */
-  async open(...accounts: Account[]): Promise<void> {
-    const rows = accounts.map((a) => [
-      a.accountId,
-      a.currency,
-      a.external,
-      a.balance,
-      a.version,
-      a.overdraftLimit,
-      a.status,
-      a.settingsVersion,
-    ]);
-    await this.database.rows(
-      'INSERT INTO accounts (account_id, currency, `external`, balance, version, overdraft_limit, status, settings_version) VALUES ?',
-      [rows],
-    );
+  open(...accounts: Account[]): Promise<void> {
+    return putAccounts(this.database, accounts);
   }
 
   flusher(batchMax = 2_000): Flusher {
-    const limits = {
-      batchMax,
-      charsMax: 1_000_000,
-      gatherMs: 1,
-      retryBaseMs: 5,
-      retryMaxMs: 50,
-      alertAfterFailures: 5,
-    };
-    return new Flusher({
-      cache: this.scripts,
-      store: new FlushStore(this.database),
-      clock: systemClock,
-      limits,
-      events: silent,
-    });
+    return testFlusher({ cache: this.scripts, store: new FlushStore(this.database), batchMax });
   }
   /** Writes the whole journal to MySQL. @returns its last seq */
   flush(): Promise<number> {

@@ -32,24 +32,6 @@ beforeEach(() => db.reset(0, 'DIRECT'));
 const heard = (podId: string, observed: number) =>
   store.heartbeat({ processId: 'p', redisSeen: true, registration: { podId, observed } });
 
-/** Runs a transaction until just before the given statement, and continues when released. */
-function pausedBefore(statement: number) {
-  let arrive = () => {};
-  let open = () => {};
-  const reached = new Promise<void>((resolve) => {
-    arrive = resolve;
-  });
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  slow.before = async (at) => {
-    if (at !== statement) return;
-    arrive();
-    await opened;
-  };
-  return { reached, open };
-}
-
 async function moved(mode: 'CLOSING' | 'DIRECT' | 'REBUILDING', from?: Authority): Promise<Authority> {
   const now = await store.move(from ?? (await store.read()), mode, by);
   if (!now) throw new Error('the authority has moved');
@@ -163,7 +145,7 @@ describe('Registration', () => {
 
   it('cannot commit after the authority has left the epoch: the move waits for it, and then sees it', async () => {
     const cache = await inCache();
-    const { reached, open } = pausedBefore(1);
+    const { reached, open } = slow.pauseBefore(1);
     const registered = new AuthorityStore(slow).register('pod', cache.epoch);
     await reached;
     const moving = moved('CLOSING', cache).then(async () => (await store.pods()).map(({ podId }) => podId));
@@ -175,7 +157,7 @@ describe('Registration', () => {
 
   it('during a move waits for the move, and is rejected', async () => {
     const cache = await inCache();
-    const { reached, open } = pausedBefore(1);
+    const { reached, open } = slow.pauseBefore(1);
     const moving = new AuthorityStore(slow).move(cache, 'CLOSING', by);
     await reached;
     const registered = store.register('pod', cache.epoch);

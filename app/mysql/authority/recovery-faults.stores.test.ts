@@ -146,23 +146,6 @@ describe.each(steps)('%s', (_name, prepare) => {
 });
 
 describe('What is in flight', () => {
-  /** Stops inside a transaction, before the given statement, until released. */
-  function paused(statement: number) {
-    let arrive = () => {};
-    let open = () => {};
-    const reached = new Promise<void>((resolve) => {
-      arrive = resolve;
-    });
-    const opened = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    interrupted.before = async (at) => {
-      if (at !== statement) return;
-      arrive();
-      await opened;
-    };
-    return { reached, open };
-  }
   const runs = async (statement: string) => {
     const rows = await bench.db.database.rows(
       'SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE ?',
@@ -174,7 +157,7 @@ describe('What is in flight', () => {
 
   it('CLOSING waits for a flush in progress: the recovery begins where it has ended', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
-    const { reached, open } = paused(2);
+    const { reached, open } = interrupted.pauseBefore(2);
     const flushing = new FlushStore(interrupted).commit(batchOf(except(journal, 2), 1, 0), 1);
     await reached;
     const closing = bench.closing();
@@ -193,7 +176,7 @@ describe('What is in flight', () => {
     const closing = await bench.closing();
     await expect(bench.flushes.commit(batch, 1)).rejects.toThrow(CursorConflictError);
     for (const podId of ['pod', 'other']) await bench.handOver(podId, journal, [], 1);
-    const { reached, open } = paused(4);
+    const { reached, open } = interrupted.pauseBefore(4);
     const recovering = bench.recover(closing, new RecoveryStore(interrupted));
     await reached;
     const flushing = bench.flushes.commit(batch, closing.epoch).catch((error: unknown) => error);
@@ -207,7 +190,7 @@ describe('What is in flight', () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const closing = await bench.closing();
     for (const podId of ['pod', 'other']) await bench.handOver(podId, journal, [], 2);
-    const { reached, open } = paused(3);
+    const { reached, open } = interrupted.pauseBefore(3);
     const flushing = new FlushStore(interrupted).commit(batchOf(except(journal, 2), 1, 0), closing.epoch);
     await reached;
     const recovering = bench.recover(closing);
@@ -219,7 +202,7 @@ describe('What is in flight', () => {
   });
 
   it('the recovery waits for a registration that commits before CLOSING', async () => {
-    const { reached, open } = paused(1);
+    const { reached, open } = interrupted.pauseBefore(1);
     const registering = new AuthorityStore(interrupted).register('late', 1);
     await reached;
     const closing = bench.closing();

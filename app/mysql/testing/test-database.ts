@@ -107,6 +107,24 @@ export class InterruptedDatabase extends Database {
   /** Throw here, or kill the connection, whose id is given. */
   before: (statement: number, connectionId: number) => Promise<void> = async () => {};
 
+  /** Stops every transaction before the given statement, until it is opened. */
+  pauseBefore(statement: number): { reached: Promise<void>; open(): void } {
+    let arrive = () => {};
+    let open = () => {};
+    const reached = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    this.before = async (at) => {
+      if (at !== statement) return;
+      arrive();
+      await opened;
+    };
+    return { reached, open };
+  }
+
   override transaction<T>(
     work: (session: Session) => Promise<T>,
     kind?: 'read-committed' | 'snapshot',
