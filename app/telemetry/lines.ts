@@ -45,11 +45,10 @@ export function linesTo(descriptor: number, dropped: (lines: number) => void): L
   const writeLater = (ms: number) => {
     if (scheduled) return;
     scheduled = true;
-    const timer = setTimeout(() => {
+    setTimeout(() => {
       scheduled = false;
       writeNow();
-    }, ms);
-    timer.unref(); // Does not keep the process alive: the flush at exit writes what this timer would have.
+    }, ms).unref(); // Does not keep the process alive: the flush at exit writes what this timer would have.
   };
   const take = (): Buffer => {
     const chunk = unwritten.length > 0 ? unwritten : Buffer.from(pending);
