@@ -2,12 +2,18 @@ import { sameContent } from './content.ts';
 import { Problem, type Refusal } from './problem.ts';
 import type { Posted, Side, TransferOrder } from './types.ts';
 
-/** Transfers of which all are posted, or none. They are decided in order, each on the balances as the ones before left them. */
+/**
+ * Transfers that are posted all together, or not at all. They are decided in order, each on the balances as the
+ * previous ones left them.
+ */
 export interface GroupOrder {
   groupId: string;
   /** Its members, each with this `groupId`. */
   orders: readonly TransferOrder[];
-  /** For a split: what was asked, as JSON. It is part of the content, because destinations that get nothing are no members. */
+  /**
+   * For a split: what was requested, as JSON. It is part of the content, because destinations that get nothing are not
+   * members.
+   */
   split: string | null;
 }
 
@@ -17,26 +23,29 @@ interface GroupOutcomeCommon {
   acceptedAt: number;
   takenAt: number | null;
   epoch: number;
-  /** Of the first member; of a refused group, its only one. 0 if MySQL decided. */
+  /** That of the first member; a refused group has only this one. 0 if MySQL decided. */
   seq: number;
   replayed: boolean;
   persisted: boolean;
 }
 export interface PostedGroup extends GroupOutcomeCommon {
   status: 'POSTED';
-  /** The two accounts of each member after it. */
+  /** The two accounts of each member, as they are after it. */
   sides: readonly { source: Side; destination: Side }[];
 }
 export interface RejectedGroup extends GroupOutcomeCommon {
   status: 'REJECTED';
-  /** The first member that was refused, from 0, and why. The ids of the members stay free. */
+  /** The index (from 0) of the first member that was refused, and why. The ids of the members stay free. */
   index: number;
   refusal: Refusal;
 }
 /** The single, permanent outcome of a group id. */
 export type GroupOutcome = PostedGroup | RejectedGroup;
 
-/** The last seq of a group. A group takes one seq per member; a refused one, and one that MySQL decided, only its first. */
+/**
+ * The last seq of a group. A group has one seq per member; a refused one, and one that MySQL decided, has only its
+ * first.
+ */
 export const lastSeqOfGroup = (outcome: GroupOutcome): number =>
   outcome.status === 'POSTED' && outcome.seq > 0 ? outcome.seq + outcome.sides.length - 1 : outcome.seq;
 
@@ -93,7 +102,9 @@ export function groupPersistedAs(received: GroupOutcome, stored: GroupOutcome): 
   return sameGroup(group, stored.group) ? { ...stored, replayed: true } : groupIdReused(group.groupId);
 }
 
-/** A member's id already has an outcome, so the group cannot be posted. This is no outcome: nothing is remembered. */
+/**
+ * A member's id already has an outcome, so the group cannot be posted. This is not an outcome: nothing is remembered.
+ */
 export const memberIdTaken = ({ groupId, orders }: GroupOrder, index: number): Problem =>
   new Problem('transaction_id_reused', `the id of transfer ${index} of the group already belongs to another transfer`, {
     groupId,

@@ -78,7 +78,7 @@ export interface ProblemExtras {
   transactionId?: string;
   /** The same for a group. */
   groupId?: string;
-  /** The transfer of a group that this is about, from 0. */
+  /** The index (from 0) of the transfer in a group that this concerns. */
   index?: number;
   errors?: readonly FieldError[];
   /** The reason, for the log only, never for the client. */

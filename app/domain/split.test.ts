@@ -31,21 +31,21 @@ describe('A split', () => {
     expect(splitOf(1000, [{ share: 1 }, { amount: 300 }, { share: 2 }])).toEqual([233, 300, 467]);
   });
 
-  it('gives what remains to one destination, which may be nothing', () => {
+  it('gives what remains, which may be nothing, to one destination', () => {
     expect(splitOf(1000, [{ amount: 25 }, { remaining: true }])).toEqual([25, 975]);
     expect(splitOf(25, [{ amount: 25 }, { remaining: true }])).toEqual([25, 0]);
   });
 
   it.each<[string, number, SplitPart[], number]>([
     ['amounts above the whole', 10, [{ amount: 6 }, { amount: 5 }], -1],
-    ['amounts below the whole, and nobody who takes the rest', 10, [{ amount: 6 }], -1],
-    ['two that take what remains', 10, [{ remaining: true }, { remaining: true }], 1],
+    ['amounts below the total, and no destination for the rest', 10, [{ amount: 6 }], -1],
+    ['two destinations that take what remains', 10, [{ remaining: true }, { remaining: true }], 1],
     ['what remains beside shares', 10, [{ remaining: true }, { share: 1 }], 0],
   ])('refuses %s', (_, total, parts, index) => {
     expect(split(total, parts)).toMatchObject({ index });
   });
 
-  it('is exact for any shares: the sum is the total, and each is less than a unit from its exact part', () => {
+  it('is exact for any shares: the sum is the total, and each share is less than one unit away from its exact value', () => {
     fc.assert(
       fc.property(anyTotal, anyShares, (total, weights) => {
         const amounts = splitOf(total, shares(...weights));
@@ -59,7 +59,7 @@ describe('A split', () => {
     );
   });
 
-  it('rounds up the largest remainders, and of equal ones the earliest', () => {
+  it('rounds up the largest remainders, and among equal ones the earliest', () => {
     fc.assert(
       fc.property(anyTotal, anyShares, (total, weights) => {
         const amounts = splitOf(total, shares(...weights));

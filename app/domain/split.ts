@@ -8,10 +8,10 @@ export interface SplitError {
 }
 
 /**
- * Splits an amount to the last minor unit: first the parts with an amount, then the shares of the rest, or one part that takes
- * all of it. Shares are rounded by largest remainders: each gets its exact part rounded down, and the units that are left go to
- * the largest remainders, of equal ones to the earliest. So a sum is always exact, and no share is a whole unit away from its
- * exact value.
+ * Splits an amount to the last minor unit: first the parts with an amount, then the shares of the rest, or one part
+ * that takes all of it. Shares are rounded by largest remainders: each gets its exact part rounded down, and the units
+ * that are left go to the largest remainders, among equal ones to the earliest. So the sum is always exact, and no
+ * share is a whole unit away from its exact value.
  *
  * In BigInt, because an amount times a share may be above 2^53.
  * @param total minor units, > 0. @returns minor units per part, in order; some may be 0
@@ -19,13 +19,13 @@ export interface SplitError {
 export function split(total: number, parts: readonly SplitPart[]): number[] | SplitError {
   const fixed = parts.reduce((sum, part) => sum + ('amount' in part ? BigInt(part.amount) : 0n), 0n);
   const rest = BigInt(total) - fixed;
-  if (rest < 0n) return { index: -1, detail: 'the amounts are more than the amount to be split' };
+  if (rest < 0n) return { index: -1, detail: 'the amounts add up to more than the amount to be split' };
   const takers = parts.filter((part) => !('amount' in part));
   const second = parts.findLastIndex((part) => 'remaining' in part);
   if (second >= 0 && takers.length > 1)
-    return { index: second, detail: 'must be the only one besides amounts: what remains can be given away only once' };
+    return { index: second, detail: 'must be the only part besides amounts: what remains can be assigned only once' };
   if (takers.length === 0 && rest > 0n)
-    return { index: -1, detail: 'the amounts are less than the amount to be split' };
+    return { index: -1, detail: 'the amounts add up to less than the amount to be split' };
   const shares = shared(
     rest,
     takers.map((part) => ('share' in part ? BigInt(part.share) : 1n)),

@@ -33,7 +33,7 @@ export interface ApplyItem {
 export interface GroupItem {
   group: GroupOrder;
   payload: string;
-  /** Of the look-up of its id and those of all its members. */
+  /** That of the lookup of its id and of its members' ids. */
   lookupCursor: number;
   trace?: string | null;
 }
@@ -46,7 +46,7 @@ export const weightOf = (item: CallItem): number => (isGroup(item) ? item.group.
 
 export interface ApplyReply {
   head: Head;
-  /** One per item, in order; of a posted group, that of its first member: `entries` has the others. */
+  /** One per item, in order; for a posted group, that of its first member; `entries` has the others. */
   records: ResultRecord[];
   /** The journal entries that this call wrote, for the pod's tail. */
   entries: JournalEntry[];
@@ -87,7 +87,7 @@ export interface CacheServer {
     accountsMax: number,
     acceptedUpTo?: number,
   ): Promise<{ head: Head; evicted: number; accounts: (CachedAccount | null)[] }>;
-  /** Ids of transfers, and of groups after a '+'. */
+  /** Ids of transfers, and of groups with the prefix '+'. */
   find(caller: Caller, ids: readonly string[]): Promise<FindReply>;
   change(
     caller: Caller,
@@ -124,9 +124,9 @@ export interface CacheKeeper extends JournalReader {
   publish(caller: KeeperCaller, cursor: number, trimUpTo: number): Promise<Head>;
   forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head>;
   /**
-   * Lowers the lookup horizon while nothing is written in the epoch. `ids`: all ids in MySQL whose UUIDv7 time is later than
-   * `lookupHorizon` and not later than the current lookup horizon; those of changes after a
-   * '#', those of groups after a '+'.
+   * Lowers the lookup horizon while nothing is written in the epoch. `ids`: all ids in MySQL whose UUIDv7 time is later
+   * than `lookupHorizon` and not later than the current lookup horizon; those of changes have the prefix '#', those of
+   * groups the prefix '+'.
    */
   lowerHorizon(caller: KeeperCaller, lookupHorizon: number, ids: readonly string[]): Promise<Head>;
   retire(caller: KeeperCaller, podId: string): Promise<Head>;

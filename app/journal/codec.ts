@@ -27,7 +27,7 @@ export const RecordStatus = {
   NEEDS_LOOKUP: 5,
   MISSING: 6,
   AHEAD: 7,
-  /** Of a group: the id of the member with this index, in the detail, has an outcome. */
+  /** For a group: the id of the member whose index is in the detail has an outcome. */
   MEMBER_TAKEN: 8,
 } as const;
 

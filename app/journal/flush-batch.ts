@@ -124,7 +124,7 @@ function takeGroup(batch: FlushBatch, entry: JournalEntry): void {
   batch.idTimeMax = Math.max(batch.idTimeMax, idTimeOfGroup(outcome));
 }
 
-/** A group, and its members if it was posted: the ids of a refused one stay free. */
+/** A group, and its members if it was posted: the ids of a refused group's members stay free. */
 export function addGroup({ groups, outcomes }: Pick<FlushBatch, 'groups' | 'outcomes'>, outcome: GroupOutcome): void {
   groups.push(outcome);
   if (outcome.status === 'POSTED') outcomes.push(...membersOf(outcome));

@@ -22,15 +22,15 @@ export interface InDoubtAttempt {
   /** The accounts that it would have changed: both accounts of a transfer, or the one of a change. */
   accounts: readonly string[];
   /**
-   * The most seqs that it may have written; absent: one. A group is one attempt with all of its seqs, and one with none for each
-   * member, because the group may have taken the members' ids.
+   * The maximum number of seqs that it may have written; absent: one. A group counts as one attempt with all of its
+   * seqs, and as one without a seq for each member, because the group may have taken the members' ids.
    */
   seqs?: number;
   /** For such a member: its group, which decides whether the id was taken. */
   groupId?: string;
 }
 
-/** The most seqs that an attempt may have written. */
+/** The maximum number of seqs that an attempt may have written. */
 export const seqsOf = ({ seqs = 1 }: Pick<InDoubtAttempt, 'seqs'>): number => seqs;
 
 /** The attempts that a group counts as. */

@@ -38,7 +38,7 @@ export interface JournaledGroup extends JournalItem {
   outcome: GroupOutcome;
 }
 
-/** How many seqs items have. */
+/** The number of seqs that items have. */
 export const seqCount = (items: readonly Journaled[]): number =>
   items.reduce((count, { seq, lastSeq }) => count + lastSeq - seq + 1, 0);
 

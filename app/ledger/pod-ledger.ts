@@ -96,7 +96,7 @@ export class PodLedger implements Ledger {
     return answer;
   }
 
-  /** A group that was not posted is one refused transfer. */
+  /** A group that was not posted counts as one refused transfer. */
   #tell({ orders }: GroupOrder, answer: GroupOutcome | Problem): void {
     if (answer instanceof Problem || answer.status === 'REJECTED') {
       const index = answer instanceof Problem ? answer.extras.index : answer.index;

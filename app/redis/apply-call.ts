@@ -19,7 +19,7 @@ import {
 import type { JournalEntry } from '../journal/journal-entry.ts';
 import type { Keys } from './run-script.ts';
 
-/** Fixed bytes of an item; its id follows, ended by a zero byte. Those of a group itself are fewer. */
+/** Fixed bytes of an item; its id follows, ended by a zero byte. A group itself has fewer. */
 const ITEM_BYTES = 2 + 2 + 8 + 3 + 2 + 8 + 8;
 /** Marks the count of a chunk that is a group. */
 const GROUP = 0x8000;

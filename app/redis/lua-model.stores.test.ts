@@ -53,7 +53,10 @@ const USUAL = [
   ['a', 'c'],
   ['c', 'world'],
 ] as const;
-/** Mostly with an id of its own, or no group would ever be posted; and often with little to pay, or all would be refused. */
+/**
+ * Mostly with an id of its own; otherwise no group would ever be posted. Often with little to pay; otherwise all would
+ * be refused.
+ */
 const anyMember = fc
   .record({
     transfer: anyTransfer,
@@ -129,7 +132,7 @@ const anyStep = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), buckets: fc.nat(6), turn: fc.boolean() }) },
   { weight: 1, arbitrary: fc.constant({ do: 'retire' as const }) },
 );
-/** Half of the histories begin with all accounts, or groups would nearly always miss one. */
+/** Half of the histories begin with all accounts; otherwise groups would nearly always lack one. */
 const anyHistory = fc
   .record({ steps: fc.array(anyStep, { minLength: 1, maxLength: 40 }), opened: fc.boolean() })
   .map(({ steps, opened }): Step[] => {

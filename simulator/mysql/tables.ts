@@ -183,7 +183,7 @@ export class Tables {
 /** As it is read later: it is committed in MySQL, so any answer made from it is a replay. */
 const stored = (outcome: Outcome): Outcome => ({ ...outcome, replayed: true, persisted: true });
 
-/** Whether MySQL has an outcome of its id, or of the group that decides whether that was taken. */
+/** Whether MySQL has an outcome of its id, or of the group that decides whether the id was taken. */
 export const isKnown = ({ transfers, changes, groups }: Tables, { kind, id, groupId }: InDoubtAttempt): boolean => {
   if (groupId !== undefined && groups.has(groupId)) return true;
   if (kind === 'group') return groups.has(id);

@@ -86,7 +86,7 @@ const anyChange = fc.record({
   overdraftLimit: fc.option(fc.constantFrom(0, 10, 200, MAX), { nil: undefined }),
   expectedSettingsVersion: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
 });
-/** Its members mostly have ids of their own, or nearly every group would meet a known one. */
+/** Its members mostly have ids of their own; otherwise nearly every group would contain a known one. */
 const anyMembers = fc.array(fc.record({ n: fc.nat(500), content: anyContent, usual: fc.nat(4) }), {
   minLength: 2,
   maxLength: 5,
@@ -154,7 +154,7 @@ class History {
     const groupId = n % 2 === 0 ? this.#uuid(900_000 + n) : `${this.#name}g${n}`;
     const orders = members.map(({ n: id, content, usual }) => {
       const { source, destination, ...fields } = content;
-      // Nearly all of them can pay, or all groups would be refused.
+      // Nearly all of them can pay; otherwise all groups would be refused.
       const accounts =
         usual > 0
           ? { source: `${this.#name}generous`, destination: `${this.#name}${usual > 2 ? 'a' : 'b'}`, amount: 1 + usual }

@@ -21,7 +21,7 @@ export interface Received {
   keys: Set<string>;
 }
 
-/** Whether the outcome of an attempt's id was received, or that of the group which decides about it. */
+/** Whether the outcome of an attempt's id was received, or that of the group that decides it. */
 export const isReceived = ({ keys }: Received, attempt: InDoubtAttempt): boolean =>
   keys.has(keyOf(attempt)) ||
   (attempt.groupId !== undefined && keys.has(keyOf({ kind: 'group', id: attempt.groupId })));

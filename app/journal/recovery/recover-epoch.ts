@@ -44,8 +44,8 @@ export interface RecoveredEpoch {
   unsettled: InDoubtAttempt[];
 }
 /**
- * More seqs are missing than in-doubt attempts can explain: a pod that wrote to the journal has not handed over. `inDoubt`: the
- * most seqs that they may have written.
+ * More seqs are missing than in-doubt attempts can explain: a pod that wrote to the journal has not handed over.
+ * `inDoubt`: the maximum number of seqs that these may have written.
  */
 export interface Unexplained {
   kind: 'unexplained';
@@ -62,7 +62,8 @@ export type EpochRecoveryResult = RecoveredEpoch | Unexplained;
  *
  * - no seq is missing up to the highest known seq: everything is applied. In-doubt attempts count as not done, because
  *   no pod has received their outcomes.
- * - some are missing, but no more than the ids in doubt may have: each missing seq is of one of those. Entries that
+ * - some are missing, but no more than the ids in doubt may have written: each missing seq belongs to one of those.
+ *   Entries that
  *   verifiably follow the state in MySQL are applied; the rest, and every account that an in-doubt attempt may have
  *   changed, wait for the journal.
  * - more are missing: another process has written. Nothing is recovered.
@@ -201,14 +202,14 @@ export function gapsIn(
   return gaps;
 }
 
-/** The ids that wait with an item, each with the accounts that it concerns: of a group, those of its members, too. */
+/** The ids that wait with an item, each with the accounts that it concerns; for a group, those of its members, too. */
 export function attemptsOf(item: Journaled): InDoubtAttempt[] {
   if (item.kind === 'group') return attemptsOfGroup(item.outcome.group);
   const { kind, id, accounts } = item;
   return [{ kind, id, accounts }];
 }
 
-/** The most seqs that attempts may have written. An id that was tried more than once has one outcome. */
+/** The maximum number of seqs that attempts may have written. An id that was tried more than once has one outcome. */
 export function seqsInDoubt(attempts: readonly InDoubtAttempt[]): number {
   const byKey = new Map<string, number>();
   for (const attempt of attempts) {

@@ -60,7 +60,7 @@ export class Replay {
     this.#moveTo(outcome.order.destination, outcome.destination);
   }
 
-  /** A group fits as a whole: each member on a copy of its accounts, as the ones before left them. */
+  /** A group fits as a whole: each member on a copy of its accounts, as the previous ones left them. */
   #groupFits({ outcome, accounts }: JournaledGroup): boolean {
     if (outcome.status === 'REJECTED') return true;
     const copy = new Replay(new Map(accounts.map((id) => [id, this.#account(id)])));

@@ -14,7 +14,7 @@ export class ModelIds {
     this.lookupHorizon = lookupHorizon;
   }
 
-  /** The bucket of an id after the horizon; that of a group has a `+` before it. */
+  /** The bucket of an id after the horizon; the id of a group has a `+` before it. */
   #bucketOf(id: string): number | null {
     const { bucket, time } = placeOf(id.replace('+', ''));
     return time > this.lookupHorizon ? bucket : null;

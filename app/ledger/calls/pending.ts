@@ -35,7 +35,7 @@ export class Submission<O extends Outcome | GroupOutcome = Outcome | GroupOutcom
   }
 }
 
-/** When a request was taken, and until when it may wait. */
+/** When a request was received, and until when it may wait. */
 interface Taken {
   takenAt: number;
   deadline: number;
@@ -82,7 +82,7 @@ abstract class PendingItem implements TrackedAttempt {
   }
 
   abstract get accounts(): readonly string[];
-  /** All its ids: an outcome of one of them would prevent it from having one. */
+  /** All its ids: an outcome of any of them would prevent the item from having one. */
   abstract get ids(): readonly string[];
   abstract inDoubtAttempts(): readonly InDoubtAttempt[];
   protected abstract unknown(): Problem;
@@ -175,7 +175,7 @@ export const transfersIn = (batch: readonly Pending[]): number => batch.reduce((
 /** Receives transfers and groups after a call: with an answer, or to wait for another attempt. */
 export interface ResultSink {
   answer(pending: Pending, answer: Outcome | GroupOutcome | Problem): void;
-  /** Answers one that cannot continue: with 504 while an attempt of it is in doubt, else with this problem. */
+  /** Answers an item that cannot continue: with 504 while an attempt of it is in doubt, otherwise with this problem. */
   giveUp(pending: Pending, problem: Problem): void;
   again(batch: readonly Pending[]): void;
 }

@@ -35,7 +35,7 @@ export function decideGroups(items: readonly DirectGroup[], found: FoundForGroup
     if (existing) return { ...existing, replayed: true };
     const why = undecided(item, accounts, taken, found);
     if (why) return why;
-    // On a copy: a refused group leaves nothing.
+    // On a copy: a refused group leaves nothing behind.
     const copy = new Map(accounts);
     const answer = decide(item, copy, found);
     if (answer.status === 'POSTED') {
@@ -54,7 +54,7 @@ export function decideGroups(items: readonly DirectGroup[], found: FoundForGroup
   };
 }
 
-/** Why a group that does not exist yet gets no outcome. What its own id says comes first, then those of its members. */
+/** Why a group that does not exist yet gets no outcome. Its own id is checked first, then those of its members. */
 function undecided(
   { group }: DirectGroup,
   accounts: ReadonlyMap<string, Account>,

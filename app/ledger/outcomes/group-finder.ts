@@ -65,7 +65,7 @@ export class GroupFinder {
     });
   }
 
-  /** Looks groups up in MySQL, and whether their members' ids are taken there; concurrent look-ups share one read. */
+  /** Looks groups up in MySQL, and whether their members' ids are taken there; concurrent lookups share one read. */
   inDatabase(wanted: readonly Wanted[]): Promise<GroupLookUp | Problem> {
     if (this.#asked.weight + weightOf(wanted) > WAITING_MAX) {
       return Promise.resolve(new Problem('overloaded', 'too many ids are waiting to be looked up'));

@@ -34,8 +34,8 @@ export interface LedgerDatabase {
     unsettled: Set<string>;
   }>;
   /**
-   * The same for groups: their outcomes by group id, and which ids have an outcome or wait for a journal, those of groups after
-   * a '+'. All from one snapshot. @throws Problem database_unavailable
+   * The same for groups: their outcomes by group id, and which ids have an outcome or wait for a journal (those of
+   * groups have the prefix '+'). All from one snapshot. @throws Problem database_unavailable
    */
   findGroups(
     groupIds: readonly string[],

@@ -24,8 +24,8 @@ export interface Ledger {
    */
   apply(orders: readonly TransferOrder[], durability: Durability): Promise<(Outcome | Problem)[]>;
   /**
-   * Applies a group: all its transfers, or none. @throws never; in place of an outcome: the problems of `apply`, for a member whose
-   * id is known with the `index` of it; `transaction_id_reused`; `payload_too_large`.
+   * Applies a group: all its transfers, or none. @throws never; in place of an outcome: the problems of `apply`, for a
+   * member whose id is known, with its `index`; `transaction_id_reused`; `payload_too_large`.
    */
   applyGroup(group: GroupOrder, durability: Durability): Promise<GroupOutcome | Problem>;
   /** The outcome of a group id, from whichever store has it. @throws Problem transfer_not_found and the 503s */

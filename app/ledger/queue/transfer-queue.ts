@@ -155,7 +155,7 @@ export class TransferQueue implements ResultSink {
     return submission.answers;
   }
 
-  /** The answer to a group, which takes the place of its transfers. Never rejects. */
+  /** The answer to a group, which is one item in the queue but counts as all its transfers. Never rejects. */
   async submitGroup(group: GroupOrder): Promise<GroupOutcome | Problem> {
     const submission = new Submission<GroupOutcome>(1);
     const refused = this.#refusal(group.orders.length);
@@ -297,7 +297,10 @@ function mustBeLookedUp(pending: Pending, { lookupHorizon }: EpochView): boolean
   return isTransfer(pending) ? isOutside(pending.order.transactionId) : pending.ids.some(isOutside);
 }
 
-/** How many of the first items have at most so many transfers; at least one, because a group is never divided. */
+/**
+ * How many of the first items have at most this many transfers in total; at least one, because a group is never
+ * divided.
+ */
 function fitting(items: readonly Pending[], transfersMax: number): number {
   let transfers = 0;
   const end = items.findIndex(({ weight }, index) => {

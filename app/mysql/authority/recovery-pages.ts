@@ -184,7 +184,7 @@ function isCommitted(item: Journaled, known: KnownIds, epoch: number): boolean {
   throw new IntegrityError(`${describeItem(item)} has different content in MySQL than in the journal`);
 }
 
-/** What MySQL has under the id of an item, and what it has to have. */
+/** What MySQL has under the id of an item, and what it must have. */
 function inMysql(item: Journaled, known: KnownIds, epoch: number): [Times | undefined, Times] {
   if (item.kind === 'account-change') {
     const change = { ...item.change, epoch };
@@ -198,7 +198,7 @@ function inMysql(item: Journaled, known: KnownIds, epoch: number): [Times | unde
 function memberIdsMustBeFree({ id, outcome }: JournaledGroup, { outcomes }: KnownIds): void {
   if (outcome.status === 'REJECTED') return;
   const taken = outcome.group.orders.find(({ transactionId }) => outcomes.has(transactionId));
-  if (taken) throw new IntegrityError(`group ${id} has a transfer ${taken.transactionId} that MySQL has without it`);
+  if (taken) throw new IntegrityError(`MySQL has transfer ${taken.transactionId} of group ${id}, but not the group`);
 }
 
 /** The same after an operator's decision: if MySQL has different content under the id, the handed-over entry is dropped. */

@@ -180,7 +180,7 @@ export async function markReceived(session: Session, epoch: number, items: reado
 }
 const DOUBT_KINDS = ['transfers', 'account-change', 'group'] as const satisfies readonly InDoubtAttempt['kind'][];
 
-/** The ids of a kind that these items have taken: among those of transfers, of the members of posted groups. */
+/** The ids of a kind that these items have taken; for transfers, including those of the members of posted groups. */
 function idsOfKind(items: readonly Journaled[], kind: Journaled['kind']): string[] {
   return items.flatMap((item) => {
     if (item.kind === kind) return [item.id];
@@ -189,7 +189,7 @@ function idsOfKind(items: readonly Journaled[], kind: Journaled['kind']): string
   });
 }
 
-/** The most seqs of the ids in doubt: those neither marked as received, nor in MySQL. */
+/** The maximum number of seqs of the ids in doubt: those neither marked as received, nor in MySQL. */
 export async function inDoubtCount(session: Session, epoch: number): Promise<number> {
   const [row] = await session.rows<{ seqs: number }>(
     `SELECT CAST(COALESCE(SUM(one.seqs), 0) AS SIGNED) AS seqs FROM
@@ -278,7 +278,7 @@ const UNKNOWN = `CASE d.kind
   WHEN 'group' THEN NOT EXISTS (SELECT 1 FROM transfer_groups g WHERE g.group_id = d.\`id\`)
   ELSE NOT EXISTS (SELECT 1 FROM account_changes c WHERE c.change_id = d.\`id\`) END`;
 
-/** Of an attempt: neither its outcome is known, nor that of the group which decides whether its id was taken. */
+/** True for an attempt if neither its outcome is known, nor that of the group that decides whether its id was taken. */
 const UNDECIDED = `d.received = 0 AND ${UNKNOWN} AND (d.group_id IS NULL
   OR NOT EXISTS (SELECT 1 FROM transfer_groups g WHERE g.group_id = d.group_id)
   AND NOT EXISTS (SELECT 1 FROM drained_doubts g

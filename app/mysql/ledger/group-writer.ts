@@ -21,7 +21,7 @@ function groupLiteral(outcome: GroupOutcome): string {
 const verdict = (outcome: GroupOutcome): string =>
   outcome.status === 'POSTED' ? "'POSTED',NULL,NULL" : `'REJECTED','${outcome.refusal}',${integer(outcome.index)}`;
 
-/** The ids of a refused group stay free: its members are only here. */
+/** The ids of a refused group's members stay free: those members are stored only here. */
 function members(status: GroupOutcome['status'], orders: GroupOutcome['group']['orders']): string {
   if (status === 'POSTED') return `${text(JSON.stringify(orders.map(({ transactionId }) => transactionId)))},NULL`;
   return `NULL,${text(`[${orders.map((order) => encodeOrder(order, 0)).join(',')}]`)}`;

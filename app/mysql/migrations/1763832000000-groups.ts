@@ -45,7 +45,7 @@ async function knowsGroups(runner: QueryRunner, table: string): Promise<boolean>
   return found.length > 0;
 }
 
-/** The members of a posted group are rows of `transfers`; those of a refused one are no transfers. */
+/** The members of a posted group are rows of `transfers`; those of a refused one are not transfers. */
 const TABLE = `CREATE TABLE IF NOT EXISTS transfer_groups (
   group_id ${ID} NOT NULL,
   \`status\` ENUM('POSTED','REJECTED') NOT NULL,
@@ -67,7 +67,7 @@ const COLUMNS = [
   {
     table: 'drained_doubts',
     column: 'seqs',
-    type: "INT UNSIGNED NOT NULL DEFAULT 1 COMMENT 'the most seqs that the attempt may have written'",
+    type: "INT UNSIGNED NOT NULL DEFAULT 1 COMMENT 'the maximum number of seqs that the attempt may have written'",
   },
   {
     table: 'drained_doubts',
@@ -76,5 +76,5 @@ const COLUMNS = [
   },
 ];
 
-/** The tables whose rows say what their ids and entries are of. */
+/** The tables whose rows record the kind of their ids and entries. */
 const KINDS = ['drained_entries', 'drained_doubts', 'unsettled_ids', 'dropped_entries'];

@@ -28,7 +28,7 @@ const MEMBERS_SELECT = `SELECT ${TRANSFER_COLUMNS} FROM transfers WHERE transact
 /**
  * Groups with their members. A group and its members are written in one transaction and never change, so the two reads need no
  * snapshot.
- * @throws IntegrityError if a group is there in part
+ * @throws IntegrityError if a group is there only in part
  */
 export async function groupsByIds(
   from: Pick<Session | Database, 'rows'>,
@@ -57,7 +57,7 @@ function outcomeOfGroup(row: GroupRow, transfers: ReadonlyMap<string, Outcome>):
   const members = idsOf(row).map((id) => {
     const member = transfers.get(id);
     if (member?.status !== 'POSTED' || member.order.groupId !== groupId)
-      throw new IntegrityError(`group ${groupId} is in MySQL in part: transfer ${id} is not one of it`);
+      throw new IntegrityError(`group ${groupId} is in MySQL only in part: transfer ${id} is not one of its members`);
     return member;
   });
   return {

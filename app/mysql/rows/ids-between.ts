@@ -5,8 +5,8 @@ import type { Database } from '../connection/pool.ts';
 const ROWS_MAX = 20_000;
 
 /**
- * Ids whose UUIDv7 time is later than `after` and not later than `upTo`, ms: those of account changes after a '#', those of groups after a '+'. Null
- * if there are more than can be read.
+ * Ids whose UUIDv7 time is later than `after` and not later than `upTo`, ms: those of account changes have the prefix
+ * '#', those of groups the prefix '+'. Null if there are more than can be read.
  *
  * This is a range of the primary key, because the hexadecimal digits of a lower-case UUIDv7 sort by time, byte by byte.
  * Other ids in the range are read and skipped.

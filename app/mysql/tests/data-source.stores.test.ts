@@ -180,7 +180,8 @@ describe('Migrations', () => {
         let died = true;
         for (let allowed = 0; died; allowed++) {
           for (const migration of fromHere.toReversed()) await migration.down(runner);
-          // A column that was added and dropped at once leaves a gap in every row, and no table is made for hundreds of them.
+          // A column that was added and dropped at once leaves a gap in every row, and no table is designed for
+          // hundreds of such gaps.
           for (const { name, type } of await tables())
             if (type === 'BASE TABLE') await runner.query(`ALTER TABLE ${name} FORCE`);
           expect(await schema()).not.toEqual(wanted);

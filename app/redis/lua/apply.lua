@@ -151,7 +151,8 @@ local function decide(item, index)
   return post(item, source, destination, seq)
 end
 
--- Why a group has no outcome in this call, or nil. What its own id says comes first: a repeated group finds its members' ids.
+-- Why a group has no outcome in this call, or nil. Its own id is checked first, because a repeated group also finds its
+-- members' ids.
 local function undecided(group, last)
   if group.known then return bare(REPLAYED, 0, group.known) end
   if in_call[group.id] then return bare(SAME_CALL, 0, in_call[group.id]) end
@@ -177,7 +178,7 @@ local function copy_of(account)
   return copy
 end
 
--- All members, each on the balances as the ones before left them, or none of them.
+-- All members, each on the balances as the previous ones left them, or none of them.
 local function decide_group(group, last, index)
   local why = undecided(group, last)
   if why then return why end
