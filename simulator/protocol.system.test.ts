@@ -30,7 +30,7 @@ it.each([
   expect(tally.runs).toBe(seeds);
 });
 
-it('the same seed is the same run, step by step', async () => {
+it('the same seed gives the same run, step by step', async () => {
   for (const seed of [1, 7, 232]) {
     const lines: string[][] = [[], []];
     const [first, again] = [await runSeed(seed), await runSeed(seed)];

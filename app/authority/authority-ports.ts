@@ -61,7 +61,7 @@ export interface KeeperAuthority {
   allHandedOver(epoch: number): Promise<boolean>;
   /**
    * All ids in MySQL whose UUIDv7 time is later than `after` and not later than `upTo`, ms; those of account changes
-   * after a '#'. Null if there are too many to read.
+   * have the prefix '#'. Null if there are too many to read.
    */
   idsBetween(after: number, upTo: number): Promise<string[] | null>;
   /** How often the authority has moved to CLOSING in the last `ms` milliseconds. */

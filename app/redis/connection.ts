@@ -5,9 +5,9 @@ import { BACKLOG_TTL, InspectionRefused, type ServerFacts, type ServerIdentity }
  * Replaces a connection that cannot lead to the ledger anymore. ioredis then resolves the host name again, which may
  * point to another server by now. Commands in flight are in doubt.
  *
- * A connection whose peer vanished silently neither answers nor breaks for a quarter of an hour, so a request without a
- * reply in time closes it. A server that is now a replica keeps its connections and refuses every script: without this,
- * a process would stay with it for as long as it runs.
+ * A connection whose peer vanished silently neither answers nor breaks for a quarter of an hour, so a request that gets
+ * no reply in time closes it. A server that is now a replica keeps its connections and refuses every script: without
+ * this, a process would stay with it for as long as it runs.
  */
 function leaveLostServer(redis: Redis, everyMs: number): void {
   // `disconnect` would wait 2 s for a peer that is gone.
@@ -37,7 +37,7 @@ export interface RedisConnectionOptions {
 
 /**
  * A connection for money commands: nothing is queued while it is down, the library never sends anything twice, and a
- * command without a reply in time fails here while it may still run there: it is in doubt.
+ * command that gets no reply in time fails here while it may still run there: it is in doubt.
  */
 export function connectRedis(options: RedisConnectionOptions, extra: RedisOptions = {}): Redis {
   const redis = new Redis(options.url, {

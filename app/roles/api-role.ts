@@ -72,9 +72,9 @@ export async function startApi(context: Context): Promise<Running> {
  * progress becomes idle only afterwards, and its client may keep it open for minutes.
  *
  * A request that a client sends at the very moment when its idle connection is closed is lost, and HTTP/1.1 cannot
- * prevent that. That is why the delay comes first: clients that sent a request during it were asked to close, and load
- * balancers have stopped sending. Requests that arrive all the same must not be overlooked: connections are closed
- * right after everything readable was read.
+ * prevent that. That is why the delay comes first: clients that sent a request during it were asked to close their
+ * connections, and load balancers have stopped sending. Requests that arrive all the same must not be overlooked:
+ * connections are closed right after everything readable was read.
  */
 function closed(server: Server): Promise<void> {
   return new Promise((resolve) => {

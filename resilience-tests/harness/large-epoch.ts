@@ -77,7 +77,7 @@ export class LargeEpoch implements AsyncDisposable {
   static async make(options: LargeEpochOptions): Promise<LargeEpoch> {
     const mysql = await startMariadb({ dir: join(options.dir, 'mysql'), relaxed: true });
     // This Redis does not meet the requirements of a ledger, so the keeper reads its journal to the end, and begins no
-    // new epoch in it.
+    // new epoch on it.
     const redis = await startRedis({ dir: join(options.dir, 'redis'), relaxed: true });
     await migrate(mysql.url);
     const urls = { mysqlUrl: mysql.url, redisUrl: redis.url };

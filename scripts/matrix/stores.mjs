@@ -48,7 +48,7 @@ export async function makeStores(root) {
     const policy = join(root, 'usr/sbin/policy-rc.d');
     writeFileSync(policy, NO_SERVICES);
     chmodSync(policy, 0o755);
-    print('Installing MySQL, Valkey and Redis of Debian unstable …');
+    print('Installing MySQL, Valkey and Redis from Debian unstable …');
     const packages = Object.values(STORES).map((store) => store.package);
     // A mirror that is a few weeks behind will do: the signature is still checked.
     const install = `apt-get -q -o Acquire::Check-Valid-Until=false update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install ${packages.join(' ')}`;

@@ -131,7 +131,7 @@ export class Tables {
   moveAccounts(moves: readonly AccountMove[]): void {
     for (const move of moves) {
       const account = this.accounts.get(move.accountId);
-      if (!account) throw new IntegrityError('an account of the journal is missing in MySQL');
+      if (!account) throw new IntegrityError('an account in the journal is missing from MySQL');
       const fits =
         account.version === move.previousVersion &&
         account.balance === move.previousBalance &&

@@ -54,7 +54,7 @@ const closed = () => new CacheError('in_doubt', 'Connection is closed.');
 
 /**
  * A process's connection to Redis, with the behavior of the real client: nothing waits for a connection, nothing is
- * sent twice, a command without a reply in time is in doubt while it may still run, and a connection that answers no
+ * sent twice, a command that gets no reply in time is in doubt while it may still run, and a connection that answers no
  * ping is given up. What was sent on a connection that is given up may still arrive.
  */
 export class RedisClient implements CacheServer, CacheKeeper {

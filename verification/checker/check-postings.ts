@@ -77,7 +77,7 @@ function replayOne(
     if (version !== balances.length) violations.add('gap', `${name} follows v${balances.length - 1}`);
     const before = balances.at(-1) ?? 0;
     if (balance !== before + amount)
-      violations.add('arithmetic', `${name}: ${before} and ${amount} do not make ${balance}`);
+      violations.add('arithmetic', `${name}: ${before} and ${amount} do not add up to ${balance}`);
     if (posting.settingsVersion < settingsVersion) {
       violations.add(
         'settings',

@@ -150,7 +150,7 @@ describe('what exists', () => {
     sound.lookUp('t2', 6);
     expect(found()).toEqual(['denied']);
   });
-  it('may be missing in a lookup that was sent before', () => {
+  it('may be missing from a lookup that was sent before', () => {
     sound.lookUp('t2', 1);
     expect(found()).toEqual([]);
   });

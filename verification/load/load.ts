@@ -185,7 +185,7 @@ export class Load {
       answers = orders.map(() => answerOfError(error));
     }
     completions.forEach((complete, index) => {
-      complete(answers[index] ?? { kind: 'unknown', reason: 'missing in the answer' });
+      complete(answers[index] ?? { kind: 'unknown', reason: 'missing from the answer' });
     });
   }
 

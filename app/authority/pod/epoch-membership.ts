@@ -70,8 +70,8 @@ export class EpochMembership {
   }
 
   /**
-   * Whether an attempt has been in doubt for `ms`, counted from the later of when it was left in doubt and the last new
-   * id.
+   * Whether an attempt has been in doubt for `ms`, counted from the moment when it was left in doubt or from the last
+   * new id, whichever is later.
    */
   isInDoubtFor(ms: number, nowMs: number): boolean {
     const since = this.#view?.inDoubt.oldestSinceMs ?? null;

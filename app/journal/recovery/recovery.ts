@@ -20,9 +20,9 @@ import { Replay } from './replay.ts';
  * How an epoch is recovered in pages. In order:
  *
  *   what the pods have handed over      flushing, and where seqs are missing → counting → freezing → posting → done
- *   the same, the loss accepted       posting → recording → done
+ *   the same, the loss accepted         posting → recording → done
  *   frozen accounts, the loss accepted  comparing → recording → done
- *   frozen accounts, by the journal   journal
+ *   frozen accounts, from the journal   journal
  */
 export type RecoveryPhase =
   | 'flushing'

@@ -85,7 +85,7 @@ export async function moveAccounts(session: Session, moves: readonly AccountMove
           cause: error,
         });
       });
-    if (changed !== 2 * values.length) throw new IntegrityError('an account of the journal is missing in MySQL');
+    if (changed !== 2 * values.length) throw new IntegrityError('an account in the journal is missing from MySQL');
   }
 }
 

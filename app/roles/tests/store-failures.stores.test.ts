@@ -76,8 +76,8 @@ describe('While MySQL refuses a pod', () => {
   });
 });
 
-describe('A schema that a version needs but that is missing', () => {
-  it('returns 503 until it is migrated', async () => {
+describe('A pod whose schema has not been migrated', () => {
+  it('returns 503 until the migration has run', async () => {
     const { url, drop } = await emptyDatabase();
     const early = await roles.api({ MYSQL_URL: url });
     expect((await early.request('GET', '/v1/accounts/ada/balance')).json).toMatchObject({

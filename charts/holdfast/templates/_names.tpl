@@ -31,7 +31,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 app.kubernetes.io/part-of: holdfast
 {{- end -}}
 
-{{/* Labels of our own pods. The version is that of the image; the chart's would restart them although nothing of theirs changed. */}}
+{{/* Labels of our own pods. The version is that of the image; the chart's version would restart them although nothing in them has changed. */}}
 {{- define "holdfast.podLabels" -}}
 {{ include "holdfast.storeLabels" . }}
 app.kubernetes.io/version: {{ include "holdfast.version" . }}
