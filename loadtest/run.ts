@@ -26,7 +26,7 @@ const { values } = readCommandLine({
       'compare with this checkout on stores whose programs are in these folders, in alternating runs',
     ),
     seconds: wholeNumber('duration of each part (6; with --only 10; with --full 60)', { min: 1, max: 600 }),
-    turn: wholeNumber('seconds of each turn of contenders (2; with --full 10)', { min: 1, max: 600 }),
+    turn: wholeNumber('seconds per turn when variants are compared (2; with --full 10)', { min: 1, max: 600 }),
     rounds: wholeNumber('number of rounds (1; with --against 3)', { min: 1, max: 100 }),
     accounts: wholeNumber('number of accounts', { min: 1, max: 100_000, fallback: 10_000 }),
   },

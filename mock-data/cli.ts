@@ -65,7 +65,7 @@ await runCommand(async (signal) => {
 
 async function sourceOf(values: Given): Promise<Source> {
   const { pkdd99, in: input, accounts, days } = values;
-  if (pkdd99 !== undefined && input !== undefined) throw new UsageError('--pkdd99 and --in exclude each other.');
+  if (pkdd99 !== undefined && input !== undefined) throw new UsageError('--pkdd99 and --in cannot be combined.');
   if (pkdd99 !== undefined) return importPkdd99(pkdd99, accounts);
   if (input !== undefined) return { transfersTotal: await countTransfers(input), lines: readLines(input) };
   const startMs = midnight('start', values.start);

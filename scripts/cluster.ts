@@ -17,7 +17,7 @@ const { values, operands } = readCommandLine({
   about: `Runs Kubernetes on this machine. Uses kind or k3d if they and Docker are installed; otherwise builds Kubernetes
 from Go modules (as root, on Debian or Ubuntu; about 20 minutes the first time), without pulling an image.`,
   options: {
-    provider: choice(PROVIDERS, 'what runs the cluster; by default, the first one that is usable of kind, k3d, own'),
+    provider: choice(PROVIDERS, 'what runs the cluster; by default, the first usable one of kind, k3d and own'),
     nodes: wholeNumber('nodes for workloads', { min: 1, max: 9, fallback: 3 }),
     namespace: text('NAME', 'namespace to install into', 'holdfast'),
     tag: text('TAG', 'tag of the image; by default, the version in package.json'),

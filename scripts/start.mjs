@@ -102,7 +102,7 @@ async function main() {
 
   try {
     if (process.platform !== 'linux')
-      throw new UserError('npm start runs on Linux: elsewhere use a Linux container or machine.');
+      throw new UserError('npm start runs only on Linux: elsewhere, use a Linux container or machine.');
     const settings = readSettings(process.env, root, scope, values.watch);
     folder = settings.folder;
     stack = new Stack(settings, asked.signal, () => asked.signal.aborted || isLeftAlone(), buildUnlessDone);

@@ -258,7 +258,7 @@ export const NOT_TRIED: Readonly<Record<string, string>> = {
   HoldfastSlowIds: 'needs clients whose ids are not UUIDv7',
   HoldfastFlushLagHigh: 'depends on how fast the backlog is flushed',
   HoldfastFlushLagBroken: 'needs a backlog that is older than 30 s when MySQL is back',
-  HoldfastTailLarge: 'needs a tail of half of TAIL_BYTES_MAX',
+  HoldfastTailLarge: 'needs a tail that uses half of TAIL_BYTES_MAX',
   HoldfastEpochsDiffer: 'needs a pod that loses only MySQL (pod-cut-off)',
   HoldfastEpochChanging: 'needs a Redis that flaps (redis-flapping)',
   HoldfastFrozenAccounts: 'needs replies that are lost together with Redis (replies-lost)',

@@ -120,7 +120,7 @@ export const REGISTERING: Mutant[] = [
   },
   {
     name: 'prologue-without-registration',
-    rule: 'The prologue refuses a pod that is not registered, or retired.',
+    rule: 'The prologue refuses a pod that is not registered or has been retired.',
     theme: 'forgotten',
     seed: 157,
     assembly: scripts(NobodyRegisters),
