@@ -20,7 +20,7 @@ const LAYERS = {
 
   // What a pod does with a transfer. `ports` is what the ledger offers to the API, and what it needs from the stores.
   'ledger/ports': ['domain', 'journal'],
-  'ledger/epoch': ['journal'],
+  'ledger/epoch': ['domain', 'journal'],
   'ledger/accounts': ['kernel', 'domain', 'journal', 'ledger/ports', 'ledger/epoch'],
   'ledger/outcomes': ['kernel', 'domain', 'journal', 'ledger/ports', 'ledger/epoch'],
   'ledger/calls': ['kernel', 'domain', 'journal', 'ledger/ports', 'ledger/epoch', 'ledger/accounts', 'ledger/outcomes'],

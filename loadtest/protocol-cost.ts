@@ -61,6 +61,7 @@ function sessionAt(view: EpochView): Session {
   return {
     view: () => view,
     direct: () => null,
+    format: () => 1,
     suspect(error) {
       throw error;
     },
@@ -144,8 +145,8 @@ try {
   const helper = new Redis(server.url);
   const scripts = new RedisScripts(redis, 'cost', ofTestLedger);
   const replid = /master_replid:(\w+)/.exec(await helper.info('replication'))?.[1] ?? '';
-  const caller: Caller = { epoch: 1, replid, podId: 'pod' };
-  await scripts.activate(1, replid, 'marker', Date.now() - 60_000);
+  const caller: Caller = { epoch: 1, format: 1, replid, podId: 'pod' };
+  await scripts.activate({ epoch: 1, format: 1 }, replid, 'marker', Date.now() - 60_000);
   await scripts.register(caller, 'marker');
   await scripts.install(caller, accounts, 0, ACCOUNTS);
 
@@ -191,7 +192,7 @@ try {
   // Acts as the keeper: the tail is released, and the journal stays short.
   const flushing = setInterval(async () => {
     const { head } = await scripts.read(caller, []);
-    await scripts.publish({ fenceEpoch: 1, epoch: 1, replid }, head.seq, head.seq - 10_000);
+    await scripts.publish({ fenceEpoch: 1, epoch: 1, format: 1, replid }, head.seq, head.seq - 10_000);
   }, 100);
 
   for (const perCall of [1, 100]) {

@@ -24,10 +24,18 @@ it.each([
   ['renewals', 150],
   ['changes', 60],
   ['foreign', 60],
+  ['formats', 150],
 ] as const)('%s: %i seeds pass', { timeout: 3_600_000 }, async (theme, seeds) => {
   const tally = await runMany({ from: 1, to: 1 + seeds, mutant: null, theme }, WORKERS);
   expect(tally.failed.map(({ seed, violations }) => ({ seed, first: violations[0] }))).toEqual([]);
   expect(tally.runs).toBe(seeds);
+});
+
+it('worlds begin in either format, and move to format 2 when an operator wants it', async () => {
+  const begun = new Set<number>();
+  for (let seed = 1; seed <= 12; seed++) begun.add((await runSeed(seed)).formats[0]);
+  expect([...begun].sort()).toEqual([1, 2]);
+  for (let seed = 1; seed <= 12; seed++) expect((await runSeed(seed, { theme: 'formats' })).formats).toEqual([1, 2]);
 });
 
 it('the same seed gives the same run, step by step', async () => {

@@ -74,6 +74,26 @@ export interface KeeperAuthority {
   move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy): Promise<Authority | null>;
 }
 
+/** A process of a release that cannot work in the highest format of this one. */
+export interface OlderProcess {
+  processId: string;
+  role: 'api' | 'keeper';
+  silentMs: number;
+}
+
+/** What an operator needs to move the ledger to the next format of its rules. */
+export interface RuleFormats {
+  /** Those that were heard within the last minute. */
+  olderProcesses(): Promise<OlderProcess[]>;
+  /**
+   * To the next format, in which an older release finds neither an authority nor a ledger; there is no way back. CACHE →
+   * CLOSING, whose epoch is recovered in its own format; DIRECT → DIRECT.
+   * @returns null if the authority has moved or is moving, if something waits for a journal, if a process of an older
+   * release was heard within the last minute, or if this is the highest format already; then nothing has changed
+   */
+  raise(from: Authority, by: MovedBy): Promise<Authority | null>;
+}
+
 /** One page of a recovery, or its end. */
 export type RecoveryStep =
   | { working: Recovery }

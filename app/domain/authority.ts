@@ -1,6 +1,20 @@
 export const MODES = ['CACHE', 'CLOSING', 'DIRECT', 'REBUILDING'] as const;
 export type Mode = (typeof MODES)[number];
 
+/**
+ * The format of the rules. In format 1, every process since 0.1.0 can work; format 2 has what 0.1.0 does not know (holds,
+ * limits, groups), so its modes and its keys in Redis have other names, which 0.1.0 does not find. It never decreases.
+ */
+export type Format = 1 | 2;
+/** The highest format in which this release can work. */
+export const FORMAT_MAX: Format = 2;
+
+/** An epoch of the cache, as the keys in Redis name it. */
+export interface NamedEpoch {
+  epoch: number;
+  format: Format;
+}
+
 /** The Redis server on which a cache epoch was activated. */
 export interface CacheServerIdentity {
   cacheEpoch: number;
@@ -14,11 +28,18 @@ export interface CacheServerIdentity {
 export interface Authority {
   epoch: number;
   mode: Mode;
+  /** The format of the rules in this epoch, and of the next epoch of the cache. */
+  format: Format;
   /**
    * CACHE: the current epoch. CLOSING: the epoch to be recovered. DIRECT: the epoch whose journal frozen accounts wait
    * for. Null if nothing is pending.
    */
   cacheEpoch: number | null;
+  /**
+   * The format in which `cacheEpoch` began. It is lower than `format` while the last epoch of the older format is being
+   * recovered.
+   */
+  cacheFormat: Format | null;
   redisNode: string | null;
   replid: string | null;
   marker: string | null;

@@ -46,6 +46,7 @@ export const PROBLEMS = {
   overloaded: { status: 503, title: 'The service is overloaded', ...RETRY },
   database_unavailable: { status: 503, title: 'The database that this request needs is unavailable', ...RETRY },
   issuer_unavailable: { status: 503, title: 'The keys of the token issuer cannot be fetched', ...RETRY },
+  feature_not_active: { status: 503, title: 'This ledger does not use the rules of this release yet', ...FINAL },
   shutting_down: { status: 503, title: 'This pod is shutting down', ...RETRY },
   outcome_unknown: {
     status: 504,

@@ -104,7 +104,7 @@ describe('The trace of a transfer in MySQL', () => {
 describe('The trace of a transfer in Redis', () => {
   beforeAll(async () => {
     start('keeper');
-    const inCache = () => db.database.rows("SELECT 1 FROM authority WHERE mode = 'CACHE'");
+    const inCache = () => db.database.rows("SELECT 1 FROM authority WHERE mode LIKE 'CACHE%'");
     await until('Redis has the authority', async () => (await inCache()).length > 0);
     // From now on the accounts are in Redis, so that a transfer takes a single call.
     await transfer(unsampled(3));

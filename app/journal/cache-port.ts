@@ -1,3 +1,4 @@
+import type { NamedEpoch } from '../domain/authority.ts';
 import type { GroupOrder } from '../domain/group.ts';
 import type { Account, TransferOrder } from '../domain/types.ts';
 import type { CachedAccount } from './account-codec.ts';
@@ -7,8 +8,7 @@ import type { JournalEntry } from './journal-entry.ts';
 /**
  * The identity under which a script runs: the prologue refuses the script if any of these is not (or no longer) true.
  */
-export interface Caller {
-  epoch: number;
+export interface Caller extends NamedEpoch {
   /** The master_replid of the server on which the epoch was activated. */
   replid: string;
   podId: string;
@@ -95,12 +95,13 @@ export interface CacheServer {
   ): Promise<{ head: Head; record: ResultRecord; entries: JournalEntry[] }>;
 }
 
-/** The calls of a keeper to Redis. `fenceEpoch` is the required value of the fence; `epoch` selects the keys. */
-export interface KeeperCaller {
+/** A keeper that touches no epoch's keys but those it names itself. `fenceEpoch` is the required value of the fence. */
+export interface FenceCaller {
   fenceEpoch: number;
-  epoch: number;
   replid: string;
 }
+/** The calls of a keeper to Redis. `epoch` and its format select the keys. */
+export interface KeeperCaller extends FenceCaller, NamedEpoch {}
 export interface JournalReader {
   journal(
     caller: KeeperCaller,
@@ -137,11 +138,11 @@ export interface CacheKeeper extends JournalReader {
    * belong to this ledger.
    * @returns whether the server belongs to this ledger now
    */
-  claim(epoch: number, replid: string, marker: string): Promise<boolean>;
+  claim(epoch: NamedEpoch, replid: string, marker: string): Promise<boolean>;
   /** Raises the fence, and returns its current value. Claims a `free` server. */
   fence(epoch: number, replid: string): Promise<number>;
   /** Begins an epoch; returns the stored marker. Claims a `free` server. */
-  activate(epoch: number, replid: string, marker: string, lookupHorizon: number): Promise<string>;
+  activate(epoch: NamedEpoch, replid: string, marker: string, lookupHorizon: number): Promise<string>;
 }
 
 /**

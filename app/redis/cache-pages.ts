@@ -12,7 +12,7 @@ export function cachePages(
   { redis, scripts, keyPrefix }: { redis: Redis; scripts: Pick<RedisScripts, 'read'>; keyPrefix: string },
   caller: Caller,
 ): CachePages {
-  const { accounts } = new Keys(keyPrefix, caller.epoch);
+  const { accounts } = new Keys(keyPrefix, caller);
   return {
     epoch: caller.epoch,
     async scan(position) {

@@ -22,7 +22,7 @@ import {
   statusNumber,
 } from '../journal/codec.ts';
 import { decodeEntry } from './redis-scripts.ts';
-import { Keys } from './run-script.ts';
+import { epochOfKey, Keys } from './run-script.ts';
 
 const exact = fc.maxSafeInteger();
 const anyText = fc.option(fc.string({ unit: 'binary' }));
@@ -227,10 +227,25 @@ describe('The place of an id', () => {
     expect(bucketEnd(4) + 1).toBe(5 * ID_BUCKET_MS);
   });
   it('all keys of an epoch except the fence contain the epoch, in one slot', () => {
-    const keys = new Keys('hf', 12);
+    const keys = new Keys('hf', { epoch: 12, format: 1 });
     const all = [keys.ledger, keys.accounts, keys.journal, ...keys.otherIds, keys.idBucket(3)];
     for (const key of all) expect(key.startsWith('hf:{0}:12:')).toBe(true);
     expect(new Set(all).size).toBe(all.length);
     expect(keys.fence).toBe('hf:{0}:fence');
+  });
+  it('the keys of format 2 have a prefix of their own; fence and owner are those of every format', () => {
+    const [one, two] = [1, 2].map((format) => new Keys('hf', { epoch: 12, format: format as 1 | 2 }));
+    expect(two?.accounts).toBe('hf:{0}:f2:12:accounts');
+    expect(two?.idBucket(3)).toBe('hf:{0}:f2:12:ids:3');
+    expect([two?.fence, two?.owner]).toEqual([one?.fence, one?.owner]);
+  });
+  it.each([
+    ['3:ledger', 3],
+    ['f2:11:ids:7', 11],
+    ['f2:ledger', null],
+    ['3x:ledger', null],
+    ['fence', null],
+  ])('a key %s belongs to the epoch %s', (key, epoch) => {
+    expect(epochOfKey(key)).toBe(epoch);
   });
 });

@@ -1,28 +1,28 @@
 import type { Redis } from 'ioredis';
-import type { KeeperCaller } from '../journal/cache-port.ts';
+import type { FenceCaller } from '../journal/cache-port.ts';
 import type { RedisScripts } from './redis-scripts.ts';
-import { Keys } from './run-script.ts';
+import { epochOfKey, Keys } from './run-script.ts';
 
 const SCAN_COUNT = 1000;
 
 /**
- * Deletes the keys of this ledger's epochs before the given one from Redis; those epochs are recovered, and nothing
+ * Deletes the keys of this ledger's epochs before the given one, in any format, from Redis; those epochs are recovered, and nothing
  * reads them anymore. A script deletes them, so that a server that now belongs to another ledger is left alone.
  * @throws CacheError
  */
 export async function sweepEpochsBefore(
   { redis, scripts, keyPrefix }: { redis: Redis; scripts: Pick<RedisScripts, 'sweep'>; keyPrefix: string },
   epoch: number,
-  caller: Omit<KeeperCaller, 'epoch'>,
+  caller: FenceCaller,
 ): Promise<void> {
-  const { shardPrefix } = new Keys(keyPrefix, epoch);
+  const { shardPrefix } = new Keys(keyPrefix, { epoch, format: 1 });
   let position = '0';
   do {
     const [next, keys] = await redis.scan(position, 'MATCH', `${shardPrefix}*`, 'COUNT', SCAN_COUNT);
     position = next;
     const old = keys.filter((key) => {
-      const found = /^(\d+):/.exec(key.slice(shardPrefix.length));
-      return found !== null && Number(found[1]) < epoch;
+      const found = epochOfKey(key.slice(shardPrefix.length));
+      return found !== null && found < epoch;
     });
     if (old.length > 0) await scripts.sweep(caller, old);
   } while (position !== '0');

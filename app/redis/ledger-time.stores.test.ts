@@ -20,8 +20,8 @@ afterAll(() => redis.disconnect());
 beforeEach(async () => {
   const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
   scripts = new RedisScripts(redis, `time-${process.pid}-${++number}`, ofTestLedger);
-  pod = { epoch: 1, replid, podId: 'pod' };
-  await scripts.activate(1, replid, 'marker', 0);
+  pod = { epoch: 1, format: 1, replid, podId: 'pod' };
+  await scripts.activate({ epoch: 1, format: 1 }, replid, 'marker', 0);
   await scripts.register(pod, 'marker');
 });
 
@@ -51,7 +51,7 @@ describe('A UUIDv7 from the future', () => {
   });
 
   it("is not forgotten before the ledger's time has reached the end of its bucket", async () => {
-    const keeper = { fenceEpoch: 1, epoch: 1, replid: pod.replid };
+    const keeper = { fenceEpoch: 1, epoch: 1, format: 1 as const, replid: pod.replid };
     const { time } = (await scripts.read(pod, [])).head;
     const bucket = Math.floor(time / ID_BUCKET_MS);
     const { lookupHorizon } = await scripts.forget(keeper, [bucket - 1, bucket + 6], false);
@@ -66,7 +66,7 @@ describe("The ledger's time", () => {
     const { head, entries } = await scripts.apply(pod, [itemOf(order('t1'), 5)]);
     expect(head.time).toBeGreaterThanOrEqual(before);
     expect(head.time).toBeLessThanOrEqual(await clock());
-    const journal = await scripts.journal({ fenceEpoch: 1, epoch: 1, replid: pod.replid }, 0, 10);
+    const journal = await scripts.journal({ fenceEpoch: 1, epoch: 1, format: 1, replid: pod.replid }, 0, 10);
     expect(journal.entries).toEqual(entries);
     expect(outcomesOf(entries[0] as never, 1)).toMatchObject([{ acceptedAt: head.time, takenAt: 5 }]);
   });

@@ -62,10 +62,10 @@ it('scripts touch only the keys that the call declared, whatever their arguments
 async function everyPath(): Promise<void> {
   const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
   const scripts = new RedisScripts(redis, 'p', ofTestLedger);
-  const pod = { epoch: 3, replid, podId: 'pod' };
-  const keeper = { fenceEpoch: 3, epoch: 3, replid };
+  const pod = { epoch: 3, format: 1 as const, replid, podId: 'pod' };
+  const keeper = { fenceEpoch: 3, epoch: 3, format: 1 as const, replid };
   const now = Date.now();
-  await scripts.activate(3, replid, 'marker', now - 50_000);
+  await scripts.activate({ epoch: 3, format: 1 }, replid, 'marker', now - 50_000);
   await scripts.register(pod, 'marker');
   await scripts.install(pod, [accountOf('world'), accountOf('a'), accountOf('b'), accountOf('c')], 0, 10);
   const orders = [
@@ -104,7 +104,7 @@ async function everyPath(): Promise<void> {
   await scripts.fence(4, replid);
   await scripts.ownership(replid);
   await redis.del('p:{0}:owner');
-  await scripts.claim(3, replid, 'marker');
+  await scripts.claim({ epoch: 3, format: 1 }, replid, 'marker');
   await scripts.takeOver(replid, await scripts.ownership(replid));
   await scripts.sweep({ fenceEpoch: 4, replid }, ['p:{0}:3:journal']);
 }

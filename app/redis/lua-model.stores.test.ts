@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { NamedEpoch } from '../domain/authority.ts';
 import { ID_BUCKET_MS } from '../domain/ids.ts';
 import { ofTestLedger } from '../domain/testing/ledger-id.ts';
 import { anyLimits } from '../domain/testing/limits.ts';
@@ -150,9 +151,14 @@ const anyHistory = fc
 type Step = typeof anyStep extends fc.Arbitrary<infer S> ? S : never;
 
 /** Runs a step on either implementation; errors are results, too. */
-async function play(cache: RedisScripts | CacheModel, epoch: number, step: Step, seqNow: number): Promise<unknown> {
-  const pod = { epoch, replid, podId: 'pod' };
-  const keeper = { fenceEpoch: epoch, epoch, replid };
+async function play(
+  cache: RedisScripts | CacheModel,
+  { epoch, format }: NamedEpoch,
+  step: Step,
+  seqNow: number,
+): Promise<unknown> {
+  const pod = { epoch, format, replid, podId: 'pod' };
+  const keeper = { fenceEpoch: epoch, epoch, format, replid };
   switch (step.do) {
     case 'apply': {
       const items = step.transfers.flatMap(callItemOf);
@@ -249,25 +255,25 @@ describe('the Lua scripts and their model', () => {
     await fc.assert(
       fc.asyncProperty(anyHistory, async (steps) => {
         run += 1;
-        const epoch = 7;
+        const named: NamedEpoch = { epoch: 7, format: run % 2 === 0 ? 1 : 2 };
         const lua = new RedisScripts(redis, `model-${process.pid}-${run}`, ofTestLedger);
         const model = new CacheModel(replid);
         for (const cache of [lua, model]) {
-          await cache.activate(epoch, replid, 'marker', START - 1);
-          await cache.register({ epoch, replid, podId: 'pod' }, 'marker');
+          await cache.activate(named, replid, 'marker', START - 1);
+          await cache.register({ ...named, replid, podId: 'pod' }, 'marker');
         }
         let seq = 0;
         for (const step of steps) {
           const [said, meant] = await Promise.all([
-            settled(play(lua, epoch, step, seq)),
-            settled(play(model, epoch, step, seq)),
+            settled(play(lua, named, step, seq)),
+            settled(play(model, named, step, seq)),
           ]);
           expect(said, JSON.stringify(step)).toEqual(meant);
-          seq = (await model.read({ epoch, replid, podId: 'pod' }, [])).head.seq;
+          seq = (await model.read({ ...named, replid, podId: 'pod' }, [])).head.seq;
         }
         const read: Step = { do: 'read', ids: ['a', 'b', 'c', 'world', 'yen'] };
-        expect(await settled(play(lua, epoch, read, seq))).toEqual(await settled(play(model, epoch, read, seq)));
-        const keeper = { fenceEpoch: epoch, epoch, replid };
+        expect(await settled(play(lua, named, read, seq))).toEqual(await settled(play(model, named, read, seq)));
+        const keeper = { ...named, fenceEpoch: named.epoch, replid };
         for (const { kind, records } of (await model.journal(keeper, 0, 1000)).entries)
           if (kind === 'group') groups[records.length > RECORD_BYTES ? 'posted' : 'refused'] += 1;
         expect(timeless(await lua.journal(keeper, 0, 1000))).toEqual(timeless(await model.journal(keeper, 0, 1000)));
@@ -278,6 +284,21 @@ describe('the Lua scripts and their model', () => {
     expect(groups.refused).toBeGreaterThan(20);
   });
 
+  it('find no epoch of another format, although its fence is up', async () => {
+    run += 1;
+    const lua = new RedisScripts(redis, `format-${process.pid}-${run}`, ofTestLedger);
+    for (const cache of [lua, new CacheModel(replid)]) {
+      await cache.activate({ epoch: 7, format: 2 }, replid, 'marker', START - 1);
+      await cache.register({ epoch: 7, format: 2, replid, podId: 'pod' }, 'marker');
+      const former = { epoch: 7, format: 1 as const, replid, podId: 'pod' };
+      const lost = { kind: 'refused', reason: 'lost' };
+      await expect(cache.register(former, 'marker')).rejects.toMatchObject(lost);
+      await expect(cache.read(former, ['a'])).rejects.toMatchObject(lost);
+      await expect(cache.journal({ ...former, fenceEpoch: 7 }, 0, 1)).rejects.toMatchObject(lost);
+      await expect(cache.read({ ...former, format: 2 }, ['a'])).resolves.toMatchObject({ accounts: [null] });
+    }
+  });
+
   it('preserve the sum of all balances, whatever the calls', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -285,8 +306,8 @@ describe('the Lua scripts and their model', () => {
         async (calls) => {
           run += 1;
           const lua = new RedisScripts(redis, `sum-${process.pid}-${run}`, ofTestLedger);
-          const pod = { epoch: 1, replid, podId: 'pod' };
-          await lua.activate(1, replid, 'marker', START - 1);
+          const pod = { epoch: 1, format: 1 as const, replid, podId: 'pod' };
+          await lua.activate({ epoch: 1, format: 1 }, replid, 'marker', START - 1);
           await lua.register(pod, 'marker');
           const ids = ['a', 'b', 'c', 'world'];
           await lua.install(

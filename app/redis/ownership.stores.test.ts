@@ -23,8 +23,8 @@ beforeEach(() => {
 });
 
 const key = (name: string) => `${prefix}:{0}:${name}`;
-const keeper = () => ({ fenceEpoch: 7, epoch: 7, replid });
-const pod = () => ({ epoch: 7, replid, podId: 'pod' });
+const keeper = () => ({ fenceEpoch: 7, epoch: 7, format: 1 as const, replid });
+const pod = () => ({ epoch: 7, format: 1 as const, replid, podId: 'pod' });
 
 /** All keys with this prefix, byte by byte. */
 async function everything(): Promise<Record<string, string>> {
@@ -35,15 +35,15 @@ async function everything(): Promise<Record<string, string>> {
 
 /** The state left by a release without owners. */
 async function withoutOwner(): Promise<void> {
-  await ours.activate(7, replid, 'marker', 0);
+  await ours.activate({ epoch: 7, format: 1 }, replid, 'marker', 0);
   await redis.del(key('owner'));
 }
 
 const everyKeeperScript: [string, (scripts: RedisScripts) => Promise<unknown>][] = [
   ['fence', (scripts) => scripts.fence(8, replid)],
   ['fence of the same epoch', (scripts) => scripts.fence(7, replid)],
-  ['activate', (scripts) => scripts.activate(8, replid, 'another', 0)],
-  ['activate of the same epoch', (scripts) => scripts.activate(7, replid, 'another', 0)],
+  ['activate', (scripts) => scripts.activate({ epoch: 8, format: 1 }, replid, 'another', 0)],
+  ['activate of the same epoch', (scripts) => scripts.activate({ epoch: 7, format: 1 }, replid, 'another', 0)],
   ['journal', (scripts) => scripts.journal(keeper(), 0, 10)],
   ['publish', (scripts) => scripts.publish(keeper(), 0, 0)],
   ['forget', (scripts) => scripts.forget(keeper(), [0], true)],
@@ -62,7 +62,7 @@ describe.each(everyKeeperScript)('%s', (name, run) => {
   };
 
   it('is rejected on the Redis of another ledger, even if the epochs are equal, and changes nothing', async () => {
-    await ours.activate(7, replid, 'marker', 0);
+    await ours.activate({ epoch: 7, format: 1 }, replid, 'marker', 0);
     await refusedAs('foreign');
   });
   // A pod proves by the marker that the keys belong to its ledger: a keeper of an older release wrote no owner.
@@ -79,17 +79,17 @@ describe('A Redis', () => {
     await ours.fence(6, replid);
     expect(await ours.ownership(replid)).toEqual({ state: 'own', owner: 'ours', fence: 6 });
     expect(await theirs.ownership(replid)).toEqual({ state: 'foreign', owner: 'ours', fence: 6 });
-    await ours.activate(7, replid, 'marker', 0);
+    await ours.activate({ epoch: 7, format: 1 }, replid, 'marker', 0);
     expect(await redis.get(key('owner'))).toBe('ours');
   });
   it('of an older release is claimed by the caller that has the marker of its epoch, once', async () => {
     await withoutOwner();
     expect(await ours.ownership(replid)).toEqual({ state: 'unclaimed', owner: null, fence: 7 });
-    expect(await theirs.claim(7, replid, 'guessed')).toBe(false);
-    expect(await theirs.claim(6, replid, 'marker')).toBe(false);
-    expect(await ours.claim(7, replid, 'marker')).toBe(true);
-    expect(await ours.claim(7, replid, 'marker')).toBe(true);
-    expect(await theirs.claim(7, replid, 'marker')).toBe(false);
+    expect(await theirs.claim({ epoch: 7, format: 1 }, replid, 'guessed')).toBe(false);
+    expect(await theirs.claim({ epoch: 6, format: 1 }, replid, 'marker')).toBe(false);
+    expect(await ours.claim({ epoch: 7, format: 1 }, replid, 'marker')).toBe(true);
+    expect(await ours.claim({ epoch: 7, format: 1 }, replid, 'marker')).toBe(true);
+    expect(await theirs.claim({ epoch: 7, format: 1 }, replid, 'marker')).toBe(false);
     expect(await redis.get(key('owner'))).toBe('ours');
   });
   it('of an older release is claimed by the first pod that registers there, because the marker proves its owner', async () => {
@@ -101,11 +101,13 @@ describe('A Redis', () => {
   });
   it("is not claimed on a server other than the epoch's", async () => {
     await withoutOwner();
-    await expect(ours.claim(7, 'f'.repeat(40), 'marker')).rejects.toMatchObject({ reason: 'other_server' });
+    await expect(ours.claim({ epoch: 7, format: 1 }, 'f'.repeat(40), 'marker')).rejects.toMatchObject({
+      reason: 'other_server',
+    });
     expect(await redis.get(key('owner'))).toBeNull();
   });
   it('is taken over only if it is unchanged since it was observed', async () => {
-    await ours.activate(7, replid, 'marker', 0);
+    await ours.activate({ epoch: 7, format: 1 }, replid, 'marker', 0);
     const seen = await theirs.ownership(replid);
     await ours.fence(8, replid);
     expect(await theirs.takeOver(replid, seen)).toBe(false);

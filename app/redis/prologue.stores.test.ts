@@ -22,8 +22,8 @@ beforeAll(async () => {
   server = await startRedis({ dir, relaxed: true });
   redis = new Redis(server.port);
   const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
-  caller = { epoch: 7, replid, podId: 'pod' };
-  keeper = { fenceEpoch: 7, epoch: 7, replid };
+  caller = { epoch: 7, format: 1, replid, podId: 'pod' };
+  keeper = { fenceEpoch: 7, epoch: 7, format: 1, replid };
 });
 afterAll(async () => {
   redis.disconnect();
@@ -33,7 +33,7 @@ afterAll(async () => {
 beforeEach(async () => {
   await redis.flushall();
   scripts = new RedisScripts(redis, 'p', ofTestLedger);
-  await scripts.activate(7, caller.replid, 'marker', 0);
+  await scripts.activate({ epoch: 7, format: 1 }, caller.replid, 'marker', 0);
   await scripts.register(caller, 'marker');
   await scripts.install(caller, [accountOf('world'), accountOf('a')], 0, 10);
 });
@@ -147,12 +147,12 @@ describe('activation', () => {
   it('of the same epoch again returns the existing marker, and creates nothing', async () => {
     await scripts.apply(caller, [item()]);
     const before = await everything();
-    expect(await scripts.activate(7, caller.replid, 'another', 5)).toBe('marker');
+    expect(await scripts.activate({ epoch: 7, format: 1 }, caller.replid, 'another', 5)).toBe('marker');
     expect(await everything()).toEqual(before);
   });
   it('of an earlier epoch, or on another server, is rejected', async () => {
-    await expectRefused(() => scripts.activate(6, caller.replid, 'm', 0), 'fenced');
-    await expectRefused(() => scripts.activate(8, 'f'.repeat(40), 'm', 0), 'other_server');
+    await expectRefused(() => scripts.activate({ epoch: 6, format: 1 }, caller.replid, 'm', 0), 'fenced');
+    await expectRefused(() => scripts.activate({ epoch: 8, format: 1 }, 'f'.repeat(40), 'm', 0), 'other_server');
   });
 });
 

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { NamedEpoch } from '../domain/authority.ts';
 import { bucketEnd, placeOf } from '../domain/ids.ts';
 import type { Account } from '../domain/types.ts';
 import { type CachedAccount, decodeAccount, encodeAccount } from '../journal/account-codec.ts';
@@ -10,6 +11,7 @@ import {
   type Caller,
   type CallItem,
   type ChangeCommand,
+  type FenceCaller,
   type FindReply,
   type KeeperCaller,
   type Ownership,
@@ -17,7 +19,7 @@ import {
 import { decodeHead, decodeRecord, HEAD_BYTES, type Head, RecordStatus } from '../journal/codec.ts';
 import type { JournalEntry } from '../journal/journal-entry.ts';
 import { packCall, writtenBy } from './apply-call.ts';
-import { Keys, loadScript, runScript, type ScriptArgument } from './run-script.ts';
+import { epochPrefix, Keys, loadScript, runScript, type ScriptArgument } from './run-script.ts';
 
 const scripts = {
   apply: loadScript('apply'),
@@ -53,16 +55,16 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     this.#redis = redis;
     this.#prefix = keyPrefix;
     this.#ledgerId = ledgerId;
-    this.#keys = new Keys(keyPrefix, 0);
+    this.#keys = new Keys(keyPrefix, NO_EPOCH);
   }
 
   async register(caller: Caller, marker: string): Promise<Head> {
     const args = [...prologue(caller), await this.#ledgerId(), marker];
-    return decodeHead(await this.#call('register', ownedKeys(this.#keysOf(caller.epoch)), args));
+    return decodeHead(await this.#call('register', ownedKeys(this.#keysOf(caller)), args));
   }
 
   async apply(caller: Caller, items: readonly CallItem[]): Promise<ApplyReply> {
-    const keys = this.#keysOf(caller.epoch);
+    const keys = this.#keysOf(caller);
     const call = packCall(items, keys);
     const reply = await this.#call(
       'apply',
@@ -74,7 +76,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
   }
 
   async read(caller: Caller, accountIds: readonly string[]) {
-    const keys = this.#keysOf(caller.epoch);
+    const keys = this.#keysOf(caller);
     const reply = await this.#call(
       'read',
       [keys.fence, keys.ledger, keys.accounts],
@@ -90,7 +92,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     accountsMax: number,
     acceptedUpTo = 0,
   ) {
-    const keys = this.#keysOf(caller.epoch);
+    const keys = this.#keysOf(caller);
     const pairs: ScriptArgument[] = accounts.flatMap((account) => [account.accountId, encodeAccount(account)]);
     const reply = await this.#call(
       'install',
@@ -106,7 +108,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
   }
 
   async find(caller: Caller, ids: readonly string[]): Promise<FindReply> {
-    const keys = this.#keysOf(caller.epoch);
+    const keys = this.#keysOf(caller);
     const buckets: string[] = [];
     const asked = ids.map((id) => {
       const { bucket, time } = placeOf(id.replace('+', ''));
@@ -130,7 +132,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
   }
 
   async change(caller: Caller, command: ChangeCommand) {
-    const keys = this.#keysOf(caller.epoch);
+    const keys = this.#keysOf(caller);
     const { bucket, time } = placeOf(command.changeId);
     if (bucket === null) throw new TypeError('the id of an account change must be a UUIDv7');
     const reply = await this.#call(
@@ -165,7 +167,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
   }
 
   async journal(caller: KeeperCaller, afterSeq: number, entriesMax: number) {
-    const keys = this.#keysOf(caller.epoch);
+    const keys = this.#keysOf(caller);
     const [head, marker, entries] = (await this.#callRaw(
       'journal',
       [...ownedKeys(keys), keys.journal],
@@ -175,7 +177,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
   }
 
   async publish(caller: KeeperCaller, cursor: number, trimUpTo: number): Promise<Head> {
-    const keys = this.#keysOf(caller.epoch);
+    const keys = this.#keysOf(caller);
     const reply = await this.#call(
       'publish',
       [...ownedKeys(keys), keys.journal],
@@ -185,7 +187,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
   }
 
   async forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean): Promise<Head> {
-    const keys = this.#keysOf(caller.epoch);
+    const keys = this.#keysOf(caller);
     const reply = await this.#call(
       'forget',
       [...ownedKeys(keys), keys.otherIds[0], keys.otherIds[1], ...buckets.map((bucket) => keys.idBucket(bucket))],
@@ -195,7 +197,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
   }
 
   async lowerHorizon(caller: KeeperCaller, lookupHorizon: number, ids: readonly string[]): Promise<Head> {
-    const keys = this.#keysOf(caller.epoch);
+    const keys = this.#keysOf(caller);
     const buckets: string[] = [];
     const places = ids.flatMap((id) => {
       const { bucket } = placeOf(id.replace(/[#+]/, ''));
@@ -208,27 +210,27 @@ export class RedisScripts implements CacheServer, CacheKeeper {
 
   async retire(caller: KeeperCaller, podId: string): Promise<Head> {
     const args = [...(await this.#keeperPrologue(caller)), podId];
-    return decodeHead(await this.#call('retire', ownedKeys(this.#keysOf(caller.epoch)), args));
+    return decodeHead(await this.#call('retire', ownedKeys(this.#keysOf(caller)), args));
   }
 
   async fence(epoch: number, replid: string): Promise<number> {
     const args = await this.#keeperPrologue({ fenceEpoch: epoch, replid });
-    return Number((await this.#call('fence', ownedKeys(this.#keysOf(epoch)), args)).toString('latin1'));
+    return Number((await this.#call('fence', ownedKeys(this.#keysOf(NO_EPOCH)), args)).toString('latin1'));
   }
 
-  async activate(epoch: number, replid: string, marker: string, lookupHorizon: number): Promise<string> {
-    const args = [...(await this.#keeperPrologue({ fenceEpoch: epoch, replid })), marker, lookupHorizon];
-    return (await this.#call('activate', ownedKeys(this.#keysOf(epoch)), args)).toString('latin1');
+  async activate(named: NamedEpoch, replid: string, marker: string, lookupHorizon: number): Promise<string> {
+    const args = [...(await this.#keeperPrologue({ fenceEpoch: named.epoch, replid })), marker, lookupHorizon];
+    return (await this.#call('activate', ownedKeys(this.#keysOf(named)), args)).toString('latin1');
   }
 
-  async claim(epoch: number, replid: string, marker: string): Promise<boolean> {
-    const args = [...(await this.#keeperPrologue({ fenceEpoch: epoch, replid })), marker];
-    return (await this.#callRaw('claim', ownedKeys(this.#keysOf(epoch)), args)) === 1;
+  async claim(named: NamedEpoch, replid: string, marker: string): Promise<boolean> {
+    const args = [...(await this.#keeperPrologue({ fenceEpoch: named.epoch, replid })), marker];
+    return (await this.#callRaw('claim', ownedKeys(this.#keysOf(named)), args)) === 1;
   }
 
   async ownership(replid: string): Promise<Ownership> {
     const ledgerId = await this.#ledgerId();
-    const reply = (await this.#callRaw('ownership', ownedKeys(this.#keysOf(0)), [0, 'keeper', replid])) as [
+    const reply = (await this.#callRaw('ownership', ownedKeys(this.#keysOf(NO_EPOCH)), [0, 'keeper', replid])) as [
       Buffer,
       Buffer,
     ];
@@ -242,16 +244,16 @@ export class RedisScripts implements CacheServer, CacheKeeper {
 
   async takeOver(replid: string, seen: { owner: string | null; fence: number | null }): Promise<boolean> {
     const args = [seen.fence ?? '', 'keeper', replid, await this.#ledgerId(), seen.owner ?? ''];
-    return (await this.#callRaw('takeOver', ownedKeys(this.#keysOf(0)), args)) === 1;
+    return (await this.#callRaw('takeOver', ownedKeys(this.#keysOf(NO_EPOCH)), args)) === 1;
   }
 
   /** Deletes keys of ended epochs, if the fence is at `fenceEpoch` or above and the server belongs to this ledger. */
-  async sweep({ fenceEpoch, replid }: Omit<KeeperCaller, 'epoch'>, oldKeys: readonly string[]): Promise<void> {
+  async sweep({ fenceEpoch, replid }: FenceCaller, oldKeys: readonly string[]): Promise<void> {
     const args = await this.#keeperPrologue({ fenceEpoch, replid });
-    await this.#callRaw('sweep', [...ownedKeys(this.#keysOf(fenceEpoch)), ...oldKeys], args);
+    await this.#callRaw('sweep', [...ownedKeys(this.#keysOf(NO_EPOCH)), ...oldKeys], args);
   }
 
-  async #keeperPrologue({ fenceEpoch, replid }: Omit<KeeperCaller, 'epoch'>): Promise<ScriptArgument[]> {
+  async #keeperPrologue({ fenceEpoch, replid }: FenceCaller): Promise<ScriptArgument[]> {
     return [fenceEpoch, 'keeper', replid, await this.#ledgerId()];
   }
 
@@ -265,12 +267,14 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     return runScript(this.#redis, scripts[name], keys, args);
   }
 
-  #keysOf(epoch: number): Keys {
-    if (!this.#keys.epochPrefix.endsWith(`:${epoch}:`)) this.#keys = new Keys(this.#prefix, epoch);
+  #keysOf(named: NamedEpoch): Keys {
+    if (this.#keys.epochPrefix !== epochPrefix(this.#prefix, named)) this.#keys = new Keys(this.#prefix, named);
     return this.#keys;
   }
 }
 
+/** For scripts that touch the fence and the owner alone. */
+const NO_EPOCH: NamedEpoch = { epoch: 0, format: 1 };
 const prologue = (caller: Caller): ScriptArgument[] => [caller.epoch, caller.podId, caller.replid];
 /** The keys of every script that checks who owns the server. */
 const ownedKeys = (keys: Keys): string[] => [keys.fence, keys.ledger, keys.owner];

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Redis, ReplyError } from 'ioredis';
+import type { NamedEpoch } from '../domain/authority.ts';
 import { CacheError } from '../journal/cache-port.ts';
 
 /**
@@ -11,7 +12,7 @@ export class Keys {
   readonly fence: string;
   /** The identity of the ledger that this server belongs to; it survives epochs, as the fence does. */
   readonly owner: string;
-  /** Prefix of every key of every epoch, followed by the epoch and a colon. */
+  /** Prefix of every key of every epoch, followed by `f2:` from format 2 on, the epoch and a colon. */
   readonly shardPrefix: string;
   readonly ledger: string;
   readonly accounts: string;
@@ -20,12 +21,12 @@ export class Keys {
   /** Prefix of every key of this epoch. */
   readonly epochPrefix: string;
 
-  constructor(prefix: string, epoch: number) {
+  constructor(prefix: string, { epoch, format }: NamedEpoch) {
     const shard = `${prefix}:{0}:`;
     this.fence = `${shard}fence`;
     this.owner = `${shard}owner`;
     this.shardPrefix = shard;
-    this.epochPrefix = `${shard}${epoch}:`;
+    this.epochPrefix = epochPrefix(prefix, { epoch, format });
     this.ledger = `${this.epochPrefix}ledger`;
     this.accounts = `${this.epochPrefix}accounts`;
     this.journal = `${this.epochPrefix}journal`;
@@ -35,6 +36,15 @@ export class Keys {
   idBucket(bucket: number): string {
     return `${this.epochPrefix}ids:${bucket}`;
   }
+}
+
+export const epochPrefix = (prefix: string, { epoch, format }: NamedEpoch): string =>
+  format === 1 ? `${prefix}:{0}:${epoch}:` : `${prefix}:{0}:f${format}:${epoch}:`;
+
+/** The epoch of a key without the shard's prefix, in any format; null if the key belongs to none. */
+export function epochOfKey(key: string): number | null {
+  const found = /^(?:f\d+:)?(\d+):/.exec(key);
+  return found ? Number(found[1]) : null;
 }
 
 /** A Lua script with its includes inserted, and the SHA-1 that identifies it in Redis. */

@@ -5,7 +5,7 @@ import { CacheModel } from '../journal/testing/cache-model.ts';
 import { FaultyCache, failing, type Method } from '../journal/testing/faulty-cache.ts';
 import { WatchedScripts } from './watched-scripts.ts';
 
-const caller = { epoch: 1, replid: 'r', podId: 'pod' };
+const caller = { epoch: 1, format: 1 as const, replid: 'r', podId: 'pod' };
 let seen: unknown[];
 let faulty: FaultyCache;
 let watched: WatchedScripts;
@@ -17,7 +17,7 @@ beforeEach(async () => {
   // Every reply contains the store's time: two calls can be compared only at the same time.
   vi.useFakeTimers({ toFake: ['Date'] });
   const model = new CacheModel('r');
-  await model.activate(1, 'r', 'marker', 0);
+  await model.activate({ epoch: 1, format: 1 }, 'r', 'marker', 0);
   await model.register(caller);
   seen = [];
   faulty = new FaultyCache(model);

@@ -12,6 +12,7 @@ import { cachePages } from '../redis/cache-pages.ts';
 import { cutConnection } from '../redis/connection.ts';
 import { SharedDemand } from '../redis/shared-demand.ts';
 import { type Context, newProcessId } from './context.ts';
+import { moveFormat } from './format-move.ts';
 import { acceptLoss, takeRedisOver, unsettled } from './operator.ts';
 import { OpsStatus } from './ops-status.ts';
 import { SharedReconciliation } from './shared-reconciliation.ts';
@@ -147,6 +148,7 @@ function ops(context: Context, session: PodSession): ApiDependencies['ops'] {
     unsettled: () => unsettled(context),
     acceptLoss: (acceptance, user) => acceptLoss(context, acceptance, user),
     takeRedisOver: (takeover, user) => takeRedisOver(context, takeover, user),
+    moveFormat: (move, user) => moveFormat(context, move, user),
   };
 }
 

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { LedgerClock } from '../ledger/ledger-clock.ts';
 import { AuthorityStore } from '../mysql/authority/authority-store.ts';
+import { FormatStore } from '../mysql/authority/format-store.ts';
 import { MysqlHandOverStore } from '../mysql/authority/hand-over-store.ts';
 import { RecoveryStore } from '../mysql/authority/recovery-store.ts';
 import { UnsettledStore } from '../mysql/authority/unsettled-store.ts';
@@ -57,11 +58,12 @@ export interface Context extends AsyncDisposable {
   cache: WatchedScripts;
   database: Database;
   authority: AuthorityStore;
+  formats: FormatStore;
   handOverStore: MysqlHandOverStore;
   recoveryStore: RecoveryStore;
   unsettled: UnsettledStore;
   /** The same stores, on the connections of requests: reads by operators must not delay what moves the ledger. */
-  opsReads: { authority: AuthorityStore; flushStore: FlushStore };
+  opsReads: { authority: AuthorityStore; formats: FormatStore; flushStore: FlushStore };
   direct: DirectStore;
   ledgerClock: LedgerClock;
   flushStore: FlushStore;
@@ -107,10 +109,15 @@ export async function createContext(config: Config, clock: Clock = systemClock):
     database: requests,
     ledgerClock,
     authority: new AuthorityStore(protocol, (timeMs, mode) => ledgerClock.heardDatabase(timeMs, mode)),
+    formats: new FormatStore(protocol),
     handOverStore: new MysqlHandOverStore(protocol),
     recoveryStore: new RecoveryStore(recovering),
     unsettled: new UnsettledStore(requests),
-    opsReads: { authority: new AuthorityStore(requests), flushStore: new FlushStore(requests) },
+    opsReads: {
+      authority: new AuthorityStore(requests),
+      formats: new FormatStore(requests),
+      flushStore: new FlushStore(requests),
+    },
     direct: new DirectStore({ database: direct, clock }),
     flushStore: new FlushStore(protocol),
     reader: new LedgerReader(requests),

@@ -38,7 +38,7 @@ export class Housekeeping implements AsyncDisposable {
     this.#supervisor ??= this.#startSupervisor(await identity.read());
     this.#frozenAccounts = await unsettled.frozenAccounts();
     const caller = this.#target();
-    this.#accountsCached = caller ? await redis.hlen(new Keys(config.ledger.keyPrefix, caller.epoch).accounts) : 0;
+    this.#accountsCached = caller ? await redis.hlen(new Keys(config.ledger.keyPrefix, caller).accounts) : 0;
     if (!caller) return;
     const { seq, idTimeMax } = await flushStore.cursor();
     await this.#janitor.round(caller, idTimeMax);

@@ -66,8 +66,7 @@ async function reconcileWhenDue(
   const reconciliation = new SharedReconciliation(context, () => {
     const caller = target();
     if (!caller) return null;
-    const { epoch, replid } = caller;
-    return cachePages({ redis, scripts, keyPrefix: config.ledger.keyPrefix }, { epoch, replid, podId: 'keeper' });
+    return cachePages({ redis, scripts, keyPrefix: config.ledger.keyPrefix }, { ...caller, podId: 'keeper' });
   });
   while (!stopped.aborted) {
     // Not awaited: a process that is asked to stop does not wait for a long reconciliation; another process restarts
@@ -78,9 +77,8 @@ async function reconcileWhenDue(
 }
 
 /** How a keeper calls the Redis that has the authority; null while it has none. */
-function callerIn(authority: Authority): KeeperCaller | null {
-  if (authority.mode !== 'CACHE' || authority.replid === null) return null;
-  return { fenceEpoch: authority.epoch, epoch: authority.epoch, replid: authority.replid };
+function callerIn({ mode, epoch, format, replid }: Authority): KeeperCaller | null {
+  return mode === 'CACHE' && replid !== null ? { fenceEpoch: epoch, epoch, format, replid } : null;
 }
 
 /**

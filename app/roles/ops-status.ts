@@ -1,4 +1,5 @@
 import type { PodSession } from '../authority/pod/pod-session.ts';
+import { FORMAT_MAX } from '../domain/authority.ts';
 import type { Context } from './context.ts';
 import { redisOwnership } from './operator.ts';
 
@@ -17,19 +18,22 @@ export class OpsStatus {
 
   async read(): Promise<object> {
     const { opsReads, unsettled, detectors } = this.#context;
-    const { authority, flushStore } = opsReads;
-    const [now, cursor, pods, processes, keepers, waiting] = await Promise.all([
+    const { authority, formats, flushStore } = opsReads;
+    const [now, cursor, pods, processes, keepers, olderProcesses, waiting] = await Promise.all([
       authority.read().catch(() => this.#session.authority),
       flushStore.cursor().catch(() => null),
       authority.pods().catch(() => null),
       authority.livePods().catch(() => null),
       authority.keepers().catch(() => null),
+      formats.olderProcesses().catch(() => null),
       unsettled.frozen(FROZEN_LISTED_MAX).catch(() => null),
     ]);
     const recovery = now && (await unsettled.recovery(now).catch(() => null));
     return {
       mode: now?.mode ?? 'UNKNOWN',
       epoch: now?.epoch ?? null,
+      format: now?.format ?? null,
+      formatMax: FORMAT_MAX,
       redisNode: now?.redisNode ?? null,
       cursor: cursor && { epoch: cursor.epoch, seq: cursor.seq },
       // In other modes the owner is certain, or Redis may hang.
@@ -50,6 +54,8 @@ export class OpsStatus {
           redisSeen,
           silentMs: Math.round(silentMs),
         })) ?? null,
+      olderProcesses:
+        olderProcesses?.map(({ silentMs, ...process }) => ({ ...process, silentMs: Math.round(silentMs) })) ?? null,
       keepers: keepers?.map(({ keeperId, silentMs }) => ({ keeperId, silentMs: Math.round(silentMs) })) ?? null,
       frozenAccounts: waiting?.items ?? null,
       frozenAccountsTotal: waiting?.total ?? null,

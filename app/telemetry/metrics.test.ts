@@ -101,9 +101,10 @@ describe('Metrics', () => {
   });
 
   it('shows one mode of the authority at a time', async () => {
-    metrics.authority({ epoch: 7, mode: 'CACHE' });
-    metrics.authority({ epoch: 8, mode: 'CLOSING' });
+    metrics.authority({ epoch: 7, mode: 'CACHE', format: 1 });
+    metrics.authority({ epoch: 8, mode: 'CLOSING', format: 2 });
     expect(await sample('holdfast_authority_epoch')).toBe(8);
+    expect(await sample('holdfast_rule_format')).toBe(2);
     const levels = await Promise.all(AUTHORITY_MODES.map((mode) => sample(`holdfast_authority_mode{mode="${mode}"}`)));
     expect(levels).toEqual([0, 1, 0, 0]);
   });

@@ -101,6 +101,7 @@ export class Metrics {
 
   readonly #limits = this.#gauge('limit', 'Configured limit of the gauge of this name', ['name']);
   readonly #epoch = this.#gauge('authority_epoch', 'Epoch of the authority, as known to this process');
+  readonly #format = this.#gauge('rule_format', 'Format of the rules of the ledger, as known to this process');
   readonly #mode = this.#gauge('authority_mode', '1 for the current mode of the authority', ['mode']);
   readonly #redisForeign = this.#gauge(
     'redis_foreign',
@@ -227,8 +228,9 @@ export class Metrics {
     this.#logDropped.inc(lines);
   }
 
-  authority(now: { epoch: number; mode: AuthorityMode }): void {
+  authority(now: { epoch: number; mode: AuthorityMode; format: number }): void {
     this.#epoch.set(now.epoch);
+    this.#format.set(now.format);
     for (const mode of AUTHORITY_MODES) this.#mode.set({ mode }, mode === now.mode ? 1 : 0);
   }
 

@@ -34,8 +34,8 @@ export class ApplyScript {
   static async prepare(redis: Redis, accounts: number): Promise<ApplyScript> {
     const scripts = new RedisScripts(redis, PREFIX, ofTestLedger);
     const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
-    const caller: Caller = { epoch: 1, replid, podId: 'ceiling' };
-    await scripts.activate(1, replid, 'marker', Date.now() - 60_000);
+    const caller: Caller = { epoch: 1, format: 1, replid, podId: 'ceiling' };
+    await scripts.activate({ epoch: 1, format: 1 }, replid, 'marker', Date.now() - 60_000);
     await scripts.register(caller, 'marker');
     await redis.script('LOAD', loadScript('apply').text);
     for (let from = 0; from < accounts; from += 1000) {
@@ -112,7 +112,11 @@ export class ApplyScript {
   async #trim(): Promise<void> {
     const { head } = await this.#scripts.read(this.#caller, []);
     if (head.seq === 0) throw new Error('the script has applied nothing');
-    await this.#scripts.publish({ fenceEpoch: 1, epoch: 1, replid: this.#caller.replid }, head.seq, head.seq);
+    await this.#scripts.publish(
+      { fenceEpoch: 1, epoch: 1, format: 1, replid: this.#caller.replid },
+      head.seq,
+      head.seq,
+    );
   }
 }
 

@@ -9,6 +9,7 @@ import { MysqlHandOverStore } from '../../app/mysql/authority/hand-over-store.ts
 import { RecoveryStore } from '../../app/mysql/authority/recovery-store.ts';
 import { Database } from '../../app/mysql/connection/pool.ts';
 import { LedgerIdentity } from '../../app/mysql/operations/ledger-identity.ts';
+import { modeName } from '../../app/mysql/rows/authority-row.ts';
 import { migrate } from '../../app/mysql/schema/data-source.ts';
 import { identifyServer } from '../../app/redis/connection.ts';
 import { RedisScripts } from '../../app/redis/redis-scripts.ts';
@@ -91,7 +92,7 @@ export class LargeEpoch implements AsyncDisposable {
 
   /** The authority is CLOSING, and nothing of the epoch is in MySQL's books. */
   async close(): Promise<void> {
-    const { epoch: cacheEpoch, replid } = this.#caller;
+    const { epoch: cacheEpoch, format, replid } = this.#caller;
     await this.database.transaction(async (session) => {
       await session.run('SET FOREIGN_KEY_CHECKS = 0');
       await session.run('TRUNCATE TABLE transfers');
@@ -105,8 +106,9 @@ export class LargeEpoch implements AsyncDisposable {
     await this.database.rows('DELETE FROM epoch_recovery');
     await this.database.rows('UPDATE flush_cursor SET epoch = ?, seq = 0', [cacheEpoch]);
     await this.database.rows(
-      "UPDATE authority SET epoch = epoch + 1, `mode` = 'CLOSING', cache_epoch = ?, replid = ?, marker = ?, redis_node = '', bound = NULL",
-      [cacheEpoch, replid, MARKER],
+      `UPDATE authority SET epoch = epoch + 1, \`mode\` = ?, cache_epoch = ?, cache_format = ?, replid = ?, marker = ?,
+         redis_node = '', bound = NULL`,
+      [modeName('CLOSING', format), cacheEpoch, format, replid, MARKER],
     );
     // Repeated losses would make the keeper wait longer each time.
     await this.database.rows('DELETE FROM authority_log');
@@ -168,11 +170,12 @@ export class LargeEpoch implements AsyncDisposable {
     const rebuilding = await this.authority.move(await this.authority.read(), 'REBUILDING', BY);
     if (!rebuilding) throw new Error('the authority has moved');
     const { replid } = await identifyServer(this.#redis);
+    const { format } = rebuilding;
     const epoch = rebuilding.epoch + 1;
-    await this.#scripts.activate(epoch, replid, MARKER, 0);
+    await this.#scripts.activate({ epoch, format }, replid, MARKER, 0);
     const server = { cacheEpoch: epoch, redisNode: '', replid, marker: MARKER };
     await new RecoveryStore(this.database).activate(rebuilding, server, BY);
-    this.#caller = { epoch, replid, podId: POD };
+    this.#caller = { epoch, format, replid, podId: POD };
     await this.authority.register(POD, epoch);
     await this.#scripts.register(this.#caller, MARKER);
     for (const ids of chunks(accountIds(), INSTALLED_AT_ONCE))
@@ -197,8 +200,8 @@ export class LargeEpoch implements AsyncDisposable {
 
   /** Hands over as a pod that has received everything but the first transfer. */
   async #handOver(): Promise<void> {
-    const { epoch, replid } = this.#caller;
-    const caller: KeeperCaller = { fenceEpoch: epoch, epoch, replid };
+    const { epoch, format, replid } = this.#caller;
+    const caller: KeeperCaller = { fenceEpoch: epoch, epoch, format, replid };
     const handOverStore = new MysqlHandOverStore(this.database);
     const inDoubt = [{ kind: 'transfers' as const, id: 'lost', accounts: ['x', 'y'] }];
     await handOverStore.keep(epoch, POD, { entries: [], inDoubt });

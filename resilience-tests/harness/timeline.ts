@@ -1,3 +1,4 @@
+import { modeOf } from '../../verification/harness/cluster.ts';
 import { Mysql } from '../../verification/harness/mysql.ts';
 import type { StackFile } from '../../verification/harness/system.ts';
 import { now } from '../../verification/harness/time.ts';
@@ -24,7 +25,7 @@ export async function transitions(mysql: StackFile['mysql'], since: number): Pro
   return rows
     .map((row) => ({
       at: (row['changed_at'] as Date).getTime() - ahead,
-      mode: String(row['mode']),
+      mode: modeOf(String(row['mode'])),
       epoch: Number(row['epoch']),
       by: String(row['changed_by']),
       what: `${row['mode']} (${row['reason']})`,

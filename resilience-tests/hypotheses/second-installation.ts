@@ -70,6 +70,9 @@ export const secondInstallation: Hypothesis<WithSecond> = {
   },
 };
 
+/** The cluster is new, so its rules are in format 2. */
+const keysOf = (epoch: number): string => `${KEY_PREFIX}:{0}:f2:${epoch}:`;
+
 interface State {
   owner: string;
   epoch: number;
@@ -82,7 +85,7 @@ interface State {
 async function stateOf(cluster: Cluster): Promise<State> {
   const [row] = await cluster.query('SELECT epoch FROM authority WHERE shard = 0');
   const epoch = Number(row?.['epoch']);
-  const fields = await cluster.redis.call('HKEYS', `${KEY_PREFIX}:{0}:${epoch}:ledger`);
+  const fields = await cluster.redis.call('HKEYS', `${keysOf(epoch)}ledger`);
   return {
     owner: await ledgerIdIn((sql) => cluster.query(sql)),
     epoch,
@@ -117,7 +120,7 @@ async function touchedNothing({ ground, wrong }: Scene<WithSecond>, before: Stat
   if (owner !== before.owner) wrong(`the Redis of the first belongs to ${owner}`);
   // Job queues have the identity in their names, so both ledgers may have one.
   const queues = [before.owner, await second.ledgerId()].map((id) => `${KEY_PREFIX}:${id}:`);
-  const own = [`${KEY_PREFIX}:{0}:owner`, `${KEY_PREFIX}:{0}:fence`, `${KEY_PREFIX}:{0}:${before.epoch}:`, ...queues];
+  const own = [`${KEY_PREFIX}:{0}:owner`, `${KEY_PREFIX}:{0}:fence`, keysOf(before.epoch), ...queues];
   const keys = (await cluster.redis.call('KEYS', '*')) as string[];
   const strange = keys.filter((key) => !own.some((start) => key.startsWith(start)));
   if (strange.length > 0) wrong(`keys that are not the first one's: ${strange.slice(0, 5).join(', ')}`);

@@ -1,38 +1,12 @@
-import { Cluster } from '../../verification/harness/cluster.ts';
-import { newService, type Service } from '../../verification/harness/service.ts';
-import { now, sleep, until } from '../../verification/harness/time.ts';
-import { BUSY_LOAD } from '../../verification/load/load.ts';
-import { FormerRelease } from '../harness/former-release.ts';
-import { Haproxy } from '../harness/haproxy.ts';
-import type { Ground, Hypothesis, Scene } from '../harness/hypothesis.ts';
-import { ledgerIdIn } from '../harness/second-installation.ts';
+import { sleep } from '../../verification/harness/time.ts';
+import type { Hypothesis } from '../harness/hypothesis.ts';
 import { CLOSED, NONE } from '../harness/seen.ts';
+import { bothServe, endOld, startBeside, UPGRADE, type Upgrade } from '../harness/upgrading.ts';
 
-interface Upgrade extends Ground<Cluster> {
-  proxy: Haproxy;
-  /** A process of this release; not started when the load begins. */
-  pods: readonly Service[];
-  keepers: readonly Service[];
-}
-
-/** The last commit of release 0.1.0. */
-const RELEASE_0_1_0 = 'a0b4559abd4facf8962ad0c310895dac521d5f2c';
-const PODS = 3;
-const KEEPERS = 2;
-const ENV = { PRE_STOP_DELAY_MS: '4000' };
-const BOTH_SERVE_MS_MAX = 30_000;
 const SIDE_BY_SIDE_MS = 10_000;
 
-const HYPOTHESIS = {
-  seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },
-  // Twice as many processes as in other hypotheses, started while it runs.
-  load: { ...BUSY_LOAD, rate: 200, transfersPerSecondMin: 500 },
-  withoutTimes: true,
-  ground,
-} as const;
-
 export const upgradeFrom010: Hypothesis<Upgrade> = {
-  ...HYPOTHESIS,
+  ...UPGRADE,
   name: 'upgrade-from-0.1.0',
   expectation:
     'Pods and keepers of release 0.1.0 run under load behind HAProxy. The schema is migrated, pods and keepers of this release start alongside them, both serve in one epoch, and the old ones are stopped with SIGTERM, one after the other. No request fails, and the authority does not move.',
@@ -50,7 +24,7 @@ export const upgradeFrom010: Hypothesis<Upgrade> = {
 };
 
 export const upgradeFrom010RedisKilled: Hypothesis<Upgrade> = {
-  ...HYPOTHESIS,
+  ...UPGRADE,
   name: 'upgrade-from-0.1.0-redis-killed',
   expectation:
     'Like upgrade-from-0.1.0, but Redis is killed and restarted while old and new pods and keepers run side by side. Together they recover the epoch from its journal, and serve in the next epoch.',
@@ -70,80 +44,3 @@ export const upgradeFrom010RedisKilled: Hypothesis<Upgrade> = {
     if (!moves.some(({ mode }) => mode === 'CACHE')) wrong('the authority did not move to another epoch of the cache');
   },
 };
-
-async function ground(): Promise<Upgrade> {
-  const release = await FormerRelease.checkOut(RELEASE_0_1_0);
-  const cleanUp = () => release[Symbol.dispose]();
-  const options = { root: release.root, pods: PODS, keepers: KEEPERS, env: ENV, cleanUp };
-  const cluster = await Cluster.start(options).catch((error: unknown) => {
-    cleanUp();
-    throw error;
-  });
-  try {
-    const several = (role: 'api' | 'keeper', count: number) =>
-      Promise.all(
-        Array.from({ length: count }, async (_, index) =>
-          cluster.add(await newService(cluster.around(), role, count + index + 1, { env: ENV })),
-        ),
-      );
-    const [pods, keepers] = [await several('api', PODS), await several('keeper', KEEPERS)];
-    const urls = [...cluster.pods, ...pods].map(({ url }) => url);
-    const proxy = cluster.add(await Haproxy.before(urls, cluster.dir));
-    await proxy.start();
-    await proxy.untilUp(PODS);
-    cluster.proxy = proxy.url;
-    return { stack: cluster, proxy, pods, keepers, [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose]() };
-  } catch (error) {
-    await cluster[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-/** In the order of the changelog: first the schema, then the processes. */
-async function startBeside(scene: Scene<Upgrade>): Promise<void> {
-  const { ground, note } = scene;
-  const { stack: cluster, proxy, pods, keepers } = ground;
-  const since = now();
-  await cluster.migrate();
-  note(`migrated in ${inSeconds(now() - since)} s`);
-  for (const service of [...keepers, ...pods]) await service.start();
-  await proxy.untilUp(2 * PODS);
-  await bothServe(scene);
-}
-
-/** Every pod posts transfers, all in one epoch, and the Redis is this ledger's. */
-async function bothServe({ ground, mark, wrong }: Scene<Upgrade>): Promise<void> {
-  const { stack: cluster, pods } = ground;
-  const all = [...cluster.pods, ...pods];
-  const before = await Promise.all(all.map(postedBy));
-  await until('pods of both releases post transfers', BOTH_SERVE_MS_MAX, async () => {
-    const after = await Promise.all(all.map(postedBy));
-    return after.every(({ posted, epoch }, index) => {
-      return posted > (before[index]?.posted ?? 0) && epoch === after[0]?.epoch;
-    });
-  });
-  mark('pods of both releases have posted transfers in one epoch');
-  const owner = await cluster.redis.call('GET', 'hf:{0}:owner');
-  const own = await ledgerIdIn((sql) => cluster.query(sql));
-  if (owner !== own) wrong(`the owner of Redis is ${owner}, but should be ${own}`);
-}
-
-async function postedBy({ url }: Service): Promise<{ posted: number; epoch: number }> {
-  const text = await fetch(`${url}/metrics`).then((response) => response.text());
-  const read = (pattern: RegExp) => Number(pattern.exec(text)?.[1]);
-  return {
-    posted: read(/^holdfast_transfers_total\{outcome="posted"\} (\d+)$/m),
-    epoch: read(/^holdfast_authority_epoch (\d+)$/m),
-  };
-}
-
-async function endOld({ ground, mark, note }: Scene<Upgrade>): Promise<void> {
-  const { stack: cluster, proxy } = ground;
-  for (const service of [...cluster.pods, ...cluster.keepers]) {
-    mark(`${service.name} of 0.1.0 gets SIGTERM`);
-    note(`${service.name} of 0.1.0 ended in ${inSeconds(await service.stop())} s`);
-  }
-  await proxy.untilUp(PODS);
-}
-
-const inSeconds = (ms: number): string => (ms / 1000).toFixed(1);

@@ -126,6 +126,12 @@ export const LEDGER_ROWS = [
         queries: [[gauge('holdfast_authority_epoch'), '{{pod}}']],
       },
       {
+        title: 'Rule format',
+        about: 'Of the ledger. An operator moves it after an upgrade; until then, new features are not active.',
+        stat: true,
+        queries: [[`max(${gauge('holdfast_rule_format')})`, 'format']],
+      },
+      {
         title: 'Clock offset',
         about:
           "How far each process's clock is ahead of the ledger's. A single wrong clock has no effect; if all deviate, a store's clock is wrong.",

@@ -1,5 +1,6 @@
 import { type Assembly, PROTOCOL } from '../world/ports.ts';
 import { CHANGING } from './changing.ts';
+import { FORMATS } from './formats.ts';
 import { HANDING_OVER } from './handing-over.ts';
 import { MOVING } from './moving.ts';
 import type { Mutant } from './mutant.ts';
@@ -19,6 +20,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CHANGING,
   ...MOVING,
   ...OWNING,
+  ...FORMATS,
 ];
 
 /** The protocol, or the mutant of this name. @throws RangeError */

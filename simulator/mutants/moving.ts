@@ -11,7 +11,9 @@ class ClosingForgetsItsEpoch extends AuthorityTables {
   override move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy) {
     if (mode !== 'CLOSING') return super.move(from, mode, by);
     return this.client.call((server) =>
-      server.tables.authority.epoch === from.epoch ? setAuthority(server, { ...NOTHING_WAITS, mode }, by) : null,
+      server.tables.authority.epoch === from.epoch
+        ? setAuthority(server, { ...server.tables.authority, ...NOTHING_WAITS, mode }, by)
+        : null,
     );
   }
 }
@@ -25,7 +27,7 @@ class LeavesFrozenBehind extends AuthorityTables {
     return this.client.call((server) => {
       const now = server.tables.authority;
       if (now.epoch !== from.epoch) return null;
-      return setAuthority(server, { ...(mode === 'CLOSING' ? now : NOTHING_WAITS), mode }, by);
+      return setAuthority(server, { ...now, ...(mode === 'CLOSING' ? now : NOTHING_WAITS), mode }, by);
     });
   }
 }

@@ -1,4 +1,4 @@
-import type { KeeperCaller } from '../../app/journal/cache-port.ts';
+import type { FenceCaller } from '../../app/journal/cache-port.ts';
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import { PROTOCOL } from '../world/ports.ts';
 import { type Mutant, scripts } from './mutant.ts';
@@ -9,7 +9,7 @@ function ownedByAnybody(replid: string): CacheModel {
 }
 
 class AnybodySweeps extends CacheModel {
-  override sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>) {
+  override sweepEpochsBefore(epoch: number, caller: FenceCaller) {
     return this.as('ledger', () => super.sweepEpochsBefore(epoch, caller));
   }
 }

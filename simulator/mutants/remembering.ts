@@ -1,5 +1,6 @@
+import type { NamedEpoch } from '../../app/domain/authority.ts';
 import type { Account } from '../../app/domain/types.ts';
-import type { ApplyItem, Caller, ChangeCommand, KeeperCaller } from '../../app/journal/cache-port.ts';
+import type { ApplyItem, Caller, ChangeCommand, FenceCaller, KeeperCaller } from '../../app/journal/cache-port.ts';
 import type { Head } from '../../app/journal/codec.ts';
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import { DirectError } from '../../app/ledger/ports/direct-server.ts';
@@ -31,7 +32,7 @@ class LookUpsOfAnyAge extends CacheModel {
 }
 
 class MIsZero extends CacheModel {
-  override activate(epoch: number, replid: string, marker: string) {
+  override activate(epoch: NamedEpoch, replid: string, marker: string) {
     return super.activate(epoch, replid, marker, 0);
   }
 }
@@ -39,7 +40,7 @@ class MIsZero extends CacheModel {
 /** Buckets are deleted, but the lookup horizon stays where the activation put it: their ids count as new. */
 class MStays extends CacheModel {
   #lookupHorizon = 0;
-  override activate(epoch: number, replid: string, marker: string, lookupHorizon: number) {
+  override activate(epoch: NamedEpoch, replid: string, marker: string, lookupHorizon: number) {
     this.#lookupHorizon = lookupHorizon;
     return super.activate(epoch, replid, marker, lookupHorizon);
   }
@@ -93,7 +94,7 @@ class ActivatesAgain extends CacheModel {
     this.#inner.evict = this.evict;
     return this.#inner;
   }
-  override activate(epoch: number, replid: string, marker: string, lookupHorizon: number) {
+  override activate(epoch: NamedEpoch, replid: string, marker: string, lookupHorizon: number) {
     this.#inner = new CacheModel(this.replid);
     return this.#now().activate(epoch, replid, marker, lookupHorizon);
   }
@@ -130,7 +131,7 @@ class ActivatesAgain extends CacheModel {
   override forget(caller: KeeperCaller, buckets: readonly number[], turnOthers: boolean) {
     return this.#now().forget(caller, buckets, turnOthers);
   }
-  override sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>) {
+  override sweepEpochsBefore(epoch: number, caller: FenceCaller) {
     return this.#now().sweepEpochsBefore(epoch, caller);
   }
 }

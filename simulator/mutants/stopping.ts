@@ -79,7 +79,7 @@ export const STOPPING: Mutant[] = [
     theme: 'renewals',
     seed: 35,
     assembly: pods(({ cache }) => ({
-      retire: async ({ epoch, replid }, podId) => (await cache.read({ epoch, replid, podId }, [])).head,
+      retire: async ({ epoch, format, replid }, podId) => (await cache.read({ epoch, format, replid, podId }, [])).head,
     })),
   },
   {

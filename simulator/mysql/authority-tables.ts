@@ -1,5 +1,12 @@
-import type { KeeperAuthority, PodAuthority } from '../../app/authority/authority-ports.ts';
-import type { Authority, LivePod, Mode, MovedBy, PodRow } from '../../app/domain/authority.ts';
+import type { KeeperAuthority, OlderProcess, PodAuthority, RuleFormats } from '../../app/authority/authority-ports.ts';
+import {
+  type Authority,
+  FORMAT_MAX,
+  type LivePod,
+  type Mode,
+  type MovedBy,
+  type PodRow,
+} from '../../app/domain/authority.ts';
 import { uuidV7Time } from '../../app/domain/ids.ts';
 import { lastSeqOf } from '../../app/journal/journaled.ts';
 import type { MysqlClient } from './mysql-client.ts';
@@ -11,7 +18,14 @@ export const authorityOf = ({ changedAtMs, ...row }: AuthorityRow, nowMs: number
   ageMs: nowMs - changedAtMs,
 });
 
-export const NOTHING_WAITS = { cacheEpoch: null, redisNode: null, replid: null, marker: null, highestKnownSeq: null };
+export const NOTHING_WAITS = {
+  cacheEpoch: null,
+  cacheFormat: null,
+  redisNode: null,
+  replid: null,
+  marker: null,
+  highestKnownSeq: null,
+};
 
 /** The update of a compare-and-set: the next epoch. */
 export function setAuthority(
@@ -20,14 +34,15 @@ export function setAuthority(
   by: MovedBy,
 ): Authority {
   const epoch = tables.authority.epoch + 1;
-  const { mode, cacheEpoch, redisNode, replid, marker, highestKnownSeq } = to;
-  tables.authority = { epoch, mode, cacheEpoch, redisNode, replid, marker, highestKnownSeq, changedAtMs: nowMs };
+  const { mode, format, cacheEpoch, cacheFormat, redisNode, replid, marker, highestKnownSeq } = to;
+  const cache = { cacheEpoch, cacheFormat, redisNode, replid, marker, highestKnownSeq };
+  tables.authority = { epoch, mode, format, ...cache, changedAtMs: nowMs };
   tables.log.push({ epoch, mode, by: by.keeper, reason: by.reason, atMs: nowMs });
   return authorityOf(tables.authority, nowMs);
 }
 
-/** The same transactions as app/mysql/authority/authority-store.ts. */
-export class AuthorityTables implements PodAuthority, KeeperAuthority {
+/** The same transactions as app/mysql/authority/authority-store.ts and format-store.ts. */
+export class AuthorityTables implements PodAuthority, KeeperAuthority, RuleFormats {
   protected readonly client: MysqlClient;
   constructor(client: MysqlClient) {
     this.client = client;
@@ -48,7 +63,22 @@ export class AuthorityTables implements PodAuthority, KeeperAuthority {
         throw new Error(`epoch ${now.cacheEpoch} has to be recovered: no move from ${now.mode} to ${mode}`);
       }
       const waiting = mode === 'CLOSING' ? now : NOTHING_WAITS;
-      return setAuthority(server, { ...waiting, mode }, by);
+      return setAuthority(server, { ...now, ...waiting, mode }, by);
+    });
+  }
+
+  /** No process of an older release runs in the simulator. */
+  async olderProcesses(): Promise<OlderProcess[]> {
+    return [];
+  }
+  raise(from: Authority, by: MovedBy): Promise<Authority | null> {
+    return this.client.call((server) => {
+      const now = server.tables.authority;
+      if (now.epoch !== from.epoch || now.format === FORMAT_MAX) return null;
+      const waits = now.mode === 'DIRECT' && now.cacheEpoch !== null;
+      if (waits || now.mode === 'CLOSING' || now.mode === 'REBUILDING') return null;
+      const mode = now.mode === 'CACHE' ? 'CLOSING' : 'DIRECT';
+      return setAuthority(server, { ...now, mode, format: FORMAT_MAX }, by);
     });
   }
 

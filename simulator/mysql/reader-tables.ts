@@ -22,7 +22,7 @@ export class ReaderTables implements LedgerDatabase {
         acceptedUpTo = Math.max(acceptedUpTo, tables.acceptedMs.get(id) ?? 0);
         if (tables.frozen.has(id)) frozen.add(id);
       }
-      return { ...stampsOf(tables), accounts, acceptedUpTo, readAt: wallMs, frozen };
+      return { ...this.stampsOf(tables), accounts, acceptedUpTo, readAt: wallMs, frozen };
     });
   }
 
@@ -35,7 +35,7 @@ export class ReaderTables implements LedgerDatabase {
         if (outcome) outcomes.set(id, outcome);
         if (tables.unsettled.has(keyOf('transfers', id))) unsettled.add(id);
       }
-      return { ...stampsOf(tables), outcomes, unsettled };
+      return { ...this.stampsOf(tables), outcomes, unsettled };
     });
   }
 
@@ -47,15 +47,15 @@ export class ReaderTables implements LedgerDatabase {
         ...groupIds.filter((id) => tables.unsettled.has(keyOf('group', id))).map((id) => `+${id}`),
         ...transactionIds.filter((id) => tables.unsettled.has(keyOf('transfers', id))),
       ]);
-      return { ...stampsOf(tables), groups, taken, unsettled };
+      return { ...this.stampsOf(tables), groups, taken, unsettled };
     });
+  }
+
+  protected stampsOf({ authority, cursor }: Tables): { stamp: Stamp; authority: AuthorityStamp } {
+    const { epoch, mode, cacheEpoch } = authority;
+    const recovered = mode === 'CACHE' || (mode !== 'CLOSING' && cacheEpoch === null);
+    return { stamp: { epoch: cursor.epoch, cursor: cursor.seq }, authority: { epoch, mode, recovered } };
   }
 }
 
 const pairOf = <T>(id: string, row: T | undefined): [string, T][] => (row === undefined ? [] : [[id, row]]);
-
-function stampsOf({ authority, cursor }: Tables): { stamp: Stamp; authority: AuthorityStamp } {
-  const { epoch, mode, cacheEpoch } = authority;
-  const recovered = mode === 'CACHE' || (mode !== 'CLOSING' && cacheEpoch === null);
-  return { stamp: { epoch: cursor.epoch, cursor: cursor.seq }, authority: { epoch, mode, recovered } };
-}

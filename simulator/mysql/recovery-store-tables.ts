@@ -37,7 +37,8 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
       tables.cursor = { ...tables.cursor, epoch: cacheEpoch, seq: 0 };
       for (const { podId, epoch } of [...tables.pods.values()])
         if (epoch < cacheEpoch) tables.delete(tables.pods, podId);
-      return setAuthority(mysql, { ...server, mode: 'CACHE', highestKnownSeq: null }, by);
+      const { format } = now;
+      return setAuthority(mysql, { ...server, mode: 'CACHE', format, cacheFormat: format, highestKnownSeq: null }, by);
     });
   }
 
@@ -91,7 +92,7 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
   #finishFromHandOvers(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
     return this.from(from, ['CLOSING'], (mysql, now): RecoveryStep => {
       const { tables } = mysql;
-      const { cacheEpoch, redisNode, replid, marker } = unsettled(now);
+      const { cacheEpoch } = unsettled(now);
       const cursor = this.cursorIn(tables, cacheEpoch);
       const row = rowOf(tables, now);
       mustNotBeAccepted(row);
@@ -101,9 +102,7 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
       if (cursor.seq === highestKnownSeq) return { authority: this.#finishRecovery(mysql, 'DIRECT', by) };
       if (row?.phase !== 'done' || row.highestKnownSeq !== highestKnownSeq) return { working: FLUSHING };
       tables.recovery = null;
-      return {
-        authority: setAuthority(mysql, { cacheEpoch, redisNode, replid, marker, highestKnownSeq, mode: 'DIRECT' }, by),
-      };
+      return { authority: setAuthority(mysql, { ...tables.authority, highestKnownSeq, mode: 'DIRECT' }, by) };
     });
   }
 
@@ -176,7 +175,7 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
     mysql.tables.clear(mysql.tables.frozen);
     mysql.tables.clear(mysql.tables.unsettled);
     mysql.tables.recovery = null;
-    return setAuthority(mysql, { ...NOTHING_WAITS, mode }, by);
+    return setAuthority(mysql, { ...mysql.tables.authority, ...NOTHING_WAITS, mode }, by);
   }
 
   #page<T>(from: Authority, modes: readonly Mode[], work: (found: Found) => T): Promise<T | null> {

@@ -4,11 +4,13 @@ import type {
   HandOverStore as HandOvers,
   KeeperAuthority,
   PodAuthority,
+  RuleFormats,
 } from '../../app/authority/authority-ports.ts';
-import type { Authority, Mode } from '../../app/domain/authority.ts';
+import type { Authority, Format, Mode } from '../../app/domain/authority.ts';
 import { Problem } from '../../app/domain/problem.ts';
 import { accountOf, orderOf } from '../../app/domain/testing/orders.ts';
 import type { TransferOrder } from '../../app/domain/types.ts';
+import type { Caller } from '../../app/journal/cache-port.ts';
 import { encodeOrder } from '../../app/journal/codec.ts';
 import { CursorConflictError } from '../../app/journal/cursor.ts';
 import { batchOf, IntegrityError } from '../../app/journal/flush-batch.ts';
@@ -20,6 +22,7 @@ import { systemClock } from '../../app/kernel/clock.ts';
 import { DirectError, type DirectServer } from '../../app/ledger/ports/direct-server.ts';
 import type { LedgerDatabase } from '../../app/ledger/ports/ledger-database.ts';
 import { AuthorityStore } from '../../app/mysql/authority/authority-store.ts';
+import { FormatStore } from '../../app/mysql/authority/format-store.ts';
 import { MysqlHandOverStore } from '../../app/mysql/authority/hand-over-store.ts';
 import { RecoveryStore } from '../../app/mysql/authority/recovery-store.ts';
 import { DirectStore } from '../../app/mysql/ledger/direct-store.ts';
@@ -49,6 +52,7 @@ const BY = { keeper: 'k', reason: 'why' };
 
 interface Stores {
   authority: PodAuthority & KeeperAuthority & Pick<AuthorityTables, 'markRetired'>;
+  formats: RuleFormats;
   handOverStore: HandOvers & Pick<HandOverTables, 'forget'>;
   journal: JournalStore;
   recoveryStore: EpochRecoveryStore;
@@ -66,6 +70,7 @@ function real(): Stores {
   const { database } = db;
   return {
     authority: new AuthorityStore(database),
+    formats: new FormatStore(database),
     handOverStore: new MysqlHandOverStore(database),
     journal: new FlushStore(database),
     recoveryStore: new RecoveryStore(database, { outcomesMax: 1, bytesMax: 1 }),
@@ -84,6 +89,7 @@ function simulated(): { stores: Stores; until<T>(promise: Promise<T>): Promise<T
   const client = new MysqlClient({ process, scheduler, random, server, link, queryTimeoutMs: 1_000 });
   const stores: Stores = {
     authority: new AuthorityTables(client),
+    formats: new AuthorityTables(client),
     handOverStore: new HandOverTables(client),
     journal: new JournalTables(client),
     recoveryStore: new RecoveryStoreTables(client),
@@ -144,6 +150,7 @@ class Pair {
   #redis = new CacheModel('r'.repeat(40));
   #journal: JournalEntry[] = [];
   #epoch = 0;
+  #format: Format = 1;
   #now: Authority | null = null;
   readonly #orders: TransferOrder[] = [];
   readonly said = new Map<string, number>();
@@ -199,22 +206,26 @@ class Pair {
     const mode = this.#random.pick(['CLOSING', 'DIRECT', 'REBUILDING'] as const);
     await this.#both('move', ({ authority }) => authority.move(this.#from, mode, BY));
   }
+  async raiseFormat(): Promise<void> {
+    await this.#both('raiseFormat', ({ formats }) => formats.raise(this.#from, BY));
+  }
   async activate(): Promise<void> {
     const cacheEpoch = this.#from.epoch + 1;
     const server = { cacheEpoch, redisNode: 'n', replid: this.#redis.replid, marker: `m${cacheEpoch}` };
     const moved = await this.#both('activate', ({ recoveryStore }) => recoveryStore.activate(this.#from, server, BY));
     if (!moved) return;
     this.#epoch = cacheEpoch;
+    this.#format = this.#from.format;
     this.#journal = [];
     this.#redis = new CacheModel(this.#redis.replid);
-    await this.#redis.activate(cacheEpoch, this.#redis.replid, server.marker, 0);
+    await this.#redis.activate({ epoch: cacheEpoch, format: this.#format }, this.#redis.replid, server.marker, 0);
     await this.#redis.register(this.#caller);
     const ids = ACCOUNTS.map(({ accountId }) => accountId);
     const { accounts } = await this.#simulated.until(this.#simulated.stores.reader.loadAccounts(ids));
     await this.#redis.install(this.#caller, [...accounts.values()], 0, 10);
   }
-  get #caller() {
-    return { epoch: this.#epoch, replid: this.#redis.replid, podId: 'writer' };
+  get #caller(): Caller {
+    return { epoch: this.#epoch, format: this.#format, replid: this.#redis.replid, podId: 'writer' };
   }
 
   async write(): Promise<void> {
@@ -350,6 +361,7 @@ const NEXT = {
     heartbeat: 3,
     retire: 1,
     move: 2,
+    raiseFormat: 0.5,
     keep: 1,
     forget: 1,
     apply: 1,
@@ -367,8 +379,19 @@ const NEXT = {
     retire: 1,
     forget: 1,
     move: 1,
+    raiseFormat: 0.5,
   },
-  DIRECT: { apply: 8, change: 3, late: 2, accept: 0.5, move: 2, register: 1, flush: 1, byJournal: 0.5 },
+  DIRECT: {
+    apply: 8,
+    change: 3,
+    late: 2,
+    accept: 0.5,
+    move: 2,
+    raiseFormat: 0.3,
+    register: 1,
+    flush: 1,
+    byJournal: 0.5,
+  },
   REBUILDING: { activate: 6, move: 1, apply: 1, register: 1, flush: 0.5 },
 } satisfies Record<Mode, Partial<Record<Step, number>>>;
 
@@ -385,6 +408,7 @@ it('the simulated tables behave like the SQL statements, over random histories',
   const kinds = [...said.keys()];
   const done = [
     'move',
+    'raiseFormat',
     'activate',
     'flush',
     'register',

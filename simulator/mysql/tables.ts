@@ -1,4 +1,4 @@
-import type { Mode } from '../../app/domain/authority.ts';
+import type { Format, Mode } from '../../app/domain/authority.ts';
 import type { GroupOutcome } from '../../app/domain/group.ts';
 import type { Account, Outcome } from '../../app/domain/types.ts';
 import type { Cursor } from '../../app/journal/cursor.ts';
@@ -10,7 +10,9 @@ import type { Recovery } from '../../app/journal/recovery/recovery.ts';
 export interface AuthorityRow {
   epoch: number;
   mode: Mode;
+  format: Format;
   cacheEpoch: number | null;
+  cacheFormat: Format | null;
   redisNode: string | null;
   replid: string | null;
   marker: string | null;
@@ -54,7 +56,9 @@ export class Tables {
   authority: AuthorityRow = {
     epoch: 0,
     mode: 'DIRECT',
+    format: 1,
     cacheEpoch: null,
+    cacheFormat: null,
     redisNode: null,
     replid: null,
     marker: null,

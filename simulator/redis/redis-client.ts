@@ -1,4 +1,5 @@
 import type { ServerFacts } from '../../app/authority/server-facts.ts';
+import type { NamedEpoch } from '../../app/domain/authority.ts';
 import type { Account } from '../../app/domain/types.ts';
 import {
   type ApplyItem,
@@ -8,6 +9,7 @@ import {
   type CacheServer,
   type Caller,
   type ChangeCommand,
+  type FenceCaller,
   type FindReply,
   type KeeperCaller,
   type Ownership,
@@ -139,11 +141,12 @@ export class RedisClient implements CacheServer, CacheKeeper {
   fence(epoch: number, replid: string): Promise<number> {
     return this.#call('fence', true, ({ model }) => model.fence(epoch, replid));
   }
-  activate(epoch: number, replid: string, marker: string, lookupHorizon: number): Promise<string> {
-    return this.#call('activate', true, ({ model }) => model.activate(epoch, replid, marker, lookupHorizon), epoch);
+  activate(named: NamedEpoch, replid: string, marker: string, lookupHorizon: number): Promise<string> {
+    const activate = ({ model }: RedisNode) => model.activate(named, replid, marker, lookupHorizon);
+    return this.#call('activate', true, activate, named.epoch);
   }
   /** SCAN, then the script: two commands, and anything may happen between them. */
-  async sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>): Promise<void> {
+  async sweepEpochsBefore(epoch: number, caller: FenceCaller): Promise<void> {
     await this.#call('scan', false, async () => []);
     await this.#call('sweep', true, ({ model }) => model.sweepEpochsBefore(epoch, caller));
   }

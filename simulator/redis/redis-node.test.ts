@@ -45,8 +45,8 @@ async function stage(seed: number) {
     return promise;
   };
   await scheduler.run(20);
-  await until(client.activate(1, node.replid, 'marker', M));
-  const caller: Caller = { epoch: 1, replid: node.replid, podId: 'pod.1' };
+  await until(client.activate({ epoch: 1, format: 1 }, node.replid, 'marker', M));
+  const caller: Caller = { epoch: 1, format: 1 as const, replid: node.replid, podId: 'pod.1' };
   await until(client.register(caller, 'marker'));
   await until(client.install(caller, [accountOf('world'), accountOf('a')], 0, 10));
   const apply = () => {
@@ -54,7 +54,7 @@ async function stage(seed: number) {
     return client.apply(caller, [{ order, payload: encodeOrder(order, 1), lookupCursor: -1 }]);
   };
   const seqOf = async (on: RedisNode) => {
-    const keeper = { fenceEpoch: 1, epoch: 1, replid: on.replid };
+    const keeper = { fenceEpoch: 1, epoch: 1, format: 1 as const, replid: on.replid };
     return (await on.model.journal(keeper, Number.MAX_SAFE_INTEGER - 1, 1)).head.seq;
   };
   return { scheduler, service, node, newNode, link, client, caller, apply, until, seqOf, closes };

@@ -1,7 +1,7 @@
 import type { SimProcess } from '../core/sim-process.ts';
 import type { RedisNode } from '../redis/redis-node.ts';
 import type { Fault, FaultKind } from './themes.ts';
-import type { World } from './world.ts';
+import { FORMER, type World } from './world.ts';
 
 /** Starts a fault, and ends it. */
 export function begin(world: World, fault: Fault): void {
@@ -163,6 +163,16 @@ const FAULTS: Record<FaultKind, (world: World, fault: Fault) => void> = {
     const foreigner = world.startForeignKeeper();
     later(world, forMs, () => foreigner.process.kill());
   },
+  formatMove(world) {
+    world.moveFormat();
+  },
+  formerKeeper(world, fault) {
+    liveAs(world, world.startKeeper(FORMER).process, fault);
+  },
+  formerPod(world, fault) {
+    const pod = world.startPod(FORMER);
+    liveAs(world, pod.process, fault, () => pod.kill());
+  },
   podStart(world, { forMs, which, part }) {
     if (world.livePods.length >= 6) return;
     const { process } = world.startPod();
@@ -175,6 +185,14 @@ const FAULTS: Record<FaultKind, (world: World, fault: Fault) => void> = {
     });
   },
 };
+
+/** A process that sleeps from time to time, and wakes up where it was. */
+function liveAs(world: World, process: SimProcess, { forMs, part }: Fault, kill = () => process.kill()): void {
+  for (let fromMs = forMs * part * 0.3; fromMs < forMs; fromMs += forMs * 0.4) {
+    later(world, fromMs, () => pause(world, process, forMs * 0.3));
+  }
+  later(world, forMs, kill);
+}
 
 function pause(world: World, process: SimProcess | undefined, ms: number): void {
   process?.pause();
@@ -239,6 +257,7 @@ export function healAll(world: World): void {
     process.resume();
   }
   for (const { process } of world.foreigners) process.kill();
+  for (const former of world.formers) former.kill();
   world.redis.agree();
   const node = world.redis.current ?? world.redis.nodes.at(-1) ?? null;
   if (world.plan.redisReturns) {

@@ -1,3 +1,4 @@
+import type { KeeperCaller } from '../../app/journal/cache-port.ts';
 import type { SimProcess } from '../core/sim-process.ts';
 import type { RedisClient } from '../redis/redis-client.ts';
 
@@ -37,16 +38,17 @@ export class ForeignKeeper {
     const { state, fence } = await redis.ownership(replid);
     if (state === 'free' || fence === null) return;
     const epoch = fence + this.#whole(EPOCHS_AHEAD_MAX);
-    const caller = { fenceEpoch: fence, epoch: fence, replid };
+    const format = this.#whole(1) === 0 ? 1 : 2;
+    const caller: KeeperCaller = { fenceEpoch: fence, epoch: fence, format, replid };
     const marker = 'of another ledger';
     const calls: readonly [name: string, call: () => Promise<unknown>][] = [
       ['fence', () => redis.fence(epoch, replid)],
-      ['activate', () => redis.activate(epoch, replid, marker, this.process.now())],
+      ['activate', () => redis.activate({ epoch, format }, replid, marker, this.process.now())],
       ['sweep', () => redis.sweepEpochsBefore(epoch, { fenceEpoch: fence, replid })],
       ['publish', () => redis.publish(caller, this.#whole(50), this.#whole(50))],
       ['forget', () => redis.forget(caller, [], true)],
       ['retire', () => redis.retire(caller, 'pod1')],
-      ['register', () => redis.register({ epoch: fence, replid, podId: 'foreign pod' }, marker)],
+      ['register', () => redis.register({ epoch: fence, format, replid, podId: 'foreign pod' }, marker)],
     ];
     const [name, call] = calls[this.#whole(calls.length - 1)] ?? calls[0] ?? [];
     if (name === undefined || call === undefined) return;

@@ -1,3 +1,4 @@
+import type { Format } from '../../app/domain/authority.ts';
 import type { Random } from '../core/random.ts';
 import { type Fault, faultsOf, loadTimesOf, type Theme, themeOf } from './themes.ts';
 
@@ -24,6 +25,8 @@ export interface Plan {
   /** At the end, Redis either works again or never comes back. */
   redisReturns: boolean;
   faults: Fault[];
+  /** The format of the rules in which the world begins. */
+  format: Format;
 }
 
 /** @param about the theme, if it is not random */
@@ -52,5 +55,6 @@ export function planOf(random: Random, about: Theme | null): Plan {
     loadMs,
     redisReturns: random.chance(0.9),
     faults,
+    format: theme === 'formats' || random.chance(0.5) ? 1 : 2,
   };
 }

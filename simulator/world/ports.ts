@@ -3,10 +3,11 @@ import type {
   HandOverStore,
   KeeperAuthority,
   PodAuthority,
+  RuleFormats,
 } from '../../app/authority/authority-ports.ts';
 import type { PodSession } from '../../app/authority/pod/pod-session.ts';
 import type { ServerFacts } from '../../app/authority/server-facts.ts';
-import type { CacheKeeper, CacheServer, KeeperCaller } from '../../app/journal/cache-port.ts';
+import type { CacheKeeper, CacheServer, FenceCaller } from '../../app/journal/cache-port.ts';
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import type { Clock } from '../../app/kernel/clock.ts';
 import type { Session } from '../../app/ledger/epoch/epoch-view.ts';
@@ -16,6 +17,14 @@ import type { LedgerDatabase } from '../../app/ledger/ports/ledger-database.ts';
 import type { JournalStore } from '../../app/sync/flusher.ts';
 import { AuthorityTables } from '../mysql/authority-tables.ts';
 import { DirectTables } from '../mysql/direct-tables.ts';
+import {
+  FormerAuthorityTables,
+  FormerDirectTables,
+  FormerPodAuthorityTables,
+  FormerReaderTables,
+  FormerRecoveryStoreTables,
+  type OnAllowed,
+} from '../mysql/former-tables.ts';
 import { HandOverTables } from '../mysql/hand-over-tables.ts';
 import { JournalTables } from '../mysql/journal-tables.ts';
 import type { MysqlClient } from '../mysql/mysql-client.ts';
@@ -52,7 +61,7 @@ export interface KeeperPorts {
   handOverStore: Pick<HandOverTables, 'forget'>;
   cache: CacheKeeper;
   inspect(): Promise<ServerFacts>;
-  sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>): Promise<void>;
+  sweepEpochsBefore(epoch: number, caller: FenceCaller): Promise<void>;
 }
 
 /**
@@ -65,6 +74,13 @@ export interface Assembly {
   unsyncedMax: number;
   podPorts(mysql: MysqlClient, redis: RedisClient, clock: Clock): PodPorts;
   keeperPorts(mysql: MysqlClient, redis: RedisClient): KeeperPorts;
+  /** The same for processes of release 0.1.0. */
+  formerPodPorts(mysql: MysqlClient, redis: RedisClient, clock: Clock, onAllowed: OnAllowed): PodPorts;
+  formerKeeperPorts(mysql: MysqlClient, redis: RedisClient, onAllowed: OnAllowed): KeeperPorts;
+  /** How an operator moves the rules to another format. */
+  Formats: new (
+    mysql: MysqlClient,
+  ) => RuleFormats & Pick<PodAuthority, 'read'>;
 }
 
 export const PROTOCOL: Assembly = {
@@ -91,4 +107,16 @@ export const PROTOCOL: Assembly = {
     inspect: () => redis.inspect(),
     sweepEpochsBefore: (epoch, caller) => redis.sweepEpochsBefore(epoch, caller),
   }),
+  formerPodPorts: (mysql, redis, clock, onAllowed) => ({
+    ...PROTOCOL.podPorts(mysql, redis, clock),
+    authority: new FormerPodAuthorityTables(mysql, onAllowed),
+    database: new FormerReaderTables(mysql),
+    direct: new FormerDirectTables(mysql),
+  }),
+  formerKeeperPorts: (mysql, redis, onAllowed) => ({
+    ...PROTOCOL.keeperPorts(mysql, redis),
+    authority: new FormerAuthorityTables(mysql, onAllowed),
+    recoveryStore: new FormerRecoveryStoreTables(mysql),
+  }),
+  Formats: AuthorityTables,
 };

@@ -1,4 +1,5 @@
 import type { AcceptedLossStep } from '../../app/authority/authority-ports.ts';
+import type { Format } from '../../app/domain/authority.ts';
 import { check } from '../../verification/checker/check.ts';
 import { withoutGivenUp } from '../../verification/checker/given-up.ts';
 import { isOutcome } from '../../verification/checker/history.ts';
@@ -22,6 +23,8 @@ export interface RunResult {
   steps: number;
   transfers: number;
   epochs: number;
+  /** The format of the rules at the beginning and at the end. */
+  formats: readonly [Format, Format];
   virtualMs: number;
 }
 
@@ -70,6 +73,7 @@ export async function runSeed(
     steps: scheduler.steps,
     transfers: world.mysql.tables.transfers.size,
     epochs: world.mysql.tables.authority.epoch,
+    formats: [plan.format, world.mysql.tables.authority.format],
     virtualMs: scheduler.nowMs,
   };
 }
@@ -134,12 +138,12 @@ async function giveUp(world: World): Promise<void> {
 /** Whether data that the recovery needs is lost permanently: only then may the ledger wait for an operator. */
 async function isLost(world: World): Promise<boolean> {
   const { tables } = world.mysql;
-  const { mode, cacheEpoch, marker, highestKnownSeq, replid, redisNode } = tables.authority;
-  if (cacheEpoch === null) return false;
+  const { mode, cacheEpoch, cacheFormat, marker, highestKnownSeq, replid, redisNode } = tables.authority;
+  if (cacheEpoch === null || cacheFormat === null) return false;
   const node = world.redis.current;
   if (node?.state === 'up') {
     const fence = await node.model.fence(-1, node.replid);
-    const caller = { fenceEpoch: fence, epoch: cacheEpoch, replid: node.replid };
+    const caller = { fenceEpoch: fence, epoch: cacheEpoch, format: cacheFormat, replid: node.replid };
     const journal = await node.model.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1).catch(() => null);
     const whole = journal?.marker === marker && journal.head.seq >= Math.max(highestKnownSeq ?? 0, tables.cursor.seq);
     const known = mode === 'DIRECT' || node.replid === replid || (redisNode !== '' && node.name === redisNode);
@@ -186,7 +190,8 @@ async function isFlushed(world: World): Promise<boolean> {
   if (authority.mode !== 'CACHE' || authority.replid === null) return true;
   const { model } = world.redis.current ?? {};
   if (!model) return false;
-  const caller = { fenceEpoch: authority.epoch, epoch: authority.epoch, replid: authority.replid };
+  const { epoch, format, replid } = authority;
+  const caller = { fenceEpoch: epoch, epoch, format, replid };
   const found = await model.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1).catch(() => null);
   return found !== null && cursor.epoch === authority.epoch && found.head.seq === cursor.seq;
 }

@@ -107,6 +107,6 @@ export class SimKeeper {
   }
 }
 
-function targetOf({ mode, epoch, replid }: Authority): KeeperCaller | null {
-  return mode === 'CACHE' && replid !== null ? { fenceEpoch: epoch, epoch, replid } : null;
+function targetOf({ mode, epoch, format, replid }: Authority): KeeperCaller | null {
+  return mode === 'CACHE' && replid !== null ? { fenceEpoch: epoch, epoch, format, replid } : null;
 }

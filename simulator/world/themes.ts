@@ -33,7 +33,7 @@ const KINDS = {
   podStart: 2,
 } as const;
 /** Faults that occur only in their own themes. */
-const APART = { foreignKeeper: 1 } as const;
+const APART = { foreignKeeper: 1, formatMove: 1, formerKeeper: 1, formerPod: 1 } as const;
 export type FaultKind = keyof typeof KINDS | keyof typeof APART;
 
 /**
@@ -57,6 +57,15 @@ const GOES = { redisDiskLost: 5, redisSpare: 3, redisPromote: 2, redisFreeze: 1,
 /** Faults that delay the flush. */
 const STALLS = { flushBlocked: 5, keepersPause: 3, slowKeepers: 4 };
 const SLEEPERS = { podPause: 5, keeperPause: 3, slowLinks: 2, podCutFromMysql: 4, podKill: 1 };
+/** Faults of processes that move or leave an epoch. */
+const DEATHS = {
+  keeperKill: 4,
+  keeperPause: 4,
+  podPause: 3,
+  podKill: 2,
+  mysqlUnknownCommits: 3,
+  keeperCutFromMysql: 2,
+};
 const LATE_ANSWERS = { slowLinks: 5, podPause: 3, podCutFromMysql: 2, mysqlUnknownCommits: 2, redisFull: 1 };
 
 /** The sequence of faults of a theme. */
@@ -182,9 +191,18 @@ const TROUBLES = {
   },
   /** A keeper of another ledger uses the same Redis, while the epoch ends and while nothing is flushed. */
   foreign(storm, random, atMs) {
-    storm.some(APART, atMs - random.between(0, 600), random.between(500, 4_000));
+    storm.some({ foreignKeeper: 1 }, atMs - random.between(0, 600), random.between(500, 4_000));
     storm.maybe(0.4, STALLS, atMs - random.between(0, 400), random.between(300, 1_800));
     storm.maybe(0.6, ENDS, atMs + random.between(0, 1_000), random.between(100, 2_500));
+    storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
+  },
+  /** The rules move to format 2 while processes of 0.1.0 run, sleep and wake up, and while Redis or a keeper is lost. */
+  formats(storm, random, atMs) {
+    storm.maybe(0.6, { formerKeeper: 1 }, atMs - random.between(0, 1_500), random.between(1_000, 6_000));
+    storm.maybe(0.5, { formerPod: 1 }, atMs - random.between(300, 1_500), random.between(1_000, 6_000));
+    storm.maybe(0.4, STALLS, atMs - random.between(0, 400), random.between(300, 1_800));
+    storm.some({ formatMove: 1 }, atMs);
+    storm.maybe(0.7, { ...ENDS, ...DEATHS }, atMs + random.between(-300, 800), random.between(100, 2_500));
     storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
   },
 } satisfies Record<string, Trouble>;
@@ -203,6 +221,7 @@ const THEMES = {
   renewals: { weight: 6, everyMs: [7_000, 11_000], loadTimes: 2 },
   changes: { weight: 6, everyMs: [2_500, 4_500] },
   foreign: { weight: 4, everyMs: [2_500, 5_000] },
+  formats: { weight: 6, everyMs: [2_500, 5_000] },
   /** Long enough for the journal to be trimmed and ids to be forgotten, with a fault from time to time. */
   long: { weight: 3, everyMs: [3_000, 12_000], loadTimes: 5 },
 } as const satisfies Record<string, { weight: number; everyMs?: readonly [number, number]; loadTimes?: number }>;

@@ -9,6 +9,7 @@ import { Link } from '../core/link.ts';
 import type { Random } from '../core/random.ts';
 import { Scheduler } from '../core/scheduler.ts';
 import { SimProcess } from '../core/sim-process.ts';
+import type { OnAllowed } from '../mysql/former-tables.ts';
 import { MysqlClient } from '../mysql/mysql-client.ts';
 import { MysqlServer } from '../mysql/mysql-server.ts';
 import { RedisClient } from '../redis/redis-client.ts';
@@ -28,6 +29,7 @@ export interface Incident {
   what: string;
 }
 const INCIDENTS = {
+  former: 'a process of the former release changed a ledger in format 2',
   'not-persisted': 'an answer said "persisted", but MySQL did not have it',
   foreign: 'another ledger changed the Redis of this one',
   stuck: 'the system did not recover',
@@ -37,6 +39,9 @@ export type Finding = Violation | Incident;
 
 /** The identity by which the models of Redis know their owner, unless a test sets another one. */
 const OWN_LEDGER = 'ledger';
+/** Release 0.1.0, in the names of its processes. */
+export const FORMER = 'former-';
+const FORMAT_TRY_MS = 300;
 
 /** The links of one process, by store. */
 export interface Links {
@@ -56,6 +61,8 @@ export class World {
   readonly serving = new Set<SimPod>();
   readonly keepers: SimKeeper[] = [];
   readonly foreigners: ForeignKeeper[] = [];
+  /** Processes of release 0.1.0. Its pods are among `pods`, too; they are stopped before the system has to recover. */
+  readonly formers: { process: SimProcess; kill(): void }[] = [];
   readonly clients: Client[] = [];
   readonly violations: Finding[] = [];
   /** True once no fault may begin or continue. */
@@ -65,6 +72,7 @@ export class World {
   readonly #links = new Map<SimProcess, Links>();
   readonly #assembly: Assembly;
   readonly #trace: ((line: string) => void) | null;
+  #moving = false;
   #incarnations = 0;
   #nodes = 0;
   readonly #shared = new SharedOrders();
@@ -75,6 +83,7 @@ export class World {
     this.#assembly = assembly;
     this.#trace = trace;
     this.#openAccounts();
+    this.mysql.tables.authority = { ...this.mysql.tables.authority, format: plan.format };
     this.redis.pointTo(this.newNode());
     for (let pod = 0; pod < plan.pods; pod++) this.startPod();
     for (let keeper = 0; keeper < plan.keepers; keeper++) this.startKeeper();
@@ -102,10 +111,12 @@ export class World {
     return node;
   }
 
-  startPod(): SimPod {
-    const process = this.#process(`pod${++this.#incarnations}`);
+  startPod(release?: typeof FORMER): SimPod {
+    const process = this.#process(`${release ?? ''}pod${++this.#incarnations}`);
     const { redis, mysql } = this.#clientsOf(process, () => pod.session.lostRedis());
-    const ports = this.#assembly.podPorts(mysql, redis, process);
+    const ports = release
+      ? this.#assembly.formerPodPorts(mysql, redis, process, this.#onFormer(process))
+      : this.#assembly.podPorts(mysql, redis, process);
     const pod: SimPod = new SimPod({
       process,
       redis,
@@ -113,6 +124,7 @@ export class World {
       logger: this.#logger(process.name),
       cachedAccountsMax: this.plan.cachedAccountsMax,
     });
+    if (release) this.formers.push(pod);
     this.pods.push(pod);
     this.serving.add(pod);
     pod.onDeath(() => this.serving.delete(pod));
@@ -129,19 +141,47 @@ export class World {
     return foreigner;
   }
 
-  startKeeper(): SimKeeper {
-    const process = this.#process(`keeper${++this.#incarnations}`);
+  startKeeper(release?: typeof FORMER): SimKeeper {
+    const process = this.#process(`${release ?? ''}keeper${++this.#incarnations}`);
     const { redis, mysql } = this.#clientsOf(process, () => {});
     const keeper = new SimKeeper({
       process,
       redis,
-      ports: this.#assembly.keeperPorts(mysql, redis),
+      ports: release
+        ? this.#assembly.formerKeeperPorts(mysql, redis, this.#onFormer(process))
+        : this.#assembly.keeperPorts(mysql, redis),
       logger: this.#logger(process.name),
       idWindowMs: this.plan.idWindowMs,
       onBroken: (error) => this.#broken(process.name, error),
     });
-    this.keepers.push(keeper);
+    if (release) this.formers.push({ process, kill: () => process.kill() });
+    else this.keepers.push(keeper);
     return keeper;
+  }
+
+  #onFormer(process: SimProcess): OnAllowed {
+    return (what) => this.violations.push({ kind: 'former', what: `${process.name} was allowed to ${what}` });
+  }
+
+  /** An operator tries to move the rules to format 2, until it has worked. */
+  moveFormat(): void {
+    if (this.#moving) return;
+    this.#moving = true;
+    const process = this.#process('operator of the format');
+    const { mysql } = this.#clientsOf(process, () => {});
+    const formats = new this.#assembly.Formats(mysql);
+    const by = { keeper: 'operator', reason: 'to format 2' };
+    const tryOnce = async () => {
+      const moved = await formats.raise(await formats.read(), by);
+      if (moved) this.note(`the rules move to format ${moved.format} in epoch ${moved.epoch}`);
+    };
+    const tries = async () => {
+      while (this.mysql.tables.authority.format === 1) {
+        await tryOnce().catch(() => {});
+        await process.sleep(FORMAT_TRY_MS);
+      }
+    };
+    void tries();
   }
 
   newClient(): Client {

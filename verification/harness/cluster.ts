@@ -19,6 +19,8 @@ import type { StackFile, System } from './system.ts';
 import { sleep, until } from './time.ts';
 
 export type Mode = 'CACHE' | 'CLOSING' | 'DIRECT' | 'REBUILDING';
+/** Without the rule format, which MySQL appends to the names of the modes from format 2 on. */
+export const modeOf = (name: string): Mode => name.replace(/_\d+$/, '') as Mode;
 
 export interface ClusterOptions {
   pods?: number;
@@ -212,7 +214,7 @@ export class Cluster implements System, AsyncDisposable {
 
   async mode(): Promise<Mode> {
     const [row] = await this.query('SELECT `mode` FROM authority WHERE shard = 0');
-    return row?.['mode'];
+    return modeOf(String(row?.['mode']));
   }
 
   /** Polls often, so that the change is noticed immediately; MySQL may be unavailable meanwhile. */

@@ -1,6 +1,8 @@
 import { type Route, route } from '../http/route.ts';
 import type { OpsPort } from './ops-port.ts';
 import {
+  FormatMove,
+  FormatMoveRequest,
   LossAcceptance,
   LossAcceptanceRequest,
   OpsStatus,
@@ -17,7 +19,14 @@ interface OpsDependencies {
 const tag = 'Operations';
 
 export function opsRoutes(deps: OpsDependencies): Route[] {
-  return [readStatus(deps), reconcile(deps), listUnsettled(deps), acceptLoss(deps), takeRedisOver(deps)];
+  return [
+    readStatus(deps),
+    reconcile(deps),
+    listUnsettled(deps),
+    acceptLoss(deps),
+    takeRedisOver(deps),
+    moveFormat(deps),
+  ];
 }
 
 function readStatus({ ops }: OpsDependencies): Route {
@@ -113,5 +122,39 @@ function takeRedisOver({ ops }: OpsDependencies): Route {
     answers: { 200: { description: 'The Redis now belongs to this ledger', schema: RedisTakeover } },
     problems: ['authority_moved', 'ledger_switching', 'database_unavailable'],
     handle: async ({ body, identity }) => ({ status: 200, body: await ops.takeRedisOver(body, identity.user) }),
+  });
+}
+
+function moveFormat({ ops }: OpsDependencies): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/ops/format',
+    scopes: ['ops'],
+    tag,
+    summary: 'Move the ledger to the rule format of this release',
+    description:
+      'There is no way back: afterwards, a release that knows only the older format can neither change nor serve this ledger. With `dryRun: true`, ' +
+      'the response says whether it would succeed, and what stands in the way, and nothing changes. Otherwise, anything that stands in the way is 409, and nothing changes: a process of an older release that was heard within the last minute, accounts that wait for a journal, an authority that is moving. ' +
+      'Transfers are held while the last epoch of the older format is being recovered, as in a switch-over. Repeating the request afterwards changes nothing.',
+    body: {
+      schema: FormatMoveRequest,
+      example: { epoch: 7, dryRun: true, reason: 'Every pod and keeper runs 0.2.0 since Monday.' },
+    },
+    answers: {
+      200: {
+        description:
+          'What would happen; or: the ledger is open in the format of this release, and no request gets `feature_not_active`',
+        schema: FormatMove,
+      },
+      202: {
+        description: 'The format has changed, and keepers are recovering the last epoch of the older one',
+        schema: FormatMove,
+      },
+    },
+    problems: ['authority_moved', 'database_unavailable'],
+    handle: async ({ body, identity }) => {
+      const moved = await ops.moveFormat(body, identity.user);
+      return { status: moved.dryRun || moved.done ? 200 : 202, body: moved };
+    },
   });
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const OpsStatus = z.looseObject({}).meta({
   id: 'OpsStatus',
   description:
-    'Mode, epoch, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts and why, clock offset, breakers.',
+    'Mode, epoch, rule format, processes of an older release, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts and why, clock offset, breakers.',
 });
 
 export const Reconciliation = z.looseObject({}).meta({
@@ -62,3 +62,31 @@ export const LossAcceptance = z
       .meta({ description: 'False while a keeper is still applying it; repeat the request to see its progress.' }),
   })
   .meta({ id: 'LossAcceptance' });
+
+export const FormatMoveRequest = z
+  .strictObject({
+    epoch: z.int().min(0).meta({
+      description: '`epoch` from `GET /v1/ops/status`; the request is refused if it has changed since.',
+    }),
+    dryRun: z.boolean().meta({ description: 'True: only says what would happen. False: moves.' }),
+    reason: z
+      .string()
+      .trim()
+      .min(10)
+      .max(200)
+      .meta({ description: 'The reason, in a sentence; it is recorded with your name.' }),
+  })
+  .meta({ id: 'FormatMoveRequest' });
+
+export const FormatMove = z
+  .object({
+    warning: z.string().meta({ description: 'What cannot be undone.' }),
+    from: z.int().meta({ description: 'The format before this request.' }),
+    to: z.int().meta({ description: 'The format of this release.' }),
+    epoch: z.int().meta({ description: 'The current epoch of the authority.' }),
+    mode: z.string(),
+    dryRun: z.boolean(),
+    obstacles: z.array(z.string()).meta({ description: 'What stands in the way; empty if nothing does.' }),
+    done: z.boolean().meta({ description: 'Whether the ledger is in the format `to`, and open.' }),
+  })
+  .meta({ id: 'FormatMove' });

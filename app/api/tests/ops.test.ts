@@ -75,6 +75,39 @@ describe('the Redis of another ledger', () => {
   });
 });
 
+describe('The rule format', () => {
+  const move = { epoch: 17, dryRun: false, reason: 'all pods run the new release' };
+  it('is moved with the observed epoch and a reason, with the scope ops only', async () => {
+    const moved = await api.post('/v1/ops/format', move, { key: keyWith('ops') });
+    expect(moved).toMatchObject({ status: 200, json: { from: 1, to: 2, epoch: 20, done: true } });
+    const others = keyWith('balances:read', 'accounts:write', 'transfers:write');
+    expect(await api.post('/v1/ops/format', move, { key: others })).toMatchObject({ status: 403 });
+  });
+  it('is only looked at in a dry run, which says what cannot be undone', async () => {
+    const dry = await api.post('/v1/ops/format', { ...move, dryRun: true }, { key: keyWith('ops') });
+    expect(dry).toMatchObject({
+      status: 200,
+      json: { epoch: 17, dryRun: true, done: false, warning: 'There is no way back' },
+    });
+  });
+  it('is answered 202 while keepers are still recovering the last epoch of the older format', async () => {
+    const { moveFormat } = api.deps.ops;
+    api.deps.ops.moveFormat = async (...args) => ({ ...(await moveFormat(...args)), mode: 'CLOSING', done: false });
+    expect(await api.post('/v1/ops/format', move, { key: keyWith('ops') })).toMatchObject({
+      status: 202,
+      json: { mode: 'CLOSING', done: false },
+    });
+  });
+  it.each([
+    [{ ...move, epoch: undefined }, '/epoch'],
+    [{ ...move, reason: 'short' }, '/reason'],
+    [{ ...move, dryRun: undefined }, '/dryRun'],
+  ])('is not moved without epoch, reason and dryRun: %j', async (body, pointer) => {
+    const answer = await api.post('/v1/ops/format', body, { key: keyWith('ops') });
+    expect(answer).toMatchObject({ status: 400, json: { code: 'validation_failed', errors: [{ pointer }] } });
+  });
+});
+
 describe('probes and metrics', () => {
   it('need no key', async () => {
     expect(await api.get('/livez', { key: null })).toMatchObject({ status: 200, json: { alive: true } });

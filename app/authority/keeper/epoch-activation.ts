@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Authority, CacheServerIdentity } from '../../domain/authority.ts';
-import type { CacheKeeper, KeeperCaller } from '../../journal/cache-port.ts';
+import type { CacheKeeper, FenceCaller } from '../../journal/cache-port.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/log.ts';
 import type { KeeperAuthority } from '../authority-ports.ts';
@@ -14,7 +14,7 @@ interface EpochActivationDependencies {
   authority: Pick<KeeperAuthority, 'idsBetween'>;
   cache: CacheKeeper;
   /** Deletes what is left of epochs before this one in Redis. */
-  sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>): Promise<void>;
+  sweepEpochsBefore(epoch: number, caller: FenceCaller): Promise<void>;
   clock: Clock;
   logger: Logger;
 }
@@ -32,6 +32,7 @@ export async function activateEpoch(
   idTimeMax: number,
 ): Promise<CacheServerIdentity> {
   const { cache, clock } = deps;
+  const { format } = authority;
   const epoch = authority.epoch + 1;
   const { replid } = facts;
   const horizon = Math.max(idTimeMax, clock.now() - HORIZON_BEHIND_MS);
@@ -39,7 +40,7 @@ export async function activateEpoch(
   // and a Redis with full memory could not begin another epoch without deleting it.
   await cache.fence(authority.epoch, replid);
   await deps.sweepEpochsBefore(epoch, { fenceEpoch: authority.epoch, replid });
-  const marker = await cache.activate(epoch, replid, randomBytes(16).toString('hex'), horizon);
-  await lowerLookupHorizon(deps, { fenceEpoch: epoch, epoch, replid });
+  const marker = await cache.activate({ epoch, format }, replid, randomBytes(16).toString('hex'), horizon);
+  await lowerLookupHorizon(deps, { fenceEpoch: epoch, epoch, format, replid });
   return { cacheEpoch: epoch, redisNode: provableNode(facts), replid, marker };
 }

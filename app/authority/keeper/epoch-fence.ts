@@ -39,12 +39,12 @@ export class EpochFence {
    */
   async raise(authority: Authority, facts: ServerFacts): Promise<KeeperCaller | null> {
     const { cache, ownership } = this.#deps;
-    const epoch = authority.cacheEpoch;
-    if (epoch === null) return null;
+    const { cacheEpoch: epoch, cacheFormat: format } = authority;
+    if (epoch === null || format === null) return null;
     await ownership.claim(authority, facts.replid);
     const fence = await cache.fence(authority.epoch, facts.replid);
     if (fence !== authority.epoch) return this.#complain(`the fence of this Redis is at ${fence}`);
-    const caller: KeeperCaller = { fenceEpoch: authority.epoch, epoch, replid: facts.replid };
+    const caller: KeeperCaller = { fenceEpoch: authority.epoch, epoch, format, replid: facts.replid };
     const found = await cache.journal(caller, NO_ENTRIES_AFTER, 1).catch(refusal);
     if (found instanceof CacheError || found.marker !== authority.marker) {
       return this.#complain('this Redis does not have the marker of the epoch');

@@ -9,6 +9,8 @@ import { EpochRecovery } from './epoch-recovery.ts';
 const CLOSING: Authority = {
   epoch: 1,
   mode: 'CLOSING',
+  format: 1,
+  cacheFormat: 1,
   cacheEpoch: 1,
   redisNode: '',
   replid: 'r',

@@ -1,6 +1,6 @@
 import type { Authority, Mode, MovedBy } from '../../domain/authority.ts';
 import { Problem } from '../../domain/problem.ts';
-import { CacheError, type CacheKeeper, type KeeperCaller, type Ownership } from '../../journal/cache-port.ts';
+import { CacheError, type CacheKeeper, type FenceCaller, type Ownership } from '../../journal/cache-port.ts';
 import { CursorConflictError } from '../../journal/cursor.ts';
 import type { Recovery } from '../../journal/recovery/recovery.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -26,7 +26,7 @@ interface KeeperDependencies {
   flusher: Flusher;
   inspect(): Promise<ServerFacts>;
   /** Deletes what is left of epochs before this one in Redis. */
-  sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>): Promise<void>;
+  sweepEpochsBefore(epoch: number, caller: FenceCaller): Promise<void>;
   clock: Clock;
   logger: Logger;
   timing: KeeperTiming;

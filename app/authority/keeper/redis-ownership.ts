@@ -22,9 +22,9 @@ export class RedisOwnership {
    * is the proof: a random value that exists only in this ledger's MySQL and in its own keys.
    * @returns whether the Redis now belongs to this ledger
    */
-  async claim({ cacheEpoch, marker }: Authority, replid: string): Promise<boolean> {
-    if (cacheEpoch === null || marker === null) return false;
-    return this.#deps.cache.claim(cacheEpoch, replid, marker);
+  async claim({ cacheEpoch, cacheFormat, marker }: Authority, replid: string): Promise<boolean> {
+    if (cacheEpoch === null || cacheFormat === null || marker === null) return false;
+    return this.#deps.cache.claim({ epoch: cacheEpoch, format: cacheFormat }, replid, marker);
   }
 
   /** Why an epoch may not begin on this Redis; null when it may. */

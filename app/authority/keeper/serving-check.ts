@@ -31,10 +31,12 @@ export class ServingCheck {
   /** @returns how Redis refuses the epoch; null when it serves it, and when it cannot be reached */
   async refusalOf(authority: Authority): Promise<string | null> {
     const { cache, inspection, ownership } = this.#deps;
-    const { epoch, replid, marker } = authority;
+    const { epoch, format, replid, marker } = authority;
     if (replid === null) throw new Error(`epoch ${epoch} of the cache names no server`);
     return inspection.watch.look(async () => {
-      const found = await cache.journal({ fenceEpoch: epoch, epoch, replid }, NO_ENTRIES_AFTER, 1).catch(refusal);
+      const found = await cache
+        .journal({ fenceEpoch: epoch, epoch, format, replid }, NO_ENTRIES_AFTER, 1)
+        .catch(refusal);
       if (!(found instanceof CacheError)) {
         await this.#remember(epoch, replid);
         return found.marker === marker ? null : 'a different marker';

@@ -94,7 +94,7 @@ export class CacheRegistration {
   async #join(now: Authority | null): Promise<void> {
     const { logger, retire, step, stopped } = this.#deps;
     if (now?.replid == null || now.marker === null) return;
-    const caller = { epoch: now.epoch, replid: now.replid, podId: this.#podId };
+    const caller = { epoch: now.epoch, format: now.format, replid: now.replid, podId: this.#podId };
     this.#membership ??= new EpochMembership(now.epoch, retire);
     const membership = this.#membership;
     const isOver = () => stopped.aborted || this.#membership !== membership || this.#podId !== caller.podId;

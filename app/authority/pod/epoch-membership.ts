@@ -83,10 +83,10 @@ export class EpochMembership {
 
   /** Attempts under the earlier ids cannot run after this; what they did is in MySQL once the cursor is at their last seq. */
   async #retireEarlierIds(view: EpochView): Promise<void> {
-    const { epoch, replid, podId } = view.caller;
+    const { epoch, format, replid, podId } = view.caller;
     for (const earlier of this.#podIds) {
       if (earlier === podId || this.#retired.has(earlier)) continue;
-      const head = await this.#retireId({ fenceEpoch: epoch, epoch, replid }, earlier);
+      const head = await this.#retireId({ fenceEpoch: epoch, epoch, format, replid }, earlier);
       this.#retired.set(earlier, head.seq);
     }
     this.endAttemptsOfRetiredIds(view);

@@ -1,4 +1,4 @@
-import type { Authority } from '../../domain/authority.ts';
+import type { Authority, Format } from '../../domain/authority.ts';
 import { CacheError, type CacheServer } from '../../journal/cache-port.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/log.ts';
@@ -110,6 +110,10 @@ export class PodSession implements Session {
   }
   direct(): number | null {
     return this.#state === 'direct' ? this.#directEpoch : null;
+  }
+
+  format(): Format | null {
+    return this.authority?.format ?? null;
   }
 
   onOpen(listener: () => void): void {

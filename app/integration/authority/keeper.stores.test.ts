@@ -35,8 +35,8 @@ describe('The first activation', () => {
 
   it('writes the same marker in Redis and in MySQL, and begins the journal at seq 0', async () => {
     await bench.keeper().step();
-    const { epoch, replid, marker } = await bench.keeper().step();
-    const journal = await bench.scripts.journal({ fenceEpoch: epoch, epoch, replid: replid ?? '' }, 0, 1);
+    const { epoch, format, replid, marker } = await bench.keeper().step();
+    const journal = await bench.scripts.journal({ fenceEpoch: epoch, epoch, format, replid: replid ?? '' }, 0, 1);
     expect(journal).toMatchObject({ marker, entries: [], head: { seq: 0, cursor: 0, evictedUpTo: 0 } });
     expect(marker).toMatch(/^[0-9a-f]{32}$/);
     expect(await bench.flushStore.cursor()).toMatchObject({ epoch, seq: 0 });
@@ -72,13 +72,13 @@ describe('A keeper that died between the script and the row', () => {
     await first.step();
     await expect(first.step()).rejects.toThrow('killed');
     const { replid } = await identifyServer(bench.redis);
-    const left = await bench.scripts.journal({ fenceEpoch: 2, epoch: 2, replid }, 0, 1);
+    const left = await bench.scripts.journal({ fenceEpoch: 2, epoch: 2, format: 1, replid }, 0, 1);
     expect(left.marker).toMatch(/^[0-9a-f]{32}$/);
     // As if the epoch were already in use: a second creation would be visible.
-    await bench.scripts.register({ epoch: 2, replid, podId: 'pod' }, left.marker ?? '');
+    await bench.scripts.register({ epoch: 2, format: 1, replid, podId: 'pod' }, left.marker ?? '');
     const cache = await stepTo(bench.keeper('second'), 'CACHE');
     expect(cache).toMatchObject({ epoch: 2, marker: left.marker });
-    await bench.scripts.read({ epoch: 2, replid, podId: 'pod' }, []);
+    await bench.scripts.read({ epoch: 2, format: 1, replid, podId: 'pod' }, []);
   });
 });
 
@@ -305,7 +305,7 @@ describe('The keys of old epochs', () => {
     const activate = bench.scripts.activate.bind(bench.scripts);
     const late: unknown[] = [];
     vi.spyOn(bench.scripts, 'activate').mockImplementation(async (...asked) => {
-      late.push(await activate(first.pod.epoch, first.pod.replid, 'late', 0).catch((error: unknown) => error));
+      late.push(await activate(first.pod, first.pod.replid, 'late', 0).catch((error: unknown) => error));
       return activate(...asked);
     });
     await stepTo(bench.keeper(), 'CACHE');

@@ -40,8 +40,8 @@ beforeEach(async () => {
   await openIn(db.database, ACCOUNTS);
   const replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
   scripts = new RedisScripts(redis, randomPrefix(), ofTestLedger);
-  pod = { epoch: 9, replid, podId: 'pod' };
-  keeper = { fenceEpoch: 9, epoch: 9, replid };
+  pod = { epoch: 9, format: 1, replid, podId: 'pod' };
+  keeper = { fenceEpoch: 9, epoch: 9, format: 1, replid };
   nowMs = Date.now();
 });
 
@@ -54,7 +54,7 @@ async function posted(...ids: string[]): Promise<void> {
   await new FlushStore(db.database).commit(batchOf(await before.entries(), 1, 0), 1);
 }
 async function begin(): Promise<void> {
-  await scripts.activate(9, pod.replid, 'marker', (await authority.cursor()).idTimeMax);
+  await scripts.activate({ epoch: 9, format: 1 }, pod.replid, 'marker', (await authority.cursor()).idTimeMax);
   await lowerLookupHorizon({ cache: scripts, authority, logger: keptLog() }, keeper);
   await scripts.register(pod, 'marker');
   await scripts.install(pod, ACCOUNTS, 0, 100);
@@ -101,7 +101,7 @@ describe('Ids from the future', () => {
   it('do not lower the lookup horizon once the epoch has an outcome, or if there are too many of them', async () => {
     await posted(newUuidV7(nowMs + HOUR_MS));
     const { idTimeMax } = await authority.cursor();
-    await scripts.activate(9, pod.replid, 'marker', idTimeMax);
+    await scripts.activate({ epoch: 9, format: 1 }, pod.replid, 'marker', idTimeMax);
     const log = keptLog();
     await lowerLookupHorizon({ cache: scripts, authority: { idsBetween: async () => null }, logger: log }, keeper);
     await scripts.register(pod, 'marker');

@@ -54,7 +54,7 @@ describe('A session that starts', () => {
     const { epoch, replid } = await pod.activate();
     pod.session.start();
     const view = await pod.open();
-    expect(view.caller).toEqual({ epoch, replid, podId: 'pod-1' });
+    expect(view.caller).toEqual({ epoch, format: 1, replid, podId: 'pod-1' });
     expect(await pod.podIds()).toEqual(['pod-1']);
     expect((await pod.scripts.read(view.caller, [])).head.seq).toBe(0);
     expect(pod.opened).toBe(1);

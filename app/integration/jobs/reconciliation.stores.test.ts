@@ -61,7 +61,7 @@ describe('Consistent books', () => {
   });
 
   it('with an empty cache are consistent', async () => {
-    const { accounts } = new Keys(bench.context.config.ledger.keyPrefix, 1);
+    const { accounts } = new Keys(bench.context.config.ledger.keyPrefix, { epoch: 1, format: 1 });
     await bench.context.redis.del(accounts);
     expect(await bench.reconciliation().run()).toMatchObject({ clean: true, accounts: 4, cachedAccounts: 0 });
   });

@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 
 const idOf = (index: number): string => ids[index % ids.length] ?? '';
-const caller = () => ({ epoch: stage.epoch, replid: stage.replid, podId: `pod-${round}` });
+const caller = () => ({ epoch: stage.epoch, format: 1 as const, replid: stage.replid, podId: `pod-${round}` });
 async function cached(from: readonly string[]): Promise<CachedAccount[]> {
   const { accounts } = await stage.scripts.read(caller(), from);
   return accounts.filter((account) => account !== null);

@@ -228,6 +228,7 @@ it('The transactions of MySQL and the scripts of Redis give the same answers, an
         const history = new History(run, contents, groups);
         const lua = new LuaLedger(new RedisScripts(redis, history.prefix, ofTestLedger), {
           epoch: 1,
+          format: 1,
           replid,
           podId: 'pod',
         });

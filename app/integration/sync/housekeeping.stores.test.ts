@@ -24,7 +24,7 @@ describe('IdJanitor', () => {
     epoch = await modelEpoch([account('world'), account('ada')]);
     epoch.cache.now = () => clock.wallMs;
     // The model's lookup horizon is 0: raise it to where an activation would set it.
-    await epoch.cache.activate(2, epoch.pod.replid, 'marker', clock.wallMs - 60_000);
+    await epoch.cache.activate({ epoch: 2, format: 1 }, epoch.pod.replid, 'marker', clock.wallMs - 60_000);
     epoch = Object.assign(epoch, {
       pod: { ...epoch.pod, epoch: 2 },
       keeper: { ...epoch.keeper, epoch: 2, fenceEpoch: 2 },
@@ -125,13 +125,18 @@ describe('sweepEpochsBefore', () => {
   });
   afterAll(() => redis.disconnect());
 
-  it('deletes all keys of earlier epochs of this ledger, and nothing else', async () => {
+  it('deletes all keys of earlier epochs of this ledger, in any format, and nothing else', async () => {
     const prefix = randomPrefix();
-    const old = Array.from({ length: 3000 }, (_, n) => `${prefix}:{0}:${n % 2 === 0 ? 3 : 10}:ids:${n}`);
+    const old = Array.from(
+      { length: 3000 },
+      (_, n) => `${prefix}:{0}:${n % 3 === 0 ? 'f2:' : ''}${n % 2 === 0 ? 3 : 10}:ids:${n}`,
+    );
     const kept = [
       `${prefix}:{0}:fence`,
       `${prefix}:{0}:11:ledger`,
       `${prefix}:{0}:100:ledger`,
+      `${prefix}:{0}:f2:11:ledger`,
+      `${prefix}:{0}:f2:100:ledger`,
       `${prefix}:{0}:3x:ledger`,
       `${prefix}:bull:3:x`,
       `${prefix}2:{0}:3:ledger`,

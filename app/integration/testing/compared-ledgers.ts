@@ -41,7 +41,7 @@ export class LuaLedger implements ComparedLedger {
   }
 
   async begin(): Promise<void> {
-    await this.#scripts.activate(this.#caller.epoch, this.#caller.replid, 'marker', 0);
+    await this.#scripts.activate(this.#caller, this.#caller.replid, 'marker', 0);
     await this.#scripts.register(this.#caller, 'marker');
   }
   async open(accounts: readonly Account[]): Promise<void> {

@@ -93,7 +93,7 @@ export class KeeperBench {
   async begin(keeper = this.keeper(), podId = 'pod'): Promise<EpochUnderTest<RedisScripts>> {
     await this.ready();
     const now = await stepTo(keeper, 'CACHE');
-    const epoch = new EpochUnderTest(this.scripts, now.epoch, now.replid ?? '');
+    const epoch = new EpochUnderTest(this.scripts, now.epoch, now.replid ?? '', now.format);
     epoch.pod.podId = podId;
     await this.authority.register(podId, now.epoch);
     await this.scripts.register(epoch.pod, now.marker ?? '');

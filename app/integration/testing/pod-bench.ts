@@ -169,7 +169,12 @@ export class PodBench {
     if (now.mode === 'DIRECT') now = moved(await this.store.move(now, 'REBUILDING', BY));
     const { replid } = await identifyServer(this.#keeperRedis);
     const cacheEpoch = now.epoch + 1;
-    const marker = await this.scripts.activate(cacheEpoch, replid, 'marker', this.clock.now() - 1_000);
+    const marker = await this.scripts.activate(
+      { epoch: cacheEpoch, format: now.format },
+      replid,
+      'marker',
+      this.clock.now() - 1_000,
+    );
     const server = { cacheEpoch, redisNode: 'n', replid, marker };
     return { ...moved(await this.recoveryStore.activate(now, server, BY)), replid };
   }
@@ -180,7 +185,10 @@ export class PodBench {
     const now = await this.store.read();
     const { replid } = await identifyServer(this.#keeperRedis);
     await this.scripts.fence(now.epoch, replid);
-    const end = await this.#flusher().catchUp({ fenceEpoch: now.epoch, epoch: now.cacheEpoch ?? 0, replid }, now.epoch);
+    const end = await this.#flusher().catchUp(
+      { fenceEpoch: now.epoch, epoch: now.cacheEpoch ?? 0, format: now.cacheFormat ?? 1, replid },
+      now.epoch,
+    );
     return moved(await this.recoveryStore.finishFromJournal(now, to, end, BY));
   }
   /** Once every pod has handed over. */
@@ -197,8 +205,8 @@ export class PodBench {
   }
   /** Writes the running epoch's journal to MySQL. */
   async flush(): Promise<number> {
-    const { epoch, replid } = await this.store.read();
-    return this.#flusher().catchUp({ fenceEpoch: epoch, epoch, replid: replid ?? '' }, epoch);
+    const { epoch, format, replid } = await this.store.read();
+    return this.#flusher().catchUp({ fenceEpoch: epoch, epoch, format, replid: replid ?? '' }, epoch);
   }
   #flusher(): Flusher {
     return testFlusher({ cache: this.scripts, store: new FlushStore(this.#database), clock: this.clock });

@@ -130,7 +130,7 @@ export class RealLedger implements AsyncDisposable {
   }
 
   get keeper(): KeeperCaller {
-    return { fenceEpoch: this.epoch, epoch: this.epoch, replid: this.replid };
+    return { fenceEpoch: this.epoch, epoch: this.epoch, format: 1, replid: this.replid };
   }
 
   /**
@@ -140,7 +140,7 @@ export class RealLedger implements AsyncDisposable {
   async begin({ lookupHorizon = Date.now() - 60_000 }: { lookupHorizon?: number } = {}): Promise<void> {
     this.epoch += 1;
     this.marker = randomBytes(8).toString('hex');
-    await this.scripts.activate(this.epoch, this.replid, this.marker, lookupHorizon);
+    await this.scripts.activate({ epoch: this.epoch, format: 1 }, this.replid, this.marker, lookupHorizon);
     await this.database.rows(
       "UPDATE authority SET epoch = ?, mode = 'CACHE', cache_epoch = ?, replid = ?, marker = ? WHERE shard = 0",
       [this.epoch, this.epoch, this.replid, this.marker],
@@ -151,7 +151,11 @@ export class RealLedger implements AsyncDisposable {
   /** A new pod, registered in the epoch, with an open session. */
   async pod(limits: Partial<PodLedgerDependencies['limits']> = {}): Promise<Pod> {
     this.#pods += 1;
-    const pod = new Pod(this, { epoch: this.epoch, replid: this.replid, podId: `pod-${this.#pods}` }, limits);
+    const pod = new Pod(
+      this,
+      { epoch: this.epoch, format: 1, replid: this.replid, podId: `pod-${this.#pods}` },
+      limits,
+    );
     await pod.sit();
     return pod;
   }

@@ -1,3 +1,4 @@
+import type { NamedEpoch } from '../../domain/authority.ts';
 import type { Account } from '../../domain/types.ts';
 import {
   CacheError,
@@ -6,6 +7,7 @@ import {
   type Caller,
   type CallItem,
   type ChangeCommand,
+  type FenceCaller,
   type KeeperCaller,
   type Ownership,
 } from '../cache-port.ts';
@@ -25,7 +27,8 @@ export class CacheModel implements CacheServer, CacheKeeper {
   ledger = 'ledger';
   #owner: string | null = null;
   #fence = -1;
-  readonly #epochs = new Map<number, ModelEpoch>();
+  /** By name, as the keys of an epoch have its format in their names. */
+  readonly #epochs = new Map<string, ModelEpoch>();
   evict: Evict = (clean, needed) => [...clean].sort((a, b) => a.seq - b.seq).slice(0, needed);
 
   constructor(replid: string) {
@@ -50,14 +53,15 @@ export class CacheModel implements CacheServer, CacheKeeper {
     return this.#fence;
   }
 
-  async activate(epoch: number, replid: string, marker: string, lookupHorizon: number): Promise<string> {
+  async activate(name: NamedEpoch, replid: string, marker: string, lookupHorizon: number): Promise<string> {
+    const { epoch } = name;
     this.#server(replid);
     this.#claimFree();
     if (this.#fence > epoch) throw new CacheError('refused', 'fenced');
-    const existing = this.#epochs.get(epoch);
+    const existing = this.#epochs.get(keyOf(name));
     if (this.#fence === epoch && existing) return existing.marker;
     this.#fence = epoch;
-    this.#epochs.set(epoch, new ModelEpoch(marker, lookupHorizon, () => this.now()));
+    this.#epochs.set(keyOf(name), new ModelEpoch(marker, lookupHorizon, () => this.now()));
     return marker;
   }
 
@@ -76,7 +80,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
   async register(caller: Caller, marker?: string): Promise<Head> {
     this.#server(caller.replid);
     if (this.#fence !== caller.epoch) throw new CacheError('refused', 'fenced');
-    const epoch = this.#epochs.get(caller.epoch);
+    const epoch = this.#epochs.get(keyOf(caller));
     if (!epoch || (marker && marker !== epoch.marker)) throw new CacheError('refused', 'lost');
     if (this.#owner !== this.ledger) throw new CacheError('refused', 'foreign');
     if (epoch.pods.get(caller.podId) === 'retired') throw new CacheError('refused', 'retired');
@@ -133,11 +137,11 @@ export class CacheModel implements CacheServer, CacheKeeper {
   }
 
   /** The same as app/redis/epoch-sweep.ts, with all keys in one call of the script. */
-  async sweepEpochsBefore(epoch: number, caller: Omit<KeeperCaller, 'epoch'>): Promise<void> {
+  async sweepEpochsBefore(epoch: number, caller: FenceCaller): Promise<void> {
     this.#server(caller.replid);
     if (this.#owner !== this.ledger) throw new CacheError('refused', 'foreign');
     if (this.#fence < caller.fenceEpoch) throw new CacheError('refused', 'fenced');
-    for (const old of [...this.#epochs.keys()]) if (old < epoch) this.#epochs.delete(old);
+    for (const old of [...this.#epochs.keys()]) if (epochOf(old) < epoch) this.#epochs.delete(old);
   }
 
   #server(replid: string): void {
@@ -159,15 +163,18 @@ export class CacheModel implements CacheServer, CacheKeeper {
   #keeper(caller: KeeperCaller): ModelEpoch {
     this.#server(caller.replid);
     if (this.#fence !== caller.fenceEpoch) throw new CacheError('refused', 'fenced');
-    const epoch = this.#epochs.get(caller.epoch);
+    const epoch = this.#epochs.get(keyOf(caller));
     if (!epoch) throw new CacheError('refused', 'lost');
     return epoch;
   }
 
   #pod(caller: Caller): ModelEpoch {
-    const epoch = this.#keeper({ fenceEpoch: caller.epoch, epoch: caller.epoch, replid: caller.replid });
+    const epoch = this.#keeper({ ...caller, fenceEpoch: caller.epoch });
     const state = epoch.pods.get(caller.podId);
     if (state !== 'live') throw new CacheError('refused', state ?? 'unregistered');
     return epoch;
   }
 }
+
+const keyOf = ({ epoch, format }: NamedEpoch): string => `${format}:${epoch}`;
+const epochOf = (key: string): number => Number(key.slice(key.indexOf(':') + 1));

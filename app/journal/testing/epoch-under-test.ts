@@ -1,3 +1,4 @@
+import type { Format } from '../../domain/authority.ts';
 import { accountOf, orderOf } from '../../domain/testing/orders.ts';
 import type { Account, AccountStatus, TransferOrder } from '../../domain/types.ts';
 import type { ApplyItem, CacheKeeper, CacheServer, Caller, GroupItem, KeeperCaller } from '../cache-port.ts';
@@ -32,15 +33,15 @@ export class EpochUnderTest<C extends CacheServer & CacheKeeper = CacheModel> {
   readonly pod: Caller;
   readonly keeper: KeeperCaller;
 
-  constructor(cache: C, epoch: number, replid: string) {
+  constructor(cache: C, epoch: number, replid: string, format: Format = 1) {
     this.cache = cache;
-    this.pod = { epoch, replid, podId: 'pod' };
-    this.keeper = { fenceEpoch: epoch, epoch, replid };
+    this.pod = { epoch, format, replid, podId: 'pod' };
+    this.keeper = { fenceEpoch: epoch, epoch, format, replid };
   }
 
   /** Activates it, and installs the accounts. */
   async begin(accounts: readonly Account[]): Promise<void> {
-    await this.cache.activate(this.pod.epoch, this.pod.replid, 'marker', 0);
+    await this.cache.activate(this.pod, this.pod.replid, 'marker', 0);
     await this.cache.register(this.pod, 'marker');
     await this.cache.install(this.pod, accounts, 0, 1_000_000);
   }

@@ -19,7 +19,7 @@ class Tried implements TrackedAttempt {
   }
 }
 
-const view = () => new EpochView({ epoch: 4, replid: 'r', podId: 'p' });
+const view = () => new EpochView({ epoch: 4, format: 1, replid: 'r', podId: 'p' });
 const known = (one: EpochView) => one.inDoubt.snapshot().map(({ id }) => id);
 const flags = (attempts: Tried[]) => attempts.map(({ inDoubt }) => inDoubt);
 

@@ -1,3 +1,4 @@
+import type { Format } from '../../domain/authority.ts';
 import type { Caller } from '../../journal/cache-port.ts';
 import { type Head, lastSeqOf } from '../../journal/codec.ts';
 import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
@@ -239,6 +240,8 @@ export interface Session {
   view(): EpochView | null;
   /** The authority's epoch while MySQL decides, or null. Never both. */
   direct(): number | null;
+  /** The format of the rules, as last read; null before. It may be higher by now, but never lower. */
+  format(): Format | null;
   /** Receives every error of a script, with the view that it ran in, and decides what the error means. */
   suspect(error: unknown, view: EpochView): void;
   /** A direct transaction found that the authority has moved. */

@@ -88,7 +88,7 @@ describe('the tail', () => {
 });
 
 describe('what a pod knows of an epoch', () => {
-  const view = () => new EpochView({ epoch: 1, replid: 'r', podId: 'p' });
+  const view = () => new EpochView({ epoch: 1, format: 1, replid: 'r', podId: 'p' });
   const head = (seq: number, cursor: number, lookupHorizon = 0, evictedUpTo = 0) => ({
     seq,
     cursor,
@@ -144,7 +144,7 @@ describe('what a pod knows of an epoch', () => {
     one.keep([entry(1), entry(2)], 1);
     one.observe(head(2, 0, 100, 1));
     const two = one.renewed('q');
-    expect(two.caller).toEqual({ epoch: 1, replid: 'r', podId: 'q' });
+    expect(two.caller).toEqual({ epoch: 1, format: 1, replid: 'r', podId: 'q' });
     expect([two.observed, two.lookupHorizon, two.evictedUpTo, two.tail.size]).toEqual([2, 100, 1, 2]);
     // What the new view learns, the old one knows, too: they share one memory.
     two.observe(head(3, 2));

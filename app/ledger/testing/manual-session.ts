@@ -1,8 +1,10 @@
+import type { Format } from '../../domain/authority.ts';
 import type { EpochView, HoldReason, Session } from '../epoch/epoch-view.ts';
 
 /** A session that a test opens and closes; it only records suspicions. */
 export class ManualSession implements Session {
   reason: HoldReason = 'ledger_switching';
+  rules: Format | null = 2;
   readonly suspicions: unknown[] = [];
   #view: EpochView | null = null;
   #direct: number | null = null;
@@ -14,6 +16,9 @@ export class ManualSession implements Session {
   }
   direct(): number | null {
     return this.#direct;
+  }
+  format(): Format | null {
+    return this.rules;
   }
   moved(directEpoch: number): void {
     this.movedFrom.push(directEpoch);

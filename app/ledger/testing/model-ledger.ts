@@ -98,7 +98,7 @@ export class ModelLedger {
   readonly session = new ManualSession();
   readonly events = new CountedEvents();
   readonly ledger: PodLedger;
-  caller: Caller = { epoch: 1, replid: 'replid', podId: 'pod-1' };
+  caller: Caller = { epoch: 1, format: 1, replid: 'replid', podId: 'pod-1' };
 
   private constructor(limits: Partial<PodLedgerDependencies['limits']>) {
     this.model.now = () => this.clock.now();
@@ -118,7 +118,7 @@ export class ModelLedger {
   /** Begins an epoch, and registers the pod in it. */
   async begin(epoch: number): Promise<void> {
     this.caller = { ...this.caller, epoch };
-    await this.model.activate(epoch, 'replid', `marker-${epoch}`, this.clock.now() - 1_000);
+    await this.model.activate({ epoch, format: 1 }, 'replid', `marker-${epoch}`, this.clock.now() - 1_000);
     this.database.stamp = { epoch, cursor: 0 };
     this.database.authority = null;
     await this.sit();
@@ -138,7 +138,7 @@ export class ModelLedger {
   }
 
   get keeper(): KeeperCaller {
-    return { fenceEpoch: this.caller.epoch, epoch: this.caller.epoch, replid: 'replid' };
+    return { fenceEpoch: this.caller.epoch, epoch: this.caller.epoch, format: 1, replid: 'replid' };
   }
   /** An order with an id of the current time. */
   order(different: Partial<TransferOrder> = {}): TransferOrder {

@@ -99,9 +99,9 @@ export class SwitchBench {
   async toCache(): Promise<EpochView> {
     this.#moved('CACHE', true);
     const epoch = this.#epoch;
-    await this.model.activate(epoch, 'replid', `marker-${epoch}`, this.clock.now() - 1);
+    await this.model.activate({ epoch, format: 1 }, 'replid', `marker-${epoch}`, this.clock.now() - 1);
     this.database.stamp = { epoch, cursor: 0 };
-    const view = new EpochView({ epoch, replid: 'replid', podId: `pod-${epoch}` });
+    const view = new EpochView({ epoch, format: 1, replid: 'replid', podId: `pod-${epoch}` });
     view.observe(await this.model.register(view.caller));
     this.session.open(view);
     return view;
@@ -115,7 +115,11 @@ export class SwitchBench {
   async settle(): Promise<void> {
     const { epoch } = this.database.stamp;
     await this.model.fence(this.#epoch, 'replid');
-    const { entries, head } = await this.model.journal({ fenceEpoch: this.#epoch, epoch, replid: 'replid' }, 0, 10_000);
+    const { entries, head } = await this.model.journal(
+      { fenceEpoch: this.#epoch, epoch, format: 1, replid: 'replid' },
+      0,
+      10_000,
+    );
     const { accounts, outcomes, groups } = this.database;
     const changed = (id: string, fields: object) =>
       accounts.set(id, { ...accountOf(id), ...accounts.get(id), ...fields });

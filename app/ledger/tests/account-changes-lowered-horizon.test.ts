@@ -8,7 +8,7 @@ it('an account can be changed right after the lookup horizon was lowered, even i
   const stage = await ModelLedger.open();
   stage.caller = { ...stage.caller, epoch: 2 };
   // An older keeper begins an epoch, and a keeper of this release lowers the lookup horizon after pods have registered.
-  await stage.model.activate(2, 'replid', 'marker-2', stage.clock.now() + HOUR_MS);
+  await stage.model.activate({ epoch: 2, format: 1 }, 'replid', 'marker-2', stage.clock.now() + HOUR_MS);
   stage.database.stamp = { epoch: 2, cursor: 0 };
   await stage.sit();
   await stage.model.lowerHorizon(stage.keeper, stage.clock.now() + 60_000, []);

@@ -86,7 +86,7 @@ describe('A reply of an ended epoch', () => {
       destination: { balance: 1_007, version: 2, settingsVersion: 1 },
     });
     await stage.clock.pass(2_000);
-    await stage.model.activate(2, 'replid', 'marker-2', stage.clock.now());
+    await stage.model.activate({ epoch: 2, format: 1 }, 'replid', 'marker-2', stage.clock.now());
     stage.database.stamp = { epoch: 2, cursor: 0 };
     stage.caller = { ...stage.caller, epoch: 2 };
     const view = await stage.sit();

@@ -12,7 +12,15 @@ import { AuthorityStore } from './authority-store.ts';
 import { RecoveryStore } from './recovery-store.ts';
 
 const by = { keeper: 'keeper-1', reason: 'a test' };
-const nothing = { cacheEpoch: null, redisNode: null, replid: null, marker: null, highestKnownSeq: null };
+const nothing = {
+  format: 1 as const,
+  cacheEpoch: null,
+  cacheFormat: null,
+  redisNode: null,
+  replid: null,
+  marker: null,
+  highestKnownSeq: null,
+};
 const server = { redisNode: 'node-1', replid: 'a'.repeat(40), marker: 'm' };
 
 let db: TestDatabase;
@@ -44,7 +52,7 @@ async function inCache(): Promise<Authority> {
   if (!cache) throw new Error('the authority has moved');
   return cache;
 }
-const existing = { ...server, cacheEpoch: 2, highestKnownSeq: null };
+const existing = { ...server, format: 1, cacheEpoch: 2, cacheFormat: 1, highestKnownSeq: null };
 const row = async () => {
   const { ageMs: _ageMs, ...rest } = await store.read();
   return rest;

@@ -1,5 +1,12 @@
 import type { KeeperAuthority, PodAuthority } from '../../authority/authority-ports.ts';
-import type { Authority, LivePod, Mode, MovedBy, PodRow } from '../../domain/authority.ts';
+import {
+  type Authority,
+  FORMAT_MAX,
+  type LivePod,
+  type Mode,
+  type MovedBy,
+  type PodRow,
+} from '../../domain/authority.ts';
 import type { Cursor } from '../../journal/cursor.ts';
 import type { Database } from '../connection/pool.ts';
 import { readCursor } from '../ledger/flush-store.ts';
@@ -7,7 +14,9 @@ import {
   AUTHORITY_SELECT,
   type AuthorityColumns,
   authorityOf,
+  inAnyFormat,
   lockedAuthority,
+  modeOf,
   NOTHING_WAITS,
   setAuthority,
 } from '../rows/authority-row.ts';
@@ -28,8 +37,9 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   async read(): Promise<Authority> {
     const rows = await this.#database.rows<AuthorityColumns>(AUTHORITY_SELECT);
     const [row] = rows;
-    if (row) this.#heard?.(row.now_ms, row.mode);
-    return authorityOf(rows);
+    const authority = authorityOf(rows);
+    if (row) this.#heard?.(row.now_ms, authority.mode);
+    return authority;
   }
 
   async cursor(): Promise<Cursor> {
@@ -44,8 +54,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
       if (now.cacheEpoch !== null && !(now.mode === 'CACHE' && mode === 'CLOSING'))
         throw new Error(`epoch ${now.cacheEpoch} has to be recovered: no move from ${now.mode} to ${mode}`);
       const waiting = mode === 'CLOSING' ? now : NOTHING_WAITS;
-      const { cacheEpoch, redisNode, replid, marker, highestKnownSeq } = waiting;
-      return setAuthority(session, now, { mode, cacheEpoch, redisNode, replid, marker, highestKnownSeq }, by);
+      return setAuthority(session, now, { ...now, ...waiting, mode }, by);
     });
   }
 
@@ -60,7 +69,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
       return setAuthority(
         session,
         { ...now, epoch: Math.max(now.epoch, fence) },
-        { ...NOTHING_WAITS, mode: 'DIRECT' },
+        { ...now, ...NOTHING_WAITS, mode: 'DIRECT' },
         by,
       );
     });
@@ -73,7 +82,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   async closingsWithin(ms: number): Promise<number> {
     const [row] = await this.#database.rows<{ closings: number }>(
       `SELECT COUNT(*) AS closings FROM authority_log
-       WHERE \`mode\` = 'CLOSING' AND changed_at > NOW(3) - INTERVAL ? MICROSECOND`,
+       WHERE \`mode\` IN ${inAnyFormat('CLOSING')} AND changed_at > NOW(3) - INTERVAL ? MICROSECOND`,
       [Math.round(ms * 1000)],
     );
     return row?.closings ?? 0;
@@ -85,10 +94,10 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
    */
   async register(podId: string, epoch: number): Promise<boolean> {
     return this.#database.transaction(async (session) => {
-      const [row] = await session.rows<{ epoch: number; mode: Mode }>(
+      const [row] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode'>>(
         'SELECT epoch, `mode` FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
       );
-      if (row?.mode !== 'CACHE' || row.epoch !== epoch) return false;
+      if (!row || row.epoch !== epoch || modeOf(row.mode).mode !== 'CACHE') return false;
       await session.run(
         `INSERT INTO pods (pod_id, epoch) VALUES (?, ?)
          ON DUPLICATE KEY UPDATE
@@ -106,12 +115,12 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   async heartbeat({ processId, redisSeen, registration }: Parameters<PodAuthority['heartbeat']>[0]): Promise<void> {
     // MySQL assigns from left to right: redis_since depends on the previous value of redis_seen.
     await this.#database.rows(
-      `INSERT INTO processes (process_id, redis_seen) VALUES (?, ?)
+      `INSERT INTO processes (process_id, redis_seen, format_max) VALUES (?, ?, ?)
        ON DUPLICATE KEY UPDATE
          redis_since = IF(redis_seen = VALUES(redis_seen), redis_since, NOW(3)),
          redis_seen = VALUES(redis_seen),
          heartbeat_at = NOW(3)`,
-      [processId, redisSeen],
+      [processId, redisSeen, FORMAT_MAX],
     );
     if (!registration) return;
     await this.#database.rows(
@@ -182,8 +191,8 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
    */
   async keeperHeartbeat(keeperId: string): Promise<void> {
     await this.#database.rows(
-      'INSERT INTO keepers (keeper_id) VALUES (?) ON DUPLICATE KEY UPDATE heartbeat_at = NOW(3)',
-      [keeperId],
+      'INSERT INTO keepers (keeper_id, format_max) VALUES (?, ?) ON DUPLICATE KEY UPDATE heartbeat_at = NOW(3)',
+      [keeperId, FORMAT_MAX],
     );
     await this.#database.rows('DELETE FROM keepers WHERE heartbeat_at < NOW(3) - INTERVAL 1 HOUR');
     await this.#database.rows('DELETE FROM processes WHERE heartbeat_at < NOW(3) - INTERVAL 1 HOUR');

@@ -3,7 +3,15 @@ import { IntegrityError } from '../../journal/flush-batch.ts';
 import { attempt, BY, CHANGE_ID, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
 import { UnsettledStore } from './unsettled-store.ts';
 
-const NOTHING = { cacheEpoch: null, redisNode: null, replid: null, marker: null, highestKnownSeq: null };
+const NOTHING = {
+  format: 1,
+  cacheEpoch: null,
+  cacheFormat: null,
+  redisNode: null,
+  replid: null,
+  marker: null,
+  highestKnownSeq: null,
+};
 const OPERATOR = { keeper: 'olga', reason: 'the disk is gone' };
 
 let bench: RecoveryBench;
@@ -116,7 +124,15 @@ describe('RecoveryStore.unfreezeFromJournal', () => {
     for (const table of ['pods', 'drained_entries']) await bench.db.database.rows(`DELETE FROM ${table}`);
     const short = bench.late(now, except(journal, 4), 3);
     await expect(short).rejects.toThrow('the journal ends at 3, but 4 was observed');
-    expect(await bench.existing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, highestKnownSeq: 4 });
+    expect(await bench.existing()).toEqual({
+      epoch: 3,
+      mode: 'DIRECT',
+      format: 1,
+      cacheFormat: 1,
+      cacheEpoch: 1,
+      ...SERVER,
+      highestKnownSeq: 4,
+    });
   });
 
   it('is rejected if nothing waits', async () => {

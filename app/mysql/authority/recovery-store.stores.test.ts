@@ -3,7 +3,16 @@ import { batchOf, IntegrityError, movesOf } from '../../journal/flush-batch.ts';
 import { order } from '../../journal/testing/epoch-under-test.ts';
 import { attempt, BY, CHANGE_ID, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
 
-const NOTHING = { cacheEpoch: null, redisNode: null, replid: null, marker: null, highestKnownSeq: null };
+const IN_1 = { format: 1, cacheFormat: 1 };
+const NOTHING = {
+  format: 1,
+  cacheEpoch: null,
+  cacheFormat: null,
+  redisNode: null,
+  replid: null,
+  marker: null,
+  highestKnownSeq: null,
+};
 
 let bench: RecoveryBench;
 beforeAll(async () => {
@@ -57,7 +66,14 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     await bench.handOverStore.keep(1, 'pod', { entries: [], inDoubt: more });
     const recovered = await bench.recover(await bench.authority.read());
     expect(recovered).toMatchObject({ authority: { highestKnownSeq: 9 } });
-    expect(await bench.existing()).toEqual({ epoch: 3, mode: 'DIRECT', cacheEpoch: 1, ...SERVER, highestKnownSeq: 9 });
+    expect(await bench.existing()).toEqual({
+      epoch: 3,
+      mode: 'DIRECT',
+      ...IN_1,
+      cacheEpoch: 1,
+      ...SERVER,
+      highestKnownSeq: 9,
+    });
     expect(await bench.transfers()).toEqual(['t1']);
     expect(await bench.frozenAccounts()).toEqual([
       { account_id: 'ada', epoch: 1, reason: 'held' },
@@ -226,7 +242,15 @@ describe('RecoveryStore.activate', () => {
       'cannot follow',
     );
     const cache = await bench.recoveryStore.activate(rebuilding, { ...SERVER, cacheEpoch: 5 }, BY);
-    expect(cache).toEqual({ epoch: 5, mode: 'CACHE', cacheEpoch: 5, ...SERVER, highestKnownSeq: null, ageMs: 0 });
+    expect(cache).toEqual({
+      epoch: 5,
+      mode: 'CACHE',
+      ...IN_1,
+      cacheEpoch: 5,
+      ...SERVER,
+      highestKnownSeq: null,
+      ageMs: 0,
+    });
     expect(await bench.flushes.cursor()).toEqual({ epoch: 5, seq: 0, idTimeMax: 77 });
     await bench.handOverStore.forget(5, 0);
     const books = await bench.everything();

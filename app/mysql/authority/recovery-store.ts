@@ -82,7 +82,13 @@ export class RecoveryStore implements EpochRecoveryStore {
       ]);
       // Handed-over rows of older epochs are obsolete. There may be millions, so housekeeping deletes them.
       await session.run('DELETE FROM pods WHERE epoch < ?', [cacheEpoch]);
-      return setAuthority(session, now, { ...server, mode: 'CACHE', highestKnownSeq: null }, by);
+      const { format } = now;
+      return setAuthority(
+        session,
+        now,
+        { ...server, mode: 'CACHE', format, cacheFormat: format, highestKnownSeq: null },
+        by,
+      );
     });
   }
 
@@ -136,7 +142,7 @@ export class RecoveryStore implements EpochRecoveryStore {
 
   async #finishFromHandOvers(from: Authority, by: MovedBy): Promise<RecoveryStep | null> {
     return this.#from(from, ['CLOSING'], async (session, now): Promise<RecoveryStep> => {
-      const { cacheEpoch, redisNode, replid, marker } = unsettled(now);
+      const { cacheEpoch } = unsettled(now);
       const cursor = await lockedCursor(session, cacheEpoch);
       const row = await readRecovery(session, now);
       const highestKnownSeq = await highestKnownSeqOf(session, cacheEpoch, cursor);
@@ -148,8 +154,7 @@ export class RecoveryStore implements EpochRecoveryStore {
         return { working: row ? progressOf(row) : flushing(cursor, highestKnownSeq) };
       await endRecovery(session);
       // While ids wait for the journal, the row keeps what will identify that journal.
-      const waits = { cacheEpoch, redisNode, replid, marker, highestKnownSeq };
-      return { authority: await setAuthority(session, now, { ...waits, mode: 'DIRECT' }, by) };
+      return { authority: await setAuthority(session, now, { ...now, highestKnownSeq, mode: 'DIRECT' }, by) };
     });
   }
 
@@ -295,7 +300,7 @@ async function mustReach(session: Session, { cacheEpoch, highestKnownSeq }: Auth
 async function finishRecovery(session: Session, now: Authority, mode: 'DIRECT' | 'REBUILDING', by: MovedBy) {
   await unfreeze(session);
   await endRecovery(session);
-  return setAuthority(session, now, { ...NOTHING_WAITS, mode }, by);
+  return setAuthority(session, now, { ...now, ...NOTHING_WAITS, mode }, by);
 }
 
 /** Some seqs are missing. Unless there are more of them than in-doubt attempts, each may be one of those. */

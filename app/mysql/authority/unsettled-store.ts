@@ -4,6 +4,7 @@ import type { FrozenAccount } from '../../journal/recovery/recover-epoch.ts';
 import type { Recovery } from '../../journal/recovery/recovery.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { readCursor } from '../ledger/flush-store.ts';
+import { inAnyFormat } from '../rows/authority-row.ts';
 import { flushing, progressOf, readRecovery } from '../rows/recovery-row.ts';
 import { WAITS } from '../rows/unsettled-rows.ts';
 import { attemptOf, highestKnownSeqOf } from './recovery-reader.ts';
@@ -167,7 +168,7 @@ const frozenOf = (row: FrozenRow) => ({
 const UNSETTLED = 'kind, `id`, epoch, account_id, other_account_id';
 type UnsettledRow = Parameters<typeof attemptOf>[0] & { epoch: number };
 
-const UNDRAINED_PODS = `pods p JOIN authority a ON a.shard = 0 AND a.mode = 'CLOSING' AND a.cache_epoch = p.epoch
+const UNDRAINED_PODS = `pods p JOIN authority a ON a.shard = 0 AND a.mode IN ${inAnyFormat('CLOSING')} AND a.cache_epoch = p.epoch
   JOIN flush_cursor c ON c.shard = 0
   WHERE p.drained_at IS NULL AND (p.retired_seq IS NULL OR c.epoch <> p.epoch OR p.retired_seq > c.seq)`;
 const UNDRAINED = 'p.pod_id, p.observed_seq, TIMESTAMPDIFF(MICROSECOND, p.heartbeat_at, NOW(3)) AS silent_us';

@@ -16,6 +16,7 @@ import {
 import { isIdTaken, isRolledBack } from '../connection/mysql-errors.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
+import { type AuthorityColumns, modeOf } from '../rows/authority-row.ts';
 import { groupsByIds } from '../rows/group-row.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { frozenAmong, rowsByIds, unsettledAmong } from '../rows/unsettled-rows.ts';
@@ -180,10 +181,10 @@ const byTransactionId = (a: Outcome, b: Outcome): number => (a.order.transaction
  * @throws DirectError `moved` if MySQL does not have the authority of this epoch
  */
 async function requireAuthority(session: Session, epoch: number): Promise<boolean> {
-  const [row] = await session.rows<{ epoch: number; mode: string; cache_epoch: number | null }>(
+  const [row] = await session.rows<Pick<AuthorityColumns, 'epoch' | 'mode' | 'cache_epoch'>>(
     'SELECT epoch, `mode`, cache_epoch FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
   );
-  if (row?.mode !== 'DIRECT' || row.epoch !== epoch) {
+  if (!row || row.epoch !== epoch || modeOf(row.mode).mode !== 'DIRECT') {
     throw new DirectError('moved', `the authority is at ${row?.mode} ${row?.epoch}, not at DIRECT ${epoch}`);
   }
   return row.cache_epoch !== null;

@@ -1,9 +1,9 @@
-import type { Mode } from '../../domain/authority.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { Stamp } from '../../journal/cursor.ts';
 import type { AuthorityStamp, LedgerDatabase } from '../../ledger/ports/ledger-database.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
+import { type AuthorityColumns, modeOf } from '../rows/authority-row.ts';
 import { groupsByIds } from '../rows/group-row.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { frozenAmong, rowsByIds, unsettledAmong } from '../rows/unsettled-rows.ts';
@@ -12,7 +12,7 @@ interface StampColumns {
   cursor_epoch: number;
   cursor_seq: number;
   authority_epoch: number;
-  mode: Mode;
+  mode: AuthorityColumns['mode'];
   cache_epoch: number | null;
   now_ms: number;
 }
@@ -121,7 +121,8 @@ const isTransfer = (row: Found<TransferRow>): row is TransferRow => row.transact
 function stampOf(rows: readonly StampColumns[]): { stamp: Stamp; authority: AuthorityStamp } {
   const row = rows[0];
   if (!row) throw new Error('flush_cursor or authority has no row: the schema is not migrated');
-  const { mode, cache_epoch } = row;
+  const { cache_epoch } = row;
+  const { mode } = modeOf(row.mode);
   return {
     stamp: { epoch: row.cursor_epoch, cursor: row.cursor_seq },
     authority: {

@@ -1,10 +1,35 @@
-import type { Authority, Mode, MovedBy } from '../../domain/authority.ts';
+import { type Authority, type Format, MODES, type Mode, type MovedBy } from '../../domain/authority.ts';
 import type { Session } from '../connection/pool.ts';
+
+/**
+ * The modes as MySQL names them: one set of names per format, so that no statement of a release that does not know a format
+ * matches an authority in it.
+ */
+const MODES_2 = { CACHE: 'CACHE_2', CLOSING: 'CLOSING_2', DIRECT: 'DIRECT_2', REBUILDING: 'REBUILDING_2' } as const;
+type ModeName = Mode | (typeof MODES_2)[Mode];
+const MODES_BY_NAME = new Map<ModeName, { mode: Mode; format: Format }>(
+  MODES.flatMap((mode) => [
+    [mode, { mode, format: 1 }],
+    [MODES_2[mode], { mode, format: 2 }],
+  ]),
+);
+
+export const modeName = (mode: Mode, format: Format): ModeName => (format === 1 ? mode : MODES_2[mode]);
+/** A mode in any format, as an SQL list. */
+export const inAnyFormat = (mode: Mode): string => `('${mode}','${MODES_2[mode]}')`;
+/** @throws Error for a mode of a later release */
+export function modeOf(name: ModeName): { mode: Mode; format: Format } {
+  const found = MODES_BY_NAME.get(name);
+  if (!found) throw new Error(`the authority is in the mode ${name}, which this release does not know`);
+  return found;
+}
 
 export interface AuthorityColumns {
   epoch: number;
-  mode: Mode;
+  mode: ModeName;
   cache_epoch: number | null;
+  /** Null in a row that 0.1.0 has written; it left the value from before, which was 1 or null. */
+  cache_format: Format | null;
   redis_node: string | null;
   replid: string | null;
   marker: string | null;
@@ -14,7 +39,7 @@ export interface AuthorityColumns {
   now_ms: number;
 }
 
-export const AUTHORITY_SELECT = `SELECT epoch, \`mode\`, cache_epoch, redis_node, replid, marker, bound,
+export const AUTHORITY_SELECT = `SELECT epoch, \`mode\`, cache_epoch, cache_format, redis_node, replid, marker, bound,
   TIMESTAMPDIFF(MICROSECOND, changed_at, NOW(3)) AS age_us,
   CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms FROM authority WHERE shard = 0`;
 
@@ -23,8 +48,9 @@ export function authorityOf([row]: AuthorityColumns[]): Authority {
   if (!row) throw new Error('authority has no row: the schema is not migrated');
   return {
     epoch: row.epoch,
-    mode: row.mode,
+    ...modeOf(row.mode),
     cacheEpoch: row.cache_epoch,
+    cacheFormat: row.cache_epoch === null ? null : (row.cache_format ?? 1),
     redisNode: row.redis_node,
     replid: row.replid,
     marker: row.marker,
@@ -43,7 +69,14 @@ export async function lockedAuthority(session: Session, epoch: number): Promise<
 }
 
 /** The cache columns of an authority when no cache epoch is current or waiting. */
-export const NOTHING_WAITS = { cacheEpoch: null, redisNode: null, replid: null, marker: null, highestKnownSeq: null };
+export const NOTHING_WAITS = {
+  cacheEpoch: null,
+  cacheFormat: null,
+  redisNode: null,
+  replid: null,
+  marker: null,
+  highestKnownSeq: null,
+};
 
 type AuthorityFields = Omit<Authority, 'epoch' | 'ageMs'>;
 
@@ -55,14 +88,16 @@ export async function setAuthority(
   by: MovedBy,
 ): Promise<Authority> {
   const epoch = from.epoch + 1;
+  if (to.format < from.format) throw new Error(`no move from format ${from.format} back to ${to.format}`);
+  const mode = modeName(to.mode, to.format);
   await session.run(
-    `UPDATE authority SET epoch = ?, \`mode\` = ?, cache_epoch = ?, redis_node = ?, replid = ?, marker = ?, bound = ?,
-       changed_at = NOW(3) WHERE shard = 0`,
-    [epoch, to.mode, to.cacheEpoch, to.redisNode, to.replid, to.marker, to.highestKnownSeq],
+    `UPDATE authority SET epoch = ?, \`mode\` = ?, cache_epoch = ?, cache_format = ?, redis_node = ?, replid = ?, marker = ?,
+       bound = ?, changed_at = NOW(3) WHERE shard = 0`,
+    [epoch, mode, to.cacheEpoch, to.cacheFormat, to.redisNode, to.replid, to.marker, to.highestKnownSeq],
   );
   await session.run('INSERT INTO authority_log (epoch, `mode`, changed_by, reason) VALUES (?, ?, ?, ?)', [
     epoch,
-    to.mode,
+    mode,
     by.keeper,
     by.reason.slice(0, REASON_CHARS_MAX),
   ]);

@@ -9,6 +9,7 @@ import { EpochRecovery1763810000000 } from '../migrations/1763810000000-epoch-re
 import { LedgerIdentity1763820000000 } from '../migrations/1763820000000-ledger-identity.ts';
 import { JobLeases1763821000000 } from '../migrations/1763821000000-job-leases.ts';
 import { DrainedBytes1763822000000 } from '../migrations/1763822000000-drained-bytes.ts';
+import { RuleFormat1763830000000 } from '../migrations/1763830000000-rule-format.ts';
 import { Limits1763831000000 } from '../migrations/1763831000000-limits.ts';
 import { Groups1763832000000 } from '../migrations/1763832000000-groups.ts';
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
@@ -35,6 +36,7 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
       LedgerIdentity1763820000000,
       JobLeases1763821000000,
       DrainedBytes1763822000000,
+      RuleFormat1763830000000,
       Limits1763831000000,
       Groups1763832000000,
       ...more,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createConnection } from 'mysql2/promise';
 import { inject } from 'vitest';
-import type { Mode } from '../../domain/authority.ts';
+import type { Format, Mode } from '../../domain/authority.ts';
 import type { Account } from '../../domain/types.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { Database, type PoolOptions, Session } from '../connection/pool.ts';
@@ -53,7 +53,7 @@ export interface TestDatabase {
   url: string;
   database: Database;
   /** Empties all tables, and sets the authority and the cursor. */
-  reset(epoch?: number, mode?: Mode): Promise<void>;
+  reset(epoch?: number, mode?: Mode, format?: Format): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -64,14 +64,13 @@ export async function migratedDatabase(serverUrl?: string, options: Partial<Pool
   return {
     url,
     database,
-    async reset(epoch = 1, mode = 'CACHE') {
+    async reset(epoch = 1, mode = 'CACHE', format = 1) {
       for (const table of EMPTIED) await database.rows(`DELETE FROM ${table}`);
       const cacheEpoch = mode === 'CACHE' || mode === 'CLOSING' ? epoch : null;
-      await database.rows('UPDATE authority SET epoch = ?, mode = ?, cache_epoch = ?, changed_at = NOW(3)', [
-        epoch,
-        mode,
-        cacheEpoch,
-      ]);
+      await database.rows(
+        'UPDATE authority SET epoch = ?, mode = ?, cache_epoch = ?, cache_format = ?, changed_at = NOW(3)',
+        [epoch, format === 1 ? mode : `${mode}_${format}`, cacheEpoch, cacheEpoch === null ? null : format],
+      );
       await database.rows('UPDATE authority SET redis_node = NULL, replid = NULL, marker = NULL, bound = NULL');
       await database.rows('UPDATE flush_cursor SET epoch = ?, seq = 0, id_time_max = 0', [epoch]);
     },

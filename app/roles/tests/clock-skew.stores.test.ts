@@ -52,8 +52,8 @@ it('one pod and the keeper an hour ahead: ids and history follow the stores, thr
   await roles.redis.kill();
   await roles.redis.startAgain();
   for (const api of [right, ahead]) await api.worksIn('CACHE');
-  const { epoch, replid } = await right.context.authority.read();
-  const keeper = { fenceEpoch: epoch, epoch, replid: replid ?? '' };
+  const { epoch, format, replid } = await right.context.authority.read();
+  const keeper = { fenceEpoch: epoch, epoch, format, replid: replid ?? '' };
   const { head } = await right.context.scripts.journal(keeper, Number.MAX_SAFE_INTEGER - 1, 1);
   expect(head.lookupHorizon).toBeLessThanOrEqual(head.time + 60_000);
   expect(Math.abs(head.time - Date.now())).toBeLessThan(HOUR_MS / 2);

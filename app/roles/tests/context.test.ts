@@ -23,7 +23,7 @@ describe('A context whose stores are unavailable', () => {
   afterAll(() => context[Symbol.asyncDispose]());
 
   it('is created all the same, counts their failures, and considers them down after several', async () => {
-    const caller = { epoch: 1, replid: 'r', podId: 'p' };
+    const caller = { epoch: 1, format: 1 as const, replid: 'r', podId: 'p' };
     for (let n = 0; n < 3; n++) {
       await expect(context.authority.read()).rejects.toMatchObject({ code: 'database_unavailable' });
       await expect(context.cache.read(caller, [])).rejects.toMatchObject({ kind: 'not_sent' });

@@ -1,0 +1,102 @@
+import { type Authority, FORMAT_MAX } from '../domain/authority.ts';
+import { Problem } from '../domain/problem.ts';
+import type { Context } from './context.ts';
+import { redisOwnership } from './operator.ts';
+
+/** Maximum time before the request is answered, ms; the keepers finish the rest. */
+const ANSWERED_WITHIN_MS = 5_000;
+const LOOK_EVERY_MS = 100;
+/** A keeper that was not heard for longer does not recover an epoch soon, ms. */
+const KEEPER_SILENT_MS_MAX = 60_000;
+
+const WARNING =
+  'There is no way back: a release that knows only format 1 can then neither change nor serve this ledger, and a backup from before the move is the only way to return to it.';
+
+/** `done`: the ledger is in format `to` and open; false while its last epoch in the older format is being recovered. */
+export interface FormatMove {
+  warning: string;
+  from: number;
+  to: number;
+  epoch: number;
+  mode: string;
+  dryRun: boolean;
+  /** Why it cannot move now; empty if it can, or has moved. */
+  obstacles: string[];
+  done: boolean;
+}
+
+type OlderProcess = Awaited<ReturnType<Context['formats']['olderProcesses']>>[number];
+type FormatContext = Pick<Context, 'authority' | 'formats' | 'redis' | 'scripts' | 'clock' | 'logger'>;
+
+/**
+ * Moves the ledger to the format of this release. The epoch is the one that the operator has seen. With `dryRun`, it only says
+ * what would happen. Repeating it after the move changes nothing.
+ * @throws Problem authority_moved if something stands in the way; database_unavailable
+ */
+export async function moveFormat(
+  context: FormatContext,
+  { epoch, reason, dryRun }: { epoch: number; reason: string; dryRun: boolean },
+  user: string,
+): Promise<FormatMove> {
+  const { authority, formats, logger } = context;
+  const now = await authority.read();
+  if (now.format === FORMAT_MAX) return answer(now, now, dryRun, []);
+  const obstacles = await obstaclesTo(context, now, epoch);
+  if (dryRun) return answer(now, now, dryRun, obstacles);
+  if (obstacles.length > 0) throw new Problem('authority_moved', `nothing was changed: ${obstacles.join('; ')}`);
+  const by = { keeper: user, reason: `to format ${FORMAT_MAX} of the rules: ${reason}` };
+  const moved = await formats.raise(now, by);
+  if (!moved) {
+    throw new Problem(
+      'authority_moved',
+      'nothing was changed: the authority has moved, or a process of an older release was heard, in the meantime; check GET /v1/ops/status again',
+    );
+  }
+  logger.log.warn({ user, reason, epoch: moved.epoch, format: moved.format }, 'the rules move to another format');
+  return answer(now, await untilOpen(context, moved), dryRun, []);
+}
+
+async function obstaclesTo(context: FormatContext, now: Authority, seenEpoch: number): Promise<string[]> {
+  const { authority, formats } = context;
+  const obstacles: string[] = [];
+  if (now.epoch !== seenEpoch)
+    obstacles.push(`the authority is in epoch ${now.epoch}, not ${seenEpoch}: check GET /v1/ops/status again`);
+  if (now.mode === 'CLOSING' || now.mode === 'REBUILDING')
+    obstacles.push(`the authority is moving (${now.mode}): wait until it is in CACHE or DIRECT`);
+  if (now.mode === 'DIRECT' && now.cacheEpoch !== null)
+    obstacles.push(`accounts wait for the journal of epoch ${now.cacheEpoch}: see GET /v1/ops/unsettled`);
+  obstacles.push(...(await formats.olderProcesses()).map(olderProcess));
+  if (now.mode !== 'CACHE') return obstacles;
+  const keepers = (await authority.keepers()).filter(({ silentMs }) => silentMs < KEEPER_SILENT_MS_MAX);
+  if (keepers.length === 0) obstacles.push('no keeper is running, which would leave the ledger closed');
+  if (!(await redisOwnership(context))) obstacles.push('Redis does not respond, and its journal has to be recovered');
+  return obstacles;
+}
+
+const olderProcess = ({ processId, role, silentMs }: OlderProcess): string =>
+  `${role} ${processId} of an older release was heard ${Math.round(silentMs / 1000)} s ago: stop it, or wait until it was silent for a minute`;
+
+/** Waits for the keepers, as long as a client waits gladly. */
+async function untilOpen({ authority, clock }: FormatContext, moved: Authority): Promise<Authority> {
+  let now = moved;
+  const until = clock.monotonic() + ANSWERED_WITHIN_MS;
+  while (!isOpen(now) && clock.monotonic() < until) {
+    await clock.sleep(LOOK_EVERY_MS);
+    // The move is done; how far its consequences are may remain unknown.
+    now = await authority.read().catch(() => now);
+  }
+  return now;
+}
+
+const isOpen = ({ mode }: Authority): boolean => mode === 'CACHE' || mode === 'DIRECT';
+
+const answer = (before: Authority, now: Authority, dryRun: boolean, obstacles: string[]): FormatMove => ({
+  warning: WARNING,
+  from: before.format,
+  to: FORMAT_MAX,
+  epoch: now.epoch,
+  mode: now.mode,
+  dryRun,
+  obstacles,
+  done: now.format === FORMAT_MAX && isOpen(now),
+});

@@ -1,0 +1,220 @@
+import { Client, type Reply, silence } from '../../verification/harness/client.ts';
+import type { Cluster } from '../../verification/harness/cluster.ts';
+import type { Service } from '../../verification/harness/service.ts';
+import { now, sleep, until } from '../../verification/harness/time.ts';
+import { fieldsOf } from '../../verification/load/answers.ts';
+import type { Hypothesis, Scene } from '../harness/hypothesis.ts';
+import { CLOSED, NONE } from '../harness/seen.ts';
+import { endOld, inSeconds, startBeside, UPGRADE, type Upgrade } from '../harness/upgrading.ts';
+
+const REASON = 'Test: every pod and keeper runs the new release.';
+const FORMER_ACCOUNTS = ['format-world', 'format-ann'].map((accountId) => ({
+  accountId,
+  currency: 'EUR',
+  external: true,
+}));
+/** So that a held request is answered before the experiment ends. */
+const HELD_MS = 3_000;
+const IN_FLIGHT = 40;
+const BACK_MS_MAX = 30_000;
+
+export const formatMoved: Hypothesis<Upgrade> = {
+  ...UPGRADE,
+  name: 'format-moved-beside-0.1.0',
+  expectation:
+    'After the upgrade from 0.1.0, an operator moves the rules to format 2 under load. The command is refused while processes of 0.1.0 run. A pod and a keeper of 0.1.0, paused before the move with requests in flight, wake up after it, and others of 0.1.0 start: they change nothing, and no transfer gets an outcome from them. No request of the load fails.',
+  pauseMsMax: 5_000,
+  errorsAllowed: NONE,
+  async fault(scene) {
+    await startBeside(scene);
+    await isRefused(scene);
+    const sleepers = await sleepersOf(scene);
+    await endOld(scene);
+    await forgetFormer(scene.ground.stack);
+    await move(scene);
+    await formerChangesNothing(scene, sleepers);
+  },
+  afterwards({ wrong }, { moves }) {
+    const way = moves.map(({ mode }) => mode).join(' ');
+    if (way !== 'CLOSING REBUILDING CACHE') wrong(`the authority moved: ${way}`);
+  },
+};
+
+export const formatMovedRedisKilled: Hypothesis<Upgrade> = {
+  ...UPGRADE,
+  name: 'format-moved-redis-killed',
+  expectation:
+    'Like format-moved-beside-0.1.0, but Redis is killed in the moment of the move and restarted two seconds later, and the keeper that made the last step is killed. The epoch of format 1 is recovered, and the next one has format 2.',
+  pauseMsMax: 20_000,
+  errorsAllowed: CLOSED,
+  async fault(scene) {
+    const { stack: cluster } = scene.ground;
+    await startBeside(scene);
+    await endOld(scene);
+    await forgetFormer(cluster);
+    const moving = command(cluster, false).catch(silence);
+    await until('the ledger closes', BACK_MS_MAX, async () => (await nameOfMode(cluster)) !== 'CACHE');
+    scene.mark('Redis is killed');
+    await cluster.redis.kill();
+    await scene.ground.keepers[0]?.kill();
+    scene.mark('a keeper is killed');
+    await sleep(2_000);
+    await cluster.redis.start();
+    scene.note(`the command was answered with ${(await moving).status}`);
+    await until('the ledger is in CACHE in format 2', BACK_MS_MAX, async () => {
+      return (await nameOfMode(cluster)) === 'CACHE_2';
+    });
+    scene.mark('the ledger is in CACHE in format 2');
+  },
+};
+
+const nameOfMode = async (cluster: Cluster): Promise<string> =>
+  String((await cluster.query('SELECT `mode` FROM authority WHERE shard = 0'))[0]?.['mode']);
+
+async function command(cluster: Cluster, dryRun: boolean): Promise<Reply> {
+  using operator = new Client(() => cluster.addresses, cluster.file.apiKey);
+  const { epoch } = fieldsOf((await operator.get('/v1/ops/status')).body);
+  return operator.post('/v1/ops/format', { epoch, dryRun, reason: REASON });
+}
+
+async function isRefused({ ground, note, wrong }: Scene<Upgrade>): Promise<void> {
+  // HAProxy may lead to a pod of 0.1.0, which does not know the command.
+  const [pod] = ground.pods;
+  using operator = new Client(() => [pod?.url ?? ''], ground.stack.file.apiKey);
+  const { epoch, olderProcesses } = fieldsOf((await operator.get('/v1/ops/status')).body);
+  const refused = await operator.post('/v1/ops/format', { epoch, dryRun: false, reason: REASON });
+  if (refused.status !== 409) wrong(`beside 0.1.0 the move was answered with ${refused.status}`);
+  note(`beside 0.1.0: ${(olderProcesses as unknown[]).length} older processes, and the move is answered with 409`);
+}
+
+interface Sleepers {
+  pod: Service;
+  keeper: Service;
+  /** What the pod's clients were answered, before it fell asleep and after it woke up, by transaction id. */
+  answers: Map<string, Reply>;
+  inFlight: Promise<unknown>;
+}
+
+/** A pod and a keeper of 0.1.0 that serve, and are paused with requests in flight. */
+async function sleepersOf({ ground, mark, wrong }: Scene<Upgrade>): Promise<Sleepers> {
+  const env = { REQUEST_TIMEOUT_MS: String(HELD_MS) };
+  const [pod, keeper] = [await ground.former('api', 91, env), await ground.former('keeper', 91)];
+  await Promise.all([pod.start(), keeper.start()]);
+  const client = new Client(() => [pod.url], ground.stack.file.apiKey, { timeoutMs: 120_000 });
+  await client.post('/v1/accounts/batch', { accounts: FORMER_ACCOUNTS });
+  const answers = new Map<string, Reply>();
+  const send = async (transactionId: string) => {
+    answers.set(transactionId, await client.post('/v1/transfers', orderOf(transactionId)).catch(silence));
+  };
+  const served = Array.from({ length: IN_FLIGHT }, (_, n) => `format-before-${n}`);
+  await until('a pod of 0.1.0 posts transfers', BACK_MS_MAX, async () => {
+    await send('format-first');
+    return answers.get('format-first')?.status === 201 || answers.get('format-first')?.status === 200;
+  });
+  await Promise.all(served.map(send));
+  if (served.some((id) => answers.get(id)?.status !== 201)) wrong('the pod of 0.1.0 does not post before the move');
+  const inFlight = Promise.all(Array.from({ length: IN_FLIGHT }, (_, n) => send(`format-asleep-${n}`)));
+  await sleep(2);
+  pod.freeze();
+  keeper.freeze();
+  mark('a pod and a keeper of 0.1.0 are paused, with requests in flight');
+  return { pod, keeper, answers, inFlight: inFlight.finally(() => client[Symbol.dispose]()) };
+}
+
+const orderOf = (transactionId: string) => ({
+  transactionId,
+  sourceAccount: 'format-world',
+  destinationAccount: 'format-ann',
+  amount: '1.00',
+  currency: 'EUR',
+});
+
+/** As if a minute had passed since a process of 0.1.0 was heard. */
+async function forgetFormer(cluster: Cluster): Promise<void> {
+  for (const table of ['processes', 'keepers']) {
+    await cluster.query(`UPDATE ${table} SET heartbeat_at = heartbeat_at - INTERVAL 61 SECOND WHERE format_max = 1`);
+  }
+}
+
+async function move({ ground, mark, note, wrong }: Scene<Upgrade>): Promise<void> {
+  const { stack: cluster } = ground;
+  const dry = fieldsOf((await command(cluster, true)).body);
+  if ((dry['obstacles'] as unknown[]).length > 0) wrong(`the dry run finds ${JSON.stringify(dry['obstacles'])}`);
+  if (!String(dry['warning']).startsWith('There is no way back')) wrong(`the dry run warns: ${dry['warning']}`);
+  mark('the rules move to format 2');
+  const since = now();
+  const { status, body } = await command(cluster, false);
+  note(`the move was answered with ${status} after ${inSeconds(now() - since)} s: ${JSON.stringify(body)}`);
+  if (status !== 200 && status !== 202) wrong(`the move was answered with ${status}`);
+  await until('the ledger is in CACHE in format 2', BACK_MS_MAX, async () => {
+    return (await nameOfMode(cluster)) === 'CACHE_2';
+  });
+  mark('the ledger is in CACHE in format 2');
+}
+
+/** Those that wake up, and those that start. */
+async function formerChangesNothing(scene: Scene<Upgrade>, sleepers: Sleepers): Promise<void> {
+  const { ground, short, mark, note, wrong } = scene;
+  const { stack: cluster } = ground;
+  const before = await stateOf(cluster);
+  const env = { REQUEST_TIMEOUT_MS: String(HELD_MS) };
+  const [pod, keeper] = [await ground.former('api', 92, env), await ground.former('keeper', 92)];
+  await Promise.all([pod.start(), keeper.start()]);
+  mark('a pod and a keeper of 0.1.0 have started');
+  sleepers.pod.wake();
+  sleepers.keeper.wake();
+  mark('the paused ones wake up');
+  await sleepers.inFlight;
+  for (const one of [pod, sleepers.pod]) await servesNothing(scene, one);
+  await sleep(short ? 2_000 : 10_000);
+  const after = await stateOf(cluster);
+  if (JSON.stringify(after) !== JSON.stringify(before))
+    wrong(`the authority was ${JSON.stringify(before)}, and is ${JSON.stringify(after)}`);
+  const keys = (await cluster.redis.call('KEYS', 'hf:{0}:*')) as string[];
+  const former = keys.filter((key) => /^hf:\{0\}:\d/.test(key));
+  if (former.length > 0) wrong(`keys of format 1: ${former.slice(0, 5).join(', ')}`);
+  await acknowledgedIsThere(scene, sleepers.answers);
+  for (const one of [pod, keeper, sleepers.pod, sleepers.keeper])
+    note(`${one.name} of 0.1.0 ended in ${inSeconds(await one.stop())} s`);
+}
+
+async function stateOf(cluster: Cluster): Promise<object> {
+  const [authority] = await cluster.query('SELECT epoch, `mode`, cache_format, marker FROM authority WHERE shard = 0');
+  const fence = await cluster.redis.call('GET', 'hf:{0}:fence');
+  return { ...authority, fence };
+}
+
+/** No transfer and no change gets an outcome; a balance is marked as stale. */
+async function servesNothing({ ground, note, wrong }: Scene<Upgrade>, pod: Service): Promise<void> {
+  using client = new Client(() => [pod.url], ground.stack.file.apiKey, { timeoutMs: 30_000 });
+  const id = `format-after-${pod.name.replace(' ', '-')}`;
+  const transfer = await client.post('/v1/transfers', orderOf(id)).catch(silence);
+  if (transfer.status < 500) wrong(`${pod.name} of 0.1.0 answered a transfer with ${transfer.status}`);
+  const change = await client.patch('/v1/accounts/format-ann', { status: 'SUSPENDED' }).catch(silence);
+  if (change.status < 500) wrong(`${pod.name} of 0.1.0 answered a change with ${change.status}`);
+  const balance = await client.get('/v1/accounts/format-ann/balance').catch(silence);
+  if (balance.status === 200 && fieldsOf(balance.body)['stale'] !== true)
+    wrong(`${pod.name} of 0.1.0 answered a balance that is not stale: ${JSON.stringify(balance.body)}`);
+  const codes = [transfer, change].map(({ status, body }) => `${status} ${fieldsOf(body)['code']}`);
+  note(`${pod.name} of 0.1.0: transfer ${codes[0]}, change ${codes[1]}, balance ${balance.status} (stale)`);
+  const rows = await ground.stack.query(`SELECT 1 FROM transfers WHERE transaction_id = '${id}'`);
+  if (rows.length > 0) wrong(`${pod.name} of 0.1.0 has posted ${id}`);
+}
+
+/** What the sleeping pod has acknowledged, before the move or late, is in MySQL, and nothing else moved the account. */
+async function acknowledgedIsThere(
+  { ground, note, wrong }: Scene<Upgrade>,
+  answers: ReadonlyMap<string, Reply>,
+): Promise<void> {
+  const rows = await ground.stack.query(
+    "SELECT transaction_id AS id FROM transfers WHERE destination_account = 'format-ann' AND `status` = 'POSTED'",
+  );
+  const posted = new Set(rows.map((row) => String(row['id'])));
+  const acknowledged = [...answers].filter(([, { status }]) => status === 201 || status === 200).map(([id]) => id);
+  const lost = acknowledged.filter((id) => !posted.has(id));
+  if (lost.length > 0) wrong(`acknowledged by 0.1.0 and not in MySQL: ${lost.join(', ')}`);
+  const strange = [...posted].filter((id) => !answers.has(id));
+  if (strange.length > 0) wrong(`posted after the move: ${strange.join(', ')}`);
+  const late = acknowledged.filter((id) => id.includes('asleep')).length;
+  note(`of ${IN_FLIGHT} requests in flight, ${late} were acknowledged, and ${posted.size} transfers are in MySQL`);
+}

@@ -1,0 +1,84 @@
+import type { Authority, MovedBy } from '../../app/domain/authority.ts';
+import { AuthorityTables, NOTHING_WAITS, setAuthority } from '../mysql/authority-tables.ts';
+import { FormerAuthorityTables } from '../mysql/former-tables.ts';
+import { PROTOCOL } from '../world/ports.ts';
+import type { Mutant } from './mutant.ts';
+
+/** The format of the rules, and release 0.1.0 beside it. */
+
+class KeepsItsEpoch extends AuthorityTables {
+  override async raise(from: Authority, by: MovedBy) {
+    const { epoch } = from;
+    const moved = await super.raise(from, by);
+    if (moved) {
+      await this.client.call(({ tables }) => {
+        tables.authority = { ...tables.authority, epoch };
+      });
+    }
+    return moved;
+  }
+}
+/** The keys of the epoch that is to be recovered are then sought under other names. */
+class ForgetsTheFormerFormat extends AuthorityTables {
+  override async raise(from: Authority, by: MovedBy) {
+    const moved = await super.raise(from, by);
+    if (moved) {
+      await this.client.call(({ tables }) => {
+        tables.authority = { ...tables.authority, cacheFormat: 2 };
+      });
+    }
+    return moved;
+  }
+}
+class RecoversNothing extends AuthorityTables {
+  override raise(from: Authority, by: MovedBy): Promise<Authority | null> {
+    return this.client.call((server) => {
+      const now = server.tables.authority;
+      if (now.epoch !== from.epoch || now.format === 2) return null;
+      return setAuthority(server, { ...now, ...NOTHING_WAITS, mode: 'DIRECT', format: 2 }, by);
+    });
+  }
+}
+/** As if format 2 had no names of its own. */
+class KnowsEveryMode extends FormerAuthorityTables {
+  override read(): Promise<Authority> {
+    return AuthorityTables.prototype.read.call(this);
+  }
+}
+
+export const FORMATS: Mutant[] = [
+  {
+    name: 'format-moves-within-its-epoch',
+    rule: 'The move to another format is a move of the authority: it adds 1 to the epoch.',
+    theme: 'formats',
+    seed: 2,
+    assembly: { ...PROTOCOL, Formats: KeepsItsEpoch },
+  },
+  {
+    name: 'format-of-the-ended-epoch-is-forgotten',
+    rule: 'An epoch is recovered in the format in which it began.',
+    theme: 'formats',
+    seed: 23,
+    assembly: { ...PROTOCOL, Formats: ForgetsTheFormerFormat },
+  },
+  {
+    name: 'format-moves-without-recovery',
+    rule: 'Before the rules change, the last epoch of the format before is recovered.',
+    theme: 'formats',
+    seed: 1,
+    assembly: { ...PROTOCOL, Formats: RecoversNothing },
+  },
+  {
+    name: 'modes-of-format-2-have-the-names-of-format-1',
+    rule: 'No statement of a release that does not know a format matches an authority in it.',
+    theme: 'formats',
+    seed: 22,
+    assembly: {
+      ...PROTOCOL,
+      formerKeeperPorts: (mysql, redis, onAllowed) => ({
+        ...PROTOCOL.formerKeeperPorts(mysql, redis, onAllowed),
+        authority: new KnowsEveryMode(mysql, onAllowed),
+      }),
+    },
+  },
+];
