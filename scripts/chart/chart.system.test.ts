@@ -137,7 +137,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
       expect(toleratedFor(container.livenessProbe)).toBe(16);
       const page = chartFile('README.md');
       expect(page).toContain(`| **${sums[0]} s** |`);
-      expect(page).toContain(`3 s: ${sums[1]} s,`);
+      expect(page).toContain(`3 s: ${sums[1]} s.`);
     },
   );
 
