@@ -103,7 +103,7 @@ const LAYERS = {
     'mysql/rows',
     'mysql/ledger',
   ],
-  'mysql/operations': ['devstack', 'kernel', 'domain', 'jobs', 'mysql', 'mysql/connection'],
+  'mysql/operations': ['devstack', 'kernel', 'domain', 'jobs', 'mysql', 'mysql/connection', 'mysql/rows'],
 
   // The composition roots: only they know the adapters.
   roles: [

@@ -1,4 +1,5 @@
 import type { Authority, CacheServerIdentity, LivePod, Mode, MovedBy, PodRow } from '../domain/authority.ts';
+import type { BusinessCalendar } from '../domain/business-calendar.ts';
 import type { Cursor } from '../journal/cursor.ts';
 import type { InDoubtAttempt, JournalEntry } from '../journal/journal-entry.ts';
 import type { Unexplained } from '../journal/recovery/recover-epoch.ts';
@@ -49,6 +50,8 @@ export interface HandOverStore {
 export interface KeeperAuthority {
   read(): Promise<Authority>;
   cursor(): Promise<Cursor>;
+  /** The business calendar that limits follow. */
+  calendar(): Promise<BusinessCalendar>;
   /** All registrations, of any epoch. */
   pods(): Promise<PodRow[]>;
   livePods(): Promise<LivePod[]>;

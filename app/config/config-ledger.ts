@@ -1,4 +1,16 @@
-import { choice, GIB, HOUR_MS, integer, MIB, MINUTE_MS, required, setting, text, url } from './config-kinds.ts';
+import {
+  choice,
+  GIB,
+  HOUR_MS,
+  integer,
+  MIB,
+  MINUTE_MS,
+  required,
+  setting,
+  text,
+  timeZone,
+  url,
+} from './config-kinds.ts';
 
 /** Settings of the stores and of the ledger between them: how long, how many and how much. Part of `SETTINGS`. */
 export const LEDGER_SETTINGS = {
@@ -120,6 +132,18 @@ export const LEDGER_SETTINGS = {
       integer(1000, 24 * HOUR_MS),
       600_000,
       'Maximum age of a journal entry; when it is reached, writes get `backlog_full`.',
+    ),
+    businessTimeZone: setting(
+      'BUSINESS_TIME_ZONE',
+      timeZone(),
+      'UTC',
+      'Time zone of business days, in which limits per day and month are counted. A change takes effect on the first day that begins more than two days later.',
+    ),
+    businessDayCutoff: setting(
+      'BUSINESS_DAY_CUTOFF',
+      text(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time such as 00:00 or 17:30'),
+      '00:00',
+      'When a business day ends and the next one begins, by the clock of `BUSINESS_TIME_ZONE`. From noon on, it begins the business day of the next date.',
     ),
     tailBytesMax: setting(
       'TAIL_BYTES_MAX',

@@ -1,4 +1,5 @@
 import { sameContent } from './content.ts';
+import type { Counted, LimitRefusal } from './limits.ts';
 import { Problem, type Refusal } from './problem.ts';
 import type { Posted, Side, TransferOrder } from './types.ts';
 
@@ -31,13 +32,15 @@ interface GroupOutcomeCommon {
 export interface PostedGroup extends GroupOutcomeCommon {
   status: 'POSTED';
   /** The two accounts of each member, as they are after it. */
-  sides: readonly { source: Side; destination: Side }[];
+  sides: readonly { source: Side; destination: Side; counted?: Counted }[];
 }
 export interface RejectedGroup extends GroupOutcomeCommon {
   status: 'REJECTED';
   /** The index (from 0) of the first member that was refused, and why. The ids of the members stay free. */
   index: number;
   refusal: Refusal;
+  /** For `limit_exceeded`. */
+  limit?: LimitRefusal;
 }
 /** The single, permanent outcome of a group id. */
 export type GroupOutcome = PostedGroup | RejectedGroup;

@@ -1,28 +1,120 @@
-/**
- * The limits of an account, in the order in which they are packed and checked. A refusal names the one that was
- * exceeded.
- */
+/** The limits of an account, in the order in which they are packed and checked. A refusal names one of them. */
 export const LIMITS = ['transferMax', 'dailyDebitMax', 'monthlyDebitMax', 'dailyCreditMax', 'balanceMax'] as const;
 export type LimitName = (typeof LIMITS)[number];
 
 /** Minor units, ≥ 0; null: none. */
 export type Limits = Readonly<Record<LimitName, number | null>>;
 
-/**
- * What the windows of an account have counted, minor units. A window is a business day or a month of business days, and is
- * named by its start, ms since 1970; 0: nothing has been counted yet.
- */
-export interface Usage {
-  /** The time since which the account has had limits, ms since 1970: nothing before that is counted. */
-  countedSince: number;
+/** The windows in which a time lies, each named by its start, ms since 1970: a business day, and a month of them. */
+export interface Windows {
   dayStart: number;
+  monthStart: number;
+}
+
+/** What an account has moved in its latest windows, minor units. A start of 0: nothing has been counted yet. */
+export interface Usage extends Windows {
+  /** Since when the account has had limits, ms since 1970: nothing before it is counted. */
+  countedSince: number;
   dayDebit: number;
   dayCredit: number;
-  monthStart: number;
   monthDebit: number;
 }
 
-/** The limits of an account that has at least one, with what they have counted. */
+/** The limits of an account that has at least one, with what is counted. */
 export interface AccountLimits extends Limits {
   usage: Usage;
 }
+
+/** What a change of an account's limits recorded. */
+export interface LimitsChange extends Limits {
+  /** The account had no limits before: counting begins. */
+  begins: boolean;
+}
+
+/** Which sides of a posted transfer were counted: 1 = the debit, 2 = the credit, 3 = both. */
+export type Counted = 1 | 2 | 3;
+
+/** The limit that refused a transfer. Money in minor units. */
+export interface LimitRefusal {
+  limit: LimitName;
+  value: number;
+  /** What was left of it. */
+  remaining: number;
+}
+
+interface Limited {
+  limits: AccountLimits | null;
+}
+
+/**
+ * Whether limits have a say in a transfer. Money that returns is always taken: reversals are neither counted nor refused.
+ * The rules of limits are implemented in Lua, too (app/redis/lua/includes/limits.lua); a test compares the two over
+ * random histories.
+ */
+export const isLimited = (
+  { kind }: { kind: 'transfer' | 'reversal' },
+  source: Limited,
+  destination: Limited,
+): boolean => kind !== 'reversal' && (source.limits !== null || destination.limits !== null);
+
+/** Null if the limits of both accounts allow a transfer. */
+export function limitRefusalOf(
+  source: Limited,
+  destination: Limited & { balance: number },
+  amount: number,
+  windows: Windows,
+): LimitRefusal | null {
+  const refusals: (LimitRefusal | null)[] = [];
+  if (source.limits) {
+    const { transferMax, dailyDebitMax, monthlyDebitMax, usage } = source.limits;
+    const { dayDebit, monthDebit } = usageIn(usage, windows);
+    refusals.push(over('transferMax', transferMax, 0, amount), over('dailyDebitMax', dailyDebitMax, dayDebit, amount));
+    refusals.push(over('monthlyDebitMax', monthlyDebitMax, monthDebit, amount));
+  }
+  if (destination.limits) {
+    const { dailyCreditMax, balanceMax, usage } = destination.limits;
+    refusals.push(over('dailyCreditMax', dailyCreditMax, usageIn(usage, windows).dayCredit, amount));
+    refusals.push(over('balanceMax', balanceMax, destination.balance, amount));
+  }
+  return refusals.find((refusal) => refusal !== null) ?? null;
+}
+
+/** Sums of two exact numbers are only compared: a sum beyond the exact range may be rounded, but never back into it. */
+function over(limit: LimitName, value: number | null, used: number, amount: number): LimitRefusal | null {
+  if (value === null || used + amount <= value) return null;
+  return { limit, value, remaining: Math.max(0, Math.min(value - used, Number.MAX_SAFE_INTEGER)) };
+}
+
+/** What is counted in these windows so far. A window that has ended counts no longer; a later one is never left again. */
+export function usageIn(usage: Usage, { dayStart, monthStart }: Windows): Usage {
+  const day = dayStart > usage.dayStart ? { dayStart, dayDebit: 0, dayCredit: 0 } : {};
+  const month = monthStart > usage.monthStart ? { monthStart, monthDebit: 0 } : {};
+  return { ...usage, ...day, ...month };
+}
+
+/** The usage after a movement in these windows. A sum ends at the exact range, which no limit exceeds. */
+export function counting(usage: Usage, windows: Windows, moved: { debit: number } | { credit: number }): Usage {
+  const now = usageIn(usage, windows);
+  if ('credit' in moved) return { ...now, dayCredit: sum(now.dayCredit, moved.credit) };
+  return { ...now, dayDebit: sum(now.dayDebit, moved.debit), monthDebit: sum(now.monthDebit, moved.debit) };
+}
+const sum = (a: number, b: number): number => Math.min(a + b, Number.MAX_SAFE_INTEGER);
+
+/** The sides of a transfer that are counted; 0 for none. */
+export const countedSides = (source: Limited, destination: Limited): Counted | 0 =>
+  ((source.limits ? 1 : 0) + (destination.limits ? 2 : 0)) as Counted | 0;
+
+/** Limits after a change; what was counted stays. @param time of the change, ms since 1970 */
+export function changedLimits(before: AccountLimits | null, wanted: Limits, time: number): AccountLimits | null {
+  if (LIMITS.every((name) => wanted[name] === null)) return null;
+  return { ...wanted, usage: before?.usage ?? usageSince(time) };
+}
+
+export const usageSince = (countedSince: number): Usage => ({
+  countedSince,
+  dayStart: 0,
+  dayDebit: 0,
+  dayCredit: 0,
+  monthStart: 0,
+  monthDebit: 0,
+});

@@ -35,6 +35,7 @@ export const PROBLEMS = {
   account_frozen: { status: 422, title: 'The account is frozen', ...FINAL },
   account_closed: { status: 422, title: 'The account is closed', ...FINAL },
   balance_out_of_range: { status: 422, title: 'A balance would exceed the exact range', ...FINAL },
+  limit_exceeded: { status: 422, title: 'A limit of the account would be exceeded', ...FINAL },
   transfer_not_reversible: { status: 422, title: 'This transfer cannot be reversed', ...FINAL },
   rate_limited: { status: 429, title: 'Too many requests', ...RETRY },
   headers_too_large: { status: 431, title: 'The headers are larger than allowed', ...FINAL },
@@ -45,6 +46,8 @@ export const PROBLEMS = {
   backlog_full: { status: 503, title: 'Too many transfers are waiting to be persisted', ...RETRY },
   overloaded: { status: 503, title: 'The service is overloaded', ...RETRY },
   database_unavailable: { status: 503, title: 'The database that this request needs is unavailable', ...RETRY },
+  clock_unsure: { status: 503, title: 'The clocks of this pod and of the store differ too much', ...RETRY },
+  calendar_unavailable: { status: 503, title: 'The business calendar is missing or outdated', ...RETRY },
   issuer_unavailable: { status: 503, title: 'The keys of the token issuer cannot be fetched', ...RETRY },
   feature_not_active: { status: 503, title: 'This ledger does not use the rules of this release yet', ...FINAL },
   shutting_down: { status: 503, title: 'This pod is shutting down', ...RETRY },
@@ -65,6 +68,7 @@ export const REFUSALS = [
   'account_frozen',
   'account_closed',
   'balance_out_of_range',
+  'limit_exceeded',
 ] as const satisfies readonly ProblemCode[];
 export type Refusal = (typeof REFUSALS)[number];
 

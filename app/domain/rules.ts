@@ -1,5 +1,6 @@
+import { isLimited, type LimitRefusal, limitRefusalOf, type Windows } from './limits.ts';
 import type { Refusal } from './problem.ts';
-import type { Account, AccountStatus } from './types.ts';
+import type { Account, AccountStatus, TransferOrder } from './types.ts';
 
 /**
  * The rules of a transfer, implemented in TypeScript (for MySQL and for models) and again in Lua
@@ -20,6 +21,31 @@ export function refusalOf(source: Party, destination: Party, amount: number, cur
     return 'balance_out_of_range';
   }
   return null;
+}
+
+/** Why a transfer is refused. */
+export interface Verdict {
+  refusal: Refusal;
+  /** For `limit_exceeded`. */
+  limit?: LimitRefusal;
+}
+
+/**
+ * The verdict of all rules on a transfer, or null if it is allowed.
+ * @param windows of the call; none if they are unknown, which must not be so if limits have a say
+ */
+export function verdictOn(
+  order: Pick<TransferOrder, 'kind' | 'amount' | 'currency'>,
+  source: Party & Pick<Account, 'limits'>,
+  destination: Party & Pick<Account, 'limits'>,
+  windows: Windows | string | null,
+): Verdict | null {
+  const refusal = refusalOf(source, destination, order.amount, order.currency);
+  if (refusal) return { refusal };
+  if (!isLimited(order, source, destination)) return null;
+  if (windows === null || typeof windows === 'string') throw new RangeError('limits need the windows of the call');
+  const limit = limitRefusalOf(source, destination, order.amount, windows);
+  return limit && { refusal: 'limit_exceeded', limit };
 }
 
 export type ChangeRefusal = 'settings_version_mismatch' | 'account_closed' | 'account_not_empty';

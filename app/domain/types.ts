@@ -1,4 +1,4 @@
-import type { AccountLimits } from './limits.ts';
+import type { AccountLimits, Counted, LimitRefusal, Limits } from './limits.ts';
 import type { Refusal } from './problem.ts';
 
 /**
@@ -66,10 +66,14 @@ export interface Posted extends OutcomeCommon {
   status: 'POSTED';
   source: Side;
   destination: Side;
+  /** Absent if no window counted it. */
+  counted?: Counted;
 }
 export interface Rejected extends OutcomeCommon {
   status: 'REJECTED';
   refusal: Refusal;
+  /** For `limit_exceeded`: which limit, and what was left of it at that time. */
+  limit?: LimitRefusal;
 }
 /** The single, permanent outcome of a transaction id. */
 export type Outcome = Posted | Rejected;
@@ -106,6 +110,8 @@ export interface AccountChange extends Origin {
   status?: AccountStatus;
   /** Minor units, ≥ 0. */
   overdraftLimit?: number;
+  /** All of them: what the account had before is replaced. */
+  limits?: Limits;
   /** From If-Match: the change is made only if this is the current settings version. */
   expectedSettingsVersion?: number;
 }

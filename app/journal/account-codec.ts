@@ -1,4 +1,5 @@
-import type { AccountLimits } from '../domain/limits.ts';
+import type { BusinessCalendar } from '../domain/business-calendar.ts';
+import { type AccountLimits, LIMITS, type Limits } from '../domain/limits.ts';
 import type { Account } from '../domain/types.ts';
 import { statusName, statusNumber } from './codec.ts';
 
@@ -57,12 +58,23 @@ function bytesOf({ held, limits }: Account): number {
 
 const limitsAt = (n: number): number => ACCOUNT_BYTES + HELD_BYTES + 8 * n;
 
+const limitDoubles = (limits: Limits): number[] => LIMITS.map((name) => limits[name] ?? NO_LIMIT);
+
+/** The limits of an account change, as the script takes them. */
+export const encodeLimits = (limits: Limits): Buffer => packed(limitDoubles(limits));
+
+/** The business calendar as the scripts read it. */
+export const encodeCalendar = ({ days, validUntil }: BusinessCalendar): Buffer =>
+  packed([validUntil, ...days.flatMap(({ dayStart, monthStart }) => [dayStart, monthStart])]);
+
+function packed(doubles: readonly number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(8 * doubles.length);
+  for (const [n, double] of doubles.entries()) bytes.writeDoubleLE(double, 8 * n);
+  return bytes;
+}
+
 const doublesOf = ({ usage, ...limits }: AccountLimits): number[] => [
-  limits.transferMax ?? NO_LIMIT,
-  limits.dailyDebitMax ?? NO_LIMIT,
-  limits.monthlyDebitMax ?? NO_LIMIT,
-  limits.dailyCreditMax ?? NO_LIMIT,
-  limits.balanceMax ?? NO_LIMIT,
+  ...limitDoubles(limits),
   usage.countedSince,
   usage.dayStart,
   usage.dayDebit,

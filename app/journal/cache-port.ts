@@ -1,5 +1,7 @@
 import type { NamedEpoch } from '../domain/authority.ts';
+import type { BusinessCalendar } from '../domain/business-calendar.ts';
 import type { GroupOrder } from '../domain/group.ts';
+import type { Limits } from '../domain/limits.ts';
 import type { Account, TransferOrder } from '../domain/types.ts';
 import type { CachedAccount } from './account-codec.ts';
 import type { Head, ResultRecord } from './codec.ts';
@@ -66,6 +68,8 @@ export interface ChangeCommand {
   expectedSettingsVersion: number | null;
   status: number | null;
   overdraftLimit: number | null;
+  /** Absent if the change leaves them. */
+  limits?: Limits | null;
   payload: string;
 }
 
@@ -73,7 +77,11 @@ export interface ChangeCommand {
 export interface CacheServer {
   /** `marker`: the keys of the epoch must have it; they may have been lost and created again by a late command. */
   register(caller: Caller, marker: string): Promise<Head>;
-  apply(caller: Caller, items: readonly CallItem[]): Promise<ApplyReply>;
+  /**
+   * @param podNow the pod's clock, ms: while the ledger's time is far ahead of it, nothing is counted by windows. By default
+   * the two are not compared.
+   */
+  apply(caller: Caller, items: readonly CallItem[], podNow?: number): Promise<ApplyReply>;
   read(caller: Caller, accountIds: readonly string[]): Promise<{ head: Head; accounts: (CachedAccount | null)[] }>;
   /**
    * Null if all accounts in Redis are dirty and no room could be made.
@@ -130,6 +138,8 @@ export interface CacheKeeper extends JournalReader {
    * groups the prefix '+'.
    */
   lowerHorizon(caller: KeeperCaller, lookupHorizon: number, ids: readonly string[]): Promise<Head>;
+  /** Sets the business calendar, unless the epoch has one that was read later. */
+  setCalendar(caller: KeeperCaller, calendar: BusinessCalendar): Promise<Head>;
   retire(caller: KeeperCaller, podId: string): Promise<Head>;
   /** The ledger that owns this server. */
   ownership(replid: string): Promise<Ownership>;

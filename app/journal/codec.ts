@@ -1,3 +1,4 @@
+import { type Counted, LIMITS, type LimitRefusal, type Limits } from '../domain/limits.ts';
 import { REFUSALS, type Refusal } from '../domain/problem.ts';
 import type { AccountStatus, Outcome, TransferOrder } from '../domain/types.ts';
 import type { JournalEntry } from './journal-entry.ts';
@@ -29,12 +30,17 @@ export const RecordStatus = {
   AHEAD: 7,
   /** For a group: the id of the member whose index is in the detail has an outcome. */
   MEMBER_TAKEN: 8,
+  CLOCK_UNSURE: 10,
+  NO_CALENDAR: 11,
 } as const;
 
 /** The result of one item of a call. The meaning of the two sides depends on the entry's kind, see includes/layout.lua. */
 export interface ResultRecord {
   status: number;
-  /** The number of the refusal; for MISSING, which accounts are missing; for MEMBER_TAKEN, the index of the member. */
+  /**
+   * The number of the refusal; for MISSING, which accounts are missing; for MEMBER_TAKEN, the index of the member; for POSTED,
+   * which sides were counted, or 1 if an account change begins to count.
+   */
   detail: number;
   balance: number;
   version: number;
@@ -188,6 +194,8 @@ export interface ChangePayload {
   acceptedAt: number;
   user: string;
   correlationId: string;
+  /** Absent if the change leaves them. */
+  limits?: Limits;
 }
 
 /** The fields of an outcome besides its record. */
@@ -202,7 +210,7 @@ interface Taken {
 export function outcomeOf(record: ResultRecord, { order, acceptedAt, takenAt, epoch }: Taken): Outcome {
   const common = { order, acceptedAt, takenAt, epoch, seq: record.seq, replayed: false, persisted: false };
   if (record.status === RecordStatus.REJECTED) {
-    return { ...common, status: 'REJECTED', refusal: refusalName(record.detail) };
+    return { ...common, status: 'REJECTED', ...refusalIn(record) };
   }
   if (record.status !== RecordStatus.POSTED) throw new RangeError(`record status ${record.status} is not an outcome`);
   return {
@@ -214,8 +222,29 @@ export function outcomeOf(record: ResultRecord, { order, acceptedAt, takenAt, ep
       version: record.otherVersion,
       settingsVersion: record.otherSettingsVersion,
     },
+    ...(record.detail > 0 && { counted: record.detail as Counted }),
   };
 }
+
+/** The refusal in a REJECTED record. */
+export function refusalIn(record: ResultRecord): { refusal: Refusal; limit?: LimitRefusal } {
+  const refusal = refusalName(record.detail);
+  return { refusal, ...(refusal === 'limit_exceeded' && { limit: limitIn(record) }) };
+}
+
+function limitIn({ settingsVersion, otherBalance, otherVersion }: ResultRecord): LimitRefusal {
+  const limit = LIMITS[settingsVersion - 1];
+  if (limit === undefined) throw new RangeError(`limit ${settingsVersion} is unknown`);
+  return { limit, value: otherBalance, remaining: otherVersion };
+}
+
+/** The fields of a record that tell which limit refused it. */
+export const limitFields = ({ limit, value, remaining }: LimitRefusal) => ({
+  detail: refusalNumber('limit_exceeded'),
+  settingsVersion: LIMITS.indexOf(limit) + 1,
+  otherBalance: value,
+  otherVersion: remaining,
+});
 
 /**
  * All outcomes of a journal entry of transfers, in order of seq. Items without an outcome in that call are omitted.

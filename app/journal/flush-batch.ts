@@ -1,5 +1,6 @@
 import { type GroupOutcome, lastSeqOfGroup, membersOf } from '../domain/group.ts';
 import { uuidV7Time } from '../domain/ids.ts';
+import type { LimitsChange } from '../domain/limits.ts';
 import type { AccountStatus, Outcome } from '../domain/types.ts';
 import { type ChangePayload, decodeRecord, outcomesOf, statusName, timesOf } from './codec.ts';
 import { groupOutcomeOf } from './group-codec.ts';
@@ -10,6 +11,7 @@ export { IntegrityError } from './integrity-error.ts';
 
 /** An account change as recorded in the journal. */
 export interface JournaledChange extends ChangePayload {
+  limits?: LimitsChange;
   /** By the clock of the store that decided, ms. */
   acceptedAt: number;
   /** By the pod's own clock; null for outcomes decided by an older release, in which case `acceptedAt` is that time. */
@@ -104,9 +106,10 @@ function takeChange(batch: FlushBatch, entry: JournalEntry): void {
 /** The change in an entry of the kind `account-change`. */
 export function changeOf(entry: JournalEntry): JournaledChange {
   const record = decodeRecord(entry.records, 0);
-  const payload = JSON.parse(entry.payload) as ChangePayload;
+  const { limits, ...payload } = JSON.parse(entry.payload) as ChangePayload;
   return {
     ...payload,
+    ...(limits && { limits: { ...limits, begins: record.detail === 1 } }),
     ...timesOf(entry, payload.acceptedAt),
     seq: record.seq,
     status: statusName(record.otherSettingsVersion),

@@ -7,7 +7,7 @@ import {
   outcomeOf,
   RECORD_BYTES,
   RecordStatus,
-  refusalName,
+  refusalIn,
   timesOf,
   traceOf,
 } from './codec.ts';
@@ -48,14 +48,15 @@ export function groupOutcome(group: GroupOrder, { firstSeq, records }: JournalEn
   const common = { group, ...taken, seq: firstSeq, replayed: false, persisted: false };
   const first = decodeRecord(records, 0);
   if (first.status === RecordStatus.REJECTED && records.length === RECORD_BYTES)
-    return { ...common, status: 'REJECTED', index: first.balance, refusal: refusalName(first.detail) };
+    return { ...common, status: 'REJECTED', index: first.balance, ...refusalIn(first) };
   const sides = group.orders.map((order, index) => {
     const at = index * RECORD_BYTES;
     const outcome =
       at + RECORD_BYTES <= records.length ? outcomeOf(decodeRecord(records, at), { order, ...taken }) : null;
     if (outcome?.status !== 'POSTED' || outcome.seq !== firstSeq + index)
       throw new IntegrityError(`group ${group.groupId} (seq ${firstSeq}) is there only in part`);
-    return { source: outcome.source, destination: outcome.destination };
+    const { source, destination, counted } = outcome;
+    return { source, destination, ...(counted && { counted }) };
   });
   if (records.length !== sides.length * RECORD_BYTES)
     throw new IntegrityError(`group ${group.groupId} (seq ${firstSeq}) has more results than members`);

@@ -42,7 +42,7 @@ export function latestSlot(cron: string, timeZone: string, nowMs: number): Slot 
 }
 
 /** The wall-clock time of a zone, as ms since 1970, treated as if it were UTC. */
-function wallClock(timeZone: string, nowMs: number): number {
+export function wallClock(timeZone: string, nowMs: number): number {
   const parts = formatOf(timeZone).formatToParts(nowMs);
   const of = (type: Intl.DateTimeFormatPartTypes) => Number(parts.find((part) => part.type === type)?.value);
   return Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'));

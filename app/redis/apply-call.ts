@@ -20,10 +20,12 @@ import type { JournalEntry } from '../journal/journal-entry.ts';
 import type { Keys } from './run-script.ts';
 
 /** Fixed bytes of an item; its id follows, ended by a zero byte. A group itself has fewer. */
-const ITEM_BYTES = 2 + 2 + 8 + 3 + 2 + 8 + 8;
+const ITEM_BYTES = 1 + 2 + 2 + 8 + 3 + 2 + 8 + 8;
 /** Marks the count of a chunk that is a group. */
 const GROUP = 0x8000;
 const ID_BYTES_MAX = 65;
+const TRANSFER = 0;
+const REVERSAL = 1;
 
 export interface PackedCall {
   items: Buffer;
@@ -40,12 +42,12 @@ let scratch = Buffer.allocUnsafe(64 * 1024);
  * Packs the arguments of apply.lua, which documents the layout. @throws RangeError for more than `CALL_TRANSFERS_MAX`
  * transfers
  */
-export function packCall(items: readonly CallItem[], keys: Keys): PackedCall {
+export function packCall(items: readonly CallItem[], keys: Keys, podNow: number): PackedCall {
   const transfers = items.reduce((sum, item) => sum + weightOf(item), 0);
   if (transfers > CALL_TRANSFERS_MAX) throw new RangeError(`${transfers} transfers are too many for one call`);
   const chunkEnds = chunkEndsOf(items);
   // A group is alone in its chunk.
-  const bytesMax = (transfers + chunkEnds.length) * (ITEM_BYTES + ID_BYTES_MAX) + 2 * chunkEnds.length;
+  const bytesMax = 8 + (transfers + chunkEnds.length) * (ITEM_BYTES + ID_BYTES_MAX) + 2 * chunkEnds.length;
   if (scratch.length < bytesMax) scratch = Buffer.allocUnsafe(bytesMax);
   const accountIndex = new Map<string, number>();
   const bucketKeys: string[] = [];
@@ -68,7 +70,7 @@ export function packCall(items: readonly CallItem[], keys: Keys): PackedCall {
     return place;
   };
   const payloads: string[] = [];
-  let at = 0;
+  let at = scratch.writeDoubleLE(podNow, 0);
   const writeId = (id: string, lookupCursor: number): void => {
     const { bucket, time } = placeOf(id);
     at = scratch.writeUInt16LE(placeNumber(bucket), at);
@@ -78,9 +80,10 @@ export function packCall(items: readonly CallItem[], keys: Keys): PackedCall {
     scratch[at++] = 0;
   };
   const writeTransfer = (
-    { source, destination, amount, currency, transactionId }: TransferOrder,
+    { kind, source, destination, amount, currency, transactionId }: TransferOrder,
     cursor: number,
   ): void => {
+    scratch[at++] = kind === 'reversal' ? REVERSAL : TRANSFER;
     at = scratch.writeUInt16LE(indexOf(source), at);
     at = scratch.writeUInt16LE(indexOf(destination), at);
     at = scratch.writeDoubleLE(amount, at);

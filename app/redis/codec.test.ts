@@ -144,12 +144,12 @@ describe('the trace of an order in a payload', () => {
 
 describe('Enum values encoded as numbers', () => {
   it('match rules.lua, and are decoded as they were encoded', () => {
-    expect(REFUSALS.map(refusalNumber)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(REFUSALS.map(refusalNumber)).toEqual([1, 2, 3, 4, 5, 6, 7]);
     for (const refusal of REFUSALS) expect(refusalName(refusalNumber(refusal))).toBe(refusal);
     expect([0, 1, 2, 3].map(statusName).map(statusNumber)).toEqual([0, 1, 2, 3]);
   });
   it('are rejected if unknown', () => {
-    for (const code of [0, 7]) expect(() => refusalName(code)).toThrow(RangeError);
+    for (const code of [0, 8]) expect(() => refusalName(code)).toThrow(RangeError);
     expect(() => statusName(4)).toThrow(RangeError);
   });
 });

@@ -83,6 +83,7 @@ const FLAGS: Record<string, string> = {
   install: '',
   register: 'allow-oom',
   activate: 'allow-oom',
+  calendar: 'allow-oom',
   claim: 'allow-oom',
   ownership: 'no-writes',
   'take-over': 'allow-oom',

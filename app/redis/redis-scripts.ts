@@ -1,8 +1,15 @@
 import type { Redis } from 'ioredis';
 import type { NamedEpoch } from '../domain/authority.ts';
+import type { BusinessCalendar } from '../domain/business-calendar.ts';
 import { bucketEnd, placeOf } from '../domain/ids.ts';
 import type { Account } from '../domain/types.ts';
-import { type CachedAccount, decodeAccount, encodeAccount } from '../journal/account-codec.ts';
+import {
+  type CachedAccount,
+  decodeAccount,
+  encodeAccount,
+  encodeCalendar,
+  encodeLimits,
+} from '../journal/account-codec.ts';
 import {
   type ApplyReply,
   CacheError,
@@ -29,6 +36,7 @@ const scripts = {
   change: loadScript('change-account'),
   register: loadScript('register'),
   retire: loadScript('retire'),
+  calendar: loadScript('calendar'),
   journal: loadScript('journal'),
   publish: loadScript('publish'),
   forget: loadScript('forget'),
@@ -63,9 +71,9 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     return decodeHead(await this.#call('register', ownedKeys(this.#keysOf(caller)), args));
   }
 
-  async apply(caller: Caller, items: readonly CallItem[]): Promise<ApplyReply> {
+  async apply(caller: Caller, items: readonly CallItem[], podNow = Number.POSITIVE_INFINITY): Promise<ApplyReply> {
     const keys = this.#keysOf(caller);
-    const call = packCall(items, keys);
+    const call = packCall(items, keys, podNow);
     const reply = await this.#call(
       'apply',
       [keys.fence, keys.ledger, keys.accounts, keys.journal, keys.otherIds[0], keys.otherIds[1], ...call.bucketKeys],
@@ -146,6 +154,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
         command.expectedSettingsVersion ?? '',
         command.status ?? '',
         command.overdraftLimit ?? '',
+        command.limits ? encodeLimits(command.limits) : '',
         command.payload,
       ],
     );
@@ -206,6 +215,11 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     });
     const args = [...(await this.#keeperPrologue(caller)), lookupHorizon, ...places];
     return decodeHead(await this.#call('lowerHorizon', [...ownedKeys(keys), ...buckets], args));
+  }
+
+  async setCalendar(caller: KeeperCaller, calendar: BusinessCalendar): Promise<Head> {
+    const args = [...(await this.#keeperPrologue(caller)), encodeCalendar(calendar)];
+    return decodeHead(await this.#call('calendar', ownedKeys(this.#keysOf(caller)), args));
   }
 
   async retire(caller: KeeperCaller, podId: string): Promise<Head> {

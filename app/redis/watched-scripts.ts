@@ -29,8 +29,8 @@ export class WatchedScripts implements CacheServer {
   register(caller: Caller, marker: string) {
     return this.#watched(this.#scripts.register(caller, marker));
   }
-  apply(caller: Caller, items: readonly ApplyItem[]) {
-    const call = () => this.#scripts.apply(caller, items);
+  apply(caller: Caller, items: readonly ApplyItem[], podNow?: number) {
+    const call = () => this.#scripts.apply(caller, items, podNow);
     return this.#watched(this.#watch.aroundApply ? this.#watch.aroundApply(items, call) : call());
   }
   read(caller: Caller, accountIds: readonly string[]) {

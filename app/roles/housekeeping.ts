@@ -1,6 +1,8 @@
 import { Retirement } from '../authority/keeper/retirement.ts';
+import { CalendarKeeper } from '../jobs/calendar-keeper.ts';
 import { SyncSupervisor } from '../jobs/sync-supervisor.ts';
 import type { KeeperCaller } from '../journal/cache-port.ts';
+import { SqlCalendarStore } from '../mysql/operations/calendar-store.ts';
 import { Keys } from '../redis/run-script.ts';
 import type { Flusher } from '../sync/flusher.ts';
 import { IdJanitor } from '../sync/id-janitor.ts';
@@ -15,6 +17,7 @@ export class Housekeeping implements AsyncDisposable {
   readonly #target: () => KeeperCaller | null;
   readonly #janitor: IdJanitor;
   readonly #retirement: Retirement;
+  readonly #calendar: CalendarKeeper;
   #supervisor: SyncSupervisor | null = null;
   #frozenAccounts = 0;
   #accountsCached = 0;
@@ -27,6 +30,14 @@ export class Housekeeping implements AsyncDisposable {
     this.#target = target;
     this.#janitor = new IdJanitor({ cache: scripts, clock, windowMs: config.ledger.idWindowMs });
     this.#retirement = createRetirement(context);
+    const { businessTimeZone: timeZone, businessDayCutoff: cutoff } = config.ledger;
+    const settings = { timeZone, cutoff };
+    this.#calendar = new CalendarKeeper({
+      store: new SqlCalendarStore(context.database),
+      cache: scripts,
+      clock,
+      settings,
+    });
     metrics.sample({ frozenAccounts: () => this.#frozenAccounts, accountsCached: () => this.#accountsCached });
     metrics.limits({ journal_entries: config.ledger.backlogEntriesMax });
   }
@@ -38,6 +49,7 @@ export class Housekeeping implements AsyncDisposable {
     this.#supervisor ??= this.#startSupervisor(await identity.read());
     this.#frozenAccounts = await unsettled.frozenAccounts();
     const caller = this.#target();
+    await this.#calendar.round(caller);
     this.#accountsCached = caller ? await redis.hlen(new Keys(config.ledger.keyPrefix, caller).accounts) : 0;
     if (!caller) return;
     const { seq, idTimeMax } = await flushStore.cursor();

@@ -88,8 +88,8 @@ export const CHANGING: Mutant[] = [
     seed: 16,
     assembly: pods(({ cache }) => ({
       cache: replaced(cache, {
-        async apply(caller, items) {
-          const reply = await cache.apply(caller, items);
+        async apply(caller, items, podNow) {
+          const reply = await cache.apply(caller, items, podNow);
           const posted = reply.records.some(({ status }) => status === RecordStatus.POSTED);
           return posted ? reply : { ...reply, entries: [] };
         },

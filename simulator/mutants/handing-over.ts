@@ -31,8 +31,8 @@ export const HANDING_OVER: Mutant[] = [
       };
       return {
         cache: replaced(cache, {
-          async apply(caller, items) {
-            const reply = await cache.apply(caller, items);
+          async apply(caller, items, podNow) {
+            const reply = await cache.apply(caller, items, podNow);
             keepOwn(reply.entries);
             return reply;
           },
@@ -121,7 +121,7 @@ export const HANDING_OVER: Mutant[] = [
     seed: 2,
     assembly: pods(({ cache }) => ({
       cache: replaced(cache, {
-        apply: (caller, items) => cache.apply(caller, items).catch(notDone),
+        apply: (caller, items, podNow) => cache.apply(caller, items, podNow).catch(notDone),
         change: (caller, command) => cache.change(caller, command).catch(notDone),
       }),
     })),
@@ -135,12 +135,12 @@ export const HANDING_OVER: Mutant[] = [
       const sentAt = new Map<string, number>();
       return {
         cache: replaced(cache, {
-          apply(caller, items) {
+          apply(caller, items, podNow) {
             for (const item of items) {
               const id = isGroup(item) ? item.group.groupId : item.order.transactionId;
               if (!sentAt.has(id)) sentAt.set(id, clock.monotonic());
             }
-            return cache.apply(caller, items);
+            return cache.apply(caller, items, podNow);
           },
         }),
         handOverStore: replaced(handOverStore, {

@@ -72,10 +72,11 @@ class MStays extends CacheModel {
     const reply = await super.change(caller, command);
     return { ...reply, head: this.#lowered(reply.head) };
   }
-  override async apply(caller: Caller, items: readonly ApplyItem[]) {
+  override async apply(caller: Caller, items: readonly ApplyItem[], podNow?: number) {
     const reply = await super.apply(
       caller,
       items.map((item) => ({ ...item, lookupCursor: Number.MAX_SAFE_INTEGER })),
+      podNow,
     );
     return { ...reply, head: this.#lowered(reply.head) };
   }

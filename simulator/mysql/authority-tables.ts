@@ -51,6 +51,9 @@ export class AuthorityTables implements PodAuthority, KeeperAuthority, RuleForma
   read(): Promise<Authority> {
     return this.client.call(({ tables, nowMs }) => authorityOf(tables.authority, nowMs));
   }
+  calendar() {
+    return this.client.call(({ tables }) => tables.calendar);
+  }
   cursor() {
     return this.client.call(({ tables }) => ({ ...tables.cursor }));
   }

@@ -39,9 +39,11 @@ export class DirectTables implements DirectServer {
         frozen: this.frozenIn(server, accountIds),
         unsettled: this.unsettledIn(server, 'transfers', ids),
         time: this.time(server),
+        calendar: tables.calendar,
       });
       tables.moveAccounts(decided.moves);
       tables.insertOutcomes(decided.outcomes);
+      tables.countUsage(decided.outcomes, []);
       return decided.answers;
     });
   }
@@ -62,9 +64,11 @@ export class DirectTables implements DirectServer {
         unsettled: this.unsettledIn(server, 'transfers', ids),
         unsettledGroups: this.unsettledIn(server, 'group', groupIds),
         time: this.time(server),
+        calendar: tables.calendar,
       });
       tables.moveAccounts(decided.moves);
       tables.insertOutcomes(decided.outcomes);
+      tables.countUsage(decided.outcomes, []);
       tables.insertGroups(decided.groups);
       return decided.answers;
     });
@@ -83,7 +87,10 @@ export class DirectTables implements DirectServer {
         unsettled: this.unsettledIn(server, 'account-change', [changeId]).has(changeId),
         time: this.time(server),
       });
-      if (!(decision instanceof Problem) && decision.write) tables.writeChange(decision.write, epoch);
+      if (!(decision instanceof Problem) && decision.write) {
+        tables.writeChange(decision.write, epoch);
+        tables.countUsage([], [decision.write]);
+      }
       return decision;
     });
     if (decided instanceof Problem) throw decided;

@@ -42,4 +42,5 @@ function write({ tables }: MysqlServer, { moves, outcomes, groups, changes, epoc
   tables.insertOutcomes(outcomes);
   tables.insertGroups(groups);
   for (const change of changes) tables.writeChange(change, epoch);
+  tables.countUsage(outcomes, changes);
 }

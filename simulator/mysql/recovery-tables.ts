@@ -180,6 +180,7 @@ export class RecoveryTables {
     tables.insertOutcomes(page.outcomes);
     tables.insertGroups(page.groups);
     for (const change of page.changes) tables.writeChange(change, epoch);
+    tables.countUsage(page.outcomes, page.changes);
   }
 
   freeze(tables: Tables, accountIds: readonly string[], reason: FrozenAccount['reason']): void {

@@ -1,6 +1,9 @@
 import type { Format, Mode } from '../../app/domain/authority.ts';
+import { type BusinessCalendar, windowsAt } from '../../app/domain/business-calendar.ts';
 import type { GroupOutcome } from '../../app/domain/group.ts';
+import { changedLimits, usageSince } from '../../app/domain/limits.ts';
 import type { Account, Outcome } from '../../app/domain/types.ts';
+import { countedIn, usagesAfter } from '../../app/journal/counted-usage.ts';
 import type { Cursor } from '../../app/journal/cursor.ts';
 import { type AccountMove, IntegrityError, type JournaledChange } from '../../app/journal/flush-batch.ts';
 import type { InDoubtAttempt, JournalEntry } from '../../app/journal/journal-entry.ts';
@@ -66,6 +69,8 @@ export class Tables {
     changedAtMs: 0,
   };
   cursor: Cursor = { epoch: 0, seq: 0, idTimeMax: 0 };
+  /** The business calendar. */
+  calendar: BusinessCalendar = { days: [], validUntil: 0 };
   readonly log: { epoch: number; mode: Mode; by: string; reason: string; atMs: number }[] = [];
   readonly pods = new Map<string, PodsRow>();
   readonly processes = new Map<string, ProcessRow>();
@@ -167,15 +172,32 @@ export class Tables {
 
   /** @throws IntegrityError, DuplicateKey */
   writeChange(change: JournaledChange, epoch: number): void {
-    const { accountId, changeId, status, overdraftLimit, settingsVersion } = change;
+    const { accountId, changeId, status, overdraftLimit, settingsVersion, limits } = change;
     const account = this.accounts.get(accountId);
     if (account?.settingsVersion !== settingsVersion - 1) {
       throw new IntegrityError(`account ${accountId} is not at settings version ${settingsVersion - 1} in MySQL`);
     }
     if (this.changes.has(changeId)) throw new DuplicateKey(`change ${changeId} already exists`);
-    this.set(this.accounts, accountId, { ...account, status, overdraftLimit, settingsVersion });
+    const after = limits ? changedLimits(account.limits, limits, change.acceptedAt) : account.limits;
+    this.set(this.accounts, accountId, { ...account, status, overdraftLimit, settingsVersion, limits: after });
     this.set(this.changes, changeId, { ...change, epoch });
     this.#accepted(accountId, change.takenAt === null ? null : change.acceptedAt);
+  }
+
+  /** Counts what windows count of a batch. @throws IntegrityError */
+  countUsage(outcomes: readonly Outcome[], changes: readonly JournaledChange[]): void {
+    const batch = countedIn(outcomes, changes);
+    const usageOf = (id: string) => this.accounts.get(id)?.limits?.usage;
+    const before = new Map(batch.accountIds.map((id) => [id, usageOf(id) ?? usageSince(0)]));
+    const windowsOf = (time: number) => {
+      const windows = windowsAt(this.calendar, time);
+      if (!windows) throw new IntegrityError(`the calendar does not say on which day ${time} is`);
+      return windows;
+    };
+    for (const [accountId, usage] of usagesAfter(batch, before, windowsOf)) {
+      const account = this.accounts.get(accountId);
+      if (account?.limits) this.set(this.accounts, accountId, { ...account, limits: { ...account.limits, usage } });
+    }
   }
 
   #accepted(accountId: string, acceptedAt: number | null): void {

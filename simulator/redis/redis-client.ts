@@ -1,5 +1,6 @@
 import type { ServerFacts } from '../../app/authority/server-facts.ts';
 import type { NamedEpoch } from '../../app/domain/authority.ts';
+import type { BusinessCalendar } from '../../app/domain/business-calendar.ts';
 import type { Account } from '../../app/domain/types.ts';
 import {
   type ApplyItem,
@@ -89,12 +90,12 @@ export class RedisClient implements CacheServer, CacheKeeper {
   register(caller: Caller, marker: string): Promise<Head> {
     return this.#call('register', true, ({ model }) => model.register(caller, marker));
   }
-  apply(caller: Caller, items: readonly ApplyItem[]): Promise<ApplyReply> {
+  apply(caller: Caller, items: readonly ApplyItem[], podNow?: number): Promise<ApplyReply> {
     // A copy as of sending: the pod's own objects continue to change.
     const packed = items.map(({ order, payload, lookupCursor }) => ({ order, payload, lookupCursor }));
     return this.#call('apply', true, async (node) => {
       if (node.full) throw new CacheError('unable', 'OOM');
-      return node.model.apply(caller, packed);
+      return node.model.apply(caller, packed, podNow);
     });
   }
   read(caller: Caller, accountIds: readonly string[]) {
@@ -134,6 +135,9 @@ export class RedisClient implements CacheServer, CacheKeeper {
   }
   lowerHorizon(caller: KeeperCaller, lookupHorizon: number, ids: readonly string[]): Promise<Head> {
     return this.#call('lowerHorizon', true, ({ model }) => model.lowerHorizon(caller, lookupHorizon, ids));
+  }
+  setCalendar(caller: KeeperCaller, calendar: BusinessCalendar): Promise<Head> {
+    return this.#call('setCalendar', true, ({ model }) => model.setCalendar(caller, calendar));
   }
   retire(caller: KeeperCaller, podId: string): Promise<Head> {
     return this.#call('retire', true, ({ model }) => model.retire(caller, podId));

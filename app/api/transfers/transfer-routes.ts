@@ -37,6 +37,8 @@ const LEDGER_PROBLEMS: readonly ProblemCode[] = [
   ...REFUSALS,
   'ledger_switching',
   'ledger_closed',
+  'clock_unsure',
+  'calendar_unavailable',
   'account_unsettled',
   'backlog_full',
   'database_unavailable',

@@ -206,6 +206,7 @@ const REFUSAL_DETAILS: Readonly<Record<Refusal, (order: TransferOrder) => string
   account_frozen: (order) => `${order.source} or ${order.destination} is frozen.`,
   account_closed: (order) => `${order.source} or ${order.destination} is closed.`,
   balance_out_of_range: (order) => `${amountOf(order)} would take a balance beyond the exact range.`,
+  limit_exceeded: (order) => `${amountOf(order)} would exceed a limit of ${order.source} or ${order.destination}.`,
 };
 
 function amountOf({ amount, currency }: TransferOrder): string {

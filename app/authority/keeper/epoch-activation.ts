@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Authority, CacheServerIdentity } from '../../domain/authority.ts';
-import type { CacheKeeper, FenceCaller } from '../../journal/cache-port.ts';
+import type { CacheKeeper, FenceCaller, KeeperCaller } from '../../journal/cache-port.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/log.ts';
 import type { KeeperAuthority } from '../authority-ports.ts';
@@ -11,7 +11,7 @@ import { lowerLookupHorizon } from './lookup-horizon.ts';
 const HORIZON_BEHIND_MS = 60_000;
 
 interface EpochActivationDependencies {
-  authority: Pick<KeeperAuthority, 'idsBetween'>;
+  authority: Pick<KeeperAuthority, 'idsBetween' | 'calendar'>;
   cache: CacheKeeper;
   /** Deletes what is left of epochs before this one in Redis. */
   sweepEpochsBefore(epoch: number, caller: FenceCaller): Promise<void>;
@@ -42,5 +42,21 @@ export async function activateEpoch(
   await deps.sweepEpochsBefore(epoch, { fenceEpoch: authority.epoch, replid });
   const marker = await cache.activate({ epoch, format }, replid, randomBytes(16).toString('hex'), horizon);
   await lowerLookupHorizon(deps, { fenceEpoch: epoch, epoch, format, replid });
+  await setCalendar(deps, { fenceEpoch: epoch, epoch, format, replid });
   return { cacheEpoch: epoch, redisNode: provableNode(facts), replid, marker };
+}
+
+/** From the first transfer on; until it is there, what windows would count is refused. */
+async function setCalendar(
+  { authority, cache, logger }: EpochActivationDependencies,
+  caller: KeeperCaller,
+): Promise<void> {
+  try {
+    await cache.setCalendar(caller, await authority.calendar());
+  } catch (error) {
+    logger.warn(
+      { err: error },
+      'the business calendar could not be set: transfers of accounts with limits wait for it',
+    );
+  }
 }

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { businessDaysFrom } from '../../domain/testing/business-days.ts';
+import { NO_LIMITS, NO_USAGE } from '../../domain/testing/limits.ts';
 import type { CacheKeeper } from '../../journal/cache-port.ts';
 import type { FlushBatch } from '../../journal/flush-batch.ts';
-import { account, modelEpoch, order } from '../../journal/testing/epoch-under-test.ts';
+import { ACCEPTED_AT, account, modelEpoch, order } from '../../journal/testing/epoch-under-test.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { FlushStore } from '../../mysql/ledger/flush-store.ts';
 import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
@@ -12,6 +14,7 @@ import {
   migratedDatabase,
   openIn,
   poolOptions,
+  putBusinessDays,
   type TestDatabase,
 } from '../../mysql/testing/test-database.ts';
 import { Flusher, type JournalStore } from '../../sync/flusher.ts';
@@ -20,6 +23,10 @@ const ACCOUNTS = [
   account('world'),
   account('ada'),
   account('bob', { overdraftLimit: 90 }),
+  account('cap', {
+    overdraftLimit: 1000,
+    limits: { ...NO_LIMITS, dailyDebitMax: 300, balanceMax: 500, usage: NO_USAGE },
+  }),
   account('yen', { currency: 'JPY' }),
 ];
 const RUNS = 60;
@@ -29,6 +36,7 @@ let db: TestDatabase;
 let interrupted: InterruptedDatabase;
 beforeAll(async () => {
   db = await migratedDatabase();
+  await putBusinessDays(db.database, businessDaysFrom(ACCEPTED_AT));
   interrupted = new InterruptedDatabase(poolOptions(db.url));
 });
 afterAll(async () => {
@@ -38,8 +46,9 @@ afterAll(async () => {
 
 const anyTransfer = fc.record({
   id: fc.nat(40),
-  source: fc.constantFrom('world', 'world', 'ada', 'bob'),
-  destination: fc.constantFrom('ada', 'bob', 'yen', 'world'),
+  source: fc.constantFrom('world', 'world', 'ada', 'bob', 'cap', 'cap'),
+  destination: fc.constantFrom('ada', 'bob', 'yen', 'world', 'cap', 'cap'),
+  kind: fc.constantFrom('transfer' as const, 'transfer' as const, 'transfer' as const, 'reversal' as const),
   amount: fc.integer({ min: 1, max: 120 }),
 });
 const anyCall = fc.oneof(
@@ -48,6 +57,15 @@ const anyCall = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ id: fc.nat(9), accountId: fc.constantFrom('ada', 'bob'), overdraftLimit: fc.nat(200) }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      id: fc.nat(9),
+      accountId: fc.constantFrom('ada', 'bob', 'cap'),
+      limits: fc.constantFrom(NO_LIMITS, { ...NO_LIMITS, transferMax: 100 }, { ...NO_LIMITS, dailyCreditMax: 200 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ laterHours: fc.integer({ min: 1, max: 30 }) }) },
 );
 /** The fate of one commit. `twice`: another keeper commits the same batch at the same time. */
 const anyFate = fc.constantFrom('well', 'well', 'before', 'after', 'twice', 'midway', 'cursor');
@@ -101,11 +119,16 @@ it('writes any journal to MySQL, each outcome exactly once, whatever fails on th
           if (statement === failingStatement) throw new Error('midway');
         };
         const epoch = await modelEpoch(ACCOUNTS);
+        let now = ACCEPTED_AT;
+        epoch.cache.now = () => now;
         for (const call of calls) {
           if (!Array.isArray(call)) {
-            await epoch.change(`01890000-0000-7000-8000-00000000000${call.id}`, call.accountId, {
-              overdraftLimit: call.overdraftLimit,
-            });
+            if ('laterHours' in call) {
+              now += call.laterHours * 3_600_000;
+              continue;
+            }
+            const { id, accountId, ...change } = call;
+            await epoch.change(`01890000-0000-7000-8000-00000000000${id}`, accountId, change);
             continue;
           }
           const transfers = call.filter(({ source, destination }) => source !== destination);

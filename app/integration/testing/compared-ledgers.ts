@@ -1,3 +1,4 @@
+import type { BusinessCalendar } from '../../domain/business-calendar.ts';
 import { accountsOfGroup, type GroupOutcome, memberIdTaken, membersOf } from '../../domain/group.ts';
 import { Problem, type ProblemCode } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
@@ -40,9 +41,10 @@ export class LuaLedger implements ComparedLedger {
     this.#caller = caller;
   }
 
-  async begin(): Promise<void> {
+  async begin(calendar: BusinessCalendar): Promise<void> {
     await this.#scripts.activate(this.#caller, this.#caller.replid, 'marker', 0);
     await this.#scripts.register(this.#caller, 'marker');
+    await this.#scripts.setCalendar({ ...this.#caller, fenceEpoch: this.#caller.epoch }, calendar);
   }
   async open(accounts: readonly Account[]): Promise<void> {
     await this.#scripts.install(this.#caller, accounts, MAX, 1000);
@@ -115,6 +117,7 @@ export class LuaLedger implements ComparedLedger {
       expectedSettingsVersion: change.expectedSettingsVersion ?? null,
       status: change.status === undefined ? null : statusNumber(change.status),
       overdraftLimit: change.overdraftLimit ?? null,
+      limits: change.limits ?? null,
       payload: '{}',
     });
     if (record.status === RecordStatus.REJECTED) {

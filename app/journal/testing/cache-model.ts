@@ -1,4 +1,5 @@
 import type { NamedEpoch } from '../../domain/authority.ts';
+import type { BusinessCalendar } from '../../domain/business-calendar.ts';
 import type { Account } from '../../domain/types.ts';
 import {
   CacheError,
@@ -94,8 +95,12 @@ export class CacheModel implements CacheServer, CacheKeeper {
     return epoch.head;
   }
 
-  async apply(caller: Caller, items: readonly CallItem[]) {
-    return this.#pod(caller).apply(items);
+  async setCalendar(caller: KeeperCaller, calendar: BusinessCalendar): Promise<Head> {
+    return this.#ownKeeper(caller).setCalendar(calendar);
+  }
+
+  async apply(caller: Caller, items: readonly CallItem[], podNow?: number) {
+    return this.#pod(caller).apply(items, podNow);
   }
 
   async read(caller: Caller, accountIds: readonly string[]) {

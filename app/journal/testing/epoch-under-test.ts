@@ -1,4 +1,6 @@
 import type { Format } from '../../domain/authority.ts';
+import type { Limits } from '../../domain/limits.ts';
+import { calendarFrom } from '../../domain/testing/business-days.ts';
 import { accountOf, orderOf } from '../../domain/testing/orders.ts';
 import type { Account, AccountStatus, TransferOrder } from '../../domain/types.ts';
 import type { ApplyItem, CacheKeeper, CacheServer, Caller, GroupItem, KeeperCaller } from '../cache-port.ts';
@@ -57,7 +59,12 @@ export class EpochUnderTest<C extends CacheServer & CacheKeeper = CacheModel> {
     return this.cache.apply(this.pod, [groupItemOf(groupId, members)]);
   }
 
-  change(changeId: string, accountId: string, change: { status?: AccountStatus; overdraftLimit?: number }) {
+  change(
+    changeId: string,
+    accountId: string,
+    change: { status?: AccountStatus; overdraftLimit?: number; limits?: Limits },
+  ) {
+    const { limits } = change;
     const by = { user: 'admin', correlationId: 'c-2' };
     return this.cache.change(this.pod, {
       accountId,
@@ -65,7 +72,8 @@ export class EpochUnderTest<C extends CacheServer & CacheKeeper = CacheModel> {
       expectedSettingsVersion: null,
       status: change.status === undefined ? null : statusNumber(change.status),
       overdraftLimit: change.overdraftLimit ?? null,
-      payload: JSON.stringify({ changeId, accountId, acceptedAt: ACCEPTED_AT, ...by }),
+      ...(limits && { limits }),
+      payload: JSON.stringify({ changeId, accountId, acceptedAt: ACCEPTED_AT, ...by, ...(limits && { limits }) }),
     });
   }
 
@@ -83,5 +91,6 @@ export async function modelEpoch(accounts: readonly Account[], epoch = 1): Promi
   model.now = () => ACCEPTED_AT;
   const begun = new EpochUnderTest(model, epoch, REPLID);
   await begun.begin(accounts);
+  await model.setCalendar(begun.keeper, calendarFrom(ACCEPTED_AT));
   return begun;
 }

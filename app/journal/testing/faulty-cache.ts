@@ -81,9 +81,9 @@ export class FaultyCache implements CacheServer {
   register(caller: Caller, marker: string) {
     return this.#through('register', () => this.#server.register(caller, marker));
   }
-  apply(caller: Caller, items: readonly ApplyItem[]) {
+  apply(caller: Caller, items: readonly ApplyItem[], podNow?: number) {
     this.applied.push(items.map(({ order }) => order.transactionId));
-    return this.#through('apply', () => this.#server.apply(caller, items));
+    return this.#through('apply', () => this.#server.apply(caller, items, podNow));
   }
   read(caller: Caller, accountIds: readonly string[]) {
     return this.#through('read', () => this.#server.read(caller, accountIds));

@@ -1,5 +1,7 @@
+import { type BusinessCalendar, type Unwindowed, windowsOfCall } from '../../domain/business-calendar.ts';
 import { ID_AHEAD_MS_MAX, placeOf } from '../../domain/ids.ts';
-import { changeRefusalOf, refusalOf } from '../../domain/rules.ts';
+import { changedLimits, countedSides, counting, isLimited, type Windows } from '../../domain/limits.ts';
+import { changeRefusalOf, type Verdict, verdictOn } from '../../domain/rules.ts';
 import type { Account, TransferOrder } from '../../domain/types.ts';
 import type { CachedAccount } from '../account-codec.ts';
 import {
@@ -14,6 +16,7 @@ import {
   chunkEndsOf,
   encodeRecord,
   type Head,
+  limitFields,
   RecordStatus,
   type ResultRecord,
   refusalNumber,
@@ -44,6 +47,14 @@ const NOTHING = {
 };
 const bare = (status: number, detail: number, seq: number): ResultRecord => ({ status, detail, seq, ...NOTHING });
 
+type CallWindows = Windows | Unwindowed;
+const unwindowed = (why: Unwindowed): ResultRecord =>
+  bare(why === 'clock_unsure' ? RecordStatus.CLOCK_UNSURE : RecordStatus.NO_CALENDAR, 0, 0);
+const rejected = ({ refusal, limit }: Verdict, seq: number): ResultRecord => ({
+  ...bare(RecordStatus.REJECTED, refusalNumber(refusal), seq),
+  ...(limit && limitFields(limit)),
+});
+
 /** The seqs that the ids of a call had before it. */
 type KnownSeqs = ReadonlyMap<string, number | undefined>;
 
@@ -64,6 +75,7 @@ export class ModelEpoch {
   #cursor = 0;
   #evictedUpTo = 0;
   #acceptedUpTo = 0;
+  #calendar: BusinessCalendar | null = null;
 
   constructor(marker: string, lookupHorizon: number, now: () => number) {
     this.marker = marker;
@@ -87,13 +99,21 @@ export class ModelEpoch {
     return Math.max(this.#acceptedUpTo, this.#now());
   }
 
-  apply(items: readonly CallItem[]) {
+  setCalendar(calendar: BusinessCalendar): Head {
+    if (!this.#calendar || calendar.validUntil > this.#calendar.validUntil) this.#calendar = calendar;
+    return this.head;
+  }
+
+  apply(items: readonly CallItem[], podNow = Number.POSITIVE_INFINITY) {
     // Every lookup of an id sees the ids as they were before the call: those added by the call itself are in `inCall`.
     const ids = items.flatMap((item) => (isGroup(item) ? idsOfGroup(item) : [item.order.transactionId]));
     const known = new Map(ids.map((id) => [id, this.#ids.seqOf(id)]));
     const inCall = new Map<string, number>();
+    const windows = windowsOfCall(this.#calendar, this.#time, podNow);
     const results = items.map((item, index) =>
-      isGroup(item) ? this.#decideGroup(item, index, known, inCall) : [this.#decide(item, index, known, inCall)],
+      isGroup(item)
+        ? this.#decideGroup(item, index, known, inCall, windows)
+        : [this.#decide(item, index, known, inCall, windows)],
     );
     if (results.flat().some(isOutcome)) this.#acceptedUpTo = this.#time;
     const entries: JournalEntry[] = [];
@@ -119,8 +139,14 @@ export class ModelEpoch {
   }
 
   /** A record for each member of a group that was posted; otherwise one record. */
-  #decideGroup(item: GroupItem, index: number, known: KnownSeqs, inCall: Map<string, number>): ResultRecord[] {
-    const why = this.#undecided(item, known, inCall);
+  #decideGroup(
+    item: GroupItem,
+    index: number,
+    known: KnownSeqs,
+    inCall: Map<string, number>,
+    windows: CallWindows,
+  ): ResultRecord[] {
+    const why = this.#undecided(item, known, inCall, windows);
     if (why) return [why];
     const { groupId, orders } = item.group;
     const [seq, before] = [this.#seq, new Map([...this.#accounts].map(([id, account]) => [id, { ...account }]))];
@@ -128,16 +154,15 @@ export class ModelEpoch {
     for (const order of orders) {
       const [source, destination] = [this.#accounts.get(order.source), this.#accounts.get(order.destination)];
       if (!source || !destination) throw new Error('the accounts of a group are there');
-      const refusal = refusalOf(source, destination, order.amount, order.currency);
-      if (refusal) {
+      const verdict = verdictOn(order, source, destination, windows);
+      if (verdict) {
         for (const [id, account] of before) this.#accounts.set(id, account);
         this.#seq = seq + 1;
         this.#take(`+${groupId}`, index, this.#seq, inCall);
-        const rejected = bare(RecordStatus.REJECTED, refusalNumber(refusal), this.#seq);
-        return [{ ...rejected, balance: records.length }];
+        return [{ ...rejected(verdict, this.#seq), balance: records.length }];
       }
       this.#seq += 1;
-      records.push(this.#post(order, source, destination));
+      records.push(this.#post(order, source, destination, windows));
     }
     this.#take(`+${groupId}`, index, seq + 1, inCall);
     for (const [n, { transactionId }] of orders.entries()) this.#take(transactionId, index, seq + 1 + n, inCall);
@@ -145,7 +170,12 @@ export class ModelEpoch {
   }
 
   /** Why a group has no outcome in this call. */
-  #undecided(item: GroupItem, known: KnownSeqs, inCall: Map<string, number>): ResultRecord | null {
+  #undecided(
+    item: GroupItem,
+    known: KnownSeqs,
+    inCall: Map<string, number>,
+    windows: CallWindows,
+  ): ResultRecord | null {
     const { groupId, orders } = item.group;
     const seq = known.get(`+${groupId}`);
     if (seq !== undefined) return bare(RecordStatus.REPLAYED, 0, seq);
@@ -160,7 +190,12 @@ export class ModelEpoch {
     const timeMax = this.#time + ID_AHEAD_MS_MAX;
     if ([groupId, ...ids].some((id) => placeOf(id).time > timeMax)) return bare(RecordStatus.AHEAD, 0, 0);
     const accounts = orders.flatMap(({ source, destination }) => [source, destination]);
-    return accounts.every((id) => this.#accounts.has(id)) ? null : bare(RecordStatus.MISSING, 3, 0);
+    if (!accounts.every((id) => this.#accounts.has(id))) return bare(RecordStatus.MISSING, 3, 0);
+    const limited = orders.some((order) => {
+      const [source, destination] = [this.#accounts.get(order.source), this.#accounts.get(order.destination)];
+      return source && destination && isLimited(order, source, destination);
+    });
+    return limited && typeof windows === 'string' ? unwindowed(windows) : null;
   }
 
   #take(id: string, index: number, seq: number, inCall: Map<string, number>): void {
@@ -168,7 +203,13 @@ export class ModelEpoch {
     this.#ids.add(id, seq);
   }
 
-  #decide(item: ApplyItem, index: number, knownSeqs: KnownSeqs, inCall: Map<string, number>): ResultRecord {
+  #decide(
+    item: ApplyItem,
+    index: number,
+    knownSeqs: KnownSeqs,
+    inCall: Map<string, number>,
+    windows: CallWindows,
+  ): ResultRecord {
     const { order } = item;
     const known = knownSeqs.get(order.transactionId);
     if (known !== undefined) return bare(RecordStatus.REPLAYED, 0, known);
@@ -180,14 +221,17 @@ export class ModelEpoch {
     const source = this.#accounts.get(order.source);
     const destination = this.#accounts.get(order.destination);
     if (!source || !destination) return bare(RecordStatus.MISSING, (source ? 0 : 1) + (destination ? 0 : 2), 0);
+    if (typeof windows === 'string' && isLimited(order, source, destination)) return unwindowed(windows);
     this.#seq += 1;
     this.#take(order.transactionId, index, this.#seq, inCall);
-    const refusal = refusalOf(source, destination, order.amount, order.currency);
-    if (refusal) return bare(RecordStatus.REJECTED, refusalNumber(refusal), this.#seq);
-    return this.#post(order, source, destination);
+    const verdict = verdictOn(order, source, destination, windows);
+    if (verdict) return rejected(verdict, this.#seq);
+    return this.#post(order, source, destination, windows);
   }
 
-  #post(order: TransferOrder, source: CachedAccount, destination: CachedAccount): ResultRecord {
+  #post(order: TransferOrder, source: CachedAccount, destination: CachedAccount, windows: CallWindows): ResultRecord {
+    const counts = typeof windows !== 'string' && isLimited(order, source, destination);
+    if (counts) count(order, source, destination, windows);
     for (const [account, change] of [
       [source, -order.amount],
       [destination, order.amount],
@@ -199,7 +243,7 @@ export class ModelEpoch {
     }
     return {
       status: RecordStatus.POSTED,
-      detail: 0,
+      detail: counts ? countedSides(source, destination) : 0,
       balance: source.balance,
       version: source.version,
       otherBalance: destination.balance,
@@ -268,10 +312,12 @@ export class ModelEpoch {
     account.status = statusName(status);
     account.overdraftLimit = command.overdraftLimit ?? account.overdraftLimit;
     account.settingsVersion += 1;
+    const begins = !account.limits;
+    if (command.limits) account.limits = changedLimits(account.limits, command.limits, this.#time);
     account.seq = this.#seq;
     account.modified = true;
     const record: ResultRecord = {
-      ...bare(RecordStatus.POSTED, 0, this.#seq),
+      ...bare(RecordStatus.POSTED, command.limits && begins && account.limits ? 1 : 0, this.#seq),
       balance: account.balance,
       version: account.version,
       otherBalance: account.overdraftLimit,
@@ -314,6 +360,18 @@ export class ModelEpoch {
       for (const id of ids) this.#ids.add(id.replace('#', ''), 0, id);
     }
     return this.head;
+  }
+}
+
+function count({ amount }: TransferOrder, source: CachedAccount, destination: CachedAccount, windows: Windows): void {
+  if (source.limits) {
+    source.limits = { ...source.limits, usage: counting(source.limits.usage, windows, { debit: amount }) };
+  }
+  if (destination.limits) {
+    destination.limits = {
+      ...destination.limits,
+      usage: counting(destination.limits.usage, windows, { credit: amount }),
+    };
   }
 }
 

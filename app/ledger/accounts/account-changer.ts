@@ -209,6 +209,7 @@ function commandOf({ change, takenAt }: ChangeAttempt): ChangeCommand {
     acceptedAt: takenAt,
     user: change.user,
     correlationId: change.correlationId,
+    ...(change.limits && { limits: change.limits }),
   };
   return {
     accountId: change.accountId,
@@ -216,6 +217,7 @@ function commandOf({ change, takenAt }: ChangeAttempt): ChangeCommand {
     expectedSettingsVersion: change.expectedSettingsVersion ?? null,
     status: change.status ? statusNumber(change.status) : null,
     overdraftLimit: change.overdraftLimit ?? null,
+    ...(change.limits && { limits: change.limits }),
     payload: JSON.stringify(payload),
   };
 }

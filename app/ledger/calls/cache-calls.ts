@@ -1,3 +1,4 @@
+import { unwindowed } from '../../domain/business-calendar.ts';
 import { replay } from '../../domain/content.ts';
 import { type GroupOutcome, memberIdTaken, replayGroup } from '../../domain/group.ts';
 import { idAhead, placeOf } from '../../domain/ids.ts';
@@ -72,7 +73,7 @@ export class CacheCalls {
     const started = clock.monotonic();
     const call = new AttemptCall(batch, view);
     try {
-      const reply = await cache.apply(view.caller, batch);
+      const reply = await cache.apply(view.caller, batch, clock.now());
       // A reply does not count once its epoch has ended; the ids show what the call did.
       if (this.#deps.session.view() !== view) {
         call.lost(clock.monotonic());
@@ -104,6 +105,9 @@ export class CacheCalls {
       else if (record.status === RecordStatus.REPLAYED) known.push(pending);
       else if (record.status === RecordStatus.AHEAD)
         this.#sink.giveUp(pending, idAhead(isGroup(pending) ? '' : undefined));
+      else if (record.status === RecordStatus.CLOCK_UNSURE) this.#sink.giveUp(pending, unwindowed('clock_unsure'));
+      else if (record.status === RecordStatus.NO_CALENDAR)
+        this.#sink.giveUp(pending, unwindowed('calendar_unavailable'));
       else if (isGroup(pending)) {
         if (record.status === RecordStatus.SAME_CALL) known.push(pending);
         else this.#takeGroup(view, pending, record, reply);

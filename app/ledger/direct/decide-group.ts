@@ -1,11 +1,24 @@
+import { type Unwindowed, unwindowed } from '../../domain/business-calendar.ts';
 import { accountsOfGroup, type GroupOutcome, memberIdTaken, membersOf } from '../../domain/group.ts';
 import { idAhead, uuidV7Time } from '../../domain/ids.ts';
+import type { Windows } from '../../domain/limits.ts';
 import type { Problem } from '../../domain/problem.ts';
-import { refusalOf } from '../../domain/rules.ts';
+import { verdictOn } from '../../domain/rules.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { AccountMove } from '../../journal/flush-batch.ts';
 import type { DirectGroup } from '../ports/direct-server.ts';
-import { type Found, movesBetween, NO_SEQ, notFound, post, unsettledAccount, unsettledId } from './decide.ts';
+import {
+  count,
+  type Found,
+  isLimitedIn,
+  movesBetween,
+  NO_SEQ,
+  notFound,
+  post,
+  unsettledAccount,
+  unsettledId,
+  windowsFor,
+} from './decide.ts';
 
 /** What MySQL has for a call's groups, with all their accounts locked. */
 interface FoundForGroups extends Found {
@@ -37,7 +50,10 @@ export function decideGroups(items: readonly DirectGroup[], found: FoundForGroup
     if (why) return why;
     // On a copy: a refused group leaves nothing behind.
     const copy = new Map(accounts);
-    const answer = decide(item, copy, found);
+    const windows = windowsFor(accountsOfGroup(item.group), found);
+    if (typeof windows === 'string' && item.group.orders.some((order) => isLimitedIn(order, accounts)))
+      return unwindowed(windows);
+    const answer = decide(item, copy, found, windows);
     if (answer.status === 'POSTED') {
       accounts = copy;
       outcomes.push(...membersOf(answer));
@@ -77,16 +93,21 @@ function undecided(
 }
 
 /** The outcome of a new group; a posted one updates `accounts`. */
-function decide({ group, takenAt }: DirectGroup, accounts: Map<string, Account>, found: FoundForGroups): GroupOutcome {
+function decide(
+  { group, takenAt }: DirectGroup,
+  accounts: Map<string, Account>,
+  found: FoundForGroups,
+  windows: Windows | Unwindowed,
+): GroupOutcome {
   const acceptedAt = found.time.accept(accountsOfGroup(group));
   const common = { group, acceptedAt, takenAt, epoch: found.epoch, seq: NO_SEQ, replayed: false, persisted: true };
   const sides = [];
   for (const [index, order] of group.orders.entries()) {
     const [source, destination] = [accounts.get(order.source), accounts.get(order.destination)];
     if (!source || !destination) throw new RangeError(`an account of group ${group.groupId} was not loaded`);
-    const refusal = refusalOf(source, destination, order.amount, order.currency);
-    if (refusal) return { ...common, status: 'REJECTED', index, refusal };
-    sides.push(post(order, accounts));
+    const verdict = verdictOn(order, source, destination, windows);
+    if (verdict) return { ...common, status: 'REJECTED', index, ...verdict };
+    sides.push({ ...post(order, accounts), ...count(order, accounts, windows) });
   }
   return { ...common, status: 'POSTED', sides };
 }

@@ -1,6 +1,8 @@
+import { type BusinessCalendar, type Unwindowed, unwindowed, windowsOfCall } from '../../domain/business-calendar.ts';
 import { ID_AHEAD_MS_MAX, idAhead, uuidV7Time } from '../../domain/ids.ts';
+import { type Counted, changedLimits, countedSides, counting, isLimited, type Windows } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
-import { type ChangeRefusal, changeRefusalOf, refusalOf } from '../../domain/rules.ts';
+import { type ChangeRefusal, changeRefusalOf, verdictOn } from '../../domain/rules.ts';
 import type { Account, Outcome, Side, TransferOrder } from '../../domain/types.ts';
 import type { AccountMove, JournaledChange } from '../../journal/flush-batch.ts';
 import type { DirectChange, DirectItem } from '../ports/direct-server.ts';
@@ -47,6 +49,10 @@ export interface Found {
   frozen: ReadonlySet<string>;
   unsettled: ReadonlySet<string>;
   time: LedgerTime;
+  /** The business days around that time; null if no account has limits. */
+  calendar?: BusinessCalendar | null;
+  /** The pod's clock, ms; absent: it is not compared with the time. */
+  podNow?: number;
 }
 
 interface Decided {
@@ -91,11 +97,44 @@ function decide({ order, takenAt }: DirectItem, accounts: Map<string, Account>, 
   if (!destination) return notFound(order.destination);
   const frozen = [order.source, order.destination].find((id) => found.frozen.has(id));
   if (frozen !== undefined) return unsettledAccount(frozen);
+  const windows = windowsFor([order.source, order.destination], found);
+  if (typeof windows === 'string' && isLimited(order, source, destination)) return unwindowed(windows);
   const acceptedAt = found.time.accept([order.source, order.destination]);
   const common = { order, acceptedAt, takenAt, epoch: found.epoch, seq: NO_SEQ, replayed: false, persisted: true };
-  const refusal = refusalOf(source, destination, order.amount, order.currency);
-  if (refusal) return { ...common, status: 'REJECTED', refusal };
-  return { ...common, status: 'POSTED', ...post(order, accounts) };
+  const verdict = verdictOn(order, source, destination, windows);
+  if (verdict) return { ...common, status: 'REJECTED', ...verdict };
+  return { ...common, status: 'POSTED', ...post(order, accounts), ...count(order, accounts, windows) };
+}
+
+/** The windows of the time at which something on these accounts is accepted, or why they are unknown. */
+export function windowsFor(accountIds: readonly string[], { time, calendar, podNow }: Found): Windows | Unwindowed {
+  return windowsOfCall(calendar ?? null, time.of(accountIds), podNow ?? Number.POSITIVE_INFINITY);
+}
+
+export function isLimitedIn(order: TransferOrder, accounts: ReadonlyMap<string, Account>): boolean {
+  const [source, destination] = [accounts.get(order.source), accounts.get(order.destination)];
+  return source !== undefined && destination !== undefined && isLimited(order, source, destination);
+}
+
+/** Counts both sides of what was posted, if limits have a say. */
+export function count(
+  order: TransferOrder,
+  accounts: Map<string, Account>,
+  windows: Windows | Unwindowed,
+): { counted?: Counted } {
+  const [source, destination] = [accounts.get(order.source), accounts.get(order.destination)];
+  if (!source || !destination) throw new RangeError('the accounts were not loaded');
+  if (typeof windows === 'string' || !isLimited(order, source, destination)) return {};
+  for (const [account, moved] of [
+    [source, { debit: order.amount }],
+    [destination, { credit: order.amount }],
+  ] as const) {
+    const { accountId, limits } = account;
+    if (!limits) continue;
+    accounts.set(accountId, { ...account, limits: { ...limits, usage: counting(limits.usage, windows, moved) } });
+  }
+  const counted = countedSides(source, destination);
+  return counted === 0 ? {} : { counted };
 }
 
 export function post(order: TransferOrder, accounts: Map<string, Account>): { source: Side; destination: Side } {
@@ -161,17 +200,21 @@ export function decideChange(
     overdraftLimit: change.overdraftLimit ?? account.overdraftLimit,
     settingsVersion: account.settingsVersion + 1,
   };
+  const acceptedAt = found.time.accept([accountId]);
+  const limits = change.limits ? changedLimits(account.limits, change.limits, acceptedAt) : account.limits;
+  const begins = limits !== null && account.limits === null;
   return {
-    account: { ...account, ...settings },
+    account: { ...account, ...settings, limits },
     write: {
       changeId,
       accountId,
-      acceptedAt: found.time.accept([accountId]),
+      acceptedAt,
       takenAt,
       user,
       correlationId,
       seq: NO_SEQ,
       ...settings,
+      ...(change.limits && { limits: { ...change.limits, begins } }),
     },
   };
 }

@@ -7,6 +7,7 @@ import {
   type MovedBy,
   type PodRow,
 } from '../../domain/authority.ts';
+import type { BusinessCalendar } from '../../domain/business-calendar.ts';
 import type { Cursor } from '../../journal/cursor.ts';
 import type { Database } from '../connection/pool.ts';
 import { readCursor } from '../ledger/flush-store.ts';
@@ -20,6 +21,7 @@ import {
   NOTHING_WAITS,
   setAuthority,
 } from '../rows/authority-row.ts';
+import { readCalendar } from '../rows/business-day-row.ts';
 import { idsBetween } from '../rows/ids-between.ts';
 import { handedOverSeq, observedSeq } from './recovery-reader.ts';
 
@@ -40,6 +42,10 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
     const authority = authorityOf(rows);
     if (row) this.#heard?.(row.now_ms, authority.mode);
     return authority;
+  }
+
+  calendar(): Promise<BusinessCalendar> {
+    return readCalendar(this.#database);
   }
 
   async cursor(): Promise<Cursor> {

@@ -1,4 +1,5 @@
 import type { GroupOutcome } from '../../domain/group.ts';
+import type { LimitsChange } from '../../domain/limits.ts';
 import type { Account, AccountStatus, Outcome } from '../../domain/types.ts';
 import type { Cursor } from '../../journal/cursor.ts';
 import { IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
@@ -309,17 +310,27 @@ export async function knownIds(session: Session, items: readonly Journaled[]): P
     outcomes: new Map(transfers.map((row) => [row.transaction_id, outcomeOfRow(row)])),
     groups: await groupsByIds(session, idsOfKind(items, 'group')),
     changes: new Map(
-      changes.map((row) => [row.changeId, { ...row, acceptedAt: row.acceptedAt.getTime(), takenAt: null }]),
+      changes.map(({ limits, ...row }) => [
+        row.changeId,
+        {
+          ...row,
+          ...(limits !== null && { limits: JSON.parse(limits) as LimitsChange }),
+          acceptedAt: row.acceptedAt.getTime(),
+          takenAt: null,
+        },
+      ]),
     ),
   };
 }
 const TRANSFERS_SELECT = `SELECT ${TRANSFER_COLUMNS} FROM transfers WHERE transaction_id IN (?)`;
 
-interface ChangeRow extends Omit<JournaledChange, 'acceptedAt' | 'takenAt' | 'status'> {
+interface ChangeRow extends Omit<JournaledChange, 'acceptedAt' | 'takenAt' | 'status' | 'limits'> {
   acceptedAt: Date;
   status: AccountStatus;
+  /** JSON */
+  limits: string | null;
   epoch: number;
 }
 const CHANGES_SELECT = `SELECT change_id AS changeId, account_id AS accountId, accepted_at AS acceptedAt, \`user\`,
   correlation_id AS correlationId, epoch, seq, \`status\`, overdraft_limit AS overdraftLimit,
-  settings_version AS settingsVersion FROM account_changes WHERE change_id IN (?)`;
+  settings_version AS settingsVersion, limits FROM account_changes WHERE change_id IN (?)`;

@@ -9,6 +9,7 @@ import type { Session } from '../connection/pool.ts';
 import { integer, statements, text, textOrNull } from '../connection/sql.ts';
 import { insertOutcomes, moveAccounts, writeChange } from '../ledger/flush-store.ts';
 import { insertGroups } from '../ledger/group-writer.ts';
+import { countUsage } from '../ledger/usage-writer.ts';
 import { REASON_CHARS_MAX } from '../rows/authority-row.ts';
 
 /** What is written to MySQL for a cache epoch, and the cursor after it. */
@@ -33,6 +34,7 @@ export async function writeBooks(session: Session, books: Books): Promise<void> 
     await insertOutcomes(session, books.outcomes);
     await insertGroups(session, books.groups);
     for (const change of books.changes) await writeChange(session, change, books.epoch);
+    await countUsage(session, books.outcomes, books.changes);
   } catch (error) {
     throw duplicateAsIntegrity(error);
   }

@@ -1,3 +1,4 @@
+import type { BusinessCalendar } from '../../domain/business-calendar.ts';
 import { accountsOfGroup, type GroupOutcome } from '../../domain/group.ts';
 import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
@@ -17,11 +18,13 @@ import { isIdTaken, isRolledBack } from '../connection/mysql-errors.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
 import { type AuthorityColumns, modeOf } from '../rows/authority-row.ts';
+import { calendarBetween } from '../rows/business-day-row.ts';
 import { groupsByIds } from '../rows/group-row.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { frozenAmong, rowsByIds, unsettledAmong } from '../rows/unsettled-rows.ts';
 import { insertOutcomes, moveAccounts, readCursor, writeChange } from './flush-store.ts';
 import { insertGroups } from './group-writer.ts';
+import { countUsage } from './usage-writer.ts';
 
 const RETRIES_MAX = 3;
 const RETRY_BASE_MS = 10;
@@ -66,8 +69,11 @@ export class DirectStore implements DirectServer {
         existing: await existingOutcomes(session, ids),
         frozen: unsettled ? await frozenAmong(session, accountIds) : NONE,
         unsettled: unsettled ? await unsettledAmong(session, 'transfers', ids) : NONE,
+        calendar: await calendarFor(session, locked),
+        podNow: this.#clock.now(),
       });
       await moveAccounts(session, decided.moves);
+      await countUsage(session, decided.outcomes, []);
       // In order of ids: two calls with the same ids then wait for one another at the primary key, never in a cycle.
       await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
       return decided.answers;
@@ -90,8 +96,11 @@ export class DirectStore implements DirectServer {
         frozen: unsettled ? await frozenAmong(session, accountIds) : NONE,
         unsettled: unsettled ? await unsettledAmong(session, 'transfers', ids) : NONE,
         unsettledGroups: unsettled ? await unsettledAmong(session, 'group', groupIds) : NONE,
+        calendar: await calendarFor(session, locked),
+        podNow: this.#clock.now(),
       });
       await moveAccounts(session, decided.moves);
+      await countUsage(session, decided.outcomes, []);
       await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
       await insertGroups(session, decided.groups.sort(byGroupId));
       return decided.answers;
@@ -110,7 +119,10 @@ export class DirectStore implements DirectServer {
         frozen: unsettled && (await frozenAmong(session, [accountId])).has(accountId),
         unsettled: unsettled && (await unsettledAmong(session, 'account-change', [changeId])).has(changeId),
       });
-      if (!(decision instanceof Problem) && decision.write) await writeChange(session, decision.write, epoch);
+      if (!(decision instanceof Problem) && decision.write) {
+        await writeChange(session, decision.write, epoch);
+        await countUsage(session, [], [decision.write]);
+      }
       return decision;
     });
     if (decided instanceof Problem) throw decided;
@@ -218,6 +230,14 @@ async function lockAccounts(session: Session, accountIds: readonly string[]) {
     accounts: new Map(rows.map((row) => [row.account_id, accountOfRow(row)])),
     time: new LedgerTime(nowMs, latest),
   };
+}
+
+type Locked = Awaited<ReturnType<typeof lockAccounts>>;
+
+/** The business days on which one of the accounts may be used now; null if none has limits. */
+async function calendarFor(session: Session, { accounts, time }: Locked): Promise<BusinessCalendar | null> {
+  if (![...accounts.values()].some(({ limits }) => limits)) return null;
+  return calendarBetween(session, time.of([]), time.of([...accounts.keys()]));
 }
 
 async function storeTime(session: Session): Promise<number> {

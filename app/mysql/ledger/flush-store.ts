@@ -1,10 +1,13 @@
+import { LIMITS, type Limits } from '../../domain/limits.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type Cursor, CursorConflictError } from '../../journal/cursor.ts';
 import { type AccountMove, type FlushBatch, IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
 import type { JournalStore } from '../../sync/flusher.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { integer, millisecondsOrNull, moment, momentOrNull, statements, text, textOrNull } from '../connection/sql.ts';
+import { refusedByOf } from '../rows/transfer-row.ts';
 import { insertGroups } from './group-writer.ts';
+import { countUsage } from './usage-writer.ts';
 
 export async function readCursor(from: Pick<Session, 'rows'>, lock: '' | 'FOR UPDATE' = ''): Promise<Cursor> {
   const [row] = await from.rows<{ epoch: number; seq: number; id_time_max: number }>(
@@ -50,6 +53,7 @@ export class FlushStore implements JournalStore {
       await insertOutcomes(session, batch.outcomes);
       if (batch.groups.length > 0) await insertGroups(session, batch.groups);
       for (const change of batch.changes) await writeChange(session, change, batch.epoch);
+      await countUsage(session, batch.outcomes, batch.changes);
     });
   }
 }
@@ -94,7 +98,7 @@ export async function insertOutcomes(session: Session, outcomes: readonly Outcom
     await session.run(`INSERT INTO transfers (transaction_id, kind, \`status\`, refusal, source_account, destination_account,
       amount, currency, source_version, source_balance, source_settings_version, destination_version, destination_balance,
       destination_settings_version, client_timestamp, accepted_at, accepted_after_ms, \`user\`, correlation_id, \`reference\`,
-      metadata, reverses, epoch, seq, group_id) VALUES ${rows.join(',')}`);
+      metadata, reverses, epoch, seq, group_id, counted, refused_by) VALUES ${rows.join(',')}`);
   }
 }
 
@@ -118,7 +122,13 @@ function outcomeLiteral(outcome: Outcome): string {
       : 'NULL,NULL,NULL,NULL,NULL,NULL';
   const verdict = outcome.status === 'POSTED' ? "'POSTED',NULL" : `'REJECTED','${outcome.refusal}'`;
   const metadata = order.metadata === null ? 'NULL' : text(JSON.stringify(order.metadata));
-  return `(${text(order.transactionId)},${order.kind === 'reversal' ? "'REVERSAL'" : "'TRANSFER'"},${verdict},${text(order.source)},${text(order.destination)},${integer(order.amount)},${text(order.currency)},${sides},${momentOrNull(order.timestamp)},${moment(outcome.acceptedAt)},${acceptedAfter(outcome)},${text(order.user)},${text(order.correlationId)},${textOrNull(order.reference)},${metadata},${textOrNull(order.reverses)},${integer(outcome.epoch)},${integer(outcome.seq)},${textOrNull(order.groupId ?? null)})`;
+  return `(${text(order.transactionId)},${order.kind === 'reversal' ? "'REVERSAL'" : "'TRANSFER'"},${verdict},${text(order.source)},${text(order.destination)},${integer(order.amount)},${text(order.currency)},${sides},${momentOrNull(order.timestamp)},${moment(outcome.acceptedAt)},${acceptedAfter(outcome)},${text(order.user)},${text(order.correlationId)},${textOrNull(order.reference)},${metadata},${textOrNull(order.reverses)},${integer(outcome.epoch)},${integer(outcome.seq)},${textOrNull(order.groupId ?? null)},${limitsLiteral(outcome)})`;
+}
+
+/** Which sides were counted by windows, and the limit that refused. */
+function limitsLiteral(outcome: Outcome): string {
+  if (outcome.status === 'POSTED') return `${outcome.counted ?? 0},NULL`;
+  return outcome.limit ? `0,${text(refusedByOf(outcome.limit))}` : '0,NULL';
 }
 
 export async function writeChange(session: Session, change: JournaledChange, epoch: number): Promise<void> {
@@ -134,7 +144,7 @@ export async function writeChange(session: Session, change: JournaledChange, epo
     throw new IntegrityError(`account ${accountId} is not at settings version ${settingsVersion - 1} in MySQL`);
   await session.run(
     `INSERT INTO account_changes (change_id, account_id, settings_version, \`status\`, overdraft_limit, accepted_at, \`user\`,
-       correlation_id, epoch, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       correlation_id, epoch, seq, limits) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     [
       change.changeId,
       accountId,
@@ -146,6 +156,16 @@ export async function writeChange(session: Session, change: JournaledChange, epo
       change.correlationId,
       epoch,
       change.seq,
+      change.limits ? JSON.stringify(change.limits) : null,
     ],
+  );
+  if (change.limits) await writeLimits(session, accountId, change.limits);
+}
+
+async function writeLimits(session: Session, accountId: string, limits: Limits): Promise<void> {
+  await session.run(
+    `UPDATE accounts SET transfer_max = ?, daily_debit_max = ?, monthly_debit_max = ?, daily_credit_max = ?,
+       balance_max = ? WHERE account_id = ?`,
+    [...LIMITS.map((name) => limits[name]), accountId],
   );
 }

@@ -2,11 +2,12 @@ import type { GroupOutcome } from '../../domain/group.ts';
 import { encodeOrder } from '../../journal/codec.ts';
 import type { Session } from '../connection/pool.ts';
 import { integer, moment, statements, text, textOrNull } from '../connection/sql.ts';
+import { refusedByOf } from '../rows/transfer-row.ts';
 
 /** Writes groups; the members of those that were posted are among the outcomes. */
 export async function insertGroups(session: Session, groups: readonly GroupOutcome[]): Promise<void> {
   for (const rows of statements(groups.map(groupLiteral))) {
-    await session.run(`INSERT INTO transfer_groups (group_id, \`status\`, refusal, refused_index, transaction_ids, orders, split,
+    await session.run(`INSERT INTO transfer_groups (group_id, \`status\`, refusal, refused_index, refused_by, transaction_ids, orders, split,
       accepted_at, accepted_after_ms, epoch, seq) VALUES ${rows.join(',')}`);
   }
 }
@@ -19,7 +20,9 @@ function groupLiteral(outcome: GroupOutcome): string {
 }
 
 const verdict = (outcome: GroupOutcome): string =>
-  outcome.status === 'POSTED' ? "'POSTED',NULL,NULL" : `'REJECTED','${outcome.refusal}',${integer(outcome.index)}`;
+  outcome.status === 'POSTED'
+    ? "'POSTED',NULL,NULL,NULL"
+    : `'REJECTED','${outcome.refusal}',${integer(outcome.index)},${textOrNull(outcome.limit ? refusedByOf(outcome.limit) : null)}`;
 
 /** The ids of a refused group's members stay free: those members are stored only here. */
 function members(status: GroupOutcome['status'], orders: GroupOutcome['group']['orders']): string {

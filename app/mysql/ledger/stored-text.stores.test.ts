@@ -97,7 +97,15 @@ describe('What the flush writes', () => {
 });
 
 describe('An invalid stored outcome', () => {
-  const row = { status: 'POSTED', kind: 'TRANSFER', accepted_at: new Date(0), metadata: null, client_timestamp: null };
+  const row = {
+    status: 'POSTED',
+    kind: 'TRANSFER',
+    accepted_at: new Date(0),
+    metadata: null,
+    client_timestamp: null,
+    counted: 0,
+    refused_by: null,
+  };
   it('is an error and never an answer', () => {
     expect(() => outcomeOfRow({ ...row, source_balance: 1, source_version: null } as TransferRow)).toThrow(
       'lacks a side',

@@ -51,6 +51,7 @@ const TABLE = `CREATE TABLE IF NOT EXISTS transfer_groups (
   \`status\` ENUM('POSTED','REJECTED') NOT NULL,
   refusal VARCHAR(32) ${NAME} NULL,
   refused_index SMALLINT UNSIGNED NULL COMMENT 'the transfer that was refused, from 0',
+  refused_by VARCHAR(80) ${NAME} NULL COMMENT 'the limit that refused it, its value, and what was left',
   transaction_ids MEDIUMTEXT ${NAME} NULL COMMENT 'of a posted group, JSON: its transfers in order',
   orders MEDIUMTEXT ${TEXT} NULL COMMENT 'of a refused group: what was asked, as in the journal',
   split MEDIUMTEXT ${TEXT} NULL COMMENT 'of a split: what was asked, JSON',

@@ -1,8 +1,8 @@
-import type { AccountLimits } from '../../domain/limits.ts';
+import type { AccountLimits, Usage } from '../../domain/limits.ts';
 import type { Account, AccountStatus } from '../../domain/types.ts';
 
 /** A row of `accounts` as returned by mysql2, with the columns that the ledger needs. */
-export interface AccountColumns {
+export interface AccountColumns extends UsageColumns {
   account_id: string;
   currency: string;
   external: number;
@@ -17,6 +17,10 @@ export interface AccountColumns {
   monthly_debit_max: number | null;
   daily_credit_max: number | null;
   balance_max: number | null;
+}
+
+/** What the windows of an account count. */
+export interface UsageColumns {
   counted_since_ms: number;
   day_start_ms: number;
   day_debit: number;
@@ -25,9 +29,12 @@ export interface AccountColumns {
   month_debit: number;
 }
 
+export const USAGE_COLUMNS =
+  'a.counted_since_ms, a.day_start_ms, a.day_debit, a.day_credit, a.month_start_ms, a.month_debit';
+
 export const ACCOUNT_COLUMNS = `a.account_id, a.currency, a.external, a.balance, a.held, a.version, a.overdraft_limit,
   a.status, a.settings_version, a.transfer_max, a.daily_debit_max, a.monthly_debit_max, a.daily_credit_max, a.balance_max,
-  a.counted_since_ms, a.day_start_ms, a.day_debit, a.day_credit, a.month_start_ms, a.month_debit`;
+  ${USAGE_COLUMNS}`;
 
 export function accountOfRow(row: AccountColumns): Account {
   return {
@@ -54,15 +61,14 @@ function limitsOfRow(row: AccountColumns): AccountLimits | null {
     balanceMax: row.balance_max,
   };
   if (Object.values(limits).every((limit) => limit === null)) return null;
-  return {
-    ...limits,
-    usage: {
-      countedSince: row.counted_since_ms,
-      dayStart: row.day_start_ms,
-      dayDebit: row.day_debit,
-      dayCredit: row.day_credit,
-      monthStart: row.month_start_ms,
-      monthDebit: row.month_debit,
-    },
-  };
+  return { ...limits, usage: usageOfRow(row) };
 }
+
+export const usageOfRow = (row: UsageColumns): Usage => ({
+  countedSince: row.counted_since_ms,
+  dayStart: row.day_start_ms,
+  dayDebit: row.day_debit,
+  dayCredit: row.day_credit,
+  monthStart: row.month_start_ms,
+  monthDebit: row.month_debit,
+});

@@ -3,7 +3,7 @@ import type { Outcome } from '../../domain/types.ts';
 import { decodeOrders } from '../../journal/codec.ts';
 import { IntegrityError } from '../../journal/integrity-error.ts';
 import type { Database, Session } from '../connection/pool.ts';
-import { asRefusal, outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from './transfer-row.ts';
+import { asRefusal, limitRefusalOf, outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from './transfer-row.ts';
 import { rowsByIds } from './unsettled-rows.ts';
 
 /** A row of `transfer_groups` as returned by mysql2. */
@@ -12,6 +12,7 @@ interface GroupRow {
   status: 'POSTED' | 'REJECTED';
   refusal: string | null;
   refused_index: number | null;
+  refused_by: string | null;
   transaction_ids: string | null;
   orders: string | null;
   split: string | null;
@@ -21,7 +22,7 @@ interface GroupRow {
   seq: number;
 }
 
-const GROUPS_SELECT = `SELECT group_id, \`status\`, refusal, refused_index, transaction_ids, orders, split, accepted_at,
+const GROUPS_SELECT = `SELECT group_id, \`status\`, refusal, refused_index, refused_by, transaction_ids, orders, split, accepted_at,
   accepted_after_ms, epoch, seq FROM transfer_groups WHERE group_id IN (?)`;
 const MEMBERS_SELECT = `SELECT ${TRANSFER_COLUMNS} FROM transfers WHERE transaction_id IN (?)`;
 
@@ -52,7 +53,9 @@ function outcomeOfGroup(row: GroupRow, transfers: ReadonlyMap<string, Outcome>):
   if (row.status === 'REJECTED') {
     const orders = decodeOrders(row.orders ?? '[]').map(({ order }) => ({ ...order, groupId }));
     const group: GroupOrder = { groupId, orders, split };
-    return { ...common, status: 'REJECTED', group, index: row.refused_index ?? 0, refusal: asRefusal(row.refusal) };
+    const limit = row.refused_by === null ? {} : { limit: limitRefusalOf(row.refused_by) };
+    const index = row.refused_index ?? 0;
+    return { ...common, status: 'REJECTED', group, index, refusal: asRefusal(row.refusal), ...limit };
   }
   const members = idsOf(row).map((id) => {
     const member = transfers.get(id);
@@ -64,6 +67,10 @@ function outcomeOfGroup(row: GroupRow, transfers: ReadonlyMap<string, Outcome>):
     ...common,
     status: 'POSTED',
     group: { groupId, orders: members.map(({ order }) => order), split },
-    sides: members.map(({ source, destination }) => ({ source, destination })),
+    sides: members.map(({ source, destination, counted }) => ({
+      source,
+      destination,
+      ...(counted && { counted }),
+    })),
   };
 }

@@ -1,3 +1,4 @@
+import { type Counted, LIMITS, type LimitRefusal } from '../../domain/limits.ts';
 import { REFUSALS, type Refusal } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 
@@ -28,12 +29,14 @@ export interface TransferRow {
   epoch: number;
   seq: number;
   group_id: string | null;
+  counted: number;
+  refused_by: string | null;
 }
 
 export const TRANSFER_COLUMNS = `transaction_id, kind, \`status\`, refusal, source_account, destination_account, amount, currency,
   source_version, source_balance, source_settings_version, destination_version, destination_balance,
   destination_settings_version, client_timestamp, accepted_at, accepted_after_ms, \`user\`,
-  correlation_id, \`reference\`, metadata, reverses, epoch, seq, group_id`;
+  correlation_id, \`reference\`, metadata, reverses, epoch, seq, group_id, counted, refused_by`;
 
 /** The outcome in a row. It is committed in MySQL, so any answer made from it is a replay. */
 export function outcomeOfRow(row: TransferRow): Outcome {
@@ -60,12 +63,16 @@ export function outcomeOfRow(row: TransferRow): Outcome {
     replayed: true,
     persisted: true,
   };
-  if (row.status === 'REJECTED') return { ...common, status: 'REJECTED', refusal: asRefusal(row.refusal) };
+  if (row.status === 'REJECTED') {
+    const limit = row.refused_by === null ? {} : { limit: limitRefusalOf(row.refused_by) };
+    return { ...common, status: 'REJECTED', refusal: asRefusal(row.refusal), ...limit };
+  }
   return {
     ...common,
     status: 'POSTED',
     source: side(row.source_balance, row.source_version, row.source_settings_version),
     destination: side(row.destination_balance, row.destination_version, row.destination_settings_version),
+    ...(row.counted > 0 && { counted: row.counted as Counted }),
   };
 }
 
@@ -73,6 +80,16 @@ function side(balance: number | null, version: number | null, settingsVersion: n
   if (balance === null || version === null || settingsVersion === null)
     throw new TypeError('a posted transfer lacks a side');
   return { balance, version, settingsVersion };
+}
+
+/** The limit that refused a transfer, as `refused_by` has it. */
+export const refusedByOf = ({ limit, value, remaining }: LimitRefusal): string => `${limit} ${value} ${remaining}`;
+
+export function limitRefusalOf(refusedBy: string): LimitRefusal {
+  const [name, value, remaining] = refusedBy.split(' ');
+  const limit = LIMITS.find((known) => known === name);
+  if (!limit) throw new TypeError(`limit ${name} is unknown`);
+  return { limit, value: Number(value), remaining: Number(remaining) };
 }
 
 export function asRefusal(text: string | null): Refusal {

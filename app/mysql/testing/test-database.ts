@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { createConnection } from 'mysql2/promise';
 import { inject } from 'vitest';
 import type { Format, Mode } from '../../domain/authority.ts';
+import type { BusinessDay } from '../../domain/business-calendar.ts';
+import { LIMITS } from '../../domain/limits.ts';
 import type { Account } from '../../domain/types.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import { Database, type PoolOptions, Session } from '../connection/pool.ts';
@@ -83,11 +85,23 @@ export async function migratedDatabase(serverUrl?: string, options: Partial<Pool
 
 /** Accounts as MySQL has them before anything was posted. */
 export async function openIn(database: Database, accounts: readonly Account[]): Promise<void> {
-  const rows = accounts.map((a) => [a.accountId, a.currency, a.external, a.overdraftLimit, a.overdraftLimit]);
+  const rows = accounts.map((a) => [
+    ...[a.accountId, a.currency, a.external, a.overdraftLimit, a.overdraftLimit],
+    ...LIMITS.map((name) => a.limits?.[name] ?? null),
+    a.limits?.usage.countedSince ?? 0,
+  ]);
   await database.rows(
-    'INSERT INTO accounts (account_id, currency, `external`, overdraft_limit, opening_overdraft_limit) VALUES ?',
+    `INSERT INTO accounts (account_id, currency, \`external\`, overdraft_limit, opening_overdraft_limit, transfer_max,
+       daily_debit_max, monthly_debit_max, daily_credit_max, balance_max, counted_since_ms) VALUES ?`,
     [rows],
   );
+}
+
+/** The business calendar in MySQL. */
+export async function putBusinessDays(database: Database, days: readonly BusinessDay[]): Promise<void> {
+  const rows = days.map(({ day, dayStart, monthStart }) => [day, dayStart, monthStart, 'UTC', '00:00']);
+  await database.rows('DELETE FROM business_days');
+  await database.rows('INSERT INTO business_days (day, start_ms, month_start_ms, time_zone, cutoff) VALUES ?', [rows]);
 }
 
 /** Everything that the flush writes, to compare before with after. */

@@ -4,25 +4,28 @@
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts  KEYS[4] journal  KEYS[5] other ids, generation 0
 -- KEYS[6] generation 1  KEYS[7..] buckets of ids
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid
--- ARGV[4] items: per chunk its count H, then per item: source index H, destination index H (into the account ids,
---   from 1), amount d, currency c3, place of the id H, time of the id d, cursor of its lookup d (-1: none), id s
+-- ARGV[4] the pod's clock d, ms since 1970, and the items: per chunk its count H, then per item: kind B (0 = transfer,
+--   1 = reversal), source index H, destination index H (into the account ids, from 1), amount d, currency c3, place of the
+--   id H, time of the id d, cursor of its lookup d (-1: none), id s
 --   A group is a chunk of its own: its count plus 32768, then place, time, cursor and id of the group, then its members.
 -- ARGV[5] number of chunks  ARGV[6..] the chunks' payloads, opaque, then the account ids
 -- Returns head, then a record per item (includes/layout.lua): POSTED, REJECTED; REPLAYED with the seq of the existing
 --   outcome; SAME_CALL with the index (from 0) of the item in this call that has the id; NEEDS_LOOKUP; MISSING with 1 =
 --   source, 2 = destination, 3 = both in its refusal byte; AHEAD for a new UUIDv7 that is too far ahead of the ledger's
---   time. A posted group returns a record per member, any other group one record: MEMBER_TAKEN with the index (from 0), in
---   the refusal byte, of a member whose id is known. Only POSTED and REJECTED were written. An error after a write is not rolled back, so nothing below the line
---   marked WRITES may fail.
+--   time; for what windows would count, CLOCK_UNSURE if the ledger's time is too far ahead of the pod's clock, and
+--   NO_CALENDAR if the business calendar does not say which day it is. A posted group returns a record per member, any other
+--   group one record: MEMBER_TAKEN with the index (from 0), in the refusal byte, of a member whose id is known. Only POSTED
+--   and REJECTED were written. An error after a write is not rolled back, so nothing below the line marked WRITES may fail.
 --@include prologue
 --@include layout
 --@include ids
 --@include rules
+--@include limits
 
 local ledger, refused = enter()
 if not ledger then return refused end
 
-local FIRST_BUCKET = 7
+local FIRST_BUCKET, SEQ_AT = 7, 43
 local GROUP = 32768
 local chunk_count = tonumber(ARGV[5])
 local account_base = 5 + chunk_count
@@ -44,7 +47,7 @@ local function account_at(index)
   }
   if #blob > ACCOUNT_BYTES then
     account.held = held_of(blob)
-    account.extension = extension_of(blob)
+    account.limits = limits_of(blob)
   end
   accounts[index] = account
   return account
@@ -53,7 +56,7 @@ end
 -- Unpack the items, and look up all ids of a hash at once.
 local time_max = ledger.time + AHEAD_MAX
 local items, chunk_ends, asked, groups = {}, {}, {}, {}
-local packed, position = ARGV[4], 1
+local packed, position = ARGV[4], 9
 local function ask(key, item)
   local list = asked[key]
   if not list then
@@ -90,14 +93,15 @@ for chunk = 1, chunk_count do
     groups[chunk] = unpack_group()
   end
   for _ = 1, count do
-    local source, destination, amount, currency, place, time, lookup, id
-    source, destination, amount, currency, place, time, lookup, id, position =
-      struct.unpack('<HHdc3Hdds', packed, position)
+    local kind, source, destination, amount, currency, place, time, lookup, id
+    kind, source, destination, amount, currency, place, time, lookup, id, position =
+      struct.unpack('<BHHdc3Hdds', packed, position)
     -- All fields at once: a table that grows field by field is reallocated four times.
     local item = {
       key = KEYS[5 + ledger.gen], source = source, destination = destination, amount = amount, currency = currency, id = id,
       known = false, looked_up = true,
     }
+    if kind == REVERSAL then item.is_reversal = true end
     items[#items + 1] = item
     locate(item, place, time, lookup)
   end
@@ -108,6 +112,19 @@ for key, list in pairs(asked) do
   for i = 1, #found do
     if found[i] then list.items[i].known = tonumber(found[i]) end
   end
+end
+
+-- The windows of the call's time, or nil and why not: looked up once, and only for accounts with limits.
+local windows, unwindowed
+local function call_windows()
+  if windows or unwindowed then return windows, unwindowed end
+  if ledger.time - struct.unpack('<d', packed) > UNSURE_MS then
+    unwindowed = CLOCK_UNSURE
+  else
+    windows = windows_at(redis.call('HGET', KEYS[2], 'calendar'), ledger.time)
+    if not windows then unwindowed = NO_CALENDAR end
+  end
+  return windows, unwindowed
 end
 
 -- Decide every item on the accounts as the previous ones left them.
@@ -122,7 +139,22 @@ local function take_id(item, index, seq)
   ids[#ids + 1] = item.id
   ids[#ids + 1] = integer(seq)
 end
-local function post(item, source, destination, seq)
+local function is_limited(item, source, destination)
+  return (source.limits or destination.limits) and not item.is_reversal
+end
+-- Applies the rules to a new id, and changes the accounts if they allow it. @returns its record, and whether it was posted
+-- `place`: of a member in its group, for a refusal
+local function settle(item, source, destination, seq, place)
+  local refusal = refusal_of(source, destination, item.amount, item.currency)
+  if refusal > 0 then return struct.pack(RECORD, REJECTED, refusal, place, 0, 0, 0, 0, 0, seq), false end
+  local counted = 0
+  if is_limited(item, source, destination) then
+    local limit, value, remaining = refusing_limit(source, destination, item.amount, windows)
+    if limit > 0 then
+      return struct.pack(RECORD, REJECTED, LIMIT_EXCEEDED, place, 0, value, remaining, limit, 0, seq), false
+    end
+    counted = count_both(source.limits, destination.limits, item.amount, windows)
+  end
   source.balance = source.balance - item.amount
   source.version = source.version + 1
   source.seq = seq
@@ -131,8 +163,8 @@ local function post(item, source, destination, seq)
   destination.seq = seq
   changed[item.source] = source
   changed[item.destination] = destination
-  return struct.pack(RECORD, POSTED, 0, source.balance, source.version, destination.balance, destination.version,
-    source.settings, destination.settings, seq)
+  return struct.pack(RECORD, POSTED, counted, source.balance, source.version, destination.balance, destination.version,
+    source.settings, destination.settings, seq), true
 end
 local function decide(item, index)
   if item.known then return bare(REPLAYED, 0, item.known) end
@@ -143,12 +175,11 @@ local function decide(item, index)
   if not source or not destination then
     return bare(MISSING, (source and 0 or 1) + (destination and 0 or 2), 0)
   end
+  if is_limited(item, source, destination) and not call_windows() then return bare(unwindowed, 0, 0) end
   local seq = ledger.seq + 1
   ledger.seq = seq
   take_id(item, index, seq)
-  local refusal = refusal_of(source, destination, item.amount, item.currency)
-  if refusal > 0 then return bare(REJECTED, refusal, seq) end
-  return post(item, source, destination, seq)
+  return (settle(item, source, destination, seq, 0))
 end
 
 -- Why a group has no outcome in this call, or nil. Its own id is checked first, because a repeated group also finds its
@@ -157,24 +188,34 @@ local function undecided(group, last)
   if group.known then return bare(REPLAYED, 0, group.known) end
   if in_call[group.id] then return bare(SAME_CALL, 0, in_call[group.id]) end
   if not group.looked_up then return bare(NEEDS_LOOKUP, 0, 0) end
-  local own, needs_lookup, ahead, missing = {}, false, group.looked_up == AHEAD, 0
+  local own, needs_lookup, ahead, missing, limited = {}, false, group.looked_up == AHEAD, 0, false
   for i = group.first, last do
     local item = items[i]
     if item.known or in_call[item.id] or own[item.id] then return bare(MEMBER_TAKEN, i - group.first, 0) end
     own[item.id] = true
     needs_lookup = needs_lookup or not item.looked_up
     ahead = ahead or item.looked_up == AHEAD
-    if not account_at(item.source) or not account_at(item.destination) then missing = 3 end
+    local source, destination = account_at(item.source), account_at(item.destination)
+    if not source or not destination then
+      missing = 3
+    else
+      limited = limited or is_limited(item, source, destination)
+    end
   end
   if needs_lookup then return bare(NEEDS_LOOKUP, 0, 0) end
   if ahead then return bare(AHEAD, 0, 0) end
   if missing > 0 then return bare(MISSING, missing, 0) end
+  if limited and not call_windows() then return bare(unwindowed, 0, 0) end
   return nil
 end
 
 local function copy_of(account)
   local copy = {}
   for field, value in pairs(account) do copy[field] = value end
+  if account.limits then
+    copy.limits = {}
+    for field, value in pairs(account.limits) do copy.limits[field] = value end
+  end
   return copy
 end
 
@@ -186,23 +227,24 @@ local function decide_group(group, last, index)
   for i = group.first, last do
     local item = items[i]
     local source, destination = account_at(item.source), account_at(item.destination)
-    local refusal = refusal_of(source, destination, item.amount, item.currency)
-    if refusal > 0 then
-      for number, before in pairs(was) do
-        accounts[number] = before
-        changed[number] = was_changed[number] and before or nil
-      end
-      ledger.seq = seq
-      take_id(group, index, seq)
-      return struct.pack(RECORD, REJECTED, refusal, i - group.first, 0, 0, 0, 0, 0, seq)
-    end
     for _, number in ipairs({ item.source, item.destination }) do
       if not was[number] then
         was[number] = copy_of(accounts[number])
         was_changed[number] = changed[number] ~= nil
       end
     end
-    posted[#posted + 1] = post(item, source, destination, seq + i - group.first)
+    local record, is_posted = settle(item, source, destination, seq + i - group.first, i - group.first)
+    if not is_posted then
+      for number, before in pairs(was) do
+        accounts[number] = before
+        changed[number] = was_changed[number] and before or nil
+      end
+      ledger.seq = seq
+      take_id(group, index, seq)
+      -- Its seq is the only one of the group.
+      return string.sub(record, 1, SEQ_AT - 1) .. struct.pack('<d', seq)
+    end
+    posted[#posted + 1] = record
   end
   take_id(group, index, seq)
   for i = group.first, last do take_id(items[i], index, seq + i - group.first) end
@@ -238,7 +280,7 @@ if ledger.seq > start_seq then
     fields[#fields + 1] = ARGV[account_base + index]
     local blob = struct.pack(ACCOUNT, account.balance, account.version, account.overdraft, account.settings,
       account.status, account.external, 1, account.currency, account.seq)
-    fields[#fields + 1] = account.extension and blob .. account.extension or blob
+    fields[#fields + 1] = account.held and blob .. packed_extension(account.held, account.limits) or blob
   end
   if #fields > 0 then redis.call('HSET', KEYS[3], unpack(fields)) end
   for key, ids in pairs(new_ids) do

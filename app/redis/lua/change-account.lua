@@ -3,7 +3,8 @@
 -- contiguous.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts  KEYS[4] journal  KEYS[5] bucket of the change's id
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4] account id  ARGV[5] change id  ARGV[6] time of the change id
--- ARGV[7] expected settings version, or ''  ARGV[8] status, or ''  ARGV[9] overdraft limit, or ''  ARGV[10] payload
+-- ARGV[7] expected settings version, or ''  ARGV[8] status, or ''  ARGV[9] overdraft limit, or ''
+-- ARGV[10] limits d x 5 (-1: none), or ''  ARGV[11] payload
 -- Returns head, then a record: POSTED; REPLAYED with the seq of the existing change; NEEDS_LOOKUP if the id is not
 --   later than the lookup horizon, AHEAD if it is too far ahead of the ledger's time (the caller takes a new one); MISSING. REJECTED
 --   changes nothing and is not stored: its refusal byte is 1 = other settings version, 2 = closed permanently, 3 = not
@@ -11,6 +12,7 @@
 --@include prologue
 --@include layout
 --@include ids
+--@include limits
 
 local ledger, refused = enter()
 if not ledger then return refused end
@@ -34,14 +36,20 @@ if status == CLOSED then return head(ledger) .. bare(REJECTED, CLOSED_FOR_GOOD, 
 if wanted_status == CLOSED and (balance ~= 0 or held_of(blob) ~= 0) then return head(ledger) .. bare(REJECTED, NOT_EMPTY, 0) end
 if settings >= 4294967295 then return head(ledger) .. bare(REJECTED, EXHAUSTED, 0) end
 
+local extension, begins = extension_of(blob), 0
+if ARGV[10] ~= '' then
+  local limits
+  limits, begins = changed_limits(limits_of(blob), ARGV[10], ledger.time)
+  extension = packed_extension(held_of(blob), limits)
+end
 local seq = ledger.seq + 1
 ledger.seq = seq
 local time = integer(ledger.time)
-local record = struct.pack(RECORD, POSTED, 0, balance, version, wanted_overdraft, 0, settings + 1, wanted_status, seq)
+local record = struct.pack(RECORD, POSTED, begins, balance, version, wanted_overdraft, 0, settings + 1, wanted_status, seq)
 -- WRITES
 redis.call('HSET', KEYS[3], ARGV[4], struct.pack(ACCOUNT, balance, version, wanted_overdraft, settings + 1, wanted_status,
-  external, 1, currency, seq) .. extension_of(blob))
+  external, 1, currency, seq) .. extension)
 redis.call('HSET', KEYS[5], id, integer(seq), '#', integer(seq))
-redis.call('XADD', KEYS[4], integer(seq) .. '-0', 'k', 'c', 'p', ARGV[10], 'r', record, 'a', time)
+redis.call('XADD', KEYS[4], integer(seq) .. '-0', 'k', 'c', 'p', ARGV[11], 'r', record, 'a', time)
 redis.call('HSET', KEYS[2], 'seq', integer(seq), 'time', time)
 return head(ledger) .. record

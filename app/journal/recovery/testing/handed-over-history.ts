@@ -1,11 +1,14 @@
 import fc from 'fast-check';
 import { membersOf } from '../../../domain/group.ts';
+import type { LimitsChange } from '../../../domain/limits.ts';
+import { businessDaysFrom } from '../../../domain/testing/business-days.ts';
+import { NO_LIMITS, NO_USAGE } from '../../../domain/testing/limits.ts';
 import type { Account } from '../../../domain/types.ts';
 import { RecordStatus } from '../../codec.ts';
 import { attemptsOfGroup, type InDoubtAttempt, type JournalEntry } from '../../journal-entry.ts';
 import type { Journaled } from '../../journaled.ts';
 import { itemsOf } from '../../journaled.ts';
-import { account, groupItemOf, itemOf, modelEpoch, order } from '../../testing/epoch-under-test.ts';
+import { ACCEPTED_AT, account, groupItemOf, itemOf, modelEpoch, order } from '../../testing/epoch-under-test.ts';
 import { isReceived, keysOf, receive } from '../received.ts';
 import type { HandedOverEpoch } from '../recover-epoch.ts';
 
@@ -13,10 +16,11 @@ export const ACCOUNTS = [
   account('world'),
   account('ada'),
   account('bob', { overdraftLimit: 90 }),
-  account('cy', { overdraftLimit: 10 }),
+  account('cy', { overdraftLimit: 10, limits: { ...NO_LIMITS, dailyDebitMax: 200, usage: NO_USAGE } }),
   account('yen', { currency: 'JPY' }),
 ];
 export const PODS = 3;
+const DAYS = businessDaysFrom(ACCEPTED_AT);
 const IDS = ACCOUNTS.map(({ accountId }) => accountId);
 
 const anyTransfer = fc.record({
@@ -30,6 +34,10 @@ const anyChange = fc.record({
   accountId: fc.constantFrom('ada', 'bob', 'cy'),
   overdraftLimit: fc.option(fc.nat(200)),
   status: fc.option(fc.constantFrom('ACTIVE' as const, 'SUSPENDED' as const, 'FROZEN' as const)),
+  limits: fc.option(
+    fc.constantFrom(NO_LIMITS, { ...NO_LIMITS, dailyDebitMax: 500 }, { ...NO_LIMITS, transferMax: 100 }),
+    { freq: 2 },
+  ),
 });
 const anyGroup = fc.record({
   groupId: fc.nat(20),
@@ -77,6 +85,8 @@ export async function live({ steps, flushed }: History): Promise<Lived> {
   const epoch = await modelEpoch(ACCOUNTS);
   const pods = Array.from({ length: PODS }, (): PodMemory => ({ entries: [], inDoubt: [], observed: 0 }));
   for (const [index, { pod: at, replied, does }] of steps.entries()) {
+    // A business day lasts five steps.
+    epoch.cache.now = () => ACCEPTED_AT + index * 5 * 3_600_000;
     const memory = pods[at] ?? { entries: [], inDoubt: [], observed: 0 };
     const caller = { ...epoch.pod, podId: `pod-${at}` };
     await epoch.cache.register(caller, 'marker');
@@ -124,10 +134,11 @@ export async function live({ steps, flushed }: History): Promise<Lived> {
       } else memory.inDoubt.push(...attemptsOfGroup(item.group));
     } else {
       const id = `01890000-0000-7000-8000-0000000000${String(does.id).padStart(2, '0')}`;
-      const { accountId, overdraftLimit, status } = does;
+      const { accountId, overdraftLimit, status, limits } = does;
       const reply = await epoch.change(id, accountId, {
         ...(overdraftLimit === null ? {} : { overdraftLimit }),
         ...(status === null ? {} : { status }),
+        ...(limits === null ? {} : { limits }),
       });
       if (replied) receive(reply.head, reply.entries);
       else memory.inDoubt.push({ kind: 'account-change', id, accounts: [accountId] });
@@ -158,12 +169,13 @@ export function replayed(journal: readonly Journaled[], from: Iterable<Account> 
   const accounts = new Map([...from].map((one) => [one.accountId, { ...one }]));
   for (const item of journal) {
     if (item.kind === 'account-change') {
-      const { accountId, status, overdraftLimit, settingsVersion } = item.change;
+      const { accountId, status, overdraftLimit, settingsVersion, limits, acceptedAt } = item.change;
       Object.assign(accounts.get(accountId) ?? {}, { status, overdraftLimit, settingsVersion });
+      if (limits) setLimits(accounts.get(accountId), limits, acceptedAt);
       continue;
     }
     if (item.outcome.status === 'REJECTED') continue;
-    for (const { order: one, source, destination } of item.kind === 'group'
+    for (const { order: one, source, destination, counted = 0, acceptedAt } of item.kind === 'group'
       ? membersOf(item.outcome)
       : [item.outcome]) {
       for (const [id, { balance, version }] of [
@@ -171,9 +183,40 @@ export function replayed(journal: readonly Journaled[], from: Iterable<Account> 
         [one.destination, destination],
       ] as const)
         Object.assign(accounts.get(id) ?? {}, { balance, version });
+      if (counted & 1) count(accounts.get(one.source), acceptedAt, { debit: one.amount, credit: 0 });
+      if (counted & 2) count(accounts.get(one.destination), acceptedAt, { debit: 0, credit: one.amount });
     }
   }
   return accounts;
+}
+
+function setLimits(account: Account | undefined, { begins, ...limits }: LimitsChange, acceptedAt: number): void {
+  if (!account) return;
+  const usage = begins || !account.limits ? { ...NO_USAGE, countedSince: acceptedAt } : account.limits.usage;
+  const some = Object.values(limits).some((limit) => limit !== null);
+  account.limits = some ? { ...limits, usage } : null;
+}
+
+function count(
+  account: Account | undefined,
+  acceptedAt: number,
+  { debit, credit }: Record<'debit' | 'credit', number>,
+) {
+  const day = DAYS.findLast(({ dayStart }) => dayStart <= acceptedAt);
+  if (!account?.limits || !day) throw new Error('what is counted has limits and a business day');
+  const { usage } = account.limits;
+  const [sameDay, sameMonth] = [usage.dayStart === day.dayStart, usage.monthStart === day.monthStart];
+  account.limits = {
+    ...account.limits,
+    usage: {
+      countedSince: usage.countedSince,
+      dayStart: day.dayStart,
+      dayDebit: (sameDay ? usage.dayDebit : 0) + debit,
+      dayCredit: (sameDay ? usage.dayCredit : 0) + credit,
+      monthStart: day.monthStart,
+      monthDebit: (sameMonth ? usage.monthDebit : 0) + debit,
+    },
+  };
 }
 
 /** What the store passes to the recovery when these pods have handed over. */

@@ -1,11 +1,18 @@
 import type { Authority } from '../../../domain/authority.ts';
+import { businessDaysFrom } from '../../../domain/testing/business-days.ts';
 import type { Account } from '../../../domain/types.ts';
 import { batchOf } from '../../../journal/flush-batch.ts';
 import type { InDoubtAttempt, JournalEntry } from '../../../journal/journal-entry.ts';
 import { lastSeqOf } from '../../../journal/journaled.ts';
-import { account, type EpochUnderTest, modelEpoch, order } from '../../../journal/testing/epoch-under-test.ts';
+import {
+  ACCEPTED_AT,
+  account,
+  type EpochUnderTest,
+  modelEpoch,
+  order,
+} from '../../../journal/testing/epoch-under-test.ts';
 import { FlushStore } from '../../ledger/flush-store.ts';
-import { migratedDatabase, openIn, type TestDatabase } from '../../testing/test-database.ts';
+import { migratedDatabase, openIn, putBusinessDays, type TestDatabase } from '../../testing/test-database.ts';
 import { AuthorityStore } from '../authority-store.ts';
 import { MysqlHandOverStore } from '../hand-over-store.ts';
 import type { PageLimits } from '../recovery-reader.ts';
@@ -34,7 +41,9 @@ export class RecoveryBench {
   }
 
   static async start(limits?: PageLimits): Promise<RecoveryBench> {
-    return new RecoveryBench(await migratedDatabase(), limits);
+    const db = await migratedDatabase();
+    await putBusinessDays(db.database, businessDaysFrom(ACCEPTED_AT));
+    return new RecoveryBench(db, limits);
   }
 
   /** The authority is with cache epoch 1, and `pods` are registered. */

@@ -1,7 +1,7 @@
 -- The rules of a transfer, the same as app/domain/rules.ts; a test compares them over random histories.
 -- Refusals are numbered as REFUSALS in app/domain/problem.ts.
-local EXACT_MAX = 9007199254740991
 local CURRENCY_MISMATCH, INSUFFICIENT_FUNDS, ACCOUNT_SUSPENDED, ACCOUNT_FROZEN, ACCOUNT_CLOSED, OUT_OF_RANGE = 1, 2, 3, 4, 5, 6
+local LIMIT_EXCEEDED = 7
 
 -- 0 if the transfer is allowed, otherwise its refusal. Sums of two exact numbers are only compared: a sum outside the
 -- exact range may be rounded, but never back into it.

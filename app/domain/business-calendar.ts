@@ -1,0 +1,44 @@
+import type { Windows } from './limits.ts';
+import { Problem } from './problem.ts';
+
+/** A business day: it ends where the next one starts. */
+export interface BusinessDay extends Windows {
+  /** `YYYY-MM-DD`: the date on which most of it lies. */
+  day: string;
+}
+
+/** Business days, oldest first; the last one only ends the one before it. */
+export interface BusinessCalendar {
+  days: readonly Windows[];
+  /** From here on it may have been changed, ms since 1970: it must be read again. */
+  validUntil: number;
+}
+
+/** A store's clock that is further ahead of a pod's, ms, counts as unsure: the same as UNSURE_MS in includes/limits.lua. */
+const CLOCK_AHEAD_MS_MAX = 5_000;
+
+/** The windows in which a time lies, or null if the calendar does not say: it is never guessed. */
+export function windowsAt(calendar: BusinessCalendar | null, time: number): Windows | null {
+  if (!calendar || time >= calendar.validUntil) return null;
+  const { days } = calendar;
+  const next = days.findIndex(({ dayStart }) => dayStart > time);
+  return (next > 0 && days[next - 1]) || null;
+}
+
+/** Why what windows count cannot be decided now. */
+export type Unwindowed = 'clock_unsure' | 'calendar_unavailable';
+
+/** The windows of a call. @param time of the store that decides @param podNow the clock of the pod that asks */
+export function windowsOfCall(calendar: BusinessCalendar | null, time: number, podNow: number): Windows | Unwindowed {
+  if (time - podNow > CLOCK_AHEAD_MS_MAX) return 'clock_unsure';
+  return windowsAt(calendar, time) ?? 'calendar_unavailable';
+}
+
+export function unwindowed(why: Unwindowed): Problem {
+  return new Problem(
+    why,
+    why === 'clock_unsure'
+      ? 'the clock of the store is too far ahead of this pod to say on which business day the transfer is'
+      : 'the business calendar does not say on which business day the transfer is',
+  );
+}

@@ -1,0 +1,19 @@
+import type { BusinessCalendar, BusinessDay } from '../business-calendar.ts';
+
+const DAY_MS = 86_400_000;
+const DAYS = 60;
+
+/** Business days of UTC from shortly before a time on; each tenth begins a month, so that tests pass the end of some. */
+export function businessDaysFrom(time: number): BusinessDay[] {
+  const first = Math.floor(time / DAY_MS) - 2;
+  return Array.from({ length: DAYS }, (_, n) => ({
+    day: new Date((first + n) * DAY_MS).toISOString().slice(0, 10),
+    dayStart: (first + n) * DAY_MS,
+    monthStart: (first + n - (n % 10)) * DAY_MS,
+  }));
+}
+
+export const calendarFrom = (time: number): BusinessCalendar => ({
+  days: businessDaysFrom(time),
+  validUntil: Number.MAX_SAFE_INTEGER,
+});

@@ -1,0 +1,62 @@
+import { windowsAt } from '../../domain/business-calendar.ts';
+import type { Usage, Windows } from '../../domain/limits.ts';
+import type { Outcome } from '../../domain/types.ts';
+import { countedIn, usagesAfter } from '../../journal/counted-usage.ts';
+import { IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
+import type { Session } from '../connection/pool.ts';
+import { integer, statements, text } from '../connection/sql.ts';
+import { USAGE_COLUMNS, type UsageColumns, usageOfRow } from '../rows/account-row.ts';
+import { calendarBetween } from '../rows/business-day-row.ts';
+import { rowsByIds } from '../rows/unsettled-rows.ts';
+
+/**
+ * Counts what a batch moved in the windows of accounts with limits, which are locked already.
+ * @param outcomes in the order of their decisions
+ */
+export async function countUsage(
+  session: Session,
+  outcomes: readonly Outcome[],
+  changes: readonly JournaledChange[],
+): Promise<void> {
+  const batch = countedIn(outcomes, changes);
+  if (batch.accountIds.length === 0) return;
+  const before = await usagesOf(session, batch.accountIds);
+  const times = batch.counted.map(({ acceptedAt }) => acceptedAt);
+  await writeUsages(session, usagesAfter(batch, before, await windowsOver(session, times)));
+}
+
+async function usagesOf(session: Session, accountIds: readonly string[]): Promise<Map<string, Usage>> {
+  const rows = await rowsByIds<UsageColumns & { account_id: string }>(
+    session,
+    `SELECT a.account_id, ${USAGE_COLUMNS} FROM accounts a WHERE a.account_id IN (?) ORDER BY a.account_id FOR UPDATE`,
+    accountIds,
+  );
+  return new Map(rows.map((row) => [row.account_id, usageOfRow(row)]));
+}
+
+/** @throws IntegrityError for a time that the calendar in MySQL does not cover */
+async function windowsOver(session: Session, times: readonly number[]): Promise<(time: number) => Windows> {
+  const [from, to] = [Math.min(...times), Math.max(...times)];
+  const calendar = times.length > 0 ? await calendarBetween(session, from, to) : null;
+  return (time) => {
+    const windows = windowsAt(calendar, time);
+    if (!windows) throw new IntegrityError(`business_days does not say on which day ${time} is, which was counted`);
+    return windows;
+  };
+}
+
+async function writeUsages(session: Session, usages: ReadonlyMap<string, Usage>): Promise<void> {
+  const rows = [...usages].map(
+    ([accountId, u]) =>
+      `(${text(accountId)},'',${[u.countedSince, u.dayStart, u.dayDebit, u.dayCredit, u.monthStart, u.monthDebit].map(integer).join(',')})`,
+  );
+  for (const values of statements(rows)) {
+    await session.run(
+      `INSERT INTO accounts (account_id, currency, counted_since_ms, day_start_ms, day_debit, day_credit, month_start_ms,
+         month_debit) VALUES ${values.join(',')}
+       ON DUPLICATE KEY UPDATE counted_since_ms = VALUES(counted_since_ms), day_start_ms = VALUES(day_start_ms),
+         day_debit = VALUES(day_debit), day_credit = VALUES(day_credit), month_start_ms = VALUES(month_start_ms),
+         month_debit = VALUES(month_debit)`,
+    );
+  }
+}
