@@ -36,6 +36,17 @@ const REQUESTS = [
       currency: 'EUR',
     },
   },
+  {
+    // For users of /docs to look up.
+    path: '/v1/transfers/group',
+    body: {
+      groupId: '019b7650-2c00-7000-8000-000000000003',
+      transfers: [
+        { sourceAccount: WORLD, destinationAccount: ALICE, amount: '3.00', currency: 'EUR' },
+        { sourceAccount: ALICE, destinationAccount: BOB, amount: '2.00', currency: 'EUR' },
+      ],
+    },
+  },
 ];
 
 /**
@@ -73,6 +84,8 @@ async function post(url, apiKey, body, signal) {
       });
       const text = await response.text();
       if (response.ok) return null;
+      // An older ledger has no groups until an operator activates them: its users do without this example.
+      if (text.includes('feature_not_active')) return null;
       fault = `${response.status} ${text}`;
       if (response.status < 500 && response.status !== 429) return fault;
     } catch (error) {

@@ -31,6 +31,7 @@ import { RefusalLog } from './http/refusal-log.ts';
 import { type Route, RouteTable } from './http/route.ts';
 import { opsRoutes } from './ops/ops-routes.ts';
 import { postingRoutes } from './postings/posting-routes.ts';
+import { groupRoutes } from './transfers/group-routes.ts';
 import { transferRoutes } from './transfers/transfer-routes.ts';
 
 /** A client gets this long to send its headers, and its whole request; then its connection is closed. */
@@ -74,6 +75,7 @@ export function apiRoutes(deps: ApiDependencies): readonly Route[] {
     ...balanceRoutes(deps),
     ...postingRoutes(deps),
     ...transferRoutes(deps),
+    ...groupRoutes(deps),
     ...opsRoutes(deps),
     ...healthRoutes(deps),
   ];

@@ -1,7 +1,12 @@
+import { createHash } from 'node:crypto';
 import { sameContent } from './content.ts';
+import { ID_LENGTH_MAX, uuidV7Time } from './ids.ts';
 import type { Counted, LimitRefusal } from './limits.ts';
 import { Problem, type Refusal } from './problem.ts';
 import type { Posted, Side, TransferOrder } from './types.ts';
+
+export const GROUP_TRANSFERS_MIN = 2;
+export const GROUP_TRANSFERS_MAX = 100;
 
 /**
  * Transfers that are posted all together, or not at all. They are decided in order, each on the balances as the
@@ -61,6 +66,20 @@ export function membersOf({ group, sides, status, seq, ...common }: PostedGroup)
   });
 }
 
+/**
+ * The id of a member that has none: always the same for the same group and index, so that a retry is the same group. That of a
+ * UUIDv7 is a UUIDv7 of the same time, which Redis alone can decide. Null if a group's id leaves no room for it.
+ */
+export function memberIdOf(groupId: string, index: number): string | null {
+  if (uuidV7Time(groupId) === null) {
+    const id = `${groupId}.${index}`;
+    return id.length > ID_LENGTH_MAX ? null : id;
+  }
+  const hash = createHash('sha256').update(`${groupId}.${index}`).digest('hex');
+  // Bits 48 to 51 are the version, bits 64 and 65 the variant (RFC 9562).
+  return `${groupId.slice(0, 14)}7${hash.slice(0, 3)}-8${hash.slice(3, 6)}-${hash.slice(6, 18)}`;
+}
+
 /** All accounts of a group, each once. */
 export const accountsOfGroup = ({ orders }: GroupOrder): string[] => [
   ...new Set(orders.flatMap(({ source, destination }) => [source, destination])),
@@ -93,7 +112,7 @@ export function replayGroup({ group, takenAt, inDoubt }: Asked, existing: GroupO
 const sameOrigin = (a: GroupOrder, b: GroupOrder): boolean => a.orders[0]?.correlationId === b.orders[0]?.correlationId;
 
 const groupIdReused = (groupId: string): Problem =>
-  new Problem('transaction_id_reused', `group ${groupId} already exists with different content`, { groupId });
+  new Problem('group_id_reused', `group ${groupId} already exists with different content`, { groupId });
 
 /**
  * The group that MySQL has under an id, compared with one received in an epoch that has since ended; like `persistedAs` for a

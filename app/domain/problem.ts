@@ -12,9 +12,11 @@ export const PROBLEMS = {
   not_found: { status: 404, title: 'No resource exists at this address', ...FINAL },
   account_not_found: { status: 404, title: 'The account does not exist', ...FINAL },
   transfer_not_found: { status: 404, title: 'The transfer does not exist', ...FINAL },
+  group_not_found: { status: 404, title: 'The group does not exist', ...FINAL },
   method_not_allowed: { status: 405, title: 'This address does not support that method', ...FINAL },
   request_timeout: { status: 408, title: 'The request did not arrive in time', ...RETRY },
   transaction_id_reused: { status: 409, title: 'This transaction id belongs to another transfer', ...FINAL },
+  group_id_reused: { status: 409, title: 'This group id belongs to another group', ...FINAL },
   account_id_reused: {
     status: 409,
     title: 'This account id belongs to an account opened with different content',
@@ -36,6 +38,7 @@ export const PROBLEMS = {
   account_closed: { status: 422, title: 'The account is closed', ...FINAL },
   balance_out_of_range: { status: 422, title: 'A balance would exceed the exact range', ...FINAL },
   limit_exceeded: { status: 422, title: 'A limit of the account would be exceeded', ...FINAL },
+  group_refused: { status: 422, title: 'A transfer of the group was refused, so none of them was made', ...FINAL },
   transfer_not_reversible: { status: 422, title: 'This transfer cannot be reversed', ...FINAL },
   rate_limited: { status: 429, title: 'Too many requests', ...RETRY },
   headers_too_large: { status: 431, title: 'The headers are larger than allowed', ...FINAL },
@@ -85,6 +88,8 @@ export interface ProblemExtras {
   groupId?: string;
   /** The index (from 0) of the transfer in a group that this concerns. */
   index?: number;
+  /** For `group_refused`: why that transfer was refused. */
+  refusal?: Refusal;
   errors?: readonly FieldError[];
   /** The reason, for the log only, never for the client. */
   logged?: string;

@@ -1,3 +1,5 @@
+import { unwindowed } from '../domain/business-calendar.ts';
+import { requireFeature } from '../domain/features.ts';
 import { type GroupOrder, type GroupOutcome, membersOf } from '../domain/group.ts';
 import { Problem } from '../domain/problem.ts';
 import type { AccountChange, AccountView, Durability, Outcome, TransferOrder } from '../domain/types.ts';
@@ -6,12 +8,13 @@ import type { Clock } from '../kernel/clock.ts';
 import { AccountChanger } from './accounts/account-changer.ts';
 import { AccountLoader } from './accounts/account-loader.ts';
 import { AccountReader } from './accounts/account-reader.ts';
+import { isLimitedIn, postAll } from './direct/decide.ts';
 import type { Session } from './epoch/epoch-view.ts';
 import { GroupFinder } from './outcomes/group-finder.ts';
 import { OutcomeFinder } from './outcomes/outcome-finder.ts';
 import { PersistenceWatch } from './outcomes/persistence-watch.ts';
 import type { DirectServer } from './ports/direct-server.ts';
-import type { Ledger } from './ports/ledger.ts';
+import type { Ledger, PostedSides, RefusedOrder } from './ports/ledger.ts';
 import type { LedgerDatabase } from './ports/ledger-database.ts';
 import type { LedgerEvents } from './ports/ledger-events.ts';
 import { type CurrentTrace, type QueueLimits, TransferQueue } from './queue/transfer-queue.ts';
@@ -43,12 +46,14 @@ export class PodLedger implements Ledger {
   readonly #watch: PersistenceWatch;
   readonly #changer: AccountChanger;
   readonly #clock: Clock;
+  readonly #session: Session;
   readonly #events: LedgerEvents;
   readonly #requestTimeoutMs: number;
 
   constructor(deps: PodLedgerDependencies) {
     const { cache, session, clock, limits } = deps;
     this.#clock = clock;
+    this.#session = session;
     this.#events = deps.events;
     this.#requestTimeoutMs = limits.requestTimeoutMs;
     const loader = new AccountLoader({ ...deps, accountsMax: limits.cachedAccountsMax });
@@ -90,10 +95,37 @@ export class PodLedger implements Ledger {
 
   async applyGroup(group: GroupOrder, durability: Durability): Promise<GroupOutcome | Problem> {
     const deadline = this.#clock.monotonic() + this.#requestTimeoutMs;
+    try {
+      requireFeature(this.#session.format(), 'groups');
+    } catch (error) {
+      if (error instanceof Problem) return error;
+      throw error;
+    }
     let answer = await this.#queue.submitGroup(group);
     if (durability === 'persisted') answer = await this.#watch.wait(answer, deadline);
     this.#tell(group, answer);
     return answer;
+  }
+
+  async preview(orders: readonly TransferOrder[], what: 'transfers' | 'group'): Promise<PostedSides | RefusedOrder> {
+    if (what === 'group') requireFeature(this.#session.format(), 'groups');
+    const ids = [...new Set(orders.flatMap(({ source, destination }) => [source, destination]))];
+    const accounts = new Map<string, AccountView>();
+    for (const view of await this.#reader.read(ids)) {
+      if (view instanceof Problem) throw view;
+      // While nothing decides, nobody can tell.
+      if (view.stale) throw this.#stale(view.accountId);
+      accounts.set(view.accountId, view);
+    }
+    // The windows of limits are known only to the stores.
+    if (orders.some((order) => isLimitedIn(order, accounts))) throw unwindowed('calendar_unavailable');
+    return postAll(orders, accounts, 'calendar_unavailable');
+  }
+
+  #stale(accountId: string): Problem {
+    if (this.#session.view() === null && this.#session.direct() === null)
+      return new Problem(this.#session.holdReason(), 'what would happen is not known at the moment');
+    return new Problem('account_unsettled', `account ${accountId} waits for the journal of the cache`);
   }
 
   /** A group that was not posted counts as one refused transfer. */
@@ -101,7 +133,7 @@ export class PodLedger implements Ledger {
     if (answer instanceof Problem || answer.status === 'REJECTED') {
       const index = answer instanceof Problem ? answer.extras.index : answer.index;
       const order = orders[index ?? 0];
-      if (order) this.#events.answered(order, answer instanceof Problem ? answer : new Problem(answer.refusal, ''));
+      if (order) this.#events.answered(order, answer instanceof Problem ? answer : new Problem('group_refused', ''));
       return;
     }
     for (const member of membersOf(answer)) this.#events.answered(member.order, member);
@@ -114,8 +146,9 @@ export class PodLedger implements Ledger {
   }
 
   async groupOutcome(groupId: string): Promise<GroupOutcome> {
+    requireFeature(this.#session.format(), 'groups');
     const found = await this.#found(() => this.#groupFinder.find([groupId]));
-    if (!found) throw new Problem('transfer_not_found', `group ${groupId} does not exist`);
+    if (!found) throw new Problem('group_not_found', `group ${groupId} does not exist`);
     return found;
   }
 

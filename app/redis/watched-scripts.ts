@@ -1,10 +1,4 @@
-import {
-  type ApplyItem,
-  CacheError,
-  type CacheServer,
-  type Caller,
-  type ChangeCommand,
-} from '../journal/cache-port.ts';
+import { CacheError, type CacheServer, type Caller, type CallItem, type ChangeCommand } from '../journal/cache-port.ts';
 import type { Head } from '../journal/codec.ts';
 
 interface Watch {
@@ -13,7 +7,7 @@ interface Watch {
   /** Called with the ledger's time in each reply, ms. */
   heard?(timeMs: number): void;
   /** Runs each call that applies transfers, for example in a span. */
-  aroundApply?<T>(items: readonly ApplyItem[], call: () => Promise<T>): Promise<T>;
+  aroundApply?<T>(items: readonly CallItem[], call: () => Promise<T>): Promise<T>;
 }
 
 /** Reports the result of every script of a pod to a detector. A refusal counts as a success: the server responded. */
@@ -29,7 +23,7 @@ export class WatchedScripts implements CacheServer {
   register(caller: Caller, marker: string) {
     return this.#watched(this.#scripts.register(caller, marker));
   }
-  apply(caller: Caller, items: readonly ApplyItem[], podNow?: number) {
+  apply(caller: Caller, items: readonly CallItem[], podNow?: number) {
     const call = () => this.#scripts.apply(caller, items, podNow);
     return this.#watched(this.#watch.aroundApply ? this.#watch.aroundApply(items, call) : call());
   }

@@ -37,6 +37,7 @@ export function tracedLedger(ledger: Ledger, tracing: Tracing | null): Ledger {
         span.set('holdfast.transfers', group.orders.length);
         return ledger.applyGroup(group, durability);
       }),
+    preview: (orders, what) => ledger.preview(orders, what),
     groupOutcome: (groupId) => ledger.groupOutcome(groupId),
     outcome: (transactionId) => ledger.outcome(transactionId),
     read: (accountIds) => ledger.read(accountIds),

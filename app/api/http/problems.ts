@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PROBLEMS, Problem, type ProblemCode } from '../../domain/problem.ts';
+import { PROBLEMS, Problem, type ProblemCode, REFUSALS, type Refusal } from '../../domain/problem.ts';
 import { type ApiContext, type ApiMiddleware, sendContent, shown } from './application.ts';
 import { type ApiLogger, type HttpDependencies, UNMATCHED } from './http-dependencies.ts';
 import { ClientGone } from './read-body.ts';
@@ -15,11 +15,14 @@ export interface ProblemDocument {
   code: ProblemCode;
   correlationId: string;
   transactionId?: string;
+  groupId?: string;
+  index?: number;
+  refusal?: Refusal;
   errors?: Problem['extras']['errors'];
 }
 
 export function problemDocument(problem: Problem, instance: string, correlationId: string): ProblemDocument {
-  const { transactionId, errors } = problem.extras;
+  const { transactionId, groupId, index, refusal, errors } = problem.extras;
   return {
     type: `urn:holdfast:problem:${problem.code}`,
     title: problem.title,
@@ -29,6 +32,9 @@ export function problemDocument(problem: Problem, instance: string, correlationI
     code: problem.code,
     correlationId,
     ...(transactionId !== undefined && { transactionId }),
+    ...(groupId !== undefined && { groupId }),
+    ...(index !== undefined && { index }),
+    ...(refusal !== undefined && { refusal }),
     ...(errors !== undefined && { errors }),
   };
 }
@@ -51,6 +57,9 @@ export const ProblemSchema = z
     code: z.enum(CODES).meta({ description: 'Stable, for programs.' }),
     correlationId: z.string(),
     transactionId: z.string().optional().meta({ description: 'The id to look up or to send again.' }),
+    groupId: z.string().optional().meta({ description: 'The same for a group or a split.' }),
+    index: z.int().optional().meta({ description: 'The transfer of a group that this is about, from 0.' }),
+    refusal: z.enum(REFUSALS).optional().meta({ description: 'For `group_refused`: why that transfer was refused.' }),
     errors: z
       .array(z.object({ pointer: z.string().meta({ description: 'JSON pointer (RFC 6901).' }), detail: z.string() }))
       .optional(),
@@ -82,7 +91,7 @@ export function renderProblems(
 
 /** Unexpected errors and outcomes of transfers have their own log lines. */
 function isLogged({ code, extras }: Problem): boolean {
-  return code === 'internal_error' || extras.transactionId !== undefined;
+  return code === 'internal_error' || extras.transactionId !== undefined || extras.groupId !== undefined;
 }
 
 function refusedRequest({ state, method }: ApiContext, problem: Problem): RefusedRequest {

@@ -106,7 +106,7 @@ export function idempotencyKeyOf(call: WithHeader, id: z.ZodType<string>): strin
  */
 export function refuseIdempotencyKey(call: WithHeader): void {
   if (call.header(HEADER) === undefined) return;
-  throw refused('is accepted only by POST /v1/transfers and POST /v1/transfers/batch');
+  throw refused('is accepted only by POST /v1/transfers and POST /v1/transfers/batch, /group and /split');
 }
 
 export function refused(detail: string) {

@@ -109,6 +109,11 @@ export const DurabilityInput = Durability.nullish().meta({
   description: 'With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.',
   default: 'cache',
 });
+export const DryRun = z.boolean().nullish().meta({
+  description:
+    'With `true`, nothing is changed and no id is used: the answer shows what would happen now. A refusal is answered as usual.',
+  default: false,
+});
 export const AccountStatus = z.enum(['ACTIVE', 'SUSPENDED', 'FROZEN', 'CLOSED']).meta({
   description:
     '`SUSPENDED` allows no debits, `FROZEN` neither debits nor credits, `CLOSED` is permanent and requires a zero balance.',

@@ -10,7 +10,14 @@ import type {
   TransferOrder,
 } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { AccountDetails, AccountOpening, Books, Ledger } from '../../ledger/ports/ledger.ts';
+import type {
+  AccountDetails,
+  AccountOpening,
+  Books,
+  Ledger,
+  PostedSides,
+  RefusedOrder,
+} from '../../ledger/ports/ledger.ts';
 
 /**
  * A simple ledger for testing the shapes of the API, with none of the ledger's guarantees. Tests can modify `accounts`
@@ -109,10 +116,31 @@ export class MemoryLedger implements Ledger, Books {
     return posted;
   }
 
+  async preview(orders: readonly TransferOrder[]): Promise<PostedSides | RefusedOrder> {
+    this.#failFor('preview');
+    for (const id of orders.flatMap(({ source, destination }) => [source, destination]))
+      if (!this.accounts.has(id)) throw noAccount(id);
+    const before = [...this.accounts.values()].map((account) => ({ ...account }));
+    const sides = [];
+    let refused: RefusedOrder | null = null;
+    for (const [index, order] of orders.entries()) {
+      const [source, destination] = [this.accounts.get(order.source), this.accounts.get(order.destination)];
+      if (!source || !destination) throw noAccount(order.source);
+      const refusal = refusalOf(order, source, destination);
+      if (refusal) {
+        refused = { index, refusal };
+        break;
+      }
+      sides.push({ source: move(source, -order.amount), destination: move(destination, order.amount) });
+    }
+    for (const account of before) this.accounts.set(account.accountId, account);
+    return refused ?? { sides };
+  }
+
   async groupOutcome(groupId: string): Promise<GroupOutcome> {
     this.#failFor('groupOutcome');
     const outcome = this.groups.get(groupId);
-    if (!outcome) throw new Problem('transfer_not_found', `There is no group ${groupId}.`);
+    if (!outcome) throw new Problem('group_not_found', `There is no group ${groupId}.`);
     return { ...outcome, replayed: true };
   }
 

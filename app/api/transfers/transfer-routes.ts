@@ -1,15 +1,18 @@
 import type { Identity } from '../../domain/identity.ts';
 import { ID_LENGTH_MAX } from '../../domain/ids.ts';
-import { Problem, type ProblemCode, REFUSALS } from '../../domain/problem.ts';
-import type { Durability, Origin, Outcome, TransferOrder } from '../../domain/types.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Durability, Outcome, TransferOrder } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
 import { type Answer, type Call, type Route, route } from '../http/route.ts';
 import { IdempotencyKeyHeader, idempotencyKeyOf, refused, validate } from '../http/validation.ts';
 import { attempt, attemptEach, batchItem, single, workOnValid } from '../schemas/items.ts';
+import { dryTransfer } from './dry-run.ts';
 import { reverse } from './reversal.ts';
 import {
+  LEDGER_PROBLEMS,
   orderOf,
+  originOf,
   outcomeAnswer,
   ReversalRequest,
   TransactionId,
@@ -17,6 +20,7 @@ import {
   TransferBatch,
   TransferBatchAnswer,
   TransferIdParams,
+  TransferPreview,
   TransferRecord,
   TransferRequest,
   transferRecord,
@@ -30,20 +34,6 @@ interface TransferDependencies {
 }
 
 const tag = 'Transfers';
-
-/** Problems that any change to the ledger can return. */
-const LEDGER_PROBLEMS: readonly ProblemCode[] = [
-  'account_not_found',
-  ...REFUSALS,
-  'ledger_switching',
-  'ledger_closed',
-  'clock_unsure',
-  'calendar_unavailable',
-  'account_unsettled',
-  'backlog_full',
-  'database_unavailable',
-  'outcome_unknown',
-];
 
 const POSTED_ANSWERS = {
   201: { description: 'Posted', schema: Transfer },
@@ -71,7 +61,13 @@ function transfer({ ledger, ledgerNow }: TransferDependencies): Route {
     ),
     takesIdempotencyKey: true,
     body: { schema: TransferRequest, example: TRANSFER_EXAMPLE },
-    answers: POSTED_ANSWERS,
+    answers: {
+      201: POSTED_ANSWERS[201],
+      200: {
+        description: `${POSTED_ANSWERS[200].description}; or, for a dry run, what would happen`,
+        schema: Transfer.or(TransferPreview),
+      },
+    },
     problems: ['transaction_id_reused', ...LEDGER_PROBLEMS],
     async handle(call) {
       const durability = call.body.durability ?? 'cache';
@@ -80,6 +76,7 @@ function transfer({ ledger, ledgerNow }: TransferDependencies): Route {
         throw refused('must equal the transactionId of the body, or one of the two must be omitted');
       }
       const order = orderOf(call.body, originOf(call), ledgerNow(), key);
+      if (call.body.dryRun) return dryTransfer(ledger, order, call.body.transactionId ?? key, call.identity);
       const result = single(await ledger.apply([order], durability), order.transactionId);
       return answerOf(result, durability, call);
     },
@@ -194,10 +191,6 @@ async function answerEach(ledger: Ledger, requests: readonly Request[], identity
 async function applyAll(ledger: Ledger, requests: readonly Request[], durability: Durability) {
   const orders = requests.filter((request) => request.durability === durability).map(({ order }) => order);
   return orders.length === 0 ? [] : ledger.apply(orders, durability);
-}
-
-function originOf({ identity, correlationId }: Call): Origin {
-  return { user: identity.user, correlationId };
 }
 
 /** @throws Problem for a refusal */

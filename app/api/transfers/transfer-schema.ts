@@ -2,12 +2,14 @@ import { z } from 'zod';
 import type { Identity } from '../../domain/identity.ts';
 import { ID_AHEAD_MS_MAX, newUuidV7, RESERVED_ID_PREFIX, uuidV7Time } from '../../domain/ids.ts';
 import { formatAmount } from '../../domain/money.ts';
-import { type FieldError, Problem, REFUSALS, type Refusal } from '../../domain/problem.ts';
+import { type FieldError, Problem, type ProblemCode, REFUSALS, type Refusal } from '../../domain/problem.ts';
 import type { Origin, Outcome, Posted, Rejected, TransferOrder } from '../../domain/types.ts';
+import type { Call } from '../http/route.ts';
 import { invalid, KEY_POINTER } from '../http/validation.ts';
 import {
   amountAt,
   Currency,
+  DryRun,
   Durability,
   DurabilityInput,
   formatTimestamp,
@@ -49,6 +51,7 @@ export const TransferRequest = z
     reference: text(REFERENCE_LENGTH_MAX).nullish(),
     metadata: Metadata.nullish(),
     durability: DurabilityInput,
+    dryRun: DryRun,
   })
   .meta({ id: 'TransferRequest' });
 export type TransferRequest = z.output<typeof TransferRequest>;
@@ -92,7 +95,15 @@ export const TransferRecord = Transfer.extend({
   reverses: Id.nullable().meta({ description: 'The transfer that this reversal reverses.' }),
 }).meta({ id: 'TransferRecord' });
 
-export const TransferBatch = batchOf('transfers', TransferRequest, 'TransferBatch');
+/** The answer to a dry run: nothing was changed. */
+export const TransferPreview = Transfer.omit({ acceptedAt: true, timestamp: true, durability: true, replayed: true })
+  .extend({
+    dryRun: z.literal(true),
+    transactionId: TransferId.optional().meta({ description: 'Only if the request has one.' }),
+  })
+  .meta({ id: 'TransferPreview', description: 'What the transfer would do now.' });
+
+export const TransferBatch = batchOf('transfers', TransferRequest.omit({ dryRun: true }), 'TransferBatch');
 export const TransferBatchAnswer = batchAnswerOf(Transfer, 'TransferBatchAnswer');
 
 /**
@@ -101,7 +112,7 @@ export const TransferBatchAnswer = batchAnswerOf(Transfer, 'TransferBatchAnswer'
  * @throws Problem validation_failed for rules that involve more than one field
  */
 export function orderOf(
-  request: TransferRequest,
+  request: Omit<TransferRequest, 'dryRun'>,
   { user, correlationId }: Origin,
   nowMs: number,
   key: string | null = null,
@@ -148,7 +159,11 @@ export function outcomeAnswer(outcome: Outcome, durability: z.output<typeof Dura
   return { status: outcome.replayed ? 200 : 201, body: transferAnswer(outcome, durability, identity) };
 }
 
-function transferAnswer(outcome: Posted, durability: z.output<typeof Durability>, identity: Identity): TransferAnswer {
+export function transferAnswer(
+  outcome: Posted,
+  durability: z.output<typeof Durability>,
+  identity: Identity,
+): TransferAnswer {
   const { order, source, destination } = outcome;
   const { currency } = order;
   const maySeeBalances = identity.scopes.has('balances:read');
@@ -168,6 +183,30 @@ function transferAnswer(outcome: Posted, durability: z.output<typeof Durability>
     destinationVersion: destination.version,
     durability: outcome.persisted ? 'persisted' : durability,
     replayed: outcome.replayed,
+  };
+}
+
+/** What a dry run shows. @param id if the request has one */
+export function previewAnswer(
+  order: TransferOrder,
+  { source, destination }: Pick<Posted, 'source' | 'destination'>,
+  id: string | null,
+  identity: Identity,
+): z.input<typeof TransferPreview> {
+  const { currency } = order;
+  const maySeeBalances = identity.scopes.has('balances:read');
+  return {
+    dryRun: true,
+    ...(id !== null && { transactionId: id }),
+    status: 'POSTED',
+    sourceAccount: order.source,
+    destinationAccount: order.destination,
+    amount: formatAmount(order.amount, currency),
+    currency,
+    sourceBalance: maySeeBalances ? formatAmount(source.balance, currency) : undefined,
+    sourceVersion: source.version,
+    destinationBalance: maySeeBalances ? formatAmount(destination.balance, currency) : undefined,
+    destinationVersion: destination.version,
   };
 }
 
@@ -195,8 +234,10 @@ export function transferRecord(outcome: Outcome, identity: Identity): z.input<ty
 
 /** The same for a new refusal and for its replay: it is one outcome. */
 function refusalProblem({ order, refusal }: Rejected): Problem {
-  return new Problem(refusal, REFUSAL_DETAILS[refusal](order), { transactionId: order.transactionId });
+  return new Problem(refusal, refusalDetail(order, refusal), { transactionId: order.transactionId });
 }
+
+export const refusalDetail = (order: TransferOrder, refusal: Refusal): string => REFUSAL_DETAILS[refusal](order);
 
 /** Without figures: permission to transfer from an account does not include reading its balance. */
 const REFUSAL_DETAILS: Readonly<Record<Refusal, (order: TransferOrder) => string>> = {
@@ -211,4 +252,22 @@ const REFUSAL_DETAILS: Readonly<Record<Refusal, (order: TransferOrder) => string
 
 function amountOf({ amount, currency }: TransferOrder): string {
   return `${formatAmount(amount, currency)} ${currency}`;
+}
+
+/** Problems that any change to the ledger can return. */
+export const LEDGER_PROBLEMS: readonly ProblemCode[] = [
+  'account_not_found',
+  ...REFUSALS,
+  'ledger_switching',
+  'ledger_closed',
+  'clock_unsure',
+  'calendar_unavailable',
+  'account_unsettled',
+  'backlog_full',
+  'database_unavailable',
+  'outcome_unknown',
+];
+
+export function originOf({ identity, correlationId }: Call): Origin {
+  return { user: identity.user, correlationId };
 }

@@ -33,6 +33,7 @@ const SEEN: (ProblemCode | 'POSTED' | 'again' | 'changed' | `group ${'POSTED' | 
   'group POSTED',
   'group REJECTED',
   'group again',
+  'group_id_reused',
   'POSTED',
   'again',
   'changed',

@@ -1,4 +1,11 @@
-import { type ApplyItem, CacheError, type CacheServer, type Caller, type ChangeCommand } from '../cache-port.ts';
+import {
+  CacheError,
+  type CacheServer,
+  type Caller,
+  type CallItem,
+  type ChangeCommand,
+  isGroup,
+} from '../cache-port.ts';
 
 /** The fault of one call: it receives the call, and may run it or not, and may return a different result. */
 export type Fault = <T>(run: () => Promise<T>) => Promise<T>;
@@ -81,8 +88,8 @@ export class FaultyCache implements CacheServer {
   register(caller: Caller, marker: string) {
     return this.#through('register', () => this.#server.register(caller, marker));
   }
-  apply(caller: Caller, items: readonly ApplyItem[], podNow?: number) {
-    this.applied.push(items.map(({ order }) => order.transactionId));
+  apply(caller: Caller, items: readonly CallItem[], podNow?: number) {
+    this.applied.push(items.map((item) => (isGroup(item) ? `+${item.group.groupId}` : item.order.transactionId)));
     return this.#through('apply', () => this.#server.apply(caller, items, podNow));
   }
   read(caller: Caller, accountIds: readonly string[]) {

@@ -3,18 +3,16 @@ import { accountsOfGroup, type GroupOutcome, memberIdTaken, membersOf } from '..
 import { idAhead, uuidV7Time } from '../../domain/ids.ts';
 import type { Windows } from '../../domain/limits.ts';
 import type { Problem } from '../../domain/problem.ts';
-import { verdictOn } from '../../domain/rules.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { AccountMove } from '../../journal/flush-batch.ts';
 import type { DirectGroup } from '../ports/direct-server.ts';
 import {
-  count,
   type Found,
   isLimitedIn,
   movesBetween,
   NO_SEQ,
   notFound,
-  post,
+  postAll,
   unsettledAccount,
   unsettledId,
   windowsFor,
@@ -101,13 +99,6 @@ function decide(
 ): GroupOutcome {
   const acceptedAt = found.time.accept(accountsOfGroup(group));
   const common = { group, acceptedAt, takenAt, epoch: found.epoch, seq: NO_SEQ, replayed: false, persisted: true };
-  const sides = [];
-  for (const [index, order] of group.orders.entries()) {
-    const [source, destination] = [accounts.get(order.source), accounts.get(order.destination)];
-    if (!source || !destination) throw new RangeError(`an account of group ${group.groupId} was not loaded`);
-    const verdict = verdictOn(order, source, destination, windows);
-    if (verdict) return { ...common, status: 'REJECTED', index, ...verdict };
-    sides.push({ ...post(order, accounts), ...count(order, accounts, windows) });
-  }
-  return { ...common, status: 'POSTED', sides };
+  const result = postAll(group.orders, accounts, windows);
+  return 'sides' in result ? { ...common, status: 'POSTED', ...result } : { ...common, status: 'REJECTED', ...result };
 }

@@ -6,6 +6,7 @@ import { type ChangeRefusal, changeRefusalOf, verdictOn } from '../../domain/rul
 import type { Account, Outcome, Side, TransferOrder } from '../../domain/types.ts';
 import type { AccountMove, JournaledChange } from '../../journal/flush-batch.ts';
 import type { DirectChange, DirectItem } from '../ports/direct-server.ts';
+import type { PostedSides, RefusedOrder } from '../ports/ledger.ts';
 
 /**
  * The time of acceptance: MySQL's clock, but never earlier than the latest acceptance on one of the accounts. Order per
@@ -146,6 +147,26 @@ export function post(order: TransferOrder, accounts: Map<string, Account>): { so
     return { balance: after.balance, version: after.version, settingsVersion: after.settingsVersion };
   };
   return { source: side(order.source, -order.amount), destination: side(order.destination, order.amount) };
+}
+
+/**
+ * Posts orders in order, each on the accounts as the previous ones left them. @returns both sides of each, or the first that was
+ * refused; `accounts` is then of no more use
+ */
+export function postAll(
+  orders: readonly TransferOrder[],
+  accounts: Map<string, Account>,
+  windows: Windows | Unwindowed,
+): PostedSides | RefusedOrder {
+  const sides: PostedSides['sides'] = [];
+  for (const [index, order] of orders.entries()) {
+    const [source, destination] = [accounts.get(order.source), accounts.get(order.destination)];
+    if (!source || !destination) throw new RangeError(`an account of transfer ${order.transactionId} was not loaded`);
+    const verdict = verdictOn(order, source, destination, windows);
+    if (verdict) return { index, ...verdict };
+    sides.push({ ...post(order, accounts), ...count(order, accounts, windows) });
+  }
+  return { sides };
 }
 
 export function movesBetween(

@@ -1,5 +1,6 @@
 import type { GroupOrder, GroupOutcome } from '../../domain/group.ts';
-import type { Problem } from '../../domain/problem.ts';
+import type { Counted, LimitRefusal } from '../../domain/limits.ts';
+import type { Problem, Refusal } from '../../domain/problem.ts';
 import type {
   AccountChange,
   AccountView,
@@ -7,6 +8,7 @@ import type {
   NewAccount,
   Outcome,
   Posting,
+  Side,
   TransferOrder,
 } from '../../domain/types.ts';
 
@@ -25,10 +27,15 @@ export interface Ledger {
   apply(orders: readonly TransferOrder[], durability: Durability): Promise<(Outcome | Problem)[]>;
   /**
    * Applies a group: all its transfers, or none. @throws never; in place of an outcome: the problems of `apply`, for a
-   * member whose id is known, with its `index`; `transaction_id_reused`; `payload_too_large`.
+   * member whose id is known, with its `index`; `group_id_reused`; `payload_too_large`; `feature_not_active`.
    */
   applyGroup(group: GroupOrder, durability: Durability): Promise<GroupOutcome | Problem>;
-  /** The outcome of a group id, from whichever store has it. @throws Problem transfer_not_found and the 503s */
+  /**
+   * What would happen to transfers now, each on the balances as the ones before left them. Nothing is written, and their ids are
+   * neither used nor looked up. @throws Problem account_not_found and the 503s; for a group also feature_not_active
+   */
+  preview(orders: readonly TransferOrder[], what: 'transfers' | 'group'): Promise<PostedSides | RefusedOrder>;
+  /** The outcome of a group id, from whichever store has it. @throws Problem group_not_found, feature_not_active and the 503s */
   groupOutcome(groupId: string): Promise<GroupOutcome>;
   /** The outcome of a transaction id, from whichever store has it. @throws Problem transfer_not_found and the 503s */
   outcome(transactionId: string): Promise<Outcome>;
@@ -39,6 +46,18 @@ export interface Ledger {
    * account_not_empty, account_closed, the 503s
    */
   changeAccount(change: AccountChange): Promise<AccountView>;
+}
+
+/** Both accounts of each transfer after it. */
+export interface PostedSides {
+  sides: { source: Side; destination: Side; counted?: Counted }[];
+}
+/** The first transfer that was refused, from 0. */
+export interface RefusedOrder {
+  index: number;
+  refusal: Refusal;
+  /** For `limit_exceeded`. */
+  limit?: LimitRefusal;
 }
 
 export interface AccountOpening {

@@ -1,0 +1,72 @@
+import { replay } from '../../domain/content.ts';
+import { type GroupOrder, memberIdTaken, replayGroup } from '../../domain/group.ts';
+import type { Identity } from '../../domain/identity.ts';
+import { Problem, type ProblemCode } from '../../domain/problem.ts';
+import type { TransferOrder } from '../../domain/types.ts';
+import type { Ledger } from '../../ledger/ports/ledger.ts';
+import { groupAnswer, groupPreview, groupRefusedBy, splitAnswer, splitPreview } from './group-schema.ts';
+import { outcomeAnswer, previewAnswer, refusalDetail } from './transfer-schema.ts';
+
+/**
+ * What would happen: an id that already has an outcome shows that, everything else is decided on the accounts as they are now, in
+ * whichever store decides. Nothing is written, and no id is used.
+ */
+
+/** @param id the client's own, which may have an outcome. @throws Problem as the transfer itself */
+export async function dryTransfer(ledger: Ledger, order: TransferOrder, id: string | null, identity: Identity) {
+  const existing = id === null ? null : await orNull('transfer_not_found', () => ledger.outcome(id));
+  if (existing) {
+    const answer = replay({ order, takenAt: 0, inDoubt: false }, existing);
+    const shown = answer instanceof Problem ? answer : outcomeAnswer(answer, 'cache', identity);
+    if (shown instanceof Problem) throw shown;
+    return { status: 200, body: shown.body };
+  }
+  const result = await ledger.preview([order], 'transfers');
+  if (!('sides' in result)) {
+    const extras = id === null ? {} : { transactionId: id };
+    throw new Problem(result.refusal, refusalDetail(order, result.refusal), extras);
+  }
+  const [side] = result.sides;
+  if (!side) throw new Error('a preview has a result for each transfer');
+  return { status: 200, body: previewAnswer(order, side, id, identity) };
+}
+
+/** The ids that a request for a group brought itself: only these may have outcomes. */
+interface OwnIds {
+  groupId: string | null;
+  transactionIds: readonly (string | null)[];
+}
+
+/** @throws Problem as the group itself */
+export async function dryGroup(ledger: Ledger, group: GroupOrder, own: OwnIds, identity: Identity) {
+  const { groupId } = own;
+  const existing = groupId === null ? null : await orNull('group_not_found', () => ledger.groupOutcome(groupId));
+  const isSplit = group.split !== null;
+  if (existing) {
+    const answer = replayGroup({ group, takenAt: 0, inDoubt: false }, existing);
+    if (answer instanceof Problem) throw answer;
+    const { body } = isSplit ? splitAnswer(answer, 'cache') : groupAnswer(answer, 'cache', identity);
+    return { status: 200, body };
+  }
+  const taken = await Promise.all(
+    own.transactionIds.map(async (id, index) => {
+      if (id === null) return false;
+      if (own.transactionIds.indexOf(id) < index) return true;
+      return (await orNull('transfer_not_found', () => ledger.outcome(id))) !== null;
+    }),
+  );
+  if (taken.includes(true)) throw memberIdTaken(group, taken.indexOf(true));
+  const result = await ledger.preview(group.orders, 'group');
+  if (!('sides' in result)) throw groupRefusedBy(group, result, groupId);
+  const body = isSplit ? splitPreview(group, groupId) : groupPreview(group, result.sides, own, identity);
+  return { status: 200, body };
+}
+
+async function orNull<T>(absent: ProblemCode, look: () => Promise<T>): Promise<T | null> {
+  try {
+    return await look();
+  } catch (error) {
+    if (error instanceof Problem && error.code === absent) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,161 @@
+import { Problem, type ProblemCode } from '../../domain/problem.ts';
+import type { Ledger } from '../../ledger/ports/ledger.ts';
+import { type Call, type Route, route } from '../http/route.ts';
+import { IdempotencyKeyHeader, idempotencyKeyOf, refused } from '../http/validation.ts';
+import { dryGroup } from './dry-run.ts';
+import {
+  GroupIdParams,
+  groupAnswer,
+  groupOf,
+  groupRecord,
+  splitAnswer,
+  splitGroupOf,
+  TransferGroup,
+  TransferGroupPreview,
+  TransferGroupRecord,
+  TransferGroupRequest,
+  TransferSplit,
+  TransferSplitPreview,
+  TransferSplitRequest,
+} from './group-schema.ts';
+import { LEDGER_PROBLEMS, originOf, TransactionId } from './transfer-schema.ts';
+
+interface GroupDependencies {
+  ledger: Ledger;
+  /** This pod's estimate of the ledger's time, ms since 1970. */
+  ledgerNow: () => number;
+}
+
+const tag = 'Transfers';
+const KEY =
+  'The `groupId` for a body without one; if both are given, they must be equal. An id, bare or in double quotes.';
+const PROBLEMS: readonly ProblemCode[] = [
+  'transaction_id_reused',
+  'group_id_reused',
+  'payload_too_large',
+  'group_refused',
+  'feature_not_active',
+  ...LEDGER_PROBLEMS,
+];
+const REPEATED = 'A group with the same id and content was already posted; or, for a dry run, what would happen';
+
+/** Money that passes through an account: Bob can pay the fee out of what he gets. */
+const GROUP_EXAMPLE = {
+  transfers: [
+    { sourceAccount: 'demo-alice', destinationAccount: 'demo-bob', amount: '1.00', currency: 'EUR' },
+    { sourceAccount: 'demo-bob', destinationAccount: 'world', amount: '0.10', currency: 'EUR', reference: 'Fee' },
+  ],
+};
+const SPLIT_EXAMPLE = {
+  sourceAccount: 'demo-alice',
+  amount: '1.00',
+  currency: 'EUR',
+  destinations: [
+    { account: 'world', amount: '0.10' },
+    { account: 'demo-bob', remaining: true as const },
+  ],
+  reference: 'Order 2026-0042',
+};
+
+export function groupRoutes(deps: GroupDependencies): Route[] {
+  return [transferGroup(deps), transferSplit(deps), readGroup(deps)];
+}
+
+function transferGroup({ ledger, ledgerNow }: GroupDependencies): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/transfers/group',
+    scopes: ['transfers:write'],
+    tag,
+    summary: 'Make 2 to 100 transfers together: all of them, or none',
+    description:
+      'The transfers are decided in order, each on the balances as the previous ones left them. If one is refused, none is made, and the ids of the transfers stay free; the refusal is the outcome of the `groupId`.',
+    headers: IdempotencyKeyHeader(KEY),
+    takesIdempotencyKey: true,
+    body: { schema: TransferGroupRequest, isList: true, example: GROUP_EXAMPLE },
+    answers: {
+      201: { description: 'Posted', schema: TransferGroup },
+      200: { description: REPEATED, schema: TransferGroup.or(TransferGroupPreview) },
+    },
+    problems: PROBLEMS,
+    async handle(call) {
+      const { body, identity } = call;
+      const durability = body.durability ?? 'cache';
+      const key = keyOf(call, body.groupId);
+      const group = groupOf(body, { origin: originOf(call), nowMs: ledgerNow(), key });
+      if (body.dryRun) {
+        const transactionIds = body.transfers.map(({ transactionId }) => transactionId ?? null);
+        return dryGroup(ledger, group, { groupId: body.groupId ?? key, transactionIds }, identity);
+      }
+      const answer = await ledger.applyGroup(group, durability);
+      if (answer instanceof Problem) throw withGroup(answer, group.groupId);
+      return groupAnswer(answer, durability, identity);
+    },
+  });
+}
+
+function transferSplit({ ledger, ledgerNow }: GroupDependencies): Route {
+  return route({
+    method: 'POST',
+    path: '/v1/transfers/split',
+    scopes: ['transfers:write'],
+    tag,
+    summary: 'Share an amount out to several accounts, to the last minor unit',
+    description:
+      'First the amounts are taken off, then the rest is divided by shares (largest remainders first, of equal ones the earliest), or one destination gets all that remains. The transfers are made as a group: all of them, or none.',
+    headers: IdempotencyKeyHeader(KEY),
+    takesIdempotencyKey: true,
+    body: { schema: TransferSplitRequest, isList: true, example: SPLIT_EXAMPLE },
+    answers: {
+      201: { description: 'Posted', schema: TransferSplit },
+      200: { description: REPEATED, schema: TransferSplit.or(TransferSplitPreview) },
+    },
+    problems: PROBLEMS,
+    async handle(call) {
+      const { body, identity } = call;
+      const durability = body.durability ?? 'cache';
+      const key = keyOf(call, body.groupId);
+      const group = splitGroupOf(body, { origin: originOf(call), nowMs: ledgerNow(), key });
+      if (body.dryRun) return dryGroup(ledger, group, { groupId: body.groupId ?? key, transactionIds: [] }, identity);
+      const answer = await ledger.applyGroup(group, durability);
+      if (answer instanceof Problem) throw withGroup(answer, group.groupId);
+      return splitAnswer(answer, durability);
+    },
+  });
+}
+
+function readGroup({ ledger }: GroupDependencies): Route {
+  return route({
+    method: 'GET',
+    path: '/v1/transfers/group/{groupId}',
+    scopes: ['transfers:write', 'balances:read'],
+    tag,
+    summary: 'Read a group or a split, posted or refused',
+    params: GroupIdParams,
+    answers: { 200: { description: 'The group', schema: TransferGroupRecord } },
+    problems: [
+      'group_not_found',
+      'feature_not_active',
+      'account_unsettled',
+      'ledger_switching',
+      'ledger_closed',
+      'database_unavailable',
+    ],
+    async handle({ params, identity }) {
+      return { status: 200, body: groupRecord(await ledger.groupOutcome(params.groupId), identity) };
+    },
+  });
+}
+
+function keyOf(call: Call, groupId: string | null | undefined): string | null {
+  const key = idempotencyKeyOf(call, TransactionId);
+  if (key !== null && (groupId ?? key) !== key)
+    throw refused('must equal the groupId of the body, or one of the two must be omitted');
+  return key;
+}
+
+/** A client whose id was generated here could not look it up otherwise. */
+function withGroup(problem: Problem, groupId: string): Problem {
+  if (problem.extras.groupId !== undefined) return problem;
+  return new Problem(problem.code, problem.message, { ...problem.extras, groupId }, { cause: problem });
+}

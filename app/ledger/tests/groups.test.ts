@@ -1,0 +1,185 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { GroupOutcome } from '../../domain/group.ts';
+import { Problem } from '../../domain/problem.ts';
+import { orderOf } from '../../domain/testing/orders.ts';
+import type { TransferOrder } from '../../domain/types.ts';
+import { commandLost, failing, replyLost } from '../../journal/testing/faulty-cache.ts';
+import { DirectError } from '../ports/direct-server.ts';
+import { SwitchBench } from '../testing/switch-bench.ts';
+
+let bench: SwitchBench;
+beforeEach(async () => {
+  bench = await SwitchBench.open();
+});
+
+const order = (different: Partial<TransferOrder>) => orderOf(different, bench.clock.now());
+/** Money that passes through `a`. */
+const through = (): TransferOrder[] => [
+  order({ source: 'world', destination: 'a', amount: 100 }),
+  order({ source: 'a', destination: 'b', amount: 60 }),
+];
+const refusedAtTheEnd = (): TransferOrder[] => [
+  order({ source: 'world', destination: 'a', amount: 100 }),
+  order({ source: 'b', destination: 'c', amount: 1 }),
+];
+const send = (groupId: string, orders: readonly TransferOrder[], durability: 'cache' | 'persisted' = 'cache') =>
+  bench.clock.until(
+    bench.ledger.applyGroup({ groupId, orders: orders.map((one) => ({ ...one, groupId })), split: null }, durability),
+  );
+function said(answer: GroupOutcome | Problem): string {
+  if (answer instanceof Problem) return answer.code;
+  const again = answer.replayed ? 'again ' : '';
+  return again + (answer.status === 'POSTED' ? 'POSTED' : `${answer.refusal} at ${answer.index}`);
+}
+const toDirect = () => {
+  bench.close();
+  return bench.toDirect();
+};
+
+describe.each(['Redis', 'MySQL'])('While %s decides, a group', (store) => {
+  beforeEach(() => {
+    if (store === 'MySQL') toDirect();
+  });
+
+  it('is posted as a whole, and each transfer is found under its own id', async () => {
+    const orders = through();
+    expect(said(await send('g', orders))).toBe('POSTED');
+    for (const { transactionId } of orders)
+      expect(await bench.clock.until(bench.ledger.outcome(transactionId))).toMatchObject({ status: 'POSTED' });
+    expect(await bench.clock.until(bench.ledger.groupOutcome('g'))).toMatchObject({ status: 'POSTED' });
+  });
+
+  it('is refused as a whole, for good, and leaves the ids of its transfers free', async () => {
+    const orders = refusedAtTheEnd();
+    expect(said(await send('g', orders))).toBe('insufficient_funds at 1');
+    expect(said(await send('g', orders))).toBe('again insufficient_funds at 1');
+    const [first] = orders;
+    if (first)
+      expect((await bench.apply(first)).map((answer) => (answer as { status: string }).status)).toEqual(['POSTED']);
+  });
+
+  it('is 409 with other content, and 409 with the index of a transfer whose id is known', async () => {
+    const orders = through();
+    await send('g', orders);
+    expect(said(await send('g', orders.toReversed()))).toBe('group_id_reused');
+    const fresh = order({ source: 'world', destination: 'a' });
+    expect(await send('h', [fresh, ...orders.slice(1)])).toMatchObject({
+      code: 'transaction_id_reused',
+      extras: { index: 1 },
+    });
+    // Nothing was remembered.
+    expect(said(await send('h', [fresh, order({ destination: 'c' })]))).toBe('POSTED');
+  });
+
+  it('keeps a single transfer from taking the id of one of its own', async () => {
+    const orders = through();
+    await send('g', orders);
+    const [first] = orders;
+    if (first)
+      expect((await bench.apply(first)).map((answer) => (answer as Problem).code)).toEqual(['transaction_id_reused']);
+  });
+
+  it('is answered 404 if an account does not exist, and then remembers nothing', async () => {
+    const [first] = through();
+    if (!first) throw new Error('there is a first order');
+    expect(said(await send('g', [first, order({ source: 'a', destination: 'nobody' })]))).toBe('account_not_found');
+    expect(said(await send('g', [first, order({ source: 'a', destination: 'b', amount: 1 })]))).toBe('POSTED');
+  });
+});
+
+describe('A group in doubt', () => {
+  it('is retried under its own id, and is its own outcome if the first attempt was carried out', async () => {
+    bench.cache.next('apply', replyLost);
+    expect(said(await send('g', through()))).toBe('POSTED');
+    bench.cache.next('apply', commandLost);
+    expect(said(await send('h', through()))).toBe('POSTED');
+  });
+
+  it('counts as one attempt with all its seqs, and as one without any for each of its transfers', async () => {
+    await send('earlier', through());
+    bench.cache.always('apply', replyLost);
+    const orders = through();
+    const answer = await send('g', orders);
+    expect(answer).toMatchObject({ code: 'outcome_unknown', extras: { groupId: 'g' } });
+    const ids = orders.map(({ transactionId }) => transactionId);
+    expect(bench.session.view()?.inDoubt.snapshot()).toEqual([
+      { kind: 'group', id: 'g', accounts: ['world', 'a'], seqs: 2 },
+      { kind: 'transfers', id: ids[0], accounts: ['world', 'a'], seqs: 0, groupId: 'g' },
+      { kind: 'transfers', id: ids[1], accounts: ['a', 'b'], seqs: 0, groupId: 'g' },
+    ]);
+    // A reply resolves all of them.
+    bench.cache.always('apply', (run) => run());
+    expect(said(await send('g', orders))).toBe('again POSTED');
+    expect(bench.session.view()?.inDoubt.none).toBe(true);
+  });
+
+  it('goes on in MySQL when the authority moves, and is posted once', async () => {
+    const orders = through();
+    bench.cache.always('apply', replyLost);
+    const sent = bench.ledger.applyGroup(
+      { groupId: 'g', orders: orders.map((one) => ({ ...one, groupId: 'g' })), split: null },
+      'cache',
+    );
+    await bench.clock.pass(10);
+    bench.close();
+    await bench.settle();
+    bench.toDirect();
+    expect(said(await bench.clock.until(sent))).toBe('POSTED');
+    expect(bench.stored('b')).toEqual({ balance: 60, version: 1 });
+  });
+
+  it('of a commit is 504 with its id while nothing proves what happened', async () => {
+    toDirect();
+    bench.direct.always(failing(new DirectError('in_doubt', 'the connection was lost')));
+    expect(await send('g', through())).toMatchObject({ code: 'outcome_unknown', extras: { groupId: 'g' } });
+  });
+});
+
+describe('A group', () => {
+  it('counts as its transfers wherever room is limited', async () => {
+    bench = await SwitchBench.open({ queueTransfersMax: 3 });
+    expect(said(await send('g', [...through(), ...through()]))).toBe('overloaded');
+    expect(said(await send('g', through()))).toBe('POSTED');
+    expect([bench.ledger.open, bench.ledger.waiting]).toEqual([0, 0]);
+  });
+
+  it('is not divided, even if it has more transfers than a call may take', async () => {
+    bench = await SwitchBench.open({ applyBatchMax: 2 });
+    expect(said(await send('g', [...through(), ...through()]))).toBe('POSTED');
+  });
+
+  it('that would take more than 64 KiB in the journal is refused', async () => {
+    const metadata = Object.fromEntries(Array.from({ length: 16 }, (_, n) => [`k${n}`, 'x'.repeat(256)]));
+    const orders = Array.from({ length: 20 }, () => order({ metadata }));
+    expect(said(await send('g', orders))).toBe('payload_too_large');
+  });
+
+  it('needs format 2 of the rules', async () => {
+    bench.session.rules = 1;
+    expect(said(await send('g', through()))).toBe('feature_not_active');
+    await expect(bench.ledger.groupOutcome('g')).rejects.toMatchObject({ code: 'feature_not_active' });
+    await expect(bench.ledger.preview(through(), 'group')).rejects.toMatchObject({ code: 'feature_not_active' });
+  });
+});
+
+describe('A preview', () => {
+  it('shows what transfers would do in the store that decides, and changes nothing', async () => {
+    const expected = {
+      sides: [{ destination: { balance: 100 } }, { source: { balance: 40 }, destination: { balance: 60 } }],
+    };
+    expect(await bench.clock.until(bench.ledger.preview(through(), 'group'))).toMatchObject(expected);
+    toDirect();
+    expect(await bench.clock.until(bench.ledger.preview(through(), 'group'))).toMatchObject(expected);
+    expect(await bench.clock.until(bench.ledger.preview(refusedAtTheEnd(), 'group'))).toEqual({
+      index: 1,
+      refusal: 'insufficient_funds',
+    });
+  });
+
+  it('is 503 while nobody decides', async () => {
+    bench.close();
+    await expect(bench.clock.until(bench.ledger.preview(through(), 'transfers'))).rejects.toMatchObject({
+      status: 503,
+    });
+  });
+});
