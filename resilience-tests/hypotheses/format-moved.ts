@@ -14,8 +14,8 @@ const FORMER_ACCOUNTS = ['format-world', 'format-ann'].map((accountId) => ({
   external: true,
 }));
 /** So that a held request is answered before the experiment ends. */
-const HELD_MS = 3_000;
-const IN_FLIGHT = 40;
+const HELD = { REQUEST_TIMEOUT_MS: '3000', MYSQL_QUERY_TIMEOUT_MS: '2000', MYSQL_LOCK_WAIT_TIMEOUT_S: '1' };
+const IN_FLIGHT = 200;
 const BACK_MS_MAX = 30_000;
 
 export const formatMoved: Hypothesis<Upgrade> = {
@@ -52,7 +52,7 @@ export const formatMovedRedisKilled: Hypothesis<Upgrade> = {
     await startBeside(scene);
     await endOld(scene);
     await forgetFormer(cluster);
-    const moving = command(cluster, false).catch(silence);
+    const moving = command(scene.ground, false).catch(silence);
     await until('the ledger closes', BACK_MS_MAX, async () => (await nameOfMode(cluster)) !== 'CACHE');
     scene.mark('Redis is killed');
     await cluster.redis.kill();
@@ -71,20 +71,19 @@ export const formatMovedRedisKilled: Hypothesis<Upgrade> = {
 const nameOfMode = async (cluster: Cluster): Promise<string> =>
   String((await cluster.query('SELECT `mode` FROM authority WHERE shard = 0'))[0]?.['mode']);
 
-async function command(cluster: Cluster, dryRun: boolean): Promise<Reply> {
-  using operator = new Client(() => cluster.addresses, cluster.file.apiKey);
+/** To a pod of this release: HAProxy may lead to one of 0.1.0, which does not know the command. */
+async function command({ stack, pods: [pod] }: Upgrade, dryRun: boolean): Promise<Reply> {
+  using operator = new Client(() => [pod?.url ?? ''], stack.file.apiKey);
   const { epoch } = fieldsOf((await operator.get('/v1/ops/status')).body);
-  return operator.post('/v1/ops/format', { epoch, dryRun, reason: REASON });
+  // Awaited here: the client ends with this function.
+  return await operator.post('/v1/ops/format', { epoch, dryRun, reason: REASON });
 }
 
 async function isRefused({ ground, note, wrong }: Scene<Upgrade>): Promise<void> {
-  // HAProxy may lead to a pod of 0.1.0, which does not know the command.
-  const [pod] = ground.pods;
-  using operator = new Client(() => [pod?.url ?? ''], ground.stack.file.apiKey);
-  const { epoch, olderProcesses } = fieldsOf((await operator.get('/v1/ops/status')).body);
-  const refused = await operator.post('/v1/ops/format', { epoch, dryRun: false, reason: REASON });
+  const { obstacles } = fieldsOf((await command(ground, true)).body);
+  const refused = await command(ground, false);
   if (refused.status !== 409) wrong(`beside 0.1.0 the move was answered with ${refused.status}`);
-  note(`beside 0.1.0: ${(olderProcesses as unknown[]).length} older processes, and the move is answered with 409`);
+  note(`beside 0.1.0: ${(obstacles as unknown[]).length} obstacles, and the move is answered with ${refused.status}`);
 }
 
 interface Sleepers {
@@ -97,8 +96,7 @@ interface Sleepers {
 
 /** A pod and a keeper of 0.1.0 that serve, and are paused with requests in flight. */
 async function sleepersOf({ ground, mark, wrong }: Scene<Upgrade>): Promise<Sleepers> {
-  const env = { REQUEST_TIMEOUT_MS: String(HELD_MS) };
-  const [pod, keeper] = [await ground.former('api', 91, env), await ground.former('keeper', 91)];
+  const [pod, keeper] = [await ground.former('api', 91, HELD), await ground.former('keeper', 91)];
   await Promise.all([pod.start(), keeper.start()]);
   const client = new Client(() => [pod.url], ground.stack.file.apiKey, { timeoutMs: 120_000 });
   await client.post('/v1/accounts/batch', { accounts: FORMER_ACCOUNTS });
@@ -114,7 +112,7 @@ async function sleepersOf({ ground, mark, wrong }: Scene<Upgrade>): Promise<Slee
   await Promise.all(served.map(send));
   if (served.some((id) => answers.get(id)?.status !== 201)) wrong('the pod of 0.1.0 does not post before the move');
   const inFlight = Promise.all(Array.from({ length: IN_FLIGHT }, (_, n) => send(`format-asleep-${n}`)));
-  await sleep(2);
+  await sleep(20);
   pod.freeze();
   keeper.freeze();
   mark('a pod and a keeper of 0.1.0 are paused, with requests in flight');
@@ -138,12 +136,12 @@ async function forgetFormer(cluster: Cluster): Promise<void> {
 
 async function move({ ground, mark, note, wrong }: Scene<Upgrade>): Promise<void> {
   const { stack: cluster } = ground;
-  const dry = fieldsOf((await command(cluster, true)).body);
+  const dry = fieldsOf((await command(ground, true)).body);
   if ((dry['obstacles'] as unknown[]).length > 0) wrong(`the dry run finds ${JSON.stringify(dry['obstacles'])}`);
   if (!String(dry['warning']).startsWith('There is no way back')) wrong(`the dry run warns: ${dry['warning']}`);
   mark('the rules move to format 2');
   const since = now();
-  const { status, body } = await command(cluster, false);
+  const { status, body } = await command(ground, false);
   note(`the move was answered with ${status} after ${inSeconds(now() - since)} s: ${JSON.stringify(body)}`);
   if (status !== 200 && status !== 202) wrong(`the move was answered with ${status}`);
   await until('the ledger is in CACHE in format 2', BACK_MS_MAX, async () => {
@@ -157,8 +155,7 @@ async function formerChangesNothing(scene: Scene<Upgrade>, sleepers: Sleepers): 
   const { ground, short, mark, note, wrong } = scene;
   const { stack: cluster } = ground;
   const before = await stateOf(cluster);
-  const env = { REQUEST_TIMEOUT_MS: String(HELD_MS) };
-  const [pod, keeper] = [await ground.former('api', 92, env), await ground.former('keeper', 92)];
+  const [pod, keeper] = [await ground.former('api', 92, HELD), await ground.former('keeper', 92)];
   await Promise.all([pod.start(), keeper.start()]);
   mark('a pod and a keeper of 0.1.0 have started');
   sleepers.pod.wake();
