@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { windowsAt, windowsOfCall } from './business-calendar.ts';
-import { changedLimits, counting, isLimited, limitRefusalOf, usageIn, usageSince } from './limits.ts';
+import { changedLimits, counting, isLimited, limitRefusalOf, reachedBy, usageIn, usageSince } from './limits.ts';
 import { NO_LIMITS, NO_USAGE } from './testing/limits.ts';
 import { accountOf } from './testing/orders.ts';
 
@@ -68,6 +68,24 @@ describe('limits', () => {
     });
     expect(changedLimits(before, NO_LIMITS, 9)).toBeNull();
     expect(changedLimits(null, { ...NO_LIMITS, balanceMax: 0 }, 9)).toMatchObject({ usage: usageSince(9) });
+  });
+});
+
+describe('an event', () => {
+  it('is what the usage reaches of a limit, once per window', () => {
+    const some = { ...NO_LIMITS, dailyDebitMax: 100, monthlyDebitMax: 1000, dailyCreditMax: 60 };
+    const reached = (different: object) => reachedBy(some, USED, { ...USED, ...different });
+    expect(reached({ dayDebit: 79 })).toEqual([]);
+    expect(reached({ dayDebit: 80 })).toEqual([{ limit: 'dailyDebitMax', percent: 80 }]);
+    expect(reached({ dayDebit: 95, dayCredit: 57 })).toEqual([
+      { limit: 'dailyDebitMax', percent: 80 },
+      { limit: 'dailyDebitMax', percent: 95 },
+      { limit: 'dailyCreditMax', percent: 95 },
+    ]);
+    expect(reachedBy(some, { ...USED, dayDebit: 99 }, { ...USED, dayDebit: 100 })).toEqual([]);
+    expect(reachedBy(some, { ...USED, dayDebit: 99 }, { ...USED, ...TOMORROW, dayDebit: 81, dayCredit: 0 })).toEqual([
+      { limit: 'dailyDebitMax', percent: 80 },
+    ]);
   });
 });
 

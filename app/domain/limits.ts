@@ -118,3 +118,29 @@ export const usageSince = (countedSince: number): Usage => ({
   monthStart: 0,
   monthDebit: 0,
 });
+
+/** Shares of a limit, in percent, that are worth an event when its usage reaches them. */
+export const REACHED_PERCENTS = [80, 95] as const;
+export interface LimitReached {
+  limit: LimitName;
+  percent: (typeof REACHED_PERCENTS)[number];
+}
+
+/** What a change of the usage has reached of the limits that are counted in windows. */
+export function reachedBy(limits: Limits, before: Usage, after: Usage): LimitReached[] {
+  const since = usageIn(before, after);
+  return [
+    ...reachedOf('dailyDebitMax', limits, since.dayDebit, after.dayDebit),
+    ...reachedOf('monthlyDebitMax', limits, since.monthDebit, after.monthDebit),
+    ...reachedOf('dailyCreditMax', limits, since.dayCredit, after.dayCredit),
+  ];
+}
+
+function reachedOf(limit: LimitName, limits: Limits, before: number, after: number): LimitReached[] {
+  const value = limits[limit];
+  if (value === null || after === before) return [];
+  const isReached = (used: number, percent: number) => used / value >= percent / 100;
+  return REACHED_PERCENTS.filter((percent) => isReached(after, percent) && !isReached(before, percent)).map(
+    (percent) => ({ limit, percent }),
+  );
+}

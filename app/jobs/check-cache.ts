@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Account } from '../domain/types.ts';
 import type { CachedAccount } from '../journal/account-codec.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -81,8 +82,13 @@ async function compare(
   return null;
 }
 
+/** At the same version and with the same settings, the same has been counted. */
+const sameLimits = (a: Account, b: Account): boolean =>
+  a.version === b.version ? isDeepStrictEqual(a.limits, b.limits) : (a.limits === null) === (b.limits === null);
+
 const sameSettings = (a: Account, b: Account): boolean =>
   a.status === b.status &&
   a.overdraftLimit === b.overdraftLimit &&
   a.currency === b.currency &&
-  a.external === b.external;
+  a.external === b.external &&
+  sameLimits(a, b);

@@ -118,8 +118,8 @@ export async function createContext(config: Config, clock: Clock = systemClock):
       formats: new FormatStore(requests),
       flushStore: new FlushStore(requests),
     },
-    direct: new DirectStore({ database: direct, clock }),
-    flushStore: new FlushStore(protocol),
+    direct: new DirectStore({ database: direct, clock, onReached: (reached) => metrics.limitsReached(reached) }),
+    flushStore: new FlushStore(protocol, (reached) => metrics.limitsReached(reached)),
     reader: new LedgerReader(requests),
     detectors,
     async [Symbol.asyncDispose]() {

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { LIMITS, type LimitName, type LimitReached } from '../domain/limits.ts';
 import { Problem, type ProblemCode, REFUSALS } from '../domain/problem.ts';
 import type { Outcome } from '../domain/types.ts';
 import type { BreakerState } from './breaker.ts';
@@ -52,6 +53,17 @@ export class Metrics {
     'replayed',
     ...REFUSALS,
   ]);
+  readonly #limitRefusals = this.#tally<'limit', LimitName>(
+    'limit_refusals_total',
+    'Transfers refused by a limit of an account',
+    'limit',
+    LIMITS,
+  );
+  readonly #limitsReached = this.#counter(
+    'limits_reached_total',
+    'How often the usage of a limit has reached 80 and 95 percent in a window',
+    ['limit', 'percent'],
+  );
   readonly #errors = this.#tally<'code', ProblemCode>('errors_total', 'Problems answered', 'code', []);
   readonly #accounts = this.#tally<'result', 'hit' | 'miss'>(
     'account_cache_total',
@@ -146,6 +158,12 @@ export class Metrics {
 
   transferAnswered(answer: Outcome | Problem): void {
     this.#transfers.add(kindOf(answer), 1);
+    if (answer instanceof Problem || answer.status === 'POSTED' || answer.replayed || !answer.limit) return;
+    this.#limitRefusals.add(answer.limit.limit, 1);
+  }
+
+  limitsReached(reached: readonly LimitReached[]): void {
+    for (const { limit, percent } of reached) this.#limitsReached.inc({ limit, percent });
   }
 
   problemAnswered(code: ProblemCode): void {

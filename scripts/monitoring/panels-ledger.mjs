@@ -38,6 +38,15 @@ export const LEDGER_ROWS = [
         queries: [[gauge('holdfast:transfers:rate1m'), '{{pod}}']],
       },
       {
+        title: 'Limits',
+        about: 'Transfers refused by a limit of an account, and how often the usage of one reached 80 or 95 percent.',
+        unit: 'ops',
+        queries: [
+          [`sum by (limit) (${rate('holdfast_limit_refusals_total')})`, 'refused: {{limit}}'],
+          [`sum by (limit, percent) (${rate('holdfast_limits_reached_total')})`, '{{percent}} % of {{limit}}'],
+        ],
+      },
+      {
         title: 'Problems per second',
         about: 'Error responses (problems), by code.',
         unit: 'ops',

@@ -1,6 +1,7 @@
 import type { BusinessCalendar } from '../../domain/business-calendar.ts';
 import { accountsOfGroup, type GroupOutcome } from '../../domain/group.ts';
 import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../domain/ids.ts';
+import type { LimitReached } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -22,7 +23,7 @@ import { calendarBetween } from '../rows/business-day-row.ts';
 import { groupsByIds } from '../rows/group-row.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { frozenAmong, rowsByIds, unsettledAmong } from '../rows/unsettled-rows.ts';
-import { insertOutcomes, moveAccounts, readCursor, writeChange } from './flush-store.ts';
+import { insertOutcomes, moveAccounts, type OnLimitsReached, readCursor, writeChange } from './flush-store.ts';
 import { insertGroups } from './group-writer.ts';
 import { countUsage } from './usage-writer.ts';
 
@@ -48,19 +49,23 @@ type Work<T> = (session: Session, unsettled: boolean) => Promise<T>;
 export class DirectStore implements DirectServer {
   readonly #database: Database;
   readonly #clock: Clock;
+  readonly #onReached: OnLimitsReached;
   /** `id_time_max` is at least this: it only increases. */
   #idTimeMax = 0;
 
-  constructor(deps: { database: Database; clock: Clock }) {
+  /** @param deps `onReached`: called with what a call has reached of accounts' limits */
+  constructor(deps: { database: Database; clock: Clock; onReached?: OnLimitsReached }) {
     this.#database = deps.database;
     this.#clock = deps.clock;
+    this.#onReached = deps.onReached ?? (() => {});
   }
 
   async apply(epoch: number, items: readonly DirectItem[]): Promise<(Outcome | Problem)[]> {
     if (items.length === 0) return [];
     const ids = unique(items.map(({ order }) => order.transactionId));
     const accountIds = unique(items.flatMap(({ order }) => [order.source, order.destination]));
-    return this.#transaction(epoch, ids, async (session, unsettled) => {
+    let reached: LimitReached[] = [];
+    const answers = await this.#transaction(epoch, ids, async (session, unsettled) => {
       const locked = await lockAccounts(session, accountIds);
       this.#mustCover(ids, locked.time);
       const decided = decideTransfers(items, {
@@ -73,11 +78,13 @@ export class DirectStore implements DirectServer {
         podNow: this.#clock.now(),
       });
       await moveAccounts(session, decided.moves);
-      await countUsage(session, decided.outcomes, []);
+      reached = await countUsage(session, decided.outcomes, []);
       // In order of ids: two calls with the same ids then wait for one another at the primary key, never in a cycle.
       await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
       return decided.answers;
     });
+    this.#onReached(reached);
+    return answers;
   }
 
   async applyGroups(epoch: number, items: readonly DirectGroup[]): Promise<(GroupOutcome | Problem)[]> {
@@ -85,7 +92,8 @@ export class DirectStore implements DirectServer {
     const groupIds = unique(items.map(({ group }) => group.groupId));
     const ids = unique(items.flatMap(({ group }) => group.orders.map(({ transactionId }) => transactionId)));
     const accountIds = unique(items.flatMap(({ group }) => accountsOfGroup(group)));
-    return this.#transaction(epoch, [...groupIds, ...ids], async (session, unsettled) => {
+    let reached: LimitReached[] = [];
+    const answers = await this.#transaction(epoch, [...groupIds, ...ids], async (session, unsettled) => {
       const locked = await lockAccounts(session, accountIds);
       this.#mustCover([...groupIds, ...ids], locked.time);
       const decided = decideGroups(items, {
@@ -100,11 +108,13 @@ export class DirectStore implements DirectServer {
         podNow: this.#clock.now(),
       });
       await moveAccounts(session, decided.moves);
-      await countUsage(session, decided.outcomes, []);
+      reached = await countUsage(session, decided.outcomes, []);
       await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
       await insertGroups(session, decided.groups.sort(byGroupId));
       return decided.answers;
     });
+    this.#onReached(reached);
+    return answers;
   }
 
   async change(epoch: number, change: DirectChange): Promise<Account> {

@@ -1,4 +1,4 @@
-import { LIMITS, type Limits } from '../../domain/limits.ts';
+import { LIMITS, type LimitReached, type Limits } from '../../domain/limits.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type Cursor, CursorConflictError } from '../../journal/cursor.ts';
 import { type AccountMove, type FlushBatch, IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
@@ -17,11 +17,17 @@ export async function readCursor(from: Pick<Session, 'rows'>, lock: '' | 'FOR UP
   return { epoch: row.epoch, seq: row.seq, idTimeMax: row.id_time_max };
 }
 
+export type OnLimitsReached = (reached: readonly LimitReached[]) => void;
+
 /** Writes the journal to MySQL. */
 export class FlushStore implements JournalStore {
   readonly #database: Database;
-  constructor(database: Database) {
+  readonly #onReached: OnLimitsReached;
+
+  /** @param onReached called with what a commit has reached of accounts' limits */
+  constructor(database: Database, onReached: OnLimitsReached = () => {}) {
     this.#database = database;
+    this.#onReached = onReached;
   }
 
   async cursor(): Promise<Cursor> {
@@ -35,7 +41,7 @@ export class FlushStore implements JournalStore {
    * @throws CursorConflictError, IntegrityError, Problem database_unavailable
    */
   async commit(batch: FlushBatch, authorityEpoch: number): Promise<void> {
-    await this.#database.transaction(async (session) => {
+    const reached = await this.#database.transaction(async (session) => {
       const [authority] = await session.rows<{ epoch: number }>(
         'SELECT epoch FROM authority WHERE shard = 0 LOCK IN SHARE MODE',
       );
@@ -53,8 +59,9 @@ export class FlushStore implements JournalStore {
       await insertOutcomes(session, batch.outcomes);
       if (batch.groups.length > 0) await insertGroups(session, batch.groups);
       for (const change of batch.changes) await writeChange(session, change, batch.epoch);
-      await countUsage(session, batch.outcomes, batch.changes);
+      return countUsage(session, batch.outcomes, batch.changes);
     });
+    this.#onReached(reached);
   }
 }
 

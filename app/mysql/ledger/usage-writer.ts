@@ -1,37 +1,44 @@
 import { windowsAt } from '../../domain/business-calendar.ts';
-import type { Usage, Windows } from '../../domain/limits.ts';
+import { type LimitReached, reachedBy, type Usage, type Windows } from '../../domain/limits.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { countedIn, usagesAfter } from '../../journal/counted-usage.ts';
 import { IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
 import type { Session } from '../connection/pool.ts';
 import { integer, statements, text } from '../connection/sql.ts';
-import { USAGE_COLUMNS, type UsageColumns, usageOfRow } from '../rows/account-row.ts';
+import { LIMITED_COLUMNS, type LimitedColumns, limitsOf, usageOfRow } from '../rows/account-row.ts';
 import { calendarBetween } from '../rows/business-day-row.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 
 /**
  * Counts what a batch moved in the windows of accounts with limits, which are locked already.
  * @param outcomes in the order of their decisions
+ * @returns what of the limits was reached
  */
 export async function countUsage(
   session: Session,
   outcomes: readonly Outcome[],
   changes: readonly JournaledChange[],
-): Promise<void> {
+): Promise<LimitReached[]> {
   const batch = countedIn(outcomes, changes);
-  if (batch.accountIds.length === 0) return;
-  const before = await usagesOf(session, batch.accountIds);
+  if (batch.accountIds.length === 0) return [];
+  const accounts = await limitedAmong(session, batch.accountIds);
+  const before = new Map([...accounts].map(([id, row]) => [id, usageOfRow(row)]));
   const times = batch.counted.map(({ acceptedAt }) => acceptedAt);
-  await writeUsages(session, usagesAfter(batch, before, await windowsOver(session, times)));
+  const after = usagesAfter(batch, before, await windowsOver(session, times));
+  await writeUsages(session, after);
+  return [...after].flatMap(([id, usage]) => {
+    const limits = accounts.get(id);
+    return limits ? reachedBy(limitsOf(limits), before.get(id) ?? usage, usage) : [];
+  });
 }
 
-async function usagesOf(session: Session, accountIds: readonly string[]): Promise<Map<string, Usage>> {
-  const rows = await rowsByIds<UsageColumns & { account_id: string }>(
+async function limitedAmong(session: Session, accountIds: readonly string[]): Promise<Map<string, LimitedColumns>> {
+  const rows = await rowsByIds<LimitedColumns & { account_id: string }>(
     session,
-    `SELECT a.account_id, ${USAGE_COLUMNS} FROM accounts a WHERE a.account_id IN (?) ORDER BY a.account_id FOR UPDATE`,
+    `SELECT a.account_id, ${LIMITED_COLUMNS} FROM accounts a WHERE a.account_id IN (?) ORDER BY a.account_id FOR UPDATE`,
     accountIds,
   );
-  return new Map(rows.map((row) => [row.account_id, usageOfRow(row)]));
+  return new Map(rows.map((row) => [row.account_id, row]));
 }
 
 /** @throws IntegrityError for a time that the calendar in MySQL does not cover */

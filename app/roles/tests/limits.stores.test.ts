@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { until } from '../../kernel/testing/until.ts';
+import { type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
+
+let roles: RolesUnderTest;
+let api: Role;
+let keeper: Role;
+beforeAll(async () => {
+  roles = await RolesUnderTest.start();
+  keeper = await roles.keeper({ REDIS_LOST_AFTER_MS: '500', REDIS_LOST_BY_PODS_AFTER_MS: '250' });
+  api = await roles.api();
+  await api.ready();
+  await api.worksIn('CACHE');
+  await roles.openAccounts(api);
+  await api.transfer('funds', '100.00');
+});
+afterAll(() => roles.stop());
+
+const pay = (transactionId: string, amount: string) =>
+  api.transfer(transactionId, amount, { sourceAccount: 'ada', destinationAccount: 'world' });
+const refused = (remaining: string) => ({
+  status: 422,
+  json: { code: 'limit_exceeded', limit: 'dailyDebitMax', value: '10.00', remaining },
+});
+const used = async () => {
+  const { json } = await api.request('GET', '/v1/accounts/ada/limits');
+  return (json['dailyDebitMax'] as { used: string } | null)?.used;
+};
+
+it('A limit set by a client holds in Redis and in MySQL, counts each transfer once, and not those before it', async () => {
+  expect(await pay('before', '3.00')).toMatchObject({ status: 201 });
+  const limits = { dailyDebitMax: '10.00' };
+  expect(await api.request('PATCH', '/v1/accounts/ada', { limits })).toMatchObject({ status: 200, json: { limits } });
+  expect(await used()).toBe('0.00');
+  expect(await pay('first', '6.00')).toMatchObject({ status: 201 });
+  expect(await pay('first', '6.00')).toMatchObject({ status: 200 });
+  expect(await pay('beyond', '4.01')).toMatchObject(refused('4.00'));
+  expect(await used()).toBe('6.00');
+  // Money that returns is not counted.
+  expect(await api.request('POST', '/v1/transfers/funds/reversal')).toMatchObject({ status: 422 });
+  expect(await api.request('POST', '/v1/transfers/first/reversal')).toMatchObject({ status: 201 });
+  expect(await used()).toBe('6.00');
+  expect(await pay('second', '3.00')).toMatchObject({ status: 201 });
+  await roles.redis.stop();
+  await api.worksIn('DIRECT');
+  expect(await used()).toBe('9.00');
+  expect(await pay('beyond', '4.01')).toMatchObject(refused('4.00'));
+  expect(await pay('second', '3.00')).toMatchObject({ status: 200 });
+  expect(await pay('third', '1.01')).toMatchObject(refused('1.00'));
+  expect(await pay('last', '1.00')).toMatchObject({ status: 201 });
+  expect(await pay('none', '0.01')).toMatchObject(refused('0.00'));
+  await until('the metric counts what was reached', async () => {
+    const pages = await Promise.all([api, keeper].map(({ context }) => context.metrics.text()));
+    const reached = (percent: number) => `holdfast_limits_reached_total{limit="dailyDebitMax",percent="${percent}"} 1`;
+    return [80, 95].every((percent) => pages.some((page) => page.includes(reached(percent))));
+  });
+});
