@@ -1,6 +1,7 @@
 import { type Assembly, PROTOCOL } from '../world/ports.ts';
 import { CHANGING } from './changing.ts';
 import { FORMATS } from './formats.ts';
+import { GROUPING } from './grouping.ts';
 import { HANDING_OVER } from './handing-over.ts';
 import { MOVING } from './moving.ts';
 import type { Mutant } from './mutant.ts';
@@ -20,6 +21,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CHANGING,
   ...MOVING,
   ...OWNING,
+  ...GROUPING,
   ...FORMATS,
 ];
 

@@ -1,5 +1,5 @@
 import type { Account } from '../../app/domain/types.ts';
-import type { ApplyItem, Caller, ChangeCommand, KeeperCaller } from '../../app/journal/cache-port.ts';
+import type { Caller, CallItem, ChangeCommand, KeeperCaller } from '../../app/journal/cache-port.ts';
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import { keepers, type Mutant, pods, replaced, scripts } from './mutant.ts';
 
@@ -18,7 +18,7 @@ class NobodyRegisters extends CacheModel {
     super.register(anyone).catch(() => {});
     return anyone;
   }
-  override apply(caller: Caller, items: readonly ApplyItem[]) {
+  override apply(caller: Caller, items: readonly CallItem[]) {
     return super.apply(this.#anyone(caller), items);
   }
   override read(caller: Caller, accountIds: readonly string[]) {
@@ -42,7 +42,7 @@ class AnyServer extends CacheModel {
   override register(caller: Caller, marker?: string) {
     return super.register(this.#here(caller), marker);
   }
-  override apply(caller: Caller, items: readonly ApplyItem[]) {
+  override apply(caller: Caller, items: readonly CallItem[]) {
     return super.apply(this.#here(caller), items);
   }
   override read(caller: Caller, accountIds: readonly string[]) {

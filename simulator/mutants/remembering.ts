@@ -1,6 +1,6 @@
 import type { NamedEpoch } from '../../app/domain/authority.ts';
 import type { Account } from '../../app/domain/types.ts';
-import type { ApplyItem, Caller, ChangeCommand, FenceCaller, KeeperCaller } from '../../app/journal/cache-port.ts';
+import type { Caller, CallItem, ChangeCommand, FenceCaller, KeeperCaller } from '../../app/journal/cache-port.ts';
 import type { Head } from '../../app/journal/codec.ts';
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import { DirectError } from '../../app/ledger/ports/direct-server.ts';
@@ -22,7 +22,7 @@ class NoWatermark extends CacheModel {
 }
 
 class LookUpsOfAnyAge extends CacheModel {
-  override apply(caller: Caller, items: readonly ApplyItem[]) {
+  override apply(caller: Caller, items: readonly CallItem[]) {
     const looked = items.map((item) => ({
       ...item,
       lookupCursor: item.lookupCursor < 0 ? item.lookupCursor : Number.MAX_SAFE_INTEGER,
@@ -72,7 +72,7 @@ class MStays extends CacheModel {
     const reply = await super.change(caller, command);
     return { ...reply, head: this.#lowered(reply.head) };
   }
-  override async apply(caller: Caller, items: readonly ApplyItem[], podNow?: number) {
+  override async apply(caller: Caller, items: readonly CallItem[], podNow?: number) {
     const reply = await super.apply(
       caller,
       items.map((item) => ({ ...item, lookupCursor: Number.MAX_SAFE_INTEGER })),
@@ -108,7 +108,7 @@ class ActivatesAgain extends CacheModel {
   override retire(caller: KeeperCaller, podId: string) {
     return this.#now().retire(caller, podId);
   }
-  override apply(caller: Caller, items: readonly ApplyItem[]) {
+  override apply(caller: Caller, items: readonly CallItem[]) {
     return this.#now().apply(caller, items);
   }
   override read(caller: Caller, accountIds: readonly string[]) {

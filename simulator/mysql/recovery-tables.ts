@@ -56,7 +56,7 @@ export class RecoveryTables {
     const items = upToGap(this.handedOverAfter(tables, row.cacheEpoch, seq), seq);
     const last = items.at(-1);
     if (!last) return null;
-    const page = this.#post(tables, row.cacheEpoch, items, 'require', last.seq);
+    const page = this.#post(tables, row.cacheEpoch, items, 'require', last.lastSeq);
     return this.keepRow(tables, row, counted(row, page));
   }
 

@@ -3,15 +3,16 @@ import type { NamedEpoch } from '../../app/domain/authority.ts';
 import type { BusinessCalendar } from '../../app/domain/business-calendar.ts';
 import type { Account } from '../../app/domain/types.ts';
 import {
-  type ApplyItem,
   type ApplyReply,
   CacheError,
   type CacheKeeper,
   type CacheServer,
   type Caller,
+  type CallItem,
   type ChangeCommand,
   type FenceCaller,
   type FindReply,
+  isGroup,
   type KeeperCaller,
   type Ownership,
 } from '../../app/journal/cache-port.ts';
@@ -90,9 +91,14 @@ export class RedisClient implements CacheServer, CacheKeeper {
   register(caller: Caller, marker: string): Promise<Head> {
     return this.#call('register', true, ({ model }) => model.register(caller, marker));
   }
-  apply(caller: Caller, items: readonly ApplyItem[], podNow?: number): Promise<ApplyReply> {
+  apply(caller: Caller, items: readonly CallItem[], podNow?: number): Promise<ApplyReply> {
     // A copy as of sending: the pod's own objects continue to change.
-    const packed = items.map(({ order, payload, lookupCursor }) => ({ order, payload, lookupCursor }));
+    const packed = items.map((item) => {
+      const { payload, lookupCursor } = item;
+      return isGroup(item)
+        ? { group: item.group, payload, lookupCursor }
+        : { order: item.order, payload, lookupCursor };
+    });
     return this.#call('apply', true, async (node) => {
       if (node.full) throw new CacheError('unable', 'OOM');
       return node.model.apply(caller, packed, podNow);

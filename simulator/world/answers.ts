@@ -1,3 +1,4 @@
+import { type GroupOrder, type GroupOutcome, membersOf } from '../../app/domain/group.ts';
 import { PROBLEMS, type ProblemCode } from '../../app/domain/problem.ts';
 import type { Outcome, TransferOrder } from '../../app/domain/types.ts';
 import type { Answer, TransferContent } from '../../verification/checker/history.ts';
@@ -11,12 +12,24 @@ export type Reply<T> =
   /** The connection broke, or the client gave up: the request may have been carried out, or may still be. */
   | { kind: 'lost' };
 
-export const contentOf = ({ source, destination, amount, currency }: TransferOrder): TransferContent => ({
+export const contentOf = ({ source, destination, amount, currency, groupId }: TransferOrder): TransferContent => ({
   source,
   destination,
   amount,
   currency,
+  ...(groupId !== undefined && { groupId }),
 });
+
+/** What the answer to a group says about each of its members. A refused group leaves nothing under their ids. */
+export function memberAnswersOf(group: GroupOrder, reply: Reply<GroupOutcome>): Answer[] {
+  if (reply.kind === 'value' && reply.value.status === 'POSTED')
+    return membersOf(reply.value).map((value) => answerOf({ kind: 'value', value }));
+  const answer: Answer =
+    reply.kind === 'lost' || (reply.kind === 'problem' && isOpen(reply.code))
+      ? { kind: 'unknown', reason: reply.kind === 'problem' ? reply.code : reply.kind }
+      : { kind: 'refused', status: 0, code: reply.kind === 'problem' ? reply.code : 'group_refused' };
+  return group.orders.map(() => answer);
+}
 
 /** In the form of the checker, with everything that an outcome contains. */
 export function answerOf(reply: Reply<Outcome>): Answer {

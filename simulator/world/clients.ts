@@ -5,6 +5,7 @@ import type { Random } from '../core/random.ts';
 import type { Scheduler } from '../core/scheduler.ts';
 import type { SimProcess } from '../core/sim-process.ts';
 import { answerOf, contentOf, hashOf, isOpen, type Reply, said } from './answers.ts';
+import { GroupClient, SharedGroups } from './group-client.ts';
 import { TIMES } from './settings.ts';
 import type { SimPod } from './sim-pod.ts';
 import { uuidV7 } from './uuid.ts';
@@ -17,6 +18,7 @@ export interface ClientPlan {
   world: string;
   amountMax: number;
   changeWeight: number;
+  groupWeight: number;
 }
 
 interface ClientDependencies {
@@ -34,6 +36,7 @@ interface ClientDependencies {
 /** Ids that several clients may use at the same time. */
 export class SharedOrders {
   readonly recent: TransferOrder[] = [];
+  readonly groups = new SharedGroups();
 }
 
 /** A client: sends random requests to any pod, receives answers, and retries under the same id when it should. */
@@ -44,6 +47,7 @@ export class Client {
   readonly #settingsVersions = new Map<string, number>();
   #correlations = 0;
   #stopped = false;
+  readonly groups: GroupClient;
   /** Requests without an answer. */
   asked = 0;
   /** Transfers whose outcome is being determined. */
@@ -52,6 +56,14 @@ export class Client {
   constructor(deps: ClientDependencies, shared: SharedOrders) {
     this.#deps = deps;
     this.#shared = shared;
+    this.groups = new GroupClient({
+      ...deps,
+      shared: shared.groups,
+      newOrder: () => this.#newOrder(),
+      ask: (work) => this.#askFor(work),
+      sendSingle: (order) => void this.#transfer([{ ...order, correlationId: this.#correlation() }]),
+      isStopped: () => this.#stopped,
+    });
     this.#next();
   }
   stop(): void {
@@ -69,7 +81,8 @@ export class Client {
 
   #act(): void {
     const { random, plan } = this.#deps;
-    switch (random.weighted({ transfer: 60, again: 8, batch: 3, read: 20, seek: 5, change: plan.changeWeight })) {
+    const { changeWeight: change, groupWeight: group } = plan;
+    switch (random.weighted({ transfer: 60, again: 8, batch: 3, read: 20, seek: 5, change, group })) {
       case 'transfer':
         return void this.#transfer([this.#order()]);
       case 'again': {
@@ -88,6 +101,8 @@ export class Client {
       }
       case 'change':
         return void this.#change();
+      case 'group':
+        return void this.groups.act();
     }
   }
 
@@ -104,6 +119,13 @@ export class Client {
   }
 
   #order(): TransferOrder {
+    const order = this.#newOrder();
+    this.#shared.recent.push(order);
+    if (this.#shared.recent.length > 12) this.#shared.recent.shift();
+    return order;
+  }
+
+  #newOrder(): TransferOrder {
     const { random, plan, process } = this.#deps;
     const any = () => (random.chance(0.35) ? plan.hot : random.pick(plan.accounts));
     let source = random.chance(0.3) ? plan.world : any();
@@ -115,10 +137,7 @@ export class Client {
     }
     const transactionId = random.chance(0.15) ? `order-${random.hex(12)}` : uuidV7(process.now(), random);
     const amount = random.whole(1, plan.amountMax);
-    const order = this.#orderOf(transactionId, { source, destination, amount, currency: 'EUR' });
-    this.#shared.recent.push(order);
-    if (this.#shared.recent.length > 12) this.#shared.recent.shift();
-    return order;
+    return this.#orderOf(transactionId, { source, destination, amount, currency: 'EUR' });
   }
 
   #orderOf(transactionId: string, content: TransferContent): TransferOrder {
@@ -243,6 +262,12 @@ export class Client {
   #pickPod(): SimPod | null {
     const pods = this.#deps.pods();
     return pods.length > 0 ? this.#deps.random.pick(pods) : null;
+  }
+
+  async #askFor<T extends object>(work: (pod: SimPod) => Promise<T | Problem>): Promise<Reply<T>> {
+    const reply = await this.#ask(this.#pickPod(), work);
+    if (reply.kind !== 'value' || !(reply.value instanceof Problem)) return reply as Reply<T>;
+    return { kind: 'problem', code: reply.value.code };
   }
 
   #ask<T>(pod: SimPod | null, work: (pod: SimPod) => Promise<T>): Promise<Reply<T>> {

@@ -15,6 +15,8 @@ export interface Plan {
   overdraftLimit: number;
   /** How often a client changes an account; 100 is about as often as everything else together. */
   changeWeight: number;
+  /** How often a client sends a group, or something about one. */
+  groupWeight: number;
   cachedAccountsMax: number;
   idWindowMs: number;
   /** Whether the servers have names of their own, and can be replicated. */
@@ -48,13 +50,15 @@ export function planOf(random: Random, about: Theme | null): Plan {
     amountMax: random.pick([20, 60, 200]),
     overdraftLimit: random.pick([0, 0, 50]),
     changeWeight: theme === 'changes' ? 60 : theme === 'renewals' ? 30 : 4,
-    cachedAccountsMax: tight ? random.whole(4, 6) : 1_000,
+    groupWeight: theme === 'groups' ? 60 : 0,
+    // A group needs all its accounts in Redis at once.
+    cachedAccountsMax: (tight ? random.whole(4, 6) : 1_000) + (theme === 'groups' ? 20 : 0),
     idWindowMs: tight ? random.pick([1_000, 2_000]) : random.pick([4_000, 120_000]),
     redisNamed: random.chance(0.6),
     redisReplicated: promotes ? random.chance(0.9) : random.chance(0.2),
     loadMs,
     redisReturns: random.chance(0.9),
     faults,
-    format: theme === 'formats' || random.chance(0.5) ? 1 : 2,
+    format: theme === 'groups' ? 2 : theme === 'formats' || random.chance(0.5) ? 1 : 2,
   };
 }

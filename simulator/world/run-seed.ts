@@ -174,13 +174,22 @@ async function audit(world: World): Promise<void> {
       attempts.some(({ answer }) => answer.kind === 'unknown' || answer.kind === 'given-up') &&
       !attempts.some(({ answer }) => isOutcome(answer)),
   );
-  for (const { transactionId, attempts } of open)
-    if (attempts[0]) void auditor.settle(transactionId, attempts[0].content);
-  await scheduler.run(until, () => auditor.settling === 0);
+  const groups = new Set(open.flatMap(({ attempts }) => attempts.flatMap(({ content }) => content.groupId ?? [])));
+  for (const { transactionId, attempts } of open) {
+    const single = attempts.find(({ content }) => content.groupId === undefined);
+    if (single) void auditor.settle(transactionId, single.content);
+  }
+  for (const groupId of groups) {
+    const found = history.groups.get(groupId);
+    if (found) void auditor.groups.settle(found.group);
+  }
+  await scheduler.run(until, () => auditor.settling + auditor.groups.settling === 0);
   for (const { accountId } of history.accounts) void auditor.read([accountId]);
   for (const { transactionId } of open) void auditor.seek(transactionId);
   await scheduler.run(until, () => world.asked === 0);
   while (scheduler.nowMs < until && !(await isFlushed(world))) await scheduler.run(scheduler.nowMs + LOOK_EVERY_MS);
+  if (auditor.groups.settling > 0)
+    world.violations.push({ kind: 'stuck', what: `${auditor.groups.settling} groups got no outcome` });
   if (auditor.settling > 0) world.violations.push({ kind: 'stuck', what: `${auditor.settling} ids got no outcome` });
   else if (!(await isFlushed(world))) world.violations.push({ kind: 'stuck', what: 'the journal is not flushed' });
 }

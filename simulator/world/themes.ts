@@ -189,6 +189,14 @@ const TROUBLES = {
     storm.some({ repliesLost: 4, podCutFromRedis: 1, mysqlUnknownCommits: 1 }, atMs, random.between(50, 500));
     storm.some(GOES, atMs + random.between(700, 2_200), random.between(300, 3_000));
   },
+  /** Answers to groups are lost, nothing is flushed, and then Redis is gone: its members must go together. */
+  groups(storm, random, atMs) {
+    const silentMs = random.between(50, 500);
+    storm.some({ repliesLost: 4, podCutFromRedis: 1, mysqlUnknownCommits: 1 }, atMs, silentMs + random.between(0, 800));
+    storm.maybe(0.7, STALLS, atMs, silentMs + random.between(50, 1_500));
+    storm.some({ ...ENDS, redisDiskLost: 6 }, atMs + silentMs, random.between(300, 4_000));
+    storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
+  },
   /** A keeper of another ledger uses the same Redis, while the epoch ends and while nothing is flushed. */
   foreign(storm, random, atMs) {
     storm.some({ foreignKeeper: 1 }, atMs - random.between(0, 600), random.between(500, 4_000));
@@ -222,6 +230,8 @@ const THEMES = {
   changes: { weight: 6, everyMs: [2_500, 4_500] },
   foreign: { weight: 4, everyMs: [2_500, 5_000] },
   formats: { weight: 6, everyMs: [2_500, 5_000] },
+  /** Only on request: everywhere else, no client sends groups. */
+  groups: { weight: 0, everyMs: [2_500, 4_500] },
   /** Long enough for the journal to be trimmed and ids to be forgotten, with a fault from time to time. */
   long: { weight: 3, everyMs: [3_000, 12_000], loadTimes: 5 },
 } as const satisfies Record<string, { weight: number; everyMs?: readonly [number, number]; loadTimes?: number }>;

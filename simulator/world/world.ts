@@ -202,6 +202,7 @@ export class World {
           world: 'world',
           amountMax: plan.amountMax,
           changeWeight: plan.changeWeight,
+          groupWeight: plan.groupWeight,
         },
         pods: () => [...this.serving],
         note: (line) => this.note(line),

@@ -128,7 +128,13 @@ function outcomeOf({ source, destination, refusal, acceptedAt }: BookedTransfer)
 }
 
 function sameContent(a: TransferContent, b: TransferContent): boolean {
-  return a.source === b.source && a.destination === b.destination && a.amount === b.amount && a.currency === b.currency;
+  return (
+    a.source === b.source &&
+    a.destination === b.destination &&
+    a.amount === b.amount &&
+    a.currency === b.currency &&
+    a.groupId === b.groupId
+  );
 }
 
 function sameOutcome(a: Outcome, b: Outcome): boolean {

@@ -1,4 +1,5 @@
 import { type Books, NOTHING_WAITS } from './books.ts';
+import { checkGroups } from './check-groups.ts';
 import { checkIds } from './check-ids.ts';
 import { checkAnswersInTime } from './check-order.ts';
 import { replay } from './check-postings.ts';
@@ -26,6 +27,7 @@ export interface Verdict {
 export function check(history: History, books: Books): Verdict {
   const violations = new Violations();
   checkIds(history, books, violations);
+  checkGroups(history, books, violations);
   const accounts = accountsIn(history.accounts, books, violations);
   checkChanges(history, books, accounts, violations);
   checkAnswersInTime(history, books.waiting ?? NOTHING_WAITS, accounts, violations);

@@ -3,6 +3,7 @@
  * load tests. Money is in minor units; times are ms on one clock of the recorder that never goes back (in the
  * simulator: virtual ms).
  */
+import type { GroupOrder } from '../../app/domain/group.ts';
 import type { AccountStatus } from '../../app/domain/types.ts';
 
 export interface OpenedAccount {
@@ -19,6 +20,8 @@ export interface TransferContent {
   destination: string;
   amount: number;
   currency: string;
+  /** The group that it is a member of; absent for a single transfer. */
+  groupId?: string;
 }
 
 /** An account's balance and version, for example after a posting. */
@@ -111,11 +114,19 @@ export interface ChangeHistory extends Request {
   answer: ({ kind: 'changed' } & Settings) | { kind: 'refused' | 'unknown' | 'given-up' };
 }
 
+/** Transfers that were requested all together, and how that was answered. */
+export interface GroupHistory {
+  readonly group: GroupOrder;
+  /** Whether each answer was that all of them were posted. */
+  readonly answers: ('posted' | 'rejected')[];
+}
+
 export interface History {
   readonly accounts: readonly OpenedAccount[];
   readonly transfers: ReadonlyMap<string, TransferHistory>;
   readonly reads: readonly ReadHistory[];
   readonly changes: readonly ChangeHistory[];
+  readonly groups?: ReadonlyMap<string, GroupHistory>;
   /** How long after it was sent an attempt may still be carried out, ms; infinite if there is no limit. */
   readonly heldMsMax: number;
 }
@@ -126,6 +137,7 @@ export class Recording implements History {
   readonly transfers = new Map<string, TransferHistory>();
   readonly reads: ReadHistory[] = [];
   readonly changes: ChangeHistory[] = [];
+  readonly groups = new Map<string, GroupHistory>();
   readonly heldMsMax: number;
 
   constructor(heldMsMax: number) {
@@ -138,6 +150,12 @@ export class Recording implements History {
       found = { transactionId, attempts: [], lookUps: [] };
       this.transfers.set(transactionId, found);
     }
+    return found;
+  }
+
+  ofGroup(group: GroupOrder): GroupHistory {
+    const found = this.groups.get(group.groupId) ?? { group, answers: [] };
+    this.groups.set(group.groupId, found);
     return found;
   }
 

@@ -9,6 +9,7 @@ export const VIOLATIONS = {
   time: 'a version of an account was accepted before the version that it follows',
   overdrawn: 'a debit took a balance below its limit',
   rules: 'a transfer or a change was carried out although a rule forbids it',
+  'in-part': 'some transfers of a group were posted, and others were not',
   'not-in-history': 'an answer showed a balance or settings that the account never had',
   denied: 'an answer said that something did not exist although an earlier answer had confirmed it',
   settings: 'settings are not those that were requested, or did not apply when they should have',

@@ -49,7 +49,7 @@ export async function upToGapPage(context: PageContext): Promise<Recovery | null
   const items = upToGap(receive(entries, now.cacheEpoch, cursor.seq).items, cursor.seq);
   const last = items.at(-1);
   if (!last) return null;
-  return keepRecovery(session, row, counted(row, await post(context, items, 'require', last.seq)));
+  return keepRecovery(session, row, counted(row, await post(context, items, 'require', last.lastSeq)));
 }
 
 /**
