@@ -26,6 +26,7 @@ it.each([
   ['foreign', 60],
   ['formats', 150],
   ['groups', 100],
+  ['midnights', 100],
 ] as const)('%s: %i seeds pass', { timeout: 3_600_000 }, async (theme, seeds) => {
   const tally = await runMany({ from: 1, to: 1 + seeds, mutant: null, theme }, WORKERS);
   expect(tally.failed.map(({ seed, violations }) => ({ seed, first: violations[0] }))).toEqual([]);

@@ -3,6 +3,7 @@ import { CHANGING } from './changing.ts';
 import { FORMATS } from './formats.ts';
 import { GROUPING } from './grouping.ts';
 import { HANDING_OVER } from './handing-over.ts';
+import { LIMITING } from './limiting.ts';
 import { MOVING } from './moving.ts';
 import type { Mutant } from './mutant.ts';
 import { OWNING } from './owning.ts';
@@ -22,6 +23,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...MOVING,
   ...OWNING,
   ...GROUPING,
+  ...LIMITING,
   ...FORMATS,
 ];
 

@@ -14,7 +14,11 @@ export function booksIn(tables: Tables, history: History): Books {
   }
   return {
     transfers: [...tables.transfers.values()].map(bookedTransfer),
-    accounts: [...tables.accounts.values()],
+    accounts: [...tables.accounts.values()].map(({ limits, ...account }) => ({
+      ...account,
+      ...(limits && { counted: limits.usage }),
+    })),
+    businessDays: tables.calendar.days.map(({ dayStart }) => dayStart),
     changes: [...tables.changes.values()],
     sums,
     views: [],

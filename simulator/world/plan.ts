@@ -27,6 +27,8 @@ export interface Plan {
   /** At the end, Redis either works again or never comes back. */
   redisReturns: boolean;
   faults: Fault[];
+  /** What an account may pay out in a business day, and how long one lasts, virtual ms; null: no limits. */
+  limits: { dailyDebitMax: number; dayMs: number } | null;
   /** The format of the rules in which the world begins. */
   format: Format;
 }
@@ -59,6 +61,13 @@ export function planOf(random: Random, about: Theme | null): Plan {
     loadMs,
     redisReturns: random.chance(0.9),
     faults,
-    format: theme === 'groups' ? 2 : theme === 'formats' || random.chance(0.5) ? 1 : 2,
+    format: theme === 'groups' || theme === 'midnights' ? 2 : theme === 'formats' || random.chance(0.5) ? 1 : 2,
+    limits: theme === 'midnights' ? limitsOf(random) : null,
   };
 }
+
+/** Low enough to be reached within a day, which lasts long enough for that. */
+const limitsOf = (random: Random) => ({
+  dailyDebitMax: random.pick([100, 200, 400]),
+  dayMs: random.whole(700, 2_500),
+});

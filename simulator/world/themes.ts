@@ -213,6 +213,12 @@ const TROUBLES = {
     storm.maybe(0.7, { ...ENDS, ...DEATHS }, atMs + random.between(-300, 800), random.between(100, 2_500));
     storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
   },
+  /** Accounts have limits, and business days last a second or two, while the authority moves. */
+  midnights(storm, random, atMs) {
+    storm.maybe(0.4, { repliesLost: 2, podPause: 2, slowLinks: 1 }, atMs - random.between(0, 800));
+    storm.maybe(0.5, STALLS, atMs - random.between(0, 400), random.between(300, 1_800));
+    storm.some(ENDS, atMs, random.between(100, 2_500));
+  },
 } satisfies Record<string, Trouble>;
 
 /** The theme of a run: without one, critical situations are rare. */
@@ -230,8 +236,9 @@ const THEMES = {
   changes: { weight: 6, everyMs: [2_500, 4_500] },
   foreign: { weight: 4, everyMs: [2_500, 5_000] },
   formats: { weight: 6, everyMs: [2_500, 5_000] },
-  /** Only on request: everywhere else, no client sends groups. */
+  /** Only on request: everywhere else, no client sends groups, and no account has limits. */
   groups: { weight: 0, everyMs: [2_500, 4_500] },
+  midnights: { weight: 0, everyMs: [2_500, 5_000] },
   /** Long enough for the journal to be trimmed and ids to be forgotten, with a fault from time to time. */
   long: { weight: 3, everyMs: [3_000, 12_000], loadTimes: 5 },
 } as const satisfies Record<string, { weight: number; everyMs?: readonly [number, number]; loadTimes?: number }>;

@@ -1,4 +1,6 @@
 import type { EpochRecoveryStore } from '../../app/authority/authority-ports.ts';
+import type { BusinessCalendar } from '../../app/domain/business-calendar.ts';
+import { type AccountLimits, usageSince } from '../../app/domain/limits.ts';
 import type { Account, Outcome } from '../../app/domain/types.ts';
 import { CursorConflictError } from '../../app/journal/cursor.ts';
 import { IntegrityError } from '../../app/journal/flush-batch.ts';
@@ -8,7 +10,7 @@ import type { Violation } from '../../verification/checker/violations.ts';
 import { Link } from '../core/link.ts';
 import type { Random } from '../core/random.ts';
 import { Scheduler } from '../core/scheduler.ts';
-import { SimProcess } from '../core/sim-process.ts';
+import { EPOCH_MS, SimProcess } from '../core/sim-process.ts';
 import type { OnAllowed } from '../mysql/former-tables.ts';
 import { MysqlClient } from '../mysql/mysql-client.ts';
 import { MysqlServer } from '../mysql/mysql-server.ts';
@@ -279,7 +281,8 @@ export class World {
   }
 
   #openAccounts(): void {
-    const { accounts, overdraftLimit } = this.plan;
+    const { accounts, overdraftLimit, limits } = this.plan;
+    if (limits) this.mysql.tables.calendar = calendarOf(limits.dayMs);
     const names = ['world', 'hot', ...Array.from({ length: accounts - 1 }, (_, number) => `a${number}`)];
     for (const accountId of names) {
       const account: Account = {
@@ -292,9 +295,12 @@ export class World {
         overdraftLimit: accountId === 'world' ? 0 : overdraftLimit,
         status: 'ACTIVE',
         settingsVersion: 1,
-        limits: null,
+        limits: limits && accountId !== 'world' ? limitsOf(limits.dailyDebitMax) : null,
       };
-      this.history.accounts.push(account);
+      this.history.accounts.push({
+        ...account,
+        ...(account.limits && { dailyDebitMax: account.limits.dailyDebitMax ?? 0 }),
+      });
       this.mysql.tables.accounts.set(accountId, { ...account });
     }
   }
@@ -321,3 +327,23 @@ export class World {
 }
 
 const textOfErrors = (_key: string, value: unknown): unknown => (value instanceof Error ? value.message : value);
+
+const limitsOf = (dailyDebitMax: number): AccountLimits => ({
+  transferMax: null,
+  dailyDebitMax,
+  monthlyDebitMax: null,
+  dailyCreditMax: null,
+  balanceMax: null,
+  usage: usageSince(0),
+});
+
+/** More business days than a run has, each in a month of its own. */
+function calendarOf(dayMs: number): BusinessCalendar {
+  const starts = Array.from({ length: DAYS }, (_, day) => EPOCH_MS + (day - DAYS_BEFORE) * dayMs);
+  return {
+    days: starts.map((dayStart) => ({ dayStart, monthStart: dayStart })),
+    validUntil: Number.POSITIVE_INFINITY,
+  };
+}
+const DAYS = 400;
+const DAYS_BEFORE = 20;

@@ -21,6 +21,8 @@ export interface BookedTransfer {
 export interface BookedAccount extends Position, Settings {
   accountId: string;
   currency: string;
+  /** What its limits count, if it has any. */
+  counted?: { dayStart: number; dayDebit: number };
 }
 
 /** A row of `account_changes`. */
@@ -43,6 +45,8 @@ export interface Books {
   /** The sum of all balances in MySQL per currency, including external accounts. */
   sums: Readonly<Record<string, bigint>>;
   views: readonly BalanceView[];
+  /** Starts of the business days, ms since 1970, in order; absent if no account has limits. */
+  businessDays?: readonly number[];
   /** What MySQL itself reports as not yet known: it waits for a journal. */
   waiting?: Waiting;
 }

@@ -49,6 +49,25 @@ describe('the postings of an account', () => {
     }
     expect(found()).toEqual([]);
   });
+  it('limits: more than the limit of a day, though not of two, or not what the account counts', () => {
+    const b = sound.history.accounts.find(({ accountId }) => accountId === 'a');
+    if (!b) throw new Error('there is an account a');
+    const limited = (
+      dailyDebitMax: number,
+      businessDays: number[],
+      counted: { dayStart: number; dayDebit: number },
+    ) => {
+      b.dailyDebitMax = dailyDebitMax;
+      sound.books.businessDays = businessDays;
+      sound.move('a', { counted });
+      return inBooks();
+    };
+    expect(limited(30, [1, 5], { dayStart: 1, dayDebit: 30 })).toEqual([]);
+    expect(limited(29, [1, 5], { dayStart: 1, dayDebit: 30 })).toEqual(['limits']);
+    expect(limited(30, [1, 5], { dayStart: 1, dayDebit: 29 })).toEqual(['limits']);
+    expect(limited(30, [1, 2], { dayStart: 1, dayDebit: 0 })).toEqual(['limits']);
+    expect(limited(30, [1, 2], { dayStart: 2, dayDebit: 30 })).toEqual([]);
+  });
   it('rules: in the currency of another account', () => {
     for (const account of sound.history.accounts) if (account.accountId === 'b') account.currency = 'JPY';
     expect(found()).toEqual(['rules']);

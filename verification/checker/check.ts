@@ -1,6 +1,7 @@
 import { type Books, NOTHING_WAITS } from './books.ts';
 import { checkGroups } from './check-groups.ts';
 import { checkIds } from './check-ids.ts';
+import { checkLimits } from './check-limits.ts';
 import { checkAnswersInTime } from './check-order.ts';
 import { replay } from './check-postings.ts';
 import { checkChanges, settingsOf } from './check-settings.ts';
@@ -58,5 +59,6 @@ export function checkBooks(accounts: readonly OpenedAccount[], books: Books): Vi
 
 function accountsIn(accounts: readonly OpenedAccount[], books: Books, violations: Violations) {
   const settings = settingsOf(accounts, books, violations);
+  checkLimits(accounts, books, violations);
   return replay(accounts, books, settings, violations);
 }

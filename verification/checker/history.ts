@@ -13,6 +13,8 @@ export interface OpenedAccount {
   overdraftLimit: number;
   /** No lower limit. */
   external: boolean;
+  /** The most that it may pay out in a business day; absent: no limit. It never changes. */
+  dailyDebitMax?: number;
 }
 
 export interface TransferContent {

@@ -45,6 +45,7 @@ export class Sound {
     transfers: BookedTransfer[];
     accounts: Books['accounts'][number][];
     changes: Books['changes'][number][];
+    businessDays?: readonly number[];
   } = {
     transfers: [
       row('t1', 'c1', T1, { acceptedAt: 1, source: booked(-100, 1), destination: booked(100, 1) }),
