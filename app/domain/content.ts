@@ -1,3 +1,4 @@
+import type { CaptureRequest } from './hold-types.ts';
 import { Problem } from './problem.ts';
 import type { Outcome, TransferOrder } from './types.ts';
 
@@ -10,7 +11,8 @@ export function sameContent(a: TransferOrder, b: TransferOrder): boolean {
     a.kind === b.kind &&
     a.source === b.source &&
     a.destination === b.destination &&
-    a.amount === b.amount &&
+    (a.kind === 'capture' || a.amount === b.amount) &&
+    sameCapture(a.capture, b.capture) &&
     a.currency === b.currency &&
     a.timestamp === b.timestamp &&
     a.reference === b.reference &&
@@ -18,6 +20,12 @@ export function sameContent(a: TransferOrder, b: TransferOrder): boolean {
     a.groupId === b.groupId &&
     sameMetadata(a.metadata, b.metadata)
   );
+}
+
+/** The amount of a capture depends on its hold: only what was asked is content. */
+function sameCapture(a: CaptureRequest | undefined, b: CaptureRequest | undefined): boolean {
+  if (!a || !b) return a === b;
+  return a.holdId === b.holdId && a.amount === b.amount && a.destination === b.destination && a.final === b.final;
 }
 
 function sameMetadata(a: TransferOrder['metadata'], b: TransferOrder['metadata']): boolean {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { HoldState } from './hold-types.ts';
 import {
   CLOCK_AHEAD_MAX_MS,
   decideCapture,
@@ -8,7 +9,6 @@ import {
   decidePlacing,
   decideVoid,
   HOLD_DEFAULT_MS,
-  type HoldState,
   type HoldStep,
   isClockUnsure,
   leftOf,

@@ -1,3 +1,4 @@
+import type { CaptureRequest, HoldAfter, HoldState } from './hold-types.ts';
 import type { Refusal } from './problem.ts';
 import type { Account, Origin } from './types.ts';
 
@@ -17,19 +18,6 @@ import type { Account, Origin } from './types.ts';
  * one. Whatever lowers `balance − held` must leave it at or above the floor, `−overdraftLimit`. A capture lowers both by
  * the same amount, so it is never refused for funds, even if the overdraft limit was lowered meanwhile.
  */
-export type HoldStatus = 'OPEN' | 'CAPTURED' | 'VOIDED' | 'EXPIRED';
-
-/** The part of a hold that changes. */
-export interface HoldState {
-  status: HoldStatus;
-  /** The reserved amount, as placed or last changed: > 0. */
-  amount: number;
-  /** The sum of its captures. */
-  captured: number;
-  expiresAt: number;
-  /** The number of its events: 1 after placing. */
-  revision: number;
-}
 
 /** The part that never changes, as sent. */
 export interface HoldOrder extends Origin {
@@ -50,18 +38,12 @@ export const HOLD_DEFAULT_MS = 7 * 24 * 60 * 60 * 1000;
 /** How far Redis's clock may be ahead of the pod's, ms; beyond this, nothing expires by it. */
 export const CLOCK_AHEAD_MAX_MS = 5000;
 
-/** Why an event is refused. Those that begin with `hold_` are returned by no other call. */
-export type HoldRefusal = Refusal | 'hold_not_open' | 'hold_expired' | 'hold_exceeded' | 'hold_not_allowed';
-
 /** The account whose money is held, with the sum of all its open holds. */
 type Holder = Pick<Account, 'currency' | 'status' | 'balance' | 'overdraftLimit' | 'external'> & { held: number };
 type Destination = Pick<Account, 'currency' | 'status' | 'balance'>;
 
 /** An event that may happen: the hold after it, and how much `held` changes. */
-export interface HoldStep {
-  hold: HoldState;
-  heldChange: number;
-}
+export type HoldStep = Pick<HoldAfter, 'hold' | 'heldChange'>;
 /** The same for a capture, with the amount that leaves the balance. */
 export interface CaptureStep extends HoldStep {
   amount: number;
@@ -70,13 +52,22 @@ export interface CaptureStep extends HoldStep {
 /** What is reserved by a hold: 0 unless it is open. */
 export const leftOf = ({ status, amount, captured }: HoldState): number => (status === 'OPEN' ? amount - captured : 0);
 
+/** The part of a hold that changes, without the rest. */
+export const stateOf = ({ status, amount, captured, expiresAt, revision }: HoldState): HoldState => ({
+  status,
+  amount,
+  captured,
+  expiresAt,
+  revision,
+});
+
 /** @param destination null if the hold leaves it open */
 export function decidePlacing(
   { amount, currency, expiresAt }: Pick<HoldOrder, 'amount' | 'currency' | 'expiresAt'>,
   account: Holder,
   destination: Destination | null,
   now: number,
-): HoldStep | HoldRefusal {
+): HoldStep | Refusal {
   if (account.currency !== currency || (destination && destination.currency !== currency)) return 'currency_mismatch';
   if (account.status === 'CLOSED' || destination?.status === 'CLOSED') return 'account_closed';
   if (account.status === 'FROZEN') return 'account_frozen';
@@ -108,7 +99,7 @@ export function decideChange(
   { amount, expiresAt, expectedRevision }: HoldChange,
   account: Holder,
   now: number,
-): HoldStep | HoldRefusal | 'hold_changed' {
+): HoldStep | Refusal | 'hold_changed' {
   const closed = closedRefusal(hold, now);
   if (closed) return closed;
   if (hold.revision !== expectedRevision) return 'hold_changed';
@@ -125,21 +116,13 @@ export function decideChange(
   return { hold: changed, heldChange };
 }
 
-/** What a capture asks for. */
-export interface CaptureTerms {
-  /** Null: all that is left. */
-  amount: number | null;
-  /** Releases what is left after it. */
-  final: boolean;
-}
-
 export function decideCapture(
   hold: HoldState,
-  { amount: asked, final }: CaptureTerms,
+  { amount: asked, final }: Pick<CaptureRequest, 'amount' | 'final'>,
   account: Holder,
   destination: Destination,
   now: number,
-): CaptureStep | HoldRefusal {
+): CaptureStep | Refusal {
   const closed = closedRefusal(hold, now);
   if (closed) return closed;
   if (destination.currency !== account.currency) return 'currency_mismatch';
@@ -160,7 +143,7 @@ export function decideCapture(
 }
 
 /** Null if the hold is already voided: nothing changes. */
-export function decideVoid(hold: HoldState): HoldStep | HoldRefusal | null {
+export function decideVoid(hold: HoldState): HoldStep | Refusal | null {
   if (hold.status === 'VOIDED') return null;
   return hold.status === 'OPEN' ? ended(hold, 'VOIDED') : 'hold_not_open';
 }
@@ -183,14 +166,14 @@ const ended = (hold: HoldState, status: 'VOIDED' | 'EXPIRED'): HoldStep => ({
 });
 
 /** From `expiresAt` on a hold counts as expired, whether or not that is in the journal yet. */
-function closedRefusal(hold: HoldState, now: number): HoldRefusal | null {
+function closedRefusal(hold: HoldState, now: number): Refusal | null {
   if (hold.status === 'EXPIRED') return 'hold_expired';
   if (hold.status !== 'OPEN') return 'hold_not_open';
   return now >= hold.expiresAt ? 'hold_expired' : null;
 }
 
 /** Sums of exact numbers are only compared: one outside the exact range may be rounded, but never back into it. */
-function raiseRefusal({ balance, held, overdraftLimit }: Holder, amount: number): HoldRefusal | null {
+function raiseRefusal({ balance, held, overdraftLimit }: Holder, amount: number): Refusal | null {
   if (balance - held - amount < -overdraftLimit) return 'insufficient_funds';
   return held + amount > Number.MAX_SAFE_INTEGER ? 'balance_out_of_range' : null;
 }

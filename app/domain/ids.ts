@@ -78,6 +78,12 @@ export function placeOf(id: string): IdPlace {
   return time === null ? { bucket: null, time: 0 } : { bucket: Math.floor(time / ID_BUCKET_MS), time };
 }
 
+/**
+ * The id without the mark that keeps its kind apart in Redis: `#` for changes, `+` for groups, `=` for holds. No id
+ * contains one.
+ */
+export const withoutMark = (key: string): string => (/^[#+=]/.test(key) ? key.slice(1) : key);
+
 /** The last ms of a bucket: the value of the lookup horizon after the bucket is forgotten. */
 export const bucketEnd = (bucket: number): number => (bucket + 1) * ID_BUCKET_MS - 1;
 

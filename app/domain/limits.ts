@@ -52,7 +52,7 @@ interface Limited {
  * random histories.
  */
 export const isLimited = (
-  { kind }: { kind: 'transfer' | 'reversal' },
+  { kind }: { kind: 'transfer' | 'reversal' | 'capture' },
   source: Limited,
   destination: Limited,
 ): boolean => kind !== 'reversal' && (source.limits !== null || destination.limits !== null);

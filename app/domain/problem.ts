@@ -73,7 +73,11 @@ export const REFUSALS = [
   'balance_out_of_range',
   'limit_exceeded',
 ] as const satisfies readonly ProblemCode[];
-export type Refusal = (typeof REFUSALS)[number];
+
+/** Refusals that only holds and captures can have. No route returns one yet, so they are not problem codes. */
+export const HOLD_REFUSALS = ['hold_not_allowed', 'hold_not_open', 'hold_expired', 'hold_exceeded'] as const;
+export type TransferRefusal = (typeof REFUSALS)[number];
+export type Refusal = TransferRefusal | (typeof HOLD_REFUSALS)[number];
 
 /** One error in a request: where (RFC 6901 JSON pointer) and what. */
 export interface FieldError {
@@ -118,4 +122,11 @@ export class Problem extends Error {
   get retryable(): boolean {
     return PROBLEMS[this.code].retryable;
   }
+}
+
+/** The refusal of a transfer as a problem code. @throws Problem internal_error for one that no route can return yet */
+export function transferRefusal(refusal: Refusal): TransferRefusal {
+  const known = REFUSALS.find((code) => code === refusal);
+  if (!known) throw new Problem('internal_error', `no route returns ${refusal}`);
+  return known;
 }

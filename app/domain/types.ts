@@ -1,3 +1,4 @@
+import type { CaptureRequest, HoldAfter } from './hold-types.ts';
 import type { AccountLimits, Counted, LimitRefusal, Limits } from './limits.ts';
 import type { Refusal } from './problem.ts';
 
@@ -16,7 +17,7 @@ export interface Origin {
 
 /** A transfer as the API passes it to the ledger: validated, amounts in minor units (a safe integer > 0). */
 export interface TransferOrder extends Origin {
-  kind: 'transfer' | 'reversal';
+  kind: 'transfer' | 'reversal' | 'capture';
   transactionId: string;
   source: string;
   destination: string;
@@ -30,6 +31,8 @@ export interface TransferOrder extends Origin {
   reverses: string | null;
   /** The group that it is a member of; absent for a single transfer. */
   groupId?: string;
+  /** For `capture`, whose source is the hold's account and whose amount is decided with it: what was asked. */
+  capture?: CaptureRequest;
 }
 
 /**
@@ -68,6 +71,8 @@ export interface Posted extends OutcomeCommon {
   destination: Side;
   /** Absent if no window counted it. */
   counted?: Counted;
+  /** Of a capture: its hold after it. */
+  hold?: HoldAfter;
 }
 export interface Rejected extends OutcomeCommon {
   status: 'REJECTED';

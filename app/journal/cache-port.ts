@@ -1,10 +1,12 @@
 import type { NamedEpoch } from '../domain/authority.ts';
 import type { BusinessCalendar } from '../domain/business-calendar.ts';
 import type { GroupOrder } from '../domain/group.ts';
+import type { StoredHold } from '../domain/hold-types.ts';
 import type { Limits } from '../domain/limits.ts';
 import type { Account, TransferOrder } from '../domain/types.ts';
 import type { CachedAccount } from './account-codec.ts';
 import type { Head, ResultRecord } from './codec.ts';
+import type { HoldItem, HoldRecord } from './hold-codec.ts';
 import type { JournalEntry } from './journal-entry.ts';
 
 /**
@@ -39,17 +41,37 @@ export interface GroupItem {
   lookupCursor: number;
   trace?: string | null;
 }
-export type CallItem = ApplyItem | GroupItem;
+/** One event of a hold, or a capture. */
+export interface HoldCallItem {
+  hold: HoldItem;
+  payload: string;
+  lookupCursor: number;
+  /** The pod's own clock at the time of the call, ms. */
+  podNow: number;
+  trace?: string | null;
+}
+export type CallItem = ApplyItem | GroupItem | HoldCallItem;
 
 export const isGroup = (item: CallItem): item is GroupItem => 'group' in item;
+export const isHold = (item: CallItem): item is HoldCallItem => 'hold' in item;
 
 /** How many transfers an item stands for. */
 export const weightOf = (item: CallItem): number => (isGroup(item) ? item.group.orders.length : 1);
 
+/** A hold as it is stored in Redis. */
+export interface CachedHold extends StoredHold {
+  /** Changed in this epoch; clean again once the cursor has passed `seq`. */
+  modified: boolean;
+  seq: number;
+}
+
 export interface ApplyReply {
   head: Head;
-  /** One per item, in order; for a posted group, that of its first member; `entries` has the others. */
-  records: ResultRecord[];
+  /**
+   * One per item, in order: a `HoldRecord` for a hold; for a posted group, that of its first member; `entries` has the
+   * others.
+   */
+  records: (ResultRecord | HoldRecord)[];
   /** The journal entries that this call wrote, for the pod's tail. */
   entries: JournalEntry[];
 }
@@ -82,6 +104,16 @@ export interface CacheServer {
    * the two are not compared.
    */
   apply(caller: Caller, items: readonly CallItem[], podNow?: number): Promise<ApplyReply>;
+  readHolds(caller: Caller, holdIds: readonly string[]): Promise<{ head: Head; holds: (CachedHold | null)[] }>;
+  /**
+   * Installs holds from MySQL, in any state; one that is already there is left unchanged. @returns them as they are in Redis
+   * @throws CacheError `stale`
+   */
+  installHolds(
+    caller: Caller,
+    holds: readonly StoredHold[],
+    snapshotCursor: number,
+  ): Promise<{ head: Head; holds: CachedHold[] }>;
   read(caller: Caller, accountIds: readonly string[]): Promise<{ head: Head; accounts: (CachedAccount | null)[] }>;
   /**
    * Null if all accounts in Redis are dirty and no room could be made.
@@ -140,6 +172,8 @@ export interface CacheKeeper extends JournalReader {
   lowerHorizon(caller: KeeperCaller, lookupHorizon: number, ids: readonly string[]): Promise<Head>;
   /** Sets the business calendar, unless the epoch has one that was read later. */
   setCalendar(caller: KeeperCaller, calendar: BusinessCalendar): Promise<Head>;
+  /** Evicts holds that are clean, those in a final state first, until no more than `holdsMax` are left. */
+  evictHolds(caller: KeeperCaller, holdsMax: number): Promise<{ head: Head; evicted: number; size: number }>;
   retire(caller: KeeperCaller, podId: string): Promise<Head>;
   /** The ledger that owns this server. */
   ownership(replid: string): Promise<Ownership>;

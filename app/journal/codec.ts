@@ -1,5 +1,5 @@
 import { type Counted, LIMITS, type LimitRefusal, type Limits } from '../domain/limits.ts';
-import { REFUSALS, type Refusal } from '../domain/problem.ts';
+import { HOLD_REFUSALS, REFUSALS, type Refusal } from '../domain/problem.ts';
 import type { AccountStatus, Outcome, TransferOrder } from '../domain/types.ts';
 import type { JournalEntry } from './journal-entry.ts';
 
@@ -12,12 +12,23 @@ export function statusName(code: number): AccountStatus {
   return name;
 }
 
+/** Refusals that only holds and captures can have are numbered from here. */
+const HOLD_REFUSAL_FIRST = 33;
+const REFUSAL_NUMBERS: ReadonlyMap<Refusal, number> = new Map([
+  ...REFUSALS.map((refusal, index) => [refusal, index + 1] as const),
+  ...HOLD_REFUSALS.map((refusal, index) => [refusal, index + HOLD_REFUSAL_FIRST] as const),
+]);
+const REFUSAL_NAMES = new Map([...REFUSAL_NUMBERS].map(([refusal, code]) => [code, refusal]));
+
+/** Of a change of a hold, which stores no refusal: the hold has another revision. */
+export const HOLD_CHANGED = 64;
+
 export function refusalName(code: number): Refusal {
-  const name = REFUSALS[code - 1];
+  const name = REFUSAL_NAMES.get(code);
   if (name === undefined) throw new RangeError(`refusal ${code} is unknown`);
   return name;
 }
-export const refusalNumber = (refusal: Refusal): number => REFUSALS.indexOf(refusal) + 1;
+export const refusalNumber = (refusal: Refusal): number => REFUSAL_NUMBERS.get(refusal) ?? 0;
 
 export const RECORD_BYTES = 50;
 export const RecordStatus = {
@@ -30,6 +41,8 @@ export const RecordStatus = {
   AHEAD: 7,
   /** For a group: the id of the member whose index is in the detail has an outcome. */
   MEMBER_TAKEN: 8,
+  /** Of a hold: it is as asked already, or not due; nothing was written. */
+  UNCHANGED: 9,
   CLOCK_UNSURE: 10,
   NO_CALENDAR: 11,
 } as const;
@@ -116,6 +129,8 @@ export interface TakenOrder {
   trace: string | null;
 }
 
+const ORDER_KINDS = ['transfer', 'reversal', 'capture'] as const satisfies readonly TransferOrder['kind'][];
+
 /** Only sampled traces are recorded. Anything else in its place is ignored. */
 const SAMPLED_TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/;
 
@@ -126,7 +141,7 @@ const SAMPLED_TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/;
 export function encodeOrder(order: TransferOrder, takenAt: number, trace: string | null = null): string {
   const fields: unknown[] = [
     order.transactionId,
-    order.kind === 'reversal' ? 1 : 0,
+    ORDER_KINDS.indexOf(order.kind),
     order.source,
     order.destination,
     order.amount,
@@ -173,7 +188,7 @@ export const traceOf = (text: unknown): string | null =>
 
 export const orderOf = (f: OrderFields): TransferOrder => ({
   transactionId: f[0],
-  kind: f[1] === 1 ? 'reversal' : 'transfer',
+  kind: ORDER_KINDS[f[1]] ?? 'transfer',
   source: f[2],
   destination: f[3],
   amount: f[4],
@@ -265,12 +280,16 @@ export function outcomesOf(entry: JournalEntry, epoch: number, onTrace?: (trace:
 export const timesOf = ({ acceptedAt }: JournalEntry, takenAt: number) =>
   acceptedAt === null ? { acceptedAt: takenAt, takenAt: null } : { acceptedAt, takenAt };
 
+/** A record of a hold item: a record, and the hold after it; see hold-codec.ts. */
+export const HOLD_RECORD_BYTES = RECORD_BYTES + 53;
+
 /** The last seq in an entry; items without an outcome in that call have none. */
 export function lastSeqOf(entry: JournalEntry): number {
-  for (let at = entry.records.length - RECORD_BYTES; at >= 0; at -= RECORD_BYTES) {
-    const status = entry.records[at];
-    if (status === RecordStatus.POSTED || status === RecordStatus.REJECTED)
-      return entry.records.readDoubleLE(at + RECORD_BYTES - 8);
+  const size = entry.kind === 'holds' ? HOLD_RECORD_BYTES : RECORD_BYTES;
+  for (let at = entry.records.length - size; at >= 0; at -= size) {
+    const { status, seq } = decodeRecord(entry.records, at);
+    // A refused change of a hold is no outcome, and has no seq.
+    if (seq > 0 && (status === RecordStatus.POSTED || status === RecordStatus.REJECTED)) return seq;
   }
   return entry.firstSeq;
 }
@@ -282,19 +301,25 @@ export function lastSeqOf(entry: JournalEntry): number {
 export const CHUNK_TRANSFERS = 50;
 const CHUNK_CHARS_MAX = 64 * 1024;
 
-/** Where the chunks of a call end: each is full by count or, with large metadata, by size; a group is alone in its chunk. */
+/**
+ * Where the chunks of a call end: each is full by count or, with large metadata, by size. A group is alone in its chunk, and
+ * transfers and holds are in different ones.
+ */
 export function chunkEndsOf(items: readonly { payload: string }[]): number[] {
   const ends: number[] = [];
   let count = 0;
   let chars = 0;
+  let holds = false;
   items.forEach((item, index) => {
     const { length } = item.payload;
     const isAlone = 'group' in item;
-    if (count > 0 && (isAlone || count === CHUNK_TRANSFERS || chars + length > CHUNK_CHARS_MAX)) {
+    const isFull = count === CHUNK_TRANSFERS || chars + length > CHUNK_CHARS_MAX;
+    if (count > 0 && (isAlone || isFull || 'hold' in item !== holds)) {
       ends.push(index);
       count = 0;
       chars = 0;
     }
+    holds = 'hold' in item;
     count = isAlone ? CHUNK_TRANSFERS : count + 1;
     chars += length;
   });

@@ -1,9 +1,12 @@
 import { type GroupOutcome, lastSeqOfGroup, membersOf } from '../domain/group.ts';
+import type { HoldEvent } from '../domain/hold-events.ts';
+import type { HoldAfter } from '../domain/hold-types.ts';
 import { uuidV7Time } from '../domain/ids.ts';
 import type { LimitsChange } from '../domain/limits.ts';
 import type { AccountStatus, Outcome } from '../domain/types.ts';
 import { type ChangePayload, decodeRecord, outcomesOf, statusName, timesOf } from './codec.ts';
 import { groupOutcomeOf } from './group-codec.ts';
+import { holdResultsOf } from './hold-codec.ts';
 import { IntegrityError } from './integrity-error.ts';
 import type { JournalEntry } from './journal-entry.ts';
 
@@ -30,6 +33,8 @@ export interface AccountMove {
   previousVersion: number;
   balance: number;
   version: number;
+  /** What it holds before and after, if something has changed that. */
+  held?: { before: number; after: number };
   /**
    * The latest acceptance by a store's clock, ms; null if an older release decided all of it, by the clocks of pods.
    */
@@ -46,6 +51,8 @@ export interface FlushBatch {
   outcomes: Outcome[];
   groups: GroupOutcome[];
   changes: JournaledChange[];
+  /** Of holds; their captures are outcomes. */
+  holdEvents: HoldEvent[];
   moves: AccountMove[];
   /** The largest UUIDv7 time of its ids, ms; 0 for none. */
   idTimeMax: number;
@@ -67,9 +74,10 @@ export function batchOf(entries: readonly JournalEntry[], epoch: number, afterSe
   for (const entry of entries) {
     if (entry.kind === 'account-change') takeChange(batch, entry);
     else if (entry.kind === 'group') takeGroup(batch, entry);
+    else if (entry.kind === 'holds') takeHolds(batch, entry);
     else takeTransfers(batch, entry);
   }
-  batch.moves = movesOf(batch.outcomes);
+  batch.moves = movesOf(batch.outcomes, batch.holdEvents);
   return batch;
 }
 
@@ -81,6 +89,7 @@ export function emptyBatch(epoch: number, afterSeq: number): FlushBatch {
     outcomes: [],
     groups: [],
     changes: [],
+    holdEvents: [],
     moves: [],
     idTimeMax: 0,
     traces: new Set(),
@@ -145,27 +154,50 @@ const tracedIn = (batch: FlushBatch) => (trace: string) => {
 };
 
 function takeTransfers(batch: FlushBatch, entry: JournalEntry): void {
-  for (const outcome of outcomesOf(entry, batch.epoch, tracedIn(batch))) {
-    takeSeq(batch, outcome.seq);
-    batch.idTimeMax = laterIdTime(batch.idTimeMax, outcome.order.transactionId);
-    batch.outcomes.push(outcome);
+  for (const outcome of outcomesOf(entry, batch.epoch, tracedIn(batch))) takeOutcome(batch, outcome);
+}
+
+function takeOutcome(batch: FlushBatch, outcome: Outcome): void {
+  takeSeq(batch, outcome.seq);
+  batch.idTimeMax = laterIdTime(batch.idTimeMax, outcome.order.transactionId);
+  batch.outcomes.push(outcome);
+}
+
+function takeHolds(batch: FlushBatch, entry: JournalEntry): void {
+  for (const result of holdResultsOf(entry, batch.epoch, tracedIn(batch))) {
+    if ('capture' in result) takeOutcome(batch, result.capture);
+    else {
+      takeSeq(batch, result.event.seq);
+      batch.idTimeMax = laterIdTime(batch.idTimeMax, idOfEvent(result.event));
+      batch.holdEvents.push(result.event);
+    }
   }
 }
 
+/** The id that an event has taken: that of the hold if it was placed or refused. */
+export const idOfEvent = (event: HoldEvent): string => ('eventId' in event ? event.eventId : event.holdId);
+
 /**
- * The effect of outcomes, in order, on each account, sorted by account.
+ * The effect of outcomes and of events of holds on each account, sorted by account.
+ * @param outcomes in order @param holdEvents in order; if there are any, both have the seqs of one journal
  * @throws IntegrityError if one does not follow the previous one
  */
-export function movesOf(outcomes: readonly Outcome[]): AccountMove[] {
+export function movesOf(outcomes: readonly Outcome[], holdEvents: readonly HoldEvent[] = []): AccountMove[] {
   const moves = new Map<string, AccountMove>();
-  for (const outcome of outcomes) {
-    if (outcome.status !== 'POSTED') continue;
-    const { order, source, destination } = outcome;
-    const acceptedAt = outcome.takenAt === null ? null : outcome.acceptedAt;
-    move(moves, order.source, order.currency, -order.amount, source, acceptedAt);
-    move(moves, order.destination, order.currency, order.amount, destination, acceptedAt);
+  const all = holdEvents.length === 0 ? outcomes : [...outcomes, ...holdEvents].sort((a, b) => a.seq - b.seq);
+  for (const one of all) {
+    if ('status' in one) moveByOutcome(moves, one);
+    else if (one.kind !== 'REFUSED') move(moves, one.account, one.currency, 0, one.side, one.acceptedAt, one);
   }
   return [...moves.values()].sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
+}
+
+function moveByOutcome(moves: Map<string, AccountMove>, outcome: Outcome): void {
+  if (outcome.status !== 'POSTED') return;
+  const { order, source, destination, hold } = outcome;
+  const acceptedAt = outcome.takenAt === null ? null : outcome.acceptedAt;
+  move(moves, order.source, order.currency, -order.amount, source, acceptedAt, hold);
+  move(moves, order.destination, order.currency, order.amount, destination, acceptedAt);
 }
 
 function move(
@@ -175,26 +207,32 @@ function move(
   change: number,
   after: { balance: number; version: number },
   acceptedAt: number | null,
+  hold?: HoldAfter,
 ): void {
   const previousBalance = after.balance - change;
   const previousVersion = after.version - 1;
-  const known = moves.get(accountId);
-  if (!known) {
-    moves.set(accountId, {
-      accountId,
-      currency,
-      previousBalance,
-      previousVersion,
-      balance: after.balance,
-      version: after.version,
-      acceptedAt,
-    });
-    return;
-  }
+  const known = moves.get(accountId) ?? {
+    accountId,
+    currency,
+    previousBalance,
+    previousVersion,
+    balance: previousBalance,
+    version: previousVersion,
+    acceptedAt,
+  };
   if (known.version !== previousVersion || known.balance !== previousBalance || known.currency !== currency) {
     throw new IntegrityError(`account ${accountId} goes from version ${known.version} to ${after.version}`);
   }
+  if (hold) holdMoves(known, hold);
   known.balance = after.balance;
   known.version = after.version;
   if (acceptedAt !== null && acceptedAt > (known.acceptedAt ?? 0)) known.acceptedAt = acceptedAt;
+  moves.set(accountId, known);
+}
+
+function holdMoves(known: AccountMove, { held, heldChange }: HoldAfter): void {
+  const before = held - heldChange;
+  if (known.held && known.held.after !== before)
+    throw new IntegrityError(`account ${known.accountId} holds ${known.held.after}, then ${before}`);
+  known.held = { before: known.held?.before ?? before, after: held };
 }

@@ -2,7 +2,7 @@ import type { GroupOrder } from '../domain/group.ts';
 
 /** The part of a journal entry that a response depends on, as stored in the journal. */
 export interface JournalEntry {
-  kind: 'transfers' | 'account-change' | 'group';
+  kind: 'transfers' | 'account-change' | 'group' | 'holds';
   /** The first seq in the entry. */
   firstSeq: number;
   payload: string;
@@ -16,10 +16,10 @@ export interface JournalEntry {
  * was written.
  */
 export interface InDoubtAttempt {
-  kind: JournalEntry['kind'];
-  /** The id of the transfer, of the change or of the group. */
+  kind: IdKind;
+  /** The id of the transfer, of the change, of the group, of the hold, or of the event of a hold. */
   id: string;
-  /** The accounts that it would have changed: both accounts of a transfer, or the one of a change. */
+  /** The accounts that it would have changed: both accounts of a transfer, or the one of anything else. */
   accounts: readonly string[];
   /**
    * The maximum number of seqs that it may have written; absent: one. A group counts as one attempt with all of its
@@ -42,3 +42,6 @@ export function attemptsOfGroup({ groupId, orders }: GroupOrder): InDoubtAttempt
   const accounts = first ? [first.source, first.destination] : [];
   return [{ kind: 'group', id: groupId, accounts, seqs: orders.length }, ...members];
 }
+
+/** What an id belongs to: one text may be the id of one of each. A capture has the id of a transfer. */
+export type IdKind = 'transfers' | 'account-change' | 'group' | 'hold' | 'hold-event';

@@ -1,20 +1,22 @@
 import { accountsOfGroup, type GroupOutcome, lastSeqOfGroup } from '../domain/group.ts';
+import type { HoldEvent } from '../domain/hold-events.ts';
 import type { Outcome } from '../domain/types.ts';
 import { decodeRecord, outcomesOf } from './codec.ts';
-import { changeOf, type JournaledChange } from './flush-batch.ts';
+import { changeOf, idOfEvent, type JournaledChange } from './flush-batch.ts';
 import { groupOutcomeOf } from './group-codec.ts';
+import { holdResultsOf } from './hold-codec.ts';
 import type { JournalEntry } from './journal-entry.ts';
 
 export { lastSeqOf } from './codec.ts';
 
 /** One item in a journal, which is applied as a whole or not at all: an entry of transfers contains up to 50. */
-export type Journaled = JournaledTransfer | JournaledSettings | JournaledGroup;
+export type Journaled = JournaledTransfer | JournaledSettings | JournaledGroup | JournaledHold;
 
 interface JournalItem {
   seq: number;
   /** The same, except for a group, which has a seq for each member. */
   lastSeq: number;
-  /** Of the transfer, of the change or of the group. */
+  /** Of the transfer, of the change, of the group, of the hold, or of its event. */
   id: string;
   accounts: readonly string[];
 }
@@ -28,10 +30,21 @@ export interface JournaledSettings extends JournalItem {
   /** The version of the account's balance at that time. */
   version: number;
 }
+/** What happens to a hold, except for its captures: `hold` if it was placed or refused, under its own id. */
+export interface JournaledHold extends JournalItem {
+  kind: 'hold' | 'hold-event';
+  event: HoldEvent;
+}
 
 /** For messages. */
 export const describeItem = ({ kind, id }: Pick<Journaled, 'kind' | 'id'>): string => `${NAMES[kind]} ${id}`;
-const NAMES = { transfers: 'transfer', 'account-change': 'account change', group: 'group' } as const;
+const NAMES = {
+  transfers: 'transfer',
+  'account-change': 'account change',
+  group: 'group',
+  hold: 'hold',
+  'hold-event': 'event of a hold',
+} as const;
 
 export interface JournaledGroup extends JournalItem {
   kind: 'group';
@@ -56,12 +69,27 @@ export function itemsOf(entry: JournalEntry, epoch: number): Journaled[] {
     const lastSeq = lastSeqOfGroup(outcome);
     return [{ kind: entry.kind, seq, lastSeq, id: group.groupId, accounts: accountsOfGroup(group), outcome }];
   }
-  return outcomesOf(entry, epoch).map((outcome) => ({
-    kind: 'transfers',
-    seq: outcome.seq,
-    lastSeq: outcome.seq,
-    id: outcome.order.transactionId,
-    accounts: [outcome.order.source, outcome.order.destination],
-    outcome,
-  }));
+  if (entry.kind === 'holds')
+    return holdResultsOf(entry, epoch).map((one) =>
+      'capture' in one ? transferItem(one.capture) : holdItem(one.event),
+    );
+  return outcomesOf(entry, epoch).map(transferItem);
 }
+
+const transferItem = (outcome: Outcome): JournaledTransfer => ({
+  kind: 'transfers',
+  seq: outcome.seq,
+  lastSeq: outcome.seq,
+  id: outcome.order.transactionId,
+  accounts: [outcome.order.source, outcome.order.destination],
+  outcome,
+});
+
+const holdItem = (event: HoldEvent): JournaledHold => ({
+  kind: 'eventId' in event ? 'hold-event' : 'hold',
+  seq: event.seq,
+  lastSeq: event.seq,
+  id: idOfEvent(event),
+  accounts: [event.account],
+  event,
+});

@@ -1,29 +1,37 @@
-import { placeOf } from '../domain/ids.ts';
+import { placeOf, withoutMark } from '../domain/ids.ts';
 import type { TransferOrder } from '../domain/types.ts';
 import {
   type ApplyItem,
   CALL_TRANSFERS_MAX,
+  CacheError,
   type CallItem,
   type GroupItem,
+  type HoldCallItem,
   isGroup,
+  isHold,
   weightOf,
 } from '../journal/cache-port.ts';
 import {
   chunkEndsOf,
   decodeRecord,
   HEAD_BYTES,
+  HOLD_RECORD_BYTES,
   RECORD_BYTES,
   RecordStatus,
   type ResultRecord,
 } from '../journal/codec.ts';
+import { decodeHoldRecord, type HoldItem, type HoldRecord, keyOfItem } from '../journal/hold-codec.ts';
 import type { JournalEntry } from '../journal/journal-entry.ts';
 import type { Keys } from './run-script.ts';
 
 /** Fixed bytes of an item; its id follows, ended by a zero byte. A group itself has fewer. */
 const ITEM_BYTES = 1 + 2 + 2 + 8 + 3 + 2 + 8 + 8;
-/** Marks the count of a chunk that is a group. */
+/** Of a hold item, whose id is followed by that of its hold. */
+const HOLD_BYTES = ITEM_BYTES + 8 + 8 + 1 + 8;
+/** Marks the count of a chunk that is a group, or that has hold items. */
 const GROUP = 0x8000;
-const ID_BYTES_MAX = 65;
+const HOLDS = 0x4000;
+const ID_BYTES_MAX = 66;
 const TRANSFER = 0;
 const REVERSAL = 1;
 
@@ -31,7 +39,8 @@ export interface PackedCall {
   items: Buffer;
   payloads: string[];
   accountIds: string[];
-  bucketKeys: string[];
+  /** The buckets of the ids, and the holds if there are hold items. */
+  moreKeys: string[];
   /** Where each chunk ends: the number of items up to there. */
   chunkEnds: number[];
 }
@@ -47,7 +56,9 @@ export function packCall(items: readonly CallItem[], keys: Keys, podNow: number)
   if (transfers > CALL_TRANSFERS_MAX) throw new RangeError(`${transfers} transfers are too many for one call`);
   const chunkEnds = chunkEndsOf(items);
   // A group is alone in its chunk.
-  const bytesMax = 8 + (transfers + chunkEnds.length) * (ITEM_BYTES + ID_BYTES_MAX) + 2 * chunkEnds.length;
+  const hasHolds = items.some(isHold);
+  const itemBytesMax = hasHolds ? HOLD_BYTES + 2 * ID_BYTES_MAX : ITEM_BYTES + ID_BYTES_MAX;
+  const bytesMax = 8 + (transfers + chunkEnds.length) * itemBytesMax + 2 * chunkEnds.length;
   if (scratch.length < bytesMax) scratch = Buffer.allocUnsafe(bytesMax);
   const accountIndex = new Map<string, number>();
   const bucketKeys: string[] = [];
@@ -72,7 +83,7 @@ export function packCall(items: readonly CallItem[], keys: Keys, podNow: number)
   const payloads: string[] = [];
   let at = scratch.writeDoubleLE(podNow, 0);
   const writeId = (id: string, lookupCursor: number): void => {
-    const { bucket, time } = placeOf(id);
+    const { bucket, time } = placeOf(hasHolds ? withoutMark(id) : id);
     at = scratch.writeUInt16LE(placeNumber(bucket), at);
     at = scratch.writeDoubleLE(time, at);
     at = scratch.writeDoubleLE(lookupCursor, at);
@@ -90,6 +101,21 @@ export function packCall(items: readonly CallItem[], keys: Keys, podNow: number)
     at += scratch.write(currency, at, 3, 'latin1');
     writeId(transactionId, cursor);
   };
+  const writeHold = ({ hold, lookupCursor, podNow }: HoldCallItem): void => {
+    const fields = holdFieldsOf(hold);
+    at = scratch.writeUInt8(HOLD_OPS.indexOf(hold.op) + 1, at);
+    at = scratch.writeUInt16LE(indexOf(fields.account), at);
+    at = scratch.writeUInt16LE(fields.destination === null ? 0 : indexOf(fields.destination), at);
+    at = scratch.writeDoubleLE(fields.amount ?? -1, at);
+    at = scratch.writeDoubleLE(fields.expiresAt ?? -1, at);
+    at = scratch.writeDoubleLE(fields.expectedRevision ?? -1, at);
+    at = scratch.writeUInt8(fields.final ? 1 : 0, at);
+    at += scratch.write(fields.currency, at, 3, 'latin1');
+    at = scratch.writeDoubleLE(podNow, at);
+    writeId(keyOfItem(hold), lookupCursor);
+    at += scratch.write(fields.holdId, at, 'latin1');
+    scratch[at++] = 0;
+  };
   for (const [number, end] of chunkEnds.entries()) {
     const chunk = items.slice(chunkEnds[number - 1] ?? 0, end);
     const [first] = chunk;
@@ -101,11 +127,13 @@ export function packCall(items: readonly CallItem[], keys: Keys, podNow: number)
       payloads.push(first.payload);
       continue;
     }
-    at = scratch.writeUInt16LE(chunk.length, at);
+    const isHolds = first !== undefined && isHold(first);
+    at = scratch.writeUInt16LE(chunk.length + (isHolds ? HOLDS : 0), at);
     let payload = '';
-    for (const { order, payload: one, lookupCursor } of chunk as ApplyItem[]) {
-      writeTransfer(order, lookupCursor);
-      payload = payload === '' ? `[${one}` : `${payload},${one}`;
+    for (const item of chunk as (ApplyItem | HoldCallItem)[]) {
+      if (isHold(item)) writeHold(item);
+      else writeTransfer(item.order, item.lookupCursor);
+      payload = payload === '' ? `[${item.payload}` : `${payload},${item.payload}`;
     }
     payloads.push(`${payload}]`);
   }
@@ -114,9 +142,31 @@ export function packCall(items: readonly CallItem[], keys: Keys, podNow: number)
     items: Buffer.from(scratch.subarray(0, at)),
     payloads,
     accountIds: [...accountIndex.keys()],
-    bucketKeys,
+    moreKeys: hasHolds ? [...bucketKeys, keys.holds] : bucketKeys,
     chunkEnds,
   };
+}
+
+/** By the numbers in includes/holds.lua, from 1. */
+const HOLD_OPS = ['place', 'capture', 'change', 'void', 'expire'] as const satisfies readonly HoldItem['op'][];
+
+interface HoldFields {
+  holdId: string;
+  account: string;
+  destination: string | null;
+  currency: string;
+  amount?: number | null;
+  expiresAt?: number | null;
+  expectedRevision?: number;
+  final?: boolean;
+}
+
+function holdFieldsOf(item: HoldItem): HoldFields {
+  if (item.op === 'place') return item.order;
+  if (item.op === 'change') return { ...item.wanted, ...item, destination: null };
+  if (item.op !== 'capture') return { ...item, destination: null };
+  const { source: account, destination, currency, capture } = item.order;
+  return { account, destination, currency, holdId: capture.holdId, amount: capture.amount, final: capture.final };
 }
 
 /**
@@ -128,28 +178,48 @@ export function writtenBy(
   items: readonly CallItem[],
   { payloads, chunkEnds }: PackedCall,
   acceptedAt: number,
-): { records: ResultRecord[]; entries: JournalEntry[] } {
-  const records: ResultRecord[] = [];
+): { records: (ResultRecord | HoldRecord)[]; entries: JournalEntry[] } {
+  const records: (ResultRecord | HoldRecord)[] = [];
   const entries: JournalEntry[] = [];
   let at = HEAD_BYTES;
   payloads.forEach((payload, chunk) => {
     const from = at;
     let firstSeq = 0;
     const end = chunkEnds[chunk] ?? items.length;
-    const kind = isGroupAt(items, end - 1) ? 'group' : 'transfers';
+    const kind = kindAt(items, end - 1);
     for (let index = chunkEnds[chunk - 1] ?? 0; index < end; index++) {
-      const record = decodeRecord(reply, at);
+      const record = kind === 'holds' ? decodeHoldRecord(reply, at) : decodeRecord(reply, at);
       records.push(record);
       const isPosted = record.status === RecordStatus.POSTED;
       if (firstSeq === 0 && (isPosted || record.status === RecordStatus.REJECTED)) firstSeq = record.seq;
-      at += RECORD_BYTES * (kind === 'group' && isPosted ? weightOf(items[index] as GroupItem) : 1);
+      const count = kind === 'group' && isPosted ? weightOf(items[index] as GroupItem) : 1;
+      at += (kind === 'holds' ? HOLD_RECORD_BYTES : RECORD_BYTES) * count;
     }
     if (firstSeq > 0) entries.push({ kind, firstSeq, payload, records: reply.subarray(from, at), acceptedAt });
   });
   return { records, entries };
 }
 
-function isGroupAt(items: readonly CallItem[], index: number): boolean {
+function kindAt(items: readonly CallItem[], index: number): JournalEntry['kind'] {
   const item = items[index];
-  return item !== undefined && isGroup(item);
+  if (item && isGroup(item)) return 'group';
+  return item && isHold(item) ? 'holds' : 'transfers';
+}
+
+/** An entry of the journal as Redis returns it. */
+export type RawEntry = [id: Buffer, fields: Buffer[]];
+
+const ENTRY_KINDS: Record<string, JournalEntry['kind']> = { c: 'account-change', g: 'group', h: 'holds' };
+
+export function decodeEntry([id, fields]: RawEntry): JournalEntry {
+  // By position: an older release does not read fields after the records.
+  const [, kind, , payload, , records, , time] = fields;
+  if (!kind || !payload || !records) throw new CacheError('in_doubt', 'a journal entry has an unknown format');
+  return {
+    kind: ENTRY_KINDS[kind.toString('latin1')] ?? 'transfers',
+    firstSeq: Number.parseInt(id.toString('latin1'), 10),
+    payload: payload.toString('utf8'),
+    records,
+    acceptedAt: time ? Number(time.toString('latin1')) : null,
+  };
 }

@@ -21,7 +21,7 @@ import {
   statusName,
   statusNumber,
 } from '../journal/codec.ts';
-import { decodeEntry } from './redis-scripts.ts';
+import { decodeEntry } from './apply-call.ts';
 import { epochOfKey, Keys } from './run-script.ts';
 
 const exact = fc.maxSafeInteger();

@@ -5,7 +5,8 @@ import { ofTestLedger } from '../domain/testing/ledger-id.ts';
 import type { Caller } from '../journal/cache-port.ts';
 import { outcomesOf, RecordStatus } from '../journal/codec.ts';
 import { account, itemOf, order } from '../journal/testing/epoch-under-test.ts';
-import { decodeEntry, RedisScripts } from './redis-scripts.ts';
+import { decodeEntry } from './apply-call.ts';
+import { RedisScripts } from './redis-scripts.ts';
 
 const HOUR_MS = 3_600_000;
 let redis: Redis;

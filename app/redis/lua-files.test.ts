@@ -24,7 +24,10 @@ function headerOf(name: string): string {
 const COMPUTED: Record<string, number[] | { from: number }> = {
   'apply KEYS[FIRST_BUCKET + place - 1]': { from: 7 },
   'apply KEYS[5 + ledger.gen]': [5, 6],
+  'apply KEYS[#KEYS]': { from: 7 },
   'apply ARGV[5 + chunk]': { from: 6 },
+  'apply ARGV[account_base + item.source]': { from: 6 },
+  'apply ARGV[account_base + item.destination]': { from: 6 },
   'apply ARGV[account_base + index]': { from: 6 },
   'apply unpack(ARGV, account_base + 1)': { from: 6 },
   'find KEYS[FIRST_BUCKET + place - 1]': { from: 6 },
@@ -34,10 +37,13 @@ const COMPUTED: Record<string, number[] | { from: number }> = {
   'forget ARGV[i]': { from: 6 },
   'install ARGV[5 + 2 * i]': { from: 7 },
   'install ARGV[6 + 2 * i]': { from: 7 },
+  'install-holds ARGV[i]': { from: 5 },
+  'install-holds ARGV[4 + 2 * i]': { from: 5 },
   'lower-horizon KEYS[3 + place]': { from: 4 },
   'lower-horizon ARGV[i]': { from: 6 },
   'lower-horizon ARGV[i + 1]': { from: 6 },
   'read unpack(ARGV, 4)': { from: 4 },
+  'read-holds unpack(ARGV, 4)': { from: 4 },
   'sweep KEYS[i]': { from: 4 },
 };
 /** ARGV[1..3] are in the same place in every script, whether it needs all three or not. */
@@ -88,6 +94,9 @@ const FLAGS: Record<string, string> = {
   ownership: 'no-writes',
   'take-over': 'allow-oom',
   sweep: 'allow-oom',
+  'read-holds': 'no-writes',
+  'install-holds': '',
+  'evict-holds': 'allow-oom',
 };
 
 it('every script is in the list of flags, and vice versa', () => {

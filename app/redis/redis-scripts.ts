@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { NamedEpoch } from '../domain/authority.ts';
 import type { BusinessCalendar } from '../domain/business-calendar.ts';
-import { bucketEnd, placeOf } from '../domain/ids.ts';
+import type { StoredHold } from '../domain/hold-types.ts';
+import { bucketEnd, placeOf, withoutMark } from '../domain/ids.ts';
 import type { Account } from '../domain/types.ts';
 import {
   type CachedAccount,
@@ -23,15 +24,20 @@ import {
   type KeeperCaller,
   type Ownership,
 } from '../journal/cache-port.ts';
+import { encodeHold } from '../journal/cached-hold-codec.ts';
 import { decodeHead, decodeRecord, HEAD_BYTES, type Head, RecordStatus } from '../journal/codec.ts';
 import type { JournalEntry } from '../journal/journal-entry.ts';
-import { packCall, writtenBy } from './apply-call.ts';
+import { decodeEntry, packCall, type RawEntry, writtenBy } from './apply-call.ts';
+import { holdsIn } from './hold-replies.ts';
 import { epochPrefix, Keys, loadScript, runScript, type ScriptArgument } from './run-script.ts';
 
 const scripts = {
   apply: loadScript('apply'),
   read: loadScript('read'),
   install: loadScript('install'),
+  readHolds: loadScript('read-holds'),
+  installHolds: loadScript('install-holds'),
+  evictHolds: loadScript('evict-holds'),
   find: loadScript('find'),
   change: loadScript('change-account'),
   register: loadScript('register'),
@@ -48,8 +54,6 @@ const scripts = {
   takeOver: loadScript('take-over'),
   sweep: loadScript('sweep'),
 };
-
-type RawEntry = [Buffer, Buffer[]];
 
 /** The Lua scripts, typed: packs their arguments and unpacks their replies, and decides nothing. */
 export class RedisScripts implements CacheServer, CacheKeeper {
@@ -76,11 +80,41 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     const call = packCall(items, keys, podNow);
     const reply = await this.#call(
       'apply',
-      [keys.fence, keys.ledger, keys.accounts, keys.journal, keys.otherIds[0], keys.otherIds[1], ...call.bucketKeys],
+      [keys.fence, keys.ledger, keys.accounts, keys.journal, keys.otherIds[0], keys.otherIds[1], ...call.moreKeys],
       [...prologue(caller), call.items, call.payloads.length, ...call.payloads, ...call.accountIds],
     );
     const head = decodeHead(reply);
     return { head, ...writtenBy(reply, items, call, head.time) };
+  }
+
+  async readHolds(caller: Caller, holdIds: readonly string[]) {
+    return holdsIn(await this.#aboutHolds('readHolds', caller, holdIds), holdIds);
+  }
+
+  async installHolds(caller: Caller, holds: readonly StoredHold[], snapshotCursor: number) {
+    const pairs = holds.flatMap((hold) => [hold.holdId, encodeHold(hold)]);
+    const reply = await this.#aboutHolds('installHolds', caller, [snapshotCursor, ...pairs]);
+    const { head, holds: installed } = holdsIn(
+      reply,
+      holds.map(({ holdId }) => holdId),
+    );
+    return { head, holds: installed.filter((hold) => hold !== null) };
+  }
+
+  #aboutHolds(name: 'readHolds' | 'installHolds', caller: Caller, args: readonly ScriptArgument[]): Promise<unknown> {
+    const keys = this.#keysOf(caller);
+    return this.#callRaw(name, [keys.fence, keys.ledger, keys.holds], [...prologue(caller), ...args]);
+  }
+
+  async evictHolds(caller: KeeperCaller, holdsMax: number) {
+    const keys = this.#keysOf(caller);
+    const args = [...(await this.#keeperPrologue(caller)), holdsMax];
+    const reply = await this.#call('evictHolds', [...ownedKeys(keys), keys.holds], args);
+    return {
+      head: decodeHead(reply),
+      evicted: reply.readDoubleLE(HEAD_BYTES),
+      size: reply.readDoubleLE(HEAD_BYTES + 8),
+    };
   }
 
   async read(caller: Caller, accountIds: readonly string[]) {
@@ -119,7 +153,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     const keys = this.#keysOf(caller);
     const buckets: string[] = [];
     const asked = ids.map((id) => {
-      const { bucket, time } = placeOf(id.replace('+', ''));
+      const { bucket, time } = placeOf(withoutMark(id));
       const place = bucket === null ? 0 : indexOrAppend(buckets, keys.idBucket(bucket)) + 1;
       const bytes = Buffer.alloc(10 + id.length + 1);
       bytes.writeUInt16LE(place, 0);
@@ -209,7 +243,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
     const keys = this.#keysOf(caller);
     const buckets: string[] = [];
     const places = ids.flatMap((id) => {
-      const { bucket } = placeOf(id.replace(/[#+]/, ''));
+      const { bucket } = placeOf(withoutMark(id));
       if (bucket === null) throw new TypeError(`${id} is not the id of a bucket`);
       return [indexOrAppend(buckets, keys.idBucket(bucket)) + 1, id];
     });
@@ -307,22 +341,4 @@ function decodeAccounts(reply: Buffer, start: number, ids: readonly string[]): (
     at += length;
     return account;
   });
-}
-
-export function decodeEntry([id, fields]: RawEntry): JournalEntry {
-  // By position: an older release does not read fields after the records.
-  const [, kind, , payload, , records, , time] = fields;
-  if (!kind || !payload || !records) throw new CacheError('in_doubt', 'a journal entry has an unknown format');
-  return {
-    kind: kindOf(kind.toString('latin1')),
-    firstSeq: Number.parseInt(id.toString('latin1'), 10),
-    payload: payload.toString('utf8'),
-    records,
-    acceptedAt: time ? Number(time.toString('latin1')) : null,
-  };
-}
-
-function kindOf(letter: string): JournalEntry['kind'] {
-  if (letter === 'g') return 'group';
-  return letter === 'c' ? 'account-change' : 'transfers';
 }

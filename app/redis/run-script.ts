@@ -16,6 +16,7 @@ export class Keys {
   readonly shardPrefix: string;
   readonly ledger: string;
   readonly accounts: string;
+  readonly holds: string;
   readonly journal: string;
   readonly otherIds: readonly [string, string];
   /** Prefix of every key of this epoch. */
@@ -29,6 +30,7 @@ export class Keys {
     this.epochPrefix = epochPrefix(prefix, { epoch, format });
     this.ledger = `${this.epochPrefix}ledger`;
     this.accounts = `${this.epochPrefix}accounts`;
+    this.holds = `${this.epochPrefix}holds`;
     this.journal = `${this.epochPrefix}journal`;
     this.otherIds = [`${this.epochPrefix}ids:other:0`, `${this.epochPrefix}ids:other:1`];
   }

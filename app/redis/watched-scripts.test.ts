@@ -42,6 +42,8 @@ const scripts: Record<Method, (cache: CacheServer) => Promise<unknown>> = {
   install: (cache) => cache.install(caller, [accountOf('a')], 0, 10),
   find: (cache) => cache.find(caller, ['x']),
   change: (cache) => cache.change(caller, change),
+  readHolds: (cache) => cache.readHolds(caller, ['h']),
+  installHolds: (cache) => cache.installHolds(caller, [], 0),
 };
 const methods = Object.keys(scripts) as Method[];
 
@@ -57,7 +59,7 @@ it('runs the calls that apply transfers, and no others, in the given frame', asy
     },
   });
   for (const method of methods) await scripts[method](framed);
-  expect(seen).toEqual(['succeeded', '1 items', 'applied', 'succeeded', ...Array(4).fill('succeeded')]);
+  expect(seen).toEqual(['succeeded', '1 items', 'applied', 'succeeded', ...Array(6).fill('succeeded')]);
 });
 
 describe.each(methods)('%s, watched,', (method) => {

@@ -33,6 +33,12 @@ export class WatchedScripts implements CacheServer {
   install(...args: Parameters<CacheServer['install']>) {
     return this.#watched(this.#scripts.install(...args));
   }
+  readHolds(caller: Caller, holdIds: readonly string[]) {
+    return this.#watched(this.#scripts.readHolds(caller, holdIds));
+  }
+  installHolds(...args: Parameters<CacheServer['installHolds']>) {
+    return this.#watched(this.#scripts.installHolds(...args));
+  }
   find(caller: Caller, ids: readonly string[]) {
     return this.#watched(this.#scripts.find(caller, ids));
   }

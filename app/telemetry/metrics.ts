@@ -1,11 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { LIMITS, type LimitName, type LimitReached } from '../domain/limits.ts';
-import { Problem, type ProblemCode, REFUSALS } from '../domain/problem.ts';
+import { Problem, type ProblemCode, REFUSALS, type Refusal } from '../domain/problem.ts';
 import type { Outcome } from '../domain/types.ts';
 import type { BreakerState } from './breaker.ts';
 
 /** How a transfer was answered: posted, replayed, or the code of its problem. */
-type TransferAnswer = 'posted' | 'replayed' | ProblemCode;
+type TransferAnswer = 'posted' | 'replayed' | ProblemCode | Refusal;
 
 export const AUTHORITY_MODES = ['CACHE', 'CLOSING', 'REBUILDING', 'DIRECT'] as const;
 export type AuthorityMode = (typeof AUTHORITY_MODES)[number];

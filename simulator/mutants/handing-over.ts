@@ -1,6 +1,7 @@
 import type { HandOverChunk } from '../../app/authority/authority-ports.ts';
 import { Problem } from '../../app/domain/problem.ts';
-import { CacheError, isGroup } from '../../app/journal/cache-port.ts';
+import { CacheError, type CallItem, isGroup, isHold } from '../../app/journal/cache-port.ts';
+import { keyOfItem } from '../../app/journal/hold-codec.ts';
 import type { JournalEntry } from '../../app/journal/journal-entry.ts';
 import type { EpochView } from '../../app/ledger/epoch/epoch-view.ts';
 import { TIMES } from '../world/settings.ts';
@@ -137,7 +138,7 @@ export const HANDING_OVER: Mutant[] = [
         cache: replaced(cache, {
           apply(caller, items, podNow) {
             for (const item of items) {
-              const id = isGroup(item) ? item.group.groupId : item.order.transactionId;
+              const id = idOf(item);
               if (!sentAt.has(id)) sentAt.set(id, clock.monotonic());
             }
             return cache.apply(caller, items, podNow);
@@ -177,4 +178,9 @@ export const HANDING_OVER: Mutant[] = [
 function notDone(error: unknown): never {
   if (error instanceof CacheError && error.kind === 'in_doubt') throw new CacheError('not_sent', error.reason);
   throw error;
+}
+
+function idOf(item: CallItem): string {
+  if (isGroup(item)) return item.group.groupId;
+  return isHold(item) ? keyOfItem(item.hold) : item.order.transactionId;
 }

@@ -37,10 +37,11 @@ export class JournalTables implements JournalStore {
   }
 }
 
-function write({ tables }: MysqlServer, { moves, outcomes, groups, changes, epoch }: FlushBatch): void {
+function write({ tables }: MysqlServer, { moves, outcomes, groups, changes, holdEvents, epoch }: FlushBatch): void {
   tables.moveAccounts(moves);
   tables.insertOutcomes(outcomes);
   tables.insertGroups(groups);
+  tables.writeHolds(holdEvents, outcomes);
   for (const change of changes) tables.writeChange(change, epoch);
   tables.countUsage(outcomes, changes);
 }

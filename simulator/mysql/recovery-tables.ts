@@ -3,7 +3,7 @@ import type { Authority, MovedBy } from '../../app/domain/authority.ts';
 import type { Account } from '../../app/domain/types.ts';
 import type { Cursor } from '../../app/journal/cursor.ts';
 import { IntegrityError } from '../../app/journal/flush-batch.ts';
-import type { InDoubtAttempt, JournalEntry } from '../../app/journal/journal-entry.ts';
+import type { IdKind, InDoubtAttempt, JournalEntry } from '../../app/journal/journal-entry.ts';
 import { describeItem, type Journaled, lastSeqOf } from '../../app/journal/journaled.ts';
 import { wholeJournal } from '../../app/journal/recovery/late.ts';
 import { keyOf as journalKeyOf, keysOf, receive, withoutTimes } from '../../app/journal/recovery/received.ts';
@@ -179,6 +179,7 @@ export class RecoveryTables {
     tables.moveAccounts(page.moves);
     tables.insertOutcomes(page.outcomes);
     tables.insertGroups(page.groups);
+    tables.writeHolds(page.holdEvents, page.outcomes);
     for (const change of page.changes) tables.writeChange(change, epoch);
     tables.countUsage(page.outcomes, page.changes);
   }
@@ -196,9 +197,11 @@ export class RecoveryTables {
     }
   }
   /** Whether MySQL has it. @throws IntegrityError if MySQL has different content under its id */
-  isCommitted({ transfers, changes, groups }: Tables, item: Journaled, epoch: number): boolean {
+  isCommitted({ transfers, changes, groups, holds, holdUpdates }: Tables, item: Journaled, epoch: number): boolean {
     const [existing, expected] = (() => {
       if (item.kind === 'account-change') return [changes.get(item.id), { ...item.change, epoch }];
+      if ('event' in item)
+        return [item.kind === 'hold' ? holds.get(item.id)?.placing : holdUpdates.get(item.id), item.event];
       const known = item.kind === 'group' ? groups.get(item.id) : transfers.get(item.id);
       return [known, { ...item.outcome, replayed: true, persisted: true }];
     })();
@@ -291,10 +294,15 @@ function pageOf(
   };
 }
 
-const KINDS: InDoubtAttempt['kind'][] = ['transfers', 'account-change', 'group'];
+const KINDS: readonly IdKind[] = ['transfers', 'account-change', 'group', 'hold', 'hold-event'];
 
-const counted = (row: Recovery, { outcomes, groups, changes, held }: Page) => ({
-  posted: row.posted + outcomes.length + changes.length + groups.filter(({ status }) => status === 'REJECTED').length,
+const counted = (row: Recovery, { outcomes, groups, changes, holdEvents, held }: Page) => ({
+  posted:
+    row.posted +
+    outcomes.length +
+    changes.length +
+    holdEvents.length +
+    groups.filter(({ status }) => status === 'REJECTED').length,
   held: row.held + held.length,
 });
 

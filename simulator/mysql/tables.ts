@@ -1,6 +1,8 @@
 import type { Format, Mode } from '../../app/domain/authority.ts';
 import { type BusinessCalendar, windowsAt } from '../../app/domain/business-calendar.ts';
 import type { GroupOutcome } from '../../app/domain/group.ts';
+import type { HoldEvent, HoldPlaced, HoldRefused, HoldUpdated } from '../../app/domain/hold-events.ts';
+import type { HoldState } from '../../app/domain/hold-types.ts';
 import { changedLimits, usageSince } from '../../app/domain/limits.ts';
 import type { Account, Outcome } from '../../app/domain/types.ts';
 import { countedIn, usagesAfter } from '../../app/journal/counted-usage.ts';
@@ -49,6 +51,12 @@ export interface InDoubtRow extends InDoubtAttempt {
   received: boolean;
 }
 
+/** A hold as it is; null if it was refused. */
+export interface HoldRow {
+  placing: HoldPlaced | HoldRefused;
+  state: HoldState | null;
+}
+
 /** The primary key is taken. */
 export class DuplicateKey extends Error {
   override readonly name = 'DuplicateKey';
@@ -81,6 +89,9 @@ export class Tables {
   readonly transfers = new Map<string, Outcome>();
   readonly groups = new Map<string, GroupOutcome>();
   readonly changes = new Map<string, ChangeRow>();
+  readonly holds = new Map<string, HoldRow>();
+  /** By their ids, without those that placed a hold. */
+  readonly holdUpdates = new Map<string, HoldUpdated>();
   /** Per epoch, by first seq. */
   readonly handedOverEntries = new Map<number, Map<number, JournalEntry>>();
   /** Per epoch, by pod, kind and id. */
@@ -141,13 +152,16 @@ export class Tables {
     for (const move of moves) {
       const account = this.accounts.get(move.accountId);
       if (!account) throw new IntegrityError('an account in the journal is missing from MySQL');
+      const held = move.held ?? { before: account.held, after: account.held };
       const fits =
         account.version === move.previousVersion &&
         account.balance === move.previousBalance &&
+        account.held === held.before &&
         account.currency === move.currency;
       if (!fits)
         throw new IntegrityError(`account ${move.accountId} in MySQL differs from its previous state in the journal`);
-      this.set(this.accounts, move.accountId, { ...account, balance: move.balance, version: move.version });
+      const { balance, version } = move;
+      this.set(this.accounts, move.accountId, { ...account, balance, version, held: held.after });
       this.#accepted(move.accountId, move.acceptedAt);
     }
   }
@@ -168,6 +182,35 @@ export class Tables {
       if (this.groups.has(groupId)) throw new DuplicateKey(`group ${groupId} already exists`);
       this.set(this.groups, groupId, { ...outcome, replayed: true, persisted: true });
     }
+  }
+
+  /** Events of holds, and the captures among the outcomes, in the order of their holds' revisions. @throws as below */
+  writeHolds(events: readonly HoldEvent[], outcomes: readonly Outcome[]): void {
+    const steps = [...events, ...outcomes]
+      .map((one) => ({ one, revision: revisionOf(one) }))
+      .sort((a, b) => a.revision - b.revision);
+    for (const { one } of steps) {
+      if (!('status' in one)) this.#writeHoldEvent(one);
+      else if (one.status === 'POSTED' && one.hold) this.#moveHold(one.order.capture?.holdId ?? '', one.hold.hold);
+    }
+  }
+
+  #writeHoldEvent(event: HoldEvent): void {
+    if ('order' in event) {
+      if (this.holds.has(event.holdId)) throw new DuplicateKey(`hold ${event.holdId} already exists`);
+      this.set(this.holds, event.holdId, { placing: event, state: event.kind === 'PLACED' ? event.hold : null });
+      return;
+    }
+    if (this.holdUpdates.has(event.eventId)) throw new DuplicateKey(`event ${event.eventId} already exists`);
+    this.set(this.holdUpdates, event.eventId, event);
+    this.#moveHold(event.holdId, event.hold);
+  }
+
+  #moveHold(holdId: string, state: HoldState): void {
+    const hold = this.holds.get(holdId);
+    if (hold?.state?.status !== 'OPEN' || hold.state.revision !== state.revision - 1)
+      throw new IntegrityError(`hold ${holdId} in MySQL differs from its previous state in the journal`);
+    this.set(this.holds, holdId, { ...hold, state });
   }
 
   /** @throws IntegrityError, DuplicateKey */
@@ -206,14 +249,19 @@ export class Tables {
   }
 }
 
+function revisionOf(one: HoldEvent | Outcome): number {
+  if ('status' in one) return one.status === 'POSTED' ? (one.hold?.hold.revision ?? 0) : 0;
+  return one.kind === 'REFUSED' ? 0 : one.hold.revision;
+}
+
 /** As it is read later: it is committed in MySQL, so any answer made from it is a replay. */
 const stored = (outcome: Outcome): Outcome => ({ ...outcome, replayed: true, persisted: true });
 
 /** Whether MySQL has an outcome of its id, or of the group that decides whether the id was taken. */
-export const isKnown = ({ transfers, changes, groups }: Tables, { kind, id, groupId }: InDoubtAttempt): boolean => {
+export function isKnown(tables: Tables, { kind, id, groupId }: InDoubtAttempt): boolean {
+  const { transfers, changes, groups, holds, holdUpdates } = tables;
   if (groupId !== undefined && groups.has(groupId)) return true;
-  if (kind === 'group') return groups.has(id);
-  return kind === 'transfers' ? transfers.has(id) : changes.has(id);
-};
+  return { transfers, 'account-change': changes, group: groups, hold: holds, 'hold-event': holdUpdates }[kind].has(id);
+}
 
 export const keyOf = (kind: InDoubtAttempt['kind'], id: string): string => `${kind} ${id}`;

@@ -1,6 +1,7 @@
 import type { ServerFacts } from '../../app/authority/server-facts.ts';
 import type { NamedEpoch } from '../../app/domain/authority.ts';
 import type { BusinessCalendar } from '../../app/domain/business-calendar.ts';
+import type { StoredHold } from '../../app/domain/hold-types.ts';
 import type { Account } from '../../app/domain/types.ts';
 import {
   type ApplyReply,
@@ -13,6 +14,7 @@ import {
   type FenceCaller,
   type FindReply,
   isGroup,
+  isHold,
   type KeeperCaller,
   type Ownership,
 } from '../../app/journal/cache-port.ts';
@@ -93,12 +95,7 @@ export class RedisClient implements CacheServer, CacheKeeper {
   }
   apply(caller: Caller, items: readonly CallItem[], podNow?: number): Promise<ApplyReply> {
     // A copy as of sending: the pod's own objects continue to change.
-    const packed = items.map((item) => {
-      const { payload, lookupCursor } = item;
-      return isGroup(item)
-        ? { group: item.group, payload, lookupCursor }
-        : { order: item.order, payload, lookupCursor };
-    });
+    const packed = items.map(copyOf);
     return this.#call('apply', true, async (node) => {
       if (node.full) throw new CacheError('unable', 'OOM');
       return node.model.apply(caller, packed, podNow);
@@ -119,6 +116,18 @@ export class RedisClient implements CacheServer, CacheKeeper {
       if (node.full) throw new CacheError('unable', 'OOM');
       return node.model.install(caller, packed, snapshotCursor, accountsMax, acceptedUpTo);
     });
+  }
+  readHolds(caller: Caller, holdIds: readonly string[]) {
+    return this.#call('readHolds', false, ({ model }) => model.readHolds(caller, holdIds));
+  }
+  installHolds(caller: Caller, holds: readonly StoredHold[], snapshotCursor: number) {
+    return this.#call('installHolds', true, async (node) => {
+      if (node.full) throw new CacheError('unable', 'OOM');
+      return node.model.installHolds(caller, holds, snapshotCursor);
+    });
+  }
+  evictHolds(caller: KeeperCaller, holdsMax: number) {
+    return this.#call('evictHolds', true, ({ model }) => model.evictHolds(caller, holdsMax));
   }
   find(caller: Caller, ids: readonly string[]): Promise<FindReply> {
     return this.#call('find', false, ({ model }) => model.find(caller, ids));
@@ -309,4 +318,11 @@ export class RedisClient implements CacheServer, CacheKeeper {
       });
     });
   }
+}
+
+function copyOf(item: CallItem): CallItem {
+  const { payload, lookupCursor } = item;
+  if (isGroup(item)) return { group: item.group, payload, lookupCursor };
+  if (isHold(item)) return { hold: item.hold, payload, lookupCursor, podNow: item.podNow };
+  return { order: item.order, payload, lookupCursor };
 }

@@ -1,7 +1,7 @@
 import { replay } from '../../domain/content.ts';
 import { type GroupOrder, memberIdTaken, replayGroup } from '../../domain/group.ts';
 import type { Identity } from '../../domain/identity.ts';
-import { Problem, type ProblemCode } from '../../domain/problem.ts';
+import { Problem, type ProblemCode, transferRefusal } from '../../domain/problem.ts';
 import type { TransferOrder } from '../../domain/types.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
 import { groupAnswer, groupPreview, groupRefusedBy, splitAnswer, splitPreview } from './group-schema.ts';
@@ -24,7 +24,7 @@ export async function dryTransfer(ledger: Ledger, order: TransferOrder, id: stri
   const result = await ledger.preview([order], 'transfers');
   if (!('sides' in result)) {
     const extras = id === null ? {} : { transactionId: id };
-    throw new Problem(result.refusal, refusalDetail(order, result.refusal), extras);
+    throw new Problem(transferRefusal(result.refusal), refusalDetail(order, result.refusal), extras);
   }
   const [side] = result.sides;
   if (!side) throw new Error('a preview has a result for each transfer');

@@ -11,7 +11,7 @@ import {
 import type { Identity } from '../../domain/identity.ts';
 import { ID_AHEAD_MS_MAX, newUuidV7, uuidV7Time } from '../../domain/ids.ts';
 import { formatAmount } from '../../domain/money.ts';
-import { type FieldError, Problem, REFUSALS } from '../../domain/problem.ts';
+import { type FieldError, Problem, REFUSALS, transferRefusal } from '../../domain/problem.ts';
 import { type SplitPart, split } from '../../domain/split.ts';
 import type { Origin, TransferOrder } from '../../domain/types.ts';
 import type { PostedSides, RefusedOrder } from '../../ledger/ports/ledger.ts';
@@ -275,7 +275,8 @@ export function groupRecord(outcome: GroupOutcome, identity: Identity): z.input<
     amount: formatAmount(amount, currency),
     currency,
   }));
-  const { index, refusal } = outcome;
+  const { index } = outcome;
+  const refusal = transferRefusal(outcome.refusal);
   return { ...common(outcome, 'cache'), status: 'REJECTED', index, refusal, transfers, ...more };
 }
 

@@ -2,7 +2,15 @@ import { z } from 'zod';
 import type { Identity } from '../../domain/identity.ts';
 import { ID_AHEAD_MS_MAX, newUuidV7, RESERVED_ID_PREFIX, uuidV7Time } from '../../domain/ids.ts';
 import { formatAmount } from '../../domain/money.ts';
-import { type FieldError, Problem, type ProblemCode, REFUSALS, type Refusal } from '../../domain/problem.ts';
+import {
+  type FieldError,
+  Problem,
+  type ProblemCode,
+  REFUSALS,
+  type Refusal,
+  type TransferRefusal,
+  transferRefusal,
+} from '../../domain/problem.ts';
 import type { Origin, Outcome, Posted, Rejected, TransferOrder } from '../../domain/types.ts';
 import type { Call } from '../http/route.ts';
 import { invalid, KEY_POINTER } from '../http/validation.ts';
@@ -214,12 +222,14 @@ export function previewAnswer(
 export function transferRecord(outcome: Outcome, identity: Identity): z.input<typeof TransferRecord> {
   const { order, persisted } = outcome;
   const { currency, kind, reference, metadata, reverses } = order;
+  // No route captures a hold yet.
+  if (kind === 'capture') throw new Problem('internal_error', 'a capture has no representation yet');
   const more = { persisted, kind, reference, metadata, reverses };
   if (outcome.status === 'POSTED') return { ...transferAnswer(outcome, 'cache', identity), ...more };
   return {
     transactionId: order.transactionId,
     status: 'REJECTED',
-    refusal: outcome.refusal,
+    refusal: REFUSALS.find((known) => known === outcome.refusal),
     sourceAccount: order.source,
     destinationAccount: order.destination,
     amount: formatAmount(order.amount, currency),
@@ -234,13 +244,14 @@ export function transferRecord(outcome: Outcome, identity: Identity): z.input<ty
 
 /** The same for a new refusal and for its replay: it is one outcome. */
 function refusalProblem({ order, refusal }: Rejected): Problem {
-  return new Problem(refusal, refusalDetail(order, refusal), { transactionId: order.transactionId });
+  return new Problem(transferRefusal(refusal), refusalDetail(order, refusal), { transactionId: order.transactionId });
 }
 
-export const refusalDetail = (order: TransferOrder, refusal: Refusal): string => REFUSAL_DETAILS[refusal](order);
+export const refusalDetail = (order: TransferOrder, refusal: Refusal): string =>
+  REFUSAL_DETAILS[transferRefusal(refusal)](order);
 
 /** Without figures: permission to transfer from an account does not include reading its balance. */
-const REFUSAL_DETAILS: Readonly<Record<Refusal, (order: TransferOrder) => string>> = {
+const REFUSAL_DETAILS: Readonly<Record<TransferRefusal, (order: TransferOrder) => string>> = {
   currency_mismatch: (order) => `One of the accounts does not use ${order.currency}.`,
   insufficient_funds: (order) => `${order.source} has less available than ${amountOf(order)}.`,
   account_suspended: (order) => `${order.source} does not allow debits.`,

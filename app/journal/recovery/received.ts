@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { IntegrityError } from '../flush-batch.ts';
-import type { InDoubtAttempt, JournalEntry } from '../journal-entry.ts';
+import type { IdKind, InDoubtAttempt, JournalEntry } from '../journal-entry.ts';
 import { itemsOf, type Journaled } from '../journaled.ts';
 
-/** Keeps ids of transfers, of changes and of groups apart, even if they are the same text. */
-export const keyOf = ({ kind, id }: { kind: JournalEntry['kind']; id: string }): string => `${MARKS[kind]}:${id}`;
-const MARKS = { transfers: 't', 'account-change': 'c', group: 'g' } as const;
+/** Keeps ids of different kinds apart, even if they are the same text. */
+export const keyOf = ({ kind, id }: { kind: IdKind; id: string }): string => `${MARKS[kind]}:${id}`;
+const MARKS = { transfers: 't', 'account-change': 'c', group: 'g', hold: 'h', 'hold-event': 'e' } as const;
 
 /** The keys of all ids that an item has taken: those of a posted group's members, too. */
 export function keysOf(item: Journaled): string[] {
@@ -57,7 +57,10 @@ export interface Times {
   acceptedAt: number;
   takenAt: number | null;
 }
-const timesOf = (item: Journaled): Times => (item.kind === 'account-change' ? item.change : item.outcome);
+const timesOf = (item: Journaled): Times => {
+  if (item.kind === 'account-change') return item.change;
+  return 'event' in item ? item.event : item.outcome;
+};
 const isTimed = (item: Journaled): boolean => timesOf(item).takenAt !== null;
 
 /** Without the times: a process of an older release has the pod's time where the journal has the ledger's. */
@@ -70,7 +73,8 @@ function agrees(one: Journaled, other: Journaled): boolean {
   if (isTimed(one) && isTimed(other)) return isDeepStrictEqual(one, other);
   return isDeepStrictEqual(bodyOf(one), bodyOf(other));
 }
-const bodyOf = (item: Journaled): object =>
-  item.kind === 'account-change'
-    ? { ...item, change: withoutTimes(item.change) }
-    : { ...item, outcome: withoutTimes(item.outcome) };
+function bodyOf(item: Journaled): object {
+  if (item.kind === 'account-change') return { ...item, change: withoutTimes(item.change) };
+  if ('event' in item) return { ...item, event: withoutTimes(item.event) };
+  return { ...item, outcome: withoutTimes(item.outcome) };
+}

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { membersOf } from '../../domain/group.ts';
+import type { HoldState } from '../../domain/hold-types.ts';
+import { leftOf } from '../../domain/holds.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type Journaled, seqCount } from '../journaled.ts';
 import { wholeJournal } from './late.ts';
@@ -21,8 +23,8 @@ const outcomesOf = (item: Journaled): Outcome[] => {
   if (item.kind === 'group') return item.outcome.status === 'POSTED' ? membersOf(item.outcome) : [];
   return item.kind === 'transfers' ? [item.outcome] : [];
 };
-const appliedSeqs = ({ outcomes, groups, changes }: RecoveredEpoch): Set<number> =>
-  new Set([...outcomes, ...groups, ...changes].map(({ seq }) => seq));
+const appliedSeqs = ({ outcomes, groups, changes, holdEvents }: RecoveredEpoch): Set<number> =>
+  new Set([...outcomes, ...groups, ...changes, ...holdEvents].map(({ seq }) => seq));
 
 /** What a recovery has applied, in order of seq: a group as a whole. */
 function appliedBy(recovered: RecoveredEpoch, lived: Lived): Journaled[] {
@@ -30,8 +32,28 @@ function appliedBy(recovered: RecoveredEpoch, lived: Lived): Journaled[] {
   expect(seqCount(applied)).toBe(appliedSeqs(recovered).size);
   expect(applied.flatMap(outcomesOf)).toEqual(recovered.outcomes);
   expect(applied.filter((one) => one.kind === 'group').map((one) => one.outcome)).toEqual(recovered.groups);
+  expect(applied.flatMap((one) => ('event' in one ? [one.event] : []))).toEqual(recovered.holdEvents);
   expect(applied.filter((one) => one.kind === 'account-change').map((one) => one.change)).toEqual(recovered.changes);
   return applied;
+}
+
+/** What accounts hold by the open holds that these items leave, and each hold's revisions without gaps. */
+function heldBy(items: readonly Journaled[]): Map<string, number> {
+  const holds = new Map<string, { account: string; hold: HoldState }>();
+  const step = (holdId: string, account: string, hold: HoldState) => {
+    const before = holds.get(holdId)?.hold;
+    expect([holdId, hold.revision, before?.status ?? 'OPEN']).toEqual([holdId, (before?.revision ?? 0) + 1, 'OPEN']);
+    holds.set(holdId, { account, hold });
+  };
+  for (const item of items) {
+    if ('event' in item && item.event.kind !== 'REFUSED') step(item.event.holdId, item.event.account, item.event.hold);
+    if (item.kind !== 'transfers' || item.outcome.status !== 'POSTED' || !item.outcome.hold) continue;
+    const { order, hold } = item.outcome;
+    step(order.capture?.holdId ?? '', order.source, hold.hold);
+  }
+  const held = new Map<string, number>();
+  for (const { account, hold } of holds.values()) held.set(account, (held.get(account) ?? 0) + leftOf(hold));
+  return held;
 }
 
 /**
@@ -43,7 +65,7 @@ function expectConsistent(recovered: RecoveredEpoch, lived: Lived): void {
   for (const item of appliedBy(recovered, lived)) {
     for (const outcome of outcomesOf(item)) {
       if (outcome.status !== 'POSTED') continue;
-      const { order, source, destination } = outcome;
+      const { order, source, destination, hold } = outcome;
       for (const [id, side, change] of [
         [order.source, source, -order.amount],
         [order.destination, destination, order.amount],
@@ -57,19 +79,26 @@ function expectConsistent(recovered: RecoveredEpoch, lived: Lived): void {
         ]);
       }
       const payer = accounts.get(order.source);
-      if (payer && !payer.external) expect(source.balance).toBeGreaterThanOrEqual(-payer.overdraftLimit);
+      if (payer && !payer.external && !hold)
+        expect(source.balance - payer.held).toBeGreaterThanOrEqual(-payer.overdraftLimit);
       const one = { kind: 'transfers', seq: 0, lastSeq: 0, id: '', accounts: [], outcome } as const;
       for (const [id, after] of replayed([one], accounts.values())) accounts.set(id, after);
     }
     if (item.kind === 'account-change')
       expect(item.change.settingsVersion).toBe((accounts.get(item.change.accountId)?.settingsVersion ?? 0) + 1);
-    if (item.kind === 'account-change')
+    if (item.kind === 'account-change' || 'event' in item)
       for (const [id, after] of replayed([item], accounts.values())) accounts.set(id, after);
   }
+  const flushed = lived.journal.filter(({ seq }) => seq <= lived.cursor);
+  const held = heldBy([...flushed, ...appliedBy(recovered, lived)]);
+  for (const account of accounts.values()) expect(account.held).toBe(held.get(account.accountId) ?? 0);
   for (const move of recovered.moves) {
     const before = lived.accountsAt(({ seq }) => seq <= lived.cursor).get(move.accountId);
     expect(move).toMatchObject({ previousBalance: before?.balance, previousVersion: before?.version });
-    expect(accounts.get(move.accountId)).toMatchObject({ balance: move.balance, version: move.version });
+    const { balance, version } = move;
+    expect(accounts.get(move.accountId)).toMatchObject({ balance, version });
+    if (move.held)
+      expect([before?.held, accounts.get(move.accountId)?.held]).toEqual([move.held.before, move.held.after]);
   }
   const sums = new Map<string, number>();
   for (const { currency, balance } of accounts.values()) sums.set(currency, (sums.get(currency) ?? 0) + balance);
@@ -93,7 +122,15 @@ const recoveredOf = (result: EpochRecoveryResult): RecoveredEpoch => {
   if (result.kind !== 'recovered') throw new Error(`all pods have handed over, and ${JSON.stringify(result)}`);
   return result;
 };
-const recoveries = { complete: 0, partial: 0, held: 0, groups: 0, groupsInDoubt: 0 };
+const recoveries = {
+  complete: 0,
+  partial: 0,
+  held: 0,
+  groups: 0,
+  groupsInDoubt: 0,
+  captures: 0,
+  holdEvents: new Set<string>(),
+};
 function each(check: (lived: Lived, recovered: RecoveredEpoch) => void, runs = RUNS): Promise<void> {
   return fc.assert(
     fc.asyncProperty(anyHistory, async (history) => {
@@ -116,6 +153,8 @@ describe('The recovery of any history that all pods have handed over', () => {
       const received = receive(handedOverOf(lived).entries, 1, lived.cursor).items;
       const complete = lived.cursor + seqCount(received) === recovered.highestKnownSeq;
       recoveries[complete ? 'complete' : 'partial'] += 1;
+      recoveries.captures += recovered.outcomes.filter((one) => one.status === 'POSTED' && one.hold).length;
+      for (const { kind } of recovered.holdEvents) recoveries.holdEvents.add(kind);
       if (recovered.frozen.some(({ reason }) => reason === 'held')) recoveries.held += 1;
       if (recovered.groups.some(({ status }) => status === 'POSTED')) recoveries.groups += 1;
       if (recovered.unsettled.some(({ kind }) => kind === 'group')) recoveries.groupsInDoubt += 1;
@@ -142,13 +181,15 @@ describe('The recovery of any history that all pods have handed over', () => {
       const waiting = new Set(recovered.unsettled.map(keyOf));
       for (const item of rest) {
         expect([...waiting]).toEqual(expect.arrayContaining(keysOf(item)));
-        const refused = item.kind !== 'account-change' && item.outcome.status === 'REJECTED';
+        const refused =
+          ('outcome' in item && item.outcome.status === 'REJECTED') ||
+          ('event' in item && item.event.kind === 'REFUSED');
         if (!refused) expect(item.accounts.filter((id) => !frozen.has(id))).toEqual([]);
       }
       const page = recoverPage(whole, accounts, ({ seq }) => seqs.has(seq), 'require');
       const refusedGroups = page.groups.filter(({ status }) => status === 'REJECTED').length;
-      const posted = page.outcomes.length + page.changes.length + refusedGroups + seqCount(applied);
-      expect(posted).toBe(lived.endSeq - lived.cursor);
+      const posted = page.outcomes.length + page.changes.length + page.holdEvents.length + refusedGroups;
+      expect(posted + seqCount(applied)).toBe(lived.endSeq - lived.cursor);
       expect(replayed(rest, accounts.values())).toEqual(lived.end);
     }));
 
@@ -232,4 +273,6 @@ it('The histories cover every kind', () => {
   expect(recoveries.held).toBeGreaterThan(20);
   expect(recoveries.groups).toBeGreaterThan(40);
   expect(recoveries.groupsInDoubt).toBeGreaterThan(20);
+  expect(recoveries.captures).toBeGreaterThan(5);
+  expect([...recoveries.holdEvents].sort()).toEqual(['CHANGED', 'EXPIRED', 'PLACED', 'REFUSED', 'VOIDED']);
 });

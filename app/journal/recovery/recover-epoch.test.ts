@@ -54,6 +54,7 @@ describe('recoverEpoch, when no seq is missing', () => {
       outcomes: [],
       groups: [],
       changes: [],
+      holdEvents: [],
       moves: [],
       cursor: 7,
       highestKnownSeq: 7,

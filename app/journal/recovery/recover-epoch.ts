@@ -1,4 +1,5 @@
 import type { GroupOutcome } from '../../domain/group.ts';
+import type { HoldEvent } from '../../domain/hold-events.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import { type AccountMove, IntegrityError, type JournaledChange, movesOf } from '../flush-batch.ts';
 import { attemptsOfGroup, type InDoubtAttempt, type JournalEntry, seqsOf } from '../journal-entry.ts';
@@ -32,6 +33,7 @@ export interface RecoveredEpoch {
   outcomes: Outcome[];
   groups: GroupOutcome[];
   changes: JournaledChange[];
+  holdEvents: HoldEvent[];
   moves: AccountMove[];
   /** The last seq before the first missing one; the highest known seq when none is missing. */
   cursor: number;
@@ -147,7 +149,7 @@ function recover(
     held.push(item);
     for (const accountId of item.accounts) frozen.set(accountId, 'held');
   }
-  const { outcomes, groups, changes, idTimeMax } = replay;
+  const { outcomes, groups, changes, holdEvents, idTimeMax } = replay;
   return {
     held,
     recovered: {
@@ -155,7 +157,8 @@ function recover(
       outcomes,
       groups,
       changes,
-      moves: movesOf(outcomes),
+      holdEvents,
+      moves: movesOf(outcomes, holdEvents),
       cursor: lastWithoutGap(received, cursor),
       highestKnownSeq,
       idTimeMax,

@@ -1,5 +1,6 @@
 import type { MovedBy } from '../../domain/authority.ts';
 import type { GroupOutcome } from '../../domain/group.ts';
+import type { HoldEvent } from '../../domain/hold-events.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import {
   type AccountMove,
@@ -54,6 +55,7 @@ export interface Page {
   outcomes: Outcome[];
   groups: GroupOutcome[];
   changes: JournaledChange[];
+  holdEvents: HoldEvent[];
   moves: AccountMove[];
   /** The largest UUIDv7 time of what is posted, ms. */
   idTimeMax: number;
@@ -89,8 +91,8 @@ export function recoverPage(
     if (verdict === 'follows') replay.apply(one);
     if (verdict === 'held') held.push(one);
   }
-  const { outcomes, groups, changes, idTimeMax } = replay;
-  return { outcomes, groups, changes, moves: movesOf(outcomes), idTimeMax, held };
+  const { outcomes, groups, changes, holdEvents, idTimeMax } = replay;
+  return { outcomes, groups, changes, holdEvents, moves: movesOf(outcomes, holdEvents), idTimeMax, held };
 }
 
 function verdictOn(
@@ -126,8 +128,9 @@ export function batchUpToGap(items: readonly Journaled[], cursor: { epoch: numbe
     else if (one.kind === 'group') {
       addGroup(batch, one.outcome);
       batch.idTimeMax = Math.max(batch.idTimeMax, idTimeOfGroup(one.outcome));
-    } else batch.changes.push(one.change);
+    } else if (one.kind === 'account-change') batch.changes.push(one.change);
+    else batch.holdEvents.push(one.event);
   }
-  batch.moves = movesOf(batch.outcomes);
+  batch.moves = movesOf(batch.outcomes, batch.holdEvents);
   return batch;
 }

@@ -1,7 +1,24 @@
 import { type GroupOutcome, membersOf } from '../../domain/group.ts';
+import type { HoldEvent } from '../../domain/hold-events.ts';
+import type { HoldAfter } from '../../domain/hold-types.ts';
 import type { Account, Outcome, Side } from '../../domain/types.ts';
 import { addGroup, IntegrityError, idTimeOfGroup, type JournaledChange, laterIdTime } from '../flush-batch.ts';
-import { describeItem, type Journaled, type JournaledGroup, type JournaledSettings } from '../journaled.ts';
+import {
+  describeItem,
+  type Journaled,
+  type JournaledGroup,
+  type JournaledHold,
+  type JournaledSettings,
+} from '../journaled.ts';
+
+/** What an item does to one account. */
+interface Effect {
+  accountId: string;
+  currency: string;
+  change: number;
+  side: Side;
+  hold?: HoldAfter | undefined;
+}
 
 /**
  * Replays a journal onto the accounts as MySQL has them. The items of an account are in the order of its versions: each
@@ -13,6 +30,7 @@ export class Replay {
   readonly outcomes: Outcome[] = [];
   readonly groups: GroupOutcome[] = [];
   readonly changes: JournaledChange[] = [];
+  readonly holdEvents: HoldEvent[] = [];
   /** The largest UUIDv7 time of what was applied, ms. */
   idTimeMax = 0;
   readonly #accounts: Map<string, Account>;
@@ -28,11 +46,24 @@ export class Replay {
   fits(item: Journaled): boolean {
     if (item.kind === 'account-change') return this.#changeFits(item);
     if (item.kind === 'group') return this.#groupFits(item);
+    if (item.kind !== 'transfers') return this.#eventFits(item);
     if (item.outcome.status === 'REJECTED') return true;
-    const { order, source, destination } = item.outcome;
+    const { order, source, destination, hold } = item.outcome;
     // Both sides are checked, so that a contradiction on one side never hides behind a gap on the other.
-    const sourceFits = this.#sideFits(item, order.source, -order.amount, source);
-    const destinationFits = this.#sideFits(item, order.destination, order.amount, destination);
+    const { currency } = order;
+    const sourceFits = this.#sideFits(item, {
+      accountId: order.source,
+      currency,
+      change: -order.amount,
+      side: source,
+      hold,
+    });
+    const destinationFits = this.#sideFits(item, {
+      accountId: order.destination,
+      currency,
+      change: order.amount,
+      side: destination,
+    });
     return sourceFits && destinationFits;
   }
 
@@ -43,6 +74,12 @@ export class Replay {
       const { accountId, status, overdraftLimit, settingsVersion } = item.change;
       this.#accounts.set(accountId, { ...this.#account(accountId), status, overdraftLimit, settingsVersion });
       this.changes.push(item.change);
+      return;
+    }
+    if ('event' in item) {
+      const { event } = item;
+      this.holdEvents.push(event);
+      if (event.kind !== 'REFUSED') this.#moveTo(event.account, event.side, event);
       return;
     }
     const first = this.outcomes.length;
@@ -56,7 +93,7 @@ export class Replay {
 
   #post(outcome: Outcome | undefined): void {
     if (outcome?.status !== 'POSTED') return;
-    this.#moveTo(outcome.order.source, outcome.source);
+    this.#moveTo(outcome.order.source, outcome.source, outcome.hold);
     this.#moveTo(outcome.order.destination, outcome.destination);
   }
 
@@ -81,18 +118,28 @@ export class Replay {
     return true;
   }
 
-  #moveTo(accountId: string, { balance, version }: Side): void {
-    this.#accounts.set(accountId, { ...this.#account(accountId), balance, version });
+  #moveTo(accountId: string, { balance, version }: Side, hold?: HoldAfter): void {
+    const account = this.#account(accountId);
+    this.#accounts.set(accountId, { ...account, balance, version, held: hold?.held ?? account.held });
   }
 
-  #sideFits(item: Journaled, accountId: string, change: number, side: Side): boolean {
+  #sideFits(item: Journaled, { accountId, currency, change, side, hold }: Effect): boolean {
     const account = this.#account(accountId);
     this.#mustFollow(item, account, side.version - 1, side.settingsVersion);
     if (side.version !== account.version + 1 || side.settingsVersion !== account.settingsVersion) return false;
-    const { currency } = item.kind === 'transfers' ? item.outcome.order : account;
     if (side.balance !== account.balance + change || account.currency !== currency)
       throw new IntegrityError(`${describeItem(item)}: not the sum of account ${accountId} and its amount`);
+    if (hold && hold.held !== account.held + hold.heldChange)
+      throw new IntegrityError(`${describeItem(item)}: not the sum of what account ${accountId} holds and its change`);
     return true;
+  }
+
+  /** What happened to a hold before stands in the versions of its account, so that the account alone decides. */
+  #eventFits(item: JournaledHold): boolean {
+    const { event } = item;
+    if (event.kind === 'REFUSED') return true;
+    const { account: accountId, currency, side } = event;
+    return this.#sideFits(item, { accountId, currency, change: 0, side, hold: event });
   }
 
   #changeFits(item: JournaledSettings): boolean {

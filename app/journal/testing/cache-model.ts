@@ -1,5 +1,6 @@
 import type { NamedEpoch } from '../../domain/authority.ts';
 import type { BusinessCalendar } from '../../domain/business-calendar.ts';
+import type { StoredHold } from '../../domain/hold-types.ts';
 import type { Account } from '../../domain/types.ts';
 import {
   CacheError,
@@ -105,6 +106,18 @@ export class CacheModel implements CacheServer, CacheKeeper {
 
   async read(caller: Caller, accountIds: readonly string[]) {
     return this.#pod(caller).read(accountIds);
+  }
+
+  async readHolds(caller: Caller, holdIds: readonly string[]) {
+    return this.#pod(caller).readHolds(holdIds);
+  }
+
+  async installHolds(caller: Caller, holds: readonly StoredHold[], snapshotCursor: number) {
+    return this.#pod(caller).installHolds(holds, snapshotCursor);
+  }
+
+  async evictHolds(caller: KeeperCaller, holdsMax: number) {
+    return this.#ownKeeper(caller).evictHolds(holdsMax);
   }
 
   async install(

@@ -3,9 +3,18 @@ import type { Limits } from '../../domain/limits.ts';
 import { calendarFrom } from '../../domain/testing/business-days.ts';
 import { accountOf, orderOf } from '../../domain/testing/orders.ts';
 import type { Account, AccountStatus, TransferOrder } from '../../domain/types.ts';
-import type { ApplyItem, CacheKeeper, CacheServer, Caller, GroupItem, KeeperCaller } from '../cache-port.ts';
+import type {
+  ApplyItem,
+  CacheKeeper,
+  CacheServer,
+  Caller,
+  GroupItem,
+  HoldCallItem,
+  KeeperCaller,
+} from '../cache-port.ts';
 import { encodeOrder, statusNumber } from '../codec.ts';
 import { encodeGroup } from '../group-codec.ts';
+import { encodeHoldItem, type HoldItem } from '../hold-codec.ts';
 import type { JournalEntry } from '../journal-entry.ts';
 import { CacheModel } from './cache-model.ts';
 
@@ -27,6 +36,10 @@ export function itemOf(one: TransferOrder, acceptedAt = ACCEPTED_AT): ApplyItem 
 export function groupItemOf(groupId: string, members: readonly TransferOrder[], acceptedAt = ACCEPTED_AT): GroupItem {
   const group = { groupId, orders: members.map((one) => ({ ...one, groupId })), split: null };
   return { group, payload: encodeGroup(group, acceptedAt, null), lookupCursor: Number.MAX_SAFE_INTEGER };
+}
+
+export function holdItemOf(hold: HoldItem, takenAt = ACCEPTED_AT): HoldCallItem {
+  return { hold, payload: encodeHoldItem(hold, takenAt), lookupCursor: Number.MAX_SAFE_INTEGER, podNow: takenAt };
 }
 
 /** A cache epoch with a registered pod, on the model or any other implementation. */
@@ -57,6 +70,13 @@ export class EpochUnderTest<C extends CacheServer & CacheKeeper = CacheModel> {
 
   applyGroup(groupId: string, ...members: TransferOrder[]) {
     return this.cache.apply(this.pod, [groupItemOf(groupId, members)]);
+  }
+
+  applyHolds(...items: HoldItem[]) {
+    return this.cache.apply(
+      this.pod,
+      items.map((one) => holdItemOf(one)),
+    );
   }
 
   change(

@@ -5,7 +5,9 @@ import {
   type CallItem,
   type ChangeCommand,
   isGroup,
+  isHold,
 } from '../cache-port.ts';
+import { keyOfItem } from '../hold-codec.ts';
 
 /** The fault of one call: it receives the call, and may run it or not, and may return a different result. */
 export type Fault = <T>(run: () => Promise<T>) => Promise<T>;
@@ -59,13 +61,18 @@ export class Gate {
   };
 }
 
+function idOf(item: CallItem): string {
+  if (isGroup(item)) return `+${item.group.groupId}`;
+  return isHold(item) ? keyOfItem(item.hold) : item.order.transactionId;
+}
+
 /** A cache server with faults that a test schedules; it records its calls. */
 export class FaultyCache implements CacheServer {
   readonly #server: CacheServer;
   readonly #faults = new Map<Method, Fault[]>();
   readonly #always = new Map<Method, Fault>();
   readonly #calls = new Map<Method, number>();
-  /** The transfer ids of every call of `apply`. */
+  /** The transfer ids of every call of `apply`, and of hold items the ids with their marks. */
   readonly applied: string[][] = [];
   readonly changes: string[] = [];
 
@@ -89,7 +96,7 @@ export class FaultyCache implements CacheServer {
     return this.#through('register', () => this.#server.register(caller, marker));
   }
   apply(caller: Caller, items: readonly CallItem[], podNow?: number) {
-    this.applied.push(items.map((item) => (isGroup(item) ? `+${item.group.groupId}` : item.order.transactionId)));
+    this.applied.push(items.map(idOf));
     return this.#through('apply', () => this.#server.apply(caller, items, podNow));
   }
   read(caller: Caller, accountIds: readonly string[]) {
@@ -97,6 +104,12 @@ export class FaultyCache implements CacheServer {
   }
   install(...args: Parameters<CacheServer['install']>) {
     return this.#through('install', () => this.#server.install(...args));
+  }
+  readHolds(caller: Caller, holdIds: readonly string[]) {
+    return this.#through('readHolds', () => this.#server.readHolds(caller, holdIds));
+  }
+  installHolds(...args: Parameters<CacheServer['installHolds']>) {
+    return this.#through('installHolds', () => this.#server.installHolds(...args));
   }
   find(caller: Caller, ids: readonly string[]) {
     return this.#through('find', () => this.#server.find(caller, ids));

@@ -1,5 +1,6 @@
 import { type BusinessCalendar, type Unwindowed, windowsOfCall } from '../../domain/business-calendar.ts';
-import { ID_AHEAD_MS_MAX, placeOf } from '../../domain/ids.ts';
+import type { StoredHold } from '../../domain/hold-types.ts';
+import { ID_AHEAD_MS_MAX, placeOf, withoutMark } from '../../domain/ids.ts';
 import { changedLimits, countedSides, counting, isLimited, type Windows } from '../../domain/limits.ts';
 import { changeRefusalOf, type Verdict, verdictOn } from '../../domain/rules.ts';
 import type { Account, TransferOrder } from '../../domain/types.ts';
@@ -10,7 +11,9 @@ import {
   type CallItem,
   type ChangeCommand,
   type GroupItem,
+  type HoldCallItem,
   isGroup,
+  isHold,
 } from '../cache-port.ts';
 import {
   chunkEndsOf,
@@ -23,7 +26,9 @@ import {
   statusName,
   statusNumber,
 } from '../codec.ts';
+import { encodeHoldRecord, type HoldRecord, keyOfItem as keyOfHoldItem } from '../hold-codec.ts';
 import type { JournalEntry } from '../journal-entry.ts';
+import { bareHold, ModelHolds, refusedHold, unchangedHold } from './model-holds.ts';
 import { ModelIds } from './model-ids.ts';
 
 /** Which accounts to evict: Redis takes a random sample, and the model lets a test choose. */
@@ -70,6 +75,7 @@ export class ModelEpoch {
   readonly #now: () => number;
   readonly #ids: ModelIds;
   readonly #accounts = new Map<string, CachedAccount>();
+  readonly #holds = new ModelHolds();
   #journal: JournalEntry[] = [];
   #seq = 0;
   #cursor = 0;
@@ -106,15 +112,15 @@ export class ModelEpoch {
 
   apply(items: readonly CallItem[], podNow = Number.POSITIVE_INFINITY) {
     // Every lookup of an id sees the ids as they were before the call: those added by the call itself are in `inCall`.
-    const ids = items.flatMap((item) => (isGroup(item) ? idsOfGroup(item) : [item.order.transactionId]));
-    const known = new Map(ids.map((id) => [id, this.#ids.seqOf(id)]));
+    const ids = items.flatMap((item) => (isGroup(item) ? idsOfGroup(item) : [keyOfItem(item)]));
+    const known = new Map(ids.map((id) => [id, this.#ids.seqOf(withoutMark(id), id)]));
     const inCall = new Map<string, number>();
     const windows = windowsOfCall(this.#calendar, this.#time, podNow);
-    const results = items.map((item, index) =>
-      isGroup(item)
-        ? this.#decideGroup(item, index, known, inCall, windows)
-        : [this.#decide(item, index, known, inCall, windows)],
-    );
+    const results = items.map((item, index): (ResultRecord | HoldRecord)[] => {
+      if (isGroup(item)) return this.#decideGroup(item, index, known, inCall, windows);
+      if (isHold(item)) return [this.#decideHold(item, index, known, inCall)];
+      return [this.#decide(item, index, known, inCall, windows)];
+    });
     if (results.flat().some(isOutcome)) this.#acceptedUpTo = this.#time;
     const entries: JournalEntry[] = [];
     const ends = chunkEndsOf(items);
@@ -126,10 +132,10 @@ export class ModelEpoch {
       if (!first || !item) continue;
       const payloads = items.slice(from, end).map(({ payload }) => payload);
       const entry: JournalEntry = {
-        kind: isGroup(item) ? 'group' : 'transfers',
+        kind: kindOf(item),
         firstSeq: first.seq,
         payload: isGroup(item) ? item.payload : `[${payloads.join(',')}]`,
-        records: Buffer.concat(some.map(encodeRecord)),
+        records: Buffer.concat(some.map((one) => ('hold' in one ? encodeHoldRecord(one) : encodeRecord(one)))),
         acceptedAt: this.#acceptedUpTo,
       };
       entries.push(entry);
@@ -200,24 +206,38 @@ export class ModelEpoch {
 
   #take(id: string, index: number, seq: number, inCall: Map<string, number>): void {
     inCall.set(id, index);
-    this.#ids.add(id, seq);
+    this.#ids.add(withoutMark(id), seq, id);
+  }
+
+  /** Why a transfer or a hold item is not decided: what its id says. */
+  #undecidedOne<R>(
+    item: ApplyItem | HoldCallItem,
+    known: KnownSeqs,
+    inCall: ReadonlyMap<string, number>,
+    bareOf: (status: number, detail: number, seq: number) => R,
+  ): R | null {
+    const key = keyOfItem(item);
+    const seq = known.get(key);
+    if (seq !== undefined) return bareOf(RecordStatus.REPLAYED, 0, seq);
+    const earlier = inCall.get(key);
+    if (earlier !== undefined) return bareOf(RecordStatus.SAME_CALL, 0, earlier);
+    const id = withoutMark(key);
+    const isFast = this.#ids.areRemembered(id);
+    if (!isFast && item.lookupCursor < this.#evictedUpTo) return bareOf(RecordStatus.NEEDS_LOOKUP, 0, 0);
+    if (placeOf(id).time > this.#time + ID_AHEAD_MS_MAX) return bareOf(RecordStatus.AHEAD, 0, 0);
+    return null;
   }
 
   #decide(
     item: ApplyItem,
     index: number,
-    knownSeqs: KnownSeqs,
+    known: KnownSeqs,
     inCall: Map<string, number>,
     windows: CallWindows,
   ): ResultRecord {
     const { order } = item;
-    const known = knownSeqs.get(order.transactionId);
-    if (known !== undefined) return bare(RecordStatus.REPLAYED, 0, known);
-    const earlier = inCall.get(order.transactionId);
-    if (earlier !== undefined) return bare(RecordStatus.SAME_CALL, 0, earlier);
-    const fast = this.#ids.areRemembered(order.transactionId);
-    if (!fast && item.lookupCursor < this.#evictedUpTo) return bare(RecordStatus.NEEDS_LOOKUP, 0, 0);
-    if (placeOf(order.transactionId).time > this.#time + ID_AHEAD_MS_MAX) return bare(RecordStatus.AHEAD, 0, 0);
+    const why = this.#undecidedOne(item, known, inCall, bare);
+    if (why) return why;
     const source = this.#accounts.get(order.source);
     const destination = this.#accounts.get(order.destination);
     if (!source || !destination) return bare(RecordStatus.MISSING, (source ? 0 : 1) + (destination ? 0 : 2), 0);
@@ -227,6 +247,39 @@ export class ModelEpoch {
     const verdict = verdictOn(order, source, destination, windows);
     if (verdict) return rejected(verdict, this.#seq);
     return this.#post(order, source, destination, windows);
+  }
+
+  #decideHold(item: HoldCallItem, index: number, known: KnownSeqs, inCall: Map<string, number>): HoldRecord {
+    const why = this.#undecidedOne(item, known, inCall, bareHold);
+    if (why) return why;
+    const parties = this.#holds.partiesOf(item, this.#accounts);
+    if ('status' in parties) return parties;
+    const decision = this.#holds.decide(item, parties, this.#time);
+    if (decision.kind === 'nothing') return unchangedHold(RecordStatus.UNCHANGED, parties.hold);
+    if (decision.kind === 'clock_unsure') return unchangedHold(RecordStatus.CLOCK_UNSURE, parties.hold);
+    // A refused placing or capture is an outcome; any other refusal is not stored.
+    const { op } = item.hold;
+    const hasOutcome = decision.kind === 'changes' || op === 'place' || op === 'capture';
+    if (hasOutcome) this.#seq += 1;
+    const seq = hasOutcome ? this.#seq : 0;
+    if (hasOutcome) this.#take(keyOfItem(item), index, seq, inCall);
+    if (decision.kind === 'refused') return refusedHold(decision, seq, parties.hold);
+    return this.#holds.post(item.hold, parties, decision, seq);
+  }
+
+  readHolds(holdIds: readonly string[]) {
+    return { head: this.head, holds: this.#holds.read(holdIds) };
+  }
+
+  installHolds(holds: readonly StoredHold[], snapshotCursor: number) {
+    if (snapshotCursor < this.#evictedUpTo) throw new CacheError('stale', 'snapshot');
+    return { head: this.head, holds: this.#holds.install(holds, this.#seq) };
+  }
+
+  evictHolds(holdsMax: number) {
+    const { evicted, highestSeq } = this.#holds.evict(holdsMax, this.#cursor);
+    this.#evictedUpTo = Math.max(this.#evictedUpTo, highestSeq);
+    return { head: this.head, evicted, size: this.#holds.size };
   }
 
   #post(order: TransferOrder, source: CachedAccount, destination: CachedAccount, windows: CallWindows): ResultRecord {
@@ -282,7 +335,7 @@ export class ModelEpoch {
   }
 
   find(ids: readonly string[]) {
-    const seqs = ids.map((id) => this.#ids.seqOf(id) ?? null);
+    const seqs = ids.map((id) => this.#ids.seqOf(withoutMark(id), id) ?? null);
     const entries = new Set(
       seqs.flatMap((seq) => (seq === null ? [] : (this.#journal.findLast((entry) => entry.firstSeq <= seq) ?? []))),
     );
@@ -357,7 +410,7 @@ export class ModelEpoch {
   lowerHorizon(lookupHorizon: number, ids: readonly string[]): Head {
     if (this.#seq === 0 && lookupHorizon < this.#ids.lookupHorizon) {
       this.#ids.lookupHorizon = lookupHorizon;
-      for (const id of ids) this.#ids.add(id.replace('#', ''), 0, id);
+      for (const id of ids) this.#ids.add(withoutMark(id), 0, id);
     }
     return this.head;
   }
@@ -376,5 +429,11 @@ function count({ amount }: TransferOrder, source: CachedAccount, destination: Ca
 }
 
 const copy = (account: CachedAccount | undefined): CachedAccount | null => (account ? { ...account } : null);
-const isOutcome = ({ status }: ResultRecord): boolean =>
-  status === RecordStatus.POSTED || status === RecordStatus.REJECTED;
+const isOutcome = ({ status, seq }: ResultRecord): boolean =>
+  seq > 0 && (status === RecordStatus.POSTED || status === RecordStatus.REJECTED);
+const keyOfItem = (item: ApplyItem | HoldCallItem): string =>
+  isHold(item) ? keyOfHoldItem(item.hold) : item.order.transactionId;
+function kindOf(item: CallItem): JournalEntry['kind'] {
+  if (isGroup(item)) return 'group';
+  return isHold(item) ? 'holds' : 'transfers';
+}

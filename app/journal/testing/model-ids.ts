@@ -24,10 +24,11 @@ export class ModelIds {
     return this.#bucketOf(id) !== null;
   }
 
-  seqOf(id: string): number | undefined {
+  /** @param key the key under which it is stored */
+  seqOf(id: string, key = id): number | undefined {
     const bucket = this.#bucketOf(id);
-    if (bucket !== null) return this.#buckets.get(bucket)?.get(id);
-    return this.#others.get(id) ?? this.#olderOthers.get(id);
+    if (bucket !== null) return this.#buckets.get(bucket)?.get(key);
+    return this.#others.get(key) ?? this.#olderOthers.get(key);
   }
 
   seqOfChange(changeId: string): number | undefined {

@@ -175,11 +175,12 @@ export function movesBetween(
   time: LedgerTime,
 ): AccountMove[] {
   const moves: AccountMove[] = [];
-  for (const [accountId, { currency, balance, version }] of after) {
+  for (const [accountId, { currency, balance, held, version }] of after) {
     const was = before.get(accountId);
     if (!was || was.version === version) continue;
     const previous = { previousBalance: was.balance, previousVersion: was.version };
-    moves.push({ accountId, currency, ...previous, balance, version, acceptedAt: time.of([accountId]) });
+    const move: AccountMove = { accountId, currency, ...previous, balance, version, acceptedAt: time.of([accountId]) };
+    moves.push(held === was.held ? move : { ...move, held: { before: was.held, after: held } });
   }
   return moves.sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
 }

@@ -164,9 +164,9 @@ export class InDoubtAttempts {
   }
 }
 
-/** Ids of changes and of groups are kept apart from those of transfers: no client can send a '#' or a '+'. */
+/** Ids of other kinds are kept apart from those of transfers: no client can send one of these marks. */
 const keyOf = (kind: InDoubtAttempt['kind'], id: string): string => `${MARKS[kind]}${id}`;
-const MARKS = { transfers: '', 'account-change': '#', group: '+' } as const;
+const MARKS = { transfers: '', 'account-change': '#', group: '+', hold: '=', 'hold-event': '!' } as const;
 
 /** One epoch of the cache as a pod sees it while it is registered there. A new epoch, or a new pod id, is a new view. */
 export class EpochView {

@@ -1,6 +1,8 @@
 import type { GroupOrder, GroupOutcome } from '../../domain/group.ts';
-import type { Problem } from '../../domain/problem.ts';
+import type { StoredHold } from '../../domain/hold-types.ts';
+import type { Problem, Refusal } from '../../domain/problem.ts';
 import type { Account, AccountChange, Outcome, TransferOrder } from '../../domain/types.ts';
+import type { HoldItem, HoldResult } from '../../journal/hold-codec.ts';
 
 /** A transfer as a pod has accepted it for processing. */
 export interface DirectItem {
@@ -17,6 +19,28 @@ export interface DirectGroup {
   takenAt: number;
   trace?: string | null;
 }
+
+/** An event of a hold, or a capture, as a pod has accepted it for processing. */
+export interface DirectHold {
+  hold: HoldItem;
+  takenAt: number;
+  /** The pod's own clock at the time of the call, ms. */
+  podNow: number;
+  trace?: string | null;
+}
+
+/**
+ * - `result`: what became of the item: an outcome or an event
+ * - `unchanged`: the hold is as asked already, or not due
+ * - `refused`: a change, void or expiry that the rules refuse: nothing is stored
+ * - `no_hold`, `other_hold`: the hold does not exist, or is of another account or destination
+ * - `clock_unsure`: it is due only by the clock of MySQL
+ */
+export type HoldAnswer =
+  | { kind: 'result'; result: HoldResult; replayed: boolean }
+  | { kind: 'unchanged'; hold: StoredHold }
+  | { kind: 'refused'; refusal: Refusal | 'hold_changed' }
+  | { kind: 'no_hold' | 'other_hold' | 'clock_unsure' };
 
 export interface DirectChange extends AccountChange {
   takenAt: number;
@@ -46,6 +70,16 @@ export interface DirectServer {
    * account_not_empty
    */
   change(epoch: number, change: DirectChange): Promise<Account>;
+}
+
+/** The same for holds. */
+export interface DirectHoldServer {
+  /**
+   * Applies events of holds and captures in order, each atomically. Per item, in order: what became of it, or a Problem, which
+   * leaves nothing behind.
+   * @throws DirectError
+   */
+  applyHolds(epoch: number, items: readonly DirectHold[]): Promise<(HoldAnswer | Problem)[]>;
 }
 
 /**

@@ -130,6 +130,7 @@ export class SwitchBench {
         this.direct.recovered.add(item.id);
         continue;
       }
+      if ('event' in item) throw new TypeError(`this bench has no holds: ${item.kind} ${item.id}`);
       if (item.kind === 'group') groups.set(item.id, { ...item.outcome, replayed: true, persisted: true });
       for (const outcome of item.kind === 'group' ? membersIn(item.outcome) : [item.outcome]) {
         const { order } = outcome;

@@ -74,6 +74,8 @@ const KNOWN_IDS = [
   ['transfers', 'transfers', 'transaction_id'],
   ['account-change', 'account_changes', 'change_id'],
   ['group', 'transfer_groups', 'group_id'],
+  ['hold', 'holds', 'hold_id'],
+  ['hold-event', 'hold_events', 'event_id'],
 ] as const;
 
 async function keepEntries(session: Session, rows: string[]): Promise<void> {

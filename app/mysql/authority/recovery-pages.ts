@@ -168,10 +168,11 @@ async function post(
   return page;
 }
 
-const counted = (row: Recovery, { outcomes, groups, changes, held }: Page) => ({
-  posted: row.posted + outcomes.length + changes.length + groups.filter(({ status }) => status === 'REJECTED').length,
-  held: row.held + held.length,
-});
+const counted = (row: Recovery, { outcomes, groups, changes, holdEvents, held }: Page) => {
+  const refusedGroups = groups.filter(({ status }) => status === 'REJECTED').length;
+  const posted = outcomes.length + changes.length + holdEvents.length + refusedGroups;
+  return { posted: row.posted + posted, held: row.held + held.length };
+};
 
 /** Whether MySQL has the entry. @throws IntegrityError if MySQL has different content under its id */
 function isCommitted(item: Journaled, known: KnownIds, epoch: number): boolean {
@@ -190,6 +191,7 @@ function inMysql(item: Journaled, known: KnownIds, epoch: number): [Times | unde
     const change = { ...item.change, epoch };
     return [known.changes.get(item.id), change];
   }
+  if ('event' in item) return [known[item.kind === 'hold' ? 'placings' : 'updates'].get(item.id), item.event];
   const expected = { ...item.outcome, replayed: true, persisted: true };
   return [item.kind === 'group' ? known.groups.get(item.id) : known.outcomes.get(item.id), expected];
 }

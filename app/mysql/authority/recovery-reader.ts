@@ -1,14 +1,16 @@
 import type { GroupOutcome } from '../../domain/group.ts';
+import type { HoldEvent } from '../../domain/hold-events.ts';
 import type { LimitsChange } from '../../domain/limits.ts';
 import type { Account, AccountStatus, Outcome } from '../../domain/types.ts';
 import type { Cursor } from '../../journal/cursor.ts';
 import { IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
-import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
+import type { IdKind, InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
 import type { Journaled } from '../../journal/journaled.ts';
 import type { Session } from '../connection/pool.ts';
 import { integer } from '../connection/sql.ts';
 import { ACCOUNT_COLUMNS, type AccountColumns, accountOfRow } from '../rows/account-row.ts';
 import { groupsByIds } from '../rows/group-row.ts';
+import { holdUpdatesOf, placingsOf } from '../rows/hold-rows.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { IN_LIST_MAX, rowsByIds } from '../rows/unsettled-rows.ts';
 
@@ -179,7 +181,7 @@ export async function markReceived(session: Session, epoch: number, items: reado
     }
   }
 }
-const DOUBT_KINDS = ['transfers', 'account-change', 'group'] as const satisfies readonly InDoubtAttempt['kind'][];
+const DOUBT_KINDS = ['transfers', 'account-change', 'group', 'hold', 'hold-event'] as const satisfies readonly IdKind[];
 
 /** The ids of a kind that these items have taken; for transfers, including those of the members of posted groups. */
 function idsOfKind(items: readonly Journaled[], kind: Journaled['kind']): string[] {
@@ -277,6 +279,8 @@ function afterAttempt(after: readonly string[] | null, other: string): { sql: st
 const UNKNOWN = `CASE d.kind
   WHEN 'transfers' THEN NOT EXISTS (SELECT 1 FROM transfers t WHERE t.transaction_id = d.\`id\`)
   WHEN 'group' THEN NOT EXISTS (SELECT 1 FROM transfer_groups g WHERE g.group_id = d.\`id\`)
+  WHEN 'hold' THEN NOT EXISTS (SELECT 1 FROM holds h WHERE h.hold_id = d.\`id\`)
+  WHEN 'hold-event' THEN NOT EXISTS (SELECT 1 FROM hold_events e WHERE e.event_id = d.\`id\`)
   ELSE NOT EXISTS (SELECT 1 FROM account_changes c WHERE c.change_id = d.\`id\`) END`;
 
 /** True for an attempt if neither its outcome is known, nor that of the group that decides whether its id was taken. */
@@ -301,6 +305,10 @@ export interface KnownIds {
   outcomes: Map<string, Outcome>;
   groups: Map<string, GroupOutcome>;
   changes: Map<string, JournaledChange & { epoch: number }>;
+  /** Placed or refused, by the id of the hold. */
+  placings: Map<string, HoldEvent>;
+  /** Other events of holds, by their ids. */
+  updates: Map<string, HoldEvent>;
 }
 
 export async function knownIds(session: Session, items: readonly Journaled[]): Promise<KnownIds> {
@@ -320,6 +328,8 @@ export async function knownIds(session: Session, items: readonly Journaled[]): P
         },
       ]),
     ),
+    placings: await placingsOf(session, idsOfKind(items, 'hold')),
+    updates: await holdUpdatesOf(session, idsOfKind(items, 'hold-event')),
   };
 }
 const TRANSFERS_SELECT = `SELECT ${TRANSFER_COLUMNS} FROM transfers WHERE transaction_id IN (?)`;

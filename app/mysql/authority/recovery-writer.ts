@@ -1,5 +1,6 @@
 import type { Authority, MovedBy } from '../../domain/authority.ts';
 import type { GroupOutcome } from '../../domain/group.ts';
+import type { HoldEvent } from '../../domain/hold-events.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type AccountMove, IntegrityError, type JournaledChange } from '../../journal/flush-batch.ts';
 import type { InDoubtAttempt } from '../../journal/journal-entry.ts';
@@ -9,6 +10,7 @@ import type { Session } from '../connection/pool.ts';
 import { integer, statements, text, textOrNull } from '../connection/sql.ts';
 import { insertOutcomes, moveAccounts, writeChange } from '../ledger/flush-store.ts';
 import { insertGroups } from '../ledger/group-writer.ts';
+import { writeHolds } from '../ledger/hold-writer.ts';
 import { countUsage } from '../ledger/usage-writer.ts';
 import { REASON_CHARS_MAX } from '../rows/authority-row.ts';
 
@@ -18,6 +20,7 @@ interface Books {
   outcomes: readonly Outcome[];
   groups: readonly GroupOutcome[];
   changes: readonly JournaledChange[];
+  holdEvents: readonly HoldEvent[];
   moves: readonly AccountMove[];
   cursor: number;
   idTimeMax: number;
@@ -33,6 +36,7 @@ export async function writeBooks(session: Session, books: Books): Promise<void> 
     await moveAccounts(session, books.moves);
     await insertOutcomes(session, books.outcomes);
     await insertGroups(session, books.groups);
+    await writeHolds(session, books.holdEvents, books.outcomes);
     for (const change of books.changes) await writeChange(session, change, books.epoch);
     await countUsage(session, books.outcomes, books.changes);
   } catch (error) {

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { HoldState } from '../../domain/hold-types.ts';
 import { batchOf } from '../../journal/flush-batch.ts';
+import type { Journaled } from '../../journal/journaled.ts';
 import { keyOf, keysOf } from '../../journal/recovery/received.ts';
 import { attemptsOf, recoverEpoch, recoverEpochAcceptingLoss } from '../../journal/recovery/recover-epoch.ts';
 import {
@@ -46,7 +48,9 @@ it('Any history that is flushed in part, handed over, recovered in pages and com
       if (!recovered || !('authority' in recovered))
         throw new Error(`all pods have handed over, and ${JSON.stringify(recovered)}`);
       const { authority } = recovered;
-      const applied = new Set([...spec.outcomes, ...spec.groups, ...spec.changes].map(({ seq }) => seq));
+      const applied = new Set(
+        [...spec.outcomes, ...spec.groups, ...spec.changes, ...spec.holdEvents].map(({ seq }) => seq),
+      );
       await expectBooks(lived, (seq) => seq <= flushed.lastSeq || applied.has(seq));
       expect(authority.highestKnownSeq).toBe(spec.cursor < spec.highestKnownSeq ? spec.highestKnownSeq : null);
       expect(await bench.flushes.cursor()).toMatchObject({ seq: spec.cursor });
@@ -97,7 +101,11 @@ it('Accepting a loss in pages drops what a single recovery of everything would, 
         authority: { mode: 'DIRECT', cacheEpoch: null },
         dropped: loss.held.flatMap(attemptsOf).length + inDoubt.size + loss.gaps.length,
       });
-      const applied = new Set([...recovered.outcomes, ...recovered.groups, ...recovered.changes].map(({ seq }) => seq));
+      const applied = new Set(
+        [...recovered.outcomes, ...recovered.groups, ...recovered.changes, ...recovered.holdEvents].map(
+          ({ seq }) => seq,
+        ),
+      );
       await expectBooks(lived, (seq) => applied.has(seq));
       dropped += loss.held.length;
     }),
@@ -107,11 +115,21 @@ it('Accepting a loss in pages drops what a single recovery of everything would, 
 });
 
 async function expectBooks(lived: Awaited<ReturnType<typeof live>>, there: (seq: number) => boolean): Promise<void> {
-  const { transfers = [], account_changes: changes = [], transfer_groups: groups = [] } = await bench.everything();
+  const {
+    transfers = [],
+    account_changes: changes = [],
+    transfer_groups: groups = [],
+    holds = [],
+    hold_events: events = [],
+  } = await bench.everything();
   const ids = [
     ...transfers.map((row) => `t:${(row as { transaction_id: string }).transaction_id}`),
     ...changes.map((row) => `c:${(row as { change_id: string }).change_id}`),
     ...groups.map((row) => `g:${(row as { group_id: string }).group_id}`),
+    ...holds.map((row) => `h:${(row as { hold_id: string }).hold_id}`),
+    ...events.flatMap((row) =>
+      (row as { event_id: string | null }).event_id === null ? [] : `e:${(row as { event_id: string }).event_id}`,
+    ),
   ];
   expect(ids.sort()).toEqual(
     lived.journal
@@ -123,4 +141,29 @@ async function expectBooks(lived: Awaited<ReturnType<typeof live>>, there: (seq:
     ACCOUNTS.map(({ accountId }) => accountId),
   );
   expect(accounts).toEqual(lived.accountsAt(({ seq }) => there(seq)));
+  // What the history says of each hold last is what its row says.
+  expect(holdRows(holds)).toEqual(holdsAfter(lived.journal.filter(({ seq }) => there(seq))));
+}
+
+function holdRows(rows: readonly object[]): Record<string, unknown[]> {
+  const columns = ['status', 'hold_amount', 'captured', 'expires_at_ms', 'revision'];
+  const all = rows as Record<string, unknown>[];
+  return Object.fromEntries(all.map((row) => [String(row['hold_id']), columns.map((column) => row[column])]));
+}
+
+/** Each hold after its last event in these items. */
+function holdsAfter(items: readonly Journaled[]): Record<string, unknown[]> {
+  const after: Record<string, unknown[]> = {};
+  const keep = (holdId: string, { status, amount, captured, expiresAt, revision }: HoldState) => {
+    after[holdId] = [status, amount, captured, expiresAt, revision];
+  };
+  for (const item of items) {
+    if ('event' in item) {
+      const { event } = item;
+      if (event.kind === 'REFUSED') after[event.holdId] = ['REFUSED', 0, 0, 0, 0];
+      else keep(event.holdId, event.hold);
+    } else if (item.kind === 'transfers' && item.outcome.status === 'POSTED' && item.outcome.hold)
+      keep(item.outcome.order.capture?.holdId ?? '', item.outcome.hold.hold);
+  }
+  return after;
 }

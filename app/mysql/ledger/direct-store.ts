@@ -1,19 +1,24 @@
 import type { BusinessCalendar } from '../../domain/business-calendar.ts';
 import { accountsOfGroup, type GroupOutcome } from '../../domain/group.ts';
-import { ID_AHEAD_MS_MAX, uuidV7Time } from '../../domain/ids.ts';
+import { ID_AHEAD_MS_MAX, uuidV7Time, withoutMark } from '../../domain/ids.ts';
 import type { LimitReached } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
+import { accountsOfItem, holdIdOf, keyOfItem } from '../../journal/hold-codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { retried } from '../../kernel/retry.ts';
 import { decideChange, decideTransfers, LedgerTime } from '../../ledger/direct/decide.ts';
 import { decideGroups } from '../../ledger/direct/decide-group.ts';
+import { decideHolds } from '../../ledger/direct/decide-holds.ts';
 import {
   type DirectChange,
   DirectError,
   type DirectGroup,
+  type DirectHold,
+  type DirectHoldServer,
   type DirectItem,
   type DirectServer,
+  type HoldAnswer,
 } from '../../ledger/ports/direct-server.ts';
 import { isIdTaken, isRolledBack } from '../connection/mysql-errors.ts';
 import type { Database, Session } from '../connection/pool.ts';
@@ -23,8 +28,10 @@ import { calendarBetween } from '../rows/business-day-row.ts';
 import { groupsByIds } from '../rows/group-row.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { frozenAmong, rowsByIds, unsettledAmong } from '../rows/unsettled-rows.ts';
+import { knownResults, lockHolds, unsettledKeys } from './direct-holds.ts';
 import { insertOutcomes, moveAccounts, type OnLimitsReached, readCursor, writeChange } from './flush-store.ts';
 import { insertGroups } from './group-writer.ts';
+import { writeHolds } from './hold-writer.ts';
 import { countUsage } from './usage-writer.ts';
 
 const RETRIES_MAX = 3;
@@ -46,7 +53,7 @@ type Work<T> = (session: Session, unsettled: boolean) => Promise<T>;
  * is still in progress, such as one whose commit was sent but not answered. A conflict with a transaction with the same
  * id and other accounts is detected at the primary key.
  */
-export class DirectStore implements DirectServer {
+export class DirectStore implements DirectServer, DirectHoldServer {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #onReached: OnLimitsReached;
@@ -115,6 +122,29 @@ export class DirectStore implements DirectServer {
     });
     this.#onReached(reached);
     return answers;
+  }
+
+  async applyHolds(epoch: number, items: readonly DirectHold[]): Promise<(HoldAnswer | Problem)[]> {
+    if (items.length === 0) return [];
+    const keys = unique(items.map(({ hold }) => keyOfItem(hold)));
+    const ids = keys.map(withoutMark);
+    const accountIds = unique(items.flatMap(({ hold }) => accountsOfItem(hold)));
+    return this.#transaction(epoch, ids, async (session, unsettled) => {
+      const locked = await lockAccounts(session, accountIds);
+      this.#mustCover(ids, locked.time);
+      const decided = decideHolds(items, {
+        epoch,
+        ...locked,
+        holds: await lockHolds(session, unique(items.map(({ hold }) => holdIdOf(hold)))),
+        known: await knownResults(session, keys),
+        frozen: unsettled ? await frozenAmong(session, accountIds) : NONE,
+        unsettledKeys: unsettled ? await unsettledKeys(session, keys) : NONE,
+      });
+      await moveAccounts(session, decided.moves);
+      await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
+      await writeHolds(session, decided.events, decided.outcomes);
+      return decided.answers;
+    });
   }
 
   async change(epoch: number, change: DirectChange): Promise<Account> {

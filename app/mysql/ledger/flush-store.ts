@@ -5,8 +5,10 @@ import { type AccountMove, type FlushBatch, IntegrityError, type JournaledChange
 import type { JournalStore } from '../../sync/flusher.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { integer, millisecondsOrNull, moment, momentOrNull, statements, text, textOrNull } from '../connection/sql.ts';
+import { CAPTURE_COLUMNS, captureLiterals } from '../rows/capture-columns.ts';
 import { refusedByOf } from '../rows/transfer-row.ts';
 import { insertGroups } from './group-writer.ts';
+import { writeHolds } from './hold-writer.ts';
 import { countUsage } from './usage-writer.ts';
 
 export async function readCursor(from: Pick<Session, 'rows'>, lock: '' | 'FOR UPDATE' = ''): Promise<Cursor> {
@@ -58,6 +60,8 @@ export class FlushStore implements JournalStore {
       await moveAccounts(session, batch.moves);
       await insertOutcomes(session, batch.outcomes);
       if (batch.groups.length > 0) await insertGroups(session, batch.groups);
+      if (batch.holdEvents.length > 0 || batch.moves.some(({ held }) => held !== undefined))
+        await writeHolds(session, batch.holdEvents, batch.outcomes);
       for (const change of batch.changes) await writeChange(session, change, batch.epoch);
       return countUsage(session, batch.outcomes, batch.changes);
     });
@@ -68,18 +72,30 @@ export class FlushStore implements JournalStore {
 /**
  * Moves accounts to their state after the batch, if MySQL has their state before it. Three things cannot pass: a
  * version or a balance that differs in MySQL (NULL in a NOT NULL column is an error), and a missing account (the upsert
- * would insert it, which counts 1, while an update counts 2).
+ * would insert it, which counts 1, while an update counts 2). The same is true of what an account holds, which only few
+ * batches change.
  */
 export async function moveAccounts(session: Session, moves: readonly AccountMove[]): Promise<void> {
+  const withHeld = moves.filter(({ held }) => held !== undefined);
+  if (withHeld.length === 0) return moveRows(session, moves, false);
+  await moveRows(
+    session,
+    moves.filter(({ held }) => held === undefined),
+    false,
+  );
+  await moveRows(session, withHeld, true);
+}
+
+async function moveRows(session: Session, moves: readonly AccountMove[], withHeld: boolean): Promise<void> {
   const rows = moves.map(
     (m) =>
-      `(${text(m.accountId)},${text(m.currency)},${integer(m.balance)},${integer(m.version)},${integer(m.previousVersion)},${integer(m.previousBalance)},${millisecondsOrNull(m.acceptedAt)})`,
+      `(${text(m.accountId)},${text(m.currency)},${integer(m.balance)},${integer(m.version)},${integer(m.previousVersion)},${integer(m.previousBalance)},${millisecondsOrNull(m.acceptedAt)}${withHeld && m.held ? `,${integer(m.held.after)},${integer(m.held.before)}` : ''})`,
   );
   for (const values of statements(rows)) {
     const changed = await session
       .run(
         `INSERT INTO accounts (account_id, currency, balance, version, previous_version, previous_balance,
-           last_accepted_ms)
+           last_accepted_ms${withHeld ? ', held, previous_held' : ''})
          VALUES ${values.join(',')}
          ON DUPLICATE KEY UPDATE
            balance = IF(version = VALUES(previous_version) AND balance = VALUES(previous_balance) AND currency = VALUES(currency),
@@ -87,6 +103,7 @@ export async function moveAccounts(session: Session, moves: readonly AccountMove
            version = VALUES(version),
            previous_version = VALUES(previous_version),
            previous_balance = VALUES(previous_balance),
+           ${withHeld ? HELD : ''}
            last_accepted_ms = IF(VALUES(last_accepted_ms) > COALESCE(last_accepted_ms, 0), VALUES(last_accepted_ms),
              last_accepted_ms)`,
       )
@@ -100,12 +117,23 @@ export async function moveAccounts(session: Session, moves: readonly AccountMove
   }
 }
 
+const HELD = `held = IF(held = VALUES(previous_held), VALUES(held), NULL),
+           previous_held = VALUES(previous_held),`;
+
+/** Captures have columns that other transfers need not write. */
 export async function insertOutcomes(session: Session, outcomes: readonly Outcome[]): Promise<void> {
-  for (const rows of statements(literalsOf(outcomes))) {
+  const captures = outcomes.filter(({ order }) => order.capture);
+  const others = captures.length === 0 ? outcomes : outcomes.filter(({ order }) => !order.capture);
+  await insertRows(session, literalsOf(others), '');
+  await insertRows(session, literalsOf(captures), `, ${CAPTURE_COLUMNS}`);
+}
+
+async function insertRows(session: Session, literals: Iterable<string>, moreColumns: string): Promise<void> {
+  for (const rows of statements(literals)) {
     await session.run(`INSERT INTO transfers (transaction_id, kind, \`status\`, refusal, source_account, destination_account,
       amount, currency, source_version, source_balance, source_settings_version, destination_version, destination_balance,
       destination_settings_version, client_timestamp, accepted_at, accepted_after_ms, \`user\`, correlation_id, \`reference\`,
-      metadata, reverses, epoch, seq, group_id, counted, refused_by) VALUES ${rows.join(',')}`);
+      metadata, reverses, epoch, seq, group_id, counted, refused_by${moreColumns}) VALUES ${rows.join(',')}`);
   }
 }
 
@@ -121,6 +149,8 @@ function* literalsOf(outcomes: readonly Outcome[]): Iterable<string> {
 const acceptedAfter = ({ acceptedAt, takenAt }: Outcome): string =>
   takenAt === null ? 'NULL' : integer(acceptedAt - takenAt);
 
+const KINDS = { transfer: 'TRANSFER', reversal: 'REVERSAL', capture: 'CAPTURE' } as const;
+
 function outcomeLiteral(outcome: Outcome): string {
   const { order } = outcome;
   const sides =
@@ -128,8 +158,9 @@ function outcomeLiteral(outcome: Outcome): string {
       ? `${integer(outcome.source.version)},${integer(outcome.source.balance)},${outcome.source.settingsVersion},${integer(outcome.destination.version)},${integer(outcome.destination.balance)},${outcome.destination.settingsVersion}`
       : 'NULL,NULL,NULL,NULL,NULL,NULL';
   const verdict = outcome.status === 'POSTED' ? "'POSTED',NULL" : `'REJECTED','${outcome.refusal}'`;
+  const capture = order.capture ? `,${captureLiterals(outcome, order.capture)}` : '';
   const metadata = order.metadata === null ? 'NULL' : text(JSON.stringify(order.metadata));
-  return `(${text(order.transactionId)},${order.kind === 'reversal' ? "'REVERSAL'" : "'TRANSFER'"},${verdict},${text(order.source)},${text(order.destination)},${integer(order.amount)},${text(order.currency)},${sides},${momentOrNull(order.timestamp)},${moment(outcome.acceptedAt)},${acceptedAfter(outcome)},${text(order.user)},${text(order.correlationId)},${textOrNull(order.reference)},${metadata},${textOrNull(order.reverses)},${integer(outcome.epoch)},${integer(outcome.seq)},${textOrNull(order.groupId ?? null)},${limitsLiteral(outcome)})`;
+  return `(${text(order.transactionId)},'${KINDS[order.kind]}',${verdict},${text(order.source)},${text(order.destination)},${integer(order.amount)},${text(order.currency)},${sides},${momentOrNull(order.timestamp)},${moment(outcome.acceptedAt)},${acceptedAfter(outcome)},${text(order.user)},${text(order.correlationId)},${textOrNull(order.reference)},${metadata},${textOrNull(order.reverses)},${integer(outcome.epoch)},${integer(outcome.seq)},${textOrNull(order.groupId ?? null)},${limitsLiteral(outcome)}${capture})`;
 }
 
 /** Which sides were counted by windows, and the limit that refused. */

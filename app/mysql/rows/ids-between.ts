@@ -5,8 +5,8 @@ import type { Database } from '../connection/pool.ts';
 const ROWS_MAX = 20_000;
 
 /**
- * Ids whose UUIDv7 time is later than `after` and not later than `upTo`, ms: those of account changes have the prefix
- * '#', those of groups the prefix '+'. Null if there are more than can be read.
+ * Ids whose UUIDv7 time is later than `after` and not later than `upTo`, ms: those of account changes and of events
+ * of holds have the prefix '#', those of groups '+', those of holds '='. Null if there are more than can be read.
  *
  * This is a range of the primary key, because the hexadecimal digits of a lower-case UUIDv7 sort by time, byte by byte.
  * Other ids in the range are read and skipped.
@@ -31,6 +31,8 @@ const TABLES = [
   { table: 'transfers', column: 'transaction_id', mark: '' },
   { table: 'account_changes', column: 'change_id', mark: '#' },
   { table: 'transfer_groups', column: 'group_id', mark: '+' },
+  { table: 'holds', column: 'hold_id', mark: '=' },
+  { table: 'hold_events', column: 'event_id', mark: '#' },
 ];
 
 /** The prefix of every UUIDv7 of this ms, and of none before it. */

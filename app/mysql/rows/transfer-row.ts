@@ -1,11 +1,12 @@
 import { type Counted, LIMITS, type LimitRefusal } from '../../domain/limits.ts';
-import { REFUSALS, type Refusal } from '../../domain/problem.ts';
-import type { Outcome } from '../../domain/types.ts';
+import { HOLD_REFUSALS, REFUSALS, type Refusal } from '../../domain/problem.ts';
+import type { Outcome, TransferOrder } from '../../domain/types.ts';
+import { type CaptureColumns, captureOf, holdAfterOf } from './capture-columns.ts';
 
 /** A row of `transfers` as returned by mysql2. */
-export interface TransferRow {
+export interface TransferRow extends CaptureColumns {
   transaction_id: string;
-  kind: 'TRANSFER' | 'REVERSAL';
+  kind: 'TRANSFER' | 'REVERSAL' | 'CAPTURE';
   status: 'POSTED' | 'REJECTED';
   refusal: string | null;
   source_account: string;
@@ -36,13 +37,16 @@ export interface TransferRow {
 export const TRANSFER_COLUMNS = `transaction_id, kind, \`status\`, refusal, source_account, destination_account, amount, currency,
   source_version, source_balance, source_settings_version, destination_version, destination_balance,
   destination_settings_version, client_timestamp, accepted_at, accepted_after_ms, \`user\`,
-  correlation_id, \`reference\`, metadata, reverses, epoch, seq, group_id, counted, refused_by`;
+  correlation_id, \`reference\`, metadata, reverses, epoch, seq, group_id, counted, refused_by, hold_id, held_after,
+  held_change, capture`;
+
+const KINDS = { TRANSFER: 'transfer', REVERSAL: 'reversal', CAPTURE: 'capture' } as const;
 
 /** The outcome in a row. It is committed in MySQL, so any answer made from it is a replay. */
 export function outcomeOfRow(row: TransferRow): Outcome {
   const common = {
     order: {
-      kind: row.kind === 'REVERSAL' ? ('reversal' as const) : ('transfer' as const),
+      kind: KINDS[row.kind],
       transactionId: row.transaction_id,
       source: row.source_account,
       destination: row.destination_account,
@@ -55,7 +59,8 @@ export function outcomeOfRow(row: TransferRow): Outcome {
       user: row.user,
       correlationId: row.correlation_id,
       ...(row.group_id !== null && { groupId: row.group_id }),
-    },
+      ...captureOf(row),
+    } satisfies TransferOrder,
     acceptedAt: row.accepted_at.getTime(),
     takenAt: row.accepted_after_ms === null ? null : row.accepted_at.getTime() - row.accepted_after_ms,
     epoch: row.epoch,
@@ -73,6 +78,7 @@ export function outcomeOfRow(row: TransferRow): Outcome {
     source: side(row.source_balance, row.source_version, row.source_settings_version),
     destination: side(row.destination_balance, row.destination_version, row.destination_settings_version),
     ...(row.counted > 0 && { counted: row.counted as Counted }),
+    ...holdAfterOf(row),
   };
 }
 
@@ -93,7 +99,7 @@ export function limitRefusalOf(refusedBy: string): LimitRefusal {
 }
 
 export function asRefusal(text: string | null): Refusal {
-  const refusal = REFUSALS.find((known) => known === text);
+  const refusal = [...REFUSALS, ...HOLD_REFUSALS].find((known) => known === text);
   if (!refusal) throw new TypeError(`refusal ${text} is unknown`);
   return refusal;
 }

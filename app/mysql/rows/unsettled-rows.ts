@@ -1,4 +1,4 @@
-import type { JournalEntry } from '../../journal/journal-entry.ts';
+import type { IdKind } from '../../journal/journal-entry.ts';
 import type { Database, Session } from '../connection/pool.ts';
 
 /**
@@ -31,11 +31,7 @@ export async function frozenAmong(session: Session, accountIds: readonly string[
 }
 
 /** The ids whose outcome is only in the journal of an ended epoch. */
-export async function unsettledAmong(
-  session: Session,
-  kind: JournalEntry['kind'],
-  ids: readonly string[],
-): Promise<Set<string>> {
+export async function unsettledAmong(session: Session, kind: IdKind, ids: readonly string[]): Promise<Set<string>> {
   const sql = `SELECT \`id\` FROM unsettled_ids WHERE kind = '${kind}' AND \`id\` IN (?) AND ${WAITS}`;
   const rows = await rowsByIds<{ id: string }>(session, sql, ids);
   return new Set(rows.map((row) => row.id));

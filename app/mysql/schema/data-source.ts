@@ -12,6 +12,7 @@ import { DrainedBytes1763822000000 } from '../migrations/1763822000000-drained-b
 import { RuleFormat1763830000000 } from '../migrations/1763830000000-rule-format.ts';
 import { Limits1763831000000 } from '../migrations/1763831000000-limits.ts';
 import { Groups1763832000000 } from '../migrations/1763832000000-groups.ts';
+import { Holds1763833000000 } from '../migrations/1763833000000-holds.ts';
 import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts';
 
 type Migration = new () => MigrationInterface;
@@ -39,6 +40,7 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
       RuleFormat1763830000000,
       Limits1763831000000,
       Groups1763832000000,
+      Holds1763833000000,
       ...more,
     ],
     migrationsTableName: 'schema_migrations',

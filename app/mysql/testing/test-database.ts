@@ -34,6 +34,9 @@ export const poolOptions = (url: string): PoolOptions => ({
 
 /** Children before their parents. */
 const EMPTIED = [
+  'hold_captures',
+  'hold_events',
+  'holds',
   'account_changes',
   'transfer_groups',
   'transfers',

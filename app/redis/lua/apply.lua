@@ -1,21 +1,28 @@
 #!lua
--- Applies transfers and groups of transfers in order, each atomically, and writes their journal entries.
+-- Applies transfers, groups of transfers, captures and events of holds in order, each atomically, and writes their journal
+-- entries.
 --
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts  KEYS[4] journal  KEYS[5] other ids, generation 0
--- KEYS[6] generation 1  KEYS[7..] buckets of ids
+-- KEYS[6] generation 1  KEYS[7..] buckets of ids, and at the end, if there are hold items, the holds
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid
 -- ARGV[4] the pod's clock d, ms since 1970, and the items: per chunk its count H, then per item: kind B (0 = transfer,
 --   1 = reversal), source index H, destination index H (into the account ids, from 1), amount d, currency c3, place of the
 --   id H, time of the id d, cursor of its lookup d (-1: none), id s
 --   A group is a chunk of its own: its count plus 32768, then place, time, cursor and id of the group, then its members.
+--   A chunk of hold items has its count plus 16384, then per item: op B, account index H, destination index H (0: none),
+--   amount d (-1: none), expires at d (-1: none), expected revision d, final B, currency c3, the pod's clock d, place H,
+--   time d and cursor d of the id, id with its mark s, hold id s
 -- ARGV[5] number of chunks  ARGV[6..] the chunks' payloads, opaque, then the account ids
 -- Returns head, then a record per item (includes/layout.lua): POSTED, REJECTED; REPLAYED with the seq of the existing
 --   outcome; SAME_CALL with the index (from 0) of the item in this call that has the id; NEEDS_LOOKUP; MISSING with 1 =
 --   source, 2 = destination, 3 = both in its refusal byte; AHEAD for a new UUIDv7 that is too far ahead of the ledger's
 --   time; for what windows would count, CLOCK_UNSURE if the ledger's time is too far ahead of the pod's clock, and
 --   NO_CALENDAR if the business calendar does not say which day it is. A posted group returns a record per member, any other
---   group one record: MEMBER_TAKEN with the index (from 0), in the refusal byte, of a member whose id is known. Only POSTED
---   and REJECTED were written. An error after a write is not rolled back, so nothing below the line marked WRITES may fail.
+--   group one record: MEMBER_TAKEN with the index (from 0), in the refusal byte, of a member whose id is known. A record of a
+--   hold item is longer (includes/holds.lua): MISSING adds 4 for the hold, or is 8 if the hold under this id is another one;
+--   UNCHANGED if it is as asked already, or not due; CLOCK_UNSURE if it is due only by this server's clock. Only POSTED and
+--   REJECTED with a seq were written. An error after a write is not rolled back, so nothing below the line marked WRITES may
+--   fail.
 --@include prologue
 --@include layout
 --@include ids
@@ -26,7 +33,7 @@ local ledger, refused = enter()
 if not ledger then return refused end
 
 local FIRST_BUCKET, SEQ_AT = 7, 43
-local GROUP = 32768
+local GROUP, HOLDS = 32768, 16384
 local chunk_count = tonumber(ARGV[5])
 local account_base = 5 + chunk_count
 local blobs = redis.call('HMGET', KEYS[3], unpack(ARGV, account_base + 1))
@@ -55,7 +62,7 @@ end
 
 -- Unpack the items, and look up all ids of a hash at once.
 local time_max = ledger.time + AHEAD_MAX
-local items, chunk_ends, asked, groups = {}, {}, {}, {}
+local items, chunk_ends, asked, groups, hold_chunks, hold_ids = {}, {}, {}, {}, {}, {}
 local packed, position = ARGV[4], 9
 local function ask(key, item)
   local list = asked[key]
@@ -85,12 +92,29 @@ local function unpack_group()
   locate(group, place, time, lookup)
   return group
 end
+local function unpack_hold()
+  local op, source, destination, amount, expires, revision, final, currency, pod_now, place, time, lookup, id, hold_id
+  op, source, destination, amount, expires, revision, final, currency, pod_now, place, time, lookup, id, hold_id, position =
+    struct.unpack('<BHHdddBc3dHddss', packed, position)
+  local item = {
+    key = KEYS[5 + ledger.gen], op = op, source = source, destination = destination, amount = amount, expires = expires,
+    revision = revision, final = final, currency = currency, pod_now = pod_now, id = id, hold_id = hold_id,
+    known = false, looked_up = true,
+  }
+  items[#items + 1] = item
+  hold_ids[#hold_ids + 1] = hold_id
+  locate(item, place, time, lookup)
+end
 for chunk = 1, chunk_count do
   local count
   count, position = struct.unpack('<H', packed, position)
   if count >= GROUP then
     count = count - GROUP
     groups[chunk] = unpack_group()
+  elseif count >= HOLDS then
+    hold_chunks[chunk] = true
+    for _ = 1, count - HOLDS do unpack_hold() end
+    count = 0
   end
   for _ = 1, count do
     local kind, source, destination, amount, currency, place, time, lookup, id
@@ -252,23 +276,32 @@ local function decide_group(group, last, index)
   return table.concat(posted)
 end
 
+local changed_holds, decide_hold, pack_hold = {}, nil, nil
+if #hold_ids > 0 then
+--@include holds
+--@include apply-holds
+end
+
 -- `number` counts the items of the call, as the pod does: a group is one.
 local entries, first, number, start_seq = {}, 1, 0, ledger.seq
 for chunk = 1, chunk_count do
   local before, group, last = ledger.seq, groups[chunk], chunk_ends[chunk]
+  local kind, decide_one = 't', decide
+  if hold_chunks[chunk] then kind, decide_one = 'h', decide_hold end
   if group then
+    kind = 'g'
     records[#records + 1] = decide_group(group, last, number)
     number = number + 1
   else
     for index = first, last do
-      records[#records + 1] = decide(items[index], number)
+      records[#records + 1] = decide_one(items[index], number)
       number = number + 1
     end
   end
   if ledger.seq > before then
     local from = #records - (group and 0 or last - first)
     entries[#entries + 1] =
-      { integer(before + 1) .. '-0', group and 'g' or 't', ARGV[5 + chunk], table.concat(records, '', from, #records) }
+      { integer(before + 1) .. '-0', kind, ARGV[5 + chunk], table.concat(records, '', from, #records) }
   end
   first = last + 1
 end
@@ -283,6 +316,12 @@ if ledger.seq > start_seq then
     fields[#fields + 1] = account.held and blob .. packed_extension(account.held, account.limits) or blob
   end
   if #fields > 0 then redis.call('HSET', KEYS[3], unpack(fields)) end
+  fields = {}
+  for id, hold in pairs(changed_holds) do
+    fields[#fields + 1] = id
+    fields[#fields + 1] = pack_hold(hold)
+  end
+  if #fields > 0 then redis.call('HSET', KEYS[#KEYS], unpack(fields)) end
   for key, ids in pairs(new_ids) do
     local highest = ids[#ids]
     ids[#ids + 1] = '#'

@@ -5,10 +5,19 @@ import { businessDaysFrom } from '../../../domain/testing/business-days.ts';
 import { NO_LIMITS, NO_USAGE } from '../../../domain/testing/limits.ts';
 import type { Account } from '../../../domain/types.ts';
 import { RecordStatus } from '../../codec.ts';
+import type { HoldItem } from '../../hold-codec.ts';
 import { attemptsOfGroup, type InDoubtAttempt, type JournalEntry } from '../../journal-entry.ts';
 import type { Journaled } from '../../journaled.ts';
 import { itemsOf } from '../../journaled.ts';
-import { ACCEPTED_AT, account, groupItemOf, itemOf, modelEpoch, order } from '../../testing/epoch-under-test.ts';
+import {
+  ACCEPTED_AT,
+  account,
+  groupItemOf,
+  holdItemOf,
+  itemOf,
+  modelEpoch,
+  order,
+} from '../../testing/epoch-under-test.ts';
 import { isReceived, keysOf, receive } from '../received.ts';
 import type { HandedOverEpoch } from '../recover-epoch.ts';
 
@@ -20,6 +29,7 @@ export const ACCOUNTS = [
   account('yen', { currency: 'JPY' }),
 ];
 export const PODS = 3;
+const STEP_MS = 5 * 3_600_000;
 const DAYS = businessDaysFrom(ACCEPTED_AT);
 const IDS = ACCOUNTS.map(({ accountId }) => accountId);
 
@@ -43,14 +53,26 @@ const anyGroup = fc.record({
   groupId: fc.nat(20),
   members: fc.array(anyTransfer, { minLength: 2, maxLength: 4 }),
 });
+const anyHold = fc.record({
+  op: fc.constantFrom('place', 'place', 'place', 'capture', 'capture', 'change', 'void', 'expire', 'expire'),
+  /** Of the hold, which has one account, and of the event or capture. */
+  hold: fc.nat(4),
+  id: fc.nat(40),
+  amount: fc.option(fc.integer({ min: 1, max: 30 })),
+  final: fc.boolean(),
+  /** In steps after the beginning. */
+  expiresAt: fc.option(fc.integer({ min: 1, max: 20 })),
+  revision: fc.integer({ min: 1, max: 3 }),
+});
 /** What a pod does, and whether it gets the reply. A read returns the highest seq without any entry. */
 const anyStep = fc.record({
   pod: fc.nat(PODS - 1),
-  replied: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+  replied: fc.oneof({ weight: 7, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
   does: fc.oneof(
     { weight: 6, arbitrary: fc.array(anyTransfer, { minLength: 1, maxLength: 5 }) },
     { weight: 2, arbitrary: anyChange },
     { weight: 3, arbitrary: anyGroup },
+    { weight: 3, arbitrary: fc.array(anyHold, { minLength: 3, maxLength: 6 }).map((holds) => ({ holds })) },
     { weight: 1, arbitrary: fc.constant('reads' as const) },
   ),
 });
@@ -80,13 +102,40 @@ export interface Lived {
   end: Map<string, Account>;
 }
 
+type AnyHold = typeof anyHold extends fc.Arbitrary<infer H> ? H : never;
+
+function holdOf({ op, hold, id, amount, final, expiresAt, revision }: AnyHold, correlationId: string): HoldItem {
+  const account = ['bob', 'ada'][hold % 2] ?? 'bob';
+  const expires = expiresAt === null ? null : ACCEPTED_AT + expiresAt * STEP_MS;
+  const named = { holdId: `h${hold}`, account, currency: 'EUR', user: 'shop', correlationId };
+  if (op === 'place') {
+    const order = { ...named, destination: null, expiresAt: expires, reference: null, metadata: null };
+    return { op, order: { ...order, amount: amount ?? 30 } };
+  }
+  if (op === 'capture') {
+    const capture = { holdId: named.holdId, amount, destination: 'world', final };
+    const fields = { source: account, destination: 'world', amount: amount ?? 0, correlationId };
+    return { op, order: { ...order(`k${id}`, fields), kind: 'capture', capture } };
+  }
+  const event = { ...named, eventId: `01890000-0000-7000-8000-0000000001${String(id).padStart(2, '0')}` };
+  if (op === 'change') return { op, ...event, wanted: { amount, expiresAt: expires, expectedRevision: revision } };
+  return { op: op === 'void' ? 'void' : 'expire', ...event };
+}
+
+function attemptOf(item: HoldItem): InDoubtAttempt {
+  if (item.op === 'place') return { kind: 'hold', id: item.order.holdId, accounts: [item.order.account] };
+  if (item.op !== 'capture') return { kind: 'hold-event', id: item.eventId, accounts: [item.account] };
+  const { transactionId, source, destination } = item.order;
+  return { kind: 'transfers', id: transactionId, accounts: [source, destination] };
+}
+
 /** Runs a history on the model of the cache. */
 export async function live({ steps, flushed }: History): Promise<Lived> {
   const epoch = await modelEpoch(ACCOUNTS);
   const pods = Array.from({ length: PODS }, (): PodMemory => ({ entries: [], inDoubt: [], observed: 0 }));
   for (const [index, { pod: at, replied, does }] of steps.entries()) {
     // A business day lasts five steps.
-    epoch.cache.now = () => ACCEPTED_AT + index * 5 * 3_600_000;
+    epoch.cache.now = () => ACCEPTED_AT + index * STEP_MS;
     const memory = pods[at] ?? { entries: [], inDoubt: [], observed: 0 };
     const caller = { ...epoch.pod, podId: `pod-${at}` };
     await epoch.cache.register(caller, 'marker');
@@ -132,6 +181,14 @@ export async function live({ steps, flushed }: History): Promise<Lived> {
         const found = await epoch.cache.find(caller, [`+${item.group.groupId}`]);
         receive(found.head, found.entries);
       } else memory.inDoubt.push(...attemptsOfGroup(item.group));
+    } else if ('holds' in does) {
+      const items = does.holds.map((one) => holdOf(one, `step-${index}`));
+      const reply = await epoch.cache.apply(
+        caller,
+        items.map((item) => holdItemOf(item, ACCEPTED_AT + index * STEP_MS)),
+      );
+      if (replied) receive(reply.head, reply.entries);
+      else memory.inDoubt.push(...items.map(attemptOf));
     } else {
       const id = `01890000-0000-7000-8000-0000000000${String(does.id).padStart(2, '0')}`;
       const { accountId, overdraftLimit, status, limits } = does;
@@ -174,8 +231,15 @@ export function replayed(journal: readonly Journaled[], from: Iterable<Account> 
       if (limits) setLimits(accounts.get(accountId), limits, acceptedAt);
       continue;
     }
+    if ('event' in item) {
+      const { event } = item;
+      if (event.kind === 'REFUSED') continue;
+      const { balance, version } = event.side;
+      Object.assign(accounts.get(event.account) ?? {}, { balance, version, held: event.held });
+      continue;
+    }
     if (item.outcome.status === 'REJECTED') continue;
-    for (const { order: one, source, destination, counted = 0, acceptedAt } of item.kind === 'group'
+    for (const { order: one, source, destination, hold, counted = 0, acceptedAt } of item.kind === 'group'
       ? membersOf(item.outcome)
       : [item.outcome]) {
       for (const [id, { balance, version }] of [
@@ -185,6 +249,7 @@ export function replayed(journal: readonly Journaled[], from: Iterable<Account> 
         Object.assign(accounts.get(id) ?? {}, { balance, version });
       if (counted & 1) count(accounts.get(one.source), acceptedAt, { debit: one.amount, credit: 0 });
       if (counted & 2) count(accounts.get(one.destination), acceptedAt, { debit: 0, credit: one.amount });
+      if (hold) Object.assign(accounts.get(one.source) ?? {}, { held: hold.held });
     }
   }
   return accounts;

@@ -129,6 +129,7 @@ export class RecoveryBench {
   /** Everything that a recovery writes. */
   async everything(): Promise<Record<string, object[]>> {
     const tables = [
+      ...['holds', 'hold_events', 'hold_captures'],
       ...['authority_log', 'flush_cursor', 'accounts', 'transfers', 'transfer_groups', 'account_changes', 'pods'],
       ...['drained_entries', 'drained_doubts', 'frozen_accounts', 'unsettled_ids', 'dropped_entries', 'epoch_recovery'],
     ];

@@ -1,0 +1,43 @@
+/** Types of holds that other types refer to; the rules are in holds.ts. Money in minor units. */
+export type HoldStatus = 'OPEN' | 'CAPTURED' | 'VOIDED' | 'EXPIRED';
+
+/** The part of a hold that changes. */
+export interface HoldState {
+  status: HoldStatus;
+  /** The reserved amount, as placed or last changed: > 0. */
+  amount: number;
+  /** The sum of its captures. */
+  captured: number;
+  /** ms since 1970, by the ledger's clock. */
+  expiresAt: number;
+  /** The number of its events: 1 after placing. */
+  revision: number;
+}
+
+/** What a capture asked for: content of its id, together with the order. */
+export interface CaptureRequest {
+  holdId: string;
+  /** Null: all that is left. */
+  amount: number | null;
+  /** Null: that of the hold. */
+  destination: string | null;
+  /** Releases what is left after it. */
+  final: boolean;
+}
+
+/** A hold after one of its events, and what its account holds then. */
+export interface HoldAfter {
+  hold: HoldState;
+  held: number;
+  /** By how much the event changed `held`. */
+  heldChange: number;
+}
+
+/** A hold without what only its placing knows. */
+export interface StoredHold extends HoldState {
+  holdId: string;
+  account: string;
+  /** Null: each capture names one. */
+  destination: string | null;
+  currency: string;
+}

@@ -1,0 +1,257 @@
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import type { StoredHold } from '../../domain/hold-types.ts';
+import { Problem } from '../../domain/problem.ts';
+import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
+import type { Account } from '../../domain/types.ts';
+import type { Caller, HoldCallItem } from '../../journal/cache-port.ts';
+import { HOLD_CHANGED, RecordStatus, refusalName } from '../../journal/codec.ts';
+import {
+  accountsOfItem,
+  type HoldItem,
+  type HoldRecord,
+  type HoldResult,
+  holdResultOf,
+  keyOfItem,
+} from '../../journal/hold-codec.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { notFound } from '../../ledger/accounts/account-loader.ts';
+import type { HoldAnswer } from '../../ledger/ports/direct-server.ts';
+import { lockHolds } from '../../mysql/ledger/direct-holds.ts';
+import { DirectStore } from '../../mysql/ledger/direct-store.ts';
+import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
+import { DIRECT_EPOCH, putAccounts } from '../../mysql/testing/direct-accounts.ts';
+import { migratedDatabase, type TestDatabase } from '../../mysql/testing/test-database.ts';
+import { RedisScripts } from '../../redis/redis-scripts.ts';
+import { anyHoldCall, anyStoredHold, HOLD_ACCOUNTS, HOLD_IDS } from '../../redis/testing/any-holds.ts';
+
+const HISTORIES = 60;
+const SHRINKING_MS_MAX = 60_000;
+/** What all histories together must contain for the test to be meaningful. */
+const SEEN = [
+  'place posted',
+  'place refused',
+  'capture posted',
+  'capture refused',
+  'change posted',
+  'change refused',
+  'void posted',
+  'void refused',
+  'void unchanged',
+  'expire posted',
+  'expire unchanged',
+  'again',
+  'no_hold',
+  'other_hold',
+  'clock_unsure',
+  'account_not_found',
+];
+
+let db: TestDatabase;
+let redis: Redis;
+let replid: string;
+let store: DirectStore;
+beforeAll(async () => {
+  db = await migratedDatabase();
+  await db.reset(DIRECT_EPOCH, 'DIRECT');
+  redis = new Redis(inject('redisPort'));
+  replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
+  store = new DirectStore({ database: db.database, clock: systemClock });
+});
+afterAll(async () => {
+  redis.disconnect();
+  await db.drop();
+});
+
+/** Histories share the two stores: each has its own names. */
+function named(prefix: string) {
+  const name = <T extends string | null>(text: T): T => (text === null ? text : (`${prefix}${text}` as T));
+  const item = (hold: HoldItem): HoldItem => {
+    if (hold.op === 'place') {
+      const { holdId, account, destination } = hold.order;
+      return {
+        op: 'place',
+        order: { ...hold.order, holdId: name(holdId), account: name(account), destination: name(destination) },
+      };
+    }
+    if (hold.op !== 'capture')
+      return { ...hold, holdId: name(hold.holdId), account: name(hold.account), eventId: name(hold.eventId) };
+    const { order } = hold;
+    const { holdId, destination, ...rest } = order.capture;
+    const capture = { ...rest, holdId: name(holdId), destination: name(destination) };
+    const sides = { source: name(order.source), destination: name(order.destination) };
+    return { op: 'capture', order: { ...order, ...sides, transactionId: name(order.transactionId), capture } };
+  };
+  const stored = (hold: StoredHold): StoredHold => ({
+    ...hold,
+    holdId: name(hold.holdId),
+    account: name(hold.account),
+    destination: name(hold.destination),
+  });
+  return { name, item, stored };
+}
+
+class Lua {
+  readonly #scripts: RedisScripts;
+  readonly #caller: Caller;
+  readonly #results = new Map<string, HoldResult>();
+  constructor(prefix: string) {
+    this.#scripts = new RedisScripts(redis, prefix, ofTestLedger);
+    this.#caller = { epoch: 1, format: 2, replid, podId: 'pod' };
+  }
+  async begin(accounts: readonly Account[]): Promise<void> {
+    await this.#scripts.activate({ epoch: 1, format: 2 }, replid, 'marker', 0);
+    await this.#scripts.register(this.#caller, 'marker');
+    await this.#scripts.install(this.#caller, accounts, Number.MAX_SAFE_INTEGER, 1000);
+  }
+  async put(holds: readonly StoredHold[]): Promise<void> {
+    await this.#scripts.installHolds(this.#caller, holds, Number.MAX_SAFE_INTEGER);
+  }
+  async apply(items: readonly HoldCallItem[], there: ReadonlySet<string>): Promise<(HoldAnswer | Problem)[]> {
+    const { records, head } = await this.#scripts.apply(this.#caller, items);
+    return items.map(({ hold }, index) => {
+      const record = records[index] as HoldRecord;
+      const key = keyOfItem(hold);
+      const known = this.#results.get(key);
+      if (record.status === RecordStatus.REPLAYED || record.status === RecordStatus.SAME_CALL)
+        return known ? { kind: 'result', result: known, replayed: true } : { kind: 'no_hold' };
+      if (record.status === RecordStatus.MISSING) return missing(record.detail, hold, there);
+      if (record.status === RecordStatus.CLOCK_UNSURE) return { kind: 'clock_unsure' };
+      if (record.status === RecordStatus.UNCHANGED)
+        return { kind: 'unchanged', hold: { ...record.hold } as StoredHold };
+      if (record.seq === 0)
+        return {
+          kind: 'refused',
+          refusal: record.detail === HOLD_CHANGED ? 'hold_changed' : refusalName(record.detail),
+        };
+      const result = holdResultOf(hold, record, { acceptedAt: head.time, takenAt: 1, epoch: 1 });
+      this.#results.set(key, result);
+      return { kind: 'result', result, replayed: false };
+    });
+  }
+  async state(ids: readonly string[], holdIds: readonly string[]) {
+    const { accounts } = await this.#scripts.read(this.#caller, ids);
+    const { holds } = await this.#scripts.readHolds(this.#caller, holdIds);
+    const plainAccounts = accounts.map((one) => one && (({ modified: _m, seq: _s, ...rest }) => rest)(one));
+    const plainHolds = holds.map((one) => one && (({ modified: _m, seq: _s, ...rest }) => rest)(one));
+    return { accounts: plainAccounts, holds: plainHolds };
+  }
+}
+
+function missing(bits: number, hold: HoldItem, there: ReadonlySet<string>): HoldAnswer | Problem {
+  const absent = accountsOfItem(hold).find((id) => !there.has(id));
+  if (absent !== undefined) return notFound(absent);
+  return { kind: bits === 8 ? 'other_hold' : 'no_hold' };
+}
+
+class Sql {
+  async begin(accounts: readonly Account[]): Promise<void> {
+    await putAccounts(db.database, accounts);
+  }
+  async put(holds: readonly StoredHold[]): Promise<void> {
+    const rows = holds.map((h) => [
+      h.holdId,
+      h.status,
+      h.account,
+      h.destination,
+      h.currency,
+      h.amount,
+      h.amount,
+      h.captured,
+      h.expiresAt,
+      h.revision,
+      new Date(0),
+      0,
+      'u',
+      'c',
+      0,
+      0,
+    ]);
+    await db.database.rows(
+      `INSERT INTO holds (hold_id, status, account_id, destination_account, currency, placed_amount, hold_amount, captured,
+         expires_at_ms, revision, accepted_at, accepted_after_ms, \`user\`, correlation_id, epoch, seq) VALUES ?`,
+      [rows],
+    );
+  }
+  apply(items: readonly HoldCallItem[]): Promise<(HoldAnswer | Problem)[]> {
+    return store.applyHolds(
+      DIRECT_EPOCH,
+      items.map(({ hold, podNow }) => ({ hold, podNow, takenAt: 1 })),
+    );
+  }
+  async state(ids: readonly string[], holdIds: readonly string[]) {
+    const { accounts } = await new LedgerReader(db.database).loadAccounts(ids);
+    const holds = await db.database.transaction((session) => lockHolds(session, holdIds));
+    return { accounts: ids.map((id) => accounts.get(id) ?? null), holds: holdIds.map((id) => holds.get(id) ?? null) };
+  }
+}
+
+/** The position and the time differ between the stores, and what an unchanged hold is; everything else must be equal. */
+function plain(answer: HoldAnswer | Problem): unknown {
+  if (answer instanceof Problem) return { code: answer.code, message: answer.message };
+  if (answer.kind === 'unchanged') {
+    const { status, amount, captured, expiresAt, revision } = answer.hold;
+    return { kind: answer.kind, hold: { status, amount, captured, expiresAt, revision } };
+  }
+  if (answer.kind !== 'result') return answer;
+  const one = 'capture' in answer.result ? answer.result.capture : answer.result.event;
+  const { epoch: _, seq: __, acceptedAt: ___, ...rest } = one;
+  const outcome = 'replayed' in rest ? { ...rest, replayed: false, persisted: false } : rest;
+  return { kind: 'result', replayed: answer.replayed, outcome };
+}
+
+function wordOf(item: HoldItem, answer: HoldAnswer | Problem): string {
+  if (answer instanceof Problem) return answer.code;
+  if (answer.kind === 'no_hold' || answer.kind === 'other_hold' || answer.kind === 'clock_unsure') return answer.kind;
+  if (answer.kind !== 'result') return `${item.op} ${answer.kind}`;
+  if (answer.replayed) return 'again';
+  const { result } = answer;
+  const isRefused = 'capture' in result ? result.capture.status === 'REJECTED' : result.event.kind === 'REFUSED';
+  return `${item.op} ${isRefused ? 'refused' : 'posted'}`;
+}
+
+const anyStep = fc.oneof(
+  { weight: 6, arbitrary: anyHoldCall.map((items) => ({ items })) },
+  { weight: 1, arbitrary: fc.array(anyStoredHold, { minLength: 1, maxLength: 1 }).map((holds) => ({ holds })) },
+);
+
+let run = 0;
+it('The transactions of MySQL and the scripts of Redis decide holds in the same way, in any history', async () => {
+  const seen = new Set<string>();
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyStep, { minLength: 15, maxLength: 40 }), async (steps) => {
+      run += 1;
+      const { name, item, stored } = named(`r${run}-`);
+      const accounts = HOLD_ACCOUNTS.map((one) => ({ ...one, accountId: name(one.accountId) }));
+      const ids = accounts.map(({ accountId }) => accountId);
+      const lua = new Lua(`holds-sql-${process.pid}-${run}`);
+      const sql = new Sql();
+      /** How a hold has come into being. */
+      const used = new Map<string, 'put' | 'placed'>();
+      await Promise.all([lua.begin(accounts), sql.begin(accounts)]);
+      for (const step of steps) {
+        if ('holds' in step) {
+          // No client places a hold that MySQL has only because this test has put it there.
+          const fresh = step.holds.filter(({ holdId }) => !used.has(holdId)).map(stored);
+          for (const { holdId } of step.holds) used.set(holdId, used.get(holdId) ?? 'put');
+          if (fresh.length > 0) await Promise.all([lua.put(fresh), sql.put(fresh)]);
+          continue;
+        }
+        const items = step.items
+          .filter(({ hold }) => hold.op !== 'place' || used.get(hold.order.holdId) !== 'put')
+          .map((one) => ({ ...one, hold: item(one.hold) }));
+        for (const { hold } of step.items)
+          if (hold.op === 'place' && !used.has(hold.order.holdId)) used.set(hold.order.holdId, 'placed');
+        if (items.length === 0) continue;
+        const [meant, done] = await Promise.all([lua.apply(items, new Set(ids)), sql.apply(items)]);
+        expect(done.map(plain), JSON.stringify(items)).toEqual(meant.map(plain));
+        for (const [index, answer] of done.entries()) seen.add(wordOf((items[index] as HoldCallItem).hold, answer));
+      }
+      const holdIds = HOLD_IDS.map(name);
+      expect(await sql.state(ids, holdIds)).toEqual(await lua.state(ids, holdIds));
+    }),
+    { numRuns: HISTORIES, interruptAfterTimeLimit: SHRINKING_MS_MAX },
+  );
+  expect(SEEN.filter((word) => !seen.has(word))).toEqual([]);
+}, 600_000);

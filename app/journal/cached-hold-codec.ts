@@ -1,0 +1,36 @@
+import type { StoredHold } from '../domain/hold-types.ts';
+import type { CachedHold } from './cache-port.ts';
+import { holdStatusName, holdStatusNumber } from './hold-codec.ts';
+
+/** The bytes of a hold in Redis, shared with the Lua scripts: see lua/includes/holds.lua. Little endian. */
+const FIXED_BYTES = 41;
+
+export function encodeHold(hold: StoredHold, seq = 0, modified = false): Buffer {
+  const fixed = Buffer.allocUnsafe(FIXED_BYTES);
+  fixed.writeDoubleLE(hold.amount, 0);
+  fixed.writeDoubleLE(hold.captured, 8);
+  fixed.writeDoubleLE(hold.expiresAt, 16);
+  fixed.writeUInt32LE(hold.revision, 24);
+  fixed[28] = holdStatusNumber(hold.status);
+  fixed[29] = modified ? 1 : 0;
+  fixed.write(hold.currency, 30, 3, 'latin1');
+  fixed.writeDoubleLE(seq, 33);
+  return Buffer.concat([fixed, Buffer.from(`${hold.account}\0${hold.destination ?? ''}\0`, 'latin1')]);
+}
+
+export function decodeHold(holdId: string, bytes: Buffer): CachedHold {
+  const [account = '', destination = ''] = bytes.toString('latin1', FIXED_BYTES).split('\0');
+  return {
+    holdId,
+    account,
+    destination: destination === '' ? null : destination,
+    amount: bytes.readDoubleLE(0),
+    captured: bytes.readDoubleLE(8),
+    expiresAt: bytes.readDoubleLE(16),
+    revision: bytes.readUInt32LE(24),
+    status: holdStatusName(bytes.readUInt8(28)),
+    modified: bytes.readUInt8(29) === 1,
+    currency: bytes.toString('latin1', 30, 33),
+    seq: bytes.readDoubleLE(33),
+  };
+}

@@ -1,0 +1,161 @@
+import type { HoldState, StoredHold } from '../../domain/hold-types.ts';
+import { stateOf } from '../../domain/holds.ts';
+import type { CachedAccount } from '../account-codec.ts';
+import type { CachedHold, HoldCallItem } from '../cache-port.ts';
+import { HOLD_CHANGED, RecordStatus, refusalNumber } from '../codec.ts';
+import { currencyOf, type HoldItem, type HoldRecord } from '../hold-codec.ts';
+import { decideHold, type HoldDecision } from '../hold-decision.ts';
+
+const NO_HOLD: HoldState = { status: 'OPEN', amount: 0, captured: 0, expiresAt: 0, revision: 0 };
+const MISSING = { account: 1, destination: 2, hold: 4, otherHold: 8 };
+
+/** A record of an item that has written nothing. */
+export const bareHold = (status: number, detail: number, seq: number): HoldRecord => ({
+  status,
+  detail,
+  seq,
+  balance: 0,
+  version: 0,
+  otherBalance: 0,
+  otherVersion: 0,
+  settingsVersion: 0,
+  otherSettingsVersion: 0,
+  held: 0,
+  heldChange: 0,
+  moved: 0,
+  hold: NO_HOLD,
+});
+
+interface Parties {
+  account: CachedAccount;
+  destination: CachedAccount | null;
+  hold: CachedHold | null;
+}
+
+/** The holds that the model of an epoch stores, and how items change them. */
+export class ModelHolds {
+  readonly #holds = new Map<string, CachedHold>();
+
+  read(ids: readonly string[]): (CachedHold | null)[] {
+    return ids.map((id) => copy(this.#holds.get(id)));
+  }
+
+  install(holds: readonly StoredHold[], seq: number): CachedHold[] {
+    return holds.map((hold) => {
+      const existing = this.#holds.get(hold.holdId) ?? { ...hold, modified: false, seq };
+      this.#holds.set(hold.holdId, existing);
+      return { ...existing };
+    });
+  }
+
+  /** @returns how many are gone, and the highest seq among them */
+  evict(max: number, cursor: number): { evicted: number; highestSeq: number } {
+    const clean = [...this.#holds.values()]
+      .filter(({ modified, seq }) => !modified || seq <= cursor)
+      .sort((a, b) => Number(a.status === 'OPEN') - Number(b.status === 'OPEN'));
+    const gone = clean.slice(0, Math.max(0, this.#holds.size - max));
+    for (const { holdId } of gone) this.#holds.delete(holdId);
+    return { evicted: gone.length, highestSeq: Math.max(0, ...gone.map((one) => (one.modified ? one.seq : 0))) };
+  }
+  get size(): number {
+    return this.#holds.size;
+  }
+
+  /** What the item refers to, or a record that says what is missing. */
+  partiesOf({ hold: item }: HoldCallItem, accounts: ReadonlyMap<string, CachedAccount>): Parties | HoldRecord {
+    const { account: accountId, destination: destinationId, holdId } = namesOf(item);
+    const account = accounts.get(accountId);
+    const destination = destinationId === null ? null : accounts.get(destinationId);
+    const hold = item.op === 'place' ? null : this.#holds.get(holdId);
+    if (!account || destination === undefined || hold === undefined) {
+      const bits = (account ? 0 : MISSING.account) + (destination === undefined ? MISSING.destination : 0);
+      return bareHold(RecordStatus.MISSING, bits + (hold === undefined ? MISSING.hold : 0), 0);
+    }
+    const isOther =
+      hold &&
+      (hold.account !== accountId ||
+        hold.currency !== currencyOf(item) ||
+        (item.op === 'capture' && hold.destination !== null && hold.destination !== destinationId));
+    return isOther ? bareHold(RecordStatus.MISSING, MISSING.otherHold, 0) : { account, destination, hold };
+  }
+
+  decide({ hold: item, podNow }: HoldCallItem, parties: Parties, now: number): HoldDecision {
+    return decideHold(item, parties, { now, podNow });
+  }
+
+  /** Carries out what was decided. @param seq of the item */
+  post(
+    item: HoldItem,
+    { account, destination, hold }: Parties,
+    decision: Extract<HoldDecision, { kind: 'changes' }>,
+    seq: number,
+  ): HoldRecord {
+    const { heldChange, moved } = decision;
+    const names = namesOf(item);
+    const fixed = hold ?? { ...names, currency: item.op === 'place' ? item.order.currency : '' };
+    this.#holds.set(names.holdId, {
+      holdId: names.holdId,
+      account: names.account,
+      destination: fixed.destination,
+      currency: fixed.currency,
+      ...decision.hold,
+      modified: true,
+      seq,
+    });
+    Object.assign(account, {
+      balance: account.balance - moved,
+      held: account.held + heldChange,
+      version: account.version + 1,
+      seq,
+      modified: true,
+    });
+    const credited = item.op === 'capture' ? destination : null;
+    if (credited)
+      Object.assign(credited, {
+        balance: credited.balance + moved,
+        version: credited.version + 1,
+        seq,
+        modified: true,
+      });
+    return {
+      status: RecordStatus.POSTED,
+      detail: 0,
+      balance: account.balance,
+      version: account.version,
+      otherBalance: credited?.balance ?? 0,
+      otherVersion: credited?.version ?? 0,
+      settingsVersion: account.settingsVersion,
+      otherSettingsVersion: credited?.settingsVersion ?? 0,
+      seq,
+      held: account.held,
+      heldChange,
+      moved,
+      hold: decision.hold,
+    };
+  }
+}
+
+/** Of an item that is refused; with a seq, it is an outcome. */
+export function refusedHold(
+  decision: Extract<HoldDecision, { kind: 'refused' }>,
+  seq: number,
+  hold: CachedHold | null,
+) {
+  const { refusal, moved } = decision;
+  const detail = refusal === 'hold_changed' ? HOLD_CHANGED : refusalNumber(refusal);
+  return { ...bareHold(RecordStatus.REJECTED, detail, seq), moved, hold: hold ? stateOf(hold) : NO_HOLD };
+}
+
+export const unchangedHold = (status: number, hold: CachedHold | null): HoldRecord => ({
+  ...bareHold(status, 0, hold?.modified ? hold.seq : 0),
+  hold: hold ? stateOf(hold) : NO_HOLD,
+});
+
+function namesOf(item: HoldItem): { holdId: string; account: string; destination: string | null } {
+  if (item.op === 'place') return item.order;
+  if (item.op !== 'capture') return { holdId: item.holdId, account: item.account, destination: null };
+  const { source, destination, capture } = item.order;
+  return { holdId: capture.holdId, account: source, destination };
+}
+
+const copy = (hold: CachedHold | undefined): CachedHold | null => (hold ? { ...hold } : null);

@@ -1,0 +1,138 @@
+import type { HoldEvent } from '../../domain/hold-events.ts';
+import type { HoldState, StoredHold } from '../../domain/hold-types.ts';
+import { idAhead, uuidV7Time, withoutMark } from '../../domain/ids.ts';
+import { Problem } from '../../domain/problem.ts';
+import type { Account, Outcome } from '../../domain/types.ts';
+import { HOLD_CHANGED, RecordStatus, refusalNumber } from '../../journal/codec.ts';
+import type { AccountMove } from '../../journal/flush-batch.ts';
+import {
+  accountsOfItem,
+  currencyOf,
+  type HoldItem,
+  type HoldRecord,
+  type HoldResult,
+  holdIdOf,
+  holdResultOf,
+  keyOfItem,
+} from '../../journal/hold-codec.ts';
+import { decideHold, type HoldDecision, type HoldParties } from '../../journal/hold-decision.ts';
+import type { DirectHold, HoldAnswer } from '../ports/direct-server.ts';
+import { type Found, movesBetween, NO_SEQ, notFound, unsettledAccount, unsettledId } from './decide.ts';
+
+/** What MySQL has for a call's hold items, with their accounts and holds locked. */
+interface FoundForHolds extends Omit<Found, 'existing' | 'unsettled'> {
+  /** By id, in any state but refused; those that do not exist are absent. */
+  holds: ReadonlyMap<string, StoredHold>;
+  /** What the ids of the items have led to, by their keys (`keyOfItem`). */
+  known: ReadonlyMap<string, HoldResult>;
+  /** The keys of ids that wait for the journal of a cache epoch. */
+  unsettledKeys: ReadonlySet<string>;
+}
+
+interface DecidedHolds {
+  /** One per item, in order. */
+  answers: (HoldAnswer | Problem)[];
+  /** What must be written. */
+  outcomes: Outcome[];
+  events: HoldEvent[];
+  moves: AccountMove[];
+}
+
+/** Decides hold items in order, each on the accounts and holds as the previous ones left them, exactly like redis/lua/apply.lua. */
+export function decideHolds(items: readonly DirectHold[], found: FoundForHolds): DecidedHolds {
+  const accounts = new Map(found.accounts);
+  const holds = new Map(found.holds);
+  const results = new Map<string, HoldResult>();
+  const answers = items.map((one): HoldAnswer | Problem => {
+    const key = keyOfItem(one.hold);
+    if (found.unsettledKeys.has(key)) return unsettledId(withoutMark(key));
+    const existing = found.known.get(key) ?? results.get(key);
+    if (existing) return { kind: 'result', result: existing, replayed: true };
+    if ((uuidV7Time(withoutMark(key)) ?? 0) > found.time.idTimeMax) return idAhead();
+    const parties = partiesOf(one.hold, { accounts, holds, frozen: found.frozen });
+    if (parties instanceof Problem || 'kind' in parties) return parties;
+    const accountIds = accountsOfItem(one.hold);
+    const decision = decideHold(one.hold, parties, { now: found.time.of(accountIds), podNow: one.podNow });
+    if (decision.kind === 'nothing' && parties.hold) return { kind: 'unchanged', hold: parties.hold };
+    if (decision.kind !== 'changes' && decision.kind !== 'refused') return { kind: 'clock_unsure' };
+    // A refused placing or capture is an outcome; any other refusal is not stored.
+    const { op } = one.hold;
+    if (decision.kind === 'refused' && op !== 'place' && op !== 'capture')
+      return { kind: 'refused', refusal: decision.refusal };
+    const acceptedAt = found.time.accept(accountIds);
+    const record = recordOf(one.hold, decision, { parties, accounts, holds });
+    const result = holdResultOf(one.hold, record, { acceptedAt, takenAt: one.takenAt, epoch: found.epoch });
+    const committed = 'capture' in result ? { capture: { ...result.capture, persisted: true } } : result;
+    results.set(key, committed);
+    return { kind: 'result', result: committed, replayed: false };
+  });
+  return {
+    answers,
+    outcomes: [...results.values()].flatMap((one) => ('capture' in one ? [one.capture] : [])),
+    events: [...results.values()].flatMap((one) => ('event' in one ? [one.event] : [])),
+    moves: movesBetween(found.accounts, accounts, found.time),
+  };
+}
+
+interface State {
+  accounts: Map<string, Account>;
+  holds: Map<string, StoredHold>;
+}
+
+/** What an item refers to, or why it cannot be decided. */
+function partiesOf(
+  item: HoldItem,
+  { accounts, holds, frozen }: State & { frozen: ReadonlySet<string> },
+): HoldParties | HoldAnswer | Problem {
+  const [accountId = '', destinationId] = accountsOfItem(item);
+  const account = accounts.get(accountId);
+  if (!account) return notFound(accountId);
+  const destination = destinationId === undefined ? null : accounts.get(destinationId);
+  if (destination === undefined) return notFound(destinationId ?? '');
+  const hold = item.op === 'place' ? null : holds.get(holdIdOf(item));
+  if (hold === undefined) return { kind: 'no_hold' };
+  const named = item.op === 'capture' ? hold?.destination : null;
+  const isOther = hold?.account !== accountId || hold.currency !== currencyOf(item);
+  if (hold && (isOther || (named !== null && named !== destinationId))) return { kind: 'other_hold' };
+  const frozenId = accountsOfItem(item).find((id) => frozen.has(id));
+  return frozenId === undefined ? { account, destination, hold } : unsettledAccount(frozenId);
+}
+
+const NO_HOLD: HoldState = { status: 'OPEN', amount: 0, captured: 0, expiresAt: 0, revision: 0 };
+
+/** Carries out what was decided, and records it as a script would. */
+function recordOf(
+  item: HoldItem,
+  decision: Extract<HoldDecision, { kind: 'changes' | 'refused' }>,
+  { parties: { account, destination, hold }, accounts, holds }: { parties: HoldParties } & State,
+): HoldRecord {
+  const { moved } = decision;
+  const record = {
+    seq: NO_SEQ,
+    moved,
+    otherBalance: 0,
+    otherVersion: 0,
+    otherSettingsVersion: 0,
+    held: 0,
+    heldChange: 0,
+  };
+  if (decision.kind === 'refused') {
+    const detail = decision.refusal === 'hold_changed' ? HOLD_CHANGED : refusalNumber(decision.refusal);
+    const nothing = { balance: 0, version: 0, settingsVersion: 0, hold: hold ?? NO_HOLD };
+    return { ...record, ...nothing, status: RecordStatus.REJECTED, detail };
+  }
+  const { heldChange } = decision;
+  const { balance, held, version, settingsVersion } = account;
+  const after = { balance: balance - moved, held: held + heldChange, version: version + 1 };
+  accounts.set(account.accountId, { ...account, ...after });
+  const fixed = hold ?? (item.op === 'place' ? item.order : null);
+  if (!fixed) throw new RangeError(`hold ${holdIdOf(item)} was not loaded`);
+  const { holdId, account: accountId, destination: named, currency } = fixed;
+  holds.set(holdId, { holdId, account: accountId, destination: named, currency, ...decision.hold });
+  const posted = { ...record, ...after, settingsVersion, heldChange, hold: decision.hold };
+  if (item.op !== 'capture' || !destination) return { ...posted, status: RecordStatus.POSTED, detail: 0 };
+  const credited = { ...destination, balance: destination.balance + moved, version: destination.version + 1 };
+  accounts.set(credited.accountId, credited);
+  const { balance: otherBalance, version: otherVersion, settingsVersion: otherSettingsVersion } = credited;
+  return { ...posted, otherBalance, otherVersion, otherSettingsVersion, status: RecordStatus.POSTED, detail: 0 };
+}

@@ -1,0 +1,183 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { HoldEvent } from '../../domain/hold-events.ts';
+import type { Outcome } from '../../domain/types.ts';
+import { batchOf, type FlushBatch, IntegrityError } from '../../journal/flush-batch.ts';
+import type { HoldItem } from '../../journal/hold-codec.ts';
+import {
+  ACCEPTED_AT,
+  account,
+  type EpochUnderTest,
+  modelEpoch,
+  order,
+} from '../../journal/testing/epoch-under-test.ts';
+import { holdUpdatesOf, placingsOf } from '../rows/hold-rows.ts';
+import { ledgerRows, migratedDatabase, openIn, type TestDatabase } from '../testing/test-database.ts';
+import { FlushStore } from './flush-store.ts';
+import { LedgerReader } from './ledger-reader.ts';
+
+const ACCOUNTS = [account('world'), account('ada'), account('shop')];
+const WHO = { user: 'till “7”', correlationId: 'c-1' };
+
+let db: TestDatabase;
+let store: FlushStore;
+let epoch: EpochUnderTest;
+
+beforeAll(async () => {
+  db = await migratedDatabase();
+  store = new FlushStore(db.database);
+});
+afterAll(() => db.drop());
+beforeEach(async () => {
+  await db.reset();
+  await openIn(db.database, ACCOUNTS);
+  epoch = await modelEpoch(ACCOUNTS);
+  await epoch.apply(order('t1', { amount: 500 }));
+});
+
+let events = 0;
+const eventId = () => `01890000-0000-7000-8000-${String(++events).padStart(12, '0')}`;
+const place = (holdId: string, amount: number, more: object = {}): HoldItem => ({
+  op: 'place',
+  order: {
+    holdId,
+    account: 'ada',
+    destination: null,
+    amount,
+    currency: 'EUR',
+    expiresAt: null,
+    reference: null,
+    metadata: null,
+    ...WHO,
+    ...more,
+  },
+});
+const capture = (holdId: string, transactionId: string, amount: number | null, final = true): HoldItem => ({
+  op: 'capture',
+  order: {
+    ...order(transactionId, { source: 'ada', destination: 'shop', amount: amount ?? 0, ...WHO }),
+    kind: 'capture',
+    capture: { holdId, amount, destination: 'shop', final },
+  },
+});
+const event = (holdId: string) => ({ eventId: eventId(), holdId, account: 'ada', currency: 'EUR', ...WHO });
+const change = (holdId: string, amount: number, expectedRevision = 1): HoldItem => ({
+  op: 'change',
+  wanted: { amount, expiresAt: null, expectedRevision },
+  ...event(holdId),
+});
+
+/** Everything after the cursor, as one batch. */
+async function nextBatch(): Promise<FlushBatch> {
+  const { seq } = await store.cursor();
+  return batchOf(await epoch.entries(seq), 1, seq);
+}
+async function flush(): Promise<FlushBatch> {
+  const batch = await nextBatch();
+  await store.commit(batch, 1);
+  return batch;
+}
+const holds = () =>
+  db.database.rows(
+    'SELECT hold_id, status, hold_amount, captured, revision, previous_revision FROM holds ORDER BY hold_id',
+  );
+const heldOfAda = async () => (await new LedgerReader(db.database).loadAccounts(['ada'])).accounts.get('ada');
+
+/** What is read back must be exactly what the journal has. */
+async function expectReadBack({ holdEvents, outcomes }: FlushBatch): Promise<void> {
+  const ids = (kind: (one: HoldEvent) => string[]) => holdEvents.flatMap(kind);
+  const placings = await placingsOf(
+    db.database,
+    ids((one) => ('order' in one ? [one.holdId] : [])),
+  );
+  const updates = await holdUpdatesOf(
+    db.database,
+    ids((one) => ('eventId' in one ? [one.eventId] : [])),
+  );
+  const read = holdEvents.map((one) => ('eventId' in one ? updates.get(one.eventId) : placings.get(one.holdId)));
+  expect(read).toEqual(holdEvents);
+  if (outcomes.length === 0) return;
+  const found = await new LedgerReader(db.database).findOutcomes(outcomes.map((one) => one.order.transactionId));
+  const asStored = (one: Outcome): Outcome => ({ ...one, replayed: true, persisted: true });
+  expect([...found.outcomes.values()].sort(bySeq)).toEqual(outcomes.map(asStored).sort(bySeq));
+}
+const bySeq = (a: Outcome, b: Outcome): number => a.seq - b.seq;
+
+describe('The flush of holds', () => {
+  it('writes each event and each capture, and what it wrote is read back unchanged', async () => {
+    await epoch.applyHolds(
+      place('h1', 300, {
+        reference: 'o-1 “x”',
+        metadata: { table: '7' },
+        destination: 'shop',
+        expiresAt: ACCEPTED_AT + 9,
+      }),
+      place('h2', 100),
+      place('h3', 101),
+    );
+    await epoch.applyHolds(change('h1', 350), capture('h1', 'k1', 50, false), capture('h1', 'k2', 400));
+    await epoch.applyHolds({ op: 'void', ...event('h2') }, capture('h1', 'k3', null));
+    const batch = await flush();
+    await expectReadBack(batch);
+    expect(batch.holdEvents.map(({ kind }) => kind)).toEqual(['PLACED', 'PLACED', 'REFUSED', 'CHANGED', 'VOIDED']);
+    expect(await holds()).toEqual([
+      { hold_id: 'h1', status: 'CAPTURED', hold_amount: 350, captured: 350, revision: 4, previous_revision: 0 },
+      { hold_id: 'h2', status: 'VOIDED', hold_amount: 100, captured: 0, revision: 2, previous_revision: 0 },
+      { hold_id: 'h3', status: 'REFUSED', hold_amount: 0, captured: 0, revision: 0, previous_revision: 0 },
+    ]);
+    expect(await db.database.rows('SELECT * FROM hold_captures ORDER BY revision')).toEqual([
+      { hold_id: 'h1', revision: 3, transaction_id: 'k1' },
+      { hold_id: 'h1', revision: 4, transaction_id: 'k3' },
+    ]);
+    expect(await heldOfAda()).toMatchObject({ balance: 150, held: 0, version: 7 });
+  });
+
+  it('continues from one batch to the next', async () => {
+    await epoch.applyHolds(place('h1', 300));
+    await flush();
+    expect(await heldOfAda()).toMatchObject({ balance: 500, held: 300 });
+    await epoch.applyHolds(capture('h1', 'k1', 100, false));
+    await epoch.apply(order('t2', { source: 'ada', destination: 'shop', amount: 200 }));
+    await expectReadBack(await flush());
+    expect(await heldOfAda()).toMatchObject({ balance: 200, held: 200 });
+    await epoch.applyHolds({ op: 'void', ...event('h1') });
+    await expectReadBack(await flush());
+    expect(await heldOfAda()).toMatchObject({ balance: 200, held: 0 });
+    expect(await holds()).toEqual([
+      { hold_id: 'h1', status: 'VOIDED', hold_amount: 300, captured: 100, revision: 3, previous_revision: 2 },
+    ]);
+  });
+
+  it('has each version of an account in exactly one table', async () => {
+    await epoch.applyHolds(place('h1', 300), capture('h1', 'k1', 100, false), { op: 'void', ...event('h1') });
+    await flush();
+    const versions = await db.database.rows<{ version: number }>(
+      `SELECT version FROM hold_events WHERE account_id = 'ada' UNION ALL
+       SELECT source_version FROM transfers WHERE source_account = 'ada' AND source_version IS NOT NULL UNION ALL
+       SELECT destination_version FROM transfers WHERE destination_account = 'ada' ORDER BY 1`,
+    );
+    expect(versions.map(({ version }) => version)).toEqual([1, 2, 3, 4]);
+  });
+
+  it.each([
+    ['another revision', "UPDATE holds SET revision = 2 WHERE hold_id = 'h1'"],
+    ['another account', "UPDATE holds SET account_id = 'shop' WHERE hold_id = 'h1'"],
+    ['a final state', "UPDATE holds SET status = 'EXPIRED' WHERE hold_id = 'h1'"],
+    ['no such hold', "DELETE FROM holds WHERE hold_id = 'h1'"],
+    ['something else held', "UPDATE accounts SET held = 299 WHERE account_id = 'ada'"],
+  ])('throws an IntegrityError and writes nothing at all if MySQL has %s', async (_what, tamper) => {
+    await epoch.applyHolds(place('h1', 300));
+    await flush();
+    await db.database.rows(tamper);
+    await epoch.applyHolds(capture('h1', 'k1', 100, false));
+    const before = [await ledgerRows(db.database), await holds()];
+    await expect(store.commit(await nextBatch(), 1)).rejects.toBeInstanceOf(IntegrityError);
+    expect([await ledgerRows(db.database), await holds()]).toEqual(before);
+  });
+
+  it('throws an IntegrityError if the revisions of a hold have a gap', async () => {
+    await epoch.applyHolds(place('h1', 300), capture('h1', 'k1', 100, false), change('h1', 250, 2));
+    const batch = await nextBatch();
+    const lacking = { ...batch, outcomes: batch.outcomes.filter((one) => one.order.transactionId !== 'k1') };
+    await expect(store.commit(lacking, 1)).rejects.toBeInstanceOf(IntegrityError);
+  });
+});

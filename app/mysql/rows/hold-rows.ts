@@ -1,0 +1,147 @@
+import type { HoldEvent, HoldPlaced, HoldRefused, HoldUpdated } from '../../domain/hold-events.ts';
+import type { HoldState, HoldStatus } from '../../domain/hold-types.ts';
+import type { HoldOrder } from '../../domain/holds.ts';
+import type { Database, Session } from '../connection/pool.ts';
+import { asRefusal } from './transfer-row.ts';
+import { rowsByIds } from './unsettled-rows.ts';
+
+interface DecidedColumns {
+  accepted_at: Date;
+  accepted_after_ms: number;
+  user: string;
+  correlation_id: string;
+  epoch: number;
+  seq: number;
+}
+interface StateColumns {
+  hold_amount: number;
+  captured: number;
+  expires_at_ms: number;
+  revision: number;
+}
+
+/** A row of `holds` as returned by mysql2: the order as sent, and the hold as it is. */
+export interface HoldRow extends DecidedColumns, StateColumns {
+  hold_id: string;
+  status: HoldStatus | 'REFUSED';
+  refusal: string | null;
+  account_id: string;
+  destination_account: string | null;
+  currency: string;
+  placed_amount: number;
+  asked_expires_at_ms: number | null;
+  reference: string | null;
+  metadata: string | null;
+}
+export const HOLD_COLUMNS = `h.hold_id, h.\`status\`, h.refusal, h.account_id, h.destination_account, h.currency,
+  h.placed_amount, h.asked_expires_at_ms, h.\`reference\`, h.metadata, h.hold_amount, h.captured, h.expires_at_ms,
+  h.revision, h.accepted_at, h.accepted_after_ms, h.\`user\`, h.correlation_id, h.epoch, h.seq`;
+
+/** A row of `hold_events`. */
+export interface HoldEventRow extends DecidedColumns, StateColumns {
+  account_id: string;
+  version: number;
+  kind: 'PLACED' | HoldUpdated['kind'];
+  event_id: string | null;
+  hold_id: string;
+  currency: string;
+  balance_after: number;
+  held_after: number;
+  held_change: number;
+  settings_version: number;
+}
+export const HOLD_EVENT_COLUMNS = `account_id, version, kind, event_id, hold_id, currency, balance_after, held_after,
+  held_change, settings_version, hold_amount, captured, expires_at_ms, revision, accepted_at, accepted_after_ms, \`user\`,
+  correlation_id, epoch, seq`;
+
+export const holdOrderOfRow = (row: HoldRow): HoldOrder => ({
+  holdId: row.hold_id,
+  account: row.account_id,
+  destination: row.destination_account,
+  amount: row.placed_amount,
+  currency: row.currency,
+  expiresAt: row.asked_expires_at_ms,
+  reference: row.reference,
+  metadata: row.metadata === null ? null : (JSON.parse(row.metadata) as Record<string, string>),
+  user: row.user,
+  correlationId: row.correlation_id,
+});
+
+/** The hold as it is; null if it was refused. */
+export function holdStateOfRow({ status, ...row }: HoldRow): HoldState | null {
+  return status === 'REFUSED' ? null : stateOf(row, status);
+}
+
+/** The outcome of placing a hold. @param placed the event with its first revision; null if it was refused */
+export function placingOfRow(row: HoldRow, placed: HoldEventRow | null): HoldPlaced | HoldRefused {
+  const order = holdOrderOfRow(row);
+  if (placed) return { ...changedOf(placed, 'OPEN'), kind: 'PLACED', order };
+  return { ...commonOf(row), kind: 'REFUSED', order, refusal: asRefusal(row.refusal) };
+}
+
+const STATUS_AFTER = { CHANGED: 'OPEN', VOIDED: 'VOIDED', EXPIRED: 'EXPIRED' } as const;
+
+/** Any event but that of placing. */
+export function updateOfRow(row: HoldEventRow): HoldUpdated {
+  const { kind, event_id: eventId } = row;
+  if (kind === 'PLACED' || eventId === null) throw new TypeError(`version ${row.version} placed a hold`);
+  return { ...changedOf(row, STATUS_AFTER[kind]), kind, eventId };
+}
+
+const stateOf = (row: StateColumns, status: HoldStatus): HoldState => ({
+  status,
+  amount: row.hold_amount,
+  captured: row.captured,
+  expiresAt: row.expires_at_ms,
+  revision: row.revision,
+});
+
+const commonOf = (row: DecidedColumns & Pick<HoldRow, 'hold_id' | 'account_id' | 'currency'>) => ({
+  holdId: row.hold_id,
+  account: row.account_id,
+  currency: row.currency,
+  user: row.user,
+  correlationId: row.correlation_id,
+  acceptedAt: row.accepted_at.getTime(),
+  takenAt: row.accepted_at.getTime() - row.accepted_after_ms,
+  epoch: row.epoch,
+  seq: row.seq,
+});
+
+const changedOf = (
+  row: HoldEventRow,
+  status: HoldStatus,
+): Omit<Extract<HoldEvent, { side: unknown }>, 'kind' | 'order' | 'eventId'> => ({
+  ...commonOf(row),
+  side: { balance: row.balance_after, version: row.version, settingsVersion: row.settings_version },
+  hold: stateOf(row, status),
+  held: row.held_after,
+  heldChange: row.held_change,
+});
+
+type Source = Pick<Session | Database, 'rows'>;
+
+/** How holds were placed or refused, by their ids; those that MySQL does not have are absent. */
+export async function placingsOf(
+  from: Source,
+  holdIds: readonly string[],
+): Promise<Map<string, HoldPlaced | HoldRefused>> {
+  const holds = await rowsByIds<HoldRow>(from, `SELECT ${HOLD_COLUMNS} FROM holds h WHERE h.hold_id IN (?)`, holdIds);
+  const events = await rowsByIds<HoldEventRow>(
+    from,
+    `SELECT ${HOLD_EVENT_COLUMNS} FROM hold_events WHERE revision = 1 AND hold_id IN (?)`,
+    holds.map(({ hold_id }) => hold_id),
+  );
+  const placed = new Map(events.map((row) => [row.hold_id, row]));
+  return new Map(holds.map((row) => [row.hold_id, placingOfRow(row, placed.get(row.hold_id) ?? null)]));
+}
+
+/** Other events, by their ids. */
+export async function holdUpdatesOf(from: Source, eventIds: readonly string[]): Promise<Map<string, HoldUpdated>> {
+  const rows = await rowsByIds<HoldEventRow>(
+    from,
+    `SELECT ${HOLD_EVENT_COLUMNS} FROM hold_events WHERE event_id IN (?)`,
+    eventIds,
+  );
+  return new Map(rows.map((row) => [row.event_id ?? '', updateOfRow(row)]));
+}

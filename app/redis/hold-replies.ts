@@ -1,0 +1,13 @@
+import type { CachedHold } from '../journal/cache-port.ts';
+import { decodeHold } from '../journal/cached-hold-codec.ts';
+import { decodeHead, type Head } from '../journal/codec.ts';
+
+/** The reply of a script about holds: the head, then per id the hold, or nothing. */
+export function holdsIn(reply: unknown, holdIds: readonly string[]): { head: Head; holds: (CachedHold | null)[] } {
+  const [head, ...found] = reply as [Buffer, ...Buffer[]];
+  const holds = holdIds.map((id, index) => {
+    const bytes = found[index];
+    return bytes && bytes.length > 0 ? decodeHold(id, bytes) : null;
+  });
+  return { head: decodeHead(head), holds };
+}

@@ -1,0 +1,193 @@
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import type { Refusal } from '../domain/problem.ts';
+import { ofTestLedger } from '../domain/testing/ledger-id.ts';
+import { CacheError, isHold } from '../journal/cache-port.ts';
+import { HOLD_CHANGED, RecordStatus, refusalNumber } from '../journal/codec.ts';
+import { CacheModel } from '../journal/testing/cache-model.ts';
+import { RedisScripts } from './redis-scripts.ts';
+import { anyCall, anyStoredHold, HOLD_ACCOUNTS, HOLD_IDS } from './testing/any-holds.ts';
+
+const RUNS = 400;
+const EPOCH = 7;
+/** A failure is reported with the simplest history found so far. */
+const SHRINKING_MS_MAX = 60_000;
+/** What all histories together must contain for the test to be meaningful: what an item does, and its record. */
+const MEANT: [op: string, status: number, details: (number | string)[]][] = [
+  ['place', RecordStatus.POSTED, [0]],
+  ['place', RecordStatus.REPLAYED, [0]],
+  ['place', RecordStatus.SAME_CALL, [0]],
+  ['place', RecordStatus.NEEDS_LOOKUP, [0]],
+  ['place', RecordStatus.CLOCK_UNSURE, [0]],
+  [
+    'place',
+    RecordStatus.REJECTED,
+    [
+      'currency_mismatch',
+      'insufficient_funds',
+      'account_suspended',
+      'account_frozen',
+      'account_closed',
+      'balance_out_of_range',
+      'hold_not_allowed',
+      'hold_expired',
+    ],
+  ],
+  ['change', RecordStatus.POSTED, [0]],
+  ['change', RecordStatus.CLOCK_UNSURE, [0]],
+  [
+    'change',
+    RecordStatus.REJECTED,
+    [
+      'insufficient_funds',
+      'account_suspended',
+      'account_frozen',
+      'hold_not_open',
+      'hold_expired',
+      'hold_exceeded',
+      HOLD_CHANGED,
+    ],
+  ],
+  ['capture', RecordStatus.POSTED, [0]],
+  ['capture', RecordStatus.REPLAYED, [0]],
+  ['capture', RecordStatus.MISSING, [2, 4, 8]],
+  ['capture', RecordStatus.CLOCK_UNSURE, [0]],
+  [
+    'capture',
+    RecordStatus.REJECTED,
+    [
+      'currency_mismatch',
+      'account_frozen',
+      'account_closed',
+      'balance_out_of_range',
+      'hold_not_open',
+      'hold_expired',
+      'hold_exceeded',
+    ],
+  ],
+  ['void', RecordStatus.POSTED, [0]],
+  ['void', RecordStatus.UNCHANGED, [0]],
+  ['void', RecordStatus.REJECTED, ['hold_not_open']],
+  ['expire', RecordStatus.POSTED, [0]],
+  ['expire', RecordStatus.UNCHANGED, [0]],
+  ['expire', RecordStatus.CLOCK_UNSURE, [0]],
+  ['transfer', RecordStatus.POSTED, [0]],
+];
+
+const anyStep = fc.oneof(
+  { weight: 8, arbitrary: anyCall.map((items) => ({ items })) },
+  { weight: 2, arbitrary: fc.record({ behind: fc.constantFrom(0, 0, 0, 2), holds: uniqueHolds() }) },
+  { weight: 1, arbitrary: fc.constantFrom(0, 100).map((keep) => ({ keep })) },
+  { weight: 1, arbitrary: fc.constant('publish' as const) },
+  { weight: 2, arbitrary: fc.constantFrom(0, 2).map((status) => ({ freeze: status })) },
+);
+function uniqueHolds() {
+  return fc.uniqueArray(anyStoredHold, { minLength: 1, maxLength: 3, selector: ({ holdId }) => holdId });
+}
+type Step = typeof anyStep extends fc.Arbitrary<infer S> ? S : never;
+
+let redis: Redis;
+let replid: string;
+beforeAll(async () => {
+  redis = new Redis(inject('redisPort'));
+  replid = /master_replid:(\w+)/.exec(await redis.info('replication'))?.[1] ?? '';
+});
+afterAll(() => redis.disconnect());
+
+class History {
+  readonly #pod = { epoch: EPOCH, format: 2, replid, podId: 'pod' } as const;
+  readonly #keeper = { fenceEpoch: EPOCH, epoch: EPOCH, format: 2, replid } as const;
+  readonly #cache: RedisScripts | CacheModel;
+  #changes = 0;
+  constructor(cache: RedisScripts | CacheModel) {
+    this.#cache = cache;
+  }
+
+  async begin(): Promise<void> {
+    await this.#cache.activate({ epoch: EPOCH, format: 2 }, replid, 'marker', 0);
+    await this.#cache.register(this.#pod, 'marker');
+    await this.#cache.install(this.#pod, HOLD_ACCOUNTS, 0, 100);
+  }
+
+  /** Errors are results, too. */
+  async play(step: Step): Promise<unknown> {
+    try {
+      return timeless(await this.#run(step));
+    } catch (error) {
+      if (!(error instanceof CacheError)) throw error;
+      return { error: error.kind };
+    }
+  }
+  async #run(step: Step): Promise<unknown> {
+    const cache = this.#cache;
+    const { head } = await cache.read(this.#pod, []);
+    if (step === 'publish') return cache.publish(this.#keeper, head.seq, 0);
+    if ('items' in step) return cache.apply(this.#pod, step.items);
+    if ('keep' in step) return (await cache.evictHolds(this.#keeper, step.keep)).size;
+    if ('holds' in step) return cache.installHolds(this.#pod, step.holds, Math.max(0, head.seq - step.behind));
+    this.#changes += 1;
+    const changes = ['suspended', 'frozen'].map((accountId, index) => ({
+      accountId,
+      changeId: `018bcfe5-6800-7000-8000-${String(2 * this.#changes + index).padStart(12, '0')}`,
+      status: step.freeze === 0 ? 0 : index + 1,
+      overdraftLimit: null,
+      expectedSettingsVersion: null,
+      payload: '{}',
+    }));
+    const [one, other] = changes;
+    if (!one || !other) return null;
+    return [await cache.change(this.#pod, one), await cache.change(this.#pod, other)];
+  }
+
+  async state() {
+    const { accounts } = await this.#cache.read(
+      this.#pod,
+      HOLD_ACCOUNTS.map(({ accountId }) => accountId),
+    );
+    const { holds } = await this.#cache.readHolds(this.#pod, HOLD_IDS);
+    return { accounts, holds };
+  }
+  async journal() {
+    return timeless(await this.#cache.journal(this.#keeper, 0, 1000));
+  }
+}
+
+/** Each has its own clock. */
+function timeless(answer: unknown): unknown {
+  if (Array.isArray(answer)) return answer.map(timeless);
+  if (answer === null || typeof answer !== 'object' || Buffer.isBuffer(answer)) return answer;
+  const fields = Object.entries(answer).filter(([name]) => name !== 'time' && name !== 'acceptedAt');
+  return Object.fromEntries(fields.map(([name, value]) => [name, timeless(value)]));
+}
+
+it('Scripts and model decide holds in the same way, and leave the same holds and accounts, in any history', async () => {
+  const seen = new Set<string>();
+  let run = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyStep, { minLength: 20, maxLength: 60 }), async (steps) => {
+      run += 1;
+      const lua = new History(new RedisScripts(redis, `holds-${process.pid}-${run}`, ofTestLedger));
+      const model = new History(new CacheModel(replid));
+      await Promise.all([lua.begin(), model.begin()]);
+      for (const step of steps) {
+        const [said, meant] = await Promise.all([lua.play(step), model.play(step)]);
+        expect(said, JSON.stringify(step)).toEqual(meant);
+        if (typeof step === 'object' && 'items' in step) {
+          const { records } = said as { records: { status: number; detail: number }[] };
+          for (const [index, { status, detail }] of records.entries()) {
+            const item = step.items[index];
+            seen.add(`${item && isHold(item) ? item.hold.op : 'transfer'} ${status} ${detail}`);
+          }
+        }
+        expect(await lua.state()).toEqual(await model.state());
+      }
+      expect(await lua.journal()).toEqual(await model.journal());
+    }),
+    { numRuns: RUNS, interruptAfterTimeLimit: SHRINKING_MS_MAX },
+  );
+  const all = MEANT.flatMap(([op, status, details]) =>
+    details.map((one) => `${op} ${status} ${typeof one === 'number' ? one : refusalNumber(one as Refusal)}`),
+  );
+  expect(all.filter((one) => !seen.has(one))).toEqual([]);
+}, 300_000);
