@@ -19,6 +19,8 @@ export interface ReconciliationReport {
   /** Sum of all balances per currency, minor units: each must be "0". */
   sums: Record<string, string>;
   driftAccounts: number;
+  /** The first groups of which MySQL does not have every transfer. */
+  groupsInPart: string[];
   /** The first inconsistent accounts, with details. */
   drift: Drift[];
 }
@@ -37,7 +39,8 @@ export const DRIFT_LISTED_MAX = 100;
 
 /**
  * Compares every cached account with MySQL (once its journal entries are there), every account in MySQL with the sum of
- * its postings and their gap-free versions, and the sums per currency with zero. It reports drift but freezes nothing.
+ * its postings and their gap-free versions, every group with its transfers, and the sums per currency with zero. It reports
+ * drift but freezes nothing.
  */
 export class Reconciliation {
   readonly #deps: ReconciliationDependencies;
@@ -62,18 +65,25 @@ export class Reconciliation {
     const cached = pages ? await checkCache(pages, ledger, clock) : { accounts: 0, unverified: 0, drift: [] };
     const history = await checkHistory(ledger);
     const sums = await ledger.sums();
+    const groupsInPart: string[] = [];
+    for await (const page of ledger.groupsInPart()) groupsInPart.push(...page);
     const drift = [...cached.drift, ...history.drift];
     const driftAccounts = new Set(drift.map(({ accountId }) => accountId)).size;
     const report: ReconciliationReport = {
       startedAt,
       finishedAt: new Date(clock.now()).toISOString(),
-      clean: driftAccounts === 0 && cached.unverified === 0 && Object.values(sums).every((sum) => sum === '0'),
+      clean:
+        driftAccounts === 0 &&
+        groupsInPart.length === 0 &&
+        cached.unverified === 0 &&
+        Object.values(sums).every((sum) => sum === '0'),
       accounts: history.accounts,
       transfers: history.transfers,
       cachedAccounts: cached.accounts,
       unverified: cached.unverified,
       sums,
       driftAccounts,
+      groupsInPart: groupsInPart.slice(0, DRIFT_LISTED_MAX),
       drift: drift.slice(0, DRIFT_LISTED_MAX),
     };
     if (report.clean) logger.info({ reconciliation: report }, 'reconciliation found no drift');

@@ -67,7 +67,11 @@ export function createReconciliation(context: Context, cache: () => CachePages |
       for (const { currency, minorUnits } of report.drift) {
         driftMinorUnits[currency] = (driftMinorUnits[currency] ?? 0) + Math.abs(minorUnits);
       }
-      metrics.reconciled({ driftAccounts: report.driftAccounts, driftMinorUnits, endedAtMs: clock.now() });
+      metrics.reconciled({
+        driftAccounts: report.driftAccounts + report.groupsInPart.length,
+        driftMinorUnits,
+        endedAtMs: clock.now(),
+      });
     },
   });
 }

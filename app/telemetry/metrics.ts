@@ -119,7 +119,10 @@ export class Metrics {
     'redis_foreign',
     "1 while Redis belongs to another ledger, or holds keys that cannot be proven to be this ledger's",
   );
-  readonly #driftAccounts = this.#gauge('reconciliation_drift_accounts', 'Accounts that differ from their postings');
+  readonly #driftAccounts = this.#gauge(
+    'reconciliation_drift_accounts',
+    'Accounts that differ from their postings, and groups that lack transfers',
+  );
   readonly #driftUnits = this.#gauge(
     'reconciliation_drift_minor_units',
     'Difference found in the accounts of a currency, in minor units',

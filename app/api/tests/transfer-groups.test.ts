@@ -89,7 +89,7 @@ describe('POST /v1/transfers/group', () => {
     const ids = (json['transfers'] as { transactionId: string }[]).map(({ transactionId }) => transactionId);
     expect(ids.map(uuidV7Time)).toEqual([NOW, NOW]);
     expect(new Set(ids).size).toBe(2);
-    expect((await api.get(`/v1/transfers/${ids[1]}`)).json).toMatchObject({ amount: '2.00' });
+    expect((await api.get(`/v1/transfers/${ids[1]}`)).json).toMatchObject({ amount: '2.00', groupId });
   });
 
   it('takes its id from the Idempotency-Key', async () => {

@@ -275,6 +275,7 @@ describe('GET /v1/transfers/{transactionId}', () => {
       reference: 'order 1',
       metadata: { k: 'v' },
       reverses: null,
+      groupId: null,
     });
   });
   it('returns the reason of a refusal, without balances', async () => {

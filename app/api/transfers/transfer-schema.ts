@@ -101,6 +101,7 @@ export const TransferRecord = Transfer.extend({
   reference: z.string().nullable(),
   metadata: z.record(z.string(), z.string()).nullable(),
   reverses: Id.nullable().meta({ description: 'The transfer that this reversal reverses.' }),
+  groupId: Id.nullable().meta({ description: 'The group, or split, that this transfer is part of.' }),
 }).meta({ id: 'TransferRecord' });
 
 /** The answer to a dry run: nothing was changed. */
@@ -221,10 +222,10 @@ export function previewAnswer(
 /** Everything known about a transfer, including refused ones. */
 export function transferRecord(outcome: Outcome, identity: Identity): z.input<typeof TransferRecord> {
   const { order, persisted } = outcome;
-  const { currency, kind, reference, metadata, reverses } = order;
+  const { currency, kind, reference, metadata, reverses, groupId = null } = order;
   // No route captures a hold yet.
   if (kind === 'capture') throw new Problem('internal_error', 'a capture has no representation yet');
-  const more = { persisted, kind, reference, metadata, reverses };
+  const more = { persisted, kind, reference, metadata, reverses, groupId };
   if (outcome.status === 'POSTED') return { ...transferAnswer(outcome, 'cache', identity), ...more };
   return {
     transactionId: order.transactionId,

@@ -216,6 +216,25 @@ describe('Drift is found and reported', () => {
   });
 });
 
+describe('A group', () => {
+  it('is reported if MySQL does not have all its transfers', async () => {
+    await sql('DELETE FROM transfer_groups');
+    const ids = (
+      await bench.db.database.rows<{ id: string }>(
+        "SELECT transaction_id AS id FROM transfers WHERE `status` = 'POSTED' ORDER BY 1 LIMIT 2",
+      )
+    ).map(({ id }) => id);
+    await sql(
+      `INSERT INTO transfer_groups (group_id, \`status\`, transaction_ids, accepted_at, epoch, seq)
+       VALUES ('g', 'POSTED', '${JSON.stringify(ids)}', NOW(3), 1, 1)`,
+    );
+    await sql(`UPDATE transfers SET group_id = 'g' WHERE transaction_id IN ('${ids.join("','")}')`);
+    expect(await bench.reconciliation().run()).toMatchObject({ clean: true, groupsInPart: [] });
+    await sql(`UPDATE transfers SET group_id = NULL WHERE transaction_id = '${ids[1]}'`);
+    expect(await bench.reconciliation().run()).toMatchObject({ clean: false, groupsInPart: ['g'] });
+  });
+});
+
 describe('A page of the cache', () => {
   it('is not drift if MySQL has advanced since it was read', async () => {
     const pages = bench.pages();

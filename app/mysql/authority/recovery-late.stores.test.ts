@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { IntegrityError } from '../../journal/flush-batch.ts';
+import { order } from '../../journal/testing/epoch-under-test.ts';
 import { attempt, BY, CHANGE_ID, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
 import { UnsettledStore } from './unsettled-store.ts';
 
@@ -22,6 +23,25 @@ beforeAll(async () => {
 });
 afterAll(() => bench.db.drop());
 beforeEach(() => bench.begin());
+
+it('A gap that a group fills after the recovery has begun takes the cursor to its end', async () => {
+  await bench.journal(['t1', 'world', 'ada', 500]);
+  await bench.epoch.applyGroup(
+    'g',
+    order('m1', { source: 'ada', destination: 'bob' }),
+    order('m2', { source: 'bob', destination: 'cy' }),
+  );
+  const [first, group] = await bench.epoch.entries();
+  if (!first || !group) throw new Error('there are two entries');
+  const closing = await bench.closing();
+  await bench.handOver('pod', [first], [{ kind: 'group', id: 'g', accounts: ['ada', 'bob'], seqs: 2 }], 3);
+  // Flushes what is there, and begins to count what is missing.
+  await bench.recoveryStore.recoverFromHandOvers(closing, BY);
+  expect(await bench.recoveryStore.recoverFromHandOvers(closing, BY)).toMatchObject({ working: { phase: 'counting' } });
+  await bench.handOverStore.keep(1, 'pod', { entries: [group], inDoubt: [] });
+  expect(await bench.recover(closing)).toMatchObject({ authority: { mode: 'DIRECT', cacheEpoch: null } });
+  expect(await bench.flushes.cursor()).toMatchObject({ seq: 3 });
+});
 
 const accounts = () =>
   bench.db.database.rows<object>('SELECT account_id AS id, balance, version FROM accounts ORDER BY account_id');

@@ -2,6 +2,8 @@ import type { Account } from '../../domain/types.ts';
 import type { HistoryRow, LedgerPages } from '../../jobs/ledger-history.ts';
 import type { Stamp } from '../../journal/cursor.ts';
 import type { Database, Session } from '../connection/pool.ts';
+import { idsOf } from '../rows/group-row.ts';
+import { rowsByIds } from '../rows/unsettled-rows.ts';
 import type { FlushStore } from './flush-store.ts';
 import type { LedgerReader } from './ledger-reader.ts';
 
@@ -15,6 +17,8 @@ interface SideRow {
 }
 
 const PAGE = 1000;
+/** Each may have a hundred transfers. */
+const GROUPS_PAGE = 100;
 /** A page with a hot account adds up millions of rows. */
 const PAGE_TIMEOUT_MS = 30 * 60_000;
 
@@ -56,6 +60,31 @@ export class SqlLedgerPages implements LedgerPages {
       if (!last) return;
       yield page;
       after = last.accountId;
+    }
+  }
+
+  async *groupsInPart(): AsyncIterable<string[]> {
+    let after = '';
+    for (;;) {
+      // A group and its transfers are written in one transaction and never change, so the two reads need no snapshot.
+      const groups = await this.#deps.database.rows<{ group_id: string; transaction_ids: string }>(
+        `SELECT group_id, transaction_ids FROM transfer_groups WHERE group_id > ? AND \`status\` = 'POSTED'
+         ORDER BY group_id LIMIT ${GROUPS_PAGE}`,
+        [after],
+      );
+      const last = groups.at(-1);
+      if (!last) return;
+      const ids = groups.flatMap(idsOf);
+      const rows = await rowsByIds<{ transaction_id: string; group_id: string | null }>(
+        this.#deps.database,
+        `SELECT transaction_id, group_id FROM transfers WHERE transaction_id IN (?) AND \`status\` = 'POSTED'`,
+        ids,
+      );
+      const groupOf = new Map(rows.map(({ transaction_id, group_id }) => [transaction_id, group_id]));
+      yield groups
+        .filter((group) => !idsOf(group).every((id) => groupOf.get(id) === group.group_id))
+        .map(({ group_id }) => group_id);
+      after = last.group_id;
     }
   }
 
