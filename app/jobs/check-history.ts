@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Drift } from './drift.ts';
 import type { HistoryRow, LedgerPages } from './ledger-history.ts';
 
@@ -20,6 +21,11 @@ export async function checkHistory(ledger: LedgerPages) {
 export function faultOf(row: HistoryRow): Pick<Drift, 'what' | 'minorUnits'> | null {
   const off = BigInt(row.balance) - BigInt(row.amountSum);
   if (off !== 0n) return { what: 'has a balance that differs from the sum of its postings', minorUnits: Number(off) };
+  const { usage } = row;
+  if (usage && !isDeepStrictEqual(usage.counted, usage.posted)) {
+    const offUnits = Number(BigInt(usage.counted.dayDebit) - BigInt(usage.posted.dayDebit));
+    return { what: 'counts something else for its limits than its postings do', minorUnits: offUnits };
+  }
   // Unique keys prevent a version from appearing twice on one side, but not once on each side. Count, maximum, sum and
   // sum of squares together leave no room for such a gap except in contrived cases.
   const n = BigInt(row.version);

@@ -12,6 +12,15 @@ export interface HistoryRow {
   versionSum: string;
   versionSquareSum: string;
   amountSum: string;
+  /** Of an account with limits: what it counts in its latest windows, and the sums of what its postings say was counted. */
+  usage?: { counted: WindowSums; posted: WindowSums };
+}
+
+/** Decimal strings. */
+export interface WindowSums {
+  dayDebit: string;
+  dayCredit: string;
+  monthDebit: string;
 }
 
 /** MySQL, one page at a time. */

@@ -1,7 +1,8 @@
 import type { Account } from '../../domain/types.ts';
-import type { HistoryRow, LedgerPages } from '../../jobs/ledger-history.ts';
+import type { HistoryRow, LedgerPages, WindowSums } from '../../jobs/ledger-history.ts';
 import type { Stamp } from '../../journal/cursor.ts';
 import type { Database, Session } from '../connection/pool.ts';
+import { LIMITED_COLUMNS, type LimitedColumns, limitsOf } from '../rows/account-row.ts';
 import { idsOf } from '../rows/group-row.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 import type { FlushStore } from './flush-store.ts';
@@ -103,14 +104,20 @@ export class SqlLedgerPages implements LedgerPages {
 
 /** One page in one snapshot: accounts and both sides of their transfers at the same time. */
 async function historyPage(session: Session, after: string): Promise<HistoryRow[]> {
-  const accounts = await session.rows<{ account_id: string; currency: string; balance: string; version: number }>(
-    `SELECT account_id, currency, CAST(balance AS CHAR) AS balance, version FROM accounts WHERE account_id > ? ORDER BY account_id LIMIT ${PAGE}`,
+  const accounts = await session.rows<AccountRow>(
+    `SELECT a.account_id, a.currency, CAST(a.balance AS CHAR) AS balance, a.version, ${LIMITED_COLUMNS} FROM accounts a
+     WHERE a.account_id > ? ORDER BY a.account_id LIMIT ${PAGE}`,
     [after],
   );
   if (accounts.length === 0) return [];
   const ids = accounts.map(({ account_id }) => account_id);
   const debits = await sideSums(session, 'source', '-', ids);
   const credits = await sideSums(session, 'destination', '', ids);
+  const limited = accounts.filter((row) => Object.values(limitsOf(row)).some((limit) => limit !== null));
+  const usages = await usageSums(
+    session,
+    limited.map(({ account_id }) => account_id),
+  );
   return accounts.map((account) => {
     const debit = debits.get(account.account_id) ?? NOTHING;
     const credit = credits.get(account.account_id) ?? NOTHING;
@@ -126,9 +133,51 @@ async function historyPage(session: Session, after: string): Promise<HistoryRow[
       versionSum: total('version_sum'),
       versionSquareSum: total('square_sum'),
       amountSum: total('amount_sum'),
+      ...(limited.includes(account) && {
+        usage: { counted: countedIn(account), posted: usages.get(account.account_id) ?? NO_SUMS },
+      }),
     };
   });
 }
+
+interface AccountRow extends LimitedColumns {
+  account_id: string;
+  currency: string;
+  balance: string;
+  version: number;
+}
+
+const countedIn = (row: LimitedColumns): WindowSums => ({
+  dayDebit: String(row.day_debit),
+  dayCredit: String(row.day_credit),
+  monthDebit: String(row.month_debit),
+});
+const NO_SUMS: WindowSums = { dayDebit: '0', dayCredit: '0', monthDebit: '0' };
+
+/** What postings say was counted in the latest windows of accounts. Acceptance is compared in ms, whatever the time zone. */
+async function usageSums(session: Session, ids: readonly string[]): Promise<Map<string, WindowSums>> {
+  if (ids.length === 0) return new Map();
+  const rows = await session.rows<{ account_id: string; day_debit: string; day_credit: string; month_debit: string }>(
+    `SELECT s.account_id, CAST(SUM(IF(s.at_ms >= s.day_start_ms, s.debit, 0)) AS CHAR) AS day_debit,
+       CAST(SUM(IF(s.at_ms >= s.day_start_ms, s.credit, 0)) AS CHAR) AS day_credit,
+       CAST(SUM(IF(s.at_ms >= s.month_start_ms, s.debit, 0)) AS CHAR) AS month_debit
+     FROM (${countedSide('source', 'amount', '0', 1)} UNION ALL ${countedSide('destination', '0', 'amount', 2)}) s
+     WHERE s.at_ms >= s.counted_since_ms GROUP BY s.account_id`,
+    [ids, ids],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.account_id,
+      { dayDebit: row.day_debit, dayCredit: row.day_credit, monthDebit: row.month_debit },
+    ]),
+  );
+}
+
+const countedSide = (side: 'source' | 'destination', debit: string, credit: string, bit: 1 | 2): string =>
+  `SELECT a.account_id, a.day_start_ms, a.month_start_ms, a.counted_since_ms, ${debit} AS debit, ${credit} AS credit,
+     TIMESTAMPDIFF(MICROSECOND, '1970-01-01', t.accepted_at) DIV 1000 AS at_ms
+   FROM accounts a JOIN transfers t ON t.${side}_account = a.account_id
+   WHERE a.account_id IN (?) AND t.${side}_version IS NOT NULL AND (t.counted & ${bit}) > 0`;
 
 const NOTHING = { postings: 0, version_max: 0, version_sum: '0', square_sum: '0', amount_sum: '0' };
 
