@@ -1,3 +1,5 @@
+import type { LimitName } from './limits.ts';
+
 /**
  * Every problem that Holdfast can return, in one table: its HTTP status, its title, and whether the same request may be
  * sent again. A code that is not in the table does not compile.
@@ -95,6 +97,10 @@ export interface ProblemExtras {
   /** For `group_refused`: why that transfer was refused. */
   refusal?: Refusal;
   errors?: readonly FieldError[];
+  /** For `limit_exceeded`, for callers who may read the balance: which limit, its value and what was left of it. */
+  limit?: LimitName;
+  value?: string;
+  remaining?: string;
   /** The reason, for the log only, never for the client. */
   logged?: string;
   /** Seconds after which to retry; retryable problems default to 1. */

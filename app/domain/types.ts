@@ -127,6 +127,8 @@ export interface NewAccount {
   overdraftLimit: number;
   name: string | null;
   external: boolean;
+  /** Null for none. */
+  limits: Limits | null;
 }
 
 /** A posting as stored in MySQL: one side of a transfer. */

@@ -1,5 +1,5 @@
 import { unwindowed } from '../domain/business-calendar.ts';
-import { requireFeature } from '../domain/features.ts';
+import { type Feature, requireFeature } from '../domain/features.ts';
 import { type GroupOrder, type GroupOutcome, membersOf } from '../domain/group.ts';
 import { Problem } from '../domain/problem.ts';
 import type { AccountChange, AccountView, Durability, Outcome, TransferOrder } from '../domain/types.ts';
@@ -45,15 +45,15 @@ export class PodLedger implements Ledger {
   readonly #groupFinder: GroupFinder;
   readonly #watch: PersistenceWatch;
   readonly #changer: AccountChanger;
-  readonly #clock: Clock;
   readonly #session: Session;
+  readonly #clock: Clock;
   readonly #events: LedgerEvents;
   readonly #requestTimeoutMs: number;
 
   constructor(deps: PodLedgerDependencies) {
     const { cache, session, clock, limits } = deps;
-    this.#clock = clock;
     this.#session = session;
+    this.#clock = clock;
     this.#events = deps.events;
     this.#requestTimeoutMs = limits.requestTimeoutMs;
     const loader = new AccountLoader({ ...deps, accountsMax: limits.cachedAccountsMax });
@@ -168,6 +168,10 @@ export class PodLedger implements Ledger {
 
   read(accountIds: readonly string[]): Promise<(AccountView | Problem)[]> {
     return this.#reader.read(accountIds);
+  }
+
+  requireFeature(feature: Feature): void {
+    requireFeature(this.#session.format(), feature);
   }
 
   changeAccount(change: AccountChange): Promise<AccountView> {

@@ -41,6 +41,7 @@ export function tracedLedger(ledger: Ledger, tracing: Tracing | null): Ledger {
     groupOutcome: (groupId) => ledger.groupOutcome(groupId),
     outcome: (transactionId) => ledger.outcome(transactionId),
     read: (accountIds) => ledger.read(accountIds),
+    requireFeature: (feature) => ledger.requireFeature(feature),
     changeAccount: (change) => ledger.changeAccount(change),
   };
 }

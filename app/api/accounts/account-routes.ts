@@ -16,13 +16,14 @@ import {
   expectedSettingsVersion,
   IfMatch,
   isGiven,
+  moneyIn,
   newAccount,
   newAccountFrom,
   OpenedAccount,
   openedAccount,
-  overdraftLimitIn,
   settingsAnswer,
 } from './account-schema.ts';
+import { LimitUsage, limitUsage } from './limit-schema.ts';
 
 interface AccountDependencies {
   ledger: Ledger;
@@ -40,10 +41,10 @@ const BATCH_EXAMPLE = {
 };
 
 export function accountRoutes(deps: AccountDependencies): Route[] {
-  return [openAccount(deps), openAccounts(deps), readAccount(deps), changeAccount(deps)];
+  return [openAccount(deps), openAccounts(deps), readAccount(deps), readLimits(deps), changeAccount(deps)];
 }
 
-function openAccount({ books }: AccountDependencies): Route {
+function openAccount({ books, ledger }: AccountDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/accounts',
@@ -55,14 +56,22 @@ function openAccount({ books }: AccountDependencies): Route {
       201: { description: 'Opened', schema: OpenedAccount },
       200: { description: 'The account already existed with the same content', schema: OpenedAccount },
     },
-    problems: ['account_id_reused', 'database_unavailable', 'outcome_unknown'],
+    problems: [
+      'account_id_reused',
+      'feature_not_active',
+      'ledger_switching',
+      'database_unavailable',
+      'outcome_unknown',
+    ],
     async handle({ body, identity }) {
-      return openingAnswer(single(await books.openAccounts([newAccount(body)], identity.user)));
+      const account = newAccount(body);
+      if (account.limits) ledger.requireFeature('limits');
+      return openingAnswer(single(await books.openAccounts([account], identity.user)));
     },
   });
 }
 
-function openAccounts({ books, clock }: AccountDependencies): Route {
+function openAccounts({ books, ledger, clock }: AccountDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/accounts/batch',
@@ -73,7 +82,12 @@ function openAccounts({ books, clock }: AccountDependencies): Route {
     answers: { 200: { description: 'One outcome per account, in request order', schema: AccountBatchAnswer } },
     problems: ['database_unavailable', 'outcome_unknown'],
     async handle(call) {
-      const accounts = await attemptEach(call.body.accounts, newAccountFrom, clock);
+      const take = (item: unknown) => {
+        const account = newAccountFrom(item);
+        if (account.limits) ledger.requireFeature('limits');
+        return account;
+      };
+      const accounts = await attemptEach(call.body.accounts, take, clock);
       const openings = await workOnValid(accounts, (valid) => books.openAccounts(valid, call.identity.user));
       const results = openings.map((opening) =>
         batchItem(opening instanceof Problem ? opening : openingAnswer(opening), call),
@@ -107,13 +121,36 @@ function readAccount({ ledger, books }: AccountDependencies): Route {
   });
 }
 
+function readLimits({ ledger, books }: AccountDependencies): Route {
+  return route({
+    method: 'GET',
+    path: '/v1/accounts/{id}/limits',
+    scopes: ['balances:read'],
+    tag,
+    summary: 'Read the limits of an account, and how much of each is used',
+    params: IdParams,
+    answers: { 200: { description: 'The limits', schema: LimitUsage } },
+    problems: [
+      'account_not_found',
+      'calendar_unavailable',
+      'ledger_switching',
+      'ledger_closed',
+      'database_unavailable',
+    ],
+    async handle({ params: { id } }) {
+      const view = single(await ledger.read([id]));
+      return { status: 200, body: limitUsage(view, view.limits && (await books.businessWindows(view.asOf))) };
+    },
+  });
+}
+
 function changeAccount({ ledger, ledgerNow }: AccountDependencies): Route {
   return route({
     method: 'PATCH',
     path: '/v1/accounts/{id}',
     scopes: ['accounts:write'],
     tag,
-    summary: 'Change status or overdraft limit, effective immediately',
+    summary: 'Change status, overdraft limit or limits, effective immediately',
     params: IdParams,
     headers: IfMatch,
     body: { schema: AccountChangeRequest, example: { overdraftLimit: '100.00' } },
@@ -130,6 +167,7 @@ function changeAccount({ ledger, ledgerNow }: AccountDependencies): Route {
       'account_closed',
       'account_unsettled',
       'settings_version_mismatch',
+      'feature_not_active',
       'ledger_switching',
       'ledger_closed',
       'backlog_full',
@@ -138,13 +176,14 @@ function changeAccount({ ledger, ledgerNow }: AccountDependencies): Route {
     ],
     async handle({ params: { id }, body, identity, correlationId, header }) {
       const expected = expectedSettingsVersion(header('if-match'));
-      const { status, overdraftLimit } = body;
-      const limit = isGiven(overdraftLimit) ? overdraftLimitIn(await currencyOf(id), overdraftLimit) : {};
+      const { status, overdraftLimit, limits } = body;
+      if (isGiven(limits)) ledger.requireFeature('limits');
+      const money = isGiven(overdraftLimit) || isGiven(limits) ? moneyIn(await currencyOf(id), body) : {};
       const view = await ledger.changeAccount({
         changeId: newUuidV7(ledgerNow()),
         accountId: id,
         ...(isGiven(status) && { status }),
-        ...limit,
+        ...money,
         ...(expected !== undefined && { expectedSettingsVersion: expected }),
         user: identity.user,
         correlationId,

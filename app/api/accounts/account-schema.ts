@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LIMITS, type Limits } from '../../domain/limits.ts';
 import { formatAmount } from '../../domain/money.ts';
 import type { FieldError } from '../../domain/problem.ts';
 import type { AccountChange, AccountView, NewAccount } from '../../domain/types.ts';
@@ -19,6 +20,7 @@ import {
   Version,
 } from '../schemas/fields.ts';
 import { batchAnswerOf, batchOf } from '../schemas/items.ts';
+import { AccountLimits, LimitsInput, limitsAnswer, limitsIn } from './limit-schema.ts';
 
 const NAME_LENGTH_MAX = 140;
 
@@ -29,6 +31,7 @@ export const AccountOpeningRequest = z
     overdraftLimit: MoneyInput.nullish().meta({
       description: 'How far below zero the balance may go. Defaults to zero.',
     }),
+    limits: LimitsInput.nullish(),
     name: text(NAME_LENGTH_MAX).nullish().meta({ example: 'Ada Lovelace' }),
     external: z.boolean().nullish().meta({
       description: 'Represents the outside world (cash, other banks) and has no lower limit. Defaults to false.',
@@ -41,6 +44,7 @@ export const OpenedAccount = z
     accountId: Id,
     currency: Currency,
     overdraftLimit: Money,
+    limits: AccountLimits.nullable(),
     name: z.string().nullable(),
     external: z.boolean(),
     openedAt: Timestamp,
@@ -55,6 +59,7 @@ const SettingsVersion = Version.meta({
 });
 
 export const Account = Balance.extend({
+  limits: AccountLimits.nullable(),
   status: AccountStatus,
   external: z.boolean(),
   settingsVersion: SettingsVersion,
@@ -66,9 +71,12 @@ export const AccountChangeRequest = z
   .strictObject({
     status: AccountStatus.nullish(),
     overdraftLimit: MoneyInput.nullish(),
+    limits: LimitsInput.nullish().meta({
+      description: 'Replaces all limits of the account; an empty object removes them.',
+    }),
   })
-  .refine((change) => isGiven(change.status) || isGiven(change.overdraftLimit), {
-    error: 'must change status or overdraftLimit',
+  .refine(({ status, overdraftLimit, limits }) => [status, overdraftLimit, limits].some(isGiven), {
+    error: 'must change status, overdraftLimit or limits',
     when: ({ issues }) => issues.length === 0,
   })
   .meta({ id: 'AccountChangeRequest', minProperties: 1 });
@@ -79,6 +87,7 @@ export const AccountSettings = z
     currency: Currency,
     status: AccountStatus,
     overdraftLimit: Money,
+    limits: AccountLimits.nullable(),
     external: z.boolean(),
     settingsVersion: SettingsVersion,
     asOf: Timestamp,
@@ -116,22 +125,34 @@ export function expectedSettingsVersion(ifMatch: string | undefined): number | u
 export function newAccount(request: z.output<typeof AccountOpeningRequest>): NewAccount {
   const errors: FieldError[] = [];
   const { accountId, currency, name = null } = request;
-  const limit = amountAt('/overdraftLimit', request.overdraftLimit ?? '0', currency, errors);
+  const overdraftLimit = amountAt('/overdraftLimit', request.overdraftLimit ?? '0', currency, errors);
+  const limits = isGiven(request.limits) ? someOf(limitsIn(currency, request.limits, errors)) : null;
   if (errors.length > 0) throw invalid(errors);
-  return { accountId, currency, overdraftLimit: limit, name, external: request.external ?? false };
+  return { accountId, currency, overdraftLimit, name, external: request.external ?? false, limits };
 }
+
+/** Null if there is none among them. */
+const someOf = (limits: Limits): Limits | null => (LIMITS.some((name) => limits[name] !== null) ? limits : null);
 
 /** One item of a batch. @throws Problem validation_failed */
 export function newAccountFrom(item: unknown): NewAccount {
   return newAccount(validate(AccountOpeningRequest, item));
 }
 
-/** The limit in a change; its currency is that of the account. @throws Problem validation_failed */
-export function overdraftLimitIn(currency: string, overdraftLimit: string): Pick<AccountChange, 'overdraftLimit'> {
+/** The money in a change; its currency is that of the account. @throws Problem validation_failed */
+export function moneyIn(
+  currency: string,
+  { overdraftLimit, limits }: z.output<typeof AccountChangeRequest>,
+): Pick<AccountChange, 'overdraftLimit' | 'limits'> {
   const errors: FieldError[] = [];
-  const limit = amountAt('/overdraftLimit', overdraftLimit, currency, errors);
+  const change = {
+    ...(isGiven(overdraftLimit) && {
+      overdraftLimit: amountAt('/overdraftLimit', overdraftLimit, currency, errors),
+    }),
+    ...(isGiven(limits) && { limits: limitsIn(currency, limits, errors) }),
+  };
   if (errors.length > 0) throw invalid(errors);
-  return { overdraftLimit: limit };
+  return change;
 }
 
 export function openedAccount(details: AccountDetails): z.input<typeof OpenedAccount> {
@@ -139,6 +160,7 @@ export function openedAccount(details: AccountDetails): z.input<typeof OpenedAcc
     accountId: details.accountId,
     currency: details.currency,
     overdraftLimit: formatAmount(details.overdraftLimit, details.currency),
+    limits: limitsAnswer(details.limits, details.currency),
     name: details.name,
     external: details.external,
     openedAt: formatTimestamp(details.openedAt),
@@ -148,6 +170,7 @@ export function openedAccount(details: AccountDetails): z.input<typeof OpenedAcc
 export function accountAnswer(view: AccountView, details: AccountDetails): z.input<typeof Account> {
   return {
     ...balanceAnswer(view),
+    limits: limitsAnswer(view.limits, view.currency),
     status: view.status,
     external: view.external,
     settingsVersion: view.settingsVersion,
@@ -162,6 +185,7 @@ export function settingsAnswer(view: AccountView): z.input<typeof AccountSetting
     currency: view.currency,
     status: view.status,
     overdraftLimit: formatAmount(view.overdraftLimit, view.currency),
+    limits: limitsAnswer(view.limits, view.currency),
     external: view.external,
     settingsVersion: view.settingsVersion,
     asOf: formatTimestamp(view.asOf),

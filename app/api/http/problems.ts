@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LIMITS, type LimitName } from '../../domain/limits.ts';
 import { PROBLEMS, Problem, type ProblemCode, REFUSALS, type Refusal } from '../../domain/problem.ts';
 import { type ApiContext, type ApiMiddleware, sendContent, shown } from './application.ts';
 import { type ApiLogger, type HttpDependencies, UNMATCHED } from './http-dependencies.ts';
@@ -18,11 +19,14 @@ export interface ProblemDocument {
   groupId?: string;
   index?: number;
   refusal?: Refusal;
+  limit?: LimitName;
+  value?: string;
+  remaining?: string;
   errors?: Problem['extras']['errors'];
 }
 
 export function problemDocument(problem: Problem, instance: string, correlationId: string): ProblemDocument {
-  const { transactionId, groupId, index, refusal, errors } = problem.extras;
+  const { transactionId, groupId, index, refusal, limit, value, remaining, errors } = problem.extras;
   return {
     type: `urn:holdfast:problem:${problem.code}`,
     title: problem.title,
@@ -35,6 +39,9 @@ export function problemDocument(problem: Problem, instance: string, correlationI
     ...(groupId !== undefined && { groupId }),
     ...(index !== undefined && { index }),
     ...(refusal !== undefined && { refusal }),
+    ...(limit !== undefined && { limit }),
+    ...(value !== undefined && { value }),
+    ...(remaining !== undefined && { remaining }),
     ...(errors !== undefined && { errors }),
   };
 }
@@ -60,6 +67,9 @@ export const ProblemSchema = z
     groupId: z.string().optional().meta({ description: 'The same for a group or a split.' }),
     index: z.int().optional().meta({ description: 'The transfer of a group that this is about, from 0.' }),
     refusal: z.enum(REFUSALS).optional().meta({ description: 'For `group_refused`: why that transfer was refused.' }),
+    limit: z.enum(LIMITS).optional().meta({ description: 'For `limit_exceeded`: which limit.' }),
+    value: z.string().optional().meta({ description: 'Its value, in major units.' }),
+    remaining: z.string().optional().meta({ description: 'What was left of it, in major units.' }),
     errors: z
       .array(z.object({ pointer: z.string().meta({ description: 'JSON pointer (RFC 6901).' }), detail: z.string() }))
       .optional(),

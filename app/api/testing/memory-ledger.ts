@@ -1,4 +1,5 @@
 import { type GroupOrder, type GroupOutcome, memberIdTaken, replayGroup } from '../../domain/group.ts';
+import { changedLimits } from '../../domain/limits.ts';
 import { Problem, type Refusal } from '../../domain/problem.ts';
 import type {
   AccountChange,
@@ -14,6 +15,7 @@ import type {
   AccountDetails,
   AccountOpening,
   Books,
+  BusinessWindows,
   Ledger,
   PostedSides,
   RefusedOrder,
@@ -47,7 +49,7 @@ export class MemoryLedger implements Ledger, Books {
     const currency = view.currency ?? 'EUR';
     const [external, overdraftLimit] = [view.external ?? false, view.overdraftLimit ?? 0];
     const openedAt = this.#clock.now();
-    this.details.set(accountId, { accountId, currency, overdraftLimit, name, external, openedAt });
+    this.details.set(accountId, { accountId, currency, overdraftLimit, name, external, openedAt, limits: null });
     this.accounts.set(accountId, {
       accountId,
       currency,
@@ -158,6 +160,17 @@ export class MemoryLedger implements Ledger, Books {
     return accountIds.map((id) => this.accounts.get(id) ?? noAccount(id));
   }
 
+  /** Set to make every use of a feature a problem. */
+  inactive: Problem | null = null;
+  requireFeature(): void {
+    if (this.inactive) throw this.inactive;
+  }
+
+  windows: BusinessWindows | null = null;
+  async businessWindows(): Promise<BusinessWindows | null> {
+    return this.windows;
+  }
+
   async changeAccount(change: AccountChange): Promise<AccountView> {
     this.#failFor('changeAccount');
     this.changes.push(change);
@@ -169,6 +182,7 @@ export class MemoryLedger implements Ledger, Books {
     if (change.status === 'CLOSED' && account.balance !== 0) throw new Problem('account_not_empty', 'Not at zero.');
     account.status = change.status ?? account.status;
     account.overdraftLimit = change.overdraftLimit ?? account.overdraftLimit;
+    if (change.limits) account.limits = changedLimits(account.limits, change.limits, account.asOf);
     account.settingsVersion++;
     return account;
   }
@@ -206,8 +220,10 @@ export class MemoryLedger implements Ledger, Books {
   #openOne(account: NewAccount): AccountOpening | Problem {
     const before = this.details.get(account.accountId);
     if (!before) {
-      const { name, ...view } = account;
-      this.open(account.accountId, { ...view, ...(name !== null && { name }) });
+      const { name, limits, ...view } = account;
+      const counted = limits && changedLimits(null, limits, this.#clock.now());
+      this.open(account.accountId, { ...view, limits: counted, ...(name !== null && { name }) });
+      this.details.set(account.accountId, { ...account, openedAt: this.#clock.now() });
       return { account: { ...account, openedAt: this.#clock.now() }, created: true };
     }
     const { openedAt: _openedAt, ...content } = before;

@@ -206,7 +206,7 @@ describe('PATCH /v1/accounts/{id}', () => {
   it('requires a change, and accepts no other field', async () => {
     expect(await patch({})).toMatchObject({
       status: 400,
-      json: { detail: 'The request must change status or overdraftLimit.' },
+      json: { detail: 'The request must change status, overdraftLimit or limits.' },
     });
     expect((await patch({ currency: 'EUR' })).json).toMatchObject({
       errors: [{ pointer: '/currency', detail: 'is not a known field' }],

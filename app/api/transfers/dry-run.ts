@@ -5,7 +5,7 @@ import { Problem, type ProblemCode, transferRefusal } from '../../domain/problem
 import type { TransferOrder } from '../../domain/types.ts';
 import type { Ledger } from '../../ledger/ports/ledger.ts';
 import { groupAnswer, groupPreview, groupRefusedBy, splitAnswer, splitPreview } from './group-schema.ts';
-import { outcomeAnswer, previewAnswer, refusalDetail } from './transfer-schema.ts';
+import { limitFigures, outcomeAnswer, previewAnswer, refusalDetail } from './transfer-schema.ts';
 
 /**
  * What would happen: an id that already has an outcome shows that, everything else is decided on the accounts as they are now, in
@@ -23,7 +23,7 @@ export async function dryTransfer(ledger: Ledger, order: TransferOrder, id: stri
   }
   const result = await ledger.preview([order], 'transfers');
   if (!('sides' in result)) {
-    const extras = id === null ? {} : { transactionId: id };
+    const extras = { ...(id !== null && { transactionId: id }), ...limitFigures(result.limit, order, identity) };
     throw new Problem(transferRefusal(result.refusal), refusalDetail(order, result.refusal), extras);
   }
   const [side] = result.sides;
@@ -45,7 +45,7 @@ export async function dryGroup(ledger: Ledger, group: GroupOrder, own: OwnIds, i
   if (existing) {
     const answer = replayGroup({ group, takenAt: 0, inDoubt: false }, existing);
     if (answer instanceof Problem) throw answer;
-    const { body } = isSplit ? splitAnswer(answer, 'cache') : groupAnswer(answer, 'cache', identity);
+    const { body } = isSplit ? splitAnswer(answer, 'cache', identity) : groupAnswer(answer, 'cache', identity);
     return { status: 200, body };
   }
   const taken = await Promise.all(
@@ -57,7 +57,7 @@ export async function dryGroup(ledger: Ledger, group: GroupOrder, own: OwnIds, i
   );
   if (taken.includes(true)) throw memberIdTaken(group, taken.indexOf(true));
   const result = await ledger.preview(group.orders, 'group');
-  if (!('sides' in result)) throw groupRefusedBy(group, result, groupId);
+  if (!('sides' in result)) throw groupRefusedBy(group, result, groupId, identity);
   const body = isSplit ? splitPreview(group, groupId) : groupPreview(group, result.sides, own, identity);
   return { status: 200, body };
 }

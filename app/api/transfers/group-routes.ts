@@ -119,7 +119,7 @@ function transferSplit({ ledger, ledgerNow }: GroupDependencies): Route {
       if (body.dryRun) return dryGroup(ledger, group, { groupId: body.groupId ?? key, transactionIds: [] }, identity);
       const answer = await ledger.applyGroup(group, durability);
       if (answer instanceof Problem) throw withGroup(answer, group.groupId);
-      return splitAnswer(answer, durability);
+      return splitAnswer(answer, durability, identity);
     },
   });
 }

@@ -30,6 +30,7 @@ import {
   TransferId,
 } from '../schemas/fields.ts';
 import {
+  limitFigures,
   orderOf,
   previewAnswer,
   refusalDetail,
@@ -234,15 +235,15 @@ function under<T>(path: string, work: () => T): T {
 
 /** The answer to a group: 201, 200 if it already existed. @throws Problem group_refused */
 export function groupAnswer(outcome: GroupOutcome, durability: z.output<typeof Durability>, identity: Identity) {
-  if (outcome.status === 'REJECTED') throw groupRefused(outcome);
+  if (outcome.status === 'REJECTED') throw groupRefused(outcome, identity);
   const transfers = membersOf(outcome).map((member) => transferAnswer(member, durability, identity));
   const body: z.input<typeof TransferGroup> = { ...common(outcome, durability), status: 'POSTED', transfers };
   return { status: outcome.replayed ? 200 : 201, body };
 }
 
 /** The answer to a split. @throws Problem group_refused */
-export function splitAnswer(outcome: GroupOutcome, durability: z.output<typeof Durability>) {
-  if (outcome.status === 'REJECTED') throw groupRefused(outcome);
+export function splitAnswer(outcome: GroupOutcome, durability: z.output<typeof Durability>, identity: Identity) {
+  if (outcome.status === 'REJECTED') throw groupRefused(outcome, identity);
   const body: z.input<typeof TransferSplit> = {
     ...common(outcome, durability),
     status: 'POSTED',
@@ -302,18 +303,25 @@ function partsOf({ split: text, orders }: GroupOrder): z.input<typeof Part>[] | 
 }
 
 /** The same for a new refusal and for its replay. */
-const groupRefused = (outcome: RejectedGroup): Problem => groupRefusedBy(outcome.group, outcome, outcome.group.groupId);
+const groupRefused = (outcome: RejectedGroup, identity: Identity): Problem =>
+  groupRefusedBy(outcome.group, outcome, outcome.group.groupId, identity);
 
 /** The ids of the transfers stay free, so none is named. */
 export function groupRefusedBy(
   { orders }: GroupOrder,
-  { index, refusal }: RefusedOrder,
+  { index, refusal, limit }: RefusedOrder,
   groupId: string | null,
+  identity: Identity,
 ): Problem {
   const order = orders[index];
   const why = order ? refusalDetail(order, refusal) : '';
   const detail = `Transfer ${index} of the group was refused, so none was made: ${why}`;
-  return new Problem('group_refused', detail, { ...(groupId !== null && { groupId }), index, refusal });
+  return new Problem('group_refused', detail, {
+    ...(groupId !== null && { groupId }),
+    index,
+    refusal,
+    ...(order && limitFigures(limit, order, identity)),
+  });
 }
 
 /** What a dry run shows of a group. @param own the ids that the request has */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Identity } from '../../domain/identity.ts';
 import { ID_AHEAD_MS_MAX, newUuidV7, RESERVED_ID_PREFIX, uuidV7Time } from '../../domain/ids.ts';
+import type { LimitRefusal } from '../../domain/limits.ts';
 import { formatAmount } from '../../domain/money.ts';
 import {
   type FieldError,
@@ -164,7 +165,7 @@ type TransferAnswer = z.input<typeof Transfer>;
 
 /** The HTTP response for an outcome: 201, 200 if it already existed, or the problem of its refusal. */
 export function outcomeAnswer(outcome: Outcome, durability: z.output<typeof Durability>, identity: Identity) {
-  if (outcome.status === 'REJECTED') return refusalProblem(outcome);
+  if (outcome.status === 'REJECTED') return refusalProblem(outcome, identity);
   return { status: outcome.replayed ? 200 : 201, body: transferAnswer(outcome, durability, identity) };
 }
 
@@ -244,8 +245,16 @@ export function transferRecord(outcome: Outcome, identity: Identity): z.input<ty
 }
 
 /** The same for a new refusal and for its replay: it is one outcome. */
-function refusalProblem({ order, refusal }: Rejected): Problem {
-  return new Problem(transferRefusal(refusal), refusalDetail(order, refusal), { transactionId: order.transactionId });
+function refusalProblem({ order, refusal, limit }: Rejected, identity: Identity): Problem {
+  const extras = { transactionId: order.transactionId, ...limitFigures(limit, order, identity) };
+  return new Problem(transferRefusal(refusal), refusalDetail(order, refusal), extras);
+}
+
+/** Which limit refused a transfer, for callers who may read the balance. */
+export function limitFigures(refused: LimitRefusal | undefined, { currency }: TransferOrder, identity: Identity) {
+  if (!refused || !identity.scopes.has('balances:read')) return {};
+  const { limit, value, remaining } = refused;
+  return { limit, value: formatAmount(value, currency), remaining: formatAmount(remaining, currency) };
 }
 
 export const refusalDetail = (order: TransferOrder, refusal: Refusal): string =>

@@ -1,3 +1,4 @@
+import type { Feature } from '../../domain/features.ts';
 import type { GroupOrder, GroupOutcome } from '../../domain/group.ts';
 import type { Counted, LimitRefusal } from '../../domain/limits.ts';
 import type { Problem, Refusal } from '../../domain/problem.ts';
@@ -41,6 +42,8 @@ export interface Ledger {
   outcome(transactionId: string): Promise<Outcome>;
   /** Current accounts; a Problem (`account_not_found`, the 503s) for each that cannot be read. */
   read(accountIds: readonly string[]): Promise<(AccountView | Problem)[]>;
+  /** For uses of a feature that this interface does not see. @throws Problem feature_not_active, ledger_switching */
+  requireFeature(feature: Feature): void;
   /**
    * Changes an account's settings, effective immediately. @throws Problem account_not_found, settings_version_mismatch,
    * account_not_empty, account_closed, the 503s
@@ -69,12 +72,20 @@ export interface AccountDetails extends NewAccount {
   openedAt: number;
 }
 
+/** A business day and a month of them, each from its start to its end, ms since 1970. */
+export interface BusinessWindows {
+  day: { start: number; end: number };
+  month: { start: number; end: number };
+}
+
 /** Reads from MySQL alone: never on the path of a transfer. */
 export interface Books {
   /**
    * Opens accounts at a balance of zero; returns `account_id_reused` for each id that exists with different content.
    */
   openAccounts(accounts: readonly NewAccount[], openedBy: string): Promise<(AccountOpening | Problem)[]>;
+  /** The windows in which a time lies; null if the business calendar does not say. @throws Problem database_unavailable */
+  businessWindows(at: number): Promise<BusinessWindows | null>;
   /** The immutable facts of an account (name, opening). @throws Problem account_not_found, database_unavailable */
   accountDetails(accountId: string): Promise<AccountDetails>;
   /** Postings oldest first, with version > `afterVersion`. Times are acceptance times, ms, `from` inclusive, `to` exclusive. */

@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Problem } from '../../domain/problem.ts';
+import { NO_LIMITS, NO_USAGE } from '../../domain/testing/limits.ts';
 import type { NewAccount } from '../../domain/types.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import type { AccountOpening } from '../../ledger/ports/ledger.ts';
 import { Database, type Session } from '../connection/pool.ts';
 import { InterruptedDatabase, migratedDatabase, poolOptions, type TestDatabase } from '../testing/test-database.ts';
 import { AccountOpener } from './account-opener.ts';
+import { LedgerReader } from './ledger-reader.ts';
 
 let db: TestDatabase;
 let opener: AccountOpener;
@@ -22,6 +24,7 @@ const opening = (accountId: string, fields: Partial<NewAccount> = {}): NewAccoun
   overdraftLimit: 0,
   name: null,
   external: false,
+  limits: null,
   ...fields,
 });
 const said = (answers: (AccountOpening | Problem)[]) =>
@@ -36,6 +39,21 @@ describe('Opening accounts', () => {
       [{ balance: 0, version: 0, overdraft_limit: 5000, status: 'ACTIVE', opened_by: 'tester' }],
     );
     expect(await opener.details('ada')).toEqual((answer as AccountOpening).account);
+  });
+
+  it('counts from then on if it has limits, which are part of its content', async () => {
+    const limits = { ...NO_LIMITS, dailyDebitMax: 500 };
+    const [answer] = await opener.open([opening('ada', { limits })], 'tester');
+    expect(answer).toMatchObject({ created: true, account: { limits } });
+    const { accounts } = await new LedgerReader(db.database).loadAccounts(['ada']);
+    expect(accounts.get('ada')?.limits).toEqual({
+      ...limits,
+      usage: { ...NO_USAGE, countedSince: expect.any(Number) },
+    });
+    expect(accounts.get('ada')?.limits?.usage.countedSince).toBeGreaterThan(Date.now() - 60_000);
+    expect(said(await opener.open([opening('ada', { limits: { ...limits } })], 'tester'))).toEqual([false]);
+    for (const other of [null, { ...limits, balanceMax: 1 }])
+      expect(said(await opener.open([opening('ada', { limits: other })], 'tester'))).toEqual(['account_id_reused']);
   });
 
   it('of the same account again changes nothing, and reports that it existed', async () => {

@@ -1,3 +1,4 @@
+import { LIMITS, type Limits } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { NewAccount } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -17,8 +18,10 @@ interface OpeningColumns {
   name: string | null;
   external: number;
   opened_at: Date;
+  /** JSON */
+  opening_limits: string | null;
 }
-const OPENING_COLUMNS = 'account_id, currency, opening_overdraft_limit, `name`, `external`, opened_at';
+const OPENING_COLUMNS = 'account_id, currency, opening_overdraft_limit, `name`, `external`, opened_at, opening_limits';
 
 /** Another request has inserted one of the accounts since this transaction looked for them. */
 class OpenedMeanwhile extends Error {
@@ -133,12 +136,23 @@ async function insertMissing(
     .filter(({ accountId }) => !existing.has(accountId))
     .sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
   if (missing.length === 0) return { created: new Set(), stored: existing };
+  const [clock] = await session.rows<{ now_ms: number }>(
+    'SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms',
+  );
+  const openedAt = clock?.now_ms ?? 0;
   // An account that exists by now is locked, left unchanged, and not counted. An error instead would leave a shared
   // lock on it, which makes requests deadlock.
   const inserted = await session.run(
-    `INSERT INTO accounts (account_id, currency, \`external\`, \`name\`, overdraft_limit, opening_overdraft_limit, opened_by)
+    `INSERT INTO accounts (account_id, currency, \`external\`, \`name\`, overdraft_limit, opening_overdraft_limit, opened_by,
+       transfer_max, daily_debit_max, monthly_debit_max, daily_credit_max, balance_max, opening_limits, counted_since_ms)
      VALUES ? ON DUPLICATE KEY UPDATE account_id = accounts.account_id`,
-    [missing.map((a) => [a.accountId, a.currency, a.external, a.name, a.overdraftLimit, a.overdraftLimit, openedBy])],
+    [
+      missing.map((a) => [
+        ...[a.accountId, a.currency, a.external, a.name, a.overdraftLimit, a.overdraftLimit, openedBy],
+        ...LIMITS.map((name) => a.limits?.[name] ?? null),
+        ...[openingLimits(a), a.limits ? openedAt : 0],
+      ]),
+    ],
   );
   if (inserted !== missing.length) throw new OpenedMeanwhile('another request opened one of the accounts');
   return {
@@ -156,12 +170,17 @@ async function storedAmong(
   return new Map(rows.map((row) => [row.account_id, row]));
 }
 
+/** Always in the same order, so that equal limits are equal texts. */
+const openingLimits = ({ limits }: NewAccount): string | null =>
+  limits && JSON.stringify(Object.fromEntries(LIMITS.map((name) => [name, limits[name]])));
+
 function sameOpening(account: NewAccount, row: OpeningColumns): boolean {
   return (
     account.currency === row.currency &&
     account.overdraftLimit === row.opening_overdraft_limit &&
     account.name === row.name &&
-    account.external === (row.external === 1)
+    account.external === (row.external === 1) &&
+    openingLimits(account) === row.opening_limits
   );
 }
 
@@ -173,5 +192,6 @@ function detailsOf(row: OpeningColumns): AccountDetails {
     name: row.name,
     external: row.external === 1,
     openedAt: row.opened_at.getTime(),
+    limits: row.opening_limits === null ? null : (JSON.parse(row.opening_limits) as Limits),
   };
 }

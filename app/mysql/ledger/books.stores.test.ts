@@ -22,6 +22,7 @@ const opening = (accountId: string): NewAccount => ({
   overdraftLimit: 0,
   name: null,
   external: false,
+  limits: null,
 });
 
 describe('An account that does not exist', () => {

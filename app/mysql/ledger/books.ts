@@ -1,8 +1,9 @@
 import { Problem } from '../../domain/problem.ts';
 import type { NewAccount, Posting } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { AccountDetails, AccountOpening, Books } from '../../ledger/ports/ledger.ts';
+import type { AccountDetails, AccountOpening, Books, BusinessWindows } from '../../ledger/ports/ledger.ts';
 import type { Database } from '../connection/pool.ts';
+import { calendarBetween } from '../rows/business-day-row.ts';
 import { AccountOpener } from './account-opener.ts';
 
 interface PostingColumns {
@@ -19,6 +20,8 @@ interface PostingColumns {
   user: string;
 }
 
+const MONTH_MS_MAX = 35 * 86_400_000;
+
 /** Opening of accounts and history, from MySQL. */
 export class SqlBooks implements Books {
   readonly #database: Database;
@@ -34,6 +37,19 @@ export class SqlBooks implements Books {
 
   accountDetails(accountId: string): Promise<AccountDetails> {
     return this.#opener.details(accountId);
+  }
+
+  async businessWindows(at: number): Promise<BusinessWindows | null> {
+    const { days } = await calendarBetween(this.#database, at, at + MONTH_MS_MAX);
+    const next = days.findIndex(({ dayStart }) => dayStart > at);
+    const [today, tomorrow] = [days[next - 1], days[next]];
+    if (!today || !tomorrow) return null;
+    const nextMonth = days.find(({ monthStart }) => monthStart > today.monthStart);
+    if (!nextMonth) return null;
+    return {
+      day: { start: today.dayStart, end: tomorrow.dayStart },
+      month: { start: today.monthStart, end: nextMonth.dayStart },
+    };
   }
 
   async postings(query: {
