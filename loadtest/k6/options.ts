@@ -6,6 +6,7 @@ export const SCENARIOS = [
   'single-transfers',
   'hot-account',
   'batches',
+  'groups',
   'mixed-day',
   'spike',
   'soak',

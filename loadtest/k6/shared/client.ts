@@ -2,7 +2,7 @@ import { check, sleep } from 'k6';
 import exec from 'k6/execution';
 import http, { type RefinedResponse } from 'k6/http';
 import { Counter, Trend } from 'k6/metrics';
-import { accountId, type Order } from './bank.ts';
+import { accountId, newId, type Order } from './bank.ts';
 import { accounts, key, opensAccounts, urls } from './settings.ts';
 
 type Response = RefinedResponse<'text'>;
@@ -21,6 +21,7 @@ const named = (name: string) => ({ headers, timeout, tags: { name } });
 const READ = named('balance');
 const TRANSFER = named('transfer');
 const BATCH = named('batch');
+const GROUP = named('group');
 const LOOK_UP = named('look-up');
 /** Whatever the response, it does not count as a failed request: nothing is measured yet. */
 const START = { ...named('start'), responseCallback: http.expectedStatuses({ min: 0, max: 599 }) };
@@ -134,6 +135,18 @@ export function batch(orders: readonly Order[], tolerant = false): void {
   if (refused > 0) refusals.add(refused, { code: 'in a batch' });
   posted.add(done);
   check(response, { 'batch posted as ordered': () => response.status === 200 && done + refused === orders.length });
+}
+
+/** Transfers that are made all together, or not at all. */
+export function group(orders: readonly Order[]): void {
+  const body = JSON.stringify({ groupId: newId(), transfers: orders });
+  const response = http.post(`${home()}/v1/transfers/group`, body, GROUP);
+  servedMs.add(response.timings.duration);
+  const transfers = (fieldsOf(response)['transfers'] ?? []) as readonly Fields[];
+  const isWhole =
+    transfers.length === orders.length && transfers.every((one, index) => isPosted(one, orders[index] as Order));
+  if (check(response, { 'group posted as ordered': () => response.status === 201 && isWhole }))
+    posted.add(orders.length);
 }
 
 export const isRefusal = (status: number): boolean => status === 503 || status === 429;
