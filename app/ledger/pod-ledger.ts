@@ -14,7 +14,7 @@ import { GroupFinder } from './outcomes/group-finder.ts';
 import { OutcomeFinder } from './outcomes/outcome-finder.ts';
 import { PersistenceWatch } from './outcomes/persistence-watch.ts';
 import type { DirectServer } from './ports/direct-server.ts';
-import type { Ledger, PostedSides, RefusedOrder } from './ports/ledger.ts';
+import type { Ledger, PostedSides, RefusedOrder, WindowsAt } from './ports/ledger.ts';
 import type { LedgerDatabase } from './ports/ledger-database.ts';
 import type { LedgerEvents } from './ports/ledger-events.ts';
 import { type CurrentTrace, type QueueLimits, TransferQueue } from './queue/transfer-queue.ts';
@@ -107,7 +107,11 @@ export class PodLedger implements Ledger {
     return answer;
   }
 
-  async preview(orders: readonly TransferOrder[], what: 'transfers' | 'group'): Promise<PostedSides | RefusedOrder> {
+  async preview(
+    orders: readonly TransferOrder[],
+    what: 'transfers' | 'group',
+    windows: WindowsAt,
+  ): Promise<PostedSides | RefusedOrder> {
     if (what === 'group') requireFeature(this.#session.format(), 'groups');
     const ids = [...new Set(orders.flatMap(({ source, destination }) => [source, destination]))];
     const accounts = new Map<string, AccountView>();
@@ -117,9 +121,10 @@ export class PodLedger implements Ledger {
       if (view.stale) throw this.#stale(view.accountId);
       accounts.set(view.accountId, view);
     }
-    // The windows of limits are known only to the stores.
-    if (orders.some((order) => isLimitedIn(order, accounts))) throw unwindowed('calendar_unavailable');
-    return postAll(orders, accounts, 'calendar_unavailable');
+    if (!orders.some((order) => isLimitedIn(order, accounts))) return postAll(orders, accounts, 'calendar_unavailable');
+    const now = await windows(Math.max(...[...accounts.values()].map(({ asOf }) => asOf)));
+    if (!now) throw unwindowed('calendar_unavailable');
+    return postAll(orders, accounts, now);
   }
 
   #stale(accountId: string): Problem {

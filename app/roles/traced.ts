@@ -37,7 +37,7 @@ export function tracedLedger(ledger: Ledger, tracing: Tracing | null): Ledger {
         span.set('holdfast.transfers', group.orders.length);
         return ledger.applyGroup(group, durability);
       }),
-    preview: (orders, what) => ledger.preview(orders, what),
+    preview: (orders, what, windows) => ledger.preview(orders, what, windows),
     groupOutcome: (groupId) => ledger.groupOutcome(groupId),
     outcome: (transactionId) => ledger.outcome(transactionId),
     read: (accountIds) => ledger.read(accountIds),

@@ -3,7 +3,7 @@ import { type GroupOrder, memberIdTaken, replayGroup } from '../../domain/group.
 import type { Identity } from '../../domain/identity.ts';
 import { Problem, type ProblemCode, transferRefusal } from '../../domain/problem.ts';
 import type { TransferOrder } from '../../domain/types.ts';
-import type { Ledger } from '../../ledger/ports/ledger.ts';
+import type { Books, Ledger, WindowsAt } from '../../ledger/ports/ledger.ts';
 import { groupAnswer, groupPreview, groupRefusedBy, splitAnswer, splitPreview } from './group-schema.ts';
 import { limitFigures, outcomeAnswer, previewAnswer, refusalDetail } from './transfer-schema.ts';
 
@@ -12,8 +12,18 @@ import { limitFigures, outcomeAnswer, previewAnswer, refusalDetail } from './tra
  * whichever store decides. Nothing is written, and no id is used.
  */
 
+interface Stores {
+  ledger: Ledger;
+  books: Pick<Books, 'businessWindows'>;
+}
+
 /** @param id the client's own, which may have an outcome. @throws Problem as the transfer itself */
-export async function dryTransfer(ledger: Ledger, order: TransferOrder, id: string | null, identity: Identity) {
+export async function dryTransfer(
+  { ledger, books }: Stores,
+  order: TransferOrder,
+  id: string | null,
+  identity: Identity,
+) {
   const existing = id === null ? null : await orNull('transfer_not_found', () => ledger.outcome(id));
   if (existing) {
     const answer = replay({ order, takenAt: 0, inDoubt: false }, existing);
@@ -21,7 +31,7 @@ export async function dryTransfer(ledger: Ledger, order: TransferOrder, id: stri
     if (shown instanceof Problem) throw shown;
     return { status: 200, body: shown.body };
   }
-  const result = await ledger.preview([order], 'transfers');
+  const result = await ledger.preview([order], 'transfers', windowsIn(books));
   if (!('sides' in result)) {
     const extras = { ...(id !== null && { transactionId: id }), ...limitFigures(result.limit, order, identity) };
     throw new Problem(transferRefusal(result.refusal), refusalDetail(order, result.refusal), extras);
@@ -38,7 +48,7 @@ interface OwnIds {
 }
 
 /** @throws Problem as the group itself */
-export async function dryGroup(ledger: Ledger, group: GroupOrder, own: OwnIds, identity: Identity) {
+export async function dryGroup({ ledger, books }: Stores, group: GroupOrder, own: OwnIds, identity: Identity) {
   const { groupId } = own;
   const existing = groupId === null ? null : await orNull('group_not_found', () => ledger.groupOutcome(groupId));
   const isSplit = group.split !== null;
@@ -56,7 +66,7 @@ export async function dryGroup(ledger: Ledger, group: GroupOrder, own: OwnIds, i
     }),
   );
   if (taken.includes(true)) throw memberIdTaken(group, taken.indexOf(true));
-  const result = await ledger.preview(group.orders, 'group');
+  const result = await ledger.preview(group.orders, 'group', windowsIn(books));
   if (!('sides' in result)) throw groupRefusedBy(group, result, groupId, identity);
   const body = isSplit ? splitPreview(group, groupId) : groupPreview(group, result.sides, own, identity);
   return { status: 200, body };
@@ -70,3 +80,10 @@ async function orNull<T>(absent: ProblemCode, look: () => Promise<T>): Promise<T
     throw error;
   }
 }
+
+const windowsIn =
+  (books: Stores['books']): WindowsAt =>
+  async (time) => {
+    const windows = await books.businessWindows(time);
+    return windows && { dayStart: windows.day.start, monthStart: windows.month.start };
+  };

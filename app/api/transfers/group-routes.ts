@@ -1,5 +1,5 @@
 import { Problem, type ProblemCode } from '../../domain/problem.ts';
-import type { Ledger } from '../../ledger/ports/ledger.ts';
+import type { Books, Ledger } from '../../ledger/ports/ledger.ts';
 import { type Call, type Route, route } from '../http/route.ts';
 import { IdempotencyKeyHeader, idempotencyKeyOf, refused } from '../http/validation.ts';
 import { dryGroup } from './dry-run.ts';
@@ -22,6 +22,7 @@ import { LEDGER_PROBLEMS, originOf, TransactionId } from './transfer-schema.ts';
 
 interface GroupDependencies {
   ledger: Ledger;
+  books: Pick<Books, 'businessWindows'>;
   /** This pod's estimate of the ledger's time, ms since 1970. */
   ledgerNow: () => number;
 }
@@ -61,7 +62,7 @@ export function groupRoutes(deps: GroupDependencies): Route[] {
   return [transferGroup(deps), transferSplit(deps), readGroup(deps)];
 }
 
-function transferGroup({ ledger, ledgerNow }: GroupDependencies): Route {
+function transferGroup({ ledger, books, ledgerNow }: GroupDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/transfers/group',
@@ -85,7 +86,7 @@ function transferGroup({ ledger, ledgerNow }: GroupDependencies): Route {
       const group = groupOf(body, { origin: originOf(call), nowMs: ledgerNow(), key });
       if (body.dryRun) {
         const transactionIds = body.transfers.map(({ transactionId }) => transactionId ?? null);
-        return dryGroup(ledger, group, { groupId: body.groupId ?? key, transactionIds }, identity);
+        return dryGroup({ ledger, books }, group, { groupId: body.groupId ?? key, transactionIds }, identity);
       }
       const answer = await ledger.applyGroup(group, durability);
       if (answer instanceof Problem) throw withGroup(answer, group.groupId);
@@ -94,7 +95,7 @@ function transferGroup({ ledger, ledgerNow }: GroupDependencies): Route {
   });
 }
 
-function transferSplit({ ledger, ledgerNow }: GroupDependencies): Route {
+function transferSplit({ ledger, books, ledgerNow }: GroupDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/transfers/split',
@@ -116,7 +117,8 @@ function transferSplit({ ledger, ledgerNow }: GroupDependencies): Route {
       const durability = body.durability ?? 'cache';
       const key = keyOf(call, body.groupId);
       const group = splitGroupOf(body, { origin: originOf(call), nowMs: ledgerNow(), key });
-      if (body.dryRun) return dryGroup(ledger, group, { groupId: body.groupId ?? key, transactionIds: [] }, identity);
+      if (body.dryRun)
+        return dryGroup({ ledger, books }, group, { groupId: body.groupId ?? key, transactionIds: [] }, identity);
       const answer = await ledger.applyGroup(group, durability);
       if (answer instanceof Problem) throw withGroup(answer, group.groupId);
       return splitAnswer(answer, durability, identity);

@@ -3,7 +3,7 @@ import { ID_LENGTH_MAX } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Durability, Outcome, TransferOrder } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { Ledger } from '../../ledger/ports/ledger.ts';
+import type { Books, Ledger } from '../../ledger/ports/ledger.ts';
 import { type Answer, type Call, type Route, route } from '../http/route.ts';
 import { IdempotencyKeyHeader, idempotencyKeyOf, refused, validate } from '../http/validation.ts';
 import { attempt, attemptEach, batchItem, single, workOnValid } from '../schemas/items.ts';
@@ -28,6 +28,7 @@ import {
 
 interface TransferDependencies {
   ledger: Ledger;
+  books: Pick<Books, 'businessWindows'>;
   clock: Clock;
   /** This pod's estimate of the ledger's time, ms since 1970. */
   ledgerNow: () => number;
@@ -49,7 +50,7 @@ export function transferRoutes(deps: TransferDependencies): Route[] {
   return [transfer(deps), transferBatch(deps), readTransfer(deps), reverseTransfer(deps)];
 }
 
-function transfer({ ledger, ledgerNow }: TransferDependencies): Route {
+function transfer({ ledger, books, ledgerNow }: TransferDependencies): Route {
   return route({
     method: 'POST',
     path: '/v1/transfers',
@@ -76,7 +77,7 @@ function transfer({ ledger, ledgerNow }: TransferDependencies): Route {
         throw refused('must equal the transactionId of the body, or one of the two must be omitted');
       }
       const order = orderOf(call.body, originOf(call), ledgerNow(), key);
-      if (call.body.dryRun) return dryTransfer(ledger, order, call.body.transactionId ?? key, call.identity);
+      if (call.body.dryRun) return dryTransfer({ ledger, books }, order, call.body.transactionId ?? key, call.identity);
       const result = single(await ledger.apply([order], durability), order.transactionId);
       return answerOf(result, durability, call);
     },

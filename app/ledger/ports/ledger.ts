@@ -1,6 +1,6 @@
 import type { Feature } from '../../domain/features.ts';
 import type { GroupOrder, GroupOutcome } from '../../domain/group.ts';
-import type { Counted, LimitRefusal } from '../../domain/limits.ts';
+import type { Counted, LimitRefusal, Windows } from '../../domain/limits.ts';
 import type { Problem, Refusal } from '../../domain/problem.ts';
 import type {
   AccountChange,
@@ -35,7 +35,11 @@ export interface Ledger {
    * What would happen to transfers now, each on the balances as the ones before left them. Nothing is written, and their ids are
    * neither used nor looked up. @throws Problem account_not_found and the 503s; for a group also feature_not_active
    */
-  preview(orders: readonly TransferOrder[], what: 'transfers' | 'group'): Promise<PostedSides | RefusedOrder>;
+  preview(
+    orders: readonly TransferOrder[],
+    what: 'transfers' | 'group',
+    windows: WindowsAt,
+  ): Promise<PostedSides | RefusedOrder>;
   /** The outcome of a group id, from whichever store has it. @throws Problem group_not_found, feature_not_active and the 503s */
   groupOutcome(groupId: string): Promise<GroupOutcome>;
   /** The outcome of a transaction id, from whichever store has it. @throws Problem transfer_not_found and the 503s */
@@ -50,6 +54,9 @@ export interface Ledger {
    */
   changeAccount(change: AccountChange): Promise<AccountView>;
 }
+
+/** The windows of limits in which a time lies, ms since 1970; null if the business calendar does not say. */
+export type WindowsAt = (time: number) => Promise<Windows | null>;
 
 /** Both accounts of each transfer after it. */
 export interface PostedSides {

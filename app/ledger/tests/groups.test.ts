@@ -1,11 +1,14 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { GroupOutcome } from '../../domain/group.ts';
+import { usageSince, type Windows } from '../../domain/limits.ts';
 import { Problem } from '../../domain/problem.ts';
-import { orderOf } from '../../domain/testing/orders.ts';
+import { accountOf, orderOf } from '../../domain/testing/orders.ts';
 import type { TransferOrder } from '../../domain/types.ts';
 import { commandLost, failing, replyLost } from '../../journal/testing/faulty-cache.ts';
 import { DirectError } from '../ports/direct-server.ts';
 import { SwitchBench } from '../testing/switch-bench.ts';
+
+const NO_WINDOWS = async () => null;
 
 let bench: SwitchBench;
 beforeEach(async () => {
@@ -158,19 +161,43 @@ describe('A group', () => {
     bench.session.rules = 1;
     expect(said(await send('g', through()))).toBe('feature_not_active');
     await expect(bench.ledger.groupOutcome('g')).rejects.toMatchObject({ code: 'feature_not_active' });
-    await expect(bench.ledger.preview(through(), 'group')).rejects.toMatchObject({ code: 'feature_not_active' });
+    await expect(bench.ledger.preview(through(), 'group', NO_WINDOWS)).rejects.toMatchObject({
+      code: 'feature_not_active',
+    });
   });
 });
 
 describe('A preview', () => {
+  it('knows the limits of accounts, by the business day of the store', async () => {
+    toDirect();
+    const none = {
+      transferMax: null,
+      dailyDebitMax: null,
+      monthlyDebitMax: null,
+      dailyCreditMax: null,
+      balanceMax: null,
+    };
+    const usage = { ...usageSince(0), dayStart: 5, monthStart: 5, dayDebit: 50 };
+    bench.database.accounts.set('a', accountOf('a', { balance: 90, limits: { ...none, dailyDebitMax: 100, usage } }));
+    const orders = [order({ source: 'a', destination: 'b', amount: 60 })];
+    const preview = (windows: Windows | null) =>
+      bench.clock.until(bench.ledger.preview(orders, 'transfers', async () => windows));
+    expect(await preview({ dayStart: 5, monthStart: 5 })).toMatchObject({
+      refusal: 'limit_exceeded',
+      limit: { limit: 'dailyDebitMax', remaining: 50 },
+    });
+    expect(await preview({ dayStart: 6, monthStart: 5 })).toMatchObject({ sides: [{ source: { balance: 30 } }] });
+    await expect(preview(null)).rejects.toMatchObject({ code: 'calendar_unavailable' });
+  });
+
   it('shows what transfers would do in the store that decides, and changes nothing', async () => {
     const expected = {
       sides: [{ destination: { balance: 100 } }, { source: { balance: 40 }, destination: { balance: 60 } }],
     };
-    expect(await bench.clock.until(bench.ledger.preview(through(), 'group'))).toMatchObject(expected);
+    expect(await bench.clock.until(bench.ledger.preview(through(), 'group', NO_WINDOWS))).toMatchObject(expected);
     toDirect();
-    expect(await bench.clock.until(bench.ledger.preview(through(), 'group'))).toMatchObject(expected);
-    expect(await bench.clock.until(bench.ledger.preview(refusedAtTheEnd(), 'group'))).toEqual({
+    expect(await bench.clock.until(bench.ledger.preview(through(), 'group', NO_WINDOWS))).toMatchObject(expected);
+    expect(await bench.clock.until(bench.ledger.preview(refusedAtTheEnd(), 'group', NO_WINDOWS))).toEqual({
       index: 1,
       refusal: 'insufficient_funds',
     });
@@ -178,7 +205,7 @@ describe('A preview', () => {
 
   it('is 503 while nobody decides', async () => {
     bench.close();
-    await expect(bench.clock.until(bench.ledger.preview(through(), 'transfers'))).rejects.toMatchObject({
+    await expect(bench.clock.until(bench.ledger.preview(through(), 'transfers', NO_WINDOWS))).rejects.toMatchObject({
       status: 503,
     });
   });
