@@ -12,7 +12,7 @@ import {
   url,
 } from './config-kinds.ts';
 
-/** Settings of the stores and of the ledger between them: how long, how many and how much. Part of `SETTINGS`. */
+/** Settings of the stores and of the ledger: connections, times, counts and sizes. Part of `SETTINGS`. */
 export const LEDGER_SETTINGS = {
   redis: {
     url: required(

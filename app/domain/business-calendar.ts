@@ -3,7 +3,7 @@ import { Problem } from './problem.ts';
 
 /** A business day: it ends where the next one starts. */
 export interface BusinessDay extends Windows {
-  /** `YYYY-MM-DD`: the date on which most of it lies. */
+  /** `YYYY-MM-DD`: the date on which most of it falls. */
   day: string;
 }
 
@@ -17,7 +17,7 @@ export interface BusinessCalendar {
 /** A store's clock that is further ahead of a pod's, ms, counts as unsure: the same as UNSURE_MS in includes/limits.lua. */
 const CLOCK_AHEAD_MS_MAX = 5_000;
 
-/** The windows in which a time lies, or null if the calendar does not say: it is never guessed. */
+/** The windows into which a time falls, or null if the calendar does not say: it is never guessed. */
 export function windowsAt(calendar: BusinessCalendar | null, time: number): Windows | null {
   if (!calendar || time >= calendar.validUntil) return null;
   const { days } = calendar;

@@ -22,7 +22,7 @@ export function sameContent(a: TransferOrder, b: TransferOrder): boolean {
   );
 }
 
-/** The amount of a capture depends on its hold: only what was asked is content. */
+/** The amount of a capture depends on its hold: only what was requested is content. */
 function sameCapture(a: CaptureRequest | undefined, b: CaptureRequest | undefined): boolean {
   if (!a || !b) return a === b;
   return a.holdId === b.holdId && a.amount === b.amount && a.destination === b.destination && a.final === b.final;

@@ -5,7 +5,7 @@ export type LimitName = (typeof LIMITS)[number];
 /** Minor units, ≥ 0; null: none. */
 export type Limits = Readonly<Record<LimitName, number | null>>;
 
-/** The windows in which a time lies, each named by its start, ms since 1970: a business day, and a month of them. */
+/** The windows into which a time falls, each named by its start, ms since 1970: a business day, and a month of them. */
 export interface Windows {
   dayStart: number;
   monthStart: number;

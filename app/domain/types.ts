@@ -31,7 +31,7 @@ export interface TransferOrder extends Origin {
   reverses: string | null;
   /** The group that it is a member of; absent for a single transfer. */
   groupId?: string;
-  /** For `capture`, whose source is the hold's account and whose amount is decided with it: what was asked. */
+  /** For `capture`, whose source is the hold's account and whose amount is decided with it: what was requested. */
   capture?: CaptureRequest;
 }
 

@@ -32,7 +32,7 @@ describe('business days', () => {
     ]);
   });
 
-  it('have the date on which most of them lies', () => {
+  it('have the date on which most of each day falls', () => {
     expect(starts({ timeZone: 'UTC', cutoff: '17:30' }, '2026-01-31T12:00:00Z', 2)).toEqual([
       '2026-01-31 2026-01-30T17:30:00',
       '2026-02-01 2026-01-31T17:30:00',

@@ -14,7 +14,7 @@ const NOON_MINUTES = 12 * 60;
 
 /**
  * The business days of a zone, oldest first, from the one after `last` on; without one, from the month before `from` on, so
- * that the month in which `from` lies is known from its start. The last one starts after `until`.
+ * that the month into which `from` falls is known from its start. The last one starts after `until`.
  */
 export function businessDays(
   settings: CalendarSettings,
@@ -41,7 +41,7 @@ const firstOfMonth = (wallMs: number): number => {
 };
 
 /**
- * A business day has the date on which most of it lies: one that starts at noon or later belongs to the next date. Null for
+ * A business day has the date on which most of it falls: one that starts at noon or later belongs to the next date. Null for
  * a date that the zone leaves out.
  */
 function startOf({ timeZone, cutoff }: CalendarSettings, date: number): number | null {

@@ -26,7 +26,7 @@ export function messageOf(error) {
 }
 
 /**
- * The system's code of an error (`ENOENT`, …), if it has one.
+ * The system error code (`ENOENT`, …) of an error, if it has one.
  * @param {unknown} error
  * @returns {string | undefined}
  */

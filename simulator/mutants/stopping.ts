@@ -23,14 +23,14 @@ function registeredBy(authority: PodAuthority): { podIds: Set<string>; authority
 export const STOPPING: Mutant[] = [
   {
     name: 'stop-without-hand-over',
-    rule: 'A pod that stops hands over what it knows of its epoch.',
+    rule: 'A stopping pod hands over what it knows of its epoch.',
     theme: 'stops',
     seed: 1,
     assembly: pods(({ authority }) => ({ stop: (session) => authority.removeProcess(session.podId) })),
   },
   {
     name: 'stop-removes-its-registration-at-once',
-    rule: 'A pod that stops removes its registration only when MySQL has all that it knows.',
+    rule: 'A stopping pod removes its registration only once MySQL has everything that the pod knows.',
     theme: 'stops',
     seed: 10,
     assembly: pods((ports) => {
@@ -45,7 +45,7 @@ export const STOPPING: Mutant[] = [
   },
   {
     name: 'stop-forgets-its-hand-over-after-one-failure',
-    rule: 'A pod that stops repeats the hand-over while MySQL does not accept it, and reports when it gives up.',
+    rule: 'A stopping pod repeats the hand-over while MySQL does not accept it, and reports when it gives up.',
     theme: 'stops',
     seed: 48,
     assembly: pods(({ handOverStore }, _mysql, clock) => {

@@ -4,7 +4,10 @@ import type { Accounts } from './check-postings.ts';
 import { answersIn, append, type ChangeHistory, type History, type OpenedAccount, type Settings } from './history.ts';
 import type { Violations } from './violations.ts';
 
-/** The settings of each account by version, from 1 on: versions without gaps, and the last one is the account's. */
+/**
+ * The settings of each account by version, starting from 1. Checks that no version is missing, and that the account has the
+ * last one.
+ */
 export function settingsOf(
   accounts: readonly OpenedAccount[],
   books: Books,

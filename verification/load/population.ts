@@ -1,6 +1,6 @@
 import type { OpenedAccount, TransferContent } from '../checker/history.ts';
 
-/** The accounts of one run, under a prefix of their own, and which transfers they make. */
+/** The accounts of one run, whose ids have a prefix of their own, and the transfers between them. */
 export interface Population {
   readonly prefix: string;
   readonly accounts: readonly OpenedAccount[];

@@ -171,7 +171,7 @@ describe('POST /v1/transfers/split', () => {
       transfers: [{ transactionId: 's1.1', amount: '10.00' }],
       destinations: [{ account: 'b', amount: '0.00' }, { account: 'c' }],
     });
-    // What was asked is its content, even where no transfer shows it.
+    // What was requested is its content, even where no transfer shows it.
     expect(await splitOf(destinations, { groupId: 's1' })).toMatchObject({ status: 200, json: { replayed: true } });
     expect(await splitOf([{ account: 'd', share: 1 }, destinations[1] as object], { groupId: 's1' })).toMatchObject({
       status: 409,

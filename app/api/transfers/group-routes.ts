@@ -70,7 +70,7 @@ function transferGroup({ ledger, books, ledgerNow }: GroupDependencies): Route {
     tag,
     summary: 'Make 2 to 100 transfers together: all of them, or none',
     description:
-      'The transfers are decided in order, each on the balances as the previous ones left them. If one is refused, none is made, and the ids of the transfers stay free; the refusal is the outcome of the `groupId`.',
+      'The transfers are decided in order, each on the balances as the previous ones left them. If one is refused, none is made, and the ids of the transfers can still be used; the refusal is the outcome of the `groupId`.',
     headers: IdempotencyKeyHeader(KEY),
     takesIdempotencyKey: true,
     body: { schema: TransferGroupRequest, isList: true, example: GROUP_EXAMPLE },
@@ -103,7 +103,7 @@ function transferSplit({ ledger, books, ledgerNow }: GroupDependencies): Route {
     tag,
     summary: 'Share an amount out to several accounts, to the last minor unit',
     description:
-      'First the amounts are taken off, then the rest is divided by shares (largest remainders first, of equal ones the earliest), or one destination gets all that remains. The transfers are made as a group: all of them, or none.',
+      'The amounts are subtracted first. The rest is divided in proportion to the shares (leftover minor units go to the largest remainders, the earlier destination first if they are equal), or goes to one destination as a whole. The transfers are made as a group: all of them, or none.',
     headers: IdempotencyKeyHeader(KEY),
     takesIdempotencyKey: true,
     body: { schema: TransferSplitRequest, isList: true, example: SPLIT_EXAMPLE },
@@ -156,7 +156,7 @@ function keyOf(call: Call, groupId: string | null | undefined): string | null {
   return key;
 }
 
-/** A client whose id was generated here could not look it up otherwise. */
+/** Adds the group's id: otherwise, if the id was generated here, the client could not look the group up. */
 function withGroup(problem: Problem, groupId: string): Problem {
   if (problem.extras.groupId !== undefined) return problem;
   return new Problem(problem.code, problem.message, { ...problem.extras, groupId }, { cause: problem });

@@ -45,7 +45,7 @@ const SHARE_MAX = 1_000_000_000;
 
 const GroupId = TransactionId.meta({
   description:
-    'The idempotency key of the group: one id has one outcome, forever. Group ids are apart from transaction ids. Use a UUIDv7. If absent, the `Idempotency-Key` is used, or an id is generated.',
+    'The idempotency key of the group: one id has one outcome, forever. Group ids and transaction ids are separate: the same id can be used for both. Use a UUIDv7. If absent, the `Idempotency-Key` is used, or an id is generated.',
   example: '019b2f6c-7a10-7c3e-9d41-3f2a8c5b7e91',
 });
 export const GroupIdParams = z.object({ groupId: Id.meta({ example: '019b7650-2c00-7000-8000-000000000003' }) });
@@ -131,7 +131,7 @@ export const TransferSplitPreview = TransferSplit.omit({ acceptedAt: true, durab
 
 export const TransferGroupRecord = TransferGroup.extend({
   status: z.enum(['POSTED', 'REJECTED']),
-  transfers: z.array(Transfer.partial()).meta({ description: 'Of a refused group: what was asked.' }),
+  transfers: z.array(Transfer.partial()).meta({ description: 'Of a refused group: what was requested.' }),
   index: z.int().optional().meta({ description: 'The transfer that was refused, from 0.' }),
   refusal: z.enum(REFUSALS).optional().meta({ description: 'Why it is `REJECTED`.' }),
   destinations: z.array(Part).optional().meta({ description: 'Of a split: who got what.' }),

@@ -45,7 +45,7 @@ const HOLDING_TURN_MS = 100;
  * Time after which no reply will come for an in-doubt attempt, ms: a new pod id then ensures that it can no longer run.
  */
 const RENEW_ID_AFTER_MS = 30_000;
-/** How long a pod that stops waits for the flush before it hands over its tail, ms. */
+/** How long a stopping pod waits for the flush before it hands over its tail, ms. */
 const CATCH_UP_MS = 2_000;
 const CATCH_UP_TURN_MS = 50;
 const HAND_OVER_TRIES_MAX = 20;
@@ -288,7 +288,7 @@ export class PodSession implements Session {
     this.#deps.logger.warn(summary, 'the epoch has ended for this pod: handing over what it knows to MySQL');
   }
 
-  /** The record is needed until its epoch has been recovered without it; a pod that stops always hands over. */
+  /** The record is needed until its epoch has been recovered without it; a stopping pod always hands over. */
   #mustHandOver(epoch: number): boolean {
     return this.#stopped.signal.aborted || this.#reading.now?.cacheEpoch === epoch;
   }

@@ -150,8 +150,8 @@ export function post(order: TransferOrder, accounts: Map<string, Account>): { so
 }
 
 /**
- * Posts orders in order, each on the accounts as the previous ones left them. @returns both sides of each, or the first that was
- * refused; `accounts` is then of no more use
+ * Posts the orders one after another, each on the accounts as the previous ones left them. @returns both sides of each order, or
+ * the first order that was refused; `accounts` must not be used after that
  */
 export function postAll(
   orders: readonly TransferOrder[],

@@ -55,7 +55,7 @@ export interface Ledger {
   changeAccount(change: AccountChange): Promise<AccountView>;
 }
 
-/** The windows of limits in which a time lies, ms since 1970; null if the business calendar does not say. */
+/** The windows of limits into which a time falls, ms since 1970; null if the business calendar does not say. */
 export type WindowsAt = (time: number) => Promise<Windows | null>;
 
 /** Both accounts of each transfer after it. */
@@ -91,7 +91,7 @@ export interface Books {
    * Opens accounts at a balance of zero; returns `account_id_reused` for each id that exists with different content.
    */
   openAccounts(accounts: readonly NewAccount[], openedBy: string): Promise<(AccountOpening | Problem)[]>;
-  /** The windows in which a time lies; null if the business calendar does not say. @throws Problem database_unavailable */
+  /** The windows into which a time falls; null if the business calendar does not say. @throws Problem database_unavailable */
   businessWindows(at: number): Promise<BusinessWindows | null>;
   /** The immutable facts of an account (name, opening). @throws Problem account_not_found, database_unavailable */
   accountDetails(accountId: string): Promise<AccountDetails>;

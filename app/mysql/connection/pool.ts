@@ -28,8 +28,8 @@ export interface PoolOptions {
   queryTimeoutMs: number;
   lockWaitTimeoutS: number;
   /**
-   * A dead client must not keep the authority row locked for long: idle seconds after which the server closes the
-   * connection.
+   * Idle seconds after which the server closes the connection, so that a dead client does not keep the authority row locked
+   * for long.
    */
   waitTimeoutS?: number;
   /** Shared by all pools of a process: one that only reads does not notice that its server is now read-only. */

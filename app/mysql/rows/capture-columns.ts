@@ -11,7 +11,7 @@ export interface CaptureColumns {
 }
 export const CAPTURE_COLUMNS = 'hold_id, held_after, held_change, capture';
 
-/** What was asked and, if it was posted, the hold after it, as one short text: nothing searches for it. */
+/** What was requested and, if it was posted, the hold after it, as one short text: nothing searches for it. */
 type Fields = [
   amount: number | null,
   destination: string | null,

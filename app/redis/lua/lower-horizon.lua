@@ -15,7 +15,7 @@ local ledger, refused = enter_as_keeper()
 if not ledger then return refused end
 local horizon = tonumber(ARGV[5])
 if ledger.seq > 0 or horizon >= ledger.lookup_horizon then return head(ledger) end
--- Under seq 0, which counts as flushed: the outcome of such an id is looked up in MySQL.
+-- These ids are stored with seq 0, which counts as flushed, so their outcomes are looked up in MySQL.
 for i = 6, #ARGV, 2 do
   local place = tonumber(ARGV[i])
   redis.call('HSET', KEYS[3 + place], ARGV[i + 1], '0', '#', '0')

@@ -86,7 +86,7 @@ describe('A keeper', () => {
   });
 });
 
-describe('A keeper that stops', () => {
+describe('A stopping keeper', () => {
   it('flushes the journal to its end first', async () => {
     const keeper = await roles.keeper({ FLUSH_GATHER_MS: '2000' });
     const api = await podInCache();

@@ -23,7 +23,7 @@ afterEach(async () => {
   await bench.db.drop();
 });
 
-/** Every reading of its clock takes a long time, so that each page of a request is the last one. */
+/** Its clock jumps ahead whenever it is read, so that each request has time for only one page. */
 async function slowPod(): Promise<void> {
   const config = testConfig(bench.db.url, { REDIS_URL: 'redis://127.0.0.1:1', BOOTSTRAP_API_KEY: API_KEY });
   const context = Object.assign(await testContext(config), { recoveryStore: bench.recoveryStore, clock });

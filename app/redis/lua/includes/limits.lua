@@ -26,7 +26,7 @@ local function packed_extension(held, limits)
   return held == 0 and '' or struct.pack('<d', held)
 end
 
--- The windows in which a time lies: starts of its business day and of its month; nil if the calendar does not say.
+-- The windows into which a time falls: starts of its business day and of its month; nil if the calendar does not say.
 -- The calendar: valid until d, then per business day, oldest first: its start d, start of its month d. The last one only
 -- ends the one before it.
 local function windows_at(calendar, time)
