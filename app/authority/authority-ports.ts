@@ -86,13 +86,13 @@ export interface OlderProcess {
 
 /** What an operator needs to move the ledger to the next format of its rules. */
 export interface RuleFormats {
-  /** Those that were heard within the last minute. */
+  /** Those that have been heard from within the last minute. */
   olderProcesses(): Promise<OlderProcess[]>;
   /**
    * To the next format, in which an older release finds neither an authority nor a ledger; there is no way back. CACHE →
    * CLOSING, whose epoch is recovered in its own format; DIRECT → DIRECT.
    * @returns null if the authority has moved or is moving, if something waits for a journal, if a process of an older
-   * release was heard within the last minute, or if this is the highest format already; then nothing has changed
+   * release has been heard from within the last minute, or if this is the highest format already; then nothing has changed
    */
   raise(from: Authority, by: MovedBy): Promise<Authority | null>;
 }

@@ -49,7 +49,7 @@ export async function moveFormat(
   if (!moved) {
     throw new Problem(
       'authority_moved',
-      'nothing was changed: the authority has moved, or a process of an older release was heard, in the meantime; check GET /v1/ops/status again',
+      'nothing was changed: in the meantime, the authority has moved, or a process of an older release has been heard from; check GET /v1/ops/status again',
     );
   }
   logger.log.warn({ user, reason, epoch: moved.epoch, format: moved.format }, 'the rules move to another format');
@@ -74,9 +74,9 @@ async function obstaclesTo(context: FormatContext, now: Authority, seenEpoch: nu
 }
 
 const olderProcess = ({ processId, role, silentMs }: OlderProcess): string =>
-  `${role} ${processId} of an older release was heard ${Math.round(silentMs / 1000)} s ago: stop it, or wait until it was silent for a minute`;
+  `${role} ${processId} of an older release was last heard from ${Math.round(silentMs / 1000)} s ago: stop it, or wait until it has been silent for a minute`;
 
-/** Waits for the keepers, as long as a client waits gladly. */
+/** Waits for the keepers, but no longer than a client is likely to wait. */
 async function untilOpen({ authority, clock }: FormatContext, moved: Authority): Promise<Authority> {
   let now = moved;
   const until = clock.monotonic() + ANSWERED_WITHIN_MS;

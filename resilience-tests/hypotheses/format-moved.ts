@@ -130,7 +130,7 @@ const orderOf = (transactionId: string) => ({
   currency: 'EUR',
 });
 
-/** As if a minute had passed since a process of 0.1.0 was heard. */
+/** As if a minute had passed since a process of 0.1.0 was last heard from. */
 async function forgetFormer(cluster: Cluster): Promise<void> {
   for (const table of ['processes', 'keepers']) {
     await cluster.query(`UPDATE ${table} SET heartbeat_at = heartbeat_at - INTERVAL 61 SECOND WHERE format_max = 1`);

@@ -90,7 +90,7 @@ describe('The rule format', () => {
       json: { epoch: 17, dryRun: true, done: false, warning: 'There is no way back' },
     });
   });
-  it('is answered 202 while keepers are still recovering the last epoch of the older format', async () => {
+  it('is answered with 202 while keepers are still recovering the last epoch of the older format', async () => {
     const { moveFormat } = api.deps.ops;
     api.deps.ops.moveFormat = async (...args) => ({ ...(await moveFormat(...args)), mode: 'CLOSING', done: false });
     expect(await api.post('/v1/ops/format', move, { key: keyWith('ops') })).toMatchObject({

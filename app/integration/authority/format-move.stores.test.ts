@@ -87,7 +87,9 @@ describe("The operator's command", () => {
     await db.database.rows("INSERT INTO processes (process_id, redis_seen) VALUES ('p-old', 1)");
     const dry = await command(true);
     expect(dry.warning).toMatch(/^There is no way back/);
-    expect(dry.obstacles).toEqual([expect.stringMatching(/^api p-old of an older release was heard \d+ s ago/)]);
+    expect(dry.obstacles).toEqual([
+      expect.stringMatching(/^api p-old of an older release was last heard from \d+ s ago/),
+    ]);
     await expect(command()).rejects.toMatchObject({
       code: 'authority_moved',
       message: expect.stringContaining('nothing was changed: api p-old'),

@@ -81,7 +81,7 @@ describe('Drift is found and reported', () => {
     return { drift, driftAccounts, sums };
   };
 
-  it('if a balance in Redis was changed: by how much', async () => {
+  it('if a balance in Redis was changed, with the difference', async () => {
     await bench.tamperCache('ada', { balance: 1357 });
     expect(await named()).toEqual({
       driftAccounts: 1,

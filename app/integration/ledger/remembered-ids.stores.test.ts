@@ -134,7 +134,7 @@ describe('An id that Redis has forgotten', () => {
     expect((await forgetUpTo(early)).evictedUpTo).toBe(1);
   });
 
-  it('was removed by housekeeping in the order of UUIDv7 time, and only outside the window', async () => {
+  it('was removed by housekeeping, in order of UUIDv7 time and only outside the window', async () => {
     const [old, young] = [newUuidV7(Date.now() - 45_000), newUuidV7(Date.now())];
     await summariesOf(order(old), order(young));
     await stage.flush();

@@ -82,7 +82,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a group', (store) => {
       expect((await bench.apply(first)).map((answer) => (answer as Problem).code)).toEqual(['transaction_id_reused']);
   });
 
-  it('is answered 404 if an account does not exist, and then remembers nothing', async () => {
+  it('gets account_not_found if an account does not exist, and nothing is remembered', async () => {
     const [first] = through();
     if (!first) throw new Error('there is a first order');
     expect(said(await send('g', [first, order({ source: 'a', destination: 'nobody' })]))).toBe('account_not_found');

@@ -3,7 +3,7 @@ import { type Authority, FORMAT_MAX, type MovedBy } from '../../domain/authority
 import type { Database, Session } from '../connection/pool.ts';
 import { lockedAuthority, setAuthority } from '../rows/authority-row.ts';
 
-/** How long ago a process of an older release may have been heard at most, to be counted as running, s. */
+/** For how long a process of an older release counts as running after it was last heard from, s. */
 const HEARD_WITHIN_S = 60;
 
 /** Moves the ledger to the next format of its rules. */
