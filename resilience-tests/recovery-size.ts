@@ -62,7 +62,7 @@ async function run(): Promise<void> {
   }
 }
 
-/** From what was handed over; then Redis comes back, and its journal contains the one that is missing. */
+/** Recovers from what was handed over. Then Redis comes back, and its journal contains the one missing outcome. */
 async function fromHandOvers(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await recovered(epoch, api, { what: 'from hand-overs', redisUrl: NO_REDIS, until: opened, posted: POSTED });

@@ -63,7 +63,7 @@ export const SETTINGS = {
       'BODY_BYTES_MAX',
       integer(MIB, 16 * MIB),
       2 * MIB,
-      'Maximum size of a list body; a batch of 1000 transfers must fit. Any other body may have 64 KiB.',
+      'Maximum size of a list body; a batch of 1000 transfers must fit. Any other body may be up to 64 KiB.',
     ),
     requestsInFlightMax: setting(
       'REQUESTS_IN_FLIGHT_MAX',

@@ -244,7 +244,7 @@ export class Cluster implements System, AsyncDisposable {
     return this.dir.replace('holdfast-test-', 'holdfast-kept-');
   }
 
-  /** Stops everything immediately: nothing of it is needed afterwards. */
+  /** Stops everything immediately: nothing is needed afterwards. */
   #end(): void {
     for (const member of this.#members()) member.signal('SIGKILL');
     this.#cleanUp();

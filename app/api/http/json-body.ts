@@ -17,7 +17,7 @@ const USUAL_TYPES = new Set([
   'application/json;charset=utf-8',
   'application/json;charset=UTF-8',
 ]);
-/** Parsing takes time proportional to the length, and a header may have 16 KiB. */
+/** Parsing takes time proportional to the length, and a header may be as long as 16 KiB. */
 const TYPE_LENGTH_MAX = 256;
 /** The names of UTF-8 in the encoding standard (WHATWG) and in real clients. */
 const UTF_8_LABELS = new Set(['utf-8', 'utf8']);

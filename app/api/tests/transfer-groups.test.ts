@@ -269,7 +269,7 @@ describe('A dry run', () => {
     expect([balance('a'), api.ledger.groups.size]).toEqual([10_000, 0]);
   });
 
-  it('of a group shows which transfer would be refused, or has an id that is known', async () => {
+  it('of a group shows which transfer would be refused, or which id is already known', async () => {
     await api.post('/v1/transfers', transfer('a', 'b', '1.00', { transactionId: 't1' }));
     expect(await group([transfer('a', 'b', '1.00'), transfer('c', 'b', '1.00')], { dryRun })).toMatchObject({
       status: 422,

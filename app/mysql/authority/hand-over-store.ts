@@ -7,7 +7,7 @@ import { integer, statements, text, textOrNull } from '../connection/sql.ts';
 
 /**
  * Maximum number of rows that one housekeeping statement deletes: it must not hold locks for long, and an entry may
- * have 1 MB.
+ * be 1 MB.
  */
 const FORGOTTEN_MAX = 2_000;
 

@@ -119,7 +119,7 @@ export class UnsettledStore {
 }
 
 /**
- * The latest dropped entries, limited to a response size that a process handles easily: an entry may have 18 KB of
+ * The latest dropped entries, limited to a response size that a process handles easily: an entry may contain 18 KB of
  * metadata.
  */
 async function latestDropped(session: Session, itemsMax: number): Promise<UnsettledReport['dropped']> {

@@ -80,7 +80,7 @@ export const NOTHING_WAITS = {
 
 type AuthorityFields = Omit<Authority, 'epoch' | 'ageMs'>;
 
-/** The set part, with the row locked: the next epoch, and its row in the log. @returns the authority after it */
+/** Sets the authority, whose row is locked, to the next epoch, and adds a row to its log. @returns the new authority */
 export async function setAuthority(
   session: Session,
   from: Authority,

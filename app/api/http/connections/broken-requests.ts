@@ -45,7 +45,7 @@ export function refuseBroken(
 }
 
 function problemOf(code: string | undefined): Problem {
-  if (code === 'HPE_HEADER_OVERFLOW') return new Problem('headers_too_large', 'The headers may have at most 16 KiB.');
+  if (code === 'HPE_HEADER_OVERFLOW') return new Problem('headers_too_large', 'The headers must not exceed 16 KiB.');
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     return new Problem('request_timeout', 'The request did not arrive in time. Send it again.');
   }
