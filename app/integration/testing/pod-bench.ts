@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { inject } from 'vitest';
 import type { HandOverStore as HandOvers, PodAuthority } from '../../authority/authority-ports.ts';
 import { PodSession } from '../../authority/pod/pod-session.ts';
-import type { Authority } from '../../domain/authority.ts';
+import type { Authority, Format } from '../../domain/authority.ts';
 import { newUuidV7 } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import { ofTestLedger } from '../../domain/testing/ledger-id.ts';
@@ -34,8 +34,16 @@ import { randomPrefix } from '../../redis/testing/own-redis.ts';
 import type { Flusher } from '../../sync/flusher.ts';
 import { testFlusher } from '../../sync/testing/test-flusher.ts';
 
+const JOURNAL_PAGE = 1000;
 const BY = { keeper: 'k', reason: 'r' };
 export const AWAY = new Problem('database_unavailable', 'away');
+const SHARED_REDIS = () => `redis://127.0.0.1:${inject('redisPort')}/0`;
+
+interface NewLedger {
+  format?: Format;
+  /** Of a Redis that the test may kill. */
+  redisUrl?: string;
+}
 
 /** A pod's session with the ledger over it, over a real Redis and a real MySQL. The test is the keeper. */
 export class PodBench {
@@ -65,20 +73,21 @@ export class PodBench {
   opened = 0;
   cuts = 0;
   readonly #database: Database;
+  readonly #redisUrl: string;
   readonly #others: PodBench[] = [];
 
   /** A pod that has not started yet, of a new ledger whose authority is about to move to Redis. */
-  static async start(db: TestDatabase): Promise<PodBench> {
-    await db.reset(0, 'REBUILDING');
-    const pod = new PodBench(db.database);
+  static async start(db: TestDatabase, { format = 1, redisUrl = SHARED_REDIS() }: NewLedger = {}): Promise<PodBench> {
+    await db.reset(0, 'REBUILDING', format);
+    const pod = new PodBench(db.database, redisUrl);
     await pod.connected();
     return pod;
   }
 
-  private constructor(database: Database, podName = 'pod', prefix = randomPrefix()) {
+  private constructor(database: Database, url: string, podName = 'pod', prefix = randomPrefix()) {
     this.#database = database;
+    this.#redisUrl = url;
     this.prefix = prefix;
-    const url = `redis://127.0.0.1:${inject('redisPort')}/0`;
     const options = { url, connectTimeoutMs: 1000, commandTimeoutMs: 1500 };
     this.redis = connectRedis(options);
     this.#keeperRedis = connectRedis(options);
@@ -153,7 +162,7 @@ export class PodBench {
 
   /** Another pod of the same ledger, which is open and stops before this one. */
   async another(): Promise<PodBench> {
-    const other = new PodBench(this.#database, 'other', this.prefix);
+    const other = new PodBench(this.#database, this.#redisUrl, 'other', this.prefix);
     this.#others.push(other);
     await other.connected();
     other.session.start();
@@ -169,11 +178,12 @@ export class PodBench {
     if (now.mode === 'DIRECT') now = moved(await this.store.move(now, 'REBUILDING', BY));
     const { replid } = await identifyServer(this.#keeperRedis);
     const cacheEpoch = now.epoch + 1;
+    const { idTimeMax } = await this.store.cursor();
     const marker = await this.scripts.activate(
       { epoch: cacheEpoch, format: now.format },
       replid,
       'marker',
-      this.clock.now() - 1_000,
+      Math.max(idTimeMax, this.clock.now() - 1_000),
     );
     const server = { cacheEpoch, redisNode: 'n', replid, marker };
     return { ...moved(await this.recoveryStore.activate(now, server, BY)), replid };
@@ -198,6 +208,17 @@ export class PodBench {
       if (recovered && 'unexplained' in recovered) throw new Error(JSON.stringify(recovered));
       return recovered && 'authority' in recovered ? recovered.authority : null;
     });
+  }
+  /** The frozen accounts get what the journal of the ended epoch has, like a keeper does once that Redis is back. */
+  async unfreeze(): Promise<Authority> {
+    const now = await this.store.read();
+    const { replid } = await identifyServer(this.#keeperRedis);
+    await this.scripts.fence(now.epoch, replid);
+    const of = { fenceEpoch: now.epoch, epoch: now.cacheEpoch ?? 0, format: now.cacheFormat ?? 1, replid };
+    const { head, entries } = await this.scripts.journal(of, (await this.store.cursor()).seq, JOURNAL_PAGE);
+    if (entries.length === JOURNAL_PAGE) throw new Error('the journal is longer than a page');
+    await this.recoveryStore.postJournal(now, entries, head.seq);
+    return moved(await this.recoveryStore.unfreezeFromJournal(now, head.seq, BY));
   }
   /** The authority is with MySQL, in the next epoch. */
   async moveToMysql(): Promise<void> {
