@@ -207,9 +207,9 @@ async function acknowledgedIsThere(
   answers: ReadonlyMap<string, Reply>,
 ): Promise<void> {
   const rows = await ground.stack.query(
-    "SELECT transaction_id AS id FROM transfers WHERE destination_account = 'format-ann' AND `status` = 'POSTED'",
+    "SELECT transaction_id FROM transfers WHERE destination_account = 'format-ann' AND `status` = 'POSTED'",
   );
-  const posted = new Set(rows.map((row) => String(row['id'])));
+  const posted = new Set(rows.map((row) => String(row['transaction_id'])));
   const acknowledged = [...answers].filter(([, { status }]) => status === 201 || status === 200).map(([id]) => id);
   const lost = acknowledged.filter((id) => !posted.has(id));
   if (lost.length > 0) wrong(`acknowledged by 0.1.0 and not in MySQL: ${lost.join(', ')}`);

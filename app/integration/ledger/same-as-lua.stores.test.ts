@@ -163,7 +163,7 @@ let run = 0;
 beforeAll(async () => {
   db = await migratedDatabase();
   await db.reset(DIRECT_EPOCH, 'DIRECT');
-  await db.database.rows('INSERT INTO business_days (day, start_ms, month_start_ms, time_zone, cutoff) VALUES ?', [
+  await db.database.rows('INSERT INTO business_days (`day`, start_ms, month_start_ms, time_zone, cutoff) VALUES ?', [
     DAYS.map((start, n) => [`2026-01-0${n + 1}`, start, DAYS[0], 'UTC', '00:00']),
   ]);
   redis = new Redis(inject('redisPort'));

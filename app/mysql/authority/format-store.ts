@@ -34,7 +34,7 @@ export class FormatStore implements RuleFormats {
 async function olderProcesses(from: Pick<Session, 'rows'>): Promise<OlderProcess[]> {
   const heard = `format_max < ${FORMAT_MAX} AND heartbeat_at > NOW(3) - INTERVAL ${HEARD_WITHIN_S} SECOND`;
   const rows = await from.rows<{ id: string; role: OlderProcess['role']; silent_us: number }>(
-    `SELECT process_id AS \`id\`, 'api' AS role, TIMESTAMPDIFF(MICROSECOND, heartbeat_at, NOW(3)) AS silent_us
+    `SELECT process_id AS \`id\`, 'api' AS \`role\`, TIMESTAMPDIFF(MICROSECOND, heartbeat_at, NOW(3)) AS silent_us
      FROM processes WHERE ${heard}
      UNION ALL SELECT keeper_id, 'keeper', TIMESTAMPDIFF(MICROSECOND, heartbeat_at, NOW(3)) FROM keepers WHERE ${heard}
      ORDER BY 1 LIMIT 100`,

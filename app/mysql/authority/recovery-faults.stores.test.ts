@@ -135,7 +135,7 @@ describe.each(steps)('%s', (_name, prepare) => {
       expect(await step(bench.recoveryStore)).toBeNull();
       expect(await bench.everything()).toEqual(expected);
     }
-  }, 120_000);
+  }, 900_000);
 
   it('is done by one of two concurrent keepers, and the other finds that the authority has moved', async () => {
     const step = await prepare();

@@ -195,9 +195,9 @@ function idsOfKind(items: readonly Journaled[], kind: Journaled['kind']): string
 /** The maximum number of seqs of the ids in doubt: those neither marked as received, nor in MySQL. */
 export async function inDoubtCount(session: Session, epoch: number): Promise<number> {
   const [row] = await session.rows<{ seqs: number }>(
-    `SELECT CAST(COALESCE(SUM(one.seqs), 0) AS SIGNED) AS seqs FROM
+    `SELECT CAST(COALESCE(SUM(per_id.seqs), 0) AS SIGNED) AS seqs FROM
        (SELECT MAX(d.seqs) AS seqs FROM drained_doubts d WHERE d.epoch = ? AND ${UNDECIDED}
-        GROUP BY d.kind, d.\`id\`) one`,
+        GROUP BY d.kind, d.\`id\`) per_id`,
     [epoch],
   );
   return row?.seqs ?? 0;

@@ -66,10 +66,10 @@ const COLUMNS: [table: string, columns: [Column, ...Column[]]][] = [
 ];
 
 const BUSINESS_DAYS = `CREATE TABLE IF NOT EXISTS business_days (
-  day DATE NOT NULL,
+  \`day\` DATE NOT NULL,
   start_ms BIGINT NOT NULL COMMENT 'ms since 1970; the day ends where the next one starts',
   month_start_ms BIGINT NOT NULL COMMENT 'start of the first business day of its month',
   time_zone VARCHAR(64) ${TEXT} NOT NULL,
   cutoff CHAR(5) ${TEXT} NOT NULL,
   PRIMARY KEY (start_ms),
-  UNIQUE KEY business_day (day)) ENGINE=InnoDB`;
+  UNIQUE KEY business_day (\`day\`)) ENGINE=InnoDB`;

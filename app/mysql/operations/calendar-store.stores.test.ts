@@ -17,7 +17,7 @@ beforeEach(() => db.database.rows('DELETE FROM business_days'));
 
 const rows = () =>
   db.database.rows<{ day: string; start_ms: number; month_start_ms: number; cutoff: string }>(
-    "SELECT DATE_FORMAT(day, '%Y-%m-%d') AS day, start_ms, month_start_ms, cutoff FROM business_days ORDER BY start_ms",
+    "SELECT DATE_FORMAT(`day`, '%Y-%m-%d') AS `day`, start_ms, month_start_ms, cutoff FROM business_days ORDER BY start_ms",
   );
 const now = async () => {
   const [row] = await db.database.rows<{ now: number }>('SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now');

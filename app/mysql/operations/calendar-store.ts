@@ -43,7 +43,7 @@ export class SqlCalendarStore implements CalendarStore {
 
 async function extendFrom(session: Session, settings: CalendarSettings, nowMs: number): Promise<void> {
   const rows = await session.rows<DayColumns>(
-    `SELECT DATE_FORMAT(day, '%Y-%m-%d') AS day, start_ms, month_start_ms, time_zone, cutoff FROM business_days
+    `SELECT DATE_FORMAT(\`day\`, '%Y-%m-%d') AS \`day\`, start_ms, month_start_ms, time_zone, cutoff FROM business_days
      WHERE start_ms > ? ORDER BY start_ms`,
     [nowMs - FIXED_MS],
   );
@@ -53,7 +53,7 @@ async function extendFrom(session: Session, settings: CalendarSettings, nowMs: n
   const known = last ? { day: last.day, dayStart: last.start_ms, monthStart: last.month_start_ms } : null;
   const days = businessDays(settings, known, { from: nowMs, until: nowMs + DAYS_AHEAD * DAY_MS });
   if (days.length === 0) return;
-  await session.run('INSERT INTO business_days (day, start_ms, month_start_ms, time_zone, cutoff) VALUES ?', [
+  await session.run('INSERT INTO business_days (`day`, start_ms, month_start_ms, time_zone, cutoff) VALUES ?', [
     days.map((day: BusinessDay) => [day.day, day.dayStart, day.monthStart, settings.timeZone, settings.cutoff]),
   ]);
 }

@@ -104,7 +104,9 @@ export async function openIn(database: Database, accounts: readonly Account[]): 
 export async function putBusinessDays(database: Database, days: readonly BusinessDay[]): Promise<void> {
   const rows = days.map(({ day, dayStart, monthStart }) => [day, dayStart, monthStart, 'UTC', '00:00']);
   await database.rows('DELETE FROM business_days');
-  await database.rows('INSERT INTO business_days (day, start_ms, month_start_ms, time_zone, cutoff) VALUES ?', [rows]);
+  await database.rows('INSERT INTO business_days (`day`, start_ms, month_start_ms, time_zone, cutoff) VALUES ?', [
+    rows,
+  ]);
 }
 
 /** Everything that the flush writes, to compare before with after. */
