@@ -18,8 +18,8 @@ export interface Seen {
   moves: readonly Transition[];
 }
 
-/** The load sends a few of these on purpose. */
-const OWN_FAULTS = new Set(['validation_failed', 'account_not_found']);
+/** The load sends a few of these on purpose. A refused group has an outcome, but its transfers have none. */
+const OWN_FAULTS = new Set(['validation_failed', 'account_not_found', 'group_refused']);
 
 /** Moments in ms of `now()`: the load began, the fault began, the load ended. */
 export function seen(

@@ -18,7 +18,7 @@ export const lossAccepted: Hypothesis<Ground<Cluster>> = {
   errorsAllowed: /^(account_unsettled|transfer_not_found|504 outcome_unknown)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 3 } },
   // For an account change that was given up, only its own id would be listed, which no client knows.
-  load: { ...BUSY_LOAD, changes: 0 },
+  load: { ...BUSY_LOAD, changes: 0, groups: 0 },
   population: (prefix) => smallTown(prefix, 2_000),
   givesUp: true,
   ground: () => ownCluster({ wired: true }),

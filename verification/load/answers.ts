@@ -55,6 +55,7 @@ function factsIn(fields: Fields): { acceptedAt: number; content: TransferContent
       destination: String(fields['destinationAccount']),
       amount: minorUnits(fields['amount'], currency),
       currency,
+      ...(typeof fields['groupId'] === 'string' && { groupId: fields['groupId'] }),
     },
   };
 }

@@ -12,7 +12,7 @@ import { balancesOf } from './ledger.ts';
 
 const TRANSFERS = `SELECT transaction_id, correlation_id, \`status\`, refusal, source_account, destination_account,
   amount, currency, accepted_at, accepted_after_ms, source_balance, source_version, source_settings_version,
-  destination_balance, destination_version, destination_settings_version FROM transfers`;
+  destination_balance, destination_version, destination_settings_version, group_id FROM transfers`;
 const ACCOUNTS =
   'SELECT account_id, currency, balance, version, overdraft_limit, settings_version, `status` FROM accounts';
 const CHANGES = 'SELECT account_id, correlation_id, settings_version, overdraft_limit, `status` FROM account_changes';
@@ -93,6 +93,7 @@ function transferOf(row: RowDataPacket, sides: readonly Side[] = ['source', 'des
       destination: row['destination_account'],
       amount: Number(row['amount']),
       currency: row['currency'],
+      ...(row['group_id'] !== null && { groupId: row['group_id'] }),
     },
     refusal: row['refusal'],
     source: position('source'),

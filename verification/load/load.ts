@@ -14,6 +14,7 @@ import {
   majorUnits,
   minorUnits,
 } from './answers.ts';
+import { newGroup, sendGroup } from './group-load.ts';
 import { oneOf, type Population } from './population.ts';
 import type { Recorder } from './recorder.ts';
 
@@ -28,6 +29,8 @@ export interface LoadOptions {
   batchSize: number;
   /** New limits for accounts. */
   changes: number;
+  /** Groups of two to five transfers; 0 for a ledger that may be in format 1, which has none. */
+  groups: number;
   /** How many times each single transfer is sent concurrently, under the same id. */
   copies: number;
   /** Share of the transfers whose id is not a UUIDv7. */
@@ -43,6 +46,7 @@ export const STEADY_LOAD: LoadOptions = {
   batches: 0.05,
   batchSize: 8,
   changes: 0.01,
+  groups: 0.02,
   copies: 1,
   ownIds: 0.03,
   transfersPerSecondMin: 0,
@@ -108,9 +112,11 @@ export class Load {
     }
   }
 
-  /** Sends it again under its id. */
+  /** Sends it again under its id; the transfer of a group with the whole group. */
   async again({ transactionId, attempts }: TransferHistory): Promise<void> {
     const content = attempts[0]?.content;
+    const ofGroup = this.#recorder.groups.get(content?.groupId ?? '');
+    if (ofGroup) return sendGroup(this.#client, this.#recorder, ofGroup.group);
     if (content) await this.transfer({ transactionId, content });
   }
 
@@ -140,6 +146,7 @@ export class Load {
     batches,
     batchSize,
     changes,
+    groups,
     copies,
     ownIds,
   }: Omit<LoadOptions, 'rate' | 'workers' | 'transfersPerSecondMin'>): Promise<void> {
@@ -147,6 +154,7 @@ export class Load {
     if (kind < reads) return this.#read();
     if (kind < reads + batches) return this.#batch(batchSize, ownIds);
     if (kind < reads + batches + changes) return this.#change();
+    if (kind < reads + batches + changes + groups) return this.#group(ownIds);
     const other = Math.random();
     const posted = other < AGAIN + LOOKED_FOR ? this.#recorder.somePosted() : null;
     if (posted) return other < AGAIN ? void (await this.again(posted)) : this.lookFor(posted);
@@ -187,6 +195,10 @@ export class Load {
     completions.forEach((complete, index) => {
       complete(answers[index] ?? { kind: 'unknown', reason: 'missing from the answer' });
     });
+  }
+
+  #group(ownIds: number): Promise<void> {
+    return sendGroup(this.#client, this.#recorder, newGroup(this.#population, ownIds));
   }
 
   async #change(): Promise<void> {

@@ -18,11 +18,23 @@ export async function retryUntil(stop: AbortSignal, load: Load, recorder: Record
 async function retrySome(load: Load, recorder: Recorder, stop?: AbortSignal): Promise<void> {
   // Those in progress have an attempt without an end.
   const isOver = ({ attempts }: TransferHistory) => attempts.every(({ endedAt }) => Number.isFinite(endedAt));
-  const open = [...recorder.takeRefused(), ...recorder.unresolved().filter(isOver)];
+  const open = onePerGroup([...recorder.takeRefused(), ...recorder.unresolved().filter(isOver)]);
   const work = async () => {
     for (let next = open.pop(); next && !stop?.aborted; next = open.pop()) await load.again(next);
   };
   await Promise.all(Array.from({ length: RETRIES_AT_ONCE }, work));
+}
+
+/** A group is sent again as a whole, so one of its transfers is enough. */
+function onePerGroup(transfers: readonly TransferHistory[]): TransferHistory[] {
+  const groups = new Set<string>();
+  return transfers.filter(({ attempts }) => {
+    const groupId = attempts[0]?.content.groupId;
+    if (groupId === undefined) return true;
+    const isFirst = !groups.has(groupId);
+    groups.add(groupId);
+    return isFirst;
+  });
 }
 
 /**
