@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findTool } from '../install/go-tools.mjs';
-import { elapsed, print, UserError } from '../system/console.mjs';
+import { elapsed, messageOf, print, UserError } from '../system/console.mjs';
 import { readJson } from '../system/folder.mjs';
 import { clusterEnv, kubectl, run } from './commands.ts';
 import { testingImages } from './images/programs.ts';
@@ -66,11 +66,42 @@ export async function install(provider: Provider, options: InstallOptions): Prom
   const files = [VALUES, ...values].flatMap((file) => ['--values', file]);
   const settings = [`image.tag=${tag}`, ...set].flatMap((setting) => ['--set', setting]);
   const wait = ['--wait', '--wait-for-jobs', '--timeout', '5m'];
-  helm(['upgrade', '--install', RELEASE, CHART, '--namespace', namespace, ...files, ...settings, ...wait]);
+  const upgrade = ['upgrade', '--install', RELEASE, CHART, '--namespace', namespace, ...files, ...settings, ...wait];
+  try {
+    helm(upgrade);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${messageOf(error).trimEnd()}\n\n${unreadyPods(namespace)}`);
+  }
   const readyMs = performance.now() - since;
   print(`Ready (${elapsed(since)}).\n${kubectl(['-n', namespace, 'get', 'pods', '-o', 'wide'])}`);
   if (test) print(helm(['test', RELEASE, '--namespace', namespace, '--logs']));
   return readyMs;
+}
+
+interface PodList {
+  items: { metadata: { name: string }; status: { phase: string; conditions?: { type: string; status: string }[] } }[];
+}
+
+/** Why an upgrade did not finish, which Helm does not say: the pods, and the last lines of those that are not ready. */
+function unreadyPods(namespace: string): string {
+  const { items } = JSON.parse(kubectl(['-n', namespace, 'get', 'pods', '-o', 'json'])) as PodList;
+  const unready = items.filter(
+    ({ status }) =>
+      status.phase !== 'Succeeded' &&
+      !status.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True'),
+  );
+  const logs = unready.map(({ metadata: { name } }) => `${name}:\n${lastLines(namespace, name)}`);
+  return [kubectl(['-n', namespace, 'get', 'pods', '-o', 'wide']), ...logs].join('\n');
+}
+
+/** A pod that has no container yet has no log. */
+function lastLines(namespace: string, pod: string): string {
+  try {
+    return kubectl(['-n', namespace, 'logs', pod, '--tail=10']);
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 /** Under the restricted profile of the pod security standards. */
