@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
+import { Random } from './core/random.ts';
 import { runMany } from './many.ts';
+import { planOf } from './world/plan.ts';
 import { runSeed } from './world/run-seed.ts';
 
 const SEEDS = 2_000;
@@ -38,6 +40,15 @@ it('worlds begin in either format, and move to format 2 when an operator wants i
   for (let seed = 1; seed <= 12; seed++) begun.add((await runSeed(seed)).formats[0]);
   expect([...begun].sort()).toEqual([1, 2]);
   for (let seed = 1; seed <= 12; seed++) expect((await runSeed(seed, { theme: 'formats' })).formats).toEqual([1, 2]);
+});
+
+it('clients send groups in some worlds of any theme', () => {
+  const plans = Array.from({ length: 300 }, (_, seed) => planOf(new Random(seed).fork(), null));
+  const some = plans.filter(({ groupWeight }) => groupWeight > 0);
+  expect(some.length).toBeGreaterThan(30);
+  expect(some.length).toBeLessThan(100);
+  expect(some.filter(({ format }) => format === 2).length).toBeGreaterThan(15);
+  expect(new Set(some.map(({ theme }) => theme)).size).toBeGreaterThan(8);
 });
 
 it('the same seed gives the same run, step by step', async () => {

@@ -25,7 +25,7 @@ export const CHANGING: Mutant[] = [
     name: 'repeated-change-answered-before-it-is-safe',
     rule: 'A repeated change is answered only once MySQL has it: its entry was in an answer that was lost.',
     theme: 'changes',
-    seed: 49,
+    seed: 146,
     assembly: pods(({ cache }) => ({
       cache: replaced(cache, {
         async change(caller, command) {

@@ -83,7 +83,7 @@ export const HANDING_OVER: Mutant[] = [
     name: 'hand-over-complete-before-its-parts',
     rule: 'The last part carries the completion mark; only a complete hand-over counts.',
     theme: 'divided',
-    seed: 8,
+    seed: 194,
     assembly: pods(({ handOverStore }) => {
       const parts: [number, string, HandOverChunk][] = [];
       return {

@@ -199,7 +199,7 @@ export const RECOVERING: Mutant[] = [
     name: 'flush-and-recovery-hide-their-ids-from-the-lookup-horizon',
     rule: 'The lookup horizon is at least the largest UUIDv7 time of any id that MySQL may have.',
     theme: 'divided',
-    seed: 379,
+    seed: 25,
     assembly: keepers((_ports, mysql) => ({
       journal: new HidesItsIds(mysql),
       recoveryStore: new PagesHideTheirIds(mysql),
@@ -216,7 +216,7 @@ export const RECOVERING: Mutant[] = [
     name: 'replies-before-the-fsync',
     rule: 'Acknowledged means: in the AOF, with appendfsync always.',
     theme: 'halfHandedOver',
-    seed: 79,
+    seed: 200,
     assembly: { ...PROTOCOL, unsyncedMax: 6 },
   },
 ];

@@ -68,7 +68,7 @@ export const STOPPING: Mutant[] = [
     name: 'own-ids-are-retired-at-seq-0',
     rule: 'In-doubt attempts under an earlier id of a process are resolved once MySQL has everything up to the seq of its retirement.',
     theme: 'renewals',
-    seed: 12,
+    seed: 33,
     assembly: pods(({ retire }) => ({
       retire: async (caller, podId) => ({ ...(await retire(caller, podId)), seq: 0 }),
     })),

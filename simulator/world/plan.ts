@@ -33,8 +33,23 @@ export interface Plan {
   format: Format;
 }
 
+/** The share of the worlds of other themes whose clients send some groups, too. */
+const GROUPS_SHARE = 0.2;
+const SOME_GROUPS = 15;
+/** A group needs all its accounts in Redis at once. */
+const ROOM_FOR_A_GROUP = 20;
+
 /** @param about the theme, if it is not random */
 export function planOf(random: Random, about: Theme | null): Plan {
+  const plan = planWithoutGroups(random, about);
+  // Drawn last, so that the other worlds stay what they were.
+  const some = random.chance(GROUPS_SHARE) ? SOME_GROUPS : 0;
+  const groupWeight = plan.theme === 'groups' ? 60 : some;
+  if (groupWeight === 0) return plan;
+  return { ...plan, groupWeight, cachedAccountsMax: plan.cachedAccountsMax + ROOM_FOR_A_GROUP };
+}
+
+function planWithoutGroups(random: Random, about: Theme | null): Plan {
   const drawnMs = random.whole(5_000, 9_000);
   const drawn = themeOf(random);
   const theme = about ?? drawn;
@@ -52,9 +67,8 @@ export function planOf(random: Random, about: Theme | null): Plan {
     amountMax: random.pick([20, 60, 200]),
     overdraftLimit: random.pick([0, 0, 50]),
     changeWeight: theme === 'changes' ? 60 : theme === 'renewals' ? 30 : 4,
-    groupWeight: theme === 'groups' ? 60 : 0,
-    // A group needs all its accounts in Redis at once.
-    cachedAccountsMax: (tight ? random.whole(4, 6) : 1_000) + (theme === 'groups' ? 20 : 0),
+    groupWeight: 0,
+    cachedAccountsMax: tight ? random.whole(4, 6) : 1_000,
     idWindowMs: tight ? random.pick([1_000, 2_000]) : random.pick([4_000, 120_000]),
     redisNamed: random.chance(0.6),
     redisReplicated: promotes ? random.chance(0.9) : random.chance(0.2),

@@ -236,7 +236,7 @@ const THEMES = {
   changes: { weight: 6, everyMs: [2_500, 4_500] },
   foreign: { weight: 4, everyMs: [2_500, 5_000] },
   formats: { weight: 6, everyMs: [2_500, 5_000] },
-  /** Only on request: everywhere else, no client sends groups, and no account has limits. */
+  /** Only on request: everywhere else, few clients send groups, and no account has limits. */
   groups: { weight: 0, everyMs: [2_500, 4_500] },
   midnights: { weight: 0, everyMs: [2_500, 5_000] },
   /** Long enough for the journal to be trimmed and ids to be forgotten, with a fault from time to time. */
