@@ -22,6 +22,18 @@ const refused = (remaining: string) => ({
   status: 422,
   json: { code: 'limit_exceeded', limit: 'dailyDebitMax', value: '10.00', remaining },
 });
+/** As a group: what its first transfer pays out counts for the second. */
+const payTwice = (groupId: string, ...amounts: readonly [string, string]) => {
+  const common = { sourceAccount: 'ada', destinationAccount: 'world', currency: 'EUR' };
+  return api.request('POST', '/v1/transfers/group', {
+    groupId,
+    transfers: amounts.map((amount) => ({ ...common, amount })),
+  });
+};
+const groupRefused = (remaining: string) => ({
+  status: 422,
+  json: { ...refused(remaining).json, code: 'group_refused', index: 1, refusal: 'limit_exceeded' },
+});
 const used = async () => {
   const { json } = await api.request('GET', '/v1/accounts/ada/limits');
   return (json['dailyDebitMax'] as { used: string } | null)?.used;
@@ -44,6 +56,8 @@ it('A limit set by a client holds in Redis and in MySQL, counts each transfer on
   expect(await pay('first', '6.00')).toMatchObject({ status: 200 });
   expect(await pay('beyond', '4.01')).toMatchObject(refused('4.00'));
   expect(await used()).toBe('6.00');
+  expect(await payTwice('together', '1.00', '3.01')).toMatchObject(groupRefused('3.00'));
+  expect(await used()).toBe('6.00');
   // Money that returns is not counted.
   expect(await api.request('POST', '/v1/transfers/funds/reversal')).toMatchObject({ status: 422 });
   expect(await api.request('POST', '/v1/transfers/first/reversal')).toMatchObject({ status: 201 });
@@ -55,6 +69,9 @@ it('A limit set by a client holds in Redis and in MySQL, counts each transfer on
   await api.worksIn('DIRECT');
   expect(await used()).toBe('9.00');
   expect(await pay('beyond', '4.01')).toMatchObject(refused('4.00'));
+  expect(await payTwice('together', '1.00', '3.01')).toMatchObject(groupRefused('3.00'));
+  expect(await payTwice('both', '0.40', '0.61')).toMatchObject(groupRefused('0.60'));
+  expect(await payTwice('both', '0.40', '0.61')).toMatchObject(groupRefused('0.60'));
   expect(await pay('second', '3.00')).toMatchObject({ status: 200 });
   expect(await pay('third', '1.01')).toMatchObject(refused('1.00'));
   expect(await pay('last', '1.00')).toMatchObject({ status: 201 });
