@@ -38,6 +38,7 @@ const { values } = readCommandLine({
 function bareApply(): { sha: string; bareSha: string; text: string } {
   const { sha, text } = loadScript('apply');
   const bare = text
+    .replace(/local function other_server\(\)[\s\S]*?\nend\n/, '')
     .replace(/local function server_refusal\(\)[\s\S]*?\nend\n/, 'local function server_refusal() return nil end\n')
     .replace(/ {2}if ARGV\[2\] ~= 'keeper'[\s\S]*?\n {2}end\n/, '');
   if (bare.includes('INFO') || bare.includes("'REFUSED retired'"))
