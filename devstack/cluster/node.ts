@@ -148,7 +148,8 @@ export function onNode({ pidFile, name }: Node, command: readonly string[]): str
 
 /** What a killed node leaves behind outside its folder. */
 export function removeNode({ cgroup, sockets }: Node): void {
-  for (const controller of CONTROLLERS) {
+  // containerd also makes one under `unified`, where that hierarchy is mounted.
+  for (const controller of [...CONTROLLERS, 'unified']) {
     tried('find', [join(CGROUPS, controller, cgroup), '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+']);
   }
   rmSync(sockets, { recursive: true, force: true });

@@ -37,6 +37,7 @@ const PACKAGES = [
 const PROGRAMS = ['containerd', 'runc', 'iptables', 'conntrack', 'ipset', 'debootstrap', 'openssl', 'ip', 'nsenter'];
 /** The kubelet sets these for the whole machine, which runs more than a cluster. */
 const SYSCTLS = ['kernel/panic', 'kernel/panic_on_oops', 'vm/overcommit_memory'];
+const SYSCTLS_BEFORE = join(RUN, 'sysctls.json');
 
 export const ownProvider: Provider = {
   kind: 'own',
@@ -80,18 +81,25 @@ async function up(count: number): Promise<void> {
   const nodes = nodesOf(count);
   mkdirSync(RUN, { recursive: true, mode: 0o700 });
   writeFileSync(STATE, JSON.stringify({ provider: 'own', nodes: count }));
-  const sysctls = SYSCTLS.map((name) => [join('/proc/sys', name), readFileSync(join('/proc/sys', name))] as const);
+  const sysctls = SYSCTLS.map((name) => [join('/proc/sys', name), readFileSync(join('/proc/sys', name), 'utf8')]);
+  writeFileSync(SYSCTLS_BEFORE, JSON.stringify(sysctls));
   writeFileSync('/proc/sys/fs/inotify/max_user_instances', '1024');
   makeCertificates(nodes);
   makeNetwork(nodes);
   await startControlPlane();
   for (const node of nodes) await startNode(node);
   await until('all nodes are ready', NODES_READY_MS_MAX, () => readyNodes() === count);
-  for (const [file, value] of sysctls) writeFileSync(file, value);
+  restoreSysctls();
   const manifests = ['coredns.yaml', 'metrics-server.yaml'];
   for (const file of manifests) kubectl(['apply', '-f', join(import.meta.dirname, 'manifests', file)]);
   kubectl(['-n', 'kube-system', 'wait', '--for=condition=Available', 'deployment', '--all', '--timeout=180s']);
   print(`Kubernetes ${KUBERNETES} with ${count} nodes is up (${elapsed(since)}). export KUBECONFIG=${KUBECONFIG}`);
+}
+
+/** Also when the cluster ends, because a kubelet that was started again has set them again. */
+function restoreSysctls(): void {
+  const before = (readJson(SYSCTLS_BEFORE) ?? []) as [string, string][];
+  for (const [file, value] of before) writeFileSync(file, value);
 }
 
 function readyNodes(): number {
@@ -130,5 +138,6 @@ async function down(): Promise<void> {
     nodes.every(({ pidFile }) => livingPid(pidFile) === undefined),
   );
   for (const node of nodes) removeNode(node);
+  restoreSysctls();
   rmSync(RUN, { recursive: true, force: true, maxRetries: 10, retryDelay: 300 });
 }
