@@ -5,6 +5,7 @@
  */
 
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { choice, readCommandLine, wholeNumber } from '../app/config/command-line.mjs';
@@ -143,6 +144,7 @@ const dir = temporaryFolder();
 const server = await startRedis({ dir });
 try {
   const redis = connectRedis({ url: server.url, connectTimeoutMs: 1000, commandTimeoutMs: 5000 });
+  if (redis.status !== 'ready') await once(redis, 'ready');
   const helper = new Redis(server.url);
   const scripts = new RedisScripts(redis, 'cost', ofTestLedger);
   const replid = /master_replid:(\w+)/.exec(await helper.info('replication'))?.[1] ?? '';
@@ -191,9 +193,13 @@ try {
     variant === 'prologue' ? new EpochView(caller) : new ForgetfulView(caller),
   );
   // Acts as the keeper: the tail is released, and the journal stays short.
-  const flushing = setInterval(async () => {
+  const flush = async () => {
     const { head } = await scripts.read(caller, []);
     await scripts.publish({ fenceEpoch: 1, epoch: 1, format: 1, replid }, head.seq, head.seq - 10_000);
+  };
+  let flushed = Promise.resolve();
+  const flushing = setInterval(() => {
+    flushed = flushed.then(flush);
   }, 100);
 
   for (const perCall of [1, 100]) {
@@ -211,6 +217,7 @@ try {
     );
   }
   clearInterval(flushing);
+  await flushed;
   helper.disconnect();
   redis.disconnect();
 } finally {
