@@ -144,7 +144,7 @@ describe('npm run mock-data', () => {
     for (const [args, message] of [
       [['--days', '0'], '--days must be a whole number from 1'],
       [['--ids', 'later'], '--ids must be one of now, history'],
-      [['--pkdd99', 'a', '--in', 'b'], 'exclude each other'],
+      [['--pkdd99', 'a', '--in', 'b'], 'cannot be combined'],
       [['--post', 'http://127.0.0.1:1'], 'Posting needs --key'],
       [['--stack', '--days', '30000'], 'must be in the past'],
       [['--start', '2025-02-30x'], 'must be a date'],
