@@ -115,9 +115,7 @@ async function tests() {
   if (count.skipped > 0) console.log(`${count.skipped} tests were skipped.`);
   total.passed += count.passed;
   total.failed += count.failed;
-  faults.push(...count.faults);
-  const failedTests = count.failed - count.faults.length;
-  if (failedTests > 0) faults.push(`${failedTests} tests of vitest`);
+  faults.push(...count.failedTests.map((test) => test.replace(`${root}/`, '')), ...count.faults);
 }
 
 async function setUp() {
@@ -164,6 +162,6 @@ if (interrupted) {
   faults.push('interrupted before the end');
 }
 rmSync(temporary, { recursive: true, force: true });
-if (faults.length > 0) console.log(`\nFailed: ${faults.join('; ')}.`);
+if (faults.length > 0) console.log(['\nFailed:', ...faults].join('\n  '));
 console.log(`\n${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;

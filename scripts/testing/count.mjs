@@ -1,8 +1,8 @@
 /** Summarizes a run of Vitest in numbers. A run without results counts as failed. */
 
 /**
- * @typedef {{ passed: number, failed: number, skipped: number, faults: string[] }} Count `faults`: failures that are
- * not tests
+ * @typedef {{ passed: number, failed: number, skipped: number, failedTests: string[], faults: string[] }} Count
+ * `failedTests`: their files and names. `faults`: failures that are not tests.
  */
 
 /**
@@ -13,14 +13,16 @@
  */
 export function countTests(report, exitCode, coverageWritten) {
   const files = filesOf(report);
-  if (files === null) return { passed: 0, failed: 1, skipped: 0, faults: ['Vitest left no results'] };
+  if (files === null) return { passed: 0, failed: 1, skipped: 0, failedTests: [], faults: ['Vitest left no results'] };
   /** @type {Count} */
-  const count = { passed: 0, failed: 0, skipped: 0, faults: [] };
+  const count = { passed: 0, failed: 0, skipped: 0, failedTests: [], faults: [] };
   for (const { name, status, assertionResults } of files) {
     const statuses = assertionResults.map((test) => test.status);
-    const failed = statuses.filter((one) => one === 'failed').length;
+    const failedTests = assertionResults.filter((test) => test.status === 'failed');
+    const failed = failedTests.length;
     count.passed += statuses.filter((one) => one === 'passed').length;
     count.failed += failed;
+    count.failedTests.push(...failedTests.map((test) => `${name} > ${test.fullName}`));
     count.skipped += statuses.filter((one) => one !== 'passed' && one !== 'failed').length;
     // It could not be loaded, or one of its hooks failed: no single test reports that.
     if (status === 'failed' && failed === 0) count.faults.push(`${name} could not be run`);
@@ -38,7 +40,7 @@ export function countTests(report, exitCode, coverageWritten) {
 
 /**
  * @param {unknown} report
- * @returns {{ name: string, status: string, assertionResults: { status: string }[] }[] | null}
+ * @returns {{ name: string, status: string, assertionResults: { status: string, fullName: string }[] }[] | null}
  */
 function filesOf(report) {
   if (typeof report !== 'object' || report === null || !('testResults' in report)) return null;

@@ -4,18 +4,24 @@ import { countTests } from './count.mjs';
 const file = (name: string, status: string, ...tests: string[]) => ({
   name,
   status,
-  assertionResults: tests.map((one) => ({ status: one })),
+  assertionResults: tests.map((one, index) => ({ status: one, fullName: `test ${index}` })),
 });
 const report = (...testResults: unknown[]) => ({ testResults });
 
 test('counts every test, and the coverage as one more', () => {
   const two = report(file('a', 'passed', 'passed', 'passed'), file('b', 'passed', 'passed', 'skipped', 'todo'));
-  expect(countTests(two, 0, true)).toEqual({ passed: 4, failed: 0, skipped: 2, faults: [] });
+  expect(countTests(two, 0, true)).toEqual({ passed: 4, failed: 0, skipped: 2, failedTests: [], faults: [] });
 });
 
-test('failed tests count once each, and the resulting exit code does not count again', () => {
+test('failed tests count once each and are named, and the resulting exit code does not count again', () => {
   const one = report(file('a', 'failed', 'passed', 'failed', 'failed'));
-  expect(countTests(one, 1, false)).toEqual({ passed: 1, failed: 2, skipped: 0, faults: [] });
+  expect(countTests(one, 1, false)).toEqual({
+    passed: 1,
+    failed: 2,
+    skipped: 0,
+    failedTests: ['a > test 1', 'a > test 2'],
+    faults: [],
+  });
 });
 
 test('a file that could not be loaded has failed', () => {

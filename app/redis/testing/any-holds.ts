@@ -101,7 +101,9 @@ const anyCapture = fc
   .chain((fields) => anyHolder(fields.holdId).map((source) => ({ ...fields, source })))
   .map(({ holdId, amount, final, to, isOther, source, transactionId }): HoldItem => {
     const named = HOLDERS[holdId]?.[1] ?? null;
-    const destination = named === null || isOther === 0 ? (to === source ? 'world' : to) : named;
+    const chosen = named === null || isOther === 0 ? to : named;
+    // Pods refuse a transfer to its own account before it reaches a store.
+    const destination = chosen !== source ? chosen : source === 'world' ? 'rich' : 'world';
     return {
       op: 'capture',
       order: {
