@@ -5,7 +5,9 @@ import type { StackFile } from '../verification/harness/system.ts';
 import { violationsInBooks } from '../verification/load/books.ts';
 import * as ledger from '../verification/load/ledger.ts';
 
-/** Nothing is refused for insufficient funds: this measures the service, not the bank. Minor units. */
+/**
+ * In minor units. So high that no transfer is rejected for insufficient funds, because only the service is measured.
+ */
 const OVERDRAFT = 1_000_000_000;
 
 export const accountId = (index: number): string => `load-${String(index).padStart(5, '0')}`;
@@ -42,7 +44,7 @@ export async function reconcile(target: Target, count = 0): Promise<Reconciliati
   return violations.length === 0 ? own : { ...own, clean: false, report: { violations, ...own.report } };
 }
 
-/** How much of the journal is persisted. */
+/** The position up to which the journal is persisted. */
 export async function flushCursor(mysql: Mysql): Promise<{ epoch: number; seq: number }> {
   const [row] = await mysql.rows('SELECT epoch, seq FROM flush_cursor WHERE shard = 0');
   return { epoch: Number(row?.['epoch']), seq: Number(row?.['seq']) };

@@ -29,7 +29,7 @@ export function cpuPerUnit(before: Record<string, number>, after: Record<string,
   return Object.fromEntries(entries) as Record<string, number>;
 }
 
-/** Memory of Redis now, and its peak while this is active, bytes. */
+/** The memory of Redis, in bytes: its current value, and its peak since this object was created. */
 export class RedisMemory implements AsyncDisposable {
   readonly #redis: Redis;
   readonly #timer: NodeJS.Timeout;

@@ -16,7 +16,10 @@ export interface Answers {
    * Milliseconds from the planned time of the request, so that waiting for a free connection counts; NaN: no response.
    */
   latencyMs: Float64Array;
-  /** Milliseconds from the actual sending: what a client without a plan sees. */
+  /**
+   * Milliseconds from the moment at which the request was actually sent: the latency as a client without a plan
+   * measures it.
+   */
   sentMs: Float64Array;
   /** HTTP status; 0: no response. */
   status: Uint16Array;
@@ -26,8 +29,8 @@ const DRAIN_MS_MAX = 10_000;
 
 /**
  * Sends requests at a fixed rate, however the service responds: each has its planned time, from which its latency is
- * counted. A pause of the service is thus charged with all requests planned during it (no coordinated omission). Over
- * bare sockets, because an HTTP client would cost more than the service.
+ * counted. A pause of the service therefore counts for all requests planned during it (no coordinated omission). Bare
+ * sockets are used because an HTTP client would cost more than the service.
  */
 export async function paced({ url, perSecond, seconds, connections, request }: Plan): Promise<Answers> {
   const { hostname, port } = new URL(url);
@@ -96,7 +99,7 @@ class Ring<T> {
   }
 }
 
-/** For the responses selected by status and number. */
+/** The latencies of the responses that `chosen` selects. */
 export function latencies(
   { latencyMs, sentMs, status }: Answers,
   chosen: (status: number, number: number) => boolean,

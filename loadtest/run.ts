@@ -23,7 +23,7 @@ const { values } = readCommandLine({
     against: text('FOLDER', 'compare with another checkout, in alternating runs'),
     'against-programs': text(
       'FOLDERS',
-      'compare with this checkout on stores whose programs are in these folders, in alternating runs',
+      'compare with this checkout on other Redis and MySQL programs, from these folders, in alternating runs',
     ),
     seconds: wholeNumber('duration of each part (6; with --only 10; with --full 60)', { min: 1, max: 600 }),
     turn: wholeNumber('seconds per turn when variants are compared (2; with --full 10)', { min: 1, max: 600 }),

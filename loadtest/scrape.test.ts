@@ -4,7 +4,7 @@ import { Histogram, Registry } from 'prom-client';
 import { expect, it } from 'vitest';
 import { gained, look, quantileGained } from './scrape.ts';
 
-it('reads what prom-client writes, and computes what a histogram gained in between', async () => {
+it('reads the output of prom-client, and computes the increase of a histogram between two samples', async () => {
   const registry = new Registry();
   const waits = new Histogram({
     name: 'wait_p99_seconds',

@@ -25,7 +25,7 @@ const HTTP = 'holdfast_http_request_duration_seconds';
 const LAG = 'holdfast_flush_lag_seconds';
 const LOOP = 'nodejs_eventloop_lag_p99_seconds';
 
-/** Samples a stack once a second during a run: two pages of text, a few milliseconds of CPU. */
+/** Samples a stack once a second during a run. A sample reads two pages of text and costs a few milliseconds of CPU. */
 export class Watch {
   readonly #stack: StackFile;
   readonly #memory: RedisMemory;

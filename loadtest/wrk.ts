@@ -31,7 +31,7 @@ export interface WrkResult {
 
 /** wrk: a closed loop, so its latencies at the maximum rate are those of a queue that is always full. */
 export async function wrk({ script, url, connections, seconds, args }: WrkOptions): Promise<WrkResult> {
-  // One file, because wrk takes one script, and the common end of all scripts is written once.
+  // wrk takes a single script file, so the script is joined with summary.lua, which all scripts share.
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-wrk-'));
   const file = join(folder, `${script}.lua`);
   const lua = [script, 'summary'].map((name) => readFileSync(join(import.meta.dirname, 'wrk', `${name}.lua`), 'utf8'));

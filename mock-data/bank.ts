@@ -69,7 +69,7 @@ export function layBank(options: BankOptions): Bank {
   const { seed, accounts, days, transfers, startMs, ids, now } = options;
   if (accounts < ACCOUNTS_MIN) throw new Error(`A bank needs at least ${ACCOUNTS_MIN} accounts`);
   if (days < 1 || transfers < 0) throw new Error('A bank needs at least one day, and no fewer than 0 transfers');
-  // Other options create other accounts: two banks on one stack must never share an id with different content.
+  // Other options create other accounts: two banks on one stack must never use the same id for different content.
   const from = ids.kind === 'history' ? 'history' : (ids.from ?? now());
   const hash = hash32(`${seed}/${accounts}/${days}/${transfers}/${startMs}/${from}`);
   const name = `b${hash.toString(36).padStart(7, '0')}`;
@@ -102,7 +102,7 @@ function openingsOf(branch: Branch): number {
 export function* openBank(bank: Bank): Generator<Line> {
   for (const { branch } of bank.branches) yield* accountsOf(branch);
   let index = 0;
-  // The deposits of a working day before the first day, one after the other.
+  // The deposits are made one after the other, spread over ten hours of the day before the first day.
   const spacingMs = (10 * HOUR_MS) / Math.max(1, bank.openings);
   const firstMs = bank.options.startMs - DAY_MS + 8 * HOUR_MS;
   for (const { branch, purse } of bank.branches) {

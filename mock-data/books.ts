@@ -19,7 +19,7 @@ export interface BookedSum {
 
 const ACCOUNTS = 'SELECT account_id, currency, balance, version FROM accounts WHERE account_id LIKE ?';
 
-/** Each transfer counts once for either side; summed per account, so 100,000 accounts need that many rows. */
+/** Each transfer counts once for each of its sides. MySQL computes the sums, so it returns only one row per account. */
 const SUMS = `
   SELECT \`account\`, SUM(amount) AS total, COUNT(*) AS postings
   FROM (

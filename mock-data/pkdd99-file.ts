@@ -11,7 +11,7 @@ export interface PkddRow {
   type: string;
   operation: string;
   amount: number;
-  /** The balance after it as recorded by the bank; occasionally 0.10 off its own arithmetic. */
+  /** The balance after the row, as recorded by the bank; it is sometimes 0.10 off the arithmetic. */
   balance: number;
   kSymbol: string;
   bank: string;
@@ -105,7 +105,7 @@ function parseDay(text: string, where: string): number {
   return ms;
 }
 
-/** "700.00", "700.5" or "-12.00" → hundredths, without passing through a fraction. */
+/** "700.00", "700.5" or "-12.00" → hundredths, without floating-point arithmetic. */
 function parseHundredths(text: string, where: string): number {
   const parts = /^(-?)(\d+)(?:\.(\d{1,2}))?$/.exec(text);
   if (parts === null) throw new Error(`${where}: "${text}" is not an amount`);

@@ -107,7 +107,7 @@ Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}${results.s
 
 Ids: *ok* have a known outcome (posted, or refused by a rule). *Failed* ids were refused in every attempt, so they must not be in
 MySQL. *Once unknown* ids had no known outcome at first, *unknown* ids still have none at the end. *Errors* are attempts (a batch of
-ten counts ten times) that got a response without an outcome, except for mistakes of the client. The *longest wait* is the longest
+ten counts ten times) that got a response without an outcome, except for errors that the client caused itself. The *longest wait* is the longest
 time until any response, for clients that wait up to 15 s. *Time to switch* is the time from the fault to the first mode in which
 balances can change again, if the authority moved. \`valid\` means: nothing is lost, doubled or overdrawn, versions have no gaps, the
 arithmetic is correct, limits were enforced, no response was outdated, and every outcome is known.

@@ -108,7 +108,7 @@ export class ApplyScript {
     return { order, payload: encodeOrder(order, acceptedAt), lookupCursor: -1 };
   }
 
-  /** Acts as the keeper: the journal stays short. Also detects if nothing was written at all. */
+  /** Trims the journal, as a keeper would. @throws Error if the script has written nothing */
   async #trim(): Promise<void> {
     const { head } = await this.#scripts.read(this.#caller, []);
     if (head.seq === 0) throw new Error('the script has applied nothing');

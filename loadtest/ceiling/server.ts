@@ -1,4 +1,6 @@
-/** Shared by the comparison servers: they report their port to the process that started them, and end with it. */
+/**
+ * Shared by the comparison servers: they report their port to the process that started them, and exit when it exits.
+ */
 import type { AddressInfo } from 'node:net';
 import Koa from 'koa';
 

@@ -1,7 +1,7 @@
 import { median } from '../../verification/harness/command.ts';
 import { round } from '../measure.ts';
 
-/** A contender in a comparison: Holdfast, or the fastest that this machine allows. */
+/** A contender in a comparison: Holdfast, or a server that shows the upper limit of this machine. */
 export interface Runner {
   name: string;
   run(seconds: number): Promise<Turn>;
@@ -21,8 +21,8 @@ export interface Rates {
 }
 
 /**
- * Runs all of them one after the other, A B A B …, every other round in reverse, so that other load on the machine
- * affects all of them; a short warm-up round is not counted.
+ * Runs the contenders in turns, A B A B …, with every other round in reverse order, so that other load on the machine
+ * affects all of them. A short warm-up round is not counted.
  */
 export async function inTurns(
   runners: readonly Runner[],

@@ -5,7 +5,7 @@
 export interface Point {
   name: string;
   accounts: number;
-  /** Transfers that MySQL has before anything is measured. */
+  /** The number of transfers that are in MySQL before the measurement starts. */
   history: number;
 }
 

@@ -43,7 +43,7 @@ export function writeGrowth(folder: string, command: string, machine: string, po
 
 Written by \`${command}\`, measured on ${dates} on ${machine}, which also ran the
 generator and all processes. Single transfers between uniformly distributed accounts, 64 connections. Accounts and history were
-inserted by bulk SQL, with the same rows as if they had been posted. CPU is per transfer.
+inserted by bulk SQL, with the same rows that posting would have created. CPU times are per transfer.
 
 ${table}
 

@@ -41,7 +41,7 @@ export function installJmeter(): string {
   return HOME;
 }
 
-/** Where JMeter expects a jar: its own modules are searched for plugins. */
+/** Where JMeter expects a jar: its own modules belong in lib/ext, the only folder that it searches for plugins. */
 function placeOf(jar: string): string {
   if (jar === `ApacheJMeter-${VERSION}.jar`) return join('bin', 'ApacheJMeter.jar');
   return jar.startsWith('ApacheJMeter_') ? join('lib', 'ext', jar) : join('lib', jar);

@@ -16,7 +16,7 @@ export const SCENARIOS = [
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
-/** `--name` here is the variable of the scripts. */
+/** For each option, the environment variable of the scripts that it sets, and its help. */
 const NUMBERS = {
   rate: ['RATE', 'transfers (or reads) per second'],
   seconds: ['SECONDS', 'duration'],

@@ -20,7 +20,7 @@ export interface Ran {
   cpuMs: number;
 }
 
-/** Runs k6 with its output on ours. @throws Error if it cannot be started */
+/** Runs k6, which writes to this process's own output. @throws Error if it cannot be started */
 export async function runK6(program: string, args: readonly string[], env: Record<string, string>): Promise<Ran> {
   const before = cpuOfChildrenMs();
   const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });

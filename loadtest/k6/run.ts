@@ -57,7 +57,7 @@ async function measure(name: ScenarioName): Promise<Result> {
   console.log(`\n== ${name}`);
   const file = join(FOLDER, 'results', name);
   const env = {
-    // Before the caller's settings: a rate for one scenario applies to it in `all`, too.
+    // The measured best rate comes first, so that a `--best` of the caller replaces it.
     ...(name === 'overload' && best > 0 ? { BEST: String(best) } : {}),
     ...order.env,
     ACCOUNTS: String(order.accounts),
@@ -65,7 +65,7 @@ async function measure(name: ScenarioName): Promise<Result> {
     HOLDFAST_KEY: target().apiKey,
     SUMMARY_JSON: `${file}.json`,
     K6_WEB_DASHBOARD: 'true',
-    // -1: no server; the page is written at the end.
+    // -1: k6 starts no web server and writes the report at the end.
     K6_WEB_DASHBOARD_PORT: '-1',
     K6_WEB_DASHBOARD_PERIOD: '1s',
     K6_WEB_DASHBOARD_EXPORT: `${file}.html`,
@@ -82,7 +82,7 @@ async function measure(name: ScenarioName): Promise<Result> {
   if (code !== 0 && code !== 99) throw new Error(`k6 ended with ${code} in ${name}`);
   const figures: Figures = readFigures(`${file}.json`);
   const k6Micros = Math.round((cpuMs * 1000) / figures.requests);
-  // A killed process takes its CPU count with it.
+  // The CPU time of a killed process is lost.
   const parts = before && own && name !== 'failure' ? cpuPerUnit(before, cpuByPart(own.file), figures.requests) : null;
   const books: Reconciliation = await reconcile(target(), order.accounts);
   return { name, code, figures, cpuMicrosPerRequest: { k6: k6Micros, ...parts }, books };

@@ -1,6 +1,6 @@
 /**
- * Bodies of batch requests that are written once and sent repeatedly: only the ids change before each sending, by two
- * short copies per transfer, because the generator runs on the machine that it measures.
+ * Bodies of batch requests that are written once and sent repeatedly. Before each sending, only the ids are replaced,
+ * with two short copies per transfer. The generator must be this cheap because it runs on the machine that it measures.
  */
 const TIME_CHARS = 13; // tttttttt-tttt
 const REQUEST_AT = 24; // after tttttttt-tttt-7rrr-8rrr-

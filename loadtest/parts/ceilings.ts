@@ -43,13 +43,13 @@ async function requireMoved(url: string): Promise<void> {
     throw new Error('the bare server has not moved money');
 }
 
-/** As many per call as a pod sends with single transfers, with batches, and fewer. */
+/** Transfers per call: from a lone transfer up to the large calls that a pod sends for batches. */
 const CALL_SIZES = [1, 10, 30, 100, 500];
 const SCRIPT_TRANSFERS_PER_SECOND = 15_000;
 
 export const script: Part = {
   name: 'script',
-  title: 'the apply script on Redis without the rest, by transfers per call',
+  title: 'the apply script alone on Redis, by transfers per call',
   run: ({ accounts, turnSeconds }) =>
     withRedis(async (url) => {
       const redis = new Redis(url);
@@ -57,7 +57,7 @@ export const script: Part = {
       const applied = await ApplyScript.prepare(redis, accounts);
       const runners = CALL_SIZES.map((size) => ({
         name: `${size} in a call`,
-        // Packed in advance: a few hundred bytes each, so the duration is limited.
+        // The transfers are packed in advance, at a few hundred bytes each, so memory limits the duration.
         run: async (s: number) => ({
           rate: await applied.run(Math.min(s, 5) * SCRIPT_TRANSFERS_PER_SECOND * Math.min(size, 3), size),
         }),

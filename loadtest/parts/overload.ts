@@ -10,10 +10,11 @@ import { apiOf, type Bench, CONNECTIONS, type Found, type Part } from './part.ts
 import { caughtUp } from './transfers.ts';
 
 const TIMES_BEST = 2;
-/** So many that a client nearly always has a free connection at its planned time. */
+/** Enough for a request to find a free connection at its planned time in nearly all cases. */
 const MANY_CONNECTIONS = 1500;
 /**
- * A few clients among many, every response of which is timed: wrk cannot separate the latency of refusals from others.
+ * A few additional clients that measure every response, because wrk cannot separate the latency of refusals from that
+ * of other responses.
  */
 const PROBES_PER_SECOND = 100;
 const PROBE_CONNECTIONS = 100;

@@ -25,7 +25,7 @@ export interface Part {
 
 export const CONNECTIONS = 64;
 
-/** The first API pod: with one pod, the API. */
+/** The URL of the first API pod. */
 export function apiOf({ api }: StackFile): string {
   const [url] = api;
   if (url === undefined) throw new Error('the stack has no API');

@@ -65,8 +65,8 @@ interface Cursor {
 }
 
 /**
- * Waits until MySQL has this many more outcomes than at a given cursor. The first ones after a start begin an epoch,
- * and are counted from one.
+ * Waits until MySQL has `posted` more outcomes than at the given cursor. If a new epoch has begun since then, all its
+ * outcomes count.
  */
 export async function caughtUp(mysql: Mysql, { epoch, seq }: Cursor, posted: number): Promise<void> {
   const deadline = performance.now() + DRAIN_MS_MAX;

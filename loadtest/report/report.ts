@@ -12,7 +12,7 @@ export interface Report {
   commit: string;
   machine: string;
   podNode: string;
-  /** Over the last minute before the start: other load on the machine. */
+  /** The load average over the minute before the start, which shows other load on the machine. */
   loadAverage: number;
   accounts: number;
   seconds: number;

@@ -34,6 +34,6 @@ it('reports what is enough, what has no reserve, and what is too much', () => {
   });
 });
 
-it('requires the parts that it needs', () => {
+it('fails if the result lacks a part that the model needs', () => {
   expect(() => costsOf({ single: found.single })).toThrow('in steady');
 });

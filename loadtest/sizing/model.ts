@@ -9,7 +9,7 @@ export type Found = Readonly<Record<string, { figures: Readonly<Record<string, n
 const SHARE_OF_CORE = 0.6;
 const PODS_MIN = 3;
 const KEEPERS = 2;
-/** `MYSQL_POOL_MAX`, and as many again for the connections that no flood may delay. */
+/** `MYSQL_POOL_MAX`, and the same number again for a second pool, which a flood of requests cannot delay. */
 const CONNECTIONS_PER_PROCESS = 20;
 
 export interface Costs {
@@ -54,7 +54,7 @@ export function costsOf(found: Found): Costs {
  * What a rate of single transfers per second needs.
  *
  * - pods = rate × api / share, at least three
- * - Redis = rate × (perTransfer + perCall / k), where k is the lowest value at which it stays within its share: a
+ * - Redis = rate × (perTransfer + perCall / k), where k is the lowest value at which Redis stays within its share: a
  *   pod's next call takes what arrived in the meantime, so k adjusts itself, and a call of k has waited for k × pods /
  *   rate
  * - flush: one connection, one core of MySQL, one of the keeper; large flushes if small ones would fall behind

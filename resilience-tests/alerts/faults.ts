@@ -19,7 +19,7 @@ export interface Fault {
   must: readonly string[];
   /** Alerts that may fire in addition, because they are true at that moment. Any other alert is a false one. */
   may: readonly string[];
-  /** @returns a function that ends it; it may be called twice */
+  /** @returns a function that ends the fault, and may be called twice */
   begin(scene: Scene): Promise<AsyncDisposable>;
 }
 
@@ -228,7 +228,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'clock-ahead',
-    what: `a third pod starts whose clock is ${CLOCK_AHEAD_MS / 1000} s ahead`,
+    what: `a third pod starts with a clock that is ${CLOCK_AHEAD_MS / 1000} s ahead`,
     must: ['HoldfastClockOff'],
     may: SLOW,
     async begin({ cluster, monitoring }) {
@@ -246,7 +246,7 @@ export const FAULTS: readonly Fault[] = [
 
 /** Alerts that no fault above triggers, and why. */
 export const NOT_TRIED: Readonly<Record<string, string>> = {
-  HoldfastInternalErrors: 'there is no known way to cause one; each occurrence is a bug',
+  HoldfastInternalErrors: 'no fault is known to cause an internal error; each occurrence is a bug',
   HoldfastTransfersSlow: 'depends on the load of the machine; fires here if the machine is overloaded',
   HoldfastBalancesSlow: 'depends on the load of the machine; the traffic here reads no balances',
   HoldfastServerErrors: 'depends on the load; a fault that delays all requests triggers it',
@@ -263,5 +263,5 @@ export const NOT_TRIED: Readonly<Record<string, string>> = {
   HoldfastEpochChanging: 'needs a Redis that flaps (redis-flapping)',
   HoldfastFrozenAccounts: 'needs replies that are lost together with Redis (replies-lost)',
   HoldfastReconciliationMissing: 'needs 26 hours',
-  HoldfastLogLinesDropped: 'needs a log reader that does not read',
+  HoldfastLogLinesDropped: 'needs a log reader that has stopped reading',
 };

@@ -129,7 +129,7 @@ export async function experiment<G extends Ground<System>>(
   );
   hypothesis.afterwards?.(scene, facts);
   const pauseMs = recorder.longestPauseMs(began, ended);
-  // A short run shares the machine with other tests: it does not judge how long something takes, nor what follows from that.
+  // A short run shares the machine with other tests, so it judges neither durations nor their consequences.
   const outlasted = short && Math.max(pauseMs, facts.waitMsMax) >= REQUEST_MS_MAX;
   wrongs.push(...errorsNotAllowed(facts, hypothesis.errorsAllowed ?? null, outlasted ? OUTLASTED : null));
   const { transfersPerSecondMin = 0 } = hypothesis.load ?? {};
@@ -189,7 +189,7 @@ function withoutTime<R extends LookUp>(request: R): R {
   return { ...request, answer: shown };
 }
 
-/** @param excused what is not counted */
+/** @param excused errors that are not counted */
 function errorsNotAllowed({ errors }: Seen, allowed: RegExp | null, excused: RegExp | null): string[] {
   if (allowed === null) return [];
   return [...errors]

@@ -10,7 +10,7 @@ import { NotHere } from './hypothesis.ts';
 /** How long HAProxy may continue to send requests to an unready pod, including the time of a check, ms. */
 const CHECK_EVERY_MS = 200;
 const FAILURES = 2;
-/** A stopping pod refuses readiness immediately; a slow one stays ready. */
+/** A stopping pod becomes unready immediately; a slow one stays ready. */
 const CHECK_MS_MAX = 5_000;
 const NOTICED_MS_MAX = 60_000;
 const READY_MS_MAX = 60_000;

@@ -37,14 +37,16 @@ export interface Hypothesis<G extends Ground<System> = Ground> {
   /** How long the load runs before the fault, and after it is over, s. */
   seconds: Record<'full' | 'short', { before: number; after: number }>;
   load?: Partial<LoadOptions>;
-  /** @throws NotHere if this machine cannot do it */
+  /** @throws NotHere if this machine cannot run the hypothesis */
   ground(short: boolean): Promise<G>;
   /** An operator accepts a loss: what the service lists as given up may be missing, and nothing else. */
   givesUp?: boolean;
   /** Release 0.1.0 reports the time of the pod as the time of acceptance, this release that of the ledger: neither is checked. */
   withoutTimes?: boolean;
   population?(prefix: string, short: boolean): Population;
-  /** Returns once everything it has broken runs again, or is being restarted by something else. */
+  /**
+   * Injects the fault. Returns once everything that it has broken runs again, or is being restarted by something else.
+   */
   fault(scene: Scene<G>): Promise<void>;
   /** Checks what clients saw, at the end. */
   afterwards?(scene: Scene<G>, seen: Seen): void;
@@ -55,7 +57,7 @@ export class NotHere extends Error {
   override readonly name = 'NotHere';
 }
 
-/** Only a separate stack, with two pods, so that a retry may reach the other one. */
+/** A separate stack with two pods, so that a retry can reach the other pod. */
 export async function ownStack(options: StackOptions = {}): Promise<Ground> {
   const stack = await PrivateStack.start({ apiPods: 2, ...options });
   return { stack, [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose]() };

@@ -90,7 +90,7 @@ export class LargeEpoch implements AsyncDisposable {
     return epoch;
   }
 
-  /** The authority is CLOSING, and nothing of the epoch is in MySQL's books. */
+  /** Sets the mode to CLOSING, and removes everything of the epoch from MySQL's books. */
   async close(): Promise<void> {
     const { epoch: cacheEpoch, format, replid } = this.#caller;
     await this.database.transaction(async (session) => {
@@ -114,11 +114,11 @@ export class LargeEpoch implements AsyncDisposable {
     await this.database.rows('DELETE FROM authority_log');
   }
 
-  /** As if a change of each account were missing: then no entry that was handed over follows the state in MySQL. */
+  /** Simulates a missing change of each account: no entry that was handed over then follows the state in MySQL. */
   async turnSettingsBack(): Promise<void> {
     await this.#settingsVersion(0);
   }
-  /** As if the pod had died before it handed over: then only the journal can end the epoch. */
+  /** Simulates a pod that died before it handed over: only the journal can then end the epoch. */
   async forgetHandOver(): Promise<void> {
     await this.database.rows('UPDATE pods SET drained_at = NULL');
   }
@@ -198,7 +198,7 @@ export class LargeEpoch implements AsyncDisposable {
     }
   }
 
-  /** Hands over as a pod that has received everything but the first transfer. */
+  /** Hands over like a pod that has received everything but the first transfer. */
   async #handOver(): Promise<void> {
     const { epoch, format, replid } = this.#caller;
     const caller: KeeperCaller = { fenceEpoch: epoch, epoch, format, replid };

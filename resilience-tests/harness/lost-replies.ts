@@ -5,8 +5,9 @@ import type { Ground, Scene } from './hypothesis.ts';
 const UNHEARD_MS = 400;
 
 /**
- * One pod sends and receives no more replies, while the others continue; nothing is flushed meanwhile. Then Redis is
- * killed, so that only its journal contains some entries, and later entries depend on them. Returns in DIRECT.
+ * One pod keeps sending commands but receives no more replies, while the other pods continue; nothing is flushed during
+ * this time. Then Redis is killed, so that only its journal contains some entries, and later entries depend on them.
+ * Returns when the mode is DIRECT.
  */
 export async function loseReplies({ ground, mark, note, wrong }: Scene<Ground<Cluster>>): Promise<void> {
   const { stack: cluster } = ground;
@@ -17,7 +18,7 @@ export async function loseReplies({ ground, mark, note, wrong }: Scene<Ground<Cl
   mark('pod 1 has received no replies for a moment, and Redis is killed');
   await cluster.redis.kill();
   for (const wire of [...keepers, cluster.pod(0).wire('redis')]) {
-    // What is still in transit is lost with it.
+    // Data that is still in transit is lost, too.
     wire.cut();
     wire.heal();
   }

@@ -12,9 +12,9 @@ import type { Service } from '../../verification/harness/service.ts';
 import { now } from '../../verification/harness/time.ts';
 
 /**
- * Durations of a minute and more in the rules, and the scrape interval of 15 s, are this much shorter, so that an hour
- * of alerts takes minutes. Shorter ones are unchanged, because a restart of Redis or MySQL takes as long here.
- * Thresholds are unchanged, too.
+ * The factor by which durations of a minute or more in the rules, and the scrape interval of 15 s, are shortened, so
+ * that an hour of alerts takes minutes. Shorter durations are unchanged, because a restart of Redis or MySQL is no
+ * faster here. Thresholds are unchanged, too.
  */
 export const FASTER = 10;
 const SCRAPE_MS = 15_000 / FASTER;

@@ -61,16 +61,16 @@ export const sumOf = (counts: ReadonlyMap<string, number>): number => [...counts
 export const NONE = /^$/;
 export const BROKEN = /^(ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
 /**
- * MySQL is unavailable: requests that need it get an error, even if they waited for it. `overloaded` when MySQL has
- * just returned, and as many requests as may wait for it are still waiting.
+ * While MySQL is unavailable, requests that need it get an error, even if they have waited for it. They get
+ * `overloaded` just after its return, while the maximum number of requests is still waiting for it.
  */
 export const WITHOUT_MYSQL = /^(database_unavailable|overloaded|504 outcome_unknown)$/;
 /** The ledger is closed for longer than a request is held. */
 export const CLOSED =
   /^(ledger_closed|ledger_switching|504 outcome_unknown|ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
 /**
- * How a request is answered if the machine is too busy: it was held for as long as the service allows, its account
- * still waits for Redis, or it was refused or not completely received meanwhile.
+ * The errors that are allowed if the machine is too busy: the request was held for as long as the service allows, its
+ * account is still waiting for Redis, or the request was refused or not completely received during that time.
  */
 export const OUTLASTED =
   /^(ledger_closed|ledger_switching|504 outcome_unknown|account_unsettled|overloaded|request_timeout)$/;

@@ -9,7 +9,7 @@ export async function slowRedis(
 ): Promise<void> {
   const wires = [...cluster.pods, ...cluster.keepers].map((service) => service.wire('redis'));
   for (const wire of wires) wire.slow(roundTripMs / 2);
-  mark(`Redis takes ${roundTripMs} ms longer`);
+  mark(`every reply of Redis takes ${roundTripMs} ms longer`);
   await sleep(forMs);
   for (const wire of wires) wire.heal();
   mark('Redis is as fast as before');

@@ -13,7 +13,7 @@ export interface Upgrade extends Ground<Cluster> {
   /** A process of this release; not started when the load begins. */
   pods: readonly Service[];
   keepers: readonly Service[];
-  /** Another process of 0.1.0, which HAProxy does not know; not started. */
+  /** Another process of 0.1.0, which is not configured in HAProxy; not started. */
   former(role: 'api' | 'keeper', number: number, env?: Readonly<Record<string, string>>): Promise<Service>;
 }
 
@@ -27,7 +27,7 @@ const BOTH_SERVE_MS_MAX = 30_000;
 /** What the hypotheses about an upgrade have in common. */
 export const UPGRADE = {
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },
-  // Twice as many processes as in other hypotheses, started while it runs.
+  // A low rate, because there are twice as many processes as in other hypotheses, half of them started under load.
   // 0.1.0 has no groups, and format 1 answers them with a 503.
   load: { ...BUSY_LOAD, groups: 0, rate: 200, transfersPerSecondMin: 500 },
   withoutTimes: true,
@@ -79,7 +79,7 @@ export async function startBeside(scene: Scene<Upgrade>): Promise<void> {
   await bothServe(scene);
 }
 
-/** Every pod posts transfers, all in one epoch, and the Redis is this ledger's. */
+/** Every pod posts transfers, all in one epoch, and Redis belongs to this ledger. */
 export async function bothServe({ ground, mark, wrong }: Scene<Upgrade>): Promise<void> {
   const { stack: cluster, pods } = ground;
   const all = [...cluster.pods, ...pods];

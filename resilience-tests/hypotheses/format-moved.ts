@@ -22,7 +22,7 @@ export const formatMoved: Hypothesis<Upgrade> = {
   ...UPGRADE,
   name: 'format-moved-beside-0.1.0',
   expectation:
-    'After the upgrade from 0.1.0, an operator moves the rules to format 2 under load. The command is refused while processes of 0.1.0 run. A pod and a keeper of 0.1.0, paused before the move with requests in flight, wake up after it, and others of 0.1.0 start: they change nothing, and no transfer gets an outcome from them. No request of the load fails.',
+    'After the upgrade from 0.1.0, an operator moves the rules to format 2 under load. The command is refused while processes of 0.1.0 run. A pod and a keeper of 0.1.0 are paused before the move, with requests in flight, and resumed after it, and another pod and keeper of 0.1.0 start after it. None of them changes anything, and no transfer gets an outcome from them. No request of the load fails.',
   pauseMsMax: 5_000,
   errorsAllowed: NONE,
   async fault(scene) {
@@ -44,9 +44,9 @@ export const formatMovedRedisKilled: Hypothesis<Upgrade> = {
   ...UPGRADE,
   name: 'format-moved-redis-killed',
   expectation:
-    'Like format-moved-beside-0.1.0, but Redis is killed in the moment of the move and restarted two seconds later, and the keeper that made the last step is killed. The epoch of format 1 is recovered, and the next one has format 2.',
+    'Like format-moved-beside-0.1.0, but Redis is killed at the moment of the move and restarted two seconds later, and the keeper that made the last step is killed. The epoch of format 1 is recovered, and the next one has format 2.',
   pauseMsMax: 20_000,
-  // What is in doubt when Redis is killed waits for it.
+  // Transfers that are in doubt when Redis is killed wait for its return.
   errorsAllowed: new RegExp(`${CLOSED.source}|^account_unsettled$`),
   async fault(scene) {
     const { stack: cluster } = scene.ground;
@@ -72,30 +72,32 @@ export const formatMovedRedisKilled: Hypothesis<Upgrade> = {
 const nameOfMode = async (cluster: Cluster): Promise<string> =>
   String((await cluster.query('SELECT `mode` FROM authority WHERE shard = 0'))[0]?.['mode']);
 
-/** To a pod of this release: HAProxy may lead to one of 0.1.0, which does not know the command. */
+/** Sends the command to a pod of this release, because HAProxy may choose one of 0.1.0, which does not support it. */
 async function command({ stack, pods: [pod] }: Upgrade, dryRun: boolean): Promise<Reply> {
   using operator = new Client(() => [pod?.url ?? ''], stack.file.apiKey);
   const { epoch } = fieldsOf((await operator.get('/v1/ops/status')).body);
-  // Awaited here: the client ends with this function.
+  // Awaited here, because the client is disposed of when this function returns.
   return await operator.post('/v1/ops/format', { epoch, dryRun, reason: REASON });
 }
 
 async function isRefused({ ground, note, wrong }: Scene<Upgrade>): Promise<void> {
   const { obstacles } = fieldsOf((await command(ground, true)).body);
   const refused = await command(ground, false);
-  if (refused.status !== 409) wrong(`beside 0.1.0 the move was answered with ${refused.status}`);
-  note(`beside 0.1.0: ${(obstacles as unknown[]).length} obstacles, and the move is answered with ${refused.status}`);
+  if (refused.status !== 409) wrong(`while 0.1.0 runs, the move was answered with ${refused.status}`);
+  note(
+    `while 0.1.0 runs: ${(obstacles as unknown[]).length} obstacles, and the move is answered with ${refused.status}`,
+  );
 }
 
 interface Sleepers {
   pod: Service;
   keeper: Service;
-  /** What the pod's clients were answered, before it fell asleep and after it woke up, by transaction id. */
+  /** The pod's answers to its clients, before it was paused and after it was resumed, by transaction id. */
   answers: Map<string, Reply>;
   inFlight: Promise<unknown>;
 }
 
-/** A pod and a keeper of 0.1.0 that serve, and are paused with requests in flight. */
+/** Starts a pod and a keeper of 0.1.0, lets them serve, and pauses them with requests in flight. */
 async function sleepersOf({ ground, mark, wrong }: Scene<Upgrade>): Promise<Sleepers> {
   const [pod, keeper] = [await ground.former('api', 91, HELD), await ground.former('keeper', 91)];
   await Promise.all([pod.start(), keeper.start()]);
@@ -113,7 +115,8 @@ async function sleepersOf({ ground, mark, wrong }: Scene<Upgrade>): Promise<Slee
   await Promise.all(served.map(send));
   if (served.some((id) => answers.get(id)?.status !== 201)) wrong('the pod of 0.1.0 does not post before the move');
   const asleep = Array.from({ length: IN_FLIGHT }, (_, n) => send(`format-asleep-${n}`));
-  // Others are posted by then, and not answered yet; and those sent now arrive while it is paused.
+  // By then, other transfers have been posted but not answered yet; those sent from now on arrive while the pod is
+  // paused.
   await Promise.race(asleep);
   asleep.push(...Array.from({ length: IN_FLIGHT }, (_, n) => send(`format-asleep-${IN_FLIGHT + n}`)));
   pod.freeze();
@@ -130,7 +133,7 @@ const orderOf = (transactionId: string) => ({
   currency: 'EUR',
 });
 
-/** As if a minute had passed since a process of 0.1.0 was last heard from. */
+/** Makes the last heartbeats of the 0.1.0 processes more than a minute old, as if they had stopped that long ago. */
 async function forgetFormer(cluster: Cluster): Promise<void> {
   for (const table of ['processes', 'keepers']) {
     await cluster.query(`UPDATE ${table} SET heartbeat_at = heartbeat_at - INTERVAL 61 SECOND WHERE format_max = 1`);
@@ -153,7 +156,7 @@ async function move({ ground, mark, note, wrong }: Scene<Upgrade>): Promise<void
   mark('the ledger is in CACHE in format 2');
 }
 
-/** Those that wake up, and those that start. */
+/** Checks that neither the resumed processes of 0.1.0 nor those started after the move change anything. */
 async function formerChangesNothing(scene: Scene<Upgrade>, sleepers: Sleepers): Promise<void> {
   const { ground, short, mark, note, wrong } = scene;
   const { stack: cluster } = ground;
@@ -163,7 +166,7 @@ async function formerChangesNothing(scene: Scene<Upgrade>, sleepers: Sleepers): 
   mark('a pod and a keeper of 0.1.0 have started');
   sleepers.pod.wake();
   sleepers.keeper.wake();
-  mark('the paused ones wake up');
+  mark('the paused pod and keeper are resumed');
   await sleepers.inFlight;
   for (const one of [pod, sleepers.pod]) await servesNothing(scene, one);
   await sleep(short ? 2_000 : 10_000);
@@ -184,7 +187,7 @@ async function stateOf(cluster: Cluster): Promise<object> {
   return { ...authority, fence };
 }
 
-/** No transfer and no change gets an outcome; a balance is marked as stale. */
+/** Checks that no transfer and no change gets an outcome, and that balances are marked as stale. */
 async function servesNothing({ ground, note, wrong }: Scene<Upgrade>, pod: Service): Promise<void> {
   using client = new Client(() => [pod.url], ground.stack.file.apiKey, { timeoutMs: 30_000 });
   const id = `format-after-${pod.name.replace(' ', '-')}`;
@@ -201,7 +204,10 @@ async function servesNothing({ ground, note, wrong }: Scene<Upgrade>, pod: Servi
   if (rows.length > 0) wrong(`${pod.name} of 0.1.0 has posted ${id}`);
 }
 
-/** What the sleeping pod has acknowledged, before the move or late, is in MySQL, and nothing else moved the account. */
+/**
+ * Checks that every transfer that the paused pod acknowledged, before the move or later, is in MySQL, and that no other
+ * transfer changed the account.
+ */
 async function acknowledgedIsThere(
   { ground, note, wrong }: Scene<Upgrade>,
   answers: ReadonlyMap<string, Reply>,

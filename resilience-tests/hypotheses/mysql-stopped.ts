@@ -36,7 +36,7 @@ export const mysqlStopped: Hypothesis<WithMysql> = {
   expectation:
     'MySQL is unavailable for 120 s. Transfers between cached accounts continue throughout, and are in MySQL soon after it is back.',
   pauseMsMax: 5_000,
-  // A new stack begins with MySQL, and looks up ids there for the next 10 s.
+  // A new stack starts with MySQL as its authority, and looks up ids there for the next 10 s.
   seconds: { full: { before: 15, after: 30 }, short: { before: 15, after: 10 } },
   // Requests that need MySQL wait for it up to 10 s, so there are enough workers for them and for all others.
   load: { workers: 600 },

@@ -16,7 +16,7 @@ export const podCutOffFromRedis: Hypothesis<Ground<Cluster>> = {
     const wire = cluster.pod(0).wire('redis');
     for (const how of ['cut', 'hold'] as const) {
       wire[how]();
-      mark(how === 'cut' ? 'the wire is cut' : 'the wire is silent');
+      mark(how === 'cut' ? 'the link is cut' : 'the link is silent');
       await sleep(short ? 3_000 : 7_000);
       wire.heal();
       mark('the link works again');

@@ -23,7 +23,7 @@ export const podKilled: Hypothesis<Ground<Cluster>> = {
   },
   afterwards({ ground: { stack: cluster }, wrong, note }, { broken }) {
     const others = [...broken.keys()].filter((url) => url !== cluster.pod(0).url);
-    note(`requests of the dead pod that broke: ${broken.get(cluster.pod(0).url) ?? 0}`);
+    note(`requests to the killed pod that got no response: ${broken.get(cluster.pod(0).url) ?? 0}`);
     if (others.length > 0) wrong(`connections to other pods broke, too: ${others.join(', ')}`);
   },
 };

@@ -8,7 +8,7 @@ const ROOM_BYTES = 512 * 1024;
 export const redisOutOfMemory: Hypothesis<Ground<Cluster>> = {
   name: 'redis-out-of-memory',
   expectation:
-    'Redis has reached its maxmemory. Commands that need more memory are refused with a specific error before anything is written. Other commands continue, and everything works again once there is memory.',
+    'Redis has reached its maxmemory. Commands that need more memory are refused with a specific error before anything is written. Other commands continue, and everything works again once memory is free.',
   pauseMsMax: 40_000,
   errorsAllowed: /^overloaded$/,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },
@@ -22,10 +22,10 @@ export const redisOutOfMemory: Hypothesis<Ground<Cluster>> = {
     await sleep(short ? 6_000 : 20_000);
     note(`Redis refused ${await redis.errorCount('OOM')} calls`);
     await redis.call('CONFIG', 'SET', 'maxmemory', String(before));
-    mark('Redis has room again');
+    mark('Redis has free memory again');
   },
   afterwards({ wrong }, { moves, errors }) {
     if (moves.length > 0) wrong('the authority has moved');
-    if (errors.size === 0) wrong('nothing was refused: there was too much room');
+    if (errors.size === 0) wrong('nothing was refused: too much memory was free');
   },
 };

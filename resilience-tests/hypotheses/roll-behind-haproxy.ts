@@ -77,7 +77,7 @@ export const rollBehindHaproxy: Hypothesis<BehindHaproxy> = {
 async function upgradeSchema({ ground: { stack: cluster }, mark, note, wrong }: Scene<BehindHaproxy>): Promise<void> {
   const { port, password } = cluster.file.mysql;
   const url = mysqlUrl({ port, password });
-  mark('two migrate the schema');
+  mark('two migrations start');
   const since = now();
   const done = await Promise.all([migrate(url, [NextVersion1999999999000]), migrate(url, [NextVersion1999999999000])]);
   note(`migrated in ${((now() - since) / 1000).toFixed(1)} s`);

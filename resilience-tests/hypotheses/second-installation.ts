@@ -21,7 +21,7 @@ const KEY_PREFIX = 'hf';
 export const secondInstallation: Hypothesis<WithSecond> = {
   name: 'second-installation',
   expectation:
-    'A second installation with its own MySQL and the same KEY_PREFIX is pointed at the Redis of the first. It is refused, reports this, serves from MySQL, and changes nothing in Redis; no request of the first installation fails. With its own Redis it works.',
+    'A second installation with its own MySQL and the same KEY_PREFIX is pointed at the Redis of the first. Its scripts are refused, it reports the conflict, serves from MySQL, and changes nothing in Redis; no request of the first installation fails. With its own Redis, the second one works normally.',
   pauseMsMax: 1_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },
@@ -94,15 +94,15 @@ async function stateOf(cluster: Cluster): Promise<State> {
   };
 }
 
-/** Its log, metric and status report it; it is ready, because it can serve from MySQL. */
+/** Its log, metric and status report the conflict; its pod is ready, because it can serve from MySQL. */
 async function isRefused(
   { wrong }: Scene<WithSecond>,
   { pod, keeper, client, owner }: { pod: Service; keeper: Service; client: Client; owner: string },
 ): Promise<void> {
-  await until('the second keeper logs whose Redis it is', SOON_MS_MAX, () =>
+  await until('the second keeper logs which ledger owns the Redis', SOON_MS_MAX, () =>
     keeper.log.includes(`belongs to another ledger (${owner})`),
   ).catch(({ message }: Error) => wrong(message));
-  if ((await foreignIn(keeper)) !== '1') wrong('the second keeper does not show it in its metric');
+  if ((await foreignIn(keeper)) !== '1') wrong('the second keeper does not report the foreign Redis in its metric');
   const { mode, redisOwner } = await statusOf(client);
   const { state, owner: named } = fieldsOf(redisOwner);
   if (mode !== 'DIRECT' || state !== 'foreign' || named !== owner)
@@ -123,7 +123,7 @@ async function touchedNothing({ ground, wrong }: Scene<WithSecond>, before: Stat
   const own = [`${KEY_PREFIX}:{0}:owner`, `${KEY_PREFIX}:{0}:fence`, keysOf(before.epoch), ...queues];
   const keys = (await cluster.redis.call('KEYS', '*')) as string[];
   const strange = keys.filter((key) => !own.some((start) => key.startsWith(start)));
-  if (strange.length > 0) wrong(`keys that are not the first one's: ${strange.slice(0, 5).join(', ')}`);
+  if (strange.length > 0) wrong(`keys that do not belong to the first installation: ${strange.slice(0, 5).join(', ')}`);
 }
 
 async function transfer({ wrong, note }: Scene<WithSecond>, client: Client, how: string): Promise<void> {

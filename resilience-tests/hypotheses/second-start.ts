@@ -7,7 +7,7 @@ const REFUSED_MS_MAX = 30_000;
 export const secondStart: Hypothesis = {
   name: 'second-start',
   expectation:
-    'A second npm start in the folder is refused and has no effect. When the first one is killed with kill -9, the next one ends the processes that it left running, and takes over.',
+    'A second npm start in the same folder is refused and has no effect. When the first one is killed with kill -9, the next one ends the processes that the first left running, and takes over.',
   pauseMsMax: 60_000,
   seconds: { full: { before: 5, after: 20 }, short: { before: 3, after: 6 } },
   ground: () => ownStack(),

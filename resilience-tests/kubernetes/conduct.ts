@@ -112,7 +112,7 @@ function broken({ failedFirstMax, waitMsMax }: Experiment, { failedFirst, longes
   return found;
 }
 
-/** From an API pod, which alone may reach MySQL. */
+/** Read in an API pod, because other pods may not connect to MySQL. */
 async function readBooks({ api, release }: Ground, prefix: string): Promise<Books> {
   const pod = (await podsOf(api, release, 'api')).find(isReady);
   if (pod === undefined) throw new Error('no API pod is ready to read the books');

@@ -7,7 +7,7 @@ import type { LoadPod } from './load/pod.ts';
 export interface Ground {
   api: ApiServer;
   release: Release;
-  /** Of a cluster on this machine, which can break nodes; null for any other. */
+  /** Breaks nodes of a cluster on this machine; null for any other cluster. */
   provider: Provider | null;
   options: ExperimentOptions;
   /** Upgrades a release that was installed for an experiment, and waits until Helm has finished. */
@@ -53,7 +53,7 @@ export interface Experiment {
   waitMsMax?: number;
   /** Whether it changes the number of pods; for all others, the autoscaler's limits are fixed. */
   scales?: boolean;
-  /** Whether it breaks a node: then the load runs elsewhere. */
+  /** Whether it breaks a node: the load then runs on another node. */
   breaksNode?: boolean;
   /** Runs only if named, because it needs a release that is installed for it. */
   onDemand?: boolean;

@@ -1,7 +1,8 @@
 /**
- * Failure under load. Something is broken during the run (`npm run k6 -- failure` kills a pod, then Redis); every id is
- * sent until its outcome is known, always under the same id, and then once more: that must be a replay of the very same
- * transfer, and the lookup must agree. An id whose outcome is unknown at the end is the only kind of failure.
+ * Failure under load. A fault is injected during the run (`npm run k6 -- failure` kills a pod, then Redis). Each
+ * transfer is sent, always under the same id, until its outcome is known, and then once more: the last request must
+ * return the same transfer as a replay, and the lookup must return it, too. Errors on the way are allowed; an unknown
+ * outcome at the end is not.
  */
 import { check, sleep } from 'k6';
 import { Counter, Trend } from 'k6/metrics';

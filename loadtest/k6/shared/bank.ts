@@ -52,7 +52,7 @@ export function newId(): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`;
 }
 
-/** Small amounts, so that nothing is refused for insufficient funds: this measures the service. */
+/** Small amounts, so that no transfer is rejected for insufficient funds. */
 function orderOf(source: number, destination: number): Order {
   return {
     transactionId: newId(),

@@ -42,7 +42,10 @@ export function fieldsOf(response: Response): Fields {
 const START_MS_MAX = 45_000;
 const START_WAIT_SECONDS_MAX = 5;
 
-/** A new pod of a cluster is refused until its network policy is in force, and the service may still be starting. */
+/**
+ * A cluster may refuse the connections of a new pod until its network policy is in force, and the service may still be
+ * starting.
+ */
 function firstAnswer(send: () => Response): Response {
   const giveUpAt = Date.now() + START_MS_MAX;
   for (let waitSeconds = 0.2; ; waitSeconds = Math.min(2 * waitSeconds, START_WAIT_SECONDS_MAX)) {
@@ -55,7 +58,7 @@ function firstAnswer(send: () => Response): Response {
 }
 
 const ACCOUNTS_PER_REQUEST = 1000;
-/** Nothing is refused for insufficient funds: this measures the service, not the bank. */
+/** So high that no transfer is rejected for insufficient funds, because only the service is measured. */
 const OVERDRAFT = '10000000.00';
 
 /** With OPEN_ACCOUNTS, for scripts that run alone in a cluster. The key also needs accounts:write. */
@@ -91,7 +94,7 @@ export function readBalance(id: string): void {
   });
 }
 
-/** A single transfer. Without tolerance, a refusal fails the check. */
+/** Sends a single transfer. A refusal fails the check unless `tolerant` is set. */
 export function transfer(order: Order, tolerant = false): void {
   const response = sendTransfer(order);
   if (tolerant && isRefusal(response.status)) {

@@ -28,7 +28,7 @@ export class ApiServer implements Disposable {
       });
       this.#proxy.once('exit', (code) => reject(new Error(`kubectl proxy ended with ${code}`)));
     });
-    // The first reader gets the error.
+    // Avoids an unhandled rejection: whoever first uses the proxy gets the error.
     this.#url.catch(() => {});
   }
 

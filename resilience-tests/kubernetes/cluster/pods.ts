@@ -46,7 +46,8 @@ export async function endpointsOf(api: ApiServer, { fullname }: Release): Promis
 }
 
 /**
- * Waits until a part has `count` ready pods that are accepted; API pods must also be endpoints of the Service.
+ * Waits until a part has `count` ready pods for which `accepts` returns true; API pods must also be endpoints of the
+ * Service.
  * @returns ms since `since`; null if that does not happen in time
  */
 export async function readyAfterMs(

@@ -8,7 +8,7 @@ export interface Sample {
   seconds: number;
   ready: number;
   endpoints: number;
-  /** What the autoscaler wants; null without one. */
+  /** The number of pods that the autoscaler requests; null without an autoscaler. */
   desired: number | null;
 }
 
