@@ -143,7 +143,7 @@ export const LEDGER_SETTINGS = {
       'BUSINESS_DAY_CUTOFF',
       text(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time such as 00:00 or 17:30'),
       '00:00',
-      'When a business day ends and the next one begins, by the clock of `BUSINESS_TIME_ZONE`. From noon on, it begins the business day of the next date.',
+      'When a business day ends and the next one begins, by the clock of `BUSINESS_TIME_ZONE`. A cutoff at noon or later begins the business day of the next date.',
     ),
     tailBytesMax: setting(
       'TAIL_BYTES_MAX',

@@ -37,7 +37,7 @@ interface Assertion {
   failureMessages: string[];
 }
 
-test('a unit test may use its own servers, and fails if it connects to another or starts a process', async () => {
+test('a unit test may use its own servers, and fails if it connects to any other server or starts a process', async () => {
   const errors = await run(
     'unit',
     'a.test.ts',

@@ -1,6 +1,6 @@
 /**
- * Vitest's setup of every test file. The name of a file determines what it may use; a file that uses more fails, with
- * an error that contains its correct name.
+ * Vitest's setup of every test file. The name of a file determines what it may use; a file that uses more fails, and
+ * the error message contains the name that it should have.
  *
  * | name               | project | may use                                                                          |
  * |--------------------|---------|----------------------------------------------------------------------------------|
@@ -92,7 +92,7 @@ function watch(): void {
     return Reflect.apply(connect, this, args);
   } as typeof connect;
 
-  // This method is missing from the type definitions: every asynchronous way to start a process uses it.
+  // Every asynchronous way to start a process uses this method, which is missing from the type definitions.
   const prototype = ChildProcess.prototype as unknown as { spawn(options: { file: string }): unknown };
   const { spawn } = prototype;
   prototype.spawn = function (this: ChildProcess, options) {

@@ -30,7 +30,7 @@ export async function endLeftTemporaryFolders() {
     try {
       rmSync(folder, { recursive: true, force: true });
     } catch (error) {
-      // A disk that a killed experiment left mounted there stays if this user may not unmount it: it does no harm.
+      // A disk that a killed experiment left mounted here may remain if this user may not unmount it. It does no harm.
       if (codeOf(error) !== 'EBUSY') throw error;
     }
   }

@@ -13,7 +13,7 @@ test('the Redis of the tests responds, and accepts no replication', async () => 
   }
 });
 
-test('the MariaDB of the tests lets its user create a database, in UTC', async () => {
+test('the MariaDB of the tests uses UTC, and lets its user create a database', async () => {
   const connection = await createConnection(inject('mysqlUrl'));
   try {
     await connection.query('CREATE DATABASE t_stores');

@@ -63,7 +63,7 @@ async function start(): Promise<TestStores> {
   };
 }
 
-/** Creating a data folder takes seconds, and copying one a fraction of a second: it is created once per server. */
+/** Creating a data folder takes seconds, and copying it much less: it is created once per server and then copied. */
 async function startCopiedMariadb(dir: string): ReturnType<typeof startMariadb> {
   const command = requireProgram('mysql');
   const version = execFileSync(command, ['--no-defaults', '--version'], { encoding: 'utf8' });
@@ -85,7 +85,7 @@ async function makePattern(cache: string, pattern: string): Promise<void> {
     await server.stop();
     renameSync(join(dir, 'data'), pattern);
   } catch (error) {
-    // Another run may have been faster.
+    // Another run may have created it first.
     if (!existsSync(pattern)) throw error;
   } finally {
     rmSync(dir, { recursive: true, force: true });
