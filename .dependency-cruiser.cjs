@@ -1,8 +1,9 @@
 /**
  * The layers of app/, as an allow-list: an import that is not listed here fails `npm run lint`.
  *
- * A folder may import only folders above it in this table, so no two folders can ever need each other. Imports of types count, and
- * so do those of tests; the subfolders testing/ and tests/ belong to their folder. A new folder of app/ has to be added here.
+ * A folder may import only folders above it in this table, so there can be no cycle between folders. Type imports and
+ * the imports of tests count, too; the subfolders testing/ and tests/ belong to their folder. A new folder of app/ has
+ * to be added here.
  *
  * @type {Readonly<Record<string, readonly string[]>>}
  */
@@ -14,11 +15,13 @@ const LAYERS = {
   config: ['kernel'],
   telemetry: ['kernel', 'domain', 'config'],
 
-  // The format of the journal, the port of the store that keeps it, and everything pure that is computed from it.
+  // The format of the journal, the port of the store that keeps it, and the pure functions that compute something from
+  // it.
   journal: ['domain'],
   'journal/recovery': ['domain', 'journal'],
 
-  // What a pod does with a transfer. `ports` is what the ledger offers to the API, and what it needs from the stores.
+  // What a pod does with a transfer. `ports` has the interfaces that the ledger offers to the API, and those that it
+  // needs from the stores.
   'ledger/ports': ['domain', 'journal'],
   'ledger/epoch': ['domain', 'journal'],
   'ledger/accounts': ['kernel', 'domain', 'journal', 'ledger/ports', 'ledger/epoch'],
@@ -45,7 +48,7 @@ const LAYERS = {
   'authority/keeper': ['kernel', 'domain', 'journal', 'journal/recovery', 'sync', 'authority'],
   jobs: ['kernel', 'domain', 'journal'],
 
-  // HTTP. The framework knows no resource, and no resource knows how the ledger works.
+  // HTTP. The framework does not depend on any resource, and no resource depends on the internals of the ledger.
   'api/http': ['kernel', 'domain'],
   'api/http/connections': ['kernel', 'domain', 'api/http'],
   'api/auth': ['kernel', 'domain', 'api/http'],
@@ -171,7 +174,9 @@ const folders = Object.keys(LAYERS);
 const layers = Object.entries(LAYERS).map(([folder, allowed]) => {
   for (const other of allowed) {
     if (!folders.slice(0, folders.indexOf(folder)).includes(other))
-      throw new Error(`.dependency-cruiser.cjs: ${folder} may import only folders above it, and ${other} is not`);
+      throw new Error(
+        `.dependency-cruiser.cjs: ${folder} may import only folders above it, but ${other} is not above it`,
+      );
   }
   return {
     name: `layers-${folder.replaceAll('/', '-')}`,
@@ -202,21 +207,22 @@ module.exports = {
     },
     {
       name: 'no-cycles',
-      comment: 'Two modules that import each other are one module, or hide a third one.',
+      comment: 'If two modules need each other, merge them, or move what both need to a third one.',
       severity: 'error',
       from: { pathNot: TESTS },
       to: { circular: true },
     },
     {
       name: 'only-api-speaks-http',
-      comment: 'The rules do not depend on the caller. telemetry/ traces requests.',
+      comment: 'The rules do not depend on how they are called. telemetry/ is exempt because it traces HTTP requests.',
       severity: 'error',
       from: { path: '^app/', pathNot: ['^app/(api|roles|telemetry)/', TESTS] },
       to: { path: [HTTP_PACKAGES, '^(node:)?https?2?$'] },
     },
     {
       name: 'only-adapters-open-stores',
-      comment: 'jobs/ has its own queue in Redis, which carries no money; telemetry/ traces the clients.',
+      comment:
+        'jobs/ is exempt because its own queue in Redis carries no money; telemetry/, because it traces the clients of the stores.',
       severity: 'error',
       from: { path: '^app/', pathNot: ['^app/(redis|mysql|jobs|roles|telemetry)/', TESTS] },
       to: { path: STORE_PACKAGES },
@@ -229,21 +235,23 @@ module.exports = {
     },
     {
       name: 'no-dev-package-in-the-product',
-      comment: 'The image does not contain it.',
+      comment: 'The image does not contain development packages.',
       severity: 'error',
       from: { path: '^(app|mock-data)/', pathNot: TESTS },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: '^node_modules/@types/' },
     },
     {
       name: 'verification-knows-no-user',
-      comment: 'The simulator, the resilience tests and the load tests share it.',
+      comment:
+        'The simulator, the resilience tests and the load tests share verification/, so it must not depend on any of them.',
       severity: 'error',
       from: { path: '^verification/', pathNot: TESTS },
       to: { path: '^(simulator|resilience-tests|loadtest|mock-data)/' },
     },
     {
       name: 'checker-stands-alone',
-      comment: "Code that it shared with the ledger would bring the ledger's mistakes along. Types contain none.",
+      comment:
+        "Code shared with the ledger would give the checker the ledger's mistakes. Types are exempt: they contain no code.",
       severity: 'error',
       from: { path: '^verification/checker/', pathNot: TESTS },
       to: { pathNot: '^verification/checker/', dependencyTypesNot: ['type-only'] },

@@ -43,7 +43,8 @@ RUN install -D "$(readlink -f "$(command -v node)")" usr/local/bin/node \
  && echo 'holdfast:x:10001:' > etc/group \
  && echo 'hosts: files dns' > etc/nsswitch.conf
 
-# Ordered from what changes least to what changes with every release: an upgrade pulls little more than dist/.
+# Layers are ordered from what changes least to what changes with every release, so an upgrade pulls little more than
+# dist/.
 FROM scratch
 COPY --from=runtime /runtime /
 COPY --from=packages /packages/node_modules /app/node_modules
@@ -55,7 +56,8 @@ WORKDIR /app
 USER 10001:10001
 EXPOSE 8080
 # Node.js itself is process 1 and gets SIGTERM. It starts no other process, so there are no children to reap.
-# Requests live for milliseconds: with V8's default of 16 MiB a fifth of a busy pod's time goes into collecting them.
+# The data of a request lives for milliseconds: with V8's default of 16 MiB, a busy pod spends a fifth of its time on
+# collecting it.
 ENTRYPOINT ["node", "--max-semi-space-size=64", "/app/dist/app/main.js"]
 CMD ["api"]
 ARG NODE_IMAGE

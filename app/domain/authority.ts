@@ -2,14 +2,15 @@ export const MODES = ['CACHE', 'CLOSING', 'DIRECT', 'REBUILDING'] as const;
 export type Mode = (typeof MODES)[number];
 
 /**
- * The format of the rules. In format 1, every process since 0.1.0 can work; format 2 has what 0.1.0 does not know (holds,
- * limits, groups), so its modes and its keys in Redis have other names, which 0.1.0 does not find. It never decreases.
+ * The format of the rules. Every process since 0.1.0 can work in format 1. Format 2 adds holds, limits and groups,
+ * which 0.1.0 does not know; its modes and its keys in Redis have other names, so that 0.1.0 does not find them. It
+ * never decreases.
  */
 export type Format = 1 | 2;
 /** The highest format in which this release can work. */
 export const FORMAT_MAX: Format = 2;
 
-/** An epoch of the cache, as the keys in Redis name it. */
+/** An epoch of the cache, as it appears in the names of the keys in Redis. */
 export interface NamedEpoch {
   epoch: number;
   format: Format;

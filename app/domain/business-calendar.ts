@@ -10,14 +10,14 @@ export interface BusinessDay extends Windows {
 /** Business days, oldest first; the last one only ends the one before it. */
 export interface BusinessCalendar {
   days: readonly Windows[];
-  /** From here on it may have been changed, ms since 1970: it must be read again. */
+  /** From this time on, ms since 1970, the calendar must be read again, because it may have been changed. */
   validUntil: number;
 }
 
 /** A store's clock that is further ahead of a pod's, ms, counts as unsure: the same as UNSURE_MS in includes/limits.lua. */
 const CLOCK_AHEAD_MS_MAX = 5_000;
 
-/** The windows into which a time falls, or null if the calendar does not say: it is never guessed. */
+/** The windows into which a time falls, or null if the calendar does not cover it: windows are never guessed. */
 export function windowsAt(calendar: BusinessCalendar | null, time: number): Windows | null {
   if (!calendar || time >= calendar.validUntil) return null;
   const { days } = calendar;
@@ -25,7 +25,7 @@ export function windowsAt(calendar: BusinessCalendar | null, time: number): Wind
   return (next > 0 && days[next - 1]) || null;
 }
 
-/** Why what windows count cannot be decided now. */
+/** Why a transfer that counts in windows cannot be decided now. */
 export type Unwindowed = 'clock_unsure' | 'calendar_unavailable';
 
 /** The windows of a call. @param time of the store that decides @param podNow the clock of the pod that asks */
@@ -38,7 +38,7 @@ export function unwindowed(why: Unwindowed): Problem {
   return new Problem(
     why,
     why === 'clock_unsure'
-      ? 'the clock of the store is too far ahead of this pod to say on which business day the transfer is'
-      : 'the business calendar does not say on which business day the transfer is',
+      ? 'the clock of the store is too far ahead of the pod to determine the business day of the transfer'
+      : 'the business calendar does not cover the time of the transfer',
   );
 }

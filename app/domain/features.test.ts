@@ -16,7 +16,7 @@ describe('A feature of format 2', () => {
   it('is active in format 2', () => {
     expect(problemOf(2)).toBeNull();
   });
-  it('is refused in format 1, for good: the answer names the command', () => {
+  it('is refused permanently in format 1, and the answer names the command that moves the ledger', () => {
     expect(problemOf(1)).toMatchObject({ code: 'feature_not_active', status: 503, retryable: false });
     expect(problemOf(1)?.message).toContain('POST /v1/ops/format');
   });

@@ -1,12 +1,12 @@
 import type { Format } from './authority.ts';
 import { Problem } from './problem.ts';
 
-/** What the rules have from format 2 on. */
+/** The features that the rules have from format 2 on. */
 export type Feature = 'holds' | 'limits' | 'groups';
 
 /**
- * For every use of a feature, before anything else is done about it. A format that was read some time ago may be too low, but
- * never too high.
+ * Called for every use of a feature, before anything else is done for the request. A format that was read some time ago
+ * may be too low, but never too high.
  * @param format as the session has last read it
  * @throws Problem feature_not_active, ledger_switching
  */

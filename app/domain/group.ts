@@ -9,8 +9,8 @@ export const GROUP_TRANSFERS_MIN = 2;
 export const GROUP_TRANSFERS_MAX = 100;
 
 /**
- * Transfers that are posted all together, or not at all. They are decided in order, each on the balances as the
- * previous ones left them.
+ * Transfers that are posted all together, or not at all. They are decided in order, each on the balances that result
+ * from the previous ones.
  */
 export interface GroupOrder {
   groupId: string;
@@ -29,7 +29,7 @@ interface GroupOutcomeCommon {
   acceptedAt: number;
   takenAt: number | null;
   epoch: number;
-  /** That of the first member; a refused group has only this one. 0 if MySQL decided. */
+  /** The seq of the first member; a refused group has only this one. 0 if MySQL decided. */
   seq: number;
   replayed: boolean;
   persisted: boolean;
@@ -41,7 +41,7 @@ export interface PostedGroup extends GroupOutcomeCommon {
 }
 export interface RejectedGroup extends GroupOutcomeCommon {
   status: 'REJECTED';
-  /** The index (from 0) of the first member that was refused, and why. The ids of the members stay free. */
+  /** The index (from 0) of the first member that was refused, and why. The ids of the members remain unused. */
   index: number;
   refusal: Refusal;
   /** For `limit_exceeded`. */
@@ -67,8 +67,9 @@ export function membersOf({ group, sides, status, seq, ...common }: PostedGroup)
 }
 
 /**
- * The id of a member that has none: always the same for the same group and index, so that a retry is the same group. That of a
- * UUIDv7 is a UUIDv7 of the same time, which Redis alone can decide. Null if a group's id leaves no room for it.
+ * The id of a member that was sent without one. It depends only on the group's id and the index, so that a retry is the
+ * same group. From a UUIDv7 it derives a UUIDv7 with the same time, which Redis can decide without MySQL. Null if the
+ * group's id is too long.
  */
 export function memberIdOf(groupId: string, index: number): string | null {
   if (uuidV7Time(groupId) === null) {

@@ -33,7 +33,7 @@ export interface HoldAfter {
   heldChange: number;
 }
 
-/** A hold without what only its placing knows. */
+/** A hold without the fields that only its placing has. */
 export interface StoredHold extends HoldState {
   holdId: string;
   account: string;

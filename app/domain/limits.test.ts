@@ -16,7 +16,7 @@ describe('limits', () => {
   const credit = (different: object, amount: number, windows = TODAY) =>
     limitRefusalOf(accountOf('a'), accountOf('b', { balance: 30, limits: limits(different) }), amount, windows);
 
-  it('refuse what exceeds them, with what is left', () => {
+  it('refuse what exceeds them, and report what is left', () => {
     expect(debit({ transferMax: 10 }, 10)).toBeNull();
     expect(debit({ transferMax: 10 }, 11)).toEqual({ limit: 'transferMax', value: 10, remaining: 10 });
     expect(debit({ dailyDebitMax: 100 }, 30)).toBeNull();
@@ -27,7 +27,7 @@ describe('limits', () => {
     expect(credit({ balanceMax: 60 }, 30)).toBeNull();
     expect(credit({ balanceMax: 60 }, 31)).toEqual({ limit: 'balanceMax', value: 60, remaining: 30 });
   });
-  it('have nothing left below what was used before they were lowered', () => {
+  it('have nothing left if they are lowered below what is already used', () => {
     expect(debit({ dailyDebitMax: 10 }, 1)).toEqual({ limit: 'dailyDebitMax', value: 10, remaining: 0 });
     expect(credit({ balanceMax: 0 }, 1)).toEqual({ limit: 'balanceMax', value: 0, remaining: 0 });
   });
@@ -72,7 +72,7 @@ describe('limits', () => {
 });
 
 describe('an event', () => {
-  it('is what the usage reaches of a limit, once per window', () => {
+  it('is recorded when usage reaches a percentage of a limit, once per window', () => {
     const some = { ...NO_LIMITS, dailyDebitMax: 100, monthlyDebitMax: 1000, dailyCreditMax: 60 };
     const reached = (different: object) => reachedBy(some, USED, { ...USED, ...different });
     expect(reached({ dayDebit: 79 })).toEqual([]);
@@ -94,7 +94,7 @@ describe('usage', () => {
     expect(counting(USED, TODAY, { debit: 5 })).toEqual({ ...USED, dayDebit: 75, monthDebit: 175 });
     expect(counting(USED, TODAY, { credit: 5 })).toEqual({ ...USED, dayCredit: 55 });
   });
-  it('never returns to a window that has ended, and ends at the exact range', () => {
+  it('never returns to a window that has ended, and never exceeds the exact range', () => {
     expect(usageIn(USED, { dayStart: 150, monthStart: 50 })).toEqual(USED);
     expect(counting(USED, TOMORROW, { debit: Number.MAX_SAFE_INTEGER })).toEqual({
       ...USED,
@@ -108,7 +108,7 @@ describe('usage', () => {
 
 describe('a business calendar', () => {
   const calendar = { days: [TODAY, TOMORROW, NEXT_MONTH], validUntil: 390 };
-  it('knows the windows of a time from the first start on, up to the last one', () => {
+  it('has the windows of any time between its first start and its last one', () => {
     expect([200, 299, 300, 389].map((time) => windowsAt(calendar, time))).toEqual([TODAY, TODAY, TOMORROW, TOMORROW]);
     expect(windowsAt(calendar, 199)).toBeNull();
     expect(windowsAt({ ...calendar, validUntil: 1000 }, 400)).toBeNull();
@@ -117,7 +117,7 @@ describe('a business calendar', () => {
     expect(windowsAt(null, 250)).toBeNull();
     expect(windowsAt(calendar, 390)).toBeNull();
   });
-  it('says nothing while the clock of the store is more than 5 s ahead', () => {
+  it('is not used while the clock of the store is more than 5 s ahead', () => {
     const late = { days: [TODAY, { dayStart: 90_000, monthStart: 100 }], validUntil: 90_000 };
     expect(windowsOfCall(late, 10_000, 5_000)).toEqual(TODAY);
     expect(windowsOfCall(late, 10_001, 5_000)).toBe('clock_unsure');

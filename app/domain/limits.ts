@@ -13,7 +13,7 @@ export interface Windows {
 
 /** What an account has moved in its latest windows, minor units. A start of 0: nothing has been counted yet. */
 export interface Usage extends Windows {
-  /** Since when the account has had limits, ms since 1970: nothing before it is counted. */
+  /** The time since which the account has had limits, ms since 1970; nothing earlier is counted. */
   countedSince: number;
   dayDebit: number;
   dayCredit: number;
@@ -47,7 +47,7 @@ interface Limited {
 }
 
 /**
- * Whether limits have a say in a transfer. Money that returns is always taken: reversals are neither counted nor refused.
+ * Whether limits apply to a transfer. They do not apply to reversals, which are neither counted nor refused.
  * The rules of limits are implemented in Lua, too (app/redis/lua/includes/limits.lua); a test compares the two over
  * random histories.
  */
@@ -85,14 +85,17 @@ function over(limit: LimitName, value: number | null, used: number, amount: numb
   return { limit, value, remaining: Math.max(0, Math.min(value - used, Number.MAX_SAFE_INTEGER)) };
 }
 
-/** What is counted in these windows so far. A window that has ended counts no longer; a later one is never left again. */
+/**
+ * What has been counted in these windows so far. A window that has ended no longer counts, and usage never goes back to
+ * an earlier window.
+ */
 export function usageIn(usage: Usage, { dayStart, monthStart }: Windows): Usage {
   const day = dayStart > usage.dayStart ? { dayStart, dayDebit: 0, dayCredit: 0 } : {};
   const month = monthStart > usage.monthStart ? { monthStart, monthDebit: 0 } : {};
   return { ...usage, ...day, ...month };
 }
 
-/** The usage after a movement in these windows. A sum ends at the exact range, which no limit exceeds. */
+/** The usage after a movement in these windows. A sum is capped at the largest exact number, which no limit exceeds. */
 export function counting(usage: Usage, windows: Windows, moved: { debit: number } | { credit: number }): Usage {
   const now = usageIn(usage, windows);
   if ('credit' in moved) return { ...now, dayCredit: sum(now.dayCredit, moved.credit) };
@@ -126,7 +129,7 @@ export interface LimitReached {
   percent: (typeof REACHED_PERCENTS)[number];
 }
 
-/** What a change of the usage has reached of the limits that are counted in windows. */
+/** Which percentages of the limits with windows a change of the usage has reached. */
 export function reachedBy(limits: Limits, before: Usage, after: Usage): LimitReached[] {
   const since = usageIn(before, after);
   return [

@@ -32,7 +32,7 @@ export interface Verdict {
 
 /**
  * The verdict of all rules on a transfer, or null if it is allowed.
- * @param windows of the call; none if they are unknown, which must not be so if limits have a say
+ * @param windows of the call. They may be unknown only if no limits apply.
  */
 export function verdictOn(
   order: Pick<TransferOrder, 'kind' | 'amount' | 'currency'>,

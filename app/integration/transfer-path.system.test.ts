@@ -120,7 +120,7 @@ it('the path of a transfer in ARCHITECTURE.md is the code that runs for one, and
     await executed();
     await transfer();
     const now = await executed();
-    // What runs for only some of them belongs to something else.
+    // Code that runs for only some of the transfers is not part of their path.
     ran = new Set([...(ran ?? now)].filter((one: string) => now.has(one)));
   }
   const functions = [...(ran ?? [])].filter((one) => !quiet.has(one));

@@ -60,7 +60,7 @@ describe('business days', () => {
     ]);
   });
 
-  it('leave out a date that a zone leaves out', () => {
+  it('skip a date that the time zone skips', () => {
     expect(starts({ timeZone: 'Pacific/Apia', cutoff: '00:00' }, '2011-12-29T12:00:00Z', 2)).toEqual([
       '2011-12-29 2011-12-29T10:00:00',
       '2011-12-31 2011-12-30T10:00:00',

@@ -25,7 +25,7 @@ export function businessDays(
   let date = last ? Date.parse(last.day) + DAY_MS : firstOfMonth(wallClock(settings.timeZone, from) - DAY_MS);
   for (let previous = last; previous === null || previous.dayStart <= until; date += DAY_MS) {
     const dayStart = startOf(settings, date);
-    // A date that a zone leaves out, or that a change of the settings would begin in the past.
+    // Skips a date that the zone skips, or that would begin before the previous one after a change of the settings.
     if (dayStart === null || (previous && dayStart <= previous.dayStart)) continue;
     const day = new Date(date).toISOString().slice(0, 10);
     const sameMonth = previous?.day.slice(0, 7) === day.slice(0, 7);
@@ -41,8 +41,8 @@ const firstOfMonth = (wallMs: number): number => {
 };
 
 /**
- * A business day has the date on which most of it falls: one that starts at noon or later belongs to the next date. Null for
- * a date that the zone leaves out.
+ * A business day has the date on which most of it falls: one that starts at noon or later belongs to the next date.
+ * Null for a date that the zone skips.
  */
 function startOf({ timeZone, cutoff }: CalendarSettings, date: number): number | null {
   const minutes = Number(cutoff.slice(0, 2)) * 60 + Number(cutoff.slice(3));

@@ -5,7 +5,10 @@ import type { CalendarSettings } from './business-days.ts';
 
 /** The business calendar in MySQL, which all processes follow. */
 export interface CalendarStore {
-  /** Adds the days of the next 400 by these settings, and changes those that begin in more than two days. */
+  /**
+   * Adds the business days of the next 400 days according to these settings, and changes those that begin in more than
+   * two days.
+   */
   extend(settings: CalendarSettings): Promise<void>;
   /** The days from three days ago on. */
   read(): Promise<BusinessCalendar>;
@@ -13,7 +16,7 @@ export interface CalendarStore {
 
 const EVERY_MS = 60 * 60_000;
 
-/** Writes the business calendar to MySQL, and what MySQL has to Redis: hourly, and in every epoch. */
+/** Writes the business calendar to MySQL, and copies it from there to Redis: hourly, and in every new epoch. */
 export class CalendarKeeper {
   readonly #deps: { store: CalendarStore; cache: CacheKeeper; clock: Clock; settings: CalendarSettings };
   #extendedAt: number | null = null;

@@ -82,7 +82,7 @@ async function compare(
   return null;
 }
 
-/** At the same version and with the same settings, the same has been counted. */
+/** At the same version and with the same settings, the usage of limits must be equal, too. */
 const sameLimits = (a: Account, b: Account): boolean =>
   a.version === b.version ? isDeepStrictEqual(a.limits, b.limits) : (a.limits === null) === (b.limits === null);
 

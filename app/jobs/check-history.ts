@@ -24,7 +24,7 @@ export function faultOf(row: HistoryRow): Pick<Drift, 'what' | 'minorUnits'> | n
   const { usage } = row;
   if (usage && !isDeepStrictEqual(usage.counted, usage.posted)) {
     const offUnits = Number(BigInt(usage.counted.dayDebit) - BigInt(usage.posted.dayDebit));
-    return { what: 'counts something else for its limits than its postings do', minorUnits: offUnits };
+    return { what: 'has usage of its limits that differs from its postings', minorUnits: offUnits };
   }
   // Unique keys prevent a version from appearing twice on one side, but not once on each side. Count, maximum, sum and
   // sum of squares together leave no room for such a gap except in contrived cases.

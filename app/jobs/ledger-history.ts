@@ -12,7 +12,9 @@ export interface HistoryRow {
   versionSum: string;
   versionSquareSum: string;
   amountSum: string;
-  /** Of an account with limits: what it counts in its latest windows, and the sums of what its postings say was counted. */
+  /**
+   * For an account with limits: its usage in its latest windows, and the sums of what its postings added to that usage.
+   */
   usage?: { counted: WindowSums; posted: WindowSums };
 }
 

@@ -37,7 +37,7 @@ export interface ApplyItem {
 export interface GroupItem {
   group: GroupOrder;
   payload: string;
-  /** That of the lookup of its id and of its members' ids. */
+  /** The cursor of the lookup of its id and of its members' ids. */
   lookupCursor: number;
   trace?: string | null;
 }
@@ -68,8 +68,8 @@ export interface CachedHold extends StoredHold {
 export interface ApplyReply {
   head: Head;
   /**
-   * One per item, in order: a `HoldRecord` for a hold; for a posted group, that of its first member; `entries` has the
-   * others.
+   * One per item, in order: a `HoldRecord` for a hold; for a posted group, the record of its first member; `entries`
+   * has the others.
    */
   records: (ResultRecord | HoldRecord)[];
   /** The journal entries that this call wrote, for the pod's tail. */
@@ -100,8 +100,8 @@ export interface CacheServer {
   /** `marker`: the keys of the epoch must have it; they may have been lost and created again by a late command. */
   register(caller: Caller, marker: string): Promise<Head>;
   /**
-   * @param podNow the pod's clock, ms: while the ledger's time is far ahead of it, nothing is counted by windows. By default
-   * the two are not compared.
+   * @param podNow the pod's clock, ms: while the ledger's time is far ahead of it, transfers that count in windows are
+   * not decided. By default the two are not compared.
    */
   apply(caller: Caller, items: readonly CallItem[], podNow?: number): Promise<ApplyReply>;
   readHolds(caller: Caller, holdIds: readonly string[]): Promise<{ head: Head; holds: (CachedHold | null)[] }>;
@@ -135,7 +135,10 @@ export interface CacheServer {
   ): Promise<{ head: Head; record: ResultRecord; entries: JournalEntry[] }>;
 }
 
-/** A keeper that touches no epoch's keys but those it names itself. `fenceEpoch` is the required value of the fence. */
+/**
+ * A keeper whose call is not bound to an epoch: it names the keys itself. `fenceEpoch` is the required value of the
+ * fence.
+ */
 export interface FenceCaller {
   fenceEpoch: number;
   replid: string;

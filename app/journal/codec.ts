@@ -20,7 +20,7 @@ const REFUSAL_NUMBERS: ReadonlyMap<Refusal, number> = new Map([
 ]);
 const REFUSAL_NAMES = new Map([...REFUSAL_NUMBERS].map(([refusal, code]) => [code, refusal]));
 
-/** Of a change of a hold, which stores no refusal: the hold has another revision. */
+/** For a change of a hold, whose refusal is not stored: the hold has another revision. */
 export const HOLD_CHANGED = 64;
 
 export function refusalName(code: number): Refusal {
@@ -41,7 +41,7 @@ export const RecordStatus = {
   AHEAD: 7,
   /** For a group: the id of the member whose index is in the detail has an outcome. */
   MEMBER_TAKEN: 8,
-  /** Of a hold: it is as asked already, or not due; nothing was written. */
+  /** For a hold: it is already as requested, or not due; nothing was written. */
   UNCHANGED: 9,
   CLOCK_UNSURE: 10,
   NO_CALENDAR: 11,
@@ -253,7 +253,7 @@ function limitIn({ settingsVersion, otherBalance, otherVersion }: ResultRecord):
   return { limit, value: otherBalance, remaining: otherVersion };
 }
 
-/** The fields of a record that tell which limit refused it. */
+/** The fields of a record that identify the limit that refused the transfer. */
 export const limitFields = ({ limit, value, remaining }: LimitRefusal) => ({
   detail: refusalNumber('limit_exceeded'),
   settingsVersion: LIMITS.indexOf(limit) + 1,

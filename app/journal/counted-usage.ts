@@ -2,7 +2,7 @@ import { counting, type Usage, usageSince, type Windows } from '../domain/limits
 import type { Outcome, Posted } from '../domain/types.ts';
 import type { JournaledChange } from './flush-batch.ts';
 
-/** What of a batch moves the usage of accounts with limits. */
+/** The items of a batch that change the usage of accounts with limits. */
 export interface CountedBatch {
   counted: Posted[];
   /** Changes with which counting begins. */
@@ -21,7 +21,7 @@ export function countedIn(outcomes: readonly Outcome[], changes: readonly Journa
   return { counted, begun, accountIds: [...new Set([...sides, ...begun.map(({ accountId }) => accountId)])].sort() };
 }
 
-/** @param before of its accounts; one that is absent has counted nothing */
+/** @param before the usage of its accounts; an account that is absent has counted nothing */
 export function usagesAfter(
   { counted, begun }: CountedBatch,
   before: ReadonlyMap<string, Usage>,

@@ -33,7 +33,7 @@ export interface AccountMove {
   previousVersion: number;
   balance: number;
   version: number;
-  /** What it holds before and after, if something has changed that. */
+  /** What it holds before and after the batch, if the batch changes that. */
   held?: { before: number; after: number };
   /**
    * The latest acceptance by a store's clock, ms; null if an older release decided all of it, by the clocks of pods.
@@ -47,11 +47,11 @@ export interface FlushBatch {
   /** The cursor before it and after it. */
   afterSeq: number;
   lastSeq: number;
-  /** Of transfers, including the members of groups. */
+  /** Outcomes of transfers, including the members of groups. */
   outcomes: Outcome[];
   groups: GroupOutcome[];
   changes: JournaledChange[];
-  /** Of holds; their captures are outcomes. */
+  /** Events of holds; captures are in `outcomes`. */
   holdEvents: HoldEvent[];
   moves: AccountMove[];
   /** The largest UUIDv7 time of its ids, ms; 0 for none. */
@@ -136,7 +136,7 @@ function takeGroup(batch: FlushBatch, entry: JournalEntry): void {
   batch.idTimeMax = Math.max(batch.idTimeMax, idTimeOfGroup(outcome));
 }
 
-/** A group, and its members if it was posted: the ids of a refused group's members stay free. */
+/** A group, and its members if it was posted: the ids of a refused group's members remain unused. */
 export function addGroup({ groups, outcomes }: Pick<FlushBatch, 'groups' | 'outcomes'>, outcome: GroupOutcome): void {
   groups.push(outcome);
   if (outcome.status === 'POSTED') outcomes.push(...membersOf(outcome));

@@ -235,7 +235,7 @@ describe('holdResultsOf', () => {
     ]);
   });
 
-  it('knows the last seq of an entry, and reports traces', () => {
+  it('finds the last seq of an entry, and reports traces', () => {
     const traces: string[] = [];
     const entry = entryOf([{ op: 'place', order: place }, record(), TRACE], [captureOf(1), record({ seq: 11 })]);
     holdResultsOf(entry, EPOCH, (trace) => traces.push(trace));

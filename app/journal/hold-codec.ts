@@ -20,13 +20,16 @@ import {
 import type { JournalEntry } from './journal-entry.ts';
 
 /**
- * Entries of hold items: captures, and the events of holds. A record is that of a transfer, followed by the hold after it,
- * little endian; see lua/includes/layout.lua.
+ * Entries of hold items: captures, and the events of holds. A record is like that of a transfer, followed by the hold
+ * after the item, little endian; see lua/includes/layout.lua.
  *
  *   held after d, change of held d, amount moved d, hold's amount d, captured d, expires at d, revision I4, status B
  */
 export interface HoldRecord extends ResultRecord, HoldAfter {
-  /** What a capture takes; a refused one: what it asked for, or what was left. 0 for anything else. */
+  /**
+   * The amount that a capture takes; if it is refused, the amount that it requested or that was left. 0 for other
+   * items.
+   */
   moved: number;
 }
 
@@ -159,7 +162,7 @@ export function accountsOfItem(item: HoldItem): string[] {
   return item.order.destination === null ? [item.order.account] : [item.order.account, item.order.destination];
 }
 
-/** What one record of an entry of holds says: the outcome of a capture, or an event. */
+/** The result in one record of an entry of holds: the outcome of a capture, or an event. */
 export type HoldResult = { capture: Outcome } | { event: HoldEvent };
 
 /**

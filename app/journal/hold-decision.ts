@@ -15,10 +15,10 @@ import type { Refusal } from '../domain/problem.ts';
 import type { Account } from '../domain/types.ts';
 import type { HoldItem } from './hold-codec.ts';
 
-/** What a hold item refers to, as it is before the item. */
+/** What a hold item refers to, in the state before the item. */
 export interface HoldParties {
   account: Account;
-  /** Of a capture, and of a hold that names one. */
+  /** The destination of a capture, or the one that a new hold names. */
   destination: Account | null;
   /** Null: it is being placed. */
   hold: StoredHold | null;
@@ -33,8 +33,8 @@ export interface HoldTimes {
 /**
  * What an item does:
  * - `changes`: the hold after it, by how much `held` changes, and what moves to the destination
- * - `refused`: `moved` is what a capture asked for, or what was left
- * - `nothing`: the hold is as asked already, or not due
+ * - `refused`: `moved` is the amount that a capture requested, or that was left
+ * - `nothing`: the hold is already as requested, or not due
  * - `clock_unsure`: it is due only by the clock of a store that is far ahead
  */
 export type HoldDecision =

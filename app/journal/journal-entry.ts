@@ -23,7 +23,7 @@ export interface InDoubtAttempt {
   accounts: readonly string[];
   /**
    * The maximum number of seqs that it may have written; absent: one. A group counts as one attempt with all of its
-   * seqs, and as one without a seq for each member, because the group may have taken the members' ids.
+   * seqs, plus one attempt without seqs for each member, because the group may have taken the members' ids.
    */
   seqs?: number;
   /** For such a member: its group, which decides whether the id was taken. */
@@ -43,5 +43,7 @@ export function attemptsOfGroup({ groupId, orders }: GroupOrder): InDoubtAttempt
   return [{ kind: 'group', id: groupId, accounts, seqs: orders.length }, ...members];
 }
 
-/** What an id belongs to: one text may be the id of one of each. A capture has the id of a transfer. */
+/**
+ * The kind of thing that an id belongs to: the same text may be used once per kind. A capture has the id of a transfer.
+ */
 export type IdKind = 'transfers' | 'account-change' | 'group' | 'hold' | 'hold-event';

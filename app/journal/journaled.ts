@@ -14,9 +14,9 @@ export type Journaled = JournaledTransfer | JournaledSettings | JournaledGroup |
 
 interface JournalItem {
   seq: number;
-  /** The same, except for a group, which has a seq for each member. */
+  /** Equal to `seq`, except for a group, which has a seq for each member. */
   lastSeq: number;
-  /** Of the transfer, of the change, of the group, of the hold, or of its event. */
+  /** The id of the transfer, of the change, of the group, of the hold, or of its event. */
   id: string;
   accounts: readonly string[];
 }

@@ -131,7 +131,7 @@ export function newAccount(request: z.output<typeof AccountOpeningRequest>): New
   return { accountId, currency, overdraftLimit, name, external: request.external ?? false, limits };
 }
 
-/** Null if there is none among them. */
+/** The limits, or null if none of them is set. */
 const someOf = (limits: Limits): Limits | null => (LIMITS.some((name) => limits[name] !== null) ? limits : null);
 
 /** One item of a batch. @throws Problem validation_failed */

@@ -21,7 +21,7 @@ function perLimit<T extends z.ZodType>(field: (name: LimitName) => T): Record<Li
 
 export const LimitsInput = z
   .strictObject(perLimit((name) => MoneyInput.nullish().meta({ description: MEANINGS[name] })))
-  .meta({ id: 'LimitsInput', description: 'All limits of the account; one that is absent does not exist.' });
+  .meta({ id: 'LimitsInput', description: 'All limits of the account; those that are absent do not apply.' });
 
 export const AccountLimits = z
   .object(perLimit((name) => Money.nullable().meta({ description: MEANINGS[name] })))
@@ -62,7 +62,8 @@ export const LimitUsage = z
     accountId: Id,
     currency: Currency,
     countedSince: Timestamp.nullable().meta({
-      description: 'Since when the account has had limits: nothing before it is counted. Null without limits.',
+      description:
+        'The time since which the account has had limits; earlier transfers are not counted. Null without limits.',
     }),
     transferMax: Single.nullable(),
     dailyDebitMax: Windowed.nullable(),
@@ -73,7 +74,7 @@ export const LimitUsage = z
     source: z.enum(['cache', 'database']),
     stale: z.literal(true).optional(),
   })
-  .meta({ id: 'LimitUsage', description: 'Null in the place of a limit that the account does not have.' });
+  .meta({ id: 'LimitUsage', description: 'Each limit that the account does not have is null.' });
 
 /** @throws Problem calendar_unavailable */
 export function limitUsage(view: AccountView, windows: BusinessWindows | null): z.input<typeof LimitUsage> {
@@ -93,7 +94,7 @@ export function limitUsage(view: AccountView, windows: BusinessWindows | null): 
     balanceMax: null,
   };
   if (!limits) return { ...common, countedSince: null, ...none };
-  if (!windows) throw new Problem('calendar_unavailable', 'The business calendar does not say which day it is.');
+  if (!windows) throw new Problem('calendar_unavailable', 'The business calendar does not cover the current time.');
   const usage: Usage = usageIn(limits.usage, { dayStart: windows.day.start, monthStart: windows.month.start });
   const used = (value: number, amount: number) => ({
     value: formatAmount(value, currency),

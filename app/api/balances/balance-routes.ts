@@ -52,7 +52,7 @@ function queryBalances({ ledger }: BalanceDependencies): Route {
     body: { schema: BalanceQuery, isList: true, example: { accountIds: ['demo-alice', 'demo-bob'] } },
     answers: {
       200: {
-        description: 'In the order of the ids; an id requested twice is answered once',
+        description: 'In request order; an id that is requested twice is returned once',
         schema: BalanceQueryAnswer,
       },
     },

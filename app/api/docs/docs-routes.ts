@@ -17,7 +17,7 @@ const SWAGGER_FILES: Readonly<Record<string, string>> = {
 };
 const OUR_SCRIPT = 'page.js';
 
-/** One day: they change only with a release, and an old page still works for a day after it. */
+/** One day: they change only with a release, and a page of the previous release still works for a day. */
 const ASSET_HEADERS = { 'Cache-Control': 'public, max-age=86400', 'X-Content-Type-Options': 'nosniff' };
 const FRESH_HEADERS = { 'Cache-Control': 'no-cache', 'X-Content-Type-Options': 'nosniff' };
 

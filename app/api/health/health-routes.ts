@@ -3,7 +3,7 @@ import { Liveness, Readiness } from './health-schema.ts';
 
 export interface ReadinessReport {
   ready: boolean;
-  /** Why not, in words for an operator. Empty when ready. */
+  /** Why the pod is not ready, in words for an operator. Empty when it is ready. */
   reasons: readonly string[];
 }
 

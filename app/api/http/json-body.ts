@@ -9,7 +9,7 @@ import { invalid, pointer } from './validation.ts';
 /** Maximum number of items in a list, in a request or in a response. */
 export const LIST_MAX = 1000;
 
-/** As nearly every client writes it; needs no parsing. */
+/** The value that nearly every client sends; it needs no parsing. */
 const USUAL_TYPES = new Set([
   'application/json',
   'application/json; charset=utf-8',

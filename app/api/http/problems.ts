@@ -64,12 +64,15 @@ export const ProblemSchema = z
     code: z.enum(CODES).meta({ description: 'Stable, for programs.' }),
     correlationId: z.string(),
     transactionId: z.string().optional().meta({ description: 'The id to look up or to send again.' }),
-    groupId: z.string().optional().meta({ description: 'The same for a group or a split.' }),
-    index: z.int().optional().meta({ description: 'The transfer of a group that this is about, from 0.' }),
+    groupId: z.string().optional().meta({ description: 'The id of the group or split to look up or to send again.' }),
+    index: z
+      .int()
+      .optional()
+      .meta({ description: 'The index in the group of the transfer that this concerns, starting at 0.' }),
     refusal: z.enum(REFUSALS).optional().meta({ description: 'For `group_refused`: why that transfer was refused.' }),
     limit: z.enum(LIMITS).optional().meta({ description: 'For `limit_exceeded`: which limit.' }),
-    value: z.string().optional().meta({ description: 'Its value, in major units.' }),
-    remaining: z.string().optional().meta({ description: 'What was left of it, in major units.' }),
+    value: z.string().optional().meta({ description: 'The value of the limit, in major units.' }),
+    remaining: z.string().optional().meta({ description: 'The unused part of the limit, in major units.' }),
     errors: z
       .array(z.object({ pointer: z.string().meta({ description: 'JSON pointer (RFC 6901).' }), detail: z.string() }))
       .optional(),
@@ -113,7 +116,7 @@ function refusedRequest({ state, method }: ApiContext, problem: Problem): Refuse
     // Only the method of a matched route: anything else is text chosen by the client.
     method: route ? method : UNMATCHED,
     ...(identity && { user: identity.user }),
-    // The details of other problems refer to what the client sent.
+    // Left out for other problems, because their details can quote what the client sent.
     ...(problem.status >= 500 && { detail: problem.message }),
     ...(problem.extras.logged !== undefined && { detail: problem.extras.logged }),
   };

@@ -1,4 +1,4 @@
-/** What operators may see and start. The answers are shown as they are. */
+/** What operators may see and start. Results are returned to them unchanged. */
 export interface OpsPort {
   status(): Promise<object>;
   /** Runs a reconciliation now, and returns its result. */

@@ -143,7 +143,7 @@ function moveFormat({ ops }: OpsDependencies): Route {
     answers: {
       200: {
         description:
-          'What would happen; or: the ledger is open in the format of this release, and no request gets `feature_not_active`',
+          'With `dryRun: true`, what would happen. Otherwise: the ledger is open in the format of this release, and no request gets `feature_not_active`',
         schema: FormatMove,
       },
       202: {

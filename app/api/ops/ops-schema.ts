@@ -68,7 +68,7 @@ export const FormatMoveRequest = z
     epoch: z.int().min(0).meta({
       description: '`epoch` from `GET /v1/ops/status`; the request is refused if it has changed since.',
     }),
-    dryRun: z.boolean().meta({ description: 'True: only says what would happen. False: moves.' }),
+    dryRun: z.boolean().meta({ description: 'True: only report what would happen. False: move the ledger.' }),
     reason: z
       .string()
       .trim()

@@ -10,8 +10,8 @@ import { type ProblemDocument, ProblemSchema, problemDocument } from '../http/pr
  */
 
 /**
- * Returns the single result of a call for one item. A problem gets the id of the item's transfer. Otherwise, if the id was
- * generated here, the client could not look the transfer up.
+ * Returns the single result of a call for one item. A problem gets the id of the item's transfer: without it, the
+ * client could not look up a transfer whose id was generated here.
  * @throws Problem if that is the result
  */
 export function single<T>(results: readonly (T | Problem | undefined)[], transactionId?: string): T {

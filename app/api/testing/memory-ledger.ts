@@ -160,7 +160,7 @@ export class MemoryLedger implements Ledger, Books {
     return accountIds.map((id) => this.accounts.get(id) ?? noAccount(id));
   }
 
-  /** Set to make every use of a feature a problem. */
+  /** If set, every use of a feature fails with this problem. */
   inactive: Problem | null = null;
   requireFeature(): void {
     if (this.inactive) throw this.inactive;

@@ -11,9 +11,9 @@ import { TransferBatch, TransferRequest } from '../transfers/transfer-schema.ts'
 
 /**
  * No request may block the event loop for longer than 20 ms, whatever its shape. The test measures the CPU time of this
- * process instead of elapsed time, so that a busy machine changes little. The compiler and the garbage collector run at the
- * same time, so the smallest of several measurements counts. Coverage and a crowded machine slow down every loop: the limit
- * grows with what a plain pass over the largest body costs here.
+ * process instead of elapsed time, so that a busy machine hardly affects the result. The compiler and the garbage
+ * collector run at the same time, so the smallest of several measurements counts. Coverage and a crowded machine slow
+ * down every loop: the limit is scaled by the cost of a plain pass over the largest body on this machine.
  */
 const REPEATS = 6;
 const LARGEST_BODY = 2 * 1024 * 1024;

@@ -18,7 +18,7 @@ const SHOWN = [
 ];
 const idsIn = (text: string) => SHOWN.flatMap((form) => [...text.matchAll(form)].map(([, id = '']) => id));
 
-/** Every example of the member, in whatever the OpenAPI document nests. */
+/** Every example of the member, at any depth of the OpenAPI document. */
 function examplesIn(node: unknown): string[] {
   if (typeof node !== 'object' || node === null) return [];
   const fields = node as Record<string, unknown>;

@@ -53,7 +53,7 @@ describe('Limits of an account', () => {
     });
     expect(await api.patch('/v1/accounts/a', { limits: { weeklyMax: '1' } })).toMatchObject({ status: 400 });
   });
-  it('are refused in a ledger whose rules do not have them', async () => {
+  it('are refused in a ledger whose rule format does not have them', async () => {
     api.ledger.open('a');
     api.ledger.inactive = new Problem('feature_not_active', 'Not yet.');
     const refused = { status: 503, json: { code: 'feature_not_active' } };
@@ -69,7 +69,7 @@ describe('Limits of an account', () => {
 });
 
 describe('GET /v1/accounts/{id}/limits', () => {
-  it('says what is used of each limit, and when its window ends', async () => {
+  it('shows how much of each limit is used, and when its window ends', async () => {
     api.ledger.open('a', { balance: 50, limits });
     api.ledger.windows = WINDOWS;
     expect((await api.get('/v1/accounts/a/limits')).json).toEqual({
@@ -92,7 +92,7 @@ describe('GET /v1/accounts/{id}/limits', () => {
       source: 'cache',
     });
   });
-  it('counts nothing of a day that has ended', async () => {
+  it('counts nothing from a day that has ended', async () => {
     const earlier = { ...limits, usage: { ...limits.usage, dayStart: DAY.start - 86_400_000 } };
     api.ledger.open('a', { limits: earlier });
     api.ledger.windows = WINDOWS;
@@ -100,7 +100,7 @@ describe('GET /v1/accounts/{id}/limits', () => {
       dailyDebitMax: { used: '0.00', percent: 0 },
     });
   });
-  it('has nothing to say about an account without limits, and guesses no day', async () => {
+  it('shows nulls for an account without limits, and fails if the business day is unknown', async () => {
     api.ledger.open('a');
     api.ledger.open('b', { limits });
     expect(await api.get('/v1/accounts/a/limits')).toMatchObject({

@@ -25,7 +25,7 @@ async function held(limits: { max: number; busyMax: number }, waitingForDatabase
     },
     () => ({ idle: 0, active: 0, utilization: loop.utilization }),
   );
-  // A whole number: sums of fractions can fall short.
+  // A whole number, because a sum of fractions can be slightly below the exact value.
   let time = Math.ceil(api.clock.monotonic());
   api.clock.monotonic = () => time;
   let letGo = () => {};
@@ -49,7 +49,7 @@ async function held(limits: { max: number; busyMax: number }, waitingForDatabase
     letGo();
     await Promise.all(answers);
   };
-  // After a failure, too: a request that is still held when the server ends would add an error of its own.
+  // Also after a failure of the test: a request that is still held when the server stops would cause a second error.
   onTestFinished(async () => {
     await release();
     await api.stop();
@@ -182,7 +182,7 @@ it('keeps its slot until the handler has finished, even if the client has discon
 it('counts every rejection, and logs a few of them and the number of the rest', async () => {
   const { hold } = await held({ max: 1, busyMax: 1 });
   await hold(1);
-  // Not only the log waits: on a busy machine, so does the search for bodies that take too long.
+  // A list, because not only the log sets a timer: on a busy machine, so does the search for bodies that take too long.
   const waiting: (() => void)[] = [];
   api.clock.after = (_ms, action) => {
     waiting.push(action);

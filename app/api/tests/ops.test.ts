@@ -83,7 +83,7 @@ describe('The rule format', () => {
     const others = keyWith('balances:read', 'accounts:write', 'transfers:write');
     expect(await api.post('/v1/ops/format', move, { key: others })).toMatchObject({ status: 403 });
   });
-  it('is only looked at in a dry run, which says what cannot be undone', async () => {
+  it('is not changed by a dry run, which reports what cannot be undone', async () => {
     const dry = await api.post('/v1/ops/format', { ...move, dryRun: true }, { key: keyWith('ops') });
     expect(dry).toMatchObject({
       status: 200,

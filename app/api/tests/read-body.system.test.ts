@@ -40,7 +40,7 @@ describe('a body', () => {
     await expect.poll(() => api.observed.filter((seen) => seen.status === 499)).toHaveLength(154);
     expect(await status()).toBe(201);
   });
-  it('that arrives byte by byte takes no more memory than another', async () => {
+  it('that arrives byte by byte takes no more memory than any other', async () => {
     const text = JSON.stringify(transfer);
     const chunks = [...text].map((byte) => `1\r\n${byte}\r\n`).join('');
     const filler = '1\r\n \r\n'.repeat(60_000);

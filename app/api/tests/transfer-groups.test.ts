@@ -43,7 +43,7 @@ describe('POST /v1/transfers/group', () => {
     });
   });
 
-  it('makes none if one is refused, and tells which and why', async () => {
+  it('makes none if one is refused, and reports which one and why', async () => {
     const transfers = [transfer('a', 'b', '60.00'), transfer('c', 'd', '1.00')];
     const refused = {
       status: 422,
@@ -72,7 +72,7 @@ describe('POST /v1/transfers/group', () => {
     expect(balance('a')).toBe(9_700);
   });
 
-  it('returns 409 with the index of a transfer whose id is known or appears twice, and remembers nothing', async () => {
+  it('returns 409 with the index of a transfer whose id is known or appears twice, and stores nothing', async () => {
     await api.post('/v1/transfers', transfer('a', 'b', '1.00', { transactionId: 't1' }));
     const first = transfer('a', 'b', '1.00', { transactionId: 't0' });
     const known = transfer('a', 'b', '1.00', { transactionId: 't1' });
@@ -83,7 +83,7 @@ describe('POST /v1/transfers/group', () => {
     expect(await group([first, transfer('a', 'c', '1.00')], { groupId: 'g1' })).toMatchObject({ status: 201 });
   });
 
-  it("gives each transfer without an id one that follows from the group's: of a UUIDv7, a UUIDv7 of the same time", async () => {
+  it("derives the id of a transfer that has none from the group's id; from a UUIDv7, a UUIDv7 with the same time", async () => {
     const groupId = newUuidV7(NOW);
     const { json } = await group([transfer('a', 'b', '1.00'), transfer('a', 'c', '2.00')], { groupId });
     const ids = (json['transfers'] as { transactionId: string }[]).map(({ transactionId }) => transactionId);
@@ -130,7 +130,7 @@ describe('POST /v1/transfers/group', () => {
 });
 
 describe('POST /v1/transfers/split', () => {
-  it('shares an amount out to the last cent, and shows who got what', async () => {
+  it('divides an amount to the last cent, and shows who got what', async () => {
     const { status, json } = await splitOf([
       { account: 'b', share: 1 },
       { account: 'c', share: 1 },
@@ -149,7 +149,7 @@ describe('POST /v1/transfers/split', () => {
     expect(balance('a')).toBe(9_000);
   });
 
-  it('takes amounts off first, and gives the rest to one', async () => {
+  it('subtracts amounts first, and gives the rest to one destination', async () => {
     const destinations = [
       { account: 'b', amount: '1.50' },
       { account: 'c', remaining: true },
@@ -157,7 +157,7 @@ describe('POST /v1/transfers/split', () => {
     expect((await splitOf(destinations)).json['destinations']).toMatchObject([{ amount: '1.50' }, { amount: '8.50' }]);
   });
 
-  it('shows a share that comes to zero, and makes no transfer of it', async () => {
+  it('shows a share that comes to zero, and makes no transfer for it', async () => {
     const destinations = [
       { account: 'b', share: 1 },
       { account: 'c', share: 1_000_000 },
@@ -171,7 +171,7 @@ describe('POST /v1/transfers/split', () => {
       transfers: [{ transactionId: 's1.1', amount: '10.00' }],
       destinations: [{ account: 'b', amount: '0.00' }, { account: 'c' }],
     });
-    // What was requested is its content, even where no transfer shows it.
+    // Everything that was requested is content, including the part for which no transfer was made.
     expect(await splitOf(destinations, { groupId: 's1' })).toMatchObject({ status: 200, json: { replayed: true } });
     expect(await splitOf([{ account: 'd', share: 1 }, destinations[1] as object], { groupId: 's1' })).toMatchObject({
       status: 409,
@@ -253,7 +253,7 @@ describe('A dry run', () => {
       status: 422,
       json: { code: 'insufficient_funds' },
     });
-    // The id is as new as before.
+    // The id is still unused.
     expect(await api.post('/v1/transfers', { ...asked, dryRun: false })).toMatchObject({ status: 201 });
     expect(await api.post('/v1/transfers', asked)).toMatchObject({ status: 200, json: { replayed: true } });
     expect(await api.post('/v1/transfers', { ...asked, amount: '1.00' })).toMatchObject({ status: 409 });
@@ -291,7 +291,7 @@ describe('A dry run', () => {
     expect(balance('a')).toBe(10_000);
   });
 
-  it('is not part of a batch', async () => {
+  it('cannot be requested for an item of a batch', async () => {
     const { json } = await api.post('/v1/transfers/batch', { transfers: [transfer('a', 'b', '1.00', { dryRun })] });
     expect(json['results']).toMatchObject([{ status: 400, errors: [{ pointer: '/dryRun' }] }]);
   });

@@ -8,8 +8,8 @@ import { groupAnswer, groupPreview, groupRefusedBy, splitAnswer, splitPreview } 
 import { limitFigures, outcomeAnswer, previewAnswer, refusalDetail } from './transfer-schema.ts';
 
 /**
- * What would happen: an id that already has an outcome shows that, everything else is decided on the accounts as they are now, in
- * whichever store decides. Nothing is written, and no id is used.
+ * Shows what would happen. For an id that already has an outcome, this is that outcome; everything else is decided on
+ * the current accounts, by the store that has the authority. Nothing is written, and no id is used.
  */
 
 interface Stores {
@@ -41,7 +41,7 @@ export async function dryTransfer(
   return { status: 200, body: previewAnswer(order, side, id, identity) };
 }
 
-/** The ids that a request for a group brought itself: only these may have outcomes. */
+/** The ids that a request for a group contains: only these may already have outcomes. */
 interface OwnIds {
   groupId: string | null;
   transactionIds: readonly (string | null)[];

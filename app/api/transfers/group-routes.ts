@@ -70,7 +70,7 @@ function transferGroup({ ledger, books, ledgerNow }: GroupDependencies): Route {
     tag,
     summary: 'Make 2 to 100 transfers together: all of them, or none',
     description:
-      'The transfers are decided in order, each on the balances as the previous ones left them. If one is refused, none is made, and the ids of the transfers can still be used; the refusal is the outcome of the `groupId`.',
+      'The transfers are decided in order, each on the balances that result from the previous ones. If one is refused, none is made, and the ids of the transfers can still be used; the refusal is the outcome of the `groupId`.',
     headers: IdempotencyKeyHeader(KEY),
     takesIdempotencyKey: true,
     body: { schema: TransferGroupRequest, isList: true, example: GROUP_EXAMPLE },
@@ -101,7 +101,7 @@ function transferSplit({ ledger, books, ledgerNow }: GroupDependencies): Route {
     path: '/v1/transfers/split',
     scopes: ['transfers:write'],
     tag,
-    summary: 'Share an amount out to several accounts, to the last minor unit',
+    summary: 'Divide an amount between several accounts, to the last minor unit',
     description:
       'The amounts are subtracted first. The rest is divided in proportion to the shares (leftover minor units go to the largest remainders, the earlier destination first if they are equal), or goes to one destination as a whole. The transfers are made as a group: all of them, or none.',
     headers: IdempotencyKeyHeader(KEY),

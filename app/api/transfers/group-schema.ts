@@ -57,7 +57,7 @@ export const TransferGroupRequest = z
       .array(TransferRequest.omit({ durability: true, dryRun: true }))
       .min(GROUP_TRANSFERS_MIN)
       .max(GROUP_TRANSFERS_MAX)
-      .meta({ description: 'Decided in order, each on the balances as the ones before left them.' }),
+      .meta({ description: 'Decided in order, each on the balances that result from the previous ones.' }),
     durability: DurabilityInput,
     dryRun: DryRun,
   })
@@ -73,7 +73,7 @@ const Destination = z
       .min(1)
       .max(SHARE_MAX)
       .nullish()
-      .meta({ description: 'A weight: its part of all shares of the rest.' }),
+      .meta({ description: 'A weight: the rest is divided in proportion to the shares.' }),
     remaining: z.literal(true).nullish().meta({ description: 'All that the amounts leave.' }),
   })
   .refine(
@@ -131,10 +131,13 @@ export const TransferSplitPreview = TransferSplit.omit({ acceptedAt: true, durab
 
 export const TransferGroupRecord = TransferGroup.extend({
   status: z.enum(['POSTED', 'REJECTED']),
-  transfers: z.array(Transfer.partial()).meta({ description: 'Of a refused group: what was requested.' }),
-  index: z.int().optional().meta({ description: 'The transfer that was refused, from 0.' }),
+  transfers: z.array(Transfer.partial()).meta({ description: 'For a refused group: what was requested.' }),
+  index: z
+    .int()
+    .optional()
+    .meta({ description: 'For a refused group: the index of the refused transfer, starting at 0.' }),
   refusal: z.enum(REFUSALS).optional().meta({ description: 'Why it is `REJECTED`.' }),
-  destinations: z.array(Part).optional().meta({ description: 'Of a split: who got what.' }),
+  destinations: z.array(Part).optional().meta({ description: 'For a split: who got what.' }),
   persisted: z.boolean().meta({ description: 'True once it is in MySQL.' }),
 }).meta({ id: 'TransferGroupRecord' });
 
@@ -198,7 +201,7 @@ function groupIdOf(own: string | null, key: string | null, nowMs: number): strin
   throw invalid([{ pointer, detail: "is a UUIDv7 more than 60 seconds ahead of the ledger's clock" }]);
 }
 
-/** What a split asked for, besides what its transfers say. */
+/** What a split requested that its transfers do not show. */
 interface SplitContent {
   total: number;
   /** Account ids, and what each was to get. */
@@ -214,7 +217,9 @@ function memberOf(
 ): TransferOrder {
   const transactionId = member.transactionId ?? memberIdOf(groupId, index);
   if (transactionId === null)
-    throw invalid([{ pointer: '/groupId', detail: 'is too long: it is part of the ids of transfers without one' }]);
+    throw invalid([
+      { pointer: '/groupId', detail: 'is too long: the ids of transfers without an id are formed from it' },
+    ]);
   return { ...orderOf({ ...member, transactionId, durability: null }, origin, nowMs), groupId };
 }
 
@@ -306,7 +311,7 @@ function partsOf({ split: text, orders }: GroupOrder): z.input<typeof Part>[] | 
 const groupRefused = (outcome: RejectedGroup, identity: Identity): Problem =>
   groupRefusedBy(outcome.group, outcome, outcome.group.groupId, identity);
 
-/** The ids of the transfers stay free, so none is named. */
+/** The ids of the transfers remain unused, so none is named. */
 export function groupRefusedBy(
   { orders }: GroupOrder,
   { index, refusal, limit }: RefusedOrder,
@@ -324,7 +329,7 @@ export function groupRefusedBy(
   });
 }
 
-/** What a dry run shows of a group. @param own the ids that the request has */
+/** What a dry run shows of a group. @param own the ids that the request contains */
 export function groupPreview(
   { orders }: GroupOrder,
   sides: PostedSides['sides'],

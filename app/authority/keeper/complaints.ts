@@ -2,7 +2,9 @@ import type { Logger } from '../../kernel/log.ts';
 
 const COMPLAINTS_MAX = 100;
 
-/** Why the authority cannot move: each reason is logged once until the authority has moved, or all is well again. */
+/**
+ * Why the authority cannot move: each reason is logged once until the authority has moved, or nothing is wrong anymore.
+ */
 export class Complaints {
   readonly #logger: Logger;
   readonly #logged = new Set<string>();

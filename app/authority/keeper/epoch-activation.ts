@@ -46,7 +46,10 @@ export async function activateEpoch(
   return { cacheEpoch: epoch, redisNode: provableNode(facts), replid, marker };
 }
 
-/** From the first transfer on; until it is there, what windows would count is refused. */
+/**
+ * Sets the calendar before the first transfer. If this fails, transfers of accounts with limits are refused until it is
+ * set.
+ */
 async function setCalendar(
   { authority, cache, logger }: EpochActivationDependencies,
   caller: KeeperCaller,

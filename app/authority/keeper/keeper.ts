@@ -34,7 +34,7 @@ interface KeeperDependencies {
   onRedisOwner(state: Ownership['state']): void;
 }
 
-/** A Redis that is lost again and again within this time is trusted later each time, ms. */
+/** With each further loss of Redis within this time, a keeper waits longer before it trusts Redis again, ms. */
 const FLAPPING_MS = 5 * 60_000;
 
 /** The result of a step: where the authority is now, or a further situation to decide on. */
@@ -43,7 +43,7 @@ type Outcome = Authority | KeeperSituation;
 /**
  * Moves the authority, one step at a time; each step is a compare-and-set in MySQL, so any number of keepers may try.
  *
- *   DIRECT ──► REBUILDING ──► CACHE ──(Redis is lost, or another)──► CLOSING ──(recovered)──► REBUILDING, or DIRECT
+ *   DIRECT ──► REBUILDING ──► CACHE ──(Redis is lost or replaced)──► CLOSING ──(recovered)──► REBUILDING, or DIRECT
  *
  * `decide` in keeper-decision.ts defines the states and what follows from them; this class reads the facts, calls it,
  * and carries out the result. It never guesses: while the old journal cannot be shown to be complete and not every pod

@@ -11,7 +11,7 @@ export class RedisWatch {
     this.#clock = clock;
   }
 
-  /** How long Redis could not be reached without a break, ms; 0 while it can. */
+  /** How long Redis has been continuously unreachable, ms; 0 while it is reachable. */
   get lostForMs(): number {
     return this.#lostSince === null ? 0 : this.#clock.monotonic() - this.#lostSince;
   }
@@ -25,7 +25,8 @@ export class RedisWatch {
   }
 
   /**
-   * Checks Redis. @returns the result of `ask`, which is what has to stay the same; null when Redis cannot be reached
+   * Checks Redis. @returns the result of `ask`, which is compared with the previous one; null when Redis cannot be
+   * reached
    */
   async look(ask: () => Promise<string | null>): Promise<string | null> {
     const asked = this.#clock.monotonic();

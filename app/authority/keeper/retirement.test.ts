@@ -95,7 +95,7 @@ describe('A silent pod', () => {
     expect(pods[0]?.retiredSeq).toBeNull();
   });
 
-  it('is not blamed for silence while MySQL or the keeper was unavailable', async () => {
+  it('is not counted as silent while MySQL or the keeper was unavailable', async () => {
     pods = [row('pod', RETIRE_MS)];
     await rounds(3);
     asked = false;

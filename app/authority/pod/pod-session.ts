@@ -166,7 +166,8 @@ export class PodSession implements Session {
     // Replies that arrive later are not exposed to clients.
     const acknowledgedUpTo = this.#membership?.view?.observed ?? 0;
     for (;;) {
-      // No await between the facts and the change of state: what MySQL has stays there, because no request follows.
+      // No await between the facts and the change of state. They stay true meanwhile: no request can follow, so nothing
+      // can be added to what must be in MySQL.
       const nothingToHandOver = this.#membership?.view?.hasNothingToHandOver(acknowledgedUpTo) ?? true;
       const timeIsUp = clock.monotonic() >= deadline;
       await this.#step({ event: 'stop', nothingToHandOver, handOverPending: this.#handOvers.pending, timeIsUp });
@@ -276,9 +277,9 @@ export class PodSession implements Session {
   }
 
   /**
-   * Recording what is known and leaving the epoch are one step without an await: no reply can be passed on in between
-   * that the hand-over does not contain. The connection is destroyed, because commands in it would reach a server that
-   * thaws later.
+   * Recording what is known and leaving the epoch are one step without an await: no reply that is missing from the
+   * hand-over can reach a client in between. The connection is destroyed, because commands in it would reach a server
+   * that thaws later.
    */
   #leaveEpoch(): void {
     const membership = this.#registration.leave();
@@ -288,7 +289,7 @@ export class PodSession implements Session {
     this.#deps.logger.warn(summary, 'the epoch has ended for this pod: handing over what it knows to MySQL');
   }
 
-  /** The record is needed until its epoch has been recovered without it; a stopping pod always hands over. */
+  /** A keeper needs the record until the epoch has been recovered without it. A stopping pod always hands over. */
   #mustHandOver(epoch: number): boolean {
     return this.#stopped.signal.aborted || this.#reading.now?.cacheEpoch === epoch;
   }

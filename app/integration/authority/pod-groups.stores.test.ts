@@ -37,7 +37,7 @@ const back = async () => {
   await pod.open();
 };
 
-/** Every group is in MySQL as it was answered, and is answered like that again. */
+/** Every group is in MySQL with the outcome that its client got, and a repeated request gets the same outcome. */
 async function expectTold(answered: GroupWriters['answered']): Promise<void> {
   expect(answered.some(({ outcome }) => outcome.status === 'REJECTED')).toBe(true);
   await pod.flush();

@@ -97,16 +97,14 @@ describe('Drift is found and reported', () => {
     });
   });
 
-  it('if MySQL counts something else for limits than the postings do', async () => {
+  it('if the usage of limits in MySQL differs from the postings', async () => {
     const start = Date.parse('2026-01-01');
     await sql(`UPDATE accounts SET daily_debit_max = 1000000, day_start_ms = ${start}, month_start_ms = ${start}`);
     await bench.context.redis.del(new Keys(bench.context.config.ledger.keyPrefix, { epoch: 1, format: 1 }).accounts);
     expect(await bench.reconciliation().run()).toMatchObject({ clean: true, accounts: 4 });
     await sql("UPDATE transfers SET counted = 1 WHERE source_account = 'ada' AND status = 'POSTED' LIMIT 1");
     const { drift } = await named();
-    expect(drift).toMatchObject([
-      { accountId: 'ada', what: 'counts something else for its limits than its postings do' },
-    ]);
+    expect(drift).toMatchObject([{ accountId: 'ada', what: 'has usage of its limits that differs from its postings' }]);
     const [row] = (await sql('SELECT amount FROM transfers WHERE counted = 1')) as { amount: number }[];
     await sql(`UPDATE accounts SET day_debit = ${row?.amount}, month_debit = ${row?.amount} WHERE account_id = 'ada'`);
     expect(await bench.reconciliation().run()).toMatchObject({ clean: true });

@@ -187,7 +187,7 @@ class Sql {
   }
 }
 
-/** The position and the time differ between the stores, and what an unchanged hold is; everything else must be equal. */
+/** Positions, times and some fields of an unchanged hold differ between the stores; everything else must be equal. */
 function plain(answer: HoldAnswer | Problem): unknown {
   if (answer instanceof Problem) return { code: answer.code, message: answer.message };
   if (answer.kind === 'unchanged') {
@@ -232,7 +232,7 @@ it('The transactions of MySQL and the scripts of Redis decide holds in the same 
       await Promise.all([lua.begin(accounts), sql.begin(accounts)]);
       for (const step of steps) {
         if ('holds' in step) {
-          // No client places a hold that MySQL has only because this test has put it there.
+          // Skips holds that exist already: no client would place a hold that this test has put into the stores.
           const fresh = step.holds.filter(({ holdId }) => !used.has(holdId)).map(stored);
           for (const { holdId } of step.holds) used.set(holdId, used.get(holdId) ?? 'put');
           if (fresh.length > 0) await Promise.all([lua.put(fresh), sql.put(fresh)]);

@@ -46,7 +46,7 @@ const SEEN: (ProblemCode | 'POSTED' | 'again' | 'changed' | `group ${'POSTED' | 
 ];
 
 const HOUR_MS = 3_600_000;
-/** Starts of business days, of which the second last one is today. */
+/** Starts of business days, the second-to-last of which is today. */
 const DAYS = [-54, -30, -6, 18].map((hours) => Date.now() + hours * HOUR_MS) as [number, number, number, number];
 const limits = (different: Partial<AccountLimits>): AccountLimits => ({ ...NO_LIMITS, usage: NO_USAGE, ...different });
 

@@ -13,7 +13,7 @@ import { LedgerReader } from '../../mysql/ledger/ledger-reader.ts';
 import type { PodBench } from './pod-bench.ts';
 
 const RETRY_MS = 20;
-/** More than all accounts have: such a member is refused. */
+/** More than all accounts have together: a member with this amount is refused. */
 const TOO_MUCH = 1_000_000_000;
 
 export function groupOf(pod: PodBench, ...members: Partial<TransferOrder>[]): GroupOrder {
@@ -30,7 +30,7 @@ export const through = (pod: PodBench, number = 0): GroupOrder =>
     { source: 'bob', destination: 'ada', amount: number % 4 === 3 ? TOO_MUCH : 1 },
   );
 
-/** What every answer to a group must show, however often and wherever it is given. */
+/** What every answer to a group must show, no matter how often it is sent and which store decides it. */
 export function shownOf(answer: GroupOutcome | Problem): object {
   if (answer instanceof Problem) return { problem: answer.code };
   const { status, acceptedAt, epoch, seq } = answer;
@@ -70,7 +70,9 @@ export class GroupWriters {
     }
   }
 
-  /** Until each of them has finished some more groups: then none has a group from before. */
+  /**
+   * Waits until each writer has finished some more groups; after that, no group sent before this call is unfinished.
+   */
   async more(count = 5): Promise<void> {
     const before = [...this.#finished];
     const hasMore = () => this.#finished.every((finished, writer) => finished >= (before[writer] ?? 0) + count);

@@ -41,7 +41,7 @@ const SHARED_REDIS = () => `redis://127.0.0.1:${inject('redisPort')}/0`;
 
 interface NewLedger {
   format?: Format;
-  /** Of a Redis that the test may kill. */
+  /** The URL of a Redis that the test may kill; absent: the shared one. */
   redisUrl?: string;
 }
 
@@ -201,7 +201,7 @@ export class PodBench {
     );
     return moved(await this.recoveryStore.finishFromJournal(now, to, end, BY));
   }
-  /** Once every pod has handed over. */
+  /** Waits until every pod has handed over. */
   async recoverFromHandOvers(): Promise<Authority> {
     return until('all pods have handed over', async () => {
       const recovered = await this.recoveryStore.recoverFromHandOvers(await this.store.read(), BY);
@@ -209,7 +209,10 @@ export class PodBench {
       return recovered && 'authority' in recovered ? recovered.authority : null;
     });
   }
-  /** The frozen accounts get what the journal of the ended epoch has, like a keeper does once that Redis is back. */
+  /**
+   * The frozen accounts get what the journal of the ended epoch has, as when a keeper recovers them after that Redis
+   * has returned.
+   */
   async unfreeze(): Promise<Authority> {
     const now = await this.store.read();
     const { replid } = await identifyServer(this.#keeperRedis);

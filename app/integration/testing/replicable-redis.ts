@@ -4,7 +4,7 @@ import { freePort } from '../../../devstack/system/ports.mjs';
 import { start } from '../../../devstack/system/process.mjs';
 import { temporaryFolder } from '../../../devstack/testing/temporary.mjs';
 
-/** A durable Redis that may have replicas, and be one: its restart proves nothing. */
+/** A durable Redis that may have replicas or be a replica, so that its restart proves nothing. */
 export class ReplicableRedis {
   readonly dir: string;
   readonly port: number;

@@ -37,7 +37,10 @@ function appliedBy(recovered: RecoveredEpoch, lived: Lived): Journaled[] {
   return applied;
 }
 
-/** What accounts hold by the open holds that these items leave, and each hold's revisions without gaps. */
+/**
+ * How much each account holds in the holds that are open after these items. Checks that the revisions of each hold have
+ * no gaps.
+ */
 function heldBy(items: readonly Journaled[]): Map<string, number> {
   const holds = new Map<string, { account: string; hold: HoldState }>();
   const step = (holdId: string, account: string, hold: HoldState) => {
@@ -148,7 +151,7 @@ describe('The recovery of any history that all pods have handed over', () => {
   it('applies only what follows the state in MySQL: versions, balances, settings, limits, sums', () =>
     each((lived, recovered) => expectConsistent(recovered, lived)));
 
-  it('freezes nothing when no seq is missing, and is then the journal up to the highest known seq', () =>
+  it('freezes nothing when no seq is missing, and then equals the journal up to the highest known seq', () =>
     each((lived, recovered) => {
       const received = receive(handedOverOf(lived).entries, 1, lived.cursor).items;
       const complete = lived.cursor + seqCount(received) === recovered.highestKnownSeq;

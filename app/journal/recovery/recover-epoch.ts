@@ -47,7 +47,7 @@ export interface RecoveredEpoch {
 }
 /**
  * More seqs are missing than in-doubt attempts can explain: a pod that wrote to the journal has not handed over.
- * `inDoubt`: the maximum number of seqs that these may have written.
+ * `inDoubt`: the maximum number of seqs that the attempts may have written.
  */
 export interface Unexplained {
   kind: 'unexplained';

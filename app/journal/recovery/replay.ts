@@ -97,7 +97,10 @@ export class Replay {
     this.#moveTo(outcome.order.destination, outcome.destination);
   }
 
-  /** A group fits as a whole: each member on a copy of its accounts, as the previous ones left them. */
+  /**
+   * A group fits as a whole: each member is checked on a copy of the accounts to which the previous members were
+   * applied.
+   */
   #groupFits({ outcome, accounts }: JournaledGroup): boolean {
     if (outcome.status === 'REJECTED') return true;
     const copy = new Replay(new Map(accounts.map((id) => [id, this.#account(id)])));
@@ -134,7 +137,7 @@ export class Replay {
     return true;
   }
 
-  /** What happened to a hold before stands in the versions of its account, so that the account alone decides. */
+  /** Earlier events of the hold have raised the version of its account, so it is enough to check the account. */
   #eventFits(item: JournaledHold): boolean {
     const { event } = item;
     if (event.kind === 'REFUSED') return true;

@@ -209,7 +209,7 @@ export class ModelEpoch {
     this.#ids.add(withoutMark(id), seq, id);
   }
 
-  /** Why a transfer or a hold item is not decided: what its id says. */
+  /** Why a transfer or a hold item is not decided in this call, as far as its id shows. */
   #undecidedOne<R>(
     item: ApplyItem | HoldCallItem,
     known: KnownSeqs,

@@ -135,7 +135,7 @@ export class ModelHolds {
   }
 }
 
-/** Of an item that is refused; with a seq, it is an outcome. */
+/** The record of a refused item; if it has a seq, it is an outcome. */
 export function refusedHold(
   decision: Extract<HoldDecision, { kind: 'refused' }>,
   seq: number,

@@ -2,7 +2,7 @@ import dns from 'node:dns';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { until } from './until.ts';
 
-/** One address under which a server can be reached: it passes on what it gets, until it falls silent. */
+/** One address under which a server can be reached. It forwards everything until `fallSilent` is called. */
 class Address {
   readonly host: string;
   readonly #server: Server;
@@ -34,7 +34,10 @@ class Address {
     return (this.#server.address() as { port: number }).port;
   }
 
-  /** From now on nothing passes, in either direction, and nobody notices: as when its machine has vanished. */
+  /**
+   * From now on, nothing is forwarded in either direction, and neither side is notified: as when the machine has
+   * vanished.
+   */
   fallSilent(): void {
     this.#silent = true;
   }

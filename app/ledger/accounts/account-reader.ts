@@ -36,7 +36,8 @@ interface AccountReaderDependencies {
 
 /**
  * Reads accounts: those requested in one turn of the event loop share one script call. Accounts that are not in the
- * cache are loaded. While Redis does not decide, MySQL answers: marked stale, unless MySQL decides itself.
+ * cache are loaded. While Redis does not have the authority, accounts are read from MySQL, and marked stale unless
+ * MySQL has the authority.
  */
 export class AccountReader {
   readonly #deps: AccountReaderDependencies;

@@ -115,7 +115,7 @@ export class CacheCalls {
         // A group earlier in this call has the id.
         known.push(pending);
       } else {
-        // The id occurs earlier in this call, or this is its outcome.
+        // Either the id occurs earlier in this call, or this record is its outcome.
         const existing = record.status === RecordStatus.SAME_CALL ? outcomes[record.seq] : undefined;
         const outcome = existing ?? outcomeIn(view, pending, record, reply.head.time);
         outcomes[index] = outcome;
@@ -252,7 +252,8 @@ export class CacheCalls {
     const held = batch.filter((pending) => !pending.answered && this.#mayWait(pending));
     if (held.length === 0) return;
     events.retried('database');
-    // In an outage, the deadline ends the wait; the limit on rounds ends what could continue without one.
+    // In an outage, the deadline ends the wait. The limit on rounds is only for loops that could go on without an
+    // outage.
     for (const pending of held) pending.rounds = 0;
     clock.after(backoffMs(0, DATABASE_WAIT_MS, clock), () => this.#sink.again(held));
   }
@@ -300,7 +301,7 @@ const isDatabaseAway = ({ code }: Problem): boolean => code === 'database_unavai
 
 const isUuidV7 = ({ ids }: Pending): boolean => ids.every((id) => placeOf(id).bucket !== null);
 
-/** The proof that none of its ids was in MySQL at this cursor. */
+/** Records the proof that none of its ids was in MySQL at this cursor. */
 function lookedUp(pending: Pending, { epoch, cursor }: Stamp): void {
   pending.lookupCursor = cursor;
   pending.lookupEpoch = epoch;

@@ -31,7 +31,7 @@ interface ConnectionEvents {
 /** State of one client connection. */
 interface Connection {
   socket: Socket;
-  /** When it is old, on the monotonic clock; infinite if connections do not age. */
+  /** When the connection becomes old, on the monotonic clock; infinite if connections do not age. */
   readonly oldAtMs: number;
   /** The client pipelines requests, and may already have sent one that this pod has not read yet. */
   pipelines: boolean;

@@ -55,7 +55,7 @@ const anyGroup = fc.record({
 });
 const anyHold = fc.record({
   op: fc.constantFrom('place', 'place', 'place', 'capture', 'capture', 'change', 'void', 'expire', 'expire'),
-  /** Of the hold, which has one account, and of the event or capture. */
+  /** The number of the hold, which also determines its account. */
   hold: fc.nat(4),
   id: fc.nat(40),
   amount: fc.option(fc.integer({ min: 1, max: 30 })),
