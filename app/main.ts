@@ -11,14 +11,14 @@ const command = {
   name: 'node main.js',
   about: 'Runs a role of Holdfast, migrates its schema, or turns a copy of its database into a separate ledger.',
   options: {},
-  operands: { label: 'ROLE', help: 'What to run; the variable ROLE can name it, too.', choices: ROLES, max: 1 },
+  operands: { label: 'ROLE', help: 'What to run; can also be set in the variable ROLE.', choices: ROLES, max: 1 },
   environment: { ROLE: 'the role, if no argument is given', 'REDIS_URL, …': 'every setting: docs/configuration.md' },
 };
 readCommandLine(command);
 if (role === undefined || !ROLES.includes(role)) refuse(command, `ROLE must be one of ${ROLES.join(', ')}.`);
 const { ConfigError, loadConfig } = await import('./config/config.ts');
 
-/** A setting has to be corrected, so retrying is useless: EX_CONFIG of sysexits.h. The chart's Job gives up at once. */
+/** EX_CONFIG of sysexits.h: a setting has to be corrected, so retrying is useless. The chart's Job gives up at once. */
 const EXIT_CONFIG = 78;
 
 try {
@@ -38,7 +38,7 @@ try {
   }
 } catch (error) {
   const wrongSetting = error instanceof ConfigError;
-  // A stack trace does not help anyone who has to correct a setting.
+  // A stack trace does not help to correct a setting.
   console.error(wrongSetting ? error.message : error);
   process.exitCode = wrongSetting ? EXIT_CONFIG : 1;
 }

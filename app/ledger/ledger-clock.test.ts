@@ -11,7 +11,7 @@ describe("The ledger's time in a process", () => {
     said = [];
     ledger = new LedgerClock({ clock, onOff: (offMs) => said.push(offMs) });
   });
-  /** Redis answers every 500 ms during this time, with a clock ahead of the process's by this much. */
+  /** Redis answers every 500 ms for `forMs`, with a clock that is ahead of the process's clock by `aheadMs`. */
   function listen(forMs: number, aheadMs: number): void {
     for (let ms = 0; ms < forMs; ms += 500) {
       clock.advance(500);

@@ -6,11 +6,14 @@ type Store = 'cache' | 'database';
 /** Window of replies, ms. A reply can be late but never early, so the fastest one in the window is the best sample. The window
  * also bounds how long it takes to notice a clock that was set back. */
 const WINDOW_MS = 10_000;
-/** Deviation of the process's clock that is reported, ms, once it has lasted longer than a slow reply could mislead. */
+/**
+ * A deviation of the process's clock of at least this much, ms, is reported once it has lasted so long that slow
+ * replies cannot be the cause.
+ */
 const OFF_MS = 2_000;
 const OFF_FOR_MS = 5_000;
 
-/** The clock of a store, as this process's monotonic clock plus an offset. */
+/** The clock of a store, computed as this process's monotonic clock plus an offset. */
 class StoreClock {
   #offsetMs: number | null = null;
   #before: number | null = null;
@@ -31,7 +34,10 @@ class StoreClock {
 
 interface LedgerClockDependencies {
   clock: Clock;
-  /** Called when this process's clock is off by this much, ms (positive: ahead), or agrees again (null). */
+  /**
+   * Called with the deviation of this process's clock, ms (positive: ahead), or with null when the clock is right
+   * again.
+   */
   onOff(offMs: number | null): void;
 }
 

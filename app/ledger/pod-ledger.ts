@@ -117,7 +117,7 @@ export class PodLedger implements Ledger {
     const accounts = new Map<string, AccountView>();
     for (const view of await this.#reader.read(ids)) {
       if (view instanceof Problem) throw view;
-      // While nothing decides, nobody can tell.
+      // While neither store decides, the result cannot be known.
       if (view.stale) throw this.#stale(view.accountId);
       accounts.set(view.accountId, view);
     }
@@ -129,7 +129,7 @@ export class PodLedger implements Ledger {
 
   #stale(accountId: string): Problem {
     if (this.#session.view() === null && this.#session.direct() === null)
-      return new Problem(this.#session.holdReason(), 'what would happen is not known at the moment');
+      return new Problem(this.#session.holdReason(), 'the result of a dry run is not known at the moment');
     return new Problem('account_unsettled', `account ${accountId} waits for the journal of the cache`);
   }
 

@@ -26,7 +26,7 @@ import type { Keys } from './run-script.ts';
 
 /** Fixed bytes of an item; its id follows, ended by a zero byte. A group itself has fewer. */
 const ITEM_BYTES = 1 + 2 + 2 + 8 + 3 + 2 + 8 + 8;
-/** Of a hold item, whose id is followed by that of its hold. */
+/** Fixed bytes of a hold item, whose id is followed by the id of its hold. */
 const HOLD_BYTES = ITEM_BYTES + 8 + 8 + 1 + 8;
 /** Marks the count of a chunk that is a group, or that has hold items. */
 const GROUP = 0x8000;
@@ -39,9 +39,9 @@ export interface PackedCall {
   items: Buffer;
   payloads: string[];
   accountIds: string[];
-  /** The buckets of the ids, and the holds if there are hold items. */
+  /** The keys of the buckets of the ids, and the key of the holds if there are hold items. */
   moreKeys: string[];
-  /** Where each chunk ends: the number of items up to there. */
+  /** The end of each chunk, as the number of items up to there. */
   chunkEnds: number[];
 }
 
@@ -137,7 +137,7 @@ export function packCall(items: readonly CallItem[], keys: Keys, podNow: number)
     }
     payloads.push(`${payload}]`);
   }
-  // A copy: the client library may still hold the bytes when the next call is packed.
+  // The items are copied, because the client library may still hold the bytes when the next call is packed.
   return {
     items: Buffer.from(scratch.subarray(0, at)),
     payloads,
@@ -147,7 +147,7 @@ export function packCall(items: readonly CallItem[], keys: Keys, podNow: number)
   };
 }
 
-/** By the numbers in includes/holds.lua, from 1. */
+/** In order of their numbers in includes/holds.lua, which begin with 1. */
 const HOLD_OPS = ['place', 'capture', 'change', 'void', 'expire'] as const satisfies readonly HoldItem['op'][];
 
 interface HoldFields {
@@ -170,8 +170,8 @@ function holdFieldsOf(item: HoldItem): HoldFields {
 }
 
 /**
- * The first record of each item, and the entries that a call wrote, assembled as they are in the journal, without reading them
- * again.
+ * The first record of each item, and the journal entries that a call wrote, assembled from the call and its reply
+ * without reading the journal.
  */
 export function writtenBy(
   reply: Buffer,
@@ -212,7 +212,7 @@ export type RawEntry = [id: Buffer, fields: Buffer[]];
 const ENTRY_KINDS: Record<string, JournalEntry['kind']> = { c: 'account-change', g: 'group', h: 'holds' };
 
 export function decodeEntry([id, fields]: RawEntry): JournalEntry {
-  // By position: an older release does not read fields after the records.
+  // Fields are read by position: an older release ignores the fields after the records.
   const [, kind, , payload, , records, , time] = fields;
   if (!kind || !payload || !records) throw new CacheError('in_doubt', 'a journal entry has an unknown format');
   return {

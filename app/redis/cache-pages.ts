@@ -31,7 +31,7 @@ async function answered<T>(call: Promise<T>): Promise<T> {
   } catch (error) {
     throw new Problem(
       'ledger_switching',
-      'the cache does not respond as the server of this epoch',
+      'the cache does not respond, or is not the server of this epoch',
       {},
       { cause: error },
     );

@@ -28,7 +28,7 @@ const exact = fc.maxSafeInteger();
 const anyText = fc.option(fc.string({ unit: 'binary' }));
 
 describe('an account in bytes', () => {
-  it('is decoded as it was encoded, up to the limits of the exact range', () => {
+  it('is the same after encoding and decoding, up to the limits of the exact range', () => {
     const anyAccount = fc.record({
       balance: exact,
       version: fc.maxSafeNat(),
@@ -86,7 +86,7 @@ describe('a record in bytes', () => {
 });
 
 describe('an order in the journal', () => {
-  it('is decoded as it was encoded, with any text', () => {
+  it('is the same after encoding and decoding, with any text', () => {
     const anyOrder: fc.Arbitrary<TransferOrder> = fc
       .record({
         kind: fc.constantFrom('transfer' as const, 'reversal' as const),
@@ -113,13 +113,13 @@ describe('the trace of an order in a payload', () => {
   const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
   const decoded = (...payload: string[]) => decodeOrders(`[${payload.join(',')}]`).map(({ trace }) => trace);
 
-  it('is decoded as it was encoded, and takes no space if there is none', () => {
+  it('is the same after encoding and decoding, and takes no space if there is no trace', () => {
     const order = orderOf();
     expect(decoded(encodeOrder(order, 1, TRACE), encodeOrder(order, 1, null))).toEqual([TRACE, null]);
     expect(JSON.parse(encodeOrder(order, 1, null))).toHaveLength(13);
   });
 
-  it('leaves the fields that release 0.1.0 reads where they are', () => {
+  it('does not move the fields that release 0.1.0 reads', () => {
     const order = orderOf();
     const traced = JSON.parse(encodeOrder(order, 1, TRACE)) as unknown[];
     expect(traced).toHaveLength(14);
@@ -127,7 +127,7 @@ describe('the trace of an order in a payload', () => {
     expect(decodeOrders(`[${JSON.stringify(traced)}]`)[0]?.order).toEqual(order);
   });
 
-  it('is ignored if it is anything but the traceparent of a sampled trace', () => {
+  it('is ignored unless it is the traceparent of a sampled trace', () => {
     const hostile = [
       `${TRACE}-more`,
       TRACE.replace(/01$/, '00'),
@@ -143,7 +143,7 @@ describe('the trace of an order in a payload', () => {
 });
 
 describe('Enum values encoded as numbers', () => {
-  it('match rules.lua, and are decoded as they were encoded', () => {
+  it('match rules.lua, and are the same after encoding and decoding', () => {
     expect(REFUSALS.map(refusalNumber)).toEqual([1, 2, 3, 4, 5, 6, 7]);
     for (const refusal of REFUSALS) expect(refusalName(refusalNumber(refusal))).toBe(refusal);
     expect([0, 1, 2, 3].map(statusName).map(statusNumber)).toEqual([0, 1, 2, 3]);
@@ -226,14 +226,14 @@ describe('The place of an id', () => {
   it('a bucket ends one ms before the next one begins', () => {
     expect(bucketEnd(4) + 1).toBe(5 * ID_BUCKET_MS);
   });
-  it('all keys of an epoch except the fence contain the epoch, in one slot', () => {
+  it('all keys of an epoch are in one slot, and all except the fence contain the epoch', () => {
     const keys = new Keys('hf', { epoch: 12, format: 1 });
     const all = [keys.ledger, keys.accounts, keys.journal, ...keys.otherIds, keys.idBucket(3)];
     for (const key of all) expect(key.startsWith('hf:{0}:12:')).toBe(true);
     expect(new Set(all).size).toBe(all.length);
     expect(keys.fence).toBe('hf:{0}:fence');
   });
-  it('the keys of format 2 have a prefix of their own; fence and owner are those of every format', () => {
+  it('the keys of format 2 have their own prefix, except fence and owner, which all formats share', () => {
     const [one, two] = [1, 2].map((format) => new Keys('hf', { epoch: 12, format: format as 1 | 2 }));
     expect(two?.accounts).toBe('hf:{0}:f2:12:accounts');
     expect(two?.idBucket(3)).toBe('hf:{0}:f2:12:ids:3');

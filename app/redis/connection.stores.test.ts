@@ -75,14 +75,14 @@ describe('A connection for money commands', () => {
 });
 
 describe('Inspecting a server', () => {
-  it('identifies it at almost no cost', async () => {
+  it('can identify it at almost no cost', async () => {
     const redis = await connected();
     const { role, replid } = await identifyServer(redis);
     expect(role).toBe('master');
     expect(replid).toMatch(/^[0-9a-f]{40}$/);
   });
 
-  it('reads everything that decides whether it may hold the ledger', async () => {
+  it('reads everything that determines whether it may hold the ledger', async () => {
     const redis = await connected();
     expect(await inspectServer(redis)).toEqual({
       ...(await identifyServer(redis)),
@@ -105,7 +105,7 @@ describe('Inspecting a server', () => {
   });
 
   it.each([['+replicaof'], ['+slaveof'], ['+psync'], ['+sync']])(
-    'reads whether any user may replicate: %s is enough',
+    'detects whether any user may replicate: the permission %s is enough',
     async (rule) => {
       const redis = await connected();
       await redis.call('ACL', 'SETUSER', 'somebody', 'on', 'nopass', rule);
@@ -117,7 +117,7 @@ describe('Inspecting a server', () => {
 });
 
 describe('A server that does not report', () => {
-  it('its settings or its identity is not accepted: nothing is guessed', async () => {
+  it('its settings or its identity is not accepted, because missing facts are not guessed', async () => {
     const redis = await connected();
     vi.spyOn(redis, 'config').mockResolvedValue([]);
     vi.spyOn(redis, 'info').mockResolvedValue('');
@@ -171,7 +171,7 @@ describe('A managed server, which refuses CONFIG and ACL', () => {
     expect(unfitness(facts)).toEqual([expect.stringMatching(/refuses CONFIG GET.*REDIS_MANAGED=true/)]);
   });
 
-  it('is accepted if the operator vouches for its settings, and is never recognized by its name', async () => {
+  it('is accepted if the operator declares its settings, and is never recognized by its name', async () => {
     const facts = await inspectServer(client, true);
     expect(facts.settingsFrom).toBe('operator');
     expect(unfitness(facts)).toEqual([]);
@@ -196,7 +196,7 @@ describe('A managed server, which refuses CONFIG and ACL', () => {
     },
   );
 
-  it('is judged by its own CONFIG if it answers, whatever the operator declares', async () => {
+  it('is judged by CONFIG if it answers that command, whatever the operator declares', async () => {
     await admin.config('SET', 'appendfsync', 'everysec');
     expect(unfitness(await inspectServer(admin, true))).toEqual(['appendfsync is everysec, but must be always']);
     await admin.config('SET', 'appendfsync', 'always');
@@ -204,7 +204,7 @@ describe('A managed server, which refuses CONFIG and ACL', () => {
 });
 
 describe('The name of a node', () => {
-  it('identifies it after a restart only if it is its own and no one may replicate', async () => {
+  it('identifies a node after a restart only if the name is unique and no one may replicate', async () => {
     const facts = await inspectServer(await connected());
     expect(provableNode(facts)).toBe(server.node);
     for (const attempt of [
@@ -236,11 +236,11 @@ describe('A server is fit', () => {
       'no-appendfsync-on-rewrite': 'no',
     },
   };
-  it('if it persists everything: replicas and a missing name do not matter', () => {
+  it('if it persists everything, whether or not it has replicas or a name', () => {
     expect(unfitness(fit)).toEqual([]);
     expect(unfitness({ ...fit, version: '10.1.0', node: '', connectedReplicas: 2 })).toEqual([]);
   });
-  it('not if it is old, and every fault is reported', () => {
+  it('not if its version is too old, and every fault is reported', () => {
     expect(unfitness({ ...fit, version: '6.2.14' })).toEqual(['its version is 6.2.14; 7 or later is required']);
     expect(unfitness({ ...fit, role: 'slave', version: '', settings: {} })).toHaveLength(6);
   });

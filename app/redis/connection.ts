@@ -6,8 +6,8 @@ import { BACKLOG_TTL, InspectionRefused, type ServerFacts, type ServerIdentity }
  * point to another server by now. Commands in flight are in doubt.
  *
  * A connection whose peer vanished silently neither answers nor breaks for a quarter of an hour, so a request that gets
- * no reply in time closes it. A server that is now a replica keeps its connections and refuses every script: without
- * this, a process would stay with it for as long as it runs.
+ * no reply in time closes it. A server that is now a replica keeps its connections and refuses every script; without
+ * this, a process would remain connected to it forever.
  */
 function leaveLostServer(redis: Redis, everyMs: number): void {
   // `disconnect` would wait 2 s for a peer that is gone.
@@ -36,8 +36,8 @@ export interface RedisConnectionOptions {
 }
 
 /**
- * A connection for money commands: nothing is queued while it is down, the library never sends anything twice, and a
- * command that gets no reply in time fails here while it may still run there: it is in doubt.
+ * A connection for money commands. Nothing is queued while it is down, and the library never sends anything twice. A
+ * command that gets no reply in time fails here, but may still run in Redis: it is in doubt.
  */
 export function connectRedis(options: RedisConnectionOptions, extra: RedisOptions = {}): Redis {
   const redis = new Redis(options.url, {
@@ -60,8 +60,8 @@ export function connectRedis(options: RedisConnectionOptions, extra: RedisOption
 }
 
 /**
- * Destroys the connection, with every command in flight and every byte still buffered; a new one is opened.
- * `disconnect` would let the buffer reach the server first.
+ * Destroys the connection, with every command in flight and every byte still buffered, and opens a new one.
+ * `disconnect` would send the buffer to the server first.
  */
 export function cutConnection(redis: Redis): void {
   redis.stream?.destroy();
@@ -137,7 +137,9 @@ async function refusedAsNull<T>(answer: Promise<T>): Promise<T | null> {
   }
 }
 
-/** Settings that `INFO` reports are read; those that only `CONFIG` reports are guaranteed by the operator (`REDIS_MANAGED`). */
+/**
+ * Reads the settings that `INFO` reports; the operator guarantees those that only `CONFIG` reports (`REDIS_MANAGED`).
+ */
 async function statedSettings(redis: Redis): Promise<Record<string, string>> {
   const [persistence, memory] = await Promise.all([redis.info('persistence'), redis.info('memory')]);
   return {

@@ -6,8 +6,9 @@ import { epochOfKey, Keys } from './run-script.ts';
 const SCAN_COUNT = 1000;
 
 /**
- * Deletes the keys of this ledger's epochs before the given one, in any format, from Redis; those epochs are recovered, and nothing
- * reads them anymore. A script deletes them, so that a server that now belongs to another ledger is left alone.
+ * Deletes the keys of this ledger's epochs before the given one, in any format, from Redis. Those epochs are recovered,
+ * and nothing reads their keys anymore. A script deletes them, so that a server that now belongs to another ledger is
+ * left alone.
  * @throws CacheError
  */
 export async function sweepEpochsBefore(

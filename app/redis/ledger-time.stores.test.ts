@@ -61,7 +61,7 @@ describe('A UUIDv7 from the future', () => {
 });
 
 describe("The ledger's time", () => {
-  it("is that of Redis's clock, in the reply and in the journal, whatever the pod's clock shows", async () => {
+  it("comes from Redis's clock, in the reply and in the journal, whatever the pod's clock shows", async () => {
     await open();
     const before = await clock();
     const { head, entries } = await scripts.apply(pod, [itemOf(order('t1'), 5)]);
@@ -86,7 +86,7 @@ describe("The ledger's time", () => {
     expect((await scripts.read(pod, [])).head.time).toBe(ahead);
   });
 
-  it('is kept while the clock is ahead of it, because the clock may be set back', async () => {
+  it('is stored even while the clock is ahead of it, because the clock may be set back', async () => {
     const behind = (await clock()) - HOUR_MS;
     await open(behind);
     expect(await redis.hget(`time-${process.pid}-${number}:{0}:1:ledger`, 'time')).toBe(String(behind));

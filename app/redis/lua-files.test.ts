@@ -18,8 +18,9 @@ function headerOf(name: string): string {
 }
 
 /**
- * The meaning of a computed index: the numbers, or all numbers from a given one on (`from`). The test fails for an
- * index that is missing here: add it both here and to the script's header, which document what the script may touch.
+ * The numbers that a computed index may have: a list, or all numbers from a given one on (`from`). The test fails
+ * for an index that is missing here. Add it here and to the script's header: both document what the script may
+ * touch.
  */
 const COMPUTED: Record<string, number[] | { from: number }> = {
   'apply KEYS[FIRST_BUCKET + place - 1]': { from: 7 },
@@ -109,7 +110,7 @@ describe.each(names)('%s.lua', (name) => {
     const needed = used(name, list);
     if (list === 'ARGV') for (const number of PROLOGUE_ARGUMENTS) needed.add(number);
     expect([...listed].sort()).toEqual([...needed].sort());
-    // Without gaps: 1, 2, … and only the last one open-ended.
+    // The numbers are 1, 2, … without gaps, and only the last one is open-ended.
     const numbers = [...listed].map((number) => Number.parseInt(number, 10)).sort((a, b) => a - b);
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
   });
@@ -142,7 +143,7 @@ describe.each(names)('%s.lua', (name) => {
   });
 
   it('begins with the prologue, before any other command', () => {
-    // These move the fence or read the owner, so they verify only the server.
+    // These scripts move the fence or read the owner, so they verify only the server.
     const outsideEpochs = ['fence', 'activate', 'claim', 'ownership', 'take-over', 'sweep'].includes(name);
     const prologue = outsideEpochs ? /\bother_server\(\)/ : /\b(enter|enter_as_keeper|server_refusal)\(\)/;
     const own = sourceOf(name).replace(/--.*$/gm, '');
@@ -164,7 +165,7 @@ it.each(['apply', 'change-account'])(
     expect(commandsIn(before).filter((command) => !READS.has(command))).toEqual([]);
     expect(commandsIn(after).filter((command) => READS.has(command))).toEqual([]);
     expect(commandsIn(after).length).toBeGreaterThan(0);
-    // Nothing after it may refuse: an error after a write is not rolled back.
+    // Nothing after the mark may refuse: an error after a write is not rolled back.
     expect(after).not.toMatch(/error_reply|\berror\(/);
   },
 );

@@ -11,9 +11,9 @@ import { anyCall, anyStoredHold, HOLD_ACCOUNTS, HOLD_IDS } from './testing/any-h
 
 const RUNS = 400;
 const EPOCH = 7;
-/** A failure is reported with the simplest history found so far. */
+/** Time limit for simplifying a failing history; the failure is then reported with the simplest one found. */
 const SHRINKING_MS_MAX = 60_000;
-/** What all histories together must contain for the test to be meaningful: what an item does, and its record. */
+/** The combinations of item and record that all histories together must contain for the test to be meaningful. */
 const MEANT: [op: string, status: number, details: (number | string)[]][] = [
   ['place', RecordStatus.POSTED, [0]],
   ['place', RecordStatus.REPLAYED, [0]],
@@ -161,7 +161,7 @@ function timeless(answer: unknown): unknown {
   return Object.fromEntries(fields.map(([name, value]) => [name, timeless(value)]));
 }
 
-it('Scripts and model decide holds in the same way, and leave the same holds and accounts, in any history', async () => {
+it('For any history, scripts and model make the same decisions on holds, and leave the same holds and accounts', async () => {
   const seen = new Set<string>();
   let run = 0;
   await fc.assert(

@@ -15,7 +15,7 @@ import { RedisScripts } from './redis-scripts.ts';
 
 const RANDOM_RUNS = 150;
 const MAX = Number.MAX_SAFE_INTEGER;
-/** When this test runs: both implementations use their own clock, and are on the same business day. */
+/** The start of this test. Each implementation uses its own clock, and both are on the same business day. */
 const NOW = Date.now();
 const MINUTE_MS = 60_000;
 /** Starts of windows that have begun: the days of two months. */
@@ -64,8 +64,8 @@ const USUAL = [
   ['c', 'world'],
 ] as const;
 /**
- * Mostly with an id of its own; otherwise no group would ever be posted. Often with little to pay; otherwise all would
- * be refused.
+ * Most members have an unused id; otherwise no group would ever be posted. Many have a small amount; otherwise all
+ * groups would be refused.
  */
 const anyMember = fc
   .record({
@@ -157,8 +157,8 @@ const anyStep = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ do: 'retire' as const }) },
 );
 /**
- * Most histories begin with all accounts, some of them with limits, on a known business day; otherwise groups would nearly
- * always lack one.
+ * Most histories begin with all accounts, some of them with limits, on a known business day; otherwise nearly every
+ * group would lack an account.
  */
 const anyHistory = fc
   .record({
@@ -246,7 +246,7 @@ async function play(
   }
 }
 
-/** Nothing for a transfer from an account to itself, which the API refuses. */
+/** Returns nothing for a transfer from an account to itself, which the API refuses. */
 function callItemOf(one: typeof anyItem extends fc.Arbitrary<infer I> ? I : never): CallItem[] {
   if (!('groupId' in one)) return one.source === one.destination ? [] : [itemOf(one)];
   const { groupId, members, lookedUp } = one;
@@ -256,7 +256,7 @@ function callItemOf(one: typeof anyItem extends fc.Arbitrary<infer I> ? I : neve
   return [{ group, payload: encodeGroup(group, 1, null), lookupCursor: lookedUp ? MAX : -1 }];
 }
 
-/** Today is one of the days that have begun; today is unknown if the calendar is no longer valid. */
+/** A calendar in which today is the last day that has begun; if it is no longer valid, the business day is unknown. */
 function calendarAt({ day, validMs }: { day: number; validMs: number }): BusinessCalendar {
   const begun = STARTS.slice(0, day + 1).map((dayStart, n) => ({ dayStart, monthStart: monthOf(n) }));
   const later = { dayStart: NOW + 3_600_000 + day, monthStart: monthOf(day) };
@@ -329,7 +329,7 @@ describe('the Lua scripts and their model', () => {
     expect(groups.refused).toBeGreaterThan(20);
   });
 
-  it('find no epoch of another format, although its fence is up', async () => {
+  it('do not find an epoch of another format, even if the fence is at that epoch', async () => {
     run += 1;
     const lua = new RedisScripts(redis, `format-${process.pid}-${run}`, ofTestLedger);
     for (const cache of [lua, new CacheModel(replid)]) {

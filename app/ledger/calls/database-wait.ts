@@ -8,8 +8,8 @@ export interface DatabaseWaitLimits {
 
 /**
  * Counts the transfers that wait for MySQL (for the lookup of an id, for an account, or for MySQL to return), so that
- * they cannot take the place of those that Redis alone decides: clients whose every transfer needs MySQL would otherwise
- * fill a pod's queue within seconds of an outage, and it would refuse everybody.
+ * they cannot crowd out the transfers that Redis can decide alone. Without this limit, clients whose transfers all need
+ * MySQL would fill a pod's queue within seconds of an outage, and the pod would refuse every client.
  */
 export class DatabaseWait {
   readonly #limits: DatabaseWaitLimits;
@@ -26,8 +26,8 @@ export class DatabaseWait {
   }
 
   /**
-   * False: too many wait already. A transfer that waits is counted once, until `end`; one that has been answered would
-   * be counted forever, because `end` comes with the answer.
+   * Returns false if too many are waiting already. A waiting transfer is counted once, until `end`. An answered
+   * transfer is not counted: `end` has already run with its answer, so nothing would remove it again.
    */
   begin(pending: Pending): boolean {
     if (pending.answered) return false;

@@ -10,8 +10,8 @@ import type { LedgerEvents } from '../ports/ledger-events.ts';
 import { isGroup, isTransfer, type Pending, type ResultSink, transfersIn } from './pending.ts';
 
 /**
- * Locks are held until a call commits. So a call is small enough not to hold a hot account for long, and large enough
- * to share a commit.
+ * Locks are held until a call commits. Calls must therefore be small enough not to lock a hot account for long, and
+ * large enough for many transfers to share a commit.
  */
 export const DIRECT_BATCH_MAX = 200;
 const FAILURES_MAX = 3;
@@ -26,9 +26,9 @@ export interface DirectCallsDependencies {
 }
 
 /**
- * Transfers in MySQL while it has the authority, one transaction per call. A transfer that failed or is in doubt is
- * retried under its own id until its request times out: the repeated transaction runs into the locks, or the row, of
- * the first.
+ * Executes transfers in MySQL while it has the authority, in one transaction per call. A transfer that failed or is
+ * in doubt is retried under its own id until its request times out: the repeated transaction meets the locks, or
+ * finds the row, of the first one.
  */
 export class DirectCalls {
   readonly #deps: DirectCallsDependencies;
@@ -39,7 +39,7 @@ export class DirectCalls {
     this.#sink = sink;
   }
 
-  /** Transfers in one transaction, groups in another. */
+  /** Sends transfers in one transaction and groups in another. */
   async call(epoch: number, batch: readonly Pending[]): Promise<void> {
     const { direct } = this.#deps;
     const transfers = batch.filter(isTransfer);
@@ -92,7 +92,7 @@ export class DirectCalls {
     for (const pending of batch) {
       if (pending.answered) continue;
       pending.trouble = 'database_unavailable';
-      // Waiting does not fix a bug of our own; it may outlast an outage of MySQL.
+      // Waiting helps during an outage of MySQL, but does not fix a bug on our side.
       if (kind === 'failed' && ++pending.failures > FAILURES_MAX) {
         this.#sink.giveUp(
           pending,

@@ -44,7 +44,7 @@ interface Taken {
 
 /** A transfer or a group in this pod, from its acceptance to its answer. */
 abstract class PendingItem implements TrackedAttempt {
-  /** How many transfers it counts as. */
+  /** The number of transfers that the item counts as. */
   abstract readonly weight: number;
   readonly payload: string;
   readonly trace: string | null;
@@ -52,16 +52,16 @@ abstract class PendingItem implements TrackedAttempt {
   readonly takenAt: number;
   /** On the monotonic clock, ms. */
   readonly deadline: number;
-  /** Cursor of the lookup that did not find the id in MySQL, and its epoch; -1: not looked up. */
+  /** Cursor and epoch of the lookup that did not find the id in MySQL; -1: not looked up. */
   lookupCursor = -1;
   lookupEpoch = -1;
   /** True from the moment when an attempt has left the pod without proof that it wrote nothing. */
   inDoubt = false;
-  /** Epoch of the cache in which an attempt was last left in doubt; 0: in none. */
+  /** The last epoch of the cache in which an attempt was left in doubt; 0 if there is none. */
   inDoubtEpoch = 0;
   /** Attempts that failed for a transient reason. */
   failures = 0;
-  /** How often it was queued again for an account or a lookup: limited, so that it cannot continue forever. */
+  /** How often the item was queued again for an account or a lookup; limited, so that it cannot go on forever. */
   rounds = 0;
   answered = false;
   /** The problem of its last attempt, if it is more specific than the current state of the ledger. */
@@ -82,7 +82,7 @@ abstract class PendingItem implements TrackedAttempt {
   }
 
   abstract get accounts(): readonly string[];
-  /** All its ids: an outcome of any of them would prevent the item from having one. */
+  /** All ids of the item. If any of them has an outcome, the item cannot get one of its own. */
   abstract get ids(): readonly string[];
   abstract inDoubtAttempts(): readonly InDoubtAttempt[];
   protected abstract unknown(): Problem;
@@ -94,9 +94,9 @@ abstract class PendingItem implements TrackedAttempt {
 
   /**
    * An account that is not in MySQL now has never been there, because accounts are never deleted. So no attempt that
-   * has been carried out has posted anything, and those that Redis may still carry out belong to an epoch that is over:
-   * nothing is in doubt anymore.
-   * @param epoch in which the account was looked for
+   * has run has posted anything, and attempts that Redis may still run belong to an epoch that has ended: nothing is in
+   * doubt anymore.
+   * @param epoch the epoch in which the account was looked up
    */
   resolveBy(problem: Problem, epoch: number): void {
     if (problem.code === 'account_not_found' && this.inDoubtEpoch < epoch) this.inDoubt = false;
@@ -169,7 +169,7 @@ export type Pending = PendingTransfer | PendingGroup;
 export const isTransfer = (pending: Pending): pending is PendingTransfer => 'order' in pending;
 export const isGroup = (pending: Pending): pending is PendingGroup => 'group' in pending;
 
-/** How many transfers are in a batch. */
+/** The number of transfers in a batch. */
 export const transfersIn = (batch: readonly Pending[]): number => batch.reduce((sum, { weight }) => sum + weight, 0);
 
 /** Receives transfers and groups after a call: with an answer, or to wait for another attempt. */

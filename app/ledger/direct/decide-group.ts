@@ -34,7 +34,10 @@ interface DecidedGroups {
   moves: AccountMove[];
 }
 
-/** Decides groups in order, each as a whole on the accounts as the previous ones left them, exactly like redis/lua/apply.lua. */
+/**
+ * Decides groups in order, each as a whole and on the accounts as the previous groups left them, exactly like
+ * redis/lua/apply.lua.
+ */
 export function decideGroups(items: readonly DirectGroup[], found: FoundForGroups): DecidedGroups {
   let accounts = new Map(found.accounts);
   const groups = new Map<string, GroupOutcome>();
@@ -46,7 +49,7 @@ export function decideGroups(items: readonly DirectGroup[], found: FoundForGroup
     if (existing) return { ...existing, replayed: true };
     const why = undecided(item, accounts, taken, found);
     if (why) return why;
-    // On a copy: a refused group leaves nothing behind.
+    // Works on a copy, so that a refused group changes nothing.
     const copy = new Map(accounts);
     const windows = windowsFor(accountsOfGroup(item.group), found);
     if (typeof windows === 'string' && item.group.orders.some((order) => isLimitedIn(order, accounts)))

@@ -23,7 +23,7 @@ import { type Found, movesBetween, NO_SEQ, notFound, unsettledAccount, unsettled
 interface FoundForHolds extends Omit<Found, 'existing' | 'unsettled'> {
   /** By id, in any state but refused; those that do not exist are absent. */
   holds: ReadonlyMap<string, StoredHold>;
-  /** What the ids of the items have led to, by their keys (`keyOfItem`). */
+  /** The existing results of the items' ids, by key (`keyOfItem`). */
   known: ReadonlyMap<string, HoldResult>;
   /** The keys of ids that wait for the journal of a cache epoch. */
   unsettledKeys: ReadonlySet<string>;
@@ -38,7 +38,10 @@ interface DecidedHolds {
   moves: AccountMove[];
 }
 
-/** Decides hold items in order, each on the accounts and holds as the previous ones left them, exactly like redis/lua/apply.lua. */
+/**
+ * Decides hold items in order, each on the accounts and holds as the previous ones left them, exactly like
+ * redis/lua/apply.lua.
+ */
 export function decideHolds(items: readonly DirectHold[], found: FoundForHolds): DecidedHolds {
   const accounts = new Map(found.accounts);
   const holds = new Map(found.holds);
@@ -100,7 +103,7 @@ function partiesOf(
 
 const NO_HOLD: HoldState = { status: 'OPEN', amount: 0, captured: 0, expiresAt: 0, revision: 0 };
 
-/** Carries out what was decided, and records it as a script would. */
+/** Applies the decision, and records it as a Redis script would. */
 function recordOf(
   item: HoldItem,
   decision: Extract<HoldDecision, { kind: 'changes' | 'refused' }>,

@@ -40,7 +40,7 @@ export class LedgerTime {
 
 /** What MySQL has for a call's accounts and ids, with the accounts locked. */
 export interface Found {
-  /** Of the authority: becomes the epoch of what is decided. */
+  /** The authority's epoch, which is recorded with every decision. */
   epoch: number;
   /** By id; those that do not exist are absent. */
   accounts: ReadonlyMap<string, Account>;
@@ -107,7 +107,7 @@ function decide({ order, takenAt }: DirectItem, accounts: Map<string, Account>, 
   return { ...common, status: 'POSTED', ...post(order, accounts), ...count(order, accounts, windows) };
 }
 
-/** The windows of the time at which something on these accounts is accepted, or why they are unknown. */
+/** The windows that contain the next time of acceptance on these accounts, or why they are unknown. */
 export function windowsFor(accountIds: readonly string[], { time, calendar, podNow }: Found): Windows | Unwindowed {
   return windowsOfCall(calendar ?? null, time.of(accountIds), podNow ?? Number.POSITIVE_INFINITY);
 }
@@ -117,7 +117,7 @@ export function isLimitedIn(order: TransferOrder, accounts: ReadonlyMap<string, 
   return source !== undefined && destination !== undefined && isLimited(order, source, destination);
 }
 
-/** Counts both sides of what was posted, if limits have a say. */
+/** Counts a posted transfer in the windows of both its accounts, if limits apply to it. */
 export function count(
   order: TransferOrder,
   accounts: Map<string, Account>,

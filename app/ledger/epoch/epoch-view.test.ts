@@ -27,7 +27,7 @@ describe.each([
   ['Redis', view()],
   ['MySQL', null],
 ])('A call to %s', (_store, epoch) => {
-  it('keeps its attempts in doubt until a reply proves what became of them; what was in doubt before stays so', () => {
+  it('keeps its attempts in doubt until a reply proves their outcomes; attempts that were in doubt before remain in doubt', () => {
     const attempts = [new Tried('new'), new Tried('again', true)];
     const call = new AttemptCall(attempts, epoch);
     expect(flags(attempts)).toEqual([true, true]);
@@ -37,7 +37,7 @@ describe.each([
     if (epoch) expect(epoch.inDoubt.none).toBe(true);
   });
 
-  it('leaves its attempts in doubt when no reply counts, and records in which epoch', () => {
+  it('leaves its attempts in doubt if no valid reply comes, and records the epoch', () => {
     const attempts = [new Tried('one')];
     const call = new AttemptCall(attempts, epoch);
     call.lost(10);
@@ -46,8 +46,8 @@ describe.each([
   });
 });
 
-describe('A call whose reply was taken', () => {
-  it('does not undo what has been learned since, when it is proven again', () => {
+describe('A call whose reply was accepted', () => {
+  it('changes nothing when it is proven a second time', () => {
     const attempt = new Tried('one');
     const call = new AttemptCall([attempt], view());
     call.proven();
@@ -56,7 +56,7 @@ describe('A call whose reply was taken', () => {
     expect(attempt.inDoubt).toBe(true);
   });
 
-  it('is in doubt again when the reply could not be understood', () => {
+  it('is in doubt again if the reply cannot be parsed', () => {
     const epoch = view();
     const attempt = new Tried('one');
     const call = new AttemptCall([attempt], epoch);

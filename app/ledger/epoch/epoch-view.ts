@@ -31,7 +31,7 @@ export class Tail {
   get size(): number {
     return this.#entries.length - this.#head;
   }
-  /** When the oldest entry was kept (the monotonic clock's ms), or null when everything is in MySQL. */
+  /** When the oldest entry was received, on the monotonic clock, ms; null if everything is in MySQL. */
   get oldestKeptAtMs(): number | null {
     return this.#entries[this.#head]?.keptAtMs ?? null;
   }
@@ -75,19 +75,19 @@ export class Tail {
 /** Approximate memory of an entry in addition to its bytes: objects and array slots. */
 const ENTRY_OVERHEAD_BYTES = 200;
 
-/** A transfer, a group or a change that is sent to a store, and would change these accounts. */
+/** A transfer, a group or an account change that is sent to a store. */
 export interface Attempt {
-  /** That of its own id first; a group has one for each member, too. */
+  /** The in-doubt attempt of its own id comes first; a group also has one for each member. */
   inDoubtAttempts(): readonly InDoubtAttempt[];
 }
 
 interface Left {
-  /** By what they concern: one id may have been tried with other content. */
+  /** By the accounts they concern: the same id may have been tried with different content. */
   attempts: Map<string, readonly InDoubtAttempt[]>;
   sinceMs: number;
-  /** The pod ids under which an attempt of it may still run. */
+  /** The pod ids under which an attempt with this id may still run. */
   podIds: Set<string>;
-  /** Whatever attempts under retired ids have done has at most this seq. */
+  /** Anything that attempts under retired pod ids have written has at most this seq. */
   untilSeq: number;
 }
 
@@ -100,7 +100,7 @@ export class InDoubtAttempts {
   readonly #underWay = new Set<readonly Attempt[]>();
   readonly #left = new Map<string, Left>();
 
-  /** How many attempts will get no reply. */
+  /** The number of attempts that will get no reply. */
   get size(): number {
     return this.#left.size;
   }
@@ -113,15 +113,15 @@ export class InDoubtAttempts {
     return null;
   }
 
-  /** They are given to the client library in one call. */
+  /** The attempts are passed to the client library in one call. */
   begin(attempts: readonly Attempt[]): void {
     this.#underWay.add(attempts);
   }
-  /** A reply gave the outcome of each, or proved that nothing was written. */
+  /** A reply contained the outcome of each attempt, or proved that nothing was written. */
   end(attempts: readonly Attempt[]): void {
     this.#underWay.delete(attempts);
   }
-  /** No reply came, or none that counts. */
+  /** No reply came, or no valid one. */
   leave(attempts: readonly Attempt[], podId: string, nowMs: number): void {
     this.#underWay.delete(attempts);
     for (const attempt of attempts) {
@@ -140,7 +140,10 @@ export class InDoubtAttempts {
   resolved(kind: InDoubtAttempt['kind'], id: string): void {
     if (this.#left.size > 0) this.#left.delete(keyOf(kind, id));
   }
-  /** This pod id is retired: attempts under it can no longer run, and what they did has at most this seq. */
+  /**
+   * This pod id is retired: attempts under it can no longer run, and anything that they have written has at most this
+   * seq.
+   */
   endAt(podId: string, seq: number): void {
     for (const left of this.#left.values()) {
       if (left.podIds.delete(podId)) left.untilSeq = Math.max(left.untilSeq, seq);
@@ -154,7 +157,7 @@ export class InDoubtAttempts {
     }
   }
 
-  /** All that is in doubt now. */
+  /** All attempts that are in doubt now. */
   snapshot(): InDoubtAttempt[] {
     const left = [...this.#left.values()].flatMap(({ attempts }) => [...attempts.values()].flat());
     const underWay = [...this.#underWay].flatMap((attempts) =>
@@ -164,11 +167,13 @@ export class InDoubtAttempts {
   }
 }
 
-/** Ids of other kinds are kept apart from those of transfers: no client can send one of these marks. */
+/** The marks keep ids of other kinds apart from transaction ids: no client can send an id that contains one of them. */
 const keyOf = (kind: InDoubtAttempt['kind'], id: string): string => `${MARKS[kind]}${id}`;
 const MARKS = { transfers: '', 'account-change': '#', group: '+', hold: '=', 'hold-event': '!' } as const;
 
-/** One epoch of the cache as a pod sees it while it is registered there. A new epoch, or a new pod id, is a new view. */
+/**
+ * One epoch of the cache as a pod sees it while it is registered there. A new epoch, or a new pod id, is a new view.
+ */
 export class EpochView {
   readonly caller: Caller;
   readonly #memory: EpochMemory;
@@ -213,7 +218,7 @@ export class EpochView {
     return tail.size === 0 && inDoubt.none && cursor >= upTo;
   }
 
-  /** Takes in the head of a reply; replies may arrive in any order, so the highest wins. */
+  /** Processes the head of a reply. Replies may arrive in any order, so the highest value of each counter is kept. */
   observe(head: Head): void {
     const memory = this.#memory;
     if (head.seq > memory.seq) memory.seq = head.seq;
@@ -240,7 +245,7 @@ export interface Session {
   view(): EpochView | null;
   /** The authority's epoch while MySQL decides, or null. Never both. */
   direct(): number | null;
-  /** The format of the rules, as last read; null before. It may be higher by now, but never lower. */
+  /** The rule format that was last read; null before the first read. It may be higher by now, but never lower. */
   format(): Format | null;
   /** Receives every error of a script, with the view that it ran in, and decides what the error means. */
   suspect(error: unknown, view: EpochView): void;
@@ -256,25 +261,29 @@ export interface Session {
 export interface TrackedAttempt extends Attempt {
   inDoubt: boolean;
   /**
-   * No reply came, or none that counts. @param cacheEpoch the epoch of the cache it was sent to; null: it was sent to MySQL
+   * No reply came, or no valid one. @param cacheEpoch the epoch of the cache that the attempt was
+   * sent to; null if it was sent to MySQL
    */
   leaveInDoubt(cacheEpoch: number | null): void;
 }
 
 /**
- * One call that takes attempts to a store. They are in doubt from the moment when it leaves the pod until a reply gives
- * their outcome, or proves that nothing was written. For Redis, the view keeps them too: they are handed over with its
- * epoch.
+ * One call that sends attempts to a store. The attempts are in doubt from the moment when the call leaves the pod until
+ * a reply contains their outcomes, or proves that nothing was written. For a call to Redis, the view keeps them too,
+ * because they are handed over with its epoch.
  */
 export class AttemptCall {
   readonly #attempts: readonly TrackedAttempt[];
-  /** Null: the call goes to MySQL. */
+  /** Null if the call goes to MySQL. */
   readonly #view: EpochView | null;
-  /** Earlier attempts of the same transfer may be in doubt already, and stay so whatever comes of this one. */
+  /**
+   * Earlier attempts of the same transfer may be in doubt already, and remain in doubt whatever the result of this
+   * call.
+   */
   readonly #inDoubtBefore: boolean[];
   #proven = false;
 
-  /** Begins the call: in the same synchronous step it must be given to the client library. */
+  /** Begins the call. The caller must pass it to the client library in the same synchronous step. */
   constructor(attempts: readonly TrackedAttempt[], view: EpochView | null) {
     this.#attempts = attempts;
     this.#view = view;
@@ -283,7 +292,10 @@ export class AttemptCall {
     view?.inDoubt.begin(attempts);
   }
 
-  /** A reply gave the outcome of each, or proved that this call wrote nothing. Repeating it changes nothing. */
+  /**
+   * A reply contained the outcome of each attempt, or proved that this call wrote nothing. Calling this again changes
+   * nothing.
+   */
   proven(): void {
     if (this.#proven) return;
     this.#proven = true;
@@ -291,7 +303,7 @@ export class AttemptCall {
     for (const [index, attempt] of this.#attempts.entries()) attempt.inDoubt = this.#inDoubtBefore[index] ?? true;
   }
 
-  /** No reply came, or none that counts, such as one that could not be understood. */
+  /** No reply came, or no valid one; a reply that cannot be parsed is not valid. */
   lost(nowMs: number): void {
     const caller = this.#view?.caller;
     if (caller) this.#view?.inDoubt.leave(this.#attempts, caller.podId, nowMs);

@@ -10,7 +10,7 @@ const namesOf = (attempts: InDoubtAttempts) =>
   [...new Set(attempts.snapshot().map(({ id, accounts }) => `${id} ${accounts.join('+')}`))].sort();
 
 describe('attempts under way', () => {
-  it('are in doubt from the moment when they are handed over until a reply resolves them', () => {
+  it('are in doubt from the moment when they are sent until a reply resolves them', () => {
     const attempts = new InDoubtAttempts();
     const call = [attempt('one'), attempt('two')];
     expect(attempts.none).toBe(true);
@@ -20,7 +20,7 @@ describe('attempts under way', () => {
     expect([attempts.none, namesOf(attempts)]).toEqual([true, []]);
   });
 
-  it('are resolved call by call: the same transfer may be in two', () => {
+  it('are resolved call by call: two calls may contain the same transfer', () => {
     const attempts = new InDoubtAttempts();
     const [one, again] = [[attempt('one')], [attempt('one')]];
     attempts.begin(one);
@@ -48,7 +48,7 @@ describe('attempts that will get no reply', () => {
     ]);
   });
 
-  it('are in doubt for all accounts with which the id was tried, whether given up or still in progress', () => {
+  it('are in doubt for all accounts with which the id was tried, whether the attempt was abandoned or is in progress', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one', ['a', 'b'])], 'pod-1', 10);
     attempts.leave([attempt('one', ['c', 'd'])], 'pod-1', 20);
@@ -78,7 +78,7 @@ describe('attempts that will get no reply', () => {
   });
 });
 
-describe('a pod id that is retired', () => {
+describe('a retired pod id', () => {
   it('ends the attempts left under it once everything that it can have written is in MySQL', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
@@ -89,7 +89,7 @@ describe('a pod id that is retired', () => {
     expect(attempts.none).toBe(true);
   });
 
-  it('does not end an attempt that may still run under another one', () => {
+  it('does not end an attempt that may still run under another pod id', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.leave([attempt('one')], 'pod-2', 20);
@@ -103,14 +103,14 @@ describe('a pod id that is retired', () => {
     expect(attempts.none).toBe(true);
   });
 
-  it('that is not retired keeps its attempts in doubt, wherever the cursor is', () => {
+  it('is what ends attempts: before its retirement they stay in doubt, wherever the cursor is', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.advance(1_000);
     expect(attempts.size).toBe(1);
   });
 
-  it('uses the highest seq of the ids that it was tried under', () => {
+  it('ends an attempt at the highest seq of the pod ids that it was tried under', () => {
     const attempts = new InDoubtAttempts();
     for (const podId of ['pod-1', 'pod-2']) attempts.leave([attempt('one')], podId, 10);
     attempts.endAt('pod-2', 9);
@@ -133,7 +133,7 @@ describe('a pod id that is retired', () => {
     expect(attempts.none).toBe(true);
   });
 
-  it('need not be replaced because of attempts that only wait for the cursor', () => {
+  it('is no longer counted for the age of the oldest attempt, which then only waits for the cursor', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.endAt('pod-1', 7);

@@ -55,7 +55,7 @@ describe('the tail', () => {
     expect(firsts(tail)).toEqual([5]);
   });
 
-  it('never moves back: an older cursor adds and removes nothing', () => {
+  it('ignores a cursor that is older than the last one', () => {
     const tail = new Tail();
     tail.advance(5);
     tail.advance(2);
@@ -73,7 +73,7 @@ describe('the tail', () => {
     expect(tail.size).toBe(0);
   });
 
-  it('counts the bytes that it holds, and gives the memory back in large steps', () => {
+  it('counts the bytes that it holds, and frees memory in large steps', () => {
     const tail = new Tail();
     for (let seq = 1; seq <= 5_000; seq++) tail.keep(entry(seq), seq);
     const bytesOfOne = tail.bytes / 5_000;
@@ -87,7 +87,7 @@ describe('the tail', () => {
   });
 });
 
-describe('what a pod knows of an epoch', () => {
+describe('what a pod knows about an epoch', () => {
   const view = () => new EpochView({ epoch: 1, format: 1, replid: 'r', podId: 'p' });
   const head = (seq: number, cursor: number, lookupHorizon = 0, evictedUpTo = 0) => ({
     seq,
@@ -97,7 +97,7 @@ describe('what a pod knows of an epoch', () => {
     time: 0,
   });
 
-  it('is the highest of each counter, because replies arrive in any order', () => {
+  it('is the highest value of each counter, because replies arrive in any order', () => {
     const one = view();
     one.observe(head(9, 4, 100, 3));
     one.observe(head(7, 2, 90, 1));
@@ -146,7 +146,7 @@ describe('what a pod knows of an epoch', () => {
     const two = one.renewed('q');
     expect(two.caller).toEqual({ epoch: 1, format: 1, replid: 'r', podId: 'q' });
     expect([two.observed, two.lookupHorizon, two.evictedUpTo, two.tail.size]).toEqual([2, 100, 1, 2]);
-    // What the new view learns, the old one knows, too: they share one memory.
+    // The old view and the new one share their memory, so the old one also sees what the new one observes.
     two.observe(head(3, 2));
     expect([one.observed, one.cursor, one.tail.size]).toEqual([3, 2, 0]);
   });

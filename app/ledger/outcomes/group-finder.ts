@@ -12,7 +12,7 @@ const LOOKUP_BATCH_MAX = 500;
 const WAITING_MAX = 20_000;
 
 export type GroupLookUp = Awaited<ReturnType<LedgerDatabase['findGroups']>>;
-/** A group's id, and those of its members unless only its own outcome is wanted. */
+/** A group's id, and its members' ids unless only the outcome of the group is wanted. */
 interface Wanted {
   groupId: string;
   transactionIds: readonly string[];

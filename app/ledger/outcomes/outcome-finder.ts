@@ -12,7 +12,7 @@ import type { EpochView, Session } from '../epoch/epoch-view.ts';
 import { type AuthorityStamp, DATABASE_RETRY, type LedgerDatabase } from '../ports/ledger-database.ts';
 
 const TRIES_MAX = 4;
-/** Each id can return a journal entry of up to 64 KB. */
+/** The reply can contain a journal entry of up to 64 KB for each id. */
 const FIND_IDS_MAX = 50;
 const RETRY_BASE_MS = 20;
 const LOOKUPS_IN_FLIGHT_MAX = 4;
@@ -149,8 +149,8 @@ export async function entriesInCache(
 }
 
 /**
- * Whether "not found" means that there is no outcome: if the cache of the authority's epoch did not have it either, or
- * if MySQL has everything.
+ * Whether "not found" in MySQL proves that there is no outcome: the cache of the authority's epoch did not have one
+ * either, or MySQL has everything.
  */
 export function isNowhere({ mode, epoch, recovered }: AuthorityStamp, askedCacheOf: number | null): boolean {
   if (mode === 'CACHE') return askedCacheOf === epoch;

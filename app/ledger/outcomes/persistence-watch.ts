@@ -33,9 +33,9 @@ interface PersistenceWatchDependencies {
 }
 
 /**
- * Answers requests that want their transfer in MySQL: when the published cursor has passed it, or, if its epoch has
- * ended, when MySQL has it under its id. Every reply contains the cursor; if there are no other calls, this class reads
- * it.
+ * Answers requests that wait until their transfer is in MySQL: when the published cursor has passed it, or, if its
+ * epoch has ended, when MySQL has an outcome under its id. Every reply contains the cursor; if there are no other
+ * calls, this class reads it.
  */
 export class PersistenceWatch {
   readonly #deps: PersistenceWatchDependencies;
@@ -53,7 +53,7 @@ export class PersistenceWatch {
     if (this.#waiters.size >= WAITERS_MAX)
       return new Problem('outcome_unknown', 'Too many transfers are waiting to be persisted.', idOf(answer));
     return new Promise((resolve) => {
-      // A waiter is settled with an outcome of its own kind.
+      // A waiter is resolved with an outcome of its own kind.
       const settle = resolve as (answer: Answer | Problem) => void;
       this.#waiters.add({ outcome: answer, deadline, settle });
       if (!this.#polling) void this.#poll();
@@ -144,6 +144,6 @@ export class PersistenceWatch {
 
 const lastSeqOf = (outcome: Answer): number => ('group' in outcome ? lastSeqOfGroup(outcome) : outcome.seq);
 
-/** The id that a client can look up. */
+/** The id by which a client can look the outcome up. */
 const idOf = (outcome: Answer): { transactionId?: string; groupId?: string } =>
   'group' in outcome ? { groupId: outcome.group.groupId } : { transactionId: outcome.order.transactionId };

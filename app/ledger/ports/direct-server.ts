@@ -30,10 +30,10 @@ export interface DirectHold {
 }
 
 /**
- * - `result`: what became of the item: an outcome or an event
- * - `unchanged`: the hold is as asked already, or not due
+ * - `result`: the result of the item: an outcome or an event
+ * - `unchanged`: the hold already has the requested state, or is not due
  * - `refused`: a change, void or expiry that the rules refuse: nothing is stored
- * - `no_hold`, `other_hold`: the hold does not exist, or is of another account or destination
+ * - `no_hold`, `other_hold`: the hold does not exist, or belongs to another account or destination
  * - `clock_unsure`: it is due only by the clock of MySQL
  */
 export type HoldAnswer =
@@ -75,7 +75,7 @@ export interface DirectServer {
 /** The same for holds. */
 export interface DirectHoldServer {
   /**
-   * Applies events of holds and captures in order, each atomically. Per item, in order: what became of it, or a Problem, which
+   * Applies events of holds and captures in order, each atomically. Per item, in order: its result, or a Problem, which
    * leaves nothing behind.
    * @throws DirectError
    */

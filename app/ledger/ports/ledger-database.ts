@@ -3,7 +3,7 @@ import { Problem } from '../../domain/problem.ts';
 import type { Account, Outcome } from '../../domain/types.ts';
 import type { Stamp } from '../../journal/cursor.ts';
 
-/** Who had the authority in the snapshot of an answer. */
+/** Which store had the authority in the snapshot of an answer. */
 export interface AuthorityStamp {
   epoch: number;
   mode: 'CACHE' | 'CLOSING' | 'DIRECT' | 'REBUILDING';
@@ -11,7 +11,7 @@ export interface AuthorityStamp {
   recovered: boolean;
 }
 
-/** What a pod reads from MySQL. Each answer, its stamp and the authority come from one snapshot. */
+/** The reads that a pod makes in MySQL. Each answer, its stamp and the authority come from one snapshot. */
 export interface LedgerDatabase {
   /** Accounts that do not exist are absent from the map. @throws Problem database_unavailable */
   loadAccounts(accountIds: readonly string[]): Promise<{
@@ -22,7 +22,7 @@ export interface LedgerDatabase {
     acceptedUpTo: number;
     /** MySQL's clock at the time of the read, ms since 1970. */
     readAt: number;
-    /** The accounts among them that wait for the journal. */
+    /** The requested accounts that wait for the journal. */
     frozen: Set<string>;
   }>;
   /** Outcomes by transaction id; those that MySQL does not have are absent. @throws Problem database_unavailable */
@@ -34,8 +34,8 @@ export interface LedgerDatabase {
     unsettled: Set<string>;
   }>;
   /**
-   * The same for groups: their outcomes by group id, and which ids have an outcome or wait for a journal (those of
-   * groups have the prefix '+'). All from one snapshot. @throws Problem database_unavailable
+   * The same for groups: their outcomes by group id, and which ids have an outcome or wait for a journal (group
+   * ids have the prefix '+'). All from one snapshot. @throws Problem database_unavailable
    */
   findGroups(
     groupIds: readonly string[],

@@ -5,7 +5,7 @@ import type { Outcome, TransferOrder } from '../../domain/types.ts';
 export interface LedgerEvents {
   /** One script call applied (or answered) this many transfers. */
   applied(transfers: number, ms: number): void;
-  /** Once for each transfer, with the answer that its caller gets. */
+  /** Called once for each transfer, with the answer that its caller gets. */
   answered(order: TransferOrder, answer: Outcome | Problem): void;
   retried(what: 'apply' | 'read' | 'load' | 'change' | 'database'): void;
   lookedUp(ids: number): void;

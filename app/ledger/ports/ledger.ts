@@ -16,7 +16,7 @@ import type {
 /**
  * The only interface to the ledger. The API depends on this and nothing behind it.
  *
- * Methods for several items return one result per item, in order; a Problem in the place of a result explains why that
+ * Methods for several items return one result per item, in order; a Problem in place of a result explains why that
  * item has none. `Outcome` REJECTED is a result, not a Problem: refusals by the rules are outcomes.
  */
 export interface Ledger {
@@ -27,26 +27,33 @@ export interface Ledger {
    */
   apply(orders: readonly TransferOrder[], durability: Durability): Promise<(Outcome | Problem)[]>;
   /**
-   * Applies a group: all its transfers, or none. @throws never; in place of an outcome: the problems of `apply`, for a
-   * member whose id is known, with its `index`; `group_id_reused`; `payload_too_large`; `feature_not_active`.
+   * Applies a group: all its transfers, or none. @throws never; in place of an outcome: the problems of `apply`, with
+   * the `index` of the member if a member's id is known; `group_id_reused`; `payload_too_large`; `feature_not_active`.
    */
   applyGroup(group: GroupOrder, durability: Durability): Promise<GroupOutcome | Problem>;
   /**
-   * What would happen to transfers now, each on the balances as the ones before left them. Nothing is written, and their ids are
-   * neither used nor looked up. @throws Problem account_not_found and the 503s; for a group also feature_not_active
+   * What would happen to transfers now, each on the balances as the previous ones left them. Nothing is written, and
+   * the ids of the transfers are neither used nor looked up. @throws Problem account_not_found and the 503s; for a
+   * group also feature_not_active
    */
   preview(
     orders: readonly TransferOrder[],
     what: 'transfers' | 'group',
     windows: WindowsAt,
   ): Promise<PostedSides | RefusedOrder>;
-  /** The outcome of a group id, from whichever store has it. @throws Problem group_not_found, feature_not_active and the 503s */
+  /**
+   * The outcome of a group id, from whichever store has it. @throws Problem group_not_found, feature_not_active and the
+   * 503s
+   */
   groupOutcome(groupId: string): Promise<GroupOutcome>;
   /** The outcome of a transaction id, from whichever store has it. @throws Problem transfer_not_found and the 503s */
   outcome(transactionId: string): Promise<Outcome>;
   /** Current accounts; a Problem (`account_not_found`, the 503s) for each that cannot be read. */
   read(accountIds: readonly string[]): Promise<(AccountView | Problem)[]>;
-  /** For uses of a feature that this interface does not see. @throws Problem feature_not_active, ledger_switching */
+  /**
+   * Checks that a feature is active, for uses that do not pass through this interface. @throws Problem
+   * feature_not_active, ledger_switching
+   */
   requireFeature(feature: Feature): void;
   /**
    * Changes an account's settings, effective immediately. @throws Problem account_not_found, settings_version_mismatch,
@@ -58,11 +65,11 @@ export interface Ledger {
 /** The windows of limits into which a time falls, ms since 1970; null if the business calendar does not say. */
 export type WindowsAt = (time: number) => Promise<Windows | null>;
 
-/** Both accounts of each transfer after it. */
+/** Both accounts of each transfer, as they are after it. */
 export interface PostedSides {
   sides: { source: Side; destination: Side; counted?: Counted }[];
 }
-/** The first transfer that was refused, from 0. */
+/** Index of the first transfer that was refused, from 0. */
 export interface RefusedOrder {
   index: number;
   refusal: Refusal;
@@ -85,17 +92,23 @@ export interface BusinessWindows {
   month: { start: number; end: number };
 }
 
-/** Reads from MySQL alone: never on the path of a transfer. */
+/** Operations that use MySQL alone; they are never on the path of a transfer. */
 export interface Books {
   /**
    * Opens accounts at a balance of zero; returns `account_id_reused` for each id that exists with different content.
    */
   openAccounts(accounts: readonly NewAccount[], openedBy: string): Promise<(AccountOpening | Problem)[]>;
-  /** The windows into which a time falls; null if the business calendar does not say. @throws Problem database_unavailable */
+  /**
+   * The windows into which a time falls; null if the business calendar does not say. @throws Problem
+   * database_unavailable
+   */
   businessWindows(at: number): Promise<BusinessWindows | null>;
   /** The immutable facts of an account (name, opening). @throws Problem account_not_found, database_unavailable */
   accountDetails(accountId: string): Promise<AccountDetails>;
-  /** Postings oldest first, with version > `afterVersion`. Times are acceptance times, ms, `from` inclusive, `to` exclusive. */
+  /**
+   * Postings oldest first, with version > `afterVersion`. Times are acceptance times, ms, `from` inclusive, `to`
+   * exclusive.
+   */
   postings(query: {
     accountId: string;
     afterVersion: number;

@@ -70,8 +70,8 @@ export function loadSheddingProblem(
 }
 
 /**
- * Limits repeated rounds of missing accounts, lookups and outages; each is a round trip, so the deadline normally comes
- * first.
+ * Limits the rounds for missing accounts, lookups and outages. Each round is a round trip, so the deadline normally
+ * passes first.
  */
 const ROUNDS_MAX = 100;
 const SWEEP_MS = 100;
@@ -91,8 +91,8 @@ interface TransferQueueDependencies extends CacheCallsDependencies, DirectCallsD
  * It waits in the queue until the turn of the event loop ends; then all waiting transfers go in one call to the store
  * that has the authority (one script in Redis, or one transaction in MySQL). A few calls run concurrently, so calls
  * grow with the load. Transfers that come back without an answer wait again. While the session is closed, everything
- * stays in the queue and runs wherever the ledger opens, under its own id. A transfer that is still waiting at its
- * deadline gets 504 if one of its attempts is in doubt, otherwise 503.
+ * stays in the queue; later it runs under its own id in whichever store then has the authority. A transfer that is
+ * still waiting at its deadline gets 504 if one of its attempts is in doubt, otherwise 503.
  */
 export class TransferQueue implements ResultSink {
   readonly #session: Session;
@@ -130,7 +130,7 @@ export class TransferQueue implements ResultSink {
     return this.#openTransfers;
   }
 
-  /** Queued transfers, as this pod holds them. */
+  /** The transfers in the queue, in the form in which this pod keeps them. */
   get waiting(): number {
     return this.#waitingTransfers;
   }
@@ -155,7 +155,9 @@ export class TransferQueue implements ResultSink {
     return submission.answers;
   }
 
-  /** The answer to a group, which is one item in the queue but counts as all its transfers. Never rejects. */
+  /**
+   * Resolves with the answer to a group, which is one item in the queue but counts as all its transfers. Never rejects.
+   */
   async submitGroup(group: GroupOrder): Promise<GroupOutcome | Problem> {
     const submission = new Submission<GroupOutcome>(1);
     const refused = this.#refusal(group.orders.length);
@@ -298,8 +300,8 @@ function mustBeLookedUp(pending: Pending, { lookupHorizon }: EpochView): boolean
 }
 
 /**
- * How many of the first items have at most this many transfers in total; at least one, because a group is never
- * divided.
+ * How many items from the front have at most this many transfers in total; at least one, because a group is
+ * never divided.
  */
 function fitting(items: readonly Pending[], transfersMax: number): number {
   let transfers = 0;

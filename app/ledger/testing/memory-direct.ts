@@ -13,13 +13,13 @@ import {
 } from '../ports/direct-server.ts';
 import type { MemoryDatabase } from './model-ledger.ts';
 
-/** The fate of a call: the error it fails with, and whether it was carried out nevertheless. */
+/** The fate of a call: the error with which it fails, and whether it was carried out nevertheless. */
 interface Fate {
   kind: DirectErrorKind;
   done: boolean;
 }
 
-/** MySQL with the authority, as a pod sees it: decides like the real one, on data provided by the test. */
+/** MySQL with the authority, as a pod sees it. It decides like the real database, on data provided by the test. */
 export class MemoryDirect implements DirectServer {
   readonly #database: MemoryDatabase;
   readonly #changes = new Set<string>();

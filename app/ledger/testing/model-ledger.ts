@@ -88,7 +88,7 @@ export class MemoryDatabase implements LedgerDatabase {
   }
 }
 
-/** A ledger over the model of Redis, in virtual time, whose calls a test can make fail. */
+/** A ledger over the model of Redis, in virtual time. A test can make its calls fail. */
 export class ModelLedger {
   readonly clock = new VirtualClock();
   readonly model = new CacheModel('replid');
@@ -108,7 +108,7 @@ export class ModelLedger {
     this.ledger = new PodLedger({ cache, database, direct, session, clock, events, limits: { ...LIMITS, ...limits } });
   }
 
-  /** @param limits those that differ from the defaults */
+  /** @param limits the limits that differ from the defaults */
   static async open(limits: Partial<PodLedgerDependencies['limits']> = {}): Promise<ModelLedger> {
     const stage = new ModelLedger(limits);
     await stage.begin(1);

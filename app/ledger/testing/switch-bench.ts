@@ -106,7 +106,7 @@ export class SwitchBench {
     this.session.open(view);
     return view;
   }
-  /** The epoch has ended, and the pod has noticed. */
+  /** Ends the epoch and closes the pod's session. */
   close(): void {
     this.#moved('CLOSING', false);
     this.session.close();
@@ -143,7 +143,7 @@ export class SwitchBench {
     }
     this.database.stamp = { epoch, cursor: head.seq };
   }
-  /** Lets MySQL decide. @param recovered false: something waits for the journal */
+  /** Gives MySQL the authority. @param recovered false if something waits for the journal */
   toDirect(recovered = true): number {
     this.#moved('DIRECT', recovered);
     this.session.openDirectly(this.#epoch);

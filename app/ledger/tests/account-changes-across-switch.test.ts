@@ -61,7 +61,7 @@ describe('While MySQL has the authority, an account change', () => {
     expect(await codeOf(change())).toBe('account_unsettled');
   });
 
-  it('that found the authority elsewhere waits until the pod may work again', async () => {
+  it('waits until the pod may work again if the authority turns out to be elsewhere', async () => {
     const epoch = await toDirect();
     bench.direct.next(failing(new DirectError('moved', 'it is REBUILDING')));
     const changing = start();
@@ -80,7 +80,7 @@ describe('While MySQL has the authority, an account change', () => {
     expect(bench.clock.monotonic() - started).toBeGreaterThan(9_000);
   });
 
-  it('whose commit was not answered is repeated, and made once', async () => {
+  it('whose commit was not answered is repeated, and takes effect once', async () => {
     await toDirect();
     bench.direct.next(async (run) => {
       await run();
@@ -107,7 +107,7 @@ describe('While MySQL has the authority, an account change', () => {
 });
 
 describe('Across a switch-over, an account change', () => {
-  it('that was held is made in MySQL', async () => {
+  it('that was held is carried out in MySQL', async () => {
     bench.close();
     const changing = start();
     await bench.clock.pass(3_000);
@@ -117,7 +117,7 @@ describe('Across a switch-over, an account change', () => {
     expect(bench.cache.changes).toEqual([]);
   });
 
-  it('that was in doubt and had been made is not made again', async () => {
+  it('that was in doubt and had been carried out is not repeated', async () => {
     bench.cache.next('change', replyLost);
     bench.cache.always('change', commandLost);
     const changing = start({ expectedSettingsVersion: 1 });
@@ -127,7 +127,7 @@ describe('Across a switch-over, an account change', () => {
     expect(stored()).toEqual({ overdraftLimit: 5, settingsVersion: 2 });
   });
 
-  it('that was in doubt and had not been made is made, under its own id', async () => {
+  it('that was in doubt and had not been carried out is now carried out under its own id', async () => {
     bench.cache.always('change', commandLost);
     const changing = start({ expectedSettingsVersion: 1 });
     await bench.clock.pass(10);
@@ -154,7 +154,7 @@ describe('Across a switch-over, an account change', () => {
     expect(await codeOf(bench.clock.until(changing))).toBe('outcome_unknown');
   });
 
-  it('whose reply came after the end of its epoch is found to have been made', async () => {
+  it('whose reply came after the end of its epoch is found to be committed', async () => {
     const gate = new Gate();
     bench.cache.next('change', gate.reply);
     const changing = start();
@@ -167,7 +167,7 @@ describe('Across a switch-over, an account change', () => {
     expect(await bench.clock.until(changing)).toMatchObject({ settingsVersion: 2, source: 'database' });
   });
 
-  it('returns to Redis with everything else', async () => {
+  it('runs in Redis again when the authority returns to Redis', async () => {
     await toDirect();
     bench.direct.next(unable);
     const changing = start();

@@ -34,7 +34,7 @@ const unable = failing(new CacheError('unable', 'OOM'));
 const refused = failing(new CacheError('refused', 'fenced'));
 
 describe('An account change whose reply is lost', () => {
-  it('is found to be committed by its id, and made once', async () => {
+  it('is found to be committed by its id, and takes effect once', async () => {
     stage.cache.next('change', replyLost);
     const changed = start({ expectedSettingsVersion: 1 });
     await flushed();
@@ -65,7 +65,7 @@ describe('An account change whose reply is lost', () => {
 
   it('returns 504 if its id is no longer later than the lookup horizon', async () => {
     stage.cache.next('change', async () => {
-      // Only buckets that are over by the ledger's time are forgotten.
+      // Only buckets whose time range has passed, by the ledger's time, are forgotten.
       stage.model.now = () => stage.clock.now() + 30_000;
       await stage.model.forget(
         stage.keeper,
@@ -85,8 +85,8 @@ describe('An account change whose reply is lost', () => {
   });
 });
 
-describe('An account change of which nothing was written', () => {
-  it('is made when the cache accepts it again', async () => {
+describe('An account change that wrote nothing', () => {
+  it('is carried out when the cache accepts changes again', async () => {
     stage.cache.next('change', unable, refused, refused, refused, refused, refused);
     expect(await change()).toMatchObject({ settingsVersion: 2 });
   });
@@ -118,8 +118,8 @@ describe('An account change of which nothing was written', () => {
   });
 });
 
-describe('An account change that was made but cannot be read back', () => {
-  it('is never reported as not made: 504, not 503', async () => {
+describe('An account change that was carried out but cannot be read back', () => {
+  it('is never reported as failed: 504, not 503', async () => {
     stage.cache.always('read', unable);
     expect(await codeOf(change())).toBe('outcome_unknown');
     expect(await settingsVersion()).toBe(2);
@@ -141,7 +141,7 @@ describe('An account change that was made but cannot be read back', () => {
     expect(await codeOf(change())).toBe('outcome_unknown');
   });
 
-  it('is loaded if it was evicted in the meantime', async () => {
+  it('causes its account to be loaded if that was evicted in the meantime', async () => {
     stage.cache.always('read', async (run) => ({ ...(await run()), accounts: [null] }));
     expect(await change()).toMatchObject({ overdraftLimit: 5, settingsVersion: 2 });
   });

@@ -29,7 +29,7 @@ it('reports a transfer that is refused before it is queued', async () => {
   ]);
 });
 
-it('reports a transfer that has to be persisted with the answer after the wait', async () => {
+it('reports a transfer with durability persisted once its wait is over, with the final answer', async () => {
   const stage = await ModelLedger.open();
   const order = stage.order();
   const waiting = stage.ledger.apply([order], 'persisted');

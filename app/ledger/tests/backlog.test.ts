@@ -45,7 +45,7 @@ describe('A full queue', () => {
 });
 
 describe('backlog_full, until more is persisted', () => {
-  it('by entries: one more than the limit is waiting', async () => {
+  it('by entries: more entries are waiting than the limit allows', async () => {
     const stage = await ModelLedger.open({ backlogEntriesMax: 3 });
     await fill(stage, 3);
     expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);

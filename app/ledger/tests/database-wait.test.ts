@@ -76,14 +76,14 @@ describe('While MySQL is unavailable for a few seconds', () => {
     expect([stage.ledger.open, stage.ledger.requestsWaitingForDatabase]).toEqual([0, 0]);
   });
 
-  it('it waits for as long as a request may, however long that is', async () => {
+  it('it waits until the deadline of its request, however far away that is', async () => {
     stage = await ModelLedger.open({ requestTimeoutMs: 120_000 });
     stage.database.broken = away;
     expect((await stage.apply(foreign())).map(summaryOf)).toEqual(['database_unavailable']);
     expect(stage.clock.monotonic()).toBeGreaterThanOrEqual(120_000);
   });
 
-  it('a limited number of requests wait; further ones get a 503, and UUIDv7s are not affected', async () => {
+  it('a limited number of requests wait; further requests get a 503, and transfers with a UUIDv7 are not affected', async () => {
     stage.database.broken = away;
     const waiting = [submit(foreign(), foreign()), submit(foreign())];
     await stage.clock.pass(OUTAGE_MS);
@@ -122,7 +122,7 @@ describe('While MySQL is unavailable for a few seconds', () => {
   });
 });
 
-it('While MySQL does not answer at all, ids that are not UUIDv7 wait in the same limited number', async () => {
+it('While MySQL does not answer at all, the same limit applies to transfers whose id is not a UUIDv7', async () => {
   let answers = () => {};
   const silent = new Promise<void>((resolve) => {
     answers = resolve;
@@ -149,7 +149,7 @@ it('A transfer whose deadline passes while Redis holds its reply does not count 
   expect([stage.ledger.open, stage.ledger.requestsWaitingForDatabase]).toEqual([0, 0]);
 });
 
-describe('A lookup from before the wait', () => {
+describe('A lookup that was made before the wait', () => {
   /**
    * A transfer whose id was not in MySQL, and which waits for an account because MySQL has since become unavailable.
    */
@@ -163,14 +163,14 @@ describe('A lookup from before the wait', () => {
     return { one, waiting, lookups };
   }
 
-  it('still counts while Redis has forgotten nothing', async () => {
+  it('is still valid while Redis has forgotten nothing', async () => {
     const { waiting, lookups } = await lookedUpAndWaiting();
     stage.database.whileLoading = async () => {};
     expect(await summaries(waiting)).toEqual(['POSTED']);
     expect(stage.database.reads.outcomes).toBe(lookups);
   });
 
-  it('proves nothing once Redis has forgotten ids: the outcome that another pod has produced in the meantime is replayed', async () => {
+  it('proves nothing once Redis has forgotten ids: an outcome that another pod has produced in the meantime is replayed', async () => {
     const { one, waiting, lookups } = await lookedUpAndWaiting();
     const other = { ...stage.caller, podId: 'pod-2' };
     await stage.model.register(other);
@@ -209,7 +209,7 @@ describe('When Redis is lost, too, while a transfer waits for MySQL', () => {
     expect(stage.ledger.requestsWaitingForDatabase).toBe(0);
   });
 
-  it('it is made in MySQL once MySQL has the authority', async () => {
+  it('it runs in MySQL once MySQL has the authority', async () => {
     const bench = await SwitchBench.open();
     bench.database.broken = away;
     const waiting = bench.ledger.apply([bench.order({ transactionId: 'mine' })], 'cache');

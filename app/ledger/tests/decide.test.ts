@@ -31,7 +31,7 @@ function existing(transactionId: string): Map<string, Outcome> {
 }
 
 describe('decideTransfers', () => {
-  it('decides each transfer on the accounts as the previous ones left them', () => {
+  it('decides each transfer on the accounts as the previous transfers left them', () => {
     const accounts = [accountOf('world'), accountOf('b', { settingsVersion: 4 }), accountOf('a')];
     const decided = decideTransfers(
       [
@@ -133,7 +133,7 @@ describe('decideTransfers', () => {
     expect(decided.moves.map(({ version }) => version)).toEqual([4, 1]);
   });
 
-  it('reports which account is missing, like the cache does, and leaves the id free', () => {
+  it('reports which account is missing, as the cache does, and leaves the id free', () => {
     const decided = decideTransfers(
       [
         item('1', { source: 'no-1', destination: 'no-2' }),
@@ -150,7 +150,7 @@ describe('decideTransfers', () => {
   it.each([
     ['source', 'world'],
     ['destination', 'a'],
-  ])('does not decide while the %s waits for the journal, not even a refusal', (_side, frozen) => {
+  ])('decides nothing, not even a refusal, while the %s waits for the journal', (_side, frozen) => {
     const decided = decideTransfers([item('1', { currency: 'JPY' })], found({ frozen: new Set([frozen]) }));
     expect(decided.answers).toEqual([
       new Problem('account_unsettled', `account ${frozen} waits for the journal of the cache`),
@@ -179,7 +179,7 @@ describe('decideChange', () => {
   const open = accountOf('a', { balance: 50, overdraftLimit: 10, settingsVersion: 3 });
   const code = (decided: ReturnType<typeof decideChange>) => (decided instanceof Problem ? decided.code : 'done');
 
-  it('changes what is requested, keeps the rest, and adds 1 to the settings version', () => {
+  it('changes the requested settings, keeps the others, and adds 1 to the settings version', () => {
     const decided = decideChange(change({ status: 'SUSPENDED' }), { ...FREE, account: open });
     const write = { status: 'SUSPENDED', overdraftLimit: 10, settingsVersion: 4 };
     expect(decided).toEqual({

@@ -10,12 +10,12 @@ beforeEach(async () => {
 });
 
 const unable = failing(new DirectError('unable', 'away'));
-/** It was done, but the reply to the commit was lost. */
+/** The call was carried out, but the reply to the commit was lost. */
 const commitUnanswered = async <T>(run: () => Promise<T>): Promise<T> => {
   await run();
   throw new DirectError('in_doubt', 'the connection was lost');
 };
-/** It was not done, and the reply does not show that. */
+/** The call was not carried out, but no reply shows that. */
 const commitLost = failing(new DirectError('in_doubt', 'the connection was lost'));
 
 describe('While MySQL has the authority', () => {
@@ -25,7 +25,7 @@ describe('While MySQL has the authority', () => {
     epoch = bench.toDirect();
   });
 
-  it('transfers are made and persisted there, and Redis is not called', async () => {
+  it('transfers run and are persisted there, and Redis is not called', async () => {
     const [answer] = await bench.apply(bench.order({ amount: 7 }));
     expect(answer).toMatchObject({
       status: 'POSTED',
@@ -61,7 +61,7 @@ describe('While MySQL has the authority', () => {
     expect(bench.clock.monotonic()).toBe(0);
   });
 
-  it('a transfer that finds the authority elsewhere waits until the pod may work again', async () => {
+  it('a transfer waits until the pod may work again if the authority turns out to be elsewhere', async () => {
     bench.direct.next(failing(new DirectError('moved', 'it is REBUILDING')));
     const waiting = bench.ledger.apply([bench.order()], 'cache');
     await bench.clock.pass(3_000);
@@ -71,12 +71,12 @@ describe('While MySQL has the authority', () => {
     expect(bench.stored('a').version).toBe(1);
   });
 
-  it('a transfer that finds the authority elsewhere and waits for too long returns 503: nothing was written', async () => {
+  it('a transfer that waits too long for the authority returns 503: nothing was written', async () => {
     bench.direct.next(failing(new DirectError('moved', 'it is REBUILDING')));
     expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['ledger_switching']);
   });
 
-  it('while MySQL is unavailable, transfers are retried, and made when it is back', async () => {
+  it('while MySQL is unavailable, transfers are retried, and they succeed when it is back', async () => {
     bench.direct.always(unable);
     const waiting = bench.ledger.apply([bench.order()], 'cache');
     await bench.clock.pass(5_000);
@@ -87,7 +87,7 @@ describe('While MySQL has the authority', () => {
     expect(bench.clock.monotonic()).toBeLessThan(6_000);
   });
 
-  it('if MySQL stays unavailable, they return 503 database_unavailable at the deadline, with a limited number of tries', async () => {
+  it('if MySQL stays unavailable, they return 503 database_unavailable at the deadline, after a limited number of attempts', async () => {
     bench.direct.always(unable);
     bench.session.reason = 'database_unavailable';
     expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['database_unavailable']);
@@ -95,13 +95,13 @@ describe('While MySQL has the authority', () => {
     expect(bench.direct.calls.length).toBeLessThan(25);
   });
 
-  it('a commit without an answer is repeated, and made once: the request gets its own outcome', async () => {
+  it('a commit without an answer is repeated, and takes effect once: the request gets its own outcome', async () => {
     bench.direct.next(commitUnanswered);
     expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['POSTED']);
     expect([bench.stored('a'), bench.direct.calls.length]).toEqual([{ balance: 100, version: 1 }, 2]);
   });
 
-  it('a commit that was lost is made by the next attempt', async () => {
+  it('after a lost commit, the next attempt posts the transfer', async () => {
     bench.direct.next(commitLost, unable, commitLost);
     expect((await bench.apply(bench.order())).map(summaryOf)).toEqual(['POSTED']);
     expect(bench.stored('a')).toEqual({ balance: 100, version: 1 });
@@ -183,11 +183,11 @@ describe('When the authority moves from Redis to MySQL', () => {
     bench.toDirect();
     expect((await bench.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED', 'POSTED']);
     expect(bench.direct.calls).toEqual([orders.map(({ transactionId }) => transactionId)]);
-    // None of them was looked up: the transaction itself sees whether an id is committed.
+    // None of them was looked up: the transaction itself checks whether an id is committed.
     expect(bench.database.reads.outcomes).toBe(0);
   });
 
-  it('in-doubt transfers that never ran are made there, once, and are not replays', async () => {
+  it('in-doubt transfers that never ran are posted there, once, and are not replays', async () => {
     bench.cache.always('apply', commandLost);
     const waiting = bench.ledger.apply([bench.order()], 'cache');
     await bench.clock.pass(50);
@@ -198,7 +198,7 @@ describe('When the authority moves from Redis to MySQL', () => {
     expect(bench.stored('a')).toEqual({ balance: 100, version: 1 });
   });
 
-  it('in-doubt transfers that had run are found, and are not replays either', async () => {
+  it('in-doubt transfers that had run are found, and they are not replays either', async () => {
     await bench.apply(bench.order());
     bench.cache.next('apply', replyLost);
     bench.cache.always('apply', commandLost);
@@ -212,7 +212,7 @@ describe('When the authority moves from Redis to MySQL', () => {
     expect(bench.stored('a')).toEqual({ balance: 200, version: 2 });
   });
 
-  it('a reply after the end of its epoch does not count, and its transfer is found', async () => {
+  it('a reply after the end of its epoch is ignored, and its transfer is found in MySQL', async () => {
     await bench.apply(bench.order());
     const gate = new Gate();
     bench.cache.next('apply', gate.reply);
@@ -283,7 +283,7 @@ describe('When the authority returns to Redis', () => {
     expect(bench.cache.applied.flat()).toHaveLength(1);
   });
 
-  it('many tries in MySQL neither count against those in Redis nor make them wait longer', async () => {
+  it('many attempts in MySQL do not reduce the number of attempts allowed in Redis, nor lengthen the waits between them', async () => {
     bench.direct.always(unable);
     const waiting = bench.ledger.apply([bench.order()], 'cache');
     await bench.clock.pass(6_000);

@@ -61,7 +61,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a group', (store) => {
       expect((await bench.apply(first)).map((answer) => (answer as { status: string }).status)).toEqual(['POSTED']);
   });
 
-  it('is 409 with other content, and 409 with the index of a transfer whose id is known', async () => {
+  it('returns 409 for different content, and 409 with the index of a transfer whose id is known', async () => {
     const orders = through();
     await send('g', orders);
     expect(said(await send('g', orders.toReversed()))).toBe('group_id_reused');
@@ -74,7 +74,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a group', (store) => {
     expect(said(await send('h', [fresh, order({ destination: 'c' })]))).toBe('POSTED');
   });
 
-  it('keeps a single transfer from taking the id of one of its own', async () => {
+  it('prevents a single transfer from using the id of one of its members', async () => {
     const orders = through();
     await send('g', orders);
     const [first] = orders;
@@ -82,7 +82,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a group', (store) => {
       expect((await bench.apply(first)).map((answer) => (answer as Problem).code)).toEqual(['transaction_id_reused']);
   });
 
-  it('gets account_not_found if an account does not exist, and nothing is remembered', async () => {
+  it('gets account_not_found if an account does not exist, and leaves its ids free', async () => {
     const [first] = through();
     if (!first) throw new Error('there is a first order');
     expect(said(await send('g', [first, order({ source: 'a', destination: 'nobody' })]))).toBe('account_not_found');
@@ -91,14 +91,14 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a group', (store) => {
 });
 
 describe('A group in doubt', () => {
-  it('is retried under its own id, and is its own outcome if the first attempt was carried out', async () => {
+  it('is retried under its own id, and gets its own outcome, not a replay, if the first attempt was carried out', async () => {
     bench.cache.next('apply', replyLost);
     expect(said(await send('g', through()))).toBe('POSTED');
     bench.cache.next('apply', commandLost);
     expect(said(await send('h', through()))).toBe('POSTED');
   });
 
-  it('counts as one attempt with all its seqs, and as one without any for each of its transfers', async () => {
+  it('counts as one in-doubt attempt with all its seqs, and as one without seqs for each of its transfers', async () => {
     await send('earlier', through());
     bench.cache.always('apply', replyLost);
     const orders = through();
@@ -116,7 +116,7 @@ describe('A group in doubt', () => {
     expect(bench.session.view()?.inDoubt.none).toBe(true);
   });
 
-  it('goes on in MySQL when the authority moves, and is posted once', async () => {
+  it('continues in MySQL when the authority moves, and is posted once', async () => {
     const orders = through();
     bench.cache.always('apply', replyLost);
     const sent = bench.ledger.applyGroup(
@@ -131,7 +131,7 @@ describe('A group in doubt', () => {
     expect(bench.stored('b')).toEqual({ balance: 60, version: 1 });
   });
 
-  it('of a commit is 504 with its id while nothing proves what happened', async () => {
+  it('returns 504 with its id while the outcome of its commit is unknown', async () => {
     toDirect();
     bench.direct.always(failing(new DirectError('in_doubt', 'the connection was lost')));
     expect(await send('g', through())).toMatchObject({ code: 'outcome_unknown', extras: { groupId: 'g' } });
@@ -139,7 +139,7 @@ describe('A group in doubt', () => {
 });
 
 describe('A group', () => {
-  it('counts as its transfers wherever room is limited', async () => {
+  it('counts as all its transfers wherever capacity is limited', async () => {
     bench = await SwitchBench.open({ queueTransfersMax: 3 });
     expect(said(await send('g', [...through(), ...through()]))).toBe('overloaded');
     expect(said(await send('g', through()))).toBe('POSTED');
@@ -168,7 +168,7 @@ describe('A group', () => {
 });
 
 describe('A preview', () => {
-  it('knows the limits of accounts, by the business day of the store', async () => {
+  it('applies the limits of accounts, by the business day of the store', async () => {
     toDirect();
     const none = {
       transferMax: null,

@@ -47,7 +47,7 @@ describe('While the session is closed', () => {
     expect((await stage.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('transfers past their deadline are released, so that a long hold does not fill the memory', async () => {
+  it('transfers past their deadline are released, so that they do not fill the memory while the session stays closed', async () => {
     stage.session.close();
     for (let n = 0; n < 10; n++) {
       const answers = stage.ledger.apply([stage.order(), stage.order()], 'cache');
@@ -56,7 +56,7 @@ describe('While the session is closed', () => {
     expect([stage.ledger.open, stage.ledger.waiting]).toEqual([0, 0]);
   });
 
-  it('the deadline returns 503 with the reason for the hold', async () => {
+  it('a transfer returns 503 at its deadline, with the reason for the wait', async () => {
     stage.session.close();
     stage.session.reason = 'database_unavailable';
     expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['database_unavailable']);
@@ -64,7 +64,7 @@ describe('While the session is closed', () => {
 });
 
 describe('A reply of an ended epoch', () => {
-  it('does not count: its transfer is found under its id in the next epoch', async () => {
+  it('is ignored: its transfer is found under its id in the next epoch', async () => {
     const gate = new Gate();
     const one = stage.order({ amount: 7 });
     stage.cache.next('apply', gate.reply);
@@ -97,7 +97,7 @@ describe('A reply of an ended epoch', () => {
     expect([old?.observed, old?.tail.size, view.observed]).toEqual([1, 1, 0]);
   });
 
-  it('does not count if it is a refusal by the rules either', async () => {
+  it('is also ignored if it is a refusal by the rules', async () => {
     const gate = new Gate();
     stage.cache.next('apply', gate.reply);
     const waiting = stage.ledger.apply([stage.order({ source: 'b', destination: 'a', amount: 5 })], 'cache');
@@ -204,7 +204,7 @@ describe('Calls in flight', () => {
 });
 
 describe('A transfer that keeps being retried', () => {
-  it('because its accounts are always evicted is finally answered with overloaded', async () => {
+  it('because its accounts are evicted each time is finally answered with overloaded', async () => {
     stage.cache.always('install', async (run) => {
       const reply = await run();
       // Another pod needs the room: all clean accounts are evicted.

@@ -16,7 +16,7 @@ beforeEach(async () => {
 const callsOf = (id: string): number => stage.cache.applied.filter((ids) => ids.includes(id)).length;
 
 describe('A reply that is lost after the script ran', () => {
-  it('is followed by a retry with the same id, and the transfer is made and answered once', async () => {
+  it('is followed by a retry with the same id, and the transfer is posted and answered once', async () => {
     const one = stage.order({ amount: 7 });
     stage.cache.next('apply', replyLost);
     const [answer] = await stage.apply(one);
@@ -26,7 +26,7 @@ describe('A reply that is lost after the script ran', () => {
     expect(callsOf(one.transactionId)).toBe(2);
   });
 
-  it('puts the entry into the tail, though only the lookup by id returned it', async () => {
+  it('puts the entry into the tail, although only the lookup by id returned it', async () => {
     stage.cache.next('apply', replyLost);
     const one = stage.order({ amount: 7 });
     await stage.apply(one);
@@ -60,7 +60,7 @@ describe('A reply that is lost after the script ran', () => {
 });
 
 describe('An in-doubt attempt', () => {
-  it('that did not run is made by the next attempt', async () => {
+  it('leads to a second attempt, which posts the transfer if the first did not run', async () => {
     stage.cache.next('apply', commandLost, commandLost, commandLost);
     expect((await stage.apply(stage.order({ amount: 7 }))).map(summaryOf)).toEqual(['POSTED']);
     expect(await stage.balance('a')).toBe(1_007);
@@ -99,7 +99,7 @@ describe('An in-doubt attempt', () => {
     expect(summaryOf(answer)).toBe('outcome_unknown');
   });
 
-  it('does not use up a try if the prologue refuses it: it is retried until the deadline', async () => {
+  it('does not use up an attempt if the prologue refuses it: it is retried until the deadline', async () => {
     stage.cache.next(
       'apply',
       commandLost,

@@ -9,7 +9,7 @@ beforeEach(async () => {
 });
 
 describe('An in-doubt transfer whose account is in no store', () => {
-  it('is resolved once MySQL decides: no attempt can have moved money', async () => {
+  it('is resolved once MySQL decides, because no attempt can have moved money', async () => {
     bench.cache.always('apply', commandLost);
     const waiting = bench.ledger.apply([bench.order({ destination: 'nobody' })], 'cache');
     await bench.clock.pass(50);

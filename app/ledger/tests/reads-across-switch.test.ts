@@ -18,7 +18,7 @@ const read = async (...ids: string[]) => (await bench.clock.until(bench.ledger.r
 const outcome = (id: string) => bench.clock.until(bench.ledger.outcome(id));
 
 describe('A balance', () => {
-  it('is that of the store with the authority, and stale while neither store has it', async () => {
+  it('comes from the store with the authority, and is marked stale while neither store has the authority', async () => {
     expect(await read('a', 'nobody')).toEqual(['100 from cache', 'account_not_found']);
     bench.close();
     // Not flushed yet: MySQL is behind, and marks the balance stale.
@@ -34,7 +34,7 @@ describe('A balance', () => {
     expect(await read('a')).toEqual(['200 from cache']);
   });
 
-  it('of an account that waits for the journal is stale, the others are not', async () => {
+  it('is stale only for accounts that wait for the journal', async () => {
     bench.close();
     bench.database.frozen.add('a');
     bench.toDirect(false);
@@ -45,7 +45,7 @@ describe('A balance', () => {
     bench.close();
     await bench.settle();
     bench.toDirect();
-    // The pod has not noticed: the snapshot counts.
+    // The pod has not noticed, so only the snapshot shows it.
     bench.database.authority = { epoch: 4, mode: 'REBUILDING', recovered: true };
     expect(await read('a')).toEqual(['100 from database, stale']);
   });
@@ -91,7 +91,7 @@ describe('A balance', () => {
 describe('The outcome of an unknown id', () => {
   const nowhere = () => codeOf(outcome('nothing'));
 
-  it("is 404 if neither MySQL nor the Redis of the authority's epoch has it", async () => {
+  it("returns 404 if neither MySQL nor the Redis of the authority's epoch has it", async () => {
     expect(await nowhere()).toBe('transfer_not_found');
   });
 
@@ -115,7 +115,7 @@ describe('The outcome of an unknown id', () => {
     expect(await nowhere()).toBe('ledger_closed');
   });
 
-  it('is 404 if MySQL has everything: DIRECT and REBUILDING', async () => {
+  it('returns 404 if MySQL has everything, in modes DIRECT and REBUILDING', async () => {
     bench.close();
     bench.toDirect();
     expect(await nowhere()).toBe('transfer_not_found');
@@ -129,14 +129,14 @@ describe('The outcome of an unknown id', () => {
     expect(await nowhere()).toBe('ledger_switching');
   });
 
-  it('is account_unsettled if it is known to be in the journal', async () => {
+  it('returns account_unsettled if it is known to be in the journal', async () => {
     bench.close();
     bench.database.unsettled.add('nothing');
     bench.toDirect(false);
     expect(await nowhere()).toBe('account_unsettled');
   });
 
-  it('is 404 although Redis failed, if MySQL has the authority by then', async () => {
+  it('returns 404 although Redis failed, if MySQL has the authority by then', async () => {
     bench.cache.next('find', async (run) => {
       bench.close();
       await bench.settle();
@@ -212,7 +212,7 @@ describe('A transfer with durability persisted', () => {
     expect(answer).toMatchObject({ code: 'outcome_unknown', extras: { transactionId: one.transactionId } });
   });
 
-  it('does not look itself up in MySQL too often while it waits', async () => {
+  it('is not looked up in MySQL too often while it waits', async () => {
     const { answers } = await waiting();
     const before = bench.database.reads.outcomes;
     await bench.clock.pass(1_000);

@@ -120,7 +120,7 @@ describe('Reading accounts', () => {
     expect((await read('a')).map(shortly)).toEqual(['internal_error']);
   });
 
-  it('records in its view what an answer depends on', async () => {
+  it('records in its view the seq that an answer depends on', async () => {
     const view = await stage.sit();
     await stage.model.publish(stage.keeper, 1, 0);
     await read('a');
@@ -160,7 +160,7 @@ describe('Loading accounts into the cache', () => {
     expect(stage.session.suspicions).toMatchObject([{ kind: 'in_doubt' }]);
   });
 
-  it('gives up as overloaded if every snapshot is stale', async () => {
+  it('gives up with overloaded if every snapshot is stale', async () => {
     stage.cache.always('install', failing(new CacheError('stale', 'snapshot')));
     expect((await stage.apply(stage.order({ destination: 'c' }))).map(summaryOf)).toEqual(['overloaded']);
     expect(stage.cache.calls('install')).toBeLessThan(20);
@@ -176,7 +176,7 @@ describe('Loading accounts into the cache', () => {
     expect((await stage.apply(stage.order({ destination: 'c' }))).map(summaryOf)).toEqual(['internal_error']);
   });
 
-  it('lets transfers wait for room while everything in the cache is dirty, and answers reads from MySQL', async () => {
+  it('lets transfers wait for space while everything in the cache is dirty, and answers reads from MySQL', async () => {
     stage = await ModelLedger.open({ cachedAccountsMax: 2 });
     await stage.apply(stage.order());
     expect((await read('c')).map(shortly)).toEqual(['0 from database']);
@@ -189,7 +189,7 @@ describe('Loading accounts into the cache', () => {
     expect((await stage.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('rejects a transfer if no room becomes available', async () => {
+  it('rejects a transfer if no space becomes available', async () => {
     stage = await ModelLedger.open({ cachedAccountsMax: 2 });
     await stage.apply(stage.order());
     expect((await stage.apply(stage.order({ destination: 'c' }))).map(summaryOf)).toEqual(['overloaded']);
@@ -201,7 +201,7 @@ describe('Loading accounts into the cache', () => {
     const [a] = (await read('a')).map(shortly);
     const gate = new Gate();
     stage.database.whileLoading = () => gate.command(async () => {});
-    // More loads than may run at once, each in its own turn.
+    // Starts more loads than may run at once, each in its own event-loop turn.
     const stuck = [];
     for (let n = 0; n < 20; n++) {
       stuck.push(stage.ledger.read([`unknown-${n}`, 'a']));
@@ -235,11 +235,11 @@ describe('Loading accounts into the cache', () => {
 });
 
 describe('The outcome of an id', () => {
-  it('is transfer_not_found if neither store has it', async () => {
+  it('results in transfer_not_found if neither store has it', async () => {
     expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('transfer_not_found');
   });
 
-  it('goes into the tail of the pod that returns it', async () => {
+  it('is added to the tail of the pod that returns it', async () => {
     const one = stage.order();
     await stage.apply(one);
     const view = await stage.sit();
@@ -264,14 +264,14 @@ describe('The outcome of an id', () => {
     expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('ledger_switching');
   });
 
-  it('is database_unavailable if it is not in the cache and MySQL is unavailable', async () => {
+  it('results in database_unavailable if it is not in the cache and MySQL is unavailable', async () => {
     stage.database.broken = away;
     expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('database_unavailable');
     stage.database.broken = new Error('odd');
     expect(await codeOf(stage.clock.until(stage.ledger.outcome('nothing')))).toBe('internal_error');
   });
 
-  it('does not exist for an account change: its id is not a transfer', async () => {
+  it('does not exist for an account change, whose id is not a transaction id', async () => {
     const changeId = stage.order().transactionId;
     const change = {
       accountId: 'a',
@@ -293,7 +293,7 @@ describe('The outcome of an id', () => {
     expect((await stage.apply(stage.order())).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('that is committed but temporarily unreadable is reported as a Problem, and found later', async () => {
+  it('is reported as a Problem if the outcome is committed but temporarily unreadable, and found later', async () => {
     const one = stage.order();
     await stage.apply(one);
     await stage.model.publish(stage.keeper, 2, 2);

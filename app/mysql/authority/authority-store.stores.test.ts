@@ -87,20 +87,23 @@ describe('AuthorityStore.move', () => {
     ['CLOSING', 'CLOSING'],
     ['CACHE', 'DIRECT'],
     ['CACHE', 'REBUILDING'],
-  ] as const)('never drops an unrecovered epoch: a move from %s with one to %s is rejected', async (from, to) => {
-    await db.database.rows(
-      "UPDATE authority SET mode = ?, epoch = 7, cache_epoch = 5, marker = 'm', replid = 'r', redis_node = '', bound = 9",
-      [from],
-    );
-    const before = await row();
-    await expect(store.move(await store.read(), to, by)).rejects.toThrow('epoch 5 has to be recovered');
-    // The caller's view of the row has no effect.
-    await expect(store.move({ ...(await store.read()), ...nothing }, to, by)).rejects.toThrow('has to be recovered');
-    expect(await row()).toEqual(before);
-    expect(await db.database.rows('SELECT 1 FROM authority_log')).toEqual([]);
-  });
+  ] as const)(
+    'never drops an unrecovered epoch: with one in the row, a move from %s to %s is rejected',
+    async (from, to) => {
+      await db.database.rows(
+        "UPDATE authority SET mode = ?, epoch = 7, cache_epoch = 5, marker = 'm', replid = 'r', redis_node = '', bound = 9",
+        [from],
+      );
+      const before = await row();
+      await expect(store.move(await store.read(), to, by)).rejects.toThrow('epoch 5 has to be recovered');
+      // The caller's copy of the row makes no difference.
+      await expect(store.move({ ...(await store.read()), ...nothing }, to, by)).rejects.toThrow('has to be recovered');
+      expect(await row()).toEqual(before);
+      expect(await db.database.rows('SELECT 1 FROM authority_log')).toEqual([]);
+    },
+  );
 
-  it('is a compare-and-set: from a past epoch, nothing moves and nothing is logged', async () => {
+  it('is a compare-and-set: a caller with an old epoch moves nothing and logs nothing', async () => {
     const before = await store.read();
     await inCache();
     const now = await row();
@@ -151,7 +154,7 @@ describe('Registration', () => {
     expect((await store.pods()).map(({ podId }) => podId)).toEqual(['pod']);
   });
 
-  it('cannot commit after the authority has left the epoch: the move waits for it, and then sees it', async () => {
+  it('cannot commit after the authority has left the epoch: the move waits for the registration, and then sees it', async () => {
     const cache = await inCache();
     const { reached, open } = slow.pauseBefore(1);
     const registered = new AuthorityStore(slow).register('pod', cache.epoch);
@@ -185,7 +188,7 @@ describe('Registration', () => {
     expect(pod?.silentMs).toBeLessThan(60_000);
   });
 
-  it('carries nothing over from another epoch, and no longer counts as handed over', async () => {
+  it('keeps nothing from another epoch, and clears the mark of having handed over', async () => {
     const { epoch } = await inCache();
     await db.database.rows(
       "INSERT INTO pods (pod_id, epoch, observed_seq, retired_seq, drained_at) VALUES ('old', 1, 9, 7, NOW(3)), ('pod', ?, 9, 7, NOW(3))",
@@ -221,7 +224,7 @@ describe('Pods', () => {
     expect((await store.pods()).map(({ podId }) => podId)).toEqual(['b']);
   });
 
-  it('report the highest seq that they have seen; it never decreases, and counts only in their epoch', async () => {
+  it('report the highest seq that they have seen; it never decreases, and is used only in their epoch', async () => {
     const { epoch } = await inCache();
     expect(await store.observedIn(epoch)).toBe(0);
     for (const podId of ['a', 'b']) await store.register(podId, epoch);

@@ -30,7 +30,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   readonly #database: Database;
   readonly #heard: ((timeMs: number, mode: Mode) => void) | undefined;
 
-  /** @param heard receives MySQL's clock, ms, and the mode of the authority, with every read */
+  /** @param heard is called at every read with MySQL's clock, ms, and the mode of the authority */
   constructor(database: Database, heard?: (timeMs: number, mode: Mode) => void) {
     this.#database = database;
     this.#heard = heard;
@@ -65,8 +65,9 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   }
 
   /**
-   * DIRECT → DIRECT, to an epoch above the fence of a Redis that is taken over, so that no epoch of its former owner is
-   * above ours. @returns null if the authority is in another mode or epoch, or if something waits for a journal
+   * DIRECT → DIRECT, to an epoch above the fence of a Redis that is taken over, so that no epoch of that Redis's former
+   * owner is above ours. @returns null if the authority is in another mode or epoch, or if something waits for a
+   * journal
    */
   async goBeyond(from: Authority, fence: number, by: MovedBy): Promise<Authority | null> {
     return this.#database.transaction(async (session) => {
@@ -95,8 +96,9 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   }
 
   /**
-   * The share lock is what a plain insert lacks: with it, no registration can commit after a keeper has left the epoch
-   * and read the list. Data left under an id from an older epoch does not apply to this one.
+   * Registers a pod under a share lock of the authority row: with a plain insert, a registration could commit after a
+   * keeper has left the epoch and read the list. Data that this id has left in an older epoch does not apply to the
+   * new one.
    */
   async register(podId: string, epoch: number): Promise<boolean> {
     return this.#database.transaction(async (session) => {
@@ -148,7 +150,10 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
     return rows.length === 0;
   }
 
-  /** The first thousand, for operators and for retirement: nothing that must be safe may depend on this list. */
+  /**
+   * The first thousand pods, for operators and for retirement. Safety must not depend on this list, because it may be
+   * incomplete.
+   */
   async pods(): Promise<PodRow[]> {
     const rows = await this.#database.rows<{
       pod_id: string;
@@ -192,8 +197,8 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   }
 
   /**
-   * Reports that a keeper is live, and deletes keepers and processes that have long been silent: nothing depends on
-   * them.
+   * Reports that a keeper is live, and deletes keepers and processes that have long been silent, because nothing
+   * depends on them.
    */
   async keeperHeartbeat(keeperId: string): Promise<void> {
     await this.#database.rows(

@@ -63,7 +63,7 @@ describe('The move to format 2', () => {
     ]);
   });
 
-  it('from DIRECT is one step, and every further mode has format 2', async () => {
+  it('from DIRECT takes one step, and every later mode has format 2', async () => {
     const direct = moved(await formats.raise(await store.read(), BY));
     expect(direct).toMatchObject({ epoch: 1, mode: 'DIRECT', format: 2, cacheEpoch: null, cacheFormat: null });
     expect(moved(await store.goBeyond(direct, 41, BY))).toMatchObject({ epoch: 42, mode: 'DIRECT', format: 2 });
@@ -98,7 +98,7 @@ describe('The move to format 2', () => {
   it.each([
     ['pod', OLD.heartbeat, 'processes', { processId: 'p-old', role: 'api' }],
     ['keeper', OLD.keeperHeartbeat, 'keepers', { processId: 'k-old', role: 'keeper' }],
-  ])('is refused until a %s of 0.1.0 was silent for a minute', async (_what, heartbeat, table, listed) => {
+  ])('is refused until a %s of 0.1.0 has been silent for a minute', async (_what, heartbeat, table, listed) => {
     await store.keeperHeartbeat('k-new');
     await store.heartbeat({ processId: 'p-new', redisSeen: true, registration: null });
     await db.database.rows(heartbeat);
@@ -129,7 +129,7 @@ describe('0.1.0 beside format 2', () => {
     expect(await store.read()).toMatchObject({ mode, format: 2 });
   });
 
-  it('leaves a row in format 1 that this release understands', async () => {
+  it('writes rows in format 1 that this release understands', async () => {
     const cache = await inCache();
     await db.database.rows(OLD.move, [cache.epoch + 1, 'CLOSING', 2, 'n', 'r', 'm', null]);
     expect(await store.read()).toMatchObject({ mode: 'CLOSING', format: 1, cacheEpoch: 2, cacheFormat: 1 });
@@ -141,7 +141,7 @@ describe('0.1.0 beside format 2', () => {
 });
 
 describe('A mode of a later release', () => {
-  it('is not taken for one of these', () => {
+  it('is not mistaken for a mode of this release', () => {
     expect(() => modeOf('CACHE_3' as never)).toThrow('which this release does not know');
   });
 });

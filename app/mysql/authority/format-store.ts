@@ -3,10 +3,10 @@ import { type Authority, FORMAT_MAX, type MovedBy } from '../../domain/authority
 import type { Database, Session } from '../connection/pool.ts';
 import { lockedAuthority, setAuthority } from '../rows/authority-row.ts';
 
-/** For how long a process of an older release counts as running after it was last heard from, s. */
+/** For how long after its last heartbeat a process of an older release counts as running, s. */
 const HEARD_WITHIN_S = 60;
 
-/** Moves the ledger to the next format of its rules. */
+/** Moves the ledger to the next rule format. */
 export class FormatStore implements RuleFormats {
   readonly #database: Database;
   constructor(database: Database) {
@@ -23,7 +23,7 @@ export class FormatStore implements RuleFormats {
       if (!now || now.format === FORMAT_MAX) return null;
       const waits = now.mode === 'DIRECT' && now.cacheEpoch !== null;
       if (waits || now.mode === 'CLOSING' || now.mode === 'REBUILDING') return null;
-      // After the lock: a process that registers or moves the authority from here on finds the new format.
+      // The row is locked: a process that registers or moves the authority from now on finds the new format.
       if ((await olderProcesses(session)).length > 0) return null;
       const mode = now.mode === 'CACHE' ? 'CLOSING' : 'DIRECT';
       return setAuthority(session, now, { ...now, mode, format: FORMAT_MAX }, by);

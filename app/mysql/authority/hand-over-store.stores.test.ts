@@ -25,7 +25,7 @@ const attempts = () =>
     'SELECT pod_id, kind, id, account_id AS one, other_account_id AS other FROM drained_doubts ORDER BY pod_id, kind, id, one, other',
   );
 
-/** Entries of 2, 1 (a change) and 1 outcomes. */
+/** Three entries, with two outcomes, one account change and one outcome. */
 async function journal(): Promise<JournalEntry[]> {
   const epoch = await modelEpoch(ACCOUNTS);
   await epoch.apply(order('t1', { reference: `'quoted" \\ 👩‍👩‍👧 \u202e` }), order('t2'));
@@ -88,7 +88,7 @@ describe('MysqlHandOverStore.keep', () => {
     expect(kept).toEqual({ payload: first.payload, records: first.records });
   });
 
-  it('accepts the same entry with and without its time, which a pod of an older release does not have, and keeps the time', async () => {
+  it('accepts the same entry with and without its time, which pods of an older release do not know, and stores the time', async () => {
     const timed = await journal();
     const untimed = timed.map((entry) => ({ ...entry, acceptedAt: null }));
     const times = async () =>
@@ -112,7 +112,7 @@ describe('MysqlHandOverStore.keep', () => {
     expect(await entries()).toHaveLength(2);
   });
 
-  it('accepts a chunk that is far larger than a single statement may be', async () => {
+  it('accepts a chunk that is far larger than the maximum size of a statement', async () => {
     const epoch = await modelEpoch(ACCOUNTS);
     const metadata = { note: `'${'x'.repeat(16_000)}"` };
     for (let call = 0; call < 30; call++)
@@ -125,7 +125,7 @@ describe('MysqlHandOverStore.keep', () => {
 });
 
 describe('MysqlHandOverStore.complete', () => {
-  it('marks every registration of the process in that epoch, and what it has observed', async () => {
+  it('marks every registration of the process in that epoch, and records the seq that it has observed', async () => {
     const authority = new AuthorityStore(db.database);
     for (const podId of ['a', 'b', 'c']) await authority.register(podId, 1);
     await db.database.rows("UPDATE pods SET observed_seq = 50 WHERE pod_id = 'b'");
@@ -175,7 +175,7 @@ describe('MysqlHandOverStore.forget', () => {
     expect(await entries()).toHaveLength(3);
   });
 
-  it('deletes in-doubt attempts whose outcome is known, and no others, whether or not their pod is registered', async () => {
+  it('deletes only in-doubt attempts whose outcome is known, whether or not their pod is registered', async () => {
     await openIn(db.database, ACCOUNTS);
     await db.database.rows(
       `INSERT INTO transfers (transaction_id, kind, status, source_account, destination_account, amount, currency, accepted_at, user,

@@ -6,12 +6,12 @@ import type { Database, Session } from '../connection/pool.ts';
 import { integer, statements, text, textOrNull } from '../connection/sql.ts';
 
 /**
- * Maximum number of rows that one housekeeping statement deletes: it must not hold locks for long, and an entry may
- * be 1 MB.
+ * Maximum number of rows that one housekeeping statement deletes. The statement must not hold locks for long, and
+ * an entry may be 1 MB.
  */
 const FORGOTTEN_MAX = 2_000;
 
-/** Where pods store what they know of an ending epoch until it is in MySQL's ledger tables. */
+/** Stores what pods know about an ending epoch until it is in MySQL's ledger tables. */
 export class MysqlHandOverStore implements HandOvers {
   readonly #database: Database;
   constructor(database: Database) {
@@ -19,7 +19,8 @@ export class MysqlHandOverStore implements HandOvers {
   }
 
   /**
-   * Two pods may hand over the same entry; it is stored once. A pod of an older release does not know when it was accepted.
+   * Two pods may hand over the same entry; it is stored once. A pod of an older release does not know the time at which
+   * an entry was accepted.
    * @throws IntegrityError if a different entry exists under its seq; Problem database_unavailable
    */
   async keep(epoch: number, podId: string, { entries, inDoubt }: HandOverChunk): Promise<void> {
@@ -46,7 +47,7 @@ export class MysqlHandOverStore implements HandOvers {
   }
 
   /**
-   * Deletes what is in MySQL's ledger tables by now: entries up to the cursor, in-doubt attempts whose outcome is
+   * Deletes what MySQL's ledger tables already contain: entries up to the cursor, in-doubt attempts whose outcome is
    * known, and rows of earlier epochs. Other in-doubt attempts remain until the epoch is recovered, even if their pod
    * is gone: a process may hand over under a different id than the one its attempts were made under.
    */
@@ -56,7 +57,7 @@ export class MysqlHandOverStore implements HandOvers {
          AND last_seq <= LEAST(?, (SELECT seq FROM flush_cursor WHERE shard = 0 AND epoch = ?)) LIMIT ${FORGOTTEN_MAX}`,
       [epoch, cursor, epoch],
     );
-    // Nothing waits for older epochs; otherwise this one could not have begun.
+    // Nothing waits for older epochs; otherwise the current epoch could not have begun.
     for (const table of ['drained_entries', 'drained_doubts', 'frozen_accounts', 'unsettled_ids'])
       await this.#database.rows(`DELETE FROM ${table} WHERE epoch < ? LIMIT ${FORGOTTEN_MAX}`, [epoch]);
     for (const [kind, table, id] of KNOWN_IDS) {
@@ -69,7 +70,7 @@ export class MysqlHandOverStore implements HandOvers {
   }
 }
 
-/** Where MySQL has the outcomes of each kind, and the column of their id. */
+/** The table with the outcomes of each kind, and the column with their id. */
 const KNOWN_IDS = [
   ['transfers', 'transfers', 'transaction_id'],
   ['account-change', 'account_changes', 'change_id'],

@@ -31,7 +31,7 @@ beforeEach(async () => {
   await bench.begin(['pod', 'other']);
 });
 
-/** Everything that two pods know of four entries, of which the second is missing. */
+/** Hands over what two pods know about four entries, of which the second is missing. */
 async function handedOver(): Promise<{ closing: Authority; journal: JournalEntry[] }> {
   const journal = await bench.journal(
     ['t1', 'world', 'ada', 500],
@@ -131,7 +131,7 @@ describe.each(steps)('%s', (_name, prepare) => {
         expect(result).not.toBeNull();
       }
       expect(await bench.everything()).toEqual(expected);
-      // The reply to a commit was lost: the step is repeated, and finds that it was done.
+      // The reply to a commit was lost: the step is repeated, and finds that it has been done already.
       expect(await step(bench.recoveryStore)).toBeNull();
       expect(await bench.everything()).toEqual(expected);
     }
@@ -156,7 +156,7 @@ describe('What is in flight', () => {
   };
   const waits = () => runs('SELECT epoch%FROM authority WHERE shard = 0 FOR UPDATE');
 
-  it('CLOSING waits for a flush in progress: the recovery begins where it has ended', async () => {
+  it('CLOSING waits for a flush in progress, and the recovery begins where that flush has ended', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const { reached, open } = interrupted.pauseBefore(2);
     const flushing = new FlushStore(interrupted).commit(batchOf(except(journal, 2), 1, 0), 1);
@@ -171,7 +171,7 @@ describe('What is in flight', () => {
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
 
-  it('a flush after CLOSING gets a cursor conflict, and so does one by the closing keeper after the recovery', async () => {
+  it('a flush after CLOSING gets a cursor conflict, and so does a flush of the closing keeper after the recovery', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada']);
     const batch = batchOf(journal, 1, 0);
     const closing = await bench.closing();
@@ -187,7 +187,7 @@ describe('What is in flight', () => {
     expect(await bench.transfers()).toEqual(['t1']);
   });
 
-  it('an earlier flush of the closing keeper moves the cursor: the recovery waits for it and continues from there', async () => {
+  it('if an earlier flush of the closing keeper moves the cursor, the recovery waits for it and continues from there', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const closing = await bench.closing();
     for (const podId of ['pod', 'other']) await bench.handOver(podId, journal, [], 2);

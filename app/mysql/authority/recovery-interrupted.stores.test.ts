@@ -14,13 +14,13 @@ beforeEach(() => bench.begin());
 async function recoverUpTo(seq: number, closing: Authority): Promise<void> {
   for (;;) {
     const step = await bench.recoveryStore.recoverFromHandOvers(closing, BY);
-    if (!step || !('working' in step)) throw new Error(`it ended too early: ${JSON.stringify(step)}`);
+    if (!step || !('working' in step)) throw new Error(`the recovery ended too early: ${JSON.stringify(step)}`);
     const { phase, position } = step.working;
     if (phase === 'done' || (phase === 'posting' && position >= seq)) return;
   }
 }
 
-describe('a recovery from what was handed over', () => {
+describe('a recovery from handed-over entries', () => {
   it.each([
     { posted: 2, read: 2 },
     { posted: 3, read: 2 },

@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => bench.db.drop());
 beforeEach(() => bench.begin());
 
-it('A gap that a group fills after the recovery has begun takes the cursor to its end', async () => {
+it('When a group fills a gap after the recovery has begun, the cursor moves to the end of that group', async () => {
   await bench.journal(['t1', 'world', 'ada', 500]);
   await bench.epoch.applyGroup(
     'g',
@@ -35,7 +35,7 @@ it('A gap that a group fills after the recovery has begun takes the cursor to it
   if (!first || !group) throw new Error('there are two entries');
   const closing = await bench.closing();
   await bench.handOver('pod', [first], [{ kind: 'group', id: 'g', accounts: ['ada', 'bob'], seqs: 2 }], 3);
-  // Flushes what is there, and begins to count what is missing.
+  // Flushes the available entries, and begins to count the missing ones.
   await bench.recoveryStore.recoverFromHandOvers(closing, BY);
   expect(await bench.recoveryStore.recoverFromHandOvers(closing, BY)).toMatchObject({ working: { phase: 'counting' } });
   await bench.handOverStore.keep(1, 'pod', { entries: [group], inDoubt: [] });
@@ -46,7 +46,7 @@ it('A gap that a group fills after the recovery has begun takes the cursor to it
 const accounts = () =>
   bench.db.database.rows<object>('SELECT account_id AS id, balance, version FROM accounts ORDER BY account_id');
 
-/** The effect of a direct transaction: a transfer between accounts that are not frozen. */
+/** Has the effect of a direct transaction: a transfer between accounts that are not frozen. */
 async function direct(id: string, version: number, balance: number): Promise<void> {
   await bench.db.database.rows(
     `INSERT INTO transfers (transaction_id, kind, status, source_account, destination_account, amount, currency, source_version,
@@ -70,7 +70,7 @@ describe('RecoveryStore.unfreezeFromJournal', () => {
   it('posts what MySQL does not have on top of newer direct transfers, and unfreezes', async () => {
     const { now, journal } = await bench.frozen();
     await direct('meanwhile', 3, 551);
-    // Written, but never acknowledged: it was in doubt.
+    // This transfer was written, but never acknowledged: it was in doubt.
     const whole = await bench.journal(['t5', 'bob', 'cy', 1]);
     expect(await bench.late(now, whole, 5)).toMatchObject({
       epoch: 4,
@@ -140,7 +140,8 @@ describe('RecoveryStore.unfreezeFromJournal', () => {
     ] as const)
       await expect(bench.late(now, entries, end)).rejects.toThrow(IntegrityError);
     await expect(bench.late(now, journal, 5)).rejects.toThrow('the cursor is at 1/4, not at 5');
-    // Once the rows of all pods that knew more are gone, only the authority's row has the highest known seq.
+    // Once the rows of all pods that had seen a higher seq are gone, only the authority's row has
+    // the highest known seq.
     for (const table of ['pods', 'drained_entries']) await bench.db.database.rows(`DELETE FROM ${table}`);
     const short = bench.late(now, except(journal, 4), 3);
     await expect(short).rejects.toThrow('the journal ends at 3, but 4 was observed');
@@ -249,7 +250,7 @@ describe('RecoveryStore.acceptLoss', () => {
     expect(await bench.authority.move(await bench.authority.read(), 'REBUILDING', BY)).toMatchObject({ epoch: 5 });
   });
 
-  it('is rejected if nothing waits, and while the cache serves', async () => {
+  it('is rejected if nothing waits for a journal, and while the cache has the authority', async () => {
     await expect(bench.accept(await bench.authority.read(), OPERATOR)).rejects.toThrow('is CACHE');
     const { now } = await bench.frozen();
     const accepted = await bench.accept(now, OPERATOR);
@@ -259,7 +260,7 @@ describe('RecoveryStore.acceptLoss', () => {
 });
 
 describe('UnsettledStore.report', () => {
-  it('lists a limited number, those that have been silent for the longest time first, and omits those that do not matter', async () => {
+  it('lists a limited number of pods, those silent for the longest time first, and omits pods that do not matter', async () => {
     await bench.begin(['a', 'b', 'c', 'd', 'e']);
     await bench.journal(['t1', 'world', 'ada']);
     await bench.flush(await bench.epoch.entries());

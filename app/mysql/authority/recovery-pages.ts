@@ -40,8 +40,8 @@ const doneUpTo = ({ row, cursor }: PageContext): number => Math.max(row.position
 
 /**
  * Posts the next handed-over entries that MySQL does not have, as far as they follow the cursor without a gap, and advances
- * the cursor past them. The journal may have returned, filled a gap above which earlier pages had posted, and been lost
- * again. Null if the next seq is missing.
+ * the cursor past them. The journal may have returned, filled a gap below entries that earlier pages had posted, and
+ * been lost again. Null if the next seq is missing.
  */
 export async function upToGapPage(context: PageContext): Promise<Recovery | null> {
   const { session, now, cursor, row, limits } = context;
@@ -53,9 +53,9 @@ export async function upToGapPage(context: PageContext): Promise<Recovery | null
 }
 
 /**
- * Marks the in-doubt attempts whose outcome was received; at the end, compares the number of remaining ones with the
- * number of missing seqs. Each missing seq must be one of them; otherwise a pod that has written is not among those
- * that have handed over.
+ * Marks the in-doubt attempts whose outcome was received. At the end, it compares the number of remaining attempts
+ * with the number of missing seqs. Each missing seq must belong to one of these attempts; otherwise a pod that has
+ * written is not among the pods that have handed over.
  */
 export async function countPage(context: PageContext): Promise<Recovery | Unexplained> {
   const { session, now, cursor, row, limits } = context;
@@ -80,7 +80,10 @@ export async function freezePage({ session, now, row, limits }: PageContext): Pr
   return keepRecovery(session, row, { attemptPosition: position });
 }
 
-/** Posts the entries that follow the state of their accounts; the others wait for the journal, together with their accounts. */
+/**
+ * Posts the entries that directly follow the state of their accounts; the others wait for the journal, together with
+ * their accounts.
+ */
 export async function postPage(context: PageContext): Promise<Recovery> {
   const { session, now, row } = context;
   const { items, lastSeq } = await nextHandedOver(context);
@@ -90,7 +93,9 @@ export async function postPage(context: PageContext): Promise<Recovery> {
   return keepRecovery(session, row, { position: lastSeq, ...counted(row, page) });
 }
 
-/** The same if the loss is accepted: entries that do not follow, and missing ones, are recorded as dropped. */
+/**
+ * The same if the loss is accepted: missing entries, and entries that do not directly follow, are recorded as dropped.
+ */
 export async function postPageAccepting(context: PageContext, by: MovedBy): Promise<Recovery> {
   const { session, now, row } = context;
   const { items, lastSeq } = await nextHandedOver(context);
@@ -103,7 +108,7 @@ export async function postPageAccepting(context: PageContext, by: MovedBy): Prom
   return keepRecovery(session, row, { ...counts, position: end, phase: items.length === 0 ? 'recording' : 'posting' });
 }
 
-/** For frozen accounts: handed-over entries that are not in MySQL were held, and are now dropped. */
+/** For frozen accounts: drops the handed-over entries that are not in MySQL; they had been waiting for the journal. */
 export async function comparePage(context: PageContext, by: MovedBy): Promise<Recovery> {
   const { session, now, row } = context;
   const { items, lastSeq } = await nextHandedOver(context);
@@ -128,7 +133,7 @@ export async function recordPage({ session, now, row, limits }: PageContext, by:
 
 /**
  * Posts the next entries of the journal itself that MySQL does not have, and advances the cursor past them.
- * @throws IntegrityError if they do not follow the cursor, or what MySQL has
+ * @throws IntegrityError if they do not follow the cursor, or contradict what MySQL has
  */
 export async function journalPage(
   context: Omit<PageContext, 'row' | 'limits'> & { row: RecoveryRow | null },
@@ -143,7 +148,7 @@ export async function journalPage(
   const page = await post(context, items, 'require', lastSeq);
   const begun = { cacheEpoch, phase: 'journal', position: cursor.seq, highestKnownSeq: end } as const;
   const current = row ?? (await beginRecovery(session, now, begun));
-  // A recovery from handed-over entries keeps its own progress in case this Redis is lost again.
+  // Keeps the progress of a recovery from handed-over entries, in case this Redis is lost again.
   if (current.phase !== 'journal')
     return { ...progressOf(current), phase: 'journal', position: lastSeq, highestKnownSeq: end };
   return keepRecovery(session, current, { position: lastSeq, highestKnownSeq: end, ...counted(current, page) });
@@ -185,7 +190,7 @@ function isCommitted(item: Journaled, known: KnownIds, epoch: number): boolean {
   throw new IntegrityError(`${describeItem(item)} has different content in MySQL than in the journal`);
 }
 
-/** What MySQL has under the id of an item, and what it must have. */
+/** What MySQL has under the id of an item, and what it should have there. */
 function inMysql(item: Journaled, known: KnownIds, epoch: number): [Times | undefined, Times] {
   if (item.kind === 'account-change') {
     const change = { ...item.change, epoch };
@@ -203,7 +208,9 @@ function memberIdsMustBeFree({ id, outcome }: JournaledGroup, { outcomes }: Know
   if (taken) throw new IntegrityError(`MySQL has transfer ${taken.transactionId} of group ${id}, but not the group`);
 }
 
-/** The same after an operator's decision: if MySQL has different content under the id, the handed-over entry is dropped. */
+/**
+ * The same after an operator's decision: if MySQL has different content under the id, the handed-over entry is dropped.
+ */
 function isCommittedUnchanged(item: Journaled, known: KnownIds, epoch: number): boolean {
   try {
     return isCommitted(item, known, epoch);

@@ -11,7 +11,7 @@ afterEach(() => bench.db.drop());
 
 it.each([
   ['this release', null],
-  ['an older release, which does not record the size of an entry', 'UPDATE drained_entries SET payload_bytes = NULL'],
+  ['an older release, which did not record the sizes of entries,', 'UPDATE drained_entries SET payload_bytes = NULL'],
 ])('entries handed over by a pod of %s are read in pages of limited size', async (_who, change) => {
   const journal = await bench.journal(
     ['t1', 'world', 'ada'],

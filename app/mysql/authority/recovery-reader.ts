@@ -14,10 +14,10 @@ import { holdUpdatesOf, placingsOf } from '../rows/hold-rows.ts';
 import { outcomeOfRow, TRANSFER_COLUMNS, type TransferRow } from '../rows/transfer-row.ts';
 import { IN_LIST_MAX, rowsByIds } from '../rows/unsettled-rows.ts';
 
-/** Entries read per page; as many as fit are used. */
+/** Number of entries whose sizes are read per page; the page contains as many of them as fit. */
 const PAGE_ENTRIES_MAX = 1000;
 
-/** How much of a journal one transaction posts. */
+/** How much of a journal is posted in one transaction. */
 export interface PageLimits {
   outcomesMax: number;
   /** Bytes of payload. Processing takes about ten times as much memory. */
@@ -26,8 +26,9 @@ export interface PageLimits {
 export const PAGE_LIMITS: PageLimits = { outcomesMax: 2000, bytesMax: 4 * 1024 * 1024 };
 
 /**
- * Registrations that may still know of something above the cursor: those that have neither handed over nor been retired at
- * a seq that is in MySQL. A retired pod received nothing later, and Redis lets it write nothing.
+ * Registrations that may still know about something above the cursor: those that have neither handed over nor been
+ * retired at a seq that is in MySQL. A retired pod receives nothing after that seq, and Redis accepts no writes from
+ * it.
  */
 export async function podsNotHandedOver(
   session: Pick<Session, 'rows'>,
@@ -51,7 +52,7 @@ export async function observedSeq(from: Pick<Session, 'rows'>, epoch: number): P
   return row?.observed ?? 0;
 }
 
-/** The highest seq that was handed over. Entries do not overlap, so it is in the last of them. */
+/** The highest seq that was handed over. Entries do not overlap, so the last entry has it. */
 export async function handedOverSeq(from: Pick<Session, 'rows'>, epoch: number): Promise<number> {
   const [row] = await from.rows<{ last_seq: number }>(
     'SELECT last_seq FROM drained_entries WHERE epoch = ? ORDER BY first_seq DESC LIMIT 1',
@@ -65,7 +66,7 @@ export async function highestKnownSeqOf(from: Pick<Session, 'rows'>, epoch: numb
   return Math.max(cursor.seq, await observedSeq(from, epoch), await handedOverSeq(from, epoch));
 }
 
-/** How many seqs above the cursor were handed over. */
+/** The number of handed-over seqs above the cursor. */
 export async function handedOverCount(session: Session, epoch: number, cursor: number): Promise<number> {
   const [row] = await session.rows<{ handedOver: number }>(
     `SELECT CAST(COALESCE(SUM(last_seq - GREATEST(first_seq - 1, ?)), 0) AS SIGNED) AS handedOver FROM drained_entries
@@ -91,7 +92,8 @@ const entryOf = ({ kind, first_seq, payload, records, accepted_ms }: EntryRow): 
 });
 
 /**
- * The next handed-over entries that reach above a seq, in order, as many as fit into a page; at least one, if there is one.
+ * The next handed-over entries that extend beyond a seq, in order, as many as fit into a page; at least one entry, if
+ * there is any.
  * @throws IntegrityError if two entries overlap
  */
 export async function handedOverPage(
@@ -127,7 +129,9 @@ interface EntrySize {
   bytes: number;
 }
 
-/** Without reading the payloads, except those of pods of an older release, which did not record their sizes. */
+/**
+ * Reads the sizes without the payloads, except for entries from pods of an older release, which did not record sizes.
+ */
 async function sizesAfter(from: Pick<Session, 'rows'>, epoch: number, after: number): Promise<EntrySize[]> {
   const sizes = await from.rows<Omit<EntrySize, 'bytes'> & { bytes: number | null }>(
     `SELECT first_seq, last_seq, payload_bytes AS bytes FROM drained_entries
@@ -168,7 +172,7 @@ export const attemptOf = ({ kind, id, account_id, other_account_id }: InDoubtRow
   accounts: other_account_id ? [account_id, other_account_id] : [account_id],
 });
 
-/** Marks the in-doubt attempts with one of these ids: their outcome was received. */
+/** Marks the in-doubt attempts with these ids as received, because their outcomes are known. */
 export async function markReceived(session: Session, epoch: number, items: readonly Journaled[]): Promise<void> {
   for (const kind of DOUBT_KINDS) {
     const ids = idsOfKind(items, kind);
@@ -183,7 +187,9 @@ export async function markReceived(session: Session, epoch: number, items: reado
 }
 const DOUBT_KINDS = ['transfers', 'account-change', 'group', 'hold', 'hold-event'] as const satisfies readonly IdKind[];
 
-/** The ids of a kind that these items have taken; for transfers, including those of the members of posted groups. */
+/**
+ * The ids of one kind that these items have used; the ids of transfers include those of the members of posted groups.
+ */
 function idsOfKind(items: readonly Journaled[], kind: Journaled['kind']): string[] {
   return items.flatMap((item) => {
     if (item.kind === kind) return [item.id];
@@ -192,7 +198,9 @@ function idsOfKind(items: readonly Journaled[], kind: Journaled['kind']): string
   });
 }
 
-/** The maximum number of seqs of the ids in doubt: those neither marked as received, nor in MySQL. */
+/**
+ * The maximum number of seqs that the in-doubt ids can have: the ids that are neither marked as received nor in MySQL.
+ */
 export async function inDoubtCount(session: Session, epoch: number): Promise<number> {
   const [row] = await session.rows<{ seqs: number }>(
     `SELECT CAST(COALESCE(SUM(per_id.seqs), 0) AS SIGNED) AS seqs FROM
@@ -210,7 +218,8 @@ export interface InDoubtPage {
 }
 
 /**
- * The next in-doubt attempts of an epoch that were not received and are not in MySQL, each once, whoever handed it over.
+ * The next in-doubt attempts of an epoch whose outcomes were not received and are not in MySQL;
+ * each appears once, even if several pods handed it over.
  */
 export async function inDoubtPage(
   session: Session,
@@ -229,7 +238,7 @@ export async function inDoubtPage(
   });
 }
 
-/** The next ids that wait for the journal and are not in MySQL, without those already dropped. */
+/** The next ids that wait for the journal, are not in MySQL, and have not been dropped. */
 export async function unsettledPage(
   session: Session,
   { epoch, cacheEpoch }: { epoch: number; cacheEpoch: number },
@@ -248,7 +257,7 @@ export async function unsettledPage(
   });
 }
 
-/** Kind by kind, because within one kind the index order is the text order. */
+/** Reads one kind after another, because the order of the index is the order of the text only within one kind. */
 async function pageOf(
   position: string,
   max: number,
@@ -283,7 +292,10 @@ const UNKNOWN = `CASE d.kind
   WHEN 'hold-event' THEN NOT EXISTS (SELECT 1 FROM hold_events e WHERE e.event_id = d.\`id\`)
   ELSE NOT EXISTS (SELECT 1 FROM account_changes c WHERE c.change_id = d.\`id\`) END`;
 
-/** True for an attempt if neither its outcome is known, nor that of the group that decides whether its id was taken. */
+/**
+ * True for an attempt whose outcome is unknown, unless the outcome of its group is known, which decides whether the
+ * attempt's id was used.
+ */
 const UNDECIDED = `d.received = 0 AND ${UNKNOWN} AND (d.group_id IS NULL
   OR NOT EXISTS (SELECT 1 FROM transfer_groups g WHERE g.group_id = d.group_id)
   AND NOT EXISTS (SELECT 1 FROM drained_doubts g
@@ -305,7 +317,7 @@ export interface KnownIds {
   outcomes: Map<string, Outcome>;
   groups: Map<string, GroupOutcome>;
   changes: Map<string, JournaledChange & { epoch: number }>;
-  /** Placed or refused, by the id of the hold. */
+  /** Holds that were placed or refused, by their ids. */
   placings: Map<string, HoldEvent>;
   /** Other events of holds, by their ids. */
   updates: Map<string, HoldEvent>;

@@ -5,7 +5,7 @@ import { attempt, BY, RecoveryBench } from './testing/recovery-bench.ts';
 const OUTCOMES = 100_000;
 const PER_CALL = 500;
 const ATTEMPTS = 5_000;
-/** Each takes a few seconds on an idle machine; anything quadratic takes an hour. */
+/** Each step takes a few seconds on an idle machine; a quadratic algorithm would take an hour. */
 const MS_MAX = 240_000;
 const PEOPLE = Array.from({ length: 2_000 }, (_, n) => `p${n}`);
 
@@ -42,7 +42,8 @@ it('100,000 outcomes and 5,000 in-doubt attempts are handed over, recovered, pos
     return result;
   };
   const inDoubt = Array.from({ length: ATTEMPTS }, (_, n) => attempt(`d${n}`, 'x', 'y'));
-  // The first entry is missing: all others are above the cursor, and are looked up again when they are recovered late.
+  // The first entry is missing, so all others are above the cursor and are looked up again during
+  // the late recovery.
   await timed('hand-over', () => bench.handOver('pod', entries.slice(1), inDoubt, OUTCOMES + 1));
   const recovered = await timed('recovery', () => bench.recover(closing));
   if (!recovered || !('authority' in recovered)) throw new Error('all pods have handed over');

@@ -49,7 +49,7 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     ]);
   });
 
-  it('freezes what waits for the journal if seqs are missing, and keeps what identifies the journal', async () => {
+  it('freezes everything that waits for the journal if seqs are missing, and keeps the data that identifies the journal', async () => {
     const journal = await bench.journal(
       ['t1', 'world', 'ada'],
       ['t2', 'ada', 'bob', 60],
@@ -61,7 +61,7 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     expect(entries).toHaveLength(journal.length + 1);
     await bench.closing();
     await bench.handOver('pod', except(entries, 2), [attempt('t2', 'ada', 'bob')], 9);
-    // Four seqs were observed after the last one received: that many must be in doubt.
+    // Four seqs were observed after the last received one, so four attempts must be in doubt.
     const more = ['u', 'v', 'w', 'x'].map((id) => attempt(id, 'cy', 'bob'));
     await bench.handOverStore.keep(1, 'pod', { entries: [], inDoubt: more });
     const recovered = await bench.recover(await bench.authority.read());
@@ -101,7 +101,7 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     expect(await bench.flushes.cursor()).toMatchObject({ epoch: 1, seq: 1 });
   });
 
-  it('takes only what MySQL does not have from a handed-over entry that spans the cursor', async () => {
+  it('writes only the missing part of a handed-over entry that spans the cursor', async () => {
     await bench.epoch.apply(order('t1'), order('t2'));
     const journal = await bench.epoch.entries();
     expect(journal).toHaveLength(1);
@@ -115,7 +115,7 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
 
-  it('waits for every registered pod, and reports which; then recovers what they all handed over', async () => {
+  it('waits for every registered pod, and reports which are missing; then recovers what all of them handed over', async () => {
     await bench.begin(['a', 'b', 'c']);
     await bench.db.database.rows("INSERT INTO pods (pod_id, epoch) VALUES ('old', 0)");
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);
@@ -141,7 +141,7 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     expect(await bench.flushes.cursor()).toMatchObject({ seq: 2 });
   });
 
-  it('stays closed, and writes nothing, if more is missing than is in doubt', async () => {
+  it('stays closed, and writes nothing, if more seqs are missing than attempts are in doubt', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);
     const closing = await bench.closing();
     await bench.handOver('pod', except(journal, 1, 2), [attempt('t1', 'world', 'ada')], 3);
@@ -160,7 +160,7 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     expect(await bench.recover(closing)).toMatchObject({ unexplained: { inDoubt: 0, missing: 1 } });
   });
 
-  it('counts what a pod observed, even if it has received nothing of it', async () => {
+  it('counts a seq that a pod has only observed, even if the pod has not received the entry', async () => {
     await bench.journal(['t1', 'world', 'ada']);
     await bench.authority.heartbeat({
       processId: 'p',
@@ -191,7 +191,7 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     expect(await bench.everything()).toEqual(before);
   });
 
-  it('is only for CLOSING, and only for the epoch of the cursor', async () => {
+  it('is possible only in mode CLOSING, and only for the epoch of the cursor', async () => {
     const cache = await bench.authority.read();
     await expect(bench.recover(cache)).rejects.toThrow('the authority is CACHE');
     const closing = await bench.closing();

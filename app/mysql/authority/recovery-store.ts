@@ -52,9 +52,9 @@ type Found = Omit<PageContext, 'row'> & { row: RecoveryRow | null };
 
 /**
  * Ends a cache epoch, and begins the next one. An epoch may end with millions of outcomes. They are posted in pages,
- * each of which is one transaction together with the progress of the recovery. The transition is the last transaction;
- * until then the ledger's mode does not change. Each page takes effect once or not at all, whichever keeper is faster,
- * whichever process dies halfway, and whether or not the reply to a commit arrives. Locks are taken in the order
+ * each of which is written in one transaction together with the progress of the recovery. The transition is the last
+ * transaction; until then the ledger's mode does not change. Each page takes effect exactly once or not at all, even
+ * if several keepers compete, a process dies halfway, or the reply to a commit is lost. Locks are taken in the order
  * authority, cursor, accounts by id.
  */
 export class RecoveryStore implements EpochRecoveryStore {
@@ -114,7 +114,8 @@ export class RecoveryStore implements EpochRecoveryStore {
     const step = await this.#page<RecoveryStep | 'recovered'>(from, ['CLOSING'], async (found) => {
       const { session, now, cursor, row } = found;
       mustNotBeAccepted(row);
-      // Read which pods have handed over before reading what was handed over: then all of it is visible.
+      // Read which pods have handed over before reading the handed-over entries: then all entries
+      // of these pods are visible.
       const notHandedOver = await podsNotHandedOver(session, now.cacheEpoch, cursor.seq);
       if (notHandedOver.length > 0) return { notHandedOver };
       const highestKnownSeq = await highestKnownSeqOf(session, now.cacheEpoch, cursor);
@@ -153,7 +154,7 @@ export class RecoveryStore implements EpochRecoveryStore {
       if (row?.phase !== 'done' || row.highestKnownSeq !== highestKnownSeq)
         return { working: row ? progressOf(row) : flushing(cursor, highestKnownSeq) };
       await endRecovery(session);
-      // While ids wait for the journal, the row keeps what will identify that journal.
+      // While ids wait for the journal, the row keeps the data that identifies this journal.
       return { authority: await setAuthority(session, now, { ...now, highestKnownSeq, mode: 'DIRECT' }, by) };
     });
   }
@@ -202,8 +203,9 @@ export class RecoveryStore implements EpochRecoveryStore {
   }
 
   /**
-   * Posts the next handed-over entries as the flush would, if they follow the cursor without a gap: these belong to the
-   * journal, whatever other pods hand over. While pods are still handing over, only if there are many.
+   * Posts the next handed-over entries as the flush would, if they follow the cursor without a gap: such entries belong
+   * to the journal, whatever other pods hand over. While pods are still handing over, it does so only if there are many
+   * entries.
    */
   async #flushHandedOver({ epoch, cacheEpoch }: Authority): Promise<Recovery | null> {
     if (cacheEpoch === null) return null;
@@ -270,7 +272,7 @@ function mustBeIn({ mode }: Authority, modes: readonly Mode[]): void {
   if (!modes.includes(mode)) throw new Error(`the authority is ${mode}, not ${modes.join(' or ')}`);
 }
 
-/** An operator's decision is carried out, even if Redis returns in the meantime. */
+/** An operator's decision stands, even if Redis returns in the meantime. */
 function mustNotBeAccepted(row: RecoveryRow | null): void {
   if (row?.accepted) throw new Error(`${row.accepted.keeper} has accepted the loss, which is being applied`);
 }
@@ -287,7 +289,7 @@ async function lockedCursor(session: Session, epoch: number): Promise<Cursor> {
   return cursor;
 }
 
-/** A journal that ends before something that a pod has received has lost it. */
+/** If the journal ends before a seq that a pod has received, the journal has lost data. */
 async function mustReach(session: Session, { cacheEpoch, highestKnownSeq }: Authority, end: number): Promise<void> {
   if (end < (highestKnownSeq ?? 0))
     throw new IntegrityError(`the journal ends at ${end}, but ${highestKnownSeq} was observed`);
@@ -296,14 +298,14 @@ async function mustReach(session: Session, { cacheEpoch, highestKnownSeq }: Auth
   if (end < known) throw new IntegrityError(`the journal of epoch ${epoch} ends at ${end}, but ${known} was observed`);
 }
 
-/** Nothing waits for this epoch any longer. */
+/** Nothing waits for this epoch anymore. */
 async function finishRecovery(session: Session, now: Authority, mode: 'DIRECT' | 'REBUILDING', by: MovedBy) {
   await unfreeze(session);
   await endRecovery(session);
   return setAuthority(session, now, { ...now, ...NOTHING_WAITS, mode }, by);
 }
 
-/** Some seqs are missing. Unless there are more of them than in-doubt attempts, each may be one of those. */
+/** Some seqs are missing. Each may belong to an in-doubt attempt, unless there are more missing seqs than attempts. */
 async function beginFromHandOvers({ session, now, cursor }: Found, highestKnownSeq: number): Promise<RecoveryStep> {
   const { cacheEpoch } = now;
   if (await sweepUnsettled(session, cacheEpoch)) return { working: flushing(cursor, highestKnownSeq) };

@@ -80,7 +80,10 @@ export async function keepUnsettled(session: Session, epoch: number, ids: readon
   }
 }
 
-/** Stores entries that were received but do not follow: they wait for the journal, together with their accounts. */
+/**
+ * Stores entries that were received but do not directly follow the state of their accounts: they wait for the journal,
+ * together with their accounts.
+ */
 export async function hold(session: Session, epoch: number, held: readonly Journaled[]): Promise<void> {
   await freeze(
     session,
@@ -97,7 +100,7 @@ export async function hold(session: Session, epoch: number, held: readonly Journ
  */
 const SWEPT_MAX = 10_000;
 
-/** Part of a transition after which nothing waits. */
+/** Clears everything that waits for a journal, as part of a transition. */
 export async function unfreeze(session: Session): Promise<void> {
   for (const table of WAITING_TABLES) await session.run(`DELETE FROM ${table} LIMIT ${SWEPT_MAX}`);
 }
@@ -115,7 +118,7 @@ export async function sweepUnsettled(session: Session, epoch: number): Promise<b
   return most === SWEPT_MAX;
 }
 
-/** Records what an operator drops, with everything known about it. @returns how many rows */
+/** Records what an operator drops, with everything that is known about it. @returns the number of rows */
 export async function writeLoss(session: Session, from: Authority, loss: Loss, by: MovedBy): Promise<number> {
   const who = `${text(by.keeper)},${text(by.reason.slice(0, REASON_CHARS_MAX))}`;
   const where = `${integer(from.epoch)},${integer(from.cacheEpoch ?? 0)}`;
@@ -129,7 +132,7 @@ export async function writeLoss(session: Session, from: Authority, loss: Loss, b
         .map(({ kind, id, groupId }) => row(kind, id, { heldWithGroup: groupId })),
     ]),
     ...loss.inDoubt.map((attempt) => row(attempt.kind, attempt.id, { inDoubt: attempt })),
-    // The ids of these are unknown.
+    // The ids of the outcomes in a gap are unknown.
     ...loss.gaps.map((gap) => row('transfers', `seq:${gap.fromSeq}-${gap.toSeq}`, { missing: gap })),
   ];
   for (const some of statements(rows)) {

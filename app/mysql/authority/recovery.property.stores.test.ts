@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => bench.db.drop());
 
-it('Any history that is flushed in part, handed over, recovered in pages and completed late ends up in MySQL as it happened', async () => {
+it('MySQL contains exactly what happened after any history is partly flushed, handed over, recovered in pages and completed late', async () => {
   const seen = { complete: 0, partial: 0, held: 0 };
   await fc.assert(
     fc.asyncProperty(anyHistory, fc.boolean(), fc.integer({ min: 1, max: 6 }), async (history, accepted, page) => {
@@ -41,7 +41,7 @@ it('Any history that is flushed in part, handed over, recovered in pages and com
       const closing = await bench.closing();
       for (const [n, { entries, inDoubt, observed }] of lived.pods.entries())
         await bench.handOver(`pod-${n}`, entries, inDoubt, observed);
-      // The result of a single recovery of everything.
+      // The result of recovering everything in one step.
       const spec = recoverEpoch(handedOverOf({ ...lived, cursor: flushed.lastSeq }));
       if (spec.kind !== 'recovered') throw new Error(`all pods have handed over, and ${JSON.stringify(spec)}`);
       const recovered = await bench.recover(closing, recoveryStore);
@@ -80,7 +80,7 @@ it('Any history that is flushed in part, handed over, recovered in pages and com
   expect(seen.held).toBeGreaterThan(0);
 });
 
-it('Accepting a loss in pages drops what a single recovery of everything would, and no pod has to hand over', async () => {
+it('Accepting a loss in pages drops the same entries as accepting it in one step, and no pod has to hand over', async () => {
   let dropped = 0;
   await fc.assert(
     fc.asyncProperty(anyHistory, fc.nat(PODS - 1), fc.integer({ min: 1, max: 6 }), async (history, missing, page) => {
@@ -141,7 +141,7 @@ async function expectBooks(lived: Awaited<ReturnType<typeof live>>, there: (seq:
     ACCOUNTS.map(({ accountId }) => accountId),
   );
   expect(accounts).toEqual(lived.accountsAt(({ seq }) => there(seq)));
-  // What the history says of each hold last is what its row says.
+  // The row of each hold contains the state after its last event in the history.
   expect(holdRows(holds)).toEqual(holdsAfter(lived.journal.filter(({ seq }) => there(seq))));
 }
 
@@ -151,7 +151,7 @@ function holdRows(rows: readonly object[]): Record<string, unknown[]> {
   return Object.fromEntries(all.map((row) => [String(row['hold_id']), columns.map((column) => row[column])]));
 }
 
-/** Each hold after its last event in these items. */
+/** The state of each hold after its last event in these items. */
 function holdsAfter(items: readonly Journaled[]): Record<string, unknown[]> {
   const after: Record<string, unknown[]> = {};
   const keep = (holdId: string, { status, amount, captured, expiresAt, revision }: HoldState) => {

@@ -28,7 +28,7 @@ const listed = async (itemsMax = 1_000) => {
   return { total, ids: items.map(({ entryId }) => entryId) };
 };
 
-it('dropped entries are listed with the latest first, limited by number and by size, with the total', async () => {
+it('dropped entries are listed latest first, limited by number and by size, together with their total number', async () => {
   await giveUp([10, 10, 10]);
   expect(await listed()).toEqual({ total: 3, ids: ['t2', 't1', 't0'] });
   expect(await listed(2)).toEqual({ total: 3, ids: ['t2', 't1'] });

@@ -9,7 +9,7 @@ import { flushing, progressOf, readRecovery } from '../rows/recovery-row.ts';
 import { WAITS } from '../rows/unsettled-rows.ts';
 import { attemptOf, highestKnownSeqOf } from './recovery-reader.ts';
 
-/** The first items, and how many there are. */
+/** The first items, and the total number of items. */
 export interface Listed<T> {
   total: number;
   items: T[];
@@ -19,9 +19,9 @@ export interface Listed<T> {
 export interface UnsettledReport {
   /** Accounts that wait for the journal of `epoch`, the oldest first. `frozenForMs`: for how long. */
   frozenAccounts: Listed<FrozenAccount & { epoch: number; frozenForMs: number }>;
-  /** Ids whose outcome is only in that journal. */
+  /** Ids whose outcomes are only in that journal. */
   ids: Listed<InDoubtAttempt & { epoch: number }>;
-  /** Pods of the closing epoch that may know of something that MySQL does not have: the recovery waits for them. */
+  /** Pods of the closing epoch that may have entries that MySQL does not have: the recovery waits for them. */
   undrainedPods: Listed<{ podId: string; observed: number; silentMs: number }>;
   /** What operators have dropped, the latest first. `what` is everything known about it. */
   dropped: Listed<{
@@ -37,14 +37,14 @@ export interface UnsettledReport {
   }>;
 }
 
-/** For operators: what waits, for which pods, and what was dropped. */
+/** Lists for operators: what waits for a journal, which pods the recovery waits for, and what was dropped. */
 export class UnsettledStore {
   readonly #database: Database;
   constructor(database: Database) {
     this.#database = database;
   }
 
-  /** How many accounts wait. @throws Problem database_unavailable */
+  /** The number of accounts that wait. @throws Problem database_unavailable */
   async frozenAccounts(): Promise<number> {
     const [row] = await this.#database.rows<{ total: number }>(
       `SELECT COUNT(*) AS total FROM frozen_accounts WHERE ${WAITS}`,
@@ -53,8 +53,8 @@ export class UnsettledStore {
   }
 
   /**
-   * Progress of an epoch recovery; null if nothing is known to be left. While reading a journal whose end only Redis
-   * knows, the highest known seq is what the pods have reported. @throws Problem database_unavailable
+   * Progress of an epoch recovery; null if no work is known to remain. While a journal is read whose end only Redis
+   * knows, the highest known seq is the highest that pods have reported. @throws Problem database_unavailable
    */
   async recovery(now: Authority): Promise<Recovery | null> {
     const row = await readRecovery(this.#database, now);
@@ -80,8 +80,8 @@ export class UnsettledStore {
   }
 
   /**
-   * All lists are from one snapshot, and contain at most `itemsMax`; the list of dropped entries also at most
-   * DROPPED_BYTES_MAX.
+   * All lists are from one snapshot and contain at most `itemsMax` items; the list of dropped entries is also
+   * limited to DROPPED_BYTES_MAX.
    * @throws Problem database_unavailable
    */
   async report(itemsMax: number): Promise<UnsettledReport> {
@@ -100,7 +100,7 @@ export class UnsettledStore {
     });
   }
 
-  /** There may be millions of rows to count. */
+  /** Reads in one transaction with a longer time-out, because there may be millions of rows to count. */
   #reading<T>(work: (list: List, session: Session) => Promise<T>): Promise<T> {
     return this.#database.transaction(
       (session) =>

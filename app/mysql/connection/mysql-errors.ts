@@ -1,7 +1,7 @@
 import { Problem } from '../../domain/problem.ts';
 
 /**
- * Errors that MySQL returns only for a statement that is wrong in itself: it would fail on any server, at any time.
+ * Errors that MySQL returns only for a statement that is itself wrong: it would fail on any server, at any time.
  * Everything else (limits, locked or changed accounts, missing privileges, read-only servers, full disks, lost
  * connections, a schema that is not migrated yet, and unknown codes) is a state of the server, which can end without a
  * change to this program.
@@ -64,14 +64,17 @@ function isOurMistake({ code = '', sqlState = '' }: DriverError): boolean {
   return OUR_MISTAKES.has(code) || MISTAKEN_DATA.has(sqlState.slice(0, 2));
 }
 
-/** Turns a MySQL failure that is not proven to be our mistake into a Problem `database_unavailable`; returns other errors as they are. */
+/**
+ * Turns a MySQL failure that is not proven to be our mistake into a Problem `database_unavailable`; returns other
+ * errors as they are.
+ */
 export function asProblem(error: unknown): unknown {
   if (error instanceof Problem || !(error instanceof Error)) return error;
   if (!isFromMysql(error) || isOurMistake(error)) return error;
   return new Problem('database_unavailable', `MySQL is unavailable (${nameOf(error)})`, {}, { cause: error });
 }
 
-/** From this number on, MySQL and MariaDB assign different meanings, and mysql2 has only those of MySQL. */
+/** From this number on, MySQL and MariaDB assign different meanings, and mysql2 knows only the meanings of MySQL. */
 const FIRST_OWN_ERRNO = 1900;
 function nameOf({ code, errno = 0 }: DriverError): string {
   return errno >= FIRST_OWN_ERRNO ? `error ${errno}` : (code ?? 'closed');
@@ -133,8 +136,7 @@ export function isIdTaken(error: unknown): boolean {
 }
 
 /**
- * Connection errors that end only when someone changes a setting, a user or a certificate, with the change that is
- * needed.
+ * Connection errors that persist until someone changes a setting, a user or a certificate, with the cause.
  */
 const WRONG_SETTINGS: Readonly<Record<string, string>> = {
   ER_ACCESS_DENIED_ERROR: 'MySQL does not accept its user or password',
@@ -152,7 +154,7 @@ const WRONG_SETTINGS: Readonly<Record<string, string>> = {
 const CERTIFICATE_MESSAGE = /certificate|altname/i;
 
 /**
- * @returns why connecting will fail until someone changes the configuration; null if the failure may end by itself, or
+ * @returns why connecting will fail until someone changes the configuration; null if the failure may be temporary, or
  * its cause is unknown
  */
 export function wrongSettingOf(error: unknown): string | null {
@@ -165,7 +167,7 @@ export function wrongSettingOf(error: unknown): string | null {
 
 /** States of a server that is stopping or failing over, in its reply to a statement. */
 const ENDS_BY_ITSELF = new Set(['ER_SERVER_SHUTDOWN', 'ER_OPTION_PREVENTS_STATEMENT', 'ER_READ_ONLY_MODE']);
-/** Whether the server went away, or refuses writes for the moment, while it was working for us. */
+/** Whether the error shows that the server has gone away or refuses writes for the moment. */
 export function isServerLost(error: unknown): boolean {
   return isUnanswered(error) || ENDS_BY_ITSELF.has((error as DriverError).code ?? '');
 }

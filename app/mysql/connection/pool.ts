@@ -4,25 +4,28 @@ import { Problem } from '../../domain/problem.ts';
 import { asProblem, isBadConnection, isReadOnly, isUnanswered } from './mysql-errors.ts';
 
 /**
- * How often a connection was found not to lead to a working primary. Connections that were opened before the latest
- * finding are replaced before their next use, because they probably lead to the same server.
+ * Counts how often a connection turned out not to lead to a working primary. Connections that were opened before
+ * the last count are replaced before their next use, because they probably lead to the same server.
  */
 export class FailoverCount {
   count = 0;
 
-  /** @param opened the count when the connection was opened: one finding is enough for all that are as old */
+  /**
+   * @param opened the count when the connection was opened; connections that were opened at the same count are counted
+   * once
+   */
   found(opened: number): void {
     if (opened === this.count) this.count += 1;
   }
 }
 
-/** How long an idle connection stays silent before TCP probes it, ms: a dead one then ends within another 10 s. */
+/** How long a connection is idle before TCP probes it, ms. A dead connection is then closed within another 10 s. */
 const KEEP_ALIVE_AFTER_MS = 10_000;
 
 export interface PoolOptions {
   url: string;
   connectionsMax: number;
-  /** Callers that may wait for a connection. */
+  /** Maximum number of callers that may wait for a connection. */
   queueMax: number;
   connectTimeoutMs: number;
   queryTimeoutMs: number;
@@ -32,7 +35,9 @@ export interface PoolOptions {
    * for long.
    */
   waitTimeoutS?: number;
-  /** Shared by all pools of a process: one that only reads does not notice that its server is now read-only. */
+  /**
+   * Shared by all pools of a process, because a pool that only reads does not notice that its server is now read-only.
+   */
   readOnly?: FailoverCount;
   /** Called with the result of each statement or transaction: answered, or MySQL was unavailable. */
   watch?: { succeeded(): void; failed(error: unknown): void };
@@ -45,14 +50,14 @@ export interface PoolOptions {
 export class Database implements AsyncDisposable {
   readonly #pool: Pool;
   /**
-   * Settles when a connection has been set up, or its setup has failed. It is not used before: without strict mode the
-   * flush's optimistic locking would write zeros, and mysql2 never answers what is queued behind a statement that timed
-   * out.
+   * Settles when a connection has been set up, or its setup has failed. A connection is not used before that: without
+   * strict mode the flush's optimistic locking would write zeros, and mysql2 never answers statements that are queued
+   * behind one that timed out.
    */
   readonly #ready = new WeakMap<object, Promise<unknown>>();
   readonly #silent = new FailoverCount();
   readonly #readOnly: FailoverCount;
-  /** Both counts at the time when a connection was opened. */
+  /** Both counts as they were when a connection was opened. */
   readonly #openedAt = new WeakMap<object, { silent: number; readOnly: number }>();
   readonly #queryTimeoutMs: number;
   readonly #watch: NonNullable<PoolOptions['watch']>;
@@ -93,7 +98,7 @@ export class Database implements AsyncDisposable {
     this.#pool = pool.promise();
   }
 
-  /** Rows of one statement. @throws Problem database_unavailable if MySQL cannot be reached */
+  /** Runs a statement and returns its rows. @throws Problem database_unavailable if MySQL cannot be reached */
   async rows<Row>(sql: string, values: unknown[] = []): Promise<Row[]> {
     return this.#on((session) => session.rows<Row>(sql, values), this.#queryTimeoutMs);
   }
@@ -125,8 +130,8 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * Lends a connection. One that failed to answer is destroyed immediately: mysql2 would keep waiting for the answer,
-   * and later statements on that connection would wait forever.
+   * Lends a connection. A connection that failed to answer is destroyed immediately: mysql2 would keep waiting for
+   * the answer, and later statements on that connection would wait forever.
    */
   async #on<T>(work: (session: Session) => Promise<T>, timeoutMs: number): Promise<T> {
     try {
@@ -157,7 +162,7 @@ export class Database implements AsyncDisposable {
     return this.#openedAt.get(connection.connection) ?? this.#counts();
   }
 
-  /** A connection that is set up, and was opened after the latest sign of a failover. */
+  /** A connection that has been set up, and that was opened after the latest sign of a failover. */
   async #connection(): Promise<PoolConnection> {
     for (;;) {
       const connection = await this.#anyConnection();
@@ -170,7 +175,7 @@ export class Database implements AsyncDisposable {
     }
   }
 
-  /** Waited for no longer than a query may take. */
+  /** Waits for a connection no longer than a query may take. */
   async #anyConnection(): Promise<PoolConnection> {
     const waiting = this.#pool.getConnection();
     let timer: NodeJS.Timeout | undefined;
@@ -208,7 +213,10 @@ export class Session {
     return rows as Row[];
   }
 
-  /** Runs a statement that returns no rows. @returns the number of rows that it changed (an upsert that updates counts 2) */
+  /**
+   * Runs a statement that returns no rows. @returns the number of rows that it changed (an upsert that updates counts
+   * 2)
+   */
   async run(sql: string, values?: unknown[]): Promise<number> {
     // null, not undefined: mysql2 would otherwise search for placeholders, and the flush's statements have half a
     // megabyte.

@@ -2,9 +2,9 @@ import { escape as escapeValue } from 'mysql2';
 
 /**
  * Literals for the multi-row statements of the flush. Built by hand, because a `?` for each of about 40,000 values per
- * transaction costs half of the client's time; anything that is not plain goes through mysql2's own escaping.
+ * transaction costs half of the client's time; text with special characters goes through mysql2's own escaping.
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what has to be escaped
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters have to be escaped
 const SPECIAL = /['\\\0\n\r\x1a"]/;
 
 export function text(value: string): string {

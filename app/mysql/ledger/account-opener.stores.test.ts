@@ -41,7 +41,7 @@ describe('Opening accounts', () => {
     expect(await opener.details('ada')).toEqual((answer as AccountOpening).account);
   });
 
-  it('counts from then on if it has limits, which are part of its content', async () => {
+  it('starts to count usage if the account has limits, which are part of its content', async () => {
     const limits = { ...NO_LIMITS, dailyDebitMax: 500 };
     const [answer] = await opener.open([opening('ada', { limits })], 'tester');
     expect(answer).toMatchObject({ created: true, account: { limits } });
@@ -79,7 +79,7 @@ describe('Opening accounts', () => {
     ['name: none', { name: null }],
     ['kind', { external: true }],
   ])(
-    'of an id that was opened with a different %s is account_id_reused, and changes nothing',
+    'of an id that was opened with a different %s returns account_id_reused, and changes nothing',
     async (_what, fields) => {
       const ada = opening('ada', { name: 'Ada' });
       await opener.open([ada], 'tester');
@@ -133,17 +133,20 @@ describe('Requests that open the same accounts at once', () => {
       (round) =>
         Array.from({ length: 8 }, (_, n) => [...all(round).slice(n * 5, n * 5 + 25), ...all(round).slice(0, n)]),
     ],
-  ])('and %s: each is created by exactly one of them, and exists for the others', async (_what, requestsOf) => {
-    for (let round = 0; round < ROUNDS; round++) {
-      const requests = requestsOf(round);
-      const answers = await Promise.all(requests.map((request, n) => opener.open(request, `user-${n}`)));
-      expect(answers.flat().filter((answer) => answer instanceof Problem)).toEqual([]);
-      const counts = creators(requests, answers);
-      expect([...counts].filter(([, count]) => count !== 1)).toEqual([]);
-    }
-  });
+  ])(
+    'and %s: exactly one request creates each account, and the others find that it exists',
+    async (_what, requestsOf) => {
+      for (let round = 0; round < ROUNDS; round++) {
+        const requests = requestsOf(round);
+        const answers = await Promise.all(requests.map((request, n) => opener.open(request, `user-${n}`)));
+        expect(answers.flat().filter((answer) => answer instanceof Problem)).toEqual([]);
+        const counts = creators(requests, answers);
+        expect([...counts].filter(([, count]) => count !== 1)).toEqual([]);
+      }
+    },
+  );
 
-  it('with different content: one is created, and the requests with other content are rejected', async () => {
+  it('with different content: one account is created, and requests with other content are rejected', async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const limits = [0, 7, 0, 7, 0, 7, 0, 7];
       const answers = await Promise.all(
@@ -166,7 +169,7 @@ describe('Requests that open the same accounts at once', () => {
 
 const byId = (a: NewAccount, b: NewAccount) => (a.accountId < b.accountId ? -1 : 1);
 
-/** Commits the given number of times without a reply. */
+/** Loses the reply to the given number of commits. */
 class AnswerlessDatabase extends Database {
   lost = 0;
   override async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
@@ -191,7 +194,7 @@ describe('A commit without a reply', () => {
     });
   });
 
-  it('never counts as not made: if no reply arrives, the outcome is unknown', async () => {
+  it('is never reported as failed: if no reply arrives, the outcome is unknown', async () => {
     await using(Number.POSITIVE_INFINITY, async (unreliable) => {
       await expect(unreliable.open([opening('ada')], 'tester')).rejects.toMatchObject({ code: 'outcome_unknown' });
     });

@@ -48,10 +48,11 @@ export class AccountOpener {
 
   /**
    * One answer per account, in order; `account_id_reused` for each that was opened with different content.
-   * @throws Problem database_unavailable: nothing was opened; outcome_unknown: a commit got no reply
+   * @throws Problem database_unavailable if nothing was opened; outcome_unknown if a commit got no reply
    */
   async open(accounts: readonly NewAccount[], openedBy: string): Promise<(AccountOpening | Problem)[]> {
-    // Of equal ids in one request, the first is opened and the others are compared with it.
+    // If a request repeats an id, the first account with it is opened and the others are compared
+    // with that one.
     const first = new Map<string, NewAccount>();
     for (const account of accounts) if (!first.has(account.accountId)) first.set(account.accountId, account);
     const { created, stored } = await this.#insertMissing(first, openedBy);
@@ -131,7 +132,8 @@ async function insertMissing(
   openedBy: string,
 ): Promise<Inserted> {
   const existing = await storedAmong(session, wanted);
-  // In primary-key order, so that two requests with the same accounts wait for each other instead of deadlocking.
+  // Inserts in primary-key order, so that two requests with the same accounts wait for each other
+  // instead of deadlocking.
   const missing = [...wanted.values()]
     .filter(({ accountId }) => !existing.has(accountId))
     .sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
@@ -140,8 +142,8 @@ async function insertMissing(
     'SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) AS now_ms',
   );
   const openedAt = clock?.now_ms ?? 0;
-  // An account that exists by now is locked, left unchanged, and not counted. An error instead would leave a shared
-  // lock on it, which makes requests deadlock.
+  // An account that exists by now is locked, left unchanged, and not counted. A plain insert would fail and leave a
+  // shared lock on the account, which makes requests deadlock.
   const inserted = await session.run(
     `INSERT INTO accounts (account_id, currency, \`external\`, \`name\`, overdraft_limit, opening_overdraft_limit, opened_by,
        transfer_max, daily_debit_max, monthly_debit_max, daily_credit_max, balance_max, opening_limits, counted_since_ms)
@@ -170,7 +172,7 @@ async function storedAmong(
   return new Map(rows.map((row) => [row.account_id, row]));
 }
 
-/** Always in the same order, so that equal limits are equal texts. */
+/** The limits are always in the same order, so that equal limits have equal texts. */
 const openingLimits = ({ limits }: NewAccount): string | null =>
   limits && JSON.stringify(Object.fromEntries(LIMITS.map((name) => [name, limits[name]])));
 

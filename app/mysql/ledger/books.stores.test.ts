@@ -26,7 +26,7 @@ const opening = (accountId: string): NewAccount => ({
 });
 
 describe('An account that does not exist', () => {
-  it('is account_not_found in every call', async () => {
+  it('results in account_not_found in every call', async () => {
     const missing = { code: 'account_not_found' };
     await expect(books.accountDetails('nobody')).rejects.toMatchObject(missing);
     await expect(books.postings({ accountId: 'nobody', afterVersion: 0, limit: 10 })).rejects.toMatchObject(missing);
@@ -37,7 +37,10 @@ describe('An account that does not exist', () => {
 describe('History', () => {
   const START = Date.UTC(2026, 0, 1);
   const SECOND = 1000;
-  /** Postings of ada: one per second, +10, and every third one -5. The fifth and the sixth have the same time. */
+  /**
+   * Postings of ada: one per second, +10 each, except every third one, which is -5. The fifth and the sixth have the
+   * same time.
+   */
   const momentOf = (version: number) => START + (version === 6 ? 5 : version) * SECOND;
   const POSTINGS = 12;
 
@@ -101,7 +104,7 @@ describe('History', () => {
     expect(await versions({ limit: 5, afterVersion: 99 })).toEqual([]);
   });
 
-  it('can be filtered by time: from is included, to is not', async () => {
+  it('can be filtered by time: `from` is inclusive, `to` is exclusive', async () => {
     expect(await versions({ from: momentOf(3), to: momentOf(5) })).toEqual([3, 4]);
     expect(await versions({ from: momentOf(5), to: momentOf(7) })).toEqual([5, 6]);
     expect(await versions({ from: momentOf(5) + 1 })).toEqual(all.slice(6));
@@ -109,7 +112,7 @@ describe('History', () => {
     expect(await versions({ to: momentOf(5) + 1 })).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it('is empty before the first posting and after the last, and complete around them', async () => {
+  it('is empty before the first posting and after the last one, and complete for a range that contains both', async () => {
     expect(await versions({ to: START })).toEqual([]);
     expect(await versions({ from: momentOf(POSTINGS) + 1 })).toEqual([]);
     expect(await versions({ from: START, to: momentOf(POSTINGS) + 1 })).toEqual(all);
@@ -138,7 +141,7 @@ describe('History', () => {
     expect(await books.postingAt('idle', Date.now())).toBeNull();
   });
 
-  it('with a missing version is an error and not a wrong answer', async () => {
+  it('with a missing version causes an error instead of a wrong answer', async () => {
     await db.database.rows("UPDATE transfers SET destination_version = 99 WHERE transaction_id = 't7'");
     await expect(books.postingAt('ada', momentOf(7))).rejects.toThrow('account ada lacks version 7');
     await db.database.rows("UPDATE transfers SET destination_version = 7 WHERE transaction_id = 't7'");

@@ -100,8 +100,8 @@ export class SqlBooks implements Books {
 
   /**
    * The last version accepted before a given time; 0 for none. Found by binary search, because postings are in order of
-   * acceptance except for those that were held by a pod: there the cut is one of several valid ones. (An index on the
-   * time would cost every transfer.)
+   * acceptance, except for those that a pod held back: among these, any of several cuts is valid. (An index on the time
+   * would make every transfer more expensive.)
    */
   async #versionBefore(accountId: string, moment: number, last: number): Promise<number> {
     let before = 0;

@@ -34,13 +34,13 @@ export async function lockHolds(session: Session, holdIds: readonly string[]): P
   );
 }
 
-/** The ids of hold items, by their kinds. @param keys as of `keyOfItem` */
+/** The ids of hold items, by kind. @param keys keys as returned by `keyOfItem` */
 function idsByKind(keys: readonly string[]): Record<Exclude<IdKind, 'account-change' | 'group'>, string[]> {
   const marked = (mark: string) => keys.filter((key) => key.startsWith(mark)).map(withoutMark);
   return { transfers: keys.filter((key) => key === withoutMark(key)), hold: marked('='), 'hold-event': marked('#') };
 }
 
-/** What the ids of hold items have led to, by their keys; those that MySQL does not have are absent. */
+/** The existing results of hold items, by key; items whose ids MySQL does not have are absent. */
 export async function knownResults(session: Session, keys: readonly string[]): Promise<Map<string, HoldResult>> {
   const ids = idsByKind(keys);
   const transfers = await rowsByIds<TransferRow>(
@@ -55,7 +55,7 @@ export async function knownResults(session: Session, keys: readonly string[]): P
   return results;
 }
 
-/** The keys among these whose outcome is only in the journal of an ended epoch. */
+/** The keys whose outcomes are only in the journal of an ended epoch. */
 export async function unsettledKeys(session: Session, keys: readonly string[]): Promise<Set<string>> {
   const ids = idsByKind(keys);
   const transfers = await unsettledAmong(session, 'transfers', ids.transfers);

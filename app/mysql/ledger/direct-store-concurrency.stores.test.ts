@@ -52,7 +52,7 @@ const between = (source: string, destination: string, fields: Partial<TransferOr
 const countOf = async (table: string) =>
   (await db.database.rows<{ n: number }>(`SELECT COUNT(*) AS n FROM ${table}`))[0]?.n;
 
-describe('The same id from two pods at the same time', () => {
+describe('The same id, sent by two pods at the same time,', () => {
   it.each([
     ['the same accounts', () => between('a', 'b')],
     ['different accounts', (pod: number) => (pod === 0 ? between('a', 'b') : between('c', 'd'))],
@@ -99,7 +99,7 @@ describe('Many calls at the same time', () => {
     await expectWholeHistory(db.database);
   });
 
-  it('that share accounts and ids in any order all succeed, without deadlocking one another', async () => {
+  it('succeed without deadlocks, even if they share accounts and ids in any order', async () => {
     const clock = new TestClock();
     const pods = stores(clock);
     const pick = <T>(from: readonly T[]): T => from[Math.floor(Math.random() * from.length)] as T;
@@ -150,7 +150,7 @@ describe('Locks', () => {
     await blocker.end();
   });
 
-  it('of unrelated accounts are not waited for, even if nearly all accounts are requested', async () => {
+  it('of unrelated accounts do not delay a call, even if it requests nearly all accounts', async () => {
     await holder.query('START TRANSACTION');
     expect(await free('d')).toBe(true);
     const items = [
@@ -166,7 +166,8 @@ describe('Locks', () => {
   it('in a cycle with another transaction lead to a retry, not to an error', async () => {
     const clock = new TestClock();
     await holder.query('START TRANSACTION');
-    // A lot of work: of two transactions in a cycle, the one with less of it is rolled back.
+    // This transaction does a lot of work, because the transaction that has done less is rolled
+    // back when two of them deadlock.
     await holder.query("UPDATE accounts SET name = 'busy' WHERE account_id NOT IN ('a', 'b')");
     await holder.query("SELECT 1 FROM accounts WHERE account_id = 'b' FOR UPDATE");
     const applied = stores(clock)[0]?.apply(DIRECT_EPOCH, [directItem('t1', between('a', 'b'))]);
@@ -184,7 +185,7 @@ describe('Locks', () => {
     await probe.end();
   });
 
-  it('that are held too long make the call fail as `unable`, and nothing is written', async () => {
+  it('make the call fail with `unable` if they are held for too long, and nothing is written', async () => {
     const patient = new Database({ ...poolOptions(db.url), lockWaitTimeoutS: 1 });
     await holder.query('START TRANSACTION');
     expect(await free('a')).toBe(true);
@@ -199,7 +200,7 @@ describe('Locks', () => {
   });
 });
 
-it('an id that another transaction keeps storing first makes the call fail as `unable`, which is temporary and not a bug', async () => {
+it('a call fails with `unable`, a temporary error, if another transaction always stores its id first', async () => {
   const clock = new TestClock();
   const other = stores()[1];
   const storeIt = async () => {
@@ -210,7 +211,7 @@ it('an id that another transaction keeps storing first makes the call fail as `u
        VALUES ('t1', 'TRANSFER', 'REJECTED', 'insufficient_funds', 'c', 'd', 1, 'EUR', NOW(3), 'u', 'c', 4, 0)`,
     );
   };
-  /** The other transaction commits only once the store waits for the id, which it did not find before. */
+  /** The other transaction commits only once the store waits for the id, which the store had not found before. */
   const commitIt = async () => {
     await until('it waits for the id', () => waitsForALock(db.database, 'INSERT INTO transfers%'));
     await holder.query('COMMIT');

@@ -40,13 +40,15 @@ const ITEMS = [
   directItem('t2', { source: 'ada', destination: 'bob', amount: 30 }),
 ];
 const CHANGE = { changeId: 'c1', accountId: 'ada', user: 'u', correlationId: 'c', takenAt: 1, overdraftLimit: 5 };
-/** Both kinds of call, because the faults are the same for both; with the number of statements before the COMMIT. */
+/**
+ * Both kinds of call, because the same faults apply to both, each with the number of its statements before the COMMIT.
+ */
 const CALLS = [
   ['apply', 5, (store: DirectStore) => store.apply(DIRECT_EPOCH, ITEMS)],
   ['change', 4, (store: DirectStore) => store.change(DIRECT_EPOCH, CHANGE)],
 ] as const;
 
-/** Without the cursor: the largest id time may be raised without effect. */
+/** The cursor is left out, because a call without any other effect may raise the largest id time. */
 async function written() {
   const { cursor: _, ...rest } = await ledgerRows(db.database);
   return rest;
@@ -59,7 +61,7 @@ async function kill(connectionId: number): Promise<void> {
 const fault = (code: string) => Object.assign(new Error(code), { code, errno: 1 });
 
 describe.each(CALLS)('%s', (_name, statements, call) => {
-  it('fails as `unable`, and has written nothing, if MySQL disappears before the commit is sent; once MySQL is back, the call succeeds once', async () => {
+  it('fails with `unable`, and writes nothing, if MySQL disappears before the commit is sent; once MySQL is back, the call succeeds once', async () => {
     const before = await written();
     let seen = 0;
     for (let failing = 0; failing < statements; failing++) {
@@ -80,7 +82,7 @@ describe.each(CALLS)('%s', (_name, statements, call) => {
   });
 
   it.each(['before it arrives', 'after it was done'])(
-    'is in doubt if the commit is lost %s; repeated, it takes effect once',
+    'is in doubt if the commit is lost %s, and takes effect once when it is repeated',
     async (when) => {
       const database = new UnheardCommit(poolOptions(db.url), when === 'before it arrives');
       await expect(call(storeOn(database))).rejects.toMatchObject({ name: 'DirectError', kind: 'in_doubt' });
@@ -92,7 +94,7 @@ describe.each(CALLS)('%s', (_name, statements, call) => {
     },
   );
 
-  it('is refused as `moved`, and has written nothing, in any other mode or epoch', async () => {
+  it('is refused with `moved`, and writes nothing, in any other mode or epoch', async () => {
     for (const [mode, epoch] of [
       ['DIRECT', DIRECT_EPOCH + 1],
       ['DIRECT', DIRECT_EPOCH - 1],
@@ -107,7 +109,7 @@ describe.each(CALLS)('%s', (_name, statements, call) => {
     }
   });
 
-  it('delays a move of the authority until it has ended, and is refused after the move', async () => {
+  it('delays a move of the authority until the call has ended, and is refused after the move', async () => {
     let moved = false;
     let move: Promise<unknown> = Promise.resolve();
     interrupted.before = async (statement) => {
@@ -186,7 +188,7 @@ describe('A commit in flight', () => {
   /** The server rolls it back after this time. */
   async function send(waitTimeoutS: number): Promise<void> {
     far = new Database({ ...poolOptions(network.url), queryTimeoutMs: 250, connectionsMax: 1, waitTimeoutS });
-    // On a busy machine a statement before the COMMIT may take too long, too.
+    // On a busy machine, a statement before the COMMIT may also take too long.
     await until('the commit is under way', () =>
       storeOn(far)
         .apply(DIRECT_EPOCH, ITEMS)
@@ -199,7 +201,7 @@ describe('A commit in flight', () => {
   };
   const waits = (statement: string) => () => waitsForALock(db.database, statement);
 
-  it('is waited for by a repetition, which then returns its outcome', async () => {
+  it('delays a repetition, which then returns its outcome', async () => {
     await send(3600);
     const again = storeOn(db.database).apply(DIRECT_EPOCH, ITEMS);
     await until('the repetition waits for the accounts', waits('%FOR UPDATE'));
@@ -209,7 +211,7 @@ describe('A commit in flight', () => {
     await close();
   });
 
-  it('is found under its id by a request for other accounts with that id', async () => {
+  it('is found by a request that uses the same id for other accounts', async () => {
     await send(3600);
     await putAccounts(db.database, [account('world-2', { external: true }), account('cy')]);
     const other = directItem(ITEMS[0]?.order.transactionId ?? '', { source: 'world-2', destination: 'cy' });

@@ -39,7 +39,7 @@ const apply = (...items: ReturnType<typeof directItem>[]) => store.apply(DIRECT_
 const idTimeMax = async () => (await new FlushStore(db.database).cursor()).idTimeMax;
 
 describe('A UUIDv7 from the future', () => {
-  it("is rejected if it is more than 60 s ahead of MySQL's clock, and raises nothing", async () => {
+  it("is rejected if it is more than 60 s ahead of MySQL's clock, and does not raise the largest id time", async () => {
     const far = newUuidV7(Date.now() + 3_600_000);
     const near = newUuidV7(Date.now() + 55_000);
     const [refused, done] = await apply(directItem(far), directItem(near));
@@ -72,7 +72,7 @@ describe('The time of acceptance', () => {
     expect(acceptedUpTo).toBe(answer.acceptedAt);
   });
 
-  it('never decreases along an account, even if the clock was set back or another store was ahead', async () => {
+  it('never decreases on an account, even if the clock was set back or another store was ahead', async () => {
     const ahead = Date.now() + 3_600_000;
     await db.database.rows("UPDATE accounts SET last_accepted_ms = ? WHERE account_id = 'bob'", [ahead]);
     const [first, second, third] = await apply(
@@ -90,7 +90,7 @@ describe('The time of acceptance', () => {
 describe('The largest id time', () => {
   const AT = Date.UTC(2026, 0, 1);
 
-  it('is raised for any id with a later time, including refused ones, and to somewhat beyond it', async () => {
+  it('is raised to slightly more than the time of any later id, including refused ones', async () => {
     await apply(directItem('not-a-uuid'));
     expect(await idTimeMax()).toBe(0);
     await apply(directItem('x'), directItem(newUuidV7(AT), { destination: 'yen' }));

@@ -109,12 +109,12 @@ describe('DirectStore.apply', () => {
     expect((await apply(directItem('t1', { destination: 'nobody' }))).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('reports it for a current UUIDv7, too, if neither account exists', async () => {
+  it('also reports this for a current UUIDv7 if neither account exists', async () => {
     const item = directItem(newUuidV7(Date.now()), { source: 'no-one', destination: 'nobody' });
     expect(await apply(item)).toEqual([new Problem('account_not_found', 'account no-one does not exist')]);
   });
 
-  it('gives one id one outcome: in one call, in the next one, from another store, whatever its content', async () => {
+  it('gives one id one outcome, whether it is repeated in the same call, in the next one or by another store, whatever its content', async () => {
     const first = await apply(directItem('t1'), directItem('t1', { amount: 7 }));
     expect(first.map(summaryOf)).toEqual(['POSTED', 'again POSTED']);
     const other = new DirectStore({ database: db.database, clock: systemClock });
@@ -173,7 +173,7 @@ describe('DirectStore.change', () => {
     expect((await ledgerRows(db.database)).changes).toHaveLength(2);
   });
 
-  it('makes a change once, no matter how many request it at the same time', async () => {
+  it('makes a change once, no matter how many requests for it arrive at the same time', async () => {
     const all = await Promise.all(Array.from({ length: 6 }, () => change('c1', { overdraftLimit: 9 })));
     expect(new Set(all.map(({ settingsVersion }) => settingsVersion))).toEqual(new Set([4]));
     expect((await ledgerRows(db.database)).changes).toHaveLength(1);
@@ -218,7 +218,7 @@ describe('Accounts and ids that wait for a journal', () => {
     });
   const unsettled = { code: 'account_unsettled' };
 
-  it('are left unchanged, and all others continue', async () => {
+  it('are left unchanged, and all others remain usable', async () => {
     const answers = await apply(
       directItem('t1', { destination: 'ada' }),
       directItem('t2', { destination: 'bob' }),
@@ -243,7 +243,7 @@ describe('Accounts and ids that wait for a journal', () => {
 });
 
 describe('Between the modes', () => {
-  it('an outcome remains the outcome of its id, and versions continue', async () => {
+  it('an id keeps its outcome, and versions continue', async () => {
     await db.reset(1, 'CACHE');
     const accounts = [account('world'), account('ada')];
     await openIn(db.database, accounts);

@@ -40,14 +40,15 @@ const RETRY_BASE_MS = 10;
 const ID_TIME_STEP_MS = 10_000;
 
 /**
- * What a transaction does once it is allowed to. `unsettled`: whether anything waits for the journal of an ended epoch.
+ * The work of a transaction, once the authority has been checked. `unsettled`: whether anything
+ * waits for the journal of an ended epoch.
  */
 type Work<T> = (session: Session, unsettled: boolean) => Promise<T>;
 
 /**
  * MySQL as the ledger, while it has the authority. Every call is one transaction, which locks in this order, so that
- * deadlocks are rare: the authority row (shared: a move of the authority waits for us, and we see whether we are too
- * late), accounts by id, outcomes by id.
+ * deadlocks are rare: the authority row (shared, so that a move of the authority waits for the call, or the call
+ * sees that it has moved), accounts by id, outcomes by id.
  *
  * Ids are looked up only once the accounts are locked: this waits for a transaction with the same id and accounts that
  * is still in progress, such as one whose commit was sent but not answered. A conflict with a transaction with the same
@@ -60,7 +61,7 @@ export class DirectStore implements DirectServer, DirectHoldServer {
   /** `id_time_max` is at least this: it only increases. */
   #idTimeMax = 0;
 
-  /** @param deps `onReached`: called with what a call has reached of accounts' limits */
+  /** @param deps `onReached` is called with the limits of accounts that a call has reached */
   constructor(deps: { database: Database; clock: Clock; onReached?: OnLimitsReached }) {
     this.#database = deps.database;
     this.#clock = deps.clock;
@@ -86,7 +87,8 @@ export class DirectStore implements DirectServer, DirectHoldServer {
       });
       await moveAccounts(session, decided.moves);
       reached = await countUsage(session, decided.outcomes, []);
-      // In order of ids: two calls with the same ids then wait for one another at the primary key, never in a cycle.
+      // Inserts in order of ids, so that two calls with the same ids wait for one another at the
+      // primary key, and never in a cycle.
       await insertOutcomes(session, decided.outcomes.sort(byTransactionId));
       return decided.answers;
     });
@@ -177,7 +179,7 @@ export class DirectStore implements DirectServer, DirectHoldServer {
       await this.#raiseIdTimeMax(ids);
       return this.#database.transaction(async (session) => {
         const done = await work(session, await requireAuthority(session, epoch));
-        // The next statement is COMMIT: a failure from here on does not show whether it took effect.
+        // The next statement is COMMIT: a failure from here on does not show whether the commit took effect.
         commitSent = true;
         return done;
       });
@@ -194,9 +196,10 @@ export class DirectStore implements DirectServer, DirectHoldServer {
   }
 
   /**
-   * MySQL records that it may have such ids before it has them. In a separate transaction: all pods write this one row,
-   * and in the transfers' transaction each would hold it while waiting for its accounts. The value only increases, so a
-   * value that is too high is merely slow; but an id that is rejected because it is too far ahead must not raise it.
+   * Records in MySQL that it may have ids with these times, before it has them. This uses a separate transaction,
+   * because all pods write this one row, and in the transfers' transaction each call would lock it while waiting for
+   * its accounts. The value only increases; a value that is too high only makes lookups slower, but an id that is
+   * rejected because it is too far ahead must not raise it.
    */
   async #raiseIdTimeMax(ids: readonly string[]): Promise<void> {
     const latest = Math.max(...ids.map((id) => uuidV7Time(id) ?? 0));
@@ -210,8 +213,8 @@ export class DirectStore implements DirectServer, DirectHoldServer {
   }
 
   /**
-   * Finds an id that is no longer too far ahead, but was when `id_time_max` was raised, because waiting for locks took so long.
-   * @throws Error that makes the transaction repeat
+   * Checks that `id_time_max` covers all ids. An id that was too far ahead when `id_time_max` was raised may no longer
+   * be so, because waiting for locks took long. @throws Error that makes the transaction repeat
    */
   #mustCover(ids: readonly string[], { idTimeMax }: Pick<LedgerTime, 'idTimeMax'>): void {
     for (const id of ids) {
@@ -251,20 +254,21 @@ interface LockedColumns extends AccountColumns {
 
 /**
  * Locks accounts in order of their ids. Accounts that do not exist are absent from the result and not locked. The time
- * is that of the last lock: SYSDATE is the time at which a row is read, NOW the start of the statement, before it
- * waited.
+ * is that of the last lock: SYSDATE is the time at which a row is read, while NOW is the start of the statement,
+ * before it waited.
  */
 async function lockAccounts(session: Session, accountIds: readonly string[]) {
   const rows = await rowsByIds<LockedColumns>(
     session,
-    // Along the primary key, whatever the statistics suggest: a scan would lock, and wait for, unrelated rows.
+    // Uses the primary key, whatever the statistics suggest: a scan would lock unrelated rows, and
+    // wait for them.
     `SELECT ${ACCOUNT_COLUMNS}, a.last_accepted_ms, ${NOW_MS} AS now_ms
      FROM accounts a FORCE INDEX (PRIMARY) WHERE a.account_id IN (?)
      ORDER BY a.account_id FOR UPDATE`,
     [...accountIds].sort(),
   );
   const latest = new Map(rows.map((row) => [row.account_id, row.last_accepted_ms ?? 0]));
-  // Without an account there is no row with the time, and every UUIDv7 would appear to come from the future.
+  // If no account exists, no row contains the time, and every UUIDv7 would seem to come from the future.
   const nowMs = rows.length > 0 ? Math.max(...rows.map((row) => row.now_ms)) : await storeTime(session);
   return {
     accounts: new Map(rows.map((row) => [row.account_id, accountOfRow(row)])),

@@ -40,7 +40,7 @@ async function anyBatch(): Promise<FlushBatch> {
   return batchOf(await epoch.entries(), 1, 0);
 }
 
-it("stores the latest acceptance on each account, and trusts no pod's time", async () => {
+it('stores the time of the latest acceptance on each account, and ignores the clocks of pods', async () => {
   const latest = async () =>
     Object.fromEntries(
       (
@@ -57,7 +57,7 @@ it("stores the latest acceptance on each account, and trusts no pod's time", asy
   };
   await flush(0, true);
   expect(await latest()).toEqual({ ada: ACCEPTED_AT, bob: null, world: ACCEPTED_AT });
-  // By a script of an older release, on a pod whose clock is far ahead.
+  // Applied by a script of an older release, for a pod whose clock is far ahead.
   await epoch.cache.apply(epoch.pod, [itemOf(order('t2', { source: 'ada', destination: 'bob' }), ACCEPTED_AT + 9e6)]);
   await flush(1, false);
   expect(await latest()).toEqual({ ada: ACCEPTED_AT, bob: null, world: ACCEPTED_AT });
@@ -152,7 +152,7 @@ describe('FlushStore.commit', () => {
     expect(await ledgerRows(db.database)).toEqual(before);
   });
 
-  it('holds the authority row, so that the authority moves only before or after a whole batch', async () => {
+  it('locks the authority row, so that the authority moves only before or after a whole batch', async () => {
     const database = new InterruptedDatabase(poolOptions(db.url));
     let moved = false;
     let move: Promise<unknown> = Promise.resolve();
@@ -173,7 +173,7 @@ describe('FlushStore.commit', () => {
     await expectNothingWritten(batch, RangeError);
   });
 
-  it('splits what is too long for one statement', async () => {
+  it('splits a batch that is too long for one statement', async () => {
     const database = new InterruptedDatabase(poolOptions(db.url));
     let statements = 0;
     database.before = async () => {

@@ -26,7 +26,7 @@ export class FlushStore implements JournalStore {
   readonly #database: Database;
   readonly #onReached: OnLimitsReached;
 
-  /** @param onReached called with what a commit has reached of accounts' limits */
+  /** @param onReached called with the limits of accounts that a commit has reached */
   constructor(database: Database, onReached: OnLimitsReached = () => {}) {
     this.#database = database;
     this.#onReached = onReached;
@@ -37,9 +37,10 @@ export class FlushStore implements JournalStore {
   }
 
   /**
-   * One transaction: the authority row share-locked and still of `authorityEpoch`; the cursor by compare-and-set;
-   * accounts to their absolute balance and version if MySQL has the previous version (and balance); outcomes; settings.
-   * An error leaves it unknown whether it was committed: the cursor shows that.
+   * Writes a batch in one transaction: share-locks the authority row and checks that its epoch is `authorityEpoch`;
+   * advances the cursor by compare-and-set; sets accounts to their absolute balance and version if MySQL has the
+   * previous version (and balance); writes outcomes and settings. After an error, the cursor shows whether the batch
+   * was committed.
    * @throws CursorConflictError, IntegrityError, Problem database_unavailable
    */
   async commit(batch: FlushBatch, authorityEpoch: number): Promise<void> {
@@ -49,8 +50,9 @@ export class FlushStore implements JournalStore {
       );
       if (authority?.epoch !== authorityEpoch)
         throw new CursorConflictError(`the authority is at epoch ${authority?.epoch}`);
-      // The cursor before the accounts: of two keepers with the same batch, the later one then gets a cursor conflict,
-      // instead of finding accounts in a different state than in the journal, which would look like corruption.
+      // The cursor comes before the accounts. If two keepers have the same batch, the later one then gets a cursor
+      // conflict; otherwise it would find accounts in a different state than in the journal, which would look like
+      // corruption.
       const advanced = await session.run(
         `UPDATE flush_cursor SET seq = ?, id_time_max = GREATEST(id_time_max, ?), committed_at = NOW(3)
          WHERE shard = 0 AND epoch = ? AND seq = ?`,
@@ -70,10 +72,10 @@ export class FlushStore implements JournalStore {
 }
 
 /**
- * Moves accounts to their state after the batch, if MySQL has their state before it. Three things cannot pass: a
- * version or a balance that differs in MySQL (NULL in a NOT NULL column is an error), and a missing account (the upsert
- * would insert it, which counts 1, while an update counts 2). The same is true of what an account holds, which only few
- * batches change.
+ * Moves accounts to their state after the batch, if MySQL has their state before it. It detects a version or a balance
+ * that differs in MySQL (the statement then sets a NOT NULL column to NULL, which is an error) and a missing account
+ * (the upsert inserts it, which counts 1, while an update counts 2). The same checks apply to the held amount of an
+ * account, which only few batches change.
  */
 export async function moveAccounts(session: Session, moves: readonly AccountMove[]): Promise<void> {
   const withHeld = moves.filter(({ held }) => held !== undefined);
@@ -120,7 +122,7 @@ async function moveRows(session: Session, moves: readonly AccountMove[], withHel
 const HELD = `held = IF(held = VALUES(previous_held), VALUES(held), NULL),
            previous_held = VALUES(previous_held),`;
 
-/** Captures have columns that other transfers need not write. */
+/** Captures have columns that other transfers do not write. */
 export async function insertOutcomes(session: Session, outcomes: readonly Outcome[]): Promise<void> {
   const captures = outcomes.filter(({ order }) => order.capture);
   const others = captures.length === 0 ? outcomes : outcomes.filter(({ order }) => !order.capture);
@@ -137,14 +139,14 @@ async function insertRows(session: Session, literals: Iterable<string>, moreColu
   }
 }
 
-/** One by one, so that no more of them are in memory than a statement takes. */
+/** Generated one by one, so that memory contains no more of them than fit into a statement. */
 function* literalsOf(outcomes: readonly Outcome[]): Iterable<string> {
   for (const outcome of outcomes) yield outcomeLiteral(outcome);
 }
 
 /**
- * Time from the pod's own time to the acceptance, ms: a short literal. The two clocks may differ, so it can be
- * negative.
+ * Time from the pod's receipt to the acceptance, ms, because a difference is a short literal. The two clocks
+ * may differ, so it can be negative.
  */
 const acceptedAfter = ({ acceptedAt, takenAt }: Outcome): string =>
   takenAt === null ? 'NULL' : integer(acceptedAt - takenAt);
@@ -163,7 +165,7 @@ function outcomeLiteral(outcome: Outcome): string {
   return `(${text(order.transactionId)},'${KINDS[order.kind]}',${verdict},${text(order.source)},${text(order.destination)},${integer(order.amount)},${text(order.currency)},${sides},${momentOrNull(order.timestamp)},${moment(outcome.acceptedAt)},${acceptedAfter(outcome)},${text(order.user)},${text(order.correlationId)},${textOrNull(order.reference)},${metadata},${textOrNull(order.reverses)},${integer(outcome.epoch)},${integer(outcome.seq)},${textOrNull(order.groupId ?? null)},${limitsLiteral(outcome)}${capture})`;
 }
 
-/** Which sides were counted by windows, and the limit that refused. */
+/** Which sides of a transfer were counted in windows, and the limit that caused a refusal. */
 function limitsLiteral(outcome: Outcome): string {
   if (outcome.status === 'POSTED') return `${outcome.counted ?? 0},NULL`;
   return outcome.limit ? `0,${text(refusedByOf(outcome.limit))}` : '0,NULL';

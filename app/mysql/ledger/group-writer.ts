@@ -4,7 +4,7 @@ import type { Session } from '../connection/pool.ts';
 import { integer, moment, statements, text, textOrNull } from '../connection/sql.ts';
 import { refusedByOf } from '../rows/transfer-row.ts';
 
-/** Writes groups; the members of those that were posted are among the outcomes. */
+/** Writes groups; the members of posted groups are among the outcomes. */
 export async function insertGroups(session: Session, groups: readonly GroupOutcome[]): Promise<void> {
   for (const rows of statements(groups.map(groupLiteral))) {
     await session.run(`INSERT INTO transfer_groups (group_id, \`status\`, refusal, refused_index, refused_by, transaction_ids, orders, split,
@@ -24,7 +24,7 @@ const verdict = (outcome: GroupOutcome): string =>
     ? "'POSTED',NULL,NULL,NULL"
     : `'REJECTED','${outcome.refusal}',${integer(outcome.index)},${textOrNull(outcome.limit ? refusedByOf(outcome.limit) : null)}`;
 
-/** The ids of a refused group's members stay free: those members are stored only here. */
+/** The ids of a refused group's members remain free, so these members are stored only here. */
 function members(status: GroupOutcome['status'], orders: GroupOutcome['group']['orders']): string {
   if (status === 'POSTED') return `${text(JSON.stringify(orders.map(({ transactionId }) => transactionId)))},NULL`;
   return `NULL,${text(`[${orders.map((order) => encodeOrder(order, 0)).join(',')}]`)}`;

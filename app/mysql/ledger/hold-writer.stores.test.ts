@@ -66,7 +66,7 @@ const change = (holdId: string, amount: number, expectedRevision = 1): HoldItem 
   ...event(holdId),
 });
 
-/** Everything after the cursor, as one batch. */
+/** All entries after the cursor, as one batch. */
 async function nextBatch(): Promise<FlushBatch> {
   const { seq } = await store.cursor();
   return batchOf(await epoch.entries(seq), 1, seq);
@@ -82,7 +82,7 @@ const holds = () =>
   );
 const heldOfAda = async () => (await new LedgerReader(db.database).loadAccounts(['ada'])).accounts.get('ada');
 
-/** What is read back must be exactly what the journal has. */
+/** Everything that is read back must be exactly what the journal contains. */
 async function expectReadBack({ holdEvents, outcomes }: FlushBatch): Promise<void> {
   const ids = (kind: (one: HoldEvent) => string[]) => holdEvents.flatMap(kind);
   const placings = await placingsOf(
@@ -103,7 +103,7 @@ async function expectReadBack({ holdEvents, outcomes }: FlushBatch): Promise<voi
 const bySeq = (a: Outcome, b: Outcome): number => a.seq - b.seq;
 
 describe('The flush of holds', () => {
-  it('writes each event and each capture, and what it wrote is read back unchanged', async () => {
+  it('writes each event and each capture, and reads them back unchanged', async () => {
     await epoch.applyHolds(
       place('h1', 300, {
         reference: 'o-1 “x”',

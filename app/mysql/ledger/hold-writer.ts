@@ -6,7 +6,7 @@ import type { Session } from '../connection/pool.ts';
 import { integer, moment, statements, text, textOrNull } from '../connection/sql.ts';
 
 /**
- * Writes what has happened to holds: their rows, their events, and the list of their captures. The captures themselves are
+ * Writes the changes of holds: their rows, their events, and the list of their captures. The captures themselves are
  * transfers.
  * @param outcomes may contain captures @throws IntegrityError if MySQL has a hold in another state
  */
@@ -31,7 +31,7 @@ export async function writeHolds(
     await session.run(`INSERT INTO hold_captures (hold_id, revision, transaction_id) VALUES ${rows.join(',')}`);
 }
 
-/** What an event or a capture leaves behind of its hold. */
+/** The state of a hold after an event or a capture. */
 interface HoldStep {
   holdId: string;
   account: string;
@@ -47,16 +47,16 @@ function captureStep(outcome: Outcome): (HoldStep & { transactionId: string })[]
   return [{ holdId: order.capture.holdId, account, currency, transactionId, hold: outcome.hold.hold }];
 }
 
-/** A hold before and after some steps. */
+/** The change of a hold by several steps. */
 interface HoldMove {
-  /** If it was placed (or refused) among them. */
+  /** Set if one of the steps placed (or refused) the hold. */
   placed: HoldPlaced | HoldRefused | null;
   previousRevision: number;
   last: Omit<HoldStep, 'hold'> & { hold: HoldState | null };
   steps: number;
 }
 
-/** In order of their ids. @throws IntegrityError if the revisions of a hold have a gap */
+/** The changes of all holds, in order of hold ids. @throws IntegrityError if the revisions of a hold have a gap */
 function holdMovesOf(events: readonly HoldEvent[], captures: readonly HoldStep[]): HoldMove[] {
   const moves = new Map<string, HoldMove>();
   for (const event of events) {
@@ -112,8 +112,9 @@ const decidedLiterals = ({ acceptedAt, takenAt, user, correlationId, epoch, seq 
   `${moment(acceptedAt)},${integer(acceptedAt - takenAt)},${text(user)},${text(correlationId)},${integer(epoch)},${integer(seq)}`;
 
 /**
- * Moves holds to their state after the steps, if MySQL has their state before them. A hold with another revision or account
- * sets a NULL, which is an error, and a missing one would be inserted, which counts 1, while an update counts 2.
+ * Moves holds to their state after the steps, if MySQL has their state before them. If a hold has another revision or
+ * account, the statement sets a NOT NULL column to NULL, which is an error. A missing hold is inserted, which counts 1,
+ * while an update counts 2.
  */
 async function moveHolds(session: Session, moves: readonly HoldMove[]): Promise<void> {
   const literals = moves.map(

@@ -18,9 +18,9 @@ interface SideRow {
 }
 
 const PAGE = 1000;
-/** Each may have a hundred transfers. */
+/** A group may have a hundred transfers. */
 const GROUPS_PAGE = 100;
-/** A page with a hot account adds up millions of rows. */
+/** A page with a hot account sums millions of rows. */
 const PAGE_TIMEOUT_MS = 30 * 60_000;
 
 /** MySQL as the reconciliation reads it. */
@@ -102,7 +102,7 @@ export class SqlLedgerPages implements LedgerPages {
   }
 }
 
-/** One page in one snapshot: accounts and both sides of their transfers at the same time. */
+/** Reads one page in one snapshot: accounts and both sides of their transfers as of the same time. */
 async function historyPage(session: Session, after: string): Promise<HistoryRow[]> {
   const accounts = await session.rows<AccountRow>(
     `SELECT a.account_id, a.currency, CAST(a.balance AS CHAR) AS balance, a.version, ${LIMITED_COLUMNS} FROM accounts a
@@ -154,7 +154,10 @@ const countedIn = (row: LimitedColumns): WindowSums => ({
 });
 const NO_SUMS: WindowSums = { dayDebit: '0', dayCredit: '0', monthDebit: '0' };
 
-/** What postings say was counted in the latest windows of accounts. Acceptance is compared in ms, whatever the time zone. */
+/**
+ * The usage in the latest windows of accounts, computed from their postings. Times of acceptance are compared in ms,
+ * independent of the time zone.
+ */
 async function usageSums(session: Session, ids: readonly string[]): Promise<Map<string, WindowSums>> {
   if (ids.length === 0) return new Map();
   const rows = await session.rows<{ account_id: string; day_debit: string; day_credit: string; month_debit: string }>(

@@ -100,7 +100,7 @@ describe('LedgerReader', () => {
     expect(Number(transfers?.rows)).toBeLessThanOrEqual(400);
   });
 
-  it('returns rows and cursor of a single point in time while the flush continues', async () => {
+  it('returns rows and cursor as of a single point in time while the flush continues', async () => {
     await db.reset();
     const accounts = [account('world'), account('ada')];
     await openIn(db.database, accounts);
@@ -168,7 +168,7 @@ describe('The authority', () => {
     expect(await reader.findOutcomes(['t'])).toMatchObject({ authority, unsettled: new Set() });
   });
 
-  it('returns the accounts and ids that wait for a journal, and only the requested ones', async () => {
+  it('returns only those accounts and ids that wait for a journal and were requested', async () => {
     await freeze();
     await db.database.rows('UPDATE authority SET cache_epoch = 3');
     const loaded = await reader.loadAccounts(['ada', 'bob']);
@@ -179,7 +179,7 @@ describe('The authority', () => {
     expect((await reader.findOutcomes(['other'])).unsettled).toEqual(new Set());
   });
 
-  it('and everything returned with it are from a single point in time, even if everything is recovered in between', async () => {
+  it('and everything returned with it come from a single point in time, even if the epoch is recovered in between', async () => {
     const database = new InterruptedDatabase(poolOptions(db.url));
     const recovered = async () => {
       await db.database.rows('UPDATE authority SET epoch = 6, cache_epoch = NULL');

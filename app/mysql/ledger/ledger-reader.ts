@@ -21,12 +21,12 @@ const STAMP_COLUMNS = `c.epoch AS cursor_epoch, c.seq AS cursor_seq, u.epoch AS 
 const STAMP = 'flush_cursor c JOIN authority u ON u.shard = c.shard';
 
 /**
- * Reads accounts and outcomes. The cursor and the authority are joined to what is read, because one statement is one
+ * Reads accounts and outcomes. The cursor and the authority are joined to the rows, because one statement is one
  * snapshot: the rows show exactly what the flush had written when it was at that cursor.
  *
- * What waits for a journal is read only if that snapshot shows that something does. Then everything is read again, in
- * one snapshot of several statements: joined to every read, the nearly always empty tables would add half to the cost
- * of a lookup.
+ * The accounts and ids that wait for a journal are read only if that snapshot shows that there are any. Then
+ * everything is read again, in one snapshot of several statements. If these tables, which are nearly always empty,
+ * were joined to every read, a lookup would cost half as much again.
  */
 export class LedgerReader implements LedgerDatabase {
   readonly #database: Database;
@@ -82,7 +82,10 @@ async function transfersAmong(session: Session, ids: readonly string[]): Promise
   return new Set(rows.map(({ transaction_id }) => transaction_id));
 }
 
-/** Only DIRECT can begin before everything is recovered; in CLOSING, what will have to wait is not yet known. */
+/**
+ * DIRECT is the only mode that can begin before everything is recovered. In CLOSING, it is not yet known which accounts
+ * and ids will have to wait.
+ */
 const someWait = ({ mode, recovered }: AuthorityStamp): boolean => mode === 'DIRECT' && !recovered;
 
 async function accountsIn(source: Database | Session, accountIds: readonly string[]) {

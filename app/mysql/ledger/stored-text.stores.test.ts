@@ -34,7 +34,7 @@ describe('Text in a literal', () => {
       { numRuns: 60 },
     );
   });
-  it('is NULL for null, and an integer or a time is exact or rejected', () => {
+  it('is NULL for null; integers and times are exact or rejected', () => {
     expect(textOrNull(null)).toBe('NULL');
     expect(textOrNull('x')).toBe("'x'");
     expect(integer(-Number.MAX_SAFE_INTEGER)).toBe('-9007199254740991');
@@ -106,7 +106,7 @@ describe('An invalid stored outcome', () => {
     counted: 0,
     refused_by: null,
   };
-  it('is an error and never an answer', () => {
+  it('causes an error and is never returned', () => {
     expect(() => outcomeOfRow({ ...row, source_balance: 1, source_version: null } as TransferRow)).toThrow(
       'lacks a side',
     );

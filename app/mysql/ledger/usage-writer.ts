@@ -10,9 +10,9 @@ import { calendarBetween } from '../rows/business-day-row.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
 
 /**
- * Counts what a batch moved in the windows of accounts with limits, which are locked already.
- * @param outcomes in the order of their decisions
- * @returns what of the limits was reached
+ * Counts the amounts of a batch in the windows of accounts with limits, which are locked
+ * already. @param outcomes the outcomes in the order of their decisions @returns the limits
+ * that were reached
  */
 export async function countUsage(
   session: Session,
@@ -47,7 +47,7 @@ async function windowsOver(session: Session, times: readonly number[]): Promise<
   const calendar = times.length > 0 ? await calendarBetween(session, from, to) : null;
   return (time) => {
     const windows = windowsAt(calendar, time);
-    if (!windows) throw new IntegrityError(`business_days does not say on which day ${time} is, which was counted`);
+    if (!windows) throw new IntegrityError(`business_days has no day for the time ${time} of a counted transfer`);
     return windows;
   };
 }

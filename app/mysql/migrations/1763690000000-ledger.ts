@@ -7,7 +7,7 @@ const NAME = 'CHARACTER SET ascii COLLATE ascii_bin';
 /**
  * The ledger's tables. A transfer is one row that contains both of its postings (each side's version and balance
  * after): a separate table of postings cost the flush a third of its rate, and could disagree with it. The view
- * `postings` returns the sides one by one. Every statement has no effect if it was run before, because a migration that
+ * `postings` returns the sides one by one. No statement has an effect if it was run before, because a migration that
  * was interrupted is run again.
  */
 export class Ledger1763690000000 implements MigrationInterface {
@@ -86,8 +86,8 @@ const UP = [
     CONSTRAINT transfer_source FOREIGN KEY (source_account) REFERENCES accounts (account_id),
     CONSTRAINT transfer_destination FOREIGN KEY (destination_account) REFERENCES accounts (account_id)
   ) ENGINE=InnoDB`,
-  // With the privileges of the user who reads it: those of its creator would be lost if that user were dropped, as in a
-  // password rotation.
+  // The view has the privileges of the user who reads it. With those of its creator, it would stop working when that
+  // user is dropped, for example in a password rotation.
   `CREATE OR REPLACE SQL SECURITY INVOKER VIEW postings AS
     SELECT source_account AS account_id, source_version AS version, -amount AS amount, source_balance AS balance_after,
       source_settings_version AS settings_version, kind, transaction_id, destination_account AS counterparty, currency,

@@ -8,11 +8,11 @@ const KIND = "ENUM('transfers','account-change')";
 
 /**
  * What the authority needs to move between Redis and MySQL: what pods hand over, which accounts and ids wait for a
- * journal, and what an operator dropped. It only adds, so that processes of the previous version keep running
- * alongside it.
+ * journal, and what an operator dropped. This migration only adds, so that processes of the previous version can
+ * keep running.
  *
- * MySQL commits each of these statements separately. Every one therefore has no effect if it was run before: an
- * interrupted migration is simply run again.
+ * MySQL commits each of these statements separately. None of them therefore has an effect if it was run before:
+ * an interrupted migration is simply run again.
  */
 export class SwitchOver1763780000000 implements MigrationInterface {
   readonly name = 'SwitchOver1763780000000';
@@ -22,7 +22,7 @@ export class SwitchOver1763780000000 implements MigrationInterface {
       if (!(await hasColumn(runner, table, column)))
         await runner.query(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
     }
-    // An operator moves the authority under a name in any alphabet.
+    // The name of an operator who moves the authority may be in any alphabet.
     await runner.query(`ALTER TABLE authority_log MODIFY changed_by ${NAMED_BY}`);
     for (const [table, columns] of Object.entries(TABLES)) {
       await runner.query(`CREATE TABLE IF NOT EXISTS ${table} (${columns}) ENGINE=InnoDB`);

@@ -17,7 +17,7 @@ const COLUMNS = [
 /**
  * Makes room for JWT users. In utf8mb4 a VARCHAR of 64 characters already has two length bytes, so widening it changes
  * only metadata: no row is written, nothing waits, and processes of the previous release are not affected. With
- * `INPLACE` and `LOCK=NONE`, a server that could not do it this way refuses.
+ * `INPLACE` and `LOCK=NONE`, a server that cannot do it this way returns an error.
  */
 export class LongerUsers1763790000000 implements MigrationInterface {
   readonly name = 'LongerUsers1763790000000';

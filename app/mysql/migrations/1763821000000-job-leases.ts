@@ -3,8 +3,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 const TEXT = 'CHARACTER SET ascii COLLATE ascii_bin';
 
 /**
- * Stores who runs a job, until when, and for which scheduled time, so that it runs once, no matter how many keepers
- * there are.
+ * Stores which process runs a job, until when, and for which scheduled time, so that the job runs once, no matter
+ * how many keepers there are.
  */
 export class JobLeases1763821000000 implements MigrationInterface {
   readonly name = 'JobLeases1763821000000';

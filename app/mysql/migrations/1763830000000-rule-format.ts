@@ -1,11 +1,11 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * The rule format: its names of the modes, the format of the epoch that is being recovered, and the highest format in which each
- * process can work (0.1.0 does not write it, so that its rows say 1).
+ * Stores the rule format: in the names of the modes, for the epoch that is being recovered, and as the highest format
+ * that each process supports (0.1.0 does not write that column, so its rows have the default 1).
  *
- * A ledger that was never used begins in format 2, in the next epoch of the authority: a keeper of 0.1.0 that has read the row
- * before then moves nothing. Any other ledger stays in format 1 until an operator moves it.
+ * A ledger that was never used begins in format 2, in the next epoch of the authority, so that a keeper of 0.1.0 that
+ * has read the old row cannot move the authority. Any other ledger stays in format 1 until an operator moves it.
  */
 export class RuleFormat1763830000000 implements MigrationInterface {
   readonly name = 'RuleFormat1763830000000';
@@ -37,7 +37,7 @@ export class RuleFormat1763830000000 implements MigrationInterface {
 }
 
 const MODES_1 = "'CACHE','CLOSING','DIRECT','REBUILDING'";
-/** At the end of the list, so that no row is written. */
+/** The new values are at the end of the list, so that no row has to be written. */
 const MODES_2 = "'CACHE_2','CLOSING_2','DIRECT_2','REBUILDING_2'";
 
 const NEVER_USED = ['accounts', 'processes', 'keepers', 'pods']

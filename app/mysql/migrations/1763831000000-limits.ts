@@ -1,8 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Held money and limits of accounts, with what their windows have counted. Every column has a default, so that processes of
- * the previous release can keep running without writing them; adding them is instant whatever the size of the tables.
+ * Adds held amounts and limits to accounts, together with the usage of their windows. Every column has a default, so
+ * that processes of the previous release can keep running without writing them; adding them is instant whatever the
+ * size of the tables.
  */
 export class Limits1763831000000 implements MigrationInterface {
   readonly name = 'Limits1763831000000';
@@ -21,7 +22,8 @@ export class Limits1763831000000 implements MigrationInterface {
     for (const [table, columns] of COLUMNS) {
       if (!(await runner.hasColumn(table, columns[0][0]))) continue;
       const removals = columns.map(([column]) => `DROP COLUMN ${column}`);
-      // A copy: MariaDB keeps room in each row for every column that was ever dropped in place.
+      // Copies the table, because MariaDB keeps space in each row for every column that was ever
+      // dropped in place.
       await runner.query(`ALTER TABLE ${table} ${removals.join(', ')}, ALGORITHM=COPY`);
     }
   }
@@ -60,7 +62,10 @@ const COLUMNS: [table: string, columns: [Column, ...Column[]]][] = [
         'counted',
         "TINYINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'which side the windows have counted: 1 = the debit, 2 = the credit, 3 = both'",
       ],
-      ['refused_by', `VARCHAR(80) ${TEXT} NULL COMMENT 'the limit that refused it, its value, and what was left'`],
+      [
+        'refused_by',
+        `VARCHAR(80) ${TEXT} NULL COMMENT 'the limit that caused the refusal, its value, and what was left'`,
+      ],
     ],
   ],
 ];

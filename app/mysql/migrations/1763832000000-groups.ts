@@ -6,7 +6,7 @@ const TEXT = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 
 /**
  * Groups of transfers. Values are added at the end of an enumeration, and columns at the end of a table, so every statement is
- * instant whatever the size of the table. None has an effect if it was run before.
+ * instant whatever the size of the table. No statement has an effect if it was run before.
  */
 export class Groups1763832000000 implements MigrationInterface {
   readonly name = 'Groups1763832000000';
@@ -45,13 +45,13 @@ async function knowsGroups(runner: QueryRunner, table: string): Promise<boolean>
   return found.length > 0;
 }
 
-/** The members of a posted group are rows of `transfers`; those of a refused one are not transfers. */
+/** The members of a posted group are rows of `transfers`; the members of a refused group are not transfers. */
 const TABLE = `CREATE TABLE IF NOT EXISTS transfer_groups (
   group_id ${ID} NOT NULL,
   \`status\` ENUM('POSTED','REJECTED') NOT NULL,
   refusal VARCHAR(32) ${NAME} NULL,
   refused_index SMALLINT UNSIGNED NULL COMMENT 'the transfer that was refused, from 0',
-  refused_by VARCHAR(80) ${NAME} NULL COMMENT 'the limit that refused it, its value, and what was left',
+  refused_by VARCHAR(80) ${NAME} NULL COMMENT 'the limit that caused the refusal, its value, and what was left',
   transaction_ids MEDIUMTEXT ${NAME} NULL COMMENT 'of a posted group, JSON: its transfers in order',
   orders MEDIUMTEXT ${TEXT} NULL COMMENT 'of a refused group: what was asked, as in the journal',
   split MEDIUMTEXT ${TEXT} NULL COMMENT 'of a split: what was asked, JSON',

@@ -1,9 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Holds, their events, and what transfers that capture them need. Every column has a default and every list of kinds gets
- * longer at its end, so that adding them is instant whatever the size of the tables, and processes of the previous release
- * keep running.
+ * Adds holds, their events, and the columns that transfers need for captures. Every column has a default, and values
+ * are added at the end of each enumeration, so that every change is instant whatever the size of the tables, and
+ * processes of the previous release keep running.
  */
 export class Holds1763833000000 implements MigrationInterface {
   readonly name = 'Holds1763833000000';
@@ -19,7 +19,7 @@ export class Holds1763833000000 implements MigrationInterface {
       await runner.query(`CREATE TABLE IF NOT EXISTS ${table} (${columns}) ENGINE=InnoDB`);
   }
 
-  /** Fails if something has one of the new kinds. */
+  /** Fails if any row has one of the new kinds. */
   async down(runner: QueryRunner): Promise<void> {
     for (const table of Object.keys(TABLES).reverse()) await runner.query(`DROP TABLE IF EXISTS ${table}`);
     for (const { table, column, before } of ENUMS)
@@ -39,7 +39,7 @@ const COLUMNS = [
   {
     table: 'accounts',
     column: 'previous_held',
-    type: "BIGINT NOT NULL DEFAULT 0 COMMENT 'what the last flush found that changed held'",
+    type: "BIGINT NOT NULL DEFAULT 0 COMMENT 'the held amount that the last flush that changed it had found'",
   },
   { table: 'transfers', column: 'hold_id', type: `${ID} NULL COMMENT 'of a capture'` },
   { table: 'transfers', column: 'held_after', type: "BIGINT NULL COMMENT 'of the source, after a capture'" },
@@ -47,7 +47,7 @@ const COLUMNS = [
   {
     table: 'transfers',
     column: 'capture',
-    type: `VARCHAR(255) ${NAME} NULL COMMENT 'what the capture asked for, and the hold after it, JSON'`,
+    type: `VARCHAR(255) ${NAME} NULL COMMENT 'the content of the capture, and the hold after it, JSON'`,
   },
 ];
 
@@ -85,7 +85,7 @@ const TABLES = {
     destination_account ${ID} NULL COMMENT 'null: each capture names one',
     currency CHAR(3) ${NAME} NOT NULL,
     placed_amount BIGINT NOT NULL,
-    asked_expires_at_ms BIGINT NULL COMMENT 'as sent; null: the default',
+    asked_expires_at_ms BIGINT NULL COMMENT 'as requested; null: the default',
     \`reference\` VARCHAR(140) ${TEXT} NULL,
     metadata TEXT ${TEXT} NULL,
     ${STATE},

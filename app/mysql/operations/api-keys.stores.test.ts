@@ -51,19 +51,19 @@ describe('An API key', () => {
     expect(JSON.stringify(rows)).not.toContain(KEY.slice(0, 8));
   });
 
-  it('added again only changes its holder and scopes', async () => {
+  it('that is added again only changes its holder and scopes', async () => {
     await keys.add(KEY, 'eve', []);
     expect(await keys.identify(KEY)).toEqual({ user: 'eve', scopes: new Set() });
     expect(await db.database.rows('SELECT 1 FROM api_keys')).toHaveLength(1);
   });
 
-  it('is not accepted in another case, truncated, or with blanks', async () => {
+  it('is not accepted in different case, truncated, or with blanks', async () => {
     for (const wrong of [KEY.toUpperCase(), KEY.slice(0, -1), `${KEY} `, '', hashOfKey(KEY), "' OR 1=1 -- "]) {
       expect(await keys.identify(wrong)).toBeNull();
     }
   });
 
-  it('is answered from memory, and read again when the remembered answer is old', async () => {
+  it('is answered from memory, and read again when the cached answer is old', async () => {
     await keys.identify(KEY);
     clock.advance(FRESH_MS - 1);
     await keys.identify(KEY);
@@ -80,7 +80,7 @@ describe('An API key', () => {
     expect(await keys.identify(KEY)).toBeNull();
   });
 
-  it('that is unknown is remembered as such for a short time only', async () => {
+  it('that is unknown is cached as unknown only for a short time', async () => {
     expect(await keys.identify('new')).toBeNull();
     await keys.add('new', 'bob', []);
     clock.advance(UNKNOWN_FRESH_MS - 1);
@@ -104,13 +104,13 @@ describe('While MySQL is unavailable', () => {
     expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
   });
 
-  it('and does not respond, a known key delays almost no one: one request reads it again, and waits only briefly', async () => {
+  it('a known key delays almost no request, even if MySQL does not respond: one request reads the key again, and waits only briefly', async () => {
     await keys.identify(KEY);
     clock.advance(2 * FRESH_MS);
     let answer = (_rows: unknown[]) => {};
     reads.mockImplementation(() => new Promise((resolve) => (answer = resolve)));
     const asking = keys.identify(KEY);
-    // While that one waits, the others do not.
+    // While that request waits, the others do not.
     expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
     expect(await asking).toMatchObject({ user: 'ada' });
     // If the reply arrives after all, it is used.
@@ -120,7 +120,7 @@ describe('While MySQL is unavailable', () => {
     expect(reads.mock.calls.length).toBe(before);
   });
 
-  it('a key that is unknown, or known as invalid, is database_unavailable rather than rejected', async () => {
+  it('a key that is unknown, or known as invalid, results in database_unavailable instead of a rejection', async () => {
     expect(await keys.identify('wrong')).toBeNull();
     mysqlAway();
     clock.advance(UNKNOWN_FRESH_MS);
@@ -128,7 +128,7 @@ describe('While MySQL is unavailable', () => {
     await expect(keys.identify('never seen')).rejects.toMatchObject({ code: 'database_unavailable' });
   });
 
-  it('the failed read is not cached: the next one tries again', async () => {
+  it('a failed read is not cached: the next request tries again', async () => {
     mysqlAway();
     await expect(keys.identify(KEY)).rejects.toBeInstanceOf(Problem);
     reads.mockRestore();
@@ -137,7 +137,7 @@ describe('While MySQL is unavailable', () => {
 });
 
 describe('A flood of guesses', () => {
-  it('does not fill the memory: 10,000 are remembered, and then the cache is emptied', async () => {
+  it('does not fill the memory: 10,000 keys are cached, and then the cache is emptied', async () => {
     reads.mockImplementation(async () => []);
     for (let n = 0; n < 10_000; n++) await keys.identify(`guess-${n}`);
     await keys.identify('guess-0');
@@ -155,7 +155,7 @@ describe('A flood of guesses', () => {
     expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
   });
 
-  it('takes a limited number of connections: others get overloaded, and known keys are accepted', async () => {
+  it('uses a limited number of connections: further requests get overloaded, and known keys are accepted', async () => {
     await keys.identify(KEY);
     clock.advance(FRESH_MS);
     let open = () => {};

@@ -11,12 +11,15 @@ interface Known {
 
 /** A key is read again after this, ms: a revoked key may be accepted for up to this time. */
 const FRESH_MS = 30_000;
-/** A MySQL that hangs must not delay callers whose keys are known. */
+/** If MySQL hangs, callers whose keys are known must not be delayed. */
 const RENEWAL_WAIT_MS = 200;
-/** Unknown keys are forgotten sooner, and both are limited: a flood of guesses must not fill the memory. */
+/**
+ * Unknown keys are forgotten sooner, and the number of cached keys of both kinds is limited: a flood of guesses must
+ * not fill the memory.
+ */
 const UNKNOWN_FRESH_MS = 2_000;
 const KEYS_MAX = 10_000;
-/** Anyone can invent keys; looking them up must not take all connections. */
+/** Anyone can send invented keys; lookups of them must not use all connections. */
 const FLIGHTS_MAX = 100;
 
 export const hashOfKey = (key: string): string => createHash('sha256').update(key).digest('hex');
@@ -30,7 +33,10 @@ export class ApiKeyStore implements KeyStore {
   readonly #clock: Clock;
   readonly #scopes: ReadonlySet<string>;
   #known = new Map<string, Known>();
-  /** Hashes of unknown keys (a guess may have 8 kB), cached separately so that a flood of guesses does not evict valid ones. */
+  /**
+   * Hashes of unknown keys (a guess may have 8 kB), cached separately so that a flood of guesses does not evict valid
+   * ones.
+   */
   #unknown = new Map<string, number>();
   readonly #flights = new Map<string, Promise<Identity | null>>();
 
@@ -49,7 +55,10 @@ export class ApiKeyStore implements KeyStore {
     return this.#flights.get(presentedKey) ?? this.#ask(presentedKey);
   }
 
-  /** A known key that was read long ago: one request at a time reads it again, and waits for the reply only briefly. */
+  /**
+   * Handles a known key that was read long ago: one request at a time reads it again, and waits for the reply only
+   * briefly.
+   */
   async #renewed(key: string, { identity }: Known): Promise<Identity | null> {
     if (this.#flights.has(key)) return identity;
     const asKnown = () => identity;
@@ -86,14 +95,17 @@ export class ApiKeyStore implements KeyStore {
       return null;
     }
     const identity = { user: holderOf(row.user), scopes: new Set(scopes) };
-    // Full: start again, which costs one read per active key.
+    // The cache is full: start with an empty one, which costs one read per active key.
     if (this.#known.size >= KEYS_MAX) this.#known = new Map();
     this.#known.set(key, { identity, readAtMs: this.#clock.monotonic() });
     return identity;
   }
 }
 
-/** A holder who is named like a JWT user gets another name, so that no posting can be mistaken for that user's. */
+/**
+ * A holder whose name looks like that of a JWT user is renamed, so that no posting can be mistaken for one of that
+ * user.
+ */
 function holderOf(user: string): string {
   return user.toLowerCase().startsWith(JWT_USER_PREFIX) ? `key:${user}` : user;
 }

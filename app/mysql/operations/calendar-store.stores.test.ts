@@ -36,7 +36,7 @@ it('knows today, this month, and the next 400 days', async () => {
   expect(calendar.days.at(-1)?.dayStart).toBeGreaterThan(time + 400 * DAY_MS);
 });
 
-it('is written once, however many keepers write it at the same time, and continued later', async () => {
+it('is written once, even if many keepers write it at the same time, and is extended later', async () => {
   await Promise.all(Array.from({ length: 4 }, () => new SqlCalendarStore(db.database).extend(UTC)));
   const whole = await rows();
   expect(new Set(whole.map(({ day }) => day)).size).toBe(whole.length);
@@ -45,7 +45,7 @@ it('is written once, however many keepers write it at the same time, and continu
   expect(await rows()).toEqual(whole);
 });
 
-it('changes by new settings from the first day on that begins in more than two days', async () => {
+it('follows new settings from the first day that begins more than two days from now', async () => {
   await store.extend(UTC);
   const before = await rows();
   const time = await now();

@@ -6,7 +6,10 @@ import { readCalendar } from '../rows/business-day-row.ts';
 
 const DAY_MS = 86_400_000;
 const DAYS_AHEAD = 400;
-/** Days that begin later may still change. Longer than a calendar is valid, so that no process may follow an old one. */
+/**
+ * Days that begin later than this may still change. The time is longer than a process may use a calendar it has read,
+ * so that no process still uses an old one.
+ */
 const FIXED_MS = 2 * DAY_MS;
 
 interface DayColumns {
@@ -24,7 +27,7 @@ export class SqlCalendarStore implements CalendarStore {
     this.#database = database;
   }
 
-  /** In one transaction, which waits for that of another keeper. */
+  /** Runs in one transaction, which waits for the transaction of another keeper. */
   async extend(settings: CalendarSettings): Promise<void> {
     await this.#database.rows("INSERT IGNORE INTO job_leases (job) VALUES ('calendar')");
     await this.#database.transaction(async (session) => {

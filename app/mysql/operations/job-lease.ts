@@ -47,7 +47,7 @@ export class JobLease implements Lease {
     return this.#isHeldBy(holder);
   }
 
-  /** The run has ended: the slot, if it had one, is complete. */
+  /** Ends the run, and marks its slot, if it has one, as complete. */
   async finish(holder: string, slot: string | null): Promise<void> {
     await this.#database.rows(
       `UPDATE job_leases SET leased_until = NULL, holder = '', done_slot = COALESCE(?, done_slot)

@@ -12,7 +12,10 @@ export class LedgerIdentity {
     this.#database = database;
   }
 
-  /** Reads it once: it changes only while no process of the ledger is running. @throws Problem database_unavailable */
+  /**
+   * Reads the identity once, because it changes only while no process of the ledger is running. @throws Problem
+   * database_unavailable
+   */
   async read(): Promise<string> {
     if (this.#known !== null) return this.#known;
     const [row] = await this.#database.rows<{ ledger_id: string }>(

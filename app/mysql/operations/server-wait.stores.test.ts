@@ -32,7 +32,7 @@ function at(change: (url: URL) => void): string {
 const codes = (log: ReturnType<typeof keptLog>) =>
   log.lines.map(({ fields }) => (fields['err'] as { code?: string }).code);
 
-/** Waits for at most the given time, with a clock on which sleeping takes no time. */
+/** Waits for at most the given time, with a clock whose sleeps return immediately. */
 async function waitAt(url: string, waitMs = 120_000, timeouts = TIMEOUTS, onSleep = () => {}) {
   const clock = new TestClock();
   clock.onSleep = onSleep;
@@ -58,7 +58,7 @@ describe('Waiting for MySQL', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it('survives refused connections, names that do not resolve, and a server that is silent or hangs up', async () => {
+  it('survives refused connections, names that do not resolve, and a server that does not answer or closes the connection', async () => {
     const port = await freePort();
     const refused = await waitAt(
       at((url) => (url.port = String(port))),
@@ -67,7 +67,7 @@ describe('Waiting for MySQL', () => {
     expect(refused.error?.message).toMatch(/^MySQL did not accept a connection within 60 s: .*ECONNREFUSED/);
     expect(refused.clock.slept.length).toBeGreaterThan(10);
 
-    // Longer than a label may be, so that the resolver rejects it without asking anyone.
+    // The label is longer than allowed, so that the resolver rejects it without a query.
     const unnamed = await waitAt(
       at((url) => (url.hostname = `${'x'.repeat(64)}.local`)),
       1_000,
@@ -94,7 +94,7 @@ describe('Waiting for MySQL', () => {
     const root = await createConnection(server.url);
     await root.query('SET GLOBAL max_connections = 10');
     const others = await Promise.all(Array.from({ length: 9 }, () => createConnection(server.url)));
-    // MariaDB keeps one more connection for administrators.
+    // MariaDB reserves one more connection for administrators.
     const last = await createConnection(server.url).catch(() => null);
     const free = () => {
       for (const other of others) other.destroy();

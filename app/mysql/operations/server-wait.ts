@@ -5,7 +5,10 @@ import type { Logger } from '../../kernel/log.ts';
 import { retriedUntil } from '../../kernel/retry.ts';
 import { wrongSettingOf } from '../connection/mysql-errors.ts';
 
-/** A new pod is refused for seconds until its network policy is in force; DNS and a starting server take a little longer. */
+/**
+ * Connections of a new pod are refused for seconds, until its network policy is in force; DNS and a starting server
+ * take a little longer.
+ */
 const RETRY_BASE_MS = 200;
 const RETRY_MAX_MS = 5_000;
 
@@ -49,7 +52,7 @@ export async function waitForMysql({ waitMs, clock, logger, ...server }: ServerW
 
 async function connectOnce(server: Pick<ServerWait, 'url' | 'connectTimeoutMs' | 'queryTimeoutMs'>): Promise<void> {
   const connection = await createConnection({ uri: server.url, connectTimeout: server.connectTimeoutMs });
-  // Without a listener, a connection that breaks later ends the process.
+  // Without a listener, the process would end if this connection broke later.
   connection.on('error', () => {});
   try {
     await connection.query({ sql: 'SELECT 1', timeout: server.queryTimeoutMs });

@@ -14,7 +14,7 @@ export interface AccountColumns extends LimitedColumns {
   settings_version: number;
 }
 
-/** The limits of an account, and what its windows count. */
+/** The limits of an account, and the usage of its windows. */
 export interface LimitedColumns {
   transfer_max: number | null;
   daily_debit_max: number | null;
@@ -50,7 +50,7 @@ export function accountOfRow(row: AccountColumns): Account {
   };
 }
 
-/** An account without limits may still have counts from a time when it had some: they no longer mean anything. */
+/** An account without limits may still have usage from a time when it had limits. That usage is obsolete. */
 function limitsOfRow(row: LimitedColumns): AccountLimits | null {
   const limits = limitsOf(row);
   if (Object.values(limits).every((limit) => limit === null)) return null;

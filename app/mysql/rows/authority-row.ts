@@ -2,8 +2,8 @@ import { type Authority, type Format, MODES, type Mode, type MovedBy } from '../
 import type { Session } from '../connection/pool.ts';
 
 /**
- * The modes as MySQL names them: one set of names per format, so that no statement of a release that does not know a format
- * matches an authority in it.
+ * The modes as MySQL names them: one set of names per format, so that the statements of a release that does not know a
+ * format never match an authority in that format.
  */
 const MODES_2 = { CACHE: 'CACHE_2', CLOSING: 'CLOSING_2', DIRECT: 'DIRECT_2', REBUILDING: 'REBUILDING_2' } as const;
 type ModeName = Mode | (typeof MODES_2)[Mode];
@@ -28,12 +28,12 @@ export interface AuthorityColumns {
   epoch: number;
   mode: ModeName;
   cache_epoch: number | null;
-  /** Null in a row that 0.1.0 has written; it left the value from before, which was 1 or null. */
+  /** 0.1.0 does not write this column: its rows keep the previous value, which is 1 or null. */
   cache_format: Format | null;
   redis_node: string | null;
   replid: string | null;
   marker: string | null;
-  /** The highest known seq of the cache epoch while that epoch is not recovered; else NULL. */
+  /** The highest known seq of the cache epoch while that epoch is not recovered; otherwise null. */
   bound: number | null;
   age_us: number;
   now_ms: number;
@@ -60,7 +60,8 @@ export function authorityOf([row]: AuthorityColumns[]): Authority {
 }
 
 /**
- * The compare part: locks the authority row, which waits for transactions that share-lock it.
+ * The comparison of a compare-and-set: locks the authority row, which waits for transactions
+ * that have share-locked it.
  * @returns the row, or null if the authority is no longer at this epoch
  */
 export async function lockedAuthority(session: Session, epoch: number): Promise<Authority | null> {

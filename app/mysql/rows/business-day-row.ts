@@ -2,9 +2,9 @@ import type { BusinessCalendar } from '../../domain/business-calendar.ts';
 import type { Database, Session } from '../connection/pool.ts';
 
 const DAY_MS = 86_400_000;
-/** How long ago the first business day of a calendar begins, at most. */
+/** The maximum age of the first business day of a calendar. */
 const BEHIND_MS = 3 * DAY_MS;
-/** Days that begin within two days never change, so a calendar is right for one. */
+/** Days that begin within two days never change, so a calendar may be used for one day. */
 const VALID_MS = DAY_MS;
 
 interface StartColumns {
@@ -22,7 +22,7 @@ export async function readCalendar(from: Pick<Session | Database, 'rows'>): Prom
   return { days: rows.map(windowsOf), validUntil: (rows[0]?.now_ms ?? 0) + VALID_MS };
 }
 
-/** The business days around a span of time; those that have begun never change. */
+/** The business days that cover a span of time; days that have begun never change. */
 export async function calendarBetween(
   from: Pick<Session | Database, 'rows'>,
   earliest: number,

@@ -2,7 +2,7 @@ import type { CaptureRequest, HoldAfter, HoldStatus } from '../../domain/hold-ty
 import type { Outcome } from '../../domain/types.ts';
 import { integer, text } from '../connection/sql.ts';
 
-/** What `transfers` has of a capture only; null for every other transfer. */
+/** The columns of `transfers` that only captures use; null for every other transfer. */
 export interface CaptureColumns {
   hold_id: string | null;
   held_after: number | null;
@@ -11,7 +11,9 @@ export interface CaptureColumns {
 }
 export const CAPTURE_COLUMNS = 'hold_id, held_after, held_change, capture';
 
-/** What was requested and, if it was posted, the hold after it, as one short text: nothing searches for it. */
+/**
+ * The request and, for a posted capture, the hold after it, as one short text, because no query searches for its parts.
+ */
 type Fields = [
   amount: number | null,
   destination: string | null,

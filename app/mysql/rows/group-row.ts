@@ -29,7 +29,7 @@ const MEMBERS_SELECT = `SELECT ${TRANSFER_COLUMNS} FROM transfers WHERE transact
 /**
  * Groups with their members. A group and its members are written in one transaction and never change, so the two reads need no
  * snapshot.
- * @throws IntegrityError if a group is there only in part
+ * @throws IntegrityError if MySQL has only a part of a group
  */
 export async function groupsByIds(
   from: Pick<Session | Database, 'rows'>,
@@ -44,7 +44,7 @@ export async function groupsByIds(
 export const idsOf = ({ transaction_ids }: Pick<GroupRow, 'transaction_ids'>): string[] =>
   transaction_ids === null ? [] : (JSON.parse(transaction_ids) as string[]);
 
-/** It is committed in MySQL, so any answer made from it is a replay. */
+/** The group is committed in MySQL, so any answer made from its row is a replay. */
 function outcomeOfGroup(row: GroupRow, transfers: ReadonlyMap<string, Outcome>): GroupOutcome {
   const { group_id: groupId, split, epoch, seq } = row;
   const acceptedAt = row.accepted_at.getTime();
@@ -60,7 +60,7 @@ function outcomeOfGroup(row: GroupRow, transfers: ReadonlyMap<string, Outcome>):
   const members = idsOf(row).map((id) => {
     const member = transfers.get(id);
     if (member?.status !== 'POSTED' || member.order.groupId !== groupId)
-      throw new IntegrityError(`group ${groupId} is in MySQL only in part: transfer ${id} is not one of its members`);
+      throw new IntegrityError(`MySQL has only a part of group ${groupId}: transfer ${id} is not one of its members`);
     return member;
   });
   return {

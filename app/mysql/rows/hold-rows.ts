@@ -20,7 +20,7 @@ interface StateColumns {
   revision: number;
 }
 
-/** A row of `holds` as returned by mysql2: the order as sent, and the hold as it is. */
+/** A row of `holds` as returned by mysql2: the original order, and the current state of the hold. */
 export interface HoldRow extends DecidedColumns, StateColumns {
   hold_id: string;
   status: HoldStatus | 'REFUSED';
@@ -67,12 +67,14 @@ export const holdOrderOfRow = (row: HoldRow): HoldOrder => ({
   correlationId: row.correlation_id,
 });
 
-/** The hold as it is; null if it was refused. */
+/** The current state of the hold; null if it was refused. */
 export function holdStateOfRow({ status, ...row }: HoldRow): HoldState | null {
   return status === 'REFUSED' ? null : stateOf(row, status);
 }
 
-/** The outcome of placing a hold. @param placed the event with its first revision; null if it was refused */
+/**
+ * The outcome of placing a hold. @param placed the event with the first revision of the hold; null if it was refused
+ */
 export function placingOfRow(row: HoldRow, placed: HoldEventRow | null): HoldPlaced | HoldRefused {
   const order = holdOrderOfRow(row);
   if (placed) return { ...changedOf(placed, 'OPEN'), kind: 'PLACED', order };
@@ -81,7 +83,7 @@ export function placingOfRow(row: HoldRow, placed: HoldEventRow | null): HoldPla
 
 const STATUS_AFTER = { CHANGED: 'OPEN', VOIDED: 'VOIDED', EXPIRED: 'EXPIRED' } as const;
 
-/** Any event but that of placing. */
+/** Any event except the placing of a hold. */
 export function updateOfRow(row: HoldEventRow): HoldUpdated {
   const { kind, event_id: eventId } = row;
   if (kind === 'PLACED' || eventId === null) throw new TypeError(`version ${row.version} placed a hold`);
@@ -121,7 +123,7 @@ const changedOf = (
 
 type Source = Pick<Session | Database, 'rows'>;
 
-/** How holds were placed or refused, by their ids; those that MySQL does not have are absent. */
+/** The outcomes of placing holds, by hold id; ids that MySQL does not have are absent. */
 export async function placingsOf(
   from: Source,
   holdIds: readonly string[],

@@ -1,12 +1,14 @@
 import { uuidV7Time } from '../../domain/ids.ts';
 import type { Database } from '../connection/pool.ts';
 
-/** Maximum number of rows read per table: a few MB, and a short delay for a Redis that is not in use yet. */
+/**
+ * Maximum number of rows read per table. They are a few MB, and cause a short delay for a Redis that is not in use yet.
+ */
 const ROWS_MAX = 20_000;
 
 /**
- * Ids whose UUIDv7 time is later than `after` and not later than `upTo`, ms: those of account changes and of events
- * of holds have the prefix '#', those of groups '+', those of holds '='. Null if there are more than can be read.
+ * Ids whose UUIDv7 time is later than `after` and not later than `upTo`, ms: ids of account changes and of hold
+ * events have the prefix '#', ids of groups '+', ids of holds '='. Null if there are more ids than can be read.
  *
  * This is a range of the primary key, because the hexadecimal digits of a lower-case UUIDv7 sort by time, byte by byte.
  * Other ids in the range are read and skipped.
@@ -35,7 +37,7 @@ const TABLES = [
   { table: 'hold_events', column: 'event_id', mark: '#' },
 ];
 
-/** The prefix of every UUIDv7 of this ms, and of none before it. */
+/** The common prefix of all UUIDv7s of this millisecond; every earlier UUIDv7 sorts before it. */
 function prefixOf(ms: number): string {
   const hex = ms.toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-`;

@@ -85,8 +85,8 @@ export async function endRecovery(session: Session): Promise<void> {
 }
 
 /**
- * Entries that follow the cursor are being posted, as from the journal itself: this state is derived from the cursor,
- * not from a row.
+ * Progress while entries that follow the cursor are posted as if they came from the journal itself. It is derived
+ * from the cursor, because there is no row for it.
  */
 export const flushing = ({ epoch, seq }: Pick<Cursor, 'epoch' | 'seq'>, highestKnownSeq: number): Recovery => ({
   cacheEpoch: epoch,

@@ -42,7 +42,7 @@ export const TRANSFER_COLUMNS = `transaction_id, kind, \`status\`, refusal, sour
 
 const KINDS = { TRANSFER: 'transfer', REVERSAL: 'reversal', CAPTURE: 'capture' } as const;
 
-/** The outcome in a row. It is committed in MySQL, so any answer made from it is a replay. */
+/** The outcome in a row. The row is committed in MySQL, so any answer made from it is a replay. */
 export function outcomeOfRow(row: TransferRow): Outcome {
   const common = {
     order: {
@@ -88,7 +88,7 @@ function side(balance: number | null, version: number | null, settingsVersion: n
   return { balance, version, settingsVersion };
 }
 
-/** The limit that refused a transfer, as `refused_by` has it. */
+/** The limit that caused a refusal, in the form of the column `refused_by`. */
 export const refusedByOf = ({ limit, value, remaining }: LimitRefusal): string => `${limit} ${value} ${remaining}`;
 
 export function limitRefusalOf(refusedBy: string): LimitRefusal {

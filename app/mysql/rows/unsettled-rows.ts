@@ -2,12 +2,12 @@ import type { IdKind } from '../../journal/journal-entry.ts';
 import type { Database, Session } from '../connection/pool.ts';
 
 /**
- * Ids in one IN list. From 1000 on, MariaDB turns it into a join (`in_predicate_conversion_threshold`), which reads and
- * locks in arbitrary order.
+ * Maximum number of ids in one IN list. From 1000 ids on, MariaDB turns the list into a join
+ * (`in_predicate_conversion_threshold`), which reads and locks in arbitrary order.
  */
 export const IN_LIST_MAX = 500;
 
-/** The rows of a statement with one IN list, which may be longer than one statement should take. */
+/** The rows of a statement with one IN list. A list that is too long for one statement is divided. */
 export async function rowsByIds<Row>(
   from: Pick<Session | Database, 'rows'>,
   sql: string,

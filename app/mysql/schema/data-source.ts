@@ -17,7 +17,7 @@ import { AccountEntity, ApiKeyEntity, ReconciliationEntity } from './entities.ts
 
 type Migration = new () => MigrationInterface;
 
-/** TypeORM's access to MySQL: schema, migrations and administration. Never on the path of a transfer. */
+/** Access to MySQL through TypeORM, for schema, migrations and administration; never on the path of a transfer. */
 export function createDataSource(mysqlUrl: string, more: readonly Migration[] = []): DataSource {
   return new DataSource({
     type: 'mysql',
@@ -48,8 +48,8 @@ export function createDataSource(mysqlUrl: string, more: readonly Migration[] = 
 }
 
 /**
- * The part after the `?`, such as `ssl={"verifyIdentity":true}`: mysql2 takes it from the URL of the pools, but TypeORM
- * drops it, and a migration would then use an unencrypted connection. Each value is JSON or text, as mysql2 reads it.
+ * The part after the `?`, such as `ssl={"verifyIdentity":true}`: mysql2 reads it from the URL of the pools, but TypeORM
+ * drops it, so that a migration would use an unencrypted connection. Each value is JSON or text, as in mysql2.
  */
 function optionsOf(mysqlUrl: string): Record<string, unknown> {
   const read = (text: string): unknown => {
@@ -65,8 +65,9 @@ function optionsOf(mysqlUrl: string): Record<string, unknown> {
 const MIGRATION_LOCK = 'holdfast-migrations';
 const LOCK_WAIT_S = 120;
 /**
- * A statement that waits for a table blocks all others on it: it gives up before a flush or a request would, and is
- * retried. What it waits for (a backup, a reconciliation) may take minutes.
+ * A schema change that waits for a table blocks all other statements on that table, so it gives up before a flush
+ * or a request would time out, and is retried. The operation that uses the table (a backup, a reconciliation) may
+ * take minutes.
  */
 const TABLE_WAIT_S = 1;
 const TABLE_TRIES_MAX = 60;
@@ -100,8 +101,8 @@ export async function migrate(mysqlUrl: string, more: readonly Migration[] = [])
 }
 
 /**
- * On the connection of the runner. A migration whose statement found a table in use is run again: every statement is
- * idempotent.
+ * Runs all pending migrations on the connection of the runner. A migration that found a table in use is run again,
+ * because every statement is idempotent.
  */
 async function runAll(dataSource: DataSource, runner: QueryRunner): Promise<string[]> {
   const before = new Set(

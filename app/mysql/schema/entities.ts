@@ -2,7 +2,8 @@ import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
 
 /**
  * The tables that administration reads and writes through TypeORM. The tables of the money path (accounts, transfers,
- * flush_cursor, authority) are here, too, so that the schema has one description; that path itself uses plain SQL.
+ * flush_cursor, authority) are listed here, too, so that the schema has one description; the money path itself uses
+ * plain SQL.
  */
 const id: EntitySchemaColumnOptions = { type: 'varchar', length: 64, charset: 'ascii', collation: 'ascii_bin' };
 const moment: EntitySchemaColumnOptions = { type: 'datetime', precision: 3 };

@@ -9,7 +9,7 @@ import { systemClock } from '../../kernel/clock.ts';
 import { Database, type PoolOptions, Session } from '../connection/pool.ts';
 import { migrate } from '../schema/data-source.ts';
 
-/** A separate database on the server of the tests, or on the given one; empty. */
+/** A separate, empty database on the server of the tests, or on the given server. */
 export async function emptyDatabase(serverUrl = inject('mysqlUrl')): Promise<{ url: string; drop(): Promise<void> }> {
   const name = `t_${randomBytes(6).toString('hex')}`;
   const run = async (sql: string) => {
@@ -86,7 +86,7 @@ export async function migratedDatabase(serverUrl?: string, options: Partial<Pool
   };
 }
 
-/** Accounts as MySQL has them before anything was posted. */
+/** Writes accounts to MySQL, without any postings. */
 export async function openIn(database: Database, accounts: readonly Account[]): Promise<void> {
   const rows = accounts.map((a) => [
     ...[a.accountId, a.currency, a.external, a.overdraftLimit, a.overdraftLimit],
@@ -109,7 +109,7 @@ export async function putBusinessDays(database: Database, days: readonly Busines
   ]);
 }
 
-/** Everything that the flush writes, to compare before with after. */
+/** Everything that the flush writes, for comparisons of the state before and after a call. */
 export async function ledgerRows(database: Database) {
   return {
     cursor: await database.rows('SELECT epoch, seq, id_time_max FROM flush_cursor'),
@@ -122,10 +122,10 @@ export async function ledgerRows(database: Database) {
 
 /** A database with a hook before each statement of its transactions (counted from 0, COMMIT not included). */
 export class InterruptedDatabase extends Database {
-  /** Throw here, or kill the connection, whose id is given. */
+  /** A test throws an error here, or kills the connection with the given id. */
   before: (statement: number, connectionId: number) => Promise<void> = async () => {};
 
-  /** Stops every transaction before the given statement, until it is opened. */
+  /** Stops every transaction before the given statement, until the returned `open` is called. */
   pauseBefore(statement: number): { reached: Promise<void>; open(): void } {
     let arrive = () => {};
     let open = () => {};
@@ -173,7 +173,10 @@ export class InterruptedDatabase extends Database {
 /** InnoDB refreshes its report of transactions only if it was not read for 100 ms. */
 const INNODB_TELLS_MS = 120;
 
-/** Whether a transaction in this database waits for a row lock, in a statement LIKE the given one. For `until`. */
+/**
+ * Whether a transaction in this database waits for a row lock in a statement that matches the given LIKE pattern. For
+ * use with `until`.
+ */
 export async function waitsForALock(database: Database, statement = '%'): Promise<boolean> {
   await systemClock.sleep(INNODB_TELLS_MS);
   const waiting = await database.rows(

@@ -38,7 +38,7 @@ async function query<Row>(sql: string): Promise<Row[]> {
 }
 const tables = () =>
   query<{ name: string; type: string }>(
-    // MySQL would return the column names in upper case.
+    // The aliases are needed because MySQL would return the column names in upper case.
     'SELECT table_name AS name, table_type AS type FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1',
   );
 
@@ -54,7 +54,7 @@ const schema = async () => ({
   ),
 });
 
-/** A runner that reports each modifying statement before it is run. */
+/** A runner that reports each modifying statement before running it. */
 function listening(runner: QueryRunner, tell: (sql: string) => void): QueryRunner {
   const query = async (sql: string, values?: unknown[]) => {
     if (!sql.startsWith('SELECT')) tell(sql);
@@ -79,12 +79,12 @@ async function dies(migration: MigrationInterface, runner: QueryRunner, allowed:
 }
 
 /**
- * Changes that do not affect a process of the previous version: new tables, views and keys, and columns that need no
- * value.
+ * Changes that do not affect a process of the previous version: new tables, views and keys, and columns that need
+ * not be written.
  */
 const EXPANDS =
   /^(CREATE TABLE IF NOT EXISTS|CREATE OR REPLACE SQL SECURITY INVOKER VIEW|CREATE INDEX|INSERT IGNORE)\b|^ALTER TABLE `?\w+`? ADD COLUMN (?!.*\bNOT NULL\b(?!.*\bDEFAULT\b))/s;
-/** Columns that took further values or became wider: each was checked by hand. */
+/** Columns that were widened, or that accept additional values; each was checked by hand. */
 const WIDENS = new Set([
   'ALTER TABLE transfers MODIFY `user`',
   'ALTER TABLE account_changes MODIFY `user`',
@@ -97,14 +97,14 @@ const WIDENS = new Set([
   'ALTER TABLE authority MODIFY `mode`',
   'ALTER TABLE transfers MODIFY kind',
 ]);
-/** Only for a ledger that was never used, and beside which no other process was ever heard. */
+/** This statement affects only a ledger that was never used, and that no other process has ever used. */
 const BEGINS = /^UPDATE authority SET epoch = 1, .* epoch = 0 .*NOT EXISTS \(SELECT 1 FROM processes\)/s;
 
-/** For several hundred statements that change the schema, each of which takes MySQL five times as long as MariaDB. */
+/** The time for several hundred schema changes, each of which takes five times as long on MySQL as on MariaDB. */
 const STATEMENTS_MS_MAX = 900_000;
 
 describe('Migrations', () => {
-  it('are run once: the second time changes nothing', async () => {
+  it('run once: a second run changes nothing', async () => {
     expect(await migrate(db.url)).toEqual(MIGRATIONS);
     await query("UPDATE authority SET epoch = 7, mode = 'CACHE'");
     expect(await migrate(db.url)).toEqual([]);
@@ -150,7 +150,7 @@ describe('Migrations', () => {
     ]);
   });
 
-  it('give every table a primary key, which servers with sql_require_primary_key demand', async () => {
+  it('give every table a primary key, as servers with sql_require_primary_key require', async () => {
     await migrate(db.url);
     const tablesWith = (condition: string) =>
       query<{ name: string }>(
@@ -175,7 +175,7 @@ describe('Migrations', () => {
   });
 
   it(
-    'continue from wherever one died: each statement may have been the last',
+    'continue after a crash at any statement',
     async () => {
       await migrate(db.url);
       const wanted = await schema();
@@ -186,7 +186,7 @@ describe('Migrations', () => {
         let died = true;
         for (let allowed = 0; died; allowed++) {
           for (const migration of fromHere.toReversed()) await migration.down(runner);
-          // A column that was added and dropped at once leaves a gap in every row, and no table is designed for
+          // Each column that is added and then dropped leaves a gap in every row, and no table can have
           // hundreds of such gaps.
           for (const { name, type } of await tables())
             if (type === 'BASE TABLE') await runner.query(`ALTER TABLE ${name} FORCE`);
@@ -219,7 +219,7 @@ describe('Migrations', () => {
     ).toEqual([]);
   });
 
-  it('of the second version only add: what the previous version reads and writes keeps working', async () => {
+  it('of the second version only add: the reads and writes of the previous version keep working', async () => {
     await migrate(db.url);
     await query("INSERT INTO pods (pod_id, epoch) VALUES ('p', 1) ON DUPLICATE KEY UPDATE epoch = VALUES(epoch)");
     await query(
@@ -238,7 +238,7 @@ describe('Migrations', () => {
 });
 
 describe('The URL of MySQL', () => {
-  it('is used completely: if TLS is requested, a migration does not use an unencrypted connection to a server without a valid certificate', async () => {
+  it('is used completely: if it requests TLS, a migration does not use an unencrypted connection when the server has no valid certificate', async () => {
     await expect(migrate(`${db.url}?ssl={"rejectUnauthorized":true}`)).rejects.toThrow(
       /secure connection|self-signed certificate/,
     );
@@ -247,7 +247,7 @@ describe('The URL of MySQL', () => {
 });
 
 describe('The entities', () => {
-  it('fit the migrated schema: type, length, precision and NULL of every column that they list', async () => {
+  it('match the migrated schema in type, length, precision and nullability of every column that they list', async () => {
     await migrate(db.url);
     const dataSource = await createDataSource(db.url).initialize();
     const runner = dataSource.createQueryRunner();

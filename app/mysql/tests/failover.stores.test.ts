@@ -29,7 +29,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** Both addresses lead to one server: what counts is which one a connection takes. */
+/** Both addresses lead to the same server: the tests check only which address a connection uses. */
 beforeEach(async () => {
   const empty = await emptyDatabase(server.url);
   drop = empty.drop;
@@ -51,7 +51,7 @@ afterEach(async () => {
   await drop();
 });
 
-/** A pool all of whose connections are open. */
+/** A pool with all its connections open. */
 async function pool(options: Partial<PoolOptions> = {}): Promise<Database> {
   const database = new Database({ ...poolOptions(url), connectionsMax: CONNECTIONS, ...options });
   opened.push(database);
@@ -64,7 +64,7 @@ async function pool(options: Partial<PoolOptions> = {}): Promise<Database> {
 }
 
 describe('When the host name of MySQL moves to another server', () => {
-  it('connections whose server has vanished without a trace cost one query timeout, not one each', async () => {
+  it('connections whose server has vanished silently cost one query timeout in total, not one each', async () => {
     const database = await pool({ queryTimeoutMs: 400 });
     name.before.fallSilent();
     name.move();
@@ -76,7 +76,8 @@ describe('When the host name of MySQL moves to another server', () => {
         return null;
       }),
     );
-    // On a busy machine a new connection may take longer than a query may; an old one would be silent in any case.
+    // On a busy machine a query on a new connection may time out; on an old connection it would
+    // always time out.
     expect(name.after.opened).toBeGreaterThanOrEqual(1);
     expect(name.after.opened).toBeGreaterThanOrEqual(failures);
   });

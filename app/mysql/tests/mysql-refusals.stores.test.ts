@@ -70,13 +70,13 @@ async function refusal(work: () => Promise<unknown>): Promise<string> {
   return /\((.*)\)/.exec((problem as Error).message)?.[1] ?? (problem as Error).message;
 }
 
-/** The same pool: whatever was wrong with its connections, it works again without a restart. */
+/** Expects that the same pool works again without a restart, whatever was wrong with its connections. */
 async function heals(): Promise<void> {
   await until('it works again', () => write(1).catch(() => null));
   for (let n = 0; n < 12; n++) await write(n);
 }
 
-describe('A refusal by MySQL for a temporary reason is database_unavailable, and ends with the reason', () => {
+describe('A refusal by MySQL for a temporary reason is reported as database_unavailable, and ends when the reason ends', () => {
   it.each<[string, string, string, RegExp]>([
     [
       'a locked account',
@@ -125,7 +125,7 @@ describe('A refusal by MySQL for a temporary reason is database_unavailable, and
     await root.query('ALTER USER client WITH MAX_USER_CONNECTIONS 1');
     await write(1);
     const held = open();
-    await until('it holds the only connection, or is refused', () => held.rows('SELECT 1').catch(() => true));
+    await until('the pool holds the only connection, or is refused', () => held.rows('SELECT 1').catch(() => true));
     await killClients();
     const other = await createConnection(clientUrl).catch(() => null);
     if (other) {
@@ -221,7 +221,7 @@ describe('A statement that would fail at any time is our bug, and remains an int
 describe('A full table', () => {
   // InnoDB reports a full disk with the same code; a full disk may crash MariaDB, which `resilience-tests` covers
   // (`disk-full`).
-  it('is database_unavailable, and recovers when there is room', async () => {
+  it('is reported as database_unavailable, and writes succeed again when there is space', async () => {
     const empty = await emptyDatabase(server.url);
     await using writer = new Database(poolOptions(empty.url));
     await writer.rows('CREATE TABLE notes (note VARCHAR(255) NOT NULL) ENGINE=MEMORY MAX_ROWS=100');

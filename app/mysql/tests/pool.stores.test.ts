@@ -37,7 +37,7 @@ async function using<T>(options: Partial<PoolOptions>, work: (database: Database
 }
 
 describe('A connection', () => {
-  it('has UTC, strict mode, READ COMMITTED and short waits', async () => {
+  it('uses UTC, strict mode, READ COMMITTED and short time-outs', async () => {
     const shown = await using({ lockWaitTimeoutS: 3, waitTimeoutS: 17 }, (database) =>
       database.rows<{ Variable_name: string; Value: string }>('SHOW SESSION VARIABLES'),
     );
@@ -107,7 +107,7 @@ describe('A transaction', () => {
 });
 
 describe('A call that MySQL does not answer', () => {
-  it('is database_unavailable if a row stays locked too long, and is rolled back', async () => {
+  it('returns database_unavailable if a row stays locked too long, and is rolled back', async () => {
     await db.database.rows("INSERT INTO notes VALUES (1, 'a')");
     const holder = await createConnection(db.url);
     await holder.query('START TRANSACTION');
@@ -120,7 +120,7 @@ describe('A call that MySQL does not answer', () => {
     await holder.end();
   });
 
-  it('is database_unavailable if a statement takes too long', async () => {
+  it('returns database_unavailable if a statement takes too long', async () => {
     await using({ queryTimeoutMs: 100 }, async (database) => {
       await expect(database.rows('SELECT SLEEP(600)')).rejects.toMatchObject(away);
       const work = database.transaction((session) => session.rows('SELECT SLEEP(600)'));
@@ -128,7 +128,7 @@ describe('A call that MySQL does not answer', () => {
     });
   });
 
-  it('is database_unavailable if nothing listens, for statements and transactions, and is counted', async () => {
+  it('returns database_unavailable if nothing listens, for statements and transactions, and is counted', async () => {
     const url = new URL(db.url);
     url.port = String(await freePort());
     seen.failed = 0;
@@ -139,7 +139,7 @@ describe('A call that MySQL does not answer', () => {
     expect(seen.failed).toBe(2);
   });
 
-  it('is database_unavailable if the server never responds', async () => {
+  it('returns database_unavailable if the server never responds', async () => {
     const server: Server = createServer(() => {}).listen(0, '127.0.0.1');
     await until('it listens', () => server.listening);
     const url = new URL(db.url);
@@ -150,7 +150,7 @@ describe('A call that MySQL does not answer', () => {
     server.close();
   });
 
-  it('is database_unavailable if the server stops responding just after it accepted the connection', async () => {
+  it('returns database_unavailable if the server stops responding just after it accepted the connection', async () => {
     const network = await SilentNetwork.before(db.url, 'SET SESSION');
     await using({ url: network.url, queryTimeoutMs: 150, connectionsMax: 1 }, async (database) => {
       await expect(database.rows('SELECT 1')).rejects.toMatchObject(away);
@@ -159,7 +159,7 @@ describe('A call that MySQL does not answer', () => {
     network.close();
   });
 
-  it('is database_unavailable if too many wait for a connection, or the pool is closed', async () => {
+  it('returns database_unavailable if too many callers wait for a connection, or the pool is closed', async () => {
     await using({ connectionsMax: 1, queueMax: 1 }, async (database) => {
       const ends = await Promise.allSettled([1, 2, 3, 4].map(() => database.rows('SELECT SLEEP(0.05)')));
       expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
@@ -170,7 +170,7 @@ describe('A call that MySQL does not answer', () => {
     await expect(closed.rows('SELECT 1')).rejects.toMatchObject(away);
   });
 
-  it('is database_unavailable if no connection becomes free in time; one that becomes free later is not lost', async () => {
+  it('returns database_unavailable if no connection becomes free in time; a connection that becomes free later is not lost', async () => {
     await using({ connectionsMax: 1, queryTimeoutMs: 150 }, async (database) => {
       await until('it has its connection', () => database.rows('SELECT 1').catch(() => null));
       let free = () => {};
@@ -194,9 +194,9 @@ describe('A call that MySQL does not answer', () => {
     });
   });
 
-  it('costs the connection, and the next statement gets another one', async () => {
+  it('loses its connection, and the next statement gets another one', async () => {
     await using({ connectionsMax: 1, queryTimeoutMs: 200 }, async (database) => {
-      // On a busy machine this short statement, too, may take too long.
+      // On a busy machine this short statement may also take too long.
       const id = () =>
         until('a statement is answered in time', async () => {
           const [row] = await database.rows<{ id: number }>('SELECT CONNECTION_ID() AS id').catch(() => []);
@@ -208,7 +208,7 @@ describe('A call that MySQL does not answer', () => {
     });
   });
 
-  it('leaves our own bugs unchanged: waiting does not fix them', async () => {
+  it('passes on errors caused by our own bugs unchanged, because waiting does not fix them', async () => {
     seen.failed = 0;
     await expect(db.database.rows('SELECT nothing')).rejects.toMatchObject({ code: 'ER_BAD_FIELD_ERROR' });
     expect(seen.failed).toBe(0);

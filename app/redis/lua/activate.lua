@@ -4,8 +4,8 @@
 -- KEYS[1] fence  KEYS[2] ledger of the new epoch  KEYS[3] owner
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] marker to create
 -- ARGV[6] lookup horizon
--- Returns the existing marker: another keeper may have activated the same epoch before it crashed; nothing is created
---   twice.
+-- Returns the existing marker if another keeper has activated the same epoch before, for example one that crashed;
+-- nothing is created twice.
 --@include prologue
 --@include owner
 --@include claim-free

@@ -16,13 +16,13 @@
 -- Returns head, then a record per item (includes/layout.lua): POSTED, REJECTED; REPLAYED with the seq of the existing
 --   outcome; SAME_CALL with the index (from 0) of the item in this call that has the id; NEEDS_LOOKUP; MISSING with 1 =
 --   source, 2 = destination, 3 = both in its refusal byte; AHEAD for a new UUIDv7 that is too far ahead of the ledger's
---   time; for what windows would count, CLOCK_UNSURE if the ledger's time is too far ahead of the pod's clock, and
---   NO_CALENDAR if the business calendar does not say which day it is. A posted group returns a record per member, any other
---   group one record: MEMBER_TAKEN with the index (from 0), in the refusal byte, of a member whose id is known. A record of a
---   hold item is longer (includes/holds.lua): MISSING adds 4 for the hold, or is 8 if the hold under this id is another one;
---   UNCHANGED if it is as asked already, or not due; CLOCK_UNSURE if it is due only by this server's clock. Only POSTED and
---   REJECTED with a seq were written. An error after a write is not rolled back, so nothing below the line marked WRITES may
---   fail.
+--   time; for transfers that windows would count, CLOCK_UNSURE if the ledger's time is too far ahead of the pod's clock,
+--   and NO_CALENDAR if the business calendar does not cover the current day. A posted group returns a record per member,
+--   any other group a single record: MEMBER_TAKEN with the index (from 0), in the refusal byte, of a member whose id is
+--   known. A record of a hold item is longer (includes/holds.lua): MISSING adds 4 for the hold, or is 8 if the hold with
+--   this id has another account, destination or currency; UNCHANGED if the hold already has the requested state, or is
+--   not due; CLOCK_UNSURE if it is due only by this server's clock. Only POSTED and REJECTED with a seq were written. An
+--   error after a write is not rolled back, so nothing below the line marked WRITES may fail.
 --@include prologue
 --@include layout
 --@include ids
@@ -87,7 +87,7 @@ end
 local function unpack_group()
   local place, time, lookup, id
   place, time, lookup, id, position = struct.unpack('<Hdds', packed, position)
-  -- '+' separates ids of groups from those of transfers: no client can send it.
+  -- The prefix '+' keeps group ids apart from transaction ids: no client can send it.
   local group = { key = KEYS[5 + ledger.gen], id = '+' .. id, known = false, looked_up = true, first = #items + 1 }
   locate(group, place, time, lookup)
   return group
@@ -120,7 +120,7 @@ for chunk = 1, chunk_count do
     local kind, source, destination, amount, currency, place, time, lookup, id
     kind, source, destination, amount, currency, place, time, lookup, id, position =
       struct.unpack('<BHHdc3Hdds', packed, position)
-    -- All fields at once: a table that grows field by field is reallocated four times.
+    -- All fields are set at once, because a table that grows field by field is reallocated four times.
     local item = {
       key = KEYS[5 + ledger.gen], source = source, destination = destination, amount = amount, currency = currency, id = id,
       known = false, looked_up = true,
@@ -138,7 +138,7 @@ for key, list in pairs(asked) do
   end
 end
 
--- The windows of the call's time, or nil and why not: looked up once, and only for accounts with limits.
+-- The windows of the call's time, or nil and the reason; looked up once, and only for accounts with limits.
 local windows, unwindowed
 local function call_windows()
   if windows or unwindowed then return windows, unwindowed end
@@ -151,7 +151,7 @@ local function call_windows()
   return windows, unwindowed
 end
 
--- Decide every item on the accounts as the previous ones left them.
+-- Decide every item on the accounts as the previous items left them.
 local records, changed, in_call, new_ids = {}, {}, {}, {}
 local function take_id(item, index, seq)
   in_call[item.id] = index
@@ -166,8 +166,8 @@ end
 local function is_limited(item, source, destination)
   return (source.limits or destination.limits) and not item.is_reversal
 end
--- Applies the rules to a new id, and changes the accounts if they allow it. @returns its record, and whether it was posted
--- `place`: of a member in its group, for a refusal
+-- Applies the rules to a new id, and changes the accounts if the rules allow it. @returns the record, and whether it was
+-- posted. `place` is the position of a member in its group; the record of a refusal contains it.
 local function settle(item, source, destination, seq, place)
   local refusal = refusal_of(source, destination, item.amount, item.currency)
   if refusal > 0 then return struct.pack(RECORD, REJECTED, refusal, place, 0, 0, 0, 0, 0, seq), false end
@@ -206,8 +206,8 @@ local function decide(item, index)
   return (settle(item, source, destination, seq, 0))
 end
 
--- Why a group has no outcome in this call, or nil. Its own id is checked first, because a repeated group also finds its
--- members' ids.
+-- Returns why a group has no outcome in this call, or nil. Its own id is checked first, because a repeated group also
+-- finds its members' ids.
 local function undecided(group, last)
   if group.known then return bare(REPLAYED, 0, group.known) end
   if in_call[group.id] then return bare(SAME_CALL, 0, in_call[group.id]) end
@@ -243,7 +243,7 @@ local function copy_of(account)
   return copy
 end
 
--- All members, each on the balances as the previous ones left them, or none of them.
+-- Decides all members, each on the balances as the previous ones left them, and applies all or none of them.
 local function decide_group(group, last, index)
   local why = undecided(group, last)
   if why then return why end
@@ -265,7 +265,7 @@ local function decide_group(group, last, index)
       end
       ledger.seq = seq
       take_id(group, index, seq)
-      -- Its seq is the only one of the group.
+      -- A refused group has a single seq.
       return string.sub(record, 1, SEQ_AT - 1) .. struct.pack('<d', seq)
     end
     posted[#posted + 1] = record
@@ -282,7 +282,7 @@ if #hold_ids > 0 then
 --@include apply-holds
 end
 
--- `number` counts the items of the call, as the pod does: a group is one.
+-- `number` counts the items of the call as the pod does: a group is one item.
 local entries, first, number, start_seq = {}, 1, 0, ledger.seq
 for chunk = 1, chunk_count do
   local before, group, last = ledger.seq, groups[chunk], chunk_ends[chunk]

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Sets the business calendar that windows of limits follow. One that was read from MySQL earlier than the current one, such
--- as that of a late call, changes nothing.
+-- Sets the business calendar that windows of limits follow. A calendar that was read from MySQL earlier than the current
+-- one, for example in a late call, changes nothing.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] calendar (includes/limits.lua)
 -- Returns head.

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Claims a server that an older release has used without writing an owner. The marker of the epoch, which exists only
--- in this ledger's MySQL, proves that the keys belong to this ledger. Changes nothing otherwise.
+-- in this ledger's MySQL, proves that the keys belong to this ledger. Without it, nothing changes.
 -- KEYS[1] fence  KEYS[2] ledger of the epoch  KEYS[3] owner
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] marker of the epoch
 -- Returns 1 if the server now belongs to this ledger, 0 if not.

@@ -4,7 +4,7 @@
 -- KEYS[6..] buckets of ids
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4..] per id: place H, time d, id s, packed
 -- Returns { head, seqs, entries }: per id its seq, or '' if it is unknown here; then per distinct journal entry
---   { id of the entry, its fields }. A seq without an entry was trimmed: it is in MySQL.
+--   { id of the entry, its fields }. If a seq has no entry, the entry was trimmed, and is in MySQL.
 --@include prologue
 --@include ids
 

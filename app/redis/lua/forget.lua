@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Forgets ids, in the order of their UUIDv7 time, and raises the lookup horizon to the end of each bucket: ids up to it are
--- looked up in MySQL from then on. Only buckets whose outcomes are all committed, and which are over by the ledger's time,
--- may be deleted. The older generation of other ids is deleted, too, if requested.
+-- looked up in MySQL from then on. A bucket may be deleted only if all its outcomes are in MySQL and the ledger's time
+-- has passed its end. The older generation of other ids is deleted, too, if requested.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner  KEYS[4] other ids, generation 0  KEYS[5] generation 1
 -- KEYS[6..] buckets, oldest first
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] '1' to rotate the generations of

@@ -3,19 +3,21 @@
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] accounts
 -- ARGV[1] epoch  ARGV[2] pod id  ARGV[3] replid  ARGV[4] cursor of the snapshot in which the accounts were read
 -- ARGV[5] maximum number of accounts  ARGV[6] latest time at which one of the accounts was changed, ms: the ledger's
---   time continues from there, so that times never decrease along an account, whichever store decided before
+--   time continues from there, so that times never decrease on an account, whichever store decided before
 -- ARGV[7..] pairs: account id, account (includes/layout.lua, its seq is set here)
--- Returns head, number evicted d, then per account a zero byte (no room, all are dirty) or a byte with the length of the
---   current account, and the account: one that is already here is left unchanged. `STALE` if the snapshot is older than what Redis has evicted.
+-- Returns head, number evicted d, then per account a zero byte (no space, because all accounts are dirty) or a byte with
+--   the length of the current account, and the account: an account that Redis already has is left unchanged. `STALE` if
+--   the snapshot is older than what Redis has evicted.
 --@include prologue
 --@include layout
 
 local ledger, refused = enter()
 if not ledger then return refused end
--- P reads A at v5 and pauses; Q loads A, moves it to v6, it is flushed and evicted; P must not install v5.
+-- Example: pod P reads account A at version 5 and pauses. Pod Q loads A and moves it to version 6, which is flushed and
+-- evicted. P must not install version 5.
 if tonumber(ARGV[4]) < ledger.evicted_up_to then return redis.error_reply('STALE snapshot') end
 
--- Stored even while the clock is ahead of it, because the clock may be set back.
+-- The time is stored even while the clock is ahead of it, because the clock may be set back.
 local latest = tonumber(ARGV[6])
 if latest > ledger.time_floor then
   redis.call('HSET', KEYS[2], 'time', integer(latest))
@@ -64,7 +66,7 @@ local size = redis.call('HLEN', KEYS[3])
 local room = tonumber(ARGV[5]) - size
 local evicted = 0
 if room < missing then
-  -- The limit may have been lowered: then more accounts must be evicted than installed.
+  -- If the limit was lowered, more accounts must be evicted than installed.
   evicted = evict(missing - room)
   room = tonumber(ARGV[5]) - size + evicted
   if ledger.evicted_up_to > evicted_before then redis.call('HSET', KEYS[2], 'dropped', integer(ledger.evicted_up_to)) end

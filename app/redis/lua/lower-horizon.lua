@@ -1,7 +1,7 @@
 #!lua
 -- Lowers the lookup horizon before anything is written in the epoch, if ids from the far future have raised it. The ids that
--- MySQL has beyond the new horizon are stored here instead. A later call changes nothing, so it may be repeated or arrive
--- late.
+-- MySQL has beyond the new horizon are stored here instead. Once the epoch has written something, a call changes nothing,
+-- so it may be repeated or arrive late.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner  KEYS[4..] buckets of ids
 -- ARGV[1] epoch  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity  ARGV[5] lookup horizon
 -- ARGV[6..] pairs: place of the bucket in KEYS[4..], from 1, and an id (that of a change has the prefix '#'): every

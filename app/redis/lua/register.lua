@@ -9,7 +9,7 @@
 
 local refused = server_refusal()
 if refused then return redis.error_reply(refused) end
--- Keys that were lost, and created again by a late activation, are not those of the epoch.
+-- Keys that were lost and then created again by a late activation do not have the marker of the epoch.
 local marker = redis.call('HGET', KEYS[2], 'marker')
 if marker ~= ARGV[5] then return redis.error_reply('REFUSED lost') end
 refused = owner_refusal()

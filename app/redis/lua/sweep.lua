@@ -2,7 +2,7 @@
 -- Deletes keys of ended epochs, of this ledger only.
 -- KEYS[1] fence  KEYS[2] ledger  KEYS[3] owner  KEYS[4..] keys to delete
 -- ARGV[1] minimum epoch of the fence  ARGV[2] 'keeper'  ARGV[3] replid  ARGV[4] ledger identity
--- Returns how many of the keys existed.
+-- Returns the number of keys that existed.
 --@include prologue
 --@include owner
 

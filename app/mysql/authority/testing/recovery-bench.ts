@@ -23,7 +23,7 @@ export const SERVER = { redisNode: 'node-1', replid: 'a'.repeat(40), marker: 'm-
 export const BY = { keeper: 'keeper-1', reason: 'a test' };
 export const CHANGE_ID = '01890000-0000-7000-8000-000000000001';
 
-/** A cache epoch (number 1, on the model) whose authority and ledger tables are in a real MySQL. */
+/** A cache epoch (epoch 1, in the model of Redis) whose authority and ledger tables are in a real MySQL. */
 export class RecoveryBench {
   readonly db: TestDatabase;
   readonly authority: AuthorityStore;
@@ -110,7 +110,9 @@ export class RecoveryBench {
     return now;
   }
 
-  /** Closed; all pods have handed over, and seq 2 of these is missing: t2 is in doubt, bob and cy are frozen. */
+  /**
+   * Closes the epoch and lets all pods hand over, without seq 2 of this journal: t2 is in doubt, bob and cy are frozen.
+   */
   async frozen(): Promise<{ now: Authority; journal: JournalEntry[] }> {
     const journal = await this.journal(
       ['t1', 'world', 'ada', 500],

@@ -1,5 +1,5 @@
--- What apply.lua does with hold items: included where a call has some, so that others do not pay for it. Sets decide_hold,
--- pack_hold and changed_holds.
+-- The part of apply.lua that handles hold items. It runs only if a call has some, so that other calls are not slowed
+-- down. It sets decide_hold, pack_hold and changed_holds.
 local found = redis.call('HMGET', KEYS[#KEYS], unpack(hold_ids))
 local holds = {}
 for i = 1, #found do
@@ -17,7 +17,7 @@ function pack_hold(hold)
     hold.account, hold.destination)
 end
 
--- Why an item is not decided, or nil.
+-- Returns why an item is not decided, or nil.
 local function undecided_hold(item, hold)
   if item.known then return bare_hold(REPLAYED, 0, item.known) end
   if in_call[item.id] then return bare_hold(SAME_CALL, 0, in_call[item.id]) end

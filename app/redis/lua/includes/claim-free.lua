@@ -1,4 +1,4 @@
--- For scripts that may begin a ledger: a server without a fence has never held one, so it is claimed.
+-- For scripts that may begin a ledger: a server without a fence has never held a ledger, so they claim it.
 local function owner_refusal_or_claim()
   local refused = owner_refusal()
   if refused ~= 'REFUSED unclaimed' or redis.call('EXISTS', KEYS[1]) == 1 then return refused end

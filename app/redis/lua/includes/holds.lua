@@ -1,11 +1,11 @@
 -- Holds: their layout and rules, the same as app/domain/holds.ts and app/journal/hold-decision.ts; a test compares them
--- over random histories. Included where a call has hold items.
+-- over random histories. This part runs only if a call has hold items.
 --
 -- A hold in Redis, little endian: amount d, captured d, expires at d, revision I4, status B, modified B, currency c3, seq d,
 --   account s, destination s ('': none). `modified` and `seq` as for accounts.
 local HOLD = '<dddI4BBc3dss'
--- What follows the record of a hold item: held after d, change of held d, amount moved d, the hold's amount d, captured d,
---   expires at d, revision I4, status B
+-- The bytes that follow the record of a hold item: held after d, change of held d, amount moved d, the hold's amount d,
+-- captured d, expires at d, revision I4, status B
 local HOLD_AFTER = '<ddddddI4B'
 local OPEN, CAPTURED, VOIDED, EXPIRED = 0, 1, 2, 3
 local PLACE, CAPTURE, CHANGE, VOID, EXPIRE = 1, 2, 3, 4, 5
@@ -20,14 +20,14 @@ local function bare_hold(status, detail, seq, hold, moved)
   return bare(status, detail, seq) .. hold_after(hold or NO_HOLD, 0, 0, moved or 0)
 end
 
--- Sums of exact numbers are only compared: one outside the exact range may be rounded, but never back into it.
+-- Sums of exact numbers are only compared. A sum outside the exact range may be rounded, but never back into the range.
 local function raise_refusal(account, amount)
   local held = account.held or 0
   if account.balance - held - amount < -account.overdraft then return INSUFFICIENT_FUNDS end
   return held + amount > EXACT_MAX and OUT_OF_RANGE or 0
 end
 
--- From its expiry on a hold counts as expired, whether or not that is in the journal yet.
+-- From its expiry time on, a hold counts as expired, whether or not the journal contains the expiry yet.
 local function closed_refusal(hold, now)
   if hold.status == EXPIRED then return HOLD_EXPIRED end
   if hold.status ~= OPEN then return HOLD_NOT_OPEN end
@@ -41,7 +41,8 @@ local function next_of(hold, amount, captured, expires, status)
   }
 end
 
--- Each returns 0, the hold after it, the change of held, and the amount that moves; or a refusal; or nil if it changes nothing.
+-- Each function returns 0, the hold after the step, the change of held, and the amount that moves; or a refusal; or nil
+-- if nothing changes.
 local function place(item, account, destination, now)
   if account.currency ~= item.currency or (destination and destination.currency ~= item.currency) then
     return CURRENCY_MISMATCH
@@ -109,7 +110,7 @@ local function step(item, hold, account, destination, now)
   return ended(hold, EXPIRED)
 end
 
--- Whether a hold is due only because this server's clock is far ahead of the pod's: nothing may rest on that.
+-- Whether a hold is due only because this server's clock is far ahead of the pod's. No decision may depend on that.
 local function is_clock_unsure(item, hold, refusal, now)
   local rests = refusal == HOLD_EXPIRED or (item.op == EXPIRE and refusal == 0)
   if not rests or (hold and hold.status == EXPIRED) then return false end
@@ -117,7 +118,7 @@ local function is_clock_unsure(item, hold, refusal, now)
   return now >= expires and now - item.pod_now > CLOCK_AHEAD_MAX and item.pod_now < expires
 end
 
--- What a capture asks for, or what is left.
+-- The amount that a capture requests, or the remaining amount.
 local function asked_of(item, hold)
   if item.op ~= CAPTURE then return 0 end
   if item.amount >= 0 then return item.amount end

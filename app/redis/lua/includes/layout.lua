@@ -5,7 +5,7 @@ local EXACT_MAX = 9007199254740991
 -- `seq` is the journal's number of its last change, or of its installation while it is not `modified` in this epoch. An
 -- account is clean, and may be evicted, if it is not modified or has seq <= cursor.
 local ACCOUNT, ACCOUNT_BYTES = '<dddI4BBBc3d', 42
--- The extension: held d and, if the account has limits, these with what was counted (includes/limits.lua).
+-- The extension: held d and, if the account has limits, the limits with their usage (includes/limits.lua).
 local function held_of(blob)
   if #blob == ACCOUNT_BYTES then return 0 end
   return (struct.unpack('<d', blob, ACCOUNT_BYTES + 1))
@@ -13,7 +13,7 @@ end
 local function extension_of(blob)
   return string.sub(blob, ACCOUNT_BYTES + 1)
 end
--- In a reply: a byte with the length of the account, or zero for none, and the account.
+-- An account in a reply: a byte with its length, or zero for none, and the account.
 local function sized(blob)
   return blob and string.char(#blob) .. blob or '\0'
 end
@@ -25,9 +25,9 @@ local ACTIVE, SUSPENDED, FROZEN, CLOSED = 0, 1, 2, 3
 -- A transfer: source first, destination as the other. An account change: its balance and version, then its overdraft
 -- limit as other balance, its status as other settings version, and 1 as refusal if its windows begin to count. A refused
 -- group: the refusal, and as its balance the index of the member that was refused.
--- In a POSTED transfer, the refusal byte says which sides were counted by windows: 1 = the debit, 2 = the credit, 3 = both.
--- In one REJECTED by a limit, the settings version is the limit's number, the other balance its value, and the other version
--- what was left of it.
+-- In a POSTED transfer, the refusal byte contains the sides that windows counted: 1 = the debit, 2 = the credit, 3 =
+-- both. In a transfer REJECTED by a limit, the settings version is the limit's number, the other balance its value, and
+-- the other version what was left of it.
 local RECORD = '<BBddddI4I4d'
 local NONE, POSTED, REJECTED, REPLAYED, SAME_CALL, NEEDS_LOOKUP, MISSING, AHEAD, MEMBER_TAKEN = 0, 1, 2, 3, 4, 5, 6, 7, 8
 local UNCHANGED, CLOCK_UNSURE, NO_CALENDAR = 9, 10, 11

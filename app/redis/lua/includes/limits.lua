@@ -4,7 +4,7 @@
 local LIMITED, LIMITS_AT = '<ddddddddddd', ACCOUNT_BYTES + 9
 local REVERSAL = 1
 local TRANSFER_MAX, DAILY_DEBIT_MAX, MONTHLY_DEBIT_MAX, DAILY_CREDIT_MAX, BALANCE_MAX = 1, 2, 3, 4, 5
--- The same as CLOCK_AHEAD_MS_MAX in app/domain/business-calendar.ts.
+-- This has the value of CLOCK_AHEAD_MS_MAX in app/domain/business-calendar.ts.
 local UNSURE_MS = 5000
 
 -- Nil for an account that has held money only.
@@ -26,13 +26,13 @@ local function packed_extension(held, limits)
   return held == 0 and '' or struct.pack('<d', held)
 end
 
--- The windows into which a time falls: starts of its business day and of its month; nil if the calendar does not say.
--- The calendar: valid until d, then per business day, oldest first: its start d, start of its month d. The last one only
--- ends the one before it.
+-- The windows into which a time falls: starts of its business day and of its month; nil if the calendar does not cover
+-- it. The calendar: valid until d, then per business day, oldest first: its start d, start of its month d. The last day
+-- only marks the end of the day before it.
 local function windows_at(calendar, time)
   if not calendar or time >= struct.unpack('<d', calendar) then return nil end
   local low, high = 0, (#calendar - 8) / 16
-  -- The days below `low` have started, those from `high` on have not.
+  -- The days below `low` have started; the days from `high` on have not.
   local all = high
   while low < high do
     local middle = math.floor((low + high) / 2)
@@ -71,7 +71,7 @@ local function refusing_limit(source, destination, amount, windows)
   return 0
 end
 
--- A window that has ended counts no longer; a later one is never left again.
+-- Usage of a window that has ended is dropped; a later window is never replaced by an earlier one.
 local function count(limits, windows, debit, credit)
   if windows.day > limits.day then limits.day, limits.day_debit, limits.day_credit = windows.day, 0, 0 end
   if windows.month > limits.month then limits.month, limits.month_debit = windows.month, 0 end
@@ -80,14 +80,14 @@ local function count(limits, windows, debit, credit)
   limits.day_credit = math.min(limits.day_credit + credit, EXACT_MAX)
 end
 
--- Counts both sides of a transfer. @returns which were: 1 = the debit, 2 = the credit, 3 = both
+-- Counts both sides of a transfer. @returns which sides were counted: 1 = the debit, 2 = the credit, 3 = both
 local function count_both(debited, credited, amount, windows)
   if debited then count(debited, windows, amount, 0) end
   if credited then count(credited, windows, 0, amount) end
   return (debited and 1 or 0) + (credited and 2 or 0)
 end
 
--- The limits after a change; what was counted stays. @returns them, or nil for none, and 1 if counting begins
+-- Returns the limits after a change, with their usage unchanged, or nil if there are none, and 1 if counting begins.
 local function changed_limits(limits, wanted, time)
   local counting = limits or { since = time, day = 0, day_debit = 0, day_credit = 0, month = 0, month_debit = 0 }
   counting.transfer_max, counting.daily_debit_max, counting.monthly_debit_max, counting.daily_credit_max,

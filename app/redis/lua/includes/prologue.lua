@@ -1,5 +1,6 @@
--- Prologue of every script, including reads. A script may change or return something only on the server of this epoch:
--- a demoted server keeps its script cache, a resumed old master still answers, and a retired pod may wake up.
+-- Prologue of every script, including reads. A script may change or return something only on the server of this epoch,
+-- and only for a pod that is not retired: a demoted server keeps its script cache, a resumed old master still answers,
+-- and a retired pod may resume.
 -- KEYS[1] fence    KEYS[2] ledger
 -- ARGV[1] epoch of the fence    ARGV[2] pod id, or 'keeper'    ARGV[3] master_replid of the epoch's server
 -- Refusals are error replies that begin with REFUSED: nothing was written.
@@ -28,8 +29,8 @@ local function time_from(floor)
 end
 
 -- The ledger's counters, or nil and the refusal. The hash has the lookup horizon as 'm', and the seq up to which accounts
--- and ids were evicted as 'dropped': epochs that older releases began have these names. `time` is the time of this call,
--- `time_floor` the latest time stored.
+-- and ids were evicted as 'dropped', because older releases have begun epochs with these names. `time` is the time of
+-- this call, `time_floor` the latest time stored.
 local function enter()
   local refused = server_refusal()
   if refused then return nil, redis.error_reply(refused) end

@@ -3,8 +3,8 @@
 local CURRENCY_MISMATCH, INSUFFICIENT_FUNDS, ACCOUNT_SUSPENDED, ACCOUNT_FROZEN, ACCOUNT_CLOSED, OUT_OF_RANGE = 1, 2, 3, 4, 5, 6
 local LIMIT_EXCEEDED = 7
 
--- 0 if the transfer is allowed, otherwise its refusal. Sums of two exact numbers are only compared: a sum outside the
--- exact range may be rounded, but never back into it.
+-- 0 if the transfer is allowed, otherwise its refusal. Sums of two exact numbers are only compared. A sum outside the
+-- exact range may be rounded, but never back into the range.
 local function refusal_of(source, destination, amount, currency)
   if source.currency ~= currency or destination.currency ~= currency then return CURRENCY_MISMATCH end
   if source.status == CLOSED or destination.status == CLOSED then return ACCOUNT_CLOSED end
