@@ -14,7 +14,7 @@ import { MeasuredRole } from './harness/measured-role.ts';
 
 const { values } = readCommandLine({
   name: 'npx tsx resilience-tests/recovery-size.ts',
-  about: 'Ends an epoch with a large backlog, using a keeper with little memory, in every possible way.',
+  about: 'Recovers an epoch with a large backlog in every possible way, with a keeper that has little memory.',
   options: {
     outcomes: wholeNumber('outcomes in the journal', { min: 1, fallback: 2_000_000 }),
     bytes: wholeNumber('bytes of metadata of each', { min: 1, fallback: 920 }),
@@ -24,7 +24,7 @@ const { values } = readCommandLine({
     }),
     memory: wholeNumber('total memory that a process may use, MiB', { min: 1, fallback: 512 }),
     minutes: wholeNumber('how long each way may take', { min: 1, fallback: 60 }),
-    only: text('WAYS', 'only some of them, separated by commas: hand-overs, loss, given-up, held, journal'),
+    only: text('WAYS', 'only these ways, separated by commas: hand-overs, loss, given-up, held, journal'),
   },
 });
 const LOOK_EVERY_MS = 500;
@@ -81,7 +81,7 @@ async function loss(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await recovered(epoch, api, { what: 'accepted loss', redisUrl: NO_REDIS, until: allRecovered, posted: POSTED });
 }
 
-/** The same, and nothing that was handed over follows the state of the books. */
+/** As in `loss`, but nothing that was handed over follows the state of the books, so all of it is given up. */
 async function givenUp(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.turnSettingsBack();
@@ -95,7 +95,7 @@ async function givenUp(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await listed(api, { dropped: values.outcomes + 2 });
 }
 
-/** Everything that was handed over is held; then the Redis comes back, and its journal resolves it. */
+/** Everything that was handed over is held; then Redis comes back, and its journal resolves it. */
 async function held(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.turnSettingsBack();
@@ -124,7 +124,7 @@ interface Way {
   posted: number;
 }
 
-/** Runs a keeper until the ledger has reached that state, and collects what the status shows meanwhile. */
+/** Runs a keeper until the ledger has reached the given state, and collects what the status shows during that time. */
 async function recovered(epoch: LargeEpoch, api: MeasuredRole, { what, redisUrl, until, posted }: Way): Promise<void> {
   const since = performance.now();
   await using keeper = await start('keeper', epoch, redisUrl);
@@ -154,7 +154,9 @@ async function recovered(epoch: LargeEpoch, api: MeasuredRole, { what, redisUrl,
   if (keeper.peakMiB > values.memory) failures.push(`${what}: ${keeper.peakMiB} MiB are more than ${values.memory}`);
 }
 
-/** What an operator requests, and what that costs the pod. */
+/**
+ * Requests the list of unsettled items, as an operator would, and measures the time and memory that it costs the pod.
+ */
 async function listed(api: MeasuredRole, expected: Partial<Record<keyof UnsettledReport, number>>): Promise<void> {
   const beforeMiB = api.forgetPeak();
   const since = performance.now();

@@ -67,7 +67,7 @@ for (const [name, hypothesis] of hypotheses) {
       console.log(`skipped ${name}: ${error.message}`);
       continue;
     }
-    // The results of the others are still worth having.
+    // The other experiments still run, because their results are valid.
     broken.push({ name, reason: error instanceof Error ? error.message : String(error) });
     console.error(`FAILED  ${name} could not be completed:`, error);
   }

@@ -35,7 +35,7 @@ it.each([
   expect(tally.runs).toBe(seeds);
 });
 
-it('worlds begin in either format, and move to format 2 when an operator wants it', async () => {
+it('worlds begin in either format, and move to format 2 when an operator requests it', async () => {
   const begun = new Set<number>();
   for (let seed = 1; seed <= 12; seed++) begun.add((await runSeed(seed)).formats[0]);
   expect([...begun].sort()).toEqual([1, 2]);

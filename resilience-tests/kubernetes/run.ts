@@ -1,6 +1,6 @@
 /**
- * `npm run resilience:kubernetes`: breaks a release in a cluster under constant load, and compares what clients were
- * answered with what is in MySQL afterwards.
+ * `npm run resilience:kubernetes`: breaks a release in a cluster under constant load, and compares the answers to
+ * clients with what is in MySQL afterwards.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -103,7 +103,7 @@ for (const experiment of EXPERIMENTS) {
     results.push(result);
     console.log(textOf(result));
   } catch (error) {
-    // The results of the others are still worth having.
+    // The other experiments still run, because their results are valid.
     others.push({ name, reason: messageOf(error), skipped: false });
     console.error(`FAILED  ${name} was not completed:`, error);
   }

@@ -27,7 +27,7 @@ function helmTest(api: string, key = API_KEY) {
 }
 
 describe('`helm test`', () => {
-  it('waits until it is let through, repeats what was refused, and transfers once', async () => {
+  it('waits until it can connect, repeats failed requests, and makes each transfer once', async () => {
     await roles.keeper();
     const port = await freePort();
     const program = helmTest(`http://127.0.0.1:${port}`);
@@ -35,7 +35,7 @@ describe('`helm test`', () => {
     const api = await roles.api();
     const target = `http://127.0.0.1:${(api.server.address() as AddressInfo).port}`;
     const lost = new Set<string>();
-    // Between the network policy and the pod: drops the first answer to each request, after the pod has worked on it.
+    // A proxy that drops the pod's first answer to each request, after the pod has processed the request.
     const between = createServer(async (request, response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -65,7 +65,7 @@ describe('`helm test`', () => {
     between.close();
   });
 
-  it('fails at once on an answer that waiting does not change', async () => {
+  it('fails immediately on an answer that a retry would not change', async () => {
     const api = await roles.api();
     const target = `http://127.0.0.1:${(api.server.address() as AddressInfo).port}`;
     await api.ready();

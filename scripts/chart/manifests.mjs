@@ -27,7 +27,7 @@ const namespace = {
 };
 
 /**
- * Leaves out what only Helm needs: its hooks (kubectl has no order), tests and labels.
+ * Leaves out what only Helm needs: its hooks (kubectl has none), tests and labels.
  * @param {object} values
  * @param {readonly string[]} [files]
  * @returns {Map<string, Manifest>}

@@ -1,7 +1,7 @@
 /**
- * The stores that the matrix tests: MySQL, Valkey and Redis from Debian unstable, in a separate folder next to those of this
- * machine. They do not run in a chroot: a small wrapper starts each one with its own loader and libraries, so that `npm start`
- * and every test find it through the PATH, and keep its data where they want.
+ * The stores that the matrix tests: MySQL, Valkey and Redis from Debian unstable, in a separate folder next to those of
+ * this machine. They do not run in a chroot: a small wrapper starts each one with its own loader and libraries, so that
+ * `npm start` and every test can find it through the PATH, and can keep its data in any folder.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -50,7 +50,7 @@ export async function makeStores(root) {
     chmodSync(policy, 0o755);
     print('Installing MySQL, Valkey and Redis from Debian unstable …');
     const packages = Object.values(STORES).map((store) => store.package);
-    // A mirror that is a few weeks behind will do: the signature is still checked.
+    // A mirror that is a few weeks behind is good enough: the signature is still checked.
     const install = `apt-get -q -o Acquire::Check-Valid-Until=false update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install ${packages.join(' ')}`;
     // A package whose service cannot be configured is unpacked anyway, and only its program is needed.
     await runTool({ name: 'apt-get', command: 'chroot', args: [root, 'sh', '-c', install], logFile }).catch(() => {});

@@ -39,7 +39,8 @@ export const LEDGER_ROWS = [
       },
       {
         title: 'Limits',
-        about: 'Transfers refused by a limit of an account, and how often the usage of one reached 80 or 95 percent.',
+        about:
+          'Transfers refused by a limit of an account, and how often the usage of a limit reached 80 or 95 percent.',
         unit: 'ops',
         queries: [
           [`sum by (limit) (${rate('holdfast_limit_refusals_total')})`, 'refused: {{limit}}'],
@@ -136,7 +137,8 @@ export const LEDGER_ROWS = [
       },
       {
         title: 'Rule format',
-        about: 'Of the ledger. An operator moves it after an upgrade; until then, new features are not active.',
+        about:
+          'Version of the rules of the ledger. An operator raises it after an upgrade; until then, new features are not active.',
         stat: true,
         queries: [[`max(${gauge('holdfast_rule_format')})`, 'format']],
       },

@@ -154,7 +154,7 @@ export const MACHINERY_ROWS = [
     panels: [
       {
         title: 'Accounts with drift',
-        about: 'Found by the latest run. Any account with drift pages somebody.',
+        about: 'Found by the latest run. Even a single account with drift triggers a page.',
         stat: true,
         thresholds: [0.5, 1],
         queries: [[`max(last_over_time(holdfast:reconciliation_drift_accounts:latest{${LEDGER}}[26h]))`, 'accounts']],
@@ -168,7 +168,7 @@ export const MACHINERY_ROWS = [
       },
       {
         title: 'Drift by currency',
-        about: 'In minor units, as last found by each process. Empty if there is none.',
+        about: 'In minor units, as last found by each process. Empty if no currency has drift.',
         queries: [[`max by (currency) (${gauge('holdfast_reconciliation_drift_minor_units')})`, '{{currency}}']],
       },
       {

@@ -98,7 +98,7 @@ describe('SQL in this repository', () => {
     expect(places).toEqual([]);
   });
 
-  it('as the migrations put it together uses no keyword as a bare identifier', async () => {
+  it('as the migrations assemble it uses no keyword as a bare identifier', async () => {
     const statements: string[] = [];
     const runner = {
       query: async (sql: string) => {

@@ -22,7 +22,8 @@ export class Way {
   }
 
   /**
-   * Nothing is delivered before this time: what is sent until then is lost, or arrives late, like what TCP retransmits.
+   * Nothing is delivered for `ms`: messages that are sent during this time are lost, or arrive late, as if TCP
+   * retransmitted them.
    */
   cutFor(ms: number, loses: boolean): void {
     this.#cutUntilMs = this.#scheduler.nowMs + ms;

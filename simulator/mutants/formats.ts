@@ -4,7 +4,7 @@ import { FormerAuthorityTables } from '../mysql/former-tables.ts';
 import { PROTOCOL } from '../world/ports.ts';
 import type { Mutant } from './mutant.ts';
 
-/** The format of the rules, and release 0.1.0 beside it. */
+/** Rules about the rule format, and about processes of release 0.1.0 that run at the same time. */
 
 class KeepsItsEpoch extends AuthorityTables {
   override async raise(from: Authority, by: MovedBy) {
@@ -18,7 +18,7 @@ class KeepsItsEpoch extends AuthorityTables {
     return moved;
   }
 }
-/** The keys of the epoch that is to be recovered are then sought under other names. */
+/** The keys of the epoch to be recovered are then read under wrong names. */
 class ForgetsTheFormerFormat extends AuthorityTables {
   override async raise(from: Authority, by: MovedBy) {
     const moved = await super.raise(from, by);
@@ -39,7 +39,7 @@ class RecoversNothing extends AuthorityTables {
     });
   }
 }
-/** As if format 2 had no names of its own. */
+/** Acts as if the modes of format 2 had no names of their own. */
 class KnowsEveryMode extends FormerAuthorityTables {
   override read(): Promise<Authority> {
     return AuthorityTables.prototype.read.call(this);
@@ -63,14 +63,14 @@ export const FORMATS: Mutant[] = [
   },
   {
     name: 'format-moves-without-recovery',
-    rule: 'Before the rules change, the last epoch of the format before is recovered.',
+    rule: 'Before the rules change, the last epoch of the previous format is recovered.',
     theme: 'formats',
     seed: 1,
     assembly: { ...PROTOCOL, Formats: RecoversNothing },
   },
   {
     name: 'modes-of-format-2-have-the-names-of-format-1',
-    rule: 'No statement of a release that does not know a format matches an authority in it.',
+    rule: 'If a release does not know the format of an authority, none of its statements matches the row of that authority.',
     theme: 'formats',
     seed: 22,
     assembly: {

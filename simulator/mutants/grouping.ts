@@ -7,7 +7,7 @@ import { DirectTables } from '../mysql/direct-tables.ts';
 import type { MysqlServer } from '../mysql/mysql-server.ts';
 import { keepers, type Mutant, pods, replaced } from './mutant.ts';
 
-/** As if a refused group had taken the ids of its members. */
+/** Acts as if a refused group had used up the ids of its members. */
 class TakesIdsOfRefused extends DirectTables {
   protected override existing(server: MysqlServer, ids: readonly string[]): Map<string, Outcome> {
     const found = super.existing(server, ids);
@@ -24,7 +24,7 @@ class TakesIdsOfRefused extends DirectTables {
   }
 }
 
-/** Posts what came before the member that was refused. */
+/** Posts the members that precede the refused one. */
 class LeavesTheFirst extends DirectTables {
   override async applyGroups(epoch: number, items: readonly DirectGroup[]): Promise<(GroupOutcome | Problem)[]> {
     const answers = await super.applyGroups(epoch, items);
@@ -48,7 +48,7 @@ function cutInGroup(batch: FlushBatch): FlushBatch {
   return { ...batch, outcomes, groups, changes, moves: movesOf(outcomes), lastSeq: group.seq };
 }
 
-/** Groups: all their transfers, or none. */
+/** Rules about groups: either all of their transfers are posted, or none. */
 export const GROUPING: Mutant[] = [
   {
     name: 'group-in-doubt-counts-as-one-seq',

@@ -7,7 +7,7 @@ import type { EpochView } from '../../app/ledger/epoch/epoch-view.ts';
 import { TIMES } from '../world/settings.ts';
 import { type Mutant, pods, replaced } from './mutant.ts';
 
-/** Rules about what pods hand over to MySQL when an epoch ends, and how they answer clients meanwhile. */
+/** Rules about what pods hand over to MySQL when an epoch ends, and how they answer clients during that time. */
 export const HANDING_OVER: Mutant[] = [
   {
     name: 'hand-over-without-tail',
@@ -156,7 +156,7 @@ export const HANDING_OVER: Mutant[] = [
   },
   {
     name: 'unknown-answered-as-503',
-    rule: 'If any attempt of a request has left the pod, its deadline gives 504, never 503.',
+    rule: 'If any attempt of a request has left the pod, the request gets 504 at its deadline, never 503.',
     theme: 'anything',
     seed: 12,
     assembly: pods(() => ({

@@ -17,7 +17,7 @@ class MidnightInAnotherZone extends CacheModel {
   }
 }
 
-/** Accounts as they are without what they have counted. */
+/** The account without its usage. */
 const uncounted = (account: Account): Account =>
   account.limits ? { ...account, limits: { ...account.limits, usage: usageSince(0) } } : account;
 
@@ -54,14 +54,14 @@ export const LIMITING: Mutant[] = [
   },
   {
     name: 'usage-lost-with-the-epoch',
-    rule: 'What was counted continues in another epoch.',
+    rule: 'The usage of limits continues in the next epoch.',
     theme: 'midnights',
     seed: 1,
     assembly: scripts(UsageLostWithTheEpoch),
   },
   {
     name: 'usage-counted-with-every-try',
-    rule: 'What is counted is written in the transaction that writes the postings.',
+    rule: 'The usage of limits is written in the transaction that writes the postings.',
     theme: 'midnights',
     seed: 1,
     assembly: keepers((_ports, mysql) => ({ journal: new CountingEveryTry(mysql) })),

@@ -17,7 +17,7 @@ class ClosingForgetsItsEpoch extends AuthorityTables {
     );
   }
 }
-/** As if nothing waited for the journal: the keeper goes back to the cache. */
+/** Acts as if nothing waited for the journal, so that the keeper returns the authority to the cache. */
 class LeavesFrozenBehind extends AuthorityTables {
   override async read() {
     const row = await super.read();
@@ -68,7 +68,7 @@ export const MOVING: Mutant[] = [
   },
   {
     name: 'direct-on-frozen-accounts',
-    rule: 'Frozen accounts take no transfer and no change before they are recovered.',
+    rule: 'Frozen accounts accept no transfer and no change before they are recovered.',
     theme: 'lostReplies',
     seed: 4,
     assembly: pods((_ports, mysql) => ({ direct: new NothingIsFrozen(mysql) })),
@@ -97,7 +97,7 @@ export const MOVING: Mutant[] = [
   },
   {
     name: 'known-ids-whatever-their-content',
-    rule: 'A known id with other content is a 409.',
+    rule: 'A known id with other content gets a 409.',
     theme: 'calm',
     seed: 1,
     assembly: pods(() => ({
@@ -118,7 +118,7 @@ export const MOVING: Mutant[] = [
   },
   {
     name: 'persisted-as-soon-as-cached',
-    rule: 'Only what MySQL has is answered as persisted.',
+    rule: 'Only an outcome that MySQL has is reported as persisted.',
     theme: 'calm',
     seed: 1,
     assembly: pods(() => ({

@@ -5,7 +5,7 @@ import { MUTANTS } from './all.ts';
 /** After the code around it has changed, a mutant may need another seed: this many are tried. */
 const MORE_SEEDS = 1_500;
 
-describe('each rule that is broken is found', () => {
+describe('the simulator finds each broken rule', () => {
   it.each(MUTANTS)('$name', { timeout: 1_800_000 }, async ({ assembly, theme, seed: known }) => {
     const seeds = [known, ...Array.from({ length: MORE_SEEDS }, (_, index) => index + 1)];
     for (const seed of seeds) {

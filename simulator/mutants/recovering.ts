@@ -65,7 +65,7 @@ class NothingExists extends RecoveryStoreTables {
   }
 }
 
-/** As if each posting had been decided with the settings that MySQL has. */
+/** Acts as if each posting had been decided with the settings that MySQL has. */
 class AnySettings extends RecoveryStoreTables {
   override recover(...[items, accounts, isCommitted, rule]: Parameters<RecoveryStoreTables['recover']>): Page {
     const lenient = items.map((one) => onSettingsOf(one, accounts));
@@ -123,7 +123,7 @@ export const RECOVERING: Mutant[] = [
     rule: 'The fence is raised first, and then the journal is read to its end.',
     theme: 'lostReplies',
     seed: 140,
-    // It is raised only by the next activation.
+    // The fence is raised only by the next activation.
     assembly: keepers(({ cache }) => ({
       cache: replaced(cache, {
         async fence(epoch) {
@@ -176,7 +176,7 @@ export const RECOVERING: Mutant[] = [
   },
   {
     name: 'recovery-without-freezing',
-    rule: 'Accounts of in-doubt attempts and of held entries are frozen, and their ids wait.',
+    rule: 'Accounts of in-doubt attempts and of held entries are frozen, and their ids stay unsettled.',
     theme: 'lostReplies',
     seed: 4,
     assembly: keepers((_ports, mysql) => ({ recoveryStore: new FreezesNothing(mysql) })),

@@ -3,7 +3,10 @@ import type { Caller, CallItem, ChangeCommand, KeeperCaller } from '../../app/jo
 import { CacheModel } from '../../app/journal/testing/cache-model.ts';
 import { keepers, type Mutant, pods, replaced, scripts } from './mutant.ts';
 
-/** Rules about who may write, who is asked before the authority moves, and what the prologue of every script checks. */
+/**
+ * Rules about which pods may write, which pods must hand over before the authority moves, and what the prologue of
+ * every script checks.
+ */
 
 class RetiredMayWrite extends CacheModel {
   override async retire(caller: KeeperCaller) {

@@ -54,7 +54,9 @@ export class HandOverTables implements HandOverStore {
     });
   }
 
-  /** Deletes what is in MySQL's ledger tables by now and is recovered, and everything of older epochs. */
+  /**
+   * Deletes the handed-over records that are recovered and in MySQL's ledger tables, and all records of older epochs.
+   */
   forget(epoch: number, cursor: number): Promise<void> {
     return this.client.call(({ tables }) => {
       for (const table of [tables.handedOverEntries, tables.handedOverAttempts] as Map<number, unknown>[])

@@ -196,7 +196,7 @@ export class RecoveryTables {
       if (!tables.unsettled.has(key)) tables.set(tables.unsettled, key, { kind, id, accounts });
     }
   }
-  /** Whether MySQL has it. @throws IntegrityError if MySQL has different content under its id */
+  /** Whether MySQL has the item. @throws IntegrityError if MySQL has different content under its id */
   isCommitted({ transfers, changes, groups, holds, holdUpdates }: Tables, item: Journaled, epoch: number): boolean {
     const [existing, expected] = (() => {
       if (item.kind === 'account-change') return [changes.get(item.id), { ...item.change, epoch }];

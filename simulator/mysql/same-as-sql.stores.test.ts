@@ -142,7 +142,7 @@ type Step = Exclude<
   'step'
 >;
 
-/** Makes the same calls on both, with a model of Redis that produces the journals. */
+/** Makes the same calls on the simulated and the real tables, with a model of Redis that produces the journals. */
 class Pair {
   readonly #random: Random;
   readonly #real = real();

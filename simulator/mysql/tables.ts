@@ -51,7 +51,7 @@ export interface InDoubtRow extends InDoubtAttempt {
   received: boolean;
 }
 
-/** A hold as it is; null if it was refused. */
+/** The request for a hold, and its current state; null if it was refused. */
 export interface HoldRow {
   placing: HoldPlaced | HoldRefused;
   state: HoldState | null;
@@ -227,14 +227,14 @@ export class Tables {
     this.#accepted(accountId, change.takenAt === null ? null : change.acceptedAt);
   }
 
-  /** Counts what windows count of a batch. @throws IntegrityError */
+  /** Adds the debits of a batch to the usage of limits. @throws IntegrityError */
   countUsage(outcomes: readonly Outcome[], changes: readonly JournaledChange[]): void {
     const batch = countedIn(outcomes, changes);
     const usageOf = (id: string) => this.accounts.get(id)?.limits?.usage;
     const before = new Map(batch.accountIds.map((id) => [id, usageOf(id) ?? usageSince(0)]));
     const windowsOf = (time: number) => {
       const windows = windowsAt(this.calendar, time);
-      if (!windows) throw new IntegrityError(`the calendar does not say on which day ${time} is`);
+      if (!windows) throw new IntegrityError(`the calendar has no business day for ${time}`);
       return windows;
     };
     for (const [accountId, usage] of usagesAfter(batch, before, windowsOf)) {
@@ -254,10 +254,10 @@ function revisionOf(one: HoldEvent | Outcome): number {
   return one.kind === 'REFUSED' ? 0 : one.hold.revision;
 }
 
-/** As it is read later: it is committed in MySQL, so any answer made from it is a replay. */
+/** The outcome as it is read later: it is committed in MySQL, so any answer made from it is a replay. */
 const stored = (outcome: Outcome): Outcome => ({ ...outcome, replayed: true, persisted: true });
 
-/** Whether MySQL has an outcome of its id, or of the group that decides whether the id was taken. */
+/** Whether MySQL has an outcome of the attempt's id, or of the group that decides whether the id was used. */
 export function isKnown(tables: Tables, { kind, id, groupId }: InDoubtAttempt): boolean {
   const { transfers, changes, groups, holds, holdUpdates } = tables;
   if (groupId !== undefined && groups.has(groupId)) return true;

@@ -46,7 +46,7 @@ interface Request {
 interface Connection {
   node: RedisNode;
   open: boolean;
-  /** The server has reset it: commands that have not arrived yet are discarded. */
+  /** The server has reset the connection: commands that have not arrived yet are discarded. */
   severed: boolean;
   requests: Set<Request>;
   /** Commands on one connection stay in order. */
@@ -61,7 +61,7 @@ const closed = () => new CacheError('in_doubt', 'Connection is closed.');
 /**
  * A process's connection to Redis, with the behavior of the real client: nothing waits for a connection, nothing is
  * sent twice, a command that gets no reply in time is in doubt while it may still run, and a connection that answers no
- * ping is given up. What was sent on a connection that is given up may still arrive.
+ * ping is given up. Commands that were sent on a connection before it was given up may still arrive.
  */
 export class RedisClient implements CacheServer, CacheKeeper {
   readonly #deps: RedisClientDependencies;
@@ -94,7 +94,7 @@ export class RedisClient implements CacheServer, CacheKeeper {
     return this.#call('register', true, ({ model }) => model.register(caller, marker));
   }
   apply(caller: Caller, items: readonly CallItem[], podNow?: number): Promise<ApplyReply> {
-    // A copy as of sending: the pod's own objects continue to change.
+    // A copy made when the command is sent, because the pod's own objects continue to change.
     const packed = items.map(copyOf);
     return this.#call('apply', true, async (node) => {
       if (node.full) throw new CacheError('unable', 'OOM');

@@ -60,7 +60,7 @@ async function stage(seed: number) {
   return { scheduler, service, node, newNode, link, client, caller, apply, until, seqOf, closes };
 }
 
-it('what was answered survives a crash; what was not may be lost; the restart has another replid', async () => {
+it('answered writes survive a crash, others may be lost, and the restarted server has another replid', async () => {
   let lost = 0;
   for (let seed = 1; seed <= 60; seed++) {
     const { scheduler, node, apply, seqOf } = await stage(seed);
@@ -87,7 +87,7 @@ it('what was answered survives a crash; what was not may be lost; the restart ha
   expect(lost).toBeGreaterThan(0);
 });
 
-it('once thawed, a frozen server executes what it was sent, even from a connection that was given up', async () => {
+it('a server that is no longer frozen executes the commands that it was sent, even from a connection that was given up', async () => {
   const { scheduler, node, client, apply, until, seqOf, closes } = await stage(3);
   node.freeze();
   const attempt = apply();

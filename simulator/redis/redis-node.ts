@@ -27,7 +27,7 @@ interface LogEntry {
   /** The server's clock at the time: a replayed write has its original times. */
   atMs: number;
   run(node: RedisNode): Promise<unknown>;
-  /** It was refused, so the file contains nothing of it. */
+  /** The command was refused, so the file does not contain it. */
   refused: boolean;
 }
 

@@ -43,7 +43,7 @@ export class SharedOrders {
 export class Client {
   readonly #deps: ClientDependencies;
   readonly #shared: SharedOrders;
-  /** As this client last read them, by account id. */
+  /** The versions that this client last read, by account id. */
   readonly #settingsVersions = new Map<string, number>();
   #correlations = 0;
   #stopped = false;
@@ -157,7 +157,7 @@ export class Client {
     for (const order of again) void this.#transfer([{ ...order, correlationId: this.#correlation() }]);
   }
 
-  /** Sends it until its outcome is known. Used at the end of a run. */
+  /** Sends the transfer until its outcome is known. Used at the end of a run. */
   async settle(transactionId: string, content: TransferContent): Promise<void> {
     const { process } = this.#deps;
     this.settling += 1;

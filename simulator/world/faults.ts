@@ -186,7 +186,7 @@ const FAULTS: Record<FaultKind, (world: World, fault: Fault) => void> = {
   },
 };
 
-/** A process that sleeps from time to time, and wakes up where it was. */
+/** A process that is paused from time to time, and continues where it was. */
 function liveAs(world: World, process: SimProcess, { forMs, part }: Fault, kill = () => process.kill()): void {
   for (let fromMs = forMs * part * 0.3; fromMs < forMs; fromMs += forMs * 0.4) {
     later(world, fromMs, () => pause(world, process, forMs * 0.3));
@@ -233,7 +233,7 @@ function promote(world: World, { forMs, part }: Fault): void {
     if (old.state === 'down') return;
     resync();
     for (const { redis } of [...world.livePods, ...world.liveKeepers]) redis.cut();
-    // Sometimes the first one is promoted back: it keeps its name, but has lost its data.
+    // Sometimes the old master is promoted back: it keeps its name, but has lost its data.
     if (part > 0.4 || world.redis.current !== replica) return;
     later(world, 50 + aloneMs / 4, () => {
       if (world.redis.current !== replica || old.state !== 'up') return;

@@ -34,7 +34,10 @@ interface GroupClientDependencies {
   onPersisted(outcome: Outcome): void;
 }
 
-/** What a client does with groups: sends new ones, sends them again, and uses the ids that refused ones left free. */
+/**
+ * What a client does with groups: sends new ones, sends them again, and uses the ids that refused groups have left
+ * free.
+ */
 export class GroupClient {
   readonly #deps: GroupClientDependencies;
   settling = 0;
@@ -83,7 +86,7 @@ export class GroupClient {
     if (!isStopped()) void this.#send(group);
   }
 
-  /** Sends it until its outcome is known. Used at the end of a run. */
+  /** Sends the group until its outcome is known. Used at the end of a run. */
   async settle(group: GroupOrder): Promise<void> {
     this.settling += 1;
     for (let tries = 0; tries < 60; tries++) {

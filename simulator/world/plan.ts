@@ -15,7 +15,7 @@ export interface Plan {
   overdraftLimit: number;
   /** How often a client changes an account; 100 is about as often as everything else together. */
   changeWeight: number;
-  /** How often a client sends a group, or something about one. */
+  /** How often a client sends a group, or another request about a group. */
   groupWeight: number;
   cachedAccountsMax: number;
   idWindowMs: number;
@@ -42,7 +42,7 @@ const ROOM_FOR_A_GROUP = 20;
 /** @param about the theme, if it is not random */
 export function planOf(random: Random, about: Theme | null): Plan {
   const plan = planWithoutGroups(random, about);
-  // Drawn last, so that the other worlds stay what they were.
+  // Drawn last, so that the other worlds stay unchanged.
   const some = random.chance(GROUPS_SHARE) ? SOME_GROUPS : 0;
   const groupWeight = plan.theme === 'groups' ? 60 : some;
   if (groupWeight === 0) return plan;

@@ -46,7 +46,7 @@ export async function runSeed(
   seed: number,
   { assembly = PROTOCOL, theme = null, trace = null }: RunOptions = {},
 ): Promise<RunResult> {
-  // The stack traces of all these timeouts are never read, and are most of their cost.
+  // The stack traces of all these timeouts are never read, but cause most of their cost.
   if (trace === null) Error.stackTraceLimit = 0;
   const random = new Random(seed);
   const plan: Plan = planOf(random.fork(), theme);
@@ -60,8 +60,8 @@ export async function runSeed(
   const ending = await comeBack(world);
   if (ending === 'CACHE' || ending === 'DIRECT') await audit(world);
   const found = violationsIn(world);
-  // An operator has to end what waits permanently: afterwards the books must be consistent again, apart from what was
-  // given up.
+  // Whatever would wait forever needs an operator, who accepts the loss. Afterwards the books must be consistent again,
+  // apart from what was given up.
   if (found.length === 0 && (ending === 'frozen' || ending === 'closed')) await giveUp(world);
   const violations = [...world.violations, ...(found.length > 0 ? found : violationsIn(world))];
   world.note(`${ending}: ${violations.length} violations`);
@@ -95,7 +95,7 @@ async function comeBack(world: World): Promise<Ending> {
       state === 'CACHE' ? session.view() !== null : session.direct() !== null,
     );
     if (state === wanted && open && world.asked === 0) return state;
-    // Nothing new will arrive; this gives time to what is still in progress.
+    // Clients send nothing new; requests that are still in progress get time to finish.
     if (state === null && scheduler.nowMs > deadline - BACK_WITHIN_MS * 0.75 && (await isLost(world))) {
       return mysql.tables.authority.mode === 'DIRECT' ? 'frozen' : 'closed';
     }

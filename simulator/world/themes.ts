@@ -189,7 +189,10 @@ const TROUBLES = {
     storm.some({ repliesLost: 4, podCutFromRedis: 1, mysqlUnknownCommits: 1 }, atMs, random.between(50, 500));
     storm.some(GOES, atMs + random.between(700, 2_200), random.between(300, 3_000));
   },
-  /** Answers to groups are lost, nothing is flushed, and then Redis is gone: its members must go together. */
+  /**
+   * Answers to groups are lost, nothing is flushed, and then Redis is gone: all members of a group must be recovered,
+   * or none.
+   */
   groups(storm, random, atMs) {
     const silentMs = random.between(50, 500);
     storm.some({ repliesLost: 4, podCutFromRedis: 1, mysqlUnknownCommits: 1 }, atMs, silentMs + random.between(0, 800));
@@ -204,7 +207,10 @@ const TROUBLES = {
     storm.maybe(0.6, ENDS, atMs + random.between(0, 1_000), random.between(100, 2_500));
     storm.maybe(0.3, KINDS, atMs + random.between(-500, 1_500));
   },
-  /** The rules move to format 2 while processes of 0.1.0 run, sleep and wake up, and while Redis or a keeper is lost. */
+  /**
+   * The rules move to format 2 while processes of 0.1.0 run, are paused and are resumed, and while Redis or a keeper is
+   * lost.
+   */
   formats(storm, random, atMs) {
     storm.maybe(0.6, { formerKeeper: 1 }, atMs - random.between(0, 1_500), random.between(1_000, 6_000));
     storm.maybe(0.5, { formerPod: 1 }, atMs - random.between(300, 1_500), random.between(1_000, 6_000));

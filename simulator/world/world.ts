@@ -165,7 +165,7 @@ export class World {
     return (what) => this.violations.push({ kind: 'former', what: `${process.name} was allowed to ${what}` });
   }
 
-  /** An operator tries to move the rules to format 2, until it has worked. */
+  /** An operator tries to move the rules to format 2 until the move succeeds. */
   moveFormat(): void {
     if (this.#moving) return;
     this.#moving = true;

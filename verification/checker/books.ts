@@ -21,7 +21,7 @@ export interface BookedTransfer {
 export interface BookedAccount extends Position, Settings {
   accountId: string;
   currency: string;
-  /** What its limits count, if it has any. */
+  /** The usage of its limits, if it has any. */
   counted?: { dayStart: number; dayDebit: number };
 }
 

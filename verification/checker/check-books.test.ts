@@ -49,7 +49,7 @@ describe('the postings of an account', () => {
     }
     expect(found()).toEqual([]);
   });
-  it('limits: more than the limit of a day, though not of two, or not what the account counts', () => {
+  it('limits: more in one day than its limit, though not more in two days, or not what the account counts', () => {
     const b = sound.history.accounts.find(({ accountId }) => accountId === 'a');
     if (!b) throw new Error('there is an account a');
     const limited = (
@@ -79,7 +79,7 @@ describe('the postings of an account', () => {
 });
 
 describe('the ends', () => {
-  it.each([0, 1])('balance: MySQL or the API has a different one', (which) => {
+  it.each([0, 1])('balance: MySQL or the API shows another balance than the postings', (which) => {
     const { books } = sound;
     const { accounts } = [books, ...books.views][which] ?? books;
     Object.assign(accounts[2] ?? {}, { balance: 29 });
@@ -152,11 +152,11 @@ describe('changes of settings', () => {
     expect(check(without(change.sentAt), sound.books).violations).toEqual([]);
     expect(check(without(change.sentAt - 1), sound.books).counts).toEqual({ 'not-in-history': 1 });
   });
-  it('settings: answered with an earlier version than it made', () => {
+  it('settings: a change is answered with an earlier version than the one it made', () => {
     changed({ answer: { kind: 'changed', settingsVersion: 1, overdraftLimit: 0, status: 'ACTIVE' } });
     expect(found()).toEqual(['settings']);
   });
-  it('phantom: nobody requested it, or it was refused', () => {
+  it('phantom: a change that nobody requested, or that was refused', () => {
     changed({ answer: { kind: 'refused' } });
     expect(found()).toEqual(['phantom']);
     changed({ answer: { kind: 'unknown' } });
@@ -164,7 +164,7 @@ describe('changes of settings', () => {
     sound.history.changes.pop();
     expect(found()).toEqual(['phantom']);
   });
-  it('rules: made on another version than requested', () => {
+  it('rules: a change was made to another version than requested', () => {
     changed({ expectedSettingsVersion: 1 });
     expect(found()).toEqual([]);
     changed({ expectedSettingsVersion: 0 });
@@ -174,7 +174,7 @@ describe('changes of settings', () => {
     Object.assign(sound.books.changes[0] ?? {}, { settingsVersion: 3 });
     expect(found()).toContain('settings');
   });
-  it('settings: a posting returns to earlier ones', () => {
+  it('settings: a posting returns to an earlier version', () => {
     sound.row('t1').destination = booked(100, 1, 2);
     sound.row('t2').source = booked(70, 2, 1);
     changed({ answer: { kind: 'unknown' } });
@@ -184,19 +184,19 @@ describe('changes of settings', () => {
     sound.row('t2').destination = booked(30, 1, 2);
     expect(inBooks()).toEqual(['settings']);
   });
-  it('settings: do not apply to a transfer that was sent after the answer', () => {
+  it('settings: a change does not apply to a transfer that was sent after the answer', () => {
     sound.row('t2').source = booked(70, 2, 1);
     expect(found()).toEqual(['settings']);
   });
-  it('settings: apply to a transfer that was answered before they were requested', () => {
+  it('settings: a change applies to a transfer that was answered before the change was requested', () => {
     changed({ sentAt: 5.5, endedAt: 6 });
     expect(found()).toEqual(['settings']);
   });
-  it('settings: the account has different ones', () => {
+  it('settings: the account has others than the latest change', () => {
     sound.move('a', { overdraftLimit: 0 });
     expect(inBooks()).toEqual(['settings']);
   });
-  it('overdrawn: by the limit of its version', () => {
+  it('overdrawn: by the limit in the settings version of the posting', () => {
     const moved = { ...sound.row('t1').content, source: 'a', destination: 'b', amount: 130 };
     Object.assign(sound.row('t2'), { content: moved, source: booked(-30, 2, 2), destination: booked(130, 1) });
     expect(inBooks()).not.toContain('overdrawn');

@@ -77,7 +77,7 @@ function checkDenials(transfer: TransferHistory, opened: ReadonlySet<string>, vi
   }
 }
 
-/** 409: the id must have other content. */
+/** A 409 is correct only if another request had the same id with other content. */
 function checkReuse(
   { transactionId: id, attempts }: TransferHistory,
   row: BookedTransfer | undefined,

@@ -150,7 +150,7 @@ describe('what exists', () => {
     sound.lookUp('t2', 6);
     expect(found()).toEqual(['denied']);
   });
-  it('may be missing from a lookup that was sent before', () => {
+  it('may be missing from a lookup that was sent before its answer', () => {
     sound.lookUp('t2', 1);
     expect(found()).toEqual([]);
   });
@@ -169,7 +169,7 @@ describe('answers in time', () => {
     sound.read('a', at(100, 1), 8);
     expect(found()).toEqual(['stale']);
   });
-  it('stale: a posting is behind one that was answered before it was sent', () => {
+  it('stale: a posting is older than one that was answered before it was sent', () => {
     for (const attempt of sound.transfer('t1').attempts) Object.assign(attempt, { sentAt: 20, endedAt: 21 });
     expect(found()).toEqual(['stale']);
   });
@@ -210,7 +210,7 @@ describe('what an operator gave up', () => {
   const without = (ids: string[], moment: number, more: Partial<GivenUp> = {}) =>
     check(withoutGivenUp(sound.history, { transactionIds: new Set(ids), at: moment, ...more }), sound.books);
 
-  it('is not lost, nor are the reads that saw it', () => {
+  it('does not count as lost, and the reads that saw it do not count', () => {
     expect(without(['t2'], 10)).toMatchObject({ verdict: 'valid', ok: 2, failed: 1, violations: [] });
   });
   it('covers nothing else', () => {

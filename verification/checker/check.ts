@@ -50,7 +50,7 @@ export function check(history: History, books: Books): Verdict {
   };
 }
 
-/** The part of it that needs no answers, for a load that does not record them. Pure. */
+/** The part of `check` that needs no answers, for a load that does not record them. Pure. */
 export function checkBooks(accounts: readonly OpenedAccount[], books: Books): Violation[] {
   const violations = new Violations();
   accountsIn(accounts, books, violations);

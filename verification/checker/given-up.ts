@@ -46,7 +46,7 @@ export function withoutGivenUp(history: History, givenUp: GivenUp): History {
       const { accountId, correlationId, sentAt, answer } = change;
       if (answer.kind !== 'changed') return change;
       if (changes?.has(correlationId)) return { ...change, answer: { kind: 'given-up' } };
-      // It was made, and its answer showed the settings after a later one that was given up.
+      // The change was made, and its answer showed the settings of a later change that was given up.
       const { settingsVersion = Number.POSITIVE_INFINITY } = givenUp.accounts?.get(accountId) ?? {};
       const isShownGone = sentAt <= at && answer.settingsVersion > settingsVersion;
       return isShownGone ? { ...change, answer: { kind: 'unknown' } } : change;
@@ -54,6 +54,9 @@ export function withoutGivenUp(history: History, givenUp: GivenUp): History {
   };
 }
 
-/** Whether an answer confirms what is gone, or leaves it open. A batch is answered when its last item is. */
+/**
+ * Whether an answer confirms an outcome that was given up, or leaves it open. A batch is answered when its last item
+ * is.
+ */
 const isGone = (answer: Answer): boolean =>
   isOutcome(answer) || answer.kind === 'unknown' || (answer.kind === 'refused' && answer.status === 409);

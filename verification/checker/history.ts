@@ -9,7 +9,7 @@ import type { AccountStatus } from '../../app/domain/types.ts';
 export interface OpenedAccount {
   accountId: string;
   currency: string;
-  /** How far below zero it may go, as opened: its settings version 1, with the status ACTIVE. */
+  /** The overdraft limit with which it was opened: settings version 1, with the status ACTIVE. */
   overdraftLimit: number;
   /** No lower limit. */
   external: boolean;
@@ -98,7 +98,7 @@ export interface TransferHistory {
 export interface ReadHistory extends Request, Position {
   accountId: string;
   settings?: Settings;
-  /** The answer said that it may be old. */
+  /** Whether the answer was marked as possibly outdated. */
   stale: boolean;
   /** Who answered, for messages. */
   by: string;
@@ -110,7 +110,7 @@ export interface ChangeHistory extends Request {
   correlationId: string;
   overdraftLimit?: number;
   status?: AccountStatus;
-  /** The change may be made only on this settings version. */
+  /** The change may be made only if the account has this settings version. */
   expectedSettingsVersion?: number;
   /** `changed`: with the settings after the change, or after a later one that was made at the same time. */
   answer: ({ kind: 'changed' } & Settings) | { kind: 'refused' | 'unknown' | 'given-up' };
@@ -129,7 +129,7 @@ export interface History {
   readonly reads: readonly ReadHistory[];
   readonly changes: readonly ChangeHistory[];
   readonly groups?: ReadonlyMap<string, GroupHistory>;
-  /** How long after it was sent an attempt may still be carried out, ms; infinite if there is no limit. */
+  /** For how long an attempt may still be carried out after it was sent, ms; infinite if there is no limit. */
   readonly heldMsMax: number;
 }
 

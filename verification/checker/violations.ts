@@ -8,7 +8,7 @@ export const VIOLATIONS = {
   arithmetic: 'a balance is not the previous one plus the amount',
   time: 'a version of an account was accepted before the version that it follows',
   overdrawn: 'a debit took a balance below its limit',
-  limits: 'the debits of a business day exceed the limit of their account, or are not those that it counts',
+  limits: 'the debits of a business day exceed the limit of their account, or differ from the usage that it stores',
   rules: 'a transfer or a change was carried out although a rule forbids it',
   'in-part': 'some transfers of a group were posted, and others were not',
   'not-in-history': 'an answer showed a balance or settings that the account never had',

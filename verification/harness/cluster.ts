@@ -53,7 +53,7 @@ export class Cluster implements System, AsyncDisposable {
   readonly keepers: readonly Service[];
   /** Set if the test has failed: data and logs are kept for inspection, under another name. */
   keep = false;
-  /** The only address that clients use, once there is one. */
+  /** Once it is set, the only address that clients use. */
   proxy: string | null = null;
   readonly #apiKey: string;
   readonly #address: StackFile['mysql'];

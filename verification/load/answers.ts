@@ -5,7 +5,10 @@ type Fields = Readonly<Record<string, unknown>>;
 export const fieldsOf = (value: unknown): Fields =>
   typeof value === 'object' && value !== null ? (value as Fields) : {};
 
-/** Of the currencies that the populations use. Not the service's own table: the checker must not share its mistakes. */
+/**
+ * The decimal places of the currencies that the populations use. Not the service's own table, because the checker must
+ * not share its mistakes.
+ */
 const DIGITS: Readonly<Record<string, number>> = { EUR: 2, JPY: 0 };
 
 const digitsOf = (currency: string): number => {
@@ -63,7 +66,7 @@ function factsIn(fields: Fields): { acceptedAt: number; content: TransferContent
 /** 503 guarantees that no attempt has left the pod; 504, 500 and responses of a proxy guarantee nothing. */
 export const isRefusal = (status: number): boolean => status === 503 || (status >= 400 && status < 500);
 
-/** What the answer to `GET /v1/transfers/{id}` means for the id; all but an outcome and `absent` mean nothing. */
+/** What the answer to `GET /v1/transfers/{id}` means for the id; only an outcome and `absent` prove anything. */
 export function answerOfLookUp({ status, body }: Reply, currency: string): Answer {
   const fields = fieldsOf(body);
   if (status === 404 && fields['code'] === 'transfer_not_found') return { kind: 'absent' };

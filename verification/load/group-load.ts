@@ -51,7 +51,7 @@ export async function sendGroup(client: Client, recorder: Recorder, group: Group
 const isPosted = ({ status }: Reply): boolean => status === 200 || status === 201;
 const isRefused = ({ status, body }: Reply): boolean => status === 422 && fieldsOf(body)['code'] === 'group_refused';
 
-/** What the answer to a group means for the id of each of its transfers. A refused group leaves nothing under them. */
+/** What the answer to a group means for the id of each of its transfers. A refused group leaves these ids free. */
 export function answersOf({ orders }: GroupOrder, reply: Reply): Answer[] {
   const { status, body } = reply;
   if (isPosted(reply)) {

@@ -112,7 +112,7 @@ export class Load {
     }
   }
 
-  /** Sends it again under its id; the transfer of a group with the whole group. */
+  /** Sends the transfer again under its id; a transfer of a group is sent with the whole group. */
   async again({ transactionId, attempts }: TransferHistory): Promise<void> {
     const content = attempts[0]?.content;
     const ofGroup = this.#recorder.groups.get(content?.groupId ?? '');

@@ -11,7 +11,7 @@ import {
 } from '../checker/history.ts';
 import { now } from '../harness/time.ts';
 
-/** This share of the attempts that should be retried is retried: what is never sent again must not be in MySQL. */
+/** The share of the refused ids that are sent again; the others must not be in MySQL. */
 const COMES_AGAIN = 0.5;
 const COME_AGAIN = new Set([0, 429, 503]);
 
@@ -118,7 +118,7 @@ export class Recorder extends Recording {
     return [...this.#unresolved];
   }
 
-  /** Those that should be retried, and are: each once. */
+  /** Refused transfers that are to be sent again; each is returned once. */
   takeRefused(): TransferHistory[] {
     const refused = this.#refused;
     this.#refused = [];

@@ -6,7 +6,10 @@ import type { Experiment, Ground, Scene } from '../experiment.ts';
 /** The autoscaler adds pods under load by their transfers per second, and removes them when the load is gone. */
 
 const METRIC = 'holdfast_transfers_per_second';
-/** Its window is a minute: after the pods have been ready for a minute, it has forgotten the time before. */
+/**
+ * The autoscaler averages over a minute, so once the pods have been ready for a minute, the time before no longer
+ * counts.
+ */
 const SETTLED_MS = 125_000;
 const OUT_MS_MAX = 300_000;
 const IN_MS_MAX = 600_000;

@@ -30,7 +30,7 @@ async function killParts(scene: Scene, part: Part, readyMsMax: number): Promise<
   }
 }
 
-/** Stores that are not the chart's are not ours to kill. */
+/** Only stores that the chart itself runs may be killed. */
 const storeMissing =
   (part: Part) =>
   async ({ api, release }: Ground) =>
@@ -38,7 +38,7 @@ const storeMissing =
 
 export const killPod: Experiment = {
   name: 'kill-pod',
-  expectation: 'A killed API process is ready again within 10 s, and clients that retry notice nothing else.',
+  expectation: 'A killed API process is ready again within 10 s, and clients that retry get every outcome.',
   waitMsMax: 10_000,
   run: (scene) => killParts(scene, 'api', FIRST_READY_MS_MAX),
 };
@@ -66,7 +66,7 @@ export const killMysql: Experiment = {
 
 export const deletePod: Experiment = {
   name: 'delete-pod',
-  expectation: 'A pod that was deleted without warning is replaced, and clients that retry notice nothing else.',
+  expectation: 'A pod that was deleted without warning is replaced, and clients that retry get every outcome.',
   waitMsMax: 10_000,
   async run(scene) {
     const { api, release, options } = scene;

@@ -94,7 +94,8 @@ export const loseNode: Experiment = {
 
 export const partition: Experiment = {
   name: 'partition',
-  expectation: 'The same holds when a node loses its network, while its processes keep running.',
+  expectation:
+    'When a node loses its network while its processes keep running, a client that retries waits no longer than 10 s for any transfer.',
   waitMsMax: 10_000,
   breaksNode: true,
   missing: providerMissing,

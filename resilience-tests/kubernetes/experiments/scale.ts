@@ -21,7 +21,7 @@ async function scaled(scene: Scene, scaling: Scaling, count: number): Promise<vo
   // Stopping pods keep serving until every load balancer has noticed.
   const gone = async () => (await podsOf(api, release, 'api')).length === count;
   while (!(await gone()) && now() - since < 180_000) await sleep(250);
-  scene.measure(`${count} pods left`, now() - since);
+  scene.measure(`${count} pods remain`, now() - since);
 }
 
 export const scaleOut: Experiment = {

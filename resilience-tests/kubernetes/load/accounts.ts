@@ -11,7 +11,10 @@ import { keptOf, type Line } from './lines.ts';
 const PATIENCE_MS = 120_000;
 const FLUSH_MS_MAX = 300_000;
 
-/** A new pod may be refused for its first seconds, until every node knows it, so each request is repeated. */
+/**
+ * The connections of a new pod may be refused until every node has updated its network policy, so each request is
+ * repeated.
+ */
 async function patiently(what: string, send: () => Promise<Reply>, accepts: (reply: Reply) => boolean): Promise<Reply> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {

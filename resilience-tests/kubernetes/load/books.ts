@@ -1,6 +1,6 @@
 /**
- * Runs in an API pod, which alone may reach MySQL and knows its address (`kubectl exec … node - < books`). Prints what
- * MySQL holds of the accounts of a run, and what the API answers for them, as JSON.
+ * Runs in an API pod, which alone may reach MySQL and knows its address (`kubectl exec … node - < books`). Prints, as
+ * JSON, the rows of a run's accounts in MySQL, and the API's answers about them.
  */
 
 import { Client } from '../../../verification/harness/client.ts';

@@ -32,7 +32,7 @@ describe('historyOf', () => {
     expect(transfers.get('t')?.attempts.map(({ answer }) => answer.kind)).toEqual(['unknown', 'posted']);
   });
 
-  it('knows that a request without a connection was not sent', () => {
+  it('treats a request without a connection as not sent', () => {
     const { transfers } = historyOf([transfer('t', 1, 2, silent(false))], []);
     expect(transfers.get('t')?.attempts[0]?.answer).toEqual({ kind: 'refused', status: 0, code: 'ECONNRESET' });
   });

@@ -1,7 +1,7 @@
 /**
  * Runs in the load pod. Opens accounts, sends requests at a constant rate (or records those of k6 in the same pod),
- * repeats what has no outcome, and verifies the books at the end. Everything is recorded in files, which are read by
- * the program that started the pod.
+ * repeats requests without an outcome, and verifies the books at the end. Everything is recorded in files, which are
+ * read by the program that started the pod.
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -87,7 +87,7 @@ async function generate(): Promise<void> {
   await Promise.all(underWay);
 }
 
-/** What is still unknown is looked up, once no attempt can be under way anymore. */
+/** Ids that are still unknown are looked up once no attempt can be in progress anymore. */
 async function lookUpOpen(): Promise<void> {
   if (open.size === 0) return;
   await sleep(HELD_MS_MAX);

@@ -18,7 +18,7 @@ export interface Control {
   stop: boolean;
 }
 
-/** The end of the recorder's work. */
+/** What the recorder reports when it has finished. */
 export interface Done {
   /** The time under load. */
   from: number;
