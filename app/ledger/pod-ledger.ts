@@ -10,8 +10,7 @@ import { AccountLoader } from './accounts/account-loader.ts';
 import { AccountReader } from './accounts/account-reader.ts';
 import { isLimitedIn, postAll } from './direct/decide.ts';
 import type { Session } from './epoch/epoch-view.ts';
-import { GroupFinder } from './outcomes/group-finder.ts';
-import { OutcomeFinder } from './outcomes/outcome-finder.ts';
+import { type Finders, findersOf } from './outcomes/finders.ts';
 import { PersistenceWatch } from './outcomes/persistence-watch.ts';
 import type { DirectServer } from './ports/direct-server.ts';
 import type { Ledger, PostedSides, RefusedOrder, WindowsAt } from './ports/ledger.ts';
@@ -41,8 +40,7 @@ export interface PodLedgerDependencies {
 export class PodLedger implements Ledger {
   readonly #queue: TransferQueue;
   readonly #reader: AccountReader;
-  readonly #finder: OutcomeFinder;
-  readonly #groupFinder: GroupFinder;
+  readonly #finders: Finders;
   readonly #watch: PersistenceWatch;
   readonly #changer: AccountChanger;
   readonly #session: Session;
@@ -57,12 +55,10 @@ export class PodLedger implements Ledger {
     this.#events = deps.events;
     this.#requestTimeoutMs = limits.requestTimeoutMs;
     const loader = new AccountLoader({ ...deps, accountsMax: limits.cachedAccountsMax });
-    this.#finder = new OutcomeFinder(deps);
-    this.#groupFinder = new GroupFinder(deps);
-    const finders = { finder: this.#finder, groupFinder: this.#groupFinder };
-    this.#queue = new TransferQueue({ ...deps, loader, ...finders });
+    this.#finders = findersOf(deps);
+    this.#queue = new TransferQueue({ ...deps, loader, finders: this.#finders });
     this.#reader = new AccountReader({ ...deps, loader });
-    this.#watch = new PersistenceWatch({ cache, session, clock, ...finders });
+    this.#watch = new PersistenceWatch({ cache, session, clock, finders: this.#finders });
     this.#changer = new AccountChanger({ ...deps, loader, requestTimeoutMs: limits.requestTimeoutMs });
   }
 
@@ -145,14 +141,14 @@ export class PodLedger implements Ledger {
   }
 
   async outcome(transactionId: string): Promise<Outcome> {
-    const found = await this.#found(() => this.#finder.find([transactionId]));
+    const found = await this.#found(() => this.#finders.transfers.find([transactionId]));
     if (!found) throw new Problem('transfer_not_found', `transfer ${transactionId} does not exist`);
     return found;
   }
 
   async groupOutcome(groupId: string): Promise<GroupOutcome> {
     requireFeature(this.#session.format(), 'groups');
-    const found = await this.#found(() => this.#groupFinder.find([groupId]));
+    const found = await this.#found(() => this.#finders.groups.find([groupId]));
     if (!found) throw new Problem('group_not_found', `group ${groupId} does not exist`);
     return found;
   }

@@ -41,13 +41,13 @@ export class ReaderTables implements LedgerDatabase {
 
   findGroups(groupIds: readonly string[], transactionIds: readonly string[]) {
     return this.client.call(({ tables }) => {
-      const groups = new Map(groupIds.flatMap((id) => pairOf(id, tables.groups.get(id))));
+      const outcomes = new Map(groupIds.flatMap((id) => pairOf(id, tables.groups.get(id))));
       const taken = new Set(transactionIds.filter((id) => tables.transfers.has(id)));
       const unsettled = new Set([
         ...groupIds.filter((id) => tables.unsettled.has(keyOf('group', id))).map((id) => `+${id}`),
         ...transactionIds.filter((id) => tables.unsettled.has(keyOf('transfers', id))),
       ]);
-      return { ...this.stampsOf(tables), groups, taken, unsettled };
+      return { ...this.stampsOf(tables), outcomes, taken, unsettled };
     });
   }
 

@@ -1,24 +1,24 @@
 import { unwindowed } from '../../domain/business-calendar.ts';
 import { replay } from '../../domain/content.ts';
-import { type GroupOutcome, memberIdTaken, replayGroup } from '../../domain/group.ts';
+import { memberIdTaken } from '../../domain/group.ts';
 import { idAhead, placeOf } from '../../domain/ids.ts';
 import { Problem } from '../../domain/problem.ts';
 import type { Outcome } from '../../domain/types.ts';
 import { type ApplyReply, CacheError, type CacheServer } from '../../journal/cache-port.ts';
 import { outcomeOf, RecordStatus, type ResultRecord } from '../../journal/codec.ts';
-import type { Stamp } from '../../journal/cursor.ts';
 import { groupOutcome } from '../../journal/group-codec.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { backoffMs } from '../../kernel/retry.ts';
 import { type AccountLoader, Uncached } from '../accounts/account-loader.ts';
 import { AttemptCall, type EpochView, type Session } from '../epoch/epoch-view.ts';
-import { type GroupFinder, wantedOf } from '../outcomes/group-finder.ts';
-import type { OutcomeFinder } from '../outcomes/outcome-finder.ts';
+import type { Finders } from '../outcomes/finders.ts';
 import type { LedgerEvents } from '../ports/ledger-events.ts';
 import type { DatabaseWait } from './database-wait.ts';
+import type { Lane } from './lane.ts';
+import { lanesOf } from './lanes.ts';
+import { isDatabaseAway, isHeld, MysqlWaiters } from './mysql-waiters.ts';
 import {
   isGroup,
-  isTransfer,
   type Pending,
   type PendingGroup,
   type PendingTransfer,
@@ -29,15 +29,12 @@ import {
 const FAILURES_MAX = 3;
 const RETRY_BASE_MS = 50;
 const NO_ROOM_WAIT_MS = 50;
-/** How often a transfer that needs MySQL tries again while MySQL is unavailable, ms. */
-const DATABASE_WAIT_MS = 250;
 
 export interface CacheCallsDependencies {
   cache: CacheServer;
   session: Session;
   loader: AccountLoader;
-  finder: OutcomeFinder;
-  groupFinder: GroupFinder;
+  finders: Finders;
   clock: Clock;
   events: LedgerEvents;
 }
@@ -53,14 +50,14 @@ export interface CacheCallsDependencies {
 export class CacheCalls {
   readonly #deps: CacheCallsDependencies;
   readonly #sink: ResultSink;
-  readonly #databaseWait: DatabaseWait;
-  /** Whether MySQL was unavailable at the latest attempt of this class. */
-  #databaseAway = false;
+  readonly #waiters: MysqlWaiters;
+  readonly #lanes: readonly Lane[];
 
   constructor(deps: CacheCallsDependencies, sink: ResultSink, databaseWait: DatabaseWait) {
     this.#deps = deps;
     this.#sink = sink;
-    this.#databaseWait = databaseWait;
+    this.#waiters = new MysqlWaiters(deps, sink, databaseWait);
+    this.#lanes = lanesOf(deps.finders, sink, this.#waiters);
   }
 
   async call(view: EpochView, batch: readonly Pending[]): Promise<void> {
@@ -119,13 +116,13 @@ export class CacheCalls {
         const existing = record.status === RecordStatus.SAME_CALL ? outcomes[record.seq] : undefined;
         const outcome = existing ?? outcomeIn(view, pending, record, reply.head.time);
         outcomes[index] = outcome;
-        view.inDoubt.resolved('transfers', pending.order.transactionId);
+        pending.resolvedIn(view);
         this.#sink.answer(pending, existing ? replay(pending, existing) : outcome);
       }
     }
     if (missing.length > 0) void this.#load(view, missing);
     if (lookUps.length > 0) void this.lookUp(lookUps);
-    if (known.length > 0) void this.#replayKnown(view, known);
+    if (known.length > 0) for (const lane of this.#lanes) void lane.replayKnown(view, known);
   }
 
   #takeGroup(view: EpochView, pending: PendingGroup, record: ResultRecord, { head, entries }: ApplyReply): void {
@@ -136,7 +133,7 @@ export class CacheCalls {
     }
     const entry = entries.find(({ kind, firstSeq }) => kind === 'group' && firstSeq === record.seq);
     if (!entry) throw new RangeError(`the cache returned no results for group ${group.groupId}`);
-    view.inDoubt.resolved('group', group.groupId);
+    pending.resolvedIn(view);
     const taken = { acceptedAt: head.time, takenAt, epoch: view.caller.epoch };
     this.#sink.answer(pending, groupOutcome(group, entry, taken));
   }
@@ -175,8 +172,8 @@ export class CacheCalls {
       } else if (sides.some((side) => side instanceof Uncached)) crowdedOut.push(pending);
       else ready.push(pending);
     }
-    this.#found(ready);
-    this.#hold(held);
+    this.#waiters.found(ready);
+    this.#waiters.hold(held);
     // The flush makes room.
     if (crowdedOut.length > 0) this.#deps.clock.after(NO_ROOM_WAIT_MS, () => this.#sink.again(crowdedOut));
   }
@@ -184,131 +181,14 @@ export class CacheCalls {
   /** Looks up in MySQL the ids that Redis alone cannot decide. Those that are not there are queued again with the proof. */
   async lookUp(batch: readonly Pending[]): Promise<void> {
     const open = batch.filter((pending) => !pending.answered);
-    const admitted = open.filter((pending) => isUuidV7(pending) || this.#mayWait(pending));
+    const admitted = open.filter((pending) => isUuidV7(pending) || this.#waiters.mayWait(pending));
     if (admitted.length === 0) return;
     this.#deps.events.lookedUp(admitted.reduce((sum, { ids }) => sum + ids.length, 0));
-    await Promise.all([
-      this.#lookUpTransfers(admitted.filter(isTransfer)),
-      this.#lookUpGroups(admitted.filter(isGroup)),
-    ]);
-  }
-
-  async #lookUpTransfers(batch: readonly PendingTransfer[]): Promise<void> {
-    if (batch.length === 0) return;
-    const found = await this.#deps.finder.inDatabase(batch.map(({ order }) => order.transactionId));
-    if (found instanceof Problem) return this.#notLookedUp(batch, found);
-    const absent: Pending[] = [];
-    for (const pending of batch) {
-      const existing = found.outcomes.get(pending.order.transactionId);
-      lookedUp(pending, found.stamp);
-      if (existing) this.#sink.answer(pending, replay(pending, existing));
-      else absent.push(pending);
-    }
-    this.#found(absent);
-  }
-
-  async #lookUpGroups(batch: readonly PendingGroup[]): Promise<void> {
-    if (batch.length === 0) return;
-    const found = await this.#deps.groupFinder.inDatabase(batch.map(({ group }) => wantedOf(group)));
-    if (found instanceof Problem) return this.#notLookedUp(batch, found);
-    const absent: Pending[] = [];
-    for (const pending of batch) {
-      const { group } = pending;
-      const existing = found.groups.get(group.groupId);
-      const taken = group.orders.findIndex(({ transactionId }) => found.taken.has(transactionId));
-      lookedUp(pending, found.stamp);
-      if (existing) this.#sink.answer(pending, replayGroup(pending, existing));
-      else if (taken >= 0) this.#sink.giveUp(pending, memberIdTaken(group, taken));
-      else absent.push(pending);
-    }
-    this.#found(absent);
-  }
-
-  #notLookedUp(batch: readonly Pending[], problem: Problem): void {
-    if (isDatabaseAway(problem)) this.#hold(batch);
-    else for (const pending of batch) this.#sink.giveUp(pending, problem);
-  }
-
-  /** Counts a transfer that waits for MySQL, or answers it with a 503 if too many wait already. */
-  #mayWait(pending: Pending): boolean {
-    if (this.#databaseWait.begin(pending)) return true;
-    const code = this.#databaseAway ? 'database_unavailable' : 'overloaded';
-    this.#sink.giveUp(pending, new Problem(code, 'too many transfers are waiting for MySQL'));
-    return false;
-  }
-
-  /** MySQL has answered: these transfers no longer need it. */
-  #found(batch: readonly Pending[]): void {
-    this.#databaseAway = false;
-    for (const pending of batch) this.#databaseWait.end(pending);
-    this.#sink.again(batch);
-  }
-
-  /** MySQL is unavailable. Nothing was sent to it that could change anything, so waiting costs only time. */
-  #hold(batch: readonly Pending[]): void {
-    if (batch.length === 0) return;
-    const { clock, events } = this.#deps;
-    this.#databaseAway = true;
-    const held = batch.filter((pending) => !pending.answered && this.#mayWait(pending));
-    if (held.length === 0) return;
-    events.retried('database');
-    // In an outage, the deadline ends the wait. The limit on rounds is only for loops that could go on without an
-    // outage.
-    for (const pending of held) pending.rounds = 0;
-    clock.after(backoffMs(0, DATABASE_WAIT_MS, clock), () => this.#sink.again(held));
-  }
-
-  async #replayKnown(view: EpochView, batch: readonly Pending[]): Promise<void> {
-    const { finder, groupFinder } = this.#deps;
-    const transfers = batch.filter(isTransfer);
-    const groups = batch.filter(isGroup);
-    await Promise.all([
-      transfers.length > 0 &&
-        finder.find(transfers.map(({ order }) => order.transactionId)).then((found) =>
-          this.#replayFound(transfers, found, (pending, existing) => {
-            view.inDoubt.resolved('transfers', pending.order.transactionId);
-            return replay(pending, existing);
-          }),
-        ),
-      groups.length > 0 &&
-        groupFinder.find(groups.map(({ group }) => group.groupId)).then((found) =>
-          this.#replayFound(groups, found, (pending, existing) => {
-            view.inDoubt.resolved('group', pending.group.groupId);
-            return replayGroup(pending, existing);
-          }),
-        ),
-    ]);
-  }
-
-  #replayFound<P extends Pending, O extends Outcome | GroupOutcome>(
-    batch: readonly P[],
-    found: readonly (O | Problem | null)[],
-    replayOf: (pending: P, existing: O) => O | Problem,
-  ): void {
-    const held: Pending[] = [];
-    batch.forEach((pending, index) => {
-      const existing = found[index];
-      if (existing instanceof Problem && isDatabaseAway(existing)) held.push(pending);
-      else if (existing instanceof Problem && !isHeld(existing)) this.#sink.giveUp(pending, existing);
-      else if (existing && !(existing instanceof Problem)) this.#sink.answer(pending, replayOf(pending, existing));
-      else this.#sink.again([pending]);
-    });
-    this.#hold(held);
+    await Promise.all(this.#lanes.map((lane) => lane.lookUp(admitted)));
   }
 }
-
-const isDatabaseAway = ({ code }: Problem): boolean => code === 'database_unavailable';
 
 const isUuidV7 = ({ ids }: Pending): boolean => ids.every((id) => placeOf(id).bucket !== null);
-
-/** Records the proof that none of its ids was in MySQL at this cursor. */
-function lookedUp(pending: Pending, { epoch, cursor }: Stamp): void {
-  pending.lookupCursor = cursor;
-  pending.lookupEpoch = epoch;
-}
-
-/** The session holds requests now: the transfer waits in the queue like the others. */
-const isHeld = ({ code }: Problem): boolean => code === 'ledger_switching' || code === 'ledger_closed';
 
 const outcomeIn = (
   view: EpochView,

@@ -5,13 +5,13 @@ import type { ApplyItem, GroupItem } from '../../journal/cache-port.ts';
 import { encodeOrder } from '../../journal/codec.ts';
 import { encodeGroup } from '../../journal/group-codec.ts';
 import { attemptsOfGroup, type InDoubtAttempt } from '../../journal/journal-entry.ts';
-import type { TrackedAttempt } from '../epoch/epoch-view.ts';
+import type { EpochView, TrackedAttempt } from '../epoch/epoch-view.ts';
 import type { DirectGroup, DirectItem } from '../ports/direct-server.ts';
 
-type Answer = Outcome | GroupOutcome | Problem;
+export type Answer = Outcome | GroupOutcome;
 
 /** One call to the ledger: resolves when all its transfers, or its group, have an answer. */
-export class Submission<O extends Outcome | GroupOutcome = Outcome | GroupOutcome> {
+export class Submission<O extends Answer = Answer> {
   /** How many of its transfers wait for MySQL. */
   waitingForDatabase = 0;
   readonly answers: Promise<(O | Problem)[]>;
@@ -87,6 +87,12 @@ abstract class PendingItem implements TrackedAttempt {
   abstract inDoubtAttempts(): readonly InDoubtAttempt[];
   protected abstract unknown(): Problem;
 
+  /** Its outcome is known: none of its attempts in that epoch is in doubt any longer. */
+  resolvedIn(view: EpochView): void {
+    const [own] = this.inDoubtAttempts();
+    if (own) view.inDoubt.resolved(own.kind, own.id);
+  }
+
   leaveInDoubt(cacheEpoch: number | null): void {
     this.inDoubt = true;
     if (cacheEpoch !== null) this.inDoubtEpoch = cacheEpoch;
@@ -102,7 +108,7 @@ abstract class PendingItem implements TrackedAttempt {
     if (problem.code === 'account_not_found' && this.inDoubtEpoch < epoch) this.inDoubt = false;
   }
 
-  answer(answer: Answer): void {
+  answer(answer: Answer | Problem): void {
     if (this.answered) return;
     this.answered = true;
     this.submission.answer(this.#index, answer);
@@ -174,7 +180,7 @@ export const transfersIn = (batch: readonly Pending[]): number => batch.reduce((
 
 /** Receives transfers and groups after a call: with an answer, or to wait for another attempt. */
 export interface ResultSink {
-  answer(pending: Pending, answer: Outcome | GroupOutcome | Problem): void;
+  answer(pending: Pending, answer: Answer | Problem): void;
   /** Answers an item that cannot continue: with 504 while an attempt of it is in doubt, otherwise with this problem. */
   giveUp(pending: Pending, problem: Problem): void;
   again(batch: readonly Pending[]): void;

@@ -5,8 +5,8 @@ import type { Outcome } from '../../domain/types.ts';
 import type { CacheServer } from '../../journal/cache-port.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { EpochView, Session } from '../epoch/epoch-view.ts';
-import type { GroupFinder } from './group-finder.ts';
-import type { OutcomeFinder } from './outcome-finder.ts';
+import type { Finder, LookUp } from './finder.ts';
+import type { Finders } from './finders.ts';
 
 const POLL_MS = 15;
 /** Looking ids up in MySQL costs more than reading the cursor from Redis. */
@@ -27,8 +27,7 @@ interface Waiter {
 interface PersistenceWatchDependencies {
   cache: CacheServer;
   session: Session;
-  finder: OutcomeFinder;
-  groupFinder: GroupFinder;
+  finders: Finders;
   clock: Clock;
 }
 
@@ -39,19 +38,32 @@ interface PersistenceWatchDependencies {
  */
 export class PersistenceWatch {
   readonly #deps: PersistenceWatchDependencies;
+  readonly #kinds: readonly WatchedKind[];
   #waiters = new Set<Waiter>();
   #polling = false;
   #lookedUpAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: PersistenceWatchDependencies) {
     this.#deps = deps;
+    this.#kinds = [
+      kindOf(deps.finders.transfers, {
+        has: (outcome) => 'order' in outcome,
+        idOf: ({ order }) => order.transactionId,
+        persistedAs,
+      }),
+      kindOf(deps.finders.groups, {
+        has: (outcome) => 'group' in outcome,
+        idOf: ({ group }) => group.groupId,
+        persistedAs: groupPersistedAs,
+      }),
+    ];
   }
 
   /** @param deadline when to give up, on the monotonic clock, ms */
   async wait<O extends Answer>(answer: O | Problem, deadline: number): Promise<O | Problem> {
     if (answer instanceof Problem || answer.persisted) return answer;
     if (this.#waiters.size >= WAITERS_MAX)
-      return new Problem('outcome_unknown', 'Too many transfers are waiting to be persisted.', idOf(answer));
+      return new Problem('outcome_unknown', 'Too many transfers are waiting to be persisted.', extrasOf(answer));
     return new Promise((resolve) => {
       // A waiter is resolved with an outcome of its own kind.
       const settle = resolve as (answer: Answer | Problem) => void;
@@ -99,30 +111,17 @@ export class PersistenceWatch {
     const others = [...this.#waiters].filter(({ outcome }) => outcome.epoch !== view?.caller.epoch);
     if (others.length === 0) return;
     this.#lookedUpAt = clock.monotonic();
-    await Promise.all([this.#lookUpTransfers(others), this.#lookUpGroups(others)]);
+    await Promise.all(this.#kinds.map((kind) => this.#lookUp(kind, others)));
   }
 
-  async #lookUpTransfers(waiters: readonly Waiter[]): Promise<void> {
-    const ids = waiters.flatMap(({ outcome }) => ('order' in outcome ? [outcome.order.transactionId] : []));
-    if (ids.length === 0) return;
-    const found = await this.#deps.finder.inDatabase(ids);
+  async #lookUp({ has, idOf, inDatabase, persistedAs }: WatchedKind, all: readonly Waiter[]): Promise<void> {
+    const waiters = all.filter(({ outcome }) => has(outcome));
+    if (waiters.length === 0) return;
+    const found = await inDatabase(waiters.map(({ outcome }) => idOf(outcome)));
     if (found instanceof Problem) return;
     for (const waiter of waiters) {
-      const { outcome } = waiter;
-      const stored = 'order' in outcome && found.outcomes.get(outcome.order.transactionId);
-      if (stored) this.#settle(waiter, persistedAs(outcome, stored));
-    }
-  }
-
-  async #lookUpGroups(waiters: readonly Waiter[]): Promise<void> {
-    const ids = waiters.flatMap(({ outcome }) => ('group' in outcome ? [outcome.group.groupId] : []));
-    if (ids.length === 0) return;
-    const found = await this.#deps.groupFinder.inDatabase(ids.map((groupId) => ({ groupId, transactionIds: [] })));
-    if (found instanceof Problem) return;
-    for (const waiter of waiters) {
-      const { outcome } = waiter;
-      const stored = 'group' in outcome && found.groups.get(outcome.group.groupId);
-      if (stored) this.#settle(waiter, groupPersistedAs(outcome, stored));
+      const stored = found.outcomes.get(idOf(waiter.outcome));
+      if (stored) this.#settle(waiter, persistedAs(waiter.outcome, stored));
     }
   }
 
@@ -130,9 +129,12 @@ export class PersistenceWatch {
     const now = this.#deps.clock.monotonic();
     for (const waiter of this.#waiters) {
       if (waiter.deadline > now) continue;
-      const ids = idOf(waiter.outcome);
-      const what = ids.groupId === undefined ? `transaction ${ids.transactionId}` : `group ${ids.groupId}`;
-      this.#settle(waiter, new Problem('outcome_unknown', `${what} was not persisted in time`, ids));
+      const ids = extrasOf(waiter.outcome);
+      const [name, id] = Object.entries(ids)[0] ?? [];
+      this.#settle(
+        waiter,
+        new Problem('outcome_unknown', `${name?.replace('Id', '')} ${id} was not persisted in time`, ids),
+      );
     }
   }
 
@@ -145,5 +147,30 @@ export class PersistenceWatch {
 const lastSeqOf = (outcome: Answer): number => ('group' in outcome ? lastSeqOfGroup(outcome) : outcome.seq);
 
 /** The id by which a client can look the outcome up. */
-const idOf = (outcome: Answer): { transactionId?: string; groupId?: string } =>
+const extrasOf = (outcome: Answer): { transactionId?: string; groupId?: string } =>
   'group' in outcome ? { groupId: outcome.group.groupId } : { transactionId: outcome.order.transactionId };
+
+/** How outcomes of one kind are looked up. */
+interface WatchedKind {
+  has(outcome: Answer): boolean;
+  idOf(outcome: Answer): string;
+  inDatabase(ids: readonly string[]): Promise<LookUp<Answer> | Problem>;
+  persistedAs(received: Answer, stored: Answer): Answer | Problem;
+}
+
+/** An outcome is only compared with one of its own kind. */
+function kindOf<O extends Answer, W>(
+  finder: Pick<Finder<O, W>, 'inDatabase' | 'wantedOf'>,
+  kind: {
+    has(outcome: Answer): outcome is O;
+    idOf(outcome: O): string;
+    persistedAs(received: O, stored: O): O | Problem;
+  },
+): WatchedKind {
+  return {
+    has: kind.has,
+    idOf: (outcome) => kind.idOf(outcome as O),
+    inDatabase: (ids) => finder.inDatabase(ids.map((id) => finder.wantedOf(id))),
+    persistedAs: (received, stored) => kind.persistedAs(received as O, stored as O),
+  };
+}

@@ -43,7 +43,7 @@ export interface LedgerDatabase {
   ): Promise<{
     stamp: Stamp;
     authority: AuthorityStamp;
-    groups: Map<string, GroupOutcome>;
+    outcomes: Map<string, GroupOutcome>;
     taken: Set<string>;
     unsettled: Set<string>;
   }>;

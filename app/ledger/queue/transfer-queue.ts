@@ -9,6 +9,7 @@ import { CacheCalls, type CacheCallsDependencies } from '../calls/cache-calls.ts
 import { DatabaseWait } from '../calls/database-wait.ts';
 import { DIRECT_BATCH_MAX, DirectCalls, type DirectCallsDependencies } from '../calls/direct-calls.ts';
 import {
+  type Answer,
   isTransfer,
   type Pending,
   PendingGroup,
@@ -244,7 +245,7 @@ export class TransferQueue implements ResultSink {
     this.#schedulePump();
   }
 
-  answer(pending: Pending, answer: Outcome | GroupOutcome | Problem): void {
+  answer(pending: Pending, answer: Answer | Problem): void {
     this.#leave(pending);
     pending.answer(answer);
   }

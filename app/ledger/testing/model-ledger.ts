@@ -75,7 +75,7 @@ export class MemoryDatabase implements LedgerDatabase {
     const waiting = [...groupIds.map((id) => `+${id}`), ...transactionIds].filter((id) => this.unsettled.has(id));
     const answer = {
       ...this.#snapshot(),
-      groups: new Map(groups),
+      outcomes: new Map(groups),
       taken: new Set(transactionIds.filter((id) => this.outcomes.has(id))),
       unsettled: new Set(waiting),
     };

@@ -65,7 +65,7 @@ export class LedgerReader implements LedgerDatabase {
       const waitingGroups = waits ? await unsettledAmong(session, 'group', groupIds) : [];
       return {
         ...stamps,
-        groups: await groupsByIds(session, groupIds),
+        outcomes: await groupsByIds(session, groupIds),
         taken: await transfersAmong(session, transactionIds),
         unsettled: new Set([
           ...[...waitingGroups].map((id) => `+${id}`),

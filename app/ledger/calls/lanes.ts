@@ -1,0 +1,38 @@
+import { replay } from '../../domain/content.ts';
+import { type GroupOutcome, memberIdTaken, replayGroup } from '../../domain/group.ts';
+import type { Outcome } from '../../domain/types.ts';
+import type { LookUp } from '../outcomes/finder.ts';
+import { type Finders, type GroupLookUp, type WantedGroup, wantedOf } from '../outcomes/finders.ts';
+import { type Lane, laneOf } from './lane.ts';
+import type { MysqlWaiters } from './mysql-waiters.ts';
+import { isGroup, isTransfer, type PendingGroup, type PendingTransfer, type ResultSink } from './pending.ts';
+
+/** Every pending item is in exactly one of them. */
+export const lanesOf = (finders: Finders, sink: ResultSink, waiters: MysqlWaiters): Lane[] => [
+  laneOf<PendingTransfer, Outcome, string, LookUp<Outcome>>(
+    {
+      finder: finders.transfers,
+      has: isTransfer,
+      idOf: ({ order }) => order.transactionId,
+      wantedOf: ({ order }) => order.transactionId,
+      replay,
+    },
+    sink,
+    waiters,
+  ),
+  laneOf<PendingGroup, GroupOutcome, WantedGroup, GroupLookUp>(
+    {
+      finder: finders.groups,
+      has: isGroup,
+      idOf: ({ group }) => group.groupId,
+      wantedOf: ({ group }) => wantedOf(group),
+      replay: replayGroup,
+      refusedBy({ group }, { taken }) {
+        const index = group.orders.findIndex(({ transactionId }) => taken.has(transactionId));
+        return index < 0 ? null : memberIdTaken(group, index);
+      },
+    },
+    sink,
+    waiters,
+  ),
+];

@@ -1,0 +1,61 @@
+import { Problem } from '../../domain/problem.ts';
+import type { Clock } from '../../kernel/clock.ts';
+import { backoffMs } from '../../kernel/retry.ts';
+import type { LedgerEvents } from '../ports/ledger-events.ts';
+import type { DatabaseWait } from './database-wait.ts';
+import type { Pending, ResultSink } from './pending.ts';
+
+/** How often a transfer that needs MySQL tries again while MySQL is unavailable, ms. */
+const DATABASE_WAIT_MS = 250;
+
+/**
+ * Transfers that need something from MySQL while Redis decides. While MySQL is unavailable they wait, up to their deadline and up
+ * to the limit of `DatabaseWait`.
+ */
+export class MysqlWaiters {
+  readonly #deps: { clock: Clock; events: LedgerEvents };
+  readonly #sink: ResultSink;
+  readonly #wait: DatabaseWait;
+  /** Whether MySQL was unavailable at the latest attempt. */
+  #databaseAway = false;
+
+  constructor(deps: { clock: Clock; events: LedgerEvents }, sink: ResultSink, wait: DatabaseWait) {
+    this.#deps = deps;
+    this.#sink = sink;
+    this.#wait = wait;
+  }
+
+  /** Counts a transfer that waits for MySQL, or answers it with a 503 if too many wait already. */
+  mayWait(pending: Pending): boolean {
+    if (this.#wait.begin(pending)) return true;
+    const code = this.#databaseAway ? 'database_unavailable' : 'overloaded';
+    this.#sink.giveUp(pending, new Problem(code, 'too many transfers are waiting for MySQL'));
+    return false;
+  }
+
+  /** MySQL has answered: these transfers no longer need it. */
+  found(batch: readonly Pending[]): void {
+    this.#databaseAway = false;
+    for (const pending of batch) this.#wait.end(pending);
+    this.#sink.again(batch);
+  }
+
+  /** MySQL is unavailable. Nothing was sent to it that could change anything, so waiting costs only time. */
+  hold(batch: readonly Pending[]): void {
+    if (batch.length === 0) return;
+    const { clock, events } = this.#deps;
+    this.#databaseAway = true;
+    const held = batch.filter((pending) => !pending.answered && this.mayWait(pending));
+    if (held.length === 0) return;
+    events.retried('database');
+    // In an outage, the deadline ends the wait. The limit on rounds is only for loops that could go on without an
+    // outage.
+    for (const pending of held) pending.rounds = 0;
+    clock.after(backoffMs(0, DATABASE_WAIT_MS, clock), () => this.#sink.again(held));
+  }
+}
+
+export const isDatabaseAway = ({ code }: Problem): boolean => code === 'database_unavailable';
+
+/** The session holds requests now: the transfer waits in the queue like the others. */
+export const isHeld = ({ code }: Problem): boolean => code === 'ledger_switching' || code === 'ledger_closed';
