@@ -35,6 +35,9 @@ export interface RedisConnectionOptions {
   commandTimeoutMs: number;
 }
 
+/** Why a connection could not be established, as long as it is not. */
+const connectionErrors = new WeakMap<Redis, Error>();
+
 /**
  * A connection for money commands. Nothing is queued while it is down, and the library never sends anything twice. A
  * command that gets no reply in time fails here, but may still run in Redis: it is in doubt.
@@ -52,8 +55,9 @@ export function connectRedis(options: RedisConnectionOptions, extra: RedisOption
     retryStrategy: (attempt) => Math.min(25 * attempt, 500),
     ...extra,
   });
-  // Errors of the connection surface in the commands that fail; without a listener ioredis would print them.
-  redis.on('error', () => {});
+  // The commands that fail do not say why there is no connection. Without a listener ioredis would print the errors.
+  redis.on('error', (error) => connectionErrors.set(redis, error));
+  redis.on('ready', () => connectionErrors.delete(redis));
   redis.connect().catch(() => {});
   leaveLostServer(redis, options.commandTimeoutMs);
   return redis;
@@ -93,8 +97,21 @@ export async function inspectServer(redis: Redis, managed = false): Promise<Serv
     return await factsOf(redis, managed);
   } catch (error) {
     if (error instanceof ReplyError) throw new InspectionRefused((error as Error).message, { cause: error });
+    const wrong = wrongSettingOf(connectionErrors.get(redis));
+    if (wrong !== null) throw new InspectionRefused(wrong, { cause: error });
     throw error;
   }
+}
+
+/** Codes of Node.js and OpenSSL. */
+const CERTIFICATE_CODE = /CERT|^UNABLE_TO_/;
+
+/** @returns why connecting will fail until someone changes the configuration; null if the failure may end by itself */
+function wrongSettingOf(error: Error | undefined): string | null {
+  if (error === undefined) return null;
+  if (error instanceof ReplyError) return `it refuses the connection: ${error.message}`;
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return CERTIFICATE_CODE.test(code) ? `its certificate is not accepted: ${message} (${code})` : null;
 }
 
 async function factsOf(redis: Redis, managed: boolean): Promise<ServerFacts> {
