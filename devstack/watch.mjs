@@ -1,4 +1,4 @@
-/** For `npm run dev`: what happens when a source file changes. */
+/** Watches the source files for `npm run dev`. */
 import { watch } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, print } from './system/console.mjs';

@@ -1,4 +1,4 @@
-/** Free loopback ports, the same after a restart if possible. */
+/** Finds free loopback ports, and keeps them across restarts if possible. */
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';

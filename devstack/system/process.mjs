@@ -1,6 +1,6 @@
 /**
  * Child processes. Each runs in a separate session, so that Ctrl-C in the terminal reaches only the parent, which then
- * stops them in the right order; and each has marks in its environment by which a later start recognizes it.
+ * stops the children in the right order. Each has marks in its environment by which a later start recognizes it.
  */
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
@@ -75,7 +75,7 @@ export function pause(ms) {
 /**
  * Waits until the program responds.
  * @param {Running} running
- * @param {AbortSignal} [signal] gives up quietly: the caller is stopping
+ * @param {AbortSignal} [signal] ends the wait without an error: the caller is stopping
  * @throws {UserError} if it ends before it responds, or takes too long
  */
 export async function untilAnswers({ program, ended, alive }, signal) {
@@ -125,7 +125,7 @@ function logHint(program) {
 }
 
 /**
- * Ends a child: SIGTERM, then SIGKILL if it takes too long. SIGCONT, because a stopped process could not react.
+ * Ends a child: SIGTERM, then SIGKILL if it takes too long. SIGCONT lets a stopped process react to SIGTERM.
  * @param {Running} running
  * @returns {Promise<boolean>} whether it ended in time
  */

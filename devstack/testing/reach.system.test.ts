@@ -80,7 +80,7 @@ test('a stores test may start store programs and no others', async () => {
   });
 });
 
-test('a stores test that uses none fails: it belongs to the fast project', async () => {
+test('a stores test that uses no store fails: it belongs to the fast project', async () => {
   const content = `test('pure', () => expect(1).toBe(1)); test('other', () => {});`;
   expect((await run('stores', 'c.stores.test.ts', content))['']).toContain('rename c.stores.test.ts to c.test.ts');
 });

@@ -1,6 +1,6 @@
 /**
  * Vitest's setup of every test file. The name of a file determines what it may use; a file that uses more fails, and
- * the error message contains the name that it should have.
+ * the error message contains the correct file name.
  *
  * | name               | project | may use                                                                          |
  * |--------------------|---------|----------------------------------------------------------------------------------|
@@ -23,7 +23,7 @@ declare module 'vitest' {
   }
 }
 
-/** The servers, and the programs that create, inspect and damage their data. */
+/** Store programs: the servers, and the programs that create, inspect and damage their data. */
 const STORE_PROGRAMS =
   /^(redis-(server|cli)|valkey-(server|cli)|mariadbd|mysqld|mariadb-install-db|mysql_install_db|mkfifo|mount|umount)$/;
 
@@ -37,7 +37,7 @@ interface Reach {
   readonly own: Set<unknown>;
   /** Whether the file has connected to a server, or started a program, outside this process. */
   outside: boolean;
-  /** The error for something that it used but may not. */
+  /** The error for something that the file used but may not use. */
   refused: Error | null;
 }
 
