@@ -8,15 +8,14 @@
  * @type {Readonly<Record<string, readonly string[]>>}
  */
 const LAYERS = {
-  // What everything else is built on. devstack/ runs stores and the service on this machine; only tests use it.
+  // The foundation of all other folders. devstack/ runs stores and the service on this machine; only tests use it.
   devstack: [],
   kernel: [],
   domain: [],
   config: ['kernel'],
   telemetry: ['kernel', 'domain', 'config'],
 
-  // The format of the journal, the port of the store that keeps it, and the pure functions that compute something from
-  // it.
+  // The format of the journal, the port of the store that keeps it, and the pure functions that process it.
   journal: ['domain'],
   'journal/recovery': ['domain', 'journal'],
 
@@ -108,7 +107,7 @@ const LAYERS = {
   ],
   'mysql/operations': ['devstack', 'kernel', 'domain', 'jobs', 'mysql', 'mysql/connection', 'mysql/rows'],
 
-  // The composition roots: only they know the adapters.
+  // The composition roots: only they create the adapters.
   roles: [
     'devstack',
     'kernel',
@@ -200,7 +199,7 @@ module.exports = {
     ...layers,
     {
       name: 'every-folder-is-a-layer',
-      comment: 'Add the folder to LAYERS, with what it may import.',
+      comment: 'Add the folder to LAYERS, with the folders that it may import.',
       severity: 'error',
       from: { path: '^app/', pathNot: folders.map(filesOf) },
       to: {},

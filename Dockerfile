@@ -6,7 +6,7 @@
 # be reproducible.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
-# dist/, built by the compiler in package-lock.json.
+# Builds dist/ with the compiler version in package-lock.json.
 FROM ${NODE_IMAGE} AS build
 ARG NPM_CONFIG_REGISTRY
 WORKDIR /build
@@ -18,8 +18,8 @@ COPY scripts scripts
 COPY app app
 RUN node scripts/build.mjs && find dist -name '*.map' -delete
 
-# node_modules without development packages, and without files that Node.js never reads: source maps, type declarations,
-# builds for bundlers.
+# Installs node_modules without development packages, and without files that Node.js never reads: source maps, type
+# declarations, builds for bundlers.
 FROM ${NODE_IMAGE} AS packages
 ARG NPM_CONFIG_REGISTRY
 WORKDIR /packages
@@ -52,7 +52,7 @@ COPY package.json /app/
 COPY --from=build /build/dist/app /app/dist/app
 ENV NODE_ENV=production PATH=/usr/local/bin
 WORKDIR /app
-# A number, because Kubernetes' runAsNonRoot cannot look up a name.
+# A numeric user id, because Kubernetes' runAsNonRoot cannot look up a name.
 USER 10001:10001
 EXPOSE 8080
 # Node.js itself is process 1 and gets SIGTERM. It starts no other process, so there are no children to reap.

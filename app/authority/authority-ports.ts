@@ -58,8 +58,8 @@ export interface KeeperAuthority {
   /** The highest seq of an epoch that any registered pod has reported or handed over. */
   observedIn(epoch: number): Promise<number>;
   /**
-   * Whether no pod that is registered in this epoch can know of anything that is not in MySQL: each has handed over, or
-   * is retired and everything up to its retirement is flushed.
+   * Whether MySQL has everything that the pods of this epoch received: each registered pod has handed over, or is
+   * retired and everything up to its retirement is flushed.
    */
   allHandedOver(epoch: number): Promise<boolean>;
   /**
@@ -86,11 +86,11 @@ export interface OlderProcess {
 
 /** What an operator needs to move the ledger to the next format of its rules. */
 export interface RuleFormats {
-  /** Those that have been heard from within the last minute. */
+  /** The older processes that have sent a heartbeat within the last minute. */
   olderProcesses(): Promise<OlderProcess[]>;
   /**
-   * To the next format, in which an older release finds neither an authority nor a ledger; there is no way back. CACHE →
-   * CLOSING, whose epoch is recovered in its own format; DIRECT → DIRECT.
+   * Moves the ledger to the next format, in which an older release finds neither an authority nor a ledger; there is no
+   * way back. CACHE → CLOSING, whose epoch is recovered in its own format; DIRECT → DIRECT.
    * @returns null if the authority has moved or is moving, if something waits for a journal, if a process of an older
    * release has been heard from within the last minute, or if this is the highest format already; then nothing has changed
    */

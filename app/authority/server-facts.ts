@@ -28,7 +28,7 @@ export class InspectionRefused extends Error {
 
 export const BACKLOG_TTL = 'repl-backlog-ttl';
 
-/** The name of every Redis that was not given one. */
+/** The default name, which every Redis has that was not given another one. */
 const DEFAULT_NODE = 'appendonlydir';
 
 /**

@@ -36,7 +36,7 @@ interface GroupOutcomeCommon {
 }
 export interface PostedGroup extends GroupOutcomeCommon {
   status: 'POSTED';
-  /** The two accounts of each member, as they are after it. */
+  /** The two accounts of each member, in their state after the member. */
   sides: readonly { source: Side; destination: Side; counted?: Counted }[];
 }
 export interface RejectedGroup extends GroupOutcomeCommon {

@@ -14,14 +14,14 @@ export interface HoldState {
   revision: number;
 }
 
-/** What a capture asked for: content of its id, together with the order. */
+/** What a capture requested. Together with the order, this is the content of its id. */
 export interface CaptureRequest {
   holdId: string;
   /** Null: all that is left. */
   amount: number | null;
   /** Null: that of the hold. */
   destination: string | null;
-  /** Releases what is left after it. */
+  /** Releases what is left of the hold after the capture. */
   final: boolean;
 }
 

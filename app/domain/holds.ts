@@ -19,7 +19,7 @@ import type { Account, Origin } from './types.ts';
  * the same amount, so it is never refused for funds, even if the overdraft limit was lowered meanwhile.
  */
 
-/** The part that never changes, as sent. */
+/** The part of a hold that never changes, as the client sent it. */
 export interface HoldOrder extends Origin {
   holdId: string;
   account: string;
@@ -44,12 +44,12 @@ type Destination = Pick<Account, 'currency' | 'status' | 'balance'>;
 
 /** An event that may happen: the hold after it, and how much `held` changes. */
 export type HoldStep = Pick<HoldAfter, 'hold' | 'heldChange'>;
-/** The same for a capture, with the amount that leaves the balance. */
+/** A capture that may happen, with the amount that leaves the balance. */
 export interface CaptureStep extends HoldStep {
   amount: number;
 }
 
-/** What is reserved by a hold: 0 unless it is open. */
+/** The amount that a hold reserves: 0 unless it is open. */
 export const leftOf = ({ status, amount, captured }: HoldState): number => (status === 'OPEN' ? amount - captured : 0);
 
 /** The part of a hold that changes, without the rest. */
@@ -86,7 +86,7 @@ export function decidePlacing(
   return { hold, heldChange: amount };
 }
 
-/** New values; null leaves one as it is. */
+/** New values; null keeps the current one. */
 export interface HoldChange {
   amount: number | null;
   expiresAt: number | null;
@@ -108,7 +108,7 @@ export function decideChange(
   const after = amount ?? hold.amount;
   const heldChange = after - hold.amount;
   if (heldChange > 0 && account.status === 'SUSPENDED') return 'account_suspended';
-  // Nothing would be left of it: that is a void, or a final capture.
+  // Nothing would be left of the hold; that takes a void or a final capture.
   if (after <= hold.captured) return 'hold_exceeded';
   const refusal = heldChange > 0 ? raiseRefusal(account, heldChange) : null;
   if (refusal) return refusal;
@@ -165,7 +165,7 @@ const ended = (hold: HoldState, status: 'VOIDED' | 'EXPIRED'): HoldStep => ({
   heldChange: -leftOf(hold),
 });
 
-/** From `expiresAt` on a hold counts as expired, whether or not that is in the journal yet. */
+/** From `expiresAt` on, a hold counts as expired, whether or not its expiry is in the journal yet. */
 function closedRefusal(hold: HoldState, now: number): Refusal | null {
   if (hold.status === 'EXPIRED') return 'hold_expired';
   if (hold.status !== 'OPEN') return 'hold_not_open';

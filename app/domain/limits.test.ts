@@ -52,7 +52,7 @@ describe('limits', () => {
     expect(debit({ monthlyDebitMax: 200 }, 200, NEXT_MONTH)).toBeNull();
     expect(credit({ dailyCreditMax: 50 }, 50, TOMORROW)).toBeNull();
   });
-  it('do not concern reversals, nor accounts without limits', () => {
+  it('do not apply to reversals or to accounts without limits', () => {
     const [limited, free] = [accountOf('a', { limits: limits({ transferMax: 1 }) }), accountOf('b')];
     expect(isLimited({ kind: 'transfer' }, limited, free)).toBe(true);
     expect(isLimited({ kind: 'transfer' }, free, limited)).toBe(true);

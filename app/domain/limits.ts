@@ -122,14 +122,14 @@ export const usageSince = (countedSince: number): Usage => ({
   monthDebit: 0,
 });
 
-/** Shares of a limit, in percent, that are worth an event when its usage reaches them. */
+/** Percentages of a limit at which an event is recorded when usage reaches them. */
 export const REACHED_PERCENTS = [80, 95] as const;
 export interface LimitReached {
   limit: LimitName;
   percent: (typeof REACHED_PERCENTS)[number];
 }
 
-/** Which percentages of the limits with windows a change of the usage has reached. */
+/** The percentages of limits that a change of the usage has reached, for the limits that are counted in windows. */
 export function reachedBy(limits: Limits, before: Usage, after: Usage): LimitReached[] {
   const since = usageIn(before, after);
   return [

@@ -31,7 +31,9 @@ export interface TransferOrder extends Origin {
   reverses: string | null;
   /** The group that it is a member of; absent for a single transfer. */
   groupId?: string;
-  /** For `capture`, whose source is the hold's account and whose amount is decided with it: what was requested. */
+  /**
+   * For `capture`: what was requested. The source is the hold's account, and the amount is decided with the capture.
+   */
   capture?: CaptureRequest;
 }
 
@@ -69,9 +71,9 @@ export interface Posted extends OutcomeCommon {
   status: 'POSTED';
   source: Side;
   destination: Side;
-  /** Absent if no window counted it. */
+  /** Absent if the transfer was not counted for any limit. */
   counted?: Counted;
-  /** Of a capture: its hold after it. */
+  /** For a capture: the hold after the capture. */
   hold?: HoldAfter;
 }
 export interface Rejected extends OutcomeCommon {
@@ -95,7 +97,7 @@ export interface Account {
   overdraftLimit: number;
   status: AccountStatus;
   settingsVersion: number;
-  /** Null if it has none: then nothing is counted either. */
+  /** Null if the account has no limits; then nothing is counted either. */
   limits: AccountLimits | null;
 }
 
@@ -115,7 +117,7 @@ export interface AccountChange extends Origin {
   status?: AccountStatus;
   /** Minor units, ≥ 0. */
   overdraftLimit?: number;
-  /** All of them: what the account had before is replaced. */
+  /** All limits of the account: they replace those that it had before. */
   limits?: Limits;
   /** From If-Match: the change is made only if this is the current settings version. */
   expectedSettingsVersion?: number;

@@ -102,7 +102,7 @@ describe('The program', () => {
     execFileSync('mkfifo', [fifo]);
     const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
     const filler = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
-    // Not shared, and blocking, like a container's output.
+    // A pipe of its own, and a blocking one, like a container's output.
     const stdout = openSync(fifo, constants.O_WRONLY);
     fill(filler);
     const port = await freePort();
@@ -201,7 +201,7 @@ describe('migrate', () => {
     }
   });
 
-  it('ends at once when asked to while it is waiting', async () => {
+  it('ends at once on a SIGTERM while it is waiting', async () => {
     const nowhere = `mysql://u:p@127.0.0.1:${await freePort()}/db`;
     const program = start('migrate', { MYSQL_URL: nowhere });
     await says(program, '"msg":"waiting for MySQL"');

@@ -136,7 +136,7 @@ describe('The trace of a transfer in Redis', () => {
     expect(statements.map(({ name }) => name)).toEqual(expect.arrayContaining(['START', 'INSERT', 'COMMIT']));
   });
 
-  it('says which process each span comes from', () => {
+  it('shows which process each span comes from', () => {
     const resourceOf = (name: string) => collector.named(name)[0]?.resource;
     const pod = resourceOf('redis apply');
     const keeper = resourceOf('flush');

@@ -67,14 +67,14 @@ describe('business days', () => {
     ]);
   });
 
-  it('know when their month began, from the first on', () => {
+  it('have the start of their month, beginning with the first day', () => {
     const from = Date.parse('2026-03-15T12:00:00Z');
     const days = businessDays({ timeZone: 'UTC', cutoff: '00:00' }, null, { from, until: from + 40 * 24 * HOUR_MS });
     expect(days[0]).toMatchObject({ day: '2026-03-01' });
     for (const { day, monthStart } of days) expect(monthStart).toBe(Date.parse(`${day.slice(0, 7)}-01T00:00:00Z`));
   });
 
-  it('continue after a day of other settings, and never begin before it', () => {
+  it('continue after a day with other settings, and never begin before it', () => {
     const last = { day: '2026-03-15', dayStart: Date.parse('2026-03-15T00:00:00Z'), monthStart: 1 };
     const span = { from: last.dayStart, until: last.dayStart + 48 * HOUR_MS };
     const [next] = businessDays({ timeZone: 'UTC', cutoff: '18:00' }, last, span);

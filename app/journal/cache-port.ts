@@ -10,7 +10,8 @@ import type { HoldItem, HoldRecord } from './hold-codec.ts';
 import type { JournalEntry } from './journal-entry.ts';
 
 /**
- * The identity under which a script runs: the prologue refuses the script if any of these is not (or no longer) true.
+ * The identity under which a script runs: the prologue refuses the script if any of these values is not, or no longer,
+ * correct.
  */
 export interface Caller extends NamedEpoch {
   /** The master_replid of the server on which the epoch was activated. */

@@ -209,7 +209,7 @@ export interface ChangePayload {
   acceptedAt: number;
   user: string;
   correlationId: string;
-  /** Absent if the change leaves them. */
+  /** Absent if the change does not affect the limits. */
   limits?: Limits;
 }
 
@@ -280,7 +280,7 @@ export function outcomesOf(entry: JournalEntry, epoch: number, onTrace?: (trace:
 export const timesOf = ({ acceptedAt }: JournalEntry, takenAt: number) =>
   acceptedAt === null ? { acceptedAt: takenAt, takenAt: null } : { acceptedAt, takenAt };
 
-/** A record of a hold item: a record, and the hold after it; see hold-codec.ts. */
+/** The length of the record of a hold item: a record, followed by the hold after the item; see hold-codec.ts. */
 export const HOLD_RECORD_BYTES = RECORD_BYTES + 53;
 
 /** The last seq in an entry; items without an outcome in that call have none. */
@@ -288,7 +288,7 @@ export function lastSeqOf(entry: JournalEntry): number {
   const size = entry.kind === 'holds' ? HOLD_RECORD_BYTES : RECORD_BYTES;
   for (let at = entry.records.length - size; at >= 0; at -= size) {
     const { status, seq } = decodeRecord(entry.records, at);
-    // A refused change of a hold is no outcome, and has no seq.
+    // A refused change of a hold is not an outcome, and has no seq.
     if (seq > 0 && (status === RecordStatus.POSTED || status === RecordStatus.REJECTED)) return seq;
   }
   return entry.firstSeq;

@@ -109,7 +109,7 @@ describe('batchOf', () => {
     expect(() => batchOf(journal, 1, 0)).toThrow(IntegrityError);
   });
 
-  it('collects each trace of its outcomes once, up to the limit, and is otherwise the same as without', async () => {
+  it('collects each trace of its outcomes once, up to the limit; traces change nothing else in the batch', async () => {
     const epoch = await modelEpoch(ACCOUNTS);
     const orders = Array.from({ length: 300 }, (_, n) => order(`t${n}`));
     await epoch.apply(...orders);

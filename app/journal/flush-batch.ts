@@ -102,7 +102,7 @@ function takeSeq(batch: FlushBatch, seq: number): void {
   batch.lastSeq = seq;
 }
 
-/** The later of a UUIDv7 time, ms, and that of an id; an id that is not a UUIDv7 has none. */
+/** The later of the given time, ms, and the UUIDv7 time of an id, if it has one. */
 export const laterIdTime = (time: number, id: string): number => Math.max(time, uuidV7Time(id) ?? 0);
 
 function takeChange(batch: FlushBatch, entry: JournalEntry): void {

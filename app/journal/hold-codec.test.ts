@@ -209,7 +209,7 @@ describe('holdResultsOf', () => {
     });
   });
 
-  it('returns a refused capture with the amount that was asked for', () => {
+  it('returns a refused capture with the requested amount', () => {
     const refused = record({ status: RecordStatus.REJECTED, detail: refusalNumber('hold_exceeded'), moved: 101 });
     expect(holdResultsOf(entryOf([captureOf(101), refused]), EPOCH)).toMatchObject([
       { capture: { status: 'REJECTED', refusal: 'hold_exceeded', order: { amount: 101 } } },

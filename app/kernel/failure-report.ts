@@ -5,8 +5,8 @@ import type { Logger } from './log.ts';
 const REPEAT_MS = 10_000;
 
 /**
- * Logs failures of work that is retried: a new or different one at once, one that stays the same every ten seconds,
- * with the number of failed attempts and how long they have been failing.
+ * Logs failures of work that is retried: a new or different failure at once, and one that stays the same every ten
+ * seconds, with the number of failed attempts and the time since the first.
  */
 export class FailureReport {
   readonly #clock: Clock;
@@ -23,7 +23,7 @@ export class FailureReport {
     this.#message = message;
   }
 
-  /** @param fields of the log line, which tell the failures apart @param key what makes two failures the same */
+  /** @param fields the fields of the log line @param key failures with the same key count as the same failure */
   failed(fields: object, key: string): void {
     const now = this.#clock.monotonic();
     if (this.#failures === 0) this.#failingSince = now;

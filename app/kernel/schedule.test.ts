@@ -26,14 +26,14 @@ function slotsSeen(cron: string, zone: string, from: string, days: number): [nam
 describe.each(['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Pacific/Kiritimati'])(
   'In a process whose TZ is %s, a schedule',
   (tz) => {
-    it('in UTC runs once a night, through both daylight saving changes', () => {
+    it('runs once a night in UTC, through both daylight saving changes', () => {
       process.env['TZ'] = tz;
       for (const month of ['03-27', '10-23', '04-03']) {
         const seen = slotsSeen('0 3 * * *', 'UTC', `2026-${month}T12:00:00Z`, 4);
         expect(seen.map(([, at]) => at.slice(11))).toEqual(['03:00', '03:00', '03:00', '03:00']);
       }
     });
-    it('at a time that the change to daylight saving time skips runs when the clock jumps over it', () => {
+    it('runs when the clock jumps over its time at the start of daylight saving time', () => {
       process.env['TZ'] = tz;
       expect(slotsSeen('30 2 * * *', 'Europe/Berlin', '2026-03-27T12:00:00Z', 3)).toEqual([
         ['2026-03-28T02:30:00', '2026-03-28T01:30'],
@@ -41,7 +41,7 @@ describe.each(['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe'
         ['2026-03-30T02:30:00', '2026-03-30T00:30'],
       ]);
     });
-    it('at a time that occurs twice when daylight saving time ends runs once', () => {
+    it('runs once if its time occurs twice at the end of daylight saving time', () => {
       process.env['TZ'] = tz;
       expect(slotsSeen('30 2 * * *', 'Europe/Berlin', '2026-10-24T12:00:00Z', 3)).toEqual([
         ['2026-10-25T02:30:00', '2026-10-25T00:30'],

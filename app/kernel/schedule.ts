@@ -21,7 +21,7 @@ export function isTimeZone(text: string): boolean {
 }
 
 export interface Slot {
-  /** The scheduled wall-clock time, such as `2026-03-29T02:30:00`: it sorts, and names the run. */
+  /** The scheduled wall-clock time, such as `2026-03-29T02:30:00`: it sorts by time, and identifies the run. */
   name: string;
   /** How long ago it was on the wall clock, ms. */
   ageMs: number;

@@ -197,7 +197,7 @@ function changeAccount({ ledger, ledgerNow }: AccountDependencies): Route {
   }
 }
 
-/** Weak (RFC 9110): the settings are the same, while the balance in the same response may differ. */
+/** A weak ETag (RFC 9110): it identifies the settings, while the balance in the same response may differ. */
 function settingsTag(settingsVersion: number): Record<string, string> {
   return { ETag: `W/"${settingsVersion}"` };
 }

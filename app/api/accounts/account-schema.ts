@@ -49,7 +49,7 @@ export const OpenedAccount = z
     external: z.boolean(),
     openedAt: Timestamp,
   })
-  .meta({ id: 'OpenedAccount', description: 'What the account was opened with. Opening it again does not change it.' });
+  .meta({ id: 'OpenedAccount', description: 'The account as it was opened. A repeated request returns the same.' });
 
 export const AccountBatch = batchOf('accounts', AccountOpeningRequest, 'AccountBatch');
 export const AccountBatchAnswer = batchAnswerOf(OpenedAccount, 'AccountBatchAnswer');

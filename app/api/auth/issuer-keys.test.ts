@@ -52,7 +52,7 @@ class Issuer {
 let issuer: Issuer;
 let first: SigningKey;
 let logged: object[];
-/** Advanced by hand: the ages of the keys are measured with it. */
+/** The time of the clock by which keys age; tests advance it by hand. */
 let nowMs: number;
 const clock = { ...systemClock, monotonic: () => nowMs };
 const TIMING: KeyTiming = {

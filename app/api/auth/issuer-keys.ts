@@ -12,7 +12,7 @@ export interface KeyTiming {
   refreshAfterMs: number;
   /** How long known keys are used while the issuer does not answer. Tokens expire long before that. */
   staleMaxMs: number;
-  /** An unknown key id triggers a fetch, but no sooner than this after the last one: anyone can invent key ids. */
+  /** An unknown key id triggers a fetch, but not within this time after the last fetch: anyone can invent key ids. */
   cooldownMs: number;
   /** After a failure, no fetch is attempted for this long: requests must not queue up behind a server that hangs. */
   failureCooldownMs: number;

@@ -6,9 +6,9 @@ import type { AnswerDefinition, Route } from '../http/route.ts';
 
 const VERSION = '1';
 
-/** Problems that any route of its kind can return in addition to its own; the middleware produces these. */
+/** Problems that the middleware can return on every route that requires a scope, in addition to the route's own. */
 const PROBLEMS_WITH_SCOPE: readonly ProblemCode[] = [
-  // For an Idempotency-Key on a route that does not support it.
+  // The response to an Idempotency-Key on a route that does not support it.
   'validation_failed',
   'unauthenticated',
   'forbidden',

@@ -12,11 +12,17 @@ export interface ApiLogger {
 }
 
 export interface ApiLimits {
-  /** A longer body is answered with 413. A batch of 1000 transfers with a reference each is about 300 kB. */
+  /**
+   * Maximum length of a body; a longer one is answered with 413. A batch of 1000 transfers with a reference each is
+   * about 300 kB.
+   */
   bodyBytesMax: number;
-  /** Further concurrent requests get 503 `overloaded` immediately, because waiting longer would not help. */
+  /**
+   * Maximum number of concurrent requests; further ones get 503 `overloaded` immediately, because waiting longer would
+   * not help.
+   */
   requestsInFlightMax: number;
-  /** The same while the pod is short of CPU, and not just waiting for a store. */
+  /** The same limit while the pod is short of CPU rather than waiting for a store. */
   requestsInFlightBusyMax: number;
   /** Maximum number of client connections at a time; further ones are closed immediately. */
   connectionsMax: number;
@@ -44,7 +50,7 @@ export interface RequestTracing {
 /** The route and method reported for requests without a matching route. */
 export const UNMATCHED = 'unmatched';
 
-/** What the framework needs, whatever the resources are. */
+/** What the framework itself needs, independent of the resources. */
 export interface HttpDependencies {
   keys: KeyStore;
   /** Absent if JWTs are not accepted: a JWT is then treated as an unknown key. */

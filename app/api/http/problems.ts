@@ -53,7 +53,7 @@ export function retryAfterSeconds(problem: Problem): number | null {
 
 const CODES = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]];
 
-/** `problemDocument` as the OpenAPI document shows it. */
+/** The schema of `problemDocument` in the OpenAPI document. */
 export const ProblemSchema = z
   .object({
     type: z.string().meta({ example: 'urn:holdfast:problem:insufficient_funds' }),

@@ -37,7 +37,9 @@ beforeEach(() => {
 const limiter = (pod: string, perSecondMax: number) =>
   new RateLimiter({ perSecondMax, clock, exchange: totals.of(pod) });
 
-/** How many of `requests` evenly spread over a second are accepted; then the pods exchange their rates. */
+/**
+ * Spreads the requests evenly over a second, and lets the pods exchange their rates. @returns how many were accepted
+ */
 async function second(user: string, requests: readonly [RateLimiter, number][]): Promise<number> {
   let accepted = 0;
   for (let tenth = 0; tenth < 10; tenth++) {

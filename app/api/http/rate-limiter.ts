@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts';
 
-/** How often the pods exchange what their users request. */
+/** How often the pods exchange the request rates of their users. */
 const EXCHANGE_EVERY_MS = 1_000;
 /**
  * With more users than this, the one that has not been seen for the longest time is forgotten, which only means that it

@@ -11,7 +11,7 @@ export type Method = 'GET' | 'POST' | 'PATCH';
 
 export interface Answer {
   status: number;
-  /** An object is sent as JSON; other content with its type. Absent: no content. */
+  /** An object is sent as JSON, other content with its own type. If both are absent, the response has no content. */
   body?: object;
   content?: { type: string; data: string | Buffer };
   headers?: Readonly<Record<string, string>>;
@@ -56,7 +56,7 @@ interface RouteDescription {
   method: Method;
   /** `/v1/accounts/{id}` */
   path: `/${string}`;
-  /** One of them is sufficient; an empty list makes the route public. */
+  /** One of these scopes is sufficient; an empty list makes the route public. */
   scopes: readonly Scope[];
   tag: string;
   summary: string;
@@ -65,9 +65,9 @@ interface RouteDescription {
   /** The handler reads the Idempotency-Key; all other routes reject it. */
   takesIdempotencyKey?: true;
   answers: Readonly<Record<number, AnswerDefinition>>;
-  /** In addition to those that every route of its kind can return. */
+  /** Problems in addition to those that every route of this kind can return. */
   problems: readonly ProblemCode[];
-  /** Omitted from the OpenAPI document: the files behind a page. */
+  /** Omits the route from the OpenAPI document; for the files behind a page. */
   undocumented?: boolean;
 }
 

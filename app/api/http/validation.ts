@@ -82,7 +82,7 @@ export const KEY_POINTER = '/Idempotency-Key';
 
 const QUOTED = /^"([^"\\]*)"$/;
 
-/** For the OpenAPI document of a route that accepts it. */
+/** The header as documented for a route that accepts it. */
 export function IdempotencyKeyHeader(description: string) {
   return z.object({ 'Idempotency-Key': z.string().optional().meta({ description }) });
 }
@@ -101,7 +101,8 @@ export function idempotencyKeyOf(call: WithHeader, id: z.ZodType<string>): strin
 }
 
 /**
- * For a route that does not support it. A client that sends a key relies on it, so ignoring it would be unsafe.
+ * Rejects a key on a route that does not support it. A client that sends a key relies on it, so ignoring it would be
+ * unsafe.
  * @throws Problem validation_failed
  */
 export function refuseIdempotencyKey(call: WithHeader): void {

@@ -76,7 +76,7 @@ export class MemoryLedger implements Ledger, Books {
     return orders.map((order) => this.#applyOne(order, durability));
   }
 
-  /** On a copy of the accounts and outcomes: a refused group leaves nothing behind. */
+  /** Works on a copy of the accounts and outcomes, so that a refused group leaves nothing behind. */
   async applyGroup(group: GroupOrder, durability: Durability): Promise<GroupOutcome | Problem> {
     const failure = this.failures.get('applyGroup');
     if (failure instanceof Problem) return failure;

@@ -191,7 +191,7 @@ describe('PATCH /v1/accounts/{id}', () => {
     const { json } = await api.patch('/v1/accounts/a', { status: 'FROZEN' }, { key: keyWith('accounts:write') });
     expect(Object.keys(json)).not.toContain('balance');
   });
-  it('changes only the settings version of If-Match, in either notation', async () => {
+  it('changes the account only at the settings version in If-Match, in either notation', async () => {
     for (const stale of ['"2"', '2', 'W/"2"']) {
       expect(await patch({ status: 'FROZEN' }, stale)).toMatchObject({
         status: 412,

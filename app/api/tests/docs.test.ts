@@ -110,7 +110,7 @@ describe('/openapi.json', () => {
     for (const { method, path, body } of bodies) {
       const shown = document.paths[path]?.[method.toLowerCase()]?.requestBody?.content['application/json']?.schema.$ref;
       const schema = document.components.schemas[shown?.replace('#/components/schemas/', '') ?? ''];
-      // Strict, and with exactly the fields that the validation accepts.
+      // The documented schema is strict, and has exactly the fields that the validation accepts.
       expect(schema?.additionalProperties).toBe(false);
       expect(Object.keys(schema?.properties ?? {})).toEqual(fieldsOf(body?.schema));
     }

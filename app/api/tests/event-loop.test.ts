@@ -60,7 +60,7 @@ const transfer = (i: number) => ({
 });
 const wholeBatch = JSON.stringify({ transfers: Array.from({ length: 1000 }, (_, i) => transfer(i)) });
 
-/** Bodies that were expensive, or could be. */
+/** Bodies that were expensive to process, or could be. */
 const SHAPES: Record<string, string> = {
   'metadata with 150,000 keys': `{"metadata":${members(150_000, (i) => `k${i}`)}}`,
   '180,000 unknown members': members(180_000, (i) => `${i}`),

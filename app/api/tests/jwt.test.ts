@@ -112,7 +112,7 @@ describe('jwtVerifier', () => {
     const token = `${crit}.${btoa(JSON.stringify(claims)).replaceAll('=', '')}.c2ln`;
     expect(await refusalOf(jwtVerifier(settings, clock).verify(token))).not.toContain('secret');
   });
-  it('does not blame the token when the keys cannot be fetched', async () => {
+  it('does not report the token as invalid when the keys cannot be fetched', async () => {
     const away = new Problem('issuer_unavailable', 'away');
     const token = await new SignJWT(claims).setProtectedHeader({ alg: 'ES256' }).sign(privateKey);
     await expect(jwtVerifier({ ...settings, keys: () => Promise.reject(away) }, clock).verify(token)).rejects.toBe(

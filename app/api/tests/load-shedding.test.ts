@@ -211,7 +211,7 @@ it('defers a limited number of rejections, and drops those whose clients have di
   api.clock.endOfTurn = (action) => void turns.push(action);
   const port = Number(new URL(api.url).port);
   const get = 'GET /v1/x HTTP/1.1\r\nHost: x\r\n\r\n';
-  // The first on each connection is rejected immediately, fifteen are deferred.
+  // The first request on each connection is rejected immediately; the rejections of the other fifteen are deferred.
   const sockets = Array.from({ length: 68 }, () => connect(port, '127.0.0.1').on('error', () => {}));
   for (const socket of sockets) socket.resume().write(get.repeat(16));
   await expect.poll(() => api.problems.length).toBe(68 + 68 * 15 - 1000);

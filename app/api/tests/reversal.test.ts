@@ -62,7 +62,7 @@ describe('POST /v1/transfers/{transactionId}/reversal', () => {
     expect(balances()).toEqual([1000, 0]);
   });
   it('is posted once by two concurrent requests', async () => {
-    // Both look it up before either applies it.
+    // Both requests look up the reversal before either of them applies it.
     let waiting = 0;
     let release = () => {};
     const both = new Promise<void>((resolve) => {

@@ -53,7 +53,8 @@ describe('POST /v1/transfers/group', () => {
     expect(reply).toMatchObject(refused);
     expect(reply.json).not.toHaveProperty('transactionId');
     expect([balance('a'), balance('b')]).toEqual([10_000, 0]);
-    // It is the outcome of this id, even if the transfers would now be possible; their own ids stayed free.
+    // The refusal is the outcome of the group's id, even if the transfers would now be possible; the ids of the
+    // transfers are still unused.
     api.ledger.open('c', { balance: 500 });
     expect(await group(transfers, { groupId: 'g1' })).toMatchObject(refused);
     expect(await api.post('/v1/transfers', transfer('a', 'b', '1.00', { transactionId: 'g1.0' }))).toMatchObject({
@@ -83,7 +84,7 @@ describe('POST /v1/transfers/group', () => {
     expect(await group([first, transfer('a', 'c', '1.00')], { groupId: 'g1' })).toMatchObject({ status: 201 });
   });
 
-  it("derives the id of a transfer that has none from the group's id; from a UUIDv7, a UUIDv7 with the same time", async () => {
+  it("derives missing ids of transfers from the group's id; a UUIDv7 yields UUIDv7s with the same time", async () => {
     const groupId = newUuidV7(NOW);
     const { json } = await group([transfer('a', 'b', '1.00'), transfer('a', 'c', '2.00')], { groupId });
     const ids = (json['transfers'] as { transactionId: string }[]).map(({ transactionId }) => transactionId);
@@ -103,7 +104,7 @@ describe('POST /v1/transfers/group', () => {
     });
   });
 
-  it('points to what is wrong in a transfer', async () => {
+  it('names the invalid field of a transfer', async () => {
     expect(await group([transfer('a', 'b', '1.00'), transfer('a', 'a', '0')])).toMatchObject({
       status: 400,
       json: {
@@ -238,7 +239,7 @@ describe('GET /v1/transfers/group/{groupId}', () => {
 
 describe('A dry run', () => {
   const dryRun = true;
-  it('shows what a transfer would do, and does nothing', async () => {
+  it('shows what a transfer would do, without doing it', async () => {
     const asked = transfer('a', 'b', '60.00', { dryRun, transactionId: 't1' });
     const shown = {
       dryRun,

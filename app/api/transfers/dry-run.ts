@@ -17,7 +17,7 @@ interface Stores {
   books: Pick<Books, 'businessWindows'>;
 }
 
-/** @param id the client's own, which may have an outcome. @throws Problem as the transfer itself */
+/** @param id the client's own, which may already have an outcome. @throws Problem like the transfer itself */
 export async function dryTransfer(
   { ledger, books }: Stores,
   order: TransferOrder,
@@ -37,7 +37,7 @@ export async function dryTransfer(
     throw new Problem(transferRefusal(result.refusal), refusalDetail(order, result.refusal), extras);
   }
   const [side] = result.sides;
-  if (!side) throw new Error('a preview has a result for each transfer');
+  if (!side) throw new Error('the preview of a transfer has no result');
   return { status: 200, body: previewAnswer(order, side, id, identity) };
 }
 
@@ -47,7 +47,7 @@ interface OwnIds {
   transactionIds: readonly (string | null)[];
 }
 
-/** @throws Problem as the group itself */
+/** @throws Problem like the group itself */
 export async function dryGroup({ ledger, books }: Stores, group: GroupOrder, own: OwnIds, identity: Identity) {
   const { groupId } = own;
   const existing = groupId === null ? null : await orNull('group_not_found', () => ledger.groupOutcome(groupId));

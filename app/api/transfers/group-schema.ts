@@ -84,11 +84,10 @@ const Destination = z
 export const TransferSplitRequest = TransferRequest.omit({ transactionId: true, destinationAccount: true })
   .extend({
     groupId: GroupId.nullish(),
-    destinations: z
-      .array(Destination)
-      .min(1)
-      .max(GROUP_TRANSFERS_MAX)
-      .meta({ description: 'First the amounts, then the shares of the rest, or one destination that gets all of it.' }),
+    destinations: z.array(Destination).min(1).max(GROUP_TRANSFERS_MAX).meta({
+      description:
+        'Amounts are subtracted first. The rest is divided by shares, or goes to one destination as a whole.',
+    }),
     dryRun: DryRun,
   })
   .meta({ id: 'TransferSplitRequest' });
@@ -307,7 +306,7 @@ function partsOf({ split: text, orders }: GroupOrder): z.input<typeof Part>[] | 
   });
 }
 
-/** The same for a new refusal and for its replay. */
+/** The problem of a refused group, the same for a new refusal and for its replay. */
 const groupRefused = (outcome: RejectedGroup, identity: Identity): Problem =>
   groupRefusedBy(outcome.group, outcome, outcome.group.groupId, identity);
 
@@ -329,7 +328,7 @@ export function groupRefusedBy(
   });
 }
 
-/** What a dry run shows of a group. @param own the ids that the request contains */
+/** The response to a dry run of a group. @param own the ids that the request contains */
 export function groupPreview(
   { orders }: GroupOrder,
   sides: PostedSides['sides'],
@@ -343,7 +342,7 @@ export function groupPreview(
   return { dryRun: true, ...(own.groupId !== null && { groupId: own.groupId }), status: 'POSTED', transfers };
 }
 
-/** What a dry run shows of a split. */
+/** The response to a dry run of a split. */
 export function splitPreview(group: GroupOrder, groupId: string | null): z.input<typeof TransferSplitPreview> {
   const { sourceAccount, amount, currency, destinations } = splitOf(group);
   return {

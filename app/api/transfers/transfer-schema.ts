@@ -196,7 +196,7 @@ export function transferAnswer(
   };
 }
 
-/** What a dry run shows. @param id if the request has one */
+/** The response to a dry run. @param id null if the request has none */
 export function previewAnswer(
   order: TransferOrder,
   { source, destination }: Pick<Posted, 'source' | 'destination'>,
@@ -244,7 +244,9 @@ export function transferRecord(outcome: Outcome, identity: Identity): z.input<ty
   };
 }
 
-/** The same for a new refusal and for its replay: it is one outcome. */
+/**
+ * The problem of a refused transfer. It is the same for a new refusal and for its replay, because they are one outcome.
+ */
 function refusalProblem({ order, refusal, limit }: Rejected, identity: Identity): Problem {
   const extras = { transactionId: order.transactionId, ...limitFigures(limit, order, identity) };
   return new Problem(transferRefusal(refusal), refusalDetail(order, refusal), extras);

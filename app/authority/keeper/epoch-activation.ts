@@ -7,7 +7,7 @@ import type { KeeperAuthority } from '../authority-ports.ts';
 import { provableNode, type ServerFacts } from '../server-facts.ts';
 import { lowerLookupHorizon } from './lookup-horizon.ts';
 
-/** Age, ms, from which ids are always looked up after an activation: no bucket of ids is older. */
+/** After an activation, ids older than this, ms, are always looked up in MySQL: Redis keeps no older bucket of ids. */
 const HORIZON_BEHIND_MS = 60_000;
 
 interface EpochActivationDependencies {

@@ -69,7 +69,7 @@ export class EpochFence {
   }
 }
 
-/** A refusal by the prologue is an answer; any other failure is not. */
+/** Returns a refusal by the prologue, which is an answer; throws any other error. */
 export function refusal(error: unknown): CacheError {
   if (error instanceof CacheError && error.kind === 'refused') return error;
   throw error;

@@ -15,7 +15,7 @@ const MASTER = { role: 'master', replid: 'r' } as ServerFacts;
 const REPLICA = { ...MASTER, role: 'slave' } as ServerFacts;
 const by = { keeper: 'operator', reason: 'the disk is gone' };
 
-/** This many pods reach Redis, and this many have lost it for this long. */
+/** The vote of some pods that reach Redis, and of some that have not reached it for `lostForMs`. */
 const pods = (reach: number, lost = 0, lostForMs = 100) =>
   countVote(
     Array.from({ length: reach + lost }, (_, n) => ({

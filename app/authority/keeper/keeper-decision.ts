@@ -3,7 +3,7 @@ import type { Recovery } from '../../journal/recovery/recovery.ts';
 import type { ServerFacts } from '../server-facts.ts';
 import type { ReachabilityVote } from './reachability-vote.ts';
 
-/** When the authority moves; a wrong decision costs time, never money. */
+/** The times that determine when the authority moves. Wrong values cost time, never money. */
 export interface KeeperTiming {
   /**
    * Redis counts as lost once this keeper has not reached it for this long, ms, and the pods do not report otherwise.
@@ -31,8 +31,8 @@ const REFUSED_WAIT_MS = 10_000;
 
 /**
  * The situations in which a keeper can find itself, each with its facts. A step of a keeper begins in the state that
- * MySQL's row names and passes through further ones as it learns more; between two steps it keeps nothing but its
- * measurements of Redis.
+ * MySQL's row names and passes through further ones as more facts are read; between two steps, the keeper remembers
+ * only its measurements of Redis.
  *
  * | state               | authority  | meaning                                                                            |
  * |---------------------|------------|------------------------------------------------------------------------------------|
@@ -141,7 +141,9 @@ const to = (mode: Exclude<Mode, 'CACHE'>, reason: string): KeeperStep => ({ kind
 const isReachable = ({ live, mostReachRedis }: ReachabilityVote) => live === 0 || mostReachRedis;
 const lostTime = (f: KeeperFactsByState['rebuilding']) => Math.min(f.ageMs, f.server ? f.ageMs : f.lostForMs);
 
-/** The first row of the state whose condition holds decides; the last one of each state always does. */
+/**
+ * The first row of the state whose condition holds decides; the condition of the last row of each state always holds.
+ */
 // biome-ignore format: a table
 export const KEEPER_TRANSITIONS: readonly KeeperTransition[] = [
   // This keeper may be the only process that was routed to another server, but it cannot flush what it cannot reach.

@@ -234,8 +234,8 @@ export class Keeper {
   }
 
   /**
-   * DIRECT with frozen accounts, and the epoch's Redis may be back: its journal recovers them. Every pod has handed
-   * over, so a server is the right one when it has the marker and everything that any pod has acknowledged.
+   * In DIRECT with frozen accounts, the epoch's Redis may return; its journal then recovers the accounts. Every pod has
+   * handed over, so a server is the right one when it has the marker and everything that any pod has acknowledged.
    */
   async #recoverFrozen(authority: Authority, server: ServerFacts): Promise<Authority> {
     const caller = await this.#fence.raise(authority, server).catch((error: unknown) => {

@@ -49,7 +49,7 @@ beforeEach(async () => {
   });
 });
 
-/** Rounds as the keeper makes them, while the pods stay silent. */
+/** Runs rounds like the keeper, while the pods stay silent. */
 async function rounds(count: number, cursor = 0): Promise<void> {
   for (let n = 0; n < count; n++) {
     await retirement.round(epoch.keeper, cursor);

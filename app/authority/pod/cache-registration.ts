@@ -54,7 +54,7 @@ export class CacheRegistration {
   renewId(): void {
     this.#podId = this.#deps.newPodId();
   }
-  /** Goes back to the id that Redis knows. */
+  /** Returns to the id that is registered in Redis. */
   keepId(): void {
     this.#podId = this.#membership?.view?.caller.podId ?? this.#podId;
   }
@@ -71,7 +71,7 @@ export class CacheRegistration {
   join(authority: Authority | null): Promise<void> {
     return this.#callRedis(() => this.#join(authority));
   }
-  /** The same under a new id: attempts under the earlier ids can then no longer run. */
+  /** Joins the epoch again under a new id: attempts under the earlier ids can then no longer run. */
   rejoin(authority: Authority | null): Promise<void> {
     this.#membership?.renewed(this.#deps.clock.monotonic());
     this.renewId();

@@ -14,14 +14,14 @@ interface Stores {
 }
 
 /**
- * The part that one process has in one epoch of the cache: the pod ids that it tried to register, and what it knows.
+ * The membership of one process in one epoch of the cache: the pod ids that it tried to register, and what it knows.
  */
 export class EpochMembership {
   readonly epoch: number;
   readonly #retireId: RetireId;
   /** Every id that MySQL may have registered in this epoch. */
   readonly #podIds = new Set<string>();
-  /** The ids that it has registered. */
+  /** The ids that MySQL has confirmed as registered. */
   readonly #registered = new Set<string>();
   /** Ids under which no script runs anymore, and the last seq that each of them can have written. */
   readonly #retired = new Map<string, number>();
@@ -47,11 +47,12 @@ export class EpochMembership {
   }
 
   /**
-   * Registers in MySQL, then in Redis, and retires the earlier ids of this process there. What is known of the epoch stays
-   * known under the new id.
+   * Registers in MySQL, then in Redis, and retires the earlier ids of this process there. What the process knows of the
+   * epoch is kept under the new id.
    * @param isOver whether the session has left this epoch, or this id, in the meantime
    * @returns false if MySQL refused, because the epoch has ended, or if it is over. The caller must ask once more whether it
-   * is over, in the same synchronous step in which it opens: microtasks lie between this function's last step and its own.
+   * is over, in the same synchronous step in which it opens, because microtasks can run between the end of this
+   * function and that step.
    * @throws CacheError, Problem
    */
   async join(caller: Caller, marker: string, { authority, cache }: Stores, isOver: () => boolean): Promise<boolean> {

@@ -61,8 +61,9 @@ export const NOT_HANDED_OVER = 'the pod could not hand over what it knows of its
  *
  * While the cache has the authority, the pod registers in the epoch (in MySQL first, then in Redis). Any doubt about
  * Redis stops its requests until Redis has answered again as the server of the epoch. When it learns that its epoch has
- * ended, it records what it knows, stops working in that epoch, and writes the record to MySQL: nothing moves
- * before every registered pod has done so. If MySQL is unavailable, the pod stays in its epoch: Redis refuses it later.
+ * ended, it records what it knows, stops working in that epoch, and writes the record to MySQL: the authority moves
+ * only after every registered pod has done so. If MySQL is unavailable, the pod stays in its epoch: Redis refuses it
+ * later.
  */
 export class PodSession implements Session {
   readonly #deps: PodSessionDependencies;

@@ -3,7 +3,10 @@ import type { BusinessCalendar, BusinessDay } from '../business-calendar.ts';
 const DAY_MS = 86_400_000;
 const DAYS = 60;
 
-/** Business days of UTC from shortly before a time on; each tenth begins a month, so that tests pass the end of some. */
+/**
+ * UTC business days that start shortly before a given time. Every tenth day begins a month, so that tests cross the
+ * ends of months.
+ */
 export function businessDaysFrom(time: number): BusinessDay[] {
   const first = Math.floor(time / DAY_MS) - 2;
   return Array.from({ length: DAYS }, (_, n) => ({

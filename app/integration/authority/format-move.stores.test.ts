@@ -17,7 +17,7 @@ const REASON = 'a test of the move to format 2';
 let db: TestDatabase;
 let bench: RestartableBench;
 let formats: FormatStore;
-/** Of format 1, with three transfers that are not in MySQL. */
+/** An epoch in format 1, with three transfers that are not in MySQL yet. */
 let epoch: EpochUnderTest<RedisScripts>;
 beforeAll(async () => {
   db = await migratedDatabase();
@@ -111,7 +111,7 @@ describe("The operator's command", () => {
     expect(await bench.authority.read()).toMatchObject({ mode: 'CACHE', format: 1 });
   });
 
-  it('answers before the keepers are done, when they take long', async () => {
+  it('responds before the keepers are done if they take long', async () => {
     expect(await command()).toMatchObject({ epoch: 3, mode: 'CLOSING', done: false });
     expect(await stepTo(bench.keeper(), 'CACHE')).toMatchObject({ epoch: 5, format: 2 });
     expect(await bench.inMysql(['one', 'two', 'three'])).toEqual(['one', 'two', 'three']);
@@ -149,7 +149,7 @@ describe('A keeper that dies in the middle of the move', () => {
     'after the recovery is recorded',
     'after Redis has begun the epoch',
     'after MySQL has recorded it',
-  ])('%s: another one goes on to format 2', async (moment) => {
+  ])('%s: another one completes the move to format 2', async (moment) => {
     expect(await formats.raise(await bench.authority.read(), BY)).toMatchObject({ mode: 'CLOSING', format: 2 });
     const mortal = bench.keeper('mortal', steps()[moment]);
     for (let step = 0; step < 4; step++) await mortal.step().catch(() => null);

@@ -28,7 +28,7 @@ afterEach(async () => {
   await bench.stop();
 });
 
-/** One call, and so one entry, each. */
+/** Each transfer is one call, and therefore one entry. */
 async function post(...ids: string[]): Promise<JournalEntry[]> {
   const entries: JournalEntry[] = [];
   for (const id of ids) entries.push(...(await epoch.apply(order(id))).entries);
@@ -83,7 +83,7 @@ describe('Redis is gone', () => {
     expect(bench.complaints()).toEqual([
       expect.stringMatching(/^closed: more is missing .*"missing":2,"inDoubt":1,"highestKnownSeq":3/),
     ]);
-    // Its journal recovers it all the same.
+    // The epoch can still be recovered from its journal.
     await bench.restart();
     await stepTo(keeper, 'CACHE');
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
@@ -114,7 +114,7 @@ describe('Redis is gone', () => {
     await lose();
     await bench.handOver(epoch.pod, { entries: entries.slice(0, 1), inDoubt: [attempt('t2', 'world', 'ada')] });
     await bench.restart();
-    // A keeper that has lost Redis still checks it first: the journal is more complete than the pods.
+    // A keeper that has lost Redis still checks it first: the journal is more complete than what the pods have.
     expect(await keeper.step()).toMatchObject({ mode: 'REBUILDING' });
     expect(await bench.account('ada')).toEqual({ balance: 200, version: 2, frozen: false });
   });
@@ -219,7 +219,7 @@ describe('Accounts that wait for the journal', () => {
     const now = await bench.authority.read();
     await done(() => bench.recoveryStore.acceptLoss(now, BY));
     expect(await bench.account('ada')).toEqual({ balance: 200, version: 2, frozen: false });
-    // A Redis that returns now is of an epoch that nothing waits for.
+    // A Redis that returns now belongs to an epoch that nothing waits for.
     await bench.restart();
     await stepTo(keeper, 'CACHE');
     expect(await bench.inMysql(['t1', 't2', 't3', 't4'])).toEqual(['t1', 't2']);

@@ -65,7 +65,7 @@ describe('A Redis that a keeper cannot reach', () => {
     expect(await keeper.step()).toMatchObject({ mode: 'CLOSING' });
   });
 
-  it('counts as lost from when it began to hang: time without replies counts', async () => {
+  it('counts as lost from the moment when it stopped replying', async () => {
     vi.spyOn(bench.scripts, 'journal').mockImplementation(async () => {
       bench.clock.push(61_000);
       throw new CacheError('in_doubt', 'Command timed out');

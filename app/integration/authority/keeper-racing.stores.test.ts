@@ -11,11 +11,17 @@ import { RestartableBench } from '../testing/restartable-bench.ts';
 let db: TestDatabase;
 let bench: RestartableBench;
 let keepers: Keeper[];
-/** What all keepers see instead of the row in MySQL, so that none takes the step after the one that they race for. */
+/**
+ * The authority that all keepers read instead of the row in MySQL, so that none takes the step after the one that they
+ * race for.
+ */
 let view: Authority | null;
 let epoch: EpochUnderTest<RedisScripts>;
 const everyone = () => Promise.allSettled(keepers.map((keeper) => keeper.step()));
-/** Only one step: if the next one were possible at once, a late keeper would take it. */
+/**
+ * Lets the first keeper take its step. Only one step: a late keeper would take the next one if it were possible at
+ * once.
+ */
 const first = () => keepers[0]?.step();
 beforeAll(async () => {
   db = await migratedDatabase();

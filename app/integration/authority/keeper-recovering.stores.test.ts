@@ -90,7 +90,7 @@ describe('A Redis that was killed and restarted with its disk', () => {
 });
 
 describe('The fence', () => {
-  it('is raised before the journal is read: nothing is acknowledged that is not recovered', async () => {
+  it('is raised before the journal is read: everything that was acknowledged is recovered', async () => {
     const acknowledged: string[] = [];
     let refusal: unknown = null;
     const writing = (async () => {
@@ -115,7 +115,7 @@ describe('The fence', () => {
 });
 
 describe('Recovery', () => {
-  it('waits while MySQL rejects the journal, and ends when it accepts it', async () => {
+  it('waits while MySQL rejects the journal, and completes when MySQL accepts it', async () => {
     await post(1, 3);
     await bench.closing();
     await db.database.rows("UPDATE accounts SET version = 7 WHERE account_id = 'ada'");
@@ -198,7 +198,7 @@ describe('Recovery', () => {
   });
 });
 
-describe('A ledger that its journal has recovered', () => {
+describe('A ledger that was recovered from its journal', () => {
   const recovered = (keeper = bench.keeper()) => keeper.step();
   beforeEach(async () => {
     await post(1, 3);

@@ -28,7 +28,7 @@ async function post(...ids: string[]): Promise<void> {
   for (const id of ids) await epoch.apply(order(id));
 }
 
-/** It is closed, whatever this Redis is: every step reports so, and each reason is logged once. */
+/** The ledger stays closed, whatever this Redis is: every step reports that, and each reason is logged once. */
 async function expectStaysClosing(complaint: string): Promise<void> {
   const keeper = bench.keeper();
   await stepTo(keeper, 'CLOSING');

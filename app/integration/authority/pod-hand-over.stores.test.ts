@@ -68,7 +68,7 @@ describe('At the end of its epoch, a pod', () => {
       seen.push(pod.session.view(), pod.session.direct());
     });
     const acknowledged: string[] = [];
-    /** Each writes until it receives something other than a reply of this epoch. */
+    /** Each writer continues until it receives something other than a reply of this epoch. */
     const writers = Array.from({ length: 20 }, async () => {
       for (;;) {
         const one = pod.order({ amount: 1 });

@@ -79,7 +79,7 @@ describe('While MySQL has the authority, a session', () => {
     await until('it is seen again', async () => (await pod.reported())?.redisSeen);
   });
 
-  it('holds if a transaction found the authority elsewhere, and reads it again', async () => {
+  it('holds requests if a transaction finds that the authority has moved, and reads the authority again', async () => {
     const epoch = await pod.openDirectly();
     pod.session.moved(epoch - 1);
     expect(pod.session.direct()).toBe(epoch);
@@ -96,7 +96,7 @@ describe('While MySQL has the authority, a session', () => {
     expect(pod.opened).toBe(1);
   });
 
-  it('holds while the cache is rebuilt, and opens there', async () => {
+  it('holds requests while the cache is rebuilt, and then opens on it', async () => {
     await pod.store.move(await pod.store.read(), 'REBUILDING', { keeper: 'k', reason: 'r' });
     await pod.closed();
     expect([pod.session.holdReason(), pod.session.complaints()]).toEqual(['ledger_switching', []]);
@@ -116,7 +116,7 @@ describe('While the ledger is closed', () => {
     expect([pod.session.holdReason(), pod.session.complaints()]).toEqual(['ledger_closed', []]);
   });
 
-  it('a new pod knows how long the ledger has been closed', async () => {
+  it('a new pod counts the time for which the ledger was closed before the pod started', async () => {
     await pod.activate();
     await pod.closing();
     await db.database.rows('UPDATE authority SET changed_at = NOW(3) - INTERVAL 11 SECOND');

@@ -179,7 +179,7 @@ describe('An open session', () => {
     await pod.redis.connect();
   });
 
-  it('notices an epoch change even if it slept through it', async () => {
+  it('notices an epoch change even if it was paused during the change', async () => {
     const before = await pod.serve();
     pod.away = AWAY;
     const { epoch } = await pod.activate();

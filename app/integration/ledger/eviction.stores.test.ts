@@ -54,7 +54,7 @@ describe('An evicted account', () => {
 describe('Eviction', () => {
   beforeEach(() => stage.scripts.register(caller(), stage.marker));
 
-  it('never takes changed accounts that are not in MySQL; the new account gets no room', async () => {
+  it('never removes changed accounts that are not in MySQL; there is no room for the new account', async () => {
     const pod = await stage.pod();
     const dirty = ids.slice(0, 10);
     await pod.apply(dirty.map((id) => orderOf({ source: world, destination: id })));
@@ -66,7 +66,7 @@ describe('Eviction', () => {
     expect([after.accounts.filter(Boolean).length, after.evicted]).toEqual([2, 2]);
   });
 
-  it('takes unchanged accounts before changed ones', async () => {
+  it('removes unchanged accounts before changed ones', async () => {
     const pod = await stage.pod();
     await pod.apply([orderOf({ source: world, destination: idOf(0) })]);
     await install(ids.slice(1, 9));

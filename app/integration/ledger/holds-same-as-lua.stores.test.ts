@@ -227,7 +227,7 @@ it('The transactions of MySQL and the scripts of Redis decide holds in the same 
       const ids = accounts.map(({ accountId }) => accountId);
       const lua = new Lua(`holds-sql-${process.pid}-${run}`);
       const sql = new Sql();
-      /** How a hold has come into being. */
+      /** How each hold was created. */
       const used = new Map<string, 'put' | 'placed'>();
       await Promise.all([lua.begin(accounts), sql.begin(accounts)]);
       for (const step of steps) {

@@ -50,7 +50,7 @@ const HOUR_MS = 3_600_000;
 const DAYS = [-54, -30, -6, 18].map((hours) => Date.now() + hours * HOUR_MS) as [number, number, number, number];
 const limits = (different: Partial<AccountLimits>): AccountLimits => ({ ...NO_LIMITS, usage: NO_USAGE, ...different });
 
-/** Accounts that can refuse for every possible reason; `nobody` is never opened, `late` is opened by a step. */
+/** Accounts that cover every possible reason for a refusal; `nobody` is never opened, `late` is opened by a step. */
 const OPENED: Account[] = [
   account('world'),
   account('a'),

@@ -27,8 +27,8 @@ export const ACCOUNTS = ['world', 'ada', 'bob'].map((id) => account(id));
 export const BY = { keeper: 'k', reason: 'r' };
 
 /**
- * So long that only the test's clock reaches it, even on a slow machine; a Redis that returns is considered stable
- * immediately.
+ * Long enough that only the test's clock reaches these times, even on a slow machine; a Redis that returns is
+ * considered stable immediately.
  */
 const TIMING: KeeperTiming = { lostAfterMs: 60_000, lostByPodsAfterMs: 5_000, steadyAfterMs: 0 };
 
@@ -54,7 +54,7 @@ export class KeeperBench {
   readonly flushStore: FlushStore;
   readonly #database: Database;
 
-  /** @param prefix that of another bench, to find the same keys on another server */
+  /** @param prefix the prefix of another bench, to find the same keys on another server */
   constructor(database: Database, redisUrl: string, prefix = randomPrefix()) {
     this.#database = database;
     this.prefix = prefix;
@@ -100,7 +100,7 @@ export class KeeperBench {
     return epoch;
   }
 
-  /** The same with the accounts, in both stores. */
+  /** Like `begin`, and opens the accounts in both stores. */
   async serve(keeper = this.keeper()): Promise<EpochUnderTest<RedisScripts>> {
     const epoch = await this.begin(keeper);
     await openIn(this.#database, ACCOUNTS);
@@ -113,7 +113,7 @@ export class KeeperBench {
     await this.flushStore.commit(batchOf(await epoch.entries(), epoch.pod.epoch, 0), epoch.pod.epoch);
   }
 
-  /** Like a keeper that has lost Redis. */
+  /** Closes the epoch, like a keeper that has lost Redis. */
   async closing(): Promise<Authority> {
     const moved = await this.authority.move(await this.authority.read(), 'CLOSING', BY);
     if (!moved) throw new Error('another keeper was faster');
@@ -139,7 +139,7 @@ export class KeeperBench {
     await this.handOverStore.complete(epoch, [podId], observed);
   }
 
-  /** Those of the given transfers that MySQL has. */
+  /** The given transfers that MySQL has. */
   async inMysql(ids: readonly string[]): Promise<string[]> {
     const { outcomes } = await new LedgerReader(this.#database).findOutcomes(ids);
     return ids.filter((id) => outcomes.has(id));

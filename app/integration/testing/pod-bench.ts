@@ -45,7 +45,9 @@ interface NewLedger {
   redisUrl?: string;
 }
 
-/** A pod's session with the ledger over it, over a real Redis and a real MySQL. The test is the keeper. */
+/**
+ * A pod's session and the ledger above it, on a real Redis and a real MySQL. The test takes the place of the keeper.
+ */
 export class PodBench {
   readonly prefix: string;
   readonly log = keptLog();
@@ -53,7 +55,7 @@ export class PodBench {
   /** The pod's connection. */
   readonly redis: Redis;
   readonly #keeperRedis: Redis;
-  /** Over a separate connection of the test: the pod's is closed with its epoch. */
+  /** Uses a separate connection of the test, because the pod's is closed at the end of its epoch. */
   readonly scripts: RedisScripts;
   /** The pod's calls to Redis, which a test can make fail. */
   readonly cache: FaultyCache;

@@ -6,7 +6,7 @@ import { KeeperBench } from './keeper-bench.ts';
 export class RestartableBench extends KeeperBench {
   readonly server: OwnRedis;
 
-  /** Of a new ledger, whose authority is with MySQL. */
+  /** Starts a bench with a new ledger, in which MySQL has the authority. */
   static async start(db: TestDatabase): Promise<RestartableBench> {
     await db.reset(0, 'DIRECT');
     return new RestartableBench(db, await OwnRedis.start());

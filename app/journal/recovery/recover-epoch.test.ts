@@ -106,7 +106,7 @@ describe('recoverEpoch, when no seq is missing', () => {
       { kind: 'account-change', id: 't2', accounts: ['cy'] },
     ];
     expect(recover(handedOver(entries, { inDoubt })).frozen).toEqual([]);
-    // The change then explains the gap, which the transfer cannot.
+    // The change then explains the gap; the transfer does not.
     expect(recover(handedOver(except(entries, 1), { inDoubt }))).toMatchObject({
       unsettled: [{ kind: 'account-change', id: 't2' }, { id: 't2' }],
     });
@@ -149,7 +149,7 @@ describe('recoverEpoch, when no seq is missing', () => {
 });
 
 describe('recoverEpoch, when seqs are missing', () => {
-  it('is unexplained if there are more of them than ids in doubt, and returns how many', async () => {
+  it('returns `unexplained` with both numbers if more seqs are missing than ids are in doubt', async () => {
     const entries = except(await journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']), 1, 2);
     const twice = [attempt('x', 'ada', 'world'), attempt('x', 'bob', 'world')];
     expect(recoverEpoch(handedOver(entries, { inDoubt: twice }))).toEqual({
@@ -189,7 +189,7 @@ describe('recoverEpoch, when seqs are missing', () => {
       ['t5', 'world', 'bob'],
     );
     const recovered = recover(handedOver(except(entries, 1), { inDoubt: [attempt('t1', 'world', 'ada')] }));
-    // t2 is the second posting of the world, t3 the second of ada; bob and cy are held with them.
+    // t2 is the second posting of `world`, t3 the second of ada; bob and cy are held with them.
     expect(recovered.outcomes).toEqual([]);
     expect(recovered).toMatchObject({ cursor: 0, highestKnownSeq: 5, moves: [] });
     expect(recovered.frozen).toEqual(['ada', 'bob', 'cy', 'world'].map((accountId) => ({ accountId, reason: 'held' })));

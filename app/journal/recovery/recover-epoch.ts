@@ -91,9 +91,9 @@ export interface Loss {
 }
 
 /**
- * The same if an operator accepts that what is missing is lost, even if some pods have not handed over: applies the
- * entries that verifiably follow the state in MySQL, and returns what is given up, including entries that contradict
- * MySQL.
+ * Recovers an epoch after an operator has accepted that what is missing is lost, even if some pods have not handed
+ * over: applies the entries that verifiably follow the state in MySQL, and returns what is given up, including entries
+ * that contradict MySQL.
  * @throws IntegrityError if two hand-overs contradict each other
  */
 export function recoverEpochAcceptingLoss(handedOver: HandedOverEpoch): { recovered: RecoveredEpoch; loss: Loss } {
@@ -224,7 +224,7 @@ export function seqsInDoubt(attempts: readonly InDoubtAttempt[]): number {
 
 const byAccount = (a: FrozenAccount, b: FrozenAccount): number => (a.accountId < b.accountId ? -1 : 1);
 
-/** One per id; the choice does not depend on the order. */
+/** Keeps one attempt per id; the choice does not depend on the order. */
 function distinct(attempts: InDoubtAttempt[]): InDoubtAttempt[] {
   const byKey = new Map<string, InDoubtAttempt>();
   for (const attempt of attempts) {

@@ -40,7 +40,8 @@ export class Replay {
   }
 
   /**
-   * True when nothing is missing before it: it may be applied. A refusal moves no account, so it always fits.
+   * True if the item may be applied, because nothing before it is missing. A refusal moves no account, so it always
+   * fits.
    * @throws IntegrityError when it contradicts what is before it
    */
   fits(item: Journaled): boolean {

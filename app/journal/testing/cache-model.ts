@@ -29,7 +29,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
   ledger = 'ledger';
   #owner: string | null = null;
   #fence = -1;
-  /** By name, as the keys of an epoch have its format in their names. */
+  /** Epochs by name; like the keys in Redis, the name contains the format. */
   readonly #epochs = new Map<string, ModelEpoch>();
   evict: Evict = (clean, needed) => [...clean].sort((a, b) => a.seq - b.seq).slice(0, needed);
 

@@ -72,7 +72,7 @@ export class FaultyCache implements CacheServer {
   readonly #faults = new Map<Method, Fault[]>();
   readonly #always = new Map<Method, Fault>();
   readonly #calls = new Map<Method, number>();
-  /** The transfer ids of every call of `apply`, and of hold items the ids with their marks. */
+  /** The ids in every call of `apply`; those of hold items include their marks. */
   readonly applied: string[][] = [];
   readonly changes: string[] = [];
 

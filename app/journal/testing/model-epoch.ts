@@ -159,7 +159,7 @@ export class ModelEpoch {
     const records: ResultRecord[] = [];
     for (const order of orders) {
       const [source, destination] = [this.#accounts.get(order.source), this.#accounts.get(order.destination)];
-      if (!source || !destination) throw new Error('the accounts of a group are there');
+      if (!source || !destination) throw new Error('an account of the group is missing');
       const verdict = verdictOn(order, source, destination, windows);
       if (verdict) {
         for (const [id, account] of before) this.#accounts.set(id, account);

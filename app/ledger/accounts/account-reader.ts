@@ -108,7 +108,7 @@ export class AccountReader {
 
   async #fromDatabase(ids: readonly string[]): Promise<View[]> {
     const { accounts, authority, frozen, readAt: asOf } = await this.#deps.database.loadAccounts([...new Set(ids)]);
-    // MySQL has the current balance only while it decides, in the very snapshot that was read.
+    // MySQL has the current balance only if it had the authority in the snapshot that was read.
     const decides = authority.mode === 'DIRECT';
     return ids.map((id) => {
       const account = accounts.get(id);

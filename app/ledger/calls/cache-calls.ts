@@ -145,7 +145,8 @@ export class CacheCalls {
     const unable = error instanceof CacheError && error.kind === 'unable';
     const wroteNothing = error instanceof CacheError && error.kind !== 'in_doubt';
     for (const pending of batch) {
-      // A refusal by the prologue, or a command that was never sent, costs no try: the session holds, and so does the queue.
+      // A refusal by the prologue, or a command that was never sent, does not count as a try: the session and the queue
+      // hold requests.
       const costsTry = unable || !wroteNothing;
       if (costsTry && ++pending.failures > FAILURES_MAX) {
         const code = reason === 'OOM' || reason === 'BUSY' || !unable ? 'overloaded' : 'database_unavailable';

@@ -11,7 +11,10 @@ const SWEEP_EVERY_MS = 1_000;
 /** A client must read at least this many bytes of its responses within `UNREAD_MS_MAX`, or its connection is closed. */
 const UNREAD_MS_MAX = 30_000;
 const READ_BYTES_MIN = 64 * 1024;
-/** Each connection may live for a random share of the maximum age, at least this much, so that few move at once. */
+/**
+ * Each connection may live for a random share of the maximum age, so that few of them move at once; this is the
+ * smallest share.
+ */
 const AGE_SHARE_MIN = 0.5;
 
 /** Why this pod closed a connection. */

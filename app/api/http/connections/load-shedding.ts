@@ -10,7 +10,7 @@ import type { RefusalLog } from '../refusal-log.ts';
 
 /** How long a pod must be short of CPU before it rejects requests: the burst after a switch-over is shorter. */
 const BUSY_OVER_MS = 500;
-/** Share of that time during which the event loop was never idle. */
+/** A pod is short of CPU if its event loop was busy for more than this share of the time. */
 const BUSY_UTILIZATION = 0.95;
 /** Deferred rejections sent per turn to clients that retry immediately after a rejection. */
 const REFUSALS_PER_TURN = 50;

@@ -268,7 +268,7 @@ function count(
   { debit, credit }: Record<'debit' | 'credit', number>,
 ) {
   const day = DAYS.findLast(({ dayStart }) => dayStart <= acceptedAt);
-  if (!account?.limits || !day) throw new Error('what is counted has limits and a business day');
+  if (!account?.limits || !day) throw new Error('a counted transfer needs limits and a business day');
   const { usage } = account.limits;
   const [sameDay, sameMonth] = [usage.dayStart === day.dayStart, usage.monthStart === day.monthStart];
   account.limits = {
