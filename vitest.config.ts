@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 const FOLDERS = '{app,devstack,mock-data,scripts,loadtest,resilience-tests,simulator,verification}';
@@ -15,6 +16,8 @@ export default defineConfig({
   test: {
     environment: 'node',
     pool: 'forks',
+    // Most tests wait for stores and processes: on two cores, Vitest's default of one worker leaves half of them idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // Tests use real stores and child processes, which are slow on a busy machine. Every test waits for a condition, so a
     // limit only matters when the condition never holds. A test that passes on a second try is broken: no retries.
     testTimeout: 180_000,

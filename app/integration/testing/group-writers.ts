@@ -45,12 +45,14 @@ export class GroupWriters {
   readonly #pod: PodBench;
   readonly #finished: number[];
   readonly #done: Promise<unknown>;
+  readonly #problems: (Problem | null)[];
   #stopped = false;
   #numbers = 0;
 
   constructor(pod: PodBench, count: number) {
     this.#pod = pod;
     this.#finished = Array.from({ length: count }, () => 0);
+    this.#problems = this.#finished.map(() => null);
     this.#done = Promise.all(this.#finished.map((_, writer) => this.#write(writer)));
   }
 
@@ -59,6 +61,7 @@ export class GroupWriters {
       const group = through(this.#pod, this.#numbers++);
       for (;;) {
         const outcome = await this.#pod.ledger.applyGroup(group, 'cache');
+        this.#problems[writer] = outcome instanceof Problem ? outcome : null;
         if (!(outcome instanceof Problem)) {
           this.answered.push({ group, outcome });
           break;
@@ -76,7 +79,11 @@ export class GroupWriters {
   async more(count = 5): Promise<void> {
     const before = [...this.#finished];
     const hasMore = () => this.#finished.every((finished, writer) => finished >= (before[writer] ?? 0) + count);
-    await Promise.race([until('each has finished more groups', hasMore), this.#done]);
+    await Promise.race([until('each has finished more groups', hasMore), this.#done]).catch((error) => {
+      const problems = this.#problems.map((problem) => problem && `${problem.code}: ${problem.message}`);
+      const state = { before, finished: this.#finished, problems, log: this.#pod.log.lines.slice(-20) };
+      throw new Error(JSON.stringify(state), { cause: error });
+    });
   }
 
   async stop(): Promise<void> {
