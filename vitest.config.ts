@@ -4,7 +4,10 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 const FOLDERS = '{app,devstack,mock-data,scripts,loadtest,resilience-tests,simulator,verification}';
 const STORES = 'devstack/testing/test-stores.ts';
 
-/** A test file belongs to a project by its name: devstack/testing/reach.ts says what each may use, and enforces it. */
+/**
+ * A test file belongs to a project by its name: devstack/testing/reach.ts defines what each project may use, and
+ * enforces this.
+ */
 function project(name: 'unit' | 'stores' | 'system', test: object): TestProjectConfiguration {
   return {
     extends: true,

@@ -18,7 +18,10 @@ export interface AgainstOptions {
   rounds: number;
 }
 
-/** Another build, or this one with programs from other folders; null for none. */
+/**
+ * The stack to compare with: another build, or this build with store programs from other folders. Null if neither is
+ * given.
+ */
 export function otherStack(root: string | undefined, programs: string | undefined): StackOptions | null {
   if (root === undefined && programs === undefined) return null;
   return {
@@ -28,8 +31,8 @@ export function otherStack(root: string | undefined, programs: string | undefine
 }
 
 /**
- * Prints a table per part: the medians of each figure and this build's ratio to the other. @returns whether both sets
- * of books are consistent
+ * Prints a table per part: the medians of each figure and this build's ratio to the other.
+ * @returns whether both sets of books are consistent
  */
 export async function against({
   other,
@@ -44,7 +47,7 @@ export async function against({
   const [a, b] = [new Contender('this', mine), new Contender('other', theirs)];
   const options = { accounts, seconds, turnSeconds };
   for (const contender of [a, b]) await contender.prepare(accounts);
-  // Not counted: a warm-up for compilation and for everything that grows to its working size.
+  // A warm-up that is not counted: the code is compiled, and pools and caches grow to their working size.
   for (const part of parts)
     for (const contender of [a, b]) await part.run({ stack: contender.stack, ...options, seconds: 2 });
   for (let turn = 0; turn < rounds; turn++) {
@@ -61,7 +64,7 @@ export async function against({
     console.log(`\n${title}\n${comparison(a.medians(name).figures, b.medians(name).figures)}`);
   let clean = true;
   for (const own of [mine, theirs]) {
-    // The rows of another build may have a different form.
+    // The checker can read only the rows of this build: another build may store them in a different form.
     const books = await reconcile(own.file, own === mine ? accounts : 0);
     if (books.clean) continue;
     clean = false;

@@ -17,7 +17,7 @@ const accountsOf = (count: number): OpenedAccount[] =>
     ...{ accountId: accountId(index), currency: 'EUR', overdraftLimit: OVERDRAFT, external: false },
   }));
 
-/** The service to test, and its API key; with the address of its MySQL, if the stack is our own. */
+/** The addresses and the API key of the service to test, and the address of its MySQL if the stack is our own. */
 export type Target = Pick<StackFile, 'api' | 'apiKey'> & Partial<Pick<StackFile, 'mysql'>>;
 
 /** Opens the accounts, and reads each once, so that all are in Redis before anything is measured. */

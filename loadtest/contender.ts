@@ -6,7 +6,7 @@ import { single } from './parts/transfers.ts';
 
 const WARM_UP_SECONDS = 3;
 
-/** A stack against which parts are run, and their results: per part, one result per round. */
+/** A stack on which the parts are run, and the results: one per part and round. */
 export class Contender {
   readonly name: string;
   readonly #own: PrivateStack;

@@ -59,7 +59,10 @@ export interface Lag {
   maxMs: number;
 }
 
-/** From acceptance to the INSERT, for all outcomes after a seq. The commit follows within the same transaction. */
+/**
+ * The time from acceptance to the INSERT, for all outcomes after a seq. The commit of the same transaction follows a
+ * little later.
+ */
 export async function flushLag(mysql: Mysql, { epoch, seq }: { epoch: number; seq: number }): Promise<Lag> {
   const rows = await mysql.rows(
     `SELECT TIMESTAMPDIFF(MICROSECOND, accepted_at, persisted_at) DIV 1000 AS ms, COUNT(*) AS transfers

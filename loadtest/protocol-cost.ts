@@ -192,7 +192,7 @@ try {
     variant === 'tail' ? scripts : new RedisScripts(bareRedis, 'cost', ofTestLedger),
     variant === 'prologue' ? new EpochView(caller) : new ForgetfulView(caller),
   );
-  // Acts as the keeper: the tail is released, and the journal stays short.
+  // Releases the tail and trims the journal, as a keeper would.
   const flush = async () => {
     const { head } = await scripts.read(caller, []);
     await scripts.publish({ fenceEpoch: 1, epoch: 1, format: 1, replid }, head.seq, head.seq - 10_000);

@@ -5,7 +5,7 @@ import { accountId } from './bank.ts';
 
 const random = (below: number): number => Math.floor(Math.random() * below);
 
-/** Balance reads of uniformly chosen accounts; written once, because their number is limited. */
+/** Balance reads of uniformly chosen accounts. Each request is built only once, because there is one per account. */
 export function balanceReads(url: string, { apiKey }: StackFile, accounts: number): () => Buffer {
   const { host } = new URL(url);
   const all = Array.from({ length: accounts }, (_, index) =>

@@ -1,7 +1,7 @@
-/** What the pods report at /metrics: one sample, and the difference of two samples. */
+/** Reads a sample of the pods' /metrics, and computes the difference of two samples. */
 import type { StackFile } from '../verification/harness/stack.ts';
 
-/** Name with its labels, as in the text → value. For several processes of a role, the sum. */
+/** The values by name and labels, as they are written in the text; for several processes of a role, their sum. */
 export type Look = ReadonlyMap<string, number>;
 
 const SAMPLE = /^([a-zA-Z_]\w*(?:\{[^}]*\})?) ([-+\d.eE]+)$/gm;

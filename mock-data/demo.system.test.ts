@@ -44,7 +44,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-/** Everything that the fake service holds, written again each time; `now` keeps earlier data. */
+/** Writes everything that the fake service holds to MySQL, unless an earlier call has already done so. */
 async function persist(): Promise<void> {
   const [rows] = await connection.query('SELECT 1 FROM transfers LIMIT 1');
   if (Array.isArray(rows) && rows.length > 0) return;

@@ -49,7 +49,7 @@ const COLUMNS = [
 export async function* readDays(path: string): AsyncGenerator<PkddRow[]> {
   const records = parse({ delimiter: ';', encoding: 'latin1', info: true, relax_column_count: true });
   const reading = pipeline(createReadStream(path), records);
-  // Its error reaches the loop below, too.
+  // Avoids an unhandled rejection: the loop below gets the same error.
   reading.catch(() => {});
   let isHeader = true;
   let day: PkddRow[] = [];

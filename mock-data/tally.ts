@@ -38,7 +38,7 @@ export class Tally {
   readonly balances = new Check('balance in the answer = own arithmetic, after each transfer');
   readonly versions = new Check('version in the answer = number of postings so far');
   readonly recorded = new Check("the bank's recorded balance matches, except for its rounding by 0.10");
-  /** Recorded balance minus ours per account, currently: the sum of the bank's roundings. */
+  /** The current difference between the recorded balance and ours, per account: the sum of the bank's roundings. */
   readonly drift = new Map<string, bigint>();
 
   /** So that accounts without any transfer are compared, too. */

@@ -74,7 +74,7 @@ async function fromHandOvers(epoch: LargeEpoch, api: MeasuredRole): Promise<void
   });
 }
 
-/** The loss is accepted while the ledger is closed. */
+/** Accepts the loss while the ledger is closed. */
 async function loss(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.acceptLoss();
@@ -110,7 +110,7 @@ async function held(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   });
 }
 
-/** A pod is missing, so that only the journal can end the epoch. */
+/** Recovers from the journal, because a pod is missing and has not handed over. */
 async function journal(epoch: LargeEpoch, api: MeasuredRole): Promise<void> {
   await epoch.close();
   await epoch.forgetHandOver();

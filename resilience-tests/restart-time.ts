@@ -1,5 +1,6 @@
 /**
- * How long a killed pod is unavailable: from the start of its process to the first 200 of `/readyz`, under load.
+ * Measures how long a killed pod is unavailable under load: from the start of its process to the first 200 of
+ * `/readyz`.
  */
 
 import { setMaxListeners } from 'node:events';

@@ -8,7 +8,7 @@ import { experiment, type Result } from './harness/experiment.ts';
 import { type Hypothesis, NotHere } from './harness/hypothesis.ts';
 import { type Broken, type Skipped, textOf, writeResults } from './report.ts';
 
-/** In an environment of its own. */
+/** Tests one hypothesis in its own environment. */
 async function tested(hypothesis: Hypothesis, short: boolean): Promise<Result> {
   await using ground = await hypothesis.ground(short);
   const result = await experiment(hypothesis, ground, short).catch((error: unknown) => {

@@ -13,7 +13,7 @@ import { runTool } from '../devstack/system/process.mjs';
 
 const SOURCES = ['app', 'mock-data'];
 const SETTINGS = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
-/** What is compiled, or is not part of the product; the rest is copied. */
+/** Files that are compiled, or are not part of the product; all others are copied. */
 const NOT_COPIED = /\.(ts|md)$|(^|\/)testing\//;
 const STAMP = '.built.json';
 

@@ -17,7 +17,7 @@ const FOLDERS = [
 ];
 /** A start through tsx takes seconds on a busy machine. */
 const MS_MAX = 180_000;
-/** Started by a command with its arguments, never by a user. */
+/** Programs that commands start, with arguments; users never start them. */
 const CHILDREN = /^loadtest\/ceiling\/|^(resilience-tests|verification)\/harness\//;
 
 const sources = FOLDERS.flatMap((folder) =>
@@ -77,7 +77,7 @@ test.concurrent.each(commands)(
   MS_MAX,
 );
 
-/** Those of package.json: the others share the code, and a start of tsx takes half a second. */
+/** Only the commands of package.json: the others share the code, and a start of tsx takes half a second. */
 test.concurrent.each(Object.values(scripts))(
   '%s rejects an unknown option, and starts nothing',
   async (command) => {

@@ -1,4 +1,4 @@
-/** Checks that a version is named the same everywhere, and extracts its release notes: docs/releasing.md. */
+/** Checks that all files name the same version, and extracts its release notes (docs/releasing.md). */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';

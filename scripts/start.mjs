@@ -43,8 +43,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const asked = new AbortController();
 
 /**
- * npm, or its shell, was killed, which was meant to stop this process, too. If npm did not start this process, its
- * parent may end without consequences (nohup).
+ * If npm or its shell is killed, this process is meant to stop, too. If npm did not start this process, the end of its
+ * parent has no consequences (nohup).
  */
 const parent = process.ppid;
 const isLeftAlone = () =>

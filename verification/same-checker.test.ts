@@ -25,14 +25,14 @@ const posted: Posted = {
 };
 const identity = { user: 'u', scopes: new Set(['balances:read']) } as unknown as Parameters<typeof outcomeAnswer>[2];
 
-/** As a client of the real service receives it. */
+/** The answer as a client of the real service receives it. */
 function overHttp(outcome: Outcome) {
   const answer = outcomeAnswer(outcome, 'cache', identity);
   if ('body' in answer) return answerOfHttp(answer.status, JSON.parse(JSON.stringify(answer.body)), 'EUR');
   return answerOfHttp(answer.status, { code: answer.code }, 'EUR');
 }
 
-/** Without what HTTP does not show. */
+/** The answer of the simulator, without the fields that HTTP does not show. */
 function fromSimulator(outcome: Outcome) {
   const answer = answerOfSimulator({ kind: 'value', value: outcome });
   if (answer.kind === 'rejected') return { kind: answer.kind, code: answer.code };

@@ -40,7 +40,7 @@ export class BulkInsert implements AsyncDisposable {
     return (statements.length * perCommit) / ((performance.now() - began) / 1000);
   }
 
-  /** As written by the flush, captured before they are sent. */
+  /** The statements of a flush, captured before they are sent. */
   async #write(transactions: number, perCommit: number): Promise<string[][]> {
     const all: string[][] = [];
     for (let index = 0; index < transactions; index++) {

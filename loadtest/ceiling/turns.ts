@@ -47,7 +47,7 @@ function medians(turns: readonly Turn[]): Rates {
   };
 }
 
-/** The rates by name, and the ratio of the first to each of the others. */
+/** The rates by name, and the ratio of the first contender to each of the others. */
 export function ratioFigures(rates: ReadonlyMap<string, Rates>): Record<string, number> {
   const [[, ours] = ['', undefined], ...others] = [...rates];
   const own = ours?.rate ?? Number.NaN;

@@ -42,7 +42,7 @@ async function bring(stack: StackFile, accounts: number): Promise<number> {
   return round(accounts / ((performance.now() - began) / 1000));
 }
 
-/** Memory of the hash with all accounts, and of the hashes with the ids of the window. */
+/** The memory of the hash with all accounts, and of the hashes with the ids that Redis remembers. */
 async function memory({ redis: { host, port } }: StackFile): Promise<Record<string, number>> {
   const redis = new Redis({ host, port });
   const sums = { accounts: { bytes: 0, fields: 0 }, ids: { bytes: 0, fields: 0 } };

@@ -1,6 +1,6 @@
 /**
- * A point at which growth is measured: numbers of accounts with little history, then amounts of history with the same
- * accounts.
+ * A point at which the cost of a transfer is measured. The first points vary the number of accounts, with little
+ * history; the others vary the amount of history, with the same accounts.
  */
 export interface Point {
   name: string;

@@ -17,7 +17,7 @@ const TRY_AGAIN_MS = 100;
 export const batch100 = batches('batch100', 100);
 export const batch500 = batches('batch500', 500);
 
-/** As fast as they are accepted, over a few connections. */
+/** Sends batches as fast as they are accepted, over a few connections. */
 function batches(name: string, size: number): Part {
   return { name, title: `batches of ${size}, uniform accounts`, run: (bench) => run(bench, size) };
 }

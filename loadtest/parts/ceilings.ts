@@ -15,7 +15,7 @@ import { apiOf, type Bench, CONNECTIONS, type Found, type Part } from './part.ts
 
 const ROUNDS = 3;
 
-/** Measures ours and the others in alternating turns, with the same generator. */
+/** Measures Holdfast and the bare servers in alternating turns, with the same generator. */
 export const bare: Part = {
   name: 'bare',
   title: 'single transfers against bare Koa with one EVALSHA, alternating',

@@ -1,7 +1,7 @@
 import type { StackFile } from '../../verification/harness/stack.ts';
 import type { Second } from '../watch.ts';
 
-/** What a part runs against, and for how long. */
+/** The stack on which a part runs, and the durations. */
 export interface Bench {
   stack: StackFile;
   accounts: number;
@@ -11,7 +11,7 @@ export interface Bench {
 }
 
 export interface Found {
-  /** By measured quantity, with its unit; `/s` is the rate by which two builds are compared. */
+  /** The figures by name, with the unit in the name; `/s` is the rate by which two builds are compared. */
   figures: Record<string, number>;
   seconds?: Second[];
 }

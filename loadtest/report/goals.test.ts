@@ -17,7 +17,8 @@ it('reports what is met, what is missed, and what was not measured', () => {
   expect(met('… p95')).toBe(false);
   expect(met('… p99')).toBe(true);
   expect(met('one hot account, ratio to uniform accounts')).toBe(false);
-  // The better one of the two counts: 10,000 is ten times the worse and four times the better.
+  // The better variant counts: 10,000 is ten times the rate of the worse one, but only four times the rate of the
+  // better one.
   expect(met('better TypeORM variant, uniform accounts')).toBe(false);
   expect(met('memory of the API pods')).toBe(false);
   expect(met('balance reads')).toBeNull();

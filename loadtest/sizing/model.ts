@@ -1,6 +1,6 @@
 import { round } from '../measure.ts';
 
-/** The results of the load test that are needed here: figures by part. */
+/** The figures of the load test's parts, as far as they are needed here. */
 export type Found = Readonly<Record<string, { figures: Readonly<Record<string, number>> } | undefined>>;
 
 /**
@@ -9,16 +9,16 @@ export type Found = Readonly<Record<string, { figures: Readonly<Record<string, n
 const SHARE_OF_CORE = 0.6;
 const PODS_MIN = 3;
 const KEEPERS = 2;
-/** `MYSQL_POOL_MAX`, and the same number again for a second pool, which a flood of requests cannot delay. */
+/** `MYSQL_POOL_MAX`, and the same number of reserved connections, which a flood of requests cannot occupy. */
 const CONNECTIONS_PER_PROCESS = 20;
 
 export interface Costs {
-  /** CPU of an API pod, µs: for a request with one transfer, when calls are full. */
+  /** CPU time of an API pod for a request with one transfer, µs, measured with full calls to Redis. */
   api: number;
-  /** CPU of Redis, µs: per transfer, and per call, however few transfers it contains. */
+  /** CPU time of Redis, µs: for each transfer, and for each call in addition, whatever its size. */
   redisPerTransfer: number;
   redisPerCall: number;
-  /** CPU of MySQL and of the keeper, µs per transfer, with small flushes and with flushes of maximum size. */
+  /** CPU time of MySQL and of the keeper, µs per transfer, for small flushes and for flushes of maximum size. */
   mysqlSmall: number;
   mysqlLarge: number;
   keeperSmall: number;
@@ -51,7 +51,7 @@ export function costsOf(found: Found): Costs {
 }
 
 /**
- * What a rate of single transfers per second needs.
+ * The resources that a rate of single transfers per second needs.
  *
  * - pods = rate × api / share, at least three
  * - Redis = rate × (perTransfer + perCall / k), where k is the lowest value at which Redis stays within its share: a

@@ -153,7 +153,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'redis-and-pod-killed',
     what: 'Redis and a pod are killed at the same moment and stay down',
     must: ['HoldfastClosing', 'HoldfastLedgerClosed', 'HoldfastNotInCache', 'HoldfastStoreDown'],
-    // Transfers accepted just before the kill reach MySQL only when Redis is back, which is late after more than 30 s.
+    // Transfers accepted just before the kill reach MySQL only when Redis is back, more than 30 s later.
     may: [
       ...CLIENTS_SEE,
       'HoldfastRedisErrors',

@@ -32,7 +32,7 @@ export interface Result extends Verdict, Pick<Seen, 'steadyRate' | 'waitMsMax'> 
   /** The longest time without a posted transfer under load, and the expected maximum, ms. */
   pauseMs: number;
   pauseMsMax: number;
-  /** From the fault to the next mode in which balances may be changed; null if the authority did not move. */
+  /** The time from the fault to the next mode in which balances may be changed; null if the authority did not move. */
   switchMs: number | null;
   /** What the service's own reconciliation found. */
   reconciled: boolean;

@@ -10,7 +10,7 @@ import { NotHere } from './hypothesis.ts';
 /** How long HAProxy may continue to send requests to an unready pod, including the time of a check, ms. */
 const CHECK_EVERY_MS = 200;
 const FAILURES = 2;
-/** A stopping pod becomes unready immediately; a slow one stays ready. */
+/** Long, so that a slow pod stays ready. A stopping pod reports at once that it is unready. */
 const CHECK_MS_MAX = 5_000;
 const NOTICED_MS_MAX = 60_000;
 const READY_MS_MAX = 60_000;
@@ -18,7 +18,7 @@ const STOP_MS_MAX = 5_000;
 
 /**
  * HAProxy in front of the pods, like an ingress: it checks `/readyz`, and reuses its connections for any client. It
- * does not retry: a client sees every request that a pod does not answer.
+ * does not retry, so a client notices every request that a pod does not answer.
  */
 export class Haproxy extends Member {
   readonly url: string;

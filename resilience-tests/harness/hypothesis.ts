@@ -10,7 +10,7 @@ export interface Ground<S extends System = PrivateStack> extends AsyncDisposable
   stack: S;
 }
 
-/** What a fault may do, and report about itself in the results. */
+/** What a fault can use, and what it can report in the results. */
 export interface Scene<G extends Ground<System> = Ground> {
   ground: G;
   short: boolean;
@@ -28,20 +28,25 @@ export interface Scene<G extends Ground<System> = Ground> {
 /** A steady state, a disturbance, and what must hold nevertheless. */
 export interface Hypothesis<G extends Ground<System> = Ground> {
   name: string;
-  /** One sentence. In addition, every hypothesis includes that nothing is lost, duplicated or overdrawn. */
+  /**
+   * The expectation in a few sentences. In addition, nothing may be lost, duplicated or overdrawn in any hypothesis.
+   */
   expectation: string;
   /** The longest expected time without a posted transfer, ms. */
   pauseMsMax: number;
-  /** Answers (codes, or errors of the connection) that clients may get besides outcomes; null: any. */
+  /** The codes or connection errors that clients may get instead of an outcome; null: any. */
   errorsAllowed?: RegExp | null;
   /** How long the load runs before the fault, and after it is over, s. */
   seconds: Record<'full' | 'short', { before: number; after: number }>;
   load?: Partial<LoadOptions>;
   /** @throws NotHere if this machine cannot run the hypothesis */
   ground(short: boolean): Promise<G>;
-  /** An operator accepts a loss: what the service lists as given up may be missing, and nothing else. */
+  /** Whether an operator accepts a loss. Only what the service lists as given up may then be missing. */
   givesUp?: boolean;
-  /** Release 0.1.0 reports the time of the pod as the time of acceptance, this release that of the ledger: neither is checked. */
+  /**
+   * Whether times of acceptance are left unchecked, because release 0.1.0 reports the time of the pod, and this release
+   * that of the ledger.
+   */
   withoutTimes?: boolean;
   population?(prefix: string, short: boolean): Population;
   /**

@@ -5,7 +5,7 @@ import { rootTool } from './root-tools.ts';
 
 /** Names of network interfaces have at most 15 characters. */
 const NAME = `hf-${process.pid}`;
-/** Its own address, from the block for tests between networks. */
+/** An address from 198.18.0.0/15, the block that is reserved for tests. */
 const OUTSIDE = '198.18.213.1';
 const INSIDE = '198.18.213.2';
 

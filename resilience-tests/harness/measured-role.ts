@@ -55,7 +55,7 @@ export class MeasuredRole extends Member implements AsyncDisposable {
     return Math.round(memoryBytes(this.pid ?? 0, 'VmHWM') / MIB);
   }
 
-  /** Unlike elapsed time, this does not depend on what else the machine does. */
+  /** CPU time does not depend on other load on the machine, unlike elapsed time. */
   get cpuSeconds(): number {
     return Math.round(cpuMs(this.pid ?? 0) / 1000);
   }

@@ -37,7 +37,7 @@ export class SecondInstallation {
     this.#address = address;
   }
 
-  /** Its MySQL is running, and migrated. */
+  /** Starts and migrates its MySQL. */
   static async beside(cluster: Cluster): Promise<SecondInstallation> {
     const dir = join(cluster.dir, 'second');
     mkdirSync(dir);

@@ -18,7 +18,7 @@ export interface Seen {
   moves: readonly Transition[];
 }
 
-/** The load sends a few of these on purpose. A refused group has an outcome, but its transfers have none. */
+/** Errors of which the load provokes a few on purpose. A refused group has an outcome, but its transfers have none. */
 const OWN_FAULTS = new Set(['validation_failed', 'account_not_found', 'group_refused']);
 
 /** Moments in ms of `now()`: the load began, the fault began, the load ended. */
@@ -57,7 +57,7 @@ export const listOf = (counts: ReadonlyMap<string, number>): string =>
 
 export const sumOf = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((a, b) => a + b, 0);
 
-/** Answers without an outcome that a fault may cause: none, or broken connections. */
+/** The errors that a fault may cause: none, or broken connections. */
 export const NONE = /^$/;
 export const BROKEN = /^(ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
 /**
@@ -65,7 +65,7 @@ export const BROKEN = /^(ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/
  * `overloaded` just after its return, while the maximum number of requests is still waiting for it.
  */
 export const WITHOUT_MYSQL = /^(database_unavailable|overloaded|504 outcome_unknown)$/;
-/** The ledger is closed for longer than a request is held. */
+/** The errors while the ledger is closed for longer than a request is held. */
 export const CLOSED =
   /^(ledger_closed|ledger_switching|504 outcome_unknown|ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|aborted)$/;
 /**

@@ -33,7 +33,7 @@ export async function transitions(mysql: StackFile['mysql'], since: number): Pro
     .filter(({ at }) => at >= since);
 }
 
-/** From a fault to the next mode in which balances may be changed, ms; null if the authority did not move. */
+/** The time from a fault to the next mode in which balances may be changed, ms; null if the authority did not move. */
 export function switchMs(moves: readonly Transition[], fault: number): number | null {
   const open = moves.find(({ at, mode }) => at >= fault && (mode === 'DIRECT' || mode === 'CACHE'));
   return open ? open.at - fault : null;
@@ -41,7 +41,7 @@ export function switchMs(moves: readonly Transition[], fault: number): number | 
 
 const MOMENTS_MAX = 40;
 
-/** In order, in seconds since the fault. */
+/** The moments in order, with their times in seconds since the fault. */
 export function linesOf(moments: readonly Moment[], from: number): string[] {
   const inOrder = moments.toSorted((a, b) => a.at - b.at);
   const lines = inOrder.slice(0, MOMENTS_MAX).map(({ at, what }) => `${((at - from) / 1000).toFixed(2)} s ${what}`);

@@ -7,7 +7,9 @@ import { Haproxy } from './haproxy.ts';
 import type { Ground, Scene } from './hypothesis.ts';
 import { ledgerIdIn } from './second-installation.ts';
 
-/** Release 0.1.0 under load behind HAProxy, and this release, ready to be started beside it. */
+/**
+ * A cluster of release 0.1.0 under load behind HAProxy, and processes of this release that can be started beside it.
+ */
 export interface Upgrade extends Ground<Cluster> {
   proxy: Haproxy;
   /** A process of this release; not started when the load begins. */

@@ -13,7 +13,7 @@ const FORMER_ACCOUNTS = ['format-world', 'format-ann'].map((accountId) => ({
   currency: 'EUR',
   external: true,
 }));
-/** So that a held request is answered before the experiment ends. */
+/** Short timeouts, so that a held request is answered before the experiment ends. */
 const HELD = { REQUEST_TIMEOUT_MS: '3000', MYSQL_QUERY_TIMEOUT_MS: '2000', MYSQL_LOCK_WAIT_TIMEOUT_S: '1' };
 const IN_FLIGHT = 100;
 const BACK_MS_MAX = 30_000;

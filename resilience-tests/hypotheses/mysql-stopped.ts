@@ -9,7 +9,7 @@ interface WithMysql extends Ground {
   stopMysql(): Promise<() => Promise<void>>;
 }
 
-/** A MySQL that the stack gets from MYSQL_URL: its supervisor does not restart it. */
+/** A stack with a MySQL from MYSQL_URL, which the stack's supervisor does not restart. */
 async function stackOnGivenMysql(): Promise<WithMysql> {
   const dir = temporaryFolder();
   let mysql = await startMariadb({ dir });

@@ -25,7 +25,7 @@ export const redisFlapping: Hypothesis<Ground<Cluster>> = {
   },
 };
 
-/** How long it is down, and then up, ms. */
+/** How long Redis is down, and then up, ms. */
 const FLAPS = [
   [100, 700],
   [2_000, 300],

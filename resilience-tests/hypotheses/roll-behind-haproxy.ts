@@ -16,7 +16,9 @@ const LOOK_EVERY_MS = 20;
 /** Long enough for Redis to grow noticeably, and far below the threshold of any alert. */
 const FLUSH_GAP_MS_MAX = 2_500;
 
-/** What the next version might contain: only additions, without a lock, while pods of this version write. */
+/**
+ * A migration as the next version might contain it: it only adds, and takes no lock, while pods of this version write.
+ */
 class NextVersion1999999999000 implements MigrationInterface {
   readonly name = 'NextVersion1999999999000';
   async up(runner: QueryRunner): Promise<void> {

@@ -138,7 +138,7 @@ async function transfer({ wrong, note }: Scene<WithSecond>, client: Client, how:
 
 const statusOf = async (client: Client) => fieldsOf((await client.get('/v1/ops/status').catch(silence)).body);
 
-/** The gauge, as it is exposed. */
+/** The value of the gauge in the keeper's metrics. */
 async function foreignIn(keeper: Service): Promise<string | undefined> {
   const text = await fetch(`${keeper.url}/metrics`).then((response) => response.text());
   return /^holdfast_redis_foreign (\d)$/m.exec(text)?.[1];

@@ -46,7 +46,7 @@ export async function conduct(experiment: Experiment, ground: Ground, k6Image: s
   const victim = experiment.breaksNode ? await chooseVictim(ground) : '';
   const load = await LoadPod.start(api, release, { prefix, k6Image, notOn: victim === '' ? [] : [victim] });
   const remove = () => load.remove();
-  // A signal ends this process, and must end the load, too.
+  // A signal that ends this process must end the load, too.
   process.once('exit', remove);
   const measured: Result['measured'] = [];
   const moments: [string, number][] = [];

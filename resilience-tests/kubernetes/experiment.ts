@@ -28,7 +28,7 @@ export interface ExperimentOptions {
   upgradeTo: string | undefined;
 }
 
-/** What an experiment may do, and report about itself. */
+/** What an experiment can use, and what it can report. */
 export interface Scene extends Ground {
   load: LoadPod;
   note(text: string): void;
@@ -45,19 +45,19 @@ export interface Scene extends Ground {
 /** A steady state, a disturbance, and what must hold nevertheless. */
 export interface Experiment {
   name: string;
-  /** One sentence. In addition, every experiment includes that nothing is lost, duplicated or overdrawn. */
+  /** The expectation in a sentence. In addition, nothing may be lost, duplicated or overdrawn in any experiment. */
   expectation: string;
   /** First attempts that may fail. */
   failedFirstMax?: number;
-  /** For a client that retries, from its first attempt to the outcome, ms. */
+  /** The longest acceptable time from the first attempt to the outcome, for a client that retries, ms. */
   waitMsMax?: number;
   /** Whether it changes the number of pods; for all others, the autoscaler's limits are fixed. */
   scales?: boolean;
   /** Whether it breaks a node: the load then runs on another node. */
   breaksNode?: boolean;
-  /** Runs only if named, because it needs a release that is installed for it. */
+  /** Whether it runs only if it is named, because it needs a release that is installed for it. */
   onDemand?: boolean;
-  /** @returns why it is impossible here; null if it is possible */
+  /** @returns the reason why it cannot run here; null if it can */
   missing?(ground: Ground): Promise<string | null> | string | null;
   /** A separate release instead of the one in the cluster. */
   ground?(ground: Ground): Promise<Ground & Disposable>;

@@ -18,7 +18,7 @@ export function folderGraph(root) {
   try {
     output = execFileSync(program, args, { cwd: root, encoding: 'utf8', maxBuffer: OUTPUT_BYTES_MAX });
   } catch (error) {
-    // It prints the graph, and reports violations by its exit code.
+    // dependency-cruiser prints the graph even if it reports violations by its exit code.
     output = /** @type {{ stdout?: string }} */ (error).stdout ?? '';
   }
   return graphOf(JSON.parse(output).modules);

@@ -15,7 +15,7 @@ function desiredPods(pods: number, current: number, target: number): number {
 
 // If neither Go nor Helm is installed, scripts/checks/chart.mjs reports that.
 describe.skipIf(findTool('helm') === null)('The autoscaler', () => {
-  /** CPU of an API pod for a transfer at 5,000/s, seconds: from the load test. */
+  /** CPU time of an API pod per transfer at 5,000/s, in seconds, from the load test. */
   const perTransfer =
     Number(/## steady:[\s\S]*?\| cpu api, µs \| ([\d.]+) \|/.exec(textOf('loadtest/RESULTS.md'))?.[1]) / 1e6;
 
@@ -52,7 +52,7 @@ describe.skipIf(findTool('helm') === null)('The autoscaler', () => {
     );
   });
 
-  it('with the production values wants as many pods by CPU as by transfers', () => {
+  it('with the production values needs as many pods by CPU as by transfers', () => {
     const { wanted, transfersTarget } = scaled(SECRETS.production, ['values-production.yaml']);
     expect(transfersTarget).toBe(5_000);
     for (const rate of [10_000, 20_000, 30_000, 40_000])
@@ -98,7 +98,7 @@ describe.skipIf(findTool('helm') === null)('A lost node', () => {
     expect(tolerationsOf({ nodeLoss: { tolerationSeconds: 0 } }).get('Deployment/holdfast-api')).toBeUndefined();
   });
 
-  it('does not keep its pods from being replaced elsewhere: spread, budgets, anti-affinity', () => {
+  it('does not keep pods from being replaced on another node: spread, budgets, anti-affinity', () => {
     const objects = render(SECRETS.production, { files: ['values-production.yaml'] });
     const { template } = objects.get('Deployment/holdfast-api')?.['spec'] ?? {};
     const spread: Manifest[] = template.spec.topologySpreadConstraints;

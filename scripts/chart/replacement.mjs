@@ -8,7 +8,10 @@ export const REPLACED_SECONDS_MAX = 30;
 
 /** Time for Kubernetes to notice that a container has ended and to start another one; kubelet checks once a second. */
 export const KUBELET_SECONDS = 2;
-/** From the start of the process until it answers: 0.9 s were measured under load (resilience-tests/restart-time.ts). */
+/**
+ * The time from the start of the process until it answers. Measured under load: 0.9 s
+ * (resilience-tests/restart-time.ts).
+ */
 export const START_SECONDS = 2;
 
 /**

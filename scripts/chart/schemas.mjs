@@ -1,6 +1,6 @@
 /**
  * Generates the JSON schemas of the kinds that the chart renders, for kubeconform, from their vendors' definitions.
- * Needed only for a newer Kubernetes version. They are committed, so that the checks download nothing.
+ * Run it only for a newer Kubernetes version: the schemas are committed, so that the checks download nothing.
  *
  *   node scripts/chart/schemas.mjs        (needs Go, which downloads the vendors' modules)
  */
@@ -26,7 +26,7 @@ const BUILT_IN = [
   'api.networking.v1.NetworkPolicy',
   'api.policy.v1.PodDisruptionBudget',
 ];
-/** Module, file of the custom resource's definition, version. */
+/** For each custom resource: the module, the file of its definition, and the version. */
 const CUSTOM = [
   [
     'github.com/prometheus-operator/prometheus-operator@v0.85.0',
@@ -122,7 +122,7 @@ function builtIn() {
     kept[name] = strict(definitions[name], own);
     for (const other of own) used.add(other);
   }
-  // All of its references are within this one file.
+  // All references are made relative to this one file.
   write('definitions.json', JSON.parse(JSON.stringify({ definitions: kept }).replaceAll('definitions.json#', '#')));
 }
 

@@ -21,7 +21,9 @@ function chartOfVersion(version: string): string {
   return chart;
 }
 
-/** What an upgrade compares: a workload restarts its pods if, and only if, its pod template changes. */
+/**
+ * The pod templates of all workloads: an upgrade restarts the pods of a workload if, and only if, its template changes.
+ */
 function podTemplates(values: object, chart = CHART): Record<string, unknown> {
   const merged = { ...SECRETS.dev, ...values };
   const workloads = [...render(merged, { files: ['values-dev.yaml'], chart })].filter(([key]) =>
@@ -63,7 +65,7 @@ describe.skipIf(findTool('helm') === null)('An upgrade', () => {
     expect(restarted({}, { service: { port: 8000 }, monitoring: { serviceMonitor: true } })).toEqual([]);
   });
 
-  it('never changes what cannot be changed: selectors, governing Services, volumes', () => {
+  it('never changes immutable fields: selectors, governing Services, volumes', () => {
     const fixed = (chart: string, tag: string) => {
       const objects = render({ ...SECRETS.dev, image: { tag } }, { files: ['values-dev.yaml'], chart });
       return [...objects.values()]
@@ -106,7 +108,7 @@ describe.skipIf(findTool('helm') === null)('The migration', () => {
   const spec = (migration: object = {}) =>
     render({ ...SECRETS.default, migration }).get('Job/holdfast-migration')?.['spec'];
 
-  it('waits for MySQL in the process, and all its tries end within the default timeout of helm', () => {
+  it('waits for MySQL in its process, and all attempts end within the default timeout of helm', () => {
     const { backoffLimit, activeDeadlineSeconds, template } = spec();
     const waitMs = Number(
       template.spec.containers[0].env.find(({ name }: Manifest) => name === 'MYSQL_COMMAND_WAIT_MS').value,

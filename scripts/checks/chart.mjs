@@ -18,9 +18,9 @@ readCommandLine({
 });
 
 const SCHEMAS = join(ROOT, 'scripts', 'chart', 'schemas', '{{ .ResourceKind }}{{ .KindSuffix }}.json');
-/** CPU has no limit on purpose (see the chart's README): the only check that is disabled for all. */
+/** CPU has no limit on purpose (see the chart's README), so this check, and no other, is disabled for all objects. */
 const SCORE = ['score', '--ignore-container-cpu-limit', '--output-format', 'ci', '-'];
-/** Every optional feature, once: what no values file contains. */
+/** Values that enable every optional feature that no values file enables. */
 const ALL = {
   ...SECRETS.default,
   autoscaling: { kind: 'keda', targetTransfersPerSecond: 4000 },

@@ -4,7 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { elapsed } from '../../devstack/system/console.mjs';
 
-/** All tests that use a store, on real stores; the API has a separate run. */
+/** All tests that use real stores, except those of the API, which have a separate run. */
 const STORE_TESTS = [
   'app/mysql',
   'app/redis',
@@ -22,7 +22,9 @@ const CONTRACT_TESTS = [
   'app/roles/tests/opening-accounts',
   'mock-data/demo',
 ];
-/** Each moves the authority, or stops a store while it is working; the last one migrates the schema under load. */
+/**
+ * Each fault moves the authority, or stops a store while it is working; the last one migrates the schema under load.
+ */
 const FAULTS = [
   'redis-killed',
   'redis-frozen',

@@ -15,7 +15,7 @@ import { runTool } from '../../devstack/system/process.mjs';
 
 /** @type {Readonly<Record<StoreName, Store>>} */
 const STORES = {
-  // Also under MariaDB's name, which is looked up first.
+  // Installed under MariaDB's name, too, which is looked up first.
   mysql: { package: 'mysql-server-core', path: 'usr/sbin/mysqld', programs: ['mysqld', 'mariadbd'] },
   valkey: { package: 'valkey-server', path: 'usr/bin/valkey-server', programs: ['redis-server'] },
   redis: { package: 'redis-server', path: 'usr/bin/redis-server', programs: ['redis-server'] },

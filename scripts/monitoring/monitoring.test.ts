@@ -24,7 +24,7 @@ const alerts = rules.filter((rule) => 'alert' in rule);
 const recorded = new Map(rules.filter((rule) => 'record' in rule).map(({ record, expr }) => [record, expr]));
 const queries = ROWS.flatMap(({ panels }) => panels.flatMap((panel) => panel.queries.map(([expr]) => expr)));
 
-/** With recorded series replaced by their definitions. */
+/** Replaces recorded series in an expression by their definitions. */
 function written(expr: string): string {
   const whole = expr.replace(/\bholdfast:\w+(?::\w+)?/g, (name) => recorded.get(name) ?? `unknown_${name}`);
   return whole === expr ? expr : written(whole);

@@ -38,7 +38,7 @@ export class Way {
     this.#slowUntilMs = 0;
   }
 
-  /** When a message that is sent now arrives; null: never. */
+  /** The time at which a message that is sent now arrives; null: never. */
   arrival(): number | null {
     const { nowMs } = this.#scheduler;
     if (nowMs < this.#cutUntilMs) {

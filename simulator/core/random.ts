@@ -37,7 +37,7 @@ export class Random {
   between(least: number, most: number): number {
     return least + this.unit() * (most - least);
   }
-  /** Usually small, occasionally several times the mean. */
+  /** An exponentially distributed number: usually small, occasionally several times the mean. */
   exponential(mean: number): number {
     return -mean * Math.log(1 - this.unit());
   }

@@ -11,7 +11,7 @@ export interface Happening {
   /** Breaks ties: the event that was planned first runs first. */
   number: number;
   action: () => void;
-  /** Null: an event of the world, not of a process. */
+  /** The process that handles the event; null for an event of the world. */
   owner: Owner | null;
   cancelled: boolean;
 }

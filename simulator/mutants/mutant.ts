@@ -5,7 +5,7 @@ import type { RedisClient } from '../redis/redis-client.ts';
 import { type Assembly, type KeeperPorts, type PodPorts, PROTOCOL } from '../world/ports.ts';
 import type { Theme } from '../world/themes.ts';
 
-/** The protocol with one rule broken from outside: what pod and keeper receive is wrong, but their code is real. */
+/** The protocol with one rule broken from outside: pods and keepers run their real code, but receive wrong data. */
 export interface Mutant {
   name: string;
   /** The rule, in the protocol's terms. */

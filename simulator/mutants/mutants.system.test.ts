@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { runSeed } from '../world/run-seed.ts';
 import { MUTANTS } from './all.ts';
 
-/** After the code around it has changed, a mutant may need another seed: this many are tried. */
+/**
+ * How many other seeds are tried for a mutant: after a change of the code around it, its own seed may no longer find
+ * it.
+ */
 const MORE_SEEDS = 1_500;
 
 describe('the simulator finds each broken rule', () => {

@@ -14,7 +14,7 @@ class RetiredMayWrite extends CacheModel {
   }
 }
 
-/** Every pod uses the same name, which is always registered. */
+/** Lets every pod use the same name, which is always registered. */
 class NobodyRegisters extends CacheModel {
   #anyone(caller: Caller): Caller {
     const anyone = { ...caller, podId: 'anyone' };

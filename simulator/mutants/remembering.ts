@@ -37,7 +37,7 @@ class MIsZero extends CacheModel {
   }
 }
 
-/** Buckets are deleted, but the lookup horizon stays where the activation put it: their ids count as new. */
+/** Deletes buckets without raising the lookup horizon, so that their ids count as new. */
 class MStays extends CacheModel {
   #lookupHorizon = 0;
   override activate(epoch: NamedEpoch, replid: string, marker: string, lookupHorizon: number) {
@@ -82,7 +82,7 @@ class MStays extends CacheModel {
   }
 }
 
-/** Each activation starts from scratch, and pods do not check the marker. */
+/** Lets each activation start from scratch, and pods work without checking the marker. */
 class ActivatesAgain extends CacheModel {
   #inner: CacheModel;
   constructor(replid: string) {

@@ -27,7 +27,7 @@ export const NOTHING_WAITS = {
   highestKnownSeq: null,
 };
 
-/** The update of a compare-and-set: the next epoch. */
+/** The update of a compare-and-set, which begins the next epoch. */
 export function setAuthority(
   { tables, nowMs }: MysqlServer,
   to: Omit<AuthorityRow, 'epoch' | 'changedAtMs'>,

@@ -145,7 +145,7 @@ export class DirectTables implements DirectServer {
     }
   }
 
-  /** A separate transaction, before this one: MySQL records that it may have such ids before it has them. */
+  /** A separate transaction before the actual one: MySQL must record that it may have such ids before it has them. */
   protected async raiseIdTimeMax(ids: readonly string[]): Promise<void> {
     const latest = Math.max(...ids.map((id) => uuidV7Time(id) ?? 0));
     if (latest <= this.#idTimeMax) return;

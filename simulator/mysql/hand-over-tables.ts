@@ -36,7 +36,7 @@ export class HandOverTables implements HandOverStore {
           id: attempt.id,
           accounts: attempt.accounts,
           seqs: Math.max(seqsOf(attempt), before ? seqsOf(before) : 0),
-          // The group decides only if nothing else has tried this id.
+          // The outcome of the group decides about an id only if no other attempt has used the id.
           ...(attempt.groupId && (!before || before.groupId === attempt.groupId) && { groupId: attempt.groupId }),
           received: before?.received ?? false,
         });

@@ -10,7 +10,7 @@ import type { MysqlServer } from './mysql-server.ts';
 import { RecoveryTables } from './recovery-tables.ts';
 import type { RecoveryRow, Tables } from './tables.ts';
 
-/** The state that a page reads. */
+/** The state that one page of a recovery reads. */
 interface Found {
   mysql: MysqlServer;
   now: Authority & { cacheEpoch: number };
@@ -156,7 +156,7 @@ export class RecoveryStoreTables extends RecoveryTables implements EpochRecovery
     return missing > inDoubt ? { kind: 'unexplained', missing, inDoubt, highestKnownSeq } : null;
   }
 
-  /** Registrations that may still know of something above the cursor. */
+  /** The registered pods that may still have entries or attempts above the cursor to hand over. */
   protected notHandedOver({ pods }: Tables, epoch: number, cursor: number): string[] {
     return [...pods.values()]
       .filter((pod) => pod.epoch === epoch && !pod.handedOver && (pod.retiredSeq === null || pod.retiredSeq > cursor))

@@ -23,7 +23,7 @@ type Change = Partial<
   Pick<RecoveryRow, 'phase' | 'position' | 'highestKnownSeq' | 'posted' | 'held' | 'attemptPosition'>
 >;
 
-/** Small, so that every history has several pages. */
+/** As small as possible, so that every history has several pages. */
 const PAGE_ENTRIES = 1;
 const PAGE_ATTEMPTS = 1;
 

@@ -62,7 +62,10 @@ export class DuplicateKey extends Error {
   override readonly name = 'DuplicateKey';
 }
 
-/** What MySQL holds, table by table, and the constraints of the schema. Every method is a statement of a transaction. */
+/**
+ * The content of MySQL, table by table, and the constraints of the schema. Every method is a statement of a
+ * transaction.
+ */
 export class Tables {
   authority: AuthorityRow = {
     epoch: 0,
@@ -85,16 +88,16 @@ export class Tables {
   readonly accounts = new Map<string, Account>();
   /** The time of the latest acceptance on each account, ms. */
   readonly acceptedMs = new Map<string, number>();
-  /** In the order of their commits. */
+  /** Transfers in the order of their commits. */
   readonly transfers = new Map<string, Outcome>();
   readonly groups = new Map<string, GroupOutcome>();
   readonly changes = new Map<string, ChangeRow>();
   readonly holds = new Map<string, HoldRow>();
-  /** By their ids, without those that placed a hold. */
+  /** Events of holds by their ids, without those that placed a hold. */
   readonly holdUpdates = new Map<string, HoldUpdated>();
   /** Per epoch, by first seq. */
   readonly handedOverEntries = new Map<number, Map<number, JournalEntry>>();
-  /** Per epoch, by pod, kind and id. */
+  /** Attempts by epoch, and within it by pod, kind and id. */
   readonly handedOverAttempts = new Map<number, Map<string, InDoubtRow>>();
   readonly frozen = new Map<string, FrozenAccount>();
   /** By kind and id. */
@@ -184,7 +187,10 @@ export class Tables {
     }
   }
 
-  /** Events of holds, and the captures among the outcomes, in the order of their holds' revisions. @throws as below */
+  /**
+   * Writes events of holds, and the captures among the outcomes, in the order of their holds' revisions.
+   * @throws IntegrityError
+   */
   writeHolds(events: readonly HoldEvent[], outcomes: readonly Outcome[]): void {
     const steps = [...events, ...outcomes]
       .map((one) => ({ one, revision: revisionOf(one) }))

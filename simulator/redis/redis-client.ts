@@ -164,7 +164,7 @@ export class RedisClient implements CacheServer, CacheKeeper {
     const activate = ({ model }: RedisNode) => model.activate(named, replid, marker, lookupHorizon);
     return this.#call('activate', true, activate, named.epoch);
   }
-  /** SCAN, then the script: two commands, and anything may happen between them. */
+  /** Sends SCAN and then the script: two commands, between which anything may happen. */
   async sweepEpochsBefore(epoch: number, caller: FenceCaller): Promise<void> {
     await this.#call('scan', false, async () => []);
     await this.#call('sweep', true, ({ model }) => model.sweepEpochsBefore(epoch, caller));
@@ -305,7 +305,7 @@ export class RedisClient implements CacheServer, CacheKeeper {
     });
   }
 
-  /** Without this, a connection whose peer vanished silently would never break. */
+  /** Pings the server, because a connection whose peer vanished silently would otherwise never break. */
   #watch(): void {
     const { process, commandTimeoutMs } = this.#deps;
     process.after(commandTimeoutMs, () => {

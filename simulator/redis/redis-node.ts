@@ -7,7 +7,7 @@ import { EPOCH_MS } from '../core/sim-process.ts';
 /** A command as the server executes it. */
 export interface Command {
   name: string;
-  /** Its changes are written to the append-only file. */
+  /** Whether its changes are written to the append-only file. */
   writes: boolean;
   /** The epoch that it activates. */
   begins?: number;
@@ -27,7 +27,7 @@ interface LogEntry {
   /** The server's clock at the time: a replayed write has its original times. */
   atMs: number;
   run(node: RedisNode): Promise<unknown>;
-  /** The command was refused, so the file does not contain it. */
+  /** Whether the command was refused, so that the file does not contain it. */
   refused: boolean;
 }
 
@@ -134,7 +134,7 @@ export class RedisNode {
     else this.#turn();
   }
 
-  /** Crashes: most of what was not on disk is lost; no reply was sent for it. */
+  /** Crashes: most of the writes that were not on disk are lost; no reply was sent for any of them. */
   crash(): void {
     this.state = 'down';
     this.#life += 1;
@@ -207,7 +207,7 @@ export class RedisNode {
     this.#synced = log.length;
   }
 
-  /** One turn of its event loop: everything that has arrived, then one fsync, then the replies. */
+  /** Runs one turn of the server's event loop: all commands that have arrived, then one fsync, then the replies. */
   #turn(): void {
     if (this.state !== 'up' || this.#syncing || this.#waiting.length === 0) return;
     const arrived = this.#waiting;

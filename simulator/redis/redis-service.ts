@@ -13,7 +13,7 @@ export class RedisService {
   pointTo(node: RedisNode | null): void {
     this.#current = node;
   }
-  /** Only for this process, the address still leads to another server. */
+  /** Lets the address lead to another server, for this process only. */
   pointOneTo(process: SimProcess, node: RedisNode | null): void {
     this.#others.set(process, node);
   }

@@ -20,7 +20,10 @@ export const contentOf = ({ source, destination, amount, currency, groupId }: Tr
   ...(groupId !== undefined && { groupId }),
 });
 
-/** What the answer to a group says about each of its members. A refused group leaves nothing under their ids. */
+/**
+ * The answer about each member of a group, from the answer to the group. A refused group leaves the ids of its members
+ * free.
+ */
 export function memberAnswersOf(group: GroupOrder, reply: Reply<GroupOutcome>): Answer[] {
   if (reply.kind === 'value' && reply.value.status === 'POSTED')
     return membersOf(reply.value).map((value) => answerOf({ kind: 'value', value }));
@@ -31,7 +34,7 @@ export function memberAnswersOf(group: GroupOrder, reply: Reply<GroupOutcome>): 
   return group.orders.map(() => answer);
 }
 
-/** In the form of the checker, with everything that an outcome contains. */
+/** Converts a reply to the form of the checker, with everything that an outcome contains. */
 export function answerOf(reply: Reply<Outcome>): Answer {
   if (reply.kind === 'value') return outcomeAnswer(reply.value);
   if (reply.kind === 'lost') return { kind: 'unknown', reason: 'lost' };
@@ -52,7 +55,7 @@ function outcomeAnswer(outcome: Outcome): Answer {
 /** Whether a problem leaves the outcome of the request unknown. */
 export const isOpen = (code: ProblemCode): boolean => code === 'outcome_unknown' || code === 'internal_error';
 
-/** In a few words, for the trace and for the hash of a run. */
+/** Describes a reply in a few words, for the trace and for the hash of a run. */
 export function said(reply: Reply<unknown>): string {
   if (reply.kind === 'problem') return reply.code;
   if (reply.kind !== 'value') return reply.kind;

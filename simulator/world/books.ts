@@ -35,8 +35,8 @@ function bookedTransfer(outcome: Outcome): BookedTransfer {
 }
 
 /**
- * What MySQL itself reports as not yet known. While the ledger is closed, that includes all outcomes of the epoch whose
- * Redis is gone, and the balances that only that Redis had.
+ * The outcomes and balances that MySQL itself reports as not yet known. While the ledger is closed, that includes all
+ * outcomes of the epoch whose Redis is gone, and the balances that only that Redis had.
  */
 function waitingIn({ frozen, unsettled, authority, accounts }: Tables, { transfers }: History): Waiting {
   const transactionIds = new Set(
@@ -54,7 +54,7 @@ function waitingIn({ frozen, unsettled, authority, accounts }: Tables, { transfe
 
 const isReuse = (answer: Answer): boolean => answer.kind === 'refused' && answer.status === 409;
 
-/** An operator has accepted a loss: everything that MySQL does not have by now is given up. */
+/** What an operator has given up by accepting a loss: everything that MySQL does not have at that time. */
 export function givenUpIn({ transfers, changes, accounts }: Tables, history: History, at: number): GivenUp {
   const made = new Set([...changes.values()].map(({ correlationId }) => correlationId));
   return {

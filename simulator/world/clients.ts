@@ -29,7 +29,7 @@ interface ClientDependencies {
   plan: ClientPlan;
   pods(): readonly SimPod[];
   note(what: string): void;
-  /** Called at the moment when "persisted" was answered. */
+  /** Called at the moment at which an answer says "persisted". */
   onPersisted(outcome: Outcome): void;
 }
 
@@ -88,7 +88,7 @@ export class Client {
       case 'again': {
         if (this.#shared.recent.length === 0) return;
         const order = random.pick(this.#shared.recent);
-        // Sometimes with other content: the second request then gets a 409.
+        // Sometimes the id is sent with other content: the second request then gets a 409.
         return void this.#transfer([{ ...order, ...this.#different(order), correlationId: this.#correlation() }]);
       }
       case 'batch':

@@ -12,7 +12,7 @@ export function begin(world: World, fault: Fault): void {
   FAULTS[fault.kind](world, fault);
 }
 
-/** The consequence of a fault; none if everything has been repaired by then. */
+/** Runs a later consequence of a fault, unless everything has been repaired by then. */
 const later = (world: World, ms: number, action: () => void): void => {
   world.scheduler.after(ms, () => {
     if (!world.healed) action();
@@ -56,7 +56,7 @@ const FAULTS: Record<FaultKind, (world: World, fault: Fault) => void> = {
     const old = world.redis.current;
     world.redis.pointTo(world.newNode());
     leave(world, old, part);
-    // The address may lead to the previous server again.
+    // The address may now lead to the previous server again.
     later(world, forMs, () => {
       if (part < 0.5 && old && old.role === 'master') world.redis.pointTo(old);
       world.redis.agree();
@@ -199,7 +199,7 @@ function pause(world: World, process: SimProcess | undefined, ms: number): void 
   later(world, ms, () => process?.resume());
 }
 
-/** Most processes connect to where the address leads now; some keep their old connection for a while. */
+/** Most processes connect to the server to which the address leads now; some keep their old connection for a while. */
 function leave(world: World, old: RedisNode | null, part: number): void {
   for (const { process, redis } of [...world.livePods, ...world.liveKeepers]) {
     if (world.random.chance(0.2 + 0.7 * part)) redis.cut();

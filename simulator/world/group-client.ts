@@ -55,7 +55,7 @@ export class GroupClient {
         if (shared.recent.length > 0) void this.#send(random.pick(shared.recent));
         return;
       case 'other': {
-        // A single transfer under the id of a member: one of them gets a 409.
+        // Sends a single transfer under the id of a member: either the transfer or the group gets a 409.
         if (shared.recent.length === 0) return;
         const { transactionId } = random.pick(random.pick(shared.recent).orders);
         return void sendSingle({ ...newOrder(), transactionId });

@@ -24,10 +24,13 @@ export interface Plan {
   redisReplicated: boolean;
   /** Clients and faults stop then. */
   loadMs: number;
-  /** At the end, Redis either works again or never comes back. */
+  /** Whether Redis works again at the end of the run, or never comes back. */
   redisReturns: boolean;
   faults: Fault[];
-  /** What an account may pay out in a business day, and how long one lasts, virtual ms; null: no limits. */
+  /**
+   * The amount that an account may pay out in a business day, and the length of a business day, virtual ms; null: no
+   * limits.
+   */
   limits: { dailyDebitMax: number; dayMs: number } | null;
   /** The format of the rules in which the world begins. */
   format: Format;
@@ -36,7 +39,7 @@ export interface Plan {
 /** The share of the worlds of other themes whose clients send some groups, too. */
 const GROUPS_SHARE = 0.2;
 const SOME_GROUPS = 15;
-/** A group needs all its accounts in Redis at once. */
+/** A group needs all its accounts in Redis at once, so Redis must have room for this many. */
 const ROOM_FOR_A_GROUP = 20;
 
 /** @param about the theme, if it is not random */
@@ -80,7 +83,7 @@ function planWithoutGroups(random: Random, about: Theme | null): Plan {
   };
 }
 
-/** Low enough to be reached within a day, which lasts long enough for that. */
+/** Limits that are low enough, and days that are long enough, for a limit to be reached within a day. */
 const limitsOf = (random: Random) => ({
   dailyDebitMax: random.pick([100, 200, 400]),
   dayMs: random.whole(700, 2_500),

@@ -33,7 +33,7 @@ import { RecoveryStoreTables } from '../mysql/recovery-store-tables.ts';
 import type { RedisClient } from '../redis/redis-client.ts';
 import type { NewModel } from '../redis/redis-node.ts';
 
-/** What the real code of a pod receives. */
+/** The dependencies that the real code of a pod receives. */
 export interface PodPorts {
   authority: PodAuthority;
   handOverStore: HandOverStore;
@@ -44,13 +44,13 @@ export interface PodPorts {
   cut(): void;
   /** Stops the process in an orderly way. */
   stop(session: PodSession): Promise<void>;
-  /** What the ledger sees of the session. */
+  /** The session as the ledger sees it. */
   session(session: Session): Session;
-  /** What clients see of the ledger. */
+  /** The ledger as clients see it. */
   ledger(ledger: Ledger): Ledger;
 }
 
-/** What the real code of a keeper receives. */
+/** The dependencies that the real code of a keeper receives. */
 export interface KeeperPorts {
   authority: KeeperAuthority & {
     markRetired(podId: string, seq: number): Promise<void>;
@@ -74,10 +74,10 @@ export interface Assembly {
   unsyncedMax: number;
   podPorts(mysql: MysqlClient, redis: RedisClient, clock: Clock): PodPorts;
   keeperPorts(mysql: MysqlClient, redis: RedisClient): KeeperPorts;
-  /** The same for processes of release 0.1.0. */
+  /** The dependencies of processes of release 0.1.0. */
   formerPodPorts(mysql: MysqlClient, redis: RedisClient, clock: Clock, onAllowed: OnAllowed): PodPorts;
   formerKeeperPorts(mysql: MysqlClient, redis: RedisClient, onAllowed: OnAllowed): KeeperPorts;
-  /** How an operator moves the rules to another format. */
+  /** The operation by which an operator moves the rules to another format. */
   Formats: new (
     mysql: MysqlClient,
   ) => RuleFormats & Pick<PodAuthority, 'read'>;

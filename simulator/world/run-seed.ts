@@ -147,7 +147,7 @@ async function isLost(world: World): Promise<boolean> {
     const journal = await node.model.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1).catch(() => null);
     const whole = journal?.marker === marker && journal.head.seq >= Math.max(highestKnownSeq ?? 0, tables.cursor.seq);
     const known = mode === 'DIRECT' || node.replid === replid || (redisNode !== '' && node.name === redisNode);
-    // A server whose data no fault has deleted has lost nothing; if it has, that is a bug.
+    // If no fault has deleted its data, the server has lost nothing; otherwise there is a bug.
     if ((whole || node.begun.has(cacheEpoch)) && known) return false;
   }
   if (mode === 'DIRECT') return true;

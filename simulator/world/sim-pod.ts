@@ -24,7 +24,7 @@ export class SimPod {
   readonly redis: RedisClient;
   readonly session: PodSession;
   readonly ledger: Ledger;
-  /** It has stopped in an orderly way, and did not report a failed hand-over. */
+  /** Whether it has stopped in an orderly way, without reporting a failed hand-over. */
   stoppedWell = false;
   readonly #ports: PodPorts;
   #failed = false;

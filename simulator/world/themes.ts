@@ -52,7 +52,7 @@ export interface Fault {
 type Weights = Partial<Record<FaultKind, number>>;
 /** Faults that end an epoch. */
 const ENDS = { redisDiskLost: 4, redisPromote: 4, redisSpare: 4, redisFreeze: 4, redisAway: 2, redisCrash: 3 };
-/** Faults that end an epoch and lose what only its Redis had. */
+/** Faults that end an epoch and lose the data that only its Redis had. */
 const GOES = { redisDiskLost: 5, redisSpare: 3, redisPromote: 2, redisFreeze: 1, redisCrash: 1 };
 /** Faults that delay the flush. */
 const STALLS = { flushBlocked: 5, keepersPause: 3, slowKeepers: 4 };
@@ -76,7 +76,7 @@ class Storm {
     this.#random = random;
   }
 
-  /** One of these, at about this time. */
+  /** Adds one of these faults at about this time. */
   some(weights: Weights, atMs: number, forMs = this.#duration()): void {
     const random = this.#random;
     const kind = random.weighted(weights as Record<FaultKind, number>);
@@ -227,7 +227,7 @@ const TROUBLES = {
   },
 } satisfies Record<string, Trouble>;
 
-/** The theme of a run: without one, critical situations are rare. */
+/** The themes. Each run has one, because critical situations would otherwise be rare. */
 const THEMES = {
   calm: { weight: 3 },
   anything: { weight: 22, everyMs: [800, 5_000] },
@@ -242,7 +242,7 @@ const THEMES = {
   changes: { weight: 6, everyMs: [2_500, 4_500] },
   foreign: { weight: 4, everyMs: [2_500, 5_000] },
   formats: { weight: 6, everyMs: [2_500, 5_000] },
-  /** Only on request: everywhere else, few clients send groups, and no account has limits. */
+  /** Chosen only on request: in all other runs, few clients send groups, and no account has limits. */
   groups: { weight: 0, everyMs: [2_500, 4_500] },
   midnights: { weight: 0, everyMs: [2_500, 5_000] },
   /** Long enough for the journal to be trimmed and ids to be forgotten, with a fault from time to time. */

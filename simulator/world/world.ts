@@ -54,7 +54,7 @@ export interface Links {
 /** A whole system in virtual time: stores, pods, keepers and clients, and the answers that clients got. */
 export class World {
   readonly scheduler = new Scheduler();
-  /** A paused pod may execute a request at any later time. */
+  /** Requests have no time limit, because a paused pod may execute a request at any later time. */
   readonly history = new Recording(Number.POSITIVE_INFINITY);
   readonly mysql = new MysqlServer(this.scheduler);
   readonly redis = new RedisService();
@@ -312,7 +312,7 @@ export class World {
     return { info: line('info'), warn: line('warn'), error: line('error') };
   }
 
-  /** What must never happen, regardless of faults: the books contradict each other. */
+  /** Reports an error that must never happen, whatever the faults: the books contradict each other. */
   #broken(name: string, error: unknown): void {
     if (this.tracing) this.note(`${name} fails: ${error instanceof Error ? `${error.name} ${error.message}` : error}`);
     if (error instanceof CursorConflictError) return;

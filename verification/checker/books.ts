@@ -1,4 +1,7 @@
-/** What the stores hold once everything is flushed: the form that the checker compares with a history. Money in minor units. */
+/**
+ * The contents of the stores once everything is flushed, in the form that the checker compares with a history. Money is
+ * in minor units.
+ */
 import type { Position, Settings, TransferContent } from './history.ts';
 
 /** An account after a posting, and the version of the settings that applied. */
@@ -47,7 +50,7 @@ export interface Books {
   views: readonly BalanceView[];
   /** Starts of the business days, ms since 1970, in order; absent if no account has limits. */
   businessDays?: readonly number[];
-  /** What MySQL itself reports as not yet known: it waits for a journal. */
+  /** The ids and accounts that wait for a journal, as MySQL itself reports them. */
   waiting?: Waiting;
 }
 

@@ -192,7 +192,7 @@ describe('changes of settings', () => {
     changed({ sentAt: 5.5, endedAt: 6 });
     expect(found()).toEqual(['settings']);
   });
-  it('settings: the account has others than the latest change', () => {
+  it('settings: the account differs from the latest change', () => {
     sound.move('a', { overdraftLimit: 0 });
     expect(inBooks()).toEqual(['settings']);
   });

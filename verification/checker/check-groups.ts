@@ -2,7 +2,7 @@ import type { Books } from './books.ts';
 import type { History } from './history.ts';
 import type { Violations } from './violations.ts';
 
-/** Every group: all of its transfers are in MySQL, or none, and it was answered in one way. */
+/** Checks that all transfers of a group are in MySQL, or none, and that all answers to the group agree. */
 export function checkGroups({ groups = new Map(), transfers }: History, books: Books, violations: Violations): void {
   const posted = new Map<string, number>();
   for (const { content, refusal } of books.transfers) {

@@ -12,7 +12,7 @@ import {
 } from './history.ts';
 import type { Violations } from './violations.ts';
 
-/** Every id: MySQL has the outcome that was answered, exactly once, and nothing else. */
+/** Checks that for every id, MySQL has exactly the outcome that was answered, once, and nothing else. */
 export function checkIds(history: History, books: Books, violations: Violations): void {
   const { transfers, accounts, heldMsMax } = history;
   const rows = new Map<string, BookedTransfer>();
@@ -34,7 +34,7 @@ export function checkIds(history: History, books: Books, violations: Violations)
   }
 }
 
-/** All answers for one id show one outcome, and only one of them says that it was new. */
+/** Checks that all answers for one id show the same outcome, and that only one of them reports it as new. */
 function checkAnswers(transfer: TransferHistory, violations: Violations): void {
   const { transactionId: id, attempts } = transfer;
   const [first, ...others] = answersIn(transfer).flatMap(({ answer }) => (isOutcome(answer) ? [answer] : []));
@@ -57,7 +57,10 @@ function checkAnswers(transfer: TransferHistory, violations: Violations): void {
   if (done > 1) violations.add('doubled', `${id} was answered as new ${done} times`);
 }
 
-/** What existed before the request must not be denied: the accounts of a transfer, and its outcome once it was answered. */
+/**
+ * Checks that no answer denies what existed before the request: the accounts of a transfer, and its outcome once it was
+ * answered.
+ */
 function checkDenials(transfer: TransferHistory, opened: ReadonlySet<string>, violations: Violations): void {
   const { transactionId: id, attempts, lookUps } = transfer;
   let answeredAt = Number.POSITIVE_INFINITY;

@@ -7,7 +7,10 @@ import type { Violations } from './violations.ts';
 interface Sighting extends Position {
   sentAt: number;
   endedAt: number;
-  /** A posting made its version, which is therefore newer than all that were shown before; a read may show the same. */
+  /**
+   * Whether a posting made the version. Such a version is newer than all versions shown before; a read may show the
+   * same version again.
+   */
   isPosting: boolean;
   by: string;
 }
@@ -47,7 +50,7 @@ function seePostings(
     answer.kind === 'posted' ? [{ answer, endedAt }] : [],
   );
   if (posted.length === 0) return;
-  // From the first attempt, which may be the one that was carried out, to the first answer.
+  // The time from the first attempt, which may be the one that was carried out, to the first answer.
   const sentAt = Math.min(...attempts.map((attempt) => attempt.sentAt));
   const first = posted.reduce((a, b) => (b.endedAt < a.endedAt ? b : a));
   for (const one of posted) {

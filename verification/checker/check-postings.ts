@@ -20,8 +20,8 @@ interface Posting extends BookedPosition {
 }
 
 /**
- * Posts everything again: versions without gaps, correct sums, no rule broken, and a final state that matches the
- * stores.
+ * Posts everything again, and checks the versions, the sums, the rules of each transfer, and the final state against
+ * the stores.
  */
 export function replay(
   accounts: readonly OpenedAccount[],
@@ -96,7 +96,10 @@ function replayOne(
   return balances;
 }
 
-/** The rules of a transfer once more, independent of app/domain/rules.ts: the checker must not share its mistakes. */
+/**
+ * Implements the rules of a transfer independently of app/domain/rules.ts, because the checker must not share its
+ * mistakes.
+ */
 function checkRules(
   { external, currency }: OpenedAccount,
   posting: Posting,

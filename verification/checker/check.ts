@@ -11,7 +11,10 @@ import { type Violation, type ViolationKind, Violations } from './violations.ts'
 export interface Verdict {
   /** `unknown`: there is no violation, but the outcome of some id is not known. */
   verdict: 'valid' | 'invalid' | 'unknown';
-  /** Numbers of ids by outcome: posted or refused as answered, never executed, and not known. */
+  /**
+   * The numbers of ids with a known outcome (posted or rejected), of ids that were never executed, and of ids that are
+   * not known.
+   */
   ok: number;
   failed: number;
   unknown: number;

@@ -7,14 +7,17 @@ export interface GivenUp {
   transactionIds: ReadonlySet<string>;
   /** Changes of settings, by correlation id. */
   changes?: ReadonlySet<string>;
-  /** Where MySQL had the accounts at that time. Without it, no earlier read of an account of those transfers counts. */
+  /**
+   * The versions of the accounts in MySQL at that time. Without them, no earlier read of an account of those transfers
+   * counts.
+   */
   accounts?: ReadonlyMap<string, { version: number; settingsVersion: number }>;
 }
 
 /**
- * The history without what an operator gave up. Answers to requests that were sent before do not count, and neither do
- * reads that saw them. An id that was sent again afterwards has the outcome that it was given then. Everything else
- * still holds. Pure.
+ * The history without what an operator gave up. Answers to requests that were sent before that moment do not count, and
+ * neither do reads that saw their effects. An id that was sent again afterwards has the outcome that it was given then.
+ * Everything else still holds. Pure.
  */
 export function withoutGivenUp(history: History, givenUp: GivenUp): History {
   const { at, transactionIds, changes } = givenUp;

@@ -1,5 +1,5 @@
 /**
- * What clients requested, and how each request was answered: one form for the simulator, the resilience tests and the
+ * The requests of clients and the answers to them, in one form for the simulator, the resilience tests and the
  * load tests. Money is in minor units; times are ms on one clock of the recorder that never goes back (in the
  * simulator: virtual ms).
  */
@@ -32,7 +32,7 @@ export interface Position {
   version: number;
 }
 
-/** With the version of the settings that applied, if it was shown. */
+/** A position with the version of the settings that applied, if it was shown. */
 export interface ShownPosition extends Position {
   settingsVersion?: number;
 }
@@ -50,7 +50,7 @@ export interface Settings {
 interface OutcomeFacts {
   /** Whether the outcome already existed. At most one answer may report it as new. */
   replayed?: boolean;
-  /** Acceptance by the ledger, ms since 1970. */
+  /** The time of acceptance by the ledger, ms since 1970. */
   acceptedAt?: number;
   content?: TransferContent;
   epoch?: number;
@@ -116,10 +116,10 @@ export interface ChangeHistory extends Request {
   answer: ({ kind: 'changed' } & Settings) | { kind: 'refused' | 'unknown' | 'given-up' };
 }
 
-/** Transfers that were requested all together, and how that was answered. */
+/** Transfers that were requested as a group, and the answers to the group. */
 export interface GroupHistory {
   readonly group: GroupOrder;
-  /** Whether each answer was that all of them were posted. */
+  /** Whether the group was posted, according to each answer. */
   readonly answers: ('posted' | 'rejected')[];
 }
 
@@ -174,7 +174,7 @@ export const isOutcome = (answer: Answer): answer is Outcome => answer.kind === 
 /** Attempts and lookups. */
 export const answersIn = ({ attempts, lookUps }: TransferHistory): readonly LookUp[] => [...attempts, ...lookUps];
 
-/** Whether an id's outcome is known, whether it is certain that it has none, or neither. */
+/** The fate of an id: its outcome is known, it certainly has none, or neither is certain. */
 export function fateOf(transfer: TransferHistory, heldMsMax: number): 'ok' | 'failed' | 'unknown' {
   const { attempts, lookUps } = transfer;
   let openUntil = Number.NEGATIVE_INFINITY;

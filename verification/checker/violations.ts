@@ -1,4 +1,4 @@
-/** What can be wrong, by the guarantee that is broken. */
+/** The kinds of violations, by the guarantee that is broken. */
 export const VIOLATIONS = {
   lost: 'a client was answered with an outcome that is not in MySQL',
   doubled: 'one id was carried out more than once',

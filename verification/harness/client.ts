@@ -25,7 +25,7 @@ export interface ClientOptions {
   connectionsMax?: number;
   /** Usually longer than the service holds a request (10 s), so that the service answers first. */
   timeoutMs?: number;
-  /** For connecting only; without it, `timeoutMs` covers everything. */
+  /** The limit for connecting; without it, `timeoutMs` covers the connection, too. */
   connectMs?: number;
   /** Whether connections are kept for later requests. */
   keepAlive?: boolean;
@@ -107,7 +107,7 @@ export class Client implements Disposable {
 
 async function readBody(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
-  // Throws if the connection ends before the answer does: half an answer is no answer.
+  // Throws if the connection ends before the answer does: an incomplete answer does not count.
   for await (const chunk of response) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('utf8');
 }

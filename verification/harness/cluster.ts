@@ -19,7 +19,7 @@ import type { StackFile, System } from './system.ts';
 import { sleep, until } from './time.ts';
 
 export type Mode = 'CACHE' | 'CLOSING' | 'DIRECT' | 'REBUILDING';
-/** Without the rule format, which MySQL appends to the names of the modes from format 2 on. */
+/** The mode without the rule format, which MySQL appends to its name from format 2 on. */
 export const modeOf = (name: string): Mode => name.replace(/_\d+$/, '') as Mode;
 
 export interface ClusterOptions {
@@ -147,7 +147,7 @@ export class Cluster implements System, AsyncDisposable {
     await this.untilBack();
   }
 
-  /** The settings that processes of a release get; by default those of this one. */
+  /** The folder, stores and key with which processes of a release are started; by default those of this release. */
   around(root = ROOT): Surroundings {
     const { password, port } = this.#address;
     return {
@@ -159,7 +159,7 @@ export class Cluster implements System, AsyncDisposable {
     };
   }
 
-  /** Migrates, as before the first process of a release starts. */
+  /** Migrates the schema, as is done before the first process of a release starts. */
   migrate(root = ROOT): Promise<void> {
     return migrate(this.around(root), new AbortController().signal);
   }
@@ -179,7 +179,7 @@ export class Cluster implements System, AsyncDisposable {
     return this.proxy === null ? this.#balancer.addresses : [this.proxy];
   }
 
-  /** Only this process stops what it has started. */
+  /** Does nothing: no other process stops the members of a cluster. */
   assertRunning(): void {}
 
   /** Adds a process, which stops with the cluster. */

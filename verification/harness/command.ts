@@ -1,4 +1,7 @@
-/** On a signal, runs what was registered for the end of the process, which stops everything that was started. */
+/**
+ * On a signal, runs the functions that were registered for the end of the process, which stop everything that was
+ * started.
+ */
 export function exitOnSignals(): void {
   for (const [signal, code] of [
     ['SIGINT', 130],
@@ -9,7 +12,7 @@ export function exitOnSignals(): void {
   }
 }
 
-/** For an even number of values, the mean of the two in the middle. */
+/** The median; for an even number of values, the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;

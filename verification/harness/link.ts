@@ -79,7 +79,7 @@ export class Link implements Disposable {
     for (const { from } of this.#flows) from.resume();
   }
 
-  /** From now on it leads to another address. */
+  /** Breaks all connections; new ones lead to another address. */
   redirect(target: Address): void {
     this.#target = target;
     this.#breakAll();

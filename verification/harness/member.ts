@@ -43,7 +43,7 @@ export class Member {
     await this.#running?.ended;
   }
 
-  /** Pauses with everything that it holds, until `wake`. */
+  /** Pauses the process, which keeps its connections and locks, until `wake`. */
   freeze(): void {
     this.signal('SIGSTOP');
   }
@@ -59,7 +59,7 @@ export class Member {
     return now() - since;
   }
 
-  /** Its whole output, of all its runs. */
+  /** The whole output of all its runs. */
   get log(): string {
     return readFileSync(this.#program.logFile, 'utf8');
   }

@@ -40,7 +40,7 @@ export class RedisServer extends Member implements Address {
     return new RedisServer(wrap(program), { host, port, dir: options.dir, node });
   }
 
-  /** Deletes its data and keeps its name: a new disk in a machine with the same name. */
+  /** Deletes its data and keeps its name, like a new disk in a machine with the same name. */
   loseDisk(): void {
     if (this.pid !== null) throw new Error('it still runs');
     const files = join(this.#dir, this.#node);

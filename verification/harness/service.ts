@@ -17,8 +17,8 @@ export interface ServiceOptions {
 }
 
 /**
- * As in Kubernetes: a stopping pod stays until the balancer has noticed. A log line for each transfer would cost too
- * much here.
+ * A stopping pod keeps serving until the balancer has noticed, as in Kubernetes. Transfers are not logged, because a
+ * log line for each would cost too much here.
  */
 const USUAL = {
   api: { PRE_STOP_DELAY_MS: '1000', LOG_LEVEL: 'warn' },
@@ -49,8 +49,8 @@ export const clockAhead = (ms: number): Readonly<Record<string, string>> => ({
 });
 
 /**
- * Not started yet. @param number of the process among those of its role in the folder, from 1; it is in the name of its
- * log
+ * Not started yet.
+ * @param number of the process among those of its role in the folder, from 1; it is in the name of its log
  */
 export async function newService(
   around: Surroundings,

@@ -10,7 +10,7 @@ import { now, until } from './time.ts';
 export type { StackFile } from './system.ts';
 
 export interface StackOptions {
-  /** In addition to this process's own environment. */
+  /** Environment variables in addition to those of this process. */
   env?: Readonly<Record<string, string>>;
   apiPods?: number;
   /** Another checkout, to compare it with this one. */
@@ -61,7 +61,7 @@ export class PrivateStack implements System, AsyncDisposable {
     return stack;
   }
 
-  /** After a stop: the same folder, so the same data. */
+  /** Starts the stack again after a stop, in the same folder and thus with the same data. */
   async startAgain(): Promise<void> {
     const before = this.output.length;
     const child = this.launch();
@@ -87,7 +87,7 @@ export class PrivateStack implements System, AsyncDisposable {
     return child;
   }
 
-  /** Whether `npm start` has ended, because someone else stopped it. */
+  /** Whether `npm start` has ended because something else stopped it. */
   get ended(): boolean {
     return this.#child === null || this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
@@ -104,7 +104,7 @@ export class PrivateStack implements System, AsyncDisposable {
   }
 
   assertRunning(): void {
-    if (this.ended) throw new Error(`npm start was ended by somebody else:\n${this.output.slice(-1000)}`);
+    if (this.ended) throw new Error(`npm start was ended by something else:\n${this.output.slice(-1000)}`);
   }
 
   /** The processes of a part. @throws Error if one is not part of this stack */
@@ -140,7 +140,7 @@ export class PrivateStack implements System, AsyncDisposable {
     return now() - since;
   }
 
-  /** Not the name of a temporary folder, which the next run of the tests would clean up. */
+  /** A name other than that of a temporary folder, which the next run of the tests would clean up. */
   get keptAs(): string {
     return this.dir.replace('holdfast-test-', 'holdfast-kept-');
   }

@@ -16,6 +16,6 @@ export interface System {
   /** Set if the test has failed: data and logs are kept for inspection. */
   keep: boolean;
   readonly keptAs: string;
-  /** @throws Error if someone else has stopped it */
+  /** @throws Error if something else has stopped it */
   assertRunning(): void;
 }

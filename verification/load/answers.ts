@@ -33,7 +33,7 @@ export function majorUnits(units: number, currency: string): string {
   return digits === 0 ? text : `${text.slice(0, -digits)}.${text.slice(-digits)}`;
 }
 
-/** What an answer to a transfer (alone, or as an item of a batch) means for its id. */
+/** The meaning of an answer to a transfer (alone, or as an item of a batch) for its id. */
 export function answerOf(status: number, body: unknown, currency: string): Answer {
   const fields = fieldsOf(body);
   const code = String(fields['code'] ?? 'no_code');
@@ -66,7 +66,10 @@ function factsIn(fields: Fields): { acceptedAt: number; content: TransferContent
 /** 503 guarantees that no attempt has left the pod; 504, 500 and responses of a proxy guarantee nothing. */
 export const isRefusal = (status: number): boolean => status === 503 || (status >= 400 && status < 500);
 
-/** What the answer to `GET /v1/transfers/{id}` means for the id; only an outcome and `absent` prove anything. */
+/**
+ * The meaning of an answer to `GET /v1/transfers/{id}` for the id; any answer other than an outcome or `absent` is
+ * `unknown`.
+ */
 export function answerOfLookUp({ status, body }: Reply, currency: string): Answer {
   const fields = fieldsOf(body);
   if (status === 404 && fields['code'] === 'transfer_not_found') return { kind: 'absent' };

@@ -8,7 +8,7 @@ import { readBooks, violationsInBooks } from './books.ts';
 const ACCOUNTS = ['world', 'a', 'b'].map((id) => ({
   ...{ accountId: `bank:${id}`, currency: 'EUR', overdraftLimit: 0, external: id === 'world' },
 }));
-/** What the API would return: the same as MySQL. */
+/** Returns the same balances as MySQL, like the API. */
 const api = createServer(async (request, response) => {
   const { accountIds } = (await bodyOf(request)) as { accountIds: string[] };
   const rows = await test.database.rows<{ id: string; balance: number; version: number }>(

@@ -18,7 +18,7 @@ const ACCOUNTS =
 const CHANGES = 'SELECT account_id, correlation_id, settings_version, overdraft_limit, `status` FROM account_changes';
 const SUMS = 'SELECT currency, CAST(SUM(balance) AS CHAR) AS total FROM accounts GROUP BY currency';
 
-/** Limited, so that the rows of one part fit into memory after a long load. */
+/** The number of accounts per part, limited so that their rows fit into memory after a long load. */
 const ACCOUNTS_PER_PART = 250;
 
 /** The rows of the accounts with this prefix, read directly from MySQL, and what the API returns for them. */

@@ -14,7 +14,7 @@ const transferOf = ({ transactionId, source, destination, currency }: (typeof gr
 };
 
 describe('The answer to a group', () => {
-  it('that was posted says of each transfer where its accounts are, and that it belongs to the group', () => {
+  it('that was posted shows the accounts of each transfer, and that the transfer belongs to the group', () => {
     const answers = answersOf(group, {
       status: 201,
       body: { groupId: group.groupId, transfers: group.orders.map(transferOf) },
@@ -38,7 +38,7 @@ describe('The answer to a group', () => {
   it.each([
     [503, 'ledger_switching', 'refused'],
     [504, 'outcome_unknown', 'unknown'],
-  ])('%i %s says the same about all of its transfers: %s', (status, code, kind) => {
+  ])('%i %s means the same for all of its transfers: %s', (status, code, kind) => {
     expect(answersOf(group, { status, body: { code } }).map((answer) => answer.kind)).toEqual(
       group.orders.map(() => kind),
     );

@@ -11,7 +11,10 @@ import type { Recorder } from './recorder.ts';
 const MEMBERS_MIN = 2;
 const MEMBERS_MAX = 5;
 
-/** A new group of transfers between any accounts; each time that it is sent, it gets a correlation id. @param ownIds the share of the ids that are not UUIDv7s */
+/**
+ * A new group of transfers between any accounts. It gets a new correlation id each time it is sent.
+ * @param ownIds the share of the ids that are not UUIDv7s
+ */
 export function newGroup({ pick }: Population, ownIds: number): GroupOrder {
   const groupId = newId(ownIds);
   const count = MEMBERS_MIN + Math.floor(Math.random() * (MEMBERS_MAX - MEMBERS_MIN + 1));
@@ -26,7 +29,7 @@ function memberOf(groupId: string, transactionId: string, content: TransferConte
   return { kind: 'transfer', transactionId, groupId, ...content, ...nothing, user: 'load', correlationId: '' };
 }
 
-/** Sends a group, new or again, and records what its answer says about each of its transfers. */
+/** Sends a group, for the first time or again, and records what the answer means for each of its transfers. */
 export async function sendGroup(client: Client, recorder: Recorder, group: GroupOrder): Promise<void> {
   const correlationId = recorder.newCorrelationId();
   const { groupId, orders } = group;
@@ -51,7 +54,7 @@ export async function sendGroup(client: Client, recorder: Recorder, group: Group
 const isPosted = ({ status }: Reply): boolean => status === 200 || status === 201;
 const isRefused = ({ status, body }: Reply): boolean => status === 422 && fieldsOf(body)['code'] === 'group_refused';
 
-/** What the answer to a group means for the id of each of its transfers. A refused group leaves these ids free. */
+/** The meaning of an answer to a group for the ids of its transfers. A refused group leaves these ids free. */
 export function answersOf({ orders }: GroupOrder, reply: Reply): Answer[] {
   const { status, body } = reply;
   if (isPosted(reply)) {

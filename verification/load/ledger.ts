@@ -1,6 +1,6 @@
 /**
- * What every load needs from the service in addition to its requests: accounts, balances, and whether the books are
- * consistent.
+ * Everything that a load needs from the service in addition to its requests: accounts, balances, and the reconciliation
+ * of the books.
  */
 import type { BalanceView } from '../checker/books.ts';
 import type { OpenedAccount } from '../checker/history.ts';
@@ -14,7 +14,7 @@ const FLUSH_MS_MAX = 300_000;
 /** The reconciliation reads everything. */
 export const RECONCILIATION_MS_MAX = 300_000;
 
-/** Sends a request for each part of the accounts. */
+/** Splits the accounts into parts, and sends a request for each part. */
 async function inParts(
   accounts: readonly OpenedAccount[],
   send: (part: readonly OpenedAccount[]) => Promise<void>,

@@ -35,7 +35,7 @@ export interface LoadOptions {
   copies: number;
   /** Share of the transfers whose id is not a UUIDv7. */
   ownIds: number;
-  /** Transfers per second that must have had an outcome before the fault: with fewer, the test would be too easy. */
+  /** Transfers per second that must have had an outcome before the fault: with fewer, the result would mean little. */
   transfersPerSecondMin: number;
 }
 
@@ -95,7 +95,7 @@ export class Load {
     let next = now();
     const work = async () => {
       while (!stop.aborted) {
-        // Requests delayed by a pause of the service are not made up for afterwards: the rate is a limit.
+        // After a pause of the service, the missed requests are not sent in addition, because the rate is a limit.
         next = Math.max(next + everyMs, now() - 50);
         await sleep(Math.max(0, next - now()), undefined, { signal: stop }).catch(() => {});
         if (!stop.aborted) await this.#one(mix);
@@ -120,7 +120,7 @@ export class Load {
     if (content) await this.transfer({ transactionId, content });
   }
 
-  /** Asks whether the service knows the id, unless an attempt under it may still be in progress. */
+  /** Looks up the id, unless an attempt under it may still be in progress. */
   async lookFor(transfer: TransferHistory): Promise<void> {
     const { transactionId, attempts } = transfer;
     if (this.#recorder.isUnderWay(transfer)) return;
@@ -258,7 +258,7 @@ function bodyOf({ transactionId, content, durability }: Order): object {
   return { transactionId, sourceAccount, destinationAccount, amount, currency, ...(durability && { durability }) };
 }
 
-/** How an error is counted: its code, and for which kind of request. */
+/** The name under which an error is counted: its code and the kind of request. */
 export const of = (kind: 'transfer' | 'look-up' | 'read' | 'limit', code: string): string => `${code} (${kind})`;
 
 /** The name that `answerOf` gives to an answer without an outcome. */

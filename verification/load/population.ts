@@ -57,7 +57,9 @@ export function smallTown(prefix: string, plainAccounts = 60): Population {
   return { prefix, accounts, openings, pick };
 }
 
-/** Very many equal accounts, used uniformly; each has a small overdraft, so none has to be funded first. */
+/**
+ * A very large number of equal accounts, used uniformly. Each has a small overdraft, so none has to be funded first.
+ */
 export function largeTown(prefix: string, count: number): Population {
   const accountOf = (index: number): string => `${prefix}${String(index).padStart(7, '0')}`;
   const accounts = Array.from({ length: count }, (_, index) => ({

@@ -34,7 +34,7 @@ export class Recorder extends Recording {
 
   constructor(accounts: readonly OpenedAccount[]) {
     super(HELD_MS_MAX);
-    // One by one: a call with a million arguments overflows the stack.
+    // Added one by one, because a call with a million arguments overflows the stack.
     for (const account of accounts) this.accounts.push(account);
   }
 
@@ -88,7 +88,7 @@ export class Recorder extends Recording {
     this.reads.push(read);
     this.#countRead(read.stale ? `${source}, stale` : source);
   }
-  /** Of a read, or a request for another limit. */
+  /** Records the error of a read, or of a request for another limit. */
   failed(why: string): void {
     this.otherErrors.set(why, (this.otherErrors.get(why) ?? 0) + 1);
   }
@@ -113,7 +113,7 @@ export class Recorder extends Recording {
     };
   }
 
-  /** Sent, and without an outcome so far, including those in progress. */
+  /** Transfers that were sent and have no outcome so far, including those in progress. */
   unresolved(): TransferHistory[] {
     return [...this.#unresolved];
   }
@@ -127,7 +127,7 @@ export class Recorder extends Recording {
 
   /** When the first transfer after a moment was posted; null if none has been. */
   firstPostedAfter(at: number): number | null {
-    // They are in the order of their answers.
+    // The times are in ascending order, because they are recorded as the answers arrive.
     return this.#successes[firstAfter(this.#successes, at)] ?? null;
   }
 

@@ -7,7 +7,10 @@ const RETRY_EVERY_MS = 500;
 const RETRIES_AT_ONCE = 16;
 const RESOLVE_MS_MAX = 300_000;
 
-/** While a load runs: repeats what has no known outcome, as a client would, and some of what was refused temporarily. */
+/**
+ * While a load runs, repeats the transfers without a known outcome, as a client would, and some of those that were
+ * refused temporarily.
+ */
 export async function retryUntil(stop: AbortSignal, load: Load, recorder: Recorder): Promise<void> {
   while (!stop.aborted) {
     await sleep(RETRY_EVERY_MS, undefined, { signal: stop }).catch(() => {});
@@ -16,7 +19,7 @@ export async function retryUntil(stop: AbortSignal, load: Load, recorder: Record
 }
 
 async function retrySome(load: Load, recorder: Recorder, stop?: AbortSignal): Promise<void> {
-  // Those in progress have an attempt without an end.
+  // A transfer in progress has an attempt without an end.
   const isOver = ({ attempts }: TransferHistory) => attempts.every(({ endedAt }) => Number.isFinite(endedAt));
   const open = onePerGroup([...recorder.takeRefused(), ...recorder.unresolved().filter(isOver)]);
   const work = async () => {
@@ -38,8 +41,9 @@ function onePerGroup(transfers: readonly TransferHistory[]): TransferHistory[] {
 }
 
 /**
- * After a load: finds the outcome of every id. An id that is refused each time it is sent (because its account does not
- * exist, for example) is looked up instead. What is still unknown at the end stays unknown, and the verdict reports it.
+ * After a load, finds the outcome of every id. An id that is refused each time it is sent (because its account does not
+ * exist, for example) is looked up instead. An outcome that is still unknown at the end stays unknown, and the verdict
+ * reports it.
  */
 export async function resolveAll(load: Load, recorder: Recorder): Promise<void> {
   const deadline = now() + RESOLVE_MS_MAX;

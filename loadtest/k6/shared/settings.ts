@@ -3,7 +3,7 @@ import type { Options, Scenario } from 'k6/options';
 /**
  * The environment variables of a script:
  *
- *   HOLDFAST_URL   addresses of pods or of a load balancer, separated by commas; each virtual user keeps to one
+ *   HOLDFAST_URL   addresses of pods or of a load balancer, separated by commas; each virtual user calls only one
  *   HOLDFAST_KEY   an API key with the scopes balances:read and transfers:write
  *   RATE SECONDS   requests per second, and duration
  *   ACCOUNTS SKEW  load-00000 … must be open; the exponent of Zipf's law in hundredths (0: uniform)

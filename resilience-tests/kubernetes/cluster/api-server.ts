@@ -5,7 +5,10 @@ import { sleep } from './wait.ts';
 
 const RETRIES = 30;
 
-/** The API server, in one namespace: through kubectl for changes, and through its proxy for frequent reads. */
+/**
+ * Access to one namespace of the API server: through kubectl for changes, and through kubectl's proxy for frequent
+ * reads.
+ */
 export class ApiServer implements Disposable {
   readonly namespace: string;
   readonly #proxy: ChildProcess;
@@ -56,7 +59,7 @@ export class ApiServer implements Disposable {
     return text === '' ? undefined : JSON.parse(text);
   }
 
-  /** Reads by path, repeatedly if the connection breaks. */
+  /** Reads an object by its path, and retries if the connection breaks. */
   async read<T>(path: string): Promise<T> {
     const url = await this.#url;
     for (let attempt = 1; ; attempt++) {

@@ -8,10 +8,10 @@ export interface Release {
   fullname: string;
   /** Of the API pods. */
   image: string;
-  /** The address of the Service; not its name, because most clients resolve a name rarely. */
+  /** The address of the Service. Its name is not used, because most clients resolve a name only rarely. */
   url: string;
   keySecret: { name: string; key: string };
-  /** The API key, for reading the books. */
+  /** The API key with which the books are read. */
   key: string;
   testLabels: Readonly<Record<string, string>>;
 }

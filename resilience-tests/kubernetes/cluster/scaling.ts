@@ -13,12 +13,15 @@ interface Hpa {
   spec: { minReplicas: number; maxReplicas: number; behavior?: object };
 }
 
-/** Sets the number of API pods: by the autoscaler's limits if there is one. Restores limits and number at the end. */
+/**
+ * Sets the number of API pods, through the limits of the autoscaler if there is one. Restores the limits and the number
+ * at the end.
+ */
 export class Scaling implements AsyncDisposable {
   readonly #api: ApiServer;
   readonly #name: string;
   readonly #hpa: Hpa | undefined;
-  /** The autoscaler's minimum, or the number without one. */
+  /** The autoscaler's minimum; without an autoscaler, the number of pods. */
   readonly #replicas: number;
 
   constructor(api: ApiServer, { fullname }: Release) {
@@ -48,7 +51,7 @@ export class Scaling implements AsyncDisposable {
     return status?.replicas === count && status.readyReplicas === count;
   }
 
-  /** For experiments that cannot wait until a production autoscaler removes pods. */
+  /** Lets the autoscaler remove pods sooner than in production, for experiments that cannot wait so long. */
   removeQuickly(): void {
     const policies = [{ type: 'Pods', value: 1, periodSeconds: 15 }];
     this.#patch({ behavior: { scaleDown: { stabilizationWindowSeconds: 30, policies } } });

@@ -14,7 +14,7 @@ const WINDOW_MS = 30_000;
 const SCRIPT = `fetch('http://127.0.0.1:9090/metrics').then((r) => r.text()).then((text) =>
   console.log([...text.matchAll(/^holdfast_transfers_total\\{.*\\} (\\S+)$/gm)].reduce((sum, m) => sum + Number(m[1]), 0)))`;
 
-/** How the load is spread over the pods, by their own counts in half a minute. */
+/** Measures how the load is spread over the pods, from the pods' own counts over half a minute. */
 export async function spreadOf(api: ApiServer, release: Release): Promise<Spread> {
   const names = (await podsOf(api, release, 'api')).filter(isReady).map(({ metadata }) => metadata.name);
   const counts = () => names.map((name) => ({ at: now(), count: countOf(api, name) }));
@@ -29,7 +29,7 @@ export async function spreadOf(api: ApiServer, release: Release): Promise<Spread
   return { perSecond: rates.map((rate) => Math.round(rate * 10) / 10), deviation };
 }
 
-/** From inside the pod, because a network policy may keep others away from its metrics. */
+/** Read inside the pod, because a network policy may keep others away from its metrics. */
 function countOf(api: ApiServer, name: string): number {
   return Number(api.kubectl('exec', name, '--container=api', '--', 'node', '--eval', SCRIPT));
 }

@@ -6,7 +6,7 @@ import type { Population } from '../../../verification/load/population.ts';
 import { wallMs } from './attempts.ts';
 import { keptOf, type Line } from './lines.ts';
 
-/** What happens around the load: accounts are opened and funded before it, and the books are verified after it. */
+/** The steps before and after the load: opening and funding the accounts, and verifying the books. */
 
 const PATIENCE_MS = 120_000;
 const FLUSH_MS_MAX = 300_000;

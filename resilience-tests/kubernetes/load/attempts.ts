@@ -9,7 +9,7 @@ const CONNECTIONS_MAX = 1024;
 
 export type Order = Pick<TransferLine, 'id' | 'source' | 'destination' | 'amount' | 'currency'> & { clients: Clients };
 type Via = Line['via'];
-/** One client of the service, which repeats its own requests. */
+/** The two ways in which one simulated client connects to the service. */
 type Clients = Readonly<Record<Via, Client>>;
 
 /** Sends requests to the service, each of which is recorded with its answer. */
@@ -32,7 +32,10 @@ export class Attempts implements Disposable {
     this.#record = record;
   }
 
-  /** A read, or a new transfer with its first attempt. @returns the order if it has no outcome yet */
+  /**
+   * Makes a read, or the first attempt of a new transfer.
+   * @returns the order of the transfer if it has no outcome yet
+   */
   async any(): Promise<Order | null> {
     const via: Via = Math.random() < FRESH_SHARE ? 'fresh' : 'kept';
     if (Math.random() < READS_SHARE) {

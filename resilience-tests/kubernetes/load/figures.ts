@@ -1,25 +1,27 @@
 import { answerIn, type Line, type TransferLine } from './lines.ts';
 
-/** What clients saw, in figures. All times in ms. */
+/** The experience of the clients in figures. All times are in ms. */
 export interface LoadFigures {
   /** Transfers, and reads. */
   requests: number;
   posted: number;
   /** First attempts of transfers, and reads, that got no outcome. */
   failedFirst: number;
-  /** The same, by answer and by kind of connection. */
+  /** These failures by answer and by kind of connection. */
   failures: Record<string, number>;
   /** The longest time without a posted transfer, and when it began, in ms after `from`. */
   longestGapMs: number;
   longestGapAtMs: number;
   /** The longest time from the first attempt of a transfer to its outcome, for a client that retries. */
   longestWaitMs: number;
-  /** Of first attempts that had an outcome. */
+  /** Latencies of the first attempts that had an outcome. */
   p50Ms: number;
   p99Ms: number;
 }
 
-/** The load sends these on purpose, or the state of an account explains them. */
+/**
+ * Answers that count as outcomes: the load provokes rejections on purpose, or the state of an account explains them.
+ */
 const OUTCOMES = new Set(['posted', 'rejected']);
 
 const hasOutcome = (line: TransferLine): boolean => OUTCOMES.has(answerIn(line).kind);

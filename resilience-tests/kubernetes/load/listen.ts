@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Line } from './lines.ts';
 import { type Control, RECORDER_PORT } from './settings.ts';
 
-/** How long after the stop k6 may still finish what it has begun. */
+/** How long k6 may take after the stop to finish its open requests. */
 const END_MS_MAX = 200_000;
 
 /**

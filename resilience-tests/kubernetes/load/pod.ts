@@ -14,9 +14,9 @@ const NAME = 'holdfast-load';
 export interface LoadOptions {
   /** Prefix of the accounts of this run. */
   prefix: string;
-  /** With k6 as the generator; null: the recorder generates the load itself. */
+  /** The image of k6 as the generator; null: the recorder generates the load itself. */
   k6Image: string | null;
-  /** Nodes on which it must not run. */
+  /** Nodes on which the pod must not run. */
   notOn: readonly string[];
 }
 
@@ -39,7 +39,7 @@ export class LoadPod {
   }
 
   set(control: Control): void {
-    // The recorder reads the old content or the new, never a part of it.
+    // Written to another file and renamed, so that the recorder reads either the old or the new content, never a part.
     const part = `${CONTROL_FILE}.part`;
     const write = `fs.writeFileSync('${part}', '${JSON.stringify(control)}'); fs.renameSync('${part}', '${CONTROL_FILE}')`;
     this.#node(`const fs = require('fs'); ${write}`);
@@ -118,7 +118,7 @@ function podOf({ name, image, url, keySecret, testLabels }: Release, { prefix, k
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    // With the labels of the chart's test, which may call the API.
+    // The labels are those of the chart's test, which the network policy allows to call the API.
     metadata: { name: NAME, labels: { ...testLabels, 'holdfast/load-of': name } },
     spec: {
       restartPolicy: 'Never',

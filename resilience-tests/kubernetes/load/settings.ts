@@ -8,10 +8,10 @@ export const CONTROL_FILE = `${RESULTS}/control.json`;
 export const OPENED_FILE = `${RESULTS}/opened.json`;
 /** Written at the very end. */
 export const DONE_FILE = `${RESULTS}/done.json`;
-/** Where k6 asks the recorder for the rate, and sends it lines. */
+/** The port at which k6 asks the recorder for the rate and sends it lines. */
 export const RECORDER_PORT = 8099;
 
-/** What the load should do now; it can change at any time. */
+/** The instructions for the load, which can change at any time. */
 export interface Control {
   /** Requests per second. */
   rate: number;
@@ -40,10 +40,10 @@ export const HELD_MS_MAX = 12_000;
 export const ATTEMPT_MS_MAX = 3000;
 /** A connection is given up after this time. */
 export const CONNECT_MS_MAX = 1000;
-/** Clients, each with connections of its own: a single client would use only a few. */
+/** The number of clients. Each has its own connections, because a single client would open only a few. */
 export const CLIENTS = 64;
 /** Between attempts, with jitter. */
 export const RETRY_MS = 250;
 export const READS_SHARE = 0.15;
-/** Of all requests, this share is made over a new connection. */
+/** The share of requests that are made over a new connection. */
 export const FRESH_SHARE = 0.5;
