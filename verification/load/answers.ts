@@ -67,8 +67,7 @@ function factsIn(fields: Fields): { acceptedAt: number; content: TransferContent
 export const isRefusal = (status: number): boolean => status === 503 || (status >= 400 && status < 500);
 
 /**
- * The meaning of an answer to `GET /v1/transfers/{id}` for the id; any answer other than an outcome or `absent` is
- * `unknown`.
+ * The meaning of an answer to `GET /v1/transfers/{id}` for the id; only an outcome and `absent` show anything about it.
  */
 export function answerOfLookUp({ status, body }: Reply, currency: string): Answer {
   const fields = fieldsOf(body);
