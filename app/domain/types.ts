@@ -133,19 +133,35 @@ export interface NewAccount {
   limits: Limits | null;
 }
 
-/** A posting as stored in MySQL: one side of a transfer. */
-export interface Posting {
+/** An item of an account's history as stored in MySQL: what one version of the account has changed. Money in minor units. */
+interface HistoryItemCommon extends Origin {
   accountId: string;
   version: number;
-  /** Signed, minor units: below zero is a debit. */
-  amount: number;
-  balanceAfter: number;
-  transactionId: string;
-  counterparty: string;
   currency: string;
-  timestamp: number | null;
+  balanceAfter: number;
   acceptedAt: number;
   persistedAt: number;
-  correlationId: string;
-  user: string;
+  /** Null if the history was read without the events of holds. */
+  heldAfter: number | null;
 }
+
+/** One side of a transfer. */
+export interface Posting extends HistoryItemCommon {
+  kind: TransferOrder['kind'];
+  /** Signed: below zero is a debit. */
+  amount: number;
+  transactionId: string;
+  counterparty: string;
+  timestamp: number | null;
+  /** Of a capture, and by how much it changed what this account holds: 0 for its destination. */
+  hold: { holdId: string; heldChange: number } | null;
+}
+
+/** An event of a hold of the account, which leaves the balance as it is. */
+export interface HoldPosting extends HistoryItemCommon {
+  kind: 'hold_placed' | 'hold_changed' | 'hold_voided' | 'hold_expired';
+  holdId: string;
+  heldChange: number;
+}
+
+export type HistoryItem = Posting | HoldPosting;

@@ -62,15 +62,21 @@ async function compare(
       minorUnits: cached.balance - stored.balance,
     };
   }
-  const balance =
-    stored.version === cached.version ? stored.balance : await ledger.balanceAt(cached.accountId, cached.version);
+  const existing =
+    stored.version === cached.version ? stored : await ledger.balanceAt(cached.accountId, cached.version);
   // Version 0 has no posting: nothing has been posted, so the balance is zero.
-  const expected = balance ?? (cached.version === 0 ? 0 : null);
+  const expected = existing ?? (cached.version === 0 ? NOTHING : null);
   if (expected === null) return { what: `lacks the posting of version ${cached.version}`, minorUnits: 0 };
-  if (expected !== cached.balance) {
+  if (expected.balance !== cached.balance) {
     return {
       what: `has a different balance in the cache at version ${cached.version}`,
-      minorUnits: cached.balance - expected,
+      minorUnits: cached.balance - expected.balance,
+    };
+  }
+  if (expected.held !== cached.held) {
+    return {
+      what: `holds a different amount in the cache at version ${cached.version}`,
+      minorUnits: cached.held - expected.held,
     };
   }
   if (
@@ -81,6 +87,8 @@ async function compare(
   }
   return null;
 }
+
+const NOTHING = { balance: 0, held: 0 };
 
 /** At the same version and with the same settings, the usage of limits must be equal, too. */
 const sameLimits = (a: Account, b: Account): boolean =>

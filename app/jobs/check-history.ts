@@ -1,8 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Drift } from './drift.ts';
-import type { HistoryRow, LedgerPages } from './ledger-history.ts';
+import type { HistoryRow, HoldHistory, LedgerPages } from './ledger-history.ts';
 
-/** Adds up every account's postings: they must equal its balance, and their versions must be 1, 2, … without gaps. */
+/**
+ * Adds up every account's postings and the events of its holds: they must equal its balance and what it holds, and their
+ * versions must be 1, 2, … without gaps. What it holds must also be what is left of its open holds.
+ */
 export async function checkHistory(ledger: LedgerPages) {
   const drift: Drift[] = [];
   let accounts = 0;
@@ -21,20 +24,61 @@ export async function checkHistory(ledger: LedgerPages) {
 export function faultOf(row: HistoryRow): Pick<Drift, 'what' | 'minorUnits'> | null {
   const off = BigInt(row.balance) - BigInt(row.amountSum);
   if (off !== 0n) return { what: 'has a balance that differs from the sum of its postings', minorUnits: Number(off) };
+  const heldOff = BigInt(row.held) - BigInt(row.heldSum);
+  if (heldOff !== 0n)
+    return {
+      what: 'holds an amount that differs from the sum of its hold events and captures',
+      minorUnits: Number(heldOff),
+    };
+  const openOff = BigInt(row.held) - BigInt(row.openHolds);
+  if (openOff !== 0n)
+    return { what: 'holds an amount that differs from the sum of its open holds', minorUnits: Number(openOff) };
   const { usage } = row;
   if (usage && !isDeepStrictEqual(usage.counted, usage.posted)) {
     const offUnits = Number(BigInt(usage.counted.dayDebit) - BigInt(usage.posted.dayDebit));
     return { what: 'has usage of its limits that differs from its postings', minorUnits: offUnits };
   }
-  // Unique keys prevent a version from appearing twice on one side, but not once on each side. Count, maximum, sum and
+  // Unique keys prevent a version from appearing twice on one side or among the events of holds, but not once in each. Count, maximum, sum and
   // sum of squares together leave no room for such a gap except in contrived cases.
   const n = BigInt(row.version);
+  const versions = row.postings + row.holdEvents;
   const gapless =
-    row.postings === row.version &&
+    versions === row.version &&
     row.versionMax === row.version &&
     BigInt(row.versionSum) === (n * (n + 1n)) / 2n &&
     BigInt(row.versionSquareSum) === (n * (n + 1n) * (2n * n + 1n)) / 6n;
-  return gapless
-    ? null
-    : { what: `has ${row.postings} postings up to version ${row.versionMax}, but is at ${row.version}`, minorUnits: 0 };
+  if (gapless) return null;
+  const events = row.holdEvents === 0 ? '' : ` and ${row.holdEvents} hold events`;
+  const what = `has ${row.postings} postings${events} up to version ${row.versionMax}, but is at ${row.version}`;
+  return { what, minorUnits: 0 };
+}
+
+/**
+ * Adds up what has happened to every hold: its events and captures must have the revisions 1, 2, … once each, and lead to the
+ * state that the hold has. @returns the ids of holds for which they do not
+ */
+export async function checkHolds(ledger: LedgerPages): Promise<{ holds: number; inconsistent: string[] }> {
+  let holds = 0;
+  const inconsistent: string[] = [];
+  for await (const page of ledger.holds()) {
+    holds += page.length;
+    inconsistent.push(...page.filter((hold) => !isConsistent(hold)).map(({ holdId }) => holdId));
+  }
+  return { holds, inconsistent };
+}
+
+export function isConsistent(hold: HoldHistory): boolean {
+  const { status, steps, revision } = hold;
+  if (status === 'REFUSED') return revision === 0 && steps === 0;
+  const n = BigInt(revision);
+  const left = BigInt(hold.amount) - BigInt(hold.captured);
+  return (
+    steps === revision &&
+    BigInt(hold.revisionSum) === (n * (n + 1n)) / 2n &&
+    hold.capturedSum === hold.captured &&
+    BigInt(hold.heldSum) === (status === 'OPEN' ? left : 0n) &&
+    hold.voided === (status === 'VOIDED' ? 1 : 0) &&
+    hold.expired === (status === 'EXPIRED' ? 1 : 0) &&
+    (status !== 'OPEN' || left > 0n)
+  );
 }

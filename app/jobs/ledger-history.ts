@@ -1,17 +1,26 @@
+import type { HoldStatus } from '../domain/hold-types.ts';
 import type { Account } from '../domain/types.ts';
 import type { Stamp } from '../journal/cursor.ts';
 
-/** Sums over an account's postings. Sums that may exceed the exact range are decimal strings. */
+/** Sums over an account's postings and the events of its holds. Sums that may exceed the exact range are decimal strings. */
 export interface HistoryRow {
   accountId: string;
   currency: string;
   balance: string;
   version: number;
+  /** What its open holds reserve. */
+  held: string;
   postings: number;
+  /** Placing, changes, voids and expiries of its holds: each has a version of its own. */
+  holdEvents: number;
   versionMax: number;
   versionSum: string;
   versionSquareSum: string;
   amountSum: string;
+  /** Of the changes of `held` by events and captures. */
+  heldSum: string;
+  /** Of what is left of its open holds. */
+  openHolds: string;
   /**
    * For an account with limits: its usage in its latest windows, and the sums of what its postings added to that usage.
    */
@@ -25,14 +34,33 @@ export interface WindowSums {
   monthDebit: string;
 }
 
+/** A hold as it is, and the sums of what its events and captures say. Sums of money are decimal strings. */
+export interface HoldHistory {
+  holdId: string;
+  status: HoldStatus | 'REFUSED';
+  amount: string;
+  captured: string;
+  revision: number;
+  /** How many events and captures it has, and the sum of their revisions. */
+  steps: number;
+  revisionSum: string;
+  capturedSum: string;
+  heldSum: string;
+  voided: number;
+  expired: number;
+}
+
 /** MySQL, one page at a time. */
 export interface LedgerPages {
   cursor(): Promise<Stamp>;
   accounts(accountIds: readonly string[]): Promise<Map<string, Account>>;
-  balanceAt(accountId: string, version: number): Promise<number | null>;
+  /** What the account had at a version of its own; null if no table has that version. */
+  balanceAt(accountId: string, version: number): Promise<{ balance: number; held: number } | null>;
   /** Pages of accounts ordered by id, with the sums of their postings, all in one snapshot. */
   histories(): AsyncIterable<HistoryRow[]>;
   sums(): Promise<Record<string, string>>;
   /** Pages of the ids of posted groups of which MySQL does not have every transfer. Nearly all pages are empty. */
   groupsInPart(): AsyncIterable<string[]>;
+  /** Pages of holds, each with the sums of its events and captures, in one snapshot. */
+  holds(): AsyncIterable<HoldHistory[]>;
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
 import { checkCache } from './check-cache.ts';
-import { checkHistory } from './check-history.ts';
+import { checkHistory, checkHolds } from './check-history.ts';
 import type { CachePages, Drift } from './drift.ts';
 import type { LedgerPages } from './ledger-history.ts';
 
@@ -21,6 +21,10 @@ export interface ReconciliationReport {
   driftAccounts: number;
   /** The first groups of which MySQL does not have every transfer. */
   groupsInPart: string[];
+  /** Number of holds in MySQL whose events and captures were added up. */
+  holds: number;
+  /** The first holds that their events and captures do not lead to. */
+  inconsistentHolds: string[];
   /** The first inconsistent accounts, with details. */
   drift: Drift[];
 }
@@ -39,8 +43,8 @@ export const DRIFT_LISTED_MAX = 100;
 
 /**
  * Compares every cached account with MySQL (once its journal entries are there), every account in MySQL with the sum of
- * its postings and their gap-free versions, every group with its transfers, and the sums per currency with zero. It reports
- * drift but freezes nothing.
+ * its postings and hold events and their gap-free versions, every group with its transfers, every hold with its events and
+ * captures, and the sums per currency with zero. It reports drift but freezes nothing.
  */
 export class Reconciliation {
   readonly #deps: ReconciliationDependencies;
@@ -67,6 +71,7 @@ export class Reconciliation {
     const sums = await ledger.sums();
     const groupsInPart: string[] = [];
     for await (const page of ledger.groupsInPart()) groupsInPart.push(...page);
+    const holds = await checkHolds(ledger);
     const drift = [...cached.drift, ...history.drift];
     const driftAccounts = new Set(drift.map(({ accountId }) => accountId)).size;
     const report: ReconciliationReport = {
@@ -75,6 +80,7 @@ export class Reconciliation {
       clean:
         driftAccounts === 0 &&
         groupsInPart.length === 0 &&
+        holds.inconsistent.length === 0 &&
         cached.unverified === 0 &&
         Object.values(sums).every((sum) => sum === '0'),
       accounts: history.accounts,
@@ -84,6 +90,8 @@ export class Reconciliation {
       sums,
       driftAccounts,
       groupsInPart: groupsInPart.slice(0, DRIFT_LISTED_MAX),
+      holds: holds.holds,
+      inconsistentHolds: holds.inconsistent.slice(0, DRIFT_LISTED_MAX),
       drift: drift.slice(0, DRIFT_LISTED_MAX),
     };
     if (report.clean) logger.info({ reconciliation: report }, 'reconciliation found no drift');

@@ -68,7 +68,7 @@ export function createReconciliation(context: Context, cache: () => CachePages |
         driftMinorUnits[currency] = (driftMinorUnits[currency] ?? 0) + Math.abs(minorUnits);
       }
       metrics.reconciled({
-        driftAccounts: report.driftAccounts + report.groupsInPart.length,
+        driftAccounts: report.driftAccounts + report.groupsInPart.length + report.inconsistentHolds.length,
         driftMinorUnits,
         endedAtMs: clock.now(),
       });

@@ -121,7 +121,7 @@ export class Metrics {
   );
   readonly #driftAccounts = this.#gauge(
     'reconciliation_drift_accounts',
-    'Accounts that differ from their postings, and groups that lack transfers',
+    'Accounts and holds that differ from their history, and groups that lack transfers',
   );
   readonly #driftUnits = this.#gauge(
     'reconciliation_drift_minor_units',

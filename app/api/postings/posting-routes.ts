@@ -4,7 +4,7 @@ import type { Books } from '../../ledger/ports/ledger.ts';
 import { type Answer, type Route, route } from '../http/route.ts';
 import { formatTimestamp, IdParams } from '../schemas/fields.ts';
 import { decodeCursor, encodeCursor } from './posting-cursor.ts';
-import { BalanceAt, type Page, PostingList, PostingsQuery, pageOf, postingAnswer } from './posting-schema.ts';
+import { BalanceAt, itemAnswer, type Page, PostingList, PostingsQuery, pageOf } from './posting-schema.ts';
 
 interface PostingDependencies {
   books: Books;
@@ -18,12 +18,12 @@ export function postingRoutes({ books }: PostingDependencies): Route[] {
     tag: 'Postings',
     summary: "Read an account's history, or its balance at a point in time",
     description:
-      'Read from MySQL: a transfer appears here a few tens of milliseconds after its 201. Oldest first. Send the same `from` and `to` along with a cursor.',
+      'Read from MySQL: a transfer appears here a few tens of milliseconds after its 201. Oldest first. Each version of the account is one item: a side of a transfer, or an event of a hold. Send the same `from`, `to` and `holds` along with a cursor.',
     params: IdParams,
     query: PostingsQuery,
     answers: {
       200: {
-        description: 'A page of postings; with `at`, the balance at that time',
+        description: 'A page of the history; with `at`, the balance at that time',
         schema: z.union([PostingList, BalanceAt]),
       },
     },
@@ -43,19 +43,20 @@ export function postingRoutes({ books }: PostingDependencies): Route[] {
     const items = found.slice(0, limit);
     const last = items.at(-1);
     const nextCursor = found.length > limit && last ? encodeCursor(last.version) : null;
-    return { status: 200, body: { items: items.map(postingAnswer), nextCursor } };
+    return { status: 200, body: { items: items.map(itemAnswer), nextCursor } };
   }
 
   async function balanceAt(accountId: string, at: number): Promise<Answer> {
-    const posting = await books.postingAt(accountId, at);
-    const { currency } = posting ?? (await books.accountDetails(accountId));
+    const item = await books.postingAt(accountId, at);
+    const { currency } = item ?? (await books.accountDetails(accountId));
     const body: z.input<typeof BalanceAt> = {
       accountId,
       currency,
       at: formatTimestamp(at),
-      balance: formatAmount(posting?.balanceAfter ?? 0, currency),
-      version: posting?.version ?? 0,
-      items: posting ? [postingAnswer(posting)] : [],
+      balance: formatAmount(item?.balanceAfter ?? 0, currency),
+      held: formatAmount(item?.heldAfter ?? 0, currency),
+      version: item?.version ?? 0,
+      items: item ? [itemAnswer(item)] : [],
       nextCursor: null,
     };
     return { status: 200, body };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { formatAmount } from '../../domain/money.ts';
-import type { Posting as LedgerPosting } from '../../domain/types.ts';
+import type { HistoryItem as LedgerItem } from '../../domain/types.ts';
 import { LIST_MAX } from '../http/json-body.ts';
 import {
   Currency,
@@ -15,7 +15,7 @@ import {
 
 const LIMIT_DEFAULT = 100;
 
-const FILTERS = ['from', 'to', 'cursor', 'limit'] as const;
+const FILTERS = ['from', 'to', 'cursor', 'limit', 'holds'] as const;
 
 export const PostingsQuery = z
   .strictObject({
@@ -31,8 +31,12 @@ export const PostingsQuery = z
       .meta({ type: 'integer', minimum: 1, maximum: LIST_MAX, default: LIMIT_DEFAULT }),
     at: TimestampInput.optional().meta({
       description:
-        'The balance at this time, with the last posting accepted at or before it. Cannot be combined with other filters.',
+        'The balance at this time, with the last item accepted at or before it. Cannot be combined with other filters.',
     }),
+    holds: z
+      .enum(['true', 'false'])
+      .optional()
+      .meta({ type: 'boolean', default: true, description: '`false` leaves out the events of holds.' }),
   })
   .superRefine((query, context) => {
     if (query.at === undefined) return;
@@ -42,33 +46,57 @@ export const PostingsQuery = z
     }
   });
 
+const common = {
+  accountId: Id,
+  version: Version,
+  balanceAfter: Money,
+  heldAfter: Money.optional().meta({
+    description: 'What the open holds of the account reserve after it. Absent with `holds=false`.',
+  }),
+  acceptedAt: Timestamp,
+  persistedAt: Timestamp,
+  correlationId: z.string(),
+  user: z.string(),
+};
+
 export const Posting = z
   .object({
-    accountId: Id,
-    version: Version,
+    ...common,
+    kind: z.enum(['transfer', 'reversal', 'capture']),
     amount: Money.meta({ description: 'Negative for a debit.' }),
-    balanceAfter: Money,
     transactionId: TransferId,
     counterparty: Id,
     timestamp: Timestamp.meta({
       description: "The client's own time, or the time of acceptance if the client sent none.",
     }),
-    acceptedAt: Timestamp,
-    persistedAt: Timestamp,
-    correlationId: z.string(),
-    user: z.string(),
+    holdId: Id.optional().meta({ description: 'The hold that a capture has taken its amount from.' }),
+    heldChange: Money.optional().meta({
+      description: 'By how much a capture changed what this account holds: zero for its destination.',
+    }),
   })
-  .meta({ id: 'Posting' });
+  .meta({ id: 'Posting', description: 'One side of a transfer.' });
 
-const list = { items: z.array(Posting), nextCursor: z.string().nullable() };
+export const HoldEvent = z
+  .object({
+    ...common,
+    kind: z.enum(['hold_placed', 'hold_changed', 'hold_voided', 'hold_expired']),
+    holdId: Id,
+    heldChange: Money.meta({
+      description: 'By how much it changed what the account holds; the balance stays as it is.',
+    }),
+  })
+  .meta({ id: 'HoldEvent', description: 'An event of a hold. A capture is none: it is a transfer.' });
+
+const list = { items: z.array(z.union([Posting, HoldEvent])), nextCursor: z.string().nullable() };
 
 export const PostingList = z.object(list).meta({ id: 'PostingList' });
 
 export const BalanceAt = z
-  .object({ accountId: Id, currency: Currency, at: Timestamp, balance: Money, version: Version, ...list })
+  .object({ accountId: Id, currency: Currency, at: Timestamp, balance: Money, held: Money, version: Version, ...list })
   .meta({
     id: 'BalanceAt',
-    description: 'Present if `at` was given. `items` contains the posting that produced the balance, if there was one.',
+    description:
+      'Present if `at` was given. `items` contains what produced the balance and the held amount, if there was anything.',
   });
 
 export interface Page {
@@ -76,26 +104,37 @@ export interface Page {
   limit: number;
   from?: number;
   to?: number;
+  holds: boolean;
 }
 
 export function pageOf(query: z.output<typeof PostingsQuery>, afterVersion: number): Page {
   const { from, to, limit = LIMIT_DEFAULT } = query;
-  return { afterVersion, limit, ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
+  const holds = query.holds !== 'false';
+  return { afterVersion, limit, holds, ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
 }
 
-export function postingAnswer(posting: LedgerPosting): z.input<typeof Posting> {
-  const { currency } = posting;
+export function itemAnswer(item: LedgerItem): z.input<typeof Posting> | z.input<typeof HoldEvent> {
+  const money = (units: number): string => formatAmount(units, item.currency);
+  const common = {
+    accountId: item.accountId,
+    version: item.version,
+    balanceAfter: money(item.balanceAfter),
+    ...(item.heldAfter !== null && { heldAfter: money(item.heldAfter) }),
+    acceptedAt: formatTimestamp(item.acceptedAt),
+    persistedAt: formatTimestamp(item.persistedAt),
+    correlationId: item.correlationId,
+    user: item.user,
+  };
+  if ('heldChange' in item)
+    return { ...common, kind: item.kind, holdId: item.holdId, heldChange: money(item.heldChange) };
+  const { kind, amount, transactionId, counterparty, timestamp, hold, acceptedAt } = item;
   return {
-    accountId: posting.accountId,
-    version: posting.version,
-    amount: formatAmount(posting.amount, currency),
-    balanceAfter: formatAmount(posting.balanceAfter, currency),
-    transactionId: posting.transactionId,
-    counterparty: posting.counterparty,
-    timestamp: formatTimestamp(posting.timestamp ?? posting.acceptedAt),
-    acceptedAt: formatTimestamp(posting.acceptedAt),
-    persistedAt: formatTimestamp(posting.persistedAt),
-    correlationId: posting.correlationId,
-    user: posting.user,
+    ...common,
+    kind,
+    amount: money(amount),
+    transactionId,
+    counterparty,
+    timestamp: formatTimestamp(timestamp ?? acceptedAt),
+    ...(hold && { holdId: hold.holdId, heldChange: money(hold.heldChange) }),
   };
 }

@@ -103,7 +103,10 @@ export const Metadata = z
     example: { invoice: '2026-0042' },
   });
 
-export const Version = z.int().min(0).meta({ description: 'Increases by one with every posting of the account.' });
+export const Version = z
+  .int()
+  .min(0)
+  .meta({ description: 'Increases by one with every posting of the account, and every event of its holds.' });
 export const Durability = z.enum(['cache', 'persisted']);
 export const DurabilityInput = Durability.nullish().meta({
   description: 'With `persisted`, the response is sent only once the transfer is in MySQL. Defaults to `cache`.',

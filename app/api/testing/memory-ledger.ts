@@ -5,9 +5,9 @@ import type {
   AccountChange,
   AccountView,
   Durability,
+  HistoryItem,
   NewAccount,
   Outcome,
-  Posting,
   TransferOrder,
 } from '../../domain/types.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -31,7 +31,7 @@ export class MemoryLedger implements Ledger, Books {
   readonly outcomes = new Map<string, Outcome>();
   readonly groups = new Map<string, GroupOutcome>();
   readonly appliedGroups: { group: GroupOrder; durability: Durability }[] = [];
-  readonly postingList: Posting[] = [];
+  readonly postingList: HistoryItem[] = [];
   readonly applied: { orders: readonly TransferOrder[]; durability: Durability }[] = [];
   readonly changes: AccountChange[] = [];
   /** Thrown by the method of that name, or returned as its result. */
@@ -199,15 +199,16 @@ export class MemoryLedger implements Ledger, Books {
     return details;
   }
 
-  async postings(query: Parameters<Books['postings']>[0]): Promise<Posting[]> {
-    const { accountId, afterVersion, limit, from = 0, to = Number.MAX_SAFE_INTEGER } = query;
+  async postings(query: Parameters<Books['postings']>[0]): Promise<HistoryItem[]> {
+    const { accountId, afterVersion, limit, from = 0, to = Number.MAX_SAFE_INTEGER, holds = true } = query;
     return this.postingList
       .filter((posting) => posting.accountId === accountId && posting.version > afterVersion)
       .filter(({ acceptedAt }) => acceptedAt >= from && acceptedAt < to)
+      .filter((item) => holds || !('heldChange' in item))
       .slice(0, limit);
   }
 
-  async postingAt(accountId: string, at: number): Promise<Posting | null> {
+  async postingAt(accountId: string, at: number): Promise<HistoryItem | null> {
     const before = this.postingList.filter((posting) => posting.accountId === accountId && posting.acceptedAt <= at);
     return before.at(-1) ?? null;
   }

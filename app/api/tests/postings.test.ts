@@ -9,6 +9,9 @@ beforeEach(async () => {
   for (let version = 1; version <= 5; version++) {
     api.ledger.postingList.push({
       accountId: 'a',
+      kind: 'transfer',
+      hold: null,
+      heldAfter: 0,
       version,
       amount: version % 2 ? 100 : -50,
       balanceAfter: version * 10,
@@ -43,9 +46,11 @@ describe('GET /v1/accounts/{id}/postings', () => {
     expect(items.slice(0, 2)).toEqual([
       {
         accountId: 'a',
+        kind: 'transfer',
         version: 1,
         amount: '1.00',
         balanceAfter: '0.10',
+        heldAfter: '0.00',
         transactionId: 't1',
         counterparty: 'world',
         timestamp: '2026-01-31T11:59:59.999Z',
@@ -74,6 +79,42 @@ describe('GET /v1/accounts/{id}/postings', () => {
   it('filters by time, including the start and excluding the end', async () => {
     expect(versions(await list(`?from=${at(2)}&to=${at(4)}`))).toEqual([2, 3]);
   });
+  it('contains the events of holds, unless they are not wanted', async () => {
+    const common = { accountId: 'a', currency: 'EUR', persistedAt: NOW, correlationId: 'c', user: 'tester' };
+    const at = { acceptedAt: NOW + 6000, balanceAfter: 50 };
+    const placed = { kind: 'hold_placed', holdId: 'h', heldChange: 30, heldAfter: 30 } as const;
+    api.ledger.postingList.push({ ...common, ...at, ...placed, version: 6 });
+    const transfer = { amount: -30, transactionId: 'k', counterparty: 'shop', timestamp: null };
+    const hold = { holdId: 'h', heldChange: -30 };
+    const captured = { ...common, ...at, ...transfer, kind: 'capture', hold, heldAfter: 0 } as const;
+    api.ledger.postingList.push({ ...captured, balanceAfter: 20, version: 7 });
+    const { items } = await list('');
+    expect(items.slice(5)).toEqual([
+      {
+        accountId: 'a',
+        kind: 'hold_placed',
+        version: 6,
+        balanceAfter: '0.50',
+        heldAfter: '0.30',
+        holdId: 'h',
+        heldChange: '0.30',
+        acceptedAt: '2026-01-31T12:00:06.000Z',
+        persistedAt: '2026-01-31T12:00:00.000Z',
+        correlationId: 'c',
+        user: 'tester',
+      },
+      expect.objectContaining({
+        kind: 'capture',
+        holdId: 'h',
+        heldChange: '-0.30',
+        heldAfter: '0.00',
+        amount: '-0.30',
+        balanceAfter: '0.20',
+      }),
+    ]);
+    expect(versions(await list('?holds=true'))).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(versions(await list('?holds=false'))).toEqual([1, 2, 3, 4, 5, 7]);
+  });
   it('distinguishes an account without postings from a missing one', async () => {
     expect(await api.get('/v1/accounts/empty/postings')).toMatchObject({
       status: 200,
@@ -90,6 +131,7 @@ describe('GET /v1/accounts/{id}/postings', () => {
       currency: 'EUR',
       at: '2026-01-31T12:00:03.500Z',
       balance: '0.30',
+      held: '0.00',
       version: 3,
       items: [{ version: 3 }],
       nextCursor: null,
@@ -109,6 +151,8 @@ describe('GET /v1/accounts/{id}/postings', () => {
     ['a repeated limit', '?limit=1&limit=2', '/limit'],
     ['an invalid time', '?from=yesterday', '/from'],
     ['a plus that became a space', '?to=2026-01-31T12:00:00+01:00', '/to'],
+    ['a point in time without the events of holds', `?at=${at(1)}&holds=false`, '/holds'],
+    ['events of holds that are neither wanted nor not', '?holds=1', '/holds'],
     ['a point in time with a filter', `?at=${at(1)}&limit=5`, '/limit'],
     ['an unknown filter', '?form=2026-01-31T12:00:00Z', '/form'],
     ['a forged cursor', '?cursor=abc', '/cursor'],

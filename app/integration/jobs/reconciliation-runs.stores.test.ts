@@ -61,35 +61,54 @@ describe('The history of an account', () => {
     accountId: 'a',
     currency: 'EUR',
     balance: '600',
+    held: '40',
     version: 3,
-    postings: 3,
+    postings: 2,
+    holdEvents: 1,
     versionMax: 3,
     versionSum: '6',
     versionSquareSum: '14',
     amountSum: '600',
+    heldSum: '40',
+    openHolds: '40',
   };
   it('is consistent if it adds up and its versions are 1, 2, …', () => {
     expect(faultOf(whole)).toBeNull();
     const none = {
       balance: '0',
+      held: '0',
       version: 0,
       postings: 0,
+      holdEvents: 0,
       versionMax: 0,
       versionSum: '0',
       versionSquareSum: '0',
       amountSum: '0',
+      heldSum: '0',
+      openHolds: '0',
     };
     expect(faultOf({ ...whole, ...none })).toBeNull();
   });
   it.each<[string, Partial<HistoryRow>]>([
-    ['there are too few postings', { postings: 2 }],
-    ['there are too many', { postings: 4 }],
+    ['there are too few postings', { postings: 1 }],
+    ['there are too many', { postings: 3 }],
+    ['an event of a hold is missing', { holdEvents: 0 }],
     ['the last version differs', { versionMax: 4 }],
     ['the sum of the versions differs', { versionSum: '7' }],
     ['the sum of their squares differs', { versionSquareSum: '15' }],
     ['the account has a later version', { version: 4 }],
   ])('is inconsistent if %s', (_what, change) => {
     expect(faultOf({ ...whole, ...change })).toMatchObject({ minorUnits: 0 });
+  });
+  it('is inconsistent if what it holds is one minor unit off', () => {
+    expect(faultOf({ ...whole, heldSum: '41' })).toEqual({
+      what: 'holds an amount that differs from the sum of its hold events and captures',
+      minorUnits: -1,
+    });
+    expect(faultOf({ ...whole, openHolds: '39' })).toEqual({
+      what: 'holds an amount that differs from the sum of its open holds',
+      minorUnits: 1,
+    });
   });
   it('adds up exactly, beyond the range of a float', () => {
     const sums = { balance: '9007199254740993', amountSum: '9007199254740992' };
@@ -100,6 +119,7 @@ describe('The history of an account', () => {
     const version = 3_000_000_000;
     const n = BigInt(version);
     const large = {
+      holdEvents: 0,
       versionSum: String((n * (n + 1n)) / 2n),
       versionSquareSum: String((n * (n + 1n) * (2n * n + 1n)) / 6n),
     };

@@ -6,9 +6,9 @@ import type {
   AccountChange,
   AccountView,
   Durability,
+  HistoryItem,
   NewAccount,
   Outcome,
-  Posting,
   Side,
   TransferOrder,
 } from '../../domain/types.ts';
@@ -106,8 +106,8 @@ export interface Books {
   /** The immutable facts of an account (name, opening). @throws Problem account_not_found, database_unavailable */
   accountDetails(accountId: string): Promise<AccountDetails>;
   /**
-   * Postings oldest first, with version > `afterVersion`. Times are acceptance times, ms, `from` inclusive, `to`
-   * exclusive.
+   * Postings and events of holds, oldest first, with version > `afterVersion`. Times are acceptance times, ms, `from`
+   * inclusive, `to` exclusive. @param query `holds` false: only postings
    */
   postings(query: {
     accountId: string;
@@ -115,7 +115,11 @@ export interface Books {
     limit: number;
     from?: number;
     to?: number;
-  }): Promise<Posting[]>;
-  /** The last posting accepted at or before `at` (ms), or null if the account had none and its balance was zero. */
-  postingAt(accountId: string, at: number): Promise<Posting | null>;
+    holds?: boolean;
+  }): Promise<HistoryItem[]>;
+  /**
+   * The last posting or event of a hold accepted at or before `at` (ms), or null if the account had none and its balance was
+   * zero.
+   */
+  postingAt(accountId: string, at: number): Promise<HistoryItem | null>;
 }

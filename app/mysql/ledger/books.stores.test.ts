@@ -78,6 +78,9 @@ describe('History', () => {
     expect(postings).toEqual([
       {
         accountId: 'ada',
+        kind: 'transfer',
+        hold: null,
+        heldAfter: 0,
         version: 1,
         amount: 10,
         balanceAfter: 10,

@@ -125,8 +125,8 @@ describe('The flush of holds', () => {
       { hold_id: 'h3', status: 'REFUSED', hold_amount: 0, captured: 0, revision: 0, previous_revision: 0 },
     ]);
     expect(await db.database.rows('SELECT * FROM hold_captures ORDER BY revision')).toEqual([
-      { hold_id: 'h1', revision: 3, transaction_id: 'k1' },
-      { hold_id: 'h1', revision: 4, transaction_id: 'k3' },
+      { hold_id: 'h1', revision: 3, transaction_id: 'k1', account_id: 'ada', version: 5, held_after: 400 },
+      { hold_id: 'h1', revision: 4, transaction_id: 'k3', account_id: 'ada', version: 7, held_after: 0 },
     ]);
     expect(await heldOfAda()).toMatchObject({ balance: 150, held: 0, version: 7 });
   });

@@ -28,7 +28,10 @@ export async function writeHolds(
   );
   await insertEvents(session, events);
   for (const rows of statements(captures.map(captureLiteral)))
-    await session.run(`INSERT INTO hold_captures (hold_id, revision, transaction_id) VALUES ${rows.join(',')}`);
+    await session.run(
+      `INSERT INTO hold_captures (hold_id, revision, transaction_id, account_id, version, held_after)
+       VALUES ${rows.join(',')}`,
+    );
 }
 
 /** The state of a hold after an event or a capture. */
@@ -37,14 +40,21 @@ interface HoldStep {
   account: string;
   currency: string;
   hold: HoldState;
-  transactionId?: string;
+}
+interface CaptureStep extends HoldStep {
+  transactionId: string;
+  /** Of the hold's account. */
+  version: number;
+  held: number;
 }
 
-function captureStep(outcome: Outcome): (HoldStep & { transactionId: string })[] {
+function captureStep(outcome: Outcome): CaptureStep[] {
   const { order } = outcome;
   if (outcome.status === 'REJECTED' || !outcome.hold || !order.capture) return [];
   const { source: account, currency, transactionId } = order;
-  return [{ holdId: order.capture.holdId, account, currency, transactionId, hold: outcome.hold.hold }];
+  const { hold, held } = outcome.hold;
+  const { version } = outcome.source;
+  return [{ holdId: order.capture.holdId, account, currency, transactionId, hold, version, held }];
 }
 
 /** The change of a hold by several steps. */
@@ -161,5 +171,5 @@ function eventLiteral(event: HoldEvent): string[] {
   ];
 }
 
-const captureLiteral = ({ holdId, hold, transactionId }: HoldStep & { transactionId: string }): string =>
-  `(${text(holdId)},${integer(hold.revision)},${text(transactionId)})`;
+const captureLiteral = ({ holdId, hold, transactionId, account, version, held }: CaptureStep): string =>
+  `(${text(holdId)},${integer(hold.revision)},${text(transactionId)},${text(account)},${integer(version)},${integer(held)})`;

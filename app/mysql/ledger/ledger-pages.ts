@@ -1,11 +1,13 @@
 import type { Account } from '../../domain/types.ts';
-import type { HistoryRow, LedgerPages, WindowSums } from '../../jobs/ledger-history.ts';
+import type { HistoryRow, HoldHistory, LedgerPages, WindowSums } from '../../jobs/ledger-history.ts';
 import type { Stamp } from '../../journal/cursor.ts';
 import type { Database, Session } from '../connection/pool.ts';
 import { LIMITED_COLUMNS, type LimitedColumns, limitsOf } from '../rows/account-row.ts';
 import { idsOf } from '../rows/group-row.ts';
 import { rowsByIds } from '../rows/unsettled-rows.ts';
+import { historyBetween } from './account-history.ts';
 import type { FlushStore } from './flush-store.ts';
+import { holdPage } from './hold-pages.ts';
 import type { LedgerReader } from './ledger-reader.ts';
 
 interface SideRow {
@@ -15,6 +17,8 @@ interface SideRow {
   version_sum: string;
   square_sum: string;
   amount_sum: string;
+  /** Of the changes of what the account holds. */
+  held_sum: string;
 }
 
 const PAGE = 1000;
@@ -39,14 +43,10 @@ export class SqlLedgerPages implements LedgerPages {
     return accountIds.length === 0 ? new Map() : (await this.#deps.reader.loadAccounts(accountIds)).accounts;
   }
 
-  async balanceAt(accountId: string, version: number): Promise<number | null> {
-    const [row] = await this.#deps.database.rows<{ balance: number }>(
-      `SELECT source_balance AS balance FROM transfers WHERE source_account = ? AND source_version = ?
-       UNION ALL
-       SELECT destination_balance FROM transfers WHERE destination_account = ? AND destination_version = ?`,
-      [accountId, version, accountId, version],
-    );
-    return row?.balance ?? null;
+  async balanceAt(accountId: string, version: number): Promise<{ balance: number; held: number } | null> {
+    const versions = { accountId, after: version - 1, until: version };
+    const [item] = await historyBetween(this.#deps.database, versions, { holds: true, limit: 1 });
+    return item ? { balance: item.balanceAfter, held: item.heldAfter ?? 0 } : null;
   }
 
   async *histories(): AsyncIterable<HistoryRow[]> {
@@ -89,6 +89,21 @@ export class SqlLedgerPages implements LedgerPages {
     }
   }
 
+  async *holds(): AsyncIterable<HoldHistory[]> {
+    let after = '';
+    for (;;) {
+      const page = await this.#deps.database.transaction(
+        (session) => holdPage(session, after),
+        'snapshot',
+        PAGE_TIMEOUT_MS,
+      );
+      const last = page.at(-1);
+      if (!last) return;
+      yield page;
+      after = last.holdId;
+    }
+  }
+
   async sums(): Promise<Record<string, string>> {
     const rows = await this.#deps.database.transaction(
       (session) =>
@@ -102,10 +117,11 @@ export class SqlLedgerPages implements LedgerPages {
   }
 }
 
-/** Reads one page in one snapshot: accounts and both sides of their transfers as of the same time. */
+/** Reads one page in one snapshot: accounts, both sides of their transfers, and their holds as of the same time. */
 async function historyPage(session: Session, after: string): Promise<HistoryRow[]> {
   const accounts = await session.rows<AccountRow>(
-    `SELECT a.account_id, a.currency, CAST(a.balance AS CHAR) AS balance, a.version, ${LIMITED_COLUMNS} FROM accounts a
+    `SELECT a.account_id, a.currency, CAST(a.balance AS CHAR) AS balance, CAST(a.held AS CHAR) AS held,
+       a.version, ${LIMITED_COLUMNS} FROM accounts a
      WHERE a.account_id > ? ORDER BY a.account_id LIMIT ${PAGE}`,
     [after],
   );
@@ -113,6 +129,8 @@ async function historyPage(session: Session, after: string): Promise<HistoryRow[
   const ids = accounts.map(({ account_id }) => account_id);
   const debits = await sideSums(session, 'source', '-', ids);
   const credits = await sideSums(session, 'destination', '', ids);
+  const holdEvents = await eventSums(session, ids);
+  const openHolds = await openHoldSums(session, ids);
   const limited = accounts.filter((row) => Object.values(limitsOf(row)).some((limit) => limit !== null));
   const usages = await usageSums(
     session,
@@ -121,18 +139,23 @@ async function historyPage(session: Session, after: string): Promise<HistoryRow[
   return accounts.map((account) => {
     const debit = debits.get(account.account_id) ?? NOTHING;
     const credit = credits.get(account.account_id) ?? NOTHING;
-    const total = (name: 'version_sum' | 'square_sum' | 'amount_sum') =>
-      String(BigInt(debit[name]) + BigInt(credit[name]));
+    const events = holdEvents.get(account.account_id) ?? NOTHING;
+    const total = (name: 'version_sum' | 'square_sum' | 'amount_sum' | 'held_sum') =>
+      String(BigInt(debit[name]) + BigInt(credit[name]) + BigInt(events[name]));
     return {
       accountId: account.account_id,
       currency: account.currency,
       balance: account.balance,
+      held: account.held,
       version: account.version,
       postings: debit.postings + credit.postings,
-      versionMax: Math.max(debit.version_max, credit.version_max),
+      holdEvents: events.postings,
+      versionMax: Math.max(debit.version_max, credit.version_max, events.version_max),
       versionSum: total('version_sum'),
       versionSquareSum: total('square_sum'),
       amountSum: total('amount_sum'),
+      heldSum: total('held_sum'),
+      openHolds: openHolds.get(account.account_id) ?? '0',
       ...(limited.includes(account) && {
         usage: { counted: countedIn(account), posted: usages.get(account.account_id) ?? NO_SUMS },
       }),
@@ -144,6 +167,7 @@ interface AccountRow extends LimitedColumns {
   account_id: string;
   currency: string;
   balance: string;
+  held: string;
   version: number;
 }
 
@@ -182,7 +206,7 @@ const countedSide = (side: 'source' | 'destination', debit: string, credit: stri
    FROM accounts a JOIN transfers t ON t.${side}_account = a.account_id
    WHERE a.account_id IN (?) AND t.${side}_version IS NOT NULL AND (t.counted & ${bit}) > 0`;
 
-const NOTHING = { postings: 0, version_max: 0, version_sum: '0', square_sum: '0', amount_sum: '0' };
+const NOTHING = { postings: 0, version_max: 0, version_sum: '0', square_sum: '0', amount_sum: '0', held_sum: '0' };
 
 async function sideSums(
   session: Session,
@@ -194,9 +218,30 @@ async function sideSums(
     `SELECT ${side}_account AS account_id, COUNT(*) AS postings, MAX(${side}_version) AS version_max,
        CAST(SUM(${side}_version) AS CHAR) AS version_sum,
        CAST(SUM(CAST(${side}_version AS DECIMAL(20)) * ${side}_version) AS CHAR) AS square_sum,
-       CAST(SUM(${sign}amount) AS CHAR) AS amount_sum
+       CAST(SUM(${sign}amount) AS CHAR) AS amount_sum,
+       ${side === 'source' ? 'CAST(SUM(COALESCE(held_change, 0)) AS CHAR)' : "'0'"} AS held_sum
      FROM transfers WHERE ${side}_account IN (?) AND ${side}_version IS NOT NULL GROUP BY ${side}_account`,
     [ids],
   );
   return new Map(rows.map((row) => [row.account_id, row]));
+}
+
+async function eventSums(session: Session, ids: string[]): Promise<Map<string, SideRow>> {
+  const rows = await session.rows<SideRow>(
+    `SELECT account_id, COUNT(*) AS postings, MAX(version) AS version_max, CAST(SUM(version) AS CHAR) AS version_sum,
+       CAST(SUM(CAST(version AS DECIMAL(20)) * version) AS CHAR) AS square_sum, '0' AS amount_sum,
+       CAST(SUM(held_change) AS CHAR) AS held_sum
+     FROM hold_events WHERE account_id IN (?) GROUP BY account_id`,
+    [ids],
+  );
+  return new Map(rows.map((row) => [row.account_id, row]));
+}
+
+async function openHoldSums(session: Session, ids: string[]): Promise<Map<string, string>> {
+  const rows = await session.rows<{ account_id: string; total: string }>(
+    `SELECT account_id, CAST(SUM(hold_amount - captured) AS CHAR) AS total
+     FROM holds WHERE account_id IN (?) AND \`status\` = 'OPEN' GROUP BY account_id`,
+    [ids],
+  );
+  return new Map(rows.map(({ account_id, total }) => [account_id, total]));
 }

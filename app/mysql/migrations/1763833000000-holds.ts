@@ -116,5 +116,9 @@ const TABLES = {
     hold_id ${ID} NOT NULL,
     revision INT UNSIGNED NOT NULL,
     transaction_id ${ID} NOT NULL,
-    PRIMARY KEY (hold_id, revision)`,
+    account_id ${ID} NOT NULL,
+    version BIGINT NOT NULL COMMENT 'of the account of the hold',
+    held_after BIGINT NOT NULL,
+    PRIMARY KEY (hold_id, revision),
+    UNIQUE KEY capture_version (account_id, version)`,
 };
