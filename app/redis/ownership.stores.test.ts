@@ -65,7 +65,8 @@ describe.each(everyKeeperScript)('%s', (name, run) => {
     await ours.activate({ epoch: 7, format: 1 }, replid, 'marker', 0);
     await refusedAs('foreign');
   });
-  // A pod proves by the marker that the keys belong to its ledger: a keeper of an older release wrote no owner.
+  // A registration may claim keys without an owner, which an older release leaves: the pod's marker
+  // proves that they belong to its ledger.
   if (name === 'register') return;
   it('is rejected if there are keys that no ledger has claimed, and changes nothing', async () => {
     await withoutOwner();
@@ -74,7 +75,7 @@ describe.each(everyKeeperScript)('%s', (name, run) => {
 });
 
 describe('A Redis', () => {
-  it('that has never held a ledger belongs to the first one that begins there', async () => {
+  it('that has never held a ledger belongs to the first ledger that begins there', async () => {
     expect(await ours.ownership(replid)).toEqual({ state: 'free', owner: null, fence: null });
     await ours.fence(6, replid);
     expect(await ours.ownership(replid)).toEqual({ state: 'own', owner: 'ours', fence: 6 });
@@ -99,7 +100,7 @@ describe('A Redis', () => {
     await ours.register(pod(), 'marker');
     expect(await redis.get(key('owner'))).toBe('ours');
   });
-  it("is not claimed on a server other than the epoch's", async () => {
+  it('is claimed only on the server of the epoch', async () => {
     await withoutOwner();
     await expect(ours.claim({ epoch: 7, format: 1 }, 'f'.repeat(40), 'marker')).rejects.toMatchObject({
       reason: 'other_server',

@@ -72,7 +72,7 @@ async function everything(): Promise<Map<string, string>> {
   const dumps = await Promise.all(keys.map(async (key) => (await redis.dumpBuffer(key)).toString('base64')));
   return new Map(keys.map((key, index) => [key, dumps[index] ?? '']));
 }
-/** The call is rejected, for this reason, and nothing changes. */
+/** Expects that the call is rejected for this reason, and that nothing changes. */
 async function expectRefused(call: () => Promise<unknown>, reason: string): Promise<void> {
   const before = await everything();
   const error = await call().catch((caught: unknown) => caught);
@@ -116,13 +116,13 @@ describe.each(keeperScripts)('a keeper’s %s is rejected, and changes nothing,'
 });
 
 describe('registration', () => {
-  it('is rejected on another server, in another epoch, and if the keys are lost', async () => {
+  it('is rejected on another server, in another epoch, or if the keys are lost', async () => {
     await expectRefused(() => scripts.register({ ...caller, replid: 'f'.repeat(40) }, 'marker'), 'other_server');
     await expectRefused(() => scripts.register({ ...caller, epoch: 6 }, 'marker'), 'fenced');
     await redis.del('p:{0}:7:ledger');
     await expectRefused(() => scripts.register(caller, 'marker'), 'lost');
   });
-  it('twice has the same effect as once', async () => {
+  it('can be repeated without further effect', async () => {
     const { time: _, ...once } = await scripts.register(caller, 'marker');
     expect(await scripts.register(caller, 'marker')).toMatchObject(once);
   });
@@ -164,7 +164,7 @@ describe('publishing', () => {
     await expectRefused(() => scripts.publish(keeper, 3, 0), 'cursor_ahead');
   });
   it('trims nothing that is not in MySQL, whatever seq is requested', async () => {
-    // One entry per node: Redis trims whole nodes only.
+    // Stores one entry per node, because Redis trims only whole nodes.
     await redis.config('SET', 'stream-node-max-entries', '1');
     for (let call = 0; call < 3; call++) await scripts.apply(caller, [item()]);
     await scripts.publish(keeper, 1, 3);

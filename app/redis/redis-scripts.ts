@@ -55,7 +55,7 @@ const scripts = {
   sweep: loadScript('sweep'),
 };
 
-/** The Lua scripts, typed: packs their arguments and unpacks their replies, and decides nothing. */
+/** A typed interface to the Lua scripts. It packs their arguments and unpacks their replies, and makes no decisions. */
 export class RedisScripts implements CacheServer, CacheKeeper {
   readonly #redis: Redis;
   readonly #prefix: string;
@@ -321,7 +321,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
   }
 }
 
-/** For scripts that touch the fence and the owner alone. */
+/** For scripts that touch only the fence and the owner. */
 const NO_EPOCH: NamedEpoch = { epoch: 0, format: 1 };
 const prologue = (caller: Caller): ScriptArgument[] => [caller.epoch, caller.podId, caller.replid];
 /** The keys of every script that checks who owns the server. */

@@ -35,7 +35,8 @@ describe('A Redis that is killed while a script is running', () => {
   it('leaves it in doubt: it was sent, and may have run', async () => {
     const own = temporaryFolder();
     const victim = await startRedis({ dir: own, relaxed: true });
-    // Connects like the pods: ioredis uses special errors for commands that it abandons when a connection closes.
+    // Connects as the pods do, because ioredis uses special errors for commands that it abandons
+    // when a connection closes.
     const connection = connectRedis({ url: victim.url, connectTimeoutMs: 60_000, commandTimeoutMs: 120_000 });
     await expect.poll(() => connection.status).toBe('ready');
     const text = "#!lua\nredis.call('INCR', KEYS[1])\nwhile true do end";
@@ -44,7 +45,7 @@ describe('A Redis that is killed while a script is running', () => {
     await new Promise((resolve) => setImmediate(resolve));
     process.kill(victim.pid, 'SIGKILL');
     expect(await call).toBe('in_doubt');
-    // A command without a connection is never sent.
+    // Without a connection, a command is never sent.
     await expect.poll(() => connection.status).not.toBe('ready');
     await expect(runScript(connection, echo, ['n'], [])).rejects.toMatchObject({ kind: 'not_sent' });
     connection.disconnect();
@@ -93,7 +94,7 @@ describe('runScript', () => {
   it('reports a command that gets no reply in time as in doubt', async () => {
     const hasty = new Redis(server.port, { commandTimeout: 20, maxRetriesPerRequest: 0, enableReadyCheck: false });
     await expect.poll(() => hasty.ping().catch(() => 'late')).toBe('PONG');
-    // Not CLIENT PAUSE: pausing all commands delays CLIENT UNPAUSE, too.
+    // CLIENT PAUSE is not used, because a pause of all commands also delays CLIENT UNPAUSE.
     process.kill(server.pid, 'SIGSTOP');
     await expect(runScript(hasty, echo, ['n'], ['x'])).rejects.toMatchObject({ kind: 'in_doubt' });
     hasty.disconnect();

@@ -43,7 +43,7 @@ export class Keys {
 export const epochPrefix = (prefix: string, { epoch, format }: NamedEpoch): string =>
   format === 1 ? `${prefix}:{0}:${epoch}:` : `${prefix}:{0}:f${format}:${epoch}:`;
 
-/** The epoch of a key without the shard's prefix, in any format; null if the key belongs to none. */
+/** The epoch of a key, given without the shard's prefix, in any format; null if the key belongs to no epoch. */
 export function epochOfKey(key: string): number | null {
   const found = /^(?:f\d+:)?(\d+):/.exec(key);
   return found ? Number(found[1]) : null;
@@ -87,17 +87,18 @@ const BEFORE_THE_SCRIPT = new Set([
 ]);
 /** Errors raised inside a running script end with their location in it; earlier writes of the script persist. */
 const IN_THE_SCRIPT = / script: [0-9a-f]{40}\b/;
-/** The same, from a server that is not (yet) a master: equivalent to a refusal by the prologue. */
+/** The same, for a server that is not (yet) a master; this is equivalent to a refusal by the prologue. */
 const NOT_A_MASTER = new Set(['READONLY', 'LOADING', 'MASTERDOWN']);
 /**
- * ioredis reports this if a command was never passed to a socket. Its "max retries per request" does not mean that: it
- * also occurs for commands that were sent when the connection closed.
+ * ioredis reports this if a command was never passed to a socket. The error "max retries per request" is no such
+ * proof: it also occurs for commands that had been sent when the connection closed.
  */
 const NOT_SENT = /isn't writeable/;
 
 /**
- * Runs a script by its SHA-1; loads it if the server does not have it. Never EVAL, and never resent by the library:
- * only a reply proving that nothing ran (NOSCRIPT) is followed by a second try here.
+ * Runs a script by its SHA-1, and loads it if the server does not have it. It never uses EVAL, and the library
+ * never resends a command: this function tries a second time only after a reply that proves that nothing ran
+ * (NOSCRIPT).
  * @throws CacheError
  */
 export async function runScript(

@@ -42,7 +42,7 @@ describe('The request rates of the pods', () => {
     expect(await exchange(pod('a'), { ada: 40 })).toEqual({ ada: 40 });
   });
 
-  it('of pods that have ended are deleted, although the user never pauses', async () => {
+  it('of pods that have ended are deleted, even if the user sends requests without a pause', async () => {
     await exchange(pod('a'), { ada: 80 });
     const [key = ''] = await redis.keys(`${keyPrefix}:*`);
     await redis.hset(key, 'ended', `70@${Date.now() - 2 * HOUR_MS}`);
@@ -50,7 +50,7 @@ describe('The request rates of the pods', () => {
     expect(await redis.hkeys(key)).toEqual(['a']);
   });
 
-  it('are not written by a pod that has lost its registration since it requested the time', async () => {
+  it('are not written by a pod that loses its registration after it has requested the time', async () => {
     const answers = [true, false];
     const losing = new SharedDemand({ redis, keyPrefix, podId: 'a', isAdmitted: () => answers.shift() ?? false });
     await expect(exchange(losing, { ada: 80 })).rejects.toThrow('not registered');
@@ -69,7 +69,7 @@ describe('The request rates of the pods', () => {
     expect(await redis.keys(`${keyPrefix}:*`)).toEqual([]);
   });
 
-  it('belong to users with any name', async () => {
+  it('support any user name', async () => {
     const rates = { 'jwt:auth0|507f {x} * \u00e4': 7, 'key:a:b': 8 };
     expect(await exchange(pod('a'), rates)).toEqual(rates);
   });

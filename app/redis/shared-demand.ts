@@ -1,15 +1,15 @@
 import type { Redis } from 'ioredis';
 
-/** A report older than this, ms, no longer counts: its pod has no more requests of that user, or has ended. */
+/** A report older than this, ms, is ignored: its pod has no more requests of that user, or has ended. */
 const STALE_MS = 3_000;
-/** After this time without a report, ms, a hash is deleted, and so is the field of a single pod. */
+/** Time without a report, ms, after which a hash is deleted, or the field of a single pod. */
 const EXPIRE_MS = 60_000;
 
 export interface SharedDemandOptions {
   redis: Redis;
   keyPrefix: string;
   podId: string;
-  /** Whether this pod may use this Redis: only once it is known to belong to this ledger. */
+  /** Whether this pod may use this Redis, which is so only once Redis is known to belong to this ledger. */
   isAdmitted(): boolean;
   staleMs?: number;
 }
@@ -47,7 +47,8 @@ export class SharedDemand {
     }
     const replies = (await commands.exec()) ?? [];
     const totals = new Map<string, number>();
-    // The hash of a user who never pauses does not expire, and every pod that ever ran would keep a field in it.
+    // The hash of a user who sends requests without a pause does not expire, and would keep a field
+    // for every pod that ever ran.
     const deletions = redis.pipeline();
     let index = 2;
     for (const user of demand.keys()) {
@@ -75,8 +76,8 @@ interface Report {
 }
 
 /**
- * A time in the future counts as being as old as it is far ahead: the clock of Redis was set back, or another server
- * has taken over.
+ * A report with a time in the future is treated as equally far in the past: the clock of Redis was set back, or
+ * another server has taken over.
  */
 const reportOf =
   (now: number) =>

@@ -14,7 +14,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 beforeEach(async () => {
-  // Every reply contains the store's time: two calls can be compared only at the same time.
+  // Every reply contains the store's time, so two calls can be compared only if they run at the same time.
   vi.useFakeTimers({ toFake: ['Date'] });
   const model = new CacheModel('r');
   await model.activate({ epoch: 1, format: 1 }, 'r', 'marker', 0);
@@ -47,7 +47,7 @@ const scripts: Record<Method, (cache: CacheServer) => Promise<unknown>> = {
 };
 const methods = Object.keys(scripts) as Method[];
 
-it('runs the calls that apply transfers, and no others, in the given frame', async () => {
+it('runs only the calls that apply transfers inside the given function', async () => {
   const framed = new WatchedScripts(faulty, {
     succeeded: () => seen.push('succeeded'),
     failed: (error) => seen.push(error),

@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { listen } from './listen.ts';
 
-/** What monitoring systems request from a process. */
+/** The data that monitoring systems request from a process. */
 export interface AdminDependencies {
   readiness(): { ready: boolean; reasons: readonly string[] };
   metrics: { contentType: string; text(): Promise<string> };
@@ -11,8 +11,8 @@ export interface AdminDependencies {
 }
 
 /**
- * Probes and metrics on a separate port, which clients do not reach. The server is already listening when this returns,
- * unless its port is 0.
+ * Starts a server for probes and metrics on a separate port, which clients cannot reach. The server is already
+ * listening when this returns, unless its port is 0.
  * @throws an error that names the port if it is in use
  */
 export async function startAdminServer(deps: AdminDependencies): Promise<Server> {
@@ -43,7 +43,7 @@ function json(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
 }
 
-/** Closes it and all its connections; its clients lose nothing. */
+/** Closes the server and all its connections; its clients lose nothing. */
 export function closeAdminServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());

@@ -68,13 +68,13 @@ export async function startApi(context: Context): Promise<Running> {
 }
 
 /**
- * Waits until every request is answered. Idle connections are closed repeatedly: a connection with a request in
- * progress becomes idle only afterwards, and its client may keep it open for minutes.
+ * Waits until every request is answered. Idle connections are closed repeatedly: a connection becomes idle only
+ * after its request in progress, and its client may then keep it open for minutes.
  *
  * A request that a client sends at the very moment when its idle connection is closed is lost, and HTTP/1.1 cannot
- * prevent that. That is why the delay comes first: clients that sent a request during it were asked to close their
- * connections, and load balancers have stopped sending. Requests that arrive all the same must not be overlooked:
- * connections are closed right after everything readable was read.
+ * prevent that. That is why there is a delay before: clients that sent a request during the delay were asked to
+ * close their connections, and load balancers have stopped sending. Requests that still arrive must not be
+ * overlooked, so connections are closed right after all available data was read.
  */
 function closed(server: Server): Promise<void> {
   return new Promise((resolve) => {
@@ -88,7 +88,10 @@ function closed(server: Server): Promise<void> {
   });
 }
 
-/** The key that a deployment was started with; retried until MySQL is available, because the pod may start first. */
+/**
+ * Adds the key that a deployment was started with. It is retried until MySQL is available, because the pod may start
+ * before MySQL.
+ */
 async function addBootstrapKey(
   { clock, logger }: Context,
   keys: ApiKeyStore,

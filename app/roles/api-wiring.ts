@@ -94,7 +94,7 @@ function ledgerEvents({ logger, metrics }: Context): LedgerEvents {
   };
 }
 
-/** The parts of a pod that its API serves, and the state of the pod. */
+/** The parts of a pod that its API uses, and the state of the pod. */
 export interface Pod extends Pick<ApiDependencies, 'readiness' | 'shuttingDown'> {
   session: PodSession;
   ledger: PodLedger;
@@ -114,7 +114,7 @@ export function apiDependencies(context: Context, pod: Pod): ApiDependencies {
     readiness,
     waitingForDatabase: () => ledger.requestsWaitingForDatabase,
     shuttingDown,
-    // Anything on the admin port is not for clients.
+    // If there is an admin port, clients cannot read the metrics.
     ...(config.http.adminPort === 0 && { metrics }),
     onRequest: (route, method, status, seconds) => metrics.httpAnswered(route, method, status, seconds),
     onProblem: (code) => metrics.problemAnswered(code),
@@ -160,7 +160,8 @@ function jwt({ config, clock, logger }: Context) {
     return { jwt: jwtVerifier({ keys: createLocalJWKSet(keySet), issuer, audience }, clock) };
   }
   const keys = new IssuerKeys(jwtJwksUrl ? { jwksUrl: jwtJwksUrl } : { issuer }, clock, logger.log);
-  // So that the first request need not wait for it. A pod works without it, because API keys do not need the issuer.
+  // Loads the keys now, so that the first request does not have to wait. The pod works without
+  // them, because API keys do not need the issuer.
   keys.warm();
   return { jwt: jwtVerifier({ keys: keys.keyOf, issuer, audience }, clock) };
 }

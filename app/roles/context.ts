@@ -31,14 +31,17 @@ const PROTOCOL_CONNECTIONS = 4;
 /** A crashed process must not keep the authority row locked for longer than this, seconds. */
 const PROTOCOL_WAIT_TIMEOUT_S = 10;
 
-/** An epoch recovery reads what was handed over, and computes the result before it writes. */
+/** An epoch recovery reads the handed-over entries, and computes the result before it writes. */
 const RECOVERY_CONNECTIONS = 2;
 const RECOVERY_WAIT_TIMEOUT_S = 60;
-/** Transfers made in MySQL: as many concurrent groups as the queue sends, and one to spare for account changes. */
+/**
+ * For transfers in MySQL: one connection for each call that the queue sends concurrently, and one more for account
+ * changes.
+ */
 const DIRECT_CONNECTIONS = 4;
 const DIRECT_LOCK_WAIT_S = 2;
 
-/** The components of both roles, created once, in order; disposed of in reverse. */
+/** The components of both roles. They are created once, in order, and disposed of in reverse order. */
 export interface Context extends AsyncDisposable {
   config: Config;
   clock: Clock;
@@ -62,7 +65,10 @@ export interface Context extends AsyncDisposable {
   handOverStore: MysqlHandOverStore;
   recoveryStore: RecoveryStore;
   unsettled: UnsettledStore;
-  /** The same stores, on the connections of requests: reads by operators must not delay what moves the ledger. */
+  /**
+   * The same stores, on the connections of requests: reads by operators must not delay the work that moves the
+   * authority or flushes the journal.
+   */
   opsReads: { authority: AuthorityStore; formats: FormatStore; flushStore: FlushStore };
   direct: DirectStore;
   ledgerClock: LedgerClock;
@@ -133,7 +139,7 @@ export async function createContext(config: Config, clock: Clock = systemClock):
   return context;
 }
 
-/** Separate pools, so that work in one of them does not delay the others. */
+/** Opens separate pools, so that work in one of them does not delay the others. */
 function openDatabases({ mysql }: Config, metrics: Metrics, detector: Detector) {
   const shared = {
     url: mysql.url,

@@ -5,8 +5,8 @@ import type { Context } from './context.ts';
 /** The flush as operators see it: metrics, and a line at error level if it keeps failing. */
 export function flushEvents({ metrics, ledgerClock, logger }: Context): FlushEvents {
   /**
-   * null: unknown here, so no value at all. An old value would keep growing, and a 0 would hide what other keepers
-   * report.
+   * Null if unknown: the metric then has no value. An old value would keep growing, and a 0 would hide the values
+   * of other keepers.
    */
   let waiting: number | null = null;
   let oldestAcceptedAt: number | null = null;
@@ -22,7 +22,7 @@ export function flushEvents({ metrics, ledgerClock, logger }: Context): FlushEve
       metrics.flushed({ transfers: batch.outcomes.length, seconds: ms / 1000, lagsMs });
     },
     failed(error, failuresInARow) {
-      // Two keepers overtake each other constantly: this is no reason for an alert.
+      // Two keepers constantly overtake each other, so this is no reason for an alert.
       if (error instanceof CursorConflictError) {
         logger.log.info({ reason: error.message }, 'another keeper was faster');
         return;

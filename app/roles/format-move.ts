@@ -6,7 +6,7 @@ import { redisOwnership } from './operator.ts';
 /** Maximum time before the request is answered, ms; the keepers finish the rest. */
 const ANSWERED_WITHIN_MS = 5_000;
 const LOOK_EVERY_MS = 100;
-/** A keeper that was not heard for longer does not recover an epoch soon, ms. */
+/** A keeper that has been silent for longer than this, ms, will not recover an epoch soon. */
 const KEEPER_SILENT_MS_MAX = 60_000;
 
 const WARNING =
@@ -20,7 +20,7 @@ export interface FormatMove {
   epoch: number;
   mode: string;
   dryRun: boolean;
-  /** Why it cannot move now; empty if it can, or has moved. */
+  /** Why the ledger cannot move now; empty if it can, or has moved already. */
   obstacles: string[];
   done: boolean;
 }
@@ -29,8 +29,8 @@ type OlderProcess = Awaited<ReturnType<Context['formats']['olderProcesses']>>[nu
 type FormatContext = Pick<Context, 'authority' | 'formats' | 'redis' | 'scripts' | 'clock' | 'logger'>;
 
 /**
- * Moves the ledger to the format of this release. The epoch is the one that the operator has seen. With `dryRun`, it only says
- * what would happen. Repeating it after the move changes nothing.
+ * Moves the ledger to the format of this release. The epoch is the one that the operator has seen. With `dryRun`, the
+ * function only reports what would happen. Repeating the request after the move changes nothing.
  * @throws Problem authority_moved if something stands in the way; database_unavailable
  */
 export async function moveFormat(
@@ -52,7 +52,10 @@ export async function moveFormat(
       'nothing was changed: in the meantime, the authority has moved, or a process of an older release has been heard from; check GET /v1/ops/status again',
     );
   }
-  logger.log.warn({ user, reason, epoch: moved.epoch, format: moved.format }, 'the rules move to another format');
+  logger.log.warn(
+    { user, reason, epoch: moved.epoch, format: moved.format },
+    'the ledger moves to another rule format',
+  );
   return answer(now, await untilOpen(context, moved), dryRun, []);
 }
 
@@ -82,7 +85,7 @@ async function untilOpen({ authority, clock }: FormatContext, moved: Authority):
   const until = clock.monotonic() + ANSWERED_WITHIN_MS;
   while (!isOpen(now) && clock.monotonic() < until) {
     await clock.sleep(LOOK_EVERY_MS);
-    // The move is done; how far its consequences are may remain unknown.
+    // The move is done. If this read fails, the progress of its recovery remains unknown.
     now = await authority.read().catch(() => now);
   }
   return now;

@@ -21,7 +21,8 @@ export async function startKeeper(context: Context): Promise<Running> {
   const { host, adminPort } = config.http;
   let stopping = false;
   const readiness = () => ({ ready: !stopping, reasons: stopping ? ['it is shutting down'] : [] });
-  // Before anything starts that would keep the process alive: a port in use aborts the startup.
+  // The server starts before anything that would keep the process alive, because a port in use
+  // aborts the startup.
   const server = await startAdminServer({ readiness, metrics, host, port: adminPort });
   let caller = null as KeeperCaller | null;
   const target = () => caller;
@@ -36,7 +37,7 @@ export async function startKeeper(context: Context): Promise<Running> {
     caller = callerIn(await keeper.step());
   });
   const flushing = flusher.run(target, signal);
-  // Often enough to detect an uninterrupted silence.
+  // Rounds are frequent enough to detect an uninterrupted silence.
   const housekeepingMs = Math.min(HOUSEKEEPING_MS, config.authority.podRetireAfterMs / 8);
   const everyRound = { everyMs: housekeepingMs, failure: 'housekeeping was postponed', stopped: signal };
   const tidying = repeat(context, everyRound, () => housekeeping.round());
@@ -69,8 +70,8 @@ async function reconcileWhenDue(
     return cachePages({ redis, scripts, keyPrefix: config.ledger.keyPrefix }, { ...caller, podId: 'keeper' });
   });
   while (!stopped.aborted) {
-    // Not awaited: a process that is asked to stop does not wait for a long reconciliation; another process restarts
-    // it.
+    // The run is not awaited: a process that is asked to stop does not wait for a long reconciliation, which another
+    // process restarts.
     reconciliation.whenDue().catch((error: unknown) => logger.log.error({ err: error }, 'the reconciliation failed'));
     await clock.sleep(SCHEDULE_MS, stopped);
   }
@@ -94,7 +95,7 @@ async function catchUp(
   const caller = target();
   if (!caller) return;
   try {
-    // The current end: pods may keep writing.
+    // Only the current end is the goal, because pods may keep writing.
     const { head } = await scripts.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1);
     while (clock.monotonic() < deadline && flusher.failuresInARow === 0) {
       const cursor = await flushStore.cursor();

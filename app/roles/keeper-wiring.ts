@@ -6,10 +6,10 @@ import type { Context } from './context.ts';
 import { flushEvents } from './flush-events.ts';
 import { tracedFlush } from './traced.ts';
 
-/** Processing takes about ten times as much memory. */
+/** Maximum characters of a batch; processing them takes about ten times as much memory. */
 const FLUSH_CHARS_MAX = 8 * 1024 * 1024;
 
-/** What flushes the journal, and what flushes the rest of an epoch while the keeper recovers it. */
+/** Creates the flusher of the journal, and the flusher for the rest of an epoch while the keeper recovers it. */
 export function createFlushers(context: Context): { flusher: Flusher; recoveryFlusher: Flusher } {
   const { clock, scripts: cache } = context;
   const { sync } = context.config;

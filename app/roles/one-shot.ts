@@ -10,7 +10,10 @@ import { createLogger } from '../telemetry/logger.ts';
 import { renewIdentity } from './renew-identity.ts';
 
 const STDOUT = 1;
-/** A migration during which MySQL restarts or fails over is started again; not forever, because it may be the cause. */
+/**
+ * A migration during which MySQL restarts or fails over is started again. The number of rounds is limited, because the
+ * migration may be the cause.
+ */
 const ROUNDS_MAX = 5;
 const ROUND_BASE_MS = 500;
 

@@ -5,7 +5,10 @@ import type { Context } from './context.ts';
 
 const LISTED_MAX = 1000;
 
-/** What waits for the journal of an ended epoch, and for which pods. @throws Problem database_unavailable */
+/**
+ * Lists what waits for the journal of an ended epoch, and the pods that a recovery waits for. @throws Problem
+ * database_unavailable
+ */
 export async function unsettled({ authority, unsettled }: Pick<Context, 'authority' | 'unsettled'>): Promise<object> {
   const { mode, epoch, cacheEpoch, redisNode, ageMs } = await authority.read();
   return { mode, epoch, cacheEpoch, redisNode, sinceMs: Math.round(ageMs), ...(await unsettled.report(LISTED_MAX)) };
@@ -14,7 +17,7 @@ export async function unsettled({ authority, unsettled }: Pick<Context, 'authori
 /** Maximum time before the request is answered, ms; a keeper finishes the rest. */
 const ANSWERED_WITHIN_MS = 5_000;
 
-/** `done`: false while a keeper is still applying it. `dropped`: how much was dropped so far. */
+/** `done`: false while a keeper is still applying the decision. `dropped`: the number of entries dropped so far. */
 export interface LossAcceptance {
   epoch: number;
   mode: string;
@@ -23,9 +26,9 @@ export interface LossAcceptance {
 }
 
 /**
- * Opens the ledger without what is missing: the last resort of an operator whose Redis is permanently lost. The epoch
- * is the one that the operator has inspected; if the authority has moved in the meantime, nothing is dropped. The
- * decision is stored immediately; repeating the request continues it.
+ * Opens the ledger without the missing data: the last resort of an operator whose Redis is permanently lost. The
+ * epoch is the one that the operator has inspected; if the authority has moved in the meantime, nothing is dropped.
+ * The decision is stored immediately; repeating the request continues it.
  * @throws Problem authority_moved, database_unavailable
  */
 export async function acceptLoss(
@@ -46,7 +49,7 @@ export async function acceptLoss(
   const until = clock.monotonic() + ANSWERED_WITHIN_MS;
   while (step && 'working' in step && clock.monotonic() < until) step = await recoveryStore.acceptLoss(now, by);
   if (step && 'working' in step) return { epoch, mode: now.mode, dropped: step.working.held, done: false };
-  // Null: a keeper that is applying it, too, was faster.
+  // Null if a keeper that is also applying the decision was faster.
   const after = step?.authority ?? (await authority.read());
   const dropped = step?.dropped ?? (await unsettled.droppedUnder(epoch));
   logger.log.warn({ user, epoch: after.epoch, cacheEpoch: now.cacheEpoch, dropped }, 'lost entries were dropped');

@@ -6,7 +6,7 @@ import { redisOwnership } from './operator.ts';
 /** `GET /v1/ops/unsettled` lists more. */
 const FROZEN_LISTED_MAX = 100;
 
-/** The status of the whole ledger for operators: read from both stores, as far as each responds. */
+/** The status of the whole ledger for operators, read from both stores as far as they respond. */
 export class OpsStatus {
   readonly #context: Context;
   readonly #session: PodSession;
@@ -36,7 +36,7 @@ export class OpsStatus {
       formatMax: FORMAT_MAX,
       redisNode: now?.redisNode ?? null,
       cursor: cursor && { epoch: cursor.epoch, seq: cursor.seq },
-      // In other modes the owner is certain, or Redis may hang.
+      // In other modes the owner is certain, or reading it may take long because Redis hangs.
       redisOwner: now?.mode === 'DIRECT' ? await redisOwnership(this.#context) : null,
       journal: await this.#journal(cursor),
       recovery: recovery && progressOf(recovery),
@@ -74,7 +74,10 @@ export class OpsStatus {
     };
   }
 
-  /** How much is in the journal but not in MySQL, and how long the oldest entry held by this pod has waited. */
+  /**
+   * The number of outcomes that are in the journal but not in MySQL, and how long the oldest entry held by this pod has
+   * waited.
+   */
   async #journal(cursor: { epoch: number; seq: number } | null): Promise<object | null> {
     const { cache, clock } = this.#context;
     const view = this.#session.view();

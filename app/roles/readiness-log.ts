@@ -10,7 +10,7 @@ export interface ReadinessLogDependencies {
   logger: Logger;
 }
 
-/** Logs what a pod waits for while it is not ready, at its start and later, until the signal aborts. */
+/** Logs what a pod waits for while it is not ready, at startup and later, until the signal aborts. */
 export async function logReadiness(deps: ReadinessLogDependencies, stopped: AbortSignal): Promise<void> {
   const { readiness, clock, logger } = deps;
   const report = new FailureReport(clock, logger, 'not ready');

@@ -4,7 +4,7 @@ import type { Context } from './context.ts';
 interface Repetition {
   /** The pause between two steps. */
   everyMs: number;
-  /** What the log says about steps that fail. */
+  /** The log message for steps that fail. */
   failure: string;
   stopped: AbortSignal;
 }

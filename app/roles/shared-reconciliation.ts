@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 /** How long a request waits for the run of another process. */
 const WAIT_MS_MAX = 600_000;
 
-/** The reconciliation, in one process at a time. */
+/** Runs the reconciliation in one process at a time. */
 export class SharedReconciliation {
   readonly #context: Context;
   readonly #reconciliation: Reconciliation;
@@ -27,15 +27,18 @@ export class SharedReconciliation {
     this.#waitMsMax = waitMsMax;
   }
 
-  /** Runs it if it is due by `RECONCILIATION_CRON` and no keeper has run it. @throws Problem database_unavailable */
+  /**
+   * Runs the reconciliation if it is due by `RECONCILIATION_CRON` and no keeper has run it. @throws Problem
+   * database_unavailable
+   */
   async whenDue(): Promise<void> {
     const { reconciliationCron: cron, reconciliationTimeZone: timeZone } = this.#context.config.jobs;
     await this.#single.whenDue({ cron, timeZone }, () => this.#reconciliation.run());
   }
 
   /**
-   * Runs it now; a call during another process's run gets that run's report. @throws Problem overloaded after a long
-   * wait
+   * Runs the reconciliation now; a call during a run of another process gets the report of that run. @throws Problem
+   * overloaded after a long wait
    */
   async run(): Promise<ReconciliationReport> {
     const deadlineMs = this.#context.clock.monotonic() + this.#waitMsMax;

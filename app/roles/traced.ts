@@ -6,8 +6,8 @@ import type { JournalStore } from '../sync/flusher.ts';
 import type { Tracing } from '../telemetry/span.ts';
 
 /**
- * Where the path of a transfer is traced: a span in the pod for each request, one for the call to the store in each
- * transfer's trace, and one for the flush, linked to them. The traced parts do not know about tracing.
+ * Traces the path of a transfer: a span in the pod for each request, a span for the call to the store in each
+ * transfer's trace, and a span for the flush, linked to them. The traced parts do not depend on tracing.
  */
 
 type Traced = Iterable<{ trace?: string | null; group?: GroupOrder }>;

@@ -57,7 +57,7 @@ describe('The published cursor', () => {
     expect(publish).not.toHaveBeenCalled();
   });
 
-  it('that could not be published is published with a later batch, and nothing is committed twice', async () => {
+  it('is published with a later batch if publishing failed, and nothing is committed twice', async () => {
     const b = await bench();
     await b.post(2);
     vi.spyOn(b.epoch.cache, 'publish').mockRejectedValueOnce(new Error('Redis is unavailable'));
@@ -113,7 +113,7 @@ describe('The journal', () => {
     expect((await b.epoch.entries()).map(({ firstSeq }) => firstSeq)).toEqual([2, 3, 4]);
   });
 
-  it('is trimmed up to what was flushed before a failure, too: committed entries remain committed', async () => {
+  it('is also trimmed up to the entries that were flushed before a failure, because committed entries remain committed', async () => {
     const b = await bench();
     await b.post(1);
     await b.flusher.round(b.epoch.keeper, 1);

@@ -43,7 +43,7 @@ describe('A failing flush', () => {
     expect(b.flusher.lastProgressAt).toBeGreaterThan(before);
   });
 
-  it('does not alert before that, and does not end an alert that never fired', async () => {
+  it('does not alert after fewer failures, and does not end an alert that never fired', async () => {
     const b = await bench();
     await b.post(1);
     const goOn = await b.failTimes(2);
@@ -52,7 +52,7 @@ describe('A failing flush', () => {
     expect(b.alerts).toEqual([]);
   });
 
-  it('is not a failure if another keeper was faster: it is reported, but no alert fires', async () => {
+  it('does not count as failed if another keeper was faster: this is reported, but no alert fires', async () => {
     const b = await bench();
     await b.post(1);
     const started = b.flusher.lastProgressAt;
@@ -119,7 +119,7 @@ describe('A failing flush', () => {
 });
 
 describe('Flusher.run', () => {
-  it('waits while there is no journal, and starts on the one that appears', async () => {
+  it('waits while there is no journal, and starts when one appears', async () => {
     const b = await bench();
     await b.post(1);
     b.target = null;
@@ -144,7 +144,7 @@ describe('Flusher.run', () => {
     expect(b.clock.slept[0]).toBe(LIMITS.gatherMs);
   });
 
-  it('takes fewer entries if they are large, at least one, and continues immediately while more are waiting', async () => {
+  it('reads fewer entries if they are large, but at least one, and continues immediately while more are waiting', async () => {
     const b = await bench({ charsMax: 1 });
     for (let n = 0; n < 3; n++) await b.post(1);
     b.run();

@@ -14,11 +14,14 @@ export interface FlushLimits {
   /** Maximum number of outcomes per transaction. */
   batchMax: number;
   /**
-   * Maximum number of characters of payload per transaction, because metadata can make an outcome a hundred times as
-   * large as another.
+   * Maximum number of characters of payload per transaction, because metadata can make one outcome a hundred times
+   * as large as another.
    */
   charsMax: number;
-  /** While less than a batch waits, a round begins this long after the one before, ms: small commits cost as much as large ones. */
+  /**
+   * While less than a batch is waiting, a round begins this long after the previous one, ms, because small commits cost
+   * as much as large ones.
+   */
   gatherMs: number;
   retryBaseMs: number;
   retryMaxMs: number;
@@ -31,7 +34,10 @@ export interface FlushEvents {
   failed(error: unknown, failuresInARow: number): void;
   /** The alert fires; it ends with the next success, or when this flusher no longer has anything to flush. */
   alert(on: boolean): void;
-  /** The remaining backlog, after every read of the journal and every commit. `entries` is null where it is unknown. */
+  /**
+   * The remaining backlog, reported after every read of the journal and every commit. `entries` is null if the number
+   * is unknown.
+   */
   waiting(entries: number | null, oldestAcceptedAt: number | null): void;
 }
 
@@ -111,8 +117,8 @@ export class Flusher {
   }
 
   /**
-   * Another keeper is flushing: both would do the same work, one of them in vain. Waits until the cursor no longer
-   * moves, which may only mean that there is nothing to flush. @throws if MySQL is unavailable
+   * Another keeper is flushing, and two keepers would do the same work. Waits until the cursor no longer moves,
+   * which may also mean that there is nothing to flush. @throws if MySQL is unavailable
    */
   async #standBy(stopped: AbortSignal): Promise<void> {
     const { clock, store } = this.#deps;
@@ -136,7 +142,7 @@ export class Flusher {
 
   /**
    * Flushes to the end of the journal, or until `goesOn`, which is called after every transaction, returns false.
-   * @returns the journal's last seq; null if it was not reached. @throws whatever stopped it
+   * @returns the journal's last seq; null if it was not reached. @throws the error that stopped it
    */
   async catchUp(caller: KeeperCaller, authorityEpoch: number): Promise<number>;
   async catchUp(caller: KeeperCaller, authorityEpoch: number, goesOn: GoesOn): Promise<number | null>;
@@ -154,17 +160,18 @@ export class Flusher {
     }
   }
 
-  /** Runs one transaction. @returns how many outcomes it wrote to MySQL; 0 at the end of the journal */
+  /** Runs one transaction. @returns the number of outcomes written to MySQL; 0 at the end of the journal */
   async round(caller: KeeperCaller, authorityEpoch: number): Promise<number> {
     const { store, clock, events } = this.#deps;
     const reading = await this.#readingIn(caller);
     const batch = await reading.next(caller, this.#failures);
     if (!batch) {
-      // A committed cursor that could not be published: while nothing is written, nothing else would publish it.
+      // Publishes a committed cursor whose publication failed: while nothing is written, nothing
+      // else would publish it.
       if (reading.published < reading.seq) await this.#publish(reading, caller);
       return 0;
     }
-    // The following entry may not have been read yet; it was accepted after the last one of this batch.
+    // The next entry may not have been read yet; it was accepted after the last entry of this batch.
     const following = reading.nextAcceptedAt ?? batch.outcomes.at(-1)?.acceptedAt ?? null;
     const started = clock.monotonic();
     const committed = store.commit(batch, authorityEpoch);
@@ -183,8 +190,8 @@ export class Flusher {
   }
 
   /**
-   * This keeper has nothing to flush for now. An earlier alert would otherwise fire forever, and the backlog that it last saw is
-   * in MySQL, or counted by another keeper.
+   * This keeper has nothing to flush for now. Without this, an earlier alert would fire forever. The backlog that this
+   * keeper last saw is in MySQL, or is counted by another keeper.
    */
   #rest(): void {
     this.forget();
@@ -208,8 +215,8 @@ export class Flusher {
   }
 
   /**
-   * The highest seq that was flushed long enough ago. Committed entries remain committed, whoever flushed them and
-   * whatever has failed since.
+   * The highest seq that was flushed long enough ago. Committed entries remain committed, no matter which keeper
+   * flushed them and what has failed since.
    */
   #trimmable(epoch: number, seq: number): number {
     const now = this.#deps.clock.monotonic();
@@ -236,7 +243,7 @@ export class Flusher {
     this.forget();
     const { events, clock, limits } = this.#deps;
     if (error instanceof CursorConflictError) {
-      // Another keeper is flushing the journal: no reason for an alert.
+      // Another keeper is flushing the journal, which is no reason for an alert.
       this.#lastProgressAt = clock.monotonic();
       events.failed(error, this.#failures);
       this.#rest();

@@ -6,7 +6,7 @@ const BUCKETS_PER_ROUND_MAX = 100;
 
 /**
  * Evicts ids from Redis, oldest UUIDv7 time first, once their outcomes are in MySQL and they are older than the window.
- * The length of the window is a matter of memory: evicted ids are looked up in MySQL from then on.
+ * The length of the window determines the use of memory: evicted ids are looked up in MySQL from then on.
  */
 export class IdJanitor {
   readonly #deps: { cache: CacheKeeper; clock: Clock; windowMs: number };
@@ -21,8 +21,8 @@ export class IdJanitor {
   async round(caller: KeeperCaller, idTimeMax: number): Promise<void> {
     const { cache, clock, windowMs } = this.#deps;
     const { lookupHorizon, time } = (await cache.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1)).head;
-    // By the ledger's time, not this keeper's; and never past what MySQL has, because the lookup horizon cannot be lowered
-    // again in this epoch.
+    // Uses the ledger's time, not this keeper's, and never goes beyond the ids that MySQL has, because the lookup
+    // horizon cannot be lowered again in this epoch.
     const forgettable = Math.min(time, idTimeMax) - windowMs;
     const buckets: number[] = [];
     for (

@@ -24,7 +24,8 @@ const ENTRIES_PER_READ_MAX = 400;
  * read and verified. After a failure the flusher starts over with a new object, so that reads still running for this
  * one have no effect.
  *
- * Each consecutive failure halves the next batch: a batch that is too large to be read or written must not block forever.
+ * Each consecutive failure halves the next batch, so that a batch that is too large to be read or
+ * written does not block the flush forever.
  */
 export class ReadAhead {
   readonly epoch: number;
@@ -54,14 +55,16 @@ export class ReadAhead {
     return acceptedAtOf(this.#ahead[0]);
   }
 
-  /** The next batch, verified; null at the end of the journal. @throws IntegrityError, CacheError, CursorConflictError */
+  /**
+   * The next batch, verified; null at the end of the journal. @throws IntegrityError, CacheError, CursorConflictError
+   */
   async next(caller: KeeperCaller, failures: number): Promise<FlushBatch | null> {
     const batch = (await this.#prepared) ?? (await this.#gather(caller, failures));
     this.#prepared = null;
     return batch;
   }
 
-  /** Begins to read the batch after the last one, if more than that batch was waiting. */
+  /** Begins to read the next batch, if more entries were waiting than the last batch contained. */
   prepare(caller: KeeperCaller, failures: number): void {
     if (this.#ahead.length === 0) return;
     this.#prepared = this.#gather(caller, failures);
@@ -81,7 +84,7 @@ export class ReadAhead {
     return batch;
   }
 
-  /** The entries read ahead, topped up to a batch if there are enough. */
+  /** The entries read ahead, filled up to a batch if there are enough. */
   async #fill(caller: KeeperCaller, size: BatchSize, entriesPerRead: number): Promise<JournalEntry[]> {
     let entries = this.#ahead;
     let outcomes = outcomesIn(entries);
@@ -102,7 +105,8 @@ export class ReadAhead {
     const { head, entries } = await journal.journal(caller, afterSeq, entriesMax);
     this.published = head.cursor;
     this.headSeq = head.seq;
-    // The journal is not corrupt if another keeper has flushed and trimmed these entries, provided that MySQL has them.
+    // If another keeper has flushed and trimmed these entries, and MySQL has them, the journal is
+    // not corrupt.
     if (head.cursor > afterSeq && (await store.cursor()).seq > afterSeq)
       throw new CursorConflictError(`the journal is flushed up to ${head.cursor}`);
     if (head.seq > afterSeq && entries.length === 0)
@@ -117,7 +121,7 @@ interface BatchSize {
   chars: number;
 }
 
-/** How many of the entries fit into a batch; at least one, unless there are none. */
+/** The number of entries that fit into a batch; at least one, unless there are none. */
 function countThatFits(entries: readonly JournalEntry[], size: BatchSize): number {
   let [outcomes, chars, count] = [0, 0, 0];
   for (const entry of entries) {
@@ -137,8 +141,8 @@ const outcomesIn = (entries: readonly JournalEntry[]): number =>
   entries.reduce((count, entry) => count + entry.records.length / RECORD_BYTES, 0);
 
 /**
- * When an entry was accepted. In entries of older releases this is the eighth field of the first item, found without
- * parsing the rest of a long payload.
+ * When an entry was accepted. In entries of older releases, this is the eighth field of the first item, which is
+ * found without parsing the rest of a long payload.
  */
 export function acceptedAtOf(entry: JournalEntry | undefined): number | null {
   if (!entry) return null;

@@ -35,13 +35,13 @@ describe('Detector', () => {
     expect(detector.state).toBe('closed');
   });
 
-  it('opens in the turn of the failure that crosses the threshold', () => {
+  it('opens in the same event-loop turn as the failure that crosses the threshold', () => {
     fail(5);
     expect(detector.state).toBe('open');
     expect(moves).toEqual(['closed', 'open']);
   });
 
-  it('stays closed while no more than the threshold fail', async () => {
+  it('stays closed while the failures do not exceed the threshold', async () => {
     for (let i = 0; i < 5; i++) detector.succeeded();
     await vi.advanceTimersByTimeAsync(0);
     fail(5);
@@ -57,7 +57,7 @@ describe('Detector', () => {
     expect(detector.state).toBe('closed');
   });
 
-  it('counts nothing while open, then closes on one good call', async () => {
+  it('counts nothing while open, then closes after one successful call', async () => {
     fail(5);
     detector.succeeded();
     await vi.advanceTimersByTimeAsync(999);
@@ -70,7 +70,7 @@ describe('Detector', () => {
     expect(moves).toEqual(['closed', 'open', 'half-open', 'closed']);
   });
 
-  it('opens again on one bad call when half-open', async () => {
+  it('opens again after one failed call when half-open', async () => {
     fail(5);
     await vi.advanceTimersByTimeAsync(1000);
     fail(1);
@@ -79,7 +79,7 @@ describe('Detector', () => {
     expect(detector.state).toBe('half-open');
   });
 
-  it('runs every probe in any state, and passes its result on', async () => {
+  it('runs every probe in any state, and passes on its result', async () => {
     const boom = new Error('connect ECONNREFUSED');
     for (let i = 0; i < 6; i++) await expect(detector.watch(() => Promise.reject(boom))).rejects.toBe(boom);
     expect(detector.state).toBe('open');

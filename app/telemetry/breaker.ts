@@ -9,10 +9,10 @@ const ignore = () => {};
 /**
  * Decides from the results of its calls whether a store (Redis, MySQL) counts as down.
  *
- * opossum is used only for detection. The calls themselves never run under it: its timeout, its rejections while open
- * and its fallback would all report "failed" for a script that may still run, and an in-doubt call must not be repeated
- * elsewhere. So it receives each result after the fact, calls continue in any state, and the state is only evidence for
- * other components.
+ * opossum is used only for detection. The calls themselves never run under opossum: its timeout, its rejections while
+ * open and its fallback would all report "failed" for a script that may still run, and an in-doubt call must not be
+ * repeated elsewhere. Therefore opossum receives each result afterwards, calls continue in any state, and the state is
+ * only evidence for other components.
  *
  * - More than `errorThresholdPercent` failures among at least `volumeThreshold` calls in the window: open.
  * - After `resetTimeoutMs`: half-open, and the next result decides. Results reported while open are not counted.
@@ -26,7 +26,8 @@ export class Detector {
   constructor(name: string, settings: Config['breakers'], moved: (name: string, state: BreakerState) => void) {
     this.name = name;
     this.#moved = moved;
-    // Throwing synchronously, rather than rejecting, makes opossum count a failure in the same turn.
+    // If the function throws synchronously instead of rejecting, opossum counts the failure in the
+    // same event-loop turn.
     const replay = (failure: unknown) => {
       if (failure !== null) throw failure;
       return SETTLED;
@@ -62,7 +63,7 @@ export class Detector {
     this.#tell(error ?? new Error('no answer'));
   }
 
-  /** Runs a probe and reports its result; the probe always runs, is never cut off, and its result is passed on. */
+  /** Runs a probe and reports its result; the probe always runs to its end, and its result is passed on. */
   async watch<T>(probe: () => Promise<T>): Promise<T> {
     try {
       const answer = await probe();
@@ -80,7 +81,8 @@ export class Detector {
   }
 
   #tell(failure: unknown): void {
-    // While open, opossum would only create an error to reject with; that costs more than the call's own bookkeeping.
+    // While open, opossum would only create an error to reject with, which costs more than the rest
+    // of the call.
     if (this.#circuit.opened || this.#circuit.isShutdown) return;
     this.#circuit.fire(failure).catch(ignore);
   }

@@ -2,8 +2,8 @@ const CAUSES_MAX = 3;
 const MEMBERS_MAX = 5;
 
 /**
- * The fields of an error that are logged. No other fields are ever written: drivers attach statements and arguments to
- * errors.
+ * The fields of an error that are logged. No other fields are written, because drivers attach statements and arguments
+ * to errors.
  */
 export interface ErrorFields {
   type: string;
@@ -49,15 +49,15 @@ interface ErrorFromDriver extends Error {
   errors?: unknown;
 }
 
-/** From mysql2, or wrapped by TypeORM. */
+/** An error of mysql2, which TypeORM may have wrapped. */
 function isFromSql(error: Error): boolean {
   return 'sqlState' in error || 'sqlMessage' in error || 'driverError' in error || 'query' in error;
 }
 
 /**
- * A server's message without the values it quotes. Values may contain quotes themselves, so everything from the first
- * to the last quote is removed; only the name of the key or column at the end is kept, because it helps to locate the
- * problem.
+ * A server's message without the values that it quotes. Values may contain quotes themselves, so everything from the
+ * first to the last quote is removed; only the name of the key or column at the end is kept, because it helps to
+ * locate the problem.
  */
 function withoutLiterals(message: string): string {
   const [named = ''] = message.match(/ for (key|column) '[\w.]{1,128}'( at row \d+)?$/) ?? [];

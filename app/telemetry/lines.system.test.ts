@@ -16,7 +16,7 @@ describe('lines to a file', () => {
     fd = openSync(file, 'a');
   });
 
-  it('are written in order without an explicit flush, soon, whether there are few or many', async () => {
+  it('are soon written in order without an explicit flush, whether there are few or many', async () => {
     const lost = vi.fn();
     const lines = linesTo(fd, lost);
     lines.write('first\n');
@@ -35,7 +35,7 @@ describe('lines to a file', () => {
     expect(readFileSync(file, 'utf8').endsWith('at once\n')).toBe(true);
   });
 
-  it('are dropped and counted when the buffer is full, and then take no more memory', () => {
+  it('are dropped and counted when the buffer is full, so that they take no more memory', () => {
     const lost = vi.fn();
     const lines = linesTo(fd, lost);
     const line = `${'y'.repeat(64 * 1024)}\n`;
@@ -80,7 +80,7 @@ describe('lines to a pipe without a reader', () => {
     }
   };
 
-  it('wait for the reader, and arrive complete and in order', async () => {
+  it('wait for the reader, and arrive completely and in order', async () => {
     const lost = vi.fn();
     const lines = linesTo(writer, lost);
     for (let i = 0; i < 5000; i++) lines.write(line);
@@ -185,9 +185,11 @@ describe('a process that logs', () => {
         child.kill('SIGTERM');
         const code = await new Promise((resolve) => child.once('exit', resolve));
         expect(code).toBe(0);
-        // The channel can deliver what the process sent last only after its exit has been reported.
+        // The channel may deliver the last message of the process only after the exit of the
+        // process has been reported.
         await vi.waitFor(() => expect(messages).toHaveLength(2), 20_000);
-        // 40 MB were written: 16 MiB were buffered, and finally counted as lost except for what fits into the pipe.
+        // 40 MB were written. 16 MiB of them were buffered and finally counted as lost, except for
+        // the lines that fit into the pipe.
         expect(messages[1]).toMatchObject({
           lost: expect.toSatisfy((lost: number) => lost > 39_000 && lost <= 40_001),
         });

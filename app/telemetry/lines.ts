@@ -9,15 +9,16 @@ export interface Lines {
 }
 
 /**
- * Lines wait here while the reader is slow; beyond this limit they are dropped and counted, because the tail needs the
- * memory.
+ * Maximum size of the buffer, in which lines wait while the reader is slow. Beyond this limit they are dropped and
+ * counted, because the tail needs the memory.
  */
 const BUFFERED_CHARS_MAX = 16 * 1024 * 1024;
 const WRITE_AT_CHARS = 16 * 1024;
 const WRITE_AFTER_MS = 20;
 const FLUSH_MS_MAX = 1000;
 /**
- * Delay between attempts while the reader is slow, ms: doubles from the minimum to the maximum while nothing is read.
+ * Delay between attempts while the reader is slow, ms; it doubles from the minimum to the maximum
+ * while nothing is read.
  */
 const RETRY_MS_MIN = 1;
 const RETRY_MS_MAX = 20;

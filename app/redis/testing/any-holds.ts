@@ -6,13 +6,13 @@ import type { ApplyItem, HoldCallItem } from '../../journal/cache-port.ts';
 import { encodeOrder } from '../../journal/codec.ts';
 import { encodeHoldItem, type HoldItem } from '../../journal/hold-codec.ts';
 
-/** Long past, and far in the future, by any clock. */
+/** Two times that are far in the past and far in the future by any clock. */
 const PAST = Date.UTC(2001, 0, 1);
 const FUTURE = Date.UTC(2100, 0, 1);
 const MAX = Number.MAX_SAFE_INTEGER;
 const WHO = { user: 'u', correlationId: 'c' };
 
-/** Accounts that can refuse for every possible reason. */
+/** Accounts that together cover every reason for a refusal. */
 export const HOLD_ACCOUNTS: Account[] = [
   accountOf('a', { balance: 300, overdraftLimit: 50 }),
   accountOf('b', { balance: 100, held: 40 }),
@@ -25,7 +25,7 @@ export const HOLD_ACCOUNTS: Account[] = [
   accountOf('world', { external: true }),
 ];
 const NAMES = HOLD_ACCOUNTS.map(({ accountId }) => accountId);
-/** The holder of each hold, and its destination if it names one. */
+/** The account of each hold, and its destination if the hold names one. */
 const HOLDERS: Record<string, [account: string, destination: string | null]> = {
   h0: ['a', null],
   h1: ['a', 'b'],
@@ -51,7 +51,7 @@ const anyId = fc.oneof(
   { weight: 1, arbitrary: fc.nat(3).map((n) => `id-${n}`) },
 );
 
-/** Holds as MySQL may have them; one is due. */
+/** Holds as they may be stored in MySQL; one is due. */
 export const anyStoredHold: fc.Arbitrary<StoredHold> = fc
   .record({
     holdId: anyHoldId,
@@ -102,7 +102,7 @@ const anyCapture = fc
   .map(({ holdId, amount, final, to, isOther, source, transactionId }): HoldItem => {
     const named = HOLDERS[holdId]?.[1] ?? null;
     const chosen = named === null || isOther === 0 ? to : named;
-    // Pods refuse a transfer to its own account before it reaches a store.
+    // Pods refuse a transfer from an account to itself before it reaches a store.
     const destination = chosen !== source ? chosen : source === 'world' ? 'rich' : 'world';
     return {
       op: 'capture',
@@ -148,7 +148,7 @@ const anyEnd = fc
   .record({ event: anyEvent, op: fc.constantFrom('void' as const, 'expire' as const) })
   .map(({ event, op }): HoldItem => ({ op, ...event }));
 
-/** One item of a call: an event of a hold, mostly one that fits it. */
+/** One item of a call: an event of a hold, in most cases one that is possible for that hold. */
 const anyHoldItem: fc.Arbitrary<HoldCallItem> = fc
   .record({
     hold: fc.oneof(anyPlace, anyCapture, anyChange, anyEnd),
@@ -175,7 +175,7 @@ export const anyCall = fc.array(
   { minLength: 1, maxLength: 5 },
 );
 
-/** The same without transfers, and with everything looked up. */
+/** The same without transfers, and with all ids looked up. */
 export const anyHoldCall = fc
   .array(anyHoldItem, { minLength: 1, maxLength: 5 })
   .map((items) => items.map((item) => ({ ...item, lookupCursor: MAX })));

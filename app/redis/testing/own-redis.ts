@@ -31,13 +31,13 @@ export class OwnRedis {
     return this.#running.node;
   }
 
-  /** Like a power cut: nothing is written after it. */
+  /** Has the effect of a power cut: nothing is written afterwards. */
   async kill(): Promise<void> {
     process.kill(this.#running.pid, 'SIGKILL');
     await this.#running.ended;
   }
 
-  /** It does not respond until it is thawed, and its connections remain open. */
+  /** Redis does not respond until it is thawed, and its connections remain open. */
   freeze(): void {
     process.kill(this.#running.pid, 'SIGSTOP');
   }

@@ -1,7 +1,7 @@
 /**
- * A keeper in a process of its own, with one difference: its reconciliation is scheduled by the time in the table
- * `moment`, not by MySQL's clock. In `checks`, it reports every completed check of the schedule, and whether the
- * reconciliation ran here.
+ * A keeper in a separate process, with one difference: its reconciliation is scheduled by the time in the table
+ * `moment`, not by MySQL's clock. It writes every completed check of the schedule to `checks`, with whether the
+ * reconciliation ran in this process.
  */
 import { loadConfig } from '../../config/config.ts';
 import { SingleRun } from '../../jobs/single-run.ts';
@@ -17,7 +17,7 @@ const context = await createContext(loadConfig({ ...process.env, ROLE: 'keeper' 
   sleep: (ms, signal) => systemClock.sleep(Math.min(ms, PAUSE_MS_MAX), signal),
 });
 const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-/** The moment of the check that is being started. */
+/** The time of the check that is being started. */
 let nowMs = 0;
 const realState = JobLease.prototype.state;
 JobLease.prototype.state = async function state() {

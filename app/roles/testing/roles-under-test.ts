@@ -55,7 +55,7 @@ export class Role {
     await until('the key is known', async () => (await this.request('GET', '/v1/ops/status')).status === 200);
   }
 
-  /** Waits until this pod works where the authority is: with Redis, or directly on MySQL. */
+  /** Waits until this pod works with the store that has the authority: with Redis, or directly on MySQL. */
   async worksIn(mode: 'CACHE' | 'DIRECT'): Promise<void> {
     await until(`the pod works in ${mode}`, async () => {
       const { json } = await this.request('GET', '/v1/ops/status');
@@ -69,7 +69,7 @@ export class Role {
   }
 }
 
-/** A durable Redis and a database, with the roles over them, all in this process. */
+/** A durable Redis and a database, and the roles that use them, which all run in this process. */
 export class RolesUnderTest {
   readonly db: TestDatabase;
   readonly redis: OwnRedis;

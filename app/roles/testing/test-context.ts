@@ -5,7 +5,7 @@ import { randomPrefix } from '../../redis/testing/own-redis.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { type Context, createContext } from '../context.ts';
 
-// Each context flushes its log at exit: a test process has many of them.
+// Each context adds a listener that flushes its log at exit, and a test process has many contexts.
 process.setMaxListeners(100);
 
 /** A line of the log, parsed from JSON. */
@@ -15,11 +15,14 @@ export interface ContextUnderTest extends Context {
   lines: Line[];
   /** The messages of a level, in order. */
   messages(level: 'info' | 'warn' | 'error'): string[];
-  /** The messages of the lines with this error or reason: a busy machine may cause other errors. */
+  /**
+   * The messages of the lines with this error or reason. Lines with other errors are left out, because a busy machine
+   * may cause them.
+   */
   messagesAbout(trouble: string): string[];
 }
 
-/** A configuration with its own keys and free ports. The Redis of all tests, unless `env` names another. */
+/** A configuration with its own keys and free ports. It uses the Redis of all tests, unless `env` names another. */
 export function testConfig(mysqlUrl: string, env: Record<string, string> = {}): Config {
   return loadConfig({
     REDIS_URL: `redis://127.0.0.1:${inject('redisPort')}/0`,

@@ -26,7 +26,8 @@ const status = async (api: Role) => (await api.request('GET', '/v1/ops/status'))
 describe('An API pod', () => {
   let api: Role;
   beforeEach(async () => {
-    // This is the only pod: if it alone cannot reach Redis, the authority must not move.
+    // This is the only pod, so the authority would move when it cannot reach Redis. The long
+    // time-out prevents that.
     await roles.keeper({ REDIS_LOST_BY_PODS_AFTER_MS: '3600000' });
     api = await roles.api();
     await api.ready();
@@ -66,7 +67,7 @@ describe('An API pod', () => {
     expect((seen['journal'] as { seq: number }).seq).toBe((seen['cursor'] as { seq: number }).seq);
   });
 
-  it('reports what waits in its tail while nothing is flushed', async () => {
+  it('reports the entries that wait in its tail while nothing is flushed', async () => {
     await roles.db.database.transaction(async (session) => {
       await session.rows('SELECT 1 FROM flush_cursor FOR UPDATE');
       await api.transfer(`tail-${Date.now()}`);
@@ -109,7 +110,7 @@ describe('An API pod', () => {
     expect(await status(api)).toMatchObject({ mode: 'CACHE', journal: null, pod: { open: false, observedSeq: null } });
   });
 
-  it('reconciles on demand: both stores while it is open, MySQL alone while it is not', async () => {
+  it('reconciles on demand: both stores while it is open, otherwise only MySQL', async () => {
     await api.transfer(`rec-${Date.now()}`);
     const path = '/v1/ops/reconciliations';
     expect(await api.request('POST', path)).toMatchObject({ status: 200, json: { clean: true, cachedAccounts: 2 } });
@@ -264,7 +265,7 @@ describe('At startup', () => {
     expect(tries()).toBe(before);
   });
 
-  it('JWTs are accepted if issuer, audience and keys are set, and not otherwise', async () => {
+  it('JWTs are accepted only if issuer, audience and keys are set', async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256');
     const jwksFile = join(roles.redis.dir, 'jwks.json');
     writeFileSync(jwksFile, JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256' }] }));
@@ -281,7 +282,7 @@ describe('At startup', () => {
     expect((await other.request('GET', '/v1/ops/status', undefined, token)).status).toBe(401);
   });
 
-  it('the keys of JWTs are found through their issuer, and the longest user fits into every table', async () => {
+  it('the keys of JWTs are found through their issuer, and the longest user name fits into every table', async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256');
     const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256' }] });
     const server = createServer((request, response) => {

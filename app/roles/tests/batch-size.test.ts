@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-/** Three bytes in UTF-8, and six as `\uXXXX`: no character takes more per unit of length. */
+/** This character takes three bytes in UTF-8, and six as `\uXXXX`; no character takes more per unit of length. */
 const WIDE = '山';
 
 /** A transfer with every field except its metadata at its maximum length. */
@@ -65,7 +65,7 @@ describe('A batch of transfers', () => {
 });
 
 describe('A single transfer', () => {
-  it('fits with everything at its maximum, however it is escaped', async () => {
+  it('fits with every field at its maximum, however it is escaped', async () => {
     const text = escaped(longest(fullMetadata(WIDE), 5000));
     expect(bytesOf(text)).toBeLessThan(SINGLE_BODY_BYTES_MAX / 2);
     expect(await api.request('POST', '/v1/transfers', { raw: text })).toMatchObject({ status: 201 });

@@ -40,12 +40,12 @@ async function transfer(count: number, more: object = {}): Promise<string[]> {
   return ids;
 }
 
-it('one pod and the keeper an hour ahead: ids and history follow the stores, through a restart of Redis', async () => {
+it('with one pod and the keeper an hour ahead, ids and history follow the clocks of the stores, through a restart of Redis', async () => {
   const began = Date.now();
   const ids = await transfer(20, { durability: 'persisted' });
   const middle = new Date();
   for (const time of ids.map(uuidV7Time)) expect(Math.abs((time ?? 0) - began)).toBeLessThan(HOUR_MS / 2);
-  // An id from the future is rejected by the pod that is ahead, too, and changes nothing.
+  // An id from the future is also rejected by the pod that is ahead, and changes nothing.
   const early = await ahead.transfer(newUuidV7(Date.now() + HOUR_MS / 2));
   expect(early).toMatchObject({ status: 400, json: { code: 'validation_failed' } });
 

@@ -22,7 +22,7 @@ describe('A context whose stores are unavailable', () => {
   });
   afterAll(() => context[Symbol.asyncDispose]());
 
-  it('is created all the same, counts their failures, and considers them down after several', async () => {
+  it('is created nevertheless, counts the failures of the stores, and considers a store down after several failures', async () => {
     const caller = { epoch: 1, format: 1 as const, replid: 'r', podId: 'p' };
     for (let n = 0; n < 3; n++) {
       await expect(context.authority.read()).rejects.toMatchObject({ code: 'database_unavailable' });
@@ -63,7 +63,7 @@ describe('A context whose stores are unavailable', () => {
 });
 
 describe('A context', () => {
-  it('traces if an endpoint for traces is configured, and not otherwise', async () => {
+  it('creates traces only if an endpoint for traces is configured', async () => {
     const off = await testContext(testConfig(mysqlUrl, nowhere));
     expect(off.tracing).toBeNull();
     await off[Symbol.asyncDispose]();
@@ -80,7 +80,7 @@ describe('A context', () => {
     await expect(context.authority.read()).rejects.toMatchObject({ message: 'MySQL is unavailable (closed)' });
   });
 
-  it('is a different process after each start', () => {
+  it('has a new process id after each start', () => {
     const ids = new Set(Array.from({ length: 20 }, newProcessId));
     expect(ids.size).toBe(20);
     for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9.-]{1,40}:[0-9a-f]{12}$/);

@@ -13,8 +13,8 @@ const WITHOUT_SUCCESS = new Map([
 ]);
 
 /**
- * A path, a query, and bodies: enough to show that the page fills in the same examples as this test. Each takes
- * seconds.
+ * Operations with a path parameter, a query and a body: enough to show that the page fills in the same examples
+ * as this test. Each takes seconds.
  */
 const ON_THE_PAGE = new Set([
   'PATCH /v1/accounts/{id}',
@@ -70,7 +70,7 @@ beforeAll(async () => {
 });
 afterAll(() => roles.stop());
 
-/** The value that the page fills in for a parameter; undefined for one that it leaves empty. */
+/** The value that the page fills in for a parameter; undefined if the page leaves the parameter empty. */
 const filledIn = ({ example, schema }: Parameter) => example ?? schema.example ?? schema.default;
 
 async function send({ method, path, operation }: Prefilled): Promise<{ status: number; text: string }> {
@@ -112,7 +112,7 @@ describe('Every operation of /docs, with its prefilled examples, on a new ledger
     }
   });
 
-  it('has an example for everything that is required', () => {
+  it('has examples for all required parameters and bodies', () => {
     for (const { name, operation } of operations) {
       for (const parameter of operation.parameters ?? [])
         if (parameter.in === 'path') expect(filledIn(parameter), `${name} ${parameter.name}`).toBeDefined();

@@ -38,7 +38,7 @@ describe('A ledger that was never used', () => {
 describe('A ledger of an older release', () => {
   beforeEach(() => roles.db.reset(0, 'DIRECT'));
 
-  it('stays in format 1 until an operator moves it; transfers continue, and are all there', async () => {
+  it('stays in format 1 until an operator moves it; transfers continue, and none is lost', async () => {
     const api = await serving();
     await roles.db.database.rows("INSERT INTO processes (process_id, redis_seen) VALUES ('old', 1)");
     expect(await status(api)).toMatchObject({

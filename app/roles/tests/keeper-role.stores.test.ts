@@ -137,7 +137,7 @@ describe('A stopping keeper', () => {
 });
 
 describe('Reports about the flush', () => {
-  it('raise an alert if it keeps failing, end the alert, and ignore cursor conflicts', async () => {
+  it('raise an alert if the flush keeps failing, end the alert, and ignore cursor conflicts', async () => {
     const keeper = await roles.keeper({ FLUSH_ALERT_AFTER_FAILURES: '3', FLUSH_RETRY_MAX_MS: '50' });
     const api = await podInCache();
     const { messages, messagesAbout, flushStore } = keeper.context;

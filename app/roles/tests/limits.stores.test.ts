@@ -22,7 +22,7 @@ const refused = (remaining: string) => ({
   status: 422,
   json: { code: 'limit_exceeded', limit: 'dailyDebitMax', value: '10.00', remaining },
 });
-/** As a group: what its first transfer pays out counts for the second. */
+/** Pays as a group, in which the first transfer reduces the limit for the second. */
 const payTwice = (groupId: string, ...amounts: readonly [string, string]) => {
   const common = { sourceAccount: 'ada', destinationAccount: 'world', currency: 'EUR' };
   return api.request('POST', '/v1/transfers/group', {
@@ -47,7 +47,7 @@ const isCounted = (percent: number) =>
     );
   });
 
-it('A limit set by a client holds in Redis and in MySQL, counts each transfer once, and not those before it', async () => {
+it('A limit set by a client applies in Redis and in MySQL, counts each transfer once, and ignores earlier transfers', async () => {
   expect(await pay('before', '3.00')).toMatchObject({ status: 201 });
   const limits = { dailyDebitMax: '10.00' };
   expect(await api.request('PATCH', '/v1/accounts/ada', { limits })).toMatchObject({ status: 200, json: { limits } });
@@ -58,7 +58,7 @@ it('A limit set by a client holds in Redis and in MySQL, counts each transfer on
   expect(await used()).toBe('6.00');
   expect(await payTwice('together', '1.00', '3.01')).toMatchObject(groupRefused('3.00'));
   expect(await used()).toBe('6.00');
-  // Money that returns is not counted.
+  // Returned money is not counted.
   expect(await api.request('POST', '/v1/transfers/funds/reversal')).toMatchObject({ status: 422 });
   expect(await api.request('POST', '/v1/transfers/first/reversal')).toMatchObject({ status: 201 });
   expect(await used()).toBe('6.00');

@@ -10,7 +10,7 @@ describe.each(['DIRECT', 'CACHE'] as const)('Concurrent requests that open one a
   beforeAll(async () => {
     roles = await RolesUnderTest.start();
     pods = [await roles.api(), await roles.api()];
-    // Without a keeper a new ledger stays with MySQL.
+    // Without a keeper, MySQL keeps the authority of a new ledger.
     if (mode === 'CACHE') await roles.keeper();
     for (const pod of pods) {
       await pod.ready();
@@ -34,7 +34,7 @@ describe.each(['DIRECT', 'CACHE'] as const)('Concurrent requests that open one a
     );
   });
 
-  it('in batches, in any order, are answered with 201 once for each', async () => {
+  it('in batches, in any order, are answered with 201 once for each account', async () => {
     const accounts = Array.from({ length: ACCOUNTS }, (_, n) => ({ accountId: `many-${n}`, currency: 'EUR' }));
     const answers = await Promise.all(
       Array.from({ length: REQUESTS }, (_, n) =>

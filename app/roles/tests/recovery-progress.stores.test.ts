@@ -9,7 +9,7 @@ import { testConfig, testContext } from '../testing/test-context.ts';
 /** Longer than any request may wait. */
 const SLOW_MS = 10_000;
 
-/** A recovery that takes a page for each entry, and a pod that reports its progress. */
+/** A recovery that processes one entry per page, and a pod that reports its progress. */
 let bench: RecoveryBench;
 let clock: TestClock;
 let api: Role;
@@ -23,7 +23,7 @@ afterEach(async () => {
   await bench.db.drop();
 });
 
-/** Its clock jumps ahead whenever it is read, so that each request has time for only one page. */
+/** Starts a pod whose clock jumps ahead whenever it is read, so that each request has time for only one page. */
 async function slowPod(): Promise<void> {
   const config = testConfig(bench.db.url, { REDIS_URL: 'redis://127.0.0.1:1', BOOTSTRAP_API_KEY: API_KEY });
   const context = Object.assign(await testContext(config), { recoveryStore: bench.recoveryStore, clock });
@@ -63,7 +63,7 @@ it("an accepted loss that exceeds a request's waiting time is answered with 202,
     const answer = await api.request('POST', '/v1/ops/loss-acceptances', acceptance);
     return answer.status === 202 ? null : answer;
   });
-  // The in-doubt attempt, the gap, and t3, which depends on it.
+  // Dropped are the in-doubt attempt, the gap, and t3, which depends on the gap.
   expect(last).toMatchObject({
     status: 200,
     json: { epoch: closing.epoch + 1, mode: 'DIRECT', dropped: 3, done: true },
@@ -72,7 +72,7 @@ it("an accepted loss that exceeds a request's waiting time is answered with 202,
   expect(await bench.transfers()).toEqual(['t1', 't4']);
 });
 
-it('entries flushed before a recovery, or from the journal, are shown in the status: only the cursor has them', async () => {
+it('the status shows entries that were flushed before a recovery or from the journal, which only the cursor counts', async () => {
   const journal = await bench.journal(
     ['t1', 'world', 'ada', 500],
     ['t2', 'world', 'ada', 7],

@@ -3,7 +3,7 @@ import { newUuidV7 } from '../../domain/ids.ts';
 import { until } from '../../kernel/testing/until.ts';
 import { type Role, RolesUnderTest } from '../testing/roles-under-test.ts';
 
-/** So that a switch-over takes only a moment. */
+/** With these settings, a switch-over takes only a moment. */
 const SOON = { REDIS_LOST_AFTER_MS: '300', REDIS_STEADY_AFTER_MS: '200' };
 const SHORT = { REQUEST_TIMEOUT_MS: '3000', MYSQL_QUERY_TIMEOUT_MS: '2000', MYSQL_LOCK_WAIT_TIMEOUT_S: '2' };
 
@@ -43,7 +43,7 @@ class Writers {
       } else expect([503, 504]).toContain(status);
     }
   }
-  /** Until this many more were acknowledged. */
+  /** Waits until this many more transfers were acknowledged. */
   async write(more = 100): Promise<void> {
     const before = this.acknowledged.length;
     await until('they write', () => this.acknowledged.length > before + more);
@@ -57,7 +57,7 @@ class Writers {
 
 const mode = async () => (await first.context.authority.read()).mode;
 
-/** What was acknowledged is in MySQL, once, and the books are consistent. */
+/** Expects that every acknowledged transfer is in MySQL exactly once, and that the books are consistent. */
 async function expectKept(acknowledged: readonly string[]): Promise<void> {
   const report = await until('the books can be compared', async () => {
     const answer = await first.request('POST', '/v1/ops/reconciliations');
@@ -76,7 +76,7 @@ async function expectKept(acknowledged: readonly string[]): Promise<void> {
 }
 
 describe('Two pods and two keepers', () => {
-  it('when Redis is killed and restarted: what was answered with 201 is in MySQL, once', async () => {
+  it('when Redis is killed and restarted: every transfer answered with 201 is in MySQL exactly once', async () => {
     const writers = new Writers();
     for (let kill = 0; kill < 2; kill++) {
       await writers.write();
@@ -94,7 +94,7 @@ describe('Two pods and two keepers', () => {
     await expectKept(acknowledged);
   });
 
-  it('when Redis is unavailable: MySQL serves, and Redis again once it is back; nothing is lost or duplicated', async () => {
+  it('when Redis is unavailable: MySQL decides until Redis is back; nothing is lost or duplicated', async () => {
     const writers = new Writers();
     await writers.write();
     await roles.redis.kill();
@@ -123,7 +123,7 @@ describe('Two pods and two keepers', () => {
     expect(wayThere).toMatch(/^DIRECT REBUILDING CACHE CLOSING DIRECT (DIRECT )?REBUILDING CACHE$/);
   });
 
-  it('when Redis is unavailable and a pod is stopped: it hands over, and nothing waits for it', async () => {
+  it('when Redis is unavailable and a pod is stopped: the pod hands over, and nothing waits for it', async () => {
     const [one, two] = [newUuidV7(Date.now()), newUuidV7(Date.now())];
     const other = apis[1];
     expect(await other?.transfer(one)).toMatchObject({ status: 201 });

@@ -17,7 +17,7 @@ let roles: RolesUnderTest;
 let root: Connection;
 let pod: Role;
 
-/** A pod in DIRECT whose MySQL account an operator can lock. */
+/** A pod in mode DIRECT, whose MySQL account the test can lock. */
 beforeAll(async () => {
   roles = await RolesUnderTest.start();
   root = await createConnection(inject('mysqlUrl'));
@@ -54,26 +54,29 @@ describe('While MySQL refuses a pod', () => {
       `ALTER USER ${USER} WITH MAX_QUERIES_PER_HOUR 1`,
       `ALTER USER ${USER} WITH MAX_QUERIES_PER_HOUR 0`,
     ],
-  ])('%s, it answers 503 to everything that needs MySQL, and recovers without a restart', async (how, cause, cure) => {
-    await root.query(cause);
-    await endConnections();
-    const id = how.replaceAll(' ', '-');
-    const ask = () =>
-      Promise.all([
-        pod.request('POST', '/v1/accounts', { accountId: id, currency: 'EUR' }),
-        pod.request('POST', '/v1/accounts/batch', { accounts: [{ accountId: id, currency: 'EUR' }] }),
-        pod.request('GET', '/v1/accounts/ada/balance'),
-        pod.request('GET', '/v1/accounts/ada/postings'),
-        pod.request('GET', '/v1/transfers/unknown'),
-        pod.transfer(`t-${id}`),
-      ]);
-    await until('MySQL refuses it', async () => (await ask()).every(({ status }) => status === 503));
-    for (const { json } of await ask()) expect(json).toMatchObject({ status: 503, code: 'database_unavailable' });
-    await root.query(cure);
-    await until('it works again', async () => (await pod.transfer(`t-${id}`)).status === 201);
-    expect((await pod.request('POST', '/v1/accounts', { accountId: id, currency: 'EUR' })).status).toBe(201);
-    expect(pod.context.messages('error')).toEqual([]);
-  });
+  ])(
+    '%s, the pod answers 503 to every request that needs MySQL, and recovers without a restart',
+    async (how, cause, cure) => {
+      await root.query(cause);
+      await endConnections();
+      const id = how.replaceAll(' ', '-');
+      const ask = () =>
+        Promise.all([
+          pod.request('POST', '/v1/accounts', { accountId: id, currency: 'EUR' }),
+          pod.request('POST', '/v1/accounts/batch', { accounts: [{ accountId: id, currency: 'EUR' }] }),
+          pod.request('GET', '/v1/accounts/ada/balance'),
+          pod.request('GET', '/v1/accounts/ada/postings'),
+          pod.request('GET', '/v1/transfers/unknown'),
+          pod.transfer(`t-${id}`),
+        ]);
+      await until('MySQL refuses it', async () => (await ask()).every(({ status }) => status === 503));
+      for (const { json } of await ask()) expect(json).toMatchObject({ status: 503, code: 'database_unavailable' });
+      await root.query(cure);
+      await until('it works again', async () => (await pod.transfer(`t-${id}`)).status === 201);
+      expect((await pod.request('POST', '/v1/accounts', { accountId: id, currency: 'EUR' })).status).toBe(201);
+      expect(pod.context.messages('error')).toEqual([]);
+    },
+  );
 });
 
 describe('A pod whose schema has not been migrated', () => {

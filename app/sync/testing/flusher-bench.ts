@@ -38,7 +38,7 @@ export class MemoryStore implements JournalStore {
   }
 }
 
-/** A flusher with the model of Redis and an in-memory MySQL, with a clock that the test controls. */
+/** A flusher with the model of Redis, an in-memory MySQL, and a clock that the test controls. */
 export class Bench {
   readonly clock = new TestClock();
   readonly store = new MemoryStore();
@@ -79,8 +79,8 @@ export class Bench {
     await this.epoch.apply(...Array.from({ length: transfers }, (_, n) => order(`t${from + n + 1}`)));
   }
   /**
-   * Runs with a MySQL that fails the given number of times; the next commit waits until the returned function is
-   * called.
+   * Runs the flusher with a MySQL that fails the given number of times; the next commit waits until the returned
+   * function is called.
    */
   async failTimes(times: number): Promise<() => void> {
     let open = () => {};

@@ -9,7 +9,7 @@ interface TestFlusherOptions {
   batchMax?: number;
 }
 
-/** A flusher that loses no time and reports to nobody, for tests of what surrounds it. */
+/** A flusher without delays and without reports, for tests of other components. */
 export function testFlusher({ cache, store, clock = systemClock, batchMax = 200 }: TestFlusherOptions): Flusher {
   return new Flusher({
     cache,
