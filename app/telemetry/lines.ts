@@ -34,10 +34,13 @@ const RETRY_MS_MAX = 20;
  */
 export function linesTo(descriptor: number, dropped: (lines: number) => void): Lines {
   const { fd, blocking } = withoutBlocking(descriptor);
-  /** A write in a thread could not be completed or counted by `flushSync`; to a file it is always complete. */
+  /**
+   * Writes in a thread are used only where necessary, because `flushSync` could not complete or count them. A write to
+   * a file is always complete.
+   */
   const writeSome = blocking ? writeInThread : writeAtOnce;
   let pending = '';
-  /** The unwritten rest of a write after the descriptor was full: written first. */
+  /** The rest of a write that found the descriptor full. It is written first. */
   let unwritten: Buffer = Buffer.alloc(0);
   let writing = false;
   let scheduled = false;
@@ -49,7 +52,7 @@ export function linesTo(descriptor: number, dropped: (lines: number) => void): L
     setTimeout(() => {
       scheduled = false;
       writeNow();
-    }, ms).unref(); // Does not keep the process alive: the flush at exit writes what this timer would have.
+    }, ms).unref(); // The timer does not keep the process alive, because the flush at exit writes the same lines.
   };
   const take = (): Buffer => {
     const chunk = unwritten.length > 0 ? unwritten : Buffer.from(pending);
@@ -111,7 +114,8 @@ function writeAtOnce(fd: number, chunk: Buffer, done: Written): void {
 }
 
 /**
- * @returns how many bytes were written; fewer than given when the descriptor fails, or is still full at the deadline
+ * @returns the number of bytes written, which is lower than given if the descriptor fails or is
+ * still full at the deadline
  */
 function writeAllSync(fd: number, chunk: Buffer, deadline: number): number {
   let offset = 0;

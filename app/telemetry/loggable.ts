@@ -15,7 +15,7 @@ const NEVER_LOGGED = new Set([
   'metadata',
 ]);
 /**
- * Under these keys, `name` is the name of a person or company. Elsewhere it is the name of a script, a queue or a
+ * Under these keys, a `name` belongs to a person or company. Elsewhere it belongs to a script, a queue or a
  * metric.
  */
 const BEARS_NAME = new Set(['account', 'accounts']);

@@ -52,7 +52,7 @@ function logging(level: 'info' | 'warn' | 'debug' = 'info', base: Record<string,
 }
 
 describe('the line of a transfer', () => {
-  it('contains ids, outcome and correlation id, and neither personal data nor money', () => {
+  it('contains ids, outcome and correlation id, but no personal data and no amounts', () => {
     const { transferLogged, lines } = logging('info', { service: 'holdfast', role: 'api', pod: 'p-1' });
     transferLogged(ORDER, POSTED);
     expect(lines()).toEqual([
@@ -88,7 +88,7 @@ describe('the line of a transfer', () => {
     ]);
   });
 
-  it('stays a single line of JSON, whatever id a client sends', () => {
+  it('is a single line of JSON, whatever id a client sends', () => {
     const { transferLogged, lines, raw } = logging('info', {});
     const nasty = '"},\n{"level":"fatal\\ ü\u0000';
     transferLogged({ ...ORDER, correlationId: nasty, user: nasty }, POSTED);
@@ -127,7 +127,7 @@ describe('any other log line', () => {
     ]);
   });
 
-  it('loses its secrets and personal data at any depth, in lists and in child bindings, too', () => {
+  it('is written without secrets and personal data, at any depth, in lists and in child bindings', () => {
     const { log, raw, lines } = logging();
     const headers = { authorization: 'Bearer s3cret', cookie: 's3cret', accept: '*/*', 'x-api-key': 's3cret' };
     const child = log.child({ config: { auth: { jwtSecret: 's3cret' } } });
@@ -147,7 +147,7 @@ describe('any other log line', () => {
     expect(lines()[1]).toMatchObject({ account: { accountId: 'a', name: '[redacted]' }, script: { name: 'apply-3' } });
   });
 
-  it('loses the passwords of URLs wherever they appear', () => {
+  it('is written without the passwords of URLs, wherever they appear', () => {
     const { log, raw } = logging();
     log.error(new Error('cannot reach mysql://root:p"w@d@db:3306/holdfast'));
     log.info(
@@ -174,7 +174,7 @@ describe('any other log line', () => {
     expect(JSON.stringify(around)).toContain('[deeper]');
   });
 
-  it('passes a flush on, and flushes before a fatal exit', () => {
+  it('is flushed on request, and before a fatal exit', () => {
     const logger = logging();
     logger.flushSync();
     expect(logger.flush).toHaveBeenCalledTimes(1);
@@ -215,7 +215,7 @@ describe('errors', () => {
     expect(lines()[1]).toHaveProperty('err.frames');
   });
 
-  it('about SQL syntax lose the statement that they quote', () => {
+  it('about SQL syntax are logged without the statement that they quote', () => {
     const { log, raw } = logging();
     const syntax = "You have an error in your SQL syntax; check the manual near ''jane','Jane Doe')\nat 'x' at line 1";
     log.error(Object.assign(new Error(syntax), { sqlState: '42000' }));

@@ -11,14 +11,19 @@ export type Log = pino.Logger;
 
 /** The one logger: JSON lines through pino, and a fast path for the line written for every transfer. */
 export interface AppLogger {
-  /** For everything but transfers. Use `log.child({ correlationId })`, or pass the correlation id with each line. */
+  /**
+   * For all lines except those of transfers. Use `log.child({ correlationId })`, or pass the correlation id with each
+   * line.
+   */
   log: Log;
   /**
    * Logs one line per transfer at info, whatever the answer: ids, outcome and correlation id; no amounts, names or
    * texts. Formatted by hand, because at 10,000 lines a second pino would take a tenth of the CPU budget.
    */
   transferLogged(order: TransferOrder, answer: Outcome | Problem): void;
-  /** Writes buffered lines before it returns. Required before a process kills itself; `exit` does it anyway. */
+  /**
+   * Writes buffered lines before it returns. Required before a process kills itself; a normal exit does this by itself.
+   */
   flushSync(): void;
 }
 
@@ -42,7 +47,8 @@ export function createLogger(
     },
     lines,
   );
-  // pino applies no formatter to child bindings; children inherit this method from the root.
+  // pino applies no formatter to the bindings of child loggers, so this method does; children
+  // inherit it from the root.
   const { child } = log;
   log.child = function (this: Log, bindings: pino.Bindings, childOptions?: object) {
     return child.call(this, loggable(bindings), childOptions);
@@ -96,7 +102,7 @@ function transferFields(order: TransferOrder, answer: Outcome | Problem): string
   );
 }
 
-// Printable ASCII except quote and backslash, which covers nearly every id, needs no escaping.
+// Text of printable ASCII without quotes and backslashes needs no escaping; nearly every id is of this form.
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 function quoted(text: string): string {

@@ -41,7 +41,7 @@ describe('Metrics', () => {
     expect(await sample('holdfast_errors_total{code="overloaded"}')).toBe(1);
   });
 
-  it('uses request buckets fine enough to tell milliseconds apart', async () => {
+  it('uses request buckets that are fine enough to distinguish milliseconds', async () => {
     metrics.httpAnswered('/v1/accounts/:id/balance', 'GET', 200, 0.0018);
     metrics.httpAnswered('/v1/accounts/:id/balance', 'GET', 200, 0.0042);
     metrics.httpAnswered('/v1/accounts/:id/balance', 'GET', 404, 0.001);
@@ -53,7 +53,7 @@ describe('Metrics', () => {
     expect(await sample(`holdfast_http_request_duration_seconds_count${missing}`)).toBe(1);
   });
 
-  it('measures script calls and the lookups they needed in MySQL', async () => {
+  it('measures script calls, and the lookups in MySQL that they needed', async () => {
     metrics.applyCall({ transfers: 7, seconds: 0.0021 });
     metrics.accountsFound({ hits: 13, misses: 1 });
     metrics.idsLookedUp(3);
@@ -146,7 +146,7 @@ describe('Metrics', () => {
 describe('docs/observability.md', () => {
   const page = readFileSync(new URL('../../docs/observability.md', import.meta.url), 'utf8');
 
-  it('documents every metric with its labels, and no other', async () => {
+  it('documents every metric with its labels, and no others', async () => {
     const zero = () => 0;
     metrics.sample({ requestsInFlight: zero, queueTransfers: zero, tailEntries: zero, tailBytes: zero });
     metrics.sample({ journalEntries: zero, journalAgeSeconds: zero, accountsCached: zero, frozenAccounts: zero });

@@ -4,7 +4,7 @@ import { Problem, type ProblemCode, REFUSALS, type Refusal } from '../domain/pro
 import type { Outcome } from '../domain/types.ts';
 import type { BreakerState } from './breaker.ts';
 
-/** How a transfer was answered: posted, replayed, or the code of its problem. */
+/** The answer to a transfer: posted, replayed, or the code of its problem. */
 type TransferAnswer = 'posted' | 'replayed' | ProblemCode | Refusal;
 
 export const AUTHORITY_MODES = ['CACHE', 'CLOSING', 'REBUILDING', 'DIRECT'] as const;
@@ -12,7 +12,8 @@ export type AuthorityMode = (typeof AUTHORITY_MODES)[number];
 
 const BREAKER_LEVELS = { closed: 0, 'half-open': 1, open: 2 } as const satisfies Record<BreakerState, number>;
 
-// Below 5 ms every millisecond counts: the target is 10 ms for a balance and 50 ms for a transfer.
+// Below 5 ms there is a bucket for each millisecond, because the target is 10 ms for a balance and
+// 50 ms for a transfer.
 const HTTP_SECONDS = [
   0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
@@ -21,7 +22,9 @@ const FLUSH_SECONDS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 const LAG_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60];
 const BATCH_SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
-/** Values that are read only when Prometheus scrapes, at no cost in between. A gauge exists once it has a source. */
+/**
+ * Values that are read only when Prometheus scrapes, at no cost between scrapes. A gauge exists once it has a source.
+ */
 const SAMPLED = {
   requestsInFlight: ['requests_in_flight', 'Requests being handled'],
   clientConnections: ['client_connections', 'Open client connections'],

@@ -2,10 +2,10 @@ import * as api from '@opentelemetry/api';
 import { core } from '@opentelemetry/sdk-node';
 import { NO_SPAN, type Span, type Tracing } from './span.ts';
 
-/** OpenTelemetry keeps at most 128 links per span; a call creates at most that many spans. */
+/** OpenTelemetry keeps at most 128 links per span, so a call creates at most that many spans. */
 const TRACES_MAX = 128;
 
-/** The spans of this service; the instrumentations of the clients add theirs below them. */
+/** Creates the spans of this service; the instrumentations of the clients add child spans. */
 export function tracingWith(tracer: api.Tracer): Omit<Tracing, keyof AsyncDisposable> {
   return {
     incomingSpan(headers, name, run) {
@@ -85,7 +85,7 @@ async function followed<T>(span: api.Span, run: (span: Span) => Promise<T>): Pro
   }
 }
 
-/** Only the type of the error: its message may repeat what the client sent. */
+/** Records only the type of the error, because its message may repeat what the client sent. */
 function failed(span: api.Span, error: unknown): void {
   span.setAttribute('error.type', error instanceof Error ? error.name : typeof error);
   span.setStatus({ code: api.SpanStatusCode.ERROR });

@@ -29,12 +29,13 @@ export function startOpenTelemetry(
   });
   const sdk = new NodeSDK({
     serviceName: config.serviceName,
-    // `OTEL_RESOURCE_ATTRIBUTES` adds what only the deployment knows, such as the names of pod and node.
+    // `OTEL_RESOURCE_ATTRIBUTES` adds attributes that only the deployment knows, such as the names
+    // of pod and node.
     resource: resources
       .defaultResource()
       .merge(resources.resourceFromAttributes({ 'service.instance.id': instanceId, 'holdfast.role': role })),
     sampler: new tracing.ParentBasedSampler({ root: new RootSampler(config.traceSampleRatio) }),
-    // Bounded: when the collector is down, spans that do not fit are dropped.
+    // The queue is bounded: when the collector is down, spans that do not fit are dropped.
     spanProcessors: [new tracing.BatchSpanProcessor(exporter, { maxQueueSize: 2048, maxExportBatchSize: 512 })],
     textMapPropagator: new core.W3CTraceContextPropagator(),
     // Redis commands contain ids and SQL statements contain names: neither belongs in a trace.
@@ -42,7 +43,8 @@ export function startOpenTelemetry(
       new IORedisInstrumentation({ dbStatementSerializer: (command) => command }),
       new MySQL2Instrumentation({ maskStatement: true, maskStatementHook: queryShown }),
     ],
-    // Explicitly empty; otherwise the SDK sends its own metrics and logs to the same collector.
+    // These lists are explicitly empty; otherwise the SDK would send its own metrics and logs to
+    // the same collector.
     metricReaders: [],
     logRecordProcessors: [],
   });
@@ -55,8 +57,9 @@ export function startOpenTelemetry(
 }
 
 /**
- * Instrumentation hooks `require`, but this project uses `import`. Both share one copy of a CommonJS package, so
- * requiring it once more here patches the prototypes for the imports, too, even if they were loaded first.
+ * The instrumentations hook `require`, but this project uses `import`. Both share one copy of a CommonJS
+ * package, so requiring a package again here also patches the prototypes for the imports, even if they were
+ * loaded first.
  */
 function loadInstrumented(): void {
   const require = createRequire(import.meta.url);
@@ -89,7 +92,7 @@ function complainTo(log: Log): void {
   api.diag.setLogger(logger, { logLevel: api.DiagLogLevel.ERROR, suppressOverrideMessage: true });
 }
 
-/** Waits for `work`, but no longer than the limit, and ignores its result: it is only telemetry. */
+/** Waits for `work`, but no longer than the limit, and ignores its result, because it is only telemetry. */
 async function within(ms: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<void>((resolve) => {

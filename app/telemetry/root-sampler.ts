@@ -2,9 +2,9 @@ import { type Attributes, type Context, type Link, SpanKind, TraceFlags } from '
 import { tracing } from '@opentelemetry/sdk-node';
 
 /**
- * Decides which traces begin here: a share of the requests without a caller's decision, and whatever is linked to a
- * sampled trace, such as a flush. Nothing else: the statements and commands of background work would each be a trace of
- * a single span.
+ * Decides which traces begin here: a share of the requests for which the caller has not decided, and all spans that are
+ * linked to a sampled trace, such as those of a flush. No others begin here, because each statement and command of
+ * background work would be a trace of a single span.
  */
 export class RootSampler implements tracing.Sampler {
   readonly #requests: tracing.Sampler;

@@ -123,7 +123,7 @@ describe('with a collector', () => {
     expect(own).not.toBe(CALLER_TRACE);
   });
 
-  it('passes a failure on, and omits its message from the trace', async () => {
+  it('passes on a failure, and omits its message from the trace', async () => {
     const boom = new TypeError('private words');
     await tracing.incomingSpan({}, 'POST', async () => {
       await expect(tracing.withSpan('failing', () => Promise.reject(boom))).rejects.toBe(boom);
@@ -136,7 +136,7 @@ describe('with a collector', () => {
       await expect(failing).rejects.toBe(boom);
   });
 
-  it('begins no trace with anything but a request or what is linked to one', async () => {
+  it('begins traces only with requests, or with work that is linked to them', async () => {
     const run = async () => {
       expect(tracing.currentTrace()).toBeNull();
       return 'done';
@@ -159,7 +159,7 @@ describe('with a collector', () => {
     await tracing.linkedSpan({ root: 'crowd', inEach: 'counted' }, traces, {}, async () => {});
   });
 
-  it('passes the trace of the current request on', async () => {
+  it('passes on the trace of the current request', async () => {
     await tracing.incomingSpan({ traceparent: CALLER }, 'POST', async () => {
       expect(tracing.currentTrace()).toMatch(new RegExp(`^00-${CALLER_TRACE}-(?!b7ad6b7169203331)[0-9a-f]{16}-01$`));
     });
@@ -184,7 +184,7 @@ describe('with a collector', () => {
     db.destroy();
   });
 
-  it('sends everything when it ends, to the traces path only', async () => {
+  it('sends all spans when it ends, and only to the path for traces', async () => {
     await tracing[Symbol.asyncDispose]();
     expect(spans.posts.map(({ path }) => path)).toEqual(spans.posts.map(() => '/v1/traces'));
     const text = spans.received().toString('latin1');
@@ -240,7 +240,7 @@ describe('a process', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    // Not the last line: a warning about the collector may follow it.
+    // This may not be the last line, because a warning about the collector may follow it.
     return {
       code: child.exitCode ?? (await once(child, 'close'))[0],
       lines,
@@ -266,7 +266,7 @@ describe('a process', () => {
   it.each([
     ['refuses', async () => 'http://127.0.0.1:9'],
     ['never answers', async () => `http://127.0.0.1:${await listening(createTcpServer(() => {}))}`],
-  ])('is neither slowed down, kept alive nor broken by a collector that %s', async (_, endpoint) => {
+  ])('is not slowed down, kept alive or broken by a collector that %s', async (_, endpoint) => {
     const { code, lines, end } = await run(await endpoint());
     expect(code).toBe(0);
     expect(end.workMs).toBeLessThan(60_000);
@@ -276,7 +276,7 @@ describe('a process', () => {
 });
 
 describe('a dead collector', () => {
-  it('is logged once, not with every batch', async () => {
+  it('is logged once, not for every batch', async () => {
     const { log, lines } = logged();
     const api = await import('@opentelemetry/api');
     const dead = telemetry({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' });

@@ -12,8 +12,9 @@ const NO_TRACING: Tracing = {
 };
 
 /**
- * Starts tracing if a collector is configured. Otherwise OpenTelemetry is not even loaded, because it would cost memory
- * and time on every await. Call this before the first connection to Redis or MySQL is used, so that all are traced.
+ * Starts tracing if a collector is configured. Otherwise OpenTelemetry is not loaded, because it would use memory, and
+ * time at every `await`. Call this before the first connection to Redis or MySQL is used, so that all connections are
+ * traced.
  */
 export async function startTracing(config: Config['telemetry'], process: TracedProcess, log: Log): Promise<Tracing> {
   if (config.otlpEndpoint === null) return NO_TRACING;

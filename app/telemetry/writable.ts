@@ -36,7 +36,10 @@ function reopened(fd: number, { dev, ino }: Stats): number | null {
   return null;
 }
 
-/** Without /proc, and for a socket, which cannot be opened again: libuv switches the descriptor itself. */
+/**
+ * Used without /proc, and for sockets, which cannot be opened again: libuv switches the descriptor itself to
+ * non-blocking mode.
+ */
 function switchToNonBlocking(fd: number, stats: Stats): void {
   if (!stats.isCharacterDevice()) held.push(new Socket({ fd, readable: false, writable: true }));
 }

@@ -1,6 +1,6 @@
 // `helm test`: transfers a cent from one account to another and back, repeats each transfer, and checks the balance.
-// A new pod is refused until its network policy is in force, and the ledger may be switching: like every client, it repeats the
-// same request until it is answered, for up to a minute.
+// A new pod cannot connect until its network policy is in force, and the authority may be moving. Like every client,
+// the test therefore repeats the same request until it is answered, for up to a minute.
 const { API, API_KEY, ACCOUNTS } = process.env;
 const [one, other] = ACCOUNTS.split(',');
 const run = Date.now().toString(36);
@@ -19,7 +19,7 @@ async function once(method, path, body) {
     });
     const text = await response.text();
     console.log(method, path, response.status, text.slice(0, 300));
-    // A proxy in between answers without JSON.
+    // A proxy in between may answer without JSON.
     return { status: response.status, answer: isTransient(response.status) ? { detail: text } : JSON.parse(text) };
   } catch (error) {
     const detail = error.cause?.code ?? error.message;
@@ -60,7 +60,7 @@ for (const [way, sourceAccount, destinationAccount] of [
     amount: '0.01',
     currency: 'EUR',
   };
-  // 200 if an attempt without an answer was posted after all.
+  // The status is 200 if an attempt without an answer was posted after all.
   await ask('POST', '/v1/transfers', transfer, 201, 200);
   const again = await ask('POST', '/v1/transfers', transfer, 200);
   if (!again.replayed) throw new Error('the repeated transfer was not recognized');

@@ -113,14 +113,16 @@ ports:
   - { name: metrics, containerPort: 9090 }
 # A hung process is replaced within 30 s (README.md, "A hung process"; scripts/chart/replacement.mjs computes the sum).
 # /livez depends on the event loop alone, because a restart repairs neither Redis nor MySQL. Startup takes a second or two; on a node
-# without a free core it took more than 20 s (a load of 45 on two cores), and to kill it then only adds to the load.
+# without a free core it took more than 20 s (a load of 45 on two cores), and killing the process then only adds to the
+# load.
 startupProbe:
   httpGet: { path: /livez, port: metrics }
   periodSeconds: 1
   timeoutSeconds: 1
   failureThreshold: 60
   terminationGracePeriodSeconds: 3
-# Detected after 16 to 18 s: up to 2 + 4 x 4. A process that is merely busy answers at least one of four probes within 4 s.
+# A hung process is detected after 16 to 18 s: up to 2 + 4 x 4. A process that is merely busy
+# answers at least one of four probes within 4 s.
 livenessProbe:
   httpGet: { path: /livez, port: metrics }
   periodSeconds: 2

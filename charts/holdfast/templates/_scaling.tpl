@@ -1,8 +1,8 @@
 {{/* Placement and number of API pods. */}}
 
 {{- define "holdfast.scalingBehavior" -}}
-# A pod starts within seconds and the accounts are already in Redis, so one pod too many costs little, while one too few causes
-# refusals: scale up immediately, and down slowly.
+# A pod starts within seconds and the accounts are already in Redis, so an extra pod costs little, while a missing pod
+# causes refusals: scale up immediately, and down slowly.
 scaleUp:
   stabilizationWindowSeconds: 0
   selectPolicy: Max
