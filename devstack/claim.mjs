@@ -1,6 +1,6 @@
 /**
- * Controls which start may run what in a stack folder: one may run the stores and another one the service; a whole
- * stack includes both.
+ * Controls which `npm start` may run which parts in a stack folder: one may run the stores and another one the
+ * service, or one runs both.
  */
 
 import { readStoresFile, removeStackFile, removeStoresFile } from './stack-file.mjs';
@@ -18,8 +18,8 @@ const STORES = ['mysql', 'redis'];
 const serviceOf = (folder) => `${folder}#service`;
 
 /**
- * Claims the parts of this start exclusively, ends processes left behind by a killed start, and checks that the ports
- * are free.
+ * Claims the parts that this start runs exclusively, ends processes left behind by a killed start, and checks that
+ * the ports are free.
  * @param {string} folder its real path
  * @param {import('./settings.mjs').Settings} settings
  * @param {() => boolean} isGoing reported to another start in the same folder, which then waits
@@ -75,7 +75,8 @@ async function storesIn(folder) {
 async function partsToEnd(folder, scope) {
   if (scope === 'all') return () => true;
   if (scope === 'service') return (part) => !STORES.includes(part);
-  // A service whose start command has died is ended, too; one whose start command is running waits for these stores.
+  // If the start command of a service has died, the service is ended, too. If it is running, the
+  // service waits for these stores.
   const service = await tryLock(serviceOf(folder));
   if (service.held) await service.release();
   return (part) => service.held || STORES.includes(part);

@@ -31,7 +31,7 @@ const claim = (scope: Scope) =>
     AbortSignal.any([]),
   );
 
-/** Another start; a claim is held until its process ends. */
+/** Starts another process that claims the folder, and holds the claim until it ends. */
 async function startElsewhere(scope: Scope): Promise<ChildProcess> {
   const claimModule = join(import.meta.dirname, 'claim.mjs');
   const code = `const { claimFolder } = await import(${JSON.stringify(claimModule)});
@@ -50,7 +50,7 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 test('the service alone needs running stores, and gets their addresses', async () => {
-  writeStoresFile(dir, STORES); // of a start that was killed
+  writeStoresFile(dir, STORES); // left behind by a start that was killed
   await expect(claim('service')).rejects.toThrow('No stores are running');
 });
 
@@ -63,7 +63,8 @@ test('the stores and the service can be claimed by one start each', async () => 
   await expect(claim('all')).rejects.toThrow('already running');
   expect(existsSync(join(dir, 'stores.json'))).toBe(true);
   await end(stores);
-  // The service waits for its stores: another start may start them again, and discards their old addresses.
+  // The service waits for its stores. Another start may start them again, and then discards their
+  // old addresses.
   await expect(claim('stores')).resolves.toBeNull();
   expect(existsSync(join(dir, 'stores.json'))).toBe(false);
 });

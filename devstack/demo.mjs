@@ -1,4 +1,4 @@
-/** Demo accounts, opened over HTTP like any others. Repeating it changes nothing. */
+/** Opens the demo accounts over HTTP, like any client. Repeating this changes nothing. */
 
 import { messageOf } from './system/console.mjs';
 import { pause } from './system/process.mjs';
@@ -26,7 +26,8 @@ const REQUESTS = [
     },
   },
   {
-    // For users of /docs to look up and to reverse. From the outside world, because Alice may have nothing left.
+    // A transfer for users of /docs to look up and to reverse. Its source is the outside world,
+    // because Alice may have no money left.
     path: '/v1/transfers',
     body: {
       transactionId: '019b7650-2c00-7000-8000-000000000002',
@@ -37,7 +38,7 @@ const REQUESTS = [
     },
   },
   {
-    // For users of /docs to look up.
+    // A group for users of /docs to look up.
     path: '/v1/transfers/group',
     body: {
       groupId: '019b7650-2c00-7000-8000-000000000003',
@@ -64,7 +65,7 @@ export async function openDemoAccounts(api, apiKey, signal) {
 }
 
 /**
- * Sends until there is a definite answer: all of these requests may be retried.
+ * Repeats a request until there is a definite answer; all of these requests may be retried.
  * @param {string} url
  * @param {string} apiKey
  * @param {Record<string, unknown>} body
@@ -84,7 +85,8 @@ async function post(url, apiKey, body, signal) {
       });
       const text = await response.text();
       if (response.ok) return null;
-      // An older ledger has no groups until an operator activates them: its users do without this example.
+      // A ledger of an older release has no groups until an operator activates them, and then lacks
+      // this example.
       if (text.includes('feature_not_active')) return null;
       fault = `${response.status} ${text}`;
       if (response.status < 500 && response.status !== 429) return fault;

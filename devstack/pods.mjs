@@ -6,17 +6,17 @@ import { LOOPBACK } from './system/ports.mjs';
 import { runTool } from './system/process.mjs';
 
 /**
- * Requests live for milliseconds: with V8's default of 16 MiB, a busy pod would spend a fifth of its time on garbage
- * collection.
+ * The objects of a request are used for milliseconds. With V8's default of 16 MiB for new objects, a busy pod would
+ * spend a fifth of its time on garbage collection.
  */
 const YOUNG_GENERATION = '--max-semi-space-size=64';
 const READY_MS_MAX = 60_000;
 const STOP_MS_MAX = 30_000;
-/** By then, this machine's MySQL is running, so a wrong address is reported quickly. */
+/** MySQL on this machine is running by then, so a wrong address is reported quickly. */
 const MIGRATION_WAIT_MS = 15_000;
 
 /**
- * The environment of all of them.
+ * The environment of all these processes.
  * @typedef {object} Surroundings
  * @property {string} root
  * @property {string} folder

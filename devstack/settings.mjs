@@ -80,7 +80,7 @@ export function parseUrl(name, text) {
   const port = USUAL_PORTS[url?.protocol ?? ''];
   const fits =
     url?.protocol.startsWith(name === 'REDIS_URL' ? 'redis' : 'mysql') && port !== undefined && url.hostname !== '';
-  // Without the text itself: it may contain a password.
+  // The message does not contain the text itself, which may include a password.
   if (!url || !fits) throw new UserError(`${name} is not an address such as ${example}.`);
   return {
     host: url.hostname,

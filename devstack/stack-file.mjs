@@ -1,7 +1,7 @@
 /**
- * `stack.json`: the addresses of everything, for programs. Its format is part of the HTTP contract ("Running it").
- * `stores.json`: the addresses of the stores of a running `npm start -- --stores-only`, for `--service-only` and for
- * backups.
+ * `stack.json`: the addresses of all processes, for programs. Its format is part of the HTTP contract ("Running
+ * it"). `stores.json`: the addresses of the stores of a running `npm start -- --stores-only`, for `--service-only`
+ * and for backups.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -48,7 +48,7 @@ export function removeStoresFile(folder) {
 }
 
 /**
- * Nothing is running: the file would list pids that may belong to other processes by now.
+ * Removes the file when nothing is running, because its pids may belong to other processes by now.
  * @param {string} folder
  */
 export function removeStackFile(folder) {

@@ -28,9 +28,9 @@ describe('the folder', () => {
     expect(readdirSync(join(dir, 'deep'))).toEqual(['secret']);
   });
 
-  test('a file in its way is reported in one sentence', () => {
+  test('a file in place of a folder is reported in one sentence', () => {
     writeFileSync(join(dir, 'file'), '');
-    expect(() => openFolder(join(dir, 'file'))).toThrow(/file is in its way.*STACK_DIR/);
+    expect(() => openFolder(join(dir, 'file'))).toThrow(/file exists where a folder is needed.*STACK_DIR/);
   });
 });
 
@@ -56,7 +56,7 @@ test('logs of the last run are kept as .1, and the end of a log can be quoted', 
   expect(lastLines(join(dir, 'logs', 'a.log'))).toBe('');
 });
 
-test('a growing log is truncated while it is written, and its writer continues', () => {
+test('a log that grows too large is truncated while it is written, and its writer continues', () => {
   const file = join(dir, 'a.log');
   const writer = openLog(file);
   writeSync(writer, 'x'.repeat(100));
@@ -69,7 +69,7 @@ test('a growing log is truncated while it is written, and its writer continues',
   expect(statSync(`${file}.1`).size).toBe(100);
 });
 
-test('a program that keeps dying early waits longer and longer, up to a limit', () => {
+test('a program that repeatedly dies early is restarted after increasing delays, up to a limit', () => {
   expect([1, 2, 3, 4, 12, 100].map(restartDelayMs)).toEqual([100, 1000, 2000, 3000, 10_000, 10_000]);
 });
 

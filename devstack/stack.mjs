@@ -1,7 +1,8 @@
 /**
  * `npm start`, in order: claim the folder, end processes left behind by a killed start, install, build, start the
  * stores, migrate, start the keeper and the API pods, keep all of it running, and stop it in reverse: clients first,
- * Redis last. With the scope `stores` or `service` it runs one half, so that each can be stopped without the other.
+ * Redis last. With the scope `stores` or `service` it runs only that part, so that each can be stopped without the
+ * other.
  */
 import { join, relative } from 'node:path';
 import { claimFolder } from './claim.mjs';
@@ -34,7 +35,7 @@ const OPEN_MS_MAX = 15_000;
 const OPEN_POLL_MS = 200;
 
 export class Stack {
-  /** For messages: what a stop is currently waiting for. */
+  /** What a stop is currently waiting for, for messages. */
   waitsFor = 'the current step of the start';
 
   #settings;
@@ -88,7 +89,7 @@ export class Stack {
     this.#tell(parts, since, closed);
   }
 
-  /** Installs and builds everything that is needed. */
+  /** Installs and builds everything that this start needs. */
   async #prepare() {
     const { root, redisUrl, mysqlUrl, scope, watch } = this.#settings;
     const logs = join(this.#folder, 'logs');
@@ -172,8 +173,8 @@ export class Stack {
   }
 
   /**
-   * A service that is started alone may run on a restored MySQL whose operator is about to accept a loss, so it runs
-   * even while the ledger is closed.
+   * A service that is started alone may use a restored MySQL, and its operator may be about to accept a loss, so the
+   * service runs even while the ledger is closed.
    * @param {string} api
    * @param {string} apiKey
    * @returns {Promise<string | null>} null: the ledger is open
@@ -211,7 +212,7 @@ export class Stack {
     }
   }
 
-  /** For messages: relative if that is shorter. */
+  /** The path for messages: relative if that is shorter. */
   get #shownFolder() {
     const folder = relative(process.env['INIT_CWD'] ?? process.cwd(), this.#folder) || '.';
     return folder.startsWith('..') ? this.#folder : folder;
@@ -235,7 +236,7 @@ export class Stack {
   MySQL   ${mysql.host}:${mysql.port}, database ${mysql.database}
   Files   ${shown}: stack.json (addresses and pids), api-key, logs/, and the data${this.#settings.watch ? '\nThe service runs the sources: a change in app/ restarts it.' : ''}
 Try it, in another terminal; Ctrl-C here stops ${redis.kept ? 'everything' : 'the service'} and loses nothing:`);
-    // Without a time prefix, so that it can be pasted.
+    // This line has no time prefix, so that it can be pasted.
     console.log(
       `\n  curl -H "Authorization: Bearer $(cat ${shown}/api-key)" ${apis[0]}/v1/accounts/${ALICE}/balance\n`,
     );
@@ -253,7 +254,7 @@ Try it, in another terminal; Ctrl-C here stops ${redis.kept ? 'everything' : 'th
 The service, in another terminal: npm start -- --service-only. Ctrl-C here stops the stores and loses nothing.`);
   }
 
-  /** Clients first, so that no request is cut off; then the keeper, which still flushes; Redis last. */
+  /** Stops the pods first, so that no request is cut off, then the keeper, which still flushes, and Redis last. */
   async stop() {
     for (const part of PARTS) {
       const kept = this.#kept.filter(({ program }) => program.part === part);
@@ -294,7 +295,8 @@ function addressesOf(pods) {
 }
 
 /**
- * Waits for all of them even if one fails: everything that was started must be known before stopping.
+ * Waits for all promises even if one fails, because everything that was started must be known before
+ * stopping.
  * @template T
  * @param {readonly Promise<T>[]} promises
  */

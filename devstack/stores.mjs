@@ -1,4 +1,4 @@
-/** The two stores of a stack: ours, or those given in the environment. */
+/** The two stores of a stack: started here, or given in the environment. */
 import { join } from 'node:path';
 import { parseUrl } from './settings.mjs';
 import { DATABASE, mariadbProgram, mysqlUrl, USER } from './stores/mariadb.mjs';
@@ -8,8 +8,8 @@ import { LOOPBACK } from './system/ports.mjs';
 
 /** @typedef {import('./supervise.mjs').Supervised} Kept */
 /** @typedef {(program: import('./system/process.mjs').Program) => Promise<Kept>} Keep */
-/** @typedef {{ url: string, host: string, port: number, node: string | null, kept: Kept | null }} Redis `kept` null: not ours */
-/** @typedef {{ url: string, kept: Kept | null } & import('./settings.mjs').Address} Mysql `kept` null: not ours */
+/** @typedef {{ url: string, host: string, port: number, node: string | null, kept: Kept | null }} Redis `kept` null: not started here */
+/** @typedef {{ url: string, kept: Kept | null } & import('./settings.mjs').Address} Mysql `kept` null: not started here */
 
 /**
  * @param {{ folder: string, port: number, given: string | null, keep: Keep }} options

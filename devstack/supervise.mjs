@@ -5,7 +5,7 @@
 import { elapsed, messageOf, print } from './system/console.mjs';
 import { end, launch, pause, start, untilAnswers } from './system/process.mjs';
 
-/** A program that ran longer than this did not die because of its start. */
+/** If a program ran longer than this, a problem at its start was not the cause of its death. */
 const SETTLED_MS = 3000;
 const FIRST_DELAY_MS = 100;
 const DELAY_STEP_MS = 1000;
@@ -104,7 +104,7 @@ async function tellWhenBack(running, since, signal) {
     await untilAnswers(running, signal);
     print(`${running.program.name} is back (pid ${running.pid}, ${elapsed(since)}).`);
   } catch (error) {
-    // The loop reports that it has ended; this reports that it is running but does not respond.
+    // The loop reports that a program has ended; this reports that it is running but does not respond.
     if (running.alive() && !signal.aborted) print(messageOf(error));
   }
 }

@@ -6,9 +6,9 @@ import { elapsed, print, UserError } from '../system/console.mjs';
 import { runTool } from '../system/process.mjs';
 import { BIN, KUBERNETES, LOGS } from './settings.ts';
 
-/** Builds Kubernetes and what belongs to it from Go modules, for machines where no image can be pulled. */
+/** Builds Kubernetes and its add-ons from Go modules, for machines where no image can be pulled. */
 
-/** Go modules in go/, and their programs by name. Each has its own versions of what they share. */
+/** Go modules in go/, and their programs by name. Each module has its own versions of shared dependencies. */
 const MODULES = {
   kubernetes: {
     'kube-apiserver': 'k8s.io/kubernetes/cmd/kube-apiserver',
@@ -28,7 +28,7 @@ const MODULES = {
 
 export type GoModule = keyof typeof MODULES;
 
-/** Without its version, the API server calls itself v0.0.0, and Helm refuses the chart. */
+/** Without these flags, the API server reports the version v0.0.0, and Helm rejects the chart. */
 const VERSION_FLAGS = [
   `-X k8s.io/component-base/version.gitVersion=${KUBERNETES}`,
   '-X k8s.io/component-base/version.gitMajor=1',
@@ -37,7 +37,10 @@ const VERSION_FLAGS = [
   '-X k8s.io/component-base/version.gitTreeState=clean',
 ];
 
-/** Builds what is missing or outdated. The first time takes about 20 minutes on two cores, and 4 GiB in Go's cache. */
+/**
+ * Builds the programs that are missing or outdated. The first build takes about 20 minutes on two cores, and 4 GiB in
+ * Go's cache.
+ */
 export async function build(modules: readonly GoModule[]): Promise<void> {
   mkdirSync(BIN, { recursive: true });
   mkdirSync(LOGS, { recursive: true });

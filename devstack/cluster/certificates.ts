@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { run } from './commands.ts';
 import { NETWORK, type Node, RUN } from './settings.ts';
 
-/** Certificates and kubeconfigs of the cluster's components, valid for as long as a test cluster may live. */
+/** Certificates and kubeconfigs of the cluster's components, valid for longer than a test cluster runs. */
 
 const DAYS = '365';
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];

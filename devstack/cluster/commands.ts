@@ -6,7 +6,7 @@ import { findProgram } from '../install/packages.mjs';
 import { sendSignal } from '../system/process.mjs';
 import { BIN, KUBECONFIG } from './settings.ts';
 
-/** Programs that the cluster's commands run, each bounded in time. */
+/** Runs the programs that the cluster's commands need, each with a time limit. */
 
 const RUN_MS_MAX = 300_000;
 const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
@@ -22,7 +22,7 @@ export function run(command: string, args: readonly string[], input = ''): strin
   });
 }
 
-/** @returns whether the program succeeded: for cleaning up what may not exist */
+/** @returns whether the program succeeded; for removing things that may not exist */
 export const tried = (command: string, args: readonly string[]): boolean =>
   spawnSync(command, args, { stdio: 'ignore', timeout: RUN_MS_MAX }).status === 0;
 
@@ -50,7 +50,7 @@ export function kubectl(args: readonly string[], input = ''): string {
   });
 }
 
-/** Starts a process that stays when this command ends. @returns its process id */
+/** Starts a process that continues when this command ends. @returns its process id */
 export function startDetached(command: string, args: readonly string[], logFile: string, env = process.env): number {
   const log = openSync(logFile, 'a');
   const child = spawn(command, args, { detached: true, stdio: ['ignore', log, log], env });
@@ -67,7 +67,7 @@ export function livingPid(file: string): number | undefined {
   return pid > 1 && existsSync(`/proc/${pid}/stat`) ? pid : undefined;
 }
 
-/** SIGTERM, and SIGKILL for what is still there after `msMax`. */
+/** Sends SIGTERM, and SIGKILL to processes that still exist after `msMax`. */
 export async function endAll(pids: readonly number[], msMax: number): Promise<void> {
   const living = () => pids.filter((pid) => existsSync(`/proc/${pid}`));
   for (const pid of pids) sendSignal(pid, 'SIGTERM');

@@ -22,7 +22,7 @@ export async function startControlPlane(): Promise<void> {
     'advertise-client-urls': 'http://127.0.0.1:2379',
     'listen-peer-urls': 'http://127.0.0.1:2380',
     'log-level': 'warn',
-    // The cluster does not outlive this machine.
+    // The data need not survive a crash of the machine, because the cluster does not either.
     'unsafe-no-fsync': 'true',
   });
   start('kube-apiserver', apiServer());

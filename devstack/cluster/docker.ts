@@ -30,7 +30,7 @@ export function dockerProvider(kind: Engine): Provider {
     },
     // Both have a provisioner.
     provideVolumes() {},
-    // A node is a container of the same name.
+    // Each node is a container with the node's name.
     killNode: (name) => void run('docker', ['kill', name]),
     returnNode: async (name) => void run('docker', ['start', name]),
     setConnected: (name, connected) =>
@@ -38,7 +38,7 @@ export function dockerProvider(kind: Engine): Provider {
   };
 }
 
-/** What is installed runs only on workers. Adds a metrics server, which kind does not have. */
+/** Starts a kind cluster. The installed pods run only on workers. Adds a metrics server, which kind does not have. */
 function upKind(nodes: number): void {
   mkdirSync(FOLDER, { recursive: true });
   const file = join(FOLDER, 'kind.json');

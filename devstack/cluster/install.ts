@@ -31,7 +31,7 @@ export interface InstallOptions {
 /** The tag of this checkout: its version. */
 export const versionTag = (): string => (readJson(join(ROOT, 'package.json')) as { version: string }).version;
 
-/** Builds the image of a checkout under these tags: with Docker where the cluster uses it. */
+/** Builds the image of a checkout with these tags, using Docker if the cluster uses Docker. */
 export async function loadServiceImage(provider: Provider, root: string, tags: readonly string[]): Promise<void> {
   const names = tags.map((tag) => `${RELEASE}:${tag}`);
   await provider.load([provider.kind === 'own' ? await serviceImage(root, names) : dockerImage(root, names)]);
@@ -56,7 +56,7 @@ export async function loadImageOf(provider: Provider, commit: string, tag: strin
 export async function install(provider: Provider, options: InstallOptions): Promise<number> {
   const { namespace, tag, prebuilt, values, set, test } = options;
   if (!prebuilt) {
-    // The second tag is the same image: an upgrade under another name.
+    // The second tag names the same image, so that an upgrade to another tag can be tried.
     await loadServiceImage(provider, ROOT, [tag, `${tag}-next`]);
     await provider.load(await testingImages(['k6']));
   }
@@ -83,7 +83,10 @@ interface PodList {
   items: { metadata: { name: string }; status: { phase: string; conditions?: { type: string; status: string }[] } }[];
 }
 
-/** Why an upgrade did not finish, which Helm does not say: the pods, and the last lines of those that are not ready. */
+/**
+ * Shows why an upgrade did not finish, which Helm does not report: the pods, and the last log lines of those that are
+ * not ready.
+ */
 function unreadyPods(namespace: string): string {
   const { items } = JSON.parse(kubectl(['-n', namespace, 'get', 'pods', '-o', 'json'])) as PodList;
   const unready = items.filter(
@@ -95,7 +98,7 @@ function unreadyPods(namespace: string): string {
   return [kubectl(['-n', namespace, 'get', 'pods', '-o', 'wide']), ...logs].join('\n');
 }
 
-/** A pod that has no container yet has no log. */
+/** A pod without a container has no log. */
 function lastLines(namespace: string, pod: string): string {
   try {
     return kubectl(['-n', namespace, 'logs', pod, '--tail=10']);
@@ -104,7 +107,7 @@ function lastLines(namespace: string, pod: string): string {
   }
 }
 
-/** Under the restricted profile of the pod security standards. */
+/** Creates a namespace with the restricted profile of the pod security standards. */
 export function makeNamespace(name: string): void {
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
   kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }));

@@ -2,8 +2,8 @@ import { run, tried } from './commands.ts';
 import { NETWORK, type Node } from './settings.ts';
 
 /**
- * The network: a bridge in a namespace of its own, and on it the control plane, each node (in their namespaces) and
- * this machine. It has no route to anywhere else.
+ * The network: a bridge in a separate namespace, which connects the control plane and the nodes (each in its own
+ * namespace) with this machine. It has no route to any other network.
  */
 
 const { fabric, controlPlane, host } = NETWORK;
@@ -42,7 +42,7 @@ function plugIn(namespace: string, address: string): void {
   inNamespace(namespace, 'route', 'add', 'default', 'via', host.address);
 }
 
-/** This machine reaches the API server, and forwards nothing. */
+/** Connects this machine, so that it reaches the API server; it forwards nothing. */
 function plugInHost(): void {
   const port = portOf('host');
   inFabric('link', 'add', port, 'type', 'veth', 'peer', 'name', host.device, 'netns', '1');
@@ -51,7 +51,7 @@ function plugInHost(): void {
   run('ip', ['link', 'set', host.device, 'up']);
 }
 
-/** Unplugs a node, or plugs it in again: its processes continue. */
+/** Unplugs a node from the network, or plugs it in again; its processes continue. */
 export function setPlugged({ namespace }: Node, plugged: boolean): void {
   inFabric('link', 'set', portOf(namespace), plugged ? 'up' : 'down');
 }

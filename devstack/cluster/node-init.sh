@@ -1,13 +1,13 @@
 #!/bin/bash
-# The first process of a node: containerd, kubelet, kube-proxy and kube-router (network policies), in namespaces of
-# their own. When it is killed, the kernel ends everything on the node, as if the machine had lost power.
-# From the environment: NODE NODE_ADDRESS FOLDER SOCKETS IMAGES SERVICES KUBECONFIGS
+# The first process of a node: containerd, kubelet, kube-proxy and kube-router (network policies), in separate
+# namespaces. When it is killed, the kernel ends everything on the node, as if the machine had lost power. From the
+# environment: NODE NODE_ADDRESS FOLDER SOCKETS IMAGES SERVICES KUBECONFIGS
 set -u
 containerd_socket=$SOCKETS/containerd.sock
 hostname "$NODE"
 mount --make-rprivate /
 
-# A restarted node finds what its previous run left behind.
+# A restarted node may find state that its previous run has left behind.
 rm -rf "$SOCKETS/containerd" "$containerd_socket"*
 containerd --config "$FOLDER/containerd.toml" > "$FOLDER/containerd.log" 2>&1 &
 for _ in $(seq 150); do

@@ -4,7 +4,7 @@ import { kubeconfigFile, pkiFile } from './certificates.ts';
 import { livingPid, run, startDetached, tried, until } from './commands.ts';
 import { BIN, IMAGES, NETWORK, type Node, RUN } from './settings.ts';
 
-/** A node: containerd, kubelet, kube-proxy and kube-router in namespaces of their own (network, processes, mounts). */
+/** A node: containerd, kubelet, kube-proxy and kube-router in separate namespaces (network, processes, mounts). */
 
 const START_MS_MAX = 10_000;
 const CGROUPS = '/sys/fs/cgroup';
@@ -42,7 +42,10 @@ function childOf(pid: number): string {
   return existsSync(file) ? (readFileSync(file, 'utf8').trim().split(' ')[0] ?? '') : '';
 }
 
-/** With cgroup v1, the kubelet needs its root in every hierarchy; a new cpuset has no CPUs until it is given some. */
+/**
+ * With cgroup v1, the kubelet needs its root cgroup in every hierarchy, and a new cpuset has no CPUs until some are
+ * assigned.
+ */
 function makeCgroups({ cgroup }: Node): void {
   for (const controller of CONTROLLERS) mkdirSync(join(CGROUPS, controller, cgroup), { recursive: true });
   for (const file of ['cpuset.cpus', 'cpuset.mems']) {
@@ -59,7 +62,7 @@ function writeConfiguration(node: Node): void {
   write('kube-proxy.yaml', JSON.stringify(proxyConfiguration(node), null, 1));
 }
 
-/** Root may lack the right to lower an OOM score here, and no pod would start: hence restrict_oom_score_adj. */
+/** restrict_oom_score_adj is set because root may lack the right to lower an OOM score here, and no pod would start. */
 const containerdConfiguration = ({ folder, sockets }: Node): string => `version = 2
 root = "${folder}/containerd"
 state = "${sockets}/containerd"
@@ -115,7 +118,8 @@ function kubeletConfiguration({ name, folder, sockets, cgroup }: Node): object {
     failSwapOn: false,
     podLogsDir: join(folder, 'pod-logs'),
     evictionHard: { 'memory.available': '200Mi' },
-    // Other programs fill this disk, too: unused images would be deleted, and none can be pulled again.
+    // Other programs also fill this disk. With a lower limit, the kubelet would delete unused
+    // images, which cannot be pulled again.
     imageGCHighThresholdPercent: 100,
     imageGCLowThresholdPercent: 99,
   };
@@ -128,11 +132,11 @@ const proxyConfiguration = ({ name }: Node): object => ({
   hostnameOverride: name,
   mode: 'iptables',
   clusterCIDR: NETWORK.pods,
-  // Limits of connection tracking belong to the whole machine.
+  // Limits of connection tracking apply to the whole machine.
   conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
 });
 
-/** Sudden death: the kernel ends every process of the node. */
+/** Kills the node suddenly: the kernel ends all its processes. */
 export function killNode({ pidFile }: Node): void {
   const pid = livingPid(pidFile);
   if (pid !== undefined) process.kill(pid, 'SIGKILL');
@@ -146,9 +150,9 @@ export function onNode({ pidFile, name }: Node, command: readonly string[]): str
   return run('nsenter', ['-t', String(pid), '--net', '--pid', '--mount', '--uts', '--', ...command]);
 }
 
-/** What a killed node leaves behind outside its folder. */
+/** Removes what a killed node leaves behind outside its folder. */
 export function removeNode({ cgroup, sockets }: Node): void {
-  // containerd also makes one under `unified`, where that hierarchy is mounted.
+  // containerd also creates a cgroup under `unified`, where that hierarchy is mounted.
   for (const controller of [...CONTROLLERS, 'unified']) {
     tried('find', [join(CGROUPS, controller, cgroup), '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+']);
   }

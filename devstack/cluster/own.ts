@@ -35,7 +35,7 @@ const PACKAGES = [
   'iproute2',
 ];
 const PROGRAMS = ['containerd', 'runc', 'iptables', 'conntrack', 'ipset', 'debootstrap', 'openssl', 'ip', 'nsenter'];
-/** The kubelet sets these for the whole machine, which runs more than a cluster. */
+/** The kubelet changes these settings for the whole machine, which also runs other programs. */
 const SYSCTLS = ['kernel/panic', 'kernel/panic_on_oops', 'vm/overcommit_memory'];
 const SYSCTLS_BEFORE = join(RUN, 'sysctls.json');
 
@@ -76,7 +76,7 @@ async function up(count: number): Promise<void> {
   await build(['kubernetes', 'coredns', 'kube-router', 'pause']);
   await systemImages();
   await storesImage();
-  await down(); // what an interrupted run may have left behind
+  await down(); // removes what an interrupted run may have left behind
   const since = performance.now();
   const nodes = nodesOf(count);
   mkdirSync(RUN, { recursive: true, mode: 0o700 });
@@ -96,7 +96,7 @@ async function up(count: number): Promise<void> {
   print(`Kubernetes ${KUBERNETES} with ${count} nodes is up (${elapsed(since)}). export KUBECONFIG=${KUBECONFIG}`);
 }
 
-/** Also when the cluster ends, because a kubelet that was started again has set them again. */
+/** This also runs when the cluster ends, because a kubelet that was restarted has changed them again. */
 function restoreSysctls(): void {
   const before = (readJson(SYSCTLS_BEFORE) ?? []) as [string, string][];
   for (const [file, value] of before) writeFileSync(file, value);
@@ -128,7 +128,10 @@ async function requireMachine(): Promise<void> {
   if (absent !== undefined) throw new UserError(`${absent} is missing.`);
 }
 
-/** Ends what `up` started, by process id, and removes its network, cgroups and data. Images and programs stay. */
+/**
+ * Ends the processes that `up` started, by process id, and removes the network, the cgroups and the data. Images and
+ * programs are kept.
+ */
 async function down(): Promise<void> {
   const nodes = nodesOf(NODES_MAX).filter(({ folder, pidFile }) => existsSync(folder) || existsSync(pidFile));
   for (const node of nodes) killNode(node);

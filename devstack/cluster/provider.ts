@@ -7,16 +7,16 @@ import { dockerProvider, type Engine } from './docker.ts';
 import { ownProvider } from './own.ts';
 import { STATE } from './settings.ts';
 
-/** What runs a cluster on this machine, and can break its nodes. */
+/** Runs a cluster on this machine, and can break its nodes. */
 export interface Provider {
   readonly kind: 'own' | Engine;
   up(nodes: number): Promise<void>;
   down(): Promise<void>;
   /** Makes images (archives of `docker save`) available on every node. */
   load(archives: readonly string[]): Promise<void>;
-  /** Makes volumes for the claims of the chart's development stores, where the cluster does not. */
+  /** Creates volumes for the claims of the chart's development stores, if the cluster does not. */
   provideVolumes(namespace: string): void;
-  /** Sudden death of a node, and its return. */
+  /** Kills a node suddenly; `returnNode` starts it again. */
   killNode(name: string): void;
   returnNode(name: string): Promise<void>;
   /** Cuts a node off from the network, or connects it again; its processes continue. */
@@ -25,7 +25,7 @@ export interface Provider {
 
 export const PROVIDERS = ['own', 'kind', 'k3d'] as const;
 
-/** kind or k3d where they and Docker are installed; otherwise, the cluster built here. */
+/** kind or k3d if one of them and Docker are installed; otherwise the cluster that is built here. */
 export function chooseProvider(asked: Provider['kind'] | undefined): Provider {
   const engines = ['kind', 'k3d'] as const;
   const usable = engines.find((engine) => findProgram(engine) !== null && tried('docker', ['info']));
@@ -42,7 +42,7 @@ export function startedProvider(): Provider | null {
   return provider === undefined || provider === 'own' ? ownProvider : dockerProvider(provider);
 }
 
-/** For the cluster that kubectl reaches: its provider, if it runs on this machine; null for any other. */
+/** The provider of the cluster that kubectl reaches, if that cluster runs on this machine; otherwise null. */
 export function reachedProvider(): Provider | null {
   const started = startedProvider();
   if (started?.kind === 'own' && process.env['KUBECONFIG'] === undefined) return started;

@@ -6,12 +6,14 @@ import { join } from 'node:path';
 export const KUBERNETES = 'v1.34.4';
 export const ROOT = join(import.meta.dirname, '..', '..');
 
-/** Everything that is built or runs is here, and nowhere else; CLUSTER_DIR moves it. */
+/** The folder of everything that is built or runs; CLUSTER_DIR overrides it. */
 export const FOLDER = process.env['CLUSTER_DIR'] ?? join(homedir(), '.cache', 'holdfast-cluster');
 export const BIN = join(FOLDER, 'bin');
 export const IMAGES = join(FOLDER, 'images');
 export const LOGS = join(FOLDER, 'logs');
-/** Exists only while the cluster is up: certificates, the data of etcd and of the nodes, process ids. */
+/**
+ * Exists only while the cluster is up. It contains certificates, the data of etcd and of the nodes, and process ids.
+ */
 export const RUN = join(FOLDER, 'run');
 export const KUBECONFIG = join(RUN, 'admin.conf');
 export const STATE = join(RUN, 'cluster.json');
@@ -19,7 +21,7 @@ export const STATE = join(RUN, 'cluster.json');
 /** The name under which kind and k3d know the cluster. */
 export const CLUSTER_NAME = 'holdfast';
 
-/** The network of the nodes: a bridge in a namespace of its own, which has no route to the outside. */
+/** The network of the nodes: a bridge in a separate namespace, which has no route to the outside. */
 export const NETWORK = {
   fabric: 'hf-fabric',
   controlPlane: { namespace: 'hf-control', address: '10.10.0.2' },
@@ -40,7 +42,7 @@ export interface Node {
   folder: string;
   /** The process id of its first process: killing it kills everything on the node. */
   pidFile: string;
-  /** For sockets, whose paths must be short. */
+  /** A folder for sockets, whose paths must be short. */
   sockets: string;
   cgroup: string;
 }

@@ -1,6 +1,7 @@
 /**
- * Tools for checks and load tests: pinned in tools/go.mod and built by Go, once, into its cache; without Go, the ones
- * on the PATH. (kube-score is a separate module: it needs older libraries than the others.)
+ * Tools for checks and load tests. They are pinned in tools/go.mod, and Go builds them once, into its cache. Without
+ * Go, the tools on the PATH are used. (kube-score is a separate module, because it needs older libraries than the
+ * others.)
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -16,7 +17,7 @@ const MODULES = {
   k6: 'tools',
   'kube-score': join('tools', 'policy'),
 };
-/** On two cores the first build of one takes a minute or two. */
+/** On two cores, the first build of a tool takes a minute or two. */
 const BUILD_MS_MAX = 15 * 60_000;
 
 /** @typedef {keyof typeof MODULES} Tool */
@@ -52,7 +53,7 @@ export function findTool(name) {
   return path;
 }
 
-/** Builds what is not built yet. */
+/** Builds all tools that are not built yet. */
 export function buildTools() {
   for (const name of /** @type {Tool[]} */ (Object.keys(MODULES))) findTool(name);
 }

@@ -1,8 +1,8 @@
-/** Is this Node.js new enough? Imports nothing, so that an old version gets this far and the user gets a message. */
+/** Checks that Node.js is new enough. It imports nothing, so that an old version can run it and print a message. */
 
 const OLDEST = [20, 19];
 
-/** Ends the process with a message if it is not. */
+/** Ends the process with a message if Node.js is too old. */
 export function requireNodeVersion() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const [oldestMajor = 0, oldestMinor = 0] = OLDEST;

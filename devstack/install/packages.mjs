@@ -1,4 +1,4 @@
-/** What must be installed: npm packages, and programs from Debian packages. */
+/** Installs what Holdfast needs: npm packages, and programs from Debian packages. */
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { print, UserError } from '../system/console.mjs';
@@ -9,7 +9,7 @@ import { runTool } from '../system/process.mjs';
  * @typedef {object} Wanted
  * @property {string} name for messages
  * @property {readonly string[]} programs any of which is sufficient
- * @property {readonly (readonly string[])[]} packages sets to try, the smallest first
+ * @property {readonly (readonly string[])[]} packages sets of packages to try, the smallest set first
  * @property {string} otherwise what to do by hand
  */
 
@@ -100,7 +100,8 @@ export function requireProgram(key) {
 }
 
 /**
- * Whether the installed packages match the lock file: by content, because file times mean little after a checkout.
+ * Whether the installed packages match the lock file. It compares contents, because file times mean little after a
+ * checkout.
  * @param {unknown} lock package-lock.json
  * @param {unknown} installed node_modules/.package-lock.json, which npm writes when it has finished
  */
@@ -146,8 +147,8 @@ export async function installNpmPackages({ root, logFile, signal }) {
   try {
     await runTool({ ...options, name: 'npm ci', args: ['ci', ...flags] });
   } catch (error) {
-    // A lock file generated from a registry without the optional packages of other platforms: npm ci rejects it, npm
-    // install accepts it, with its versions and checksums.
+    // If a lock file was generated from a registry without the optional packages of other platforms, npm ci rejects
+    // it, but npm install accepts it, with its versions and checksums.
     if (!/EUSAGE/.test(readFileSync(logFile, 'utf8'))) throw error;
     print('npm ci rejects package-lock.json as incomplete: trying npm install --no-save, which is slower …');
     await runTool({ ...options, name: 'npm install', args: ['install', '--no-save', ...flags] });
@@ -159,7 +160,7 @@ export async function installNpmPackages({ root, logFile, signal }) {
 }
 
 /**
- * One run of apt-get as root. No package may start its service: policy-rc.d prevents that during the run, and is
+ * Runs apt-get once as root. No package may start its service: policy-rc.d prevents that during the run, and is
  * removed afterwards unless it already existed.
  */
 const INSTALL = `
@@ -195,7 +196,8 @@ export async function installPrograms(keys, { logFile }) {
     for (const set of packages) {
       const [command = 'sh', ...args] = [...becomeRoot, 'sh', '-c', INSTALL, 'sh', ...set];
       try {
-        // Not interruptible by Ctrl-C: an interrupted package manager leaves half-installed packages.
+        // Ctrl-C does not interrupt this, because an interrupted package manager leaves
+        // half-installed packages.
         await runTool({ name: `apt-get install ${set.join(' ')}`, command, args, logFile });
         failure = undefined;
         break;

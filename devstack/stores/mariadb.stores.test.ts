@@ -36,7 +36,7 @@ test.each([
   expect(isOlder(version, than)).toBe(older);
 });
 
-test('data of a newer or a different server is rejected; data of an older one is accepted', () => {
+test('data of a newer or a different server is rejected; data of an older server is accepted', () => {
   writeFileSync(join(dir, MARKER), '{"flavour":"MariaDB","version":"10.11.6"}');
   expect(() => requireSameMaker(dir, { flavour: 'MariaDB', version: '10.6.2' })).toThrow('written by MariaDB 10.11.6');
   expect(() => requireSameMaker(dir, { flavour: 'MySQL', version: '8.0.36' })).toThrow('cannot read');
@@ -44,7 +44,7 @@ test('data of a newer or a different server is rejected; data of an older one is
   expect(readJson(join(dir, MARKER))).toEqual({ flavour: 'MariaDB', version: '11.4.2' });
 });
 
-test('what an interrupted initialization left is replaced; a restart finds the data again', async () => {
+test('the remains of an interrupted initialization are replaced; a restart finds the data again', async () => {
   mkdirSync(join(dir, 'data.new-1', 'mysql'), { recursive: true });
   const first = await startMariadb({ dir, relaxed: true });
   const before = await createConnection(first.url);

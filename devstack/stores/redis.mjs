@@ -15,7 +15,8 @@ import { firstAnswer, freePort, LOOPBACK } from '../system/ports.mjs';
 import { end, start } from '../system/process.mjs';
 
 /**
- * Because it never has a replica, a restarted node is known to be the same node, and an epoch can be recovered from its journal.
+ * Because this Redis never has a replica, a restarted node is proven to be the same node, and an
+ * epoch can be recovered from its journal.
  */
 const ALONE = 'user default on nopass ~* &* +@all -replicaof -slaveof -psync -sync\n';
 
@@ -28,7 +29,7 @@ const OLDEST_MAJOR = 7; // script flags, INFO inside scripts, appenddirname
  * @property {string} [stack] the folder whose processes end together; the default is `dir`
  * @property {string} [logFile]
  * @property {boolean} [relaxed] for tests: no fsync, so that it is faster and loses data with the machine
- * @property {boolean} [replicable] for tests: it may have a replica, and be one
+ * @property {boolean} [replicable] for tests: Redis may have a replica, and may be one
  * @property {string} [host] for tests: a separate address to listen on
  */
 
@@ -42,7 +43,8 @@ export function redisProgram(options) {
   const command = requireProgram('redis');
   requireVersion(command);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  // Stored next to the data: new data means a different node, and the name distinguishes them. It is not replicated.
+  // The name of the node is stored next to the data, and is not replicated. New data gets a new
+  // name, which marks a different node.
   const node = storedValue(join(dir, 'node'), () => `node-${randomBytes(9).toString('hex')}`);
   const config = join(dir, 'redis.conf');
   writeFileSync(config, redisConfig({ dir, port, node, relaxed, replicable, host }), { mode: 0o600 });
@@ -95,7 +97,7 @@ ${replicable ? '' : ALONE}`;
  */
 function redisAdvice(log, dir) {
   if (/Bad file format|Unexpected end of file|error reading the append only file/i.test(log)) {
-    return `Its append-only file in ${dir} is damaged. Back up the folder first; redis-check-aof --fix on its manifest repairs the end of it.`;
+    return `Its append-only file in ${dir} is damaged. Back up the folder first; then redis-check-aof --fix on the manifest repairs the end of the file.`;
   }
   if (/Can't handle RDB format version/i.test(log))
     return `Its data in ${dir} was written by a newer Redis: install that version.`;
@@ -116,7 +118,7 @@ function requireVersion(command) {
 }
 
 /**
- * Starts a Redis and waits until it responds. Also for tests.
+ * Starts a Redis and waits until it responds. Tests use this, too.
  * @param {{ dir: string, port?: number, relaxed?: boolean }} options the same `dir` keeps its data
  */
 export async function startRedis({ dir, port, relaxed }) {
@@ -128,9 +130,9 @@ export async function startRedis({ dir, port, relaxed }) {
     port: at,
     pid: Number(running.pid),
     url: `redis://${LOOPBACK}:${at}/0`,
-    /** Its name, which is not replicated: `appenddirname`. */
+    /** The name of the node (`appenddirname`), which is not replicated. */
     node,
-    /** Resolves when the process has ended, for whatever reason. */
+    /** Resolves when the process has ended, whatever the reason. */
     ended: running.ended,
     /** Shuts it down cleanly. */
     stop: () => end(running),

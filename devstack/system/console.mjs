@@ -6,7 +6,7 @@ export class UserError extends Error {
   name = 'UserError';
 }
 
-// A reader that disconnects (`npm start | head`) must not take the stack down.
+// The stack must not end because a reader disconnects (`npm start | head`).
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 /** @param {string} text one or more lines */

@@ -21,8 +21,8 @@ const REASONS = {
   EPERM: 'this user has no write permission there',
   EROFS: 'it is on a read-only file system',
   ENOENT: 'it cannot be created there', // reported by Node.js for a recursive mkdir on a read-only file system
-  ENOTDIR: 'a file is in its way',
-  EEXIST: 'a file is in its way',
+  ENOTDIR: 'a file exists where a folder is needed',
+  EEXIST: 'a file exists where a folder is needed',
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',
 };
@@ -68,7 +68,7 @@ export function requireSpace(path, mebibytes) {
 }
 
 /**
- * Readers see the old content or the new, never a part of it.
+ * Replaces a file atomically: readers see either the complete old or the complete new content.
  * @param {string} file
  * @param {string} text
  * @param {number} [mode] private to this user by default
@@ -111,7 +111,7 @@ export function storedValue(file, make = () => randomBytes(24).toString('hex')) 
   const temporary = `${file}.${process.pid}.tmp`;
   writeFileSync(temporary, `${make()}\n`, { mode: 0o600 });
   try {
-    rmSync(file, { force: true }); // missing or empty: writing an empty one was interrupted
+    rmSync(file, { force: true }); // missing or empty; an empty file results from an interrupted write
     linkSync(temporary, file);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;

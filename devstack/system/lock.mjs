@@ -1,6 +1,7 @@
 /**
- * A lock is a name in the kernel (an abstract Unix socket): it disappears with its process, however that ends, so there
- * are no stale locks. A process that connects receives the pid of the holder, and whether the holder is about to exit.
+ * A lock is a name in the kernel (an abstract Unix socket): it disappears with its process, whatever ends the process,
+ * so there are no stale locks. A process that connects receives the pid of the holder, and whether the holder is about
+ * to exit.
  */
 import { createHash } from 'node:crypto';
 import { connect, createServer } from 'node:net';
@@ -62,7 +63,7 @@ function holderOf(what) {
 }
 
 /**
- * Waits while the holder is about to release it.
+ * Acquires a lock, and waits while the holder is about to release it.
  * @param {string} what
  * @param {{ isGoing?: () => boolean, signal: AbortSignal | undefined }} options
  * @returns {Promise<Lock>}
@@ -79,7 +80,7 @@ export async function lockWhenFree(what, { isGoing, signal }) {
 }
 
 /**
- * Runs an action while no other process does: waits for its turn.
+ * Runs an action while no other process runs it, and waits for its turn if necessary.
  * @template T
  * @param {string} what
  * @param {() => Promise<T>} action

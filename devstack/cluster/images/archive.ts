@@ -8,7 +8,9 @@ import { IMAGES } from '../settings.ts';
 
 const ARCHITECTURES: Readonly<Partial<Record<NodeJS.Architecture, string>>> = { x64: 'amd64', arm64: 'arm64' };
 
-/** The part of an image that says how to run it: https://github.com/opencontainers/image-spec/blob/main/config.md */
+/**
+ * The part of an image that specifies how to run it: https://github.com/opencontainers/image-spec/blob/main/config.md
+ */
 export interface ImageConfig {
   Entrypoint?: readonly string[];
   Cmd?: readonly string[];
@@ -23,11 +25,11 @@ export interface Image {
   folder: string;
   tags: readonly string[];
   config: ImageConfig;
-  /** Whether all files belong to root, whoever owns them here. */
+  /** Whether all files in the image belong to root, whoever owns them on this machine. */
   ownedByRoot?: boolean;
 }
 
-/** Readers find the old archive or the new one, never a part of it. */
+/** Replaces an archive atomically: readers find either the complete old or the complete new one. */
 export async function writeArchive(file: string, { folder, tags, config, ownedByRoot = true }: Image): Promise<void> {
   const work = mkdtempSync(join(IMAGES, '.work-'));
   try {

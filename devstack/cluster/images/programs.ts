@@ -8,7 +8,7 @@ import { build } from '../build.ts';
 import { BIN, FOLDER, IMAGES, LOGS } from '../settings.ts';
 import { type ImageConfig, writeArchive } from './archive.ts';
 
-/** Images of single programs: a program, and the libraries that it is linked against. */
+/** Builds images that contain a single program and the libraries that it is linked against. */
 
 interface ProgramImage {
   /** Builds or finds the program. @returns its path */
@@ -71,7 +71,7 @@ export const systemImages = (): Promise<string[]> => makeAll(SYSTEM);
 export const testingImages = (names: readonly string[]): Promise<string[]> =>
   makeAll(Object.fromEntries(Object.entries(TESTING).filter(([name]) => names.includes(name))));
 
-/** @returns the archives; one that is newer than its program is not rebuilt */
+/** @returns the archives; an archive that is newer than its program is not rebuilt */
 async function makeAll(images: Readonly<Record<string, ProgramImage>>): Promise<string[]> {
   mkdirSync(IMAGES, { recursive: true });
   const archives: string[] = [];

@@ -39,7 +39,7 @@ export async function serviceImage(root: string, tags: readonly string[]): Promi
   }
 }
 
-/** The same with Docker. @returns the archive */
+/** Builds the same image with Docker. @returns the archive */
 export function dockerImage(root: string, names: readonly string[]): string {
   mkdirSync(IMAGES, { recursive: true });
   const archive = join(IMAGES, 'service.tar');

@@ -1,4 +1,5 @@
-// Tells Prometheus which pods to scrape, by HTTP on this pod's loopback: Debian's Prometheus has no discovery for Kubernetes.
+// Provides the list of pods to scrape to Prometheus, over HTTP on this pod's loopback: Debian's
+// Prometheus has no discovery for Kubernetes.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
