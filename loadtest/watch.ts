@@ -93,7 +93,7 @@ export class Watch {
       figures: {
         ...Object.fromEntries(Object.entries(cpu).map(([part, micros]) => [`cpu ${part}, µs`, micros])),
         'transfers in a script call': round(inCalls / Math.max(calls, 1), 1),
-        'event loop delay p99, median second, ms': round(loop[loop.length >> 1] ?? Number.NaN, 1),
+        'event loop delay p99, median of all seconds, ms': round(loop[loop.length >> 1] ?? Number.NaN, 1),
         'event loop delay p99, worst second, ms': round(loop.at(-1) ?? Number.NaN, 1),
         'GC of the API pods, %': round((100 * gcS('api')) / spanS, 1),
         'GC of the keeper, %': round((100 * gcS('keeper')) / spanS, 1),

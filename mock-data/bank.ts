@@ -68,7 +68,8 @@ export interface Bank {
 export function layBank(options: BankOptions): Bank {
   const { seed, accounts, days, transfers, startMs, ids, now } = options;
   if (accounts < ACCOUNTS_MIN) throw new Error(`A bank needs at least ${ACCOUNTS_MIN} accounts`);
-  if (days < 1 || transfers < 0) throw new Error('A bank needs at least one day, and no fewer than 0 transfers');
+  if (days < 1 || transfers < 0)
+    throw new Error('A bank needs at least one day, and the number of transfers must not be negative');
   // Other options create other accounts: two banks on one stack must never use the same id for different content.
   const from = ids.kind === 'history' ? 'history' : (ids.from ?? now());
   const hash = hash32(`${seed}/${accounts}/${days}/${transfers}/${startMs}/${from}`);

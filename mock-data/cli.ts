@@ -36,7 +36,7 @@ const COMMAND = {
     start: text('YYYY-MM-DD', 'the first simulated day', '2025-01-15'),
     ids: choice(
       ['now', 'history'],
-      'UUIDv7 from the time of posting (with --post and --stack), or from the simulated time (otherwise)',
+      'time in the UUIDv7s: of posting (default with --post and --stack), or simulated (default otherwise)',
     ),
     'ids-from': text('ISO-TIME', 'with --ids now: count from this time, so that a repetition generates the same ids'),
     out: text('FILE', 'NDJSON to a file'),

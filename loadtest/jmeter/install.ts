@@ -25,7 +25,7 @@ export function installJmeter(): string {
   maven('dependency:copy-dependencies', { outputDirectory: jars });
   const expected = readFileSync(CHECKSUMS, 'utf8');
   const differences = differencesFrom(expected, jars);
-  if (differences.length > 0) throw new Error(`not the files of ${CHECKSUMS}: ${differences.join(', ')}`);
+  if (differences.length > 0) throw new Error(`these files differ from ${CHECKSUMS}: ${differences.join(', ')}`);
   maven('dependency:unpack-dependencies', {
     outputDirectory: settings,
     markersDirectory: join(parts, 'markers'),

@@ -44,7 +44,7 @@ if (order.all && !own) console.log('Not written to RESULTS.md: the service may r
 else if (order.all) writeResults(FOLDER, { command, limits: LIMITS, results });
 for (const { name, figures, code, books } of results) {
   const verdict =
-    code === 0 ? 'met all its limits' : `ended with ${code}; broken: ${figures.broken.join('; ') || 'none'}`;
+    code === 0 ? 'met all its limits' : `ended with ${code}; limits exceeded: ${figures.broken.join('; ') || 'none'}`;
   console.log(`${name}: ${verdict}; reconciliation: ${books.clean ? 'clean' : 'DRIFT'}`);
 }
 if (results.some(({ code, books }) => code !== 0 || !books.clean)) process.exitCode = 1;

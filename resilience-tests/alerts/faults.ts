@@ -259,7 +259,7 @@ export const NOT_TRIED: Readonly<Record<string, string>> = {
   HoldfastFlushLagHigh: 'depends on how fast the backlog is flushed',
   HoldfastFlushLagBroken: 'needs a backlog that is older than 30 s when MySQL is back',
   HoldfastTailLarge: 'needs a tail that uses half of TAIL_BYTES_MAX',
-  HoldfastEpochsDiffer: 'needs a pod that loses only MySQL (pod-cut-off)',
+  HoldfastEpochsDiffer: 'needs a pod that loses only MySQL',
   HoldfastEpochChanging: 'needs a Redis that flaps (redis-flapping)',
   HoldfastFrozenAccounts: 'needs replies that are lost together with Redis (replies-lost)',
   HoldfastReconciliationMissing: 'needs 26 hours',

@@ -27,5 +27,5 @@ export async function loseReplies({ ground, mark, note, wrong }: Scene<Ground<Cl
     `SELECT (SELECT COUNT(*) FROM frozen_accounts) AS frozen, (SELECT COUNT(*) FROM unsettled_ids) AS unsettled`,
   );
   note(`${row?.['frozen']} accounts are frozen, and ${row?.['unsettled']} ids are unsettled`);
-  if (Number(row?.['frozen']) === 0) wrong('no account was frozen: nothing that Redis knew was unknown to the pods');
+  if (Number(row?.['frozen']) === 0) wrong('no account was frozen: the pods knew every entry of the journal');
 }

@@ -17,7 +17,7 @@ async function redisBehindALossyWire(): Promise<Lossy> {
 
 export const packetsLost: Hypothesis<Lossy> = {
   name: 'packets-lost',
-  expectation: 'One packet in twenty to and from Redis is lost, in each direction; then half of them; then none.',
+  expectation: 'Of the packets to and from Redis, 5 % are lost in each direction, then 50 %, and finally none.',
   pauseMsMax: 20_000,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },
   load: BUSY_LOAD,

@@ -11,7 +11,7 @@ const FIRST_DIRECT_MS_MAX = 3_000;
 export const redisAway: Hypothesis<Ground<Cluster>> = {
   name: 'redis-away',
   expectation:
-    'Redis is killed and stays unavailable. MySQL takes over, with the first transfer within 3 s (median), and Redis gets the authority again once it is back. No client that waits 10 s gets an error.',
+    'Redis is killed and stays unavailable for a while. MySQL takes over, and posts the first transfer within 3 s (median). Redis gets the authority again once it is back. No client that waits 10 s gets an error.',
   pauseMsMax: 8_000,
   errorsAllowed: NONE,
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 3 } },

@@ -132,7 +132,7 @@ export const LEDGER_ROWS = [
       },
       {
         title: 'Epoch',
-        about: 'As known to each process. The fence rejects calls of a process with an old epoch.',
+        about: 'The epoch as each process knows it. The fence rejects calls of a process with an old epoch.',
         queries: [[gauge('holdfast_authority_epoch'), '{{pod}}']],
       },
       {
@@ -173,7 +173,7 @@ export const LEDGER_ROWS = [
       },
       {
         title: 'Age of the oldest journal entry',
-        about: 'The promise is 30 s. If there is no line, no keeper is running.',
+        about: 'The target is 30 s. If there is no line, no keeper is running.',
         unit: 's',
         thresholds: [5, 30],
         queries: [[`holdfast:journal_age_seconds:min{${LEDGER}}`, 'age']],

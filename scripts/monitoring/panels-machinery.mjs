@@ -9,7 +9,7 @@ export const MACHINERY_ROWS = [
       {
         title: 'Lag',
         about:
-          'Time from acceptance to commit in MySQL, per transfer. The promise is 30 s; a p99 above 5 s triggers an alert.',
+          'Time from acceptance to commit in MySQL, per transfer. The target is 30 s; a p99 above 5 s triggers an alert.',
         unit: 's',
         thresholds: [5, 30],
         queries: [
@@ -99,7 +99,7 @@ export const MACHINERY_ROWS = [
       },
       {
         title: 'Ids looked up in MySQL',
-        about: 'Per transfer. These ids are not UUIDv7, or are older than the window.',
+        about: 'Per transfer. These ids are not UUIDv7, or are older than the ids that Redis keeps.',
         unit: 'percentunit',
         thresholds: [0.05, 0.1],
         queries: [[`sum(${rate('holdfast_id_lookups_total')}) / sum(${rate('holdfast_transfers_total')})`, 'lookups']],
@@ -111,7 +111,7 @@ export const MACHINERY_ROWS = [
     panels: [
       {
         title: 'CPU',
-        about: 'Cores. One process uses slightly more than one at most.',
+        about: 'In cores. A process uses at most slightly more than one core.',
         unit: 'none',
         queries: [[rate('process_cpu_seconds_total'), '{{pod}}']],
       },

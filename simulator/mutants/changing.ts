@@ -76,7 +76,7 @@ export const CHANGING: Mutant[] = [
   },
   {
     name: 'accounts-overdrawn-beyond-their-limit',
-    rule: 'No overdraft beyond what the account allows.',
+    rule: 'No transfer overdraws an account beyond its overdraft limit.',
     theme: 'calm',
     seed: 1,
     assembly: scripts(GenerousLimits),

@@ -11,7 +11,7 @@ import { type Mutant, pods, replaced } from './mutant.ts';
 export const HANDING_OVER: Mutant[] = [
   {
     name: 'hand-over-without-tail',
-    rule: 'What a pod has received is handed over.',
+    rule: 'A pod hands over everything that it has received.',
     theme: 'lostReplies',
     seed: 6,
     assembly: pods(({ handOverStore }) => ({

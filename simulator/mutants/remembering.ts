@@ -226,7 +226,7 @@ export const REMEMBERING: Mutant[] = [
   },
   {
     name: 'reads-never-stale',
-    rule: 'While the authority moves or is closed, reads answer from MySQL, marked as stale.',
+    rule: 'While the authority moves or the ledger is closed, reads answer from MySQL, marked as stale.',
     theme: 'lostReplies',
     seed: 2,
     assembly: pods(({ database }) => ({

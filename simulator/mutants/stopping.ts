@@ -23,7 +23,7 @@ function registeredBy(authority: PodAuthority): { podIds: Set<string>; authority
 export const STOPPING: Mutant[] = [
   {
     name: 'stop-without-hand-over',
-    rule: 'A stopping pod hands over what it knows of its epoch.',
+    rule: 'A stopping pod hands over everything that it knows of its epoch.',
     theme: 'stops',
     seed: 1,
     assembly: pods(({ authority }) => ({ stop: (session) => authority.removeProcess(session.podId) })),
@@ -66,7 +66,7 @@ export const STOPPING: Mutant[] = [
   },
   {
     name: 'own-ids-are-retired-at-seq-0',
-    rule: 'In-doubt attempts under an earlier id of a process are resolved once MySQL has everything up to the seq of its retirement.',
+    rule: 'In-doubt attempts under an earlier id of a process are resolved once MySQL has everything up to the seq at which that id was retired.',
     theme: 'renewals',
     seed: 33,
     assembly: pods(({ retire }) => ({

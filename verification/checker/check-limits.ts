@@ -15,7 +15,10 @@ export function checkLimits(accounts: readonly OpenedAccount[], books: Books, vi
     const days = debitsByDay(accountId, businessDays, books);
     for (const [start, sum] of days) {
       if (sum > dailyDebitMax)
-        violations.add('limits', `${accountId} paid out ${sum} in the day of ${start}, its limit is ${dailyDebitMax}`);
+        violations.add(
+          'limits',
+          `${accountId} paid out ${sum} on the business day from ${start}, but its limit is ${dailyDebitMax}`,
+        );
     }
     const { dayStart = 0, dayDebit = 0 } = counted.get(accountId) ?? {};
     const latest = Math.max(dayStart, ...days.keys());
@@ -23,7 +26,7 @@ export function checkLimits(accounts: readonly OpenedAccount[], books: Books, vi
     if (dayStart !== latest || dayDebit !== paid)
       violations.add(
         'limits',
-        `${accountId} counts ${dayDebit} in the day of ${dayStart}, but paid out ${paid} in ${latest}`,
+        `${accountId} counts ${dayDebit} on the business day from ${dayStart}, but paid out ${paid} on the latest one, from ${latest}`,
       );
   }
 }

@@ -74,7 +74,8 @@ function openAccounts(): void {
 
 /** Before anything is measured: checks that the key is valid, and that the first and the last account are open. */
 export function setup(): void {
-  if (key === '') exec.test.abort('HOLDFAST_KEY is missing: an API key with balances:read and transfers:write');
+  if (key === '')
+    exec.test.abort('HOLDFAST_KEY is missing. It must be an API key with balances:read and transfers:write');
   if (opensAccounts) openAccounts();
   for (const id of [accountId(0), accountId(accounts - 1)]) {
     const { status, body, error } = firstAnswer(() => http.get(`${urls[0]}/v1/accounts/${id}/balance`, START));
