@@ -20,9 +20,12 @@ export interface PodAuthority {
     redisSeen: boolean;
     registration: { podId: string; observed: number } | null;
   }): Promise<void>;
-  /** Removes a registration: MySQL has everything that this pod has received, and none of its attempts is in doubt. */
+  /**
+   * Removes a registration. Call it only when MySQL has everything that this pod received and none of its attempts is
+   * in doubt.
+   */
   removePod(podId: string): Promise<void>;
-  /** The process has stopped in an orderly way: its votes no longer count. */
+  /** Removes a process that has stopped in an orderly way: its votes no longer count. */
   removeProcess(processId: string): Promise<void>;
 }
 

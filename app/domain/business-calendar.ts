@@ -1,13 +1,13 @@
 import type { Windows } from './limits.ts';
 import { Problem } from './problem.ts';
 
-/** A business day: it ends where the next one starts. */
+/** A business day, which ends when the next one starts. */
 export interface BusinessDay extends Windows {
   /** `YYYY-MM-DD`: the date on which most of it falls. */
   day: string;
 }
 
-/** Business days, oldest first; the last one only ends the one before it. */
+/** Business days, oldest first. The last one only marks the end of the one before it. */
 export interface BusinessCalendar {
   days: readonly Windows[];
   /** From this time on, ms since 1970, the calendar must be read again, because it may have been changed. */
@@ -28,7 +28,10 @@ export function windowsAt(calendar: BusinessCalendar | null, time: number): Wind
 /** Why a transfer that counts in windows cannot be decided now. */
 export type Unwindowed = 'clock_unsure' | 'calendar_unavailable';
 
-/** The windows of a call. @param time of the store that decides @param podNow the clock of the pod that asks */
+/**
+ * The windows of a call. @param time the time of the store that decides @param podNow the time of the pod that makes
+ * the call
+ */
 export function windowsOfCall(calendar: BusinessCalendar | null, time: number, podNow: number): Windows | Unwindowed {
   if (time - podNow > CLOCK_AHEAD_MS_MAX) return 'clock_unsure';
   return windowsAt(calendar, time) ?? 'calendar_unavailable';

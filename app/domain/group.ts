@@ -68,8 +68,8 @@ export function membersOf({ group, sides, status, seq, ...common }: PostedGroup)
 
 /**
  * The id of a member that was sent without one. It depends only on the group's id and the index, so that a retry is the
- * same group. From a UUIDv7 it derives a UUIDv7 with the same time, which Redis can decide without MySQL. Null if the
- * group's id is too long.
+ * same group. If the group's id is a UUIDv7, so is this one, with the same time, so that Redis can decide it without
+ * MySQL. Null if the group's id is too long.
  */
 export function memberIdOf(groupId: string, index: number): string | null {
   if (uuidV7Time(groupId) === null) {
@@ -126,7 +126,7 @@ export function groupPersistedAs(received: GroupOutcome, stored: GroupOutcome): 
 }
 
 /**
- * A member's id already has an outcome, so the group cannot be posted. This is not an outcome: nothing is remembered.
+ * A member's id already has an outcome, so the group cannot be posted. This is not an outcome: nothing is stored.
  */
 export const memberIdTaken = ({ groupId, orders }: GroupOrder, index: number): Problem =>
   new Problem('transaction_id_reused', `the id of transfer ${index} of the group already belongs to another transfer`, {

@@ -20,12 +20,12 @@ export interface Usage extends Windows {
   monthDebit: number;
 }
 
-/** The limits of an account that has at least one, with what is counted. */
+/** The limits of an account that has at least one, with its usage. */
 export interface AccountLimits extends Limits {
   usage: Usage;
 }
 
-/** What a change of an account's limits recorded. */
+/** The limits that a change of an account recorded. */
 export interface LimitsChange extends Limits {
   /** The account had no limits before: counting begins. */
   begins: boolean;
@@ -129,7 +129,7 @@ export interface LimitReached {
   percent: (typeof REACHED_PERCENTS)[number];
 }
 
-/** The percentages of limits that a change of the usage has reached, for the limits that are counted in windows. */
+/** The percentages of the limits per day and month that a change of the usage has reached. */
 export function reachedBy(limits: Limits, before: Usage, after: Usage): LimitReached[] {
   const since = usageIn(before, after);
   return [

@@ -133,7 +133,7 @@ export interface NewAccount {
   limits: Limits | null;
 }
 
-/** An item of an account's history as stored in MySQL: what one version of the account has changed. Money in minor units. */
+/** An item of an account's history as stored in MySQL: the change that led to one version of the account. Money in minor units. */
 interface HistoryItemCommon extends Origin {
   accountId: string;
   version: number;
@@ -148,12 +148,12 @@ interface HistoryItemCommon extends Origin {
 /** One side of a transfer. */
 export interface Posting extends HistoryItemCommon {
   kind: TransferOrder['kind'];
-  /** Signed: below zero is a debit. */
+  /** Signed, in minor units: negative for a debit. */
   amount: number;
   transactionId: string;
   counterparty: string;
   timestamp: number | null;
-  /** Of a capture, and by how much it changed what this account holds: 0 for its destination. */
+  /** For a capture: the hold, and by how much `held` of this account changed (0 for the destination). */
   hold: { holdId: string; heldChange: number } | null;
 }
 

@@ -112,7 +112,7 @@ function withIncludes(script: string): string[] {
   return [script, ...[...includes].map(([, name]) => `${LUA}includes/${name}.lua`)];
 }
 
-it('the path of a transfer in ARCHITECTURE.md is the code that runs for one, and nothing else', async () => {
+it('ARCHITECTURE.md lists exactly the code that runs for a transfer', async () => {
   await transfer();
   const quiet = await executedWhileQuiet();
   let ran: Set<string> | null = null;

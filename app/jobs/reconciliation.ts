@@ -19,7 +19,7 @@ export interface ReconciliationReport {
   /** Sum of all balances per currency, minor units: each must be "0". */
   sums: Record<string, string>;
   driftAccounts: number;
-  /** The first groups of which MySQL does not have every transfer. */
+  /** The first groups some of whose transfers are missing in MySQL. */
   groupsInPart: string[];
   /** Number of holds in MySQL whose events and captures were added up. */
   holds: number;

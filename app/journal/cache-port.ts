@@ -81,7 +81,7 @@ export interface FindReply {
   head: Head;
   /** The seq of each id; null if it is unknown here. */
   seqs: (number | null)[];
-  /** The entries that contain them, unless they were trimmed. */
+  /** The entries that contain these seqs, unless they were trimmed. */
   entries: JournalEntry[];
 }
 

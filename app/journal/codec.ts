@@ -118,7 +118,8 @@ export function decodeHead(bytes: Buffer): Head {
 }
 
 /**
- * An order with the time at which a pod received it, by the pod's own clock: what the journal contains of a transfer.
+ * An order with the time at which a pod received it, by the pod's own clock; this is what the journal stores of a
+ * transfer.
  */
 export interface TakenOrder {
   order: TransferOrder;
@@ -213,7 +214,7 @@ export interface ChangePayload {
   limits?: Limits;
 }
 
-/** The fields of an outcome besides its record. */
+/** The fields of an outcome that are not in its record. */
 interface Taken {
   order: TransferOrder;
   acceptedAt: number;

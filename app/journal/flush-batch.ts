@@ -44,7 +44,7 @@ export interface AccountMove {
 /** A run of the journal, verified and ready to be written to MySQL in one transaction. */
 export interface FlushBatch {
   epoch: number;
-  /** The cursor before it and after it. */
+  /** The cursor before and after the batch. */
   afterSeq: number;
   lastSeq: number;
   /** Outcomes of transfers, including the members of groups. */
@@ -179,7 +179,7 @@ export const idOfEvent = (event: HoldEvent): string => ('eventId' in event ? eve
 
 /**
  * The effect of outcomes and of events of holds on each account, sorted by account.
- * @param outcomes in order @param holdEvents in order; if there are any, both have the seqs of one journal
+ * @param outcomes in order @param holdEvents in order; if there are any, the seqs of both must be from the same journal
  * @throws IntegrityError if one does not follow the previous one
  */
 export function movesOf(outcomes: readonly Outcome[], holdEvents: readonly HoldEvent[] = []): AccountMove[] {

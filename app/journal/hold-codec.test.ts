@@ -166,7 +166,7 @@ describe('holdResultsOf', () => {
     },
   });
 
-  it('returns a placed hold with what its account holds then', () => {
+  it('returns a placed hold with the total that its account holds after it', () => {
     expect(holdResultsOf(entryOf([{ op: 'place', order: place }, record()]), EPOCH)).toEqual([
       {
         event: {

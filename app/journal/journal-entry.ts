@@ -19,14 +19,14 @@ export interface InDoubtAttempt {
   kind: IdKind;
   /** The id of the transfer, of the change, of the group, of the hold, or of the event of a hold. */
   id: string;
-  /** The accounts that it would have changed: both accounts of a transfer, or the one of anything else. */
+  /** The accounts that it would have changed: both accounts of a transfer, or the single account of anything else. */
   accounts: readonly string[];
   /**
    * The maximum number of seqs that it may have written; absent: one. A group counts as one attempt with all of its
    * seqs, plus one attempt without seqs for each member, because the group may have taken the members' ids.
    */
   seqs?: number;
-  /** For such a member: its group, which decides whether the id was taken. */
+  /** For a member of a group: the group, which decides whether the id was taken. */
   groupId?: string;
 }
 

@@ -57,7 +57,7 @@ describe('systemClock', () => {
     expect(ran).toEqual(['kept']);
   });
 
-  it('runs the end of the turn after everything that was ready in that turn', async () => {
+  it('runs an end-of-turn action after everything that was ready in that turn', async () => {
     const order: string[] = [];
     await new Promise<void>((resolve) => {
       systemClock.endOfTurn(() => {

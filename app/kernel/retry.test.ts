@@ -32,7 +32,7 @@ describe('retriedUntil', () => {
     expect(clock.slept.at(-1)).toBe(60);
   });
 
-  it('makes its last attempt at the deadline, and throws what that one threw', async () => {
+  it('makes its last attempt at the deadline, and throws the error of that attempt', async () => {
     const clock = new TestClock();
     const before = clock.monotonic();
     const { attempts, work } = failing(Number.POSITIVE_INFINITY);

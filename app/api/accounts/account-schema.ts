@@ -134,7 +134,7 @@ export function newAccount(request: z.output<typeof AccountOpeningRequest>): New
 /** The limits, or null if none of them is set. */
 const someOf = (limits: Limits): Limits | null => (LIMITS.some((name) => limits[name] !== null) ? limits : null);
 
-/** One item of a batch. @throws Problem validation_failed */
+/** Converts one item of a batch. @throws Problem validation_failed */
 export function newAccountFrom(item: unknown): NewAccount {
   return newAccount(validate(AccountOpeningRequest, item));
 }

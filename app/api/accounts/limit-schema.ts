@@ -74,7 +74,7 @@ export const LimitUsage = z
     source: z.enum(['cache', 'database']),
     stale: z.literal(true).optional(),
   })
-  .meta({ id: 'LimitUsage', description: 'Each limit that the account does not have is null.' });
+  .meta({ id: 'LimitUsage', description: 'Limits that the account does not have are null.' });
 
 /** @throws Problem calendar_unavailable */
 export function limitUsage(view: AccountView, windows: BusinessWindows | null): z.input<typeof LimitUsage> {

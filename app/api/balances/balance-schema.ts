@@ -34,10 +34,9 @@ export const BalanceQueryAnswer = z
   .meta({ id: 'BalanceQueryAnswer' });
 
 export const IfNoneMatch = z.object({
-  'If-None-Match': z
-    .string()
-    .optional()
-    .meta({ description: 'The known `ETag`: the answer is 304 while the balance has that version.' }),
+  'If-None-Match': z.string().optional().meta({
+    description: 'The `ETag` of an earlier response: the response is 304 while the balance still has that version.',
+  }),
 });
 
 export function balanceAnswer(view: AccountView): z.input<typeof Balance> {

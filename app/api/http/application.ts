@@ -83,7 +83,7 @@ export function requestTarget(url: string): RequestTarget {
 
 const PATH_LENGTH_MAX = 256;
 
-/** A path as shown in responses, shortened: a request's path may be as long as 16 KiB. */
+/** A path, shortened for responses: a request's path may be as long as 16 KiB. */
 export function shown(path: string): string {
   return path.length <= PATH_LENGTH_MAX ? path : `${path.slice(0, PATH_LENGTH_MAX)}…`;
 }

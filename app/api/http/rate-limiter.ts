@@ -62,7 +62,7 @@ export class RateLimiter {
     const { perSecondMax } = this;
     const now = clock.monotonic();
     const bucket = this.#buckets.get(user) ?? { left: perSecondMax, atMs: now, share: 1, demand: 0 };
-    // Inserted anew, so that the Map's first user is the one that has not been seen for the longest time.
+    // Inserted again, so that the Map's first user is the one that has not been seen for the longest time.
     this.#buckets.delete(user);
     this.#buckets.set(user, bucket);
     if (this.#buckets.size > USERS_MAX) this.#forgetOldest();

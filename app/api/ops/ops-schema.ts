@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const OpsStatus = z.looseObject({}).meta({
   id: 'OpsStatus',
   description:
-    'Mode, epoch, rule format, processes of an older release, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts and why, clock offset, breakers.',
+    'Mode, epoch, rule format, processes of an older release, cursor, length and age of the journal, progress of an epoch recovery, owner of Redis (in `DIRECT`), pods, keepers, frozen accounts with the reason, clock offset, breakers.',
 });
 
 export const Reconciliation = z.looseObject({}).meta({

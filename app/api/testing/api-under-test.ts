@@ -35,7 +35,7 @@ interface RequestOptions {
   headers?: Record<string, string>;
 }
 
-/** A real server on a free port, over a ledger in memory, with a frozen clock. */
+/** A real server on a free port, on top of a ledger in memory, with a frozen clock. */
 export class ApiUnderTest {
   readonly clock: Clock & { time: number } = { ...systemClock, time: NOW, now: () => this.clock.time };
   /** The ledger's time, if it differs from the pod's clock. */

@@ -10,7 +10,7 @@ const notUuidV7 = (ids: readonly string[]) => ids.filter((id) => uuidV7Time(id) 
 
 const TEXT = /\.(?:md|ya?ml|json|mjs|txt|tpl)$/;
 
-/** Where a text for people shows the id of a transfer: in a body, in a path, and in a header. */
+/** The places where a text for readers shows the id of a transfer: in a body, in a path, and in a header. */
 const SHOWN = [
   /\btransactionId["']?: *\\?["']([^"'\\]+)/g,
   /\/v1\/transfers\/(?!batch\b|group\b|split\b)([\w.:-]+)/g,

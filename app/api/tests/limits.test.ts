@@ -44,7 +44,7 @@ describe('Limits of an account', () => {
     });
     expect(await api.patch('/v1/accounts/a', { limits: {} })).toMatchObject({ status: 200, json: { limits: null } });
   });
-  it('are amounts of the currency of the account', async () => {
+  it('are amounts in the currency of the account', async () => {
     api.ledger.open('a', { currency: 'JPY' });
     const bad = await api.patch('/v1/accounts/a', { limits: { transferMax: '1.5', dailyCreditMax: '-1' } });
     expect(bad).toMatchObject({

@@ -144,7 +144,7 @@ describe('POST /v1/transfers/{transactionId}/reversal', () => {
     };
     expect(await reverse()).toMatchObject({ status: 503, json: { code: 'ledger_switching' } });
   });
-  it('accepts null as a missing body', async () => {
+  it('treats null as a missing body', async () => {
     expect(await api.request('POST', '/v1/transfers/t1/reversal', { raw: 'null' })).toMatchObject({ status: 201 });
   });
   it('accepts no other field', async () => {

@@ -119,7 +119,7 @@ export const TransferSplit = GroupCommon.extend({
 
 const previewed = {
   dryRun: z.literal(true),
-  groupId: Id.optional().meta({ description: 'Only if the request has one.' }),
+  groupId: Id.optional().meta({ description: 'Present only if the request contains one.' }),
 };
 export const TransferGroupPreview = z
   .object({ ...previewed, status: z.literal('POSTED'), transfers: z.array(TransferPreview) })
@@ -203,7 +203,7 @@ function groupIdOf(own: string | null, key: string | null, nowMs: number): strin
 /** What a split requested that its transfers do not show. */
 interface SplitContent {
   total: number;
-  /** Account ids, and what each was to get. */
+  /** Account ids, and the amount that each account was to get. */
   destinations: string[];
   parts: SplitPart[];
 }

@@ -109,7 +109,7 @@ export const TransferRecord = Transfer.extend({
 export const TransferPreview = Transfer.omit({ acceptedAt: true, timestamp: true, durability: true, replayed: true })
   .extend({
     dryRun: z.literal(true),
-    transactionId: TransferId.optional().meta({ description: 'Only if the request has one.' }),
+    transactionId: TransferId.optional().meta({ description: 'Present only if the request contains one.' }),
   })
   .meta({ id: 'TransferPreview', description: 'What the transfer would do now.' });
 

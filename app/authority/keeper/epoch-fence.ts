@@ -34,8 +34,8 @@ export class EpochFence {
 
   /**
    * Raises the fence, and then makes sure that the epoch's journal is there and complete: scripts of the epoch may
-   * still run until the fence is up. @returns the caller for the fenced journal; null, with a complaint, when it cannot
-   * be trusted
+   * still run until the fence is up. @returns the identity with which the fenced journal is read; null, with a
+   * complaint, if the journal cannot be trusted
    */
   async raise(authority: Authority, facts: ServerFacts): Promise<KeeperCaller | null> {
     const { cache, ownership } = this.#deps;
@@ -54,7 +54,7 @@ export class EpochFence {
       this.#deps.authority.observedIn(epoch),
     ]);
     if (found.head.seq < Math.max(cursor.seq, observed, authority.highestKnownSeq ?? 0)) {
-      return this.#complain('this Redis has less than MySQL, or less than its pods have seen');
+      return this.#complain('this Redis is behind MySQL, or behind what its pods have seen');
     }
     return caller;
   }

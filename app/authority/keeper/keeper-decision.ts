@@ -146,7 +146,8 @@ const lostTime = (f: KeeperFactsByState['rebuilding']) => Math.min(f.ageMs, f.se
  */
 // biome-ignore format: a table
 export const KEEPER_TRANSITIONS: readonly KeeperTransition[] = [
-  // This keeper may be the only process that was routed to another server, but it cannot flush what it cannot reach.
+  // This keeper may be the only process that was routed to another server, but even then, it cannot flush the epoch's
+  // journal.
   row('serving', 'another server: most pods do not reach Redis either, or this has lasted long enough',
     (f) => f.refusal !== null && (!f.vote.mostReachRedis || f.steadyForMs >= f.timing.lostByPodsAfterMs),
     (f) => ({ kind: 'move', to: 'CLOSING', reason: `Redis is not the server of the epoch: ${f.refusal}`, refusal: f.refusal ?? '' })),

@@ -6,9 +6,9 @@ const SILENT_AFTER_MS = 5_000;
 /** The live pods' vote on whether Redis can be reached. */
 export interface ReachabilityVote {
   live: number;
-  /** At least half of them reach it. */
+  /** At least half of the live pods reach Redis. */
   mostReachRedis: boolean;
-  /** For how long more than half of them have not reached it, ms; 0 when they do. */
+  /** How long more than half of the live pods have been unable to reach Redis, ms; 0 if at least half reach it. */
   mostHaveLostRedisForMs: number;
 }
 

@@ -85,7 +85,7 @@ describe('A silent pod', () => {
     expect(pods[0]?.retiredSeq).toBe(0);
   });
 
-  it('that sends one heartbeat is counted as silent from the beginning again', async () => {
+  it('that sends one heartbeat starts its silence from zero again', async () => {
     pods = [row('pod', RETIRE_MS)];
     await rounds(3);
     pods = [row('pod', 0)];
@@ -110,7 +110,7 @@ describe('A silent pod', () => {
     expect(pods[0]?.retiredSeq).toBe(0);
   });
 
-  it('that registers under the same id again is counted from the beginning', async () => {
+  it('that registers again under the same id starts its silence from zero again', async () => {
     pods = [row('pod', RETIRE_MS)];
     await rounds(3);
     pods = [];

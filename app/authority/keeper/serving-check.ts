@@ -28,7 +28,7 @@ export class ServingCheck {
     this.#deps = deps;
   }
 
-  /** @returns how Redis refuses the epoch; null when it serves it, and when it cannot be reached */
+  /** @returns how Redis refuses the epoch; null if Redis serves it, or cannot be reached */
   async refusalOf(authority: Authority): Promise<string | null> {
     const { cache, inspection, ownership } = this.#deps;
     const { epoch, format, replid, marker } = authority;
@@ -52,7 +52,7 @@ export class ServingCheck {
    */
   async explain(refusedAs: string): Promise<string> {
     if (!REPLID_REFUSALS.has(refusedAs)) return '';
-    // Not worth a delay, because it serves only the log.
+    // Waits only briefly, because the explanation is used only in the log.
     const tooLate = this.#deps.clock.sleep(INSPECTION_MS_MAX).then(() => null);
     const facts = await Promise.race([this.#deps.inspect().catch(() => null), tooLate]);
     return facts ? ` (${explainReplid(facts, this.#serves?.runId ?? null)})` : '';

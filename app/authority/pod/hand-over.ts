@@ -9,8 +9,8 @@ const CHUNK_CHARS_MAX = 1024 * 1024;
 const CHUNK_ATTEMPTS_MAX = 2000;
 
 /**
- * Everything that this process knows about an epoch, as of the moment when it stopped working in it, on its way to
- * MySQL. If Redis is lost, no other copy exists.
+ * Everything that this process knew about an epoch when it stopped working in it, to be written to MySQL. If Redis is
+ * lost, no other copy exists.
  */
 class HandOver {
   readonly epoch: number;
@@ -33,8 +33,8 @@ class HandOver {
   }
 
   /**
-   * Writes it to MySQL, part by part; it counts only with the completion mark at the end. Repeated after a failure, it
-   * continues where it stopped. It ends early once it is no longer needed. @throws if MySQL is unavailable
+   * Writes the record to MySQL, part by part; it counts only with the completion mark at the end. Repeated after a
+   * failure, it continues where it stopped. It ends early once it is no longer needed. @throws if MySQL is unavailable
    */
   async deliver(store: HandOverStore, isNeeded: () => boolean): Promise<void> {
     const [podId] = this.#podIds;
@@ -48,7 +48,7 @@ class HandOver {
   }
 }
 
-/** The epochs that a process has left and whose facts MySQL does not have yet, oldest first. */
+/** The epochs that a process has left and whose records MySQL does not have yet, oldest first. */
 export class HandOvers {
   readonly #store: HandOverStore;
   readonly #logger: Logger;

@@ -54,7 +54,7 @@ const HAND_OVER_RETRY_MS = 250;
 export const NOT_HANDED_OVER = 'the pod could not hand over what it knows of its epoch';
 
 /**
- * A pod's registration under the authority: where its requests may go.
+ * A pod's registration under the authority, which determines where its requests may go.
  *
  * `decide` in session-decision.ts defines the states and the transitions; this class reads the facts, calls it, and
  * carries out the result. A state changes in the same synchronous step as the decision, before any effect that waits.
@@ -279,8 +279,8 @@ export class PodSession implements Session {
 
   /**
    * Recording what is known and leaving the epoch are one step without an await: no reply that is missing from the
-   * hand-over can reach a client in between. The connection is destroyed, because commands in it would reach a server
-   * that thaws later.
+   * hand-over can reach a client in between. The connection is destroyed, because a server that hangs now could still
+   * run the commands in it later.
    */
   #leaveEpoch(): void {
     const membership = this.#registration.leave();

@@ -18,7 +18,7 @@ export class RedisProbe {
     this.#redis = redis;
   }
 
-  /** The result of the last probe; starts another one. */
+  /** Returns the result of the last probe, and starts another one. */
   seen(): boolean {
     if (!this.#redis.ready()) this.#seen = false;
     else if (!this.#asking) void this.#ask();

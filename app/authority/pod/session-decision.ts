@@ -103,7 +103,10 @@ const RUNNING: readonly SessionState[] = ['unknown', 'waiting', 'joining', 'open
 export const isRunning = (state: SessionState): boolean => RUNNING.includes(state);
 const moving = (mode: Mode | null) => mode === 'CLOSING' || mode === 'REBUILDING';
 
-/** The first row whose event, state and condition match decides; if none does, the state stays and nothing is done. */
+/**
+ * The first row whose event, state and condition match decides; if none does, the state stays the same and nothing is
+ * done.
+ */
 // biome-ignore format: a table
 export const SESSION_TRANSITIONS: readonly SessionTransition[] = [
   // A turn repeats until a decision leaves the state as it is.

@@ -70,7 +70,7 @@ describe("The operator's command", () => {
       { mode: 'CACHE_2' },
     ]);
     expect(await keysInRedis()).toEqual(['f2:5:ledger', 'fence', 'owner']);
-    // The pod of the old epoch is too late, and so is a keeper.
+    // Calls for the old epoch are refused, both of its pod and of a late keeper.
     await expect(epoch.apply(order('four'))).rejects.toMatchObject({ kind: 'refused', reason: 'fenced' });
     await expect(bench.scripts.activate(epoch.pod, epoch.pod.replid, 'late', 0)).rejects.toMatchObject({
       reason: 'fenced',
@@ -97,7 +97,7 @@ describe("The operator's command", () => {
     expect({ ...(await bench.authority.read()), ageMs: 0 }).toEqual({ ...before, ageMs: 0 });
   });
 
-  it('is refused without a keeper, without Redis, and for another epoch than the operator has seen', async () => {
+  it('is refused without a keeper, without Redis, and if the epoch is not the one that the operator has seen', async () => {
     await db.database.rows('DELETE FROM keepers');
     expect((await command(true)).obstacles).toEqual([expect.stringContaining('no keeper is running')]);
     await bench.authority.keeperHeartbeat('keeper');

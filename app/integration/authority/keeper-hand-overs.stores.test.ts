@@ -65,7 +65,7 @@ describe('Redis is gone', () => {
     await staysIn(keeper, 'CLOSING');
     expect(bench.complaints()).toEqual(['closed until these pods hand over what they know: other']);
     expect(await bench.inMysql(['t1'])).toEqual([]);
-    // The last one arrives late, with what only this pod received.
+    // The last hand-over arrives late.
     await bench.handOver({ epoch: epoch.pod.epoch, podId: 'other' }, {});
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT' });
     expect(await bench.inMysql(['t1'])).toEqual(['t1']);
@@ -89,7 +89,7 @@ describe('Redis is gone', () => {
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
   });
 
-  it('with its disk: its replacement is not trusted, but the pods are', async () => {
+  it('with its disk: its replacement is not trusted, but what the pods handed over is', async () => {
     const entries = await post('t1', 't2');
     await lose();
     rmSync(join(bench.server.dir, bench.server.node), { recursive: true });
@@ -187,12 +187,12 @@ describe('Accounts that wait for the journal', () => {
     expect(bench.complaints()).toEqual(['this Redis does not have the marker of the epoch']);
   });
 
-  it('stay frozen while the Redis that responds has less than a pod received', async () => {
+  it('stay frozen while the Redis that responds is behind what a pod received', async () => {
     await db.database.rows('UPDATE authority SET bound = 5');
     await bench.restart();
     await staysIn(keeper, 'DIRECT');
     expect(await bench.account('ada')).toMatchObject({ frozen: true });
-    expect(bench.complaints()).toEqual(['this Redis has less than MySQL, or less than its pods have seen']);
+    expect(bench.complaints()).toEqual(['this Redis is behind MySQL, or behind what its pods have seen']);
   });
 
   it('stay frozen while a replica responds, or a Redis fenced by another ledger', async () => {

@@ -125,7 +125,7 @@ describe('Keepers that take the same step', () => {
       expect(moved.epoch).toBe(looked.epoch + 1);
       const [rows, moves] = [await ledgerRows(db.database), await bench.moves()];
       const asleep = bench.keeper('asleep', { authority: { read: async () => looked } });
-      // It may fail or notice, but it moves nothing.
+      // The late step may fail, or detect that it is late, but it moves nothing.
       await asleep.step().catch(() => null);
       bench.clock.push(61_000);
       await asleep.step().catch(() => null);
@@ -173,7 +173,7 @@ describe('A keeper that dies in a step', () => {
     };
     const dead = bench.keeper('dead', { [methods[method]]: { [method]: dies } });
     await dead.step().catch(() => null);
-    // It must observe for some time that Redis is lost.
+    // The next keeper must itself observe for some time that Redis is lost.
     bench.clock.push(61_000);
     if (!died) await dead.step().catch(() => null);
     expect(died).toBe(true);

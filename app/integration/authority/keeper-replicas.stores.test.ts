@@ -39,7 +39,7 @@ afterEach(async () => {
 async function post(...ids: string[]): Promise<void> {
   for (const id of ids) entries.push(...(await epoch.apply(order(id))).entries);
 }
-/** The replica has everything that the master had; from here on it has lost its link. */
+/** Promotes the replica, which has everything that the master has; from then on, it has no link to the master. */
 async function promote(): Promise<void> {
   const info = async (redis: KeeperBench['redis'], field: string) =>
     new RegExp(`^${field}:(\\d+)`, 'm').exec(await redis.info('replication'))?.[1];
@@ -62,7 +62,7 @@ async function failover(): Promise<ReturnType<KeeperBench['keeper']>> {
 const UNPROVEN = "nothing proves that this is the epoch's Redis, and not every pod has handed over";
 
 describe('A replica that was promoted', () => {
-  it('ends the epoch, although it has its fence and its marker: its history differs', async () => {
+  it("ends the epoch, although it has the epoch's fence and marker: its history differs", async () => {
     await post('t1');
     await promote();
     expect((await bench.authority.read()).redisNode).toBe('');
@@ -90,18 +90,18 @@ describe('A replica that was promoted', () => {
     await stepTo(keeper, 'CACHE');
   });
 
-  it('is not trusted if it has less than a pod has seen: what the pods hold counts', async () => {
+  it('is not trusted if it is behind what a pod has seen: what the pods have counts', async () => {
     await post('t1', 't2');
     await promote();
     await post('t3', 't4');
     const keeper = await failover();
     await promoted.handOver(epoch.pod, { entries, observed: 4 });
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null });
-    expect(promoted.complaints()).toEqual(['this Redis has less than MySQL, or less than its pods have seen']);
+    expect(promoted.complaints()).toEqual(['this Redis is behind MySQL, or behind what its pods have seen']);
     expect(await promoted.inMysql(['t1', 't2', 't3', 't4'])).toHaveLength(4);
   });
 
-  it('is not trusted if it has less than what another pod holds, even if no pod has reported that', async () => {
+  it('is not trusted if it is behind what another pod has, even if no pod has reported that', async () => {
     await post('t1');
     await promote();
     await post('t2');
@@ -111,7 +111,7 @@ describe('A replica that was promoted', () => {
     expect(await promoted.inMysql(['t1', 't2'])).toHaveLength(2);
   });
 
-  it('does not recover what waits for the journal if it has less than a pod has seen', async () => {
+  it('does not recover what waits for the journal if it is behind what a pod has seen', async () => {
     await post('t1');
     await promote();
     await post('t2', 't3');

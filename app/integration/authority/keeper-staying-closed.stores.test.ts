@@ -54,7 +54,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have han
     await expectStaysClosing('this Redis does not have the marker of the epoch');
   });
 
-  it('the node returned with an older disk that has less than MySQL', async () => {
+  it('the node returned with an older disk, which is behind MySQL', async () => {
     const backup = `${bench.server.dir}-older`;
     await post('t1', 't2');
     cpSync(bench.server.dir, backup, { recursive: true });
@@ -64,7 +64,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have han
     cpSync(backup, bench.server.dir, { recursive: true });
     rmSync(backup, { recursive: true });
     await bench.restart();
-    await expectStaysClosing('this Redis has less than MySQL, or less than its pods have seen');
+    await expectStaysClosing('this Redis is behind MySQL, or behind what its pods have seen');
   });
 
   it('the marker differs', async () => {
@@ -74,7 +74,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have han
     await expectStaysClosing('this Redis does not have the marker of the epoch');
   });
 
-  it('the node has less than a pod has seen', async () => {
+  it('the node is behind what a pod has seen', async () => {
     await post('t1', 't2', 't3');
     await bench.authority.heartbeat({
       processId: 'process',
@@ -83,7 +83,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have han
     });
     await bench.server.kill();
     await bench.restart();
-    await expectStaysClosing('this Redis has less than MySQL, or less than its pods have seen');
+    await expectStaysClosing('this Redis is behind MySQL, or behind what its pods have seen');
   });
 
   it('the node returned with settings under which it may have lost data', async () => {
@@ -109,7 +109,7 @@ describe('The ledger stays closed, with a complaint, while not all pods have han
     await bench.server.kill();
     await bench.restart();
     await expectStaysClosing(UNPROVEN);
-    // Everything that any pod received is then in MySQL: this Redis may be used for the recovery if it has as much.
+    // Everything that any pod received is then in MySQL: this Redis may be used for the recovery if it has all of that.
     await bench.handOver(epoch.pod, {});
     expect(await bench.keeper().step()).toMatchObject({ mode: 'REBUILDING' });
   });

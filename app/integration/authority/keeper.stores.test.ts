@@ -151,7 +151,7 @@ describe('A Redis that may not hold the ledger', () => {
 });
 
 describe('On the way to the cache', () => {
-  it('a Redis that becomes unavailable takes the authority back to DIRECT, once it has been unavailable for long enough', async () => {
+  it('the mode becomes DIRECT again once Redis has been unavailable for long enough', async () => {
     const keeper = bench.keeper();
     await keeper.step();
     bench.redis.disconnect();
@@ -164,7 +164,7 @@ describe('On the way to the cache', () => {
     expect(await staysIn(keeper, 'DIRECT')).toMatchObject({ epoch: 2 });
   });
 
-  it('a Redis that has become unsuitable gets just as much time, and no more', async () => {
+  it('a Redis that has become unsuitable has just as much time, and no more', async () => {
     await bench.keeper().step();
     await bench.redis.config('SET', 'appendfsync', 'no');
     const keeper = bench.keeper();
@@ -228,7 +228,7 @@ describe('A Redis whose user lacks permissions', () => {
     });
   });
 
-  it('stays in DIRECT while it refuses CONFIG, and reports what the operator can declare instead', async () => {
+  it('does not get the authority while it refuses CONFIG; the log names the setting with which an operator can vouch for it', async () => {
     await withoutRule('config', async () => {
       await staysIn(bench.keeper(), 'DIRECT');
       expect(bench.complaints()).toEqual([expect.stringMatching(/refuses CONFIG GET: .* REDIS_MANAGED=true/)]);

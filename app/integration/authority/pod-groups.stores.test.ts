@@ -59,7 +59,7 @@ async function expectTold(answered: GroupWriters['answered']): Promise<void> {
 }
 
 describe('Groups that clients send while the authority moves', () => {
-  it('are whole or absent when Redis is killed with unflushed ones, and MySQL decides for a while', async () => {
+  it('are whole or absent when Redis is killed with unflushed groups, and MySQL decides for a while', async () => {
     const writers = new GroupWriters(pod, WRITERS);
     loseReplies();
     await writers.more();

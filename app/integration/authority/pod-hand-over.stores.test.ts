@@ -42,7 +42,7 @@ describe('At the end of its epoch, a pod', () => {
     expect(found).toMatchObject({ balance: 400, version: 4 });
   });
 
-  it('counts a reply that arrived before, but none that arrives after: that one is in doubt', async () => {
+  it('counts a reply that has already arrived; a transfer whose reply arrives later is in doubt', async () => {
     const before = await pod.post();
     const gate = new Gate();
     pod.cache.next('apply', gate.reply);
@@ -200,7 +200,7 @@ describe('At the end of its epoch, a pod', () => {
     expect(pod.cuts).toBe(1);
   });
 
-  it('hands over what it knows even if it notices the end late: the epoch is still to be recovered', async () => {
+  it('hands over what it knows even if it notices the end late, because the epoch has not been recovered yet', async () => {
     const id = await pod.post();
     pod.away = AWAY;
     await pod.closing();
@@ -243,7 +243,7 @@ describe('Handed-over data', () => {
     const kept = vi.spyOn(MysqlHandOverStore.prototype, 'keep');
     pod.keeps = async (kept) => {
       parts += 1;
-      // The second part fails; one is stored, although the reply is lost.
+      // The second part fails at first, and is stored with the next try, whose reply is lost.
       if (parts === 2) throw AWAY;
       await kept();
       if (parts === 3) throw AWAY;

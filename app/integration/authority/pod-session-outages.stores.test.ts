@@ -89,7 +89,7 @@ describe('While MySQL has the authority, a session', () => {
     expect(pod.opened).toBe(2);
   });
 
-  it('is in the later epoch after frozen accounts were recovered: still open, without interruption', async () => {
+  it('moves to the later epoch after frozen accounts were recovered, and stays open without interruption', async () => {
     const before = await pod.openDirectly();
     await pod.moveToMysql();
     await until('it is there', () => pod.session.direct() === before + 1);

@@ -118,7 +118,7 @@ describe('An id that Redis has forgotten', () => {
     expect((await pod.ledger.outcome(id)).persisted).toBe(true);
   });
 
-  it('is removed only when all of its bucket is in MySQL; later buckets wait for it', async () => {
+  it('is removed only when its whole bucket is in MySQL; later buckets wait for this one', async () => {
     const [early, late] = [newUuidV7(Date.now() - 40_000), newUuidV7(Date.now() - 20_000)];
     await summariesOf(order(early), order(late));
     expect((await forgetUpTo(late)).lookupHorizon).toBe(bucketEnd(bucketOf(early)) - ID_BUCKET_MS);
@@ -157,7 +157,7 @@ describe('An id that Redis has forgotten', () => {
 });
 
 describe('The two generations of other ids', () => {
-  it('replay a repeated id in the older one without MySQL', async () => {
+  it('replay a repeated id in the older generation without MySQL', async () => {
     const id = `generation-${round}`;
     await summariesOf(order(id));
     await stage.scripts.forget(stage.keeper, [], true);
@@ -167,7 +167,7 @@ describe('The two generations of other ids', () => {
     expect(await balance()).toBe(2);
   });
 
-  it('rotate only when all of the older one is in MySQL', async () => {
+  it('rotate only when the whole older generation is in MySQL', async () => {
     const id = `unflushed-${round}`;
     await summariesOf(order(id));
     await stage.scripts.forget(stage.keeper, [], true);
@@ -187,7 +187,7 @@ describe('A lookup that is older than what Redis has evicted', () => {
     const twin = await stage.pod();
     const held = new Gate();
     pod.cache.next('apply', held.command);
-    // Looked up (MySQL has nothing), and paused on its way to Redis.
+    // The id has been looked up (MySQL does not have it), and the call is paused on its way to Redis.
     const slow = pod.apply([order(id)]);
     await held.reached;
     // In the meantime another pod posts it; it is flushed, and Redis forgets it.

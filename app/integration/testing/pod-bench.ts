@@ -212,8 +212,7 @@ export class PodBench {
     });
   }
   /**
-   * The frozen accounts get what the journal of the ended epoch has, as when a keeper recovers them after that Redis
-   * has returned.
+   * Recovers the frozen accounts from the journal of the ended epoch, as a keeper does after that Redis has returned.
    */
   async unfreeze(): Promise<Authority> {
     const now = await this.store.read();

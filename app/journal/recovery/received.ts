@@ -7,7 +7,7 @@ import { itemsOf, type Journaled } from '../journaled.ts';
 export const keyOf = ({ kind, id }: { kind: IdKind; id: string }): string => `${MARKS[kind]}:${id}`;
 const MARKS = { transfers: 't', 'account-change': 'c', group: 'g', hold: 'h', 'hold-event': 'e' } as const;
 
-/** The keys of all ids that an item has taken: those of a posted group's members, too. */
+/** The keys of all ids that an item has taken, including those of a posted group's members. */
 export function keysOf(item: Journaled): string[] {
   if (item.kind !== 'group' || item.outcome.status === 'REJECTED') return [keyOf(item)];
   const members = item.outcome.group.orders.map(({ transactionId }) => keyOf({ kind: 'transfers', id: transactionId }));
@@ -21,7 +21,7 @@ export interface Received {
   keys: Set<string>;
 }
 
-/** Whether the outcome of an attempt's id was received, or that of the group that decides it. */
+/** Whether the outcome of an attempt's id was received, or the outcome of the group that decides it. */
 export const isReceived = ({ keys }: Received, attempt: InDoubtAttempt): boolean =>
   keys.has(keyOf(attempt)) ||
   (attempt.groupId !== undefined && keys.has(keyOf({ kind: 'group', id: attempt.groupId })));

@@ -108,7 +108,7 @@ function expectConsistent(recovered: RecoveredEpoch, lived: Lived): void {
   expect([...sums.values()].every((sum) => sum === 0)).toBe(true);
 }
 
-/** Each thing received is applied, or waits under its id with both its accounts frozen. */
+/** Everything that was received is applied, or waits under its id with both its accounts frozen. */
 function expectNothingLost(recovered: RecoveredEpoch, lived: Lived, entries = handedOverOf(lived).entries): void {
   const applied = new Set(appliedBy(recovered, lived).map(({ seq }) => seq));
   const waiting = new Set(recovered.unsettled.map(keyOf));

@@ -190,7 +190,9 @@ function lastWithoutGap({ items }: Received, cursor: number): number {
   return last;
 }
 
-/** The runs of seqs that are missing after one seq, up to another. @param items those that are there, in order */
+/**
+ * The ranges of seqs that are missing after one seq and up to another. @param items the items that are there, in order
+ */
 export function gapsIn(
   items: readonly Pick<Journaled, 'seq' | 'lastSeq'>[],
   after: number,
@@ -205,7 +207,10 @@ export function gapsIn(
   return gaps;
 }
 
-/** The ids that wait with an item, each with the accounts that it concerns; for a group, those of its members, too. */
+/**
+ * The ids that wait with an item, each with the accounts that it concerns; for a group, including the ids of its
+ * members.
+ */
 export function attemptsOf(item: Journaled): InDoubtAttempt[] {
   if (item.kind === 'group') return attemptsOfGroup(item.outcome.group);
   const { kind, id, accounts } = item;

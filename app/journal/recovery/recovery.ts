@@ -18,7 +18,7 @@ import { keyOf } from './received.ts';
 import { Replay } from './replay.ts';
 
 /**
- * How an epoch is recovered in pages. In order:
+ * The phases in which an epoch is recovered, page by page, depending on what it is recovered from:
  *
  *   what the pods have handed over      flushing, and where seqs are missing → counting → freezing → posting → done
  *   the same, the loss accepted         posting → recording → done
@@ -76,7 +76,7 @@ export type PageRule = 'hold' | 'accept' | 'require';
  * one recovery over all.
  * @param items in order of seq
  * @param isCommitted whether MySQL has it already. @throws IntegrityError if MySQL has different content under its id
- * @throws IntegrityError by the rule
+ * @throws IntegrityError where the rule does not allow an entry to be held
  */
 export function recoverPage(
   items: readonly Journaled[],

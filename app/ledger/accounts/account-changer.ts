@@ -15,7 +15,7 @@ import { viewOf } from './account-reader.ts';
 const FAILURES_MAX = 3;
 const RETRY_BASE_MS = 50;
 
-/** REJECTED by change-account.lua, by number. */
+/** The refusals of change-account.lua, by their number in a REJECTED record. */
 const REFUSALS: Record<number, [ProblemCode, string]> = {
   1: ['settings_version_mismatch', 'its settings version has changed'],
   2: ['account_closed', 'it is closed permanently'],

@@ -27,7 +27,7 @@ const PATIENT_AFTER_MS = 900;
  */
 const OPERATORS_IN_FLIGHT_MAX = 50;
 const UNKNOWN_OPERATORS_IN_FLIGHT_MAX = 5;
-/** How many operators' credentials are remembered, used only to admit their next requests. */
+/** Maximum number of operators' credentials to remember; they are used only to admit further requests. */
 const OPERATORS_MAX = 32;
 
 /** The route under which rejections are counted and logged. */
