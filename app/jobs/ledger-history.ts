@@ -8,18 +8,18 @@ export interface HistoryRow {
   currency: string;
   balance: string;
   version: number;
-  /** What its open holds reserve. */
+  /** The amount that its open holds reserve. */
   held: string;
   postings: number;
-  /** Placing, changes, voids and expiries of its holds: each has a version of its own. */
+  /** Number of placings, changes, voids and expiries of its holds: each has a version of its own. */
   holdEvents: number;
   versionMax: number;
   versionSum: string;
   versionSquareSum: string;
   amountSum: string;
-  /** Of the changes of `held` by events and captures. */
+  /** Sum of the changes of `held` by events and captures. */
   heldSum: string;
-  /** Of what is left of its open holds. */
+  /** Sum of what is left of its open holds. */
   openHolds: string;
   /**
    * For an account with limits: its usage in its latest windows, and the sums of what its postings added to that usage.
@@ -34,14 +34,14 @@ export interface WindowSums {
   monthDebit: string;
 }
 
-/** A hold as it is, and the sums of what its events and captures say. Sums of money are decimal strings. */
+/** The state of a hold, and the sums over its events and captures. Sums of money are decimal strings. */
 export interface HoldHistory {
   holdId: string;
   status: HoldStatus | 'REFUSED';
   amount: string;
   captured: string;
   revision: number;
-  /** How many events and captures it has, and the sum of their revisions. */
+  /** Number of its events and captures. `revisionSum`: the sum of their revisions. */
   steps: number;
   revisionSum: string;
   capturedSum: string;
@@ -54,7 +54,7 @@ export interface HoldHistory {
 export interface LedgerPages {
   cursor(): Promise<Stamp>;
   accounts(accountIds: readonly string[]): Promise<Map<string, Account>>;
-  /** What the account had at a version of its own; null if no table has that version. */
+  /** The balance and the held amount of an account at one of its versions; null if no table has that version. */
   balanceAt(accountId: string, version: number): Promise<{ balance: number; held: number } | null>;
   /** Pages of accounts ordered by id, with the sums of their postings, all in one snapshot. */
   histories(): AsyncIterable<HistoryRow[]>;

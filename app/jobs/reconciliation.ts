@@ -23,7 +23,7 @@ export interface ReconciliationReport {
   groupsInPart: string[];
   /** Number of holds in MySQL whose events and captures were added up. */
   holds: number;
-  /** The first holds that their events and captures do not lead to. */
+  /** The first holds whose events and captures do not lead to their state. */
   inconsistentHolds: string[];
   /** The first inconsistent accounts, with details. */
   drift: Drift[];

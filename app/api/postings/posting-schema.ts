@@ -51,7 +51,7 @@ const common = {
   version: Version,
   balanceAfter: Money,
   heldAfter: Money.optional().meta({
-    description: 'What the open holds of the account reserve after it. Absent with `holds=false`.',
+    description: 'The amount that the open holds of the account reserve after this item. Absent with `holds=false`.',
   }),
   acceptedAt: Timestamp,
   persistedAt: Timestamp,
@@ -69,9 +69,9 @@ export const Posting = z
     timestamp: Timestamp.meta({
       description: "The client's own time, or the time of acceptance if the client sent none.",
     }),
-    holdId: Id.optional().meta({ description: 'The hold that a capture has taken its amount from.' }),
+    holdId: Id.optional().meta({ description: 'The hold from which a capture took its amount.' }),
     heldChange: Money.optional().meta({
-      description: 'By how much a capture changed what this account holds: zero for its destination.',
+      description: 'By how much a capture changed the held amount of this account: zero for its destination.',
     }),
   })
   .meta({ id: 'Posting', description: 'One side of a transfer.' });
@@ -82,10 +82,10 @@ export const HoldEvent = z
     kind: z.enum(['hold_placed', 'hold_changed', 'hold_voided', 'hold_expired']),
     holdId: Id,
     heldChange: Money.meta({
-      description: 'By how much it changed what the account holds; the balance stays as it is.',
+      description: 'By how much the event changed the held amount of the account; the balance is unchanged.',
     }),
   })
-  .meta({ id: 'HoldEvent', description: 'An event of a hold. A capture is none: it is a transfer.' });
+  .meta({ id: 'HoldEvent', description: 'An event of a hold. A capture is not such an event, but a transfer.' });
 
 const list = { items: z.array(z.union([Posting, HoldEvent])), nextCursor: z.string().nullable() };
 
@@ -96,7 +96,7 @@ export const BalanceAt = z
   .meta({
     id: 'BalanceAt',
     description:
-      'Present if `at` was given. `items` contains what produced the balance and the held amount, if there was anything.',
+      'Present if `at` was given. `items` contains the item that produced the balance and the held amount, if there was one.',
   });
 
 export interface Page {

@@ -79,7 +79,7 @@ describe('GET /v1/accounts/{id}/postings', () => {
   it('filters by time, including the start and excluding the end', async () => {
     expect(versions(await list(`?from=${at(2)}&to=${at(4)}`))).toEqual([2, 3]);
   });
-  it('contains the events of holds, unless they are not wanted', async () => {
+  it('contains the events of holds, unless the request excludes them', async () => {
     const common = { accountId: 'a', currency: 'EUR', persistedAt: NOW, correlationId: 'c', user: 'tester' };
     const at = { acceptedAt: NOW + 6000, balanceAfter: 50 };
     const placed = { kind: 'hold_placed', holdId: 'h', heldChange: 30, heldAfter: 30 } as const;
@@ -152,7 +152,7 @@ describe('GET /v1/accounts/{id}/postings', () => {
     ['an invalid time', '?from=yesterday', '/from'],
     ['a plus that became a space', '?to=2026-01-31T12:00:00+01:00', '/to'],
     ['a point in time without the events of holds', `?at=${at(1)}&holds=false`, '/holds'],
-    ['events of holds that are neither wanted nor not', '?holds=1', '/holds'],
+    ['a value of `holds` other than true and false', '?holds=1', '/holds'],
     ['a point in time with a filter', `?at=${at(1)}&limit=5`, '/limit'],
     ['an unknown filter', '?form=2026-01-31T12:00:00Z', '/form'],
     ['a forged cursor', '?cursor=abc', '/cursor'],

@@ -33,7 +33,7 @@ const drifts = async () => {
 };
 
 describe('Holds', () => {
-  it('are consistent, and events of holds are no transfers', async () => {
+  it('are consistent, and events of holds are not counted as transfers', async () => {
     expect(await bench.reconciliation().run()).toMatchObject({
       clean: true,
       transfers: 12,
