@@ -20,7 +20,7 @@ export function cpuByPart({ pods, redis, mysql }: StackFile): Record<string, num
   return parts;
 }
 
-/** CPU µs per unit of work by part, between two samples. */
+/** The CPU time per unit of work between two samples, by part of the stack, µs. */
 export function cpuPerUnit(before: Record<string, number>, after: Record<string, number>, units: number) {
   const entries = Object.entries(after).map(([part, ms]) => [
     part,

@@ -29,7 +29,7 @@ export interface WrkResult {
   timeouts: number;
 }
 
-/** wrk: a closed loop, so its latencies at the maximum rate are those of a queue that is always full. */
+/** Runs wrk. At the maximum rate it is a closed loop, so its latencies are those of a queue that is always full. */
 export async function wrk({ script, url, connections, seconds, args }: WrkOptions): Promise<WrkResult> {
   // wrk takes a single script file, so the script is joined with summary.lua, which all scripts share.
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-wrk-'));

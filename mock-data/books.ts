@@ -45,8 +45,8 @@ export class BooksReader implements AsyncDisposable {
     password: string;
     database: string;
   }): Promise<BooksReader> {
-    // As strings: as a number, a BIGINT or a SUM beyond 2^53 would lose its last digits, which are what is checked
-    // here.
+    // Large numbers are read as strings: otherwise a BIGINT or a SUM beyond 2^53 would lose its last digits, which are
+    // checked here.
     return new BooksReader(await createConnection({ ...mysql, supportBigNumbers: true, bigNumberStrings: true }));
   }
 

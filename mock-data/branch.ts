@@ -11,7 +11,7 @@ export interface Branch {
   /** Minor units per euro of the profile: round figures, so that a step of ten euros stays a round amount. */
   scale: number;
   prefix: string;
-  /** For `trait`: every branch has its own customers. */
+  /** The seed for `trait`, because every branch has its own customers. */
   seed: number;
   employers: number;
   landlords: number;
@@ -106,7 +106,7 @@ export function openingOf(branch: Branch, customer: number): number {
   return Math.max(opening, 60 * branch.scale);
 }
 
-/** A fifth to two fifths of the salary. */
+/** The monthly rent: a fifth to two fifths of the salary. */
 export function rentOf(branch: Branch, customer: number): number {
   const share = 0.2 + 0.2 * trait(branch.seed, customer, SALT.rent);
   const step = 5 * branch.scale;

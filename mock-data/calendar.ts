@@ -11,7 +11,8 @@ export function isFirstOfMonth(dayMs: number): boolean {
 }
 
 /**
- * The last Monday-to-Friday of its month. Public holidays are ignored: they differ between the countries of the bank.
+ * Whether the day is the last day of its month that is neither a Saturday nor a Sunday. Public holidays are ignored:
+ * they differ between the countries of the bank.
  */
 export function isLastWorkingDay(dayMs: number): boolean {
   if (weekdayOf(dayMs) > 4) return false;

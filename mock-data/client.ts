@@ -51,7 +51,7 @@ export function member(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
-/** "503 backlog_full: Too many transfers are waiting to be persisted", for messages. */
+/** Describes an answer in messages, such as "503 backlog_full: Too many transfers are waiting to be persisted". */
 export function describe(answer: { status: number; body: unknown }): string {
   const code = member(answer.body, 'code');
   const detail = member(answer.body, 'detail');
@@ -64,7 +64,7 @@ export function describe(answer: { status: number; body: unknown }): string {
   ].join('');
 }
 
-/** JSON over kept-alive connections to one or more pods. */
+/** Sends JSON over kept-alive connections to one or more pods. */
 export class ApiClient implements Disposable {
   readonly clock: Clock;
   readonly retryPolicy: RetryPolicy;
@@ -87,7 +87,8 @@ export class ApiClient implements Disposable {
 
   /**
    * Sends until there is a definite answer: lost connections and retryable statuses are retried, each time with the
-   * next base URL. @throws GaveUp
+   * next base URL.
+   * @throws GaveUp
    */
   async send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
     const retry = new Retry(this.retryPolicy, this.clock);
@@ -106,7 +107,7 @@ export class ApiClient implements Disposable {
     return answer;
   }
 
-  /** One attempt with base URL number `turn` (modulo their count). @throws only the signal's reason */
+  /** Makes one attempt with base URL number `turn` (modulo their count). @throws only the signal's reason */
   async attempt(
     method: string,
     path: string,

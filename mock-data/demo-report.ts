@@ -13,7 +13,7 @@ export function printChecks(checks: readonly Check[]): void {
   }
 }
 
-/** How far the last balances recorded by the bank are from the exact ones, in haléř. */
+/** Prints how far the last balances recorded by the bank are from the exact ones, in haléř. */
 export function printDrift(drift: ReadonlyMap<string, bigint>): void {
   const histogram = new Map<bigint, number>();
   for (const difference of drift.values()) histogram.set(difference, (histogram.get(difference) ?? 0) + 1);

@@ -110,7 +110,7 @@ export class EverydayLife {
     }
   }
 
-  /** From the merchant's opening deposit alone, so it is covered whatever revenue has arrived by then. */
+  /** A refund that the merchant's opening deposit alone covers, however little revenue has arrived by then. */
   private refund(payer: Payer, merchant: number, amount: number): Draft | null {
     const { branch, purse, customer, account } = payer;
     const float = purse.merchants[merchant] ?? 0;

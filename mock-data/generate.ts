@@ -32,7 +32,7 @@ function* linesOf(bank: Bank): Generator<Line> {
   }
 }
 
-/** Distributes a number of transfers over all hours by their weights, exactly that many in total. */
+/** Distributes exactly the given number of transfers over all hours, in proportion to the weights of the hours. */
 class Everyday {
   private readonly bank: Bank;
   private readonly life: EverydayLife;
@@ -63,7 +63,8 @@ class Everyday {
     const due = Math.round((this.weightPassed / this.weightTotal) * this.total) - this.made;
     this.made += due;
     for (let index = 0; index < due; index++) {
-      // Evenly, with jitter inside each slot: looks random, and is in order without sorting.
+      // The moments are spread evenly, with jitter inside each slot: they look random, and are in order without
+      // sorting.
       const momentMs = Math.floor(dayMs + (hour + (index + this.bank.random.uniform()) / due) * HOUR_MS);
       const draft = this.life.next(weights);
       yield transferLine(this.bank, draft, momentMs);

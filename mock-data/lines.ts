@@ -30,7 +30,7 @@ export interface TransferLine {
   /** "POSTED", or the problem code with which the service must refuse it. */
   expect: string;
   order: Order;
-  /** The ordered account's balance after it, as recorded by the bank itself (PKDD'99 only). */
+  /** The ordered account's balance after the transfer, as recorded by the bank itself (PKDD'99 only). */
   recorded?: string;
   body: TransferBody;
 }

@@ -42,7 +42,10 @@ function bestOrder(rows: readonly PkddRow[], balanceBefore: number): PkddRow[] {
   return best;
 }
 
-/** Always the row that fits the previous balance best: sufficient if trying all orders would take too long. */
+/**
+ * Always takes the row that fits the previous balance best, which is sufficient if trying all orders would take too
+ * long.
+ */
 function chain(rows: readonly PkddRow[], balanceBefore: number): PkddRow[] {
   const left = [...rows];
   const ordered: PkddRow[] = [];

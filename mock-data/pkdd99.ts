@@ -34,7 +34,7 @@ export interface PkddSurvey {
   roundings: Map<number, number>;
 }
 
-/** Both passes; with `accountsMax` only the accounts that appear first. @throws Error like `readDays` */
+/** Makes both passes; with `accountsMax`, only for the accounts that appear first. @throws Error like `readDays` */
 export async function importPkdd99(
   path: string,
   accountsMax = Number.POSITIVE_INFINITY,

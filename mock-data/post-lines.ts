@@ -32,8 +32,8 @@ type ChangeLine = Extract<Line, { kind: 'change' }>;
 const EXAMPLES_MAX = 10;
 
 /**
- * Posts lines kind by kind: a kind starts when everything of the previous one has its outcome. @throws like
- * `postInBatches`
+ * Posts lines kind by kind: a kind starts when everything of the previous one has its outcome.
+ * @throws like `postInBatches`
  */
 export async function postLines(
   client: ApiClient,
@@ -69,7 +69,7 @@ export async function postLines(
   return report;
 }
 
-/** What was posted, as text: one line per outcome, the most frequent first. */
+/** Describes what was posted: one line per outcome, the most frequent first. */
 export function describeReport(report: PostReport): string {
   const outcomes = [...report.outcomes].sort(([, a], [, b]) => b - a);
   const width = Math.max(0, ...outcomes.map(([, count]) => String(count).length));

@@ -26,7 +26,7 @@ export interface BatchJob<T> {
   bodyOf(item: T): unknown;
   /** The accounts whose order the item must keep. */
   lanesOf(item: T): readonly string[];
-  /** The item's outcome is known; called in order per lane. `slot` is the number of the sender. */
+  /** Called when the item's outcome is known, in order per lane. `slot` is the number of the sender. */
   settled(item: T, result: ItemResult, slot: number): void;
 }
 

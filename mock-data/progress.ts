@@ -42,13 +42,13 @@ export class Progress {
     this.drawWhenDue();
   }
 
-  /** Shown until the next update: why the job is stalled. */
+  /** Shows, until the next update, why the job is stalled. */
   hint(text: string): void {
     this.note = text;
     this.drawWhenDue();
   }
 
-  /** The last line: the total, the time and the mean rate. */
+  /** Writes the last line: the total, the time and the mean rate. */
   end(): void {
     const elapsedMs = this.clock.monotonic() - this.startedMs;
     const text = `${this.label}: ${count(this.done)} in ${duration(elapsedMs)}, ${count(perSecond(this.done, elapsedMs))}/s`;

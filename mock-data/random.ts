@@ -26,7 +26,7 @@ export class Random {
     return sum >>> 0;
   }
 
-  /** In [0, 1), with 53 bits: with 32 bits the tail of a log-normal distribution would be visibly coarse. */
+  /** A number in [0, 1) with 53 bits: with 32 bits the tail of a log-normal distribution would be visibly coarse. */
   uniform(): number {
     return ((this.u32() >>> 5) * 0x4000000 + (this.u32() >>> 6)) / 0x20000000000000;
   }
@@ -36,7 +36,9 @@ export class Random {
     return Math.floor(this.uniform() * below);
   }
 
-  /** Log-normal: half of all values are below the median; sigma is the spread of the logarithm. */
+  /**
+   * A log-normally distributed number: half of all values are below the median; sigma is the spread of the logarithm.
+   */
   logNormal(median: number, sigma: number): number {
     // Box–Muller; 1 − u, because the logarithm of 0 is not finite.
     const normal = Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());

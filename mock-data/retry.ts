@@ -4,7 +4,7 @@ export interface RetryPolicy {
   /** The first pause, doubled each time. */
   baseMs: number;
   pauseMaxMs: number;
-  /** Counted from the first consecutive failure. */
+  /** The time after which it gives up, counted from the first of consecutive failures. */
   giveUpAfterMs: number;
 }
 
@@ -27,7 +27,7 @@ export class Retry {
     this.clock = clock;
   }
 
-  /** A request succeeded: the next failure starts over. */
+  /** Called when a request has succeeded: the next failure starts with the first pause again. */
   succeeded(): void {
     this.failures = 0;
   }
@@ -38,7 +38,7 @@ export class Retry {
     if (this.failures === 0) this.failingSince = now;
     this.failures++;
     const full = Math.min(this.policy.pauseMaxMs, this.policy.baseMs * 2 ** Math.min(this.failures - 1, 20));
-    // Between half and full: senders that failed together must not retry together.
+    // Between half of the pause and all of it, because senders that failed together must not retry together.
     const pauseMs = Math.max(retryAfterMs ?? 0, full * (0.5 + this.clock.random() / 2));
     const waitedMs = now - this.failingSince;
     if (waitedMs + pauseMs > this.policy.giveUpAfterMs) {

@@ -41,7 +41,7 @@ export class Tally {
   /** The current difference between the recorded balance and ours, per account: the sum of the bank's roundings. */
   readonly drift = new Map<string, bigint>();
 
-  /** So that accounts without any transfer are compared, too. */
+  /** Adds an account, so that accounts without any transfer are compared, too. */
   open(accountId: string, currency: string): void {
     this.accounts.set(accountId, { currency, balance: 0n, postings: 0n });
   }

@@ -63,7 +63,7 @@ export async function verifyBooks(
   return [...Object.values(checks), conservation(stored, sums)];
 }
 
-/** All money came from external accounts of the same bank, so each currency adds up to zero. */
+/** Checks that each currency adds up to zero, because all money came from external accounts of the same bank. */
 function conservation(stored: Map<string, BookedAccount>, sums: Map<string, BookedSum>): Check {
   const check = new Check('the sum over all accounts of a currency is zero');
   const totals = new Map<string, { balances: bigint; transfers: bigint }>();

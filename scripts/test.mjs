@@ -27,7 +27,8 @@ const { SKIPPED } = await import('./testing/checks.mjs');
 const { countTests } = await import('./testing/count.mjs');
 
 /**
- * For a check that hangs: all tests take 8 minutes, and three times as long if other processes compete for the cores.
+ * The time limit for a check that hangs. All tests take 8 minutes, and three times as long if other processes compete
+ * for the cores.
  */
 const CHECK_MS_MAX = 2 * 3_600_000;
 

@@ -56,7 +56,7 @@ export class ApplyScript {
     return new ApplyScript(redis, accounts, scripts, caller);
   }
 
-  /** @returns transfers per second with this many in each call */
+  /** @returns transfers per second, with `perCall` transfers in each call */
   async run(transfers: number, perCall: number): Promise<number> {
     const calls = await this.#pack(Math.ceil(transfers / perCall), perCall);
     const { host = '127.0.0.1', port = 6379 } = this.#redis.options;
@@ -68,7 +68,7 @@ export class ApplyScript {
     return rate;
   }
 
-  /** Packed as a pod would pack them, and captured on their way to the socket. */
+  /** Calls that are packed as a pod would pack them, and captured on their way to the socket. */
   async #pack(count: number, perCall: number): Promise<Buffer[]> {
     const calls: Buffer[] = [];
     const caught = new Proxy(this.#redis, {

@@ -28,7 +28,7 @@ export class BulkInsert implements AsyncDisposable {
     return new BulkInsert(connection);
   }
 
-  /** @returns rows per second, with this many in each transaction */
+  /** @returns rows per second, with `perCommit` rows in each transaction */
   async run(rows: number, perCommit: number): Promise<number> {
     const statements = await this.#write(Math.ceil(rows / perCommit), perCommit);
     const began = performance.now();

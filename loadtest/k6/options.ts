@@ -1,6 +1,6 @@
 import { flag, readCommandLine, text, wholeNumber } from '../../app/config/command-line.mjs';
 
-/** In the order of `all`: destructive scenarios come last. */
+/** The scenarios in the order in which `all` runs them: destructive ones come last. */
 export const SCENARIOS = [
   'balance-reads',
   'single-transfers',

@@ -7,7 +7,7 @@ interface Metric {
   thresholds?: Record<string, { ok: boolean }>;
 }
 
-/** What k6 has written (`handleSummary`), as a row of the results. */
+/** The figures that k6 has written (`handleSummary`), for a row of the results. */
 export interface Figures {
   requests: number;
   perSecond: number;

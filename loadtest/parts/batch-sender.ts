@@ -16,7 +16,7 @@ export class BatchSender {
     this.#headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
   }
 
-  /** @returns how many of its transfers are posted so far */
+  /** @returns how many of the body's transfers are posted */
   send(body: Buffer): Promise<number> {
     const url = this.#urls[this.#turn++ % this.#urls.length];
     if (!url) throw new Error('the stack has no API');

@@ -97,7 +97,7 @@ export const bulk: Part = {
 export const typeorm: Part = rival('typeorm', 'uniform', 'uniform accounts');
 export const typeormHot: Part = rival('typeormhot', 'hot', 'one hot account');
 
-/** What a user would write instead of using Holdfast. */
+/** The server that a user would write instead of using Holdfast. */
 function rival(name: string, where: 'uniform' | 'hot', accountsTitle: string): Part {
   return {
     name,

@@ -67,7 +67,7 @@ export function goalTable(found: ReadonlyMap<string, Found>): string {
 const CORE_MICROS = 1e6;
 const GOALS = { single: 10_000, batch100: 50_000 };
 
-/** Computes from the CPU time of every process how many cores the goal requires. */
+/** Computes how many cores the goal requires, from the CPU time of every process. */
 function coresNeeded(found: ReadonlyMap<string, Found>): string {
   const lines = Object.entries(GOALS).flatMap(([name, goal]) => {
     const { figures } = found.get(name) ?? { figures: {} };

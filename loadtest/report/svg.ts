@@ -11,7 +11,7 @@ export interface Panel {
 }
 export interface Axis {
   title: string;
-  /** For values that span powers of ten. */
+  /** Whether the axis is logarithmic, for values that span several powers of ten. */
   logarithmic?: boolean;
 }
 
@@ -20,11 +20,11 @@ const PANEL_HEIGHT = 150;
 const TOP = 50;
 const GAP = 70;
 const SIDES = { left: 70, right: 150 };
-/** Readable on light and dark pages, without its own background. */
+/** Readable on light and dark pages, because a chart has no background of its own. */
 const TEXT_COLOR = '#6b7280';
 const COLORS = ['#2563eb', '#dc2626', '#059669', '#d97706'];
 
-/** The panels one below the other, over the same x axis. */
+/** Draws the panels one below the other, over the same x axis. */
 export function charts(title: string, axis: Axis, panels: readonly Panel[]): string {
   const height = TOP + panels.length * (PANEL_HEIGHT + GAP);
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });

@@ -37,7 +37,7 @@ const once = (end: () => Promise<unknown>): AsyncDisposable => {
 };
 const nothing = once(async () => {});
 
-/** Tickets about slowness: correct on an overloaded machine. */
+/** Tickets about slowness, which are correct on an overloaded machine. */
 const SLOW = ['HoldfastTransfersSlow', 'HoldfastBalancesSlow', 'HoldfastApplySlow', 'HoldfastFlushLagHigh'];
 const CLIENTS_SEE = [...SLOW, 'HoldfastServerErrors'];
 

@@ -45,7 +45,7 @@ interface Notified {
   annotations: Record<string, string>;
 }
 
-/** What the receiver got: the state of each alert, and since when. */
+/** The alerts that the receiver got: the state of each alert, and since when it has had that state. */
 export class Inbox {
   readonly #firing = new Map<string, number>();
   readonly seen = new Map<string, number>();

@@ -6,7 +6,7 @@ import type { Transition } from './timeline.ts';
 export interface Seen {
   /** Transfers with an outcome per second, before the fault. */
   steadyRate: number;
-  /** The longest that any client waited for an answer, ms. */
+  /** The longest time that any client waited for an answer, ms. */
   waitMsMax: number;
   /**
    * How often a request got no outcome, by code and kind of request, not counting errors that the client caused itself.

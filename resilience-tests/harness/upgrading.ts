@@ -69,7 +69,7 @@ async function ground(): Promise<Upgrade> {
   }
 }
 
-/** In the order of the changelog: first the schema, then the processes. */
+/** Upgrades in the order that the changelog describes: first the schema, then the processes. */
 export async function startBeside(scene: Scene<Upgrade>): Promise<void> {
   const { ground, note } = scene;
   const { stack: cluster, proxy, pods, keepers } = ground;

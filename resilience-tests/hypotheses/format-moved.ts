@@ -172,7 +172,7 @@ async function formerChangesNothing(scene: Scene<Upgrade>, sleepers: Sleepers): 
   await sleep(short ? 2_000 : 10_000);
   const after = await stateOf(cluster);
   if (JSON.stringify(after) !== JSON.stringify(before))
-    wrong(`the authority was ${JSON.stringify(before)}, and is ${JSON.stringify(after)}`);
+    wrong(`the authority was ${JSON.stringify(before)}, but is now ${JSON.stringify(after)}`);
   const keys = (await cluster.redis.call('KEYS', 'hf:{0}:*')) as string[];
   const former = keys.filter((key) => /^hf:\{0\}:\d/.test(key));
   if (former.length > 0) wrong(`keys of format 1: ${former.slice(0, 5).join(', ')}`);

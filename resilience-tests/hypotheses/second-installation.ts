@@ -81,7 +81,7 @@ interface State {
   pods: readonly string[];
 }
 
-/** The state that a second keeper would change first. */
+/** The state that a keeper of the second installation would change first. */
 async function stateOf(cluster: Cluster): Promise<State> {
   const [row] = await cluster.query('SELECT epoch FROM authority WHERE shard = 0');
   const epoch = Number(row?.['epoch']);

@@ -20,7 +20,7 @@ import { roll, upgradeWithMigration } from './experiments/roll.ts';
 import { scaleIn, scaleOut } from './experiments/scale.ts';
 import { textOf, writeReport } from './report.ts';
 
-/** In the order of a complete run. */
+/** The experiments in the order of a complete run. */
 const EXPERIMENTS: readonly Experiment[] = [
   killPod,
   deletePod,

@@ -26,7 +26,7 @@ describe.skipIf(findTool('helm') === null)('The autoscaler', () => {
     const metric = (type: string) => spec.metrics.find((candidate: Manifest) => candidate['type'] === type);
     return {
       spec,
-      /** The number of pods that the HPA wants by CPU when `pods` share this rate. */
+      /** The number of pods that the HPA requests by CPU when `pods` share this rate. */
       wanted(rate: number, pods: number): number {
         const percent = ((rate / pods) * perTransfer * 100) / coresOf(container.resources.requests.cpu);
         return desiredPods(pods, percent, metric('Resource').resource.target.averageUtilization);

@@ -8,7 +8,7 @@ export const KUBERNETES = '1.37.0';
 
 /** @typedef {Record<string, any>} Manifest */
 
-/** What is needed in addition to a values file: secrets do not belong in one. */
+/** Values that are needed in addition to a values file, because secrets do not belong in one. */
 export const SECRETS = {
   default: { redisUrl: 'redis://redis:6379', mysqlUrl: 'mysql://user:password@mysql:3306/holdfast' },
   dev: { development: { redis: { password: 'abcdefgh12345678' }, mysql: { password: 'abcdefgh12345678' } } },

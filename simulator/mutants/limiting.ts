@@ -47,7 +47,7 @@ class CountingReplays extends DirectTables {
 export const LIMITING: Mutant[] = [
   {
     name: 'midnight-in-another-zone',
-    rule: 'Redis and MySQL follow one calendar.',
+    rule: 'Redis and MySQL use the same business calendar.',
     theme: 'midnights',
     seed: 1,
     assembly: scripts(MidnightInAnotherZone),

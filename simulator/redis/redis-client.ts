@@ -49,7 +49,7 @@ interface Connection {
   /** The server has reset the connection: commands that have not arrived yet are discarded. */
   severed: boolean;
   requests: Set<Request>;
-  /** Commands on one connection stay in order. */
+  /** The arrival time of the latest command, because commands on one connection stay in order. */
   lastThereMs: number;
   lastBackMs: number;
   forget(): void;

@@ -14,7 +14,7 @@ export interface Command {
   run(node: RedisNode): Promise<unknown>;
 }
 
-/** The client that waits for the reply. */
+/** A command that has arrived, and the function that delivers its reply. */
 interface Arrived {
   command: Command;
   reply(answer: Reply): void;
@@ -217,7 +217,7 @@ export class RedisNode {
     for (const { command, reply } of arrived) {
       const { replid } = this;
       const entry: LogEntry = { replid, atMs: this.wallMs, run: command.run, refused: false };
-      // In the order of execution, no matter which promise resolves first.
+      // The log is in the order of execution, whichever promise resolves first.
       if (command.writes) this.#log.push(entry);
       const answered = command.run(this).then(
         (value): Reply => {

@@ -1,7 +1,10 @@
 import type { SimProcess } from '../core/sim-process.ts';
 import type { RedisNode } from './redis-node.ts';
 
-/** The address of Redis: which server a new connection reaches; processes may see different servers for a while. */
+/**
+ * The address of Redis, which determines the server that a new connection reaches. Different processes may reach
+ * different servers for a while.
+ */
 export class RedisService {
   readonly nodes: RedisNode[] = [];
   #current: RedisNode | null = null;

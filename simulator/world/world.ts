@@ -41,7 +41,7 @@ export type Finding = Violation | Incident;
 
 /** The identity by which the models of Redis know their owner, unless a test sets another one. */
 const OWN_LEDGER = 'ledger';
-/** Release 0.1.0, in the names of its processes. */
+/** The prefix in the names of the processes of release 0.1.0. */
 export const FORMER = 'former-';
 const FORMAT_TRY_MS = 300;
 
@@ -337,7 +337,7 @@ const limitsOf = (dailyDebitMax: number): AccountLimits => ({
   usage: usageSince(0),
 });
 
-/** More business days than a run has, each in a month of its own. */
+/** A calendar with more business days than a run can have, each in its own month. */
 function calendarOf(dayMs: number): BusinessCalendar {
   const starts = Array.from({ length: DAYS }, (_, day) => EPOCH_MS + (day - DAYS_BEFORE) * dayMs);
   return {

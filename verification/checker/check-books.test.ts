@@ -96,7 +96,7 @@ describe('the ends', () => {
 });
 
 describe('changes of settings', () => {
-  /** The limit of a became 50 after t1, before t2. */
+  /** The limit of account a became 50 after t1 and before t2. */
   const change: ChangeHistory = {
     ...{ accountId: 'a', correlationId: 'k1', overdraftLimit: 50, sentAt: 1.2, endedAt: 1.5 },
     answer: { kind: 'changed', settingsVersion: 2, overdraftLimit: 50, status: 'ACTIVE' },

@@ -36,7 +36,7 @@ describe('a sound history', () => {
     sound.attempt('t4', { sentAt: 12, endedAt: 13 });
     expect(verdict()).toMatchObject({ verdict: 'unknown', unknown: 1 });
   });
-  it('may have stale reads that say so', () => {
+  it('may have outdated reads that are marked as stale', () => {
     sound.read('a', at(100, 1), 8, true);
     expect(found()).toEqual([]);
   });

@@ -2,7 +2,7 @@ import { type Answer, type History, isOutcome, type LookUp, type ReadHistory } f
 
 /** What an operator accepted as lost. */
 export interface GivenUp {
-  /** When, ms on the clock of the history. */
+  /** The time of the acceptance, ms on the clock of the history. */
   at: number;
   transactionIds: ReadonlySet<string>;
   /** Changes of settings, by correlation id. */

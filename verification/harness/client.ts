@@ -23,7 +23,9 @@ export function silence(error: unknown): Reply {
 
 export interface ClientOptions {
   connectionsMax?: number;
-  /** Usually longer than the service holds a request (10 s), so that the service answers first. */
+  /**
+   * The limit for an answer, usually longer than the service holds a request (10 s), so that the service answers first.
+   */
   timeoutMs?: number;
   /** The limit for connecting; without it, `timeoutMs` covers the connection, too. */
   connectMs?: number;
@@ -35,7 +37,7 @@ const NO_CONNECTION = 'no connection in time';
 const NOT_DELIVERED = new Set(['ECONNREFUSED', 'EADDRNOTAVAIL', NO_CONNECTION]);
 const ADDRESS = /^http:\/\/([^:/]+):(\d+)$/;
 
-/** JSON over kept-alive connections; each request is sent once, to any of the pods. */
+/** Sends JSON over kept-alive connections; each request is sent once, to any of the pods. */
 export class Client implements Disposable {
   readonly #agent: Agent;
   readonly #urls: () => readonly string[];

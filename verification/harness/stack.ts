@@ -73,7 +73,7 @@ export class PrivateStack implements System, AsyncDisposable {
     });
   }
 
-  /** `npm start` in this folder, not waited for. */
+  /** Starts `npm start` in this folder, without waiting for it. */
   launch(): ChildProcess {
     const log = openSync(join(this.dir, 'npm-start.log'), 'a');
     // A separate process group: a signal to it reaches npm and what npm runs, like Ctrl-C, but not this process.
@@ -123,7 +123,7 @@ export class PrivateStack implements System, AsyncDisposable {
     for (const pid of this.pids(part)) process.kill(pid, 'SIGKILL');
   }
 
-  /** To npm and what it runs. */
+  /** Sends a signal to npm and to the processes that it runs. */
   signal(name: NodeJS.Signals): void {
     const pid = this.#child?.pid;
     if (pid !== undefined && !this.ended) process.kill(-pid, name);

@@ -58,7 +58,7 @@ const isRefused = ({ status, body }: Reply): boolean => status === 422 && fields
 export function answersOf({ orders }: GroupOrder, reply: Reply): Answer[] {
   const { status, body } = reply;
   if (isPosted(reply)) {
-    // Each of them belongs to the group that the answer names.
+    // Each transfer belongs to the group that the answer names.
     const { transfers, groupId } = fieldsOf(body);
     return orders.map(({ currency }, index) =>
       Array.isArray(transfers) && transfers[index]

@@ -13,7 +13,7 @@ export { handleSummary } from '../shared/summary.ts';
 const size = batchOr(1);
 const [rate, seconds] = [rateOr(Math.max(1, Math.ceil((bestRate * 2) / size) || 2000)), secondsOr(30)];
 const REFUSED_MS_MAX = 20;
-/** As in the goal: at least 95 % of the best rate. */
+/** The goal is at least 95 % of the best rate. */
 const OF_BEST = 0.95;
 
 expectRefusals();

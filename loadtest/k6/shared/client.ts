@@ -61,7 +61,10 @@ const ACCOUNTS_PER_REQUEST = 1000;
 /** So high that no transfer is rejected for insufficient funds, because only the service is measured. */
 const OVERDRAFT = '10000000.00';
 
-/** With OPEN_ACCOUNTS, for scripts that run alone in a cluster. The key also needs accounts:write. */
+/**
+ * Opens the accounts if OPEN_ACCOUNTS is set, for scripts that run alone in a cluster. The key also needs
+ * accounts:write.
+ */
 function openAccounts(): void {
   for (let from = 0; from < accounts; from += ACCOUNTS_PER_REQUEST) {
     const ids = Array.from({ length: Math.min(ACCOUNTS_PER_REQUEST, accounts - from) }, (_, i) => accountId(from + i));
@@ -72,7 +75,7 @@ function openAccounts(): void {
   }
 }
 
-/** Before anything is measured: checks that the key is valid, and that the first and the last account are open. */
+/** Checks, before anything is measured, that the key is valid, and that the first and the last account are open. */
 export function setup(): void {
   if (key === '')
     exec.test.abort('HOLDFAST_KEY is missing. It must be an API key with balances:read and transfers:write');
@@ -125,7 +128,7 @@ export function isPosted(fields: Fields, order: Order): boolean {
   );
 }
 
-/** Up to a few hundred transfers in a request. A refusal may affect the request, or some of its items. */
+/** Sends up to a few hundred transfers in one request. A refusal may affect the request, or some of its items. */
 export function batch(orders: readonly Order[], tolerant = false): void {
   const response = http.post(`${home()}/v1/transfers/batch`, JSON.stringify({ transfers: orders }), BATCH);
   if (tolerant && isRefusal(response.status)) {
@@ -141,7 +144,7 @@ export function batch(orders: readonly Order[], tolerant = false): void {
   check(response, { 'batch posted as ordered': () => response.status === 200 && done + refused === orders.length });
 }
 
-/** Transfers that are made all together, or not at all. */
+/** Sends transfers that are made all together, or not at all. */
 export function group(orders: readonly Order[]): void {
   const body = JSON.stringify({ groupId: newId(), transfers: orders });
   const response = http.post(`${home()}/v1/transfers/group`, body, GROUP);
@@ -155,7 +158,7 @@ export function group(orders: readonly Order[]): void {
 
 export const isRefusal = (status: number): boolean => status === 503 || status === 429;
 
-/** A refusal is a response: it must arrive quickly, contain its reason and state when to retry. */
+/** Checks a refusal: it must arrive quickly, contain its reason, and state when to retry. */
 export function noteRefusal(response: Response): void {
   const code = String(fieldsOf(response)['code']);
   refusals.add(1, { code });

@@ -49,7 +49,10 @@ export const recoverySeconds = whole('RECOVERY_SECONDS', 1, 600, 60);
 const HELD_MS = 250;
 const VUS_MIN = 20;
 
-/** Requests at their planned times, whether or not earlier ones have been answered: an open loop. */
+/**
+ * A scenario with an open loop: requests are sent at their planned times, whether or not earlier ones have been
+ * answered.
+ */
 export function arrivals(name: string, rate: number, seconds: number, from = 0, heldMs = HELD_MS): Scenario {
   const vus = Math.min(vusMax, Math.max(VUS_MIN, Math.ceil((rate * heldMs) / 1000)));
   return {
@@ -73,7 +76,10 @@ export const below = (quantile: 'p(95)' | 'p(99)', ms: number): string => `${qua
 /** One in a thousand arrivals may be dropped; with more, the requested rate was not the measured rate. */
 export const DROPPED_SHARE_MAX = 0.001;
 
-/** For scenarios in which arrivals may be dropped: k6 itself may be unable to send at the requested rate. */
+/**
+ * Options for scenarios in which arrivals may be dropped, because k6 itself may be unable to send at the requested
+ * rate.
+ */
 export function optionsOfAll(scenarios: Record<string, Scenario>, thresholds: Thresholds): Options {
   const { thresholds: { dropped_iterations: _, ...others } = {}, ...rest } = optionsOf(scenarios, thresholds, 0);
   return { ...rest, thresholds: others };

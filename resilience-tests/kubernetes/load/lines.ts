@@ -9,8 +9,8 @@ import { answerOf, answerOfLookUp, fieldsOf, minorUnits } from '../../../verific
 import { HELD_MS_MAX } from './settings.ts';
 
 /**
- * What the load generators record: a line of JSON for each attempt, from its first byte to its answer. Node.js and k6
- * both write it, so this file and what it imports must run in both. Times are ms of one clock.
+ * The records of the load generators: a line of JSON for each attempt, with the times of its first byte and its answer.
+ * Node.js and k6 both write it, so this file and what it imports must run in both. Times are ms of one clock.
  */
 
 interface Attempted {
@@ -35,7 +35,7 @@ export interface TransferLine extends Attempted {
   currency: string;
   /** Sent with the attempt. */
   correlationId: string;
-  /** Over a kept-alive connection, or a new one. */
+  /** Whether it was sent over a kept-alive or a new connection. */
   via: 'kept' | 'fresh';
 }
 
@@ -58,7 +58,7 @@ export function keptOf(body: unknown): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fieldsOf(body)).filter(([name]) => KEPT_FIELDS.has(name)));
 }
 
-/** What an attempt means for its id. */
+/** The meaning of an attempt's answer for its id. */
 export function answerIn({ kind, status, body, error = 'no answer', delivered, currency }: TransferLine): Answer {
   if (kind === 'look-up') return answerOfLookUp({ status, body: status === 0 ? error : body }, currency);
   if (status !== 0) return answerOf(status, body, currency);

@@ -4,7 +4,7 @@
 export const RESULTS = '/results';
 export const LINES_FILE = `${RESULTS}/lines.jsonl`;
 export const CONTROL_FILE = `${RESULTS}/control.json`;
-/** Written when accounts are open and funded. */
+/** A file that is written when the accounts are open and funded. */
 export const OPENED_FILE = `${RESULTS}/opened.json`;
 /** Written at the very end. */
 export const DONE_FILE = `${RESULTS}/done.json`;
