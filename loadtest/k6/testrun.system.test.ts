@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { testRun } from './testrun-manifest.ts';
+import { TESTRUN_IMAGES, testRun } from './testrun-manifest.ts';
 
 const file = readFileSync(join(import.meta.dirname, 'testrun.yaml'), 'utf8');
 
@@ -16,4 +16,32 @@ test('the script in testrun.yaml imports nothing but k6', () => {
   const imported = [...script.matchAll(/^import .* from "(.*)";$/gm)].map(([, name]) => name ?? '');
   expect(imported.length).toBeGreaterThan(0);
   expect(imported.filter((name) => !/^k6(\/|$)/.test(name))).toEqual([]);
+});
+
+interface Part {
+  image: string;
+  automountServiceAccountToken: string;
+  securityContext: object;
+  containerSecurityContext: object;
+}
+const spec = parseAllDocuments(file)
+  .map((document) => document.toJS() as { kind: string; spec: { cleanup?: string; starter: Part; runner: Part } })
+  .find(({ kind }) => kind === 'TestRun')?.spec;
+
+test('the runners have the k6 that is pinned for the other load tests', () => {
+  const pinned = /^\tgo\.k6\.io\/k6 v([\d.]+)/m.exec(readFileSync('tools/go.mod', 'utf8'))?.[1];
+  expect(spec?.runner.image).toBe(`grafana/k6:${pinned}`);
+  expect(spec?.starter.image).toBe(TESTRUN_IMAGES.starter);
+});
+
+test.each(['starter', 'runner'] as const)('the %s may run under the restricted profile', (part) => {
+  expect(spec?.[part]).toMatchObject({
+    automountServiceAccountToken: 'false',
+    securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+    containerSecurityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+  });
+});
+
+test('the results stay until somebody deletes them', () => {
+  expect(spec?.cleanup).toBeUndefined();
 });
