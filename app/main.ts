@@ -1,10 +1,14 @@
 import { endWhenAsked, untilAskedToStop } from './roles/stopping.ts';
 
-/** `node main.js api | keeper | migrate | renew-identity`: which role to run. Settings come from the environment. */
+/**
+ * Usage: `node main.js api | keeper | migrate | renew-identity`, which is the role to run. Settings come from the
+ * environment.
+ */
 const ROLES = ['api', 'keeper', 'migrate', 'renew-identity'];
 const [word] = process.argv.slice(2);
 const role = word ?? process.env['ROLE'];
-// Listens before anything else is loaded, because process 1 of a container ignores signals without a listener.
+// The listener is installed before anything else is loaded, because process 1 of a container
+// ignores signals without one.
 const asked = role === 'api' || role === 'keeper' ? untilAskedToStop() : null;
 const { readCommandLine, refuse } = await import('./config/command-line.mjs');
 const command = {
@@ -27,8 +31,8 @@ try {
     await runRole(loadConfig({ ...process.env, ROLE: role }), asked);
   } else if (role === 'migrate' || role === 'renew-identity') {
     const { ONE_SHOT } = await import('./roles/one-shot.ts');
-    // Not `using`: in a block with `using`, tsc does not rewrite the path of an import(), and that path does not exist
-    // in dist/.
+    // This does not use `using`: in a block with `using`, tsc does not rewrite the path of an import(), and that path
+    // does not exist in dist/.
     const ending = endWhenAsked();
     try {
       console.log(await ONE_SHOT[role](loadConfig({ ...process.env, ROLE: 'keeper' })));

@@ -1,4 +1,4 @@
-/** Our own processes: migrations, the keeper, the API pods. */
+/** Runs Holdfast's own processes: migrations, the keeper and the API pods. */
 import { join } from 'node:path';
 import { runtimeOf } from './install/runtime.mjs';
 import { messageOf } from './system/console.mjs';

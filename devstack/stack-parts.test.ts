@@ -34,7 +34,7 @@ describe('the folder', () => {
   });
 });
 
-test('only one process holds a lock; others get its pid, and whether waiting makes sense', async () => {
+test('only one process holds a lock; others learn its pid, and whether it is about to release the lock', async () => {
   let going = false;
   const first = await tryLock(dir, () => going);
   expect(first.held).toBe(true);

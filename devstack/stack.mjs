@@ -45,7 +45,7 @@ export class Stack {
   #folder = '';
   /** @type {Kept[]} */
   #kept = [];
-  /** Set once everything is ready: from then on every new pid is written to the file. */
+  /** Set once everything is ready. From then on it writes every new pid to the file. */
   #publish = () => {};
 
   /**

@@ -1,5 +1,6 @@
 /**
- * Keeps a program running: restarts it when it dies, immediately at first, then with growing delays if it keeps dying.
+ * Keeps a program running: restarts it when it dies, at first immediately, then after increasing
+ * delays if it keeps dying.
  */
 
 import { elapsed, messageOf, print } from './system/console.mjs';

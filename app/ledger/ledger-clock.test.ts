@@ -19,7 +19,7 @@ describe("The ledger's time in a process", () => {
     }
   }
 
-  it("is the process's own until a store has answered", () => {
+  it('is that of the process until a store has answered', () => {
     expect(ledger.now()).toBe(clock.wallMs);
     ledger.heardDatabase(clock.wallMs - 3_600_000, 'CACHE');
     expect(ledger.now()).toBe(clock.wallMs - 3_600_000);
@@ -34,7 +34,7 @@ describe("The ledger's time in a process", () => {
     expect(ledger.offMs).toBe(3_600_000 - 250);
   });
 
-  it("is Redis's while Redis decides, and MySQL's while MySQL decides", () => {
+  it('is that of Redis while Redis decides, and that of MySQL while MySQL decides', () => {
     ledger.heardDatabase(clock.wallMs + 1_000, 'CACHE');
     ledger.heardCache(clock.wallMs + 5_000);
     expect(ledger.offMs).toBe(-5_000);

@@ -3,8 +3,10 @@ import type { Clock } from '../kernel/clock.ts';
 /** The store whose clock the ledger uses: Redis while it decides, otherwise MySQL. */
 type Store = 'cache' | 'database';
 
-/** Window of replies, ms. A reply can be late but never early, so the fastest one in the window is the best sample. The window
- * also bounds how long it takes to notice a clock that was set back. */
+/**
+ * Window of replies, ms. A reply can be late but never early, so the fastest one in the window is the best sample. The
+ * window also limits the time until a clock that was set back is noticed.
+ */
 const WINDOW_MS = 10_000;
 /**
  * A deviation of the process's clock of at least this much, ms, is reported once it has lasted so long that slow
@@ -56,11 +58,11 @@ export class LedgerClock {
     this.#deps = deps;
   }
 
-  /** Takes the ledger's time from a reply of Redis, ms. */
+  /** Records the ledger's time from a reply of Redis, ms. */
   heardCache(timeMs: number): void {
     this.#hear('cache', timeMs);
   }
-  /** Takes MySQL's time, ms, and the mode of the authority. */
+  /** Records MySQL's time, ms, and the mode of the authority. */
   heardDatabase(timeMs: number, mode: string): void {
     if (mode === 'CACHE' || mode === 'DIRECT') this.#deciding = mode === 'DIRECT' ? 'database' : 'cache';
     this.#hear('database', timeMs);

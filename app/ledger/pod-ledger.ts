@@ -35,7 +35,7 @@ export interface PodLedgerDependencies {
 
 /**
  * The ledger of a pod. Redis decides, and MySQL provides what Redis does not hold; while Redis is unavailable, MySQL
- * decides. The session determines where the authority is.
+ * decides. The session determines which store has the authority.
  */
 export class PodLedger implements Ledger {
   readonly #queue: TransferQueue;
@@ -67,7 +67,7 @@ export class PodLedger implements Ledger {
     return this.#queue.waiting;
   }
 
-  /** Requests that wait for MySQL while Redis decides; meanwhile they need no CPU. */
+  /** Number of requests that wait for MySQL while Redis decides; they need no CPU while they wait. */
   get requestsWaitingForDatabase(): number {
     return this.#queue.requestsWaitingForDatabase;
   }
@@ -157,7 +157,7 @@ export class PodLedger implements Ledger {
     const deadline = this.#clock.monotonic() + this.#requestTimeoutMs;
     for (;;) {
       const [found = null] = await find();
-      // While the ledger moves, absence cannot be determined: the lookup is held like a change.
+      // While the authority moves, absence cannot be determined, so the lookup is held like a change.
       if (found instanceof Problem && found.code === 'ledger_switching' && this.#clock.monotonic() < deadline) {
         await this.#clock.sleep(HELD_LOOK_MS);
         continue;

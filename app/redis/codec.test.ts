@@ -61,7 +61,7 @@ describe('an account in bytes', () => {
 });
 
 describe('a record in bytes', () => {
-  it('is decoded as it was encoded', () => {
+  it('is the same after encoding and decoding', () => {
     const byte = fc.integer({ min: 0, max: 255 });
     const word = fc.integer({ min: 0, max: 4_294_967_295 });
     const anyRecord = fc.record({

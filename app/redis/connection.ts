@@ -2,7 +2,7 @@ import { Redis, type RedisOptions, ReplyError } from 'ioredis';
 import { BACKLOG_TTL, InspectionRefused, type ServerFacts, type ServerIdentity } from '../authority/server-facts.ts';
 
 /**
- * Replaces a connection that cannot lead to the ledger anymore. ioredis then resolves the host name again, which may
+ * Replaces a connection that no longer leads to the ledger. ioredis then resolves the host name again, which may
  * point to another server by now. Commands in flight are in doubt.
  *
  * A connection whose peer vanished silently neither answers nor breaks for a quarter of an hour, so a request that gets
@@ -88,7 +88,8 @@ export async function identifyServer(redis: Redis): Promise<ServerIdentity> {
 }
 
 /**
- * Reads the facts that decide whether this server may hold the ledger. Managed services refuse `CONFIG` and `ACL`.
+ * Reads the facts that determine whether this server may hold the ledger. Managed services refuse `CONFIG` and
+ * `ACL`.
  * @param managed the operator guarantees that the server writes its append-only file before every reply
  * @throws InspectionRefused
  */

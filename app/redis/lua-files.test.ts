@@ -47,7 +47,7 @@ const COMPUTED: Record<string, number[] | { from: number }> = {
   'read-holds unpack(ARGV, 4)': { from: 4 },
   'sweep KEYS[i]': { from: 4 },
 };
-/** ARGV[1..3] are in the same place in every script, whether it needs all three or not. */
+/** ARGV[1..3] have the same meaning in every script, whether or not it needs all three. */
 const PROLOGUE_ARGUMENTS = ['1', '2', '3'];
 
 type List = 'KEYS' | 'ARGV';
@@ -100,7 +100,7 @@ const FLAGS: Record<string, string> = {
   'evict-holds': 'allow-oom',
 };
 
-it('every script is in the list of flags, and vice versa', () => {
+it('every script is in the list of flags, and every name in the list is a script', () => {
   expect(names.sort()).toEqual(Object.keys(FLAGS).sort());
 });
 
@@ -115,7 +115,7 @@ describe.each(names)('%s.lua', (name) => {
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
   });
 
-  it('its includes exist, and all of them are inserted', () => {
+  it('all its includes exist and are inserted', () => {
     for (const [, piece] of sourceOf(name).matchAll(/^--\s*@include\s+(\S+)/gm)) {
       expect(existsSync(new URL(`includes/${piece}.lua`, folder)), piece).toBe(true);
     }

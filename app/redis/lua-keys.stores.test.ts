@@ -16,7 +16,8 @@ let redis: Redis;
 beforeAll(async () => {
   server = await startRedis({ dir, relaxed: true });
   redis = new Redis(server.port);
-  // Connected last: ioredis mistakes the echo of another connection's INFO for a reply to its monitor command.
+  // The monitor connects last, because ioredis would mistake the echo of another connection's INFO
+  // for the reply to its MONITOR command.
   await redis.ping();
 });
 afterAll(async () => {

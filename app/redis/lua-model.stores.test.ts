@@ -18,11 +18,11 @@ const MAX = Number.MAX_SAFE_INTEGER;
 /** The start of this test. Each implementation uses its own clock, and both are on the same business day. */
 const NOW = Date.now();
 const MINUTE_MS = 60_000;
-/** Starts of windows that have begun: the days of two months. */
+/** Start times of windows that have begun: days of two months. */
 const STARTS = [0, 1, 2, 3, 4, 5].map((n) => NOW - (6 - n) * MINUTE_MS);
 const monthOf = (n: number): number => STARTS[n < 3 ? 0 : 3] ?? 0;
 const small = fc.oneof(fc.nat(300), fc.constantFrom(0, 400, 1000, MAX, MAX - 50));
-/** A whole bucket of UUIDv7 time, far from now. */
+/** The start of a bucket of UUIDv7 times, far from the current time. */
 const START = 170_000_000 * ID_BUCKET_MS;
 
 let redis: Redis;
@@ -35,7 +35,10 @@ beforeAll(async () => {
 });
 afterAll(() => redis.disconnect());
 
-/** An id of some kind: UUIDv7s of a few buckets, and others. Few of them, so that histories repeat ids. */
+/**
+ * An id of any kind: a UUIDv7 of one of a few buckets, or another id. There are only few ids, so that histories repeat
+ * them.
+ */
 const anyId = fc.oneof(
   fc.tuple(fc.nat(5), fc.nat(3)).map(([bucket, n]) => uuidAt(START + bucket * ID_BUCKET_MS, n)),
   fc.nat(5).map((n) => `other-${n}`),
@@ -183,7 +186,7 @@ const anyHistory = fc
   });
 type Step = typeof anyStep extends fc.Arbitrary<infer S> ? S : never;
 
-/** Runs a step on either implementation; errors are results, too. */
+/** Runs a step on one implementation. An error is also a result. */
 async function play(
   cache: RedisScripts | CacheModel,
   { epoch, format }: NamedEpoch,

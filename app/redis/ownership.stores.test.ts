@@ -107,7 +107,7 @@ describe('A Redis', () => {
     });
     expect(await redis.get(key('owner'))).toBeNull();
   });
-  it('is taken over only if it is unchanged since it was observed', async () => {
+  it('is taken over only if it has not changed since it was observed', async () => {
     await ours.activate({ epoch: 7, format: 1 }, replid, 'marker', 0);
     const seen = await theirs.ownership(replid);
     await ours.fence(8, replid);

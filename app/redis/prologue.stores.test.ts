@@ -99,7 +99,7 @@ describe.each(podScripts)('a pod’s %s is rejected, and changes nothing,', (_, 
     await redis.flushall();
     await expectRefused(() => run(caller), 'fenced');
   });
-  it('if the ledger is lost but the fence is there', async () => {
+  it("if the ledger's keys are lost but the fence exists", async () => {
     await redis.del('p:{0}:7:ledger');
     await expectRefused(() => run(caller), 'lost');
   });
@@ -134,7 +134,7 @@ describe('the fence', () => {
     expect(await scripts.fence(8, caller.replid)).toBe(9);
     await expectRefused(() => scripts.fence(10, 'f'.repeat(40)), 'other_server');
   });
-  it('when raised, lets the journal of the previous epoch be read to its end, but not written to', async () => {
+  it('when raised, allows the journal of the previous epoch to be read to its end, but not written', async () => {
     await scripts.apply(caller, [item()]);
     await scripts.fence(8, caller.replid);
     const { entries, marker } = await scripts.journal({ ...keeper, fenceEpoch: 8 }, 0, 10);
@@ -157,13 +157,13 @@ describe('activation', () => {
 });
 
 describe('publishing', () => {
-  it('keeps the highest cursor, never one beyond the journal', async () => {
+  it('keeps the highest cursor, and rejects a cursor beyond the journal', async () => {
     await scripts.apply(caller, [item(), item()]);
     expect((await scripts.publish(keeper, 2, 0)).cursor).toBe(2);
     expect((await scripts.publish(keeper, 1, 0)).cursor).toBe(2);
     await expectRefused(() => scripts.publish(keeper, 3, 0), 'cursor_ahead');
   });
-  it('trims nothing that is not in MySQL, whatever seq is requested', async () => {
+  it('trims only entries that are in MySQL, whatever seq is requested', async () => {
     // Stores one entry per node, because Redis trims only whole nodes.
     await redis.config('SET', 'stream-node-max-entries', '1');
     for (let call = 0; call < 3; call++) await scripts.apply(caller, [item()]);

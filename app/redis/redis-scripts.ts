@@ -62,7 +62,7 @@ export class RedisScripts implements CacheServer, CacheKeeper {
   readonly #ledgerId: () => Promise<string>;
   #keys: Keys;
 
-  /** @param ledgerId the identity of the ledger in MySQL; scripts for transfers and reads do not use it */
+  /** @param ledgerId returns the identity of the ledger in MySQL; scripts for transfers and reads do not use it */
   constructor(redis: Redis, keyPrefix: string, ledgerId: () => Promise<string>) {
     this.#redis = redis;
     this.#prefix = keyPrefix;

@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 describe('A Redis that is killed while a script is running', () => {
-  it('leaves it in doubt: it was sent, and may have run', async () => {
+  it('leaves the script in doubt, because it was sent and may have run', async () => {
     const own = temporaryFolder();
     const victim = await startRedis({ dir: own, relaxed: true });
     // Connects as the pods do, because ioredis uses special errors for commands that it abandons
@@ -55,7 +55,7 @@ describe('A Redis that is killed while a script is running', () => {
 });
 
 describe('runScript', () => {
-  it('runs by SHA-1; a server without the script gets it, and runs it once', async () => {
+  it('is run by its SHA-1; a server without the script receives it, and runs it once', async () => {
     await redis.script('FLUSH');
     commands = [];
     expect(String(await runScript(redis, echo, ['n'], ['hello']))).toBe('hello');
@@ -123,7 +123,7 @@ describe('classify', () => {
     expect(reply(message)).toMatchObject({ kind, reason });
   });
 
-  it('an error that is not a reply proves nothing, unless the command was never sent', () => {
+  it('an error that is not a reply leaves a script in doubt, unless the command was never sent', () => {
     expect(classify(new Error('Command timed out'))).toMatchObject({ kind: 'in_doubt' });
     expect(classify(new Error('REFUSED fenced'))).toMatchObject({ kind: 'in_doubt' });
     expect(classify('odd')).toMatchObject({ kind: 'in_doubt', reason: 'odd' });

@@ -22,20 +22,20 @@ const exchange = async (demand: SharedDemand, rates: Record<string, number>) =>
   Object.fromEntries(await demand.exchange(new Map(Object.entries(rates))));
 
 describe('The request rates of the pods', () => {
-  it('are added up for each user; the latest report of a pod replaces its earlier ones', async () => {
+  it('are added for each user; the latest report of a pod replaces its earlier ones', async () => {
     const [a, b] = [pod('a'), pod('b')];
     expect(await exchange(a, { ada: 80.5, bob: 3 })).toEqual({ ada: 80.5, bob: 3 });
     expect(await exchange(b, { ada: 40 })).toEqual({ ada: 120.5 });
     expect(await exchange(a, { ada: 10, bob: 4 })).toEqual({ ada: 50, bob: 4 });
   });
 
-  it('no longer count when they are old', async () => {
+  it('are ignored when they are old', async () => {
     await exchange(pod('ended'), { ada: 80 });
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(await exchange(pod('b', 1), { ada: 40 })).toEqual({ ada: 40 });
   });
 
-  it('no longer count when the clock of Redis was set back', async () => {
+  it('are ignored when the clock of Redis was set back', async () => {
     await exchange(pod('a'), { ada: 80 });
     const [key = ''] = await redis.keys(`${keyPrefix}:*`);
     await redis.hset(key, 'ended', `70@${Date.now() + 2 * HOUR_MS}`);

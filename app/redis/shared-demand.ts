@@ -15,8 +15,8 @@ export interface SharedDemandOptions {
 }
 
 /**
- * The pods' request rates, in a hash per user with a field per pod: `<requests per second>@<time>`. Times are Redis's own. Hashes
- * expire, and losing them costs nothing.
+ * The pods' request rates, in a hash per user with a field per pod: `<requests per second>@<time>`. Times come from
+ * Redis. Hashes expire, and nothing depends on keeping them.
  */
 export class SharedDemand {
   readonly #options: SharedDemandOptions;
@@ -35,7 +35,7 @@ export class SharedDemand {
     const { redis, keyPrefix, podId } = this.#options;
     this.#mustBeAdmitted();
     const [seconds, microseconds] = await redis.time();
-    // Another Redis may have responded at this address in the meantime.
+    // Another Redis may be at this address by now.
     this.#mustBeAdmitted();
     const now = Number(seconds) * 1000 + Number(microseconds) / 1000;
     const commands = redis.pipeline();

@@ -65,7 +65,7 @@ it('runs only the calls that apply transfers inside the given function', async (
 describe.each(methods)('%s, watched,', (method) => {
   const run = () => scripts[method](watched);
 
-  it('returns what the scripts return, and counts as a success', async () => {
+  it('returns the result of the script, and counts it as a success', async () => {
     expect(await run()).toEqual(await scripts[method](faulty));
     expect(seen).toEqual(['succeeded']);
   });

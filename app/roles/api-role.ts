@@ -12,13 +12,13 @@ import { logReadiness } from './readiness-log.ts';
 const BOOTSTRAP_RETRY_MS = 1_000;
 const CLOSE_IDLE_EVERY_MS = 20;
 
-/** A running role: `stop` ends it without losing anything. */
+/** A running role; `stop` ends it without losing anything. */
 export interface Running {
   stop(): Promise<void>;
   server: Server;
 }
 
-/** One API pod: serves clients, applies transfers in Redis, and reads from MySQL what Redis does not hold. */
+/** One API pod: serves clients, applies transfers in Redis, and reads from MySQL the data that Redis does not hold. */
 export async function startApi(context: Context): Promise<Running> {
   const { config, clock, metrics, logger } = context;
   const { host, port, adminPort, keepAliveTimeoutMs } = config.http;
@@ -40,7 +40,8 @@ export async function startApi(context: Context): Promise<Running> {
     clientConnections: () => connections.size,
   });
 
-  // Before anything starts that would keep the process alive: a port in use aborts the startup.
+  // The server starts before anything that would keep the process alive, because a port in use
+  // aborts the startup.
   await listen(server, port, host);
   const admin = await startAdminServer({ readiness, metrics, host, port: adminPort });
   logger.log.info({ port, adminPort }, 'the API is listening');

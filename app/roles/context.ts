@@ -26,9 +26,11 @@ import { startTracing } from '../telemetry/tracing.ts';
 import { tracedCall } from './traced.ts';
 
 const STDOUT = 1;
-/** Heartbeats, the authority and the flush have separate connections: a flood of requests must not delay them. */
+/**
+ * Heartbeats, the authority and the flush have separate connections, because a flood of requests must not delay them.
+ */
 const PROTOCOL_CONNECTIONS = 4;
-/** A crashed process must not keep the authority row locked for longer than this, seconds. */
+/** Maximum time for which a crashed process keeps the authority row locked, seconds. */
 const PROTOCOL_WAIT_TIMEOUT_S = 10;
 
 /** An epoch recovery reads the handed-over entries, and computes the result before it writes. */
@@ -46,8 +48,8 @@ export interface Context extends AsyncDisposable {
   config: Config;
   clock: Clock;
   /**
-   * This process, in logs and in the authority's log: the host and a random part, because a restarted process is a
-   * different one.
+   * The name of this process in logs and in the authority's log: the host and a random part, because a restarted
+   * process must have a different name.
    */
   processId: string;
   logger: AppLogger;

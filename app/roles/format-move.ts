@@ -3,7 +3,7 @@ import { Problem } from '../domain/problem.ts';
 import type { Context } from './context.ts';
 import { redisOwnership } from './operator.ts';
 
-/** Maximum time before the request is answered, ms; the keepers finish the rest. */
+/** Maximum time before the request is answered, ms; keepers then complete the move. */
 const ANSWERED_WITHIN_MS = 5_000;
 const LOOK_EVERY_MS = 100;
 /** A keeper that has been silent for longer than this, ms, will not recover an epoch soon. */
@@ -44,7 +44,7 @@ export async function moveFormat(
   const obstacles = await obstaclesTo(context, now, epoch);
   if (dryRun) return answer(now, now, dryRun, obstacles);
   if (obstacles.length > 0) throw new Problem('authority_moved', `nothing was changed: ${obstacles.join('; ')}`);
-  const by = { keeper: user, reason: `to format ${FORMAT_MAX} of the rules: ${reason}` };
+  const by = { keeper: user, reason: `to rule format ${FORMAT_MAX}: ${reason}` };
   const moved = await formats.raise(now, by);
   if (!moved) {
     throw new Problem(

@@ -10,7 +10,9 @@ import type { Context } from './context.ts';
 
 const SUPERVISION_MS = 5_000;
 
-/** The routine work of a keeper: registers itself, samples metrics, supervises the flush, and cleans up Redis and MySQL. */
+/**
+ * The routine work of a keeper: registers itself, samples metrics, supervises the flush, and cleans up Redis and MySQL.
+ */
 export class Housekeeping implements AsyncDisposable {
   readonly #context: Context;
   readonly #flusher: Flusher;
@@ -62,7 +64,7 @@ export class Housekeeping implements AsyncDisposable {
     const { config, clock, logger } = this.#context;
     return new SyncSupervisor({
       redisUrl: config.redis.url,
-      // Not the queue of another installation on this Redis.
+      // The prefix contains the ledger's id, so that this is not the queue of another installation on this Redis.
       keyPrefix: `${config.ledger.keyPrefix}:${ledgerId}`,
       everyMs: SUPERVISION_MS,
       logger: logger.log,

@@ -77,14 +77,14 @@ async function reconcileWhenDue(
   }
 }
 
-/** How a keeper calls the Redis that has the authority; null while it has none. */
+/** The identity with which a keeper calls Redis while Redis has the authority; otherwise null. */
 function callerIn({ mode, epoch, format, replid }: Authority): KeeperCaller | null {
   return mode === 'CACHE' && replid !== null ? { fenceEpoch: epoch, epoch, format, replid } : null;
 }
 
 /**
- * Lets the flush reach the end of the journal before it stops, as far as the grace period allows: other keepers take
- * over the rest.
+ * Lets the flush reach the end of the journal before the keeper stops, as far as the grace period allows; other
+ * keepers flush the rest.
  */
 async function catchUp(
   { clock, config, scripts, flushStore, logger }: Context,

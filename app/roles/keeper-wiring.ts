@@ -23,8 +23,8 @@ export function createFlushers(context: Context): { flusher: Flusher; recoveryFl
     alertAfterFailures: sync.flushAlertAfterFailures,
   };
   const events = flushEvents(context);
-  // A failure while an epoch is recovered is retried by whichever keeper is next: the mode shows that the recovery is
-  // not complete yet.
+  // If a recovery of an epoch fails, any keeper can retry it, because the mode shows that the recovery is not
+  // complete yet.
   const recoveryEvents = { ...events, alert() {}, waiting() {} };
   return {
     flusher: new Flusher({ cache, store, clock, limits, events }),

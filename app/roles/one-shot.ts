@@ -20,7 +20,7 @@ const ROUND_BASE_MS = 500;
 /**
  * Commands that run once and end. They wait until MySQL is reachable.
  * @returns a message for the operator
- * @throws ConfigError if MySQL refuses the connection until somebody changes something
+ * @throws ConfigError if MySQL refuses the connection until someone changes the configuration
  */
 export const ONE_SHOT = {
   async migrate(config: Config): Promise<string> {

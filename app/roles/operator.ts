@@ -14,7 +14,7 @@ export async function unsettled({ authority, unsettled }: Pick<Context, 'authori
   return { mode, epoch, cacheEpoch, redisNode, sinceMs: Math.round(ageMs), ...(await unsettled.report(LISTED_MAX)) };
 }
 
-/** Maximum time before the request is answered, ms; a keeper finishes the rest. */
+/** Maximum time before the request is answered, ms; a keeper then applies the rest. */
 const ANSWERED_WITHIN_MS = 5_000;
 
 /** `done`: false while a keeper is still applying the decision. `dropped`: the number of entries dropped so far. */
@@ -69,8 +69,8 @@ export async function redisOwnership({
 }
 
 /**
- * Takes over a Redis that belongs to another ledger, or to an unknown one. The owner that the operator has seen is
- * compared first. The former owner's keys are fenced off and deleted when the next epoch begins.
+ * Takes over a Redis that belongs to another ledger, or to an unknown one. The current owner must be the one that
+ * the operator has seen. The former owner's keys are fenced off and deleted when the next epoch begins.
  * @throws Problem authority_moved, ledger_switching, database_unavailable
  */
 export async function takeRedisOver(

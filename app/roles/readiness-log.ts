@@ -15,7 +15,7 @@ export async function logReadiness(deps: ReadinessLogDependencies, stopped: Abor
   const { readiness, clock, logger } = deps;
   const report = new FailureReport(clock, logger, 'not ready');
   let wasReady = false;
-  // The first check comes late: during a normal start there is nothing to report.
+  // The first check is late, because there is nothing to report during a normal start.
   for (await clock.sleep(EVERY_MS, stopped); !stopped.aborted; await clock.sleep(EVERY_MS, stopped)) {
     const { ready, reasons } = readiness();
     if (!ready) report.failed({ reasons }, reasons.join());

@@ -5,9 +5,9 @@ import { startKeeper } from './keeper-role.ts';
 import { untilAskedToStop } from './stopping.ts';
 
 /**
- * Runs a role until SIGTERM or SIGINT, and lets it exit normally: work in progress is finished, then the process has
- * nothing left to do. Whatever does not end within the grace period is aborted; the protocol is safe under a kill at
- * any time.
+ * Runs a role until SIGTERM or SIGINT, and lets it exit normally: it completes the work in progress, and the process
+ * then has nothing left to do. Work that does not end within the grace period is aborted, because the protocol is
+ * safe if a process is killed at any time.
  * @param asked settles when the signal has arrived, if a listener was installed earlier
  */
 export async function runRole(config: Config, asked?: Promise<void>): Promise<void> {

@@ -12,7 +12,7 @@ import type { Tracing } from '../telemetry/span.ts';
 
 type Traced = Iterable<{ trace?: string | null; group?: GroupOrder }>;
 
-/** A call to the store that has the authority; it serves the transfers of many requests. */
+/** Traces a call to the store that has the authority, which serves the transfers of many requests. */
 export function tracedCall<T>(tracing: Tracing, store: 'redis' | 'mysql', items: Traced, call: () => Promise<T>) {
   const traces: string[] = [];
   let transfers = 0;

@@ -82,7 +82,7 @@ describe('A cursor that was committed but not published', () => {
 });
 
 describe('A batch that is too heavy', () => {
-  it('is retried with smaller and smaller sizes, and with the full size after a success', async () => {
+  it('is retried with ever smaller sizes, and with the full size after a success', async () => {
     const b = await bench(100);
     for (let n = 0; n < 20; n++) await b.post(10);
     const sizes: number[] = [];

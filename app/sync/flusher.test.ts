@@ -131,7 +131,7 @@ describe('Flusher.run', () => {
     await until('it is flushed', () => b.store.at.seq === 1);
   });
 
-  it('gathers after a small batch, and continues immediately after a large one', async () => {
+  it('waits for more entries after a small batch, and continues immediately after a large one', async () => {
     const b = await bench({ batchMax: 50 });
     for (let n = 0; n < 4; n++) await b.post(50);
     await b.post(1);

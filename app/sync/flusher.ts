@@ -32,7 +32,10 @@ export interface FlushLimits {
 export interface FlushEvents {
   flushed(batch: FlushBatch, ms: number): void;
   failed(error: unknown, failuresInARow: number): void;
-  /** The alert fires; it ends with the next success, or when this flusher no longer has anything to flush. */
+  /**
+   * Called when the alert fires. The alert ends with the next success, or when this flusher no longer has anything to
+   * flush.
+   */
   alert(on: boolean): void;
   /**
    * The remaining backlog, reported after every read of the journal and every commit. `entries` is null if the number
@@ -106,7 +109,7 @@ export class Flusher {
           await this.#standBy(stopped).catch(() => {});
           continue;
         }
-        await this.#look(caller).catch(() => {}); // Redis is unavailable: keep the last known values
+        await this.#look(caller).catch(() => {}); // Redis is unavailable, so the last known values are kept
         const backoffMs = Math.min(
           limits.retryMaxMs,
           limits.retryBaseMs * 2 ** Math.max(0, Math.min(this.#failures - 1, 16)),
@@ -132,7 +135,7 @@ export class Flusher {
     }
   }
 
-  /** While MySQL is unavailable, nothing is read for flushing, but the backlog keeps growing. */
+  /** While MySQL is unavailable, nothing is flushed, but the backlog keeps growing, so it is still read. */
   async #look(caller: KeeperCaller): Promise<void> {
     const { cache, events } = this.#deps;
     const { head } = await cache.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1);

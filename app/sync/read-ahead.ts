@@ -31,9 +31,9 @@ export class ReadAhead {
   readonly epoch: number;
   /** The end of the batches built so far. */
   seq: number;
-  /** The cursor in Redis, as last seen. */
+  /** The cursor in Redis, as of the last read. */
   published = 0;
-  /** The journal's last seq, as last seen. */
+  /** The journal's last seq, as of the last read. */
   headSeq = 0;
   readonly #deps: ReadAheadDependencies;
   /** Entries after `seq`. */
@@ -136,7 +136,7 @@ function countThatFits(entries: readonly JournalEntry[], size: BatchSize): numbe
 const charsIn = (entries: readonly JournalEntry[]): number =>
   entries.reduce((sum, { payload }) => sum + payload.length, 0);
 
-/** Upper bound of the outcomes in entries: items without an outcome are counted, too. */
+/** Upper bound of the number of outcomes in entries, which also counts items without an outcome. */
 const outcomesIn = (entries: readonly JournalEntry[]): number =>
   entries.reduce((count, entry) => count + entry.records.length / RECORD_BYTES, 0);
 

@@ -90,14 +90,14 @@ describe('Detector', () => {
     expect(detector.state).toBe('closed');
   });
 
-  it('never cuts off a slow probe', async () => {
+  it('never aborts a slow probe', async () => {
     const slow = detector.watch(() => new Promise((resolve) => setTimeout(resolve, 3_600_000, 'late')));
     await vi.advanceTimersByTimeAsync(3_600_000);
     await expect(slow).resolves.toBe('late');
     expect(detector.state).toBe('closed');
   });
 
-  it('counts a rejection without an error as a failure, too', () => {
+  it('also counts a rejection without an error as a failure', () => {
     for (let i = 0; i < 5; i++) detector.failed(null);
     expect(detector.state).toBe('open');
   });

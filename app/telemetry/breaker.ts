@@ -53,12 +53,12 @@ export class Detector {
     return this.#circuit.halfOpen ? 'half-open' : 'open';
   }
 
-  /** A call was answered. A rejection is a success, too: the store responded. */
+  /** Records that a call was answered. A rejection also counts as a success, because the store responded. */
   succeeded(): void {
     this.#tell(null);
   }
 
-  /** A call got no answer: refused, disconnected or timed out. */
+  /** Records that a call got no answer: it was refused, disconnected or timed out. */
   failed(error: unknown = new Error('no answer')): void {
     this.#tell(error ?? new Error('no answer'));
   }

@@ -19,8 +19,9 @@ export interface ErrorFields {
 }
 
 /**
- * An error in loggable form: its type, place, reason and causes; no SQL text or parameters, no arguments of Redis
- * commands. (mysql2 puts `sql`, TypeORM `query` and `parameters`, ioredis `command.args` on their errors.)
+ * An error in loggable form: its type, location, reason and causes, without SQL text or parameters and without
+ * arguments of Redis commands. (mysql2 puts `sql`, TypeORM `query` and `parameters`, ioredis `command.args` on
+ * their errors.)
  */
 export function errorFields(error: unknown, depth = 0): ErrorFields {
   if (!(error instanceof Error)) return { type: typeof error, message: String(error).slice(0, 200) };

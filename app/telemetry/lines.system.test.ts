@@ -143,7 +143,7 @@ describe('a process that logs', () => {
   });
 
   describe('lines to a reader that has stopped reading', () => {
-    // Run by plain Node.js: tsx switches the output to non-blocking itself.
+    // The script runs in plain Node.js, because tsx itself switches the output to non-blocking mode.
     const script = `
       import { linesTo } from './lines.mjs';
       let lost = 0;

@@ -27,8 +27,8 @@ const RETRY_MS_MAX = 20;
  * Writes lines to a file descriptor, buffered and in the background, one write in flight at a time. This replaces
  * sonic-boom, pino's own writer: on a full disk its `flushSync`, which pino runs at every exit, retries forever.
  *
- * A reader that stops reading costs log lines, but does not block the process: writes to pipes and terminals do not
- * block, because a blocked write occupies its thread, and the process waits for its threads when it exits.
+ * If a reader stops reading, log lines are lost, but the process is not blocked: writes to pipes and terminals do
+ * not block, because a blocked write occupies its thread, and the process waits for its threads when it exits.
  *
  * @param dropped called with the number of lines lost because the buffer was full or the descriptor rejected them
  */

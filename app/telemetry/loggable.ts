@@ -48,7 +48,7 @@ function shown(value: unknown, nameIsPersonal: boolean, depth: number): unknown 
   return copied(value, nameIsPersonal, depth);
 }
 
-/** Removes everything before the @ in any URL in a line: drivers repeat URLs in their messages. */
+/** Removes everything before the @ from every URL in a line, because drivers repeat URLs in their messages. */
 export function withoutUrlPasswords(line: string): string {
   return line.includes('://') ? line.replace(/:\/\/(?:\\.|[^\s"\\/?#])*@/g, '://***@') : line;
 }

@@ -109,7 +109,7 @@ describe('Metrics', () => {
     expect(levels).toEqual([0, 1, 0, 0]);
   });
 
-  it('removes the drift of a currency that no longer has any', async () => {
+  it('removes the drift of a currency that no longer has one', async () => {
     metrics.reconciled({ driftAccounts: 2, driftMinorUnits: { EUR: 5, USD: 1 }, endedAtMs: 1_700_000_000_000 });
     expect(await sample('holdfast_reconciliation_drift_minor_units{currency="EUR"}')).toBe(5);
     metrics.reconciled({ driftAccounts: 1, driftMinorUnits: { USD: 1 }, endedAtMs: 1_700_000_060_000 });

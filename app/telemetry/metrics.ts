@@ -43,8 +43,9 @@ const SAMPLED = {
 export type Sampled = keyof typeof SAMPLED;
 
 /**
- * All metrics of Holdfast, one method per event. Labels have few values, all known to the code: never an id. Values
- * that change per transfer are plain numbers until Prometheus scrapes (3 ns instead of 80); the rest use prom-client.
+ * All metrics of Holdfast, one method per event. Labels have few values, which are all known to the code, and never
+ * contain an id. Values that change per transfer are plain numbers until Prometheus scrapes (3 ns instead of 80); the
+ * rest use prom-client.
  */
 export class Metrics {
   readonly registry = new Registry();
@@ -116,7 +117,7 @@ export class Metrics {
 
   readonly #limits = this.#gauge('limit', 'Configured limit of the gauge of this name', ['name']);
   readonly #epoch = this.#gauge('authority_epoch', 'Epoch of the authority, as known to this process');
-  readonly #format = this.#gauge('rule_format', 'Format of the rules of the ledger, as known to this process');
+  readonly #format = this.#gauge('rule_format', 'Rule format of the ledger, as known to this process');
   readonly #mode = this.#gauge('authority_mode', '1 for the current mode of the authority', ['mode']);
   readonly #redisForeign = this.#gauge(
     'redis_foreign',
@@ -176,7 +177,7 @@ export class Metrics {
     this.#errors.add(code, 1);
   }
 
-  /** `route` is the pattern (`/v1/accounts/:id`), or a fixed word if no route matched: never the path itself. */
+  /** `route` is the pattern (`/v1/accounts/:id`), or a fixed word if no route matched, but never the path itself. */
   httpAnswered(route: string, method: string, status: number, seconds: number): void {
     const statusClass = Math.trunc(status / 100);
     const key = `${statusClass}${method} ${route}`;
@@ -230,7 +231,7 @@ export class Metrics {
     this.#flushAlert.set(on ? 1 : 0);
   }
 
-  /** For `Detector`. An arrow function, so that it can be passed as a callback. */
+  /** A callback for `Detector`. It is an arrow function, so that it can be passed on without its object. */
   readonly breakerMoved = (name: string, state: BreakerState): void => {
     this.#breakers.set({ name }, BREAKER_LEVELS[state]);
   };
@@ -262,7 +263,7 @@ export class Metrics {
     this.#redisForeign.set(state === 'foreign' || state === 'unclaimed' ? 1 : 0);
   }
 
-  /** `driftMinorUnits` is by currency; currencies that are absent have no drift. */
+  /** `driftMinorUnits` has the drift of each currency; absent currencies have no drift. */
   reconciled(run: {
     driftAccounts: number;
     driftMinorUnits: Readonly<Record<string, number>>;

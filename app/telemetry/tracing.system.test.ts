@@ -165,7 +165,7 @@ describe('with a collector', () => {
     });
   });
 
-  it('records Redis and MySQL calls under the request, without their arguments', async () => {
+  it('records calls to Redis and MySQL as child spans of the request, without their arguments', async () => {
     const redis = new Redis({ port: await fakeRedis(), enableReadyCheck: false });
     const mysqlPort = await fakeMysql();
     const db = mysql.createConnection({ host: '127.0.0.1', port: mysqlPort, user: 'u' });

@@ -32,7 +32,7 @@ export function kubectlProgram(): string {
   return existsSync(own) ? own : (findProgram('kubectl') ?? 'kubectl');
 }
 
-/** The local cluster's configuration if it is up; otherwise, kubectl's own rules apply. */
+/** Uses the local cluster's configuration if that cluster is up; otherwise kubectl's own rules apply. */
 export function clusterEnv(): NodeJS.ProcessEnv {
   const own = process.env['KUBECONFIG'] === undefined && existsSync(KUBECONFIG);
   return own ? { ...process.env, KUBECONFIG } : process.env;

@@ -19,7 +19,7 @@ export const VALUES = join(import.meta.dirname, 'values.yaml');
 
 export interface InstallOptions {
   namespace: string;
-  /** Tag of the image; it is built unless it is `prebuilt`. */
+  /** Tag of the image, which is built unless `prebuilt` is set. */
   tag: string;
   prebuilt: boolean;
   /** Additional values files, and settings of the form name=value. */

@@ -20,7 +20,7 @@ done > "$FOLDER/import.log" 2>&1
 
 kube-proxy --config "$FOLDER/kube-proxy.yaml" > "$FOLDER/kube-proxy.log" 2>&1 &
 
-# Starts a program again whenever it ends: kube-router keeps exiting until the node is registered.
+# Restarts a program whenever it ends, because kube-router keeps exiting until the node is registered.
 keep_running() {
   local log=$FOLDER/$1.log
   while :; do

@@ -40,7 +40,7 @@ export interface Node {
   /** The addresses of its pods. */
   pods: string;
   folder: string;
-  /** The process id of its first process: killing it kills everything on the node. */
+  /** Contains the process id of the node's first process; killing that process kills everything on the node. */
   pidFile: string;
   /** A folder for sockets, whose paths must be short. */
   sockets: string;

@@ -5,8 +5,8 @@ import { kubectl } from './commands.ts';
 import { nodeOf, RUN } from './settings.ts';
 
 /**
- * Empty local volumes on the first node for the claims of the chart's development stores. The cluster has no
- * provisioner, and a volume whose claim was deleted is never used again.
+ * Creates empty local volumes on the first node for the claims of the chart's development stores. The
+ * cluster has no provisioner, and a volume whose claim was deleted is never used again.
  */
 const CLAIMS = { redis: '4Gi', mysql: '10Gi' };
 

@@ -1,6 +1,6 @@
 /**
- * A private Redis: everything acknowledged is on disk (append-only file, fsync before every reply), nothing is ever
- * evicted, it listens on loopback only, and it neither has replicas nor can be one.
+ * A private Redis. All acknowledged data is on disk (append-only file, fsync before every reply), nothing is ever
+ * evicted, and it listens on loopback only. It neither has replicas nor can be one.
  */
 
 import { execFileSync } from 'node:child_process';

@@ -65,7 +65,7 @@ describe("The operator's command", () => {
     expect(await bench.inMysql(['one', 'two', 'three'])).toEqual(['one', 'two', 'three']);
     expect(await bench.authority.read()).toMatchObject({ epoch: 5, format: 2, cacheEpoch: 5, cacheFormat: 2 });
     expect((await bench.moves()).slice(2)).toMatchObject([
-      { mode: 'CLOSING_2', reason: `to format 2 of the rules: ${REASON}` },
+      { mode: 'CLOSING_2', reason: `to rule format 2: ${REASON}` },
       { mode: 'REBUILDING_2' },
       { mode: 'CACHE_2' },
     ]);

@@ -1,7 +1,7 @@
 import type { Pending } from './pending.ts';
 
 export interface DatabaseWaitLimits {
-  /** Maximum number of requests, and of their transfers, that may wait for MySQL at a time. */
+  /** Maximum number of requests, and of transfers in them, that may wait for MySQL at the same time. */
   requestsMax: number;
   transfersMax: number;
 }
@@ -20,7 +20,7 @@ export class DatabaseWait {
     this.#limits = limits;
   }
 
-  /** Requests that wait; they use memory, but no CPU. */
+  /** Number of requests that wait; they use memory, but no CPU. */
   get requests(): number {
     return this.#requests;
   }

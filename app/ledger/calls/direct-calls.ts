@@ -68,7 +68,7 @@ export class DirectCalls {
         const answer = answers[index];
         if (!answer) {
           pending.inDoubt = true;
-          throw new RangeError('MySQL returned fewer results than it received transfers');
+          throw new RangeError('MySQL returned fewer results than transfers were sent');
         }
         if (answer instanceof Problem) {
           pending.resolveBy(answer, epoch);

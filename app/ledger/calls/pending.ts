@@ -10,7 +10,7 @@ import type { DirectGroup, DirectItem } from '../ports/direct-server.ts';
 
 export type Answer = Outcome | GroupOutcome;
 
-/** One call to the ledger: resolves when all its transfers, or its group, have an answer. */
+/** One call to the ledger. It resolves when all its transfers, or its group, have an answer. */
 export class Submission<O extends Answer = Answer> {
   /** How many of its transfers wait for MySQL. */
   waitingForDatabase = 0;
@@ -35,7 +35,7 @@ export class Submission<O extends Answer = Answer> {
   }
 }
 
-/** When a request was received, and until when it may wait. */
+/** When a request was received, and its deadline. */
 interface Taken {
   takenAt: number;
   deadline: number;
@@ -48,14 +48,14 @@ abstract class PendingItem implements TrackedAttempt {
   abstract readonly weight: number;
   readonly payload: string;
   readonly trace: string | null;
-  /** By this pod's own clock, ms. */
+  /** When the request was received, by this pod's own clock, ms. */
   readonly takenAt: number;
   /** On the monotonic clock, ms. */
   readonly deadline: number;
   /** Cursor and epoch of the lookup that did not find the id in MySQL; -1: not looked up. */
   lookupCursor = -1;
   lookupEpoch = -1;
-  /** True from the moment when an attempt has left the pod without proof that it wrote nothing. */
+  /** True if an attempt has left the pod and there is no proof that it wrote nothing. */
   inDoubt = false;
   /** The last epoch of the cache in which an attempt was left in doubt; 0 if there is none. */
   inDoubtEpoch = 0;
@@ -64,14 +64,14 @@ abstract class PendingItem implements TrackedAttempt {
   /** How often the item was queued again for an account or a lookup; limited, so that it cannot go on forever. */
   rounds = 0;
   answered = false;
-  /** The problem of its last attempt, if it is more specific than the current state of the ledger. */
+  /** The problem of the last attempt, if that is more specific than the current state of the ledger. */
   trouble: ProblemCode | null = null;
   /** Counted by `DatabaseWait`. */
   waitsForDatabase = false;
   readonly submission: Submission;
   readonly #index: number;
 
-  /** Callers pass a submission whose answers are of the item's own kind. */
+  /** Callers must pass a submission whose answers are of the same kind as the item. */
   constructor(payload: string, taken: Taken, submission: Pick<Submission, 'waitingForDatabase'>, index: number) {
     this.takenAt = taken.takenAt;
     this.deadline = taken.deadline;
@@ -114,7 +114,7 @@ abstract class PendingItem implements TrackedAttempt {
     this.submission.answer(this.#index, answer);
   }
 
-  /** Answers a transfer that cannot continue: never with 503 while an attempt is in doubt. */
+  /** Answers a transfer that cannot continue, but never with 503 while an attempt is in doubt. */
   giveUp(problem: Problem): void {
     this.answer(this.inDoubt ? this.unknown() : problem);
   }
@@ -178,10 +178,10 @@ export const isGroup = (pending: Pending): pending is PendingGroup => 'group' in
 /** The number of transfers in a batch. */
 export const transfersIn = (batch: readonly Pending[]): number => batch.reduce((sum, { weight }) => sum + weight, 0);
 
-/** Receives transfers and groups after a call: with an answer, or to wait for another attempt. */
+/** Receives transfers and groups after a call, either with an answer or to wait for another attempt. */
 export interface ResultSink {
   answer(pending: Pending, answer: Answer | Problem): void;
-  /** Answers an item that cannot continue: with 504 while an attempt of it is in doubt, otherwise with this problem. */
+  /** Answers an item that cannot continue: with 504 while an attempt is in doubt, otherwise with the given problem. */
   giveUp(pending: Pending, problem: Problem): void;
   again(batch: readonly Pending[]): void;
 }

@@ -18,7 +18,7 @@ import {
   windowsFor,
 } from './decide.ts';
 
-/** What MySQL has for a call's groups, with all their accounts locked. */
+/** The rows in MySQL that a call's groups need, with all their accounts locked. */
 interface FoundForGroups extends Found {
   /** Committed groups, by group id. */
   groups: ReadonlyMap<string, GroupOutcome>;
@@ -28,7 +28,7 @@ interface FoundForGroups extends Found {
 interface DecidedGroups {
   /** One per group, in order. */
   answers: (GroupOutcome | Problem)[];
-  /** What must be written: groups, including refused ones, their transfers, and the accounts after them. */
+  /** The results to write: groups, including refused ones, their transfers, and the accounts after them. */
   groups: GroupOutcome[];
   outcomes: Outcome[];
   moves: AccountMove[];
@@ -71,7 +71,10 @@ export function decideGroups(items: readonly DirectGroup[], found: FoundForGroup
   };
 }
 
-/** Why a group that does not exist yet gets no outcome. Its own id is checked first, then those of its members. */
+/**
+ * Returns why a group that does not exist yet gets no outcome. The id of the group is checked first, then the ids of
+ * its members.
+ */
 function undecided(
   { group }: DirectGroup,
   accounts: ReadonlyMap<string, Account>,

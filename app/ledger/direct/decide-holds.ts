@@ -19,9 +19,9 @@ import { decideHold, type HoldDecision, type HoldParties } from '../../journal/h
 import type { DirectHold, HoldAnswer } from '../ports/direct-server.ts';
 import { type Found, movesBetween, NO_SEQ, notFound, unsettledAccount, unsettledId } from './decide.ts';
 
-/** What MySQL has for a call's hold items, with their accounts and holds locked. */
+/** The rows in MySQL that a call's hold items need, with their accounts and holds locked. */
 interface FoundForHolds extends Omit<Found, 'existing' | 'unsettled'> {
-  /** By id, in any state but refused; those that do not exist are absent. */
+  /** Holds by id, in any state except refused; holds that do not exist are absent. */
   holds: ReadonlyMap<string, StoredHold>;
   /** The existing results of the items' ids, by key (`keyOfItem`). */
   known: ReadonlyMap<string, HoldResult>;
@@ -39,8 +39,8 @@ interface DecidedHolds {
 }
 
 /**
- * Decides hold items in order, each on the accounts and holds as the previous ones left them, exactly like
- * redis/lua/apply.lua.
+ * Decides hold items in order, each on the accounts and holds as the previous items left them, exactly
+ * like redis/lua/apply.lua.
  */
 export function decideHolds(items: readonly DirectHold[], found: FoundForHolds): DecidedHolds {
   const accounts = new Map(found.accounts);
@@ -82,7 +82,7 @@ interface State {
   holds: Map<string, StoredHold>;
 }
 
-/** What an item refers to, or why it cannot be decided. */
+/** The accounts and the hold of an item, or the reason why the item cannot be decided. */
 function partiesOf(
   item: HoldItem,
   { accounts, holds, frozen }: State & { frozen: ReadonlySet<string> },

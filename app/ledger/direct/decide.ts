@@ -17,7 +17,7 @@ export class LedgerTime {
   /** By account. */
   readonly #latest: Map<string, number>;
 
-  /** @param latest by account, ms; absent if unknown */
+  /** @param latest the latest acceptance by account, ms; absent if unknown */
   constructor(nowMs: number, latest: ReadonlyMap<string, number>) {
     this.#nowMs = nowMs;
     this.#latest = new Map(latest);
@@ -38,11 +38,11 @@ export class LedgerTime {
   }
 }
 
-/** What MySQL has for a call's accounts and ids, with the accounts locked. */
+/** The rows in MySQL for a call's accounts and ids, with the accounts locked. */
 export interface Found {
   /** The authority's epoch, which is recorded with every decision. */
   epoch: number;
-  /** By id; those that do not exist are absent. */
+  /** Accounts by id; accounts that do not exist are absent. */
   accounts: ReadonlyMap<string, Account>;
   /** Committed outcomes, by transaction id. */
   existing: ReadonlyMap<string, Outcome>;
@@ -50,35 +50,36 @@ export interface Found {
   frozen: ReadonlySet<string>;
   unsettled: ReadonlySet<string>;
   time: LedgerTime;
-  /** The business days around that time; null if no account has limits. */
+  /** The business days around the time of acceptance; null if no account has limits. */
   calendar?: BusinessCalendar | null;
-  /** The pod's clock, ms; absent: it is not compared with the time. */
+  /** The pod's clock, ms; if absent, it is not compared with the time of acceptance. */
   podNow?: number;
 }
 
 interface Decided {
-  /** One per item, in order. A Problem is not an outcome, and leaves nothing behind. */
+  /** One answer per item, in order. A Problem is not an outcome, and leaves nothing behind. */
   answers: (Outcome | Problem)[];
-  /** What must be written: outcomes, including refusals, and the accounts after them, in order of their ids. */
+  /** The results to write: outcomes, including refusals, and the accounts after them, in order of account ids. */
   outcomes: Outcome[];
   moves: AccountMove[];
 }
 
 /** A transfer made in MySQL has no position in a journal. */
 export const NO_SEQ = 0;
-/** `settings_version` is an INT UNSIGNED, and four bytes in Redis, too. */
+/** `settings_version` is an INT UNSIGNED in MySQL, and has four bytes in Redis. */
 const SETTINGS_VERSION_MAX = 4_294_967_295;
 
 /**
- * Decides transfers in order, each on the accounts as the previous ones left them, exactly like redis/lua/apply.lua: a
- * known id gets its committed outcome, a missing account is not an outcome, and then the rules apply.
+ * Decides transfers in order, each on the accounts as the previous transfers left them, exactly like
+ * redis/lua/apply.lua: a known id gets its committed outcome, a missing account is not an outcome, and then the rules
+ * apply.
  */
 export function decideTransfers(items: readonly DirectItem[], found: Found): Decided {
   const accounts = new Map(found.accounts);
   const outcomes = new Map<string, Outcome>();
   const answers = items.map((item) => {
     const { transactionId } = item.order;
-    // The outcome of this id, if there is one, is only in the journal, whatever the request contains.
+    // If this id has an outcome, it is only in the journal, whatever the request contains.
     if (found.unsettled.has(transactionId)) return unsettledId(transactionId);
     const existing = found.existing.get(transactionId) ?? outcomes.get(transactionId);
     if (existing) return { ...existing, replayed: true };
@@ -150,8 +151,8 @@ export function post(order: TransferOrder, accounts: Map<string, Account>): { so
 }
 
 /**
- * Posts the orders one after another, each on the accounts as the previous ones left them. @returns both sides of each order, or
- * the first order that was refused; `accounts` must not be used after that
+ * Posts the orders one after another, each on the accounts as the previous ones left them. @returns both sides of each
+ * order, or the first order that was refused; in that case `accounts` must not be used afterwards
  */
 export function postAll(
   orders: readonly TransferOrder[],
@@ -185,7 +186,7 @@ export function movesBetween(
   return moves.sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
 }
 
-/** What MySQL has for an account change, with the account locked. */
+/** The rows in MySQL for an account change, with the account locked. */
 interface FoundForChange {
   /** Undefined if the account does not exist. */
   account: Account | undefined;
@@ -198,8 +199,8 @@ interface FoundForChange {
 }
 
 /**
- * Decides a change in the same way as redis/lua/change-account.lua. @returns the account after it, and what to write,
- * if anything
+ * Decides a change in the same way as redis/lua/change-account.lua. @returns the account after the change, and the
+ * change to write, if there is one
  */
 export function decideChange(
   change: DirectChange,

@@ -3,7 +3,7 @@ import type { Caller } from '../../journal/cache-port.ts';
 import { type Head, lastSeqOf } from '../../journal/codec.ts';
 import type { InDoubtAttempt, JournalEntry } from '../../journal/journal-entry.ts';
 
-/** What a process knows about one epoch of the cache, under all pod ids that it has used there. */
+/** The knowledge of a process about one epoch of the cache, under all pod ids that it has used there. */
 export class EpochMemory {
   readonly tail = new Tail();
   readonly inDoubt = new InDoubtAttempts();
@@ -14,13 +14,13 @@ export class EpochMemory {
 }
 
 /**
- * The journal entries that this pod has received in any answer, until they are known to be in MySQL: its evidence when Redis
- * is gone. Entries arrive in order of seq, except for replays, which are rare.
+ * The journal entries that this pod has received in any answer, until they are known to be in MySQL. They are the
+ * evidence that remains if Redis is lost. Entries arrive in order of seq, except for replays, which are rare.
  */
 export class Tail {
   #entries: { entry: JournalEntry; lastSeq: number; bytes: number; keptAtMs: number }[] = [];
   #head = 0;
-  /** The first seqs of the entries in this tail: a repeated answer contains the same entry again. */
+  /** The first seqs of the entries in this tail, because a repeated answer contains the same entry again. */
   readonly #kept = new Set<number>();
   #bytes = 0;
   #cursor = 0;
@@ -45,7 +45,7 @@ export class Tail {
     this.#bytes += bytes;
   }
 
-  /** Drops what is in MySQL up to the cursor. */
+  /** Drops the entries up to the cursor, which are in MySQL. */
   advance(cursor: number): void {
     if (cursor <= this.#cursor) return;
     this.#cursor = cursor;
@@ -66,7 +66,7 @@ export class Tail {
     }
   }
 
-  /** What is not known to be in MySQL, oldest first. */
+  /** The entries that are not known to be in MySQL, oldest first. */
   snapshot(): JournalEntry[] {
     return this.#entries.slice(this.#head).map(({ entry }) => entry);
   }
@@ -92,9 +92,9 @@ interface Left {
 }
 
 /**
- * The in-doubt attempts of one process in one epoch: from the moment when they are given to the client library until a
- * reply gives their outcome, or proves that they wrote nothing. An attempt whose request was answered "unknown" stays
- * here, because it may still run.
+ * The in-doubt attempts of one process in one epoch. An attempt is in doubt from the moment when it is passed to the
+ * client library until a reply contains its outcome, or proves that it wrote nothing. An attempt whose request was
+ * answered "unknown" stays here, because it may still run.
  */
 export class InDoubtAttempts {
   readonly #underWay = new Set<readonly Attempt[]>();
@@ -107,7 +107,10 @@ export class InDoubtAttempts {
   get none(): boolean {
     return this.#left.size === 0 && this.#underWay.size === 0;
   }
-  /** When the oldest attempt that may still run got no reply, on the monotonic clock, ms; null for none. */
+  /**
+   * When the oldest attempt that may still run was left without a reply, on the monotonic clock, ms; null if there is
+   * none.
+   */
   get oldestSinceMs(): number | null {
     for (const { podIds, sinceMs } of this.#left.values()) if (podIds.size > 0) return sinceMs;
     return null;
@@ -183,7 +186,7 @@ export class EpochView {
     this.#memory = before ? before.#memory : new EpochMemory();
   }
 
-  /** The same epoch under another pod id: what is known stays known. */
+  /** The same epoch under another pod id, with the same knowledge. */
   renewed(podId: string): EpochView {
     return new EpochView({ ...this.caller, podId }, this);
   }
@@ -194,25 +197,25 @@ export class EpochView {
   get inDoubt(): InDoubtAttempts {
     return this.#memory.inDoubt;
   }
-  /** The highest seq that any answer passed on by this pod depends on. */
+  /** The highest seq on which any answer of this pod depends. */
   get observed(): number {
     return this.#memory.seq;
   }
   get cursor(): number {
     return this.#memory.cursor;
   }
-  /** UUIDv7 times up to this need a lookup in MySQL. */
+  /** UUIDv7s with a time up to this one need a lookup in MySQL. */
   get lookupHorizon(): number {
     return this.#memory.lookupHorizon;
   }
   get evictedUpTo(): number {
     return this.#memory.evictedUpTo;
   }
-  /** Outcomes that are in the journal and not known to be in MySQL. */
+  /** Number of outcomes that are in the journal and not known to be in MySQL. */
   get backlog(): number {
     return this.#memory.seq - this.#memory.cursor;
   }
-  /** True when MySQL has everything that this pod has received up to this seq, and no attempt is in doubt. */
+  /** True if MySQL has everything that this pod has received up to this seq, and no attempt is in doubt. */
   hasNothingToHandOver(upTo: number): boolean {
     const { tail, inDoubt, cursor } = this.#memory;
     return tail.size === 0 && inDoubt.none && cursor >= upTo;
@@ -243,21 +246,23 @@ export type HoldReason = 'ledger_switching' | 'ledger_closed' | 'database_unavai
 export interface Session {
   /** The epoch of the cache that the pod may work in, or null. */
   view(): EpochView | null;
-  /** The authority's epoch while MySQL decides, or null. Never both. */
+  /** The authority's epoch while MySQL decides, otherwise null. At most one of `view` and `direct` is not null. */
   direct(): number | null;
   /** The rule format that was last read; null before the first read. It may be higher by now, but never lower. */
   format(): Format | null;
-  /** Receives every error of a script, with the view that it ran in, and decides what the error means. */
+  /** Receives every error of a script, with the view in which it ran, and decides what the error means. */
   suspect(error: unknown, view: EpochView): void;
-  /** A direct transaction found that the authority has moved. */
+  /** Called when a direct transaction finds that the authority has moved. */
   moved(directEpoch: number): void;
-  /** Runs when the pod may work again, with whichever store. */
+  /** Registers a listener that runs when the pod may work again, with either store. */
   onOpen(listener: () => void): void;
-  /** The reason for holding, for the answer to a request that was held too long. */
+  /** Why requests are held; this is the answer to a request that was held too long. */
   holdReason(): HoldReason;
 }
 
-/** An attempt that also remembers, for the answer to its client, whether it may have been carried out. */
+/**
+ * An attempt that also records whether it may have been carried out, because the answer to its client depends on that.
+ */
 export interface TrackedAttempt extends Attempt {
   inDoubt: boolean;
   /**

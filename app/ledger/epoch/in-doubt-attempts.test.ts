@@ -5,7 +5,7 @@ import { InDoubtAttempts } from './epoch-view.ts';
 const attempt = (id: string, accounts = ['a', 'b'], kind: InDoubtAttempt['kind'] = 'transfers') => ({
   inDoubtAttempts: (): InDoubtAttempt[] => [{ kind, id, accounts }],
 });
-/** What is in doubt, as `id accounts`, sorted. */
+/** The in-doubt attempts, as `id accounts`, sorted. */
 const namesOf = (attempts: InDoubtAttempts) =>
   [...new Set(attempts.snapshot().map(({ id, accounts }) => `${id} ${accounts.join('+')}`))].sort();
 
@@ -56,7 +56,7 @@ describe('attempts that will get no reply', () => {
     expect(namesOf(attempts)).toEqual(['one a+b', 'one c+d', 'one e+f']);
   });
 
-  it('are recovered by the outcome of their id, whatever accounts they were tried with', () => {
+  it('are resolved by the outcome of their id, whatever accounts they were tried with', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one', ['a', 'b']), attempt('two')], 'pod-1', 10);
     attempts.leave([attempt('one', ['c', 'd'])], 'pod-1', 20);

@@ -35,7 +35,7 @@ describe('the tail', () => {
     expect([tail.size, tail.bytes, tail.oldestKeptAtMs]).toEqual([0, 0, null]);
   });
 
-  it('keeps an entry once, however often it is answered', () => {
+  it('keeps an entry once, however many answers contain it', () => {
     const tail = new Tail();
     for (let n = 0; n < 100; n++) tail.keep(entry(1, 2), 10);
     tail.keep(entry(3), 20);
@@ -46,7 +46,7 @@ describe('the tail', () => {
     expect([tail.size, tail.bytes]).toEqual([0, 0]);
   });
 
-  it('does not keep what is in MySQL already', () => {
+  it('does not keep entries that are in MySQL already', () => {
     const tail = new Tail();
     tail.advance(5);
     tail.keep(entry(4, 5), 1);
@@ -139,7 +139,7 @@ describe('what a pod knows about an epoch', () => {
     expect(one.hasNothingToHandOver(one.observed)).toBe(true);
   });
 
-  it('stays known under a new pod id of the same process', () => {
+  it('is kept under a new pod id of the same process', () => {
     const one = view();
     one.keep([entry(1), entry(2)], 1);
     one.observe(head(2, 0, 100, 1));

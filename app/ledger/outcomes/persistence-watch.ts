@@ -9,11 +9,11 @@ import type { Finder, LookUp } from './finder.ts';
 import type { Finders } from './finders.ts';
 
 const POLL_MS = 15;
-/** Looking ids up in MySQL costs more than reading the cursor from Redis. */
+/** Ids are looked up less often, because a lookup in MySQL costs more than reading the cursor from Redis. */
 const LOOK_UP_EVERY_MS = 100;
 /**
- * The transfer queue does not limit requests that only repeat posted transfers, and each of them can wait for a
- * thousand transfers.
+ * This limit is needed because the transfer queue does not limit requests that only repeat posted transfers,
+ * and each of them can wait for a thousand transfers.
  */
 const WAITERS_MAX = 50_000;
 
@@ -104,7 +104,10 @@ export class PersistenceWatch {
     }
   }
 
-  /** Transfers of an epoch that this pod has left: they are looked up by id, because its cursor no longer advances. */
+  /**
+   * Transfers of an epoch that this pod has left are looked up by id, because the cursor of that epoch no longer
+   * advances.
+   */
   async #lookUpOthers(view: EpochView | null): Promise<void> {
     const { clock } = this.#deps;
     if (clock.monotonic() - this.#lookedUpAt < LOOK_UP_EVERY_MS) return;

@@ -47,8 +47,8 @@ export interface DirectChange extends AccountChange {
 }
 
 /**
- * MySQL while it has the authority. Each call is one transaction that first share-locks the authority row and checks that it
- * is DIRECT of this epoch; accounts are locked in order of id.
+ * The ledger in MySQL while it has the authority. Each call is one transaction that first share-locks the authority row
+ * and checks that it is in mode DIRECT of this epoch. Accounts are locked in order of id.
  */
 export interface DirectServer {
   /**

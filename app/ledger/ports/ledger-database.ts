@@ -18,7 +18,7 @@ export interface LedgerDatabase {
     stamp: Stamp;
     authority: AuthorityStamp;
     accounts: Map<string, Account>;
-    /** The latest acceptance of anything on these accounts, ms; 0 if none is known. */
+    /** The latest acceptance on any of these accounts, ms; 0 if none is known. */
     acceptedUpTo: number;
     /** MySQL's clock at the time of the read, ms since 1970. */
     readAt: number;

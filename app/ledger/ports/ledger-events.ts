@@ -3,7 +3,7 @@ import type { Outcome, TransferOrder } from '../../domain/types.ts';
 
 /** Events in the ledger that may be logged and counted; the ledger itself depends on neither logs nor metrics. */
 export interface LedgerEvents {
-  /** One script call applied (or answered) this many transfers. */
+  /** Called after each script call, with the number of transfers that it applied or answered. */
   applied(transfers: number, ms: number): void;
   /** Called once for each transfer, with the answer that its caller gets. */
   answered(order: TransferOrder, answer: Outcome | Problem): void;

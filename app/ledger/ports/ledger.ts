@@ -21,7 +21,7 @@ import type {
  */
 export interface Ledger {
   /**
-   * Applies independent transfers; all that arrive in one turn of the event loop share one script call.
+   * Applies independent transfers; all transfers that arrive in one event-loop turn share one script call.
    * @throws never; in place of an outcome: `account_not_found`, `transaction_id_reused`, `ledger_switching`,
    * `ledger_closed`, `account_unsettled`, `backlog_full`, `overloaded`, `database_unavailable`, `outcome_unknown`.
    */
@@ -62,7 +62,7 @@ export interface Ledger {
   changeAccount(change: AccountChange): Promise<AccountView>;
 }
 
-/** The windows of limits into which a time falls, ms since 1970; null if the business calendar does not say. */
+/** The windows of limits that contain a time, ms since 1970; null if the business calendar does not cover it. */
 export type WindowsAt = (time: number) => Promise<Windows | null>;
 
 /** Both accounts of each transfer, as they are after it. */
@@ -86,7 +86,7 @@ export interface AccountDetails extends NewAccount {
   openedAt: number;
 }
 
-/** A business day and a month of them, each from its start to its end, ms since 1970. */
+/** A business day and a month of business days, each with its start and its end, ms since 1970. */
 export interface BusinessWindows {
   day: { start: number; end: number };
   month: { start: number; end: number };
@@ -99,8 +99,8 @@ export interface Books {
    */
   openAccounts(accounts: readonly NewAccount[], openedBy: string): Promise<(AccountOpening | Problem)[]>;
   /**
-   * The windows into which a time falls; null if the business calendar does not say. @throws Problem
-   * database_unavailable
+   * The windows that contain a time; null if the business calendar does not cover it. @throws
+   * Problem database_unavailable
    */
   businessWindows(at: number): Promise<BusinessWindows | null>;
   /** The immutable facts of an account (name, opening). @throws Problem account_not_found, database_unavailable */

@@ -21,7 +21,7 @@ import {
 import type { EpochView, Session } from '../epoch/epoch-view.ts';
 
 export interface QueueLimits {
-  /** Maximum time that a request is held, ms. */
+  /** Maximum time for which a request is held, ms. */
   requestTimeoutMs: number;
   queueTransfersMax: number;
   /**
@@ -39,12 +39,12 @@ export interface QueueLimits {
   tailBytesMax: number;
 }
 
-/** In-doubt attempts without a reply: each may delay a switch-over, and each uses memory. */
+/** Maximum number of in-doubt attempts without a reply. Each may delay a switch-over, and uses memory. */
 const IN_DOUBT_MAX = 10_000;
 
 /**
  * Why no more transfers are accepted at the moment, decided before any of them is queued: too many are waiting here, or
- * too many of this pod's transfers wait to be persisted. Null if there is room.
+ * too many of this pod's transfers wait to be persisted. Null if transfers can be accepted.
  */
 export function loadSheddingProblem(
   open: number,
@@ -136,12 +136,12 @@ export class TransferQueue implements ResultSink {
     return this.#waitingTransfers;
   }
 
-  /** Requests that wait for MySQL while Redis decides. */
+  /** Number of requests that wait for MySQL while Redis decides. */
   get requestsWaitingForDatabase(): number {
     return this.#databaseWait.requests;
   }
 
-  /** One answer per order, in order. Never rejects. */
+  /** Resolves with one answer per order, in the same order. Never rejects. */
   submit(orders: readonly TransferOrder[]): Promise<(Outcome | Problem)[]> {
     const submission = new Submission<Outcome>(orders.length);
     const refused = this.#refusal(orders.length);
@@ -274,9 +274,9 @@ export class TransferQueue implements ResultSink {
     const before = this.#open.size;
     for (const pending of this.#open) {
       if (pending.deadline > now) break;
-      this.giveUp(pending, new Problem(this.#whyNot(pending), 'the ledger did not accept it in time'));
+      this.giveUp(pending, new Problem(this.#whyNot(pending), 'the ledger did not accept the transfer in time'));
     }
-    // While the session is closed, nothing else removes them from the queue.
+    // While the session is closed, nothing else removes these transfers from the queue.
     if (this.#open.size === before) return;
     this.#waiting = this.#waiting.filter((pending) => !pending.answered);
     this.#waitingTransfers = transfersIn(this.#waiting);

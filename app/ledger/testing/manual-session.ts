@@ -1,7 +1,7 @@
 import type { Format } from '../../domain/authority.ts';
 import type { EpochView, HoldReason, Session } from '../epoch/epoch-view.ts';
 
-/** A session that a test opens and closes; it only records suspicions. */
+/** A session that a test opens and closes; it only records the errors that are reported to it. */
 export class ManualSession implements Session {
   reason: HoldReason = 'ledger_switching';
   rules: Format | null = 2;
@@ -39,7 +39,7 @@ export class ManualSession implements Session {
     this.#direct = null;
     for (const listener of this.#listeners) listener();
   }
-  /** MySQL decides, in this epoch of the authority. */
+  /** Gives MySQL the authority, in this epoch. */
   openDirectly(epoch: number): void {
     this.#view = null;
     this.#direct = epoch;

@@ -26,10 +26,10 @@ export const LIMITS: PodLedgerDependencies['limits'] = {
   cachedAccountsMax: 1_000,
 };
 
-/** MySQL as a pod sees it: contains what a test has put there. */
+/** MySQL as a pod sees it, with the contents that a test provides. */
 export class MemoryDatabase implements LedgerDatabase {
   stamp: Stamp = { epoch: 1, cursor: 0 };
-  /** The authority; null: the cache, in the epoch of the stamp. */
+  /** The authority; null if the cache has it, in the epoch of the stamp. */
   authority: AuthorityStamp | null = null;
   readonly accounts = new Map<string, Account>();
   readonly outcomes = new Map<string, Outcome>();
@@ -39,7 +39,7 @@ export class MemoryDatabase implements LedgerDatabase {
   readonly unsettled = new Set<string>();
   /** MySQL's clock. */
   now: () => number = () => 0;
-  /** When set, every read fails with it. */
+  /** If set, every read fails with this error. */
   broken: Error | null = null;
   reads = { accounts: 0, outcomes: 0 };
   /** Runs while a read of accounts or outcomes is in progress. */

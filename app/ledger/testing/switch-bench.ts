@@ -61,7 +61,7 @@ export class FaultyDirect implements DirectServer {
   }
 }
 
-/** One pod's ledger whose authority a test moves between a model of Redis and one of MySQL, in virtual time. */
+/** The ledger of one pod, in virtual time. A test moves its authority between a model of Redis and a model of MySQL. */
 export class SwitchBench {
   readonly clock = new VirtualClock();
   readonly model = new CacheModel('replid');
@@ -154,7 +154,7 @@ export class SwitchBench {
     this.session.close();
   }
 
-  /** An order with an id of the current time. */
+  /** An order whose id has the current time. */
   order(different: Partial<TransferOrder> = {}): TransferOrder {
     return orderOf(different, this.clock.now());
   }

@@ -175,7 +175,7 @@ describe('Across a switch-over, an account change', () => {
     bench.rebuild();
     await bench.clock.pass(1_000);
     await bench.toCache();
-    // Its id is no longer later than the lookup horizon, and no attempt of it is in doubt.
+    // The id of the change is no longer later than the lookup horizon, and none of its attempts is in doubt.
     expect(await bench.clock.until(changing)).toMatchObject({ settingsVersion: 2, source: 'cache' });
   });
 

@@ -44,7 +44,7 @@ describe('An account change whose reply is lost', () => {
     expect(stage.session.view()?.inDoubt.none).toBe(true);
   });
 
-  it('is not answered until it is in MySQL, because no pod holds its entry', async () => {
+  it('is not answered until it is in MySQL, because no pod has its entry', async () => {
     stage.cache.next('change', replyLost);
     expect(await codeOf(change())).toBe('outcome_unknown');
     expect(await settingsVersion()).toBe(2);
@@ -125,7 +125,7 @@ describe('An account change that was carried out but cannot be read back', () =>
     expect(await settingsVersion()).toBe(2);
   });
 
-  it('returns 504, too, if the cache refuses everything from then on', async () => {
+  it('also returns 504 if the cache refuses everything from then on', async () => {
     stage.cache.next('change', async (run) => {
       const reply = await run();
       stage.cache.always('change', refused);
@@ -135,7 +135,7 @@ describe('An account change that was carried out but cannot be read back', () =>
     expect(await codeOf(change())).toBe('outcome_unknown');
   });
 
-  it('returns 504, too, if its account was evicted and MySQL is unavailable', async () => {
+  it('also returns 504 if its account was evicted and MySQL is unavailable', async () => {
     stage.database.broken = new Problem('database_unavailable', 'away');
     stage.cache.always('read', async (run) => ({ ...(await run()), accounts: [null] }));
     expect(await codeOf(change())).toBe('outcome_unknown');
@@ -148,7 +148,7 @@ describe('An account change that was carried out but cannot be read back', () =>
 });
 
 describe('A reply of an ended epoch', () => {
-  it('does not count for a change, which returns 504 if the epoch is not recovered in time', async () => {
+  it('is ignored for a change, which returns 504 if the epoch is not recovered in time', async () => {
     const gate = new Gate();
     stage.cache.next('change', gate.reply);
     const waiting = start();
@@ -158,7 +158,7 @@ describe('A reply of an ended epoch', () => {
     expect(await codeOf(stage.clock.until(waiting))).toBe('outcome_unknown');
   });
 
-  it('does not count if it is a refusal', async () => {
+  it('is ignored if it is a refusal', async () => {
     const gate = new Gate();
     stage.cache.next('change', gate.reply);
     const waiting = start({ expectedSettingsVersion: 7 });
@@ -168,7 +168,7 @@ describe('A reply of an ended epoch', () => {
     expect(await codeOf(stage.clock.until(waiting))).toBe('outcome_unknown');
   });
 
-  it('does not count for the account read after it', async () => {
+  it('is ignored for the read of the account after a change', async () => {
     const gate = new Gate();
     stage.cache.next('read', gate.reply);
     const waiting = start();

@@ -7,14 +7,14 @@ import { ModelLedger } from '../testing/model-ledger.ts';
 async function fill(stage: ModelLedger, transfers: number): Promise<void> {
   for (let made = 0; made < transfers; made++) await stage.apply(stage.order({ amount: 1 }));
 }
-/** What a keeper publishes after a flush. */
+/** Publishes a cursor, as a keeper does after a flush. */
 async function publish(stage: ModelLedger, cursor: number): Promise<void> {
   await stage.model.publish(stage.keeper, cursor, 0);
   await stage.clock.until(stage.ledger.read(['a']));
 }
 
 describe('A full queue', () => {
-  it('rejects immediately, including all transfers of a batch that does not fit', async () => {
+  it('rejects immediately, and rejects all transfers of a batch that does not fit', async () => {
     const stage = await ModelLedger.open({ queueTransfersMax: 3 });
     await stage.apply(stage.order());
     const gate = new Gate();

@@ -64,7 +64,7 @@ describe('While MySQL is unavailable for a few seconds', () => {
     expect(await stage.clock.until(waiting)).toMatchObject([{ status: 'POSTED', replayed: true }]);
   });
 
-  it('it gets a 503 at its deadline, and a 504 if an attempt is in doubt', async () => {
+  it('a transfer gets a 503 at its deadline, or a 504 if an attempt is in doubt', async () => {
     stage.database.broken = away;
     stage.cache.next('apply', commandLost);
     const inDoubt = submit(stage.order({ destination: 'c' }));
@@ -76,7 +76,7 @@ describe('While MySQL is unavailable for a few seconds', () => {
     expect([stage.ledger.open, stage.ledger.requestsWaitingForDatabase]).toEqual([0, 0]);
   });
 
-  it('it waits until the deadline of its request, however far away that is', async () => {
+  it('a transfer waits until the deadline of its request, however far away that is', async () => {
     stage = await ModelLedger.open({ requestTimeoutMs: 120_000 });
     stage.database.broken = away;
     expect((await stage.apply(foreign())).map(summaryOf)).toEqual(['database_unavailable']);
@@ -98,7 +98,7 @@ describe('While MySQL is unavailable for a few seconds', () => {
     expect((await stage.apply(foreign())).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('a limited number of transfers with missing accounts wait, too', async () => {
+  it('the number of waiting transfers with missing accounts is limited, too', async () => {
     stage.database.broken = away;
     const waiting = [1, 2].map(() => submit(stage.order({ destination: 'c' })));
     await stage.clock.pass(OUTAGE_MS);
@@ -151,7 +151,8 @@ it('A transfer whose deadline passes while Redis holds its reply does not count 
 
 describe('A lookup that was made before the wait', () => {
   /**
-   * A transfer whose id was not in MySQL, and which waits for an account because MySQL has since become unavailable.
+   * Sends a transfer whose id was not in MySQL, and that waits for an account because MySQL has
+   * become unavailable since.
    */
   async function lookedUpAndWaiting() {
     const one = foreign({ destination: 'c' });
@@ -199,8 +200,8 @@ describe('A lookup that was made before the wait', () => {
   });
 });
 
-describe('When Redis is lost, too, while a transfer waits for MySQL', () => {
-  it('it waits for the ledger, and gets the reason for that at its deadline', async () => {
+describe('When Redis is also lost while a transfer waits for MySQL', () => {
+  it('the transfer waits for the ledger, and gets the reason for the wait at its deadline', async () => {
     stage.database.broken = away;
     const waiting = submit(foreign());
     await stage.clock.pass(OUTAGE_MS);
@@ -209,7 +210,7 @@ describe('When Redis is lost, too, while a transfer waits for MySQL', () => {
     expect(stage.ledger.requestsWaitingForDatabase).toBe(0);
   });
 
-  it('it runs in MySQL once MySQL has the authority', async () => {
+  it('the transfer runs in MySQL once MySQL has the authority', async () => {
     const bench = await SwitchBench.open();
     bench.database.broken = away;
     const waiting = bench.ledger.apply([bench.order({ transactionId: 'mine' })], 'cache');

@@ -113,7 +113,7 @@ describe('decideTransfers', () => {
     expect(decided).toEqual({ answers: [{ ...before.get('1'), replayed: true }], outcomes: [], moves: [] });
   });
 
-  it('returns the first outcome for an id repeated in one call, refused or posted', () => {
+  it('returns the first outcome, refused or posted, for an id that is repeated in one call', () => {
     const decided = decideTransfers(
       [
         item('1', { source: 'a', destination: 'world', amount: 51 }),
@@ -158,7 +158,7 @@ describe('decideTransfers', () => {
     expect(decided).toMatchObject({ outcomes: [], moves: [] });
   });
 
-  it('returns only account_unsettled for an id that is only in the journal, whatever its content', () => {
+  it('returns account_unsettled for an id whose outcome is only in the journal, whatever the request contains', () => {
     const ground = found({ unsettled: new Set(['1']), existing: existing('1') });
     const { answers, outcomes } = decideTransfers([item('1'), item('1', { source: 'nobody' }), item('2')], ground);
     expect(answers.map(summaryOf)).toEqual(['account_unsettled', 'account_unsettled', 'POSTED']);
@@ -199,14 +199,14 @@ describe('decideChange', () => {
     expect(limit).toMatchObject({ account: { status: 'ACTIVE', overdraftLimit: 0 }, write: { overdraftLimit: 0 } });
   });
 
-  it('returns the current account for a committed change, whatever is requested now', () => {
+  it('returns the current account for a committed change, whatever the repeated request contains', () => {
     const closed = { ...open, status: 'CLOSED' as const };
     const again = change({ expectedSettingsVersion: 1, status: 'ACTIVE' });
     const decided = decideChange(again, { ...FREE, account: closed, done: true, frozen: true });
     expect(decided).toEqual({ account: closed, write: null });
   });
 
-  it('refuses by the rules, and does not store refusals', () => {
+  it('refuses changes by the rules, and does not store refusals', () => {
     const refused = (different: Partial<DirectChange>, account: Account) =>
       code(decideChange(change(different), { ...FREE, account }));
     expect(refused({ expectedSettingsVersion: 2 }, open)).toBe('settings_version_mismatch');

@@ -107,7 +107,7 @@ describe('While MySQL has the authority', () => {
     expect(bench.stored('a')).toEqual({ balance: 100, version: 1 });
   });
 
-  it('a commit in doubt with MySQL unavailable until the deadline returns 504 with the id, never 503', async () => {
+  it('a commit that is in doubt returns 504 with the id, never 503, if MySQL is unavailable until the deadline', async () => {
     const one = bench.order();
     bench.direct.next(commitLost);
     bench.direct.always(unable);
@@ -133,7 +133,7 @@ describe('While MySQL has the authority', () => {
   it.each([
     ['a bug on our side', failing(new TypeError('odd'))],
     ['too few answers', async <T>(run: () => Promise<T>) => ((await run()) as unknown[]).slice(1) as T],
-  ])('%s is not retried forever, and leaves the transfer in doubt: 504', async (_, fault) => {
+  ])('%s is not retried forever, and leaves the transfer in doubt, which returns 504', async (_, fault) => {
     bench.direct.always(fault);
     const one = bench.order();
     expect((await bench.apply(one)).map(summaryOf)).toEqual(['outcome_unknown']);
@@ -157,7 +157,7 @@ describe('Accounts and ids that wait for the journal', () => {
     expect(answers[0]).toMatchObject({ status: 503, retryable: true });
   });
 
-  it('return 504 for a request whose attempt is in doubt, and 503 for another with the same id', async () => {
+  it('return 504 for a request whose attempt is in doubt, and 503 for another request with the same id', async () => {
     const one = bench.order();
     bench.cache.always('apply', commandLost);
     const waiting = bench.ledger.apply([one], 'cache');
@@ -297,7 +297,7 @@ describe('When the authority returns to Redis', () => {
 });
 
 describe('Load shedding', () => {
-  it('a closed ledger rejects immediately, and holds nothing', async () => {
+  it('a closed ledger rejects transfers immediately, and holds none', async () => {
     bench.close();
     bench.session.reason = 'ledger_closed';
     const [answer] = await bench.apply(bench.order());
@@ -305,7 +305,7 @@ describe('Load shedding', () => {
     expect([bench.ledger.open, bench.clock.monotonic()]).toEqual([0, 0]);
   });
 
-  it('a moving ledger holds transfers, and an open one accepts them, whatever its state before', async () => {
+  it('while the authority moves, transfers are held; an open ledger accepts them, whatever its state before', async () => {
     bench.close();
     const waiting = bench.ledger.apply([bench.order()], 'cache');
     bench.session.reason = 'ledger_closed';

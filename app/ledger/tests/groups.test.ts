@@ -52,7 +52,7 @@ describe.each(['Redis', 'MySQL'])('While %s decides, a group', (store) => {
     expect(await bench.clock.until(bench.ledger.groupOutcome('g'))).toMatchObject({ status: 'POSTED' });
   });
 
-  it('is refused as a whole, for good, and leaves the ids of its transfers free', async () => {
+  it('is refused as a whole and permanently, and leaves the ids of its transfers free', async () => {
     const orders = refusedAtTheEnd();
     expect(said(await send('g', orders))).toBe('insufficient_funds at 1');
     expect(said(await send('g', orders))).toBe('again insufficient_funds at 1');
@@ -110,7 +110,7 @@ describe('A group in doubt', () => {
       { kind: 'transfers', id: ids[0], accounts: ['world', 'a'], seqs: 0, groupId: 'g' },
       { kind: 'transfers', id: ids[1], accounts: ['a', 'b'], seqs: 0, groupId: 'g' },
     ]);
-    // A reply resolves all of them.
+    // A reply resolves all these attempts.
     bench.cache.always('apply', (run) => run());
     expect(said(await send('g', orders))).toBe('again POSTED');
     expect(bench.session.view()?.inDoubt.none).toBe(true);
@@ -157,7 +157,7 @@ describe('A group', () => {
     expect(said(await send('g', orders))).toBe('payload_too_large');
   });
 
-  it('needs format 2 of the rules', async () => {
+  it('needs rule format 2', async () => {
     bench.session.rules = 1;
     expect(said(await send('g', through()))).toBe('feature_not_active');
     await expect(bench.ledger.groupOutcome('g')).rejects.toMatchObject({ code: 'feature_not_active' });

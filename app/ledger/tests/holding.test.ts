@@ -33,7 +33,7 @@ describe('While the session is closed', () => {
     expect(stage.database.reads.outcomes).toBe(1);
   });
 
-  it('a transfer that waits for its account keeps waiting when the session closes, and is made when it opens', async () => {
+  it('a transfer that waits for its account keeps waiting when the session closes, and is posted when it opens', async () => {
     const closing = { done: false };
     stage.database.whileLoading = async () => {
       if (!closing.done) stage.session.close();
@@ -109,7 +109,7 @@ describe('A reply of an ended epoch', () => {
     expect((await stage.clock.until(waiting)).map(summaryOf)).toEqual(['outcome_unknown']);
   });
 
-  it('is repeated if it was a read', async () => {
+  it('causes a read to be repeated', async () => {
     const gate = new Gate();
     stage.cache.next('read', gate.reply);
     const reading = stage.ledger.read(['a']);
@@ -207,7 +207,7 @@ describe('A transfer that keeps being retried', () => {
   it('because its accounts are evicted each time is finally answered with overloaded', async () => {
     stage.cache.always('install', async (run) => {
       const reply = await run();
-      // Another pod needs the room: all clean accounts are evicted.
+      // Another pod needs the space, so all clean accounts are evicted.
       await stage.model.install(stage.caller, [accountOf('d')], 0, 1);
       return reply;
     });

@@ -20,7 +20,7 @@ describe('A reply that is lost after the script ran', () => {
     const one = stage.order({ amount: 7 });
     stage.cache.next('apply', replyLost);
     const [answer] = await stage.apply(one);
-    // Its own outcome, not a replay: this request made it.
+    // The answer is an outcome of its own and not a replay, because this request has posted the transfer.
     expect(summaryOf(answer)).toBe('POSTED');
     expect(await stage.balance('a')).toBe(1_007);
     expect(callsOf(one.transactionId)).toBe(2);
@@ -34,7 +34,7 @@ describe('A reply that is lost after the script ran', () => {
     expect(kept.some(({ payload }) => payload.includes(one.transactionId))).toBe(true);
   });
 
-  it('to a refusal returns that refusal, even if the account was funded in the meantime', async () => {
+  it('is followed by the same refusal, if it was one, even if the account was funded in the meantime', async () => {
     const one = stage.order({ source: 'b', destination: 'a', amount: 500 });
     stage.cache.next('apply', async (run) => {
       await run();
@@ -51,7 +51,7 @@ describe('A reply that is lost after the script ran', () => {
     expect(await stage.balance('a')).toBe(1_005);
   });
 
-  it('is a replay for another request with the same id', async () => {
+  it('leads to a replay for another request with the same id', async () => {
     const one = stage.order({ amount: 7 });
     stage.cache.next('apply', replyLost);
     await stage.apply(one);
@@ -153,7 +153,7 @@ describe('A request past its deadline', () => {
     expect(await stage.balance('a')).toBe(1_100);
   });
 
-  it('returns 503 if nothing ever left the pod', async () => {
+  it('returns 503 if no attempt ever left the pod', async () => {
     stage.session.close();
     const [answer] = await stage.apply(stage.order());
     expect(answer).toMatchObject({ code: 'ledger_switching', status: 503, retryable: true });
@@ -167,7 +167,7 @@ describe('A request past its deadline', () => {
     expect(summaryOf(answer)).toBe('overloaded');
   });
 
-  it('returns 503 after three tries if Redis reports that it cannot accept it', async () => {
+  it('returns 503 after three attempts if Redis reports that it cannot accept the transfer', async () => {
     stage.cache.always('apply', failing(new CacheError('unable', 'OOM')));
     const one = stage.order();
     const [answer] = await stage.apply(one);

@@ -21,7 +21,7 @@ describe('A balance', () => {
   it('comes from the store with the authority, and is marked stale while neither store has the authority', async () => {
     expect(await read('a', 'nobody')).toEqual(['100 from cache', 'account_not_found']);
     bench.close();
-    // Not flushed yet: MySQL is behind, and marks the balance stale.
+    // The transfer is not flushed yet, so MySQL is behind, and the balance is marked stale.
     expect(await read('a', 'nobody')).toEqual(['0 from database, stale', 'account_not_found']);
     await bench.settle();
     bench.toDirect();
@@ -50,7 +50,7 @@ describe('A balance', () => {
     expect(await read('a')).toEqual(['100 from database, stale']);
   });
 
-  it('is stale if this pod alone has lost Redis: others continue writing there', async () => {
+  it('is stale if only this pod has lost Redis, because other pods continue to write there', async () => {
     bench.session.close();
     expect(await read('a')).toEqual(['0 from database, stale']);
   });
@@ -80,7 +80,7 @@ describe('A balance', () => {
     expect((await bench.clock.until(reading)).map(shortly)).toEqual(['100 from database', '0 from database']);
   });
 
-  it('is a Problem while MySQL decides but is unavailable', async () => {
+  it('is replaced by a Problem while MySQL decides but is unavailable', async () => {
     bench.close();
     bench.toDirect();
     bench.database.broken = new Problem('database_unavailable', 'away');
@@ -108,7 +108,7 @@ describe('The outcome of an unknown id', () => {
     expect(await nowhere()).toBe('ledger_switching');
   });
 
-  it('cannot be determined while the ledger is closed, and the problem reports that', async () => {
+  it('cannot be determined while the ledger is closed, which the problem reports', async () => {
     bench.close();
     expect(await nowhere()).toBe('ledger_switching');
     bench.session.reason = 'ledger_closed';
@@ -148,7 +148,7 @@ describe('The outcome of an unknown id', () => {
 });
 
 describe('The outcome of an id', () => {
-  it('in MySQL is returned in every mode', async () => {
+  it('is returned in every mode if it is in MySQL', async () => {
     const one = bench.order({ amount: 7 });
     await bench.apply(one);
     const isPersisted = async () => (await outcome(one.transactionId)).persisted;

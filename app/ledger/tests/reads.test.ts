@@ -17,7 +17,7 @@ const shortly = (found: AccountView | Problem) =>
 const away = new Problem('database_unavailable', 'away');
 
 describe('Reading accounts', () => {
-  it('returns each in order, from the cache; missing ones are loaded', async () => {
+  it('returns the accounts in order, from the cache; missing accounts are loaded', async () => {
     expect((await read('a', 'nobody', 'b', 'a')).map(shortly)).toEqual([
       '100 from cache',
       'account_not_found',
@@ -50,7 +50,7 @@ describe('Reading accounts', () => {
     ]);
   });
 
-  it('shares one call among all requests of a turn, and gives each its own result', async () => {
+  it('shares one call among all requests of an event-loop turn, and gives each its own result', async () => {
     const before = stage.cache.calls('read');
     const asked = [['a'], ['world', 'a'], [], ['nobody']].map((ids) => stage.ledger.read(ids));
     const found = await stage.clock.until(Promise.all(asked));
@@ -71,7 +71,7 @@ describe('Reading accounts', () => {
     expect(stage.cache.calls('read')).toBe(before + 2);
   });
 
-  it('has at most four calls in flight, and continues when one returns', async () => {
+  it('keeps at most four calls in flight, and continues when one returns', async () => {
     const gate = new Gate();
     stage.cache.always('read', gate.reply);
     const before = stage.cache.calls('read');
@@ -141,7 +141,7 @@ describe('Loading accounts into the cache', () => {
     expect(stage.database.reads.accounts).toBe(reads);
   });
 
-  it('reads again if the snapshot was stale, or of another epoch', async () => {
+  it('reads again if the snapshot was stale or from another epoch', async () => {
     stage.cache.next('install', failing(new CacheError('stale', 'snapshot')));
     stage.database.stamp = { epoch: 0, cursor: 99 };
     const waiting = stage.ledger.apply([stage.order({ destination: 'c' })], 'cache');
@@ -183,7 +183,7 @@ describe('Loading accounts into the cache', () => {
     const waiting = stage.ledger.apply([stage.order({ destination: 'c' })], 'cache');
     await stage.clock.pass(1_000);
     expect(stage.ledger.open).toBe(1);
-    // Flushed: the accounts may be evicted now.
+    // After the flush, the accounts may be evicted.
     await stage.model.publish(stage.keeper, 1, 0);
     stage.database.stamp.cursor = 1;
     expect((await stage.clock.until(waiting)).map(summaryOf)).toEqual(['POSTED']);
@@ -196,7 +196,7 @@ describe('Loading accounts into the cache', () => {
     expect(stage.ledger.open).toBe(0);
   });
 
-  it('reads what is in the cache while MySQL does not respond', async () => {
+  it('reads accounts that are in the cache while MySQL does not respond', async () => {
     await stage.apply(stage.order());
     const [a] = (await read('a')).map(shortly);
     const gate = new Gate();
@@ -248,7 +248,7 @@ describe('The outcome of an id', () => {
     expect(view.observed).toBe(2);
   });
 
-  it('is read again if the cache fails, and then from MySQL, which cannot prove its absence', async () => {
+  it('is read again if the cache fails, and then from MySQL, which cannot prove that there is no outcome', async () => {
     const one = stage.order();
     await stage.apply(one);
     stage.cache.next('find', commandLost, commandLost);

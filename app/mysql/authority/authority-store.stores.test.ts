@@ -59,7 +59,7 @@ const row = async () => {
 };
 
 describe('AuthorityStore.move', () => {
-  it('adds 1 to the epoch with every transition, and logs who moved it and why', async () => {
+  it('adds 1 to the epoch with every transition, and logs who moved the authority and why', async () => {
     expect(await inCache()).toEqual({ epoch: 2, mode: 'CACHE', ...existing, ageMs: 0 });
     expect(await row()).toEqual({ epoch: 2, mode: 'CACHE', ...existing });
     expect(await db.database.rows('SELECT epoch, mode, changed_by, reason FROM authority_log')).toEqual([
@@ -166,7 +166,7 @@ describe('Registration', () => {
     expect(await moving).toEqual(['pod']);
   });
 
-  it('during a move waits for the move, and is rejected', async () => {
+  it('that arrives during a move waits for the move, and is rejected', async () => {
     const cache = await inCache();
     const { reached, open } = slow.pauseBefore(1);
     const moving = new AuthorityStore(slow).move(cache, 'CLOSING', by);
@@ -263,7 +263,7 @@ describe('Processes', () => {
     expect((await only()).redisSinceMs).toBeGreaterThanOrEqual(90_000);
   });
 
-  it('need no registration to be live; they are removed when they leave, or after an hour of silence', async () => {
+  it('count as live without a registration, and are removed when they leave, or after an hour of silence', async () => {
     await tell(true);
     expect(await store.pods()).toEqual([]);
     await db.database.rows('UPDATE processes SET heartbeat_at = NOW(3) - INTERVAL 90 SECOND');

@@ -52,7 +52,7 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
     return readCursor(this.#database);
   }
 
-  /** @throws Error if it would drop an unrecovered cache epoch: only an epoch recovery ends one */
+  /** @throws Error if the move would drop an unrecovered cache epoch, which only an epoch recovery may end */
   async move(from: Authority, mode: Exclude<Mode, 'CACHE'>, by: MovedBy): Promise<Authority | null> {
     return this.#database.transaction(async (session) => {
       const now = await lockedAuthority(session, from.epoch);
@@ -121,7 +121,8 @@ export class AuthorityStore implements PodAuthority, KeeperAuthority {
   }
 
   async heartbeat({ processId, redisSeen, registration }: Parameters<PodAuthority['heartbeat']>[0]): Promise<void> {
-    // MySQL assigns from left to right: redis_since depends on the previous value of redis_seen.
+    // MySQL assigns from left to right, so redis_since must come first: it depends on the previous
+    // value of redis_seen.
     await this.#database.rows(
       `INSERT INTO processes (process_id, redis_seen, format_max) VALUES (?, ?, ?)
        ON DUPLICATE KEY UPDATE

@@ -73,7 +73,7 @@ describe('The move to format 2', () => {
     expect(await store.closingsWithin(60_000)).toBe(1);
   });
 
-  it('is a compare-and-set, and is done once', async () => {
+  it('is a compare-and-set, and happens once', async () => {
     const before = await store.read();
     await inCache();
     expect(await formats.raise(before, BY)).toBeNull();

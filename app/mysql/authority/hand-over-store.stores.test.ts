@@ -35,7 +35,7 @@ async function journal(): Promise<JournalEntry[]> {
 }
 
 describe('MysqlHandOverStore.keep', () => {
-  it('stores entries byte for byte, and in-doubt attempts', async () => {
+  it('stores entries byte for byte, together with in-doubt attempts', async () => {
     const handedOver = await journal();
     const inDoubt: InDoubtAttempt[] = [
       attempt('x', 'ada', 'bob'),
@@ -55,7 +55,7 @@ describe('MysqlHandOverStore.keep', () => {
     ]);
   });
 
-  it('changes nothing if it is repeated, by the same pod or with the same entries by another', async () => {
+  it('changes nothing if it is repeated by the same pod, or by another pod with the same entries', async () => {
     const chunk = { entries: await journal(), inDoubt: [attempt('x', 'ada', 'bob')] };
     await store.keep(1, 'pod', chunk);
     const before = [await entries(), await attempts()];
@@ -104,7 +104,7 @@ describe('MysqlHandOverStore.keep', () => {
     await expect(store.keep(1, 'new', { entries: other, inDoubt: [] })).rejects.toThrow(IntegrityError);
   });
 
-  it('keeps equal seqs of different epochs apart', async () => {
+  it('distinguishes equal seqs of different epochs', async () => {
     const [one] = await journal();
     if (!one) throw new Error('no entry');
     await store.keep(1, 'pod', { entries: [one], inDoubt: [] });

@@ -11,7 +11,7 @@ import { AuthorityStore } from './authority-store.ts';
 import { RecoveryStore } from './recovery-store.ts';
 import { attempt, BY, except, RecoveryBench, SERVER } from './testing/recovery-bench.ts';
 
-/** Enough for every recovery: groups need more statements per page. */
+/** More statements than any recovery needs; groups need more per page than transfers. */
 const STATEMENTS_MAX = 400;
 /** Every entry and every in-doubt attempt is a separate page. */
 const LIMITS = { outcomesMax: 1, bytesMax: 1 };
@@ -101,7 +101,7 @@ const steps: [string, () => Promise<Step>][] = [
 ];
 
 describe.each(steps)('%s', (_name, prepare) => {
-  it('continues after its connection dies before any statement, with the same result', async () => {
+  it('continues with the same result after its connection dies before a statement, whichever statement that is', async () => {
     const whole = await prepare();
     expect(await whole(bench.recoveryStore)).not.toBeNull();
     const expected = await bench.everything();

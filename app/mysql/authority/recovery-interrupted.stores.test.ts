@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Authority } from '../../domain/authority.ts';
 import { attempt, BY, except, RecoveryBench } from './testing/recovery-bench.ts';
 
-/** A page has one outcome, so that a recovery can be interrupted after any of them. */
+/** A page has one outcome, so that a recovery can be interrupted after any outcome. */
 let bench: RecoveryBench;
 beforeAll(async () => {
   bench = await RecoveryBench.start({ outcomesMax: 1, bytesMax: 1 });

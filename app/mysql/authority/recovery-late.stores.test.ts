@@ -67,7 +67,7 @@ async function direct(id: string, version: number, balance: number): Promise<voi
 }
 
 describe('RecoveryStore.unfreezeFromJournal', () => {
-  it('posts what MySQL does not have on top of newer direct transfers, and unfreezes', async () => {
+  it('posts the entries that MySQL does not have on top of newer direct transfers, and unfreezes the accounts', async () => {
     const { now, journal } = await bench.frozen();
     await direct('meanwhile', 3, 551);
     // This transfer was written, but never acknowledged: it was in doubt.
@@ -90,7 +90,7 @@ describe('RecoveryStore.unfreezeFromJournal', () => {
     expect(await bench.late(now, whole, 5)).toBeNull();
   });
 
-  it('writes account changes, too, and recognizes those that MySQL has', async () => {
+  it('also writes account changes, and recognizes those that MySQL has', async () => {
     await bench.journal(['t1', 'world', 'ada']);
     await bench.epoch.change(CHANGE_ID, 'ada', { overdraftLimit: 50 });
     await bench.journal(['t3', 'ada', 'cy', 120]);
@@ -165,7 +165,7 @@ describe('RecoveryStore.unfreezeFromJournal', () => {
 });
 
 describe('RecoveryStore.acceptLoss', () => {
-  it('of a closed ledger applies what follows, and records what is dropped, by whom and why', async () => {
+  it('of a closed ledger applies the entries that follow, and records what is dropped, by whom and why', async () => {
     await bench.begin(['here', 'gone']);
     const journal = await bench.journal(
       ['t1', 'world', 'ada', 500],
@@ -216,7 +216,7 @@ describe('RecoveryStore.acceptLoss', () => {
     expect((await report.report(10)).dropped.items[0]).toMatchObject({ acceptedBy: keeper });
   });
 
-  it('of a closed ledger drops nothing that was received if no seq is missing', async () => {
+  it('of a closed ledger drops no received entry if no seq is missing', async () => {
     await bench.begin(['here', 'gone']);
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'bob', 'cy', 7]);
     const closing = await bench.closing();
@@ -225,7 +225,7 @@ describe('RecoveryStore.acceptLoss', () => {
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
 
-  it('of frozen accounts drops what was held and what is in doubt, and unfreezes', async () => {
+  it('of frozen accounts drops held entries and in-doubt attempts, and unfreezes the accounts', async () => {
     const { now } = await bench.frozen();
     expect(await report.report(1)).toMatchObject({
       frozenAccounts: { total: 2, items: [{ accountId: 'bob', reason: 'held', epoch: 1 }] },

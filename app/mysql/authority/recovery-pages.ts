@@ -25,7 +25,8 @@ import {
 import { freeze, hold, keepUnsettled, writeBooks, writeLoss } from './recovery-writer.ts';
 
 /**
- * The state that a page reads: the authority, share-locked; the cursor, locked, which serializes pages; the progress row.
+ * The state that a page reads: the share-locked authority, the locked cursor (whose lock serializes
+ * pages), and the progress row.
  */
 export interface PageContext {
   session: Session;
@@ -201,7 +202,7 @@ function inMysql(item: Journaled, known: KnownIds, epoch: number): [Times | unde
   return [item.kind === 'group' ? known.groups.get(item.id) : known.outcomes.get(item.id), expected];
 }
 
-/** @throws IntegrityError if MySQL has a transfer under the id of a member of a group that it does not have */
+/** @throws IntegrityError if MySQL has a transfer with the id of a member, but not the member's group */
 function memberIdsMustBeFree({ id, outcome }: JournaledGroup, { outcomes }: KnownIds): void {
   if (outcome.status === 'REJECTED') return;
   const taken = outcome.group.orders.find(({ transactionId }) => outcomes.has(transactionId));

@@ -20,7 +20,7 @@ const PAGE_ENTRIES_MAX = 1000;
 /** How much of a journal is posted in one transaction. */
 export interface PageLimits {
   outcomesMax: number;
-  /** Bytes of payload. Processing takes about ten times as much memory. */
+  /** Maximum bytes of payload per page. Processing takes about ten times as much memory. */
   bytesMax: number;
 }
 export const PAGE_LIMITS: PageLimits = { outcomesMax: 2000, bytesMax: 4 * 1024 * 1024 };
@@ -43,7 +43,9 @@ export async function podsNotHandedOver(
   return rows.map(({ pod_id }) => pod_id);
 }
 
-/** The highest seq that any pod of the epoch has passed on, received or not. */
+/**
+ * The highest seq on which an answer of any pod of the epoch depends, whether or not the pod has received its entry.
+ */
 export async function observedSeq(from: Pick<Session, 'rows'>, epoch: number): Promise<number> {
   const [row] = await from.rows<{ observed: number }>(
     'SELECT COALESCE(MAX(observed_seq), 0) AS observed FROM pods WHERE epoch = ?',
@@ -61,7 +63,7 @@ export async function handedOverSeq(from: Pick<Session, 'rows'>, epoch: number):
   return row?.last_seq ?? 0;
 }
 
-/** The highest seq that was received or observed: the epoch is known to reach this far. */
+/** The highest seq that was received or observed. The epoch is known to extend this far. */
 export async function highestKnownSeqOf(from: Pick<Session, 'rows'>, epoch: number, cursor: Cursor): Promise<number> {
   return Math.max(cursor.seq, await observedSeq(from, epoch), await handedOverSeq(from, epoch));
 }
@@ -276,7 +278,7 @@ async function pageOf(
   };
 }
 
-/** The first comparison lets MySQL use the index. */
+/** The first comparison is redundant, but lets MySQL use the index. */
 function afterAttempt(after: readonly string[] | null, other: string): { sql: string; values: string[] } {
   if (!after) return { sql: 'TRUE', values: [] };
   return {
@@ -312,7 +314,7 @@ export async function lockedAccounts(session: Session, sortedIds: readonly strin
   return new Map(rows.map((row) => [row.account_id, accountOfRow(row)]));
 }
 
-/** What MySQL has under the ids in a journal. */
+/** The rows that MySQL has under the ids in a journal. */
 export interface KnownIds {
   outcomes: Map<string, Outcome>;
   groups: Map<string, GroupOutcome>;

@@ -17,7 +17,7 @@ afterAll(() => bench.db.drop());
 
 const person = (n: number): string => PEOPLE[n % PEOPLE.length] ?? '';
 
-it('100,000 outcomes and 5,000 in-doubt attempts are handed over, recovered, posted late and swept in seconds', async () => {
+it('100,000 outcomes and 5,000 in-doubt attempts are handed over, recovered, posted late and deleted within seconds', async () => {
   await bench.begin(
     ['pod'],
     [...PEOPLE, 'x', 'y'].map((id) => account(id, { overdraftLimit: 1_000_000_000 })),

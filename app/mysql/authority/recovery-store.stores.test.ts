@@ -22,7 +22,7 @@ afterAll(() => bench.db.drop());
 beforeEach(() => bench.begin());
 
 describe('RecoveryStore.recoverFromHandOvers', () => {
-  it('writes everything if no seq is missing: nothing waits, and nothing stays in doubt', async () => {
+  it('writes everything if no seq is missing, so that nothing waits and nothing remains in doubt', async () => {
     await bench.epoch.apply(order('01890000-0000-7000-8000-00000000000a', { amount: 500 }));
     await bench.flush(await bench.epoch.entries());
     await bench.epoch.change('01890000-0001-7000-8000-000000000001', 'ada', { overdraftLimit: 70 });
@@ -214,7 +214,7 @@ describe('RecoveryStore.finishFromJournal', () => {
     expect(await bench.recoveryStore.finishFromJournal(closing, to, 2, BY)).toBeNull();
   });
 
-  it('is rejected while the cursor is elsewhere, or if the journal ends before what a pod has seen', async () => {
+  it('is rejected while the cursor is elsewhere, or if the journal ends before a seq that a pod has seen', async () => {
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada']);
     const closing = await bench.closing();
     const finish = (end: number) => bench.recoveryStore.finishFromJournal(closing, 'REBUILDING', end, BY);

@@ -41,7 +41,10 @@ import {
 } from './recovery-reader.ts';
 import { duplicateAsIntegrity, sweepUnsettled, unfreeze } from './recovery-writer.ts';
 
-/** A statement of a page touches about 10,000 rows; a counting statement reads all handed-over rows. */
+/**
+ * Time-outs are long, because a statement of a page affects about 10,000 rows, and a counting statement reads all
+ * handed-over rows.
+ */
 const STATEMENT_TIMEOUT_MS = 60_000;
 
 /** An authority with a cache epoch to recover. */

@@ -14,7 +14,7 @@ import { writeHolds } from '../ledger/hold-writer.ts';
 import { countUsage } from '../ledger/usage-writer.ts';
 import { REASON_CHARS_MAX } from '../rows/authority-row.ts';
 
-/** What is written to MySQL for a cache epoch, and the cursor after it. */
+/** The rows to write to MySQL for a cache epoch, and the cursor after them. */
 interface Books {
   epoch: number;
   outcomes: readonly Outcome[];

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
-/** The `what` of each takes about this many bytes. */
+/** The `what` of each entry has about this many bytes. */
 async function giveUp(bytes: readonly number[]): Promise<void> {
   await db.database.rows('DELETE FROM dropped_entries');
   for (const [index, length] of bytes.entries()) {

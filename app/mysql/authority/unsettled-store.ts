@@ -15,15 +15,20 @@ export interface Listed<T> {
   items: T[];
 }
 
-/** What an operator needs to see while a cache epoch is not recovered, and what was dropped earlier. */
+/**
+ * The information that an operator needs while a cache epoch is not recovered, and the entries that were dropped
+ * earlier.
+ */
 export interface UnsettledReport {
-  /** Accounts that wait for the journal of `epoch`, the oldest first. `frozenForMs`: for how long. */
+  /**
+   * Accounts that wait for the journal of `epoch`, the oldest first. `frozenForMs` is the time since they were frozen.
+   */
   frozenAccounts: Listed<FrozenAccount & { epoch: number; frozenForMs: number }>;
   /** Ids whose outcomes are only in that journal. */
   ids: Listed<InDoubtAttempt & { epoch: number }>;
   /** Pods of the closing epoch that may have entries that MySQL does not have: the recovery waits for them. */
   undrainedPods: Listed<{ podId: string; observed: number; silentMs: number }>;
-  /** What operators have dropped, the latest first. `what` is everything known about it. */
+  /** Entries that operators have dropped, latest first. `what` is everything that is known about an entry. */
   dropped: Listed<{
     id: number;
     cacheEpoch: number;

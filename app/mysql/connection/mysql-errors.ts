@@ -41,7 +41,7 @@ const OUR_MISTAKES = new Set([
 /** SQLSTATE classes for wrong data: cardinality (a value for each column), value, integrity constraint. */
 const MISTAKEN_DATA = new Set(['21', '22', '23']);
 
-/** Node.js codes for wrong arguments; those of TLS are connection failures. */
+/** Node.js codes for wrong arguments, except those of TLS, which are connection failures. */
 const NODE_MISTAKE = /^ERR_(?!SSL|TLS|SOCKET|STREAM)/;
 /** Errors that mysql2 raises without a code. */
 const DRIVER_MESSAGE = /closed state|Queue limit reached|Pool is closed|No connections available|Connection lost/;
@@ -53,7 +53,7 @@ interface DriverError extends Error {
   fatal?: boolean;
 }
 
-/** Whether mysql2 or the server raised the error, and not the calling code. */
+/** Whether the error comes from mysql2 or the server, and not from the calling code. */
 function isFromMysql(error: Error): error is DriverError {
   const { code, errno, sqlState, fatal } = error as DriverError;
   if (typeof code === 'string') return !NODE_MISTAKE.test(code);
@@ -90,8 +90,9 @@ const CONFLICTS = new Set([
 ]);
 
 /**
- * Whether to replace the connection: the server is shutting down, or refuses to work. After a failover, the pool would
- * otherwise keep its connections to the former primary, now read-only, although the host name points elsewhere.
+ * Whether the connection must be replaced, because the server is shutting down or refuses to work. After a failover,
+ * the pool would otherwise keep its connections to the former primary, now read-only, although the host name points
+ * elsewhere.
  */
 export function isBadConnection(error: unknown): boolean {
   const problem = asProblem(error);
@@ -99,7 +100,10 @@ export function isBadConnection(error: unknown): boolean {
   return !CONFLICTS.has((problem.cause as DriverError).code ?? '');
 }
 
-/** ER_OPTION_PREVENTS_STATEMENT (`read_only`, `super_read_only`) and ER_READ_ONLY_MODE (InnoDB): a former primary. */
+/**
+ * Errors of a former primary: ER_OPTION_PREVENTS_STATEMENT (`read_only`, `super_read_only`) and ER_READ_ONLY_MODE
+ * (InnoDB).
+ */
 const READ_ONLY = new Set([1290, 1836]);
 export function isReadOnly(error: unknown): boolean {
   const answered = error instanceof Problem ? error.cause : error;
@@ -165,7 +169,7 @@ export function wrongSettingOf(error: unknown): string | null {
   return reason === undefined ? null : `${reason} (${code})`;
 }
 
-/** States of a server that is stopping or failing over, in its reply to a statement. */
+/** Codes with which a server that is stopping or failing over replies to a statement. */
 const ENDS_BY_ITSELF = new Set(['ER_SERVER_SHUTDOWN', 'ER_OPTION_PREVENTS_STATEMENT', 'ER_READ_ONLY_MODE']);
 /** Whether the error shows that the server has gone away or refuses writes for the moment. */
 export function isServerLost(error: unknown): boolean {

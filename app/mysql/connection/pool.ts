@@ -39,13 +39,13 @@ export interface PoolOptions {
    * Shared by all pools of a process, because a pool that only reads does not notice that its server is now read-only.
    */
   readOnly?: FailoverCount;
-  /** Called with the result of each statement or transaction: answered, or MySQL was unavailable. */
+  /** Called after each statement or transaction, depending on whether MySQL answered or was unavailable. */
   watch?: { succeeded(): void; failed(error: unknown): void };
 }
 
 /**
- * MySQL for the money path: plain SQL, UTC, READ COMMITTED, and `affectedRows` that counts changed rows (mysql2 would
- * count matched ones), because the flush's optimistic locking depends on it.
+ * Access to MySQL for the money path: plain SQL, UTC, READ COMMITTED, and `affectedRows` that counts changed rows
+ * (mysql2 would count matched ones), because the flush's optimistic locking depends on it.
  */
 export class Database implements AsyncDisposable {
   readonly #pool: Pool;
@@ -218,8 +218,8 @@ export class Session {
    * 2)
    */
   async run(sql: string, values?: unknown[]): Promise<number> {
-    // null, not undefined: mysql2 would otherwise search for placeholders, and the flush's statements have half a
-    // megabyte.
+    // The arguments are null and not undefined, because mysql2 would otherwise search for placeholders, and the
+    // flush's statements have half a megabyte.
     const [result] = await this.#connection.query({ sql, timeout: this.#timeout, values: values ?? null });
     return (result as { affectedRows?: number }).affectedRows ?? 0;
   }

@@ -19,7 +19,7 @@ export function integer(value: number): string {
   return String(value);
 }
 
-/** Neighbors in a batch often have the same time, and formatting it is slow: the last literal is cached. */
+/** The last literal is cached, because neighbors in a batch often have the same time, and formatting a time is slow. */
 function keepingLast(literalOf: (ms: number) => string): (ms: number) => string {
   let lastMs = Number.NaN;
   let last = '';
@@ -40,8 +40,8 @@ export const millisecondsOrNull = (ms: number | null): string => (ms === null ? 
 export const momentOrNull = (ms: number | null): string => (ms === null ? 'NULL' : moment(ms));
 
 /**
- * Far below the lowest default of `max_allowed_packet` (16 MiB in MariaDB): one row can have 18 KB of metadata, escaped
- * twice.
+ * Maximum size of a statement. It is far below the lowest default of `max_allowed_packet` (16 MiB in MariaDB), because
+ * a single row can have 18 KB of metadata, escaped twice.
  */
 const STATEMENT_CHARS_MAX = 2 * 1024 * 1024;
 

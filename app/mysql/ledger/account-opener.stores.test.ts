@@ -95,7 +95,7 @@ describe('Opening accounts', () => {
     ]);
   });
 
-  it('opens the first of equal ids in a request, and compares the others with it', async () => {
+  it('opens the first account with a repeated id in a request, and compares the others with it', async () => {
     await opener.open([opening('old')], 'tester');
     const batch = [opening('new'), opening('old'), opening('new'), opening('new', { currency: 'USD' }), opening('z')];
     expect(said(await opener.open(batch, 'tester'))).toEqual([true, false, false, 'account_id_reused', true]);
@@ -201,7 +201,7 @@ describe('A commit without a reply', () => {
     expect(said(await opener.open([opening('ada')], 'tester'))).toEqual([false]);
   });
 
-  it('to a transaction that only read is reported as database_unavailable', async () => {
+  it('is reported as database_unavailable if the transaction only read', async () => {
     await opener.open([opening('ada')], 'tester');
     await using(Number.POSITIVE_INFINITY, async (unreliable) => {
       await expect(unreliable.open([opening('ada')], 'tester')).rejects.toMatchObject({ code: 'database_unavailable' });
@@ -210,7 +210,7 @@ describe('A commit without a reply', () => {
 });
 
 describe('A connection that is lost before the commit', () => {
-  it('leaves nothing behind, so the request can be sent again', async () => {
+  it('leaves no accounts behind, so the request can be sent again', async () => {
     const interrupted = new InterruptedDatabase(poolOptions(db.url));
     interrupted.before = async (statement, connection) => {
       if (statement === 2) await db.database.rows(`KILL CONNECTION ${connection}`);

@@ -23,7 +23,7 @@ interface OpeningColumns {
 }
 const OPENING_COLUMNS = 'account_id, currency, opening_overdraft_limit, `name`, `external`, opened_at, opening_limits';
 
-/** Another request has inserted one of the accounts since this transaction looked for them. */
+/** Thrown if another request has inserted one of the accounts since this transaction looked for them. */
 class OpenedMeanwhile extends Error {
   override readonly name = 'OpenedMeanwhile';
 }

@@ -60,7 +60,7 @@ describe('History', () => {
       await epoch.cache.apply(epoch.pod, [itemOf(one, momentOf(version))]);
     }
     await new FlushStore(db.database).commit(batchOf(await epoch.entries(), 1, 0), 1);
-    // The store accepted them all just now; the tests below need known times.
+    // The store has accepted all of them just now, but the tests below need known times.
     for (let version = 1; version <= POSTINGS; version++) {
       await db.database.rows('UPDATE transfers SET accepted_at = ? WHERE transaction_id = ?', [
         new Date(momentOf(version)),
@@ -122,13 +122,13 @@ describe('History', () => {
     expect(await versions({ from: momentOf(5), to: momentOf(3) })).toEqual([]);
   });
 
-  it('continues page by page within a time filter, too', async () => {
+  it('continues page by page, also with a time filter', async () => {
     expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 2 })).toEqual([3, 4]);
     expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 2, afterVersion: 4 })).toEqual([5, 6]);
     expect(await versions({ from: momentOf(3), to: momentOf(9), limit: 9, afterVersion: 7 })).toEqual([8]);
   });
 
-  it('at a point in time is the last posting accepted by then', async () => {
+  it('at a point in time is determined by the last posting accepted by then', async () => {
     const at = async (moment: number) => (await books.postingAt('ada', moment))?.version ?? null;
     expect(await at(momentOf(1) - 1)).toBeNull();
     expect(await at(momentOf(1))).toBe(1);

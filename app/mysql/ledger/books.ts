@@ -9,7 +9,7 @@ import { AccountOpener } from './account-opener.ts';
 
 const MONTH_MS_MAX = 35 * 86_400_000;
 
-/** Opening of accounts and history, from MySQL. */
+/** Opens accounts, and reads their history, in MySQL. */
 export class SqlBooks implements Books {
   readonly #database: Database;
   readonly #opener: AccountOpener;

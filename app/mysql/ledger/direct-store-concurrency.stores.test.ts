@@ -109,7 +109,8 @@ describe('Many calls at the same time', () => {
           const items = Array.from({ length: 12 }, () => {
             const source = pick(NAMES);
             const destination = pick(NAMES.filter((name) => name !== source));
-            // Every account is in most calls, so that conflicts are never first detected at the primary key of the ids.
+            // Most calls contain every account, so that a conflict is never detected first at the
+            // primary key of the ids.
             return directItem(`t-${pick([...Array(200).keys()])}`, between(source, destination));
           });
           await pods[group % 2]?.apply(DIRECT_EPOCH, [

@@ -185,7 +185,7 @@ describe('A commit in flight', () => {
   beforeEach(async () => {
     network = await SilentNetwork.before(db.url, 'COMMIT');
   });
-  /** The server rolls it back after this time. */
+  /** After this time the server rolls the transaction back. */
   async function send(waitTimeoutS: number): Promise<void> {
     far = new Database({ ...poolOptions(network.url), queryTimeoutMs: 250, connectionsMax: 1, waitTimeoutS });
     // On a busy machine, a statement before the COMMIT may also take too long.

@@ -49,7 +49,7 @@ describe('A UUIDv7 from the future', () => {
     expect((await ledgerRows(db.database)).transfers).toMatchObject([{ transaction_id: near }]);
   });
 
-  it('that already has an outcome is answered with that outcome', async () => {
+  it('is answered with its outcome if it already has one', async () => {
     const far = newUuidV7(Date.now() + 3_600_000);
     const [first] = await apply(directItem('t1'));
     await db.database.rows('UPDATE transfers SET transaction_id = ?', [far]);
@@ -59,7 +59,7 @@ describe('A UUIDv7 from the future', () => {
 });
 
 describe('The time of acceptance', () => {
-  it("is MySQL's clock, whatever the pod's clock shows; the pod's own time is stored as well", async () => {
+  it("comes from MySQL's clock, whatever the pod's clock shows; the pod's own time is stored as well", async () => {
     const [before] = await db.database.rows<{ at: Date }>('SELECT NOW(3) AS at');
     const [answer] = await apply(directItem('t1'));
     const [after] = await db.database.rows<{ at: Date }>('SELECT NOW(3) AS at');

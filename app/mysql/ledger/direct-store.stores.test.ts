@@ -125,12 +125,12 @@ describe('DirectStore.apply', () => {
     expect((await ledgerRows(db.database)).transfers).toHaveLength(1);
   });
 
-  it('keeps ids that differ only in case apart', async () => {
+  it('distinguishes ids that differ only in case', async () => {
     expect((await apply(directItem('abc'), directItem('ABC'))).map(summaryOf)).toEqual(['POSTED', 'POSTED']);
     expect((await apply(directItem('Abc'))).map(summaryOf)).toEqual(['POSTED']);
   });
 
-  it('returns nothing for an empty call, and accepts calls that are longer than an IN list', async () => {
+  it('returns nothing for an empty call, and accepts calls with more ids than one IN list', async () => {
     expect(await apply()).toEqual([]);
     const many = Array.from({ length: 1300 }, (_, n) => n);
     await openIn(
@@ -165,7 +165,7 @@ describe('DirectStore.change', () => {
     expect(changes).toMatchObject([{ ...written, overdraft_limit: 9, seq: 0 }]);
   });
 
-  it('returns the current account for the same change again', async () => {
+  it('returns the current account if the same change is repeated', async () => {
     await change('c1', { overdraftLimit: 9, expectedSettingsVersion: 3 });
     await change('c2', { overdraftLimit: 8 });
     const again = await change('c1', { overdraftLimit: 9, expectedSettingsVersion: 3 });

@@ -36,7 +36,7 @@ import { countUsage } from './usage-writer.ts';
 
 const RETRIES_MAX = 3;
 const RETRY_BASE_MS = 10;
-/** How far beyond its ids a call raises `id_time_max`, ms, so that this one row is not written for every call. */
+/** How far beyond its ids a call raises `id_time_max`, ms, so that not every call writes this row. */
 const ID_TIME_STEP_MS = 10_000;
 
 /**
@@ -50,15 +50,15 @@ type Work<T> = (session: Session, unsettled: boolean) => Promise<T>;
  * deadlocks are rare: the authority row (shared, so that a move of the authority waits for the call, or the call
  * sees that it has moved), accounts by id, outcomes by id.
  *
- * Ids are looked up only once the accounts are locked: this waits for a transaction with the same id and accounts that
- * is still in progress, such as one whose commit was sent but not answered. A conflict with a transaction with the same
- * id and other accounts is detected at the primary key.
+ * Ids are looked up only after the accounts are locked. The lock waits for a transaction with the same id and accounts
+ * that is still in progress, such as one whose commit was sent but not answered. A conflict with a transaction with the
+ * same id and other accounts is detected at the primary key.
  */
 export class DirectStore implements DirectServer, DirectHoldServer {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #onReached: OnLimitsReached;
-  /** `id_time_max` is at least this: it only increases. */
+  /** A value that `id_time_max` is known to have reached; it only increases. */
   #idTimeMax = 0;
 
   /** @param deps `onReached` is called with the limits of accounts that a call has reached */

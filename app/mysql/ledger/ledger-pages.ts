@@ -27,7 +27,7 @@ const GROUPS_PAGE = 100;
 /** A page with a hot account sums millions of rows. */
 const PAGE_TIMEOUT_MS = 30 * 60_000;
 
-/** MySQL as the reconciliation reads it. */
+/** The pages in which the reconciliation reads MySQL. */
 export class SqlLedgerPages implements LedgerPages {
   readonly #deps: { database: Database; reader: LedgerReader; flush: FlushStore };
   constructor(deps: { database: Database; reader: LedgerReader; flush: FlushStore }) {

@@ -161,12 +161,15 @@ describe('The authority', () => {
     ['DIRECT', null, true],
     ['DIRECT', 3, false],
     ['REBUILDING', null, true],
-  ] as const)('%s with the cache epoch %s is recovered: %s', async (mode, cacheEpoch, recovered) => {
-    await db.database.rows('UPDATE authority SET mode = ?, cache_epoch = ?', [mode, cacheEpoch]);
-    const authority = { epoch: 5, mode, recovered };
-    expect(await reader.loadAccounts(['ada'])).toMatchObject({ authority, frozen: new Set() });
-    expect(await reader.findOutcomes(['t'])).toMatchObject({ authority, unsettled: new Set() });
-  });
+  ] as const)(
+    'reports for %s with the cache epoch %s whether it is recovered: %s',
+    async (mode, cacheEpoch, recovered) => {
+      await db.database.rows('UPDATE authority SET mode = ?, cache_epoch = ?', [mode, cacheEpoch]);
+      const authority = { epoch: 5, mode, recovered };
+      expect(await reader.loadAccounts(['ada'])).toMatchObject({ authority, frozen: new Set() });
+      expect(await reader.findOutcomes(['t'])).toMatchObject({ authority, unsettled: new Set() });
+    },
+  );
 
   it('returns only those accounts and ids that wait for a journal and were requested', async () => {
     await freeze();

@@ -82,7 +82,7 @@ describe('What the flush writes', () => {
     expect((await flushed(one))?.order).toEqual(one);
   });
 
-  it('keeps ids that differ only in case apart: accounts and transactions', async () => {
+  it('distinguishes ids of accounts and of transactions that differ only in case', async () => {
     const accounts = [account('world'), account('abc'), account('ABC')];
     const epoch = await modelEpoch(accounts);
     await openIn(db.database, accounts);

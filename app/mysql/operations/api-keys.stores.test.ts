@@ -37,7 +37,7 @@ describe('An API key', () => {
     expect(await keys.identify('other')).toEqual({ user: 'bob', scopes: new Set(['ops']) });
   });
 
-  it('never has a JWT user as its holder', async () => {
+  it('never has a holder with the name of a JWT user', async () => {
     await keys.add('other', 'jwt:ada', ['ops']);
     await keys.add('another', 'JWT:ada', ['ops']);
     expect((await keys.identify('other'))?.user).toBe('key:jwt:ada');
@@ -97,7 +97,7 @@ describe('An API key', () => {
 });
 
 describe('While MySQL is unavailable', () => {
-  it('a known key is still accepted, however old', async () => {
+  it('a known key is still accepted, however old its cache entry is', async () => {
     await keys.identify(KEY);
     mysqlAway();
     clock.advance(10 * FRESH_MS);
@@ -113,7 +113,7 @@ describe('While MySQL is unavailable', () => {
     // While that request waits, the others do not.
     expect(await keys.identify(KEY)).toMatchObject({ user: 'ada' });
     expect(await asking).toMatchObject({ user: 'ada' });
-    // If the reply arrives after all, it is used.
+    // If the reply arrives later, it is used.
     const before = reads.mock.calls.length;
     answer([]);
     await expect.poll(() => keys.identify(KEY)).toBeNull();
@@ -176,7 +176,7 @@ describe('A flood of guesses', () => {
   });
 });
 
-it('Many valid keys do not fill the memory either', async () => {
+it('Many valid keys do not fill the memory', async () => {
   reads.mockImplementation(async () => [{ user: 'u', scopes: 'ops' }] as never);
   for (let n = 0; n < 10_001; n++) await keys.identify(`key-${n}`);
   const before = reads.mock.calls.length;

@@ -24,7 +24,7 @@ const now = async () => {
   return row?.now ?? 0;
 };
 
-it('knows today, this month, and the next 400 days', async () => {
+it('contains the current day, the current month, and the next 400 days', async () => {
   await store.extend(UTC);
   const time = await now();
   const calendar = await store.read();

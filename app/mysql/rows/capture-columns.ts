@@ -41,7 +41,7 @@ export function captureOf({ hold_id, capture }: CaptureColumns): { capture?: Cap
 export function holdAfterOf({ capture, held_after, held_change }: CaptureColumns): { hold?: HoldAfter } {
   if (!capture || held_after === null || held_change === null) return {};
   const [, , , ...after] = JSON.parse(capture) as Fields;
-  if (after.length === 0) throw new TypeError('a posted capture lacks its hold');
+  if (after.length === 0) throw new TypeError('the row of a posted capture has no hold');
   const [status, amount, captured, expiresAt, revision] = after;
   return {
     hold: { hold: { status, amount, captured, expiresAt, revision }, held: held_after, heldChange: held_change },

@@ -10,8 +10,8 @@ const ROWS_MAX = 20_000;
  * Ids whose UUIDv7 time is later than `after` and not later than `upTo`, ms: ids of account changes and of hold
  * events have the prefix '#', ids of groups '+', ids of holds '='. Null if there are more ids than can be read.
  *
- * This is a range of the primary key, because the hexadecimal digits of a lower-case UUIDv7 sort by time, byte by byte.
- * Other ids in the range are read and skipped.
+ * The ids are a range of the primary key, because the hexadecimal digits of a lower-case UUIDv7 sort by time, byte by
+ * byte. Other ids in the range are read and skipped.
  */
 export async function idsBetween(database: Database, after: number, upTo: number): Promise<string[] | null> {
   const ids: string[] = [];

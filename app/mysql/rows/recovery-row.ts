@@ -18,7 +18,7 @@ interface RecoveryColumns {
   reason: string | null;
 }
 
-/** The row, including fields that only the pages need. */
+/** The row of a recovery, including fields that only its pages need. */
 export interface RecoveryRow extends Recovery {
   /** The last in-doubt attempt that was handled; '' for none. */
   attemptPosition: string;

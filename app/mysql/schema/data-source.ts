@@ -75,8 +75,8 @@ const TABLE_RETRY_MS = 2_000;
 const TABLE_IN_USE = 'ER_LOCK_WAIT_TIMEOUT';
 
 /**
- * Brings the schema up to date while pods are running; two migrations started together wait for one another, so it is
- * safe to run anywhere, more than once.
+ * Brings the schema up to date while pods are running; two migrations that are started together wait for one another,
+ * so it is safe to run this anywhere, and more than once.
  * @param more the migrations of a future version
  * @returns the names of the migrations that were run
  */

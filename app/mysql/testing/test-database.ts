@@ -170,7 +170,7 @@ export class InterruptedDatabase extends Database {
   }
 }
 
-/** InnoDB refreshes its report of transactions only if it was not read for 100 ms. */
+/** InnoDB refreshes its report of transactions only if the report was not read for 100 ms. */
 const INNODB_TELLS_MS = 120;
 
 /**

@@ -132,7 +132,8 @@ describe('Migrations', () => {
     const waits = "SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata lock%'";
     const isWaiting = async () => (await query(waits)).length > 0;
     await until('it waits for the table', isWaiting);
-    // Queued behind the migration while it waits; a migration that never gave up would block these forever.
+    // These statements queue behind the migration while it waits; if it never gave up, they would
+    // wait forever.
     for (let time = 0; time < 2; time++) await query('SELECT * FROM accounts');
     await until('it is retried', isWaiting);
     await reader.query('COMMIT');
@@ -275,7 +276,7 @@ describe('The entities', () => {
     await dataSource.destroy();
   });
 
-  it('serve administration: a row can be written and read back', async () => {
+  it('can write a row and read it back, as administration does', async () => {
     await migrate(db.url);
     const dataSource = await createDataSource(db.url).initialize();
     const keys = dataSource.getRepository(ApiKeyEntity);

@@ -32,7 +32,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** A user as operators create it for Holdfast: with privileges on one database, and none on the server. */
+/** A user as operators create it for Holdfast, with privileges on one database, and none on the server. */
 beforeEach(async () => {
   const empty = await emptyDatabase(server.url);
   drop = empty.drop;
@@ -165,7 +165,7 @@ describe('A refusal by MySQL for a temporary reason is reported as database_unav
   });
 
   it('a statement that an operator kills', async () => {
-    // Some servers only wake the sleeping statement, which then succeeds.
+    // On some servers, the kill only wakes the sleeping statement, which then succeeds.
     const sleeping = refusal(() => database.rows('SELECT SLEEP(20) FROM DUAL WHERE 1 = 1 /* long */')).catch(
       () => 'it slept on',
     );
@@ -197,7 +197,7 @@ describe('A refusal by MySQL for a temporary reason is reported as database_unav
   });
 });
 
-describe('A statement that would fail at any time is our bug, and remains an internal error', () => {
+describe('A statement that would fail at any time is a bug on our side, and remains an internal error', () => {
   it.each([
     ['wrong SQL', 'SELEKT 1', 'ER_PARSE_ERROR'],
     ['an unknown column', 'SELECT nothing FROM notes', 'ER_BAD_FIELD_ERROR'],

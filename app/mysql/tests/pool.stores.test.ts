@@ -59,7 +59,7 @@ describe('A connection that cannot be set up', () => {
 });
 
 describe('A transaction', () => {
-  it('is committed when its work is done, and counts changed rows, not matched ones', async () => {
+  it('is committed when its work is done, and counts changed rows instead of matched rows', async () => {
     const counts = await db.database.transaction(async (session) => [
       await session.run("INSERT INTO notes VALUES (1, 'a')"),
       await session.run("UPDATE notes SET note = 'a'"),
@@ -79,7 +79,7 @@ describe('A transaction', () => {
     expect(await db.database.rows('SELECT * FROM notes')).toEqual([]);
   });
 
-  it('on a snapshot reads a single point in time, and cannot write', async () => {
+  it('on a snapshot reads the data of a single point in time, and cannot write', async () => {
     await db.database.rows("INSERT INTO notes VALUES (1, 'a')");
     await db.database.transaction(async (session) => {
       await db.database.rows("UPDATE notes SET note = 'b'");

@@ -152,7 +152,7 @@ const anyEnd = fc
 const anyHoldItem: fc.Arbitrary<HoldCallItem> = fc
   .record({
     hold: fc.oneof(anyPlace, anyCapture, anyChange, anyEnd),
-    /** The pod's clock: right, or far behind. */
+    /** The pod's clock, which is right or far behind. */
     podNow: fc.constantFrom(FUTURE, FUTURE, FUTURE, PAST - 1),
     lookedUp: fc.constantFrom(true, true, true, false),
   })

@@ -78,7 +78,7 @@ describe('An API pod', () => {
     });
   });
 
-  it('shows operators what it can while MySQL is unavailable', async () => {
+  it('shows operators the available part of the state while MySQL is unavailable', async () => {
     const away = async () => {
       throw new Problem('database_unavailable', 'away');
     };
@@ -93,7 +93,7 @@ describe('An API pod', () => {
     });
   });
 
-  it('shows operators what it can while Redis is unavailable, and is not ready', async () => {
+  it('shows operators the available part of the state while Redis is unavailable, and is not ready', async () => {
     vi.spyOn(api.context.cache, 'read').mockRejectedValue(new Error('away'));
     expect(await status(api)).toMatchObject({ journal: null });
     vi.restoreAllMocks();
@@ -155,7 +155,7 @@ describe('An API pod', () => {
 });
 
 describe('Stopping', () => {
-  it('is reported by readiness first, while requests are still served', async () => {
+  it('is first reported by the readiness probe, while requests are still served', async () => {
     await roles.keeper();
     const api = await roles.api({ PRE_STOP_DELAY_MS: '4000' });
     await api.ready();
@@ -216,7 +216,7 @@ describe('At startup', () => {
     other.close();
   });
 
-  it('a separate port for metrics removes them from the client port; probes are on both', async () => {
+  it('a separate port for metrics removes the metrics from the client port; probes are on both ports', async () => {
     const port = await freePort();
     const api = await roles.api({ ADMIN_PORT: String(port), PRE_STOP_DELAY_MS: '500' });
     await api.ready();

@@ -39,7 +39,7 @@ const bytesOf = (text: string) => Buffer.byteLength(text);
 
 /** The limits documented in docs/api.md. */
 describe('A batch of transfers', () => {
-  it('accepts a thousand with 1,250 bytes of metadata each', async () => {
+  it('may contain a thousand transfers with 1,250 bytes of metadata each', async () => {
     const metadata = Object.fromEntries(['k1', 'k2', 'k3', 'k4', 'k5'].map((key) => [key, 'v'.repeat(240)]));
     metadata['k5'] += 'v'.repeat(1250 - bytesOf(JSON.stringify(metadata)));
     expect(bytesOf(JSON.stringify(metadata))).toBe(1250);
@@ -51,7 +51,7 @@ describe('A batch of transfers', () => {
     [340, JSON.stringify(batchOf(340, fullMetadata('v')))],
     [140, JSON.stringify(batchOf(140, fullMetadata(WIDE)))],
     [75, escaped(batchOf(75, fullMetadata(WIDE)))],
-  ])('accepts %i with the largest metadata', (_items, text) => {
+  ])('may contain %i transfers with the largest metadata', (_items, text) => {
     expect(bytesOf(text)).toBeLessThanOrEqual(BODY_BYTES_MAX);
   });
   it('is rejected as a whole, with the limit, if it is longer', async () => {

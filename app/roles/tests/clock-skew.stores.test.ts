@@ -27,7 +27,7 @@ type Posting = { version: number; acceptedAt: string };
 const postings = async (query: string) =>
   (await right.request('GET', `/v1/accounts/ada/postings?${query}`)).json['items'] as Posting[];
 
-/** Transfers by both pods in turn. */
+/** Sends transfers to both pods in turn. */
 async function transfer(count: number, more: object = {}): Promise<string[]> {
   const ids: string[] = [];
   for (let n = 0; n < count; n++) {
@@ -72,7 +72,7 @@ it('with one pod and the keeper an hour ahead, ids and history follow the clocks
   expect(Math.abs(Date.parse(String(balance.json['asOf'])) - Date.now())).toBeLessThan(HOUR_MS / 2);
 });
 
-it('a deviating clock is reported in its metric, its status and its log; a correct one is not', async () => {
+it('a process reports a deviating clock in its metric, its status and its log, but not a correct clock', async () => {
   await until('it has said so', () =>
     ahead.context.messages('warn').includes("the clock of this process deviates from the ledger's"),
   );

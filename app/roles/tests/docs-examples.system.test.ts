@@ -121,7 +121,7 @@ describe('Every operation of /docs, with its prefilled examples, on a new ledger
     }
   });
 
-  it.skipIf(CHROMIUM === undefined)('is prefilled with these examples by the page itself', async () => {
+  it.skipIf(CHROMIUM === undefined)('is filled in with these examples by the page', async () => {
     const { chromium } = await import('playwright-core');
     const browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: ['--no-sandbox'] });
     try {

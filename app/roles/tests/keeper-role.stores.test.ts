@@ -33,7 +33,7 @@ async function podInCache(): Promise<Role> {
 }
 
 describe('A keeper', () => {
-  it('moves the authority to the cache, and writes what is posted to MySQL', async () => {
+  it('moves the authority to the cache, and writes posted transfers to MySQL', async () => {
     const keeper = await roles.keeper();
     const api = await podInCache();
     await api.transfer('flushed-1');
@@ -87,7 +87,7 @@ describe('A keeper', () => {
 });
 
 describe('A stopping keeper', () => {
-  it('flushes the journal to its end first', async () => {
+  it('first flushes the journal to its end', async () => {
     const keeper = await roles.keeper({ FLUSH_GATHER_MS: '2000' });
     const api = await podInCache();
     await api.transfer('before-stop-1');
@@ -161,7 +161,7 @@ describe('Reports about the flush', () => {
     expect(await gauge(keeper, 'flush_alert')).toBe(0);
   });
 
-  it("include the schedule's error that flushing is falling behind", async () => {
+  it('include the error of the schedule when flushing falls behind', async () => {
     const keeper = await roles.keeper({ LAG_ALERT_MS: '1000' });
     const api = await podInCache();
     vi.spyOn(keeper.context.flushStore, 'commit').mockRejectedValue(new Error('away'));

@@ -63,7 +63,7 @@ it('A limit set by a client applies in Redis and in MySQL, counts each transfer 
   expect(await api.request('POST', '/v1/transfers/first/reversal')).toMatchObject({ status: 201 });
   expect(await used()).toBe('6.00');
   expect(await pay('second', '3.00')).toMatchObject({ status: 201 });
-  // An epoch recovery would write the usage without an event.
+  // The transfers must be flushed, because an epoch recovery would write the usage without an event.
   await isCounted(80);
   await roles.redis.stop();
   await api.worksIn('DIRECT');

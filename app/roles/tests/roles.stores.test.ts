@@ -99,7 +99,7 @@ describe('Two pods and two keepers', () => {
     await writers.write();
     await roles.redis.kill();
     await until('MySQL has the authority', async () => (await mode()) === 'DIRECT');
-    // Some accounts may wait for the journal; all others are open.
+    // Some accounts may wait for the journal; all others can be used.
     await first.request('POST', '/v1/accounts', { accountId: 'outside', currency: 'EUR', external: true });
     await first.request('POST', '/v1/accounts', { accountId: 'bob', currency: 'EUR' });
     for (const api of apis) {

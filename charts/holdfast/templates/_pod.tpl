@@ -128,7 +128,7 @@ livenessProbe:
   periodSeconds: 2
   timeoutSeconds: 4
   failureThreshold: 4
-  # A hung process cannot hand over anything, so do not give it the pod's whole grace period.
+  # A hung process cannot hand over anything, so it does not get the pod's whole grace period.
   terminationGracePeriodSeconds: 3
 readinessProbe:
   httpGet: { path: /readyz, port: metrics }
@@ -153,7 +153,8 @@ volumeMounts:
   configMap: { name: {{ .Values.caBundle.configMap }} }
 {{- end }}
 {{- with .Values.secretProviderClass }}
-# The driver creates the Secret when a pod mounts this, and deletes it after the last one. Nobody reads the files.
+# The driver creates the Secret when a pod mounts this, and deletes it when the last pod has ended.
+# No process reads the files.
 - name: secrets
   csi:
     driver: secrets-store.csi.k8s.io

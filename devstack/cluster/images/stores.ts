@@ -8,8 +8,9 @@ import { FOLDER, IMAGES, LOGS } from '../settings.ts';
 import { writeArchive } from './archive.ts';
 
 /**
- * Substitutes for the official images of Redis and MariaDB, one root file system for both: Debian's packages, and the
- * parts of the official images that the chart uses (MARIADB_* at the first start, healthcheck.sh).
+ * Builds substitutes for the official images of Redis and MariaDB, with one root file system for both. It contains
+ * Debian's packages, and the parts of the official images that the chart uses (MARIADB_* at the first start,
+ * healthcheck.sh).
  */
 
 const PACKAGES = ['redis-server', 'mariadb-server'];

@@ -46,7 +46,7 @@ export class RecoveryBench {
     return new RecoveryBench(db, limits);
   }
 
-  /** The authority is with cache epoch 1, and `pods` are registered. */
+  /** Gives the authority to the cache in epoch 1, and registers `pods`. */
   async begin(pods: readonly string[] = ['pod'], accounts: readonly Account[] = ACCOUNTS): Promise<void> {
     await this.db.reset(1, 'CACHE');
     await this.db.database.rows('UPDATE authority SET redis_node = ?, replid = ?, marker = ?', [
@@ -59,7 +59,10 @@ export class RecoveryBench {
     for (const podId of pods) await this.authority.register(podId, 1);
   }
 
-  /** One call per transfer: an entry each, with seqs 1, 2, 3, … @returns the whole journal */
+  /**
+   * Sends each transfer in a call of its own, so that each has its own entry, with seqs 1, 2, 3, … @returns the whole
+   * journal
+   */
   async journal(...transfers: [id: string, source: string, destination: string, amount?: number][]) {
     for (const [id, source, destination, amount = 100] of transfers)
       await this.epoch.apply(order(id, { source, destination, amount }));

@@ -2,8 +2,8 @@ local EXACT_MAX = 9007199254740991
 
 -- An account in Redis: 42 bytes, little endian, followed by an extension if it has held money or limits.
 --   balance d, version d, overdraft limit d, settings version I4, status B, external B, modified B, currency c3, seq d
--- `seq` is the journal's number of its last change, or of its installation while it is not `modified` in this epoch. An
--- account is clean, and may be evicted, if it is not modified or has seq <= cursor.
+-- `seq` is the journal's seq of the account's last change or, while the account is not `modified` in this epoch, the seq
+-- at its installation. An account is clean, and may be evicted, if it is not modified or has seq <= cursor.
 local ACCOUNT, ACCOUNT_BYTES = '<dddI4BBBc3d', 42
 -- The extension: held d and, if the account has limits, the limits with their usage (includes/limits.lua).
 local function held_of(blob)

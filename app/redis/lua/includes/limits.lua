@@ -7,7 +7,7 @@ local TRANSFER_MAX, DAILY_DEBIT_MAX, MONTHLY_DEBIT_MAX, DAILY_CREDIT_MAX, BALANC
 -- This has the value of CLOCK_AHEAD_MS_MAX in app/domain/business-calendar.ts.
 local UNSURE_MS = 5000
 
--- Nil for an account that has held money only.
+-- Returns nil for an account that has held money but no limits.
 local function limits_of(blob)
   if #blob < LIMITS_AT then return nil end
   local limits = {}

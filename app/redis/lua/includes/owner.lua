@@ -1,14 +1,14 @@
--- The ledger that owns this server. Two ledgers with the same key prefix would fence off and delete each other's journal, so
--- every script that begins, moves or ends an epoch checks the owner first. Like the fence, it survives epochs.
---   KEYS[3] owner    ARGV[4] identity of the caller's ledger
+-- Checks which ledger owns this server. Two ledgers with the same key prefix would fence off and delete each other's
+-- journal, so every script that begins, moves or ends an epoch checks the owner first. Like the fence, the owner survives
+--   epochs. KEYS[3] owner ARGV[4] identity of the caller's ledger
 local function owner_refusal()
   local owner = redis.call('GET', KEYS[3])
   if owner == ARGV[4] then return nil end
-  -- Unclaimed: older releases wrote no owner.
+  -- The server has no owner, because older releases wrote none.
   return owner and 'REFUSED foreign' or 'REFUSED unclaimed'
 end
 
--- The ledger's counters for a keeper, or nil and the refusal.
+-- Returns the ledger's counters for a keeper, or nil and the refusal.
 local function enter_as_keeper()
   local ledger, refused = enter()
   if not ledger then return nil, refused end
