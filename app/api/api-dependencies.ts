@@ -3,7 +3,7 @@ import type { ReadinessReport } from './health/health-routes.ts';
 import type { HttpDependencies } from './http/http-dependencies.ts';
 import type { OpsPort } from './ops/ops-port.ts';
 
-/** What the API needs: the framework's part, and that of each resource. */
+/** The dependencies of the API: those of the framework, and those of each resource. */
 export interface ApiDependencies extends HttpDependencies {
   ledger: Ledger;
   books: Books;

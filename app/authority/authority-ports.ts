@@ -5,7 +5,7 @@ import type { InDoubtAttempt, JournalEntry } from '../journal/journal-entry.ts';
 import type { Unexplained } from '../journal/recovery/recover-epoch.ts';
 import type { Recovery } from '../journal/recovery/recovery.ts';
 
-/** What a pod needs from the authority's tables. */
+/** The operations on the authority's tables that a pod needs. */
 export interface PodAuthority {
   read(): Promise<Authority>;
   /**
@@ -29,13 +29,13 @@ export interface PodAuthority {
   removeProcess(processId: string): Promise<void>;
 }
 
-/** One part of what a pod knows about an epoch. */
+/** One part of a pod's record of an epoch. */
 export interface HandOverChunk {
   entries: readonly JournalEntry[];
   inDoubt: readonly InDoubtAttempt[];
 }
 
-/** Where pods write what they know about an epoch that has ended. */
+/** The store to which pods write their records of an epoch that has ended. */
 export interface HandOverStore {
   /** Stores a part; repeating it changes nothing. `podId` is any of the ids that the process used in the epoch. */
   keep(epoch: number, podId: string, chunk: HandOverChunk): Promise<void>;
@@ -47,8 +47,8 @@ export interface HandOverStore {
 }
 
 /**
- * What a keeper needs from the authority's tables: to read them, and to move the authority if no epoch has to be
- * recovered.
+ * The operations on the authority's tables that a keeper needs: reading them, and moving the authority if no epoch has
+ * to be recovered.
  */
 export interface KeeperAuthority {
   read(): Promise<Authority>;
@@ -87,7 +87,7 @@ export interface OlderProcess {
   silentMs: number;
 }
 
-/** What an operator needs to move the ledger to the next format of its rules. */
+/** The operations that an operator needs to move the ledger to the next format of its rules. */
 export interface RuleFormats {
   /** The older processes that have sent a heartbeat within the last minute. */
   olderProcesses(): Promise<OlderProcess[]>;

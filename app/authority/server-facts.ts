@@ -4,7 +4,7 @@ export interface ServerIdentity {
   replid: string;
 }
 
-/** What decides whether a Redis may hold the ledger, read on one connection. */
+/** The facts that decide whether a Redis may hold the ledger, read on one connection. */
 export interface ServerFacts extends ServerIdentity {
   version: string;
   /** Identifies the process; it changes with a restart. */

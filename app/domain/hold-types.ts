@@ -19,13 +19,13 @@ export interface CaptureRequest {
   holdId: string;
   /** Null: all that is left. */
   amount: number | null;
-  /** Null: that of the hold. */
+  /** Null: the destination of the hold. */
   destination: string | null;
   /** Releases what is left of the hold after the capture. */
   final: boolean;
 }
 
-/** A hold after one of its events, and what its account holds then. */
+/** A hold after one of its events, with the total that its account then holds. */
 export interface HoldAfter {
   hold: HoldState;
   held: number;

@@ -38,7 +38,7 @@ export type Counted = 1 | 2 | 3;
 export interface LimitRefusal {
   limit: LimitName;
   value: number;
-  /** What was left of it. */
+  /** The unused part of the limit. */
   remaining: number;
 }
 

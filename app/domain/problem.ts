@@ -90,14 +90,17 @@ export interface FieldError {
 export interface ProblemExtras {
   /** For `outcome_unknown` and for outcomes: the id to look up or to send again. */
   transactionId?: string;
-  /** The same for a group. */
+  /** The id of the group to look up or to send again. */
   groupId?: string;
   /** The index (from 0) of the transfer in a group that this concerns. */
   index?: number;
   /** For `group_refused`: why that transfer was refused. */
   refusal?: Refusal;
   errors?: readonly FieldError[];
-  /** For `limit_exceeded`, for callers who may read the balance: which limit, its value and what was left of it. */
+  /**
+   * For `limit_exceeded`, for callers who may read the balance: the name and the value of the limit, and its unused
+   * part.
+   */
   limit?: LimitName;
   value?: string;
   remaining?: string;

@@ -1,4 +1,4 @@
-/** What one destination of a split asks for: an amount, a share of the rest as a weight, or all of the rest. */
+/** The request for one destination of a split: an amount, a share of the rest as a weight, or all of the rest. */
 export type SplitPart = { amount: number } | { share: number } | { remaining: true };
 
 /** Why an amount cannot be split: the index of the part that is wrong, or -1 for all of them together, and what is wrong. */

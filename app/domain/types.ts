@@ -79,7 +79,7 @@ export interface Posted extends OutcomeCommon {
 export interface Rejected extends OutcomeCommon {
   status: 'REJECTED';
   refusal: Refusal;
-  /** For `limit_exceeded`: which limit, and what was left of it at that time. */
+  /** For `limit_exceeded`: which limit, and its unused part at that time. */
   limit?: LimitRefusal;
 }
 /** The single, permanent outcome of a transaction id. */

@@ -106,7 +106,7 @@ function linksOf(heading: string): string[] {
   return [...new Set(links)];
 }
 
-/** A script and what it includes. */
+/** A script and the files that it includes. */
 function withIncludes(script: string): string[] {
   const includes = readFileSync(script, 'utf8').matchAll(/^--@include ([a-z-]+)$/gm);
   return [script, ...[...includes].map(([, name]) => `${LUA}includes/${name}.lua`)];

@@ -3,8 +3,8 @@ import type { Drift } from './drift.ts';
 import type { HistoryRow, HoldHistory, LedgerPages } from './ledger-history.ts';
 
 /**
- * Adds up every account's postings and the events of its holds: they must equal its balance and what it holds, and their
- * versions must be 1, 2, … without gaps. What it holds must also be what is left of its open holds.
+ * Adds up every account's postings and the events of its holds: they must equal its balance and its held amount, and
+ * their versions must be 1, 2, … without gaps. The held amount must also equal what is left of its open holds.
  */
 export async function checkHistory(ledger: LedgerPages) {
   const drift: Drift[] = [];
@@ -54,8 +54,8 @@ export function faultOf(row: HistoryRow): Pick<Drift, 'what' | 'minorUnits'> | n
 }
 
 /**
- * Adds up what has happened to every hold: its events and captures must have the revisions 1, 2, … once each, and lead to the
- * state that the hold has. @returns the ids of holds for which they do not
+ * Adds up the events and captures of every hold: they must have the revisions 1, 2, … once each, and lead to the state
+ * of the hold. @returns the ids of the holds for which this is not so
  */
 export async function checkHolds(ledger: LedgerPages): Promise<{ holds: number; inconsistent: string[] }> {
   let holds = 0;

@@ -118,8 +118,7 @@ export function decodeHead(bytes: Buffer): Head {
 }
 
 /**
- * An order with the time at which a pod received it, by the pod's own clock; this is what the journal stores of a
- * transfer.
+ * An order with the time at which a pod received it, by the pod's own clock: a transfer as stored in the journal.
  */
 export interface TakenOrder {
   order: TransferOrder;
@@ -202,7 +201,7 @@ export const orderOf = (f: OrderFields): TransferOrder => ({
   reverses: f[12],
 });
 
-/** What the journal contains of an account change. */
+/** An account change as stored in the journal. */
 export interface ChangePayload {
   changeId: string;
   accountId: string;

@@ -71,7 +71,7 @@ export function encodeHoldRecord({ held, heldChange, moved, hold, ...record }: H
   return Buffer.concat([encodeRecord(record), after]);
 }
 
-/** What a hold item does, as a pod submits it. */
+/** A hold item as a pod submits it. */
 export type HoldItem =
   | { op: 'place'; order: HoldOrder }
   | { op: 'capture'; order: TransferOrder & { capture: CaptureRequest } }

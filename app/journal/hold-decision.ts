@@ -15,7 +15,7 @@ import type { Refusal } from '../domain/problem.ts';
 import type { Account } from '../domain/types.ts';
 import type { HoldItem } from './hold-codec.ts';
 
-/** What a hold item refers to, in the state before the item. */
+/** The accounts and the hold to which a hold item refers, in their state before the item. */
 export interface HoldParties {
   account: Account;
   /** The destination of a capture, or the one that a new hold names. */
@@ -31,7 +31,7 @@ export interface HoldTimes {
 }
 
 /**
- * What an item does:
+ * The effect of an item:
  * - `changes`: the hold after it, by how much `held` changes, and what moves to the destination
  * - `refused`: `moved` is the amount that a capture requested, or that was left
  * - `nothing`: the hold is already as requested, or not due

@@ -30,7 +30,10 @@ export interface JournaledSettings extends JournalItem {
   /** The version of the account's balance at that time. */
   version: number;
 }
-/** What happens to a hold, except for its captures: `hold` if it was placed or refused, under its own id. */
+/**
+ * An event of a hold other than a capture. Its kind is `hold` if the hold was placed or refused; it then has the hold's
+ * id.
+ */
 export interface JournaledHold extends JournalItem {
   kind: 'hold' | 'hold-event';
   event: HoldEvent;

@@ -8,7 +8,7 @@ import { type ClosesConnection, type HttpDependencies, type RequestTracing, UNMA
 import type { RateLimiter } from './rate-limiter.ts';
 import type { Answer, PathParams, Route, RouteTable } from './route.ts';
 
-/** What the middleware finds out about a request, in this order. */
+/** The facts that the middleware determines about a request, in this order. */
 export interface ApiState {
   target: RequestTarget;
   correlationId: string;

@@ -50,7 +50,7 @@ export interface RequestTracing {
 /** The route and method reported for requests without a matching route. */
 export const UNMATCHED = 'unmatched';
 
-/** What the framework itself needs, independent of the resources. */
+/** The dependencies of the framework itself, independent of the resources. */
 export interface HttpDependencies {
   keys: KeyStore;
   /** Absent if JWTs are not accepted: a JWT is then treated as an unknown key. */

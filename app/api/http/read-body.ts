@@ -106,7 +106,7 @@ class Bodies {
   }
 }
 
-/** One body. Until it is released, it takes memory only for what has arrived. */
+/** One body. Until it is released, it takes memory only for the bytes that have arrived. */
 class ArrivingBody {
   readonly #bodies: Bodies;
   readonly #request: IncomingMessage;

@@ -33,8 +33,8 @@ export interface Call<Params = unknown, Query = unknown, Body = unknown> {
 export interface BodyDefinition<Body extends z.ZodType> {
   schema: Body;
   /**
-   * What the OpenAPI document shows if that is more than `schema` checks: for a batch, whose items are validated one by
-   * one.
+   * The schema that the OpenAPI document shows, if it is stricter than `schema`: for a batch, whose items are validated
+   * one by one.
    */
   documented?: z.ZodType;
   /** Whether the body is a list of items, up to `BODY_BYTES_MAX`. Bodies of other routes are small. */

@@ -3,7 +3,7 @@ export interface OpsPort {
   status(): Promise<object>;
   /** Runs a reconciliation now, and returns its result. */
   reconcile(): Promise<object>;
-  /** What waits for the journal of an epoch that has ended. */
+  /** Everything that waits for the journal of an epoch that has ended. */
   unsettled(): Promise<object>;
   /**
    * Gives up what is missing; `done` is false while a keeper is still carrying it out. @throws Problem authority_moved

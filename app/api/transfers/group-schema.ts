@@ -114,7 +114,9 @@ export const TransferSplit = GroupCommon.extend({
   sourceAccount: Id,
   amount: Money,
   currency: Currency,
-  destinations: z.array(Part).meta({ description: 'Who got what, in the order of the request.' }),
+  destinations: z
+    .array(Part)
+    .meta({ description: 'The amount that each destination got, in the order of the request.' }),
 }).meta({ id: 'TransferSplit' });
 
 const previewed = {
@@ -136,7 +138,7 @@ export const TransferGroupRecord = TransferGroup.extend({
     .optional()
     .meta({ description: 'For a refused group: the index of the refused transfer, starting at 0.' }),
   refusal: z.enum(REFUSALS).optional().meta({ description: 'Why it is `REJECTED`.' }),
-  destinations: z.array(Part).optional().meta({ description: 'For a split: who got what.' }),
+  destinations: z.array(Part).optional().meta({ description: 'For a split: the amount that each destination got.' }),
   persisted: z.boolean().meta({ description: 'True once it is in MySQL.' }),
 }).meta({ id: 'TransferGroupRecord' });
 
@@ -200,7 +202,7 @@ function groupIdOf(own: string | null, key: string | null, nowMs: number): strin
   throw invalid([{ pointer, detail: "is a UUIDv7 more than 60 seconds ahead of the ledger's clock" }]);
 }
 
-/** What a split requested that its transfers do not show. */
+/** The parts of a split's request that its transfers do not show. */
 interface SplitContent {
   total: number;
   /** Account ids, and the amount that each account was to get. */
@@ -292,7 +294,7 @@ const common = ({ group, acceptedAt, persisted, replayed }: GroupOutcome, durabi
   replayed,
 });
 
-/** Who got what; null for a group that is not a split. */
+/** The amount that each destination got; null for a group that is not a split. */
 function partsOf({ split: text, orders }: GroupOrder): z.input<typeof Part>[] | null {
   if (text === null) return null;
   const { total, destinations, parts } = JSON.parse(text) as SplitContent;

@@ -46,7 +46,7 @@ export class EpochRecovery {
     return step;
   }
 
-  /** Recovers without what is missing, because an operator has accepted the loss. */
+  /** Recovers without the missing entries, because an operator has accepted their loss. */
   async acceptingLoss(authority: Authority, by: MovedBy): Promise<AcceptedLossStep | null> {
     return this.#pages(() => this.#deps.recoveryStore.acceptLoss(authority, by));
   }

@@ -109,11 +109,11 @@ export type KeeperState = keyof KeeperFactsByState;
 /** A state together with its facts. */
 export type KeeperSituation = { [S in KeeperState]: { state: S } & KeeperFactsByState[S] }[KeeperState];
 
-/** What the keeper carries out after a decision; the effects are in `Keeper`. */
+/** The steps that a keeper can take after a decision; `Keeper` implements them. */
 export type KeeperStep =
   /** Leaves the authority where it is. */
   | { kind: 'stay' }
-  /** The same, and nothing is wrong anymore. */
+  /** Leaves the authority where it is, and nothing is wrong anymore. */
   | { kind: 'stayWell' }
   | { kind: 'complain'; complaint: string }
   | { kind: 'move'; to: Exclude<Mode, 'CACHE'>; reason: string; refusal?: string }
@@ -125,7 +125,7 @@ export type KeeperStep =
   | { kind: 'askPods'; replid: string }
   | { kind: 'checkOwner'; replid: string }
   | { kind: 'activate'; server: ServerFacts }
-  /** To DIRECT; Redis is not asked again at once. */
+  /** Moves to DIRECT; Redis is not tried again immediately. */
   | { kind: 'giveUpActivation'; reason: string };
 
 export interface KeeperTransition {
@@ -188,7 +188,7 @@ export const KEEPER_TRANSITIONS: readonly KeeperTransition[] = [
   row('activation-failed', 'otherwise', always, (f) => ({ kind: 'giveUpActivation', reason: `Redis cannot begin the epoch: ${f.reason}` })),
 ];
 
-/** What follows from a state and its facts. Pure: the same situation gives the same step. */
+/** Returns the step that follows from a state and its facts. Pure: the same situation gives the same step. */
 export function decide(situation: KeeperSituation): KeeperStep {
   for (const row of KEEPER_TRANSITIONS) {
     const step = row.state === situation.state ? row.step(situation) : null;

@@ -25,7 +25,7 @@ interface KeeperDependencies {
   cache: CacheKeeper;
   flusher: Flusher;
   inspect(): Promise<ServerFacts>;
-  /** Deletes what is left of epochs before this one in Redis. */
+  /** Deletes the remaining keys of earlier epochs from Redis. */
   sweepEpochsBefore(epoch: number, caller: FenceCaller): Promise<void>;
   clock: Clock;
   logger: Logger;

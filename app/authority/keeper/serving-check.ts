@@ -47,8 +47,8 @@ export class ServingCheck {
   }
 
   /**
-   * What has happened to the server, for the log; empty if its `master_replid` is unchanged (then its fence or its
-   * marker differs).
+   * Describes what has happened to the server, for the log; empty if its `master_replid` is unchanged (then its fence
+   * or its marker differs).
    */
   async explain(refusedAs: string): Promise<string> {
     if (!REPLID_REFUSALS.has(refusedAs)) return '';
@@ -58,7 +58,7 @@ export class ServingCheck {
     return facts ? ` (${explainReplid(facts, this.#serves?.runId ?? null)})` : '';
   }
 
-  /** The process that serves the epoch, read once, to explain later what happened to it. */
+  /** Reads once which process serves the epoch, to explain later what has happened to it. */
   async #remember(epoch: number, replid: string): Promise<void> {
     if (this.#serves?.epoch === epoch) return;
     const facts = await this.#deps.inspect().catch(() => null);

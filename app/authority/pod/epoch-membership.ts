@@ -41,7 +41,7 @@ export class EpochMembership {
     return this.#view;
   }
 
-  /** What a heartbeat reports of this id; null until MySQL has registered it. */
+  /** The part of a heartbeat that concerns this id; null until MySQL has registered it. */
   registrationOf(podId: string): { podId: string; observed: number } | null {
     return this.#registered.has(podId) ? { podId, observed: this.#view?.observed ?? 0 } : null;
   }

@@ -16,7 +16,10 @@ interface ReadinessDependencies {
   closedAfterMs: number;
 }
 
-/** What a pod reports about itself: to the load balancer, and to requests that it has held for too long. */
+/**
+ * The state that a pod reports about itself: to the load balancer, and to clients whose requests it has held for too
+ * long.
+ */
 export class Readiness {
   readonly #deps: ReadinessDependencies;
   #heldSince: number;

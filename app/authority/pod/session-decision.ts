@@ -26,16 +26,16 @@ export const SESSION_STATES = [
 ] as const;
 export type SessionState = (typeof SESSION_STATES)[number];
 
-/** What the session carries out after a decision; the effects are in `PodSession`. */
+/** The actions that a session can carry out after a decision; `PodSession` implements them. */
 export type SessionAction =
   | 'none'
   /** Registers in MySQL, then in Redis. */
   | 'join'
-  /** The same under a new pod id: attempts under the earlier ids can then no longer run. */
+  /** Joins again under a new pod id: attempts under the earlier ids can then no longer run. */
   | 'rejoin'
   /** Asks Redis for the journal's end and the published cursor. */
   | 'observe'
-  /** Takes down what is known of the epoch, forgets it and cuts the connection: one synchronous step. */
+  /** Records what is known of the epoch, leaves it and destroys the connection, in one synchronous step. */
   | 'leaveEpoch'
   | 'openDirect'
   | 'followEpoch'
@@ -138,7 +138,9 @@ export const SESSION_TRANSITIONS: readonly SessionTransition[] = [
   on('handedOver', ['handing-over'], 'otherwise', () => true, 'reportNotHandedOver', 'stopped'),
 ];
 
-/** What follows from a state and what has just been learned. Pure: the same arguments give the same step. */
+/**
+ * Returns the step that follows from a state and the facts of an event. Pure: the same arguments give the same step.
+ */
 export function decide(state: SessionState, facts: SessionFacts): { action: SessionAction; to: SessionState } {
   const row = SESSION_TRANSITIONS.find((one) => one.on === facts.event && one.from.includes(state) && one.holds(facts));
   return row ? { action: row.action, to: row.to } : { action: 'none', to: state };

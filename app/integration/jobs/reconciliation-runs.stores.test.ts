@@ -100,7 +100,7 @@ describe('The history of an account', () => {
   ])('is inconsistent if %s', (_what, change) => {
     expect(faultOf({ ...whole, ...change })).toMatchObject({ minorUnits: 0 });
   });
-  it('is inconsistent if what it holds is one minor unit off', () => {
+  it('is inconsistent if the held amount is one minor unit off', () => {
     expect(faultOf({ ...whole, heldSum: '41' })).toEqual({
       what: 'holds an amount that differs from the sum of its hold events and captures',
       minorUnits: -1,

@@ -28,7 +28,7 @@ import { anyHoldCall, anyStoredHold, HOLD_ACCOUNTS, HOLD_IDS } from '../../redis
 
 const HISTORIES = 60;
 const SHRINKING_MS_MAX = 60_000;
-/** What all histories together must contain for the test to be meaningful. */
+/** The cases that all histories together must contain for the test to be meaningful. */
 const SEEN = [
   'place posted',
   'place refused',

@@ -28,7 +28,7 @@ const GROUPS = 30;
 const SHRINKING_MS_MAX = 60_000;
 const MAX = Number.MAX_SAFE_INTEGER;
 const SETTINGS_MAX = 2 ** 32 - 1;
-/** What all histories together must cover for the test to be meaningful. */
+/** The cases that all histories together must cover for the test to be meaningful. */
 const SEEN: (ProblemCode | 'POSTED' | 'again' | 'changed' | `group ${'POSTED' | 'REJECTED' | 'again'}`)[] = [
   'group POSTED',
   'group REJECTED',
@@ -113,7 +113,10 @@ const anyContent = fc
     kind: fc.constantFrom('transfer' as const, 'transfer' as const, 'transfer' as const, 'reversal' as const),
   })
   .filter(({ source, destination }) => source !== destination);
-/** What a history requests under its ids; few enough that it repeats requests, occasionally with different content. */
+/**
+ * The content that a history requests under each id. There are few ids, so that a history repeats requests,
+ * occasionally with different content.
+ */
 const anyContents = fc.array(anyContent, { minLength: IDS, maxLength: IDS });
 const anyTransfer = fc.record({
   n: fc.nat(IDS - 1),

@@ -30,7 +30,9 @@ export const through = (pod: PodBench, number = 0): GroupOrder =>
     { source: 'bob', destination: 'ada', amount: number % 4 === 3 ? TOO_MUCH : 1 },
   );
 
-/** What every answer to a group must show, no matter how often it is sent and which store decides it. */
+/**
+ * The facts that every answer to a group must show, no matter how often the group is sent and which store decides it.
+ */
 export function shownOf(answer: GroupOutcome | Problem): object {
   if (answer instanceof Problem) return { problem: answer.code };
   const { status, acceptedAt, epoch, seq } = answer;

@@ -32,7 +32,7 @@ export const BY = { keeper: 'k', reason: 'r' };
  */
 const TIMING: KeeperTiming = { lostAfterMs: 60_000, lostByPodsAfterMs: 5_000, steadyAfterMs: 0 };
 
-/** What a test replaces in a keeper. */
+/** The parts of a keeper that a test can replace. */
 interface Different {
   authority?: Partial<KeeperAuthority>;
   recoveryStore?: Partial<EpochRecoveryStore>;
@@ -44,7 +44,7 @@ export class KeeperBench {
   readonly prefix: string;
   readonly log = keptLog();
   readonly clock = new PushedClock();
-  /** What keepers have logged about the owner of Redis. */
+  /** The messages that keepers have logged about the owner of Redis. */
   readonly owners: string[] = [];
   readonly redis: Redis;
   readonly scripts: RedisScripts;

@@ -281,12 +281,12 @@ export class PodBench {
   async podIds(): Promise<string[]> {
     return (await this.store.pods()).map(({ podId }) => podId);
   }
-  /** What the pod has reported to MySQL about itself. */
+  /** The state that the pod has reported to MySQL about itself. */
   async reported() {
     return (await this.store.livePods())[0];
   }
 
-  /** What has been handed over to MySQL of an epoch. */
+  /** The data of an epoch that pods have handed over to MySQL. */
   async handedOver(epoch: number): Promise<{ ids: string[]; inDoubt: string[]; pods: Record<string, number | null> }> {
     // Read first which pods have handed over: then everything that they handed over is visible.
     const pods = (await this.store.pods()).filter((pod) => pod.epoch === epoch);

@@ -26,7 +26,7 @@ const outcomesOf = (item: Journaled): Outcome[] => {
 const appliedSeqs = ({ outcomes, groups, changes, holdEvents }: RecoveredEpoch): Set<number> =>
   new Set([...outcomes, ...groups, ...changes, ...holdEvents].map(({ seq }) => seq));
 
-/** What a recovery has applied, in order of seq: a group as a whole. */
+/** The items that a recovery has applied, in order of seq; a group is one item. */
 function appliedBy(recovered: RecoveredEpoch, lived: Lived): Journaled[] {
   const applied = lived.journal.filter(({ seq }) => appliedSeqs(recovered).has(seq));
   expect(seqCount(applied)).toBe(appliedSeqs(recovered).size);

@@ -7,7 +7,7 @@ import { describeItem, type Journaled, seqCount } from '../journaled.ts';
 import { isReceived, keyOf, type Received, receive } from './received.ts';
 import { Replay } from './replay.ts';
 
-/** What all pods together know about an epoch that ended without its Redis. */
+/** Everything that the pods together know about an epoch that ended without its Redis. */
 export interface HandedOverEpoch {
   epoch: number;
   /** The journal is in MySQL up to here. */
@@ -27,7 +27,7 @@ export interface FrozenAccount {
   reason: 'in_doubt' | 'held';
 }
 
-/** What is written to recover an epoch from what its pods handed over. */
+/** The data that is written to recover an epoch from what its pods handed over. */
 export interface RecoveredEpoch {
   kind: 'recovered';
   outcomes: Outcome[];
@@ -80,7 +80,7 @@ export function recoverEpoch(handedOver: HandedOverEpoch): EpochRecoveryResult {
   return recover(handedOver, received, highestKnownSeq, attempts).recovered;
 }
 
-/** What an operator gives up, with everything that is known about it. */
+/** The entries and attempts that an operator gives up, with everything that is known about them. */
 export interface Loss {
   /** Entries that were received, but do not follow the state in MySQL. */
   held: Journaled[];

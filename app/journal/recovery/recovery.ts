@@ -57,7 +57,7 @@ export interface Page {
   changes: JournaledChange[];
   holdEvents: HoldEvent[];
   moves: AccountMove[];
-  /** The largest UUIDv7 time of what is posted, ms. */
+  /** The largest UUIDv7 time of the posted ids, ms. */
   idTimeMax: number;
   /** Entries that do not follow the state of their accounts. */
   held: Journaled[];

@@ -11,7 +11,7 @@ import {
   type JournaledSettings,
 } from '../journaled.ts';
 
-/** What an item does to one account. */
+/** The effect of an item on one account. */
 interface Effect {
   accountId: string;
   currency: string;
@@ -31,7 +31,7 @@ export class Replay {
   readonly groups: GroupOutcome[] = [];
   readonly changes: JournaledChange[] = [];
   readonly holdEvents: HoldEvent[] = [];
-  /** The largest UUIDv7 time of what was applied, ms. */
+  /** The largest UUIDv7 time of the applied ids, ms. */
   idTimeMax = 0;
   readonly #accounts: Map<string, Account>;
 

@@ -61,7 +61,7 @@ export class ModelHolds {
     return this.#holds.size;
   }
 
-  /** What the item refers to, or a record that says what is missing. */
+  /** The accounts and the hold to which the item refers, or a record that names those that are missing. */
   partiesOf({ hold: item }: HoldCallItem, accounts: ReadonlyMap<string, CachedAccount>): Parties | HoldRecord {
     const { account: accountId, destination: destinationId, holdId } = namesOf(item);
     const account = accounts.get(accountId);
@@ -83,7 +83,7 @@ export class ModelHolds {
     return decideHold(item, parties, { now, podNow });
   }
 
-  /** Carries out what was decided. @param seq of the item */
+  /** Carries out a decision. @param seq the seq of the item */
   post(
     item: HoldItem,
     { account, destination, hold }: Parties,

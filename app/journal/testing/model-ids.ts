@@ -47,7 +47,10 @@ export class ModelIds {
     this.#buckets.set(bucket, ids.set(key, seq));
   }
 
-  /** Forgets what MySQL has, and what is before `time`. @returns the highest seq that was forgotten, or 0 */
+  /**
+   * Forgets buckets that end before `time` and are in MySQL, and on request the older generation of other ids. @returns
+   * the highest seq that was forgotten, or 0
+   */
   forget(buckets: readonly number[], turnOthers: boolean, cursor: number, time: number): number {
     let forgotten = 0;
     for (const bucket of buckets) {

@@ -15,7 +15,7 @@ interface Asked {
   settle(found: View[]): void;
 }
 
-/** What the cache contained at a given ledger time, ms. */
+/** The accounts that the cache contained at ledger time `asOf`, ms. */
 interface Cached {
   accounts: (CachedAccount | null)[];
   asOf: number;

@@ -64,7 +64,7 @@ const anyHold = fc.record({
   expiresAt: fc.option(fc.integer({ min: 1, max: 20 })),
   revision: fc.integer({ min: 1, max: 3 }),
 });
-/** What a pod does, and whether it gets the reply. A read returns the highest seq without any entry. */
+/** An action of a pod, and whether the pod gets the reply. A read returns the highest seq without any entry. */
 const anyStep = fc.record({
   pod: fc.nat(PODS - 1),
   replied: fc.oneof({ weight: 7, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
@@ -83,7 +83,7 @@ export const anyHistory = fc.record({
 });
 export type History = typeof anyHistory extends fc.Arbitrary<infer H> ? H : never;
 
-/** What one pod knows at the end. */
+/** Everything that one pod knows at the end of the history. */
 export interface PodMemory {
   entries: JournalEntry[];
   inDoubt: InDoubtAttempt[];
@@ -169,7 +169,7 @@ export async function live({ steps, flushed }: History): Promise<Lived> {
     } else if ('groupId' in does) {
       const members = does.members
         .filter(({ source, destination }) => source !== destination)
-        // Mostly ids of its own: otherwise nearly every group would meet a known one.
+        // Mostly ids of its own: otherwise nearly every group would contain a known one.
         .map(({ id, ...fields }, n) =>
           order(id < 6 ? `t${id}` : `t${index}-${n}`, { ...fields, correlationId: `step-${index}` }),
         );
@@ -284,7 +284,7 @@ function count(
   };
 }
 
-/** What the store passes to the recovery when these pods have handed over. */
+/** The data that the store passes to the recovery once these pods have handed over. */
 export function handedOverOf(lived: Lived, pods: readonly PodMemory[] = lived.pods): HandedOverEpoch {
   const { items } = receive(lived.journalEntries, 1, 0);
   const keys = new Set(items.filter(({ seq }) => seq <= lived.cursor).flatMap(keysOf));
