@@ -6,7 +6,7 @@ import { violationsInBooks } from '../verification/load/books.ts';
 import * as ledger from '../verification/load/ledger.ts';
 
 /**
- * In minor units. So high that no transfer is rejected for insufficient funds, because only the service is measured.
+ * The overdraft limit in minor units, high enough that no transfer is rejected for insufficient funds.
  */
 const OVERDRAFT = 1_000_000_000;
 

@@ -6,7 +6,10 @@ const STATUS_AT = 9;
 const CLOSES = /^connection: *close/im;
 const LENGTH = /^content-length: *(\d+)/im;
 
-/** One connection, one request at a time. When the server closes it after a response, the next request opens a new one. */
+/**
+ * A connection with one request at a time. When the server closes it after a response, the next request opens a new
+ * one.
+ */
 export class Lane {
   #socket: Socket;
   #got: Buffer = Buffer.alloc(0);

@@ -35,7 +35,7 @@ const { values } = readCommandLine({
   },
 });
 
-/** The same script without checks of its caller: no check of the server, the fence or the registration. */
+/** The apply script without the checks of its caller: of the server, the fence and the registration. */
 function bareApply(): { sha: string; bareSha: string; text: string } {
   const { sha, text } = loadScript('apply');
   const bare = text

@@ -1,6 +1,6 @@
 /**
- * How many pods, cores and connections a rate of single transfers needs, from the newest raw result of the load test, by the
- * formulas of docs/sizing.md.
+ * Computes how many pods, cores and connections a rate of single transfers needs, from the newest raw result of the
+ * load test, by the formulas of docs/sizing.md.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

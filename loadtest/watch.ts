@@ -5,7 +5,7 @@ import { gained, type Look, look, quantileGained } from './scrape.ts';
 
 /** One second of a run, as seen by the pods and the keeper. */
 export interface Second {
-  /** Since the start of the watch. */
+  /** Seconds since the start of the watch. */
   atS: number;
   perSecond: number;
   p50Ms: number;

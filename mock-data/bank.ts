@@ -43,7 +43,9 @@ export interface BankOptions {
   now: () => number;
 }
 
-/** What the accounts of one branch can certainly spend, in minor units; the index is that of `accountId`. */
+/**
+ * The amounts that the accounts of one branch can certainly spend, in minor units; the index is that of `accountId`.
+ */
 export interface Purse {
   customers: Float64Array;
   merchants: Float64Array;
@@ -70,7 +72,8 @@ export function layBank(options: BankOptions): Bank {
   if (accounts < ACCOUNTS_MIN) throw new Error(`A bank needs at least ${ACCOUNTS_MIN} accounts`);
   if (days < 1 || transfers < 0)
     throw new Error('A bank needs at least one day, and the number of transfers must not be negative');
-  // Other options create other accounts: two banks on one stack must never use the same id for different content.
+  // The options are part of the name, because other options create other accounts: two banks on one stack must never
+  // use the same id for different content.
   const from = ids.kind === 'history' ? 'history' : (ids.from ?? now());
   const hash = hash32(`${seed}/${accounts}/${days}/${transfers}/${startMs}/${from}`);
   const name = `b${hash.toString(36).padStart(7, '0')}`;

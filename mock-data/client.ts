@@ -23,8 +23,8 @@ export interface Answer {
 }
 
 /**
- * No answer arrived: the request may or may not have been carried out. Repeating it with the same ids returns its
- * outcome.
+ * Thrown when no answer has arrived: the request may or may not have been carried out. Repeating it with the same ids
+ * returns its outcome.
  */
 export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';

@@ -42,7 +42,7 @@ function availableOf(branch: Branch, purse: Purse, customer: number): number {
   return (purse.customers[customer] ?? 0) + overdraftOf(branch, customer);
 }
 
-/** What customers do between payday and rent day. */
+/** The transfers that customers make between payday and rent day. */
 export class EverydayLife {
   private readonly bank: Bank;
   private readonly random: Random;

@@ -1,15 +1,15 @@
 import type { Random } from './random.ts';
 
 /**
- * Where the time in a UUIDv7 comes from. `history`: the simulated time. It is reproducible, but the service looks such
- * old ids up in MySQL first. `now`: the wall clock, which takes the service's fast path; with `from` (ms since 1970) it
- * is counted from there instead, so that the ids are reproducible.
+ * The source of the time in a UUIDv7. `history` is the simulated time: reproducible, but the service first looks up
+ * such old ids in MySQL. `now` is the wall clock, with which ids take the service's fast path; with `from` (ms since
+ * 1970), the time is counted from there instead, so that the ids are reproducible.
  */
 export type IdTimes = { kind: 'history' } | { kind: 'now'; from?: number };
 
 /**
- * With `from`, ids advance by one millisecond per this many. More than any client posts, so that ids never run ahead of
- * the service's clock: 60 s ahead is rejected, while an id that is behind is merely older.
+ * With `from`, the time advances by one millisecond after this many ids. No client posts that many, so ids never run
+ * ahead of the service's clock. (The service rejects ids that are 60 s ahead; ids that are behind are only older.)
  */
 const IDS_PER_MS = 50;
 

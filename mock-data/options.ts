@@ -1,6 +1,6 @@
 import { UsageError } from '../app/config/command-line.mjs';
 
-/** What the commands of the mock data have in common. */
+/** Functions that the commands of the mock data share. */
 
 /** Midnight UTC of a date YYYY-MM-DD. */
 export function midnight(name: string, text: string): number {

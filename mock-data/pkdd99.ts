@@ -16,7 +16,7 @@ import { orderOfDay } from './pkdd99-order.ts';
 const CURRENCY = 'CZK';
 const OVERDRAFT_STEP = 100_00;
 
-/** What the first pass determines about an account. Money in haléř. */
+/** The facts that the first pass determines about an account. Money in haléř. */
 export interface PkddAccount {
   accountId: string;
   /** The sum of its rows; the recorded balance differs from it by the sum of the bank's roundings. */

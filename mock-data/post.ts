@@ -18,13 +18,13 @@ export interface PostOptions {
   onRetry?: (reason: string) => void;
 }
 
-/** How one kind of thing is posted. */
+/** Defines how one kind of item is posted. */
 export interface BatchJob<T> {
   path: string;
   /** The member of the request's body that holds the list. */
   listName: string;
   bodyOf(item: T): unknown;
-  /** The accounts whose order the item must keep. */
+  /** The lanes of the item: the accounts whose transfers must keep their order. */
   lanesOf(item: T): readonly string[];
   /** Called when the item's outcome is known, in order per lane. `slot` is the number of the sender. */
   settled(item: T, result: ItemResult, slot: number): void;
@@ -148,7 +148,7 @@ class Feed<T> {
   /** The next batch, or null when all items are done (or another slot has failed). */
   async next(): Promise<Entry<T>[] | null> {
     for (;;) {
-      // One reader at a time: two readers of one iterator would mix up the order within a lane.
+      // Only one reader reads at a time, because two readers of one iterator would mix up the order within a lane.
       this.filling ??= this.fill().finally(() => {
         this.filling = null;
       });

@@ -1,7 +1,7 @@
 /**
- * When people pay, for what, and how much. The figures are plausible, not measured: medians in euros, spread as the
- * sigma of a log-normal distribution. Hours are UTC, one digit of weight per hour from 00 to 23. Nothing is paid
- * between 04:00 and 05:00, the hour in which the bank books salaries and rents.
+ * The habits of customers: when they pay, for what, and how much. The figures are plausible, not measured: medians in
+ * euros, spread as the sigma of a log-normal distribution. Hours are UTC, one digit of weight per hour from 00 to 23.
+ * Nothing is paid between 04:00 and 05:00, the hour in which the bank books salaries and rents.
  */
 export interface Habit {
   /** Share of everyday transfers, before weighting by hour and weekday. */

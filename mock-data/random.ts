@@ -12,7 +12,7 @@ export class Random {
     this.a = hash32(`a:${seed}`);
     this.b = hash32(`b:${seed}`);
     this.c = hash32(`c:${seed}`);
-    // As its author advises: the first dozen outputs still resemble the seed.
+    // The first dozen outputs are discarded, as the author advises, because they still resemble the seed.
     for (let round = 0; round < 12; round++) this.u32();
   }
 

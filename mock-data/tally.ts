@@ -3,7 +3,10 @@ import { orderedAccounts, type TransferLine } from './lines.ts';
 import { toMinor } from './money.ts';
 import type { ItemResult } from './post.ts';
 
-/** One comparison of many items: how many were compared, how many differed, and some of those in words. */
+/**
+ * The result of comparing many items: how many were compared, how many differed, and descriptions of some that
+ * differed.
+ */
 export class Check {
   readonly title: string;
   compared = 0;

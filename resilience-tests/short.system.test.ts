@@ -36,7 +36,7 @@ async function mustHold<G extends Ground<System>>(hypothesis: Hypothesis<G>, gro
   });
 }
 
-/** One environment for all: each fault starts from what the previous one left behind. */
+/** All faults share one environment: each starts with the state that the previous one left. */
 describe('a stack of npm start', () => {
   let ground: Ground;
   beforeAll(async () => {
@@ -67,7 +67,7 @@ describe('three pods and two keepers', () => {
   );
 });
 
-/** In an environment of its own, because clients know only HAProxy. */
+/** This test has its own environment, because its clients send requests only to HAProxy. */
 it(
   'roll-behind-haproxy: nothing is lost, doubled or overdrawn, and no request fails',
   async () => {

@@ -23,7 +23,7 @@ export class BulkInsert implements AsyncDisposable {
   static async prepare({ host, port, user, password, database }: StackFile['mysql']): Promise<BulkInsert> {
     const connection = await createConnection({ host, port, user, password, database, timezone: 'Z' });
     await connection.query(`DROP TABLE IF EXISTS ${TABLE}`);
-    // This copies the table's keys, but not its foreign keys.
+    // CREATE TABLE … LIKE copies the keys of the table, but not its foreign keys.
     await connection.query(`CREATE TABLE ${TABLE} LIKE transfers`);
     return new BulkInsert(connection);
   }

@@ -10,7 +10,7 @@ import { apiOf, type Bench, CONNECTIONS, type Found, type Part } from './part.ts
 import { caughtUp } from './transfers.ts';
 
 const TIMES_BEST = 2;
-/** Enough for a request to find a free connection at its planned time in nearly all cases. */
+/** Enough connections that nearly every request finds a free one at its planned time. */
 const MANY_CONNECTIONS = 1500;
 /**
  * A few additional clients that measure every response, because wrk cannot separate the latency of refusals from that

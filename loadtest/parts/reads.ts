@@ -8,7 +8,7 @@ import { wrkFigures } from './transfers.ts';
 const READS_PER_SECOND = 10_000;
 const MIXED_PER_SECOND = 8_000;
 const TRANSFERS_PER_SECOND = 5_000;
-/** In the mixed day, one of this many requests is a transfer: 20 %. */
+/** Every fifth request of the mixed day is a transfer: 20 %. */
 const TRANSFER_EVERY = 5;
 
 export const reads: Part = {

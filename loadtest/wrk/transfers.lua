@@ -13,7 +13,7 @@ function init(args)
   if args[5] then delay = planned(tonumber(args[5])) end
 end
 
--- How many ms to wait before the next request.
+-- Returns how many ms to wait before the next request.
 function planned(per_second)
   local MONOTONIC, clock, sent = 1, ffi.new('timespec_t'), 0
   local function now_ms()

@@ -5,7 +5,7 @@ import type { AccountBody, TransferBody } from '../lines.ts';
 import { toDecimal, toMinor } from '../money.ts';
 
 /**
- * How an attempt fails on purpose. `drop` carries it out and then cuts the connection; `items` omits every third item.
+ * A failure on purpose. `drop` carries out the request and then cuts the connection; `items` omits every third item.
  */
 export type Fault = 'none' | 'drop' | 'refuse' | 'items' | { status: number; retryAfter?: string };
 

@@ -34,7 +34,7 @@ export interface Result extends Verdict, Pick<Seen, 'steadyRate' | 'waitMsMax'> 
   pauseMsMax: number;
   /** The time from the fault to the next mode in which balances may be changed; null if the authority did not move. */
   switchMs: number | null;
-  /** What the service's own reconciliation found. */
+  /** Whether the service's own reconciliation found no drift. */
   reconciled: boolean;
   notes: string[];
   /** Other expectations that were not met. */
@@ -46,7 +46,7 @@ export interface Result extends Verdict, Pick<Seen, 'steadyRate' | 'waitMsMax'> 
   passed: boolean;
 }
 
-/** Few enough that the load decreases when the machine is busy, and does not pile up in front of the pods. */
+/** Few enough workers that the load decreases when the machine is busy, and does not pile up in front of the pods. */
 const SHORT_WORKERS_MAX = 100;
 /** How long the service holds a request. */
 const REQUEST_MS_MAX = 10_000;

@@ -17,7 +17,7 @@ export interface Scene<G extends Ground<System> = Ground> {
   note(text: string): void;
   /** Adds a moment to the timeline; the first one is the beginning of the fault. @returns the moment, ms of `now()` */
   mark(what: string): number;
-  /** When the first transfer after a moment was posted; null if none has been. */
+  /** The time at which the first transfer after a moment was posted; null if there was none. */
   firstPostedAfter(at: number): number | null;
   /** Reports an expectation that was not met. */
   wrong(text: string): void;
@@ -57,7 +57,10 @@ export interface Hypothesis<G extends Ground<System> = Ground> {
   afterwards?(scene: Scene<G>, seen: Seen): void;
 }
 
-/** This machine lacks something that the hypothesis needs: it is skipped, and the results give the reason. */
+/**
+ * Thrown if this machine lacks something that a hypothesis needs. The hypothesis is skipped, and the results give the
+ * reason.
+ */
 export class NotHere extends Error {
   override readonly name = 'NotHere';
 }

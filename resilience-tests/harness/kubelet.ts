@@ -63,7 +63,7 @@ export class Kubelet {
       const good = await this.#ask(probe);
       if (!good) this.failures += 1;
       failed = good ? 0 : failed + 1;
-      // Like a ticker: a probe that took longer than the period is followed by the next one immediately.
+      // As with a ticker, a probe that took longer than the period is followed by the next one immediately.
       if (failed < probe.failureThreshold) await this.#pause(next - now());
     }
   }

@@ -26,7 +26,7 @@ const KEEPERS = 2;
 const ENV = { PRE_STOP_DELAY_MS: '4000' };
 const BOTH_SERVE_MS_MAX = 30_000;
 
-/** What the hypotheses about an upgrade have in common. */
+/** The settings that the hypotheses about an upgrade share. */
 export const UPGRADE = {
   seconds: { full: { before: 10, after: 10 }, short: { before: 3, after: 1 } },
   // A low rate, because there are twice as many processes as in other hypotheses, half of them started under load.

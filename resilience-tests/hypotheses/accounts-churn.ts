@@ -4,7 +4,9 @@ import { type Hypothesis, ownStack } from '../harness/hypothesis.ts';
 
 const CACHED = { full: '10000', short: '1000' };
 
-/** Not a fault of a component but of the sizing: a hundred times more accounts in use than Redis may hold. */
+/**
+ * This is a fault not of a component, but of the sizing: a hundred times more accounts are in use than Redis may hold.
+ */
 export const accountsChurn: Hypothesis = {
   name: 'accounts-churn',
   expectation:

@@ -8,7 +8,7 @@ export const podPaused: Hypothesis<Ground<Cluster>> = {
   expectation:
     'A pod with running requests is paused until a keeper has retired it, and then resumed. Its id is refused, and it continues under a new one.',
   pauseMsMax: 1_000,
-  // Its clients get no answer in time, or a late one.
+  // The pod's clients get no answer in time, or a late one.
   errorsAllowed: /^(no answer in time|504 outcome_unknown|ledger_switching|ECONNRESET|socket hang up)$/,
   seconds: { full: { before: 10, after: 15 }, short: { before: 3, after: 4 } },
   load: BUSY_LOAD,

@@ -5,7 +5,7 @@ import { now, until } from '../../verification/harness/time.ts';
 import { type Ground, type Hypothesis, ownCluster } from '../harness/hypothesis.ts';
 import { Kubelet } from '../harness/kubelet.ts';
 
-/** By this time the kubelet would have acted in any case. */
+/** The kubelet would have acted within this time in any case. */
 const OVER_MS_MAX = 120_000;
 
 export const processHung: Hypothesis<Ground<Cluster>> = {

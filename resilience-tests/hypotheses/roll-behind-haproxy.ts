@@ -13,7 +13,7 @@ interface BehindHaproxy extends Ground<Cluster> {
 }
 
 const LOOK_EVERY_MS = 20;
-/** Long enough for Redis to grow noticeably, and far below the threshold of any alert. */
+/** A stall of this length would let Redis grow noticeably, but it is far below the threshold of any alert. */
 const FLUSH_GAP_MS_MAX = 2_500;
 
 /**

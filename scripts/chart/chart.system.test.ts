@@ -118,7 +118,7 @@ describe.skipIf(findTool('helm') === null)('The chart', () => {
       '/livez',
     ]);
     const { periodSeconds, failureThreshold, timeoutSeconds } = container.readinessProbe;
-    // docs/operation.md, "Rolling updates": with the defaults, whatever detects unreadiness must fit in the delay, with
+    // docs/operation.md, "Rolling updates": with the defaults, unreadiness must be detected within the delay, with
     // three seconds to spare.
     expect(periodSeconds * failureThreshold + timeoutSeconds + 3).toBeLessThanOrEqual(6);
   });

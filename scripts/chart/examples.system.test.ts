@@ -120,7 +120,7 @@ describe.skipIf(findTool('helm') === null)('The examples', () => {
     expect(() => loadConfig({ REDIS_URL: redisUrl, MYSQL_URL: mysqlUrl })).not.toThrow();
   });
 
-  it('scale on a metric that the pods export, under the name that the HPA asks for', () => {
+  it('scale on a metric that the pods export, under the name that the HPA requests', () => {
     const exported = readFileSync('app/telemetry/metrics.ts', 'utf8');
     const [rule] = parse(textOf('autoscaling/prometheus-adapter.yaml')).rules.custom;
     const series = /^holdfast_(\w+)\{/.exec(rule.seriesQuery)?.[1];

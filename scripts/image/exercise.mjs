@@ -1,6 +1,6 @@
 /**
- * What every image must do, however its processes are started: reject invalid settings, migrate, serve, and stop. Real
- * stores, real transfers.
+ * Tests what every image must do, however its processes are started: reject invalid settings, migrate, serve, and stop.
+ * The stores and the transfers are real.
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -72,7 +72,7 @@ async function serves(start, stores) {
   const port = await freePort();
   const since = performance.now();
   const keeper = start('keeper', stores);
-  // With an endpoint for traces, so that the tracing modules are loaded, too; nothing listens there.
+  // An endpoint for traces is set, so that the tracing modules are loaded, too; nothing listens there.
   const tracing = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://${LOOPBACK}:${await freePort()}`, TRACE_SAMPLE_RATIO: '1' };
   const pod = start('api', { ...stores, ...tracing, HOST: LOOPBACK, PORT: String(port), BOOTSTRAP_API_KEY: key });
   try {

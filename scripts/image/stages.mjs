@@ -54,7 +54,7 @@ function copy(rest, { place, workdir, root, folder, ignored }) {
   const to = target.startsWith('/') ? join(place, target) : join(workdir, target);
   for (const word of words) {
     const source = join(from === undefined ? root : join(folder, from), word);
-    // For a folder, its content is copied; a file is copied into a folder under its own name.
+    // COPY copies the content of a folder; it copies a file into a folder under the file's name.
     const into = statSync(source).isFile() && target.endsWith('/');
     cpSync(source, into ? join(to, basename(word)) : to, {
       recursive: true,

@@ -27,7 +27,7 @@ const LAYOUTS = {
   arm64: { loader: 'lib/ld-linux-aarch64.so.1', libraries: 'usr/lib/aarch64-linux-gnu' },
 };
 
-/** No service starts when its package is installed. */
+/** Keeps services from starting when their packages are installed. */
 const NO_SERVICES = '#!/bin/sh\nexit 101\n';
 
 /**

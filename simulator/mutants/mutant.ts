@@ -44,7 +44,7 @@ export const scripts = (Model: new (replid: string) => CacheModel): Assembly => 
   newModel: (replid) => new Model(replid),
 });
 
-/** The same object, with some methods replaced; the others stay bound to it. */
+/** Returns an object like the given one with some methods replaced; the other methods stay bound to the original. */
 export function replaced<T extends object>(target: T, methods: Partial<T>): T {
   return new Proxy(target, {
     get(from, name) {

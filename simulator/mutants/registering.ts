@@ -65,7 +65,7 @@ class AnyServer extends CacheModel {
   }
 }
 
-/** Like a plain HMGET: answers on any server, for any caller. */
+/** Answers on any server and for any caller, like a plain HMGET. */
 class PlainReads extends CacheModel {
   override async read(caller: Caller, accountIds: readonly string[]) {
     const { role } = this;

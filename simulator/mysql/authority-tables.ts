@@ -70,7 +70,7 @@ export class AuthorityTables implements PodAuthority, KeeperAuthority, RuleForma
     });
   }
 
-  /** No process of an older release runs in the simulator. */
+  /** Always empty: the keepers of the simulator need not consider processes of an older release. */
   async olderProcesses(): Promise<OlderProcess[]> {
     return [];
   }

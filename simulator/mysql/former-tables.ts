@@ -48,7 +48,7 @@ export class FormerAuthorityTables extends AuthorityTables {
   }
 }
 
-/** For a pod, neither store has the authority in a mode that it does not know. */
+/** In a mode that a pod does not know, neither store has the authority for that pod. */
 export class FormerPodAuthorityTables extends FormerAuthorityTables {
   override async read(): Promise<Authority> {
     const now: Authority = await AuthorityTables.prototype.read.call(this);

@@ -6,11 +6,11 @@ import { Tables } from './tables.ts';
 export class MysqlServer {
   readonly tables = new Tables();
   readonly #scheduler: Scheduler;
-  /** It refuses connections until this time. */
+  /** The server refuses connections until this time. */
   #awayUntilMs = 0;
-  /** Until this time, this fraction of transactions is chosen as the victim of a deadlock. */
+  /** The fraction of transactions that become the victim of a deadlock. */
   deadlocks = 0;
-  /** Until this time, this fraction of commits is executed without a response. */
+  /** The fraction of commits that are executed without a response. */
   unknownCommits = 0;
 
   constructor(scheduler: Scheduler) {
@@ -37,7 +37,7 @@ export class MysqlServer {
   goAwayFor(ms: number): void {
     this.#awayUntilMs = this.#scheduler.nowMs + ms;
   }
-  /** Another session holds a lock that the flush needs. */
+  /** Whether another session holds a lock that the flush needs. */
   get flushBlocked(): boolean {
     return this.#scheduler.nowMs < this.#flushBlockedUntilMs;
   }

@@ -35,8 +35,8 @@ interface GroupClientDependencies {
 }
 
 /**
- * What a client does with groups: sends new ones, sends them again, and uses the ids that refused groups have left
- * free.
+ * The requests of a client about groups: it sends new ones, sends them again, and uses the ids that refused groups have
+ * left free.
  */
 export class GroupClient {
   readonly #deps: GroupClientDependencies;

@@ -65,8 +65,8 @@ export interface KeeperPorts {
 }
 
 /**
- * How a system is assembled. `PROTOCOL` is the unmodified protocol. A mutant replaces one of these functions, and
- * leaves the code of pod, keeper and recovery unchanged.
+ * The functions that assemble a system. `PROTOCOL` is the unmodified protocol. A mutant replaces one of these
+ * functions, and leaves the code of pod, keeper and recovery unchanged.
  */
 export interface Assembly {
   newModel: NewModel;

@@ -41,7 +41,7 @@ export interface RunOptions {
   trace?: ((line: string) => void) | null;
 }
 
-/** One run: load and faults, repair, recovery, and the verdict. */
+/** Makes one run: load and faults, repair, recovery, and the verdict. */
 export async function runSeed(
   seed: number,
   { assembly = PROTOCOL, theme = null, trace = null }: RunOptions = {},

@@ -43,7 +43,7 @@ export interface Fault {
   kind: FaultKind;
   atMs: number;
   forMs: number;
-  /** From 0 to 1: which pod or keeper. */
+  /** A number from 0 to 1 that selects a pod or keeper. */
   which: number;
   /** From 0 to 1: a second choice. */
   part: number;
@@ -245,7 +245,7 @@ const THEMES = {
   /** Chosen only on request: in all other runs, few clients send groups, and no account has limits. */
   groups: { weight: 0, everyMs: [2_500, 4_500] },
   midnights: { weight: 0, everyMs: [2_500, 5_000] },
-  /** Long enough for the journal to be trimmed and ids to be forgotten, with a fault from time to time. */
+  /** A run with a fault from time to time that is long enough for the journal to be trimmed and ids to be forgotten. */
   long: { weight: 3, everyMs: [3_000, 12_000], loadTimes: 5 },
 } as const satisfies Record<string, { weight: number; everyMs?: readonly [number, number]; loadTimes?: number }>;
 export type Theme = keyof typeof THEMES;

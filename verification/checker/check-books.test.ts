@@ -116,7 +116,7 @@ describe('changes of settings', () => {
   });
   const changed = (different: Partial<ChangeHistory>) => Object.assign(sound.history.changes[0] ?? {}, different);
 
-  it('may be answered, and be in MySQL', () => expect(found()).toEqual([]));
+  it('may be answered and stored in MySQL', () => expect(found()).toEqual([]));
   it('lost: a change that was answered is not in MySQL', () => {
     sound.books.changes.pop();
     expect(found()).toEqual(['lost', 'not-in-history', 'settings']);

@@ -3,8 +3,8 @@ import type { OpenedAccount } from './history.ts';
 import type { Violations } from './violations.ts';
 
 /**
- * What an account paid out in a business day, added up from its postings, never exceeds its limit; for the latest day,
- * the sum equals the usage that the account stores. Independent of app/domain/limits.ts.
+ * Checks that the debits of an account in a business day, added up from its postings, never exceed its limit, and that
+ * for the latest day, their sum equals the usage that the account stores. Independent of app/domain/limits.ts.
  */
 export function checkLimits(accounts: readonly OpenedAccount[], books: Books, violations: Violations): void {
   const { businessDays } = books;

@@ -1,6 +1,6 @@
 import { type Answer, type History, isOutcome, type LookUp, type ReadHistory } from './history.ts';
 
-/** What an operator accepted as lost. */
+/** The transfers and changes that an operator accepted as lost. */
 export interface GivenUp {
   /** The time of the acceptance, ms on the clock of the history. */
   at: number;

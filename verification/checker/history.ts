@@ -44,8 +44,8 @@ export interface Settings {
 }
 
 /**
- * What an answer says about an outcome in addition to its positions; a field is absent if the answer does not contain
- * it.
+ * The facts about an outcome that an answer contains in addition to the positions; a field is absent if the answer does
+ * not contain it.
  */
 interface OutcomeFacts {
   /** Whether the outcome already existed. At most one answer may report it as new. */
@@ -73,7 +73,7 @@ export type Outcome = Answer & { kind: 'posted' | 'rejected' };
 
 interface Request {
   sentAt: number;
-  /** When the answer arrived; infinite while there is none. */
+  /** The time at which the answer arrived; infinite while there is none. */
   endedAt: number;
 }
 

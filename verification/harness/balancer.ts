@@ -3,7 +3,10 @@ import { sleep } from './time.ts';
 
 const LOOK_EVERY_MS = 150;
 const ANSWER_MS_MAX = 1_000;
-/** Like the `failureThreshold` of a readiness probe: a single late answer only means that the machine is busy. */
+/**
+ * More than one, like the `failureThreshold` of a readiness probe, because a single late answer only means that the
+ * machine is busy.
+ */
 const LATE_ANSWERS_MAX = 2;
 
 type Probed = 'ready' | 'unready' | 'late';

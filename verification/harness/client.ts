@@ -5,7 +5,7 @@ export interface Reply {
   body: unknown;
 }
 
-/** No answer. `delivered` false: no connection could be made, so nothing was sent. */
+/** Thrown if there is no answer. If `delivered` is false, no connection could be made, so nothing was sent. */
 export class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
   readonly delivered: boolean;
@@ -15,7 +15,7 @@ export class NoAnswer extends Error {
   }
 }
 
-/** For `catch`: turns a missing answer into a reply, for callers that only poll. */
+/** Turns a missing answer into a reply, for the `catch` of callers that only poll. */
 export function silence(error: unknown): Reply {
   if (error instanceof NoAnswer) return { status: 0, body: error.message };
   throw error;

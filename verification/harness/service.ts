@@ -49,7 +49,7 @@ export const clockAhead = (ms: number): Readonly<Record<string, string>> => ({
 });
 
 /**
- * Not started yet.
+ * Returns a process that has not been started yet.
  * @param number of the process among those of its role in the folder, from 1; it is in the name of its log
  */
 export async function newService(

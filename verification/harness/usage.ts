@@ -11,7 +11,8 @@ const KIB = 1024;
  */
 export function cpuMs(pid: number, times: 2 | 4 = 2): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // After the name, which may contain spaces: utime, stime, cutime and cstime are fields 14 to 17 of the whole line.
+  // The fields after the name, which may contain spaces: utime, stime, cutime and cstime are fields 14 to 17 of the
+  // whole line.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields.slice(11, 11 + times).reduce((sum, ticks) => sum + Number(ticks), 0) * MS_PER_TICK;
 }

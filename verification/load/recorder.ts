@@ -125,7 +125,7 @@ export class Recorder extends Recording {
     return refused.filter((transfer) => fateOf(transfer, this.heldMsMax) === 'failed');
   }
 
-  /** When the first transfer after a moment was posted; null if none has been. */
+  /** The time at which the first transfer after a moment was posted; null if there was none. */
   firstPostedAfter(at: number): number | null {
     // The times are in ascending order, because they are recorded as the answers arrive.
     return this.#successes[firstAfter(this.#successes, at)] ?? null;

@@ -43,7 +43,7 @@ function untilAnswered(send: () => ReturnType<typeof sendTransfer>, until: numbe
     if (!AGAIN.has(response.status)) return { response, attempts };
     if (Date.now() >= until) return null;
     const asked = Number(response.headers['Retry-After'] ?? 0) * 1000;
-    // With jitter; otherwise requests refused together would be retried together.
+    // Jitter keeps requests that were refused together from being retried together.
     sleep((Math.min(RETRY_AFTER_MS_MAX, Math.max(PAUSE_MS, asked)) * (0.5 + Math.random())) / 1000);
   }
 }

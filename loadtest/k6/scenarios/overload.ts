@@ -1,7 +1,7 @@
 /**
- * Twice what the service can do: it must keep its best rate (BEST, which `capacity` measures) and refuse the rest
- * quickly. Arrivals that k6 could not send are dropped and reported, but do not count against the service. Refusals
- * with `Retry-After` are expected here, and counted separately.
+ * Offers twice the rate that the service can handle. The service must keep its best rate (BEST, which `capacity`
+ * measures) and refuse the rest quickly. Arrivals that k6 could not send are dropped and reported, but do not count
+ * against the service. Refusals with `Retry-After` are expected here, and counted separately.
  */
 import { anyOrder } from '../shared/bank.ts';
 import { batch, expectRefusals, transfer } from '../shared/client.ts';

@@ -58,7 +58,7 @@ function firstAnswer(send: () => Response): Response {
 }
 
 const ACCOUNTS_PER_REQUEST = 1000;
-/** So high that no transfer is rejected for insufficient funds, because only the service is measured. */
+/** High enough that no transfer is rejected for insufficient funds. */
 const OVERDRAFT = '10000000.00';
 
 /**

@@ -21,7 +21,7 @@ interface Attempted {
   /** The fields of the answer that matter; without an answer, `error` says why. */
   body?: Readonly<Record<string, unknown>>;
   error?: string;
-  /** Without an answer: whether the request may have arrived. */
+  /** If there was no answer, whether the request may have arrived. */
   delivered?: boolean;
 }
 
