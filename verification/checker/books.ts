@@ -2,7 +2,7 @@
  * The contents of the stores once everything is flushed, in the form that the checker compares with a history. Money is
  * in minor units.
  */
-import type { Position, Settings, TransferContent } from './history.ts';
+import type { HoldContent, HoldShown, Position, Settings, TransferContent } from './history.ts';
 
 /** An account after a posting, and the version of the settings that applied. */
 export interface BookedPosition extends Position {
@@ -19,11 +19,45 @@ export interface BookedTransfer {
   refusal: string | null;
   source: BookedPosition | null;
   destination: BookedPosition | null;
+  /** Of a capture that was posted. */
+  hold?: HoldAfter;
+}
+
+/** A hold after one of its events, and the sum that its account holds then. */
+export interface HoldAfter {
+  hold: HoldShown;
+  held: number;
+  /** By how much the event changed `held`. */
+  heldChange: number;
+}
+
+/** A row of `holds`. */
+export interface BookedHold {
+  holdId: string;
+  correlationId: string;
+  content: HoldContent;
+  acceptedAt: number;
+  /** Set if it was not placed. */
+  refusal: string | null;
+  /** Null if it was not placed. */
+  hold: HoldShown | null;
+}
+
+/** A row of `hold_events`. */
+export interface BookedHoldEvent extends HoldAfter, BookedPosition {
+  kind: 'PLACED' | 'CHANGED' | 'VOIDED' | 'EXPIRED';
+  holdId: string;
+  accountId: string;
+  currency: string;
+  correlationId: string;
+  acceptedAt: number;
 }
 
 export interface BookedAccount extends Position, Settings {
   accountId: string;
   currency: string;
+  /** The sum of its open holds, if the books show it. */
+  held?: number;
   /** The usage of its limits, if it has any. */
   counted?: { dayStart: number; dayDebit: number };
 }
@@ -38,13 +72,16 @@ export interface BookedChange extends Settings {
 export interface BalanceView {
   /** For messages: `the API`, `Redis`. */
   of: string;
-  accounts: readonly (Position & { accountId: string })[];
+  accounts: readonly (Position & { accountId: string; held?: number })[];
 }
 
 export interface Books {
   transfers: readonly BookedTransfer[];
   accounts: readonly BookedAccount[];
   changes: readonly BookedChange[];
+  /** Absent if there are no holds. */
+  holds?: readonly BookedHold[];
+  holdEvents?: readonly BookedHoldEvent[];
   /** The sum of all balances in MySQL per currency, including external accounts. */
   sums: Readonly<Record<string, bigint>>;
   views: readonly BalanceView[];
@@ -57,5 +94,6 @@ export interface Books {
 export interface Waiting {
   accounts: ReadonlySet<string>;
   transactionIds: ReadonlySet<string>;
+  holdIds?: ReadonlySet<string>;
 }
 export const NOTHING_WAITS: Waiting = { accounts: new Set(), transactionIds: new Set() };

@@ -2,6 +2,7 @@ import { type BookedTransfer, type Books, NOTHING_WAITS, type Waiting } from './
 import {
   type Answer,
   answersIn,
+  type CaptureContent,
   fateOf,
   type History,
   isOutcome,
@@ -134,11 +135,14 @@ function sameContent(a: TransferContent, b: TransferContent): boolean {
   return (
     a.source === b.source &&
     a.destination === b.destination &&
-    a.amount === b.amount &&
+    (a.capture || b.capture ? sameCapture(a.capture, b.capture) : a.amount === b.amount) &&
     a.currency === b.currency &&
     a.groupId === b.groupId
   );
 }
+
+const sameCapture = (a: CaptureContent | undefined, b: CaptureContent | undefined): boolean =>
+  a?.holdId === b?.holdId && a?.amount === b?.amount && a?.destination === b?.destination && a?.final === b?.final;
 
 function sameOutcome(a: Outcome, b: Outcome): boolean {
   if (!agree(a.acceptedAt, b.acceptedAt)) return false;

@@ -1,28 +1,32 @@
-import type { Books } from './books.ts';
-import type { OpenedAccount } from './history.ts';
+import type { BookedHoldEvent, BookedTransfer, Books } from './books.ts';
+import { leftOf } from './check-holds.ts';
+import { append, type OpenedAccount } from './history.ts';
 import type { Violations } from './violations.ts';
 
 /**
- * Checks that the debits of an account in a business day, added up from its postings, never exceed its limit, and that
- * for the latest day, their sum equals the usage that the account stores. Independent of app/domain/limits.ts.
+ * Checks that the debits and holds of an account in a business day never exceed its limit, and that for the latest day,
+ * their sum equals the usage that the account stores. A hold counts when it is placed or raised; a capture does not
+ * count; an amount that is released without a capture no longer counts. Independent of app/domain.
  */
 export function checkLimits(accounts: readonly OpenedAccount[], books: Books, violations: Violations): void {
   const { businessDays } = books;
   if (!businessDays) return;
-  const counted = new Map(books.accounts.map((account) => [account.accountId, account.counted]));
+  const stored = new Map(books.accounts.map((account) => [account.accountId, account.counted]));
+  const steps = stepsByAccount(books);
   for (const { accountId, dailyDebitMax } of accounts) {
     if (dailyDebitMax === undefined) continue;
-    const days = debitsByDay(accountId, businessDays, books);
-    for (const [start, sum] of days) {
+    const days = new Days(businessDays);
+    for (const step of (steps.get(accountId) ?? []).sort((a, b) => a.version - b.version)) {
+      const { start, sum } = days.take(step);
       if (sum > dailyDebitMax)
         violations.add(
           'limits',
           `${accountId} paid out ${sum} on the business day from ${start}, but its limit is ${dailyDebitMax}`,
         );
     }
-    const { dayStart = 0, dayDebit = 0 } = counted.get(accountId) ?? {};
-    const latest = Math.max(dayStart, ...days.keys());
-    const paid = days.get(latest) ?? 0;
+    const { dayStart = 0, dayDebit = 0 } = stored.get(accountId) ?? {};
+    const latest = Math.max(dayStart, ...days.sums.keys());
+    const paid = days.sums.get(latest) ?? 0;
     if (dayStart !== latest || dayDebit !== paid)
       violations.add(
         'limits',
@@ -31,12 +35,93 @@ export function checkLimits(accounts: readonly OpenedAccount[], books: Books, vi
   }
 }
 
-function debitsByDay(accountId: string, starts: readonly number[], { transfers }: Books): Map<number, number> {
-  const days = new Map<number, number>();
-  for (const { content, source, acceptedAt } of transfers) {
-    if (content.source !== accountId || !source || acceptedAt === null) continue;
-    const start = starts.findLast((one) => one <= acceptedAt) ?? 0;
-    days.set(start, (days.get(start) ?? 0) + content.amount);
+interface Step {
+  version: number;
+  acceptedAt: number;
+  /** The amount of a transfer; 0 for a hold. */
+  paid: number;
+  /** For an event of a hold, or a capture. */
+  hold: { holdId: string; left: number; captured: number } | null;
+}
+
+function stepsByAccount({ transfers, holdEvents = [] }: Books): Map<string, Step[]> {
+  const steps = new Map<string, Step[]>();
+  for (const row of transfers) {
+    const step = stepOfTransfer(row);
+    if (step) append(steps, row.content.source, step);
   }
-  return days;
+  for (const event of holdEvents) append(steps, event.accountId, stepOfEvent(event));
+  return steps;
+}
+
+function stepOfTransfer({ content, source, acceptedAt, hold }: BookedTransfer): Step | null {
+  if (!source || acceptedAt === null) return null;
+  const { version } = source;
+  if (!content.capture || !hold) return { version, acceptedAt, paid: content.amount, hold: null };
+  const { holdId } = content.capture;
+  return { version, acceptedAt, paid: 0, hold: { holdId, left: leftOf(hold.hold), captured: content.amount } };
+}
+
+const stepOfEvent = ({ version, acceptedAt, holdId, hold }: BookedHoldEvent): Step => ({
+  version,
+  acceptedAt,
+  paid: 0,
+  hold: { holdId, left: leftOf(hold), captured: 0 },
+});
+
+/** The remaining part of the amount of a hold that was counted on one business day. */
+interface Part {
+  start: number;
+  amount: number;
+}
+
+class Days {
+  readonly sums = new Map<number, number>();
+  readonly #starts: readonly number[];
+  /** By hold, the part that was counted first at the beginning. */
+  readonly #parts = new Map<string, Part[]>();
+
+  constructor(starts: readonly number[]) {
+    this.#starts = starts;
+  }
+
+  /** @returns the day in which the step was accepted, and what is counted in it afterwards */
+  take({ acceptedAt, paid, hold }: Step): { start: number; sum: number } {
+    const start = this.#starts.findLast((one) => one <= acceptedAt) ?? 0;
+    if (paid > 0) this.#count(start, paid);
+    if (hold) this.#takeHold(start, hold);
+    return { start, sum: this.sums.get(start) ?? 0 };
+  }
+
+  #count(start: number, amount: number): void {
+    this.sums.set(start, (this.sums.get(start) ?? 0) + amount);
+  }
+
+  #takeHold(start: number, { holdId, left, captured }: NonNullable<Step['hold']>): void {
+    const parts = this.#parts.get(holdId) ?? [];
+    this.#parts.set(holdId, parts);
+    // Captures take what was counted first; it stays counted.
+    take(parts, captured, 'first');
+    const released = parts.reduce((sum, { amount }) => sum + amount, 0) - left;
+    if (released < 0) {
+      parts.push({ start, amount: 0 - released });
+      this.#count(start, 0 - released);
+    }
+    for (const part of take(parts, Math.max(0, released), 'last')) this.#count(part.start, 0 - part.amount);
+  }
+}
+
+/** Removes an amount from the first or last parts. @returns what was removed */
+function take(parts: Part[], amount: number, end: 'first' | 'last'): Part[] {
+  const taken: Part[] = [];
+  for (let rest = amount; rest > 0; ) {
+    const part = end === 'first' ? parts[0] : parts.at(-1);
+    if (!part) break;
+    const one = Math.min(part.amount, rest);
+    taken.push({ start: part.start, amount: one });
+    part.amount -= one;
+    rest -= one;
+    if (part.amount === 0) parts.splice(end === 'first' ? 0 : parts.length - 1, 1);
+  }
+  return taken;
 }

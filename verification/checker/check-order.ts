@@ -34,8 +34,11 @@ export function checkAnswersInTime(
     if (isFresh) append(sightings, accountId, sighting);
   };
   for (const transfer of history.transfers.values()) seePostings(transfer, see);
-  for (const { accountId, stale, settings, ...read } of history.reads) {
+  for (const { accountId, stale, settings, held, ...read } of history.reads) {
     see(accountId, { ...read, isPosting: false }, !stale);
+    const known = accounts.get(accountId)?.helds[read.version];
+    if (held !== undefined && known !== undefined && held !== known)
+      violations.add('not-in-history', `${read.by} showed ${accountId} (v${read.version}) with ${held} held`);
     if (settings) checkShownSettings(accountId, settings, read.by, waiting, accounts, violations);
   }
   for (const [accountId, own] of sightings) checkOrder(accountId, own, violations);

@@ -1,4 +1,5 @@
-import type { BookedPosition, BookedTransfer, Books } from './books.ts';
+import type { BookedPosition, Books, HoldAfter } from './books.ts';
+import { leftOf } from './check-holds.ts';
 import { append, type OpenedAccount, type Position, type Settings } from './history.ts';
 import type { Violations } from './violations.ts';
 
@@ -6,17 +7,22 @@ import type { Violations } from './violations.ts';
 export interface AccountHistory {
   /** From version 0. */
   balances: readonly number[];
+  helds: readonly number[];
   /** From settings version 1. */
   settings: readonly Settings[];
 }
 export type Accounts = ReadonlyMap<string, AccountHistory>;
 
+/** The change that made one version of an account: a posting, an event of a hold, or a capture, which is both. */
 interface Posting extends BookedPosition {
-  /** Negative for a debit. */
+  /** Negative for a debit; 0 for an event of a hold. */
   amount: number;
   currency: string;
   acceptedAt: number | null;
-  transactionId: string;
+  /** The id of the transfer or of the hold. */
+  id: string;
+  hold: (HoldAfter & { holdId: string }) | null;
+  kind: 'transfer' | 'capture' | 'PLACED' | 'CHANGED' | 'VOIDED' | 'EXPIRED';
 }
 
 /**
@@ -29,17 +35,17 @@ export function replay(
   settings: ReadonlyMap<string, readonly Settings[]>,
   violations: Violations,
 ): Accounts {
-  const postings = postingsByAccount(books.transfers);
+  const postings = postingsByAccount(books);
   const histories = new Map<string, AccountHistory>();
   for (const account of accounts) {
     const { accountId } = account;
     const own = settings.get(accountId) ?? [];
-    const balances = replayOne(account, postings.get(accountId) ?? [], own, violations);
-    histories.set(accountId, { balances, settings: own });
+    const { balances, helds } = replayOne(account, postings.get(accountId) ?? [], own, violations);
+    histories.set(accountId, { balances, helds, settings: own });
     postings.delete(accountId);
   }
   for (const [accountId, [first]] of postings) {
-    violations.add('phantom', `${accountId} was never opened here, but has posting ${first?.transactionId}`);
+    violations.add('phantom', `${accountId} was never opened here, but has posting ${first?.id}`);
   }
   for (const view of [{ of: 'MySQL', accounts: books.accounts }, ...books.views]) {
     checkEnds(view.of, view.accounts, histories, violations);
@@ -50,14 +56,18 @@ export function replay(
   return histories;
 }
 
-function postingsByAccount(rows: readonly BookedTransfer[]): Map<string, Posting[]> {
+function postingsByAccount({ transfers, holdEvents = [] }: Books): Map<string, Posting[]> {
   const postings = new Map<string, Posting[]>();
-  for (const { transactionId, acceptedAt, content, source, destination } of rows) {
-    const { amount, currency } = content;
-    if (source) append(postings, content.source, { ...source, amount: -amount, currency, acceptedAt, transactionId });
+  for (const { transactionId: id, acceptedAt, content, source, destination, hold: after } of transfers) {
+    const { amount, currency, capture } = content;
+    const hold = after && capture ? { ...after, holdId: capture.holdId } : null;
+    const [kind, common] = [capture ? 'capture' : 'transfer', { currency, acceptedAt, id }] as const;
+    if (source) append(postings, content.source, { ...source, ...common, kind, amount: 0 - amount, hold });
     if (destination)
-      append(postings, content.destination, { ...destination, amount, currency, acceptedAt, transactionId });
+      append(postings, content.destination, { ...destination, ...common, kind: 'transfer', amount, hold: null });
   }
+  for (const event of holdEvents)
+    append(postings, event.accountId, { ...event, amount: 0, id: event.holdId, hold: event });
   return postings;
 }
 
@@ -66,14 +76,16 @@ function replayOne(
   postings: Posting[],
   settings: readonly Settings[],
   violations: Violations,
-): number[] {
+): { balances: number[]; helds: number[] } {
   const { accountId } = account;
   const balances = [0];
+  const helds = [0];
+  const open = new OpenHolds();
   let [settingsVersion, acceptedAt] = [1, 0];
   postings.sort((a, b) => a.version - b.version);
   for (const posting of postings) {
-    const { version, amount, balance, transactionId } = posting;
-    const name = `${accountId} v${version} (${transactionId})`;
+    const { version, amount, balance, id } = posting;
+    const name = `${accountId} v${version} (${id})`;
     if (version !== balances.length) violations.add('gap', `${name} follows v${balances.length - 1}`);
     const before = balances.at(-1) ?? 0;
     if (balance !== before + amount)
@@ -90,10 +102,41 @@ function replayOne(
       if (earlierMs > 0) violations.add('time', `${name} was accepted ${earlierMs} ms before its predecessor`);
       acceptedAt = posting.acceptedAt;
     }
-    checkRules(account, posting, settings[posting.settingsVersion], name, violations);
+    const held = open.after(posting.hold);
+    checkHeld(posting.hold, { before: helds.at(-1) ?? 0, after: held }, name, violations);
+    checkRules(account, { ...posting, held }, settings[posting.settingsVersion], name, violations);
     balances[version] = balance;
+    helds[version] = held;
   }
-  return balances;
+  return { balances, helds };
+}
+
+/** The sum of the remaining amounts of an account's open holds. */
+class OpenHolds {
+  readonly #left = new Map<string, number>();
+  #sum = 0;
+
+  /** Returns the sum after the event. */
+  after(event: Posting['hold']): number {
+    if (!event) return this.#sum;
+    const left = leftOf(event.hold);
+    this.#sum += left - (this.#left.get(event.holdId) ?? 0);
+    this.#left.set(event.holdId, left);
+    return this.#sum;
+  }
+}
+
+function checkHeld(
+  event: Posting['hold'],
+  { before, after }: { before: number; after: number },
+  name: string,
+  violations: Violations,
+): void {
+  if (!event) return;
+  const { held, heldChange } = event;
+  if (held !== after) violations.add('held', `${name}: ${held} is held, but the open holds add up to ${after}`);
+  if (before + heldChange !== held)
+    violations.add('arithmetic', `${name}: ${before} held and ${heldChange} do not add up to ${held}`);
 }
 
 /**
@@ -102,7 +145,7 @@ function replayOne(
  */
 function checkRules(
   { external, currency }: OpenedAccount,
-  posting: Posting,
+  posting: Posting & { held: number },
   settings: Settings | undefined,
   name: string,
   violations: Violations,
@@ -112,20 +155,29 @@ function checkRules(
     return;
   }
   const { status, overdraftLimit } = settings;
-  const isDebit = posting.amount < 0;
   if (posting.currency !== currency) violations.add('rules', `${name} was posted in ${posting.currency}`);
-  if (status !== 'ACTIVE' && (isDebit || status !== 'SUSPENDED'))
-    violations.add('rules', `${name} was posted: ${status}`);
-  // A limit may become lower than the debt; credits are then still allowed, and debits are not.
-  if (isDebit && !external && posting.balance < -overdraftLimit) {
-    violations.add('overdrawn', `${name} is at ${posting.balance}, but its limit is ${-overdraftLimit}`);
+  if (!isAllowed(posting, status)) violations.add('rules', `${name} was posted: ${status}`);
+  if (posting.hold && external) violations.add('rules', `${name} holds money of an external account`);
+  // A limit may become lower than the debt; credits are then still allowed, and what lowers the available amount is not.
+  const isLowered = posting.amount - (posting.hold?.heldChange ?? 0) < 0;
+  const available = posting.balance - posting.held;
+  if (isLowered && !external && available < -overdraftLimit) {
+    violations.add('overdrawn', `${name} is at ${available}, but its limit is ${-overdraftLimit}`);
   }
+}
+
+/** Whether the status of an account allows the change. */
+function isAllowed({ kind, amount, hold }: Posting, status: Settings['status']): boolean {
+  if (status === 'ACTIVE') return true;
+  if (kind === 'VOIDED' || kind === 'EXPIRED') return status !== 'CLOSED';
+  if (status !== 'SUSPENDED') return false;
+  return kind === 'capture' || (kind === 'CHANGED' ? (hold?.heldChange ?? 0) <= 0 : amount > 0);
 }
 
 /** Every account must exist, with the balance and version at the end of its own history. */
 function checkEnds(
   where: string,
-  accounts: readonly (Position & { accountId: string })[],
+  accounts: readonly (Position & { accountId: string; held?: number })[],
   histories: Accounts,
   violations: Violations,
 ): void {
@@ -141,6 +193,11 @@ function checkEnds(
         `${where} has ${accountId} at ${balance} (v${version}), but its postings end at ${end}`,
       );
     }
+  }
+  for (const { accountId, held } of accounts) {
+    const sum = histories.get(accountId)?.helds.at(-1);
+    if (held !== undefined && sum !== undefined && held !== sum)
+      violations.add('held', `${where} has ${held} held of ${accountId}, but its open holds add up to ${sum}`);
   }
   for (const accountId of missing) violations.add('balance', `${where} does not have ${accountId}`);
 }

@@ -1,11 +1,13 @@
 import { type Books, NOTHING_WAITS } from './books.ts';
 import { checkGroups } from './check-groups.ts';
+import { checkHoldAnswers } from './check-hold-answers.ts';
+import { checkHolds } from './check-holds.ts';
 import { checkIds } from './check-ids.ts';
 import { checkLimits } from './check-limits.ts';
 import { checkAnswersInTime } from './check-order.ts';
 import { replay } from './check-postings.ts';
 import { checkChanges, settingsOf } from './check-settings.ts';
-import { fateOf, type History, type OpenedAccount } from './history.ts';
+import { fateOf, fateOfHold, type History, type OpenedAccount } from './history.ts';
 import { type Violation, type ViolationKind, Violations } from './violations.ts';
 
 export interface Verdict {
@@ -32,6 +34,7 @@ export function check(history: History, books: Books): Verdict {
   const violations = new Violations();
   checkIds(history, books, violations);
   checkGroups(history, books, violations);
+  checkHoldAnswers(history, books, violations);
   const accounts = accountsIn(history.accounts, books, violations);
   checkChanges(history, books, accounts, violations);
   checkAnswersInTime(history, books.waiting ?? NOTHING_WAITS, accounts, violations);
@@ -40,6 +43,10 @@ export function check(history: History, books: Books): Verdict {
   for (const transfer of history.transfers.values()) {
     fates[fateOf(transfer, history.heldMsMax)] += 1;
     if (transfer.attempts.some(({ answer }) => answer.kind === 'unknown')) onceUnknown += 1;
+  }
+  for (const hold of history.holds?.values() ?? []) {
+    const fate = fateOfHold(hold);
+    if (fate) fates[fate] += 1;
   }
   return {
     verdict: violations.listed.length > 0 ? 'invalid' : fates.unknown > 0 ? 'unknown' : 'valid',
@@ -63,5 +70,6 @@ export function checkBooks(accounts: readonly OpenedAccount[], books: Books): Vi
 function accountsIn(accounts: readonly OpenedAccount[], books: Books, violations: Violations) {
   const settings = settingsOf(accounts, books, violations);
   checkLimits(accounts, books, violations);
+  checkHolds(books, violations);
   return replay(accounts, books, settings, violations);
 }

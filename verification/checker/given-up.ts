@@ -1,4 +1,13 @@
-import { type Answer, type History, isOutcome, type LookUp, type ReadHistory } from './history.ts';
+import {
+  type Answer,
+  type History,
+  type HoldHistory,
+  type HoldRequest,
+  isHoldOutcome,
+  isOutcome,
+  type LookUp,
+  type ReadHistory,
+} from './history.ts';
 
 /** The transfers and changes that an operator accepted as lost. */
 export interface GivenUp {
@@ -12,6 +21,8 @@ export interface GivenUp {
    * counts.
    */
   accounts?: ReadonlyMap<string, { version: number; settingsVersion: number }>;
+  /** The revisions of the holds that MySQL had at that time; 0 for one that was refused. */
+  holds?: ReadonlyMap<string, number>;
 }
 
 /**
@@ -43,7 +54,11 @@ export function withoutGivenUp(history: History, givenUp: GivenUp): History {
   };
   return {
     ...history,
+    isLossAccepted: true,
     transfers,
+    holds: new Map(
+      [...(history.holds ?? [])].map(([holdId, hold]) => [holdId, holdWithoutGivenUp(hold, givenUp)] as const),
+    ),
     reads: history.reads.filter(holds),
     changes: history.changes.map((change) => {
       const { accountId, correlationId, sentAt, answer } = change;
@@ -56,6 +71,25 @@ export function withoutGivenUp(history: History, givenUp: GivenUp): History {
     }),
   };
 }
+
+function holdWithoutGivenUp({ holdId, requests }: HoldHistory, { at, holds = new Map() }: GivenUp): HoldHistory {
+  const revision = holds.get(holdId);
+  const isBeyond = ({ answer }: HoldRequest) =>
+    answer.kind === 'held' && answer.hold !== undefined && answer.hold.revision > (revision ?? 0);
+  const forget = (request: HoldRequest): HoldRequest[] => {
+    if (request.sentAt > at) return [request];
+    const { op, answer } = request;
+    const isLost = op === 'place' ? revision === undefined && isHoldGone(answer) : isBeyond(request);
+    if (isLost) return op === 'read' ? [] : [{ ...request, answer: { kind: 'given-up' } }];
+    if (op !== 'place' || answer.kind !== 'held' || !isBeyond(request)) return [request];
+    const { hold: _beyond, ...outcome } = answer;
+    return [{ ...request, answer: outcome }];
+  };
+  return { holdId, requests: requests.flatMap(forget) };
+}
+
+const isHoldGone = (answer: HoldRequest['answer']): boolean =>
+  isHoldOutcome(answer) || answer.kind === 'unknown' || (answer.kind === 'refused' && answer.status === 409);
 
 /**
  * Whether an answer confirms an outcome that was given up, or leaves it open. A batch is answered when its last item

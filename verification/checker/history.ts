@@ -24,6 +24,41 @@ export interface TransferContent {
   currency: string;
   /** The group that it is a member of; absent for a single transfer. */
   groupId?: string;
+  /**
+   * The content of a capture, as requested. It is compared instead of the amount, which is decided with the capture;
+   * absent for other transfers.
+   */
+  capture?: CaptureContent;
+}
+
+export interface CaptureContent {
+  holdId: string;
+  /** Null: all that was left. */
+  amount: number | null;
+  /** Null: that of the hold. */
+  destination: string | null;
+  final: boolean;
+}
+
+/** The terms of a hold, as requested. */
+export interface HoldContent {
+  account: string;
+  /** Null: each capture names one. */
+  destination: string | null;
+  amount: number;
+  currency: string;
+  /** ms since 1970; null: the default. */
+  expiresAt: number | null;
+}
+
+/** The state of a hold. */
+export interface HoldShown {
+  status: 'OPEN' | 'CAPTURED' | 'VOIDED' | 'EXPIRED';
+  amount: number;
+  captured: number;
+  expiresAt: number;
+  /** The number of its events, captures included. */
+  revision: number;
 }
 
 /** An account's balance and version, for example after a posting. */
@@ -98,6 +133,8 @@ export interface TransferHistory {
 export interface ReadHistory extends Request, Position {
   accountId: string;
   settings?: Settings;
+  /** The sum of its open holds, if the answer shows it. */
+  held?: number;
   /** Whether the answer was marked as possibly outdated. */
   stale: boolean;
   /** Who answered, for messages. */
@@ -123,12 +160,43 @@ export interface GroupHistory {
   readonly answers: ('posted' | 'rejected')[];
 }
 
+export type HoldAnswer =
+  /** The hold in this state; absent if an operator has given up the events that led to it. */
+  | { kind: 'held'; hold?: HoldShown; replayed?: boolean; stale?: boolean }
+  /** An outcome, too: a business rule refused to place the hold. */
+  | { kind: 'rejected'; code: string; replayed?: boolean }
+  | (Answer & { kind: 'refused' | 'absent' | 'unknown' | 'given-up' });
+
+/** A request about a hold. Captures are transfers. */
+export type HoldRequest = Request & { answer: HoldAnswer } & (
+    | { op: 'place'; content: HoldContent; correlationId: string }
+    | {
+        op: 'change';
+        correlationId: string;
+        /** Null keeps the current value. */
+        amount: number | null;
+        expiresAt: number | null;
+        expectedRevision: number;
+      }
+    | { op: 'void'; correlationId: string }
+    | { op: 'read' }
+  );
+
+/** Everything that was requested about one hold, except for its captures. */
+export interface HoldHistory {
+  readonly holdId: string;
+  readonly requests: HoldRequest[];
+}
+
 export interface History {
   readonly accounts: readonly OpenedAccount[];
   readonly transfers: ReadonlyMap<string, TransferHistory>;
   readonly reads: readonly ReadHistory[];
   readonly changes: readonly ChangeHistory[];
   readonly groups?: ReadonlyMap<string, GroupHistory>;
+  readonly holds?: ReadonlyMap<string, HoldHistory>;
+  /** Whether an operator has accepted a loss: a refusal may then refer to something that is gone. */
+  readonly isLossAccepted?: boolean;
   /** For how long an attempt may still be carried out after it was sent, ms; infinite if there is no limit. */
   readonly heldMsMax: number;
 }
@@ -140,6 +208,8 @@ export class Recording implements History {
   readonly reads: ReadHistory[] = [];
   readonly changes: ChangeHistory[] = [];
   readonly groups = new Map<string, GroupHistory>();
+  readonly holds = new Map<string, HoldHistory>();
+  isLossAccepted = false;
   readonly heldMsMax: number;
 
   constructor(heldMsMax: number) {
@@ -161,8 +231,16 @@ export class Recording implements History {
     return found;
   }
 
+  ofHold(holdId: string): HoldHistory {
+    const found = this.holds.get(holdId) ?? { holdId, requests: [] };
+    this.holds.set(holdId, found);
+    return found;
+  }
+
   /** Continues from another history. */
-  replaceBy({ transfers, reads, changes }: History): void {
+  replaceBy({ transfers, reads, changes, holds = new Map(), isLossAccepted = false }: History): void {
+    this.isLossAccepted = isLossAccepted;
+    for (const [holdId, hold] of holds) this.holds.set(holdId, hold);
     for (const [transactionId, transfer] of transfers) this.transfers.set(transactionId, transfer);
     this.reads.splice(0, this.reads.length, ...reads);
     this.changes.splice(0, this.changes.length, ...changes);
@@ -186,6 +264,16 @@ export function fateOf(transfer: TransferHistory, heldMsMax: number): 'ok' | 'fa
   const isAbsent = lookUps.some(({ answer, sentAt }) => answer.kind === 'absent' && sentAt >= openUntil);
   return openUntil === Number.NEGATIVE_INFINITY || isAbsent ? 'failed' : 'unknown';
 }
+
+/** The same for a hold; null if nobody tried to place it. */
+export function fateOfHold({ requests }: HoldHistory): 'ok' | 'failed' | 'unknown' | null {
+  const placings = requests.filter(({ op }) => op === 'place');
+  if (placings.length === 0) return null;
+  if (placings.some(({ answer }) => isHoldOutcome(answer))) return 'ok';
+  return placings.some(({ answer }) => answer.kind === 'unknown') ? 'unknown' : 'failed';
+}
+
+export const isHoldOutcome = ({ kind }: HoldAnswer): boolean => kind === 'held' || kind === 'rejected';
 
 /** Adds to the list under a key. */
 export function append<T>(lists: Map<string, T[]>, key: string, item: T): void {
