@@ -23,7 +23,7 @@ export class Lane {
   #using(socket: Socket): Socket {
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#take(chunk));
-    // A broken lane takes no more requests: its outstanding responses are missing at the end.
+    // A broken lane accepts no more requests, and the responses that it still awaits never arrive.
     return socket.on('error', () => {});
   }
 

@@ -3,8 +3,8 @@ import { OVERDRAFT_SHARE } from './profile.ts';
 import { trait } from './random.ts';
 
 /**
- * The part of the bank in one currency. Its members are determined by numbers alone, so only what changes is stored:
- * account ids are `<bank>-<currency>-<role><number>`.
+ * The part of the bank in one currency. Its members are determined by their numbers alone, so only what changes is
+ * stored. Account ids are `<bank>-<currency>-<role><number>`.
  */
 export interface Branch {
   currency: Currency;
@@ -121,7 +121,7 @@ export function isTenant(branch: Branch, customer: number, share: number): boole
   return customer >= branch.firstActive && trait(branch.seed, customer, TENANT_SALT) < share;
 }
 
-/** Squared, so that a few employers pay most people. */
+/** The random number is squared, so that a few employers pay most people. */
 export function employerOf(branch: Branch, customer: number): number {
   return Math.floor(trait(branch.seed, customer, SALT.employer) ** 2 * branch.employers);
 }

@@ -30,7 +30,7 @@ export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
 }
 
-/** The service answered with an error that retrying would not fix. */
+/** Thrown when the service has answered with an error that a retry would not fix. */
 export class Refused extends Error {
   override readonly name = 'Refused';
   readonly status: number;

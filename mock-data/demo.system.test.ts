@@ -16,7 +16,7 @@ let connection: Connection;
 let database: string;
 let dir: string;
 
-/** The demo against the in-memory service, and the real schema in a real MySQL into which that service persists. */
+/** Runs the demo against the in-memory service, which persists into the real schema of a real MySQL. */
 beforeEach(async () => {
   database = `t_demo_${randomBytes(4).toString('hex')}`;
   const url = new URL(inject('mysqlUrl'));
@@ -91,7 +91,7 @@ function run(script: string, ...args: string[]): Promise<{ code: number; output:
 }
 
 const SMALL = ['--accounts', '100', '--transfers', '1000'];
-/** Independent of any data files on the machine that runs the tests. */
+/** Independent of data files on the machine that runs the tests. */
 const GENERATED = ['--generated', ...SMALL];
 
 describe('npm run demo', () => {

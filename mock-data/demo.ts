@@ -1,5 +1,5 @@
 /**
- * `npm run demo`: a bank's worth of transfers over HTTP, and then the proof that every cent is where it belongs.
+ * `npm run demo`: posts the transfers of a bank over HTTP, and then verifies every balance to the cent.
  *
  * Finds a running stack or starts one, posts the real bank of PKDD'99 if its file exists and a generated bank
  * otherwise, waits until MySQL has all of it, and compares (`verifyBooks`). Exit code 0 when everything agrees. It can

@@ -46,7 +46,7 @@ export class Lanes<T> {
     return this.ready.splice(0, countMax);
   }
 
-  /** The item has its outcome: the items behind it move up. */
+  /** Called when the item has its outcome: the items behind it move up. */
   done(entry: Entry<T>): void {
     this.inside--;
     for (const key of entry.keys) {

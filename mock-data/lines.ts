@@ -65,7 +65,7 @@ export function orderedAccounts(line: TransferLine): readonly string[] {
 
 const CHUNK_CHARS = 256 * 1024;
 
-/** Lines as NDJSON, in large chunks: to be piped, so that no more is generated than the reader consumes. */
+/** The lines as NDJSON, in large chunks, for a pipeline: no more lines are generated than the reader consumes. */
 export async function* ndjson(source: Source, made: (transfers: number) => void): AsyncGenerator<string> {
   let chunk = '';
   let count = 0;

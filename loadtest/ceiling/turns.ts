@@ -10,7 +10,7 @@ export interface Runner {
 interface Turn {
   /** Operations per second. */
   rate: number;
-  /** CPU time of the answering process per operation. */
+  /** CPU time of the server process per operation. */
   cpuMicros?: number;
 }
 

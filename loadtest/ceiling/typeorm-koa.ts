@@ -62,7 +62,7 @@ for (let from = 0; from < Number(count); from += ROWS_PER_INSERT) {
   await source.createQueryBuilder().insert().into(AccountEntity).values(rows).orIgnore().execute();
 }
 
-/** Another transaction has changed an account in the meantime. */
+/** Thrown when another transaction has changed an account in the meantime. */
 class Conflict extends Error {}
 
 async function move(manager: EntityManager, body: TransferBody): Promise<object> {

@@ -34,7 +34,7 @@ const { values } = readCommandLine({
 const { accounts, url: given, remote, ...order } = values;
 const home = installJmeter();
 
-/** Orders for the plan's CSV: both accounts by Zipf's law, so that some are hot. */
+/** The orders for the plan's CSV file. Both accounts are chosen by Zipf's law, so that some are hot. */
 function ordersByZipf(): string {
   const sums = new Float64Array(accounts);
   let sum = 0;

@@ -55,7 +55,7 @@ export class PostedCounter {
   #end: Buffer = Buffer.alloc(0);
 
   take(piece: Buffer): void {
-    // A match across two pieces is found at their boundary: each part is too short to contain it alone.
+    // A match that spans two pieces is found in their joined ends, each of which is too short to contain a match alone.
     this.#count(Buffer.concat([this.#end, piece.subarray(0, STATUS.length - 1)]));
     this.#count(piece);
     this.#end = Buffer.concat([this.#end, piece.subarray(1 - STATUS.length)]).subarray(1 - STATUS.length);

@@ -57,7 +57,7 @@ export const readsMax: Part = {
   },
 };
 
-/** @param kinds a prefix for their figures → which requests, by number */
+/** @param kinds selects the requests of each kind by their numbers; the key is the prefix of the kind's figures */
 async function pacedPart(
   { stack, seconds }: Bench,
   perSecond: number,

@@ -1,4 +1,4 @@
--- Balances of uniformly chosen accounts. Arguments: API key, number of accounts
+-- Reads the balances of uniformly chosen accounts. Arguments: API key, number of accounts
 local accounts, headers
 
 function init(args)

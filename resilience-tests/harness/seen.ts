@@ -2,7 +2,7 @@ import type { Answer, History, LookUp } from '../../verification/checker/history
 import { of } from '../../verification/load/load.ts';
 import type { Transition } from './timeline.ts';
 
-/** The experience of the clients while the load ran. */
+/** The observations of the clients while the load ran. */
 export interface Seen {
   /** Transfers with an outcome per second, before the fault. */
   steadyRate: number;

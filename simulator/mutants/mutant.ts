@@ -11,7 +11,7 @@ export interface Mutant {
   /** The rule, in the protocol's terms. */
   rule: string;
   assembly: Assembly;
-  /** The theme that finds it quickly, and a seed that shows it with that theme. */
+  /** A theme with which the mutant is found quickly, and a seed that finds it with that theme. */
   theme: Theme;
   seed: number;
 }

@@ -49,7 +49,7 @@ describe('the postings of an account', () => {
     }
     expect(found()).toEqual([]);
   });
-  it('limits: more in one day than its limit, though not more in two days, or not what the account counts', () => {
+  it('limits: the debits of one day exceed the limit, or differ from the usage of the account', () => {
     const b = sound.history.accounts.find(({ accountId }) => accountId === 'a');
     if (!b) throw new Error('there is an account a');
     const limited = (

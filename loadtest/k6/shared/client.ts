@@ -15,7 +15,7 @@ const refusalMs = new Trend('refusal_duration', true);
 const servedMs = new Trend('served_duration', true);
 
 const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-/** Longer than the service holds a request, so that its own response arrives first. */
+/** The timeout is longer than the service holds a request, so that the service's own response arrives first. */
 const timeout = '15s';
 const named = (name: string) => ({ headers, timeout, tags: { name } });
 const READ = named('balance');
@@ -38,7 +38,7 @@ export function fieldsOf(response: Response): Fields {
   }
 }
 
-/** Less than k6's own limit for the setup, 60 s. */
+/** Below k6's own limit for the setup, which is 60 s. */
 const START_MS_MAX = 45_000;
 const START_WAIT_SECONDS_MAX = 5;
 

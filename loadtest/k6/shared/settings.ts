@@ -85,7 +85,7 @@ export function optionsOfAll(scenarios: Record<string, Scenario>, thresholds: Th
   return { ...rest, thresholds: others };
 }
 
-/** Options of every script. Without the URL tag: ten thousand accounts would create ten thousand series. */
+/** Options of every script. The URL tag is left out, because ten thousand accounts would create ten thousand series. */
 export function optionsOf(scenarios: Record<string, Scenario>, thresholds: Thresholds, planned: number): Options {
   return {
     scenarios,

@@ -23,7 +23,7 @@ process.kill(Number(pid), 'SIGKILL');
 export class Killer implements Disposable {
   readonly #name: string;
 
-  /** A killer on the node of a pod, with the same image. */
+  /** Creates a privileged pod on the node of the given pod. */
   constructor(pod: Pod, image: string) {
     const node = pod.spec.nodeName ?? '';
     this.#name = `killer-${node}`.slice(0, 60).replace(/[^a-z0-9]+$/, '');

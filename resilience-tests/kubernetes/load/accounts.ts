@@ -27,7 +27,7 @@ async function patiently(what: string, send: () => Promise<Reply>, accepts: (rep
 
 const succeeded = ({ status }: Reply): boolean => status === 200 || status === 201;
 
-/** @param record gets a line for each transfer that brings money in */
+/** @param record gets a line for each transfer that funds an account */
 export async function openAccounts(
   client: Client,
   { accounts, openings }: Population,

@@ -1,6 +1,6 @@
 import { answerIn, type Line, type TransferLine } from './lines.ts';
 
-/** The experience of the clients in figures. All times are in ms. */
+/** The observations of the clients in figures. All times are in ms. */
 export interface LoadFigures {
   /** Transfers, and reads. */
   requests: number;
