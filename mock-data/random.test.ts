@@ -4,7 +4,7 @@ import { pickCumulative, Random, trait, Zipf } from './random.ts';
 const DRAWS = 50_000;
 
 describe('Random', () => {
-  it('returns the same numbers for the same seed, and others for another', () => {
+  it('returns the same numbers for the same seed, and other numbers for another seed', () => {
     const draw = (seed: string) => {
       const random = new Random(seed);
       return Array.from({ length: 20 }, () => random.u32());

@@ -127,7 +127,7 @@ async function setUp() {
   });
   await installPrograms(['redis', 'mysql', 'chromium', 'haproxy', 'promtool'], { logFile: join(logs, 'apt.log') });
   // Imported only now, because it uses what npm has just installed. Built here, because a first build takes longer than
-  // a test may.
+  // the time limit of a test.
   const { buildTools } = await import('../devstack/install/go-tools.mjs');
   buildTools();
 }

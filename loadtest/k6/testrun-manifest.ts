@@ -4,7 +4,10 @@ import { stringify } from 'yaml';
 import type { ScenarioName } from './options.ts';
 
 const NAMESPACE = 'holdfast';
-/** As pinned in tools/go.mod, and the operator's starter of the release that this was tested with. */
+/**
+ * k6 in the version that tools/go.mod pins, and the starter of the operator's release with which the manifest was
+ * tested.
+ */
 export const TESTRUN_IMAGES = { k6: 'grafana/k6:1.8.1', starter: 'ghcr.io/grafana/k6-operator:starter-v1.6.0' };
 const OPERATOR_NAMESPACE = 'k6-operator-system';
 const HEAD = `# A TestRun for the k6 operator: kubectl apply -f testrun.yaml. For a release named holdfast in the namespace holdfast.
@@ -30,8 +33,9 @@ export async function testRun(scenario: ScenarioName): Promise<string> {
 const yamlOf = (object: object): string => stringify(object, { lineWidth: 0 });
 
 /**
- * The chart denies everything that it does not need to the pods of its test, and so to the runners. The operator waits
- * for their control port, and its starter starts them there.
+ * Allows connections to the control port of the runners, for which the operator waits and over which its starter starts
+ * them. Otherwise the chart's network policy applies, which allows the pods of its test, and thus the runners, only
+ * what the test needs.
  */
 const controlPolicy = (name: string): object => ({
   apiVersion: 'networking.k8s.io/v1',

@@ -42,6 +42,6 @@ test.each(['starter', 'runner'] as const)('the %s may run under the restricted p
   });
 });
 
-test('the results stay until somebody deletes them', () => {
+test('the results are kept until they are deleted', () => {
   expect(spec?.cleanup).toBeUndefined();
 });

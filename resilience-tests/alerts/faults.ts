@@ -71,7 +71,8 @@ export const FAULTS: readonly Fault[] = [
     name: 'redis-away',
     what: 'Redis is killed and unavailable for 45 s; everything is in MySQL',
     must: ['HoldfastNotInCache', 'HoldfastStoreDown'],
-    // Only for a short time: once the ledger has moved to MySQL, nothing sends requests to Redis.
+    // HoldfastRedisErrors may fire for a short time: once the ledger has moved to MySQL, nothing sends requests to
+    // Redis.
     may: [...CLIENTS_SEE, 'HoldfastEpochChanging', 'HoldfastRedisErrors'],
     async begin({ cluster }) {
       await cluster.redis.kill();

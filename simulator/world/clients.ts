@@ -170,7 +170,7 @@ export class Client {
     this.settling -= 1;
   }
 
-  /** @returns those that should be sent again */
+  /** @returns the orders that should be sent again */
   async #send(orders: readonly TransferOrder[], durability: Durability, pod: SimPod | null): Promise<TransferOrder[]> {
     const { scheduler, history, note, onPersisted } = this.#deps;
     const sentAt = scheduler.nowMs;

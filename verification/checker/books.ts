@@ -19,7 +19,7 @@ export interface BookedTransfer {
   refusal: string | null;
   source: BookedPosition | null;
   destination: BookedPosition | null;
-  /** Of a capture that was posted. */
+  /** The captured hold, if the transfer is a capture and was posted. */
   hold?: HoldAfter;
 }
 
@@ -27,7 +27,7 @@ export interface BookedTransfer {
 export interface HoldAfter {
   hold: HoldShown;
   held: number;
-  /** By how much the event changed `held`. */
+  /** The amount by which the event changed `held`. */
   heldChange: number;
 }
 

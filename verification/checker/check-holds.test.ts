@@ -18,15 +18,15 @@ it('a sound history of a hold is valid', () => {
 });
 
 describe('what an account holds', () => {
-  it('held: it is not the sum of the open holds', () => {
+  it('held: the held amount is not the sum of the open holds', () => {
     Object.assign(sound.event('CHANGED'), { held: 24, heldChange: 4 });
     expect(inBooks()).toEqual(['held', 'hold']);
   });
-  it('held: it is not the sum of the open holds at the end', () => {
+  it('held: the held amount is not the sum of the open holds at the end', () => {
     sound.move('a', { held: 1 });
     expect(inBooks()).toEqual(['held']);
   });
-  it('overdrawn: a transfer pays out what is held', () => {
+  it('overdrawn: a transfer pays out the held amount', () => {
     const content = { source: 'a', destination: 'b', amount: 46, currency: 'EUR' };
     const row = { transactionId: 't9', correlationId: 'c9', content, acceptedAt: 5, refusal: null };
     sound.withoutVoid();
@@ -44,11 +44,11 @@ describe('what an account holds', () => {
     for (const account of sound.history.accounts) if (account.accountId === 'a') account.overdraftLimit = -46;
     expect(inBooks()).toContain('overdrawn');
   });
-  it('gap: a version is in two places', () => {
+  it('gap: a version occurs twice', () => {
     Object.assign(sound.event('CHANGED'), { version: 5 });
     expect(inBooks()).toContain('gap');
   });
-  it('not in the history: a read shows what was never held', () => {
+  it('not in the history: a read shows an amount that was never held', () => {
     const read = { accountId: 'a', ...at(60, 5), sentAt: 27, endedAt: 28, stale: true, by: 'a read' };
     sound.history.reads.push({ ...read, held: 15 });
     expect(found()).toEqual([]);
@@ -147,7 +147,7 @@ describe('the events of a hold', () => {
     sound.events.splice(sound.events.indexOf(sound.event('CHANGED')), 1);
     expect(inBooks()).toContain('gap');
   });
-  it('phantom: a hold is missing, but its events are there', () => {
+  it('phantom: a hold is missing, but its events exist', () => {
     sound.holds.pop();
     expect(inBooks()).toEqual(['phantom']);
   });
@@ -166,7 +166,7 @@ describe('the events of a hold', () => {
 });
 
 describe('answers about a hold', () => {
-  it('lost: it was answered, but is not in MySQL', () => {
+  it('lost: a hold was answered, but is not in MySQL', () => {
     sound.withoutVoid();
     sound.events.splice(0);
     sound.holds.splice(0);
@@ -182,11 +182,11 @@ describe('answers about a hold', () => {
     if (voided) requests.push(voided);
     expect(found()).toEqual(['lost']);
   });
-  it('not in the history: a read shows a state that it never had', () => {
+  it('not in the history: a read shows a state that the hold never had', () => {
     sound.answerTo('read').answer = { kind: 'held', hold: { ...STATES[3], status: 'CAPTURED' } };
     expect(found()).toEqual(['not-in-history']);
   });
-  it('stale: a read shows less than was answered before', () => {
+  it('stale: a read shows an older state than an earlier answer', () => {
     sound.answerTo('read').answer = { kind: 'held', hold: STATES[1] };
     expect(found()).toEqual(['stale']);
     sound.answerTo('read').answer = { kind: 'held', hold: STATES[1], stale: true };
@@ -217,7 +217,7 @@ describe('answers about a hold', () => {
     Object.assign(sound.answerTo('change'), { expectedRevision: 2 });
     expect(found()).toEqual(['rules']);
   });
-  it('phantom: nobody placed it, or changed it, or every attempt was refused', () => {
+  it('phantom: no client placed or changed the hold, or every attempt was refused', () => {
     Object.assign(sound.answerTo('place'), { answer: refused(503) });
     expect(found()).toEqual(['phantom']);
     Object.assign(sound.answerTo('place'), { answer: unknown });
@@ -229,11 +229,11 @@ describe('answers about a hold', () => {
     sound.history.holds.clear();
     expect(found()).toEqual(['phantom']);
   });
-  it('denied: it was answered, and then the service did not know it', () => {
+  it('denied: a hold was answered, and then the service did not know it', () => {
     sound.request({ op: 'read' }, { kind: 'absent' });
     expect(found()).toEqual(['denied']);
   });
-  it('hold: it is answered as voided, but is not', () => {
+  it('hold: a hold is answered as voided, but is not', () => {
     sound.answerTo('void').answer = { kind: 'held', hold: STATES[2] };
     expect(found()).toContain('hold');
   });
@@ -251,7 +251,7 @@ describe('answers about a hold', () => {
     Object.assign(sound.row('c2'), { refusal: 'hold_not_open' });
     expect(found()).toEqual([]);
   });
-  it('unknown: nobody knows whether it was placed', () => {
+  it('unknown: it is not known whether a hold was placed', () => {
     const { content } = sound.placed;
     const placing = { op: 'place', content, correlationId: 'h9', sentAt: 30, endedAt: 31 } as const;
     sound.history.ofHold('other').requests.push({ ...placing, answer: { kind: 'unknown', reason: 'lost' } });
@@ -300,7 +300,7 @@ describe('limits', () => {
     expect(limited(55, 55, [1])).toEqual(['limits']);
     expect(limited(55, 30, [1])).toEqual(['limits']);
   });
-  it('give back to a day that has ended only if nothing was counted since', () => {
+  it('give back to a day that has ended only if nothing has been counted since then', () => {
     expect(limited(55, 0, [1, 5], 5)).toEqual([]);
     sound.event('VOIDED').acceptedAt = 6;
     expect(limited(55, 40, [1, 5])).toEqual([]);

@@ -78,14 +78,17 @@ interface Part {
 class Days {
   readonly sums = new Map<number, number>();
   readonly #starts: readonly number[];
-  /** By hold, the part that was counted first at the beginning. */
+  /** The counted parts of each hold, in the order in which they were counted. */
   readonly #parts = new Map<string, Part[]>();
 
   constructor(starts: readonly number[]) {
     this.#starts = starts;
   }
 
-  /** @returns the day in which the step was accepted, and what is counted in it afterwards */
+  /**
+   * @returns the start of the business day in which the step was accepted, and the sum that is counted for that day
+   * afterwards
+   */
   take({ acceptedAt, paid, hold }: Step): { start: number; sum: number } {
     const start = this.#starts.findLast((one) => one <= acceptedAt) ?? 0;
     if (paid > 0) this.#count(start, paid);
@@ -100,7 +103,7 @@ class Days {
   #takeHold(start: number, { holdId, left, captured }: NonNullable<Step['hold']>): void {
     const parts = this.#parts.get(holdId) ?? [];
     this.#parts.set(holdId, parts);
-    // Captures take what was counted first; it stays counted.
+    // A capture takes the parts that were counted first, and they stay counted.
     take(parts, captured, 'first');
     const released = parts.reduce((sum, { amount }) => sum + amount, 0) - left;
     if (released < 0) {
@@ -111,7 +114,7 @@ class Days {
   }
 }
 
-/** Removes an amount from the first or last parts. @returns what was removed */
+/** Removes an amount from the first or last parts. @returns the removed parts */
 function take(parts: Part[], amount: number, end: 'first' | 'last'): Part[] {
   const taken: Part[] = [];
   for (let rest = amount; rest > 0; ) {

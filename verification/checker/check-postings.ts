@@ -158,7 +158,8 @@ function checkRules(
   if (posting.currency !== currency) violations.add('rules', `${name} was posted in ${posting.currency}`);
   if (!isAllowed(posting, status)) violations.add('rules', `${name} was posted: ${status}`);
   if (posting.hold && external) violations.add('rules', `${name} holds money of an external account`);
-  // A limit may become lower than the debt; credits are then still allowed, and what lowers the available amount is not.
+  // A limit may become lower than the debt. Credits are then still allowed, but not changes that lower the available
+  // amount.
   const isLowered = posting.amount - (posting.hold?.heldChange ?? 0) < 0;
   const available = posting.balance - posting.held;
   if (isLowered && !external && available < -overdraftLimit) {

@@ -195,7 +195,7 @@ export interface History {
   readonly changes: readonly ChangeHistory[];
   readonly groups?: ReadonlyMap<string, GroupHistory>;
   readonly holds?: ReadonlyMap<string, HoldHistory>;
-  /** Whether an operator has accepted a loss: a refusal may then refer to something that is gone. */
+  /** Whether an operator has accepted a loss: a refusal may then refer to a state that was given up. */
   readonly isLossAccepted?: boolean;
   /** For how long an attempt may still be carried out after it was sent, ms; infinite if there is no limit. */
   readonly heldMsMax: number;
@@ -265,7 +265,7 @@ export function fateOf(transfer: TransferHistory, heldMsMax: number): 'ok' | 'fa
   return openUntil === Number.NEGATIVE_INFINITY || isAbsent ? 'failed' : 'unknown';
 }
 
-/** The same for a hold; null if nobody tried to place it. */
+/** The fate of a hold; null if no client tried to place it. */
 export function fateOfHold({ requests }: HoldHistory): 'ok' | 'failed' | 'unknown' | null {
   const placings = requests.filter(({ op }) => op === 'place');
   if (placings.length === 0) return null;

@@ -11,7 +11,7 @@ export const VIOLATIONS = {
   limits:
     'the debits and holds of a business day exceed the limit of their account, or differ from the usage that it stores',
   rules: 'a transfer or a change was carried out although a rule forbids it',
-  held: 'what an account holds is not the sum of its open holds',
+  held: 'the held amount of an account is not the sum of its open holds',
   hold: 'the events of a hold do not follow from one another, or from what was requested',
   'in-part': 'some transfers of a group were posted, and others were not',
   'not-in-history': 'an answer showed a balance, settings or a hold that never existed',

@@ -27,7 +27,7 @@ const SERVICE_OF_API = 'app.kubernetes.io/name=holdfast,app.kubernetes.io/compon
 export function findRelease(api: ApiServer, keySecret: string | undefined): Release {
   const found = JSON.parse(api.kubectl('get', 'services', '--selector', SERVICE_OF_API, '--output=json'));
   const services: Service[] = found.items;
-  // The chart also makes a Service for the metrics of the same pods.
+  // The chart also creates a Service for the metrics of the same pods.
   const service = services.find(({ spec }) => spec.ports.some(({ port, name }) => name === 'http' || port === 80));
   if (service === undefined) throw new Error(`the namespace ${api.namespace} has no release of Holdfast`);
   const { name: fullname, labels } = service.metadata;

@@ -20,7 +20,7 @@ export const STATES = [
 ] as const;
 
 /**
- * The sound history, in which a hold of 20 of `a` for `b` is then placed, raised to 25, captured in part, 10, and
+ * The sound history, followed by a hold of 20 of `a` for `b` that is placed, raised to 25, captured in part (10), and
  * voided.
  */
 export class SoundHold extends Sound {
