@@ -75,7 +75,7 @@ export const SETTINGS = {
       'REQUESTS_IN_FLIGHT_BUSY_MAX',
       integer(1, 100_000),
       400,
-      'The same limit while the pod is short of CPU rather than waiting for a store. A higher limit would only delay the responses.',
+      'Maximum number of concurrent requests while the pod is short of CPU rather than waiting for a store. A higher limit would only delay the responses.',
     ),
     connectionsMax: setting(
       'CONNECTIONS_MAX',

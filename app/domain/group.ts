@@ -14,7 +14,7 @@ export const GROUP_TRANSFERS_MAX = 100;
  */
 export interface GroupOrder {
   groupId: string;
-  /** Its members, each with this `groupId`. */
+  /** The members of the group, each with this `groupId`. */
   orders: readonly TransferOrder[];
   /**
    * For a split: what was requested, as JSON. It is part of the content, because destinations that get nothing are not

@@ -8,7 +8,7 @@ interface HoldEventCommon extends Origin {
   holdId: string;
   account: string;
   currency: string;
-  /** When the ledger accepted it, ms since 1970; as for outcomes of transfers. */
+  /** When the ledger accepted the event, ms since 1970; as for outcomes of transfers. */
   acceptedAt: number;
   /** By the clock of the pod that received the request, ms. */
   takenAt: number;

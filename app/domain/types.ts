@@ -59,7 +59,7 @@ interface OutcomeCommon {
    * outcomes decided by an older release, in which case `acceptedAt` is that time.
    */
   takenAt: number | null;
-  /** Its position in the ledger: the epoch and the gap-free sequence number within it. */
+  /** The position of the outcome in the ledger: the epoch, and the gap-free sequence number within the epoch. */
   epoch: number;
   seq: number;
   /** True if this answer repeats an outcome that already existed. */

@@ -10,7 +10,7 @@ import { OtlpReceiver, type ReceivedSpan } from './testing/otlp-receiver.ts';
 const KEY = 'k'.repeat(24);
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const CALLER_SPAN = '00f067aa0ba902b7';
-/** Not sampled by the caller: never traced, whatever the ratio. */
+/** A trace that the caller does not sample is never continued, whatever the ratio. */
 const unsampled = (n: number) => `00-${n.toString(16).padStart(32, 'a')}-${CALLER_SPAN}-00`;
 
 let db: TestDatabase;

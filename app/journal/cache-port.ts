@@ -69,8 +69,8 @@ export interface CachedHold extends StoredHold {
 export interface ApplyReply {
   head: Head;
   /**
-   * One per item, in order: a `HoldRecord` for a hold; for a posted group, the record of its first member; `entries`
-   * has the others.
+   * One record per item, in order: a `HoldRecord` for a hold; for a posted group, the record of its first member;
+   * `entries` has the others.
    */
   records: (ResultRecord | HoldRecord)[];
   /** The journal entries that this call wrote, for the pod's tail. */

@@ -15,9 +15,12 @@ export { IntegrityError } from './integrity-error.ts';
 /** An account change as recorded in the journal. */
 export interface JournaledChange extends ChangePayload {
   limits?: LimitsChange;
-  /** By the clock of the store that decided, ms. */
+  /** The time of the decision by the clock of the store that made it, ms. */
   acceptedAt: number;
-  /** By the pod's own clock; null for outcomes decided by an older release, in which case `acceptedAt` is that time. */
+  /**
+   * The time at which a pod received the request, by the pod's own clock; null for outcomes decided by an older
+   * release, in which case `acceptedAt` is that time.
+   */
   takenAt: number | null;
   seq: number;
   status: AccountStatus;

@@ -43,7 +43,7 @@ export type HoldDecision =
   | { kind: 'nothing' }
   | { kind: 'clock_unsure' };
 
-/** The same as decide_hold in app/redis/lua/includes/holds.lua. */
+/** Decides a hold item in the same way as decide_hold in app/redis/lua/includes/holds.lua. */
 export function decideHold(item: HoldItem, parties: HoldParties, { now, podNow }: HoldTimes): HoldDecision {
   const expiresAt = item.op === 'place' ? (item.order.expiresAt ?? Number.POSITIVE_INFINITY) : parties.hold?.expiresAt;
   const answer = stepOf(item, parties, now);

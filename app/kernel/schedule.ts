@@ -48,7 +48,8 @@ export function wallClock(timeZone: string, nowMs: number): number {
   return Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'));
 }
 
-// Each is created once: creating one costs many times as much as using it, and a process has one schedule in one zone.
+// Each schedule and each format is created once: creating one costs many times as much as using it, and a process has
+// one schedule in one zone.
 const schedules = new Map<string, CronExpression>();
 const formats = new Map<string, Intl.DateTimeFormat>();
 

@@ -94,7 +94,7 @@ export const AccountSettings = z
   })
   .meta({
     id: 'AccountSettings',
-    description: 'Without balances: `accounts:write` alone does not permit reading them.',
+    description: 'The account without its balances: `accounts:write` alone does not permit reading them.',
   });
 
 /** Neither undefined nor null. */

@@ -17,7 +17,10 @@ const SWAGGER_FILES: Readonly<Record<string, string>> = {
 };
 const OUR_SCRIPT = 'page.js';
 
-/** One day: they change only with a release, and a page of the previous release still works for a day. */
+/**
+ * Browsers may cache the files for one day: they change only with a release, and a page of the previous release still
+ * works for a day.
+ */
 const ASSET_HEADERS = { 'Cache-Control': 'public, max-age=86400', 'X-Content-Type-Options': 'nosniff' };
 const FRESH_HEADERS = { 'Cache-Control': 'no-cache', 'X-Content-Type-Options': 'nosniff' };
 

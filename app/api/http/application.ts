@@ -63,7 +63,7 @@ function respond({ respond: isSent, res, state }: ApiContext): void {
 /** The two parts of a request target that routing needs. */
 export interface RequestTarget {
   path: string;
-  /** Without the question mark; empty when there is none. */
+  /** The query without the question mark; empty when there is none. */
   query: string;
 }
 

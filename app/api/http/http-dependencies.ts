@@ -22,7 +22,7 @@ export interface ApiLimits {
    * not help.
    */
   requestsInFlightMax: number;
-  /** The same limit while the pod is short of CPU rather than waiting for a store. */
+  /** Maximum number of concurrent requests while the pod is short of CPU rather than waiting for a store. */
   requestsInFlightBusyMax: number;
   /** Maximum number of client connections at a time; further ones are closed immediately. */
   connectionsMax: number;

@@ -113,7 +113,7 @@ function refusedRequest({ state, method }: ApiContext, problem: Problem): Refuse
     code: problem.code,
     correlationId,
     route: route?.path ?? UNMATCHED,
-    // Only the method of a matched route: anything else is text chosen by the client.
+    // The method is logged only if a route matched: otherwise it is text chosen by the client.
     method: route ? method : UNMATCHED,
     ...(identity && { user: identity.user }),
     // Left out for other problems, because their details can quote what the client sent.

@@ -36,7 +36,7 @@ export function postingRoutes({ books }: PostingDependencies): Route[] {
   return [readPostings];
 
   async function page(accountId: string, { limit, ...filter }: Page): Promise<Answer> {
-    // One more than requested shows whether there is a next page.
+    // One more item than requested is read, to determine whether there is a next page.
     const found = await books.postings({ accountId, limit: limit + 1, ...filter });
     // An empty list is correct for an account without postings, but not for one that does not exist.
     if (found.length === 0) await books.accountDetails(accountId);

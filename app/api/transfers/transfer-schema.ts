@@ -69,7 +69,7 @@ export const TransferIdParams = z.object({ transactionId: TransferId });
 
 export const ReversalRequest = z.strictObject({ durability: DurabilityInput }).meta({ id: 'ReversalRequest' });
 
-const balances = 'Only with the scope `balances:read`.';
+const balances = 'Present only for callers with the scope `balances:read`.';
 
 export const Transfer = z
   .object({
@@ -262,7 +262,7 @@ export function limitFigures(refused: LimitRefusal | undefined, { currency }: Tr
 export const refusalDetail = (order: TransferOrder, refusal: Refusal): string =>
   REFUSAL_DETAILS[transferRefusal(refusal)](order);
 
-/** Without figures: permission to transfer from an account does not include reading its balance. */
+/** The details contain no figures: permission to transfer from an account does not include reading its balance. */
 const REFUSAL_DETAILS: Readonly<Record<TransferRefusal, (order: TransferOrder) => string>> = {
   currency_mismatch: (order) => `One of the accounts does not use ${order.currency}.`,
   insufficient_funds: (order) => `${order.source} has less available than ${amountOf(order)}.`,

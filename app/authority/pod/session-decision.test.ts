@@ -36,7 +36,7 @@ const joinFailed = (facts: Partial<SessionFactsByEvent['joinFailed']>): SessionF
 
 type Example = [from: SessionState, facts: SessionFacts, action: SessionAction, to: SessionState];
 
-/** In the order of the table: each row with its purpose and the resulting state. */
+/** The rows in the order of the table, each with its purpose and the resulting state. */
 const EXAMPLES: Example[] = [
   ['joining', turn({ epochEnded: true }), 'leaveEpoch', 'waiting'],
   ['open', turn({ epochEnded: true, authority: 'DIRECT', redisReady: true }), 'leaveEpoch', 'waiting'],

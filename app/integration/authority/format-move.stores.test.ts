@@ -118,11 +118,11 @@ describe("The operator's command", () => {
   });
 });
 
-/** As if the process had died at that moment. */
+/** Fails as if the process had died at that moment. */
 async function dies(): Promise<never> {
   throw new Error('died');
 }
-/** The step takes effect, and the process dies before it learns of it. */
+/** Lets the step take effect, and then fails as if the process had died before it got the result. */
 const diesAfter =
   <A extends unknown[]>(step: (...args: A) => Promise<unknown>) =>
   async (...args: A): Promise<never> => {

@@ -53,7 +53,7 @@ describe('Redis is gone', () => {
     expect(await keeper.step()).toMatchObject({ mode: 'DIRECT', cacheEpoch: null, highestKnownSeq: null });
     expect(await bench.inMysql(['t1', 't2', 't3'])).toHaveLength(3);
     expect(await bench.account('ada')).toEqual({ balance: 300, version: 3, frozen: false });
-    // It stays open there while Redis is unavailable.
+    // The ledger stays open on MySQL while Redis is unavailable.
     await staysIn(keeper, 'DIRECT');
   });
 

@@ -74,7 +74,7 @@ describe('A keeper that died between the script and the row', () => {
     const { replid } = await identifyServer(bench.redis);
     const left = await bench.scripts.journal({ fenceEpoch: 2, epoch: 2, format: 1, replid }, 0, 1);
     expect(left.marker).toMatch(/^[0-9a-f]{32}$/);
-    // As if the epoch were already in use: a second creation would be visible.
+    // Registers a pod, as if the epoch were already in use: a second creation would then be visible.
     await bench.scripts.register({ epoch: 2, format: 1, replid, podId: 'pod' }, left.marker ?? '');
     const cache = await stepTo(bench.keeper('second'), 'CACHE');
     expect(cache).toMatchObject({ epoch: 2, marker: left.marker });
@@ -164,7 +164,7 @@ describe('On the way to the cache', () => {
     expect(await staysIn(keeper, 'DIRECT')).toMatchObject({ epoch: 2 });
   });
 
-  it('a Redis that has become unsuitable has just as much time, and no more', async () => {
+  it('the same time limit applies to a Redis that has become unsuitable', async () => {
     await bench.keeper().step();
     await bench.redis.config('SET', 'appendfsync', 'no');
     const keeper = bench.keeper();

@@ -88,7 +88,7 @@ describe('At the end of its epoch, a pod', () => {
     await pod.recoverFromHandOvers();
     await pod.openDirectly();
     await Promise.all(writers);
-    // None was acknowledged in that epoch afterwards.
+    // No transfer was acknowledged in that epoch afterwards.
     expect(acknowledged).toEqual(before);
   });
 
@@ -99,7 +99,7 @@ describe('At the end of its epoch, a pod', () => {
     await other.ledger.apply([two], 'cache');
     expect((await pod.apply(one)).map(summaryOf)).toEqual(['again POSTED']);
     await pod.ledger.outcome(two.transactionId);
-    // The other one dies silently, as if it had never been registered.
+    // The other pod dies silently, as if it had never been registered.
     await other.session.stop();
     await db.database.rows("DELETE FROM pods WHERE pod_id LIKE 'other%'");
     await db.database.rows('DELETE FROM drained_entries');
@@ -280,7 +280,7 @@ describe('Handed-over data', () => {
     await pod.activate();
     expect((await pod.open()).caller.podId).toBe('pod-2');
     gate.open();
-    // The rest is no longer needed.
+    // The rest of the data is no longer needed.
     const looks = vi.spyOn(pod.store, 'read');
     await until('it has read the authority again', () => looks.mock.calls.length > 2);
     expect(completions).toBe(0);

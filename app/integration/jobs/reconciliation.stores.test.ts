@@ -166,7 +166,7 @@ describe('Drift is found and reported', () => {
   });
 
   it('if one version occurs twice and another is missing', async () => {
-    // On the other side, because a unique key forbids it on the same one.
+    // The version is repeated on the other side, because a unique key forbids it on the same side.
     await sql("UPDATE transfers SET source_version = 1 WHERE transaction_id = 'out-3'");
     expect((await named()).drift).toMatchObject([{ accountId: 'ada', minorUnits: 0 }]);
   });

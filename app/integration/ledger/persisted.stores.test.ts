@@ -50,7 +50,7 @@ describe('durability persisted', () => {
     expect(posted(first).persisted).toBe(false);
     const again = Array.from({ length: 51 }, () => Array.from({ length: 1_000 }, () => order));
     const waiting: ReturnType<typeof persisting>[] = [];
-    // As many as the transfer queue accepts at a time.
+    // As many transfers as the transfer queue accepts at a time.
     for (const orders of again) {
       waiting.push(persisting(stage, ...orders));
       await stage.clock.pass(10);
@@ -134,7 +134,7 @@ describe('durability persisted across a change of epoch', () => {
 
   it('is answered by looking the id up in MySQL; the new cursor does not apply', async () => {
     const { stage, one, state } = await acrossEpochs();
-    // In the new epoch the cursor passes the seq that the transfer had in the old one.
+    // In the new epoch, the cursor passes the seq that the transfer had in the old one.
     await stage.apply(stage.order(), stage.order());
     await stage.model.publish(stage.keeper, 2, 0);
     await stage.clock.pass(500);

@@ -190,7 +190,7 @@ describe('A lookup that is older than what Redis has evicted', () => {
     // The id has been looked up (MySQL does not have it), and the call is paused on its way to Redis.
     const slow = pod.apply([order(id)]);
     await held.reached;
-    // In the meantime another pod posts it; it is flushed, and Redis forgets it.
+    // In the meantime, another pod posts the transfer; it is flushed, and Redis forgets its id.
     expect((await twin.apply([order(id)])).map(summaryOf)).toEqual(['POSTED']);
     await stage.flush();
     await stage.scripts.forget(stage.keeper, [], true);

@@ -63,7 +63,7 @@ const OPENED: Account[] = [
   account('rich', { balance: MAX - 60 }),
   account('deep', { balance: 60 - MAX, external: true }),
   account('generous', { overdraftLimit: MAX }),
-  // One has yesterday's usage, which must be ignored, and the next one has today's.
+  // One account has yesterday's usage, which must be ignored, and the next one has today's.
   account('thrifty', {
     balance: 500,
     limits: limits({ transferMax: 90, dailyDebitMax: 150, usage: { ...NO_USAGE, dayStart: DAYS[1], dayDebit: 140 } }),

@@ -46,7 +46,7 @@ export class CountedReader implements LedgerDatabase {
   }
 }
 
-/** One pod with its session, over a cache that many may share. */
+/** One pod with its session, on a cache that several pods may share. */
 export class Pod {
   readonly session = new ManualSession();
   readonly events = new CountedEvents();

@@ -32,7 +32,7 @@ export class ReplicableRedis {
     await this.#running.ended;
   }
 
-  /** Not a clean shutdown: that would wait for its replica. */
+  /** Kills the process, because a clean shutdown would wait for its replica. */
   async stop(): Promise<void> {
     if (this.#running.alive()) await this.kill();
     rmSync(this.dir, { recursive: true, force: true });

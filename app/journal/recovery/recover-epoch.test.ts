@@ -33,7 +33,7 @@ function recover(epoch: HandedOverEpoch) {
   if (recovered.kind !== 'recovered') throw new Error(JSON.stringify(recovered));
   return recovered;
 }
-/** One call per transfer: an entry each, with seqs 1, 2, 3, … */
+/** Makes one call per transfer, so that each has its own entry, with seqs 1, 2, 3, … */
 async function journal(...transfers: [id: string, source: string, destination: string, amount?: number][]) {
   for (const [id, source, destination, amount = 100] of transfers)
     await epoch.apply(order(id, { source, destination, amount }));

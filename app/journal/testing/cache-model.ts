@@ -154,7 +154,7 @@ export class CacheModel implements CacheServer, CacheKeeper {
     return this.#ownKeeper(caller).lowerHorizon(lookupHorizon, ids);
   }
 
-  /** The same as app/redis/epoch-sweep.ts, with all keys in one call of the script. */
+  /** Does the same as app/redis/epoch-sweep.ts, but deletes all keys in one call of the script. */
   async sweepEpochsBefore(epoch: number, caller: FenceCaller): Promise<void> {
     this.#server(caller.replid);
     if (this.#owner !== this.ledger) throw new CacheError('refused', 'foreign');

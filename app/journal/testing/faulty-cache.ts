@@ -15,12 +15,12 @@ export type Method = keyof CacheServer;
 
 const timedOut = () => new CacheError('in_doubt', 'Command timed out');
 
-/** It ran, but the reply was lost. */
+/** The call ran, but the reply was lost. */
 export const replyLost: Fault = async (run) => {
   await run();
   throw timedOut();
 };
-/** It never ran, but the caller cannot tell. */
+/** The call never ran, but the caller cannot know that. */
 export const commandLost: Fault = async () => {
   throw timedOut();
 };

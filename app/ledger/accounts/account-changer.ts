@@ -153,7 +153,7 @@ export class AccountChanger {
     const { change } = attempt;
     switch (record.status) {
       case RecordStatus.REPLAYED:
-        // Its entry was in a reply that was lost: the change counts once it is in MySQL.
+        // The entry of the change was in a reply that was lost: the change counts once it is in MySQL.
         attempt.inDoubt = true;
         if (record.seq > view.cursor) {
           await this.#deps.clock.sleep(RETRY_BASE_MS);
