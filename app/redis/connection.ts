@@ -35,7 +35,7 @@ export interface RedisConnectionOptions {
   commandTimeoutMs: number;
 }
 
-/** Why a connection could not be established, as long as it is not. */
+/** The latest error of each connection that is not established. */
 const connectionErrors = new WeakMap<Redis, Error>();
 
 /**
@@ -55,7 +55,8 @@ export function connectRedis(options: RedisConnectionOptions, extra: RedisOption
     retryStrategy: (attempt) => Math.min(25 * attempt, 500),
     ...extra,
   });
-  // The commands that fail do not say why there is no connection. Without a listener ioredis would print the errors.
+  // The errors of failed commands do not contain the reason why there is no connection. Without a
+  // listener, ioredis would print the errors of the connection.
   redis.on('error', (error) => connectionErrors.set(redis, error));
   redis.on('ready', () => connectionErrors.delete(redis));
   redis.connect().catch(() => {});
@@ -104,10 +105,10 @@ export async function inspectServer(redis: Redis, managed = false): Promise<Serv
   }
 }
 
-/** Codes of Node.js and OpenSSL. */
+/** Matches the codes of Node.js and OpenSSL for certificate errors. */
 const CERTIFICATE_CODE = /CERT|^UNABLE_TO_/;
 
-/** @returns why connecting will fail until someone changes the configuration; null if the failure may end by itself */
+/** @returns why connecting will fail until someone changes the configuration; null if the failure may be temporary */
 function wrongSettingOf(error: Error | undefined): string | null {
   if (error === undefined) return null;
   if (error instanceof ReplyError) return `it refuses the connection: ${error.message}`;

@@ -87,7 +87,9 @@ const BEFORE_THE_SCRIPT = new Set([
 ]);
 /** Errors raised inside a running script end with their location in it; earlier writes of the script persist. */
 const IN_THE_SCRIPT = / script: [0-9a-f]{40}\b/;
-/** The same, for a server that is not (yet) a master; this is equivalent to a refusal by the prologue. */
+/**
+ * First words of the replies of a server that is not (yet) a master; they are equivalent to a refusal by the prologue.
+ */
 const NOT_A_MASTER = new Set(['READONLY', 'LOADING', 'MASTERDOWN']);
 /**
  * ioredis reports this if a command was never passed to a socket. The error "max retries per request" is no such

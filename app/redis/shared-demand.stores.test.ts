@@ -69,7 +69,7 @@ describe('The request rates of the pods', () => {
     expect(await redis.keys(`${keyPrefix}:*`)).toEqual([]);
   });
 
-  it('support any user name', async () => {
+  it('may belong to users with any name', async () => {
     const rates = { 'jwt:auth0|507f {x} * \u00e4': 7, 'key:a:b': 8 };
     expect(await exchange(pod('a'), rates)).toEqual(rates);
   });

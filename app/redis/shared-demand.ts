@@ -2,14 +2,14 @@ import type { Redis } from 'ioredis';
 
 /** A report older than this, ms, is ignored: its pod has no more requests of that user, or has ended. */
 const STALE_MS = 3_000;
-/** Time without a report, ms, after which a hash is deleted, or the field of a single pod. */
+/** Time without a report, ms, after which the hash of a user, or the field of a pod in it, is deleted. */
 const EXPIRE_MS = 60_000;
 
 export interface SharedDemandOptions {
   redis: Redis;
   keyPrefix: string;
   podId: string;
-  /** Whether this pod may use this Redis, which is so only once Redis is known to belong to this ledger. */
+  /** Whether this pod may use this Redis: true only once Redis is known to belong to this ledger. */
   isAdmitted(): boolean;
   staleMs?: number;
 }

@@ -10,7 +10,7 @@ import { until } from '../kernel/testing/until.ts';
 import { connectRedis, inspectServer } from './connection.ts';
 import { OwnRedis } from './testing/own-redis.ts';
 
-/** Its certificate is for localhost, and nobody knows its issuer. */
+/** A server whose certificate is for localhost, and has an unknown issuer. */
 let server: OwnRedis;
 let tlsPort: number;
 let ca: string;
@@ -52,7 +52,7 @@ function connect(url: string, extra: RedisOptions = {}): Redis {
   return redis;
 }
 
-/** The first reason that waiting does not remove. */
+/** Waits for the first error that shows a wrong setting. */
 async function refusalOf(redis: Redis): Promise<string> {
   let refusal = '';
   await until('it is refused', async () => {
@@ -63,8 +63,8 @@ async function refusalOf(redis: Redis): Promise<string> {
   return refusal;
 }
 
-describe('The inspection of a server that cannot be connected to until a setting is changed says', () => {
-  it('that its certificate is of an unknown issuer', async () => {
+describe('If no connection is possible until a setting is changed, the inspection of a server reports', () => {
+  it('that its certificate has an unknown issuer', async () => {
     expect(await refusalOf(connect(`rediss://localhost:${tlsPort}`))).toBe(
       'its certificate is not accepted: self-signed certificate (DEPTH_ZERO_SELF_SIGNED_CERT)',
     );
@@ -83,7 +83,7 @@ describe('The inspection of a server that cannot be connected to until a setting
     );
   });
 
-  it('nothing of the kind while it is only away, or once it accepts the connection', async () => {
+  it('no wrong setting while the server is only unavailable, or once it accepts the connection', async () => {
     const right = connect(`rediss://localhost:${tlsPort}`, { tls: { ca } });
     await until('it is connected', () => right.status === 'ready');
     expect((await inspectServer(right)).role).toBe('master');

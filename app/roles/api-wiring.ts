@@ -35,7 +35,7 @@ export function createSession(context: Context): PodSession {
     redis: {
       ready() {
         const ready = redis.status === 'ready';
-        // Without a connection, nothing else would inform the detector.
+        // While there is no connection, no call would report a failure to the detector.
         if (!ready) detectors.redis.failed();
         return ready;
       },

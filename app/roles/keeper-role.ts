@@ -95,7 +95,7 @@ async function catchUp(
   const caller = target();
   if (!caller) return;
   try {
-    // Only the current end is the goal, because pods may keep writing.
+    // The flush only has to reach the current end, because pods may keep writing.
     const { head } = await scripts.journal(caller, Number.MAX_SAFE_INTEGER - 1, 1);
     while (clock.monotonic() < deadline && flusher.failuresInARow === 0) {
       const cursor = await flushStore.cursor();

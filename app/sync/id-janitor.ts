@@ -6,7 +6,7 @@ const BUCKETS_PER_ROUND_MAX = 100;
 
 /**
  * Evicts ids from Redis, oldest UUIDv7 time first, once their outcomes are in MySQL and they are older than the window.
- * The length of the window determines the use of memory: evicted ids are looked up in MySQL from then on.
+ * The window may have any length that fits into memory, because evicted ids are looked up in MySQL from then on.
  */
 export class IdJanitor {
   readonly #deps: { cache: CacheKeeper; clock: Clock; windowMs: number };

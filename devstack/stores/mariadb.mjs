@@ -294,7 +294,7 @@ export async function startMariadb({ dir, port, relaxed }) {
     password,
     database: DATABASE,
     url: mysqlUrl({ port: at, password }),
-    /** Resolves when the process has ended, for whatever reason. */
+    /** Resolves when the process has ended, whatever the reason. */
     ended: running.ended,
     /** Shuts it down cleanly. */
     stop: () => end(running),

@@ -63,19 +63,19 @@ describe('Holds', () => {
     });
   });
 
-  it('are reported if the events add up, but an open hold does not', async () => {
+  it('are reported if the events are right, but the amount of an open hold is wrong', async () => {
     await sql("UPDATE holds SET hold_amount = hold_amount - 1 WHERE hold_id = 'h1'");
     expect(await drifts()).toEqual({ drift: [['ada', OPEN, 1]], inconsistentHolds: ['h1'] });
   });
 
-  it('are reported if two open holds are off, but not their sum', async () => {
+  it('are reported if the amounts of two open holds are wrong, but their sum is right', async () => {
     await bench.epoch.applyHolds(place('h4', 10));
     await bench.flush();
     await sql("UPDATE holds SET hold_amount = hold_amount + IF(hold_id = 'h1', 1, -1) WHERE hold_id IN ('h1', 'h4')");
     expect(await drifts()).toEqual({ drift: [], inconsistentHolds: ['h1', 'h4'] });
   });
 
-  it('are reported if an event is missing, and if a capture is missing', async () => {
+  it('are reported if an event or a capture is missing', async () => {
     await sql("DELETE FROM hold_events WHERE hold_id = 'h2' AND kind = 'VOIDED'");
     expect(await drifts()).toEqual({ drift: [['ada', PER_VERSION, -70]], inconsistentHolds: ['h2'] });
     await sql("DELETE FROM hold_captures WHERE transaction_id = 'k2'");
@@ -90,7 +90,7 @@ describe('Holds', () => {
     expect(await drifts()).toEqual({ drift: [['ada', what, 0]], inconsistentHolds: ['h1'] });
   });
 
-  it('are reported if an event has the version of a posting, and another version has none', async () => {
+  it('are reported if an event has the version of a posting, so that another version is missing', async () => {
     await sql("UPDATE hold_events SET version = 1 WHERE hold_id = 'h2' AND kind = 'PLACED'");
     expect(await drifts()).toMatchObject({
       drift: [['ada', 'has 12 postings and 5 hold events up to version 17, but is at 17', 0]],
@@ -110,7 +110,7 @@ describe('Holds', () => {
     expect((await drifts()).inconsistentHolds).toHaveLength(1);
   });
 
-  it('do not drift if MySQL has advanced since a page of the cache was read', async () => {
+  it('are not reported if MySQL has advanced since a page of the cache was read', async () => {
     const pages = bench.pages();
     const { database, reader, flushStore, clock } = bench.context;
     const goingOn: typeof pages = {

@@ -5,24 +5,24 @@ import type { Finder, LookUp } from '../outcomes/finder.ts';
 import { isDatabaseAway, isHeld, type MysqlWaiters } from './mysql-waiters.ts';
 import type { Answer, Pending, ResultSink } from './pending.ts';
 
-/** Items whose own ids are of one kind. */
+/** The operations on items whose own ids are of one kind. */
 interface LaneKind<P extends Pending, O extends Answer, W, L extends LookUp<O>> {
   finder: Pick<Finder<O & { seq: number; persisted: boolean }, W, L>, 'find' | 'inDatabase'>;
   has(pending: Pending): pending is P;
   idOf(pending: P): string;
-  /** What is looked up in MySQL before it is sent to Redis. */
+  /** The ids of an item that are looked up in MySQL before it is sent to Redis. */
   wantedOf(pending: P): W;
   /** The answer to an item whose id already has an outcome. */
   replay(pending: P, existing: O): O | Problem;
-  /** Why an item whose own id is unknown cannot be made; null if nothing is in its way. */
+  /** Why an item cannot be executed although its own id is unknown; null if it can. */
   refusedBy?(pending: P, found: L): Problem | null;
 }
 
-/** Looks up the ids of items that Redis alone cannot decide, or that are known. */
+/** Looks up the ids of items that Redis alone cannot decide, or whose ids Redis knows. */
 export interface Lane {
-  /** In MySQL. Those that are not there are queued again with the proof. */
+  /** Looks ids up in MySQL. Items whose ids are not there are queued again, with the proof of that. */
   lookUp(batch: readonly Pending[]): Promise<void>;
-  /** In the journal and in MySQL, for ids that have an outcome. */
+  /** Looks up ids that have an outcome, in the journal and in MySQL. */
   replayKnown(view: EpochView, batch: readonly Pending[]): Promise<void>;
 }
 
@@ -72,7 +72,7 @@ export function laneOf<P extends Pending, O extends Answer, W, L extends LookUp<
   };
 }
 
-/** Records the proof that none of its ids was in MySQL at this cursor. */
+/** Records the proof that MySQL had none of an item's ids at this cursor. */
 function lookedUp(pending: Pending, { epoch, cursor }: Stamp): void {
   pending.lookupCursor = cursor;
   pending.lookupEpoch = epoch;

@@ -7,7 +7,7 @@ import { type Lane, laneOf } from './lane.ts';
 import type { MysqlWaiters } from './mysql-waiters.ts';
 import { isGroup, isTransfer, type PendingGroup, type PendingTransfer, type ResultSink } from './pending.ts';
 
-/** Every pending item is in exactly one of them. */
+/** The lanes of a pod. Every pending item belongs to exactly one of them. */
 export const lanesOf = (finders: Finders, sink: ResultSink, waiters: MysqlWaiters): Lane[] => [
   laneOf<PendingTransfer, Outcome, string, LookUp<Outcome>>(
     {

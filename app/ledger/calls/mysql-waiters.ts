@@ -5,7 +5,7 @@ import type { LedgerEvents } from '../ports/ledger-events.ts';
 import type { DatabaseWait } from './database-wait.ts';
 import type { Pending, ResultSink } from './pending.ts';
 
-/** How often a transfer that needs MySQL tries again while MySQL is unavailable, ms. */
+/** Interval at which a transfer that needs MySQL is retried while MySQL is unavailable, ms. */
 const DATABASE_WAIT_MS = 250;
 
 /**
@@ -33,14 +33,17 @@ export class MysqlWaiters {
     return false;
   }
 
-  /** MySQL has answered: these transfers no longer need it. */
+  /** Called when MySQL has answered: these transfers no longer need it. */
   found(batch: readonly Pending[]): void {
     this.#databaseAway = false;
     for (const pending of batch) this.#wait.end(pending);
     this.#sink.again(batch);
   }
 
-  /** MySQL is unavailable. Nothing was sent to it that could change anything, so waiting costs only time. */
+  /**
+   * Called when MySQL is unavailable. The transfers only wait, because nothing was sent to MySQL that could change
+   * anything.
+   */
   hold(batch: readonly Pending[]): void {
     if (batch.length === 0) return;
     const { clock, events } = this.#deps;
@@ -48,8 +51,8 @@ export class MysqlWaiters {
     const held = batch.filter((pending) => !pending.answered && this.mayWait(pending));
     if (held.length === 0) return;
     events.retried('database');
-    // In an outage, the deadline ends the wait. The limit on rounds is only for loops that could go on without an
-    // outage.
+    // In an outage, the deadline ends the wait. The limit on rounds is only for loops that could continue without
+    // an outage.
     for (const pending of held) pending.rounds = 0;
     clock.after(backoffMs(0, DATABASE_WAIT_MS, clock), () => this.#sink.again(held));
   }
@@ -57,5 +60,5 @@ export class MysqlWaiters {
 
 export const isDatabaseAway = ({ code }: Problem): boolean => code === 'database_unavailable';
 
-/** The session holds requests now: the transfer waits in the queue like the others. */
+/** True if the session now holds requests, so that the transfer waits in the queue like the others. */
 export const isHeld = ({ code }: Problem): boolean => code === 'ledger_switching' || code === 'ledger_closed';

@@ -87,7 +87,7 @@ abstract class PendingItem implements TrackedAttempt {
   abstract inDoubtAttempts(): readonly InDoubtAttempt[];
   protected abstract unknown(): Problem;
 
-  /** Its outcome is known: none of its attempts in that epoch is in doubt any longer. */
+  /** Records that the outcome is known, so that none of the item's attempts in that epoch is in doubt anymore. */
   resolvedIn(view: EpochView): void {
     const [own] = this.inDoubtAttempts();
     if (own) view.inDoubt.resolved(own.kind, own.id);

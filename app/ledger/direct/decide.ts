@@ -188,7 +188,7 @@ export function movesBetween(
 
 /** The rows in MySQL for an account change, with the account locked. */
 interface FoundForChange {
-  /** Undefined if the account does not exist. */
+  /** The account; undefined if it does not exist. */
   account: Account | undefined;
   /** Whether the change is already committed. */
   done: boolean;

@@ -82,7 +82,7 @@ export interface Attempt {
 }
 
 interface Left {
-  /** By the accounts they concern: the same id may have been tried with different content. */
+  /** The attempts by the accounts that they concern, because the same id may have been tried with different content. */
   attempts: Map<string, readonly InDoubtAttempt[]>;
   sinceMs: number;
   /** The pod ids under which an attempt with this id may still run. */

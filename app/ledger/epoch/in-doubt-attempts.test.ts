@@ -66,7 +66,7 @@ describe('attempts that will get no reply', () => {
     expect([attempts.none, attempts.oldestSinceMs]).toEqual([true, null]);
   });
 
-  it('of an account change are kept apart from those of a transfer with the same id', () => {
+  it('of an account change are distinguished from those of a transfer with the same id', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.leave([attempt('one', ['a'], 'account-change')], 'pod-1', 10);
@@ -103,7 +103,7 @@ describe('a retired pod id', () => {
     expect(attempts.none).toBe(true);
   });
 
-  it('is what ends attempts: before its retirement they stay in doubt, wherever the cursor is', () => {
+  it('must be retired first: the attempts of other pod ids stay in doubt, wherever the cursor is', () => {
     const attempts = new InDoubtAttempts();
     attempts.leave([attempt('one')], 'pod-1', 10);
     attempts.advance(1_000);

@@ -16,27 +16,27 @@ const LOOKUPS_IN_FLIGHT_MAX = 4;
 const LOOKUP_BATCH_MAX = 500;
 const WAITING_MAX = 50_000;
 
-/** What MySQL has under some ids. Everything is from one snapshot. */
+/** The result of a lookup of ids in MySQL, from one snapshot. */
 export interface LookUp<O> {
   stamp: Stamp;
   authority: AuthorityStamp;
-  /** By id; absent: MySQL has none. */
+  /** Outcomes by id; ids without an outcome in MySQL are absent. */
   outcomes: ReadonlyMap<string, O>;
-  /** Those whose outcome is only in the journal of an ended epoch, as they are stored in Redis. */
+  /** The ids whose outcomes are only in the journal of an ended epoch, in the form in which Redis stores them. */
   unsettled: ReadonlySet<string>;
 }
 
-/** One kind of ids: how to find their outcomes. `W`: what is looked up in MySQL for one of them. */
+/** How to find the outcomes of one kind of ids. `W` is the type of a request for a lookup in MySQL. */
 export interface FinderKind<O, W, L extends LookUp<O>> {
   /** For messages. */
   name: string;
-  /** The id as it is stored in Redis. */
+  /** The id in the form in which Redis stores it. */
   keyOf(id: string): string;
   /** The outcomes in an entry, by their ids. */
   outcomesIn(entry: JournalEntry, epoch: number): Iterable<readonly [id: string, outcome: O]>;
-  /** For an id of which only the outcome is wanted. */
+  /** The request for an id of which only the outcome is wanted. */
   wantedOf(id: string): W;
-  /** How many ids that is. */
+  /** The number of ids that a request contains. */
   weightOf(wanted: W): number;
   read(wanted: readonly W[]): Promise<L>;
 }
@@ -48,7 +48,7 @@ export interface FinderDependencies {
   clock: Clock;
 }
 
-/** Anything with a position in a journal. */
+/** An outcome with a position in a journal. */
 interface Positioned {
   seq: number;
   persisted: boolean;
@@ -100,7 +100,7 @@ export class Finder<O extends Positioned, W = string, L extends LookUp<O> = Look
     });
   }
 
-  /** For an id of which only the outcome is wanted. */
+  /** The request for an id of which only the outcome is wanted. */
   wantedOf(id: string): W {
     return this.#kind.wantedOf(id);
   }

@@ -65,7 +65,7 @@ export class PersistenceWatch {
     if (this.#waiters.size >= WAITERS_MAX)
       return new Problem('outcome_unknown', 'Too many transfers are waiting to be persisted.', extrasOf(answer));
     return new Promise((resolve) => {
-      // A waiter is resolved with an outcome of its own kind.
+      // A waiter is resolved with an outcome of the kind that it waits for.
       const settle = resolve as (answer: Answer | Problem) => void;
       this.#waiters.add({ outcome: answer, deadline, settle });
       if (!this.#polling) void this.#poll();
@@ -161,7 +161,7 @@ interface WatchedKind {
   persistedAs(received: Answer, stored: Answer): Answer | Problem;
 }
 
-/** An outcome is only compared with one of its own kind. */
+/** Outcomes are compared only with outcomes of the same kind. */
 function kindOf<O extends Answer, W>(
   finder: Pick<Finder<O, W>, 'inDatabase' | 'wantedOf'>,
   kind: {

@@ -137,7 +137,7 @@ it('While MySQL does not answer at all, the same limit applies to transfers whos
   expect((await stage.clock.until(Promise.all(waiting))).flat().map(summaryOf)).toEqual(['POSTED', 'POSTED']);
 });
 
-it('A transfer whose deadline passes while Redis holds its reply does not count as waiting afterwards', async () => {
+it('A transfer whose deadline passes before Redis replies is not counted as waiting afterwards', async () => {
   stage.database.broken = away;
   const gate = new Gate();
   stage.cache.next('apply', gate.reply);

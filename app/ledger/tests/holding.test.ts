@@ -204,7 +204,7 @@ describe('Calls in flight', () => {
 });
 
 describe('A transfer that keeps being retried', () => {
-  it('because its accounts are evicted each time is finally answered with overloaded', async () => {
+  it('is finally answered with overloaded if its accounts are evicted each time', async () => {
     stage.cache.always('install', async (run) => {
       const reply = await run();
       // Another pod needs the space, so all clean accounts are evicted.

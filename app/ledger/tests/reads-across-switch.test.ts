@@ -165,7 +165,7 @@ describe('The outcome of an id', () => {
     expect(await isPersisted()).toBe(true);
   });
 
-  it('is the committed one even while something else waits for a journal', async () => {
+  it('is the committed outcome, even while something else waits for a journal', async () => {
     const one = bench.order();
     await bench.apply(one);
     bench.close();

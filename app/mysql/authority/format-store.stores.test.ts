@@ -46,7 +46,7 @@ const OLD = {
 };
 
 describe('The move to format 2', () => {
-  it('from CACHE closes the epoch, which is recovered in its own format, and whose successor has format 2', async () => {
+  it('from CACHE closes the epoch; it is recovered in its own format, and its successor has format 2', async () => {
     const closing = await inFormat2();
     expect(closing).toMatchObject({ epoch: 3, mode: 'CLOSING', format: 2, cacheEpoch: 2, cacheFormat: 1, ...SERVER });
     expect(await stored()).toEqual([

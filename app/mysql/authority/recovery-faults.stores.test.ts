@@ -101,7 +101,7 @@ const steps: [string, () => Promise<Step>][] = [
 ];
 
 describe.each(steps)('%s', (_name, prepare) => {
-  it('continues with the same result after its connection dies before a statement, whichever statement that is', async () => {
+  it('leads to the same result if its connection dies before any of its statements', async () => {
     const whole = await prepare();
     expect(await whole(bench.recoveryStore)).not.toBeNull();
     const expected = await bench.everything();

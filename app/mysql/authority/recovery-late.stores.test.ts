@@ -118,13 +118,16 @@ describe('RecoveryStore.unfreezeFromJournal', () => {
   });
 
   it.each([
-    ['of a committed transfer', "UPDATE transfers SET user = 'eve' WHERE transaction_id = 't4'"],
-    ['of an amount', "UPDATE transfers SET amount = 49 WHERE transaction_id = 't4'"],
-    ['of a transfer that MySQL made itself', "UPDATE transfers SET seq = 0, epoch = 3 WHERE transaction_id = 't4'"],
-    ['of a frozen account', "UPDATE accounts SET balance = 1 WHERE account_id = 'bob'"],
-    ['of its version', "UPDATE accounts SET version = 1 WHERE account_id = 'bob'"],
-    ['of its settings', "UPDATE accounts SET settings_version = 2 WHERE account_id = 'bob'"],
-  ])('throws an IntegrityError if MySQL has something different %s, and changes nothing', async (_what, tamper) => {
+    ['user of a committed transfer', "UPDATE transfers SET user = 'eve' WHERE transaction_id = 't4'"],
+    ['amount of a committed transfer', "UPDATE transfers SET amount = 49 WHERE transaction_id = 't4'"],
+    [
+      'position of a transfer that MySQL has executed itself',
+      "UPDATE transfers SET seq = 0, epoch = 3 WHERE transaction_id = 't4'",
+    ],
+    ['balance of a frozen account', "UPDATE accounts SET balance = 1 WHERE account_id = 'bob'"],
+    ['version of a frozen account', "UPDATE accounts SET version = 1 WHERE account_id = 'bob'"],
+    ['settings version of a frozen account', "UPDATE accounts SET settings_version = 2 WHERE account_id = 'bob'"],
+  ])('throws an IntegrityError if MySQL has a different %s, and changes nothing', async (_what, tamper) => {
     const { now, journal } = await bench.frozen();
     await bench.db.database.rows(tamper);
     const before = await bench.everything();

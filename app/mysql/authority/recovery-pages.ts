@@ -191,7 +191,7 @@ function isCommitted(item: Journaled, known: KnownIds, epoch: number): boolean {
   throw new IntegrityError(`${describeItem(item)} has different content in MySQL than in the journal`);
 }
 
-/** What MySQL has under the id of an item, and what it should have there. */
+/** The content that MySQL has under the id of an item, and the content that it should have. */
 function inMysql(item: Journaled, known: KnownIds, epoch: number): [Times | undefined, Times] {
   if (item.kind === 'account-change') {
     const change = { ...item.change, epoch };
@@ -210,7 +210,8 @@ function memberIdsMustBeFree({ id, outcome }: JournaledGroup, { outcomes }: Know
 }
 
 /**
- * The same after an operator's decision: if MySQL has different content under the id, the handed-over entry is dropped.
+ * The same after an operator's decision: a handed-over entry is dropped if MySQL has different
+ * content under its id.
  */
 function isCommittedUnchanged(item: Journaled, known: KnownIds, epoch: number): boolean {
   try {

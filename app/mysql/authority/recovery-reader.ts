@@ -319,9 +319,9 @@ export interface KnownIds {
   outcomes: Map<string, Outcome>;
   groups: Map<string, GroupOutcome>;
   changes: Map<string, JournaledChange & { epoch: number }>;
-  /** Holds that were placed or refused, by their ids. */
+  /** Holds that were placed or refused, by hold id. */
   placings: Map<string, HoldEvent>;
-  /** Other events of holds, by their ids. */
+  /** Other events of holds, by event id. */
   updates: Map<string, HoldEvent>;
 }
 

@@ -37,7 +37,7 @@ it('dropped entries are listed latest first, limited by number and by size, toge
   expect([total, ids.length, ids[0]]).toEqual([100, Math.floor(MIB / 18_011), 't99']);
 });
 
-it('at least one is listed, no matter how large', async () => {
+it('at least one entry is listed, no matter how large it is', async () => {
   await giveUp([10, 2 * MIB]);
   expect(await listed()).toEqual({ total: 2, ids: ['t1'] });
   await giveUp([]);

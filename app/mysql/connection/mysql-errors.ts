@@ -110,7 +110,7 @@ export function isReadOnly(error: unknown): boolean {
   return READ_ONLY.has((answered as DriverError | undefined)?.errno ?? 0);
 }
 
-/** True unless the error is a reply of the server; only then is the state of the connection known. */
+/** False only if the error is a reply of the server, because the state of the connection is then known. */
 export function isUnanswered(error: unknown): boolean {
   if (error instanceof Problem) return false;
   const { errno, fatal, code } = error as DriverError;

@@ -5,7 +5,7 @@ import { asProblem, isBadConnection, isReadOnly, isUnanswered } from './mysql-er
 
 /**
  * Counts how often a connection turned out not to lead to a working primary. Connections that were opened before
- * the last count are replaced before their next use, because they probably lead to the same server.
+ * the latest such case are replaced before their next use, because they probably lead to the same server.
  */
 export class FailoverCount {
   count = 0;

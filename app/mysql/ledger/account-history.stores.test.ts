@@ -44,7 +44,7 @@ const history = (query: { holds?: boolean; afterVersion?: number; limit?: number
   books.postings({ accountId: 'ada', afterVersion: 0, limit: 100, ...query });
 const shortly = (item: HistoryItem) => [item.version, item.kind, item.balanceAfter, item.heldAfter];
 
-/** A life with every kind of event. */
+/** Creates a history with every kind of event. */
 async function live(): Promise<void> {
   await epoch.apply(order('t1', { amount: 500 }));
   await epoch.applyHolds(place('h1', 300), place('h2', 50), change('h1', { amount: 350 }));
@@ -75,7 +75,7 @@ describe('The history of an account with holds', () => {
     ]);
   });
 
-  it('shows the hold of an event and of both sides of a capture, and by how much the held amount changed', async () => {
+  it('shows the hold of an event and of both sides of a capture, and the change of the held amount', async () => {
     await live();
     const ada = await history();
     expect(ada[1]).toMatchObject({ holdId: 'h1', heldChange: 300, user: 'tester', correlationId: 'c-1' });
@@ -97,7 +97,7 @@ describe('The history of an account with holds', () => {
     });
   });
 
-  it('leaves out the events of holds if they are not wanted, in pages that are full', async () => {
+  it('omits the events of holds if they are not wanted, and still fills its pages', async () => {
     await live();
     expect((await history({ holds: false })).map(shortly)).toEqual([
       [1, 'transfer', 500, null],
@@ -110,7 +110,7 @@ describe('The history of an account with holds', () => {
     expect(page.map(({ version }) => version)).toEqual([5, 6, 8]);
   });
 
-  it('has the balance and the held amount at a time, whatever happened last', async () => {
+  it('has the balance and the held amount at a given time, whatever kind of event was the last one', async () => {
     await live();
     await db.database.rows('UPDATE hold_events SET accepted_at = accepted_at + INTERVAL version SECOND');
     await db.database.rows(

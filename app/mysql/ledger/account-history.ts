@@ -38,9 +38,9 @@ interface Versions {
 }
 
 /**
- * Versions of an account in order, each from the only table that has it. They have no gaps, so with the events of holds this is
- * a page of known length.
- * @param limit of items: without the events of holds, versions are missing in between
+ * Reads versions of an account in order, each from the only table that has it. Versions have no gaps, so with the
+ * events of holds a page has a known length.
+ * @param limit the maximum number of items; without the events of holds, versions in between are missing
  */
 export async function historyBetween(
   from: Source,
@@ -61,7 +61,10 @@ export async function historyBetween(
   });
 }
 
-/** What an account held after a version of it, in minor units: what the last change of it left. Two seeks in indexes. */
+/**
+ * The held amount of an account after one of its versions, in minor units, from the last change of that amount. This
+ * takes two index lookups.
+ */
 export async function heldAt(from: Source, accountId: string, version: number): Promise<number> {
   const latest = (table: string) =>
     `(SELECT version, held_after FROM ${table} WHERE account_id = ? AND version <= ? ORDER BY version DESC LIMIT 1)`;

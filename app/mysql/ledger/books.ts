@@ -55,7 +55,8 @@ export class SqlBooks implements Books {
         : Math.max(query.afterVersion, await this.#versionBefore(accountId, from, last));
     const until = to === undefined ? last : await this.#versionBefore(accountId, to, last);
     if (after >= until) return [];
-    // With every version, a page has a known length; without the events of holds, it is as long as it is filled.
+    // With every version, a page has a known length. Without the events of holds, the page must be
+    // filled from as many versions as necessary.
     const versions = { accountId, after, until: holds ? Math.min(until, after + limit) : until };
     return historyBetween(this.#database, versions, { holds, limit });
   }

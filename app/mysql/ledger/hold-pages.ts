@@ -69,7 +69,7 @@ const eventSums = (session: Session, ids: readonly string[]): Promise<EventSums[
     [ids],
   );
 
-/** A capture that its transfer does not confirm is not counted, so that its hold lacks a revision. */
+/** A capture without a matching transfer is not counted, so that its hold appears to lack a revision. */
 const captureSums = (session: Session, ids: readonly string[]): Promise<CaptureSums[]> =>
   session.rows(
     `SELECT c.hold_id, COUNT(*) AS steps, CAST(SUM(c.revision) AS CHAR) AS revision_sum,

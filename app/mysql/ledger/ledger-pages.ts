@@ -17,7 +17,7 @@ interface SideRow {
   version_sum: string;
   square_sum: string;
   amount_sum: string;
-  /** Of the changes of what the account holds. */
+  /** The sum of the changes of the account's held amount. */
   held_sum: string;
 }
 

@@ -69,7 +69,7 @@ export async function lockedAuthority(session: Session, epoch: number): Promise<
   return now.epoch === epoch ? now : null;
 }
 
-/** The cache columns of an authority when no cache epoch is current or waiting. */
+/** The cache columns of an authority if no cache epoch is current or waits for its recovery. */
 export const NOTHING_WAITS = {
   cacheEpoch: null,
   cacheFormat: null,

@@ -97,7 +97,7 @@ const WIDENS = new Set([
   'ALTER TABLE authority MODIFY `mode`',
   'ALTER TABLE transfers MODIFY kind',
 ]);
-/** This statement affects only a ledger that was never used, and that no other process has ever used. */
+/** This statement affects only a ledger that was never used, and that has never had another process. */
 const BEGINS = /^UPDATE authority SET epoch = 1, .* epoch = 0 .*NOT EXISTS \(SELECT 1 FROM processes\)/s;
 
 /** The time for several hundred schema changes, each of which takes five times as long on MySQL as on MariaDB. */

@@ -40,7 +40,7 @@ const used = async () => {
 };
 
 const isCounted = (percent: number) =>
-  until(`the metric counts that ${percent} % were reached`, async () => {
+  until(`the metric counts an account that has reached ${percent} %`, async () => {
     const pages = await Promise.all([api, keeper].map(({ context }) => context.metrics.text()));
     return pages.some((page) =>
       page.includes(`holdfast_limits_reached_total{limit="dailyDebitMax",percent="${percent}"} 1`),

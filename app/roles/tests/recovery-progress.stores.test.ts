@@ -72,7 +72,7 @@ it("an accepted loss that exceeds a request's waiting time is answered with 202,
   expect(await bench.transfers()).toEqual(['t1', 't4']);
 });
 
-it('the status shows entries that were flushed before a recovery or from the journal, which only the cursor counts', async () => {
+it('the status includes entries that were flushed before a recovery or from the journal, which only the cursor shows', async () => {
   const journal = await bench.journal(
     ['t1', 'world', 'ada', 500],
     ['t2', 'world', 'ada', 7],
