@@ -73,7 +73,7 @@ export async function startApi(context: Context): Promise<Running> {
  * after its request in progress, and its client may then keep it open for minutes.
  *
  * A request that a client sends at the very moment when its idle connection is closed is lost, and HTTP/1.1 cannot
- * prevent that. That is why there is a delay before: clients that sent a request during the delay were asked to
+ * prevent that. That is why there is a delay first: clients that sent a request during the delay were asked to
  * close their connections, and load balancers have stopped sending. Requests that still arrive must not be
  * overlooked, so connections are closed right after all available data was read.
  */

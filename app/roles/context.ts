@@ -54,7 +54,7 @@ export interface Context extends AsyncDisposable {
   processId: string;
   logger: AppLogger;
   metrics: Metrics;
-  /** Null if no endpoint for traces is configured. */
+  /** The tracing of this process; null if no endpoint for traces is configured. */
   tracing: Tracing | null;
   /** The identity of this ledger for Redis and for other installations. */
   identity: LedgerIdentity;

@@ -28,7 +28,8 @@ const OLDEST_MAJOR = 7; // script flags, INFO inside scripts, appenddirname
  * @property {number} port
  * @property {string} [stack] the folder whose processes end together; the default is `dir`
  * @property {string} [logFile]
- * @property {boolean} [relaxed] for tests: no fsync, so that it is faster and loses data with the machine
+ * @property {boolean} [relaxed] for tests: no fsync, which is faster, but loses data in a crash of the
+ * machine
  * @property {boolean} [replicable] for tests: Redis may have a replica, and may be one
  * @property {string} [host] for tests: a separate address to listen on
  */

@@ -12,7 +12,7 @@ export type Answer = Outcome | GroupOutcome;
 
 /** One call to the ledger. It resolves when all its transfers, or its group, have an answer. */
 export class Submission<O extends Answer = Answer> {
-  /** How many of its transfers wait for MySQL. */
+  /** The number of its transfers that wait for MySQL. */
   waitingForDatabase = 0;
   readonly answers: Promise<(O | Problem)[]>;
   readonly #results: (O | Problem)[];

@@ -89,11 +89,11 @@ interface TransferQueueDependencies extends CacheCallsDependencies, DirectCallsD
 /**
  * The path of a transfer through a pod.
  *
- * It waits in the queue until the turn of the event loop ends; then all waiting transfers go in one call to the store
- * that has the authority (one script in Redis, or one transaction in MySQL). A few calls run concurrently, so calls
- * grow with the load. Transfers that come back without an answer wait again. While the session is closed, everything
- * stays in the queue; later it runs under its own id in whichever store then has the authority. A transfer that is
- * still waiting at its deadline gets 504 if one of its attempts is in doubt, otherwise 503.
+ * A transfer waits in the queue until the event-loop turn ends; then all waiting transfers go in one call to the
+ * store that has the authority (one script in Redis, or one transaction in MySQL). A few calls run concurrently, so
+ * calls grow with the load. Transfers that come back without an answer wait again. While the session is closed,
+ * everything stays in the queue; later it runs under its own id in whichever store then has the authority. A transfer
+ * that is still waiting at its deadline gets 504 if one of its attempts is in doubt, otherwise 503.
  */
 export class TransferQueue implements ResultSink {
   readonly #session: Session;

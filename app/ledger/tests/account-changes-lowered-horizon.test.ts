@@ -4,7 +4,7 @@ import { ModelLedger } from '../testing/model-ledger.ts';
 
 const HOUR_MS = 3_600_000;
 
-it('an account can be changed right after the lookup horizon was lowered, even if this pod still knows the higher horizon', async () => {
+it('an account can be changed right after the lookup horizon was lowered, even if this pod still uses the higher horizon', async () => {
   const stage = await ModelLedger.open();
   stage.caller = { ...stage.caller, epoch: 2 };
   // An older keeper begins an epoch, and a keeper of this release lowers the lookup horizon after pods have registered.

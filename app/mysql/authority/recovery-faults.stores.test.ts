@@ -46,7 +46,7 @@ async function handedOver(): Promise<{ closing: Authority; journal: JournalEntry
 }
 
 type Step = (recoveryStore: RecoveryStore) => Promise<unknown>;
-/** Each kind of recovery, prepared so that it can run. */
+/** Each kind of recovery, with a function that prepares it. */
 const steps: [string, () => Promise<Step>][] = [
   [
     'recoverFromHandOvers',

@@ -115,7 +115,7 @@ describe('RecoveryStore.recoverFromHandOvers', () => {
     expect(await bench.transfers()).toEqual(['t1', 't2']);
   });
 
-  it('waits for every registered pod, and reports which are missing; then recovers what all of them handed over', async () => {
+  it('waits for every registered pod, reports the missing ones, and then recovers the entries that all pods handed over', async () => {
     await bench.begin(['a', 'b', 'c']);
     await bench.db.database.rows("INSERT INTO pods (pod_id, epoch) VALUES ('old', 0)");
     const journal = await bench.journal(['t1', 'world', 'ada'], ['t2', 'world', 'ada'], ['t3', 'world', 'ada']);

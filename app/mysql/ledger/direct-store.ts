@@ -48,7 +48,7 @@ type Work<T> = (session: Session, unsettled: boolean) => Promise<T>;
 /**
  * MySQL as the ledger, while it has the authority. Every call is one transaction, which locks in this order, so that
  * deadlocks are rare: the authority row (shared, so that a move of the authority waits for the call, or the call
- * sees that it has moved), accounts by id, outcomes by id.
+ * finds that the authority has moved), accounts by id, outcomes by id.
  *
  * Ids are looked up only after the accounts are locked. The lock waits for a transaction with the same id and accounts
  * that is still in progress, such as one whose commit was sent but not answered. A conflict with a transaction with the

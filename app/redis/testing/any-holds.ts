@@ -175,7 +175,7 @@ export const anyCall = fc.array(
   { minLength: 1, maxLength: 5 },
 );
 
-/** The same without transfers, and with all ids looked up. */
+/** A call without transfers, whose ids are all looked up. */
 export const anyHoldCall = fc
   .array(anyHoldItem, { minLength: 1, maxLength: 5 })
   .map((items) => items.map((item) => ({ ...item, lookupCursor: MAX })));

@@ -54,7 +54,7 @@ describe('A batch of transfers', () => {
   ])('may contain %i transfers with the largest metadata', (_items, text) => {
     expect(bytesOf(text)).toBeLessThanOrEqual(BODY_BYTES_MAX);
   });
-  it('is rejected as a whole, with the limit, if it is longer', async () => {
+  it('is rejected as a whole if it is longer, with a problem that contains the limit', async () => {
     const before = api.ledger.applied.length;
     expect(await api.post('/v1/transfers/batch', batchOf(1000, fullMetadata('v')))).toMatchObject({
       status: 413,

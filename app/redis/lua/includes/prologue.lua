@@ -29,8 +29,8 @@ local function time_from(floor)
 end
 
 -- The ledger's counters, or nil and the refusal. The hash has the lookup horizon as 'm', and the seq up to which accounts
--- and ids were evicted as 'dropped', because older releases have begun epochs with these names. `time` is the time of
--- this call, `time_floor` the latest time stored.
+-- and ids were evicted as 'dropped', because epochs that older releases began use these names. `time` is the time of this
+-- call, `time_floor` the latest time stored.
 local function enter()
   local refused = server_refusal()
   if refused then return nil, redis.error_reply(refused) end
